@@ -1,0 +1,43 @@
+"""Enlarge pictures with a generative adversarial network."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from srgan_cli.errors import SrganError
+    from srgan_cli.picture import Picture, read_picture, write_picture
+    from srgan_cli.report import Report, score
+    from srgan_cli.tiling import TilePolicy
+    from srgan_cli.upscaler import Upscaler
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Picture",
+    "Report",
+    "SrganError",
+    "TilePolicy",
+    "Upscaler",
+    "__version__",
+    "read_picture",
+    "score",
+    "write_picture",
+]
+
+_HOMES = {
+    "Picture": "picture",
+    "Report": "report",
+    "SrganError": "errors",
+    "TilePolicy": "tiling",
+    "Upscaler": "upscaler",
+    "read_picture": "picture",
+    "score": "report",
+    "write_picture": "picture",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used: `import srgan_cli` does not import torch."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

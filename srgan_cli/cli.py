@@ -1,0 +1,255 @@
+"""The commands: parse, one library call, draw."""
+
+import signal
+import time
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from srgan_cli import __version__
+from srgan_cli.errors import UsageError
+
+if TYPE_CHECKING:
+    from srgan_cli.training.config import TrainConfig
+    from srgan_cli.training.trainer import Trainer
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # rich would double the time of --help
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Enlarge pictures with a generative adversarial network.",
+)
+
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")]
+Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+
+
+class Channels(StrEnum):
+    """What score compares."""
+
+    y = "y"
+    rgb = "rgb"
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"srgan {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Enlarge pictures with a generative adversarial network.
+
+    Results go to stdout, everything else to stderr.
+    Exit codes: 0 all well, 1 something failed, 2 wrong usage, 130 interrupted.
+    """
+
+
+@app.command(epilog="Example: srgan upscale --scale 2 photo.jpg photo-large.png")
+def upscale(
+    source: Annotated[Path, typer.Argument(metavar="IN", help="The picture to enlarge.")],
+    target: Annotated[Path, typer.Argument(metavar="OUT", help="The file to write; its suffix decides the format.")],
+    model: Annotated[
+        str, typer.Option("--model", "-m", help="Shipped weights by name, or a .safetensors file.")
+    ] = "srgan",
+    scale: Annotated[
+        float | None,
+        typer.Option("--scale", "-s", help="How many times larger, 1 to 16. [default: the model's]"),
+    ] = None,
+    device: Device = "auto",
+    tile: Annotated[
+        int, typer.Option(min=0, help="Longest side of a tile in input pixels; 0 takes the picture whole.")
+    ] = 384,
+    debug: Debug = False,  # noqa: ARG001 (the error boundary reads it)
+) -> None:
+    """Enlarge a picture."""
+    from srgan_cli.console import progress_bar, say
+    from srgan_cli.files import check_writable
+    from srgan_cli.picture import losses, output_format, read_picture, write_picture
+    from srgan_cli.tiling import TilePolicy
+    from srgan_cli.upscaler import Upscaler, check_scale
+
+    check_scale(scale)
+    output_format(target)
+    check_writable(target)
+    if target.exists() and source.exists() and target.samefile(source):
+        raise UsageError(f"{target} is the input itself", "name another file to write")
+    picture = read_picture(source)
+    upscaler = Upscaler.load(model, device, TilePolicy(tile), scale)
+    began = time.monotonic()
+    with progress_bar(source.name) as progress:
+        enlarged = upscaler.upscale(picture, scale, progress)
+    for loss in losses(enlarged, target):
+        say(f"{target.name}: {loss}")
+    write_picture(enlarged, target)
+    say(
+        f"{source.name} {picture.width} x {picture.height} -> {target.name} {enlarged.width} x {enlarged.height}"
+        f" ({upscaler.name} on {upscaler.device}, {time.monotonic() - began:.1f} s)"
+    )
+
+
+@app.command(epilog="Example: srgan score --scale 4 originals/ enlarged/")
+def score(
+    reference: Annotated[Path, typer.Argument(metavar="REF", help="The original picture, or a folder of them.")],
+    candidate: Annotated[
+        Path, typer.Argument(metavar="OUT", help="The picture to judge, or a folder of the same names.")
+    ],
+    scale: Annotated[
+        int, typer.Option("--scale", "-s", min=0, help="Pixels cut from every side before comparing.")
+    ] = 4,
+    channels: Annotated[Channels, typer.Option(help="BT.601 luma, or all colours.")] = Channels.y,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    debug: Debug = False,  # noqa: ARG001
+) -> None:
+    """Print PSNR and SSIM of pictures against their originals.
+
+    Pictures are paired by name without suffix.  Exits 1 when a picture has no partner or another size.
+    """
+    from srgan_cli.console import progress_bar, show_report, warn
+    from srgan_cli.report import Protocol
+    from srgan_cli.report import score as score_pictures
+
+    with progress_bar("scoring") as progress:
+        report = score_pictures(reference, candidate, Protocol(channels.value, scale), progress)
+    if as_json:
+        typer.echo(report.to_json())
+    else:
+        show_report(report)
+    for problem in report.problems:
+        warn(problem)
+    if not report.complete:
+        raise typer.Exit(1)
+
+
+@app.command(epilog="Example: srgan train --time 30m photos/ && srgan upscale -m run/srgan-x4.safetensors a.png b.png")
+def train(
+    data: Annotated[Path, typer.Argument(metavar="DATA", help="A folder of pictures, nested as you like.")],
+    run: Annotated[Path, typer.Option(help="Folder that receives weights, checkpoint and log.")] = Path("run"),
+    name: Annotated[str, typer.Option(help="Name of the weights. [default: srgan-xSCALE]")] = "",
+    scale: Annotated[int, typer.Option("--scale", "-s", help="2, 3 or 4.")] = 4,
+    duration: Annotated[str, typer.Option("--time", help="Train this long, as 45s, 30m or 1h30m. [default: 1h]")] = "",
+    steps: Annotated[int | None, typer.Option(min=1, help="Train this many steps instead.")] = None,
+    pixel_share: Annotated[
+        float, typer.Option(min=0, max=1, help="Part of the schedule without the discriminator.")
+    ] = 0.6,
+    adversarial_weight: Annotated[float, typer.Option(min=0, help="Weight of the adversarial loss.")] = 2e-3,
+    batch: Annotated[int, typer.Option(min=1, help="Patches a step.")] = 16,
+    patch: Annotated[int, typer.Option(min=8, help="Side of the low-resolution patches in pixels.")] = 24,
+    channels: Annotated[int, typer.Option(min=1, help="Channels of the generator.")] = 48,
+    blocks: Annotated[int, typer.Option(min=1, help="Residual blocks of the generator.")] = 8,
+    batch_norm: Annotated[bool, typer.Option("--batch-norm", help="Batch norm in the generator.")] = False,
+    init_from: Annotated[str, typer.Option(help="Weights to start from, by name or file.")] = "",
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --run.")] = False,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of all random choices.")] = 0,
+    device: Device = "auto",
+    debug: Debug = False,  # noqa: ARG001
+) -> None:
+    """Train a generator against a discriminator on a folder of pictures.
+
+    Warms up with the pixel loss alone, then adds the adversarial loss.  Prints the path of the finished weights.
+    Ctrl-C saves; --resume goes on with the settings that the run was started with.
+    """
+    length: dict[str, Any] = {}
+    if duration or steps is not None:
+        length = {"seconds": parse_duration(duration) if duration else None, "steps": steps}
+    if resume:
+        trainer = _resumed(data, run, device, length)
+    else:
+        from srgan_cli.training.config import TrainConfig
+
+        trainer = _fresh(
+            TrainConfig(
+                data=data,
+                run=run,
+                name=name or f"srgan-x{scale}",
+                scale=scale,
+                pixel_share=pixel_share,
+                adversarial_weight=adversarial_weight,
+                batch=batch,
+                patch=patch,
+                channels=channels,
+                blocks=blocks,
+                batch_norm=batch_norm,
+                init_from=init_from,
+                seed=seed,
+                device=device,
+                **length,
+            )
+        )
+    _fit(trainer)
+
+
+def parse_duration(text: str) -> float:
+    """Seconds of a duration such as 45s, 30m, 1h30m or 1.5h.  Raises UsageError for anything else."""
+    import re
+
+    number = r"(\d+(?:\.\d+)?)"
+    found = re.fullmatch(f"(?:{number}h)?(?:{number}m)?(?:{number}s)?", text.strip().lower())
+    parts = found.groups(default="0") if found else ("0", "0", "0")
+    seconds: float = sum(float(part) * unit for part, unit in zip(parts, (3600, 60, 1), strict=True))
+    if seconds <= 0:
+        raise UsageError(f"cannot read the duration {text!r}", "write it as 45s, 30m or 1h30m")
+    return seconds
+
+
+def _fresh(config: "TrainConfig") -> "Trainer":
+    from srgan_cli.training.trainer import Trainer, prepare_run
+
+    prepare_run(config)
+    return Trainer(config, _dataset(config))
+
+
+def _resumed(data: Path, run: Path, device: str, length: dict[str, Any]) -> "Trainer":
+    from srgan_cli.training.config import TrainConfig
+    from srgan_cli.training.trainer import Trainer, read_checkpoint
+
+    stored = read_checkpoint(run)["config"]
+    config = TrainConfig.from_json(stored, data=data, run=run, device=device, **length)
+    return Trainer.resume(config, _dataset(config))
+
+
+def _dataset(config: "TrainConfig") -> Any:
+    from srgan_cli.console import progress_bar, say, warn
+    from srgan_cli.training.data import load_dataset
+
+    with progress_bar("reading pictures") as progress:
+        dataset = load_dataset(config, progress)
+    for skip in dataset.skipped:
+        warn(f"skipped {skip.path}: {skip.reason}")
+    say(
+        f"{len(dataset.training)} pictures to train on, {len(dataset.validation)} held out, "
+        f"{len(dataset.skipped)} skipped"
+    )
+    return dataset
+
+
+def _fit(trainer: "Trainer") -> None:
+    """Train; the first Ctrl-C or SIGTERM saves and ends, a second one ends at once."""
+    from srgan_cli.console import say, training_view
+
+    received: list[int] = []
+
+    def save_and_end(number: int, _frame: object) -> None:
+        received.append(number)
+        trainer.stop()
+        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+        say("saving; once more to end at once")
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, save_and_end)
+    with training_view(trainer.config) as show:
+        for report in trainer.fit():
+            show(report)
+    if received:
+        say(f"saved; go on with: srgan train {trainer.config.data} --run {trainer.config.run} --resume")
+        raise typer.Exit(128 + received[0])
+    typer.echo(trainer.weights_path)

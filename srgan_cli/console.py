@@ -1,0 +1,129 @@
+"""What a person sees: bars and tables.  Everything on stderr but results; no bars in a pipe."""
+
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress import (
+    BarColumn,
+    Progress,
+    TaskProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from srgan_cli.report import Report
+    from srgan_cli.training.config import TrainConfig
+    from srgan_cli.training.trainer import StepReport
+
+_talk = Console(stderr=True, highlight=False, soft_wrap=True)
+PIPE_WIDTH = 200
+Advance = Callable[[int, int], None]
+
+
+def say(text: str) -> None:
+    """A line for the person at the terminal."""
+    _talk.print(text, markup=False)
+
+
+def warn(text: str) -> None:
+    """A line about something that went wrong without stopping the work."""
+    _talk.print(f"srgan: {text}", markup=False, style="yellow")
+
+
+@contextmanager
+def progress_bar(label: str) -> Iterator[Advance]:
+    """A bar on a terminal, nothing in a pipe; call it with what is done and what there is in all."""
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TaskProgressColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=_talk, transient=True, disable=not _talk.is_terminal) as progress:
+        task = progress.add_task(label, total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)
+
+
+def show_report(report: "Report") -> None:
+    """The scores as a table on stdout, the protocol under it."""
+    from srgan_cli.metrics import METRICS
+
+    table = Table(box=SIMPLE_HEAD, show_footer=True)
+    mean = report.mean
+    table.add_column("picture", f"mean of {sum(not s.problem for s in report.scores)}", no_wrap=True)
+    for key, metric in METRICS.items():
+        unit = f" ({metric.unit})" if metric.unit else ""
+        footer = f"{mean[key]:.{metric.decimals}f}" if mean else "-"
+        table.add_column(f"{metric.label}{unit}", footer, justify="right", no_wrap=True)
+    for score in report.scores:
+        if not score.problem:
+            table.add_row(score.name, *(f"{score.values[key]:.{m.decimals}f}" for key, m in METRICS.items()))
+    results = Console(highlight=False)
+    if not results.is_terminal:
+        results = Console(highlight=False, width=PIPE_WIDTH)
+    results.print(table)
+    results.print(f"protocol: {report.protocol}", markup=False, soft_wrap=True)
+
+
+@contextmanager
+def training_view(config: "TrainConfig") -> Iterator[Callable[["StepReport"], None]]:
+    """How a run goes: a live table on a terminal, a line for every validation in a pipe; call it with each report."""
+    if not _talk.is_terminal:
+        yield _PlainView()
+        return
+    with Live(console=_talk, refresh_per_second=4) as live:
+        averages: dict[str, float] = {}
+
+        def show(report: "StepReport") -> None:
+            for name, loss in report.losses.items():
+                averages[name] = averages.get(name, loss) * 0.98 + loss * 0.02
+            live.update(_training_table(config, report, averages))
+
+        yield show
+
+
+class _PlainView:
+    """Says a line whenever the scores have changed."""
+
+    def __init__(self) -> None:
+        self.scores: dict[str, float] = {}
+
+    def __call__(self, report: "StepReport") -> None:
+        if report.scores is not self.scores:
+            self.scores = report.scores
+            parts = [f"{name} {value:.4g}" for name, value in {**report.losses, **report.scores}.items()]
+            say(
+                f"step {report.step} ({report.progress:.0%}, {report.phase}): {', '.join(parts)}, "
+                f"{report.rate:.0f} patches/s, {_duration(report.remaining)} left"
+            )
+
+
+def _training_table(config: "TrainConfig", report: "StepReport", averages: dict[str, float]) -> RenderableType:
+    from srgan_cli.metrics import METRICS
+
+    table = Table(box=SIMPLE_HEAD, title=f"{config.name}: {report.phase} phase", title_justify="left")
+    scores = {METRICS[key].label: f"{value:.{METRICS[key].decimals}f}" for key, value in report.scores.items()}
+    cells = {
+        "step": str(report.step),
+        **{f"{name} loss": f"{loss:.4f}" for name, loss in averages.items()},
+        **scores,
+        "patches/s": f"{report.rate:.0f}",
+        "left": _duration(report.remaining),
+    }
+    for heading in cells:
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_row(*cells.values())
+    return Group(table, ProgressBar(total=1.0, completed=report.progress))
+
+
+def _duration(seconds: float) -> str:
+    return "?" if math.isinf(seconds) else str(timedelta(seconds=round(seconds)))

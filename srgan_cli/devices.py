@@ -1,0 +1,40 @@
+"""Which device computes, and in which number format."""
+
+import torch
+
+from srgan_cli.errors import UnknownDevice
+
+
+def pick_device(name: str = "auto") -> torch.device:
+    """The device of this name: auto, cpu, cuda, cuda:N or mps.
+
+    auto takes the first of CUDA, Apple's Metal and the CPU that works here.
+    Raises UnknownDevice when this machine has no such device.
+    """
+    available = _available()
+    if name == "auto":
+        name = available[0]
+    known = [*available, *(["cuda"] if "cuda:0" in available else [])]
+    if name not in known:
+        raise UnknownDevice(f"no device {name!r} on this machine", f"there is: {', '.join(['auto', *known])}")
+    return torch.device(name)
+
+
+def pick_dtype(device: torch.device) -> torch.dtype:
+    """The format for the multiplications of training: bfloat16 where the device has it in hardware, or float32."""
+    if device.type == "cuda":
+        native = torch.cuda.get_device_capability(device) >= (8, 0)
+    else:
+        native = device.type == "cpu" and _cpu_has_bfloat16()
+    return torch.bfloat16 if native else torch.float32
+
+
+def _available() -> list[str]:
+    cuda = [f"cuda:{index}" for index in range(torch.cuda.device_count())] if torch.cuda.is_available() else []
+    mps = ["mps"] if torch.backends.mps.is_available() else []
+    return [*cuda, *mps, "cpu"]
+
+
+def _cpu_has_bfloat16() -> bool:
+    tests = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    return any(getattr(torch.cpu, test, bool)() for test in tests)

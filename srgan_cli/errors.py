@@ -1,0 +1,42 @@
+"""What can go wrong, and what to try.
+
+SrganError                exit 1: the work failed
+├── PictureError          a picture cannot be read or written
+├── WeightsError          a weights file or a checkpoint cannot be used
+└── UsageError            exit 2: what was asked for makes no sense
+    ├── UnknownModel      no shipped weights have this name
+    └── UnknownDevice     no such device on this machine
+"""
+
+
+class SrganError(Exception):
+    """One line that says what was found and what was expected, and a hint that says what to try."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class PictureError(SrganError):
+    """A picture cannot be read or written."""
+
+
+class WeightsError(SrganError):
+    """A weights file or a checkpoint cannot be used."""
+
+
+class UsageError(SrganError):
+    """What was asked for makes no sense."""
+
+    exit_code = 2
+
+
+class UnknownModel(UsageError):  # noqa: N818 (says what it is)
+    """No shipped weights have this name."""
+
+
+class UnknownDevice(UsageError):  # noqa: N818
+    """No such device on this machine."""

@@ -1,0 +1,138 @@
+"""Finding, pairing and safely writing files."""
+
+import errno
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from srgan_cli.errors import SrganError
+
+READABLE = frozenset(
+    f".{suffix}"
+    for group in (
+        "png jpg jpeg jpe jfif webp tif tiff bmp dib",
+        "gif avif jp2 ppm pgm pnm tga",
+    )
+    for suffix in group.split()
+)
+
+
+def find_pictures(place: Path) -> list[Path]:
+    """The picture files in a folder and the folders below it, sorted; of a file, that file alone.
+
+    A file counts as a picture by its suffix; hidden files and folders are passed over.
+    Raises SrganError when the place does not exist or holds no pictures.
+    """
+    if place.is_file():
+        return [place]
+    if not place.is_dir():
+        raise SrganError(f"no such file or folder: {place}", "check the spelling of the path")
+    found = sorted(
+        path
+        for path in place.rglob("*")
+        if path.suffix.lower() in READABLE and path.is_file() and not _hidden(path.relative_to(place))
+    )
+    if not found:
+        raise SrganError(f"no pictures in {place}", f"a picture's name ends in one of: {' '.join(sorted(READABLE))}")
+    return found
+
+
+@dataclass(frozen=True)
+class Pairing:
+    """Pictures of two places matched by name: (name, reference, candidate), and the names without a partner."""
+
+    pairs: list[tuple[str, Path, Path]]
+    only_reference: list[str]
+    only_candidate: list[str]
+
+
+def pair_by_name(reference: Path, candidate: Path) -> Pairing:
+    """Match two files, or the pictures of two folders by their path without suffix.
+
+    Raises SrganError when one place is a file and the other a folder, when two pictures of one folder differ
+    only in their suffix, or when nothing matches.
+    """
+    if reference.is_file() and candidate.is_file():
+        return Pairing([(reference.stem, reference, candidate)], [], [])
+    if reference.is_file() != candidate.is_file() and reference.exists() and candidate.exists():
+        raise SrganError(
+            f"{reference} and {candidate}: one is a file and the other a folder",
+            "give two files or two folders",
+        )
+    left, right = _by_name(reference), _by_name(candidate)
+    both = sorted(left.keys() & right.keys())
+    if not both:
+        raise SrganError(
+            f"no picture in {candidate} has the name of one in {reference}",
+            "pictures are paired by their names without suffix: ref/a.png with out/a.jpg",
+        )
+    return Pairing(
+        [(name, left[name], right[name]) for name in both],
+        sorted(left.keys() - right.keys()),
+        sorted(right.keys() - left.keys()),
+    )
+
+
+def check_writable(path: Path) -> None:
+    """Raises SrganError when it can be told beforehand that `path` cannot be written."""
+    if path.is_dir():
+        raise SrganError(f"{path} is a folder", "name the file to write")
+    if not path.parent.is_dir():
+        raise SrganError(f"no such folder: {path.parent}", "make it first, or choose another place")
+    if not os.access(path.parent, os.W_OK):
+        raise SrganError(f"may not write in {path.parent}", "choose another place")
+
+
+@contextmanager
+def atomic_write(path: Path) -> Iterator[Path]:
+    """A temporary path beside `path` to write to; it takes the place of `path` when all went well.
+
+    Whatever fails, `path` is as it was and the temporary file is gone.  Raises SrganError in one line for a
+    missing folder, a place that may not be written, and a full disk.
+    """
+    check_writable(path)
+    temporary = path.with_name(f".{path.stem[:80]}.{secrets.token_hex(4)}{path.suffix}")
+    try:
+        yield temporary
+        _flush_to_disk(temporary)
+        temporary.replace(path)
+    except OSError as error:
+        raise _explain(error, path) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _flush_to_disk(path: Path) -> None:
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+
+
+def _explain(error: OSError, path: Path) -> SrganError:
+    hints = {
+        errno.ENOSPC: "the disk is full: free some space or choose another place",
+        errno.EDQUOT: "your quota is used up: free some space or choose another place",
+        errno.EFBIG: "the file is larger than this place allows",
+        errno.EACCES: "you may not write there: choose another place",
+        errno.EPERM: "you may not write there: choose another place",
+        errno.EROFS: "the place is read-only: choose another one",
+        errno.ENAMETOOLONG: "the name is too long: choose a shorter one",
+    }
+    reason = error.strerror or str(error)
+    return SrganError(f"cannot write {path}: {reason}", hints.get(error.errno or 0, "choose another place"))
+
+
+def _by_name(folder: Path) -> dict[str, Path]:
+    named: dict[str, Path] = {}
+    for path in find_pictures(folder):
+        name = path.relative_to(folder).with_suffix("").as_posix()
+        if name in named:
+            raise SrganError(f"{named[name]} and {path} differ only in their suffix", "keep one picture of each name")
+        named[name] = path
+    return named
+
+
+def _hidden(path: Path) -> bool:
+    return any(part.startswith(".") for part in path.parts)

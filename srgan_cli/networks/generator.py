@@ -1,0 +1,63 @@
+"""What every generator is, and the parts that they share."""
+
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from srgan_cli.pixels import cubic
+
+BICUBIC_RADIUS = 2
+
+
+class Generator(nn.Module):
+    """Enlarges pictures: (N, 3, H, W) with values 0…1 to (N, 3, scale x H, scale x W), about 0…1, not clamped.
+
+    `config` holds the constructor's arguments, so that `GENERATORS[name](**generator.config)` builds its twin.
+    """
+
+    def __init__(self, **config: Any) -> None:
+        super().__init__()
+        self.config = config
+        self.scale: int = config["scale"]
+
+    @property
+    def receptive_radius(self) -> int:
+        """How many input pixels away an input pixel can still change an output pixel.
+
+        The sum of the convolutions' radii, which is exact for convolutions in a row at input resolution.
+        """
+        convolutions = [m for m in self.modules() if isinstance(m, nn.Conv2d)]
+        return sum(m.dilation[0] * (m.kernel_size[0] - 1) // 2 for m in convolutions)
+
+    @property
+    def parameter_count(self) -> int:
+        """How many numbers training adjusts."""
+        return sum(p.numel() for p in self.parameters())
+
+
+class BicubicPhases(nn.Module):
+    """Bicubic enlargement before its pixel shuffle: (N, C, H, W) to (N, C x scale², H, W).
+
+    Each of the scale² phases of an enlarged pixel is a fixed 5 x 5 filter on the input; the edge is repeated.
+    Kept apart from the shuffle so that a residual can be added at low resolution.
+    """
+
+    filters: Tensor
+
+    def __init__(self, scale: int) -> None:
+        super().__init__()
+        self.scale = scale
+        offsets = (torch.arange(scale) + 0.5) / scale - 0.5
+        places = torch.arange(-BICUBIC_RADIUS, BICUBIC_RADIUS + 1)
+        line = cubic(offsets[:, None] - places)
+        square = torch.einsum("ai,bj->abij", line, line).reshape(scale * scale, 1, *2 * places.shape)
+        self.register_buffer("filters", square, persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The phases of every channel, in the order that pixel shuffle expects."""
+        channels = x.shape[1]
+        padded = F.pad(x, [BICUBIC_RADIUS] * 4, mode="replicate")
+        with torch.autocast(x.device.type, enabled=False):  # the picture itself never loses precision
+            return F.conv2d(padded, self.filters.repeat(channels, 1, 1, 1), groups=channels)

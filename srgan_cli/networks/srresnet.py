@@ -1,0 +1,70 @@
+"""SRResNet: a residual generator.
+
+Source: C. Ledig et al., Photo-Realistic Single Image Super-Resolution Using a Generative Adversarial
+Network, CVPR 2017 (arXiv:1609.04802); without batch norm as in B. Lim et al., Enhanced Deep Residual
+Networks for Single Image Super-Resolution, CVPRW 2017 (arXiv:1707.02921).
+"""
+
+import torch
+from torch import Tensor, nn
+
+from srgan_cli.networks.generator import BicubicPhases, Generator
+
+
+class SRResNet(Generator):
+    """Residual blocks at input resolution, one sub-pixel layer, added to the bicubic enlargement.
+
+    Unlike the paper's, the first and last kernels are 3 x 3 and the whole enlargement (2, 3 or 4) happens in
+    one pixel shuffle at the end: every convolution runs at input resolution.
+
+    Input (N, 3, H, W), output (N, 3, scale x H, scale x W).
+    """
+
+    def __init__(self, scale: int = 4, channels: int = 48, blocks: int = 8, batch_norm: bool = False) -> None:
+        super().__init__(scale=scale, channels=channels, blocks=blocks, batch_norm=batch_norm)
+        self.head = nn.Conv2d(3, channels, 3, padding=1)
+        self.body = nn.Sequential(*[ResidualBlock(channels, batch_norm) for _ in range(blocks)])
+        self.fuse = nn.Conv2d(channels, channels, 3, padding=1)
+        self.tail = nn.Conv2d(channels, 3 * scale**2, 3, padding=1)
+        self.bicubic = BicubicPhases(scale)
+        self.shuffle = nn.PixelShuffle(scale)
+        nn.init.zeros_(self.tail.weight)
+        nn.init.zeros_(_bias(self.tail))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The enlarged pictures.  An untrained generator gives the bicubic enlargement."""
+        shallow = self.head(x)
+        deep = shallow + self.fuse(self.body(shallow))
+        enlarged: Tensor = self.shuffle(self.bicubic(x) + self.tail(deep))
+        return enlarged
+
+
+class ResidualBlock(nn.Module):
+    """x + convolution(activation(convolution(x))), with batch norm after each convolution if asked for."""
+
+    def __init__(self, channels: int, batch_norm: bool) -> None:
+        super().__init__()
+        first, second = (nn.Conv2d(channels, channels, 3, padding=1) for _ in range(2))
+        self.layers = nn.Sequential(
+            first,
+            *_norm(channels, batch_norm),
+            nn.LeakyReLU(0.1),
+            second,
+            *_norm(channels, batch_norm),
+        )
+        with torch.no_grad():
+            second.weight.mul_(0.1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The block's output, of the shape of its input."""
+        change: Tensor = self.layers(x)
+        return x + change
+
+
+def _norm(channels: int, batch_norm: bool) -> list[nn.Module]:
+    return [nn.BatchNorm2d(channels)] if batch_norm else []
+
+
+def _bias(convolution: nn.Conv2d) -> Tensor:
+    assert convolution.bias is not None
+    return convolution.bias

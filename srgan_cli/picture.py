@@ -1,0 +1,222 @@
+"""Picture: what is read from a file and written to one.  Pixel formats are converted here and nowhere else."""
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image, ImageOps, UnidentifiedImageError
+from torch import Tensor
+
+from srgan_cli.errors import PictureError, UsageError
+from srgan_cli.files import atomic_write
+from srgan_cli.pixels import quantise
+
+FORMATS = {
+    ".png": "PNG",
+    ".jpg": "JPEG",
+    ".jpeg": "JPEG",
+    ".webp": "WEBP",
+    ".tif": "TIFF",
+    ".tiff": "TIFF",
+    ".bmp": "BMP",
+}
+_OPTIONS: dict[str, dict[str, object]] = {
+    "PNG": {"compress_level": 4},
+    "JPEG": {"quality": 95, "subsampling": 0},
+    "WEBP": {"quality": 95, "method": 4},
+    "TIFF": {"compression": "tiff_deflate"},
+    "BMP": {},
+}
+_WITHOUT_ALPHA = ("JPEG", "BMP")
+_WITH_DEPTH_16 = ("PNG", "TIFF")
+_LARGEST_SIDE = {"JPEG": 65_535, "WEBP": 16_383}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture in memory.
+
+    pixels: float32 (1, H, W) grey or (3, H, W) RGB, values 0…1, colour not multiplied by alpha.
+    alpha: float32 (1, H, W), 1 is opaque, or None for a picture without transparency.
+    depth: bits a channel in its file, 8 or 16.
+    icc_profile: the colour profile as it stands in the file, or None.
+    """
+
+    pixels: Tensor
+    alpha: Tensor | None = None
+    depth: int = 8
+    icc_profile: bytes | None = None
+
+    @property
+    def height(self) -> int:
+        """Rows."""
+        return self.pixels.shape[-2]
+
+    @property
+    def width(self) -> int:
+        """Columns."""
+        return self.pixels.shape[-1]
+
+    @property
+    def rgb(self) -> Tensor:
+        """The colour as (3, H, W); grey is repeated."""
+        return self.pixels.expand(3, -1, -1)
+
+
+def read_picture(path: Path) -> Picture:
+    """The first picture of a file, upright as its EXIF orientation says.
+
+    Grey stays grey, palettes become colours, transparency becomes alpha, CMYK becomes RGB.  Raises PictureError
+    when the file is missing, is not a picture, is cut short, or holds 32-bit pixels.
+    """
+    with _reading(path), Image.open(path) as image:
+        image.load()
+        return _from_pillow(ImageOps.exif_transpose(image), path)
+
+
+def picture_size(path: Path) -> tuple[int, int]:
+    """Height and width of an upright picture, from the header alone.  Raises PictureError as read_picture does."""
+    with _reading(path), Image.open(path) as image:
+        width, height = image.size
+        sideways = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
+        return (width, height) if sideways else (height, width)
+
+
+def write_picture(picture: Picture, path: Path) -> None:
+    """Write a picture in the format of the file's suffix; the file appears whole or not at all.
+
+    What the format cannot hold is dropped; `losses` says it beforehand.  Raises UsageError for a suffix that is
+    not in FORMATS, PictureError for a picture too large for its format, and SrganError as atomic_write does.
+    """
+    form = output_format(path)
+    limit = _LARGEST_SIDE.get(form)
+    if limit and max(picture.height, picture.width) > limit:
+        raise PictureError(
+            f"{form} holds at most {limit} pixels a side, the picture is {picture.width} x {picture.height}",
+            "write a .png or .tif",
+        )
+    image = _to_pillow(_fit(picture, form))
+    profile = {"icc_profile": picture.icc_profile} if picture.icc_profile else {}
+    with atomic_write(path) as temporary:
+        image.save(temporary, format=form, **_OPTIONS[form], **profile)
+
+
+def output_format(path: Path) -> str:
+    """Pillow's name of the format that this file's suffix asks for.  Raises UsageError for an unknown suffix."""
+    form = FORMATS.get(path.suffix.lower())
+    if form is None:
+        found = f"the suffix {path.suffix!r}" if path.suffix else "no suffix"
+        raise UsageError(f"cannot tell the format of {path}: it has {found}", f"use one of: {' '.join(FORMATS)}")
+    return form
+
+
+def losses(picture: Picture, path: Path) -> list[str]:
+    """What of this picture the format of `path` cannot hold, a sentence each."""
+    form = output_format(path)
+    found = []
+    if picture.alpha is not None and form in _WITHOUT_ALPHA:
+        found.append(f"{form} has no transparency: the picture is laid on white")
+    if picture.depth > 8 and not _holds_depth(picture, form):
+        found.append(f"{form} holds 8 bits of this picture's {picture.depth}")
+    return found
+
+
+def bleed(picture: Picture) -> Tensor:
+    """The picture's colour, with the colour of fully transparent pixels replaced by that of what lies near.
+
+    What a file stores under full transparency is arbitrary; without this it would leak into the edges as a
+    dark or coloured fringe when the picture is enlarged.  Shape as `picture.pixels`.
+    """
+    if picture.alpha is None:
+        return picture.pixels
+    spread = _spread(picture.pixels * picture.alpha, picture.alpha)
+    return torch.where(picture.alpha > 0, picture.pixels, spread)
+
+
+def _spread(weighted: Tensor, weight: Tensor) -> Tensor:
+    """Colours for every pixel, from sums of colour x weight, by averaging over ever larger squares."""
+    height, width = weight.shape[-2:]
+    if height == 1 and width == 1:
+        return weighted / weight.clamp_min(1e-6)
+    squares = [F.avg_pool2d(x[None], 2, ceil_mode=True)[0] for x in (weighted, weight)]
+    coarse = _spread(squares[0], squares[1])
+    enlarged = coarse.repeat_interleave(2, -2).repeat_interleave(2, -1)[..., :height, :width]
+    return torch.where(weight > 0, weighted / weight.clamp_min(1e-6), enlarged)
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    if path.is_dir():
+        raise PictureError(f"{path} is a folder", "name one picture")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    except FileNotFoundError as error:
+        raise PictureError(f"no such file: {path}", "check the spelling of the path") from error
+    except PermissionError as error:
+        raise PictureError(f"may not read {path}", "check the file's permissions") from error
+    except UnidentifiedImageError as error:
+        raise PictureError(f"not a picture: {path}", "PNG, JPEG, WebP, TIFF, BMP and AVIF files can be read") from error
+    except Image.DecompressionBombError as error:
+        raise PictureError(f"{path} holds more pixels than are safe to open", str(error)) from error
+    except PictureError:
+        raise
+    except (OSError, SyntaxError, ValueError, EOFError) as error:
+        raise PictureError(
+            f"cannot read {path}: {error}", "the file is damaged or cut short: fetch it again"
+        ) from error
+
+
+def _from_pillow(image: Image.Image, path: Path) -> Picture:
+    if image.mode in ("I", "F"):
+        raise PictureError(f"{path} holds 32-bit pixels, expected 8 or 16", "convert it to 16 bit first")
+    profile = image.info.get("icc_profile") if image.mode not in ("CMYK", "LAB", "YCbCr", "HSV") else None
+    if image.mode.startswith("I;16"):
+        grey = np.asarray(image).astype(np.float32) / 65_535
+        return Picture(torch.from_numpy(grey)[None], depth=16, icc_profile=profile)
+    channels = _channels(image.convert(_plain_mode(image)))
+    colour, alpha = (channels[:-1], channels[-1:]) if len(channels) in (2, 4) else (channels, None)
+    return Picture(colour, alpha, icc_profile=profile)
+
+
+def _plain_mode(image: Image.Image) -> str:
+    """Of L, LA, RGB and RGBA the one that holds this image."""
+    transparent = image.has_transparency_data
+    if image.mode in ("1", "L", "LA", "La"):
+        return "LA" if transparent else "L"
+    return "RGBA" if transparent else "RGB"
+
+
+def _channels(image: Image.Image) -> Tensor:
+    array = np.asarray(image)
+    planes = np.ascontiguousarray(array[None] if array.ndim == 2 else array.transpose(2, 0, 1))
+    return torch.from_numpy(planes).float() / 255
+
+
+def _fit(picture: Picture, form: str) -> Picture:
+    """The picture without what the format cannot hold."""
+    depth = picture.depth if _holds_depth(picture, form) else 8
+    if picture.alpha is None or form not in _WITHOUT_ALPHA:
+        return replace(picture, depth=depth)
+    on_white = picture.pixels * picture.alpha + (1 - picture.alpha)
+    return replace(picture, pixels=on_white, alpha=None, depth=depth)
+
+
+def _holds_depth(picture: Picture, form: str) -> bool:
+    plain_grey = len(picture.pixels) == 1 and picture.alpha is None
+    return picture.depth == 8 or (form in _WITH_DEPTH_16 and plain_grey)
+
+
+def _to_pillow(picture: Picture) -> Image.Image:
+    layers = [picture.pixels] if picture.alpha is None else [picture.pixels, picture.alpha]
+    planes = torch.cat(layers)
+    if picture.depth == 16:
+        return Image.fromarray((quantise(planes[0], 16) * 65_535).round().numpy().astype(np.uint16))
+    bytes_ = (quantise(planes) * 255).round().to(torch.uint8).permute(1, 2, 0).contiguous().numpy()
+    return Image.fromarray(bytes_[..., 0] if bytes_.shape[2] == 1 else bytes_)

@@ -1,0 +1,82 @@
+"""Pure tensor maths on pictures: float tensors of shape (..., height, width), values 0…1."""
+
+import torch
+from torch import Tensor
+
+
+def luma(pixels: Tensor) -> Tensor:
+    """BT.601 luma of (3, H, W) RGB in studio range, as (1, H, W) between 16/255 and 235/255.
+
+    This is the Y of MATLAB's rgb2ycbcr, on which the super-resolution literature reports PSNR and SSIM.
+    Grey pictures of one channel are taken as R = G = B.
+    """
+    weights = pixels.new_tensor([65.481, 128.553, 24.966]) / 255
+    if pixels.shape[-3] == 1:
+        return pixels * weights.sum() + 16 / 255
+    weighted: Tensor = torch.einsum("c,...chw->...hw", weights, pixels)
+    return torch.unsqueeze(weighted, -3) + 16 / 255
+
+
+def crop_border(pixels: Tensor, border: int) -> Tensor:
+    """The picture without `border` pixels on each side."""
+    height, width = pixels.shape[-2:]
+    return pixels[..., border : height - border, border : width - border]
+
+
+def quantise(pixels: Tensor, depth: int = 8) -> Tensor:
+    """The nearest values that `depth` bits can hold, still as floats 0…1."""
+    top = 2**depth - 1
+    return (pixels.clamp(0, 1) * top).round_() / top
+
+
+def resize(pixels: Tensor, height: int, width: int) -> Tensor:
+    """Antialiased bicubic resampling that agrees with MATLAB's imresize.
+
+    The kernel is Keys' cubic with a = -0.5, widened by the factor when the picture shrinks; beyond the edge
+    the picture is mirrored.  Values are not clamped: a cubic overshoots.
+    Source: R. Keys, Cubic convolution interpolation for digital image processing, 1981.
+    """
+    return _resize_along(_resize_along(pixels, -2, height), -1, width)
+
+
+def downscale(pixels: Tensor, scale: int) -> Tensor:
+    """The low-resolution partner of a picture whose sides are multiples of `scale`, clamped to 0…1."""
+    height, width = pixels.shape[-2:]
+    return resize(pixels, height // scale, width // scale).clamp_(0, 1)
+
+
+def cubic(distance: Tensor) -> Tensor:
+    """Keys' cubic convolution kernel with a = -0.5 at these distances (in samples)."""
+    x = distance.abs()
+    near = (1.5 * x - 2.5) * x * x + 1
+    far = ((-0.5 * x + 2.5) * x - 4) * x + 2
+    return torch.where(x <= 1, near, torch.where(x <= 2, far, torch.zeros_like(x)))
+
+
+def _resize_along(pixels: Tensor, dim: int, size: int) -> Tensor:
+    if pixels.shape[dim] == size:
+        return pixels
+    index, weight = _contributions(pixels.shape[dim], size)
+    shape = [1] * pixels.dim()
+    shape[dim] = size
+    result = pixels.new_zeros([size if d == dim % pixels.dim() else n for d, n in enumerate(pixels.shape)])
+    for tap in range(index.shape[1]):
+        taken = pixels.index_select(dim, index[:, tap].to(pixels.device))
+        result.addcmul_(taken, weight[:, tap].to(pixels).view(shape))
+    return result
+
+
+def _contributions(size_in: int, size_out: int) -> tuple[Tensor, Tensor]:
+    """For every output sample the input samples it rests on and their weights, both (size_out, taps)."""
+    scale = size_out / size_in
+    shrink = min(scale, 1.0)
+    centre = (torch.arange(size_out, dtype=torch.float64) + 0.5) / scale - 0.5
+    reach = 2 / shrink
+    taps = int(2 * reach) + 2
+    index = (centre - reach).floor().long()[:, None] + torch.arange(taps)
+    weight = cubic((centre[:, None] - index) * shrink)
+    weight /= weight.sum(dim=1, keepdim=True)
+    used = (weight != 0).any(dim=0)
+    mirrored = index.remainder(2 * size_in)
+    mirrored = torch.where(mirrored < size_in, mirrored, 2 * size_in - 1 - mirrored)
+    return mirrored[:, used], weight[:, used]

@@ -1,0 +1,1 @@
+"""Training a generator against a discriminator on a folder of pictures."""

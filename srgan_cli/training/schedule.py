@@ -1,0 +1,45 @@
+"""How far a run has come, and the learning rate that goes with it."""
+
+import math
+import time
+
+from srgan_cli.training.config import TrainConfig
+
+WARM_UP_STEPS = 100
+
+
+class Clock:
+    """Counts the steps and the seconds trained, over all resumptions."""
+
+    def __init__(self, config: TrainConfig, steps: int = 0, seconds: float = 0.0) -> None:
+        self.config = config
+        self.steps = steps
+        self._started = time.monotonic() - seconds
+
+    @property
+    def seconds(self) -> float:
+        """Seconds trained."""
+        return time.monotonic() - self._started
+
+    @property
+    def progress(self) -> float:
+        """The part of the schedule that is done, 0…1."""
+        if self.config.steps is not None:
+            return min(self.steps / self.config.steps, 1.0)
+        assert self.config.seconds is not None
+        return min(self.seconds / self.config.seconds, 1.0)
+
+    @property
+    def remaining(self) -> float:
+        """Seconds until the end, at the pace so far."""
+        progress = self.progress
+        return self.seconds * (1 - progress) / progress if progress else math.inf
+
+
+def warm_cosine(progress: float, steps: int) -> float:
+    """The factor of a learning rate: up over the first hundred steps, then along a cosine to zero.
+
+    Source of the cosine: I. Loshchilov and F. Hutter, SGDR, ICLR 2017 (arXiv:1608.03983).
+    """
+    warm_up = min(1.0, (steps + 1) / WARM_UP_STEPS)
+    return warm_up * 0.5 * (1 + math.cos(math.pi * min(progress, 1.0)))

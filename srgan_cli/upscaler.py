@@ -1,0 +1,111 @@
+"""Upscaler: a generator on a device, with a tile policy."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from srgan_cli.devices import pick_device
+from srgan_cli.errors import UsageError
+from srgan_cli.networks import Generator
+from srgan_cli.picture import Picture, bleed
+from srgan_cli.pixels import resize
+from srgan_cli.tiling import Tile, TilePolicy, tiles
+from srgan_cli.weights import find_weights, load_weights
+
+DEFAULT_MODEL = "srgan"
+LARGEST_SCALE = 16
+Progress = Callable[[int, int], None]
+
+
+class Upscaler:
+    """Enlarges pictures tile by tile; tiled equals whole.
+
+    Memory: the output as float32, and the generator's activations over one tile with its halo.
+    """
+
+    def __init__(
+        self, generator: Generator, device: torch.device, policy: TilePolicy | None = None, name: str = ""
+    ) -> None:
+        self.name = name
+        self.generator = generator.to(device).eval()
+        self.device = device
+        self.policy = policy or TilePolicy()
+
+    @classmethod
+    def load(
+        cls,
+        model: str | Path = DEFAULT_MODEL,
+        device: str = "auto",
+        policy: TilePolicy | None = None,
+        scale: float | None = None,
+    ) -> "Upscaler":
+        """An Upscaler of shipped weights by name, or of a weights file.
+
+        `scale` chooses among the scales of a name that has several.  Raises UnknownModel, UnknownDevice and
+        WeightsError.
+        """
+        chosen = pick_device(device)
+        generator, card = load_weights(find_weights(str(model), scale))
+        return cls(generator, chosen, policy, card.name)
+
+    def upscale(self, picture: Picture, scale: float | None = None, progress: Progress | None = None) -> Picture:
+        """The enlarged picture; grey stays grey, alpha is enlarged too.
+
+        A `scale` that is not the generator's own is reached by antialiased resampling of its result.
+        `progress` is called with the input pixels done and in all.  Raises UsageError for a scale outside 1…16.
+        """
+        check_scale(scale)
+        report = _Counter(picture, progress)
+        shape = _target(picture, scale or self.generator.scale)
+        colour = self._enlarge(bleed(picture), shape, report)
+        alpha = None if picture.alpha is None else self._enlarge(picture.alpha, shape, report)
+        return replace(picture, pixels=colour, alpha=alpha)
+
+    def _enlarge(self, pixels: Tensor, shape: tuple[int, int], report: "_Counter") -> Tensor:
+        enlarged = self._canvas(pixels, report)
+        return resize(enlarged, *shape).clamp_(0, 1)
+
+    @torch.no_grad()
+    def _canvas(self, pixels: Tensor, report: "_Counter") -> Tensor:
+        """(C, H, W) enlarged by the generator's own scale, on the CPU."""
+        channels, height, width = pixels.shape
+        scale = self.generator.scale
+        canvas = torch.empty(channels, height * scale, width * scale)
+        for tile in tiles(height, width, self.generator.receptive_radius, self.policy):
+            canvas[:, *tile.keep.scaled(scale).slices] = self._tile(pixels, tile)
+            report.advance(tile.keep.area)
+        return canvas
+
+    def _tile(self, pixels: Tensor, tile: Tile) -> Tensor:
+        read = pixels[:, *tile.read.slices].expand(3, -1, -1)[None]
+        enlarged: Tensor = self.generator(read.to(self.device))[0]
+        kept = enlarged[:, *tile.keep.within(tile.read).scaled(self.generator.scale).slices]
+        return kept if len(pixels) == 3 else kept.mean(dim=0, keepdim=True)
+
+
+class _Counter:
+    """Counts input pixels and tells whoever wants to know."""
+
+    def __init__(self, picture: Picture, progress: Progress | None) -> None:
+        layers = 1 if picture.alpha is None else 2
+        self.total = layers * picture.height * picture.width
+        self.done = 0
+        self.progress = progress
+
+    def advance(self, pixels: int) -> None:
+        self.done += pixels
+        if self.progress:
+            self.progress(self.done, self.total)
+
+
+def check_scale(scale: float | None) -> None:
+    """Raises UsageError unless the scale is None or a number from 1 to LARGEST_SCALE."""
+    if scale is not None and not 1 <= scale <= LARGEST_SCALE:
+        raise UsageError(f"cannot enlarge {scale:g} times", f"give a scale from 1 to {LARGEST_SCALE}")
+
+
+def _target(picture: Picture, scale: float) -> tuple[int, int]:
+    return max(1, round(picture.height * scale)), max(1, round(picture.width * scale))
