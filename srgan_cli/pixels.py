@@ -25,7 +25,7 @@ def crop_border(pixels: Tensor, border: int) -> Tensor:
 
 def quantise(pixels: Tensor, depth: int = 8) -> Tensor:
     """The nearest values that `depth` bits can hold, still as floats 0…1."""
-    top = 2**depth - 1
+    top = float(2**depth - 1)
     return (pixels.clamp(0, 1) * top).round_() / top
 
 
