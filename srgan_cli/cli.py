@@ -202,9 +202,9 @@ def parse_duration(text: str) -> float:
 
 
 def _fresh(config: "TrainConfig") -> "Trainer":
-    from srgan_cli.training.trainer import Trainer, prepare_run
+    from srgan_cli.training.trainer import Trainer, check_run
 
-    prepare_run(config)
+    check_run(config)
     return Trainer(config, _dataset(config))
 
 

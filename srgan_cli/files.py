@@ -4,7 +4,7 @@ import errno
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,7 +29,7 @@ def find_pictures(place: Path) -> list[Path]:
     if place.is_file():
         return [place]
     if not place.is_dir():
-        raise SrganError(f"no such file or folder: {place}", "check the spelling of the path")
+        raise _missing(place)
     found = sorted(
         path
         for path in place.rglob("*")
@@ -52,12 +52,15 @@ class Pairing:
 def pair_by_name(reference: Path, candidate: Path) -> Pairing:
     """Match two files, or the pictures of two folders by their path without suffix.
 
-    Raises SrganError when one place is a file and the other a folder, when two pictures of one folder differ
-    only in their suffix, or when nothing matches.
+    Raises SrganError when a place does not exist, when one is a file and the other a folder, when two pictures
+    of one folder differ only in their suffix, or when nothing matches.
     """
+    for place in (reference, candidate):
+        if not place.exists():
+            raise _missing(place)
     if reference.is_file() and candidate.is_file():
         return Pairing([(reference.stem, reference, candidate)], [], [])
-    if reference.is_file() != candidate.is_file() and reference.exists() and candidate.exists():
+    if reference.is_file() != candidate.is_file():
         raise SrganError(
             f"{reference} and {candidate}: one is a file and the other a folder",
             "give two files or two folders",
@@ -78,8 +81,14 @@ def pair_by_name(reference: Path, candidate: Path) -> Pairing:
 
 def check_writable(path: Path) -> None:
     """Raises SrganError when it can be told beforehand that `path` cannot be written."""
+    try:
+        exists = path.exists()
+    except OSError as error:  # the name is too long
+        raise _explain(error, path) from error
     if path.is_dir():
         raise SrganError(f"{path} is a folder", "name the file to write")
+    if exists and not path.is_file():  # a device or a pipe would be replaced, not written to
+        raise SrganError(f"{path} is not a plain file", "choose another place")
     if not path.parent.is_dir():
         raise SrganError(f"no such folder: {path.parent}", "make it first, or choose another place")
     if not os.access(path.parent, os.W_OK):
@@ -94,7 +103,7 @@ def atomic_write(path: Path) -> Iterator[Path]:
     missing folder, a place that may not be written, and a full disk.
     """
     check_writable(path)
-    temporary = path.with_name(f".{path.stem[:80]}.{secrets.token_hex(4)}{path.suffix}")
+    temporary = path.with_name(f".{path.stem[:40]}.{secrets.token_hex(4)}{path.suffix}")
     try:
         yield temporary
         _flush_to_disk(temporary)
@@ -102,7 +111,12 @@ def atomic_write(path: Path) -> Iterator[Path]:
     except OSError as error:
         raise _explain(error, path) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink()
+
+
+def _missing(place: Path) -> SrganError:
+    return SrganError(f"no such file or folder: {place}", "check the spelling of the path")
 
 
 def _flush_to_disk(path: Path) -> None:

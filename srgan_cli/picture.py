@@ -1,5 +1,6 @@
 """Picture: what is read from a file and written to one.  Pixel formats are converted here and nowhere else."""
 
+import struct
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
 from srgan_cli.errors import PictureError, UsageError
@@ -33,7 +34,13 @@ _OPTIONS: dict[str, dict[str, object]] = {
     "BMP": {},
 }
 _WITHOUT_ALPHA = ("JPEG", "BMP")
+_WITHOUT_GREY = ("WEBP",)
+_WITHOUT_PROFILE = ("BMP",)
 _WITH_DEPTH_16 = ("PNG", "TIFF")
+# What Pillow's readers raise on damaged files.
+_DAMAGE = (OSError, SyntaxError, ValueError, EOFError, RuntimeError, IndexError, struct.error)
+_TRUSTED_ALPHA = 1 / 8
+_TINY = torch.finfo(torch.float32).tiny
 _LARGEST_SIDE = {"JPEG": 65_535, "WEBP": 16_383}
 
 
@@ -74,16 +81,17 @@ def read_picture(path: Path) -> Picture:
     Grey stays grey, palettes become colours, transparency becomes alpha, CMYK becomes RGB.  Raises PictureError
     when the file is missing, is not a picture, is cut short, or holds 32-bit pixels.
     """
-    with _reading(path), Image.open(path) as image:
+    with _opened(path) as image:
         image.load()
         return _from_pillow(ImageOps.exif_transpose(image), path)
 
 
 def picture_size(path: Path) -> tuple[int, int]:
     """Height and width of an upright picture, from the header alone.  Raises PictureError as read_picture does."""
-    with _reading(path), Image.open(path) as image:
+    with _opened(path) as image:
         width, height = image.size
-        sideways = image.getexif().get(0x0112, 1) in (5, 6, 7, 8)
+        turned = image.format == "TIFF"  # Pillow gives the upright size of a TIFF, and of no other format
+        sideways = not turned and image.getexif().get(ExifTags.Base.Orientation, 1) in (5, 6, 7, 8)
         return (width, height) if sideways else (height, width)
 
 
@@ -100,8 +108,9 @@ def write_picture(picture: Picture, path: Path) -> None:
             f"{form} holds at most {limit} pixels a side, the picture is {picture.width} x {picture.height}",
             "write a .png or .tif",
         )
-    image = _to_pillow(_fit(picture, form))
-    profile = {"icc_profile": picture.icc_profile} if picture.icc_profile else {}
+    fitting = _fit(picture, form)
+    image = _to_pillow(fitting)
+    profile = {"icc_profile": fitting.icc_profile} if fitting.icc_profile else {}
     with atomic_write(path) as temporary:
         image.save(temporary, format=form, **_OPTIONS[form], **profile)
 
@@ -123,42 +132,51 @@ def losses(picture: Picture, path: Path) -> list[str]:
         found.append(f"{form} has no transparency: the picture is laid on white")
     if picture.depth > 8 and not _holds_depth(picture, form):
         found.append(f"{form} holds 8 bits of this picture's {picture.depth}")
+    if picture.icc_profile and not _holds_profile(picture, form):
+        found.append(f"{form} cannot hold this picture's colour profile")
     return found
 
 
 def bleed(picture: Picture) -> Tensor:
-    """The picture's colour, with the colour of fully transparent pixels replaced by that of what lies near.
+    """The picture's colour, with that of transparent and nearly transparent pixels taken from what lies near.
 
-    What a file stores under full transparency is arbitrary; without this it would leak into the edges as a
-    dark or coloured fringe when the picture is enlarged.  Shape as `picture.pixels`.
+    What a file stores under full transparency is arbitrary, and under nearly full transparency coarsely rounded;
+    without this it would leak into the edges as a dark or coloured fringe when the picture is enlarged.  Shape as
+    `picture.pixels`.
     """
     if picture.alpha is None:
         return picture.pixels
-    spread = _spread(picture.pixels * picture.alpha, picture.alpha)
-    return torch.where(picture.alpha > 0, picture.pixels, spread)
+    return _spread(picture.pixels * picture.alpha, picture.alpha)
 
 
 def _spread(weighted: Tensor, weight: Tensor) -> Tensor:
-    """Colours for every pixel, from sums of colour x weight, by averaging over ever larger squares."""
+    """Each pixel's own colour as far as its weight is to be trusted, else that of ever larger squares around it."""
     height, width = weight.shape[-2:]
+    own = weighted / weight.clamp_min(_TINY)
     if height == 1 and width == 1:
-        return weighted / weight.clamp_min(1e-6)
-    squares = [F.avg_pool2d(x[None], 2, ceil_mode=True)[0] for x in (weighted, weight)]
-    coarse = _spread(squares[0], squares[1])
+        return own
+    coarse = _spread(*(F.avg_pool2d(x[None], 2, ceil_mode=True)[0] for x in (weighted, weight)))
     enlarged = coarse.repeat_interleave(2, -2).repeat_interleave(2, -1)[..., :height, :width]
-    return torch.where(weight > 0, weighted / weight.clamp_min(1e-6), enlarged)
+    return torch.lerp(enlarged, own, (weight / _TRUSTED_ALPHA).clamp(max=1))
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Image.Image]:
+    # Not Image.open(path): what Pillow maps into memory it scrambles when a TIFF lies on its side.
+    with _reading(path), path.open("rb") as file, Image.open(file) as image:
+        yield image
 
 
 @contextmanager
 def _reading(path: Path) -> Iterator[None]:
-    if path.is_dir():
-        raise PictureError(f"{path} is a folder", "name one picture")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     except FileNotFoundError as error:
         raise PictureError(f"no such file: {path}", "check the spelling of the path") from error
+    except IsADirectoryError as error:
+        raise PictureError(f"{path} is a folder", "name one picture") from error
     except PermissionError as error:
         raise PictureError(f"may not read {path}", "check the file's permissions") from error
     except UnidentifiedImageError as error:
@@ -167,10 +185,10 @@ def _reading(path: Path) -> Iterator[None]:
         raise PictureError(f"{path} holds more pixels than are safe to open", str(error)) from error
     except PictureError:
         raise
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
-        raise PictureError(
-            f"cannot read {path}: {error}", "the file is damaged or cut short: fetch it again"
-        ) from error
+    except _DAMAGE as error:
+        system = getattr(error, "strerror", None)
+        hint = "check the path" if system else "the file is damaged or cut short: fetch it again"
+        raise PictureError(f"cannot read {path}: {system or error}", hint) from error
 
 
 def _from_pillow(image: Image.Image, path: Path) -> Picture:
@@ -178,11 +196,17 @@ def _from_pillow(image: Image.Image, path: Path) -> Picture:
         raise PictureError(f"{path} holds 32-bit pixels, expected 8 or 16", "convert it to 16 bit first")
     profile = image.info.get("icc_profile") if image.mode not in ("CMYK", "LAB", "YCbCr", "HSV") else None
     if image.mode.startswith("I;16"):
-        grey = np.asarray(image).astype(np.float32) / 65_535
-        return Picture(torch.from_numpy(grey)[None], depth=16, icc_profile=profile)
+        return replace(_from_16_bit(image), icc_profile=profile)
     channels = _channels(image.convert(_plain_mode(image)))
     colour, alpha = (channels[:-1], channels[-1:]) if len(channels) in (2, 4) else (channels, None)
     return Picture(colour, alpha, icc_profile=profile)
+
+
+def _from_16_bit(image: Image.Image) -> Picture:
+    values = np.asarray(image).astype(np.float32)
+    hidden = image.info.get("transparency")
+    alpha = None if hidden is None else torch.from_numpy(values != hidden)[None].float()
+    return Picture(torch.from_numpy(values)[None] / 65_535, alpha, depth=16)
 
 
 def _plain_mode(image: Image.Image) -> str:
@@ -202,10 +226,17 @@ def _channels(image: Image.Image) -> Tensor:
 def _fit(picture: Picture, form: str) -> Picture:
     """The picture without what the format cannot hold."""
     depth = picture.depth if _holds_depth(picture, form) else 8
+    profile = picture.icc_profile if _holds_profile(picture, form) else None
+    fitting = replace(picture, depth=depth, icc_profile=profile)
     if picture.alpha is None or form not in _WITHOUT_ALPHA:
-        return replace(picture, depth=depth)
+        return fitting
     on_white = picture.pixels * picture.alpha + (1 - picture.alpha)
-    return replace(picture, pixels=on_white, alpha=None, depth=depth)
+    return replace(fitting, pixels=on_white, alpha=None)
+
+
+def _holds_profile(picture: Picture, form: str) -> bool:
+    """A grey picture's profile does not fit the RGB that a format without grey makes of it."""
+    return form not in _WITHOUT_PROFILE and not (len(picture.pixels) == 1 and form in _WITHOUT_GREY)
 
 
 def _holds_depth(picture: Picture, form: str) -> bool:

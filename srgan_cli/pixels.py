@@ -42,7 +42,7 @@ def resize(pixels: Tensor, height: int, width: int) -> Tensor:
 def downscale(pixels: Tensor, scale: int) -> Tensor:
     """The low-resolution partner of a picture whose sides are multiples of `scale`, clamped to 0…1."""
     height, width = pixels.shape[-2:]
-    return resize(pixels, height // scale, width // scale).clamp_(0, 1)
+    return resize(pixels, height // scale, width // scale).clamp(0, 1)
 
 
 def cubic(distance: Tensor) -> Tensor:

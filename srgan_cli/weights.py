@@ -4,6 +4,7 @@ import json
 from dataclasses import asdict, dataclass, field, fields
 from difflib import get_close_matches
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 from safetensors import SafetensorError, safe_open
@@ -58,8 +59,11 @@ def load_weights(path: Path) -> tuple[Generator, WeightsCard]:
     try:
         generator = GENERATORS[card.architecture](**card.config)
         generator.load_state_dict(tensors)
-    except (KeyError, TypeError, RuntimeError) as error:
-        reason = str(error).splitlines()[0]
+    except KeyError as error:
+        known = ", ".join(GENERATORS)
+        raise WeightsError(f"{path} is of an unknown architecture: {error}", f"this srgan knows: {known}") from error
+    except (TypeError, ValueError, RuntimeError) as error:
+        reason = shorten(str(error), 240)
         raise WeightsError(f"{path} does not fit its own card: {reason}", "was it made by a newer srgan?") from error
     return generator.eval().requires_grad_(False), card
 
@@ -98,7 +102,7 @@ def find_weights(name: str, scale: float | None = None) -> Path:
         return family[large_enough[0] if large_enough else max(family)]
     near = get_close_matches(name, shipped, 1, 0.4)
     hint = f"did you mean {near[0]}? " if near else ""
-    raise UnknownModel(f"no weights named {name!r}", f"{hint}there is: {', '.join(shipped)}, or name a file")
+    raise UnknownModel(f"no weights named {name!r}", f"{hint}there is: {', '.join(shipped) or 'none'}; or name a file")
 
 
 def _read(path: Path, tensors: bool = True) -> tuple[WeightsCard, dict[str, Tensor]]:

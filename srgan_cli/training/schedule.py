@@ -9,17 +9,22 @@ WARM_UP_STEPS = 100
 
 
 class Clock:
-    """Counts the steps and the seconds trained, over all resumptions."""
+    """Counts the steps and the seconds trained, over all resumptions; time passes once it is started."""
 
     def __init__(self, config: TrainConfig, steps: int = 0, seconds: float = 0.0) -> None:
         self.config = config
         self.steps = steps
-        self._started = time.monotonic() - seconds
+        self._before = seconds
+        self._started: float | None = None
+
+    def start(self) -> None:
+        """Let time pass."""
+        self._started = time.monotonic()
 
     @property
     def seconds(self) -> float:
         """Seconds trained."""
-        return time.monotonic() - self._started
+        return self._before + (0.0 if self._started is None else time.monotonic() - self._started)
 
     @property
     def progress(self) -> float:

@@ -30,6 +30,8 @@ from srgan_cli.weights import SUFFIX, WeightsCard, find_weights, load_weights, s
 PIXEL, ADVERSARIAL = "pixel", "adversarial"
 CHECKPOINT = "checkpoint.pt"
 METRICS_LOG = "metrics.jsonl"
+PLACES = ("data", "run", "init_from", "device")
+"""Settings that name places of one machine and stay off the weights card."""
 VALIDATIONS = 20
 LARGEST_SHARE_OF_VALIDATION = 1 / 15
 LARGEST_GRADIENT = 1.0
@@ -93,7 +95,8 @@ class Trainer:
 
     def fit(self) -> Iterator[StepReport]:
         """Train to the end of the schedule, or to the step in which `stop` is called; then everything is saved."""
-        self.clock = Clock(self.config, self.clock.steps, self.clock.seconds)
+        _make_folder(self.config.run)
+        self.clock.start()
         self._validations.ended = self.clock.seconds
         if not self._validations.scores:
             self._validate()
@@ -220,7 +223,8 @@ class Trainer:
                 "pictures": len(self.dataset.training),
                 "steps": self.clock.steps,
                 "hours": round(self.clock.seconds / 3600, 3),
-                "settings": self.config.to_json(),
+                "device": str(self.device),
+                "settings": {key: value for key, value in self.config.to_json().items() if key not in PLACES},
             },
             scores={"validation": {"protocol": str(_protocol(self.config.scale)), **self._validations.scores}},
         )
@@ -272,14 +276,12 @@ def read_checkpoint(run: Path) -> dict[str, Any]:
     return state
 
 
-def prepare_run(config: TrainConfig) -> None:
-    """Make the run folder.  Raises UsageError when another run's results are in it."""
+def check_run(config: TrainConfig) -> None:
+    """Raises UsageError, before any work, when the run folder holds another run or the first weights are unknown."""
     if (config.run / CHECKPOINT).exists():
         raise UsageError(f"{config.run} already holds a run", "go on with --resume, or name another folder with --run")
-    try:
-        config.run.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise SrganError(f"cannot make the folder {config.run}: {error.strerror}", "choose another --run") from error
+    if config.init_from:
+        find_weights(config.init_from, config.scale)
 
 
 def _build_generator(config: TrainConfig) -> Generator:
@@ -294,6 +296,13 @@ def _build_generator(config: TrainConfig) -> Generator:
             f"add --scale {card.scale}",
         )
     return generator.train().requires_grad_(True)
+
+
+def _make_folder(run: Path) -> None:
+    try:
+        run.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise SrganError(f"cannot make the folder {run}: {error.strerror}", "choose another --run") from error
 
 
 def _adam(network: nn.Module) -> torch.optim.Adam:

@@ -1,0 +1,129 @@
+"""Imports point one way, only the command line talks, and it answers at once."""
+
+import ast
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+import srgan_cli
+
+LINES = (
+    "errors",
+    "pixels tiling devices files",
+    "picture networks metrics",
+    "weights report",
+    "upscaler training.config training.losses training.schedule",
+    "training.data",
+    "training.trainer",
+    "console",
+    "cli",
+    "__main__",
+)
+LINE_OF = {name: number for number, names in enumerate(LINES) for name in names.split()}
+FACE = {"cli", "console", "__main__"}
+HEAVY = {"torch", "numpy", "PIL", "skimage", "scipy", "safetensors"}
+PACKAGE = Path(srgan_cli.__file__).parent
+MODULES = {".".join(path.relative_to(PACKAGE).with_suffix("").parts): path for path in PACKAGE.rglob("*.py")}
+EXEMPT = {"__init__", "training.__init__"}
+SILENT = sorted(MODULES.keys() - FACE)
+
+
+def running_code(node: ast.AST) -> Iterator[ast.AST]:
+    """The nodes of a syntax tree without those that only type checkers see."""
+    yield node
+    only_types = isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+    for child in node.orelse if only_types else ast.iter_child_nodes(node):
+        yield from running_code(child)
+
+
+def imports(module: str) -> set[str]:
+    """The full names of what a module imports, at its head or later."""
+    found = set()
+    for node in running_code(ast.parse(MODULES[module].read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module} has a relative import"
+            found |= {node.module or ""} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def own_imports(module: str) -> set[str]:
+    """The modules of this package that a module imports."""
+    names = {name.removeprefix("srgan_cli.") for name in imports(module)}
+    return {name for name in names if name in MODULES} | {f"{n}.__init__" for n in names if f"{n}.__init__" in MODULES}
+
+
+def room(module: str) -> str:
+    """The module as the lines name it: networks and metrics count as one room each."""
+    folder = module.partition(".")[0]
+    return folder if folder in LINE_OF else module
+
+
+@pytest.mark.parametrize("module", sorted(MODULES.keys() - EXEMPT))
+def test_imports_come_from_lines_above(module: str) -> None:
+    folder = module.rpartition(".")[0]
+    for imported in own_imports(module) - EXEMPT:
+        above = LINE_OF[room(imported)] < LINE_OF[room(module)]
+        beside = LINE_OF[room(imported)] == LINE_OF[room(module)] and folder and imported.startswith(folder)
+        assert above or beside, f"{module} imports {imported}"
+
+
+def test_imports_make_no_circle() -> None:
+    TopologicalSorter({module: own_imports(module) for module in MODULES}).prepare()
+
+
+@pytest.mark.parametrize("module", SILENT)
+def test_only_the_command_line_knows_typer_and_rich(module: str) -> None:
+    assert not {name.partition(".")[0] for name in imports(module)} & {"typer", "rich", "click"}
+
+
+@pytest.mark.parametrize("module", SILENT)
+def test_only_the_command_line_prints_and_exits(module: str) -> None:
+    calls = [node.func for node in ast.walk(ast.parse(MODULES[module].read_text())) if isinstance(node, ast.Call)]
+    assert not {ast.unparse(function) for function in calls} & {"print", "sys.exit", "SystemExit", "exit", "quit"}
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        pytest.param("import srgan_cli", id="import srgan_cli"),
+        pytest.param(
+            "import sys; from srgan_cli.__main__ import main; sys.argv[1:] = ['--help']\n"
+            "try: main()\nexcept SystemExit as ended: assert not ended.code",
+            id="srgan --help",
+        ),
+    ],
+)
+def test_what_must_answer_at_once_loads_nothing_heavy(program: str) -> None:
+    program += "\nimport sys; print('loaded:', *{name.partition('.')[0] for name in sys.modules})"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert not HEAVY & set(done.stdout.rpartition("loaded:")[2].split())
+
+
+def test_help_takes_a_quarter_of_a_second_at_most() -> None:
+    assert min(_seconds_of_help() for _ in range(7)) < 0.25
+
+
+def _seconds_of_help() -> float:
+    began = time.perf_counter()
+    subprocess.run([sys.executable, "-m", "srgan_cli", "--help"], capture_output=True, check=True)
+    return time.perf_counter() - began
+
+
+def test_public_names_can_be_imported_and_are_listed() -> None:
+    imported: dict[str, object] = {}
+    exec("from srgan_cli import *", imported)
+    assert set(srgan_cli.__all__) <= imported.keys()
+    assert set(srgan_cli.__all__) <= set(dir(srgan_cli))
+    assert all(imported[name] is getattr(srgan_cli, name) for name in srgan_cli.__all__)
+
+
+def test_other_names_are_not_there() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'upscale_all'"):
+        _ = srgan_cli.upscale_all

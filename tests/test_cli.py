@@ -1,0 +1,260 @@
+"""The commands as a user meets them: what is printed where, and the exit codes."""
+
+import json
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from srgan_cli import __main__, upscaler
+from srgan_cli.cli import parse_duration
+from srgan_cli.errors import UsageError
+from srgan_cli.networks import GENERATORS
+from srgan_cli.weights import WeightsCard, save_weights
+
+TINY_RUN = ["--scale=2", "--channels=8", "--blocks=1", "--patch=8", "--batch=2", "--device=cpu"]
+
+
+@dataclass
+class Outcome:
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def srgan(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
+    """Runs a command line in this process."""
+
+    def run(*arguments: object) -> Outcome:
+        monkeypatch.setattr(sys, "argv", ["srgan", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            __main__.main()
+        captured = capfd.readouterr()
+        return Outcome(int(ended.value.code or 0), captured.out, captured.err)
+
+    return run
+
+
+@pytest.fixture
+def picture(tmp_path: Path) -> Path:
+    path = tmp_path / "in.png"
+    noise = np.random.default_rng(0).integers(0, 256, (14, 20, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(path)
+    return path
+
+
+@pytest.fixture
+def weights(tmp_path: Path) -> Path:
+    torch.manual_seed(0)
+    generator = GENERATORS["srresnet"](scale=4, channels=4, blocks=1)
+    path = tmp_path / "tiny.safetensors"
+    save_weights(path, generator, WeightsCard.of(generator, "tiny"))
+    return path
+
+
+@pytest.fixture
+def photographs(tmp_path: Path) -> Path:
+    folder = tmp_path / "photographs"
+    folder.mkdir()
+    for index in range(3):
+        noise = np.random.default_rng(index).integers(0, 256, (24, 24, 3), dtype=np.uint8)
+        Image.fromarray(noise).save(folder / f"{index}.png")
+    return folder
+
+
+def size_of(path: Path) -> tuple[int, int]:
+    with Image.open(path) as image:
+        return image.size
+
+
+def test_upscale_writes_the_picture_and_keeps_stdout_clean(
+    srgan: Callable[..., Outcome], picture: Path, weights: Path
+) -> None:
+    target = picture.with_name("out.webp")
+    outcome = srgan("upscale", picture, target, "-m", weights)
+    assert (outcome.code, outcome.out) == (0, "")
+    assert "in.png 20 x 14 -> out.webp 80 x 56 (tiny on cpu" in outcome.err
+    assert size_of(target) == (80, 56)
+
+
+@pytest.mark.parametrize(("scale", "size"), [("2", (40, 28)), ("3", (60, 42)), ("1.5", (30, 21)), ("6", (120, 84))])
+def test_upscale_reaches_any_scale(
+    srgan: Callable[..., Outcome], picture: Path, weights: Path, scale: str, size: tuple[int, int]
+) -> None:
+    target = picture.with_name("out.png")
+    assert srgan("upscale", picture, target, "-m", weights, "-s", scale, "--tile", 7).code == 0
+    assert size_of(target) == size
+
+
+def test_upscale_says_what_the_format_cannot_hold(srgan: Callable[..., Outcome], weights: Path, tmp_path: Path) -> None:
+    Image.new("RGBA", (5, 5), (200, 0, 0, 0)).save(tmp_path / "clear.png")
+    outcome = srgan("upscale", tmp_path / "clear.png", tmp_path / "out.jpg", "-m", weights)
+    assert outcome.code == 0
+    assert "JPEG has no transparency" in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        ("upscale missing.png out.png", 1, "no such file: missing.png"),
+        ("upscale text.png out.png", 1, "not a picture: text.png"),
+        ("upscale cut.png out.png", 1, "cannot read cut.png"),
+        ("upscale . out.png", 1, ". is a folder"),
+        ("upscale in.png folder.png", 1, "folder.png is a folder"),
+        ("upscale in.png nowhere/out.png", 1, "no such folder: nowhere"),
+        ("upscale in.png out.xyz", 2, "'.xyz'"),
+        ("upscale in.png out", 2, "no suffix"),
+        ("upscale in.png in.png", 2, "in.png is the input itself"),
+        ("upscale in.png out.png -m nosuch", 2, "no weights named 'nosuch'"),
+        ("upscale in.png out.png -m nosuch.safetensors", 1, "no such weights file"),
+        ("upscale in.png out.png -m in.png", 1, "not a readable safetensors file"),
+        ("upscale in.png out.png --device tpu", 2, "no device 'tpu'"),
+        ("upscale in.png out.png --scale 0", 2, "cannot enlarge 0 times"),
+        ("upscale in.png out.png --scale nan", 2, "cannot enlarge nan times"),
+        ("upscale in.png out.png --tile -1", 2, "--tile"),
+        ("upscale in.png", 2, "OUT"),
+        ("score empty in.png", 1, "one is a file and the other a folder"),
+        ("score empty empty", 1, "no pictures in empty"),
+        ("score . pictures", 1, "no picture in pictures has the name of one in ."),
+        ("score missing missing", 1, "no such file or folder: missing"),
+        ("train missing", 1, "no such file or folder: missing"),
+        ("train empty", 1, "no pictures in empty"),
+        ("train pictures", 1, "0 usable pictures"),
+        ("train pictures --time soon", 2, "cannot read the duration 'soon'"),
+        ("train pictures --time 1h --steps 5", 2, "either a time or a number of steps"),
+        ("train pictures --scale 7", 2, "scale is 7"),
+        ("train pictures --resume", 1, "no checkpoint in run"),
+        ("train pictures --init-from nosuch", 2, "no weights named 'nosuch'"),
+        ("nonsense", 2, "nonsense"),
+    ],
+)
+def test_a_mistake_gets_a_clear_line_and_an_honest_exit_code(
+    srgan: Callable[..., Outcome],
+    picture: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: str,
+    code: int,
+    message: str,
+) -> None:
+    folder = picture.parent
+    monkeypatch.chdir(folder)
+    for name in ("folder.png", "empty", "pictures"):
+        (folder / name).mkdir()
+    (folder / "text.png").write_text("not a picture")
+    (folder / "cut.png").write_bytes(picture.read_bytes()[:150])
+    Image.new("RGB", (9, 9)).save(folder / "pictures/small.png")
+    outcome = srgan(*arguments.split())
+    assert (outcome.code, outcome.out) == (code, "")
+    assert message in outcome.err
+    assert "Traceback" not in outcome.err
+    assert not (folder / "out.png").exists()
+
+
+def test_an_unknown_model_is_answered_with_the_nearest_name(srgan: Callable[..., Outcome], picture: Path) -> None:
+    outcome = srgan("upscale", picture, picture.with_name("out.png"), "-m", "sgran-x4")
+    assert "did you mean srgan-x4?" in outcome.err
+
+
+def test_the_unforeseen_is_one_line_too_unless_debug_asks_for_more(
+    srgan: Callable[..., Outcome], picture: Path, weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("sparks\nand smoke")
+
+    monkeypatch.setattr(upscaler.Upscaler, "upscale", fail)
+    arguments = ("upscale", picture, picture.with_name("out.png"), "-m", weights)
+    outcome = srgan(*arguments)
+    assert outcome.code == 1
+    assert outcome.err.splitlines()[0] == "srgan: RuntimeError: sparks"
+    monkeypatch.setattr(sys, "argv", ["srgan", *map(str, arguments), "--debug"])
+    with pytest.raises(RuntimeError, match="sparks"):
+        __main__.main()
+
+
+@pytest.mark.parametrize("command", ["upscale", "score", "train"])
+def test_help_has_an_example(srgan: Callable[..., Outcome], command: str) -> None:
+    outcome = srgan(command, "--help")
+    assert outcome.code == 0
+    assert f"Example: srgan {command} " in " ".join(outcome.out.split())
+
+
+def test_version(srgan: Callable[..., Outcome]) -> None:
+    assert re.fullmatch(r"srgan \d+\.\d+\.\d+\n", srgan("--version").out)
+
+
+def test_score_prints_every_picture_the_mean_and_the_protocol(srgan: Callable[..., Outcome], photographs: Path) -> None:
+    outcome = srgan("score", photographs, photographs, "--channels", "rgb", "--scale", 2)
+    assert outcome.code == 0
+    assert outcome.err == ""
+    assert re.search(r"^ *1 .*inf .*1\.0000", outcome.out, re.MULTILINE)
+    assert re.search(r"mean of 3 .*1\.0000", outcome.out)
+    assert "protocol: RGB, border 2 px cut" in outcome.out
+
+
+def test_score_as_json_names_what_is_missing_and_fails(
+    srgan: Callable[..., Outcome], photographs: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    Image.new("RGB", (24, 24)).save(other / "0.jpg")
+    Image.new("RGB", (25, 24)).save(other / "1.png")
+    outcome = srgan("score", photographs, other, "--json")
+    report = json.loads(outcome.out)
+    assert outcome.code == 1
+    assert [row["name"] for row in report["pictures"]] == ["0"]
+    assert report["protocol"]["border"] == 4
+    assert "srgan: 2: only among the references" in outcome.err
+    assert "srgan: 1: the reference is 24 x 24, the candidate 25 x 24" in outcome.err
+
+
+def test_train_prints_the_path_of_weights_that_run(
+    srgan: Callable[..., Outcome], photographs: Path, picture: Path, tmp_path: Path
+) -> None:
+    outcome = srgan("train", photographs, "--run", tmp_path / "run", "--steps", 4, *TINY_RUN)
+    assert outcome.code == 0
+    path = Path(outcome.out.strip())
+    assert path == tmp_path / "run/srgan-x2.safetensors"
+    assert srgan("upscale", picture, picture.with_name("out.png"), "-m", path).code == 0
+    again = srgan("train", photographs, "--run", tmp_path / "run", "--steps", 4, *TINY_RUN)
+    assert again.code == 2
+    assert "already holds a run" in again.err
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupted_run_is_saved_and_goes_on(
+    srgan: Callable[..., Outcome], photographs: Path, tmp_path: Path, number: signal.Signals, code: int
+) -> None:
+    run = tmp_path / "run"
+    command = [sys.executable, "-m", "srgan_cli", "train", photographs, "--run", run, "--time", "1h", *TINY_RUN]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        patience = time.monotonic() + 60
+        while not (run / "metrics.jsonl").exists() and time.monotonic() < patience:
+            time.sleep(0.05)
+        process.send_signal(number)
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (code, "")
+    assert "go on with: srgan train" in err
+    assert (run / "checkpoint.pt").exists()
+    outcome = srgan("train", photographs, "--run", run, "--resume", "--time", "0.01s")
+    assert (outcome.code, outcome.out.strip()) == (0, str(run / "srgan-x2.safetensors"))
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("45s", 45), ("30m", 1800), ("1h30m", 5400), ("1.5h", 5400), ("1H 30M", None)]
+)
+def test_durations(text: str, seconds: float | None) -> None:
+    if seconds is None:
+        with pytest.raises(UsageError):
+            parse_duration(text)
+    else:
+        assert parse_duration(text) == seconds

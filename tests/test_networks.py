@@ -1,0 +1,172 @@
+"""The contract of every network, held for all of them."""
+
+from itertools import product
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from srgan_cli.networks import DISCRIMINATORS, GENERATORS, Generator
+from srgan_cli.networks.generator import BICUBIC_RADIUS
+from srgan_cli.networks.srresnet import ResidualBlock, SRResNet
+from srgan_cli.pixels import resize
+
+SCALES = (2, 3, 4)
+GENERATOR_VARIANTS: dict[str, list[dict[str, Any]]] = {
+    "srresnet": [{"channels": 4, "blocks": 2, "batch_norm": batch_norm} for batch_norm in (False, True)],
+}
+DISCRIMINATOR_VARIANTS: dict[str, list[dict[str, Any]]] = {
+    "vgg": [{"channels": 2}],
+}
+GENERATOR_CASES = [
+    pytest.param(name, {"scale": scale, **config}, id=f"{name}-x{scale}-{index}")
+    for name, variants in GENERATOR_VARIANTS.items()
+    for (index, config), scale in product(enumerate(variants), SCALES)
+]
+DISCRIMINATOR_CASES = [
+    pytest.param(name, config, id=f"{name}-{index}")
+    for name, variants in DISCRIMINATOR_VARIANTS.items()
+    for index, config in enumerate(variants)
+]
+
+
+def randomised(network: Generator) -> Generator:
+    """The generator with every weight drawn at random, as if trained, in evaluation mode."""
+    torch.manual_seed(1)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.normal_(std=0.1)
+    return network.eval()
+
+
+def parameters_without_gradient(network: nn.Module) -> list[str]:
+    return [name for name, p in network.named_parameters() if p.grad is None or not p.grad.any()]
+
+
+def same(left: dict[str, Tensor], right: dict[str, Tensor]) -> bool:
+    return left.keys() == right.keys() and all(torch.equal(value, right[key]) for key, value in left.items())
+
+
+def test_every_network_is_held_to_its_contract() -> None:
+    assert GENERATOR_VARIANTS.keys() == GENERATORS.keys()
+    assert DISCRIMINATOR_VARIANTS.keys() == DISCRIMINATORS.keys()
+
+
+@pytest.mark.parametrize(("name", "config"), GENERATOR_CASES)
+class TestGenerator:
+    @pytest.fixture
+    def trained(self, name: str, config: dict[str, Any]) -> Generator:
+        return randomised(GENERATORS[name](**config))
+
+    @pytest.mark.parametrize("size", [(1, 1), (1, 7), (5, 2), (6, 9)])
+    def test_enlarges_any_size_to_finite_float32(
+        self, trained: Generator, config: dict[str, Any], size: tuple[int, int]
+    ) -> None:
+        enlarged = trained(torch.rand(2, 3, *size))
+        assert enlarged.shape == (2, 3, config["scale"] * size[0], config["scale"] * size[1])
+        assert enlarged.dtype == torch.float32
+        assert enlarged.isfinite().all()
+
+    def test_gradients_reach_every_parameter(self, trained: Generator) -> None:
+        trained(torch.rand(1, 3, 5, 5)).square().sum().backward()
+        assert parameters_without_gradient(trained) == []
+
+    def test_config_builds_a_twin_that_takes_the_weights(self, name: str, trained: Generator) -> None:
+        twin = GENERATORS[name](**trained.config).eval()
+        twin.load_state_dict(trained.state_dict())
+        picture = torch.rand(1, 3, 4, 5)
+        assert twin.scale == trained.scale
+        assert torch.equal(twin(picture), trained(picture))
+
+    def test_mixed_precision_stays_close_to_full_precision(self, trained: Generator) -> None:
+        picture = torch.rand(1, 3, 6, 6)
+        with torch.autocast("cpu", torch.bfloat16):
+            mixed = trained(picture)
+        assert mixed.dtype == torch.float32
+        torch.testing.assert_close(mixed, trained(picture), atol=0.05, rtol=0)
+
+    def test_receptive_radius_is_how_far_one_pixel_is_felt(self, trained: Generator) -> None:
+        radius, scale = trained.receptive_radius, trained.scale
+        centre = radius + 3
+        picture = torch.rand(1, 3, 2 * centre + 1, 2 * centre + 1)
+        picture[..., centre, centre] = torch.nan
+        touched = nn.functional.max_pool2d(trained(picture).isnan().float(), scale)[0].amax(0).nonzero()
+        assert touched.min(0).values.tolist() == [centre - radius] * 2
+        assert touched.max(0).values.tolist() == [centre + radius] * 2
+
+    def test_seed_decides_the_first_weights(self, name: str, config: dict[str, Any]) -> None:
+        first, second, other = (_built(GENERATORS[name], config, seed) for seed in (3, 3, 4))
+        assert same(first, second)
+        assert not same(first, other)
+
+
+@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize("batch_norm", [False, True])
+class TestUntrainedSRResNet:
+    @pytest.fixture
+    def fresh(self, scale: int, batch_norm: bool) -> Generator:
+        return SRResNet(scale, channels=4, blocks=1, batch_norm=batch_norm).eval()
+
+    def test_is_the_bicubic_enlargement(self, fresh: Generator, scale: int) -> None:
+        height, width, border = 9, 11, BICUBIC_RADIUS * scale
+        picture = torch.rand(1, 3, height, width)
+        expected = resize(picture, height * scale, width * scale)
+        inside = (..., slice(border, -border), slice(border, -border))
+        torch.testing.assert_close(fresh(picture)[inside], expected[inside], atol=1e-6, rtol=0)
+
+    def test_keeps_the_bicubic_path_in_float32_under_mixed_precision(self, fresh: Generator) -> None:
+        picture = torch.rand(1, 3, 6, 6)
+        with torch.autocast("cpu", torch.bfloat16):
+            enlarged = fresh(picture)
+        assert torch.equal(enlarged, fresh(picture))
+
+
+@pytest.mark.parametrize("batch_norm", [False, True])
+def test_residual_block_that_changes_nothing_passes_its_input_on(batch_norm: bool) -> None:
+    block = ResidualBlock(4, batch_norm).eval()
+    for parameter in block.parameters():
+        torch.nn.init.zeros_(parameter)
+    features = torch.rand(1, 4, 5, 6)
+    assert torch.equal(block(features), features)
+
+
+@pytest.mark.parametrize(("name", "config"), DISCRIMINATOR_CASES)
+class TestDiscriminator:
+    @pytest.fixture
+    def fresh(self, name: str, config: dict[str, Any]) -> nn.Module:
+        return DISCRIMINATORS[name](**config)
+
+    @pytest.mark.parametrize("size", [(16, 16), (16, 33), (41, 17), (96, 96)])
+    def test_judges_any_size_by_one_finite_logit(self, fresh: nn.Module, size: tuple[int, int]) -> None:
+        logits = fresh(torch.rand(2, 3, *size))
+        assert logits.shape == (2, 1)
+        assert logits.dtype == torch.float32
+        assert logits.isfinite().all()
+
+    def test_gradients_reach_every_parameter_and_the_picture(self, fresh: nn.Module) -> None:
+        picture = torch.rand(2, 3, 24, 24, requires_grad=True)
+        fresh(picture).sum().backward()
+        assert parameters_without_gradient(fresh) == []
+        assert picture.grad is not None
+        assert picture.grad.any()
+
+    def test_config_builds_a_twin_that_takes_the_weights(self, name: str, fresh: nn.Module) -> None:
+        twin = DISCRIMINATORS[name](**fresh.config)
+        twin.load_state_dict(fresh.state_dict())
+        pictures = torch.rand(2, 3, 16, 16)
+        assert torch.equal(twin.eval()(pictures), fresh.eval()(pictures))
+
+    def test_mixed_precision_gives_finite_logits(self, fresh: nn.Module) -> None:
+        with torch.autocast("cpu", torch.bfloat16):
+            assert fresh(torch.rand(2, 3, 16, 16)).isfinite().all()
+
+    def test_seed_decides_the_first_weights(self, name: str, config: dict[str, Any]) -> None:
+        first, second, other = (_built(DISCRIMINATORS[name], config, seed) for seed in (3, 3, 4))
+        assert same(first, second)
+        assert not same(first, other)
+
+
+def _built(kind: type[nn.Module], config: dict[str, Any], seed: int) -> dict[str, Tensor]:
+    torch.manual_seed(seed)
+    return kind(**config).state_dict()

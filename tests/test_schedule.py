@@ -1,0 +1,29 @@
+"""Progress and learning rate."""
+
+from pathlib import Path
+
+import pytest
+
+from srgan_cli.training import schedule
+from srgan_cli.training.config import TrainConfig
+from srgan_cli.training.schedule import Clock, warm_cosine
+
+
+def test_progress_counts_steps_or_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(schedule.time, "monotonic", lambda: 100.0)
+    by_steps = Clock(TrainConfig(Path(), seconds=None, steps=8), steps=2)
+    by_time = Clock(TrainConfig(Path(), seconds=60), seconds=15)
+    assert by_steps.progress == by_time.progress == 0.25
+    by_time.start()
+    monkeypatch.setattr(schedule.time, "monotonic", lambda: 115.0)
+    assert by_time.progress == 0.5
+    assert by_time.remaining == 30
+    monkeypatch.setattr(schedule.time, "monotonic", lambda: 1000.0)
+    assert by_time.progress == 1
+
+
+def test_learning_rate_warms_up_and_ends_at_nothing() -> None:
+    assert warm_cosine(0.0, 0) == pytest.approx(0.01)
+    assert warm_cosine(0.0, 500) == 1
+    assert warm_cosine(0.5, 500) == pytest.approx(0.5)
+    assert warm_cosine(1.0, 500) == warm_cosine(1.2, 500) == pytest.approx(0)

@@ -1,0 +1,168 @@
+"""Enlarging pictures."""
+
+from functools import cache
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor, nn
+
+from srgan_cli.errors import UsageError
+from srgan_cli.networks.srresnet import SRResNet
+from srgan_cli.picture import Picture
+from srgan_cli.pixels import resize
+from srgan_cli.tiling import TilePolicy
+from srgan_cli.upscaler import Upscaler, check_scale
+
+CPU = torch.device("cpu")
+
+
+def noise(*shape: int) -> Tensor:
+    return torch.rand(shape, generator=torch.Generator().manual_seed(sum(shape)))
+
+
+@cache
+def bicubic(scale: int = 4) -> SRResNet:
+    """An untrained generator gives the bicubic enlargement."""
+    return SRResNet(scale, channels=4, blocks=1)
+
+
+@cache
+def restless(scale: int) -> SRResNet:
+    """A generator in which every weight counts."""
+    generator, random = SRResNet(scale, channels=4, blocks=1), torch.Generator().manual_seed(scale)
+    for parameter in generator.parameters():
+        nn.init.normal_(parameter, std=0.2, generator=random)
+    return generator
+
+
+def upscaler(generator: SRResNet, tile: int = 0) -> Upscaler:
+    return Upscaler(generator, CPU, TilePolicy(tile))
+
+
+@given(st.integers(1, 60), st.integers(1, 60), st.integers(1, 40), st.sampled_from([2, 3, 4]), st.booleans())
+@settings(max_examples=20, deadline=None)
+def test_tiled_equals_whole(height: int, width: int, tile: int, scale: int, transparent: bool) -> None:
+    tile = max(tile, max(height, width) // 5)  # few tiles are quick
+    picture = Picture(noise(3, height, width), noise(1, height, width) if transparent else None)
+    whole, tiled = (upscaler(restless(scale), size).upscale(picture) for size in (0, tile))
+    assert whole.pixels.shape == (3, scale * height, scale * width)
+    assert (tiled.pixels - whole.pixels).abs().max() < 1e-4
+    if transparent:
+        assert (tiled.alpha - whole.alpha).abs().max() < 1e-4
+
+
+def test_a_smaller_halo_would_show(monkeypatch: pytest.MonkeyPatch) -> None:
+    picture = Picture(noise(3, 40, 40))
+    whole = upscaler(restless(2)).upscale(picture)
+    monkeypatch.setattr(SRResNet, "receptive_radius", 2)
+    assert (upscaler(restless(2), 20).upscale(picture).pixels - whole.pixels).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+def test_an_untrained_generator_enlarges_bicubically_away_from_the_edge(scale: int) -> None:
+    pixels = noise(3, 12, 9) / 2 + 0.25
+    enlarged = upscaler(bicubic(scale)).upscale(Picture(pixels)).pixels
+    inner = (..., slice(2 * scale, -2 * scale), slice(2 * scale, -2 * scale))
+    assert (enlarged - resize(pixels, 12 * scale, 9 * scale))[inner].abs().max() < 1e-5
+
+
+def test_grey_stays_grey_and_everything_else_is_kept() -> None:
+    grey = Picture(noise(1, 7, 8), depth=16, icc_profile=b"profile")
+    enlarged = upscaler(restless(2)).upscale(grey)
+    assert enlarged.pixels.shape == (1, 14, 16)
+    assert (enlarged.depth, enlarged.icc_profile, enlarged.alpha) == (16, b"profile", None)
+
+
+def test_enlarged_grey_is_the_mean_of_the_generators_colours() -> None:
+    grey = noise(1, 7, 8)
+    with torch.no_grad():
+        colours = restless(2)(grey.expand(3, -1, -1)[None])[0]
+    assert (colours[0] - colours[1]).abs().max() > 0.1
+    enlarged = upscaler(restless(2)).upscale(Picture(grey)).pixels
+    assert torch.allclose(enlarged, colours.mean(0, keepdim=True).clamp(0, 1), atol=1e-5)
+
+
+def test_alpha_is_enlarged_as_a_grey_picture() -> None:
+    picture = Picture(noise(3, 9, 7), noise(1, 9, 7))
+    enlarged = upscaler(restless(3)).upscale(picture)
+    expected = upscaler(restless(3)).upscale(Picture(noise(1, 9, 7)))
+    assert torch.allclose(enlarged.alpha, expected.pixels)
+
+
+@pytest.mark.parametrize("hidden", [(0, 0, 0), (1, 1, 1), (1, 0, 1)], ids=["black", "white", "magenta"])
+@pytest.mark.parametrize("tile", [0, 7])
+def test_a_logo_has_no_fringe(hidden: tuple[int, int, int], tile: int) -> None:
+    logo, hidden_colour = torch.tensor([0.9, 0.2, 0.4]).view(3, 1, 1), torch.tensor(hidden).view(3, 1, 1)
+    rows, columns = torch.meshgrid(torch.arange(21), torch.arange(26), indexing="ij")
+    distance = ((rows - 10) ** 2 + (columns - 12) ** 2).sqrt()
+    alpha = (7.5 - distance).clamp(0, 1)[None]
+    enlarged = upscaler(bicubic(), tile).upscale(Picture(torch.where(alpha > 0, logo, hidden_colour), alpha))
+    assert enlarged.alpha[0, 0, 0] == 0
+    assert enlarged.alpha[0, 42, 50] == 1
+    shown = (enlarged.alpha > 0).expand(3, -1, -1)
+    assert (enlarged.pixels - logo)[shown].abs().max() <= 2 / 255
+
+
+@pytest.mark.parametrize("scale", [1, 1.01, 2.5, 3, 4, 16])
+def test_any_scale_is_reached(scale: float) -> None:
+    enlarged = upscaler(bicubic()).upscale(Picture(noise(3, 7, 10), noise(1, 7, 10)), scale)
+    assert enlarged.pixels.shape == (3, round(7 * scale), round(10 * scale))
+    assert enlarged.alpha.shape == (1, round(7 * scale), round(10 * scale))
+
+
+@pytest.mark.parametrize("scale", [0, 0.99, 16.01, -2, float("nan"), float("inf")])
+def test_a_scale_out_of_range_is_refused(scale: float) -> None:
+    with pytest.raises(UsageError, match="cannot enlarge"):
+        upscaler(bicubic()).upscale(Picture(noise(3, 4, 4)), scale)
+    with pytest.raises(UsageError, match="cannot enlarge"):
+        check_scale(scale)
+
+
+def test_no_scale_means_the_generators_own() -> None:
+    check_scale(None)
+    assert upscaler(bicubic(3)).upscale(Picture(noise(3, 4, 5))).pixels.shape == (3, 12, 15)
+
+
+@pytest.mark.parametrize(("alpha", "total"), [(None, 13 * 17), (torch.ones(1, 13, 17), 2 * 13 * 17)])
+def test_progress_grows_to_its_total(alpha: Tensor | None, total: int) -> None:
+    seen: list[tuple[int, int]] = []
+    upscaler(bicubic(2), 6).upscale(Picture(noise(3, 13, 17), alpha), progress=lambda *now: seen.append(now))
+    done = [now for now, _ in seen]
+    assert done == sorted(set(done))
+    assert len(done) > 4
+    assert done[-1] == total
+    assert {total for _, total in seen} == {total}
+
+
+@pytest.mark.parametrize("generator", [bicubic(), restless(2)])
+def test_values_stay_in_range_and_the_picture_as_it_was(generator: SRResNet) -> None:
+    checks = (noise(3, 10, 10) > 0.5).float()
+    picture = Picture(checks.clone(), checks[:1].clone())
+    enlarged = upscaler(generator).upscale(picture)
+    assert 0 <= enlarged.pixels.min() <= enlarged.pixels.max() <= 1
+    assert torch.equal(picture.pixels, checks)
+    assert torch.equal(picture.alpha, checks[:1])
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_single_pixel_is_enlarged(channels: int) -> None:
+    picture = Picture(torch.full((channels, 1, 1), 0.6), torch.full((1, 1, 1), 0.3))
+    enlarged = upscaler(bicubic()).upscale(picture)
+    assert enlarged.pixels.numpy() == pytest.approx(torch.full((channels, 4, 4), 0.6).numpy(), abs=1e-5)
+    assert enlarged.alpha.numpy() == pytest.approx(torch.full((1, 4, 4), 0.3).numpy(), abs=1e-5)
+
+
+def test_the_generator_never_sees_more_than_a_tile_with_its_halo() -> None:
+    generator = SRResNet(2, channels=4, blocks=1)
+    seen: list[torch.Size] = []
+    generator.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].shape))
+    upscaler(generator, 16).upscale(Picture(noise(3, 70, 90), noise(1, 70, 90)))
+    largest = 16 + 2 * generator.receptive_radius
+    assert len(seen) == 2 * 5 * 6
+    assert all(shape[0] == 1 and max(shape[2:]) <= largest for shape in seen)
+
+
+def test_the_generator_is_set_to_run() -> None:
+    assert not upscaler(SRResNet(2, channels=4, blocks=1, batch_norm=True).train()).generator.training
