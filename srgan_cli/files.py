@@ -100,9 +100,10 @@ def atomic_write(path: Path) -> Iterator[Path]:
     """A temporary path beside `path` to write to; it takes the place of `path` when all went well.
 
     Whatever fails, `path` is as it was and the temporary file is gone.  Raises SrganError in one line for a
-    missing folder, a place that may not be written, and a full disk.
+    missing folder, a place that may not be written, and a full disk.  A symbolic link stays one.
     """
     check_writable(path)
+    path = path.resolve() if path.is_symlink() else path
     temporary = path.with_name(f".{path.stem[:40]}.{secrets.token_hex(4)}{path.suffix}")
     try:
         yield temporary

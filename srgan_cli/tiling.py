@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from math import ceil
 
+from srgan_cli.errors import UsageError
+
 
 @dataclass(frozen=True)
 class Window:
@@ -53,6 +55,11 @@ class TilePolicy:
     """
 
     size: int = 384
+
+    def __post_init__(self) -> None:
+        """Raises UsageError for a negative size."""
+        if self.size < 0:
+            raise UsageError(f"the tile size is {self.size}", "give a number of pixels, or 0 for the picture whole")
 
     def sides(self, height: int, width: int) -> tuple[int, int]:
         """The tile's height and width for this picture: as few tiles as the policy allows, about equal."""

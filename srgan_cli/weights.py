@@ -98,8 +98,8 @@ def find_weights(name: str, scale: float | None = None) -> Path:
         return Path(name)
     family = {read_card(path).scale: path for key, path in shipped.items() if key.rpartition("-x")[0] == name}
     if family:
-        large_enough = [have for have in sorted(family) if have >= (scale or max(family))]
-        return family[large_enough[0] if large_enough else max(family)]
+        largest = max(family)
+        return family[min((have for have in family if have >= (scale or largest)), default=largest)]
     near = get_close_matches(name, shipped, 1, 0.4)
     hint = f"did you mean {near[0]}? " if near else ""
     raise UnknownModel(f"no weights named {name!r}", f"{hint}there is: {', '.join(shipped) or 'none'}; or name a file")

@@ -166,3 +166,13 @@ def test_permissions_follow_the_umask(tmp_path: Path, mask: int) -> None:
     with umask(mask), atomic_write(tmp_path / "a.txt") as temporary:
         temporary.write_text("new")
     assert stat.S_IMODE((tmp_path / "a.txt").stat().st_mode) == 0o666 & ~mask
+
+
+def test_a_symbolic_link_stays_one(tmp_path: Path) -> None:
+    (tmp_path / "real.txt").write_text("old")
+    link = tmp_path / "link.txt"
+    link.symlink_to("real.txt")
+    with atomic_write(link) as temporary:
+        temporary.write_text("new")
+    assert link.is_symlink()
+    assert (tmp_path / "real.txt").read_text() == "new"

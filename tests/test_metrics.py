@@ -50,7 +50,7 @@ def ssim_by_formula(reference: Tensor, candidate: Tensor) -> float:
     return float(np.mean(likeness / ((mean_x**2 + mean_y**2 + c1) * (variances + c2))))
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(seeds, channels, st.integers(1, 20), st.integers(1, 20), noise_levels)
 def test_psnr_is_its_closed_formula(seed: int, channels: int, height: int, width: int, noise: float) -> None:
     reference, candidate = noisy_pair(seed, (channels, height, width), noise)
@@ -71,7 +71,7 @@ def test_psnr_of_equal_pictures_is_infinite_without_a_warning() -> None:
     assert not caught
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(seeds, channels, st.integers(11, 30), st.integers(11, 30), noise_levels)
 def test_ssim_is_that_of_its_authors(seed: int, channels: int, height: int, width: int, noise: float) -> None:
     reference, candidate = noisy_pair(seed, (channels, height, width), noise)

@@ -252,7 +252,7 @@ def test_a_picture_cut_short_is_refused(tmp_path: Path, suffix: str) -> None:
 
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".tif", ".bmp"])
 @given(data=st.data())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_damage_anywhere_gives_a_picture_or_a_picture_error(
     tmp_path_factory: pytest.TempPathFactory, suffix: str, data: st.DataObject
 ) -> None:
@@ -293,7 +293,7 @@ def test_a_picture_too_large_for_its_format_is_refused(tmp_path: Path, name: str
 
 
 @given(st.integers(1, 9), st.integers(1, 9), st.integers(0, 99))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_hidden_colour_never_matters_and_visible_colour_stays(height: int, width: int, seed: int) -> None:
     random = torch.Generator().manual_seed(seed)
     colour, other = (torch.rand(3, height, width, generator=random) for _ in range(2))

@@ -55,7 +55,7 @@ def test_luma_of_a_batch_is_that_of_each_picture() -> None:
 
 
 @given(*[st.integers(1, 30)] * 4)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_resize_keeps_a_constant(height: int, width: int, new_height: int, new_width: int) -> None:
     resized = resize(torch.full((2, height, width), 0.7), new_height, new_width)
     assert resized.shape == (2, new_height, new_width)
@@ -69,7 +69,7 @@ def test_resize_to_the_same_size_changes_nothing() -> None:
 
 @pytest.mark.parametrize("resized_by_another", [resized_by_torch, resized_by_pillow])
 @given(*[st.integers(16, 48)] * 2, *[st.integers(12, 64)] * 2)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_resize_agrees_with_others_away_from_the_border(
     resized_by_another: Callable[[Tensor, int, int], Tensor], height: int, width: int, new_height: int, new_width: int
 ) -> None:
@@ -82,7 +82,7 @@ def test_resize_agrees_with_others_away_from_the_border(
 
 
 @given(st.integers(1, 9), st.integers(1, 9), st.sampled_from([2, 3, 4]))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_an_enlarged_picture_is_mirrored_at_its_border(height: int, width: int, scale: int) -> None:
     pixels, margin = noise(1, height, width), 3
     surrounded = mirrored(pixels, margin, margin)
@@ -92,7 +92,7 @@ def test_an_enlarged_picture_is_mirrored_at_its_border(height: int, width: int, 
 
 
 @given(st.integers(1, 9), st.integers(1, 9), st.sampled_from([2, 3, 4]))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_a_shrunken_picture_is_mirrored_at_its_border(height: int, width: int, scale: int) -> None:
     pixels, margin = noise(1, scale * height, scale * width), 3
     surrounded = mirrored(pixels, scale * margin, scale * margin)

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from srgan_cli.errors import UsageError
 from srgan_cli.tiling import Tile, TilePolicy, Window, tiles
 
 sides = st.integers(1, 90)
@@ -72,3 +73,8 @@ def test_a_window_within_another_shows_the_same(outer: Window, expected: Window)
     window = Window(1, 2, 2, 4)
     assert window.within(outer) == expected
     assert (picture[outer.slices][window.within(outer).slices] == picture[window.slices]).all()
+
+
+def test_a_negative_size_is_refused() -> None:
+    with pytest.raises(UsageError, match="the tile size is -1"):
+        TilePolicy(-1)

@@ -42,7 +42,7 @@ def upscaler(generator: SRResNet, tile: int = 0) -> Upscaler:
 
 
 @given(st.integers(1, 60), st.integers(1, 60), st.integers(1, 40), st.sampled_from([2, 3, 4]), st.booleans())
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_tiled_equals_whole(height: int, width: int, tile: int, scale: int, transparent: bool) -> None:
     tile = max(tile, max(height, width) // 5)  # few tiles are quick
     picture = Picture(noise(3, height, width), noise(1, height, width) if transparent else None)

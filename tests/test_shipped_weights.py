@@ -1,0 +1,68 @@
+"""The weights that come with the toolkit: their story is complete, and they are better than bicubic."""
+
+import re
+from pathlib import Path
+
+import pytest
+import torch
+
+from srgan_cli.picture import Picture, read_picture
+from srgan_cli.pixels import downscale, quantise, resize
+from srgan_cli.report import Protocol, compare
+from srgan_cli.upscaler import DEFAULT_MODEL, Upscaler
+from srgan_cli.weights import find_weights, list_weights, read_card
+
+REPOSITORY = Path(__file__).parents[1]
+SHIPPED = list_weights()
+LARGEST_FILE = 25_000_000
+
+
+def test_both_generators_are_there_and_the_default_is_the_adversarial_one() -> None:
+    assert {"fidelity-x4", "srgan-x4"} <= SHIPPED.keys()
+    assert find_weights(DEFAULT_MODEL) == SHIPPED["srgan-x4"]
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_the_card_tells_the_whole_story(name: str) -> None:
+    card = read_card(SHIPPED[name])
+    assert card.name == name
+    assert card.licence == "Apache-2.0"
+    assert {"data", "pictures", "steps", "hours", "machine", "settings"} <= card.training.keys()
+    assert all(source["licence"] for source in card.training["data"])
+    assert {"protocol", "Set5", "Set14"} <= card.scores.keys()
+    assert not re.search(r"['\"]/\w", str(card)), "a path of one machine is on the card"
+    assert SHIPPED[name].stat().st_size <= LARGEST_FILE
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_the_table_of_weights_agrees_with_the_cards(name: str) -> None:
+    card = read_card(SHIPPED[name])
+    row = next(
+        line for line in (REPOSITORY / "weights/README.md").read_text().splitlines() if line.startswith(f"| `{name}` |")
+    )
+    for benchmark in ("Set5", "Set14"):
+        assert f"{card.scores[benchmark]['psnr']:.2f} / {card.scores[benchmark]['ssim']:.4f}" in row
+
+
+@pytest.fixture
+def original() -> Picture:
+    return read_picture(REPOSITORY / "examples/cat.png")
+
+
+@pytest.mark.parametrize(("name", "gain"), [("fidelity-x4", 1.0), ("srgan-x4", 0.0)])
+def test_shipped_weights_beat_bicubic(name: str, gain: float, original: Picture) -> None:
+    low = quantise(downscale(original.pixels, 4))
+    bicubic = quantise(resize(low, original.height, original.width))
+    enlarged = quantise(Upscaler.load(name, "cpu").upscale(Picture(low)).pixels)
+    scores = [compare(original.pixels, candidate, Protocol()) for candidate in (bicubic, enlarged)]
+    assert scores[1]["psnr"] > scores[0]["psnr"] + gain
+    assert scores[1]["ssim"] > scores[0]["ssim"]
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+@pytest.mark.parametrize("value", [0.0, 0.25, 1.0])
+def test_a_plain_area_stays_plain_and_keeps_its_colour(name: str, value: float) -> None:
+    colour = torch.tensor([value, 0.5, 1 - value])[:, None, None]
+    enlarged = Upscaler.load(name, "cpu").upscale(Picture(colour.expand(3, 48, 48))).pixels
+    middle = enlarged[:, 80:112, 80:112]
+    assert (middle - colour).abs().max() <= 3 / 255
