@@ -24,6 +24,7 @@ app = typer.Typer(
     help="Enlarge pictures with a generative adversarial network.",
 )
 
+_ENDINGS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 
@@ -50,7 +51,7 @@ def options(
     """Enlarge pictures with a generative adversarial network.
 
     Results go to stdout, everything else to stderr.
-    Exit codes: 0 all well, 1 something failed, 2 wrong usage, 130 interrupted.
+    Exit codes: 0 all well, 1 something failed, 2 wrong usage, 130 interrupted, 143 terminated.
     """
 
 
@@ -72,9 +73,9 @@ def upscale(
     debug: Debug = False,  # noqa: ARG001 (the error boundary reads it)
 ) -> None:
     """Enlarge a picture."""
-    from srgan_cli.console import progress_bar, say
+    from srgan_cli.console import progress_bar, say, warn
     from srgan_cli.files import check_writable
-    from srgan_cli.picture import losses, output_format, read_picture, write_picture
+    from srgan_cli.picture import dropped_by, output_format, read_picture, write_picture
     from srgan_cli.tiling import TilePolicy
     from srgan_cli.upscaler import Upscaler, check_scale
 
@@ -88,8 +89,8 @@ def upscale(
     began = time.monotonic()
     with progress_bar(source.name) as progress:
         enlarged = upscaler.upscale(picture, scale, progress)
-    for loss in losses(enlarged, target):
-        say(f"{target.name}: {loss}")
+    for loss in dropped_by(target, enlarged):
+        warn(f"{target.name}: {loss}")
     write_picture(enlarged, target)
     say(
         f"{source.name} {picture.width} x {picture.height} -> {target.name} {enlarged.width} x {enlarged.height}"
@@ -132,6 +133,7 @@ def score(
 
 @app.command(epilog="Example: srgan train --time 30m photos/ && srgan upscale -m run/srgan-x4.safetensors a.png b.png")
 def train(
+    context: typer.Context,
     data: Annotated[Path, typer.Argument(metavar="DATA", help="A folder of pictures, nested as you like.")],
     run: Annotated[Path, typer.Option(help="Folder that receives weights, checkpoint and log.")] = Path("run"),
     name: Annotated[str, typer.Option(help="Name of the weights. [default: srgan-xSCALE]")] = "",
@@ -149,7 +151,7 @@ def train(
     batch_norm: Annotated[bool, typer.Option("--batch-norm", help="Batch norm in the generator.")] = False,
     init_from: Annotated[str, typer.Option(help="Weights to start from, by name or file.")] = "",
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --run.")] = False,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of all random choices.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Seed of all random choices.")] = 0,
     device: Device = "auto",
     debug: Debug = False,  # noqa: ARG001
 ) -> None:
@@ -162,30 +164,30 @@ def train(
     if duration or steps is not None:
         length = {"seconds": parse_duration(duration) if duration else None, "steps": steps}
     if resume:
-        trainer = _resumed(data, run, device, length)
-    else:
-        from srgan_cli.training.config import TrainConfig
+        _refuse_settings(context)
+        chosen = {"device": device} if _given(context, "device") else {}
+        _fit(_resumed(data, run, **length, **chosen))
+        return
+    from srgan_cli.training.config import TrainConfig
 
-        trainer = _fresh(
-            TrainConfig(
-                data=data,
-                run=run,
-                name=name or f"srgan-x{scale}",
-                scale=scale,
-                pixel_share=pixel_share,
-                adversarial_weight=adversarial_weight,
-                batch=batch,
-                patch=patch,
-                channels=channels,
-                blocks=blocks,
-                batch_norm=batch_norm,
-                init_from=init_from,
-                seed=seed,
-                device=device,
-                **length,
-            )
-        )
-    _fit(trainer)
+    config = TrainConfig(
+        data=data,
+        run=run,
+        name=name or f"srgan-x{scale}",
+        scale=scale,
+        pixel_share=pixel_share,
+        adversarial_weight=adversarial_weight,
+        batch=batch,
+        patch=patch,
+        channels=channels,
+        blocks=blocks,
+        batch_norm=batch_norm,
+        init_from=init_from,
+        seed=seed,
+        device=device,
+        **length,
+    )
+    _fit(_fresh(config))
 
 
 def parse_duration(text: str) -> float:
@@ -201,19 +203,37 @@ def parse_duration(text: str) -> float:
     return seconds
 
 
+def _given(context: typer.Context, option: str) -> bool:
+    source = context.get_parameter_source(option)
+    return source is not None and source.name != "DEFAULT"
+
+
+def _refuse_settings(context: typer.Context) -> None:
+    """A resumed run goes on with its own settings; only its length and its device may change."""
+    free = ("data", "run", "duration", "steps", "device", "resume", "debug")
+    fixed = [f"--{name.replace('_', '-')}" for name in context.params if name not in free and _given(context, name)]
+    if fixed:
+        raise UsageError(
+            f"a resumed run keeps its settings, found {', '.join(fixed)}",
+            "only --time, --steps and --device may change",
+        )
+
+
 def _fresh(config: "TrainConfig") -> "Trainer":
-    from srgan_cli.training.trainer import Trainer, check_run
+    from srgan_cli.training.run import prepare
+    from srgan_cli.training.trainer import Trainer
 
-    check_run(config)
-    return Trainer(config, _dataset(config))
+    config, origin = prepare(config)
+    return Trainer(config, _dataset(config), origin)
 
 
-def _resumed(data: Path, run: Path, device: str, length: dict[str, Any]) -> "Trainer":
+def _resumed(data: Path, run: Path, **changes: Any) -> "Trainer":
     from srgan_cli.training.config import TrainConfig
-    from srgan_cli.training.trainer import Trainer, read_checkpoint
+    from srgan_cli.training.run import RunFolder
+    from srgan_cli.training.trainer import Trainer
 
-    stored = read_checkpoint(run)["config"]
-    config = TrainConfig.from_json(stored, data=data, run=run, device=device, **length)
+    stored = RunFolder(run, "").read_checkpoint()["config"]
+    config = TrainConfig.from_json(stored, data=data, run=run, **changes)
     return Trainer.resume(config, _dataset(config))
 
 
@@ -233,7 +253,7 @@ def _dataset(config: "TrainConfig") -> Any:
 
 
 def _fit(trainer: "Trainer") -> None:
-    """Train; the first Ctrl-C or SIGTERM saves and ends, a second one ends at once."""
+    """Train; the first Ctrl-C, SIGTERM or SIGHUP saves and ends, a second one ends at once."""
     from srgan_cli.console import say, training_view
 
     received: list[int] = []
@@ -244,7 +264,7 @@ def _fit(trainer: "Trainer") -> None:
         signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
         say("saving; once more to end at once")
 
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in _ENDINGS:
         signal.signal(number, save_and_end)
     with training_view(trainer.config) as show:
         for report in trainer.fit():
@@ -252,4 +272,4 @@ def _fit(trainer: "Trainer") -> None:
     if received:
         say(f"saved; go on with: srgan train {trainer.config.data} --run {trainer.config.run} --resume")
         raise typer.Exit(128 + received[0])
-    typer.echo(trainer.weights_path)
+    typer.echo(trainer.folder.weights)

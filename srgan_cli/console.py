@@ -6,49 +6,45 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from rich import progress as bars
 from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
-from rich.progress import (
-    BarColumn,
-    Progress,
-    TaskProgressColumn,
-    TextColumn,
-    TimeRemainingColumn,
-)
 from rich.progress_bar import ProgressBar
 from rich.table import Table
+from rich.text import Text
+
+from srgan_cli.progress import Progress
 
 if TYPE_CHECKING:
     from srgan_cli.report import Report
     from srgan_cli.training.config import TrainConfig
     from srgan_cli.training.trainer import StepReport
 
-_talk = Console(stderr=True, highlight=False, soft_wrap=True)
+_talk = Console(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False)
 PIPE_WIDTH = 200
-Advance = Callable[[int, int], None]
 
 
 def say(text: str) -> None:
     """A line for the person at the terminal."""
-    _talk.print(text, markup=False)
+    _talk.print(text)
 
 
 def warn(text: str) -> None:
     """A line about something that went wrong without stopping the work."""
-    _talk.print(f"srgan: {text}", markup=False, style="yellow")
+    _talk.print(f"srgan: {text}", style="yellow")
 
 
 @contextmanager
-def progress_bar(label: str) -> Iterator[Advance]:
+def progress_bar(label: str) -> Iterator[Progress]:
     """A bar on a terminal, nothing in a pipe; call it with what is done and what there is in all."""
     columns = (
-        TextColumn("{task.description}", markup=False),
-        BarColumn(),
-        TaskProgressColumn(),
-        TimeRemainingColumn(),
+        bars.TextColumn("{task.description}", markup=False),
+        bars.BarColumn(),
+        bars.TaskProgressColumn(),
+        bars.TimeRemainingColumn(),
     )
-    with Progress(*columns, console=_talk, transient=True, disable=not _talk.is_terminal) as progress:
+    with bars.Progress(*columns, console=_talk, transient=True, disable=not _talk.is_terminal) as progress:
         task = progress.add_task(label, total=None)
         yield lambda done, total: progress.update(task, completed=done, total=total)
 
@@ -66,12 +62,12 @@ def show_report(report: "Report") -> None:
         table.add_column(f"{metric.label}{unit}", footer, justify="right", no_wrap=True)
     for score in report.scores:
         if not score.problem:
-            table.add_row(score.name, *(f"{score.values[key]:.{m.decimals}f}" for key, m in METRICS.items()))
+            table.add_row(Text(score.name), *(f"{score.values[key]:.{m.decimals}f}" for key, m in METRICS.items()))
     results = Console(highlight=False)
     if not results.is_terminal:
         results = Console(highlight=False, width=PIPE_WIDTH)
     results.print(table)
-    results.print(f"protocol: {report.protocol}", markup=False, soft_wrap=True)
+    results.print(f"protocol: {report.protocol}", soft_wrap=True)
 
 
 @contextmanager
@@ -108,20 +104,19 @@ class _PlainView:
 
 
 def _training_table(config: "TrainConfig", report: "StepReport", averages: dict[str, float]) -> RenderableType:
+    """One line a quantity, so that it fits a narrow terminal."""
     from srgan_cli.metrics import METRICS
 
-    table = Table(box=SIMPLE_HEAD, title=f"{config.name}: {report.phase} phase", title_justify="left")
-    scores = {METRICS[key].label: f"{value:.{METRICS[key].decimals}f}" for key, value in report.scores.items()}
-    cells = {
-        "step": str(report.step),
+    table = Table(box=SIMPLE_HEAD, show_header=False, title=Text(config.name), title_justify="left")
+    rows = {
+        "step": f"{report.step} ({report.phase} phase)",
         **{f"{name} loss": f"{loss:.4f}" for name, loss in averages.items()},
-        **scores,
-        "patches/s": f"{report.rate:.0f}",
-        "left": _duration(report.remaining),
+        **{METRICS[key].label: f"{value:.{METRICS[key].decimals}f}" for key, value in report.scores.items()},
+        "patches a second": f"{report.rate:.0f}",
+        "time left": _duration(report.remaining),
     }
-    for heading in cells:
-        table.add_column(heading, justify="right", no_wrap=True)
-    table.add_row(*cells.values())
+    for heading, value in rows.items():
+        table.add_row(heading, value)
     return Group(table, ProgressBar(total=1.0, completed=report.progress))
 
 

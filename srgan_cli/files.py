@@ -106,14 +106,29 @@ def atomic_write(path: Path) -> Iterator[Path]:
     path = path.resolve() if path.is_symlink() else path
     temporary = path.with_name(f".{path.stem[:40]}.{secrets.token_hex(4)}{path.suffix}")
     try:
-        yield temporary
-        _flush_to_disk(temporary)
-        temporary.replace(path)
-    except OSError as error:
-        raise _explain(error, path) from error
+        with explained(path):
+            yield temporary
+            _flush_to_disk(temporary)
+            temporary.replace(path)
     finally:
         with suppress(OSError):
             temporary.unlink()
+
+
+@contextmanager
+def explained(path: Path) -> Iterator[None]:
+    """Turns what the system says against writing `path` into an SrganError of one line with a hint."""
+    try:
+        yield
+    except OSError as error:
+        raise _explain(error, path) from error
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder and those above it, unless it is there.  Raises SrganError when it cannot be made or written to."""
+    with explained(path):
+        path.mkdir(parents=True, exist_ok=True)
+    check_writable(path / "file")
 
 
 def _missing(place: Path) -> SrganError:

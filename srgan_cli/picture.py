@@ -1,10 +1,10 @@
 """Picture: what is read from a file and written to one.  Pixel formats are converted here and nowhere else."""
 
 import struct
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -74,6 +74,13 @@ class Picture:
         """The colour as (3, H, W); grey is repeated."""
         return self.pixels.expand(3, -1, -1)
 
+    @property
+    def on_white(self) -> "Picture":
+        """The picture as it looks on white paper, without alpha."""
+        if self.alpha is None:
+            return self
+        return replace(self, pixels=self.pixels * self.alpha + (1 - self.alpha), alpha=None)
+
 
 def read_picture(path: Path) -> Picture:
     """The first picture of a file, upright as its EXIF orientation says.
@@ -98,7 +105,7 @@ def picture_size(path: Path) -> tuple[int, int]:
 def write_picture(picture: Picture, path: Path) -> None:
     """Write a picture in the format of the file's suffix; the file appears whole or not at all.
 
-    What the format cannot hold is dropped; `losses` says it beforehand.  Raises UsageError for a suffix that is
+    What the format cannot hold is dropped; `dropped_by` says it beforehand.  Raises UsageError for a suffix that is
     not in FORMATS, PictureError for a picture too large for its format, and SrganError as atomic_write does.
     """
     form = output_format(path)
@@ -111,8 +118,10 @@ def write_picture(picture: Picture, path: Path) -> None:
     fitting = _fit(picture, form)
     image = _to_pillow(fitting)
     profile = {"icc_profile": fitting.icc_profile} if fitting.icc_profile else {}
+    encoded = BytesIO()
+    image.save(encoded, format=form, **_OPTIONS[form], **profile)
     with atomic_write(path) as temporary:
-        image.save(temporary, format=form, **_OPTIONS[form], **profile)
+        temporary.write_bytes(encoded.getbuffer())
 
 
 def output_format(path: Path) -> str:
@@ -124,8 +133,8 @@ def output_format(path: Path) -> str:
     return form
 
 
-def losses(picture: Picture, path: Path) -> list[str]:
-    """What of this picture the format of `path` cannot hold, a sentence each."""
+def dropped_by(path: Path, picture: Picture) -> list[str]:
+    """What of this picture the format of `path` drops, a sentence each."""
     form = output_format(path)
     found = []
     if picture.alpha is not None and form in _WITHOUT_ALPHA:
@@ -170,9 +179,7 @@ def _opened(path: Path) -> Iterator[Image.Image]:
 @contextmanager
 def _reading(path: Path) -> Iterator[None]:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
+        yield
     except FileNotFoundError as error:
         raise PictureError(f"no such file: {path}", "check the spelling of the path") from error
     except IsADirectoryError as error:
@@ -218,7 +225,7 @@ def _plain_mode(image: Image.Image) -> str:
 
 
 def _channels(image: Image.Image) -> Tensor:
-    array = np.asarray(image)
+    array = np.array(image)
     planes = np.ascontiguousarray(array[None] if array.ndim == 2 else array.transpose(2, 0, 1))
     return torch.from_numpy(planes).float() / 255
 
@@ -228,10 +235,7 @@ def _fit(picture: Picture, form: str) -> Picture:
     depth = picture.depth if _holds_depth(picture, form) else 8
     profile = picture.icc_profile if _holds_profile(picture, form) else None
     fitting = replace(picture, depth=depth, icc_profile=profile)
-    if picture.alpha is None or form not in _WITHOUT_ALPHA:
-        return fitting
-    on_white = picture.pixels * picture.alpha + (1 - picture.alpha)
-    return replace(fitting, pixels=on_white, alpha=None)
+    return fitting.on_white if form in _WITHOUT_ALPHA else fitting
 
 
 def _holds_profile(picture: Picture, form: str) -> bool:
@@ -245,9 +249,9 @@ def _holds_depth(picture: Picture, form: str) -> bool:
 
 
 def _to_pillow(picture: Picture) -> Image.Image:
-    layers = [picture.pixels] if picture.alpha is None else [picture.pixels, picture.alpha]
-    planes = torch.cat(layers)
-    if picture.depth == 16:
-        return Image.fromarray((quantise(planes[0], 16) * 65_535).round().numpy().astype(np.uint16))
-    bytes_ = (quantise(planes) * 255).round().to(torch.uint8).permute(1, 2, 0).contiguous().numpy()
-    return Image.fromarray(bytes_[..., 0] if bytes_.shape[2] == 1 else bytes_)
+    layers = [*picture.pixels, *([] if picture.alpha is None else picture.alpha)]
+    kind = np.uint16 if picture.depth == 16 else np.uint8
+    array = np.empty((picture.height, picture.width, len(layers)), kind)
+    for index, layer in enumerate(layers):  # one by one, for the sake of memory
+        array[..., index] = (quantise(layer, picture.depth) * np.iinfo(kind).max).round_()
+    return Image.fromarray(array[..., 0] if len(layers) == 1 else array)

@@ -1,8 +1,8 @@
 """Scores of pictures against references, by a protocol that is printed with the numbers."""
 
 import json
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from math import isfinite
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -14,8 +14,7 @@ from srgan_cli.files import pair_by_name
 from srgan_cli.metrics import METRICS
 from srgan_cli.picture import read_picture
 from srgan_cli.pixels import crop_border, luma
-
-Progress = Callable[[int, int], None]
+from srgan_cli.progress import Progress
 
 
 @dataclass(frozen=True)
@@ -73,7 +72,7 @@ class Report:
         ]
 
     def to_json(self) -> str:
-        """The report as a JSON object; infinite values are written as null."""
+        """The report as a JSON object; values that are not finite are written as null."""
         content: dict[str, Any] = {
             "protocol": {**asdict(self.protocol), "description": str(self.protocol)},
             "mean": _finite(self.mean),
@@ -97,6 +96,7 @@ def score(
 ) -> Report:
     """Score a picture against its reference, or the pictures of a folder against those of another by name.
 
+    Transparent pictures are laid on white.
     Pictures that cannot be read or differ in size are reported, not raised.  Raises SrganError when nothing can
     be paired.  `progress` is called with the pictures done and in all.
     """
@@ -112,10 +112,14 @@ def score(
 
 def _score_files(name: str, reference: Path, candidate: Path, protocol: Protocol) -> Score:
     try:
-        return Score(name, compare(read_picture(reference).rgb, read_picture(candidate).rgb, protocol))
+        return Score(name, compare(_on_paper(reference), _on_paper(candidate), protocol))
     except SrganError as error:
         return Score(name, {}, error.message)
 
 
+def _on_paper(path: Path) -> Tensor:
+    return read_picture(path).on_white.rgb
+
+
 def _finite(values: dict[str, float]) -> dict[str, float | None]:
-    return {key: value if abs(value) != float("inf") else None for key, value in values.items()}
+    return {key: value if isfinite(value) else None for key, value in values.items()}

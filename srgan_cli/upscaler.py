@@ -1,6 +1,5 @@
 """Upscaler: a generator on a device, with a tile policy."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,12 +11,13 @@ from srgan_cli.errors import UsageError
 from srgan_cli.networks import Generator
 from srgan_cli.picture import Picture, bleed
 from srgan_cli.pixels import resize
+from srgan_cli.progress import Progress
 from srgan_cli.tiling import Tile, TilePolicy, tiles
 from srgan_cli.weights import find_weights, load_weights
 
 DEFAULT_MODEL = "srgan"
 LARGEST_SCALE = 16
-Progress = Callable[[int, int], None]
+_EXACT = 1e-4
 
 
 class Upscaler:
@@ -61,12 +61,19 @@ class Upscaler:
         report = _Counter(picture, progress)
         shape = _target(picture, scale or self.generator.scale)
         colour = self._enlarge(bleed(picture), shape, report)
-        alpha = None if picture.alpha is None else self._enlarge(picture.alpha, shape, report)
+        alpha = None if picture.alpha is None else self._enlarge_alpha(picture.alpha, shape, report)
         return replace(picture, pixels=colour, alpha=alpha)
 
     def _enlarge(self, pixels: Tensor, shape: tuple[int, int], report: "_Counter") -> Tensor:
         enlarged = self._canvas(pixels, report)
         return resize(enlarged, *shape).clamp_(0, 1)
+
+    def _enlarge_alpha(self, alpha: Tensor, shape: tuple[int, int], report: "_Counter") -> Tensor:
+        """Sharp edges from the generator; what is wholly opaque or wholly transparent stays exactly so."""
+        smooth, sharp = resize(alpha, *shape), self._enlarge(alpha, shape, report)
+        sharp[smooth >= 1 - _EXACT] = 1
+        sharp[smooth <= _EXACT] = 0
+        return sharp
 
     @torch.no_grad()
     def _canvas(self, pixels: Tensor, report: "_Counter") -> Tensor:

@@ -13,12 +13,12 @@ import pytest
 import srgan_cli
 
 LINES = (
-    "errors",
+    "errors progress",
     "pixels tiling devices files",
     "picture networks metrics",
     "weights report",
     "upscaler training.config training.losses training.schedule",
-    "training.data",
+    "training.data training.run",
     "training.trainer",
     "console",
     "cli",

@@ -7,6 +7,7 @@ import pytest
 from rich.console import Console
 
 from srgan_cli import console
+from srgan_cli.report import Protocol, Report, Score
 from srgan_cli.training.config import TrainConfig
 from srgan_cli.training.trainer import StepReport
 
@@ -20,7 +21,11 @@ def screen(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> i
     """What stderr receives; a terminal if the test says so."""
     received = io.StringIO()
     terminal = getattr(request, "param", False)
-    monkeypatch.setattr(console, "_talk", Console(file=received, force_terminal=terminal, width=150, highlight=False))
+    monkeypatch.setattr(
+        console,
+        "_talk",
+        Console(file=received, force_terminal=terminal, width=60, soft_wrap=True, markup=False, emoji=False),
+    )
     return received
 
 
@@ -48,10 +53,21 @@ def test_training_draws_a_table_on_a_terminal(screen: io.StringIO) -> None:
     with console.training_view(TrainConfig(Path(), name="mine")) as show:
         show(step(7, {"psnr": 21.5, "ssim": 0.75}))
     drawn = screen.getvalue()
-    assert all(word in drawn for word in ("mine: pixel phase", "pixel loss", "21.50", "0.7500", "patches/s", "1:01:01"))
+    assert all(
+        word in drawn
+        for word in ("mine", "7 (pixel phase)", "pixel loss", "0.2500", "21.50", "0.7500", "99", "1:01:01")
+    )
 
 
 def test_messages_with_brackets_are_not_taken_for_markup(screen: io.StringIO) -> None:
-    console.say("file [red].png")
+    console.say("file [red] :cat:.png")
     console.warn("file [/b].png")
-    assert screen.getvalue() == "file [red].png\nsrgan: file [/b].png\n"
+    assert screen.getvalue() == "file [red] :cat:.png\nsrgan: file [/b].png\n"
+
+
+def test_names_with_brackets_stay_themselves_in_the_table(capsys: pytest.CaptureFixture[str]) -> None:
+    scores = [Score(name, {"psnr": 1.0, "ssim": 0.5}) for name in ("x[/b]", ":cat:[red]")]
+    console.show_report(Report(Protocol(), scores, [], []))
+    printed = capsys.readouterr().out
+    assert "x[/b] " in printed
+    assert ":cat:[red] " in printed

@@ -18,7 +18,7 @@ from srgan_cli.picture import (
     FORMATS,
     Picture,
     bleed,
-    losses,
+    dropped_by,
     output_format,
     picture_size,
     read_picture,
@@ -196,7 +196,7 @@ def test_the_colour_profile_survives(tmp_path: Path, suffix: str) -> None:
     ],
 )
 def test_losses_are_told_and_true(tmp_path: Path, picture: Picture, name: str, expected: list[str]) -> None:
-    assert losses(picture, tmp_path / name) == expected
+    assert dropped_by(tmp_path / name, picture) == expected
     write_picture(picture, tmp_path / name)
     back = read_picture(tmp_path / name)
     lost = (

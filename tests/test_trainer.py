@@ -1,19 +1,22 @@
 """The training loop on pictures of a few pixels."""
 
+import errno
 import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from srgan_cli.errors import UsageError, WeightsError
+from srgan_cli.errors import SrganError, UsageError, WeightsError
 from srgan_cli.training.config import TrainConfig
 from srgan_cli.training.data import Dataset, load_dataset
-from srgan_cli.training.trainer import ADVERSARIAL, CHECKPOINT, PIXEL, StepReport, Trainer, check_run, read_checkpoint
+from srgan_cli.training.run import CHECKPOINT, RunFolder, prepare
+from srgan_cli.training.trainer import ADVERSARIAL, PIXEL, StepReport, Trainer
 from srgan_cli.upscaler import Upscaler
 from srgan_cli.weights import load_weights
 
@@ -50,8 +53,16 @@ def dataset(config: TrainConfig) -> Dataset:
 
 
 def fresh(config: TrainConfig, dataset: Dataset) -> Trainer:
-    check_run(config)
-    return Trainer(config, dataset)
+    config, origin = prepare(config)
+    return Trainer(config, dataset, origin)
+
+
+def checkpoint(config: TrainConfig) -> dict[str, Any]:
+    return RunFolder(config.run, config.name).read_checkpoint()
+
+
+def log(config: TrainConfig) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (config.run / "metrics.jsonl").read_text().splitlines()]
 
 
 def until(trainer: Trainer, step: int) -> Iterator[StepReport]:
@@ -73,7 +84,7 @@ def test_a_run_passes_both_phases_and_leaves_weights_checkpoint_and_log(config: 
         "tiny-fidelity.safetensors",
         "tiny.safetensors",
     ]
-    lines = [json.loads(line) for line in (config.run / "metrics.jsonl").read_text().splitlines()]
+    lines = log(config)
     assert lines[0]["step"] == 0
     assert lines[-1]["step"] == STEPS
     assert {"psnr", "ssim", "pixel", "phase"} <= lines[-1].keys()
@@ -82,17 +93,17 @@ def test_a_run_passes_both_phases_and_leaves_weights_checkpoint_and_log(config: 
 def test_the_weights_run_at_once_and_tell_their_story(config: TrainConfig, dataset: Dataset) -> None:
     trainer = fresh(config, dataset)
     list(trainer.fit())
-    _, card = load_weights(trainer.weights_path)
+    _, card = load_weights(trainer.folder.weights)
     assert (card.name, card.scale, card.training["steps"]) == ("tiny", 2, STEPS)
     assert card.scores["validation"]["psnr"] > 0
-    assert Upscaler.load(trainer.weights_path, "cpu").generator.scale == 2
+    assert Upscaler.load(trainer.folder.weights, "cpu").generator.scale == 2
 
 
 def test_the_pixel_phase_learns(config: TrainConfig, dataset: Dataset) -> None:
     config = replace(config, steps=150, pixel_share=1.0)
     reports = list(fresh(config, dataset).fit())
     assert reports[-1].scores["psnr"] < 60
-    lines = [json.loads(line) for line in (config.run / "metrics.jsonl").read_text().splitlines()]
+    lines = log(config)
     assert lines[-1]["psnr"] > lines[0]["psnr"] + 0.5
 
 
@@ -114,33 +125,105 @@ def test_resuming_gives_what_an_unbroken_run_gives_bit_for_bit(
 
 def test_stopping_saves_the_step_in_hand(config: TrainConfig, dataset: Dataset) -> None:
     list(until(fresh(config, dataset), 3))
-    assert read_checkpoint(config.run)["steps"] == 3
+    assert checkpoint(config)["steps"] == 3
 
 
 def test_the_time_trained_counts_over_resumptions(config: TrainConfig, dataset: Dataset) -> None:
     timed = replace(config, steps=None, seconds=1000.0)
     list(until(fresh(timed, dataset), 2))
-    state = read_checkpoint(timed.run)
-    torch.save({**state, "seconds": 999.999}, timed.run / CHECKPOINT)
-    assert len(list(Trainer.resume(timed, dataset).fit())) <= 1
+    RunFolder(timed.run, "").save_checkpoint({**checkpoint(timed), "seconds": 999.99})
+    assert len(list(Trainer.resume(timed, dataset).fit())) <= 2
+
+
+def test_a_finished_run_is_lengthened_only_when_asked(config: TrainConfig, dataset: Dataset) -> None:
+    list(fresh(config, dataset).fit())
+    with pytest.raises(UsageError, match="is finished"):
+        Trainer.resume(config, dataset)
+    longer = Trainer.resume(replace(config, steps=3 * STEPS), dataset)
+    rates = [longer.generator_optimizer.param_groups[0]["lr"] for _ in longer.fit()]
+    assert len(rates) == 2 * STEPS
+    assert 0 < rates[-1] < rates[0]
+    assert all(line["phase"] == ADVERSARIAL for line in log(config)[-2:])
+
+
+def test_other_pictures_are_noticed_on_resuming(config: TrainConfig, dataset: Dataset) -> None:
+    list(until(fresh(config, dataset), 1))
+    fewer = replace(dataset, training=dataset.training[1:])
+    with pytest.raises(UsageError, match="not those that the run began with"):
+        Trainer.resume(config, fewer)
+
+
+def test_what_was_logged_after_the_checkpoint_is_forgotten(config: TrainConfig, dataset: Dataset) -> None:
+    list(until(fresh(config, dataset), 4))
+    RunFolder(config.run, "").log({"step": 9})
+    list(Trainer.resume(config, dataset).fit())
+    steps = [line["step"] for line in log(config)]
+    assert 9 not in steps
+    assert steps == sorted(set(steps))
+
+
+def test_a_loss_that_is_not_finite_ends_the_run_and_spares_what_was_saved(
+    config: TrainConfig, dataset: Dataset
+) -> None:
+    trainer = fresh(config, dataset)
+    reports = trainer.fit()
+    next(reports)
+    trainer.save()
+    torch.nn.init.constant_(next(trainer.generator.parameters()), float("nan"))
+    with pytest.raises(SrganError, match="diverged"):
+        next(reports)
+    assert all(value.isfinite().all() for value in load_weights(trainer.folder.weights)[0].state_dict().values())
+
+
+def test_the_fidelity_weights_carry_their_own_scores(config: TrainConfig, dataset: Dataset) -> None:
+    list(fresh(config, dataset).fit())
+    card = load_weights(config.run / "tiny-fidelity.safetensors")[1]
+    (line,) = [line for line in log(config) if line["step"] == card.training["steps"]]
+    assert card.scores["validation"]["psnr"] == line["psnr"]
 
 
 def test_a_run_is_never_overwritten(config: TrainConfig, dataset: Dataset) -> None:
     list(until(fresh(config, dataset), 1))
     with pytest.raises(UsageError, match="already holds a run"):
-        check_run(config)
+        prepare(config)
 
 
-def test_fine_tuning_starts_from_given_weights(config: TrainConfig, dataset: Dataset, tmp_path: Path) -> None:
+def test_fine_tuning_starts_from_given_weights_of_any_shape(
+    config: TrainConfig, dataset: Dataset, tmp_path: Path
+) -> None:
     first = fresh(config, dataset)
     list(first.fit())
-    second = replace(config, run=tmp_path / "second", init_from=str(first.weights_path), pixel_share=0.0)
+    second = replace(config, run=tmp_path / "second", init_from=str(first.folder.weights), pixel_share=0.0, channels=99)
     trainer = fresh(second, dataset)
     for left, right in zip(first.average.parameters(), trainer.generator.parameters(), strict=True):
         assert torch.equal(left, right)
     assert next(trainer.fit()).phase == ADVERSARIAL
-    with pytest.raises(UsageError, match="enlarges 2 times"):
-        Trainer(replace(second, scale=4), dataset)
+    trainer.save()
+    first.folder.weights.unlink()
+    resumed = Trainer.resume(trainer.config, dataset)
+    resumed.save()
+    training = load_weights(resumed.folder.weights)[1].training
+    assert training["settings"]["channels"] == 8
+    assert (training["started_from"]["name"], training["started_from"]["training"]["steps"]) == ("tiny", STEPS)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"init_from": "WEIGHTS", "scale": 4}, "enlarges 2 times"),
+        ({"init_from": "nosuch"}, "no weights named"),
+        ({"device": "tpu"}, "no device"),
+        ({"run": Path(__file__)}, "cannot write"),
+    ],
+)
+def test_what_cannot_work_is_found_before_any_work(
+    config: TrainConfig, dataset: Dataset, tmp_path: Path, change: dict[str, Any], message: str
+) -> None:
+    trainer = fresh(config, dataset)
+    trainer.save()
+    change = {key: str(trainer.folder.weights) if value == "WEIGHTS" else value for key, value in change.items()}
+    with pytest.raises(SrganError, match=message):
+        prepare(replace(config, **{"run": tmp_path / "other", **change}))
 
 
 @pytest.mark.parametrize("content", [b"", b"garbage", None], ids=["empty", "garbage", "missing"])
@@ -148,4 +231,19 @@ def test_an_unusable_checkpoint_is_one_clear_error(tmp_path: Path, content: byte
     if content is not None:
         (tmp_path / CHECKPOINT).write_bytes(content)
     with pytest.raises(WeightsError):
-        read_checkpoint(tmp_path)
+        RunFolder(tmp_path, "").read_checkpoint()
+
+
+def test_a_full_disk_at_the_checkpoint_is_one_clear_error_and_spares_the_last_one(
+    config: TrainConfig, dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    list(until(fresh(config, dataset), 1))
+    before = (config.run / CHECKPOINT).read_bytes()
+
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(SrganError, match="No space left"):
+        RunFolder(config.run, "").save_checkpoint({"steps": 2})
+    assert (config.run / CHECKPOINT).read_bytes() == before

@@ -1,5 +1,6 @@
 """TrainConfig: everything that decides how a run goes."""
 
+import math
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
@@ -59,6 +60,12 @@ class TrainConfig:
         _expect(0 <= self.pixel_share <= 1, f"the pixel share is {self.pixel_share}, expected 0 to 1")
         _expect(0 <= self.average < 1, f"the average's decay is {self.average}, expected 0 up to 1")
         _expect(self.patch >= 8, f"patches are {self.patch} pixels wide, expected at least 8")
+        _expect(
+            self.batch > 1 or self.high_patch > 16,
+            "one patch of at most 16 pixels is too little for the discriminator: enlarge the batch or the patch",
+        )
+        _expect(Path(self.name).name == self.name, f"the name is {self.name!r}, expected one without a folder")
+        _expect(math.isfinite(self.pixel_weight + self.adversarial_weight), "the weights of the losses are not finite")
         for key in ("batch", "channels", "blocks", "discriminator_channels", "seconds", "steps"):
             value = getattr(self, key)
             _expect(value is None or value > 0, f"{key} is {value}, expected more than 0")
@@ -67,6 +74,11 @@ class TrainConfig:
     def high_patch(self) -> int:
         """Side of the high-resolution crops in pixels."""
         return self.patch * self.scale
+
+    @property
+    def generator_config(self) -> dict[str, Any]:
+        """The arguments of the generator's constructor."""
+        return {key: getattr(self, key) for key in ("scale", "channels", "blocks", "batch_norm")}
 
     def to_json(self) -> dict[str, Any]:
         """The settings as JSON can hold them."""

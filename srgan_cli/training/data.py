@@ -1,9 +1,11 @@
 """Training pictures: decoded once, with their low-resolution partners, and cut into random patches."""
 
+import json
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -14,12 +16,12 @@ from srgan_cli.errors import PictureError, SrganError
 from srgan_cli.files import find_pictures
 from srgan_cli.picture import picture_size, read_picture
 from srgan_cli.pixels import downscale, quantise
+from srgan_cli.progress import Progress
 from srgan_cli.tiling import Window
 from srgan_cli.training.config import TrainConfig
 
 VALIDATION_SIDE = 384
 DECODERS = 4
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,12 @@ class Dataset:
     validation: list[Pair]
     skipped: list[Skipped]
 
+    @property
+    def digest(self) -> str:
+        """Changes when pictures come, go, or change their names or sizes."""
+        content = [[(pair.name, *pair.high.shape) for pair in part] for part in (self.training, self.validation)]
+        return sha256(json.dumps(content).encode()).hexdigest()
+
 
 def load_dataset(config: TrainConfig, progress: Progress | None = None) -> Dataset:
     """Decode the pictures below `config.data` and make their partners by MATLAB-compatible bicubic.
@@ -54,7 +62,8 @@ def load_dataset(config: TrainConfig, progress: Progress | None = None) -> Datas
     About one in twenty (at most `config.validation`, at least one) is held out, drawn by `config.seed`.  Pixels stay in
     memory if they fit into half of it, else in one memory-mapped file in the run folder.  Files that cannot
     be read and pictures smaller than a patch are listed in `skipped`.  Raises SrganError when fewer than two
-    pictures are left.  `progress` is called with the files done and in all.
+    pictures are left.  `progress` is called with the files done and in
+    all.  Transparent pictures are laid on white.
     """
     sizes, skipped = _survey(find_pictures(config.data), config)
     store = _Store(sizes.values(), config)
@@ -128,7 +137,7 @@ def _survey(paths: Sequence[Path], config: TrainConfig) -> tuple[dict[Path, tupl
 
 def _decode(path: Path, size: tuple[int, int], config: TrainConfig) -> Pair | Skipped:
     try:
-        rgb = read_picture(path).rgb
+        rgb = read_picture(path).on_white.rgb
     except PictureError as error:
         return Skipped(path, error.message)
     high = rgb[:, : size[0], : size[1]]

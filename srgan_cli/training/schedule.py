@@ -26,13 +26,17 @@ class Clock:
         """Seconds trained."""
         return self._before + (0.0 if self._started is None else time.monotonic() - self._started)
 
+    def progress_at(self, steps: int, seconds: float) -> float:
+        """The part of the schedule, 0…1, that these steps or these seconds make up."""
+        if self.config.steps is not None:
+            return min(steps / self.config.steps, 1.0)
+        assert self.config.seconds is not None
+        return min(seconds / self.config.seconds, 1.0)
+
     @property
     def progress(self) -> float:
         """The part of the schedule that is done, 0…1."""
-        if self.config.steps is not None:
-            return min(self.steps / self.config.steps, 1.0)
-        assert self.config.seconds is not None
-        return min(self.seconds / self.config.seconds, 1.0)
+        return self.progress_at(self.steps, self.seconds)
 
     @property
     def remaining(self) -> float:
@@ -47,4 +51,4 @@ def warm_cosine(progress: float, steps: int) -> float:
     Source of the cosine: I. Loshchilov and F. Hutter, SGDR, ICLR 2017 (arXiv:1608.03983).
     """
     warm_up = min(1.0, (steps + 1) / WARM_UP_STEPS)
-    return warm_up * 0.5 * (1 + math.cos(math.pi * min(progress, 1.0)))
+    return warm_up * 0.5 * (1 + math.cos(math.pi * min(max(progress, 0.0), 1.0)))

@@ -1,0 +1,96 @@
+"""The folder of a run: weights, checkpoint and log; and what a run starts from."""
+
+import json
+from dataclasses import dataclass, replace
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from srgan_cli.devices import pick_device
+from srgan_cli.errors import UsageError, WeightsError
+from srgan_cli.files import atomic_write, explained, make_folder
+from srgan_cli.networks import Generator
+from srgan_cli.training.config import TrainConfig
+from srgan_cli.weights import SUFFIX, WeightsCard, find_weights, load_weights, save_weights
+
+CHECKPOINT = "checkpoint.pt"
+LOG = "metrics.jsonl"
+
+
+@dataclass(frozen=True)
+class Origin:
+    """The generator that a run starts from, and the story of its weights."""
+
+    generator: Generator
+    story: dict[str, Any]
+
+
+def prepare(config: TrainConfig) -> tuple[TrainConfig, Origin | None]:
+    """Find out before any work whether a new run can go ahead; the settings with the shape of its first weights.
+
+    Raises UsageError when the run folder holds another run, the first weights are unknown or of another scale, or
+    there is no such device; SrganError when the folder cannot be made or written to.
+    """
+    if (config.run / CHECKPOINT).exists():
+        raise UsageError(f"{config.run} already holds a run", "go on with --resume, or name another folder with --run")
+    pick_device(config.device)
+    adapted, origin = _adapt(config) if config.init_from else (config, None)
+    make_folder(config.run)
+    return adapted, origin
+
+
+class RunFolder:
+    """Where a run keeps what it makes."""
+
+    def __init__(self, place: Path, name: str) -> None:
+        self.place = place
+        self.weights = place / f"{name}{SUFFIX}"
+
+    def save_weights(self, generator: Generator, card: WeightsCard) -> None:
+        """Write deployable weights under the card's name."""
+        save_weights(self.place / f"{card.name}{SUFFIX}", generator, card)
+
+    def save_checkpoint(self, state: dict[str, Any]) -> None:
+        """Replace the checkpoint."""
+        serialised = BytesIO()
+        torch.save(state, serialised)
+        with atomic_write(self.place / CHECKPOINT) as temporary:
+            temporary.write_bytes(serialised.getbuffer())
+
+    def read_checkpoint(self) -> dict[str, Any]:
+        """What a run left to go on from.  No code in it is ever executed.  Raises WeightsError if there is none."""
+        path = self.place / CHECKPOINT
+        if not path.is_file():
+            raise WeightsError(f"no checkpoint in {self.place}", "name the run's folder with --run")
+        try:
+            state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+            return {**state, "config": dict(state["config"])}
+        except Exception as error:  # reading a damaged file fails in many ways
+            raise WeightsError(f"cannot read {path}: it is damaged", "train anew in another folder") from error
+
+    def open_log(self, step: int) -> None:
+        """Keep the lines up to this step; what came after it is about to happen again."""
+        path = self.place / LOG
+        lines = path.read_text(encoding="utf8").splitlines() if path.is_file() and step else []
+        kept = [line for line in lines if json.loads(line)["step"] <= step]
+        with atomic_write(path) as temporary:
+            temporary.write_text("".join(f"{line}\n" for line in kept), encoding="utf8")
+
+    def log(self, line: dict[str, Any]) -> None:
+        """Add a line of JSON to the log."""
+        path = self.place / LOG
+        with explained(path), path.open("a", encoding="utf8") as file:
+            file.write(json.dumps(line) + "\n")
+
+
+def _adapt(config: TrainConfig) -> tuple[TrainConfig, Origin]:
+    generator, card = load_weights(find_weights(config.init_from, config.scale))
+    if card.scale != config.scale:
+        raise UsageError(
+            f"{config.init_from} enlarges {card.scale} times, the run is for {config.scale}",
+            f"add --scale {card.scale}",
+        )
+    story = {"name": card.name, "training": card.training}
+    return replace(config, generator=card.architecture, **card.config), Origin(generator, story)
