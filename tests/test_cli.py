@@ -7,18 +7,22 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from typer.main import get_command
 
 from srgan_cli import __main__, upscaler
-from srgan_cli.cli import parse_duration
+from srgan_cli.cli import app, parse_duration
 from srgan_cli.errors import UsageError
 from srgan_cli.networks import GENERATORS
+from srgan_cli.tiling import TilePolicy
+from srgan_cli.training.config import TrainConfig
+from srgan_cli.training.run import RunFolder
 from srgan_cli.weights import WeightsCard, save_weights
 
 TINY_RUN = ["--scale=2", "--channels=8", "--blocks=1", "--patch=8", "--batch=2", "--device=cpu"]
@@ -166,7 +170,11 @@ def test_an_unknown_model_is_answered_with_the_nearest_name(srgan: Callable[...,
 
 
 def test_the_unforeseen_is_one_line_too_unless_debug_asks_for_more(
-    srgan: Callable[..., Outcome], picture: Path, weights: Path, monkeypatch: pytest.MonkeyPatch
+    srgan: Callable[..., Outcome],
+    picture: Path,
+    weights: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     def fail(*_: object) -> None:
         raise RuntimeError("sparks\nand smoke")
@@ -177,8 +185,10 @@ def test_the_unforeseen_is_one_line_too_unless_debug_asks_for_more(
     assert outcome.code == 1
     assert outcome.err.splitlines()[0] == "srgan: RuntimeError: sparks"
     monkeypatch.setattr(sys, "argv", ["srgan", *map(str, arguments), "--debug"])
-    with pytest.raises(RuntimeError, match="sparks"):
+    with pytest.raises(SystemExit) as ended:
         __main__.main()
+    assert ended.value.code == 1
+    assert "Traceback" in capfd.readouterr().err
 
 
 @pytest.mark.parametrize("command", ["upscale", "score", "train"])
@@ -245,8 +255,67 @@ def test_an_interrupted_run_is_saved_and_goes_on(
     assert (process.returncode, out) == (code, "")
     assert "go on with: srgan train" in err
     assert (run / "checkpoint.pt").exists()
-    outcome = srgan("train", photographs, "--run", run, "--resume", "--time", "0.01s")
+    steps = RunFolder(run, "").read_checkpoint()["steps"]
+    outcome = srgan("train", photographs, "--run", run, "--resume", "--steps", steps + 2)
     assert (outcome.code, outcome.out.strip()) == (0, str(run / "srgan-x2.safetensors"))
+
+
+def test_a_resumed_run_keeps_its_settings(srgan: Callable[..., Outcome], photographs: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    srgan("train", photographs, "--run", run, "--steps", 2, *TINY_RUN)
+    outcome = srgan("train", photographs, "--run", run, "--resume", "--steps", 4, "--channels", 8)
+    assert (outcome.code, outcome.out) == (2, "")
+    assert "found --channels" in outcome.err
+    assert srgan("train", photographs, "--run", run, "--resume").code == 2
+    assert srgan("train", photographs, "--run", run, "--resume", "--steps", 4).code == 0
+
+
+def test_defaults_of_the_command_line_are_those_of_the_library() -> None:
+    commands = get_command(app).commands  # type: ignore[attr-defined]
+    options = {parameter.name: parameter.default for parameter in commands["train"].params}
+    for setting in fields(TrainConfig):
+        if setting.name in options and setting.name not in ("data", "name"):
+            assert options[setting.name] == setting.default, setting.name
+    enlarge = {parameter.name: parameter.default for parameter in commands["upscale"].params}
+    assert (enlarge["model"], enlarge["tile"]) == (upscaler.DEFAULT_MODEL, TilePolicy().size)
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (MemoryError(), "out of memory"),
+        (RuntimeError("CUDA out of memory. Tried to allocate"), "out of memory"),
+        (OSError(28, "No space left on device", "/x"), "No space left on device: /x"),
+    ],
+    ids=["memory", "memory of the GPU", "disk"],
+)
+def test_what_the_machine_lacks_is_said_in_plain_words(
+    srgan: Callable[..., Outcome],
+    picture: Path,
+    weights: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+    message: str,
+) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(upscaler.Upscaler, "upscale", fail)
+    outcome = srgan("upscale", picture, picture.with_name("out.png"), "-m", weights)
+    assert (outcome.code, outcome.err.splitlines()[0]) == (1, f"srgan: {message}")
+    assert "fault" not in outcome.err
+
+
+def test_an_interrupt_ends_with_130(
+    srgan: Callable[..., Outcome], picture: Path, weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(upscaler.Upscaler, "upscale", interrupt)
+    outcome = srgan("upscale", picture, picture.with_name("out.png"), "-m", weights)
+    assert outcome.code == 130
+    assert "Traceback" not in outcome.err
 
 
 @pytest.mark.parametrize(

@@ -40,9 +40,9 @@ class TrainConfig:
     batch: int = 16
     patch: int = 24
     learning_rate: float = 1e-3
-    adversarial_learning_rate: float = 1e-4
+    adversarial_learning_rate: float = 2e-4
     pixel_weight: float = 1.0
-    adversarial_weight: float = 2e-3
+    adversarial_weight: float = 5e-3
     average: float = 0.999
     validation: int = 16
     seed: int = 0
