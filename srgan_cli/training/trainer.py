@@ -105,6 +105,7 @@ class Trainer:
         """
         self.folder.open_log(self.clock.steps)
         self.clock.start()
+        self._saved = self.clock.seconds
         if not self._validation.scores:
             self._validate()
         progress = self.clock.progress
