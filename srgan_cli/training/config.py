@@ -19,6 +19,8 @@ class TrainConfig:
     seconds or steps: the length of the schedule; exactly one of them is set.
     pixel_share: the part of the schedule that trains on the pixel loss alone, before the discriminator joins.
     patch: side of the low-resolution crops in pixels; batch: crops a step.
+    adversarial_learning_rate: the generator's beside the discriminator, which learns faster (two time-scales,
+    M. Heusel et al., NeurIPS 2017, arXiv:1706.08500).
     average: decay of the generator's exponential moving average, which is what a run delivers.
     validation: the largest number of pictures held out.
     """
@@ -40,7 +42,8 @@ class TrainConfig:
     batch: int = 16
     patch: int = 24
     learning_rate: float = 1e-3
-    adversarial_learning_rate: float = 2e-4
+    adversarial_learning_rate: float = 1e-4
+    discriminator_learning_rate: float = 4e-4
     pixel_weight: float = 1.0
     adversarial_weight: float = 5e-3
     average: float = 0.999

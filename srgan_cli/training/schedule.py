@@ -51,4 +51,4 @@ def warm_cosine(progress: float, steps: int) -> float:
     Source of the cosine: I. Loshchilov and F. Hutter, SGDR, ICLR 2017 (arXiv:1608.03983).
     """
     warm_up = min(1.0, (steps + 1) / WARM_UP_STEPS)
-    return warm_up * 0.5 * (1 + math.cos(math.pi * min(max(progress, 0.0), 1.0)))
+    return warm_up * 0.5 * (1 + math.cos(math.pi * progress))

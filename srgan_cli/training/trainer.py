@@ -29,6 +29,8 @@ VALIDATIONS = 20
 LARGEST_SHARE_OF_VALIDATION = 1 / 15
 SECONDS_BETWEEN_CHECKPOINTS = 600
 LARGEST_GRADIENT = 1.0
+ADVERSARIAL_RAMP = 0.2
+"""The part of the adversarial phase in which the generator comes to heed the discriminator, who has to learn first."""
 PLACES = ("data", "run", "init_from", "device")
 """Settings that name places of one machine and stay off the weights card."""
 
@@ -147,7 +149,8 @@ class Trainer:
         if self.phase == ADVERSARIAL:
             losses["discriminator"] = self._discriminator_step(high, generated.detach())
             losses["adversarial"] = adversarial_loss(self._judge(generated))
-            total = total + self.config.adversarial_weight * losses["adversarial"]
+            weight = self.config.adversarial_weight * min(1.0, self._phase_progress(progress) / ADVERSARIAL_RAMP)
+            total = total + weight * losses["adversarial"]
         _descend(total, self.generator, self.generator_optimizer)
         self._move_average()
         self.clock.steps += 1
@@ -181,13 +184,16 @@ class Trainer:
         self.phase_began = (self.clock.steps, self.clock.seconds)
 
     def _set_learning_rates(self, progress: float) -> None:
+        factor = warm_cosine(self._phase_progress(progress), self._phase_steps)
+        base = self.config.learning_rate if self.phase == PIXEL else self.config.adversarial_learning_rate
+        _set_learning_rate(self.generator_optimizer, base * factor)
+        _set_learning_rate(self.discriminator_optimizer, self.config.discriminator_learning_rate * factor)
+
+    def _phase_progress(self, progress: float) -> float:
+        """The part of the phase that is done, 0…1."""
         start = self.clock.progress_at(*self.phase_began)
         end = self.config.pixel_share if self.phase == PIXEL else 1.0
-        factor = warm_cosine((progress - start) / max(end - start, 1e-9), self._phase_steps)
-        base = self.config.learning_rate if self.phase == PIXEL else self.config.adversarial_learning_rate
-        for optimizer in (self.generator_optimizer, self.discriminator_optimizer):
-            for group in optimizer.param_groups:
-                group["lr"] = base * factor
+        return min(max((progress - start) / max(end - start, 1e-9), 0.0), 1.0)
 
     @property
     def _phase_steps(self) -> int:
@@ -275,6 +281,11 @@ class Trainer:
 
 def _adam(network: nn.Module) -> torch.optim.Adam:
     return torch.optim.Adam(network.parameters(), betas=(0.9, 0.99))
+
+
+def _set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    for group in optimizer.param_groups:
+        group["lr"] = rate
 
 
 def _descend(loss: Tensor, network: nn.Module, optimizer: torch.optim.Optimizer) -> None:
