@@ -244,7 +244,7 @@ def _dataset(config: "TrainConfig") -> Any:
     with progress_bar("reading pictures") as progress:
         dataset = load_dataset(config, progress)
     for skip in dataset.skipped:
-        warn(f"skipped {skip.path}: {skip.reason}")
+        warn(f"skipped: {skip.reason}")
     say(
         f"{len(dataset.training)} pictures to train on, {len(dataset.validation)} held out, "
         f"{len(dataset.skipped)} skipped"

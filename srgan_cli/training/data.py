@@ -35,7 +35,7 @@ class Pair:
 
 @dataclass(frozen=True)
 class Skipped:
-    """A file that cannot be trained on, and why."""
+    """A file that cannot be trained on, and a sentence that names it and says why."""
 
     path: Path
     reason: str
@@ -129,7 +129,7 @@ def _survey(paths: Sequence[Path], config: TrainConfig) -> tuple[dict[Path, tupl
             skipped.append(Skipped(path, error.message))
             continue
         if min(height, width) < config.high_patch:
-            skipped.append(Skipped(path, f"{width} x {height} is smaller than a patch of {config.high_patch}"))
+            skipped.append(Skipped(path, f"{path} is {width} x {height}, smaller than a patch of {config.high_patch}"))
         else:
             sizes[path] = (height - height % config.scale, width - width % config.scale)
     return sizes, skipped
