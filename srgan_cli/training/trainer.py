@@ -54,9 +54,9 @@ class StepReport:
 
 @dataclass
 class _LastValidation:
-    """How far the run was then, when it ended, what it cost (seconds), and what it found."""
+    """The step that it followed, when it ended, what it cost (seconds), and what it found."""
 
-    progress: float = 0.0
+    step: int = 0
     ended: float = 0.0
     cost: float = 0.0
     scores: dict[str, float] = field(default_factory=dict)
@@ -211,14 +211,14 @@ class Trainer:
     def _validation_due(self, progress: float) -> bool:
         last = self._validation
         rare_enough = self.clock.seconds - last.ended >= last.cost / LARGEST_SHARE_OF_VALIDATION
-        return rare_enough and progress - last.progress >= 1 / VALIDATIONS
+        return rare_enough and progress - self.clock.progress_at(last.step, last.ended) >= 1 / VALIDATIONS
 
     def _validate(self) -> None:
         """Score the averaged generator on the held-out pictures, the way users run it, and log it."""
         began = self.clock.seconds
         upscaler = Upscaler(copy.deepcopy(self.average), self.device)
         scores = _mean([_score(upscaler, pair) for pair in self.dataset.validation])
-        self._validation = _LastValidation(self.clock.progress, self.clock.seconds, self.clock.seconds - began, scores)
+        self._validation = _LastValidation(self.clock.steps, self.clock.seconds, self.clock.seconds - began, scores)
         position = {"step": self.clock.steps, "seconds": round(began, 1), "phase": self.phase}
         self.folder.log({**position, **_mean(self._recent), **scores})
         self._recent.clear()
