@@ -143,7 +143,7 @@ def train(
     pixel_share: Annotated[
         float, typer.Option(min=0, max=1, help="Part of the schedule without the discriminator.")
     ] = 0.6,
-    adversarial_weight: Annotated[float, typer.Option(min=0, help="Weight of the adversarial loss.")] = 5e-3,
+    adversarial_weight: Annotated[float, typer.Option(min=0, help="Weight of the adversarial loss.")] = 1e-3,
     batch: Annotated[int, typer.Option(min=1, help="Patches a step.")] = 16,
     patch: Annotated[int, typer.Option(min=8, help="Side of the low-resolution patches in pixels.")] = 24,
     channels: Annotated[int, typer.Option(min=1, help="Channels of the generator.")] = 48,

@@ -19,8 +19,7 @@ class TrainConfig:
     seconds or steps: the length of the schedule; exactly one of them is set.
     pixel_share: the part of the schedule that trains on the pixel loss alone, before the discriminator joins.
     patch: side of the low-resolution crops in pixels; batch: crops a step.
-    adversarial_learning_rate: the generator's beside the discriminator, which learns faster (two time-scales,
-    M. Heusel et al., NeurIPS 2017, arXiv:1706.08500).
+    adversarial_learning_rate: the generator's once the discriminator has joined.
     average: decay of the generator's exponential moving average, which is what a run delivers.
     validation: the largest number of pictures held out.
     """
@@ -43,9 +42,9 @@ class TrainConfig:
     patch: int = 24
     learning_rate: float = 1e-3
     adversarial_learning_rate: float = 1e-4
-    discriminator_learning_rate: float = 4e-4
+    discriminator_learning_rate: float = 1e-4
     pixel_weight: float = 1.0
-    adversarial_weight: float = 5e-3
+    adversarial_weight: float = 1e-3
     average: float = 0.999
     validation: int = 16
     seed: int = 0
