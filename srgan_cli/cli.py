@@ -229,12 +229,12 @@ def _fresh(config: "TrainConfig") -> "Trainer":
 
 def _resumed(data: Path, run: Path, **changes: Any) -> "Trainer":
     from srgan_cli.training.config import TrainConfig
-    from srgan_cli.training.run import RunFolder
+    from srgan_cli.training.run import read_checkpoint
     from srgan_cli.training.trainer import Trainer
 
-    stored = RunFolder(run, "").read_checkpoint()["config"]
-    config = TrainConfig.from_json(stored, data=data, run=run, **changes)
-    return Trainer.resume(config, _dataset(config))
+    state = read_checkpoint(run)
+    config = TrainConfig.from_json(state["config"], data=data, run=run, **changes)
+    return Trainer.resume(config, _dataset(config), state)
 
 
 def _dataset(config: "TrainConfig") -> Any:

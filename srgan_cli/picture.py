@@ -15,7 +15,7 @@ from torch import Tensor
 
 from srgan_cli.errors import PictureError, UsageError
 from srgan_cli.files import atomic_write
-from srgan_cli.pixels import quantise
+from srgan_cli.pixels import levels
 
 FORMATS = {
     ".png": "PNG",
@@ -253,5 +253,5 @@ def _to_pillow(picture: Picture) -> Image.Image:
     kind = np.uint16 if picture.depth == 16 else np.uint8
     array = np.empty((picture.height, picture.width, len(layers)), kind)
     for index, layer in enumerate(layers):  # one by one, for the sake of memory
-        array[..., index] = (quantise(layer, picture.depth) * np.iinfo(kind).max).round_()
+        array[..., index] = levels(layer, picture.depth)
     return Image.fromarray(array[..., 0] if len(layers) == 1 else array)

@@ -23,10 +23,14 @@ def crop_border(pixels: Tensor, border: int) -> Tensor:
     return pixels[..., border : height - border, border : width - border]
 
 
+def levels(pixels: Tensor, depth: int = 8) -> Tensor:
+    """The nearest whole numbers 0…2^depth - 1, as floats."""
+    return (pixels.clamp(0, 1) * float(2**depth - 1)).round_()
+
+
 def quantise(pixels: Tensor, depth: int = 8) -> Tensor:
     """The nearest values that `depth` bits can hold, still as floats 0…1."""
-    top = float(2**depth - 1)
-    return (pixels.clamp(0, 1) * top).round_() / top
+    return levels(pixels, depth) / float(2**depth - 1)
 
 
 def resize(pixels: Tensor, height: int, width: int) -> Tensor:

@@ -22,7 +22,7 @@ from srgan_cli.errors import UsageError
 from srgan_cli.networks import GENERATORS
 from srgan_cli.tiling import TilePolicy
 from srgan_cli.training.config import TrainConfig
-from srgan_cli.training.run import RunFolder
+from srgan_cli.training.run import read_checkpoint
 from srgan_cli.weights import WeightsCard, save_weights
 
 TINY_RUN = ["--scale=2", "--channels=8", "--blocks=1", "--patch=8", "--batch=2", "--device=cpu"]
@@ -255,7 +255,7 @@ def test_an_interrupted_run_is_saved_and_goes_on(
     assert (process.returncode, out) == (code, "")
     assert "go on with: srgan train" in err
     assert (run / "checkpoint.pt").exists()
-    steps = RunFolder(run, "").read_checkpoint()["steps"]
+    steps = read_checkpoint(run)["steps"]
     outcome = srgan("train", photographs, "--run", run, "--resume", "--steps", steps + 2)
     assert (outcome.code, outcome.out.strip()) == (0, str(run / "srgan-x2.safetensors"))
 

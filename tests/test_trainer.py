@@ -15,7 +15,7 @@ from PIL import Image
 from srgan_cli.errors import SrganError, UsageError, WeightsError
 from srgan_cli.training.config import TrainConfig
 from srgan_cli.training.data import Dataset, load_dataset
-from srgan_cli.training.run import CHECKPOINT, RunFolder, prepare
+from srgan_cli.training.run import CHECKPOINT, RunFolder, prepare, read_checkpoint
 from srgan_cli.training.trainer import ADVERSARIAL, PIXEL, StepReport, Trainer
 from srgan_cli.upscaler import Upscaler
 from srgan_cli.weights import load_weights
@@ -58,7 +58,11 @@ def fresh(config: TrainConfig, dataset: Dataset) -> Trainer:
 
 
 def checkpoint(config: TrainConfig) -> dict[str, Any]:
-    return RunFolder(config.run, config.name).read_checkpoint()
+    return read_checkpoint(config.run)
+
+
+def resumed_run(config: TrainConfig, dataset: Dataset) -> Trainer:
+    return Trainer.resume(config, dataset, checkpoint(config))
 
 
 def log(config: TrainConfig) -> list[dict[str, Any]]:
@@ -115,7 +119,7 @@ def test_resuming_gives_what_an_unbroken_run_gives_bit_for_bit(
     list(whole.fit())
     broken = replace(config, run=tmp_path / "broken")
     list(until(fresh(broken, dataset), break_at))
-    resumed = Trainer.resume(broken, dataset)
+    resumed = resumed_run(broken, dataset)
     assert [report.step for report in resumed.fit()] == list(range(break_at + 1, STEPS + 1))
     for name in ("generator", "average", "discriminator"):
         parts = (getattr(trainer, name).state_dict() for trainer in (whole, resumed))
@@ -132,14 +136,14 @@ def test_the_time_trained_counts_over_resumptions(config: TrainConfig, dataset: 
     timed = replace(config, steps=None, seconds=1000.0)
     list(until(fresh(timed, dataset), 2))
     RunFolder(timed.run, "").save_checkpoint({**checkpoint(timed), "seconds": 999.99})
-    assert len(list(Trainer.resume(timed, dataset).fit())) <= 2
+    assert len(list(resumed_run(timed, dataset).fit())) <= 2
 
 
 def test_a_finished_run_is_lengthened_only_when_asked(config: TrainConfig, dataset: Dataset) -> None:
     list(fresh(config, dataset).fit())
     with pytest.raises(UsageError, match="is finished"):
-        Trainer.resume(config, dataset)
-    longer = Trainer.resume(replace(config, steps=3 * STEPS), dataset)
+        resumed_run(config, dataset)
+    longer = resumed_run(replace(config, steps=3 * STEPS), dataset)
     rates = [longer.generator_optimizer.param_groups[0]["lr"] for _ in longer.fit()]
     assert len(rates) == 2 * STEPS
     assert 0 < rates[-1] < rates[0]
@@ -150,13 +154,13 @@ def test_other_pictures_are_noticed_on_resuming(config: TrainConfig, dataset: Da
     list(until(fresh(config, dataset), 1))
     fewer = replace(dataset, training=dataset.training[1:])
     with pytest.raises(UsageError, match="not those that the run began with"):
-        Trainer.resume(config, fewer)
+        resumed_run(config, fewer)
 
 
 def test_what_was_logged_after_the_checkpoint_is_forgotten(config: TrainConfig, dataset: Dataset) -> None:
     list(until(fresh(config, dataset), 4))
     RunFolder(config.run, "").log({"step": 9})
-    list(Trainer.resume(config, dataset).fit())
+    list(resumed_run(config, dataset).fit())
     steps = [line["step"] for line in log(config)]
     assert 9 not in steps
     assert steps == sorted(set(steps))
@@ -200,7 +204,7 @@ def test_fine_tuning_starts_from_given_weights_of_any_shape(
     assert next(trainer.fit()).phase == ADVERSARIAL
     trainer.save()
     first.folder.weights.unlink()
-    resumed = Trainer.resume(trainer.config, dataset)
+    resumed = resumed_run(trainer.config, dataset)
     resumed.save()
     training = load_weights(resumed.folder.weights)[1].training
     assert training["settings"]["channels"] == 8
@@ -231,7 +235,7 @@ def test_an_unusable_checkpoint_is_one_clear_error(tmp_path: Path, content: byte
     if content is not None:
         (tmp_path / CHECKPOINT).write_bytes(content)
     with pytest.raises(WeightsError):
-        RunFolder(tmp_path, "").read_checkpoint()
+        read_checkpoint(tmp_path)
 
 
 def test_a_full_disk_at_the_checkpoint_is_one_clear_error_and_spares_the_last_one(

@@ -15,7 +15,7 @@ from torch import Tensor
 from srgan_cli.errors import PictureError, SrganError
 from srgan_cli.files import find_pictures
 from srgan_cli.picture import picture_size, read_picture
-from srgan_cli.pixels import downscale, quantise
+from srgan_cli.pixels import downscale, levels
 from srgan_cli.progress import Progress
 from srgan_cli.tiling import Window
 from srgan_cli.training.config import TrainConfig
@@ -61,9 +61,8 @@ def load_dataset(config: TrainConfig, progress: Progress | None = None) -> Datas
 
     About one in twenty (at most `config.validation`, at least one) is held out, drawn by `config.seed`.  Pixels stay in
     memory if they fit into half of it, else in one memory-mapped file in the run folder.  Files that cannot
-    be read and pictures smaller than a patch are listed in `skipped`.  Raises SrganError when fewer than two
-    pictures are left.  `progress` is called with the files done and in
-    all.  Transparent pictures are laid on white.
+    be read and pictures smaller than a patch are listed in `skipped`.  Transparent pictures are laid on white.
+    `progress` is called with the files done and in all.  Raises SrganError when fewer than two pictures are left.
     """
     sizes, skipped = _survey(find_pictures(config.data), config)
     store = _Store(sizes.values(), config)
@@ -145,7 +144,7 @@ def _decode(path: Path, size: tuple[int, int], config: TrainConfig) -> Pair | Sk
 
 
 def _bytes(pixels: Tensor) -> Tensor:
-    return (quantise(pixels) * 255).round_().to(torch.uint8)
+    return levels(pixels).to(torch.uint8)
 
 
 class _Store:

@@ -59,17 +59,6 @@ class RunFolder:
         with atomic_write(self.place / CHECKPOINT) as temporary:
             temporary.write_bytes(serialised.getbuffer())
 
-    def read_checkpoint(self) -> dict[str, Any]:
-        """What a run left to go on from.  No code in it is ever executed.  Raises WeightsError if there is none."""
-        path = self.place / CHECKPOINT
-        if not path.is_file():
-            raise WeightsError(f"no checkpoint in {self.place}", "name the run's folder with --run")
-        try:
-            state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-            return {**state, "config": dict(state["config"])}
-        except Exception as error:  # reading a damaged file fails in many ways
-            raise WeightsError(f"cannot read {path}: it is damaged", "train anew in another folder") from error
-
     def open_log(self, step: int) -> None:
         """Keep the lines up to this step; what came after it is about to happen again."""
         path = self.place / LOG
@@ -83,6 +72,18 @@ class RunFolder:
         path = self.place / LOG
         with explained(path), path.open("a", encoding="utf8") as file:
             file.write(json.dumps(line) + "\n")
+
+
+def read_checkpoint(run: Path) -> dict[str, Any]:
+    """What a run left to go on from.  No code in it is ever executed.  Raises WeightsError if there is none."""
+    path = run / CHECKPOINT
+    if not path.is_file():
+        raise WeightsError(f"no checkpoint in {run}", "name the run's folder with --run")
+    try:
+        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        return {**state, "config": dict(state["config"])}
+    except Exception as error:  # reading a damaged file fails in many ways
+        raise WeightsError(f"cannot read {path}: it is damaged", "train anew in another folder") from error
 
 
 def _adapt(config: TrainConfig) -> tuple[TrainConfig, Origin]:

@@ -91,13 +91,13 @@ class Trainer:
         self._recent: list[dict[str, float]] = []
 
     @classmethod
-    def resume(cls, config: TrainConfig, dataset: Dataset) -> "Trainer":
-        """The run of `config.run` as its checkpoint left it.
+    def resume(cls, config: TrainConfig, dataset: Dataset, state: dict[str, Any]) -> "Trainer":
+        """The run of `config.run` as its checkpoint left it; `state` is what `read_checkpoint` gave.
 
         Raises WeightsError for an unusable checkpoint, UsageError when the run is finished or the data have changed.
         """
         trainer = cls(config, dataset)
-        trainer._restore(trainer.folder.read_checkpoint())
+        trainer._restore(state)
         return trainer
 
     def fit(self) -> Iterator[StepReport]:
