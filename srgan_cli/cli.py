@@ -24,6 +24,11 @@ app = typer.Typer(
     help="Enlarge pictures with a generative adversarial network.",
 )
 
+_SETTINGS = (
+    *("name", "scale", "pixel_share", "adversarial_weight", "perceptual_weight", "perceptual_file", "batch", "patch"),
+    *("generator", "channels", "blocks", "batch_norm", "init_from", "seed", "device"),
+)
+"""The options of `train` that are settings of the run, by their names in TrainConfig."""
 _ENDINGS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
@@ -70,7 +75,7 @@ def upscale(
     tile: Annotated[
         int, typer.Option(min=0, help="Longest side of a tile in input pixels; 0 takes the picture whole.")
     ] = 384,
-    debug: Debug = False,  # noqa: ARG001 (the error boundary reads it)
+    debug: Debug = False,
 ) -> None:
     """Enlarge a picture."""
     from srgan_cli.console import progress_bar, say, warn
@@ -108,19 +113,25 @@ def score(
         int, typer.Option("--scale", "-s", min=0, help="Pixels cut from every side before comparing.")
     ] = 4,
     channels: Annotated[Channels, typer.Option(help="BT.601 luma, or all colours.")] = Channels.y,
+    metric: Annotated[
+        list[str] | None, typer.Option(help="psnr, ssim, sqd or vggd; may be repeated. [default: psnr, ssim]")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    debug: Debug = False,  # noqa: ARG001
+    debug: Debug = False,
 ) -> None:
-    """Print PSNR and SSIM of pictures against their originals.
+    """Print PSNR, SSIM and other scores of pictures against their originals.
 
+    sqd and vggd are distances of SqueezeNet's and VGG16's features: lower is better.
     Pictures are paired by name without suffix.  Exits 1 when a picture has no partner or another size.
     """
     from srgan_cli.console import progress_bar, show_report, warn
+    from srgan_cli.metrics import CLASSIC
     from srgan_cli.report import Protocol
     from srgan_cli.report import score as score_pictures
 
+    protocol = Protocol(channels.value, scale, tuple(metric or CLASSIC))
     with progress_bar("scoring") as progress:
-        report = score_pictures(reference, candidate, Protocol(channels.value, scale), progress)
+        report = score_pictures(reference, candidate, protocol, progress)
     if as_json:
         typer.echo(report.to_json())
     else:
@@ -136,6 +147,9 @@ def train(
     context: typer.Context,
     data: Annotated[Path, typer.Argument(metavar="DATA", help="A folder of pictures, nested as you like.")],
     run: Annotated[Path, typer.Option(help="Folder that receives weights, checkpoint and log.")] = Path("run"),
+    recipe: Annotated[
+        Path | None, typer.Option("--config", help="A TOML file of settings; options given here come before it.")
+    ] = None,
     name: Annotated[str, typer.Option(help="Name of the weights. [default: srgan-xSCALE]")] = "",
     scale: Annotated[int, typer.Option("--scale", "-s", help="2, 3 or 4.")] = 4,
     duration: Annotated[str, typer.Option("--time", help="Train this long, as 45s, 30m or 1h30m. [default: 1h]")] = "",
@@ -144,8 +158,13 @@ def train(
         float, typer.Option(min=0, max=1, help="Part of the schedule without the discriminator.")
     ] = 0.6,
     adversarial_weight: Annotated[float, typer.Option(min=0, help="Weight of the adversarial loss.")] = 1e-3,
+    perceptual_weight: Annotated[float, typer.Option(min=0, help="Weight of the perceptual loss.")] = 0.0,
+    perceptual_file: Annotated[
+        str, typer.Option(help="Weights of the perceptual loss's VGG16. [default: torchvision's, fetched]")
+    ] = "",
     batch: Annotated[int, typer.Option(min=1, help="Patches a step.")] = 16,
     patch: Annotated[int, typer.Option(min=8, help="Side of the low-resolution patches in pixels.")] = 24,
+    generator: Annotated[str, typer.Option(help="Shape of the generator; see CONTRIBUTING.md.")] = "srresnet",
     channels: Annotated[int, typer.Option(min=1, help="Channels of the generator.")] = 48,
     blocks: Annotated[int, typer.Option(min=1, help="Residual blocks of the generator.")] = 8,
     batch_norm: Annotated[bool, typer.Option("--batch-norm", help="Batch norm in the generator.")] = False,
@@ -153,7 +172,7 @@ def train(
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --run.")] = False,
     seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Seed of all random choices.")] = 0,
     device: Device = "auto",
-    debug: Debug = False,  # noqa: ARG001
+    debug: Debug = False,
 ) -> None:
     """Train a generator against a discriminator on a folder of pictures.
 
@@ -168,26 +187,12 @@ def train(
         chosen = {"device": device} if _given(context, "device") else {}
         _fit(_resumed(data, run, **length, **chosen))
         return
-    from srgan_cli.training.config import TrainConfig
+    from srgan_cli.training.config import TrainConfig, read_recipe
 
-    config = TrainConfig(
-        data=data,
-        run=run,
-        name=name or f"srgan-x{scale}",
-        scale=scale,
-        pixel_share=pixel_share,
-        adversarial_weight=adversarial_weight,
-        batch=batch,
-        patch=patch,
-        channels=channels,
-        blocks=blocks,
-        batch_norm=batch_norm,
-        init_from=init_from,
-        seed=seed,
-        device=device,
-        **length,
-    )
-    _fit(_fresh(config))
+    settings = read_recipe(recipe) if recipe else {}
+    settings |= {key: context.params[key] for key in _SETTINGS if _given(context, key)} | length
+    settings.setdefault("name", f"srgan-x{settings.get('scale', scale)}")
+    _fit(_fresh(TrainConfig(data=data, run=run, **settings)))
 
 
 def parse_duration(text: str) -> float:

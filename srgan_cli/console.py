@@ -56,13 +56,14 @@ def show_report(report: "Report") -> None:
     table = Table(box=SIMPLE_HEAD, show_footer=True)
     mean = report.mean
     table.add_column("picture", f"mean of {sum(not s.problem for s in report.scores)}", no_wrap=True)
-    for key, metric in METRICS.items():
+    metrics = {key: METRICS[key] for key in report.protocol.metrics}
+    for key, metric in metrics.items():
         unit = f" ({metric.unit})" if metric.unit else ""
         footer = f"{mean[key]:.{metric.decimals}f}" if mean else "-"
         table.add_column(f"{metric.label}{unit}", footer, justify="right", no_wrap=True)
     for score in report.scores:
         if not score.problem:
-            table.add_row(Text(score.name), *(f"{score.values[key]:.{m.decimals}f}" for key, m in METRICS.items()))
+            table.add_row(Text(score.name), *(f"{score.values[key]:.{m.decimals}f}" for key, m in metrics.items()))
     results = Console(highlight=False)
     if not results.is_terminal:
         results = Console(highlight=False, width=PIPE_WIDTH)

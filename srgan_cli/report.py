@@ -9,9 +9,9 @@ from typing import Any
 
 from torch import Tensor
 
-from srgan_cli.errors import PictureError, SrganError
+from srgan_cli.errors import PictureError, SrganError, UsageError
 from srgan_cli.files import pair_by_name
-from srgan_cli.metrics import METRICS
+from srgan_cli.metrics import CLASSIC, METRICS
 from srgan_cli.picture import read_picture
 from srgan_cli.pixels import crop_border, luma
 from srgan_cli.progress import Progress
@@ -19,14 +19,27 @@ from srgan_cli.progress import Progress
 
 @dataclass(frozen=True)
 class Protocol:
-    """What is compared: `channels` is y (BT.601 luma, 16–235) or rgb; `border` pixels are cut on every side."""
+    """What is compared, and by which metrics.
+
+    channels: y (BT.601 luma, 16–235) or rgb.  border: pixels cut on every side.  Metrics that look at whole pictures
+    heed neither.
+    """
 
     channels: str = "y"
     border: int = 4
+    metrics: tuple[str, ...] = CLASSIC
+
+    def __post_init__(self) -> None:
+        """Raises UsageError for an unknown metric."""
+        for name in self.metrics:
+            if name not in METRICS:
+                raise UsageError(f"no metric {name!r}", f"there is: {', '.join(METRICS)}")
 
     def __str__(self) -> str:
         what = "BT.601 luma (16–235)" if self.channels == "y" else "RGB"
-        return f"{what}, border {self.border} px cut, SSIM with Gaussian window 11 x 11 sigma 1.5"
+        classic = f"{what}, border {self.border} px cut, SSIM with Gaussian window 11 x 11 sigma 1.5"
+        whole = [METRICS[name].label for name in self.metrics if METRICS[name].whole]
+        return f"{classic}; {' and '.join(whole)} on whole RGB pictures" if whole else classic
 
     def prepare(self, pixels: Tensor) -> Tensor:
         """The part of a (3, H, W) picture that is compared."""
@@ -60,7 +73,7 @@ class Report:
     def mean(self) -> dict[str, float]:
         """The mean of each metric over the pictures that were scored; empty if none was."""
         scored = [score.values for score in self.scores if not score.problem]
-        return {key: fmean(values[key] for values in scored) for key in METRICS} if scored else {}
+        return {key: fmean(values[key] for values in scored) for key in self.protocol.metrics} if scored else {}
 
     @property
     def problems(self) -> list[str]:
@@ -83,12 +96,13 @@ class Report:
 
 
 def compare(reference: Tensor, candidate: Tensor, protocol: Protocol) -> dict[str, float]:
-    """Every metric of two (3, H, W) pictures with values 0…1.  Raises PictureError unless they fit each other."""
+    """The metrics of two (3, H, W) pictures with values 0…1.  Raises PictureError unless they fit each other."""
     if reference.shape != candidate.shape:
         sizes = [f"{pixels.shape[-1]} x {pixels.shape[-2]}" for pixels in (reference, candidate)]
         raise PictureError(f"the reference is {sizes[0]}, the candidate {sizes[1]}", "compare pictures of one size")
-    left, right = protocol.prepare(reference), protocol.prepare(candidate)
-    return {key: metric.compute(left, right) for key, metric in METRICS.items()}
+    whole, prepared = (reference, candidate), (protocol.prepare(reference), protocol.prepare(candidate))
+    metrics = {name: METRICS[name] for name in protocol.metrics}
+    return {name: metric.compute(*(whole if metric.whole else prepared)) for name, metric in metrics.items()}
 
 
 def score(

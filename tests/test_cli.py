@@ -270,6 +270,15 @@ def test_a_resumed_run_keeps_its_settings(srgan: Callable[..., Outcome], photogr
     assert srgan("train", photographs, "--run", run, "--resume", "--steps", 4).code == 0
 
 
+def test_options_come_before_the_recipe(srgan: Callable[..., Outcome], photographs: Path, tmp_path: Path) -> None:
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text('steps = 2\nscale = 2\nchannels = 4\nblocks = 1\npatch = 8\nbatch = 3\ndevice = "cpu"\n')
+    outcome = srgan("train", photographs, "--run", tmp_path / "run", "--config", recipe, "--channels", 6)
+    assert (outcome.code, outcome.out.strip()) == (0, str(tmp_path / "run/srgan-x2.safetensors"))
+    settings = read_checkpoint(tmp_path / "run")["config"]
+    assert (settings["channels"], settings["batch"], settings["steps"]) == (6, 3, 2)
+
+
 def test_defaults_of_the_command_line_are_those_of_the_library() -> None:
     commands = get_command(app).commands  # type: ignore[attr-defined]
     options = {parameter.name: parameter.default for parameter in commands["train"].params}

@@ -54,7 +54,7 @@ def test_partners_are_the_bicubic_halves(config: TrainConfig) -> None:
 
 
 def test_a_patch_is_the_partner_of_its_low_resolution_patch(config: TrainConfig) -> None:
-    low, high = sample_batch(load_dataset(config).training, config, torch.Generator().manual_seed(1))
+    low, high = sample_batch(load_dataset(config).training, config, torch.Generator().manual_seed(1), 8, 5)
     assert low.shape == (5, 3, 8, 8)
     assert high.shape == (5, 3, 16, 16)
     inner = (..., slice(2, -2), slice(2, -2))
@@ -63,9 +63,21 @@ def test_a_patch_is_the_partner_of_its_low_resolution_patch(config: TrainConfig)
 
 def test_batches_are_drawn_from_the_generator_alone(config: TrainConfig) -> None:
     pairs = load_dataset(config).training
-    batches = [sample_batch(pairs, config, torch.Generator().manual_seed(seed))[1] for seed in (3, 3, 4)]
+    batches = [sample_batch(pairs, config, torch.Generator().manual_seed(seed), 8, 5)[1] for seed in (3, 3, 4)]
     assert torch.equal(batches[0], batches[1])
     assert not torch.equal(batches[0], batches[2])
+
+
+def test_degraded_patches_lie_where_their_partners_do(tmp_path: Path) -> None:
+    """On a steep ramp a shift by one pixel would cost 8 levels."""
+    ramp = np.broadcast_to(np.arange(64, dtype=np.uint8)[:, None, None] * 4, (64, 64, 3))
+    for index in range(2):
+        Image.fromarray(np.ascontiguousarray(ramp)).save(tmp_path / f"{index}.png")
+    config = TrainConfig(tmp_path, tmp_path / "run", scale=2, patch=16, degraded_share=1.0)
+    low, high = sample_batch(load_dataset(config).training, config, torch.Generator().manual_seed(1), 16, 24)
+    error = (low - downscale(high, 2))[..., 2:-2, 2:-2] * 255
+    assert error.any()
+    assert error.mean((1, 2, 3)).abs().max() < 3
 
 
 def test_the_eight_orientations_differ() -> None:

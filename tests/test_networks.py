@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from srgan_cli.networks import DISCRIMINATORS, GENERATORS, Generator
+from srgan_cli.networks import DISCRIMINATORS, GENERATORS, Discriminator, Generator
 from srgan_cli.networks.generator import BICUBIC_RADIUS
 from srgan_cli.networks.srresnet import ResidualBlock, SRResNet
 from srgan_cli.pixels import resize
@@ -17,6 +17,7 @@ GENERATOR_VARIANTS: dict[str, list[dict[str, Any]]] = {
     "srresnet": [{"channels": 4, "blocks": 2, "batch_norm": batch_norm} for batch_norm in (False, True)],
 }
 DISCRIMINATOR_VARIANTS: dict[str, list[dict[str, Any]]] = {
+    "unet": [{"channels": 2}],
     "vgg": [{"channels": 2}],
 }
 GENERATOR_CASES = [
@@ -134,32 +135,39 @@ def test_residual_block_that_changes_nothing_passes_its_input_on(batch_norm: boo
 @pytest.mark.parametrize(("name", "config"), DISCRIMINATOR_CASES)
 class TestDiscriminator:
     @pytest.fixture
-    def fresh(self, name: str, config: dict[str, Any]) -> nn.Module:
+    def fresh(self, name: str, config: dict[str, Any]) -> Discriminator:
         return DISCRIMINATORS[name](**config)
 
-    @pytest.mark.parametrize("size", [(16, 16), (16, 33), (41, 17), (96, 96)])
-    def test_judges_any_size_by_one_finite_logit(self, fresh: nn.Module, size: tuple[int, int]) -> None:
-        logits = fresh(torch.rand(2, 3, *size))
-        assert logits.shape == (2, 1)
-        assert logits.dtype == torch.float32
-        assert logits.isfinite().all()
+    @pytest.mark.parametrize("size", [(16, 16), (16, 32), (48, 24), (96, 96)])
+    def test_judges_every_picture_or_every_pixel_by_a_finite_logit(
+        self, name: str, fresh: Discriminator, size: tuple[int, int]
+    ) -> None:
+        judged = fresh(torch.rand(2, 3, *size))
+        assert judged.logits.shape == ((2, 1, *size) if name == "unet" else (2, 1))
+        assert judged.logits.dtype == torch.float32
+        assert judged.logits.isfinite().all()
 
-    def test_gradients_reach_every_parameter_and_the_picture(self, fresh: nn.Module) -> None:
+    def test_shows_the_maps_that_led_to_its_judgement(self, fresh: Discriminator) -> None:
+        maps = fresh(torch.rand(2, 3, 32, 32)).features
+        assert len(maps) > 3
+        assert all(features.dim() == 4 and len(features) == 2 for features in maps)
+
+    def test_gradients_reach_every_parameter_and_the_picture(self, fresh: Discriminator) -> None:
         picture = torch.rand(2, 3, 24, 24, requires_grad=True)
-        fresh(picture).sum().backward()
+        fresh(picture).logits.square().sum().backward()
         assert parameters_without_gradient(fresh) == []
         assert picture.grad is not None
         assert picture.grad.any()
 
-    def test_config_builds_a_twin_that_takes_the_weights(self, name: str, fresh: nn.Module) -> None:
+    def test_config_builds_a_twin_that_takes_the_weights(self, name: str, fresh: Discriminator) -> None:
         twin = DISCRIMINATORS[name](**fresh.config)
         twin.load_state_dict(fresh.state_dict())
         pictures = torch.rand(2, 3, 16, 16)
-        assert torch.equal(twin.eval()(pictures), fresh.eval()(pictures))
+        assert torch.equal(twin.eval()(pictures).logits, fresh.eval()(pictures).logits)
 
-    def test_mixed_precision_gives_finite_logits(self, fresh: nn.Module) -> None:
+    def test_mixed_precision_gives_finite_logits(self, fresh: Discriminator) -> None:
         with torch.autocast("cpu", torch.bfloat16):
-            assert fresh(torch.rand(2, 3, 16, 16)).isfinite().all()
+            assert fresh(torch.rand(2, 3, 16, 16)).logits.isfinite().all()
 
     def test_seed_decides_the_first_weights(self, name: str, config: dict[str, Any]) -> None:
         first, second, other = (_built(DISCRIMINATORS[name], config, seed) for seed in (3, 3, 4))

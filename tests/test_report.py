@@ -10,8 +10,8 @@ import pytest
 import torch
 from PIL import Image
 
-from srgan_cli.errors import PictureError, SrganError
-from srgan_cli.metrics import METRICS
+from srgan_cli.errors import PictureError, SrganError, UsageError
+from srgan_cli.metrics import CLASSIC
 from srgan_cli.report import Protocol, Report, Score, compare, score
 
 BENCHMARK = Path(os.environ.get("SRGAN_BENCH") or Path(__file__).parents[2] / "shared/data/bench")
@@ -45,7 +45,7 @@ def test_folders_are_scored_by_name_and_averaged(folders: tuple[Path, Path]) -> 
     report = score(*folders)
     alone = [score(folders[0] / name, folders[1] / name).mean for name in ("a.png", "b.png")]
     assert {entry.name: entry.values for entry in report.scores} == {"a": alone[0], "b": alone[1]}
-    assert report.mean == {key: pytest.approx((alone[0][key] + alone[1][key]) / 2) for key in METRICS}
+    assert report.mean == {key: pytest.approx((alone[0][key] + alone[1][key]) / 2) for key in CLASSIC}
     assert report.complete
     assert report.problems == []
 
@@ -59,10 +59,29 @@ def test_progress_counts_the_pictures(folders: tuple[Path, Path]) -> None:
 def test_json_holds_protocol_means_and_pictures(folders: tuple[Path, Path]) -> None:
     report = score(*folders, Protocol("rgb", 2))
     content = strict_json(report)
-    assert content["protocol"] == {"channels": "rgb", "border": 2, "description": str(report.protocol)}
+    assert content["protocol"] == {
+        "channels": "rgb",
+        "border": 2,
+        "metrics": ["psnr", "ssim"],
+        "description": str(report.protocol),
+    }
     assert content["mean"] == report.mean
     assert content["pictures"] == [{"name": entry.name, **entry.values} for entry in report.scores]
     assert content["problems"] == []
+
+
+@pytest.mark.usefixtures("random_backbones")
+def test_feature_distances_look_at_whole_pictures_in_colour(tmp_path: Path) -> None:
+    pair = noise(tmp_path / "a.png", 0, 40, 40), noise(tmp_path / "b.png", 1, 40, 40)
+    reports = [score(*pair, Protocol(channels, border, ("ssim", "sqd"))) for channels, border in (("y", 4), ("rgb", 0))]
+    assert reports[0].mean["sqd"] == reports[1].mean["sqd"] > 0
+    assert reports[0].mean["ssim"] != reports[1].mean["ssim"]
+    assert str(reports[0].protocol).endswith("SQD on whole RGB pictures")
+
+
+def test_an_unknown_metric_is_refused_before_any_work() -> None:
+    with pytest.raises(UsageError, match="no metric 'lpips'"):
+        Protocol(metrics=("lpips",))
 
 
 def test_json_of_equal_pictures_has_null_for_infinite(folders: tuple[Path, Path]) -> None:
@@ -112,7 +131,7 @@ def test_picture_that_cannot_be_scored_is_listed_and_the_others_are_scored(
     assert len(report.problems) == 1
     assert report.problems[0].startswith(problem)
     assert strict_json(report)["problems"] == report.problems
-    assert set(report.mean) == set(METRICS)
+    assert set(report.mean) == set(CLASSIC)
 
 
 def test_report_without_any_score_has_no_mean() -> None:

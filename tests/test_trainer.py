@@ -13,8 +13,10 @@ import torch
 from PIL import Image
 
 from srgan_cli.errors import SrganError, UsageError, WeightsError
+from srgan_cli.networks import DISCRIMINATORS
 from srgan_cli.training.config import TrainConfig
 from srgan_cli.training.data import Dataset, load_dataset
+from srgan_cli.training.losses import GAMES
 from srgan_cli.training.run import CHECKPOINT, RunFolder, prepare, read_checkpoint
 from srgan_cli.training.trainer import ADVERSARIAL, PIXEL, StepReport, Trainer
 from srgan_cli.upscaler import Upscaler
@@ -81,7 +83,7 @@ def test_a_run_passes_both_phases_and_leaves_weights_checkpoint_and_log(config: 
     assert [report.step for report in reports] == list(range(1, STEPS + 1))
     assert [report.phase for report in reports] == [PIXEL] * 12 + [ADVERSARIAL] * 8
     assert set(reports[0].losses) == {"pixel"}
-    assert set(reports[-1].losses) == {"pixel", "discriminator", "adversarial"}
+    assert set(reports[-1].losses) == {"pixel", "discriminator", "adversarial", "matching"}
     assert sorted(path.name for path in config.run.iterdir()) == [
         "checkpoint.pt",
         "metrics.jsonl",
@@ -121,10 +123,62 @@ def test_resuming_gives_what_an_unbroken_run_gives_bit_for_bit(
     list(until(fresh(broken, dataset), break_at))
     resumed = resumed_run(broken, dataset)
     assert [report.step for report in resumed.fit()] == list(range(break_at + 1, STEPS + 1))
-    for name in ("generator", "average", "discriminator"):
-        parts = (getattr(trainer, name).state_dict() for trainer in (whole, resumed))
-        for left, right in zip(*(part.values() for part in parts), strict=True):
-            assert torch.equal(left, right)
+    assert resumed.adversary is not None
+    assert whole.adversary is not None
+    for left, right in [
+        (whole.generator, resumed.generator),
+        (whole.average, resumed.average),
+        (whole.adversary.network, resumed.adversary.network),
+    ]:
+        assert all(torch.equal(a, b) for a, b in zip(left.parameters(), right.parameters(), strict=True))
+
+
+def test_the_pixel_phase_lets_patches_grow_and_ends_on_squared_differences(
+    config: TrainConfig, dataset: Dataset
+) -> None:
+    config = replace(config, pixel_share=1.0, patch_growth=2.0, l2_share=0.5, steps=8)
+    trainer = fresh(config, dataset)
+    shapes = [trainer._sample(progress)[0].shape for progress in (0.0, 1.0)]
+    assert shapes == [(2, 3, 8, 8), (1, 3, 16, 16)]
+    low, high = torch.zeros(1), torch.full((1,), 0.5)
+    assert [trainer._pixel_loss(progress)(low, high).item() for progress in (0.0, 0.4, 0.6)] == [0.5, 0.5, 0.25]
+    assert len(list(trainer.fit())) == 8
+
+
+@pytest.mark.usefixtures("random_backbones")
+def test_perceptual_loss_matching_and_every_game_join_the_adversarial_phase(
+    config: TrainConfig, dataset: Dataset
+) -> None:
+    for game in GAMES:
+        for discriminator in DISCRIMINATORS:
+            rival = replace(
+                config,
+                run=config.run / f"{game}-{discriminator}",
+                pixel_share=0.0,
+                steps=2,
+                game=game,
+                discriminator=discriminator,
+                perceptual_weight=1.0,
+                perceptual_network="squeezenet",
+                matching_weight=1.0,
+                patch=16,
+                degraded_share=1.0,
+            )
+            report = list(fresh(rival, dataset).fit())[-1]
+            assert set(report.losses) == {"pixel", "discriminator", "adversarial", "matching", "perceptual"}
+            assert 0 < report.losses["perceptual"] < 4
+
+
+def test_a_missing_backbone_is_found_before_any_work(config: TrainConfig, dataset: Dataset) -> None:
+    with pytest.raises(WeightsError, match="cannot read"):
+        fresh(replace(config, perceptual_weight=1.0, perceptual_file="no/such/file.pth"), dataset)
+
+
+def test_a_checkpoint_of_the_pixel_phase_has_no_adversary(config: TrainConfig, dataset: Dataset) -> None:
+    list(until(fresh(config, dataset), 3))
+    assert "adversary" not in checkpoint(config)
+    list(until(resumed_run(config, dataset), STEPS - 1))
+    assert "adversary" in checkpoint(config)
 
 
 def test_stopping_saves_the_step_in_hand(config: TrainConfig, dataset: Dataset) -> None:
@@ -144,7 +198,7 @@ def test_a_finished_run_is_lengthened_only_when_asked(config: TrainConfig, datas
     with pytest.raises(UsageError, match="is finished"):
         resumed_run(config, dataset)
     longer = resumed_run(replace(config, steps=3 * STEPS), dataset)
-    rates = [longer.generator_optimizer.param_groups[0]["lr"] for _ in longer.fit()]
+    rates = [longer.optimizer.param_groups[0]["lr"] for _ in longer.fit()]
     assert len(rates) == 2 * STEPS
     assert 0 < rates[-1] < rates[0]
     assert all(line["phase"] == ADVERSARIAL for line in log(config)[-2:])

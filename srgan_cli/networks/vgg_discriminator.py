@@ -6,9 +6,11 @@ Network, CVPR 2017, figure 4 (arXiv:1609.04802).
 
 from torch import Tensor, nn
 
+from srgan_cli.networks.discriminator import Discriminator, Judgement, through
 
-class VGGDiscriminator(nn.Module):
-    """Tells real pictures from generated ones: (N, 3, H, W) with values 0…1 to logits (N, 1), high for real.
+
+class VGGDiscriminator(Discriminator):
+    """One logit a picture: (N, 3, H, W) to (N, 1).
 
     Eight convolutions that halve the size four times while the channels grow from `channels` to eight times
     as many (64 in the paper), then two dense layers.  The last map is averaged to 6 x 6, which changes
@@ -16,8 +18,7 @@ class VGGDiscriminator(nn.Module):
     """
 
     def __init__(self, channels: int = 64) -> None:
-        super().__init__()
-        self.config = {"channels": channels}
+        super().__init__(channels=channels)
         widths = [channels * factor for factor in (1, 1, 2, 2, 4, 4, 8, 8)]
         layers: list[nn.Module] = [nn.Conv2d(3, channels, 3, padding=1), nn.LeakyReLU(0.2)]
         for index in range(1, 8):
@@ -36,7 +37,7 @@ class VGGDiscriminator(nn.Module):
             nn.Linear(1024, 1),
         )
 
-    def forward(self, x: Tensor) -> Tensor:
-        """One logit a picture; its sigmoid is the probability of being real."""
-        logits: Tensor = self.judge(self.features(x))
-        return logits
+    def forward(self, x: Tensor) -> Judgement:
+        """The sigmoid of a logit is the probability of being real."""
+        last, features = through(self.features, x)
+        return Judgement(self.judge(last), features)

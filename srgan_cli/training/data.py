@@ -19,6 +19,7 @@ from srgan_cli.pixels import downscale, levels
 from srgan_cli.progress import Progress
 from srgan_cli.tiling import Window
 from srgan_cli.training.config import TrainConfig
+from srgan_cli.training.degrade import JPEG_BLOCK, degrade
 
 VALIDATION_SIDE = 384
 DECODERS = 4
@@ -79,7 +80,7 @@ def load_dataset(config: TrainConfig, progress: Progress | None = None) -> Datas
     if len(pairs) < 2:
         raise SrganError(
             f"{len(pairs)} usable pictures in {config.data}, expected at least 2",
-            f"pictures need {config.high_patch} pixels a side; a smaller --patch admits smaller ones",
+            f"pictures need {config.largest_patch * config.scale} pixels a side; a smaller --patch admits smaller ones",
         )
     held_out = _held_out(len(pairs), config)
     return Dataset(
@@ -89,9 +90,14 @@ def load_dataset(config: TrainConfig, progress: Progress | None = None) -> Datas
     )
 
 
-def sample_batch(pairs: Sequence[Pair], config: TrainConfig, random: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Random patches in random orientations: (N, 3, patch, patch) and (N, 3, high_patch, high_patch), values 0…1."""
-    patches = [_random_patch(pairs, config, random) for _ in range(config.batch)]
+def sample_batch(
+    pairs: Sequence[Pair], config: TrainConfig, random: torch.Generator, patch: int, batch: int
+) -> tuple[Tensor, Tensor]:
+    """Random patches in random orientations: (batch, 3, patch, patch) and their partners, values 0…1.
+
+    A `config.degraded_share` of the low-resolution ones are degraded.
+    """
+    patches = [_random_patch(pairs, config, random, patch) for _ in range(batch)]
     low, high = (torch.stack(side).float().div_(255) for side in zip(*patches, strict=True))
     return low, high
 
@@ -102,16 +108,31 @@ def turn(pixels: Tensor, orientation: int) -> Tensor:
     return turned.flip(-1) if orientation >= 4 else turned
 
 
-def _random_patch(pairs: Sequence[Pair], config: TrainConfig, random: torch.Generator) -> tuple[Tensor, Tensor]:
+def _random_patch(
+    pairs: Sequence[Pair], config: TrainConfig, random: torch.Generator, patch: int
+) -> tuple[Tensor, Tensor]:
     pair = pairs[_below(len(pairs), random)]
     height, width = pair.low.shape[-2:]
-    top, left = _below(height - config.patch + 1, random), _below(width - config.patch + 1, random)
-    window = Window(top, left, top + config.patch, left + config.patch)
+    top, left = _below(height - patch + 1, random), _below(width - patch + 1, random)
+    window = Window(top, left, top + patch, left + patch)
+    spoilt = config.degraded_share > 0 and float(torch.rand((), generator=random)) < config.degraded_share
+    low = _degraded_patch(pair.low, window, random) if spoilt else pair.low[:, *window.slices]
+    high = pair.high[:, *window.scaled(config.scale).slices]
     orientation = _below(8, random)
-    return (
-        turn(pair.low[:, *window.slices], orientation),
-        turn(pair.high[:, *window.scaled(config.scale).slices], orientation),
+    return turn(low, orientation), turn(high, orientation)
+
+
+def _degraded_patch(low: Tensor, window: Window, random: torch.Generator) -> Tensor:
+    """A window of a picture as if the picture had been degraded; JPEG's blocks may begin anywhere."""
+    height, width = low.shape[-2:]
+    above, before = _below(JPEG_BLOCK, random), _below(JPEG_BLOCK, random)
+    around = Window(
+        max(0, window.top - above),
+        max(0, window.left - before),
+        min(height, window.bottom + JPEG_BLOCK),
+        min(width, window.right + JPEG_BLOCK),
     )
+    return degrade(low[:, *around.slices], random)[:, *window.within(around).slices]
 
 
 def _below(end: int, random: torch.Generator) -> int:
@@ -121,14 +142,15 @@ def _below(end: int, random: torch.Generator) -> int:
 def _survey(paths: Sequence[Path], config: TrainConfig) -> tuple[dict[Path, tuple[int, int]], list[Skipped]]:
     """Height and width of every usable picture, cut to multiples of the scale, and the files passed over."""
     sizes, skipped = {}, []
+    smallest = config.largest_patch * config.scale
     for path in paths:
         try:
             height, width = picture_size(path)
         except PictureError as error:
             skipped.append(Skipped(path, error.message))
             continue
-        if min(height, width) < config.high_patch:
-            skipped.append(Skipped(path, f"{path} is {width} x {height}, smaller than a patch of {config.high_patch}"))
+        if min(height, width) < smallest:
+            skipped.append(Skipped(path, f"{path} is {width} x {height}, smaller than a patch of {smallest}"))
         else:
             sizes[path] = (height - height % config.scale, width - width % config.scale)
     return sizes, skipped

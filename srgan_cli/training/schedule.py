@@ -6,6 +6,7 @@ import time
 from srgan_cli.training.config import TrainConfig
 
 WARM_UP_STEPS = 100
+PATCH_STAGES = 4
 
 
 class Clock:
@@ -52,3 +53,13 @@ def warm_cosine(progress: float, steps: int) -> float:
     """
     warm_up = min(1.0, (steps + 1) / WARM_UP_STEPS)
     return warm_up * 0.5 * (1 + math.cos(math.pi * progress))
+
+
+def patch_and_batch(config: TrainConfig, progress: float) -> tuple[int, int]:
+    """Side of the patches in pixels, and their number, at this part of the pixel phase.
+
+    The side grows in four stages from `patch` to `largest_patch`; pixels a step stay about the same.
+    """
+    stage = min(int(progress * PATCH_STAGES), PATCH_STAGES - 1) / (PATCH_STAGES - 1)
+    patch = round(config.patch + stage * (config.largest_patch - config.patch))
+    return patch, max(1, round(config.batch * (config.patch / patch) ** 2))

@@ -2,25 +2,27 @@
 
 import copy
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from statistics import fmean
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from srgan_cli.devices import pick_device, pick_dtype
-from srgan_cli.errors import SrganError, UsageError, WeightsError
-from srgan_cli.networks import DISCRIMINATORS, GENERATORS
+from srgan_cli.errors import UsageError, WeightsError
+from srgan_cli.networks import GENERATORS
 from srgan_cli.picture import Picture
 from srgan_cli.pixels import quantise
 from srgan_cli.report import Protocol, compare
+from srgan_cli.training.adversary import Adversary
 from srgan_cli.training.config import TrainConfig
 from srgan_cli.training.data import Dataset, Pair, sample_batch
-from srgan_cli.training.losses import adversarial_loss, discriminator_loss, pixel_loss
+from srgan_cli.training.losses import l1_loss, l2_loss
+from srgan_cli.training.optimisation import Precision, adam, descend, set_learning_rate
+from srgan_cli.training.perceptual import PerceptualLoss
 from srgan_cli.training.run import Origin, RunFolder
-from srgan_cli.training.schedule import Clock, warm_cosine
+from srgan_cli.training.schedule import Clock, patch_and_batch, warm_cosine
 from srgan_cli.upscaler import Upscaler
 from srgan_cli.weights import WeightsCard
 
@@ -28,10 +30,9 @@ PIXEL, ADVERSARIAL = "pixel", "adversarial"
 VALIDATIONS = 20
 LARGEST_SHARE_OF_VALIDATION = 1 / 15
 SECONDS_BETWEEN_CHECKPOINTS = 600
-LARGEST_GRADIENT = 1.0
 ADVERSARIAL_RAMP = 0.2
 """The part of the adversarial phase in which the generator comes to heed the discriminator, who has to learn first."""
-PLACES = ("data", "run", "init_from", "device")
+PLACES = ("data", "run", "init_from", "perceptual_file", "device")
 """Settings that name places of one machine and stay off the weights card."""
 
 
@@ -69,8 +70,8 @@ class Trainer:
         self.config = config
         self.dataset = dataset
         self.folder = RunFolder(config.run, config.name)
-        self.device = pick_device(config.device)
-        self.dtype = pick_dtype(self.device)
+        self.precision = Precision.on(config.device)
+        self.device = self.precision.device
         torch.manual_seed(config.seed)
         self.random = torch.Generator().manual_seed(config.seed)
         self.generator = GENERATORS[config.generator](**config.generator_config).to(self.device)
@@ -78,10 +79,10 @@ class Trainer:
             self.generator.load_state_dict(origin.generator.state_dict())
         self.ancestor = origin.story if origin else {}
         self.average = copy.deepcopy(self.generator).eval().requires_grad_(False)
-        self.discriminator = DISCRIMINATORS[config.discriminator](config.discriminator_channels).to(self.device)
-        self.discriminator.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # a quarter faster
-        self.generator_optimizer = _adam(self.generator)
-        self.discriminator_optimizer = _adam(self.discriminator)
+        self.optimizer = adam(self.generator)
+        self.adversary: Adversary | None = None
+        perceptual = config.perceptual_weight and config.pixel_share < 1
+        self.perceptual_loss = PerceptualLoss(config, self.precision) if perceptual else None
         self.clock = Clock(config)
         self.phase = PIXEL
         self.phase_began = (0, 0.0)
@@ -141,37 +142,37 @@ class Trainer:
 
     def _train_step(self, progress: float) -> dict[str, float]:
         self._set_learning_rates(progress)
-        low, high = (x.to(self.device) for x in sample_batch(self.dataset.training, self.config, self.random))
-        with self._autocast():
+        low, high = (x.to(self.device) for x in self._sample(progress))
+        with self.precision.autocast():
             generated = self.generator(low).float()
-        losses = {"pixel": pixel_loss(generated, high)}
-        total = self.config.pixel_weight * losses["pixel"]
-        if self.phase == ADVERSARIAL:
-            losses["discriminator"] = self._discriminator_step(high, generated.detach())
-            losses["adversarial"] = adversarial_loss(self._judge(generated))
-            weight = self.config.adversarial_weight * min(1.0, self._phase_progress(progress) / ADVERSARIAL_RAMP)
-            total = total + weight * losses["adversarial"]
-        _descend(total, self.generator, self.generator_optimizer)
+        weights = {"pixel": self.config.pixel_weight}
+        losses = {"pixel": self._pixel_loss(progress)(generated, high)}
+        if self.adversary:
+            losses["discriminator"] = self.adversary.train_step(high, generated.detach())
+            losses |= self.adversary.losses(high, generated)
+            heed = min(1.0, self._phase_progress(progress) / ADVERSARIAL_RAMP)
+            weights |= {"adversarial": heed * self.config.adversarial_weight, "matching": self.config.matching_weight}
+            if self.perceptual_loss:
+                losses["perceptual"] = self.perceptual_loss(generated, high)
+                weights["perceptual"] = self.config.perceptual_weight
+        total = torch.stack([weight * losses[name] for name, weight in weights.items() if weight]).sum()
+        descend(total, self.generator, self.optimizer)
         self._move_average()
         self.clock.steps += 1
         measured = {name: float(loss.detach()) for name, loss in losses.items()}
         self._recent.append(measured)
         return measured
 
-    def _discriminator_step(self, real: Tensor, fake: Tensor) -> Tensor:
-        self.discriminator.requires_grad_(True)
-        loss = discriminator_loss(self._judge(real), self._judge(fake))
-        _descend(loss, self.discriminator, self.discriminator_optimizer)
-        self.discriminator.requires_grad_(False)
-        return loss
+    def _sample(self, progress: float) -> tuple[Tensor, Tensor]:
+        """A batch; in the pixel phase patches grow while their number shrinks."""
+        grown = self._phase_progress(progress) if self.phase == PIXEL else 0.0
+        patch, batch = patch_and_batch(self.config, grown)
+        return sample_batch(self.dataset.training, self.config, self.random, patch, batch)
 
-    def _judge(self, pictures: Tensor) -> Tensor:
-        with self._autocast():
-            logits: Tensor = self.discriminator(pictures.contiguous(memory_format=torch.channels_last))
-        return logits.float()
-
-    def _autocast(self) -> torch.autocast:
-        return torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32)
+    def _pixel_loss(self, progress: float) -> Callable[[Tensor, Tensor], Tensor]:
+        """Absolute differences, and squared ones towards the end of the pixel phase."""
+        last = self.phase == PIXEL and self._phase_progress(progress) >= 1 - self.config.l2_share
+        return l2_loss if last else l1_loss
 
     def _begin_adversarial(self) -> None:
         """From here on the averaged generator plays against the discriminator; the pixel phase's result is kept."""
@@ -179,15 +180,17 @@ class Trainer:
             self._validate()
             self.folder.save_weights(self.average, self._card(f"{self.config.name}-fidelity"))
         self.generator.load_state_dict(self.average.state_dict())
-        self.generator_optimizer = _adam(self.generator)
+        self.optimizer = adam(self.generator)
+        self.adversary = Adversary(self.config, self.precision)
         self.phase = ADVERSARIAL
         self.phase_began = (self.clock.steps, self.clock.seconds)
 
     def _set_learning_rates(self, progress: float) -> None:
         factor = warm_cosine(self._phase_progress(progress), self._phase_steps)
         base = self.config.learning_rate if self.phase == PIXEL else self.config.adversarial_learning_rate
-        _set_learning_rate(self.generator_optimizer, base * factor)
-        _set_learning_rate(self.discriminator_optimizer, self.config.discriminator_learning_rate * factor)
+        set_learning_rate(self.optimizer, base * factor)
+        if self.adversary:
+            set_learning_rate(self.adversary.optimizer, self.config.discriminator_learning_rate * factor)
 
     def _phase_progress(self, progress: float) -> float:
         """The part of the phase that is done, 0…1."""
@@ -252,6 +255,8 @@ class Trainer:
 
     def _restore(self, state: dict[str, Any]) -> None:
         try:
+            if state["phase"] == ADVERSARIAL:
+                self.adversary = Adversary(self.config, self.precision)
             for name, part in self._parts().items():
                 part.load_state_dict(state[name])
             self.random.set_state(state["random"].cpu())
@@ -270,34 +275,9 @@ class Trainer:
             raise UsageError(f"the run in {self.config.run} is finished", "lengthen it with a larger --time or --steps")
 
     def _parts(self) -> dict[str, Any]:
-        return {
-            "generator": self.generator,
-            "average": self.average,
-            "discriminator": self.discriminator,
-            "generator_optimizer": self.generator_optimizer,
-            "discriminator_optimizer": self.discriminator_optimizer,
-        }
-
-
-def _adam(network: nn.Module) -> torch.optim.Adam:
-    return torch.optim.Adam(network.parameters(), betas=(0.9, 0.99))
-
-
-def _set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
-    for group in optimizer.param_groups:
-        group["lr"] = rate
-
-
-def _descend(loss: Tensor, network: nn.Module, optimizer: torch.optim.Optimizer) -> None:
-    if not loss.isfinite():
-        raise SrganError(
-            f"a loss became {loss.item()}: the training has diverged",
-            "start anew with a smaller learning rate or --adversarial-weight",
-        )
-    optimizer.zero_grad(set_to_none=True)
-    loss.backward()  # type: ignore[no-untyped-call]
-    nn.utils.clip_grad_norm_(network.parameters(), LARGEST_GRADIENT)
-    optimizer.step()
+        """What learns, by its name in the checkpoint."""
+        always = {"generator": self.generator, "average": self.average, "optimizer": self.optimizer}
+        return {**always, "adversary": self.adversary} if self.adversary else always
 
 
 def _protocol(scale: int) -> Protocol:

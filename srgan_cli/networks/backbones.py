@@ -1,0 +1,110 @@
+"""Classifiers cut down to their features, and the distance of pictures that they see.
+
+Layers and names are torchvision's, so that its files fit.
+Sources: K. Simonyan and A. Zisserman, Very Deep Convolutional Networks for Large-Scale Image Recognition, ICLR 2015
+(arXiv:1409.1556); F. Iandola et al., SqueezeNet, 2016 (arXiv:1602.07360).
+"""
+
+import torch
+from torch import Tensor, nn
+
+MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+SMALLEST_NORM = 1e-10
+
+
+class Backbone(nn.Module):
+    """Layers of a classifier: pictures (N, 3, H, W) with values 0…1 to feature maps, one for each of `taps`."""
+
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(self, layers: list[nn.Module], taps: tuple[int, ...]) -> None:
+        super().__init__()
+        self.features = nn.Sequential(*layers[: taps[-1] + 1])
+        self.taps = taps
+        self.register_buffer("mean", torch.tensor(MEAN)[:, None, None], persistent=False)
+        self.register_buffer("deviation", torch.tensor(DEVIATION)[:, None, None], persistent=False)
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        """The maps after the tapped layers."""
+        x = (x - self.mean) / self.deviation
+        maps = []
+        for index, layer in enumerate(self.features):
+            x = layer(x)
+            if index in self.taps:
+                maps.append(x)
+        return maps
+
+
+def vgg16() -> Backbone:
+    """VGG16 up to its last convolution, tapped before every pooling."""
+    layers: list[nn.Module] = []
+    inputs = 3
+    for outputs, depth in ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3)):
+        for _ in range(depth):
+            layers += [nn.Conv2d(inputs, outputs, 3, padding=1), nn.ReLU()]
+            inputs = outputs
+        layers.append(nn.MaxPool2d(2))
+    return Backbone(layers, (3, 8, 15, 22, 29))
+
+
+def squeezenet() -> Backbone:
+    """SqueezeNet 1.1, tapped after its first activation and where its maps change size or width."""
+    return Backbone(
+        [
+            nn.Conv2d(3, 64, 3, stride=2),
+            nn.ReLU(),
+            _pool(),
+            _Fire(64, 16, 64),
+            _Fire(128, 16, 64),
+            _pool(),
+            _Fire(128, 32, 128),
+            _Fire(256, 32, 128),
+            _pool(),
+            _Fire(256, 48, 192),
+            _Fire(384, 48, 192),
+            _Fire(384, 64, 256),
+            _Fire(512, 64, 256),
+        ],
+        (1, 4, 7, 9, 10, 11, 12),
+    )
+
+
+BACKBONES = {"vgg16": vgg16, "squeezenet": squeezenet}
+
+
+def feature_distance(reference: list[Tensor], candidate: list[Tensor]) -> Tensor:
+    """How far apart feature maps (N, C, H, W) are, 0…4, differentiable; the mean over layers, pictures and places.
+
+    At every place the channels are divided by their norm; then the squared difference is summed over the channels.
+    This is LPIPS without its calibrated heads (R. Zhang et al., The Unreasonable Effectiveness of Deep Features
+    as a Perceptual Metric, CVPR 2018, equation 1 with w = 1, arXiv:1801.03924), and so not LPIPS.
+    """
+    layers = [
+        (_unit(left.float()) - _unit(right.float())).square().sum(1).mean()
+        for left, right in zip(reference, candidate, strict=True)
+    ]
+    return torch.stack(layers).mean()
+
+
+class _Fire(nn.Module):
+    """A squeeze to few channels, then kernels of 1 x 1 and 3 x 3 side by side."""
+
+    def __init__(self, inputs: int, squeezed: int, expanded: int) -> None:
+        super().__init__()
+        self.squeeze = nn.Conv2d(inputs, squeezed, 1)
+        self.expand1x1 = nn.Conv2d(squeezed, expanded, 1)
+        self.expand3x3 = nn.Conv2d(squeezed, expanded, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        squeezed = torch.relu(self.squeeze(x))
+        return torch.cat([self.expand1x1(squeezed), self.expand3x3(squeezed)], 1).relu()
+
+
+def _pool() -> nn.Module:
+    return nn.MaxPool2d(3, 2, ceil_mode=True)
+
+
+def _unit(features: Tensor) -> Tensor:
+    norm: Tensor = torch.linalg.vector_norm(features, dim=1, keepdim=True)
+    return features / (norm + SMALLEST_NORM)

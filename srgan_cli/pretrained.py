@@ -1,0 +1,67 @@
+"""Backbones with the weights they were trained to: from a file, a folder of files, or torchvision's hub."""
+
+import os
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from srgan_cli.errors import WeightsError
+from srgan_cli.networks.backbones import BACKBONES, Backbone
+
+HUB = {
+    "vgg16": "https://download.pytorch.org/models/vgg16-397923af.pth",
+    "squeezenet": "https://download.pytorch.org/models/squeezenet1_1-b8a52dc0.pth",
+}
+FOLDER = "SRGAN_BACKBONES"
+"""The environment variable that names a folder with files such as vgg16.safetensors; it comes before the hub."""
+
+
+def load_backbone(name: str, path: Path | None = None) -> Backbone:
+    """A backbone ready to use on the CPU, its weights frozen.
+
+    They are read from `path` (.safetensors or .pth with torchvision's names), else from the first file of the folder
+    $SRGAN_BACKBONES whose name begins with `name`, else fetched from torchvision's hub and kept in torch's cache.
+    Raises WeightsError when they cannot be had or do not fit.
+    """
+    path = path or find_backbone(name)
+    tensors = _read(path) if path else _fetch(name)
+    backbone = BACKBONES[name]()
+    wanted = backbone.state_dict().keys()
+    try:
+        backbone.load_state_dict({key: value.float() for key, value in tensors.items() if key in wanted})
+    except (RuntimeError, AttributeError) as error:
+        raise WeightsError(f"{path or HUB[name]} does not hold the features of {name}", "give another file") from error
+    return backbone.eval().requires_grad_(False)
+
+
+def find_backbone(name: str) -> Path | None:
+    """The file of this backbone in the folder $SRGAN_BACKBONES, if there is one."""
+    folder = os.environ.get(FOLDER)
+    found = sorted(Path(folder).glob(f"{name}*")) if folder else []
+    return found[0] if found else None
+
+
+def _read(path: Path) -> dict[str, Tensor]:
+    try:
+        if path.suffix == ".safetensors":
+            return load_file(path)
+        tensors: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
+        return tensors
+    except (OSError, SafetensorError) as error:
+        raise WeightsError(f"cannot read {path}: {error}", "give a .safetensors or .pth file") from error
+    except Exception as error:  # reading a damaged file fails in many ways
+        raise WeightsError(f"cannot read {path}: it is damaged", "fetch it again") from error
+
+
+def _fetch(name: str) -> dict[str, Tensor]:
+    try:
+        tensors: dict[str, Tensor] = torch.hub.load_state_dict_from_url(HUB[name], map_location="cpu", check_hash=True)
+        return tensors
+    except Exception as error:  # no network, no disk, a damaged file
+        raise WeightsError(
+            f"cannot fetch {name} from {HUB[name]}: {error}",
+            f"fetch it by hand into a folder and name that in ${FOLDER}",
+        ) from error
