@@ -71,6 +71,10 @@ def upscale(
         float | None,
         typer.Option("--scale", "-s", help="How many times larger, 1 to 16. [default: the model's]"),
     ] = None,
+    strength: Annotated[
+        float | None,
+        typer.Option(min=0, max=1, help="From 0, most faithful, to 1, sharpest. [default: the model's]"),
+    ] = None,
     device: Device = "auto",
     tile: Annotated[
         int, typer.Option(min=0, help="Longest side of a tile in input pixels; 0 takes the picture whole.")
@@ -90,7 +94,7 @@ def upscale(
     if target.exists() and source.exists() and target.samefile(source):
         raise UsageError(f"{target} is the input itself", "name another file to write")
     picture = read_picture(source)
-    upscaler = Upscaler.load(model, device, TilePolicy(tile), scale)
+    upscaler = Upscaler.load(model, device, TilePolicy(tile), scale, strength)
     began = time.monotonic()
     with progress_bar(source.name) as progress:
         enlarged = upscaler.upscale(picture, scale, progress)

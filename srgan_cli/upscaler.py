@@ -13,7 +13,7 @@ from srgan_cli.picture import Picture, bleed
 from srgan_cli.pixels import resize
 from srgan_cli.progress import Progress
 from srgan_cli.tiling import Tile, TilePolicy, tiles
-from srgan_cli.weights import find_weights, load_weights
+from srgan_cli.weights import find_weights, load_blend
 
 DEFAULT_MODEL = "srgan"
 LARGEST_SCALE = 16
@@ -41,14 +41,15 @@ class Upscaler:
         device: str = "auto",
         policy: TilePolicy | None = None,
         scale: float | None = None,
+        strength: float | None = None,
     ) -> "Upscaler":
         """An Upscaler of shipped weights by name, or of a weights file.
 
-        `scale` chooses among the scales of a name that has several.  Raises UnknownModel, UnknownDevice and
-        WeightsError.
+        `scale` chooses among the scales of a name that has several; `strength` blends adversarial weights with their
+        fidelity counterpart (see load_blend).  Raises UnknownModel, UnknownDevice, UsageError and WeightsError.
         """
         chosen = pick_device(device)
-        generator, card = load_weights(find_weights(str(model), scale))
+        generator, card = load_blend(find_weights(str(model), scale), strength)
         return cls(generator, chosen, policy, card.name)
 
     def upscale(self, picture: Picture, scale: float | None = None, progress: Progress | None = None) -> Picture:

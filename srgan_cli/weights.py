@@ -7,11 +7,12 @@ from pathlib import Path
 from textwrap import shorten
 from typing import Any
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from srgan_cli.errors import UnknownModel, WeightsError
+from srgan_cli.errors import UnknownModel, UsageError, WeightsError
 from srgan_cli.files import atomic_write
 from srgan_cli.networks import GENERATORS, Generator
 
@@ -24,7 +25,9 @@ class WeightsCard:
     """The story of a weights file, stored as JSON in its metadata.
 
     architecture and config say which generator to build; scale and receptive_radius (input pixels) how to run
-    it; training, licence and scores where it comes from and what it is worth.
+    it; training, licence and scores where it comes from and what it is worth.  counterpart names the fidelity weights
+    that adversarial ones can be blended with, a file beside this one or shipped weights; strength is their share
+    in that blend, 0…1, unless the user names another.
     """
 
     name: str
@@ -35,10 +38,12 @@ class WeightsCard:
     training: dict[str, Any] = field(default_factory=dict)
     licence: str = ""
     scores: dict[str, Any] = field(default_factory=dict)
+    counterpart: str = ""
+    strength: float = 1.0
 
     @classmethod
     def of(cls, generator: Generator, name: str, **story: Any) -> "WeightsCard":
-        """The card of a generator; `story` is training, licence and scores."""
+        """The card of a generator; `story` is training, licence, scores and counterpart."""
         architecture = next(key for key, kind in GENERATORS.items() if type(generator) is kind)
         return cls(name, architecture, generator.config, generator.scale, generator.receptive_radius, **story)
 
@@ -66,6 +71,30 @@ def load_weights(path: Path) -> tuple[Generator, WeightsCard]:
         reason = shorten(str(error), 240)
         raise WeightsError(f"{path} does not fit its own card: {reason}", "was it made by a newer srgan?") from error
     return generator.eval().requires_grad_(False), card
+
+
+def load_blend(path: Path, strength: float | None = None) -> tuple[Generator, WeightsCard]:
+    """Adversarial weights blended with their fidelity counterpart, parameter by parameter, and their card.
+
+    `strength` is the share of the former: 0 gives the counterpart, 1 the weights themselves, None the card's own.
+    Raises UsageError for another strength and for weights without a counterpart, WeightsError as load_weights does.
+    Source: X. Wang et al., ESRGAN, ECCVW 2018, section 3.4 (arXiv:1809.00219).
+    """
+    generator, card = load_weights(path)
+    share = card.strength if strength is None else strength
+    if not 0 <= share <= 1:
+        raise UsageError(f"the strength is {share:g}, expected 0 to 1")
+    if share == 1:
+        return generator, card
+    if not card.counterpart:
+        raise UsageError(f"{card.name} has no fidelity counterpart to blend with", "leave --strength out")
+    fidelity, other = load_weights(_counterpart(path, card))
+    if (other.architecture, other.config) != (card.architecture, card.config):
+        raise WeightsError(f"{other.name} is of another shape than {card.name}", "leave --strength out")
+    for own, plain in zip(generator.state_dict().values(), fidelity.state_dict().values(), strict=True):
+        if own.is_floating_point():
+            own.copy_(torch.lerp(plain, own, share))
+    return generator, card
 
 
 def read_card(path: Path) -> WeightsCard:
@@ -103,6 +132,11 @@ def find_weights(name: str, scale: float | None = None) -> Path:
     near = get_close_matches(name, shipped, 1, 0.4)
     hint = f"did you mean {near[0]}? " if near else ""
     raise UnknownModel(f"no weights named {name!r}", f"{hint}there is: {', '.join(shipped) or 'none'}; or name a file")
+
+
+def _counterpart(path: Path, card: WeightsCard) -> Path:
+    beside = path.with_name(f"{card.counterpart}{SUFFIX}")
+    return beside if beside.is_file() else find_weights(card.counterpart)
 
 
 def _read(path: Path, tensors: bool = True) -> tuple[WeightsCard, dict[str, Tensor]]:

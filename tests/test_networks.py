@@ -1,5 +1,6 @@
 """The contract of every network, held for all of them."""
 
+from copy import deepcopy
 from itertools import product
 from typing import Any
 
@@ -8,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from srgan_cli.networks import DISCRIMINATORS, GENERATORS, Discriminator, Generator
+from srgan_cli.networks.expansion import ExpandedConvolution, expand, folded
 from srgan_cli.networks.generator import BICUBIC_RADIUS
 from srgan_cli.networks.srresnet import ResidualBlock, SRResNet
 from srgan_cli.pixels import resize
@@ -130,6 +132,48 @@ def test_residual_block_that_changes_nothing_passes_its_input_on(batch_norm: boo
         torch.nn.init.zeros_(parameter)
     features = torch.rand(1, 4, 5, 6)
     assert torch.equal(block(features), features)
+
+
+class TestExpansion:
+    @pytest.fixture
+    def expanded(self) -> tuple[Generator, Generator]:
+        """A generator as it was, and expanded."""
+        before = randomised(SRResNet(2, channels=4, blocks=1))
+        after = deepcopy(before)
+        expand(after, 2)
+        return before, after
+
+    def test_changes_nothing_at_first(self, expanded: tuple[Generator, Generator]) -> None:
+        before, after = expanded
+        picture = torch.rand(1, 3, 6, 7)
+        assert after.parameter_count > 2 * before.parameter_count
+        torch.testing.assert_close(after(picture), before(picture), atol=1e-5, rtol=0)
+
+    def test_is_folded_into_the_plain_shape_whatever_it_has_learned(
+        self, expanded: tuple[Generator, Generator]
+    ) -> None:
+        before, after = expanded
+        learned = randomised(after)
+        plain = folded(learned)
+        assert {k: v.shape for k, v in plain.state_dict().items()} == {
+            k: v.shape for k, v in before.state_dict().items()
+        }
+        picture = torch.rand(1, 3, 6, 7)
+        torch.testing.assert_close(plain(picture), learned(picture))
+        assert learned.parameter_count > plain.parameter_count
+
+    def test_is_the_product_of_its_convolutions(self) -> None:
+        torch.manual_seed(0)
+        layer, picture = ExpandedConvolution(nn.Conv2d(5, 5, 3, padding=1), 2), torch.rand(1, 5, 8, 8)
+        nn.init.zeros_(layer.weight)
+        conv = nn.functional.conv2d
+        widened = conv(picture, layer.first[..., None, None])
+        one_by_one = conv(conv(widened, layer.middle, padding=1), layer.last[..., None, None], layer.bias)
+        torch.testing.assert_close(layer(picture), one_by_one)
+
+    def test_learns_in_every_part(self, expanded: tuple[Generator, Generator]) -> None:
+        expanded[1](torch.rand(1, 3, 5, 5)).square().sum().backward()
+        assert parameters_without_gradient(expanded[1]) == []
 
 
 @pytest.mark.parametrize(("name", "config"), DISCRIMINATOR_CASES)

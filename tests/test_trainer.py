@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 
 from srgan_cli.errors import SrganError, UsageError, WeightsError
-from srgan_cli.networks import DISCRIMINATORS
+from srgan_cli.networks import DISCRIMINATORS, GENERATORS, Generator
 from srgan_cli.training.config import TrainConfig
 from srgan_cli.training.data import Dataset, load_dataset
 from srgan_cli.training.losses import GAMES
@@ -169,6 +169,25 @@ def test_perceptual_loss_matching_and_every_game_join_the_adversarial_phase(
             assert 0 < report.losses["perceptual"] < 4
 
 
+def test_expanded_kernels_are_folded_in_what_a_run_delivers(
+    config: TrainConfig, dataset: Dataset, tmp_path: Path
+) -> None:
+    expanded = replace(config, expansion=2, steps=4)
+    trainer = fresh(expanded, dataset)
+    list(until(trainer, 2))
+    list(resumed_run(expanded, dataset).fit())
+    for name in ("tiny", "tiny-fidelity"):
+        delivered, card = load_weights(config.run / f"{name}.safetensors")
+        assert delivered.parameter_count == GENERATORS["srresnet"](**card.config).parameter_count
+    heir = fresh(replace(expanded, run=tmp_path / "second", init_from=str(trainer.folder.weights)), dataset)
+    low = torch.rand(1, 3, 8, 8)
+    torch.testing.assert_close(heir.generator(low), delivered_by(trainer)(low), atol=1e-5, rtol=0)
+
+
+def delivered_by(trainer: Trainer) -> Generator:
+    return load_weights(trainer.folder.weights)[0]
+
+
 def test_a_missing_backbone_is_found_before_any_work(config: TrainConfig, dataset: Dataset) -> None:
     with pytest.raises(WeightsError, match="cannot read"):
         fresh(replace(config, perceptual_weight=1.0, perceptual_file="no/such/file.pth"), dataset)
@@ -265,10 +284,20 @@ def test_fine_tuning_starts_from_given_weights_of_any_shape(
     assert (training["started_from"]["name"], training["started_from"]["training"]["steps"]) == ("tiny", STEPS)
 
 
+def test_weights_of_another_scale_give_their_trunk(config: TrainConfig, dataset: Dataset, tmp_path: Path) -> None:
+    first = fresh(config, dataset)
+    list(first.fit())
+    second = replace(config, run=tmp_path / "second", scale=4, init_from=str(first.folder.weights))
+    heir = fresh(second, dataset).generator
+    given = first.average.state_dict()
+    for key, value in heir.state_dict().items():
+        assert torch.equal(value, given[key]) != key.startswith("tail")
+    assert heir.scale == 4
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"init_from": "WEIGHTS", "scale": 4}, "enlarges 2 times"),
         ({"init_from": "nosuch"}, "no weights named"),
         ({"device": "tpu"}, "no device"),
         ({"run": Path(__file__)}, "cannot write"),

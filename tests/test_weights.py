@@ -15,9 +15,17 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from srgan_cli import weights
-from srgan_cli.errors import UnknownModel, WeightsError
+from srgan_cli.errors import UnknownModel, UsageError, WeightsError
 from srgan_cli.networks import GENERATORS, Generator
-from srgan_cli.weights import WeightsCard, find_weights, list_weights, load_weights, read_card, save_weights
+from srgan_cli.weights import (
+    WeightsCard,
+    find_weights,
+    list_weights,
+    load_blend,
+    load_weights,
+    read_card,
+    save_weights,
+)
 
 STORY: dict[str, Any] = {
     "training": {"pictures": 3, "data": ["a", "b"]},
@@ -224,3 +232,46 @@ def _refused(path: Path, expected: str, read: Callable[[Path], object] = load_we
     assert "\n" not in caught.value.message
     assert str(path) in caught.value.message
     assert caught.value.hint
+
+
+@pytest.fixture
+def pair(tmp_path: Path) -> Path:
+    """Adversarial weights of default strength 0.75, with their counterpart beside them."""
+    for name, story in {"plain": {}, "sharp": {"counterpart": "plain", "strength": 0.75}}.items():
+        built = generator(batch_norm=True)
+        save_weights(tmp_path / f"{name}.safetensors", built, WeightsCard.of(built, name, **story))
+    return tmp_path / "sharp.safetensors"
+
+
+@pytest.mark.parametrize(("strength", "share"), [(0.0, 0.0), (0.25, 0.25), (1.0, 1.0), (None, 0.75)])
+def test_a_blend_lies_between_the_weights(pair: Path, strength: float | None, share: float) -> None:
+    blended, card = load_blend(pair, strength)
+    plain, sharp = (load_weights(pair.with_stem(stem))[0].state_dict() for stem in ("plain", "sharp"))
+    assert card.name == "sharp"
+    for key, value in blended.state_dict().items():
+        if value.is_floating_point():
+            torch.testing.assert_close(value, (1 - share) * plain[key] + share * sharp[key])
+
+
+def test_a_blend_finds_shipped_counterparts(shipped: Path, tmp_path: Path) -> None:
+    built = generator(scale=4)
+    path = tmp_path / "mine.safetensors"
+    save_weights(path, built, WeightsCard.of(built, "mine", counterpart="fidelity-x4"))
+    blended = load_blend(path, 0.0)[0]
+    expected = load_weights(shipped / "fidelity-x4.safetensors")[0]
+    assert torch.equal(blended.get_parameter("tail.weight"), expected.get_parameter("tail.weight"))
+
+
+def test_what_cannot_be_blended_is_refused(file: Path, pair: Path) -> None:
+    assert load_blend(file, 1.0)[1].name == "tiny-x2"
+    with pytest.raises(UsageError, match="has no fidelity counterpart"):
+        load_blend(file, 0.5)
+    with pytest.raises(UsageError, match="the strength is"):
+        load_blend(pair, 1.5)
+    ship(pair.parent, "plain-x2")
+    (pair.parent / "plain-x2.safetensors").rename(pair.with_stem("plain"))
+    with pytest.raises(WeightsError, match="of another shape"):
+        load_blend(pair, 0.5)
+    pair.with_stem("plain").unlink()
+    with pytest.raises(UnknownModel, match="plain"):
+        load_blend(pair, 0.5)

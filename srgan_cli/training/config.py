@@ -35,6 +35,8 @@ class TrainConfig:
     patch: side of the low-resolution crops in pixels; batch: crops a step.
     l2_share: the last part of the pixel phase, whose pixel loss is squared.
     patch_growth: how many times wider the patches are at the end of the pixel phase; their number shrinks to match.
+    expansion: how many times wider the kernels are that training adds to each convolution of the generator and
+    multiplies out in the weights it delivers; 0 for none.
     degraded_share: the part of the low-resolution patches that get slight blur, noise and JPEG compression.
     game: the form of the adversarial loss.  matching_weight: of feature matching through the discriminator.
     perceptual_network, perceptual_file: the backbone of the perceptual loss, and a file to read it from.
@@ -55,6 +57,7 @@ class TrainConfig:
     channels: int = 48
     blocks: int = 8
     batch_norm: bool = False
+    expansion: int = 0
     init_from: str = ""
     discriminator: str = "vgg"
     discriminator_channels: int = 32
@@ -92,6 +95,7 @@ class TrainConfig:
         for key in ("batch", "channels", "blocks", "discriminator_channels", "seconds", "steps"):
             value = getattr(self, key)
             _expect(value is None or value > 0, f"{key} is {value}, expected more than 0")
+        _expect(0 <= self.expansion <= 8, f"expansion is {self.expansion}, expected 0 to 8")
         _expect(0 <= self.average < 1, f"the average's decay is {self.average}, expected 0 up to 1")
         _expect(self.patch >= 8, f"patches are {self.patch} pixels wide, expected at least 8")
         _expect(1 <= self.patch_growth <= 8, f"patches grow {self.patch_growth} times, expected 1 to 8")
@@ -100,6 +104,11 @@ class TrainConfig:
             "one patch of at most 16 pixels is too little for the discriminator: enlarge the batch or the patch",
         )
         _expect(Path(self.name).name == self.name, f"the name is {self.name!r}, expected one without a folder")
+
+    @property
+    def fidelity_name(self) -> str:
+        """The name of the weights that the pixel phase ends with."""
+        return f"{self.name}-fidelity"
 
     @property
     def high_patch(self) -> int:

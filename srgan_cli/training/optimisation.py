@@ -39,7 +39,7 @@ def channels_last(network: Network) -> Network:
 
 def adam(network: nn.Module) -> torch.optim.Adam:
     """The optimiser of every network."""
-    return torch.optim.Adam(network.parameters(), betas=(0.9, 0.99))
+    return torch.optim.Adam(network.parameters(), betas=(0.9, 0.99), fused=True)
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:

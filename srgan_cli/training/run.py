@@ -21,17 +21,29 @@ LOG = "metrics.jsonl"
 
 @dataclass(frozen=True)
 class Origin:
-    """The generator that a run starts from, and the story of its weights."""
+    """The generator that a run starts from, of any scale, and the story of its weights."""
 
     generator: Generator
-    story: dict[str, Any]
+    name: str
+    training: dict[str, Any]
+
+    def bequeath(self, heir: Generator) -> None:
+        """Hand the weights on; of a generator of another scale all but those that the scale shapes."""
+        own = heir.state_dict()
+        fitting = {key: value for key, value in self.generator.state_dict().items() if value.shape == own[key].shape}
+        heir.load_state_dict({**own, **fitting})
+
+    @property
+    def story(self) -> dict[str, Any]:
+        """What the weights card tells of it."""
+        return {"name": self.name, "training": self.training}
 
 
 def prepare(config: TrainConfig) -> tuple[TrainConfig, Origin | None]:
     """Find out before any work whether a new run can go ahead; the settings with the shape of its first weights.
 
-    Raises UsageError when the run folder holds another run, the first weights are unknown or of another scale, or
-    there is no such device; SrganError when the folder cannot be made or written to.
+    Raises UsageError when the run folder holds another run, the first weights are unknown, or there is no such
+    device; SrganError when the folder cannot be made or written to.
     """
     if (config.run / CHECKPOINT).exists():
         raise UsageError(f"{config.run} already holds a run", "go on with --resume, or name another folder with --run")
@@ -88,10 +100,5 @@ def read_checkpoint(run: Path) -> dict[str, Any]:
 
 def _adapt(config: TrainConfig) -> tuple[TrainConfig, Origin]:
     generator, card = load_weights(find_weights(config.init_from, config.scale))
-    if card.scale != config.scale:
-        raise UsageError(
-            f"{config.init_from} enlarges {card.scale} times, the run is for {config.scale}",
-            f"add --scale {card.scale}",
-        )
-    story = {"name": card.name, "training": card.training}
-    return replace(config, generator=card.architecture, **card.config), Origin(generator, story)
+    shape = {**card.config, "scale": config.scale}
+    return replace(config, generator=card.architecture, **shape), Origin(generator, card.name, card.training)

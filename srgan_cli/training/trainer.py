@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from srgan_cli.errors import UsageError, WeightsError
-from srgan_cli.networks import GENERATORS
+from srgan_cli.networks import GENERATORS, Generator
+from srgan_cli.networks.expansion import expand, folded
 from srgan_cli.picture import Picture
 from srgan_cli.pixels import quantise
 from srgan_cli.report import Protocol, compare
@@ -74,9 +75,7 @@ class Trainer:
         self.device = self.precision.device
         torch.manual_seed(config.seed)
         self.random = torch.Generator().manual_seed(config.seed)
-        self.generator = GENERATORS[config.generator](**config.generator_config).to(self.device)
-        if origin:
-            self.generator.load_state_dict(origin.generator.state_dict())
+        self.generator = self._first_generator(origin).to(self.device)
         self.ancestor = origin.story if origin else {}
         self.average = copy.deepcopy(self.generator).eval().requires_grad_(False)
         self.optimizer = adam(self.generator)
@@ -136,9 +135,17 @@ class Trainer:
 
     def save(self) -> None:
         """Write the deployable weights and the checkpoint."""
-        self.folder.save_weights(self.average, self._card(self.config.name))
+        self._save_weights(self.config.name)
         self.folder.save_checkpoint(self._state())
         self._saved = self.clock.seconds
+
+    def _first_generator(self, origin: Origin | None) -> Generator:
+        generator = GENERATORS[self.config.generator](**self.config.generator_config)
+        if origin:
+            origin.bequeath(generator)
+        if self.config.expansion:
+            expand(generator, self.config.expansion)
+        return generator
 
     def _train_step(self, progress: float) -> dict[str, float]:
         self._set_learning_rates(progress)
@@ -178,7 +185,7 @@ class Trainer:
         """From here on the averaged generator plays against the discriminator; the pixel phase's result is kept."""
         if self.clock.steps:
             self._validate()
-            self.folder.save_weights(self.average, self._card(f"{self.config.name}-fidelity"))
+            self._save_weights(self.config.fidelity_name)
         self.generator.load_state_dict(self.average.state_dict())
         self.optimizer = adam(self.generator)
         self.adversary = Adversary(self.config, self.precision)
@@ -219,14 +226,18 @@ class Trainer:
     def _validate(self) -> None:
         """Score the averaged generator on the held-out pictures, the way users run it, and log it."""
         began = self.clock.seconds
-        upscaler = Upscaler(copy.deepcopy(self.average), self.device)
+        upscaler = Upscaler(folded(self.average), self.device)
         scores = _mean([_score(upscaler, pair) for pair in self.dataset.validation])
         self._validation = _LastValidation(self.clock.steps, self.clock.seconds, self.clock.seconds - began, scores)
         position = {"step": self.clock.steps, "seconds": round(began, 1), "phase": self.phase}
         self.folder.log({**position, **_mean(self._recent), **scores})
         self._recent.clear()
 
-    def _card(self, name: str) -> WeightsCard:
+    def _save_weights(self, name: str) -> None:
+        deployable = folded(self.average)
+        self.folder.save_weights(deployable, self._card(deployable, name))
+
+    def _card(self, deployable: Generator, name: str) -> WeightsCard:
         settings = {key: value for key, value in self.config.to_json().items() if key not in PLACES}
         training = {
             "pictures": len(self.dataset.training),
@@ -237,7 +248,18 @@ class Trainer:
             **({"started_from": self.ancestor} if self.ancestor else {}),
         }
         validation = {"protocol": str(_protocol(self.config.scale)), **self._validation.scores}
-        return WeightsCard.of(self.average, name, training=training, scores={"validation": validation})
+        return WeightsCard.of(
+            deployable,
+            name,
+            training=training,
+            scores={"validation": validation},
+            counterpart=self._counterpart if self.adversary else "",
+        )
+
+    @property
+    def _counterpart(self) -> str:
+        """The fidelity weights that the adversarial phase began from."""
+        return self.config.fidelity_name if self.phase_began[0] else str(self.ancestor.get("name", ""))
 
     def _state(self) -> dict[str, Any]:
         return {
