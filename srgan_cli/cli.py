@@ -26,7 +26,7 @@ app = typer.Typer(
 
 _SETTINGS = (
     *("name", "scale", "pixel_share", "adversarial_weight", "perceptual_weight", "perceptual_file", "batch", "patch"),
-    *("generator", "channels", "blocks", "batch_norm", "init_from", "seed", "device"),
+    *("game", "discriminator", "generator", "channels", "blocks", "batch_norm", "init_from", "seed", "device"),
 )
 """The options of `train` that are settings of the run, by their names in TrainConfig."""
 _ENDINGS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
@@ -161,6 +161,13 @@ def train(
     pixel_share: Annotated[
         float, typer.Option(min=0, max=1, help="Part of the schedule without the discriminator.")
     ] = 0.6,
+    game: Annotated[
+        str,
+        typer.Option(
+            help="Adversarial loss: minimax, non-saturating, least-squares, hinge, relativistic, wasserstein."
+        ),
+    ] = "non-saturating",
+    discriminator: Annotated[str, typer.Option(help="vgg, patch or unet.")] = "vgg",
     adversarial_weight: Annotated[float, typer.Option(min=0, help="Weight of the adversarial loss.")] = 1e-3,
     perceptual_weight: Annotated[float, typer.Option(min=0, help="Weight of the perceptual loss.")] = 0.0,
     perceptual_file: Annotated[
@@ -168,7 +175,7 @@ def train(
     ] = "",
     batch: Annotated[int, typer.Option(min=1, help="Patches a step.")] = 16,
     patch: Annotated[int, typer.Option(min=8, help="Side of the low-resolution patches in pixels.")] = 24,
-    generator: Annotated[str, typer.Option(help="Shape of the generator; see CONTRIBUTING.md.")] = "srresnet",
+    generator: Annotated[str, typer.Option(help="srresnet, rrdb, span, srcnn, swinir or unet.")] = "srresnet",
     channels: Annotated[int, typer.Option(min=1, help="Channels of the generator.")] = 48,
     blocks: Annotated[int, typer.Option(min=1, help="Residual blocks of the generator.")] = 8,
     batch_norm: Annotated[bool, typer.Option("--batch-norm", help="Batch norm in the generator.")] = False,

@@ -84,6 +84,8 @@ def training_view(config: "TrainConfig") -> Iterator[Callable[["StepReport"], No
             for name, loss in report.losses.items():
                 averages[name] = averages.get(name, loss) * 0.98 + loss * 0.02
             live.update(_training_table(config, report, averages))
+            if report.notice:
+                warn(report.notice)
 
         yield show
 
@@ -95,6 +97,8 @@ class _PlainView:
         self.scores: dict[str, float] = {}
 
     def __call__(self, report: "StepReport") -> None:
+        if report.notice:
+            warn(report.notice)
         if report.scores is not self.scores:
             self.scores = report.scores
             parts = [f"{name} {value:.4g}" for name, value in {**report.losses, **report.scores}.items()]

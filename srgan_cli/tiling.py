@@ -68,17 +68,20 @@ class TilePolicy:
         return _even(height, self.size), _even(width, self.size)
 
 
-def tiles(height: int, width: int, halo: int, policy: TilePolicy) -> Iterator[Tile]:
-    """Tiles of a picture of height x width pixels, row by row; their keeps partition it."""
+def tiles(height: int, width: int, halo: int, policy: TilePolicy, grid: int = 1) -> Iterator[Tile]:
+    """Tiles of a picture of height x width pixels, row by row; their keeps partition it.
+
+    What they read reaches `halo` pixels further and from there to the next multiple of `grid`, or ends at the edge.
+    """
     tile_height, tile_width = policy.sides(height, width)
     for top in range(0, height, tile_height):
         for left in range(0, width, tile_width):
             keep = Window(top, left, min(top + tile_height, height), min(left + tile_width, width))
             read = Window(
-                max(keep.top - halo, 0),
-                max(keep.left - halo, 0),
-                min(keep.bottom + halo, height),
-                min(keep.right + halo, width),
+                max(keep.top - halo, 0) // grid * grid,
+                max(keep.left - halo, 0) // grid * grid,
+                min(-(-(keep.bottom + halo) // grid) * grid, height),
+                min(-(-(keep.right + halo) // grid) * grid, width),
             )
             yield Tile(read, keep)
 

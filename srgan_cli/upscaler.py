@@ -82,7 +82,7 @@ class Upscaler:
         channels, height, width = pixels.shape
         scale = self.generator.scale
         canvas = torch.empty(channels, height * scale, width * scale)
-        for tile in tiles(height, width, self.generator.receptive_radius, self.policy):
+        for tile in tiles(height, width, self.generator.receptive_radius, self.policy, self.generator.grid):
             canvas[:, *tile.keep.scaled(scale).slices] = self._tile(pixels, tile)
             report.advance(tile.keep.area)
         return canvas

@@ -1,6 +1,5 @@
 """The contract of every network, held for all of them."""
 
-from copy import deepcopy
 from itertools import product
 from typing import Any
 
@@ -9,18 +8,28 @@ import torch
 from torch import Tensor, nn
 
 from srgan_cli.networks import DISCRIMINATORS, GENERATORS, Discriminator, Generator
-from srgan_cli.networks.expansion import ExpandedConvolution, expand, folded
 from srgan_cli.networks.generator import BICUBIC_RADIUS
 from srgan_cli.networks.srresnet import ResidualBlock, SRResNet
 from srgan_cli.pixels import resize
 
 SCALES = (2, 3, 4)
 GENERATOR_VARIANTS: dict[str, list[dict[str, Any]]] = {
-    "srresnet": [{"channels": 4, "blocks": 2, "batch_norm": batch_norm} for batch_norm in (False, True)],
+    "rrdb": [{"channels": 4, "blocks": 1, "growth": 2}],
+    "span": [{"channels": 4, "blocks": 3}],
+    "srcnn": [{"channels": 4}],
+    "srresnet": [
+        {"channels": 4, "blocks": 2},
+        {"channels": 4, "blocks": 2, "batch_norm": True, "dropout": 0.5},
+        {"channels": 4, "blocks": 2, "noise": 2},
+    ],
+    "swinir": [{"channels": 6, "blocks": 2, "heads": 2}],
+    "unet": [{"channels": 4, "dropout": 0.5}],
 }
+BICUBIC_AT_FIRST = ("span", "srcnn", "srresnet", "swinir", "unet")
 DISCRIMINATOR_VARIANTS: dict[str, list[dict[str, Any]]] = {
+    "patch": [{"channels": 2, "norm": norm} for norm in ("batch", "layer", "none")],
     "unet": [{"channels": 2}],
-    "vgg": [{"channels": 2}],
+    "vgg": [{"channels": 2, "norm": norm} for norm in ("batch", "layer", "none")],
 }
 GENERATOR_CASES = [
     pytest.param(name, {"scale": scale, **config}, id=f"{name}-x{scale}-{index}")
@@ -95,8 +104,21 @@ class TestGenerator:
         picture = torch.rand(1, 3, 2 * centre + 1, 2 * centre + 1)
         picture[..., centre, centre] = torch.nan
         touched = nn.functional.max_pool2d(trained(picture).isnan().float(), scale)[0].amax(0).nonzero()
-        assert touched.min(0).values.tolist() == [centre - radius] * 2
-        assert touched.max(0).values.tolist() == [centre + radius] * 2
+        first, last = touched.min(0).values.tolist(), touched.max(0).values.tolist()
+        if trained.grid == 1:
+            assert (first, last) == ([centre - radius] * 2, [centre + radius] * 2)
+        else:
+            assert min(first) >= centre - radius
+            assert max(last) <= centre + radius
+
+    def test_windows_on_the_grid_give_what_the_whole_gives(self, trained: Generator) -> None:
+        grid, scale = trained.grid, trained.scale
+        halo = -(-trained.receptive_radius // grid) * grid
+        picture = torch.rand(1, 3, 8, 3 * grid + 2 * halo + 5)
+        whole, window = trained(picture), trained(picture[..., grid:])
+        torch.testing.assert_close(
+            window[..., halo * scale :], whole[..., (halo + grid) * scale :], atol=1e-4, rtol=1e-4
+        )
 
     def test_seed_decides_the_first_weights(self, name: str, config: dict[str, Any]) -> None:
         first, second, other = (_built(GENERATORS[name], config, seed) for seed in (3, 3, 4))
@@ -105,11 +127,11 @@ class TestGenerator:
 
 
 @pytest.mark.parametrize("scale", SCALES)
-@pytest.mark.parametrize("batch_norm", [False, True])
-class TestUntrainedSRResNet:
+@pytest.mark.parametrize("name", BICUBIC_AT_FIRST)
+class TestUntrainedGenerator:
     @pytest.fixture
-    def fresh(self, scale: int, batch_norm: bool) -> Generator:
-        return SRResNet(scale, channels=4, blocks=1, batch_norm=batch_norm).eval()
+    def fresh(self, name: str, scale: int) -> Generator:
+        return GENERATORS[name](scale=scale, **GENERATOR_VARIANTS[name][0]).eval()
 
     def test_is_the_bicubic_enlargement(self, fresh: Generator, scale: int) -> None:
         height, width, border = 9, 11, BICUBIC_RADIUS * scale
@@ -134,46 +156,50 @@ def test_residual_block_that_changes_nothing_passes_its_input_on(batch_norm: boo
     assert torch.equal(block(features), features)
 
 
-class TestExpansion:
-    @pytest.fixture
-    def expanded(self) -> tuple[Generator, Generator]:
-        """A generator as it was, and expanded."""
-        before = randomised(SRResNet(2, channels=4, blocks=1))
-        after = deepcopy(before)
-        expand(after, 2)
-        return before, after
+def test_noise_changes_the_picture_and_none_is_zero() -> None:
+    generator = randomised(SRResNet(2, channels=4, blocks=1, noise=2))
+    picture, noise = torch.rand(1, 3, 6, 6), torch.randn(1, 2, 6, 6)
+    silent = generator(torch.cat([picture, torch.zeros(1, 2, 6, 6)], 1))
+    assert torch.equal(generator(picture), silent)
+    assert not torch.allclose(generator(torch.cat([picture, noise], 1)), silent)
 
-    def test_changes_nothing_at_first(self, expanded: tuple[Generator, Generator]) -> None:
-        before, after = expanded
-        picture = torch.rand(1, 3, 6, 7)
-        assert after.parameter_count > 2 * before.parameter_count
-        torch.testing.assert_close(after(picture), before(picture), atol=1e-5, rtol=0)
 
-    def test_is_folded_into_the_plain_shape_whatever_it_has_learned(
-        self, expanded: tuple[Generator, Generator]
-    ) -> None:
-        before, after = expanded
-        learned = randomised(after)
-        plain = folded(learned)
-        assert {k: v.shape for k, v in plain.state_dict().items()} == {
-            k: v.shape for k, v in before.state_dict().items()
-        }
-        picture = torch.rand(1, 3, 6, 7)
-        torch.testing.assert_close(plain(picture), learned(picture))
-        assert learned.parameter_count > plain.parameter_count
+def test_dropout_acts_in_training_alone() -> None:
+    generator = randomised(SRResNet(2, channels=8, blocks=1, dropout=0.5))
+    picture = torch.rand(1, 3, 6, 6)
+    assert torch.equal(generator(picture), generator(picture))
+    generator.train()
+    assert not torch.equal(generator(picture), generator(picture))
 
-    def test_is_the_product_of_its_convolutions(self) -> None:
-        torch.manual_seed(0)
-        layer, picture = ExpandedConvolution(nn.Conv2d(5, 5, 3, padding=1), 2), torch.rand(1, 5, 8, 8)
-        nn.init.zeros_(layer.weight)
-        conv = nn.functional.conv2d
-        widened = conv(picture, layer.first[..., None, None])
-        one_by_one = conv(conv(widened, layer.middle, padding=1), layer.last[..., None, None], layer.bias)
-        torch.testing.assert_close(layer(picture), one_by_one)
 
-    def test_learns_in_every_part(self, expanded: tuple[Generator, Generator]) -> None:
-        expanded[1](torch.rand(1, 3, 5, 5)).square().sum().backward()
-        assert parameters_without_gradient(expanded[1]) == []
+@pytest.mark.parametrize("scale", [2, 4])
+def test_rrdb_understands_the_names_of_both_public_layouts(scale: int) -> None:
+    generator = randomised(GENERATORS["rrdb"](scale=scale, channels=4, blocks=2, growth=2))
+    body = "model.1.sub"
+    heads = {"conv_first": "model.0", "conv_body": f"{body}.2", "conv_up1": "model.3"}
+    heads |= {2: {"conv_hr": "model.5", "conv_last": "model.7"}}.get(
+        scale, {"conv_up2": "model.6", "conv_hr": "model.8", "conv_last": "model.10"}
+    )
+    old = {}
+    for name, value in generator.state_dict().items():
+        module, _, kind = name.rpartition(".")
+        parts = module.split(".")
+        place = heads.get(module) or f"{body}.{parts[1]}.{parts[2].upper()}.{parts[3]}.0"
+        old[f"{place}.{kind}"] = value
+    twin = GENERATORS["rrdb"](**generator.config)
+    twin.load_state_dict(old)
+    assert same(dict(twin.state_dict()), dict(generator.state_dict()))
+
+
+def test_the_public_esrgan_has_its_published_number_of_parameters() -> None:
+    """16 697 987 parameters, as Real-ESRGAN x4plus and ESRGAN have."""
+    with torch.device("meta"):
+        assert GENERATORS["rrdb"]().parameter_count == 16_697_987
+
+
+def test_lightweight_swinir_is_about_the_size_of_the_papers() -> None:
+    """The paper's table 3 has 897 K parameters at x4."""
+    assert GENERATORS["swinir"]().parameter_count == pytest.approx(897_000, rel=0.05)
 
 
 @pytest.mark.parametrize(("name", "config"), DISCRIMINATOR_CASES)
@@ -182,12 +208,15 @@ class TestDiscriminator:
     def fresh(self, name: str, config: dict[str, Any]) -> Discriminator:
         return DISCRIMINATORS[name](**config)
 
-    @pytest.mark.parametrize("size", [(16, 16), (16, 32), (48, 24), (96, 96)])
+    @pytest.mark.parametrize("size", [(24, 24), (24, 32), (48, 24), (96, 96)])
     def test_judges_every_picture_or_every_pixel_by_a_finite_logit(
         self, name: str, fresh: Discriminator, size: tuple[int, int]
     ) -> None:
         judged = fresh(torch.rand(2, 3, *size))
-        assert judged.logits.shape == ((2, 1, *size) if name == "unet" else (2, 1))
+        assert judged.logits.shape == (
+            2,
+            *{"unet": (1, *size), "patch": (1, size[0] // 8 - 2, size[1] // 8 - 2), "vgg": (1,)}[name],
+        )
         assert judged.logits.dtype == torch.float32
         assert judged.logits.isfinite().all()
 
@@ -206,12 +235,12 @@ class TestDiscriminator:
     def test_config_builds_a_twin_that_takes_the_weights(self, name: str, fresh: Discriminator) -> None:
         twin = DISCRIMINATORS[name](**fresh.config)
         twin.load_state_dict(fresh.state_dict())
-        pictures = torch.rand(2, 3, 16, 16)
+        pictures = torch.rand(2, 3, 24, 24)
         assert torch.equal(twin.eval()(pictures).logits, fresh.eval()(pictures).logits)
 
     def test_mixed_precision_gives_finite_logits(self, fresh: Discriminator) -> None:
         with torch.autocast("cpu", torch.bfloat16):
-            assert fresh(torch.rand(2, 3, 16, 16)).logits.isfinite().all()
+            assert fresh(torch.rand(2, 3, 24, 24)).logits.isfinite().all()
 
     def test_seed_decides_the_first_weights(self, name: str, config: dict[str, Any]) -> None:
         first, second, other = (_built(DISCRIMINATORS[name], config, seed) for seed in (3, 3, 4))

@@ -34,6 +34,19 @@ def test_every_read_is_the_keep_grown_by_the_halo_or_ends_at_the_edge(
         assert read.right == min(width, keep.right + halo)
 
 
+@given(sides, sides, halos, sizes, st.integers(1, 8))
+def test_reads_begin_and_end_on_the_grid_or_at_the_edge(
+    height: int, width: int, halo: int, size: int, grid: int
+) -> None:
+    for tile in tiles(height, width, halo, TilePolicy(size), grid):
+        read, keep = tile.read, tile.keep
+        assert read.top % grid == read.left % grid == 0
+        assert read.bottom % grid == 0 or read.bottom == height
+        assert read.right % grid == 0 or read.right == width
+        assert read.top <= max(0, keep.top - halo)
+        assert read.right >= min(width, keep.right + halo)
+
+
 @given(sides, sides, sizes)
 def test_no_side_exceeds_the_policy_and_no_tile_is_superfluous(height: int, width: int, size: int) -> None:
     keeps = [tile.keep for tile in tiles(height, width, 0, TilePolicy(size))]

@@ -32,7 +32,14 @@ STORY: dict[str, Any] = {
     "licence": "CC0-1.0",
     "scores": {"Set5": {"psnr": 30.5}},
 }
-CONFIG: dict[str, Any] = {"scale": 2, "channels": 3, "blocks": 1, "batch_norm": False}
+CONFIG: dict[str, Any] = {
+    "scale": 2,
+    "channels": 3,
+    "blocks": 1,
+    "batch_norm": False,
+    "dropout": 0.0,
+    "noise": 0,
+}
 
 
 def generator(**changes: Any) -> Generator:

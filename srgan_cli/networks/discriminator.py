@@ -25,6 +25,12 @@ class Discriminator(nn.Module):
         self.config = config
 
 
+def normalisation(kind: str, channels: int) -> nn.Module:
+    """batch: over the batch; layer: within each picture, as penalties on the gradient of single pictures need; none."""
+    kinds = {"batch": nn.BatchNorm2d(channels), "layer": nn.GroupNorm(1, channels), "none": nn.Identity()}
+    return kinds[kind]
+
+
 def through(layers: nn.Sequential, x: Tensor) -> tuple[Tensor, list[Tensor]]:
     """The layers' result, and the maps after their activations."""
     features = []

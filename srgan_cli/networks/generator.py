@@ -14,13 +14,19 @@ BICUBIC_RADIUS = 2
 class Generator(nn.Module):
     """Enlarges pictures: (N, 3, H, W) with values 0…1 to (N, 3, scale x H, scale x W), about 0…1, not clamped.
 
+    With `noise` channels it also takes (N, 3 + noise, H, W), and different noise gives different pictures; where it
+    is missing it is taken as zero.
+    `grid`: windows that begin at multiples of it give what the whole picture gives, beyond the receptive radius.
     `config` holds the constructor's arguments, so that `GENERATORS[name](**generator.config)` builds its twin.
     """
+
+    grid: int = 1
 
     def __init__(self, **config: Any) -> None:
         super().__init__()
         self.config = config
         self.scale: int = config["scale"]
+        self.noise: int = config.get("noise", 0)
 
     @property
     def receptive_radius(self) -> int:
@@ -61,3 +67,19 @@ class BicubicPhases(nn.Module):
         padded = F.pad(x, [BICUBIC_RADIUS] * 4, mode="replicate")
         with torch.autocast(x.device.type, enabled=False):  # the picture itself never loses precision
             return F.conv2d(padded, self.filters.repeat(channels, 1, 1, 1), groups=channels)
+
+
+def with_noise(x: Tensor, noise: int) -> Tensor:
+    """(N, 3 + noise, H, W), the noise zero where the pictures come without."""
+    return F.pad(x, [0, 0, 0, 0, 0, 3 + noise - x.shape[1]])
+
+
+def padded_to_grid(x: Tensor, grid: int) -> Tensor:
+    """Pictures whose sides are multiples of `grid`: what is missing at the right and bottom repeats the edge."""
+    height, width = x.shape[-2:]
+    return F.pad(x, [0, -width % grid, 0, -height % grid], mode="replicate")
+
+
+def enlarged_radius(radius: int, scale: int) -> int:
+    """The receptive radius in input pixels of layers of this radius on top of a bicubic enlargement."""
+    return -(-radius // scale) + BICUBIC_RADIUS

@@ -2,13 +2,14 @@
 
 Source: C. Ledig et al., Photo-Realistic Single Image Super-Resolution Using a Generative Adversarial
 Network, CVPR 2017 (arXiv:1609.04802); without batch norm as in B. Lim et al., Enhanced Deep Residual
-Networks for Single Image Super-Resolution, CVPRW 2017 (arXiv:1707.02921).
+Networks for Single Image Super-Resolution, CVPRW 2017 (arXiv:1707.02921).  Dropout before the last convolution:
+X. Kong et al., Reflash Dropout in Image Super-Resolution, CVPR 2022 (arXiv:2112.12089).
 """
 
 import torch
 from torch import Tensor, nn
 
-from srgan_cli.networks.generator import BicubicPhases, Generator
+from srgan_cli.networks.generator import BicubicPhases, Generator, with_noise
 
 
 class SRResNet(Generator):
@@ -20,11 +21,22 @@ class SRResNet(Generator):
     Input (N, 3, H, W), output (N, 3, scale x H, scale x W).
     """
 
-    def __init__(self, scale: int = 4, channels: int = 48, blocks: int = 8, batch_norm: bool = False) -> None:
-        super().__init__(scale=scale, channels=channels, blocks=blocks, batch_norm=batch_norm)
-        self.head = nn.Conv2d(3, channels, 3, padding=1)
+    def __init__(
+        self,
+        scale: int = 4,
+        channels: int = 48,
+        blocks: int = 8,
+        batch_norm: bool = False,
+        dropout: float = 0.0,
+        noise: int = 0,
+    ) -> None:
+        super().__init__(
+            scale=scale, channels=channels, blocks=blocks, batch_norm=batch_norm, dropout=dropout, noise=noise
+        )
+        self.head = nn.Conv2d(3 + noise, channels, 3, padding=1)
         self.body = nn.Sequential(*[ResidualBlock(channels, batch_norm) for _ in range(blocks)])
         self.fuse = nn.Conv2d(channels, channels, 3, padding=1)
+        self.dropout = nn.Dropout2d(dropout)
         self.tail = nn.Conv2d(channels, 3 * scale**2, 3, padding=1)
         self.bicubic = BicubicPhases(scale)
         self.shuffle = nn.PixelShuffle(scale)
@@ -33,9 +45,9 @@ class SRResNet(Generator):
 
     def forward(self, x: Tensor) -> Tensor:
         """The enlarged pictures.  An untrained generator gives the bicubic enlargement."""
-        shallow = self.head(x)
+        shallow = self.head(with_noise(x, self.noise))
         deep = shallow + self.fuse(self.body(shallow))
-        enlarged: Tensor = self.shuffle(self.bicubic(x) + self.tail(deep))
+        enlarged: Tensor = self.shuffle(self.bicubic(x[:, :3]) + self.tail(self.dropout(deep)))
         return enlarged
 
 

@@ -6,7 +6,7 @@ Network, CVPR 2017, figure 4 (arXiv:1609.04802).
 
 from torch import Tensor, nn
 
-from srgan_cli.networks.discriminator import Discriminator, Judgement, through
+from srgan_cli.networks.discriminator import Discriminator, Judgement, normalisation, through
 
 
 class VGGDiscriminator(Discriminator):
@@ -17,15 +17,15 @@ class VGGDiscriminator(Discriminator):
     nothing for the paper's 96 x 96 pictures and admits every size from 16 x 16 up.
     """
 
-    def __init__(self, channels: int = 64) -> None:
-        super().__init__(channels=channels)
+    def __init__(self, channels: int = 64, norm: str = "batch") -> None:
+        super().__init__(channels=channels, norm=norm)
         widths = [channels * factor for factor in (1, 1, 2, 2, 4, 4, 8, 8)]
         layers: list[nn.Module] = [nn.Conv2d(3, channels, 3, padding=1), nn.LeakyReLU(0.2)]
         for index in range(1, 8):
             stride = 1 + index % 2
             layers += [
-                nn.Conv2d(widths[index - 1], widths[index], 3, stride, padding=1, bias=False),
-                nn.BatchNorm2d(widths[index]),
+                nn.Conv2d(widths[index - 1], widths[index], 3, stride, padding=1, bias=norm == "none"),
+                normalisation(norm, widths[index]),
                 nn.LeakyReLU(0.2),
             ]
         self.features = nn.Sequential(*layers)

@@ -1,5 +1,6 @@
 """TrainConfig: everything that decides how a run goes."""
 
+import json
 import math
 import tomllib
 from collections.abc import Collection
@@ -12,9 +13,18 @@ from typing import Any
 from srgan_cli.errors import UsageError
 from srgan_cli.networks import DISCRIMINATORS, GENERATORS
 from srgan_cli.networks.backbones import BACKBONES
-from srgan_cli.training.losses import GAMES
+from srgan_cli.training.games import GAMES
+from srgan_cli.training.losses import PIXEL_LOSSES
+from srgan_cli.training.optimisation import OPTIMIZERS, PRECISIONS
 
 SCALES = (2, 3, 4)
+PLACES = ("data", "run", "init_from", "perceptual_file", "device")
+"""Settings that name places of one machine."""
+_OPTIONAL = {"seconds": float, "steps": int, "gradient_penalty": float}
+_WEIGHTS = (
+    *("pixel_weight", "frequency_weight", "perceptual_weight", "adversarial_weight", "matching_weight"),
+    *("r1_weight", "gradient_penalty_weight"),
+)
 _KINDS = {float: "a number", int: "a whole number", str: "a text", bool: "true or false"}
 _CHOICES: dict[str, Collection[Any]] = {
     "scale": SCALES,
@@ -22,6 +32,11 @@ _CHOICES: dict[str, Collection[Any]] = {
     "discriminator": DISCRIMINATORS,
     "perceptual_network": BACKBONES,
     "game": GAMES,
+    "pixel_loss": PIXEL_LOSSES,
+    "discriminator_norm": ("auto", "batch", "layer", "none"),
+    "optimizer": OPTIMIZERS,
+    "schedule": ("cosine", "multistep"),
+    "precision": PRECISIONS,
 }
 
 
@@ -35,10 +50,13 @@ class TrainConfig:
     patch: side of the low-resolution crops in pixels; batch: crops a step.
     l2_share: the last part of the pixel phase, whose pixel loss is squared.
     patch_growth: how many times wider the patches are at the end of the pixel phase; their number shrinks to match.
-    expansion: how many times wider the kernels are that training adds to each convolution of the generator and
-    multiplies out in the weights it delivers; 0 for none.
     degraded_share: the part of the low-resolution patches that get slight blur, noise and JPEG compression.
     game: the form of the adversarial loss.  matching_weight: of feature matching through the discriminator.
+    label_smoothing: how far below 1 the label of real pictures is.
+    gradient_penalty, r1_weight: weights of the discriminator's penalties; the former is 10 in the Wasserstein game and
+    0 in others unless it is given.  discriminator_norm: auto is layer norm under a penalty, else batch norm.
+    accumulate: batches a step.  precision: auto is the device's best.  noise: channels of noise that the generator
+    takes beside the picture.
     perceptual_network, perceptual_file: the backbone of the perceptual loss, and a file to read it from.
     adversarial_learning_rate: the generator's once the discriminator has joined.
     average: decay of the generator's exponential moving average, which is what a run delivers.
@@ -57,24 +75,35 @@ class TrainConfig:
     channels: int = 48
     blocks: int = 8
     batch_norm: bool = False
-    expansion: int = 0
+    dropout: float = 0.0
+    noise: int = 0
     init_from: str = ""
     discriminator: str = "vgg"
     discriminator_channels: int = 32
+    discriminator_norm: str = "auto"
     batch: int = 16
     patch: int = 24
     patch_growth: float = 1.0
     degraded_share: float = 0.0
+    accumulate: int = 1
+    optimizer: str = "adam"
+    schedule: str = "cosine"
+    precision: str = "auto"
     learning_rate: float = 1e-3
     adversarial_learning_rate: float = 1e-4
     discriminator_learning_rate: float = 1e-4
+    pixel_loss: str = "l1"
     pixel_weight: float = 1.0
+    frequency_weight: float = 0.0
     perceptual_weight: float = 0.0
     perceptual_network: str = "vgg16"
     perceptual_file: str = ""
     game: str = "non-saturating"
     adversarial_weight: float = 1e-3
     matching_weight: float = 0.0
+    label_smoothing: float = 0.0
+    gradient_penalty: float | None = None
+    r1_weight: float = 0.0
     average: float = 0.999
     validation: int = 16
     seed: int = 0
@@ -86,16 +115,24 @@ class TrainConfig:
         for key, known in _CHOICES.items():
             value = getattr(self, key)
             _expect(value in known, f"{key} is {value!r}, expected one of {', '.join(map(str, known))}")
-        for key in ("pixel_share", "l2_share", "degraded_share"):
+        for key in ("pixel_share", "l2_share", "degraded_share", "label_smoothing", "dropout"):
             value = getattr(self, key)
             _expect(0 <= value <= 1, f"{key} is {value}, expected 0 to 1")
-        for key in ("pixel_weight", "perceptual_weight", "adversarial_weight", "matching_weight"):
+        for key in _WEIGHTS:
             value = getattr(self, key)
             _expect(math.isfinite(value) and value >= 0, f"{key} is {value}, expected 0 or more")
-        for key in ("batch", "channels", "blocks", "discriminator_channels", "seconds", "steps"):
+        for key in ("batch", "accumulate", "channels", "blocks", "discriminator_channels", "seconds", "steps"):
             value = getattr(self, key)
             _expect(value is None or value > 0, f"{key} is {value}, expected more than 0")
-        _expect(0 <= self.expansion <= 8, f"expansion is {self.expansion}, expected 0 to 8")
+        _expect(
+            GAMES[self.game].smooth or not self.label_smoothing, f"the {self.game} game has no labels to be smoothed"
+        )
+        penalised = self.gradient_penalty_weight or self.r1_weight
+        _expect(
+            not (penalised and self.discriminator_norm == "batch"),
+            "a penalty on the gradient of single pictures makes no sense under batch norm: take layer or none",
+        )
+        _expect(0 <= self.noise <= 64, f"noise is {self.noise}, expected 0 to 64 channels")
         _expect(0 <= self.average < 1, f"the average's decay is {self.average}, expected 0 up to 1")
         _expect(self.patch >= 8, f"patches are {self.patch} pixels wide, expected at least 8")
         _expect(1 <= self.patch_growth <= 8, f"patches grow {self.patch_growth} times, expected 1 to 8")
@@ -104,6 +141,23 @@ class TrainConfig:
             "one patch of at most 16 pixels is too little for the discriminator: enlarge the batch or the patch",
         )
         _expect(Path(self.name).name == self.name, f"the name is {self.name!r}, expected one without a folder")
+
+    @property
+    def gradient_penalty_weight(self) -> float:
+        """The weight of the gradient penalty in the discriminator's loss."""
+        if self.gradient_penalty is not None:
+            return self.gradient_penalty
+        return 10.0 if self.game == "wasserstein" else 0.0
+
+    @property
+    def discriminator_config(self) -> dict[str, Any]:
+        """The arguments of the discriminator's constructor."""
+        penalised = self.gradient_penalty_weight or self.r1_weight
+        best = "layer" if penalised else "batch"
+        norm = best if self.discriminator_norm == "auto" else self.discriminator_norm
+        chosen = {"channels": self.discriminator_channels, "norm": norm}
+        taken = signature(DISCRIMINATORS[self.discriminator]).parameters
+        return {key: value for key, value in chosen.items() if key in taken}
 
     @property
     def fidelity_name(self) -> str:
@@ -122,12 +176,17 @@ class TrainConfig:
 
     @property
     def generator_config(self) -> dict[str, Any]:
-        """The arguments of the generator's constructor."""
-        return {key: getattr(self, key) for key in signature(GENERATORS[self.generator]).parameters}
+        """The arguments of the generator's constructor that are settings of a run."""
+        taken = signature(GENERATORS[self.generator]).parameters
+        return {key: getattr(self, key) for key in taken if hasattr(self, key)}
 
     def to_json(self) -> dict[str, Any]:
         """The settings as JSON can hold them."""
         return {key: str(value) if isinstance(value, Path) else value for key, value in asdict(self).items()}
+
+    def to_recipe(self) -> dict[str, Any]:
+        """The settings as `read_recipe` takes them, without the places of this machine."""
+        return {key: value for key, value in self.to_json().items() if key not in PLACES and value is not None}
 
     @classmethod
     def from_json(cls, stored: dict[str, Any], **changes: Any) -> "TrainConfig":
@@ -139,22 +198,23 @@ class TrainConfig:
 
 
 def read_recipe(path: Path) -> dict[str, Any]:
-    """The settings in a TOML file, whose keys are the names of TrainConfig's fields.
+    """The settings in a TOML or JSON file, whose keys are the names of TrainConfig's fields.
 
     `steps` in it puts the default time out of force.  Raises UsageError for a file that cannot be read, an unknown
     key, and a value of the wrong kind.
     """
     try:
-        settings = tomllib.loads(path.read_text(encoding="utf8"))
+        text = path.read_text(encoding="utf8")
+        settings = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
     except (OSError, ValueError) as error:
-        raise UsageError(f"cannot read {path}: {error}", "give a TOML file; see examples/recipes/") from error
+        raise UsageError(f"cannot read {path}: {error}", "give a TOML or JSON file; see examples/recipes/") from error
     kinds = {f.name: f.default for f in fields(TrainConfig) if f.name not in ("data", "run")}
     for key, value in settings.items():
         if key not in kinds:
             near = get_close_matches(key, kinds, 1)
             hint = f"did you mean {near[0]}?" if near else f"there is: {', '.join(kinds)}"
             raise UsageError(f"{path} has an unknown setting {key!r}", hint)
-        expected = {"seconds": float, "steps": int}.get(key, type(kinds[key]))
+        expected = _OPTIONAL.get(key, type(kinds[key]))
         if type(value) is not expected and not (expected is float and type(value) is int):
             raise UsageError(f"{key} is {value!r} in {path}, expected {_KINDS[expected]}", "correct the file")
     return {"seconds": None, **settings} if "steps" in settings else settings

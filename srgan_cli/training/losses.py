@@ -1,11 +1,12 @@
-"""What generator and discriminator are trained to make small.  Every loss is a mean over the batch."""
+"""What the generator is trained to make small beside its adversarial loss.  Every loss is a mean over the batch."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+CHARBONNIER_EPSILON = 1e-3
 
 
 def l1_loss(generated: Tensor, target: Tensor) -> Tensor:
@@ -18,6 +19,32 @@ def l2_loss(generated: Tensor, target: Tensor) -> Tensor:
     return F.mse_loss(generated, target)
 
 
+def charbonnier_loss(generated: Tensor, target: Tensor) -> Tensor:
+    """Mean of sqrt(difference² + epsilon²): the absolute difference without its corner.
+
+    Source: W. Lai et al., Deep Laplacian Pyramid Networks for Fast and Accurate Super-Resolution, CVPR 2017,
+    section 3.3 (arXiv:1704.03915).
+    """
+    return ((generated - target).square() + CHARBONNIER_EPSILON**2).sqrt().mean()
+
+
+PIXEL_LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "l1": l1_loss,
+    "l2": l2_loss,
+    "charbonnier": charbonnier_loss,
+}
+
+
+def frequency_loss(generated: Tensor, target: Tensor) -> Tensor:
+    """Mean absolute difference of the Fourier coefficients of pictures (N, C, H, W), in an orthonormal basis.
+
+    Source: S. Cho et al., Rethinking Coarse-to-Fine Approach in Single Image Deblurring, ICCV 2021, equation 8
+    (arXiv:2108.05054).
+    """
+    coefficients: Tensor = torch.fft.rfft2(generated - target, norm="ortho")
+    return coefficients.abs().mean()
+
+
 def feature_matching_loss(generated: Sequence[Tensor], target: Sequence[Tensor]) -> Tensor:
     """Mean absolute difference of feature maps (N, C, H, W), averaged over the layers.
 
@@ -26,61 +53,3 @@ def feature_matching_loss(generated: Sequence[Tensor], target: Sequence[Tensor])
     Manipulation with Conditional GANs, CVPR 2018, equation 4 (arXiv:1711.11585).
     """
     return torch.stack([F.l1_loss(g.float(), t.float()) for g, t in zip(generated, target, strict=True)]).mean()
-
-
-@dataclass(frozen=True)
-class Game:
-    """The two sides of an adversarial loss, as functions of the logits of real and of generated pictures."""
-
-    discriminator: Callable[[Tensor, Tensor], Tensor]
-    generator: Callable[[Tensor, Tensor], Tensor]
-
-
-def discriminator_loss(real: Tensor, fake: Tensor) -> Tensor:
-    """-log D(real) - log(1 - D(fake)), the discriminator's side of the min-max game; D is the logits' sigmoid.
-
-    Source: I. Goodfellow et al., Generative Adversarial Nets, NeurIPS 2014, equation 1 (arXiv:1406.2661).
-    """
-    return F.softplus(-real).mean() + F.softplus(fake).mean()
-
-
-def non_saturating_loss(_real: Tensor, fake: Tensor) -> Tensor:
-    """-log D(fake), the generator's side in the form whose gradient does not vanish.
-
-    Source: I. Goodfellow et al., Generative Adversarial Nets, NeurIPS 2014, section 3 (arXiv:1406.2661).
-    """
-    return F.softplus(-fake).mean()
-
-
-def relativistic_discriminator_loss(real: Tensor, fake: Tensor) -> Tensor:
-    """Half the discriminator's side of the game on D(x) = sigmoid(logit of x - mean logit of the other kind).
-
-    Source: A. Jolicoeur-Martineau, The relativistic discriminator, ICLR 2019, equation 8 (arXiv:1807.00734), halved as
-    in X. Wang et al., ESRGAN, ECCVW 2018 (arXiv:1809.00219).
-    """
-    return 0.5 * discriminator_loss(real - fake.mean(), fake - real.mean())
-
-
-def relativistic_generator_loss(real: Tensor, fake: Tensor) -> Tensor:
-    """The same with real and generated exchanged."""
-    return relativistic_discriminator_loss(fake, real)
-
-
-def hinge_discriminator_loss(real: Tensor, fake: Tensor) -> Tensor:
-    """max(0, 1 - real) + max(0, 1 + fake).
-
-    Source: J. Lim and J. Ye, Geometric GAN, 2017 (arXiv:1705.02894).
-    """
-    return F.relu(1 - real).mean() + F.relu(1 + fake).mean()
-
-
-def hinge_generator_loss(_real: Tensor, fake: Tensor) -> Tensor:
-    """-fake, the generator's side of the hinge game."""
-    return -fake.mean()
-
-
-GAMES: dict[str, Game] = {
-    "non-saturating": Game(discriminator_loss, non_saturating_loss),
-    "relativistic": Game(relativistic_discriminator_loss, relativistic_generator_loss),
-    "hinge": Game(hinge_discriminator_loss, hinge_generator_loss),
-}

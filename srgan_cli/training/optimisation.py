@@ -1,16 +1,26 @@
-"""One step downhill: number format, optimiser, gradient clipping."""
+"""One step downhill: number format, optimiser, gradient scaling and clipping."""
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.optim import Adam, AdamW, Optimizer, RMSprop
 
 from srgan_cli.devices import pick_device, pick_dtype
-from srgan_cli.errors import SrganError
+from srgan_cli.errors import UsageError
 
 LARGEST_GRADIENT = 1.0
 Network = TypeVar("Network", bound=nn.Module)
+Parameters = Iterator[nn.Parameter]
+
+PRECISIONS = {"auto": None, "fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+OPTIMIZERS: dict[str, Callable[[Parameters, bool], Optimizer]] = {
+    "adam": lambda parameters, fused: Adam(parameters, betas=(0.9, 0.99), fused=fused),
+    "adamw": lambda parameters, fused: AdamW(parameters, betas=(0.9, 0.99), weight_decay=1e-4, fused=fused),
+    "rmsprop": lambda parameters, _: RMSprop(parameters, alpha=0.99),
+}
 
 
 @dataclass(frozen=True)
@@ -21,41 +31,71 @@ class Precision:
     dtype: torch.dtype
 
     @classmethod
-    def on(cls, device: str) -> "Precision":
-        """The best format of the device of this name.  Raises UnknownDevice."""
+    def on(cls, device: str, name: str = "auto") -> "Precision":
+        """The format of this name, auto for the device's best.
+
+        Raises UnknownDevice, and UsageError for fp16 where gradients cannot be scaled to it.
+        """
         chosen = pick_device(device)
-        return cls(chosen, pick_dtype(chosen))
+        if name == "fp16" and chosen.type != "cuda":
+            raise UsageError(f"fp16 trains on CUDA devices, found {chosen}", "take bf16 or fp32")
+        return cls(chosen, PRECISIONS[name] or pick_dtype(chosen))
 
     def autocast(self) -> torch.autocast:
         """Multiplications inside run in this format."""
         return torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32)
 
 
+class Learner:
+    """A network and what moves it.  It never moves on a loss or a gradient that is not finite."""
+
+    def __init__(self, network: nn.Module, precision: Precision, optimizer: str, accumulate: int = 1) -> None:
+        self.network = network
+        self.optimizer = OPTIMIZERS[optimizer](network.parameters(), precision.device.type in ("cpu", "cuda"))
+        self.scaler = torch.amp.GradScaler(precision.device.type, enabled=precision.dtype == torch.float16)
+        self.accumulate = accumulate
+        self._gathered = 0
+
+    def learn(self, loss: Tensor) -> bool:
+        """Gather the gradient, and go a step along it when `accumulate` have been gathered; False if it is unusable."""
+        if not loss.isfinite():
+            self._forget()
+            return False
+        self.scaler.scale(loss / self.accumulate).backward()  # type: ignore[no-untyped-call]
+        self._gathered += 1
+        return self._gathered < self.accumulate or self._step()
+
+    def set_rate(self, rate: float) -> None:
+        """The learning rate from the next step on."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that learning has changed, but for the network."""
+        return {"optimizer": self.optimizer.state_dict(), "scaler": self.scaler.state_dict()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on from `state_dict`.  Raises KeyError or ValueError when it does not fit."""
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.scaler.load_state_dict(state["scaler"])
+        self._forget()
+
+    def _step(self) -> bool:
+        self.scaler.unscale_(self.optimizer)
+        norm = nn.utils.clip_grad_norm_(self.network.parameters(), LARGEST_GRADIENT)
+        usable = bool(norm.isfinite())
+        if usable or self.scaler.is_enabled():  # the scaler skips the step itself, and learns from it
+            self.scaler.step(self.optimizer)
+            self.scaler.update()
+        self._forget()
+        return usable
+
+    def _forget(self) -> None:
+        self.optimizer.zero_grad(set_to_none=True)
+        self._gathered = 0
+
+
 def channels_last(network: Network) -> Network:
     """The network with its weights laid out as convolutions are fastest on: channels innermost."""
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return network
-
-
-def adam(network: nn.Module) -> torch.optim.Adam:
-    """The optimiser of every network."""
-    return torch.optim.Adam(network.parameters(), betas=(0.9, 0.99), fused=True)
-
-
-def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
-    """The rate of every parameter from the next step on."""
-    for group in optimizer.param_groups:
-        group["lr"] = rate
-
-
-def descend(loss: Tensor, network: nn.Module, optimizer: torch.optim.Optimizer) -> None:
-    """One step along the clipped gradient.  Raises SrganError when the loss is not finite."""
-    if not loss.isfinite():
-        raise SrganError(
-            f"a loss became {loss.item()}: the training has diverged",
-            "start anew with a smaller learning rate or --adversarial-weight",
-        )
-    optimizer.zero_grad(set_to_none=True)
-    loss.backward()  # type: ignore[no-untyped-call]
-    nn.utils.clip_grad_norm_(network.parameters(), LARGEST_GRADIENT)
-    optimizer.step()

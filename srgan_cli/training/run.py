@@ -15,7 +15,8 @@ from srgan_cli.networks import Generator
 from srgan_cli.training.config import TrainConfig
 from srgan_cli.weights import SUFFIX, WeightsCard, find_weights, load_weights, save_weights
 
-CHECKPOINT = "checkpoint.pt"
+CHECKPOINT, CHECKPOINT_BEFORE = "checkpoint.pt", "checkpoint-before.pt"
+SETTINGS = "config.json"
 LOG = "metrics.jsonl"
 
 
@@ -65,11 +66,19 @@ class RunFolder:
         save_weights(self.place / f"{card.name}{SUFFIX}", generator, card)
 
     def save_checkpoint(self, state: dict[str, Any]) -> None:
-        """Replace the checkpoint."""
+        """Write the checkpoint; the one before is kept beside it."""
         serialised = BytesIO()
         torch.save(state, serialised)
-        with atomic_write(self.place / CHECKPOINT) as temporary:
+        path = self.place / CHECKPOINT
+        with atomic_write(path) as temporary:
             temporary.write_bytes(serialised.getbuffer())
+            if path.exists():
+                path.replace(self.place / CHECKPOINT_BEFORE)
+
+    def save_settings(self, config: TrainConfig) -> None:
+        """Write the settings, so that `--config` makes the same run of them again."""
+        with atomic_write(self.place / SETTINGS) as temporary:
+            temporary.write_text(json.dumps(config.to_recipe(), indent=2) + "\n", encoding="utf8")
 
     def open_log(self, step: int) -> None:
         """Keep the lines up to this step; what came after it is about to happen again."""
@@ -87,15 +96,20 @@ class RunFolder:
 
 
 def read_checkpoint(run: Path) -> dict[str, Any]:
-    """What a run left to go on from.  No code in it is ever executed.  Raises WeightsError if there is none."""
-    path = run / CHECKPOINT
-    if not path.is_file():
+    """What a run left to go on from.  No code in it is ever executed.
+
+    Where the last checkpoint is damaged or missing, the one before it is taken.  Raises WeightsError if there is none.
+    """
+    paths = [run / name for name in (CHECKPOINT, CHECKPOINT_BEFORE) if (run / name).is_file()]
+    if not paths:
         raise WeightsError(f"no checkpoint in {run}", "name the run's folder with --run")
-    try:
-        state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-        return {**state, "config": dict(state["config"])}
-    except Exception as error:  # reading a damaged file fails in many ways
-        raise WeightsError(f"cannot read {path}: it is damaged", "train anew in another folder") from error
+    for path in paths:
+        try:
+            state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+            return {**state, "config": dict(state["config"])}
+        except Exception as error:  # reading a damaged file fails in many ways
+            reason = error
+    raise WeightsError(f"cannot read {paths[0]}: it is damaged", "train anew in another folder") from reason
 
 
 def _adapt(config: TrainConfig) -> tuple[TrainConfig, Origin]:

@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Callable
 
 from srgan_cli.training.config import TrainConfig
 
@@ -53,6 +54,18 @@ def warm_cosine(progress: float, steps: int) -> float:
     """
     warm_up = min(1.0, (steps + 1) / WARM_UP_STEPS)
     return warm_up * 0.5 * (1 + math.cos(math.pi * progress))
+
+
+def multistep(progress: float, steps: int) -> float:
+    """The factor of a learning rate: up over the first hundred steps, then halved at 50, 80, 90 and 95 %.
+
+    Source: J. Liang et al., SwinIR, ICCVW 2021 (arXiv:2108.10257), section 4.1.
+    """
+    warm_up = min(1.0, (steps + 1) / WARM_UP_STEPS)
+    return warm_up * 0.5 ** sum(progress >= milestone for milestone in (0.5, 0.8, 0.9, 0.95))
+
+
+SCHEDULES: dict[str, Callable[[float, int], float]] = {"cosine": warm_cosine, "multistep": multistep}
 
 
 def patch_and_batch(config: TrainConfig, progress: float) -> tuple[int, int]:

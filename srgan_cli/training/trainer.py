@@ -2,29 +2,23 @@
 
 import copy
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from statistics import fmean
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from srgan_cli.errors import UsageError, WeightsError
+from srgan_cli.errors import SrganError, UsageError, WeightsError
 from srgan_cli.networks import GENERATORS, Generator
-from srgan_cli.networks.expansion import expand, folded
-from srgan_cli.picture import Picture
-from srgan_cli.pixels import quantise
-from srgan_cli.report import Protocol, compare
 from srgan_cli.training.adversary import Adversary
 from srgan_cli.training.config import TrainConfig
-from srgan_cli.training.data import Dataset, Pair, sample_batch
-from srgan_cli.training.losses import l1_loss, l2_loss
-from srgan_cli.training.optimisation import Precision, adam, descend, set_learning_rate
-from srgan_cli.training.perceptual import PerceptualLoss
+from srgan_cli.training.data import Dataset, sample_batch
+from srgan_cli.training.objective import Objective
+from srgan_cli.training.optimisation import Learner, Precision
 from srgan_cli.training.run import Origin, RunFolder
-from srgan_cli.training.schedule import Clock, patch_and_batch, warm_cosine
-from srgan_cli.upscaler import Upscaler
+from srgan_cli.training.schedule import SCHEDULES, Clock, patch_and_batch
+from srgan_cli.training.validation import Validation, mean, protocol, validate
 from srgan_cli.weights import WeightsCard
 
 PIXEL, ADVERSARIAL = "pixel", "adversarial"
@@ -33,8 +27,10 @@ LARGEST_SHARE_OF_VALIDATION = 1 / 15
 SECONDS_BETWEEN_CHECKPOINTS = 600
 ADVERSARIAL_RAMP = 0.2
 """The part of the adversarial phase in which the generator comes to heed the discriminator, who has to learn first."""
-PLACES = ("data", "run", "init_from", "perceptual_file", "device")
-"""Settings that name places of one machine and stay off the weights card."""
+LARGEST_UNUSABLE = 10
+"""Steps in a row."""
+SMALLEST_SHARE, SMALLEST_SHARE_FOR_COLLAPSE = 1 / 64, 1 / 8
+"""Of the learning rates: below these, going back is given up."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +38,7 @@ class StepReport:
     """Where a run stands after a step.
 
     losses: of this step, by name.  scores: of the last validation, by metric.  rate: pictures (patches) a second.
-    progress: 0…1.  remaining: seconds.
+    progress: 0…1.  remaining: seconds.  notice: what the user should know, mostly nothing.
     """
 
     step: int
@@ -52,16 +48,7 @@ class StepReport:
     scores: dict[str, float]
     rate: float
     remaining: float
-
-
-@dataclass
-class _LastValidation:
-    """The step that it followed, when it ended, what it cost (seconds), and what it found."""
-
-    step: int = 0
-    ended: float = 0.0
-    cost: float = 0.0
-    scores: dict[str, float] = field(default_factory=dict)
+    notice: str = ""
 
 
 class Trainer:
@@ -71,24 +58,27 @@ class Trainer:
         self.config = config
         self.dataset = dataset
         self.folder = RunFolder(config.run, config.name)
-        self.precision = Precision.on(config.device)
+        self.precision = Precision.on(config.device, config.precision)
         self.device = self.precision.device
         torch.manual_seed(config.seed)
         self.random = torch.Generator().manual_seed(config.seed)
         self.generator = self._first_generator(origin).to(self.device)
         self.ancestor = origin.story if origin else {}
         self.average = copy.deepcopy(self.generator).eval().requires_grad_(False)
-        self.optimizer = adam(self.generator)
+        self.learner = Learner(self.generator, self.precision, config.optimizer, config.accumulate)
         self.adversary: Adversary | None = None
-        perceptual = config.perceptual_weight and config.pixel_share < 1
-        self.perceptual_loss = PerceptualLoss(config, self.precision) if perceptual else None
+        self.objective = Objective(config, self.precision)
+        self.rate_share = 1.0
         self.clock = Clock(config)
         self.phase = PIXEL
         self.phase_began = (0, 0.0)
         self.stopping = False
-        self._validation = _LastValidation()
+        self._validation = Validation()
         self._saved = 0.0
         self._recent: list[dict[str, float]] = []
+        self._unusable = 0
+        self._good = self._learned()
+        self.notice = ""
 
     @classmethod
     def resume(cls, config: TrainConfig, dataset: Dataset, state: dict[str, Any]) -> "Trainer":
@@ -103,8 +93,11 @@ class Trainer:
     def fit(self) -> Iterator[StepReport]:
         """Train to the end of the schedule, or to the step in which `stop` is called; then everything is saved.
 
-        Raises SrganError when a loss is not finite; what was saved before stays.
+        Steps whose losses are not finite, or whose discriminator is too sure to teach, are passed over; after ten in
+        a row the run goes back to the last validation and halves its learning rates.  Raises SrganError when that
+        does not help either; what was saved before stays.
         """
+        self.folder.save_settings(self.config)
         self.folder.open_log(self.clock.steps)
         self.clock.start()
         self._saved = self.clock.seconds
@@ -124,8 +117,16 @@ class Trainer:
             elif self.clock.seconds - self._saved > SECONDS_BETWEEN_CHECKPOINTS:
                 self.save()
             yield StepReport(
-                self.clock.steps, self.phase, progress, losses, self._validation.scores, rate, self.clock.remaining
+                self.clock.steps,
+                self.phase,
+                progress,
+                losses,
+                self._validation.scores,
+                rate,
+                self.clock.remaining,
+                self.notice,
             )
+            self.notice = ""
         if progress < 1:
             self.save()
 
@@ -143,61 +144,83 @@ class Trainer:
         generator = GENERATORS[self.config.generator](**self.config.generator_config)
         if origin:
             origin.bequeath(generator)
-        if self.config.expansion:
-            expand(generator, self.config.expansion)
         return generator
 
     def _train_step(self, progress: float) -> dict[str, float]:
         self._set_learning_rates(progress)
-        low, high = (x.to(self.device) for x in self._sample(progress))
+        rows, usable = [], True
+        for _ in range(self.config.accumulate):
+            losses, learned = self._learn(progress)
+            rows.append({name: float(loss.detach()) for name, loss in losses.items()})
+            usable &= learned
+        self.clock.steps += 1
+        if usable:
+            self._move_average()
+            self._recent.extend(rows)
+        self._watch(usable)
+        return mean(rows)
+
+    def _learn(self, progress: float) -> tuple[dict[str, Tensor], bool]:
+        """Learn from a batch: its losses, and whether they could be used."""
+        low, high = self._sample(progress)
         with self.precision.autocast():
             generated = self.generator(low).float()
-        weights = {"pixel": self.config.pixel_weight}
-        losses = {"pixel": self._pixel_loss(progress)(generated, high)}
+        judged, usable = {}, True
         if self.adversary:
-            losses["discriminator"] = self.adversary.train_step(high, generated.detach())
-            losses |= self.adversary.losses(high, generated)
-            heed = min(1.0, self._phase_progress(progress) / ADVERSARIAL_RAMP)
-            weights |= {"adversarial": heed * self.config.adversarial_weight, "matching": self.config.matching_weight}
-            if self.perceptual_loss:
-                losses["perceptual"] = self.perceptual_loss(generated, high)
-                weights["perceptual"] = self.config.perceptual_weight
-        total = torch.stack([weight * losses[name] for name, weight in weights.items() if weight]).sum()
-        descend(total, self.generator, self.optimizer)
-        self._move_average()
-        self.clock.steps += 1
-        measured = {name: float(loss.detach()) for name, loss in losses.items()}
-        self._recent.append(measured)
-        return measured
+            judged["discriminator"], usable = self.adversary.train_step(high, generated.detach(), self.random)
+        squared = self.phase == PIXEL and self._phase_progress(progress) >= 1 - self.config.l2_share
+        losses = self.objective.losses(generated, high, squared, self.adversary)
+        heed = min(1.0, self._phase_progress(progress) / ADVERSARIAL_RAMP)
+        return {**losses, **judged}, self.learner.learn(self.objective.total(losses, heed)) and usable
 
     def _sample(self, progress: float) -> tuple[Tensor, Tensor]:
-        """A batch; in the pixel phase patches grow while their number shrinks."""
+        """A batch on the device; in the pixel phase patches grow while their number shrinks."""
         grown = self._phase_progress(progress) if self.phase == PIXEL else 0.0
         patch, batch = patch_and_batch(self.config, grown)
-        return sample_batch(self.dataset.training, self.config, self.random, patch, batch)
+        low, high = sample_batch(self.dataset.training, self.config, self.random, patch, batch)
+        if self.config.noise:
+            noise = torch.randn(batch, self.config.noise, patch, patch, generator=self.random)
+            low = torch.cat([low, noise], 1)
+        return low.to(self.device), high.to(self.device)
 
-    def _pixel_loss(self, progress: float) -> Callable[[Tensor, Tensor], Tensor]:
-        """Absolute differences, and squared ones towards the end of the pixel phase."""
-        last = self.phase == PIXEL and self._phase_progress(progress) >= 1 - self.config.l2_share
-        return l2_loss if last else l1_loss
+    def _watch(self, usable: bool) -> None:
+        """Count what could not be used; after ten steps in a row go back to the last good state at half the rate."""
+        collapsed = self.adversary is not None and self.adversary.collapsed
+        self._unusable = 0 if usable and not collapsed else self._unusable + 1
+        if self._unusable < LARGEST_UNUSABLE:
+            return
+        self._unusable = 0
+        if collapsed and usable and self.rate_share <= SMALLEST_SHARE_FOR_COLLAPSE:
+            return
+        if self.rate_share <= SMALLEST_SHARE:
+            raise SrganError(
+                "the training diverges however small its learning rate", "start anew with smaller weights of the losses"
+            )
+        self.rate_share /= 2
+        self._load(copy.deepcopy(self._good))
+        why = "the discriminator was too sure to teach" if usable else "losses were not finite"
+        self.notice = f"{why} for {LARGEST_UNUSABLE} steps: back to the last validation, learning rates halved"
 
     def _begin_adversarial(self) -> None:
         """From here on the averaged generator plays against the discriminator; the pixel phase's result is kept."""
         if self.clock.steps:
-            self._validate()
+            if self._validation.step != self.clock.steps:
+                self._validate()
             self._save_weights(self.config.fidelity_name)
         self.generator.load_state_dict(self.average.state_dict())
-        self.optimizer = adam(self.generator)
+        self.learner = Learner(self.generator, self.precision, self.config.optimizer, self.config.accumulate)
         self.adversary = Adversary(self.config, self.precision)
         self.phase = ADVERSARIAL
         self.phase_began = (self.clock.steps, self.clock.seconds)
+        self._good = self._learned()
 
     def _set_learning_rates(self, progress: float) -> None:
-        factor = warm_cosine(self._phase_progress(progress), self._phase_steps)
+        schedule = SCHEDULES[self.config.schedule]
+        factor = self.rate_share * schedule(self._phase_progress(progress), self._phase_steps)
         base = self.config.learning_rate if self.phase == PIXEL else self.config.adversarial_learning_rate
-        set_learning_rate(self.optimizer, base * factor)
+        self.learner.set_rate(base * factor)
         if self.adversary:
-            set_learning_rate(self.adversary.optimizer, self.config.discriminator_learning_rate * factor)
+            self.adversary.learner.set_rate(self.config.discriminator_learning_rate * factor)
 
     def _phase_progress(self, progress: float) -> float:
         """The part of the phase that is done, 0…1."""
@@ -226,30 +249,28 @@ class Trainer:
     def _validate(self) -> None:
         """Score the averaged generator on the held-out pictures, the way users run it, and log it."""
         began = self.clock.seconds
-        upscaler = Upscaler(folded(self.average), self.device)
-        scores = _mean([_score(upscaler, pair) for pair in self.dataset.validation])
-        self._validation = _LastValidation(self.clock.steps, self.clock.seconds, self.clock.seconds - began, scores)
+        scores = validate(copy.deepcopy(self.average), self.device, self.dataset.validation)
+        self._validation = Validation(scores, self.clock.steps, self.clock.seconds, self.clock.seconds - began)
         position = {"step": self.clock.steps, "seconds": round(began, 1), "phase": self.phase}
-        self.folder.log({**position, **_mean(self._recent), **scores})
+        self.folder.log({**position, **mean(self._recent), **scores})
         self._recent.clear()
+        self._good = self._learned()
 
     def _save_weights(self, name: str) -> None:
-        deployable = folded(self.average)
-        self.folder.save_weights(deployable, self._card(deployable, name))
+        self.folder.save_weights(self.average, self._card(name))
 
-    def _card(self, deployable: Generator, name: str) -> WeightsCard:
-        settings = {key: value for key, value in self.config.to_json().items() if key not in PLACES}
+    def _card(self, name: str) -> WeightsCard:
         training = {
             "pictures": len(self.dataset.training),
             "steps": self.clock.steps,
             "hours": round(self.clock.seconds / 3600, 3),
             "device": str(self.device),
-            "settings": settings,
+            "settings": self.config.to_recipe(),
             **({"started_from": self.ancestor} if self.ancestor else {}),
         }
-        validation = {"protocol": str(_protocol(self.config.scale)), **self._validation.scores}
+        validation = {"protocol": str(protocol(self.config.scale)), **self._validation.scores}
         return WeightsCard.of(
-            deployable,
+            self.average,
             name,
             training=training,
             scores={"validation": validation},
@@ -265,6 +286,7 @@ class Trainer:
         return {
             "config": self.config.to_json(),
             **{name: part.state_dict() for name, part in self._parts().items()},
+            "rate_share": self.rate_share,
             "random": self.random.get_state(),
             "steps": self.clock.steps,
             "seconds": self.clock.seconds,
@@ -279,12 +301,12 @@ class Trainer:
         try:
             if state["phase"] == ADVERSARIAL:
                 self.adversary = Adversary(self.config, self.precision)
-            for name, part in self._parts().items():
-                part.load_state_dict(state[name])
+            self._load(state)
+            self.rate_share = state["rate_share"]
             self.random.set_state(state["random"].cpu())
             self.clock = Clock(self.config, state["steps"], state["seconds"])
             self.phase, self.phase_began = state["phase"], tuple(state["phase_began"])
-            self._validation = _LastValidation(**state["validation"])
+            self._validation = Validation(**state["validation"])
             self.ancestor, data = state["ancestor"], state["data"]
         except (KeyError, RuntimeError, ValueError, TypeError) as error:
             raise WeightsError(f"the checkpoint in {self.config.run} does not fit its own settings: {error}") from error
@@ -298,18 +320,13 @@ class Trainer:
 
     def _parts(self) -> dict[str, Any]:
         """What learns, by its name in the checkpoint."""
-        always = {"generator": self.generator, "average": self.average, "optimizer": self.optimizer}
+        always = {"generator": self.generator, "average": self.average, "learner": self.learner}
         return {**always, "adversary": self.adversary} if self.adversary else always
 
+    def _learned(self) -> dict[str, Any]:
+        """A copy of everything that learning has changed so far."""
+        return copy.deepcopy({name: part.state_dict() for name, part in self._parts().items()})
 
-def _protocol(scale: int) -> Protocol:
-    return Protocol("y", scale)
-
-
-def _score(upscaler: Upscaler, pair: Pair) -> dict[str, float]:
-    enlarged = upscaler.upscale(Picture(pair.low.float() / 255))
-    return compare(pair.high.float() / 255, quantise(enlarged.pixels), _protocol(upscaler.generator.scale))
-
-
-def _mean(rows: list[dict[str, float]]) -> dict[str, float]:
-    return {key: fmean(row[key] for row in rows) for key in rows[-1] if all(key in row for row in rows)} if rows else {}
+    def _load(self, learned: dict[str, Any]) -> None:
+        for name, part in self._parts().items():
+            part.load_state_dict(learned[name])

@@ -1,0 +1,138 @@
+"""The adversarial losses: what discriminator and generator play for, as functions of logits.
+
+`real` and `fake` are the logits of real and of generated pictures, of any shape; D is their sigmoid.  Every loss is a
+mean.  `smoothing` lowers the label of real pictures from 1 (one-sided label smoothing: T. Salimans et al., Improved
+Techniques for Training GANs, NeurIPS 2016, section 3.4, arXiv:1606.03498).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+Logits = Tensor
+
+
+@dataclass(frozen=True)
+class Game:
+    """The two sides of an adversarial loss.
+
+    discriminator(real, fake, smoothing) and generator(real, fake).  chance: the loss of a discriminator that knows
+    nothing and says zero, or 0 where the loss has no floor.  smooth: whether labels can be smoothed.
+    """
+
+    discriminator: Callable[[Tensor, Tensor, float], Tensor]
+    generator: Callable[[Tensor, Tensor], Tensor]
+    chance: float
+    smooth: bool = False
+
+
+def discriminator_loss(real: Tensor, fake: Tensor, smoothing: float = 0.0) -> Tensor:
+    """-log D(real) - log(1 - D(fake)), the discriminator's side of the min-max game.
+
+    Source: I. Goodfellow et al., Generative Adversarial Nets, NeurIPS 2014, equation 1 (arXiv:1406.2661).
+    """
+    seen_as_real = (1 - smoothing) * F.softplus(-real) + smoothing * F.softplus(real)
+    return seen_as_real.mean() + F.softplus(fake).mean()
+
+
+def minimax_loss(_real: Tensor, fake: Tensor) -> Tensor:
+    """log(1 - D(fake)), the generator's side of the min-max game itself.
+
+    Its gradient vanishes while the discriminator is sure.  Source: as above.
+    """
+    return -F.softplus(fake).mean()
+
+
+def non_saturating_loss(_real: Tensor, fake: Tensor) -> Tensor:
+    """-log D(fake), the generator's side in the form whose gradient does not vanish.
+
+    Source: as above, section 3.
+    """
+    return F.softplus(-fake).mean()
+
+
+def least_squares_discriminator_loss(real: Tensor, fake: Tensor, smoothing: float = 0.0) -> Tensor:
+    """((real - 1)² + fake²) / 2.
+
+    Source: X. Mao et al., Least Squares Generative Adversarial Networks, ICCV 2017, equation 9 (arXiv:1611.04076).
+    """
+    return 0.5 * ((real - (1 - smoothing)).square().mean() + fake.square().mean())
+
+
+def least_squares_generator_loss(_real: Tensor, fake: Tensor) -> Tensor:
+    """(fake - 1)² / 2.  Source: as above."""
+    return 0.5 * (fake - 1).square().mean()
+
+
+def hinge_discriminator_loss(real: Tensor, fake: Tensor, smoothing: float = 0.0) -> Tensor:
+    """max(0, 1 - real) + max(0, 1 + fake).
+
+    Source: J. Lim and J. Ye, Geometric GAN, 2017 (arXiv:1705.02894).
+    """
+    return F.relu(1 - smoothing - real).mean() + F.relu(1 + fake).mean()
+
+
+def critic_generator_loss(_real: Tensor, fake: Tensor) -> Tensor:
+    """-fake, the generator's side of the hinge and the Wasserstein game."""
+    return -fake.mean()
+
+
+def relativistic_discriminator_loss(real: Tensor, fake: Tensor, smoothing: float = 0.0) -> Tensor:
+    """Half the discriminator's side of the game on D(x) = sigmoid(logit of x - mean logit of the other kind).
+
+    Source: A. Jolicoeur-Martineau, The relativistic discriminator, ICLR 2019, equation 8 (arXiv:1807.00734), halved as
+    in X. Wang et al., ESRGAN, ECCVW 2018 (arXiv:1809.00219).
+    """
+    return 0.5 * discriminator_loss(real - fake.mean(), fake - real.mean(), smoothing)
+
+
+def relativistic_generator_loss(real: Tensor, fake: Tensor) -> Tensor:
+    """The same with real and generated exchanged."""
+    return relativistic_discriminator_loss(fake, real)
+
+
+def wasserstein_discriminator_loss(real: Tensor, fake: Tensor, _smoothing: float = 0.0) -> Tensor:
+    """fake - real: minus an estimate of the Wasserstein distance, true only for a critic of bounded gradient.
+
+    Source: M. Arjovsky et al., Wasserstein GAN, ICML 2017 (arXiv:1701.07875).
+    """
+    return fake.mean() - real.mean()
+
+
+GAMES: dict[str, Game] = {
+    "minimax": Game(discriminator_loss, minimax_loss, 1.386, smooth=True),
+    "non-saturating": Game(discriminator_loss, non_saturating_loss, 1.386, smooth=True),
+    "least-squares": Game(least_squares_discriminator_loss, least_squares_generator_loss, 0.5, smooth=True),
+    "hinge": Game(hinge_discriminator_loss, critic_generator_loss, 2.0, smooth=True),
+    "relativistic": Game(relativistic_discriminator_loss, relativistic_generator_loss, 0.693, smooth=True),
+    "wasserstein": Game(wasserstein_discriminator_loss, critic_generator_loss, 0.0),
+}
+
+
+def gradient_penalty(judge: Callable[[Tensor], Logits], real: Tensor, fake: Tensor, random: torch.Generator) -> Tensor:
+    """(|gradient of the logits| - 1)² at pictures drawn between real and generated ones (N, C, H, W).
+
+    Source: I. Gulrajani et al., Improved Training of Wasserstein GANs, NeurIPS 2017, equation 3 (arXiv:1704.00028).
+    """
+    place = torch.rand(len(real), 1, 1, 1, generator=random).to(real)
+    between = torch.lerp(real, fake, place).requires_grad_(True)
+    return (_gradient_norm(judge, between) - 1).square().mean()
+
+
+def r1_penalty(judge: Callable[[Tensor], Logits], real: Tensor) -> Tensor:
+    """Half the squared norm of the gradient of the logits at real pictures (N, C, H, W).
+
+    Source: L. Mescheder et al., Which Training Methods for GANs do actually Converge?, ICML 2018, equation 9
+    (arXiv:1801.04406).
+    """
+    return 0.5 * _gradient_norm(judge, real.detach().requires_grad_(True)).square().mean()
+
+
+def _gradient_norm(judge: Callable[[Tensor], Logits], pictures: Tensor) -> Tensor:
+    """The norm for each picture, (N,); a picture's logits, if it has several, are averaged."""
+    logits = judge(pictures).flatten(1).mean(1).sum()
+    (gradient,) = torch.autograd.grad(logits, pictures, create_graph=True)
+    return (gradient.flatten(1).square().sum(1) + 1e-12).sqrt()

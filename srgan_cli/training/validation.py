@@ -1,0 +1,44 @@
+"""Scoring a generator on the held-out pictures, the way users will run it."""
+
+from dataclasses import dataclass, field
+from statistics import fmean
+
+import torch
+
+from srgan_cli.networks import Generator
+from srgan_cli.picture import Picture
+from srgan_cli.pixels import quantise
+from srgan_cli.report import Protocol, compare
+from srgan_cli.training.data import Pair
+from srgan_cli.upscaler import Upscaler
+
+
+@dataclass
+class Validation:
+    """What was found, the step that it followed, when it ended and what it cost (seconds of the run's clock)."""
+
+    scores: dict[str, float] = field(default_factory=dict)
+    step: int = 0
+    ended: float = 0.0
+    cost: float = 0.0
+
+
+def protocol(scale: int) -> Protocol:
+    """How held-out pictures are scored at this scale."""
+    return Protocol("y", scale)
+
+
+def validate(generator: Generator, device: torch.device, pairs: list[Pair]) -> dict[str, float]:
+    """The mean of every metric over these pictures."""
+    upscaler = Upscaler(generator, device)
+    return mean([_score(upscaler, pair) for pair in pairs])
+
+
+def mean(rows: list[dict[str, float]]) -> dict[str, float]:
+    """The mean of every value that all rows have; nothing for no rows."""
+    return {key: fmean(row[key] for row in rows) for key in rows[-1] if all(key in row for row in rows)} if rows else {}
+
+
+def _score(upscaler: Upscaler, pair: Pair) -> dict[str, float]:
+    enlarged = upscaler.upscale(Picture(pair.low.float() / 255))
+    return compare(pair.high.float() / 255, quantise(enlarged.pixels), protocol(upscaler.generator.scale))
