@@ -25,7 +25,17 @@ app = typer.Typer(
 )
 
 _SETTINGS = (
-    *("name", "scale", "pixel_share", "adversarial_weight", "perceptual_weight", "perceptual_file", "batch", "patch"),
+    *(
+        "low",
+        "name",
+        "scale",
+        "pixel_share",
+        "adversarial_weight",
+        "perceptual_weight",
+        "perceptual_file",
+        "batch",
+        "patch",
+    ),
     *("game", "discriminator", "generator", "channels", "blocks", "batch_norm", "init_from", "seed", "device"),
 )
 """The options of `train` that are settings of the run, by their names in TrainConfig."""
@@ -151,6 +161,9 @@ def train(
     context: typer.Context,
     data: Annotated[Path, typer.Argument(metavar="DATA", help="A folder of pictures, nested as you like.")],
     run: Annotated[Path, typer.Option(help="Folder that receives weights, checkpoint and log.")] = Path("run"),
+    low: Annotated[
+        str, typer.Option(help="Folder of low-resolution partners of the same names. [default: made by bicubic]")
+    ] = "",
     recipe: Annotated[
         Path | None, typer.Option("--config", help="A TOML file of settings; options given here come before it.")
     ] = None,

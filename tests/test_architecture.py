@@ -22,7 +22,7 @@ LINES = (
     "upscaler training.losses training.games training.degrade training.optimisation",
     "training.config",
     "training.schedule training.adversary training.perceptual training.data training.run",
-    "training.objective training.validation",
+    "training.objective training.validation training.sampling",
     "training.trainer",
     "console",
     "cli",

@@ -13,7 +13,7 @@ from srgan_cli.errors import SrganError
 from srgan_cli.pixels import downscale
 from srgan_cli.training import data
 from srgan_cli.training.config import TrainConfig
-from srgan_cli.training.data import load_dataset, sample_batch, turn
+from srgan_cli.training.data import load_dataset
 
 
 def noise(path: Path, width: int = 40, height: int = 36, mode: str = "RGB") -> None:
@@ -53,38 +53,6 @@ def test_partners_are_the_bicubic_halves(config: TrainConfig) -> None:
         assert (pair.low.float() - expected).abs().max() <= 0.501
 
 
-def test_a_patch_is_the_partner_of_its_low_resolution_patch(config: TrainConfig) -> None:
-    low, high = sample_batch(load_dataset(config).training, config, torch.Generator().manual_seed(1), 8, 5)
-    assert low.shape == (5, 3, 8, 8)
-    assert high.shape == (5, 3, 16, 16)
-    inner = (..., slice(2, -2), slice(2, -2))
-    assert (downscale(high, 2)[inner] - low[inner]).abs().max() <= 0.51 / 255
-
-
-def test_batches_are_drawn_from_the_generator_alone(config: TrainConfig) -> None:
-    pairs = load_dataset(config).training
-    batches = [sample_batch(pairs, config, torch.Generator().manual_seed(seed), 8, 5)[1] for seed in (3, 3, 4)]
-    assert torch.equal(batches[0], batches[1])
-    assert not torch.equal(batches[0], batches[2])
-
-
-def test_degraded_patches_lie_where_their_partners_do(tmp_path: Path) -> None:
-    """On a steep ramp a shift by one pixel would cost 8 levels."""
-    ramp = np.broadcast_to(np.arange(64, dtype=np.uint8)[:, None, None] * 4, (64, 64, 3))
-    for index in range(2):
-        Image.fromarray(np.ascontiguousarray(ramp)).save(tmp_path / f"{index}.png")
-    config = TrainConfig(tmp_path, tmp_path / "run", scale=2, patch=16, degraded_share=1.0)
-    low, high = sample_batch(load_dataset(config).training, config, torch.Generator().manual_seed(1), 16, 24)
-    error = (low - downscale(high, 2))[..., 2:-2, 2:-2] * 255
-    assert error.any()
-    assert error.mean((1, 2, 3)).abs().max() < 3
-
-
-def test_the_eight_orientations_differ() -> None:
-    square = torch.arange(9.0).view(1, 3, 3)
-    assert len({tuple(turn(square, number).flatten().tolist()) for number in range(8)}) == 8
-
-
 def test_the_seed_decides_what_is_held_out(config: TrainConfig) -> None:
     held_out = [{pair.name for pair in load_dataset(replace(config, seed=s)).validation} for s in (0, 0, 1, 2, 3)]
     assert held_out[0] == held_out[1]
@@ -105,3 +73,17 @@ def test_too_little_data_is_refused(tmp_path: Path, spoil: Callable[[Path], None
     noise(tmp_path / "tiny.png", 9, 9)
     with pytest.raises(SrganError, match="usable pictures"):
         load_dataset(TrainConfig(tmp_path, tmp_path / "run", scale=2, patch=8))
+
+
+def test_partners_of_the_same_names_are_taken_from_their_folder(config: TrainConfig, tmp_path: Path) -> None:
+    low = tmp_path / "low"
+    noise(low / "flat0.webp", 20, 18)
+    noise(low / "flat1.png", 20, 17)
+    noise(low / "nested/deep/odd.png", 21, 19)
+    dataset = load_dataset(replace(config, low=str(low)))
+    pairs = {pair.name: pair for pair in [*dataset.training, *dataset.validation]}
+    assert pairs.keys() == {"flat0.png", "odd.jpg"}
+    assert pairs["odd.jpg"].high.shape == (3, 38, 42)
+    reasons = {skip.path.name: skip.reason for skip in dataset.skipped}
+    assert "its partner 20 x 17, not 1/2" in reasons["flat1.png"]
+    assert "has no partner" in reasons["flat2"]

@@ -1,39 +1,93 @@
 """What befalls low-resolution patches."""
 
+import math
+
 import pytest
 import torch
+from torch import Tensor
 
-from srgan_cli.training.degrade import LARGEST_BLUR, blur, degrade, jpeg
+from srgan_cli.training.degrade import (
+    DEGRADATIONS,
+    add_noise,
+    add_shot_noise,
+    convolve,
+    gaussian,
+    jpeg,
+    sinc,
+)
 
 
 @pytest.fixture
-def picture() -> torch.Tensor:
-    smooth = torch.linspace(40, 200, 24)[None, None] * torch.tensor([1.0, 0.8, 0.6])[:, None, None]
-    return smooth.expand(3, 20, 24).to(torch.uint8)
+def picture() -> Tensor:
+    smooth = torch.linspace(40, 200, 48)[None, None] * torch.tensor([1.0, 0.8, 0.6])[:, None, None]
+    return smooth.expand(3, 40, 48).round().to(torch.uint8)
 
 
-def test_degrading_is_slight_keeps_shape_and_type_and_is_drawn_from_the_generator_alone(picture: torch.Tensor) -> None:
-    spoilt = [degrade(picture, torch.Generator().manual_seed(seed)) for seed in range(40)]
-    again = degrade(picture, torch.Generator().manual_seed(7))
-    assert torch.equal(spoilt[7], again)
+def seeded(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+@pytest.mark.parametrize(("name", "largest"), [("mild", 10), ("real", 60)])
+@pytest.mark.parametrize("scale", [2, 4])
+def test_degradations_give_low_resolution_partners_drawn_from_the_generator_alone(
+    picture: Tensor, name: str, largest: float, scale: int
+) -> None:
+    degrade = DEGRADATIONS[name]
+    spoilt = [degrade(picture, scale, seeded(seed)) for seed in range(30)]
+    assert torch.equal(spoilt[7], degrade(picture, scale, seeded(7)))
+    plain = torch.nn.functional.avg_pool2d(picture.float(), scale)
     for result in spoilt:
-        assert (result.shape, result.dtype) == (picture.shape, torch.uint8)
-        assert (result.float() - picture.float()).abs().mean() < 10
-    assert sum(not torch.equal(result, picture) for result in spoilt) > 30
+        assert (result.shape, result.dtype) == (plain.shape, torch.uint8)
+        assert (result.float() - plain).abs().mean() < largest
+    assert len({result.numpy().tobytes() for result in spoilt}) > 25
 
 
-def test_blur_keeps_plain_areas_and_the_sum_and_spreads_a_point_as_a_gaussian() -> None:
-    assert torch.allclose(blur(torch.full((3, 9, 9), 7.0), LARGEST_BLUR), torch.tensor(7.0))
-    point = torch.zeros(1, 11, 11)
-    point[0, 5, 5] = 1
-    spread = blur(point, LARGEST_BLUR)[0]
-    assert spread.sum().item() == pytest.approx(1, abs=1e-5)
-    assert (spread[5, 6] / spread[5, 5]).item() == pytest.approx(2.718281828 ** (-0.5 / LARGEST_BLUR**2), rel=1e-4)
+def test_the_real_degradation_is_harsher_than_the_mild_one(picture: Tensor) -> None:
+    plain = torch.nn.functional.avg_pool2d(picture.float(), 2)
+    errors = {
+        name: sum(float((degrade(picture, 2, seeded(n)).float() - plain).abs().mean()) for n in range(20))
+        for name, degrade in DEGRADATIONS.items()
+    }
+    assert errors["real"] > 2 * errors["mild"]
+
+
+@pytest.mark.parametrize("kernel", [gaussian(0.8), gaussian(2.0, 0.5, 0.7, 1.5), sinc(math.pi / 2)])
+def test_kernels_keep_plain_areas(kernel: Tensor) -> None:
+    assert kernel.sum().item() == pytest.approx(1, abs=1e-5)
+    assert torch.allclose(convolve(torch.full((3, 9, 9), 7.0), kernel), torch.tensor(7.0))
+
+
+def test_a_gaussian_falls_as_its_formula() -> None:
+    kernel = gaussian(0.8)
+    centre = len(kernel) // 2
+    assert (kernel[centre, centre + 1] / kernel[centre, centre]).item() == pytest.approx(math.exp(-0.5 / 0.8**2))
+    leaning = gaussian(2.0, 0.5, math.pi / 2)
+    centre = len(leaning) // 2
+    assert leaning[centre + 2, centre] > 10 * leaning[centre, centre + 2]
+
+
+def test_sinc_overshoots_at_an_edge_and_keeps_slow_waves() -> None:
+    edge = torch.zeros(1, 41, 41)
+    edge[..., 20:] = 100
+    assert convolve(edge, sinc(math.pi / 2)).max() > 104
+    wave = torch.sin(torch.arange(121) * 2 * math.pi / 24).expand(1, 121, 121)
+    passed = convolve(wave, sinc(math.pi / 2))[..., 20:-20, 20:-20]
+    assert (passed - wave[..., 20:-20, 20:-20]).abs().max() < 0.1
+
+
+@pytest.mark.parametrize("grey", [False, True])
+def test_noise_has_its_deviation_and_is_grey_if_asked(grey: bool) -> None:
+    plain = torch.full((3, 80, 80), 100.0)
+    for noisy, deviation in (
+        (add_noise(plain, 5.0, seeded(), grey), 5.0),
+        (add_shot_noise(plain, 0.5, seeded(), grey), 0.5 * 10.0),
+    ):
+        assert noisy.std().item() == pytest.approx(deviation, rel=0.05)
+        assert torch.equal(noisy[0], noisy[1]) == grey
 
 
 def test_jpeg_costs_more_at_a_lower_quality() -> None:
-    noise = torch.randint(256, (3, 32, 32), generator=torch.Generator().manual_seed(0)).to(torch.uint8)
-    errors = [(jpeg(noise, quality, "4:2:0").float() - noise.float()).square().mean() for quality in (100, 60)]
+    noise = torch.randint(256, (3, 32, 32), generator=seeded()).float()
+    errors = [(jpeg(noise, quality, "4:2:0") - noise).square().mean() for quality in (100, 60)]
     assert errors[0] < errors[1]
-    fine = jpeg(noise, 100, "4:4:4")
-    assert (fine.float() - noise.float()).abs().mean() < 1
+    assert (jpeg(noise, 100, "4:4:4") - noise).abs().mean() < 1

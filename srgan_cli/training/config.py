@@ -13,12 +13,13 @@ from typing import Any
 from srgan_cli.errors import UsageError
 from srgan_cli.networks import DISCRIMINATORS, GENERATORS
 from srgan_cli.networks.backbones import BACKBONES
+from srgan_cli.training.degrade import DEGRADATIONS
 from srgan_cli.training.games import GAMES
 from srgan_cli.training.losses import PIXEL_LOSSES
 from srgan_cli.training.optimisation import OPTIMIZERS, PRECISIONS
 
 SCALES = (2, 3, 4)
-PLACES = ("data", "run", "init_from", "perceptual_file", "device")
+PLACES = ("data", "run", "low", "init_from", "perceptual_file", "device")
 """Settings that name places of one machine."""
 _OPTIONAL = {"seconds": float, "steps": int, "gradient_penalty": float}
 _WEIGHTS = (
@@ -35,6 +36,7 @@ _CHOICES: dict[str, Collection[Any]] = {
     "pixel_loss": PIXEL_LOSSES,
     "discriminator_norm": ("auto", "batch", "layer", "none"),
     "optimizer": OPTIMIZERS,
+    "degradation": DEGRADATIONS,
     "schedule": ("cosine", "multistep"),
     "precision": PRECISIONS,
 }
@@ -44,13 +46,16 @@ _CHOICES: dict[str, Collection[Any]] = {
 class TrainConfig:
     """A run's settings.  The defaults train a compact x4 generator on any folder for an hour.
 
-    data: folder of pictures; run: folder that receives the results; name: of the weights.
+    data: folder of pictures.  low: folder of their low-resolution partners; none to make them.
+    run: folder that receives the results.  name: of the weights.
     seconds or steps: the length of the schedule; exactly one of them is set.
     pixel_share: the part of the schedule that trains on the pixel loss alone, before the discriminator joins.
     patch: side of the low-resolution crops in pixels; batch: crops a step.
     l2_share: the last part of the pixel phase, whose pixel loss is squared.
     patch_growth: how many times wider the patches are at the end of the pixel phase; their number shrinks to match.
-    degraded_share: the part of the low-resolution patches that get slight blur, noise and JPEG compression.
+    degradation: mild or real; degraded_share: the part of the low-resolution patches that it befalls.
+    colour_share: the part of the patches whose colour channels change places.  mixup_share: the part of the batches
+    whose patches are blended with one another.
     game: the form of the adversarial loss.  matching_weight: of feature matching through the discriminator.
     label_smoothing: how far below 1 the label of real pictures is.
     gradient_penalty, r1_weight: weights of the discriminator's penalties; the former is 10 in the Wasserstein game and
@@ -65,6 +70,7 @@ class TrainConfig:
 
     data: Path
     run: Path = Path("run")
+    low: str = ""
     name: str = "srgan-x4"
     scale: int = 4
     seconds: float | None = 3600.0
@@ -84,7 +90,10 @@ class TrainConfig:
     batch: int = 16
     patch: int = 24
     patch_growth: float = 1.0
+    degradation: str = "mild"
     degraded_share: float = 0.0
+    colour_share: float = 0.0
+    mixup_share: float = 0.0
     accumulate: int = 1
     optimizer: str = "adam"
     schedule: str = "cosine"
@@ -115,7 +124,15 @@ class TrainConfig:
         for key, known in _CHOICES.items():
             value = getattr(self, key)
             _expect(value in known, f"{key} is {value!r}, expected one of {', '.join(map(str, known))}")
-        for key in ("pixel_share", "l2_share", "degraded_share", "label_smoothing", "dropout"):
+        for key in (
+            "pixel_share",
+            "l2_share",
+            "degraded_share",
+            "colour_share",
+            "mixup_share",
+            "label_smoothing",
+            "dropout",
+        ):
             value = getattr(self, key)
             _expect(0 <= value <= 1, f"{key} is {value}, expected 0 to 1")
         for key in _WEIGHTS:
@@ -208,7 +225,7 @@ def read_recipe(path: Path) -> dict[str, Any]:
         settings = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
     except (OSError, ValueError) as error:
         raise UsageError(f"cannot read {path}: {error}", "give a TOML or JSON file; see examples/recipes/") from error
-    kinds = {f.name: f.default for f in fields(TrainConfig) if f.name not in ("data", "run")}
+    kinds = {f.name: f.default for f in fields(TrainConfig) if f.name not in ("data", "run", "low")}
     for key, value in settings.items():
         if key not in kinds:
             near = get_close_matches(key, kinds, 1)

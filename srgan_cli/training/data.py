@@ -1,8 +1,8 @@
-"""Training pictures: decoded once, with their low-resolution partners, and cut into random patches."""
+"""Training pictures, decoded once, with their low-resolution partners."""
 
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from hashlib import sha256
@@ -13,13 +13,12 @@ import torch
 from torch import Tensor
 
 from srgan_cli.errors import PictureError, SrganError
-from srgan_cli.files import find_pictures
+from srgan_cli.files import find_pictures, pair_by_name
 from srgan_cli.picture import picture_size, read_picture
 from srgan_cli.pixels import downscale, levels
 from srgan_cli.progress import Progress
 from srgan_cli.tiling import Window
 from srgan_cli.training.config import TrainConfig
-from srgan_cli.training.degrade import JPEG_BLOCK, degrade
 
 VALIDATION_SIDE = 384
 DECODERS = 4
@@ -58,18 +57,21 @@ class Dataset:
 
 
 def load_dataset(config: TrainConfig, progress: Progress | None = None) -> Dataset:
-    """Decode the pictures below `config.data` and make their partners by MATLAB-compatible bicubic.
+    """Decode the pictures below `config.data`, and their partners: those of the same names below `config.low`, or by
+    MATLAB-compatible bicubic where there is no such folder.
 
     About one in twenty (at most `config.validation`, at least one) is held out, drawn by `config.seed`.  Pixels stay in
     memory if they fit into half of it, else in one memory-mapped file in the run folder.  Files that cannot
     be read and pictures smaller than a patch are listed in `skipped`.  Transparent pictures are laid on white.
     `progress` is called with the files done and in all.  Raises SrganError when fewer than two pictures are left.
     """
-    sizes, skipped = _survey(find_pictures(config.data), config)
+    partners, skipped = _partners(config)
+    sizes, unusable = _survey(partners, config)
+    skipped += unusable
     store = _Store(sizes.values(), config)
     pairs: list[Pair] = []
     with ThreadPoolExecutor(DECODERS) as pool:
-        work = pool.map(lambda path: _decode(path, sizes[path], config), sizes)
+        work = pool.map(lambda path: _decode(path, partners[path], sizes[path], config), sizes)
         for done, result in enumerate(work, 1):
             if isinstance(result, Skipped):
                 skipped.append(result)
@@ -90,79 +92,46 @@ def load_dataset(config: TrainConfig, progress: Progress | None = None) -> Datas
     )
 
 
-def sample_batch(
-    pairs: Sequence[Pair], config: TrainConfig, random: torch.Generator, patch: int, batch: int
-) -> tuple[Tensor, Tensor]:
-    """Random patches in random orientations: (batch, 3, patch, patch) and their partners, values 0…1.
-
-    A `config.degraded_share` of the low-resolution ones are degraded.
-    """
-    patches = [_random_patch(pairs, config, random, patch) for _ in range(batch)]
-    low, high = (torch.stack(side).float().div_(255) for side in zip(*patches, strict=True))
-    return low, high
+def _partners(config: TrainConfig) -> tuple[dict[Path, Path | None], list[Skipped]]:
+    """The pictures, each with the file of its partner if partners are given, and those that have none."""
+    if not config.low:
+        return dict.fromkeys(find_pictures(config.data)), []
+    pairing = pair_by_name(config.data, Path(config.low))
+    alone = [Skipped(config.data / name, f"{name} has no partner in {config.low}") for name in pairing.only_reference]
+    return {high: low for _, high, low in pairing.pairs}, alone
 
 
-def turn(pixels: Tensor, orientation: int) -> Tensor:
-    """One of the eight orientations of a square (..., S, S), by number 0 to 7."""
-    turned = torch.rot90(pixels, orientation % 4, (-2, -1))
-    return turned.flip(-1) if orientation >= 4 else turned
-
-
-def _random_patch(
-    pairs: Sequence[Pair], config: TrainConfig, random: torch.Generator, patch: int
-) -> tuple[Tensor, Tensor]:
-    pair = pairs[_below(len(pairs), random)]
-    height, width = pair.low.shape[-2:]
-    top, left = _below(height - patch + 1, random), _below(width - patch + 1, random)
-    window = Window(top, left, top + patch, left + patch)
-    spoilt = config.degraded_share > 0 and float(torch.rand((), generator=random)) < config.degraded_share
-    low = _degraded_patch(pair.low, window, random) if spoilt else pair.low[:, *window.slices]
-    high = pair.high[:, *window.scaled(config.scale).slices]
-    orientation = _below(8, random)
-    return turn(low, orientation), turn(high, orientation)
-
-
-def _degraded_patch(low: Tensor, window: Window, random: torch.Generator) -> Tensor:
-    """A window of a picture as if the picture had been degraded; JPEG's blocks may begin anywhere."""
-    height, width = low.shape[-2:]
-    above, before = _below(JPEG_BLOCK, random), _below(JPEG_BLOCK, random)
-    around = Window(
-        max(0, window.top - above),
-        max(0, window.left - before),
-        min(height, window.bottom + JPEG_BLOCK),
-        min(width, window.right + JPEG_BLOCK),
-    )
-    return degrade(low[:, *around.slices], random)[:, *window.within(around).slices]
-
-
-def _below(end: int, random: torch.Generator) -> int:
-    return int(torch.randint(end, (), generator=random))
-
-
-def _survey(paths: Sequence[Path], config: TrainConfig) -> tuple[dict[Path, tuple[int, int]], list[Skipped]]:
+def _survey(
+    partners: dict[Path, Path | None], config: TrainConfig
+) -> tuple[dict[Path, tuple[int, int]], list[Skipped]]:
     """Height and width of every usable picture, cut to multiples of the scale, and the files passed over."""
     sizes, skipped = {}, []
     smallest = config.largest_patch * config.scale
-    for path in paths:
+    for path, partner in partners.items():
         try:
             height, width = picture_size(path)
+            low = picture_size(partner) if partner else (height // config.scale, width // config.scale)
         except PictureError as error:
             skipped.append(Skipped(path, error.message))
             continue
         if min(height, width) < smallest:
             skipped.append(Skipped(path, f"{path} is {width} x {height}, smaller than a patch of {smallest}"))
+        elif low != (height // config.scale, width // config.scale):
+            skipped.append(
+                Skipped(path, f"{path} is {width} x {height} and its partner {low[1]} x {low[0]}, not 1/{config.scale}")
+            )
         else:
-            sizes[path] = (height - height % config.scale, width - width % config.scale)
+            sizes[path] = (low[0] * config.scale, low[1] * config.scale)
     return sizes, skipped
 
 
-def _decode(path: Path, size: tuple[int, int], config: TrainConfig) -> Pair | Skipped:
+def _decode(path: Path, partner: Path | None, size: tuple[int, int], config: TrainConfig) -> Pair | Skipped:
     try:
-        rgb = read_picture(path).on_white.rgb
+        high = read_picture(path).on_white.rgb[:, : size[0], : size[1]]
+        low = read_picture(partner).on_white.rgb if partner else downscale(high, config.scale)
     except PictureError as error:
         return Skipped(path, error.message)
-    high = rgb[:, : size[0], : size[1]]
-    return Pair(path.name, _bytes(downscale(high, config.scale)), _bytes(high))
+    return Pair(path.name, _bytes(low), _bytes(high))
 
 
 def _bytes(pixels: Tensor) -> Tensor:

@@ -1,10 +1,13 @@
-"""What befalls pictures on their way: slight blur, slight noise, JPEG compression.
+"""What befalls pictures on their way to the archive: blur, resizing, noise, ringing, JPEG compression.
 
-After the degradations of X. Wang et al., Real-ESRGAN, ICCVW 2021 (arXiv:2107.10833), far milder: the network shall
-learn to leave such traces alone or to clean them up, not to repaint the picture.
+Every part is a small function of a float picture (3, H, W) with values 0…255 and gives one of its kind; what is drawn
+is drawn from a torch.Generator.  DEGRADATIONS names the mixes: functions of the original (3, scale x H, scale x W),
+uint8, that give its low-resolution partner (3, H, W), uint8.
 """
 
+from collections.abc import Callable
 from io import BytesIO
+from math import pi
 
 import numpy as np
 import torch
@@ -12,44 +15,142 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-LARGEST_BLUR = 0.8
-"""Standard deviation of the Gaussian kernel in low-resolution pixels."""
-LARGEST_NOISE = 4.0
-"""Standard deviation in levels of 255."""
-QUALITIES = (60, 100)
+from srgan_cli.pixels import resize
+
 JPEG_BLOCK = 8
 SUBSAMPLINGS = ("4:4:4", "4:2:0")
+RESAMPLINGS = ("bicubic", "bilinear", "area")
+LARGEST_RADIUS = 10
 
 
-def degrade(pixels: Tensor, random: torch.Generator) -> Tensor:
-    """The uint8 picture (3, H, W) after blur and noise, each with a chance of a half, and JPEG with three quarters."""
-    spoilt = pixels.float()
+def mild(high: Tensor, scale: int, random: torch.Generator) -> Tensor:
+    """Bicubic, then each with a chance: slight blur, slight noise, JPEG of quality 60 to 100.
+
+    The network shall learn to leave such traces alone or to clean them up, not to repaint the picture.
+    """
+    low = resize(high.float(), high.shape[-2] // scale, high.shape[-1] // scale)
     if _chance(0.5, random):
-        spoilt = blur(spoilt, _between(0.1, LARGEST_BLUR, random))
+        low = convolve(low, gaussian(_between(0.1, 0.8, random)))
     if _chance(0.5, random):
-        grain = torch.randn(spoilt.shape, generator=random)
-        spoilt = spoilt + _between(0, LARGEST_NOISE, random) * grain
-    spoilt = spoilt.clamp(0, 255).round().to(torch.uint8)
+        low = add_noise(low, _between(0, 4, random), random)
     if _chance(0.75, random):
-        spoilt = jpeg(spoilt, round(_between(*QUALITIES, random)), SUBSAMPLINGS[_chance(0.5, random)])
-    return spoilt
+        low = jpeg(low, round(_between(60, 100, random)), SUBSAMPLINGS[_chance(0.5, random)])
+    return _bytes(low)
 
 
-def blur(pixels: Tensor, deviation: float) -> Tensor:
-    """A picture (3, H, W) under a Gaussian kernel of this standard deviation in pixels; the edge is repeated."""
-    radius = max(1, round(3 * deviation))
-    line = torch.exp(-0.5 * (torch.arange(-radius, radius + 1) / deviation) ** 2)
-    square = torch.outer(line, line) / line.sum() ** 2
-    padded = F.pad(pixels[:, None], [radius] * 4, mode="replicate")
-    return F.conv2d(padded, square[None, None])[:, 0]
+def real(high: Tensor, scale: int, random: torch.Generator) -> Tensor:
+    """The second-order degradation of Real-ESRGAN: blur, resizing, noise and JPEG twice over, then ringing.
+
+    Source: X. Wang et al., Real-ESRGAN, ICCVW 2021, section 3 and its supplement (arXiv:2107.10833).
+    """
+    height, width = high.shape[-2] // scale, high.shape[-1] // scale
+    picture = convolve(high.float(), _any_kernel(3.0, random))
+    picture = _resized(picture, _between(0.3, 1.2, random), random)
+    picture = jpeg(_any_noise(picture, 30, random), round(_between(30, 95, random)), "4:2:0")
+    if _chance(0.8, random):
+        picture = convolve(picture, _any_kernel(1.5, random))
+    picture = _any_noise(_resized(picture, _between(0.5, 1.2, random), random), 25, random)
+    ringing = sinc(_between(pi / 3, pi, random)) if _chance(0.8, random) else torch.ones(1, 1)
+    quality = round(_between(30, 95, random))
+    if _chance(0.5, random):
+        picture = convolve(_to_size(picture, height, width, random), ringing)
+        return _bytes(jpeg(picture, quality, "4:2:0"))
+    picture = jpeg(picture, quality, "4:2:0")
+    return _bytes(convolve(_to_size(picture, height, width, random), ringing))
 
 
-def jpeg(pixels: Tensor, quality: int, subsampling: str) -> Tensor:
-    """The uint8 picture (3, H, W) after JPEG compression at this quality (0…100) and chroma subsampling."""
+DEGRADATIONS: dict[str, Callable[[Tensor, int, torch.Generator], Tensor]] = {"mild": mild, "real": real}
+
+
+def gaussian(deviation: float, second: float | None = None, angle: float = 0.0, power: float = 1.0) -> Tensor:
+    """A blur kernel (K, K) of sum 1: exp(-q^power / 2), q the squared distance in standard deviations (pixels).
+
+    With `second` the deviation across `angle` (radians) differs from that along it; power 1 is a Gaussian.
+    """
+    second = second or deviation
+    radius = min(LARGEST_RADIUS, max(1, round(3 * max(deviation, second))))
+    y, x = torch.meshgrid(*[torch.arange(-radius, radius + 1.0)] * 2, indexing="ij")
+    cosine, sine = np.cos(angle), np.sin(angle)
+    along, across = (x * cosine + y * sine) / deviation, (y * cosine - x * sine) / second
+    kernel: Tensor = torch.exp(-0.5 * (along**2 + across**2) ** power)
+    return kernel / kernel.sum()
+
+
+def sinc(cutoff: float, radius: int = LARGEST_RADIUS) -> Tensor:
+    """The kernel (K, K) of an ideal low-pass filter of this cutoff in radians a pixel: it rings and overshoots."""
+    y, x = torch.meshgrid(*[torch.arange(-radius, radius + 1.0)] * 2, indexing="ij")
+    distance = torch.hypot(x, y)
+    kernel: Tensor = cutoff * torch.special.bessel_j1(cutoff * distance) / (2 * pi * distance)
+    kernel[radius, radius] = cutoff**2 / (4 * pi)
+    return kernel / kernel.sum()
+
+
+def convolve(picture: Tensor, kernel: Tensor) -> Tensor:
+    """The picture under a kernel (K, K); beyond the edge it is repeated."""
+    radius = kernel.shape[0] // 2
+    padded = F.pad(picture[:, None], [radius] * 4, mode="replicate")
+    return F.conv2d(padded, kernel[None, None])[:, 0]
+
+
+def add_noise(picture: Tensor, deviation: float, random: torch.Generator, grey: bool = False) -> Tensor:
+    """Gaussian noise of this standard deviation, the same in all colours if `grey`."""
+    return picture + deviation * torch.randn(_noise_shape(picture, grey), generator=random)
+
+
+def add_shot_noise(picture: Tensor, strength: float, random: torch.Generator, grey: bool = False) -> Tensor:
+    """Poisson noise, `strength` times as strong as of one photon a level; the same in all colours if `grey`."""
+    photons = picture.clamp(0, 255).mean(0, keepdim=True) if grey else picture.clamp(0, 255)
+    return picture + strength * (torch.poisson(photons, generator=random) - photons)
+
+
+def jpeg(picture: Tensor, quality: int, subsampling: str) -> Tensor:
+    """The picture after JPEG compression at this quality (0…100) and chroma subsampling."""
     file = BytesIO()
-    picture = Image.fromarray(pixels.permute(1, 2, 0).contiguous().numpy())
-    picture.save(file, "JPEG", quality=quality, subsampling=subsampling)
-    return torch.from_numpy(np.array(Image.open(file))).permute(2, 0, 1)
+    Image.fromarray(_bytes(picture).permute(1, 2, 0).contiguous().numpy()).save(
+        file, "JPEG", quality=quality, subsampling=subsampling
+    )
+    return torch.from_numpy(np.array(Image.open(file))).permute(2, 0, 1).float()
+
+
+def _any_kernel(largest: float, random: torch.Generator) -> Tensor:
+    """A Gaussian, a flatter or a sharper bell, alike in all directions or not; or, one time in ten, a ringing one."""
+    if _chance(0.1, random):
+        return sinc(_between(pi / 3, pi, random))
+    first = _between(0.2, largest, random)
+    if _chance(0.6, random):
+        return gaussian(first, power=_power(random))
+    return gaussian(first, _between(0.2, largest, random), _between(0, pi, random), _power(random))
+
+
+def _power(random: torch.Generator) -> float:
+    return 1.0 if _chance(0.7, random) else _between(0.5, 2.0, random)
+
+
+def _any_noise(picture: Tensor, largest: float, random: torch.Generator) -> Tensor:
+    grey = _chance(0.4, random)
+    if _chance(0.5, random):
+        return add_noise(picture, _between(1, largest, random), random, grey)
+    return add_shot_noise(picture, _between(0.05, largest / 10, random), random, grey)
+
+
+def _resized(picture: Tensor, factor: float, random: torch.Generator) -> Tensor:
+    height, width = (max(4, round(side * factor)) for side in picture.shape[-2:])
+    return _to_size(picture, height, width, random)
+
+
+def _to_size(picture: Tensor, height: int, width: int, random: torch.Generator) -> Tensor:
+    mode = RESAMPLINGS[int(torch.randint(len(RESAMPLINGS), (), generator=random))]
+    antialias = {} if mode == "area" else {"antialias": True}
+    return F.interpolate(picture[None], (height, width), mode=mode, **antialias)[0]
+
+
+def _noise_shape(picture: Tensor, grey: bool) -> tuple[int, int, int]:
+    channels, height, width = picture.shape
+    return (1 if grey else channels), height, width
+
+
+def _bytes(picture: Tensor) -> Tensor:
+    return picture.clamp(0, 255).round().to(torch.uint8)
 
 
 def _chance(share: float, random: torch.Generator) -> bool:

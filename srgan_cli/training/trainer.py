@@ -13,10 +13,11 @@ from srgan_cli.errors import SrganError, UsageError, WeightsError
 from srgan_cli.networks import GENERATORS, Generator
 from srgan_cli.training.adversary import Adversary
 from srgan_cli.training.config import TrainConfig
-from srgan_cli.training.data import Dataset, sample_batch
+from srgan_cli.training.data import Dataset
 from srgan_cli.training.objective import Objective
 from srgan_cli.training.optimisation import Learner, Precision
 from srgan_cli.training.run import Origin, RunFolder
+from srgan_cli.training.sampling import sample_batch
 from srgan_cli.training.schedule import SCHEDULES, Clock, patch_and_batch
 from srgan_cli.training.validation import Validation, mean, protocol, validate
 from srgan_cli.weights import WeightsCard
