@@ -20,7 +20,7 @@ LINES = (
     "metrics",
     "report",
     "upscaler training.losses training.games training.degrade training.optimisation",
-    "training.config",
+    "training.config training.samples",
     "training.schedule training.adversary training.perceptual training.data training.run",
     "training.objective training.validation training.sampling",
     "training.trainer",

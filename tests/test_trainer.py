@@ -2,9 +2,11 @@
 
 import errno
 import json
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -14,7 +16,7 @@ from PIL import Image
 
 from srgan_cli.errors import SrganError, UsageError, WeightsError
 from srgan_cli.networks import DISCRIMINATORS
-from srgan_cli.training import adversary
+from srgan_cli.training import adversary, run
 from srgan_cli.training.config import TrainConfig, read_recipe
 from srgan_cli.training.data import Dataset, load_dataset
 from srgan_cli.training.games import GAMES
@@ -90,6 +92,7 @@ def test_a_run_passes_both_phases_and_leaves_weights_checkpoint_and_log(config: 
         "checkpoint.pt",
         "config.json",
         "metrics.jsonl",
+        "samples",
         "tiny-fidelity.safetensors",
         "tiny.safetensors",
     ]
@@ -97,6 +100,28 @@ def test_a_run_passes_both_phases_and_leaves_weights_checkpoint_and_log(config: 
     assert lines[0]["step"] == 0
     assert lines[-1]["step"] == STEPS
     assert {"psnr", "ssim", "pixel", "phase"} <= lines[-1].keys()
+
+
+def test_events_are_written_where_tensorboard_is_installed(
+    config: TrainConfig, dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[tuple[str, float, int]] = []
+
+    class Writer:
+        def __init__(self, folder: str) -> None:
+            assert folder == str(config.run / "events")
+
+        def add_scalar(self, name: str, value: float, step: int) -> None:
+            written.append((name, value, step))
+
+        def flush(self) -> None:
+            pass
+
+    monkeypatch.setattr(run, "find_spec", lambda _: True)
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", SimpleNamespace(SummaryWriter=Writer))
+    list(fresh(replace(config, steps=2), dataset).fit())
+    last = log(config)[-1]
+    assert ("psnr", last["psnr"], 2) in written
 
 
 def test_the_weights_run_at_once_and_tell_their_story(config: TrainConfig, dataset: Dataset) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from srgan_cli.errors import UsageError, WeightsError
 from srgan_cli.files import atomic_write, explained, make_folder
 from srgan_cli.networks import Generator
 from srgan_cli.training.config import TrainConfig
+from srgan_cli.training.samples import ContactSheet
 from srgan_cli.weights import SUFFIX, WeightsCard, find_weights, load_weights, save_weights
 
 CHECKPOINT, CHECKPOINT_BEFORE = "checkpoint.pt", "checkpoint-before.pt"
@@ -60,6 +62,8 @@ class RunFolder:
     def __init__(self, place: Path, name: str) -> None:
         self.place = place
         self.weights = place / f"{name}{SUFFIX}"
+        self.samples = ContactSheet(place / "samples")
+        self._events: Any = None
 
     def save_weights(self, generator: Generator, card: WeightsCard) -> None:
         """Write deployable weights under the card's name."""
@@ -93,6 +97,19 @@ class RunFolder:
         path = self.place / LOG
         with explained(path), path.open("a", encoding="utf8") as file:
             file.write(json.dumps(line) + "\n")
+        self._show_events(line)
+
+    def _show_events(self, line: dict[str, Any]) -> None:
+        """The same for TensorBoard, where it is installed."""
+        if find_spec("tensorboard") is None:
+            return
+        from torch.utils.tensorboard import SummaryWriter
+
+        self._events = self._events or SummaryWriter(str(self.place / "events"))
+        for name, value in line.items():
+            if isinstance(value, float) and name != "seconds":
+                self._events.add_scalar(name, value, line["step"])
+        self._events.flush()
 
 
 def read_checkpoint(run: Path) -> dict[str, Any]:

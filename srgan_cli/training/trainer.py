@@ -17,6 +17,7 @@ from srgan_cli.training.data import Dataset
 from srgan_cli.training.objective import Objective
 from srgan_cli.training.optimisation import Learner, Precision
 from srgan_cli.training.run import Origin, RunFolder
+from srgan_cli.training.samples import ROWS
 from srgan_cli.training.sampling import sample_batch
 from srgan_cli.training.schedule import SCHEDULES, Clock, patch_and_batch
 from srgan_cli.training.validation import Validation, mean, protocol, validate
@@ -250,7 +251,11 @@ class Trainer:
     def _validate(self) -> None:
         """Score the averaged generator on the held-out pictures, the way users run it, and log it."""
         began = self.clock.seconds
-        scores = validate(copy.deepcopy(self.average), self.device, self.dataset.validation)
+        pairs = self.dataset.validation
+        results = validate(copy.deepcopy(self.average), self.device, pairs)
+        scores = mean([result.scores for result in results])
+        originals, enlarged = [pair.high.float() / 255 for pair in pairs[:ROWS]], [r.enlarged for r in results[:ROWS]]
+        self.folder.samples.add(self.clock.steps, originals, enlarged)
         self._validation = Validation(scores, self.clock.steps, self.clock.seconds, self.clock.seconds - began)
         position = {"step": self.clock.steps, "seconds": round(began, 1), "phase": self.phase}
         self.folder.log({**position, **mean(self._recent), **scores})

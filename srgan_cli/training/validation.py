@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from statistics import fmean
 
 import torch
+from torch import Tensor
 
 from srgan_cli.networks import Generator
 from srgan_cli.picture import Picture
@@ -28,10 +29,18 @@ def protocol(scale: int) -> Protocol:
     return Protocol("y", scale)
 
 
-def validate(generator: Generator, device: torch.device, pairs: list[Pair]) -> dict[str, float]:
-    """The mean of every metric over these pictures."""
+@dataclass(frozen=True)
+class Result:
+    """A held-out picture as it came out, (3, H, W) with values 0…1, and its scores."""
+
+    enlarged: Tensor
+    scores: dict[str, float]
+
+
+def validate(generator: Generator, device: torch.device, pairs: list[Pair]) -> list[Result]:
+    """Every pair's low-resolution side enlarged, quantised to 8 bits and scored."""
     upscaler = Upscaler(generator, device)
-    return mean([_score(upscaler, pair) for pair in pairs])
+    return [_result(upscaler, pair) for pair in pairs]
 
 
 def mean(rows: list[dict[str, float]]) -> dict[str, float]:
@@ -39,6 +48,6 @@ def mean(rows: list[dict[str, float]]) -> dict[str, float]:
     return {key: fmean(row[key] for row in rows) for key in rows[-1] if all(key in row for row in rows)} if rows else {}
 
 
-def _score(upscaler: Upscaler, pair: Pair) -> dict[str, float]:
-    enlarged = upscaler.upscale(Picture(pair.low.float() / 255))
-    return compare(pair.high.float() / 255, quantise(enlarged.pixels), protocol(upscaler.generator.scale))
+def _result(upscaler: Upscaler, pair: Pair) -> Result:
+    enlarged = quantise(upscaler.upscale(Picture(pair.low.float() / 255)).pixels)
+    return Result(enlarged, compare(pair.high.float() / 255, enlarged, protocol(upscaler.generator.scale)))
