@@ -193,6 +193,9 @@ def train(
     blocks: Annotated[int, typer.Option(min=1, help="Residual blocks of the generator.")] = 8,
     batch_norm: Annotated[bool, typer.Option("--batch-norm", help="Batch norm in the generator.")] = False,
     init_from: Annotated[str, typer.Option(help="Weights to start from, by name or file.")] = "",
+    check: Annotated[
+        bool, typer.Option("--check", help="Look at the pictures and measure what the run would take, without it.")
+    ] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --run.")] = False,
     seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Seed of all random choices.")] = 0,
     device: Device = "auto",
@@ -200,6 +203,7 @@ def train(
 ) -> None:
     """Train a generator against a discriminator on a folder of pictures.
 
+    --check prints what is wrong with the pictures and what the run would take; it exits 1 if the run would fail.
     Warms up with the pixel loss alone, then adds the adversarial loss.  Prints the path of the finished weights.
     Ctrl-C saves; --resume goes on with the settings that the run was started with.
     """
@@ -216,7 +220,11 @@ def train(
     settings = read_recipe(recipe) if recipe else {}
     settings |= {key: context.params[key] for key in _SETTINGS if _given(context, key)} | length
     settings.setdefault("name", f"srgan-x{settings.get('scale', scale)}")
-    _fit(_fresh(TrainConfig(data=data, run=run, **settings)))
+    config = TrainConfig(data=data, run=run, **settings)
+    if check:
+        _check(config)
+    else:
+        _fit(_fresh(config))
 
 
 def parse_duration(text: str) -> float:
@@ -264,6 +272,16 @@ def _resumed(data: Path, run: Path, **changes: Any) -> "Trainer":
     state = read_checkpoint(run)
     config = TrainConfig.from_json(state["config"], data=data, run=run, **changes)
     return Trainer.resume(config, _dataset(config), state)
+
+
+def _check(config: "TrainConfig") -> None:
+    from srgan_cli.console import show_check
+    from srgan_cli.training.check import cost, findings
+    from srgan_cli.training.run import check_start
+
+    config, origin = check_start(config)
+    dataset = _dataset(config)
+    show_check(list(findings(dataset, config)), cost(config, dataset, origin), config)
 
 
 def _dataset(config: "TrainConfig") -> Any:

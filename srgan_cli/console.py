@@ -18,6 +18,7 @@ from srgan_cli.progress import Progress
 
 if TYPE_CHECKING:
     from srgan_cli.report import Report
+    from srgan_cli.training.check import Cost, Finding
     from srgan_cli.training.config import TrainConfig
     from srgan_cli.training.trainer import StepReport
 
@@ -69,6 +70,25 @@ def show_report(report: "Report") -> None:
         results = Console(highlight=False, width=PIPE_WIDTH)
     results.print(table)
     results.print(f"protocol: {report.protocol}", soft_wrap=True)
+
+
+def show_check(findings: "list[Finding]", cost: "Cost", config: "TrainConfig") -> None:
+    """What is remarkable about the pictures and what the run would take, on stdout."""
+    table = Table(box=SIMPLE_HEAD)
+    table.add_column("picture", no_wrap=True)
+    table.add_column("remark")
+    for finding in findings:
+        table.add_row(Text(finding.name), Text(finding.remark))
+    results = Console(highlight=False)
+    if not results.is_terminal:
+        results = Console(highlight=False, width=PIPE_WIDTH)
+    if findings:
+        results.print(table)
+    rates = ", ".join(f"{rate:.2f} steps a second ({phase} phase)" for phase, rate in cost.rates.items())
+    results.print(f"{len(findings)} remarks; {rates}; {cost.hours:.2f} hours in all", soft_wrap=True)
+    results.print(
+        f"{cost.memory / 1e9:.2f} GB of memory, {cost.disk / 1e6:.0f} MB on the disk in {config.run}", soft_wrap=True
+    )
 
 
 @contextmanager

@@ -24,6 +24,7 @@ LINES = (
     "training.schedule training.adversary training.perceptual training.data training.run",
     "training.objective training.validation training.sampling",
     "training.trainer",
+    "training.check",
     "console",
     "cli",
     "__main__",

@@ -270,6 +270,19 @@ def test_a_resumed_run_keeps_its_settings(srgan: Callable[..., Outcome], photogr
     assert srgan("train", photographs, "--run", run, "--resume", "--steps", 4).code == 0
 
 
+def test_check_prints_remarks_and_cost_and_leaves_nothing(
+    srgan: Callable[..., Outcome], photographs: Path, tmp_path: Path
+) -> None:
+    (photographs / "broken.png").write_text("no picture")
+    outcome = srgan("train", "--check", photographs, "--run", tmp_path / "run", "--steps", 4, *TINY_RUN)
+    assert outcome.code == 0
+    assert re.search(r"broken\.png +cannot be used", outcome.out)
+    assert re.search(r"steps a second \(adversarial phase\); [\d.]+ hours", outcome.out)
+    assert not (tmp_path / "run").exists()
+    (tmp_path / "empty").mkdir()
+    assert srgan("train", "--check", tmp_path / "empty", *TINY_RUN).code == 1
+
+
 def test_options_come_before_the_recipe(srgan: Callable[..., Outcome], photographs: Path, tmp_path: Path) -> None:
     recipe = tmp_path / "recipe.toml"
     recipe.write_text('steps = 2\nscale = 2\nchannels = 4\nblocks = 1\npatch = 8\nbatch = 3\ndevice = "cpu"\n')

@@ -43,17 +43,24 @@ class Origin:
 
 
 def prepare(config: TrainConfig) -> tuple[TrainConfig, Origin | None]:
+    """Make the folder of a new run that can go ahead; the settings with the shape of its first weights.
+
+    Raises what check_start raises, and SrganError when the folder cannot be made or written to.
+    """
+    adapted, origin = check_start(config)
+    make_folder(config.run)
+    return adapted, origin
+
+
+def check_start(config: TrainConfig) -> tuple[TrainConfig, Origin | None]:
     """Find out before any work whether a new run can go ahead; the settings with the shape of its first weights.
 
-    Raises UsageError when the run folder holds another run, the first weights are unknown, or there is no such
-    device; SrganError when the folder cannot be made or written to.
+    Raises UsageError when the run folder holds another run, the first weights are unknown, or there is no such device.
     """
     if (config.run / CHECKPOINT).exists():
         raise UsageError(f"{config.run} already holds a run", "go on with --resume, or name another folder with --run")
     pick_device(config.device)
-    adapted, origin = _adapt(config) if config.init_from else (config, None)
-    make_folder(config.run)
-    return adapted, origin
+    return _adapt(config) if config.init_from else (config, None)
 
 
 class RunFolder:
@@ -71,11 +78,9 @@ class RunFolder:
 
     def save_checkpoint(self, state: dict[str, Any]) -> None:
         """Write the checkpoint; the one before is kept beside it."""
-        serialised = BytesIO()
-        torch.save(state, serialised)
         path = self.place / CHECKPOINT
         with atomic_write(path) as temporary:
-            temporary.write_bytes(serialised.getbuffer())
+            temporary.write_bytes(serialised(state))
             if path.exists():
                 path.replace(self.place / CHECKPOINT_BEFORE)
 
@@ -110,6 +115,13 @@ class RunFolder:
             if isinstance(value, float) and name != "seconds":
                 self._events.add_scalar(name, value, line["step"])
         self._events.flush()
+
+
+def serialised(state: dict[str, Any]) -> memoryview:
+    """A checkpoint as it is written."""
+    buffer = BytesIO()
+    torch.save(state, buffer)
+    return buffer.getbuffer()
 
 
 def read_checkpoint(run: Path) -> dict[str, Any]:

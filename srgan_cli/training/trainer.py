@@ -16,7 +16,7 @@ from srgan_cli.training.config import TrainConfig
 from srgan_cli.training.data import Dataset
 from srgan_cli.training.objective import Objective
 from srgan_cli.training.optimisation import Learner, Precision
-from srgan_cli.training.run import Origin, RunFolder
+from srgan_cli.training.run import Origin, RunFolder, serialised
 from srgan_cli.training.samples import ROWS
 from srgan_cli.training.sampling import sample_batch
 from srgan_cli.training.schedule import SCHEDULES, Clock, patch_and_batch
@@ -135,6 +135,20 @@ class Trainer:
     def stop(self) -> None:
         """Let `fit` end after the step in hand."""
         self.stopping = True
+
+    def rehearse(self, steps: int = 6) -> float:
+        """Steps a second of the first phase, measured on a few steps that leave nothing in the run folder."""
+        if self.config.pixel_share == 0:
+            self._begin_adversarial()
+        self._train_step(0.0)
+        began = time.monotonic()
+        for _ in range(steps):
+            self._train_step(0.0)
+        return steps / (time.monotonic() - began)
+
+    def bytes_on_disk(self) -> int:
+        """What the two checkpoints that a run keeps take as it stands."""
+        return 2 * len(serialised(self._state()))
 
     def save(self) -> None:
         """Write the deployable weights and the checkpoint."""

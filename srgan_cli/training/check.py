@@ -1,0 +1,140 @@
+"""Looking at a run before hours are spent on it: the pictures, and what the training will take."""
+
+import resource
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from srgan_cli.pixels import crop_border, downscale, luma, resize
+from srgan_cli.training.config import TrainConfig
+from srgan_cli.training.data import Dataset, Pair
+from srgan_cli.training.degrade import JPEG_BLOCK
+from srgan_cli.training.run import Origin
+from srgan_cli.training.trainer import Trainer
+
+LARGEST_LOOK = 1024
+"""Side of the middle part of a picture that is looked at, in pixels."""
+MISSING_DETAIL = 7.5
+"""By how many dB the finest octave of a picture may be weaker than the next; sharp photographs have -1 to 7."""
+BLOCKINESS = 1.4
+"""How much larger the steps between JPEG's blocks are than those within, from about quality 50 down."""
+SMALLEST_STEP, SMALLEST_POWER = 0.5 / 255, 1e-9
+THUMBNAIL = 12
+LARGEST_SHIFT = 2
+CLEARLY_BETTER = 0.8
+"""Part of the squared error at rest that a shift must get below to be believed."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What is remarkable about a picture."""
+
+    name: str
+    remark: str
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a run takes: steps a second in the phases it has, hours, and bytes of memory and on the disk."""
+
+    rates: dict[str, float]
+    hours: float
+    memory: int
+    disk: int
+
+
+def findings(dataset: Dataset, config: TrainConfig) -> Iterator[Finding]:
+    """Everything remarkable about the pictures of a dataset."""
+    for skip in dataset.skipped:
+        yield Finding(skip.path.name, f"cannot be used: {skip.reason}")
+    seen: dict[bytes, str] = {}
+    for pair in [*dataset.training, *dataset.validation]:
+        twin = seen.setdefault(_thumbnail(pair), pair.name)
+        if twin is not pair.name:
+            yield Finding(pair.name, f"looks the same as {twin}")
+        for remark in _remarks(pair, config):
+            yield Finding(pair.name, remark)
+
+
+def cost(config: TrainConfig, dataset: Dataset, origin: Origin | None = None) -> Cost:
+    """Measured on a few steps of each phase, of which nothing is kept."""
+    shares = {"pixel": config.pixel_share, "adversarial": 1 - config.pixel_share}
+    rates, disk = {}, 0
+    for phase, share in shares.items():
+        if share:
+            trainer = Trainer(replace(config, pixel_share=float(phase == "pixel")), dataset, origin)
+            rates[phase] = trainer.rehearse()
+            disk = trainer.bytes_on_disk()
+    seconds = config.seconds or sum(shares[phase] * (config.steps or 0) / rate for phase, rate in rates.items())
+    return Cost(rates, seconds / 3600, _peak_memory(trainer.device), disk)
+
+
+def _remarks(pair: Pair, config: TrainConfig) -> Iterator[str]:
+    look = luma(_middle(pair.high, LARGEST_LOOK // config.scale * config.scale).float() / 255)
+    half, finest = _octave(look)
+    missing = _octave(half)[1] - finest
+    if missing > MISSING_DETAIL:
+        yield f"lacks fine detail (by {missing:.0f} dB): enlarged before, or out of focus?"
+    blocks = _blockiness(look)
+    if blocks > BLOCKINESS:
+        yield f"shows JPEG's blocks ({blocks:.2f} times the steps of its surroundings)"
+    shift = _shift(pair, config) if config.low else None
+    if shift:
+        yield f"lies {shift[0]} pixels below and {shift[1]} right of its low-resolution partner"
+
+
+def _middle(pixels: Tensor, side: int) -> Tensor:
+    top, left = (max(0, (length - side) // 2) for length in pixels.shape[-2:])
+    return pixels[..., top : top + side, left : left + side]
+
+
+def _octave(pixels: Tensor) -> tuple[Tensor, float]:
+    """The picture at half its size, and the power in dB of what that loses."""
+    height, width = (side - side % 2 for side in pixels.shape[-2:])
+    even = pixels[..., :height, :width]
+    half = downscale(even, 2)
+    lost = (even - resize(half, height, width)).square().mean()
+    return half, float(10 * torch.log10(lost + SMALLEST_POWER))
+
+
+def _blockiness(look: Tensor) -> float:
+    """How much the most marked of eight places of a grid stands out, by median steps; the mean of both directions."""
+    ratios = []
+    for lines in (look, look.mT):
+        steps = lines.diff(dim=-1).abs()
+        grid = torch.stack([steps[..., place::JPEG_BLOCK].median() for place in range(JPEG_BLOCK)])
+        ratios.append(float((grid.max() + SMALLEST_STEP) / (grid.median() + SMALLEST_STEP)))
+    return sum(ratios) / 2
+
+
+def _thumbnail(pair: Pair) -> bytes:
+    """The same for pictures that look the same, small changes of size and compression aside."""
+    small = resize(luma(pair.low.float() / 255), THUMBNAIL, THUMBNAIL)
+    return (small * 24).round().to(torch.int8).numpy().tobytes()
+
+
+def _shift(pair: Pair, config: TrainConfig) -> tuple[int, int] | None:
+    """By how many low-resolution pixels the original lies below and right of its partner; None where it does not."""
+    side = LARGEST_LOOK // config.scale
+    low = luma(_middle(pair.low, side).float() / 255)
+    high = luma(_middle(pair.high, side * config.scale).float() / 255)
+    made = downscale(high, config.scale)
+    errors = {
+        (down, right): float(
+            crop_border(torch.roll(low, (down, right), (-2, -1)) - made, LARGEST_SHIFT).square().mean()
+        )
+        for down in range(-LARGEST_SHIFT, LARGEST_SHIFT + 1)
+        for right in range(-LARGEST_SHIFT, LARGEST_SHIFT + 1)
+    }
+    best = min(errors, key=errors.__getitem__)
+    return best if errors[best] < CLEARLY_BETTER * errors[0, 0] else None
+
+
+def _peak_memory(device: torch.device) -> int:
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
