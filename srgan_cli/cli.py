@@ -14,6 +14,7 @@ from srgan_cli.errors import UsageError
 if TYPE_CHECKING:
     from srgan_cli.training.config import TrainConfig
     from srgan_cli.training.trainer import Trainer
+    from srgan_cli.world import World
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -212,19 +213,25 @@ def train(
         length = {"seconds": parse_duration(duration) if duration else None, "steps": steps}
     if resume:
         _refuse_settings(context)
-        chosen = {"device": device} if _given(context, "device") else {}
-        _fit(_resumed(data, run, **length, **chosen))
-        return
     from srgan_cli.training.config import TrainConfig, read_recipe
+    from srgan_cli.training.run import has_checkpoint
+    from srgan_cli.world import World
 
+    world = World.here()
+    if resume or (world.restarts and has_checkpoint(run)):
+        chosen = {"device": device} if _given(context, "device") else {}
+        with world.joined():
+            _fit(_resumed(data, run, world, **length, **chosen))
+        return
     settings = read_recipe(recipe) if recipe else {}
     settings |= {key: context.params[key] for key in _SETTINGS if _given(context, key)} | length
     settings.setdefault("name", f"srgan-x{settings.get('scale', scale)}")
     config = TrainConfig(data=data, run=run, **settings)
     if check:
         _check(config)
-    else:
-        _fit(_fresh(config))
+        return
+    with world.joined():
+        _fit(_fresh(config, world))
 
 
 def parse_duration(text: str) -> float:
@@ -256,22 +263,22 @@ def _refuse_settings(context: typer.Context) -> None:
         )
 
 
-def _fresh(config: "TrainConfig") -> "Trainer":
+def _fresh(config: "TrainConfig", world: "World") -> "Trainer":
     from srgan_cli.training.run import prepare
     from srgan_cli.training.trainer import Trainer
 
     config, origin = prepare(config)
-    return Trainer(config, _dataset(config), origin)
+    return Trainer(config, _dataset(config, world.leads), origin, world)
 
 
-def _resumed(data: Path, run: Path, **changes: Any) -> "Trainer":
+def _resumed(data: Path, run: Path, world: "World", **changes: Any) -> "Trainer":
     from srgan_cli.training.config import TrainConfig
     from srgan_cli.training.run import read_checkpoint
     from srgan_cli.training.trainer import Trainer
 
     state = read_checkpoint(run)
     config = TrainConfig.from_json(state["config"], data=data, run=run, **changes)
-    return Trainer.resume(config, _dataset(config), state)
+    return Trainer.resume(config, _dataset(config, world.leads), state, world)
 
 
 def _check(config: "TrainConfig") -> None:
@@ -284,10 +291,12 @@ def _check(config: "TrainConfig") -> None:
     show_check(list(findings(dataset, config)), cost(config, dataset, origin), config)
 
 
-def _dataset(config: "TrainConfig") -> Any:
+def _dataset(config: "TrainConfig", talks: bool = True) -> Any:
     from srgan_cli.console import progress_bar, say, warn
     from srgan_cli.training.data import load_dataset
 
+    if not talks:
+        return load_dataset(config)
     with progress_bar("reading pictures") as progress:
         dataset = load_dataset(config, progress)
     for skip in dataset.skipped:
@@ -313,6 +322,10 @@ def _fit(trainer: "Trainer") -> None:
 
     for number in _ENDINGS:
         signal.signal(number, save_and_end)
+    if not trainer.world.leads:
+        for _ in trainer.fit():
+            pass
+        return
     with training_view(trainer.config) as show:
         for report in trainer.fit():
             show(report)

@@ -14,7 +14,7 @@ import srgan_cli
 
 LINES = (
     "errors progress",
-    "pixels tiling devices files",
+    "pixels tiling devices files world",
     "picture networks",
     "weights pretrained",
     "metrics",

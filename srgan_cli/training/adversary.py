@@ -3,13 +3,14 @@
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from srgan_cli.networks import DISCRIMINATORS, Judgement
 from srgan_cli.training.config import TrainConfig
 from srgan_cli.training.games import GAMES, gradient_penalty, r1_penalty
 from srgan_cli.training.losses import feature_matching_loss
 from srgan_cli.training.optimisation import Learner, Precision, channels_last
+from srgan_cli.world import ALONE, World
 
 COLLAPSE = 1e-3
 """Below this part of its loss at chance, a discriminator is so sure that it teaches nothing."""
@@ -18,13 +19,14 @@ COLLAPSE = 1e-3
 class Adversary:
     """Learns to tell real pictures from generated ones, and tells the generator how far it is found out."""
 
-    def __init__(self, config: TrainConfig, precision: Precision) -> None:
+    def __init__(self, config: TrainConfig, precision: Precision, world: World = ALONE) -> None:
         self.config = config
+        self.world = world
         self.precision = precision
         self.game = GAMES[config.game]
         network = DISCRIMINATORS[config.discriminator](**config.discriminator_config)
         self.network = channels_last(network.to(precision.device))
-        self.learner = Learner(self.network, precision, config.optimizer, config.accumulate)
+        self.learner = Learner(self.network, precision, config.optimizer, config.accumulate, world)
         self.collapsed = False
 
     def train_step(self, real: Tensor, fake: Tensor, random: torch.Generator) -> tuple[Tensor, bool]:
@@ -33,8 +35,11 @@ class Adversary:
         A discriminator that is too sure to teach does not learn: `collapsed` says so.
         """
         self.network.requires_grad_(True)
-        loss = self.game.discriminator(self._judge(real).logits, self._judge(fake).logits, self.config.label_smoothing)
-        self.collapsed = bool(loss < COLLAPSE * self.game.chance)
+        run = self.learner.run
+        loss = self.game.discriminator(
+            self._judge(run, real).logits, self._judge(run, fake).logits, self.config.label_smoothing
+        )
+        self.collapsed = self.world.all(bool(loss < COLLAPSE * self.game.chance))
         usable = self.collapsed or self.learner.learn(loss + self._penalty(real, fake, random))
         self.network.requires_grad_(False)
         return loss, usable
@@ -42,8 +47,8 @@ class Adversary:
     def losses(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
         """What the generator is to make small: `adversarial`, and `matching` of the discriminator's features."""
         with torch.no_grad():
-            truth = self._judge(real)
-        judged = self._judge(fake)
+            truth = self._judge(self.network, real)
+        judged = self._judge(self.network, fake)
         return {
             "adversarial": self.game.generator(truth.logits, judged.logits),
             "matching": feature_matching_loss(judged.features, truth.features),
@@ -71,7 +76,7 @@ class Adversary:
         logits: Tensor = self.network(pictures).logits
         return logits
 
-    def _judge(self, pictures: Tensor) -> Judgement:
+    def _judge(self, network: nn.Module, pictures: Tensor) -> Judgement:
         with self.precision.autocast():
-            judged: Judgement = self.network(pictures.contiguous(memory_format=torch.channels_last))
+            judged: Judgement = network(pictures.contiguous(memory_format=torch.channels_last))
         return Judgement(judged.logits.float(), judged.features)

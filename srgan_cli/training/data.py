@@ -19,6 +19,7 @@ from srgan_cli.pixels import downscale, levels
 from srgan_cli.progress import Progress
 from srgan_cli.tiling import Window
 from srgan_cli.training.config import TrainConfig
+from srgan_cli.world import World
 
 VALIDATION_SIDE = 384
 DECODERS = 4
@@ -143,7 +144,7 @@ class _Store:
 
     def __init__(self, sizes: Iterable[tuple[int, int]], config: TrainConfig) -> None:
         needed = sum(3 * h * w + 3 * (h // config.scale) * (w // config.scale) for h, w in sizes)
-        self.bytes = torch.from_numpy(_allocate(needed, config.run / "pixels.cache"))
+        self.bytes = torch.from_numpy(_allocate(needed, config.run / f"pixels-{World.here().rank}.cache"))
         self.used = 0
 
     def keep(self, pair: Pair) -> Pair:

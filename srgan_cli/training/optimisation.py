@@ -10,6 +10,7 @@ from torch.optim import Adam, AdamW, Optimizer, RMSprop
 
 from srgan_cli.devices import pick_device, pick_dtype
 from srgan_cli.errors import UsageError
+from srgan_cli.world import ALONE, World
 
 LARGEST_GRADIENT = 1.0
 Network = TypeVar("Network", bound=nn.Module)
@@ -47,10 +48,17 @@ class Precision:
 
 
 class Learner:
-    """A network and what moves it.  It never moves on a loss or a gradient that is not finite."""
+    """A network and what moves it.  It never moves on a loss or a gradient that is not finite.
 
-    def __init__(self, network: nn.Module, precision: Precision, optimizer: str, accumulate: int = 1) -> None:
+    `run` is the network as training calls it: its gradients are averaged over all processes.
+    """
+
+    def __init__(
+        self, network: nn.Module, precision: Precision, optimizer: str, accumulate: int = 1, world: World = ALONE
+    ) -> None:
         self.network = network
+        self.run = world.parallel(network)
+        self.world = world
         self.optimizer = OPTIMIZERS[optimizer](network.parameters(), precision.device.type in ("cpu", "cuda"))
         self.scaler = torch.amp.GradScaler(precision.device.type, enabled=precision.dtype == torch.float16)
         self.accumulate = accumulate
@@ -58,7 +66,7 @@ class Learner:
 
     def learn(self, loss: Tensor) -> bool:
         """Gather the gradient, and go a step along it when `accumulate` have been gathered; False if it is unusable."""
-        if not loss.isfinite():
+        if not self.world.all(bool(loss.isfinite())):
             self._forget()
             return False
         self.scaler.scale(loss / self.accumulate).backward()  # type: ignore[no-untyped-call]

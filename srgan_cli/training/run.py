@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from srgan_cli.devices import pick_device
 from srgan_cli.errors import UsageError, WeightsError
@@ -69,7 +70,6 @@ class RunFolder:
     def __init__(self, place: Path, name: str) -> None:
         self.place = place
         self.weights = place / f"{name}{SUFFIX}"
-        self.samples = ContactSheet(place / "samples")
         self._events: Any = None
 
     def save_weights(self, generator: Generator, card: WeightsCard) -> None:
@@ -88,6 +88,10 @@ class RunFolder:
         """Write the settings, so that `--config` makes the same run of them again."""
         with atomic_write(self.place / SETTINGS) as temporary:
             temporary.write_text(json.dumps(config.to_recipe(), indent=2) + "\n", encoding="utf8")
+
+    def save_samples(self, step: int, originals: list[Tensor], enlarged: list[Tensor]) -> None:
+        """Add to the contact sheet; pictures are (3, H, W), values 0…1."""
+        ContactSheet(self.place / "samples").add(step, originals, enlarged)
 
     def open_log(self, step: int) -> None:
         """Keep the lines up to this step; what came after it is about to happen again."""
@@ -117,11 +121,38 @@ class RunFolder:
         self._events.flush()
 
 
+class Nowhere(RunFolder):
+    """The run folder of a process that leaves writing to another."""
+
+    def save_weights(self, generator: Generator, card: WeightsCard) -> None:
+        """Nothing."""
+
+    def save_checkpoint(self, state: dict[str, Any]) -> None:
+        """Nothing."""
+
+    def save_settings(self, config: TrainConfig) -> None:
+        """Nothing."""
+
+    def save_samples(self, step: int, originals: list[Tensor], enlarged: list[Tensor]) -> None:
+        """Nothing."""
+
+    def open_log(self, step: int) -> None:
+        """Nothing."""
+
+    def log(self, line: dict[str, Any]) -> None:
+        """Nothing."""
+
+
 def serialised(state: dict[str, Any]) -> memoryview:
     """A checkpoint as it is written."""
     buffer = BytesIO()
     torch.save(state, buffer)
     return buffer.getbuffer()
+
+
+def has_checkpoint(run: Path) -> bool:
+    """Whether there is a run in this folder to go on with."""
+    return any((run / name).is_file() for name in (CHECKPOINT, CHECKPOINT_BEFORE))
 
 
 def read_checkpoint(run: Path) -> dict[str, Any]:

@@ -9,19 +9,28 @@ from srgan_cli.tiling import Window
 from srgan_cli.training.config import TrainConfig
 from srgan_cli.training.data import Pair
 from srgan_cli.training.degrade import DEGRADATIONS, JPEG_BLOCK
+from srgan_cli.world import ALONE, World
 
 MARGIN = 8
 """Low-resolution pixels around a patch that are degraded with it, so that its edges look like the rest."""
 
 
 def sample_batch(
-    pairs: Sequence[Pair], config: TrainConfig, random: torch.Generator, patch: int, batch: int
+    pairs: Sequence[Pair],
+    config: TrainConfig,
+    random: torch.Generator,
+    patch: int,
+    batch: int,
+    world: World = ALONE,
 ) -> tuple[Tensor, Tensor]:
     """Random patches in random orientations: (batch, 3, patch, patch) and their partners, values 0…1.
 
-    A `config.degraded_share` of the low-resolution ones are degraded.
+    A `config.degraded_share` of the low-resolution ones are degraded.  Every process of `world` cuts its own part of
+    the patches that one process would cut for a batch as large as all of theirs.
     """
-    patches = [_random_patch(pairs, config, random, patch) for _ in range(batch)]
+    seeds = torch.randint(2**62, (world.size * batch,), generator=random).tolist()
+    own = seeds[world.rank * batch : (world.rank + 1) * batch]
+    patches = [_random_patch(pairs, config, torch.Generator().manual_seed(seed), patch) for seed in own]
     low, high = (torch.stack(side).float().div_(255) for side in zip(*patches, strict=True))
     return mix(low, high, random) if _chance(config.mixup_share, random) else (low, high)
 

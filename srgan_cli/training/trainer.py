@@ -16,12 +16,13 @@ from srgan_cli.training.config import TrainConfig
 from srgan_cli.training.data import Dataset
 from srgan_cli.training.objective import Objective
 from srgan_cli.training.optimisation import Learner, Precision
-from srgan_cli.training.run import Origin, RunFolder, serialised
+from srgan_cli.training.run import Nowhere, Origin, RunFolder, serialised
 from srgan_cli.training.samples import ROWS
 from srgan_cli.training.sampling import sample_batch
 from srgan_cli.training.schedule import SCHEDULES, Clock, patch_and_batch
 from srgan_cli.training.validation import Validation, mean, protocol, validate
 from srgan_cli.weights import WeightsCard
+from srgan_cli.world import ALONE, World
 
 PIXEL, ADVERSARIAL = "pixel", "adversarial"
 VALIDATIONS = 20
@@ -56,18 +57,21 @@ class StepReport:
 class Trainer:
     """One run: two networks, their optimisers, and the run folder that they are saved to."""
 
-    def __init__(self, config: TrainConfig, dataset: Dataset, origin: Origin | None = None) -> None:
+    def __init__(
+        self, config: TrainConfig, dataset: Dataset, origin: Origin | None = None, world: World = ALONE
+    ) -> None:
         self.config = config
         self.dataset = dataset
-        self.folder = RunFolder(config.run, config.name)
-        self.precision = Precision.on(config.device, config.precision)
+        self.world = world
+        self.folder = (RunFolder if world.leads else Nowhere)(config.run, config.name)
+        self.precision = Precision.on(world.device(config.device), config.precision)
         self.device = self.precision.device
         torch.manual_seed(config.seed)
         self.random = torch.Generator().manual_seed(config.seed)
         self.generator = self._first_generator(origin).to(self.device)
         self.ancestor = origin.story if origin else {}
         self.average = copy.deepcopy(self.generator).eval().requires_grad_(False)
-        self.learner = Learner(self.generator, self.precision, config.optimizer, config.accumulate)
+        self.learner = self._new_learner()
         self.adversary: Adversary | None = None
         self.objective = Objective(config, self.precision)
         self.rate_share = 1.0
@@ -83,12 +87,12 @@ class Trainer:
         self.notice = ""
 
     @classmethod
-    def resume(cls, config: TrainConfig, dataset: Dataset, state: dict[str, Any]) -> "Trainer":
+    def resume(cls, config: TrainConfig, dataset: Dataset, state: dict[str, Any], world: World = ALONE) -> "Trainer":
         """The run of `config.run` as its checkpoint left it; `state` is what `read_checkpoint` gave.
 
         Raises WeightsError for an unusable checkpoint, UsageError when the run is finished or the data have changed.
         """
-        trainer = cls(config, dataset)
+        trainer = cls(config, dataset, world=world)
         trainer._restore(state)
         return trainer
 
@@ -105,18 +109,17 @@ class Trainer:
         self._saved = self.clock.seconds
         if not self._validation.scores:
             self._validate()
-        progress = self.clock.progress
-        while progress < 1 and not self.stopping:
+        progress, _, _ = self.world.follow(self._turn())
+        while progress < 1 and not self.world.follow(self.stopping):
             if self.phase == PIXEL and progress >= self.config.pixel_share:
                 self._begin_adversarial()
             began = time.monotonic()
             losses = self._train_step(progress)
-            rate = self.config.batch / (time.monotonic() - began)
-            progress = self.clock.progress
-            if progress >= 1 or self._validation_due(progress):
+            rate = self.world.size * self.config.batch / (time.monotonic() - began)
+            progress, due, late = self.world.follow(self._turn())
+            if due:
                 self._validate()
-                self.save()
-            elif self.clock.seconds - self._saved > SECONDS_BETWEEN_CHECKPOINTS:
+            if due or late:
                 self.save()
             yield StepReport(
                 self.clock.steps,
@@ -131,6 +134,12 @@ class Trainer:
             self.notice = ""
         if progress < 1:
             self.save()
+
+    def _turn(self) -> tuple[float, bool, bool]:
+        """How far the run is, and whether to validate and to save; the leading process's clock decides."""
+        progress = self.clock.progress
+        late = self.clock.seconds - self._saved > SECONDS_BETWEEN_CHECKPOINTS
+        return progress, progress >= 1 or self._validation_due(progress), late
 
     def stop(self) -> None:
         """Let `fit` end after the step in hand."""
@@ -156,6 +165,9 @@ class Trainer:
         self.folder.save_checkpoint(self._state())
         self._saved = self.clock.seconds
 
+    def _new_learner(self) -> Learner:
+        return Learner(self.generator, self.precision, self.config.optimizer, self.config.accumulate, self.world)
+
     def _first_generator(self, origin: Origin | None) -> Generator:
         generator = GENERATORS[self.config.generator](**self.config.generator_config)
         if origin:
@@ -174,13 +186,13 @@ class Trainer:
             self._move_average()
             self._recent.extend(rows)
         self._watch(usable)
-        return mean(rows)
+        return mean(self.world.gather(rows))
 
     def _learn(self, progress: float) -> tuple[dict[str, Tensor], bool]:
         """Learn from a batch: its losses, and whether they could be used."""
         low, high = self._sample(progress)
         with self.precision.autocast():
-            generated = self.generator(low).float()
+            generated = self.learner.run(low).float()
         judged, usable = {}, True
         if self.adversary:
             judged["discriminator"], usable = self.adversary.train_step(high, generated.detach(), self.random)
@@ -193,10 +205,10 @@ class Trainer:
         """A batch on the device; in the pixel phase patches grow while their number shrinks."""
         grown = self._phase_progress(progress) if self.phase == PIXEL else 0.0
         patch, batch = patch_and_batch(self.config, grown)
-        low, high = sample_batch(self.dataset.training, self.config, self.random, patch, batch)
+        low, high = sample_batch(self.dataset.training, self.config, self.random, patch, batch, self.world)
         if self.config.noise:
-            noise = torch.randn(batch, self.config.noise, patch, patch, generator=self.random)
-            low = torch.cat([low, noise], 1)
+            noise = torch.randn(self.world.size, batch, self.config.noise, patch, patch, generator=self.random)
+            low = torch.cat([low, noise[self.world.rank]], 1)
         return low.to(self.device), high.to(self.device)
 
     def _watch(self, usable: bool) -> None:
@@ -224,10 +236,10 @@ class Trainer:
                 self._validate()
             self._save_weights(self.config.fidelity_name)
         self.generator.load_state_dict(self.average.state_dict())
-        self.learner = Learner(self.generator, self.precision, self.config.optimizer, self.config.accumulate)
-        self.adversary = Adversary(self.config, self.precision)
+        self.learner = self._new_learner()
+        self.adversary = Adversary(self.config, self.precision, self.world)
         self.phase = ADVERSARIAL
-        self.phase_began = (self.clock.steps, self.clock.seconds)
+        self.phase_began = self.world.follow((self.clock.steps, self.clock.seconds))
         self._good = self._learned()
 
     def _set_learning_rates(self, progress: float) -> None:
@@ -265,11 +277,11 @@ class Trainer:
     def _validate(self) -> None:
         """Score the averaged generator on the held-out pictures, the way users run it, and log it."""
         began = self.clock.seconds
-        pairs = self.dataset.validation
+        pairs = self.dataset.validation[self.world.rank :: self.world.size]
         results = validate(copy.deepcopy(self.average), self.device, pairs)
-        scores = mean([result.scores for result in results])
+        scores = mean(self.world.gather([result.scores for result in results]))
         originals, enlarged = [pair.high.float() / 255 for pair in pairs[:ROWS]], [r.enlarged for r in results[:ROWS]]
-        self.folder.samples.add(self.clock.steps, originals, enlarged)
+        self.folder.save_samples(self.clock.steps, originals, enlarged)
         self._validation = Validation(scores, self.clock.steps, self.clock.seconds, self.clock.seconds - began)
         position = {"step": self.clock.steps, "seconds": round(began, 1), "phase": self.phase}
         self.folder.log({**position, **mean(self._recent), **scores})
@@ -320,7 +332,7 @@ class Trainer:
     def _restore(self, state: dict[str, Any]) -> None:
         try:
             if state["phase"] == ADVERSARIAL:
-                self.adversary = Adversary(self.config, self.precision)
+                self.adversary = Adversary(self.config, self.precision, self.world)
             self._load(state)
             self.rate_share = state["rate_share"]
             self.random.set_state(state["random"].cpu())

@@ -1,0 +1,89 @@
+"""World: the processes that share a training, as torchrun starts them; mostly there is one."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import torch
+import torch.distributed as dist
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True)
+class World:
+    """This process's number among how many, its number on its machine, and how often torchrun has restarted them."""
+
+    rank: int = 0
+    size: int = 1
+    local_rank: int = 0
+    restarts: int = 0
+
+    @classmethod
+    def here(cls) -> "World":
+        """What torchrun has put into the environment."""
+        names = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "TORCHELASTIC_RESTART_COUNT")
+        rank, size, local_rank, restarts = (int(os.environ.get(name, 0)) for name in names)
+        return cls(rank, max(1, size), local_rank, restarts)
+
+    @property
+    def leads(self) -> bool:
+        """Whether this process is the one that writes and talks."""
+        return self.rank == 0
+
+    def device(self, name: str) -> str:
+        """The name of this process's device: every process of a machine takes a GPU of its own."""
+        shared = self.size > 1 and name in ("auto", "cuda") and torch.cuda.is_available()
+        return f"cuda:{self.local_rank}" if shared else name
+
+    @contextmanager
+    def joined(self) -> Iterator[None]:
+        """Meet the other processes, and part from them at the end."""
+        if self.size == 1:
+            yield
+            return
+        if torch.cuda.is_available():
+            torch.cuda.set_device(self.local_rank)
+        backend = "nccl" if torch.cuda.is_available() else "gloo"
+        dist.init_process_group(backend, store=self._store(), rank=self.rank, world_size=self.size)
+        try:
+            yield
+        finally:
+            dist.destroy_process_group()
+
+    def _store(self) -> dist.Store:
+        """Where the processes leave their addresses, apart from those of the processes before a restart."""
+        host, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
+        serves = self.leads and os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True"
+        return dist.PrefixStore(f"start {self.restarts}", dist.TCPStore(host, port, self.size, serves))
+
+    def parallel(self, network: nn.Module) -> nn.Module:
+        """The network, its gradients averaged over all processes on the way back."""
+        return network if self.size == 1 else DistributedDataParallel(network)
+
+    def gather(self, items: list[Item]) -> list[Item]:
+        """The items of all processes, those of the first process first."""
+        if self.size == 1:
+            return items
+        parts: list[Any] = [None] * self.size
+        dist.all_gather_object(parts, items)
+        return [item for part in parts for item in part]
+
+    def follow(self, value: Item) -> Item:
+        """What the leading process says, for all."""
+        if self.size == 1:
+            return value
+        told = [value]
+        dist.broadcast_object_list(told, 0)
+        return told[0]
+
+    def all(self, holds: bool) -> bool:
+        """Whether it holds in every process."""
+        return all(self.gather([holds]))
+
+
+ALONE = World()
