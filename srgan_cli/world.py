@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import torch
 import torch.distributed as dist
 from torch import nn
+from torch.distributed import PrefixStore, TCPStore  # type: ignore[attr-defined]
 from torch.nn.parallel import DistributedDataParallel
 
 Item = TypeVar("Item")
@@ -55,11 +56,12 @@ class World:
         finally:
             dist.destroy_process_group()
 
-    def _store(self) -> dist.Store:
+    def _store(self) -> Any:
         """Where the processes leave their addresses, apart from those of the processes before a restart."""
         host, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
         serves = self.leads and os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True"
-        return dist.PrefixStore(f"start {self.restarts}", dist.TCPStore(host, port, self.size, serves))
+        store = TCPStore(host, port, self.size, serves)
+        return PrefixStore(f"start {self.restarts}", store)
 
     def parallel(self, network: nn.Module) -> nn.Module:
         """The network, its gradients averaged over all processes on the way back."""

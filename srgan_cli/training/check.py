@@ -69,7 +69,15 @@ def cost(config: TrainConfig, dataset: Dataset, origin: Origin | None = None) ->
             rates[phase] = trainer.rehearse()
             disk = trainer.bytes_on_disk()
     seconds = config.seconds or sum(shares[phase] * (config.steps or 0) / rate for phase, rate in rates.items())
-    return Cost(rates, seconds / 3600, _peak_memory(trainer.device), disk)
+    return Cost(rates, seconds / 3600, peak_memory(trainer.device), disk)
+
+
+def peak_memory(device: torch.device) -> int:
+    """Bytes of memory that this process, or its part of the GPU, has held at most."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
 def _remarks(pair: Pair, config: TrainConfig) -> Iterator[str]:
@@ -131,10 +139,3 @@ def _shift(pair: Pair, config: TrainConfig) -> tuple[int, int] | None:
     }
     best = min(errors, key=errors.__getitem__)
     return best if errors[best] < CLEARLY_BETTER * errors[0, 0] else None
-
-
-def _peak_memory(device: torch.device) -> int:
-    if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device)
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

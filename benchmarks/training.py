@@ -1,0 +1,119 @@
+"""How near the trainer runs to the bare networks, and those to what this machine can multiply.
+
+    python benchmarks/training.py PICTURES [--steps 20] [--config RECIPE] [--device auto]
+
+For each phase, steps and patches a second of
+
+- the trainer on real pictures: reading, cutting, losses, averages and all,
+- the trainer on one fixed batch, which leaves out the data,
+- a bare loop of the same networks and optimisers on one fixed batch,
+
+the rate of multiplication that the bare loop reaches (two operations a multiply-add, forward and backward), its share
+of the rate of one large matrix product in the number format of training, and the peak of memory.
+"""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated, Any
+
+import torch
+import typer
+from rich.console import Console
+from rich.table import Table
+from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
+
+from srgan_cli.training.check import peak_memory
+from srgan_cli.training.config import TrainConfig, read_recipe
+from srgan_cli.training.data import load_dataset
+from srgan_cli.training.optimisation import Precision
+from srgan_cli.training.trainer import Trainer
+
+MATRIX_SIDE = 2048
+PHASES = {"pixel": 1.0, "adversarial": 0.0}
+
+
+def main(
+    pictures: Path,
+    steps: int = 20,
+    recipe: Annotated[Path | None, typer.Option("--config", help="Settings of the run.")] = None,
+    device: str = "auto",
+) -> None:
+    """Measure and print the table."""
+    settings = read_recipe(recipe) if recipe else {}
+    with TemporaryDirectory() as run:
+        config = TrainConfig(pictures, Path(run), **{**settings, "device": device})
+        dataset = load_dataset(config)
+        precision = Precision.on(device, config.precision)
+        rate = matrix_rate(precision, steps)
+        table = Table(title=f"{precision.device}, {precision.dtype}, matrix product {rate / 1e9:.0f} GFLOP/s")
+        for heading in ("phase", "trainer", "one batch", "bare", "trainer / bare", "patches / s", "GFLOP/s", "of rate"):
+            table.add_column(heading, justify="right")
+        for phase, share in PHASES.items():
+            chosen = TrainConfig(pictures, Path(run), **{**settings, "device": device, "pixel_share": share})
+            table.add_row(phase, *measured(chosen, dataset, steps, rate))
+        Console().print(table, f"peak memory {peak_memory(precision.device) / 1e9:.2f} GB")
+
+
+def measured(config: TrainConfig, dataset: Any, steps: int, rate: float) -> list[str]:
+    """The cells of a phase."""
+    whole = Trainer(config, dataset).rehearse(steps)
+    fixed = Trainer(config, dataset)
+    batch = fixed._sample(0.0)
+    fixed._sample = lambda _: batch  # type: ignore[method-assign]
+    without_data = fixed.rehearse(steps)
+    step = bare_step(fixed, *batch)
+    with FlopCounterMode(display=False) as counter:
+        step()
+    bare = 1 / seconds_of(step, steps)
+    achieved = counter.get_total_flops() * bare
+    return [
+        f"{whole:.2f} / s",
+        f"{without_data:.2f} / s",
+        f"{bare:.2f} / s",
+        f"{whole / bare:.0%}",
+        f"{whole * config.batch:.0f}",
+        f"{achieved / 1e9:.0f}",
+        f"{achieved / rate:.0%}",
+    ]
+
+
+def bare_step(trainer: Trainer, low: Tensor, high: Tensor) -> Callable[[], None]:
+    """What the phase cannot do without: the networks forward and backward, and their optimisers."""
+    adversary = trainer.adversary
+
+    def step() -> None:
+        with trainer.precision.autocast():
+            generated = trainer.generator(low).float()
+        total = (generated - high).abs().mean()
+        if adversary:
+            adversary.train_step(high, generated.detach(), trainer.random)
+            total = total + sum(adversary.losses(high, generated).values())
+            if trainer.objective.perceptual:
+                total = total + trainer.objective.perceptual(generated, high)
+        total.backward()
+        trainer.learner.optimizer.step()
+        trainer.learner.optimizer.zero_grad(set_to_none=True)
+
+    return step
+
+
+def matrix_rate(precision: Precision, repeat: int) -> float:
+    """Operations a second of a product of square matrices in the format of training."""
+    left, right = torch.rand(2, MATRIX_SIDE, MATRIX_SIDE, device=precision.device, dtype=precision.dtype)
+    return 2 * MATRIX_SIDE**3 / seconds_of(lambda: (left @ right).sum().item(), repeat)
+
+
+def seconds_of(work: Callable[[], object], repeat: int) -> float:
+    """Mean wall time, after one run to warm up."""
+    work()
+    began = time.perf_counter()
+    for _ in range(repeat):
+        work()
+    return (time.perf_counter() - began) / repeat
+
+
+if __name__ == "__main__":
+    typer.run(main)
