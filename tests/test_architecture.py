@@ -17,6 +17,7 @@ LINES = (
     "pixels tiling devices files",
     "codec networks",
     "picture",
+    "sequence",
     "weights pretrained",
     "metrics",
     "report",

@@ -30,7 +30,8 @@ def encoded(rasters: Sequence[Raster], name: str, loop: int = 0) -> bytes:
     if name == "PNG" and fitting[0].depth == 16:
         return _deep_png(fitting[0])
     if name == "GIF":
-        images = [palette.image(raster.values) for raster in fitting]
+        clear = len(fitting) > 1 and any(raster.has_alpha for raster in fitting)
+        images = [palette.image(raster.values, clear) for raster in fitting]
     else:
         images = [_image(raster) for raster in _alike(fitting)]
     options = {**HOLDS[name].options, **_told(fitting[0], name)}

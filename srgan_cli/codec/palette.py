@@ -9,17 +9,21 @@ MOST = 256
 _SHOWN = 128
 
 
-def image(values: Values) -> Image.Image:
-    """An image of at most 256 colours, exact where so many suffice; what is less than half opaque is clear."""
+def image(values: Values, clear: bool) -> Image.Image:
+    """An image of at most 256 colours, exact where so many suffice.
+
+    One is kept for what cannot be seen, if there is any or `clear` says so; less than half opaque counts as that.
+    """
     hidden = values[..., -1] < _SHOWN if values.shape[2] in (2, 4) else None
     shown = values[..., :-1] if values.shape[2] in (2, 4) else values
     colours = np.repeat(shown, 3, axis=2) if shown.shape[2] == 1 else shown
-    clear = hidden is not None and bool(hidden.any())
+    clear = clear or (hidden is not None and bool(hidden.any()))
     indexed = _exact(colours, hidden, MOST - clear) or Image.fromarray(colours).quantize(MOST - clear)
-    if hidden is None or not clear:
+    if not clear:
         return indexed
     marked = np.array(indexed)
-    marked[hidden] = MOST - 1
+    if hidden is not None:
+        marked[hidden] = MOST - 1
     result = Image.fromarray(marked)
     result.putpalette(indexed.getpalette() or [])
     result.info["transparency"] = MOST - 1
