@@ -71,7 +71,7 @@ def _in_srgb(image: "pyvips.Image") -> tuple["pyvips.Image", list[str]]:
         options: dict[str, Any] = {"embedded": True, "input_profile": "cmyk", "depth": depth, **_TO_SRGB}
         return image.icc_transform("srgb", **options), [f"{CMYK_NOTE} {how}"]
     if image.interpretation in ("lab", "labs"):
-        return image.colourspace("srgb" if depth == 8 else "rgb16"), [LAB_NOTE]
+        return image.colourspace("lab").icc_export(output_profile="srgb", depth=depth, **_TO_SRGB), [LAB_NOTE]
     return image, []
 
 
