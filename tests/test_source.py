@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, PngImagePlugin
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from srgan_cli.codec import headers, vips
@@ -256,3 +256,13 @@ def test_real_files_are_read_whole(name: str, depth: int, count: int) -> None:
     with opened(found[0]) as source:
         assert source.count == count
         assert {source.raster(index).depth for index in range(count)} == {depth}
+
+
+def test_words_that_no_format_takes_over_are_told(tmp_path: Path) -> None:
+    told = PngImagePlugin.PngInfo()
+    told.add_text("Title", "A cat")
+    told.add_itxt("XML:com.adobe.xmp", "<x/>")
+    Image.new("L", (2, 2)).save(tmp_path / "a.png", pnginfo=told)
+    assert read_picture(tmp_path / "a.png").notes == ("its texts are dropped: Title",)
+    Image.new("L", (2, 2)).save(tmp_path / "a.jpg", comment=b"a cat")
+    assert read_picture(tmp_path / "a.jpg").notes == ("its comment is dropped",)

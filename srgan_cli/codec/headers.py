@@ -41,8 +41,9 @@ def netpbm(data: bytes) -> Values | None:
 
 
 def boxes(data: bytes) -> dict[bytes, bytes]:
-    """The contents of a file's outermost boxes by their names, the last of each.  Source: ISO/IEC 14496-12, 4.2."""
-    found, place = {}, 0
+    """The contents of a file's outermost boxes by their names, the first of each.  Source: ISO/IEC 14496-12, 4.2."""
+    found: dict[bytes, bytes] = {}
+    place = 0
     while place + 8 <= len(data):
         size, start = int.from_bytes(data[place : place + 4], "big"), place + 8
         if size == 1:
@@ -50,7 +51,7 @@ def boxes(data: bytes) -> dict[bytes, bytes]:
         end = place + size if size else len(data)
         if end < start:
             break
-        found[data[place + 4 : place + 8]] = data[start:end]
+        found.setdefault(data[place + 4 : place + 8], data[start:end])
         place = end
     return found
 

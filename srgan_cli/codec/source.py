@@ -13,6 +13,7 @@ from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 from srgan_cli.codec import headers, metadata, tiff, vips
 from srgan_cli.codec.colour import FOREIGN, in_srgb
 from srgan_cli.codec.formats import plug_in
+from srgan_cli.codec.jxl import jxl_head
 from srgan_cli.codec.raster import Raster, Values, turned
 from srgan_cli.errors import PictureError
 
@@ -24,6 +25,8 @@ _ANIMATED = ("GIF", "PNG", "WEBP", "AVIF")
 _PAGED = ("HEIF", "MPO")
 # Their decoders set the picture upright, whatever EXIF goes on saying.
 _TURNED_BY_DECODER = ("JXL", "HEIF")
+_HEARD = ("xml:com.adobe.xmp", "raw profile type exif", "raw profile type xmp")
+_IPTC = 0x0404
 _SRGB_GAMMA = 1 / 2.2
 
 
@@ -66,8 +69,9 @@ class PillowSource:
         self.count = getattr(image, "n_frames", 1) - self.poster if several else 1
         self.animated = image.format in _ANIMATED and self.count > 1
         self.loop = _times_played(image)
+        self.bits, self.moves = headers.bits(image, file), self.animated
         if image.format == "JXL":
-            image.info["xmp"] = headers.boxes(path.read_bytes()).get(b"xml ")
+            self._look_into_jxl(path.read_bytes())
 
     def size(self, index: int) -> tuple[int, int]:
         """Height and width of one picture, upright, from its header alone."""
@@ -88,9 +92,15 @@ class PillowSource:
         duration = float(image.info.get("duration") or 0) if self.animated else 0
         return Raster(values, profile, told.upright(), duration, (*notes, *changes))
 
+    def _look_into_jxl(self, data: bytes) -> None:
+        """What its plugin passes over."""
+        head = jxl_head(data)
+        self.bits, self.moves = head.bits, head.moves
+        self.image.info["xmp"] = headers.boxes(data).get(b"xml ")
+
     def _values(self) -> tuple[Values, bytes | None, list[str]]:
         image, profile = self.image, self.image.info.get("icc_profile")
-        bits = headers.bits(image, self.file)
+        bits = self.bits
         upright = image.format in _TURNED_BY_DECODER
         deep = self._deep_values() if bits > 8 and not self.animated else None
         if deep is not None:
@@ -112,6 +122,9 @@ class PillowSource:
 
     def _left_behind(self) -> list[str]:
         notes = ["the still picture that stands in for its animation is dropped"] if self.poster else []
+        if self.moves and not self.animated:
+            notes.append("all but the first picture of its animation is dropped")
+        notes += _unheard_texts(self.image)
         gamma = self.image.info.get("gamma")
         managed = "icc_profile" in self.image.info or "srgb" in self.image.info
         if gamma and not managed and abs(gamma - _SRGB_GAMMA) > 0.005:
@@ -200,6 +213,17 @@ def _grey_palette(image: Image.Image) -> bool:
 
 def _is_deep(image: Image.Image) -> bool:
     return image.mode == "F" or image.mode.startswith("I")
+
+
+def _unheard_texts(image: Image.Image) -> list[str]:
+    """What is said in words beside EXIF and XMP."""
+    texts = sorted(key for key in getattr(image, "text", {}) if key.lower() not in _HEARD)
+    notes = [f"its texts are dropped: {', '.join(texts)}"] if texts else []
+    if image.info.get("comment"):
+        notes.append("its comment is dropped")
+    if _IPTC in (image.info.get("photoshop") or {}):
+        notes.append("its IPTC is dropped")
+    return notes
 
 
 def _orientation(image: Image.Image) -> int:
