@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from srgan_cli.codec import palette
+from srgan_cli.codec import palette, tiff
 from srgan_cli.codec.encode import encoded
 from srgan_cli.codec.formats import FORMATS, HOLDS, Format, check_size, output_format
 from srgan_cli.codec.metadata import Metadata
@@ -122,6 +122,7 @@ def dropped_by(path: Path, picture: Picture) -> list[str]:
         f"{name} cuts values outside 0…1 off": picture.span != _UNIT and 32 not in form.depths,
         f"{name} cannot hold this picture's colour profile": bool(picture.icc_profile) and not profile,
         f"{name} cannot hold this picture's EXIF": len(told.exif or b"") > form.exif_bytes,
+        f"{name} cannot hold all of this picture's EXIF": name == "TIFF" and tiff.unwritable(told.exif),
         f"{name} cannot hold this picture's XMP": len(told.xmp or b"") > form.xmp_bytes,
         f"{name} cannot hold this picture's resolution": bool(told.dpi) and not form.dpi,
     }

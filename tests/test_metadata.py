@@ -4,12 +4,14 @@ import io
 import struct
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import ExifTags, Image
 
+from srgan_cli.codec import tiff, vips
 from srgan_cli.codec.exif import ExifBlock
 from srgan_cli.codec.formats import FORMATS, HOLDS
 from srgan_cli.codec.metadata import EXIF_HEAD, Metadata, exif_of, exif_tags
@@ -95,7 +97,11 @@ def test_damage_to_exif_is_told_or_harmless(data: st.DataObject) -> None:
         damaged[data.draw(st.integers(0, len(damaged) - 1))] = data.draw(st.integers(0, 255))
     block = bytes(damaged[: data.draw(st.integers(0, len(damaged)))])
     if ExifBlock.readable(block):
-        Metadata(block).upright().sized(1, 2).with_dpi_in_exif()
+        told = Metadata(block, dpi=(300, 300)).upright().sized(1, 2)
+        told.with_dpi_in_exif()
+        page = tiff.tags_for(told, None)
+        assert tiff.assembled([(vips.tiff(np.zeros((1, 2, 3), np.uint16)), page)]).startswith(b"II")
+        assert tiff.unwritable(block) in (True, False)
 
 
 def test_xmp_is_changed_in_what_no_longer_holds() -> None:

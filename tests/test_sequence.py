@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from srgan_cli.codec import tiff
 from srgan_cli.codec.formats import HOLDS
 from srgan_cli.codec.metadata import Metadata, exif_of, exif_tags
 from srgan_cli.errors import PictureError, UsageError
@@ -147,6 +148,18 @@ def test_pages_may_differ_in_everything(tmp_path: Path) -> None:
         image.seek(3)
         assert (image.mode, image.size) == ("RGBA", (WIDTH, HEIGHT))
         assert image.getexif().get_ifd(34665)[0x9003] == "2026:11:24 03:00:00"
+
+
+def test_what_is_beyond_4_gigabytes_becomes_a_big_tiff(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tiff, "_CLASSIC_BYTES", 100)
+    written = [frame(0), replace(frame(1), depth=16, metadata=Metadata(exif_of({271: "Camera"})))]
+    write_pictures(pages(*written), tmp_path / "a.tif")
+    assert (tmp_path / "a.tif").read_bytes().startswith(b"II+\x00\x08")
+    back = list(open_pictures(tmp_path / "a.tif").frames)
+    assert [page.depth for page in back] == [8, 16]
+    assert exif_tags(back[1].metadata.exif)[271] == "Camera"
+    for found, expected in zip(back, written, strict=True):
+        assert (shown(found) - shown(expected)).abs().max() < 0.003
 
 
 @given(st.lists(st.tuples(st.integers(1, 6), st.integers(1, 6), st.booleans(), st.booleans()), min_size=1, max_size=4))

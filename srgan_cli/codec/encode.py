@@ -12,8 +12,9 @@ from PIL import Image, PngImagePlugin
 
 from srgan_cli.codec import palette, tiff, vips
 from srgan_cli.codec.formats import HOLDS
-from srgan_cli.codec.metadata import EXIF_HEAD, Metadata
+from srgan_cli.codec.metadata import DAMAGED, EXIF_HEAD, Metadata
 from srgan_cli.codec.raster import Raster, Values
+from srgan_cli.errors import PictureError
 
 _XMP_KEYWORD = b"XML:com.adobe.xmp"
 _INCH = 0.0254
@@ -40,7 +41,10 @@ def encoded(rasters: Sequence[Raster], name: str, loop: int = 0) -> bytes:
     if len(images) > 1:
         options |= _moving(images, fitting, name, loop)
     file = BytesIO()
-    images[0].save(file, format=name, **options)
+    try:
+        images[0].save(file, format=name, **options)
+    except DAMAGED as error:
+        raise PictureError(f"cannot make a {name} of this picture: {error}", "try another format") from error
     return file.getvalue()
 
 

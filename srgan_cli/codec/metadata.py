@@ -51,9 +51,11 @@ class Metadata:
         """The same with the resolution in EXIF, for a format that has no field of its own for it."""
         if self.dpi is None or dpi_of(self.exif) is not None:
             return self
-        tags = exif_tags(self.exif) if self.exif else {}
-        tags |= {_X_RESOLUTION: self.dpi[0], _Y_RESOLUTION: self.dpi[1], _UNIT: 2}
-        return replace(self, exif=exif_of(tags))
+        resolution = {_X_RESOLUTION: self.dpi[0], _Y_RESOLUTION: self.dpi[1], _UNIT: 2}
+        try:
+            return replace(self, exif=exif_of((exif_tags(self.exif) if self.exif else {}) | resolution))
+        except DAMAGED:
+            return self
 
     @property
     def orientation(self) -> int:

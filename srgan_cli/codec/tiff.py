@@ -5,7 +5,9 @@ Source: TIFF revision 6.0, Adobe 1992.
 
 import struct
 from collections.abc import Iterator
+from dataclasses import dataclass
 from io import BytesIO
+from itertools import accumulate
 from typing import IO, Any
 
 from PIL import ExifTags
@@ -25,7 +27,22 @@ _STORAGE = {
     *range(330, 333), *range(334, 339), 339, 340, 341, 347, *range(512, 522), *range(529, 533), _XMP, _PROFILE,
     37724, *_GEOGRAPHY, *RESOLUTION,
 }  # fmt: skip
-_ENTRY = 12
+_CLASSIC_BYTES = 2**32 - 2**24  # with room for directories
+
+
+@dataclass(frozen=True)
+class _Form:
+    """How a TIFF counts: its head, the format of its links, the sizes of a directory's count and of its entries."""
+
+    head: bytes
+    link: str
+    before_entries: int
+    entry: int
+    offset_type: int
+
+
+_CLASSIC = _Form(b"II*\x00" + bytes(4), "<L", 2, 12, 4)
+_BIG = _Form(b"II+\x00\x08\x00\x00\x00" + bytes(8), "<Q", 8, 20, 16)
 
 
 def pages(file: IO[bytes]) -> list[tuple[int, Tags]]:
@@ -67,26 +84,28 @@ def metadata(file: IO[bytes], tags: Tags) -> tuple[Metadata, list[str]]:
 
 def assembled(parts: list[tuple[bytes, dict[int, Any]]]) -> bytes:
     """One TIFF of many: of each the pixels of its only page, and the tags to set there."""
+    form = _BIG if sum(len(part) for part, _ in parts) > _CLASSIC_BYTES else _CLASSIC
     file = BytesIO()
-    file.write(b"II*\x00" + bytes(4))
-    link = 4
+    file.write(form.head)
+    link = len(form.head) - struct.calcsize(form.link)
     for part, extra in parts:
         start = file.seek(0, 2) + file.tell() % 2
-        tags, strips = _page(part)
+        tags, strips = _page(part, form)
         for tag, value in extra.items():
             tags[tag] = value
         directory = tags.tobytes(start)
-        file.write(bytes(start - file.tell()) + directory + strips)
+        file.write(bytes(start - file.tell()))
+        file.write(directory)
+        file.writelines(strips)
         file.seek(link)
-        file.write(struct.pack("<L", start))
-        link = start + 2 + _ENTRY * len(tags)
+        file.write(struct.pack(form.link, start))
+        link = start + form.before_entries + form.entry * len(tags)
     return file.getvalue()
 
 
 def tags_for(metadata: Metadata, icc_profile: bytes | None) -> dict[int, Any]:
     """The tags of a page that carry these."""
-    tags = exif_tags(metadata.exif) if metadata.exif else {}
-    tags = {tag: value for tag, value in tags.items() if tag not in _STORAGE and _writable(tag, value)}
+    tags = _held(metadata.exif)
     if metadata.dpi:
         tags |= {282: metadata.dpi[0], 283: metadata.dpi[1], 296: 2}
     if metadata.xmp:
@@ -96,27 +115,42 @@ def tags_for(metadata: Metadata, icc_profile: bytes | None) -> dict[int, Any]:
     return tags
 
 
-def _page(part: bytes) -> tuple[Tags, bytes]:
+def unwritable(exif: bytes | None) -> bool:
+    """Whether a block of EXIF has tags that a TIFF of ours cannot hold."""
+    try:
+        return bool(exif) and len(_held(exif)) < len(exif_tags(exif or b"").keys() - _STORAGE)
+    except DAMAGED:
+        return True
+
+
+def _held(exif: bytes | None) -> dict[int, Any]:
+    try:
+        tags = exif_tags(exif) if exif else {}
+    except DAMAGED:
+        return {}
+    return {tag: value for tag, value in tags.items() if tag not in _STORAGE and _writable(tag, value)}
+
+
+def _page(part: bytes, form: _Form) -> tuple[Tags, list[bytes]]:
     """The tags of a TIFF's only page, its strips counted from the end of the tags, and the strips."""
-    source = Tags(part[:8])
+    source = Tags(_head(part[: len(_BIG.head)]))
     file = BytesIO(part)
     file.seek(source.next)
     source.load(file)
     strips = [part[at : at + size] for at, size in zip(source[STRIPS], source[STRIP_SIZES], strict=True)]
-    tags = Tags(b"II*\x00\x08\x00\x00\x00")
+    tags = Tags(form.head)
     for tag in source:
         if tag not in RESOLUTION:
             tags.tagtype[tag] = source.tagtype[tag]
             tags[tag] = source[tag]
-    starts = [sum(map(len, strips[:number])) for number in range(len(strips))]
-    tags.tagtype[STRIPS] = 4
-    tags[STRIPS] = tuple(starts)
-    return tags, b"".join(strips)
+    tags.tagtype[STRIPS] = form.offset_type
+    tags[STRIPS] = tuple(accumulate(map(len, strips[:-1]), initial=0))
+    return tags, strips
 
 
 def _writable(tag: int, value: Any) -> bool:
     try:
-        alone = Tags(b"II*\x00\x08\x00\x00\x00")
+        alone = Tags(_CLASSIC.head)
         alone[tag] = value
         alone.tobytes()
     except DAMAGED:
@@ -126,8 +160,7 @@ def _writable(tag: int, value: Any) -> bool:
 
 def _chain(file: IO[bytes]) -> Iterator[Tags]:
     file.seek(0)
-    head = file.read(8)
-    head += file.read(8) if head[2:3] == b"\x2b" or head[3:4] == b"\x2b" else b""
+    head = _head(file.read(len(_BIG.head)))
     place, seen = Tags(head).next, set()
     while place and place not in seen:
         seen.add(place)
@@ -136,6 +169,10 @@ def _chain(file: IO[bytes]) -> Iterator[Tags]:
         tags.load(file)
         yield tags
         place = tags.next
+
+
+def _head(start: bytes) -> bytes:
+    return start if b"+" in start[2:4] else start[: len(_CLASSIC.head)]
 
 
 def _folder(file: IO[bytes], tags: Tags, place: int) -> dict[int, Any]:

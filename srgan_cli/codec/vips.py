@@ -15,6 +15,7 @@ _KINDS = {"uint8": "uchar", "uint16": "ushort", "float32": "float"}
 # libvips remembers files by name; one that has been written anew would come back as it was.
 _FRESH = {"fail_on": "error", "revalidate": True}
 _TO_SRGB = {"intent": "relative", "black_point_compensation": True}
+_CLASSIC_BYTES = 2**32 - 2**24
 CMYK_NOTE = "its CMYK is converted to sRGB"
 LAB_NOTE = "its Lab is converted to sRGB"
 
@@ -50,7 +51,13 @@ def png(values: Values) -> bytes:
 def tiff(values: Values) -> bytes:
     """A TIFF of these values (H, W, C) and nothing else."""
     predictor = "float" if values.dtype == np.float32 else "horizontal"
-    data: bytes = _image(values).tiffsave_buffer(keep="none", compression="deflate", predictor=predictor)
+    options = {
+        "keep": "none",
+        "compression": "deflate",
+        "predictor": predictor,
+        "bigtiff": values.nbytes > _CLASSIC_BYTES,
+    }
+    data: bytes = _image(values).tiffsave_buffer(**options)
     return data
 
 
