@@ -7,6 +7,7 @@ if TYPE_CHECKING:
     from srgan_cli.errors import SrganError
     from srgan_cli.picture import Picture, read_picture, write_picture
     from srgan_cli.report import Report, score
+    from srgan_cli.sequence import Pictures, open_pictures, write_pictures
     from srgan_cli.tiling import TilePolicy
     from srgan_cli.upscaler import Upscaler
 
@@ -14,25 +15,31 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Picture",
+    "Pictures",
     "Report",
     "SrganError",
     "TilePolicy",
     "Upscaler",
     "__version__",
+    "open_pictures",
     "read_picture",
     "score",
     "write_picture",
+    "write_pictures",
 ]
 
 _HOMES = {
     "Picture": "picture",
+    "Pictures": "sequence",
     "Report": "report",
     "SrganError": "errors",
     "TilePolicy": "tiling",
     "Upscaler": "upscaler",
+    "open_pictures": "sequence",
     "read_picture": "picture",
     "score": "report",
     "write_picture": "picture",
+    "write_pictures": "sequence",
 }
 
 

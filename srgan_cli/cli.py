@@ -12,8 +12,14 @@ from srgan_cli import __version__
 from srgan_cli.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from srgan_cli.picture import Picture
+    from srgan_cli.progress import Progress
+    from srgan_cli.sequence import Losses
     from srgan_cli.training.config import TrainConfig
     from srgan_cli.training.trainer import Trainer
+    from srgan_cli.upscaler import Upscaler
     from srgan_cli.world import World
 
 app = typer.Typer(
@@ -90,12 +96,14 @@ def upscale(
     tile: Annotated[
         int, typer.Option(min=0, help="Longest side of a tile in input pixels; 0 takes the picture whole.")
     ] = 384,
+    strict: Annotated[bool, typer.Option("--strict", help="Fail rather than drop anything of the picture.")] = False,
     debug: Debug = False,
 ) -> None:
-    """Enlarge a picture."""
+    """Enlarge a picture, an animation or a document of several pages."""
     from srgan_cli.console import progress_bar, say, warn
     from srgan_cli.files import check_writable
-    from srgan_cli.picture import dropped_by, output_format, read_picture, write_picture
+    from srgan_cli.picture import check_size, output_format
+    from srgan_cli.sequence import Losses, dropped_frames, fitting, open_pictures, write_pictures
     from srgan_cli.tiling import TilePolicy
     from srgan_cli.upscaler import Upscaler, check_scale
 
@@ -104,18 +112,40 @@ def upscale(
     check_writable(target)
     if target.exists() and source.exists() and target.samefile(source):
         raise UsageError(f"{target} is the input itself", "name another file to write")
-    picture = read_picture(source)
+    pictures = open_pictures(source)
+    tell = Losses(target, warn, strict)
+    tell(dropped_frames(target, pictures))
     upscaler = Upscaler.load(model, device, TilePolicy(tile), scale, strength)
+    height, width = upscaler.target(*pictures.size, scale)
+    check_size(target, height, width)
     began = time.monotonic()
+    kept = fitting(pictures, target)
     with progress_bar(source.name) as progress:
-        enlarged = upscaler.upscale(picture, scale, progress)
-    for loss in dropped_by(target, enlarged):
-        warn(f"{target.name}: {loss}")
-    write_picture(enlarged, target)
+        write_pictures(kept.each(_enlarging(upscaler, scale, tell, kept.count, progress)), target)
     say(
-        f"{source.name} {picture.width} x {picture.height} -> {target.name} {enlarged.width} x {enlarged.height}"
+        f"{source.name} {pictures.size[1]} x {pictures.size[0]} -> {target.name} {width} x {height}"
+        f"{f', {kept.count} pictures' if kept.count > 1 else ''}"
         f" ({upscaler.name} on {upscaler.device}, {time.monotonic() - began:.1f} s)"
     )
+
+
+def _enlarging(
+    upscaler: "Upscaler", scale: float | None, tell: "Losses", count: int, progress: "Progress"
+) -> "Callable[[Picture], Picture]":
+    """Enlarges one picture after the other and tells what each loses; the bar goes over all of them."""
+    from srgan_cli.picture import dropped_by
+
+    number = iter(range(count))
+
+    def enlarge(picture: "Picture") -> "Picture":
+        earlier = next(number)
+        tell(picture.notes)
+        tell(dropped_by(tell.path, picture))
+        enlarged = upscaler.upscale(picture, scale, lambda done, total: progress(earlier * total + done, count * total))
+        tell(dropped_by(tell.path, enlarged))
+        return enlarged
+
+    return enlarge
 
 
 @app.command(epilog="Example: srgan score --scale 4 originals/ enlarged/")

@@ -14,7 +14,7 @@ READABLE = frozenset(
     f".{suffix}"
     for group in (
         "png jpg jpeg jpe jfif webp tif tiff bmp dib",
-        "gif avif jp2 ppm pgm pnm tga",
+        "apng gif avif heic heif jxl jp2 ppm pgm pnm tga",
     )
     for suffix in group.split()
 )

@@ -1,47 +1,40 @@
 """Picture: what is read from a file and written to one.  Pixel formats are converted here and nowhere else."""
 
-import struct
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from io import BytesIO
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
-from srgan_cli.errors import PictureError, UsageError
+from srgan_cli.codec import palette, tiff
+from srgan_cli.codec.encode import encoded
+from srgan_cli.codec.formats import FORMATS, HOLDS, Format, check_size, output_format
+from srgan_cli.codec.metadata import Metadata
+from srgan_cli.codec.raster import Raster, Values
+from srgan_cli.codec.source import opened
 from srgan_cli.files import atomic_write
 from srgan_cli.pixels import levels
 
-FORMATS = {
-    ".png": "PNG",
-    ".jpg": "JPEG",
-    ".jpeg": "JPEG",
-    ".webp": "WEBP",
-    ".tif": "TIFF",
-    ".tiff": "TIFF",
-    ".bmp": "BMP",
-}
-_OPTIONS: dict[str, dict[str, object]] = {
-    "PNG": {"compress_level": 4},
-    "JPEG": {"quality": 95, "subsampling": 0},
-    "WEBP": {"quality": 95, "method": 4},
-    "TIFF": {"compression": "tiff_deflate"},
-    "BMP": {},
-}
-_WITHOUT_ALPHA = ("JPEG", "BMP")
-_WITHOUT_GREY = ("WEBP",)
-_WITHOUT_PROFILE = ("BMP",)
-_WITH_DEPTH_16 = ("PNG", "TIFF")
-# What Pillow's readers raise on damaged files.
-_DAMAGE = (OSError, SyntaxError, ValueError, EOFError, RuntimeError, IndexError, struct.error)
+__all__ = [
+    "FORMATS",
+    "Metadata",
+    "Picture",
+    "bleed",
+    "check_size",
+    "dropped_by",
+    "from_raster",
+    "output_format",
+    "picture_size",
+    "read_picture",
+    "to_raster",
+    "write_picture",
+]
 _TRUSTED_ALPHA = 1 / 8
 _TINY = torch.finfo(torch.float32).tiny
-_LARGEST_SIDE = {"JPEG": 65_535, "WEBP": 16_383}
+_UNIT = (0.0, 1.0)
+_EVEN = 10
 
 
 @dataclass(frozen=True)
@@ -50,14 +43,22 @@ class Picture:
 
     pixels: float32 (1, H, W) grey or (3, H, W) RGB, values 0…1, colour not multiplied by alpha.
     alpha: float32 (1, H, W), 1 is opaque, or None for a picture without transparency.
-    depth: bits a channel in its file, 8 or 16.
+    depth: bits a channel in its file: 8 or 16 for whole numbers, 32 for floats.
     icc_profile: the colour profile as it stands in the file, or None.
+    metadata: EXIF, XMP and resolution.
+    span: the floats of the file that 0 and 1 stand for.
+    duration: milliseconds that it is shown as a frame of an animation, else 0.
+    notes: a sentence for everything that reading had to change or drop.
     """
 
     pixels: Tensor
     alpha: Tensor | None = None
     depth: int = 8
     icc_profile: bytes | None = None
+    metadata: Metadata = field(default_factory=Metadata)
+    span: tuple[float, float] = _UNIT
+    duration: float = 0
+    notes: tuple[str, ...] = ()
 
     @property
     def height(self) -> int:
@@ -85,21 +86,17 @@ class Picture:
 def read_picture(path: Path) -> Picture:
     """The first picture of a file, upright as its EXIF orientation says.
 
-    Grey stays grey, palettes become colours, transparency becomes alpha, CMYK becomes RGB.  Raises PictureError
-    when the file is missing, is not a picture, is cut short, or holds 32-bit pixels.
+    Grey stays grey, palettes become colours, transparency becomes alpha, CMYK and Lab become sRGB.  Raises
+    PictureError when the file is missing, is not a picture, is cut short, or holds 32-bit whole numbers.
     """
-    with _opened(path) as image:
-        image.load()
-        return _from_pillow(ImageOps.exif_transpose(image), path)
+    with opened(path) as source:
+        return from_raster(source.raster(0))
 
 
 def picture_size(path: Path) -> tuple[int, int]:
     """Height and width of an upright picture, from the header alone.  Raises PictureError as read_picture does."""
-    with _opened(path) as image:
-        width, height = image.size
-        turned = image.format == "TIFF"  # Pillow gives the upright size of a TIFF, and of no other format
-        sideways = not turned and image.getexif().get(ExifTags.Base.Orientation, 1) in (5, 6, 7, 8)
-        return (width, height) if sideways else (height, width)
+    with opened(path) as source:
+        return source.size(0)
 
 
 def write_picture(picture: Picture, path: Path) -> None:
@@ -108,42 +105,57 @@ def write_picture(picture: Picture, path: Path) -> None:
     What the format cannot hold is dropped; `dropped_by` says it beforehand.  Raises UsageError for a suffix that is
     not in FORMATS, PictureError for a picture too large for its format, and SrganError as atomic_write does.
     """
-    form = output_format(path)
-    limit = _LARGEST_SIDE.get(form)
-    if limit and max(picture.height, picture.width) > limit:
-        raise PictureError(
-            f"{form} holds at most {limit} pixels a side, the picture is {picture.width} x {picture.height}",
-            "write a .png or .tif",
-        )
-    fitting = _fit(picture, form)
-    image = _to_pillow(fitting)
-    profile = {"icc_profile": fitting.icc_profile} if fitting.icc_profile else {}
-    encoded = BytesIO()
-    image.save(encoded, format=form, **_OPTIONS[form], **profile)
+    name = output_format(path)
+    check_size(path, picture.height, picture.width)
+    data = encoded([to_raster(picture, name)], name)
     with atomic_write(path) as temporary:
-        temporary.write_bytes(encoded.getbuffer())
-
-
-def output_format(path: Path) -> str:
-    """Pillow's name of the format that this file's suffix asks for.  Raises UsageError for an unknown suffix."""
-    form = FORMATS.get(path.suffix.lower())
-    if form is None:
-        found = f"the suffix {path.suffix!r}" if path.suffix else "no suffix"
-        raise UsageError(f"cannot tell the format of {path}: it has {found}", f"use one of: {' '.join(FORMATS)}")
-    return form
+        temporary.write_bytes(data)
 
 
 def dropped_by(path: Path, picture: Picture) -> list[str]:
     """What of this picture the format of `path` drops, a sentence each."""
-    form = output_format(path)
-    found = []
-    if picture.alpha is not None and form in _WITHOUT_ALPHA:
-        found.append(f"{form} has no transparency: the picture is laid on white")
-    if picture.depth > 8 and not _holds_depth(picture, form):
-        found.append(f"{form} holds 8 bits of this picture's {picture.depth}")
-    if picture.icc_profile and not _holds_profile(picture, form):
-        found.append(f"{form} cannot hold this picture's colour profile")
-    return found
+    name = output_format(path)
+    form, told, profile = HOLDS[name], picture.metadata, _profile(picture, HOLDS[name])
+    losses = {
+        f"{name} has no transparency: the picture is laid on white": picture.alpha is not None and not form.alpha,
+        f"{name} holds {max(form.depths)} bits of this picture's {picture.depth}": picture.depth > max(form.depths),
+        f"{name} cuts values outside 0…1 off": picture.span != _UNIT and 32 not in form.depths,
+        f"{name} cannot hold this picture's colour profile": bool(picture.icc_profile) and not profile,
+        f"{name} cannot hold this picture's EXIF": len(told.exif or b"") > form.exif_bytes,
+        f"{name} cannot hold all of this picture's EXIF": name == "TIFF" and tiff.unwritable(told.exif),
+        f"{name} cannot hold this picture's XMP": len(told.xmp or b"") > form.xmp_bytes,
+        f"{name} cannot hold this picture's resolution": bool(told.dpi) and not form.dpi,
+    }
+    return [loss for loss, true in losses.items() if true] + _few_colours(picture, name)
+
+
+def from_raster(raster: Raster) -> Picture:
+    """The picture of what stands in a file."""
+    planes = torch.from_numpy(np.ascontiguousarray(raster.values.transpose(2, 0, 1))).float()
+    notes, span = raster.notes, _UNIT
+    if raster.depth < 32:
+        planes /= 2**raster.depth - 1
+    elif not planes.isfinite().all():
+        planes = planes.nan_to_num_(nan=0, posinf=1, neginf=0)
+        notes = (*notes, "its values that are no numbers are set to 0 or 1")
+    colour, alpha = (planes[:-1], planes[-1:]) if raster.has_alpha else (planes, None)
+    if raster.depth == 32:
+        colour, span = _spanned(colour)
+        alpha = None if alpha is None else alpha.clamp(0, 1)
+    return Picture(colour, alpha, raster.depth, raster.icc_profile, raster.metadata, span, raster.duration, notes)
+
+
+def to_raster(picture: Picture, name: str) -> Raster:
+    """The picture as a file of this format's name holds it, without what the format cannot hold."""
+    form = HOLDS[name]
+    fitting = picture if form.alpha else picture.on_white
+    depth = max(depth for depth in form.depths if depth <= picture.depth)
+    told = Metadata(
+        _if_short(picture.metadata.exif, form.exif_bytes),
+        _if_short(picture.metadata.xmp, form.xmp_bytes),
+        picture.metadata.dpi if form.dpi else None,
+    )
+    return Raster(_values(fitting, depth), _profile(picture, form), told, picture.duration)
 
 
 def bleed(picture: Picture) -> Tensor:
@@ -169,89 +181,47 @@ def _spread(weighted: Tensor, weight: Tensor) -> Tensor:
     return torch.lerp(enlarged, own, (weight / _TRUSTED_ALPHA).clamp(max=1))
 
 
-@contextmanager
-def _opened(path: Path) -> Iterator[Image.Image]:
-    # Not Image.open(path): what Pillow maps into memory it scrambles when a TIFF lies on its side.
-    with _reading(path), path.open("rb") as file, Image.open(file) as image:
-        yield image
+def _if_short(part: bytes | None, most: int) -> bytes | None:
+    return part if part and len(part) <= most else None
 
 
-@contextmanager
-def _reading(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except FileNotFoundError as error:
-        raise PictureError(f"no such file: {path}", "check the spelling of the path") from error
-    except IsADirectoryError as error:
-        raise PictureError(f"{path} is a folder", "name one picture") from error
-    except PermissionError as error:
-        raise PictureError(f"may not read {path}", "check the file's permissions") from error
-    except UnidentifiedImageError as error:
-        raise PictureError(f"not a picture: {path}", "PNG, JPEG, WebP, TIFF, BMP and AVIF files can be read") from error
-    except Image.DecompressionBombError as error:
-        raise PictureError(f"{path} holds more pixels than are safe to open", str(error)) from error
-    except PictureError:
-        raise
-    except _DAMAGE as error:
-        system = getattr(error, "strerror", None)
-        hint = "check the path" if system else "the file is damaged or cut short: fetch it again"
-        raise PictureError(f"cannot read {path}: {system or error}", hint) from error
+def _spanned(colour: Tensor) -> tuple[Tensor, tuple[float, float]]:
+    """Floats of whatever range as 0…1, and what 0 and 1 stand for."""
+    low, high = min(0.0, float(colour.min())), max(1.0, float(colour.max()))
+    if (low, high) == _UNIT:
+        return colour, _UNIT
+    return (colour - low) / (high - low), (low, high)
 
 
-def _from_pillow(image: Image.Image, path: Path) -> Picture:
-    if image.mode in ("I", "F"):
-        raise PictureError(f"{path} holds 32-bit pixels, expected 8 or 16", "convert it to 16 bit first")
-    profile = image.info.get("icc_profile") if image.mode not in ("CMYK", "LAB", "YCbCr", "HSV") else None
-    if image.mode.startswith("I;16"):
-        return replace(_from_16_bit(image), icc_profile=profile)
-    channels = _channels(image.convert(_plain_mode(image)))
-    colour, alpha = (channels[:-1], channels[-1:]) if len(channels) in (2, 4) else (channels, None)
-    return Picture(colour, alpha, icc_profile=profile)
-
-
-def _from_16_bit(image: Image.Image) -> Picture:
-    values = np.asarray(image).astype(np.float32)
-    hidden = image.info.get("transparency")
-    alpha = None if hidden is None else torch.from_numpy(values != hidden)[None].float()
-    return Picture(torch.from_numpy(values)[None] / 65_535, alpha, depth=16)
-
-
-def _plain_mode(image: Image.Image) -> str:
-    """Of L, LA, RGB and RGBA the one that holds this image."""
-    transparent = image.has_transparency_data
-    if image.mode in ("1", "L", "LA", "La"):
-        return "LA" if transparent else "L"
-    return "RGBA" if transparent else "RGB"
-
-
-def _channels(image: Image.Image) -> Tensor:
-    array = np.array(image)
-    planes = np.ascontiguousarray(array[None] if array.ndim == 2 else array.transpose(2, 0, 1))
-    return torch.from_numpy(planes).float() / 255
-
-
-def _fit(picture: Picture, form: str) -> Picture:
-    """The picture without what the format cannot hold."""
-    depth = picture.depth if _holds_depth(picture, form) else 8
-    profile = picture.icc_profile if _holds_profile(picture, form) else None
-    fitting = replace(picture, depth=depth, icc_profile=profile)
-    return fitting.on_white if form in _WITHOUT_ALPHA else fitting
-
-
-def _holds_profile(picture: Picture, form: str) -> bool:
-    """A grey picture's profile does not fit the RGB that a format without grey makes of it."""
-    return form not in _WITHOUT_PROFILE and not (len(picture.pixels) == 1 and form in _WITHOUT_GREY)
-
-
-def _holds_depth(picture: Picture, form: str) -> bool:
-    plain_grey = len(picture.pixels) == 1 and picture.alpha is None
-    return picture.depth == 8 or (form in _WITH_DEPTH_16 and plain_grey)
-
-
-def _to_pillow(picture: Picture) -> Image.Image:
+def _values(picture: Picture, depth: int) -> Values:
     layers = [*picture.pixels, *([] if picture.alpha is None else picture.alpha)]
-    kind = np.uint16 if picture.depth == 16 else np.uint8
-    array = np.empty((picture.height, picture.width, len(layers)), kind)
+    kind = {8: np.uint8, 16: np.uint16, 32: np.float32}[depth]
+    values: Values = np.empty((picture.height, picture.width, len(layers)), kind)
+    low, high = picture.span
     for index, layer in enumerate(layers):  # one by one, for the sake of memory
-        array[..., index] = levels(layer, picture.depth)
-    return Image.fromarray(array[..., 0] if len(layers) == 1 else array)
+        if index < len(picture.pixels) and picture.span != _UNIT:
+            layer = layer * (high - low) + low
+        values[..., index] = layer if depth == 32 else levels(layer, depth)
+    return values
+
+
+def _profile(picture: Picture, form: Format) -> bytes | None:
+    """A grey picture's profile does not fit the RGB that a format without grey makes of it."""
+    fits = form.profile and (form.grey or len(picture.pixels) == 3)
+    return picture.icc_profile if fits else None
+
+
+def _few_colours(picture: Picture, name: str) -> list[str]:
+    """What a palette loses."""
+    most, losses = HOLDS[name].colours, []
+    if not most:
+        return []
+    values = _values(replace(picture, alpha=None), 8)
+    shown = np.ones(values.shape[:2], bool) if picture.alpha is None else picture.alpha[0].numpy() >= 0.5
+    if palette.colours_in(values[shown][None]) > most - (not shown.all()):
+        losses.append(f"{name} holds {most} of this picture's colours")
+    if picture.alpha is not None and bool(((picture.alpha > 0) & (picture.alpha < 1)).any()):
+        losses.append(f"{name} knows no half transparency")
+    if picture.duration % _EVEN:
+        losses.append(f"{name} tells time in hundredths of a second")
+    return losses

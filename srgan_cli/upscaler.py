@@ -58,12 +58,17 @@ class Upscaler:
         A `scale` that is not the generator's own is reached by antialiased resampling of its result.
         `progress` is called with the input pixels done and in all.  Raises UsageError for a scale outside 1…16.
         """
-        check_scale(scale)
+        shape = self.target(picture.height, picture.width, scale)
         report = _Counter(picture, progress)
-        shape = _target(picture, scale or self.generator.scale)
         colour = self._enlarge(bleed(picture), shape, report)
         alpha = None if picture.alpha is None else self._enlarge_alpha(picture.alpha, shape, report)
         return replace(picture, pixels=colour, alpha=alpha)
+
+    def target(self, height: int, width: int, scale: float | None = None) -> tuple[int, int]:
+        """Height and width of what a picture of this size is enlarged to.  Raises UsageError as upscale does."""
+        check_scale(scale)
+        factor = scale or self.generator.scale
+        return max(1, round(height * factor)), max(1, round(width * factor))
 
     def _enlarge(self, pixels: Tensor, shape: tuple[int, int], report: "_Counter") -> Tensor:
         enlarged = self._canvas(pixels, report)
@@ -113,7 +118,3 @@ def check_scale(scale: float | None) -> None:
     """Raises UsageError unless the scale is None or a number from 1 to LARGEST_SCALE."""
     if scale is not None and not 1 <= scale <= LARGEST_SCALE:
         raise UsageError(f"cannot enlarge {scale:g} times", f"give a scale from 1 to {LARGEST_SCALE}")
-
-
-def _target(picture: Picture, scale: float) -> tuple[int, int]:
-    return max(1, round(picture.height * scale)), max(1, round(picture.width * scale))

@@ -15,7 +15,9 @@ import srgan_cli
 LINES = (
     "errors progress",
     "pixels tiling devices files world",
-    "picture networks",
+    "codec networks",
+    "picture",
+    "sequence",
     "weights pretrained",
     "metrics",
     "report",
@@ -31,7 +33,7 @@ LINES = (
 )
 LINE_OF = {name: number for number, names in enumerate(LINES) for name in names.split()}
 FACE = {"cli", "console", "__main__"}
-HEAVY = {"torch", "numpy", "PIL", "skimage", "scipy", "safetensors"}
+HEAVY = {"torch", "numpy", "PIL", "pyvips", "skimage", "scipy", "safetensors"}
 PACKAGE = Path(srgan_cli.__file__).parent
 MODULES = {".".join(path.relative_to(PACKAGE).with_suffix("").parts): path for path in PACKAGE.rglob("*.py")}
 EXEMPT = {"__init__", "training.__init__"}

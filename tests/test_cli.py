@@ -18,8 +18,10 @@ from typer.main import get_command
 
 from srgan_cli import __main__, upscaler
 from srgan_cli.cli import app, parse_duration
+from srgan_cli.codec.metadata import Metadata, exif_of, exif_tags
 from srgan_cli.errors import UsageError
 from srgan_cli.networks import GENERATORS
+from srgan_cli.picture import Picture, read_picture, write_picture
 from srgan_cli.tiling import TilePolicy
 from srgan_cli.training.config import TrainConfig
 from srgan_cli.training.run import read_checkpoint
@@ -105,6 +107,68 @@ def test_upscale_says_what_the_format_cannot_hold(srgan: Callable[..., Outcome],
     outcome = srgan("upscale", tmp_path / "clear.png", tmp_path / "out.jpg", "-m", weights)
     assert outcome.code == 0
     assert "JPEG has no transparency" in outcome.err
+
+
+def test_upscale_fails_rather_than_drop_anything_when_strict(
+    srgan: Callable[..., Outcome], weights: Path, tmp_path: Path
+) -> None:
+    Image.new("RGBA", (5, 5), (200, 0, 0, 0)).save(tmp_path / "clear.png")
+    outcome = srgan("upscale", "--strict", tmp_path / "clear.png", tmp_path / "out.jpg", "-m", weights)
+    assert (outcome.code, outcome.out) == (1, "")
+    assert outcome.err.splitlines()[0] == "srgan: out.jpg: JPEG has no transparency: the picture is laid on white"
+    assert not (tmp_path / "out.jpg").exists()
+    assert srgan("upscale", "--strict", tmp_path / "clear.png", tmp_path / "out.png", "-m", weights).code == 0
+
+
+def test_upscale_says_how_ink_became_light(srgan: Callable[..., Outcome], weights: Path, tmp_path: Path) -> None:
+    Image.new("CMYK", (5, 5), (200, 0, 0, 0)).save(tmp_path / "ink.jpg")
+    outcome = srgan("upscale", tmp_path / "ink.jpg", tmp_path / "out.png", "-m", weights)
+    assert outcome.code == 0
+    assert "srgan: out.png: its CMYK is converted to sRGB by plain arithmetic: it has no profile" in outcome.err
+    assert srgan("upscale", "--strict", tmp_path / "ink.jpg", tmp_path / "strict.png", "-m", weights).code == 1
+    assert not (tmp_path / "strict.png").exists()
+
+
+def test_upscale_goes_through_all_frames(srgan: Callable[..., Outcome], weights: Path, tmp_path: Path) -> None:
+    frames = [Image.new("RGB", (6, 4), (shade, 20, 20)) for shade in (10, 120, 240)]
+    frames[0].save(tmp_path / "in.gif", save_all=True, append_images=frames[1:], duration=[40, 80, 120], loop=2)
+    outcome = srgan("upscale", tmp_path / "in.gif", tmp_path / "out.webp", "-m", weights)
+    assert outcome.code == 0
+    assert "in.gif 6 x 4 -> out.webp 24 x 16, 3 pictures (tiny on cpu" in outcome.err
+    with Image.open(tmp_path / "out.webp") as image:
+        assert (image.n_frames, image.size, image.info["loop"]) == (3, (24, 16), 3)
+    still = srgan("upscale", tmp_path / "in.gif", tmp_path / "out.jpg", "-m", weights)
+    assert "srgan: out.jpg: JPEG holds one picture here: 2 of 3 frames are dropped" in still.err
+    assert srgan("upscale", "--strict", tmp_path / "in.gif", tmp_path / "no.jpg", "-m", weights).code == 1
+
+
+def test_upscale_keeps_16_bits_of_colour_and_what_is_told(
+    srgan: Callable[..., Outcome], weights: Path, tmp_path: Path
+) -> None:
+    told = Metadata(exif_of({271: "Camera"}), b"<x/>", (300, 300))
+    write_picture(Picture(torch.rand(3, 6, 7), torch.rand(1, 6, 7), 16, b"profile", told), tmp_path / "in.tif")
+    for name in ("out.png", "out.tif"):
+        outcome = srgan("upscale", "--strict", tmp_path / "in.tif", tmp_path / name, "-m", weights)
+        assert (outcome.code, len(outcome.err.splitlines())) == (0, 1)
+        back = read_picture(tmp_path / name)
+        assert (back.depth, back.icc_profile, back.metadata.xmp) == (16, b"profile", b"<x/>")
+        assert back.metadata.dpi == pytest.approx((300, 300), abs=0.02)
+        assert exif_tags(back.metadata.exif)[271] == "Camera"
+        assert back.alpha is not None
+        assert len(torch.unique(back.pixels * 65_535 % 257)) > 100
+
+
+def test_upscale_refuses_what_cannot_be_held_before_any_work(
+    srgan: Callable[..., Outcome], weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def work(*_: object) -> None:
+        raise AssertionError("no work was to be done")
+
+    Image.new("L", (4096, 1)).save(tmp_path / "long.png")
+    monkeypatch.setattr(upscaler.Upscaler, "upscale", work)
+    outcome = srgan("upscale", tmp_path / "long.png", tmp_path / "out.webp", "-m", weights)
+    assert outcome.code == 1
+    assert "WEBP holds at most 16383 pixels a side, the picture is 16384 x 4" in outcome.err
 
 
 @pytest.mark.parametrize(

@@ -115,6 +115,24 @@ def test_a_logo_has_no_fringe(hidden: tuple[int, int, int], tile: int) -> None:
     assert (enlarged.pixels - logo)[shown].abs().max() <= 2 / 255
 
 
+@pytest.mark.parametrize("paper", [(0, 0, 0), (1, 1, 1), (0, 0.6, 0.1)], ids=["black", "white", "green"])
+@pytest.mark.parametrize("hidden", [(0, 0, 0), (1, 1, 1), (1, 0, 1)], ids=["over black", "over white", "over magenta"])
+def test_a_logo_has_no_halo_on_any_paper(hidden: tuple[int, int, int], paper: tuple[float, float, float]) -> None:
+    """On any paper each pixel mixes the logo's colour and the paper's; after plain resampling it does not."""
+    logo, hidden_colour, ground = (torch.tensor(rgb).view(3, 1, 1).float() for rgb in ((0.9, 0.2, 0.4), hidden, paper))
+    rows, columns = torch.meshgrid(torch.arange(21), torch.arange(26), indexing="ij")
+    alpha = (7.5 - ((rows - 10) ** 2 + (columns - 12) ** 2).sqrt()).clamp(0, 1)[None]
+    stored = torch.where(alpha > 0, logo, hidden_colour)
+    enlarged = upscaler(bicubic()).upscale(Picture(stored, alpha))
+
+    def on_paper(colour: Tensor) -> Tensor:
+        return torch.lerp(ground.expand_as(colour), colour, enlarged.alpha)
+
+    ideal = on_paper(logo.expand(3, 84, 104))
+    assert (on_paper(enlarged.pixels) - ideal).abs().max() <= 2 / 255
+    assert (on_paper(resize(stored, 84, 104)) - ideal).abs().max() > 8 / 255
+
+
 @pytest.mark.parametrize("scale", [1, 1.01, 2.5, 3, 4, 16])
 def test_any_scale_is_reached(scale: float) -> None:
     enlarged = upscaler(bicubic()).upscale(Picture(noise(3, 7, 10), noise(1, 7, 10)), scale)

@@ -1,0 +1,143 @@
+"""What each file format holds of a picture."""
+
+from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+from typing import Literal
+
+from srgan_cli.errors import PictureError, UsageError
+
+Sequence = Literal["no", "animation", "pages"]
+
+
+@dataclass(frozen=True)
+class Format:
+    """What files of one format hold.
+
+    depths: bits a channel.  colours: the most that a picture may have, or None.  exif_bytes and xmp_bytes: the most
+    that fit, 0 for none.  own_dpi: there is a field for it; else it goes into EXIF where there is any.
+    sequence: what more than one picture in a file is.  largest_side: pixels, or None.  extra: what to install for it.
+    """
+
+    suffixes: tuple[str, ...]
+    depths: tuple[int, ...] = (8,)
+    grey: bool = True
+    alpha: bool = True
+    profile: bool = True
+    exif_bytes: int = 2**31
+    xmp_bytes: int = 2**31
+    own_dpi: bool = False
+    sequence: Sequence = "no"
+    loop: bool = True
+    colours: int | None = None
+    largest_side: int | None = None
+    extra: str = ""
+    options: dict[str, object] = field(default_factory=dict)
+
+    @property
+    def dpi(self) -> bool:
+        """Whether a resolution is kept, be it in EXIF."""
+        return self.own_dpi or bool(self.exif_bytes)
+
+
+HOLDS = {
+    "PNG": Format(
+        (".png", ".apng"),
+        (8, 16),
+        own_dpi=True,
+        sequence="animation",
+        largest_side=2**31 - 1,
+        options={"compress_level": 4},
+    ),
+    "JPEG": Format(
+        (".jpg", ".jpeg", ".jpe", ".jfif"),
+        alpha=False,
+        exif_bytes=65_527,
+        xmp_bytes=65_504,
+        own_dpi=True,
+        largest_side=65_535,
+        options={"quality": 95, "subsampling": 0},
+    ),
+    "WEBP": Format(
+        (".webp",), grey=False, sequence="animation", largest_side=16_383, options={"quality": 95, "method": 4}
+    ),
+    "TIFF": Format(
+        (".tif", ".tiff"), (8, 16, 32), own_dpi=True, sequence="pages", options={"compression": "tiff_deflate"}
+    ),
+    "BMP": Format((".bmp", ".dib"), alpha=False, profile=False, exif_bytes=0, xmp_bytes=0, own_dpi=True),
+    "GIF": Format(
+        (".gif",),
+        profile=False,
+        exif_bytes=0,
+        xmp_bytes=0,
+        sequence="animation",
+        colours=256,
+        largest_side=65_535,
+    ),
+    "AVIF": Format(
+        (".avif",),
+        sequence="animation",
+        loop=False,
+        largest_side=65_535,
+        options={"quality": 92, "subsampling": "4:4:4"},
+    ),
+    "HEIF": Format((".heic", ".heif"), sequence="pages", extra="heic", options={"quality": 92, "chroma": 444}),
+    "JXL": Format((".jxl",), profile=False, extra="jxl", options={"quality": 95}),
+}
+FORMATS = {suffix: name for name, form in HOLDS.items() for suffix in form.suffixes}
+_PLUGINS = {"heic": ("pillow_heif", "HEIC"), "jxl": ("pillow_jxl", "JPEG XL")}
+_HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1")
+_JXL_STARTS = (b"\xff\x0a", b"\x00\x00\x00\x0cJXL ")
+
+
+def output_format(path: Path) -> str:
+    """Pillow's name of the format that this file's suffix asks for.
+
+    Raises UsageError for an unknown suffix, and for one whose plugin is not installed.
+    """
+    name = FORMATS.get(path.suffix.lower())
+    if name is None:
+        found = f"the suffix {path.suffix!r}" if path.suffix else "no suffix"
+        raise UsageError(f"cannot tell the format of {path}: it has {found}", f"use one of: {' '.join(FORMATS)}")
+    if HOLDS[name].extra and not _plugged(HOLDS[name].extra):
+        raise UsageError(*_missing(path, HOLDS[name].extra))
+    return name
+
+
+def check_size(path: Path, height: int, width: int) -> None:
+    """Raises PictureError when the format of `path` cannot hold so many pixels; else as output_format."""
+    name = output_format(path)
+    limit = HOLDS[name].largest_side
+    if limit and max(height, width) > limit:
+        raise PictureError(
+            f"{name} holds at most {limit} pixels a side, the picture is {width} x {height}", "write a .png or .tif"
+        )
+
+
+def plug_in(path: Path, head: bytes) -> None:
+    """Let Pillow read a file that begins so.  Raises PictureError when that takes a plugin that is not installed."""
+    extra = _extra_for(head)
+    if extra and not _plugged(extra):
+        raise PictureError(*_missing(path, extra))
+
+
+def _extra_for(head: bytes) -> str:
+    if head.startswith(_JXL_STARTS):
+        return "jxl"
+    brands = (head[8:12], *(head[at : at + 4] for at in range(16, len(head) - 3, 4)))
+    is_avif = any(brand in (b"avif", b"avis") for brand in brands)
+    return "heic" if head[4:8] == b"ftyp" and brands[0] in _HEIF_BRANDS and not is_avif else ""
+
+
+def _plugged(extra: str) -> bool:
+    try:
+        module = import_module(_PLUGINS[extra][0])
+    except ImportError:
+        return False
+    if extra == "heic":
+        module.register_heif_opener()
+    return True
+
+
+def _missing(path: Path, extra: str) -> tuple[str, str]:
+    return f"{path}: {_PLUGINS[extra][1]} takes a plugin that is not installed", f"pip install 'srgan-cli[{extra}]'"

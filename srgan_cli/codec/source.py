@@ -1,0 +1,261 @@
+"""Reading: a file as a row of rasters, decoded one by one."""
+
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import IO, Protocol
+
+import numpy as np
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+
+from srgan_cli.codec import headers, metadata, tiff, vips
+from srgan_cli.codec.colour import FOREIGN, in_srgb
+from srgan_cli.codec.formats import plug_in
+from srgan_cli.codec.jxl import jxl_head
+from srgan_cli.codec.raster import Raster, Values, turned
+from srgan_cli.errors import PictureError
+
+# What Pillow's readers raise on damaged files.
+_DAMAGE = (OSError, SyntaxError, ValueError, EOFError, RuntimeError, IndexError, KeyError, TypeError, struct.error)
+_TIFF_STARTS = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
+_HEAD = 64
+_ANIMATED = ("GIF", "PNG", "WEBP", "AVIF")
+_PAGED = ("HEIF", "MPO")
+# Their decoders set the picture upright, whatever EXIF goes on saying.
+_TURNED_BY_DECODER = ("JXL", "HEIF")
+_HEARD = ("xml:com.adobe.xmp", "raw profile type exif", "raw profile type xmp")
+_IPTC = 0x0404
+_SRGB_GAMMA = 1 / 2.2
+
+
+class Source(Protocol):
+    """An opened file.  count: its pictures.  animated: they follow in time.  loop: times to play, 0 for ever."""
+
+    count: int
+    animated: bool
+    loop: int
+
+    def size(self, index: int) -> tuple[int, int]:
+        """Height and width of one picture, upright, from its header alone."""
+
+    def raster(self, index: int) -> Raster:
+        """One picture, upright."""
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Source]:
+    """A file to read from.  Raises PictureError when it is missing, no picture, damaged, or lacks its plugin."""
+    with _explained(path), path.open("rb") as file:
+        head = file.read(_HEAD)
+        file.seek(0)
+        if head.startswith(_TIFF_STARTS):
+            yield TiffSource(path, file)
+            return
+        plug_in(path, head)
+        # Not Image.open(path): what Pillow maps into memory it scrambles when a TIFF lies on its side.
+        with Image.open(file) as image:
+            yield PillowSource(path, file, image)
+
+
+class PillowSource:
+    """Whatever Pillow and its plugins open, but TIFF."""
+
+    def __init__(self, path: Path, file: IO[bytes], image: Image.Image) -> None:
+        self.path, self.file, self.image = path, file, image
+        several = image.format in _ANIMATED + _PAGED
+        self.poster = bool(getattr(image, "default_image", False))
+        self.count = getattr(image, "n_frames", 1) - self.poster if several else 1
+        self.animated = image.format in _ANIMATED and self.count > 1
+        self.loop = _times_played(image)
+        self.bits, self.moves = headers.bits(image, file), self.animated
+        if image.format == "JXL":
+            self._look_into_jxl(path.read_bytes())
+
+    def size(self, index: int) -> tuple[int, int]:
+        """Height and width of one picture, upright, from its header alone."""
+        self.image.seek(index + self.poster)
+        width, height = self.image.size
+        sideways = self.image.format not in _TURNED_BY_DECODER and _orientation(self.image) >= 5
+        return (width, height) if sideways else (height, width)
+
+    def raster(self, index: int) -> Raster:
+        """One picture, upright."""
+        image = self.image
+        if self.count > 1:
+            image.seek(index + self.poster)
+        image.load()
+        told, notes = metadata.of_image(image)
+        notes += self._left_behind() if index == 0 else []
+        values, profile, changes = self._values()
+        duration = float(image.info.get("duration") or 0) if self.animated else 0
+        return Raster(values, profile, told.upright(), duration, (*notes, *changes))
+
+    def _look_into_jxl(self, data: bytes) -> None:
+        """What its plugin passes over."""
+        head = jxl_head(data)
+        self.bits, self.moves = head.bits, head.moves
+        self.image.info["xmp"] = headers.boxes(data).get(b"xml ")
+
+    def _values(self) -> tuple[Values, bytes | None, list[str]]:
+        image, profile = self.image, self.image.info.get("icc_profile")
+        bits = self.bits
+        upright = image.format in _TURNED_BY_DECODER
+        deep = self._deep_values() if bits > 8 and not self.animated else None
+        if deep is not None:
+            return turned(deep, 1 if upright else _orientation(image)), profile, []
+        notes = [f"its {bits} bits a channel are read as 8"] if bits > 8 and not _is_deep(image) else []
+        image = image.copy() if upright else ImageOps.exif_transpose(image)
+        if image.mode in FOREIGN:
+            image, note = in_srgb(image)
+            notes, profile = [*notes, note], None
+        return plain_values(image, self.path), profile, notes
+
+    def _deep_values(self) -> Values | None:
+        """What Pillow would cut to 8 bits, or None where nothing else can read it."""
+        if self.image.format == "PNG":
+            return vips.read(self.path, "PNG")[0]
+        if self.image.format == "PPM":
+            return headers.netpbm(self.path.read_bytes())
+        return None
+
+    def _left_behind(self) -> list[str]:
+        notes = ["the still picture that stands in for its animation is dropped"] if self.poster else []
+        if self.moves and not self.animated:
+            notes.append("all but the first picture of its animation is dropped")
+        notes += _unheard_texts(self.image)
+        gamma = self.image.info.get("gamma")
+        managed = "icc_profile" in self.image.info or "srgb" in self.image.info
+        if gamma and not managed and abs(gamma - _SRGB_GAMMA) > 0.005:
+            notes.append(f"its gamma of {gamma:g} is dropped")
+        return notes
+
+
+class TiffSource:
+    """TIFF, whose pages may differ in everything."""
+
+    animated = False
+    loop = 0
+
+    def __init__(self, path: Path, file: IO[bytes]) -> None:
+        self.path, self.file = path, file
+        self.pages = tiff.pages(file)
+        self.count = len(self.pages)
+        if not self.count:
+            raise UnidentifiedImageError("a TIFF without pages")
+
+    def size(self, index: int) -> tuple[int, int]:
+        """Height and width of one picture, upright, from its header alone."""
+        _, tags = self.pages[index]
+        height, width = int(tags[tiff.HEIGHT]), int(tags[tiff.WIDTH])
+        return (width, height) if tags.get(tiff.ORIENTATION, 1) >= 5 else (height, width)
+
+    def raster(self, index: int) -> Raster:
+        """One picture, upright."""
+        number, tags = self.pages[index]
+        told, notes = tiff.metadata(self.file, tags)
+        raster = self._deep(number, tags) if tiff.depth(tags) > 8 else self._plain(number)
+        return replace(raster, metadata=told.upright(), notes=(*notes, *raster.notes))
+
+    def _deep(self, number: int, tags: tiff.Tags) -> Raster:
+        height, width = int(tags[tiff.HEIGHT]), int(tags[tiff.WIDTH])
+        if Image.MAX_IMAGE_PIXELS and height * width > 2 * Image.MAX_IMAGE_PIXELS:
+            raise Image.DecompressionBombError(f"it says it is {width} x {height}")
+        values, notes = vips.read(self.path, "TIFF", number)
+        profile = None if notes else tiff.profile(tags)
+        return Raster(turned(values, tags.get(tiff.ORIENTATION, 1)), profile, notes=tuple(notes))
+
+    def _plain(self, number: int) -> Raster:
+        self.file.seek(0)
+        with Image.open(self.file) as image:
+            image.seek(number)
+            image.load()
+            upright, notes, profile = ImageOps.exif_transpose(image), [], image.info.get("icc_profile")
+            if upright.mode in FOREIGN:
+                upright, note = in_srgb(upright)
+                notes, profile = [note], None
+            return Raster(plain_values(upright, self.path), profile, notes=tuple(notes))
+
+
+def plain_values(image: Image.Image, path: Path) -> Values:
+    """The values of an upright image in one of Pillow's own modes, as (H, W, C).  Raises PictureError for mode I."""
+    if image.mode == "I":
+        raise PictureError(f"{path} holds 32-bit whole numbers, expected 8 or 16 bits or floats", "convert it first")
+    if image.mode == "F":
+        return np.array(image)[..., None]
+    if image.mode.startswith("I;16"):
+        return _sixteen_bits(image)
+    values = np.array(image.convert(_plain_mode(image)))
+    return values[..., None] if values.ndim == 2 else values
+
+
+def _sixteen_bits(image: Image.Image) -> Values:
+    values = np.asarray(image).astype(np.uint16)
+    hidden = image.info.get("transparency")
+    if hidden is None:
+        return values[..., None]
+    return np.stack([values, np.where(values == hidden, 0, 65_535).astype(np.uint16)], axis=-1)
+
+
+def _plain_mode(image: Image.Image) -> str:
+    """Of L, LA, RGB and RGBA the one that holds this image."""
+    transparent = image.has_transparency_data
+    if image.mode in ("1", "L", "LA", "La") or _grey_palette(image):
+        return "LA" if transparent else "L"
+    return "RGBA" if transparent else "RGB"
+
+
+def _grey_palette(image: Image.Image) -> bool:
+    table = image.getpalette() if image.mode == "P" else None
+    return table is not None and table[0::3] == table[1::3] == table[2::3]
+
+
+def _is_deep(image: Image.Image) -> bool:
+    return image.mode == "F" or image.mode.startswith("I")
+
+
+def _unheard_texts(image: Image.Image) -> list[str]:
+    """What is said in words beside EXIF and XMP."""
+    texts = sorted(key for key in getattr(image, "text", {}) if key.lower() not in _HEARD)
+    notes = [f"its texts are dropped: {', '.join(texts)}"] if texts else []
+    if image.info.get("comment"):
+        notes.append("its comment is dropped")
+    if _IPTC in (image.info.get("photoshop") or {}):
+        notes.append("its IPTC is dropped")
+    return notes
+
+
+def _orientation(image: Image.Image) -> int:
+    found = image.getexif().get(ExifTags.Base.Orientation, 1)
+    return found if isinstance(found, int) else 1
+
+
+def _times_played(image: Image.Image) -> int:
+    """GIF counts the repetitions after the first time and means one time by saying nothing."""
+    told = image.info.get("loop")
+    if image.format == "GIF":
+        return 1 if told is None else told + 1 if told else 0
+    return int(told or 0)
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise PictureError(f"no such file: {path}", "check the spelling of the path") from error
+    except IsADirectoryError as error:
+        raise PictureError(f"{path} is a folder", "name one picture") from error
+    except PermissionError as error:
+        raise PictureError(f"may not read {path}", "check the file's permissions") from error
+    except UnidentifiedImageError as error:
+        raise PictureError(f"not a picture: {path}", "PNG, JPEG, WebP, TIFF, BMP, GIF and AVIF can be read") from error
+    except Image.DecompressionBombError as error:
+        raise PictureError(f"{path} holds more pixels than are safe to open", str(error)) from error
+    except PictureError:
+        raise
+    except _DAMAGE as error:
+        system = getattr(error, "strerror", None)
+        hint = "check the path" if system else "the file is damaged or cut short: fetch it again"
+        raise PictureError(f"cannot read {path}: {system or error}", hint) from error

@@ -1,0 +1,185 @@
+"""TIFF as a chain of directories: its pages, what each says, and putting pages together.
+
+Source: TIFF revision 6.0, Adobe 1992.
+"""
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from io import BytesIO
+from itertools import accumulate
+from typing import IO, Any
+
+from PIL import ExifTags
+from PIL.TiffImagePlugin import ImageFileDirectory_v2
+
+from srgan_cli.codec.metadata import DAMAGED, Metadata, dpi_of, exif_of, exif_tags
+
+Tags = ImageFileDirectory_v2
+WIDTH, HEIGHT, BITS, PHOTOMETRIC, STRIPS, ORIENTATION, STRIP_SIZES = 256, 257, 258, 262, 273, 274, 279
+RESOLUTION = {282, 283, 296}
+_SUBFILE, _XMP, _PROFILE, _SAMPLE_FORMAT = 254, 700, 34675, 339
+_GEOGRAPHY = {33550, 33922, 34264, 34735}
+_FOLDERS = (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo, ExifTags.IFD.Interop)
+# Tags that say how the values are stored, or that no longer hold when the picture is enlarged.
+_STORAGE = {
+    *range(254, 267), 273, 274, *range(277, 282), 284, *range(288, 293), 297, 301, 317, *range(320, 326),
+    *range(330, 333), *range(334, 339), 339, 340, 341, 347, *range(512, 522), *range(529, 533), _XMP, _PROFILE,
+    37724, *_GEOGRAPHY, *RESOLUTION,
+}  # fmt: skip
+_CLASSIC_BYTES = 2**32 - 2**24  # with room for directories
+
+
+@dataclass(frozen=True)
+class _Form:
+    """How a TIFF counts: its head, the format of its links, the sizes of a directory's count and of its entries."""
+
+    head: bytes
+    link: str
+    before_entries: int
+    entry: int
+    offset_type: int
+
+
+_CLASSIC = _Form(b"II*\x00" + bytes(4), "<L", 2, 12, 4)
+_BIG = _Form(b"II+\x00\x08\x00\x00\x00" + bytes(8), "<Q", 8, 20, 16)
+
+
+def pages(file: IO[bytes]) -> list[tuple[int, Tags]]:
+    """The directories of a TIFF with their numbers, without those of reduced copies."""
+    found = list(enumerate(_chain(file)))
+    return [(number, tags) for number, tags in found if number == 0 or not tags.get(_SUBFILE, 0) & 1]
+
+
+def depth(tags: Tags) -> int:
+    """Bits a channel."""
+    return int(max(tags.get(BITS, (1,))))
+
+
+def profile(tags: Tags) -> bytes | None:
+    """The colour profile, or None."""
+    found: bytes | None = tags.get(_PROFILE)
+    return found
+
+
+def metadata(file: IO[bytes], tags: Tags) -> tuple[Metadata, list[str]]:
+    """What a page says about its picture, and a sentence for what of it cannot be kept."""
+    notes = ["its place on the map is dropped: it does not fit another size"] if _GEOGRAPHY & set(tags) else []
+    xmp = tags.get(_XMP)
+    told: dict[int, Any] = {tag: value for tag, value in tags.items() if tag not in _STORAGE}
+    exif = None
+    try:
+        for folder in _FOLDERS[:2]:
+            if folder in told:
+                told[folder] = _folder(file, tags, told[folder])
+        resolution = {tag: tags[tag] for tag in RESOLUTION if tag in tags}
+        exif = exif_of(told | resolution) if told else None
+        dpi = dpi_of(exif_of(resolution)) if resolution else None
+    except DAMAGED:
+        return Metadata(), [*notes, "its EXIF is damaged and dropped"]
+    if resolution.get(296) == 1:
+        dpi = None
+    return Metadata(exif, bytes(xmp) if xmp else None, dpi), notes
+
+
+def assembled(parts: list[tuple[bytes, dict[int, Any]]]) -> bytes:
+    """One TIFF of many: of each the pixels of its only page, and the tags to set there."""
+    form = _BIG if sum(len(part) for part, _ in parts) > _CLASSIC_BYTES else _CLASSIC
+    file = BytesIO()
+    file.write(form.head)
+    link = len(form.head) - struct.calcsize(form.link)
+    for part, extra in parts:
+        start = file.seek(0, 2) + file.tell() % 2
+        tags, strips = _page(part, form)
+        for tag, value in extra.items():
+            tags[tag] = value
+        directory = tags.tobytes(start)
+        file.write(bytes(start - file.tell()))
+        file.write(directory)
+        file.writelines(strips)
+        file.seek(link)
+        file.write(struct.pack(form.link, start))
+        link = start + form.before_entries + form.entry * len(tags)
+    return file.getvalue()
+
+
+def tags_for(metadata: Metadata, icc_profile: bytes | None) -> dict[int, Any]:
+    """The tags of a page that carry these."""
+    tags = _held(metadata.exif)
+    if metadata.dpi:
+        tags |= {282: metadata.dpi[0], 283: metadata.dpi[1], 296: 2}
+    if metadata.xmp:
+        tags[_XMP] = metadata.xmp
+    if icc_profile:
+        tags[_PROFILE] = icc_profile
+    return tags
+
+
+def unwritable(exif: bytes | None) -> bool:
+    """Whether a block of EXIF has tags that a TIFF of ours cannot hold."""
+    try:
+        return bool(exif) and len(_held(exif)) < len(exif_tags(exif or b"").keys() - _STORAGE)
+    except DAMAGED:
+        return True
+
+
+def _held(exif: bytes | None) -> dict[int, Any]:
+    try:
+        tags = exif_tags(exif) if exif else {}
+    except DAMAGED:
+        return {}
+    return {tag: value for tag, value in tags.items() if tag not in _STORAGE and _writable(tag, value)}
+
+
+def _page(part: bytes, form: _Form) -> tuple[Tags, list[bytes]]:
+    """The tags of a TIFF's only page, its strips counted from the end of the tags, and the strips."""
+    source = Tags(_head(part[: len(_BIG.head)]))
+    file = BytesIO(part)
+    file.seek(source.next)
+    source.load(file)
+    strips = [part[at : at + size] for at, size in zip(source[STRIPS], source[STRIP_SIZES], strict=True)]
+    tags = Tags(form.head)
+    for tag in source:
+        if tag not in RESOLUTION:
+            tags.tagtype[tag] = source.tagtype[tag]
+            tags[tag] = source[tag]
+    tags.tagtype[STRIPS] = form.offset_type
+    tags[STRIPS] = tuple(accumulate(map(len, strips[:-1]), initial=0))
+    return tags, strips
+
+
+def _writable(tag: int, value: Any) -> bool:
+    try:
+        alone = Tags(_CLASSIC.head)
+        alone[tag] = value
+        alone.tobytes()
+    except DAMAGED:
+        return False
+    return True
+
+
+def _chain(file: IO[bytes]) -> Iterator[Tags]:
+    file.seek(0)
+    head = _head(file.read(len(_BIG.head)))
+    place, seen = Tags(head).next, set()
+    while place and place not in seen:
+        seen.add(place)
+        tags = Tags(head)
+        file.seek(place)
+        tags.load(file)
+        yield tags
+        place = tags.next
+
+
+def _head(start: bytes) -> bytes:
+    return start if b"+" in start[2:4] else start[: len(_CLASSIC.head)]
+
+
+def _folder(file: IO[bytes], tags: Tags, place: int) -> dict[int, Any]:
+    inner = Tags(tags._get_ifh())
+    file.seek(place)
+    inner.load(file)
+    found: dict[int, Any] = dict(inner)
+    if ExifTags.IFD.Interop in found:
+        found[ExifTags.IFD.Interop] = _folder(file, tags, found[ExifTags.IFD.Interop])
+    return found

@@ -1,0 +1,108 @@
+"""Pictures: the frames of an animation, the pages of a document, or just one picture, from file to file."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+
+from srgan_cli.codec.encode import encoded
+from srgan_cli.codec.formats import HOLDS
+from srgan_cli.codec.source import opened
+from srgan_cli.errors import PictureError
+from srgan_cli.files import atomic_write
+from srgan_cli.picture import Picture, check_size, from_raster, output_format, to_raster
+
+_SHALLOW = 8
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """The pictures of one file.
+
+    frames: decoded as they are asked for.  count: how many there are.  size: height and width of the first.
+    animated: they follow in time, each as long as its `duration`.  loop: how often they are played, 0 for ever.
+    """
+
+    frames: Iterable[Picture]
+    count: int
+    size: tuple[int, int]
+    animated: bool = False
+    loop: int = 0
+
+    def each(self, change: Callable[[Picture], Picture]) -> "Pictures":
+        """The same with every picture changed, when it is asked for."""
+        return replace(self, frames=map(change, self.frames))
+
+
+@dataclass(frozen=True)
+class _Frames:
+    """The pictures of a file, decoded anew each time that they are gone through."""
+
+    path: Path
+
+    def __iter__(self) -> Iterator[Picture]:
+        with opened(self.path) as source:
+            for index in range(source.count):
+                yield from_raster(source.raster(index))
+
+
+def open_pictures(path: Path) -> Pictures:
+    """All pictures of a file; none is decoded yet.  Raises PictureError as read_picture does, now or later."""
+    with opened(path) as source:
+        return Pictures(_Frames(path), source.count, source.size(0), source.animated, source.loop)
+
+
+def fitting(pictures: Pictures, path: Path) -> Pictures:
+    """As many of the pictures as the format of `path` holds, the first ones."""
+    sequence = HOLDS[output_format(path)].sequence
+    if pictures.count == 1 or sequence == "pages" or (sequence == "animation" and pictures.animated):
+        return pictures
+    return replace(pictures, frames=islice(pictures.frames, 1), count=1, animated=False)
+
+
+def dropped_frames(path: Path, pictures: Pictures) -> list[str]:
+    """What of these pictures' number and timing the format of `path` drops, a sentence each."""
+    name = output_format(path)
+    form, words = HOLDS[name], ("frames" if pictures.animated else "pages")
+    if pictures.count > fitting(pictures, path).count:
+        return [f"{name} holds one picture here: {pictures.count - 1} of {pictures.count} {words} are dropped"]
+    if not pictures.animated or pictures.count == 1:
+        return []
+    if form.sequence == "pages":
+        return [f"{name} knows no time: the {pictures.count} frames become pages"]
+    return [] if form.loop or not pictures.loop else [f"{name} cannot tell that it is played {pictures.loop} times"]
+
+
+def write_pictures(pictures: Pictures, path: Path) -> None:
+    """Write pictures in the format of the file's suffix, as many as it holds; the file appears whole or not at all.
+
+    What the format cannot hold is dropped; `dropped_frames` and `dropped_by` say it beforehand.  Raises as
+    write_picture does.
+    """
+    name, kept = output_format(path), fitting(pictures, path)
+    rasters = []
+    for picture in kept.frames:
+        check_size(path, picture.height, picture.width)
+        moving = kept.count > 1 and HOLDS[name].sequence == "animation"
+        rasters.append(to_raster(replace(picture, depth=_SHALLOW) if moving else picture, name))
+    data = encoded(rasters, name, pictures.loop)
+    with atomic_write(path) as temporary:
+        temporary.write_bytes(data)
+
+
+class Losses:
+    """Tells what is lost on the way to a file, each thing once; if none is allowed, the first one is an error."""
+
+    def __init__(self, path: Path, tell: Callable[[str], None], strict: bool = False) -> None:
+        self.path, self.tell, self.strict = path, tell, strict
+        self.told: set[str] = set()
+
+    def __call__(self, losses: Iterable[str]) -> None:
+        """Tell these.  Raises PictureError when none is allowed."""
+        for loss in losses:
+            line = f"{self.path.name}: {loss}"
+            if self.strict:
+                raise PictureError(line, "choose another format for the output, or leave out --strict")
+            if line not in self.told:
+                self.told.add(line)
+                self.tell(line)
