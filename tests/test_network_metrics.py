@@ -40,6 +40,7 @@ def test_lpips_is_its_formula(trunk: str, backbone: str, random_heads: Heads) ->
 
 @pytest.mark.usefixtures("random_backbones")
 @pytest.mark.parametrize(("trunk", "backbone"), [("alex", "alexnet"), ("vgg", "vgg16")])
+@pytest.mark.filterwarnings("ignore:The parameter 'pretrained':UserWarning", "ignore:Arguments other than:UserWarning")
 def test_lpips_is_that_of_its_authors(trunk: str, backbone: str) -> None:
     theirs = pytest.importorskip("lpips", exc_type=UNUSABLE, reason="lpips cannot be imported here")
     model = theirs.LPIPS(net=trunk, pnet_rand=True, verbose=False)
