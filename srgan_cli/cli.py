@@ -30,7 +30,7 @@ _SETTINGS = (
     *("generator", "channels", "blocks", "batch_norm", "init_from", "seed", "device"),
 )
 """The options of `train` that are settings of the run, by their names in TrainConfig."""
-_METRICS = "psnr, ssim, ms-ssim, consistency, gradients, niqe, sqd, vggd, lpips, lpips-vgg, dists, fid or kid"
+_METRICS = "psnr, ssim, ms-ssim, consistency, gradients, sqd, vggd, lpips, lpips-vgg, dists, fid or kid"
 _ENDINGS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]

@@ -13,6 +13,7 @@ from srgan_cli.errors import MismatchError, UsageError
 from srgan_cli.intervals import Interval, mean_intervals
 from srgan_cli.metrics import CLASSIC, METRICS, SET_METRICS, Metric, SetMetric
 from srgan_cli.metrics.consistency import consistency
+from srgan_cli.metrics.sets import EXTRACTORS
 from srgan_cli.metrics.ssim import SSIM_SETTINGS, ssim
 from srgan_cli.pixels import crop_border, full_luma, luma
 
@@ -41,7 +42,9 @@ class Protocol:
     patch: int = 0
 
     def __post_init__(self) -> None:
-        """Raises UsageError for an unknown metric."""
+        """Raises UsageError for an unknown metric and for unknown features."""
+        if self.features not in EXTRACTORS:
+            raise UsageError(f"no features of {self.features!r}", f"there is: {', '.join(EXTRACTORS)}")
         for name in self.metrics:
             if name not in METRICS and name not in SET_METRICS:
                 raise UsageError(f"no metric {name!r}", f"there is: {', '.join([*METRICS, *SET_METRICS])}")

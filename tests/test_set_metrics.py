@@ -14,6 +14,7 @@ from srgan_cli.metrics import SET_METRICS, frechet_distance, kernel_distance, se
 from srgan_cli.metrics.inception import load_inception
 from srgan_cli.metrics.sets import EXTRACTORS, Sets, see
 from srgan_cli.pretrained import load_backbone
+from srgan_cli.report import Protocol
 
 Features = NDArray[np.float64]
 UNUSABLE = (ImportError, RuntimeError)
@@ -120,7 +121,7 @@ def test_backbones_see_means_of_their_last_maps(name: str, width: int) -> None:
 
 def test_unknown_features_are_refused() -> None:
     with pytest.raises(UsageError, match="no features of 'retina'"):
-        see(torch.rand(3, 40, 40), "retina")
+        Protocol(features="retina")
 
 
 def test_inception_reads_the_weights_it_is_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from srgan_cli.errors import PictureError, UsageError
+from srgan_cli.errors import PictureError
 from srgan_cli.metrics import SET_METRICS
 from srgan_cli.metrics.feature_distances import check_side, load_network
 from srgan_cli.metrics.inception import load_inception
@@ -36,9 +36,7 @@ def see(pixels: Tensor, extractor: str, patch: int = 0) -> NDArray[np.float32]:
 
 
 def ready_features(name: str) -> Extractor:
-    """The extractor of this name, loaded.  Raises UsageError for an unknown one, WeightsError when it cannot be had."""
-    if name not in EXTRACTORS:
-        raise UsageError(f"no features of {name!r}", f"there is: {', '.join(EXTRACTORS)}")
+    """The extractor of this name in EXTRACTORS, loaded.  Raises WeightsError when it cannot be had."""
     return EXTRACTORS[name]()
 
 
