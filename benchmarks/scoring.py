@@ -3,8 +3,8 @@
     python benchmarks/scoring.py REF OUT [--repeat 3]
 
 REF and OUT are folders with pictures of equal names.  The loop reads both pictures with Pillow, takes BT.601 luma, cuts
-the border and calls peak_signal_noise_ratio and structural_similarity; it starts with everything imported.  `srgan score`
-is timed as a command, with and without the seconds that it takes to start.
+the border and calls peak_signal_noise_ratio and structural_similarity; it starts with everything imported.  The command
+is timed with and without the seconds that it takes to start.
 """
 
 import json
