@@ -42,6 +42,7 @@ from srgan_cli.upscaler import Upscaler
 from srgan_cli.weights import list_weights
 
 Enlarge = Callable[[Tensor], Tensor]
+MEASURED = ("psnr", "ssim", "sqd", "vggd")
 PROBE = 32
 """Side of the picture that multiply-adds are counted on, in pixels."""
 
@@ -86,7 +87,7 @@ def main(
         *(spandrel_models(community, scale) if community else []),
         *(stored_results(stored) if stored else []),
     ]
-    protocol = Protocol("y", scale, tuple(METRICS))
+    protocol = Protocol("y", scale, MEASURED)
     chosen = [candidate for candidate in candidates if not only or candidate.name in only]
     for candidate in chosen:
         run(candidate, cases, protocol)

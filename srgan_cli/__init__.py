@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from srgan_cli.errors import SrganError
     from srgan_cli.picture import Picture, read_picture, write_picture
-    from srgan_cli.report import Report, score
+    from srgan_cli.report import Report
+    from srgan_cli.scoring import score
     from srgan_cli.sequence import Pictures, open_pictures, write_pictures
     from srgan_cli.tiling import TilePolicy
     from srgan_cli.upscaler import Upscaler
@@ -37,7 +38,7 @@ _HOMES = {
     "Upscaler": "upscaler",
     "open_pictures": "sequence",
     "read_picture": "picture",
-    "score": "report",
+    "score": "scoring",
     "write_picture": "picture",
     "write_pictures": "sequence",
 }

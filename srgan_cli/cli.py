@@ -2,6 +2,7 @@
 
 import signal
 import time
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -46,16 +47,13 @@ _SETTINGS = (
     *("game", "discriminator", "generator", "channels", "blocks", "batch_norm", "init_from", "seed", "device"),
 )
 """The options of `train` that are settings of the run, by their names in TrainConfig."""
+_METRICS = "psnr, ssim, ms-ssim, consistency, gradients, sqd, vggd, lpips, lpips-vgg, dists, fid or kid"
 _ENDINGS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
-
-
-class Channels(StrEnum):
-    """What score compares."""
-
-    y = "y"
-    rgb = "rgb"
+Channels = StrEnum("Channels", "y rgb")
+ProtocolName = StrEnum("ProtocolName", {"sr_y": "sr-y", "rgb": "rgb", "skimage": "skimage"})
+Mismatch = StrEnum("Mismatch", "error crop resize skip")
 
 
 def _show_version(wanted: bool) -> None:
@@ -148,42 +146,78 @@ def _enlarging(
     return enlarge
 
 
-@app.command(epilog="Example: srgan score --scale 4 originals/ enlarged/")
+@app.command(epilog="Example: srgan score originals/ enlarged/ --baseline bicubic --metric psnr --metric ssim")
 def score(
     reference: Annotated[Path, typer.Argument(metavar="REF", help="The original picture, or a folder of them.")],
-    candidate: Annotated[
-        Path, typer.Argument(metavar="OUT", help="The picture to judge, or a folder of the same names.")
-    ],
-    scale: Annotated[
-        int, typer.Option("--scale", "-s", min=0, help="Pixels cut from every side before comparing.")
-    ] = 4,
-    channels: Annotated[Channels, typer.Option(help="BT.601 luma, or all colours.")] = Channels.y,
-    metric: Annotated[
-        list[str] | None, typer.Option(help="psnr, ssim, sqd or vggd; may be repeated. [default: psnr, ssim]")
+    candidates: Annotated[
+        list[Path] | None, typer.Argument(metavar="[OUT]...", help="Pictures to judge, or folders of the same names.")
     ] = None,
+    baseline: Annotated[
+        list[str] | None, typer.Option(help="bicubic, lanczos or a model: judge what it makes of the shrunk original.")
+    ] = None,
+    scale: Annotated[
+        int, typer.Option("--scale", "-s", min=0, help="The enlargement; also the border, unless that is given.")
+    ] = 4,
+    metric: Annotated[
+        list[str] | None, typer.Option(help=f"{_METRICS}; may be repeated. [default: psnr, ssim]")
+    ] = None,
+    protocol: Annotated[ProtocolName, typer.Option(help="How pictures are compared; see docs/scoring.md.")] = (
+        ProtocolName.sr_y
+    ),
+    border: Annotated[int | None, typer.Option(min=0, help="Pixels cut from every side. [default: --scale]")] = None,
+    channels: Annotated[Channels | None, typer.Option(help="BT.601 luma, or all colours.")] = None,
+    on_mismatch: Annotated[Mismatch, typer.Option(help="What to do with pictures of another size.")] = Mismatch.error,
+    features: Annotated[
+        str, typer.Option(help="What fid and kid see with: inception, squeezenet, vgg16.")
+    ] = "inception",
+    patch: Annotated[int, typer.Option(min=0, help="fid and kid: side of patches; 0 for whole pictures.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV, a line a picture and method.")] = False,
+    as_markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False,
+    as_latex: Annotated[bool, typer.Option("--latex", help="Print LaTeX.")] = False,
+    figure: Annotated[Path | None, typer.Option(help="Write crops side by side to this .png.")] = None,
+    crop: Annotated[str, typer.Option(help="x,y,w,h of the crops. [default: where methods disagree most]")] = "",
+    html: Annotated[Path | None, typer.Option(help="Write a page with sliders to this .html.")] = None,
+    fail_under: Annotated[list[str] | None, typer.Option(help="Exit 1 when a mean is lower, as psnr=28.")] = None,
+    fail_over: Annotated[list[str] | None, typer.Option(help="Exit 1 when a mean is higher, as sqd=0.3.")] = None,
+    jobs: Annotated[int, typer.Option(min=0, help="Processes; 0 for all cores.")] = 0,
+    device: Device = "auto",
     debug: Debug = False,
 ) -> None:
     """Print PSNR, SSIM and other scores of pictures against their originals.
 
-    sqd and vggd are distances of SqueezeNet's and VGG16's features: lower is better.
-    Pictures are paired by name without suffix.  Exits 1 when a picture has no partner or another size.
+    Pictures are paired by name without suffix.  Of several candidates, a row each with 95 % intervals.
+    Exits 1 when a picture has no partner or another size, a metric cannot be had, or a limit is broken.
     """
-    from srgan_cli.console import progress_bar, show_report, warn
+    from srgan_cli.candidates import Scale
+    from srgan_cli.console import print_scores, progress_bar, warn
+    from srgan_cli.gallery import plan_gallery
+    from srgan_cli.limits import broken_limits, parse_limits
     from srgan_cli.metrics import CLASSIC
-    from srgan_cli.report import Protocol
-    from srgan_cli.report import score as score_pictures
+    from srgan_cli.rendering import only_form
+    from srgan_cli.report import named_protocol
+    from srgan_cli.scoring import Scoring, plan_scoring
 
-    protocol = Protocol(channels.value, scale, tuple(metric or CLASSIC))
+    form = only_form(json=as_json, csv=as_csv, markdown=as_markdown, latex=as_latex)
+    gallery = plan_gallery(figure, html, crop)
+    limits = parse_limits(fail_under or [], fail_over or [])
+    metrics = tuple(dict.fromkeys([*(metric or CLASSIC), *(limit.metric for limit in limits)]))
+    chosen = replace(
+        named_protocol(protocol.value, scale, border, metrics, channels.value if channels else None),
+        mismatch=on_mismatch.value,
+        features=features,
+        patch=patch,
+    )
+    plan = plan_scoring(reference, candidates or [], baseline or [], chosen, Scale(scale, device))
     with progress_bar("scoring") as progress:
-        report = score_pictures(reference, candidate, protocol, progress)
-    if as_json:
-        typer.echo(report.to_json())
-    else:
-        show_report(report)
-    for problem in report.problems:
+        scoring = Scoring(replace(plan, jobs=jobs, place_side=gallery.side), progress)
+        print_scores(scoring, form)
+    report = scoring.report()
+    gallery.write(scoring, report)
+    broken = broken_limits(report, limits)
+    for problem in [*report.problems, *broken]:
         warn(problem)
-    if not report.complete:
+    if broken or not report.complete:
         raise typer.Exit(1)
 
 

@@ -1,6 +1,7 @@
 """What a person sees: bars and tables.  Everything on stderr but results; no bars in a pipe."""
 
 import math
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -17,7 +18,9 @@ from rich.text import Text
 from srgan_cli.progress import Progress
 
 if TYPE_CHECKING:
+    from srgan_cli.rendering import Grid
     from srgan_cli.report import Report
+    from srgan_cli.scoring import Scoring
     from srgan_cli.training.check import Cost, Finding
     from srgan_cli.training.config import TrainConfig
     from srgan_cli.training.trainer import StepReport
@@ -50,26 +53,52 @@ def progress_bar(label: str) -> Iterator[Progress]:
         yield lambda done, total: progress.update(task, completed=done, total=total)
 
 
-def show_report(report: "Report") -> None:
-    """The scores as a table on stdout, the protocol under it."""
-    from srgan_cli.metrics import METRICS
+def print_scores(scoring: "Scoring", form: str = "") -> None:
+    """Score all that is planned and print it in this form; JSON while the scores come, a table unless told."""
+    from srgan_cli.rendering import FORMS, json_pieces
 
-    table = Table(box=SIMPLE_HEAD, show_footer=True)
-    mean = report.mean
-    table.add_column("picture", f"mean of {sum(not s.problem for s in report.scores)}", no_wrap=True)
-    metrics = {key: METRICS[key] for key in report.protocol.metrics}
-    for key, metric in metrics.items():
-        unit = f" ({metric.unit})" if metric.unit else ""
-        footer = f"{mean[key]:.{metric.decimals}f}" if mean else "-"
-        table.add_column(f"{metric.label}{unit}", footer, justify="right", no_wrap=True)
-    for score in report.scores:
-        if not score.problem:
-            table.add_row(Text(score.name), *(f"{score.values[key]:.{m.decimals}f}" for key, m in metrics.items()))
+    if form == "json":
+        for piece in json_pieces(scoring.plan.protocol, scoring, scoring.report):
+            _write(piece)
+        _write("\n")
+        return
+    for _ in scoring:
+        pass
+    if form:
+        _write(FORMS[form](scoring.report()))
+    else:
+        show_report(scoring.report())
+
+
+def show_report(report: "Report") -> None:
+    """The scores as tables on stdout, the best of a column bold, and the protocol under them."""
+    from srgan_cli.rendering import differences_grid, interval_line, main_grid
+
     results = Console(highlight=False)
     if not results.is_terminal:
         results = Console(highlight=False, width=PIPE_WIDTH)
-    results.print(table)
-    results.print(f"protocol: {report.protocol}", soft_wrap=True)
+    results.print(_table(main_grid(report)))
+    if len(report.methods) > 1:
+        results.print(_table(differences_grid(report)))
+    for line in (interval_line(report) if len(report.methods) == 1 else "", f"protocol: {report.protocol}"):
+        if line:
+            results.print(Text(line), soft_wrap=True)
+
+
+def _write(text: str) -> None:
+    """To stdout as it stands."""
+    sys.stdout.write(text)
+
+
+def _table(grid: "Grid") -> Table:
+    """The first column is left-aligned and never cut."""
+    table = Table(box=SIMPLE_HEAD, show_footer=bool(grid.footer))
+    for number, heading in enumerate(grid.headings):
+        footer = Text(grid.footer[number]) if grid.footer else ""
+        table.add_column(Text(heading), footer, justify="right" if number else "left", no_wrap=True)
+    for row in grid.rows:
+        table.add_row(*(Text(cell.text, style="bold" if cell.best else "") for cell in row))
+    return table
 
 
 def show_check(findings: "list[Finding]", cost: "Cost", config: "TrainConfig") -> None:

@@ -2,6 +2,7 @@
 
 SrganError                exit 1: the work failed
 ├── PictureError          a picture cannot be read or written
+│   └── MismatchError     two pictures that are to be compared differ in size
 ├── WeightsError          a weights file or a checkpoint cannot be used
 └── UsageError            exit 2: what was asked for makes no sense
     ├── UnknownModel      no shipped weights have this name
@@ -22,6 +23,10 @@ class SrganError(Exception):
 
 class PictureError(SrganError):
     """A picture cannot be read or written."""
+
+
+class MismatchError(PictureError):
+    """Two pictures that are to be compared differ in size."""
 
 
 class WeightsError(SrganError):

@@ -79,6 +79,14 @@ def pair_by_name(reference: Path, candidate: Path) -> Pairing:
     )
 
 
+def by_name(place: Path) -> dict[str, Path]:
+    """The pictures of a folder by their path without suffix; of a file, that file alone.
+
+    Raises SrganError as find_pictures does, and when two pictures differ only in their suffix.
+    """
+    return {place.stem: place} if place.is_file() else _by_name(place)
+
+
 def check_writable(path: Path) -> None:
     """Raises SrganError when it can be told beforehand that `path` cannot be written."""
     try:

@@ -17,6 +17,20 @@ def luma(pixels: Tensor) -> Tensor:
     return torch.unsqueeze(weighted, -3) + 16 / 255
 
 
+def full_luma(pixels: Tensor) -> Tensor:
+    """BT.601 luma of (3, H, W) RGB in full range 0…1, as (1, H, W); grey pictures of one channel are their own."""
+    if pixels.shape[-3] == 1:
+        return pixels
+    weighted: Tensor = torch.einsum("c,...chw->...hw", pixels.new_tensor([0.299, 0.587, 0.114]), pixels)
+    return torch.unsqueeze(weighted, -3)
+
+
+def crop_multiple(pixels: Tensor, scale: int) -> Tensor:
+    """The upper left part whose sides are the largest multiples of `scale`."""
+    height, width = pixels.shape[-2:]
+    return pixels[..., : height - height % scale, : width - width % scale]
+
+
 def crop_border(pixels: Tensor, border: int) -> Tensor:
     """The picture without `border` pixels on each side."""
     height, width = pixels.shape[-2:]

@@ -13,7 +13,10 @@ from srgan_cli.networks.backbones import BACKBONES, Backbone
 
 HUB = {
     "vgg16": "https://download.pytorch.org/models/vgg16-397923af.pth",
+    "alexnet": "https://download.pytorch.org/models/alexnet-owt-7be5be79.pth",
     "squeezenet": "https://download.pytorch.org/models/squeezenet1_1-b8a52dc0.pth",
+    "inception": "https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/"
+    "weights-inception-2015-12-05-6726825d.pth",
 }
 FOLDER = "SRGAN_BACKBONES"
 """The environment variable that names a folder with files such as vgg16.safetensors; it comes before the hub."""
@@ -27,7 +30,7 @@ def load_backbone(name: str, path: Path | None = None) -> Backbone:
     Raises WeightsError when they cannot be had or do not fit.
     """
     path = path or find_backbone(name)
-    tensors = _read(path) if path else _fetch(name)
+    tensors = load_tensors(name, path)
     backbone = BACKBONES[name]()
     wanted = backbone.state_dict().keys()
     try:
@@ -35,6 +38,12 @@ def load_backbone(name: str, path: Path | None = None) -> Backbone:
     except (RuntimeError, AttributeError) as error:
         raise WeightsError(f"{path or HUB[name]} does not hold the features of {name}", "give another file") from error
     return backbone.eval().requires_grad_(False)
+
+
+def load_tensors(name: str, path: Path | None = None) -> dict[str, Tensor]:
+    """The weights of this name, found as `load_backbone` says.  Raises WeightsError when they cannot be had."""
+    path = path or find_backbone(name)
+    return _read(path) if path else _fetch(name)
 
 
 def find_backbone(name: str) -> Path | None:

@@ -1,139 +1,266 @@
 """Scores of pictures against references, by a protocol that is printed with the numbers."""
 
-import json
-from dataclasses import asdict, dataclass
-from math import isfinite
-from pathlib import Path
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from functools import cached_property, partial
+from itertools import combinations
 from statistics import fmean
 from typing import Any
 
 from torch import Tensor
 
-from srgan_cli.errors import PictureError, SrganError, UsageError
-from srgan_cli.files import pair_by_name
-from srgan_cli.metrics import CLASSIC, METRICS
-from srgan_cli.picture import read_picture
-from srgan_cli.pixels import crop_border, luma
-from srgan_cli.progress import Progress
+from srgan_cli.errors import MismatchError, UsageError
+from srgan_cli.intervals import Interval, mean_intervals
+from srgan_cli.metrics import CLASSIC, METRICS, SET_METRICS, Metric, SetMetric
+from srgan_cli.metrics.consistency import consistency
+from srgan_cli.metrics.sets import EXTRACTORS
+from srgan_cli.metrics.ssim import SSIM_SETTINGS, ssim
+from srgan_cli.pixels import crop_border, full_luma, luma
+
+PROTOCOLS = {"sr-y": ("y", "gaussian"), "rgb": ("rgb", "gaussian"), "skimage": ("rgb", "uniform")}
+"""The channels and the window of SSIM by the protocol's name."""
+RANGE = "0…1 of each file's own depth"
 
 
 @dataclass(frozen=True)
 class Protocol:
     """What is compared, and by which metrics.
 
-    channels: y (BT.601 luma, 16–235) or rgb.  border: pixels cut on every side.  Metrics that look at whole pictures
-    heed neither.
+    channels: y (BT.601 luma, 16–235; grey pictures stay as they are) or rgb.  border: pixels cut on every side.
+    window: that of SSIM.  scale: what consistency shrinks by.  mismatch: what becomes of candidates of another size.
+    features, patch: the network that set metrics see with, and the side of the patches they see, 0 for whole pictures.
+    Metrics that look at whole pictures heed neither channels nor border.
     """
 
     channels: str = "y"
     border: int = 4
     metrics: tuple[str, ...] = CLASSIC
+    window: str = "gaussian"
+    scale: int = 4
+    mismatch: str = "error"
+    features: str = "inception"
+    patch: int = 0
 
     def __post_init__(self) -> None:
-        """Raises UsageError for an unknown metric."""
+        """Raises UsageError for an unknown metric and for unknown features."""
+        if self.features not in EXTRACTORS:
+            raise UsageError(f"no features of {self.features!r}", f"there is: {', '.join(EXTRACTORS)}")
         for name in self.metrics:
-            if name not in METRICS:
-                raise UsageError(f"no metric {name!r}", f"there is: {', '.join(METRICS)}")
+            if name not in METRICS and name not in SET_METRICS:
+                raise UsageError(f"no metric {name!r}", f"there is: {', '.join([*METRICS, *SET_METRICS])}")
 
     def __str__(self) -> str:
         what = "BT.601 luma (16–235)" if self.channels == "y" else "RGB"
-        classic = f"{what}, border {self.border} px cut, SSIM with Gaussian window 11 x 11 sigma 1.5"
-        whole = [METRICS[name].label for name in self.metrics if METRICS[name].whole]
-        return f"{classic}; {' and '.join(whole)} on whole RGB pictures" if whole else classic
+        parts = [f"{what}, border {self.border} px cut, range {RANGE}, SSIM with {SSIM_SETTINGS[self.window].label}"]
+        if self.channels == "y":
+            parts.append("grey pictures in full range")
+        if self.mismatch != "error":
+            parts.append(f"pictures of another size: {self.mismatch}")
+        if self.of_sets:
+            seen = f"patches of {self.patch} px" if self.patch else "whole pictures"
+            parts.append(
+                f"{' and '.join(SET_METRICS[n].label for n in self.of_sets)} by {self.features}'s features of {seen}"
+            )
+        whole = [METRICS[name].label for name in self.of_pictures if METRICS[name].whole]
+        return "; ".join(parts + ([f"{' and '.join(whole)} on whole RGB pictures"] if whole else []))
 
-    def prepare(self, pixels: Tensor) -> Tensor:
-        """The part of a (3, H, W) picture that is compared."""
-        return crop_border(luma(pixels) if self.channels == "y" else pixels, self.border)
+    @property
+    def name(self) -> str:
+        """Its name on the command line."""
+        kind = self.channels, self.window
+        return next((name for name, known in PROTOCOLS.items() if known == kind), " ".join(kind))
+
+    @property
+    def of_pictures(self) -> tuple[str, ...]:
+        """The metrics that judge a picture."""
+        return tuple(name for name in self.metrics if name in METRICS)
+
+    @property
+    def of_sets(self) -> tuple[str, ...]:
+        """The metrics that judge a set of pictures as a whole."""
+        return tuple(name for name in self.metrics if name in SET_METRICS)
+
+    def describe(self) -> dict[str, Any]:
+        """All of it, as JSON can hold it."""
+        return {"name": self.name, **asdict(self), "range": RANGE, "description": str(self)}
+
+    def prepare(self, pixels: Tensor, grey: bool = False) -> Tensor:
+        """The part of a (1 or 3, H, W) picture that is compared; `grey` says that its reference is a grey picture."""
+        if self.channels == "rgb":
+            return crop_border(pixels.expand(3, -1, -1), self.border)
+        return crop_border(full_luma(pixels) if grey else luma(pixels), self.border)
+
+    def measure(self, name: str) -> Callable[[Tensor, Tensor], float]:
+        """The function of a metric, with this protocol's settings."""
+        settled = {"ssim": partial(ssim, window=self.window), "consistency": partial(consistency, scale=self.scale)}
+        return settled.get(name, METRICS[name].compute)
+
+
+def named_protocol(
+    name: str,
+    scale: int,
+    border: int | None = None,
+    metrics: tuple[str, ...] = CLASSIC,
+    channels: str | None = None,
+) -> Protocol:
+    """One of PROTOCOLS, with other channels if told.
+
+    Unless told, the border is the scale, and scikit-image's protocol has none.
+
+    Raises UsageError for an unknown name.
+    """
+    if name not in PROTOCOLS:
+        raise UsageError(f"no protocol {name!r}", f"there is: {', '.join(PROTOCOLS)}")
+    usual_channels, window = PROTOCOLS[name]
+    usual = 0 if name == "skimage" else scale
+    return Protocol(channels or usual_channels, usual if border is None else border, metrics, window, scale)
+
+
+def metric_of(name: str) -> Metric | SetMetric:
+    """What is known about a metric, of pictures or of sets."""
+    return METRICS[name] if name in METRICS else SET_METRICS[name]
 
 
 @dataclass(frozen=True)
 class Score:
-    """One picture's values, by metric; or why it has none."""
+    """One picture's values, by metric; or why it has none.  skipped: it was to be left out."""
 
     name: str
     values: dict[str, float]
     problem: str = ""
+    method: str = ""
+    skipped: bool = False
+
+
+@dataclass(frozen=True)
+class Summary:
+    """A method's number of pictures, its means and their 95 % intervals, by metric.
+
+    counts: how many pictures or patches each metric of sets has seen.
+    """
+
+    method: str
+    count: int
+    mean: dict[str, float]
+    interval: dict[str, Interval | None]
+    counts: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """By how much the first method's mean exceeds the second's, over the pictures that both have."""
+
+    first: str
+    second: str
+    count: int
+    mean: dict[str, float]
+    interval: dict[str, Interval | None]
 
 
 @dataclass(frozen=True)
 class Report:
-    """The scores of a set of pictures, and the names that had no partner."""
+    """The scores of sets of pictures, and the names that had no partner.
+
+    sets: what metrics of sets found, by method, as value and number of pictures.  unavailable: metrics that could not
+    be computed, a sentence each.  baselines: the methods that were made for comparison.
+    """
 
     protocol: Protocol
     scores: list[Score]
     only_reference: list[str]
     only_candidate: list[str]
+    sets: dict[str, dict[str, tuple[float, int]]] = field(default_factory=dict)
+    unavailable: list[str] = field(default_factory=list)
+    baselines: tuple[str, ...] = ()
 
     @property
     def complete(self) -> bool:
-        """Whether every picture had a partner and was scored."""
-        return not (self.only_reference or self.only_candidate or any(s.problem for s in self.scores))
+        """Whether every picture had a partner and was scored by every metric."""
+        failed = any(score.problem and not score.skipped for score in self.scores)
+        return not (self.only_reference or self.only_candidate or self.unavailable or failed)
+
+    @property
+    def methods(self) -> list[str]:
+        """The methods in the order they were given."""
+        return list(dict.fromkeys(score.method for score in self.scores))
 
     @property
     def mean(self) -> dict[str, float]:
-        """The mean of each metric over the pictures that were scored; empty if none was."""
-        scored = [score.values for score in self.scores if not score.problem]
-        return {key: fmean(values[key] for values in scored) for key in self.protocol.metrics} if scored else {}
+        """The mean of each metric over the pictures that were scored; empty if none was.  Of the first method."""
+        return self.summaries[0].mean if self.summaries else {}
+
+    @cached_property
+    def summaries(self) -> list[Summary]:
+        """What each method's scores come to."""
+        return [self._summary(method) for method in self.methods]
+
+    @cached_property
+    def differences(self) -> list[Difference]:
+        """Of every two methods, the paired difference."""
+        return [self._difference(*pair) for pair in combinations(self.methods, 2)]
 
     @property
     def problems(self) -> list[str]:
         """What kept pictures from being scored, a sentence each."""
+        several = len(self.methods) > 1
         return [
-            *(f"{score.name}: {score.problem}" for score in self.scores if score.problem),
+            *self.unavailable,
+            *(f"{s.name}{f' ({s.method})' if several else ''}: {s.problem}" for s in self.scores if s.problem),
             *(f"{name}: only among the references" for name in self.only_reference),
             *(f"{name}: only among the candidates" for name in self.only_candidate),
         ]
 
-    def to_json(self) -> str:
-        """The report as a JSON object; values that are not finite are written as null."""
-        content: dict[str, Any] = {
-            "protocol": {**asdict(self.protocol), "description": str(self.protocol)},
-            "mean": _finite(self.mean),
-            "pictures": [{"name": s.name, **_finite(s.values)} for s in self.scores if not s.problem],
-            "problems": self.problems,
+    @property
+    def best(self) -> dict[str, set[str]]:
+        """The methods with the best mean of each metric, as far as it is printed; empty with fewer than two."""
+        return {name: self._winners(name) for name in self.protocol.metrics} if len(self.methods) > 1 else {}
+
+    def values(self, method: str) -> dict[str, dict[str, float]]:
+        """A method's values by picture and metric."""
+        return {score.name: score.values for score in self.scores if score.method == method and not score.problem}
+
+    def _summary(self, method: str) -> Summary:
+        rows = list(self.values(method).values())
+        columns = {key: [row[key] for row in rows] for key in self.protocol.of_pictures} if rows else {}
+        sets = self.sets.get(method, {})
+        mean = {key: fmean(column) for key, column in columns.items()} | {
+            key: value for key, (value, _) in sets.items()
         }
-        return json.dumps(content, indent=2, ensure_ascii=False)
+        counts = {key: count for key, (_, count) in sets.items()}
+        return Summary(method, len(rows), mean, mean_intervals(columns), counts)
+
+    def _difference(self, first: str, second: str) -> Difference:
+        left, right = self.values(first), self.values(second)
+        common = [name for name in left if name in right]
+        columns = {
+            key: [_minus(left[name][key], right[name][key]) for name in common]
+            for key in (self.protocol.of_pictures if common else ())
+        }
+        mean = {key: fmean(column) for key, column in columns.items()}
+        return Difference(first, second, len(common), mean, mean_intervals(columns))
+
+    def _winners(self, name: str) -> set[str]:
+        metric = metric_of(name)
+        means = {s.method: round(s.mean[name], metric.decimals) for s in self.summaries if name in s.mean}
+        if not means:
+            return set()
+        top = max(means.values()) if metric.higher_is_better else min(means.values())
+        return {method for method, value in means.items() if value == top}
 
 
 def compare(reference: Tensor, candidate: Tensor, protocol: Protocol) -> dict[str, float]:
-    """The metrics of two (3, H, W) pictures with values 0…1.  Raises PictureError unless they fit each other."""
-    if reference.shape != candidate.shape:
+    """The metrics of two (1 or 3, H, W) pictures with values 0…1.  Raises MismatchError unless they fit each other."""
+    if reference.shape[-2:] != candidate.shape[-2:]:
         sizes = [f"{pixels.shape[-1]} x {pixels.shape[-2]}" for pixels in (reference, candidate)]
-        raise PictureError(f"the reference is {sizes[0]}, the candidate {sizes[1]}", "compare pictures of one size")
-    whole, prepared = (reference, candidate), (protocol.prepare(reference), protocol.prepare(candidate))
-    metrics = {name: METRICS[name] for name in protocol.metrics}
-    return {name: metric.compute(*(whole if metric.whole else prepared)) for name, metric in metrics.items()}
+        raise MismatchError(f"the reference is {sizes[0]}, the candidate {sizes[1]}", "compare pictures of one size")
+    grey = len(reference) == 1
+    whole = reference.expand(3, -1, -1), candidate.expand(3, -1, -1)
+    prepared = protocol.prepare(reference, grey), protocol.prepare(candidate, grey)
+    return {
+        name: protocol.measure(name)(*(whole if METRICS[name].whole else prepared)) for name in protocol.of_pictures
+    }
 
 
-def score(
-    reference: Path, candidate: Path, protocol: Protocol | None = None, progress: Progress | None = None
-) -> Report:
-    """Score a picture against its reference, or the pictures of a folder against those of another by name.
-
-    Transparent pictures are laid on white.
-    Pictures that cannot be read or differ in size are reported, not raised.  Raises SrganError when nothing can
-    be paired.  `progress` is called with the pictures done and in all.
-    """
-    protocol = protocol or Protocol()
-    pairing = pair_by_name(reference, candidate)
-    scores = []
-    for done, (name, left, right) in enumerate(pairing.pairs, 1):
-        scores.append(_score_files(name, left, right, protocol))
-        if progress:
-            progress(done, len(pairing.pairs))
-    return Report(protocol, scores, pairing.only_reference, pairing.only_candidate)
-
-
-def _score_files(name: str, reference: Path, candidate: Path, protocol: Protocol) -> Score:
-    try:
-        return Score(name, compare(_on_paper(reference), _on_paper(candidate), protocol))
-    except SrganError as error:
-        return Score(name, {}, error.message)
-
-
-def _on_paper(path: Path) -> Tensor:
-    return read_picture(path).on_white.rgb
-
-
-def _finite(values: dict[str, float]) -> dict[str, float | None]:
-    return {key: value if isfinite(value) else None for key, value in values.items()}
+def _minus(left: float, right: float) -> float:
+    """The difference; that of two infinities is none."""
+    return 0.0 if left == right else left - right

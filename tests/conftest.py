@@ -1,5 +1,7 @@
 """How the tests draw their cases: no deadlines, since a busy machine is no fault of the code; and random backbones."""
 
+import importlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,8 @@ from safetensors.torch import save_file
 from srgan_cli.networks.backbones import BACKBONES
 from srgan_cli.pretrained import FOLDER
 
+# The functions of these names hide the modules.
+lpips_room, dists_room = (importlib.import_module(f"srgan_cli.metrics.{name}") for name in ("lpips", "dists"))
 settings.register_profile("house", deadline=None)
 settings.load_profile("house")
 
@@ -30,3 +34,25 @@ def random_backbones(backbones: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Random weights are what `load_backbone` finds."""
     monkeypatch.setenv(FOLDER, str(backbones))
     return backbones
+
+
+@pytest.fixture
+def random_heads(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, dict[str, torch.Tensor]]]:
+    """Random heads are what LPIPS and DISTS find, by file."""
+    random = torch.Generator().manual_seed(7)
+
+    def positive(*shape: int) -> torch.Tensor:
+        return torch.rand(*shape, generator=random)
+
+    widths = {"lpips_models/alex.pth": (64, 192, 384, 256, 256), "lpips_models/vgg.pth": (64, 128, 256, 512, 512)}
+    heads = {
+        file: {f"lin{n}.model.1.weight": positive(1, width, 1, 1) for n, width in enumerate(row)}
+        for file, row in widths.items()
+    }
+    heads["dists_models/weights.pt"] = {key: positive(1, 1475, 1, 1) for key in ("alpha", "beta")}
+    for module, cached in ((lpips_room, lpips_room._heads), (dists_room, dists_room._loaded)):
+        monkeypatch.setattr(module, "read_heads", heads.__getitem__)
+        cached.cache_clear()
+    yield heads
+    for cached in (lpips_room._heads, dists_room._loaded):
+        cached.cache_clear()

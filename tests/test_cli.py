@@ -17,11 +17,16 @@ from PIL import Image
 from typer.main import get_command
 
 from srgan_cli import __main__, upscaler
+from srgan_cli.candidates import FILTERS
 from srgan_cli.cli import app, parse_duration
 from srgan_cli.codec.metadata import Metadata, exif_of, exif_tags
 from srgan_cli.errors import UsageError
+from srgan_cli.metrics import METRICS, SET_METRICS
+from srgan_cli.metrics.sets import EXTRACTORS
 from srgan_cli.networks import GENERATORS
 from srgan_cli.picture import Picture, read_picture, write_picture
+from srgan_cli.report import PROTOCOLS
+from srgan_cli.scoring import MISMATCHES
 from srgan_cli.tiling import TilePolicy
 from srgan_cli.training.config import TrainConfig
 from srgan_cli.training.run import read_checkpoint
@@ -289,6 +294,110 @@ def test_score_as_json_names_what_is_missing_and_fails(
     assert report["protocol"]["border"] == 4
     assert "srgan: 2: only among the references" in outcome.err
     assert "srgan: 1: the reference is 24 x 24, the candidate 25 x 24" in outcome.err
+
+
+@pytest.fixture
+def results(photographs: Path, tmp_path: Path) -> list[Path]:
+    """Two folders of results: one near its originals, one far."""
+    folders = []
+    for name, spread in (("near", 4), ("far", 60)):
+        folder = tmp_path / name
+        folder.mkdir()
+        for path in photographs.iterdir():
+            with Image.open(path) as image:
+                pixels = np.asarray(image).astype(int)
+            noise = np.random.default_rng(1).integers(-spread, spread + 1, pixels.shape)
+            Image.fromarray(np.clip(pixels + noise, 0, 255).astype(np.uint8)).save(folder / path.name)
+        folders.append(folder)
+    return folders
+
+
+def test_score_prints_a_row_a_method_and_their_differences(
+    srgan: Callable[..., Outcome], photographs: Path, results: list[Path]
+) -> None:
+    outcome = srgan("score", photographs, *results, "--baseline", "bicubic", "--scale", 2)
+    assert outcome.code == 0
+    assert [line.split()[0] for line in outcome.out.splitlines() if re.match(r" *(near|far|bicubic) +3 ", line)] == [
+        *("near", "far", "bicubic"),
+    ]
+    assert re.search(r"near − far +3 +\+\d+\.\d\d \[\+", outcome.out)
+    assert "protocol: BT.601 luma (16–235), border 2 px cut" in outcome.out
+
+
+@pytest.mark.parametrize(
+    ("limit", "code", "message"),
+    [
+        (("--fail-under", "psnr=10"), 0, ""),
+        (("--fail-under", "psnr=99"), 1, "srgan: PSNR of near is 4"),
+        (("--fail-over", "gradients=0"), 1, "srgan: gradients of near is 0."),
+        (("--fail-over", "psnr"), 2, "srgan: cannot read the limit 'psnr'"),
+    ],
+)
+def test_score_fails_when_a_limit_is_broken_and_says_which(
+    srgan: Callable[..., Outcome],
+    photographs: Path,
+    results: list[Path],
+    limit: tuple[str, str],
+    code: int,
+    message: str,
+) -> None:
+    outcome = srgan("score", photographs, results[0], *limit)
+    assert outcome.code == code
+    assert outcome.err.startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("form", "beginning"), [("--csv", "picture,method,"), ("--markdown", "| picture |"), ("--latex", "% protocol: RGB")]
+)
+def test_score_prints_other_forms(
+    srgan: Callable[..., Outcome], photographs: Path, results: list[Path], form: str, beginning: str
+) -> None:
+    outcome = srgan("score", photographs, results[0], form, "--protocol", "rgb")
+    assert outcome.code == 0
+    assert outcome.out.startswith(beginning)
+    assert srgan("score", photographs, results[0], form, "--json").code == 2
+
+
+def test_score_draws_a_figure_and_a_page(
+    srgan: Callable[..., Outcome], photographs: Path, results: list[Path], tmp_path: Path
+) -> None:
+    figure, page = tmp_path / "figure.png", tmp_path / "page.html"
+    outcome = srgan("score", photographs, *results, "--figure", figure, "--html", page, "--crop", "2,3,16,12")
+    assert outcome.code == 0
+    assert size_of(figure)[0] > 3 * 16 * 18
+    assert "far" in page.read_text()
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "message"),
+    [
+        (("--figure", "figure.jpg"), 2, "figure.jpg does not end in .png"),
+        (("--html", "missing/page.html"), 1, "no such folder: missing"),
+        (("--crop", "1,2,3,4"), 2, "a crop without a figure"),
+        (("--figure", "figure.png", "--crop", "0,0,99,99"), 2, "the place 0,0,99,99 is not within"),
+        (("--metric", "fid", "--features", "retina"), 2, "no features of 'retina'"),
+    ],
+)
+def test_score_refuses_what_makes_no_sense(
+    srgan: Callable[..., Outcome],
+    photographs: Path,
+    results: list[Path],
+    monkeypatch: pytest.MonkeyPatch,
+    options: tuple[str, ...],
+    code: int,
+    message: str,
+) -> None:
+    monkeypatch.chdir(results[0])
+    outcome = srgan("score", photographs, results[0], *options)
+    assert outcome.code == code
+    assert message in outcome.err
+    assert "Traceback" not in outcome.err
+
+
+def test_the_help_of_score_names_every_metric_and_choice(srgan: Callable[..., Outcome]) -> None:
+    told = " ".join(srgan("score", "--help").out.split())
+    for name in (*METRICS, *SET_METRICS, *PROTOCOLS, *MISMATCHES, *EXTRACTORS, *FILTERS):
+        assert re.search(rf"\b{name}\b", told), name
 
 
 def test_train_prints_the_path_of_weights_that_run(

@@ -1,6 +1,7 @@
 """Bars on a terminal, silence in a pipe."""
 
 import io
+import re
 from pathlib import Path
 
 import pytest
@@ -71,3 +72,14 @@ def test_names_with_brackets_stay_themselves_in_the_table(capsys: pytest.Capture
     printed = capsys.readouterr().out
     assert "x[/b] " in printed
     assert ":cat:[red] " in printed
+
+
+def test_the_best_of_a_column_is_bold_on_a_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scores = [Score("a", {"psnr": value, "ssim": 0.5}, method=name) for name, value in (("m", 20.0), ("n", 21.0))]
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    console.show_report(Report(Protocol(), scores, [], []))
+    printed = capsys.readouterr().out
+    assert re.search(r"\x1b\[1m *21\.00", printed)
+    assert not re.search(r"\x1b\[1m *20\.00", printed)

@@ -27,15 +27,25 @@ def vgg_distance(reference: Tensor, candidate: Tensor) -> float:
     return _distance("vgg16", reference, candidate)
 
 
-@torch.no_grad()
-def _distance(backbone: str, reference: Tensor, candidate: Tensor) -> float:
+def load_network(name: str) -> Backbone:
+    """A backbone, read once.  Raises WeightsError when it cannot be had."""
+    return _loaded(name, find_backbone(name))
+
+
+def check_side(reference: Tensor) -> None:
+    """Raises PictureError for pictures smaller than the deepest layers need."""
     height, width = reference.shape[-2:]
     if min(height, width) < SMALLEST_SIDE:
         raise PictureError(
             f"feature distances need {SMALLEST_SIDE} x {SMALLEST_SIDE} pixels, found {width} x {height}",
             "score larger pictures",
         )
-    see = _loaded(backbone, find_backbone(backbone))
+
+
+@torch.no_grad()
+def _distance(backbone: str, reference: Tensor, candidate: Tensor) -> float:
+    check_side(reference)
+    see = load_network(backbone)
     return float(feature_distance(see(reference[None]), see(candidate[None])))
 
 

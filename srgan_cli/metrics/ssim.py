@@ -4,24 +4,41 @@ Source: Z. Wang, A. Bovik, H. Sheikh and E. Simoncelli, Image Quality Assessment
 Structural Similarity, IEEE TIP 2004.
 """
 
+from dataclasses import dataclass
+
 from skimage.metrics import structural_similarity
 from torch import Tensor
 
 from srgan_cli.errors import PictureError
 
-SMALLEST_SIDE = 11
-"""The window's side in pixels."""
+
+@dataclass(frozen=True)
+class SsimSettings:
+    """The window's side in pixels, whether it is a Gaussian, and whether variances are those of a sample."""
+
+    side: int
+    gaussian: bool
+    sample: bool
+    label: str
 
 
-def ssim(reference: Tensor, candidate: Tensor) -> float:
+SSIM_SETTINGS = {
+    "gaussian": SsimSettings(11, True, False, "Gaussian window 11 x 11 sigma 1.5"),
+    "uniform": SsimSettings(7, False, True, "uniform window 7 x 7 and sample covariance"),
+}
+"""gaussian: the authors', as in their MATLAB program.  uniform: what scikit-image does unless told."""
+
+
+def ssim(reference: Tensor, candidate: Tensor, window: str = "gaussian") -> float:
     """SSIM of (C, H, W) pictures with values 0…1, at most 1; the mean over channels.  Higher is better.
 
-    The authors' settings, as in their MATLAB program: a Gaussian window of 11 x 11 with sigma 1.5, population
-    statistics, and only places where the window fits.  Raises PictureError below 11 pixels a side.
+    Only places where the window fits count.  `window` is one of SSIM_SETTINGS.  Raises PictureError for pictures
+    smaller than the window.
     """
-    if min(reference.shape[-2:]) < SMALLEST_SIDE:
+    settings = SSIM_SETTINGS[window]
+    if min(reference.shape[-2:]) < settings.side:
         raise PictureError(
-            f"SSIM needs {SMALLEST_SIDE} x {SMALLEST_SIDE} pixels, found {reference.shape[-1]} x {reference.shape[-2]}",
+            f"SSIM needs {settings.side} x {settings.side} pixels, found {reference.shape[-1]} x {reference.shape[-2]}",
             "score larger pictures, or a smaller --scale",
         )
     return float(
@@ -30,8 +47,9 @@ def ssim(reference: Tensor, candidate: Tensor) -> float:
             candidate.double().numpy(),
             data_range=1,
             channel_axis=0,
-            gaussian_weights=True,
+            win_size=settings.side,
+            gaussian_weights=settings.gaussian,
             sigma=1.5,
-            use_sample_covariance=False,
+            use_sample_covariance=settings.sample,
         )
     )

@@ -2,7 +2,8 @@
 
 Layers and names are torchvision's, so that its files fit.
 Sources: K. Simonyan and A. Zisserman, Very Deep Convolutional Networks for Large-Scale Image Recognition, ICLR 2015
-(arXiv:1409.1556); F. Iandola et al., SqueezeNet, 2016 (arXiv:1602.07360).
+(arXiv:1409.1556); F. Iandola et al., SqueezeNet, 2016 (arXiv:1602.07360); A. Krizhevsky, One Weird Trick for
+Parallelizing Convolutional Neural Networks, 2014 (arXiv:1404.5997).
 """
 
 import torch
@@ -70,7 +71,22 @@ def squeezenet() -> Backbone:
     )
 
 
-BACKBONES = {"vgg16": vgg16, "squeezenet": squeezenet}
+def alexnet() -> Backbone:
+    """AlexNet in one stream, tapped after every activation."""
+    pool = nn.MaxPool2d(3, 2)
+    return Backbone(
+        [
+            *(nn.Conv2d(3, 64, 11, 4, padding=2), nn.ReLU(), pool),
+            *(nn.Conv2d(64, 192, 5, padding=2), nn.ReLU(), pool),
+            *(nn.Conv2d(192, 384, 3, padding=1), nn.ReLU()),
+            *(nn.Conv2d(384, 256, 3, padding=1), nn.ReLU()),
+            *(nn.Conv2d(256, 256, 3, padding=1), nn.ReLU()),
+        ],
+        (1, 4, 7, 9, 11),
+    )
+
+
+BACKBONES = {"vgg16": vgg16, "squeezenet": squeezenet, "alexnet": alexnet}
 
 
 def feature_distance(reference: list[Tensor], candidate: list[Tensor]) -> Tensor:
@@ -81,10 +97,16 @@ def feature_distance(reference: list[Tensor], candidate: list[Tensor]) -> Tensor
     as a Perceptual Metric, CVPR 2018, equation 1 with w = 1, arXiv:1801.03924), and so not LPIPS.
     """
     layers = [
-        (_unit(left.float()) - _unit(right.float())).square().sum(1).mean()
+        (unit_channels(left.float()) - unit_channels(right.float())).square().sum(1).mean()
         for left, right in zip(reference, candidate, strict=True)
     ]
     return torch.stack(layers).mean()
+
+
+def unit_channels(features: Tensor) -> Tensor:
+    """Features (N, C, H, W) with the channels of every place divided by their norm."""
+    norm: Tensor = torch.linalg.vector_norm(features, dim=1, keepdim=True)
+    return features / (norm + SMALLEST_NORM)
 
 
 class _Fire(nn.Module):
@@ -103,8 +125,3 @@ class _Fire(nn.Module):
 
 def _pool() -> nn.Module:
     return nn.MaxPool2d(3, 2, ceil_mode=True)
-
-
-def _unit(features: Tensor) -> Tensor:
-    norm: Tensor = torch.linalg.vector_norm(features, dim=1, keepdim=True)
-    return features / (norm + SMALLEST_NORM)

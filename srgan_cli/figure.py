@@ -1,0 +1,126 @@
+"""A figure: the same place in the reference and in every method's picture, side by side, with their numbers."""
+
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from PIL import Image, ImageDraw, ImageFont
+from torch import Tensor
+
+from srgan_cli.errors import UsageError
+from srgan_cli.files import atomic_write
+from srgan_cli.pixels import full_luma, levels
+
+SIDE = 96
+"""Of the crops that are chosen here, in pixels."""
+SHOWN = 288
+"""The longer side of a crop as it is drawn, in pixels."""
+MARGIN, LINE = 12, 20
+PAPER, INK, FRAME = "white", "black", (214, 39, 40)
+
+
+@dataclass(frozen=True)
+class Place:
+    """A part of a picture in pixels, and how much the methods disagree there, 0…1."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+    value: float = 0.0
+
+
+@dataclass(frozen=True)
+class Panel:
+    """A picture (1 or 3, H, W) with values 0…1, and the lines under its crop."""
+
+    pixels: Tensor
+    lines: list[str]
+
+
+def parse_place(text: str) -> Place:
+    """A place given as x,y,w,h.  Raises UsageError for anything else."""
+    parts = text.split(",")
+    if len(parts) != 4 or not all(part.strip().isdigit() for part in parts) or 0 in map(int, parts[2:]):
+        raise UsageError(f"cannot read the place {text!r}", "write it as x,y,w,h in pixels, such as 40,60,96,96")
+    return Place(*map(int, parts))
+
+
+def disagreement(reference: Tensor, pictures: list[Tensor], side: int) -> Place | None:
+    """The square where the pictures' luma spreads most in the mean; of one picture, from the reference.
+
+    None when there is no picture, or when they differ in size.  Smaller pictures give a smaller place.
+    """
+    lumas = [full_luma(pixels) for pixels in (pictures if len(pictures) > 1 else [reference, *pictures])]
+    if not pictures or len({luma.shape for luma in lumas}) > 1:
+        return None
+    stack = torch.stack(lumas)
+    height, width = (min(side, length) for length in stack.shape[-2:])
+    spread = F.avg_pool2d(stack.amax(0) - stack.amin(0), (height, width), stride=1)[0]
+    index = int(spread.argmax())
+    return Place(index % spread.shape[1], index // spread.shape[1], width, height, float(spread.max()))
+
+
+def draw_figure(reference: Tensor, panels: list[Panel], place: Place, title: str) -> Image.Image:
+    """The reference with the place framed, then a crop for every panel; the crops are enlarged pixel by pixel.
+
+    Raises UsageError when the place is not within the reference.
+    """
+    height, width = reference.shape[-2:]
+    if place.x + place.width > width or place.y + place.height > height:
+        raise UsageError(
+            f"the place {place.x},{place.y},{place.width},{place.height} is not within {title}, {width} x {height}",
+            "give another --crop",
+        )
+    crops = [_enlarged(_image(panel.pixels), place) for panel in panels]
+    whole = _framed(_image(reference), place, crops[0].height)
+    texts = [[title], *(panel.lines for panel in panels)]
+    return _laid_out([whole, *crops], texts)
+
+
+def write_figure(figure: Image.Image, path: Path) -> None:
+    """Write it as a PNG, whole or not at all."""
+    encoded = BytesIO()
+    figure.save(encoded, "PNG")
+    with atomic_write(path) as temporary:
+        temporary.write_bytes(encoded.getbuffer())
+
+
+def _image(pixels: Tensor) -> Image.Image:
+    return Image.fromarray(levels(pixels.expand(3, -1, -1)).to(torch.uint8).permute(1, 2, 0).contiguous().numpy())
+
+
+def _enlarged(image: Image.Image, place: Place) -> Image.Image:
+    times = max(1, SHOWN // max(place.width, place.height))
+    crop = image.crop((place.x, place.y, place.x + place.width, place.y + place.height))
+    return crop.resize((place.width * times, place.height * times), Image.Resampling.NEAREST)
+
+
+def _framed(image: Image.Image, place: Place, height: int) -> Image.Image:
+    """The whole picture at this height, the place framed in red."""
+    factor = height / image.height
+    small = image.resize((max(1, round(image.width * factor)), height), Image.Resampling.LANCZOS)
+    corners = (place.x, place.y, place.x + place.width, place.y + place.height)
+    ImageDraw.Draw(small).rectangle([round(corner * factor) for corner in corners], outline=FRAME, width=2)
+    return small
+
+
+def _laid_out(images: list[Image.Image], texts: list[list[str]]) -> Image.Image:
+    """Images in a row, each with its lines under it."""
+    font = ImageFont.load_default(14)
+    widths = [
+        max([image.width, *(round(font.getlength(line)) for line in lines)])
+        for image, lines in zip(images, texts, strict=True)
+    ]
+    height = max(image.height for image in images)
+    size = sum(widths) + MARGIN * (len(images) + 1), height + 3 * MARGIN + LINE * max(map(len, texts))
+    sheet = Image.new("RGB", size, PAPER)
+    draw, left = ImageDraw.Draw(sheet), MARGIN
+    for image, lines, width in zip(images, texts, widths, strict=True):
+        sheet.paste(image, (left, MARGIN))
+        for number, line in enumerate(lines):
+            draw.text((left, height + 2 * MARGIN + LINE * number), line, INK, font)
+        left += width + MARGIN
+    return sheet

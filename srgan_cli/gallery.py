@@ -1,0 +1,69 @@
+"""The pictures of a report: which of them its figure and its page show."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from srgan_cli.errors import SrganError, UsageError
+from srgan_cli.figure import SIDE, Panel, Place, draw_figure, parse_place, write_figure
+from srgan_cli.files import check_writable
+from srgan_cli.page import Shown, write_page
+from srgan_cli.report import Report, metric_of
+from srgan_cli.scoring import Scoring, pictures_of
+
+LARGEST_PAGE = 24
+"""More pictures make a page too large to open."""
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """Where to write a figure and a page, and the place that the figure shows, if it was chosen."""
+
+    figure: Path | None = None
+    page: Path | None = None
+    place: Place | None = None
+
+    @property
+    def side(self) -> int:
+        """The side of the crops to seek while scoring; 0 for none."""
+        return SIDE if self.figure else 0
+
+    def write(self, scoring: Scoring, report: Report) -> None:
+        """Write what was asked for.  Raises SrganError when no picture was scored."""
+        if self.figure:
+            _write_figure(scoring, report, self.figure, self.place)
+        if self.page:
+            names = list(scoring.plan.references)
+            shown = (Shown(name, *pictures_of(scoring.plan, name)) for name in names[:LARGEST_PAGE])
+            write_page(report, shown, len(names), self.page)
+
+
+def plan_gallery(figure: Path | None, page: Path | None, crop: str) -> Gallery:
+    """A gallery of these files.  Raises UsageError and SrganError when they could not be written."""
+    for path, suffix in ((figure, ".png"), (page, ".html")):
+        if path and path.suffix.lower() != suffix:
+            raise UsageError(f"{path} does not end in {suffix}", f"name a {suffix} file")
+        if path:
+            check_writable(path)
+    if crop and not figure:
+        raise UsageError("a crop without a figure", "add --figure fig.png")
+    return Gallery(figure, page, parse_place(crop) if crop else None)
+
+
+def _write_figure(scoring: Scoring, report: Report, path: Path, place: Place | None) -> None:
+    """Of the picture in which the methods disagree most."""
+    if not scoring.places:
+        raise SrganError("no picture to draw a figure of: none has a result of its size", "see the problems above")
+    name = max(scoring.places, key=lambda key: scoring.places[key].value)
+    reference, pictures = pictures_of(scoring.plan, name)
+    panels = [Panel(reference, ["reference"])]
+    panels += [Panel(pixels, _lines(report, method, name)) for method, pixels in pictures.items()]
+    write_figure(draw_figure(reference, panels, place or scoring.places[name], name), path)
+
+
+def _lines(report: Report, method: str, name: str) -> list[str]:
+    """The method and this picture's numbers."""
+    numbers = []
+    for key, value in report.values(method).get(name, {}).items():
+        metric = metric_of(key)
+        numbers.append(f"{metric.label} {value:.{metric.decimals}f} {metric.unit}".rstrip())
+    return [method, *numbers]

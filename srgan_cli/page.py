@@ -1,0 +1,90 @@
+"""A report as one self-contained page: tables to sort, a plot of every metric, a slider for every picture."""
+
+import json
+from base64 import b64encode
+from collections.abc import Iterable
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from srgan_cli.files import atomic_write
+from srgan_cli.pixels import levels
+from srgan_cli.rendering import to_json
+from srgan_cli.report import Report, metric_of
+
+TEMPLATE = Path(__file__).with_name("page.html")
+PLACEHOLDER = "@DATA@"
+REFERENCE = "reference"
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A picture that the page shows: its reference and what each method made of it, (1 or 3, H, W)."""
+
+    name: str
+    reference: Tensor
+    pictures: dict[str, Tensor]
+
+
+def write_page(report: Report, shown: Iterable[Shown], total: int, path: Path) -> None:
+    """Write the page, whole or not at all; it needs no net and no other file.  `total` is how many pictures there are.
+
+    Pictures are kept without loss, in 8 bits.
+    """
+    content = _content(report, [_picture(entry) for entry in shown], total)
+    text = json.dumps(content, ensure_ascii=False).replace("<", "\\u003c")  # or a name could end the script
+    page = TEMPLATE.read_text(encoding="utf-8").replace(PLACEHOLDER, text)
+    with atomic_write(path) as temporary:
+        temporary.write_text(page, encoding="utf-8")
+
+
+def _content(report: Report, pictures: list[dict[str, Any]], total: int) -> dict[str, Any]:
+    told = json.loads(to_json(report))
+    of_method = [score for score in report.scores if not score.problem]
+    rows = zip(of_method, told["pictures"], strict=True)
+    return {
+        "protocol": str(report.protocol),
+        "problems": report.problems,
+        "metrics": [_metric(name) for name in report.protocol.metrics],
+        "best": {name: sorted(methods) for name, methods in report.best.items()},
+        "methods": told["methods"],
+        "differences": told["differences"],
+        "scores": [{"name": score.name, "method": score.method, "values": row} for score, row in rows],
+        "pictures": pictures,
+        "shown": f"{len(pictures)} of {total} pictures are shown.",
+    }
+
+
+def _metric(name: str) -> dict[str, Any]:
+    metric = metric_of(name)
+    return {
+        "key": name,
+        "label": metric.label,
+        "unit": metric.unit,
+        "higher": metric.higher_is_better,
+        "decimals": metric.decimals,
+    }
+
+
+def _picture(shown: Shown) -> dict[str, Any]:
+    height, width = shown.reference.shape[-2:]
+    images = {REFERENCE: shown.reference, **shown.pictures}
+    return {
+        "name": shown.name,
+        "width": width,
+        "height": height,
+        "images": {name: _address(pixels) for name, pixels in images.items()},
+    }
+
+
+def _address(pixels: Tensor) -> str:
+    """The picture itself as an address."""
+    array = levels(pixels.expand(3, -1, -1)).to(torch.uint8).permute(1, 2, 0).contiguous().numpy()
+    encoded = BytesIO()
+    Image.fromarray(array).save(encoded, "WEBP", lossless=True, method=2)
+    return f"data:image/webp;base64,{b64encode(encoded.getvalue()).decode()}"

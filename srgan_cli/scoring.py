@@ -1,0 +1,282 @@
+"""Scoring many pictures by many methods: what is paired with what, on all cores, in order."""
+
+import os
+import signal
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import islice
+from multiprocessing import get_all_start_methods, get_context
+from pathlib import Path
+from typing import Any
+
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from srgan_cli.candidates import BASELINES, Method, Scale, load_model, make_pair, read_on_paper
+from srgan_cli.errors import MismatchError, SrganError, UsageError
+from srgan_cli.figure import Place, disagreement
+from srgan_cli.files import by_name, pair_by_name
+from srgan_cli.metrics import METRICS
+from srgan_cli.metrics.sets import Sets, ready_features, see
+from srgan_cli.pixels import resize
+from srgan_cli.progress import Progress
+from srgan_cli.report import Protocol, Report, Score, compare
+
+MISMATCHES = ("error", "crop", "resize", "skip")
+WORTH_PROCESSES = 8
+"""With fewer pictures, starting processes takes longer than it saves."""
+Seen = tuple[NDArray[Any], NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is to be scored: references by picture name, and the methods that enlarge them.
+
+    place_side: the side of the crop to seek for a figure, 0 for none.  jobs: processes, 0 for all cores.
+    """
+
+    protocol: Protocol
+    references: dict[str, Path]
+    methods: list[Method]
+    only_reference: list[str] = field(default_factory=list)
+    only_candidate: list[str] = field(default_factory=list)
+    unavailable: list[str] = field(default_factory=list)
+    scale: Scale = field(default_factory=Scale)
+    jobs: int = 1
+    place_side: int = 0
+
+    @property
+    def processes(self) -> int:
+        """How many processes are worth starting; one when a model runs on a device other than the CPU."""
+        if self.jobs:
+            return min(self.jobs, len(self.references))
+        models = [
+            load_model(m.baseline, self.scale) for m in self.methods if m.baseline and m.baseline not in BASELINES
+        ]
+        if len(self.references) < WORTH_PROCESSES or any(model.device.type != "cpu" for model in models):
+            return 1
+        return min(_cores(), len(self.references))
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A picture's scores by every method, what set metrics saw of it by method, and where the methods disagree most."""
+
+    name: str
+    scores: list[Score]
+    seen: dict[str, Seen]
+    place: Place | None = None
+
+
+def plan_scoring(
+    reference: Path, candidates: list[Path], baselines: list[str], protocol: Protocol, scale: Scale | None = None
+) -> Plan:
+    """Pair every candidate with the references by name, and find which metrics can be had.
+
+    Raises UsageError without a candidate, and SrganError when nothing can be paired or no metric is left.
+    """
+    scale = scale or Scale(protocol.scale)
+    if not candidates and not baselines:
+        raise UsageError("nothing to judge", "name a picture or a folder after the reference, or a --baseline")
+    pairings = [pair_by_name(reference, candidate) for candidate in candidates]
+    references, names = by_name(reference), _method_names(candidates)
+    methods = [
+        Method(name, {picture: path for picture, _, path in pairing.pairs})
+        for name, pairing in zip(names, pairings, strict=True)
+    ]
+    for baseline in dict.fromkeys(baselines):
+        if baseline not in BASELINES:
+            load_model(baseline, scale)
+        methods.append(Method(_free_name(baseline, names), baseline=baseline))
+    wanted = references if baselines else {key for method in methods for key in method.files}
+    labels = [f" ({name})" if len(methods) > 1 else "" for name in names]
+    available, unavailable = _available(protocol)
+    return Plan(
+        available,
+        {name: path for name, path in references.items() if name in wanted},
+        methods,
+        [f"{left}{label}" for p, label in zip(pairings, labels, strict=True) for left in p.only_reference],
+        [f"{right}{label}" for p, label in zip(pairings, labels, strict=True) for right in p.only_candidate],
+        unavailable,
+        scale,
+    )
+
+
+class Scoring:
+    """A run over a plan: iterate it once for the scores, in the order of the names; then ask for the report.
+
+    Memory: the pictures of one name by every method, for each process; and what metrics of sets keep of every picture.
+    """
+
+    def __init__(self, plan: Plan, progress: Progress | None = None) -> None:
+        self.plan = plan
+        self.progress = progress
+        self.scores: list[Score] = []
+        self.places: dict[str, Place] = {}
+        self._sets = Sets(plan.protocol.of_sets)
+
+    def __iter__(self) -> Iterator[Score]:
+        for done, judged in enumerate(_judge_all(self.plan), 1):
+            self.scores += judged.scores
+            self._sets.add(judged.seen)
+            if judged.place:
+                self.places[judged.name] = judged.place
+            if self.progress:
+                self.progress(done, len(self.plan.references))
+            yield from judged.scores
+
+    def report(self) -> Report:
+        """The report of what has been scored so far."""
+        plan = self.plan
+        values, refused = self._sets.values()
+        baselines = tuple(method.name for method in plan.methods if method.baseline)
+        unavailable = [*plan.unavailable, *refused]
+        return Report(
+            plan.protocol, self.scores, plan.only_reference, plan.only_candidate, values, unavailable, baselines
+        )
+
+
+def score(
+    reference: Path, candidate: Path, protocol: Protocol | None = None, progress: Progress | None = None
+) -> Report:
+    """Score a picture against its reference, or the pictures of a folder against those of another by name.
+
+    Transparent pictures are laid on white.
+    Pictures that cannot be read or differ in size are reported, not raised.  Raises SrganError when nothing can
+    be paired.  `progress` is called with the pictures done and in all.
+    """
+    scoring = Scoring(plan_scoring(reference, [candidate], [], protocol or Protocol()), progress)
+    deque(scoring, maxlen=0)
+    return scoring.report()
+
+
+def pictures_of(plan: Plan, name: str) -> tuple[Tensor, dict[str, Tensor]]:
+    """The reference of this name, and the picture by every method that has one of its size; (1 or 3, H, W)."""
+    reference = read_on_paper(plan.references[name])
+    found = {}
+    for method in _methods_with(plan, name):
+        try:
+            left, right = _fitted(method, name, reference, plan)
+        except SrganError:  # it is among the report's problems
+            continue
+        if left.shape[-2:] == right.shape[-2:]:
+            found[method.name] = right
+    height, width = (min(sides) for sides in zip(*(p.shape[-2:] for p in (reference, *found.values())), strict=True))
+    return reference[:, :height, :width], {name: pixels[:, :height, :width] for name, pixels in found.items()}
+
+
+def _judge_all(plan: Plan) -> Iterator[Judged]:
+    """Every picture, in order; in several processes no more than two for each lie ready."""
+    processes = plan.processes
+    if processes == 1:
+        yield from (_judge(plan, name) for name in plan.references)
+        return
+    pool = ProcessPoolExecutor(processes, _context(), _begin_worker)
+    try:
+        names = iter(plan.references)
+        waiting: deque[Future[Judged]] = deque()
+        while True:
+            room = 2 * processes - len(waiting)
+            waiting.extend(pool.submit(_judge, _part(plan, name), name) for name in islice(names, room))
+            if not waiting:
+                return
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _judge(plan: Plan, name: str) -> Judged:
+    methods = _methods_with(plan, name)
+    try:
+        reference = read_on_paper(plan.references[name])
+    except SrganError as error:
+        return Judged(name, [Score(name, {}, error.message, method.name) for method in methods], {})
+    scores, pictures = [], {}
+    for method in methods:
+        try:
+            left, right = _fitted(method, name, reference, plan)
+            scores.append(Score(name, compare(left, right, plan.protocol), method=method.name))
+            pictures[method.name] = right
+        except SrganError as error:
+            skipped = plan.protocol.mismatch == "skip" and isinstance(error, MismatchError)
+            scores.append(Score(name, {}, error.message, method.name, skipped))
+    place = disagreement(reference, list(pictures.values()), plan.place_side) if plan.place_side else None
+    return Judged(name, scores, _seen(reference, pictures, plan.protocol), place)
+
+
+def _fitted(method: Method, name: str, reference: Tensor, plan: Plan) -> tuple[Tensor, Tensor]:
+    """Reference and candidate, made one size as the protocol says."""
+    left, right = make_pair(method, name, reference, plan.scale)
+    if plan.protocol.mismatch == "resize":
+        return left, resize(right, *left.shape[-2:]).clamp(0, 1)
+    if plan.protocol.mismatch == "crop":
+        height, width = (min(sides) for sides in zip(left.shape[-2:], right.shape[-2:], strict=True))
+        return left[:, :height, :width], right[:, :height, :width]
+    return left, right
+
+
+def _seen(reference: Tensor, pictures: dict[str, Tensor], protocol: Protocol) -> dict[str, Seen]:
+    if not protocol.of_sets or not pictures:
+        return {}
+    look = partial(see, extractor=protocol.features, patch=protocol.patch)
+    original = look(reference)
+    return {name: (original, look(pixels)) for name, pixels in pictures.items()}
+
+
+def _part(plan: Plan, name: str) -> Plan:
+    """What of the plan a process needs for one picture."""
+    methods = [replace(m, files={name: m.files[name]} if m.files else {}) for m in _methods_with(plan, name)]
+    return Plan(plan.protocol, {name: plan.references[name]}, methods, scale=plan.scale, place_side=plan.place_side)
+
+
+def _methods_with(plan: Plan, name: str) -> list[Method]:
+    return [method for method in plan.methods if method.baseline or name in method.files]
+
+
+def _available(protocol: Protocol) -> tuple[Protocol, list[str]]:
+    """The protocol with those metrics that can be computed here, and a sentence for each of the others."""
+    reasons = {}
+    for name in protocol.metrics:
+        ready = METRICS[name].ready if name in METRICS else partial(ready_features, protocol.features)
+        try:
+            if ready:
+                ready()
+        except SrganError as error:
+            reasons[name] = f"{name} is not available because {error.message}; {error.hint}"
+    left = tuple(name for name in protocol.metrics if name not in reasons)
+    if not left:
+        raise SrganError(next(iter(reasons.values())), "ask for another --metric")
+    return replace(protocol, metrics=left), list(reasons.values())
+
+
+def _method_names(candidates: list[Path]) -> list[str]:
+    """Names of folders and stems of files; where two are equal, the paths."""
+    short = [path.resolve().name if path.is_dir() else path.stem for path in candidates]
+    return short if len(set(short)) == len(short) else [str(path) for path in candidates]
+
+
+def _free_name(baseline: str, names: list[str]) -> str:
+    return f"{baseline} (made here)" if baseline in names else baseline
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _context() -> Any:
+    """A way to start processes that is safe beside threads; they share what is imported once, where that can be."""
+    if "forkserver" not in get_all_start_methods():
+        return get_context("spawn")
+    context = get_context("forkserver")
+    context.set_forkserver_preload(["srgan_cli.scoring"])
+    return context
+
+
+def _begin_worker() -> None:
+    """Processes share the cores, so each computes on one; an interrupt is for the one who started them."""
+    torch.set_num_threads(1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
