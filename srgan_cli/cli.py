@@ -52,7 +52,7 @@ _ENDINGS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 Channels = StrEnum("Channels", "y rgb")
-ProtocolName = StrEnum("ProtocolName", {"sr_y": "sr-y", "rgb": "rgb", "skimage": "skimage"})
+ProtocolName = StrEnum("ProtocolName", {"sr_y": "sr-y", "sr_y_rgb": "sr-y-rgb", "rgb": "rgb", "skimage": "skimage"})
 Mismatch = StrEnum("Mismatch", "error crop resize skip")
 
 

@@ -17,7 +17,12 @@ from srgan_cli.metrics.sets import EXTRACTORS
 from srgan_cli.metrics.ssim import SSIM_SETTINGS, ssim
 from srgan_cli.pixels import crop_border, full_luma, luma
 
-PROTOCOLS = {"sr-y": ("y", "gaussian"), "rgb": ("rgb", "gaussian"), "skimage": ("rgb", "uniform")}
+PROTOCOLS = {
+    "sr-y": ("y", "gaussian"),
+    "sr-y-rgb": ("y-rgb", "gaussian"),
+    "rgb": ("rgb", "gaussian"),
+    "skimage": ("rgb", "uniform"),
+}
 """The channels and the window of SSIM by the protocol's name."""
 RANGE = "0…1 of each file's own depth"
 
@@ -26,7 +31,8 @@ RANGE = "0…1 of each file's own depth"
 class Protocol:
     """What is compared, and by which metrics.
 
-    channels: y (BT.601 luma, 16–235; grey pictures stay as they are) or rgb.  border: pixels cut on every side.
+    channels: y (BT.601 luma, 16–235; grey pictures stay as they are), y-rgb (luma of grey pictures too) or rgb.
+    border: pixels cut on every side.
     window: that of SSIM.  scale: what consistency shrinks by.  mismatch: what becomes of candidates of another size.
     features, patch: the network that set metrics see with, and the side of the patches they see, 0 for whole pictures.
     Metrics that look at whole pictures heed neither channels nor border.
@@ -50,7 +56,7 @@ class Protocol:
                 raise UsageError(f"no metric {name!r}", f"there is: {', '.join([*METRICS, *SET_METRICS])}")
 
     def __str__(self) -> str:
-        what = "BT.601 luma (16–235)" if self.channels == "y" else "RGB"
+        what = "RGB" if self.channels == "rgb" else "BT.601 luma (16–235)"
         parts = [f"{what}, border {self.border} px cut, range {RANGE}, SSIM with {SSIM_SETTINGS[self.window].label}"]
         if self.channels == "y":
             parts.append("grey pictures in full range")
@@ -88,7 +94,7 @@ class Protocol:
         """The part of a (1 or 3, H, W) picture that is compared; `grey` says that its reference is a grey picture."""
         if self.channels == "rgb":
             return crop_border(pixels.expand(3, -1, -1), self.border)
-        return crop_border(full_luma(pixels) if grey else luma(pixels), self.border)
+        return crop_border(full_luma(pixels) if grey and self.channels == "y" else luma(pixels), self.border)
 
     def measure(self, name: str) -> Callable[[Tensor, Tensor], float]:
         """The function of a metric, with this protocol's settings."""
