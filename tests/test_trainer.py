@@ -22,6 +22,7 @@ from srgan_cli.training.data import Dataset, load_dataset
 from srgan_cli.training.games import GAMES
 from srgan_cli.training.run import CHECKPOINT, RunFolder, prepare, read_checkpoint
 from srgan_cli.training.trainer import ADVERSARIAL, PIXEL, StepReport, Trainer
+from srgan_cli.training.validation import Best
 from srgan_cli.upscaler import Upscaler
 from srgan_cli.weights import load_weights
 
@@ -87,7 +88,7 @@ def test_a_run_passes_both_phases_and_leaves_weights_checkpoint_and_log(config: 
     assert [report.phase for report in reports] == [PIXEL] * 12 + [ADVERSARIAL] * 8
     assert set(reports[0].losses) == {"pixel"}
     assert set(reports[-1].losses) == {"pixel", "discriminator", "adversarial", "matching"}
-    assert {path.name for path in config.run.iterdir()} - {"checkpoint-before.pt"} == {
+    assert {path.name for path in config.run.iterdir()} - {"checkpoint-before.pt", "tiny-best.safetensors"} == {
         "checkpoint.pt",
         "config.json",
         "metrics.jsonl",
@@ -99,6 +100,31 @@ def test_a_run_passes_both_phases_and_leaves_weights_checkpoint_and_log(config: 
     assert lines[0]["step"] == 0
     assert lines[-1]["step"] == STEPS
     assert {"psnr", "ssim", "pixel", "phase"} <= lines[-1].keys()
+
+
+def test_the_best_is_the_nearest_to_look_at_among_the_faithful() -> None:
+    best = Best()
+    assert not best.beaten_by({"psnr": 40.0, "sqd": 0.1}, "sqd"), "the pixel phase has none"
+    best = Best(fidelity=30.0)
+    assert best.beaten_by({"psnr": 29.0, "sqd": 0.4}, "sqd")
+    assert not best.beaten_by({"psnr": 30.0, "sqd": 0.5}, "sqd")
+    assert not best.beaten_by({"psnr": 28.4, "sqd": 0.1}, "sqd")
+    assert best.beaten_by({"psnr": 28.6, "sqd": 0.3}, "sqd")
+
+
+def test_the_best_weights_of_the_adversarial_phase_are_kept(config: TrainConfig, dataset: Dataset) -> None:
+    trainer = fresh(replace(config, pixel_share=0.0), dataset)
+    list(until(trainer, 2))
+    trainer.best.fidelity, trainer.best.value = 0.0, 100.0
+    trainer._validate()
+    card = load_weights(config.run / "tiny-best.safetensors")[1]
+    assert card.scores["validation"]["gradients"] == trainer.best.value < 100
+    assert resumed_best(trainer) == trainer.best
+
+
+def resumed_best(trainer: Trainer) -> Best:
+    trainer.save()
+    return resumed_run(trainer.config, trainer.dataset).best
 
 
 def test_events_are_written_where_tensorboard_is_installed(

@@ -20,7 +20,7 @@ from srgan_cli.training.run import Nowhere, Origin, RunFolder, serialised
 from srgan_cli.training.samples import ROWS
 from srgan_cli.training.sampling import sample_batch
 from srgan_cli.training.schedule import SCHEDULES, Clock, patch_and_batch
-from srgan_cli.training.validation import Validation, mean, protocol, validate
+from srgan_cli.training.validation import Best, Validation, mean, protocol, validate
 from srgan_cli.weights import WeightsCard
 from srgan_cli.world import ALONE, World
 
@@ -75,6 +75,7 @@ class Trainer:
         self.adversary: Adversary | None = None
         self.objective = Objective(config, self.precision)
         self.rate_share = 1.0
+        self.best = Best()
         self.clock = Clock(config)
         self.phase = PIXEL
         self.phase_began = (0, 0.0)
@@ -240,6 +241,7 @@ class Trainer:
         self.adversary = Adversary(self.config, self.precision, self.world)
         self.phase = ADVERSARIAL
         self.phase_began = self.world.follow((self.clock.steps, self.clock.seconds))
+        self.best = Best(self._validation.scores.get("psnr"))
         self._good = self._learned()
 
     def _set_learning_rates(self, progress: float) -> None:
@@ -287,6 +289,8 @@ class Trainer:
         self.folder.log({**position, **mean(self._recent), **scores})
         self._recent.clear()
         self._good = self._learned()
+        if self.best.beaten_by(scores, protocol(self.config.scale).metrics[-1]):
+            self._save_weights(f"{self.config.name}-best")
 
     def _save_weights(self, name: str) -> None:
         self.folder.save_weights(self.average, self._card(name))
@@ -325,6 +329,7 @@ class Trainer:
             "phase": self.phase,
             "phase_began": self.phase_began,
             "validation": vars(self._validation),
+            "best": vars(self.best),
             "ancestor": self.ancestor,
             "data": self.dataset.digest,
         }
@@ -338,7 +343,7 @@ class Trainer:
             self.random.set_state(state["random"].cpu())
             self.clock = Clock(self.config, state["steps"], state["seconds"])
             self.phase, self.phase_began = state["phase"], tuple(state["phase_began"])
-            self._validation = Validation(**state["validation"])
+            self._validation, self.best = Validation(**state["validation"]), Best(**state["best"])
             self.ancestor, data = state["ancestor"], state["data"]
         except (KeyError, RuntimeError, ValueError, TypeError) as error:
             raise WeightsError(f"the checkpoint in {self.config.run} does not fit its own settings: {error}") from error

@@ -1,17 +1,23 @@
 """Scoring a generator on the held-out pictures, the way users will run it."""
 
 from dataclasses import dataclass, field
+from math import inf
 from statistics import fmean
 
 import torch
 from torch import Tensor
 
+from srgan_cli.metrics import CLASSIC
 from srgan_cli.networks import Generator
 from srgan_cli.picture import Picture
 from srgan_cli.pixels import quantise
+from srgan_cli.pretrained import find_backbone
 from srgan_cli.report import Protocol, compare
 from srgan_cli.training.data import Pair
 from srgan_cli.upscaler import Upscaler
+
+LARGEST_LOSS = 1.5
+"""Of PSNR in dB, that the adversarial phase may pay for looks."""
 
 
 @dataclass
@@ -24,9 +30,33 @@ class Validation:
     cost: float = 0.0
 
 
+@dataclass
+class Best:
+    """The best validation of the adversarial phase: the nearest by a perceptual measure that is faithful enough.
+
+    fidelity: PSNR in dB when the phase began; None before it.  value: of the measure, lower is better.
+    """
+
+    fidelity: float | None = None
+    value: float = inf
+
+    def beaten_by(self, scores: dict[str, float], measure: str) -> bool:
+        """Whether these scores are better, which they then stand for."""
+        faithful = self.fidelity is not None and scores["psnr"] >= self.fidelity - LARGEST_LOSS
+        if not faithful or scores[measure] >= self.value:
+            return False
+        self.value = scores[measure]
+        return True
+
+
 def protocol(scale: int) -> Protocol:
-    """How held-out pictures are scored at this scale."""
-    return Protocol("y", scale)
+    """How held-out pictures are scored at this scale; the last metric is the perceptual measure.
+
+    That is the distance of SqueezeNet's features where its weights are at hand, else the divergence of gradients, which
+    also tells how far the statistics of edges have drifted.
+    """
+    seen = ("sqd",) if find_backbone("squeezenet") else ()
+    return Protocol("y", scale, (*CLASSIC, "gradients", *seen))
 
 
 @dataclass(frozen=True)
