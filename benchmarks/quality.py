@@ -37,7 +37,7 @@ from torch import Tensor
 from srgan_cli.metrics import METRICS
 from srgan_cli.picture import Picture, read_picture
 from srgan_cli.pixels import quantise
-from srgan_cli.report import Protocol, compare
+from srgan_cli.scoring.report import Protocol, compare
 from srgan_cli.upscaler import Upscaler
 from srgan_cli.weights import list_weights
 

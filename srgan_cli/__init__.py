@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from srgan_cli.errors import SrganError
     from srgan_cli.picture import Picture, read_picture, write_picture
-    from srgan_cli.report import Report
-    from srgan_cli.scoring import score
+    from srgan_cli.scoring.report import Report
+    from srgan_cli.scoring.score import score
     from srgan_cli.sequence import Pictures, open_pictures, write_pictures
     from srgan_cli.tiling import TilePolicy
     from srgan_cli.upscaler import Upscaler
@@ -32,13 +32,13 @@ __all__ = [
 _HOMES = {
     "Picture": "picture",
     "Pictures": "sequence",
-    "Report": "report",
+    "Report": "scoring.report",
     "SrganError": "errors",
     "TilePolicy": "tiling",
     "Upscaler": "upscaler",
     "open_pictures": "sequence",
     "read_picture": "picture",
-    "score": "scoring",
+    "score": "scoring.score",
     "write_picture": "picture",
     "write_pictures": "sequence",
 }

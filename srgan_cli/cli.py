@@ -52,7 +52,7 @@ _ENDINGS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 Channels = StrEnum("Channels", "y rgb")
-ProtocolName = StrEnum("ProtocolName", {"sr_y": "sr-y", "sr_y_rgb": "sr-y-rgb", "rgb": "rgb", "skimage": "skimage"})
+ProtocolName = StrEnum("ProtocolName", {"sr_y": "sr-y", "sr_y_grey": "sr-y-grey", "rgb": "rgb", "skimage": "skimage"})
 Mismatch = StrEnum("Mismatch", "error crop resize skip")
 
 
@@ -189,14 +189,14 @@ def score(
     Pictures are paired by name without suffix.  Of several candidates, a row each with 95 % intervals.
     Exits 1 when a picture has no partner or another size, a metric cannot be had, or a limit is broken.
     """
-    from srgan_cli.candidates import Scale
     from srgan_cli.console import print_scores, progress_bar, warn
-    from srgan_cli.gallery import plan_gallery
-    from srgan_cli.limits import broken_limits, parse_limits
     from srgan_cli.metrics import CLASSIC
-    from srgan_cli.rendering import only_form
-    from srgan_cli.report import named_protocol
-    from srgan_cli.scoring import Scoring, plan_scoring
+    from srgan_cli.scoring.candidates import Scale
+    from srgan_cli.scoring.gallery import plan_gallery
+    from srgan_cli.scoring.limits import broken_limits, parse_limits
+    from srgan_cli.scoring.rendering import only_form
+    from srgan_cli.scoring.report import named_protocol
+    from srgan_cli.scoring.score import Scoring, plan_scoring
 
     form = only_form(json=as_json, csv=as_csv, markdown=as_markdown, latex=as_latex)
     gallery = plan_gallery(figure, html, crop)

@@ -18,9 +18,9 @@ from rich.text import Text
 from srgan_cli.progress import Progress
 
 if TYPE_CHECKING:
-    from srgan_cli.rendering import Grid
-    from srgan_cli.report import Report
-    from srgan_cli.scoring import Scoring
+    from srgan_cli.scoring.rendering import Grid
+    from srgan_cli.scoring.report import Report
+    from srgan_cli.scoring.score import Scoring
     from srgan_cli.training.check import Cost, Finding
     from srgan_cli.training.config import TrainConfig
     from srgan_cli.training.trainer import StepReport
@@ -55,7 +55,7 @@ def progress_bar(label: str) -> Iterator[Progress]:
 
 def print_scores(scoring: "Scoring", form: str = "") -> None:
     """Score all that is planned and print it in this form; JSON while the scores come, a table unless told."""
-    from srgan_cli.rendering import FORMS, json_pieces
+    from srgan_cli.scoring.rendering import FORMS, json_pieces
 
     if form == "json":
         for piece in json_pieces(scoring.plan.protocol, scoring, scoring.report):
@@ -72,7 +72,7 @@ def print_scores(scoring: "Scoring", form: str = "") -> None:
 
 def show_report(report: "Report") -> None:
     """The scores as tables on stdout, the best of a column bold, and the protocol under them."""
-    from srgan_cli.rendering import differences_grid, interval_line, main_grid
+    from srgan_cli.scoring.rendering import differences_grid, interval_line, main_grid
 
     results = Console(highlight=False)
     if not results.is_terminal:

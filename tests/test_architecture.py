@@ -14,19 +14,19 @@ import srgan_cli
 
 LINES = (
     "errors progress",
-    "pixels tiling devices files world intervals",
+    "pixels tiling devices files world scoring.intervals",
     "codec networks",
     "picture",
     "sequence",
     "weights pretrained",
     "metrics",
-    "report",
-    "rendering limits figure",
-    "page",
+    "scoring.report",
+    "scoring.rendering scoring.limits scoring.figure",
+    "scoring.page",
     "upscaler training.losses training.games training.degrade training.optimisation",
-    "candidates training.config training.samples",
-    "scoring",
-    "gallery",
+    "scoring.candidates training.config training.samples",
+    "scoring.score",
+    "scoring.gallery",
     "training.schedule training.adversary training.perceptual training.data training.run",
     "training.objective training.validation training.sampling",
     "training.trainer",
@@ -40,7 +40,7 @@ FACE = {"cli", "console", "__main__"}
 HEAVY = {"torch", "numpy", "PIL", "pyvips", "skimage", "scipy", "safetensors"}
 PACKAGE = Path(srgan_cli.__file__).parent
 MODULES = {".".join(path.relative_to(PACKAGE).with_suffix("").parts): path for path in PACKAGE.rglob("*.py")}
-EXEMPT = {"__init__", "training.__init__"}
+EXEMPT = {"__init__", "training.__init__", "scoring.__init__"}
 SILENT = sorted(MODULES.keys() - FACE)
 
 

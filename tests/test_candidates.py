@@ -7,11 +7,11 @@ import pytest
 import torch
 from PIL import Image
 
-from srgan_cli.candidates import BASELINES, Method, Scale, load_model, make_pair, read_on_paper
 from srgan_cli.errors import PictureError, UsageError
 from srgan_cli.networks import GENERATORS
 from srgan_cli.picture import Picture
 from srgan_cli.pixels import downscale, quantise
+from srgan_cli.scoring.candidates import BASELINES, Method, Scale, load_model, make_pair, read_on_paper
 from srgan_cli.upscaler import Upscaler
 from srgan_cli.weights import WeightsCard, save_weights
 

@@ -17,7 +17,6 @@ from PIL import Image
 from typer.main import get_command
 
 from srgan_cli import __main__, upscaler
-from srgan_cli.candidates import FILTERS
 from srgan_cli.cli import app, parse_duration
 from srgan_cli.codec.metadata import Metadata, exif_of, exif_tags
 from srgan_cli.errors import UsageError
@@ -25,8 +24,9 @@ from srgan_cli.metrics import METRICS, SET_METRICS
 from srgan_cli.metrics.sets import EXTRACTORS
 from srgan_cli.networks import GENERATORS
 from srgan_cli.picture import Picture, read_picture, write_picture
-from srgan_cli.report import PROTOCOLS
-from srgan_cli.scoring import MISMATCHES
+from srgan_cli.scoring.candidates import FILTERS
+from srgan_cli.scoring.report import PROTOCOLS
+from srgan_cli.scoring.score import MISMATCHES
 from srgan_cli.tiling import TilePolicy
 from srgan_cli.training.config import TrainConfig
 from srgan_cli.training.run import read_checkpoint

@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from srgan_cli.errors import UsageError
-from srgan_cli.figure import FRAME, Panel, Place, disagreement, draw_figure, parse_place, write_figure
+from srgan_cli.scoring.figure import FRAME, Panel, Place, disagreement, draw_figure, parse_place, write_figure
 
 
 def with_patch(x: int, y: int, value: float = 1.0) -> torch.Tensor:

@@ -7,7 +7,7 @@ import pytest
 from scipy.stats import bootstrap
 
 from srgan_cli import intervals
-from srgan_cli.intervals import mean_intervals
+from srgan_cli.scoring.intervals import mean_intervals
 
 
 @pytest.mark.parametrize("count", [2, 5, 14, 100])

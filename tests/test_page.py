@@ -14,8 +14,8 @@ import pytest
 import torch
 from PIL import Image
 
-from srgan_cli.page import TEMPLATE, Shown, write_page
-from srgan_cli.report import Protocol, Report, Score
+from srgan_cli.scoring.page import TEMPLATE, Shown, write_page
+from srgan_cli.scoring.report import Protocol, Report, Score
 
 NAME = "a </script><b>"
 METHODS = ("first", "second")

@@ -8,7 +8,7 @@ from math import inf
 import pytest
 
 from srgan_cli.errors import UsageError
-from srgan_cli.rendering import (
+from srgan_cli.scoring.rendering import (
     differences_grid,
     json_pieces,
     main_grid,
@@ -18,7 +18,7 @@ from srgan_cli.rendering import (
     to_latex,
     to_markdown,
 )
-from srgan_cli.report import Protocol, Report, Score
+from srgan_cli.scoring.report import Protocol, Report, Score
 
 
 def strict_json(text: str) -> dict[str, list[dict[str, object]]]:

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from srgan_cli.errors import PictureError, UsageError
-from srgan_cli.report import PROTOCOLS, Protocol, Report, Score, compare, named_protocol
+from srgan_cli.scoring.report import PROTOCOLS, Protocol, Report, Score, compare, named_protocol
 
 
 def test_an_unknown_metric_is_refused_before_any_work() -> None:

@@ -11,11 +11,11 @@ import torch
 from PIL import Image
 
 from srgan_cli import pretrained
-from srgan_cli.candidates import Scale
 from srgan_cli.errors import SrganError, UsageError
 from srgan_cli.metrics import CLASSIC
-from srgan_cli.report import Protocol, Report, named_protocol
-from srgan_cli.scoring import Plan, Scoring, pictures_of, plan_scoring, score
+from srgan_cli.scoring.candidates import Scale
+from srgan_cli.scoring.report import Protocol, Report, named_protocol
+from srgan_cli.scoring.score import Plan, Scoring, pictures_of, plan_scoring, score
 
 BENCHMARK = Path(os.environ.get("SRGAN_BENCH") or Path(__file__).parents[2] / "shared/data/bench")
 
@@ -241,25 +241,26 @@ def test_grey_pictures_are_scored_in_their_own_range(tmp_path: Path) -> None:
     for name, value in (("a", 100), ("b", 110)):
         Image.new("L", (30, 30), value).save(tmp_path / f"{name}.png")
         Image.new("RGB", (30, 30), (value,) * 3).save(tmp_path / f"{name}-rgb.png")
+    protocol = named_protocol("sr-y-grey", 4)
     found = {
-        names: score(*(tmp_path / f"{name}.png" for name in names)).mean["psnr"]
+        names: score(*(tmp_path / f"{name}.png" for name in names), protocol).mean["psnr"]
         for names in (("a", "b"), ("a", "b-rgb"), ("a-rgb", "b-rgb"))
     }
     full, studio = -20 * np.log10(10 / 255), -20 * np.log10(10 / 255 * 219 / 255)
     assert list(found.values()) == [pytest.approx(value, abs=1e-3) for value in (full, full, studio)]
 
 
-def test_grey_pictures_are_taken_for_rgb_when_asked(tmp_path: Path) -> None:
+def test_grey_pictures_are_taken_for_rgb_unless_told(tmp_path: Path) -> None:
     for name, value in (("a", 100), ("b", 110)):
         Image.new("L", (30, 30), value).save(tmp_path / f"{name}.png")
-    found = score(tmp_path / "a.png", tmp_path / "b.png", named_protocol("sr-y-rgb", 4)).mean["psnr"]
+    found = score(tmp_path / "a.png", tmp_path / "b.png", named_protocol("sr-y", 4)).mean["psnr"]
     assert found == pytest.approx(-20 * np.log10(10 / 255 * 219 / 255), abs=1e-3)
 
 
 def test_sixteen_bits_are_scored_in_their_own_range(tmp_path: Path) -> None:
     for name, value in (("a", 100 * 257), ("b", 110 * 257)):
         Image.fromarray(np.full((30, 30), value, dtype=np.uint16)).save(tmp_path / f"{name}.png")
-    found = score(tmp_path / "a.png", tmp_path / "b.png").mean["psnr"]
+    found = score(tmp_path / "a.png", tmp_path / "b.png", named_protocol("rgb", 4)).mean["psnr"]
     assert found == pytest.approx(-20 * np.log10(10 / 255), abs=1e-3)
 
 

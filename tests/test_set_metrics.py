@@ -14,7 +14,7 @@ from srgan_cli.metrics import SET_METRICS, frechet_distance, kernel_distance, se
 from srgan_cli.metrics.inception import load_inception
 from srgan_cli.metrics.sets import EXTRACTORS, Sets, see
 from srgan_cli.pretrained import load_backbone
-from srgan_cli.report import Protocol
+from srgan_cli.scoring.report import Protocol
 
 Features = NDArray[np.float64]
 UNUSABLE = (ImportError, RuntimeError)

@@ -14,8 +14,8 @@ from torch import Tensor
 
 from srgan_cli.files import atomic_write
 from srgan_cli.pixels import levels
-from srgan_cli.rendering import to_json
-from srgan_cli.report import Report, metric_of
+from srgan_cli.scoring.rendering import to_json
+from srgan_cli.scoring.report import Report, metric_of
 
 TEMPLATE = Path(__file__).with_name("page.html")
 PLACEHOLDER = "@DATA@"

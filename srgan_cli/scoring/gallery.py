@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from srgan_cli.errors import SrganError, UsageError
-from srgan_cli.figure import SIDE, Panel, Place, draw_figure, parse_place, write_figure
 from srgan_cli.files import check_writable
-from srgan_cli.page import Shown, write_page
-from srgan_cli.report import Report, metric_of
-from srgan_cli.scoring import Scoring, pictures_of
+from srgan_cli.scoring.figure import SIDE, Panel, Place, draw_figure, parse_place, write_figure
+from srgan_cli.scoring.page import Shown, write_page
+from srgan_cli.scoring.report import Report, metric_of
+from srgan_cli.scoring.score import Scoring, pictures_of
 
 LARGEST_PAGE = 24
 """More pictures make a page too large to open."""

@@ -10,16 +10,16 @@ from typing import Any
 from torch import Tensor
 
 from srgan_cli.errors import MismatchError, UsageError
-from srgan_cli.intervals import Interval, mean_intervals
 from srgan_cli.metrics import CLASSIC, METRICS, SET_METRICS, Metric, SetMetric
 from srgan_cli.metrics.consistency import consistency
 from srgan_cli.metrics.sets import EXTRACTORS
 from srgan_cli.metrics.ssim import SSIM_SETTINGS, ssim
 from srgan_cli.pixels import crop_border, full_luma, luma
+from srgan_cli.scoring.intervals import Interval, mean_intervals
 
 PROTOCOLS = {
     "sr-y": ("y", "gaussian"),
-    "sr-y-rgb": ("y-rgb", "gaussian"),
+    "sr-y-grey": ("y-grey", "gaussian"),
     "rgb": ("rgb", "gaussian"),
     "skimage": ("rgb", "uniform"),
 }
@@ -31,7 +31,7 @@ RANGE = "0…1 of each file's own depth"
 class Protocol:
     """What is compared, and by which metrics.
 
-    channels: y (BT.601 luma, 16–235; grey pictures stay as they are), y-rgb (luma of grey pictures too) or rgb.
+    channels: y (BT.601 luma, 16–235), y-grey (the same, but grey pictures stay as they are) or rgb.
     border: pixels cut on every side.
     window: that of SSIM.  scale: what consistency shrinks by.  mismatch: what becomes of candidates of another size.
     features, patch: the network that set metrics see with, and the side of the patches they see, 0 for whole pictures.
@@ -58,7 +58,7 @@ class Protocol:
     def __str__(self) -> str:
         what = "RGB" if self.channels == "rgb" else "BT.601 luma (16–235)"
         parts = [f"{what}, border {self.border} px cut, range {RANGE}, SSIM with {SSIM_SETTINGS[self.window].label}"]
-        if self.channels == "y":
+        if self.channels == "y-grey":
             parts.append("grey pictures in full range")
         if self.mismatch != "error":
             parts.append(f"pictures of another size: {self.mismatch}")
@@ -94,7 +94,7 @@ class Protocol:
         """The part of a (1 or 3, H, W) picture that is compared; `grey` says that its reference is a grey picture."""
         if self.channels == "rgb":
             return crop_border(pixels.expand(3, -1, -1), self.border)
-        return crop_border(full_luma(pixels) if grey and self.channels == "y" else luma(pixels), self.border)
+        return crop_border(full_luma(pixels) if grey and self.channels == "y-grey" else luma(pixels), self.border)
 
     def measure(self, name: str) -> Callable[[Tensor, Tensor], float]:
         """The function of a metric, with this protocol's settings."""

@@ -9,8 +9,8 @@ from math import isfinite
 from typing import Any
 
 from srgan_cli.errors import UsageError
-from srgan_cli.intervals import Interval
-from srgan_cli.report import Difference, Protocol, Report, Score, Summary, metric_of
+from srgan_cli.scoring.intervals import Interval
+from srgan_cli.scoring.report import Difference, Protocol, Report, Score, Summary, metric_of
 
 
 @dataclass(frozen=True)

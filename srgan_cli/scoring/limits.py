@@ -5,7 +5,7 @@ from math import isnan
 
 from srgan_cli.errors import UsageError
 from srgan_cli.metrics import METRICS, SET_METRICS
-from srgan_cli.report import Report, metric_of
+from srgan_cli.scoring.report import Report, metric_of
 
 
 @dataclass(frozen=True)

@@ -16,15 +16,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from srgan_cli.candidates import BASELINES, Method, Scale, load_model, make_pair, read_on_paper
 from srgan_cli.errors import MismatchError, SrganError, UsageError
-from srgan_cli.figure import Place, disagreement
 from srgan_cli.files import by_name, pair_by_name
 from srgan_cli.metrics import METRICS
 from srgan_cli.metrics.sets import Sets, ready_features, see
 from srgan_cli.pixels import resize
 from srgan_cli.progress import Progress
-from srgan_cli.report import Protocol, Report, Score, compare
+from srgan_cli.scoring.candidates import BASELINES, BICUBIC_OF_LUMA, Method, Scale, load_model, make_pair, read_on_paper
+from srgan_cli.scoring.figure import Place, disagreement
+from srgan_cli.scoring.report import Protocol, Report, Score, compare
 
 MISMATCHES = ("error", "crop", "resize", "skip")
 WORTH_PROCESSES = 8
@@ -199,13 +199,19 @@ def _judge(plan: Plan, name: str) -> Judged:
     for method in methods:
         try:
             left, right = _fitted(method, name, reference, plan)
-            scores.append(Score(name, compare(left, right, plan.protocol), method=method.name))
+            scores.append(Score(name, compare(left, right, _protocol(method, plan)), method=method.name))
             pictures[method.name] = right
         except SrganError as error:
             skipped = plan.protocol.mismatch == "skip" and isinstance(error, MismatchError)
             scores.append(Score(name, {}, error.message, method.name, skipped))
     place = disagreement(reference, list(pictures.values()), plan.place_side) if plan.place_side else None
     return Judged(name, scores, _seen(reference, pictures, plan.protocol), place)
+
+
+def _protocol(method: Method, plan: Plan) -> Protocol:
+    """The plan's, but pictures that are luma already are not turned into luma again."""
+    is_luma = method.baseline == BICUBIC_OF_LUMA and plan.protocol.channels == "y"
+    return replace(plan.protocol, channels="y-grey") if is_luma else plan.protocol
 
 
 def _fitted(method: Method, name: str, reference: Tensor, plan: Plan) -> tuple[Tensor, Tensor]:

@@ -1,0 +1,1 @@
+"""Scores of pictures against references, and every way to show them."""
