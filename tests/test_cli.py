@@ -17,7 +17,8 @@ from PIL import Image
 from typer.main import get_command
 
 from srgan_cli import __main__, upscaler
-from srgan_cli.cli import app, parse_duration
+from srgan_cli.cli import app
+from srgan_cli.cli.train import parse_duration
 from srgan_cli.codec.metadata import Metadata, exif_of, exif_tags
 from srgan_cli.errors import UsageError
 from srgan_cli.metrics import METRICS, SET_METRICS

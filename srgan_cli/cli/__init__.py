@@ -1,0 +1,45 @@
+"""The commands: each parses, makes a library call, and draws."""
+
+from typing import Annotated
+
+import typer
+
+from srgan_cli import __version__
+from srgan_cli.cli.score import score
+from srgan_cli.cli.train import train
+from srgan_cli.cli.upscale import upscale
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # rich would double the time of --help
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Enlarge pictures with a generative adversarial network.",
+)
+app.command(epilog="Example: srgan upscale --scale 2 photo.jpg photo-large.png")(upscale)
+app.command(epilog="Example: srgan score originals/ enlarged/ --baseline bicubic --metric psnr --metric ssim")(score)
+app.command(epilog="Example: srgan train --time 30m photos/ && srgan upscale -m run/srgan-x4.safetensors a.png b.png")(
+    train
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"srgan {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Enlarge pictures with a generative adversarial network.
+
+    Results go to stdout, everything else to stderr.
+    Exit codes: 0 all well, 1 something failed, 2 wrong usage, 130 interrupted, 143 terminated.
+    """
