@@ -23,7 +23,7 @@ LINES = (
     "scoring.report",
     "scoring.rendering scoring.limits scoring.figure",
     "scoring.page",
-    "upscaler training.losses training.games training.degrade training.optimisation",
+    "upscaler training.guard training.losses training.games training.degrade training.optimisation",
     "scoring.candidates training.config training.samples",
     "scoring.score",
     "scoring.gallery",

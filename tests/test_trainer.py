@@ -284,7 +284,7 @@ def test_ten_unusable_steps_lead_back_to_the_last_validation_at_half_the_rate(
     notices = {report.step: report.notice for report in reports if report.notice}
     assert list(notices) == [30]
     assert "losses were not finite for 10 steps" in notices[30]
-    assert trainer.rate_share == 0.5
+    assert trainer.guard.rate_share == 0.5
     assert all(report.losses["pixel"] > 0 for report in reports[30:])
     assert all(value.isfinite().all() for value in load_weights(trainer.folder.weights)[0].state_dict().values())
 
@@ -315,7 +315,7 @@ def test_a_discriminator_too_sure_to_teach_does_not_learn_and_is_set_back(
         notices += [report.notice] * bool(report.notice)
     assert len(notices) == 3
     assert "too sure to teach" in notices[0]
-    assert trainer.rate_share == 1 / 8
+    assert trainer.guard.rate_share == 1 / 8
     assert trainer.adversary is not None
     for key, value in trainer.adversary.network.named_parameters():
         assert torch.equal(value, before[key])
@@ -352,8 +352,8 @@ def test_accumulated_batches_make_one_step_of_a_larger_one(config: TrainConfig, 
     ids=str,
 )
 def test_every_setting_trains_both_phases(config: TrainConfig, dataset: Dataset, setting: dict[str, Any]) -> None:
-    reports = list(fresh(replace(config, steps=6, **setting), dataset).fit())
-    assert len(reports) == 6
+    reports = list(fresh(replace(config, steps=30, **setting), dataset).fit())
+    assert len(reports) == 30
     assert all(np.isfinite(list(report.losses.values())).all() for report in reports)
     assert not any(report.notice for report in reports)
 

@@ -39,7 +39,8 @@ class Adversary:
         loss = self.game.discriminator(
             self._judge(run, real).logits, self._judge(run, fake).logits, self.config.label_smoothing
         )
-        self.collapsed = self.world.all(bool(loss < COLLAPSE * self.game.chance))
+        sure = self.game.chance > 0 and bool(loss < COLLAPSE * self.game.chance)
+        self.collapsed = self.world.all(sure)
         usable = self.collapsed or self.learner.learn(loss + self._penalty(real, fake, random))
         self.network.requires_grad_(False)
         return loss, usable

@@ -9,11 +9,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from srgan_cli.errors import SrganError, UsageError, WeightsError
+from srgan_cli.errors import UsageError, WeightsError
 from srgan_cli.networks import GENERATORS, Generator
 from srgan_cli.training.adversary import Adversary
 from srgan_cli.training.config import TrainConfig
 from srgan_cli.training.data import Dataset
+from srgan_cli.training.guard import Guard
 from srgan_cli.training.objective import Objective
 from srgan_cli.training.optimisation import Learner, Precision
 from srgan_cli.training.run import Nowhere, Origin, RunFolder, serialised
@@ -30,10 +31,6 @@ LARGEST_SHARE_OF_VALIDATION = 1 / 15
 SECONDS_BETWEEN_CHECKPOINTS = 600
 ADVERSARIAL_RAMP = 0.2
 """The part of the adversarial phase in which the generator comes to heed the discriminator, who has to learn first."""
-LARGEST_UNUSABLE = 10
-"""Steps in a row."""
-SMALLEST_SHARE, SMALLEST_SHARE_FOR_COLLAPSE = 1 / 64, 1 / 8
-"""Of the learning rates: below these, going back is given up."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +71,7 @@ class Trainer:
         self.learner = self._new_learner()
         self.adversary: Adversary | None = None
         self.objective = Objective(config, self.precision)
-        self.rate_share = 1.0
+        self.guard = Guard()
         self.best = Best()
         self.clock = Clock(config)
         self.phase = PIXEL
@@ -83,7 +80,6 @@ class Trainer:
         self._validation = Validation()
         self._saved = 0.0
         self._recent: list[dict[str, float]] = []
-        self._unusable = 0
         self._good = self._learned()
         self.notice = ""
 
@@ -132,7 +128,6 @@ class Trainer:
                 self.clock.remaining,
                 self.notice,
             )
-            self.notice = ""
         if progress < 1:
             self.save()
 
@@ -186,7 +181,10 @@ class Trainer:
         if usable:
             self._move_average()
             self._recent.extend(rows)
-        self._watch(usable)
+        collapsed = self.adversary is not None and self.adversary.collapsed
+        self.notice = self.guard.watch(usable, collapsed)
+        if self.notice:
+            self._load(copy.deepcopy(self._good))
         return mean(self.world.gather(rows))
 
     def _learn(self, progress: float) -> tuple[dict[str, Tensor], bool]:
@@ -212,24 +210,6 @@ class Trainer:
             low = torch.cat([low, noise[self.world.rank]], 1)
         return low.to(self.device), high.to(self.device)
 
-    def _watch(self, usable: bool) -> None:
-        """Count what could not be used; after ten steps in a row go back to the last good state at half the rate."""
-        collapsed = self.adversary is not None and self.adversary.collapsed
-        self._unusable = 0 if usable and not collapsed else self._unusable + 1
-        if self._unusable < LARGEST_UNUSABLE:
-            return
-        self._unusable = 0
-        if collapsed and usable and self.rate_share <= SMALLEST_SHARE_FOR_COLLAPSE:
-            return
-        if self.rate_share <= SMALLEST_SHARE:
-            raise SrganError(
-                "the training diverges however small its learning rate", "start anew with smaller weights of the losses"
-            )
-        self.rate_share /= 2
-        self._load(copy.deepcopy(self._good))
-        why = "the discriminator was too sure to teach" if usable else "losses were not finite"
-        self.notice = f"{why} for {LARGEST_UNUSABLE} steps: back to the last validation, learning rates halved"
-
     def _begin_adversarial(self) -> None:
         """From here on the averaged generator plays against the discriminator; the pixel phase's result is kept."""
         if self.clock.steps:
@@ -246,7 +226,7 @@ class Trainer:
 
     def _set_learning_rates(self, progress: float) -> None:
         schedule = SCHEDULES[self.config.schedule]
-        factor = self.rate_share * schedule(self._phase_progress(progress), self._phase_steps)
+        factor = self.guard.rate_share * schedule(self._phase_progress(progress), self._phase_steps)
         base = self.config.learning_rate if self.phase == PIXEL else self.config.adversarial_learning_rate
         self.learner.set_rate(base * factor)
         if self.adversary:
@@ -322,7 +302,7 @@ class Trainer:
         return {
             "config": self.config.to_json(),
             **{name: part.state_dict() for name, part in self._parts().items()},
-            "rate_share": self.rate_share,
+            "guard": vars(self.guard),
             "random": self.random.get_state(),
             "steps": self.clock.steps,
             "seconds": self.clock.seconds,
@@ -339,7 +319,7 @@ class Trainer:
             if state["phase"] == ADVERSARIAL:
                 self.adversary = Adversary(self.config, self.precision, self.world)
             self._load(state)
-            self.rate_share = state["rate_share"]
+            self.guard = Guard(**state["guard"])
             self.random.set_state(state["random"].cpu())
             self.clock = Clock(self.config, state["steps"], state["seconds"])
             self.phase, self.phase_began = state["phase"], tuple(state["phase_began"])
