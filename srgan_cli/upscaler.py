@@ -23,13 +23,23 @@ _EXACT = 1e-4
 class Upscaler:
     """Enlarges pictures tile by tile; tiled equals whole.
 
+    A generator that takes noise gives another plausible picture for every `seed`, and without one its calmest.
     Memory: the output as float32, and the generator's activations over one tile with its halo.
     """
 
     def __init__(
-        self, generator: Generator, device: torch.device, policy: TilePolicy | None = None, name: str = ""
+        self,
+        generator: Generator,
+        device: torch.device,
+        policy: TilePolicy | None = None,
+        name: str = "",
+        seed: int | None = None,
     ) -> None:
+        """Raises UsageError for a seed where the generator takes no noise."""
+        if seed is not None and not generator.noise:
+            raise UsageError(f"{name or 'the generator'} takes no noise: a seed changes nothing", "leave --seed out")
         self.name = name
+        self.seed = seed
         self.generator = generator.to(device).eval()
         self.device = device
         self.policy = policy or TilePolicy()
@@ -42,6 +52,7 @@ class Upscaler:
         policy: TilePolicy | None = None,
         scale: float | None = None,
         strength: float | None = None,
+        seed: int | None = None,
     ) -> "Upscaler":
         """An Upscaler of shipped weights by name, or of a weights file.
 
@@ -50,7 +61,7 @@ class Upscaler:
         """
         chosen = pick_device(device)
         generator, card = load_blend(find_weights(str(model), scale), strength)
-        return cls(generator, chosen, policy, card.name)
+        return cls(generator, chosen, policy, card.name, seed)
 
     def upscale(self, picture: Picture, scale: float | None = None, progress: Progress | None = None) -> Picture:
         """The enlarged picture; grey stays grey, alpha is enlarged too.
@@ -87,14 +98,21 @@ class Upscaler:
         channels, height, width = pixels.shape
         scale = self.generator.scale
         canvas = torch.empty(channels, height * scale, width * scale)
+        noise = self._noise(height, width)
         for tile in tiles(height, width, self.generator.receptive_radius, self.policy, self.generator.grid):
-            canvas[:, *tile.keep.scaled(scale).slices] = self._tile(pixels, tile)
+            canvas[:, *tile.keep.scaled(scale).slices] = self._tile(pixels, noise, tile)
             report.advance(tile.keep.area)
         return canvas
 
-    def _tile(self, pixels: Tensor, tile: Tile) -> Tensor:
-        read = pixels[:, *tile.read.slices].expand(3, -1, -1)[None]
-        enlarged: Tensor = self.generator(read.to(self.device))[0]
+    def _noise(self, height: int, width: int) -> Tensor:
+        """For the whole picture, so that its tiles agree."""
+        channels = 0 if self.seed is None else self.generator.noise
+        random = torch.Generator().manual_seed(self.seed or 0)
+        return torch.randn(channels, height, width, generator=random)
+
+    def _tile(self, pixels: Tensor, noise: Tensor, tile: Tile) -> Tensor:
+        read = torch.cat([pixels[:, *tile.read.slices].expand(3, -1, -1), noise[:, *tile.read.slices]])
+        enlarged: Tensor = self.generator(read[None].to(self.device))[0]
         kept = enlarged[:, *tile.keep.within(tile.read).scaled(self.generator.scale).slices]
         return kept if len(pixels) == 3 else kept.mean(dim=0, keepdim=True)
 

@@ -194,3 +194,19 @@ def test_the_generator_never_sees_more_than_a_tile_with_its_halo() -> None:
 
 def test_the_generator_is_set_to_run() -> None:
     assert not upscaler(SRResNet(2, channels=4, blocks=1, batch_norm=True).train()).generator.training
+
+
+def test_seeds_draw_pictures_from_a_generator_that_takes_noise() -> None:
+    generator = SRResNet(2, channels=4, blocks=1, noise=2)
+    for parameter in generator.parameters():
+        nn.init.normal_(parameter, std=0.2, generator=torch.Generator().manual_seed(0))
+    picture = Picture(noise(3, 30, 30))
+    calm, first, again, tiled, other = (
+        Upscaler(generator, CPU, TilePolicy(size), seed=seed).upscale(picture).pixels
+        for size, seed in ((0, None), (0, 1), (0, 1), (12, 1), (0, 2))
+    )
+    assert torch.equal(first, again)
+    assert (first - tiled).abs().max() < 1e-4
+    assert len({result.numpy().tobytes() for result in (calm, first, other)}) == 3
+    with pytest.raises(UsageError, match="takes no noise"):
+        Upscaler(bicubic(), CPU, seed=1)

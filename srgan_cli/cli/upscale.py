@@ -32,6 +32,9 @@ def upscale(
         float | None,
         typer.Option(min=0, max=1, help="From 0, most faithful, to 1, sharpest. [default: the model's]"),
     ] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Draw another plausible picture, from a generator that takes noise.")
+    ] = None,
     device: Device = "auto",
     tile: Annotated[
         int, typer.Option(min=0, help="Longest side of a tile in input pixels; 0 takes the picture whole.")
@@ -55,7 +58,7 @@ def upscale(
     pictures = open_pictures(source)
     tell = Losses(target, warn, strict)
     tell(dropped_frames(target, pictures))
-    upscaler = Upscaler.load(model, device, TilePolicy(tile), scale, strength)
+    upscaler = Upscaler.load(model, device, TilePolicy(tile), scale, strength, seed)
     height, width = upscaler.target(*pictures.size, scale)
     check_size(target, height, width)
     began = time.monotonic()
