@@ -1,7 +1,7 @@
 """How the statistics of edges differ: Kullback-Leibler divergence of luminance-gradient histograms.
 
-Source: T. Cho, N. Joshi, C. Zitnick, S. B. Kang, R. Szeliski and W. Freeman, A Content-Aware Image Prior, CVPR 2010
-(matching gradient distributions by their KL divergence).
+Source: T. Cho, C. Zitnick, N. Joshi, S. B. Kang, R. Szeliski and W. Freeman, Image Restoration by Matching Gradient
+Distributions, TPAMI 2012, which makes this divergence small.
 """
 
 import numpy as np
