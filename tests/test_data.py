@@ -63,7 +63,7 @@ def test_pixels_move_to_a_file_when_memory_is_short(config: TrainConfig, monkeyp
     in_memory = load_dataset(config).training
     monkeypatch.setattr(data, "_memory", lambda: 100)
     on_disk = load_dataset(config).training
-    assert (config.run / "pixels.cache").stat().st_size > 0
+    assert (config.run / "pixels-0.cache").stat().st_size > 0
     assert all(torch.equal(a.high, b.high) for a, b in zip(in_memory, on_disk, strict=True))
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import bootstrap
 
-from srgan_cli import intervals
+from srgan_cli.scoring import intervals
 from srgan_cli.scoring.intervals import mean_intervals
 
 
