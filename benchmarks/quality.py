@@ -194,20 +194,21 @@ class NcnnModel:
 
     def enlarge(self, low: Tensor) -> Tensor:
         """(3, H, W) to the enlarged (3, H, W)."""
-        return torch.from_numpy(self._extract(low, self.output))
+        return torch.from_numpy(self._extract(low, [self.output])[0])
 
     def multiply_adds(self, scale: int) -> float:
         """Per output pixel, of the convolutions."""
         probe = torch.zeros(3, PROBE, PROBE)
-        total = sum(weights(words) * self._extract(probe, tops(words)[0])[0].size for words in self.convolutions)
+        maps = self._extract(probe, [tops(words)[0] for words in self.convolutions])
+        total = sum(weights(words) * found[0].size for words, found in zip(self.convolutions, maps, strict=True))
         return total / (PROBE * scale) ** 2
 
-    def _extract(self, low: Tensor, blob: str) -> "np.ndarray[Any, np.dtype[np.float32]]":
+    def _extract(self, low: Tensor, blobs: list[str]) -> "list[np.ndarray[Any, np.dtype[np.float32]]]":
         pixels = np.ascontiguousarray(low.numpy(), np.float32)  # must outlive the Mat that looks into it
         extractor = self.network.create_extractor()
+        extractor.set_light_mode(len(blobs) == 1)  # else what has been computed is kept for the next blob
         extractor.input(self.input, self.ncnn.Mat(pixels))
-        _, result = extractor.extract(blob)
-        return np.array(result)
+        return [np.array(extractor.extract(blob)[1]) for blob in blobs]
 
 
 def tops(words: list[str]) -> list[str]:
