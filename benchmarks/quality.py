@@ -35,7 +35,7 @@ from speed import multiply_adds
 from torch import Tensor
 
 from srgan_cli.metrics import METRICS
-from srgan_cli.picture import Picture, read_picture
+from srgan_cli.picture import Picture, read_picture, to_image
 from srgan_cli.pixels import quantise
 from srgan_cli.scoring.report import Protocol, compare
 from srgan_cli.upscaler import Upscaler
@@ -121,7 +121,7 @@ def filters(scale: int) -> list[Candidate]:
 
     def pillow(method: Image.Resampling) -> Enlarge:
         def enlarge(low: Tensor) -> Tensor:
-            picture = to_pillow(low)
+            picture = to_image(low)
             return from_array(picture.resize((picture.width * scale, picture.height * scale), method))
 
         return enlarge
@@ -140,7 +140,7 @@ def opencv_lanczos(scale: int) -> Enlarge:
     import cv2
 
     def enlarge(low: Tensor) -> Tensor:
-        pixels = np.asarray(to_pillow(low))
+        pixels = np.asarray(to_image(low))
         return from_array(cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_LANCZOS4))
 
     return enlarge
@@ -269,11 +269,6 @@ def stored_results(folder: Path) -> list[Candidate]:
 def candidate(name: str, enlarge: Enlarge, parameters: int = 0, work: float = 0.0) -> Candidate:
     """A candidate that looks at the low-resolution picture alone."""
     return Candidate(name, lambda case: enlarge(case.low), parameters, work)
-
-
-def to_pillow(pixels: Tensor) -> Image.Image:
-    """(3, H, W) as an RGB picture of 8 bits."""
-    return Image.fromarray((pixels * 255).round().to(torch.uint8).permute(1, 2, 0).numpy())
 
 
 def from_array(pixels: Any) -> Tensor:

@@ -74,15 +74,19 @@ def show_report(report: "Report") -> None:
     """The scores as tables on stdout, the best of a column bold, and the protocol under them."""
     from srgan_cli.scoring.rendering import differences_grid, interval_line, main_grid
 
-    results = Console(highlight=False)
-    if not results.is_terminal:
-        results = Console(highlight=False, width=PIPE_WIDTH)
+    results = _results()
     results.print(_table(main_grid(report)))
     if len(report.methods) > 1:
         results.print(_table(differences_grid(report)))
     for line in (interval_line(report) if len(report.methods) == 1 else "", f"protocol: {report.protocol}"):
         if line:
             results.print(Text(line), soft_wrap=True)
+
+
+def _results() -> Console:
+    """Draws on stdout; in a pipe there is room for long lines."""
+    results = Console(highlight=False)
+    return results if results.is_terminal else Console(highlight=False, width=PIPE_WIDTH)
 
 
 def _write(text: str) -> None:
@@ -108,9 +112,7 @@ def show_check(findings: "list[Finding]", cost: "Cost", config: "TrainConfig") -
     table.add_column("remark")
     for finding in findings:
         table.add_row(Text(finding.name), Text(finding.remark))
-    results = Console(highlight=False)
-    if not results.is_terminal:
-        results = Console(highlight=False, width=PIPE_WIDTH)
+    results = _results()
     if findings:
         results.print(table)
     rates = ", ".join(f"{rate:.2f} steps a second ({phase} phase)" for phase, rate in cost.rates.items())

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
+from PIL import Image
 from torch import Tensor
 
 from srgan_cli.codec import palette, tiff
@@ -28,6 +29,7 @@ __all__ = [
     "output_format",
     "picture_size",
     "read_picture",
+    "to_image",
     "to_raster",
     "write_picture",
 ]
@@ -127,6 +129,11 @@ def dropped_by(path: Path, picture: Picture) -> list[str]:
         f"{name} cannot hold this picture's resolution": bool(told.dpi) and not form.dpi,
     }
     return [loss for loss, true in losses.items() if true] + _few_colours(picture, name)
+
+
+def to_image(pixels: Tensor) -> Image.Image:
+    """(1 or 3, H, W) with values 0…1 as an image of Pillow's, RGB in 8 bits."""
+    return Image.fromarray(levels(pixels.expand(3, -1, -1)).to(torch.uint8).permute(1, 2, 0).contiguous().numpy())
 
 
 def from_raster(raster: Raster) -> Picture:

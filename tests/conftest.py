@@ -4,9 +4,11 @@ import importlib
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import settings
+from PIL import Image
 from safetensors.torch import save_file
 
 from srgan_cli.networks.backbones import BACKBONES
@@ -16,6 +18,18 @@ from srgan_cli.pretrained import FOLDER
 lpips_room, dists_room = (importlib.import_module(f"srgan_cli.metrics.{name}") for name in ("lpips", "dists"))
 settings.register_profile("house", deadline=None)
 settings.load_profile("house")
+
+
+@pytest.fixture
+def smooth_pictures(tmp_path: Path) -> Path:
+    """A folder of four pictures of 48 x 48 that can be learned from."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    random = np.random.default_rng(0)
+    for index in range(4):
+        small = Image.fromarray(random.integers(0, 256, (12, 12, 3), dtype=np.uint8))
+        small.resize((48, 48), Image.Resampling.BICUBIC).save(folder / f"{index}.png")
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 from srgan_cli.errors import SrganError, UsageError, WeightsError
 from srgan_cli.networks import DISCRIMINATORS
@@ -30,15 +29,9 @@ STEPS = 20
 
 
 @pytest.fixture
-def config(tmp_path: Path) -> TrainConfig:
-    folder = tmp_path / "data"
-    folder.mkdir()
-    random = np.random.default_rng(0)
-    for index in range(4):
-        small = Image.fromarray(random.integers(0, 256, (12, 12, 3), dtype=np.uint8))
-        small.resize((48, 48), Image.Resampling.BICUBIC).save(folder / f"{index}.png")
+def config(smooth_pictures: Path, tmp_path: Path) -> TrainConfig:
     return TrainConfig(
-        folder,
+        smooth_pictures,
         tmp_path / "run",
         name="tiny",
         scale=2,
@@ -88,7 +81,8 @@ def test_a_run_passes_both_phases_and_leaves_weights_checkpoint_and_log(config: 
     assert [report.phase for report in reports] == [PIXEL] * 12 + [ADVERSARIAL] * 8
     assert set(reports[0].losses) == {"pixel"}
     assert set(reports[-1].losses) == {"pixel", "discriminator", "adversarial", "matching"}
-    assert {path.name for path in config.run.iterdir()} - {"checkpoint-before.pt", "tiny-best.safetensors"} == {
+    depends = {"checkpoint-before.pt", "tiny-best.safetensors", "events"}
+    assert {path.name for path in config.run.iterdir()} - depends == {
         "checkpoint.pt",
         "config.json",
         "metrics.jsonl",

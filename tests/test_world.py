@@ -6,24 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
 
 from srgan_cli.world import World
 
 PROGRAM = Path(__file__).with_name("distributed_run.py")
-
-
-@pytest.fixture
-def data(tmp_path: Path) -> Path:
-    folder = tmp_path / "data"
-    folder.mkdir()
-    random = np.random.default_rng(0)
-    for index in range(4):
-        small = Image.fromarray(random.integers(0, 256, (12, 12, 3), dtype=np.uint8))
-        small.resize((48, 48), Image.Resampling.BICUBIC).save(folder / f"{index}.png")
-    return folder
 
 
 def train(processes: int, *arguments: object, restarts: int = 0) -> list[dict[str, float]]:
@@ -53,17 +40,17 @@ def test_alone_is_the_world_without_torchrun(monkeypatch: pytest.MonkeyPatch) ->
     assert not world.all(False)
 
 
-def test_two_processes_lose_what_one_loses_on_the_doubled_batch(data: Path, tmp_path: Path) -> None:
-    one = train(1, data, tmp_path / "one", 4)
-    two = train(2, data, tmp_path / "two", 2)
+def test_two_processes_lose_what_one_loses_on_the_doubled_batch(smooth_pictures: Path, tmp_path: Path) -> None:
+    one = train(1, smooth_pictures, tmp_path / "one", 4)
+    two = train(2, smooth_pictures, tmp_path / "two", 2)
     assert [row["step"] for row in two] == list(range(1, 9))
     for left, right in zip(one, two, strict=True):
         assert right == pytest.approx(left, rel=1e-3)
     assert (tmp_path / "two/srgan-x4.safetensors").exists()
 
 
-def test_a_run_goes_on_after_one_of_its_processes_died(data: Path, tmp_path: Path) -> None:
-    rows = train(2, data, tmp_path / "run", 2, "die", restarts=1)
+def test_a_run_goes_on_after_one_of_its_processes_died(smooth_pictures: Path, tmp_path: Path) -> None:
+    rows = train(2, smooth_pictures, tmp_path / "run", 2, "die", restarts=1)
     before, after = ([row["step"] for row in rows if row["restarts"] == count] for count in (0, 1))
     assert before[-1] in (5, 6)
     assert after == list(range(int(after[0]), 9))

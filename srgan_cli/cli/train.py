@@ -16,18 +16,19 @@ if TYPE_CHECKING:
     from srgan_cli.world import World
 
 _SETTINGS = (
+    *("low", "name", "scale", "pixel_share", "game", "discriminator", "adversarial_weight", "perceptual_weight"),
     *(
-        "low",
-        "name",
-        "scale",
-        "pixel_share",
-        "adversarial_weight",
-        "perceptual_weight",
         "perceptual_file",
         "batch",
         "patch",
+        "generator",
+        "channels",
+        "blocks",
+        "batch_norm",
+        "init_from",
+        "seed",
+        "device",
     ),
-    *("game", "discriminator", "generator", "channels", "blocks", "batch_norm", "init_from", "seed", "device"),
 )
 """The options of `train` that are settings of the run, by their names in TrainConfig."""
 _ENDINGS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]

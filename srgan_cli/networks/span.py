@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from srgan_cli.networks.generator import BicubicPhases, Generator
+from srgan_cli.networks.generator import BicubicPhases, Generator, zeroed
 
 
 class SPAN(Generator):
@@ -24,11 +24,9 @@ class SPAN(Generator):
         self.body = nn.ModuleList(AttentionBlock(channels) for _ in range(blocks))
         self.fuse = nn.Conv2d(channels, channels, 3, padding=1)
         self.join = nn.Conv2d(4 * channels, channels, 1)
-        self.tail = nn.Conv2d(channels, 3 * scale**2, 3, padding=1)
+        self.tail = zeroed(nn.Conv2d(channels, 3 * scale**2, 3, padding=1))
         self.bicubic = BicubicPhases(scale)
         self.shuffle = nn.PixelShuffle(scale)
-        nn.init.zeros_(self.tail.weight)
-        nn.init.zeros_(self.tail.bias)  # type: ignore[arg-type]
 
     def forward(self, x: Tensor) -> Tensor:
         """The enlarged pictures.  An untrained generator gives the bicubic enlargement."""

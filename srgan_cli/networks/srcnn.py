@@ -6,7 +6,7 @@ Source: C. Dong et al., Image Super-Resolution Using Deep Convolutional Networks
 import torch
 from torch import Tensor, nn
 
-from srgan_cli.networks.generator import BicubicPhases, Generator, enlarged_radius
+from srgan_cli.networks.generator import BicubicPhases, Generator, enlarged_radius, zeroed
 
 
 class SRCNN(Generator):
@@ -21,9 +21,7 @@ class SRCNN(Generator):
         self.bicubic = nn.Sequential(BicubicPhases(scale), nn.PixelShuffle(scale))
         self.extract = nn.Conv2d(3, channels, 9, padding=4)
         self.map = nn.Conv2d(channels, channels // 2, 5, padding=2)
-        self.reconstruct = nn.Conv2d(channels // 2, 3, 5, padding=2)
-        nn.init.zeros_(self.reconstruct.weight)
-        nn.init.zeros_(self.reconstruct.bias)  # type: ignore[arg-type]
+        self.reconstruct = zeroed(nn.Conv2d(channels // 2, 3, 5, padding=2))
 
     @property
     def receptive_radius(self) -> int:

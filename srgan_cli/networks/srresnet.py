@@ -9,7 +9,7 @@ X. Kong et al., Reflash Dropout in Image Super-Resolution, CVPR 2022 (arXiv:2112
 import torch
 from torch import Tensor, nn
 
-from srgan_cli.networks.generator import BicubicPhases, Generator, with_noise
+from srgan_cli.networks.generator import BicubicPhases, Generator, with_noise, zeroed
 
 
 class SRResNet(Generator):
@@ -37,11 +37,9 @@ class SRResNet(Generator):
         self.body = nn.Sequential(*[ResidualBlock(channels, batch_norm) for _ in range(blocks)])
         self.fuse = nn.Conv2d(channels, channels, 3, padding=1)
         self.dropout = nn.Dropout2d(dropout)
-        self.tail = nn.Conv2d(channels, 3 * scale**2, 3, padding=1)
+        self.tail = zeroed(nn.Conv2d(channels, 3 * scale**2, 3, padding=1))
         self.bicubic = BicubicPhases(scale)
         self.shuffle = nn.PixelShuffle(scale)
-        nn.init.zeros_(self.tail.weight)
-        nn.init.zeros_(_bias(self.tail))
 
     def forward(self, x: Tensor) -> Tensor:
         """The enlarged pictures.  An untrained generator gives the bicubic enlargement."""
@@ -75,8 +73,3 @@ class ResidualBlock(nn.Module):
 
 def _norm(channels: int, batch_norm: bool) -> list[nn.Module]:
     return [nn.BatchNorm2d(channels)] if batch_norm else []
-
-
-def _bias(convolution: nn.Conv2d) -> Tensor:
-    assert convolution.bias is not None
-    return convolution.bias

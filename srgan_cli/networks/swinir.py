@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from srgan_cli.networks.generator import BicubicPhases, Generator, padded_to_grid
+from srgan_cli.networks.generator import BicubicPhases, Generator, padded_to_grid, zeroed
 
 WINDOW = 8
 """Side of an attention window in pixels."""
@@ -37,11 +37,9 @@ class SwinIR(Generator):
         self.body = nn.Sequential(*[ResidualGroup(channels, size, heads) for size in sizes])
         self.norm = nn.LayerNorm(channels)
         self.fuse = nn.Conv2d(channels, channels, 3, padding=1)
-        self.tail = nn.Conv2d(channels, 3 * scale**2, 3, padding=1)
+        self.tail = zeroed(nn.Conv2d(channels, 3 * scale**2, 3, padding=1))
         self.bicubic = BicubicPhases(scale)
         self.shuffle = nn.PixelShuffle(scale)
-        nn.init.zeros_(self.tail.weight)
-        nn.init.zeros_(self.tail.bias)  # type: ignore[arg-type]
 
     @property
     def receptive_radius(self) -> int:

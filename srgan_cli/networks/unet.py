@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from srgan_cli.networks.generator import BicubicPhases, Generator, padded_to_grid
+from srgan_cli.networks.generator import BicubicPhases, Generator, padded_to_grid, zeroed
 
 
 class UNet(Generator):
@@ -26,11 +26,9 @@ class UNet(Generator):
         self.down = nn.ModuleList([_convolutions(channels, 2 * channels), _convolutions(2 * channels, 4 * channels)])
         self.dropout = nn.Dropout2d(dropout)
         self.up = nn.ModuleList([_convolutions(6 * channels, 2 * channels), _convolutions(3 * channels, channels)])
-        self.tail = nn.Conv2d(channels, 3 * scale**2, 3, padding=1)
+        self.tail = zeroed(nn.Conv2d(channels, 3 * scale**2, 3, padding=1))
         self.bicubic = BicubicPhases(scale)
         self.shuffle = nn.PixelShuffle(scale)
-        nn.init.zeros_(self.tail.weight)
-        nn.init.zeros_(self.tail.bias)  # type: ignore[arg-type]
 
     @property
     def receptive_radius(self) -> int:

@@ -11,7 +11,8 @@ from torch import Tensor
 
 from srgan_cli.errors import UsageError
 from srgan_cli.files import atomic_write
-from srgan_cli.pixels import full_luma, levels
+from srgan_cli.picture import to_image
+from srgan_cli.pixels import full_luma
 
 SIDE = 96
 """Of the crops that are chosen here, in pixels."""
@@ -74,8 +75,8 @@ def draw_figure(reference: Tensor, panels: list[Panel], place: Place, title: str
             f"the place {place.x},{place.y},{place.width},{place.height} is not within {title}, {width} x {height}",
             "give another --crop",
         )
-    crops = [_enlarged(_image(panel.pixels), place) for panel in panels]
-    whole = _framed(_image(reference), place, crops[0].height)
+    crops = [_enlarged(to_image(panel.pixels), place) for panel in panels]
+    whole = _framed(to_image(reference), place, crops[0].height)
     texts = [[title], *(panel.lines for panel in panels)]
     return _laid_out([whole, *crops], texts)
 
@@ -86,10 +87,6 @@ def write_figure(figure: Image.Image, path: Path) -> None:
     figure.save(encoded, "PNG")
     with atomic_write(path) as temporary:
         temporary.write_bytes(encoded.getbuffer())
-
-
-def _image(pixels: Tensor) -> Image.Image:
-    return Image.fromarray(levels(pixels.expand(3, -1, -1)).to(torch.uint8).permute(1, 2, 0).contiguous().numpy())
 
 
 def _enlarged(image: Image.Image, place: Place) -> Image.Image:

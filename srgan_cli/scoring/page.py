@@ -8,12 +8,10 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-import torch
-from PIL import Image
 from torch import Tensor
 
 from srgan_cli.files import atomic_write
-from srgan_cli.pixels import levels
+from srgan_cli.picture import to_image
 from srgan_cli.scoring.rendering import to_json
 from srgan_cli.scoring.report import Report, metric_of
 
@@ -84,7 +82,6 @@ def _picture(shown: Shown) -> dict[str, Any]:
 
 def _address(pixels: Tensor) -> str:
     """The picture itself as an address."""
-    array = levels(pixels.expand(3, -1, -1)).to(torch.uint8).permute(1, 2, 0).contiguous().numpy()
     encoded = BytesIO()
-    Image.fromarray(array).save(encoded, "WEBP", lossless=True, method=2)
+    to_image(pixels).save(encoded, "WEBP", lossless=True, method=2)
     return f"data:image/webp;base64,{b64encode(encoded.getvalue()).decode()}"

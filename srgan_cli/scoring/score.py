@@ -278,7 +278,7 @@ def _context() -> Any:
     if "forkserver" not in get_all_start_methods():
         return get_context("spawn")
     context = get_context("forkserver")
-    context.set_forkserver_preload(["srgan_cli.scoring"])
+    context.set_forkserver_preload([__name__])
     return context
 
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from srgan_cli.pixels import crop_border, downscale, luma, resize
+from srgan_cli.pixels import crop_border, crop_multiple, downscale, luma, resize
 from srgan_cli.training.config import TrainConfig
-from srgan_cli.training.data import Dataset, Pair
+from srgan_cli.training.data import Dataset, Pair, centre
 from srgan_cli.training.degrade import JPEG_BLOCK
 from srgan_cli.training.run import Origin
 from srgan_cli.training.trainer import Trainer
@@ -81,7 +81,8 @@ def peak_memory(device: torch.device) -> int:
 
 
 def _remarks(pair: Pair, config: TrainConfig) -> Iterator[str]:
-    look = luma(_middle(pair.high, LARGEST_LOOK // config.scale * config.scale).float() / 255)
+    middle = centre(pair, config.scale, LARGEST_LOOK)
+    low, look = (luma(pixels.float() / 255) for pixels in (middle.low, middle.high))
     half, finest = _octave(look)
     missing = _octave(half)[1] - finest
     if missing > MISSING_DETAIL:
@@ -89,22 +90,16 @@ def _remarks(pair: Pair, config: TrainConfig) -> Iterator[str]:
     blocks = _blockiness(look)
     if blocks > BLOCKINESS:
         yield f"shows JPEG's blocks ({blocks:.2f} times the steps of its surroundings)"
-    shift = _shift(pair, config) if config.low else None
+    shift = _shift(low, downscale(look, config.scale)) if config.low else None
     if shift:
         yield f"lies {shift[0]} pixels below and {shift[1]} right of its low-resolution partner"
 
 
-def _middle(pixels: Tensor, side: int) -> Tensor:
-    top, left = (max(0, (length - side) // 2) for length in pixels.shape[-2:])
-    return pixels[..., top : top + side, left : left + side]
-
-
 def _octave(pixels: Tensor) -> tuple[Tensor, float]:
     """The picture at half its size, and the power in dB of what that loses."""
-    height, width = (side - side % 2 for side in pixels.shape[-2:])
-    even = pixels[..., :height, :width]
+    even = crop_multiple(pixels, 2)
     half = downscale(even, 2)
-    lost = (even - resize(half, height, width)).square().mean()
+    lost = (even - resize(half, *even.shape[-2:])).square().mean()
     return half, float(10 * torch.log10(lost + SMALLEST_POWER))
 
 
@@ -124,12 +119,8 @@ def _thumbnail(pair: Pair) -> bytes:
     return (small * 24).round().to(torch.int8).numpy().tobytes()
 
 
-def _shift(pair: Pair, config: TrainConfig) -> tuple[int, int] | None:
-    """By how many low-resolution pixels the original lies below and right of its partner; None where it does not."""
-    side = LARGEST_LOOK // config.scale
-    low = luma(_middle(pair.low, side).float() / 255)
-    high = luma(_middle(pair.high, side * config.scale).float() / 255)
-    made = downscale(high, config.scale)
+def _shift(low: Tensor, made: Tensor) -> tuple[int, int] | None:
+    """By how many pixels what was made of the original lies below and right of its partner; None where it does not."""
     errors = {
         (down, right): float(
             crop_border(torch.roll(low, (down, right), (-2, -1)) - made, LARGEST_SHIFT).square().mean()

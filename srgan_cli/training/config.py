@@ -144,9 +144,8 @@ class TrainConfig:
         _expect(
             GAMES[self.game].smooth or not self.label_smoothing, f"the {self.game} game has no labels to be smoothed"
         )
-        penalised = self.gradient_penalty_weight or self.r1_weight
         _expect(
-            not (penalised and self.discriminator_norm == "batch"),
+            not (self.penalised and self.discriminator_norm == "batch"),
             "a penalty on the gradient of single pictures makes no sense under batch norm: take layer or none",
         )
         _expect(0 <= self.noise <= 64, f"noise is {self.noise}, expected 0 to 64 channels")
@@ -167,10 +166,14 @@ class TrainConfig:
         return 10.0 if self.game == "wasserstein" else 0.0
 
     @property
+    def penalised(self) -> bool:
+        """Whether the discriminator is held to its gradient at single pictures."""
+        return bool(self.gradient_penalty_weight or self.r1_weight)
+
+    @property
     def discriminator_config(self) -> dict[str, Any]:
         """The arguments of the discriminator's constructor."""
-        penalised = self.gradient_penalty_weight or self.r1_weight
-        best = "layer" if penalised else "batch"
+        best = "layer" if self.penalised else "batch"
         norm = best if self.discriminator_norm == "auto" else self.discriminator_norm
         chosen = {"channels": self.discriminator_channels, "norm": norm}
         taken = signature(DISCRIMINATORS[self.discriminator]).parameters

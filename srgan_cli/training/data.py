@@ -88,9 +88,19 @@ def load_dataset(config: TrainConfig, progress: Progress | None = None) -> Datas
     held_out = _held_out(len(pairs), config)
     return Dataset(
         [pair for index, pair in enumerate(pairs) if index not in held_out],
-        [_centre(pairs[index], config) for index in sorted(held_out)],
+        [centre(pairs[index], config.scale, VALIDATION_SIDE) for index in sorted(held_out)],
         sorted(skipped, key=lambda skip: skip.path),
     )
+
+
+def centre(pair: Pair, scale: int, side: int) -> Pair:
+    """The middle of a pair, at most `side` pixels of the original wide and high."""
+    height, width = pair.low.shape[-2:]
+    side //= scale
+    top, left = max(0, (height - side) // 2), max(0, (width - side) // 2)
+    window = Window(top, left, min(height, top + side), min(width, left + side))
+    low, high = pair.low[:, *window.slices], pair.high[:, *window.scaled(scale).slices]
+    return Pair(pair.name, low.clone(), high.clone())
 
 
 def _partners(config: TrainConfig) -> tuple[dict[Path, Path | None], list[Skipped]]:
@@ -173,13 +183,3 @@ def _held_out(count: int, config: TrainConfig) -> set[int]:
     wanted = max(1, min(config.validation, count // 20))
     random = torch.Generator().manual_seed(config.seed)
     return set(torch.randperm(count, generator=random)[:wanted].tolist())
-
-
-def _centre(pair: Pair, config: TrainConfig) -> Pair:
-    """The middle of a pair, small enough to validate on often."""
-    height, width = pair.low.shape[-2:]
-    side = VALIDATION_SIDE // config.scale
-    top, left = max(0, (height - side) // 2), max(0, (width - side) // 2)
-    window = Window(top, left, min(height, top + side), min(width, left + side))
-    low, high = pair.low[:, *window.slices], pair.high[:, *window.scaled(config.scale).slices]
-    return Pair(pair.name, low.clone(), high.clone())

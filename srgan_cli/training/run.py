@@ -58,7 +58,7 @@ def check_start(config: TrainConfig) -> tuple[TrainConfig, Origin | None]:
 
     Raises UsageError when the run folder holds another run, the first weights are unknown, or there is no such device.
     """
-    if (config.run / CHECKPOINT).exists():
+    if has_checkpoint(config.run):
         raise UsageError(f"{config.run} already holds a run", "go on with --resume, or name another folder with --run")
     pick_device(config.device)
     return _adapt(config) if config.init_from else (config, None)
@@ -152,7 +152,7 @@ def serialised(state: dict[str, Any]) -> memoryview:
 
 def has_checkpoint(run: Path) -> bool:
     """Whether there is a run in this folder to go on with."""
-    return any((run / name).is_file() for name in (CHECKPOINT, CHECKPOINT_BEFORE))
+    return bool(_checkpoints(run))
 
 
 def read_checkpoint(run: Path) -> dict[str, Any]:
@@ -160,7 +160,7 @@ def read_checkpoint(run: Path) -> dict[str, Any]:
 
     Where the last checkpoint is damaged or missing, the one before it is taken.  Raises WeightsError if there is none.
     """
-    paths = [run / name for name in (CHECKPOINT, CHECKPOINT_BEFORE) if (run / name).is_file()]
+    paths = _checkpoints(run)
     if not paths:
         raise WeightsError(f"no checkpoint in {run}", "name the run's folder with --run")
     for path in paths:
@@ -170,6 +170,11 @@ def read_checkpoint(run: Path) -> dict[str, Any]:
         except Exception as error:  # reading a damaged file fails in many ways
             reason = error
     raise WeightsError(f"cannot read {paths[0]}: it is damaged", "train anew in another folder") from reason
+
+
+def _checkpoints(run: Path) -> list[Path]:
+    """The last checkpoint and the one before it, as far as they are there."""
+    return [run / name for name in (CHECKPOINT, CHECKPOINT_BEFORE) if (run / name).is_file()]
 
 
 def _adapt(config: TrainConfig) -> tuple[TrainConfig, Origin]:

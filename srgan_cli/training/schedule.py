@@ -52,8 +52,7 @@ def warm_cosine(progress: float, steps: int) -> float:
 
     Source of the cosine: I. Loshchilov and F. Hutter, SGDR, ICLR 2017 (arXiv:1608.03983).
     """
-    warm_up = min(1.0, (steps + 1) / WARM_UP_STEPS)
-    return warm_up * 0.5 * (1 + math.cos(math.pi * progress))
+    return _warm_up(steps) * 0.5 * (1 + math.cos(math.pi * progress))
 
 
 def multistep(progress: float, steps: int) -> float:
@@ -61,8 +60,7 @@ def multistep(progress: float, steps: int) -> float:
 
     Source: J. Liang et al., SwinIR, ICCVW 2021 (arXiv:2108.10257), section 4.1.
     """
-    warm_up = min(1.0, (steps + 1) / WARM_UP_STEPS)
-    return warm_up * 0.5 ** sum(progress >= milestone for milestone in (0.5, 0.8, 0.9, 0.95))
+    return _warm_up(steps) * 0.5 ** sum(progress >= milestone for milestone in (0.5, 0.8, 0.9, 0.95))
 
 
 SCHEDULES: dict[str, Callable[[float, int], float]] = {"cosine": warm_cosine, "multistep": multistep}
@@ -76,3 +74,7 @@ def patch_and_batch(config: TrainConfig, progress: float) -> tuple[int, int]:
     stage = min(int(progress * PATCH_STAGES), PATCH_STAGES - 1) / (PATCH_STAGES - 1)
     patch = round(config.patch + stage * (config.largest_patch - config.patch))
     return patch, max(1, round(config.batch * (config.patch / patch) ** 2))
+
+
+def _warm_up(steps: int) -> float:
+    return min(1.0, (steps + 1) / WARM_UP_STEPS)

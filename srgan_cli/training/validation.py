@@ -69,8 +69,8 @@ class Result:
 
 def validate(generator: Generator, device: torch.device, pairs: list[Pair]) -> list[Result]:
     """Every pair's low-resolution side enlarged, quantised to 8 bits and scored."""
-    upscaler = Upscaler(generator, device)
-    return [_result(upscaler, pair) for pair in pairs]
+    upscaler, rule = Upscaler(generator, device), protocol(generator.scale)
+    return [_result(upscaler, pair, rule) for pair in pairs]
 
 
 def mean(rows: list[dict[str, float]]) -> dict[str, float]:
@@ -78,6 +78,6 @@ def mean(rows: list[dict[str, float]]) -> dict[str, float]:
     return {key: fmean(row[key] for row in rows) for key in rows[-1] if all(key in row for row in rows)} if rows else {}
 
 
-def _result(upscaler: Upscaler, pair: Pair) -> Result:
+def _result(upscaler: Upscaler, pair: Pair, rule: Protocol) -> Result:
     enlarged = quantise(upscaler.upscale(Picture(pair.low.float() / 255)).pixels)
-    return Result(enlarged, compare(pair.high.float() / 255, enlarged, protocol(upscaler.generator.scale)))
+    return Result(enlarged, compare(pair.high.float() / 255, enlarged, rule))
