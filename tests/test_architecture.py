@@ -23,6 +23,7 @@ LINES = (
     "scoring.report",
     "scoring.rendering scoring.limits scoring.figure",
     "scoring.page",
+    "training.muon",
     "upscaler training.guard training.losses training.games training.degrade training.optimisation",
     "scoring.candidates training.config training.samples",
     "scoring.score",

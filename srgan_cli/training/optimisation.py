@@ -1,6 +1,6 @@
 """One step downhill: number format, optimiser, gradient scaling and clipping."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -10,17 +10,18 @@ from torch.optim import Adam, AdamW, Optimizer, RMSprop
 
 from srgan_cli.devices import pick_device, pick_dtype
 from srgan_cli.errors import UsageError
+from srgan_cli.training.muon import Muon
 from srgan_cli.world import ALONE, World
 
 LARGEST_GRADIENT = 1.0
 Network = TypeVar("Network", bound=nn.Module)
-Parameters = Iterator[nn.Parameter]
 
 PRECISIONS = {"auto": None, "fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-OPTIMIZERS: dict[str, Callable[[Parameters, bool], Optimizer]] = {
-    "adam": lambda parameters, fused: Adam(parameters, betas=(0.9, 0.99), fused=fused),
-    "adamw": lambda parameters, fused: AdamW(parameters, betas=(0.9, 0.99), weight_decay=1e-4, fused=fused),
-    "rmsprop": lambda parameters, _: RMSprop(parameters, alpha=0.99),
+OPTIMIZERS: dict[str, Callable[[nn.Module, bool], Optimizer]] = {
+    "adam": lambda network, fused: Adam(network.parameters(), betas=(0.9, 0.99), fused=fused),
+    "adamw": lambda network, fused: AdamW(network.parameters(), betas=(0.9, 0.99), weight_decay=1e-4, fused=fused),
+    "rmsprop": lambda network, _: RMSprop(network.parameters(), alpha=0.99),
+    "muon": Muon,
 }
 
 
@@ -59,7 +60,7 @@ class Learner:
         self.network = network
         self.run = world.parallel(network)
         self.world = world
-        self.optimizer = OPTIMIZERS[optimizer](network.parameters(), precision.device.type in ("cpu", "cuda"))
+        self.optimizer = OPTIMIZERS[optimizer](network, precision.device.type in ("cpu", "cuda"))
         self.scaler = torch.amp.GradScaler(precision.device.type, enabled=precision.dtype == torch.float16)
         self.accumulate = accumulate
         self._gathered = 0
