@@ -45,3 +45,16 @@ class UnknownModel(UsageError):  # noqa: N818 (says what it is)
 
 class UnknownDevice(UsageError):  # noqa: N818
     """No such device on this machine."""
+
+
+def in_plain_words(error: Exception) -> SrganError:
+    """The error itself if it is one of ours, else what went wrong outside our own checks as one of ours."""
+    if isinstance(error, SrganError):
+        return error
+    if isinstance(error, MemoryError) or "out of memory" in str(error).lower() or "DefaultCPUAllocator" in str(error):
+        return SrganError("out of memory", "try a smaller --tile, --scale, --batch or --patch")
+    if isinstance(error, OSError) and error.strerror:
+        place = f": {error.filename}" if error.filename else ""
+        return SrganError(f"{error.strerror}{place}", "check the place that is read or written")
+    first_line = (str(error).splitlines() or [""])[0]
+    return SrganError(f"{type(error).__name__}: {first_line}", "this is a fault in srgan; --debug shows where")

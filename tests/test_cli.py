@@ -84,6 +84,10 @@ def photographs(tmp_path: Path) -> Path:
     return folder
 
 
+def files_in(folder: Path) -> list[str]:
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+
+
 def size_of(path: Path) -> tuple[int, int]:
     with Image.open(path) as image:
         return image.size
@@ -177,14 +181,33 @@ def test_upscale_refuses_what_cannot_be_held_before_any_work(
     assert "WEBP holds at most 16383 pixels a side, the picture is 16384 x 4" in outcome.err
 
 
+def test_upscale_goes_on_after_a_bad_file_and_sums_up(
+    srgan: Callable[..., Outcome], picture: Path, photographs: Path, weights: Path, tmp_path: Path
+) -> None:
+    (photographs / "below").mkdir()
+    (photographs / "below/cut.png").write_bytes(picture.read_bytes()[:150])
+    outcome = srgan("upscale", photographs, picture, tmp_path / "missing.png", tmp_path / "out", "-m", weights)
+    assert (outcome.code, outcome.out) == (1, "")
+    assert files_in(tmp_path / "out") == ["0.png", "1.png", "2.png", "in.png"]
+    assert size_of(tmp_path / "out/2.png") == (96, 96)
+    *_, summary, first, second = outcome.err.splitlines()
+    assert summary == "4 enlarged, 2 failed:"
+    assert (first.strip(), second.strip()) == (str(photographs / "below/cut.png"), str(tmp_path / "missing.png"))
+    assert f"srgan: no such file: {tmp_path / 'missing.png'}" in outcome.err
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
         ("upscale missing.png out.png", 1, "no such file: missing.png"),
         ("upscale text.png out.png", 1, "not a picture: text.png"),
         ("upscale cut.png out.png", 1, "cannot read cut.png"),
-        ("upscale . out.png", 1, ". is a folder"),
-        ("upscale in.png folder.png", 1, "folder.png is a folder"),
+        ("upscale . out.png", 2, "out.png is one file, there may be many pictures"),
+        ("upscale in.png pictures/small.png out.png", 2, "out.png is one file"),
+        ("upscale in.png pictures/small.png in.png", 2, "in.png is one file"),
+        ("upscale pictures pictures", 2, "pictures/small.png is the input itself"),
+        ("upscale empty pictures", 1, "no pictures in empty"),
+        ("upscale in.png out/ --name {width}", 2, "the name '{width}' has {width}"),
         ("upscale in.png nowhere/out.png", 1, "no such folder: nowhere"),
         ("upscale in.png out.xyz", 2, "'.xyz'"),
         ("upscale in.png out", 2, "no suffix"),
@@ -196,7 +219,8 @@ def test_upscale_refuses_what_cannot_be_held_before_any_work(
         ("upscale in.png out.png --scale 0", 2, "cannot enlarge 0 times"),
         ("upscale in.png out.png --scale nan", 2, "cannot enlarge nan times"),
         ("upscale in.png out.png --tile -1", 2, "--tile"),
-        ("upscale in.png", 2, "OUT"),
+        ("upscale in.png", 2, "OUT is missing"),
+        ("upscale", 2, "IN and OUT"),
         ("score empty in.png", 1, "one is a file and the other a folder"),
         ("score empty empty", 1, "no pictures in empty"),
         ("score . pictures", 1, "no picture in pictures has the name of one in ."),

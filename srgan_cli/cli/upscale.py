@@ -1,7 +1,6 @@
 """srgan upscale."""
 
-import time
-from pathlib import Path
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,17 +9,20 @@ from srgan_cli.cli.options import Debug, Device
 from srgan_cli.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from srgan_cli.picture import Picture
-    from srgan_cli.progress import Progress
-    from srgan_cli.sequence import Losses
+    from srgan_cli.batch import Result
+    from srgan_cli.errors import SrganError
+    from srgan_cli.plan import Plan
     from srgan_cli.upscaler import Upscaler
 
 
 def upscale(
-    source: Annotated[Path, typer.Argument(metavar="IN", help="The picture to enlarge.")],
-    target: Annotated[Path, typer.Argument(metavar="OUT", help="The file to write; its suffix decides the format.")],
+    places: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="IN... OUT",
+            help="Pictures and folders to enlarge; the file to write, whose suffix decides the format, or a folder.",
+        ),
+    ] = None,
     model: Annotated[
         str, typer.Option("--model", "-m", help="Shipped weights by name, or a .safetensors file.")
     ] = "srgan",
@@ -35,6 +37,9 @@ def upscale(
     seed: Annotated[
         int | None, typer.Option(min=0, help="Draw another plausible picture, from a generator that takes noise.")
     ] = None,
+    name: Annotated[
+        str, typer.Option(help="Names in a folder: {stem}, {suffix}, {scale} and {model} are filled in.")
+    ] = "{stem}{suffix}",
     device: Device = "auto",
     tile: Annotated[
         int, typer.Option(min=0, help="Longest side of a tile in input pixels; 0 takes the picture whole.")
@@ -42,50 +47,78 @@ def upscale(
     strict: Annotated[bool, typer.Option("--strict", help="Fail rather than drop anything of the picture.")] = False,
     debug: Debug = False,
 ) -> None:
-    """Enlarge a picture, an animation or a document of several pages."""
-    from srgan_cli.console import progress_bar, say, warn
-    from srgan_cli.files import check_writable
-    from srgan_cli.picture import check_size, output_format
-    from srgan_cli.sequence import Losses, dropped_frames, fitting, open_pictures, write_pictures
+    """Enlarge pictures, animations, documents of several pages, and folders of them with all below.
+
+    One that cannot be read stops no other; the failures are summed up at the end.
+    """
+    from srgan_cli.batch import Batch, Wishes
+    from srgan_cli.console import progress_bar
+    from srgan_cli.plan import Naming, plan
     from srgan_cli.tiling import TilePolicy
     from srgan_cli.upscaler import Upscaler, check_scale
 
+    inputs, out = _split(places or [])
     check_scale(scale)
-    output_format(target)
-    check_writable(target)
-    if target.exists() and source.exists() and target.samefile(source):
-        raise UsageError(f"{target} is the input itself", "name another file to write")
-    pictures = open_pictures(source)
-    tell = Losses(target, warn, strict)
-    tell(dropped_frames(target, pictures))
+    naming = Naming(name)
     upscaler = Upscaler.load(model, device, TilePolicy(tile), scale, strength, seed)
-    height, width = upscaler.target(*pictures.size, scale)
-    check_size(target, height, width)
-    began = time.monotonic()
-    kept = fitting(pictures, target)
-    with progress_bar(source.name) as progress:
-        write_pictures(kept.each(_enlarging(upscaler, scale, tell, kept.count, progress)), target)
-    say(
-        f"{source.name} {pictures.size[1]} x {pictures.size[0]} -> {target.name} {width} x {height}"
-        f"{f', {kept.count} pictures' if kept.count > 1 else ''}"
-        f" ({upscaler.name} on {upscaler.device}, {time.monotonic() - began:.1f} s)"
-    )
+    naming = replace(naming, scale=scale or upscaler.generator.scale, model=upscaler.name)
+    planned = plan(inputs, out, naming)
+    tasks = planned.tasks
+    report = _Report(upscaler, planned)
+    with progress_bar(tasks[0].source.name if len(tasks) == 1 else f"{len(tasks)} files") as progress:
+        for result in Batch(upscaler, Wishes(scale, strict)).run(tasks, progress):
+            report.tell(result)
+    report.sum_up()
 
 
-def _enlarging(
-    upscaler: "Upscaler", scale: float | None, tell: "Losses", count: int, progress: "Progress"
-) -> "Callable[[Picture], Picture]":
-    """Enlarges one picture after the other and tells what each loses; the bar goes over all of them."""
-    from srgan_cli.picture import dropped_by
+def _split(places: list[str]) -> tuple[list[str], str]:
+    if len(places) < 2:
+        raise UsageError(f"{'IN and ' if not places else ''}OUT is missing", "srgan upscale in.png out.png")
+    return places[:-1], places[-1]
 
-    number = iter(range(count))
 
-    def enlarge(picture: "Picture") -> "Picture":
-        earlier = next(number)
-        tell(picture.notes)
-        tell(dropped_by(tell.path, picture))
-        enlarged = upscaler.upscale(picture, scale, lambda done, total: progress(earlier * total + done, count * total))
-        tell(dropped_by(tell.path, enlarged))
-        return enlarged
+class _Report:
+    """Says what became of each file, and at the end which ones failed."""
 
-    return enlarge
+    def __init__(self, upscaler: "Upscaler", planned: "Plan") -> None:
+        self.upscaler, self.alone = upscaler, len(planned.tasks) + len(planned.problems) == 1
+        self.done = 0
+        self.failures: list[str] = []
+        for problem in planned.problems:
+            self._fail(problem, problem.message)
+
+    def tell(self, result: "Result") -> None:
+        """Raises the error of a file that was the only one."""
+        from srgan_cli.console import say, warn
+
+        for warning in result.warnings:
+            warn(warning)
+        if result.error:
+            self._fail(result.error, str(result.task.source))
+            return
+        self.done += 1
+        (height, width), (tall, wide) = result.size, result.enlarged
+        say(
+            f"{result.task.source.name} {width} x {height} -> {result.task.target.name} {wide} x {tall}"
+            f"{f', {result.count} pictures' if result.count > 1 else ''}"
+            f" ({self.upscaler.name} on {self.upscaler.device}, {result.seconds:.1f} s)"
+        )
+
+    def sum_up(self) -> None:
+        """Name what failed.  Exits 1 if anything did."""
+        from srgan_cli.console import say
+
+        if not self.alone:
+            say(f"{self.done} enlarged, {len(self.failures)} failed{':' if self.failures else ''}")
+        for failure in self.failures:
+            say(f"  {failure}")
+        if self.failures:
+            raise typer.Exit(1)
+
+    def _fail(self, error: "SrganError", name: str) -> None:
+        from srgan_cli.console import warn
+
+        if self.alone:
+            raise error
+        self.failures.append(name)
+        warn(error.message if name in error.message else f"{name}: {error.message}")

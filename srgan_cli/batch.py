@@ -1,0 +1,200 @@
+"""Many pictures, one stream of results: some are decoded and encoded while the network computes another."""
+
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from threading import Condition, Event, Lock
+from typing import Literal
+
+from srgan_cli.errors import SrganError, in_plain_words
+from srgan_cli.picture import Picture, check_size, dropped_by
+from srgan_cli.plan import Task
+from srgan_cli.progress import Progress
+from srgan_cli.sequence import Losses, dropped_frames, fitting, open_pictures, write_pictures
+from srgan_cli.upscaler import Upscaler
+
+_ROOM = 2**22
+_WHOLE = 1000
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """How pictures are to be enlarged.  scale: None for the upscaler's own.  strict: nothing may be dropped."""
+
+    scale: float | None = None
+    strict: bool = False
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of one task.
+
+    size and enlarged: height and width before and after.  count: the pictures in the file.  seconds: of work on it,
+    without waiting for others.  warnings: a sentence for everything that was lost.  error: why it failed.
+    """
+
+    task: Task
+    status: Literal["enlarged", "failed"]
+    size: tuple[int, int] = (0, 0)
+    enlarged: tuple[int, int] = (0, 0)
+    count: int = 0
+    seconds: float = 0
+    warnings: tuple[str, ...] = ()
+    error: SrganError | None = None
+
+
+class Batch:
+    """Enlarges the pictures of many files; one that fails is told and stops no other.
+
+    A few hands each take a file from reading to writing, and share one network that computes for one at a time.  At
+    most `room` input pixels are in hand, or one file.
+    """
+
+    def __init__(self, upscaler: Upscaler, wishes: Wishes | None = None, room: int = _ROOM) -> None:
+        self.upscaler, self.wishes, self.room = upscaler, wishes or Wishes(), room
+
+    def run(self, tasks: Sequence[Task], progress: Progress | None = None) -> Iterator[Result]:
+        """The results in the order of the tasks, as soon as they are there.
+
+        When the caller stops listening or is interrupted, what is being written is given up and nothing of it stays.
+        """
+        meter, room = _Meter(len(tasks), progress), _Room(self.room)
+        network = _Network(self.upscaler, self.wishes.scale)
+        hands = ThreadPoolExecutor(_hands(self.upscaler), "hand")
+        try:
+            works = [_Work(task, self.wishes, network, room, meter.of(number)) for number, task in enumerate(tasks)]
+            for result in [hands.submit(work.result) for work in works]:
+                yield result.result()
+        finally:
+            network.stop()
+            hands.shutdown(cancel_futures=True)
+
+
+class _Work:
+    """One file on its way."""
+
+    def __init__(self, task: Task, wishes: Wishes, network: "_Network", room: "_Room", progress: Progress) -> None:
+        self.task, self.network, self.room, self.progress = task, network, room, progress
+        self.warnings: list[str] = []
+        self.tell = Losses(task.target, self.warnings.append, wishes.strict)
+        self.waited = 0.0
+
+    def result(self) -> Result:
+        try:
+            return self._enlarged()
+        except Exception as error:
+            return Result(self.task, "failed", warnings=tuple(self.warnings), error=_explained(error))
+        finally:
+            self.progress(1, 1)
+
+    def _enlarged(self) -> Result:
+        pictures = open_pictures(self.task.source)
+        self.tell(dropped_frames(self.task.target, pictures))
+        height, width = self.network.target(*pictures.size)
+        check_size(self.task.target, height, width)
+        kept = fitting(pictures, self.task.target)
+        with self.room.taken(kept.count * pictures.size[0] * pictures.size[1]):
+            began = time.monotonic()
+            write_pictures(kept.each(self._enlarging(kept.count)), self.task.target)
+            seconds = time.monotonic() - began - self.waited
+        return Result(self.task, "enlarged", pictures.size, (height, width), kept.count, seconds, tuple(self.warnings))
+
+    def _enlarging(self, count: int) -> Callable[[Picture], Picture]:
+        """Enlarges one picture after the other and tells what each loses."""
+        number = iter(range(count))
+
+        def enlarge(picture: Picture) -> Picture:
+            earlier = next(number)
+            self.tell(picture.notes)
+            self.tell(dropped_by(self.task.target, picture))
+            enlarged, waited = self.network.upscale(
+                picture, lambda done, total: self.progress(earlier * total + done, count * total)
+            )
+            self.waited += waited
+            self.tell(dropped_by(self.task.target, enlarged))
+            return enlarged
+
+        return enlarge
+
+
+class _Network:
+    """An upscaler in a thread of its own, which computes for whoever asks first."""
+
+    def __init__(self, upscaler: Upscaler, scale: float | None) -> None:
+        self.upscaler, self.scale = upscaler, scale
+        self.thread = ThreadPoolExecutor(1, "network")
+        self.stopped = Event()
+
+    def target(self, height: int, width: int) -> tuple[int, int]:
+        return self.upscaler.target(height, width, self.scale)
+
+    def upscale(self, picture: Picture, progress: Progress) -> tuple[Picture, float]:
+        """The enlarged picture, and the seconds that it waited for its turn."""
+        asked = time.monotonic()
+
+        def heed(done: int, total: int) -> None:
+            if self.stopped.is_set():
+                raise SrganError("stopped")
+            progress(done, total)
+
+        def compute() -> tuple[Picture, float]:
+            waited = time.monotonic() - asked
+            return self.upscaler.upscale(picture, self.scale, heed), waited
+
+        return self.thread.submit(compute).result()
+
+    def stop(self) -> None:
+        """Give up the picture in hand at its next tile, and take no other."""
+        self.stopped.set()
+        self.thread.shutdown(cancel_futures=True)
+
+
+class _Room:
+    """Pixels that may be in hand at once; who comes first is let in first, and alone if it takes more."""
+
+    def __init__(self, pixels: int) -> None:
+        self.pixels, self.free = pixels, pixels
+        self.door, self.changed = Lock(), Condition()
+
+    @contextmanager
+    def taken(self, pixels: int) -> Iterator[None]:
+        share = min(pixels, self.pixels)
+        with self.door, self.changed:
+            self.changed.wait_for(lambda: self.free >= share)
+            self.free -= share
+        try:
+            yield
+        finally:
+            with self.changed:
+                self.free += share
+                self.changed.notify_all()
+
+
+class _Meter:
+    """Tells how much of all tasks is done, in thousandths of a task."""
+
+    def __init__(self, count: int, progress: Progress | None) -> None:
+        self.shares, self.progress = [0] * count, progress
+
+    def of(self, number: int) -> Progress:
+        def tell(done: int, total: int) -> None:
+            self.shares[number] = _WHOLE * done // total
+            if self.progress:
+                self.progress(sum(self.shares), _WHOLE * len(self.shares))
+
+        return tell
+
+
+def _hands(upscaler: Upscaler) -> int:
+    """A CPU's network leaves little time for more than reading ahead; a GPU's asks for all cores."""
+    return 3 if upscaler.device.type == "cpu" else max(3, os.cpu_count() or 1)
+
+
+def _explained(error: Exception) -> SrganError:
+    known = in_plain_words(error)
+    if known is not error:
+        known.__cause__ = error
+    return known

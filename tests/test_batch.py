@@ -1,0 +1,148 @@
+"""Many pictures: one stream of results."""
+
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from srgan_cli.batch import Batch, Result, Wishes, _Room
+from srgan_cli.networks import GENERATORS
+from srgan_cli.picture import Picture
+from srgan_cli.plan import Task
+from srgan_cli.tiling import TilePolicy
+from srgan_cli.upscaler import Upscaler
+
+
+@pytest.fixture
+def upscaler() -> Upscaler:
+    torch.manual_seed(0)
+    return Upscaler(GENERATORS["srresnet"](scale=2, channels=4, blocks=1), torch.device("cpu"), TilePolicy(8), "tiny")
+
+
+@pytest.fixture
+def tasks(tmp_path: Path) -> list[Task]:
+    """Five pictures, the third of which is none."""
+    random = np.random.default_rng(0)
+    for number in range(5):
+        Image.fromarray(random.integers(0, 256, (10 + number, 20, 3), dtype=np.uint8)).save(tmp_path / f"{number}.png")
+    (tmp_path / "2.png").write_text("no picture")
+    (tmp_path / "out").mkdir()
+    return [Task(tmp_path / f"{number}.png", tmp_path / f"out/{number}.png") for number in range(5)]
+
+
+def test_results_come_in_order_and_a_bad_file_stops_no_other(upscaler: Upscaler, tasks: list[Task]) -> None:
+    results = list(Batch(upscaler).run(tasks))
+    assert [result.task for result in results] == tasks
+    assert [result.status for result in results] == ["enlarged", "enlarged", "failed", "enlarged", "enlarged"]
+    assert [result.size for result in results if not result.error] == [(n, 20) for n in (10, 11, 13, 14)]
+    assert all(result.enlarged == (2 * result.size[0], 2 * result.size[1]) for result in results)
+    assert "not a picture" in str(results[2].error)
+    assert sorted(path.name for path in tasks[0].target.parent.iterdir()) == ["0.png", "1.png", "3.png", "4.png"]
+
+
+def test_pictures_are_as_if_they_were_enlarged_alone(upscaler: Upscaler, tasks: list[Task], tmp_path: Path) -> None:
+    list(Batch(upscaler).run(tasks))
+    alone = Task(tasks[4].source, tmp_path / "alone.png")
+    list(Batch(upscaler, Wishes(scale=2)).run([alone]))
+    assert alone.target.read_bytes() == tasks[4].target.read_bytes()
+
+
+def test_losses_are_told_with_the_picture_they_concern(upscaler: Upscaler, tmp_path: Path) -> None:
+    Image.new("RGBA", (5, 5), (9, 9, 9, 0)).save(tmp_path / "clear.png")
+    task = Task(tmp_path / "clear.png", tmp_path / "out.jpg")
+    (result,) = Batch(upscaler).run([task])
+    assert result.warnings == ("out.jpg: JPEG has no transparency: the picture is laid on white",)
+    (refused,) = Batch(upscaler, Wishes(strict=True)).run([task])
+    assert "no transparency" in str(refused.error)
+
+
+def test_the_meter_goes_up_to_all(upscaler: Upscaler, tasks: list[Task]) -> None:
+    seen: list[tuple[int, int]] = []
+    list(Batch(upscaler).run(tasks, lambda done, total: seen.append((done, total))))
+    assert {total for _, total in seen} == {5000}
+    assert seen[-1][0] == 5000
+    assert len(seen) > 5
+
+
+def test_the_network_is_asked_by_one_at_a_time_while_others_read(
+    upscaler: Upscaler, tasks: list[Task], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    computing, most, threads = [0], [0], set()
+
+    def upscale(_self: Upscaler, picture: Picture, *_: object) -> Picture:
+        computing[0] += 1
+        most[0] = max(most[0], computing[0])
+        threads.add(threading.current_thread())
+        time.sleep(0.01)
+        computing[0] -= 1
+        return picture
+
+    monkeypatch.setattr(Upscaler, "upscale", upscale)
+    list(Batch(upscaler).run(tasks))
+    assert most == [1]
+    assert len(threads) == 1
+
+
+def test_who_stops_listening_leaves_nothing_behind(upscaler: Upscaler, tasks: list[Task]) -> None:
+    before = threading.active_count()
+    results = Batch(upscaler).run(tasks * 20)
+    assert next(results).status == "enlarged"
+    results.close()  # type: ignore[attr-defined]
+    assert threading.active_count() == before
+    assert all(path.name[0] != "." for path in tasks[0].target.parent.iterdir())
+
+
+def test_an_interrupt_in_the_middle_of_a_picture_leaves_nothing(
+    upscaler: Upscaler, tasks: list[Task], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Upscaler, "upscale", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        list(Batch(upscaler).run(tasks))
+    assert not list(tasks[0].target.parent.iterdir())
+
+
+def held(room: _Room, pixels: int, log: list[str], name: str, until: threading.Event) -> threading.Thread:
+    def hold() -> None:
+        with room.taken(pixels):
+            log.append(name)
+            until.wait(5)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    return thread
+
+
+def test_what_is_large_waits_until_it_is_alone_and_the_next_wait_behind_it() -> None:
+    room, log, go = _Room(10), [], threading.Event()
+    threads = []
+    for name, pixels in (("small", 4), ("huge", 99), ("next", 1)):
+        threads.append(held(room, pixels, log, name, go))
+        time.sleep(0.05)
+    assert log == ["small"]
+    go.set()
+    for thread in threads:
+        thread.join(5)
+    assert log == ["small", "huge", "next"]
+
+
+def test_the_time_is_that_of_the_work_without_waiting(
+    upscaler: Upscaler, tasks: list[Task], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original: Callable[..., Picture] = Upscaler.upscale
+
+    def slow(*arguments: object) -> Picture:
+        time.sleep(0.2)
+        return original(*arguments)
+
+    monkeypatch.setattr(Upscaler, "upscale", slow)
+    results: list[Result] = [result for result in Batch(upscaler).run(tasks) if not result.error]
+    assert sum(result.seconds for result in results) < 0.2 * len(results) + 0.6
+    assert all(result.seconds >= 0.2 for result in results)
