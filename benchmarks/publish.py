@@ -1,0 +1,104 @@
+"""Make the weights of a finished run the ones that ship: complete their card, score them, print their rows.
+
+    python benchmarks/publish.py run/fidelity-x4.safetensors --recipe examples/recipes/fidelity-x4.toml \\
+        --index pictures/index.json --bench BENCH --machine "2 cores of an AMD EPYC (Zen 4), bfloat16 autocast"
+
+INDEX is a JSON list with `source` and `licence` of every training picture.  BENCH holds <set>/x<scale>/HR and LR with
+pictures of equal names.  The file is written to weights/ under the card's own name, its licence Apache-2.0.
+"""
+
+import datetime
+import json
+import tomllib
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+from statistics import fmean
+from typing import Annotated, Any
+
+import torch
+import typer
+from quality import read_cases
+from speed import multiply_adds
+
+from srgan_cli.networks import Generator
+from srgan_cli.picture import Picture
+from srgan_cli.pixels import quantise
+from srgan_cli.scoring.report import Protocol, compare
+from srgan_cli.upscaler import Upscaler
+from srgan_cli.weights import WeightsCard, load_blend, save_weights
+
+REPOSITORY = Path(__file__).parents[1]
+
+
+def main(
+    weights: Path,
+    recipe: Annotated[Path, typer.Option(help="The settings of the run.")],
+    index: Annotated[Path, typer.Option(help="Sources and licences of the training pictures.")],
+    bench: Annotated[Path, typer.Option(help="The benchmarks to score on.")],
+    machine: Annotated[str, typer.Option(help="What the run was made on.")],
+    counterpart: Annotated[str, typer.Option(help="Shipped fidelity weights to blend with.")] = "",
+    strength: Annotated[float, typer.Option(help="The share that is blended unless the user says otherwise.")] = 1.0,
+) -> None:
+    """Write weights/<name>.safetensors and print its rows for the tables of the READMEs."""
+    generator, card = load_blend(weights, 1.0)
+    story = {
+        "data": sources(index),
+        **card.training,
+        "seed": card.training["settings"]["seed"],
+        "machine": machine,
+        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
+        "recipe": recipe.resolve().relative_to(REPOSITORY).as_posix(),
+    }
+    differing = differences(recipe, card)
+    if differing:
+        raise typer.BadParameter(f"{recipe} is not the recipe of {weights}: {', '.join(differing)} differ")
+    card = replace(card, training=story, licence="Apache-2.0", counterpart=counterpart, strength=strength)
+    target = REPOSITORY / "weights" / f"{card.name}.safetensors"
+    save_weights(target, generator, card)
+    blend = load_blend(target)[0]
+    protocol = f"BT.601 luma, border {card.scale}, MATLAB-bicubic input"
+    scores = {"protocol": protocol, **card.scores, **benchmarks(blend, bench)}
+    save_weights(target, generator, replace(card, scores=scores))
+    print(row(blend, replace(card, scores=scores)))
+
+
+def sources(index: Path) -> list[dict[str, Any]]:
+    """How many pictures come from where, under which licence."""
+    counted = Counter((entry["source"], entry["licence"]) for entry in json.loads(index.read_text()))
+    return [
+        {"source": source, "pictures": count, "licence": licence}
+        for (source, licence), count in sorted(counted.items())
+    ]
+
+
+def differences(recipe: Path, card: WeightsCard) -> list[str]:
+    """The settings of a recipe that the run did not have."""
+    settings = card.training["settings"]
+    return [key for key, value in tomllib.loads(recipe.read_text()).items() if settings.get(key, value) != value]
+
+
+def benchmarks(generator: Generator, bench: Path) -> dict[str, dict[str, float]]:
+    """Mean PSNR and SSIM of every benchmark."""
+    upscaler = Upscaler(generator, torch.device("cpu"))
+    protocol = Protocol("y", generator.scale)
+    found: dict[str, list[dict[str, float]]] = {}
+    for case in read_cases(bench, generator.scale):
+        enlarged = quantise(upscaler.upscale(Picture(case.low)).pixels)
+        found.setdefault(case.benchmark, []).append(compare(case.high, enlarged, protocol))
+    return {
+        benchmark: {key: round(fmean(row[key] for row in rows), 4) for key in ("psnr", "ssim")}
+        for benchmark, rows in found.items()
+    }
+
+
+def row(generator: Generator, card: WeightsCard) -> str:
+    """The row of weights/README.md."""
+    shape = ", ".join(f"{card.config[key]} {key}" for key in ("channels", "blocks") if key in card.config)
+    cost = f"{generator.parameter_count:,} | {multiply_adds(generator, torch.device('cpu')):,.0f}"
+    scores = [f"{card.scores[name]['psnr']:.2f} / {card.scores[name]['ssim']:.4f}" for name in ("Set5", "Set14")]
+    return f"| `{card.name}` | {card.architecture}, {shape} | {cost} | {card.receptive_radius} | {' | '.join(scores)} |"
+
+
+if __name__ == "__main__":
+    typer.run(main)
