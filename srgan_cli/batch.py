@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Condition, Event, Lock
+from traceback import format_exception
 from typing import Literal
 
 from srgan_cli.errors import SrganError, in_plain_words
@@ -33,7 +34,8 @@ class Result:
     """What became of one task.
 
     size and enlarged: height and width before and after.  count: the pictures in the file.  seconds: of work on it,
-    without waiting for others.  warnings: a sentence for everything that was lost.  error: why it failed.
+    without waiting for others.  warnings: a sentence for everything that was lost.  error: why it failed, and
+    trace: where, for programmers.
     """
 
     task: Task
@@ -44,6 +46,7 @@ class Result:
     seconds: float = 0
     warnings: tuple[str, ...] = ()
     error: SrganError | None = None
+    trace: str = ""
 
 
 class Batch:
@@ -86,9 +89,16 @@ class _Work:
         try:
             return self._enlarged()
         except Exception as error:
-            return Result(self.task, "failed", warnings=tuple(self.warnings), error=_explained(error))
+            return self._failed(error)
         finally:
             self.progress(1, 1)
+
+    def _failed(self, error: Exception) -> Result:
+        """The error without the frames that it went through: they hold pictures and open files."""
+        trace = "".join(format_exception(error))
+        known = in_plain_words(error).with_traceback(None)
+        known.__context__ = known.__cause__ = None
+        return Result(self.task, "failed", warnings=tuple(self.warnings), error=known, trace=trace)
 
     def _enlarged(self) -> Result:
         pictures = open_pictures(self.task.source)
@@ -191,10 +201,3 @@ class _Meter:
 def _hands(upscaler: Upscaler) -> int:
     """A CPU's network leaves little time for more than reading ahead; a GPU's asks for all cores."""
     return 3 if upscaler.device.type == "cpu" else max(3, os.cpu_count() or 1)
-
-
-def _explained(error: Exception) -> SrganError:
-    known = in_plain_words(error)
-    if known is not error:
-        known.__cause__ = error
-    return known

@@ -64,7 +64,7 @@ def upscale(
     naming = replace(naming, scale=scale or upscaler.generator.scale, model=upscaler.name)
     planned = plan(inputs, out, naming)
     tasks = planned.tasks
-    report = _Report(upscaler, planned)
+    report = _Report(upscaler, planned, debug)
     with progress_bar(tasks[0].source.name if len(tasks) == 1 else f"{len(tasks)} files") as progress:
         for result in Batch(upscaler, Wishes(scale, strict)).run(tasks, progress):
             report.tell(result)
@@ -80,7 +80,8 @@ def _split(places: list[str]) -> tuple[list[str], str]:
 class _Report:
     """Says what became of each file, and at the end which ones failed."""
 
-    def __init__(self, upscaler: "Upscaler", planned: "Plan") -> None:
+    def __init__(self, upscaler: "Upscaler", planned: "Plan", debug: bool) -> None:
+        self.debug = debug
         self.upscaler, self.alone = upscaler, len(planned.tasks) + len(planned.problems) == 1
         self.done = 0
         self.failures: list[str] = []
@@ -93,6 +94,8 @@ class _Report:
 
         for warning in result.warnings:
             warn(warning)
+        if result.trace and self.debug:
+            say(result.trace)
         if result.error:
             self._fail(result.error, str(result.task.source))
             return
