@@ -5,13 +5,20 @@ import torch
 from srgan_cli.errors import UnknownDevice
 
 
+def list_devices() -> list[str]:
+    """The names of this machine's devices, the one that auto takes first."""
+    cuda = [f"cuda:{index}" for index in range(torch.cuda.device_count())] if torch.cuda.is_available() else []
+    mps = ["mps"] if torch.backends.mps.is_available() else []
+    return [*cuda, *mps, "cpu"]
+
+
 def pick_device(name: str = "auto") -> torch.device:
     """The device of this name: auto, cpu, cuda, cuda:N or mps.
 
     auto takes the first of CUDA, Apple's Metal and the CPU that works here.
     Raises UnknownDevice when this machine has no such device.
     """
-    available = _available()
+    available = list_devices()
     if name == "auto":
         name = available[0]
     known = [*available, *(["cuda"] if "cuda:0" in available else [])]
@@ -27,12 +34,6 @@ def pick_dtype(device: torch.device) -> torch.dtype:
     else:
         native = device.type == "cpu" and _cpu_has_bfloat16()
     return torch.bfloat16 if native else torch.float32
-
-
-def _available() -> list[str]:
-    cuda = [f"cuda:{index}" for index in range(torch.cuda.device_count())] if torch.cuda.is_available() else []
-    mps = ["mps"] if torch.backends.mps.is_available() else []
-    return [*cuda, *mps, "cpu"]
 
 
 def _cpu_has_bfloat16() -> bool:

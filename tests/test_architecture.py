@@ -19,6 +19,7 @@ LINES = (
     "picture",
     "sequence plan",
     "weights pretrained",
+    "about",
     "metrics",
     "scoring.report",
     "scoring.rendering scoring.limits scoring.figure",

@@ -4,7 +4,6 @@ from typing import Annotated
 
 import typer
 
-from srgan_cli import __version__
 from srgan_cli.cli.score import score
 from srgan_cli.cli.train import train
 from srgan_cli.cli.upscale import upscale
@@ -28,14 +27,23 @@ app.command(epilog="Example: srgan train --time 30m photos/ && srgan upscale -m 
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"srgan {__version__}")
+        from srgan_cli.about import about
+
+        for line in about():
+            typer.echo(line)
         raise typer.Exit
 
 
 @app.callback()
 def options(
     version: Annotated[
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
+        bool,
+        typer.Option(
+            "--version",
+            callback=_show_version,
+            is_eager=True,
+            help="Show the version, and what a bug report should tell.",
+        ),
     ] = False,
 ) -> None:
     """Enlarge pictures with a generative adversarial network.
