@@ -1,5 +1,7 @@
 """The error boundary: every mistake becomes one line, a hint and an honest exit code."""
 
+import os
+import signal
 import sys
 
 INTERRUPTED = 130
@@ -8,12 +10,21 @@ INTERRUPTED = 130
 def main() -> None:
     """Run the command line.
 
-    Exit codes: 0 all well, 1 something failed, 2 wrong usage, 130 interrupted, 143 terminated.
+    Exit codes: 0 all well, 1 something failed, 2 wrong usage, 130 interrupted, 141 output closed, 143 terminated.
     """
+    for ending in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, ending, None)
+        if number and signal.getsignal(number) != signal.SIG_IGN:  # nohup has a say
+            signal.signal(number, _end)
     try:
         _run()
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
+
+
+def _end(number: int, _frame: object) -> None:
+    """As an exception, so that what is being written is taken away."""
+    sys.exit(128 + number)
 
 
 def _run() -> None:
@@ -39,6 +50,9 @@ def _run() -> None:
 
 
 def _complain(message: str, hint: str) -> None:
+    if not message:  # standard output is closed: what is left for it would be one more error at the end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return
     lines = [f"srgan: {' '.join(message.split())}", *([f"  hint: {hint}"] if hint else [])]
     sys.stderr.write("\n".join(lines) + "\n")
 

@@ -1,45 +1,54 @@
 """Many pictures, one stream of results: some are decoded and encoded while the network computes another."""
 
 import os
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Condition, Event, Lock
 from traceback import format_exception
 from typing import Literal
 
 from srgan_cli.errors import SrganError, in_plain_words
+from srgan_cli.files import make_folder, sweep
+from srgan_cli.manifest import Manifest
 from srgan_cli.picture import Picture, check_size, dropped_by
 from srgan_cli.plan import Task
 from srgan_cli.progress import Progress
-from srgan_cli.sequence import Losses, dropped_frames, fitting, open_pictures, write_pictures
+from srgan_cli.sequence import Losses, Pictures, dropped_frames, fitting, open_pictures, write_pictures
 from srgan_cli.upscaler import Upscaler
 
 _ROOM = 2**22
 _WHOLE = 1000
+Existing = Literal["update", "overwrite", "keep"]
 
 
 @dataclass(frozen=True)
 class Wishes:
-    """How pictures are to be enlarged.  scale: None for the upscaler's own.  strict: nothing may be dropped."""
+    """How pictures are to be enlarged.
+
+    scale: None for the upscaler's own.  strict: nothing may be dropped.  existing: outputs that are there already are
+    made anew unless the manifest holds them, always, or never.
+    """
 
     scale: float | None = None
     strict: bool = False
+    existing: Existing = "update"
 
 
 @dataclass(frozen=True)
 class Result:
-    """What became of one task.
+    """What became of one task; `kept` is an output that was there already.
 
     size and enlarged: height and width before and after.  count: the pictures in the file.  seconds: of work on it,
     without waiting for others.  warnings: a sentence for everything that was lost.  error: why it failed, and
-    trace: where, for programmers.
+    trace: where, for programmers.  peak_memory: the most bytes that the whole process has held so far, where known.
     """
 
     task: Task
-    status: Literal["enlarged", "failed"]
+    status: Literal["enlarged", "kept", "failed"]
     size: tuple[int, int] = (0, 0)
     enlarged: tuple[int, int] = (0, 0)
     count: int = 0
@@ -47,6 +56,7 @@ class Result:
     warnings: tuple[str, ...] = ()
     error: SrganError | None = None
     trace: str = ""
+    peak_memory: int | None = None
 
 
 class Batch:
@@ -56,19 +66,28 @@ class Batch:
     most `room` input pixels are in hand, or one file.
     """
 
-    def __init__(self, upscaler: Upscaler, wishes: Wishes | None = None, room: int = _ROOM) -> None:
-        self.upscaler, self.wishes, self.room = upscaler, wishes or Wishes(), room
+    def __init__(
+        self,
+        upscaler: Upscaler,
+        wishes: Wishes | None = None,
+        manifest: Manifest | None = None,
+        room: int = _ROOM,
+    ) -> None:
+        """`manifest` is that of the folder where the outputs go."""
+        self.upscaler, self.wishes, self.manifest, self.room = upscaler, wishes or Wishes(), manifest, room
 
     def run(self, tasks: Sequence[Task], progress: Progress | None = None) -> Iterator[Result]:
         """The results in the order of the tasks, as soon as they are there.
 
         When the caller stops listening or is interrupted, what is being written is given up and nothing of it stays.
         """
+        for folder in {task.target.parent for task in tasks}:
+            sweep(folder)
         meter, room = _Meter(len(tasks), progress), _Room(self.room)
         network = _Network(self.upscaler, self.wishes.scale)
         hands = ThreadPoolExecutor(_hands(self.upscaler), "hand")
         try:
-            works = [_Work(task, self.wishes, network, room, meter.of(number)) for number, task in enumerate(tasks)]
+            works = [_Work(self, task, network, room, meter.of(number)) for number, task in enumerate(tasks)]
             for result in [hands.submit(work.result) for work in works]:
                 yield result.result()
         finally:
@@ -79,15 +98,16 @@ class Batch:
 class _Work:
     """One file on its way."""
 
-    def __init__(self, task: Task, wishes: Wishes, network: "_Network", room: "_Room", progress: Progress) -> None:
+    def __init__(self, batch: Batch, task: Task, network: "_Network", room: "_Room", progress: Progress) -> None:
+        self.wishes, self.manifest = batch.wishes, batch.manifest
         self.task, self.network, self.room, self.progress = task, network, room, progress
         self.warnings: list[str] = []
-        self.tell = Losses(task.target, self.warnings.append, wishes.strict)
+        self.tell = Losses(task.target, self.warnings.append, self.wishes.strict)
         self.waited = 0.0
 
     def result(self) -> Result:
         try:
-            return self._enlarged()
+            return self._done()
         except Exception as error:
             return self._failed(error)
         finally:
@@ -100,14 +120,27 @@ class _Work:
         known.__context__ = known.__cause__ = None
         return Result(self.task, "failed", warnings=tuple(self.warnings), error=known, trace=trace)
 
-    def _enlarged(self) -> Result:
+    def _done(self) -> Result:
+        there = self.task.target.exists()
+        if there and self.wishes.existing == "keep":
+            return Result(self.task, "kept")
         pictures = open_pictures(self.task.source)
+        key = self.manifest.key(self.task.source) if self.manifest else ""
+        if self.manifest and there and self.wishes.existing == "update" and self.manifest.holds(self.task.target, key):
+            return Result(self.task, "kept", pictures.size, self.network.target(*pictures.size), pictures.count)
+        result = self._enlarged(pictures)
+        if self.manifest:
+            self.manifest.note(self.task.target, key)
+        return replace(result, peak_memory=_peak_memory())
+
+    def _enlarged(self, pictures: Pictures) -> Result:
         self.tell(dropped_frames(self.task.target, pictures))
         height, width = self.network.target(*pictures.size)
         check_size(self.task.target, height, width)
         kept = fitting(pictures, self.task.target)
         with self.room.taken(kept.count * pictures.size[0] * pictures.size[1]):
             began = time.monotonic()
+            make_folder(self.task.target.parent)
             write_pictures(kept.each(self._enlarging(kept.count)), self.task.target)
             seconds = time.monotonic() - began - self.waited
         return Result(self.task, "enlarged", pictures.size, (height, width), kept.count, seconds, tuple(self.warnings))
@@ -201,3 +234,12 @@ class _Meter:
 def _hands(upscaler: Upscaler) -> int:
     """A CPU's network leaves little time for more than reading ahead; a GPU's asks for all cores."""
     return 3 if upscaler.device.type == "cpu" else max(3, os.cpu_count() or 1)
+
+
+def _peak_memory() -> int | None:
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

@@ -1,11 +1,12 @@
 """What a person sees: bars and tables.  Everything on stderr but results; no bars in a pipe."""
 
+import json
 import math
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich import progress as bars
 from rich.box import SIMPLE_HEAD
@@ -15,6 +16,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from srgan_cli.errors import OutputClosed
 from srgan_cli.progress import Progress
 
 if TYPE_CHECKING:
@@ -89,9 +91,18 @@ def _results() -> Console:
     return results if results.is_terminal else Console(highlight=False, width=PIPE_WIDTH)
 
 
+def write_line(record: dict[str, Any]) -> None:
+    """A line of JSON on stdout, at once."""
+    _write(f"{json.dumps(record)}\n")
+
+
 def _write(text: str) -> None:
-    """To stdout as it stands."""
-    sys.stdout.write(text)
+    """To stdout as it stands.  Raises OutputClosed when nobody reads it any more."""
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError as error:
+        raise OutputClosed from error
 
 
 def _table(grid: "Grid") -> Table:

@@ -4,6 +4,7 @@ SrganError                exit 1: the work failed
 ├── PictureError          a picture cannot be read or written
 │   └── MismatchError     two pictures that are to be compared differ in size
 ├── WeightsError          a weights file or a checkpoint cannot be used
+├── OutputClosed          exit 141: nobody reads standard output any more; nothing is said
 └── UsageError            exit 2: what was asked for makes no sense
     ├── UnknownModel      no shipped weights have this name
     └── UnknownDevice     no such device on this machine
@@ -31,6 +32,15 @@ class MismatchError(PictureError):
 
 class WeightsError(SrganError):
     """A weights file or a checkpoint cannot be used."""
+
+
+class OutputClosed(SrganError):  # noqa: N818 (says what happened)
+    """Nobody reads standard output any more: no mistake, nothing to say, the code of a death by SIGPIPE."""
+
+    exit_code = 141
+
+    def __init__(self) -> None:
+        super().__init__("")
 
 
 class UsageError(SrganError):

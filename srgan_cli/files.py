@@ -1,12 +1,15 @@
 """Finding, pairing and safely writing files."""
 
 import errno
+import hashlib
 import os
+import re
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from srgan_cli.errors import SrganError
 
@@ -18,6 +21,7 @@ READABLE = frozenset(
     )
     for suffix in group.split()
 )
+_TEMPORARY = re.compile(r"\..*\.srgan-[0-9a-f]{8}(\.[^.]*)?", re.DOTALL)
 
 
 def find_pictures(place: Path) -> list[Path]:
@@ -112,15 +116,25 @@ def atomic_write(path: Path) -> Iterator[Path]:
     """
     check_writable(path)
     path = path.resolve() if path.is_symlink() else path
-    temporary = path.with_name(f".{path.stem[:40]}.{secrets.token_hex(4)}{path.suffix}")
+    temporary = path.with_name(f".{path.stem[:40]}.srgan-{secrets.token_hex(4)}{path.suffix}")
     try:
-        with explained(path):
+        with explained(path), temporary.open("wb") as file:
+            _lock(file)
             yield temporary
             _flush_to_disk(temporary)
             temporary.replace(path)
     finally:
         with suppress(OSError):
             temporary.unlink()
+
+
+def sweep(folder: Path) -> None:
+    """Take away what a process that was killed was writing in a folder; what others are still writing is locked."""
+    for path in folder.glob(".*.srgan-*"):
+        if _TEMPORARY.fullmatch(path.name):
+            with suppress(OSError), path.open("rb") as file:
+                if _lock(file):
+                    path.unlink()
 
 
 @contextmanager
@@ -132,6 +146,12 @@ def explained(path: Path) -> Iterator[None]:
         raise _explain(error, path) from error
 
 
+def digest(path: Path) -> str:
+    """The SHA-256 of a file's content in hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def make_folder(path: Path) -> None:
     """Make a folder and those above it, unless it is there.  Raises SrganError when it cannot be made or written to."""
     with explained(path):
@@ -141,6 +161,17 @@ def make_folder(path: Path) -> None:
 
 def _missing(place: Path) -> SrganError:
     return SrganError(f"no such file or folder: {place}", "check the spelling of the path")
+
+
+def _lock(file: IO[bytes]) -> bool:
+    """Whether the file is now locked; it stays so until it is closed or the process ends in whatever way."""
+    try:
+        import fcntl
+
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (ImportError, OSError):  # Windows, and file systems without locks
+        return False
+    return True
 
 
 def _flush_to_disk(path: Path) -> None:

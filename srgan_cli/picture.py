@@ -11,7 +11,7 @@ from torch import Tensor
 
 from srgan_cli.codec import palette, tiff
 from srgan_cli.codec.encode import encoded
-from srgan_cli.codec.formats import FORMATS, HOLDS, Format, check_size, output_format
+from srgan_cli.codec.formats import FORMATS, HOLDS, UNWRITABLE_BECOMES, Format, check_size, output_format
 from srgan_cli.codec.metadata import Metadata
 from srgan_cli.codec.raster import Raster, Values
 from srgan_cli.codec.source import opened
@@ -31,6 +31,7 @@ __all__ = [
     "read_picture",
     "to_image",
     "to_raster",
+    "writable_suffix",
     "write_picture",
 ]
 _TRUSTED_ALPHA = 1 / 8
@@ -99,6 +100,16 @@ def picture_size(path: Path) -> tuple[int, int]:
     """Height and width of an upright picture, from the header alone.  Raises PictureError as read_picture does."""
     with opened(path) as source:
         return source.size(0)
+
+
+def writable_suffix(path: Path) -> str:
+    """The suffix of the format in which a file is written that holds what this one does, as its content tells.
+
+    Raises PictureError as read_picture does.
+    """
+    with opened(path) as source:
+        form = {"MPO": "JPEG"}.get(source.form, source.form)
+    return HOLDS[form].suffixes[0] if form in HOLDS else UNWRITABLE_BECOMES
 
 
 def write_picture(picture: Picture, path: Path) -> None:

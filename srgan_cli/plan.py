@@ -2,19 +2,18 @@
 
 import os
 import unicodedata
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from string import Formatter
 from tempfile import NamedTemporaryFile
 
-from srgan_cli.codec.formats import FORMATS, output_format
+from srgan_cli.codec.formats import FORMATS, UNWRITABLE_BECOMES, output_format
 from srgan_cli.errors import SrganError, UsageError
 from srgan_cli.files import check_writable, find_pictures, make_folder
 
 DEFAULT_NAME = "{stem}{suffix}"
 FIELDS = ("stem", "suffix", "scale", "model")
-_UNWRITABLE_BECOMES = ".png"
 _SHOWN = 3
 _ELSEWHERE = "name another place, or other names: --name '{stem}_x{scale}{suffix}'"
 
@@ -29,10 +28,19 @@ class Task:
 
 @dataclass(frozen=True)
 class Plan:
-    """The tasks, and what was asked for and cannot be had, such as a folder without pictures."""
+    """The tasks, and what was asked for and cannot be had, such as a folder without pictures.
+
+    folder: where the outputs go, None for a single file that was named.
+    """
 
     tasks: list[Task]
     problems: list[SrganError] = field(default_factory=list)
+    folder: Path | None = None
+
+    @property
+    def is_single(self) -> bool:
+        """Whether there is but one thing to do."""
+        return len(self.tasks) + len(self.problems) == 1
 
 
 @dataclass(frozen=True)
@@ -62,50 +70,93 @@ class Naming:
 
     def of(self, name: PurePath) -> str:
         """The name for what is made of a file of this name."""
-        own = name.suffix if name.suffix.lower() in FORMATS else _UNWRITABLE_BECOMES
+        own = name.suffix if name.suffix.lower() in FORMATS else UNWRITABLE_BECOMES
         return self.template.format(
             stem=name.stem, suffix=self.suffix or own, scale=f"{self.scale:g}", model=self.model
         )
 
 
-def plan(places: Sequence[str], out: str, naming: Naming) -> Plan:
+def suffix_of(form: str) -> str:
+    """The suffix of a format that is named by one, with or without a dot; "" for none.  Raises UsageError."""
+    suffix = f".{form.lower().removeprefix('.')}" if form else ""
+    if suffix and suffix not in FORMATS:
+        raise UsageError(f"no format {form!r}", f"use one of: {' '.join(known[1:] for known in FORMATS)}")
+    return suffix
+
+
+def plan(
+    places: Sequence[str],
+    out: str,
+    naming: Naming,
+    listed: Sequence[str] | None = None,
+    made: Callable[[Path], bool] = lambda _: False,
+) -> Plan:
     """What becomes of pictures and folders of them: `out` is the file for a single picture, or a folder for many.
 
-    Below `out` the tree of a folder is kept.  Raises UsageError where two outputs are one file, an output is an input,
-    or a format is unknown, and SrganError where nothing can be written.
+    Below `out` the tree of a folder is kept, and of what is `listed` the whole path; what has been `made` is
+    no input.  Raises UsageError where two outputs are one file, an output is an input, or a format is unknown, and
+    SrganError where nothing can be written.
     """
-    if len(places) == 1 and not Path(places[0]).is_dir() and not _is_folder(out):
-        alone = Task(Path(places[0]), Path(out))
-        _check([alone], ignore_case=False)
-        check_writable(alone.target)
-        return Plan([alone])
-    if not _is_folder(out) and (Path(out).exists() or Path(out).suffix.lower() in FORMATS):
+    if listed is None and len(places) == 1 and not Path(places[0]).is_dir() and not is_folder(out):
+        return _into_file(Task(Path(places[0]), Path(out)), naming)
+    if not is_folder(out) and (Path(out).exists() or Path(out).suffix.lower() in FORMATS):
         raise UsageError(f"{out} is one file, there may be many pictures", "name a folder: end it with a slash")
-    return _into_folder(places, Path(out), naming)
+    entries: list[tuple[Path, Path | None]] = [(Path(place), _root(Path(place))) for place in places]
+    entries += [(Path(os.path.normpath(place)), None) for place in listed or ()]
+    return _into_folder(entries, Path(out), naming, made)
 
 
-def _into_folder(places: Iterable[str], folder: Path, naming: Naming) -> Plan:
+def _into_file(task: Task, naming: Naming) -> Plan:
+    if naming.template != DEFAULT_NAME:
+        raise UsageError(f"{task.target} has a name already", "--name is for folders: end OUT with a slash")
+    _check([task], ignore_case=False)
+    if naming.suffix and output_format(task.target) != FORMATS[naming.suffix]:
+        raise UsageError(
+            f"{task.target} asks for {output_format(task.target)}, --format for {FORMATS[naming.suffix]}",
+            "leave --format out",
+        )
+    check_writable(task.target)
+    return Plan([task])
+
+
+def _into_folder(
+    entries: Iterable[tuple[Path, Path | None]], folder: Path, naming: Naming, made: Callable[[Path], bool]
+) -> Plan:
+    """Of each place, with the folder that its pictures' paths are counted from."""
     tasks: dict[Task, None] = {}
     problems = []
-    for place in map(Path, places):
+    for place, root in entries:
         try:
             found = find_pictures(place) if place.is_dir() else [place]
         except SrganError as error:
             problems.append(error)
             continue
-        root = place if place.is_dir() else place.parent
-        inputs = [path for path in found if not _below(path, folder, root)]
-        tasks |= dict.fromkeys(_named(path, path.relative_to(root), folder, naming) for path in inputs)
+        if place.is_dir():
+            found = [path for path in found if not _below(path, folder, place) and not made(path)]
+        tasks |= dict.fromkeys(_named(path, _counted_from(root, path), folder, naming) for path in found)
     _check(tasks, _ignores_case(folder))
     make_folder(folder)
-    return Plan(list(tasks), problems)
+    return Plan(list(tasks), problems, folder)
+
+
+def _root(place: Path) -> Path:
+    return place if place.is_dir() else place.parent
+
+
+def _counted_from(root: Path | None, path: Path) -> PurePath:
+    """Without a root the path as it is listed; what leads out of the current folder is counted from the top."""
+    if root is not None:
+        return path.relative_to(root)
+    path = path.resolve() if ".." in path.parts else path
+    return path.relative_to(path.anchor)
 
 
 def _named(source: Path, name: PurePath, folder: Path, naming: Naming) -> Task:
     return Task(source, folder / name.parent / naming.of(name))
 
 
-def _is_folder(out: str) -> bool:
+def is_folder(out: str) -> bool:
+    """Whether this names a folder, be it there or be it said by a slash at the end."""
     return out.endswith(("/", os.sep)) or Path(out).is_dir()
 
 

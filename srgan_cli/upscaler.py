@@ -8,6 +8,7 @@ from torch import Tensor
 
 from srgan_cli.devices import pick_device
 from srgan_cli.errors import UsageError
+from srgan_cli.files import digest
 from srgan_cli.networks import Generator
 from srgan_cli.picture import Picture, bleed
 from srgan_cli.pixels import resize
@@ -34,11 +35,12 @@ class Upscaler:
         policy: TilePolicy | None = None,
         name: str = "",
         seed: int | None = None,
+        sha256: str = "",
     ) -> None:
-        """Raises UsageError for a seed where the generator takes no noise."""
+        """`sha256` is that of the weights file.  Raises UsageError for a seed where the generator takes no noise."""
         if seed is not None and not generator.noise:
             raise UsageError(f"{name or 'the generator'} takes no noise: a seed changes nothing", "leave --seed out")
-        self.name = name
+        self.name, self.sha256 = name, sha256
         self.seed = seed
         self.generator = generator.to(device).eval()
         self.device = device
@@ -60,8 +62,9 @@ class Upscaler:
         fidelity counterpart (see load_blend).  Raises UnknownModel, UnknownDevice, UsageError and WeightsError.
         """
         chosen = pick_device(device)
-        generator, card = load_blend(find_weights(str(model), scale), strength)
-        return cls(generator, chosen, policy, card.name, seed)
+        path = find_weights(str(model), scale)
+        generator, card = load_blend(path, strength)
+        return cls(generator, chosen, policy, card.name, seed, digest(path))
 
     def upscale(self, picture: Picture, scale: float | None = None, progress: Progress | None = None) -> Picture:
         """The enlarged picture; grey stays grey, alpha is enlarged too.

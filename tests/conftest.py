@@ -1,7 +1,9 @@
 """How the tests draw their cases: no deadlines, since a busy machine is no fault of the code; and random backbones."""
 
 import importlib
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,13 +13,25 @@ from hypothesis import settings
 from PIL import Image
 from safetensors.torch import save_file
 
+from srgan_cli import __main__
+from srgan_cli.networks import GENERATORS
 from srgan_cli.networks.backbones import BACKBONES
 from srgan_cli.pretrained import FOLDER
+from srgan_cli.weights import WeightsCard, save_weights
 
 # The functions of these names hide the modules.
 lpips_room, dists_room = (importlib.import_module(f"srgan_cli.metrics.{name}") for name in ("lpips", "dists"))
 settings.register_profile("house", deadline=None)
 settings.load_profile("house")
+
+
+@pytest.fixture
+def one_core() -> Iterator[None]:
+    """For networks so small that cores would wait for each other longer than they work."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture
@@ -70,3 +84,41 @@ def random_heads(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, dict[str
     yield heads
     for cached in (lpips_room._heads, dists_room._loaded):
         cached.cache_clear()
+
+
+@dataclass
+class Outcome:
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def srgan(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
+    """Runs a command line in this process."""
+
+    def run(*arguments: object) -> Outcome:
+        monkeypatch.setattr(sys, "argv", ["srgan", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            __main__.main()
+        captured = capfd.readouterr()
+        return Outcome(int(ended.value.code or 0), captured.out, captured.err)
+
+    return run
+
+
+@pytest.fixture
+def picture(tmp_path: Path) -> Path:
+    path = tmp_path / "in.png"
+    noise = np.random.default_rng(0).integers(0, 256, (14, 20, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(path)
+    return path
+
+
+@pytest.fixture
+def weights(tmp_path: Path) -> Path:
+    torch.manual_seed(0)
+    generator = GENERATORS["srresnet"](scale=4, channels=4, blocks=1)
+    path = tmp_path / "tiny.safetensors"
+    save_weights(path, generator, WeightsCard.of(generator, "tiny"))
+    return path

@@ -2,7 +2,6 @@
 
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -17,14 +16,7 @@ from srgan_cli.plan import Task
 from srgan_cli.tiling import TilePolicy
 from srgan_cli.upscaler import Upscaler
 
-
-@pytest.fixture(autouse=True)
-def one_core() -> Iterator[None]:
-    """For what is tiny, waiting for each other takes longer than the work."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_core")
 
 
 @pytest.fixture

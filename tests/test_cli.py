@@ -7,12 +7,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from conftest import Outcome
 from PIL import Image
 from typer.main import get_command
 
@@ -23,7 +24,6 @@ from srgan_cli.codec.metadata import Metadata, exif_of, exif_tags
 from srgan_cli.errors import UsageError
 from srgan_cli.metrics import METRICS, SET_METRICS
 from srgan_cli.metrics.sets import EXTRACTORS
-from srgan_cli.networks import GENERATORS
 from srgan_cli.picture import Picture, read_picture, write_picture
 from srgan_cli.scoring.candidates import FILTERS
 from srgan_cli.scoring.report import PROTOCOLS
@@ -31,47 +31,8 @@ from srgan_cli.scoring.score import MISMATCHES
 from srgan_cli.tiling import TilePolicy
 from srgan_cli.training.config import TrainConfig
 from srgan_cli.training.run import read_checkpoint
-from srgan_cli.weights import WeightsCard, save_weights
 
 TINY_RUN = ["--scale=2", "--channels=8", "--blocks=1", "--patch=8", "--batch=2", "--device=cpu"]
-
-
-@dataclass
-class Outcome:
-    code: int
-    out: str
-    err: str
-
-
-@pytest.fixture
-def srgan(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
-    """Runs a command line in this process."""
-
-    def run(*arguments: object) -> Outcome:
-        monkeypatch.setattr(sys, "argv", ["srgan", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            __main__.main()
-        captured = capfd.readouterr()
-        return Outcome(int(ended.value.code or 0), captured.out, captured.err)
-
-    return run
-
-
-@pytest.fixture
-def picture(tmp_path: Path) -> Path:
-    path = tmp_path / "in.png"
-    noise = np.random.default_rng(0).integers(0, 256, (14, 20, 3), dtype=np.uint8)
-    Image.fromarray(noise).save(path)
-    return path
-
-
-@pytest.fixture
-def weights(tmp_path: Path) -> Path:
-    torch.manual_seed(0)
-    generator = GENERATORS["srresnet"](scale=4, channels=4, blocks=1)
-    path = tmp_path / "tiny.safetensors"
-    save_weights(path, generator, WeightsCard.of(generator, "tiny"))
-    return path
 
 
 @pytest.fixture

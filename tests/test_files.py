@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from srgan_cli.errors import SrganError
-from srgan_cli.files import atomic_write, check_writable, find_pictures, pair_by_name
+from srgan_cli.files import atomic_write, check_writable, find_pictures, pair_by_name, sweep
 
 
 def touch(folder: Path, *names: str) -> None:
@@ -176,3 +176,17 @@ def test_a_symbolic_link_stays_one(tmp_path: Path) -> None:
         temporary.write_text("new")
     assert link.is_symlink()
     assert (tmp_path / "real.txt").read_text() == "new"
+
+
+def test_what_a_killed_process_left_is_swept_away_and_nothing_else(tmp_path: Path) -> None:
+    touch(tmp_path, ".a.srgan-01234567.png", ".b.srgan-89abcdef", ".c.srgan-notours.png", "a.png", ".srgan.jsonl")
+    with atomic_write(tmp_path / "d.png") as temporary:
+        sweep(tmp_path)
+        assert temporary.exists()
+        temporary.write_text("whole")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        ".c.srgan-notours.png",
+        ".srgan.jsonl",
+        "a.png",
+        "d.png",
+    ]

@@ -1,21 +1,28 @@
 """srgan upscale."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from srgan_cli.cli.options import Debug, Device
+from srgan_cli.cli.standard import STANDARD, listed, streams
 from srgan_cli.errors import UsageError
 
 if TYPE_CHECKING:
-    from srgan_cli.batch import Result
-    from srgan_cli.errors import SrganError
-    from srgan_cli.plan import Plan
-    from srgan_cli.upscaler import Upscaler
+    from srgan_cli.batch import Existing
+
+
+# Options that change nothing in the pictures, or by what the weights' own digest tells.
+_NO_MATTER = {
+    *("places", "model", "strength", "name", "form", "from_file", "as_json", "overwrite", "no_clobber"),
+    *("device", "tile", "debug"),
+}
 
 
 def upscale(
+    context: typer.Context,
     places: Annotated[
         list[str] | None,
         typer.Argument(
@@ -40,6 +47,16 @@ def upscale(
     name: Annotated[
         str, typer.Option(help="Names in a folder: {stem}, {suffix}, {scale} and {model} are filled in.")
     ] = "{stem}{suffix}",
+    form: Annotated[
+        str, typer.Option("--format", help="Format of standard output and in folders, as png. [default: the input's]")
+    ] = "",
+    from_file: Annotated[
+        str,
+        typer.Option(metavar="FILE", help="Also what is listed there, - for stdin; NUL or a line end between names."),
+    ] = "",
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Make all anew, also what would be the same.")] = False,
+    no_clobber: Annotated[bool, typer.Option("--no-clobber", help="Leave every file alone that is there.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print a line of JSON for each file.")] = False,
     device: Device = "auto",
     tile: Annotated[
         int, typer.Option(min=0, help="Longest side of a tile in input pixels; 0 takes the picture whole.")
@@ -49,79 +66,54 @@ def upscale(
 ) -> None:
     """Enlarge pictures, animations, documents of several pages, and folders of them with all below.
 
-    One that cannot be read stops no other; the failures are summed up at the end.
+    One that cannot be read stops no other; the failures are summed up at the end.  In a folder, what was made from the
+    same input, weights and options is not made again.  IN and OUT may be -, standard input and output.
+
+    Exit codes: 0 all well, 1 something failed, 2 wrong usage, 130 interrupted, 141 output closed, 143 terminated.
     """
     from srgan_cli.batch import Batch, Wishes
+    from srgan_cli.cli.outcome import Outcome
     from srgan_cli.console import progress_bar
-    from srgan_cli.plan import Naming, plan
+    from srgan_cli.manifest import Manifest, recipe
+    from srgan_cli.plan import Naming, plan, suffix_of
     from srgan_cli.tiling import TilePolicy
     from srgan_cli.upscaler import Upscaler, check_scale
 
-    inputs, out = _split(places or [])
+    inputs, out = _split(places or [], from_file)
     check_scale(scale)
-    naming = Naming(name)
-    upscaler = Upscaler.load(model, device, TilePolicy(tile), scale, strength, seed)
-    naming = replace(naming, scale=scale or upscaler.generator.scale, model=upscaler.name)
-    planned = plan(inputs, out, naming)
-    tasks = planned.tasks
-    report = _Report(upscaler, planned, debug)
-    with progress_bar(tasks[0].source.name if len(tasks) == 1 else f"{len(tasks)} files") as progress:
-        for result in Batch(upscaler, Wishes(scale, strict)).run(tasks, progress):
-            report.tell(result)
-    report.sum_up()
+    wishes = Wishes(scale, strict, _existing(overwrite, no_clobber))
+    naming = Naming(name, suffix_of(form))
+    if as_json and out == STANDARD:
+        raise UsageError("standard output cannot hold both a picture and JSON", "name a file, or leave --json out")
+    listing = listed(from_file) if from_file else None
+    with streams(inputs, out, naming.suffix) as files:
+        upscaler = Upscaler.load(model, device, TilePolicy(tile), scale, strength, seed)
+        naming = replace(naming, scale=scale or upscaler.generator.scale, model=upscaler.name)
+        options = {key: value for key, value in context.params.items() if key not in _NO_MATTER}
+        manifest = Manifest(Path(files.out), recipe(upscaler, {**options, "scale": float(naming.scale)}))
+        planned = plan(files.inputs, files.out, naming, listing, manifest.made)
+        batch = Batch(upscaler, wishes, manifest if planned.folder else None)
+        outcome = Outcome(upscaler, files, planned, as_json, debug)
+        with progress_bar(outcome.label) as progress:
+            for result in batch.run(planned.tasks, progress):
+                outcome.tell(result)
+        files.deliver()
+        outcome.sum_up()
 
 
-def _split(places: list[str]) -> tuple[list[str], str]:
-    if len(places) < 2:
-        raise UsageError(f"{'IN and ' if not places else ''}OUT is missing", "srgan upscale in.png out.png")
-    return places[:-1], places[-1]
+def _existing(overwrite: bool, no_clobber: bool) -> "Existing":
+    if overwrite and no_clobber:
+        raise UsageError("--overwrite and --no-clobber exclude each other")
+    return "overwrite" if overwrite else "keep" if no_clobber else "update"
 
 
-class _Report:
-    """Says what became of each file, and at the end which ones failed."""
-
-    def __init__(self, upscaler: "Upscaler", planned: "Plan", debug: bool) -> None:
-        self.debug = debug
-        self.upscaler, self.alone = upscaler, len(planned.tasks) + len(planned.problems) == 1
-        self.done = 0
-        self.failures: list[str] = []
-        for problem in planned.problems:
-            self._fail(problem, problem.message)
-
-    def tell(self, result: "Result") -> None:
-        """Raises the error of a file that was the only one."""
-        from srgan_cli.console import say, warn
-
-        for warning in result.warnings:
-            warn(warning)
-        if result.trace and self.debug:
-            say(result.trace)
-        if result.error:
-            self._fail(result.error, str(result.task.source))
-            return
-        self.done += 1
-        (height, width), (tall, wide) = result.size, result.enlarged
-        say(
-            f"{result.task.source.name} {width} x {height} -> {result.task.target.name} {wide} x {tall}"
-            f"{f', {result.count} pictures' if result.count > 1 else ''}"
-            f" ({self.upscaler.name} on {self.upscaler.device}, {result.seconds:.1f} s)"
-        )
-
-    def sum_up(self) -> None:
-        """Name what failed.  Exits 1 if anything did."""
-        from srgan_cli.console import say
-
-        if not self.alone:
-            say(f"{self.done} enlarged, {len(self.failures)} failed{':' if self.failures else ''}")
-        for failure in self.failures:
-            say(f"  {failure}")
-        if self.failures:
-            raise typer.Exit(1)
-
-    def _fail(self, error: "SrganError", name: str) -> None:
-        from srgan_cli.console import warn
-
-        if self.alone:
-            raise error
-        self.failures.append(name)
-        warn(error.message if name in error.message else f"{name}: {error.message}")
+def _split(places: list[str], from_file: str) -> tuple[list[str], str]:
+    inputs, out = places[:-1], places[-1:]
+    missing = [word for word, there in (("IN", inputs or from_file), ("OUT", out)) if not there]
+    if missing:
+        raise UsageError(f"{' and '.join(missing)} is missing", "srgan upscale in.png out.png")
+    if from_file == STANDARD and STANDARD in inputs:
+        raise UsageError("standard input cannot be both a list and a picture", "give the list as a file")
+    if from_file and out == [STANDARD]:
+        raise UsageError("standard output holds one picture", "name a folder for many")
+    return inputs, out[0]

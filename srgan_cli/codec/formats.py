@@ -85,6 +85,7 @@ HOLDS = {
     "JXL": Format((".jxl",), profile=False, extra="jxl", options={"quality": 95}),
 }
 FORMATS = {suffix: name for name, form in HOLDS.items() for suffix in form.suffixes}
+UNWRITABLE_BECOMES = ".png"
 _PLUGINS = {"heic": ("pillow_heif", "HEIC"), "jxl": ("pillow_jxl", "JPEG XL")}
 _HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1")
 _JXL_STARTS = (b"\xff\x0a", b"\x00\x00\x00\x0cJXL ")

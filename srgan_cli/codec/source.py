@@ -31,8 +31,13 @@ _SRGB_GAMMA = 1 / 2.2
 
 
 class Source(Protocol):
-    """An opened file.  count: its pictures.  animated: they follow in time.  loop: times to play, 0 for ever."""
+    """An opened file.
 
+    form: Pillow's name of its format.  count: its pictures.  animated: they follow in time.  loop: times to play, 0 for
+    ever.
+    """
+
+    form: str
     count: int
     animated: bool
     loop: int
@@ -64,6 +69,7 @@ class PillowSource:
 
     def __init__(self, path: Path, file: IO[bytes], image: Image.Image) -> None:
         self.path, self.file, self.image = path, file, image
+        self.form = image.format or ""
         several = image.format in _ANIMATED + _PAGED
         self.poster = bool(getattr(image, "default_image", False))
         self.count = getattr(image, "n_frames", 1) - self.poster if several else 1
@@ -135,6 +141,7 @@ class PillowSource:
 class TiffSource:
     """TIFF, whose pages may differ in everything."""
 
+    form = "TIFF"
     animated = False
     loop = 0
 

@@ -1,0 +1,104 @@
+"""What a person and a program are told about each file that was to be enlarged."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from srgan_cli.cli.standard import Streams
+from srgan_cli.console import say, warn, write_line
+
+if TYPE_CHECKING:
+    from srgan_cli.batch import Result
+    from srgan_cli.errors import SrganError
+    from srgan_cli.plan import Plan
+    from srgan_cli.upscaler import Upscaler
+
+
+class Outcome:
+    """Says what became of each file, and at the end which ones failed.
+
+    If there is but one, its error is raised.  as_json: a line on standard output for each besides.
+    """
+
+    def __init__(self, upscaler: "Upscaler", streams: Streams, planned: "Plan", as_json: bool, debug: bool) -> None:
+        """Raises the plan's problem where it was all that there was to do."""
+        self.upscaler, self.streams, self.planned = upscaler, streams, planned
+        self.as_json, self.debug = as_json, debug
+        self.counts: dict[str, int] = {"enlarged": 0}
+        self.failures: list[str] = []
+        for problem in planned.problems:
+            self._fail(problem, problem.message)
+
+    @property
+    def label(self) -> str:
+        """What is being worked on, in short."""
+        tasks = self.planned.tasks
+        return tasks[0].source.name if len(tasks) == 1 else f"{len(tasks)} files"
+
+    def tell(self, result: "Result") -> None:
+        """Raises the error of a file that was the only one."""
+        if self.as_json:
+            write_line(self._record(result))
+        for warning in result.warnings:
+            warn(warning)
+        if result.trace and self.debug:
+            say(result.trace)
+        if result.error:
+            self._fail(result.error, self.streams.said(str(result.task.source)))
+            return
+        self.counts[result.status] = self.counts.get(result.status, 0) + 1
+        if result.status == "enlarged":
+            say(self._line(result))
+        elif self.planned.is_single:
+            say(f"{result.task.target} is kept as it is")
+
+    def _fail(self, error: "SrganError", name: str) -> None:
+        """Note that something could not be done.  Raises the error if it was all that there was to do."""
+        error.message = self.streams.said(error.message)
+        if self.planned.is_single:
+            raise error
+        self.failures.append(name)
+        warn(error.message if name in error.message else f"{name}: {error.message}")
+
+    def sum_up(self) -> None:
+        """Count, and name what failed.  Exits 1 if anything did."""
+        if not self.planned.is_single:
+            counts = {**self.counts, "failed": len(self.failures)}
+            done = ", ".join(f"{count} {status}" for status, count in counts.items())
+            say(f"{done}{':' if self.failures else ''}")
+        for failure in self.failures:
+            say(f"  {failure}")
+        if self.failures:
+            raise typer.Exit(1)
+
+    def _line(self, result: "Result") -> str:
+        (height, width), (tall, wide) = result.size, result.enlarged
+        source, target = result.task.source, result.task.target
+        if self.planned.is_single:
+            source, target = Path(source.name), Path(target.name)
+        several = f", {result.count} pictures" if result.count > 1 else ""
+        return (
+            f"{source} {width} x {height} -> {target} {wide} x {tall}{several}"
+            f" ({self.upscaler.name} on {self.upscaler.device}, {result.seconds:.1f} s)"
+        )
+
+    def _record(self, result: "Result") -> dict[str, Any]:
+        return {
+            "in": self.streams.named(result.task.source),
+            "out": self.streams.named(result.task.target),
+            "status": result.status,
+            "in_size": _width_and_height(result.size),
+            "out_size": _width_and_height(result.enlarged),
+            "pictures": result.count,
+            "model": self.upscaler.name,
+            "sha256": self.upscaler.sha256,
+            "seconds": round(result.seconds, 3),
+            "peak_memory": result.peak_memory,
+            "warnings": list(result.warnings),
+            "error": result.error and self.streams.said(result.error.message),
+        }
+
+
+def _width_and_height(size: tuple[int, int]) -> list[int] | None:
+    return [size[1], size[0]] if all(size) else None

@@ -1,0 +1,114 @@
+"""Standard input and output: pictures through them, and lists of names."""
+
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from srgan_cli.errors import OutputClosed, SrganError, UsageError
+
+STANDARD = "-"
+
+
+@dataclass(frozen=True)
+class Streams:
+    """Inputs and the output as files, also where they are standard input and output.
+
+    names: what a file stands for.  written: the file whose content belongs on standard output, or None.
+    """
+
+    inputs: list[str]
+    out: str
+    names: dict[str, str] = field(default_factory=dict)
+    written: Path | None = None
+
+    def named(self, path: Path) -> str:
+        """`-` for what came from standard input or goes to standard output."""
+        return STANDARD if str(path) in self.names else str(path)
+
+    def said(self, text: str) -> str:
+        """The text with standard input and output called so."""
+        for path, name in self.names.items():
+            text = text.replace(path, name)
+        return text
+
+    def deliver(self) -> None:
+        """Hand what was written for it to standard output.  Raises OutputClosed when nobody reads it any more."""
+        if self.written and self.written.exists():
+            try:
+                with self.written.open("rb") as file:
+                    shutil.copyfileobj(file, sys.stdout.buffer)
+                sys.stdout.buffer.flush()
+            except BrokenPipeError as error:
+                raise OutputClosed from error
+
+
+@contextmanager
+def streams(inputs: list[str], out: str, suffix: str) -> Iterator[Streams]:
+    """What `-` stands for, held in a folder that goes away.
+
+    `suffix` is that of standard output; without it, its format is that of the input's content.  Raises UsageError where
+    a picture would go to a terminal or come from one, and where `-` makes no sense.
+    """
+    from tempfile import TemporaryDirectory
+
+    _check(inputs, out)
+    with TemporaryDirectory(prefix="srgan-") as folder:
+        names: dict[str, str] = {}
+        if STANDARD in inputs:
+            spooled = str(_spool(Path(folder)))
+            names[spooled] = "standard input"
+            inputs = [spooled if place == STANDARD else place for place in inputs]
+        if out != STANDARD:
+            yield Streams(inputs, out, names)
+            return
+        written = Path(folder) / f"stdout{suffix or _suffix(Path(inputs[0]))}"
+        names[str(written)] = "standard output"
+        yield Streams(inputs, str(written), names, written)
+
+
+def listed(source: str) -> list[str]:
+    """The names in a file or on standard input, separated by NUL where there is one, else by line ends."""
+    if source == STANDARD:
+        data = sys.stdin.buffer.read()
+    else:
+        try:
+            data = Path(source).read_bytes()
+        except OSError as error:
+            raise SrganError(f"cannot read the list {source}: {error.strerror}", "check the path") from error
+    names = data.split(b"\0") if b"\0" in data else data.splitlines()
+    return [os.fsdecode(name) for name in names if name]
+
+
+def _check(inputs: list[str], out: str) -> None:
+    if inputs.count(STANDARD) > 1:
+        raise UsageError("standard input is named twice", "it holds one picture")
+    if STANDARD in inputs and sys.stdin.isatty():
+        raise UsageError("standard input is a terminal", "redirect it: srgan upscale - out.png < in.png")
+    if out == STANDARD and (len(inputs) != 1 or Path(inputs[0]).is_dir()):
+        raise UsageError("standard output holds one picture", "name a folder for many")
+    if out == STANDARD and sys.stdout.isatty():
+        raise UsageError("standard output is a terminal", "redirect it: srgan upscale in.png - > out.png")
+
+
+def _spool(folder: Path) -> Path:
+    """Standard input as a file whose suffix tells what it holds."""
+    path = folder / "stdin"
+    with path.open("wb") as file:
+        shutil.copyfileobj(sys.stdin.buffer, file)
+    if not path.stat().st_size:
+        raise SrganError("standard input is empty", "was there an error before the pipe?")
+    try:
+        return path.rename(path.with_suffix(_suffix(path)))
+    except SrganError:
+        return path  # it is told like any other file that is no picture
+
+
+def _suffix(path: Path) -> str:
+    """That of the format in which a file's content would be written.  Raises PictureError for what is no picture."""
+    from srgan_cli.picture import writable_suffix
+
+    return writable_suffix(path)
