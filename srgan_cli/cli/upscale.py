@@ -108,12 +108,11 @@ def _existing(overwrite: bool, no_clobber: bool) -> "Existing":
 
 
 def _split(places: list[str], from_file: str) -> tuple[list[str], str]:
-    inputs, out = places[:-1], places[-1:]
-    missing = [word for word, there in (("IN", inputs or from_file), ("OUT", out)) if not there]
-    if missing:
-        raise UsageError(f"{' and '.join(missing)} is missing", "srgan upscale in.png out.png")
+    if len(places) < (1 if from_file else 2):
+        raise UsageError(f"{'OUT' if places or from_file else 'IN and OUT'} is missing", "srgan upscale in.png out.png")
+    *inputs, out = places
     if from_file == STANDARD and STANDARD in inputs:
         raise UsageError("standard input cannot be both a list and a picture", "give the list as a file")
-    if from_file and out == [STANDARD]:
+    if from_file and out == STANDARD:
         raise UsageError("standard output holds one picture", "name a folder for many")
-    return inputs, out[0]
+    return inputs, out
