@@ -32,7 +32,7 @@ LINES = (
     "training.schedule training.adversary training.perceptual training.data training.run",
     "training.objective training.validation training.sampling",
     "training.trainer",
-    "training.check manifest",
+    "training.check manifest video",
     "batch",
     "console",
     "cli",

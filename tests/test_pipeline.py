@@ -106,12 +106,15 @@ def test_the_format_of_standard_output_can_be_chosen(
         (b"", ". -", 2, "srgan: standard output holds one picture"),
         (b"", "--from-file - -", 2, "srgan: standard output holds one picture"),
         (b"", "--from-file - - out/", 2, "srgan: standard input cannot be both"),
-        (b"", "--from-file missing.txt out/", 1, "srgan: cannot read the list missing.txt: No such file"),
+        (b"", "--from-file missing.txt out/", 1, "srgan: cannot read missing.txt: No such file"),
         (b"", "--json in.png -", 2, "srgan: standard output cannot hold both"),
         (b"", "in.png - --format xyz", 2, "srgan: no format 'xyz'"),
         (b"", "in.png out.png --format jpg", 2, "srgan: out.png asks for PNG, --format for JPEG"),
         (b"", "in.png out.png --name {stem}.png", 2, "srgan: out.png has a name already"),
         (b"", "in.png out/ --overwrite --no-clobber", 2, "srgan: --overwrite and --no-clobber exclude each other"),
+        (b"", "- out.y4m --format y4m", 1, "srgan: not a YUV4MPEG2 stream"),
+        (b"", "- in.png out.y4m --format y4m", 2, "srgan: --format y4m takes one stream"),
+        (b"", "- out.y4m --format y4m --strict", 2, "srgan: --format y4m takes no --strict"),
         (b"", "missing.png -", 1, "srgan: no such file: missing.png"),
     ],
 )
@@ -259,3 +262,16 @@ def test_a_killed_batch_is_completed_by_the_next(srgan: Srgan, mixture: Path, we
         with Image.open(path) as image:
             assert image.size == (256, 192)
             image.load()
+
+
+def test_raw_video_goes_through_a_pipe(weights: Path) -> None:
+    frames = b"".join(b"FRAME\n" + bytes([shade]) * 72 for shade in (40, 200))
+    done = subprocess.run(
+        command("--format", "y4m", "-", "-", "-m", weights),
+        input=b"YUV4MPEG2 W8 H6 F25:1 Ip\n" + frames,
+        capture_output=True,
+        check=True,
+    )
+    assert done.stdout.startswith(b"YUV4MPEG2 W32 H24 F25:1 Ip\nFRAME\n")
+    assert len(done.stdout) == len(b"YUV4MPEG2 W32 H24 F25:1 Ip\n") + 2 * (6 + 32 * 24 * 3 // 2)
+    assert done.stderr.startswith(b"- 8 x 6 -> - 32 x 24, 2 pictures (tiny on cpu")

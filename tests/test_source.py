@@ -266,3 +266,17 @@ def test_words_that_no_format_takes_over_are_told(tmp_path: Path) -> None:
     assert read_picture(tmp_path / "a.png").notes == ("its texts are dropped: Title",)
     Image.new("L", (2, 2)).save(tmp_path / "a.jpg", comment=b"a cat")
     assert read_picture(tmp_path / "a.jpg").notes == ("its comment is dropped",)
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"\xff\xd8\xff\xdb", "it begins as JPEG and goes on as none"),
+        (b"II*\x00\x08\x00\x00\x00\x00\x00", "it begins as TIFF and goes on as none"),
+        (b"no picture", "not a picture"),
+    ],
+)
+def test_what_begins_as_a_picture_is_told_from_what_is_none(tmp_path: Path, data: bytes, message: str) -> None:
+    (tmp_path / "file").write_bytes(data)
+    with pytest.raises(PictureError, match=message):
+        read_picture(tmp_path / "file")

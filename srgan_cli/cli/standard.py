@@ -4,11 +4,13 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 from srgan_cli.errors import OutputClosed, SrganError, UsageError
+from srgan_cli.files import atomic_write
 
 STANDARD = "-"
 
@@ -70,15 +72,39 @@ def streams(inputs: list[str], out: str, suffix: str) -> Iterator[Streams]:
         yield Streams(inputs, str(written), names, written)
 
 
+@contextmanager
+def raw(source: str, target: str) -> Iterator[tuple[IO[bytes], IO[bytes]]]:
+    """Bytes in and bytes out, of files or of standard input and output, as they come."""
+    _check([source], target)
+    reading = nullcontext(sys.stdin.buffer) if source == STANDARD else _opened(source)
+    writing = nullcontext(sys.stdout.buffer) if target == STANDARD else _written(Path(target))
+    try:
+        with reading as incoming, writing as outgoing:
+            yield incoming, outgoing
+    except BrokenPipeError as error:
+        raise OutputClosed from error
+
+
+@contextmanager
+def _written(path: Path) -> Iterator[IO[bytes]]:
+    with atomic_write(path) as temporary, temporary.open("wb") as file:
+        yield file
+
+
+@contextmanager
+def _opened(source: str) -> Iterator[IO[bytes]]:
+    with ExitStack() as opened:
+        try:
+            file = opened.enter_context(Path(source).open("rb"))
+        except OSError as error:
+            raise SrganError(f"cannot read {source}: {error.strerror}", "check the path") from error
+        yield file
+
+
 def listed(source: str) -> list[str]:
     """The names in a file or on standard input, separated by NUL where there is one, else by line ends."""
-    if source == STANDARD:
-        data = sys.stdin.buffer.read()
-    else:
-        try:
-            data = Path(source).read_bytes()
-        except OSError as error:
-            raise SrganError(f"cannot read the list {source}: {error.strerror}", "check the path") from error
+    with nullcontext(sys.stdin.buffer) if source == STANDARD else _opened(source) as file:
+        data = file.read()
     names = data.split(b"\0") if b"\0" in data else data.splitlines()
     return [os.fsdecode(name) for name in names if name]
 

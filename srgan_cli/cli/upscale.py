@@ -1,17 +1,22 @@
 """srgan upscale."""
 
+import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from srgan_cli.cli.options import Debug, Device
-from srgan_cli.cli.standard import STANDARD, listed, streams
+from srgan_cli.cli.standard import STANDARD, Streams, listed, raw, streams
 from srgan_cli.errors import UsageError
 
 if TYPE_CHECKING:
-    from srgan_cli.batch import Existing
+    from collections.abc import Callable
+
+    from srgan_cli.batch import Existing, Wishes
+    from srgan_cli.upscaler import Upscaler
 
 
 # Options that change nothing in the pictures, or by what the weights' own digest tells.
@@ -48,7 +53,11 @@ def upscale(
         str, typer.Option(help="Names in a folder: {stem}, {suffix}, {scale} and {model} are filled in.")
     ] = "{stem}{suffix}",
     form: Annotated[
-        str, typer.Option("--format", help="Format of standard output and in folders, as png. [default: the input's]")
+        str,
+        typer.Option(
+            "--format",
+            help="Format of standard output and in folders, as png; y4m for raw video. [default: the input's]",
+        ),
     ] = "",
     from_file: Annotated[
         str,
@@ -78,16 +87,22 @@ def upscale(
     from srgan_cli.plan import Naming, plan, suffix_of
     from srgan_cli.tiling import TilePolicy
     from srgan_cli.upscaler import Upscaler, check_scale
+    from srgan_cli.video import VIDEO
 
     inputs, out = _split(places or [], from_file)
     check_scale(scale)
     wishes = Wishes(scale, strict, _existing(overwrite, no_clobber))
-    naming = Naming(name, suffix_of(form))
+    load = partial(Upscaler.load, model, device, TilePolicy(tile), scale, strength, seed)
     if as_json and out == STANDARD:
         raise UsageError("standard output cannot hold both a picture and JSON", "name a file, or leave --json out")
+    if form == VIDEO:
+        _refuse(context, "name", "from_file", "overwrite", "no_clobber", "strict")
+        _upscale_video(inputs, out, load, wishes, (as_json, debug))
+        return
+    naming = Naming(name, suffix_of(form))
     listing = listed(from_file) if from_file else None
     with streams(inputs, out, naming.suffix) as files:
-        upscaler = Upscaler.load(model, device, TilePolicy(tile), scale, strength, seed)
+        upscaler = load()
         naming = replace(naming, scale=scale or upscaler.generator.scale, model=upscaler.name)
         options = {key: value for key, value in context.params.items() if key not in _NO_MATTER}
         manifest = Manifest(Path(files.out), recipe(upscaler, {**options, "scale": float(naming.scale)}))
@@ -99,6 +114,36 @@ def upscale(
                 outcome.tell(result)
         files.deliver()
         outcome.sum_up()
+
+
+def _upscale_video(
+    inputs: list[str], out: str, load: "Callable[[], Upscaler]", wishes: "Wishes", told: tuple[bool, bool]
+) -> None:
+    from srgan_cli.batch import Result
+    from srgan_cli.cli.outcome import Outcome
+    from srgan_cli.plan import Plan, Task
+    from srgan_cli.video import upscale_video
+
+    if len(inputs) > 1:
+        raise UsageError("--format y4m takes one stream in and one out", "srgan upscale --format y4m - -")
+    task = Task(Path(inputs[0]), Path(out))
+    with raw(inputs[0], out) as (incoming, outgoing):
+        upscaler, began = load(), time.monotonic()
+        size, enlarged, count = upscale_video(incoming, outgoing, upscaler, wishes.scale)
+    seconds = time.monotonic() - began
+    outcome = Outcome(upscaler, Streams(inputs, out), Plan([task]), *told)
+    outcome.tell(Result(task, "enlarged", size, enlarged, count, seconds))
+
+
+def _refuse(context: typer.Context, *names: str) -> None:
+    """Options that mean nothing to a video."""
+    given = [f"--{name.replace('_', '-')}" for name in names if context.params[name] != _default(context, name)]
+    if given:
+        raise UsageError(f"--format y4m takes no {given[0]}", "leave it out")
+
+
+def _default(context: typer.Context, name: str) -> object:
+    return next(parameter.default for parameter in context.command.params if parameter.name == name)
 
 
 def _existing(overwrite: bool, no_clobber: bool) -> "Existing":

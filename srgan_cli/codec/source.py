@@ -20,6 +20,10 @@ from srgan_cli.errors import PictureError
 # What Pillow's readers raise on damaged files.
 _DAMAGE = (OSError, SyntaxError, ValueError, EOFError, RuntimeError, IndexError, KeyError, TypeError, struct.error)
 _TIFF_STARTS = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
+_BEGINNINGS = {
+    **{b"\xff\xd8": "JPEG", b"\x89PNG": "PNG", b"GIF8": "GIF", b"BM": "BMP", b"RIFF": "WebP"},
+    **dict.fromkeys(_TIFF_STARTS, "TIFF"),
+}
 _HEAD = 64
 _ANIMATED = ("GIF", "PNG", "WEBP", "AVIF")
 _PAGED = ("HEIF", "MPO")
@@ -246,6 +250,16 @@ def _times_played(image: Image.Image) -> int:
     return int(told or 0)
 
 
+def _unidentified(path: Path) -> tuple[str, str]:
+    """What to say of a file that no reader takes."""
+    with path.open("rb") as file:
+        head = file.read(_HEAD)
+    for start, name in _BEGINNINGS.items():
+        if head.startswith(start):
+            return f"cannot read {path}: it begins as {name} and goes on as none", "it is damaged or of a rare kind"
+    return f"not a picture: {path}", "PNG, JPEG, WebP, TIFF, BMP, GIF and AVIF can be read"
+
+
 @contextmanager
 def _explained(path: Path) -> Iterator[None]:
     try:
@@ -257,7 +271,7 @@ def _explained(path: Path) -> Iterator[None]:
     except PermissionError as error:
         raise PictureError(f"may not read {path}", "check the file's permissions") from error
     except UnidentifiedImageError as error:
-        raise PictureError(f"not a picture: {path}", "PNG, JPEG, WebP, TIFF, BMP, GIF and AVIF can be read") from error
+        raise PictureError(*_unidentified(path)) from error
     except Image.DecompressionBombError as error:
         raise PictureError(f"{path} holds more pixels than are safe to open", str(error)) from error
     except PictureError:
