@@ -12,7 +12,7 @@ BENCH holds <set>/x<scale>/HR and LR with pictures of equal names.  Compared are
 
 For each: parameters, multiply-adds per output pixel, seconds per output megapixel on this CPU (enlarging alone, not
 reading), then PSNR and SSIM on BT.601 luma with a border of `scale` pixels cut, and the feature distances SQD and
-VGGD on whole RGB pictures, which need $SRGAN_BACKBONES or the net.
+VGGD on whole RGB pictures, which need $SRGAN_METRIC_WEIGHTS or the net.
 """
 
 import importlib.util

@@ -18,7 +18,7 @@ HUB = {
     "inception": "https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/"
     "weights-inception-2015-12-05-6726825d.pth",
 }
-FOLDER = "SRGAN_BACKBONES"
+FOLDER = "SRGAN_METRIC_WEIGHTS"
 """The environment variable that names a folder with files such as vgg16.safetensors; it comes before the hub."""
 
 
@@ -26,7 +26,7 @@ def load_backbone(name: str, path: Path | None = None) -> Backbone:
     """A backbone ready to use on the CPU, its weights frozen.
 
     They are read from `path` (.safetensors or .pth with torchvision's names), else from the first file of the folder
-    $SRGAN_BACKBONES whose name begins with `name`, else fetched from torchvision's hub and kept in torch's cache.
+    $SRGAN_METRIC_WEIGHTS whose name begins with `name`, else fetched from torchvision's hub and kept in torch's cache.
     Raises WeightsError when they cannot be had or do not fit.
     """
     path = path or find_backbone(name)
@@ -47,7 +47,7 @@ def load_tensors(name: str, path: Path | None = None) -> dict[str, Tensor]:
 
 
 def find_backbone(name: str) -> Path | None:
-    """The file of this backbone in the folder $SRGAN_BACKBONES, if there is one."""
+    """The file of this backbone in the folder $SRGAN_METRIC_WEIGHTS, if there is one."""
     folder = os.environ.get(FOLDER)
     found = sorted(Path(folder).glob(f"{name}*")) if folder else []
     return found[0] if found else None

@@ -48,7 +48,7 @@ def smooth_pictures(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def backbones(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with random weights for every backbone; to have them found, name it in $SRGAN_BACKBONES."""
+    """A folder with random weights for every backbone; to have them found, name it in $SRGAN_METRIC_WEIGHTS."""
     folder = tmp_path_factory.mktemp("backbones")
     for seed, (name, build) in enumerate(BACKBONES.items()):
         torch.manual_seed(seed)

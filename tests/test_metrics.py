@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,8 +10,14 @@ import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from safetensors.torch import save_file
 from scipy.ndimage import correlate1d
+from scipy.optimize import brentq
+from scipy.signal import convolve2d
+from scipy.special import gamma
 from scipy.stats import entropy
+from skimage.data import chelsea
+from skimage.metrics import peak_signal_noise_ratio
 from torch import Tensor
 
 from srgan_cli.errors import PictureError
@@ -19,12 +26,15 @@ from srgan_cli.metrics import (
     consistency,
     gradient_divergence,
     ms_ssim,
+    niqe,
     psnr,
     squeezenet_distance,
     ssim,
     vgg_distance,
 )
+from srgan_cli.metrics.niqe import Natural, block_statistics, fit_natural, load_natural
 from srgan_cli.metrics.ssim import SSIM_SETTINGS
+from srgan_cli.pretrained import FOLDER
 
 seeds = st.integers(0, 2**32 - 1)
 channels = st.sampled_from([1, 3])
@@ -40,6 +50,11 @@ def noisy_pair(seed: int, shape: tuple[int, int, int], noise: float) -> tuple[Te
     reference = reference[:, : shape[1], : shape[2]]
     candidate = np.clip(reference + noise * random.standard_normal(shape), 0, 1)
     return torch.from_numpy(reference).float(), torch.from_numpy(candidate).float()
+
+
+def photograph(height: int, width: int) -> Tensor:
+    """A part of a cat's portrait, in colour."""
+    return torch.from_numpy(chelsea()[:height, 80 : 80 + width] / np.float32(255)).permute(2, 0, 1).contiguous()
 
 
 def psnr_by_formula(reference: Tensor, candidate: Tensor) -> float:
@@ -70,6 +85,8 @@ def test_psnr_is_its_closed_formula(seed: int, channels: int, height: int, width
     reference, candidate = noisy_pair(seed, (channels, height, width), noise)
     assume(not torch.equal(reference, candidate))
     assert psnr(reference, candidate) == pytest.approx(psnr_by_formula(reference, candidate), rel=1e-9)
+    pair = (pixels.double().numpy() for pixels in (reference, candidate))
+    assert psnr(reference, candidate) == peak_signal_noise_ratio(*pair, data_range=1)
 
 
 @pytest.mark.parametrize(("difference", "decibels"), [(1.0, 0.0), (0.1, 20.0), (0.01, 40.0)])
@@ -104,7 +121,7 @@ def test_ssim_of_equal_pictures_is_one() -> None:
     assert ssim(picture, picture.clone()) == pytest.approx(1, abs=1e-12)
 
 
-ASYMMETRIC = ("gradients",)
+ASYMMETRIC = ("gradients", "niqe")
 
 
 @pytest.mark.usefixtures("random_backbones", "random_heads")
@@ -136,8 +153,9 @@ def test_feature_distances_of_a_picture_smaller_than_their_layers_are_refused(
 @pytest.mark.usefixtures("random_backbones", "random_heads")
 @pytest.mark.parametrize("name", METRICS)
 def test_less_noise_scores_better(name: str) -> None:
-    metric = METRICS[name]
-    little, much = (metric.compute(*noisy_pair(1, LARGE, noise)) for noise in (0.05, 0.3))
+    metric, picture = METRICS[name], photograph(*LARGE[1:])
+    noise = torch.randn(LARGE, generator=torch.Generator().manual_seed(0))
+    little, much = (metric.compute(picture, (picture + share * noise).clamp(0, 1)) for share in (0.05, 0.3))
     assert (little > much) == metric.higher_is_better
 
 
@@ -239,3 +257,78 @@ def test_ssim_by_each_window_is_one_for_equal_pictures_only(window: str) -> None
     reference, candidate = noisy_pair(5, (3, 20, 20), 0.1)
     assert ssim(reference, reference.clone(), window) == pytest.approx(1, abs=1e-12)
     assert ssim(reference, candidate, window) < 0.99
+
+
+def natural_block_by_formula(mscn: np.ndarray) -> list[float]:
+    """Mittal et al. 2013, section II, a block at a time; shapes by root finding."""
+
+    def fit(values: np.ndarray) -> tuple[float, float, float]:
+        left, right = (np.sqrt(np.mean(values[side] ** 2)) for side in (values < 0, values > 0))
+        skew = left / right
+        ratio = np.mean(np.abs(values)) ** 2 / np.mean(values**2) * (skew**3 + 1) * (skew + 1) / (skew**2 + 1) ** 2
+        shape = brentq(lambda s: gamma(2 / s) ** 2 / (gamma(1 / s) * gamma(3 / s)) - ratio, 0.2, 10)
+        width = np.sqrt(gamma(1 / shape) / gamma(3 / shape))
+        return shape, left * width, right * width
+
+    shape, left, right = fit(mscn)
+    features = [shape, (left + right) / 2]
+    rows, columns = np.indices(mscn.shape)
+    for down, across in ((0, 1), (1, 0), (1, 1), (1, -1)):
+        neighbour = mscn[(rows - down) % len(mscn), (columns - across) % len(mscn)]
+        shape, left, right = fit(mscn * neighbour)
+        features += [shape, (right - left) * gamma(2 / shape) / gamma(1 / shape), left, right]
+    return features
+
+
+@pytest.mark.parametrize("noise", [0, 0.2])
+def test_natural_statistics_are_their_formulas(noise: float) -> None:
+    """The middle one of nine blocks, so that Pillow's bicubic, which mirrors no edge, gives the second scale."""
+    picture = photograph(300, 290)[:1] + noise * torch.randn(300, 290, generator=torch.Generator().manual_seed(0))
+    window = np.exp(-(np.hypot(*np.mgrid[-3:4, -3:4]) ** 2) / (2 * (7 / 6) ** 2))
+    window /= window.sum()
+    whole = picture[0, :288, :288].double().numpy() * 255
+    half = np.asarray(Image.fromarray(whole.astype(np.float32)).resize((144, 144), Image.Resampling.BICUBIC))
+    expected: list[float] = []
+    for luma, side in ((whole, 96), (half.astype(np.float64), 48)):
+        mean = convolve2d(np.pad(luma, 3, "edge"), window, "valid")
+        deviation = np.sqrt(np.abs(convolve2d(np.pad(luma**2, 3, "edge"), window, "valid") - mean**2))
+        expected += natural_block_by_formula(((luma - mean) / (deviation + 1))[side : 2 * side, side : 2 * side])
+        if side == 96:
+            sharpness = deviation[96:192, 96:192].mean()
+    features, found = block_statistics(picture)
+    assert features.shape == (9, 36)
+    assert features[4] == pytest.approx(expected, rel=2e-3, abs=2e-4)
+    assert found[4] == pytest.approx(sharpness, rel=1e-9)
+
+
+def test_niqe_is_the_distance_of_two_normal_distributions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Mittal et al. 2013, equation 10, with a model of one's own in the folder of weights."""
+    random = np.random.default_rng(0)
+    root = random.normal(size=(36, 36))
+    natural = Natural(random.normal(size=36), root @ root.T)
+    save_file({key: torch.from_numpy(value) for key, value in natural._asdict().items()}, tmp_path / "niqe.safetensors")
+    monkeypatch.setenv(FOLDER, str(tmp_path))
+    picture = noisy_pair(7, LARGE, 0.1)[1]
+    features, _ = block_statistics(picture)
+    difference = natural.mean - features.mean(0)
+    spread = (natural.covariance + np.cov(features.T)) / 2
+    assert niqe(picture) == pytest.approx(np.sqrt(difference @ np.linalg.solve(spread, difference)), rel=1e-6)
+
+
+def test_natural_blocks_are_the_sharp_ones_of_their_picture() -> None:
+    sharp, blurred = noisy_pair(8, (3, 96, 192), 0.3)[1], noisy_pair(8, (3, 96, 96), 0.02)[1]
+    natural, count = fit_natural([torch.cat([sharp, blurred], 2), torch.zeros(3, 50, 50)])
+    assert count == 2
+    assert natural.mean == pytest.approx(block_statistics(torch.cat([sharp, blurred], 2))[0][:2].mean(0))
+
+
+def test_the_natural_model_that_comes_along_is_whole() -> None:
+    natural = load_natural()
+    assert natural.mean.shape == (36,)
+    assert np.linalg.eigvalsh(natural.covariance).min() > 0
+
+
+@pytest.mark.parametrize("picture", [torch.rand(3, 191, 100), torch.rand(1, 40, 900), torch.full((3, 192, 192), 0.5)])
+def test_niqe_refuses_what_has_no_two_blocks(picture: Tensor) -> None:
+    with pytest.raises(PictureError, match="needs two blocks of 96 x 96 pixels that are not plain, found [01] in"):
+        niqe(picture)

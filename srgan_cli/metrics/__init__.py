@@ -1,4 +1,4 @@
-"""How like its reference a picture is.  METRICS says what each is measured in and which way is better."""
+"""How good a picture is beside its reference.  METRICS says what each is measured in and which way is better."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,6 +15,7 @@ from srgan_cli.metrics.frechet import frechet_distance, frechet_smallest, kernel
 from srgan_cli.metrics.gradients import gradient_divergence
 from srgan_cli.metrics.lpips import lpips, ready_lpips
 from srgan_cli.metrics.ms_ssim import ms_ssim
+from srgan_cli.metrics.niqe import load_natural, niqe
 from srgan_cli.metrics.psnr import psnr
 from srgan_cli.metrics.ssim import ssim
 
@@ -64,6 +65,7 @@ METRICS: dict[str, Metric] = {
         "LPIPS-VGG", "", False, 4, partial(lpips, trunk="vgg"), whole=True, ready=partial(ready_lpips, "vgg")
     ),
     "dists": Metric("DISTS", "", False, 4, dists, whole=True, ready=ready_dists),
+    "niqe": Metric("NIQE", "", False, 2, lambda _, candidate: niqe(candidate), whole=True, ready=load_natural),
 }
 SET_METRICS: dict[str, SetMetric] = {
     "fid": SetMetric("FID", "", False, 2, frechet_distance, frechet_smallest),
@@ -85,6 +87,7 @@ __all__ = [
     "kernel_distance",
     "lpips",
     "ms_ssim",
+    "niqe",
     "psnr",
     "squeezenet_distance",
     "ssim",
