@@ -2,8 +2,8 @@
 
     python examples/fit_niqe.py photographs/ niqe.safetensors [--story "what they are, and their licences"]
 
-The pictures should be sharp and without artefacts.  `srgan score --metric niqe` takes the file instead of its own when it
-lies in the folder that --metric-weights names.
+The pictures should be sharp and without artefacts.  `srgan score --metric niqe` takes the file instead of its own when
+it lies in the folder that --metric-weights names.
 """
 
 import json

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from srgan_cli.training.trainer import StepReport
 
 _talk = Console(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False)
-PIPE_WIDTH = 200
+PIPE_WIDTH = 1000
 
 
 def say(text: str) -> None:
@@ -106,11 +106,11 @@ def _write(text: str) -> None:
 
 
 def _table(grid: "Grid") -> Table:
-    """The first column is left-aligned and never cut."""
+    """The first column is left-aligned; on a narrow terminal intervals go to the next line."""
     table = Table(box=SIMPLE_HEAD, show_footer=bool(grid.footer))
     for number, heading in enumerate(grid.headings):
         footer = Text(grid.footer[number]) if grid.footer else ""
-        table.add_column(Text(heading), footer, justify="right" if number else "left", no_wrap=True)
+        table.add_column(Text(heading), footer, justify="right" if number else "left", no_wrap=not number)
     for row in grid.rows:
         table.add_row(*(Text(cell.text, style="bold" if cell.best else "") for cell in row))
     return table

@@ -1,6 +1,7 @@
 """Backbones with the weights they were trained to: from a file, a folder of files, or torchvision's hub."""
 
 import os
+import sys
 from pathlib import Path
 
 import torch
@@ -26,7 +27,7 @@ def load_backbone(name: str, path: Path | None = None) -> Backbone:
     """A backbone ready to use on the CPU, its weights frozen.
 
     They are read from `path` (.safetensors or .pth with torchvision's names), else from the first file of the folder
-    $SRGAN_METRIC_WEIGHTS whose name begins with `name`, else fetched from torchvision's hub and kept in torch's cache.
+    $SRGAN_METRIC_WEIGHTS whose name holds `name`, else fetched from torchvision's hub and kept in torch's cache.
     Raises WeightsError when they cannot be had or do not fit.
     """
     path = path or find_backbone(name)
@@ -49,7 +50,7 @@ def load_tensors(name: str, path: Path | None = None) -> dict[str, Tensor]:
 def find_backbone(name: str) -> Path | None:
     """The file of this backbone in the folder $SRGAN_METRIC_WEIGHTS, if there is one."""
     folder = os.environ.get(FOLDER)
-    found = sorted(Path(folder).glob(f"{name}*")) if folder else []
+    found = sorted(Path(folder).glob(f"*{name}*")) if folder else []
     return found[0] if found else None
 
 
@@ -67,10 +68,12 @@ def _read(path: Path) -> dict[str, Tensor]:
 
 def _fetch(name: str) -> dict[str, Tensor]:
     try:
-        tensors: dict[str, Tensor] = torch.hub.load_state_dict_from_url(HUB[name], map_location="cpu", check_hash=True)
+        tensors: dict[str, Tensor] = torch.hub.load_state_dict_from_url(
+            HUB[name], map_location="cpu", progress=sys.stderr.isatty(), check_hash=True
+        )
         return tensors
     except Exception as error:  # no network, no disk, a damaged file
         raise WeightsError(
             f"cannot fetch {name} from {HUB[name]}: {error}",
-            f"fetch it by hand into a folder and name that in ${FOLDER}",
+            f"fetch it by hand into a folder, and name that by --metric-weights or in ${FOLDER}",
         ) from error

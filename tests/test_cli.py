@@ -25,6 +25,7 @@ from srgan_cli.errors import UsageError
 from srgan_cli.metrics import METRICS, SET_METRICS
 from srgan_cli.metrics.sets import EXTRACTORS
 from srgan_cli.picture import Picture, read_picture, write_picture
+from srgan_cli.pretrained import FOLDER
 from srgan_cli.scoring.candidates import FILTERS
 from srgan_cli.scoring.report import PROTOCOLS
 from srgan_cli.scoring.score import MISMATCHES
@@ -378,6 +379,17 @@ def test_score_refuses_what_makes_no_sense(
     assert outcome.code == code
     assert message in outcome.err
     assert "Traceback" not in outcome.err
+
+
+def test_networks_of_metrics_are_read_from_the_folder_named(
+    srgan: Callable[..., Outcome], backbones: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(FOLDER, "")
+    cat = Path(__file__).parents[1] / "examples/cat.png"
+    outcome = srgan("score", cat, cat, "--metric", "sqd", "--metric-weights", backbones, "--json")
+    assert outcome.code == 0
+    assert json.loads(outcome.out)["mean"] == {"sqd": 0}
+    assert "does not exist" in srgan("score", cat, cat, "--metric-weights", "nowhere").err
 
 
 def test_the_help_of_score_names_every_metric_and_choice(srgan: Callable[..., Outcome]) -> None:

@@ -2,11 +2,13 @@
 
 import json
 import re
+import time
 from base64 import b64decode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from html.parser import HTMLParser
 from io import BytesIO
 from pathlib import Path
+from shutil import which
 from typing import Any
 
 import numpy as np
@@ -21,8 +23,8 @@ NAME = "a </script><b>"
 METHODS = ("first", "second")
 
 
-@pytest.fixture
-def page(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A page of two methods and two pictures, one with a name that looks like markup."""
     values = {"first": (20.0, 30.0), "second": (25.0, 28.0)}
     scores = [
@@ -37,7 +39,7 @@ def page(tmp_path: Path) -> Path:
         )
         for name in (NAME, "b")
     ]
-    path = tmp_path / "report.html"
+    path = tmp_path_factory.mktemp("page") / "report.html"
     write_page(Report(Protocol(), scores, ["c"], []), shown, 5, path)
     return path
 
@@ -107,35 +109,46 @@ def test_the_template_names_its_language_and_its_data_once() -> None:
     assert '<html lang="en">' in text
 
 
-@pytest.fixture
-def browser(page: Path) -> Iterator[Any]:
-    """The page in a headless Chromium."""
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    """A headless Chromium; on a busy machine it may take a second try to start."""
     webdriver = pytest.importorskip("selenium.webdriver")
     from selenium.common.exceptions import WebDriverException
+    from selenium.webdriver.chrome.service import Service
 
+    program = which("chromedriver")  # Debian's; without it selenium would look for one on the net
+    if program is None:
+        pytest.skip("no chromedriver here: apt-get install chromium chromium-driver")
     options = webdriver.ChromeOptions()
-    for argument in ("--headless=new", "--no-sandbox", "--window-size=1200,900"):
+    for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--window-size=1200,900"):
         options.add_argument(argument)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    try:
-        driver = webdriver.Chrome(options=options, service=_service())
-    except (WebDriverException, OSError) as error:
-        pytest.skip(f"no Chromium with its driver: {str(error).splitlines()[0]}")
-    driver.get(page.as_uri())
+    for last in (False, True):
+        try:
+            driver = webdriver.Chrome(options=options, service=Service(program))
+            break
+        except (WebDriverException, OSError) as error:
+            if last:
+                pytest.skip(f"Chromium does not start: {str(error).splitlines()[0]}")
     yield driver
     driver.quit()
 
 
-def _service() -> Any:
-    """Debian's driver; without it selenium would look for one on the net."""
-    from shutil import which
+@pytest.fixture
+def browser(chromium: Any, page: Path) -> Any:
+    """The page as it opens, its pictures decoded."""
+    chromium.get("about:blank")
+    chromium.get(page.as_uri())
+    settles(lambda: chromium.execute_script("return [...document.images].every(i => i.naturalWidth)"), True)
+    return chromium
 
-    from selenium.webdriver.chrome.service import Service
 
-    driver = which("chromedriver")
-    if driver is None:
-        pytest.skip("no chromedriver on this machine")
-    return Service(driver)
+def settles(look: Callable[[], Any], expected: object) -> None:
+    """Within a minute, what is seen is what is expected."""
+    end = time.monotonic() + 60
+    while (found := look()) != expected and time.monotonic() < end:
+        time.sleep(0.05)
+    assert found == expected
 
 
 def test_a_browser_shows_tables_plots_and_sliders_without_complaint(browser: Any) -> None:
@@ -152,9 +165,10 @@ def test_the_divider_is_moved_by_the_keyboard(browser: Any) -> None:
 
     slider = browser.find_element("css selector", "input[type=range]")
     slider.send_keys(Keys.HOME)
-    assert browser.find_element("css selector", ".divider").get_attribute("style") == "left: 0%;"
+    divider = browser.find_element("css selector", ".divider")
+    settles(lambda: divider.get_attribute("style"), "left: 0%;")
     slider.send_keys(Keys.ARROW_RIGHT)
-    assert browser.find_element("css selector", ".divider").get_attribute("style") == "left: 1%;"
+    settles(lambda: divider.get_attribute("style"), "left: 1%;")
 
 
 def test_a_table_is_sorted_by_the_keyboard(browser: Any) -> None:
@@ -165,9 +179,9 @@ def test_a_table_is_sorted_by_the_keyboard(browser: Any) -> None:
 
     heading = browser.find_elements("css selector", "#scores th button")[2]
     heading.send_keys(Keys.ENTER)
-    assert column() == ["20.00", "25.00", "28.00", "30.00"]
+    settles(column, ["20.00", "25.00", "28.00", "30.00"])
     heading.send_keys(Keys.ENTER)
-    assert column() == ["30.00", "28.00", "25.00", "20.00"]
+    settles(column, ["30.00", "28.00", "25.00", "20.00"])
     assert browser.find_elements("css selector", "#scores th")[2].get_attribute("aria-sort") == "descending"
 
 
@@ -176,7 +190,7 @@ def test_zoom_enlarges_every_picture(browser: Any) -> None:
 
     browser.find_element("id", "zoom").send_keys(Keys.ARROW_DOWN)
     stacks = browser.find_elements("css selector", ".stack")
-    assert [stack.size["width"] for stack in stacks] == [64, 64]
+    settles(lambda: [stack.size["width"] for stack in stacks], [64, 64])
 
 
 def test_everything_that_acts_can_be_reached_and_has_a_name(browser: Any) -> None:

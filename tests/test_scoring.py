@@ -145,8 +145,11 @@ def test_several_candidates_are_scored_as_each_alone(three: list[Path]) -> None:
 def test_candidates_of_one_name_are_told_apart(three: list[Path], tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     twin = three[1].rename(tmp_path / "other/second")
-    plan = plan_scoring(three[0], [twin, three[2]], [], Protocol())
-    assert [method.name for method in plan.methods] == [str(twin), str(three[2])]
+    plan = plan_scoring(three[0], [twin, three[2], twin], [], Protocol())
+    assert [method.name for method in plan.methods] == ["other/second", f"{tmp_path.name}/second"]
+    files = noise(tmp_path / "out.png", 0), noise(tmp_path / "out.bmp", 1)
+    plan = plan_scoring(three[0] / "0.png", [*files], [], Protocol())
+    assert [method.name for method in plan.methods] == ["out.png", "out.bmp"]
 
 
 def test_what_one_of_several_candidates_lacks_is_named_with_it(three: list[Path]) -> None:

@@ -1,5 +1,6 @@
 """srgan score."""
 
+import os
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
@@ -9,7 +10,7 @@ import typer
 
 from srgan_cli.cli.options import Debug, Device
 
-_METRICS = "psnr, ssim, ms-ssim, consistency, gradients, sqd, vggd, lpips, lpips-vgg, dists, fid or kid"
+_METRICS = "psnr, ssim, ms-ssim, consistency, gradients, sqd, vggd, lpips, lpips-vgg, dists, niqe, fid or kid"
 Channels = StrEnum("Channels", "y rgb")
 ProtocolName = StrEnum("ProtocolName", {"sr_y": "sr-y", "sr_y_grey": "sr-y-grey", "rgb": "rgb", "skimage": "skimage"})
 Mismatch = StrEnum("Mismatch", "error crop resize skip")
@@ -39,6 +40,15 @@ def score(
         str, typer.Option(help="What fid and kid see with: inception, squeezenet, vgg16.")
     ] = "inception",
     patch: Annotated[int, typer.Option(min=0, help="fid and kid: side of patches; 0 for whole pictures.")] = 0,
+    metric_weights: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True,
+            file_okay=False,
+            envvar="SRGAN_METRIC_WEIGHTS",
+            help="Folder with the networks of metrics. [default: their libraries' hubs]",
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV, a line a picture and method.")] = False,
     as_markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False,
@@ -59,6 +69,7 @@ def score(
     """
     from srgan_cli.console import print_scores, progress_bar, warn
     from srgan_cli.metrics import CLASSIC
+    from srgan_cli.pretrained import FOLDER
     from srgan_cli.scoring.candidates import Scale
     from srgan_cli.scoring.gallery import plan_gallery
     from srgan_cli.scoring.limits import broken_limits, parse_limits
@@ -66,6 +77,8 @@ def score(
     from srgan_cli.scoring.report import named_protocol
     from srgan_cli.scoring.score import Scoring, plan_scoring
 
+    if metric_weights:
+        os.environ[FOLDER] = str(metric_weights)  # the processes that share the work find them there too
     form = only_form(json=as_json, csv=as_csv, markdown=as_markdown, latex=as_latex)
     gallery = plan_gallery(figure, html, crop)
     limits = parse_limits(fail_under or [], fail_over or [])

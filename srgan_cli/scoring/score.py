@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 from multiprocessing import get_all_start_methods, get_context
 from pathlib import Path
 from typing import Any
@@ -82,6 +82,7 @@ def plan_scoring(
     scale = scale or Scale(protocol.scale)
     if not candidates and not baselines:
         raise UsageError("nothing to judge", "name a picture or a folder after the reference, or a --baseline")
+    candidates = list({path.resolve(): path for path in candidates}.values())
     pairings = [pair_by_name(reference, candidate) for candidate in candidates]
     references, names = by_name(reference), _method_names(candidates)
     methods = [
@@ -260,9 +261,11 @@ def _available(protocol: Protocol) -> tuple[Protocol, list[str]]:
 
 
 def _method_names(candidates: list[Path]) -> list[str]:
-    """Names of folders and stems of files; where two are equal, the paths."""
+    """Names of folders and stems of files; where two are equal, as much of the paths' ends as tells them apart."""
     short = [path.resolve().name if path.is_dir() else path.stem for path in candidates]
-    return short if len(set(short)) == len(short) else [str(path) for path in candidates]
+    parts = [path.resolve().parts for path in candidates]
+    longer = (["/".join(p[-length:]) for p in parts] for length in range(1, max(map(len, parts), default=0) + 1))
+    return next(names for names in chain([short], longer) if len(set(names)) == len(names))
 
 
 def _free_name(baseline: str, names: list[str]) -> str:
