@@ -1,0 +1,75 @@
+"""Which share of the time the network is busy while a folder is enlarged.
+
+    python benchmarks/pipeline.py FOLDER [--model srgan] [--device auto] [--format .png] [--tile 384]
+
+Enlarges every picture of the folder into a temporary one, as `srgan upscale FOLDER OUT/` does, and prints the wall time
+from the first file opened to the last one on the disk, the time within the generator (on a GPU until it has finished),
+and their quotient.  What is missing from 100 % went into decoding, encoding, moving pixels and waiting for the disk.
+"""
+
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated
+
+import torch
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from srgan_cli.batch import Batch
+from srgan_cli.plan import Naming, plan, suffix_of
+from srgan_cli.tiling import TilePolicy
+from srgan_cli.upscaler import DEFAULT_MODEL, Upscaler
+
+
+class Stopwatch:
+    """Seconds within a generator."""
+
+    def __init__(self, upscaler: Upscaler) -> None:
+        self.seconds, self.device = 0.0, upscaler.device
+        upscaler.generator.register_forward_pre_hook(self.start)
+        upscaler.generator.register_forward_hook(self.stop)
+
+    def start(self, *_: object) -> None:
+        """The generator is asked."""
+        self.began = self.now()
+
+    def stop(self, *_: object) -> None:
+        """It has answered."""
+        self.seconds += self.now() - self.began
+
+    def now(self) -> float:
+        """The time when all that was asked of the device is done."""
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+        return time.perf_counter()
+
+
+def main(
+    folder: Path,
+    model: str = DEFAULT_MODEL,
+    device: str = "auto",
+    form: Annotated[str, typer.Option("--format", help="Of the outputs.")] = "",
+    tile: int = 384,
+) -> None:
+    """Measure and print the table."""
+    upscaler = Upscaler.load(model, device, TilePolicy(tile))
+    watch = Stopwatch(upscaler)
+    with TemporaryDirectory() as out:
+        planned = plan([str(folder)], f"{out}/", Naming(suffix=suffix_of(form)))
+        began = time.perf_counter()
+        results = list(Batch(upscaler).run(planned.tasks))
+        wall = time.perf_counter() - began
+    done = [result for result in results if result.status == "enlarged"]
+    megapixels = sum(result.count * result.enlarged[0] * result.enlarged[1] for result in done) / 1e6
+    table = Table(title=f"{upscaler.name} on {upscaler.device}, {torch.get_num_threads()} threads")
+    for heading in ("files", "failed", "megapixels out", "wall s", "network s", "busy"):
+        table.add_column(heading, justify="right")
+    cells = (len(done), len(results) - len(done), f"{megapixels:.1f}", f"{wall:.1f}", f"{watch.seconds:.1f}")
+    table.add_row(*map(str, cells), f"{watch.seconds / wall:.1%}")
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    typer.run(main)
