@@ -1,4 +1,4 @@
-"""Many pictures, one stream of results: some are decoded and encoded while the network computes another."""
+"""Many pictures, one stream of results: some are decoded and encoded while the network enlarges another."""
 
 import os
 import sys
@@ -7,20 +7,21 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from threading import Condition, Event, Lock
+from threading import Condition, Event, Lock, local
 from traceback import format_exception
 from typing import Literal
 
 from srgan_cli.errors import SrganError, in_plain_words
 from srgan_cli.files import make_folder, sweep
 from srgan_cli.manifest import Manifest
+from srgan_cli.networks import Generator
 from srgan_cli.picture import Picture, check_size, dropped_by
 from srgan_cli.plan import Task
 from srgan_cli.progress import Progress
 from srgan_cli.sequence import Losses, Pictures, dropped_frames, fitting, open_pictures, write_pictures
 from srgan_cli.upscaler import Upscaler
 
-_ROOM = 2**22
+_ROOM = 2**23
 _WHOLE = 1000
 Existing = Literal["update", "overwrite", "keep"]
 
@@ -62,8 +63,8 @@ class Result:
 class Batch:
     """Enlarges the pictures of many files; one that fails is told and stops no other.
 
-    A few hands each take a file from reading to writing, and share one network that computes for one at a time.  At
-    most `room` input pixels are in hand, or one file.
+    A few hands each take a file from reading to writing, and share one generator that works for one at a time.  No more
+    than `room` input pixels are in hand at once, but for a single file.
     """
 
     def __init__(
@@ -84,26 +85,26 @@ class Batch:
         for folder in {task.target.parent for task in tasks}:
             sweep(folder)
         meter, room = _Meter(len(tasks), progress), _Room(self.room)
-        network = _Network(self.upscaler, self.wishes.scale)
+        turns = _Turns(self.upscaler.generator)
         hands = ThreadPoolExecutor(_hands(self.upscaler), "hand")
         try:
-            works = [_Work(self, task, network, room, meter.of(number)) for number, task in enumerate(tasks)]
+            works = [_Work(self, task, turns, room, meter.of(number)) for number, task in enumerate(tasks)]
             for result in [hands.submit(work.result) for work in works]:
                 yield result.result()
         finally:
-            network.stop()
+            turns.stop()
             hands.shutdown(cancel_futures=True)
+            turns.release()
 
 
 class _Work:
     """One file on its way."""
 
-    def __init__(self, batch: Batch, task: Task, network: "_Network", room: "_Room", progress: Progress) -> None:
-        self.wishes, self.manifest = batch.wishes, batch.manifest
-        self.task, self.network, self.room, self.progress = task, network, room, progress
+    def __init__(self, batch: Batch, task: Task, turns: "_Turns", room: "_Room", progress: Progress) -> None:
+        self.upscaler, self.wishes, self.manifest = batch.upscaler, batch.wishes, batch.manifest
+        self.task, self.turns, self.room, self.progress = task, turns, room, progress
         self.warnings: list[str] = []
         self.tell = Losses(task.target, self.warnings.append, self.wishes.strict)
-        self.waited = 0.0
 
     def result(self) -> Result:
         try:
@@ -127,7 +128,8 @@ class _Work:
         pictures = open_pictures(self.task.source)
         key = self.manifest.key(self.task.source) if self.manifest else ""
         if self.manifest and there and self.wishes.existing == "update" and self.manifest.holds(self.task.target, key):
-            return Result(self.task, "kept", pictures.size, self.network.target(*pictures.size), pictures.count)
+            enlarged = self.upscaler.target(*pictures.size, self.wishes.scale)
+            return Result(self.task, "kept", pictures.size, enlarged, pictures.count)
         result = self._enlarged(pictures)
         if self.manifest:
             self.manifest.note(self.task.target, key)
@@ -135,14 +137,14 @@ class _Work:
 
     def _enlarged(self, pictures: Pictures) -> Result:
         self.tell(dropped_frames(self.task.target, pictures))
-        height, width = self.network.target(*pictures.size)
+        height, width = self.upscaler.target(*pictures.size, self.wishes.scale)
         check_size(self.task.target, height, width)
         kept = fitting(pictures, self.task.target)
         with self.room.taken(kept.count * pictures.size[0] * pictures.size[1]):
-            began = time.monotonic()
+            began, waited = time.monotonic(), self.turns.waited
             make_folder(self.task.target.parent)
             write_pictures(kept.each(self._enlarging(kept.count)), self.task.target)
-            seconds = time.monotonic() - began - self.waited
+            seconds = time.monotonic() - began - (self.turns.waited - waited)
         return Result(self.task, "enlarged", pictures.size, (height, width), kept.count, seconds, tuple(self.warnings))
 
     def _enlarging(self, count: int) -> Callable[[Picture], Picture]:
@@ -151,48 +153,64 @@ class _Work:
 
         def enlarge(picture: Picture) -> Picture:
             earlier = next(number)
+
+            def advance(done: int, total: int) -> None:
+                self.turns.heed()
+                self.progress(earlier * total + done, count * total)
+
             self.tell(picture.notes)
             self.tell(dropped_by(self.task.target, picture))
-            enlarged, waited = self.network.upscale(
-                picture, lambda done, total: self.progress(earlier * total + done, count * total)
-            )
-            self.waited += waited
+            enlarged = self.upscaler.upscale(picture, self.wishes.scale, advance)
             self.tell(dropped_by(self.task.target, enlarged))
             return enlarged
 
         return enlarge
 
 
-class _Network:
-    """An upscaler in a thread of its own, which computes for whoever asks first."""
+class _Turns:
+    """Lets one hand at a time ask a generator, and counts how long each has waited for that.
 
-    def __init__(self, upscaler: Upscaler, scale: float | None) -> None:
-        self.upscaler, self.scale = upscaler, scale
-        self.thread = ThreadPoolExecutor(1, "network")
+    Hung on the generator itself, so that all else that is done to a picture goes on side by side.
+    """
+
+    def __init__(self, generator: Generator) -> None:
+        self.lock, self.hand = Lock(), local()
         self.stopped = Event()
+        self.hooks = (
+            generator.register_forward_pre_hook(self._take, prepend=True),
+            generator.register_forward_hook(self._give, always_call=True),
+        )
 
-    def target(self, height: int, width: int) -> tuple[int, int]:
-        return self.upscaler.target(height, width, self.scale)
+    def __deepcopy__(self, _memo: object) -> "_Turns":
+        return self  # copies of the generator queue up with it
 
-    def upscale(self, picture: Picture, progress: Progress) -> tuple[Picture, float]:
-        """The enlarged picture, and the seconds that it waited for its turn."""
-        asked = time.monotonic()
-
-        def heed(done: int, total: int) -> None:
-            if self.stopped.is_set():
-                raise SrganError("stopped")
-            progress(done, total)
-
-        def compute() -> tuple[Picture, float]:
-            waited = time.monotonic() - asked
-            return self.upscaler.upscale(picture, self.scale, heed), waited
-
-        return self.thread.submit(compute).result()
+    @property
+    def waited(self) -> float:
+        """Seconds that this hand has waited in all."""
+        seconds: float = getattr(self.hand, "waited", 0.0)
+        return seconds
 
     def stop(self) -> None:
-        """Give up the picture in hand at its next tile, and take no other."""
+        """Have what is in hand given up at its next tile."""
         self.stopped.set()
-        self.thread.shutdown(cancel_futures=True)
+
+    def heed(self) -> None:
+        """Raises SrganError when it is time to stop."""
+        if self.stopped.is_set():
+            raise SrganError("stopped")
+
+    def release(self) -> None:
+        """Leave the generator as it was."""
+        for hook in self.hooks:
+            hook.remove()
+
+    def _take(self, *_: object) -> None:
+        asked = time.monotonic()
+        self.lock.acquire()
+        self.hand.waited = self.waited + time.monotonic() - asked
+
+    def _give(self, *_: object) -> None:
+        self.lock.release()
 
 
 class _Room:

@@ -1,5 +1,6 @@
 """Many pictures: one stream of results."""
 
+import copy
 import threading
 import time
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from srgan_cli.batch import Batch, Wishes, _Network, _Room
+from srgan_cli.batch import Batch, Wishes, _Room, _Turns
 from srgan_cli.networks import GENERATORS
 from srgan_cli.picture import Picture
 from srgan_cli.plan import Task
@@ -70,23 +71,42 @@ def test_the_meter_goes_up_to_all(upscaler: Upscaler, tasks: list[Task]) -> None
     assert len(seen) > 5
 
 
-def test_the_network_is_asked_by_one_at_a_time_while_others_read(
-    upscaler: Upscaler, tasks: list[Task], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    computing, most, threads = [0], [0], set()
+def test_the_generator_is_asked_by_one_at_a_time_while_others_read(upscaler: Upscaler, tasks: list[Task]) -> None:
+    asking, most, hands = [0], [0], set()
 
-    def upscale(_self: Upscaler, picture: Picture, *_: object) -> Picture:
-        computing[0] += 1
-        most[0] = max(most[0], computing[0])
-        threads.add(threading.current_thread())
-        time.sleep(0.01)
-        computing[0] -= 1
-        return picture
+    def ask(*_: object) -> None:
+        asking[0] += 1
+        most[0] = max(most[0], asking[0])
+        hands.add(threading.current_thread())
+        time.sleep(0.02)
 
-    monkeypatch.setattr(Upscaler, "upscale", upscale)
+    def answer(*_: object) -> None:
+        asking[0] -= 1
+
+    upscaler.generator.register_forward_pre_hook(ask)
+    upscaler.generator.register_forward_hook(answer)
     list(Batch(upscaler).run(tasks))
     assert most == [1]
-    assert len(threads) == 1
+    assert len(hands) > 1
+
+
+def test_the_generator_is_left_as_it_was_and_may_be_copied_meanwhile(upscaler: Upscaler, tasks: list[Task]) -> None:
+    results = Batch(upscaler).run(tasks)
+    next(results)
+    copy.deepcopy(upscaler.generator)(torch.rand(1, 3, 4, 4))
+    list(results)
+    assert not upscaler.generator._forward_pre_hooks
+    assert not upscaler.generator._forward_hooks
+
+
+def test_a_generator_that_fails_is_free_for_the_next(
+    upscaler: Upscaler, tasks: list[Task], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("sparks")
+
+    monkeypatch.setattr(upscaler.generator, "forward", fail)
+    assert [result.status for result in Batch(upscaler).run(tasks)] == ["failed"] * 5
 
 
 def test_who_stops_listening_leaves_nothing_behind(upscaler: Upscaler, tasks: list[Task]) -> None:
@@ -137,19 +157,19 @@ def test_what_is_large_waits_until_it_is_alone_and_the_next_wait_behind_it() -> 
 def test_the_time_is_that_of_the_work_without_waiting(
     upscaler: Upscaler, tasks: list[Task], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_Network, "upscale", lambda _network, picture, _progress: (picture, 1000.0))
+    waited = iter([5.0, 1005.0])
+    monkeypatch.setattr(_Turns, "waited", property(lambda _: next(waited)))
+    monkeypatch.setattr(Upscaler, "upscale", lambda _upscaler, picture, *_: picture)
     (result,) = Batch(upscaler).run(tasks[:1])
     assert -1000 < result.seconds < -990
 
 
-def test_waiting_for_the_network_is_measured(upscaler: Upscaler) -> None:
-    network, go = _Network(upscaler, None), threading.Event()
-    network.thread.submit(go.wait)
-    threading.Timer(0.1, go.set).start()
-    enlarged, waited = network.upscale(Picture(torch.rand(1, 3, 5)), lambda *_: None)
-    network.stop()
-    assert (enlarged.height, enlarged.width) == (6, 10)
-    assert waited > 0.09
+def test_waiting_for_the_generator_is_measured(upscaler: Upscaler) -> None:
+    turns = _Turns(upscaler.generator)
+    turns.lock.acquire()
+    threading.Timer(0.1, turns.lock.release).start()
+    upscaler.upscale(Picture(torch.rand(1, 3, 5)))
+    assert turns.waited > 0.09
 
 
 def test_errors_hold_no_pictures(upscaler: Upscaler, tasks: list[Task]) -> None:
