@@ -14,6 +14,7 @@ from srgan_cli.networks.backbones import BACKBONES, Backbone
 
 HUB = {
     "vgg16": "https://download.pytorch.org/models/vgg16-397923af.pth",
+    "vgg19": "https://download.pytorch.org/models/vgg19-dcbb9e9d.pth",
     "alexnet": "https://download.pytorch.org/models/alexnet-owt-7be5be79.pth",
     "squeezenet": "https://download.pytorch.org/models/squeezenet1_1-b8a52dc0.pth",
     "inception": "https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/"
@@ -52,6 +53,11 @@ def find_backbone(name: str) -> Path | None:
     folder = os.environ.get(FOLDER)
     found = sorted(Path(folder).glob(f"*{name}*")) if folder else []
     return found[0] if found else None
+
+
+def at_hand(name: str) -> bool:
+    """Whether the weights of this name need not be fetched: they are in the folder or in torch's cache."""
+    return find_backbone(name) is not None or Path(torch.hub.get_dir(), "checkpoints", Path(HUB[name]).name).is_file()
 
 
 def _read(path: Path) -> dict[str, Tensor]:

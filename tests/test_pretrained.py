@@ -19,7 +19,11 @@ SHARED = Path(os.environ.get("SRGAN_SHARED") or Path(__file__).parents[2] / "sha
 
 @pytest.mark.parametrize(
     ("name", "widths", "parameters"),
-    [("vgg16", [64, 128, 256, 512, 512], 14_714_688), ("squeezenet", [64, 128, 256, 384, 384, 512, 512], 722_496)],
+    [
+        ("vgg16", [64, 128, 256, 512, 512], 14_714_688),
+        ("vgg19", [64, 128, 256, 512, 512], 20_024_384),
+        ("squeezenet", [64, 128, 256, 384, 384, 512, 512], 722_496),
+    ],
 )
 def test_backbones_have_the_papers_shapes(name: str, widths: list[int], parameters: int) -> None:
     backbone = BACKBONES[name]()

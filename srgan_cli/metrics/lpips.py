@@ -10,9 +10,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from srgan_cli.errors import WeightsError
 from srgan_cli.metrics.feature_distances import check_side, load_network
 from srgan_cli.metrics.heads import read_heads
 from srgan_cli.networks.backbones import unit_channels
+from srgan_cli.pretrained import at_hand
 
 
 class Trunk(NamedTuple):
@@ -47,6 +49,15 @@ def ready_lpips(trunk: str) -> None:
     """Load what LPIPS needs.  Raises WeightsError when it cannot be had."""
     _heads(trunk)
     load_network(TRUNKS[trunk].backbone)
+
+
+def lpips_at_hand() -> bool:
+    """Whether LPIPS by AlexNet can be had without fetching anything."""
+    try:
+        _heads("alex")
+    except WeightsError:
+        return False
+    return at_hand(TRUNKS["alex"].backbone)
 
 
 @cache

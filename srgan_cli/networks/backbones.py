@@ -39,14 +39,12 @@ class Backbone(nn.Module):
 
 def vgg16() -> Backbone:
     """VGG16 up to its last convolution, tapped before every pooling."""
-    layers: list[nn.Module] = []
-    inputs = 3
-    for outputs, depth in ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3)):
-        for _ in range(depth):
-            layers += [nn.Conv2d(inputs, outputs, 3, padding=1), nn.ReLU()]
-            inputs = outputs
-        layers.append(nn.MaxPool2d(2))
-    return Backbone(layers, (3, 8, 15, 22, 29))
+    return Backbone(_vgg_layers((2, 2, 3, 3, 3)), (3, 8, 15, 22, 29))
+
+
+def vgg19() -> Backbone:
+    """VGG19 up to its last convolution, tapped before every pooling; the last tap is what SRGAN's paper compares."""
+    return Backbone(_vgg_layers((2, 2, 4, 4, 4)), (3, 8, 17, 26, 35))
 
 
 def squeezenet() -> Backbone:
@@ -86,7 +84,7 @@ def alexnet() -> Backbone:
     )
 
 
-BACKBONES = {"vgg16": vgg16, "squeezenet": squeezenet, "alexnet": alexnet}
+BACKBONES = {"vgg16": vgg16, "vgg19": vgg19, "squeezenet": squeezenet, "alexnet": alexnet}
 
 
 def feature_distance(reference: list[Tensor], candidate: list[Tensor]) -> Tensor:
@@ -121,6 +119,18 @@ class _Fire(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         squeezed = torch.relu(self.squeeze(x))
         return torch.cat([self.expand1x1(squeezed), self.expand3x3(squeezed)], 1).relu()
+
+
+def _vgg_layers(depths: tuple[int, ...]) -> list[nn.Module]:
+    """Convolutions of 3 x 3 in rows of these lengths, a pooling after every row."""
+    layers: list[nn.Module] = []
+    inputs = 3
+    for outputs, depth in zip((64, 128, 256, 512, 512), depths, strict=True):
+        for _ in range(depth):
+            layers += [nn.Conv2d(inputs, outputs, 3, padding=1), nn.ReLU()]
+            inputs = outputs
+        layers.append(nn.MaxPool2d(2))
+    return layers
 
 
 def _pool() -> nn.Module:
