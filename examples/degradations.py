@@ -1,0 +1,40 @@
+"""What do the degradations of training make of a picture?
+
+    python examples/degradations.py in.png out.png [--scale 2]
+
+Draws low-resolution partners, twice as large as they are: above the bicubic one and three that are mildly degraded,
+below four that went through the second-order degradation.
+"""
+
+from pathlib import Path
+
+import torch
+import typer
+from torch import Tensor
+
+from srgan_cli import Picture, read_picture, write_picture
+from srgan_cli.pixels import crop_multiple, downscale, levels
+from srgan_cli.training.degrade import DEGRADATIONS
+
+COLUMNS = 4
+
+
+def main(source: Path, target: Path, scale: int = 2) -> None:
+    """Write the sheet."""
+    pixels = crop_multiple(read_picture(source).on_white.rgb, scale)
+    write_picture(Picture(sheet(pixels, scale)), target)
+
+
+def sheet(pixels: Tensor, scale: int) -> Tensor:
+    """The partners of a picture (3, H, W) in two rows, (3, 4 x H / scale, 8 x W / scale)."""
+    original = levels(pixels).to(torch.uint8)
+    rows = [
+        [DEGRADATIONS[name](original, scale, torch.Generator().manual_seed(seed)) / 255 for seed in range(COLUMNS)]
+        for name in ("mild", "real")
+    ]
+    rows[0][0] = downscale(pixels, scale)
+    return torch.cat([torch.cat(row, 2) for row in rows], 1).repeat_interleave(2, 1).repeat_interleave(2, 2)
+
+
+if __name__ == "__main__":
+    typer.run(main)
