@@ -4,8 +4,8 @@
 
 For each phase, steps and patches a second of
 
-- the trainer on real pictures: reading, cutting, losses, averages and all,
-- the trainer on one fixed batch, which leaves out the data,
+- the trainer on real pictures: cutting, degrading, losses, averages and all,
+- the trainer on one fixed batch, and the share of that rate which real pictures leave,
 - a bare loop of the same networks and optimisers on one fixed batch,
 
 the rate of multiplication that the bare loop reaches (two operations a multiply-add, forward and backward), its share
@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated, Any
+from typing import Annotated
 
 import torch
 import typer
@@ -26,13 +26,16 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from srgan_cli.training.check import peak_memory
-from srgan_cli.training.config import TrainConfig, read_recipe
-from srgan_cli.training.data import load_dataset
+from srgan_cli.training.config import ADVERSARIAL, PIXEL, TrainConfig, read_recipe
+from srgan_cli.training.data import Dataset, load_dataset
 from srgan_cli.training.optimisation import Precision
 from srgan_cli.training.trainer import Trainer
 
 MATRIX_SIDE = 2048
-PHASES = {"pixel": 1.0, "adversarial": 0.0}
+HEADINGS = (
+    *("phase", "trainer", "one batch", "trainer / one batch", "bare", "trainer / bare"),
+    *("patches / s", "GFLOP/s", "of rate"),
+)
 
 
 def main(
@@ -44,26 +47,25 @@ def main(
     """Measure and print the table."""
     settings = read_recipe(recipe) if recipe else {}
     with TemporaryDirectory() as run:
-        config = TrainConfig(pictures, Path(run), **{**settings, "device": device})
+        config = TrainConfig.from_json({**settings, "data": str(pictures), "run": run, "device": device})
         dataset = load_dataset(config)
         precision = Precision.on(device, config.precision)
         rate = matrix_rate(precision, steps)
         table = Table(title=f"{precision.device}, {precision.dtype}, matrix product {rate / 1e9:.0f} GFLOP/s")
-        for heading in ("phase", "trainer", "one batch", "bare", "trainer / bare", "patches / s", "GFLOP/s", "of rate"):
+        for heading in HEADINGS:
             table.add_column(heading, justify="right")
-        for phase, share in PHASES.items():
-            chosen = TrainConfig(pictures, Path(run), **{**settings, "device": device, "pixel_share": share})
-            table.add_row(phase, *measured(chosen, dataset, steps, rate))
+        for phase in (PIXEL, ADVERSARIAL):
+            table.add_row(phase, *measured(phase, config, dataset, steps, rate))
         Console().print(table, f"peak memory {peak_memory(precision.device) / 1e9:.2f} GB")
 
 
-def measured(config: TrainConfig, dataset: Any, steps: int, rate: float) -> list[str]:
+def measured(phase: str, config: TrainConfig, dataset: Dataset, steps: int, rate: float) -> list[str]:
     """The cells of a phase."""
-    whole = Trainer(config, dataset).rehearse(steps)
+    whole = Trainer(config, dataset).rehearse(phase, steps)
     fixed = Trainer(config, dataset)
-    batch = fixed._sample(0.0)
-    fixed._sample = lambda _: batch  # type: ignore[method-assign]
-    without_data = fixed.rehearse(steps)
+    batch = fixed._batch(0.0, 0)
+    fixed._batch = lambda *_: batch  # type: ignore[method-assign]
+    without_data = fixed.rehearse(phase, steps)
     step = bare_step(fixed, *batch)
     with FlopCounterMode(display=False) as counter:
         step()
@@ -72,6 +74,7 @@ def measured(config: TrainConfig, dataset: Any, steps: int, rate: float) -> list
     return [
         f"{whole:.2f} / s",
         f"{without_data:.2f} / s",
+        f"{whole / without_data:.1%}",
         f"{bare:.2f} / s",
         f"{whole / bare:.0%}",
         f"{whole * config.batch:.0f}",
@@ -82,20 +85,20 @@ def measured(config: TrainConfig, dataset: Any, steps: int, rate: float) -> list
 
 def bare_step(trainer: Trainer, low: Tensor, high: Tensor) -> Callable[[], None]:
     """What the phase cannot do without: the networks forward and backward, and their optimisers."""
-    adversary = trainer.adversary
+    gan = trainer.gan
 
     def step() -> None:
         with trainer.precision.autocast():
-            generated = trainer.generator(low).float()
+            generated = gan.generator(low.contiguous(memory_format=torch.channels_last)).float()
         total = (generated - high).abs().mean()
-        if adversary:
-            adversary.train_step(high, generated.detach(), trainer.random)
-            total = total + sum(adversary.losses(high, generated).values())
-            if trainer.objective.perceptual:
-                total = total + trainer.objective.perceptual(generated, high)
+        if gan.adversary:
+            gan.adversary.train_step(high, generated.detach(), trainer.random)
+            total = total + sum(gan.adversary.losses(high, generated).values())
+            if gan.objective.perceptual:
+                total = total + gan.objective.perceptual(generated, high)
         total.backward()
-        trainer.learner.optimizer.step()
-        trainer.learner.optimizer.zero_grad(set_to_none=True)
+        gan.learner.optimizer.step()
+        gan.learner.optimizer.zero_grad(set_to_none=True)
 
     return step
 

@@ -5,7 +5,7 @@ import os
 import sys
 from pathlib import Path
 
-from srgan_cli.training.config import TrainConfig
+from srgan_cli.training.config import Source, TrainConfig
 from srgan_cli.training.data import load_dataset
 from srgan_cli.training.run import has_checkpoint, prepare, read_checkpoint
 from srgan_cli.training.trainer import Trainer
@@ -16,7 +16,7 @@ def main(data: str, run: str, batch: str, die: str = "") -> None:
     """Train, and say what was lost at every step."""
     world = World.here()
     config = TrainConfig(
-        Path(data),
+        (Source(Path(data)),),
         Path(run),
         scale=2,
         seconds=None,

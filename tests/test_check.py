@@ -8,8 +8,9 @@ import pytest
 import torch
 from PIL import Image
 
-from srgan_cli.training.check import cost, findings
-from srgan_cli.training.config import TrainConfig
+from srgan_cli.errors import SrganError
+from srgan_cli.training.check import Cost, check_room, cost, findings
+from srgan_cli.training.config import Source, TrainConfig
 from srgan_cli.training.data import load_dataset
 
 
@@ -30,7 +31,7 @@ def config(tmp_path: Path) -> TrainConfig:
     for seed in range(3):
         scene(seed).save(folder / f"good{seed}.png")
     return TrainConfig(
-        folder,
+        (Source(folder),),
         tmp_path / "run",
         scale=2,
         patch=8,
@@ -51,12 +52,12 @@ def test_nothing_is_remarkable_about_good_pictures(config: TrainConfig) -> None:
 
 
 def test_what_would_spoil_a_training_is_named(config: TrainConfig) -> None:
-    scene(1).save(config.data / "twin.png")
-    scene(4).resize((288, 240), Image.Resampling.BICUBIC).save(config.data / "enlarged.png")
-    scene(5, 256, 256).save(config.data / "squeezed.jpg", quality=40)
-    scene(6, 256, 256).save(config.data / "fine.jpg", quality=92)
-    scene(7, 12, 12).save(config.data / "tiny.png")
-    (config.data / "broken.png").write_text("no picture")
+    scene(1).save(config.data[0].folder / "twin.png")
+    scene(4).resize((288, 240), Image.Resampling.BICUBIC).save(config.data[0].folder / "enlarged.png")
+    scene(5, 256, 256).save(config.data[0].folder / "squeezed.jpg", quality=40)
+    scene(6, 256, 256).save(config.data[0].folder / "fine.jpg", quality=92)
+    scene(7, 12, 12).save(config.data[0].folder / "tiny.png")
+    (config.data[0].folder / "broken.png").write_text("no picture")
     found = remarks(config)
     assert found.keys() == {"twin.png", "enlarged.png", "squeezed.jpg", "tiny.png", "broken.png"}
     assert "looks the same as good1.png" in found["twin.png"]
@@ -66,17 +67,38 @@ def test_what_would_spoil_a_training_is_named(config: TrainConfig) -> None:
     assert "cannot be used" in found["broken.png"]
 
 
+def test_a_twin_is_found_though_it_was_saved_as_jpeg_or_is_held_out(config: TrainConfig) -> None:
+    folder = config.data[0].folder
+    scene(9, 500, 420).save(folder / "large.png")
+    scene(9, 500, 420).save(folder / "large-again.jpg", quality=50)
+    for seed in range(6):
+        config = replace(config, seed=seed)
+        held_out = {pair.name for pair in load_dataset(config).validation}
+        twins = [found for found in findings(load_dataset(config), config) if "looks the same" in found.remark]
+        assert len(twins) == 1
+        assert {twins[0].name, twins[0].remark.rpartition(" ")[2]} == {"large.png", "large-again.jpg"}
+        if "large.png" in held_out:
+            return
+    pytest.fail("no seed holds the picture out")
+
+
 @pytest.mark.parametrize("shift", [(0, 0), (1, 0), (-1, 2)])
 def test_a_shift_of_pairs_is_measured(config: TrainConfig, tmp_path: Path, shift: tuple[int, int]) -> None:
     low = tmp_path / "low"
     low.mkdir()
-    for path in sorted(config.data.iterdir()):
+    for path in sorted(config.data[0].folder.iterdir()):
         small = np.asarray(Image.open(path).resize((48, 40), Image.Resampling.BICUBIC))
         Image.fromarray(np.roll(small, (-shift[0], -shift[1]), (0, 1))).save(low / path.name)
-    found = remarks(replace(config, low=str(low)))
+    found = remarks(replace(config, low=(low,)))
     expected = f"lies {shift[0]} pixels below and {shift[1]} right of"
     assert len(found) == (3 if any(shift) else 0)
     assert all(expected in remark for remark in found.values())
+
+
+def test_too_little_room_on_the_disk_is_found(tmp_path: Path) -> None:
+    check_room(Cost({}, 1.0, 1, disk=1), tmp_path / "run")
+    with pytest.raises(SrganError, match=r"has room for \d+ MB, the run takes 1000000000000 MB"):
+        check_room(Cost({}, 1.0, 1, disk=10**18), tmp_path / "run")
 
 
 @pytest.mark.parametrize(("share", "phases"), [(1.0, {"pixel"}), (0.5, {"pixel", "adversarial"})])

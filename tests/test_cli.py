@@ -463,11 +463,23 @@ def test_options_come_before_the_recipe(srgan: Callable[..., Outcome], photograp
     assert (settings["channels"], settings["batch"], settings["steps"]) == (6, 3, 2)
 
 
+def test_folders_come_from_the_recipe_and_are_remembered(
+    srgan: Callable[..., Outcome], photographs: Path, tmp_path: Path
+) -> None:
+    recipe, run = tmp_path / "recipe.toml", tmp_path / "run"
+    recipe.write_text(f'data = ["{photographs}:2"]\n')
+    assert srgan("train", "--run", run, "--config", recipe, "--steps", 2, *TINY_RUN).code == 0
+    assert read_checkpoint(run)["config"]["data"] == [f"{photographs}:2"]
+    assert srgan("train", "--run", run, "--resume", "--steps", 4).code == 0
+    outcome = srgan("train", "--run", tmp_path / "other", *TINY_RUN)
+    assert (outcome.code, outcome.err.splitlines()[0]) == (2, "srgan: no pictures to train on")
+
+
 def test_defaults_of_the_command_line_are_those_of_the_library() -> None:
     commands = get_command(app).commands  # type: ignore[attr-defined]
     options = {parameter.name: parameter.default for parameter in commands["train"].params}
     for setting in fields(TrainConfig):
-        if setting.name in options and setting.name not in ("data", "name"):
+        if setting.name in options and setting.name not in ("data", "low", "name"):
             assert options[setting.name] == setting.default, setting.name
     enlarge = {parameter.name: parameter.default for parameter in commands["upscale"].params}
     assert (enlarge["model"], enlarge["tile"]) == (upscaler.DEFAULT_MODEL, TilePolicy().size)

@@ -6,26 +6,54 @@ from typing import Any
 import pytest
 
 from srgan_cli.errors import UsageError
-from srgan_cli.training.config import TrainConfig, read_recipe
+from srgan_cli.training.config import Source, TrainConfig, read_recipe
 
 RECIPES = sorted((Path(__file__).parents[1] / "examples/recipes").glob("*.toml"))
 
 
 def test_survives_json() -> None:
-    config = TrainConfig(Path("a/b"), seconds=None, steps=7, scale=2)
+    config = TrainConfig(
+        (Source(Path("a/b")), Source(Path("c"), 2.5)), low=(Path("d"), Path("e")), seconds=None, steps=7, scale=2
+    )
     assert TrainConfig.from_json(config.to_json()) == config
 
 
+def test_a_folder_may_have_a_weight(tmp_path: Path) -> None:
+    assert Source.of("photos/") == Source(Path("photos"))
+    assert Source.of("photos/:3") == Source(Path("photos"), 3.0)
+    assert Source.of("C:\\photos") == Source(Path("C:\\photos"))
+    odd = tmp_path / "shot:2"
+    odd.mkdir()
+    assert Source.of(str(odd)) == Source(odd)
+    for source in (Source(Path("a"), 0.25), Source(odd)):
+        assert Source.of(str(source)) == source
+    with pytest.raises(UsageError, match="weight 0"):
+        Source.of("photos:0")
+
+
+def test_places_may_be_one_or_many() -> None:
+    config = TrainConfig.from_json({"data": ["a", "b:2"], "low": ["c", "d"]})
+    assert config.data == (Source(Path("a")), Source(Path("b"), 2.0))
+    assert config.low == (Path("c"), Path("d"))
+    assert TrainConfig.from_json({"data": "a", "low": "c"}).low == (Path("c"),)
+    with pytest.raises(UsageError, match="2 folders of pictures, and 1 of partners"):
+        TrainConfig.from_json({"data": ["a", "b"], "low": "c"})
+
+
 def test_changes_win_over_what_was_stored() -> None:
-    stored = TrainConfig(Path("a"), seconds=60).to_json()
-    changed = TrainConfig.from_json(stored, data=Path("b"), seconds=None, steps=3)
-    assert (changed.data, changed.seconds, changed.steps) == (Path("b"), None, 3)
+    stored = TrainConfig((Source(Path("a")),), seconds=60).to_json()
+    changed = TrainConfig.from_json(stored, data=["b"], seconds=None, steps=3)
+    assert (changed.data, changed.seconds, changed.steps) == ((Source(Path("b")),), None, 3)
 
 
 @pytest.mark.parametrize(
     "setting",
     [
         {"scale": 5},
+        {"unpaired_share": 0.0},
+        {"unpaired": "low", "low": (Path("low"),)},
+        {"cutblur_share": 2.0},
+        {"degradation": "harsh"},
         {"steps": 10},
         {"seconds": None},
         {"seconds": -1.0},
@@ -48,12 +76,12 @@ def test_changes_win_over_what_was_stored() -> None:
 )
 def test_refuses_what_makes_no_sense(setting: dict[str, Any]) -> None:
     with pytest.raises(UsageError):
-        TrainConfig(Path("data"), **setting)
+        TrainConfig((Source(Path("data")),), **setting)
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=[path.stem for path in RECIPES])
 def test_every_recipe_of_the_examples_is_a_run(path: Path) -> None:
-    TrainConfig(Path("data"), **read_recipe(path))
+    TrainConfig((Source(Path("data")),), **read_recipe(path))
 
 
 def recipe(tmp_path: Path, text: str) -> Path:
@@ -65,15 +93,16 @@ def recipe(tmp_path: Path, text: str) -> Path:
 def test_a_recipe_gives_settings_by_name(tmp_path: Path) -> None:
     settings = read_recipe(recipe(tmp_path, 'name = "mine"\nsteps = 7\nlearning_rate = 1\nbatch_norm = true\n'))
     assert settings == {"name": "mine", "steps": 7, "seconds": None, "learning_rate": 1, "batch_norm": True}
-    assert TrainConfig(Path("data"), **settings).steps == 7
+    assert TrainConfig((Source(Path("data")),), **settings).steps == 7
 
 
 @pytest.mark.parametrize(
     ("text", "message", "hint"),
     [
         ("learning_rat = 1e-3", "unknown setting 'learning_rat'", "did you mean learning_rate?"),
-        ("zzz = 1", "unknown setting 'zzz'", "there is: name, scale"),
-        ('data = "x"', "unknown setting 'data'", ""),
+        ("zzz = 1", "unknown setting 'zzz'", "there is: data, low, unpaired, name, scale"),
+        ('run = "x"', "unknown setting 'run'", ""),
+        ("data = [1]", r"data is \[1\] .*, expected a text or a list of texts", ""),
         ('batch = "many"', "batch is 'many'", ""),
         ("batch = 1.5", "batch is 1.5 .*, expected a whole number", ""),
         ("steps = true", "steps is True", ""),

@@ -11,8 +11,8 @@ from PIL import Image
 
 from srgan_cli.errors import SrganError
 from srgan_cli.pixels import downscale
-from srgan_cli.training import data
-from srgan_cli.training.config import TrainConfig
+from srgan_cli.training import store
+from srgan_cli.training.config import Source, TrainConfig
 from srgan_cli.training.data import load_dataset
 
 
@@ -34,7 +34,7 @@ def config(tmp_path: Path) -> TrainConfig:
     (folder / "broken.png").write_bytes((folder / "flat0.png").read_bytes()[:900])
     (folder / "text.jpg").write_text("not a picture")
     (folder / "notes.txt").write_text("passed over")
-    return TrainConfig(folder, tmp_path / "run", scale=2, patch=8, batch=5, seconds=None, steps=4)
+    return TrainConfig((Source(folder),), tmp_path / "run", scale=2, patch=8, batch=5, seconds=None, steps=4)
 
 
 def test_usable_pictures_are_found_and_the_others_listed(config: TrainConfig) -> None:
@@ -61,7 +61,7 @@ def test_the_seed_decides_what_is_held_out(config: TrainConfig) -> None:
 
 def test_pixels_move_to_a_file_when_memory_is_short(config: TrainConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     in_memory = load_dataset(config).training
-    monkeypatch.setattr(data, "_memory", lambda: 100)
+    monkeypatch.setattr(store, "fits_memory", lambda _: False)
     on_disk = load_dataset(config).training
     assert (config.run / "pixels-0.cache").stat().st_size > 0
     assert all(torch.equal(a.high, b.high) for a, b in zip(in_memory, on_disk, strict=True))
@@ -72,7 +72,7 @@ def test_too_little_data_is_refused(tmp_path: Path, spoil: Callable[[Path], None
     spoil(tmp_path)
     noise(tmp_path / "tiny.png", 9, 9)
     with pytest.raises(SrganError, match="usable pictures"):
-        load_dataset(TrainConfig(tmp_path, tmp_path / "run", scale=2, patch=8))
+        load_dataset(TrainConfig((Source(tmp_path),), tmp_path / "run", scale=2, patch=8))
 
 
 def test_partners_of_the_same_names_are_taken_from_their_folder(config: TrainConfig, tmp_path: Path) -> None:
@@ -80,10 +80,33 @@ def test_partners_of_the_same_names_are_taken_from_their_folder(config: TrainCon
     noise(low / "flat0.webp", 20, 18)
     noise(low / "flat1.png", 20, 17)
     noise(low / "nested/deep/odd.png", 21, 19)
-    dataset = load_dataset(replace(config, low=str(low)))
+    dataset = load_dataset(replace(config, low=(low,)))
     pairs = {pair.name: pair for pair in [*dataset.training, *dataset.validation]}
     assert pairs.keys() == {"flat0.png", "odd.jpg"}
     assert pairs["odd.jpg"].high.shape == (3, 38, 42)
     reasons = {skip.path.name: skip.reason for skip in dataset.skipped}
     assert "its partner 20 x 17, not 1/2" in reasons["flat1.png"]
     assert "has no partner" in reasons["flat2"]
+
+
+def test_pictures_of_several_folders_have_the_weight_of_the_last_that_names_them(config: TrainConfig) -> None:
+    (source,) = config.data
+    nested = Source(source.folder / "nested", 3.0)
+    dataset = load_dataset(replace(config, data=(source, nested)))
+    weights = {pair.name: pair.weight for pair in [*dataset.training, *dataset.validation]}
+    assert weights.pop("odd.jpg") == 3
+    assert len(weights) == 5
+    assert set(weights.values()) == {1}
+
+
+def test_every_folder_has_partners_of_its_own(config: TrainConfig, tmp_path: Path) -> None:
+    folders = [tmp_path / name for name in ("a", "b", "low a", "low b")]
+    for folder, width, height in zip(folders, (40, 32, 20, 16), (36, 36, 18, 18), strict=True):
+        noise(folder / "same.png", width, height)
+    sources = tuple(Source(folder) for folder in folders[:2])
+    dataset = load_dataset(replace(config, data=sources, low=tuple(folders[2:])))
+    assert dataset.skipped == []
+    assert {pair.low.shape[2] for pair in [*dataset.training, *dataset.validation]} == {20, 16}
+    with pytest.raises(SrganError, match="0 usable pictures") as raised:
+        load_dataset(replace(config, data=sources, low=tuple(folders[:1:-1])))
+    assert "its partner 16 x 18, not 1/2" in raised.value.hint

@@ -10,12 +10,13 @@ import torch
 from srgan_cli.pixels import downscale
 from srgan_cli.training.config import TrainConfig
 from srgan_cli.training.data import Pair
-from srgan_cli.training.sampling import mix, sample_batch, turn
+from srgan_cli.training.sampling import Request, Sampler, cutblur, mix, turn
+from srgan_cli.world import World
 
 
 @pytest.fixture
 def config(tmp_path: Path) -> TrainConfig:
-    return TrainConfig(tmp_path, tmp_path / "run", scale=2, patch=8, seconds=None, steps=4)
+    return TrainConfig((), tmp_path / "run", scale=2, patch=8, seconds=None, steps=4)
 
 
 @pytest.fixture
@@ -27,17 +28,38 @@ def pairs() -> list[Pair]:
 
 
 def test_a_patch_is_the_partner_of_its_low_resolution_patch(pairs: list[Pair], config: TrainConfig) -> None:
-    low, high = sample_batch(pairs, config, torch.Generator().manual_seed(1), 8, 5)
+    low, high = Sampler(pairs, config).cut(Request(1, 8, 5))
     assert low.shape == (5, 3, 8, 8)
     assert high.shape == (5, 3, 16, 16)
     inner = (..., slice(2, -2), slice(2, -2))
     assert (downscale(high, 2)[inner] - low[inner]).abs().max() <= 0.51 / 255
 
 
-def test_batches_are_drawn_from_the_generator_alone(pairs: list[Pair], config: TrainConfig) -> None:
-    batches = [sample_batch(pairs, config, torch.Generator().manual_seed(seed), 8, 5)[1] for seed in (3, 3, 4)]
-    assert torch.equal(batches[0], batches[1])
-    assert not torch.equal(batches[0], batches[2])
+def test_a_batch_depends_on_its_number_and_the_seed_alone(pairs: list[Pair], config: TrainConfig) -> None:
+    sampler = Sampler(pairs, config)
+    taken = [sampler.take(Request(number, 8, 5))[1] for number in (0, 1, 2, 5)]
+    fresh = [Sampler(pairs, config).cut(Request(number, 8, 5))[1] for number in (0, 1, 2, 5)]
+    assert all(torch.equal(left, right) for left, right in zip(taken, fresh, strict=True))
+    other = Sampler(pairs, replace(config, seed=1)).cut(Request(0, 8, 5))[1]
+    assert len({batch.numpy().tobytes() for batch in [*taken, other]}) == 5
+
+
+def test_processes_share_the_patches_of_a_larger_batch(pairs: list[Pair], config: TrainConfig) -> None:
+    config = replace(config, noise=1, batch=6)
+    whole = Sampler(pairs, config).cut(Request(3, 8, 6))
+    config = replace(config, batch=3)
+    parts = [Sampler(pairs, config, World(rank, 2)).cut(Request(3, 8, 3)) for rank in (0, 1)]
+    assert torch.equal(torch.cat([part[1] for part in parts]), whole[1])
+    assert torch.equal(torch.cat([part[0] for part in parts]), whole[0])
+
+
+def test_pictures_are_drawn_by_their_weights(pairs: list[Pair], config: TrainConfig) -> None:
+    for index, pair in enumerate(pairs):
+        pair.high[:] = index
+    weighted = [replace(pair, weight=weight) for pair, weight in zip(pairs, (1.0, 3.0, 0.5), strict=True)]
+    _, high = Sampler(weighted, config).cut(Request(0, 8, 1800))
+    counts = (high[:, 0, 0, 0] * 255).round().int().bincount().tolist()
+    assert counts == pytest.approx([400, 1200, 200], rel=0.15)
 
 
 def test_degraded_patches_lie_where_their_partners_do(config: TrainConfig) -> None:
@@ -45,8 +67,8 @@ def test_degraded_patches_lie_where_their_partners_do(config: TrainConfig) -> No
     ramp = np.broadcast_to(np.arange(64, dtype=np.uint8)[:, None, None] * 4, (64, 64, 3))
     high = torch.from_numpy(ramp.copy()).permute(2, 0, 1)
     pairs = [Pair("ramp", (downscale(high.float() / 255, 2) * 255).round().to(torch.uint8), high)]
-    config = replace(config, degraded_share=1.0)
-    low, high = sample_batch(pairs, config, torch.Generator().manual_seed(1), 16, 24)
+    config = replace(config, degradation="mild")
+    low, high = Sampler(pairs, config).cut(Request(1, 16, 24))
     error = (low - downscale(high, 2))[..., 2:-2, 2:-2] * 255
     assert error.any()
     assert error.mean((1, 2, 3)).abs().max() < 3
@@ -62,7 +84,7 @@ def test_colours_change_places_in_both_partners(pairs: list[Pair], config: Train
         for side in (pair.low, pair.high):
             side[:] = torch.tensor([10, 20, 30])[:, None, None]
     config = replace(config, colour_share=1.0)
-    low, high = sample_batch(pairs, config, torch.Generator().manual_seed(0), 8, 30)
+    low, high = Sampler(pairs, config).cut(Request(0, 8, 30))
     orders = {tuple((colour * 255).round().int().tolist()) for colour in high[:, :, 0, 0]}
     assert len(orders) == 6
     assert torch.equal(low[:, :, 0, 0], high[:, :, 0, 0])
@@ -75,3 +97,24 @@ def test_mixed_patches_are_blends_of_two_by_one_share_for_both_partners() -> Non
     assert ((mixed_low > 0).flatten(2)[..., 0].sum(1) <= 2).all()
     assert not torch.equal(mixed_low, low)
     assert torch.equal(mixed_high[..., :2, :2], mixed_low)
+
+
+def test_cutblur_is_clean_inside_or_outside_of_a_square() -> None:
+    random = torch.Generator().manual_seed(0)
+    degraded, clean = torch.zeros(3, 8, 8, dtype=torch.uint8), torch.ones(3, 8, 8, dtype=torch.uint8)
+    shares = []
+    for _ in range(200):
+        cut = cutblur(degraded, clean, random)[0]
+        assert any(side.sum() == side.amax(0).sum() * side.amax(1).sum() for side in (cut, 1 - cut))
+        shares.append(cut.float().mean().item())
+    assert np.mean(shares) == pytest.approx(0.5, abs=0.06)
+    assert not degraded.any()
+
+
+def test_cutblur_and_a_share_leave_some_patches_clean(pairs: list[Pair], config: TrainConfig) -> None:
+    low, high = Sampler(pairs, replace(config, degradation="real", degraded_share=0.5)).cut(Request(0, 8, 60))
+    clean = (low - downscale(high, 2)).abs()[..., 2:-2, 2:-2].amax((1, 2, 3)) < 0.51 / 255
+    assert 18 < clean.sum() < 42
+    low, high = Sampler(pairs, replace(config, degradation="real", cutblur_share=1.0)).cut(Request(0, 8, 60))
+    partly = (low - downscale(high, 2)).abs()[..., 2:-2, 2:-2].amin((1, 2, 3)) < 0.51 / 255
+    assert partly.sum() > 40

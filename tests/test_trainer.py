@@ -16,11 +16,11 @@ import torch
 from srgan_cli.errors import SrganError, UsageError, WeightsError
 from srgan_cli.networks import DISCRIMINATORS
 from srgan_cli.training import adversary, run
-from srgan_cli.training.config import TrainConfig, read_recipe
+from srgan_cli.training.config import ADVERSARIAL, PIXEL, Source, TrainConfig, read_recipe
 from srgan_cli.training.data import Dataset, load_dataset
 from srgan_cli.training.games import GAMES
 from srgan_cli.training.run import CHECKPOINT, RunFolder, prepare, read_checkpoint
-from srgan_cli.training.trainer import ADVERSARIAL, PIXEL, StepReport, Trainer
+from srgan_cli.training.trainer import StepReport, Trainer
 from srgan_cli.training.validation import Best
 from srgan_cli.upscaler import Upscaler
 from srgan_cli.weights import load_weights
@@ -31,7 +31,7 @@ STEPS = 20
 @pytest.fixture
 def config(smooth_pictures: Path, tmp_path: Path) -> TrainConfig:
     return TrainConfig(
-        smooth_pictures,
+        (Source(smooth_pictures),),
         tmp_path / "run",
         name="tiny",
         scale=2,
@@ -170,12 +170,12 @@ def test_resuming_gives_what_an_unbroken_run_gives_bit_for_bit(
     list(until(fresh(broken, dataset), break_at))
     resumed = resumed_run(broken, dataset)
     assert [report.step for report in resumed.fit()] == list(range(break_at + 1, STEPS + 1))
-    assert resumed.adversary is not None
-    assert whole.adversary is not None
+    assert resumed.gan.adversary is not None
+    assert whole.gan.adversary is not None
     for left, right in [
-        (whole.generator, resumed.generator),
-        (whole.average, resumed.average),
-        (whole.adversary.network, resumed.adversary.network),
+        (whole.gan.generator, resumed.gan.generator),
+        (whole.gan.average, resumed.gan.average),
+        (whole.gan.adversary.network, resumed.gan.adversary.network),
     ]:
         assert all(torch.equal(a, b) for a, b in zip(left.parameters(), right.parameters(), strict=True))
 
@@ -185,7 +185,7 @@ def test_the_pixel_phase_lets_patches_grow_and_ends_on_squared_differences(
 ) -> None:
     config = replace(config, pixel_share=1.0, patch_growth=2.0, l2_share=0.5, steps=8)
     trainer = fresh(config, dataset)
-    shapes = [trainer._sample(progress)[0].shape for progress in (0.0, 1.0)]
+    shapes = [trainer._batch(progress, 0)[0].shape for progress in (0.0, 1.0)]
     assert shapes == [(2, 3, 8, 8), (1, 3, 16, 16)]
     reports = list(trainer.fit())
     assert max(report.losses["pixel"] for report in reports[4:]) < 0.2 * min(r.losses["pixel"] for r in reports[:4])
@@ -208,7 +208,7 @@ def test_perceptual_loss_matching_and_every_game_join_the_adversarial_phase(
                 perceptual_network="squeezenet",
                 matching_weight=1.0,
                 patch=16,
-                degraded_share=1.0,
+                degradation="mild",
             )
             report = list(fresh(rival, dataset).fit())[-1]
             assert set(report.losses) == {"pixel", "discriminator", "adversarial", "matching", "perceptual"}
@@ -217,7 +217,7 @@ def test_perceptual_loss_matching_and_every_game_join_the_adversarial_phase(
 
 def test_a_missing_backbone_is_found_before_any_work(config: TrainConfig, dataset: Dataset) -> None:
     with pytest.raises(WeightsError, match="cannot read"):
-        fresh(replace(config, perceptual_weight=1.0, perceptual_file="no/such/file.pth"), dataset)
+        fresh(replace(config, perceptual_weight=1.0, perceptual_weights="no/such/file.pth"), dataset)
 
 
 def test_a_checkpoint_of_the_pixel_phase_has_no_adversary(config: TrainConfig, dataset: Dataset) -> None:
@@ -244,7 +244,7 @@ def test_a_finished_run_is_lengthened_only_when_asked(config: TrainConfig, datas
     with pytest.raises(UsageError, match="is finished"):
         resumed_run(config, dataset)
     longer = resumed_run(replace(config, steps=3 * STEPS), dataset)
-    rates = [longer.learner.optimizer.param_groups[0]["lr"] for _ in longer.fit()]
+    rates = [longer.gan.learner.optimizer.param_groups[0]["lr"] for _ in longer.fit()]
     assert len(rates) == 2 * STEPS
     assert 0 < rates[-1] < rates[0]
     assert all(line["phase"] == ADVERSARIAL for line in log(config)[-2:])
@@ -273,7 +273,7 @@ def test_ten_unusable_steps_lead_back_to_the_last_validation_at_half_the_rate(
     reports = []
     for report in trainer.fit():
         if report.step == 20:
-            torch.nn.init.constant_(trainer.generator.get_parameter("head.weight"), float("nan"))
+            torch.nn.init.constant_(trainer.gan.generator.get_parameter("head.weight"), float("nan"))
         reports.append(report)
     notices = {report.step: report.notice for report in reports if report.notice}
     assert list(notices) == [30]
@@ -290,7 +290,7 @@ def test_a_run_that_always_diverges_ends_and_spares_what_was_saved(
     reports = trainer.fit()
     next(reports)
     trainer.save()
-    monkeypatch.setattr(trainer.objective, "total", lambda *_: torch.tensor(float("inf")))
+    monkeypatch.setattr(trainer.gan.objective, "total", lambda *_: torch.tensor(float("inf")))
     with pytest.raises(SrganError, match="diverges"):
         list(reports)
     assert all(value.isfinite().all() for value in load_weights(trainer.folder.weights)[0].state_dict().values())
@@ -304,14 +304,14 @@ def test_a_discriminator_too_sure_to_teach_does_not_learn_and_is_set_back(
     notices = []
     before: dict[str, Any] = {}
     for report in trainer.fit():
-        assert trainer.adversary is not None
-        before = before or {key: value.clone() for key, value in trainer.adversary.network.named_parameters()}
+        assert trainer.gan.adversary is not None
+        before = before or {key: value.clone() for key, value in trainer.gan.adversary.network.named_parameters()}
         notices += [report.notice] * bool(report.notice)
     assert len(notices) == 3
     assert "too sure to teach" in notices[0]
     assert trainer.guard.rate_share == 1 / 8
-    assert trainer.adversary is not None
-    for key, value in trainer.adversary.network.named_parameters():
+    assert trainer.gan.adversary is not None
+    for key, value in trainer.gan.adversary.network.named_parameters():
         assert torch.equal(value, before[key])
 
 
@@ -322,7 +322,7 @@ def test_accumulated_batches_make_one_step_of_a_larger_one(config: TrainConfig, 
     )
     for trainer in (whole, parts):
         trainer._train_step(0.0)
-    for left, right in zip(whole.generator.parameters(), parts.generator.parameters(), strict=True):
+    for left, right in zip(whole.gan.generator.parameters(), parts.gan.generator.parameters(), strict=True):
         torch.testing.assert_close(left, right, atol=1e-5, rtol=1e-3)
 
 
@@ -352,6 +352,20 @@ def test_every_setting_trains_both_phases(config: TrainConfig, dataset: Dataset,
     assert not any(report.notice for report in reports)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("game", GAMES)
+def test_every_game_is_played_for_hundreds_of_steps_without_diverging(
+    config: TrainConfig, dataset: Dataset, game: str
+) -> None:
+    config = replace(config, steps=500, pixel_share=0.2, game=game, discriminator_channels=8, matching_weight=0.1)
+    reports = list(fresh(config, dataset).fit())
+    assert [report.notice for report in reports if report.notice] == []
+    assert all(np.isfinite(list(report.losses.values())).all() for report in reports)
+    began, ended = log(config)[0]["psnr"], log(config)[-1]["psnr"]
+    assert ended > began - 1.5, "the generator keeps near to the truth"
+    assert load_weights(config.run / "tiny-fidelity.safetensors")[1].training["steps"] == 100
+
+
 def test_the_fidelity_weights_carry_their_own_scores(config: TrainConfig, dataset: Dataset) -> None:
     list(fresh(config, dataset).fit())
     card = load_weights(config.run / "tiny-fidelity.safetensors")[1]
@@ -372,7 +386,7 @@ def test_fine_tuning_starts_from_given_weights_of_any_shape(
     list(first.fit())
     second = replace(config, run=tmp_path / "second", init_from=str(first.folder.weights), pixel_share=0.0, channels=99)
     trainer = fresh(second, dataset)
-    for left, right in zip(first.average.parameters(), trainer.generator.parameters(), strict=True):
+    for left, right in zip(first.gan.average.parameters(), trainer.gan.generator.parameters(), strict=True):
         assert torch.equal(left, right)
     assert next(trainer.fit()).phase == ADVERSARIAL
     trainer.save()
@@ -388,8 +402,8 @@ def test_weights_of_another_scale_give_their_trunk(config: TrainConfig, dataset:
     first = fresh(config, dataset)
     list(first.fit())
     second = replace(config, run=tmp_path / "second", scale=4, init_from=str(first.folder.weights))
-    heir = fresh(second, dataset).generator
-    given = first.average.state_dict()
+    heir = fresh(second, dataset).gan.generator
+    given = first.gan.average.state_dict()
     for key, value in heir.state_dict().items():
         assert torch.equal(value, given[key]) != key.startswith("tail")
     assert heir.scale == 4
@@ -439,7 +453,7 @@ def test_the_settings_of_a_run_make_the_same_run_again(config: TrainConfig, data
     assert replace(again, run=config.run) == config
     second = fresh(again, dataset)
     list(second.fit())
-    for left, right in zip(first.average.parameters(), second.average.parameters(), strict=True):
+    for left, right in zip(first.gan.average.parameters(), second.gan.average.parameters(), strict=True):
         assert torch.equal(left, right)
 
 

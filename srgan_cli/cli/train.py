@@ -16,19 +16,9 @@ if TYPE_CHECKING:
     from srgan_cli.world import World
 
 _SETTINGS = (
-    *("low", "name", "scale", "pixel_share", "game", "discriminator", "adversarial_weight", "perceptual_weight"),
-    *(
-        "perceptual_file",
-        "batch",
-        "patch",
-        "generator",
-        "channels",
-        "blocks",
-        "batch_norm",
-        "init_from",
-        "seed",
-        "device",
-    ),
+    *("data", "low", "unpaired", "name", "scale", "pixel_share", "degradation", "game", "discriminator"),
+    *("adversarial_weight", "perceptual_weight", "perceptual_weights", "batch", "patch", "generator", "channels"),
+    *("blocks", "batch_norm", "init_from", "seed", "device"),
 )
 """The options of `train` that are settings of the run, by their names in TrainConfig."""
 _ENDINGS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
@@ -36,11 +26,25 @@ _ENDINGS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if
 
 def train(
     context: typer.Context,
-    data: Annotated[Path, typer.Argument(metavar="DATA", help="A folder of pictures, nested as you like.")],
+    data: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="DATA...",
+            help="Folders of pictures, nested as you like; pictures of photos/:3 are drawn three times as often.",
+        ),
+    ] = None,
     run: Annotated[Path, typer.Option(help="Folder that receives weights, checkpoint and log.")] = Path("run"),
     low: Annotated[
-        str, typer.Option(help="Folder of low-resolution partners of the same names. [default: made by bicubic]")
+        list[str] | None,
+        typer.Option(help="Folder of low-resolution partners of the same names; one for every DATA. [default: made]"),
+    ] = None,
+    unpaired: Annotated[
+        str,
+        typer.Option(help="Folder of low-resolution pictures of other scenes; partners are made that look like them."),
     ] = "",
+    degradation: Annotated[
+        str, typer.Option(help="How partners are made: bicubic, mild or real (blur, noise, JPEG and more).")
+    ] = "bicubic",
     recipe: Annotated[
         Path | None, typer.Option("--config", help="A TOML file of settings; options given here come before it.")
     ] = None,
@@ -60,8 +64,8 @@ def train(
     discriminator: Annotated[str, typer.Option(help="vgg, patch or unet.")] = "vgg",
     adversarial_weight: Annotated[float, typer.Option(min=0, help="Weight of the adversarial loss.")] = 1e-3,
     perceptual_weight: Annotated[float, typer.Option(min=0, help="Weight of the perceptual loss.")] = 0.0,
-    perceptual_file: Annotated[
-        str, typer.Option(help="Weights of the perceptual loss's VGG16. [default: torchvision's, fetched]")
+    perceptual_weights: Annotated[
+        str, typer.Option(help="File of the perceptual loss's VGG19. [default: torchvision's, fetched]", metavar="FILE")
     ] = "",
     batch: Annotated[int, typer.Option(min=1, help="Patches a step.")] = 16,
     patch: Annotated[int, typer.Option(min=8, help="Side of the low-resolution patches in pixels.")] = 24,
@@ -95,14 +99,16 @@ def train(
 
     world = World.here()
     if resume or (world.restarts and has_checkpoint(run)):
-        chosen = {"device": device} if _given(context, "device") else {}
+        chosen = {key: context.params[key] for key in ("data", "device") if _given(context, key)}
         with world.joined():
-            _fit(_resumed(data, run, world, **length, **chosen))
+            _fit(_resumed(run, world, **length, **chosen))
         return
     settings = read_recipe(recipe) if recipe else {}
     settings |= {key: context.params[key] for key in _SETTINGS if _given(context, key)} | length
     settings.setdefault("name", f"srgan-x{settings.get('scale', scale)}")
-    config = TrainConfig(data=data, run=run, **settings)
+    if "data" not in settings:
+        raise UsageError("no pictures to train on", "name a folder: srgan train photos/")
+    config = TrainConfig.from_json({**settings, "run": run})
     if check:
         _check(config)
         return
@@ -145,24 +151,26 @@ def _fresh(config: "TrainConfig", world: "World") -> "Trainer":
     return Trainer(config, _dataset(config, world.leads), origin, world)
 
 
-def _resumed(data: Path, run: Path, world: "World", **changes: Any) -> "Trainer":
+def _resumed(run: Path, world: "World", **changes: Any) -> "Trainer":
     from srgan_cli.training.config import TrainConfig
     from srgan_cli.training.run import read_checkpoint
     from srgan_cli.training.trainer import Trainer
 
     state = read_checkpoint(run)
-    config = TrainConfig.from_json(state["config"], data=data, run=run, **changes)
+    config = TrainConfig.from_json(state["config"], run=run, **changes)
     return Trainer.resume(config, _dataset(config, world.leads), state, world)
 
 
 def _check(config: "TrainConfig") -> None:
     from srgan_cli.console import show_check
-    from srgan_cli.training.check import cost, findings
+    from srgan_cli.training.check import check_room, cost, findings
     from srgan_cli.training.run import check_start
 
     config, origin = check_start(config)
     dataset = _dataset(config)
-    show_check(list(findings(dataset, config)), cost(config, dataset, origin), config)
+    taken = cost(config, dataset, origin)
+    show_check(list(findings(dataset, config)), taken, config)
+    check_room(taken, config.run)
 
 
 def _dataset(config: "TrainConfig", talks: bool = True) -> Any:
@@ -204,6 +212,6 @@ def _fit(trainer: "Trainer") -> None:
         for report in trainer.fit():
             show(report)
     if received:
-        say(f"saved; go on with: srgan train {trainer.config.data} --run {trainer.config.run} --resume")
+        say(f"saved; go on with: srgan train --run {trainer.config.run} --resume")
         raise typer.Exit(128 + received[0])
     typer.echo(trainer.folder.weights)

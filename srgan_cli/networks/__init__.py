@@ -1,5 +1,6 @@
 """The networks by name.  A new one is one file and one line here."""
 
+from srgan_cli.networks.degrader import Degrader
 from srgan_cli.networks.discriminator import Discriminator, Judgement
 from srgan_cli.networks.generator import Generator
 from srgan_cli.networks.patch_discriminator import PatchDiscriminator
@@ -27,4 +28,4 @@ DISCRIMINATORS: dict[str, type[Discriminator]] = {
     "vgg": VGGDiscriminator,
 }
 
-__all__ = ["DISCRIMINATORS", "GENERATORS", "Discriminator", "Generator", "Judgement"]
+__all__ = ["DISCRIMINATORS", "GENERATORS", "Degrader", "Discriminator", "Generator", "Judgement", "SRResNet"]

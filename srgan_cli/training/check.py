@@ -3,14 +3,17 @@
 import resource
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from pathlib import Path
+from shutil import disk_usage
 
 import torch
 from torch import Tensor
 
+from srgan_cli.errors import SrganError
 from srgan_cli.pixels import crop_border, crop_multiple, downscale, luma, resize
 from srgan_cli.training.config import TrainConfig
-from srgan_cli.training.data import Dataset, Pair, centre
+from srgan_cli.training.data import VALIDATION_SIDE, Dataset, Pair, centre
 from srgan_cli.training.degrade import JPEG_BLOCK
 from srgan_cli.training.run import Origin
 from srgan_cli.training.trainer import Trainer
@@ -22,7 +25,8 @@ MISSING_DETAIL = 7.5
 BLOCKINESS = 1.4
 """How much larger the steps between JPEG's blocks are than those within, from about quality 50 down."""
 SMALLEST_STEP, SMALLEST_POWER = 0.5 / 255, 1e-9
-THUMBNAIL = 12
+THUMBNAIL, TWIN_DISTANCE, TWIN_ROWS = 12, 0.01, 1024
+"""Side in pixels of what is compared to tell twins, their largest difference, and how many are compared at once."""
 LARGEST_SHIFT = 2
 CLEARLY_BETTER = 0.8
 """Part of the squared error at rest that a shift must get below to be believed."""
@@ -50,26 +54,41 @@ def findings(dataset: Dataset, config: TrainConfig) -> Iterator[Finding]:
     """Everything remarkable about the pictures of a dataset."""
     for skip in dataset.skipped:
         yield Finding(skip.path.name, f"cannot be used: {skip.reason}")
-    seen: dict[bytes, str] = {}
-    for pair in [*dataset.training, *dataset.validation]:
-        twin = seen.setdefault(_thumbnail(pair), pair.name)
-        if twin is not pair.name:
-            yield Finding(pair.name, f"looks the same as {twin}")
+    pairs = [*dataset.training, *dataset.validation]
+    twins = _twins(pairs, config.scale)
+    for number, pair in enumerate(pairs):
+        if number in twins:
+            yield Finding(pair.name, f"looks the same as {pairs[twins[number]].name}")
         for remark in _remarks(pair, config):
             yield Finding(pair.name, remark)
 
 
 def cost(config: TrainConfig, dataset: Dataset, origin: Origin | None = None) -> Cost:
     """Measured on a few steps of each phase, of which nothing is kept."""
-    shares = {"pixel": config.pixel_share, "adversarial": 1 - config.pixel_share}
+    ends = config.phase_ends
+    shares = {
+        phase: end - begin
+        for (phase, end), begin in zip(ends.items(), (0.0, *ends.values()), strict=False)
+        if end > begin
+    }
     rates, disk = {}, 0
-    for phase, share in shares.items():
-        if share:
-            trainer = Trainer(replace(config, pixel_share=float(phase == "pixel")), dataset, origin)
-            rates[phase] = trainer.rehearse()
-            disk = trainer.bytes_on_disk()
+    for phase in shares:
+        trainer = Trainer(config, dataset, origin)
+        rates[phase] = trainer.rehearse(phase)
+        disk = max(disk, trainer.bytes_on_disk())
     seconds = config.seconds or sum(shares[phase] * (config.steps or 0) / rate for phase, rate in rates.items())
     return Cost(rates, seconds / 3600, peak_memory(trainer.device), disk)
+
+
+def check_room(cost: Cost, run: Path) -> None:
+    """Raises SrganError when the disk has less room than a run takes."""
+    place = next(folder for folder in (run, *run.resolve().parents) if folder.exists())
+    free = disk_usage(place).free
+    if cost.disk > free:
+        raise SrganError(
+            f"{run} has room for {free / 1e6:.0f} MB, the run takes {cost.disk / 1e6:.0f} MB",
+            "free some space, or name another place with --run",
+        )
 
 
 def peak_memory(device: torch.device) -> int:
@@ -113,10 +132,26 @@ def _blockiness(look: Tensor) -> float:
     return sum(ratios) / 2
 
 
-def _thumbnail(pair: Pair) -> bytes:
-    """The same for pictures that look the same, small changes of size and compression aside."""
-    small = resize(luma(pair.low.float() / 255), THUMBNAIL, THUMBNAIL)
-    return (small * 24).round().to(torch.int8).numpy().tobytes()
+def _twins(pairs: list[Pair], scale: int) -> dict[int, int]:
+    """The numbers of pictures that look like an earlier one, small changes of size and compression aside, and of that.
+
+    Both the whole and the middle are compared, since of held-out pictures there is only the middle.
+    """
+    owners = [number for number in range(len(pairs)) for _ in range(2)]
+    looks = torch.stack([_thumbnail(part) for pair in pairs for part in (pair, centre(pair, scale, VALIDATION_SIDE))])
+    found: dict[int, int] = {}
+    for start in range(0, len(looks), TWIN_ROWS):
+        near = torch.cdist(looks[start : start + TWIN_ROWS], looks) < TWIN_DISTANCE * THUMBNAIL
+        for row, column in near.nonzero().tolist():
+            later, earlier = owners[start + row], owners[column]
+            if earlier < later:
+                found[later] = min(earlier, found.get(later, earlier))
+    return found
+
+
+def _thumbnail(pair: Pair) -> Tensor:
+    """The luma of a picture reduced to a few numbers."""
+    return resize(luma(pair.low.float() / 255), THUMBNAIL, THUMBNAIL).flatten()
 
 
 def _shift(low: Tensor, made: Tensor) -> tuple[int, int] | None:

@@ -2,9 +2,10 @@
 
 import json
 import math
+import re
 import tomllib
-from collections.abc import Collection
-from dataclasses import asdict, dataclass, fields, replace
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from inspect import signature
 from pathlib import Path
@@ -19,14 +20,27 @@ from srgan_cli.training.losses import PIXEL_LOSSES
 from srgan_cli.training.optimisation import OPTIMIZERS, PRECISIONS
 
 SCALES = (2, 3, 4)
-PLACES = ("data", "run", "low", "init_from", "perceptual_file", "device")
+PLACES = ("data", "run", "low", "unpaired", "init_from", "perceptual_weights", "device")
 """Settings that name places of one machine."""
-_OPTIONAL = {"seconds": float, "steps": int, "gradient_penalty": float}
+DEGRADATION, PIXEL, ADVERSARIAL = "degradation", "pixel", "adversarial"
+"""The phases of a run, in their order."""
+_UNTOLD: dict[str, type] = {"data": tuple, "seconds": float, "steps": int, "gradient_penalty": float}
+"""What those settings are whose defaults do not tell."""
+_SHARES = (
+    *("pixel_share", "l2_share", "degraded_share", "colour_share", "mixup_share", "cutblur_share"),
+    *("label_smoothing", "dropout"),
+)
 _WEIGHTS = (
     *("pixel_weight", "frequency_weight", "perceptual_weight", "adversarial_weight", "matching_weight"),
     *("r1_weight", "gradient_penalty_weight"),
 )
-_KINDS = {float: "a number", int: "a whole number", str: "a text", bool: "true or false"}
+_KINDS: dict[type, str] = {
+    float: "a number",
+    int: "a whole number",
+    str: "a text",
+    bool: "true or false",
+    tuple: "a text or a list of texts",
+}
 _CHOICES: dict[str, Collection[Any]] = {
     "scale": SCALES,
     "generator": GENERATORS,
@@ -36,45 +50,70 @@ _CHOICES: dict[str, Collection[Any]] = {
     "pixel_loss": PIXEL_LOSSES,
     "discriminator_norm": ("auto", "batch", "layer", "none"),
     "optimizer": OPTIMIZERS,
-    "degradation": DEGRADATIONS,
+    "degradation": ("bicubic", *DEGRADATIONS),
     "schedule": ("cosine", "multistep"),
     "precision": PRECISIONS,
 }
 
 
 @dataclass(frozen=True)
+class Source:
+    """A folder of pictures, and how many times as often as others each of them is drawn."""
+
+    folder: Path
+    weight: float = 1.0
+
+    @classmethod
+    def of(cls, text: str) -> "Source":
+        """What a text such as photos/ or photos/:3 names.  Raises UsageError for a weight of 0."""
+        weighted = re.fullmatch(r"(.+):(\d+(?:\.\d+)?)", text)
+        if weighted is None or Path(text).exists():
+            return cls(Path(text))
+        _expect(float(weighted[2]) > 0, f"{text} has the weight 0, expected more")
+        return cls(Path(weighted[1]), float(weighted[2]))
+
+    def __str__(self) -> str:
+        return str(self.folder) if self.weight == 1 else f"{self.folder}:{self.weight:g}"
+
+
+@dataclass(frozen=True)
 class TrainConfig:
     """A run's settings.  The defaults train a compact x4 generator on any folder for an hour.
 
-    data: folder of pictures.  low: folder of their low-resolution partners; none to make them.
+    data: folders of pictures.  low: a folder with the low-resolution partners of each of them; none to make them.
+    unpaired: a folder of low-resolution pictures of other scenes, whose degradation the made partners shall have.
     run: folder that receives the results.  name: of the weights.
     seconds or steps: the length of the schedule; exactly one of them is set.
-    pixel_share: the part of the schedule that trains on the pixel loss alone, before the discriminator joins.
+    unpaired_share: the part of the schedule that learns the degradation of unpaired pictures.
+    pixel_share: the part of the rest that trains on the pixel loss alone, before the discriminator joins.
     patch: side of the low-resolution crops in pixels; batch: crops a step.
     l2_share: the last part of the pixel phase, whose pixel loss is squared.
     patch_growth: how many times wider the patches are at the end of the pixel phase; their number shrinks to match.
-    degradation: mild or real; degraded_share: the part of the low-resolution patches that it befalls.
-    colour_share: the part of the patches whose colour channels change places.  mixup_share: the part of the batches
-    whose patches are blended with one another.
+    degradation: bicubic, mild or real; degraded_share: the part of the low-resolution patches that it befalls.
+    colour_share: the part of the patches whose colour channels change places.  cutblur_share: the part of the degraded
+    patches that are clean inside or outside a rectangle.  mixup_share: the part of the batches whose patches are
+    blended with one another.
     game: the form of the adversarial loss.  matching_weight: of feature matching through the discriminator.
     label_smoothing: how far below 1 the label of real pictures is.
     gradient_penalty, r1_weight: weights of the discriminator's penalties; the former is 10 in the Wasserstein game and
     0 in others unless it is given.  discriminator_norm: auto is layer norm under a penalty, else batch norm.
     accumulate: batches a step.  precision: auto is the device's best.  noise: channels of noise that the generator
-    takes beside the picture.
-    perceptual_network, perceptual_file: the backbone of the perceptual loss, and a file to read it from.
+    takes beside the picture.  compile: let torch.compile build the generator's kernels.
+    perceptual_network, perceptual_weights: the backbone of the perceptual loss, and a file to read it from.
     adversarial_learning_rate: the generator's once the discriminator has joined.
     average: decay of the generator's exponential moving average, which is what a run delivers.
     validation: the largest number of pictures held out.
     """
 
-    data: Path
+    data: tuple[Source, ...]
     run: Path = Path("run")
-    low: str = ""
+    low: tuple[Path, ...] = ()
+    unpaired: str = ""
     name: str = "srgan-x4"
     scale: int = 4
     seconds: float | None = 3600.0
     steps: int | None = None
+    unpaired_share: float = 0.2
     pixel_share: float = 0.6
     l2_share: float = 0.0
     generator: str = "srresnet"
@@ -90,14 +129,16 @@ class TrainConfig:
     batch: int = 16
     patch: int = 24
     patch_growth: float = 1.0
-    degradation: str = "mild"
-    degraded_share: float = 0.0
+    degradation: str = "bicubic"
+    degraded_share: float = 1.0
     colour_share: float = 0.0
+    cutblur_share: float = 0.0
     mixup_share: float = 0.0
     accumulate: int = 1
     optimizer: str = "adam"
     schedule: str = "cosine"
     precision: str = "auto"
+    compile: bool = False
     learning_rate: float = 1e-3
     adversarial_learning_rate: float = 1e-4
     discriminator_learning_rate: float = 1e-4
@@ -105,8 +146,8 @@ class TrainConfig:
     pixel_weight: float = 1.0
     frequency_weight: float = 0.0
     perceptual_weight: float = 0.0
-    perceptual_network: str = "vgg16"
-    perceptual_file: str = ""
+    perceptual_network: str = "vgg19"
+    perceptual_weights: str = ""
     game: str = "non-saturating"
     adversarial_weight: float = 1e-3
     matching_weight: float = 0.0
@@ -124,15 +165,7 @@ class TrainConfig:
         for key, known in _CHOICES.items():
             value = getattr(self, key)
             _expect(value in known, f"{key} is {value!r}, expected one of {', '.join(map(str, known))}")
-        for key in (
-            "pixel_share",
-            "l2_share",
-            "degraded_share",
-            "colour_share",
-            "mixup_share",
-            "label_smoothing",
-            "dropout",
-        ):
+        for key in _SHARES:
             value = getattr(self, key)
             _expect(0 <= value <= 1, f"{key} is {value}, expected 0 to 1")
         for key in _WEIGHTS:
@@ -150,6 +183,12 @@ class TrainConfig:
         )
         _expect(0 <= self.noise <= 64, f"noise is {self.noise}, expected 0 to 64 channels")
         _expect(0 <= self.average < 1, f"the average's decay is {self.average}, expected 0 up to 1")
+        _expect(0 < self.unpaired_share < 1, f"unpaired_share is {self.unpaired_share}, expected between 0 and 1")
+        _expect(
+            len(self.low) in (0, len(self.data)),
+            f"{len(self.data)} folders of pictures, and {len(self.low)} of partners",
+        )
+        _expect(not (self.low and self.unpaired), "pictures have partners or the degradation is learned: not both")
         _expect(self.patch >= 8, f"patches are {self.patch} pixels wide, expected at least 8")
         _expect(1 <= self.patch_growth <= 8, f"patches grow {self.patch_growth} times, expected 1 to 8")
         _expect(
@@ -157,6 +196,17 @@ class TrainConfig:
             "one patch of at most 16 pixels is too little for the discriminator: enlarge the batch or the patch",
         )
         _expect(Path(self.name).name == self.name, f"the name is {self.name!r}, expected one without a folder")
+
+    @property
+    def folders(self) -> str:
+        """The folders of pictures, as they were written."""
+        return " ".join(map(str, self.data))
+
+    @property
+    def phase_ends(self) -> dict[str, float]:
+        """The part of the schedule, 0…1, that is done when a phase ends."""
+        learned = self.unpaired_share if self.unpaired else 0.0
+        return {DEGRADATION: learned, PIXEL: learned + (1 - learned) * self.pixel_share, ADVERSARIAL: 1.0}
 
     @property
     def gradient_penalty_weight(self) -> float:
@@ -202,7 +252,8 @@ class TrainConfig:
 
     def to_json(self) -> dict[str, Any]:
         """The settings as JSON can hold them."""
-        return {key: str(value) if isinstance(value, Path) else value for key, value in asdict(self).items()}
+        places = {"data": [str(source) for source in self.data], "run": str(self.run), "low": [*map(str, self.low)]}
+        return {field.name: getattr(self, field.name) for field in fields(self)} | places
 
     def to_recipe(self) -> dict[str, Any]:
         """The settings as `read_recipe` takes them, without the places of this machine."""
@@ -210,11 +261,19 @@ class TrainConfig:
 
     @classmethod
     def from_json(cls, stored: dict[str, Any], **changes: Any) -> "TrainConfig":
-        """The settings that `to_json` gave, some of them changed."""
-        values: dict[str, Any] = {f.name: stored[f.name] for f in fields(cls) if f.name in stored}
-        for key in ("data", "run"):
-            values[key] = Path(values[key])
-        return replace(cls(**values), **changes)
+        """The settings that `to_json` gave, some of them changed.
+
+        Places may be texts: `data` and `low` one or a list of them.
+        """
+        values = {f.name: stored[f.name] for f in fields(cls) if f.name in stored} | changes
+        return cls(
+            **values
+            | {
+                "data": tuple(Source.of(text) for text in _texts(values["data"])),
+                "low": tuple(Path(text) for text in _texts(values.get("low", ()))),
+                "run": Path(values.get("run", cls.run)),
+            }
+        )
 
 
 def read_recipe(path: Path) -> dict[str, Any]:
@@ -228,16 +287,26 @@ def read_recipe(path: Path) -> dict[str, Any]:
         settings = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
     except (OSError, ValueError) as error:
         raise UsageError(f"cannot read {path}: {error}", "give a TOML or JSON file; see examples/recipes/") from error
-    kinds = {f.name: f.default for f in fields(TrainConfig) if f.name not in ("data", "run", "low")}
+    kinds = {f.name: f.default for f in fields(TrainConfig) if f.name != "run"}
     for key, value in settings.items():
         if key not in kinds:
             near = get_close_matches(key, kinds, 1)
             hint = f"did you mean {near[0]}?" if near else f"there is: {', '.join(kinds)}"
             raise UsageError(f"{path} has an unknown setting {key!r}", hint)
-        expected = _OPTIONAL.get(key, type(kinds[key]))
-        if type(value) is not expected and not (expected is float and type(value) is int):
+        expected = _UNTOLD.get(key, type(kinds[key]))
+        if not _is_a(value, expected):
             raise UsageError(f"{key} is {value!r} in {path}, expected {_KINDS[expected]}", "correct the file")
     return {"seconds": None, **settings} if "steps" in settings else settings
+
+
+def _is_a(value: object, kind: type) -> bool:
+    if kind is tuple:
+        return isinstance(value, str) or (isinstance(value, list) and all(isinstance(part, str) for part in value))
+    return type(value) is kind or (kind is float and type(value) is int)
+
+
+def _texts(value: str | Sequence[str]) -> Sequence[str]:
+    return ([value] if value else []) if isinstance(value, str) else value
 
 
 def _expect(holds: bool, otherwise: str) -> None:

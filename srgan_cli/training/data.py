@@ -1,14 +1,15 @@
 """Training pictures, decoded once, with their low-resolution partners."""
 
 import json
-import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from hashlib import sha256
+from itertools import zip_longest
 from pathlib import Path
+from typing import Any, TypeVar
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -19,19 +20,26 @@ from srgan_cli.pixels import downscale, levels
 from srgan_cli.progress import Progress
 from srgan_cli.tiling import Window
 from srgan_cli.training.config import TrainConfig
+from srgan_cli.training.store import Store
 from srgan_cli.world import World
 
 VALIDATION_SIDE = 384
 DECODERS = 4
+Size = tuple[int, int]
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
 class Pair:
-    """A picture and its low-resolution partner: uint8 (3, H, W) and (3, H / scale, W / scale)."""
+    """A picture and its low-resolution partner: uint8 (3, H, W) and (3, H / scale, W / scale).
+
+    weight: how many times as often as others it is drawn.
+    """
 
     name: str
     low: Tensor
     high: Tensor
+    weight: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -44,52 +52,61 @@ class Skipped:
 
 @dataclass(frozen=True)
 class Dataset:
-    """What a folder gives to train on."""
+    """What folders give to train on.  unpaired: low-resolution pictures of other scenes, uint8 (3, H, W)."""
 
     training: list[Pair]
     validation: list[Pair]
     skipped: list[Skipped]
+    unpaired: list[Tensor] = field(default_factory=list)
 
     @property
     def digest(self) -> str:
-        """Changes when pictures come, go, or change their names or sizes."""
-        content = [[(pair.name, *pair.high.shape) for pair in part] for part in (self.training, self.validation)]
+        """Changes when pictures come, go, or change their names, sizes or weights."""
+        content: list[Any] = [
+            [(pair.name, *pair.high.shape, *([pair.weight] if pair.weight != 1 else [])) for pair in part]
+            for part in (self.training, self.validation)
+        ]
+        if self.unpaired:
+            content.append([pixels.shape for pixels in self.unpaired])
         return sha256(json.dumps(content).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """A picture's file, that of its partner if there is one, and how often it is drawn."""
+
+    path: Path
+    partner: Path | None = None
+    weight: float = 1.0
 
 
 def load_dataset(config: TrainConfig, progress: Progress | None = None) -> Dataset:
     """Decode the pictures below `config.data`, and their partners: those of the same names below `config.low`, or by
-    MATLAB-compatible bicubic where there is no such folder.
+    MATLAB-compatible bicubic where there is no such folder.  The same for the pictures below `config.unpaired`.
 
     About one in twenty (at most `config.validation`, at least one) is held out, drawn by `config.seed`.  Pixels stay in
-    memory if they fit into half of it, else in one memory-mapped file in the run folder.  Files that cannot
-    be read and pictures smaller than a patch are listed in `skipped`.  Transparent pictures are laid on white.
-    `progress` is called with the files done and in all.  Raises SrganError when fewer than two pictures are left.
+    memory if they fit into half of it, else in memory-mapped files in the run folder.  Files that cannot
+    be read and pictures smaller than a patch are listed in `skipped`.  Transparent pictures are laid on white.  Of a
+    picture that is below several folders the last one counts.
+    `progress` is called with the files done and in all.  Raises SrganError when fewer than two pictures are left, or
+    none of the unpaired.
     """
-    partners, skipped = _partners(config)
-    sizes, unusable = _survey(partners, config)
-    skipped += unusable
-    store = _Store(sizes.values(), config)
-    pairs: list[Pair] = []
-    with ThreadPoolExecutor(DECODERS) as pool:
-        work = pool.map(lambda path: _decode(path, partners[path], sizes[path], config), sizes)
-        for done, result in enumerate(work, 1):
-            if isinstance(result, Skipped):
-                skipped.append(result)
-            else:
-                pairs.append(store.keep(result))
-            if progress:
-                progress(done, len(sizes))
+    entries, skipped = _entries(config)
+    pairs = list(_pairs(config, entries, skipped, progress))
     if len(pairs) < 2:
         raise SrganError(
-            f"{len(pairs)} usable pictures in {config.data}, expected at least 2",
-            f"pictures need {config.largest_patch * config.scale} pixels a side; a smaller --patch admits smaller ones",
+            f"{len(pairs)} usable pictures in {config.folders}, expected at least 2",
+            f"pictures need {config.largest_patch * config.scale} pixels a side; a smaller --patch admits smaller ones"
+            if not skipped
+            else f"the first that is of no use: {skipped[0].reason}",
         )
+    unpaired = _unpaired(config, skipped) if config.unpaired else []
     held_out = _held_out(len(pairs), config)
     return Dataset(
         [pair for index, pair in enumerate(pairs) if index not in held_out],
         [centre(pairs[index], config.scale, VALIDATION_SIDE) for index in sorted(held_out)],
         sorted(skipped, key=lambda skip: skip.path),
+        unpaired,
     )
 
 
@@ -103,80 +120,112 @@ def centre(pair: Pair, scale: int, side: int) -> Pair:
     return Pair(pair.name, low.clone(), high.clone())
 
 
-def _partners(config: TrainConfig) -> tuple[dict[Path, Path | None], list[Skipped]]:
+def _entries(config: TrainConfig) -> tuple[list[_Entry], list[Skipped]]:
     """The pictures, each with the file of its partner if partners are given, and those that have none."""
-    if not config.low:
-        return dict.fromkeys(find_pictures(config.data)), []
-    pairing = pair_by_name(config.data, Path(config.low))
-    alone = [Skipped(config.data / name, f"{name} has no partner in {config.low}") for name in pairing.only_reference]
-    return {high: low for _, high, low in pairing.pairs}, alone
-
-
-def _survey(
-    partners: dict[Path, Path | None], config: TrainConfig
-) -> tuple[dict[Path, tuple[int, int]], list[Skipped]]:
-    """Height and width of every usable picture, cut to multiples of the scale, and the files passed over."""
-    sizes, skipped = {}, []
-    smallest = config.largest_patch * config.scale
-    for path, partner in partners.items():
-        try:
-            height, width = picture_size(path)
-            low = picture_size(partner) if partner else (height // config.scale, width // config.scale)
-        except PictureError as error:
-            skipped.append(Skipped(path, error.message))
-            continue
-        if min(height, width) < smallest:
-            skipped.append(Skipped(path, f"{path} is {width} x {height}, smaller than a patch of {smallest}"))
-        elif low != (height // config.scale, width // config.scale):
-            skipped.append(
-                Skipped(path, f"{path} is {width} x {height} and its partner {low[1]} x {low[0]}, not 1/{config.scale}")
-            )
+    entries: dict[Path, _Entry] = {}
+    alone: list[Skipped] = []
+    for source, low in zip_longest(config.data, config.low):
+        if low is None:
+            found = {path: _Entry(path, None, source.weight) for path in find_pictures(source.folder)}
         else:
-            sizes[path] = (low[0] * config.scale, low[1] * config.scale)
-    return sizes, skipped
+            pairing = pair_by_name(source.folder, low)
+            found = {path: _Entry(path, partner, source.weight) for _, path, partner in pairing.pairs}
+            alone += [
+                Skipped(source.folder / name, f"{name} has no partner in {low}") for name in pairing.only_reference
+            ]
+        entries |= found
+    return list(entries.values()), alone
 
 
-def _decode(path: Path, partner: Path | None, size: tuple[int, int], config: TrainConfig) -> Pair | Skipped:
-    try:
-        high = read_picture(path).on_white.rgb[:, : size[0], : size[1]]
-        low = read_picture(partner).on_white.rgb if partner else downscale(high, config.scale)
-    except PictureError as error:
-        return Skipped(path, error.message)
-    return Pair(path.name, _bytes(low), _bytes(high))
+def _pairs(
+    config: TrainConfig, entries: list[_Entry], skipped: list[Skipped], progress: Progress | None
+) -> Iterator[Pair]:
+    """The pictures that can be used, in the store."""
+    sizes = dict(_each(partial(_size_of_pair, config), entries, skipped, map))
+    needed = sum(_bytes_of(size) + _bytes_of(size) // config.scale**2 for size in sizes.values())
+    store = Store(needed, _cache(config, "pixels"))
+    with ThreadPoolExecutor(DECODERS) as pool:
+        decoded = _each(lambda entry: _decode(config, entry, sizes[entry]), sizes, skipped, pool.map)
+        for done, (entry, (low, high)) in enumerate(decoded, 1):
+            yield Pair(entry.path.name, store.keep(low), store.keep(high), entry.weight)
+            if progress:
+                progress(done, len(sizes))
+
+
+def _each(
+    work: Callable[[_Entry], Result],
+    entries: Iterable[_Entry],
+    skipped: list[Skipped],
+    run: Callable[..., Iterator[Any]],
+) -> Iterator[tuple[_Entry, Result]]:
+    """Every entry with what `work` makes of it; one with a picture that cannot be used is added to `skipped`."""
+
+    def attempt(entry: _Entry) -> Result | Skipped:
+        try:
+            return work(entry)
+        except PictureError as error:
+            return Skipped(entry.path, error.message)
+
+    entries = list(entries)
+    for entry, result in zip(entries, run(attempt, entries), strict=True):
+        if isinstance(result, Skipped):
+            skipped.append(result)
+        else:
+            yield entry, result
+
+
+def _size_of_pair(config: TrainConfig, entry: _Entry) -> Size:
+    """Of the picture, cut to multiples of the scale.  Raises PictureError when it or its partner is of no use."""
+    height, width = _size(config.largest_patch * config.scale, entry)
+    expected = height // config.scale, width // config.scale
+    low = picture_size(entry.partner) if entry.partner else expected
+    if low != expected:
+        raise PictureError(
+            f"{entry.path} is {width} x {height} and its partner {low[1]} x {low[0]}, not 1/{config.scale}"
+        )
+    return low[0] * config.scale, low[1] * config.scale
+
+
+def _size(smallest: int, entry: _Entry) -> Size:
+    """Raises PictureError when a side is smaller."""
+    height, width = picture_size(entry.path)
+    if min(height, width) < smallest:
+        raise PictureError(f"{entry.path} is {width} x {height}, smaller than a patch of {smallest}")
+    return height, width
+
+
+def _decode(config: TrainConfig, entry: _Entry, size: Size) -> tuple[Tensor, Tensor]:
+    """The partner and the picture.  Raises PictureError for a damaged file."""
+    high = read_picture(entry.path).on_white.rgb[:, : size[0], : size[1]]
+    low = read_picture(entry.partner).on_white.rgb if entry.partner else downscale(high, config.scale)
+    return _bytes(low), _bytes(high)
+
+
+def _unpaired(config: TrainConfig, skipped: list[Skipped]) -> list[Tensor]:
+    """The unpaired low-resolution pictures.  Raises SrganError when none can be used."""
+    entries = [_Entry(path) for path in find_pictures(Path(config.unpaired))]
+    sizes = dict(_each(partial(_size, config.patch), entries, skipped, map))
+    store = Store(sum(map(_bytes_of, sizes.values())), _cache(config, "unpaired"))
+    with ThreadPoolExecutor(DECODERS) as pool:
+        decoded = _each(lambda entry: _bytes(read_picture(entry.path).on_white.rgb), sizes, skipped, pool.map)
+        pictures = [store.keep(pixels) for _, pixels in decoded]
+    if not pictures:
+        raise SrganError(f"no usable picture in {config.unpaired}", f"they need {config.patch} pixels a side")
+    return pictures
 
 
 def _bytes(pixels: Tensor) -> Tensor:
     return levels(pixels).to(torch.uint8)
 
 
-class _Store:
-    """One stretch of memory, or one file if memory is short, for all the pixels of a dataset."""
-
-    def __init__(self, sizes: Iterable[tuple[int, int]], config: TrainConfig) -> None:
-        needed = sum(3 * h * w + 3 * (h // config.scale) * (w // config.scale) for h, w in sizes)
-        self.bytes = torch.from_numpy(_allocate(needed, config.run / f"pixels-{World.here().rank}.cache"))
-        self.used = 0
-
-    def keep(self, pair: Pair) -> Pair:
-        """The same pair, its pixels copied to the store."""
-        return Pair(pair.name, self._copy(pair.low), self._copy(pair.high))
-
-    def _copy(self, pixels: Tensor) -> Tensor:
-        place = self.bytes[self.used : self.used + pixels.numel()].view(pixels.shape)
-        self.used += pixels.numel()
-        return place.copy_(pixels)
+def _bytes_of(size: Size) -> int:
+    """What the pixels of a picture of this size take."""
+    return 3 * size[0] * size[1]
 
 
-def _allocate(size: int, cache: Path) -> "np.ndarray[tuple[int], np.dtype[np.uint8]]":
-    if size <= _memory() // 2:
-        return np.empty(size, np.uint8)
-    cache.parent.mkdir(parents=True, exist_ok=True)
-    return np.memmap(cache, np.uint8, "w+", shape=(size,))
-
-
-def _memory() -> int:
-    """Bytes of memory in this machine."""
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+def _cache(config: TrainConfig, name: str) -> Path:
+    """The file that pixels go to if memory is short, one for each process."""
+    return config.run / f"{name}-{World.here().rank}.cache"
 
 
 def _held_out(count: int, config: TrainConfig) -> set[int]:

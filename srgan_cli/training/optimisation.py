@@ -86,6 +86,7 @@ class Learner:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on from `state_dict`.  Raises KeyError or ValueError when it does not fit."""
         self.optimizer.load_state_dict(state["optimizer"])
+        self._lay_out()
         self.scaler.load_state_dict(state["scaler"])
         self._forget()
 
@@ -98,6 +99,13 @@ class Learner:
             self.scaler.update()
         self._forget()
         return usable
+
+    def _lay_out(self) -> None:
+        """Lay out what the optimiser keeps of a parameter as the parameter is: fused optimisers rely on it."""
+        for parameter, kept in self.optimizer.state.items():
+            for name, value in kept.items():
+                if value.shape == parameter.shape:
+                    kept[name] = torch.empty_like(parameter).copy_(value)
 
     def _forget(self) -> None:
         self.optimizer.zero_grad(set_to_none=True)

@@ -20,7 +20,7 @@ class PerceptualLoss:
 
     def __init__(self, config: TrainConfig, precision: Precision) -> None:
         """Raises WeightsError when the backbone cannot be had."""
-        path = Path(config.perceptual_file) if config.perceptual_file else None
+        path = Path(config.perceptual_weights) if config.perceptual_weights else None
         self.backbone = channels_last(load_backbone(config.perceptual_network, path).to(precision.device))
         self.precision = precision
 

@@ -89,9 +89,9 @@ class RunFolder:
         with atomic_write(self.place / SETTINGS) as temporary:
             temporary.write_text(json.dumps(config.to_recipe(), indent=2) + "\n", encoding="utf8")
 
-    def save_samples(self, step: int, originals: list[Tensor], enlarged: list[Tensor]) -> None:
-        """Add to the contact sheet; pictures are (3, H, W), values 0…1."""
-        ContactSheet(self.place / "samples").add(step, originals, enlarged)
+    def save_samples(self, step: int, originals: list[Tensor], made: list[Tensor], name: str = "samples") -> None:
+        """Add to the contact sheet of this name; pictures are (3, H, W), values 0…1."""
+        ContactSheet(self.place / name).add(step, originals, made)
 
     def open_log(self, step: int) -> None:
         """Keep the lines up to this step; what came after it is about to happen again."""
@@ -133,7 +133,7 @@ class Nowhere(RunFolder):
     def save_settings(self, config: TrainConfig) -> None:
         """Nothing."""
 
-    def save_samples(self, step: int, originals: list[Tensor], enlarged: list[Tensor]) -> None:
+    def save_samples(self, step: int, originals: list[Tensor], made: list[Tensor], name: str = "samples") -> None:
         """Nothing."""
 
     def open_log(self, step: int) -> None:

@@ -1,6 +1,10 @@
 """Batches of random patches, cut from a dataset in random orientations, degraded and augmented as asked."""
 
+from bisect import bisect_right
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from itertools import accumulate
 
 import torch
 from torch import Tensor
@@ -13,26 +17,114 @@ from srgan_cli.world import ALONE, World
 
 MARGIN = 8
 """Low-resolution pixels around a patch that are degraded with it, so that its edges look like the rest."""
+Batch = tuple[Tensor, Tensor]
+"""Low-resolution patches (N, 3, patch, patch) and their partners (N, 3, scale x patch, scale x patch), values 0…1."""
 
 
-def sample_batch(
-    pairs: Sequence[Pair],
-    config: TrainConfig,
-    random: torch.Generator,
-    patch: int,
-    batch: int,
-    world: World = ALONE,
-) -> tuple[Tensor, Tensor]:
-    """Random patches in random orientations: (batch, 3, patch, patch) and their partners, values 0…1.
+@dataclass(frozen=True)
+class Request:
+    """Which batch of a run it is, counted from 0, the side of its low-resolution patches, and how many there are."""
 
-    A `config.degraded_share` of the low-resolution ones are degraded.  Every process of `world` cuts its own part of
-    the patches that one process would cut for a batch as large as all of theirs.
+    number: int
+    patch: int
+    batch: int
+
+
+class Sampler:
+    """Cuts the batches of a run.  What is in one depends on the request, the pictures and the settings alone.
+
+    So a resumed run gets what an unbroken one gets, and the next batch can be cut in the background.
     """
-    seeds = torch.randint(2**62, (world.size * batch,), generator=random).tolist()
-    own = seeds[world.rank * batch : (world.rank + 1) * batch]
-    patches = [_random_patch(pairs, config, torch.Generator().manual_seed(seed), patch) for seed in own]
-    low, high = (torch.stack(side).float().div_(255) for side in zip(*patches, strict=True))
-    return mix(low, high, random) if _chance(config.mixup_share, random) else (low, high)
+
+    def __init__(self, pairs: Sequence[Pair], config: TrainConfig, world: World = ALONE) -> None:
+        self.pairs = pairs
+        self.config = config
+        self.world = world
+        self._ends = list(accumulate(pair.weight for pair in pairs))
+        self._background = ThreadPoolExecutor(1)
+        self._ahead: dict[Request, Future[Batch]] = {}
+
+    def take(self, wanted: Request) -> Batch:
+        """The batch; the one after it is cut while this one is learned from."""
+        cut = self._ahead.pop(wanted, None) or self._background.submit(self.cut, wanted)
+        following = replace(wanted, number=wanted.number + 1)
+        self._ahead = {following: self._background.submit(self.cut, following)}
+        return cut.result()
+
+    def cut(self, wanted: Request) -> Batch:
+        """Random patches in random orientations, with `config.noise` channels of noise beside the low-resolution ones.
+
+        Every process of the world cuts its own part of the patches that one process would cut for a batch as large as
+        all of theirs, and batches that are accumulated are those that one batch as large would be.
+        """
+        random = numbered_random(self.config.seed, wanted.number)
+        patches = [self._patch(own, wanted.patch) for own in patch_randoms(wanted, self.config, self.world)]
+        low, high = (torch.stack(side).float().div_(255) for side in zip(*patches, strict=True))
+        if _chance(self.config.mixup_share, random):
+            low, high = mix(low, high, random)
+        if self.config.noise:
+            shape = (self.world.size, wanted.batch, self.config.noise, wanted.patch, wanted.patch)
+            low = torch.cat([low, torch.randn(shape, generator=random)[self.world.rank]], 1)
+        return low, high
+
+    def _patch(self, random: torch.Generator, patch: int) -> tuple[Tensor, Tensor]:
+        pair = self._draw(random)
+        window = random_window(pair.low, patch, random)
+        low, high = pair.low[:, *window.slices], pair.high[:, *window.scaled(self.config.scale).slices]
+        if self.config.degradation in DEGRADATIONS and _chance(self.config.degraded_share, random):
+            degraded = self._degraded(pair, window, random)
+            low = cutblur(degraded, low, random) if _chance(self.config.cutblur_share, random) else degraded
+        if _chance(self.config.colour_share, random):
+            order = torch.randperm(3, generator=random)
+            low, high = low[order], high[order]
+        orientation = _below(8, random)
+        return turn(low, orientation), turn(high, orientation)
+
+    def _draw(self, random: torch.Generator) -> Pair:
+        """A pair, as often as its weight asks."""
+        ticket = float(torch.rand((), generator=random, dtype=torch.float64)) * self._ends[-1]
+        return self.pairs[bisect_right(self._ends, ticket, hi=len(self.pairs) - 1)]
+
+    def _degraded(self, pair: Pair, window: Window, random: torch.Generator) -> Tensor:
+        """A window of a degraded picture, made from the original; JPEG's blocks may begin anywhere in it."""
+        height, width = pair.low.shape[-2:]
+        around = Window(
+            max(0, window.top - MARGIN - _below(JPEG_BLOCK, random)),
+            max(0, window.left - MARGIN - _below(JPEG_BLOCK, random)),
+            min(height, window.bottom + MARGIN),
+            min(width, window.right + MARGIN),
+        )
+        original = pair.high[:, *around.scaled(self.config.scale).slices]
+        degrade = DEGRADATIONS[self.config.degradation]
+        return degrade(original, self.config.scale, random)[:, *window.within(around).slices]
+
+
+def cut_unpaired(pictures: Sequence[Tensor], wanted: Request, config: TrainConfig, world: World = ALONE) -> Tensor:
+    """Random patches of pictures (uint8) in random orientations: (batch, 3, patch, patch), values 0…1."""
+    patches = []
+    for random in patch_randoms(wanted, config, world):
+        picture = pictures[_below(len(pictures), random)]
+        window = random_window(picture, wanted.patch, random)
+        patches.append(turn(picture[:, *window.slices], _below(8, random)))
+    return torch.stack(patches).float().div_(255)
+
+
+def numbered_random(seed: int, number: int) -> torch.Generator:
+    """What a run draws the things of this number from."""
+    return torch.Generator().manual_seed((seed * 1_000_003 + number) % 2**63)
+
+
+def patch_randoms(wanted: Request, config: TrainConfig, world: World) -> list[torch.Generator]:
+    """What this process draws each of its patches of a batch from: patches are numbered over the whole run."""
+    first = (wanted.number * world.size + world.rank) * config.batch
+    return [numbered_random(config.seed, first + index) for index in range(wanted.batch)]
+
+
+def random_window(pixels: Tensor, side: int, random: torch.Generator) -> Window:
+    """A square somewhere in a picture (..., H, W)."""
+    height, width = pixels.shape[-2:]
+    top, left = _below(height - side + 1, random), _below(width - side + 1, random)
+    return Window(top, left, top + side, left + side)
 
 
 def turn(pixels: Tensor, orientation: int) -> Tensor:
@@ -41,7 +133,7 @@ def turn(pixels: Tensor, orientation: int) -> Tensor:
     return turned.flip(-1) if orientation >= 4 else turned
 
 
-def mix(low: Tensor, high: Tensor, random: torch.Generator) -> tuple[Tensor, Tensor]:
+def mix(low: Tensor, high: Tensor, random: torch.Generator) -> Batch:
     """Every patch blended with another of the batch, by a share drawn evenly for each, and the partners alike.
 
     Source: H. Zhang et al., mixup: Beyond Empirical Risk Minimization, ICLR 2018 (arXiv:1710.09412).
@@ -51,34 +143,19 @@ def mix(low: Tensor, high: Tensor, random: torch.Generator) -> tuple[Tensor, Ten
     return torch.lerp(low, low[others], share), torch.lerp(high, high[others], share)
 
 
-def _random_patch(
-    pairs: Sequence[Pair], config: TrainConfig, random: torch.Generator, patch: int
-) -> tuple[Tensor, Tensor]:
-    pair = pairs[_below(len(pairs), random)]
-    height, width = pair.low.shape[-2:]
-    top, left = _below(height - patch + 1, random), _below(width - patch + 1, random)
-    window = Window(top, left, top + patch, left + patch)
-    spoilt = _chance(config.degraded_share, random)
-    low = _degraded(pair, window, config, random) if spoilt else pair.low[:, *window.slices]
-    high = pair.high[:, *window.scaled(config.scale).slices]
-    if _chance(config.colour_share, random):
-        order = torch.randperm(3, generator=random)
-        low, high = low[order], high[order]
-    orientation = _below(8, random)
-    return turn(low, orientation), turn(high, orientation)
+def cutblur(degraded: Tensor, clean: Tensor, random: torch.Generator) -> Tensor:
+    """A patch (3, S, S) that is clean inside or outside of a square, so that both are learned side by side.
 
-
-def _degraded(pair: Pair, window: Window, config: TrainConfig, random: torch.Generator) -> Tensor:
-    """A window of a degraded picture, made from the original; JPEG's blocks may begin anywhere in it."""
-    height, width = pair.low.shape[-2:]
-    around = Window(
-        max(0, window.top - MARGIN - _below(JPEG_BLOCK, random)),
-        max(0, window.left - MARGIN - _below(JPEG_BLOCK, random)),
-        min(height, window.bottom + MARGIN),
-        min(width, window.right + MARGIN),
-    )
-    original = pair.high[:, *around.scaled(config.scale).slices]
-    return DEGRADATIONS[config.degradation](original, config.scale, random)[:, *window.within(around).slices]
+    Source: J. Yoo et al., Rethinking Data Augmentation for Image Super-resolution, CVPR 2020, section 3.2
+    (arXiv:2004.00448).  There pixels of the original are pasted; here, where generators take small pictures, those of
+    its clean partner.
+    """
+    if _chance(0.5, random):
+        degraded, clean = clean, degraded
+    window = random_window(degraded, 1 + _below(degraded.shape[-1], random), random)
+    result = degraded.clone()
+    result[:, *window.slices] = clean[:, *window.slices]
+    return result
 
 
 def _below(end: int, random: torch.Generator) -> int:

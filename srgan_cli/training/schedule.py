@@ -4,24 +4,40 @@ import math
 import time
 from collections.abc import Callable
 
-from srgan_cli.training.config import TrainConfig
+from srgan_cli.training.config import DEGRADATION, PIXEL, TrainConfig
 
 WARM_UP_STEPS = 100
 PATCH_STAGES = 4
 
 
 class Clock:
-    """Counts the steps and the seconds trained, over all resumptions; time passes once it is started."""
+    """Counts the steps and the seconds trained, over all resumptions, and knows the phase.
 
-    def __init__(self, config: TrainConfig, steps: int = 0, seconds: float = 0.0) -> None:
+    Time passes once it is started.  `phase_began`: at how many steps and seconds.
+    """
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        steps: int = 0,
+        seconds: float = 0.0,
+        phase: str = "",
+        phase_began: tuple[int, float] = (0, 0.0),
+    ) -> None:
         self.config = config
         self.steps = steps
         self._before = seconds
         self._started: float | None = None
+        self.phase = phase or (DEGRADATION if config.unpaired else PIXEL)
+        self.phase_began = phase_began
 
     def start(self) -> None:
         """Let time pass."""
         self._started = time.monotonic()
+
+    def begin(self, phase: str, steps: int, seconds: float) -> None:
+        """From here on it is this phase."""
+        self.phase, self.phase_began = phase, (steps, seconds)
 
     @property
     def seconds(self) -> float:
@@ -39,6 +55,16 @@ class Clock:
     def progress(self) -> float:
         """The part of the schedule that is done, 0…1."""
         return self.progress_at(self.steps, self.seconds)
+
+    @property
+    def phase_steps(self) -> int:
+        """Steps of the phase so far."""
+        return self.steps - self.phase_began[0]
+
+    def phase_progress(self, progress: float) -> float:
+        """The part of the phase, 0…1, that is done at this part of the schedule."""
+        start, end = self.progress_at(*self.phase_began), self.config.phase_ends[self.phase]
+        return min(max((progress - start) / max(end - start, 1e-9), 0.0), 1.0)
 
     @property
     def remaining(self) -> float:

@@ -1,4 +1,8 @@
-"""Trainer: the loop.  A pixel phase brings the generator near, then it plays against the discriminator."""
+"""Trainer: the loop.
+
+If there are unpaired pictures, their degradation is learned first; a pixel phase brings the generator near; then it
+plays against the discriminator.
+"""
 
 import copy
 import time
@@ -11,23 +15,22 @@ from torch import Tensor
 
 from srgan_cli.errors import UsageError, WeightsError
 from srgan_cli.networks import GENERATORS, Generator
-from srgan_cli.training.adversary import Adversary
-from srgan_cli.training.config import TrainConfig
+from srgan_cli.training.config import ADVERSARIAL, DEGRADATION, PIXEL, TrainConfig
 from srgan_cli.training.data import Dataset
+from srgan_cli.training.gan import GAN
 from srgan_cli.training.guard import Guard
-from srgan_cli.training.objective import Objective
-from srgan_cli.training.optimisation import Learner, Precision
+from srgan_cli.training.optimisation import Precision
+from srgan_cli.training.partners import PartnerMaker
 from srgan_cli.training.run import Nowhere, Origin, RunFolder, serialised
 from srgan_cli.training.samples import ROWS
-from srgan_cli.training.sampling import sample_batch
+from srgan_cli.training.sampling import Batch, Request, Sampler
 from srgan_cli.training.schedule import SCHEDULES, Clock, patch_and_batch
 from srgan_cli.training.validation import Best, Validation, mean, protocol, validate
 from srgan_cli.weights import WeightsCard
 from srgan_cli.world import ALONE, World
 
-PIXEL, ADVERSARIAL = "pixel", "adversarial"
-VALIDATIONS = 20
-LARGEST_SHARE_OF_VALIDATION = 1 / 15
+PARTNERS = "partners"
+"""The folder beside `samples` that shows what the learned degradation makes of the held-out pictures."""
 SECONDS_BETWEEN_CHECKPOINTS = 600
 ADVERSARIAL_RAMP = 0.2
 """The part of the adversarial phase in which the generator comes to heed the discriminator, who has to learn first."""
@@ -52,7 +55,7 @@ class StepReport:
 
 
 class Trainer:
-    """One run: two networks, their optimisers, and the run folder that they are saved to."""
+    """One run: what learns in it, its clock, and the run folder that it is saved to."""
 
     def __init__(
         self, config: TrainConfig, dataset: Dataset, origin: Origin | None = None, world: World = ALONE
@@ -65,17 +68,13 @@ class Trainer:
         self.device = self.precision.device
         torch.manual_seed(config.seed)
         self.random = torch.Generator().manual_seed(config.seed)
-        self.generator = self._first_generator(origin).to(self.device)
+        self.gan = GAN(config, self._first_generator(origin), self.precision, world)
+        self.partners = PartnerMaker(config, dataset, self.precision, world) if config.unpaired else None
+        self.sampler = Sampler(dataset.training, config, world)
         self.ancestor = origin.story if origin else {}
-        self.average = copy.deepcopy(self.generator).eval().requires_grad_(False)
-        self.learner = self._new_learner()
-        self.adversary: Adversary | None = None
-        self.objective = Objective(config, self.precision)
         self.guard = Guard()
         self.best = Best()
         self.clock = Clock(config)
-        self.phase = PIXEL
-        self.phase_began = (0, 0.0)
         self.stopping = False
         self._validation = Validation()
         self._saved = 0.0
@@ -108,8 +107,8 @@ class Trainer:
             self._validate()
         progress, _, _ = self.world.follow(self._turn())
         while progress < 1 and not self.world.follow(self.stopping):
-            if self.phase == PIXEL and progress >= self.config.pixel_share:
-                self._begin_adversarial()
+            while progress >= self.config.phase_ends[self.clock.phase]:
+                self._begin_next_phase()
             began = time.monotonic()
             losses = self._train_step(progress)
             rate = self.world.size * self.config.batch / (time.monotonic() - began)
@@ -120,7 +119,7 @@ class Trainer:
                 self.save()
             yield StepReport(
                 self.clock.steps,
-                self.phase,
+                self.clock.phase,
                 progress,
                 losses,
                 self._validation.scores,
@@ -135,16 +134,17 @@ class Trainer:
         """How far the run is, and whether to validate and to save; the leading process's clock decides."""
         progress = self.clock.progress
         late = self.clock.seconds - self._saved > SECONDS_BETWEEN_CHECKPOINTS
-        return progress, progress >= 1 or self._validation_due(progress), late
+        return progress, progress >= 1 or self._validation.is_past(self.clock, progress), late
 
     def stop(self) -> None:
         """Let `fit` end after the step in hand."""
         self.stopping = True
 
-    def rehearse(self, steps: int = 6) -> float:
-        """Steps a second of the first phase, measured on a few steps that leave nothing in the run folder."""
-        if self.config.pixel_share == 0:
-            self._begin_adversarial()
+    def rehearse(self, phase: str, steps: int = 6) -> float:
+        """Steps a second of a phase, measured on a few steps that leave nothing in the run folder."""
+        if phase == ADVERSARIAL:
+            self.gan.join_adversary()
+        self.clock.begin(phase, 0, 0.0)
         self._train_step(0.0)
         began = time.monotonic()
         for _ in range(steps):
@@ -161,9 +161,6 @@ class Trainer:
         self.folder.save_checkpoint(self._state())
         self._saved = self.clock.seconds
 
-    def _new_learner(self) -> Learner:
-        return Learner(self.generator, self.precision, self.config.optimizer, self.config.accumulate, self.world)
-
     def _first_generator(self, origin: Origin | None) -> Generator:
         generator = GENERATORS[self.config.generator](**self.config.generator_config)
         if origin:
@@ -171,109 +168,101 @@ class Trainer:
         return generator
 
     def _train_step(self, progress: float) -> dict[str, float]:
-        self._set_learning_rates(progress)
+        learner = self._learner
+        schedule = SCHEDULES[self.config.schedule]
+        learner.set_rates(self.guard.rate_share * schedule(self.clock.phase_progress(progress), self.clock.phase_steps))
         rows, usable = [], True
-        for _ in range(self.config.accumulate):
-            losses, learned = self._learn(progress)
+        for part in range(self.config.accumulate):
+            losses, learned = self._learn(progress, self.clock.steps * self.config.accumulate + part)
             rows.append({name: float(loss.detach()) for name, loss in losses.items()})
             usable &= learned
         self.clock.steps += 1
         if usable:
-            self._move_average()
             self._recent.extend(rows)
-        collapsed = self.adversary is not None and self.adversary.collapsed
-        self.notice = self.guard.watch(usable, collapsed)
+            if learner is self.gan:
+                self.gan.move_average(self.clock.phase_steps)
+        self.notice = self.guard.watch(usable, learner.collapsed)
         if self.notice:
             self._load(copy.deepcopy(self._good))
         return mean(self.world.gather(rows))
 
-    def _learn(self, progress: float) -> tuple[dict[str, Tensor], bool]:
-        """Learn from a batch: its losses, and whether they could be used."""
-        low, high = self._sample(progress)
-        with self.precision.autocast():
-            generated = self.learner.run(low).float()
-        judged, usable = {}, True
-        if self.adversary:
-            judged["discriminator"], usable = self.adversary.train_step(high, generated.detach(), self.random)
-        squared = self.phase == PIXEL and self._phase_progress(progress) >= 1 - self.config.l2_share
-        losses = self.objective.losses(generated, high, squared, self.adversary)
-        heed = min(1.0, self._phase_progress(progress) / ADVERSARIAL_RAMP)
-        return {**losses, **judged}, self.learner.learn(self.objective.total(losses, heed)) and usable
+    def _learn(self, progress: float, number: int) -> tuple[dict[str, Tensor], bool]:
+        """Learn from the batch of this number: its losses, and whether they could be used."""
+        learner = self._learner
+        if isinstance(learner, PartnerMaker):
+            return learner.learn(number, self.random)
+        within, pixel = self.clock.phase_progress(progress), self.clock.phase == PIXEL
+        low, high = self._batch(within if pixel else 0.0, number)
+        squared = pixel and within >= 1 - self.config.l2_share
+        return self.gan.learn(low, high, squared, min(1.0, within / ADVERSARIAL_RAMP), self.random)
 
-    def _sample(self, progress: float) -> tuple[Tensor, Tensor]:
-        """A batch on the device; in the pixel phase patches grow while their number shrinks."""
-        grown = self._phase_progress(progress) if self.phase == PIXEL else 0.0
-        patch, batch = patch_and_batch(self.config, grown)
-        low, high = sample_batch(self.dataset.training, self.config, self.random, patch, batch, self.world)
-        if self.config.noise:
-            noise = torch.randn(self.world.size, batch, self.config.noise, patch, patch, generator=self.random)
-            low = torch.cat([low, noise[self.world.rank]], 1)
+    @property
+    def _learner(self) -> GAN | PartnerMaker:
+        """What learns in this phase."""
+        return self.partners if self.partners and self.clock.phase == DEGRADATION else self.gan
+
+    def _batch(self, grown: float, number: int) -> Batch:
+        """A batch on the device; while the pixel phase goes on, patches grow and their number shrinks."""
+        low, high = self.sampler.take(Request(number, *patch_and_batch(self.config, grown)))
         return low.to(self.device), high.to(self.device)
 
-    def _begin_adversarial(self) -> None:
-        """From here on the averaged generator plays against the discriminator; the pixel phase's result is kept."""
-        if self.clock.steps:
+    def _begin_next_phase(self) -> None:
+        self._end_degradation() if self.clock.phase == DEGRADATION else self._end_pixel()
+        following = {DEGRADATION: PIXEL, PIXEL: ADVERSARIAL}[self.clock.phase]
+        self.clock.begin(following, *self.world.follow((self.clock.steps, self.clock.seconds)))
+        if following == PIXEL:
+            self._validate()
+        self._good = self._learned()
+
+    def _end_degradation(self) -> None:
+        """All pictures get the partners that were learned to be made."""
+        assert self.partners
+        self.guard = Guard()
+        self.partners.graduate()
+        self.partners.make_partners()
+
+    def _end_pixel(self) -> None:
+        """The result is kept, and the averaged generator meets the discriminator."""
+        if self.clock.phase_steps:
             if self._validation.step != self.clock.steps:
                 self._validate()
             self._save_weights(self.config.fidelity_name)
-        self.generator.load_state_dict(self.average.state_dict())
-        self.learner = self._new_learner()
-        self.adversary = Adversary(self.config, self.precision, self.world)
-        self.phase = ADVERSARIAL
-        self.phase_began = self.world.follow((self.clock.steps, self.clock.seconds))
+        self.gan.join_adversary()
         self.best = Best(self._validation.scores.get("psnr"))
-        self._good = self._learned()
-
-    def _set_learning_rates(self, progress: float) -> None:
-        schedule = SCHEDULES[self.config.schedule]
-        factor = self.guard.rate_share * schedule(self._phase_progress(progress), self._phase_steps)
-        base = self.config.learning_rate if self.phase == PIXEL else self.config.adversarial_learning_rate
-        self.learner.set_rate(base * factor)
-        if self.adversary:
-            self.adversary.learner.set_rate(self.config.discriminator_learning_rate * factor)
-
-    def _phase_progress(self, progress: float) -> float:
-        """The part of the phase that is done, 0…1."""
-        start = self.clock.progress_at(*self.phase_began)
-        end = self.config.pixel_share if self.phase == PIXEL else 1.0
-        return min(max((progress - start) / max(end - start, 1e-9), 0.0), 1.0)
-
-    @property
-    def _phase_steps(self) -> int:
-        return self.clock.steps - self.phase_began[0]
-
-    @torch.no_grad()
-    def _move_average(self) -> None:
-        """Exponential moving average, faster in the first steps of a phase so that it forgets where it began."""
-        decay = min(self.config.average, (1 + self._phase_steps) / (10 + self._phase_steps))
-        for kept, current in zip(self.average.parameters(), self.generator.parameters(), strict=True):
-            kept.lerp_(current, 1 - decay)
-        for statistic, latest in zip(self.average.buffers(), self.generator.buffers(), strict=True):
-            statistic.copy_(latest)
-
-    def _validation_due(self, progress: float) -> bool:
-        last = self._validation
-        rare_enough = self.clock.seconds - last.ended >= last.cost / LARGEST_SHARE_OF_VALIDATION
-        return rare_enough and progress - self.clock.progress_at(last.step, last.ended) >= 1 / VALIDATIONS
 
     def _validate(self) -> None:
-        """Score the averaged generator on the held-out pictures, the way users run it, and log it."""
+        """Score the averaged generator on the held-out pictures, the way users run it, and log it.
+
+        While the degradation is learned there is nothing new to score, and the partners so far are shown.
+        """
         began = self.clock.seconds
-        pairs = self.dataset.validation[self.world.rank :: self.world.size]
-        results = validate(copy.deepcopy(self.average), self.device, pairs)
-        scores = mean(self.world.gather([result.scores for result in results]))
-        originals, enlarged = [pair.high.float() / 255 for pair in pairs[:ROWS]], [r.enlarged for r in results[:ROWS]]
-        self.folder.save_samples(self.clock.steps, originals, enlarged)
+        waiting = self.clock.phase == DEGRADATION and self.clock.steps
+        scores = self._show_partners() if waiting else self._score()
         self._validation = Validation(scores, self.clock.steps, self.clock.seconds, self.clock.seconds - began)
-        position = {"step": self.clock.steps, "seconds": round(began, 1), "phase": self.phase}
+        position = {"step": self.clock.steps, "seconds": round(began, 1), "phase": self.clock.phase}
         self.folder.log({**position, **mean(self._recent), **scores})
         self._recent.clear()
         self._good = self._learned()
         if self.best.beaten_by(scores, protocol(self.config.scale).metrics[-1]):
             self._save_weights(f"{self.config.name}-best")
 
+    def _score(self) -> dict[str, float]:
+        pairs = self.dataset.validation[self.world.rank :: self.world.size]
+        results = validate(copy.deepcopy(self.gan.average), self.device, pairs)
+        originals, enlarged = [pair.high.float() / 255 for pair in pairs[:ROWS]], [r.enlarged for r in results[:ROWS]]
+        self.folder.save_samples(self.clock.steps, originals, enlarged)
+        return mean(self.world.gather([result.scores for result in results]))
+
+    def _show_partners(self) -> dict[str, float]:
+        """The scores as they were."""
+        assert self.partners
+        pairs = self.dataset.validation[:ROWS]
+        lows, made = [pair.low for pair in pairs], self.partners.partners(pairs)
+        self.folder.save_samples(self.clock.steps, [low / 255 for low in lows], [low / 255 for low in made], PARTNERS)
+        return self._validation.scores
+
     def _save_weights(self, name: str) -> None:
-        self.folder.save_weights(self.average, self._card(name))
+        self.folder.save_weights(self.gan.average, self._card(name))
 
     def _card(self, name: str) -> WeightsCard:
         training = {
@@ -286,17 +275,17 @@ class Trainer:
         }
         validation = {"protocol": str(protocol(self.config.scale)), **self._validation.scores}
         return WeightsCard.of(
-            self.average,
+            self.gan.average,
             name,
             training=training,
             scores={"validation": validation},
-            counterpart=self._counterpart if self.adversary else "",
+            counterpart=self._counterpart if self.gan.adversary else "",
         )
 
     @property
     def _counterpart(self) -> str:
         """The fidelity weights that the adversarial phase began from."""
-        return self.config.fidelity_name if self.phase_began[0] else str(self.ancestor.get("name", ""))
+        return self.config.fidelity_name if self.config.pixel_share else str(self.ancestor.get("name", ""))
 
     def _state(self) -> dict[str, Any]:
         return {
@@ -304,10 +293,11 @@ class Trainer:
             **{name: part.state_dict() for name, part in self._parts().items()},
             "guard": vars(self.guard),
             "random": self.random.get_state(),
+            "dropout": torch.get_rng_state(),
             "steps": self.clock.steps,
             "seconds": self.clock.seconds,
-            "phase": self.phase,
-            "phase_began": self.phase_began,
+            "phase": self.clock.phase,
+            "phase_began": self.clock.phase_began,
             "validation": vars(self._validation),
             "best": vars(self.best),
             "ancestor": self.ancestor,
@@ -316,29 +306,33 @@ class Trainer:
 
     def _restore(self, state: dict[str, Any]) -> None:
         try:
-            if state["phase"] == ADVERSARIAL:
-                self.adversary = Adversary(self.config, self.precision, self.world)
+            clock = Clock(self.config, state["steps"], state["seconds"], state["phase"], tuple(state["phase_began"]))
+            if self.partners and clock.phase != DEGRADATION:
+                self.partners.graduate()
+            if clock.phase == ADVERSARIAL:
+                self.gan.join_adversary()
             self._load(state)
-            self.guard = Guard(**state["guard"])
+            self.clock, self.guard = clock, Guard(**state["guard"])
             self.random.set_state(state["random"].cpu())
-            self.clock = Clock(self.config, state["steps"], state["seconds"])
-            self.phase, self.phase_began = state["phase"], tuple(state["phase_began"])
+            torch.set_rng_state(state.get("dropout", torch.get_rng_state()).cpu())
             self._validation, self.best = Validation(**state["validation"]), Best(**state["best"])
             self.ancestor, data = state["ancestor"], state["data"]
         except (KeyError, RuntimeError, ValueError, TypeError) as error:
             raise WeightsError(f"the checkpoint in {self.config.run} does not fit its own settings: {error}") from error
         if data != self.dataset.digest:
             raise UsageError(
-                f"the pictures in {self.config.data} are not those that the run began with",
+                f"the pictures in {self.config.folders} are not those that the run began with",
                 "restore them, or start another run from its weights with --init-from",
             )
         if self.clock.progress >= 1:
             raise UsageError(f"the run in {self.config.run} is finished", "lengthen it with a larger --time or --steps")
+        if self.partners and self.clock.phase != DEGRADATION:
+            self.partners.make_partners()
+        self._good = self._learned()
 
     def _parts(self) -> dict[str, Any]:
         """What learns, by its name in the checkpoint."""
-        always = {"generator": self.generator, "average": self.average, "learner": self.learner}
-        return {**always, "adversary": self.adversary} if self.adversary else always
+        return self.gan.parts() | (self.partners.parts() if self.partners else {})
 
     def _learned(self) -> dict[str, Any]:
         """A copy of everything that learning has changed so far."""

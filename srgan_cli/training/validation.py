@@ -8,14 +8,19 @@ import torch
 from torch import Tensor
 
 from srgan_cli.metrics import CLASSIC
+from srgan_cli.metrics.lpips import lpips_at_hand
 from srgan_cli.networks import Generator
 from srgan_cli.picture import Picture
 from srgan_cli.pixels import quantise
-from srgan_cli.pretrained import find_backbone
+from srgan_cli.pretrained import at_hand
 from srgan_cli.scoring.report import Protocol, compare
 from srgan_cli.training.data import Pair
+from srgan_cli.training.schedule import Clock
 from srgan_cli.upscaler import Upscaler
 
+VALIDATIONS = 20
+LARGEST_SHARE = 1 / 15
+"""Of the time, that validations may take."""
 LARGEST_LOSS = 1.5
 """Of PSNR in dB, that the adversarial phase may pay for looks."""
 
@@ -28,6 +33,11 @@ class Validation:
     step: int = 0
     ended: float = 0.0
     cost: float = 0.0
+
+    def is_past(self, clock: Clock, progress: float) -> bool:
+        """Whether it is time for another one."""
+        rare_enough = clock.seconds - self.ended >= self.cost / LARGEST_SHARE
+        return rare_enough and progress - clock.progress_at(self.step, self.ended) >= 1 / VALIDATIONS
 
 
 @dataclass
@@ -52,10 +62,11 @@ class Best:
 def protocol(scale: int) -> Protocol:
     """How held-out pictures are scored at this scale; the last metric is the perceptual measure.
 
-    That is the distance of SqueezeNet's features where its weights are at hand, else the divergence of gradients, which
-    also tells how far the statistics of edges have drifted.
+    That is LPIPS, or else the distance of SqueezeNet's features, where their weights are at hand; else the divergence
+    of gradients, which also tells how far the statistics of edges have drifted.
     """
-    seen = ("sqd",) if find_backbone("squeezenet") else ()
+    there = {"sqd": at_hand("squeezenet"), "lpips": lpips_at_hand()}
+    seen = [name for name, found in there.items() if found]
     return Protocol("y", scale, (*CLASSIC, "gradients", *seen))
 
 

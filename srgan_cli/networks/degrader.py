@@ -1,0 +1,42 @@
+"""Degrader: the way from a high-resolution picture to a low-resolution one, with all that befalls pictures on it."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from srgan_cli.networks.generator import zeroed
+from srgan_cli.networks.srresnet import ResidualBlock
+from srgan_cli.pixels import cubic
+
+
+class Degrader(nn.Module):
+    """Reduces pictures and spoils them: (N, 3, scale x H, scale x W) with values 0…1 to (N, 3, H, W), about 0…1.
+
+    `noise` (N, 1, H, W) draws one of many results.  A filter, which begins as that of the bicubic reduction, learns
+    blur and colours; a small network adds what is left, such as noise.
+    """
+
+    def __init__(self, scale: int, channels: int = 32, blocks: int = 2) -> None:
+        super().__init__()
+        self.scale = scale
+        self.filter = nn.Conv2d(3, 3, 4 * scale + scale % 2, stride=scale)
+        self.fold = nn.PixelUnshuffle(scale)
+        self.head = nn.Conv2d(3 * scale**2 + 1, channels, 3, padding=1)
+        self.body = nn.Sequential(*[ResidualBlock(channels, batch_norm=False) for _ in range(blocks)])
+        self.tail = zeroed(nn.Conv2d(channels, 3, 3, padding=1))
+        with torch.no_grad():
+            zeroed(self.filter).weight[range(3), range(3)] = _bicubic(scale, *self.filter.kernel_size)
+
+    def forward(self, x: Tensor, noise: Tensor) -> Tensor:
+        """The reduced pictures."""
+        added = self.tail(self.body(self.head(torch.cat([self.fold(x), noise], 1))))
+        padded = F.pad(x, [(self.filter.kernel_size[0] - self.scale) // 2] * 4, mode="replicate")
+        with torch.autocast(x.device.type, enabled=False):  # the picture itself never loses precision
+            reduced: Tensor = self.filter(padded) + added
+        return reduced
+
+
+def _bicubic(scale: int, height: int, width: int) -> Tensor:
+    """The filter (height, width) of the antialiased bicubic reduction."""
+    lines = [cubic((torch.arange(size) - (size - 1) / 2) / scale) for size in (height, width)]
+    return torch.outer(*[line / line.sum() for line in lines])
