@@ -100,12 +100,6 @@ def test_learned_partners_are_nearer_to_the_real_degradation_than_bicubic_ones()
     check_nearer("a colour cast", 120, 0.8)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("kind", KINDS)
-def test_after_more_steps_every_kind_of_degradation_is_learned(kind: str) -> None:
-    check_nearer(kind, 600, 0.7)
-
-
 @pytest.mark.parametrize("scale", [2, 3, 4])
 def test_an_untaught_degrader_gives_the_bicubic_reduction(scale: int) -> None:
     pictures = torch.rand(2, 3, 12 * scale, 10 * scale)

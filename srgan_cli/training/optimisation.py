@@ -114,5 +114,7 @@ class Learner:
 
 def channels_last(network: Network) -> Network:
     """The network with its weights laid out as convolutions are fastest on: channels innermost."""
-    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    for parameter in network.parameters():
+        if parameter.dim() == 4:
+            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
     return network
