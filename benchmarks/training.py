@@ -32,6 +32,7 @@ from srgan_cli.training.optimisation import Precision
 from srgan_cli.training.trainer import Trainer
 
 MATRIX_SIDE = 2048
+WIDTH = 120
 HEADINGS = (
     *("phase", "trainer", "one batch", "trainer / one batch", "bare", "trainer / bare"),
     *("patches / s", "GFLOP/s", "of rate"),
@@ -56,7 +57,7 @@ def main(
             table.add_column(heading, justify="right")
         for phase in (PIXEL, ADVERSARIAL):
             table.add_row(phase, *measured(phase, config, dataset, steps, rate))
-        Console().print(table, f"peak memory {peak_memory(precision.device) / 1e9:.2f} GB")
+        Console(width=WIDTH).print(table, f"peak memory {peak_memory(precision.device) / 1e9:.2f} GB")
 
 
 def measured(phase: str, config: TrainConfig, dataset: Dataset, steps: int, rate: float) -> list[str]:

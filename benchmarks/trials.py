@@ -41,7 +41,8 @@ def main(
 
 def configured(pictures: Path, run: Path, settings: dict[str, Any]) -> TrainConfig:
     """The settings of a trial; steps put the default time out of force."""
-    return TrainConfig(pictures, run, **({"seconds": None} if "steps" in settings else {}), **settings)
+    untimed = {"seconds": None} if "steps" in settings else {}
+    return TrainConfig.from_json({"data": str(pictures), "run": run, **untimed, **settings})
 
 
 def trained(config: TrainConfig, dataset: Dataset) -> tuple[int, float, StepReport]:
@@ -49,7 +50,7 @@ def trained(config: TrainConfig, dataset: Dataset) -> tuple[int, float, StepRepo
     adapted, origin = prepare(config)
     trainer = Trainer(replace(adapted, run=config.run), dataset, origin)
     *_, last = trainer.fit()
-    return trainer.generator.parameter_count, trainer.clock.seconds, last
+    return trainer.gan.generator.parameter_count, trainer.clock.seconds, last
 
 
 def show(name: str, parameters: int, seconds: float, last: StepReport, first: bool) -> None:

@@ -20,4 +20,4 @@ def test_a_trial_is_a_valid_run(path: Path, name: str) -> None:
     settings = tomllib.loads(path.read_text(encoding="utf8"))
     common = {key: value for key, value in settings.items() if not isinstance(value, dict)}
     seconds = {} if "seconds" in common else {"seconds": None}
-    TrainConfig(Path("data"), **{**seconds, **common, **settings[name]})
+    TrainConfig.from_json({"data": "data", **seconds, **common, **settings[name]})
