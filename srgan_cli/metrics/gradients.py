@@ -1,7 +1,7 @@
 """How the statistics of edges differ: Kullback-Leibler divergence of luminance-gradient histograms.
 
 Source: T. Cho, C. Zitnick, N. Joshi, S. B. Kang, R. Szeliski and W. Freeman, Image Restoration by Matching Gradient
-Distributions, TPAMI 2012, which makes this divergence small.
+Distributions, TPAMI 2012, which restores pictures so that their gradients are distributed as a reference's.
 """
 
 import numpy as np
