@@ -16,7 +16,9 @@ import numpy as np
 import pytest
 from conftest import Outcome
 from PIL import Image
+from typer.main import get_command
 
+from srgan_cli.cli import app
 from srgan_cli.files import digest
 
 pytestmark = pytest.mark.usefixtures("one_core")
@@ -45,6 +47,9 @@ def mixture(tmp_path: Path, picture: Path) -> Path:
     (folder / "text.jpg").write_text("no picture")
     (folder / "notes.txt").write_text("no picture either")
     return folder
+
+
+PAGE = (Path(__file__).parents[1] / "docs/pipelines.md").read_text()
 
 
 def command(*arguments: object) -> list[str]:
@@ -191,6 +196,9 @@ def test_json_tells_every_file(srgan: Srgan, picture: Path, weights: Path, tmp_p
         "warnings": [],
         "error": None,
     }
+    example = re.search(r'^    (\{"in".*?\})$', PAGE, re.MULTILINE | re.DOTALL)
+    assert example is not None
+    assert list(json.loads(example[1])) == list(first)
     assert second["warnings"] == ["clear.jpg: JPEG has no transparency: the picture is laid on white"]
     assert (third["status"], third["in_size"]) == ("failed", None)
     assert third["error"] == f"no such file: {tmp_path / 'no.png'}"
@@ -275,3 +283,11 @@ def test_raw_video_goes_through_a_pipe(weights: Path) -> None:
     assert done.stdout.startswith(b"YUV4MPEG2 W32 H24 F25:1 Ip\nFRAME\n")
     assert len(done.stdout) == len(b"YUV4MPEG2 W32 H24 F25:1 Ip\n") + 2 * (6 + 32 * 24 * 3 // 2)
     assert done.stderr.startswith(b"- 8 x 6 -> - 32 x 24, 2 pictures (tiny on cpu")
+
+
+def test_every_option_on_the_page_exists() -> None:
+    upscale = get_command(app).commands["upscale"]  # type: ignore[attr-defined]
+    known = {option for parameter in upscale.params for option in parameter.opts}
+    told = [word for line in re.findall(r"srgan upscale ([^|\n`]*)", PAGE) for word in line.partition(" #")[0].split()]
+    assert {"--overwrite", "--json", "--from-file"} <= set(told)
+    assert {word for word in told if word.startswith("-")} <= known | {"-"}

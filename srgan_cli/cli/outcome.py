@@ -41,7 +41,7 @@ class Outcome:
         if self.as_json:
             write_line(self._record(result))
         for warning in result.warnings:
-            warn(warning)
+            warn(f"{self._name(result.task.target)}: {warning.removeprefix(f'{result.task.target.name}: ')}")
         if result.trace and self.debug:
             say(result.trace)
         if result.error:
@@ -72,11 +72,13 @@ class Outcome:
         if self.failures:
             raise typer.Exit(1)
 
+    def _name(self, path: Path) -> str:
+        """As short as it may be without being taken for another's."""
+        return path.name if self.planned.is_single else str(path)
+
     def _line(self, result: "Result") -> str:
         (height, width), (tall, wide) = result.size, result.enlarged
-        source, target = result.task.source, result.task.target
-        if self.planned.is_single:
-            source, target = Path(source.name), Path(target.name)
+        source, target = self._name(result.task.source), self._name(result.task.target)
         several = f", {result.count} pictures" if result.count > 1 else ""
         return (
             f"{source} {width} x {height} -> {target} {wide} x {tall}{several}"
