@@ -1,5 +1,6 @@
 """Batches of random patches, cut from a dataset in random orientations, degraded and augmented as asked."""
 
+import os
 from bisect import bisect_right
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -17,6 +18,8 @@ from srgan_cli.world import ALONE, World
 
 MARGIN = 8
 """Low-resolution pixels around a patch that are degraded with it, so that its edges look like the rest."""
+CUTTERS = max(1, min(8, (os.cpu_count() or 1) // 2))
+"""Threads that cut batches in the background, and how many batches are cut ahead."""
 Batch = tuple[Tensor, Tensor]
 """Low-resolution patches (N, 3, patch, patch) and their partners (N, 3, scale x patch, scale x patch), values 0…1."""
 
@@ -33,7 +36,7 @@ class Request:
 class Sampler:
     """Cuts the batches of a run.  What is in one depends on the request, the pictures and the settings alone.
 
-    So a resumed run gets what an unbroken one gets, and the next batch can be cut in the background.
+    So a resumed run gets what an unbroken one gets, and the next batches can be cut in the background.
     """
 
     def __init__(self, pairs: Sequence[Pair], config: TrainConfig, world: World = ALONE) -> None:
@@ -41,15 +44,14 @@ class Sampler:
         self.config = config
         self.world = world
         self._ends = list(accumulate(pair.weight for pair in pairs))
-        self._background = ThreadPoolExecutor(1)
+        self._background = ThreadPoolExecutor(CUTTERS)
         self._ahead: dict[Request, Future[Batch]] = {}
 
     def take(self, wanted: Request) -> Batch:
-        """The batch; the one after it is cut while this one is learned from."""
-        cut = self._ahead.pop(wanted, None) or self._background.submit(self.cut, wanted)
-        following = replace(wanted, number=wanted.number + 1)
-        self._ahead = {following: self._background.submit(self.cut, following)}
-        return cut.result()
+        """The batch; those after it are cut while this one is learned from."""
+        coming = [replace(wanted, number=wanted.number + later) for later in range(1 + CUTTERS)]
+        self._ahead = {batch: self._ahead.get(batch) or self._background.submit(self.cut, batch) for batch in coming}
+        return self._ahead[wanted].result()
 
     def cut(self, wanted: Request) -> Batch:
         """Random patches in random orientations, with `config.noise` channels of noise beside the low-resolution ones.
