@@ -81,11 +81,10 @@ def values(reference: Path, candidate: Path) -> list[float]:
 
 
 def luma(path: Path) -> NDArray[np.float64]:
-    """Luma without its border, in single precision as pictures are kept, then in double; grey as it is."""
+    """Luma without its border, in single precision as pictures are kept, then in double."""
     with Image.open(path) as image:
-        pixels = np.asarray(image, dtype=np.float32) / 255
-    if pixels.ndim == 3:
-        pixels = pixels[..., :3] @ (np.array([65.481, 128.553, 24.966], dtype=np.float32) / 255) + np.float32(16 / 255)
+        pixels = np.asarray(image.convert("RGB"), dtype=np.float32) / 255
+    pixels = pixels @ (np.array([65.481, 128.553, 24.966], dtype=np.float32) / 255) + np.float32(16 / 255)
     return pixels[BORDER:-BORDER, BORDER:-BORDER].astype(np.float64)
 
 

@@ -123,6 +123,20 @@ def test_what_must_answer_at_once_loads_nothing_heavy(program: str) -> None:
     assert not HEAVY & set(done.stdout.rpartition("loaded:")[2].split())
 
 
+def test_scoring_two_pictures_loads_no_more_than_it_takes() -> None:
+    """scikit-image's PSNR would import scipy.stats, and that the half of scipy: most of the command's start."""
+    cat = str(PACKAGE.parent / "examples/cat.png")
+    program = (
+        f"import sys; from srgan_cli.__main__ import main; sys.argv[1:] = ['score', {cat!r}, {cat!r}]\n"
+        "try: main()\nexcept SystemExit as ended: assert not ended.code\n"
+        "print('loaded:', *sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.rpartition("loaded:")[2].split())
+    assert "skimage.metrics._structural_similarity" in loaded
+    assert not loaded & {"scipy.stats", "scipy.optimize", "torchvision", "matplotlib", "srgan_cli.training.trainer"}
+
+
 def test_help_takes_a_quarter_of_a_second_at_most() -> None:
     assert min(_seconds_of_help() for _ in range(7)) < 0.25
 
