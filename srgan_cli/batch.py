@@ -4,6 +4,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Generator as Stream
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -77,10 +78,10 @@ class Batch:
         """`manifest` is that of the folder where the outputs go."""
         self.upscaler, self.wishes, self.manifest, self.room = upscaler, wishes or Wishes(), manifest, room
 
-    def run(self, tasks: Sequence[Task], progress: Progress | None = None) -> Iterator[Result]:
+    def run(self, tasks: Sequence[Task], progress: Progress | None = None) -> Stream[Result]:
         """The results in the order of the tasks, as soon as they are there.
 
-        When the caller stops listening or is interrupted, what is being written is given up and nothing of it stays.
+        When the caller closes the stream or is interrupted, what is being written is given up and nothing of it stays.
         """
         for folder in {task.target.parent for task in tasks}:
             sweep(folder)

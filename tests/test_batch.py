@@ -113,7 +113,7 @@ def test_who_stops_listening_leaves_nothing_behind(upscaler: Upscaler, tasks: li
     before = threading.active_count()
     results = Batch(upscaler).run(tasks * 4)
     assert next(results).status == "enlarged"
-    results.close()  # type: ignore[attr-defined]
+    results.close()
     assert threading.active_count() == before
     assert all(path.name[0] != "." for path in tasks[0].target.parent.iterdir())
 

@@ -1,6 +1,7 @@
 """srgan upscale."""
 
 import time
+from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -109,8 +110,8 @@ def upscale(
         planned = plan(files.inputs, files.out, naming, listing, manifest.made)
         batch = Batch(upscaler, wishes, manifest if planned.folder else None)
         outcome = Outcome(upscaler, files, planned, as_json, debug)
-        with progress_bar(outcome.label) as progress:
-            for result in batch.run(planned.tasks, progress):
+        with progress_bar(outcome.label) as progress, closing(batch.run(planned.tasks, progress)) as results:
+            for result in results:
                 outcome.tell(result)
         files.deliver()
         outcome.sum_up()
