@@ -5,11 +5,10 @@ import sys
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor
 
 from srgan_cli.errors import WeightsError
+from srgan_cli.foreign import read_tensors
 from srgan_cli.networks.backbones import BACKBONES, Backbone
 
 HUB = {
@@ -45,7 +44,7 @@ def load_backbone(name: str, path: Path | None = None) -> Backbone:
 def load_tensors(name: str, path: Path | None = None) -> dict[str, Tensor]:
     """The weights of this name, found as `load_backbone` says.  Raises WeightsError when they cannot be had."""
     path = path or find_backbone(name)
-    return _read(path) if path else _fetch(name)
+    return read_tensors(path) if path else _fetch(name)
 
 
 def find_backbone(name: str) -> Path | None:
@@ -58,18 +57,6 @@ def find_backbone(name: str) -> Path | None:
 def at_hand(name: str) -> bool:
     """Whether the weights of this name need not be fetched: they are in the folder or in torch's cache."""
     return find_backbone(name) is not None or Path(torch.hub.get_dir(), "checkpoints", Path(HUB[name]).name).is_file()
-
-
-def _read(path: Path) -> dict[str, Tensor]:
-    try:
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        tensors: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
-        return tensors
-    except (OSError, SafetensorError) as error:
-        raise WeightsError(f"cannot read {path}: {error}", "give a .safetensors or .pth file") from error
-    except Exception as error:  # reading a damaged file fails in many ways
-        raise WeightsError(f"cannot read {path}: it is damaged", "fetch it again") from error
 
 
 def _fetch(name: str) -> dict[str, Tensor]:

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from srgan_cli.errors import UnknownModel, UsageError, WeightsError
 from srgan_cli.files import atomic_write
+from srgan_cli.foreign import PICKLED, PREFIX, Foreign, build, read_tensors
 from srgan_cli.networks import GENERATORS, Generator
 
 SUFFIX = ".safetensors"
@@ -24,17 +25,18 @@ _KEY = "srgan"
 class WeightsCard:
     """The story of a weights file, stored as JSON in its metadata.
 
-    architecture and config say which generator to build; scale and receptive_radius (input pixels) how to run
-    it; training, licence and scores where it comes from and what it is worth.  counterpart names the fidelity weights
-    that adversarial ones can be blended with, a file beside this one or shipped weights; strength is their share
-    in that blend, 0…1, unless the user names another.
+    architecture and config say which generator to build ("spandrel:..." is rebuilt from its tensors alone); scale and
+    receptive_radius (input pixels; None where it is measured) how to run it; training, licence and scores where it
+    comes from and what it is worth.  counterpart names the fidelity weights that adversarial ones can be blended with,
+    a file beside this one or shipped weights; strength is their share in that blend, 0…1, unless the user names
+    another.
     """
 
     name: str
     architecture: str
     config: dict[str, Any]
     scale: int
-    receptive_radius: int
+    receptive_radius: int | None
     training: dict[str, Any] = field(default_factory=dict)
     licence: str = ""
     scores: dict[str, Any] = field(default_factory=dict)
@@ -44,6 +46,8 @@ class WeightsCard:
     @classmethod
     def of(cls, generator: Generator, name: str, **story: Any) -> "WeightsCard":
         """The card of a generator; `story` is training, licence, scores and counterpart."""
+        if isinstance(generator, Foreign):
+            return cls(name, generator.architecture, generator.config, generator.scale, None, **story)
         architecture = next(key for key, kind in GENERATORS.items() if type(generator) is kind)
         return cls(name, architecture, generator.config, generator.scale, generator.receptive_radius, **story)
 
@@ -58,16 +62,22 @@ def save_weights(path: Path, generator: Generator, card: WeightsCard) -> None:
 def load_weights(path: Path) -> tuple[Generator, WeightsCard]:
     """The generator of a weights file, ready to run on the CPU, and its card.
 
-    Raises WeightsError when the file is missing, is not safetensors, has no card, or does not fit its card.
+    A file without a card, such as another project's .pth, is of whatever architecture spandrel recognises.
+    Raises WeightsError when the file is missing, cannot be read or recognised, or does not fit its card.
     """
     card, tensors = _read(path)
+    if card is None:
+        foreign = build(tensors, str(path))
+        return foreign, WeightsCard.of(foreign, path.stem)
     try:
+        if card.architecture.startswith(PREFIX):
+            return build(tensors, str(path)), card
         generator = GENERATORS[card.architecture](**card.config)
         generator.load_state_dict(tensors)
     except KeyError as error:
         known = ", ".join(GENERATORS)
         raise WeightsError(f"{path} is of an unknown architecture: {error}", f"this srgan knows: {known}") from error
-    except (TypeError, ValueError, RuntimeError) as error:
+    except (AttributeError, TypeError, ValueError, RuntimeError) as error:
         reason = shorten(str(error), 240)
         raise WeightsError(f"{path} does not fit its own card: {reason}", "was it made by a newer srgan?") from error
     return generator.eval().requires_grad_(False), card
@@ -98,8 +108,8 @@ def load_blend(path: Path, strength: float | None = None) -> tuple[Generator, We
 
 
 def read_card(path: Path) -> WeightsCard:
-    """The card alone.  Raises WeightsError as load_weights does."""
-    return _read(path, tensors=False)[0]
+    """The card alone; of a file without one what is recognised.  Raises WeightsError as load_weights does."""
+    return _read(path, tensors=False)[0] or load_weights(path)[1]
 
 
 def shipped_folder() -> Path:
@@ -139,9 +149,11 @@ def _counterpart(path: Path, card: WeightsCard) -> Path:
     return beside if beside.is_file() else find_weights(card.counterpart)
 
 
-def _read(path: Path, tensors: bool = True) -> tuple[WeightsCard, dict[str, Tensor]]:
+def _read(path: Path, tensors: bool = True) -> tuple[WeightsCard | None, dict[str, Tensor]]:
     if not path.is_file():
         raise WeightsError(f"no such weights file: {path}", "check the spelling of the path")
+    if path.suffix.lower() in PICKLED:
+        return None, read_tensors(path) if tensors else {}
     try:
         with safe_open(path, framework="pt") as file:
             card = _parse(path, file.metadata() or {})
@@ -150,9 +162,9 @@ def _read(path: Path, tensors: bool = True) -> tuple[WeightsCard, dict[str, Tens
         raise WeightsError(f"{path} is not a readable safetensors file: {error}", "fetch it again") from error
 
 
-def _parse(path: Path, metadata: dict[str, str]) -> WeightsCard:
+def _parse(path: Path, metadata: dict[str, str]) -> WeightsCard | None:
     if _KEY not in metadata:
-        raise WeightsError(f"{path} has no card", "give weights that srgan trained")
+        return None
     try:
         stored = json.loads(metadata[_KEY])
         known = {f.name for f in fields(WeightsCard)}

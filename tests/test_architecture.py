@@ -16,7 +16,7 @@ LINES = (
     "errors progress",
     "pixels tiling devices files world scoring.intervals",
     "codec networks",
-    "picture",
+    "picture foreign",
     "sequence plan",
     "weights pretrained",
     "about",
@@ -41,7 +41,7 @@ LINES = (
 )
 LINE_OF = {name: number for number, names in enumerate(LINES) for name in names.split()}
 FACE = {"cli", "console", "__main__"}
-HEAVY = {"torch", "numpy", "PIL", "pyvips", "skimage", "scipy", "safetensors"}
+HEAVY = {"torch", "numpy", "PIL", "pyvips", "skimage", "scipy", "safetensors", "spandrel", "torchvision"}
 PACKAGE = Path(srgan_cli.__file__).parent
 MODULES = {".".join(path.relative_to(PACKAGE).with_suffix("").parts): path for path in PACKAGE.rglob("*.py")}
 EXEMPT = {"__init__", "training.__init__", "scoring.__init__"}

@@ -17,10 +17,12 @@ class Generator(nn.Module):
     With `noise` channels it also takes (N, 3 + noise, H, W), and different noise gives different pictures; where it
     is missing it is taken as zero.
     `grid`: windows that begin at multiples of it give what the whole picture gives, beyond the receptive radius.
+    `half_precision`: whether it keeps its quality in float16.
     `config` holds the constructor's arguments, so that `GENERATORS[name](**generator.config)` builds its twin.
     """
 
     grid: int = 1
+    half_precision: bool = True
 
     def __init__(self, **config: Any) -> None:
         super().__init__()
