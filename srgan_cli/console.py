@@ -20,6 +20,7 @@ from srgan_cli.errors import OutputClosed
 from srgan_cli.progress import Progress
 
 if TYPE_CHECKING:
+    from srgan_cli.catalogue import Entry
     from srgan_cli.scoring.rendering import Grid
     from srgan_cli.scoring.report import Report
     from srgan_cli.scoring.score import Scoring
@@ -114,6 +115,24 @@ def _table(grid: "Grid") -> Table:
     for row in grid.rows:
         table.add_row(*(Text(cell.text, style="bold" if cell.best else "") for cell in row))
     return table
+
+
+def show_catalogue(entries: "list[Entry]") -> None:
+    """Weights as a table on stdout."""
+    table = Table(box=SIMPLE_HEAD)
+    for heading in ("model", "scale", "network", "MB", "licence", "PSNR / SSIM"):
+        table.add_column(heading, justify="right" if heading in ("scale", "MB") else "left", overflow="fold")
+    for entry in entries:
+        size = f"{entry.path.stat().st_size / 1e6:.1f}"
+        known = (f"x{entry.card.scale}", entry.card.architecture) if entry.card else ("?", "?")
+        last = _told_scores(entry.card.scores) if entry.card else entry.reason
+        table.add_row(*(Text(cell) for cell in (entry.name, *known, size, entry.licence or "unknown", last)))
+    _results().print(table)
+
+
+def _told_scores(scores: dict[str, Any]) -> str:
+    rows = {name: row for name, row in scores.items() if isinstance(row, dict) and {"psnr", "ssim"} <= row.keys()}
+    return ", ".join(f"{name} {row['psnr']:.2f} / {row['ssim']:.4f}" for name, row in rows.items())
 
 
 def show_check(findings: "list[Finding]", cost: "Cost", config: "TrainConfig") -> None:

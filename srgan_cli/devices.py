@@ -27,6 +27,11 @@ def pick_device(name: str = "auto") -> torch.device:
     return torch.device(name)
 
 
+def computes_well_in_half(device: torch.device) -> bool:
+    """Whether float16 is quicker than float32 there: on CUDA devices with tensor cores."""
+    return device.type == "cuda" and torch.cuda.get_device_capability(device) >= (7, 0)
+
+
 def pick_dtype(device: torch.device) -> torch.dtype:
     """The format for the multiplications of training: bfloat16 where the device has it in hardware, or float32."""
     if device.type == "cuda":

@@ -12,6 +12,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from srgan_cli.cache import fetch, is_remote
 from srgan_cli.errors import UnknownModel, UsageError, WeightsError
 from srgan_cli.files import atomic_write
 from srgan_cli.foreign import PICKLED, PREFIX, Foreign, build, read_tensors
@@ -125,11 +126,13 @@ def list_weights() -> dict[str, Path]:
 
 
 def find_weights(name: str, scale: float | None = None) -> Path:
-    """The file of shipped weights, or `name` itself where it is a file.
+    """The file of shipped weights, or `name` itself where it is a file; an address is fetched (see cache.fetch).
 
     The name may leave out the scale: `srgan` is the smallest srgan-xN that reaches `scale`, else the largest
     there is.  Raises UnknownModel with the nearest name.
     """
+    if is_remote(name):
+        return fetch(name).path
     shipped = list_weights()
     if name in shipped:
         return shipped[name]

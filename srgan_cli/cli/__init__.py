@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from srgan_cli.cli.models import models
 from srgan_cli.cli.score import score
 from srgan_cli.cli.train import train
 from srgan_cli.cli.upscale import upscale
@@ -23,6 +24,7 @@ app.command(epilog="Example: srgan score originals/ enlarged/ --baseline bicubic
 app.command(epilog="Example: srgan train --time 30m photos/ && srgan upscale -m run/srgan-x4.safetensors a.png b.png")(
     train
 )
+app.command(epilog="Example: srgan models --json | jq -r '.[].name'")(models)
 
 
 def _show_version(wanted: bool) -> None:

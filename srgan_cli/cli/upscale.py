@@ -3,13 +3,13 @@
 import time
 from contextlib import closing
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from srgan_cli.cli.options import Debug, Device
+from srgan_cli.cli.models import at_hand
+from srgan_cli.cli.options import Debug, Device, Offline
 from srgan_cli.cli.standard import STANDARD, Streams, listed, raw, streams
 from srgan_cli.errors import UsageError
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 # Options that change nothing in the pictures, or by what the weights' own digest tells.
 _NO_MATTER = {
     *("places", "model", "strength", "name", "form", "from_file", "as_json", "overwrite", "no_clobber"),
-    *("device", "tile", "debug"),
+    *("offline", "device", "tile", "debug"),
 }
 
 
@@ -37,8 +37,12 @@ def upscale(
         ),
     ] = None,
     model: Annotated[
-        str, typer.Option("--model", "-m", help="Shipped weights by name, or a .safetensors file.")
+        str,
+        typer.Option(
+            "--model", "-m", help="Weights by name, .safetensors or .pth file, hf://owner/repo/file, or https address."
+        ),
     ] = "srgan",
+    offline: Offline = False,
     scale: Annotated[
         float | None,
         typer.Option("--scale", "-s", help="How many times larger, 1 to 16. [default: the model's]"),
@@ -93,7 +97,10 @@ def upscale(
     inputs, out = _split(places or [], from_file)
     check_scale(scale)
     wishes = Wishes(scale, strict, _existing(overwrite, no_clobber))
-    load = partial(Upscaler.load, model, device, TilePolicy(tile), scale, strength, seed)
+
+    def load() -> Upscaler:
+        return Upscaler.load(at_hand(model, offline), device, TilePolicy(tile), scale, strength, seed)
+
     if as_json and out == STANDARD:
         raise UsageError("standard output cannot hold both a picture and JSON", "name a file, or leave --json out")
     if form == VIDEO:

@@ -1,0 +1,235 @@
+"""Weights from elsewhere: fetched once, pinned by their hash at that, and checked against it ever after."""
+
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from http.client import HTTPException, HTTPMessage
+from ipaddress import ip_address
+from pathlib import Path
+from typing import IO
+from urllib.error import HTTPError
+from urllib.parse import quote, unquote, urlsplit
+from urllib.request import HTTPRedirectHandler, Request, build_opener
+
+from srgan_cli import __version__
+from srgan_cli.errors import UsageError, WeightsError
+from srgan_cli.files import atomic_write, digest, make_folder
+from srgan_cli.foreign import PICKLED
+from srgan_cli.progress import Progress
+
+FOLDER = "SRGAN_CACHE"
+"""The environment variable that names the cache folder."""
+ENDPOINT = "HF_ENDPOINT"
+"""The environment variable that names a mirror of Hugging Face."""
+HUGGING_FACE = "https://huggingface.co"
+SUFFIXES = (".safetensors", *PICKLED)
+LARGEST_FILE = 4 * 2**30
+TIMEOUT = 30.0
+"""Seconds that a server may be silent."""
+_ABOUT = "about.json"
+_CHUNK = 2**20
+
+
+@dataclass(frozen=True)
+class Cached:
+    """A file of the cache: the reference that it was fetched by, its name, sha256, and licence or ""."""
+
+    source: str
+    name: str
+    sha256: str
+    licence: str
+
+    @property
+    def path(self) -> Path:
+        """Where it lies."""
+        return _place(self.source) / self.name
+
+
+def is_remote(name: str) -> bool:
+    """Whether this is a reference to `fetch`, rather than a name or a path."""
+    return name.startswith(("hf://", "https://", "http://"))
+
+
+def is_cached(source: str) -> bool:
+    """Whether `fetch` would find it in the cache."""
+    known = _known(_place(source))
+    return known is not None and known.path.is_file()
+
+
+def fetch(source: str, offline: bool = False, progress: Progress | None = None) -> Cached:
+    """The file that hf://owner/repository/file (owner/repository@revision too) or an https:// address names.
+
+    What is in the cache is not fetched again, and is refused when its sha256 is not that of the first time.
+    `progress` is called with the bytes done and in all.  Raises UsageError for an address that is not safe to fetch
+    from, a file that is not weights, and when it would have to be fetched `offline`; WeightsError when the fetch fails.
+    """
+    url, name = _locate(source)
+    known = _known(_place(source))
+    if known and known.path.is_file():
+        return _checked(known)
+    if offline:
+        raise UsageError(f"{source} is not in the cache", "leave --offline out to fetch it")
+    make_folder(_place(source))
+    path = _place(source) / name
+    with atomic_write(path) as temporary:
+        fetched = Cached(source, name, _download(url, temporary, progress), _licence(source))
+        if known and known.sha256 != fetched.sha256:
+            raise WeightsError(
+                f"{source} is no longer what it was: sha256 {fetched.sha256}, at first {known.sha256}",
+                f"if that is meant, delete {_place(source)}",
+            )
+        _note(fetched)  # before the file appears: one without a pin is never used
+    return fetched
+
+
+def list_cached() -> list[Cached]:
+    """What is in the cache, by name."""
+    found = [_known(path.parent) for path in cache_folder().glob(f"*/{_ABOUT}")]
+    return sorted((entry for entry in found if entry and entry.path.is_file()), key=lambda entry: entry.name)
+
+
+def cache_folder() -> Path:
+    """$SRGAN_CACHE, else the folder that the platform has for such files."""
+    if chosen := os.environ.get(FOLDER):
+        return Path(chosen)
+    if sys.platform == "darwin":
+        return Path.home() / "Library/Caches/srgan"
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData/Local") / "srgan/Cache"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "srgan"
+
+
+def _place(source: str) -> Path:
+    """A folder for every reference."""
+    return cache_folder() / hashlib.sha256(source.encode()).hexdigest()[:16]
+
+
+def _locate(source: str) -> tuple[str, str]:
+    """The address to fetch from, and the name of the file there."""
+    url = source
+    if source.startswith("hf://"):
+        repository, revision, file = _parts(source)
+        url = f"{_endpoint()}/{quote(repository)}/resolve/{quote(revision, safe='')}/{quote(file)}"
+    _check_safe(url)
+    name = Path(unquote(urlsplit(url).path)).name
+    if Path(name).suffix.lower() not in SUFFIXES:
+        raise UsageError(f"{source} is not a weights file", f"its name should end in one of {' '.join(SUFFIXES)}")
+    return url, name
+
+
+def _parts(source: str) -> tuple[str, str, str]:
+    """Repository, revision and file of hf://owner/repository@revision/file."""
+    owner, _, rest = source.removeprefix("hf://").partition("/")
+    repository, _, file = rest.partition("/")
+    if not (owner and repository and file):
+        raise UsageError(f"cannot read {source}", "write it as hf://owner/repository/file")
+    name, _, revision = repository.partition("@")
+    return f"{owner}/{name}", revision or "main", file
+
+
+def _endpoint() -> str:
+    return os.environ.get(ENDPOINT, HUGGING_FACE).rstrip("/")
+
+
+def _check_safe(url: str) -> None:
+    """Only what nobody on the way can change: https, or this machine itself."""
+    parts = urlsplit(url)
+    if parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(parts.hostname or "")):
+        raise UsageError(f"{url} can be changed on its way and is not fetched", "give an https:// address")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+class _SafeRedirects(HTTPRedirectHandler):
+    """Follows a redirect to where it is as safe as before."""
+
+    def redirect_request(
+        self, req: Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage, newurl: str
+    ) -> Request | None:
+        _check_safe(newurl)
+        if urlsplit(req.full_url).scheme == "https" != urlsplit(newurl).scheme:
+            raise UsageError(f"{req.full_url} leads to {newurl}, which is not https", "give another address")
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+def _chunks(url: str) -> Iterator[tuple[bytes, int]]:
+    """What a server answers, piece by piece, each with the bytes in all that it promised (0: it did not say).
+
+    Raises WeightsError when there is no answer, or it breaks off.
+    """
+    request = Request(url, headers={"User-Agent": f"srgan/{__version__}"})
+    done, promised = 0, 0
+    try:
+        with build_opener(_SafeRedirects).open(request, timeout=TIMEOUT) as response:
+            promised = int(response.headers.get("Content-Length") or 0)
+            while chunk := response.read(_CHUNK):
+                done += len(chunk)
+                yield chunk, promised
+    except HTTPError as error:
+        raise WeightsError(f"cannot fetch {url}: {error.code} {error.reason}", "check the address") from error
+    except (OSError, HTTPException, ValueError) as error:
+        raise WeightsError(
+            f"cannot fetch {url}: {error}", "try again, or fetch it by hand and name the file"
+        ) from error
+    if done < promised:
+        raise WeightsError(f"cannot fetch {url}: it ended after {done} of {promised} bytes", "try again")
+
+
+def _download(url: str, path: Path, progress: Progress | None) -> str:
+    """Write what lies at an address to a file; its sha256."""
+    hashed, done = hashlib.sha256(), 0
+    with path.open("wb") as file:
+        for chunk, promised in _chunks(url):
+            done += len(chunk)
+            if max(done, promised) > LARGEST_FILE:
+                raise WeightsError(f"{url} is larger than {LARGEST_FILE / 2**30:g} GiB", "fetch it by hand")
+            file.write(chunk)
+            hashed.update(chunk)
+            if progress:
+                progress(done, max(done, promised))
+    return hashed.hexdigest()
+
+
+def _licence(source: str) -> str:
+    """What the repository on Hugging Face says of it; "" where that cannot be known."""
+    if not source.startswith("hf://"):
+        return ""
+    repository, revision, _ = _parts(source)
+    try:
+        url = f"{_endpoint()}/api/models/{quote(repository)}/revision/{quote(revision, safe='')}"
+        told = json.loads(next(_chunks(url))[0])
+        return str((told.get("cardData") or {}).get("license") or "")
+    except (WeightsError, ValueError, AttributeError, StopIteration):
+        return ""
+
+
+def _known(place: Path) -> Cached | None:
+    try:
+        return Cached(**json.loads((place / _ABOUT).read_text(encoding="utf8")))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, TypeError) as error:
+        raise WeightsError(f"cannot read {place / _ABOUT}: {error}", f"delete {place} to fetch anew") from error
+
+
+def _note(entry: Cached) -> None:
+    with atomic_write(_place(entry.source) / _ABOUT) as temporary:
+        temporary.write_text(json.dumps(asdict(entry), indent=2) + "\n", encoding="utf8")
+
+
+def _checked(entry: Cached) -> Cached:
+    found = digest(entry.path)
+    if found != entry.sha256:
+        raise WeightsError(
+            f"{entry.path} has changed since it was fetched: sha256 {found}, expected {entry.sha256}",
+            "delete it to fetch it again",
+        )
+    return entry

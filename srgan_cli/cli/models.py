@@ -1,0 +1,39 @@
+"""srgan models."""
+
+import json
+from typing import Annotated
+
+import typer
+
+from srgan_cli.cli.options import Debug
+
+
+def models(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    debug: Debug = False,
+) -> None:
+    """List the weights that come with srgan, and those that were fetched into the cache."""
+    from srgan_cli.catalogue import catalogue
+    from srgan_cli.console import show_catalogue
+
+    entries = list(catalogue())
+    if as_json:
+        typer.echo(json.dumps([entry.to_json() for entry in entries], indent=2))
+        return
+    show_catalogue(entries)
+
+
+def at_hand(model: str, offline: bool) -> str:
+    """The model, or the file in the cache that its address stands for; what is fetched is told."""
+    from srgan_cli.cache import fetch, is_cached, is_remote
+    from srgan_cli.console import progress_bar, say
+
+    if not is_remote(model):
+        return model
+    fetched = not is_cached(model)
+    with progress_bar(model) as progress:
+        cached = fetch(model, offline, progress)
+    if fetched:
+        licence = cached.licence or "unknown, see where it comes from"
+        say(f"{cached.name}: licence {licence}; sha256 {cached.sha256}; kept in {cached.path.parent}")
+    return str(cached.path)

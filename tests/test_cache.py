@@ -1,0 +1,183 @@
+"""Fetching weights from a server on this machine: pinned, checked, never half-trusted."""
+
+import json
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pytest
+
+from srgan_cli import cache
+from srgan_cli.cache import cache_folder, fetch, list_cached
+from srgan_cli.errors import UsageError, WeightsError
+from srgan_cli.weights import find_weights
+
+CONTENT = bytes(range(256)) * 40
+
+
+class Site(ThreadingHTTPServer):
+    """Answers with what `pages` holds: bytes, or a status and headers."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.pages: dict[str, Any] = {}
+        self.asked: list[str] = []
+        self.promise = 0
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: Site
+
+    def do_GET(self) -> None:
+        self.server.asked.append(self.path)
+        page = self.server.pages.get(self.path, (404, {}))
+        status, headers = (200, {}) if isinstance(page, bytes) else page
+        body = page if isinstance(page, bytes) else b""
+        self.send_response(status)
+        for name, value in {"Content-Length": len(body) + self.server.promise, **headers}.items():
+            self.send_header(name, str(value))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+
+@pytest.fixture
+def site(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Site]:
+    """A server, and an empty cache."""
+    monkeypatch.setenv(cache.FOLDER, str(tmp_path / "cache"))
+    monkeypatch.setenv("no_proxy", "*")
+    server = Site()
+    monkeypatch.setenv(cache.ENDPOINT, server.url)
+    server.pages["/some/net.pth"] = CONTENT
+    Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_file_is_fetched_once_and_then_taken_from_the_cache(site: Site) -> None:
+    seen: list[tuple[int, int]] = []
+    first = fetch(f"{site.url}/some/net.pth", progress=lambda *now: seen.append(now))
+    assert first.path.read_bytes() == CONTENT
+    assert seen[-1] == (len(CONTENT), len(CONTENT))
+    assert fetch(f"{site.url}/some/net.pth", offline=True) == first == list_cached()[0]
+    assert find_weights(f"{site.url}/some/net.pth") == first.path
+    assert site.asked == ["/some/net.pth"]
+
+
+def test_hugging_face_tells_the_licence(site: Site) -> None:
+    site.pages["/ann/nets/resolve/main/x4/net.safetensors"] = CONTENT
+    site.pages["/api/models/ann/nets/revision/main"] = json.dumps({"cardData": {"license": "mit"}}).encode()
+    site.pages["/ann/nets/resolve/v2/net.pth"] = CONTENT
+    told, untold = fetch("hf://ann/nets/x4/net.safetensors"), fetch("hf://ann/nets@v2/net.pth")
+    assert (told.licence, told.name, untold.licence) == ("mit", "net.safetensors", "")
+    assert [entry.source for entry in list_cached()] == ["hf://ann/nets@v2/net.pth", "hf://ann/nets/x4/net.safetensors"]
+
+
+def test_offline_nothing_is_fetched(site: Site) -> None:
+    with pytest.raises(UsageError, match="is not in the cache"):
+        fetch(f"{site.url}/some/net.pth", offline=True)
+    assert site.asked == []
+
+
+def test_a_file_that_changed_in_the_cache_is_refused(site: Site) -> None:
+    entry = fetch(f"{site.url}/some/net.pth")
+    entry.path.write_bytes(CONTENT[:-1])
+    with pytest.raises(WeightsError, match="has changed since it was fetched"):
+        fetch(f"{site.url}/some/net.pth")
+
+
+def test_a_file_that_changed_at_its_source_is_refused(site: Site) -> None:
+    entry = fetch(f"{site.url}/some/net.pth")
+    entry.path.unlink()
+    site.pages["/some/net.pth"] = CONTENT[::-1]
+    with pytest.raises(WeightsError, match="is no longer what it was") as caught:
+        fetch(f"{site.url}/some/net.pth")
+    assert entry.sha256 in caught.value.message
+    assert not entry.path.exists()
+    site.pages["/some/net.pth"] = CONTENT
+    assert fetch(f"{site.url}/some/net.pth") == entry
+
+
+def test_an_answer_cut_short_leaves_nothing(site: Site) -> None:
+    site.promise = 7
+    with pytest.raises(WeightsError, match=rf"ended after {len(CONTENT)} of {len(CONTENT) + 7} bytes"):
+        fetch(f"{site.url}/some/net.pth")
+    assert list_cached() == []
+    assert [path for path in cache_folder().rglob("*") if path.is_file()] == []
+
+
+def test_a_file_that_is_too_large_is_refused(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cache, "LARGEST_FILE", len(CONTENT) - 1)
+    with pytest.raises(WeightsError, match="is larger than"):
+        fetch(f"{site.url}/some/net.pth")
+    assert list_cached() == []
+
+
+def test_what_is_not_there_is_said(site: Site) -> None:
+    with pytest.raises(WeightsError, match="404"):
+        fetch(f"{site.url}/other.pth")
+    site.shutdown()
+    site.server_close()
+    with pytest.raises(WeightsError, match="cannot fetch"):
+        fetch(f"{site.url}/some/net.pth")
+
+
+def test_a_redirect_is_followed_where_it_is_safe(site: Site) -> None:
+    site.pages["/near.pth"] = (302, {"Location": f"{site.url}/some/net.pth"})
+    site.pages["/far.pth"] = (302, {"Location": "http://example.org/net.pth"})
+    assert fetch(f"{site.url}/near.pth").path.read_bytes() == CONTENT
+    with pytest.raises(UsageError, match="can be changed on its way"):
+        fetch(f"{site.url}/far.pth")
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("http://example.org/net.pth", "can be changed on its way"),
+        ("https://example.org/net.exe", "is not a weights file"),
+        ("https://example.org/", "is not a weights file"),
+        ("hf://ann/net.pth", "cannot read hf://ann/net.pth"),
+    ],
+)
+@pytest.mark.usefixtures("site")
+def test_other_addresses_are_refused_before_anything_is_asked(source: str, expected: str) -> None:
+    with pytest.raises(UsageError, match=expected):
+        fetch(source)
+
+
+def test_a_note_that_cannot_be_read_is_told(site: Site) -> None:
+    entry = fetch(f"{site.url}/some/net.pth")
+    (entry.path.parent / "about.json").write_text("{")
+    with pytest.raises(WeightsError, match=r"cannot read .*about.json"):
+        fetch(f"{site.url}/some/net.pth")
+
+
+@pytest.mark.parametrize(
+    ("platform", "variables", "folder"),
+    [
+        ("linux", {}, ".cache/srgan"),
+        ("linux", {"XDG_CACHE_HOME": "/var/mine"}, "/var/mine/srgan"),
+        ("darwin", {}, "Library/Caches/srgan"),
+        ("win32", {}, "AppData/Local/srgan/Cache"),
+        ("linux", {"SRGAN_CACHE": "/elsewhere"}, "/elsewhere"),
+    ],
+)
+def test_the_cache_lies_where_the_platform_wants_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, platform: str, variables: dict[str, str], folder: str
+) -> None:
+    for name in (cache.FOLDER, "XDG_CACHE_HOME", "LOCALAPPDATA"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("sys.platform", platform)
+    monkeypatch.setattr(Path, "home", lambda: tmp_path)
+    assert cache_folder() == tmp_path / folder
