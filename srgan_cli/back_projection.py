@@ -4,6 +4,7 @@ Source: M. Irani and S. Peleg, Improving Resolution by Image Registration, CVGIP
 """
 
 from dataclasses import dataclass, replace
+from math import isfinite
 
 from torch import Tensor
 
@@ -31,12 +32,17 @@ class Agreement:
         """Whether no pixel is more than half a grey level off."""
         return self.deviation <= 0.5
 
+    def to_json(self) -> dict[str, float | None]:
+        """The same as JSON can hold it: None for infinite decibels."""
+        decibels = round(self.decibels, 2) if isfinite(self.decibels) else None
+        return {"decibels": decibels, "deviation": round(self.deviation, 3)}
+
 
 def back_project(enlarged: Picture, original: Picture) -> tuple[Picture, Agreement]:
     """The enlarged picture, its colour changed until it agrees with its original; and how well it then does.
 
-    What is missing in the picture made small is enlarged and added, until nothing is off by half a grey level, or for 60
-    rounds: extreme contrasts of single pixels cannot be reached between black and white.
+    What is missing in the picture made small is enlarged and added, until nothing is off by half a grey level, or for
+    60 rounds: extreme contrasts of single pixels cannot be reached between black and white.
     Memory: twice the enlarged picture, as float32.  Alpha stays as it is.
     """
     pixels, colour = enlarged.pixels, bleed(original)

@@ -12,6 +12,7 @@ from threading import Condition, Event, Lock, local
 from traceback import format_exception
 from typing import Literal
 
+from srgan_cli.back_projection import Agreement, back_project
 from srgan_cli.errors import SrganError, in_plain_words
 from srgan_cli.files import make_folder, sweep
 from srgan_cli.manifest import Manifest
@@ -20,7 +21,7 @@ from srgan_cli.picture import Picture, check_size, dropped_by
 from srgan_cli.plan import Task
 from srgan_cli.progress import Progress
 from srgan_cli.sequence import Losses, Pictures, dropped_frames, fitting, open_pictures, write_pictures
-from srgan_cli.upscaler import Upscaler
+from srgan_cli.upscaler import Scale, Upscaler
 
 _ROOM = 2**23
 _WHOLE = 1000
@@ -32,12 +33,13 @@ class Wishes:
     """How pictures are to be enlarged.
 
     scale: None for the upscaler's own.  strict: nothing may be dropped.  existing: outputs that are there already are
-    made anew unless the manifest holds them, always, or never.
+    made anew unless the manifest holds them, always, or never.  consistent: made small again, they are their inputs.
     """
 
-    scale: float | None = None
+    scale: Scale = None
     strict: bool = False
     existing: Existing = "update"
+    consistent: bool = False
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,7 @@ class Result:
     size and enlarged: height and width before and after.  count: the pictures in the file.  seconds: of work on it,
     without waiting for others.  warnings: a sentence for everything that was lost.  error: why it failed, and
     trace: where, for programmers.  peak_memory: the most bytes that the whole process has held so far, where known.
+    agreement: how the output agrees with its input, the worst of its pictures, where that was wished for.
     """
 
     task: Task
@@ -59,6 +62,7 @@ class Result:
     error: SrganError | None = None
     trace: str = ""
     peak_memory: int | None = None
+    agreement: Agreement | None = None
 
 
 class Batch:
@@ -106,6 +110,7 @@ class _Work:
         self.task, self.turns, self.room, self.progress = task, turns, room, progress
         self.warnings: list[str] = []
         self.tell = Losses(task.target, self.warnings.append, self.wishes.strict)
+        self.agreements: list[Agreement] = []
 
     def result(self) -> Result:
         try:
@@ -146,7 +151,16 @@ class _Work:
             make_folder(self.task.target.parent)
             write_pictures(kept.each(self._enlarging(kept.count)), self.task.target)
             seconds = time.monotonic() - began - (self.turns.waited - waited)
-        return Result(self.task, "enlarged", pictures.size, (height, width), kept.count, seconds, tuple(self.warnings))
+        return Result(
+            self.task,
+            "enlarged",
+            pictures.size,
+            (height, width),
+            kept.count,
+            seconds,
+            tuple(self.warnings),
+            agreement=min(self.agreements, key=lambda found: found.decibels, default=None),
+        )
 
     def _enlarging(self, count: int) -> Callable[[Picture], Picture]:
         """Enlarges one picture after the other and tells what each loses."""
@@ -162,10 +176,21 @@ class _Work:
             self.tell(picture.notes)
             self.tell(dropped_by(self.task.target, picture))
             enlarged = self.upscaler.upscale(picture, self.wishes.scale, advance)
+            if self.wishes.consistent:
+                enlarged = self._consistent(enlarged, picture)
             self.tell(dropped_by(self.task.target, enlarged))
             return enlarged
 
         return enlarge
+
+    def _consistent(self, enlarged: Picture, original: Picture) -> Picture:
+        enlarged, agreement = back_project(enlarged, original)
+        self.agreements.append(agreement)
+        if not agreement.holds:
+            self.warnings.append(
+                f"made small again, it is {agreement.deviation:.1f} grey levels off at the worst pixel"
+            )
+        return enlarged
 
 
 class _Turns:

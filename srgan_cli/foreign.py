@@ -4,6 +4,7 @@ spandrel recognises an architecture by the names and shapes of its tensors.  It 
 import: both are first asked for when a file without a card is loaded.
 """
 
+import copy
 from collections.abc import Mapping
 from functools import cached_property
 from math import lcm
@@ -18,7 +19,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from srgan_cli.errors import WeightsError
+from srgan_cli.errors import UsageError, WeightsError
 from srgan_cli.networks import Generator
 
 if TYPE_CHECKING:
@@ -115,6 +116,23 @@ def build(tensors: dict[str, Any], source: str) -> Foreign:
         channels = f"{descriptor.input_channels} to {descriptor.output_channels} channels"
         raise WeightsError(f"{source} turns {channels}, expected 1, 3 or 4 of both", "give other weights")
     return Foreign(descriptor).eval().requires_grad_(False)
+
+
+def check_trainable(generator: Foreign, name: str) -> None:
+    """Raises UsageError where a network does not learn from pictures alone, and where its tensors do not rebuild it."""
+    twin = build(dict(copy.deepcopy(generator.state_dict())), name)
+    if (twin.architecture, twin.scale) != (generator.architecture, generator.scale):
+        raise UsageError(f"the tensors of {name} do not tell enough to rebuild it", "start from another file")
+    try:
+        with torch.enable_grad():
+            learned = twin.train()(torch.rand(2, 3, 16, 16))
+        fits = learned.shape == (2, 3, 16 * twin.scale, 16 * twin.scale)
+    except Exception:  # each network has its own needs beside the picture
+        fits = False
+    if not fits:
+        raise UsageError(
+            f"{twin.architecture.removeprefix(PREFIX)} networks cannot be trained here", "take another file"
+        )
 
 
 def read_tensors(path: Path) -> dict[str, Any]:

@@ -28,8 +28,8 @@ class _Wrapped(Generator):
 class SelfEnsemble(_Wrapped):
     """The mean of what a generator makes of the eight flips and quarter turns of a picture, turned back.
 
-    Source: R. Timofte, R. Rothe and L. Van Gool, Seven Ways to Improve Example-Based Single Image Super Resolution, CVPR
-    2016, section 3.6 (arXiv:1511.02228).
+    Source: R. Timofte, R. Rothe and L. Van Gool, Seven Ways to Improve Example-Based Single Image Super Resolution,
+    CVPR 2016, section 3.6 (arXiv:1511.02228).
     """
 
     def forward(self, x: Tensor) -> Tensor:

@@ -1,6 +1,7 @@
 """Upscaler: a generator on a device, with a tile policy."""
 
-from dataclasses import replace
+import re
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -13,12 +14,43 @@ from srgan_cli.networks import Generator
 from srgan_cli.picture import Picture, bleed
 from srgan_cli.pixels import resize
 from srgan_cli.progress import Progress
+from srgan_cli.running import SelfEnsemble, guarded
 from srgan_cli.tiling import Tile, TilePolicy, tiles
 from srgan_cli.weights import find_weights, load_blend
 
 DEFAULT_MODEL = "srgan"
 LARGEST_SCALE = 16
 _EXACT = 1e-4
+
+
+@dataclass(frozen=True)
+class Size:
+    """Width and height in pixels that enlarged pictures are to fit inside, as large as they can."""
+
+    width: int
+    height: int
+
+    @classmethod
+    def parse(cls, text: str) -> "Size":
+        """The size of a text such as 3840x2160.  Raises UsageError for anything else."""
+        found = re.fullmatch(r"([1-9]\d*)\s*[x×]\s*([1-9]\d*)", text.strip(), re.IGNORECASE)
+        if not found:
+            raise UsageError(f"cannot read the size {text!r}", "write it as 3840x2160")
+        return cls(int(found[1]), int(found[2]))
+
+    def scale(self, height: int, width: int) -> float:
+        """How many times larger a picture may become.  Raises UsageError unless that is 1 to LARGEST_SCALE."""
+        factor = min(self.width / width, self.height / height)
+        if not 1 <= factor <= LARGEST_SCALE:
+            raise UsageError(
+                f"{width} x {height} would have to grow {factor:.3g} times to fit {self.width} x {self.height}",
+                f"give a size that is 1 to {LARGEST_SCALE} times the picture's",
+            )
+        return factor
+
+
+Scale = float | Size | None
+"""How much larger: that many times, to fit a size, or as much as the generator does."""
 
 
 class Upscaler:
@@ -55,18 +87,23 @@ class Upscaler:
         scale: float | None = None,
         strength: float | None = None,
         seed: int | None = None,
+        self_ensemble: bool = False,
+        precision: str = "auto",
     ) -> "Upscaler":
-        """An Upscaler of shipped weights by name, or of a weights file.
+        """An Upscaler of shipped weights by name, of a weights file, or of one fetched from an address.
 
         `scale` chooses among the scales of a name that has several; `strength` blends adversarial weights with their
-        fidelity counterpart (see load_blend).  Raises UnknownModel, UnknownDevice, UsageError and WeightsError.
+        fidelity counterpart (see load_blend); `self_ensemble` takes the mean over eight flips and turns, in eight times
+        the time; `precision` is auto, fp32 or fp16 (see guarded).
+        Raises UnknownModel, UnknownDevice, UsageError and WeightsError.
         """
         chosen = pick_device(device)
         path = find_weights(str(model), scale)
         generator, card = load_blend(path, strength)
-        return cls(generator, chosen, policy, card.name, seed, digest(path))
+        whole = SelfEnsemble(generator) if self_ensemble else generator
+        return cls(guarded(whole, chosen, precision), chosen, policy, card.name, seed, digest(path))
 
-    def upscale(self, picture: Picture, scale: float | None = None, progress: Progress | None = None) -> Picture:
+    def upscale(self, picture: Picture, scale: Scale = None, progress: Progress | None = None) -> Picture:
         """The enlarged picture; grey stays grey, alpha is enlarged too.
 
         A `scale` that is not the generator's own is reached by antialiased resampling of its result.
@@ -78,8 +115,10 @@ class Upscaler:
         alpha = None if picture.alpha is None else self._enlarge_alpha(picture.alpha, shape, report)
         return replace(picture, pixels=colour, alpha=alpha)
 
-    def target(self, height: int, width: int, scale: float | None = None) -> tuple[int, int]:
+    def target(self, height: int, width: int, scale: Scale = None) -> tuple[int, int]:
         """Height and width of what a picture of this size is enlarged to.  Raises UsageError as upscale does."""
+        if isinstance(scale, Size):
+            scale = scale.scale(height, width)
         check_scale(scale)
         factor = scale or self.generator.scale
         return max(1, round(height * factor)), max(1, round(width * factor))

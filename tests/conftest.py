@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -122,3 +123,13 @@ def weights(tmp_path: Path) -> Path:
     path = tmp_path / "tiny.safetensors"
     save_weights(path, generator, WeightsCard.of(generator, "tiny"))
     return path
+
+
+@pytest.fixture(scope="session")
+def spandrel() -> Any:
+    """The library, where it can be imported."""
+    try:
+        import spandrel
+    except Exception as error:  # a torchvision for another torch fails with RuntimeError
+        pytest.skip(f"spandrel cannot be imported: {error}")
+    return spandrel

@@ -19,7 +19,7 @@ LINES = (
     "picture foreign running",
     "sequence plan cache",
     "weights pretrained",
-    "about catalogue",
+    "about catalogue export",
     "metrics",
     "scoring.report",
     "scoring.rendering scoring.limits scoring.figure",

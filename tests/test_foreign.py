@@ -51,16 +51,6 @@ CONVOLUTIONS = ("compact-x4", "compact-x2-rgba", "span-x2", "esrgan-x4", "esrgan
 
 
 @pytest.fixture(scope="module")
-def spandrel() -> Any:
-    """The library, where it can be imported."""
-    try:
-        import spandrel
-    except Exception as error:  # a torchvision for another torch fails with RuntimeError
-        pytest.skip(f"spandrel cannot be imported: {error}")
-    return spandrel
-
-
-@pytest.fixture(scope="module")
 def folder(spandrel: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A file of random weights for every entry of NETWORKS, wrapped as trainers wrap them."""
     place = tmp_path_factory.mktemp("foreign")

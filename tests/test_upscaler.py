@@ -13,7 +13,7 @@ from srgan_cli.networks.srresnet import SRResNet
 from srgan_cli.picture import Picture
 from srgan_cli.pixels import resize
 from srgan_cli.tiling import TilePolicy
-from srgan_cli.upscaler import Upscaler, check_scale
+from srgan_cli.upscaler import Size, Upscaler, check_scale
 
 CPU = torch.device("cpu")
 
@@ -210,3 +210,29 @@ def test_seeds_draw_pictures_from_a_generator_that_takes_noise() -> None:
     assert len({result.numpy().tobytes() for result in (calm, first, other)}) == 3
     with pytest.raises(UsageError, match="takes no noise"):
         Upscaler(bicubic(), CPU, seed=1)
+
+
+@pytest.mark.parametrize(
+    ("size", "height", "width", "expected"),
+    [("3840x2160", 540, 960, (2160, 3840)), ("100 X 30", 10, 20, (30, 60)), ("30x100", 10, 20, (15, 30))],
+)
+def test_a_size_is_filled_as_far_as_the_shape_allows(
+    size: str, height: int, width: int, expected: tuple[int, int]
+) -> None:
+    assert upscaler(bicubic()).target(height, width, Size.parse(size)) == expected
+
+
+def test_a_picture_is_enlarged_to_a_size() -> None:
+    assert upscaler(bicubic()).upscale(Picture(noise(3, 7, 10)), Size(35, 100)).pixels.shape == (3, 24, 35)
+
+
+@pytest.mark.parametrize("text", ["", "3840", "3840x", "0x10", "-1x4", "axb", "3840x2160x3"])
+def test_other_sizes_are_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="cannot read the size"):
+        Size.parse(text)
+
+
+@pytest.mark.parametrize("size", [Size(9, 100), Size(1000, 1000)])
+def test_a_size_out_of_range_is_refused(size: Size) -> None:
+    with pytest.raises(UsageError, match="times to fit"):
+        upscaler(bicubic()).target(10, 10, size)

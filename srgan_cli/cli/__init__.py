@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from srgan_cli.cli.export import export
 from srgan_cli.cli.models import models
 from srgan_cli.cli.score import score
 from srgan_cli.cli.train import train
@@ -25,6 +26,7 @@ app.command(epilog="Example: srgan train --time 30m photos/ && srgan upscale -m 
     train
 )
 app.command(epilog="Example: srgan models --json | jq -r '.[].name'")(models)
+app.command(epilog="Example: srgan export srgan-x4.onnx -m srgan-x4")(export)
 
 
 def _show_version(wanted: bool) -> None:

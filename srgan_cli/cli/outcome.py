@@ -79,10 +79,11 @@ class Outcome:
     def _line(self, result: "Result") -> str:
         (height, width), (tall, wide) = result.size, result.enlarged
         source, target = self._name(result.task.source), self._name(result.task.target)
+        agreed = f", {result.agreement.decibels:.1f} dB made small again" if result.agreement else ""
         several = f", {result.count} pictures" if result.count > 1 else ""
         return (
             f"{source} {width} x {height} -> {target} {wide} x {tall}{several}"
-            f" ({self.upscaler.name} on {self.upscaler.device}, {result.seconds:.1f} s)"
+            f" ({self.upscaler.name} on {self.upscaler.device}, {result.seconds:.1f} s{agreed})"
         )
 
     def _record(self, result: "Result") -> dict[str, Any]:
@@ -96,6 +97,7 @@ class Outcome:
             "model": self.upscaler.name,
             "sha256": self.upscaler.sha256,
             "seconds": round(result.seconds, 3),
+            "consistency": result.agreement and result.agreement.to_json(),
             "peak_memory": result.peak_memory,
             "warnings": list(result.warnings),
             "error": result.error and self.streams.said(result.error.message),

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from srgan_cli.batch import Existing, Wishes
-    from srgan_cli.upscaler import Upscaler
+    from srgan_cli.upscaler import Size, Upscaler
 
 
 # Options that change nothing in the pictures, or by what the weights' own digest tells.
@@ -47,6 +47,9 @@ def upscale(
         float | None,
         typer.Option("--scale", "-s", help="How many times larger, 1 to 16. [default: the model's]"),
     ] = None,
+    size: Annotated[
+        str, typer.Option(metavar="WxH", help="Instead of --scale: as large as fits inside, as 3840x2160.")
+    ] = "",
     strength: Annotated[
         float | None,
         typer.Option(min=0, max=1, help="From 0, most faithful, to 1, sharpest. [default: the model's]"),
@@ -54,6 +57,12 @@ def upscale(
     seed: Annotated[
         int | None, typer.Option(min=0, help="Draw another plausible picture, from a generator that takes noise.")
     ] = None,
+    self_ensemble: Annotated[
+        bool, typer.Option("--self-ensemble", help="The mean over 8 flips and turns: closer, in 8 times the time.")
+    ] = False,
+    consistent: Annotated[
+        bool, typer.Option("--consistent", help="Change the result until, made small again, it is the input.")
+    ] = False,
     name: Annotated[
         str, typer.Option(help="Names in a folder: {stem}, {suffix}, {scale} and {model} are filled in.")
     ] = "{stem}{suffix}",
@@ -72,6 +81,9 @@ def upscale(
     no_clobber: Annotated[bool, typer.Option("--no-clobber", help="Leave every file alone that is there.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print a line of JSON for each file.")] = False,
     device: Device = "auto",
+    precision: Annotated[
+        str, typer.Option(help="auto, fp32 or fp16; auto is half precision where device and network do it well.")
+    ] = "auto",
     tile: Annotated[
         int, typer.Option(min=0, help="Longest side of a tile in input pixels; 0 takes the picture whole.")
     ] = 384,
@@ -96,15 +108,17 @@ def upscale(
 
     inputs, out = _split(places or [], from_file)
     check_scale(scale)
-    wishes = Wishes(scale, strict, _existing(overwrite, no_clobber))
+    fit = _fit(size, scale, name)
+    wishes = Wishes(fit or scale, strict, _existing(overwrite, no_clobber), consistent)
 
     def load() -> Upscaler:
-        return Upscaler.load(at_hand(model, offline), device, TilePolicy(tile), scale, strength, seed)
+        file = at_hand(model, offline)
+        return Upscaler.load(file, device, TilePolicy(tile), scale, strength, seed, self_ensemble, precision)
 
     if as_json and out == STANDARD:
         raise UsageError("standard output cannot hold both a picture and JSON", "name a file, or leave --json out")
     if form == VIDEO:
-        _refuse(context, "name", "from_file", "overwrite", "no_clobber", "strict")
+        _refuse(context, "name", "from_file", "overwrite", "no_clobber", "strict", "consistent")
         _upscale_video(inputs, out, load, wishes, (as_json, debug))
         return
     naming = Naming(name, suffix_of(form))
@@ -152,6 +166,16 @@ def _refuse(context: typer.Context, *names: str) -> None:
 
 def _default(context: typer.Context, name: str) -> object:
     return next(parameter.default for parameter in context.command.params if parameter.name == name)
+
+
+def _fit(size: str, scale: float | None, name: str) -> "Size | None":
+    from srgan_cli.upscaler import Size
+
+    if size and scale:
+        raise UsageError("--size and --scale exclude each other")
+    if size and "{scale" in name:
+        raise UsageError("under --size every picture has a scale of its own", "leave {scale} out of --name")
+    return Size.parse(size) if size else None
 
 
 def _existing(overwrite: bool, no_clobber: bool) -> "Existing":

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from srgan_cli.errors import UsageError
+from srgan_cli.foreign import PREFIX
 from srgan_cli.networks import DISCRIMINATORS, GENERATORS
 from srgan_cli.networks.backbones import BACKBONES
 from srgan_cli.training.degrade import DEGRADATIONS
@@ -164,7 +165,8 @@ class TrainConfig:
         _expect((self.seconds is None) != (self.steps is None), "give either a time or a number of steps")
         for key, known in _CHOICES.items():
             value = getattr(self, key)
-            _expect(value in known, f"{key} is {value!r}, expected one of {', '.join(map(str, known))}")
+            rebuilt = key == "generator" and str(value).startswith(PREFIX)
+            _expect(rebuilt or value in known, f"{key} is {value!r}, expected one of {', '.join(map(str, known))}")
         for key in _SHARES:
             value = getattr(self, key)
             _expect(0 <= value <= 1, f"{key} is {value}, expected 0 to 1")

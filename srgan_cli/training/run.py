@@ -1,5 +1,6 @@
 """The folder of a run: weights, checkpoint and log; and what a run starts from."""
 
+import copy
 import json
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
@@ -13,7 +14,8 @@ from torch import Tensor
 from srgan_cli.devices import pick_device
 from srgan_cli.errors import UsageError, WeightsError
 from srgan_cli.files import atomic_write, explained, make_folder
-from srgan_cli.networks import Generator
+from srgan_cli.foreign import PREFIX, Foreign, build, check_trainable
+from srgan_cli.networks import GENERATORS, Generator
 from srgan_cli.training.config import TrainConfig
 from srgan_cli.training.samples import ContactSheet
 from srgan_cli.weights import SUFFIX, WeightsCard, find_weights, load_weights, save_weights
@@ -31,11 +33,15 @@ class Origin:
     name: str
     training: dict[str, Any]
 
-    def bequeath(self, heir: Generator) -> None:
-        """Hand the weights on; of a generator of another scale all but those that the scale shapes."""
+    def heir(self, config: TrainConfig) -> Generator:
+        """The generator that learns on; to one of another scale all weights pass but those that the scale shapes."""
+        if isinstance(self.generator, Foreign):
+            return copy.deepcopy(self.generator).train().requires_grad_(True)
+        heir = GENERATORS[config.generator](**config.generator_config)
         own = heir.state_dict()
         fitting = {key: value for key, value in self.generator.state_dict().items() if value.shape == own[key].shape}
         heir.load_state_dict({**own, **fitting})
+        return heir
 
     @property
     def story(self) -> dict[str, Any]:
@@ -61,6 +67,8 @@ def check_start(config: TrainConfig) -> tuple[TrainConfig, Origin | None]:
     if has_checkpoint(config.run):
         raise UsageError(f"{config.run} already holds a run", "go on with --resume, or name another folder with --run")
     pick_device(config.device)
+    if config.generator.startswith(PREFIX) and not config.init_from:
+        raise UsageError(f"a {config.generator} network is built from its weights", "name them with --init-from")
     return _adapt(config) if config.init_from else (config, None)
 
 
@@ -172,6 +180,13 @@ def read_checkpoint(run: Path) -> dict[str, Any]:
     raise WeightsError(f"cannot read {paths[0]}: it is damaged", "train anew in another folder") from reason
 
 
+def rebuilt(config: TrainConfig, tensors: dict[str, Any]) -> Origin | None:
+    """The network of a resumed run that only its tensors tell of; None for srgan's own.  Raises WeightsError."""
+    if not config.generator.startswith(PREFIX):
+        return None
+    return Origin(build(tensors, f"the checkpoint in {config.run}"), config.name, {})
+
+
 def _checkpoints(run: Path) -> list[Path]:
     """The last checkpoint and the one before it, as far as they are there."""
     return [run / name for name in (CHECKPOINT, CHECKPOINT_BEFORE) if (run / name).is_file()]
@@ -179,5 +194,13 @@ def _checkpoints(run: Path) -> list[Path]:
 
 def _adapt(config: TrainConfig) -> tuple[TrainConfig, Origin]:
     generator, card = load_weights(find_weights(config.init_from, config.scale))
+    origin = Origin(generator, card.name, card.training)
+    if isinstance(generator, Foreign):
+        check_trainable(generator, card.name)
+        if generator.scale != config.scale:
+            raise UsageError(
+                f"{card.name} enlarges {generator.scale} times, the run {config.scale}", "give its --scale"
+            )
+        return replace(config, generator=card.architecture), origin
     shape = {**card.config, "scale": config.scale}
-    return replace(config, generator=card.architecture, **shape), Origin(generator, card.name, card.training)
+    return replace(config, generator=card.architecture, **shape), origin

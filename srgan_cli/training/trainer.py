@@ -21,7 +21,7 @@ from srgan_cli.training.gan import GAN
 from srgan_cli.training.guard import Guard
 from srgan_cli.training.optimisation import Precision
 from srgan_cli.training.partners import PartnerMaker
-from srgan_cli.training.run import Nowhere, Origin, RunFolder, serialised
+from srgan_cli.training.run import Nowhere, Origin, RunFolder, rebuilt, serialised
 from srgan_cli.training.samples import ROWS
 from srgan_cli.training.sampling import Batch, Request, Sampler
 from srgan_cli.training.schedule import SCHEDULES, Clock, patch_and_batch
@@ -88,7 +88,7 @@ class Trainer:
 
         Raises WeightsError for an unusable checkpoint, UsageError when the run is finished or the data have changed.
         """
-        trainer = cls(config, dataset, world=world)
+        trainer = cls(config, dataset, rebuilt(config, state["generator"]), world)
         trainer._restore(state)
         return trainer
 
@@ -162,10 +162,9 @@ class Trainer:
         self._saved = self.clock.seconds
 
     def _first_generator(self, origin: Origin | None) -> Generator:
-        generator = GENERATORS[self.config.generator](**self.config.generator_config)
         if origin:
-            origin.bequeath(generator)
-        return generator
+            return origin.heir(self.config)
+        return GENERATORS[self.config.generator](**self.config.generator_config)
 
     def _train_step(self, progress: float) -> dict[str, float]:
         learner = self._learner

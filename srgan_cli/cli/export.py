@@ -1,0 +1,33 @@
+"""srgan export."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from srgan_cli.cli.models import at_hand
+from srgan_cli.cli.options import Debug, Offline
+
+
+def export(
+    target: Annotated[Path, typer.Argument(metavar="OUT", help="The .onnx file to write.")],
+    model: Annotated[
+        str, typer.Option("--model", "-m", help="Weights by name, file or address, as srgan upscale takes them.")
+    ] = "srgan",
+    offline: Offline = False,
+    debug: Debug = False,
+) -> None:
+    """Write a model as ONNX, for pictures of any size, checked against torch by onnxruntime.
+
+    Needs the extra srgan-cli[onnx].  Prints the path.
+    """
+    from srgan_cli.console import say
+    from srgan_cli.export import export_onnx
+    from srgan_cli.files import check_writable
+    from srgan_cli.weights import find_weights, load_blend
+
+    check_writable(target)
+    generator, card = load_blend(find_weights(at_hand(model, offline)))
+    difference = export_onnx(generator, target)
+    say(f"{card.name}, x{card.scale}: differs from torch by {difference:.2g} at most")
+    typer.echo(target)

@@ -1,0 +1,67 @@
+"""Training goes on from other projects' weights, and what comes out is enlarged with."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from PIL import Image
+from typer.testing import CliRunner
+
+from srgan_cli.cli import app
+from srgan_cli.errors import SrganError, UsageError
+from srgan_cli.foreign import build, check_trainable
+from srgan_cli.weights import load_weights
+
+
+@pytest.fixture
+def file(spandrel: Any, tmp_path: Path) -> Path:
+    """Compact, x2, with random weights."""
+    torch.manual_seed(0)
+    network = spandrel.architectures.Compact.Compact(num_feat=8, num_conv=1, upscale=2)
+    torch.save({"params": network.state_dict()}, tmp_path / "2x_foo.pth")
+    return tmp_path / "2x_foo.pth"
+
+
+def train(data: Path, *options: object) -> Any:
+    run = data.parent / "run"
+    length = ("train", data, "--run", run, "--device", "cpu", "--steps")
+    done = CliRunner().invoke(app, [*map(str, (*length, *options))])
+    if isinstance(done.exception, SrganError):
+        raise done.exception
+    assert done.exit_code == 0, done.output
+    return run
+
+
+def test_a_foreign_network_is_tuned_resumed_and_deployed(file: Path, smooth_pictures: Path) -> None:
+    settings = ("--init-from", file, "--name", "mine", "--scale", 2, "--batch", 2, "--patch", 8)
+    run = train(smooth_pictures, 4, *settings)
+    (run / "mine.safetensors").unlink()
+    run = train(smooth_pictures, 8, "--resume")
+    tuned, card = load_weights(run / "mine.safetensors")
+    assert (card.architecture, card.scale, card.training["steps"]) == ("spandrel:Compact", 2, 8)
+    assert card.training["started_from"]["name"] == "2x_foo"
+    before = load_weights(file)[0].state_dict()
+    assert tuned.state_dict().keys() == before.keys()
+    assert not torch.equal(tuned.state_dict()["body.0.weight"], before["body.0.weight"])
+    out = run / "large.png"
+    done = CliRunner().invoke(
+        app, ["upscale", "-m", str(run / "mine.safetensors"), str(smooth_pictures / "0.png"), str(out)]
+    )
+    assert done.exit_code == 0, done.output
+    with Image.open(out) as large:
+        assert large.size == (96, 96)
+    with pytest.raises(UsageError, match="is built from its weights"):
+        train(smooth_pictures, 1, "--run", run.parent / "again", "--config", run / "config.json")
+
+
+def test_the_scale_is_that_of_the_weights(file: Path, smooth_pictures: Path) -> None:
+    with pytest.raises(UsageError, match="2x_foo enlarges 2 times, the run 4"):
+        train(smooth_pictures, 1, "--init-from", file)
+
+
+def test_networks_that_need_more_than_pictures_are_not_trained(spandrel: Any) -> None:
+    network = spandrel.architectures.FBCNN.FBCNN(nc=[4, 4, 4, 4], nb=1)
+    generator = build(network.state_dict(), "fbcnn.pth")
+    with pytest.raises(UsageError, match="FBCNN networks cannot be trained here"):
+        check_trainable(generator, "fbcnn.pth")

@@ -1,0 +1,93 @@
+"""Generators run eight times over, in half precision, and again where that broke."""
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from srgan_cli.errors import SrganError, UsageError
+from srgan_cli.networks import Generator
+from srgan_cli.networks.srresnet import SRResNet
+from srgan_cli.picture import Picture
+from srgan_cli.running import Guarded, SelfEnsemble, guarded
+from srgan_cli.tiling import TilePolicy
+from srgan_cli.upscaler import Upscaler
+
+CPU = torch.device("cpu")
+
+
+def restless() -> SRResNet:
+    generator = SRResNet(2, channels=4, blocks=1).eval().requires_grad_(False)
+    for parameter in generator.parameters():
+        nn.init.normal_(parameter, std=0.2, generator=torch.Generator().manual_seed(2))
+    return generator
+
+
+class Breaking(Generator):
+    """Gives `broken` where it computes in half precision, the nearest enlargement in float32."""
+
+    def __init__(self, broken: float, always: bool = False) -> None:
+        super().__init__(scale=2)
+        self.broken, self.always = broken, always
+
+    def forward(self, x: Tensor) -> Tensor:
+        enlarged = nn.functional.interpolate(x, scale_factor=2)
+        half = torch.is_autocast_enabled("cpu")
+        return torch.full_like(enlarged, self.broken) if half or self.always else enlarged
+
+
+def test_self_ensemble_treats_all_directions_alike() -> None:
+    picture, ensemble = torch.rand(1, 3, 6, 9, generator=torch.Generator().manual_seed(0)), SelfEnsemble(restless())
+    mean = ensemble(picture)
+    for turns in range(4):
+        torch.testing.assert_close(ensemble(picture.rot90(turns, (2, 3))), mean.rot90(turns, (2, 3)))
+    torch.testing.assert_close(ensemble(picture.flip(-1)), mean.flip(-1))
+    assert (mean - ensemble.generator(picture)).abs().max() > 1e-3
+
+
+def test_self_ensemble_is_the_mean_of_what_the_generator_gives() -> None:
+    flat = torch.full((1, 3, 5, 4), 0.5)
+    torch.testing.assert_close(SelfEnsemble(Breaking(0))(flat), torch.full((1, 3, 10, 8), 0.5))
+
+
+def test_self_ensemble_is_tiled_exactly() -> None:
+    picture = Picture(torch.rand(3, 30, 40, generator=torch.Generator().manual_seed(1)))
+    whole, tiled = (Upscaler(SelfEnsemble(restless()), CPU, TilePolicy(tile)).upscale(picture) for tile in (0, 16))
+    assert (whole.pixels - tiled.pixels).abs().max() < 1e-4
+
+
+def test_half_precision_stays_near_float32() -> None:
+    picture = torch.rand(1, 3, 12, 12, generator=torch.Generator().manual_seed(0))
+    half = Guarded(restless(), half=True)(picture)
+    assert half.dtype == torch.float32
+    assert 0 < (half - restless()(picture)).abs().max() < 0.5 / 255 * restless()(picture).abs().max()
+
+
+@pytest.mark.parametrize("broken", [float("nan"), float("inf"), 0.0, -3.0])
+def test_a_broken_tile_is_computed_again_in_float32(broken: float) -> None:
+    picture = torch.full((1, 3, 4, 4), 0.5)
+    torch.testing.assert_close(Guarded(Breaking(broken), half=True)(picture), torch.full((1, 3, 8, 8), 0.5))
+
+
+def test_what_is_black_stays_black() -> None:
+    assert not Guarded(Breaking(0), half=True)(torch.zeros(1, 3, 4, 4)).any()
+
+
+def test_a_network_that_gives_no_numbers_is_told() -> None:
+    with pytest.raises(SrganError, match="values that are no numbers"):
+        Guarded(Breaking(float("nan"), always=True), half=False)(torch.ones(1, 3, 4, 4))
+
+
+def test_half_precision_is_for_devices_and_networks_that_do_it_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not guarded(restless(), CPU).half_way
+    with pytest.raises(UsageError, match="half precision is not done well by cpu"):
+        guarded(restless(), CPU, "fp16")
+    with pytest.raises(UsageError, match="the precision is 'int8'"):
+        guarded(restless(), CPU, "int8")
+    monkeypatch.setattr("torch.cuda.get_device_capability", lambda _: (8, 0))
+    cuda, shy = torch.device("cuda"), restless()
+    assert guarded(restless(), cuda).half_way
+    assert not guarded(restless(), cuda, "fp32").half_way
+    shy.half_precision = False
+    assert not guarded(shy, cuda).half_way
+    with pytest.raises(UsageError, match="by this network"):
+        guarded(shy, cuda, "fp16")
