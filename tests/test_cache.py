@@ -8,11 +8,14 @@ from threading import Thread
 from typing import Any
 
 import pytest
+from PIL import Image
+from typer.testing import CliRunner
 
 from srgan_cli import cache
 from srgan_cli.cache import cache_folder, fetch, list_cached
+from srgan_cli.cli import app
 from srgan_cli.errors import UsageError, WeightsError
-from srgan_cli.weights import find_weights
+from srgan_cli.weights import find_weights, list_weights
 
 CONTENT = bytes(range(256)) * 40
 
@@ -181,3 +184,16 @@ def test_the_cache_lies_where_the_platform_wants_it(
     monkeypatch.setattr("sys.platform", platform)
     monkeypatch.setattr(Path, "home", lambda: tmp_path)
     assert cache_folder() == tmp_path / folder
+
+
+def test_a_model_is_fetched_told_and_used(site: Site, tmp_path: Path) -> None:
+    site.pages["/ann/nets/resolve/main/small.safetensors"] = list_weights()["fidelity-x4"].read_bytes()
+    site.pages["/api/models/ann/nets/revision/main"] = json.dumps({"cardData": {"license": "mit"}}).encode()
+    Image.new("RGB", (8, 6), "teal").save(tmp_path / "in.png")
+    words = ["upscale", "--device", "cpu", "-m", "hf://ann/nets/small.safetensors", str(tmp_path / "in.png")]
+    first = CliRunner().invoke(app, [*words, str(tmp_path / "first.png")])
+    second = CliRunner().invoke(app, [*words, str(tmp_path / "second.png"), "--offline"])
+    assert (first.exit_code, second.exit_code) == (0, 0), first.output
+    assert f"licence mit; sha256 {list_cached()[0].sha256}" in first.stderr
+    assert "licence" not in second.stderr
+    assert (tmp_path / "first.png").read_bytes() == (tmp_path / "second.png").read_bytes()

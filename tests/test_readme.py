@@ -27,11 +27,15 @@ def test_every_option_in_an_example_exists(line: str) -> None:
     assert {word for word in words if word.startswith("-")} <= known | {"-"}
 
 
-def test_the_python_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_python_example_runs_in_six_lines_and_prints_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     (program,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "examples").symlink_to(REPOSITORY / "examples")
+    assert len([line for line in program.splitlines() if line]) <= 6
     exec(program, {})
+    assert capfd.readouterr() == ("", "")
     assert read_picture(tmp_path / "out.png").width == 4 * 180
 
 
@@ -39,3 +43,12 @@ def test_links_and_pictures_are_there() -> None:
     targets = re.findall(r"\]\(([^)#]+)\)", README)
     assert targets
     assert all((REPOSITORY / target).exists() for target in targets)
+
+
+def test_the_program_in_the_python_docs_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (program,) = re.findall(r"```python\n(.*?)```", (REPOSITORY / "docs/python.md").read_text(), re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "examples").symlink_to(REPOSITORY / "examples")
+    small = program.replace("Size(1000, 1000)", "Size(300, 300)").replace("self_ensemble=True", "self_ensemble=False")
+    exec(small, {})
+    assert max(read_picture(tmp_path / "out.png").pixels.shape) == 300
