@@ -5,13 +5,13 @@ from typing import IO
 
 from srgan_cli.codec.y4m import read_frames, read_header, write_frame, write_header
 from srgan_cli.picture import Picture
-from srgan_cli.upscaler import Upscaler
+from srgan_cli.upscaler import Scale, Upscaler
 
 VIDEO = "y4m"
 
 
 def upscale_video(
-    source: IO[bytes], target: IO[bytes], upscaler: Upscaler, scale: float | None = None
+    source: IO[bytes], target: IO[bytes], upscaler: Upscaler, scale: Scale = None
 ) -> tuple[tuple[int, int], tuple[int, int], int]:
     """Enlarge a YUV4MPEG2 stream: the height and width before and after, and how many frames there were.
 

@@ -191,6 +191,7 @@ def test_json_tells_every_file(srgan: Srgan, picture: Path, weights: Path, tmp_p
         "pictures": 1,
         "model": "tiny",
         "sha256": digest(weights),
+        "consistency": None,
         "seconds": 0,
         "peak_memory": 0,
         "warnings": [],
