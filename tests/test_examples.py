@@ -1,26 +1,32 @@
 """The example programs do what they say."""
 
 import importlib.util
+import json
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 import torch
+from safetensors import safe_open
 
 from srgan_cli.networks import GENERATORS
-from srgan_cli.picture import read_picture
+from srgan_cli.picture import Picture, read_picture, write_picture
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
 
-@pytest.fixture
-def program() -> ModuleType:
-    specification = importlib.util.spec_from_file_location("attribution", EXAMPLES / "attribution.py")
+def loaded(name: str) -> ModuleType:
+    specification = importlib.util.spec_from_file_location(name, EXAMPLES / f"{name}.py")
     assert specification is not None
     assert specification.loader is not None
     module = importlib.util.module_from_spec(specification)
     specification.loader.exec_module(module)
     return module
+
+
+@pytest.fixture
+def program() -> ModuleType:
+    return loaded("attribution")
 
 
 def test_a_patch_rests_on_nothing_beyond_the_receptive_radius(program: ModuleType) -> None:
@@ -51,3 +57,16 @@ def test_the_map_is_drawn_over_the_input(
     assert drawn.pixels.shape == original.pixels.shape
     assert drawn.pixels[0, 50:70, 50:70].mean() > drawn.pixels[1, 50:70, 50:70].mean() + 0.1
     assert capsys.readouterr().out.startswith("diffusion index ")
+
+
+def test_a_model_of_natural_pictures_is_fitted_to_a_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder, target = tmp_path / "photographs", tmp_path / "niqe.safetensors"
+    folder.mkdir()
+    for seed in range(2):
+        pixels = torch.rand(3, 200, 100, generator=torch.Generator().manual_seed(seed))
+        write_picture(Picture(pixels), folder / f"{seed}.png")
+    loaded("fit_niqe").main(folder, target, "noise")
+    assert capsys.readouterr().out == "4 blocks of 2 pictures\n"
+    with safe_open(target, "pt") as file:
+        assert json.loads(file.metadata()["niqe"]) == {"pictures": 2, "blocks": 4, "story": "noise"}
+        assert file.get_tensor("covariance").shape == (36, 36)
