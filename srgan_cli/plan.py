@@ -70,10 +70,8 @@ class Naming:
 
     def of(self, name: PurePath) -> str:
         """The name for what is made of a file of this name."""
-        own = name.suffix if name.suffix.lower() in FORMATS else UNWRITABLE_BECOMES
-        return self.template.format(
-            stem=name.stem, suffix=self.suffix or own, scale=f"{self.scale:g}", model=self.model
-        )
+        suffix = self.suffix or _writable(name.suffix)
+        return self.template.format(stem=name.stem, suffix=suffix, scale=f"{self.scale:g}", model=self.model)
 
 
 def suffix_of(form: str) -> str:
@@ -182,6 +180,15 @@ def _check(tasks: Collection[Task], ignore_case: bool) -> None:
     if clashes:
         more = f"; and {len(clashes) - _SHOWN} more" if len(clashes) > _SHOWN else ""
         raise UsageError("; ".join(clashes[:_SHOWN]) + more, "give one folder at a time, or another --name")
+
+
+def _writable(suffix: str) -> str:
+    """The suffix itself where its format can be written here, else that of one that can."""
+    try:
+        output_format(Path(f"name{suffix}"))
+    except UsageError:
+        return UNWRITABLE_BECOMES
+    return suffix
 
 
 def _folded(path: Path, ignore_case: bool) -> str:

@@ -6,6 +6,7 @@ from pathlib import Path, PurePath
 import pytest
 
 from srgan_cli import plan as room
+from srgan_cli.codec import formats
 from srgan_cli.errors import SrganError, UsageError
 from srgan_cli.plan import Naming, Plan, plan
 
@@ -52,6 +53,14 @@ def test_the_tree_of_a_folder_is_kept_and_other_files_are_not_pictures(tree: Cal
 def test_what_cannot_be_written_again_becomes_png(tree: Callable[..., None]) -> None:
     tree("in/a.ppm", "in/b")
     assert ways(plan(["in/a.ppm", "in/b"], "out", Naming())) == {"in/a.ppm": "out/a.png", "in/b": "out/b.png"}
+
+
+def test_a_format_that_lacks_its_plugin_stops_no_other(
+    tree: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tree("in/a.heic", "in/b.jpg")
+    monkeypatch.setattr(formats, "_plugged", lambda _: False)
+    assert ways(plan(["in"], "out", Naming())) == {"in/a.heic": "out/a.png", "in/b.jpg": "out/b.jpg"}
 
 
 @pytest.mark.parametrize(
