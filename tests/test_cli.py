@@ -41,7 +41,7 @@ def photographs(tmp_path: Path) -> Path:
     folder = tmp_path / "photographs"
     folder.mkdir()
     for index in range(3):
-        noise = np.random.default_rng(index).integers(0, 256, (24, 24, 3), dtype=np.uint8)
+        noise = np.random.default_rng(index).integers(0, 256, (32, 32, 3), dtype=np.uint8)
         Image.fromarray(noise).save(folder / f"{index}.png")
     return folder
 
@@ -151,7 +151,7 @@ def test_upscale_goes_on_after_a_bad_file_and_sums_up(
     outcome = srgan("upscale", photographs, picture, tmp_path / "missing.png", tmp_path / "out", "-m", weights)
     assert (outcome.code, outcome.out) == (1, "")
     assert files_in(tmp_path / "out") == ["0.png", "1.png", "2.png", "in.png"]
-    assert size_of(tmp_path / "out/2.png") == (96, 96)
+    assert size_of(tmp_path / "out/2.png") == (128, 128)
     *_, summary, first, second = outcome.err.splitlines()
     assert summary == "4 enlarged, 2 failed:"
     assert (first.strip(), second.strip()) == (str(photographs / "below/cut.png"), str(tmp_path / "missing.png"))
@@ -272,15 +272,15 @@ def test_score_as_json_names_what_is_missing_and_fails(
 ) -> None:
     other = tmp_path / "other"
     other.mkdir()
-    Image.new("RGB", (24, 24)).save(other / "0.jpg")
-    Image.new("RGB", (25, 24)).save(other / "1.png")
+    Image.new("RGB", (32, 32)).save(other / "0.jpg")
+    Image.new("RGB", (33, 32)).save(other / "1.png")
     outcome = srgan("score", photographs, other, "--json")
     report = json.loads(outcome.out)
     assert outcome.code == 1
     assert [row["name"] for row in report["pictures"]] == ["0"]
     assert report["protocol"]["border"] == 4
     assert "srgan: 2: only among the references" in outcome.err
-    assert "srgan: 1: the reference is 24 x 24, the candidate 25 x 24" in outcome.err
+    assert "srgan: 1: the reference is 32 x 32, the candidate 33 x 32" in outcome.err
 
 
 @pytest.fixture

@@ -67,6 +67,12 @@ def test_pixels_move_to_a_file_when_memory_is_short(config: TrainConfig, monkeyp
     assert all(torch.equal(a.high, b.high) for a, b in zip(in_memory, on_disk, strict=True))
 
 
+def test_pictures_too_small_for_a_metric_are_passed_over(config: TrainConfig) -> None:
+    noise(config.data[0].folder / "small.png", 30, 36)
+    reasons = {skip.path.name: skip.reason for skip in load_dataset(config).skipped}
+    assert "small.png is 30 x 36, expected at least 32 pixels a side" in reasons["small.png"]
+
+
 @pytest.mark.parametrize("spoil", [lambda _: None, lambda folder: noise(folder / "one.png")])
 def test_too_little_data_is_refused(tmp_path: Path, spoil: Callable[[Path], None]) -> None:
     spoil(tmp_path)

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from srgan_cli.errors import PictureError, SrganError
 from srgan_cli.files import find_pictures, pair_by_name
+from srgan_cli.metrics.feature_distances import SMALLEST_SIDE
 from srgan_cli.picture import picture_size, read_picture
 from srgan_cli.pixels import downscale, levels
 from srgan_cli.progress import Progress
@@ -86,7 +87,7 @@ def load_dataset(config: TrainConfig, progress: Progress | None = None) -> Datas
 
     About one in twenty (at most `config.validation`, at least one) is held out, drawn by `config.seed`.  Pixels stay in
     memory if they fit into half of it, else in memory-mapped files in the run folder.  Files that cannot
-    be read and pictures smaller than a patch are listed in `skipped`.  Transparent pictures are laid on white.  Of a
+    be read and pictures that are too small are listed in `skipped`.  Transparent pictures are laid on white.  Of a
     picture that is below several folders the last one counts.
     `progress` is called with the files done and in all.  Raises SrganError when fewer than two pictures are left, or
     none of the unpaired.
@@ -96,7 +97,7 @@ def load_dataset(config: TrainConfig, progress: Progress | None = None) -> Datas
     if len(pairs) < 2:
         raise SrganError(
             f"{len(pairs)} usable pictures in {config.folders}, expected at least 2",
-            f"pictures need {config.largest_patch * config.scale} pixels a side; a smaller --patch admits smaller ones"
+            f"pictures need {_smallest(config)} pixels a side; a smaller --patch admits smaller ones"
             if not skipped
             else f"the first that is of no use: {skipped[0].reason}",
         )
@@ -176,7 +177,7 @@ def _each(
 
 def _size_of_pair(config: TrainConfig, entry: _Entry) -> Size:
     """Of the picture, cut to multiples of the scale.  Raises PictureError when it or its partner is of no use."""
-    height, width = _size(config.largest_patch * config.scale, entry)
+    height, width = _size(_smallest(config), entry)
     expected = height // config.scale, width // config.scale
     low = picture_size(entry.partner) if entry.partner else expected
     if low != expected:
@@ -190,8 +191,13 @@ def _size(smallest: int, entry: _Entry) -> Size:
     """Raises PictureError when a side is smaller."""
     height, width = picture_size(entry.path)
     if min(height, width) < smallest:
-        raise PictureError(f"{entry.path} is {width} x {height}, smaller than a patch of {smallest}")
+        raise PictureError(f"{entry.path} is {width} x {height}, expected at least {smallest} pixels a side")
     return height, width
+
+
+def _smallest(config: TrainConfig) -> int:
+    """The side in pixels of pictures that hold a patch, and that every metric of validation can see."""
+    return max(config.largest_patch * config.scale, SMALLEST_SIDE)
 
 
 def _decode(config: TrainConfig, entry: _Entry, size: Size) -> tuple[Tensor, Tensor]:

@@ -216,6 +216,7 @@ class Trainer:
     def _end_degradation(self) -> None:
         """All pictures get the partners that were learned to be made."""
         assert self.partners
+        self._show_partners()
         self.guard = Guard()
         self.partners.graduate()
         self.partners.make_partners()
