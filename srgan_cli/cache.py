@@ -14,7 +14,6 @@ from urllib.error import HTTPError
 from urllib.parse import quote, unquote, urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
-from srgan_cli import __version__
 from srgan_cli.errors import UsageError, WeightsError
 from srgan_cli.files import atomic_write, digest, make_folder
 from srgan_cli.foreign import PICKLED
@@ -165,7 +164,7 @@ def _chunks(url: str) -> Iterator[tuple[bytes, int]]:
 
     Raises WeightsError when there is no answer, or it breaks off.
     """
-    request = Request(url, headers={"User-Agent": f"srgan/{__version__}"})
+    request = Request(url, headers={"User-Agent": "srgan"})
     done, promised = 0, 0
     try:
         with build_opener(_SafeRedirects).open(request, timeout=TIMEOUT) as response:
