@@ -73,7 +73,9 @@ def train(
     channels: Annotated[int, typer.Option(min=1, help="Channels of the generator.")] = 48,
     blocks: Annotated[int, typer.Option(min=1, help="Residual blocks of the generator.")] = 8,
     batch_norm: Annotated[bool, typer.Option("--batch-norm", help="Batch norm in the generator.")] = False,
-    init_from: Annotated[str, typer.Option(help="Weights to start from, by name or file.")] = "",
+    init_from: Annotated[
+        str, typer.Option(help="Weights to start from: a name, a file, also another project's .pth.")
+    ] = "",
     check: Annotated[
         bool, typer.Option("--check", help="Look at the pictures and measure what the run would take, without it.")
     ] = False,
