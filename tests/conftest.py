@@ -49,11 +49,16 @@ def smooth_pictures(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def backbones(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with random weights for every backbone; to have them found, name it in $SRGAN_METRIC_WEIGHTS."""
+    """A folder with random weights for every backbone; to have them found, name it in $SRGAN_METRIC_WEIGHTS.
+
+    As large as He et al. draw them, so that what the last layers see does not fade away.
+    """
     folder = tmp_path_factory.mktemp("backbones")
+    he = 6**0.5  # times what torch draws
     for seed, (name, build) in enumerate(BACKBONES.items()):
         torch.manual_seed(seed)
-        tensors = {key: value.half().contiguous() for key, value in build().state_dict().items()}
+        drawn = build().state_dict().items()
+        tensors = {key: (he * value if value.ndim > 1 else value).half().contiguous() for key, value in drawn}
         save_file(tensors, folder / f"{name}.safetensors")
     return folder
 
