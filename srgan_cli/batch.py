@@ -17,14 +17,15 @@ from srgan_cli.errors import SrganError, in_plain_words
 from srgan_cli.files import make_folder, sweep
 from srgan_cli.manifest import Manifest
 from srgan_cli.networks import Generator
-from srgan_cli.picture import Picture, check_size, dropped_by
+from srgan_cli.picture import Scan, check_size, dropped_by
 from srgan_cli.plan import Task
 from srgan_cli.progress import Progress
-from srgan_cli.sequence import Losses, Pictures, dropped_frames, fitting, open_pictures, write_pictures
+from srgan_cli.sequence import Losses, Pictures, dropped_frames, fitting, held_bytes, open_pictures, write_pictures
 from srgan_cli.upscaler import Scale, Upscaler
 
 _ROOM = 2**23
 _WHOLE = 1000
+_LEVELS = 255
 Existing = Literal["update", "overwrite", "keep"]
 
 
@@ -34,12 +35,14 @@ class Wishes:
 
     scale: None for the upscaler's own.  strict: nothing may be dropped.  existing: outputs that are there already are
     made anew unless the manifest holds them, always, or never.  consistent: made small again, they are their inputs.
+    verify: tiles are compared with the whole first.
     """
 
     scale: Scale = None
     strict: bool = False
     existing: Existing = "update"
     consistent: bool = False
+    verify: bool = False
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,8 @@ class Result:
 
     size and enlarged: height and width before and after.  count: the pictures in the file.  seconds: of work on it,
     without waiting for others.  warnings: a sentence for everything that was lost.  error: why it failed, and
-    trace: where, for programmers.  peak_memory: the most bytes that the whole process has held so far, where known.
+    trace: where, for programmers.  seam: how far tiles were from the whole, 0…1, where that was asked for.
+    peak_memory: the most bytes that the whole process has held so far, where known.
     agreement: how the output agrees with its input, the worst of its pictures, where that was wished for.
     """
 
@@ -61,6 +65,7 @@ class Result:
     warnings: tuple[str, ...] = ()
     error: SrganError | None = None
     trace: str = ""
+    seam: float | None = None
     peak_memory: int | None = None
     agreement: Agreement | None = None
 
@@ -149,7 +154,8 @@ class _Work:
         with self.room.taken(kept.count * pictures.size[0] * pictures.size[1]):
             began, waited = time.monotonic(), self.turns.waited
             make_folder(self.task.target.parent)
-            write_pictures(kept.each(self._enlarging(kept.count)), self.task.target)
+            seam = self._seam(kept) if self.wishes.verify else None
+            write_pictures(kept.each(self._enlarging(kept, height, width)), self.task.target)
             seconds = time.monotonic() - began - (self.turns.waited - waited)
         return Result(
             self.task,
@@ -159,25 +165,36 @@ class _Work:
             kept.count,
             seconds,
             tuple(self.warnings),
+            seam=seam,
             agreement=min(self.agreements, key=lambda found: found.decibels, default=None),
         )
 
-    def _enlarging(self, count: int) -> Callable[[Picture], Picture]:
-        """Enlarges one picture after the other and tells what each loses."""
-        number = iter(range(count))
+    def _seam(self, pictures: Pictures) -> float:
+        seam = self.upscaler.largest_seam(next(pictures.scans()), self.wishes.scale)
+        if seam * _LEVELS > 1:
+            differ = f"tiles differ from the whole by {seam * _LEVELS:.2f} of {_LEVELS} levels"
+            raise SrganError(differ, "take the picture whole with --tile 0")
+        return seam
 
-        def enlarge(picture: Picture) -> Picture:
+    def _enlarging(self, pictures: Pictures, height: int, width: int) -> Callable[[Scan], Scan]:
+        """Enlarges one picture after the other, band by band, and tells what each loses."""
+        number, count = iter(range(pictures.count)), pictures.count
+        beside = held_bytes(pictures, self.task.target, height, width)
+
+        def enlarge(picture: Scan) -> Scan:
             earlier = next(number)
 
             def advance(done: int, total: int) -> None:
                 self.turns.heed()
                 self.progress(earlier * total + done, count * total)
 
-            self.tell(picture.notes)
+            self.tell(picture.outline.notes)
             self.tell(dropped_by(self.task.target, picture))
-            enlarged = self.upscaler.upscale(picture, self.wishes.scale, advance)
+            enlarged = self.upscaler.upscale_scan(picture, self.wishes.scale, advance, beside)
             if self.wishes.consistent:
-                enlarged = self._consistent(enlarged, picture)
+                enlarged = Scan.of(self._consistent(enlarged.whole(), picture.whole()))
+            elif beside:
+                enlarged = Scan.of(enlarged.whole())
             self.tell(dropped_by(self.task.target, enlarged))
             return enlarged
 
@@ -276,7 +293,12 @@ class _Meter:
 
 
 def _hands(upscaler: Upscaler) -> int:
-    """A CPU's network leaves little time for more than reading ahead; a GPU's asks for all cores."""
+    """A CPU's network leaves little time for more than reading ahead; a GPU's asks for all cores.
+
+    Where memory is limited one file is in hand.
+    """
+    if upscaler.policy.max_memory is not None:
+        return 1
     return 3 if upscaler.device.type == "cpu" else max(3, os.cpu_count() or 1)
 
 

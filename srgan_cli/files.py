@@ -5,6 +5,7 @@ import hashlib
 import os
 import re
 import secrets
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -105,6 +106,21 @@ def check_writable(path: Path) -> None:
         raise SrganError(f"no such folder: {path.parent}", "make it first, or choose another place")
     if not os.access(path.parent, os.W_OK):
         raise SrganError(f"may not write in {path.parent}", "choose another place")
+
+
+def check_space(folder: Path, size: int) -> None:
+    """Raises SrganError when less than `size` bytes are free on the disk of this folder."""
+    free = shutil.disk_usage(folder).free
+    if free < size:
+        raise SrganError(
+            f"the work may take {said(size)} of disk in {folder}, of which {said(free)} are free",
+            "free some space or choose another place",
+        )
+
+
+def said(size: float) -> str:
+    """Bytes as people say them, rounded up."""
+    return f"{size / 2**30:.1f}G" if size >= 2**30 else f"{-(-size // 2**20):.0f}M"
 
 
 @contextmanager

@@ -1,20 +1,21 @@
 """Picture: what is read from a file and written to one.  Pixel formats are converted here and nowhere else."""
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from srgan_cli.codec import palette, tiff
-from srgan_cli.codec.encode import encoded
+from srgan_cli.codec import encode, palette, tiff
 from srgan_cli.codec.formats import FORMATS, HOLDS, UNWRITABLE_BECOMES, Format, check_size, output_format
 from srgan_cli.codec.metadata import Metadata
-from srgan_cli.codec.raster import Raster, Values
+from srgan_cli.codec.raster import Raster, Rows, Values, band_rows
 from srgan_cli.codec.source import opened
+from srgan_cli.errors import PictureError
 from srgan_cli.files import atomic_write
 from srgan_cli.pixels import levels
 
@@ -22,20 +23,18 @@ __all__ = [
     "FORMATS",
     "Metadata",
     "Picture",
-    "bleed",
+    "Scan",
     "check_size",
     "dropped_by",
-    "from_raster",
     "output_format",
     "picture_size",
     "read_picture",
+    "scanned",
     "to_image",
     "to_raster",
     "writable_suffix",
     "write_picture",
 ]
-_TRUSTED_ALPHA = 1 / 8
-_TINY = torch.finfo(torch.float32).tiny
 _UNIT = (0.0, 1.0)
 _EVEN = 10
 
@@ -86,6 +85,65 @@ class Picture:
         return replace(self, pixels=self.pixels * self.alpha + (1 - self.alpha), alpha=None)
 
 
+@dataclass(frozen=True)
+class Scan:
+    """A picture that comes in bands of full rows, from top to bottom, so that it need not fit in memory.
+
+    outline: everything of it but its rows: tensors of shape (C, 0, W).  height: its rows.
+    bands: goes through it from the top, as often as it is called; every band but the last has a multiple of
+    BAND_GRID rows where the picture comes from a file.
+    """
+
+    outline: Picture
+    height: int
+    bands: Callable[[], Iterator[Picture]]
+
+    @classmethod
+    def of(cls, picture: Picture) -> "Scan":
+        """A picture in memory as a single band."""
+        alpha = None if picture.alpha is None else picture.alpha[:, :0]
+        return cls(replace(picture, pixels=picture.pixels[:, :0], alpha=alpha), picture.height, lambda: iter([picture]))
+
+    @property
+    def width(self) -> int:
+        """Columns."""
+        return self.outline.width
+
+    def each(self, change: Callable[[Picture], Picture]) -> "Scan":
+        """The same with every band changed, which may not change its size."""
+        return Scan(change(self.outline), self.height, lambda: map(change, self.bands()))
+
+    def whole(self) -> Picture:
+        """All of it in memory."""
+        layers, top = _layers(self.outline), 0
+        result = torch.empty(len(layers), self.height, self.width)
+        for band in self.bands():
+            torch.cat(_layers(band), out=result[:, top : top + band.height])
+            top += band.height
+        colours = len(self.outline.pixels)
+        alpha = None if self.outline.alpha is None else result[colours:]
+        return replace(self.outline, pixels=result[:colours], alpha=alpha)
+
+
+def scanned(raster: Raster) -> Scan:
+    """The picture of what stands in a file; of floats, the range is looked up first."""
+    height, width, channels = raster.rows.shape
+    empty = torch.empty(channels, 0, width)
+    colour, alpha = (empty[:-1], empty[-1:]) if raster.has_alpha else (empty, None)
+    span, notes = _span(raster) if raster.depth == 32 else (_UNIT, ())
+    outline = Picture(
+        colour,
+        alpha,
+        raster.depth,
+        raster.icc_profile,
+        raster.metadata,
+        span,
+        raster.duration,
+        (*raster.notes, *notes),
+    )
+    return Scan(outline, height, lambda: map(partial(from_values, like=outline), raster.rows.bands()))
+
+
 def read_picture(path: Path) -> Picture:
     """The first picture of a file, upright as its EXIF orientation says.
 
@@ -93,7 +151,14 @@ def read_picture(path: Path) -> Picture:
     PictureError when the file is missing, is not a picture, is cut short, or holds 32-bit whole numbers.
     """
     with opened(path) as source:
-        return from_raster(source.raster(0))
+        check_pixels(path, *source.size(0))
+        return scanned(source.raster(0)).whole()
+
+
+def check_pixels(path: Path, height: int, width: int) -> None:
+    """Raises PictureError when a picture has more pixels than a file may be trusted to fill memory with."""
+    if Image.MAX_IMAGE_PIXELS and height * width > 2 * Image.MAX_IMAGE_PIXELS:
+        raise PictureError(f"{path} holds more pixels than are safe to open", f"it says it is {width} x {height}")
 
 
 def picture_size(path: Path) -> tuple[int, int]:
@@ -112,7 +177,7 @@ def writable_suffix(path: Path) -> str:
     return HOLDS[form].suffixes[0] if form in HOLDS else UNWRITABLE_BECOMES
 
 
-def write_picture(picture: Picture, path: Path) -> None:
+def write_picture(picture: Picture | Scan, path: Path) -> None:
     """Write a picture in the format of the file's suffix; the file appears whole or not at all.
 
     What the format cannot hold is dropped; `dropped_by` says it beforehand.  Raises UsageError for a suffix that is
@@ -120,14 +185,13 @@ def write_picture(picture: Picture, path: Path) -> None:
     """
     name = output_format(path)
     check_size(path, picture.height, picture.width)
-    data = encoded([to_raster(picture, name)], name)
     with atomic_write(path) as temporary:
-        temporary.write_bytes(data)
+        encode.write([to_raster(picture, name)], temporary, name)
 
 
-def dropped_by(path: Path, picture: Picture) -> list[str]:
+def dropped_by(path: Path, source: Picture | Scan) -> list[str]:
     """What of this picture the format of `path` drops, a sentence each."""
-    name = output_format(path)
+    name, picture = output_format(path), source.outline if isinstance(source, Scan) else source
     form, told, profile = HOLDS[name], picture.metadata, _profile(picture, HOLDS[name])
     losses = {
         f"{name} has no transparency: the picture is laid on white": picture.alpha is not None and not form.alpha,
@@ -139,7 +203,7 @@ def dropped_by(path: Path, picture: Picture) -> list[str]:
         f"{name} cannot hold this picture's XMP": len(told.xmp or b"") > form.xmp_bytes,
         f"{name} cannot hold this picture's resolution": bool(told.dpi) and not form.dpi,
     }
-    return [loss for loss, true in losses.items() if true] + _few_colours(picture, name)
+    return [loss for loss, true in losses.items() if true] + (_few_colours(source, name) if form.colours else [])
 
 
 def to_image(pixels: Tensor) -> Image.Image:
@@ -147,68 +211,71 @@ def to_image(pixels: Tensor) -> Image.Image:
     return Image.fromarray(levels(pixels.expand(3, -1, -1)).to(torch.uint8).permute(1, 2, 0).contiguous().numpy())
 
 
-def from_raster(raster: Raster) -> Picture:
-    """The picture of what stands in a file."""
-    planes = torch.from_numpy(np.ascontiguousarray(raster.values.transpose(2, 0, 1))).float()
-    notes, span = raster.notes, _UNIT
-    if raster.depth < 32:
-        planes /= 2**raster.depth - 1
-    elif not planes.isfinite().all():
-        planes = planes.nan_to_num_(nan=0, posinf=1, neginf=0)
-        notes = (*notes, "its values that are no numbers are set to 0 or 1")
-    colour, alpha = (planes[:-1], planes[-1:]) if raster.has_alpha else (planes, None)
-    if raster.depth == 32:
-        colour, span = _spanned(colour)
-        alpha = None if alpha is None else alpha.clamp(0, 1)
-    return Picture(colour, alpha, raster.depth, raster.icc_profile, raster.metadata, span, raster.duration, notes)
+def from_values(values: Values, like: Picture) -> Picture:
+    """The picture of stored values (H, W, C): in everything else it is `like` the other one."""
+    planes = torch.from_numpy(np.ascontiguousarray(values.transpose(2, 0, 1))).float()
+    colour, alpha = (planes[:-1], planes[-1:]) if like.alpha is not None else (planes, None)
+    if like.depth < 32:
+        planes /= 2**like.depth - 1
+        return replace(like, pixels=colour, alpha=alpha)
+    planes.nan_to_num_(nan=0, posinf=1, neginf=0)
+    low, high = like.span
+    colour = colour if like.span == _UNIT else (colour - low) / (high - low)
+    return replace(like, pixels=colour, alpha=None if alpha is None else alpha.clamp(0, 1))
 
 
-def to_raster(picture: Picture, name: str) -> Raster:
-    """The picture as a file of this format's name holds it, without what the format cannot hold."""
+def to_values(picture: Picture, name: str) -> Values:
+    """The picture's values (H, W, C) as a file of this format's name holds them."""
     form = HOLDS[name]
-    fitting = picture if form.alpha else picture.on_white
-    depth = max(depth for depth in form.depths if depth <= picture.depth)
+    return _values(picture if form.alpha else picture.on_white, _depth(picture, form))
+
+
+def to_raster(picture: Picture | Scan, name: str) -> Raster:
+    """What a file of this format's name holds of a picture, without what it cannot hold."""
+    scan = picture if isinstance(picture, Scan) else Scan.of(picture)
+    outline, form = scan.outline, HOLDS[name]
     told = Metadata(
-        _if_short(picture.metadata.exif, form.exif_bytes),
-        _if_short(picture.metadata.xmp, form.xmp_bytes),
-        picture.metadata.dpi if form.dpi else None,
+        _if_short(outline.metadata.exif, form.exif_bytes),
+        _if_short(outline.metadata.xmp, form.xmp_bytes),
+        outline.metadata.dpi if form.dpi else None,
     )
-    return Raster(_values(fitting, depth), _profile(picture, form), told, picture.duration)
+    empty = to_values(outline, name)
+    shape = (scan.height, scan.width, empty.shape[2])
+    rows = Rows(shape, empty.dtype, lambda: map(partial(to_values, name=name), _thin(scan)))
+    return Raster(rows, _profile(outline, form), told, outline.duration)
 
 
-def bleed(picture: Picture) -> Tensor:
-    """The picture's colour, with that of transparent and nearly transparent pixels taken from what lies near.
-
-    What a file stores under full transparency is arbitrary, and under nearly full transparency coarsely rounded;
-    without this it would leak into the edges as a dark or coloured fringe when the picture is enlarged.  Shape as
-    `picture.pixels`.
-    """
-    if picture.alpha is None:
-        return picture.pixels
-    return _spread(picture.pixels * picture.alpha, picture.alpha)
+def _thin(scan: Scan) -> Iterator[Picture]:
+    """The bands of a picture, in parts as thin as those that files are read in."""
+    step = band_rows(scan.width, len(_layers(scan.outline)))
+    for band in scan.bands():
+        for top in range(0, band.height, step):
+            alpha = None if band.alpha is None else band.alpha[:, top : top + step]
+            yield replace(band, pixels=band.pixels[:, top : top + step], alpha=alpha)
+        del band  # before the next one is made
 
 
-def _spread(weighted: Tensor, weight: Tensor) -> Tensor:
-    """Each pixel's own colour as far as its weight is to be trusted, else that of ever larger squares around it."""
-    height, width = weight.shape[-2:]
-    own = weighted / weight.clamp_min(_TINY)
-    if height == 1 and width == 1:
-        return own
-    coarse = _spread(*(F.avg_pool2d(x[None], 2, ceil_mode=True)[0] for x in (weighted, weight)))
-    enlarged = coarse.repeat_interleave(2, -2).repeat_interleave(2, -1)[..., :height, :width]
-    return torch.lerp(enlarged, own, (weight / _TRUSTED_ALPHA).clamp(max=1))
+def _layers(picture: Picture) -> list[Tensor]:
+    return [*(layer[None] for layer in picture.pixels), *([] if picture.alpha is None else [picture.alpha])]
+
+
+def _span(raster: Raster) -> tuple[tuple[float, float], tuple[str, ...]]:
+    """What 0 and 1 stand for in floats of whatever range, and a sentence if some of them are no numbers."""
+    low, high, finite = 0.0, 1.0, True
+    for band in raster.rows.bands():
+        colour = band[..., :-1] if raster.has_alpha else band
+        numbers = colour[np.isfinite(colour)]
+        finite = finite and bool(np.isfinite(band).all())
+        low, high = min(low, float(numbers.min(initial=0))), max(high, float(numbers.max(initial=1)))
+    return (low, high), () if finite else ("its values that are no numbers are set to 0 or 1",)
+
+
+def _depth(picture: Picture, form: Format) -> int:
+    return max(depth for depth in form.depths if depth <= picture.depth)
 
 
 def _if_short(part: bytes | None, most: int) -> bytes | None:
     return part if part and len(part) <= most else None
-
-
-def _spanned(colour: Tensor) -> tuple[Tensor, tuple[float, float]]:
-    """Floats of whatever range as 0…1, and what 0 and 1 stand for."""
-    low, high = min(0.0, float(colour.min())), max(1.0, float(colour.max()))
-    if (low, high) == _UNIT:
-        return colour, _UNIT
-    return (colour - low) / (high - low), (low, high)
 
 
 def _values(picture: Picture, depth: int) -> Values:
@@ -229,11 +296,10 @@ def _profile(picture: Picture, form: Format) -> bytes | None:
     return picture.icc_profile if fits else None
 
 
-def _few_colours(picture: Picture, name: str) -> list[str]:
+def _few_colours(source: Picture | Scan, name: str) -> list[str]:
     """What a palette loses."""
-    most, losses = HOLDS[name].colours, []
-    if not most:
-        return []
+    picture = source.whole() if isinstance(source, Scan) else source
+    most, losses = HOLDS[name].colours or 0, []
     values = _values(replace(picture, alpha=None), 8)
     shown = np.ones(values.shape[:2], bool) if picture.alpha is None else picture.alpha[0].numpy() >= 0.5
     if palette.colours_in(values[shown][None]) > most - (not shown.all()):

@@ -1,5 +1,8 @@
 """Pure tensor maths on pictures: float tensors of shape (..., height, width), values 0…1."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 
@@ -47,14 +50,19 @@ def quantise(pixels: Tensor, depth: int = 8) -> Tensor:
     return levels(pixels, depth) / float(2**depth - 1)
 
 
-def resize(pixels: Tensor, height: int, width: int) -> Tensor:
-    """Antialiased bicubic resampling that agrees with MATLAB's imresize.
+def resize(pixels: Tensor, height: int, width: int, kernel: "Kernel | None" = None) -> Tensor:
+    """Antialiased resampling, bicubic unless told, that agrees with MATLAB's imresize.
 
-    The kernel is Keys' cubic with a = -0.5, widened by the factor when the picture shrinks; beyond the edge
-    the picture is mirrored.  Values are not clamped: a cubic overshoots.
-    Source: R. Keys, Cubic convolution interpolation for digital image processing, 1981.
+    The kernel is widened by the factor when the picture shrinks; beyond the edge the picture is mirrored.  Values are
+    not clamped: these kernels overshoot.
     """
-    return _resize_along(_resize_along(pixels, -2, height), -1, width)
+    rows, columns = (Stretch.whole(*sizes) for sizes in zip(pixels.shape[-2:], (height, width), strict=True))
+    return resize_part(pixels, rows, columns, kernel or KERNELS["bicubic"])
+
+
+def resize_part(pixels: Tensor, rows: "Stretch", columns: "Stretch", kernel: "Kernel") -> Tensor:
+    """What `resize` makes of the whole picture, of it a part, from as much of the picture as that rests on."""
+    return _resize_along(_resize_along(pixels, -2, rows, kernel), -1, columns, kernel)
 
 
 def downscale(pixels: Tensor, scale: int) -> Tensor:
@@ -71,10 +79,54 @@ def cubic(distance: Tensor) -> Tensor:
     return torch.where(x <= 1, near, torch.where(x <= 2, far, torch.zeros_like(x)))
 
 
-def _resize_along(pixels: Tensor, dim: int, size: int) -> Tensor:
-    if pixels.shape[dim] == size:
-        return pixels
-    index, weight = _contributions(pixels.shape[dim], size)
+def lanczos(distance: Tensor) -> Tensor:
+    """Lanczos' kernel of three lobes at these distances (in samples).
+
+    Source: C. Duchon, Lanczos filtering in one and two dimensions, 1979.
+    """
+    return torch.where(distance.abs() < 3, torch.sinc(distance) * torch.sinc(distance / 3), 0)
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """A resampling kernel: its weight at a distance, and how far it reaches, in samples."""
+
+    weight: Callable[[Tensor], Tensor]
+    radius: int
+
+    def reach(self, before: int, after: int) -> float:
+        """How many samples away a sample counts, when `before` samples become `after`."""
+        return self.radius / min(after / before, 1)
+
+
+KERNELS = {"bicubic": Kernel(cubic, 2), "lanczos": Kernel(lanczos, 3)}
+"""bicubic is Keys' with a = -0.5: R. Keys, Cubic convolution interpolation for digital image processing, 1981."""
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """A side of a picture on its way from `before` samples to `after`, or a part of it.
+
+    first: the sample of the picture that the part at hand begins with.  start and stop: which samples to make.
+    """
+
+    before: int
+    after: int
+    first: int
+    start: int
+    stop: int
+
+    @classmethod
+    def whole(cls, before: int, after: int) -> "Stretch":
+        """All of the side."""
+        return cls(before, after, 0, 0, after)
+
+
+def _resize_along(pixels: Tensor, dim: int, side: Stretch, kernel: Kernel) -> Tensor:
+    if side.before == side.after:
+        return pixels.narrow(dim, side.start - side.first, side.stop - side.start)
+    index, weight = _contributions(side, kernel)
+    size = side.stop - side.start
     shape = [1] * pixels.dim()
     shape[dim] = size
     result = pixels.new_zeros([size if d == dim % pixels.dim() else n for d, n in enumerate(pixels.shape)])
@@ -84,17 +136,16 @@ def _resize_along(pixels: Tensor, dim: int, size: int) -> Tensor:
     return result
 
 
-def _contributions(size_in: int, size_out: int) -> tuple[Tensor, Tensor]:
-    """For every output sample the input samples it rests on and their weights, both (size_out, taps)."""
-    scale = size_out / size_in
-    shrink = min(scale, 1.0)
-    centre = (torch.arange(size_out, dtype=torch.float64) + 0.5) / scale - 0.5
-    reach = 2 / shrink
+def _contributions(side: Stretch, kernel: Kernel) -> tuple[Tensor, Tensor]:
+    """For every output sample the input samples it rests on, counted from `first`, and their weights: (size, taps)."""
+    scale = side.after / side.before
+    reach = kernel.reach(side.before, side.after)
+    centre = (torch.arange(side.start, side.stop, dtype=torch.float64) + 0.5) / scale - 0.5
     taps = int(2 * reach) + 2
     index = (centre - reach).floor().long()[:, None] + torch.arange(taps)
-    weight = cubic((centre[:, None] - index) * shrink)
+    weight = kernel.weight((centre[:, None] - index) * min(scale, 1.0))
     weight /= weight.sum(dim=1, keepdim=True)
     used = (weight != 0).any(dim=0)
-    mirrored = index.remainder(2 * size_in)
-    mirrored = torch.where(mirrored < size_in, mirrored, 2 * size_in - 1 - mirrored)
+    mirrored = index.remainder(2 * side.before)
+    mirrored = torch.where(mirrored < side.before, mirrored, 2 * side.before - 1 - mirrored) - side.first
     return mirrored[:, used], weight[:, used]

@@ -51,7 +51,7 @@ class Guarded(_Wrapped):
 
     def forward(self, x: Tensor) -> Tensor:
         """The enlarged pictures.  Raises SrganError where even float32 gives no numbers."""
-        with torch.autocast(x.device.type, torch.float16, enabled=self.half_way):
+        with torch.autocast("cpu" if x.is_meta else x.device.type, torch.float16, enabled=self.half_way):
             enlarged: Tensor = self.generator(x).float()
         if enlarged.is_meta or not _is_broken(enlarged, x):  # a meta tensor has no values to look at
             return enlarged

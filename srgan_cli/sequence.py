@@ -3,35 +3,44 @@
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
+from math import prod
 from pathlib import Path
 
-from srgan_cli.codec.encode import encoded
+from srgan_cli.codec import encode
 from srgan_cli.codec.formats import HOLDS
+from srgan_cli.codec.raster import Raster
 from srgan_cli.codec.source import opened
 from srgan_cli.errors import PictureError
-from srgan_cli.files import atomic_write
-from srgan_cli.picture import Picture, check_size, from_raster, output_format, to_raster
+from srgan_cli.files import atomic_write, check_space
+from srgan_cli.picture import Picture, Scan, check_size, output_format, scanned, to_raster
 
 _SHALLOW = 8
+_LOSSLESS = ("PNG", "TIFF", "BMP")
+_CHANNELS, _FLOAT, _STORED = 4, 4, 3
 
 
 @dataclass(frozen=True)
 class Pictures:
     """The pictures of one file.
 
-    frames: decoded as they are asked for.  count: how many there are.  size: height and width of the first.
+    frames: pictures, or scans that are decoded band by band; each when it is asked for.  count: how many there are.
+    size: height and width of the first.
     animated: they follow in time, each as long as its `duration`.  loop: how often they are played, 0 for ever.
     """
 
-    frames: Iterable[Picture]
+    frames: Iterable[Picture | Scan]
     count: int
     size: tuple[int, int]
     animated: bool = False
     loop: int = 0
 
-    def each(self, change: Callable[[Picture], Picture]) -> "Pictures":
+    def each(self, change: Callable[[Scan], Picture | Scan]) -> "Pictures":
         """The same with every picture changed, when it is asked for."""
-        return replace(self, frames=map(change, self.frames))
+        return replace(self, frames=map(change, self.scans()))
+
+    def scans(self) -> Iterator[Scan]:
+        """The frames, those in memory as a single band."""
+        return (Scan.of(frame) if isinstance(frame, Picture) else frame for frame in self.frames)
 
 
 @dataclass(frozen=True)
@@ -40,10 +49,10 @@ class _Frames:
 
     path: Path
 
-    def __iter__(self) -> Iterator[Picture]:
+    def __iter__(self) -> Iterator[Scan]:
         with opened(self.path) as source:
             for index in range(source.count):
-                yield from_raster(source.raster(index))
+                yield scanned(source.raster(index))
 
 
 def open_pictures(path: Path) -> Pictures:
@@ -81,13 +90,30 @@ def write_pictures(pictures: Pictures, path: Path) -> None:
     """
     name, kept = output_format(path), fitting(pictures, path)
     rasters = []
-    for picture in kept.frames:
-        check_size(path, picture.height, picture.width)
+    for scan in kept.scans():
+        check_size(path, scan.height, scan.width)
         moving = kept.count > 1 and HOLDS[name].sequence == "animation"
-        rasters.append(to_raster(replace(picture, depth=_SHALLOW) if moving else picture, name))
-    data = encoded(rasters, name, pictures.loop)
+        rasters.append(to_raster(scan.each(_shallow) if moving else scan, name))
+    check_space(path.parent, _disk_bytes(rasters, name))
     with atomic_write(path) as temporary:
-        temporary.write_bytes(data)
+        encode.write(rasters, temporary, name, pictures.loop)
+
+
+def held_bytes(pictures: Pictures, path: Path, height: int, width: int) -> int:
+    """What of the results stays in memory until all are written, in bytes; nothing where they are streamed."""
+    if encode.streams(output_format(path), pictures.count):
+        return 0
+    return height * width * _CHANNELS * (_FLOAT + _STORED * pictures.count)
+
+
+def _disk_bytes(rasters: Iterable[Raster], name: str) -> int:
+    """The most that the file may take; what is compressed with loss takes far less than the half."""
+    whole = sum(prod(raster.rows.shape) * raster.rows.dtype.itemsize for raster in rasters)
+    return whole if name in _LOSSLESS else whole // 2
+
+
+def _shallow(picture: Picture) -> Picture:
+    return replace(picture, depth=_SHALLOW)
 
 
 class Losses:

@@ -26,9 +26,34 @@ class Window:
         return slice(self.top, self.bottom), slice(self.left, self.right)
 
     @property
+    def height(self) -> int:
+        """Rows."""
+        return self.bottom - self.top
+
+    @property
+    def width(self) -> int:
+        """Columns."""
+        return self.right - self.left
+
+    @property
     def area(self) -> int:
         """The number of pixels."""
-        return (self.bottom - self.top) * (self.right - self.left)
+        return self.height * self.width
+
+    def grown(self, halo: int, height: int, width: int, grid: int = 1) -> "Window":
+        """The rectangle that reaches `halo` further and from there to the grid, or ends at the edge of the picture."""
+        return Window(
+            max(self.top - halo, 0) // grid * grid,
+            max(self.left - halo, 0) // grid * grid,
+            min(-(-(self.bottom + halo) // grid) * grid, height),
+            min(-(-(self.right + halo) // grid) * grid, width),
+        )
+
+    def pieces(self, height: int, width: int) -> "Iterator[Window]":
+        """Windows of at most this height and width that partition this one, row by row."""
+        for top in range(self.top, self.bottom, height):
+            for left in range(self.left, self.right, width):
+                yield Window(top, left, min(top + height, self.bottom), min(left + width, self.right))
 
     def scaled(self, factor: int) -> "Window":
         """The same rectangle in a picture enlarged by `factor`."""
@@ -49,12 +74,14 @@ class Tile:
 
 @dataclass(frozen=True)
 class TilePolicy:
-    """The longest side of a tile's kept part, in input pixels; 0 takes the picture whole.
+    """How large tiles may be.
 
-    Memory grows with (size + 2 x halo) squared and not with the picture.
+    size: the longest side of a tile's kept part, in input pixels; 0 takes the picture whole.
+    max_memory: what the whole process may take, in bytes; None leaves the tiles and rows of tiles about ROOM bytes.
     """
 
     size: int = 384
+    max_memory: int | None = None
 
     def __post_init__(self) -> None:
         """Raises UsageError for a negative size."""
@@ -65,26 +92,18 @@ class TilePolicy:
         """The tile's height and width for this picture: as few tiles as the policy allows, about equal."""
         if self.size == 0:
             return height, width
-        return _even(height, self.size), _even(width, self.size)
+        return even(height, self.size), even(width, self.size)
 
 
-def tiles(height: int, width: int, halo: int, policy: TilePolicy, grid: int = 1) -> Iterator[Tile]:
-    """Tiles of a picture of height x width pixels, row by row; their keeps partition it.
+def tiles(height: int, width: int, halo: int, sides: tuple[int, int], grid: int = 1) -> Iterator[Tile]:
+    """Tiles of these sides in a picture of height x width pixels, row by row; their keeps partition it.
 
     What they read reaches `halo` pixels further and from there to the next multiple of `grid`, or ends at the edge.
     """
-    tile_height, tile_width = policy.sides(height, width)
-    for top in range(0, height, tile_height):
-        for left in range(0, width, tile_width):
-            keep = Window(top, left, min(top + tile_height, height), min(left + tile_width, width))
-            read = Window(
-                max(keep.top - halo, 0) // grid * grid,
-                max(keep.left - halo, 0) // grid * grid,
-                min(-(-(keep.bottom + halo) // grid) * grid, height),
-                min(-(-(keep.right + halo) // grid) * grid, width),
-            )
-            yield Tile(read, keep)
+    for keep in Window(0, 0, height, width).pieces(*sides):
+        yield Tile(keep.grown(halo, height, width, grid), keep)
 
 
-def _even(length: int, limit: int) -> int:
+def even(length: int, limit: int) -> int:
+    """The length of equal pieces, as few as the limit allows."""
     return ceil(length / ceil(length / limit))

@@ -1,26 +1,35 @@
 """Upscaler: a generator on a device, with a tile policy."""
 
 import re
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import groupby
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from srgan_cli.bleed import bleed
 from srgan_cli.devices import pick_device
-from srgan_cli.errors import UsageError
+from srgan_cli.enlargement import Geometry, Rolling
+from srgan_cli.errors import SrganError, UsageError
 from srgan_cli.files import digest
+from srgan_cli.memory import Demand, activation_bytes, is_exhaustion, plan_sides
 from srgan_cli.networks import Generator
-from srgan_cli.picture import Picture, bleed
-from srgan_cli.pixels import resize
+from srgan_cli.networks.generator import Unchanged
+from srgan_cli.picture import Picture, Scan
+from srgan_cli.pixels import KERNELS
 from srgan_cli.progress import Progress
 from srgan_cli.running import SelfEnsemble, guarded
-from srgan_cli.tiling import Tile, TilePolicy, tiles
+from srgan_cli.tiling import TilePolicy, Window, tiles
 from srgan_cli.weights import find_weights, load_blend
 
 DEFAULT_MODEL = "srgan"
 LARGEST_SCALE = 16
+_PLAIN_SCALE = 4
 _EXACT = 1e-4
+_SMALLEST_TILE = 16
 
 
 @dataclass(frozen=True)
@@ -57,7 +66,8 @@ class Upscaler:
     """Enlarges pictures tile by tile; tiled equals whole.
 
     A generator that takes noise gives another plausible picture for every `seed`, and without one its calmest.
-    Memory: the output as float32, and the generator's activations over one tile with its halo.
+    Memory: a row of tiles, and the generator's activations over one tile with its halo; see TilePolicy.  Where it
+    runs out nevertheless, smaller tiles are taken from there on, and `tell` hears of it once.
     """
 
     def __init__(
@@ -68,6 +78,7 @@ class Upscaler:
         name: str = "",
         seed: int | None = None,
         sha256: str = "",
+        tell: Callable[[str], None] | None = None,
     ) -> None:
         """`sha256` is that of the weights file.  Raises UsageError for a seed where the generator takes no noise."""
         if seed is not None and not generator.noise:
@@ -77,6 +88,10 @@ class Upscaler:
         self.generator = generator.to(device).eval()
         self.device = device
         self.policy = policy or TilePolicy()
+        self.scale = generator.scale
+        self.kernel = KERNELS["bicubic"]
+        self._tell = tell
+        self._largest_tile = 2**31
 
     @classmethod
     def load(
@@ -89,8 +104,10 @@ class Upscaler:
         seed: int | None = None,
         self_ensemble: bool = False,
         precision: str = "auto",
+        tell: Callable[[str], None] | None = None,
     ) -> "Upscaler":
-        """An Upscaler of shipped weights by name, of a weights file, or of one fetched from an address.
+        """An Upscaler of shipped weights by name, of a weights file, or of one fetched from an address;
+        or of a kernel, bicubic or lanczos.
 
         `scale` chooses among the scales of a name that has several; `strength` blends adversarial weights with their
         fidelity counterpart (see load_blend); `self_ensemble` takes the mean over eight flips and turns, in eight times
@@ -98,78 +115,198 @@ class Upscaler:
         Raises UnknownModel, UnknownDevice, UsageError and WeightsError.
         """
         chosen = pick_device(device)
+        if model in KERNELS:
+            return cls._of_kernel(str(model), chosen, policy, strength, seed)
         path = find_weights(str(model), scale)
         generator, card = load_blend(path, strength)
         whole = SelfEnsemble(generator) if self_ensemble else generator
-        return cls(guarded(whole, chosen, precision), chosen, policy, card.name, seed, digest(path))
+        return cls(guarded(whole, chosen, precision), chosen, policy, card.name, seed, digest(path), tell)
+
+    @classmethod
+    def _of_kernel(
+        cls, name: str, device: torch.device, policy: TilePolicy | None, strength: float | None, seed: int | None
+    ) -> "Upscaler":
+        """What resamples and has no weights."""
+        if strength is not None:
+            raise UsageError(f"{name} has no weights to blend", "leave --strength out")
+        upscaler = cls(Unchanged(), device, policy, name, seed)
+        upscaler.scale, upscaler.kernel = _PLAIN_SCALE, KERNELS[name]
+        return upscaler
 
     def upscale(self, picture: Picture, scale: Scale = None, progress: Progress | None = None) -> Picture:
         """The enlarged picture; grey stays grey, alpha is enlarged too.
 
         A `scale` that is not the generator's own is reached by antialiased resampling of its result.
-        `progress` is called with the input pixels done and in all.  Raises UsageError for a scale outside 1…16.
+        `progress` is called with the input pixels done and in all.  Raises UsageError for a scale outside 1…16, and
+        SrganError when memory does not suffice.
         """
-        shape = self.target(picture.height, picture.width, scale)
-        report = _Counter(picture, progress)
-        colour = self._enlarge(bleed(picture), shape, report)
-        alpha = None if picture.alpha is None else self._enlarge_alpha(picture.alpha, shape, report)
-        return replace(picture, pixels=colour, alpha=alpha)
+        return self.upscale_scan(Scan.of(picture), scale, progress).whole()
+
+    def upscale_scan(self, scan: Scan, scale: Scale = None, progress: Progress | None = None, beside: int = 0) -> Scan:
+        """The same for a picture that comes in bands, and so does the result; it is computed while its bands are taken.
+
+        `beside`: bytes that will be needed for other things until then.
+        """
+        height, width = self.target(scan.height, scan.width, scale)
+        geometry = self._geometry(scan, height, width)
+        outline = scan.outline
+        pixels = outline.pixels.new_empty(len(outline.pixels), 0, width)
+        alpha = None if outline.alpha is None else outline.alpha.new_empty(1, 0, width)
+
+        def bands() -> Iterator[Picture]:
+            sides = plan_sides(self._demand(scan, geometry, beside), scan.height, scan.width, self.policy)
+            return self._bands(scan, geometry, sides, _Counter(scan, progress))
+
+        return Scan(replace(outline, pixels=pixels, alpha=alpha), height, bands)
 
     def target(self, height: int, width: int, scale: Scale = None) -> tuple[int, int]:
         """Height and width of what a picture of this size is enlarged to.  Raises UsageError as upscale does."""
         if isinstance(scale, Size):
             scale = scale.scale(height, width)
         check_scale(scale)
-        factor = scale or self.generator.scale
+        factor = scale or self.scale
         return max(1, round(height * factor)), max(1, round(width * factor))
 
-    def _enlarge(self, pixels: Tensor, shape: tuple[int, int], report: "_Counter") -> Tensor:
-        enlarged = self._canvas(pixels, report)
-        return resize(enlarged, *shape).clamp_(0, 1)
+    def largest_seam(self, scan: Scan, scale: Scale = None) -> float:
+        """How far tiles are from the whole at most, 0…1, in the middle of this picture.
 
-    def _enlarge_alpha(self, alpha: Tensor, shape: tuple[int, int], report: "_Counter") -> Tensor:
-        """Sharp edges from the generator; what is wholly opaque or wholly transparent stays exactly so."""
-        smooth, sharp = resize(alpha, *shape), self._enlarge(alpha, shape, report)
-        sharp[smooth >= 1 - _EXACT] = 1
-        sharp[smooth <= _EXACT] = 0
-        return sharp
+        A square that the generator can take whole is enlarged once so, and once in tiles of half its sides.
+        """
+        geometry = self._geometry(scan, *self.target(scan.height, scan.width, scale))
+        sides = plan_sides(self._demand(scan, geometry), scan.height, scan.width, self.policy)
+        crop = Scan.of(_middle(scan, *(side + 2 * geometry.halo for side in sides)))
+        small = self._geometry(crop, *self.target(crop.height, crop.width, scale))
+        whole, tiled = (
+            torch.cat([band.pixels for band in self._bands(crop, small, cut, _Counter(crop, None))], 1)
+            for cut in ((crop.height, crop.width), (-(-crop.height // 2), -(-crop.width // 2)))
+        )
+        return float((whole - tiled).abs().max())
+
+    def _geometry(self, scan: Scan, height: int, width: int) -> Geometry:
+        generator, transparent = self.generator, scan.outline.alpha is not None
+        sizes = scan.height, scan.width, generator.scale, height, width
+        return Geometry(*sizes, self.kernel, generator.receptive_radius, generator.grid, transparent)
+
+    @cached_property
+    def _activation_bytes(self) -> float:
+        return activation_bytes(self.generator, 3 + self.generator.noise)
+
+    def _demand(self, scan: Scan, geometry: Geometry, beside: int = 0) -> Demand:
+        on_host = self.device.type == "cpu"
+        return Demand.of_picture(scan, geometry, self._activation_bytes, beside, on_host)
 
     @torch.no_grad()
-    def _canvas(self, pixels: Tensor, report: "_Counter") -> Tensor:
-        """(C, H, W) enlarged by the generator's own scale, on the CPU."""
-        channels, height, width = pixels.shape
-        scale = self.generator.scale
-        canvas = torch.empty(channels, height * scale, width * scale)
-        noise = self._noise(height, width)
-        for tile in tiles(height, width, self.generator.receptive_radius, self.policy, self.generator.grid):
-            canvas[:, *tile.keep.scaled(scale).slices] = self._tile(pixels, noise, tile)
-            report.advance(tile.keep.area)
-        return canvas
+    def _bands(self, scan: Scan, geometry: Geometry, sides: tuple[int, int], report: "_Counter") -> Iterator[Picture]:
+        """Rows of tiles, enlarged."""
+        rolling = Rolling(self._layers(scan))
+        cut = tiles(scan.height, scan.width, geometry.halo, sides, geometry.grid)
+        for _, row in groupby(cut, lambda tile: tile.keep.top):
+            yield self._row(scan.outline, rolling, geometry, [tile.keep for tile in row], report)
 
-    def _noise(self, height: int, width: int) -> Tensor:
-        """For the whole picture, so that its tiles agree."""
-        channels = 0 if self.seed is None else self.generator.noise
+    def _row(
+        self, outline: Picture, rolling: Rolling, geometry: Geometry, keeps: list[Window], report: "_Counter"
+    ) -> Picture:
+        strip = Window(keeps[0].top, keeps[0].left, keeps[-1].bottom, keeps[-1].right)
+        read = geometry.read(strip)
+        part = _Part(outline, rolling.rows(read.top, read.bottom), read, geometry, strip)
+        for keep in keeps:
+            self._fill(part, keep)
+            report.advance(keep.area)
+        return part.picture
+
+    def _layers(self, scan: Scan) -> Iterator[Tensor]:
+        """Colour, alpha if there is any, and the noise of a seed, row by row, so that it is the same however cut."""
         random = torch.Generator().manual_seed(self.seed or 0)
-        return torch.randn(channels, height, width, generator=random)
+        count = 0 if self.seed is None else self.generator.noise
+        for band in bleed(scan).bands():
+            noise = [torch.randn(count, 1, band.width, generator=random) for _ in range(band.height)]
+            alpha = [] if band.alpha is None else [band.alpha]
+            yield torch.cat([band.pixels, *alpha, torch.cat(noise, 1)])
 
-    def _tile(self, pixels: Tensor, noise: Tensor, tile: Tile) -> Tensor:
-        read = torch.cat([pixels[:, *tile.read.slices].expand(3, -1, -1), noise[:, *tile.read.slices]])
-        enlarged: Tensor = self.generator(read[None].to(self.device))[0]
-        kept = enlarged[:, *tile.keep.within(tile.read).scaled(self.generator.scale).slices]
-        return kept if len(pixels) == 3 else kept.mean(dim=0, keepdim=True)
+    def _fill(self, part: "_Part", keep: Window) -> None:
+        """Enlarge a window; where memory runs out, in smaller pieces, and so are all later ones."""
+        height, width = (min(side, self._largest_tile) for side in (keep.height, keep.width))
+        for piece in keep.pieces(height, width):
+            if not self._fits(part, piece):
+                self._shrink(piece)
+                self._fill(part, piece)
+
+    def _fits(self, part: "_Part", keep: Window) -> bool:
+        """Enlarge a window if there is memory enough."""
+        try:
+            self._enlarge(part, keep)
+        except (RuntimeError, MemoryError) as error:
+            if not is_exhaustion(error):
+                raise
+            return False
+        return True
+
+    def _shrink(self, keep: Window) -> None:
+        longest = max(keep.height, keep.width)
+        if longest <= _SMALLEST_TILE:
+            raise SrganError(
+                f"memory runs out even for tiles of {longest} pixels", "close other programs, or take --device cpu"
+            )
+        if self._tell and self._largest_tile == 2**31:
+            self._tell(f"memory ran out at a tile of {keep.width} x {keep.height} pixels: going on with smaller ones")
+        self._largest_tile = -(-longest // 2)
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+
+    def _enlarge(self, part: "_Part", keep: Window) -> None:
+        read = part.geometry.read(keep)
+        layers = part.layers[:, *read.within(part.read).slices]
+        colours, transparent = len(part.outline.pixels), part.outline.alpha is not None
+        noise = layers[colours + transparent :]
+        part.put(keep, slice(0, colours), self._generate(layers[:colours], noise, part.geometry, read, keep))
+        if transparent:
+            alpha = layers[colours : colours + 1]
+            sharp = self._generate(alpha, noise, part.geometry, read, keep)
+            part.put(keep, slice(colours, None), _settled(sharp, part.geometry.resampled(alpha, read, keep, 1)))
+
+    def _generate(self, pixels: Tensor, noise: Tensor, geometry: Geometry, read: Window, keep: Window) -> Tensor:
+        """The result's pixels for one window, of colour or grey, from what the generator reads of the picture."""
+        scale = self.generator.scale
+        seen = torch.cat([pixels.expand(3, -1, -1), noise])
+        needed = keep.grown(geometry.margin, geometry.height, geometry.width)
+        enlarged: Tensor = self.generator(seen[None].to(self.device))[0]
+        kept = enlarged[:, *needed.within(read).scaled(scale).slices].cpu()
+        grey = kept if len(pixels) == 3 else kept.mean(dim=0, keepdim=True)
+        return geometry.resampled(grey, needed, keep, scale).clamp_(0, 1)
+
+
+class _Part:
+    """A row of tiles: what is read of the picture, and what comes of it."""
+
+    def __init__(self, outline: Picture, layers: Tensor, read: Window, geometry: Geometry, strip: Window) -> None:
+        self.outline, self.layers, self.read, self.geometry = outline, layers, read, geometry
+        self.target = geometry.target(strip)
+        count = len(outline.pixels) + (outline.alpha is not None)
+        self.canvas = torch.empty(count, self.target.height, self.target.width)
+
+    def put(self, keep: Window, channels: slice, pixels: Tensor) -> None:
+        """Lay the result's pixels for one window in their place."""
+        self.canvas[channels, *self.geometry.target(keep).within(self.target).slices] = pixels
+
+    @property
+    def picture(self) -> Picture:
+        """What came of it."""
+        colours = len(self.outline.pixels)
+        alpha = None if self.outline.alpha is None else self.canvas[colours:]
+        return replace(self.outline, pixels=self.canvas[:colours], alpha=alpha)
 
 
 class _Counter:
     """Counts input pixels and tells whoever wants to know."""
 
-    def __init__(self, picture: Picture, progress: Progress | None) -> None:
-        layers = 1 if picture.alpha is None else 2
-        self.total = layers * picture.height * picture.width
+    def __init__(self, scan: Scan, progress: Progress | None) -> None:
+        self.layers = 1 if scan.outline.alpha is None else 2
+        self.total = self.layers * scan.height * scan.width
         self.done = 0
         self.progress = progress
 
     def advance(self, pixels: int) -> None:
-        self.done += pixels
+        self.done += self.layers * pixels
         if self.progress:
             self.progress(self.done, self.total)
 
@@ -178,3 +315,18 @@ def check_scale(scale: float | None) -> None:
     """Raises UsageError unless the scale is None or a number from 1 to LARGEST_SCALE."""
     if scale is not None and not 1 <= scale <= LARGEST_SCALE:
         raise UsageError(f"cannot enlarge {scale:g} times", f"give a scale from 1 to {LARGEST_SCALE}")
+
+
+def _settled(sharp: Tensor, smooth: Tensor) -> Tensor:
+    """Alpha with sharp edges from the generator; what is wholly opaque or wholly transparent stays exactly so."""
+    sharp[smooth >= 1 - _EXACT] = 1
+    sharp[smooth <= _EXACT] = 0
+    return sharp
+
+
+def _middle(scan: Scan, height: int, width: int) -> Picture:
+    """At most so many pixels from the middle of a picture, as a picture of its own."""
+    height, width = min(height, scan.height), min(width, scan.width)
+    top, left = (scan.height - height) // 2, (scan.width - width) // 2
+    found = Rolling(band.pixels[..., left : left + width] for band in scan.bands()).rows(0, top + height)[:, top:]
+    return replace(scan.outline, pixels=found, alpha=None)

@@ -124,7 +124,7 @@ def test_an_interrupt_in_the_middle_of_a_picture_leaves_nothing(
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Upscaler, "upscale", interrupt)
+    monkeypatch.setattr(Upscaler, "upscale_scan", interrupt)
     with pytest.raises(KeyboardInterrupt):
         list(Batch(upscaler).run(tasks))
     assert not list(tasks[0].target.parent.iterdir())
@@ -159,7 +159,7 @@ def test_the_time_is_that_of_the_work_without_waiting(
 ) -> None:
     waited = iter([5.0, 1005.0])
     monkeypatch.setattr(_Turns, "waited", property(lambda _: next(waited)))
-    monkeypatch.setattr(Upscaler, "upscale", lambda _upscaler, picture, *_: picture)
+    monkeypatch.setattr(Upscaler, "upscale_scan", lambda _upscaler, picture, *_: picture)
     (result,) = Batch(upscaler).run(tasks[:1])
     assert -1000 < result.seconds < -990
 

@@ -25,8 +25,8 @@ from srgan_cli.errors import UsageError
 from srgan_cli.metrics import METRICS, SET_METRICS
 from srgan_cli.metrics.sets import EXTRACTORS
 from srgan_cli.picture import Picture, read_picture, write_picture
+from srgan_cli.pixels import KERNELS
 from srgan_cli.pretrained import FOLDER
-from srgan_cli.scoring.candidates import FILTERS
 from srgan_cli.scoring.report import PROTOCOLS
 from srgan_cli.scoring.score import MISMATCHES
 from srgan_cli.tiling import TilePolicy
@@ -137,7 +137,7 @@ def test_upscale_refuses_what_cannot_be_held_before_any_work(
         raise AssertionError("no work was to be done")
 
     Image.new("L", (4096, 1)).save(tmp_path / "long.png")
-    monkeypatch.setattr(upscaler.Upscaler, "upscale", work)
+    monkeypatch.setattr(upscaler.Upscaler, "upscale_scan", work)
     outcome = srgan("upscale", tmp_path / "long.png", tmp_path / "out.webp", "-m", weights)
     assert outcome.code == 1
     assert "WEBP holds at most 16383 pixels a side, the picture is 16384 x 4" in outcome.err
@@ -235,7 +235,7 @@ def test_the_unforeseen_is_one_line_too_unless_debug_asks_for_more(
     def fail(*_: object) -> None:
         raise RuntimeError("sparks\nand smoke")
 
-    monkeypatch.setattr(upscaler.Upscaler, "upscale", fail)
+    monkeypatch.setattr(upscaler.Upscaler, "upscale_scan", fail)
     arguments = ("upscale", picture, picture.with_name("out.png"), "-m", weights)
     outcome = srgan(*arguments)
     assert outcome.code == 1
@@ -394,7 +394,7 @@ def test_networks_of_metrics_are_read_from_the_folder_named(
 
 def test_the_help_of_score_names_every_metric_and_choice(srgan: Callable[..., Outcome]) -> None:
     told = " ".join(srgan("score", "--help").out.split())
-    for name in (*METRICS, *SET_METRICS, *PROTOCOLS, *MISMATCHES, *EXTRACTORS, *FILTERS):
+    for name in (*METRICS, *SET_METRICS, *PROTOCOLS, *MISMATCHES, *EXTRACTORS, *KERNELS):
         assert re.search(rf"\b{name}\b", told), name
 
 
@@ -505,7 +505,7 @@ def test_what_the_machine_lacks_is_said_in_plain_words(
     def fail(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr(upscaler.Upscaler, "upscale", fail)
+    monkeypatch.setattr(upscaler.Upscaler, "upscale_scan", fail)
     outcome = srgan("upscale", picture, picture.with_name("out.png"), "-m", weights)
     assert (outcome.code, outcome.err.splitlines()[0]) == (1, f"srgan: {message}")
     assert "fault" not in outcome.err
@@ -517,7 +517,7 @@ def test_an_interrupt_ends_with_130(
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(upscaler.Upscaler, "upscale", interrupt)
+    monkeypatch.setattr(upscaler.Upscaler, "upscale_scan", interrupt)
     outcome = srgan("upscale", picture, picture.with_name("out.png"), "-m", weights)
     assert outcome.code == 130
     assert "Traceback" not in outcome.err

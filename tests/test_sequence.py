@@ -1,5 +1,6 @@
 """Animations and documents of several pages."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from srgan_cli.codec import tiff
 from srgan_cli.codec.formats import HOLDS
 from srgan_cli.codec.metadata import Metadata, exif_of, exif_tags
 from srgan_cli.errors import PictureError, UsageError
-from srgan_cli.picture import Picture, output_format, read_picture
+from srgan_cli.picture import Picture, Scan, output_format, read_picture
 from srgan_cli.sequence import Losses, Pictures, dropped_frames, fitting, open_pictures, write_pictures
 
 ANIMATED = [form.suffixes[0] for form in HOLDS.values() if form.sequence == "animation"]
@@ -37,6 +38,10 @@ def moving(count: int = 4, loop: int = 0, clear: bool = False) -> Pictures:
 
 def pages(*pictures: Picture) -> Pictures:
     return Pictures(pictures, len(pictures), (pictures[0].height, pictures[0].width))
+
+
+def wholes(pictures: Pictures) -> Iterator[Picture]:
+    return (scan.whole() for scan in pictures.scans())
 
 
 def at(folder: Path, suffix: str) -> Path:
@@ -65,7 +70,7 @@ def test_an_animation_keeps_its_frames_and_their_timing(tmp_path: Path, suffix: 
     write_pictures(moving(clear=clear), path)
     back = open_pictures(path)
     assert (back.count, back.animated, back.size) == (4, True, (HEIGHT, WIDTH))
-    for found, expected in zip(back.frames, moving(clear=clear).frames, strict=True):
+    for found, expected in zip(wholes(back), moving(clear=clear).frames, strict=True):
         assert found.duration == expected.duration
         assert (shown(found) - shown(expected)).abs().max() < (0.003 if suffix in EXACT else 0.25)
         assert (shown(found) - shown(expected)).abs().mean() < 0.03
@@ -103,7 +108,7 @@ def test_a_gif_of_few_colours_is_exact(tmp_path_factory: pytest.TempPathFactory,
     distinct = [
         one for one, before in zip(frames, [None, *frames], strict=False) if before is None or differ(one, before)
     ]
-    back = list(open_pictures(path).frames)
+    back = list(wholes(open_pictures(path)))
     assert len(back) == len(distinct)
     assert count == 1 or len(back) == 1 or sum(found.duration for found in back) == 70 * count
     for found, expected in zip(back, distinct, strict=True):
@@ -116,7 +121,7 @@ def test_pages_come_back_in_their_order(tmp_path: Path, suffix: str) -> None:
     write_pictures(pages(*(frame(number) for number in range(3))), path)
     back = open_pictures(path)
     assert (back.count, back.animated) == (3, False)
-    for found, expected in zip(back.frames, (frame(number) for number in range(3)), strict=True):
+    for found, expected in zip(wholes(back), (frame(number) for number in range(3)), strict=True):
         assert found.duration == 0
         assert (shown(found) - shown(expected)).abs().mean() < 0.03
 
@@ -131,7 +136,7 @@ def test_pages_may_differ_in_everything(tmp_path: Path) -> None:
         Picture(torch.rand(3, 2, 70), None, 32),
     ]
     write_pictures(pages(*written), tmp_path / "a.tif")
-    back = list(open_pictures(tmp_path / "a.tif").frames)
+    back = list(wholes(open_pictures(tmp_path / "a.tif")))
     assert [page.depth for page in back] == [8, 16, 32, 8, 32]
     assert [tuple(page.pixels.shape) for page in back] == [tuple(page.pixels.shape) for page in written]
     assert [page.alpha is None for page in back] == [page.alpha is None for page in written]
@@ -155,7 +160,7 @@ def test_what_is_beyond_4_gigabytes_becomes_a_big_tiff(tmp_path: Path, monkeypat
     written = [frame(0), replace(frame(1), depth=16, metadata=Metadata(exif_of({271: "Camera"})))]
     write_pictures(pages(*written), tmp_path / "a.tif")
     assert (tmp_path / "a.tif").read_bytes().startswith(b"II+\x00\x08")
-    back = list(open_pictures(tmp_path / "a.tif").frames)
+    back = list(wholes(open_pictures(tmp_path / "a.tif")))
     assert [page.depth for page in back] == [8, 16]
     assert exif_tags(back[1].metadata.exif)[271] == "Camera"
     for found, expected in zip(back, written, strict=True):
@@ -174,7 +179,7 @@ def test_16_bit_pages_are_exact(
         written.append(Picture(planes[: 1 if grey else 3], planes[3:] if clear else None, 16))
     path = tmp_path_factory.getbasetemp() / "pages.tif"
     write_pictures(pages(*written), path)
-    for found, expected in zip(open_pictures(path).frames, written, strict=True):
+    for found, expected in zip(wholes(open_pictures(path)), written, strict=True):
         assert torch.equal(found.pixels, expected.pixels)
         assert (found.alpha is None) == (expected.alpha is None)
         assert found.alpha is None or torch.equal(found.alpha, expected.alpha)
@@ -235,7 +240,7 @@ def test_the_still_picture_of_an_animation_is_left_and_told(tmp_path: Path) -> N
     images = [Image.new("RGB", (4, 4), colour) for colour in ("red", "green", "blue")]
     images[0].save(tmp_path / "a.png", save_all=True, append_images=images[1:], duration=50, default_image=True)
     pictures = open_pictures(tmp_path / "a.png")
-    frames = list(pictures.frames)
+    frames = list(wholes(pictures))
     assert pictures.count == len(frames) == 2
     assert frames[0].notes == ("the still picture that stands in for its animation is dropped",)
     assert frames[0].pixels[1].mean() == pytest.approx(128 / 255)
@@ -243,8 +248,8 @@ def test_the_still_picture_of_an_animation_is_left_and_told(tmp_path: Path) -> N
 
 
 def test_an_animation_that_fails_leaves_no_file(tmp_path: Path) -> None:
-    def fail(picture: Picture) -> Picture:
-        raise PictureError("no") if picture.duration > 100 else PictureError("not even the first")
+    def fail(picture: Scan) -> Scan:
+        raise PictureError("no") if picture.outline.duration > 100 else PictureError("not even the first")
 
     with pytest.raises(PictureError):
         write_pictures(moving().each(fail), tmp_path / "a.gif")

@@ -8,17 +8,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image, ImageCms, PngImagePlugin
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
-from srgan_cli.codec import headers, vips
+from srgan_cli.codec import headers
 from srgan_cli.codec.raster import turned
 from srgan_cli.codec.source import opened
 from srgan_cli.errors import PictureError
-from srgan_cli.picture import picture_size, read_picture
+from srgan_cli.picture import Picture, picture_size, read_picture, write_picture
 
 REAL = Path(__file__).parents[2] / "shared/data/codec"
 SUITE = REAL / "pngsuite"
@@ -211,10 +212,11 @@ def test_damage_to_deep_files_gives_a_picture_or_a_picture_error(
     tmp_path_factory: pytest.TempPathFactory, suffix: str, data: st.DataObject
 ) -> None:
     values = np.arange(4 * 5 * 3, dtype=np.uint16).reshape(4, 5, 3) * 1000
-    damaged = bytearray(vips.png(values) if suffix == "png" else vips.tiff(values))
+    path = tmp_path_factory.getbasetemp() / f"deep-damaged.{suffix}"
+    write_picture(Picture(torch.from_numpy(values / 65_535).permute(2, 0, 1).float(), depth=16), path)
+    damaged = bytearray(path.read_bytes())
     for _ in range(data.draw(st.integers(1, 3))):
         damaged[data.draw(st.integers(0, len(damaged) - 1))] = data.draw(st.integers(0, 255))
-    path = tmp_path_factory.getbasetemp() / f"deep-damaged.{suffix}"
     path.write_bytes(damaged[: data.draw(st.integers(0, len(damaged)))])
     for read in (read_picture, picture_size):
         with suppress(PictureError):

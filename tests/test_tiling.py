@@ -16,7 +16,7 @@ sizes = st.integers(1, 50)
 @given(sides, sides, halos, st.just(0) | sizes)
 def test_keeps_partition_the_picture(height: int, width: int, halo: int, size: int) -> None:
     answered = np.zeros((height, width), int)
-    for tile in tiles(height, width, halo, TilePolicy(size)):
+    for tile in tiles(height, width, halo, TilePolicy(size).sides(height, width)):
         answered[tile.keep.slices] += 1
         assert answered[tile.keep.slices].size == tile.keep.area
     assert (answered == 1).all()
@@ -26,7 +26,7 @@ def test_keeps_partition_the_picture(height: int, width: int, halo: int, size: i
 def test_every_read_is_the_keep_grown_by_the_halo_or_ends_at_the_edge(
     height: int, width: int, halo: int, size: int
 ) -> None:
-    for tile in tiles(height, width, halo, TilePolicy(size)):
+    for tile in tiles(height, width, halo, TilePolicy(size).sides(height, width)):
         read, keep = tile.read, tile.keep
         assert read.top == max(0, keep.top - halo)
         assert read.left == max(0, keep.left - halo)
@@ -38,7 +38,7 @@ def test_every_read_is_the_keep_grown_by_the_halo_or_ends_at_the_edge(
 def test_reads_begin_and_end_on_the_grid_or_at_the_edge(
     height: int, width: int, halo: int, size: int, grid: int
 ) -> None:
-    for tile in tiles(height, width, halo, TilePolicy(size), grid):
+    for tile in tiles(height, width, halo, TilePolicy(size).sides(height, width), grid):
         read, keep = tile.read, tile.keep
         assert read.top % grid == read.left % grid == 0
         assert read.bottom % grid == 0 or read.bottom == height
@@ -49,20 +49,20 @@ def test_reads_begin_and_end_on_the_grid_or_at_the_edge(
 
 @given(sides, sides, sizes)
 def test_no_side_exceeds_the_policy_and_no_tile_is_superfluous(height: int, width: int, size: int) -> None:
-    keeps = [tile.keep for tile in tiles(height, width, 0, TilePolicy(size))]
+    keeps = [tile.keep for tile in tiles(height, width, 0, TilePolicy(size).sides(height, width))]
     assert all(keep.bottom - keep.top <= size and keep.right - keep.left <= size for keep in keeps)
     assert len(keeps) == -(-height // size) * -(-width // size)
 
 
 def test_tiles_are_about_equal() -> None:
-    widths = [tile.keep.right - tile.keep.left for tile in tiles(1, 101, 0, TilePolicy(50))]
+    widths = [tile.keep.right - tile.keep.left for tile in tiles(1, 101, 0, TilePolicy(50).sides(1, 101))]
     assert widths == [34, 34, 33]
 
 
 @given(sides, sides, halos)
 def test_size_zero_takes_the_picture_whole(height: int, width: int, halo: int) -> None:
     whole = Window(0, 0, height, width)
-    assert list(tiles(height, width, halo, TilePolicy(0))) == [Tile(whole, whole)]
+    assert list(tiles(height, width, halo, TilePolicy(0).sides(height, width))) == [Tile(whole, whole)]
 
 
 def test_a_scaled_window_shows_the_same_in_an_enlarged_picture() -> None:

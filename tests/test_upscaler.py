@@ -1,6 +1,9 @@
 """Enlarging pictures."""
 
+from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache
+from typing import Any
 
 import pytest
 import torch
@@ -8,14 +11,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from srgan_cli.errors import UsageError
+from srgan_cli.codec.raster import BAND_GRID
+from srgan_cli.errors import SrganError, UsageError
+from srgan_cli.networks import GENERATORS
 from srgan_cli.networks.srresnet import SRResNet
-from srgan_cli.picture import Picture
-from srgan_cli.pixels import resize
+from srgan_cli.picture import Picture, Scan
+from srgan_cli.pixels import KERNELS, resize
 from srgan_cli.tiling import TilePolicy
 from srgan_cli.upscaler import Size, Upscaler, check_scale
 
 CPU = torch.device("cpu")
+SMALL: dict[str, dict[str, Any]] = {
+    "rrdb": {"channels": 4, "blocks": 1, "growth": 2},
+    "span": {"channels": 4, "blocks": 3},
+    "srcnn": {"channels": 4},
+    "srresnet": {"channels": 4, "blocks": 2},
+    "swinir": {"channels": 6, "blocks": 1, "heads": 2},
+    "unet": {"channels": 4},
+}
 
 
 def noise(*shape: int) -> Tensor:
@@ -185,7 +198,7 @@ def test_a_single_pixel_is_enlarged(channels: int) -> None:
 def test_the_generator_never_sees_more_than_a_tile_with_its_halo() -> None:
     generator = SRResNet(2, channels=4, blocks=1)
     seen: list[torch.Size] = []
-    generator.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].shape))
+    generator.register_forward_pre_hook(lambda _, inputs: None if inputs[0].is_meta else seen.append(inputs[0].shape))
     upscaler(generator, 16).upscale(Picture(noise(3, 70, 90), noise(1, 70, 90)))
     largest = 16 + 2 * generator.receptive_radius
     assert len(seen) == 2 * 5 * 6
@@ -236,3 +249,124 @@ def test_other_sizes_are_refused(text: str) -> None:
 def test_a_size_out_of_range_is_refused(size: Size) -> None:
     with pytest.raises(UsageError, match="times to fit"):
         upscaler(bicubic()).target(10, 10, size)
+
+
+def in_bands(picture: Picture, rows: int = BAND_GRID) -> Scan:
+    """A picture as files give it: in bands."""
+
+    def bands() -> Iterator[Picture]:
+        for top in range(0, picture.height, rows):
+            part = slice(top, top + rows)
+            alpha = None if picture.alpha is None else picture.alpha[:, part]
+            yield replace(picture, pixels=picture.pixels[:, part], alpha=alpha)
+
+    return replace(Scan.of(picture), bands=bands)
+
+
+@given(st.integers(1, 150), st.integers(1, 40), st.sampled_from([None, 1, 1.3, 2.5]), st.booleans(), st.integers(1, 3))
+@settings(max_examples=25)
+def test_a_picture_in_bands_becomes_what_the_whole_becomes(
+    height: int, width: int, scale: float | None, transparent: bool, size: int
+) -> None:
+    alpha = (noise(1, height, width) * 2 - 0.5).clamp(0, 1) if transparent else None
+    picture = Picture(noise(3, height, width), alpha)
+    whole = upscaler(restless(2)).upscale(picture, scale)
+    scan = upscaler(restless(2), max(height, width) // size).upscale_scan(in_bands(picture), scale)
+    assert (scan.height, scan.width) == (whole.height, whole.width)
+    banded = scan.whole()
+    assert (banded.pixels - whole.pixels).abs().max() < 1e-4
+    if transparent:
+        assert (banded.alpha - whole.alpha).abs().max() < 2e-4
+
+
+def test_the_result_comes_in_rows_of_tiles_and_is_computed_when_it_is_asked_for() -> None:
+    asked: list[tuple[int, int]] = []
+    scan = upscaler(bicubic(2), 20).upscale_scan(
+        Scan.of(Picture(noise(3, 50, 30))), None, lambda *now: asked.append(now)
+    )
+    assert asked == []
+    bands = scan.bands()
+    assert next(bands).height == 34
+    assert asked[-1] == (17 * 30, 50 * 30)
+    assert [band.height for band in bands] == [34, 32]
+
+
+@pytest.mark.parametrize("name", KERNELS)
+@pytest.mark.parametrize(("scale", "factor"), [(None, 4), (1.5, 1.5), (2, 2)])
+def test_kernels_are_models_too(name: str, scale: float | None, factor: float) -> None:
+    pixels = noise(3, 40, 30)
+    resampled = Upscaler.load(name, "cpu", TilePolicy(13)).upscale_scan(in_bands(Picture(pixels)), scale).whole()
+    expected = resize(pixels, round(40 * factor), round(30 * factor), KERNELS[name]).clamp(0, 1)
+    assert torch.equal(resampled.pixels, expected)
+
+
+def test_kernels_have_no_weights_and_no_noise() -> None:
+    with pytest.raises(UsageError, match="no weights to blend"):
+        Upscaler.load("bicubic", strength=0.5)
+    with pytest.raises(UsageError, match="takes no noise"):
+        Upscaler.load("lanczos", seed=1)
+
+
+class Greedy(SRResNet):
+    """A generator for which memory runs out where it is to read more than so many pixels."""
+
+    def __init__(self, error: Exception, most: int) -> None:
+        super().__init__(2, channels=4, blocks=1)
+        self.error, self.most, self.read = error, most, list[int]()
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.is_meta:
+            return super().forward(x)
+        self.read.append(x.shape[-1] * x.shape[-2])
+        if self.read[-1] > self.most:
+            raise self.error
+        return super().forward(x)
+
+
+@pytest.mark.parametrize(
+    "error", [torch.OutOfMemoryError("CUDA out of memory."), RuntimeError("DefaultCPUAllocator: can't allocate memory")]
+)
+def test_where_memory_runs_out_smaller_tiles_go_on_from_the_same_one(error: Exception) -> None:
+    told: list[str] = []
+    greedy = Greedy(error, 2200)
+    picture = Picture(noise(3, 90, 100))
+    greedy.most = 10**9
+    expected = Upscaler(greedy, CPU, TilePolicy(0)).upscale(picture).pixels
+    greedy.most, greedy.read = 2200, []
+    found = Upscaler(greedy, CPU, TilePolicy(50), tell=told.append).upscale(picture).pixels
+    assert (found - expected).abs().max() < 1e-5
+    assert told == ["memory ran out at a tile of 50 x 45 pixels: going on with smaller ones"]
+    failed = [read > 2200 for read in greedy.read]
+    assert failed[0]
+    assert not any(failed[failed.index(False) :])
+    assert len(greedy.read) - sum(failed) == 4 * 4
+
+
+def test_memory_that_does_not_suffice_for_any_tile_is_an_error() -> None:
+    with pytest.raises(SrganError, match=r"memory runs out even for tiles of 1[0-6] pixels"):
+        Upscaler(Greedy(MemoryError(), 0), CPU, TilePolicy(50)).upscale(Picture(noise(3, 90, 100)))
+
+
+def test_other_errors_are_not_taken_for_too_little_memory() -> None:
+    with pytest.raises(RuntimeError, match="shape mismatch"):
+        Upscaler(Greedy(RuntimeError("shape mismatch"), 0), CPU).upscale(Picture(noise(3, 9, 9)))
+
+
+def test_seams_are_measured_on_the_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+    scan = in_bands(Picture(noise(3, 150, 120), noise(1, 150, 120)))
+    assert upscaler(restless(2), 40).largest_seam(scan) < 1e-4
+    assert upscaler(restless(2), 40).largest_seam(scan, 1.5) < 1e-4
+    monkeypatch.setattr(SRResNet, "receptive_radius", 2)
+    assert upscaler(restless(2), 40).largest_seam(scan) > 1e-3
+
+
+@pytest.mark.parametrize("name", GENERATORS)
+def test_tiled_equals_whole_for_every_generator(name: str) -> None:
+    """Within a tenth of a level of 255; attention in windows is cut on its grid, and so is exact."""
+    generator = GENERATORS[name](**SMALL[name])
+    for parameter in generator.parameters():
+        nn.init.normal_(parameter, std=0.1, generator=torch.Generator().manual_seed(0))
+    picture = Picture(noise(3, 75, 83))
+    whole, tiled = (Upscaler(generator, CPU, TilePolicy(size)).upscale(picture).pixels for size in (0, 30))
+    assert whole.std() > 0.01
+    assert (whole - tiled).abs().max() * 255 < 0.1

@@ -81,6 +81,8 @@ class Outcome:
         source, target = self._name(result.task.source), self._name(result.task.target)
         agreed = f", {result.agreement.decibels:.1f} dB made small again" if result.agreement else ""
         several = f", {result.count} pictures" if result.count > 1 else ""
+        if result.seam is not None:
+            several += f", tiles within {result.seam * 255:.4f} of 255 levels of the whole"
         return (
             f"{source} {width} x {height} -> {target} {wide} x {tall}{several}"
             f" ({self.upscaler.name} on {self.upscaler.device}, {result.seconds:.1f} s{agreed})"

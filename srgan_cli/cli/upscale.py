@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 # Options that change nothing in the pictures, or by what the weights' own digest tells.
 _NO_MATTER = {
     *("places", "model", "strength", "name", "form", "from_file", "as_json", "overwrite", "no_clobber"),
-    *("offline", "device", "tile", "debug"),
+    *("offline", "device", "tile", "max_memory", "verify_tiles", "debug"),
 }
 
 
@@ -39,7 +39,9 @@ def upscale(
     model: Annotated[
         str,
         typer.Option(
-            "--model", "-m", help="Weights by name, .safetensors or .pth file, hf://owner/repo/file, or https address."
+            "--model",
+            "-m",
+            help="Weights by name, .safetensors or .pth file, hf://owner/repo/file, https address; bicubic; lanczos.",
         ),
     ] = "srgan",
     offline: Offline = False,
@@ -87,6 +89,12 @@ def upscale(
     tile: Annotated[
         int, typer.Option(min=0, help="Longest side of a tile in input pixels; 0 takes the picture whole.")
     ] = 384,
+    max_memory: Annotated[
+        str, typer.Option(metavar="SIZE", help="The most memory to take, such as 2G; tiles are made to fit.")
+    ] = "",
+    verify_tiles: Annotated[
+        bool, typer.Option("--verify-tiles", help="First compare tiles with the whole in the middle of the picture.")
+    ] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Fail rather than drop anything of the picture.")] = False,
     debug: Debug = False,
 ) -> None:
@@ -99,8 +107,9 @@ def upscale(
     """
     from srgan_cli.batch import Batch, Wishes
     from srgan_cli.cli.outcome import Outcome
-    from srgan_cli.console import progress_bar
+    from srgan_cli.console import progress_bar, warn
     from srgan_cli.manifest import Manifest, recipe
+    from srgan_cli.memory import parse_bytes
     from srgan_cli.plan import Naming, plan, suffix_of
     from srgan_cli.tiling import TilePolicy
     from srgan_cli.upscaler import Upscaler, check_scale
@@ -109,23 +118,24 @@ def upscale(
     inputs, out = _split(places or [], from_file)
     check_scale(scale)
     fit = _fit(size, scale, name)
-    wishes = Wishes(fit or scale, strict, _existing(overwrite, no_clobber), consistent)
+    wishes = Wishes(fit or scale, strict, _existing(overwrite, no_clobber), consistent, verify_tiles)
+    policy = TilePolicy(tile, parse_bytes(max_memory) if max_memory else None)
 
     def load() -> Upscaler:
         file = at_hand(model, offline)
-        return Upscaler.load(file, device, TilePolicy(tile), scale, strength, seed, self_ensemble, precision)
+        return Upscaler.load(file, device, policy, scale, strength, seed, self_ensemble, precision, warn)
 
     if as_json and out == STANDARD:
         raise UsageError("standard output cannot hold both a picture and JSON", "name a file, or leave --json out")
     if form == VIDEO:
-        _refuse(context, "name", "from_file", "overwrite", "no_clobber", "strict", "consistent")
+        _refuse(context, "name", "from_file", "overwrite", "no_clobber", "strict", "consistent", "verify_tiles")
         _upscale_video(inputs, out, load, wishes, (as_json, debug))
         return
     naming = Naming(name, suffix_of(form))
     listing = listed(from_file) if from_file else None
     with streams(inputs, out, naming.suffix) as files:
         upscaler = load()
-        naming = replace(naming, scale=scale or upscaler.generator.scale, model=upscaler.name)
+        naming = replace(naming, scale=scale or upscaler.scale, model=upscaler.name)
         options = {key: value for key, value in context.params.items() if key not in _NO_MATTER}
         manifest = Manifest(Path(files.out), recipe(upscaler, {**options, "scale": float(naming.scale)}))
         planned = plan(files.inputs, files.out, naming, listing, manifest.made)

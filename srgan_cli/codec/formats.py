@@ -17,6 +17,7 @@ class Format:
     depths: bits a channel.  colours: the most that a picture may have, or None.  exif_bytes and xmp_bytes: the most
     that fit, 0 for none.  own_dpi: there is a field for it; else it goes into EXIF where there is any.
     sequence: what more than one picture in a file is.  largest_side: pixels, or None.  extra: what to install for it.
+    streams: a picture is encoded while its rows come, and never lies in memory.
     """
 
     suffixes: tuple[str, ...]
@@ -32,6 +33,7 @@ class Format:
     colours: int | None = None
     largest_side: int | None = None
     extra: str = ""
+    streams: bool = False
     options: dict[str, object] = field(default_factory=dict)
 
     @property
@@ -47,6 +49,7 @@ HOLDS = {
         own_dpi=True,
         sequence="animation",
         largest_side=2**31 - 1,
+        streams=True,
         options={"compress_level": 4},
     ),
     "JPEG": Format(
@@ -56,14 +59,13 @@ HOLDS = {
         xmp_bytes=65_504,
         own_dpi=True,
         largest_side=65_535,
+        streams=True,
         options={"quality": 95, "subsampling": 0},
     ),
     "WEBP": Format(
         (".webp",), grey=False, sequence="animation", largest_side=16_383, options={"quality": 95, "method": 4}
     ),
-    "TIFF": Format(
-        (".tif", ".tiff"), (8, 16, 32), own_dpi=True, sequence="pages", options={"compression": "tiff_deflate"}
-    ),
+    "TIFF": Format((".tif", ".tiff"), (8, 16, 32), own_dpi=True, sequence="pages", streams=True),
     "BMP": Format((".bmp", ".dib"), alpha=False, profile=False, exif_bytes=0, xmp_bytes=0, own_dpi=True),
     "GIF": Format(
         (".gif",),

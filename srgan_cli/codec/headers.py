@@ -1,6 +1,11 @@
 """What stands in the headers of files and Pillow does not tell: bits a channel, boxes."""
 
+import os
 import re
+import struct
+import zlib
+from dataclasses import dataclass
+from io import BytesIO
 from typing import IO
 
 import numpy as np
@@ -11,7 +16,39 @@ from srgan_cli.codec.raster import Values
 _GAP = rb"(?:\s|#[^\n]*\n)+"
 _NETPBM = re.compile(rb"P([56])" + _GAP + rb"(\d+)" + _GAP + rb"(\d+)" + _GAP + rb"(\d+)\s")
 _HEAD = 65_536
-_PNG_BITS = 24
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+PNG_HEADER_END = len(PNG_SIGNATURE) + 25
+_STAND_IN = (b"IHDR", b"IDAT", b"PLTE", b"tRNS", b"bKGD", b"hIST", b"sBIT")
+_GREY, _COLOUR, _GREY_ALPHA, _COLOUR_ALPHA = 0, 2, 4, 6
+
+
+@dataclass(frozen=True)
+class PngHead:
+    """What stands in a PNG besides its pixels.
+
+    plain: its values are stored one by one in whole bytes, and it does not move.  words: a PNG of a single pixel that
+    says of itself all that this one says.
+    """
+
+    height: int
+    width: int
+    plain: bool
+    words: bytes
+
+
+def png_head(file: IO[bytes]) -> PngHead | None:
+    """The head of a PNG, or None for a file that is none or is damaged before its pixels."""
+    chunks = _png_chunks(file)
+    if not chunks or chunks[0][0] != b"IHDR" or len(chunks[0][1]) != 13:
+        return None
+    width, height, bits, kind = struct.unpack(">LLBB", chunks[0][1][:10])
+    names = [name for name, _ in chunks]
+    plain = bits >= 8 and kind in (_GREY, _COLOUR, _GREY_ALPHA, _COLOUR_ALPHA) and b"acTL" not in names
+    small = BytesIO()
+    Image.new("L", (1, 1)).save(small, "PNG")
+    told = b"".join(png_chunk(name, content) for name, content in chunks if name not in _STAND_IN)
+    words = small.getvalue()[:PNG_HEADER_END] + told + small.getvalue()[PNG_HEADER_END:]
+    return PngHead(height, width, plain and b"IDAT" in names, words)
 
 
 def bits(image: Image.Image, file: IO[bytes]) -> int:
@@ -20,7 +57,7 @@ def bits(image: Image.Image, file: IO[bytes]) -> int:
         return int(image.info.get("bit_depth", 8))
     head = _head(file)
     if image.format == "PNG":
-        return head[_PNG_BITS]
+        return head[PNG_HEADER_END - 9]
     if image.format == "PPM":
         found = _NETPBM.match(head)
         return 16 if found and int(found[4]) > 255 else 8
@@ -53,6 +90,25 @@ def boxes(data: bytes) -> dict[bytes, bytes]:
             break
         found.setdefault(data[place + 4 : place + 8], data[start:end])
         place = end
+    return found
+
+
+def png_chunk(kind: bytes, content: bytes) -> bytes:
+    """A chunk of a PNG.  Source: Portable Network Graphics (third edition), W3C 2025, 5.3."""
+    return struct.pack(">L", len(content)) + kind + content + struct.pack(">L", zlib.crc32(kind + content))
+
+
+def _png_chunks(file: IO[bytes]) -> list[tuple[bytes, bytes]]:
+    """The names and contents of a PNG's chunks, those with pixels empty."""
+    file.seek(0)
+    found: list[tuple[bytes, bytes]] = []
+    if file.read(len(PNG_SIGNATURE)) != PNG_SIGNATURE:
+        return found
+    while len(head := file.read(8)) == 8 and head[4:] != b"IEND":
+        length, name = int.from_bytes(head[:4], "big"), head[4:]
+        content = b"" if name in (b"IDAT", b"fdAT") else file.read(length)
+        file.seek(4 + (0 if content else length), os.SEEK_CUR)
+        found.append((name, content))
     return found
 
 

@@ -4,6 +4,7 @@ import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 from typing import IO, Protocol
 
@@ -14,7 +15,7 @@ from srgan_cli.codec import headers, metadata, tiff, vips
 from srgan_cli.codec.colour import FOREIGN, in_srgb
 from srgan_cli.codec.formats import plug_in
 from srgan_cli.codec.jxl import jxl_head
-from srgan_cli.codec.raster import Raster, Values, turned
+from srgan_cli.codec.raster import Raster, Rows, Values, turned
 from srgan_cli.errors import PictureError
 
 # What Pillow's readers raise on damaged files.
@@ -46,10 +47,10 @@ class Source(Protocol):
     animated: bool
     loop: int
 
-    def size(self, index: int) -> tuple[int, int]:
+    def size(self, index: int, /) -> tuple[int, int]:
         """Height and width of one picture, upright, from its header alone."""
 
-    def raster(self, index: int) -> Raster:
+    def raster(self, index: int, /) -> Raster:
         """One picture, upright."""
 
 
@@ -62,14 +63,45 @@ def opened(path: Path) -> Iterator[Source]:
         if head.startswith(_TIFF_STARTS):
             yield TiffSource(path, file)
             return
+        png = headers.png_head(file)
+        if png is not None and png.plain:
+            yield PngSource(path, png)
+            return
+        file.seek(0)
         plug_in(path, head)
         # Not Image.open(path): what Pillow maps into memory it scrambles when a TIFF lies on its side.
         with Image.open(file) as image:
             yield PillowSource(path, file, image)
 
 
+class PngSource:
+    """A still PNG of 8 or 16 bits without a palette, which libvips decodes band by band."""
+
+    form = "PNG"
+    count = 1
+    animated = False
+    loop = 0
+
+    def __init__(self, path: Path, head: headers.PngHead) -> None:
+        self.path, self.head = path, head
+        self.words = Image.open(BytesIO(head.words))
+        self.words.load()
+
+    def size(self, _: int) -> tuple[int, int]:
+        """Height and width of the picture, upright, from its header alone."""
+        height, width = self.head.height, self.head.width
+        return (width, height) if _orientation(self.words) >= 5 else (height, width)
+
+    def raster(self, _: int) -> Raster:
+        """The picture, upright."""
+        told, notes = metadata.of_image(self.words)
+        rows, changes = vips.read(self.path, "PNG", orientation=_orientation(self.words))
+        notes += [*_unheard_texts(self.words), *_foreign_gamma(self.words), *changes]
+        return Raster(rows, self.words.info.get("icc_profile"), told.upright(), notes=tuple(notes))
+
+
 class PillowSource:
-    """Whatever Pillow and its plugins open, but TIFF."""
+    """Whatever Pillow and its plugins open, and no other source does."""
 
     def __init__(self, path: Path, file: IO[bytes], image: Image.Image) -> None:
         self.path, self.file, self.image = path, file, image
@@ -100,7 +132,7 @@ class PillowSource:
         notes += self._left_behind() if index == 0 else []
         values, profile, changes = self._values()
         duration = float(image.info.get("duration") or 0) if self.animated else 0
-        return Raster(values, profile, told.upright(), duration, (*notes, *changes))
+        return Raster(Rows.of(values), profile, told.upright(), duration, (*notes, *changes))
 
     def _look_into_jxl(self, data: bytes) -> None:
         """What its plugin passes over."""
@@ -124,8 +156,6 @@ class PillowSource:
 
     def _deep_values(self) -> Values | None:
         """What Pillow would cut to 8 bits, or None where nothing else can read it."""
-        if self.image.format == "PNG":
-            return vips.read(self.path, "PNG")[0]
         if self.image.format == "PPM":
             return headers.netpbm(self.path.read_bytes())
         return None
@@ -134,12 +164,7 @@ class PillowSource:
         notes = ["the still picture that stands in for its animation is dropped"] if self.poster else []
         if self.moves and not self.animated:
             notes.append("all but the first picture of its animation is dropped")
-        notes += _unheard_texts(self.image)
-        gamma = self.image.info.get("gamma")
-        managed = "icc_profile" in self.image.info or "srgb" in self.image.info
-        if gamma and not managed and abs(gamma - _SRGB_GAMMA) > 0.005:
-            notes.append(f"its gamma of {gamma:g} is dropped")
-        return notes
+        return [*notes, *_unheard_texts(self.image), *_foreign_gamma(self.image)]
 
 
 class TiffSource:
@@ -166,18 +191,14 @@ class TiffSource:
         """One picture, upright."""
         number, tags = self.pages[index]
         told, notes = tiff.metadata(self.file, tags)
-        raster = self._deep(number, tags) if tiff.depth(tags) > 8 else self._plain(number)
+        raster = self._by_vips(number, tags) if tiff.is_plain(tags) else self._by_pillow(number)
         return replace(raster, metadata=told.upright(), notes=(*notes, *raster.notes))
 
-    def _deep(self, number: int, tags: tiff.Tags) -> Raster:
-        height, width = int(tags[tiff.HEIGHT]), int(tags[tiff.WIDTH])
-        if Image.MAX_IMAGE_PIXELS and height * width > 2 * Image.MAX_IMAGE_PIXELS:
-            raise Image.DecompressionBombError(f"it says it is {width} x {height}")
-        values, notes = vips.read(self.path, "TIFF", number)
-        profile = None if notes else tiff.profile(tags)
-        return Raster(turned(values, tags.get(tiff.ORIENTATION, 1)), profile, notes=tuple(notes))
+    def _by_vips(self, number: int, tags: tiff.Tags) -> Raster:
+        rows, notes = vips.read(self.path, "TIFF", number, tags.get(tiff.ORIENTATION, 1))
+        return Raster(rows, None if notes else tiff.profile(tags), notes=tuple(notes))
 
-    def _plain(self, number: int) -> Raster:
+    def _by_pillow(self, number: int) -> Raster:
         self.file.seek(0)
         with Image.open(self.file) as image:
             image.seek(number)
@@ -186,7 +207,7 @@ class TiffSource:
             if upright.mode in FOREIGN:
                 upright, note = in_srgb(upright)
                 notes, profile = [note], None
-            return Raster(plain_values(upright, self.path), profile, notes=tuple(notes))
+            return Raster(Rows.of(plain_values(upright, self.path)), profile, notes=tuple(notes))
 
 
 def plain_values(image: Image.Image, path: Path) -> Values:
@@ -235,6 +256,12 @@ def _unheard_texts(image: Image.Image) -> list[str]:
     if _IPTC in (image.info.get("photoshop") or {}):
         notes.append("its IPTC is dropped")
     return notes
+
+
+def _foreign_gamma(image: Image.Image) -> list[str]:
+    gamma, managed = image.info.get("gamma"), "icc_profile" in image.info or "srgb" in image.info
+    foreign = gamma and not managed and abs(gamma - _SRGB_GAMMA) > 0.005
+    return [f"its gamma of {gamma:g} is dropped"] if foreign else []
 
 
 def _orientation(image: Image.Image) -> int:

@@ -3,22 +3,26 @@
 Source: TIFF revision 6.0, Adobe 1992.
 """
 
+import shutil
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from io import BytesIO
-from itertools import accumulate
+from math import prod
+from pathlib import Path
 from typing import IO, Any
 
 from PIL import ExifTags
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
+from srgan_cli.codec import vips
 from srgan_cli.codec.metadata import DAMAGED, Metadata, dpi_of, exif_of, exif_tags
+from srgan_cli.codec.raster import Rows
 
 Tags = ImageFileDirectory_v2
-WIDTH, HEIGHT, BITS, PHOTOMETRIC, STRIPS, ORIENTATION, STRIP_SIZES = 256, 257, 258, 262, 273, 274, 279
+WIDTH, HEIGHT, BITS, PHOTOMETRIC, STRIPS, ORIENTATION = 256, 257, 258, 262, 273, 274
 RESOLUTION = {282, 283, 296}
-_SUBFILE, _XMP, _PROFILE, _SAMPLE_FORMAT = 254, 700, 34675, 339
+_SUBFILE, _XMP, _PROFILE, _EXTRA_SAMPLES, _SAMPLE_FORMAT = 254, 700, 34675, 338, 339
+_APART = 2
 _GEOGRAPHY = {33550, 33922, 34264, 34735}
 _FOLDERS = (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo, ExifTags.IFD.Interop)
 # Tags that say how the values are stored, or that no longer hold when the picture is enlarged.
@@ -62,6 +66,14 @@ def profile(tags: Tags) -> bytes | None:
     return found
 
 
+def is_plain(tags: Tags) -> bool:
+    """Whether libvips reads it as Pillow does: grey or RGB of 8 bits, alpha apart from the colour; or deeper."""
+    bits, extra = tags.get(BITS, (1,)), tags.get(_EXTRA_SAMPLES, ())
+    channels = {0: 1, 1: 1, 2: 3}.get(tags.get(PHOTOMETRIC, -1), -1)
+    shallow = set(bits) == {8} and set(tags.get(_SAMPLE_FORMAT, (1,))) == {1}
+    return depth(tags) > 8 or (shallow and len(bits) == channels + len(extra) and extra in ((), (_APART,)))
+
+
 def metadata(file: IO[bytes], tags: Tags) -> tuple[Metadata, list[str]]:
     """What a page says about its picture, and a sentence for what of it cannot be kept."""
     notes = ["its place on the map is dropped: it does not fit another size"] if _GEOGRAPHY & set(tags) else []
@@ -82,25 +94,72 @@ def metadata(file: IO[bytes], tags: Tags) -> tuple[Metadata, list[str]]:
     return Metadata(exif, bytes(xmp) if xmp else None, dpi), notes
 
 
-def assembled(parts: list[tuple[bytes, dict[int, Any]]]) -> bytes:
-    """One TIFF of many: of each the pixels of its only page, and the tags to set there."""
-    form = _BIG if sum(len(part) for part, _ in parts) > _CLASSIC_BYTES else _CLASSIC
-    file = BytesIO()
-    file.write(form.head)
+def write_pages(path: Path, pages: Sequence[tuple[Rows, dict[int, Any]]]) -> None:
+    """Write a TIFF of these values, with further tags for each page; a BigTIFF where a classic one might not hold them.
+
+    Each page is encoded by libvips and followed by a directory of our own, which has all its tags.
+    """
+    size = sum(prod(rows.shape) * rows.dtype.itemsize for rows, _ in pages)
+    form = _BIG if size > _CLASSIC_BYTES else _CLASSIC
     link = len(form.head) - struct.calcsize(form.link)
-    for part, extra in parts:
-        start = file.seek(0, 2) + file.tell() % 2
-        tags, strips = _page(part, form)
-        for tag, value in extra.items():
-            tags[tag] = value
-        directory = tags.tobytes(start)
-        file.write(bytes(start - file.tell()))
-        file.write(directory)
-        file.writelines(strips)
+    for number, (rows, extra) in enumerate(pages):
+        part = path.with_suffix(".page") if number else path
+        try:
+            vips.write_tiff(rows, part, form is _BIG)
+            tags = _only_page(part)
+            start = _append(part, path) if number else 0
+        finally:
+            if number:
+                part.unlink(missing_ok=True)
+        link = _add_directory(path, link, _directory(tags, extra, form), start, form)
+
+
+def _only_page(part: Path) -> Tags:
+    with part.open("rb") as file:
+        return next(_chain(file))
+
+
+def _append(part: Path, path: Path) -> int:
+    """Put a file behind another; where it begins there comes back."""
+    with path.open("ab") as file, part.open("rb") as page:
+        start = file.tell()
+        shutil.copyfileobj(page, file)
+    return start
+
+
+def _directory(source: Tags, extra: dict[int, Any], form: _Form) -> Tags:
+    tags = Tags(form.head)
+    for tag in source:
+        if tag not in RESOLUTION:
+            tags.tagtype[tag] = source.tagtype[tag]
+            tags[tag] = source[tag]
+    for tag, value in extra.items():
+        tags[tag] = value
+    tags.tagtype[STRIPS] = form.offset_type
+    return tags
+
+
+def _add_directory(path: Path, link: int, tags: Tags, start: int, form: _Form) -> int:
+    """Write it at the end, for strips that begin at `start`, and enter it at `link`; where its own link stands."""
+    strips = [start + place for place in tags[STRIPS]]
+    with path.open("rb+") as file:
+        place = file.seek(0, 2) + file.tell() % 2
+        file.write(bytes(place - file.tell()))
+        file.write(_with_strips(tags.tobytes(place), place, strips, form))
         file.seek(link)
-        file.write(struct.pack(form.link, start))
-        link = start + form.before_entries + form.entry * len(tags)
-    return file.getvalue()
+        file.write(struct.pack(form.link, place))
+    return place + form.before_entries + form.entry * len(tags)
+
+
+def _with_strips(directory: bytes, place: int, strips: list[int], form: _Form) -> bytes:
+    """The bytes of a directory with the places of its strips as they are; Pillow counts them from its end."""
+    changed, width = bytearray(directory), struct.calcsize(form.link)
+    entries = range(form.before_entries, len(directory), form.entry)
+    entry = next(at for at in entries if struct.unpack_from("<H", changed, at)[0] == STRIPS)
+    field = entry + form.entry - width
+    where = field if len(strips) == 1 else struct.unpack_from(form.link, changed, field)[0] - place
+    struct.pack_into(f"<{len(strips)}{form.link[1:]}", changed, where, *strips)
+    return bytes(changed)
 
 
 def tags_for(metadata: Metadata, icc_profile: bytes | None) -> dict[int, Any]:
@@ -129,23 +188,6 @@ def _held(exif: bytes | None) -> dict[int, Any]:
     except DAMAGED:
         return {}
     return {tag: value for tag, value in tags.items() if tag not in _STORAGE and _writable(tag, value)}
-
-
-def _page(part: bytes, form: _Form) -> tuple[Tags, list[bytes]]:
-    """The tags of a TIFF's only page, its strips counted from the end of the tags, and the strips."""
-    source = Tags(_head(part[: len(_BIG.head)]))
-    file = BytesIO(part)
-    file.seek(source.next)
-    source.load(file)
-    strips = [part[at : at + size] for at, size in zip(source[STRIPS], source[STRIP_SIZES], strict=True)]
-    tags = Tags(form.head)
-    for tag in source:
-        if tag not in RESOLUTION:
-            tags.tagtype[tag] = source.tagtype[tag]
-            tags[tag] = source[tag]
-    tags.tagtype[STRIPS] = form.offset_type
-    tags[STRIPS] = tuple(accumulate(map(len, strips[:-1]), initial=0))
-    return tags, strips
 
 
 def _writable(tag: int, value: Any) -> bool:

@@ -45,6 +45,17 @@ class Generator(nn.Module):
         return sum(p.numel() for p in self.parameters())
 
 
+class Unchanged(Generator):
+    """Gives back what it gets: plain resampling is a matter of what comes after."""
+
+    def __init__(self) -> None:
+        super().__init__(scale=1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The same pictures."""
+        return x
+
+
 class BicubicPhases(nn.Module):
     """Bicubic enlargement before its pixel shuffle: (N, C, H, W) to (N, C x scale², H, W).
 
@@ -67,7 +78,8 @@ class BicubicPhases(nn.Module):
         """The phases of every channel, in the order that pixel shuffle expects."""
         channels = x.shape[1]
         padded = F.pad(x, [BICUBIC_RADIUS] * 4, mode="replicate")
-        with torch.autocast(x.device.type, enabled=False):  # the picture itself never loses precision
+        kind = "cpu" if x.is_meta else x.device.type  # without values there is no precision to choose
+        with torch.autocast(kind, enabled=False):  # the picture itself never loses precision
             return F.conv2d(padded, self.filters.repeat(channels, 1, 1, 1), groups=channels)
 
 

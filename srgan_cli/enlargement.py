@@ -1,0 +1,91 @@
+"""What it takes to enlarge a picture part by part: rows that roll by, and which pixels come of which."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from math import ceil
+
+import torch
+from torch import Tensor
+
+from srgan_cli.pixels import Kernel, Stretch, resize_part
+from srgan_cli.tiling import Window
+
+_BESIDE = 3
+"""Taps of a kernel may lie so many samples beyond its reach; they weigh nothing."""
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """A picture of height x width pixels, enlarged `scale` times by a generator and then brought to the target's size.
+
+    radius and grid: the generator's.  direct: the picture is also resampled itself, as its alpha is.
+    """
+
+    height: int
+    width: int
+    scale: int
+    target_height: int
+    target_width: int
+    kernel: Kernel
+    radius: int
+    grid: int = 1
+    direct: bool = False
+
+    @property
+    def growth(self) -> float:
+        """How many pixels of the result there are for one of the picture."""
+        return self.target_height * self.target_width / (self.height * self.width)
+
+    @cached_property
+    def margin(self) -> int:
+        """How far around a window the enlarged picture must be known to bring the window to the target's size."""
+        return -(-max(self._reach(self.scale)) // self.scale)
+
+    @cached_property
+    def halo(self) -> int:
+        """How far around a window the picture must be known, in pixels."""
+        return max(self.radius + self.margin, max(self._reach(1)) if self.direct else 0)
+
+    def read(self, keep: Window) -> Window:
+        """What of the picture decides over this window of it."""
+        return keep.grown(self.halo, self.height, self.width, self.grid)
+
+    def target(self, keep: Window) -> Window:
+        """The pixels of the result that this window answers for."""
+        down, across = self.target_height / self.height, self.target_width / self.width
+        top, bottom = (round(row * down) for row in (keep.top, keep.bottom))
+        left, right = (round(column * across) for column in (keep.left, keep.right))
+        return Window(top, left, bottom, right)
+
+    def resampled(self, pixels: Tensor, at: Window, keep: Window, scale: int) -> Tensor:
+        """The result's pixels for `keep`, from those of the picture enlarged `scale` times in the window `at`."""
+        part = self.target(keep)
+        first = at.scaled(scale)
+        rows = Stretch(self.height * scale, self.target_height, first.top, part.top, part.bottom)
+        columns = Stretch(self.width * scale, self.target_width, first.left, part.left, part.right)
+        return resize_part(pixels, rows, columns, self.kernel)
+
+    def _reach(self, scale: int) -> list[int]:
+        sides = ((self.height * scale, self.target_height), (self.width * scale, self.target_width))
+        return [0 if before == after else ceil(self.kernel.reach(before, after)) + _BESIDE for before, after in sides]
+
+
+class Rolling:
+    """Rows (C, H, W) that come in bands, of which no more are held than are still needed."""
+
+    def __init__(self, bands: Iterator[Tensor]) -> None:
+        self.bands = bands
+        self.held: Tensor | None = None
+        self.top = 0
+
+    def rows(self, top: int, bottom: int) -> Tensor:
+        """Rows from `top` on, which may not lie above what was asked for before, to `bottom`."""
+        parts = [] if self.held is None else [self.held[:, top - self.top :]]
+        count = parts[0].shape[1] if parts else top - self.top
+        self.held = None
+        while top + count < bottom:
+            parts.append(next(self.bands))
+            count += parts[-1].shape[1]
+        self.held, self.top = parts[0] if len(parts) == 1 else torch.cat(parts, 1), top
+        return self.held[:, : bottom - top]

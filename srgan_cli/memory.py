@@ -1,0 +1,168 @@
+"""How much memory there is to take, how much a tile takes, and which tiles therefore.
+
+Between two layers of a network lie its activations; what of them is alive at once grows with the pixels that the
+network reads.  It is counted on a small tile without computing anything, and checked against processes in the tests.
+"""
+
+import copy
+import re
+import resource
+import sys
+import weakref
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from srgan_cli.codec.raster import band_rows
+from srgan_cli.enlargement import Geometry
+from srgan_cli.errors import SrganError, UsageError
+from srgan_cli.files import said
+from srgan_cli.picture import Scan
+from srgan_cli.tiling import TilePolicy, even
+
+ROOM = 768 * 2**20
+"""What tiles and rows of tiles take where no limit is given."""
+_WORKSPACE = 2.0
+"""Convolutions copy what they read and make into another order: measured up to 1.84 of the activations, on a CPU."""
+_ROWS_HELD = 3
+"""Rows of the picture, the same joined to further ones, and with their colour bled."""
+_AROUND = 128 * 2**20
+"""For decoders, encoders, threads, and what the allocator keeps."""
+_STEP = 16
+_SAMPLE = 96
+_FLOAT = 4
+_UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
+_EXHAUSTED = re.compile(r"out of memory|can't allocate memory|not enough memory|CUBLAS_STATUS_ALLOC_FAILED", re.I)
+
+
+def parse_bytes(text: str) -> int:
+    """Bytes of a text such as 800M, 2G or 1.5GiB, with units of 1024.  Raises UsageError."""
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?\s*", text, re.IGNORECASE)
+    if not found or not float(found[1]):
+        raise UsageError(f"cannot tell how much memory {text!r} is", "write it as 800M or 2G")
+    return int(float(found[1]) * _UNITS[found[2].upper()])
+
+
+def resident() -> int:
+    """Bytes that this process has in memory now; where the system does not tell, the most that it has had."""
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+    except OSError:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+def activation_bytes(network: nn.Module, channels: int) -> float:
+    """Bytes of activations that are alive at once while the network reads a picture, a pixel of it.
+
+    Counted on tensors without values, so that nothing is computed.
+    """
+    shadow = copy.deepcopy(network).to("meta")
+    with torch.no_grad(), _Alive() as alive:
+        shadow(torch.empty(1, channels, _SAMPLE, _SAMPLE, device="meta"))
+    return float(alive.peak / _SAMPLE**2)
+
+
+class _Alive(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Adds up the bytes of all tensors that come into being, for as long as they live."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.known: set[int] = set()
+        self.now = self.peak = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        for made in tree_leaves(result):
+            if isinstance(made, Tensor) and made.untyped_storage()._cdata not in self.known:
+                self._count(made.untyped_storage())
+        return result
+
+    def _count(self, storage: torch.UntypedStorage) -> None:
+        key, size = storage._cdata, storage.nbytes()
+        self.known.add(key)
+        self.now += size
+        self.peak = max(self.peak, self.now)
+        weakref.finalize(storage, self._release, key, size)
+
+    def _release(self, key: int, size: int) -> None:
+        self.known.discard(key)
+        self.now -= size
+
+
+@dataclass(frozen=True)
+class Demand:
+    """What enlarging a picture takes, in bytes.
+
+    pixel: for a pixel that a tile reads.  row: for a row of input pixels that a row of tiles reads or answers for, with
+    what comes of it.  fixed: whatever the tiles.  halo: how far tiles read beyond what they keep.
+    on_host: whether tiles and rows share one memory.
+    """
+
+    pixel: float
+    row: float
+    fixed: float
+    halo: int
+    on_host: bool = True
+
+    @classmethod
+    def of_picture(cls, scan: Scan, geometry: Geometry, activations: float, beside: int, on_host: bool) -> "Demand":
+        """What a picture takes that goes through a network with so many bytes of activations a pixel."""
+        layers = len(scan.outline.pixels) + (scan.outline.alpha is not None)
+        tile = _WORKSPACE * activations + _FLOAT * 3 * (2 + 3 * geometry.growth)
+        line = scan.width * _FLOAT * layers
+        coming = _ROWS_HELD * band_rows(scan.width, layers) * line
+        return cls(tile, line * (_ROWS_HELD + geometry.growth), coming + beside, geometry.halo, on_host)
+
+    def of(self, height: int, width: int) -> float:
+        """Bytes for tiles that keep so many pixels."""
+        rows, columns = height + 2 * self.halo, width + 2 * self.halo
+        tile, band = self.pixel * rows * columns, self.row * rows
+        return self.fixed + (tile + band if self.on_host else max(tile, band))
+
+
+def plan_sides(demand: Demand, height: int, width: int, policy: TilePolicy) -> tuple[int, int]:
+    """Height and width of the tiles of a picture: those that compute the least twice, of all that there is room for.
+
+    Raises SrganError when the policy sets a limit that cannot be kept.
+    """
+    most = policy.sides(height, width)
+    least = most if policy.size == 0 else (min(_STEP, most[0]), min(_STEP, most[1]))
+    room = _room(demand, policy)
+    if demand.of(*most) <= room or (policy.max_memory is None and least == most):
+        return most
+    if policy.max_memory is not None and demand.of(*least) > room:
+        raise _too_little(policy.max_memory, policy.max_memory - room + demand.of(*least), demand)
+    choices = product(*(range(short, long + 1, _STEP) for short, long in zip(least, most, strict=True)))
+    fitting = [least, *(sides for sides in choices if demand.of(*sides) <= room)]
+    best = max(fitting, key=lambda sides: _share_kept(sides[0], sides[1], demand.halo))
+    return even(height, best[0]), even(width, best[1])
+
+
+def _room(demand: Demand, policy: TilePolicy) -> float:
+    if policy.max_memory is None:
+        return ROOM + demand.fixed
+    return policy.max_memory - _AROUND - (resident() if demand.on_host else 0)
+
+
+def _too_little(limit: int, needed: float, demand: Demand) -> SrganError:
+    other = ", or write a PNG, TIFF or JPEG, which need not lie in memory" if demand.fixed > needed / 2 else ""
+    return SrganError(
+        f"this picture cannot be enlarged within {said(limit)}: it takes {said(needed)}",
+        f"allow --max-memory {said(needed * 1.05)}{other}",
+    )
+
+
+def _share_kept(height: int, width: int, halo: int) -> float:
+    """The share of what is computed that is kept."""
+    return height * width / ((height + 2 * halo) * (width + 2 * halo))
+
+
+def is_exhaustion(error: BaseException) -> bool:
+    """Whether this says that memory has run out, on a GPU or in this machine."""
+    return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or bool(_EXHAUSTED.search(str(error)))

@@ -1,0 +1,132 @@
+"""Memory that holds."""
+
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+from torch import nn
+
+from srgan_cli import files, memory
+from srgan_cli.errors import SrganError, UsageError
+from srgan_cli.files import check_space, said
+from srgan_cli.memory import Demand, activation_bytes, is_exhaustion, parse_bytes, plan_sides, resident
+from srgan_cli.networks import GENERATORS
+from srgan_cli.tiling import TilePolicy
+
+RISE = """
+import resource, sys, torch
+from srgan_cli.memory import resident
+from srgan_cli.networks import GENERATORS
+torch.set_num_threads(2)
+generator = GENERATORS[sys.argv[1]]().eval()
+with torch.no_grad():
+    generator(torch.rand(1, 3, 16, 16))
+    before = resident()
+    generator(torch.rand(1, 3, int(sys.argv[2]), int(sys.argv[2])))
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - before)
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [("2G", 2 * 2**30), ("800M", 800 * 2**20), ("1.5GiB", 3 * 2**29), ("64kb", 65_536), ("123", 123), (" 1 T ", 2**40)],
+)
+def test_sizes_are_read(text: str, size: int) -> None:
+    assert parse_bytes(text) == size
+
+
+@pytest.mark.parametrize("text", ["", "G", "two", "-1G", "1,5G", "0", "0G", "nanG", "1P"])
+def test_other_sizes_are_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="cannot tell how much memory"):
+        parse_bytes(text)
+
+
+@pytest.mark.parametrize("size", [1, 2**20, 700 * 2**20, 2**30, 3 * 2**29])
+def test_sizes_that_are_said_are_read_as_no_less(size: int) -> None:
+    assert parse_bytes(said(size)) >= size
+
+
+def test_activations_of_a_chain_are_counted_by_hand() -> None:
+    """Of a row of convolutions the picture, what goes in and what comes out are alive at once."""
+    chain = nn.Sequential(nn.Conv2d(3, 8, 1), nn.Conv2d(8, 16, 1), nn.Conv2d(16, 2, 1))
+    assert activation_bytes(chain, 3) == 4 * (3 + 8 + 16)
+
+
+@pytest.mark.parametrize("name", ["srresnet", "span"])
+def test_a_process_takes_about_the_activations_that_were_counted(name: str) -> None:
+    side = 400
+    done = subprocess.run([sys.executable, "-c", RISE, name, str(side)], capture_output=True, text=True, check=True)
+    counted = activation_bytes(GENERATORS[name]().eval(), 3) * side**2
+    assert 0.8 * counted < int(done.stdout) < memory._WORKSPACE * counted + memory._AROUND
+
+
+def test_this_process_is_somewhere_in_memory() -> None:
+    before = resident()
+    held = torch.ones(2**23)
+    assert 0.8 * held.nbytes < resident() - before < 1.5 * held.nbytes
+
+
+def limited(room: int, size: int = 384) -> TilePolicy:
+    return TilePolicy(size, resident() + memory._AROUND + room)
+
+
+def test_tiles_are_as_large_as_the_policy_says_where_there_is_room() -> None:
+    assert plan_sides(Demand(1, 1, 0, 10), 1000, 700, TilePolicy(384)) == (334, 350)
+    assert plan_sides(Demand(1e9, 1e9, 0, 10), 1000, 700, TilePolicy(0)) == (1000, 700)
+
+
+@pytest.mark.parametrize("on_host", [True, False])
+@pytest.mark.parametrize("room", [50, 100, 300])
+@pytest.mark.parametrize("row", [1e3, 1e6])
+def test_tiles_fit_into_the_room_there_is(
+    monkeypatch: pytest.MonkeyPatch, row: float, room: int, on_host: bool
+) -> None:
+    monkeypatch.setattr(memory, "resident", lambda: 300 * 2**20)
+    demand = Demand(2000, row, 1e6, 19, on_host)
+    limit = room * 2**20 + memory._AROUND + (300 * 2**20 if on_host else 0)
+    if demand.of(16, 16) > room * 2**20:
+        with pytest.raises(SrganError, match="cannot be enlarged within"):
+            plan_sides(demand, 9000, 9000, TilePolicy(384, limit))
+        return
+    height, width = plan_sides(demand, 9000, 9000, TilePolicy(384, limit))
+    assert demand.of(height, width) <= room * 2**20
+    assert demand.of(height + 17, width + 17) > room * 2**20 or max(height, width) > 367
+
+
+def test_the_limit_that_an_error_names_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "resident", lambda: 300 * 2**20)
+    demand = Demand(20_000, 1e6, 5e8, 19)
+    with pytest.raises(SrganError) as caught:
+        plan_sides(demand, 5000, 5000, TilePolicy(384, 2**29))
+    named = caught.value.hint.partition("--max-memory ")[2].partition(",")[0]
+    assert plan_sides(demand, 5000, 5000, TilePolicy(384, parse_bytes(named)))
+
+
+def test_a_whole_picture_that_does_not_fit_is_refused() -> None:
+    with pytest.raises(SrganError, match="cannot be enlarged within"):
+        plan_sides(Demand(1e6, 1, 0, 0), 5000, 5000, limited(2**30, 0))
+
+
+def test_too_little_disk_is_told_beforehand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    check_space(tmp_path, 1)
+    monkeypatch.setattr(files.shutil, "disk_usage", lambda _: SimpleNamespace(free=2**20))
+    with pytest.raises(SrganError, match=r"may take 2M of disk in .*, of which 1M are free"):
+        check_space(tmp_path, 2**21)
+
+
+@pytest.mark.parametrize(
+    ("error", "exhausted"),
+    [
+        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"), True),
+        (RuntimeError("[enforce fail at alloc_cpu.cpp:119] DefaultCPUAllocator: can't allocate memory: you"), True),
+        (RuntimeError("MPS backend out of memory"), True),
+        (MemoryError(), True),
+        (RuntimeError("shape mismatch"), False),
+        (ValueError("memory"), False),
+    ],
+)
+def test_exhaustion_is_told_from_other_errors(error: Exception, exhausted: bool) -> None:
+    assert is_exhaustion(error) == exhausted
