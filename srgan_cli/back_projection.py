@@ -8,8 +8,9 @@ from math import isfinite
 
 from torch import Tensor
 
+from srgan_cli.bleed import bleed
 from srgan_cli.metrics.psnr import psnr
-from srgan_cli.picture import Picture, bleed
+from srgan_cli.picture import Picture, Scan
 from srgan_cli.pixels import quantise, resize
 
 MOST_ROUNDS = 60
@@ -45,7 +46,7 @@ def back_project(enlarged: Picture, original: Picture) -> tuple[Picture, Agreeme
     60 rounds: extreme contrasts of single pixels cannot be reached between black and white.
     Memory: twice the enlarged picture, as float32.  Alpha stays as it is.
     """
-    pixels, colour = enlarged.pixels, bleed(original)
+    pixels, colour = enlarged.pixels, bleed(Scan.of(original)).whole().pixels
     small, large = colour.shape[-2:], pixels.shape[-2:]
     for _ in range(MOST_ROUNDS):
         missing = colour - resize(pixels, *small)

@@ -17,7 +17,7 @@ from srgan_cli.errors import SrganError, in_plain_words
 from srgan_cli.files import make_folder, sweep
 from srgan_cli.manifest import Manifest
 from srgan_cli.networks import Generator
-from srgan_cli.picture import Scan, check_size, dropped_by
+from srgan_cli.picture import Picture, Scan, check_size, dropped_by
 from srgan_cli.plan import Task
 from srgan_cli.progress import Progress
 from srgan_cli.sequence import Losses, Pictures, dropped_frames, fitting, held_bytes, open_pictures, write_pictures

@@ -1,5 +1,6 @@
 """Memory that holds."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -7,6 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from PIL import Image
 from torch import nn
 
 from srgan_cli import files, memory
@@ -14,6 +16,7 @@ from srgan_cli.errors import SrganError, UsageError
 from srgan_cli.files import check_space, said
 from srgan_cli.memory import Demand, activation_bytes, is_exhaustion, parse_bytes, plan_sides, resident
 from srgan_cli.networks import GENERATORS
+from srgan_cli.picture import picture_size
 from srgan_cli.tiling import TilePolicy
 
 RISE = """
@@ -130,3 +133,27 @@ def test_too_little_disk_is_told_beforehand(tmp_path: Path, monkeypatch: pytest.
 )
 def test_exhaustion_is_told_from_other_errors(error: Exception, exhausted: bool) -> None:
     assert is_exhaustion(error) == exhausted
+
+
+def enlarge(folder: Path, limit: str) -> "subprocess.CompletedProcess[str]":
+    """Four times the picture there, by the command line."""
+    arguments = ["upscale", "--json", "-m", "bicubic", "--max-memory", limit, folder / "in.png", folder / "out.tif"]
+    command = [sys.executable, "-m", "srgan_cli", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_a_process_stays_within_its_limit_whatever_the_picture(tmp_path: Path) -> None:
+    """As floats the result alone takes 412 MiB, and the process 325 before it begins."""
+    Image.effect_noise((1500, 1500), 60).convert("RGB").save(tmp_path / "in.png", compress_level=1)
+    done = enlarge(tmp_path, "600M")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["peak_memory"] < parse_bytes("600M")
+    assert picture_size(tmp_path / "out.tif") == (6000, 6000)
+
+
+def test_a_limit_that_cannot_be_kept_is_an_error_and_leaves_nothing(tmp_path: Path) -> None:
+    Image.new("RGB", (60, 50)).save(tmp_path / "in.png")
+    done = enlarge(tmp_path, "100M")
+    assert done.returncode == 1
+    assert "this picture cannot be enlarged within 100M: it takes " in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["in.png"]
