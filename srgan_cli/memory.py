@@ -60,12 +60,19 @@ def resident() -> int:
 def activation_bytes(network: nn.Module, channels: int) -> float:
     """Bytes of activations that are alive at once while the network reads a picture, a pixel of it.
 
-    Counted on tensors without values, so that nothing is computed.
+    Counted on tensors without values, so that nothing is computed; a network that decides by values is run on a small
+    picture.
     """
-    shadow = copy.deepcopy(network).to("meta")
+    try:
+        return _counted(copy.deepcopy(network).to("meta"), channels, _SAMPLE, torch.device("meta"))
+    except (RuntimeError, NotImplementedError):  # it decides by values
+        return _counted(network, channels, _SAMPLE // 2, next(network.parameters()).device)
+
+
+def _counted(network: nn.Module, channels: int, side: int, device: torch.device) -> float:
     with torch.no_grad(), _Alive() as alive:
-        shadow(torch.empty(1, channels, _SAMPLE, _SAMPLE, device="meta"))
-    return float(alive.peak / _SAMPLE**2)
+        network(torch.zeros(1, channels, side, side, device=device))
+    return float(alive.peak / side**2)
 
 
 class _Alive(TorchDispatchMode):  # type: ignore[no-untyped-call]

@@ -178,7 +178,7 @@ class TiffSource:
         self.path, self.file = path, file
         self.pages = tiff.pages(file)
         self.count = len(self.pages)
-        if not self.count:
+        if not self.count or not {tiff.WIDTH, tiff.HEIGHT} <= set(self.pages[0][1]):
             raise UnidentifiedImageError("a TIFF without pages")
 
     def size(self, index: int) -> tuple[int, int]:
