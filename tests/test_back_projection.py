@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from srgan_cli.back_projection import Agreement, agreement, back_project
-from srgan_cli.picture import Picture, bleed
+from srgan_cli.bleed import bleed
+from srgan_cli.picture import Picture, Scan
 from srgan_cli.pixels import quantise, resize
 
 
@@ -50,7 +51,7 @@ def test_hidden_colour_is_no_reference() -> None:
     original = Picture(soft(3, 8, 8), alpha)
     result, found = back_project(Picture(soft(3, 32, 32), torch.ones(1, 32, 32)), original)
     assert found.holds
-    assert (resize(result.pixels, 8, 8) - bleed(original)).abs().max() < 0.5 / 255
+    assert (resize(result.pixels, 8, 8) - bleed(Scan.of(original)).whole().pixels).abs().max() < 0.5 / 255
 
 
 def test_json_knows_no_infinity() -> None:
