@@ -1,7 +1,6 @@
 """Many pictures, one stream of results: some are decoded and encoded while the network enlarges another."""
 
 import os
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Generator as Stream
@@ -20,6 +19,7 @@ from srgan_cli.networks import Generator
 from srgan_cli.picture import Picture, Scan, check_size, dropped_by
 from srgan_cli.plan import Task
 from srgan_cli.progress import Progress
+from srgan_cli.resident import peak_resident
 from srgan_cli.sequence import Losses, Pictures, dropped_frames, fitting, held_bytes, open_pictures, write_pictures
 from srgan_cli.upscaler import Scale, Upscaler
 
@@ -144,7 +144,7 @@ class _Work:
         result = self._enlarged(pictures)
         if self.manifest:
             self.manifest.note(self.task.target, key)
-        return replace(result, peak_memory=_peak_memory())
+        return replace(result, peak_memory=peak_resident())
 
     def _enlarged(self, pictures: Pictures) -> Result:
         self.tell(dropped_frames(self.task.target, pictures))
@@ -300,12 +300,3 @@ def _hands(upscaler: Upscaler) -> int:
     if upscaler.policy.max_memory is not None:
         return 1
     return 3 if upscaler.device.type == "cpu" else max(3, os.cpu_count() or 1)
-
-
-def _peak_memory() -> int | None:
-    try:
-        import resource
-    except ImportError:  # Windows
-        return None
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

@@ -14,7 +14,7 @@ import srgan_cli
 
 LINES = (
     "errors progress",
-    "pixels tiling devices files world scoring.intervals",
+    "pixels tiling devices files resident world scoring.intervals",
     "codec networks",
     "picture foreign running enlargement",
     "bleed memory",

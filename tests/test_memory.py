@@ -14,22 +14,23 @@ from torch import nn
 from srgan_cli import files, memory
 from srgan_cli.errors import SrganError, UsageError
 from srgan_cli.files import check_space, said
-from srgan_cli.memory import Demand, activation_bytes, is_exhaustion, parse_bytes, plan_sides, resident
+from srgan_cli.memory import Demand, activation_bytes, is_exhaustion, parse_bytes, plan_sides
 from srgan_cli.networks import GENERATORS
 from srgan_cli.picture import picture_size
+from srgan_cli.resident import peak_resident, resident
 from srgan_cli.tiling import TilePolicy
 
 RISE = """
-import resource, sys, torch
-from srgan_cli.memory import resident
+import sys, torch
 from srgan_cli.networks import GENERATORS
+from srgan_cli.resident import peak_resident, resident
 torch.set_num_threads(2)
 generator = GENERATORS[sys.argv[1]]().eval()
 with torch.no_grad():
     generator(torch.rand(1, 3, 16, 16))
     before = resident()
     generator(torch.rand(1, 3, int(sys.argv[2]), int(sys.argv[2])))
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - before)
+print(peak_resident() - before)
 """
 
 
@@ -70,6 +71,7 @@ def test_this_process_is_somewhere_in_memory() -> None:
     before = resident()
     held = torch.ones(2**23)
     assert 0.8 * held.nbytes < resident() - before < 1.5 * held.nbytes
+    assert peak_resident() >= resident()
 
 
 def limited(room: int, size: int = 384) -> TilePolicy:

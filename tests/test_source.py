@@ -2,6 +2,7 @@
 
 import io
 import struct
+import sys
 import zlib
 from contextlib import suppress
 from pathlib import Path
@@ -18,7 +19,7 @@ from PIL.TiffImagePlugin import ImageFileDirectory_v2
 from srgan_cli.codec import headers
 from srgan_cli.codec.raster import turned
 from srgan_cli.codec.source import opened
-from srgan_cli.errors import PictureError
+from srgan_cli.errors import PictureError, SrganError
 from srgan_cli.picture import Picture, picture_size, read_picture, write_picture
 
 REAL = Path(__file__).parents[2] / "shared/data/codec"
@@ -282,3 +283,10 @@ def test_what_begins_as_a_picture_is_told_from_what_is_none(tmp_path: Path, data
     (tmp_path / "file").write_bytes(data)
     with pytest.raises(PictureError, match=message):
         read_picture(tmp_path / "file")
+
+
+def test_a_missing_libvips_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Image.new("RGB", (4, 4)).save(tmp_path / "in.png")
+    monkeypatch.setitem(sys.modules, "pyvips", None)
+    with pytest.raises(SrganError, match="libvips cannot be loaded"):
+        read_picture(tmp_path / "in.png")

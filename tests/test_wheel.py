@@ -58,20 +58,22 @@ def requirements(wheel: Path) -> list[str]:
 def closure(required: Iterable[str]) -> Iterator[Distribution]:
     """The installed distributions that these requirements ask for, and those that they ask for in turn.
 
-    Extras are left out; what a marker keeps from being installed here is not found and passed over.
+    Extras are left out unless they are asked for; what a marker keeps from being installed here is not found and
+    passed over.
     """
-    waiting, seen = list(required), set()
+    waiting, seen = [(requirement, "") for requirement in required], set()
     while waiting:
-        requirement, _, marker = waiting.pop().partition(";")
-        name = re.match(r"[\w.-]+", requirement)[0]
-        if "extra" in marker or name in seen:
+        text, asked = waiting.pop()
+        requirement, _, marker = text.partition(";")
+        name, extra = re.match(r"([\w.-]+)(?:\[(\w+)\])?", requirement).groups(default="")
+        if name in seen or ("extra" in marker and not (asked and asked in marker)):
             continue
         seen.add(name)
         try:
             found = distribution(name)
         except PackageNotFoundError:
             continue
-        waiting += found.requires or []
+        waiting += [(inner, extra) for inner in found.requires or []]
         yield found
 
 

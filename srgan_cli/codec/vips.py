@@ -19,7 +19,7 @@ import numpy as np
 
 from srgan_cli.codec.headers import PNG_HEADER_END, PNG_SIGNATURE, png_chunk
 from srgan_cli.codec.raster import TURNS, Rows, Values, band_rows
-from srgan_cli.errors import PictureError
+from srgan_cli.errors import PictureError, SrganError
 from srgan_cli.files import check_space
 
 if TYPE_CHECKING:
@@ -121,8 +121,7 @@ def _encode(rows: Rows, save: Callable[["pyvips.Image"], None]) -> None:
 
     Of what libvips reads from a pipe, a PNG of grey bytes that is not compressed takes the least.
     """
-    import pyvips
-
+    pyvips = _loaded()
     outlet, inlet = os.pipe()
     failures: list[str] = []
 
@@ -178,9 +177,17 @@ def _write_bytes_as_png(rows: Rows, pipe: IO[bytes], failures: list[str]) -> Non
     pipe.write(png_chunk(b"IDAT", stored.flush()) + png_chunk(b"IEND", b""))
 
 
-def _opened(path: Path, kind: str, page: int, orientation: int) -> tuple["pyvips.Image", list[str]]:
-    import pyvips
+def _loaded() -> Any:
+    """The module.  Raises SrganError where the library behind it is missing."""
+    try:
+        import pyvips
+    except (ImportError, OSError) as error:
+        raise SrganError("libvips cannot be loaded", "install it: pip install 'pyvips[binary]'") from error
+    return pyvips
 
+
+def _opened(path: Path, kind: str, page: int, orientation: int) -> tuple["pyvips.Image", list[str]]:
+    pyvips = _loaded()
     with _explained(path):
         options = {**_FRESH, "access": "sequential" if orientation == 1 else "random"}
         if kind == "PNG":

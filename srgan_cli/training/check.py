@@ -1,7 +1,5 @@
 """Looking at a run before hours are spent on it: the pictures, and what the training will take."""
 
-import resource
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +10,7 @@ from torch import Tensor
 
 from srgan_cli.errors import SrganError
 from srgan_cli.pixels import crop_border, crop_multiple, downscale, luma, resize
+from srgan_cli.resident import peak_resident
 from srgan_cli.training.config import TrainConfig
 from srgan_cli.training.data import VALIDATION_SIDE, Dataset, Pair, centre
 from srgan_cli.training.degrade import JPEG_BLOCK
@@ -92,11 +91,10 @@ def check_room(cost: Cost, run: Path) -> None:
 
 
 def peak_memory(device: torch.device) -> int:
-    """Bytes of memory that this process, or its part of the GPU, has held at most."""
+    """Bytes of memory that this process, or its part of the GPU, has held at most; 0 where the system does not tell."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    return peak_resident() or 0
 
 
 def _remarks(pair: Pair, config: TrainConfig) -> Iterator[str]:
