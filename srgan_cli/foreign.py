@@ -43,6 +43,8 @@ class Foreign(Generator):
     one of four channels sees an opaque picture.  The names of its tensors are those of its file.
     """
 
+    exact_tiles = False
+
     def __init__(self, descriptor: "ImageModelDescriptor[Any]") -> None:
         super().__init__(scale=descriptor.scale)
         self.descriptor = descriptor

@@ -48,13 +48,14 @@ class Naming:
     """How files in a folder are named.
 
     template: may use FIELDS in braces.  suffix: that of all outputs; without it each keeps its input's, where that can
-    be written.  scale and model: what the template may tell.  Raises UsageError for a template that makes no sense.
+    be written.  scale and model: what the template may tell, stand-ins until they are known.  Raises UsageError for a
+    template that makes no sense.
     """
 
     template: str = DEFAULT_NAME
     suffix: str = ""
     scale: float = 1
-    model: str = ""
+    model: str = "model"
 
     def __post_init__(self) -> None:
         """Raises UsageError."""

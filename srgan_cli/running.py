@@ -17,7 +17,8 @@ class _Wrapped(Generator):
     def __init__(self, generator: Generator) -> None:
         super().__init__(scale=generator.scale, noise=generator.noise)
         self.generator = generator
-        self.grid, self.half_precision = generator.grid, generator.half_precision
+        self.grid, self.exact_tiles = generator.grid, generator.exact_tiles
+        self.half_precision = generator.half_precision
 
     @property
     def receptive_radius(self) -> int:

@@ -174,6 +174,7 @@ def test_upscale_goes_on_after_a_bad_file_and_sums_up(
         ("upscale in.png out.xyz", 2, "'.xyz'"),
         ("upscale in.png out", 2, "no suffix"),
         ("upscale in.png in.png", 2, "in.png is the input itself"),
+        ("upscale text.png ./text.png --format y4m", 2, "text.png is the input itself"),
         ("upscale in.png out.png -m nosuch", 2, "no weights named 'nosuch'"),
         ("upscale in.png out.png -m nosuch.safetensors", 1, "no such weights file"),
         ("upscale in.png out.png -m in.png", 1, "not a readable safetensors file"),

@@ -97,6 +97,7 @@ def test_a_network_of_one_channel_sees_each_colour_alone(folder: Path) -> None:
 @pytest.mark.parametrize("name", CONVOLUTIONS)
 def test_tiles_agree_with_the_whole_within_a_grey_level(folder: Path, name: str) -> None:
     generator, _ = load_weights(folder / f"{name}.pth")
+    assert not generator.exact_tiles
     picture = Picture(noise(3, 40, 75))
     assert (enlarged(generator, picture) - enlarged(generator, picture, 25)).abs().max() <= 1 / 255
 

@@ -20,6 +20,7 @@ from typer.main import get_command
 
 from srgan_cli.cli import app
 from srgan_cli.files import digest
+from srgan_cli.networks import Generator
 
 pytestmark = pytest.mark.usefixtures("one_core")
 Srgan = Callable[..., Outcome]
@@ -226,6 +227,24 @@ def test_what_is_there_is_made_again_only_where_it_would_differ(
     assert summary("--scale", 4, "--tile", 8) == "0 enlarged, 3 kept, 0 failed"
     assert summary("--overwrite") == "3 enlarged, 0 failed"
     assert summary("--scale", 2) == "3 enlarged, 0 failed"
+
+
+@pytest.mark.parametrize("option", [("--tile", 8), ("--max-memory", "4G"), ("--verify-tiles",)])
+def test_how_it_is_tiled_matters_where_tiles_are_not_exact(
+    srgan: Srgan, picture: Path, weights: Path, monkeypatch: pytest.MonkeyPatch, option: tuple[object, ...]
+) -> None:
+    monkeypatch.setattr(Generator, "exact_tiles", False)
+    arguments = ("upscale", picture, f"{picture.parent}/out/", "-m", weights)
+    assert " -> " in srgan(*arguments).err
+    assert "is kept" in srgan(*arguments).err
+    assert " -> " in srgan(*arguments, *option).err
+    assert "is kept" in srgan(*arguments, *option).err
+
+
+def test_a_folder_can_be_named_after_the_model(srgan: Srgan, picture: Path, weights: Path, tmp_path: Path) -> None:
+    name = "{model}/{stem}{suffix}"
+    assert srgan("upscale", picture, f"{tmp_path}/out/", "--name", name, "-m", weights).code == 0
+    assert outputs(tmp_path / "out") == [tmp_path / "out/tiny/in.png"]
 
 
 def test_outputs_beside_their_inputs_are_no_inputs(srgan: Srgan, picture: Path, weights: Path) -> None:

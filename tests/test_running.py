@@ -35,6 +35,14 @@ class Breaking(Generator):
         return torch.full_like(enlarged, self.broken) if half or self.always else enlarged
 
 
+def test_what_is_known_of_a_generator_is_known_of_it_wrapped() -> None:
+    generator = restless()
+    generator.grid, generator.exact_tiles, generator.half_precision = 3, False, False
+    wrapped = guarded(SelfEnsemble(generator), CPU)
+    assert (wrapped.grid, wrapped.exact_tiles, wrapped.half_precision) == (3, False, False)
+    assert wrapped.receptive_radius == generator.receptive_radius
+
+
 def test_self_ensemble_treats_all_directions_alike() -> None:
     picture, ensemble = torch.rand(1, 3, 6, 9, generator=torch.Generator().manual_seed(0)), SelfEnsemble(restless())
     mean = ensemble(picture)

@@ -23,8 +23,10 @@ if TYPE_CHECKING:
 # Options that change nothing in the pictures, or by what the weights' own digest tells.
 _NO_MATTER = {
     *("places", "model", "strength", "name", "form", "from_file", "as_json", "overwrite", "no_clobber"),
-    *("offline", "device", "tile", "max_memory", "verify_tiles", "debug"),
+    *("offline", "device", "debug"),
 }
+# Nor do these where tiled equals whole.
+_TILING = {"tile", "max_memory", "verify_tiles"}
 
 
 def upscale(
@@ -136,7 +138,8 @@ def upscale(
     with streams(inputs, out, naming.suffix) as files:
         upscaler = load()
         naming = replace(naming, scale=scale or upscaler.scale, model=upscaler.name)
-        options = {key: value for key, value in context.params.items() if key not in _NO_MATTER}
+        no_matter = _NO_MATTER | (_TILING if upscaler.generator.exact_tiles else set())
+        options = {key: value for key, value in context.params.items() if key not in no_matter}
         manifest = Manifest(Path(files.out), recipe(upscaler, {**options, "scale": float(naming.scale)}))
         planned = plan(files.inputs, files.out, naming, listing, manifest.made)
         batch = Batch(upscaler, wishes, manifest if planned.folder else None)
@@ -159,6 +162,8 @@ def _upscale_video(
     if len(inputs) > 1:
         raise UsageError("--format y4m takes one stream in and one out", "srgan upscale --format y4m - -")
     task = Task(Path(inputs[0]), Path(out))
+    if STANDARD not in (inputs[0], out) and task.source.resolve() == task.target.resolve():
+        raise UsageError(f"{out} is the input itself", "name another file to write")
     with raw(inputs[0], out) as (incoming, outgoing):
         upscaler, began = load(), time.monotonic()
         size, enlarged, count = upscale_video(incoming, outgoing, upscaler, wishes.scale)

@@ -17,11 +17,13 @@ class Generator(nn.Module):
     With `noise` channels it also takes (N, 3 + noise, H, W), and different noise gives different pictures; where it
     is missing it is taken as zero.
     `grid`: windows that begin at multiples of it give what the whole picture gives, beyond the receptive radius.
+    `exact_tiles`: whether the receptive radius is known, so that tiled equals whole.
     `half_precision`: whether it keeps its quality in float16.
     `config` holds the constructor's arguments, so that `GENERATORS[name](**generator.config)` builds its twin.
     """
 
     grid: int = 1
+    exact_tiles: bool = True
     half_precision: bool = True
 
     def __init__(self, **config: Any) -> None:
