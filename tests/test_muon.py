@@ -7,8 +7,9 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Adam
 
-from srgan_cli.networks import GENERATORS
+from srgan_cli.networks import DISCRIMINATORS, GENERATORS
 from srgan_cli.training.muon import MOMENTUM, STEP, Muon, hidden_kernels, orthogonalised
+from srgan_cli.training.optimisation import OPTIMIZERS
 
 
 def network() -> nn.Sequential:
@@ -81,3 +82,16 @@ def test_head_and_tail_of_a_generator_are_not_hidden(name: str) -> None:
     assert hidden
     assert not any(kernel.shape[1] == 3 for kernel in hidden if kernel.ndim == 4)
     assert all(bool(kernel.any()) for kernel in hidden), "a tail begins at zero"
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("name", DISCRIMINATORS)
+def test_every_optimizer_moves_every_discriminator(name: str, optimizer: str) -> None:
+    torch.manual_seed(0)
+    discriminator = DISCRIMINATORS[name](channels=4).train()
+    before = [parameter.detach().clone() for parameter in discriminator.parameters()]
+    stepper = OPTIMIZERS[optimizer](discriminator, False)
+    discriminator(torch.rand(2, 3, 32, 32)).logits.square().mean().backward()
+    stepper.step()
+    moved = [not torch.equal(a, b) for a, b in zip(before, discriminator.parameters(), strict=True)]
+    assert all(moved)

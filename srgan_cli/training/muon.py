@@ -73,7 +73,9 @@ class Muon(Optimizer):
 def hidden_kernels(network: nn.Module) -> list[Tensor]:
     """The kernels of convolutions and linear layers, but for the first and the last that a network holds."""
     layers = (module for module in network.modules() if isinstance(module, (nn.Conv2d, nn.Linear)))
-    return [layer.weight for layer in layers if layer.weight.requires_grad][1:-1]
+    # under spectral norm a layer's weight is computed anew from what is learned
+    kernels: list[Tensor] = [next(p for p in layer.parameters() if p.dim() > 1) for layer in layers]
+    return [kernel for kernel in kernels if kernel.requires_grad][1:-1]
 
 
 def orthogonalised(matrices: Tensor) -> Tensor:
