@@ -1,5 +1,6 @@
 """Training goes on from other projects' weights, and what comes out is enlarged with."""
 
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,10 @@ from typer.testing import CliRunner
 from srgan_cli.cli import app
 from srgan_cli.errors import SrganError, UsageError
 from srgan_cli.foreign import build, check_trainable
-from srgan_cli.weights import load_weights
+from srgan_cli.networks import GENERATORS, Generator
+from srgan_cli.training.config import Source, TrainConfig
+from srgan_cli.training.run import check_start
+from srgan_cli.weights import WeightsCard, load_weights, save_weights
 
 
 @pytest.fixture
@@ -65,3 +69,37 @@ def test_networks_that_need_more_than_pictures_are_not_trained(spandrel: Any) ->
     generator = build(network.state_dict(), "fbcnn.pth")
     with pytest.raises(UsageError, match="FBCNN networks cannot be trained here"):
         check_trainable(generator, "fbcnn.pth")
+
+
+def started(given: Generator, scale: int, folder: Path) -> Generator:
+    """The generator of a run of this scale that starts from the weights of another."""
+    save_weights(folder / "given.safetensors", given, WeightsCard.of(given, "given"))
+    config = TrainConfig((Source(folder),), folder / "run", scale=scale, init_from=str(folder / "given.safetensors"))
+    config, origin = check_start(config)
+    assert origin
+    heir = origin.heir(config)
+    assert heir.config == GENERATORS[config.generator](**config.generator_config).config, "or it cannot be resumed"
+    return heir
+
+
+@pytest.mark.parametrize(("before", "after"), [(4, 2), (2, 4), (4, 3), (2, 2)])
+@pytest.mark.parametrize("name", GENERATORS)
+def test_every_generator_starts_from_weights_of_any_scale(name: str, before: int, after: int, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    taken = signature(GENERATORS[name]).parameters
+    given = GENERATORS[name](
+        before, **{key: value for key, value in {"channels": 6, "blocks": 1}.items() if key in taken}
+    )
+    heir = started(given, after, tmp_path)
+    assert heir.config == {**given.config, "scale": after}
+    own, known = heir.state_dict(), given.state_dict()
+    shared = [key for key in own if key in known and own[key].shape == known[key].shape]
+    assert len(own) - len(shared) <= 2, "all but the layer that the scale shapes"
+    assert all(torch.equal(own[key], known[key]) for key in shared)
+
+
+@pytest.mark.parametrize(("name", "shape"), [("rrdb", {"growth": 4}), ("swinir", {"heads": 3})])
+def test_weights_of_a_shape_that_no_setting_tells_are_refused(name: str, shape: dict[str, int], tmp_path: Path) -> None:
+    given = GENERATORS[name](channels=6, blocks=1, **shape)
+    with pytest.raises(UsageError, match="given has {} {}, expected".format(*next(iter(shape.items())))):
+        started(given, 4, tmp_path)

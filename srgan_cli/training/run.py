@@ -4,6 +4,7 @@ import copy
 import json
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
+from inspect import signature
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,8 @@ class Origin:
             return copy.deepcopy(self.generator).train().requires_grad_(True)
         heir = GENERATORS[config.generator](**config.generator_config)
         own = heir.state_dict()
-        fitting = {key: value for key, value in self.generator.state_dict().items() if value.shape == own[key].shape}
+        given = self.generator.state_dict()
+        fitting = {key: given[key] for key in own if key in given and given[key].shape == own[key].shape}
         heir.load_state_dict({**own, **fitting})
         return heir
 
@@ -202,5 +204,14 @@ def _adapt(config: TrainConfig) -> tuple[TrainConfig, Origin]:
                 f"{card.name} enlarges {generator.scale} times, the run {config.scale}", "give its --scale"
             )
         return replace(config, generator=card.architecture), origin
-    shape = {**card.config, "scale": config.scale}
+    _check_settable(generator, config, card.name)
+    shape = {key: value for key, value in card.config.items() if hasattr(config, key)} | {"scale": config.scale}
     return replace(config, generator=card.architecture, **shape), origin
+
+
+def _check_settable(generator: Generator, config: TrainConfig, name: str) -> None:
+    """Raises UsageError for a generator whose twin the settings of a run cannot tell of."""
+    usual = {key: parameter.default for key, parameter in signature(type(generator)).parameters.items()}
+    for key, value in generator.config.items():
+        if not hasattr(config, key) and value != usual[key]:
+            raise UsageError(f"{name} has {key} {value}, expected {usual[key]}", "start from other weights")
