@@ -272,7 +272,7 @@ class Upscaler:
         enlarged: Tensor = self.generator(seen[None].to(self.device))[0]
         kept = enlarged[:, *needed.within(read).scaled(scale).slices].cpu()
         grey = kept if len(pixels) == 3 else kept.mean(dim=0, keepdim=True)
-        return geometry.resampled(grey, needed, keep, scale).clamp_(0, 1)
+        return geometry.resampled(grey, needed, keep, scale).clamp(0, 1)
 
 
 class _Part:
