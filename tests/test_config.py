@@ -25,10 +25,12 @@ def test_a_folder_may_have_a_weight(tmp_path: Path) -> None:
     odd = tmp_path / "shot:2"
     odd.mkdir()
     assert Source.of(str(odd)) == Source(odd)
-    for source in (Source(Path("a"), 0.25), Source(odd)):
+    for source in (*(Source(Path("a"), weight) for weight in (0.25, 1e6, 1 / 3, 1e-7, 1e22)), Source(odd)):
         assert Source.of(str(source)) == source
     with pytest.raises(UsageError, match="weight 0"):
         Source.of("photos:0")
+    with pytest.raises(UsageError, match="weight inf"):
+        Source.of("photos:1e999")
 
 
 def test_places_may_be_one_or_many() -> None:

@@ -66,15 +66,17 @@ class Source:
 
     @classmethod
     def of(cls, text: str) -> "Source":
-        """What a text such as photos/ or photos/:3 names.  Raises UsageError for a weight of 0."""
-        weighted = re.fullmatch(r"(.+):(\d+(?:\.\d+)?)", text)
+        """What a text such as photos/ or photos/:3 names.  Raises UsageError for a weight of 0 or infinity."""
+        weighted = re.fullmatch(r"(.+):(\d+(?:\.\d+)?(?:e[+-]?\d+)?)", text)
         if weighted is None or Path(text).exists():
             return cls(Path(text))
-        _expect(float(weighted[2]) > 0, f"{text} has the weight 0, expected more")
-        return cls(Path(weighted[1]), float(weighted[2]))
+        weight = float(weighted[2])
+        _expect(0 < weight < math.inf, f"{text} has the weight {weight:g}, expected more than 0 and finite")
+        return cls(Path(weighted[1]), weight)
 
     def __str__(self) -> str:
-        return str(self.folder) if self.weight == 1 else f"{self.folder}:{self.weight:g}"
+        weight = repr(self.weight).removesuffix(".0")
+        return str(self.folder) if self.weight == 1 else f"{self.folder}:{weight}"
 
 
 @dataclass(frozen=True)
