@@ -67,6 +67,12 @@ def test_pixels_move_to_a_file_when_memory_is_short(config: TrainConfig, monkeyp
     assert all(torch.equal(a.high, b.high) for a, b in zip(in_memory, on_disk, strict=True))
 
 
+def test_memory_is_short_where_the_system_does_not_tell_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert store.fits_memory(1)
+    monkeypatch.delattr("os.sysconf")
+    assert not store.fits_memory(1)
+
+
 def test_pictures_too_small_for_a_metric_are_passed_over(config: TrainConfig) -> None:
     noise(config.data[0].folder / "small.png", 30, 36)
     reasons = {skip.path.name: skip.reason for skip in load_dataset(config).skipped}

@@ -25,7 +25,9 @@ class Store:
 
 
 def fits_memory(size: int) -> bool:
-    """Whether so many bytes take at most half of this machine's memory."""
+    """Whether so many bytes take at most half of this machine's memory; False where the system does not tell."""
+    if not hasattr(os, "sysconf"):
+        return False
     return size <= os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
 
 
