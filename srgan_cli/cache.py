@@ -85,9 +85,14 @@ def fetch(source: str, offline: bool = False, progress: Progress | None = None) 
 
 
 def list_cached() -> list[Cached]:
-    """What is in the cache, by name."""
-    found = [_known(path.parent) for path in cache_folder().glob(f"*/{_ABOUT}")]
-    return sorted((entry for entry in found if entry and entry.path.is_file()), key=lambda entry: entry.name)
+    """What is in the cache, by name, but for what `list_damaged` tells of."""
+    found = [entry for entry in _noted().values() if isinstance(entry, Cached)]
+    return sorted((entry for entry in found if entry.path.is_file()), key=lambda entry: entry.name)
+
+
+def list_damaged() -> dict[Path, str]:
+    """The notes in the cache that cannot be read, and why."""
+    return {note: entry.message for note, entry in _noted().items() if isinstance(entry, WeightsError)}
 
 
 def cache_folder() -> Path:
@@ -217,6 +222,17 @@ def _known(place: Path) -> Cached | None:
         return None
     except (OSError, ValueError, TypeError) as error:
         raise WeightsError(f"cannot read {place / _ABOUT}: {error}", f"delete {place} to fetch anew") from error
+
+
+def _noted() -> dict[Path, Cached | WeightsError | None]:
+    """What every note in the cache tells, or why it cannot be read."""
+    notes: dict[Path, Cached | WeightsError | None] = {}
+    for note in sorted(cache_folder().glob(f"*/{_ABOUT}")):
+        try:
+            notes[note] = _known(note.parent)
+        except WeightsError as error:
+            notes[note] = error
+    return notes
 
 
 def _note(entry: Cached) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from srgan_cli.cache import list_cached
+from srgan_cli.cache import list_cached, list_damaged
 from srgan_cli.errors import SrganError
 from srgan_cli.files import digest
 from srgan_cli.weights import WeightsCard, list_weights, read_card
@@ -15,7 +15,7 @@ SHIPPED = "shipped"
 
 @dataclass(frozen=True)
 class Entry:
-    """Weights that `-m` takes by `name`.
+    """Weights that `-m` takes by `name`; of a damaged note in the cache the folder.
 
     source: "shipped", or where they were fetched from.  card: None where they cannot be used, for the `reason`.
     """
@@ -47,6 +47,8 @@ def catalogue() -> Iterator[Entry]:
         told, reason = _told(cached.path)
         licence = cached.licence or (told.licence if told else "")
         yield Entry(cached.source, cached.source, cached.path, cached.sha256, licence, told, reason)
+    for note, reason in list_damaged().items():
+        yield Entry(str(note.parent), str(note.parent), note, "", "", None, reason)
 
 
 def _told(path: Path) -> tuple[WeightsCard | None, str]:

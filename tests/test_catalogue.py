@@ -45,6 +45,16 @@ def test_shipped_and_cached_weights_are_listed(cached: list[Cached]) -> None:
     assert "damaged" in broken.reason
 
 
+def test_a_damaged_note_hides_no_others(cached: list[Cached]) -> None:
+    note = cached[1].path.with_name("about.json")
+    note.write_text("{")
+    *others, last = catalogue()
+    assert cached[0].source in [entry.name for entry in others]
+    assert (last.name, last.path, last.card) == (str(note.parent), note, None)
+    told = json.loads(CliRunner().invoke(app, ["models", "--json"]).stdout)[-1]
+    assert f"cannot read {note}" in told["reason"]
+
+
 def test_the_command_prints_them(cached: list[Cached]) -> None:
     psnr = read_card(list_weights()["fidelity-x4"]).scores["Set5"]["psnr"]
     table = CliRunner().invoke(app, ["models"]).stdout
