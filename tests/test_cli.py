@@ -195,6 +195,8 @@ def test_upscale_goes_on_after_a_bad_file_and_sums_up(
         ("train pictures --time 1h --steps 5", 2, "either a time or a number of steps"),
         ("train pictures --scale 7", 2, "scale is 7"),
         ("train pictures --resume", 1, "no checkpoint in run"),
+        ("train --resume --config run.toml", 2, "keeps its settings, found --config"),
+        ("train pictures --generator swinir --channels 10", 2, "10 channels cannot be shared among 6 heads"),
         ("train pictures --init-from nosuch", 2, "no weights named 'nosuch'"),
         ("nonsense", 2, "nonsense"),
     ],

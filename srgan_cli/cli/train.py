@@ -135,13 +135,14 @@ def _given(context: typer.Context, option: str) -> bool:
 
 
 def _refuse_settings(context: typer.Context) -> None:
-    """A resumed run goes on with its own settings; only its length and its device may change."""
+    """A resumed run goes on with its own settings; only its pictures' place, length and device may change."""
     free = ("data", "run", "duration", "steps", "device", "resume", "debug")
-    fixed = [f"--{name.replace('_', '-')}" for name in context.params if name not in free and _given(context, name)]
+    parameters = [parameter for parameter in context.command.params if parameter.name not in free]
+    fixed = [parameter.opts[0] for parameter in parameters if parameter.name and _given(context, parameter.name)]
     if fixed:
         raise UsageError(
             f"a resumed run keeps its settings, found {', '.join(fixed)}",
-            "only --time, --steps and --device may change",
+            "only DATA, --time, --steps and --device may change",
         )
 
 

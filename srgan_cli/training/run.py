@@ -64,14 +64,18 @@ def prepare(config: TrainConfig) -> tuple[TrainConfig, Origin | None]:
 def check_start(config: TrainConfig) -> tuple[TrainConfig, Origin | None]:
     """Find out before any work whether a new run can go ahead; the settings with the shape of its first weights.
 
-    Raises UsageError when the run folder holds another run, the first weights are unknown, or there is no such device.
+    Raises UsageError when the run folder holds another run, the first weights are unknown, there is no such device, or
+    the settings make no generator.
     """
     if has_checkpoint(config.run):
         raise UsageError(f"{config.run} already holds a run", "go on with --resume, or name another folder with --run")
     pick_device(config.device)
     if config.generator.startswith(PREFIX) and not config.init_from:
         raise UsageError(f"a {config.generator} network is built from its weights", "name them with --init-from")
-    return _adapt(config) if config.init_from else (config, None)
+    if config.init_from:
+        return _adapt(config)
+    _check_buildable(config)
+    return config, None
 
 
 class RunFolder:
@@ -207,6 +211,15 @@ def _adapt(config: TrainConfig) -> tuple[TrainConfig, Origin]:
     _check_settable(generator, config, card.name)
     shape = {key: value for key, value in card.config.items() if hasattr(config, key)} | {"scale": config.scale}
     return replace(config, generator=card.architecture, **shape), origin
+
+
+def _check_buildable(config: TrainConfig) -> None:
+    """Build the generator without its numbers.  Raises UsageError where that cannot be."""
+    try:
+        with torch.device("meta"):
+            GENERATORS[config.generator](**config.generator_config)
+    except ValueError as error:
+        raise UsageError(str(error), "give other --channels") from error
 
 
 def _check_settable(generator: Generator, config: TrainConfig, name: str) -> None:
