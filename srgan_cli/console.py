@@ -77,24 +77,32 @@ def show_report(report: "Report") -> None:
     """The scores as tables on stdout, the best of a column bold, and the protocol under them."""
     from srgan_cli.scoring.rendering import differences_grid, interval_line, main_grid
 
-    results = _results()
-    results.print(_table(main_grid(report)))
+    tables = [_table(main_grid(report))]
     if len(report.methods) > 1:
-        results.print(_table(differences_grid(report)))
-    for line in (interval_line(report) if len(report.methods) == 1 else "", f"protocol: {report.protocol}"):
-        if line:
-            results.print(Text(line), soft_wrap=True)
+        tables.append(_table(differences_grid(report)))
+    lines = (interval_line(report) if len(report.methods) == 1 else "", f"protocol: {report.protocol}")
+    _show(*tables, *(Text(line) for line in lines if line))
 
 
-def _results() -> Console:
-    """Draws on stdout; in a pipe there is room for long lines."""
-    results = Console(highlight=False)
-    return results if results.is_terminal else Console(highlight=False, width=PIPE_WIDTH)
+def _show(*results: RenderableType) -> None:
+    """Draw on stdout; in a pipe there is room for long lines.  Raises OutputClosed as _write does."""
+    screen = Console(highlight=False)
+    if not screen.is_terminal:
+        screen = Console(highlight=False, width=PIPE_WIDTH)
+    with screen.capture() as drawn:
+        for result in results:
+            screen.print(result, soft_wrap=isinstance(result, Text))
+    _write(drawn.get())
 
 
-def write_line(record: dict[str, Any]) -> None:
+def write_record(record: dict[str, Any]) -> None:
     """A line of JSON on stdout, at once."""
-    _write(f"{json.dumps(record)}\n")
+    write_line(json.dumps(record))
+
+
+def write_line(text: object) -> None:
+    """A line on stdout as it stands, at once.  Raises OutputClosed when nobody reads it any more."""
+    _write(f"{text}\n")
 
 
 def _write(text: str) -> None:
@@ -127,7 +135,7 @@ def show_catalogue(entries: "list[Entry]") -> None:
         known = (f"x{entry.card.scale}", entry.card.architecture) if entry.card else ("?", "?")
         last = _told_scores(entry.card.scores) if entry.card else entry.reason
         table.add_row(*(Text(cell) for cell in (entry.name, *known, size, entry.licence or "unknown", last)))
-    _results().print(table)
+    _show(table)
 
 
 def _told_scores(scores: dict[str, Any]) -> str:
@@ -142,13 +150,11 @@ def show_check(findings: "list[Finding]", cost: "Cost", config: "TrainConfig") -
     table.add_column("remark")
     for finding in findings:
         table.add_row(Text(finding.name), Text(finding.remark))
-    results = _results()
-    if findings:
-        results.print(table)
     rates = ", ".join(f"{rate:.2f} steps a second ({phase} phase)" for phase, rate in cost.rates.items())
-    results.print(f"{len(findings)} remarks; {rates}; {cost.hours:.2f} hours in all", soft_wrap=True)
-    results.print(
-        f"{cost.memory / 1e9:.2f} GB of memory, {cost.disk / 1e6:.0f} MB on the disk in {config.run}", soft_wrap=True
+    _show(
+        *([table] if findings else []),
+        Text(f"{len(findings)} remarks; {rates}; {cost.hours:.2f} hours in all"),
+        Text(f"{cost.memory / 1e9:.2f} GB of memory, {cost.disk / 1e6:.0f} MB on the disk in {config.run}"),
     )
 
 

@@ -10,6 +10,7 @@ from typing import IO, Any
 
 import torch
 
+from srgan_cli import __version__
 from srgan_cli.files import digest, explained
 from srgan_cli.upscaler import Upscaler
 
@@ -60,8 +61,8 @@ class Manifest:
 
 
 def recipe(upscaler: Upscaler, options: Mapping[str, object]) -> str:
-    """All that outputs are made with but the inputs: every parameter of the generator, and the options."""
-    found = hashlib.sha256(upscaler.name.encode())
+    """All that outputs are made with but the inputs: this version, every parameter of the generator, the options."""
+    found = hashlib.sha256(f"{__version__} {upscaler.name}".encode())
     for name, tensor in upscaler.generator.state_dict().items():
         found.update(name.encode())
         found.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())

@@ -28,13 +28,13 @@ class Task:
 
 @dataclass(frozen=True)
 class Plan:
-    """The tasks, and what was asked for and cannot be had, such as a folder without pictures.
+    """The tasks, and the places that cannot be had, such as a folder without pictures, with the reason.
 
     folder: where the outputs go, None for a single file that was named.
     """
 
     tasks: list[Task]
-    problems: list[SrganError] = field(default_factory=list)
+    problems: list[tuple[Path, SrganError]] = field(default_factory=list)
     folder: Path | None = None
 
     @property
@@ -62,6 +62,8 @@ class Naming:
         try:
             unknown = sorted({name for _, name, _, _ in Formatter().parse(self.template) if name} - set(FIELDS))
             sample = "" if unknown else self.of(PurePath("a.png"))
+        except KeyError as error:  # a field within a field
+            raise UsageError(f"the name {self.template!r} has {{{error.args[0]}}}", _known_fields()) from error
         except (ValueError, IndexError) as error:
             raise UsageError(f"cannot read the name {self.template!r}: {error}", _known_fields()) from error
         if unknown:
@@ -128,7 +130,7 @@ def _into_folder(
         try:
             found = find_pictures(place) if place.is_dir() else [place]
         except SrganError as error:
-            problems.append(error)
+            problems.append((place, error))
             continue
         if place.is_dir():
             found = [path for path in found if not _below(path, folder, place) and not made(path)]

@@ -92,7 +92,7 @@ def test_nonsense_in_the_file_is_passed_over(folder: Path, source: Path, target:
     assert holds(folder, source, target) == (text != '{"out": "deep/target"}')
 
 
-def test_a_recipe_tells_every_parameter_and_option() -> None:
+def test_a_recipe_tells_the_version_and_every_parameter_and_option(monkeypatch: pytest.MonkeyPatch) -> None:
     torch.manual_seed(0)
     upscaler = Upscaler(GENERATORS["srresnet"](scale=2, channels=4, blocks=1), torch.device("cpu"), name="tiny")
     first = recipe(upscaler, {"scale": 2, "seed": None})
@@ -100,7 +100,10 @@ def test_a_recipe_tells_every_parameter_and_option() -> None:
     assert recipe(upscaler, {"seed": None, "scale": 3}) != first
     with torch.no_grad():
         next(upscaler.generator.parameters()).flatten()[0] += 1e-6
-    assert recipe(upscaler, {"scale": 2, "seed": None}) != first
+    second = recipe(upscaler, {"scale": 2, "seed": None})
+    assert second != first
+    monkeypatch.setattr("srgan_cli.manifest.__version__", "9.9.9")
+    assert recipe(upscaler, {"scale": 2, "seed": None}) != second
 
 
 def test_digest_is_that_of_sha256sum(source: Path) -> None:

@@ -80,7 +80,29 @@ def test_a_picture_goes_through_a_pipe(picture: Path, weights: Path) -> None:
         done = subprocess.run(command("-", "-", "-m", weights), stdin=file, capture_output=True, check=True)
     with Image.open(io.BytesIO(done.stdout)) as image:
         assert (image.format, image.size) == ("WEBP", (80, 56))
-    assert done.stderr.decode().startswith("stdin.webp 20 x 14 -> stdout.webp 80 x 56 (tiny on cpu")
+    assert done.stderr.decode().startswith("standard input 20 x 14 -> standard output 80 x 56 (tiny on cpu")
+
+
+def test_among_many_standard_input_is_called_so(
+    srgan: Srgan, picture: Path, weights: Path, tmp_path: Path, piped: Callable[[bytes], None]
+) -> None:
+    piped(picture.read_bytes())
+    first, second, _ = srgan("upscale", "-", picture, f"{tmp_path}/out/", "-m", weights).err.splitlines()
+    assert first.startswith(f"standard input 20 x 14 -> {tmp_path / 'out/stdin.png'} 80 x 56")
+    assert second.startswith(f"{picture} 20 x 14 -> {tmp_path / 'out/in.png'} 80 x 56")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    ["models", "models --json", "score {picture} {picture}", "score {picture} {picture} --json", "--version"],
+)
+def test_nobody_reads_what_is_printed(picture: Path, arguments: str) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    line = [sys.executable, "-m", "srgan_cli", *arguments.format(picture=picture).split()]
+    done = subprocess.run(line, stdout=write, stderr=subprocess.PIPE)
+    os.close(write)
+    assert (done.returncode, done.stderr) == (141, b"")
 
 
 def test_whoever_stops_reading_is_no_mistake(picture: Path, weights: Path) -> None:
@@ -106,6 +128,7 @@ def test_the_format_of_standard_output_can_be_chosen(
     ("data", "arguments", "code", "message"),
     [
         (b"no picture", "- out.png", 1, "srgan: not a picture: standard input"),
+        (b"no picture", "- -", 1, "srgan: not a picture: standard input"),
         (b"", "- out.png", 1, "srgan: standard input is empty"),
         (b"", "- - out", 2, "srgan: standard input is named twice"),
         (b"", "in.png in.png -", 2, "srgan: standard output holds one picture"),
@@ -177,10 +200,12 @@ def test_a_list_names_the_pictures_and_their_folders_are_kept(
 
 def test_json_tells_every_file(srgan: Srgan, picture: Path, weights: Path, tmp_path: Path) -> None:
     Image.new("RGBA", (5, 3), (9, 9, 9, 0)).save(tmp_path / "clear.png")
-    arguments = ("upscale", "--json", "--format", "jpg", picture, tmp_path / "clear.png", tmp_path / "no.png")
+    (tmp_path / "empty").mkdir()
+    places = (picture, tmp_path / "clear.png", tmp_path / "empty", tmp_path / "no.png")
+    arguments = ("upscale", "--json", "--format", "jpg", *places)
     outcome = srgan(*arguments, tmp_path / "out", "-m", weights)
     assert outcome.code == 1
-    first, second, third = map(json.loads, outcome.out.splitlines())
+    empty, first, second, third = map(json.loads, outcome.out.splitlines())
     assert first["seconds"] > 0
     assert first["peak_memory"] > 50e6
     assert first | {"seconds": 0, "peak_memory": 0} == {
@@ -203,6 +228,8 @@ def test_json_tells_every_file(srgan: Srgan, picture: Path, weights: Path, tmp_p
     assert list(json.loads(example[1])) == list(first)
     assert second["warnings"] == ["clear.jpg: JPEG has no transparency: the picture is laid on white"]
     assert (third["status"], third["in_size"]) == ("failed", None)
+    assert (empty["in"], empty["out"], empty["status"]) == (str(tmp_path / "empty"), str(tmp_path / "out"), "failed")
+    assert empty["error"] == f"no pictures in {tmp_path / 'empty'}"
     assert third["error"] == f"no such file: {tmp_path / 'no.png'}"
 
 

@@ -77,7 +77,19 @@ def test_names_follow_the_template(naming: Naming, name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "template", ["{stem", "{}", "{0}", "{width}", "{stem.__class__}", "../{stem}.png", "/tmp/a.png", "", "{stem!x}.png"]
+    "template",
+    [
+        "{stem",
+        "{}",
+        "{0}",
+        "{width}",
+        "{stem.__class__}",
+        "../{stem}.png",
+        "/tmp/a.png",
+        "",
+        "{stem!x}.png",
+        "{stem:{foo}}",
+    ],
 )
 def test_templates_that_make_no_sense_are_refused(template: str) -> None:
     with pytest.raises(UsageError, match="the name") as caught:
@@ -166,7 +178,9 @@ def test_a_folder_without_pictures_stops_no_other(tree: Callable[..., None]) -> 
     tree("in/a.png", "empty/notes.txt")
     planned = plan(["empty", "in"], "out", Naming())
     assert [task.target for task in planned.tasks] == [Path("out/a.png")]
-    assert [problem.message for problem in planned.problems] == ["no pictures in empty"]
+    assert [(place, problem.message) for place, problem in planned.problems] == [
+        (Path("empty"), "no pictures in empty")
+    ]
 
 
 def test_a_file_without_a_place_is_refused(tree: Callable[..., None]) -> None:

@@ -32,9 +32,10 @@ app.command(epilog="Example: srgan export srgan-x4.onnx -m srgan-x4")(export)
 def _show_version(wanted: bool) -> None:
     if wanted:
         from srgan_cli.about import about
+        from srgan_cli.console import write_line
 
         for line in about():
-            typer.echo(line)
+            write_line(line)
         raise typer.Exit
 
 

@@ -21,7 +21,7 @@ def export(
 
     Needs the extra srgan-cli[onnx].  Prints the path.
     """
-    from srgan_cli.console import say
+    from srgan_cli.console import say, write_line
     from srgan_cli.export import export_onnx
     from srgan_cli.files import check_writable
     from srgan_cli.weights import find_weights, load_blend
@@ -30,4 +30,4 @@ def export(
     generator, card = load_blend(find_weights(at_hand(model, offline)))
     difference = export_onnx(generator, target)
     say(f"{card.name}, x{card.scale}: differs from torch by {difference:.2g} at most")
-    typer.echo(target)
+    write_line(target)

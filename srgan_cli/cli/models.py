@@ -14,11 +14,11 @@ def models(
 ) -> None:
     """List the weights that come with srgan, and those that were fetched into the cache."""
     from srgan_cli.catalogue import catalogue
-    from srgan_cli.console import show_catalogue
+    from srgan_cli.console import show_catalogue, write_line
 
     entries = list(catalogue())
     if as_json:
-        typer.echo(json.dumps([entry.to_json() for entry in entries], indent=2))
+        write_line(json.dumps([entry.to_json() for entry in entries], indent=2))
         return
     show_catalogue(entries)
 

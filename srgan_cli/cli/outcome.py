@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from srgan_cli.cli.standard import Streams
-from srgan_cli.console import say, warn, write_line
+from srgan_cli.console import say, warn, write_record
 
 if TYPE_CHECKING:
     from srgan_cli.batch import Result
@@ -23,23 +23,26 @@ class Outcome:
 
     def __init__(self, upscaler: "Upscaler", streams: Streams, planned: "Plan", as_json: bool, debug: bool) -> None:
         """Raises the plan's problem where it was all that there was to do."""
+        from srgan_cli.batch import Result
+        from srgan_cli.plan import Task
+
         self.upscaler, self.streams, self.planned = upscaler, streams, planned
         self.as_json, self.debug = as_json, debug
         self.counts: dict[str, int] = {"enlarged": 0}
         self.failures: list[str] = []
-        for problem in planned.problems:
-            self._fail(problem, problem.message)
+        for place, problem in planned.problems:
+            self.tell(Result(Task(place, planned.folder or place), "failed", error=problem))
 
     @property
     def label(self) -> str:
         """What is being worked on, in short."""
         tasks = self.planned.tasks
-        return tasks[0].source.name if len(tasks) == 1 else f"{len(tasks)} files"
+        return self._name(tasks[0].source) if len(tasks) == 1 else f"{len(tasks)} files"
 
     def tell(self, result: "Result") -> None:
         """Raises the error of a file that was the only one."""
         if self.as_json:
-            write_line(self._record(result))
+            write_record(self._record(result))
         for warning in result.warnings:
             warn(f"{self._name(result.task.target)}: {warning.removeprefix(f'{result.task.target.name}: ')}")
         if result.trace and self.debug:
@@ -74,7 +77,8 @@ class Outcome:
 
     def _name(self, path: Path) -> str:
         """As short as it may be without being taken for another's."""
-        return path.name if self.planned.is_single else str(path)
+        said = self.streams.said(str(path))
+        return path.name if self.planned.is_single and said == str(path) else said
 
     def _line(self, result: "Result") -> str:
         (height, width), (tall, wide) = result.size, result.enlarged

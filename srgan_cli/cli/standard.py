@@ -5,7 +5,7 @@ import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO
 
@@ -26,6 +26,15 @@ class Streams:
     out: str
     names: dict[str, str] = field(default_factory=dict)
     written: Path | None = None
+
+    def read_from(self, spooled: Path) -> "Streams":
+        """The same with standard input held in a file."""
+        inputs = [str(spooled) if place == STANDARD else place for place in self.inputs]
+        return replace(self, inputs=inputs, names={**self.names, str(spooled): "standard input"})
+
+    def written_to(self, file: Path) -> "Streams":
+        """The same with a file for standard output."""
+        return replace(self, out=str(file), names={**self.names, str(file): "standard output"}, written=file)
 
     def named(self, path: Path) -> str:
         """`-` for what came from standard input or goes to standard output."""
@@ -53,23 +62,23 @@ def streams(inputs: list[str], out: str, suffix: str) -> Iterator[Streams]:
     """What `-` stands for, held in a folder that goes away.
 
     `suffix` is that of standard output; without it, its format is that of the input's content.  Raises UsageError where
-    a picture would go to a terminal or come from one, and where `-` makes no sense.
+    a picture would go to a terminal or come from one, and where `-` makes no sense.  Errors that come out call standard
+    input and output so.
     """
     from tempfile import TemporaryDirectory
 
     _check(inputs, out)
     with TemporaryDirectory(prefix="srgan-") as folder:
-        names: dict[str, str] = {}
-        if STANDARD in inputs:
-            spooled = str(_spool(Path(folder)))
-            names[spooled] = "standard input"
-            inputs = [spooled if place == STANDARD else place for place in inputs]
-        if out != STANDARD:
-            yield Streams(inputs, out, names)
-            return
-        written = Path(folder) / f"stdout{suffix or _suffix(Path(inputs[0]))}"
-        names[str(written)] = "standard output"
-        yield Streams(inputs, str(written), names, written)
+        files = Streams(inputs, out)
+        try:
+            if STANDARD in inputs:
+                files = files.read_from(_spool(Path(folder)))
+            if out == STANDARD:
+                files = files.written_to(Path(folder) / f"stdout{suffix or _suffix(Path(files.inputs[0]))}")
+            yield files
+        except SrganError as error:
+            error.message = files.said(error.message)
+            raise
 
 
 @contextmanager

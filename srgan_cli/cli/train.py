@@ -195,7 +195,7 @@ def _dataset(config: "TrainConfig", talks: bool = True) -> Any:
 
 def _fit(trainer: "Trainer") -> None:
     """Train; the first Ctrl-C, SIGTERM or SIGHUP saves and ends, a second one ends at once."""
-    from srgan_cli.console import say, training_view
+    from srgan_cli.console import say, training_view, write_line
 
     received: list[int] = []
 
@@ -217,4 +217,4 @@ def _fit(trainer: "Trainer") -> None:
     if received:
         say(f"saved; go on with: srgan train --run {trainer.config.run} --resume")
         raise typer.Exit(128 + received[0])
-    typer.echo(trainer.folder.weights)
+    write_line(trainer.folder.weights)
