@@ -26,7 +26,7 @@ from srgan_cli.picture import Picture
 from srgan_cli.pixels import quantise
 from srgan_cli.scoring.report import Protocol, compare
 from srgan_cli.upscaler import Upscaler
-from srgan_cli.weights import WeightsCard, load_blend, save_weights
+from srgan_cli.weights import WeightsCard, load_blend, load_weights, save_weights
 
 REPOSITORY = Path(__file__).parents[1]
 
@@ -41,7 +41,7 @@ def main(
     strength: Annotated[float, typer.Option(help="The share that is blended unless the user says otherwise.")] = 1.0,
 ) -> None:
     """Write weights/<name>.safetensors and print its rows for the tables of the READMEs."""
-    generator, card = load_blend(weights, 1.0)
+    generator, card = load_weights(weights)
     story = {
         "data": sources(index),
         **card.training,

@@ -8,7 +8,6 @@ step, and the scores of the last validation on the held-out pictures.  FOLDER ke
 """
 
 import tomllib
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -29,14 +28,12 @@ def main(
     """Run every trial and print the table in Markdown."""
     settings = tomllib.loads(trials.read_text(encoding="utf8"))
     common = {key: value for key, value in settings.items() if not isinstance(value, dict)}
+    chosen = [name for name in settings if name not in common and (not only or name in only)]
     dataset: Dataset | None = None
-    for name, own in settings.items():
-        if not isinstance(own, dict) or (only and name not in only):
-            continue
-        config = configured(pictures, runs / name, {**common, **own})
-        if dataset is None:
-            dataset = load_dataset(config)
-        show(name, *trained(config, dataset), first=name == next(iter(only or settings.keys() - common.keys())))
+    for name in chosen:
+        config = configured(pictures, runs / name, {**common, **settings[name]})
+        first, dataset = dataset is None, dataset or load_dataset(config)
+        show(name, *trained(config, dataset), first=first)
 
 
 def configured(pictures: Path, run: Path, settings: dict[str, Any]) -> TrainConfig:
@@ -48,7 +45,7 @@ def configured(pictures: Path, run: Path, settings: dict[str, Any]) -> TrainConf
 def trained(config: TrainConfig, dataset: Dataset) -> tuple[int, float, StepReport]:
     """The generator's parameters, the seconds trained, and the last report of a trial."""
     adapted, origin = prepare(config)
-    trainer = Trainer(replace(adapted, run=config.run), dataset, origin)
+    trainer = Trainer(adapted, dataset, origin)
     *_, last = trainer.fit()
     return trainer.gan.generator.parameter_count, trainer.clock.seconds, last
 

@@ -30,6 +30,7 @@ LARGEST_SCALE = 16
 _PLAIN_SCALE = 4
 _EXACT = 1e-4
 _SMALLEST_TILE = 16
+_NO_LIMIT = 2**31
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ class Upscaler:
         self.scale = generator.scale
         self.kernel = KERNELS["bicubic"]
         self._tell = tell
-        self._largest_tile = 2**31
+        self._largest_tile = _NO_LIMIT
 
     @classmethod
     def load(
@@ -247,7 +248,7 @@ class Upscaler:
             raise SrganError(
                 f"memory runs out even for tiles of {longest} pixels", "close other programs, or take --device cpu"
             )
-        if self._tell and self._largest_tile == 2**31:
+        if self._tell and self._largest_tile == _NO_LIMIT:
             self._tell(f"memory ran out at a tile of {keep.width} x {keep.height} pixels: going on with smaller ones")
         self._largest_tile = -(-longest // 2)
         if self.device.type == "cuda":
