@@ -34,8 +34,9 @@ from rich.table import Table
 from speed import multiply_adds
 from torch import Tensor
 
+from srgan_cli.codec.floats import to_image
 from srgan_cli.metrics import METRICS
-from srgan_cli.picture import Picture, read_picture, to_image
+from srgan_cli.picture import Picture, read_picture
 from srgan_cli.pixels import quantise
 from srgan_cli.scoring.report import Protocol, compare
 from srgan_cli.upscaler import Upscaler

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from srgan_cli import Picture, read_picture, write_picture
 from srgan_cli.networks import Generator
-from srgan_cli.pixels import luma
+from srgan_cli.planes import luma
 from srgan_cli.training.degrade import convolve, gaussian
 from srgan_cli.weights import find_weights, load_weights
 

@@ -13,7 +13,8 @@ import typer
 from torch import Tensor
 
 from srgan_cli import Picture, read_picture, write_picture
-from srgan_cli.pixels import crop_multiple, downscale, levels
+from srgan_cli.pixels import downscale, levels
+from srgan_cli.planes import crop_multiple
 from srgan_cli.training.degrade import DEGRADATIONS
 
 COLUMNS = 4

@@ -4,18 +4,13 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from http.client import HTTPException, HTTPMessage
-from ipaddress import ip_address
 from pathlib import Path
-from typing import IO
-from urllib.error import HTTPError
 from urllib.parse import quote, unquote, urlsplit
-from urllib.request import HTTPRedirectHandler, Request, build_opener
 
+from srgan_cli.download import check_safe, discard, download, read_text
 from srgan_cli.errors import UsageError, WeightsError
-from srgan_cli.files import atomic_write, digest, make_folder
+from srgan_cli.files import alone, atomic_write, digest, explained, make_folder, settle
 from srgan_cli.foreign import PICKLED
 from srgan_cli.progress import Progress
 
@@ -25,11 +20,7 @@ ENDPOINT = "HF_ENDPOINT"
 """The environment variable that names a mirror of Hugging Face."""
 HUGGING_FACE = "https://huggingface.co"
 SUFFIXES = (".safetensors", *PICKLED)
-LARGEST_FILE = 4 * 2**30
-TIMEOUT = 30.0
-"""Seconds that a server may be silent."""
 _ABOUT = "about.json"
-_CHUNK = 2**20
 
 
 @dataclass(frozen=True)
@@ -71,17 +62,11 @@ def fetch(source: str, offline: bool = False, progress: Progress | None = None) 
         return _checked(known)
     if offline:
         raise UsageError(f"{source} is not in the cache", "leave --offline out to fetch it")
-    make_folder(_place(source))
-    path = _place(source) / name
-    with atomic_write(path) as temporary:
-        fetched = Cached(source, name, _download(url, temporary, progress), _licence(source))
-        if known and known.sha256 != fetched.sha256:
-            raise WeightsError(
-                f"{source} is no longer what it was: sha256 {fetched.sha256}, at first {known.sha256}",
-                f"if that is meant, delete {_place(source)}",
-            )
-        _note(fetched)  # before the file appears: one without a pin is never used
-    return fetched
+    place = _place(source)
+    make_folder(place)
+    with alone(place):
+        known = _known(place)  # another process may have fetched it meanwhile
+        return _checked(known) if known and known.path.is_file() else _fetched(source, url, name, known, progress)
 
 
 def list_cached() -> list[Cached]:
@@ -111,13 +96,30 @@ def _place(source: str) -> Path:
     return cache_folder() / hashlib.sha256(source.encode()).hexdigest()[:16]
 
 
+def _fetched(source: str, url: str, name: str, known: Cached | None, progress: Progress | None) -> Cached:
+    """Fetch a file, and pin it or hold it against its pin."""
+    part = _place(source) / f"{name}.part"
+    with explained(part):
+        download(url, part, progress)
+    fetched = Cached(source, name, digest(part), known.licence if known else _licence(source))
+    if known and known.sha256 != fetched.sha256:
+        discard(part)
+        raise WeightsError(
+            f"{source} is no longer what it was: sha256 {fetched.sha256}, at first {known.sha256}",
+            f"if that is meant, delete {_place(source)}",
+        )
+    _note(fetched)  # before the file appears: one without a pin is never used
+    settle(part, fetched.path)
+    return fetched
+
+
 def _locate(source: str) -> tuple[str, str]:
     """The address to fetch from, and the name of the file there."""
     url = source
     if source.startswith("hf://"):
         repository, revision, file = _parts(source)
         url = f"{_endpoint()}/{quote(repository)}/resolve/{quote(revision, safe='')}/{quote(file)}"
-    _check_safe(url)
+    check_safe(url)
     name = Path(unquote(urlsplit(url).path)).name
     if Path(name).suffix.lower() not in SUFFIXES:
         raise UsageError(f"{source} is not a weights file", f"its name should end in one of {' '.join(SUFFIXES)}")
@@ -138,70 +140,6 @@ def _endpoint() -> str:
     return os.environ.get(ENDPOINT, HUGGING_FACE).rstrip("/")
 
 
-def _check_safe(url: str) -> None:
-    """Only what nobody on the way can change: https, or this machine itself."""
-    parts = urlsplit(url)
-    if parts.scheme != "https" and not (parts.scheme == "http" and _is_loopback(parts.hostname or "")):
-        raise UsageError(f"{url} can be changed on its way and is not fetched", "give an https:// address")
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-class _SafeRedirects(HTTPRedirectHandler):
-    """Follows a redirect to where it is as safe as before."""
-
-    def redirect_request(
-        self, req: Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage, newurl: str
-    ) -> Request | None:
-        _check_safe(newurl)
-        if urlsplit(req.full_url).scheme == "https" != urlsplit(newurl).scheme:
-            raise UsageError(f"{req.full_url} leads to {newurl}, which is not https", "give another address")
-        return super().redirect_request(req, fp, code, msg, headers, newurl)
-
-
-def _chunks(url: str) -> Iterator[tuple[bytes, int]]:
-    """What a server answers, piece by piece, each with the bytes in all that it promised (0: it did not say).
-
-    Raises WeightsError when there is no answer, or it breaks off.
-    """
-    request = Request(url, headers={"User-Agent": "srgan"})
-    done, promised = 0, 0
-    try:
-        with build_opener(_SafeRedirects).open(request, timeout=TIMEOUT) as response:
-            promised = int(response.headers.get("Content-Length") or 0)
-            while chunk := response.read(_CHUNK):
-                done += len(chunk)
-                yield chunk, promised
-    except HTTPError as error:
-        raise WeightsError(f"cannot fetch {url}: {error.code} {error.reason}", "check the address") from error
-    except (OSError, HTTPException, ValueError) as error:
-        raise WeightsError(
-            f"cannot fetch {url}: {error}", "try again, or fetch it by hand and name the file"
-        ) from error
-    if done < promised:
-        raise WeightsError(f"cannot fetch {url}: it ended after {done} of {promised} bytes", "try again")
-
-
-def _download(url: str, path: Path, progress: Progress | None) -> str:
-    """Write what lies at an address to a file; its sha256."""
-    hashed, done = hashlib.sha256(), 0
-    with path.open("wb") as file:
-        for chunk, promised in _chunks(url):
-            done += len(chunk)
-            if max(done, promised) > LARGEST_FILE:
-                raise WeightsError(f"{url} is larger than {LARGEST_FILE / 2**30:g} GiB", "fetch it by hand")
-            file.write(chunk)
-            hashed.update(chunk)
-            if progress:
-                progress(done, max(done, promised))
-    return hashed.hexdigest()
-
-
 def _licence(source: str) -> str:
     """What the repository on Hugging Face says of it; "" where that cannot be known."""
     if not source.startswith("hf://"):
@@ -209,9 +147,9 @@ def _licence(source: str) -> str:
     repository, revision, _ = _parts(source)
     try:
         url = f"{_endpoint()}/api/models/{quote(repository)}/revision/{quote(revision, safe='')}"
-        told = json.loads(next(_chunks(url))[0])
+        told = json.loads(read_text(url))
         return str((told.get("cardData") or {}).get("license") or "")
-    except (WeightsError, ValueError, AttributeError, StopIteration):
+    except (WeightsError, ValueError, AttributeError):
         return ""
 
 

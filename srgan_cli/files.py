@@ -137,11 +137,35 @@ def atomic_write(path: Path) -> Iterator[Path]:
         with explained(path), temporary.open("wb") as file:
             _lock(file)
             yield temporary
-            _flush_to_disk(temporary)
-            temporary.replace(path)
+            settle(temporary, path)
     finally:
         with suppress(OSError):
             temporary.unlink()
+
+
+def settle(temporary: Path, path: Path) -> None:
+    """Give a file that was written beside `path` its place, once it is on the disk."""
+    with temporary.open("rb+") as file:
+        os.fsync(file.fileno())
+    temporary.replace(path)
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Wait until no other process works alone in this folder, and do so; at once where the system has no locks."""
+    try:
+        import fcntl
+
+        held = os.open(folder, os.O_RDONLY)
+    except (ImportError, OSError):  # Windows
+        yield
+        return
+    try:
+        with suppress(OSError):  # a file system without locks
+            fcntl.flock(held, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(held)
 
 
 def sweep(folder: Path) -> None:
@@ -188,11 +212,6 @@ def _lock(file: IO[bytes]) -> bool:
     except (ImportError, OSError):  # Windows, and file systems without locks
         return False
     return True
-
-
-def _flush_to_disk(path: Path) -> None:
-    with path.open("rb+") as file:
-        os.fsync(file.fileno())
 
 
 def _explain(error: OSError, path: Path) -> SrganError:

@@ -7,15 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 
 from srgan_cli.codec import encode, palette, tiff
+from srgan_cli.codec.floats import UNIT, Span, planes, span_of
 from srgan_cli.codec.formats import FORMATS, HOLDS, UNWRITABLE_BECOMES, Format, check_size, output_format
 from srgan_cli.codec.metadata import Metadata
 from srgan_cli.codec.raster import Raster, Rows, Values, band_rows
-from srgan_cli.codec.source import opened
-from srgan_cli.errors import PictureError
+from srgan_cli.codec.source import check_pixels, opened
 from srgan_cli.files import atomic_write
 from srgan_cli.pixels import levels
 
@@ -30,12 +29,10 @@ __all__ = [
     "picture_size",
     "read_picture",
     "scanned",
-    "to_image",
     "to_raster",
     "writable_suffix",
     "write_picture",
 ]
-_UNIT = (0.0, 1.0)
 _EVEN = 10
 
 
@@ -58,7 +55,7 @@ class Picture:
     depth: int = 8
     icc_profile: bytes | None = None
     metadata: Metadata = field(default_factory=Metadata)
-    span: tuple[float, float] = _UNIT
+    span: Span = UNIT
     duration: float = 0
     notes: tuple[str, ...] = ()
 
@@ -130,7 +127,7 @@ def scanned(raster: Raster) -> Scan:
     height, width, channels = raster.rows.shape
     empty = torch.empty(channels, 0, width)
     colour, alpha = (empty[:-1], empty[-1:]) if raster.has_alpha else (empty, None)
-    span, notes = _span(raster) if raster.depth == 32 else (_UNIT, ())
+    span, notes = span_of(raster)
     outline = Picture(
         colour,
         alpha,
@@ -153,12 +150,6 @@ def read_picture(path: Path) -> Picture:
     with opened(path) as source:
         check_pixels(path, *source.size(0))
         return scanned(source.raster(0)).whole()
-
-
-def check_pixels(path: Path, height: int, width: int) -> None:
-    """Raises PictureError when a picture has more pixels than a file may be trusted to fill memory with."""
-    if Image.MAX_IMAGE_PIXELS and height * width > 2 * Image.MAX_IMAGE_PIXELS:
-        raise PictureError(f"{path} holds more pixels than are safe to open", f"it says it is {width} x {height}")
 
 
 def picture_size(path: Path) -> tuple[int, int]:
@@ -196,7 +187,7 @@ def dropped_by(path: Path, source: Picture | Scan) -> list[str]:
     losses = {
         f"{name} has no transparency: the picture is laid on white": picture.alpha is not None and not form.alpha,
         f"{name} holds {max(form.depths)} bits of this picture's {picture.depth}": picture.depth > max(form.depths),
-        f"{name} cuts values outside 0…1 off": picture.span != _UNIT and 32 not in form.depths,
+        f"{name} cuts values outside 0…1 off": picture.span != UNIT and 32 not in form.depths,
         f"{name} cannot hold this picture's colour profile": bool(picture.icc_profile) and not profile,
         f"{name} cannot hold this picture's EXIF": len(told.exif or b"") > form.exif_bytes,
         f"{name} cannot hold all of this picture's EXIF": name == "TIFF" and tiff.unwritable(told.exif),
@@ -206,22 +197,10 @@ def dropped_by(path: Path, source: Picture | Scan) -> list[str]:
     return [loss for loss, true in losses.items() if true] + (_few_colours(source, name) if form.colours else [])
 
 
-def to_image(pixels: Tensor) -> Image.Image:
-    """(1 or 3, H, W) with values 0…1 as an image of Pillow's, RGB in 8 bits."""
-    return Image.fromarray(levels(pixels.expand(3, -1, -1)).to(torch.uint8).permute(1, 2, 0).contiguous().numpy())
-
-
 def from_values(values: Values, like: Picture) -> Picture:
     """The picture of stored values (H, W, C): in everything else it is `like` the other one."""
-    planes = torch.from_numpy(np.ascontiguousarray(values.transpose(2, 0, 1))).float()
-    colour, alpha = (planes[:-1], planes[-1:]) if like.alpha is not None else (planes, None)
-    if like.depth < 32:
-        planes /= 2**like.depth - 1
-        return replace(like, pixels=colour, alpha=alpha)
-    planes.nan_to_num_(nan=0, posinf=1, neginf=0)
-    low, high = like.span
-    colour = colour if like.span == _UNIT else (colour - low) / (high - low)
-    return replace(like, pixels=colour, alpha=None if alpha is None else alpha.clamp(0, 1))
+    colour, alpha = planes(values, like.depth, like.alpha is not None, like.span)
+    return replace(like, pixels=torch.from_numpy(colour), alpha=None if alpha is None else torch.from_numpy(alpha))
 
 
 def to_values(picture: Picture, name: str) -> Values:
@@ -259,17 +238,6 @@ def _layers(picture: Picture) -> list[Tensor]:
     return [*(layer[None] for layer in picture.pixels), *([] if picture.alpha is None else [picture.alpha])]
 
 
-def _span(raster: Raster) -> tuple[tuple[float, float], tuple[str, ...]]:
-    """What 0 and 1 stand for in floats of whatever range, and a sentence if some of them are no numbers."""
-    low, high, finite = 0.0, 1.0, True
-    for band in raster.rows.bands():
-        colour = band[..., :-1] if raster.has_alpha else band
-        numbers = colour[np.isfinite(colour)]
-        finite = finite and bool(np.isfinite(band).all())
-        low, high = min(low, float(numbers.min(initial=0))), max(high, float(numbers.max(initial=1)))
-    return (low, high), () if finite else ("its values that are no numbers are set to 0 or 1",)
-
-
 def _depth(picture: Picture, form: Format) -> int:
     return max(depth for depth in form.depths if depth <= picture.depth)
 
@@ -284,7 +252,7 @@ def _values(picture: Picture, depth: int) -> Values:
     values: Values = np.empty((picture.height, picture.width, len(layers)), kind)
     low, high = picture.span
     for index, layer in enumerate(layers):  # one by one, for the sake of memory
-        if index < len(picture.pixels) and picture.span != _UNIT:
+        if index < len(picture.pixels) and picture.span != UNIT:
             layer = layer * (high - low) + low
         values[..., index] = layer if depth == 32 else levels(layer, depth)
     return values

@@ -7,39 +7,6 @@ import torch
 from torch import Tensor
 
 
-def luma(pixels: Tensor) -> Tensor:
-    """BT.601 luma of (3, H, W) RGB in studio range, as (1, H, W) between 16/255 and 235/255.
-
-    This is the Y of MATLAB's rgb2ycbcr, on which the super-resolution literature reports PSNR and SSIM.
-    Grey pictures of one channel are taken as R = G = B.
-    """
-    weights = pixels.new_tensor([65.481, 128.553, 24.966]) / 255
-    if pixels.shape[-3] == 1:
-        return pixels * weights.sum() + 16 / 255
-    weighted: Tensor = torch.einsum("c,...chw->...hw", weights, pixels)
-    return torch.unsqueeze(weighted, -3) + 16 / 255
-
-
-def full_luma(pixels: Tensor) -> Tensor:
-    """BT.601 luma of (3, H, W) RGB in full range 0…1, as (1, H, W); grey pictures of one channel are their own."""
-    if pixels.shape[-3] == 1:
-        return pixels
-    weighted: Tensor = torch.einsum("c,...chw->...hw", pixels.new_tensor([0.299, 0.587, 0.114]), pixels)
-    return torch.unsqueeze(weighted, -3)
-
-
-def crop_multiple(pixels: Tensor, scale: int) -> Tensor:
-    """The upper left part whose sides are the largest multiples of `scale`."""
-    height, width = pixels.shape[-2:]
-    return pixels[..., : height - height % scale, : width - width % scale]
-
-
-def crop_border(pixels: Tensor, border: int) -> Tensor:
-    """The picture without `border` pixels on each side."""
-    height, width = pixels.shape[-2:]
-    return pixels[..., border : height - border, border : width - border]
-
-
 def levels(pixels: Tensor, depth: int = 8) -> Tensor:
     """The nearest whole numbers 0…2^depth - 1, as floats."""
     return (pixels.clamp(0, 1) * float(2**depth - 1)).round_()

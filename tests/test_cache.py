@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from srgan_cli import cache
+from srgan_cli import cache, download
 from srgan_cli.cache import cache_folder, fetch, list_cached
 from srgan_cli.cli import app
 from srgan_cli.errors import UsageError, WeightsError
@@ -21,13 +21,20 @@ CONTENT = bytes(range(256)) * 40
 
 
 class Site(ThreadingHTTPServer):
-    """Answers with what `pages` holds: bytes, or a status and headers."""
+    """Answers with what `pages` holds: bytes, or a status and headers.
+
+    version: the ETag of what is sent, and whether a range of it can be had; "" for neither.  cut: a length for every
+    answer to come, after which it breaks off.  ranges: what was asked for.
+    """
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.pages: dict[str, Any] = {}
         self.asked: list[str] = []
         self.promise = 0
+        self.version = ""
+        self.cut: list[int] = []
+        self.ranges: list[str] = []
 
     @property
     def url(self) -> str:
@@ -42,11 +49,25 @@ class _Handler(BaseHTTPRequestHandler):
         page = self.server.pages.get(self.path, (404, {}))
         status, headers = (200, {}) if isinstance(page, bytes) else page
         body = page if isinstance(page, bytes) else b""
+        if self.server.version:
+            status, headers, body = self.part(body)
         self.send_response(status)
         for name, value in {"Content-Length": len(body) + self.server.promise, **headers}.items():
             self.send_header(name, str(value))
         self.end_headers()
-        self.wfile.write(body)
+        self.wfile.write(body[: self.server.cut.pop(0) if self.server.cut else None])
+
+    def part(self, body: bytes) -> tuple[int, dict[str, str], bytes]:
+        """What is asked for of it."""
+        wanted, total = self.headers.get("Range", ""), len(body)
+        headers = {"ETag": self.server.version}
+        self.server.ranges.append(wanted)
+        if not wanted or self.headers["If-Range"] != self.server.version:
+            return 200, headers, body
+        first = int(wanted.removeprefix("bytes=").removesuffix("-"))
+        if first >= total:
+            return 416, {**headers, "Content-Range": f"bytes */{total}"}, b""
+        return 206, {**headers, "Content-Range": f"bytes {first}-{total - 1}/{total}"}, body[first:]
 
     def log_message(self, *_: object) -> None:
         """Nothing."""
@@ -118,8 +139,65 @@ def test_an_answer_cut_short_leaves_nothing(site: Site) -> None:
     assert [path for path in cache_folder().rglob("*") if path.is_file()] == []
 
 
+def test_an_answer_that_breaks_off_goes_on_from_there(site: Site) -> None:
+    site.version, site.cut = '"one"', [4000, 3000]
+    seen: list[tuple[int, int]] = []
+    entry = fetch(f"{site.url}/some/net.pth", progress=lambda *now: seen.append(now))
+    assert entry.path.read_bytes() == CONTENT
+    assert site.ranges == ["", "bytes=4000-", "bytes=7000-"]
+    assert seen[-1] == (len(CONTENT), len(CONTENT))
+    assert sorted(path.name for path in entry.path.parent.iterdir()) == ["about.json", "net.pth"]
+
+
+def test_the_next_call_goes_on_where_all_attempts_failed(site: Site) -> None:
+    site.version, site.cut = '"one"', [4000, 0]
+    with pytest.raises(WeightsError, match=rf"ended after 4000 of {len(CONTENT)} bytes") as caught:
+        fetch(f"{site.url}/some/net.pth")
+    assert caught.value.hint == "try again: it will go on from there"
+    assert list_cached() == []
+    assert fetch(f"{site.url}/some/net.pth").path.read_bytes() == CONTENT
+    assert site.ranges[-1] == "bytes=4000-"
+
+
+def test_another_version_is_fetched_from_its_beginning(site: Site) -> None:
+    site.version, site.cut = '"one"', [4000, 0]
+    with pytest.raises(WeightsError, match="ended after"):
+        fetch(f"{site.url}/some/net.pth")
+    site.version, site.pages["/some/net.pth"] = '"two"', CONTENT[::-1]
+    assert fetch(f"{site.url}/some/net.pth").path.read_bytes() == CONTENT[::-1]
+
+
+def test_what_was_killed_before_it_was_pinned_is_fetched_anew(site: Site) -> None:
+    site.version = '"one"'
+    entry = fetch(f"{site.url}/some/net.pth")
+    (entry.path.parent / "about.json").unlink()
+    entry.path.rename(entry.path.with_name("net.pth.part"))
+    entry.path.with_name("net.pth.part.version").write_text(site.version)
+    assert fetch(f"{site.url}/some/net.pth") == entry
+    assert site.ranges == ["", f"bytes={len(CONTENT)}-", ""]
+
+
+def test_a_weak_version_is_none(site: Site) -> None:
+    site.version, site.cut = 'W/"one"', [4000, 4000]
+    with pytest.raises(WeightsError, match="ended after 4000"):
+        fetch(f"{site.url}/some/net.pth")
+    assert site.ranges == ["", ""]
+    assert [path for path in cache_folder().rglob("*") if path.is_file()] == []
+
+
+def test_a_beginning_that_does_not_fit_its_pin_is_fetched_from_its_beginning(site: Site) -> None:
+    site.version, site.cut = '"one"', []
+    entry = fetch(f"{site.url}/some/net.pth")
+    entry.path.unlink()
+    entry.path.with_name("net.pth.part").write_bytes(bytes(100))
+    entry.path.with_name("net.pth.part.version").write_text(site.version)
+    with pytest.raises(WeightsError, match="is no longer what it was"):
+        fetch(f"{site.url}/some/net.pth")
+    assert fetch(f"{site.url}/some/net.pth") == entry
+
+
 def test_a_file_that_is_too_large_is_refused(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cache, "LARGEST_FILE", len(CONTENT) - 1)
+    monkeypatch.setattr(download, "LARGEST_FILE", len(CONTENT) - 1)
     with pytest.raises(WeightsError, match="is larger than"):
         fetch(f"{site.url}/some/net.pth")
     assert list_cached() == []

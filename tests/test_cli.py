@@ -23,7 +23,7 @@ from srgan_cli.cli.train import parse_duration
 from srgan_cli.codec.metadata import Metadata, exif_of, exif_tags
 from srgan_cli.errors import UsageError
 from srgan_cli.metrics import METRICS, SET_METRICS
-from srgan_cli.metrics.sets import EXTRACTORS
+from srgan_cli.metrics.extractors import EXTRACTORS
 from srgan_cli.picture import Picture, read_picture, write_picture
 from srgan_cli.pixels import KERNELS
 from srgan_cli.pretrained import FOLDER

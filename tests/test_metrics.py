@@ -21,19 +21,14 @@ from skimage.metrics import peak_signal_noise_ratio
 from torch import Tensor
 
 from srgan_cli.errors import PictureError
-from srgan_cli.metrics import (
-    METRICS,
-    consistency,
-    gradient_divergence,
-    ms_ssim,
-    niqe,
-    psnr,
-    squeezenet_distance,
-    ssim,
-    vgg_distance,
-)
-from srgan_cli.metrics.niqe import Natural, block_statistics, fit_natural, load_natural
-from srgan_cli.metrics.ssim import SSIM_SETTINGS
+from srgan_cli.metrics import METRICS
+from srgan_cli.metrics.consistency import consistency
+from srgan_cli.metrics.feature_distances import squeezenet_distance, vgg_distance
+from srgan_cli.metrics.gradients import gradient_divergence
+from srgan_cli.metrics.ms_ssim import ms_ssim
+from srgan_cli.metrics.niqe import Natural, block_statistics, fit_natural, load_natural, niqe
+from srgan_cli.metrics.psnr import psnr
+from srgan_cli.metrics.ssim import SSIM_SETTINGS, ssim
 from srgan_cli.pretrained import FOLDER
 
 seeds = st.integers(0, 2**32 - 1)

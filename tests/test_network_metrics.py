@@ -10,8 +10,10 @@ from scipy.ndimage import convolve
 from torch import Tensor
 
 from srgan_cli.errors import PictureError, WeightsError
-from srgan_cli.metrics import dists, heads, lpips
+from srgan_cli.metrics import heads
+from srgan_cli.metrics.dists import dists
 from srgan_cli.metrics.heads import read_heads
+from srgan_cli.metrics.lpips import lpips
 from srgan_cli.pretrained import load_backbone
 
 Heads = dict[str, dict[str, Tensor]]

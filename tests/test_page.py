@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 from srgan_cli.scoring.page import TEMPLATE, Shown, write_page
@@ -32,10 +31,10 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for index, name in enumerate((NAME, "b"))
         for method in METHODS
     ]
-    random = torch.Generator().manual_seed(0)
+    random = np.random.default_rng(0)
     shown = [
         Shown(
-            name, torch.rand(3, 24, 32, generator=random), {m: torch.rand(1, 24, 32, generator=random) for m in METHODS}
+            name, random.random((3, 24, 32), np.float32), {m: random.random((1, 24, 32), np.float32) for m in METHODS}
         )
         for name in (NAME, "b")
     ]
@@ -99,8 +98,8 @@ def test_pictures_are_kept_without_loss(page: Path) -> None:
     address = content(page)["pictures"][0]["images"]["reference"]
     with Image.open(BytesIO(b64decode(address.partition(",")[2]))) as image:
         found = np.asarray(image)
-    expected = torch.rand(3, 24, 32, generator=torch.Generator().manual_seed(0))
-    assert np.array_equal(found, (expected * 255).round().byte().permute(1, 2, 0).numpy())
+    expected = np.random.default_rng(0).random((3, 24, 32), np.float32)
+    assert np.array_equal(found, np.rint(expected * 255).transpose(1, 2, 0))
 
 
 def test_the_template_names_its_language_and_its_data_once() -> None:

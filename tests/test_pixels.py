@@ -12,7 +12,8 @@ from PIL import Image
 from skimage.color import rgb2ycbcr
 from torch import Tensor
 
-from srgan_cli.pixels import crop_border, downscale, luma, quantise, resize
+from srgan_cli.pixels import downscale, quantise, resize
+from srgan_cli.planes import crop_border, luma
 
 
 def noise(*shape: int, seed: int = 0) -> Tensor:

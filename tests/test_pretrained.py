@@ -9,7 +9,7 @@ import torch
 
 from srgan_cli import pretrained
 from srgan_cli.errors import WeightsError
-from srgan_cli.metrics import squeezenet_distance, vgg_distance
+from srgan_cli.metrics.feature_distances import squeezenet_distance, vgg_distance
 from srgan_cli.networks.backbones import BACKBONES, feature_distance
 from srgan_cli.picture import read_picture
 from srgan_cli.pretrained import FOLDER, load_backbone

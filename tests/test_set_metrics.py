@@ -10,9 +10,11 @@ from scipy.linalg import sqrtm
 from torch import Tensor
 
 from srgan_cli.errors import PictureError, UsageError, WeightsError
-from srgan_cli.metrics import SET_METRICS, frechet_distance, kernel_distance, sets
+from srgan_cli.metrics import FEATURES, SET_METRICS
+from srgan_cli.metrics.extractors import BATCH, EXTRACTORS, see
+from srgan_cli.metrics.frechet import frechet_distance, kernel_distance
 from srgan_cli.metrics.inception import load_inception
-from srgan_cli.metrics.sets import EXTRACTORS, Sets, see
+from srgan_cli.metrics.sets import Sets
 from srgan_cli.pretrained import load_backbone
 from srgan_cli.scoring.report import Protocol
 
@@ -104,7 +106,7 @@ def test_patches_are_seen_a_batch_at_a_time(monkeypatch: pytest.MonkeyPatch) -> 
 
     monkeypatch.setitem(EXTRACTORS, "mean", lambda: look)
     assert see(torch.rand(3, 40, 40), "mean", 4).shape == (100, 3)
-    assert max(sizes) == sets.BATCH
+    assert max(sizes) == BATCH
 
 
 @pytest.mark.usefixtures("random_backbones")
@@ -148,3 +150,7 @@ def test_inception_reads_the_weights_it_is_given(tmp_path: Path, monkeypatch: py
 def test_without_torch_fidelity_or_its_weights_it_is_one_clear_error(tmp_path: Path) -> None:
     with pytest.raises(WeightsError):
         load_inception(tmp_path / "missing.pth")
+
+
+def test_every_network_that_may_be_named_can_see() -> None:
+    assert set(FEATURES) == EXTRACTORS.keys()

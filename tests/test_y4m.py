@@ -9,7 +9,7 @@ import torch
 from srgan_cli.codec.y4m import VideoHeader, from_rgb, read_frames, read_header, to_rgb, write_frame, write_header
 from srgan_cli.errors import PictureError
 from srgan_cli.networks import GENERATORS
-from srgan_cli.pixels import luma
+from srgan_cli.planes import luma
 from srgan_cli.upscaler import Upscaler
 from srgan_cli.video import upscale_video
 

@@ -11,6 +11,7 @@ import typer
 from srgan_cli.cli.options import Debug, Device
 
 _METRICS = "psnr, ssim, ms-ssim, consistency, gradients, sqd, vggd, lpips, lpips-vgg, dists, niqe, fid or kid"
+_FOLDER = "SRGAN_METRIC_WEIGHTS"  # pretrained.FOLDER, which lies beside torch
 Channels = StrEnum("Channels", "y rgb")
 ProtocolName = StrEnum("ProtocolName", {"sr_y": "sr-y", "sr_y_grey": "sr-y-grey", "rgb": "rgb", "skimage": "skimage"})
 Mismatch = StrEnum("Mismatch", "error crop resize skip")
@@ -45,7 +46,7 @@ def score(
         typer.Option(
             exists=True,
             file_okay=False,
-            envvar="SRGAN_METRIC_WEIGHTS",
+            envvar=_FOLDER,
             help="Folder with the networks of metrics. [default: their libraries' hubs]",
         ),
     ] = None,
@@ -69,7 +70,6 @@ def score(
     """
     from srgan_cli.console import print_scores, progress_bar, warn
     from srgan_cli.metrics import CLASSIC
-    from srgan_cli.pretrained import FOLDER
     from srgan_cli.scoring.candidates import Scale
     from srgan_cli.scoring.gallery import plan_gallery
     from srgan_cli.scoring.limits import broken_limits, parse_limits
@@ -78,7 +78,7 @@ def score(
     from srgan_cli.scoring.score import Scoring, plan_scoring
 
     if metric_weights:
-        os.environ[FOLDER] = str(metric_weights)  # the processes that share the work find them there too
+        os.environ[_FOLDER] = str(metric_weights)  # the processes that share the work find them there too
     form = only_form(json=as_json, csv=as_csv, markdown=as_markdown, latex=as_latex)
     gallery = plan_gallery(figure, html, crop)
     limits = parse_limits(fail_under or [], fail_over or [])

@@ -74,6 +74,12 @@ def opened(path: Path) -> Iterator[Source]:
             yield PillowSource(path, file, image)
 
 
+def check_pixels(path: Path, height: int, width: int) -> None:
+    """Raises PictureError when a picture has more pixels than a file may be trusted to fill memory with."""
+    if Image.MAX_IMAGE_PIXELS and height * width > 2 * Image.MAX_IMAGE_PIXELS:
+        raise PictureError(f"{path} holds more pixels than are safe to open", f"it says it is {width} x {height}")
+
+
 class PngSource:
     """A still PNG of 8 or 16 bits without a palette, which libvips decodes band by band."""
 

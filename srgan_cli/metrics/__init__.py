@@ -3,26 +3,39 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from importlib import import_module
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
-from srgan_cli.metrics.consistency import consistency
-from srgan_cli.metrics.dists import dists, ready_dists
-from srgan_cli.metrics.feature_distances import load_network, squeezenet_distance, vgg_distance
 from srgan_cli.metrics.frechet import frechet_distance, frechet_smallest, kernel_distance, kernel_smallest
 from srgan_cli.metrics.gradients import gradient_divergence
-from srgan_cli.metrics.lpips import lpips, ready_lpips
-from srgan_cli.metrics.ms_ssim import ms_ssim
-from srgan_cli.metrics.niqe import load_natural, niqe
 from srgan_cli.metrics.psnr import psnr
 from srgan_cli.metrics.ssim import ssim
 
 
 @dataclass(frozen=True)
+class ByTorch:
+    """A function of a module beside this one that takes tensors.
+
+    It is imported when it is first called: to import torch takes longer than to score two pictures without it.
+    """
+
+    module: str
+    function: str
+
+    def __call__(self, *arguments: Any, **options: Any) -> Any:
+        """What the function gives; arrays are handed to it as tensors."""
+        import torch
+
+        function = getattr(import_module(f"{__name__}.{self.module}"), self.function)
+        return function(*(torch.from_numpy(a) if isinstance(a, np.ndarray) else a for a in arguments), **options)
+
+
+@dataclass(frozen=True)
 class Metric:
-    """A measure of two pictures of equal shape (C, H, W), values 0…1.
+    """A measure of two pictures of equal shape (C, H, W), values 0…1, arrays or tensors.
 
     whole: it looks at the whole picture in RGB, whatever channels and border the protocol names.
     ready: loads what it needs, and raises SrganError where that cannot be had.
@@ -32,7 +45,7 @@ class Metric:
     unit: str
     higher_is_better: bool
     decimals: int
-    compute: Callable[[Tensor, Tensor], float]
+    compute: Callable[[Any, Any], float]
     whole: bool = False
     ready: Callable[[], object] | None = None
 
@@ -52,44 +65,39 @@ class SetMetric:
     smallest: Callable[[int], int]
 
 
+_squeezenet = ByTorch("feature_distances", "squeezenet_distance")
+_vgg = ByTorch("feature_distances", "vgg_distance")
+_load_network = ByTorch("feature_distances", "load_network")
+_lpips, _ready_lpips = ByTorch("lpips", "lpips"), ByTorch("lpips", "ready_lpips")
+_dists, _ready_dists = ByTorch("dists", "dists"), ByTorch("dists", "ready_dists")
+
+
+def _niqe(_reference: Any, candidate: Any) -> float:
+    return float(ByTorch("niqe", "niqe")(candidate))
+
+
 METRICS: dict[str, Metric] = {
     "psnr": Metric("PSNR", "dB", True, 2, psnr),
     "ssim": Metric("SSIM", "", True, 4, ssim),
-    "ms-ssim": Metric("MS-SSIM", "", True, 4, ms_ssim),
-    "consistency": Metric("consistency", "dB", True, 2, consistency, whole=True),
+    "ms-ssim": Metric("MS-SSIM", "", True, 4, ByTorch("ms_ssim", "ms_ssim")),
+    "consistency": Metric("consistency", "dB", True, 2, ByTorch("consistency", "consistency"), whole=True),
     "gradients": Metric("gradients", "nats", False, 4, gradient_divergence, whole=True),
-    "sqd": Metric("SQD", "", False, 4, squeezenet_distance, whole=True, ready=partial(load_network, "squeezenet")),
-    "vggd": Metric("VGGD", "", False, 4, vgg_distance, whole=True, ready=partial(load_network, "vgg16")),
-    "lpips": Metric("LPIPS", "", False, 4, lpips, whole=True, ready=partial(ready_lpips, "alex")),
+    "sqd": Metric("SQD", "", False, 4, _squeezenet, whole=True, ready=partial(_load_network, "squeezenet")),
+    "vggd": Metric("VGGD", "", False, 4, _vgg, whole=True, ready=partial(_load_network, "vgg16")),
+    "lpips": Metric("LPIPS", "", False, 4, _lpips, whole=True, ready=partial(_ready_lpips, "alex")),
     "lpips-vgg": Metric(
-        "LPIPS-VGG", "", False, 4, partial(lpips, trunk="vgg"), whole=True, ready=partial(ready_lpips, "vgg")
+        "LPIPS-VGG", "", False, 4, partial(_lpips, trunk="vgg"), whole=True, ready=partial(_ready_lpips, "vgg")
     ),
-    "dists": Metric("DISTS", "", False, 4, dists, whole=True, ready=ready_dists),
-    "niqe": Metric("NIQE", "", False, 2, lambda _, candidate: niqe(candidate), whole=True, ready=load_natural),
+    "dists": Metric("DISTS", "", False, 4, _dists, whole=True, ready=_ready_dists),
+    "niqe": Metric("NIQE", "", False, 2, _niqe, whole=True, ready=ByTorch("niqe", "load_natural")),
 }
 SET_METRICS: dict[str, SetMetric] = {
     "fid": SetMetric("FID", "", False, 2, frechet_distance, frechet_smallest),
     "kid": SetMetric("KID", "", False, 5, kernel_distance, kernel_smallest),
 }
+see = ByTorch("extractors", "see")
+ready_features = ByTorch("extractors", "ready_features")
 CLASSIC = ("psnr", "ssim")
 """The metrics that need no network."""
-
-__all__ = [
-    "CLASSIC",
-    "METRICS",
-    "SET_METRICS",
-    "Metric",
-    "SetMetric",
-    "consistency",
-    "dists",
-    "frechet_distance",
-    "gradient_divergence",
-    "kernel_distance",
-    "lpips",
-    "ms_ssim",
-    "niqe",
-    "psnr",
-    "squeezenet_distance",
-    "ssim",
-    "vgg_distance",
-]
+FEATURES = ("inception", "squeezenet", "vgg16")
+"""What metrics of sets may see with."""

@@ -8,7 +8,8 @@ from torch import Tensor
 
 from srgan_cli.errors import PictureError
 from srgan_cli.metrics.psnr import psnr
-from srgan_cli.pixels import crop_multiple, downscale, quantise
+from srgan_cli.pixels import downscale, quantise
+from srgan_cli.planes import crop_multiple
 
 
 def consistency(reference: Tensor, candidate: Tensor, scale: int = 4) -> float:

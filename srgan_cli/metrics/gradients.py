@@ -6,16 +6,15 @@ Distributions, TPAMI 2012, which restores pictures so that their gradients are d
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 
 from srgan_cli.errors import PictureError
-from srgan_cli.pixels import full_luma
+from srgan_cli.planes import Planes, double, full_luma
 
 BINS = 255
 """Of equal width over -1…1; an odd number, so that flat places fall into the middle of one."""
 
 
-def gradient_divergence(reference: Tensor, candidate: Tensor) -> float:
+def gradient_divergence(reference: Planes, candidate: Planes) -> float:
     """D(reference || candidate) in nats of (3, H, W) RGB pictures with values 0…1, at least 0.  Lower is better.
 
     The histograms are of the differences of full-range luma between neighbours, rows and columns together; every bin
@@ -23,7 +22,7 @@ def gradient_divergence(reference: Tensor, candidate: Tensor) -> float:
     """
     if min(reference.shape[-2:]) < 2:
         raise PictureError("gradients need 2 x 2 pixels", "score larger pictures")
-    p, q = (_distribution(full_luma(pixels)[0].double().numpy()) for pixels in (reference, candidate))
+    p, q = (_distribution(double(full_luma(pixels))[0]) for pixels in (reference, candidate))
     return max(0.0, float((p * np.log(p / q)).sum()))
 
 

@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from srgan_cli.errors import PictureError
-from srgan_cli.pixels import full_luma, resize
+from srgan_cli.pixels import resize
+from srgan_cli.planes import full_luma
 from srgan_cli.pretrained import find_backbone, load_tensors
 
 BLOCK = 96

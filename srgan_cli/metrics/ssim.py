@@ -6,10 +6,8 @@ Structural Similarity, IEEE TIP 2004.
 
 from dataclasses import dataclass
 
-from skimage.metrics import structural_similarity
-from torch import Tensor
-
 from srgan_cli.errors import PictureError
+from srgan_cli.planes import Pixels, double
 
 
 @dataclass(frozen=True)
@@ -29,7 +27,7 @@ SSIM_SETTINGS = {
 """gaussian: the authors', as in their MATLAB program.  uniform: what scikit-image does unless told."""
 
 
-def ssim(reference: Tensor, candidate: Tensor, window: str = "gaussian") -> float:
+def ssim(reference: Pixels, candidate: Pixels, window: str = "gaussian") -> float:
     """SSIM of (C, H, W) pictures with values 0…1, at most 1; the mean over channels.  Higher is better.
 
     Only places where the window fits count.  `window` is one of SSIM_SETTINGS.  Raises PictureError for pictures
@@ -41,10 +39,12 @@ def ssim(reference: Tensor, candidate: Tensor, window: str = "gaussian") -> floa
             f"SSIM needs {settings.side} x {settings.side} pixels, found {reference.shape[-1]} x {reference.shape[-2]}",
             "score larger pictures, or a smaller --scale",
         )
+    from skimage.metrics import structural_similarity  # a third of a second, which only those who ask for it take
+
     return float(
         structural_similarity(
-            reference.double().numpy(),
-            candidate.double().numpy(),
+            double(reference),
+            double(candidate),
             data_range=1,
             channel_axis=0,
             win_size=settings.side,

@@ -4,15 +4,14 @@ from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 
-import torch
-import torch.nn.functional as F
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
-from torch import Tensor
 
+from srgan_cli.codec.floats import to_image
 from srgan_cli.errors import UsageError
 from srgan_cli.files import atomic_write
-from srgan_cli.picture import to_image
-from srgan_cli.pixels import full_luma
+from srgan_cli.planes import Array, full_luma
 
 SIDE = 96
 """Of the crops that are chosen here, in pixels."""
@@ -37,7 +36,7 @@ class Place:
 class Panel:
     """A picture (1 or 3, H, W) with values 0…1, and the lines under its crop."""
 
-    pixels: Tensor
+    pixels: Array
     lines: list[str]
 
 
@@ -49,7 +48,7 @@ def parse_place(text: str) -> Place:
     return Place(*map(int, parts))
 
 
-def disagreement(reference: Tensor, pictures: list[Tensor], side: int) -> Place | None:
+def disagreement(reference: Array, pictures: list[Array], side: int) -> Place | None:
     """The square where the pictures' luma spreads most in the mean; of one picture, from the reference.
 
     None when there is no picture, or when they differ in size.  Smaller pictures give a smaller place.
@@ -57,14 +56,13 @@ def disagreement(reference: Tensor, pictures: list[Tensor], side: int) -> Place 
     lumas = [full_luma(pixels) for pixels in (pictures if len(pictures) > 1 else [reference, *pictures])]
     if not pictures or len({luma.shape for luma in lumas}) > 1:
         return None
-    stack = torch.stack(lumas)
-    height, width = (min(side, length) for length in stack.shape[-2:])
-    spread = F.avg_pool2d(stack.amax(0) - stack.amin(0), (height, width), stride=1)[0]
+    height, width = (min(side, length) for length in reference.shape[-2:])
+    spread = _means(np.ptp(lumas, axis=0)[0], height, width)
     index = int(spread.argmax())
     return Place(index % spread.shape[1], index // spread.shape[1], width, height, float(spread.max()))
 
 
-def draw_figure(reference: Tensor, panels: list[Panel], place: Place, title: str) -> Image.Image:
+def draw_figure(reference: Array, panels: list[Panel], place: Place, title: str) -> Image.Image:
     """The reference with the place framed, then a crop for every panel; the crops are enlarged pixel by pixel.
 
     Raises UsageError when the place is not within the reference.
@@ -87,6 +85,13 @@ def write_figure(figure: Image.Image, path: Path) -> None:
     figure.save(encoded, "PNG")
     with atomic_write(path) as temporary:
         temporary.write_bytes(encoded.getbuffer())
+
+
+def _means(values: NDArray[np.float32], height: int, width: int) -> NDArray[np.float64]:
+    """The mean in every window of this height and width."""
+    sums = np.pad(values.cumsum(0, np.float64).cumsum(1), ((1, 0), (1, 0)))
+    rows = sums[height:] - sums[:-height]
+    return np.asarray((rows[:, width:] - rows[:, :-width]) / (height * width))
 
 
 def _enlarged(image: Image.Image, place: Place) -> Image.Image:

@@ -8,10 +8,9 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
-
+from srgan_cli.codec.floats import to_image
 from srgan_cli.files import atomic_write
-from srgan_cli.picture import to_image
+from srgan_cli.planes import Array
 from srgan_cli.scoring.rendering import to_json
 from srgan_cli.scoring.report import Report, metric_of
 
@@ -25,8 +24,8 @@ class Shown:
     """A picture that the page shows: its reference and what each method made of it, (1 or 3, H, W)."""
 
     name: str
-    reference: Tensor
-    pictures: dict[str, Tensor]
+    reference: Array
+    pictures: dict[str, Array]
 
 
 def write_page(report: Report, shown: Iterable[Shown], total: int, path: Path) -> None:
@@ -80,7 +79,7 @@ def _picture(shown: Shown) -> dict[str, Any]:
     }
 
 
-def _address(pixels: Tensor) -> str:
+def _address(pixels: Array) -> str:
     """The picture itself as an address."""
     encoded = BytesIO()
     to_image(pixels).save(encoded, "WEBP", lossless=True, method=2)

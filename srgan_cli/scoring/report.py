@@ -7,14 +7,10 @@ from itertools import combinations
 from statistics import fmean
 from typing import Any
 
-from torch import Tensor
-
 from srgan_cli.errors import MismatchError, UsageError
-from srgan_cli.metrics import CLASSIC, METRICS, SET_METRICS, Metric, SetMetric
-from srgan_cli.metrics.consistency import consistency
-from srgan_cli.metrics.sets import EXTRACTORS
-from srgan_cli.metrics.ssim import SSIM_SETTINGS, ssim
-from srgan_cli.pixels import crop_border, full_luma, luma
+from srgan_cli.metrics import CLASSIC, FEATURES, METRICS, SET_METRICS, Metric, SetMetric
+from srgan_cli.metrics.ssim import SSIM_SETTINGS
+from srgan_cli.planes import Pixels, Planes, coloured, crop_border, full_luma, luma
 from srgan_cli.scoring.intervals import Interval, mean_intervals
 
 PROTOCOLS = {
@@ -49,8 +45,8 @@ class Protocol:
 
     def __post_init__(self) -> None:
         """Raises UsageError for an unknown metric and for unknown features."""
-        if self.features not in EXTRACTORS:
-            raise UsageError(f"no features of {self.features!r}", f"there is: {', '.join(EXTRACTORS)}")
+        if self.features not in FEATURES:
+            raise UsageError(f"no features of {self.features!r}", f"there is: {', '.join(FEATURES)}")
         for name in self.metrics:
             if name not in METRICS and name not in SET_METRICS:
                 raise UsageError(f"no metric {name!r}", f"there is: {', '.join([*METRICS, *SET_METRICS])}")
@@ -90,16 +86,16 @@ class Protocol:
         """All of it, as JSON can hold it."""
         return {"name": self.name, **asdict(self), "range": RANGE, "description": str(self)}
 
-    def prepare(self, pixels: Tensor, grey: bool = False) -> Tensor:
+    def prepare(self, pixels: Planes, grey: bool = False) -> Planes:
         """The part of a (1 or 3, H, W) picture that is compared; `grey` says that its reference is a grey picture."""
         if self.channels == "rgb":
-            return crop_border(pixels.expand(3, -1, -1), self.border)
+            return crop_border(coloured(pixels), self.border)
         return crop_border(full_luma(pixels) if grey and self.channels == "y-grey" else luma(pixels), self.border)
 
-    def measure(self, name: str) -> Callable[[Tensor, Tensor], float]:
+    def measure(self, name: str) -> Callable[[Pixels, Pixels], float]:
         """The function of a metric, with this protocol's settings."""
-        settled = {"ssim": partial(ssim, window=self.window), "consistency": partial(consistency, scale=self.scale)}
-        return settled.get(name, METRICS[name].compute)
+        settled: dict[str, dict[str, Any]] = {"ssim": {"window": self.window}, "consistency": {"scale": self.scale}}
+        return partial(METRICS[name].compute, **settled.get(name, {}))
 
 
 def named_protocol(
@@ -254,13 +250,13 @@ class Report:
         return {method for method, value in means.items() if value == top}
 
 
-def compare(reference: Tensor, candidate: Tensor, protocol: Protocol) -> dict[str, float]:
+def compare(reference: Planes, candidate: Planes, protocol: Protocol) -> dict[str, float]:
     """The metrics of two (1 or 3, H, W) pictures with values 0…1.  Raises MismatchError unless they fit each other."""
     if reference.shape[-2:] != candidate.shape[-2:]:
         sizes = [f"{pixels.shape[-1]} x {pixels.shape[-2]}" for pixels in (reference, candidate)]
         raise MismatchError(f"the reference is {sizes[0]}, the candidate {sizes[1]}", "compare pictures of one size")
     grey = len(reference) == 1
-    whole = reference.expand(3, -1, -1), candidate.expand(3, -1, -1)
+    whole = coloured(reference), coloured(candidate)
     prepared = protocol.prepare(reference, grey), protocol.prepare(candidate, grey)
     return {
         name: protocol.measure(name)(*(whole if METRICS[name].whole else prepared)) for name in protocol.of_pictures

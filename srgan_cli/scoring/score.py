@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -12,17 +13,16 @@ from multiprocessing import get_all_start_methods, get_context
 from pathlib import Path
 from typing import Any
 
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
+from srgan_cli.codec.floats import read_on_paper
 from srgan_cli.errors import MismatchError, SrganError, UsageError
 from srgan_cli.files import by_name, pair_by_name
-from srgan_cli.metrics import METRICS
-from srgan_cli.metrics.sets import Sets, ready_features, see
-from srgan_cli.pixels import resize
+from srgan_cli.metrics import METRICS, ready_features, see
+from srgan_cli.metrics.sets import Sets
+from srgan_cli.planes import Array
 from srgan_cli.progress import Progress
-from srgan_cli.scoring.candidates import BASELINES, BICUBIC_OF_LUMA, Method, Scale, load_model, make_pair, read_on_paper
+from srgan_cli.scoring.candidates import BICUBIC_OF_LUMA, Method, Scale
 from srgan_cli.scoring.figure import Place, disagreement
 from srgan_cli.scoring.report import Protocol, Report, Score, compare
 
@@ -54,10 +54,7 @@ class Plan:
         """How many processes are worth starting; one when a model runs on a device other than the CPU."""
         if self.jobs:
             return min(self.jobs, len(self.references))
-        models = [
-            load_model(m.baseline, self.scale) for m in self.methods if m.baseline and m.baseline not in BASELINES
-        ]
-        if len(self.references) < WORTH_PROCESSES or any(model.device.type != "cpu" for model in models):
+        if len(self.references) < WORTH_PROCESSES or not all(_on_cpu(m, self.scale) for m in self.methods):
             return 1
         return min(_cores(), len(self.references))
 
@@ -90,9 +87,9 @@ def plan_scoring(
         for name, pairing in zip(names, pairings, strict=True)
     ]
     for baseline in dict.fromkeys(baselines):
-        if baseline not in BASELINES:
-            load_model(baseline, scale)
-        methods.append(Method(_free_name(baseline, names), baseline=baseline))
+        method = Method(_free_name(baseline, names), baseline=baseline)
+        _on_cpu(method, scale)  # loads it, or says why it cannot be had
+        methods.append(method)
     wanted = references if baselines else {key for method in methods for key in method.files}
     labels = [f" ({name})" if len(methods) > 1 else "" for name in names]
     available, unavailable = _available(protocol)
@@ -155,7 +152,7 @@ def score(
     return scoring.report()
 
 
-def pictures_of(plan: Plan, name: str) -> tuple[Tensor, dict[str, Tensor]]:
+def pictures_of(plan: Plan, name: str) -> tuple[Array, dict[str, Array]]:
     """The reference of this name, and the picture by every method that has one of its size; (1 or 3, H, W)."""
     reference = read_on_paper(plan.references[name])
     found = {}
@@ -168,6 +165,18 @@ def pictures_of(plan: Plan, name: str) -> tuple[Tensor, dict[str, Tensor]]:
             found[method.name] = right
     height, width = (min(sides) for sides in zip(*(p.shape[-2:] for p in (reference, *found.values())), strict=True))
     return reference[:, :height, :width], {name: pixels[:, :height, :width] for name, pixels in found.items()}
+
+
+def make_pair(method: Method, name: str, reference: Array, scale: Scale) -> tuple[Array, Array]:
+    """What of the reference is compared, and the method's picture of this name.
+
+    Raises PictureError, and WeightsError for a model that cannot be used.
+    """
+    if not method.baseline:
+        return reference, read_on_paper(method.files[name])
+    from srgan_cli.scoring.baselines import smaller_and_larger  # torch, which takes longer than to score two pictures
+
+    return smaller_and_larger(method.baseline, reference, scale)
 
 
 def _judge_all(plan: Plan) -> Iterator[Judged]:
@@ -215,23 +224,41 @@ def _protocol(method: Method, plan: Plan) -> Protocol:
     return replace(plan.protocol, channels="y-grey") if is_luma else plan.protocol
 
 
-def _fitted(method: Method, name: str, reference: Tensor, plan: Plan) -> tuple[Tensor, Tensor]:
+def _fitted(method: Method, name: str, reference: Array, plan: Plan) -> tuple[Array, Array]:
     """Reference and candidate, made one size as the protocol says."""
     left, right = make_pair(method, name, reference, plan.scale)
-    if plan.protocol.mismatch == "resize":
-        return left, resize(right, *left.shape[-2:]).clamp(0, 1)
+    if plan.protocol.mismatch == "resize" and left.shape[-2:] != right.shape[-2:]:
+        return left, _resized(right, *left.shape[-2:])
     if plan.protocol.mismatch == "crop":
         height, width = (min(sides) for sides in zip(left.shape[-2:], right.shape[-2:], strict=True))
         return left[:, :height, :width], right[:, :height, :width]
     return left, right
 
 
-def _seen(reference: Tensor, pictures: dict[str, Tensor], protocol: Protocol) -> dict[str, Seen]:
+def _seen(reference: Array, pictures: dict[str, Array], protocol: Protocol) -> dict[str, Seen]:
     if not protocol.of_sets or not pictures:
         return {}
     look = partial(see, extractor=protocol.features, patch=protocol.patch)
     original = look(reference)
     return {name: (original, look(pixels)) for name, pixels in pictures.items()}
+
+
+def _resized(pixels: Array, height: int, width: int) -> Array:
+    import torch
+
+    from srgan_cli.pixels import resize
+
+    made: Array = resize(torch.from_numpy(pixels), height, width).clamp(0, 1).numpy()
+    return made
+
+
+def _on_cpu(method: Method, scale: Scale) -> bool:
+    """Whether a method takes no other device.  Raises what a baseline's weights raise that cannot be had."""
+    if not method.baseline:
+        return True
+    from srgan_cli.scoring.baselines import runs_on_cpu
+
+    return runs_on_cpu(method.baseline, scale)
 
 
 def _part(plan: Plan, name: str) -> Plan:
@@ -281,11 +308,13 @@ def _context() -> Any:
     if "forkserver" not in get_all_start_methods():
         return get_context("spawn")
     context = get_context("forkserver")
-    context.set_forkserver_preload([__name__])
+    context.set_forkserver_preload([__name__, *({"torch"} & sys.modules.keys())])
     return context
 
 
 def _begin_worker() -> None:
     """Processes share the cores, so each computes on one; an interrupt is for the one who started them."""
-    torch.set_num_threads(1)
+    torch = sys.modules.get("torch")
+    if torch:
+        torch.set_num_threads(1)
     signal.signal(signal.SIGINT, signal.SIG_IGN)

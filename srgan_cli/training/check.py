@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from srgan_cli.errors import SrganError
-from srgan_cli.pixels import crop_border, crop_multiple, downscale, luma, resize
+from srgan_cli.pixels import downscale, resize
+from srgan_cli.planes import crop_border, crop_multiple, luma
 from srgan_cli.resident import peak_resident
 from srgan_cli.training.config import TrainConfig
 from srgan_cli.training.data import VALIDATION_SIDE, Dataset, Pair, centre

@@ -1,4 +1,4 @@
-"""Where candidates come from."""
+"""What baselines make of a reference."""
 
 from pathlib import Path
 
@@ -7,31 +7,32 @@ import pytest
 import torch
 from PIL import Image
 
+from srgan_cli.codec.floats import read_on_paper
 from srgan_cli.errors import PictureError, UsageError
 from srgan_cli.networks import GENERATORS
 from srgan_cli.picture import Picture
 from srgan_cli.pixels import downscale, quantise
-from srgan_cli.scoring.candidates import BASELINES, Method, Scale, load_model, make_pair, read_on_paper
+from srgan_cli.planes import Array
+from srgan_cli.scoring.baselines import BASELINES, load_model, smaller_and_larger
+from srgan_cli.scoring.candidates import Method, Scale
+from srgan_cli.scoring.score import make_pair
 from srgan_cli.upscaler import Upscaler
 from srgan_cli.weights import WeightsCard, save_weights
 
 
-def smooth(height: int = 41, width: int = 50, channels: int = 3) -> torch.Tensor:
-    return (
-        torch.rand(channels, 9, 11, generator=torch.Generator().manual_seed(0))
-        .repeat_interleave(5, 1)
-        .repeat_interleave(5, 2)[:, :height, :width]
-    )
+def smooth(height: int = 41, width: int = 50, channels: int = 3) -> Array:
+    blocks = np.random.default_rng(0).random((channels, 9, 11), np.float32)
+    return blocks.repeat(5, 1).repeat(5, 2)[:, :height, :width]
 
 
 @pytest.mark.parametrize("name", BASELINES)
 @pytest.mark.parametrize("factor", [2, 3, 4])
 @pytest.mark.parametrize("channels", [1, 3])
 def test_a_baseline_has_the_size_of_the_cut_reference_in_eight_bits(name: str, factor: int, channels: int) -> None:
-    left, right = make_pair(Method(name, baseline=name), "a", smooth(channels=channels), Scale(factor))
+    left, right = smaller_and_larger(name, smooth(channels=channels), Scale(factor))
     assert left.shape == right.shape
     assert left.shape[1:] == (41 // factor * factor, 50 // factor * factor)
-    assert torch.allclose(right * 255, (right * 255).round(), atol=1e-4)
+    assert np.allclose(right * 255, (right * 255).round(), atol=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -39,19 +40,19 @@ def test_a_baseline_has_the_size_of_the_cut_reference_in_eight_bits(name: str, f
 )
 def test_filters_are_pillows_within_rounding(name: str, method: Image.Resampling) -> None:
     """Pillow rounds to 8 bits between its two passes; away from the edge, where ours take the mirrored picture."""
-    whole, found = make_pair(Method(name, baseline=name), "a", smooth(40, 48), Scale(4))
-    low = (quantise(downscale(whole, 4)) * 255).round().byte().permute(1, 2, 0).contiguous().numpy()
+    whole, found = smaller_and_larger(name, smooth(40, 48), Scale(4))
+    low = (quantise(downscale(torch.from_numpy(whole), 4)) * 255).round().byte().permute(1, 2, 0).contiguous().numpy()
     theirs = np.asarray(Image.fromarray(low).resize((48, 40), method), dtype=np.int16)
-    ours = (found * 255).round().permute(1, 2, 0).numpy().astype(np.int16)
+    ours = (found * 255).round().transpose(1, 2, 0).astype(np.int16)
     assert np.abs(theirs - ours)[12:-12, 12:-12].max() <= 2
 
 
 def test_bicubic_of_luma_compares_luma_alone_and_leaves_grey_as_it_is() -> None:
-    left, right = make_pair(Method("b", baseline="bicubic-luma"), "a", smooth(40, 48), Scale(4))
+    left, right = smaller_and_larger("bicubic-luma", smooth(40, 48), Scale(4))
     assert left.shape == right.shape == (1, 40, 48)
     assert left.min() >= 16 / 255
     grey = smooth(40, 48, 1)
-    assert torch.equal(make_pair(Method("b", baseline="bicubic-luma"), "a", grey, Scale(4))[0], grey)
+    assert np.array_equal(smaller_and_larger("bicubic-luma", grey, Scale(4))[0], grey)
 
 
 def test_a_model_is_run_as_upscale_runs_it(tmp_path: Path) -> None:
@@ -59,9 +60,9 @@ def test_a_model_is_run_as_upscale_runs_it(tmp_path: Path) -> None:
     generator = GENERATORS["srresnet"](scale=4, channels=4, blocks=1)
     path = tmp_path / "tiny.safetensors"
     save_weights(path, generator, WeightsCard.of(generator, "tiny"))
-    whole, found = make_pair(Method("m", baseline=str(path)), "a", smooth(40, 48), Scale(4, "cpu"))
-    low = quantise(downscale(whole, 4))
-    assert torch.equal(found, quantise(Upscaler.load(path, "cpu").upscale(Picture(low)).pixels))
+    whole, found = smaller_and_larger(str(path), smooth(40, 48), Scale(4, "cpu"))
+    low = quantise(downscale(torch.from_numpy(whole), 4))
+    assert np.array_equal(found, quantise(Upscaler.load(path, "cpu").upscale(Picture(low)).pixels))
     assert load_model(str(path), Scale(4, "cpu")) is load_model(str(path), Scale(4, "cpu"))
 
 
@@ -72,13 +73,13 @@ def test_an_unknown_model_is_refused() -> None:
 
 def test_a_reference_smaller_than_the_scale_is_refused() -> None:
     with pytest.raises(PictureError, match="too small to be made 4 times smaller"):
-        make_pair(Method("bicubic", baseline="bicubic"), "a", torch.zeros(3, 3, 9), Scale(4))
+        smaller_and_larger("bicubic", np.zeros((3, 3, 9), np.float32), Scale(4))
 
 
 def test_results_that_lie_ready_are_read_and_laid_on_white(tmp_path: Path) -> None:
     Image.new("RGBA", (4, 5), (0, 0, 0, 0)).save(tmp_path / "a.png")
-    reference = torch.zeros(3, 5, 4)
+    reference = np.zeros((3, 5, 4), np.float32)
     left, right = make_pair(Method("m", {"a": tmp_path / "a.png"}), "a", reference, Scale())
     assert left is reference
-    assert torch.equal(right, read_on_paper(tmp_path / "a.png"))
+    assert np.array_equal(right, read_on_paper(tmp_path / "a.png"))
     assert (right == 1).all()

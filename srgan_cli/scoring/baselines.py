@@ -1,0 +1,53 @@
+"""Methods that make the pictures to judge here, from the references made smaller."""
+
+from functools import cache
+
+import torch
+from torch import Tensor
+
+from srgan_cli.errors import PictureError
+from srgan_cli.picture import Picture
+from srgan_cli.pixels import KERNELS, downscale, quantise, resize
+from srgan_cli.planes import Array, crop_multiple, luma
+from srgan_cli.scoring.candidates import BICUBIC_OF_LUMA, Scale
+from srgan_cli.upscaler import Upscaler
+
+BASELINES = (*KERNELS, BICUBIC_OF_LUMA)
+"""Every other name of a baseline is that of a model."""
+
+
+def smaller_and_larger(baseline: str, reference: Array, scale: Scale) -> tuple[Array, Array]:
+    """The reference (1 or 3, H, W) cut to a multiple of the scale, and what the baseline makes of it.
+
+    It is made smaller as 8 bits hold it, and enlarged; but see BICUBIC_OF_LUMA.  Raises PictureError for one smaller
+    than the scale, and WeightsError for a model that cannot be used.
+    """
+    whole = torch.from_numpy(crop_multiple(reference, scale.factor))
+    if 0 in whole.shape:
+        raise PictureError(f"too small to be made {scale.factor} times smaller", "score larger pictures")
+    original, enlarged = _made(baseline, whole, scale)
+    return original.numpy(), enlarged.numpy()
+
+
+def runs_on_cpu(baseline: str, scale: Scale) -> bool:
+    """Whether a baseline takes no other device.  Raises as load_model does."""
+    return baseline in BASELINES or load_model(baseline, scale).device.type == "cpu"
+
+
+@cache
+def load_model(model: str, scale: Scale) -> Upscaler:
+    """A baseline's Upscaler, read once.  Raises UnknownModel, UnknownDevice, UsageError and WeightsError."""
+    return Upscaler.load(model, scale.device, scale=scale.factor)
+
+
+def _made(baseline: str, whole: Tensor, scale: Scale) -> tuple[Tensor, Tensor]:
+    if baseline == BICUBIC_OF_LUMA:
+        return _bicubic_of_luma(whole, scale.factor)
+    low = Picture(quantise(downscale(whole, scale.factor)))
+    return whole, quantise(load_model(baseline, scale).upscale(low, scale.factor).pixels)
+
+
+def _bicubic_of_luma(whole: Tensor, factor: int) -> tuple[Tensor, Tensor]:
+    """Luma (1, H, W) and what bicubic makes of it; grey pictures are their own luma."""
+    original = whole if len(whole) == 1 else quantise(luma(whole))
+    return original, quantise(resize(downscale(original, factor), *original.shape[-2:]).clamp(0, 1))
