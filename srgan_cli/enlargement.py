@@ -19,7 +19,7 @@ _BESIDE = 3
 class Geometry:
     """A picture of height x width pixels, enlarged `scale` times by a generator and then brought to the target's size.
 
-    radius and grid: the generator's.  direct: the picture is also resampled itself, as its alpha is.
+    radius, grid and blend: the generator's.  direct: the picture is also resampled itself, as its alpha is.
     """
 
     height: int
@@ -30,6 +30,7 @@ class Geometry:
     kernel: Kernel
     radius: int
     grid: int = 1
+    blend: int = 0
     direct: bool = False
 
     @property
@@ -50,6 +51,15 @@ class Geometry:
     def read(self, keep: Window) -> Window:
         """What of the picture decides over this window of it."""
         return keep.grown(self.halo, self.height, self.width, self.grid)
+
+    def shown(self, keep: Window) -> Window:
+        """What of the picture the result of this window is shown in: it, and where it is blended with others."""
+        return keep.grown(self.blend, self.height, self.width)
+
+    def settled(self, strip: Window) -> int:
+        """The first row of the result that further strips reach into."""
+        end = strip.bottom if strip.bottom == self.height else max(strip.bottom - self.blend, 0)
+        return self.target(Window(0, 0, end, self.width)).bottom
 
     def target(self, keep: Window) -> Window:
         """The pixels of the result that this window answers for."""

@@ -71,6 +71,11 @@ class Foreign(Generator):
         changed = (change[:LARGEST_HALO] > SMALLEST_CHANGE).nonzero()
         return int(changed.max()) + 1 if len(changed) else 0
 
+    @cached_property
+    def blend(self) -> int:  # type: ignore[override]
+        """How far tiles are faded into each other: not where they fit, else half of what they read beyond."""
+        return LARGEST_HALO // 2 if self.receptive_radius > LARGEST_HALO - GRID else 0
+
     def forward(self, x: Tensor) -> Tensor:
         """The enlarged pictures."""
         height, width = (side * self.scale for side in x.shape[-2:])

@@ -25,6 +25,11 @@ class _Wrapped(Generator):
         """The other's."""
         return self.generator.receptive_radius
 
+    @property
+    def blend(self) -> int:  # type: ignore[override]
+        """The other's."""
+        return self.generator.blend
+
 
 class SelfEnsemble(_Wrapped):
     """The mean of what a generator makes of the eight flips and quarter turns of a picture, turned back.

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from srgan_cli.bleed import bleed
+from srgan_cli.canvas import Canvas
 from srgan_cli.devices import pick_device
 from srgan_cli.enlargement import Geometry, Rolling
 from srgan_cli.errors import SrganError, UsageError
@@ -186,7 +187,7 @@ class Upscaler:
     def _geometry(self, scan: Scan, height: int, width: int) -> Geometry:
         generator, transparent = self.generator, scan.outline.alpha is not None
         sizes = scan.height, scan.width, generator.scale, height, width
-        return Geometry(*sizes, self.kernel, generator.receptive_radius, generator.grid, transparent)
+        return Geometry(*sizes, self.kernel, generator.receptive_radius, generator.grid, generator.blend, transparent)
 
     @cached_property
     def _activation_bytes(self) -> float:
@@ -201,19 +202,27 @@ class Upscaler:
         """Rows of tiles, enlarged."""
         rolling = Rolling(self._layers(scan))
         cut = tiles(scan.height, scan.width, geometry.halo, sides, geometry.grid)
+        rest = None
         for _, row in groupby(cut, lambda tile: tile.keep.top):
-            yield self._row(scan.outline, rolling, geometry, [tile.keep for tile in row], report)
+            canvas = self._row(scan.outline, rolling, geometry, [tile.keep for tile in row], report)
+            if rest is not None:
+                canvas.join(rest)
+            part, rest = canvas.settled()
+            rows = [part] if part.height else []
+            del canvas, part  # before the next ones are made
+            while rows:
+                yield rows.pop()
 
     def _row(
         self, outline: Picture, rolling: Rolling, geometry: Geometry, keeps: list[Window], report: "_Counter"
-    ) -> Picture:
+    ) -> Canvas:
         strip = Window(keeps[0].top, keeps[0].left, keeps[-1].bottom, keeps[-1].right)
         read = geometry.read(strip)
-        part = _Part(outline, rolling.rows(read.top, read.bottom), read, geometry, strip)
+        canvas = Canvas(outline, rolling.rows(read.top, read.bottom), read, geometry, strip)
         for keep in keeps:
-            self._fill(part, keep)
+            self._fill(canvas, keep)
             report.advance(keep.area)
-        return part.picture
+        return canvas
 
     def _layers(self, scan: Scan) -> Iterator[Tensor]:
         """Colour, alpha if there is any, and the noise of a seed, row by row, so that it is the same however cut."""
@@ -224,18 +233,18 @@ class Upscaler:
             alpha = [] if band.alpha is None else [band.alpha]
             yield torch.cat([band.pixels, *alpha, torch.cat(noise, 1)])
 
-    def _fill(self, part: "_Part", keep: Window) -> None:
+    def _fill(self, canvas: Canvas, keep: Window) -> None:
         """Enlarge a window; where memory runs out, in smaller pieces, and so are all later ones."""
         height, width = (min(side, self._largest_tile) for side in (keep.height, keep.width))
         for piece in keep.pieces(height, width):
-            if not self._fits(part, piece):
+            if not self._fits(canvas, piece):
                 self._shrink(piece)
-                self._fill(part, piece)
+                self._fill(canvas, piece)
 
-    def _fits(self, part: "_Part", keep: Window) -> bool:
+    def _fits(self, canvas: Canvas, keep: Window) -> bool:
         """Enlarge a window if there is memory enough."""
         try:
-            self._enlarge(part, keep)
+            self._enlarge(canvas, keep)
         except (RuntimeError, MemoryError) as error:
             if not is_exhaustion(error):
                 raise
@@ -254,16 +263,18 @@ class Upscaler:
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
 
-    def _enlarge(self, part: "_Part", keep: Window) -> None:
-        read = part.geometry.read(keep)
-        layers = part.layers[:, *read.within(part.read).slices]
-        colours, transparent = len(part.outline.pixels), part.outline.alpha is not None
+    def _enlarge(self, canvas: Canvas, keep: Window) -> None:
+        geometry = canvas.geometry
+        read, shown = geometry.read(keep), geometry.shown(keep)
+        layers = canvas.layers[:, *read.within(canvas.read).slices]
+        colours, transparent = len(canvas.outline.pixels), canvas.outline.alpha is not None
         noise = layers[colours + transparent :]
-        part.put(keep, slice(0, colours), self._generate(layers[:colours], noise, part.geometry, read, keep))
+        result = self._generate(layers[:colours], noise, geometry, read, shown)
         if transparent:
             alpha = layers[colours : colours + 1]
-            sharp = self._generate(alpha, noise, part.geometry, read, keep)
-            part.put(keep, slice(colours, None), _settled(sharp, part.geometry.resampled(alpha, read, keep, 1)))
+            sharp = self._generate(alpha, noise, geometry, read, shown)
+            result = torch.cat([result, _settled(sharp, geometry.resampled(alpha, read, shown, 1))])
+        canvas.put(keep, result)
 
     def _generate(self, pixels: Tensor, noise: Tensor, geometry: Geometry, read: Window, keep: Window) -> Tensor:
         """The result's pixels for one window, of colour or grey, from what the generator reads of the picture."""
@@ -274,27 +285,6 @@ class Upscaler:
         kept = enlarged[:, *needed.within(read).scaled(scale).slices].cpu()
         grey = kept if len(pixels) == 3 else kept.mean(dim=0, keepdim=True)
         return geometry.resampled(grey, needed, keep, scale).clamp(0, 1)
-
-
-class _Part:
-    """A row of tiles: what is read of the picture, and what comes of it."""
-
-    def __init__(self, outline: Picture, layers: Tensor, read: Window, geometry: Geometry, strip: Window) -> None:
-        self.outline, self.layers, self.read, self.geometry = outline, layers, read, geometry
-        self.target = geometry.target(strip)
-        count = len(outline.pixels) + (outline.alpha is not None)
-        self.canvas = torch.empty(count, self.target.height, self.target.width)
-
-    def put(self, keep: Window, channels: slice, pixels: Tensor) -> None:
-        """Lay the result's pixels for one window in their place."""
-        self.canvas[channels, *self.geometry.target(keep).within(self.target).slices] = pixels
-
-    @property
-    def picture(self) -> Picture:
-        """What came of it."""
-        colours = len(self.outline.pixels)
-        alpha = None if self.outline.alpha is None else self.canvas[colours:]
-        return replace(self.outline, pixels=self.canvas[:colours], alpha=alpha)
 
 
 class _Counter:

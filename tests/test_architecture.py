@@ -17,7 +17,7 @@ LINES = (
     "pixels planes tiling devices files resident world scoring.intervals",
     "codec networks",
     "picture foreign running enlargement download",
-    "bleed memory",
+    "bleed memory canvas",
     "sequence plan cache",
     "weights pretrained",
     "about catalogue export",

@@ -109,6 +109,7 @@ def test_a_network_that_sees_the_whole_picture_gets_about_the_largest_halo(folde
         nn.init.normal_(parameter, std=0.5, generator=torch.Generator().manual_seed(1))
     assert 0 < blind.receptive_radius <= 4
     assert LARGEST_HALO - GRID < seeing.receptive_radius <= LARGEST_HALO
+    assert (blind.blend, seeing.blend) == (0, LARGEST_HALO // 2)
 
 
 @pytest.mark.parametrize("name", NETWORKS)

@@ -198,7 +198,7 @@ def test_a_single_pixel_is_enlarged(channels: int) -> None:
 def test_the_generator_never_sees_more_than_a_tile_with_its_halo() -> None:
     generator = SRResNet(2, channels=4, blocks=1)
     seen: list[torch.Size] = []
-    generator.register_forward_pre_hook(lambda _, inputs: None if inputs[0].is_meta else seen.append(inputs[0].shape))
+    generator.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].shape) if inputs[0].any() else None)
     upscaler(generator, 16).upscale(Picture(noise(3, 70, 90), noise(1, 70, 90)))
     largest = 16 + 2 * generator.receptive_radius
     assert len(seen) == 2 * 5 * 6
@@ -315,7 +315,7 @@ class Greedy(SRResNet):
         self.error, self.most, self.read = error, most, list[int]()
 
     def forward(self, x: Tensor) -> Tensor:
-        if x.is_meta:
+        if not x.any():  # a black sample, on which memory is counted
             return super().forward(x)
         self.read.append(x.shape[-1] * x.shape[-2])
         if self.read[-1] > self.most:

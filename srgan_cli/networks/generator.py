@@ -18,12 +18,14 @@ class Generator(nn.Module):
     is missing it is taken as zero.
     `grid`: windows that begin at multiples of it give what the whole picture gives, beyond the receptive radius.
     `exact_tiles`: whether the receptive radius is known, so that tiled equals whole.
+    `blend`: how far, in input pixels, tiles are faded into each other; it may not exceed the receptive radius.
     `half_precision`: whether it keeps its quality in float16.
     `config` holds the constructor's arguments, so that `GENERATORS[name](**generator.config)` builds its twin.
     """
 
     grid: int = 1
     exact_tiles: bool = True
+    blend: int = 0
     half_precision: bool = True
 
     def __init__(self, **config: Any) -> None:
