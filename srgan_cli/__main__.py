@@ -31,7 +31,7 @@ def _run() -> None:
     import warnings
 
     from srgan_cli.cli import app
-    from srgan_cli.errors import in_plain_words
+    from srgan_cli.errors import OutputClosed, in_plain_words
 
     warnings.simplefilter("ignore")  # what libraries tell programmers
     for stream in (sys.stdout, sys.stderr):
@@ -39,6 +39,11 @@ def _run() -> None:
             stream.reconfigure(errors="backslashreplace")  # a name that the terminal cannot show is no reason to stop
     try:
         app(prog_name="srgan")
+    except SystemExit as ended:
+        if not isinstance(ended.__context__, BrokenPipeError):
+            raise
+        _complain("", "")  # typer ends with 1 where nobody reads its help any more
+        sys.exit(OutputClosed.exit_code)
     except Exception as error:  # the last line of defence: a user never meets a traceback unasked
         if "--debug" in sys.argv:
             import traceback

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import gettempdir, mkdtemp
 from typing import IO
 
 from srgan_cli.errors import SrganError
@@ -22,6 +23,7 @@ READABLE = frozenset(
     )
     for suffix in group.split()
 )
+_SCRATCH = "srgan-scratch-"
 _TEMPORARY = re.compile(r"\..*\.srgan-[0-9a-f]{8}(\.[^.]*)?", re.DOTALL)
 
 
@@ -153,16 +155,61 @@ def settle(temporary: Path, path: Path) -> None:
 @contextmanager
 def alone(folder: Path) -> Iterator[None]:
     """Wait until no other process works alone in this folder, and do so; at once where the system has no locks."""
+    with _held(folder):
+        yield
+
+
+@contextmanager
+def scratch_folder() -> Iterator[Path]:
+    """A folder for temporary files that goes away; what processes left that were killed goes with it."""
+    for left in Path(gettempdir()).glob(f"{_SCRATCH}*"):
+        _take_away(left)
+    while True:
+        folder = Path(mkdtemp(prefix=_SCRATCH))
+        with _held(folder):
+            if not folder.exists():  # another process took it for left, before it was held
+                continue
+            try:
+                yield folder
+            finally:
+                shutil.rmtree(folder, ignore_errors=True)
+            return
+
+
+def _take_away(folder: Path) -> None:
+    """Delete a folder for temporary files unless it is another user's or in use."""
+    with suppress(OSError, _InUse):
+        if not folder.is_symlink():
+            with _held(folder, wait=False):
+                if folder.stat().st_uid == os.getuid():
+                    shutil.rmtree(folder, ignore_errors=True)
+
+
+class _InUse(Exception):  # noqa: N818 (says what it is)
+    """Another process holds it."""
+
+
+@contextmanager
+def _held(folder: Path, wait: bool = True) -> Iterator[None]:
+    """The folder locked until the end, or until the process ends in whatever way.
+
+    Raises _InUse where another process holds it and that is not to be waited for, and where the system has no locks.
+    """
     try:
         import fcntl
 
         held = os.open(folder, os.O_RDONLY)
-    except (ImportError, OSError):  # Windows
+    except (ImportError, OSError) as error:  # Windows
+        if not wait:
+            raise _InUse from error
         yield
         return
     try:
-        with suppress(OSError):  # a file system without locks
-            fcntl.flock(held, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:  # it is held, or the file system has no locks
+            if not wait:
+                raise _InUse from error
         yield
     finally:
         os.close(held)

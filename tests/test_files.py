@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from srgan_cli.errors import SrganError
-from srgan_cli.files import atomic_write, check_writable, find_pictures, pair_by_name, sweep
+from srgan_cli.files import atomic_write, check_writable, find_pictures, pair_by_name, scratch_folder, sweep
 
 
 def touch(folder: Path, *names: str) -> None:
@@ -190,3 +190,22 @@ def test_what_a_killed_process_left_is_swept_away_and_nothing_else(tmp_path: Pat
         "a.png",
         "d.png",
     ]
+
+
+def test_what_killed_processes_left_goes_and_what_is_in_use_stays(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    left, others = tmp_path / "srgan-scratch-left", tmp_path / "else"
+    for folder in (left, others):
+        folder.mkdir()
+        (folder / "stdin.png").write_bytes(b"picture")
+    (tmp_path / "srgan-scratch-link").symlink_to(others)
+    with scratch_folder() as first, scratch_folder() as second:
+        assert not left.exists()
+        assert first.is_dir()
+        assert second.is_dir()
+        assert first != second
+    assert not first.exists()
+    assert not second.exists()
+    assert (others / "stdin.png").exists()

@@ -94,7 +94,7 @@ def test_among_many_standard_input_is_called_so(
 
 @pytest.mark.parametrize(
     "arguments",
-    ["models", "models --json", "score {picture} {picture}", "score {picture} {picture} --json", "--version"],
+    ["--help", "models", "models --json", "score {picture} {picture}", "score {picture} {picture} --json", "--version"],
 )
 def test_nobody_reads_what_is_printed(picture: Path, arguments: str) -> None:
     read, write = os.pipe()

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO
 
 from srgan_cli.errors import OutputClosed, SrganError, UsageError
-from srgan_cli.files import atomic_write
+from srgan_cli.files import atomic_write, scratch_folder
 
 STANDARD = "-"
 
@@ -65,16 +65,17 @@ def streams(inputs: list[str], out: str, suffix: str) -> Iterator[Streams]:
     a picture would go to a terminal or come from one, and where `-` makes no sense.  Errors that come out call standard
     input and output so.
     """
-    from tempfile import TemporaryDirectory
-
     _check(inputs, out)
-    with TemporaryDirectory(prefix="srgan-") as folder:
+    if STANDARD not in (*inputs, out):
+        yield Streams(inputs, out)
+        return
+    with scratch_folder() as folder:
         files = Streams(inputs, out)
         try:
             if STANDARD in inputs:
-                files = files.read_from(_spool(Path(folder)))
+                files = files.read_from(_spool(folder))
             if out == STANDARD:
-                files = files.written_to(Path(folder) / f"stdout{suffix or _suffix(Path(files.inputs[0]))}")
+                files = files.written_to(folder / f"stdout{suffix or _suffix(Path(files.inputs[0]))}")
             yield files
         except SrganError as error:
             error.message = files.said(error.message)
