@@ -17,6 +17,12 @@ def quantise(pixels: Tensor, depth: int = 8) -> Tensor:
     return levels(pixels, depth) / float(2**depth - 1)
 
 
+def turned(pixels: Tensor, orientation: int) -> Tensor:
+    """One of the eight orientations of a picture (..., H, W), by number 0 to 7."""
+    quarters = torch.rot90(pixels, orientation % 4, (-2, -1))
+    return quarters.flip(-1) if orientation >= 4 else quarters
+
+
 def resize(pixels: Tensor, height: int, width: int, kernel: "Kernel | None" = None) -> Tensor:
     """Antialiased resampling, bicubic unless told, that agrees with MATLAB's imresize.
 

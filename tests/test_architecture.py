@@ -25,7 +25,7 @@ LINES = (
     "scoring.report",
     "scoring.rendering scoring.limits scoring.figure scoring.candidates",
     "scoring.page",
-    "training.muon",
+    "training.muon training.equivariance",
     "back_projection upscaler",
     "training.guard training.store training.losses training.games training.degrade training.optimisation",
     "scoring.baselines training.config training.samples",

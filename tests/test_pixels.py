@@ -12,7 +12,7 @@ from PIL import Image
 from skimage.color import rgb2ycbcr
 from torch import Tensor
 
-from srgan_cli.pixels import downscale, quantise, resize
+from srgan_cli.pixels import downscale, quantise, resize, turned
 from srgan_cli.planes import crop_border, luma
 
 
@@ -133,3 +133,8 @@ def test_crop_border_cuts_every_side(border: int) -> None:
     assert cropped.shape == (3, 6 - 2 * border, 8 - 2 * border)
     assert torch.equal(cropped[:, 0, 0], pixels[:, border, border])
     assert torch.equal(cropped[:, -1, -1], pixels[:, 5 - border, 7 - border])
+
+
+def test_the_eight_orientations_differ() -> None:
+    square = torch.arange(9.0).view(1, 3, 3)
+    assert len({tuple(turned(square, number).flatten().tolist()) for number in range(8)}) == 8

@@ -10,7 +10,7 @@ import torch
 from srgan_cli.pixels import downscale
 from srgan_cli.training.config import TrainConfig
 from srgan_cli.training.data import Pair
-from srgan_cli.training.sampling import Request, Sampler, cutblur, mix, turn
+from srgan_cli.training.sampling import Request, Sampler, cutblur, mix
 from srgan_cli.world import World
 
 
@@ -57,7 +57,7 @@ def test_pictures_are_drawn_by_their_weights(pairs: list[Pair], config: TrainCon
     for index, pair in enumerate(pairs):
         pair.high[:] = index
     weighted = [replace(pair, weight=weight) for pair, weight in zip(pairs, (1.0, 3.0, 0.5), strict=True)]
-    _, high = Sampler(weighted, config).cut(Request(0, 8, 1800))
+    _, high = Sampler(weighted, replace(config, patch_choice=1)).cut(Request(0, 8, 1800))
     counts = (high[:, 0, 0, 0] * 255).round().int().bincount().tolist()
     assert counts == pytest.approx([400, 1200, 200], rel=0.15)
 
@@ -74,9 +74,17 @@ def test_degraded_patches_lie_where_their_partners_do(config: TrainConfig) -> No
     assert error.mean((1, 2, 3)).abs().max() < 3
 
 
-def test_the_eight_orientations_differ() -> None:
-    square = torch.arange(9.0).view(1, 3, 3)
-    assert len({tuple(turn(square, number).flatten().tolist()) for number in range(8)}) == 8
+def test_the_place_with_the_most_detail_is_taken(config: TrainConfig) -> None:
+    """Flat pictures are drawn as often as others, but taken only where all the choices are flat."""
+    flat, busy = torch.zeros(3, 16, 16), torch.zeros(3, 16, 16)
+    busy[:, ::2] = 255
+    pairs = [
+        Pair("flat", flat.byte(), flat.byte().repeat(1, 2, 2)),
+        Pair("busy", busy.byte(), busy.byte().repeat(1, 2, 2)),
+    ]
+    for choice in (1, 3):
+        low, _ = Sampler(pairs, replace(config, patch_choice=choice)).cut(Request(0, 8, 400))
+        assert float((low.amax((1, 2, 3)) == 0).float().mean()) == pytest.approx(0.5**choice, abs=0.06)
 
 
 def test_colours_change_places_in_both_partners(pairs: list[Pair], config: TrainConfig) -> None:

@@ -61,7 +61,8 @@ def checkpoint(config: TrainConfig) -> dict[str, Any]:
 
 
 def resumed_run(config: TrainConfig, dataset: Dataset) -> Trainer:
-    return Trainer.resume(config, dataset, checkpoint(config))
+    state = checkpoint(config)
+    return Trainer.resume(replace(config, equivariance=state["config"]["equivariance"]), dataset, state)
 
 
 def log(config: TrainConfig) -> list[dict[str, Any]]:
@@ -450,7 +451,7 @@ def test_the_settings_of_a_run_make_the_same_run_again(config: TrainConfig, data
     list(first.fit())
     settings = read_recipe(config.run / "config.json")
     again = TrainConfig(config.data, tmp_path / "again", device="cpu", **settings)
-    assert replace(again, run=config.run) == config
+    assert replace(again, run=config.run) == replace(config, equivariance="on")
     second = fresh(again, dataset)
     list(second.fit())
     for left, right in zip(first.gan.average.parameters(), second.gan.average.parameters(), strict=True):

@@ -54,6 +54,7 @@ _CHOICES: dict[str, Collection[Any]] = {
     "degradation": ("bicubic", *DEGRADATIONS),
     "schedule": ("cosine", "multistep"),
     "precision": PRECISIONS,
+    "equivariance": ("auto", "on", "off"),
 }
 
 
@@ -92,6 +93,7 @@ class TrainConfig:
     patch: side of the low-resolution crops in pixels; batch: crops a step.
     l2_share: the last part of the pixel phase, whose pixel loss is squared.
     patch_growth: how many times wider the patches are at the end of the pixel phase; their number shrinks to match.
+    patch_choice: of how many random patches the one with the most detail is taken.
     degradation: bicubic, mild or real; degraded_share: the part of the low-resolution patches that it befalls.
     colour_share: the part of the patches whose colour channels change places.  cutblur_share: the part of the degraded
     patches that are clean inside or outside a rectangle.  mixup_share: the part of the batches whose patches are
@@ -100,8 +102,10 @@ class TrainConfig:
     label_smoothing: how far below 1 the label of real pictures is.
     gradient_penalty, r1_weight: weights of the discriminator's penalties; the former is 10 in the Wasserstein game and
     0 in others unless it is given.  discriminator_norm: auto is layer norm under a penalty, else batch norm.
-    accumulate: batches a step.  precision: auto is the device's best.  noise: channels of noise that the generator
-    takes beside the picture.  compile: let torch.compile build the generator's kernels.
+    accumulate: batches a step.  precision: auto is the device's best.  equivariance: whether the generator is kept to
+    treat a picture alike in its eight orientations; auto where its layers and its first weights allow it.
+    noise: channels of noise that the generator takes beside the picture.  compile: let torch.compile build the
+    generator's kernels.
     perceptual_network, perceptual_weights: the backbone of the perceptual loss, and a file to read it from.
     adversarial_learning_rate: the generator's once the discriminator has joined.
     average: decay of the generator's exponential moving average, which is what a run delivers.
@@ -132,6 +136,7 @@ class TrainConfig:
     batch: int = 16
     patch: int = 24
     patch_growth: float = 1.0
+    patch_choice: int = 3
     degradation: str = "bicubic"
     degraded_share: float = 1.0
     colour_share: float = 0.0
@@ -141,6 +146,7 @@ class TrainConfig:
     optimizer: str = "adam"
     schedule: str = "cosine"
     precision: str = "auto"
+    equivariance: str = "auto"
     compile: bool = False
     learning_rate: float = 1e-3
     adversarial_learning_rate: float = 1e-4
@@ -175,7 +181,16 @@ class TrainConfig:
         for key in _WEIGHTS:
             value = getattr(self, key)
             _expect(math.isfinite(value) and value >= 0, f"{key} is {value}, expected 0 or more")
-        for key in ("batch", "accumulate", "channels", "blocks", "discriminator_channels", "seconds", "steps"):
+        for key in (
+            "batch",
+            "accumulate",
+            "patch_choice",
+            "channels",
+            "blocks",
+            "discriminator_channels",
+            "seconds",
+            "steps",
+        ):
             value = getattr(self, key)
             _expect(value is None or value > 0, f"{key} is {value}, expected more than 0")
         _expect(

@@ -9,6 +9,7 @@ from torch import Tensor
 from srgan_cli.networks import Generator
 from srgan_cli.training.adversary import Adversary
 from srgan_cli.training.config import TrainConfig
+from srgan_cli.training.equivariance import Equivariance
 from srgan_cli.training.objective import Objective
 from srgan_cli.training.optimisation import Learner, Precision, channels_last
 from srgan_cli.world import World
@@ -78,4 +79,6 @@ class GAN:
         return {**always, "adversary": self.adversary} if self.adversary else always
 
     def _new_learner(self) -> Learner:
-        return Learner(self.generator, self.precision, self.config.optimizer, self.config.accumulate, self.world)
+        config = self.config
+        amend = Equivariance(self.generator).average_gradients if config.equivariance == "on" else None
+        return Learner(self.generator, self.precision, config.optimizer, config.accumulate, self.world, amend)

@@ -51,11 +51,18 @@ class Precision:
 class Learner:
     """A network and what moves it.  It never moves on a loss or a gradient that is not finite.
 
-    `run` is the network as training calls it: its gradients are averaged over all processes.
+    `run` is the network as training calls it: its gradients are averaged over all processes.  `amend` changes the
+    gradients before every step.
     """
 
     def __init__(
-        self, network: nn.Module, precision: Precision, optimizer: str, accumulate: int = 1, world: World = ALONE
+        self,
+        network: nn.Module,
+        precision: Precision,
+        optimizer: str,
+        accumulate: int = 1,
+        world: World = ALONE,
+        amend: Callable[[], None] | None = None,
     ) -> None:
         self.network = network
         self.run = world.parallel(network)
@@ -63,6 +70,7 @@ class Learner:
         self.optimizer = OPTIMIZERS[optimizer](network, precision.device.type in ("cpu", "cuda"))
         self.scaler = torch.amp.GradScaler(precision.device.type, enabled=precision.dtype == torch.float16)
         self.accumulate = accumulate
+        self.amend = amend
         self._gathered = 0
 
     def learn(self, loss: Tensor) -> bool:
@@ -92,6 +100,8 @@ class Learner:
 
     def _step(self) -> bool:
         self.scaler.unscale_(self.optimizer)
+        if self.amend:
+            self.amend()
         norm = nn.utils.clip_grad_norm_(self.network.parameters(), LARGEST_GRADIENT)
         usable = bool(norm.isfinite())
         if usable or self.scaler.is_enabled():  # the scaler skips the step itself, and learns from it

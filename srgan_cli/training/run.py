@@ -18,6 +18,7 @@ from srgan_cli.files import atomic_write, explained, make_folder
 from srgan_cli.foreign import PREFIX, Foreign, build, check_trainable
 from srgan_cli.networks import GENERATORS, Generator
 from srgan_cli.training.config import TrainConfig
+from srgan_cli.training.equivariance import check_equivariant
 from srgan_cli.training.samples import ContactSheet
 from srgan_cli.weights import SUFFIX, WeightsCard, find_weights, load_weights, save_weights
 
@@ -65,7 +66,7 @@ def check_start(config: TrainConfig) -> tuple[TrainConfig, Origin | None]:
     """Find out before any work whether a new run can go ahead; the settings with the shape of its first weights.
 
     Raises UsageError when the run folder holds another run, the first weights are unknown, there is no such device, or
-    the settings make no generator.
+    the settings make no generator, or none that is equivariant as asked.
     """
     if has_checkpoint(config.run):
         raise UsageError(f"{config.run} already holds a run", "go on with --resume, or name another folder with --run")
@@ -73,9 +74,10 @@ def check_start(config: TrainConfig) -> tuple[TrainConfig, Origin | None]:
     if config.generator.startswith(PREFIX) and not config.init_from:
         raise UsageError(f"a {config.generator} network is built from its weights", "name them with --init-from")
     if config.init_from:
-        return _adapt(config)
+        config, origin = _adapt(config)
+        return _settled(config, origin.heir(config), learned=True), origin
     _check_buildable(config)
-    return config, None
+    return _settled(config, GENERATORS[config.generator](**config.generator_config), learned=False), None
 
 
 class RunFolder:
@@ -211,6 +213,19 @@ def _adapt(config: TrainConfig) -> tuple[TrainConfig, Origin]:
     _check_settable(generator, config, card.name)
     shape = {key: value for key, value in card.config.items() if hasattr(config, key)} | {"scale": config.scale}
     return replace(config, generator=card.architecture, **shape), origin
+
+
+def _settled(config: TrainConfig, generator: Generator, learned: bool) -> TrainConfig:
+    """The settings with equivariance on or off.  Raises UsageError where it is asked for and cannot be."""
+    if config.equivariance == "off":
+        return config
+    try:
+        check_equivariant(generator, learned)
+    except UsageError:
+        if config.equivariance == "on":
+            raise
+        return replace(config, equivariance="off")
+    return replace(config, equivariance="on")
 
 
 def _check_buildable(config: TrainConfig) -> None:

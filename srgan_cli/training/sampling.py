@@ -10,6 +10,7 @@ from itertools import accumulate
 import torch
 from torch import Tensor
 
+from srgan_cli.pixels import turned
 from srgan_cli.tiling import Window
 from srgan_cli.training.config import TrainConfig
 from srgan_cli.training.data import Pair
@@ -70,8 +71,7 @@ class Sampler:
         return low, high
 
     def _patch(self, random: torch.Generator, patch: int) -> tuple[Tensor, Tensor]:
-        pair = self._draw(random)
-        window = random_window(pair.low, patch, random)
+        pair, window = self._place(random, patch)
         low, high = pair.low[:, *window.slices], pair.high[:, *window.scaled(self.config.scale).slices]
         if self.config.degradation in DEGRADATIONS and _chance(self.config.degraded_share, random):
             degraded = self._degraded(pair, window, random)
@@ -80,7 +80,15 @@ class Sampler:
             order = torch.randperm(3, generator=random)
             low, high = low[order], high[order]
         orientation = _below(8, random)
-        return turn(low, orientation), turn(high, orientation)
+        return turned(low, orientation), turned(high, orientation)
+
+    def _place(self, random: torch.Generator, patch: int) -> tuple[Pair, Window]:
+        """The place with the most detail of `config.patch_choice` random ones."""
+        choice = range(self.config.patch_choice)
+        places = [(pair := self._draw(random), random_window(pair.low, patch, random)) for _ in choice]
+        return (
+            max(places, key=lambda place: detail(place[0].low[:, *place[1].slices])) if len(places) > 1 else places[0]
+        )
 
     def _draw(self, random: torch.Generator) -> Pair:
         """A pair, as often as its weight asks."""
@@ -107,7 +115,7 @@ def cut_unpaired(pictures: Sequence[Tensor], wanted: Request, config: TrainConfi
     for random in patch_randoms(wanted, config, world):
         picture = pictures[_below(len(pictures), random)]
         window = random_window(picture, wanted.patch, random)
-        patches.append(turn(picture[:, *window.slices], _below(8, random)))
+        patches.append(turned(picture[:, *window.slices], _below(8, random)))
     return torch.stack(patches).float().div_(255)
 
 
@@ -129,10 +137,10 @@ def random_window(pixels: Tensor, side: int, random: torch.Generator) -> Window:
     return Window(top, left, top + side, left + side)
 
 
-def turn(pixels: Tensor, orientation: int) -> Tensor:
-    """One of the eight orientations of a square (..., S, S), by number 0 to 7."""
-    turned = torch.rot90(pixels, orientation % 4, (-2, -1))
-    return turned.flip(-1) if orientation >= 4 else turned
+def detail(pixels: Tensor) -> float:
+    """How much neighbours in a picture (3, H, W) differ in grey, in the picture's own units."""
+    grey = pixels.float().mean(0)
+    return float(grey.diff(dim=0).abs().mean() + grey.diff(dim=1).abs().mean())
 
 
 def mix(low: Tensor, high: Tensor, random: torch.Generator) -> Batch:
