@@ -4,6 +4,9 @@ import torch
 
 from srgan_cli.errors import UnknownDevice
 
+_TENSOR_CORES = {torch.float16: (7, 0), torch.bfloat16: (8, 0)}
+"""The first CUDA devices whose tensor cores know a format."""
+
 
 def list_devices() -> list[str]:
     """The names of this machine's devices, the one that auto takes first."""
@@ -27,18 +30,16 @@ def pick_device(name: str = "auto") -> torch.device:
     return torch.device(name)
 
 
-def computes_well_in_half(device: torch.device) -> bool:
-    """Whether float16 is quicker than float32 there: on CUDA devices with tensor cores."""
-    return device.type == "cuda" and torch.cuda.get_device_capability(device) >= (7, 0)
+def computes_well_in(dtype: torch.dtype, device: torch.device) -> bool:
+    """Whether a device has hardware that multiplies in this format, float16 or bfloat16, quicker than in float32."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_capability(device) >= _TENSOR_CORES[dtype]
+    return device.type == "cpu" and dtype == torch.bfloat16 and _cpu_has_bfloat16()
 
 
 def pick_dtype(device: torch.device) -> torch.dtype:
-    """The format for the multiplications of training: bfloat16 where the device has it in hardware, or float32."""
-    if device.type == "cuda":
-        native = torch.cuda.get_device_capability(device) >= (8, 0)
-    else:
-        native = device.type == "cpu" and _cpu_has_bfloat16()
-    return torch.bfloat16 if native else torch.float32
+    """The format for the multiplications of training: bfloat16 where the device does it well, or float32."""
+    return torch.bfloat16 if computes_well_in(torch.bfloat16, device) else torch.float32
 
 
 def _cpu_has_bfloat16() -> bool:

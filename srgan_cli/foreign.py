@@ -44,13 +44,14 @@ class Foreign(Generator):
     """
 
     exact_tiles = False
+    memory_format = torch.preserve_format  # some look at their activations in the order that they expect
 
     def __init__(self, descriptor: "ImageModelDescriptor[Any]") -> None:
         super().__init__(scale=descriptor.scale)
         self.descriptor = descriptor
         self.network = descriptor.model
         self.grid = lcm(GRID, descriptor.size_requirements.multiple_of)
-        self.half_precision = descriptor.supports_half
+        self.half_formats = (torch.float16,) if descriptor.supports_half else ()
 
     @property
     def architecture(self) -> str:

@@ -1,13 +1,15 @@
 """Ways to run a generator: eight times over, and in half precision where that is as good."""
 
+from math import isfinite
+
 import torch
 from torch import Tensor
 
-from srgan_cli.devices import computes_well_in_half
+from srgan_cli.devices import computes_well_in
 from srgan_cli.errors import SrganError, UsageError
 from srgan_cli.networks import Generator
 
-PRECISIONS = ("auto", "fp32", "fp16")
+PRECISIONS = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 _BLACK = 1 / 255
 
 
@@ -18,7 +20,7 @@ class _Wrapped(Generator):
         super().__init__(scale=generator.scale, noise=generator.noise)
         self.generator = generator
         self.grid, self.exact_tiles = generator.grid, generator.exact_tiles
-        self.half_precision = generator.half_precision
+        self.half_formats, self.memory_format = generator.half_formats, generator.memory_format
 
     @property
     def receptive_radius(self) -> int:
@@ -49,19 +51,20 @@ class SelfEnsemble(_Wrapped):
 
 
 class Guarded(_Wrapped):
-    """A generator in half precision or not, whose broken tiles are computed again in float32."""
+    """A generator whose convolutions compute in a format, and whose broken tiles are computed again in float32."""
 
-    def __init__(self, generator: Generator, half: bool) -> None:
+    def __init__(self, generator: Generator, dtype: torch.dtype = torch.float32) -> None:
         super().__init__(generator)
-        self.half_way = half
+        self.dtype = dtype
 
     def forward(self, x: Tensor) -> Tensor:
         """The enlarged pictures.  Raises SrganError where even float32 gives no numbers."""
-        with torch.autocast("cpu" if x.is_meta else x.device.type, torch.float16, enabled=self.half_way):
+        half = self.dtype != torch.float32
+        with torch.autocast("cpu" if x.is_meta else x.device.type, self.dtype, enabled=half):
             enlarged: Tensor = self.generator(x).float()
         if enlarged.is_meta or not _is_broken(enlarged, x):  # a meta tensor has no values to look at
             return enlarged
-        if self.half_way:
+        if half:
             enlarged = self.generator(x)
         if not enlarged.isfinite().all():
             raise SrganError("the network gives values that are no numbers", "its weights may be damaged: try others")
@@ -69,21 +72,23 @@ class Guarded(_Wrapped):
 
 
 def guarded(generator: Generator, device: torch.device, precision: str = "auto") -> Guarded:
-    """The generator as it runs on a device: auto is half precision where both do it well.
+    """The generator as it runs on a device: auto is a half precision that both do well, or else float32.
 
-    Raises UsageError for an unknown precision, and for fp16 where it is not done well.
+    Raises UsageError for an unknown precision, and for fp16 or bf16 where it is not done well.
     """
+    done_well = [dtype for dtype in generator.half_formats if computes_well_in(dtype, device)]
+    if precision == "auto":
+        return Guarded(generator, *done_well[:1])
     if precision not in PRECISIONS:
-        raise UsageError(f"the precision is {precision!r}, expected one of {', '.join(PRECISIONS)}")
-    well = generator.half_precision and computes_well_in_half(device)
-    if precision == "fp16" and not well:
-        where = device.type if generator.half_precision else "this network"
-        raise UsageError(f"half precision is not done well by {where}", "leave --precision out")
-    return Guarded(generator, well and precision != "fp32")
+        raise UsageError(f"the precision is {precision!r}, expected one of auto, {', '.join(PRECISIONS)}")
+    dtype = PRECISIONS[precision]
+    if dtype not in (torch.float32, *done_well):
+        where = device.type if dtype in generator.half_formats else "this network"
+        raise UsageError(f"{precision} is not done well by {where}", "leave --precision out")
+    return Guarded(generator, dtype)
 
 
 def _is_broken(enlarged: Tensor, x: Tensor) -> bool:
     """Whether there are values that are no numbers, or nothing but black of a picture that is not."""
-    if not enlarged.isfinite().all():
-        return True
-    return bool(enlarged.amax() < _BLACK < x[:, :3].mean())
+    least, most = float(enlarged.amin()), float(enlarged.amax())
+    return not (isfinite(least) and isfinite(most)) or most < _BLACK < float(x[:, :3].mean())

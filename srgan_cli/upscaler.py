@@ -88,6 +88,7 @@ class Upscaler:
         self.name, self.sha256 = name, sha256
         self.seed = seed
         self.generator = generator.to(device).eval()
+        self.generator.to(memory_format=generator.memory_format)  # type: ignore[call-overload]
         self.device = device
         self.policy = policy or TilePolicy()
         self.scale = generator.scale
@@ -113,7 +114,7 @@ class Upscaler:
 
         `scale` chooses among the scales of a name that has several; `strength` blends adversarial weights with their
         fidelity counterpart (see load_blend); `self_ensemble` takes the mean over eight flips and turns, in eight times
-        the time; `precision` is auto, fp32 or fp16 (see guarded).
+        the time; `precision` is auto, fp32, fp16 or bf16 (see guarded).
         Raises UnknownModel, UnknownDevice, UsageError and WeightsError.
         """
         chosen = pick_device(device)

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from srgan_cli.errors import SrganError, UsageError
-from srgan_cli.networks import Generator
+from srgan_cli.networks import GENERATORS, Generator
 from srgan_cli.networks.srresnet import SRResNet
 from srgan_cli.picture import Picture
 from srgan_cli.running import Guarded, SelfEnsemble, guarded
@@ -13,6 +13,13 @@ from srgan_cli.tiling import TilePolicy
 from srgan_cli.upscaler import Upscaler
 
 CPU = torch.device("cpu")
+SMALL = {
+    "srresnet": {"channels": 8, "blocks": 2},
+    "span": {"channels": 8, "blocks": 2},
+    "srcnn": {"channels": 8},
+    "swinir": {"channels": 12, "blocks": 2, "heads": 2},
+    "unet": {"channels": 8},
+}
 
 
 def restless() -> SRResNet:
@@ -37,9 +44,11 @@ class Breaking(Generator):
 
 def test_what_is_known_of_a_generator_is_known_of_it_wrapped() -> None:
     generator = restless()
-    generator.grid, generator.exact_tiles, generator.half_precision = 3, False, False
+    generator.grid, generator.exact_tiles, generator.half_formats = 3, False, ()
+    generator.memory_format = torch.preserve_format
     wrapped = guarded(SelfEnsemble(generator), CPU)
-    assert (wrapped.grid, wrapped.exact_tiles, wrapped.half_precision) == (3, False, False)
+    assert (wrapped.grid, wrapped.exact_tiles, wrapped.half_formats) == (3, False, ())
+    assert wrapped.memory_format == torch.preserve_format
     assert wrapped.receptive_radius == generator.receptive_radius
 
 
@@ -63,39 +72,70 @@ def test_self_ensemble_is_tiled_exactly() -> None:
     assert (whole.pixels - tiled.pixels).abs().max() < 1e-4
 
 
-def test_half_precision_stays_near_float32() -> None:
+@pytest.mark.parametrize(("dtype", "most"), [(torch.float16, 0.5), (torch.bfloat16, 3)])
+def test_half_precision_stays_near_float32(dtype: torch.dtype, most: float) -> None:
     picture = torch.rand(1, 3, 12, 12, generator=torch.Generator().manual_seed(0))
-    half = Guarded(restless(), half=True)(picture)
+    half = Guarded(restless(), dtype)(picture)
     assert half.dtype == torch.float32
-    assert 0 < (half - restless()(picture)).abs().max() < 0.5 / 255 * restless()(picture).abs().max()
+    assert 0 < (half - restless()(picture)).abs().max() < most / 255 * restless()(picture).abs().max()
+
+
+@pytest.mark.parametrize("name", [name for name, kind in GENERATORS.items() if torch.bfloat16 in kind.half_formats])
+def test_in_bfloat16_tiles_are_as_exact_as_ever(name: str) -> None:
+    generator = GENERATORS[name](scale=2, **SMALL.get(name, {})).eval().requires_grad_(False)
+    for parameter in generator.parameters():
+        nn.init.normal_(parameter, std=0.05, generator=torch.Generator().manual_seed(2))
+    picture = Picture(torch.rand(3, 70, 60, generator=torch.Generator().manual_seed(1)))
+    whole, tiled = (
+        Upscaler(Guarded(generator, torch.bfloat16), CPU, TilePolicy(tile)).upscale(picture).pixels for tile in (0, 32)
+    )
+    assert (whole - tiled).abs().max() < 1 / 255
 
 
 @pytest.mark.parametrize("broken", [float("nan"), float("inf"), 0.0, -3.0])
 def test_a_broken_tile_is_computed_again_in_float32(broken: float) -> None:
     picture = torch.full((1, 3, 4, 4), 0.5)
-    torch.testing.assert_close(Guarded(Breaking(broken), half=True)(picture), torch.full((1, 3, 8, 8), 0.5))
+    torch.testing.assert_close(Guarded(Breaking(broken), torch.float16)(picture), torch.full((1, 3, 8, 8), 0.5))
 
 
 def test_what_is_black_stays_black() -> None:
-    assert not Guarded(Breaking(0), half=True)(torch.zeros(1, 3, 4, 4)).any()
+    assert not Guarded(Breaking(0), torch.float16)(torch.zeros(1, 3, 4, 4)).any()
 
 
 def test_a_network_that_gives_no_numbers_is_told() -> None:
     with pytest.raises(SrganError, match="values that are no numbers"):
-        Guarded(Breaking(float("nan"), always=True), half=False)(torch.ones(1, 3, 4, 4))
+        Guarded(Breaking(float("nan"), always=True))(torch.ones(1, 3, 4, 4))
 
 
-def test_half_precision_is_for_devices_and_networks_that_do_it_well(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert not guarded(restless(), CPU).half_way
-    with pytest.raises(UsageError, match="half precision is not done well by cpu"):
-        guarded(restless(), CPU, "fp16")
-    with pytest.raises(UsageError, match="the precision is 'int8'"):
+@pytest.mark.parametrize(
+    ("device", "capability", "native", "expected"),
+    [
+        ("cpu", (0, 0), False, torch.float32),
+        ("cpu", (0, 0), True, torch.bfloat16),
+        ("cuda", (6, 1), True, torch.float32),
+        ("cuda", (7, 5), False, torch.float16),
+        ("cuda", (8, 0), False, torch.float16),
+    ],
+)
+def test_half_precision_is_taken_where_the_device_does_it_well(
+    monkeypatch: pytest.MonkeyPatch, device: str, capability: tuple[int, int], native: bool, expected: torch.dtype
+) -> None:
+    monkeypatch.setattr("torch.cuda.get_device_capability", lambda _: capability)
+    monkeypatch.setattr("srgan_cli.devices._cpu_has_bfloat16", lambda: native)
+    assert guarded(restless(), torch.device(device)).dtype is expected
+    assert guarded(restless(), torch.device(device), "fp32").dtype is torch.float32
+
+
+def test_half_precision_is_for_networks_that_do_it_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("srgan_cli.devices._cpu_has_bfloat16", lambda: True)
+    plain = GENERATORS["rrdb"](scale=2, channels=4, blocks=1, growth=4)
+    assert guarded(plain, CPU).dtype is torch.float32
+    with pytest.raises(UsageError, match="bf16 is not done well by this network"):
+        guarded(plain, CPU, "bf16")
+    with pytest.raises(UsageError, match="fp16 is not done well by cpu"):
+        guarded(plain, CPU, "fp16")
+
+
+def test_an_unknown_precision_is_refused() -> None:
+    with pytest.raises(UsageError, match="the precision is 'int8', expected one of auto, fp32, fp16, bf16"):
         guarded(restless(), CPU, "int8")
-    monkeypatch.setattr("torch.cuda.get_device_capability", lambda _: (8, 0))
-    cuda, shy = torch.device("cuda"), restless()
-    assert guarded(restless(), cuda).half_way
-    assert not guarded(restless(), cuda, "fp32").half_way
-    shy.half_precision = False
-    assert not guarded(shy, cuda).half_way
-    with pytest.raises(UsageError, match="by this network"):
-        guarded(shy, cuda, "fp16")

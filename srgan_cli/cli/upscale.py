@@ -86,7 +86,7 @@ def upscale(
     as_json: Annotated[bool, typer.Option("--json", help="Print a line of JSON for each file.")] = False,
     device: Device = "auto",
     precision: Annotated[
-        str, typer.Option(help="auto, fp32 or fp16; auto is half precision where device and network do it well.")
+        str, typer.Option(help="auto, fp32, fp16 or bf16; auto is half precision where device and network do it well.")
     ] = "auto",
     tile: Annotated[
         int, typer.Option(min=0, help="Longest side of a tile in input pixels; 0 takes the picture whole.")

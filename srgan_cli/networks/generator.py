@@ -19,14 +19,16 @@ class Generator(nn.Module):
     `grid`: windows that begin at multiples of it give what the whole picture gives, beyond the receptive radius.
     `exact_tiles`: whether the receptive radius is known, so that tiled equals whole.
     `blend`: how far, in input pixels, tiles are faded into each other; it may not exceed the receptive radius.
-    `half_precision`: whether it keeps its quality in float16.
+    `half_formats`: those in which it keeps its quality, the better one first.
+    `memory_format`: how its weights, and so its activations, are laid out when it enlarges.
     `config` holds the constructor's arguments, so that `GENERATORS[name](**generator.config)` builds its twin.
     """
 
     grid: int = 1
     exact_tiles: bool = True
     blend: int = 0
-    half_precision: bool = True
+    half_formats: tuple[torch.dtype, ...] = (torch.float16, torch.bfloat16)
+    memory_format: torch.memory_format = torch.channels_last
 
     def __init__(self, **config: Any) -> None:
         super().__init__()
@@ -81,7 +83,7 @@ class BicubicPhases(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """The phases of every channel, in the order that pixel shuffle expects."""
         channels = x.shape[1]
-        padded = F.pad(x, [BICUBIC_RADIUS] * 4, mode="replicate")
+        padded = F.pad(x.contiguous(memory_format=torch.channels_last), [BICUBIC_RADIUS] * 4, mode="replicate")
         kind = "cpu" if x.is_meta else x.device.type  # without values there is no precision to choose
         with torch.autocast(kind, enabled=False):  # the picture itself never loses precision
             return F.conv2d(padded, self.filters.repeat(channels, 1, 1, 1), groups=channels)

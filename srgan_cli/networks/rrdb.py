@@ -27,6 +27,8 @@ class RRDBNet(Generator):
     Input (N, 3, H, W), output (N, 3, scale x H, scale x W).
     """
 
+    half_formats = (torch.float16,)  # bfloat16 knows 1/256 between the brightest values, which it would give itself
+
     def __init__(self, scale: int = 4, channels: int = 64, blocks: int = 23, growth: int = 32) -> None:
         super().__init__(scale=scale, channels=channels, blocks=blocks, growth=growth)
         self.conv_first = nn.Conv2d(3, channels, 3, padding=1)
