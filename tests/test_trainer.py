@@ -107,6 +107,16 @@ def test_the_best_is_the_nearest_to_look_at_among_the_faithful() -> None:
     assert best.beaten_by({"psnr": 28.6, "sqd": 0.3}, "sqd")
 
 
+def test_the_best_is_compared_by_the_measure_that_it_was_found_by() -> None:
+    best = Best(fidelity=30.0)
+    assert best.beaten_by({"psnr": 30.0, "gradients": 0.2}, "gradients")
+    assert not best.beaten_by({"psnr": 30.0, "gradients": 0.3, "sqd": 0.1}, "sqd"), "it is no nearer by the old measure"
+    assert best.beaten_by({"psnr": 30.0, "gradients": 0.1, "sqd": 0.5}, "sqd")
+    assert best == Best(30.0, 0.1, "gradients")
+    assert best.beaten_by({"psnr": 30.0, "sqd": 0.4}, "sqd"), "the old measure cannot be had"
+    assert best == Best(30.0, 0.4, "sqd")
+
+
 def test_the_best_weights_of_the_adversarial_phase_are_kept(config: TrainConfig, dataset: Dataset) -> None:
     trainer = fresh(replace(config, pixel_share=0.0), dataset)
     list(until(trainer, 2))

@@ -4,7 +4,7 @@ import json
 import math
 import re
 import tomllib
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from inspect import signature
@@ -35,6 +35,21 @@ _WEIGHTS = (
     *("pixel_weight", "frequency_weight", "perceptual_weight", "adversarial_weight", "matching_weight"),
     *("r1_weight", "gradient_penalty_weight"),
 )
+_COUNTS = (
+    *("batch", "accumulate", "patch_choice", "channels", "blocks", "discriminator_channels"),
+    *("seconds", "steps"),
+)
+_RANGES: dict[str, tuple[str, Callable[[float], bool]]] = {
+    **dict.fromkeys(_SHARES, ("0 to 1", lambda value: 0 <= value <= 1)),
+    **dict.fromkeys(_WEIGHTS, ("0 or more", lambda value: 0 <= value < math.inf)),
+    **dict.fromkeys(_COUNTS, ("more than 0", lambda value: value > 0)),
+    "noise": ("0 to 64 channels", lambda value: 0 <= value <= 64),
+    "average": ("0 up to 1", lambda value: 0 <= value < 1),
+    "unpaired_share": ("between 0 and 1", lambda value: 0 < value < 1),
+    "patch": ("at least 8 pixels", lambda value: value >= 8),
+    "patch_growth": ("1 to 8", lambda value: 1 <= value <= 8),
+}
+"""The settings that are numbers of a range, in words and as a test."""
 _KINDS: dict[type, str] = {
     float: "a number",
     int: "a whole number",
@@ -175,24 +190,9 @@ class TrainConfig:
             value = getattr(self, key)
             rebuilt = key == "generator" and str(value).startswith(PREFIX)
             _expect(rebuilt or value in known, f"{key} is {value!r}, expected one of {', '.join(map(str, known))}")
-        for key in _SHARES:
+        for key, (words, holds) in _RANGES.items():
             value = getattr(self, key)
-            _expect(0 <= value <= 1, f"{key} is {value}, expected 0 to 1")
-        for key in _WEIGHTS:
-            value = getattr(self, key)
-            _expect(math.isfinite(value) and value >= 0, f"{key} is {value}, expected 0 or more")
-        for key in (
-            "batch",
-            "accumulate",
-            "patch_choice",
-            "channels",
-            "blocks",
-            "discriminator_channels",
-            "seconds",
-            "steps",
-        ):
-            value = getattr(self, key)
-            _expect(value is None or value > 0, f"{key} is {value}, expected more than 0")
+            _expect(value is None or holds(value), f"{key} is {value}, expected {words}")
         _expect(
             GAMES[self.game].smooth or not self.label_smoothing, f"the {self.game} game has no labels to be smoothed"
         )
@@ -200,16 +200,11 @@ class TrainConfig:
             not (self.penalised and self.discriminator_norm == "batch"),
             "a penalty on the gradient of single pictures makes no sense under batch norm: take layer or none",
         )
-        _expect(0 <= self.noise <= 64, f"noise is {self.noise}, expected 0 to 64 channels")
-        _expect(0 <= self.average < 1, f"the average's decay is {self.average}, expected 0 up to 1")
-        _expect(0 < self.unpaired_share < 1, f"unpaired_share is {self.unpaired_share}, expected between 0 and 1")
         _expect(
             len(self.low) in (0, len(self.data)),
             f"{len(self.data)} folders of pictures, and {len(self.low)} of partners",
         )
         _expect(not (self.low and self.unpaired), "pictures have partners or the degradation is learned: not both")
-        _expect(self.patch >= 8, f"patches are {self.patch} pixels wide, expected at least 8")
-        _expect(1 <= self.patch_growth <= 8, f"patches grow {self.patch_growth} times, expected 1 to 8")
         _expect(
             self.batch > 1 or self.high_patch > 16,
             "one patch of at most 16 pixels is too little for the discriminator: enlarge the batch or the patch",

@@ -45,17 +45,25 @@ class Best:
     """The best validation of the adversarial phase: the nearest by a perceptual measure that is faithful enough.
 
     fidelity: PSNR in dB when the phase began; None before it.  value: of the measure, lower is better.
+    measure: its name, once there is a best one.
     """
 
     fidelity: float | None = None
     value: float = inf
+    measure: str = ""
 
     def beaten_by(self, scores: dict[str, float], measure: str) -> bool:
-        """Whether these scores are better, which they then stand for."""
-        faithful = self.fidelity is not None and scores["psnr"] >= self.fidelity - LARGEST_LOSS
-        if not faithful or scores[measure] >= self.value:
+        """Whether these scores are better, which they then stand for.
+
+        What was found by a measure that cannot be had any more is no longer compared: this one takes its place.
+        """
+        if self.fidelity is None or scores["psnr"] < self.fidelity - LARGEST_LOSS:
             return False
-        self.value = scores[measure]
+        same = self.measure or measure
+        if same in scores and scores[same] >= self.value:
+            return False
+        self.measure = same if same in scores else measure
+        self.value = scores[self.measure]
         return True
 
 
