@@ -71,7 +71,7 @@ def test_other_sizes_are_reached(picture: Path, options: tuple[str, str], size: 
         (("--size", "90x90", "--name", "{stem}_{scale}"), "a scale of its own"),
         (("--size", "90"), "cannot read the size"),
         (("--size", "9x9"), "would have to grow"),
-        (("--precision", "fp16"), "half precision is not done well by cpu"),
+        (("--precision", "fp16"), "fp16 is not done well by cpu"),
     ],
 )
 def test_what_makes_no_sense_is_refused(picture: Path, options: tuple[str, ...], message: str) -> None:
