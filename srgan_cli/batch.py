@@ -15,6 +15,7 @@ from srgan_cli.back_projection import Agreement, back_project
 from srgan_cli.errors import SrganError, in_plain_words
 from srgan_cli.files import make_folder, sweep
 from srgan_cli.manifest import Manifest
+from srgan_cli.memory import check_whole
 from srgan_cli.networks import Generator
 from srgan_cli.picture import Picture, Scan, check_size, dropped_by
 from srgan_cli.plan import Task
@@ -150,6 +151,7 @@ class _Work:
         self.tell(dropped_frames(self.task.target, pictures))
         height, width = self.upscaler.target(*pictures.size, self.wishes.scale)
         check_size(self.task.target, height, width)
+        check_whole(pictures.held, self.upscaler.policy)
         kept = fitting(pictures, self.task.target)
         with self.room.taken(kept.count * pictures.size[0] * pictures.size[1]):
             began, waited = time.monotonic(), self.turns.waited
@@ -179,7 +181,7 @@ class _Work:
     def _enlarging(self, pictures: Pictures, height: int, width: int) -> Callable[[Scan], Scan]:
         """Enlarges one picture after the other, band by band, and tells what each loses."""
         number, count = iter(range(pictures.count)), pictures.count
-        beside = held_bytes(pictures, self.task.target, height, width)
+        beside = held_bytes(pictures, self.task.target, height, width, self.wishes.consistent)
 
         def enlarge(picture: Scan) -> Scan:
             earlier = next(number)

@@ -150,6 +150,18 @@ def plan_sides(demand: Demand, height: int, width: int, policy: TilePolicy) -> t
     return even(height, best[0]), even(width, best[1])
 
 
+def check_whole(size: int, policy: TilePolicy) -> None:
+    """Raises SrganError when so many bytes, which a picture takes to be decoded, are beyond the policy's limit."""
+    if policy.max_memory is None or not size:
+        return
+    needed = size + _AROUND + (resident() or 0)
+    if needed > policy.max_memory:
+        raise SrganError(
+            f"this picture cannot be read within {said(policy.max_memory)}: decoded whole, it takes {said(needed)}",
+            f"allow --max-memory {said(needed * 1.05)}, or make it a PNG or TIFF, which is read in parts",
+        )
+
+
 def _room(demand: Demand, policy: TilePolicy) -> float:
     if policy.max_memory is None:
         return ROOM + demand.fixed
@@ -157,7 +169,7 @@ def _room(demand: Demand, policy: TilePolicy) -> float:
 
 
 def _too_little(limit: int, needed: float, demand: Demand) -> SrganError:
-    other = ", or write a PNG, TIFF or JPEG, which need not lie in memory" if demand.fixed > needed / 2 else ""
+    other = ", or write a PNG, TIFF or JPEG, without --consistent" if demand.fixed > needed / 2 else ""
     return SrganError(
         f"this picture cannot be enlarged within {said(limit)}: it takes {said(needed)}",
         f"allow --max-memory {said(needed * 1.05)}{other}",

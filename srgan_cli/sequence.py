@@ -17,6 +17,8 @@ from srgan_cli.picture import Picture, Scan, check_size, output_format, scanned,
 _SHALLOW = 8
 _LOSSLESS = ("PNG", "TIFF", "BMP")
 _CHANNELS, _FLOAT, _STORED = 4, 4, 3
+_PROJECTED = 5
+"""How often a result is held while it is projected back: itself, as it was, and three on their way to the next."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,7 @@ class Pictures:
     """The pictures of one file.
 
     frames: pictures, or scans that are decoded band by band; each when it is asked for.  count: how many there are.
-    size: height and width of the first.
+    size: height and width of the first.  held: bytes that it takes to decode one which is not read in bands; else 0.
     animated: they follow in time, each as long as its `duration`.  loop: how often they are played, 0 for ever.
     """
 
@@ -33,6 +35,7 @@ class Pictures:
     size: tuple[int, int]
     animated: bool = False
     loop: int = 0
+    held: int = 0
 
     def each(self, change: Callable[[Scan], Picture | Scan]) -> "Pictures":
         """The same with every picture changed, when it is asked for."""
@@ -58,7 +61,7 @@ class _Frames:
 def open_pictures(path: Path) -> Pictures:
     """All pictures of a file; none is decoded yet.  Raises PictureError as read_picture does, now or later."""
     with opened(path) as source:
-        return Pictures(_Frames(path), source.count, source.size(0), source.animated, source.loop)
+        return Pictures(_Frames(path), source.count, source.size(0), source.animated, source.loop, source.held(0))
 
 
 def fitting(pictures: Pictures, path: Path) -> Pictures:
@@ -99,11 +102,14 @@ def write_pictures(pictures: Pictures, path: Path) -> None:
         encode.write(rasters, temporary, name, pictures.loop)
 
 
-def held_bytes(pictures: Pictures, path: Path, height: int, width: int) -> int:
-    """What of the results stays in memory until all are written, in bytes; nothing where they are streamed."""
-    if encode.streams(output_format(path), pictures.count):
-        return 0
-    return height * width * _CHANNELS * (_FLOAT + _STORED * pictures.count)
+def held_bytes(pictures: Pictures, path: Path, height: int, width: int, consistent: bool = False) -> int:
+    """What of the results is in memory whole, in bytes; nothing where they are streamed.
+
+    consistent: they are projected back, for which a result is held several times over.
+    """
+    streamed = encode.streams(output_format(path), pictures.count)
+    copies = _PROJECTED if consistent else 0 if streamed else 1
+    return height * width * _CHANNELS * (_FLOAT * copies + (0 if streamed else _STORED * pictures.count))
 
 
 def _disk_bytes(rasters: Iterable[Raster], name: str) -> int:

@@ -18,6 +18,7 @@ from srgan_cli.memory import Demand, activation_bytes, is_exhaustion, parse_byte
 from srgan_cli.networks import GENERATORS
 from srgan_cli.picture import picture_size
 from srgan_cli.resident import peak_resident, resident
+from srgan_cli.sequence import held_bytes, open_pictures
 from srgan_cli.tiling import TilePolicy
 
 RISE = """
@@ -160,3 +161,33 @@ def test_a_limit_that_cannot_be_kept_is_an_error_and_leaves_nothing(tmp_path: Pa
     assert done.returncode == 1
     assert "this picture cannot be enlarged within 100M: it takes " in done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["in.png"]
+
+
+def test_a_picture_that_is_decoded_whole_is_refused_before_that(tmp_path: Path) -> None:
+    """Twenty bytes a pixel are 549 MiB."""
+    Image.new("L", (6000, 4800), 99).save(tmp_path / "in.jpg")
+    arguments = ["upscale", "-m", "bicubic", "--max-memory", "600M", tmp_path / "in.jpg", tmp_path / "out.tif"]
+    command = [sys.executable, "-m", "srgan_cli", *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "this picture cannot be read within 600M: decoded whole, it takes " in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["in.jpg"]
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "held"),
+    [("a.png", {}, 0), ("a.tif", {}, 0), ("a.jpg", {}, 20), ("a.webp", {}, 20), ("p.png", {"palette": 1}, 20)],
+)
+def test_what_is_read_in_bands_holds_nothing(tmp_path: Path, name: str, options: dict[str, int], held: int) -> None:
+    image = Image.new("RGB", (30, 20), "teal")
+    (image.quantize(4) if options else image).save(tmp_path / name)
+    assert open_pictures(tmp_path / name).held == held * 30 * 20
+
+
+def test_results_that_are_projected_back_are_held_several_times(tmp_path: Path) -> None:
+    Image.new("RGB", (30, 20)).save(tmp_path / "a.png")
+    pictures = open_pictures(tmp_path / "a.png")
+    streamed, whole = tmp_path / "b.png", tmp_path / "b.webp"
+    assert held_bytes(pictures, streamed, 40, 60) == 0
+    assert held_bytes(pictures, streamed, 40, 60, consistent=True) == 5 * 4 * 4 * 40 * 60
+    assert held_bytes(pictures, whole, 40, 60, consistent=True) > held_bytes(pictures, whole, 40, 60)

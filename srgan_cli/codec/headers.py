@@ -19,20 +19,23 @@ _HEAD = 65_536
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 PNG_HEADER_END = len(PNG_SIGNATURE) + 25
 _STAND_IN = (b"IHDR", b"IDAT", b"PLTE", b"tRNS", b"bKGD", b"hIST", b"sBIT")
-_GREY, _COLOUR, _GREY_ALPHA, _COLOUR_ALPHA = 0, 2, 4, 6
+_CHANNELS = {0: 1, 2: 3, 4: 2, 6: 4}
+"""Of the kinds of PNG without a palette: grey, colour, and both with alpha."""
 
 
 @dataclass(frozen=True)
 class PngHead:
     """What stands in a PNG besides its pixels.
 
-    plain: its values are stored one by one in whole bytes, and it does not move.  words: a PNG of a single pixel that
+    plain: its values are stored one by one in whole bytes, and it does not move.  held: bytes that it takes to put its
+    rows in order, 0 where they are.  words: a PNG of a single pixel that
     says of itself all that this one says.
     """
 
     height: int
     width: int
     plain: bool
+    held: int
     words: bytes
 
 
@@ -41,14 +44,15 @@ def png_head(file: IO[bytes]) -> PngHead | None:
     chunks = _png_chunks(file)
     if not chunks or chunks[0][0] != b"IHDR" or len(chunks[0][1]) != 13:
         return None
-    width, height, bits, kind = struct.unpack(">LLBB", chunks[0][1][:10])
+    width, height, bits, kind, _, _, interlaced = struct.unpack(">LLBBBBB", chunks[0][1])
     names = [name for name, _ in chunks]
-    plain = bits >= 8 and kind in (_GREY, _COLOUR, _GREY_ALPHA, _COLOUR_ALPHA) and b"acTL" not in names
+    plain = bits >= 8 and kind in _CHANNELS and b"acTL" not in names
     small = BytesIO()
     Image.new("L", (1, 1)).save(small, "PNG")
     told = b"".join(png_chunk(name, content) for name, content in chunks if name not in _STAND_IN)
     words = small.getvalue()[:PNG_HEADER_END] + told + small.getvalue()[PNG_HEADER_END:]
-    return PngHead(height, width, plain and b"IDAT" in names, words)
+    held = height * width * _CHANNELS.get(kind, 1) * bits // 8 if interlaced else 0
+    return PngHead(height, width, plain and b"IDAT" in names, held, words)
 
 
 def bits(image: Image.Image, file: IO[bytes]) -> int:
