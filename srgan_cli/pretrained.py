@@ -1,12 +1,14 @@
 """Backbones with the weights they were trained to: from a file, a folder of files, or torchvision's hub."""
 
 import os
+import socket
 import sys
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from srgan_cli.download import TIMEOUT
 from srgan_cli.errors import WeightsError
 from srgan_cli.foreign import read_tensors
 from srgan_cli.networks.backbones import BACKBONES, Backbone
@@ -60,6 +62,8 @@ def at_hand(name: str) -> bool:
 
 
 def _fetch(name: str) -> dict[str, Tensor]:
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(TIMEOUT)  # torch would wait for a silent network for ever
     try:
         tensors: dict[str, Tensor] = torch.hub.load_state_dict_from_url(
             HUB[name], map_location="cpu", progress=sys.stderr.isatty(), check_hash=True
@@ -70,3 +74,5 @@ def _fetch(name: str) -> dict[str, Tensor]:
             f"cannot fetch {name} from {HUB[name]}: {error}",
             f"fetch it by hand into a folder, and name that by --metric-weights or in ${FOLDER}",
         ) from error
+    finally:
+        socket.setdefaulttimeout(before)
