@@ -17,7 +17,7 @@ from srgan_cli.pixels import downscale, resize
 from srgan_cli.training import cycle_gan
 from srgan_cli.training.config import ADVERSARIAL, DEGRADATION, PIXEL, Source, TrainConfig
 from srgan_cli.training.data import Dataset, Pair, load_dataset
-from srgan_cli.training.degrade import add_noise
+from srgan_cli.training.degrade import add_noise, convolve, gaussian
 from srgan_cli.training.optimisation import Precision
 from srgan_cli.training.partners import PartnerMaker
 from srgan_cli.training.run import prepare, read_checkpoint
@@ -44,6 +44,7 @@ def small(pixels: Tensor) -> Tensor:
 
 
 KINDS: dict[str, Callable[[Tensor], Tensor]] = {
+    "blur": lambda high: small(convolve(high, gaussian(1.5))),
     "a colour cast": lambda high: small(high) * torch.tensor([1.0, 0.8, 0.6])[:, None, None],
     "noise": lambda high: add_noise(small(high), 0.08, torch.Generator().manual_seed(round(1e6 * float(high.mean())))),
 }
@@ -98,6 +99,11 @@ def check_nearer(kind: str, steps: int, share: float) -> None:
 @pytest.mark.parametrize(("kind", "share"), [("a colour cast", 0.8), ("noise", 0.9)])
 def test_learned_partners_are_nearer_to_the_real_degradation_than_bicubic_ones(kind: str, share: float) -> None:
     check_nearer(kind, 120, share)
+
+
+@pytest.mark.slow
+def test_blur_is_learned_in_more_steps() -> None:
+    check_nearer("blur", 600, 0.85)
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4])
