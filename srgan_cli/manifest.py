@@ -24,7 +24,7 @@ class Manifest:
     as never made.
     """
 
-    def __init__(self, folder: Path, recipe: str) -> None:
+    def __init__(self, folder: Path, recipe: str = "") -> None:
         """`recipe` tells all that the outputs are made with but the inputs."""
         self.folder, self.recipe = folder, recipe
         self.path, self.lock = folder / FILE, Lock()

@@ -140,9 +140,10 @@ def upscale(
         naming = replace(naming, scale=scale or upscaler.scale, model=upscaler.name)
         no_matter = _NO_MATTER | (_TILING if upscaler.generator.exact_tiles else set())
         options = {key: value for key, value in context.params.items() if key not in no_matter}
-        manifest = Manifest(Path(files.out), recipe(upscaler, {**options, "scale": float(naming.scale)}))
-        planned = plan(files.inputs, files.out, naming, listing, manifest.made)
-        batch = Batch(upscaler, wishes, manifest if planned.folder else None)
+        planned = plan(files.inputs, files.out, naming, listing, Manifest(Path(files.out)).made)
+        made_with = {**options, "scale": float(naming.scale)}
+        manifest = Manifest(planned.folder, recipe(upscaler, made_with)) if planned.folder else None
+        batch = Batch(upscaler, wishes, manifest)
         outcome = Outcome(upscaler, files, planned, as_json, debug)
         with progress_bar(outcome.label) as progress, closing(batch.run(planned.tasks, progress)) as results:
             for result in results:
