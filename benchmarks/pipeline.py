@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.table import Table
 
 from srgan_cli.batch import Batch
+from srgan_cli.bench import Bench
 from srgan_cli.plan import Naming, plan, suffix_of
 from srgan_cli.tiling import TilePolicy
 from srgan_cli.upscaler import DEFAULT_MODEL, Upscaler
@@ -59,7 +60,7 @@ def main(
     with TemporaryDirectory() as out:
         planned = plan([str(folder)], f"{out}/", Naming(suffix=suffix_of(form)))
         began = time.perf_counter()
-        results = list(Batch(upscaler).run(planned.tasks))
+        results = list(Batch(Bench(upscaler)).run(planned.tasks))
         wall = time.perf_counter() - began
     done = [result for result in results if result.status == "enlarged"]
     megapixels = sum(result.count * result.enlarged[0] * result.enlarged[1] for result in done) / 1e6

@@ -1,304 +1,123 @@
-"""Many pictures, one stream of results: some are decoded and encoded while the network enlarges another."""
+"""Many pictures, one stream of results, whoever enlarges them: this process, others beside it, or other machines."""
 
-import os
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Generator as Stream
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from threading import Condition, Event, Lock, local
-from traceback import format_exception
-from typing import Literal
+from concurrent.futures import Future, ThreadPoolExecutor
+from queue import SimpleQueue
+from threading import Lock
+from typing import Protocol
 
-from srgan_cli.back_projection import Agreement, back_project
-from srgan_cli.errors import SrganError, in_plain_words
-from srgan_cli.files import make_folder, sweep
-from srgan_cli.manifest import Manifest
-from srgan_cli.memory import check_whole
-from srgan_cli.networks import Generator
-from srgan_cli.picture import Picture, Scan, check_size, dropped_by
+from srgan_cli.bench import Result
 from srgan_cli.plan import Task
 from srgan_cli.progress import Progress
-from srgan_cli.resident import peak_resident
-from srgan_cli.sequence import Losses, Pictures, dropped_frames, fitting, held_bytes, open_pictures, write_pictures
-from srgan_cli.upscaler import Scale, Upscaler
 
-_ROOM = 2**23
 _WHOLE = 1000
-_LEVELS = 255
-Existing = Literal["update", "overwrite", "keep"]
 
 
-@dataclass(frozen=True)
-class Wishes:
-    """How pictures are to be enlarged.
+class Worker(Protocol):
+    """Where pictures are enlarged, several at once: a Bench, or one that is far away."""
 
-    scale: None for the upscaler's own.  strict: nothing may be dropped.  existing: outputs that are there already are
-    made anew unless the manifest holds them, always, or never.  consistent: made small again, they are their inputs.
-    verify: tiles are compared with the whole first.
-    """
+    @property
+    def hands(self) -> int:
+        """How many files are worth having in hand at once."""
 
-    scale: Scale = None
-    strict: bool = False
-    existing: Existing = "update"
-    consistent: bool = False
-    verify: bool = False
+    def work(self, task: Task, progress: Progress, /) -> Result:
+        """What became of a task, with every error of its own in the result; raises what stops all others too."""
 
+    def stop(self) -> None:
+        """Have what is in hand given up soon."""
 
-@dataclass(frozen=True)
-class Result:
-    """What became of one task; `kept` is an output that was there already.
-
-    size and enlarged: height and width before and after.  count: the pictures in the file.  seconds: of work on it,
-    without waiting for others.  warnings: a sentence for everything that was lost.  error: why it failed, and
-    trace: where, for programmers.  seam: how far tiles were from the whole, 0…1, where that was asked for.
-    peak_memory: the most bytes that the whole process has held so far, where known.
-    agreement: how the output agrees with its input, the worst of its pictures, where that was wished for.
-    """
-
-    task: Task
-    status: Literal["enlarged", "kept", "failed"]
-    size: tuple[int, int] = (0, 0)
-    enlarged: tuple[int, int] = (0, 0)
-    count: int = 0
-    seconds: float = 0
-    warnings: tuple[str, ...] = ()
-    error: SrganError | None = None
-    trace: str = ""
-    seam: float | None = None
-    peak_memory: int | None = None
-    agreement: Agreement | None = None
+    def close(self) -> None:
+        """Part from it; nothing is in hand any more."""
 
 
 class Batch:
-    """Enlarges the pictures of many files; one that fails is told and stops no other.
+    """Enlarges the pictures of many files.  Every hand of every worker takes the next one as soon as it is free."""
 
-    A few hands each take a file from reading to writing, and share one generator that works for one at a time.  No more
-    than `room` input pixels are in hand at once, but for a single file.
-    """
+    def __init__(self, *workers: Worker) -> None:
+        self.workers = workers
 
-    def __init__(
+    def run(
         self,
-        upscaler: Upscaler,
-        wishes: Wishes | None = None,
-        manifest: Manifest | None = None,
-        room: int = _ROOM,
-    ) -> None:
-        """`manifest` is that of the folder where the outputs go."""
-        self.upscaler, self.wishes, self.manifest, self.room = upscaler, wishes or Wishes(), manifest, room
+        tasks: Sequence[Task],
+        progress: Progress | None = None,
+        share: Callable[[Sequence[Task]], Iterable[Task]] = iter,
+    ) -> Stream[Result]:
+        """The results in the order of the tasks, as soon as they are there; then the workers are done.
 
-    def run(self, tasks: Sequence[Task], progress: Progress | None = None) -> Stream[Result]:
-        """The results in the order of the tasks, as soon as they are there.
-
+        `share` gives those of the tasks that are this process's, one after the other, each when there is a free hand.
         When the caller closes the stream or is interrupted, what is being written is given up and nothing of it stays.
         """
-        for folder in {task.target.parent for task in tasks}:
-            sweep(folder)
-        meter, room = _Meter(len(tasks), progress), _Room(self.room)
-        turns = _Turns(self.upscaler.generator)
-        hands = ThreadPoolExecutor(_hands(self.upscaler), "hand")
+        meter, deal = _Meter(len(tasks), progress), _Deal(share(tasks))
+        # Those of all workers by turns, so that each has work from the beginning.
+        turns = sorted((turn, index) for index, worker in enumerate(self.workers) for turn in range(worker.hands))
+        pool = ThreadPoolExecutor(len(turns), "hand")
         try:
-            works = [_Work(self, task, turns, room, meter.of(number)) for number, task in enumerate(tasks)]
-            for result in [hands.submit(work.result) for work in works]:
-                yield result.result()
+            for _, index in turns:
+                pool.submit(_work, self.workers[index], deal, meter)
+            while future := deal.results.get():
+                yield future.result()
         finally:
-            turns.stop()
-            hands.shutdown(cancel_futures=True)
-            turns.release()
+            deal.end()
+            for worker in self.workers:
+                worker.stop()
+            pool.shutdown()
+            for worker in self.workers:
+                worker.close()
 
 
-class _Work:
-    """One file on its way."""
-
-    def __init__(self, batch: Batch, task: Task, turns: "_Turns", room: "_Room", progress: Progress) -> None:
-        self.upscaler, self.wishes, self.manifest = batch.upscaler, batch.wishes, batch.manifest
-        self.task, self.turns, self.room, self.progress = task, turns, room, progress
-        self.warnings: list[str] = []
-        self.tell = Losses(task.target, self.warnings.append, self.wishes.strict)
-        self.agreements: list[Agreement] = []
-
-    def result(self) -> Result:
+def _work(worker: Worker, deal: "_Deal", meter: "_Meter") -> None:
+    """What a hand does all day."""
+    while dealt := deal.next():
+        task, future = dealt
         try:
-            return self._done()
-        except Exception as error:
-            return self._failed(error)
-        finally:
-            self.progress(1, 1)
-
-    def _failed(self, error: Exception) -> Result:
-        """The error without the frames that it went through: they hold pictures and open files."""
-        trace = "".join(format_exception(error))
-        known = in_plain_words(error).with_traceback(None)
-        known.__context__ = known.__cause__ = None
-        return Result(self.task, "failed", warnings=tuple(self.warnings), error=known, trace=trace)
-
-    def _done(self) -> Result:
-        there = self.task.target.exists()
-        if there and self.wishes.existing == "keep":
-            return Result(self.task, "kept")
-        pictures = open_pictures(self.task.source)
-        key = self.manifest.key(self.task.source) if self.manifest else ""
-        if self.manifest and there and self.wishes.existing == "update" and self.manifest.holds(self.task.target, key):
-            enlarged = self.upscaler.target(*pictures.size, self.wishes.scale)
-            return Result(self.task, "kept", pictures.size, enlarged, pictures.count)
-        result = self._enlarged(pictures)
-        if self.manifest:
-            self.manifest.note(self.task.target, key)
-        return replace(result, peak_memory=peak_resident())
-
-    def _enlarged(self, pictures: Pictures) -> Result:
-        self.tell(dropped_frames(self.task.target, pictures))
-        height, width = self.upscaler.target(*pictures.size, self.wishes.scale)
-        check_size(self.task.target, height, width)
-        check_whole(pictures.held, self.upscaler.policy)
-        kept = fitting(pictures, self.task.target)
-        with self.room.taken(kept.count * pictures.size[0] * pictures.size[1]):
-            began, waited = time.monotonic(), self.turns.waited
-            make_folder(self.task.target.parent)
-            seam = self._seam(kept) if self.wishes.verify else None
-            write_pictures(kept.each(self._enlarging(kept, height, width)), self.task.target)
-            seconds = time.monotonic() - began - (self.turns.waited - waited)
-        return Result(
-            self.task,
-            "enlarged",
-            pictures.size,
-            (height, width),
-            kept.count,
-            seconds,
-            tuple(self.warnings),
-            seam=seam,
-            agreement=min(self.agreements, key=lambda found: found.decibels, default=None),
-        )
-
-    def _seam(self, pictures: Pictures) -> float:
-        seam = self.upscaler.largest_seam(next(pictures.scans()), self.wishes.scale)
-        if seam * _LEVELS > 1:
-            differ = f"tiles differ from the whole by {seam * _LEVELS:.2f} of {_LEVELS} levels"
-            raise SrganError(differ, "take the picture whole with --tile 0")
-        return seam
-
-    def _enlarging(self, pictures: Pictures, height: int, width: int) -> Callable[[Scan], Scan]:
-        """Enlarges one picture after the other, band by band, and tells what each loses."""
-        number, count = iter(range(pictures.count)), pictures.count
-        beside = held_bytes(pictures, self.task.target, height, width, self.wishes.consistent)
-
-        def enlarge(picture: Scan) -> Scan:
-            earlier = next(number)
-
-            def advance(done: int, total: int) -> None:
-                self.turns.heed()
-                self.progress(earlier * total + done, count * total)
-
-            self.tell(picture.outline.notes)
-            self.tell(dropped_by(self.task.target, picture))
-            enlarged = self.upscaler.upscale_scan(picture, self.wishes.scale, advance, beside)
-            if self.wishes.consistent:
-                enlarged = Scan.of(self._consistent(enlarged.whole(), picture.whole()))
-            elif beside:
-                enlarged = Scan.of(enlarged.whole())
-            self.tell(dropped_by(self.task.target, enlarged))
-            return enlarged
-
-        return enlarge
-
-    def _consistent(self, enlarged: Picture, original: Picture) -> Picture:
-        enlarged, agreement = back_project(enlarged, original)
-        self.agreements.append(agreement)
-        if not agreement.holds:
-            self.warnings.append(
-                f"made small again, it is {agreement.deviation:.1f} grey levels off at the worst pixel"
-            )
-        return enlarged
+            future.set_result(worker.work(task, meter.another()))
+        except BaseException as error:
+            future.set_exception(error)
 
 
-class _Turns:
-    """Lets one hand at a time ask a generator, and counts how long each has waited for that.
+class _Deal:
+    """Deals tasks out to whoever is free, and keeps the order of what comes of them."""
 
-    Hung on the generator itself, so that all else that is done to a picture goes on side by side.
-    """
+    def __init__(self, tasks: Iterable[Task]) -> None:
+        self.tasks, self.lock = iter(tasks), Lock()
+        self.results: SimpleQueue[Future[Result] | None] = SimpleQueue()
 
-    def __init__(self, generator: Generator) -> None:
-        self.lock, self.hand = Lock(), local()
-        self.stopped = Event()
-        self.hooks = (
-            generator.register_forward_pre_hook(self._take, prepend=True),
-            generator.register_forward_hook(self._give, always_call=True),
-        )
+    def next(self) -> tuple[Task, Future[Result]] | None:
+        """A task, and where its result belongs; None at the end."""
+        with self.lock:
+            future: Future[Result] = Future()
+            try:
+                task = next(self.tasks, None)
+            except Exception as error:
+                task = None
+                future.set_exception(error)
+            self.results.put(None if task is None and not future.done() else future)
+            return None if task is None else (task, future)
 
-    def __deepcopy__(self, _memo: object) -> "_Turns":
-        return self  # copies of the generator queue up with it
-
-    @property
-    def waited(self) -> float:
-        """Seconds that this hand has waited in all."""
-        seconds: float = getattr(self.hand, "waited", 0.0)
-        return seconds
-
-    def stop(self) -> None:
-        """Have what is in hand given up at its next tile."""
-        self.stopped.set()
-
-    def heed(self) -> None:
-        """Raises SrganError when it is time to stop."""
-        if self.stopped.is_set():
-            raise SrganError("stopped")
-
-    def release(self) -> None:
-        """Leave the generator as it was."""
-        for hook in self.hooks:
-            hook.remove()
-
-    def _take(self, *_: object) -> None:
-        asked = time.monotonic()
-        self.lock.acquire()
-        self.hand.waited = self.waited + time.monotonic() - asked
-
-    def _give(self, *_: object) -> None:
-        self.lock.release()
-
-
-class _Room:
-    """Pixels that may be in hand at once; who comes first is let in first, and alone if it takes more."""
-
-    def __init__(self, pixels: int) -> None:
-        self.pixels, self.free = pixels, pixels
-        self.door, self.changed = Lock(), Condition()
-
-    @contextmanager
-    def taken(self, pixels: int) -> Iterator[None]:
-        share = min(pixels, self.pixels)
-        with self.door, self.changed:
-            self.changed.wait_for(lambda: self.free >= share)
-            self.free -= share
-        try:
-            yield
-        finally:
-            with self.changed:
-                self.free += share
-                self.changed.notify_all()
+    def end(self) -> None:
+        """Deal no more."""
+        with self.lock:
+            self.tasks = iter(())
 
 
 class _Meter:
     """Tells how much of all tasks is done, in thousandths of a task."""
 
     def __init__(self, count: int, progress: Progress | None) -> None:
-        self.shares, self.progress = [0] * count, progress
+        self.all, self.progress = _WHOLE * count, progress
+        self.done, self.lock = 0, Lock()
 
-    def of(self, number: int) -> Progress:
+    def another(self) -> Progress:
+        """What tells how much of another task is done."""
+        told = 0
+
         def tell(done: int, total: int) -> None:
-            self.shares[number] = _WHOLE * done // total
-            if self.progress:
-                self.progress(sum(self.shares), _WHOLE * len(self.shares))
+            nonlocal told
+            with self.lock:
+                self.done += _WHOLE * done // total - told
+                told = _WHOLE * done // total
+                if self.progress:
+                    self.progress(self.done, self.all)
 
         return tell
-
-
-def _hands(upscaler: Upscaler) -> int:
-    """A CPU's network leaves little time for more than reading ahead; a GPU's asks for all cores.
-
-    Where memory is limited one file is in hand.
-    """
-    if upscaler.policy.max_memory is not None:
-        return 1
-    return 3 if upscaler.device.type == "cpu" else max(3, os.cpu_count() or 1)

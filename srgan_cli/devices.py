@@ -30,6 +30,17 @@ def pick_device(name: str = "auto") -> torch.device:
     return torch.device(name)
 
 
+def pick_devices(names: str) -> list[str]:
+    """The devices of a list such as 0,1 or cpu,cpu, where a number is that of a CUDA device; of all, every accelerator.
+
+    Without one, all is the CPU.  Raises UnknownDevice where there is no such device.
+    """
+    if names == "all":
+        return list_devices()[:-1] or ["cpu"]
+    chosen = [f"cuda:{name}" if name.isdecimal() else name for name in names.split(",")]
+    return [str(pick_device(name)) for name in chosen]
+
+
 def computes_well_in(dtype: torch.dtype, device: torch.device) -> bool:
     """Whether a device has hardware that multiplies in this format, float16 or bfloat16, quicker than in float32."""
     if device.type == "cuda":

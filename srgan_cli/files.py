@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
 from tempfile import gettempdir, mkdtemp
 from typing import IO
 
@@ -37,14 +37,20 @@ def find_pictures(place: Path) -> list[Path]:
         return [place]
     if not place.is_dir():
         raise _missing(place)
-    found = sorted(
-        path
-        for path in place.rglob("*")
-        if path.suffix.lower() in READABLE and path.is_file() and not _hidden(path.relative_to(place))
-    )
+    found = sorted(path for path in place.rglob("*") if names_picture(path.relative_to(place)) and path.is_file())
     if not found:
-        raise SrganError(f"no pictures in {place}", f"a picture's name ends in one of: {' '.join(sorted(READABLE))}")
+        raise no_pictures(place)
     return found
+
+
+def names_picture(path: PurePath) -> bool:
+    """Whether a file of this name, below some folder, counts as a picture: by its suffix, and not hidden."""
+    return path.suffix.lower() in READABLE and not any(part.startswith(".") for part in path.parts)
+
+
+def no_pictures(place: object) -> SrganError:
+    """What is wrong with a folder without pictures."""
+    return SrganError(f"no pictures in {place}", f"a picture's name ends in one of: {' '.join(sorted(READABLE))}")
 
 
 @dataclass(frozen=True)
@@ -134,15 +140,14 @@ def atomic_write(path: Path) -> Iterator[Path]:
     """
     check_writable(path)
     path = path.resolve() if path.is_symlink() else path
-    temporary = path.with_name(f".{path.stem[:40]}.srgan-{secrets.token_hex(4)}{path.suffix}")
-    try:
-        with explained(path), temporary.open("wb") as file:
-            _lock(file)
+    with explained(path), _hidden_beside(path) as file:
+        temporary = Path(file.name)
+        try:
             yield temporary
             settle(temporary, path)
-    finally:
-        with suppress(OSError):
-            temporary.unlink()
+        finally:
+            with suppress(OSError):
+                temporary.unlink()
 
 
 def settle(temporary: Path, path: Path) -> None:
@@ -220,8 +225,19 @@ def sweep(folder: Path) -> None:
     for path in folder.glob(".*.srgan-*"):
         if _TEMPORARY.fullmatch(path.name):
             with suppress(OSError), path.open("rb") as file:
-                if _lock(file):
+                if lock(file, wait=False):
                     path.unlink()
+
+
+def lock(file: IO[bytes], wait: bool = True) -> bool:
+    """Whether the file is now locked; it stays so until it is closed or the process ends in whatever way."""
+    try:
+        import fcntl
+
+        fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (ImportError, OSError):  # Windows, and file systems without locks
+        return False
+    return True
 
 
 @contextmanager
@@ -250,15 +266,14 @@ def _missing(place: Path) -> SrganError:
     return SrganError(f"no such file or folder: {place}", "check the spelling of the path")
 
 
-def _lock(file: IO[bytes]) -> bool:
-    """Whether the file is now locked; it stays so until it is closed or the process ends in whatever way."""
-    try:
-        import fcntl
-
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except (ImportError, OSError):  # Windows, and file systems without locks
-        return False
-    return True
+def _hidden_beside(path: Path) -> IO[bytes]:
+    """A new file beside `path`, open and locked; another process may sweep it away before it is, and never after."""
+    while True:
+        file = path.with_name(f".{path.stem[:40]}.srgan-{secrets.token_hex(4)}{path.suffix}").open("wb")
+        lock(file)
+        if Path(file.name).exists():
+            return file
+        file.close()
 
 
 def _explain(error: OSError, path: Path) -> SrganError:
@@ -283,7 +298,3 @@ def _by_name(folder: Path) -> dict[str, Path]:
             raise SrganError(f"{named[name]} and {path} differ only in their suffix", "keep one picture of each name")
         named[name] = path
     return named
-
-
-def _hidden(path: Path) -> bool:
-    return any(part.startswith(".") for part in path.parts)

@@ -11,7 +11,7 @@ from typing import IO, Any
 import torch
 
 from srgan_cli import __version__
-from srgan_cli.files import digest, explained
+from srgan_cli.files import digest, explained, lock
 from srgan_cli.upscaler import Upscaler
 
 FILE = ".srgan.jsonl"
@@ -21,7 +21,7 @@ class Manifest:
     """A line of JSON for every file that was made in a folder: its key, size, time and SHA-256; the last one counts.
 
     A file that was cut short or edited since does not fit its line, and a line that was cut short is none: both count
-    as never made.
+    as never made.  Several threads and processes may note what they make in one folder.
     """
 
     def __init__(self, folder: Path, recipe: str = "") -> None:
@@ -51,6 +51,7 @@ class Manifest:
         line = {"key": key, "bytes": state.st_size, "mtime_ns": state.st_mtime_ns, "sha256": digest(target)}
         self.lines[self._name(target)] = line
         with explained(self.path), self.lock, self.path.open("ab+") as file:
+            lock(file)
             file.write(_end_of_line(file) + json.dumps({"out": self._name(target), **line}).encode() + b"\n")
 
     def _line(self, target: Path) -> dict[str, Any]:

@@ -10,7 +10,8 @@ from tempfile import NamedTemporaryFile
 
 from srgan_cli.codec.formats import FORMATS, UNWRITABLE_BECOMES, output_format
 from srgan_cli.errors import SrganError, UsageError
-from srgan_cli.files import check_writable, find_pictures, make_folder
+from srgan_cli.files import check_writable, make_folder
+from srgan_cli.places import Place, absolute, exists, is_dir, is_remote, is_url, pictures_of, place_of, spelled
 
 DEFAULT_NAME = "{stem}{suffix}"
 FIELDS = ("stem", "suffix", "scale", "model")
@@ -22,8 +23,8 @@ _ELSEWHERE = "name another place, or other names: --name '{stem}_x{scale}{suffix
 class Task:
     """A picture to read and the file to write."""
 
-    source: Path
-    target: Path
+    source: Place
+    target: Place
 
 
 @dataclass(frozen=True)
@@ -34,8 +35,8 @@ class Plan:
     """
 
     tasks: list[Task]
-    problems: list[tuple[Path, SrganError]] = field(default_factory=list)
-    folder: Path | None = None
+    problems: list[tuple[Place, SrganError]] = field(default_factory=list)
+    folder: Place | None = None
 
     @property
     def is_single(self) -> bool:
@@ -98,84 +99,98 @@ def plan(
     no input.  Raises UsageError where two outputs are one file, an output is an input, or a format is unknown, and
     SrganError where nothing can be written.
     """
-    if listed is None and len(places) == 1 and not Path(places[0]).is_dir() and not is_folder(out):
-        return _into_file(Task(Path(places[0]), Path(out)), naming)
-    if not is_folder(out) and (Path(out).exists() or Path(out).suffix.lower() in FORMATS):
+    starts, target = [place_of(place) for place in places], place_of(out)
+    if listed is None and len(starts) == 1 and not is_dir(starts[0]) and not is_folder(out):
+        return _into_file(Task(starts[0], target), naming)
+    if not is_folder(out) and (exists(target) or target.suffix.lower() in FORMATS):
         raise UsageError(f"{out} is one file, there may be many pictures", "name a folder: end it with a slash")
-    entries: list[tuple[Path, Path | None]] = [(Path(place), _root(Path(place))) for place in places]
-    entries += [(Path(os.path.normpath(place)), None) for place in listed or ()]
-    return _into_folder(entries, Path(out), naming, made)
+    entries: list[tuple[Place, Place | None]] = [(place, _root(place)) for place in starts]
+    entries += [(place_of(place if is_url(place) else os.path.normpath(place)), None) for place in listed or ()]
+    return _into_folder(entries, target, naming, made)
 
 
 def _into_file(task: Task, naming: Naming) -> Plan:
     if naming.template != DEFAULT_NAME:
         raise UsageError(f"{task.target} has a name already", "--name is for folders: end OUT with a slash")
     _check([task], ignore_case=False)
-    if naming.suffix and output_format(task.target) != FORMATS[naming.suffix]:
+    asked = output_format(spelled(task.target))
+    if naming.suffix and asked != FORMATS[naming.suffix]:
         raise UsageError(
-            f"{task.target} asks for {output_format(task.target)}, --format for {FORMATS[naming.suffix]}",
+            f"{task.target} asks for {asked}, --format for {FORMATS[naming.suffix]}",
             "leave --format out",
         )
-    check_writable(task.target)
+    if not is_remote(task.target):
+        check_writable(task.target)
     return Plan([task])
 
 
 def _into_folder(
-    entries: Iterable[tuple[Path, Path | None]], folder: Path, naming: Naming, made: Callable[[Path], bool]
+    entries: Iterable[tuple[Place, Place | None]], folder: Place, naming: Naming, made: Callable[[Path], bool]
 ) -> Plan:
     """Of each place, with the folder that its pictures' paths are counted from."""
     tasks: dict[Task, None] = {}
     problems = []
     for place, root in entries:
         try:
-            found = find_pictures(place) if place.is_dir() else [place]
+            found = _inputs(place, folder, made) if is_dir(place) else [place]
+        except UsageError:
+            raise
         except SrganError as error:
             problems.append((place, error))
             continue
-        if place.is_dir():
-            found = [path for path in found if not _below(path, folder, place) and not made(path)]
         tasks |= dict.fromkeys(_named(path, _counted_from(root, path), folder, naming) for path in found)
-    _check(tasks, _ignores_case(folder))
-    make_folder(folder)
+    _check(tasks, not is_remote(folder) and _ignores_case(folder))
+    if not is_remote(folder):
+        make_folder(folder)
     return Plan(list(tasks), problems, folder)
 
 
-def _root(place: Path) -> Path:
-    return place if place.is_dir() else place.parent
+def _inputs(place: Place, folder: Place, made: Callable[[Path], bool]) -> list[Place]:
+    """The pictures of a place that do not come of an earlier run.  Raises SrganError where there is none at all."""
+    if is_remote(folder) and absolute(folder) == absolute(place):
+        raise UsageError(f"{folder} holds the inputs", "what was made there is not told from them: name another folder")
+    found = [path for path in pictures_of(place) if not _below(path, folder, place)]
+    return [path for path in found if is_remote(path) or not made(path)]
 
 
-def _counted_from(root: Path | None, path: Path) -> PurePath:
+def _root(place: Place) -> Place:
+    return place if is_dir(place) else place.parent
+
+
+def _counted_from(root: Place | None, path: Place) -> PurePath:
     """Without a root the path as it is listed; what leads out of the current folder is counted from the top."""
     if root is not None:
-        return path.relative_to(root)
+        return spelled(path).relative_to(spelled(root))
+    if is_remote(path):
+        return PurePath(*spelled(path).parts[1:])
     path = path.resolve() if ".." in path.parts else path
     return path.relative_to(path.anchor)
 
 
-def _named(source: Path, name: PurePath, folder: Path, naming: Naming) -> Task:
-    return Task(source, folder / name.parent / naming.of(name))
+def _named(source: Place, name: PurePath, folder: Place, naming: Naming) -> Task:
+    return Task(source, folder / name.parent.as_posix() / naming.of(name))
 
 
 def is_folder(out: str) -> bool:
     """Whether this names a folder, be it there or be it said by a slash at the end."""
-    return out.endswith(("/", os.sep)) or Path(out).is_dir()
+    return out.endswith(("/", os.sep)) or is_dir(place_of(out))
 
 
-def _below(path: Path, folder: Path, root: Path) -> bool:
+def _below(path: Place, folder: Place, root: Place) -> bool:
     """Whether a picture of a folder lies where the outputs go, in a folder of their own below it."""
-    inner, outer = folder.resolve(), root.resolve()
-    return inner != outer and inner.is_relative_to(outer) and path.resolve().is_relative_to(inner)
+    inner, outer = absolute(folder), absolute(root)
+    return inner != outer and inner.is_relative_to(outer) and absolute(path).is_relative_to(inner)
 
 
 def _check(tasks: Collection[Task], ignore_case: bool) -> None:
     """Raises UsageError."""
-    sources = {task.source.resolve() for task in tasks}
+    sources = {absolute(task.source) for task in tasks}
     taken: dict[str, Task] = {}
     clashes = []
     for task in tasks:
-        output_format(task.target)
-        if task.target.resolve() in sources:
-            itself = task.target.resolve() == task.source.resolve()
+        output_format(spelled(task.target))
+        if absolute(task.target) in sources:
+            itself = absolute(task.target) == absolute(task.source)
             raise UsageError(f"{task.target} is {'the input itself' if itself else 'an input too'}", _ELSEWHERE)
         earlier = taken.setdefault(_folded(task.target, ignore_case), task)
         if earlier is not task:
@@ -194,7 +209,7 @@ def _writable(suffix: str) -> str:
     return suffix
 
 
-def _folded(path: Path, ignore_case: bool) -> str:
+def _folded(path: Place, ignore_case: bool) -> str:
     return unicodedata.normalize("NFC", str(path)).casefold() if ignore_case else str(path)
 
 

@@ -1,7 +1,9 @@
-"""World: the processes that share a training, as torchrun starts them; mostly there is one."""
+"""World: the processes that share a training or a folder, as torchrun starts them; mostly there is one."""
 
+import json
 import os
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -9,10 +11,11 @@ from typing import Any, TypeVar
 import torch
 import torch.distributed as dist
 from torch import nn
-from torch.distributed import PrefixStore, TCPStore  # type: ignore[attr-defined]
+from torch.distributed import HashStore, PrefixStore, Store, TCPStore  # type: ignore[attr-defined]
 from torch.nn.parallel import DistributedDataParallel
 
 Item = TypeVar("Item")
+_PAUSE = 0.1
 
 
 @dataclass(frozen=True)
@@ -42,17 +45,18 @@ class World:
         return f"cuda:{self.local_rank}" if shared else name
 
     @contextmanager
-    def joined(self) -> Iterator[None]:
-        """Meet the other processes, and part from them at the end."""
+    def joined(self) -> Iterator[Store]:
+        """Meet the other processes, and part from them at the end; gives a store that all of them share."""
         if self.size == 1:
-            yield
+            yield HashStore()
             return
         if torch.cuda.is_available():
             torch.cuda.set_device(self.local_rank)
         backend = "nccl" if torch.cuda.is_available() else "gloo"
-        dist.init_process_group(backend, store=self._store(), rank=self.rank, world_size=self.size)
+        store = self._store()
+        dist.init_process_group(backend, store=PrefixStore("group", store), rank=self.rank, world_size=self.size)
         try:
-            yield
+            yield PrefixStore("work", store)
         finally:
             dist.destroy_process_group()
 
@@ -86,6 +90,22 @@ class World:
     def all(self, holds: bool) -> bool:
         """Whether it holds in every process."""
         return all(self.gather([holds]))
+
+    def collect(self, store: Store, told: Any) -> list[Any]:
+        """What every process tells, as JSON holds it, for the leading one, which waits for all; nothing for others."""
+        store.set(f"told by {self.rank}", json.dumps(told))
+        if not self.leads:
+            return []
+        keys = [f"told by {rank}" for rank in range(self.size)]
+        while not store.check(keys):
+            time.sleep(_PAUSE)
+        return [json.loads(store.get(key)) for key in keys]
+
+
+def dealt(store: Store, items: Sequence[Item]) -> Iterator[Item]:
+    """Those of the items that no other process takes, each taken when it is asked for."""
+    while (number := store.add("taken", 1) - 1) < len(items):
+        yield items[number]
 
 
 ALONE = World()

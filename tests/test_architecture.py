@@ -14,9 +14,9 @@ import srgan_cli
 
 LINES = (
     "errors progress",
-    "pixels planes tiling devices files resident world scoring.intervals",
+    "pixels planes tiling devices files resident world processes scoring.intervals",
     "codec networks",
-    "picture foreign running enlargement download",
+    "picture foreign running enlargement download places",
     "bleed memory canvas",
     "sequence plan cache",
     "weights pretrained",
@@ -36,7 +36,10 @@ LINES = (
     "training.gan training.partners",
     "training.trainer",
     "training.check manifest video",
+    "bench",
     "batch",
+    "crew",
+    "on_ray",
     "console",
     "cli",
     "__main__",

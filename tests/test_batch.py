@@ -10,7 +10,8 @@ import pytest
 import torch
 from PIL import Image
 
-from srgan_cli.batch import Batch, Wishes, _Room, _Turns
+from srgan_cli.batch import Batch
+from srgan_cli.bench import Bench, Wishes, _Room, _Turns
 from srgan_cli.networks import GENERATORS
 from srgan_cli.picture import Picture
 from srgan_cli.plan import Task
@@ -38,7 +39,7 @@ def tasks(tmp_path: Path) -> list[Task]:
 
 
 def test_results_come_in_order_and_a_bad_file_stops_no_other(upscaler: Upscaler, tasks: list[Task]) -> None:
-    results = list(Batch(upscaler).run(tasks))
+    results = list(Batch(Bench(upscaler)).run(tasks))
     assert [result.task for result in results] == tasks
     assert [result.status for result in results] == ["enlarged", "enlarged", "failed", "enlarged", "enlarged"]
     assert [result.size for result in results if not result.error] == [(n, 20) for n in (10, 11, 13, 14)]
@@ -48,24 +49,24 @@ def test_results_come_in_order_and_a_bad_file_stops_no_other(upscaler: Upscaler,
 
 
 def test_pictures_are_as_if_they_were_enlarged_alone(upscaler: Upscaler, tasks: list[Task], tmp_path: Path) -> None:
-    list(Batch(upscaler).run(tasks))
+    list(Batch(Bench(upscaler)).run(tasks))
     alone = Task(tasks[4].source, tmp_path / "alone.png")
-    list(Batch(upscaler, Wishes(scale=2)).run([alone]))
+    list(Batch(Bench(upscaler, Wishes(scale=2))).run([alone]))
     assert alone.target.read_bytes() == tasks[4].target.read_bytes()
 
 
 def test_losses_are_told_with_the_picture_they_concern(upscaler: Upscaler, tmp_path: Path) -> None:
     Image.new("RGBA", (5, 5), (9, 9, 9, 0)).save(tmp_path / "clear.png")
     task = Task(tmp_path / "clear.png", tmp_path / "out.jpg")
-    (result,) = Batch(upscaler).run([task])
+    (result,) = Batch(Bench(upscaler)).run([task])
     assert result.warnings == ("out.jpg: JPEG has no transparency: the picture is laid on white",)
-    (refused,) = Batch(upscaler, Wishes(strict=True)).run([task])
+    (refused,) = Batch(Bench(upscaler, Wishes(strict=True))).run([task])
     assert "no transparency" in str(refused.error)
 
 
 def test_the_meter_goes_up_to_all(upscaler: Upscaler, tasks: list[Task]) -> None:
     seen: list[tuple[int, int]] = []
-    list(Batch(upscaler).run(tasks, lambda done, total: seen.append((done, total))))
+    list(Batch(Bench(upscaler)).run(tasks, lambda done, total: seen.append((done, total))))
     assert {total for _, total in seen} == {5000}
     assert seen[-1][0] == 5000
     assert len(seen) > 5
@@ -85,13 +86,13 @@ def test_the_generator_is_asked_by_one_at_a_time_while_others_read(upscaler: Ups
 
     upscaler.generator.register_forward_pre_hook(ask)
     upscaler.generator.register_forward_hook(answer)
-    list(Batch(upscaler).run(tasks))
+    list(Batch(Bench(upscaler)).run(tasks))
     assert most == [1]
     assert len(hands) > 1
 
 
 def test_the_generator_is_left_as_it_was_and_may_be_copied_meanwhile(upscaler: Upscaler, tasks: list[Task]) -> None:
-    results = Batch(upscaler).run(tasks)
+    results = Batch(Bench(upscaler)).run(tasks)
     next(results)
     copy.deepcopy(upscaler.generator)(torch.rand(1, 3, 4, 4))
     list(results)
@@ -106,7 +107,7 @@ def test_a_generator_that_fails_is_free_for_the_next(
         raise RuntimeError("sparks")
 
     monkeypatch.setattr(upscaler.generator, "forward", fail)
-    assert [result.status for result in Batch(upscaler).run(tasks)] == ["failed"] * 5
+    assert [result.status for result in Batch(Bench(upscaler)).run(tasks)] == ["failed"] * 5
 
 
 def own_threads() -> set[threading.Thread]:
@@ -116,7 +117,7 @@ def own_threads() -> set[threading.Thread]:
 
 def test_who_stops_listening_leaves_nothing_behind(upscaler: Upscaler, tasks: list[Task]) -> None:
     before = own_threads()
-    results = Batch(upscaler).run(tasks * 4)
+    results = Batch(Bench(upscaler)).run(tasks * 4)
     assert next(results).status == "enlarged"
     results.close()
     assert own_threads() == before
@@ -131,7 +132,7 @@ def test_an_interrupt_in_the_middle_of_a_picture_leaves_nothing(
 
     monkeypatch.setattr(Upscaler, "upscale_scan", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        list(Batch(upscaler).run(tasks))
+        list(Batch(Bench(upscaler)).run(tasks))
     assert not list(tasks[0].target.parent.iterdir())
 
 
@@ -165,7 +166,7 @@ def test_the_time_is_that_of_the_work_without_waiting(
     waited = iter([5.0, 1005.0])
     monkeypatch.setattr(_Turns, "waited", property(lambda _: next(waited)))
     monkeypatch.setattr(Upscaler, "upscale_scan", lambda _upscaler, picture, *_: picture)
-    (result,) = Batch(upscaler).run(tasks[:1])
+    (result,) = Batch(Bench(upscaler)).run(tasks[:1])
     assert -1000 < result.seconds < -990
 
 
@@ -178,7 +179,7 @@ def test_waiting_for_the_generator_is_measured(upscaler: Upscaler) -> None:
 
 
 def test_errors_hold_no_pictures(upscaler: Upscaler, tasks: list[Task]) -> None:
-    (result,) = Batch(upscaler).run(tasks[2:3])
+    (result,) = Batch(Bench(upscaler)).run(tasks[2:3])
     assert result.error is not None
     assert (result.error.__traceback__, result.error.__cause__, result.error.__context__) == (None, None, None)
     assert "UnidentifiedImageError" in result.trace

@@ -6,11 +6,12 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 import pytest
 
 from srgan_cli.errors import SrganError
-from srgan_cli.files import atomic_write, check_writable, find_pictures, pair_by_name, scratch_folder, sweep
+from srgan_cli.files import atomic_write, check_writable, find_pictures, lock, pair_by_name, scratch_folder, sweep
 
 
 def touch(folder: Path, *names: str) -> None:
@@ -209,3 +210,20 @@ def test_what_killed_processes_left_goes_and_what_is_in_use_stays(
     assert not first.exists()
     assert not second.exists()
     assert (others / "stdin.png").exists()
+
+
+def test_what_is_swept_away_before_it_is_locked_is_begun_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    swept = []
+
+    def late(file: IO[bytes], wait: bool = True) -> bool:
+        if wait and not swept:
+            swept.append(file.name)
+            sweep(tmp_path)
+        return lock(file, wait)
+
+    monkeypatch.setattr("srgan_cli.files.lock", late)
+    with atomic_write(tmp_path / "a.png") as temporary:
+        assert str(temporary) not in swept
+        temporary.write_text("whole")
+    assert len(swept) == 1
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"a.png": "whole"}

@@ -1,9 +1,28 @@
-"""Options that several commands have."""
+"""Options that several commands have, and how they were given."""
 
 from typing import Annotated
 
 import typer
 
+from srgan_cli.errors import UsageError
+
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 Offline = Annotated[bool, typer.Option("--offline", help="Fetch nothing: take weights from the cache alone.")]
+On = Annotated[
+    str, typer.Option(metavar="ray", help="Work on Ray: ray for one made here, or ray://host:port for a cluster.")
+]
+
+
+def given(context: typer.Context, *names: str) -> list[str]:
+    """Those of the options, as they are written, that are not left at their default."""
+    sources = {name: context.get_parameter_source(name) for name in names}
+    written = {parameter.name: parameter.opts[0] for parameter in context.command.params}
+    return [written[name] for name, source in sources.items() if source is not None and source.name != "DEFAULT"]
+
+
+def exclude(context: typer.Context, *names: str) -> None:
+    """Raises UsageError where more than one of the options is given."""
+    found = given(context, *names)
+    if len(found) > 1:
+        raise UsageError(f"{' and '.join(found)} exclude each other", "leave one out")

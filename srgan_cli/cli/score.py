@@ -1,20 +1,37 @@
 """srgan score."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from srgan_cli.cli.options import Debug, Device
+from srgan_cli.cli.options import Debug, Device, On
+
+if TYPE_CHECKING:
+    from srgan_cli.on_ray import Pool
 
 _METRICS = "psnr, ssim, ms-ssim, consistency, gradients, sqd, vggd, lpips, lpips-vgg, dists, niqe, fid or kid"
 _FOLDER = "SRGAN_METRIC_WEIGHTS"  # pretrained.FOLDER, which lies beside torch
 Channels = StrEnum("Channels", "y rgb")
 ProtocolName = StrEnum("ProtocolName", {"sr_y": "sr-y", "sr_y_grey": "sr-y-grey", "rgb": "rgb", "skimage": "skimage"})
 Mismatch = StrEnum("Mismatch", "error crop resize skip")
+
+
+@contextmanager
+def pool_on(on: str) -> "Iterator[Pool | None]":
+    """Ray's workers where it is asked for; without, the command has its own."""
+    if not on:
+        yield None
+        return
+    from srgan_cli.on_ray import Pool, connected
+
+    with connected(on):
+        yield Pool()
 
 
 def score(
@@ -60,6 +77,7 @@ def score(
     fail_under: Annotated[list[str] | None, typer.Option(help="Exit 1 when a mean is lower, as psnr=28.")] = None,
     fail_over: Annotated[list[str] | None, typer.Option(help="Exit 1 when a mean is higher, as sqd=0.3.")] = None,
     jobs: Annotated[int, typer.Option(min=0, help="Processes; 0 for all cores.")] = 0,
+    on: On = "",
     device: Device = "auto",
     debug: Debug = False,
 ) -> None:
@@ -90,8 +108,9 @@ def score(
         patch=patch,
     )
     plan = plan_scoring(reference, candidates or [], baseline or [], chosen, Scale(scale, device))
-    with progress_bar("scoring") as progress:
-        scoring = Scoring(replace(plan, jobs=jobs, place_side=gallery.side), progress)
+    with pool_on(on) as pool, progress_bar("scoring") as progress:
+        jobs = jobs or (pool.size if pool else 0)
+        scoring = Scoring(replace(plan, jobs=jobs, place_side=gallery.side), progress, pool)
         print_scores(scoring, form)
     report = scoring.report()
     gallery.write(scoring, report)

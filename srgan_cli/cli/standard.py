@@ -11,6 +11,7 @@ from typing import IO
 
 from srgan_cli.errors import OutputClosed, SrganError, UsageError
 from srgan_cli.files import atomic_write, scratch_folder
+from srgan_cli.places import Place, fetched, place_of
 
 STANDARD = "-"
 
@@ -36,7 +37,7 @@ class Streams:
         """The same with a file for standard output."""
         return replace(self, out=str(file), names={**self.names, str(file): "standard output"}, written=file)
 
-    def named(self, path: Path) -> str:
+    def named(self, path: Place) -> str:
         """`-` for what came from standard input or goes to standard output."""
         return STANDARD if str(path) in self.names else str(path)
 
@@ -75,7 +76,7 @@ def streams(inputs: list[str], out: str, suffix: str) -> Iterator[Streams]:
             if STANDARD in inputs:
                 files = files.read_from(_spool(folder))
             if out == STANDARD:
-                files = files.written_to(folder / f"stdout{suffix or _suffix(Path(files.inputs[0]))}")
+                files = files.written_to(folder / f"stdout{suffix or _suffix(place_of(files.inputs[0]))}")
             yield files
         except SrganError as error:
             error.message = files.said(error.message)
@@ -143,8 +144,9 @@ def _spool(folder: Path) -> Path:
         return path  # it is told like any other file that is no picture
 
 
-def _suffix(path: Path) -> str:
+def _suffix(place: Place) -> str:
     """That of the format in which a file's content would be written.  Raises PictureError for what is no picture."""
     from srgan_cli.picture import writable_suffix
 
-    return writable_suffix(path)
+    with fetched(place) as path:
+        return writable_suffix(path)

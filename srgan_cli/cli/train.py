@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from srgan_cli.cli.options import Debug, Device
+from srgan_cli.cli.options import Debug, Device, given
 from srgan_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -101,12 +101,12 @@ def train(
 
     world = World.here()
     if resume or (world.restarts and has_checkpoint(run)):
-        chosen = {key: context.params[key] for key in ("data", "device") if _given(context, key)}
+        chosen = {key: context.params[key] for key in ("data", "device") if given(context, key)}
         with world.joined():
             _fit(_resumed(run, world, **length, **chosen))
         return
     settings = read_recipe(recipe) if recipe else {}
-    settings |= {key: context.params[key] for key in _SETTINGS if _given(context, key)} | length
+    settings |= {key: context.params[key] for key in _SETTINGS if given(context, key)} | length
     settings.setdefault("name", f"srgan-x{settings.get('scale', scale)}")
     if "data" not in settings:
         raise UsageError("no pictures to train on", "name a folder: srgan train photos/")
@@ -129,17 +129,11 @@ def parse_duration(text: str) -> float:
     return seconds
 
 
-def _given(context: typer.Context, option: str) -> bool:
-    source = context.get_parameter_source(option)
-    return source is not None and source.name != "DEFAULT"
-
-
 def _refuse_settings(context: typer.Context) -> None:
     """A resumed run goes on with its own settings; only its pictures' place, length and device may change."""
     free = ("data", "run", "duration", "steps", "device", "resume", "debug")
-    parameters = [parameter for parameter in context.command.params if parameter.name not in free]
-    fixed = [parameter.opts[0] for parameter in parameters if parameter.name and _given(context, parameter.name)]
-    if fixed:
+    names = [parameter.name for parameter in context.command.params if parameter.name and parameter.name not in free]
+    if fixed := given(context, *names):
         raise UsageError(
             f"a resumed run keeps its settings, found {', '.join(fixed)}",
             "only DATA, --time, --steps and --device may change",

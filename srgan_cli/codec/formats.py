@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from importlib import import_module
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Literal
 
 from srgan_cli.errors import PictureError, UsageError
@@ -93,7 +93,7 @@ _HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b
 _JXL_STARTS = (b"\xff\x0a", b"\x00\x00\x00\x0cJXL ")
 
 
-def output_format(path: Path) -> str:
+def output_format(path: PurePath) -> str:
     """Pillow's name of the format that this file's suffix asks for.
 
     Raises UsageError for an unknown suffix, and for one whose plugin is not installed.
@@ -142,5 +142,5 @@ def _plugged(extra: str) -> bool:
     return True
 
 
-def _missing(path: Path, extra: str) -> tuple[str, str]:
+def _missing(path: PurePath, extra: str) -> tuple[str, str]:
     return f"{path}: {_PLUGINS[extra][1]} takes a plugin that is not installed", f"pip install 'srgan-cli[{extra}]'"

@@ -1,15 +1,12 @@
 """Scoring many pictures by many methods: what is paired with what, on all cores, in order."""
 
-import os
-import signal
 import sys
 from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain, islice
-from multiprocessing import get_all_start_methods, get_context
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +18,7 @@ from srgan_cli.files import by_name, pair_by_name
 from srgan_cli.metrics import METRICS, ready_features, see
 from srgan_cli.metrics.sets import Sets
 from srgan_cli.planes import Array
+from srgan_cli.processes import begin, context, cores
 from srgan_cli.progress import Progress
 from srgan_cli.scoring.candidates import BICUBIC_OF_LUMA, Method, Scale
 from srgan_cli.scoring.figure import Place, disagreement
@@ -56,7 +54,7 @@ class Plan:
             return min(self.jobs, len(self.references))
         if len(self.references) < WORTH_PROCESSES or not all(_on_cpu(m, self.scale) for m in self.methods):
             return 1
-        return min(_cores(), len(self.references))
+        return min(cores(), len(self.references))
 
 
 @dataclass(frozen=True)
@@ -110,15 +108,16 @@ class Scoring:
     Memory: the pictures of one name by every method, for each process; and what metrics of sets keep of every picture.
     """
 
-    def __init__(self, plan: Plan, progress: Progress | None = None) -> None:
-        self.plan = plan
+    def __init__(self, plan: Plan, progress: Progress | None = None, pool: Executor | None = None) -> None:
+        """`pool`: who judges instead of processes of this machine, the plan's `jobs` at once."""
+        self.plan, self.pool = plan, pool
         self.progress = progress
         self.scores: list[Score] = []
         self.places: dict[str, Place] = {}
         self._sets = Sets(plan.protocol.of_sets)
 
     def __iter__(self) -> Iterator[Score]:
-        for done, judged in enumerate(_judge_all(self.plan), 1):
+        for done, judged in enumerate(_judge_all(self.plan, self.pool), 1):
             self.scores += judged.scores
             self._sets.add(judged.seen)
             if judged.place:
@@ -179,13 +178,13 @@ def make_pair(method: Method, name: str, reference: Array, scale: Scale) -> tupl
     return smaller_and_larger(method.baseline, reference, scale)
 
 
-def _judge_all(plan: Plan) -> Iterator[Judged]:
+def _judge_all(plan: Plan, pool: Executor | None) -> Iterator[Judged]:
     """Every picture, in order; in several processes no more than two for each lie ready."""
     processes = plan.processes
-    if processes == 1:
+    if processes == 1 and not pool:
         yield from (_judge(plan, name) for name in plan.references)
         return
-    pool = ProcessPoolExecutor(processes, _context(), _begin_worker)
+    pool = pool or ProcessPoolExecutor(processes, context(__name__, *({"torch"} & sys.modules.keys())), _begin_worker)
     try:
         names = iter(plan.references)
         waiting: deque[Future[Judged]] = deque()
@@ -299,22 +298,9 @@ def _free_name(baseline: str, names: list[str]) -> str:
     return f"{baseline} (made here)" if baseline in names else baseline
 
 
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _context() -> Any:
-    """A way to start processes that is safe beside threads; they share what is imported once, where that can be."""
-    if "forkserver" not in get_all_start_methods():
-        return get_context("spawn")
-    context = get_context("forkserver")
-    context.set_forkserver_preload([__name__, *({"torch"} & sys.modules.keys())])
-    return context
-
-
 def _begin_worker() -> None:
-    """Processes share the cores, so each computes on one; an interrupt is for the one who started them."""
+    """Processes share the cores, so each computes on one."""
     torch = sys.modules.get("torch")
     if torch:
         torch.set_num_threads(1)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    begin()

@@ -1,0 +1,34 @@
+"""Processes beside this one: how they are started, and how they end."""
+
+import os
+import signal
+from multiprocessing import get_all_start_methods, get_context, parent_process
+from threading import Thread
+from typing import Any
+
+
+def context(*modules: str) -> Any:
+    """A way to start processes that is safe beside threads; where that can be, they share what the modules import."""
+    if "forkserver" not in get_all_start_methods():
+        return get_context("spawn")
+    chosen = get_context("forkserver")
+    chosen.set_forkserver_preload(list(modules))
+    return chosen
+
+
+def begin() -> None:
+    """For a new process: an interrupt is for the one that started it, and if that is killed, this one ends too."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    Thread(target=_end_with_parent, daemon=True).start()
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _end_with_parent() -> None:
+    parent = parent_process()
+    if parent:
+        parent.join()
+        os._exit(1)
