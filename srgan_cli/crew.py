@@ -1,9 +1,10 @@
 """Workers that are not in this process: what they are told, and what happens when one is lost."""
 
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing.managers import BaseManager
 from pathlib import Path
 from threading import Lock
@@ -31,13 +32,14 @@ class Order:
     """What is to be done at a bench, as other processes can be told.
 
     load: gives the upscaler for the name of a device.  folder: where a manifest is, if anywhere, and recipe what it
-    tells its lines by.
+    tells its lines by.  start: the folder that paths are counted from.
     """
 
     load: Callable[[str], Upscaler]
     wishes: Wishes
     folder: Path | None = None
     recipe: str = ""
+    start: Path = field(default_factory=Path.cwd)
 
     @property
     def manifest(self) -> Manifest | None:
@@ -70,8 +72,8 @@ class Station:
                 raise SrganError("stopped")
             if self.bench is None:
                 torch.set_num_threads(self.threads)
-                order = self.order
-                self.bench = Bench(order.load(self.device), order.wishes, order.manifest)
+                go_to(self.order.start)
+                self.bench = Bench(self.order.load(self.device), self.order.wishes, self.order.manifest)
             return self.bench
 
 
@@ -153,6 +155,12 @@ class Distant(ABC, Generic[Line]):
             if self.line is line:
                 self.line = None
                 self.end(line)
+
+
+def go_to(folder: Path) -> None:
+    """Count paths from a folder, where this machine has it; what is missing there is told file by file."""
+    with suppress(OSError):
+        os.chdir(folder)
 
 
 @contextmanager

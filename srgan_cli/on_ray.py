@@ -5,11 +5,12 @@ import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, TypeVar
 
 from srgan_cli.batch import Worker
 from srgan_cli.bench import Result, hands
-from srgan_cli.crew import Distant, Order, Station, noticing
+from srgan_cli.crew import Distant, Order, Station, go_to, noticing
 from srgan_cli.errors import SrganError, UsageError
 from srgan_cli.plan import Task
 from srgan_cli.pretrained import FOLDER
@@ -41,6 +42,7 @@ def connected(place: str, devices: str = "") -> Iterator[None]:
     except (ConnectionError, RuntimeError, ValueError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise SrganError(f"cannot reach Ray at {address}: {reason}", "is it running there?") from error
+    ray._private.worker._worker_logs_enabled = False  # Ray tells of lost workers where our results go
     signal.signal(signal.SIGTERM, ending)  # Ray's own handler would exit with another code
     try:
         yield
@@ -103,8 +105,13 @@ class Pool(Executor):
 
     def submit(self, function: Callable[..., Given], /, *arguments: Any, **named: Any) -> Future[Given]:
         """What the function will have given."""
-        future: Future[Given] = _library().remote(function).remote(*arguments, **named).future()
+        future: Future[Given] = _library().remote(_call).remote(Path.cwd(), function, *arguments, **named).future()
         return future
+
+
+def _call(start: Path, function: Callable[..., Given], *arguments: Any, **named: Any) -> Given:
+    go_to(start)
+    return function(*arguments, **named)
 
 
 def _answer(reference: Any) -> Any:

@@ -138,3 +138,17 @@ def spandrel() -> Any:
     except Exception as error:  # a torchvision for another torch fails with RuntimeError
         pytest.skip(f"spandrel cannot be imported: {error}")
     return spandrel
+
+
+@pytest.fixture
+def mixture(tmp_path: Path, picture: Path) -> Path:
+    """A folder of forty good pictures, two bad ones, and a text."""
+    folder = tmp_path / "mixture"
+    (folder / "deep").mkdir(parents=True)
+    for number in range(40):
+        noise = np.random.default_rng(number).integers(0, 256, (48, 64, 3), dtype=np.uint8)
+        Image.fromarray(noise).save(folder / f"deep/{number}.png")
+    (folder / "cut.png").write_bytes(picture.read_bytes()[:150])
+    (folder / "text.jpg").write_text("no picture")
+    (folder / "notes.txt").write_text("no picture either")
+    return folder

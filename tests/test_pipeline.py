@@ -8,12 +8,11 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
+from batches import command, outputs, started
 from conftest import Outcome
 from PIL import Image
 from typer.main import get_command
@@ -36,41 +35,7 @@ def piped(monkeypatch: pytest.MonkeyPatch) -> Callable[[bytes], None]:
     return give
 
 
-@pytest.fixture
-def mixture(tmp_path: Path, picture: Path) -> Path:
-    """A folder of forty good pictures, two bad ones, and a text."""
-    folder = tmp_path / "mixture"
-    (folder / "deep").mkdir(parents=True)
-    for number in range(40):
-        noise = np.random.default_rng(number).integers(0, 256, (48, 64, 3), dtype=np.uint8)
-        Image.fromarray(noise).save(folder / f"deep/{number}.png")
-    (folder / "cut.png").write_bytes(picture.read_bytes()[:150])
-    (folder / "text.jpg").write_text("no picture")
-    (folder / "notes.txt").write_text("no picture either")
-    return folder
-
-
 PAGE = (Path(__file__).parents[1] / "docs/pipelines.md").read_text()
-
-
-def command(*arguments: object) -> list[str]:
-    return [sys.executable, "-m", "srgan_cli", "upscale", *map(str, arguments)]
-
-
-def outputs(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("*.*") if path.name != ".srgan.jsonl")
-
-
-def started(folder: Path, weights: Path, out: Path) -> subprocess.Popen[str]:
-    """A batch that has written a few pictures and will go on for a while."""
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    process = subprocess.Popen(
-        command(folder, out, "-m", weights, "--tile", 4), stderr=subprocess.PIPE, text=True, env=environment
-    )
-    patience = time.monotonic() + 120
-    while len(list(out.glob("deep/[0-9]*.png"))) < 3 and time.monotonic() < patience and process.poll() is None:
-        time.sleep(0.02)
-    return process
 
 
 def test_a_picture_goes_through_a_pipe(picture: Path, weights: Path) -> None:

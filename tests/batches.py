@@ -1,0 +1,58 @@
+"""srgan upscale in processes of its own, that go on for a while and may be killed."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from PIL import Image
+
+PATIENCE = 120
+
+
+def command(*arguments: object) -> list[str]:
+    return [sys.executable, "-m", "srgan_cli", "upscale", *map(str, arguments)]
+
+
+def outputs(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*.*") if path.name != ".srgan.jsonl")
+
+
+def wait_until(holds: Callable[[], object]) -> None:
+    patience = time.monotonic() + PATIENCE
+    while not holds() and time.monotonic() < patience:
+        time.sleep(0.02)
+
+
+def started(
+    folder: Path | str, weights: Path, out: Path, *options: object, launch: list[str] | None = None
+) -> subprocess.Popen[str]:
+    """A batch that has written a few pictures and will go on for a while; `launch` in the place of srgan upscale."""
+    line = [*(launch or command()), *map(str, (folder, out, "-m", weights, "--tile", 4, *options))]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    process = subprocess.Popen(
+        line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, start_new_session=True
+    )
+    wait_until(lambda: len(list(out.glob("deep/[0-9]*.png"))) >= 3 or process.poll() is not None)
+    return process
+
+
+def descendants(pid: int) -> dict[int, str]:
+    """The processes that a process started, and those that they started, with their command lines."""
+    found = {}
+    for children in Path(f"/proc/{pid}/task").glob("*/children"):
+        for child in map(int, children.read_text().split()):
+            found[child] = Path(f"/proc/{child}/cmdline").read_text().replace("\0", " ")
+            found |= descendants(child)
+    return found
+
+
+def assert_whole(out: Path, count: int) -> None:
+    """Pictures of so many are there, each can be decoded, and nothing else is."""
+    assert outputs(out) == sorted(out / f"deep/{number}.png" for number in range(count))
+    for path in outputs(out):
+        with Image.open(path) as image:
+            assert image.size == (256, 192)
+            image.load()
