@@ -42,18 +42,12 @@ def is_remote(place: Place) -> "TypeIs[UPath]":
 
 def exists(place: Place) -> bool:
     """Whether there is something.  Raises SrganError where a store does not answer."""
-    if not is_remote(place):
-        return place.exists()
-    with _answering(place):
-        return place.exists()
+    return bool(_kind(place)) if is_remote(place) else place.exists()
 
 
 def is_dir(place: Place) -> bool:
     """Whether there is a folder.  Raises SrganError where a store does not answer."""
-    if not is_remote(place):
-        return place.is_dir()
-    with _answering(place):
-        return place.is_dir()
+    return _kind(place) == "directory" if is_remote(place) else place.is_dir()
 
 
 def spelled(place: Place) -> PurePath:
@@ -108,6 +102,15 @@ def sent(target: Place) -> Iterator[Path]:
             if original.exists():
                 with _answering(target):
                     target.fs.put_file(str(original), target.path)
+
+
+def _kind(place: "UPath") -> str:
+    """`file`, `directory` or nothing.  Not fsspec's own exists, to which a store that does not answer is empty."""
+    with _answering(place):
+        try:
+            return str(place.fs.info(place.path)["type"])
+        except FileNotFoundError:
+            return ""
 
 
 @contextmanager

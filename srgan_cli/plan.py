@@ -168,7 +168,7 @@ def _counted_from(root: Place | None, path: Place) -> PurePath:
 
 
 def _named(source: Place, name: PurePath, folder: Place, naming: Naming) -> Task:
-    return Task(source, folder / name.parent.as_posix() / naming.of(name))
+    return Task(source, folder / (name.parent / naming.of(name)).as_posix())
 
 
 def is_folder(out: str) -> bool:
