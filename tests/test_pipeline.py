@@ -297,9 +297,10 @@ def test_raw_video_goes_through_a_pipe(weights: Path) -> None:
     assert done.stderr.startswith(b"- 8 x 6 -> - 32 x 24, 2 pictures (tiny on cpu")
 
 
-def test_every_option_on_the_page_exists() -> None:
+def test_every_option_on_the_pages_exists() -> None:
     upscale = get_command(app).commands["upscale"]  # type: ignore[attr-defined]
     known = {option for parameter in upscale.params for option in parameter.opts}
-    told = [word for line in re.findall(r"srgan upscale ([^|\n`]*)", PAGE) for word in line.partition(" #")[0].split()]
-    assert {"--overwrite", "--json", "--from-file"} <= set(told)
+    pages = PAGE + (Path(__file__).parents[1] / "docs/scaling.md").read_text()
+    told = [word for line in re.findall(r"srgan upscale ([^|\n`]*)", pages) for word in line.partition(" #")[0].split()]
+    assert {"--overwrite", "--json", "--from-file", "--devices", "--on"} <= set(told)
     assert {word for word in told if word.startswith("-")} <= known | {"-"}
