@@ -12,7 +12,7 @@ from srgan_cli.networks import GENERATORS, Generator
 from srgan_cli.pixels import turned
 from srgan_cli.training.config import Source, TrainConfig
 from srgan_cli.training.data import load_dataset
-from srgan_cli.training.equivariance import Equivariance, check_equivariant, orbits
+from srgan_cli.training.equivariance import GROUPS, Equivariance, check_equivariant, orbits
 from srgan_cli.training.run import prepare
 from srgan_cli.training.trainer import Trainer
 from srgan_cli.weights import load_weights
@@ -51,7 +51,7 @@ def test_random_numbers_are_drawn_alike_in_all_orientations(name: str, scale: in
     generator = random(GENERATORS[name](scale=scale, **SMALL.get(name, {})))
     scattered = [p.detach().square().mean() for p in generator.parameters() if p.dim() == 4]
     assert spread(generator) > 0.1
-    Equivariance(generator).draw()
+    Equivariance(generator, "d4").draw()
     assert spread(generator) < 1e-4
     kept = [p.detach().square().mean() for p in generator.parameters() if p.dim() == 4]
     assert float(sum(kept) / sum(scattered)) == pytest.approx(1, abs=0.2)
@@ -60,7 +60,7 @@ def test_random_numbers_are_drawn_alike_in_all_orientations(name: str, scale: in
 def test_the_averaged_gradient_is_that_of_all_orientations() -> None:
     """A symmetric generator's gradient for the eight orientations of a picture, without and with averaging."""
     generator = random(GENERATORS["srresnet"](scale=2, channels=8, blocks=1))
-    equivariance = Equivariance(generator)
+    equivariance = Equivariance(generator, "d4")
     equivariance.draw()
     low, high = torch.rand(1, 3, 8, 8), torch.rand(1, 3, 16, 16)
     every = [torch.cat([turned(side, n) for n in range(8)]) for side in (low, high)]
@@ -73,19 +73,32 @@ def test_the_averaged_gradient_is_that_of_all_orientations() -> None:
         assert torch.allclose(parameter.grad, wanted, atol=1e-5 * float(wanted.abs().max() + 1))
 
 
-def test_orbits_hold_every_number_once() -> None:
-    places = orbits(torch.Size((8, 16, 3, 3)), "")
+@pytest.mark.parametrize("group", GROUPS)
+def test_orbits_hold_every_number_once(group: str) -> None:
+    places = orbits(torch.Size((8, 16, 3, 3)), "", group)
     assert sorted(places.flatten().tolist()) == list(range(8 * 16 * 9))
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "muon"])
 def test_what_a_run_delivers_is_equivariant(config: TrainConfig, optimizer: str) -> None:
     config, origin = prepare(replace(config, optimizer=optimizer))
-    assert config.equivariance == "on"
+    assert config.equivariance == "d4"
     list(Trainer(config, load_dataset(config), origin).fit())
     generator, _ = load_weights(config.run / f"{config.name}.safetensors")
     assert generator.tail.weight.any()
     assert spread(generator) < 1e-4
+
+
+def test_a_smaller_group_goes_on_from_a_larger_one(config: TrainConfig) -> None:
+    prepared, origin = prepare(config)
+    list(Trainer(prepared, load_dataset(prepared), origin).fit())
+    first = config.run / f"{config.name}.safetensors"
+    again = replace(config, run=config.run / "again", init_from=str(first), equivariance="d1", pixel_share=1.0)
+    prepared, origin = prepare(again)
+    list(Trainer(prepared, load_dataset(prepared), origin).fit())
+    generator, _ = load_weights(again.run / f"{config.name}.safetensors")
+    assert spread(generator) > 1e-4
+    check_equivariant(generator, "d1", learned=True)
 
 
 def test_off_is_off(config: TrainConfig) -> None:
@@ -97,12 +110,12 @@ def test_off_is_off(config: TrainConfig) -> None:
 @pytest.mark.parametrize("change", [{"channels": 12}, {"generator": "swinir", "channels": 24}])
 def test_where_it_cannot_be_it_is_refused_when_asked_for_and_left_else(config: TrainConfig, change: dict) -> None:
     with pytest.raises(UsageError):
-        prepare(replace(config, equivariance="on", **change))
+        prepare(replace(config, equivariance="d4", **change))
     assert prepare(replace(config, **change))[0].equivariance == "off"
 
 
 def test_weights_that_learned_otherwise_are_no_start() -> None:
     generator = random(GENERATORS["srresnet"](scale=2, channels=8, blocks=1))
-    check_equivariant(generator, learned=False)
+    check_equivariant(generator, "d4", learned=False)
     with pytest.raises(UsageError, match="first weights"):
-        check_equivariant(generator, learned=True)
+        check_equivariant(generator, "d4", learned=True)

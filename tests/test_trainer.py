@@ -461,7 +461,7 @@ def test_the_settings_of_a_run_make_the_same_run_again(config: TrainConfig, data
     list(first.fit())
     settings = read_recipe(config.run / "config.json")
     again = TrainConfig(config.data, tmp_path / "again", device="cpu", **settings)
-    assert replace(again, run=config.run) == replace(config, equivariance="on")
+    assert replace(again, run=config.run) == replace(config, equivariance="d4")
     second = fresh(again, dataset)
     list(second.fit())
     for left, right in zip(first.gan.average.parameters(), second.gan.average.parameters(), strict=True):

@@ -16,6 +16,7 @@ from srgan_cli.foreign import PREFIX
 from srgan_cli.networks import DISCRIMINATORS, GENERATORS
 from srgan_cli.networks.backbones import BACKBONES
 from srgan_cli.training.degrade import DEGRADATIONS
+from srgan_cli.training.equivariance import GROUPS
 from srgan_cli.training.games import GAMES
 from srgan_cli.training.losses import PIXEL_LOSSES
 from srgan_cli.training.optimisation import OPTIMIZERS, PRECISIONS
@@ -69,7 +70,7 @@ _CHOICES: dict[str, Collection[Any]] = {
     "degradation": ("bicubic", *DEGRADATIONS),
     "schedule": ("cosine", "multistep"),
     "precision": PRECISIONS,
-    "equivariance": ("auto", "on", "off"),
+    "equivariance": ("auto", *GROUPS, "off"),
 }
 
 
@@ -117,8 +118,8 @@ class TrainConfig:
     label_smoothing: how far below 1 the label of real pictures is.
     gradient_penalty, r1_weight: weights of the discriminator's penalties; the former is 10 in the Wasserstein game and
     0 in others unless it is given.  discriminator_norm: auto is layer norm under a penalty, else batch norm.
-    accumulate: batches a step.  precision: auto is the device's best.  equivariance: whether the generator is kept to
-    treat a picture alike in its eight orientations; auto where its layers and its first weights allow it.
+    accumulate: batches a step.  precision: auto is the device's best.  equivariance: the orientations of a picture
+    that the generator is kept to treat alike; auto is d4, all eight, where its layers and first weights allow it.
     noise: channels of noise that the generator takes beside the picture.  compile: let torch.compile build the
     generator's kernels.
     perceptual_network, perceptual_weights: the backbone of the perceptual loss, and a file to read it from.

@@ -17,30 +17,32 @@ from srgan_cli.networks import Generator
 from srgan_cli.pixels import turned
 
 ORIENTATIONS = 8
+GROUPS = {"d4": tuple(range(ORIENTATIONS)), "c4": (0, 1, 2, 3), "d2": (0, 2, 4, 6), "d1": (0, 4)}
+"""Flips and quarter turns; the turns; the flips of both axes and the half turn; the flip of left and right."""
 PROBE = 8
 """The side in pixels of the picture that equivariance is tried on."""
 TOLERANCE = 1e-4
 
 
 class Equivariance:
-    """Keeps a generator equivariant while it learns: every gradient is averaged over eight orientations.
+    """Keeps a generator equivariant while it learns: every gradient is averaged over the orientations of a group.
 
     Hidden channels count in groups of eight: one feature in its eight orientations.  A flip or turn of the picture
     turns the kernels, and lets the channels of a group and the sub-pixels of the result change places.  The numbers of
     the network that are carried into one another are an orbit, and equal where the generator is equivariant.
     """
 
-    def __init__(self, generator: Generator) -> None:
+    def __init__(self, generator: Generator, group: str) -> None:
         """Raises UsageError for layers other than convolutions and norms, and for channels in other than eights."""
         convolutions = [module for module in generator.modules() if isinstance(module, nn.Conv2d)]
         ends = {id(convolutions[0].weight): "in", id(convolutions[-1].weight): "out", id(convolutions[-1].bias): "out"}
-        self._orbits = [(p, orbits(p.shape, ends.get(id(p), "")).to(p.device)) for p in generator.parameters()]
+        self._orbits = [(p, orbits(p.shape, ends.get(id(p), ""), group).to(p.device)) for p in generator.parameters()]
 
     @torch.no_grad()
     def draw(self) -> None:
         """Make random numbers symmetric, with the variance that they had."""
         for parameter, places in self._orbits:
-            _average(parameter.data, places, ORIENTATIONS**0.5)
+            _average(parameter.data, places, len(places) ** 0.5)
 
     @torch.no_grad()
     def average_gradients(self) -> None:
@@ -50,7 +52,7 @@ class Equivariance:
                 _average(parameter.grad, places)
 
 
-def check_equivariant(generator: Generator, learned: bool) -> None:
+def check_equivariant(generator: Generator, group: str, learned: bool) -> None:
     """Try whether a generator can be kept equivariant, and whether it is so now if it has `learned` before.
 
     Raises UsageError where it cannot, or is not.
@@ -58,18 +60,18 @@ def check_equivariant(generator: Generator, learned: bool) -> None:
     probe = copy.deepcopy(generator)
     for parameter in probe.parameters():
         nn.init.normal_(parameter, std=parameter[0].numel() ** -0.5)
-    Equivariance(probe).draw()
-    if not _is_equivariant(probe):
+    Equivariance(probe, group).draw()
+    if not _is_equivariant(probe, group):
         raise UsageError(
             "layers of this generator are not equivariant", "take another --generator, or equivariance off"
         )
-    if learned and not _is_equivariant(generator):
+    if learned and not _is_equivariant(generator, group):
         raise UsageError("the first weights are not equivariant", "start without --init-from, or with equivariance off")
 
 
 @cache
-def orbits(shape: torch.Size, end: str) -> Tensor:
-    """The orbits of a layer's numbers (8, number of orbits): places in the flattened numbers, which may recur.
+def orbits(shape: torch.Size, end: str, group: str) -> Tensor:
+    """The orbits of a layer's numbers (orientations, orbits): places in the flattened numbers, which may recur.
 
     shape: of a kernel (out, in, height, width) or of a bias (out).  end: `in` where the inputs are the colours of the
     picture, `out` where the outputs are sub-pixels.  Raises UsageError where the channels between are not in eights.
@@ -80,7 +82,7 @@ def orbits(shape: torch.Size, end: str) -> Tensor:
             "layers of this generator are not convolutions", "take another --generator, or equivariance off"
         )
     images = []
-    for number in range(ORIENTATIONS):
+    for number in GROUPS[group]:
         moved = places[_sub_pixels(shape[0], number) if end == "out" else _channels(shape[0], number)]
         if len(shape) == 4:
             moved = turned(moved, number)
@@ -113,15 +115,15 @@ def _composed(last: int, first: int) -> int:
     return next(number for number in range(ORIENTATIONS) if turned(square, number).equal(both))
 
 
-def _is_equivariant(generator: Generator) -> bool:
-    """Whether a picture of random numbers is enlarged alike in all orientations."""
+def _is_equivariant(generator: Generator, group: str) -> bool:
+    """Whether a picture of random numbers is enlarged alike in the orientations of a group."""
     picture = torch.rand(1, 3, PROBE, PROBE, generator=torch.Generator().manual_seed(0))
     generator.eval()
     with torch.no_grad():
         upright = generator(picture)
         return all(
             torch.allclose(generator(turned(picture, number)), turned(upright, number), atol=TOLERANCE)
-            for number in range(ORIENTATIONS)
+            for number in GROUPS[group]
         )
 
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from srgan_cli.networks import Generator
 from srgan_cli.training.adversary import Adversary
 from srgan_cli.training.config import TrainConfig
-from srgan_cli.training.equivariance import Equivariance
+from srgan_cli.training.equivariance import GROUPS, Equivariance
 from srgan_cli.training.objective import Objective
 from srgan_cli.training.optimisation import Learner, Precision, channels_last
 from srgan_cli.world import World
@@ -80,5 +80,6 @@ class GAN:
 
     def _new_learner(self) -> Learner:
         config = self.config
-        amend = Equivariance(self.generator).average_gradients if config.equivariance == "on" else None
+        kept = config.equivariance in GROUPS
+        amend = Equivariance(self.generator, config.equivariance).average_gradients if kept else None
         return Learner(self.generator, self.precision, config.optimizer, config.accumulate, self.world, amend)

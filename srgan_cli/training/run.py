@@ -216,16 +216,17 @@ def _adapt(config: TrainConfig) -> tuple[TrainConfig, Origin]:
 
 
 def _settled(config: TrainConfig, generator: Generator, learned: bool) -> TrainConfig:
-    """The settings with equivariance on or off.  Raises UsageError where it is asked for and cannot be."""
+    """The settings with a group of equivariance, or off.  Raises UsageError where one is asked for and cannot be."""
     if config.equivariance == "off":
         return config
+    group = "d4" if config.equivariance == "auto" else config.equivariance
     try:
-        check_equivariant(generator, learned)
+        check_equivariant(generator, group, learned)
     except UsageError:
-        if config.equivariance == "on":
-            raise
-        return replace(config, equivariance="off")
-    return replace(config, equivariance="on")
+        if config.equivariance == "auto":
+            return replace(config, equivariance="off")
+        raise
+    return replace(config, equivariance=group)
 
 
 def _check_buildable(config: TrainConfig) -> None:

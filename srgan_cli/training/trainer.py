@@ -17,7 +17,7 @@ from srgan_cli.errors import UsageError, WeightsError
 from srgan_cli.networks import GENERATORS, Generator
 from srgan_cli.training.config import ADVERSARIAL, DEGRADATION, PIXEL, TrainConfig
 from srgan_cli.training.data import Dataset
-from srgan_cli.training.equivariance import Equivariance
+from srgan_cli.training.equivariance import GROUPS, Equivariance
 from srgan_cli.training.gan import GAN
 from srgan_cli.training.guard import Guard
 from srgan_cli.training.optimisation import Precision
@@ -166,8 +166,8 @@ class Trainer:
         if origin:
             return origin.heir(self.config)
         generator = GENERATORS[self.config.generator](**self.config.generator_config)
-        if self.config.equivariance == "on":
-            Equivariance(generator).draw()
+        if self.config.equivariance in GROUPS:
+            Equivariance(generator, self.config.equivariance).draw()
         return generator
 
     def _train_step(self, progress: float) -> dict[str, float]:
