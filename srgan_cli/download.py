@@ -82,9 +82,10 @@ def _attempt(url: str, part: Path, progress: Progress | None) -> None:
         if total > LARGEST_FILE:
             raise _too_large(url)
         if first not in (0, done):
-            raise WeightsError(f"cannot fetch {url}: asked for the bytes from {done} on, it sent those from {first}")
-        _version_file(part).write_text(_version(response))
+            discard(part)
+            raise WeightsError(f"cannot fetch {url}: it sent other bytes than were asked for", "try again")
         with part.open("r+b" if first else "wb") as file:
+            _version_file(part).write_text(_version(response))  # once nothing of another version is there
             file.seek(first)
             _receive(url, response, file, total, progress)
 
@@ -94,6 +95,7 @@ def _receive(url: str, response: HTTPResponse, file: IO[bytes], total: int, prog
     for piece in _pieces(url, response):
         file.write(piece)
         if file.tell() > LARGEST_FILE:
+            file.truncate(0)
             raise _too_large(url)
         if progress:
             progress(file.tell(), max(file.tell(), total))
@@ -126,11 +128,11 @@ def _pieces(url: str, response: HTTPResponse) -> Iterator[bytes]:
 
 
 def _extent(response: HTTPResponse) -> tuple[int, int]:
-    """Where in the file the answer begins, and how long the whole file is, 0 where that is not said."""
+    """Where in the file the answer begins, or -1, and how long the whole file is, or 0, where that is not said."""
+    if response.status != _PARTIAL:
+        return 0, response.length or 0
     found = re.fullmatch(r"bytes (\d+)-\d+/(\d+)", response.headers.get("Content-Range", ""))
-    if response.status == _PARTIAL and found:
-        return int(found[1]), int(found[2])
-    return 0, int(response.headers.get("Content-Length") or 0)
+    return (int(found[1]), int(found[2])) if found else (-1, 0)
 
 
 def _version(response: HTTPResponse) -> str:

@@ -24,7 +24,7 @@ class Site(ThreadingHTTPServer):
     """Answers with what `pages` holds: bytes, or a status and headers.
 
     version: the ETag of what is sent, and whether a range of it can be had; "" for neither.  cut: a length for every
-    answer to come, after which it breaks off.  ranges: what was asked for.
+    answer to come, after which it breaks off.  ranges: what was asked for.  told: whether a range says how long all is.
     """
 
     def __init__(self) -> None:
@@ -35,6 +35,7 @@ class Site(ThreadingHTTPServer):
         self.version = ""
         self.cut: list[int] = []
         self.ranges: list[str] = []
+        self.told = True
 
     @property
     def url(self) -> str:
@@ -67,7 +68,8 @@ class _Handler(BaseHTTPRequestHandler):
         first = int(wanted.removeprefix("bytes=").removesuffix("-"))
         if first >= total:
             return 416, {**headers, "Content-Range": f"bytes */{total}"}, b""
-        return 206, {**headers, "Content-Range": f"bytes {first}-{total - 1}/{total}"}, body[first:]
+        length = total if self.server.told else "*"
+        return 206, {**headers, "Content-Range": f"bytes {first}-{total - 1}/{length}"}, body[first:]
 
     def log_message(self, *_: object) -> None:
         """Nothing."""
@@ -157,6 +159,14 @@ def test_the_next_call_goes_on_where_all_attempts_failed(site: Site) -> None:
     assert list_cached() == []
     assert fetch(f"{site.url}/some/net.pth").path.read_bytes() == CONTENT
     assert site.ranges[-1] == "bytes=4000-"
+
+
+def test_a_range_of_unknown_length_is_never_taken_for_the_whole(site: Site) -> None:
+    site.version, site.cut, site.told = '"one"', [4000], False
+    with pytest.raises(WeightsError, match="other bytes than were asked for"):
+        fetch(f"{site.url}/some/net.pth")
+    assert fetch(f"{site.url}/some/net.pth").path.read_bytes() == CONTENT
+    assert site.ranges == ["", "bytes=4000-", ""]
 
 
 def test_another_version_is_fetched_from_its_beginning(site: Site) -> None:
