@@ -39,6 +39,11 @@ def test_a_small_picture_has_a_small_place() -> None:
     assert (found.x, found.y, found.width, found.height) == (0, 0, 9, 5)
 
 
+def test_methods_that_cut_the_reference_have_a_place_within_what_they_show() -> None:
+    found = disagreement(plain(3, 50, 51), [plain(3, 48, 48), plain(3, 48, 48, 1)], 96)
+    assert found == Place(0, 0, 48, 48, pytest.approx(1))
+
+
 @pytest.mark.parametrize("pictures", [[], [plain(3, 4, 4), plain(3, 4, 5)]])
 def test_what_cannot_be_compared_has_no_place(pictures: list[Array]) -> None:
     assert disagreement(plain(3, 4, 4), pictures, 2) is None

@@ -56,7 +56,7 @@ def disagreement(reference: Array, pictures: list[Array], side: int) -> Place | 
     lumas = [full_luma(pixels) for pixels in (pictures if len(pictures) > 1 else [reference, *pictures])]
     if not pictures or len({luma.shape for luma in lumas}) > 1:
         return None
-    height, width = (min(side, length) for length in reference.shape[-2:])
+    height, width = (min(side, length) for length in lumas[0].shape[-2:])
     spread = _means(np.ptp(lumas, axis=0)[0], height, width)
     index = int(spread.argmax())
     return Place(index % spread.shape[1], index // spread.shape[1], width, height, float(spread.max()))
