@@ -101,13 +101,47 @@ def test_a_smaller_group_goes_on_from_a_larger_one(config: TrainConfig) -> None:
     check_equivariant(generator, "d1", learned=True)
 
 
+def test_a_deep_generator_is_not_refused_for_its_large_values() -> None:
+    for seed in range(3):
+        torch.manual_seed(seed)
+        check_equivariant(GENERATORS["srresnet"](channels=32, blocks=32), "d4", learned=False)
+
+
+class Odd(Generator):
+    """A generator with something in it that cannot be equivariant."""
+
+    def __init__(self, *layers: nn.Module) -> None:
+        super().__init__(scale=1)
+        self.layers = nn.Sequential(*layers)
+
+
+@pytest.mark.parametrize(
+    ("odd", "last", "reason"),
+    [
+        (nn.Identity(), 8, "8 channels, no sub-pixels"),
+        (nn.Identity(), 1, "1 channels, no sub-pixels"),
+        (nn.PReLU(), 3, "1 channels cannot"),
+        (nn.ParameterList([nn.Parameter(torch.ones(()))]), 3, "not convolutions"),
+        (nn.BatchNorm2d(8), 3, "batch norm"),
+    ],
+)
+def test_other_layers_are_refused(odd: nn.Module, last: int, reason: str) -> None:
+    with pytest.raises(UsageError, match=reason):
+        check_equivariant(Odd(nn.Conv2d(3, 8, 3), odd, nn.Conv2d(8, last, 3)), "d4", learned=False)
+
+
+def test_without_convolutions_it_is_refused() -> None:
+    with pytest.raises(UsageError, match="no convolutions"):
+        check_equivariant(Odd(nn.PReLU()), "d4", learned=False)
+
+
 def test_off_is_off(config: TrainConfig) -> None:
     config, origin = prepare(replace(config, equivariance="off"))
     list(Trainer(config, load_dataset(config), origin).fit())
     assert spread(load_weights(config.run / f"{config.name}.safetensors")[0]) > 1e-4
 
 
-@pytest.mark.parametrize("change", [{"channels": 12}, {"generator": "swinir", "channels": 24}])
+@pytest.mark.parametrize("change", [{"channels": 12}, {"batch_norm": True}, {"generator": "swinir", "channels": 24}])
 def test_where_it_cannot_be_it_is_refused_when_asked_for_and_left_else(config: TrainConfig, change: dict) -> None:
     with pytest.raises(UsageError):
         prepare(replace(config, equivariance="d4", **change))

@@ -22,6 +22,7 @@ GROUPS = {"d4": tuple(range(ORIENTATIONS)), "c4": (0, 1, 2, 3), "d2": (0, 2, 4, 
 PROBE = 8
 """The side in pixels of the picture that equivariance is tried on."""
 TOLERANCE = 1e-4
+"""By how much results may differ, as a share of the largest value in them."""
 
 
 class Equivariance:
@@ -33,8 +34,12 @@ class Equivariance:
     """
 
     def __init__(self, generator: Generator, group: str) -> None:
-        """Raises UsageError for layers other than convolutions and norms, and for channels in other than eights."""
+        """Raises UsageError for batch norm, layers other than convolutions, and channels in other than eights."""
+        if any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in generator.modules()):
+            raise UsageError("batch norm is not equivariant", "leave --batch-norm out, or take equivariance off")
         convolutions = [module for module in generator.modules() if isinstance(module, nn.Conv2d)]
+        if not convolutions:
+            raise _unfit("this generator has no convolutions")
         ends = {id(convolutions[0].weight): "in", id(convolutions[-1].weight): "out", id(convolutions[-1].bias): "out"}
         self._orbits = [(p, orbits(p.shape, ends.get(id(p), ""), group).to(p.device)) for p in generator.parameters()]
 
@@ -58,13 +63,12 @@ def check_equivariant(generator: Generator, group: str, learned: bool) -> None:
     Raises UsageError where it cannot, or is not.
     """
     probe = copy.deepcopy(generator)
+    equivariance = Equivariance(probe, group)
     for parameter in probe.parameters():
         nn.init.normal_(parameter, std=parameter[0].numel() ** -0.5)
-    Equivariance(probe, group).draw()
+    equivariance.draw()
     if not _is_equivariant(probe, group):
-        raise UsageError(
-            "layers of this generator are not equivariant", "take another --generator, or equivariance off"
-        )
+        raise _unfit("layers of this generator are not equivariant")
     if learned and not _is_equivariant(generator, group):
         raise UsageError("the first weights are not equivariant", "start without --init-from, or with equivariance off")
 
@@ -78,9 +82,7 @@ def orbits(shape: torch.Size, end: str, group: str) -> Tensor:
     """
     places = torch.arange(shape.numel()).view(shape)
     if len(shape) not in (1, 4):
-        raise UsageError(
-            "layers of this generator are not convolutions", "take another --generator, or equivariance off"
-        )
+        raise _unfit("layers of this generator are not convolutions")
     images = []
     for number in GROUPS[group]:
         moved = places[_sub_pixels(shape[0], number) if end == "out" else _channels(shape[0], number)]
@@ -105,6 +107,8 @@ def _channels(count: int, number: int) -> Tensor:
 def _sub_pixels(count: int, number: int) -> Tensor:
     """Which channel comes to each place of what a pixel shuffle takes when the result is turned."""
     side = isqrt(count // 3)
+    if count != 3 * side**2 or not count:
+        raise _unfit(f"the last convolution of this generator gives {count} channels, no sub-pixels of three colours")
     return turned(torch.arange(count).view(3, side, side), number).flatten()
 
 
@@ -121,10 +125,15 @@ def _is_equivariant(generator: Generator, group: str) -> bool:
     generator.eval()
     with torch.no_grad():
         upright = generator(picture)
+        bound = TOLERANCE * upright.abs().amax()
         return all(
-            torch.allclose(generator(turned(picture, number)), turned(upright, number), atol=TOLERANCE)
+            bool((generator(turned(picture, number)) - turned(upright, number)).abs().amax() <= bound)
             for number in GROUPS[group]
         )
+
+
+def _unfit(reason: str) -> UsageError:
+    return UsageError(reason, "take another --generator, or equivariance off")
 
 
 def _average(values: Tensor, places: Tensor, factor: float = 1.0) -> None:
