@@ -62,6 +62,8 @@ def test_changes_win_over_what_was_stored() -> None:
         {"pixel_share": 1.5},
         {"patch": 4},
         {"batch": 0},
+        {"learning_rate": -1e-3},
+        {"adversarial_learning_rate": float("nan")},
         {"average": 1.0},
         {"batch": 1, "patch": 8, "scale": 2},
         {"name": "folder/name"},

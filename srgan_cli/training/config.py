@@ -40,10 +40,12 @@ _COUNTS = (
     *("batch", "accumulate", "patch_choice", "channels", "blocks", "discriminator_channels"),
     *("seconds", "steps"),
 )
+_RATES = ("learning_rate", "adversarial_learning_rate", "discriminator_learning_rate")
 _RANGES: dict[str, tuple[str, Callable[[float], bool]]] = {
     **dict.fromkeys(_SHARES, ("0 to 1", lambda value: 0 <= value <= 1)),
     **dict.fromkeys(_WEIGHTS, ("0 or more", lambda value: 0 <= value < math.inf)),
     **dict.fromkeys(_COUNTS, ("more than 0", lambda value: value > 0)),
+    **dict.fromkeys(_RATES, ("more than 0", lambda value: 0 < value < math.inf)),
     "noise": ("0 to 64 channels", lambda value: 0 <= value <= 64),
     "average": ("0 up to 1", lambda value: 0 <= value < 1),
     "unpaired_share": ("between 0 and 1", lambda value: 0 < value < 1),
