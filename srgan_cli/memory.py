@@ -158,7 +158,7 @@ def check_whole(size: int, policy: TilePolicy) -> None:
     if needed > policy.max_memory:
         raise SrganError(
             f"this picture cannot be read within {said(policy.max_memory)}: decoded whole, it takes {said(needed)}",
-            f"allow --max-memory {said(needed * 1.05)}, or make it a PNG or TIFF, which is read in parts",
+            f"allow --max-memory {said(needed * 1.05)}, or make it a TIFF or a plain PNG, read in parts",
         )
 
 

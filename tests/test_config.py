@@ -71,6 +71,7 @@ def test_changes_win_over_what_was_stored() -> None:
         {"matching_weight": -1.0},
         {"degraded_share": 1.1},
         {"patch_growth": 0.5},
+        {"validation": 0},
         {"game": "chess"},
         {"perceptual_network": "resnet"},
         {"generator": "nothing"},

@@ -37,7 +37,7 @@ _WEIGHTS = (
     *("r1_weight", "gradient_penalty_weight"),
 )
 _COUNTS = (
-    *("batch", "accumulate", "patch_choice", "channels", "blocks", "discriminator_channels"),
+    *("batch", "accumulate", "patch_choice", "validation", "channels", "blocks", "discriminator_channels"),
     *("seconds", "steps"),
 )
 _RATES = ("learning_rate", "adversarial_learning_rate", "discriminator_learning_rate")
