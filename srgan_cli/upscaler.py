@@ -88,7 +88,7 @@ class Upscaler:
         self.name, self.sha256 = name, sha256
         self.seed = seed
         self.generator = generator.to(device).eval()
-        self.generator.to(memory_format=generator.memory_format)  # type: ignore[call-overload]
+        self.generator.to(memory_format=generator.memory_format)
         self.device = device
         self.policy = policy or TilePolicy()
         self.scale = generator.scale
