@@ -20,8 +20,7 @@ from typing import Annotated
 import torch
 import typer
 from peers import Candidate, Case, filters, ncnn_models, ours, read_cases, spandrel_models, stored_results
-from rich.console import Console
-from rich.table import Table
+from tables import show
 
 from srgan_cli.metrics import METRICS
 from srgan_cli.pixels import quantise
@@ -51,7 +50,7 @@ def main(
     chosen = [candidate for candidate in candidates if not only or candidate.name in only]
     for candidate in chosen:
         run(candidate, cases, protocol)
-    show(chosen, list(dict.fromkeys(case.benchmark for case in cases)), protocol, markdown)
+    report(chosen, list(dict.fromkeys(case.benchmark for case in cases)), protocol, markdown)
 
 
 def run(candidate: Candidate, cases: list[Case], protocol: Protocol) -> None:
@@ -68,21 +67,14 @@ def run(candidate: Candidate, cases: list[Case], protocol: Protocol) -> None:
     candidate.seconds /= megapixels
 
 
-def show(candidates: list[Candidate], benchmarks: list[str], protocol: Protocol, markdown: bool) -> None:
+def report(candidates: list[Candidate], benchmarks: list[str], protocol: Protocol, markdown: bool) -> None:
     """One row a candidate."""
     headings = ["model", "parameters", "multiply-adds / px", "s / megapixel"]
     headings += [f"{benchmark} {' / '.join(METRICS[m].label for m in protocol.metrics)}" for benchmark in benchmarks]
     rows = [[*costs(entry), *(scores(entry, name, protocol) for name in benchmarks)] for entry in candidates]
     packages = ", ".join(f"{name} {version(name)}" for name in ("torch", "pillow"))
     title = f"{protocol}; {torch.get_num_threads()} threads, {packages}"
-    if markdown:
-        lines = [headings, ["---"] * len(headings), *rows]
-        print(f"{title}\n", *(f"| {' | '.join(line)} |" for line in lines), sep="\n")
-        return
-    table = Table(*headings, title=title)
-    for row in rows:
-        table.add_row(*row)
-    Console(width=None if Console().is_terminal else 200).print(table)
+    show(headings, rows, title, markdown)
 
 
 def costs(entry: Candidate) -> list[str]:

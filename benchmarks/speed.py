@@ -34,8 +34,7 @@ import torch
 import typer
 from peers import Candidate, Case, ncnn_models, ours, read_cases, spandrel_models
 from PIL import Image
-from rich.console import Console
-from rich.table import Table
+from tables import show
 
 from srgan_cli.devices import pick_device
 from srgan_cli.pixels import quantise
@@ -118,7 +117,7 @@ def main(
         start, _ = command_seconds(("upscale", "--overwrite", str(folder / "tiny"), str(folder / "out")), repeat)
     answer, _ = command_seconds(("--help",), repeat)
     threads = f"{wanted.device}, {torch.get_num_threads()} threads, torch {torch.__version__}"
-    show(rows, f"{threads}; srgan --help {answer:.2f} s, a picture of 16 x 16 pixels {start:.2f} s", markdown)
+    show(HEADINGS, rows, f"{threads}; srgan --help {answer:.2f} s, a picture of 16 x 16 pixels {start:.2f} s", markdown)
 
 
 def save_pictures(folder: Path) -> None:
@@ -222,18 +221,6 @@ def medians(work: Callable[[], object], repeat: int, cpu: Callable[[], float]) -
         walls.append(time.perf_counter() - began)
         used.append(cpu() - spent)
     return median(walls), median(used)
-
-
-def show(rows: list[list[str]], title: str, markdown: bool) -> None:
-    """One row a candidate."""
-    if markdown:
-        lines = [list(HEADINGS), ["---"] * len(HEADINGS), *rows]
-        print(f"{title}\n", *(f"| {' | '.join(line)} |" for line in lines), sep="\n")
-        return
-    table = Table(*HEADINGS, title=title)
-    for cells in rows:
-        table.add_row(*cells)
-    Console(width=None if Console().is_terminal else 200).print(table)
 
 
 if __name__ == "__main__":
