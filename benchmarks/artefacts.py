@@ -1,0 +1,110 @@
+"""What weights put into pictures that is not in them, as numbers beside a look at the pictures.
+
+    python benchmarks/artefacts.py PICTURES [-m srgan-x4 ...] [--strength 1.0] [--markdown]
+
+Every picture below PICTURES is enlarged by each of the weights and by bicubic, and compared with the latter:
+
+- drift: the largest difference of a picture's mean colour, in levels of 255;
+- grain: the root of the mean squared difference where the input is flat (squares of 8 pixels whose luma has a standard
+  deviation below 1), in levels;
+- grid: how far the mean difference depends on the place of a pixel among the scale x scale that came of one, as a
+  standard deviation, in levels: a checkerboard;
+- blocks, of JPEGs alone: the step of luma across the edges of JPEG's blocks over that across their middles, where the
+  input is flat, divided by the same of bicubic: above 1, blocks are amplified.
+
+The mean over the pictures is printed, and the worst with its name.
+"""
+
+import math
+from pathlib import Path
+from statistics import fmean
+from typing import Annotated
+
+import torch
+import torch.nn.functional as F
+import typer
+from tables import show
+from torch import Tensor
+
+from srgan_cli.files import find_pictures
+from srgan_cli.picture import read_picture
+from srgan_cli.pixels import resize
+from srgan_cli.planes import full_luma
+from srgan_cli.upscaler import Upscaler
+
+SQUARE = 8
+"""The side of the squares that are flat or not: that of JPEG's blocks, in pixels of the input."""
+FLAT = 1.0
+"""The standard deviation of luma below which a square is flat, in levels."""
+HEADINGS = ("weights", *(f"{which}{name}" for name in ("drift", "grain", "grid", "blocks") for which in ("", "worst ")))
+
+
+def main(
+    pictures: Path,
+    model: Annotated[list[str], typer.Option("-m", "--model")] = ["srgan-x4"],  # noqa: B006
+    strength: float | None = None,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False,
+) -> None:
+    """Enlarge every picture by each of the weights and print the table."""
+    rows = []
+    for name in model:
+        upscaler = Upscaler.load(name, strength=strength)
+        found = {path.stem: artefacts(upscaler, path) for path in find_pictures(pictures)}
+        columns = [dict(zip(found, values, strict=True)) for values in zip(*found.values(), strict=True)]
+        rows.append((name, *(cell for column in columns for cell in summary(column))))
+    show(HEADINGS, rows, f"{len(found)} pictures of {pictures}, in levels but for blocks", markdown)
+
+
+def artefacts(upscaler: Upscaler, path: Path) -> tuple[float, float, float, float]:
+    """Drift, grain, grid and blocks of one picture; not a number where it has nothing flat, or is no JPEG."""
+    picture = read_picture(path)
+    low = 255 * picture.on_white.rgb
+    sharp = 255 * upscaler.upscale(picture).on_white.rgb
+    smooth = resize(low, *sharp.shape[-2:])
+    added, flat = full_luma(sharp - smooth)[0], flat_squares(full_luma(low)[0])
+    drift = float((sharp.mean((1, 2)) - low.mean((1, 2))).abs().max())
+    grain = float(squares(added.square(), SQUARE * upscaler.scale)[flat].mean().sqrt())
+    jpeg = path.suffix.lower() in {".jpg", ".jpeg"}
+    blocks = blockiness(full_luma(sharp)[0], flat, upscaler.scale) / blockiness(
+        full_luma(smooth)[0], flat, upscaler.scale
+    )
+    return drift, grain, grid(added, upscaler.scale), blocks if jpeg else math.nan
+
+
+def squares(plane: Tensor, side: int) -> Tensor:
+    """The means of whole squares of a plane (H, W)."""
+    return F.avg_pool2d(plane[None, None], side)[0, 0]
+
+
+def flat_squares(plane: Tensor) -> Tensor:
+    """Which squares of the input's luma (H, W) are flat."""
+    return squares(plane.square(), SQUARE) - squares(plane, SQUARE).square() < FLAT**2
+
+
+def grid(added: Tensor, scale: int) -> float:
+    """The standard deviation of the means of a plane (H, W) over the pixels at equal places of their input pixel."""
+    return float(torch.stack([added[y::scale, x::scale].mean() for y in range(scale) for x in range(scale)]).std())
+
+
+def blockiness(plane: Tensor, flat: Tensor, scale: int) -> float:
+    """The step of luma (H, W) across upright edges of blocks between flat squares, over that across the middles."""
+    side = SQUARE * scale
+    rows, columns = flat.shape
+    steps = (plane[: rows * side, scale:] - plane[: rows * side, :-scale]).abs()
+    steps = F.avg_pool2d(steps[None, None], (side, 1))[0, 0]
+    both = flat[:, 1:] & flat[:, :-1]
+    edges, middles = (steps[:, place - scale // 2 :: side][:, : columns - 1][both] for place in (side, side // 2))
+    return float(edges.mean() / middles.mean())
+
+
+def summary(column: dict[str, float]) -> list[str]:
+    """The mean of a measure over the pictures that have it, and the largest with its picture."""
+    known = {name: value for name, value in column.items() if not math.isnan(value)}
+    if not known:
+        return ["", ""]
+    worst = max(known, key=known.__getitem__)
+    return [f"{fmean(known.values()):.2f}", f"{known[worst]:.2f} {worst}"]
+
+
+if __name__ == "__main__":
+    typer.run(main)
