@@ -93,13 +93,15 @@ def bare_step(trainer: Trainer, low: Tensor, high: Tensor) -> Callable[[], None]
             generated = gan.generator(low.contiguous(memory_format=torch.channels_last)).float()
         total = (generated - high).abs().mean()
         if gan.adversary:
-            gan.adversary.train_step(high, generated.detach(), trainer.random)
-            total = total + sum(gan.adversary.losses(high, generated).values())
+            verdict = gan.adversary.judge(high, generated)
+            total = total + sum(gan.adversary.losses(verdict).values())
             if gan.objective.perceptual:
                 total = total + gan.objective.perceptual(generated, high)
-        total.backward()
+        total.backward(inputs=[*gan.generator.parameters()], retain_graph=gan.adversary is not None)
         gan.learner.optimizer.step()
         gan.learner.optimizer.zero_grad(set_to_none=True)
+        if gan.adversary:
+            gan.adversary.learn(verdict, trainer.random)
 
     return step
 

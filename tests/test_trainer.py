@@ -81,7 +81,7 @@ def test_a_run_passes_both_phases_and_leaves_weights_checkpoint_and_log(config: 
     assert [report.step for report in reports] == list(range(1, STEPS + 1))
     assert [report.phase for report in reports] == [PIXEL] * 12 + [ADVERSARIAL] * 8
     assert set(reports[0].losses) == {"pixel"}
-    assert set(reports[-1].losses) == {"pixel", "discriminator", "adversarial", "matching"}
+    assert set(reports[-1].losses) == {"pixel", "discriminator", "adversarial"}
     depends = {"checkpoint-before.pt", "tiny-best.safetensors", "events"}
     assert {path.name for path in config.run.iterdir()} - depends == {
         "checkpoint.pt",

@@ -1,9 +1,10 @@
 """Adversary: the discriminator of a run, and the game that it plays."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from srgan_cli.networks import DISCRIMINATORS, Judgement
 from srgan_cli.training.config import TrainConfig
@@ -14,6 +15,19 @@ from srgan_cli.world import ALONE, World
 
 COLLAPSE = 1e-3
 """Below this part of its loss at chance, a discriminator is so sure that it teaches nothing."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Real and generated pictures (N, 3, H, W), and what the discriminator says of each.
+
+    Both sides learn from it, so that every picture is judged once.
+    """
+
+    real: Tensor
+    fake: Tensor
+    of_real: Judgement
+    of_fake: Judgement
 
 
 class Adversary:
@@ -29,31 +43,29 @@ class Adversary:
         self.learner = Learner(self.network, precision, config.optimizer, config.accumulate, world)
         self.collapsed = False
 
-    def train_step(self, real: Tensor, fake: Tensor, random: torch.Generator) -> tuple[Tensor, bool]:
-        """Learn from pictures (N, 3, H, W); the loss before the step, and whether it could be used.
+    def judge(self, real: Tensor, fake: Tensor) -> Verdict:
+        """What the discriminator says of pictures (N, 3, H, W)."""
+        return Verdict(real, fake, self._judgement(real), self._judgement(fake))
+
+    def losses(self, verdict: Verdict) -> dict[str, Tensor]:
+        """What the generator is to make small: `adversarial` and, where it counts, `matching` of the features."""
+        real, fake = verdict.of_real, verdict.of_fake
+        losses = {"adversarial": self.game.generator(real.logits.detach(), fake.logits)}
+        if self.config.matching_weight:
+            target = [features.detach() for features in real.features]
+            losses["matching"] = feature_matching_loss(fake.features, target)
+        return losses
+
+    def learn(self, verdict: Verdict, random: torch.Generator) -> tuple[Tensor, bool]:
+        """Learn from a verdict; the loss before the step, and whether it could be used.
 
         A discriminator that is too sure to teach does not learn: `collapsed` says so.
         """
-        self.network.requires_grad_(True)
-        run = self.learner.run
-        loss = self.game.discriminator(
-            self._judge(run, real).logits, self._judge(run, fake).logits, self.config.label_smoothing
-        )
+        real, fake = verdict.of_real.logits, verdict.of_fake.logits
+        loss = self.game.discriminator(real, fake, self.config.label_smoothing)
         sure = self.game.chance > 0 and bool(loss < COLLAPSE * self.game.chance)
         self.collapsed = self.world.all(sure)
-        usable = self.collapsed or self.learner.learn(loss + self._penalty(real, fake, random))
-        self.network.requires_grad_(False)
-        return loss, usable
-
-    def losses(self, real: Tensor, fake: Tensor) -> dict[str, Tensor]:
-        """What the generator is to make small: `adversarial`, and `matching` of the discriminator's features."""
-        with torch.no_grad():
-            truth = self._judge(self.network, real)
-        judged = self._judge(self.network, fake)
-        return {
-            "adversarial": self.game.generator(truth.logits, judged.logits),
-            "matching": feature_matching_loss(judged.features, truth.features),
-        }
+        return loss, self.collapsed or self.learner.learn(loss + self._penalty(verdict, random))
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that learning has changed."""
@@ -64,7 +76,8 @@ class Adversary:
         self.network.load_state_dict(state["network"])
         self.learner.load_state_dict(state["learner"])
 
-    def _penalty(self, real: Tensor, fake: Tensor, random: torch.Generator) -> Tensor:
+    def _penalty(self, verdict: Verdict, random: torch.Generator) -> Tensor:
+        real, fake = verdict.real, verdict.fake.detach()
         penalty = real.new_zeros(())
         if self.config.gradient_penalty_weight:
             penalty = penalty + self.config.gradient_penalty_weight * gradient_penalty(self._logits, real, fake, random)
@@ -77,7 +90,7 @@ class Adversary:
         logits: Tensor = self.network(pictures).logits
         return logits
 
-    def _judge(self, network: nn.Module, pictures: Tensor) -> Judgement:
+    def _judgement(self, pictures: Tensor) -> Judgement:
         with self.precision.autocast():
-            judged: Judgement = network(pictures.contiguous(memory_format=torch.channels_last))
+            judged: Judgement = self.learner.run(pictures.contiguous(memory_format=torch.channels_last))
         return Judgement(judged.logits.float(), judged.features)

@@ -55,6 +55,7 @@ class CycleGAN:
             game="least-squares",
             discriminator="unet",
             label_smoothing=0.0,
+            matching_weight=0.0,
             gradient_penalty=None,
             r1_weight=0.0,
         )
@@ -70,17 +71,19 @@ class CycleGAN:
         noise = torch.randn(len(low), 1, *low.shape[-2:], generator=random).to(low)
         with self.precision.autocast():
             made = {name: pictures.float() for name, pictures in self.learner.run(high, reduced, low, noise).items()}
-        low_loss, low_usable = self.low_adversary.train_step(low, made["degraded"].detach(), random)
-        high_loss, high_usable = self.high_adversary.train_step(high, made["restored"].detach(), random)
+        of_low = self.low_adversary.judge(low, made["degraded"])
+        of_high = self.high_adversary.judge(high, made["restored"])
         losses = {
-            "adversarial": self.low_adversary.losses(low, made["degraded"])["adversarial"]
-            + self.high_adversary.losses(high, made["restored"])["adversarial"],
+            "adversarial": self.low_adversary.losses(of_low)["adversarial"]
+            + self.high_adversary.losses(of_high)["adversarial"],
             "cycle": F.l1_loss(made["high again"], high) + F.l1_loss(made["low again"], low),
             "identity": F.l1_loss(made["high still"], high),
         }
         total = losses["adversarial"] + CYCLE_WEIGHT * losses["cycle"] + IDENTITY_WEIGHT * losses["identity"]
-        usable = self.learner.learn(total) and low_usable and high_usable
-        return {**losses, "discriminator": low_loss + high_loss}, usable
+        usable = self.learner.learn(total, shared=True)
+        low_loss, low_usable = self.low_adversary.learn(of_low, random)
+        high_loss, high_usable = self.high_adversary.learn(of_high, random)
+        return {**losses, "discriminator": low_loss + high_loss}, usable and low_usable and high_usable
 
     def set_rates(self, factor: float) -> None:
         """The learning rates from the next step on, as a part of the paper's."""

@@ -46,11 +46,14 @@ class GAN:
         """
         with self.precision.autocast():
             generated = self.learner.run(low.contiguous(memory_format=torch.channels_last)).float()
-        judged, usable = {}, True
-        if self.adversary:
-            judged["discriminator"], usable = self.adversary.train_step(high, generated.detach(), random)
-        losses = self.objective.losses(generated, high, squared, self.adversary)
-        return {**losses, **judged}, self.learner.learn(self.objective.total(losses, heed)) and usable
+        losses = self.objective.losses(generated, high, squared, alone=not self.adversary)
+        if not self.adversary:
+            return losses, self.learner.learn(self.objective.total(losses, heed))
+        verdict = self.adversary.judge(high, generated)
+        losses |= self.adversary.losses(verdict)
+        usable = self.learner.learn(self.objective.total(losses, heed), shared=True)
+        losses["discriminator"], judged = self.adversary.learn(verdict, random)
+        return losses, usable and judged
 
     def set_rates(self, factor: float) -> None:
         """The learning rates from the next step on, as a part of those that were set."""

@@ -3,7 +3,6 @@
 import torch
 from torch import Tensor
 
-from srgan_cli.training.adversary import Adversary
 from srgan_cli.training.config import TrainConfig
 from srgan_cli.training.losses import PIXEL_LOSSES, frequency_loss, l2_loss
 from srgan_cli.training.optimisation import Precision
@@ -19,18 +18,17 @@ class Objective:
         wanted = config.perceptual_weight and config.pixel_share < 1
         self.perceptual = PerceptualLoss(config, precision) if wanted else None
 
-    def losses(
-        self, generated: Tensor, target: Tensor, squared: bool, adversary: Adversary | None
-    ) -> dict[str, Tensor]:
-        """Every loss of pictures (N, 3, H, W) by its name; `squared` asks for squared differences of pixels."""
+    def losses(self, generated: Tensor, target: Tensor, squared: bool, alone: bool) -> dict[str, Tensor]:
+        """Every loss of pictures (N, 3, H, W) by its name, but for the adversary's.
+
+        squared: take squared differences of pixels.  alone: there is no adversary yet.
+        """
         pixel_loss = l2_loss if squared else PIXEL_LOSSES[self.config.pixel_loss]
         losses = {"pixel": pixel_loss(generated, target)}
         if self.config.frequency_weight:
             losses["frequency"] = frequency_loss(generated, target)
-        if adversary:
-            losses |= adversary.losses(target, generated)
-            if self.perceptual:
-                losses["perceptual"] = self.perceptual(generated, target)
+        if self.perceptual and not alone:
+            losses["perceptual"] = self.perceptual(generated, target)
         return losses
 
     def total(self, losses: dict[str, Tensor], heed: float) -> Tensor:

@@ -73,12 +73,17 @@ class Learner:
         self.amend = amend
         self._gathered = 0
 
-    def learn(self, loss: Tensor) -> bool:
-        """Gather the gradient, and go a step along it when `accumulate` have been gathered; False if it is unusable."""
+    def learn(self, loss: Tensor, shared: bool = False) -> bool:
+        """Gather the gradient, and go a step along it when `accumulate` have been gathered; False if it is unusable.
+
+        Of all that the loss rests on, the network alone learns.  shared: others will learn from what led to the loss.
+        """
         if not self.world.all(bool(loss.isfinite())):
             self._forget()
             return False
-        self.scaler.scale(loss / self.accumulate).backward()  # type: ignore[no-untyped-call]
+        self.scaler.scale(loss / self.accumulate).backward(  # type: ignore[no-untyped-call]
+            retain_graph=shared, inputs=[p for p in self.network.parameters() if p.requires_grad]
+        )
         self._gathered += 1
         return self._gathered < self.accumulate or self._step()
 
