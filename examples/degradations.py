@@ -28,13 +28,14 @@ def main(source: Path, target: Path, scale: int = 2) -> None:
 
 def sheet(pixels: Tensor, scale: int) -> Tensor:
     """The partners of a picture (3, H, W) in two rows, (3, 4 x H / scale, 8 x W / scale)."""
-    original = levels(pixels).to(torch.uint8)
+    low, high = (levels(side).to(torch.uint8) for side in (downscale(pixels, scale), pixels))
     rows = [
-        [DEGRADATIONS[name](original, scale, torch.Generator().manual_seed(seed)) / 255 for seed in range(COLUMNS)]
+        [DEGRADATIONS[name](low, high, torch.Generator().manual_seed(seed)) for seed in range(COLUMNS)]
         for name in ("mild", "real")
     ]
-    rows[0][0] = downscale(pixels, scale)
-    return torch.cat([torch.cat(row, 2) for row in rows], 1).repeat_interleave(2, 1).repeat_interleave(2, 2)
+    rows[0][0] = low
+    sheet = torch.cat([torch.cat(row, 2) for row in rows], 1) / 255
+    return sheet.repeat_interleave(2, 1).repeat_interleave(2, 2)
 
 
 if __name__ == "__main__":

@@ -23,6 +23,10 @@ def picture() -> Tensor:
     return smooth.expand(3, 40, 48).round().to(torch.uint8)
 
 
+def reduced(picture: Tensor, scale: int) -> Tensor:
+    return torch.nn.functional.avg_pool2d(picture.float(), scale).round().to(torch.uint8)
+
+
 def seeded(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
@@ -32,10 +36,10 @@ def seeded(seed: int = 0) -> torch.Generator:
 def test_degradations_give_low_resolution_partners_drawn_from_the_generator_alone(
     picture: Tensor, name: str, largest: float, scale: int
 ) -> None:
-    degrade = DEGRADATIONS[name]
-    spoilt = [degrade(picture, scale, seeded(seed)) for seed in range(30)]
-    assert torch.equal(spoilt[7], degrade(picture, scale, seeded(7)))
-    plain = torch.nn.functional.avg_pool2d(picture.float(), scale)
+    degrade, low = DEGRADATIONS[name], reduced(picture, scale)
+    spoilt = [degrade(low, picture, seeded(seed)) for seed in range(30)]
+    assert torch.equal(spoilt[7], degrade(low, picture, seeded(7)))
+    plain = low.float()
     for result in spoilt:
         assert (result.shape, result.dtype) == (plain.shape, torch.uint8)
         assert (result.float() - plain).abs().mean() < largest
@@ -43,9 +47,9 @@ def test_degradations_give_low_resolution_partners_drawn_from_the_generator_alon
 
 
 def test_the_real_degradation_is_harsher_than_the_mild_one(picture: Tensor) -> None:
-    plain = torch.nn.functional.avg_pool2d(picture.float(), 2)
+    low = reduced(picture, 2)
     errors = {
-        name: sum(float((degrade(picture, 2, seeded(n)).float() - plain).abs().mean()) for n in range(20))
+        name: sum(float((degrade(low, picture, seeded(n)).float() - low.float()).abs().mean()) for n in range(20))
         for name, degrade in DEGRADATIONS.items()
     }
     assert errors["real"] > 2 * errors["mild"]
@@ -55,6 +59,15 @@ def test_the_real_degradation_is_harsher_than_the_mild_one(picture: Tensor) -> N
 def test_kernels_keep_plain_areas(kernel: Tensor) -> None:
     assert kernel.sum().item() == pytest.approx(1, abs=1e-5)
     assert torch.allclose(convolve(torch.full((3, 9, 9), 7.0), kernel), torch.tensor(7.0))
+
+
+@pytest.mark.parametrize("radius", [0, 1, 4])
+def test_a_blur_is_the_convolution_with_its_kernel_edges_repeated(radius: int) -> None:
+    picture = torch.rand(3, 21, 13, generator=seeded()) * 255
+    kernel = torch.rand(2 * radius + 1, 2 * radius + 1, generator=seeded())
+    padded = torch.nn.functional.pad(picture[:, None], [radius] * 4, mode="replicate")
+    expected = torch.nn.functional.conv2d(padded, kernel.flip(0, 1)[None, None])[:, 0]
+    torch.testing.assert_close(convolve(picture, kernel), expected, atol=1e-2, rtol=1e-5)
 
 
 def test_a_gaussian_falls_as_its_formula() -> None:

@@ -1,8 +1,8 @@
 """What befalls pictures on their way to the archive: blur, resizing, noise, ringing, JPEG compression.
 
 Every part is a small function of a float picture (3, H, W) with values 0…255 and gives one of its kind; what is drawn
-is drawn from a torch.Generator.  DEGRADATIONS names the mixes: functions of the original (3, scale x H, scale x W),
-uint8, that give its low-resolution partner (3, H, W), uint8.
+is drawn from a torch.Generator.  DEGRADATIONS names the mixes: functions of a low-resolution picture (3, H, W) and its
+original (3, scale x H, scale x W), uint8 both, that give what becomes of it, of the shape of the former.
 """
 
 from collections.abc import Callable
@@ -15,35 +15,36 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from srgan_cli.pixels import resize
-
 JPEG_BLOCK = 8
 SUBSAMPLINGS = ("4:4:4", "4:2:0")
 RESAMPLINGS = ("bicubic", "bilinear", "area")
 LARGEST_RADIUS = 10
+FOURIER_GRID = 16
+"""Fourier transforms are quick at multiples of it, for pictures of some hundred pixels."""
 
 
-def mild(high: Tensor, scale: int, random: torch.Generator) -> Tensor:
-    """Bicubic, then each with a chance: slight blur, slight noise, JPEG of quality 60 to 100.
+def mild(low: Tensor, _high: Tensor, random: torch.Generator) -> Tensor:
+    """The low-resolution picture after, each with a chance, slight blur, slight noise, JPEG of quality 60 to 100.
 
     The network shall learn to leave such traces alone or to clean them up, not to repaint the picture.
     """
-    low = resize(high.float(), high.shape[-2] // scale, high.shape[-1] // scale)
+    picture = low.float()
     if _chance(0.5, random):
-        low = convolve(low, gaussian(_between(0.1, 0.8, random)))
+        picture = convolve(picture, gaussian(_between(0.1, 0.8, random)))
     if _chance(0.5, random):
-        low = add_noise(low, _between(0, 4, random), random)
+        picture = add_noise(picture, _between(0, 4, random), random)
     if _chance(0.75, random):
-        low = jpeg(low, round(_between(60, 100, random)), SUBSAMPLINGS[_chance(0.5, random)])
-    return _bytes(low)
+        picture = jpeg(picture, round(_between(60, 100, random)), SUBSAMPLINGS[_chance(0.5, random)])
+    return _bytes(picture)
 
 
-def real(high: Tensor, scale: int, random: torch.Generator) -> Tensor:
-    """The second-order degradation of Real-ESRGAN: blur, resizing, noise and JPEG twice over, then ringing.
+def real(low: Tensor, high: Tensor, random: torch.Generator) -> Tensor:
+    """The original after the second-order degradation of Real-ESRGAN: blur, resizing, noise and JPEG twice over, then ringing.
 
+    Of the low-resolution picture nothing but its size counts.
     Source: X. Wang et al., Real-ESRGAN, ICCVW 2021, section 3 and its supplement (arXiv:2107.10833).
     """
-    height, width = high.shape[-2] // scale, high.shape[-1] // scale
+    height, width = low.shape[-2:]
     picture = convolve(high.float(), _any_kernel(3.0, random))
     picture = _resized(picture, _between(0.3, 1.2, random), random)
     picture = jpeg(_any_noise(picture, 30, random), round(_between(30, 95, random)), "4:2:0")
@@ -59,7 +60,7 @@ def real(high: Tensor, scale: int, random: torch.Generator) -> Tensor:
     return _bytes(convolve(_to_size(picture, height, width, random), ringing))
 
 
-DEGRADATIONS: dict[str, Callable[[Tensor, int, torch.Generator], Tensor]] = {"mild": mild, "real": real}
+DEGRADATIONS: dict[str, Callable[[Tensor, Tensor, torch.Generator], Tensor]] = {"mild": mild, "real": real}
 
 
 def gaussian(deviation: float, second: float | None = None, angle: float = 0.0, power: float = 1.0) -> Tensor:
@@ -86,10 +87,14 @@ def sinc(cutoff: float, radius: int = LARGEST_RADIUS) -> Tensor:
 
 
 def convolve(picture: Tensor, kernel: Tensor) -> Tensor:
-    """The picture under a kernel (K, K); beyond the edge it is repeated."""
-    radius = kernel.shape[0] // 2
-    padded = F.pad(picture[:, None], [radius] * 4, mode="replicate")
-    return F.conv2d(padded, kernel[None, None])[:, 0]
+    """The picture under a kernel (K, K), by way of Fourier; beyond the edge it is repeated."""
+    reach = kernel.shape[0] // 2
+    padded = F.pad(picture, [reach] * 4, mode="replicate")
+    sizes = [side + -side % FOURIER_GRID for side in padded.shape[-2:]]
+    product = torch.fft.rfft2(padded, s=sizes) * torch.fft.rfft2(kernel, s=sizes)
+    blurred: Tensor = torch.fft.irfft2(product, s=sizes)
+    height, width = picture.shape[-2:]
+    return blurred[:, 2 * reach : 2 * reach + height, 2 * reach : 2 * reach + width]
 
 
 def add_noise(picture: Tensor, deviation: float, random: torch.Generator, grey: bool = False) -> Tensor:

@@ -61,7 +61,9 @@ class Sampler:
         all of theirs, and batches that are accumulated are those that one batch as large would be.
         """
         random = numbered_random(self.config.seed, wanted.number)
-        patches = [self._patch(own, wanted.patch) for own in patch_randoms(wanted, self.config, self.world)]
+        own = patch_randoms(wanted, self.config, self.world)
+        places = self._places(own, wanted.patch)
+        patches = [self._patch(*place, drawn) for place, drawn in zip(places, own, strict=True)]
         low, high = (torch.stack(side).float().div_(255) for side in zip(*patches, strict=True))
         if _chance(self.config.mixup_share, random):
             low, high = mix(low, high, random)
@@ -70,8 +72,7 @@ class Sampler:
             low = torch.cat([low, torch.randn(shape, generator=random)[self.world.rank]], 1)
         return low, high
 
-    def _patch(self, random: torch.Generator, patch: int) -> tuple[Tensor, Tensor]:
-        pair, window = self._place(random, patch)
+    def _patch(self, pair: Pair, window: Window, random: torch.Generator) -> tuple[Tensor, Tensor]:
         low, high = pair.low[:, *window.slices], pair.high[:, *window.scaled(self.config.scale).slices]
         if self.config.degradation in DEGRADATIONS and _chance(self.config.degraded_share, random):
             degraded = self._degraded(pair, window, random)
@@ -82,13 +83,19 @@ class Sampler:
         orientation = _below(8, random)
         return turned(low, orientation), turned(high, orientation)
 
+    def _places(self, randoms: list[torch.Generator], patch: int) -> list[tuple[Pair, Window]]:
+        """For every patch the place with the most detail of `config.patch_choice` random ones."""
+        choice = self.config.patch_choice
+        places = [self._place(random, patch) for random in randoms for _ in range(choice)]
+        if choice == 1:
+            return places
+        looks = torch.stack([pair.low[:, *window.slices] for pair, window in places])
+        best = detail(looks).view(-1, choice).argmax(1).tolist()
+        return [places[choice * row + column] for row, column in enumerate(best)]
+
     def _place(self, random: torch.Generator, patch: int) -> tuple[Pair, Window]:
-        """The place with the most detail of `config.patch_choice` random ones."""
-        choice = range(self.config.patch_choice)
-        places = [(pair := self._draw(random), random_window(pair.low, patch, random)) for _ in choice]
-        return (
-            max(places, key=lambda place: detail(place[0].low[:, *place[1].slices])) if len(places) > 1 else places[0]
-        )
+        pair = self._draw(random)
+        return pair, random_window(pair.low, patch, random)
 
     def _draw(self, random: torch.Generator) -> Pair:
         """A pair, as often as its weight asks."""
@@ -96,7 +103,7 @@ class Sampler:
         return self.pairs[bisect_right(self._ends, ticket, hi=len(self.pairs) - 1)]
 
     def _degraded(self, pair: Pair, window: Window, random: torch.Generator) -> Tensor:
-        """A window of a degraded picture, made from the original; JPEG's blocks may begin anywhere in it."""
+        """A window of a degraded picture; JPEG's blocks may begin anywhere in it."""
         height, width = pair.low.shape[-2:]
         around = Window(
             max(0, window.top - MARGIN - _below(JPEG_BLOCK, random)),
@@ -104,9 +111,8 @@ class Sampler:
             min(height, window.bottom + MARGIN),
             min(width, window.right + MARGIN),
         )
-        original = pair.high[:, *around.scaled(self.config.scale).slices]
-        degrade = DEGRADATIONS[self.config.degradation]
-        return degrade(original, self.config.scale, random)[:, *window.within(around).slices]
+        low, high = pair.low[:, *around.slices], pair.high[:, *around.scaled(self.config.scale).slices]
+        return DEGRADATIONS[self.config.degradation](low, high, random)[:, *window.within(around).slices]
 
 
 def cut_unpaired(pictures: Sequence[Tensor], wanted: Request, config: TrainConfig, world: World = ALONE) -> Tensor:
@@ -137,10 +143,11 @@ def random_window(pixels: Tensor, side: int, random: torch.Generator) -> Window:
     return Window(top, left, top + side, left + side)
 
 
-def detail(pixels: Tensor) -> float:
-    """How much neighbours in a picture (3, H, W) differ in grey, in the picture's own units."""
-    grey = pixels.float().mean(0)
-    return float(grey.diff(dim=0).abs().mean() + grey.diff(dim=1).abs().mean())
+def detail(pixels: Tensor) -> Tensor:
+    """How much neighbours in pictures (N, 3, H, W) differ in grey, in their own units: (N,)."""
+    grey = pixels.sum(1, dtype=torch.float32) / 3
+    down, right = (grey.diff(dim=dim).abs_().mean((-2, -1)) for dim in (-2, -1))
+    return down + right
 
 
 def mix(low: Tensor, high: Tensor, random: torch.Generator) -> Batch:
