@@ -1,7 +1,12 @@
 """Backbones and where their weights come from."""
 
 import os
+from collections.abc import Iterator
+from functools import partial
+from hashlib import sha256
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import numpy as np
 import pytest
@@ -57,20 +62,46 @@ def test_weights_are_found_in_the_folder_and_frozen(name: str, random_backbones:
         assert not left.requires_grad
 
 
-def test_weights_come_from_the_hub_when_there_is_no_folder(monkeypatch: pytest.MonkeyPatch) -> None:
-    torch.manual_seed(0)
-    published = {**BACKBONES["squeezenet"]().state_dict(), "classifier.1.weight": torch.zeros(1)}
-    asked = []
-
-    def fetch(url: str, **_: object) -> dict[str, torch.Tensor]:
-        asked.append(url)
-        return published
-
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A hub on this machine, as its address, that hands out what lies in tmp_path / "hub"; nothing is cached yet."""
+    (tmp_path / "hub").mkdir()
     monkeypatch.delenv(FOLDER, raising=False)
-    monkeypatch.setattr(pretrained.torch.hub, "load_state_dict_from_url", fetch)
-    backbone = load_backbone("squeezenet")
-    assert asked == [pretrained.HUB["squeezenet"]]
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(SimpleHTTPRequestHandler, "log_message", lambda *_: None)
+    handler = partial(SimpleHTTPRequestHandler, directory=str(tmp_path / "hub"))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+
+
+@pytest.mark.parametrize("name", ["vgg19", "squeezenet"])
+def test_weights_come_from_the_hub_once_and_their_hash_is_checked(
+    name: str, hub: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The names of the files end on the beginning of their sha256, as torchvision's do."""
+    torch.manual_seed(0)
+    published = {**BACKBONES[name]().state_dict(), "classifier.0.weight": torch.zeros(1)}
+    torch.save(published, tmp_path / "weights.pth")
+    content = (tmp_path / "weights.pth").read_bytes()
+    good, bad = f"{name}-{sha256(content).hexdigest()[:8]}.pth", f"{name}-0123abcd.pth"
+    for file in (good, bad):
+        (tmp_path / "hub" / file).write_bytes(content)
+    monkeypatch.setitem(pretrained.HUB, name, f"{hub}/{bad}")
+    with pytest.raises(WeightsError, match="invalid hash value"):
+        load_backbone(name)
+    monkeypatch.setitem(pretrained.HUB, name, f"{hub}/{good}")
+    assert not pretrained.at_hand(name)
+    backbone = load_backbone(name)
     assert torch.equal(backbone.features[0].weight, published["features.0.weight"])
+    (tmp_path / "hub" / good).unlink()
+    assert pretrained.at_hand(name)
+    assert torch.equal(load_backbone(name).features[0].weight, backbone.features[0].weight)
+
+
+def test_the_hubs_names_hold_the_beginning_of_a_hash() -> None:
+    assert all(torch.hub.HASH_REGEX.search(url) for url in pretrained.HUB.values())
 
 
 def test_a_hub_out_of_reach_is_one_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:

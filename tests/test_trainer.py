@@ -468,6 +468,19 @@ def test_the_settings_of_a_run_make_the_same_run_again(config: TrainConfig, data
         assert torch.equal(left, right)
 
 
+def test_a_run_from_before_a_setting_goes_on_without_it(config: TrainConfig, dataset: Dataset) -> None:
+    """Its checkpoint and its settings do not tell of choosing places and of equivariance."""
+    list(until(fresh(replace(config, patch_choice=1, equivariance="off"), dataset), 1))
+    state = checkpoint(config)
+    settings = json.loads((config.run / "config.json").read_text())
+    for stored in (state["config"], settings):
+        del stored["patch_choice"], stored["equivariance"]
+    RunFolder(config.run, "").save_checkpoint(state)
+    (config.run / "config.json").write_text(json.dumps(settings))
+    for told in (checkpoint(config)["config"], read_recipe(config.run / "config.json")):
+        assert (told["patch_choice"], told["equivariance"]) == (1, "off")
+
+
 def test_a_full_disk_at_the_checkpoint_is_one_clear_error_and_spares_the_last_one(
     config: TrainConfig, dataset: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:

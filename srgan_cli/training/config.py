@@ -24,9 +24,13 @@ from srgan_cli.training.optimisation import OPTIMIZERS, PRECISIONS
 SCALES = (2, 3, 4)
 PLACES = ("data", "run", "low", "unpaired", "init_from", "perceptual_weights", "device")
 """Settings that name places of one machine."""
+SETTINGS = "config.json"
+"""The file of a run's settings."""
+UNTOLD = {"patch_choice": 1, "equivariance": "off"}
+"""What settings were before they could be set: checkpoints and settings of earlier runs do not tell of them."""
 DEGRADATION, PIXEL, ADVERSARIAL = "degradation", "pixel", "adversarial"
 """The phases of a run, in their order."""
-_UNTOLD: dict[str, type] = {"data": tuple, "seconds": float, "steps": int, "gradient_penalty": float}
+_DEFAULTLESS: dict[str, type] = {"data": tuple, "seconds": float, "steps": int, "gradient_penalty": float}
 """What those settings are whose defaults do not tell."""
 _SHARES = (
     *("pixel_share", "l2_share", "degraded_share", "colour_share", "mixup_share", "cutblur_share"),
@@ -296,7 +300,8 @@ class TrainConfig:
 def read_recipe(path: Path) -> dict[str, Any]:
     """The settings in a TOML or JSON file, whose keys are the names of TrainConfig's fields.
 
-    `steps` in it puts the default time out of force.  Raises UsageError for a file that cannot be read, an unknown
+    `steps` in it puts the default time out of force.  What the settings of an earlier run do not tell is as it was then.
+    Raises UsageError for a file that cannot be read, an unknown
     key, and a value of the wrong kind.
     """
     try:
@@ -310,10 +315,12 @@ def read_recipe(path: Path) -> dict[str, Any]:
             near = get_close_matches(key, kinds, 1)
             hint = f"did you mean {near[0]}?" if near else f"there is: {', '.join(kinds)}"
             raise UsageError(f"{path} has an unknown setting {key!r}", hint)
-        expected = _UNTOLD.get(key, type(kinds[key]))
+        expected = _DEFAULTLESS.get(key, type(kinds[key]))
         if not _is_a(value, expected):
             raise UsageError(f"{key} is {value!r} in {path}, expected {_KINDS[expected]}", "correct the file")
-    return {"seconds": None, **settings} if "steps" in settings else settings
+    if "steps" in settings:
+        settings = {"seconds": None, **settings}
+    return {**UNTOLD, **settings} if path.name == SETTINGS else settings
 
 
 def _is_a(value: object, kind: type) -> bool:

@@ -17,13 +17,12 @@ from srgan_cli.errors import UsageError, WeightsError
 from srgan_cli.files import atomic_write, explained, make_folder
 from srgan_cli.foreign import PREFIX, Foreign, build, check_trainable
 from srgan_cli.networks import GENERATORS, Generator
-from srgan_cli.training.config import TrainConfig
+from srgan_cli.training.config import SETTINGS, UNTOLD, TrainConfig
 from srgan_cli.training.equivariance import check_equivariant
 from srgan_cli.training.samples import ContactSheet
 from srgan_cli.weights import SUFFIX, WeightsCard, find_weights, load_weights, save_weights
 
 CHECKPOINT, CHECKPOINT_BEFORE = "checkpoint.pt", "checkpoint-before.pt"
-SETTINGS = "config.json"
 LOG = "metrics.jsonl"
 
 
@@ -182,7 +181,7 @@ def read_checkpoint(run: Path) -> dict[str, Any]:
     for path in paths:
         try:
             state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-            return {**state, "config": dict(state["config"])}
+            return {**state, "config": {**UNTOLD, **state["config"]}}
         except Exception as error:  # reading a damaged file fails in many ways
             reason = error
     raise WeightsError(f"cannot read {paths[0]}: it is damaged", "train anew in another folder") from reason
