@@ -3,10 +3,11 @@
 import re
 import signal
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
+import srgan_cli.cli.train_options as own
 from srgan_cli.cli.options import Debug, Device, given
 from srgan_cli.errors import UsageError
 
@@ -26,61 +27,32 @@ _ENDINGS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if
 
 def train(
     context: typer.Context,
-    data: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="DATA...",
-            help="Folders of pictures, nested as you like; pictures of photos/:3 are drawn three times as often.",
-        ),
-    ] = None,
-    run: Annotated[Path, typer.Option(help="Folder that receives weights, checkpoint and log.")] = Path("run"),
-    low: Annotated[
-        list[str] | None,
-        typer.Option(help="Folder of low-resolution partners of the same names; one for every DATA. [default: made]"),
-    ] = None,
-    unpaired: Annotated[
-        str,
-        typer.Option(help="Folder of low-resolution pictures of other scenes; partners are made that look like them."),
-    ] = "",
-    degradation: Annotated[
-        str, typer.Option(help="How partners are made: bicubic, mild or real (blur, noise, JPEG and more).")
-    ] = "bicubic",
-    recipe: Annotated[
-        Path | None, typer.Option("--config", help="A TOML file of settings; options given here come before it.")
-    ] = None,
-    name: Annotated[str, typer.Option(help="Name of the weights. [default: srgan-xSCALE]")] = "",
-    scale: Annotated[int, typer.Option("--scale", "-s", help="2, 3 or 4.")] = 4,
-    duration: Annotated[str, typer.Option("--time", help="Train this long, as 45s, 30m or 1h30m. [default: 1h]")] = "",
-    steps: Annotated[int | None, typer.Option(min=1, help="Train this many steps instead.")] = None,
-    pixel_share: Annotated[
-        float, typer.Option(min=0, max=1, help="Part of the schedule without the discriminator.")
-    ] = 0.6,
-    game: Annotated[
-        str,
-        typer.Option(
-            help="Adversarial loss: minimax, non-saturating, least-squares, hinge, relativistic, wasserstein."
-        ),
-    ] = "non-saturating",
-    discriminator: Annotated[str, typer.Option(help="vgg, patch or unet.")] = "vgg",
-    adversarial_weight: Annotated[float, typer.Option(min=0, help="Weight of the adversarial loss.")] = 1e-3,
-    perceptual_weight: Annotated[float, typer.Option(min=0, help="Weight of the perceptual loss.")] = 0.0,
-    perceptual_weights: Annotated[
-        str, typer.Option(help="File of the perceptual loss's VGG19. [default: torchvision's, fetched]", metavar="FILE")
-    ] = "",
-    batch: Annotated[int, typer.Option(min=1, help="Patches a step.")] = 16,
-    patch: Annotated[int, typer.Option(min=8, help="Side of the low-resolution patches in pixels.")] = 24,
-    generator: Annotated[str, typer.Option(help="srresnet, rrdb, span, srcnn, swinir or unet.")] = "srresnet",
-    channels: Annotated[int, typer.Option(min=1, help="Channels of the generator.")] = 48,
-    blocks: Annotated[int, typer.Option(min=1, help="Residual blocks of the generator.")] = 8,
-    batch_norm: Annotated[bool, typer.Option("--batch-norm", help="Batch norm in the generator.")] = False,
-    init_from: Annotated[
-        str, typer.Option(help="Weights to start from: a name, a file, also another project's .pth.")
-    ] = "",
-    check: Annotated[
-        bool, typer.Option("--check", help="Look at the pictures and measure what the run would take, without it.")
-    ] = False,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --run.")] = False,
-    seed: Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Seed of all random choices.")] = 0,
+    data: own.Data = None,
+    run: own.Run = Path("run"),
+    low: own.Low = None,
+    unpaired: own.Unpaired = "",
+    degradation: own.Degradation = "bicubic",
+    recipe: own.Recipe = None,
+    name: own.Name = "",
+    scale: own.Scale = 4,
+    duration: own.Duration = "",
+    steps: own.Steps = None,
+    pixel_share: own.PixelShare = 0.6,
+    game: own.Game = "non-saturating",
+    discriminator: own.DiscriminatorName = "vgg",
+    adversarial_weight: own.AdversarialWeight = 1e-3,
+    perceptual_weight: own.PerceptualWeight = 0.0,
+    perceptual_weights: own.PerceptualWeights = "",
+    batch: own.BatchSize = 16,
+    patch: own.Patch = 24,
+    generator: own.GeneratorName = "srresnet",
+    channels: own.Channels = 48,
+    blocks: own.Blocks = 8,
+    batch_norm: own.BatchNorm = False,
+    init_from: own.InitFrom = "",
+    check: own.Check = False,
+    resume: own.Resume = False,
+    seed: own.Seed = 0,
     device: Device = "auto",
     debug: Debug = False,
 ) -> None:
@@ -95,7 +67,6 @@ def train(
         length = {"seconds": parse_duration(duration) if duration else None, "steps": steps}
     if resume:
         _refuse_settings(context)
-    from srgan_cli.training.config import TrainConfig, read_recipe
     from srgan_cli.training.run import has_checkpoint
     from srgan_cli.world import World
 
@@ -105,17 +76,24 @@ def train(
         with world.joined():
             _fit(_resumed(run, world, **length, **chosen))
         return
-    settings = read_recipe(recipe) if recipe else {}
-    settings |= {key: context.params[key] for key in _SETTINGS if given(context, key)} | length
-    settings.setdefault("name", f"srgan-x{settings.get('scale', scale)}")
-    if "data" not in settings:
-        raise UsageError("no pictures to train on", "name a folder: srgan train photos/")
-    config = TrainConfig.from_json({**settings, "run": run})
+    config = _config(context, recipe, length)
     if check:
         _check(config)
         return
     with world.joined():
         _fit(_fresh(config, world))
+
+
+def _config(context: typer.Context, recipe: Path | None, length: dict[str, Any]) -> "TrainConfig":
+    """The settings of a new run: the defaults, but for what the recipe says, but for the options given."""
+    from srgan_cli.training.config import TrainConfig, read_recipe
+
+    settings = read_recipe(recipe) if recipe else {}
+    settings |= {key: context.params[key] for key in _SETTINGS if given(context, key)} | length
+    settings.setdefault("name", f"srgan-x{settings.get('scale', TrainConfig.scale)}")
+    if "data" not in settings:
+        raise UsageError("no pictures to train on", "name a folder: srgan train photos/")
+    return TrainConfig.from_json({**settings, "run": context.params["run"]})
 
 
 def parse_duration(text: str) -> float:

@@ -300,9 +300,8 @@ class TrainConfig:
 def read_recipe(path: Path) -> dict[str, Any]:
     """The settings in a TOML or JSON file, whose keys are the names of TrainConfig's fields.
 
-    `steps` in it puts the default time out of force.  What the settings of an earlier run do not tell is as it was then.
-    Raises UsageError for a file that cannot be read, an unknown
-    key, and a value of the wrong kind.
+    `steps` in it puts the default time out of force; what the settings of an earlier run do not tell is as it was then.
+    Raises UsageError for a file that cannot be read, an unknown key, and a value of the wrong kind.
     """
     try:
         text = path.read_text(encoding="utf8")

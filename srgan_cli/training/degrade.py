@@ -39,7 +39,7 @@ def mild(low: Tensor, _high: Tensor, random: torch.Generator) -> Tensor:
 
 
 def real(low: Tensor, high: Tensor, random: torch.Generator) -> Tensor:
-    """The original after the second-order degradation of Real-ESRGAN: blur, resizing, noise and JPEG twice over, then ringing.
+    """The original after Real-ESRGAN's second-order degradation: blur, resizing, noise and JPEG twice, then ringing.
 
     Of the low-resolution picture nothing but its size counts.
     Source: X. Wang et al., Real-ESRGAN, ICCVW 2021, section 3 and its supplement (arXiv:2107.10833).
