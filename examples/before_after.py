@@ -1,6 +1,6 @@
 """Draws examples/before-after.png: parts of four example pictures, enlarged by bicubic and by the shipped weights.
 
-    python examples/before_after.py examples/before-after.png
+python examples/before_after.py examples/before-after.png
 """
 
 import sys

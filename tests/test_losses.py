@@ -9,9 +9,11 @@ from torch import Tensor
 
 from srgan_cli.training.losses import (
     CHARBONNIER_EPSILON,
+    PHASE_WINDOW,
     PIXEL_LOSSES,
     feature_matching_loss,
     frequency_loss,
+    phase_loss,
 )
 
 
@@ -38,6 +40,21 @@ def test_frequency_loss_is_that_of_numpy() -> None:
     coefficients = np.fft.rfft2(pictures[0] - pictures[1], norm="ortho")
     found = frequency_loss(*torch.from_numpy(pictures))
     assert found.item() == pytest.approx(np.abs(coefficients).mean(), rel=1e-9)
+
+
+def test_phase_loss_sees_what_recurs_and_not_what_is_chance() -> None:
+    torch.manual_seed(0)
+    target = torch.rand(2, 3, 64, 64)
+    checkerboard = (torch.arange(64)[:, None] + torch.arange(64)) % 2 * 2.0 - 1
+    assert phase_loss(target + 0.25 * checkerboard, target, 4).item() == pytest.approx(0.25)
+    assert phase_loss(target + 0.25, target, 4).item() == pytest.approx(0.25)
+    chance = 0.25 * torch.randn_like(target)
+    expected = 0.25 / PHASE_WINDOW * (2 / torch.pi) ** 0.5
+    assert phase_loss(target + chance, target, 4).item() == pytest.approx(expected, rel=0.05)
+
+
+def test_phase_loss_takes_pictures_smaller_than_its_window() -> None:
+    assert phase_loss(torch.ones(1, 3, 12, 8), torch.zeros(1, 3, 12, 8), 4).item() == 1
 
 
 def test_feature_matching_is_the_mean_over_layers_whatever_their_sizes() -> None:

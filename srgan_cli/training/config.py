@@ -37,7 +37,7 @@ _SHARES = (
     *("label_smoothing", "dropout"),
 )
 _WEIGHTS = (
-    *("pixel_weight", "frequency_weight", "perceptual_weight", "adversarial_weight", "matching_weight"),
+    *("pixel_weight", "frequency_weight", "phase_weight", "perceptual_weight", "adversarial_weight", "matching_weight"),
     *("r1_weight", "gradient_penalty_weight"),
 )
 _COUNTS = (
@@ -176,6 +176,7 @@ class TrainConfig:
     pixel_loss: str = "l1"
     pixel_weight: float = 1.0
     frequency_weight: float = 0.0
+    phase_weight: float = 0.0
     perceptual_weight: float = 0.0
     perceptual_network: str = "vgg19"
     perceptual_weights: str = ""

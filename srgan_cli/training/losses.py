@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 CHARBONNIER_EPSILON = 1e-3
+PHASE_WINDOW = 8
 
 
 def l1_loss(generated: Tensor, target: Tensor) -> Tensor:
@@ -43,6 +44,17 @@ def frequency_loss(generated: Tensor, target: Tensor) -> Tensor:
     """
     coefficients: Tensor = torch.fft.rfft2(generated - target, norm="ortho")
     return coefficients.abs().mean()
+
+
+def phase_loss(generated: Tensor, target: Tensor, scale: int) -> Tensor:
+    """Mean absolute difference of pictures (N, C, H, W) in the local means of their polyphase components.
+
+    A component is what lies at the same of the scale x scale places that an input pixel comes to.  In its means over
+    PHASE_WINDOW x PHASE_WINDOW input pixels chance averages out, and what recurs from one to the next remains:
+    checkerboards, and a drift of colour.
+    """
+    phases = F.pixel_unshuffle(generated - target, scale)
+    return F.avg_pool2d(phases, min(PHASE_WINDOW, *phases.shape[-2:])).abs().mean()
 
 
 def feature_matching_loss(generated: Sequence[Tensor], target: Sequence[Tensor]) -> Tensor:

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from srgan_cli.training.config import TrainConfig
-from srgan_cli.training.losses import PIXEL_LOSSES, frequency_loss, l2_loss
+from srgan_cli.training.losses import PIXEL_LOSSES, frequency_loss, l2_loss, phase_loss
 from srgan_cli.training.optimisation import Precision
 from srgan_cli.training.perceptual import PerceptualLoss
 
@@ -27,6 +27,8 @@ class Objective:
         losses = {"pixel": pixel_loss(generated, target)}
         if self.config.frequency_weight:
             losses["frequency"] = frequency_loss(generated, target)
+        if self.config.phase_weight:
+            losses["phase"] = phase_loss(generated, target, self.config.scale)
         if self.perceptual and not alone:
             losses["perceptual"] = self.perceptual(generated, target)
         return losses
@@ -36,6 +38,7 @@ class Objective:
         weights = {
             "pixel": self.config.pixel_weight,
             "frequency": self.config.frequency_weight,
+            "phase": self.config.phase_weight,
             "perceptual": self.config.perceptual_weight,
             "matching": self.config.matching_weight,
             "adversarial": heed * self.config.adversarial_weight,
