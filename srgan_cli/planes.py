@@ -3,7 +3,7 @@
 Nothing here imports torch, which takes longer than to score two pictures.
 """
 
-from typing import TYPE_CHECKING, TypeVar, Union
+from typing import TYPE_CHECKING, Any, TypeVar, Union
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from torch import Tensor
 
-Array = NDArray[np.float32]
+Array = NDArray[np.floating[Any]]
+"""float32 where pictures are enlarged, float64 where they are scored."""
 Pixels = Union["Tensor", Array]
 Planes = TypeVar("Planes", "Tensor", Array)
 

@@ -119,19 +119,17 @@ class Upscaler:
         """
         chosen = pick_device(device)
         if model in KERNELS:
-            return cls._of_kernel(str(model), chosen, policy, strength, seed)
+            half = precision not in ("auto", "fp32")
+            _check_plain(str(model), strength=strength is not None, self_ensemble=self_ensemble, precision=half)
+            return cls._of_kernel(str(model), chosen, policy, seed)
         path = find_weights(str(model), scale)
         generator, card = load_blend(path, strength)
         whole = SelfEnsemble(generator) if self_ensemble else generator
         return cls(guarded(whole, chosen, precision), chosen, policy, card.name, seed, digest(path), tell)
 
     @classmethod
-    def _of_kernel(
-        cls, name: str, device: torch.device, policy: TilePolicy | None, strength: float | None, seed: int | None
-    ) -> "Upscaler":
+    def _of_kernel(cls, name: str, device: torch.device, policy: TilePolicy | None, seed: int | None) -> "Upscaler":
         """What resamples and has no weights."""
-        if strength is not None:
-            raise UsageError(f"{name} has no weights to blend", "leave --strength out")
         upscaler = cls(Unchanged(), device, policy, name, seed)
         upscaler.scale, upscaler.kernel = _PLAIN_SCALE, KERNELS[name]
         return upscaler
@@ -307,6 +305,12 @@ def check_scale(scale: float | None) -> None:
     """Raises UsageError unless the scale is None or a number from 1 to LARGEST_SCALE."""
     if scale is not None and not 1 <= scale <= LARGEST_SCALE:
         raise UsageError(f"cannot enlarge {scale:g} times", f"give a scale from 1 to {LARGEST_SCALE}")
+
+
+def _check_plain(name: str, **given: bool) -> None:
+    """Raises UsageError for an option that changes nothing where a kernel takes the place of a network."""
+    for option in (option for option, is_given in given.items() if is_given):
+        raise UsageError(f"{name} is no network", f"leave --{option.replace('_', '-')} out")
 
 
 def _settled(sharp: Tensor, smooth: Tensor) -> Tensor:

@@ -62,7 +62,7 @@ def test_a_model_is_run_as_upscale_runs_it(tmp_path: Path) -> None:
     save_weights(path, generator, WeightsCard.of(generator, "tiny"))
     whole, found = smaller_and_larger(str(path), smooth(40, 48), Scale(4, "cpu"))
     low = quantise(downscale(torch.from_numpy(whole), 4))
-    assert np.array_equal(found, quantise(Upscaler.load(path, "cpu").upscale(Picture(low)).pixels))
+    assert np.array_equal(found, quantise(Upscaler.load(path, "cpu").upscale(Picture(low)).pixels.double()))
     assert load_model(str(path), Scale(4, "cpu")) is load_model(str(path), Scale(4, "cpu"))
 
 

@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from skimage.color import rgb2ycbcr
+from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from srgan_cli import pretrained
 from srgan_cli.errors import SrganError, UsageError
@@ -41,6 +43,15 @@ def test_two_files_are_scored_whatever_their_names(tmp_path: Path) -> None:
     assert [entry.name for entry in report.scores] == ["original"]
     assert report.mean == report.scores[0].values
     assert report.complete
+
+
+def test_values_are_those_of_scikit_image_in_double_precision(tmp_path: Path) -> None:
+    paths = [noise(tmp_path / f"{name}.png", index) for index, name in enumerate("ab")]
+    x, y = (rgb2ycbcr(np.asarray(Image.open(path)))[4:-4, 4:-4, 0] / 255 for path in paths)
+    gaussian = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
+    expected = peak_signal_noise_ratio(x, y, data_range=1), structural_similarity(x, y, data_range=1, **gaussian)
+    found = score(*paths).mean
+    assert (found["psnr"], found["ssim"]) == pytest.approx(expected, rel=0, abs=1e-13)
 
 
 def test_folders_are_scored_by_name_and_averaged(folders: tuple[Path, Path]) -> None:

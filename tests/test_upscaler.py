@@ -300,9 +300,16 @@ def test_kernels_are_models_too(name: str, scale: float | None, factor: float) -
     assert torch.equal(resampled.pixels, expected)
 
 
-def test_kernels_have_no_weights_and_no_noise() -> None:
-    with pytest.raises(UsageError, match="no weights to blend"):
-        Upscaler.load("bicubic", strength=0.5)
+def test_kernels_take_no_options_of_networks() -> None:
+    options: list[tuple[dict[str, Any], str]] = [
+        ({"strength": 0.5}, "--strength"),
+        ({"self_ensemble": True}, "--self-ensemble"),
+        ({"precision": "fp16"}, "--precision"),
+    ]
+    for option, named in options:
+        with pytest.raises(UsageError, match="bicubic is no network") as raised:
+            Upscaler.load("bicubic", "cpu", **option)
+        assert raised.value.hint == f"leave {named} out"
     with pytest.raises(UsageError, match="takes no noise"):
         Upscaler.load("lanczos", seed=1)
 

@@ -1,6 +1,7 @@
 """Values of files as planes of floats, 0…1, and pictures read as such."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -15,14 +16,14 @@ _FLOATS = 32
 
 
 def read_on_paper(path: Path) -> Array:
-    """The first picture of a file as (1 or 3, H, W), the transparent laid on white.
+    """The first picture of a file as float64 (1 or 3, H, W), the transparent laid on white.
 
     Raises PictureError as opened does, and for more pixels than are safe to hold.
     """
     with opened(path) as source:
         check_pixels(path, *source.size(0))
         raster = source.raster(0)
-        colour, alpha = planes(raster.values, raster.depth, raster.has_alpha, span_of(raster)[0])
+        colour, alpha = planes(raster.values, raster.depth, raster.has_alpha, span_of(raster)[0], np.float64)
     return colour if alpha is None else colour * alpha + (1 - alpha)
 
 
@@ -39,9 +40,11 @@ def span_of(raster: Raster) -> tuple[Span, tuple[str, ...]]:
     return (low, high), () if finite else ("its values that are no numbers are set to 0 or 1",)
 
 
-def planes(values: Values, depth: int, transparent: bool, span: Span = UNIT) -> tuple[Array, Array | None]:
+def planes(
+    values: Values, depth: int, transparent: bool, span: Span = UNIT, dtype: type[np.floating[Any]] = np.float32
+) -> tuple[Array, Array | None]:
     """Colour (1 or 3, H, W), and alpha (1, H, W) if there is any, of values (H, W, C) with so many bits a channel."""
-    found = np.array(values.transpose(2, 0, 1), np.float32, order="C")
+    found = np.array(values.transpose(2, 0, 1), dtype, order="C")
     colour, alpha = (found[:-1], found[-1:]) if transparent else (found, None)
     if depth < _FLOATS:
         found /= 2**depth - 1

@@ -26,11 +26,13 @@ class ByTorch:
     function: str
 
     def __call__(self, *arguments: Any, **options: Any) -> Any:
-        """What the function gives; arrays are handed to it as tensors."""
+        """What the function gives; arrays are handed to it as tensors of float32."""
         import torch
 
         function = getattr(import_module(f"{__name__}.{self.module}"), self.function)
-        return function(*(torch.from_numpy(a) if isinstance(a, np.ndarray) else a for a in arguments), **options)
+        return function(
+            *(torch.from_numpy(a).float() if isinstance(a, np.ndarray) else a for a in arguments), **options
+        )
 
 
 @dataclass(frozen=True)

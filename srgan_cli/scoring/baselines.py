@@ -43,8 +43,9 @@ def load_model(model: str, scale: Scale) -> Upscaler:
 def _made(baseline: str, whole: Tensor, scale: Scale) -> tuple[Tensor, Tensor]:
     if baseline == BICUBIC_OF_LUMA:
         return _bicubic_of_luma(whole, scale.factor)
-    low = Picture(quantise(downscale(whole, scale.factor)))
-    return whole, quantise(load_model(baseline, scale).upscale(low, scale.factor).pixels)
+    low = Picture(quantise(downscale(whole, scale.factor)).float())
+    enlarged = load_model(baseline, scale).upscale(low, scale.factor).pixels
+    return whole, quantise(enlarged.double())
 
 
 def _bicubic_of_luma(whole: Tensor, factor: int) -> tuple[Tensor, Tensor]:
