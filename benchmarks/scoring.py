@@ -2,9 +2,9 @@
 
     python benchmarks/scoring.py REF OUT [--repeat 3]
 
-REF and OUT are folders with pictures of equal names.  The loop reads both pictures with Pillow, takes luma by rgb2ycbcr,
-cuts the border and calls peak_signal_noise_ratio and structural_similarity; it starts with everything imported.  The command
-is timed with and without the seconds that it takes to start.
+REF and OUT are folders with pictures of equal names.  The loop reads both pictures with Pillow, takes luma by
+rgb2ycbcr, cuts the border and calls peak_signal_noise_ratio and structural_similarity; it starts with everything
+imported.  The command is timed with and without the seconds that it takes to start.
 """
 
 import json

@@ -106,7 +106,7 @@ def test_the_format_of_standard_output_can_be_chosen(
         (b"", "in.png out.png --format jpg", 2, "srgan: out.png asks for PNG, --format for JPEG"),
         (b"", "in.png out.png --name {stem}.png", 2, "srgan: out.png has a name already"),
         (b"", "in.png out/ --overwrite --no-clobber", 2, "srgan: --overwrite and --no-clobber exclude each other"),
-        (b"", "- out.y4m --format y4m", 1, "srgan: not a YUV4MPEG2 stream"),
+        (b"", "- out.y4m --format y4m", 1, "srgan: the video is empty"),
         (b"", "- in.png out.y4m --format y4m", 2, "srgan: --format y4m takes one stream"),
         (b"", "- out.y4m --format y4m --strict", 2, "srgan: --format y4m takes no --strict"),
         (b"", "missing.png -", 1, "srgan: no such file: missing.png"),
@@ -219,6 +219,7 @@ def test_what_is_there_is_made_again_only_where_it_would_differ(
     assert summary("--scale", 4, "--tile", 8) == "0 enlarged, 3 kept, 0 failed"
     assert summary("--overwrite") == "3 enlarged, 0 failed"
     assert summary("--scale", 2) == "3 enlarged, 0 failed"
+    assert summary("--scale", 2, "--precision", "fp32") == "3 enlarged, 0 failed"
 
 
 @pytest.mark.parametrize("option", [("--tile", 8), ("--max-memory", "4G"), ("--verify-tiles",)])

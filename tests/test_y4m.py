@@ -97,10 +97,15 @@ def test_what_cannot_be_read_is_refused(words: str, message: str) -> None:
     assert caught.value.hint
 
 
-@pytest.mark.parametrize("data", [b"", b"RIFF....AVI ", b"YUV4MPEG2 W8 H6", b"YUV4MPEG2" + b" X" * 5000])
+@pytest.mark.parametrize("data", [b"RIFF....AVI ", b"YUV4MPEG2 W8 H6", b"YUV4MPEG2" + b" X" * 5000])
 def test_what_is_no_stream_is_refused(data: bytes) -> None:
     with pytest.raises(PictureError, match="not a YUV4MPEG2 stream"):
         read_header(io.BytesIO(data))
+
+
+def test_an_empty_stream_is_told_from_one_of_another_kind() -> None:
+    with pytest.raises(PictureError, match="the video is empty"):
+        read_header(io.BytesIO())
 
 
 @pytest.mark.parametrize(("chroma", "kind"), [("420jpeg", "u1"), ("422", "u1"), ("mono", "u1"), ("444p10", "<u2")])

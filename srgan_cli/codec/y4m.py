@@ -115,6 +115,8 @@ class Frame:
 def read_header(stream: IO[bytes]) -> VideoHeader:
     """Raises PictureError when this is no YUV4MPEG2, or none of progressive frames in a known form."""
     line = stream.readline(_LINE)
+    if not line:
+        raise PictureError("the video is empty", "was there an error before the pipe?")
     if not line.startswith(_MAGIC) or not line.endswith(b"\n"):
         raise PictureError("not a YUV4MPEG2 stream", "write it with: ffmpeg -i IN -f yuv4mpegpipe -strict -1 -")
     return VideoHeader(tuple(line.decode("latin-1").split()[1:]))
