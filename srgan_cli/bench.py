@@ -11,6 +11,7 @@ from traceback import format_exception
 from typing import Literal
 
 from srgan_cli.back_projection import Agreement, back_project
+from srgan_cli.codec.source import check_claim, check_pixels, trust_pixels
 from srgan_cli.errors import SrganError, in_plain_words
 from srgan_cli.files import make_folder, sweep
 from srgan_cli.manifest import Manifest
@@ -41,6 +42,7 @@ class Wishes:
     scale: None for the upscaler's own.  strict: nothing may be dropped.  existing: outputs that are there already are
     made anew unless the manifest holds them (at a URL: never), always, or never.  consistent: made small again, they
     are their inputs.  verify: tiles are compared with the whole first.
+    max_pixels: of a picture; None for what Pillow allows, and for more where they are read in bands from a long file.
     """
 
     scale: Scale = None
@@ -48,6 +50,7 @@ class Wishes:
     existing: Existing = "update"
     consistent: bool = False
     verify: bool = False
+    max_pixels: int | None = None
 
 
 @dataclass(frozen=True)
@@ -93,6 +96,7 @@ class Bench:
         """`manifest` is that of the folder where the outputs go."""
         self.upscaler, self.wishes, self.manifest = upscaler, wishes or Wishes(), manifest
         self.room, self.turns = _Room(room), _Turns(upscaler.generator)
+        trust_pixels(self.wishes.max_pixels)
         self.swept: set[Path] = set()
         self.lock = Lock()
 
@@ -166,6 +170,7 @@ class _Work:
             return Result(task, "kept")
         with fetched(task.source) as source, sent(task.target) as self.target:
             pictures = open_pictures(source)
+            (check_pixels if self.wishes.max_pixels else check_claim)(source, *pictures.size)
             key = self.manifest.key(source) if self.manifest else ""
             if self.manifest and there and existing == "update" and self.manifest.holds(self.target, key):
                 enlarged = self.upscaler.target(*pictures.size, self.wishes.scale)

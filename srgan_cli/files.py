@@ -23,6 +23,8 @@ READABLE = frozenset(
     )
     for suffix in group.split()
 )
+_LONGEST_NAME = 200
+"""Bytes, so that there is room for suffixes within the 255 that most file systems allow."""
 _SCRATCH = "srgan-scratch-"
 _TEMPORARY = re.compile(r"\..*\.srgan-[0-9a-f]{8}(\.[^.]*)?", re.DOTALL)
 
@@ -98,6 +100,15 @@ def by_name(place: Path) -> dict[str, Path]:
     Raises SrganError as find_pictures does, and when two pictures differ only in their suffix.
     """
     return {place.stem: place} if place.is_file() else _by_name(place)
+
+
+def is_plain_name(name: str) -> bool:
+    """Whether a file may be called so, with some suffix, in a folder that it does not lead out of."""
+    try:
+        size = len(os.fsencode(name))
+    except UnicodeEncodeError:
+        return False
+    return 0 < size <= _LONGEST_NAME and not set(name) & {"/", os.sep, "\0"} and name not in (".", "..")
 
 
 def check_writable(path: Path) -> None:

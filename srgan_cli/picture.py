@@ -250,10 +250,10 @@ def _values(picture: Picture, depth: int) -> Values:
     layers = [*picture.pixels, *([] if picture.alpha is None else picture.alpha)]
     kind = {8: np.uint8, 16: np.uint16, 32: np.float32}[depth]
     values: Values = np.empty((picture.height, picture.width, len(layers)), kind)
-    low, high = picture.span
+    low, high = (bound / 2 for bound in picture.span)  # halves, as in codec.floats.planes
     for index, layer in enumerate(layers):  # one by one, for the sake of memory
         if index < len(picture.pixels) and picture.span != UNIT:
-            layer = layer * (high - low) + low
+            layer = (layer * (high - low) + low) * 2
         values[..., index] = layer if depth == 32 else levels(layer, depth)
     return values
 

@@ -1,5 +1,6 @@
 """Where pictures are: files, and addresses in every store that fsspec knows."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePath, PurePosixPath
@@ -57,7 +58,7 @@ def spelled(place: Place) -> PurePath:
 
 def absolute(place: Place) -> PurePath:
     """The same for one place under all its names on this machine."""
-    return spelled(place) if is_remote(place) else place.resolve()
+    return spelled(place) if is_remote(place) else Path(os.path.realpath(place))  # resolve() fails on links in a circle
 
 
 def pictures_of(place: Place) -> list[Place]:

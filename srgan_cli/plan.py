@@ -69,6 +69,8 @@ class Naming:
             raise UsageError(f"cannot read the name {self.template!r}: {error}", _known_fields()) from error
         if unknown:
             raise UsageError(f"the name {self.template!r} has {{{unknown[0]}}}", _known_fields())
+        if "\0" in sample:
+            raise UsageError(f"the name {self.template!r} has a NUL in it", _known_fields())
         if PurePath(sample).is_absolute() or ".." in PurePath(sample).parts or not PurePath(sample).name:
             raise UsageError(f"the name {self.template!r} leaves the output's folder", _known_fields())
 
@@ -96,8 +98,8 @@ def plan(
     """What becomes of pictures and folders of them: `out` is the file for a single picture, or a folder for many.
 
     Below `out` the tree of a folder is kept, and of what is `listed` the whole path; what has been `made` is
-    no input.  Raises UsageError where two outputs are one file, an output is an input, or a format is unknown, and
-    SrganError where nothing can be written.
+    no input.  Raises UsageError where two outputs are one file, an output is an input or leads out of `out`, or a
+    format is unknown, and SrganError where nothing can be written.
     """
     starts, target = [place_of(place) for place in places], place_of(out)
     if listed is None and len(starts) == 1 and not is_dir(starts[0]) and not is_folder(out):
@@ -112,7 +114,7 @@ def plan(
 def _into_file(task: Task, naming: Naming) -> Plan:
     if naming.template != DEFAULT_NAME:
         raise UsageError(f"{task.target} has a name already", "--name is for folders: end OUT with a slash")
-    _check([task], ignore_case=False)
+    _check([task], None)
     asked = output_format(spelled(task.target))
     if naming.suffix and asked != FORMATS[naming.suffix]:
         raise UsageError(
@@ -139,7 +141,7 @@ def _into_folder(
             problems.append((place, error))
             continue
         tasks |= dict.fromkeys(_named(path, _counted_from(root, path), folder, naming) for path in found)
-    _check(tasks, not is_remote(folder) and _ignores_case(folder))
+    _check(tasks, folder)
     if not is_remote(folder):
         make_folder(folder)
     return Plan(list(tasks), problems, folder)
@@ -182,8 +184,9 @@ def _below(path: Place, folder: Place, root: Place) -> bool:
     return inner != outer and inner.is_relative_to(outer) and absolute(path).is_relative_to(inner)
 
 
-def _check(tasks: Collection[Task], ignore_case: bool) -> None:
-    """Raises UsageError."""
+def _check(tasks: Collection[Task], folder: Place | None) -> None:
+    """Raises UsageError.  `folder` is where all outputs belong."""
+    ignore_case = folder is not None and not is_remote(folder) and _ignores_case(folder)
     sources = {absolute(task.source) for task in tasks}
     taken: dict[str, Task] = {}
     clashes = []
@@ -192,12 +195,20 @@ def _check(tasks: Collection[Task], ignore_case: bool) -> None:
         if absolute(task.target) in sources:
             itself = absolute(task.target) == absolute(task.source)
             raise UsageError(f"{task.target} is {'the input itself' if itself else 'an input too'}", _ELSEWHERE)
+        if folder is not None and _leads_out(task.target, folder):
+            raise UsageError(f"{task.target} leads out of {folder}", "take the link away, or give another --name")
         earlier = taken.setdefault(_folded(task.target, ignore_case), task)
         if earlier is not task:
             clashes.append(f"{earlier.source} and {task.source} would both become {task.target}")
     if clashes:
         more = f"; and {len(clashes) - _SHOWN} more" if len(clashes) > _SHOWN else ""
         raise UsageError("; ".join(clashes[:_SHOWN]) + more, "give one folder at a time, or another --name")
+
+
+def _leads_out(target: Place, folder: Place) -> bool:
+    """Whether an output would lie elsewhere than below its folder, through links or a name such as `..`."""
+    parts = spelled(target).relative_to(spelled(folder)).parts
+    return ".." in parts or not absolute(target).is_relative_to(absolute(folder))
 
 
 def _writable(suffix: str) -> str:

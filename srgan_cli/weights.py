@@ -1,25 +1,36 @@
 """Weights files: safetensors that carry their own card, so that a file is enough to run its generator."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields
 from difflib import get_close_matches
 from pathlib import Path
+from reprlib import repr as shown
 from textwrap import shorten
+from threading import get_ident
 from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.modules.module import register_module_parameter_registration_hook
 
 from srgan_cli.cache import fetch, is_remote
 from srgan_cli.errors import UnknownModel, UsageError, WeightsError
-from srgan_cli.files import atomic_write
+from srgan_cli.files import atomic_write, is_plain_name
 from srgan_cli.foreign import PICKLED, PREFIX, Foreign, build, read_tensors
 from srgan_cli.networks import GENERATORS, Generator
 
 SUFFIX = ".safetensors"
 _KEY = "srgan"
+_KINDS: dict[str, type | tuple[type, ...]] = {
+    **dict.fromkeys(("name", "licence", "counterpart"), str),
+    **dict.fromkeys(("training", "scores"), dict),
+    "scale": int,
+    "strength": (int, float),
+}
 
 
 @dataclass(frozen=True)
@@ -73,11 +84,13 @@ def load_weights(path: Path) -> tuple[Generator, WeightsCard]:
     try:
         if card.architecture.startswith(PREFIX):
             return build(tensors, str(path)), card
-        generator = GENERATORS[card.architecture](**card.config)
+        with _no_larger_than(tensors):
+            generator = GENERATORS[card.architecture](**card.config)
         generator.load_state_dict(tensors)
     except KeyError as error:
         known = ", ".join(GENERATORS)
-        raise WeightsError(f"{path} is of an unknown architecture: {error}", f"this srgan knows: {known}") from error
+        asked = shown(card.architecture)
+        raise WeightsError(f"{path} is of an unknown architecture: {asked}", f"this srgan knows: {known}") from error
     except (AttributeError, TypeError, ValueError, RuntimeError) as error:
         reason = shorten(str(error), 240)
         raise WeightsError(f"{path} does not fit its own card: {reason}", "was it made by a newer srgan?") from error
@@ -147,6 +160,29 @@ def find_weights(name: str, scale: float | None = None) -> Path:
     raise UnknownModel(f"no weights named {name!r}", f"{hint}there is: {', '.join(shipped) or 'none'}; or name a file")
 
 
+@contextmanager
+def _no_larger_than(tensors: dict[str, Tensor]) -> Iterator[None]:
+    """Raises ValueError as soon as a network that is being built has far more parameters than a file holds.
+
+    Its card might ask for thousands of millions, and each is built before it is seen that the file lacks it.
+    """
+    here = get_ident()
+    room = {"tensors": 2 * len(tensors), "numbers": 2 * sum(map(Tensor.numel, tensors.values()))}
+
+    def count(_module: nn.Module, _name: str, parameter: Tensor) -> None:
+        if get_ident() == here:
+            room["tensors"] -= 1
+            room["numbers"] -= parameter.numel()
+            if min(room.values()) < 0:
+                raise ValueError("it asks for more parameters than the file holds")
+
+    hook = register_module_parameter_registration_hook(count)
+    try:
+        yield
+    finally:
+        hook.remove()
+
+
 def _counterpart(path: Path, card: WeightsCard) -> Path:
     beside = path.with_name(f"{card.counterpart}{SUFFIX}")
     return beside if beside.is_file() else find_weights(card.counterpart)
@@ -171,6 +207,12 @@ def _parse(path: Path, metadata: dict[str, str]) -> WeightsCard | None:
     try:
         stored = json.loads(metadata[_KEY])
         known = {f.name for f in fields(WeightsCard)}
-        return WeightsCard(**{key: value for key, value in stored.items() if key in known})
-    except (ValueError, TypeError, AttributeError) as error:
+        card = WeightsCard(**{key: value for key, value in stored.items() if key in known})
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise WeightsError(f"{path} has an unreadable card: {error}", "was it made by a newer srgan?") from error
+    odd = [key for key, kind in _KINDS.items() if not isinstance(getattr(card, key), kind)]
+    if not odd and card.counterpart and not is_plain_name(card.counterpart):
+        odd = ["counterpart"]
+    if odd:
+        raise WeightsError(f"{path} has an odd {odd[0]} on its card: {shown(getattr(card, odd[0]))}", "fetch it again")
+    return card

@@ -27,7 +27,7 @@ from srgan_cli.world import ALONE, World, dealt
 # Options that change nothing in the pictures, or by what the weights' own digest tells.
 _NO_MATTER = {
     *("places", "model", "strength", "name", "form", "from_file", "as_json", "overwrite", "no_clobber"),
-    *("offline", "device", "devices", "on", "debug"),
+    *("offline", "device", "devices", "on", "debug", "max_pixels"),
 }
 # Nor do these where tiled equals whole.
 _TILING = {"tile", "max_memory", "verify_tiles"}

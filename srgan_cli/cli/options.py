@@ -9,6 +9,10 @@ from srgan_cli.errors import UsageError
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 Offline = Annotated[bool, typer.Option("--offline", help="Fetch nothing: take weights from the cache alone.")]
+MaxPixels = Annotated[
+    int | None,
+    typer.Option(min=1, help="Refuse pictures of more pixels. [default: 178956970]"),
+]
 On = Annotated[
     str, typer.Option(metavar="ray", help="Work on Ray: ray for one made here, or ray://host:port for a cluster.")
 ]

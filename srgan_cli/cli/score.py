@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from srgan_cli.cli.options import Debug, Device, On
+from srgan_cli.cli.options import Debug, Device, MaxPixels, On
 
 if TYPE_CHECKING:
     from srgan_cli.on_ray import Pool
@@ -76,6 +76,7 @@ def score(
     html: Annotated[Path | None, typer.Option(help="Write a page with sliders to this .html.")] = None,
     fail_under: Annotated[list[str] | None, typer.Option(help="Exit 1 when a mean is lower, as psnr=28.")] = None,
     fail_over: Annotated[list[str] | None, typer.Option(help="Exit 1 when a mean is higher, as sqd=0.3.")] = None,
+    max_pixels: MaxPixels = None,
     jobs: Annotated[int, typer.Option(min=0, help="Processes; 0 for all cores.")] = 0,
     on: On = "",
     device: Device = "auto",
@@ -110,7 +111,8 @@ def score(
     plan = plan_scoring(reference, candidates or [], baseline or [], chosen, Scale(scale, device))
     with pool_on(on) as pool, progress_bar("scoring") as progress:
         jobs = jobs or (pool.size if pool else 0)
-        scoring = Scoring(replace(plan, jobs=jobs, place_side=gallery.side), progress, pool)
+        plan = replace(plan, jobs=jobs, place_side=gallery.side, max_pixels=max_pixels)
+        scoring = Scoring(plan, progress, pool)
         print_scores(scoring, form)
     report = scoring.report()
     gallery.write(scoring, report)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 import srgan_cli.cli.train_options as own
-from srgan_cli.cli.options import Debug, Device, given
+from srgan_cli.cli.options import Debug, Device, MaxPixels, given
 from srgan_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ def train(
     check: own.Check = False,
     resume: own.Resume = False,
     seed: own.Seed = 0,
+    max_pixels: MaxPixels = None,
     device: Device = "auto",
     debug: Debug = False,
 ) -> None:
@@ -67,9 +68,11 @@ def train(
         length = {"seconds": parse_duration(duration) if duration else None, "steps": steps}
     if resume:
         _refuse_settings(context)
+    from srgan_cli.codec.source import trust_pixels
     from srgan_cli.training.run import has_checkpoint
     from srgan_cli.world import World
 
+    trust_pixels(max_pixels)
     world = World.here()
     if resume or (world.restarts and has_checkpoint(run)):
         chosen = {key: context.params[key] for key in ("data", "device") if given(context, key)}
@@ -109,12 +112,12 @@ def parse_duration(text: str) -> float:
 
 def _refuse_settings(context: typer.Context) -> None:
     """A resumed run goes on with its own settings; only its pictures' place, length and device may change."""
-    free = ("data", "run", "duration", "steps", "device", "resume", "debug")
+    free = ("data", "run", "duration", "steps", "max_pixels", "device", "resume", "debug")
     names = [parameter.name for parameter in context.command.params if parameter.name and parameter.name not in free]
     if fixed := given(context, *names):
         raise UsageError(
             f"a resumed run keeps its settings, found {', '.join(fixed)}",
-            "only DATA, --time, --steps and --device may change",
+            "only DATA, --time, --steps, --max-pixels and --device may change",
         )
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import typer
 
 import srgan_cli.cli.upscale_options as own
-from srgan_cli.cli.options import Debug, Device, Offline, On, exclude, given
+from srgan_cli.cli.options import Debug, Device, MaxPixels, Offline, On, exclude, given
 from srgan_cli.cli.standard import STANDARD
 from srgan_cli.errors import UsageError
 
@@ -42,6 +42,7 @@ def upscale(
     precision: own.Precision = "auto",
     tile: own.Tile = 384,
     max_memory: own.MaxMemory = "",
+    max_pixels: MaxPixels = None,
     verify_tiles: own.VerifyTiles = False,
     strict: own.Strict = False,
     debug: Debug = False,
@@ -72,7 +73,7 @@ def upscale(
         out,
         from_file,
         Naming(name, "" if form == VIDEO else suffix_of(form)),
-        Wishes(_fit(size, name) or scale, strict, existing, consistent, verify_tiles),
+        Wishes(_fit(size, name) or scale, strict, existing, consistent, verify_tiles, max_pixels),
         Loading(model, offline, policy, scale, strength, seed, self_ensemble, precision),
         device,
         devices,

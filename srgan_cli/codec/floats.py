@@ -51,7 +51,8 @@ def planes(
         return colour, alpha
     np.nan_to_num(found, copy=False, nan=0, posinf=1, neginf=0)
     if span != UNIT:
-        colour = (colour - span[0]) / (span[1] - span[0])
+        low, high = (bound / 2 for bound in span)  # halves: what lies between the ends may be more than floats hold
+        np.divide(colour / 2 - low, high - low, out=colour)
     return colour, None if alpha is None else alpha.clip(0, 1)
 
 

@@ -1,6 +1,8 @@
 """Reading: a file as a row of rasters, decoded one by one."""
 
+import re
 import struct
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -20,13 +22,18 @@ from srgan_cli.codec.raster import Raster, Rows, Values, turned
 from srgan_cli.errors import PictureError
 
 # What Pillow's readers raise on damaged files.
-_DAMAGE = (OSError, SyntaxError, ValueError, EOFError, RuntimeError, IndexError, KeyError, TypeError, struct.error)
+_DAMAGE = (
+    *(OSError, SyntaxError, ValueError, EOFError, RuntimeError, IndexError, KeyError, TypeError, struct.error),
+    *(AssertionError, AttributeError, ArithmeticError, zlib.error),
+)
 _TIFF_STARTS = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
 _BEGINNINGS = {
     **{b"\xff\xd8": "JPEG", b"\x89PNG": "PNG", b"GIF8": "GIF", b"BM": "BMP", b"RIFF": "WebP"},
     **dict.fromkeys(_TIFF_STARTS, "TIFF"),
 }
+_COUNT = re.compile(r".*\((\d+) pixels\).*")
 _HEAD = 64
+_PIXELS_A_BYTE = 50
 _DECODED = 20
 """Bytes a pixel while Pillow decodes: measured 3 (grey) to 18 (WebP), of which 1 to 4 stay."""
 _ANIMATED = ("GIF", "PNG", "WEBP", "AVIF")
@@ -80,10 +87,26 @@ def opened(path: Path) -> Iterator[Source]:
             yield PillowSource(path, file, image)
 
 
+def trust_pixels(most: int | None) -> None:
+    """Let pictures of so many pixels be opened in this process, and none of more; None changes nothing."""
+    if most:
+        Image.MAX_IMAGE_PIXELS = -(-most // 2)  # Pillow warns of these and refuses twice as many
+
+
 def check_pixels(path: Path, height: int, width: int) -> None:
     """Raises PictureError when a picture has more pixels than a file may be trusted to fill memory with."""
     if Image.MAX_IMAGE_PIXELS and height * width > 2 * Image.MAX_IMAGE_PIXELS:
-        raise PictureError(f"{path} holds more pixels than are safe to open", f"it says it is {width} x {height}")
+        raise _too_many(path, height * width)
+
+
+def check_claim(path: Path, height: int, width: int) -> None:
+    """The same for a picture that is read in bands, of a file that is far too short for as many pixels of a photograph.
+
+    Deflate makes a thousand bytes of one: a few megabytes may pretend to be a picture that keeps a machine busy for
+    days.  Photographs take about a byte a pixel.
+    """
+    if height * width > _PIXELS_A_BYTE * path.stat().st_size:
+        check_pixels(path, height, width)
 
 
 class PngSource:
@@ -307,6 +330,13 @@ def _times_played(image: Image.Image) -> int:
     return int(told or 0)
 
 
+def _too_many(path: Path, count: int | str) -> PictureError:
+    most = 2 * (Image.MAX_IMAGE_PIXELS or 0)
+    return PictureError(
+        f"{path} says it has {count} pixels, more than --max-pixels ({most})", "raise it if you trust the file"
+    )
+
+
 def _unidentified(path: Path) -> tuple[str, str]:
     """What to say of a file that no reader takes."""
     with path.open("rb") as file:
@@ -330,10 +360,10 @@ def _explained(path: Path) -> Iterator[None]:
     except UnidentifiedImageError as error:
         raise PictureError(*_unidentified(path)) from error
     except Image.DecompressionBombError as error:
-        raise PictureError(f"{path} holds more pixels than are safe to open", str(error)) from error
+        raise _too_many(path, _COUNT.sub(r"\1", str(error))) from error
     except PictureError:
         raise
     except _DAMAGE as error:
         system = getattr(error, "strerror", None)
         hint = "check the path" if system else "the file is damaged or cut short: fetch it again"
-        raise PictureError(f"cannot read {path}: {system or error}", hint) from error
+        raise PictureError(f"cannot read {path}: {system or error or type(error).__name__}", hint) from error

@@ -13,6 +13,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from srgan_cli.codec.floats import read_on_paper
+from srgan_cli.codec.source import trust_pixels
 from srgan_cli.errors import MismatchError, SrganError, UsageError
 from srgan_cli.files import by_name, pair_by_name
 from srgan_cli.metrics import METRICS, ready_features, see
@@ -35,6 +36,7 @@ class Plan:
     """What is to be scored: references by picture name, and the methods that enlarge them.
 
     place_side: the side of the crop to seek for a figure, 0 for none.  jobs: processes, 0 for all cores.
+    max_pixels: of a picture, None for what Pillow allows.
     """
 
     protocol: Protocol
@@ -46,6 +48,7 @@ class Plan:
     scale: Scale = field(default_factory=Scale)
     jobs: int = 1
     place_side: int = 0
+    max_pixels: int | None = None
 
     @property
     def processes(self) -> int:
@@ -199,6 +202,7 @@ def _judge_all(plan: Plan, pool: Executor | None) -> Iterator[Judged]:
 
 
 def _judge(plan: Plan, name: str) -> Judged:
+    trust_pixels(plan.max_pixels)
     methods = _methods_with(plan, name)
     try:
         reference = read_on_paper(plan.references[name])
@@ -263,7 +267,14 @@ def _on_cpu(method: Method, scale: Scale) -> bool:
 def _part(plan: Plan, name: str) -> Plan:
     """What of the plan a process needs for one picture."""
     methods = [replace(m, files={name: m.files[name]} if m.files else {}) for m in _methods_with(plan, name)]
-    return Plan(plan.protocol, {name: plan.references[name]}, methods, scale=plan.scale, place_side=plan.place_side)
+    return Plan(
+        plan.protocol,
+        {name: plan.references[name]},
+        methods,
+        scale=plan.scale,
+        place_side=plan.place_side,
+        max_pixels=plan.max_pixels,
+    )
 
 
 def _methods_with(plan: Plan, name: str) -> list[Method]:

@@ -9,9 +9,11 @@ from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from inspect import signature
 from pathlib import Path
+from reprlib import repr as shown
 from typing import Any
 
 from srgan_cli.errors import UsageError
+from srgan_cli.files import is_plain_name
 from srgan_cli.foreign import PREFIX
 from srgan_cli.networks import DISCRIMINATORS, GENERATORS
 from srgan_cli.networks.backbones import BACKBONES
@@ -197,7 +199,7 @@ class TrainConfig:
         for key, known in _CHOICES.items():
             value = getattr(self, key)
             rebuilt = key == "generator" and str(value).startswith(PREFIX)
-            _expect(rebuilt or value in known, f"{key} is {value!r}, expected one of {', '.join(map(str, known))}")
+            _expect(rebuilt or value in known, f"{key} is {shown(value)}, expected one of {', '.join(map(str, known))}")
         for key, (words, holds) in _RANGES.items():
             value = getattr(self, key)
             _expect(value is None or holds(value), f"{key} is {value}, expected {words}")
@@ -217,7 +219,7 @@ class TrainConfig:
             self.batch > 1 or self.high_patch > 16,
             "one patch of at most 16 pixels is too little for the discriminator: enlarge the batch or the patch",
         )
-        _expect(Path(self.name).name == self.name, f"the name is {self.name!r}, expected one without a folder")
+        _expect(is_plain_name(self.name), f"the name is {shown(self.name)}, expected one for a file, without a folder")
 
     @property
     def folders(self) -> str:
@@ -307,17 +309,19 @@ def read_recipe(path: Path) -> dict[str, Any]:
     try:
         text = path.read_text(encoding="utf8")
         settings = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UsageError(f"cannot read {path}: {error}", "give a TOML or JSON file; see examples/recipes/") from error
+    if not isinstance(settings, dict):
+        raise UsageError(f"{path} holds no settings by name", "give a TOML or JSON file; see examples/recipes/")
     kinds = {f.name: f.default for f in fields(TrainConfig) if f.name != "run"}
     for key, value in settings.items():
         if key not in kinds:
             near = get_close_matches(key, kinds, 1)
             hint = f"did you mean {near[0]}?" if near else f"there is: {', '.join(kinds)}"
-            raise UsageError(f"{path} has an unknown setting {key!r}", hint)
+            raise UsageError(f"{path} has an unknown setting {shown(key)}", hint)
         expected = _DEFAULTLESS.get(key, type(kinds[key]))
         if not _is_a(value, expected):
-            raise UsageError(f"{key} is {value!r} in {path}, expected {_KINDS[expected]}", "correct the file")
+            raise UsageError(f"{key} is {shown(value)} in {path}, expected {_KINDS[expected]}", "correct the file")
     if "steps" in settings:
         settings = {"seconds": None, **settings}
     return {**UNTOLD, **settings} if path.name == SETTINGS else settings

@@ -1,0 +1,410 @@
+"""The doors that a stranger's files come in by.  Each is given one odd file or line, and may take or refuse it.
+
+To take means that what comes back is sound, to refuse an SrganError that says something; all else is a finding.
+"""
+
+import io
+import json
+import math
+import os
+import shutil
+import struct
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from hashlib import sha256
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import seeds
+import torch
+from mutation import ODD_VALUES, broken, odd
+
+from srgan_cli import __main__
+from srgan_cli.errors import SrganError
+from srgan_cli.files import pair_by_name
+from srgan_cli.picture import Picture, picture_size, read_picture, write_picture
+from srgan_cli.plan import Naming, plan
+from srgan_cli.sequence import open_pictures
+from srgan_cli.training.config import TrainConfig, read_recipe
+from srgan_cli.training.run import CHECKPOINT, read_checkpoint
+from srgan_cli.upscaler import Upscaler
+from srgan_cli.video import upscale_video
+from srgan_cli.weights import read_card
+
+_FAULT = "this is a fault in srgan"
+_LONGEST_MESSAGE = 4000
+_NAMES = (
+    *(
+        "a",
+        "A",
+        "b",
+        "c.d",
+        " ",
+        "blank end ",
+        "two\nlines",
+        "tab\t",
+        "-",
+        "--help",
+        "-r",
+        "~",
+        "$HOME",
+        "%s{}",
+        "{stem}",
+    ),
+    *(
+        "\N{GRINNING FACE}",
+        "e\N{COMBINING ACUTE ACCENT}",
+        "\N{LATIN SMALL LETTER E WITH ACUTE}",
+        "\udcff\udc80",
+        "日本",
+    ),
+    *(
+        "con",
+        "x" * 200,
+        "\\",
+        "'",
+        '"',
+        "a;b",
+        "\x1b[31m",
+        "\r",
+        "*",
+        "[a]",
+        "..a",
+        "a..",
+        ".",
+        "..",
+        "[bold]",
+        "&amp;",
+        "<b>",
+    ),
+)
+
+
+def picture(random: Random, folder: Path, corpus: Path | None) -> str:
+    """Read a broken picture, or enlarge a broken video."""
+    path = _broken_file(random, folder, seeds.pictures(corpus))
+    if path.suffix == ".y4m":
+        return _verdict(lambda: _enlarge(path))
+    verdict = _verdict(lambda: _check_read(path))
+    _verdict(lambda: open_pictures(path))
+    return verdict
+
+
+def weights(random: Random, folder: Path, _: Path | None) -> str:
+    """Load broken weights, or go on from a broken checkpoint; whoever calls looks whether a pickle was obeyed."""
+    before = Path.cwd()
+    os.chdir(folder)  # where a pickle would leave its mark
+    try:
+        path = _broken_weights(random, folder)
+        verdict = _verdict(lambda: _check_weights(path))
+        path.rename(folder / CHECKPOINT)
+        _verdict(lambda: read_checkpoint(folder))
+    finally:
+        os.chdir(before)
+    assert not (folder / seeds.CALLED).exists(), "a pickle was obeyed"
+    return verdict
+
+
+def settings(random: Random, folder: Path, _: Path | None) -> str:
+    """Read settings with odd values, or in a broken file."""
+    told = random.choice(seeds.settings())
+    for _turn in range(random.randint(1, 3)):
+        told = odd(told, random)
+    path = folder / random.choice(("odd.json", "odd.toml"))
+    text = json.dumps(told) if path.suffix == ".json" else _toml(told)
+    data = text.encode("utf8", "surrogatepass")
+    path.write_bytes(broken(data, [data], random) if random.random() < 0.3 else data)
+    return _verdict(lambda: _configure(path, folder))
+
+
+def pairing(random: Random, folder: Path, _: Path | None) -> str:
+    """Pair two trees of odd names, and plan what is made of one of them under an odd template."""
+    names = random.choices(_NAMES, k=4)
+    for name in ("one", "two"):
+        _plant(random, folder / name, names)
+
+    def pair() -> None:
+        found = pair_by_name(folder / "one", folder / "two")
+        names = {name for name, _, _ in found.pairs}
+        assert len(names) == len(found.pairs), "a name is paired twice"
+        assert not names & {*found.only_reference, *found.only_candidate}, "a name is paired and alone"
+        for name, *paths in found.pairs:
+            for path, root in zip(paths, ("one", "two"), strict=True):
+                assert path.relative_to(folder / root).with_suffix("").as_posix() == name, "partners differ in name"
+
+    verdict = _verdict(pair)
+    template = "".join(random.choices(_PIECES, k=random.randint(1, 4)))
+    if random.random() < 0.3:
+        (folder / "out").mkdir()
+        with suppress(OSError):
+            (folder / f"out/{random.choice(names)}").symlink_to("../..")
+    _verdict(lambda: _check_plan(folder, template))
+    return verdict
+
+
+def command(random: Random, folder: Path, corpus: Path | None) -> str:
+    """Run a command line of odd words on odd files."""
+    (folder / "in").mkdir()
+    for _turn in range(random.randint(1, 3)):
+        seed = random.choice(seeds.pictures(corpus))
+        data = seed.data if random.random() < 0.6 else broken(seed.data, [seed.data], random)
+        (folder / "in" / f"{random.choice(_NAMES)[:40].replace('/', '')}{seed.suffix}").write_bytes(data)
+    tiny = min(seeds.weights(), key=lambda seed: (seed.suffix != ".safetensors", len(seed.data)))
+    (folder / f"tiny{tiny.suffix}").write_bytes(tiny.data)
+    before = _contents(folder)
+    line = _line(random, folder)
+    code, err = _run(line, folder)
+    assert code in (0, 1, 2), f"exit code {code} of {line}: {err}"
+    assert code == 0 or err.strip(), f"a failure without a word: {line}"
+    assert "Traceback" not in err, f"a traceback from {line}: {err}"
+    assert _FAULT not in err, f"a fault in {line}: {err}"
+    assert "out of memory" not in err, f"out of memory in {line}: {err}"
+    after = _contents(folder)
+    assert before.items() <= after.items(), f"what was there has changed after {line}"
+    outside = [name for name in after.keys() - before.keys() if not name.startswith(("out", "run"))]
+    assert not outside, f"written beside the output by {line}: {outside}"
+    assert not [name for name in after if ".srgan-" in name], f"left behind by {line}"
+    return "taken" if code == 0 else "refused"
+
+
+Door = Callable[[Random, Path, Path | None], str]
+DOORS: dict[str, tuple[Door, int]] = {
+    "picture": (picture, 10),
+    "weights": (weights, 3),
+    "settings": (settings, 3),
+    "pairing": (pairing, 2),
+    "command": (command, 2),
+}
+"""The doors, and how many cases of twenty come to each."""
+
+
+def knock(door: str, seed: int, number: int, folder: Path, corpus: Path | None = None) -> str:
+    """`taken` or `refused`; raises whatever else happens.  The same arguments make the same case."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return DOORS[door][0](Random(f"{seed} {door} {number}"), folder, corpus)
+
+
+def _verdict(attempt: Callable[[], object]) -> str:
+    try:
+        attempt()
+    except SrganError as error:
+        refusal = error
+    else:
+        return "taken"
+    assert refusal.message, "a refusal without a word"
+    assert refusal.hint, f"a refusal without a hint: {refusal.message}"
+    assert len(refusal.message) < _LONGEST_MESSAGE, "a refusal of too many words"
+    return "refused"
+
+
+def _broken_file(random: Random, folder: Path, good: Sequence[seeds.Seed]) -> Path:
+    seed = random.choice(good)
+    others = [random.choice(good).data for _ in range(2)]
+    suffix = seed.suffix if random.random() < 0.9 else random.choice(good).suffix
+    path = folder / f"odd{suffix}"
+    path.write_bytes(broken(seed.data, others, random))
+    return path
+
+
+def _check_read(path: Path) -> None:
+    found, size = read_picture(path), picture_size(path)
+    assert (found.height, found.width) == size, f"{size} in its header, {found.height, found.width} as it is read"
+    assert bool(torch.isfinite(found.pixels).all()), "values that are no numbers"
+    assert 0 <= float(found.pixels.amin()) <= float(found.pixels.amax()) <= 1, "values beyond 0…1"
+    small = Picture(found.pixels[:, :8, :8], None, found.depth, found.icc_profile, found.metadata, found.span)
+    target = path.with_name(f"again{(path.suffix if path.suffix in ('.jpg', '.webp') else '.tif')}")
+    write_picture(small, target)
+    read_picture(target)
+
+
+def _enlarge(path: Path) -> None:
+    with path.open("rb") as file:
+        upscale_video(file, io.BytesIO(), Upscaler.load("bicubic", scale=2), None)
+
+
+def _broken_weights(random: Random, folder: Path) -> Path:
+    good = seeds.weights()
+    seed = random.choice(good)
+    if seed.suffix == ".safetensors" and random.random() < 0.7:
+        data = _with_odd_head(seed.data, random)
+    elif random.random() < 0.2:
+        data = seed.data
+    else:
+        data = broken(seed.data, [random.choice(good).data], random)
+    path = folder / f"odd{seed.suffix if random.random() < 0.9 else random.choice(good).suffix}"
+    path.write_bytes(data)
+    return path
+
+
+def _with_odd_head(data: bytes, random: Random) -> bytes:
+    """Weights whose card or table of tensors is odd."""
+    length = int.from_bytes(data[:8], "little")
+    head, rest = json.loads(data[8 : 8 + length]), data[8 + length :]
+    told = head.get("__metadata__", {}).get("srgan")
+    if told and random.random() < 0.8:
+        card = json.loads(told)
+        key = random.choice(list(card))
+        card = odd(card, random) if random.random() < 0.2 else {**card, key: odd(card[key], random)}
+        head["__metadata__"]["srgan"] = json.dumps(card)
+    else:
+        head = odd(head, random)
+    text = json.dumps(head).encode()
+    return struct.pack("<Q", len(text)) + text + rest
+
+
+def _check_weights(path: Path) -> None:
+    upscaler = Upscaler.load(str(path), "cpu", precision="fp32")
+    assert isinstance(upscaler.name, str), f"a name that is {upscaler.name!r}"
+    assert isinstance(read_card(path).training, dict), "training that is no table"
+    small = upscaler.upscale(Picture(torch.full((3, 8, 9), 0.5)))
+    assert (small.height, small.width) == (8 * upscaler.scale, 9 * upscaler.scale), "a size that the card does not say"
+    assert bool(torch.isfinite(small.pixels).all()), "values that are no numbers"
+
+
+def _configure(path: Path, folder: Path) -> None:
+    told = {"data": str(folder), "name": "odd", **read_recipe(path)}
+    config = TrainConfig.from_json({**told, "run": folder})
+    assert config.patch > 0
+    assert math.isfinite(config.learning_rate), f"a learning rate of {config.learning_rate}"
+    weights_file = (config.run / f"{config.name}.safetensors").resolve()
+    assert weights_file.parent == folder.resolve(), f"weights beyond the run's folder: {weights_file}"
+
+
+def _toml(value: dict[str, Any]) -> str:
+    return "".join(f"{key} = {_toml_value(told)}\n" for key, told in value.items()) if isinstance(value, dict) else ""
+
+
+def _toml_value(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{key} = {_toml_value(told)}' for key, told in value.items())}}}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_toml_value, value))}]"
+    return json.dumps(value) if isinstance(value, str) else repr(value)
+
+
+_PIECES = ("{stem}", "{suffix}", "{scale}", "{model}", "/", "..", "a", "{", "}", "{stem!r}", "{stem:>300}", "{0}", "\0",
+           "{stem.__class__}", "{stem[0]}", "~", "\n", "//", "\udcff", "{suffix:\0}", "../", "{stem:/>3}")  # fmt: skip
+
+
+def _plant(random: Random, root: Path, names: Sequence[str]) -> None:
+    """A folder of empty files, links, pipes and folders with odd names."""
+    root.mkdir()
+    for _turn in range(random.randint(0, 6)):
+        place = root / random.choice(("", "", "sub", random.choice(names)))
+        path = (
+            place / f"{random.choice(names)}{random.choice(('.png', '.png', '.PNG', '.jpg', '.txt', '', '.tif.png'))}"
+        )
+        with suppress(OSError):  # a file is in the way, or the name is too long
+            place.mkdir(exist_ok=True)
+            random.choice(_MADE)(path)
+
+
+def _link_to_itself(path: Path) -> None:
+    path.symlink_to(path.name)
+
+
+def _link_beyond(path: Path) -> None:
+    path.symlink_to("../..")
+
+
+_MADE: tuple[Callable[[Path], object], ...] = (
+    *(Path.touch,) * 5, Path.mkdir, _link_to_itself, _link_beyond, os.mkfifo
+)  # fmt: skip
+
+
+def _check_plan(folder: Path, template: str) -> None:
+    out = folder / "out"
+    places = [folder / "one", *(folder / "one").iterdir()]
+    planned = plan([str(place) for place in places if place.is_dir() or place.suffix], str(out), Naming(template))
+    for task in planned.tasks:
+        made = Path(str(task.target)).resolve()
+        assert made.is_relative_to(out), f"{made} is made of {template!r}, beyond {out}"
+
+
+_OPTIONS: dict[str, tuple[Sequence[str], Sequence[str]]] = {
+    "upscale": (
+        ("--scale", "--size", "--strength", "--seed", "--name", "--format", "--tile", "--max-memory", "--precision",
+         "--device", "--devices", "--from-file", "--json", "--strict", "--consistent", "--self-ensemble", "--overwrite",
+         "--no-clobber", "--verify-tiles", "--offline"),
+        ("1", "2", "1.5", "0", "-1", "nan", "1e9", "16x16", "0x0", "99999x1", "x", "{stem}_{scale}{suffix}",
+         "../{stem}.png", "png", "y4m", "1G", "1", "0.5", "fp32", "cpu", "cuda:99", "-", "in", "", "\N{GRINNING FACE}"),
+    ),
+    "score": (
+        ("--scale", "--border", "--metric", "--baseline", "--json", "--csv", "--markdown", "--latex", "--protocol",
+         "--channels", "--on-mismatch", "--crop", "--fail-under", "--fail-over", "--jobs", "--patch", "--figure",
+         "--html"),
+        ("1", "2", "0", "-1", "nan", "bicubic", "psnr", "ssim", "ms-ssim", "consistency", "psnr=1", "psnr=nan", "=",
+         "rgb", "y", "crop", "skip", "resize", "0,0,4,4", "-9,0,99999,1", "skimage", "out.png", "out.html", ""),
+    ),
+    "train": (
+        ("--scale", "--time", "--steps", "--batch", "--patch", "--generator", "--channels", "--blocks", "--game",
+         "--discriminator", "--check", "--resume", "--config", "--name", "--seed", "--degradation",
+         "--init-from"),
+        ("1", "2", "0", "-1", "0s", "1s", "nan", "srcnn", "hinge", "patch", "in", "run", "../x", "",
+         "real", "tiny.safetensors"),
+    ),
+    "models": (("--json",), ("", "x")),
+}  # fmt: skip
+
+
+def _line(random: Random, folder: Path) -> list[str]:
+    """A command line of which some make sense."""
+    name = random.choices(list(_OPTIONS), (12, 5, 2, 1))[0]
+    options, values = _OPTIONS[name]
+    places = [*(f"in/{path.name}" for path in (folder / "in").iterdir()), "in", "in/"]
+    places += ["missing", "."] if random.random() < 0.1 else []
+    words = [name]
+    if name == "upscale":
+        words += [*random.choices(places, k=random.randint(1, 2)), random.choice(("out", "out/", "out.png", "out.jpg"))]
+        words += ["-m", random.choice((*("bicubic", "tiny.safetensors") * 5, "nosuch", "in"))]
+    elif name == "score":
+        words += [random.choice(places), *random.choices(places, k=random.randint(0, 2)), "--jobs", "1"]
+    elif name == "train":
+        words += ["in", "--run", "run", "--steps", "1", "--channels", "2", "--blocks", "1", "--batch", "1"]
+        words += [] if random.random() < 0.1 else ["--check"]
+    for _turn in range(random.choice((0, 0, 1, 1, 2, 3))):
+        option = random.choice(options)
+        words.append(option if random.random() < 0.4 else f"{option}={random.choice(values)}")
+    if random.random() < 0.1:
+        words.insert(1, str(random.choice(ODD_VALUES)).replace("\0", ""))
+    return words
+
+
+def _run(words: list[str], folder: Path) -> tuple[int, str]:
+    """Exit code and what was said, of a command line in this process and this folder."""
+    with _streams_of_its_own(folder, words) as err:
+        try:
+            __main__.main()
+        except SystemExit as ended:
+            code = ended.code
+        err.flush()
+        told = err.buffer.getvalue().decode("utf8", "replace")  # type: ignore[attr-defined]
+    return (code if isinstance(code, int) else 0 if code is None else 1), told
+
+
+@contextmanager
+def _streams_of_its_own(folder: Path, words: list[str]) -> Iterator[io.TextIOWrapper]:
+    from srgan_cli import console
+
+    before = Path.cwd(), sys.argv, sys.stdin, sys.stdout, sys.stderr
+    os.chdir(folder)
+    sys.argv = ["srgan", *words]
+    sys.stdin, sys.stdout, sys.stderr = (io.TextIOWrapper(io.BytesIO(), "utf8", "surrogateescape") for _ in range(3))
+    err = sys.stderr
+    try:
+        yield err
+    finally:
+        os.chdir(before[0])
+        sys.argv, sys.stdin, sys.stdout, sys.stderr = before[1:]
+        console._talk.file  # noqa: B018  (it looks sys.stderr up anew)
+
+
+def _contents(folder: Path) -> dict[str, str]:
+    """The digests of all files below a folder, by their names."""
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    return {str(path.relative_to(folder)): sha256(path.read_bytes()).hexdigest() for path in files}
