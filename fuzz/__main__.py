@@ -24,7 +24,7 @@ def main(
     corpus: Annotated[Path | None, typer.Option(help="A folder of pictures to break, beside those drawn here.")] = None,
     door: Annotated[str, typer.Option(help=f"Only this one of {', '.join(DOORS)}.")] = "",
     case: Annotated[int | None, typer.Option(help="Only the case of this number.")] = None,
-    seconds: Annotated[float, typer.Option(help="The most that a case may take.")] = 60,
+    seconds: Annotated[float, typer.Option(help="The most that a case may take.")] = 120,
     memory: Annotated[int, typer.Option(help="MiB that a case may hold at most.")] = 1024,
 ) -> None:
     """Knock at the doors and tell what happened."""

@@ -13,7 +13,7 @@ from pathlib import Path, PurePath
 from tempfile import gettempdir, mkdtemp
 from typing import IO
 
-from srgan_cli.errors import SrganError
+from srgan_cli.errors import PictureError, SrganError
 
 READABLE = frozenset(
     f".{suffix}"
@@ -264,6 +264,18 @@ def digest(path: Path) -> str:
     """The SHA-256 of a file's content in hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def state(path: Path) -> tuple[int, int, int]:
+    """What is no longer the same when a file has been written to or replaced: its number, size and time."""
+    found = path.stat()
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def check_unchanged(path: Path, before: tuple[int, int, int]) -> None:
+    """Raises PictureError when a picture has changed since its state was taken: what was read may be half of each."""
+    if state(path) != before:
+        raise PictureError(f"{path} changed while it was read", "try again when it is complete")
 
 
 def make_folder(path: Path) -> None:

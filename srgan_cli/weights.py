@@ -25,6 +25,8 @@ from srgan_cli.networks import GENERATORS, Generator
 
 SUFFIX = ".safetensors"
 _KEY = "srgan"
+_SMALL_TENSORS, _SMALL_NUMBERS = 1000, 2**20
+"""A network of no more than these may be built to see how it differs from its file."""
 _KINDS: dict[str, type | tuple[type, ...]] = {
     **dict.fromkeys(("name", "licence", "counterpart"), str),
     **dict.fromkeys(("training", "scores"), dict),
@@ -167,7 +169,10 @@ def _no_larger_than(tensors: dict[str, Tensor]) -> Iterator[None]:
     Its card might ask for thousands of millions, and each is built before it is seen that the file lacks it.
     """
     here = get_ident()
-    room = {"tensors": 2 * len(tensors), "numbers": 2 * sum(map(Tensor.numel, tensors.values()))}
+    room = {
+        "tensors": 2 * len(tensors) + _SMALL_TENSORS,
+        "numbers": 2 * sum(map(Tensor.numel, tensors.values())) + _SMALL_NUMBERS,
+    }
 
     def count(_module: nn.Module, _name: str, parameter: Tensor) -> None:
         if get_ident() == here:
@@ -198,7 +203,8 @@ def _read(path: Path, tensors: bool = True) -> tuple[WeightsCard | None, dict[st
             card = _parse(path, file.metadata() or {})
             return card, {key: file.get_tensor(key) for key in file.keys()} if tensors else {}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
-        raise WeightsError(f"{path} is not a readable safetensors file: {error}", "fetch it again") from error
+        reason = str(error)[:240]
+        raise WeightsError(f"{path} is not a readable safetensors file: {reason}", "fetch it again") from error
 
 
 def _parse(path: Path, metadata: dict[str, str]) -> WeightsCard | None:
@@ -211,8 +217,9 @@ def _parse(path: Path, metadata: dict[str, str]) -> WeightsCard | None:
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise WeightsError(f"{path} has an unreadable card: {error}", "was it made by a newer srgan?") from error
     odd = [key for key, kind in _KINDS.items() if not isinstance(getattr(card, key), kind)]
-    if not odd and card.counterpart and not is_plain_name(card.counterpart):
-        odd = ["counterpart"]
+    if not odd:
+        odd += [] if is_plain_name(card.counterpart) or not card.counterpart else ["counterpart"]
+        odd += [] if 0 <= card.strength <= 1 else ["strength"]
     if odd:
         raise WeightsError(f"{path} has an odd {odd[0]} on its card: {shown(getattr(card, odd[0]))}", "fetch it again")
     return card

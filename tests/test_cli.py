@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+import zlib
 from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
@@ -221,6 +222,47 @@ def test_a_mistake_gets_a_clear_line_and_an_honest_exit_code(
     assert message in outcome.err
     assert "Traceback" not in outcome.err
     assert not (folder / "out.png").exists()
+
+
+def bomb(path: Path, side: int) -> Path:
+    """A PNG or a JPEG of a few bytes that says it is `side` pixels wide and high."""
+    Image.new("RGB", (8, 8)).save(path)
+    data, size = path.read_bytes(), side.to_bytes(4, "big")
+    if path.suffix == ".png":
+        head = b"IHDR" + size + size + data[24:29]
+        data = data[:12] + head + zlib.crc32(head).to_bytes(4, "big") + data[33:]
+    else:
+        place = data.index(b"\xff\xc0") + 5
+        data = data[:place] + size[2:] + size[2:] + data[place + 4 :]
+    path.write_bytes(data)
+    return path
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg"])
+def test_a_picture_that_claims_too_much_is_refused(
+    srgan: Callable[..., Outcome], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str
+) -> None:
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", Image.MAX_IMAGE_PIXELS)  # the option changes it
+    path, out = bomb(tmp_path / f"a{suffix}", 15_000), tmp_path / "out.png"
+    lines = ["upscale", path, out, "-m", "bicubic"], ["score", path, path], ["train", tmp_path, "--check"]
+    for most, options in ((178_956_970, []), (1000, ["--max-pixels", 1000])):
+        for line in lines:
+            outcome = srgan(*line, *options)
+            assert outcome.code == 1
+            assert f"{path} says it has 225000000 pixels, more than --max-pixels ({most})" in outcome.err
+    assert srgan(*lines[0]).err.endswith("hint: raise it if you trust the file\n")
+    assert not out.exists()
+
+
+def test_what_is_trusted_to_be_large_is_read(
+    srgan: Callable[..., Outcome], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 50)
+    Image.effect_noise((20, 20), 50).save(tmp_path / "a.png")
+    Image.new("L", (300, 300)).save(tmp_path / "plain.png", compress_level=9)
+    for name, options, code in (("a", [], 0), ("plain", [], 1), ("plain", ["--max-pixels", 90_000], 0)):
+        line = ("upscale", tmp_path / f"{name}.png", tmp_path / "out.png", "-m", "bicubic", "-s", 2)
+        assert srgan(*line, *options).code == code
 
 
 def test_an_unknown_model_is_answered_with_the_nearest_name(srgan: Callable[..., Outcome], picture: Path) -> None:

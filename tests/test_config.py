@@ -67,6 +67,11 @@ def test_changes_win_over_what_was_stored() -> None:
         {"average": 1.0},
         {"batch": 1, "patch": 8, "scale": 2},
         {"name": "folder/name"},
+        {"name": ".."},
+        {"name": ""},
+        {"name": "a\0b"},
+        {"name": "\ud800"},
+        {"name": "x" * 300},
         {"adversarial_weight": float("inf")},
         {"matching_weight": -1.0},
         {"degraded_share": 1.1},
@@ -118,6 +123,14 @@ def test_a_mistake_in_a_recipe_is_one_clear_line(tmp_path: Path, text: str, mess
     with pytest.raises(UsageError, match=message) as raised:
         read_recipe(recipe(tmp_path, text))
     assert hint in raised.value.hint
+
+
+@pytest.mark.parametrize("text", ["7", "[]", "null", '"batch"', "[" * 100_000])
+def test_json_without_settings_is_one_clear_line(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "run.json"
+    path.write_text(text)
+    with pytest.raises(UsageError, match=r"holds no settings|cannot read"):
+        read_recipe(path)
 
 
 def test_a_missing_recipe_is_one_clear_line(tmp_path: Path) -> None:

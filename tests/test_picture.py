@@ -214,6 +214,17 @@ def test_floats_beyond_the_range_keep_their_values(tmp_path: Path) -> None:
     ]
 
 
+def test_floats_as_far_apart_as_they_can_be_keep_their_values(tmp_path: Path) -> None:
+    ends = np.finfo(np.float32)
+    values = np.array([[ends.min, 0, 1, ends.max]], np.float32)
+    Image.fromarray(values).save(tmp_path / "a.tif")
+    picture = read_picture(tmp_path / "a.tif")
+    assert picture.pixels.tolist() == [[[0, 0.5, 0.5, 1]]]
+    write_picture(picture, tmp_path / "b.tif")
+    with Image.open(tmp_path / "b.tif") as image:
+        assert np.asarray(image).tolist() == [[ends.min, 0, 0, ends.max]]
+
+
 def test_values_that_are_no_numbers_are_replaced_and_told(tmp_path: Path) -> None:
     Image.fromarray(np.array([[np.nan, np.inf, 0.5]], np.float32)).save(tmp_path / "a.tif")
     picture = read_picture(tmp_path / "a.tif")

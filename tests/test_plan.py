@@ -187,3 +187,27 @@ def test_a_file_without_a_place_is_refused(tree: Callable[..., None]) -> None:
     tree("a.png")
     with pytest.raises(SrganError, match="no such folder: nowhere"):
         plan(["a.png"], "nowhere/out.png", Naming())
+
+
+def test_no_output_leaves_its_folder(tree: Callable[..., None], tmp_path: Path) -> None:
+    tree("one/a.png", "...png", "elsewhere/b.png")
+    Path("out").mkdir()
+    Path("out/a.png").symlink_to(tmp_path / "elsewhere/b.png")
+    with pytest.raises(UsageError, match=r"out/a\.png leads out of out"):
+        plan(["one"], "out", Naming())
+    Path("out/a.png").unlink()
+    Path("out/sub").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(UsageError, match=r"out/sub/a\.png leads out of out"):
+        plan(["one"], "out", Naming("sub/{stem}{suffix}"))
+    with pytest.raises(UsageError, match=r"out/\.\./a\.png leads out of out"):
+        plan(["...png"], "out/", Naming("{stem}/a.png"))
+    Path("linked").symlink_to("elsewhere")
+    assert ways(plan(["one"], "linked", Naming())) == {"one/a.png": "linked/a.png"}
+
+
+def test_links_in_a_circle_and_names_with_a_nul_are_no_traceback(tree: Callable[..., None]) -> None:
+    tree("one/a.png")
+    Path("one/b.png").symlink_to("b.png")
+    assert len(plan(["one/a.png", "one/b.png"], "out", Naming()).tasks) == 2
+    with pytest.raises(UsageError, match="has a NUL"):
+        Naming("{stem}\0")

@@ -165,6 +165,16 @@ def test_unreadable_card_is_refused(file: Path, card: str) -> None:
         ({"config": {**CONFIG, "scale": 2.5}}, "does not fit its own card"),
         ({"config": {**CONFIG, "channels": 5}}, r"does not fit its own card: .*size mismatch"),
         ({"config": {**CONFIG, "blocks": 2}}, r"does not fit its own card: .*Missing key"),
+        ({"config": {**CONFIG, "channels": 3000}}, "it asks for more parameters than the file holds"),
+        ({"config": {**CONFIG, "blocks": 10**12}}, "it asks for more parameters than the file holds"),
+        ({"architecture": "x" * 5000}, r"of an unknown architecture: 'x+\.\.\.x+'$"),
+        ({"name": ["odd"]}, r"has an odd name on its card: \['odd'\]"),
+        ({"training": "1e9"}, "has an odd training"),
+        ({"scale": None}, "has an odd scale"),
+        ({"strength": 2.0}, "has an odd strength"),
+        ({"strength": float("nan")}, "has an odd strength"),
+        ({"counterpart": "../plain"}, "has an odd counterpart"),
+        ({"counterpart": "https://example.org/evil.safetensors"}, "has an odd counterpart"),
     ],
 )
 def test_card_that_fits_no_generator_is_refused(file: Path, change: dict[str, Any], expected: str) -> None:

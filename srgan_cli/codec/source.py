@@ -20,6 +20,7 @@ from srgan_cli.codec.formats import plug_in
 from srgan_cli.codec.jxl import jxl_head
 from srgan_cli.codec.raster import Raster, Rows, Values, turned
 from srgan_cli.errors import PictureError
+from srgan_cli.files import check_unchanged, state
 
 # What Pillow's readers raise on damaged files.
 _DAMAGE = (
@@ -71,6 +72,7 @@ class Source(Protocol):
 def opened(path: Path) -> Iterator[Source]:
     """A file to read from.  Raises PictureError when it is missing, no picture, damaged, or lacks its plugin."""
     with _explained(path), path.open("rb") as file:
+        before = state(path)
         head = file.read(_HEAD)
         file.seek(0)
         if head.startswith(_TIFF_STARTS):
@@ -85,6 +87,7 @@ def opened(path: Path) -> Iterator[Source]:
         # Not Image.open(path): what Pillow maps into memory it scrambles when a TIFF lies on its side.
         with Image.open(file) as image:
             yield PillowSource(path, file, image)
+        check_unchanged(path, before)
 
 
 def trust_pixels(most: int | None) -> None:

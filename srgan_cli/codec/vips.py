@@ -20,7 +20,7 @@ import numpy as np
 from srgan_cli.codec.headers import PNG_HEADER_END, PNG_SIGNATURE, png_chunk
 from srgan_cli.codec.raster import TURNS, Rows, Values, band_rows
 from srgan_cli.errors import PictureError, SrganError
-from srgan_cli.files import check_space
+from srgan_cli.files import check_space, check_unchanged, state
 
 if TYPE_CHECKING:
     import pyvips
@@ -43,6 +43,7 @@ def read(path: Path, kind: str, page: int = 0, orientation: int = 1) -> tuple[Ro
     that lies on its side is decoded to the disk first, where it is larger than libvips keeps in memory.
     Raises PictureError when libvips cannot read the file; what is damaged further down shows in its bands.
     """
+    before = state(path)
     image, notes = _opened(path, kind, page, orientation)
     shape = image.height, image.width, image.bands
     size = prod(shape) * _DTYPES[image.format].itemsize
@@ -52,12 +53,14 @@ def read(path: Path, kind: str, page: int = 0, orientation: int = 1) -> tuple[Ro
     def bands() -> Iterator[Values]:
         import pyvips
 
+        check_unchanged(path, before)
         with _explained(path):
             region = pyvips.Region.new(_opened(path, kind, page, orientation)[0])
             step = band_rows(*shape[1:])
             for top in range(0, shape[0], step):
                 count = min(step, shape[0] - top)
                 data = region.fetch(0, top, shape[1], count)
+                check_unchanged(path, before)
                 yield np.frombuffer(data, _DTYPES[image.format]).reshape(count, *shape[1:])
 
     return Rows(shape, _DTYPES[image.format], bands), notes
@@ -81,7 +84,7 @@ def write_tiff(rows: Rows, path: Path, big: bool = False) -> None:
     """A TIFF of these values and nothing else; `big` for one that counts beyond 4 gigabytes."""
     predictor = "float" if rows.dtype == np.float32 else "horizontal"
     options = {"keep": "none", "compression": "deflate", "predictor": predictor, "bigtiff": big}
-    _encode(rows, lambda image: image.tiffsave(str(path), **options))
+    _encode(rows, lambda image: image.tiffsave(os.fsencode(path), **options))
 
 
 @contextmanager
@@ -191,9 +194,9 @@ def _opened(path: Path, kind: str, page: int, orientation: int) -> tuple["pyvips
     with _explained(path):
         options = {**_FRESH, "access": "sequential" if orientation == 1 else "random"}
         if kind == "PNG":
-            image = pyvips.Image.pngload(str(path), **options, unlimited=True)
+            image = pyvips.Image.pngload(os.fsencode(path), **options, unlimited=True)
         else:
-            image = pyvips.Image.tiffload(str(path), page=page, **options)
+            image = pyvips.Image.tiffload(os.fsencode(path), page=page, **options)
         image, notes = _in_srgb(image)
         return _turned(_checked(image, path), orientation), notes
 
@@ -204,9 +207,10 @@ def _explained(path: Path) -> Iterator[None]:
 
     try:
         yield
-    except pyvips.Error as error:
+    except (pyvips.Error, UnicodeDecodeError) as error:  # the latter where it cannot say a name that is no UTF-8
+        reason = _reason(error) if isinstance(error, pyvips.Error) else "it is damaged"
         raise PictureError(
-            f"cannot read {path}: {_reason(error)}", "the file is damaged, cut short or of a kind unheard of"
+            f"cannot read {path}: {reason}", "the file is damaged, cut short or of a kind unheard of"
         ) from error
 
 

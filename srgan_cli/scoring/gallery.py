@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from srgan_cli.errors import SrganError, UsageError
-from srgan_cli.files import check_writable
+from srgan_cli.files import check_writable, sweep
 from srgan_cli.scoring.figure import SIDE, Panel, Place, draw_figure, parse_place, write_figure
 from srgan_cli.scoring.page import Shown, write_page
 from srgan_cli.scoring.report import Report, metric_of
@@ -44,6 +44,7 @@ def plan_gallery(figure: Path | None, page: Path | None, crop: str) -> Gallery:
             raise UsageError(f"{path} does not end in {suffix}", f"name a {suffix} file")
         if path:
             check_writable(path)
+            sweep(path.parent)
     if crop and not figure:
         raise UsageError("a crop without a figure", "add --figure fig.png")
     return Gallery(figure, page, parse_place(crop) if crop else None)

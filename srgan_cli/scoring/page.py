@@ -37,7 +37,7 @@ def write_page(report: Report, shown: Iterable[Shown], total: int, path: Path) -
     text = json.dumps(content, ensure_ascii=False).replace("<", "\\u003c")  # or a name could end the script
     page = TEMPLATE.read_text(encoding="utf-8").replace(PLACEHOLDER, text)
     with atomic_write(path) as temporary:
-        temporary.write_text(page, encoding="utf-8")
+        temporary.write_text(page, encoding="utf-8", errors="backslashreplace")  # names need not be Unicode
 
 
 def _content(report: Report, pictures: list[dict[str, Any]], total: int) -> dict[str, Any]:

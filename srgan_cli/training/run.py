@@ -2,6 +2,7 @@
 
 import copy
 import json
+import math
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from inspect import signature
@@ -14,7 +15,7 @@ from torch import Tensor
 
 from srgan_cli.devices import pick_device
 from srgan_cli.errors import UsageError, WeightsError
-from srgan_cli.files import atomic_write, explained, make_folder
+from srgan_cli.files import atomic_write, explained, make_folder, sweep
 from srgan_cli.foreign import PREFIX, Foreign, build, check_trainable
 from srgan_cli.networks import GENERATORS, Generator
 from srgan_cli.training.config import SETTINGS, UNTOLD, TrainConfig
@@ -109,10 +110,14 @@ class RunFolder:
         ContactSheet(self.place / name).add(step, originals, made)
 
     def open_log(self, step: int) -> None:
-        """Keep the lines up to this step; what came after it is about to happen again."""
+        """Keep the lines up to this step; what came after it is about to happen again.
+
+        What a process that was killed was writing goes, too.
+        """
+        sweep(self.place)
         path = self.place / LOG
-        lines = path.read_text(encoding="utf8").splitlines() if path.is_file() and step else []
-        kept = [line for line in lines if json.loads(line)["step"] <= step]
+        lines = path.read_bytes().splitlines() if path.is_file() and step else []
+        kept = [line.decode() for line in lines if _step_of(line) <= step]
         with atomic_write(path) as temporary:
             temporary.write_text("".join(f"{line}\n" for line in kept), encoding="utf8")
 
@@ -124,8 +129,8 @@ class RunFolder:
         self._show_events(line)
 
     def _show_events(self, line: dict[str, Any]) -> None:
-        """The same for TensorBoard, where it is installed."""
-        if find_spec("tensorboard") is None:
+        """The same for TensorBoard, where it is installed; it writes to no place whose name is not Unicode."""
+        if find_spec("tensorboard") is None or not _is_unicode(self.place):
             return
         from torch.utils.tensorboard import SummaryWriter
 
@@ -163,6 +168,18 @@ def serialised(state: dict[str, Any]) -> memoryview:
     buffer = BytesIO()
     torch.save(state, buffer)
     return buffer.getbuffer()
+
+
+def _is_unicode(path: Path) -> bool:
+    return str(path).isascii() or str(path).encode("utf8", "replace").decode() == str(path)
+
+
+def _step_of(line: bytes) -> float:
+    """The step that a line of the log is of; beyond all steps for one that was cut short."""
+    try:
+        return int(json.loads(line)["step"])
+    except (ValueError, KeyError, TypeError):
+        return math.inf
 
 
 def has_checkpoint(run: Path) -> bool:
