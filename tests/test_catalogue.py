@@ -62,7 +62,7 @@ def test_the_command_prints_them(cached: list[Cached]) -> None:
         assert expected in table
     told = json.loads(CliRunner().invoke(app, ["models", "--json"]).stdout)
     assert {entry["name"]: entry.get("scale") for entry in told} == {
-        **dict.fromkeys(list_weights(), 4),
+        **{name: read_card(path).scale for name, path in list_weights().items()},
         cached[0].source: 4,
         cached[1].source: None,
     }
