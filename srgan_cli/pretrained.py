@@ -3,6 +3,7 @@
 import os
 import socket
 import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 
 import torch
@@ -65,9 +66,10 @@ def _fetch(name: str) -> dict[str, Tensor]:
     before = socket.getdefaulttimeout()
     socket.setdefaulttimeout(TIMEOUT)  # torch would wait for a silent network for ever
     try:
-        tensors: dict[str, Tensor] = torch.hub.load_state_dict_from_url(
-            HUB[name], map_location="cpu", progress=sys.stderr.isatty(), check_hash=True
-        )
+        with redirect_stdout(sys.stderr):  # torch says there what it fetches, where the results belong
+            tensors: dict[str, Tensor] = torch.hub.load_state_dict_from_url(
+                HUB[name], map_location="cpu", progress=sys.stderr.isatty(), check_hash=True
+            )
         return tensors
     except Exception as error:  # no network, no disk, a damaged file
         raise WeightsError(

@@ -78,9 +78,9 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 @pytest.mark.parametrize("name", ["vgg19", "squeezenet"])
 def test_weights_come_from_the_hub_once_and_their_hash_is_checked(
-    name: str, hub: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    name: str, hub: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The names of the files end on the beginning of their sha256, as torchvision's do."""
+    """Nothing is told on stdout.  The names of files end on the beginning of their sha256, as torchvision's do."""
     torch.manual_seed(0)
     published = {**BACKBONES[name]().state_dict(), "classifier.0.weight": torch.zeros(1)}
     torch.save(published, tmp_path / "weights.pth")
@@ -95,6 +95,9 @@ def test_weights_come_from_the_hub_once_and_their_hash_is_checked(
     assert not pretrained.at_hand(name)
     backbone = load_backbone(name)
     assert torch.equal(backbone.features[0].weight, published["features.0.weight"])
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "Downloading" in said.err
     (tmp_path / "hub" / good).unlink()
     assert pretrained.at_hand(name)
     assert torch.equal(load_backbone(name).features[0].weight, backbone.features[0].weight)

@@ -316,6 +316,27 @@ def test_metrics_of_sets_count_patches_and_refuse_too_few(tmp_path: Path) -> Non
     assert same.summaries[0].mean["kid"] < report.summaries[0].mean["kid"]
 
 
+@pytest.mark.usefixtures("random_backbones")
+def test_a_picture_that_holds_no_patch_is_listed_and_the_others_are_seen(folders: tuple[Path, Path]) -> None:
+    for folder in folders:
+        noise(folder / "c.png", 7, 160, 160)
+    report = score(*folders, Protocol(metrics=("psnr", "kid"), features="squeezenet", patch=32))
+    assert report.problems[1:] == [f"{name}: no patch of 32 x 32 pixels fits" for name in "ab"]
+    assert [entry.name for entry in report.scores if not entry.problem] == ["c"]
+
+
+@pytest.mark.usefixtures("random_backbones")
+def test_sets_compare_the_part_of_the_reference_that_pictures_do(tmp_path: Path) -> None:
+    for index in range(4):
+        path = noise(tmp_path / "whole" / f"{index}.png", index, 160, 160)
+        part = tmp_path / "part" / path.name
+        part.parent.mkdir(exist_ok=True)
+        Image.open(path).crop((0, 0, 140, 140)).save(part)
+    protocol = Protocol(metrics=("kid",), features="squeezenet", patch=32, mismatch="crop")
+    part = tmp_path / "part"
+    assert score(tmp_path / "whole", part, protocol).mean == score(part, part, protocol).mean
+
+
 with_benchmark = pytest.mark.skipif(
     not (BENCHMARK / "Set5/x4").is_dir(), reason="SRGAN_BENCH names no folder with Set5/x4/HR and Set5/x4/LR"
 )

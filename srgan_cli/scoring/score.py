@@ -208,17 +208,37 @@ def _judge(plan: Plan, name: str) -> Judged:
         reference = read_on_paper(plan.references[name])
     except SrganError as error:
         return Judged(name, [Score(name, {}, error.message, method.name) for method in methods], {})
-    scores, pictures = [], {}
+    scores: list[Score] = []
+    pictures: dict[str, Array] = {}
+    seen: dict[str, Seen] = {}
+    look = _Looking(plan.protocol)
     for method in methods:
         try:
             left, right = _fitted(method, name, reference, plan)
-            scores.append(Score(name, compare(left, right, _protocol(method, plan)), method=method.name))
+            values = compare(left, right, _protocol(method, plan))
+            if plan.protocol.of_sets:
+                seen[method.name] = look(left, right)
+            scores.append(Score(name, values, method=method.name))
             pictures[method.name] = right
         except SrganError as error:
             skipped = plan.protocol.mismatch == "skip" and isinstance(error, MismatchError)
             scores.append(Score(name, {}, error.message, method.name, skipped))
     place = disagreement(reference, list(pictures.values()), plan.place_side) if plan.place_side else None
-    return Judged(name, scores, _seen(reference, pictures, plan.protocol), place)
+    return Judged(name, scores, seen, place)
+
+
+class _Looking:
+    """What metrics of sets see of a reference and of what methods make of it; of each part of the reference once."""
+
+    def __init__(self, protocol: Protocol) -> None:
+        self._look = partial(see, extractor=protocol.features, patch=protocol.patch)
+        self._originals: dict[tuple[int, ...], NDArray[Any]] = {}
+
+    def __call__(self, left: Array, right: Array) -> Seen:
+        """Raises PictureError where not one patch fits."""
+        if left.shape not in self._originals:
+            self._originals[left.shape] = self._look(left)
+        return self._originals[left.shape], self._look(right)
 
 
 def _protocol(method: Method, plan: Plan) -> Protocol:
@@ -236,14 +256,6 @@ def _fitted(method: Method, name: str, reference: Array, plan: Plan) -> tuple[Ar
         height, width = (min(sides) for sides in zip(left.shape[-2:], right.shape[-2:], strict=True))
         return left[:, :height, :width], right[:, :height, :width]
     return left, right
-
-
-def _seen(reference: Array, pictures: dict[str, Array], protocol: Protocol) -> dict[str, Seen]:
-    if not protocol.of_sets or not pictures:
-        return {}
-    look = partial(see, extractor=protocol.features, patch=protocol.patch)
-    original = look(reference)
-    return {name: (original, look(pixels)) for name, pixels in pictures.items()}
 
 
 def _resized(pixels: Array, height: int, width: int) -> Array:
