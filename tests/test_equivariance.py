@@ -73,6 +73,17 @@ def test_the_averaged_gradient_is_that_of_all_orientations() -> None:
         assert torch.allclose(parameter.grad, wanted, atol=1e-5 * float(wanted.abs().max() + 1))
 
 
+def test_gradients_are_averaged_however_they_lie_in_memory() -> None:
+    """Those of 1 x 1 kernels may come with strides that mean nothing."""
+    layer = nn.Conv2d(16, 8, 1, bias=False)
+    layer.weight.grad = torch.rand(8, 16).as_strided((8, 16, 1, 1), (16, 1, 16, 16))
+    before = layer.weight.grad.clone()
+    Equivariance(Odd(nn.Conv2d(3, 16, 1), layer, nn.Conv2d(8, 3, 1)), "d4").average_gradients()
+    places = orbits(layer.weight.shape, "", "d4")
+    expected = before.flatten()[places].mean(0).expand(places.shape)
+    torch.testing.assert_close(layer.weight.grad.flatten()[places], expected)
+
+
 @pytest.mark.parametrize("group", GROUPS)
 def test_orbits_hold_every_number_once(group: str) -> None:
     places = orbits(torch.Size((8, 16, 3, 3)), "", group)

@@ -137,6 +137,6 @@ def _unfit(reason: str) -> UsageError:
 
 
 def _average(values: Tensor, places: Tensor, factor: float = 1.0) -> None:
-    flat = values.flatten()
+    flat = values.clone(memory_format=torch.contiguous_format).flatten()
     flat[places] = flat[places].mean(0).mul(factor).expand(places.shape)
     values.copy_(flat.view(values.shape))
