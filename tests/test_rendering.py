@@ -18,7 +18,7 @@ from srgan_cli.scoring.rendering import (
     to_latex,
     to_markdown,
 )
-from srgan_cli.scoring.report import Protocol, Report, Score
+from srgan_cli.scoring.report import RANGE, Protocol, Report, Score
 
 
 def strict_json(text: str) -> dict[str, list[dict[str, object]]]:
@@ -97,7 +97,15 @@ def test_csv_has_a_line_a_picture_and_method(one: Report) -> None:
     rows = list(csv.DictReader(to_csv(one).splitlines()))
     assert [row["picture"] for row in rows] == ["a", "b", "c"]
     assert rows[0] == {
-        **{"picture": "a", "method": "m", "protocol": "rgb", "border": "2", "psnr": "20.0", "sqd": "0.25"},
+        **{
+            "picture": "a",
+            "method": "m",
+            "protocol": "rgb",
+            "border": "2",
+            "range": RANGE,
+            "psnr": "20.0",
+            "sqd": "0.25",
+        },
         "problem": "",
     }
     assert rows[2]["psnr"] == ""

@@ -10,7 +10,7 @@ from typing import Any
 
 from srgan_cli.errors import UsageError
 from srgan_cli.scoring.intervals import Interval
-from srgan_cli.scoring.report import Difference, Protocol, Report, Score, Summary, metric_of
+from srgan_cli.scoring.report import RANGE, Difference, Protocol, Report, Score, Summary, metric_of
 
 
 @dataclass(frozen=True)
@@ -63,16 +63,15 @@ def interval_line(report: Report) -> str:
 
 
 def to_csv(report: Report) -> str:
-    """A line a picture and method, with the protocol's name and border; what has no value stays empty."""
+    """A line a picture and method, with the protocol's name, border and range; what has no value stays empty."""
     metrics = report.protocol.of_pictures
+    protocol = report.protocol.name, report.protocol.border, RANGE
     file = StringIO()
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(["picture", "method", "protocol", "border", *metrics, "problem"])
+    writer.writerow(["picture", "method", "protocol", "border", "range", *metrics, "problem"])
     for score in report.scores:
         values = [score.values.get(name, "") for name in metrics]
-        writer.writerow(
-            [score.name, score.method, report.protocol.name, report.protocol.border, *values, score.problem]
-        )
+        writer.writerow([score.name, score.method, *protocol, *values, score.problem])
     return file.getvalue()
 
 
