@@ -4,22 +4,15 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from enum import StrEnum
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
+import srgan_cli.cli.score_options as own
 from srgan_cli.cli.options import Debug, Device, MaxPixels, On
 
 if TYPE_CHECKING:
     from srgan_cli.on_ray import Pool
-
-_METRICS = "psnr, ssim, ms-ssim, consistency, gradients, sqd, vggd, lpips, lpips-vgg, dists, niqe, fid or kid"
-_FOLDER = "SRGAN_METRIC_WEIGHTS"  # pretrained.FOLDER, which lies beside torch
-Channels = StrEnum("Channels", "y rgb")
-ProtocolName = StrEnum("ProtocolName", {"sr_y": "sr-y", "sr_y_grey": "sr-y-grey", "rgb": "rgb", "skimage": "skimage"})
-Mismatch = StrEnum("Mismatch", "error crop resize skip")
 
 
 @contextmanager
@@ -35,49 +28,29 @@ def pool_on(on: str) -> "Iterator[Pool | None]":
 
 
 def score(
-    reference: Annotated[Path, typer.Argument(metavar="REF", help="The original picture, or a folder of them.")],
-    candidates: Annotated[
-        list[Path] | None, typer.Argument(metavar="[OUT]...", help="Pictures to judge, or folders of the same names.")
-    ] = None,
-    baseline: Annotated[
-        list[str] | None, typer.Option(help="bicubic, lanczos or a model: judge what it makes of the shrunk original.")
-    ] = None,
-    scale: Annotated[
-        int, typer.Option("--scale", "-s", min=0, help="The enlargement; also the border, unless that is given.")
-    ] = 4,
-    metric: Annotated[
-        list[str] | None, typer.Option(help=f"{_METRICS}; may be repeated. [default: psnr, ssim]")
-    ] = None,
-    protocol: Annotated[ProtocolName, typer.Option(help="How pictures are compared; see docs/scoring.md.")] = (
-        ProtocolName.sr_y
-    ),
-    border: Annotated[int | None, typer.Option(min=0, help="Pixels cut from every side. [default: --scale]")] = None,
-    channels: Annotated[Channels | None, typer.Option(help="BT.601 luma, or all colours.")] = None,
-    on_mismatch: Annotated[Mismatch, typer.Option(help="What to do with pictures of another size.")] = Mismatch.error,
-    features: Annotated[
-        str, typer.Option(help="What fid and kid see with: inception, squeezenet, vgg16.")
-    ] = "inception",
-    patch: Annotated[int, typer.Option(min=0, help="fid and kid: side of patches; 0 for whole pictures.")] = 0,
-    metric_weights: Annotated[
-        Path | None,
-        typer.Option(
-            exists=True,
-            file_okay=False,
-            envvar=_FOLDER,
-            help="Folder with the networks of metrics. [default: their libraries' hubs]",
-        ),
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV, a line a picture and method.")] = False,
-    as_markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False,
-    as_latex: Annotated[bool, typer.Option("--latex", help="Print LaTeX.")] = False,
-    figure: Annotated[Path | None, typer.Option(help="Write crops side by side to this .png.")] = None,
-    crop: Annotated[str, typer.Option(help="x,y,w,h of the crops. [default: where methods disagree most]")] = "",
-    html: Annotated[Path | None, typer.Option(help="Write a page with sliders to this .html.")] = None,
-    fail_under: Annotated[list[str] | None, typer.Option(help="Exit 1 when a mean is lower, as psnr=28.")] = None,
-    fail_over: Annotated[list[str] | None, typer.Option(help="Exit 1 when a mean is higher, as sqd=0.3.")] = None,
+    reference: own.Reference,
+    candidates: own.Candidates = None,
+    baseline: own.Baseline = None,
+    scale: own.Factor = 4,
+    metric: own.Metrics = None,
+    protocol: own.ProtocolOption = own.ProtocolName.sr_y,
+    border: own.Border = None,
+    channels: own.ChannelsOption = None,
+    on_mismatch: own.OnMismatch = own.Mismatch.error,
+    features: own.Features = "inception",
+    patch: own.Patch = 0,
+    metric_weights: own.MetricWeights = None,
+    as_json: own.AsJson = False,
+    as_csv: own.AsCsv = False,
+    as_markdown: own.AsMarkdown = False,
+    as_latex: own.AsLatex = False,
+    figure: own.Figure = None,
+    crop: own.Crop = "",
+    html: own.Html = None,
+    fail_under: own.FailUnder = None,
+    fail_over: own.FailOver = None,
     max_pixels: MaxPixels = None,
-    jobs: Annotated[int, typer.Option(min=0, help="Processes; 0 for all cores.")] = 0,
+    jobs: own.Jobs = 0,
     on: On = "",
     device: Device = "auto",
     debug: Debug = False,
@@ -97,7 +70,7 @@ def score(
     from srgan_cli.scoring.score import Scoring, plan_scoring
 
     if metric_weights:
-        os.environ[_FOLDER] = str(metric_weights)  # the processes that share the work find them there too
+        os.environ[own.FOLDER] = str(metric_weights)  # the processes that share the work find them there too
     form = only_form(json=as_json, csv=as_csv, markdown=as_markdown, latex=as_latex)
     gallery = plan_gallery(figure, html, crop)
     limits = parse_limits(fail_under or [], fail_over or [])
