@@ -10,7 +10,8 @@ INTERRUPTED = 130
 def main() -> None:
     """Run the command line.
 
-    Exit codes: 0 all well, 1 something failed, 2 wrong usage, 130 interrupted, 141 output closed, 143 terminated.
+    Exit codes: 0 all well, 1 something failed, 2 wrong usage, 129 hung up, 130 interrupted, 141 output closed, 143
+    terminated.
     """
     for ending in ("SIGTERM", "SIGHUP"):
         number = getattr(signal, ending, None)

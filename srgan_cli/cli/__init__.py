@@ -54,5 +54,5 @@ def options(
     """Enlarge pictures with a generative adversarial network.
 
     Results go to stdout, everything else to stderr.
-    Exit codes: 0 all well, 1 something failed, 2 wrong usage, 130 interrupted, 143 terminated.
+    Exit codes: 0 all well, 1 something failed, 2 wrong usage, 129 hung up, 130 interrupted, 143 terminated.
     """

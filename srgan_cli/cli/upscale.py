@@ -52,7 +52,8 @@ def upscale(
     One that cannot be read stops no other; the failures are summed up at the end.  In a folder, what was made from the
     same input, weights and options is not made again.  IN and OUT may be -, standard input and output.
 
-    Exit codes: 0 all well, 1 something failed, 2 wrong usage, 130 interrupted, 141 output closed, 143 terminated.
+    Exit codes: 0 all well, 1 something failed, 2 wrong usage, 129 hung up, 130 interrupted, 141 output closed, 143
+    terminated.
     """
     from srgan_cli.bench import Wishes
     from srgan_cli.cli.enlarging import Loading, Request, enlarge_pictures, enlarge_video
@@ -64,8 +65,7 @@ def upscale(
 
     inputs, out = _split(places or [], from_file)
     check_scale(scale)
-    for pair in _EXCLUDE:
-        exclude(context, *pair)
+    _check(context, out)
     policy = TilePolicy(tile, parse_bytes(max_memory) if max_memory else None)
     existing: Existing = "overwrite" if overwrite else "keep" if no_clobber else "update"
     request = Request(
@@ -82,14 +82,19 @@ def upscale(
         debug,
         context.params,
     )
-    if as_json and out == STANDARD:
+    (enlarge_video if form == VIDEO else enlarge_pictures)(request)
+
+
+def _check(context: typer.Context, out: str) -> None:
+    """Raises UsageError for options that exclude each other."""
+    from srgan_cli.video import VIDEO
+
+    for pair in _EXCLUDE:
+        exclude(context, *pair)
+    if context.params["as_json"] and out == STANDARD:
         raise UsageError("standard output cannot hold both a picture and JSON", "name a file, or leave --json out")
-    if form != VIDEO:
-        enlarge_pictures(request)
-    elif refused := given(context, *_NOT_OF_VIDEO):
+    if context.params["form"] == VIDEO and (refused := given(context, *_NOT_OF_VIDEO)):
         raise UsageError(f"--format y4m takes no {refused[0]}", "leave it out")
-    else:
-        enlarge_video(request)
 
 
 def _fit(size: str, name: str) -> "Size | None":
