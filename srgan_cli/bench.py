@@ -11,7 +11,7 @@ from traceback import format_exception
 from typing import Literal
 
 from srgan_cli.back_projection import Agreement, back_project
-from srgan_cli.codec.source import check_claim, check_pixels, trust_pixels
+from srgan_cli.codec.refusal import check_claim, check_pixels, trust_pixels
 from srgan_cli.errors import SrganError, in_plain_words
 from srgan_cli.files import make_folder, sweep
 from srgan_cli.manifest import Manifest

@@ -14,7 +14,8 @@ from srgan_cli.codec.floats import UNIT, Span, planes, span_of
 from srgan_cli.codec.formats import FORMATS, HOLDS, UNWRITABLE_BECOMES, Format, check_size, output_format
 from srgan_cli.codec.metadata import Metadata
 from srgan_cli.codec.raster import Raster, Rows, Values, band_rows
-from srgan_cli.codec.source import check_pixels, opened
+from srgan_cli.codec.refusal import check_pixels
+from srgan_cli.codec.source import opened
 from srgan_cli.files import atomic_write
 from srgan_cli.pixels import levels
 

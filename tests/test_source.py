@@ -53,6 +53,23 @@ def sixteen(channels: int) -> Values:
     return RANDOM.integers(0, 65_536, (4, 5, channels), dtype=np.uint16)
 
 
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16, np.float32])
+def test_a_tiff_lies_as_its_xmp_says_where_no_tag_does(tmp_path: Path, kind: type) -> None:
+    values = sixteen(3).astype(kind)
+    xmp = b'<rdf:Description tiff:Orientation="6"/>'
+    (tmp_path / "a.tif").write_bytes(tiff(values, 2, t700=xmp))
+    assert picture_size(tmp_path / "a.tif") == (5, 4)
+    np.testing.assert_array_equal(raster_of(tmp_path / "a.tif"), np.rot90(values, -1))
+    (tmp_path / "b.tif").write_bytes(tiff(values, 2, t700=xmp, t274=1))
+    np.testing.assert_array_equal(raster_of(tmp_path / "b.tif"), values)
+
+
+def test_doubles_are_refused_as_what_they_are(tmp_path: Path) -> None:
+    (tmp_path / "a.tif").write_bytes(tiff(np.zeros((4, 5, 1)), 1))
+    with pytest.raises(PictureError, match="holds 64 bits a channel, expected 8 or 16, or floats of at most 32"):
+        read_picture(tmp_path / "a.tif")
+
+
 @pytest.mark.parametrize("order", "<>")
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
 @pytest.mark.parametrize("kind", [np.uint16, np.float32])

@@ -68,7 +68,7 @@ def train(
         length = {"seconds": parse_duration(duration) if duration else None, "steps": steps}
     if resume:
         _refuse_settings(context)
-    from srgan_cli.codec.source import trust_pixels
+    from srgan_cli.codec.refusal import trust_pixels
     from srgan_cli.training.run import has_checkpoint
     from srgan_cli.world import World
 

@@ -7,7 +7,8 @@ import numpy as np
 from PIL import Image
 
 from srgan_cli.codec.raster import Raster, Values
-from srgan_cli.codec.source import check_pixels, opened
+from srgan_cli.codec.refusal import check_pixels
+from srgan_cli.codec.source import opened
 from srgan_cli.planes import Array, Planes, coloured, double
 
 Span = tuple[float, float]

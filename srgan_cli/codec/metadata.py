@@ -14,7 +14,7 @@ EXIF_HEAD = b"Exif\x00\x00"
 DAMAGED = (struct.error, KeyError, IndexError, ValueError, TypeError, OverflowError, SyntaxError, OSError)
 _ORIENTATION, _X_RESOLUTION, _Y_RESOLUTION, _UNIT = 0x0112, 0x011A, 0x011B, 0x0128
 _CENTIMETRE = 3
-_XMP_ORIENTATION = re.compile(rb'(tiff:Orientation(?:="|>))\d+')
+_XMP_ORIENTATION = re.compile(rb'(tiff:Orientation(?:="|>))(\d+)')
 _XMP_SIZES = (
     (re.compile(rb'((?:tiff:ImageWidth|exif:PixelXDimension)(?:="|>))\d+'), 1),
     (re.compile(rb'((?:tiff:ImageLength|exif:PixelYDimension)(?:="|>))\d+'), 0),
@@ -59,8 +59,10 @@ class Metadata:
 
     @property
     def orientation(self) -> int:
-        """How the stored picture lies, 1…8 as EXIF counts; 1 is upright."""
+        """How the stored picture lies, 1…8 as EXIF counts, or XMP where EXIF says nothing; 1 is upright."""
         number = ExifBlock(self.exif).number(_ORIENTATION) if self.exif else None
+        told = None if number else _XMP_ORIENTATION.search(self.xmp or b"")
+        number = int(told[2]) if told else number
         return number if number and number < 9 else 1
 
 

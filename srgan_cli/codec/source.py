@@ -1,8 +1,5 @@
 """Reading: a file as a row of rasters, decoded one by one."""
 
-import re
-import struct
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -19,22 +16,11 @@ from srgan_cli.codec.colour import FOREIGN, in_srgb
 from srgan_cli.codec.formats import plug_in
 from srgan_cli.codec.jxl import jxl_head
 from srgan_cli.codec.raster import Raster, Rows, Values, turned
+from srgan_cli.codec.refusal import TIFF_STARTS, explained
 from srgan_cli.errors import PictureError
 from srgan_cli.files import check_unchanged, state
 
-# What Pillow's readers raise on damaged files.
-_DAMAGE = (
-    *(OSError, SyntaxError, ValueError, EOFError, RuntimeError, IndexError, KeyError, TypeError, struct.error),
-    *(AssertionError, AttributeError, ArithmeticError, zlib.error),
-)
-_TIFF_STARTS = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
-_BEGINNINGS = {
-    **{b"\xff\xd8": "JPEG", b"\x89PNG": "PNG", b"GIF8": "GIF", b"BM": "BMP", b"RIFF": "WebP"},
-    **dict.fromkeys(_TIFF_STARTS, "TIFF"),
-}
-_COUNT = re.compile(r".*\((\d+) pixels\).*")
 _HEAD = 64
-_PIXELS_A_BYTE = 50
 _DECODED = 20
 """Bytes a pixel while Pillow decodes: measured 3 (grey) to 18 (WebP), of which 1 to 4 stay."""
 _ANIMATED = ("GIF", "PNG", "WEBP", "AVIF")
@@ -43,6 +29,7 @@ _PAGED = ("HEIF", "MPO")
 _TURNED_BY_DECODER = ("JXL", "HEIF")
 _HEARD = ("xml:com.adobe.xmp", "raw profile type exif", "raw profile type xmp")
 _IPTC = 0x0404
+_DEEPEST = 32
 _SRGB_GAMMA = 1 / 2.2
 
 
@@ -71,11 +58,11 @@ class Source(Protocol):
 @contextmanager
 def opened(path: Path) -> Iterator[Source]:
     """A file to read from.  Raises PictureError when it is missing, no picture, damaged, or lacks its plugin."""
-    with _explained(path), path.open("rb") as file:
+    with explained(path), path.open("rb") as file:
         before = state(path)
         head = file.read(_HEAD)
         file.seek(0)
-        if head.startswith(_TIFF_STARTS):
+        if head.startswith(TIFF_STARTS):
             yield TiffSource(path, file)
             return
         png = headers.png_head(file)
@@ -88,28 +75,6 @@ def opened(path: Path) -> Iterator[Source]:
         with Image.open(file) as image:
             yield PillowSource(path, file, image)
         check_unchanged(path, before)
-
-
-def trust_pixels(most: int | None) -> None:
-    """Let pictures of so many pixels be opened in this process, and none of more; None changes nothing."""
-    if most:
-        Image.MAX_IMAGE_PIXELS = -(-most // 2)  # Pillow warns of these and refuses twice as many
-
-
-def check_pixels(path: Path, height: int, width: int) -> None:
-    """Raises PictureError when a picture has more pixels than a file may be trusted to fill memory with."""
-    if Image.MAX_IMAGE_PIXELS and height * width > 2 * Image.MAX_IMAGE_PIXELS:
-        raise _too_many(path, height * width)
-
-
-def check_claim(path: Path, height: int, width: int) -> None:
-    """The same for a picture that is read in bands, of a file that is far too short for as many pixels of a photograph.
-
-    Deflate makes a thousand bytes of one: a few megabytes may pretend to be a picture that keeps a machine busy for
-    days.  Photographs take about a byte a pixel.
-    """
-    if height * width > _PIXELS_A_BYTE * path.stat().st_size:
-        check_pixels(path, height, width)
 
 
 class PngSource:
@@ -231,7 +196,7 @@ class TiffSource:
         """Height and width of one picture, upright, from its header alone."""
         _, tags = self.pages[index]
         height, width = int(tags[tiff.HEIGHT]), int(tags[tiff.WIDTH])
-        return (width, height) if tags.get(tiff.ORIENTATION, 1) >= 5 else (height, width)
+        return (width, height) if tiff.orientation(tags) >= 5 else (height, width)
 
     def held(self, index: int) -> int:
         """Bytes that it takes to decode one picture which is not read in bands; else 0."""
@@ -245,7 +210,10 @@ class TiffSource:
         return replace(raster, metadata=told.upright(), notes=(*notes, *raster.notes))
 
     def _by_vips(self, number: int, tags: tiff.Tags) -> Raster:
-        rows, notes = vips.read(self.path, "TIFF", number, tags.get(tiff.ORIENTATION, 1))
+        if tiff.depth(tags) > _DEEPEST:
+            found = f"{self.path} holds {tiff.depth(tags)} bits a channel, expected 8 or 16, or floats of at most 32"
+            raise PictureError(found, "convert it first")
+        rows, notes = vips.read(self.path, "TIFF", number, tiff.orientation(tags))
         return Raster(rows, None if notes else tiff.profile(tags), notes=tuple(notes))
 
     def _by_pillow(self, number: int) -> Raster:
@@ -331,42 +299,3 @@ def _times_played(image: Image.Image) -> int:
     if image.format == "GIF":
         return 1 if told is None else told + 1 if told else 0
     return int(told or 0)
-
-
-def _too_many(path: Path, count: int | str) -> PictureError:
-    most = 2 * (Image.MAX_IMAGE_PIXELS or 0)
-    return PictureError(
-        f"{path} says it has {count} pixels, more than --max-pixels ({most})", "raise it if you trust the file"
-    )
-
-
-def _unidentified(path: Path) -> tuple[str, str]:
-    """What to say of a file that no reader takes."""
-    with path.open("rb") as file:
-        head = file.read(_HEAD)
-    for start, name in _BEGINNINGS.items():
-        if head.startswith(start):
-            return f"cannot read {path}: it begins as {name} and goes on as none", "it is damaged or of a rare kind"
-    return f"not a picture: {path}", "PNG, JPEG, WebP, TIFF, BMP, GIF and AVIF can be read"
-
-
-@contextmanager
-def _explained(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except FileNotFoundError as error:
-        raise PictureError(f"no such file: {path}", "check the spelling of the path") from error
-    except IsADirectoryError as error:
-        raise PictureError(f"{path} is a folder", "name one picture") from error
-    except PermissionError as error:
-        raise PictureError(f"may not read {path}", "check the file's permissions") from error
-    except UnidentifiedImageError as error:
-        raise PictureError(*_unidentified(path)) from error
-    except Image.DecompressionBombError as error:
-        raise _too_many(path, _COUNT.sub(r"\1", str(error))) from error
-    except PictureError:
-        raise
-    except _DAMAGE as error:
-        system = getattr(error, "strerror", None)
-        hint = "check the path" if system else "the file is damaged or cut short: fetch it again"
-        raise PictureError(f"cannot read {path}: {system or error or type(error).__name__}", hint) from error

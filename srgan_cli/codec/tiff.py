@@ -60,6 +60,12 @@ def depth(tags: Tags) -> int:
     return int(max(tags.get(BITS, (1,))))
 
 
+def orientation(tags: Tags) -> int:
+    """How the stored page lies, 1…8; where no tag says so, as its XMP says."""
+    xmp = tags.get(_XMP)
+    return int(tags.get(ORIENTATION) or Metadata(xmp=bytes(xmp) if xmp else None).orientation)
+
+
 def profile(tags: Tags) -> bytes | None:
     """The colour profile, or None."""
     found: bytes | None = tags.get(_PROFILE)

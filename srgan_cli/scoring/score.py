@@ -13,7 +13,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from srgan_cli.codec.floats import read_on_paper
-from srgan_cli.codec.source import trust_pixels
+from srgan_cli.codec.refusal import trust_pixels
 from srgan_cli.errors import MismatchError, SrganError, UsageError
 from srgan_cli.files import by_name, pair_by_name
 from srgan_cli.metrics import METRICS, ready_features, see
