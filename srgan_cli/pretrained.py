@@ -74,7 +74,7 @@ def _fetch(name: str) -> dict[str, Tensor]:
     except Exception as error:  # no network, no disk, a damaged file
         raise WeightsError(
             f"cannot fetch {name} from {HUB[name]}: {error}",
-            f"fetch it by hand into a folder, and name that by --metric-weights or in ${FOLDER}",
+            f"fetch it by hand into a folder, and name that in ${FOLDER}",
         ) from error
     finally:
         socket.setdefaulttimeout(before)

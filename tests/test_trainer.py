@@ -15,7 +15,7 @@ import torch
 
 from srgan_cli.errors import SrganError, UsageError, WeightsError
 from srgan_cli.networks import DISCRIMINATORS
-from srgan_cli.training import adversary, run
+from srgan_cli.training import adversary, run, validation
 from srgan_cli.training.config import ADVERSARIAL, PIXEL, Source, TrainConfig, read_recipe
 from srgan_cli.training.data import Dataset, load_dataset
 from srgan_cli.training.games import GAMES
@@ -95,6 +95,23 @@ def test_a_run_passes_both_phases_and_leaves_weights_checkpoint_and_log(config: 
     assert lines[0]["step"] == 0
     assert lines[-1]["step"] == STEPS
     assert {"psnr", "ssim", "pixel", "phase"} <= lines[-1].keys()
+
+
+def test_the_same_settings_give_the_same_log_and_best_weights_however_slow_the_validations(
+    config: TrainConfig, dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(validation, "FEWEST_STEPS", 3)
+    list(fresh(config, dataset).fit())
+    again = replace(TrainConfig.from_json({**read_recipe(config.run / "config.json"), "data": []}), data=config.data)
+    again = replace(again, run=tmp_path / "again", device="cpu")
+    slow = fresh(again, dataset)
+    for _ in slow.fit():
+        slow._validation.cost = 1e6
+    lines, same = ([{**line, "seconds": 0} for line in log(each)] for each in (config, again))
+    assert [line["step"] for line in lines] == [0, 3, 6, 9, 12, 15, 18, 20]
+    assert lines == same
+    best, other = (load_weights(each.run / "tiny-best.safetensors")[0] for each in (config, again))
+    assert all(torch.equal(a, b) for a, b in zip(best.parameters(), other.parameters(), strict=True))
 
 
 def test_the_best_is_the_nearest_to_look_at_among_the_faithful() -> None:

@@ -19,8 +19,8 @@ from srgan_cli.training.schedule import Clock
 from srgan_cli.upscaler import Upscaler
 
 VALIDATIONS = 20
-LARGEST_SHARE = 1 / 15
-"""Of the time, that validations may take."""
+LARGEST_SHARE, FEWEST_STEPS = 1 / 15, 200
+"""The part of its time that validations may take in a run by time, and the steps between them in a run by steps."""
 LARGEST_LOSS = 1.5
 """Of PSNR in dB, that the adversarial phase may pay for looks."""
 
@@ -35,8 +35,11 @@ class Validation:
     cost: float = 0.0
 
     def is_past(self, clock: Clock, progress: float) -> bool:
-        """Whether it is time for another one."""
-        rare_enough = clock.seconds - self.ended >= self.cost / LARGEST_SHARE
+        """Whether it is time for another one; in a run by steps that does not depend on how fast the machine is."""
+        if clock.config.steps is None:
+            rare_enough = clock.seconds - self.ended >= self.cost / LARGEST_SHARE
+        else:
+            rare_enough = clock.steps - self.step >= FEWEST_STEPS
         return rare_enough and progress - clock.progress_at(self.step, self.ended) >= 1 / VALIDATIONS
 
 
