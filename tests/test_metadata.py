@@ -197,6 +197,14 @@ def test_what_does_not_fit_is_told_and_left_out(tmp_path: Path, told: Metadata, 
     assert read_picture(tmp_path / name).metadata == Metadata()
 
 
+def test_a_makers_note_stays_of_no_type_from_tiff_to_tiff_and_back(tmp_path: Path) -> None:
+    """TIFF, where EXIF is written anew, and the block that other formats get of it."""
+    undefined = struct.pack("<HHL", 0x927C, 7, len(NOTE))
+    write_picture(Picture(flat(), metadata=Metadata(with_thumbnail())), tmp_path / "a.tif")
+    assert undefined in (tmp_path / "a.tif").read_bytes()
+    assert undefined in (read_picture(tmp_path / "a.tif").metadata.exif or b"")
+
+
 def test_every_suffix_has_its_format() -> None:
     assert set(FORMATS.values()) == set(HOLDS)
     with Image.open(io.BytesIO(encoded_png())) as image:

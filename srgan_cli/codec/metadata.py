@@ -118,9 +118,24 @@ def exif_of(tags: dict[int, Any]) -> bytes:
     """A block of EXIF with these tags."""
     block = Image.Exif()
     block.endian = "<"
-    for tag, value in tags.items():
+    for tag, value in typed(tags).items():
         block[tag] = value
     return block.tobytes().removeprefix(EXIF_HEAD)
+
+
+def typed(tags: dict[int, Any]) -> dict[int, Any]:
+    """The same tags for Pillow to write, which of itself would call all bytes in EXIF's own directory BYTE.
+
+    The standard has them UNDEFINED, and libtiff passes over others.
+    """
+    folder = ExifTags.IFD.Exif
+    return tags | {folder: _undefined(tags[folder])} if isinstance(tags.get(folder), dict) else tags
+
+
+def _undefined(tags: dict[int, Any]) -> dict[int, Any]:
+    """Pillow knows no type for a bytearray in a tuple, and so writes it as UNDEFINED."""
+    nested = {tag: _undefined(value) for tag, value in tags.items() if isinstance(value, dict)}
+    return tags | nested | {tag: (bytearray(value),) for tag, value in tags.items() if isinstance(value, bytes)}
 
 
 def _exif_from_text(text: object) -> bytes | None:

@@ -15,7 +15,7 @@ from PIL import ExifTags
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from srgan_cli.codec import vips
-from srgan_cli.codec.metadata import DAMAGED, Metadata, dpi_of, exif_of, exif_tags
+from srgan_cli.codec.metadata import DAMAGED, Metadata, dpi_of, exif_of, exif_tags, typed
 from srgan_cli.codec.raster import Rows
 
 Tags = ImageFileDirectory_v2
@@ -139,7 +139,7 @@ def _directory(source: Tags, extra: dict[int, Any], form: _Form) -> Tags:
         if tag not in RESOLUTION:
             tags.tagtype[tag] = source.tagtype[tag]
             tags[tag] = source[tag]
-    for tag, value in extra.items():
+    for tag, value in typed(extra).items():
         tags[tag] = value
     tags.tagtype[STRIPS] = form.offset_type
     return tags
