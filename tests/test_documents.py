@@ -1,0 +1,174 @@
+"""What the README and the pages of docs/ say can be done, done."""
+
+import os
+import re
+import runpy
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from typer.main import get_command
+
+from srgan_cli.cli import app
+from srgan_cli.networks import GENERATORS
+from srgan_cli.picture import read_picture
+
+REPOSITORY = Path(__file__).parents[1]
+README = (REPOSITORY / "README.md").read_text()
+COMMANDS = get_command(app).commands  # type: ignore[attr-defined]
+TINY = "--steps 2 --batch 2 --patch 8 --channels 8 --blocks 1 --pixel-share 0.5 --device cpu"
+"""In the place of hours of training."""
+ELSEWHERE = ("hf://", "s3://", "torchrun")
+"""What needs a network or another program; tests of their own try it on a server of this machine, and with processes."""
+
+
+def block(page: str, heading: str = "") -> list[str]:
+    """The commands below a heading of a page, or of the whole page, without their comments."""
+    text = page.split(f"## {heading}\n")[1].split("\n## ")[0] if heading else page
+    lines = re.findall(r"^    (.*?)(?: +#.*)?$", text, re.MULTILINE)
+    return [line for line in lines if re.search(r"\bsrgan\b", line) and not any(word in line for word in ELSEWHERE)]
+
+
+def smooth(path: Path, side: int = 48) -> None:
+    """A picture that can be enlarged and learned from, in the format of its suffix."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    drawn = np.random.default_rng(ord(path.stem[0])).integers(64, 192, (side // 8, side // 8, 3), dtype=np.uint8)
+    Image.fromarray(drawn).resize((side, side), Image.Resampling.BICUBIC).save(path)
+
+
+@pytest.fixture
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, weights: Path, random_backbones: Path) -> Path:
+    """A folder with everything that the README's commands speak of."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("in.png", "in.jpg", "scan.tif", "old-camera/a.png"):
+        smooth(tmp_path / name, 16)
+    for folder in ("photos", "faces", "originals", "enlarged", "cnn", "gan"):
+        for name in ("a", "b", "c"):
+            smooth(tmp_path / folder / f"{name}.png", 64)
+    for name in ("a.png", "b.png"):
+        smooth(tmp_path / name)
+    (tmp_path / "examples").symlink_to(REPOSITORY / "examples")
+    (tmp_path / "run").mkdir()
+    shutil.copy(weights, tmp_path / "run/mine.safetensors")
+    torch.save(GENERATORS["rrdb"](scale=4, channels=8, blocks=1).state_dict(), "4x_foo.pth")
+    return tmp_path
+
+
+def shrunk(line: str) -> str:
+    """A command made so short that a test can wait for it."""
+    line = line.replace("3840x2160", "64x64")
+    if not line.startswith("srgan train") or "--check" in line:
+        return line
+    if "--resume" in line:
+        return f"{line} --steps 4"
+    return f"{re.sub(r'--time [^ ]+', '', line)} {TINY}" + ("" if "--run" in line else " --run trained")
+
+
+@pytest.mark.parametrize("heading", ["Upscale", "Score", "Train"])
+@pytest.mark.usefixtures("one_core", "desk")
+def test_every_command_of_the_readme_runs(heading: str, srgan: Callable[..., Any], request: Any) -> None:
+    for line in map(shrunk, block(README, heading)):
+        if "4x_foo" in line:
+            request.getfixturevalue("spandrel")
+        shutil.rmtree("trained", ignore_errors=True)
+        outcome = srgan(*shlex.split(line)[1:])
+        assert outcome.code == 0, f"{line}: {outcome.err}"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="the lines are those of a POSIX shell")
+def test_every_pipe_of_the_readme_runs(desk: Path) -> None:
+    (desk / "bin").mkdir()
+    (desk / "bin/srgan").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m srgan_cli "$@"\n')
+    (desk / "bin/srgan").chmod(0o755)
+    place = {"PATH": f"{desk / 'bin'}{os.pathsep}{os.environ['PATH']}", "PYTHONPATH": str(REPOSITORY)}
+    lines = block(README, "In a pipeline")
+    assert lines
+    if shutil.which("ffmpeg"):
+        film = "testsrc=size=32x32:rate=2:duration=1"
+        subprocess.run(["ffmpeg", "-loglevel", "error", "-f", "lavfi", "-i", film, desk / "in.mp4"], check=True)
+    for line in lines:
+        others = [word for word in re.findall(r"(?:^|\| )(\w+)", line) if not shutil.which(word, path=place["PATH"])]
+        if not others:
+            subprocess.run(["sh", "-ec", line], cwd=desk, env=os.environ | place, check=True, timeout=120)
+
+
+@pytest.mark.usefixtures("one_core")
+def test_every_command_of_the_tutorial_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, srgan: Callable[..., Any]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "examples").symlink_to(REPOSITORY / "examples")
+    for line in block((REPOSITORY / "docs/tutorial.md").read_text()):
+        outcome = srgan(*shlex.split(line)[1:])
+        assert outcome.code == 0, f"{line}: {outcome.err}"
+    assert read_picture(tmp_path / "mine.png").width == 720
+
+
+@pytest.mark.usefixtures("one_core", "desk")
+def test_the_example_of_every_help_runs(srgan: Callable[..., Any]) -> None:
+    for name in COMMANDS:
+        (example,) = re.findall(r"Example: (.*)", " ".join(srgan(name, "--help").out.split()))
+        example = example.replace("photo.jpg", "in.jpg")
+        for part in re.split(r" && | \| jq .*", example):
+            line = f"{shrunk(part)} --run run" if "train" in part else part
+            if part and "export" not in part:  # tests/test_export.py has it, with its extra
+                assert srgan(*shlex.split(line)[1:]).code == 0, line
+
+
+def test_the_reference_is_that_of_the_code() -> None:
+    page = runpy.run_path(str(REPOSITORY / "docs/reference.py"))["page"]()
+    assert page + "\n" == (REPOSITORY / "docs/reference.md").read_text(), "run python docs/reference.py"
+
+
+@pytest.mark.parametrize("page", sorted((REPOSITORY / "docs").glob("*.md")), ids=lambda page: page.name)
+def test_links_of_a_page_lead_somewhere(page: Path) -> None:
+    targets = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text())
+    assert all((page.parent / target).exists() for target in targets)
+
+
+def test_ci_runs_the_two_commands_of_the_readme() -> None:
+    commands = re.findall(r"^    (pip install .* && .*)$", README, re.MULTILINE)
+    assert len(commands) == 2
+    assert all(command in (REPOSITORY / ".ci/run").read_text() for command in commands)
+
+
+@pytest.mark.parametrize("line", re.findall(r"^    srgan (.*?)(?: +#.*)?$", README, re.MULTILINE))
+def test_every_option_in_an_example_exists(line: str) -> None:
+    name, *words = line.split()
+    known = {option for parameter in COMMANDS[name].params for option in parameter.opts}
+    assert {word for word in words if word.startswith("-")} <= known | {"-"}
+
+
+def test_the_python_example_runs_in_six_lines_and_prints_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (program,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "examples").symlink_to(REPOSITORY / "examples")
+    assert len([line for line in program.splitlines() if line]) <= 6
+    exec(program, {})
+    assert capfd.readouterr() == ("", "")
+    assert read_picture(tmp_path / "out.png").width == 4 * 180
+
+
+def test_links_and_pictures_are_there() -> None:
+    targets = re.findall(r"\]\(([^)#]+)\)", README)
+    assert targets
+    assert all((REPOSITORY / target).exists() for target in targets)
+
+
+def test_the_program_in_the_python_docs_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (program,) = re.findall(r"```python\n(.*?)```", (REPOSITORY / "docs/python.md").read_text(), re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "examples").symlink_to(REPOSITORY / "examples")
+    small = program.replace("Size(1000, 1000)", "Size(300, 300)").replace("self_ensemble=True", "self_ensemble=False")
+    exec(small, {})
+    assert max(read_picture(tmp_path / "out.png").pixels.shape) == 300
