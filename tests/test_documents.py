@@ -27,7 +27,7 @@ COMMANDS = get_command(app).commands  # type: ignore[attr-defined]
 TINY = "--steps 2 --batch 2 --patch 8 --channels 8 --blocks 1 --pixel-share 0.5 --device cpu"
 """In the place of hours of training."""
 ELSEWHERE = ("hf://", "s3://", "torchrun")
-"""What needs a network or another program; tests of their own try it on a server of this machine, and with processes."""
+"""What needs a network or several processes; tests of their own try it on this machine."""
 
 
 def block(page: str, heading: str = "") -> list[str]:
@@ -45,14 +45,14 @@ def smooth(path: Path, side: int = 48) -> None:
 
 
 @pytest.fixture
-def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, weights: Path, random_backbones: Path) -> Path:
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, weights: Path) -> Path:
     """A folder with everything that the README's commands speak of."""
     monkeypatch.chdir(tmp_path)
     for name in ("in.png", "in.jpg", "scan.tif", "old-camera/a.png"):
         smooth(tmp_path / name, 16)
     for folder in ("photos", "faces", "originals", "enlarged", "cnn", "gan"):
         for name in ("a", "b", "c"):
-            smooth(tmp_path / folder / f"{name}.png", 64)
+            smooth(tmp_path / folder / f"{name}.png", 96)
     for name in ("a.png", "b.png"):
         smooth(tmp_path / name)
     (tmp_path / "examples").symlink_to(REPOSITORY / "examples")
@@ -73,7 +73,7 @@ def shrunk(line: str) -> str:
 
 
 @pytest.mark.parametrize("heading", ["Upscale", "Score", "Train"])
-@pytest.mark.usefixtures("one_core", "desk")
+@pytest.mark.usefixtures("one_core", "random_backbones", "desk")
 def test_every_command_of_the_readme_runs(heading: str, srgan: Callable[..., Any], request: Any) -> None:
     for line in map(shrunk, block(README, heading)):
         if "4x_foo" in line:
@@ -112,7 +112,7 @@ def test_every_command_of_the_tutorial_runs(
     assert read_picture(tmp_path / "mine.png").width == 720
 
 
-@pytest.mark.usefixtures("one_core", "desk")
+@pytest.mark.usefixtures("one_core", "random_backbones", "desk")
 def test_the_example_of_every_help_runs(srgan: Callable[..., Any]) -> None:
     for name in COMMANDS:
         (example,) = re.findall(r"Example: (.*)", " ".join(srgan(name, "--help").out.split()))

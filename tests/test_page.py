@@ -200,3 +200,12 @@ def test_everything_that_acts_can_be_reached_and_has_a_name(browser: Any) -> Non
     assert nameless == 0
     hidden = browser.execute_script("return document.querySelectorAll('[tabindex=\"-1\"]').length")
     assert hidden == 0
+
+
+def test_a_page_ends_with_the_picture_that_fills_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("srgan_cli.scoring.page.LARGEST", 1)
+    pixels = np.zeros((3, 8, 8), np.float32)
+    shown = [Shown(name, pixels, {"first": pixels}) for name in ("a", "b")]
+    path = tmp_path / "report.html"
+    write_page(Report(Protocol(), [Score("a", {"psnr": 20.0, "ssim": 0.5}, method="first")], [], []), shown, 2, path)
+    assert "1 of 2 pictures are shown." in path.read_text()

@@ -10,9 +10,6 @@ from srgan_cli.scoring.page import Shown, write_page
 from srgan_cli.scoring.report import Report, metric_of
 from srgan_cli.scoring.score import Scoring, pictures_of
 
-LARGEST_PAGE = 24
-"""More pictures make a page too large to open."""
-
 
 @dataclass(frozen=True)
 class Gallery:
@@ -33,7 +30,7 @@ class Gallery:
             _write_figure(scoring, report, self.figure, self.place)
         if self.page:
             names = list(scoring.plan.references)
-            shown = (Shown(name, *pictures_of(scoring.plan, name)) for name in names[:LARGEST_PAGE])
+            shown = (Shown(name, *pictures_of(scoring.plan, name)) for name in names)
             write_page(report, shown, len(names), self.page)
 
 

@@ -2,7 +2,7 @@
 
 import json
 from base64 import b64encode
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -17,6 +17,8 @@ from srgan_cli.scoring.report import Report, metric_of
 TEMPLATE = Path(__file__).with_name("page.html")
 PLACEHOLDER = "@DATA@"
 REFERENCE = "reference"
+LARGEST = 256 * 2**20
+"""Of all pictures together, in bytes: what browsers still open."""
 
 
 @dataclass(frozen=True)
@@ -31,9 +33,9 @@ class Shown:
 def write_page(report: Report, shown: Iterable[Shown], total: int, path: Path) -> None:
     """Write the page, whole or not at all; it needs no net and no other file.  `total` is how many pictures there are.
 
-    Pictures are kept without loss, in 8 bits.
+    Pictures are kept without loss, in 8 bits; those that come once they have LARGEST bytes are left out.
     """
-    content = _content(report, [_picture(entry) for entry in shown], total)
+    content = _content(report, list(_pictures(shown)), total)
     text = json.dumps(content, ensure_ascii=False).replace("<", "\\u003c")  # or a name could end the script
     page = TEMPLATE.read_text(encoding="utf-8").replace(PLACEHOLDER, text)
     with atomic_write(path) as temporary:
@@ -66,6 +68,15 @@ def _metric(name: str) -> dict[str, Any]:
         "higher": metric.higher_is_better,
         "decimals": metric.decimals,
     }
+
+
+def _pictures(shown: Iterable[Shown]) -> Iterator[dict[str, Any]]:
+    size = 0
+    for entry in shown:
+        yield (picture := _picture(entry))
+        size += sum(map(len, picture["images"].values()))
+        if size >= LARGEST:
+            return
 
 
 def _picture(shown: Shown) -> dict[str, Any]:
