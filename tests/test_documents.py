@@ -123,6 +123,14 @@ def test_the_example_of_every_help_runs(srgan: Callable[..., Any]) -> None:
                 assert srgan(*shlex.split(line)[1:]).code == 0, line
 
 
+def test_a_shell_completes_commands_and_options(monkeypatch: pytest.MonkeyPatch, srgan: Callable[..., Any]) -> None:
+    monkeypatch.setenv("_SRGAN_COMPLETE", "complete_bash")
+    for words, expected in (("srgan upsc", "upscale"), ("srgan upscale --prec", "--precision")):
+        monkeypatch.setenv("COMP_WORDS", words)
+        monkeypatch.setenv("COMP_CWORD", str(words.count(" ")))
+        assert srgan().out.strip() == expected
+
+
 def test_the_reference_is_that_of_the_code() -> None:
     page = runpy.run_path(str(REPOSITORY / "docs/reference.py"))["page"]()
     assert page + "\n" == (REPOSITORY / "docs/reference.md").read_text(), "run python docs/reference.py"
