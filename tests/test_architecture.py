@@ -27,7 +27,7 @@ LINES = (
     "scoring.page",
     "training.muon training.equivariance",
     "back_projection upscaler",
-    "training.guard training.store training.losses training.games training.degrade training.optimisation",
+    "training.guard training.store training.losses training.games training.blur training.degrade training.optimisation",
     "scoring.baselines training.config training.samples",
     "scoring.score",
     "scoring.gallery",

@@ -71,7 +71,7 @@ def learned(kind: str, steps: int) -> PartnerMaker:
         maker.cycle.set_rates(min(1.0, (step + 1) / 20) * (1 - step / steps))
         losses, usable = maker.learn(step, torch.Generator().manual_seed(step))
         assert usable
-        assert losses.keys() == {"adversarial", "cycle", "identity", "discriminator"}
+        assert losses.keys() == {"adversarial", "cycle", "identity", "drift", "discriminator"}
     return maker
 
 
@@ -96,14 +96,9 @@ def check_nearer(kind: str, steps: int, share: float) -> None:
     assert after < share * before, f"{after:.4f} after {before:.4f}"
 
 
-@pytest.mark.parametrize(("kind", "share"), [("a colour cast", 0.8), ("noise", 0.9)])
+@pytest.mark.parametrize(("kind", "share"), [("blur", 0.8), ("a colour cast", 0.8), ("noise", 0.9)])
 def test_learned_partners_are_nearer_to_the_real_degradation_than_bicubic_ones(kind: str, share: float) -> None:
     check_nearer(kind, 120, share)
-
-
-@pytest.mark.slow
-def test_blur_is_learned_in_more_steps() -> None:
-    check_nearer("blur", 600, 0.85)
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4])
@@ -144,7 +139,7 @@ def test_a_run_learns_the_degradation_makes_partners_and_trains_on_them(config: 
     bicubic = [pair.low.clone() for pair in dataset.training]
     reports = list(Trainer(prepare(config)[0], dataset).fit())
     assert [report.phase for report in reports] == [DEGRADATION] * 10 + [PIXEL] * 6 + [ADVERSARIAL] * 4
-    assert reports[0].losses.keys() == {"adversarial", "cycle", "identity", "discriminator"}
+    assert reports[0].losses.keys() == {"adversarial", "cycle", "identity", "drift", "discriminator"}
     assert not any(torch.equal(pair.low, low) for pair, low in zip(dataset.training, bicubic, strict=True))
     assert read_picture(config.run / PARTNERS / "sheet.png").height == SIDE_OF_SAMPLES
     state = read_checkpoint(config.run)

@@ -24,16 +24,30 @@ class Degrader(nn.Module):
         self.head = nn.Conv2d(3 * scale**2 + 1, channels, 3, padding=1)
         self.body = nn.Sequential(*[ResidualBlock(channels, batch_norm=False) for _ in range(blocks)])
         self.tail = zeroed(nn.Conv2d(channels, 3, 3, padding=1))
-        with torch.no_grad():
-            zeroed(self.filter).weight[range(3), range(3)] = _bicubic(scale, *self.filter.kernel_size)
+        self.begin(torch.ones(1, 1))
+
+    @torch.no_grad()
+    def begin(self, kernel: Tensor) -> None:
+        """Let the filter be the bicubic reduction of what comes out of a kernel (K, K), K odd, in original pixels."""
+        bicubic = _bicubic(self.scale, *self.filter.kernel_size)
+        both = F.conv2d(bicubic[None, None], kernel[None, None], padding=kernel.shape[0] // 2)[0, 0]
+        zeroed(self.filter).weight[range(3), range(3)] = (both / both.sum()).to(self.filter.weight)
 
     def forward(self, x: Tensor, noise: Tensor) -> Tensor:
         """The reduced pictures."""
-        added = self.tail(self.body(self.head(torch.cat([self.fold(x), noise], 1))))
+        return self.filtered(x) + self.added(x, noise)
+
+    def filtered(self, x: Tensor) -> Tensor:
+        """What comes through the filter."""
         padded = F.pad(x, [(self.filter.kernel_size[0] - self.scale) // 2] * 4, mode="replicate")
         with torch.autocast(x.device.type, enabled=False):  # the picture itself never loses precision
-            reduced: Tensor = self.filter(padded) + added
+            reduced: Tensor = self.filter(padded)
         return reduced
+
+    def added(self, x: Tensor, noise: Tensor) -> Tensor:
+        """What the network adds to it."""
+        rest: Tensor = self.tail(self.body(self.head(torch.cat([self.fold(x), noise], 1))))
+        return rest.float()
 
 
 def _bicubic(scale: int, height: int, width: int) -> Tensor:

@@ -19,7 +19,9 @@ from srgan_cli.training.optimisation import Learner, Precision, channels_last
 from srgan_cli.world import ALONE, World
 
 RATE = 2e-4
-CYCLE_WEIGHT, IDENTITY_WEIGHT = 10.0, 5.0
+CYCLE_WEIGHT, IDENTITY_WEIGHT, DRIFT_WEIGHT = 10.0, 5.0, 10.0
+DRIFT_WINDOW = 4
+"""Side in low-resolution pixels of the windows in whose mean nothing should be added: that is the filter's to do."""
 
 
 class Cycle(nn.Module):
@@ -32,12 +34,14 @@ class Cycle(nn.Module):
 
     def forward(self, high: Tensor, reduced: Tensor, low: Tensor, noise: Tensor) -> dict[str, Tensor]:
         """What both make of pictures of both kinds, of one another's results, and of what needs no change."""
-        degraded, restored = self.degrader(high, noise), self.restorer(low)
+        added = self.degrader.added(high, noise)
+        degraded, restored = self.degrader.filtered(high) + added, self.restorer(low)
         still = torch.zeros_like(noise)  # nothing that was drawn can be brought back
         return {
+            "added": added,
             "degraded": degraded,
             "restored": restored,
-            "high again": self.restorer(degraded),
+            "high again": self.restorer(degraded.detach()),  # else what was lost would be hidden there, to be found
             "low again": self.degrader(restored, still),
             "high still": self.restorer(reduced),
         }
@@ -78,8 +82,10 @@ class CycleGAN:
             + self.high_adversary.losses(of_high)["adversarial"],
             "cycle": F.l1_loss(made["high again"], high) + F.l1_loss(made["low again"], low),
             "identity": F.l1_loss(made["high still"], high),
+            "drift": F.avg_pool2d(made["added"], DRIFT_WINDOW).abs().mean(),
         }
-        total = losses["adversarial"] + CYCLE_WEIGHT * losses["cycle"] + IDENTITY_WEIGHT * losses["identity"]
+        weights = {"cycle": CYCLE_WEIGHT, "identity": IDENTITY_WEIGHT, "drift": DRIFT_WEIGHT}
+        total = torch.stack([weights.get(name, 1.0) * loss for name, loss in losses.items()]).sum()
         usable = self.learner.learn(total, shared=True)
         low_loss, low_usable = self.low_adversary.learn(of_low, random)
         high_loss, high_usable = self.high_adversary.learn(of_high, random)

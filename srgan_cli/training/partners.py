@@ -7,15 +7,21 @@ import torch
 from torch import Tensor
 
 from srgan_cli.pixels import levels
+from srgan_cli.training.blur import blur_between
 from srgan_cli.training.config import TrainConfig
 from srgan_cli.training.cycle_gan import CycleGAN
 from srgan_cli.training.data import Dataset, Pair
+from srgan_cli.training.degrade import gaussian
 from srgan_cli.training.optimisation import Precision
 from srgan_cli.training.sampling import Request, Sampler, cut_unpaired, numbered_random
 from srgan_cli.world import World
 
 GRID = 8
 """Discriminators take patches whose sides are multiples of it."""
+LOOKS = 512
+"""Patches of either kind whose spectra tell how blurred the unpaired pictures are."""
+SMALLEST_BLUR = 0.2
+"""The standard deviation in original pixels below which a blur is none."""
 
 
 class PartnerMaker:
@@ -29,15 +35,29 @@ class PartnerMaker:
         self.sampler = Sampler(dataset.training, config, world)
         self.cycle: CycleGAN | None = CycleGAN(config, precision, world)
         self.degrader = self.cycle.degrader
+        self._begin_blurred()
 
     def learn(self, number: int, random: torch.Generator) -> tuple[dict[str, Tensor], bool]:
         """Learn from the batch of this number: its losses, and whether they could be used."""
         assert self.cycle
-        wanted = Request(number, self.config.patch // GRID * GRID, self.config.batch)
+        wanted = Request(number, self._patch, self.config.batch)
         reduced, high = self.sampler.cut(wanted)
         low = cut_unpaired(self.dataset.unpaired, wanted, self.config, self.world)
         high, reduced, low = (side.to(self.device) for side in (high, reduced[:, :3], low))
         return self.cycle.learn(high, reduced, low, random)
+
+    def _begin_blurred(self) -> None:
+        """Let the degrader begin with the blur that the spectra of the unpaired pictures tell of."""
+        wanted = Request(0, self._patch, LOOKS)
+        bicubic = [pair.low for pair in self.dataset.training]
+        sharp, blurred = (cut_unpaired(kind, wanted, self.config) for kind in (bicubic, self.dataset.unpaired))
+        deviation = self.config.scale * blur_between(sharp, blurred)
+        if deviation > SMALLEST_BLUR:
+            self.degrader.begin(gaussian(deviation))
+
+    @property
+    def _patch(self) -> int:
+        return self.config.patch // GRID * GRID
 
     def set_rates(self, factor: float) -> None:
         """The learning rates from the next step on, as a part of the paper's."""
