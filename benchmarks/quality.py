@@ -5,8 +5,8 @@
 BENCH holds <set>/x<scale>/HR and LR with pictures of equal names.  Compared is what `peers.py` finds: filters, the
 shipped weights, models through ncnn, community files of a folder through spandrel, and results that lie ready.
 
-For each: parameters, multiply-adds per output pixel, seconds per output megapixel on this CPU (enlarging alone, not
-reading), then PSNR and SSIM on BT.601 luma with a border of `scale` pixels cut, and the feature distances SQD and
+For each: parameters, multiply-adds per output pixel, CPU seconds of all threads per output megapixel (enlarging alone,
+not reading), then PSNR and SSIM on BT.601 luma with a border of `scale` pixels cut, and the feature distances SQD and
 VGGD on whole RGB pictures, which need $SRGAN_METRIC_WEIGHTS or the net.
 """
 
@@ -58,9 +58,9 @@ def run(candidate: Candidate, cases: list[Case], protocol: Protocol) -> None:
     candidate.enlarge(cases[0])
     megapixels = 0.0
     for case in cases:
-        began = time.perf_counter()
+        began = time.process_time()
         result = candidate.enlarge(case)
-        candidate.seconds += time.perf_counter() - began
+        candidate.seconds += time.process_time() - began
         megapixels += result.shape[-1] * result.shape[-2] / 1e6
         scores = compare(case.high, quantise(result), protocol)
         candidate.scores.setdefault(case.benchmark, []).append(scores)
@@ -69,7 +69,7 @@ def run(candidate: Candidate, cases: list[Case], protocol: Protocol) -> None:
 
 def report(candidates: list[Candidate], benchmarks: list[str], protocol: Protocol, markdown: bool) -> None:
     """One row a candidate."""
-    headings = ["model", "parameters", "multiply-adds / px", "s / megapixel"]
+    headings = ["model", "parameters", "multiply-adds / px", "CPU s / megapixel"]
     headings += [f"{benchmark} {' / '.join(METRICS[m].label for m in protocol.metrics)}" for benchmark in benchmarks]
     rows = [[*costs(entry), *(scores(entry, name, protocol) for name in benchmarks)] for entry in candidates]
     packages = ", ".join(f"{name} {version(name)}" for name in ("torch", "pillow"))
