@@ -40,10 +40,8 @@ def described(command: Any) -> str:
     places = [info.metavar or name(parameter) for parameter, _, info in taken if isinstance(info, ArgumentInfo)]
     rows = [row(parameter, kind, info) for parameter, kind, info in taken if isinstance(info, OptionInfo)]
     usage = " ".join(["srgan", command.__name__, "[OPTIONS]", *places])
-    return "\n".join([f"## `{usage}`\n", inspect.getdoc(command) or "", "", *HEADING, *rows, ""])
-
-
-HEADING = ("| option | | default |", "|---|---|---|")
+    heading = ("| option | | default |", "|---|---|---|")
+    return "\n".join([f"## `{usage}`\n", inspect.getdoc(command) or "", "", *heading, *rows, ""])
 
 
 def row(parameter: inspect.Parameter, kind: Any, info: OptionInfo) -> str:
@@ -69,16 +67,11 @@ def cell(text: str | None) -> str:
 
 def recipe() -> str:
     """The settings: a row each, and the lines that describe them."""
-    rows = [f"| `{key}` | {takes(key, value)} | {cell(told(value))} |" for key, value in defaults()]
+    known = [(field.name, field.default) for field in fields(settings.TrainConfig)]
+    rows = [f"| `{key}` | {takes(key, value)} | {cell(told(value))} |" for key, value in known]
     lines = inspect.cleandoc(settings.TrainConfig.__doc__ or "").split("\n\n", 1)[1].splitlines()
     heading = ("| setting | takes | default |", "|---|---|---|")
     return "\n".join([RECIPES, *heading, *rows, "", *sentences(lines), ""])
-
-
-def defaults() -> Iterator[tuple[str, Any]]:
-    """The settings and their defaults; the one that has none has MISSING."""
-    for field in fields(settings.TrainConfig):
-        yield field.name, field.default
 
 
 def takes(key: str, value: Any) -> str:
@@ -108,7 +101,7 @@ def sentences(lines: list[str]) -> Iterator[str]:
 def metrics() -> str:
     """The metrics: name, unit, direction."""
     rows = [
-        f"| `{name}` | {metric.unit or ''} | {'higher' if metric.higher_is_better else 'lower'} |"
+        f"| `{name}` | {metric.unit} | {'higher' if metric.higher_is_better else 'lower'} |"
         for name, metric in {**METRICS, **SET_METRICS}.items()
     ]
     heading = ("| metric | unit | better |", "|---|---|---|")

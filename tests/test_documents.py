@@ -44,22 +44,34 @@ def smooth(path: Path, side: int = 48) -> None:
     Image.fromarray(drawn).resize((side, side), Image.Resampling.BICUBIC).save(path)
 
 
+def run(srgan: Callable[..., Any], line: str) -> None:
+    """Run a command line that has to end well."""
+    outcome = srgan(*shlex.split(line)[1:])
+    assert outcome.code == 0, f"{line}: {outcome.err}"
+
+
 @pytest.fixture
-def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, weights: Path) -> Path:
-    """A folder with everything that the README's commands speak of."""
+def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder to work in, but for the examples."""
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "examples").symlink_to(REPOSITORY / "examples")
+    return tmp_path
+
+
+@pytest.fixture
+def desk(checkout: Path, weights: Path) -> Path:
+    """A folder with everything that the README's commands speak of."""
     for name in ("in.png", "in.jpg", "scan.tif", "old-camera/a.png"):
-        smooth(tmp_path / name, 16)
+        smooth(checkout / name, 16)
     for folder in ("photos", "faces", "originals", "enlarged", "cnn", "gan"):
         for name in ("a", "b", "c"):
-            smooth(tmp_path / folder / f"{name}.png", 96)
+            smooth(checkout / folder / f"{name}.png", 96)
     for name in ("a.png", "b.png"):
-        smooth(tmp_path / name)
-    (tmp_path / "examples").symlink_to(REPOSITORY / "examples")
-    (tmp_path / "run").mkdir()
-    shutil.copy(weights, tmp_path / "run/mine.safetensors")
+        smooth(checkout / name)
+    (checkout / "run").mkdir()
+    shutil.copy(weights, checkout / "run/mine.safetensors")
     torch.save(GENERATORS["rrdb"](scale=4, channels=8, blocks=1).state_dict(), "4x_foo.pth")
-    return tmp_path
+    return checkout
 
 
 def shrunk(line: str) -> str:
@@ -79,8 +91,7 @@ def test_every_command_of_the_readme_runs(heading: str, srgan: Callable[..., Any
         if "4x_foo" in line:
             request.getfixturevalue("spandrel")
         shutil.rmtree("trained", ignore_errors=True)
-        outcome = srgan(*shlex.split(line)[1:])
-        assert outcome.code == 0, f"{line}: {outcome.err}"
+        run(srgan, line)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="the lines are those of a POSIX shell")
@@ -101,15 +112,10 @@ def test_every_pipe_of_the_readme_runs(desk: Path) -> None:
 
 
 @pytest.mark.usefixtures("one_core")
-def test_every_command_of_the_tutorial_runs(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, srgan: Callable[..., Any]
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "examples").symlink_to(REPOSITORY / "examples")
+def test_every_command_of_the_tutorial_runs(checkout: Path, srgan: Callable[..., Any]) -> None:
     for line in block((REPOSITORY / "docs/tutorial.md").read_text()):
-        outcome = srgan(*shlex.split(line)[1:])
-        assert outcome.code == 0, f"{line}: {outcome.err}"
-    assert read_picture(tmp_path / "mine.png").width == 720
+        run(srgan, line)
+    assert read_picture(checkout / "mine.png").width == 720
 
 
 @pytest.mark.usefixtures("one_core", "random_backbones", "desk")
@@ -120,7 +126,7 @@ def test_the_example_of_every_help_runs(srgan: Callable[..., Any]) -> None:
         for part in re.split(r" && | \| jq .*", example):
             line = f"{shrunk(part)} --run run" if "train" in part else part
             if part and "export" not in part:  # tests/test_export.py has it, with its extra
-                assert srgan(*shlex.split(line)[1:]).code == 0, line
+                run(srgan, line)
 
 
 def test_a_shell_completes_commands_and_options(monkeypatch: pytest.MonkeyPatch, srgan: Callable[..., Any]) -> None:
@@ -136,9 +142,12 @@ def test_the_reference_is_that_of_the_code() -> None:
     assert page + "\n" == (REPOSITORY / "docs/reference.md").read_text(), "run python docs/reference.py"
 
 
-@pytest.mark.parametrize("page", sorted((REPOSITORY / "docs").glob("*.md")), ids=lambda page: page.name)
-def test_links_of_a_page_lead_somewhere(page: Path) -> None:
+@pytest.mark.parametrize(
+    "page", [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))], ids=lambda page: page.stem
+)
+def test_links_and_pictures_of_a_page_are_there(page: Path) -> None:
     targets = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text())
+    assert targets or page.stem != "README"
     assert all((page.parent / target).exists() for target in targets)
 
 
@@ -156,27 +165,17 @@ def test_every_option_in_an_example_exists(line: str) -> None:
 
 
 def test_the_python_example_runs_in_six_lines_and_prints_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    checkout: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     (program,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "examples").symlink_to(REPOSITORY / "examples")
     assert len([line for line in program.splitlines() if line]) <= 6
     exec(program, {})
     assert capfd.readouterr() == ("", "")
-    assert read_picture(tmp_path / "out.png").width == 4 * 180
+    assert read_picture(checkout / "out.png").width == 4 * 180
 
 
-def test_links_and_pictures_are_there() -> None:
-    targets = re.findall(r"\]\(([^)#]+)\)", README)
-    assert targets
-    assert all((REPOSITORY / target).exists() for target in targets)
-
-
-def test_the_program_in_the_python_docs_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_program_in_the_python_docs_runs(checkout: Path) -> None:
     (program,) = re.findall(r"```python\n(.*?)```", (REPOSITORY / "docs/python.md").read_text(), re.DOTALL)
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "examples").symlink_to(REPOSITORY / "examples")
     small = program.replace("Size(1000, 1000)", "Size(300, 300)").replace("self_ensemble=True", "self_ensemble=False")
     exec(small, {})
-    assert max(read_picture(tmp_path / "out.png").pixels.shape) == 300
+    assert max(read_picture(checkout / "out.png").pixels.shape) == 300
