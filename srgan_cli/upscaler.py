@@ -110,7 +110,7 @@ class Upscaler:
         tell: Callable[[str], None] | None = None,
     ) -> "Upscaler":
         """An Upscaler of shipped weights by name, of a weights file, or of one fetched from an address;
-        or of a kernel, bicubic or lanczos.
+        or of a kernel, bicubic or lanczos.  A Path is a file, whatever it is called.
 
         `scale` chooses among the scales of a name that has several; `strength` blends adversarial weights with their
         fidelity counterpart (see load_blend); `self_ensemble` takes the mean over eight flips and turns, in eight times
@@ -122,7 +122,7 @@ class Upscaler:
             half = precision not in ("auto", "fp32")
             _check_plain(str(model), strength=strength is not None, self_ensemble=self_ensemble, precision=half)
             return cls._of_kernel(str(model), chosen, policy, seed)
-        path = find_weights(str(model), scale)
+        path = model if isinstance(model, Path) else find_weights(model, scale)
         generator, card = load_blend(path, strength)
         whole = SelfEnsemble(generator) if self_ensemble else generator
         return cls(guarded(whole, chosen, precision), chosen, policy, card.name, seed, digest(path), tell)

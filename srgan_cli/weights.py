@@ -144,19 +144,20 @@ def find_weights(name: str, scale: float | None = None) -> Path:
     """The file of shipped weights, or `name` itself where it is a file; an address is fetched (see cache.fetch).
 
     The name may leave out the scale: `srgan` is the smallest srgan-xN that reaches `scale`, else the largest
-    there is.  Raises UnknownModel with the nearest name.
+    there is.  A file that is called as shipped weights are is meant only by a path, such as ./srgan.
+    Raises UnknownModel with the nearest name.
     """
     if is_remote(name):
         return fetch(name).path
     shipped = list_weights()
     if name in shipped:
         return shipped[name]
-    if Path(name).suffix or Path(name).is_file():
-        return Path(name)
     family = {read_card(path).scale: path for key, path in shipped.items() if key.rpartition("-x")[0] == name}
     if family:
         largest = max(family)
         return family[min((have for have in family if have >= (scale or largest)), default=largest)]
+    if Path(name).suffix or Path(name).is_file():
+        return Path(name)
     near = get_close_matches(name, shipped, 1, 0.4)
     hint = f"did you mean {near[0]}? " if near else ""
     raise UnknownModel(f"no weights named {name!r}", f"{hint}there is: {', '.join(shipped) or 'none'}; or name a file")

@@ -16,7 +16,9 @@ from safetensors.torch import save_file
 
 from srgan_cli import weights
 from srgan_cli.errors import UnknownModel, UsageError, WeightsError
+from srgan_cli.files import digest
 from srgan_cli.networks import GENERATORS, Generator
+from srgan_cli.upscaler import Upscaler
 from srgan_cli.weights import (
     WeightsCard,
     find_weights,
@@ -212,6 +214,17 @@ def test_path_is_taken_as_a_file(file: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.chdir(file.parent)
     file.rename("without-suffix")
     assert find_weights("without-suffix") == Path("without-suffix")
+
+
+def test_shipped_weights_win_over_a_file_of_their_name(
+    shipped: Path, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(file.parent)
+    for name, found in (("srgan", "srgan-x4"), ("srgan-x4", "srgan-x4")):
+        Path(name).write_bytes(file.read_bytes())
+        assert find_weights(name) == shipped / f"{found}.safetensors"
+        assert find_weights(f"./{name}") == Path(name)
+        assert Upscaler.load(Path(name)).sha256 == digest(file)
 
 
 @pytest.mark.usefixtures("shipped")
