@@ -65,12 +65,7 @@ def findings(dataset: Dataset, config: TrainConfig) -> Iterator[Finding]:
 
 def cost(config: TrainConfig, dataset: Dataset, origin: Origin | None = None) -> Cost:
     """Measured on a few steps of each phase, of which nothing is kept."""
-    ends = config.phase_ends
-    shares = {
-        phase: end - begin
-        for (phase, end), begin in zip(ends.items(), (0.0, *ends.values()), strict=False)
-        if end > begin
-    }
+    shares = config.phase_shares
     rates, disk = {}, 0
     for phase in shares:
         trainer = Trainer(config, dataset, origin)

@@ -233,6 +233,13 @@ class TrainConfig:
         return {DEGRADATION: learned, PIXEL: learned + (1 - learned) * self.pixel_share, ADVERSARIAL: 1.0}
 
     @property
+    def phase_shares(self) -> dict[str, float]:
+        """The part of the schedule, 0…1, that each phase takes which this run has."""
+        ends = self.phase_ends
+        begins = (0.0, *ends.values())
+        return {phase: end - begin for (phase, end), begin in zip(ends.items(), begins, strict=False) if end > begin}
+
+    @property
     def gradient_penalty_weight(self) -> float:
         """The weight of the gradient penalty in the discriminator's loss."""
         if self.gradient_penalty is not None:

@@ -45,14 +45,16 @@ class Sampler:
         self.config = config
         self.world = world
         self._ends = list(accumulate(pair.weight for pair in pairs))
-        self._background = ThreadPoolExecutor(CUTTERS)
+        self._background = ThreadPoolExecutor(CUTTERS, initializer=torch.set_num_threads, initargs=(1,))
         self._ahead: dict[Request, Future[Batch]] = {}
 
     def take(self, wanted: Request) -> Batch:
-        """The batch; those after it are cut while this one is learned from."""
+        """The batch that `cut` gives; the patches of those after it are cut while this one is learned from."""
         coming = [replace(wanted, number=wanted.number + later) for later in range(1 + CUTTERS)]
-        self._ahead = {batch: self._ahead.get(batch) or self._background.submit(self.cut, batch) for batch in coming}
-        return self._ahead[wanted].result()
+        self._ahead = {
+            batch: self._ahead.get(batch) or self._background.submit(self._patches, batch) for batch in coming
+        }
+        return self._finished(wanted, *self._ahead[wanted].result())
 
     def cut(self, wanted: Request) -> Batch:
         """Random patches in random orientations, with `config.noise` channels of noise beside the low-resolution ones.
@@ -60,11 +62,19 @@ class Sampler:
         Every process of the world cuts its own part of the patches that one process would cut for a batch as large as
         all of theirs, and batches that are accumulated are those that one batch as large would be.
         """
-        random = numbered_random(self.config.seed, wanted.number)
+        return self._finished(wanted, *self._patches(wanted))
+
+    def _patches(self, wanted: Request) -> Batch:
+        """The batch in bytes, a quarter of the memory, before patches are blended and noise is added."""
         own = patch_randoms(wanted, self.config, self.world)
         places = self._places(own, wanted.patch)
         patches = [self._patch(*place, drawn) for place, drawn in zip(places, own, strict=True)]
-        low, high = (torch.stack(side).float().div_(255) for side in zip(*patches, strict=True))
+        low, high = (torch.stack(side) for side in zip(*patches, strict=True))
+        return low, high
+
+    def _finished(self, wanted: Request, low: Tensor, high: Tensor) -> Batch:
+        random = numbered_random(self.config.seed, wanted.number)
+        low, high = low / 255, high / 255
         if _chance(self.config.mixup_share, random):
             low, high = mix(low, high, random)
         if self.config.noise:
