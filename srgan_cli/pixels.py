@@ -6,6 +6,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+LARGEST_SCALE = 16
+"""Times that a picture may be enlarged."""
+
 
 def levels(pixels: Tensor, depth: int = 8) -> Tensor:
     """The nearest whole numbers 0…2^depth - 1, as floats."""

@@ -20,14 +20,13 @@ from srgan_cli.memory import Demand, activation_bytes, is_exhaustion, plan_sides
 from srgan_cli.networks import Generator
 from srgan_cli.networks.generator import Unchanged
 from srgan_cli.picture import Picture, Scan
-from srgan_cli.pixels import KERNELS
+from srgan_cli.pixels import KERNELS, LARGEST_SCALE
 from srgan_cli.progress import Progress
 from srgan_cli.running import SelfEnsemble, guarded
 from srgan_cli.tiling import TilePolicy, Window, tiles
 from srgan_cli.weights import find_weights, load_blend
 
 DEFAULT_MODEL = "srgan"
-LARGEST_SCALE = 16
 _PLAIN_SCALE = 4
 _EXACT = 1e-4
 _SMALLEST_TILE = 16

@@ -169,6 +169,11 @@ def test_unreadable_card_is_refused(file: Path, card: str) -> None:
         ({"config": {**CONFIG, "blocks": 2}}, r"does not fit its own card: .*Missing key"),
         ({"config": {**CONFIG, "channels": 3000}}, "it asks for more parameters than the file holds"),
         ({"config": {**CONFIG, "blocks": 10**12}}, "it asks for more parameters than the file holds"),
+        (
+            {"architecture": "swinir", "config": {"scale": 2, "channels": 6, "blocks": 10**30, "heads": 6}},
+            "it asks for more parameters than the file holds",
+        ),
+        ({"architecture": "srcnn", "config": {"scale": 20_000, "channels": 2}}, "the scale is 20000, expected 1 to 16"),
         ({"architecture": "x" * 5000}, r"of an unknown architecture: 'x+\.\.\.x+'$"),
         ({"name": ["odd"]}, r"has an odd name on its card: \['odd'\]"),
         ({"training": "1e9"}, "has an odd training"),

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from srgan_cli.pixels import cubic
+from srgan_cli.pixels import LARGEST_SCALE, cubic
 
 BICUBIC_RADIUS = 2
 
@@ -72,7 +72,10 @@ class BicubicPhases(nn.Module):
     filters: Tensor
 
     def __init__(self, scale: int) -> None:
+        """Raises ValueError for a scale beyond LARGEST_SCALE: no file holds these filters and shows their size."""
         super().__init__()
+        if not 1 <= scale <= LARGEST_SCALE:
+            raise ValueError(f"the scale is {scale}, expected 1 to {LARGEST_SCALE}")
         self.scale = scale
         offsets = (torch.arange(scale) + 0.5) / scale - 0.5
         places = torch.arange(-BICUBIC_RADIUS, BICUBIC_RADIUS + 1)

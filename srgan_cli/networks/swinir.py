@@ -31,10 +31,11 @@ class SwinIR(Generator):
         super().__init__(scale=scale, channels=channels, blocks=blocks, heads=heads)
         if channels % heads:
             raise ValueError(f"{channels} channels cannot be shared among {heads} heads of attention")
-        sizes = [min(GROUP, blocks - start) for start in range(0, blocks, GROUP)]
         self.blocks = blocks
         self.head = nn.Conv2d(3, channels, 3, padding=1)
-        self.body = nn.Sequential(*[ResidualGroup(channels, size, heads) for size in sizes])
+        self.body = nn.Sequential(
+            *[ResidualGroup(channels, min(GROUP, blocks - start), heads) for start in range(0, blocks, GROUP)]
+        )
         self.norm = nn.LayerNorm(channels)
         self.fuse = nn.Conv2d(channels, channels, 3, padding=1)
         self.tail = zeroed(nn.Conv2d(channels, 3 * scale**2, 3, padding=1))
