@@ -10,6 +10,14 @@ SrganError                exit 1: the work failed
     └── UnknownDevice     no such device on this machine
 """
 
+import re
+
+_EXHAUSTED = re.compile(
+    "out of memory|can't allocate memory|not enough memory|CUBLAS_STATUS_ALLOC_FAILED|could not create a primitive",
+    re.I,
+)
+"""What torch, and the libraries that it multiplies with, say when memory runs out."""
+
 
 class SrganError(Exception):
     """One line that says what was found and what was expected, and a hint that says what to try."""
@@ -61,10 +69,15 @@ def in_plain_words(error: Exception) -> SrganError:
     """The error itself if it is one of ours, else what went wrong outside our own checks as one of ours."""
     if isinstance(error, SrganError):
         return error
-    if isinstance(error, MemoryError) or "out of memory" in str(error).lower() or "DefaultCPUAllocator" in str(error):
+    if is_exhaustion(error):
         return SrganError("out of memory", "try a smaller --tile, --scale, --batch or --patch")
     if isinstance(error, OSError) and error.strerror:
         place = f": {error.filename}" if error.filename else ""
         return SrganError(f"{error.strerror}{place}", "check the place that is read or written")
     first_line = (str(error).splitlines() or [""])[0]
     return SrganError(f"{type(error).__name__}: {first_line}", "this is a fault in srgan; --debug shows where")
+
+
+def is_exhaustion(error: BaseException) -> bool:
+    """Whether this says that memory has run out, on a GPU or in this machine."""
+    return isinstance(error, MemoryError) or bool(_EXHAUSTED.search(str(error)))

@@ -39,7 +39,6 @@ _STEP = 16
 _SAMPLE = 48
 _FLOAT = 4
 _UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
-_EXHAUSTED = re.compile(r"out of memory|can't allocate memory|not enough memory|CUBLAS_STATUS_ALLOC_FAILED", re.I)
 
 
 def parse_bytes(text: str) -> int:
@@ -179,8 +178,3 @@ def _too_little(limit: int, needed: float, demand: Demand) -> SrganError:
 def _share_kept(height: int, width: int, halo: int) -> float:
     """The share of what is computed that is kept."""
     return height * width / ((height + 2 * halo) * (width + 2 * halo))
-
-
-def is_exhaustion(error: BaseException) -> bool:
-    """Whether this says that memory has run out, on a GPU or in this machine."""
-    return isinstance(error, (torch.OutOfMemoryError, MemoryError)) or bool(_EXHAUSTED.search(str(error)))

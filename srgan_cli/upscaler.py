@@ -14,9 +14,9 @@ from srgan_cli.bleed import bleed
 from srgan_cli.canvas import Canvas
 from srgan_cli.devices import pick_device
 from srgan_cli.enlargement import Geometry, Rolling
-from srgan_cli.errors import SrganError, UsageError
+from srgan_cli.errors import SrganError, UsageError, is_exhaustion
 from srgan_cli.files import digest
-from srgan_cli.memory import Demand, activation_bytes, is_exhaustion, plan_sides
+from srgan_cli.memory import Demand, activation_bytes, plan_sides
 from srgan_cli.networks import Generator
 from srgan_cli.networks.generator import Unchanged
 from srgan_cli.picture import Picture, Scan

@@ -14,9 +14,9 @@ from PIL import Image
 from torch import nn
 
 from srgan_cli import files, memory
-from srgan_cli.errors import SrganError, UsageError
+from srgan_cli.errors import SrganError, UsageError, is_exhaustion
 from srgan_cli.files import check_space, said
-from srgan_cli.memory import Demand, activation_bytes, is_exhaustion, parse_bytes, plan_sides
+from srgan_cli.memory import Demand, activation_bytes, parse_bytes, plan_sides
 from srgan_cli.networks import GENERATORS
 from srgan_cli.picture import picture_size
 from srgan_cli.resident import peak_resident, resident
@@ -132,6 +132,7 @@ def test_too_little_disk_is_told_beforehand(tmp_path: Path, monkeypatch: pytest.
         (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"), True),
         (RuntimeError("[enforce fail at alloc_cpu.cpp:119] DefaultCPUAllocator: can't allocate memory: you"), True),
         (RuntimeError("MPS backend out of memory"), True),
+        (RuntimeError("could not create a primitive"), True),
         (MemoryError(), True),
         (RuntimeError("shape mismatch"), False),
         (ValueError("memory"), False),

@@ -29,6 +29,8 @@ from srgan_cli.picture import (
 )
 from srgan_cli.pixels import quantise
 
+OPEN_FILES = Path("/proc/self/fd")
+
 LOSSLESS = (".png", ".apng", ".tif", ".tiff", ".bmp", ".dib", ".gif")
 RGBA_ONLY = (".avif", ".heic", ".heif")
 ORIENTATION = 0x0112
@@ -351,6 +353,22 @@ def test_damage_anywhere_gives_a_picture_or_a_picture_error(
     for read in (read_picture, picture_size):
         with suppress(PictureError):
             read(path)
+
+
+@pytest.mark.skipif(not OPEN_FILES.is_dir(), reason="this system does not list a process's open files")
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".jpg", ".webp"])
+def test_no_file_stays_open(tmp_path: Path, suffix: str) -> None:
+    def read_and_write(name: str) -> int:
+        write_picture(Picture(torch.rand(3, 20, 30)), tmp_path / f"good{name}")
+        read_picture(tmp_path / f"good{name}")
+        damaged = tmp_path / f"damaged{name}"
+        damaged.write_bytes((tmp_path / f"good{name}").read_bytes()[:300])
+        with pytest.raises(PictureError):
+            read_picture(damaged)
+        return len(list(OPEN_FILES.iterdir()))
+
+    before = read_and_write(suffix)
+    assert [read_and_write(f"{number}{suffix}") for number in range(3)] == [before] * 3
 
 
 def test_32_bit_whole_numbers_are_refused(tmp_path: Path) -> None:

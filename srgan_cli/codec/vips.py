@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 
 _KINDS = {"uint8": "uchar", "uint16": "ushort", "float32": "float"}
 _DTYPES = {kind: np.dtype(name) for name, kind in _KINDS.items()}
-# libvips remembers files by name; one that has been written anew would come back as it was.
-_FRESH = {"fail_on": "error", "revalidate": True}
 _PIPE_BYTES = 2**16
 _KEPT_IN_MEMORY = 100 * 2**20
 _TO_SRGB = {"intent": "relative", "black_point_compensation": True}
@@ -186,13 +184,14 @@ def _loaded() -> Any:
         import pyvips
     except (ImportError, OSError) as error:
         raise SrganError("libvips cannot be loaded", "install it: pip install 'pyvips[binary]'") from error
+    pyvips.cache_set_max(0)  # it would keep files and pipes open, and give a file that was written anew as it was
     return pyvips
 
 
 def _opened(path: Path, kind: str, page: int, orientation: int) -> tuple["pyvips.Image", list[str]]:
     pyvips = _loaded()
     with _explained(path):
-        options = {**_FRESH, "access": "sequential" if orientation == 1 else "random"}
+        options = {"fail_on": "error", "access": "sequential" if orientation == 1 else "random"}
         if kind == "PNG":
             image = pyvips.Image.pngload(os.fsencode(path), **options, unlimited=True)
         else:
