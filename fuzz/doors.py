@@ -7,6 +7,7 @@ import io
 import json
 import math
 import os
+import re
 import shutil
 import struct
 import sys
@@ -371,7 +372,7 @@ def _line(random: Random, folder: Path) -> list[str]:
         option = random.choice(options)
         words.append(option if random.random() < 0.4 else f"{option}={random.choice(values)}")
     if random.random() < 0.1:
-        words.insert(1, str(random.choice(ODD_VALUES)).replace("\0", ""))
+        words.insert(1, re.sub("[\0\ud800]", "", str(random.choice(ODD_VALUES))))  # no system would hand these over
     return words
 
 
