@@ -21,7 +21,7 @@ from srgan_cli.picture import Picture, Scan, check_size, dropped_by
 from srgan_cli.places import Place, exists, fetched, is_remote, sent
 from srgan_cli.plan import Task
 from srgan_cli.progress import Progress
-from srgan_cli.resident import peak_resident
+from srgan_cli.resident import keep_freed, peak_resident
 from srgan_cli.sequence import Losses, Pictures, dropped_frames, fitting, held_bytes, open_pictures, write_pictures
 from srgan_cli.tiling import TilePolicy
 from srgan_cli.upscaler import Scale, Upscaler
@@ -97,6 +97,8 @@ class Bench:
         self.upscaler, self.wishes, self.manifest = upscaler, wishes or Wishes(), manifest
         self.room, self.turns = _Room(room), _Turns(upscaler.generator)
         trust_pixels(self.wishes.max_pixels)
+        if upscaler.policy.max_memory is None:  # a limit counts what is kept as taken
+            keep_freed()
         self.swept: set[Path] = set()
         self.lock = Lock()
 

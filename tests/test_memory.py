@@ -2,6 +2,7 @@
 
 import json
 import mmap
+import platform
 import subprocess
 import sys
 from pathlib import Path
@@ -76,6 +77,27 @@ def test_this_process_is_somewhere_in_memory() -> None:
     held[:] = 1
     assert 0.8 * held.nbytes < resident() - before < 1.5 * held.nbytes
     assert peak_resident() >= resident()
+
+
+FREED = """
+import resource, sys, torch
+from srgan_cli.resident import keep_freed
+if sys.argv[1] == "kept": keep_freed()
+torch.ones(2**24)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(5): torch.ones(2**24)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the C library is not glibc")
+def test_what_is_freed_is_taken_again() -> None:
+    """Page faults of the same tensors of 64 MB."""
+    asked, kept = (
+        int(subprocess.run([sys.executable, "-c", FREED, how], capture_output=True, text=True, check=True).stdout)
+        for how in ("asked", "kept")
+    )
+    assert kept < asked / 100
 
 
 def limited(room: int, size: int = 384) -> TilePolicy:

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from srgan_cli.cli.loading import loading
 from srgan_cli.cli.models import at_hand
 from srgan_cli.cli.options import Debug, Offline
 
@@ -21,10 +22,11 @@ def export(
 
     Needs the extra srgan-cli[onnx].  Prints the path.
     """
-    from srgan_cli.console import say, write_line
-    from srgan_cli.export import export_onnx
-    from srgan_cli.files import check_writable
-    from srgan_cli.weights import find_weights, load_blend
+    with loading():
+        from srgan_cli.console import say, write_line
+        from srgan_cli.export import export_onnx
+        from srgan_cli.files import check_writable
+        from srgan_cli.weights import find_weights, load_blend
 
     check_writable(target)
     generator, card = load_blend(find_weights(at_hand(model, offline)))

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from srgan_cli.cli.loading import loading
 from srgan_cli.cli.options import Debug
 
 
@@ -13,8 +14,9 @@ def models(
     debug: Debug = False,
 ) -> None:
     """List the weights that come with srgan, and those that were fetched into the cache."""
-    from srgan_cli.catalogue import catalogue
-    from srgan_cli.console import show_catalogue, write_line
+    with loading():
+        from srgan_cli.catalogue import catalogue
+        from srgan_cli.console import show_catalogue, write_line
 
     entries = list(catalogue())
     if as_json:

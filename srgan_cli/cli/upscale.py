@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import typer
 
 import srgan_cli.cli.upscale_options as own
+from srgan_cli.cli.loading import loading
 from srgan_cli.cli.options import Debug, Device, MaxPixels, Offline, On, exclude, given
 from srgan_cli.cli.standard import STANDARD
 from srgan_cli.errors import UsageError
@@ -55,13 +56,14 @@ def upscale(
     Exit codes: 0 all well, 1 something failed, 2 wrong usage, 129 hung up, 130 interrupted, 141 output closed, 143
     terminated.
     """
-    from srgan_cli.bench import Wishes
-    from srgan_cli.cli.enlarging import Loading, Request, enlarge_pictures, enlarge_video
-    from srgan_cli.memory import parse_bytes
-    from srgan_cli.plan import Naming, suffix_of
-    from srgan_cli.tiling import TilePolicy
-    from srgan_cli.upscaler import check_scale
-    from srgan_cli.video import VIDEO
+    with loading():
+        from srgan_cli.bench import Wishes
+        from srgan_cli.cli.enlarging import Loading, Request, enlarge_pictures, enlarge_video
+        from srgan_cli.memory import parse_bytes
+        from srgan_cli.plan import Naming, suffix_of
+        from srgan_cli.tiling import TilePolicy
+        from srgan_cli.upscaler import check_scale
+        from srgan_cli.video import VIDEO
 
     inputs, out = _split(places or [], from_file)
     check_scale(scale)

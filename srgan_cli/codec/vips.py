@@ -66,7 +66,7 @@ def read(path: Path, kind: str, page: int = 0, orientation: int = 1) -> tuple[Ro
 
 def write_png(rows: Rows, file: IO[bytes], chunks: bytes) -> None:
     """A PNG of these values; `chunks` stand in it before the pixels, and nothing else does."""
-    options = {"keep": "none", "compression": 3, "filter": "sub"}
+    options = {"keep": "none", "compression": 2, "filter": "avg"}
     with _spliced(file, b"IDAT", lambda head: head[:PNG_HEADER_END] + chunks + head[-4:]) as target:
         _encode(rows, lambda image: image.pngsave_target(target, **options))
 
