@@ -1,12 +1,13 @@
 """How fast pictures are enlarged, beside what this machine can multiply and beside peers, in one run.
 
     python benchmarks/speed.py [--bench BENCH] [--community FOLDER] [--device cpu] [--scale 4] [--side 384]
-                               [--repeat 5] [--only NAME ...] [--markdown]
+                               [--repeat 5] [--budget 120] [--only NAME ...] [--markdown]
 
 For each of the shipped weights, as they run by default and in float32, and for each peer that `peers.py` finds:
 
 - multiply-adds per output megapixel, in billions,
-- wall and CPU seconds per output megapixel of the network alone, on a square of SIDE pixels in one piece,
+- wall and CPU seconds per output megapixel of the network alone, on a square of SIDE pixels in one piece, or where
+  that is expected to take more than BUDGET seconds in all, of half or a quarter of them, as the row then says,
 - the rate that follows, two operations a multiply-add, and its share of the rate of a large matrix product in the same
   number format.  Peers that transform their convolutions (Winograd) may pass 100 %,
 - the memory that it takes beyond what the process held,
@@ -14,7 +15,8 @@ For each of the shipped weights, as they run by default and in float32, and for 
   times what the network alone takes for as many pixels,
 - PSNR on BT.601 luma of Set14 in BENCH, which holds <set>/x<scale>/HR and LR.
 
-All seconds are medians; each candidate is measured in a process of its own, one after the other.
+All seconds are medians; each candidate is measured in a process of its own, one after the other, and its row goes to
+stderr at once.  The command and PSNR are left out where they would take more than BUDGET seconds.
 """
 
 import resource
@@ -43,6 +45,7 @@ from srgan_cli.scoring.report import Protocol, compare
 
 EXAMPLE = Path(__file__).parents[1] / "examples/cat.png"
 MATRIX_SIDE = 2048
+SMALLEST_SIDE = 96
 LARGE, SMALL, SMALL_ONES, TINY = (1536, 1024), (128, 96), 100, (16, 16)
 BENCHMARK = "Set14"
 HEADINGS = (
@@ -55,7 +58,10 @@ Seconds = tuple[float, float]
 
 @dataclass(frozen=True)
 class Wanted:
-    """What is measured, and how."""
+    """What is measured, and how.
+
+    budget: seconds that a measurement may be expected to take, but for that of a square of SMALLEST_SIDE pixels.
+    """
 
     bench: Path | None
     community: Path | None
@@ -63,6 +69,7 @@ class Wanted:
     scale: int
     side: int
     repeat: int
+    budget: float
 
     def candidates(self, kind: str) -> list[Candidate]:
         """Those of a kind, of KINDS."""
@@ -81,10 +88,11 @@ KINDS: dict[str, Callable[[Wanted], list[Candidate]]] = {
 class Cost:
     """What a candidate takes in a process of its own.
 
-    seconds: per output megapixel.  peak: bytes beyond what the process held.  rate: operations a second of a matrix
-    product in the same format.  psnr: where there are pictures to measure it on.
+    side: of the square that the network enlarged.  seconds: per output megapixel.  peak: bytes beyond what the process
+    held.  rate: operations a second of a matrix product in the same format.  psnr: where it was measured.
     """
 
+    side: int
     seconds: Seconds
     peak: int
     rate: float
@@ -98,18 +106,19 @@ def main(
     scale: int = 4,
     side: int = 384,
     repeat: int = 5,
+    budget: Annotated[float, typer.Option(help="Seconds that one measurement may be expected to take.")] = 120,
     only: Annotated[list[str] | None, typer.Option(help="Names to measure; all unless told.")] = None,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False,
 ) -> None:
     """Measure and print the table."""
-    wanted = Wanted(bench, community, str(pick_device(device)), scale, side, repeat)
+    wanted = Wanted(bench, community, str(pick_device(device)), scale, side, repeat, budget)
     if bench is None:
         print(f"no PSNR: --bench names no folder with {BENCHMARK}", file=sys.stderr)
     with TemporaryDirectory() as name:
         folder = Path(name)
         save_pictures(folder)
         rows = [
-            row(candidate, apart(cost, wanted, kind, candidate.name), wanted, folder)
+            told(candidate, kind, wanted, folder)
             for kind in KINDS
             for candidate in wanted.candidates(kind)
             if not only or candidate.name in only
@@ -131,12 +140,20 @@ def save_pictures(folder: Path) -> None:
             picture.resize(size, Image.Resampling.BICUBIC, box=part).save(folder / name / f"{number}.png")
 
 
+def told(candidate: Candidate, kind: str, wanted: Wanted, folder: Path) -> list[str]:
+    """The cells of a candidate, which stderr hears of at once."""
+    print(f"{candidate.name} ...", end=" ", file=sys.stderr, flush=True)
+    cells = row(candidate, apart(cost, wanted, kind, candidate.name), wanted, folder)
+    print(" | ".join(cells[1:]), file=sys.stderr, flush=True)
+    return cells
+
+
 def row(candidate: Candidate, cost: Cost, wanted: Wanted, folder: Path) -> list[str]:
     """The cells of a candidate."""
     wall, cpu = cost.seconds
     achieved = 2e6 * candidate.multiply_adds / wall
     return [
-        candidate.name,
+        candidate.name + (f", {cost.side} x {cost.side}" if cost.side < wanted.side else ""),
         str(candidate.dtype).removeprefix("torch."),
         f"{candidate.multiply_adds / 1e3:.1f}",
         f"{wall:.3f}",
@@ -151,12 +168,15 @@ def row(candidate: Candidate, cost: Cost, wanted: Wanted, folder: Path) -> list[
 
 
 def whole(candidate: Candidate, wall: float, wanted: Wanted, pictures: Path, pixels: int) -> str:
-    """Seconds of the whole command, and how many times those of the network alone; blank where there is no command."""
+    """Seconds of the whole command, and how many times those of the network alone; blank where it is not run."""
     if not candidate.options:
         return ""
+    alone, times = wall * pixels * wanted.scale**2 / 1e6, max(1, wanted.repeat // 2)
+    if alone * times > wanted.budget:
+        return ""
     places = str(pictures), str(pictures.with_name("out"))
-    seconds, _ = command_seconds(("upscale", "--overwrite", *candidate.options, *places), max(1, wanted.repeat // 2))
-    return f"{seconds:.1f} ({seconds / (wall * pixels * wanted.scale**2 / 1e6):.2f})"
+    seconds, _ = command_seconds(("upscale", "--overwrite", *candidate.options, *places), times)
+    return f"{seconds:.1f} ({seconds / alone:.2f})"
 
 
 def command_seconds(words: Sequence[str], repeat: int) -> Seconds:
@@ -179,24 +199,33 @@ def apart(work: Callable[..., Cost], *arguments: object) -> Cost:
 def cost(wanted: Wanted, kind: str, name: str) -> Cost:
     """What the candidate of a kind and a name takes."""
     candidate = next(found for found in wanted.candidates(kind) if found.name == name)
-    low, before = torch.rand(3, wanted.side, wanted.side), resident() or 0
+    before = resident() or 0
     network = candidate.network or (lambda low: candidate.enlarge(Case("", "", low, low)))
-    wall, cpu = seconds_of(lambda: network(low), wanted.repeat)
-    megapixels = (wanted.side * wanted.scale) ** 2 / 1e6
+    side = affordable_side(network, wanted)
+    low = torch.rand(3, side, side)
+    taken = seconds_of(lambda: network(low), wanted.repeat)
     peak, rate = (peak_resident() or 0) - before, matrix_rate(candidate.dtype, wanted)
-    return Cost((wall / megapixels, cpu / megapixels), peak, rate, psnr(candidate, wanted))
+    wall, cpu = (seconds / ((side * wanted.scale) ** 2 / 1e6) for seconds in taken)
+    return Cost(side, (wall, cpu), peak, rate, psnr(candidate, wall, wanted))
 
 
-def psnr(candidate: Candidate, wanted: Wanted) -> float | None:
-    """The mean over the benchmark, or None where it is not there."""
-    cases = read_cases(wanted.bench, wanted.scale) if wanted.bench else iter(())
+def affordable_side(network: Callable[[torch.Tensor], object], wanted: Wanted) -> int:
+    """The side of the largest square, of SIDE halved and halved again, that the budget is expected to suffice for."""
+    probe, side = torch.rand(3, SMALLEST_SIDE, SMALLEST_SIDE), wanted.side
+    quick, _ = seconds_of(lambda: network(probe), 1)
+    while side // 2 >= SMALLEST_SIDE and quick * (side / SMALLEST_SIDE) ** 2 * (wanted.repeat + 1) > wanted.budget:
+        side //= 2
+    return side
+
+
+def psnr(candidate: Candidate, wall: float, wanted: Wanted) -> float | None:
+    """The mean over the benchmark, or None where it is not there or there is no time; `wall` seconds a megapixel."""
+    every = read_cases(wanted.bench, wanted.scale) if wanted.bench else ()
+    cases = [case for case in every if case.benchmark == BENCHMARK]
+    if not cases or sum(case.high[0].numel() for case in cases) / 1e6 * wall > wanted.budget:
+        return None
     protocol = Protocol("y", wanted.scale, ("psnr",))
-    found = [
-        compare(case.high, quantise(candidate.enlarge(case)), protocol)["psnr"]
-        for case in cases
-        if case.benchmark == BENCHMARK
-    ]
-    return fmean(found) if found else None
+    return fmean(compare(case.high, quantise(candidate.enlarge(case)), protocol)["psnr"] for case in cases)
 
 
 def matrix_rate(dtype: torch.dtype, wanted: Wanted) -> float:

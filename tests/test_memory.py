@@ -83,7 +83,7 @@ FREED = """
 import resource, sys, torch
 from srgan_cli.resident import keep_freed
 if sys.argv[1] == "kept": keep_freed()
-torch.ones(2**24)
+for _ in range(12): torch.ones(2**24)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 for _ in range(5): torch.ones(2**24)
 print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
@@ -92,7 +92,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the C library is not glibc")
 def test_what_is_freed_is_taken_again() -> None:
-    """Page faults of the same tensors of 64 MB."""
+    """Page faults of the same tensor of 64 MB, again and again, once the heap has grown to its size."""
     asked, kept = (
         int(subprocess.run([sys.executable, "-c", FREED, how], capture_output=True, text=True, check=True).stdout)
         for how in ("asked", "kept")
