@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
 from contextlib import contextmanager
 from pathlib import Path
+from secrets import token_hex
 from typing import Any, TypeVar
 
 from srgan_cli.batch import Worker
@@ -18,7 +19,7 @@ from srgan_cli.processes import cores
 from srgan_cli.tiling import TilePolicy
 
 RAY = "ray"
-_ADDRESS = "RAY_ADDRESS"
+_ADDRESS, _TOKEN = "RAY_ADDRESS", "RAY_AUTH_TOKEN"
 _MEMORY = 100 * 2**20
 _KINDS = ("cpu", "cuda")
 Given = TypeVar("Given")
@@ -37,6 +38,8 @@ def connected(place: str, devices: str = "") -> Iterator[None]:
     address = os.environ.get(_ADDRESS, "local") if place == RAY else place
     own = {"num_cpus": max(cores(), devices.count("cpu")), "object_store_memory": _MEMORY, "include_dashboard": False}
     far = {"runtime_env": {"env_vars": {FOLDER: os.environ[FOLDER]}}} if FOLDER in os.environ else {}
+    if address == "local":
+        os.environ.setdefault(_TOKEN, token_hex(32))  # else Ray would leave one in the home folder, or fail to
     try:
         ray.init(address, log_to_driver=False, logging_level="ERROR", **(own if address == "local" else far))
     except (ConnectionError, RuntimeError, ValueError) as error:

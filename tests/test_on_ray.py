@@ -44,8 +44,11 @@ def test_a_worker_of_ray_that_is_killed_is_replaced(mixture: Path, weights: Path
     assert not list(out.rglob(".*.srgan-*"))
 
 
-def test_pictures_are_judged_on_ray_as_they_are_here(mixture: Path) -> None:
+def test_pictures_are_judged_on_ray_as_they_are_here_without_a_home(mixture: Path) -> None:
     pytest.importorskip("ray", reason="pip install 'srgan-cli[ray]'")
     command = [sys.executable, "-m", "srgan_cli", "score", mixture / "deep", mixture / "deep", "--csv"]
-    here, there = (subprocess.run([*command, *on], capture_output=True, text=True) for on in ([], ["--on", "ray"]))
+    homeless = {**os.environ, "HOME": os.devnull}
+    here, there = (
+        subprocess.run([*command, *on], env=homeless, capture_output=True, text=True) for on in ([], ["--on", "ray"])
+    )
     assert (there.returncode, there.stdout) == (here.returncode, here.stdout) == (0, here.stdout)

@@ -84,7 +84,7 @@ def write_figure(figure: Image.Image, path: Path) -> None:
     encoded = BytesIO()
     figure.save(encoded, "PNG")
     with atomic_write(path) as temporary:
-        temporary.write_bytes(encoded.getbuffer())
+        temporary.write_bytes(encoded.getvalue())
 
 
 def _means(values: NDArray[np.float32], height: int, width: int) -> NDArray[np.float64]:

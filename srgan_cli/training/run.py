@@ -163,11 +163,11 @@ class Nowhere(RunFolder):
         """Nothing."""
 
 
-def serialised(state: dict[str, Any]) -> memoryview:
+def serialised(state: dict[str, Any]) -> bytes:
     """A checkpoint as it is written."""
     buffer = BytesIO()
     torch.save(state, buffer)
-    return buffer.getbuffer()
+    return buffer.getvalue()
 
 
 def _is_unicode(path: Path) -> bool:
