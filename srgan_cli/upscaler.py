@@ -1,5 +1,6 @@
 """Upscaler: a generator on a device, with a tile policy."""
 
+import os
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -25,6 +26,9 @@ from srgan_cli.progress import Progress
 from srgan_cli.running import SelfEnsemble, guarded
 from srgan_cli.tiling import TilePolicy, Window, tiles
 from srgan_cli.weights import find_weights, load_blend
+
+# oneDNN keeps the machine code for 1024 shapes, which takes 100 MB and more; a picture's tiles have few.
+os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64")
 
 DEFAULT_MODEL = "srgan"
 _PLAIN_SCALE = 4

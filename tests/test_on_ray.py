@@ -32,7 +32,7 @@ def test_a_worker_of_ray_that_is_killed_is_replaced(mixture: Path, weights: Path
     options = ("--json", "--on", "ray", "--devices", "cpu,cpu")
     with started(f"file://{mixture}", weights, out, *options) as process:
         actors = [pid for pid, line in descendants(process.pid).items() if line.startswith("ray::Station")]
-        assert len(actors) == 2
+        assert len(actors) == 2, process.poll()
         os.kill(actors[0], signal.SIGKILL)
         text, err = process.communicate(timeout=240)
     assert process.returncode == 1, err  # for the two that are no pictures
@@ -51,4 +51,4 @@ def test_pictures_are_judged_on_ray_as_they_are_here_without_a_home(mixture: Pat
     here, there = (
         subprocess.run([*command, *on], env=homeless, capture_output=True, text=True) for on in ([], ["--on", "ray"])
     )
-    assert (there.returncode, there.stdout) == (here.returncode, here.stdout) == (0, here.stdout)
+    assert (there.returncode, there.stdout) == (here.returncode, here.stdout) == (0, here.stdout), there.stderr
