@@ -6,8 +6,8 @@ Crops of examples/, of 32 to 100 pixels a side and in all formats that need no e
 single `srgan upscale IN/ OUT/`.  It is looked at from outside, through Linux's /proc, whenever a picture is done.
 Prints a Markdown table of the rounds, which are equally many pictures one after the other, and draws a plot; CPU
 seconds, which other work does not lengthen.  Exits 1 if a picture failed, if the most memory that the system has ever
-counted for the process is beyond what it had after the first picture and `--headroom`, if files stay open, or if a
-later round takes a quarter more CPU than the second one.
+counted for the process is beyond what it had after the first picture and `--headroom`, if its memory still grows by a
+twentieth in the second half, if files stay open, or if a later round takes a quarter more CPU than the second one.
 """
 
 import json
@@ -35,6 +35,8 @@ SUFFIXES = (".png", ".jpg", ".webp", ".tif", ".bmp", ".gif", ".avif")
 SIDES = (32, 100)
 SLOWER = 1.25
 """Times the CPU seconds of the second round that a later one may take."""
+GROWN = 1.05
+"""Times the mean memory of the round in the middle that the last one may have."""
 HEIGHT, WIDTH, MARGIN = 150, 720, 40
 """Of a panel of the plot, in pixels, and around it."""
 HEADINGS = ("pictures", "resident MB, mean", "highest so far", "open files, most", "threads", "CPU ms / picture")
@@ -137,6 +139,9 @@ def judge(parts: Sequence[Sequence[Sample]], room: int, failed: Sequence[str]) -
     grown = parts[-1][-1].peak - parts[0][0].resident
     if grown > room:
         yield f"it grew by {grown / 1e6:.0f} MB, beyond the {room / 1e6:.0f} MB of headroom"
+    middle, last = (fmean(sample.resident for sample in part) for part in (parts[len(parts) // 2], parts[-1]))
+    if last > GROWN * middle:
+        yield f"it had {last / 1e6:.0f} MB in the last round, {middle / 1e6:.0f} MB in the one in the middle"
     early, late = max(sample.handles for sample in parts[0]), min(sample.handles for sample in parts[-1])
     if late > early:
         yield f"never less than {late} files were open in the last round, never more than {early} in the first"

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import count
 from pathlib import Path
 from threading import Condition, Event, Lock, local
 from traceback import format_exception
@@ -21,13 +22,14 @@ from srgan_cli.picture import Picture, Scan, check_size, dropped_by
 from srgan_cli.places import Place, exists, fetched, is_remote, sent
 from srgan_cli.plan import Task
 from srgan_cli.progress import Progress
-from srgan_cli.resident import keep_freed, peak_resident
+from srgan_cli.resident import give_back_freed, keep_freed, peak_resident
 from srgan_cli.sequence import Losses, Pictures, dropped_frames, fitting, held_bytes, open_pictures, write_pictures
 from srgan_cli.tiling import TilePolicy
 from srgan_cli.upscaler import Scale, Upscaler
 
 _ROOM = 2**23
 _LEVELS = 255
+_FILES_A_TIDYING = 32
 Existing = Literal["update", "overwrite", "keep"]
 
 
@@ -100,6 +102,7 @@ class Bench:
         if upscaler.policy.max_memory is None:  # a limit counts what is kept as taken
             keep_freed()
         self.swept: set[Path] = set()
+        self.finished = count(1)
         self.lock = Lock()
 
     @property
@@ -109,7 +112,10 @@ class Bench:
 
     def work(self, task: Task, progress: Progress = _unheard) -> Result:
         """What became of a task, with every error in the result; in `progress` it is 1 of 1 at the end."""
-        return _Work(self, task, progress).result()
+        result = _Work(self, task, progress).result()
+        if next(self.finished) % _FILES_A_TIDYING == 0:
+            give_back_freed()
+        return result
 
     def sweep(self, folder: Place) -> None:
         """Take away what killed processes left in a folder, once; stores keep nothing that is not whole."""

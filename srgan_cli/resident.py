@@ -30,9 +30,20 @@ def keep_freed() -> None:
     All threads draw on one heap then, whatever the size.  For the whole process; nothing happens where the C library
     is not glibc.
     """
-    if sys.platform == "linux" and hasattr(library := ctypes.CDLL(None), "gnu_get_libc_version"):
+    if library := _glibc():
         for name, value in ((_MMAP_MAX, 0), (_TRIM_THRESHOLD, 2**31 - 1), (_ARENA_MAX, 1)):
             library.mallopt(name, value)
+
+
+def give_back_freed() -> None:
+    """Have the C library give back what it keeps: holes in its heap, which tensors of ever new sizes do not fit."""
+    if library := _glibc():
+        library.malloc_trim(0)
+
+
+def _glibc() -> ctypes.CDLL | None:
+    library = ctypes.CDLL(None) if sys.platform == "linux" else None
+    return library if hasattr(library, "gnu_get_libc_version") else None
 
 
 def _told(name: str) -> int | None:

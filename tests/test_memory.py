@@ -100,6 +100,23 @@ def test_what_is_freed_is_taken_again() -> None:
     assert kept < asked / 100
 
 
+GIVEN_BACK = """
+import torch
+from srgan_cli.resident import give_back_freed, keep_freed, resident
+keep_freed()
+torch.ones(2**24)
+before = resident()
+give_back_freed()
+print(before - resident())
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the C library is not glibc")
+def test_what_is_freed_is_given_back_when_asked() -> None:
+    done = subprocess.run([sys.executable, "-c", GIVEN_BACK], capture_output=True, text=True, check=True)
+    assert int(done.stdout) > 0.9 * 4 * 2**24
+
+
 def limited(room: int, size: int = 384) -> TilePolicy:
     return TilePolicy(size, resident() + memory._AROUND + room)
 

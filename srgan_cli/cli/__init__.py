@@ -53,5 +53,6 @@ def options(
     """Enlarge pictures with a generative adversarial network.
 
     Results go to stdout, everything else to stderr.
-    Exit codes: 0 all well, 1 something failed, 2 wrong usage, 129 hung up, 130 interrupted, 143 terminated.
+    Exit codes: 0 all well, 1 something failed, 2 wrong usage, 129 hung up, 130 interrupted, 141 output closed, 143
+    terminated.
     """
