@@ -4,7 +4,7 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from secrets import token_hex
 from typing import Any, TypeVar
@@ -20,6 +20,7 @@ from srgan_cli.tiling import TilePolicy
 
 RAY = "ray"
 _ADDRESS, _TOKEN = "RAY_ADDRESS", "RAY_AUTH_TOKEN"
+_UNREACHED = "is it running there, and does it ask for a token, $RAY_AUTH_TOKEN and RAY_AUTH_MODE=token?"
 _MEMORY = 100 * 2**20
 _KINDS = ("cpu", "cuda")
 Given = TypeVar("Given")
@@ -34,6 +35,8 @@ def connected(place: str, devices: str = "") -> Iterator[None]:
     """
     if place != RAY and not place.startswith(f"{RAY}://"):
         raise UsageError(f"cannot work on {place!r}", "--on ray, or --on ray://host:10001")
+    if place != RAY:
+        _show_token()
     ray, ending = _library(), signal.getsignal(signal.SIGTERM)
     address = os.environ.get(_ADDRESS, "local") if place == RAY else place
     own = {"num_cpus": max(cores(), devices.count("cpu")), "object_store_memory": _MEMORY, "include_dashboard": False}
@@ -44,7 +47,7 @@ def connected(place: str, devices: str = "") -> Iterator[None]:
         ray.init(address, log_to_driver=False, logging_level="ERROR", **(own if address == "local" else far))
     except (ConnectionError, RuntimeError, ValueError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise SrganError(f"cannot reach Ray at {address}: {reason}", "is it running there?") from error
+        raise SrganError(f"cannot reach Ray at {address}: {reason}", _UNREACHED) from error
     ray._private.worker._worker_logs_enabled = False  # Ray tells of lost workers where our results go
     signal.signal(signal.SIGTERM, ending)  # Ray's own handler would exit with another code
     try:
@@ -110,6 +113,13 @@ class Pool(Executor):
         """What the function will have given."""
         future: Future[Given] = _library().remote(_call).remote(Path.cwd(), function, *arguments, **named).future()
         return future
+
+
+def _show_token() -> None:
+    """Have Ray's client show the token, if there is one, which Ray does by itself for clusters that are not far."""
+    with suppress(RuntimeError):  # there may be no home folder
+        if any(name in os.environ for name in (_TOKEN, f"{_TOKEN}_PATH")) or (Path.home() / ".ray/auth_token").exists():
+            os.environ.setdefault("RAY_AUTH_MODE", "token")
 
 
 def _call(start: Path, function: Callable[..., Given], *arguments: Any, **named: Any) -> Given:

@@ -4,14 +4,19 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
-from batches import assert_whole, descendants, started
+from batches import PATIENCE, assert_whole, descendants, started, wait_until
 from conftest import Outcome
+
+from srgan_cli.on_ray import RAY
 
 pytestmark = pytest.mark.usefixtures("one_core")
 
@@ -26,12 +31,58 @@ def test_ray_is_asked_for_where_it_is_missing(
         assert "pip install 'srgan-cli[ray]'" in outcome.err
 
 
+@pytest.fixture
+def far(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[int, str]]:
+    """A cluster that runs on its own and asks for a token: its process and its address."""
+    pytest.importorskip("ray", reason="pip install 'srgan-cli[ray]'")
+    pytest.importorskip("grpc", reason="pip install 'ray[client]'")
+    monkeypatch.setenv("RAY_AUTH_TOKEN", "0123456789abcdef" * 4)
+    inner, outer = free_port(), free_port()
+    with TemporaryDirectory(prefix="ray") as folder:  # the names of sockets below it may not be long
+        options = ("--head", "--block", "--port", inner, "--ray-client-server-port", outer, "--num-cpus", 2)
+        room = ("--object-store-memory", 2**27, "--include-dashboard", "false", "--temp-dir", folder)
+        program = "from ray.scripts.scripts import main; main()"
+        environment = {**os.environ, "RAY_AUTH_MODE": "token", "RAY_USAGE_STATS_ENABLED": "0"}
+        line = [sys.executable, "-c", program, "start", *map(str, (*options, *room))]
+        head = subprocess.Popen(line, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        wait_until(lambda: answers(outer) or head.poll() is not None)
+        yield head.pid, f"ray://127.0.0.1:{outer}"
+        parts = descendants(head.pid)
+        head.terminate()
+        head.wait(PATIENCE)
+        for pid in parts:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def answers(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
 def test_a_worker_of_ray_that_is_killed_is_replaced(mixture: Path, weights: Path, tmp_path: Path) -> None:
     pytest.importorskip("ray", reason="pip install 'srgan-cli[ray]'")
-    out = tmp_path / "out"
-    options = ("--json", "--on", "ray", "--devices", "cpu,cpu")
-    with started(f"file://{mixture}", weights, out, *options) as process:
-        actors = [pid for pid, line in descendants(process.pid).items() if line.startswith("ray::Station")]
+    assert_replaced(mixture, weights, tmp_path / "out", RAY)
+
+
+@pytest.mark.slow
+def test_a_worker_of_a_far_cluster_that_is_killed_is_replaced(
+    mixture: Path, weights: Path, tmp_path: Path, far: tuple[int, str]
+) -> None:
+    assert_replaced(mixture, weights, tmp_path / "out", far[1], far[0])
+
+
+def assert_replaced(mixture: Path, weights: Path, out: Path, on: str, cluster: int | None = None) -> None:
+    """One of two workers is killed; they descend from the cluster's process, or from the command."""
+    with started(f"file://{mixture}", weights, out, "--json", "--on", on, "--devices", "cpu,cpu") as process:
+        actors = [pid for pid, line in descendants(cluster or process.pid).items() if line.startswith("ray::Station")]
         assert len(actors) == 2, process.poll()
         os.kill(actors[0], signal.SIGKILL)
         text, err = process.communicate(timeout=240)
