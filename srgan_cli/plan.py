@@ -115,7 +115,7 @@ def _into_file(task: Task, naming: Naming) -> Plan:
     if naming.template != DEFAULT_NAME:
         raise UsageError(f"{task.target} has a name already", "--name is for folders: end OUT with a slash")
     _check([task], None)
-    asked = output_format(spelled(task.target))
+    asked = output_format(task.target)
     if naming.suffix and asked != FORMATS[naming.suffix]:
         raise UsageError(
             f"{task.target} asks for {asked}, --format for {FORMATS[naming.suffix]}",
@@ -191,7 +191,7 @@ def _check(tasks: Collection[Task], folder: Place | None) -> None:
     taken: dict[str, Task] = {}
     clashes = []
     for task in tasks:
-        output_format(spelled(task.target))
+        output_format(task.target)
         if absolute(task.target) in sources:
             itself = absolute(task.target) == absolute(task.source)
             raise UsageError(f"{task.target} is {'the input itself' if itself else 'an input too'}", _ELSEWHERE)

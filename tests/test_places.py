@@ -124,6 +124,12 @@ def test_a_plan_goes_from_a_store_to_a_store_and_to_a_folder(tmp_path: Path) -> 
         plan(["memory://bucket/in/a.png"], "memory://bucket/in/a.png", Naming())
 
 
+@pytest.mark.usefixtures("store")
+def test_an_address_whose_format_cannot_be_told_is_named_as_it_is() -> None:
+    with pytest.raises(UsageError, match=r"the format of memory://bucket/out: it has no suffix"):
+        plan(["memory://bucket/in/a.png"], "memory://bucket/out", Naming())
+
+
 def test_a_store_is_enlarged_into_a_store_and_what_is_there_is_kept(
     srgan: Callable[..., Outcome], store: fsspec.AbstractFileSystem, weights: Path, tmp_path: Path
 ) -> None:

@@ -3,9 +3,12 @@
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path, PurePath
-from typing import Literal
+from typing import TYPE_CHECKING, Literal, Union
 
 from srgan_cli.errors import PictureError, UsageError
+
+if TYPE_CHECKING:
+    from upath import UPath
 
 Sequence = Literal["no", "animation", "pages"]
 
@@ -93,7 +96,7 @@ _HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b
 _JXL_STARTS = (b"\xff\x0a", b"\x00\x00\x00\x0cJXL ")
 
 
-def output_format(path: PurePath) -> str:
+def output_format(path: Union[PurePath, "UPath"]) -> str:
     """Pillow's name of the format that this file's suffix asks for.
 
     Raises UsageError for an unknown suffix, and for one whose plugin is not installed.
@@ -142,5 +145,5 @@ def _plugged(extra: str) -> bool:
     return True
 
 
-def _missing(path: PurePath, extra: str) -> tuple[str, str]:
+def _missing(path: Union[PurePath, "UPath"], extra: str) -> tuple[str, str]:
     return f"{path}: {_PLUGINS[extra][1]} takes a plugin that is not installed", f"pip install 'srgan-cli[{extra}]'"
