@@ -35,10 +35,10 @@ def connected(place: str, devices: str = "") -> Iterator[None]:
     """
     if place != RAY and not place.startswith(f"{RAY}://"):
         raise UsageError(f"cannot work on {place!r}", "--on ray, or --on ray://host:10001")
-    if place != RAY:
+    address = os.environ.get(_ADDRESS, "local") if place == RAY else place
+    if address.startswith(f"{RAY}://"):
         _show_token()
     ray, ending = _library(), signal.getsignal(signal.SIGTERM)
-    address = os.environ.get(_ADDRESS, "local") if place == RAY else place
     own = {"num_cpus": max(cores(), devices.count("cpu")), "object_store_memory": _MEMORY, "include_dashboard": False}
     far = {"runtime_env": {"env_vars": {FOLDER: os.environ[FOLDER]}}} if FOLDER in os.environ else {}
     if address == "local":
