@@ -27,8 +27,9 @@ from srgan_cli.running import SelfEnsemble, guarded
 from srgan_cli.tiling import TilePolicy, Window, tiles
 from srgan_cli.weights import find_weights, load_blend
 
-# oneDNN keeps the machine code for 1024 shapes, which takes 100 MB and more; a picture's tiles have few.
-os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64")
+# oneDNN, and torch beside it, keep the machine code for 1024 shapes, which takes 100 MB and more; tiles have few.
+for _cache in ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "LRU_CACHE_CAPACITY"):
+    os.environ.setdefault(_cache, "64")
 
 DEFAULT_MODEL = "srgan"
 _PLAIN_SCALE = 4
