@@ -2,7 +2,7 @@
 
     python benchmarks/training.py PICTURES [--steps 20] [--config RECIPE] [--device auto]
 
-For each phase that a run has, steps and patches a second of
+For each phase that a run has, but for the learning of a degradation, steps and patches a second of
 
 - the trainer on real pictures: cutting, degrading, losses, averages and all,
 - the trainer on one fixed batch, and the share of that rate which real pictures leave,
@@ -28,7 +28,7 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from srgan_cli.training.check import peak_memory
-from srgan_cli.training.config import TrainConfig, read_recipe
+from srgan_cli.training.config import DEGRADATION, TrainConfig, read_recipe
 from srgan_cli.training.data import Dataset, load_dataset
 from srgan_cli.training.optimisation import Precision
 from srgan_cli.training.trainer import Trainer
@@ -58,7 +58,7 @@ def main(
         table = Table(title=f"{precision.device}, {precision.dtype}, matrix product {rate / 1e9:.0f} GFLOP/s")
         for heading in HEADINGS:
             table.add_column(heading, justify="right")
-        for phase in config.phase_shares:
+        for phase in config.phase_shares.keys() - {DEGRADATION}:
             table.add_row(phase, *measured(phase, config, dataset, steps, rate))
         Console(width=WIDTH).print(table, f"peak memory {peak_memory(precision.device) / 1e9:.2f} GB")
 

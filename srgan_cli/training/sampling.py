@@ -21,8 +21,10 @@ MARGIN = 8
 """Low-resolution pixels around a patch that are degraded with it, so that its edges look like the rest."""
 CUTTERS = max(1, min(8, (os.cpu_count() or 1) // 2))
 """Threads that cut batches in the background, and how many batches are cut ahead."""
+Patches = tuple[Tensor, Tensor]
+"""Low-resolution patches (N, 3, patch, patch) and their partners (N, 3, scale x patch, scale x patch), uint8."""
 Batch = tuple[Tensor, Tensor]
-"""Low-resolution patches (N, 3, patch, patch) and their partners (N, 3, scale x patch, scale x patch), values 0…1."""
+"""The same as floats 0…1, with noise beside the low-resolution patches where it is asked for."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,8 @@ class Request:
 class Sampler:
     """Cuts the batches of a run.  What is in one depends on the request, the pictures and the settings alone.
 
-    So a resumed run gets what an unbroken one gets, and the next batches can be cut in the background.
+    So a resumed run gets what an unbroken one gets, and the next batches can be cut in the background, where torch
+    computes on one thread; threads that the process begins later have one, too.
     """
 
     def __init__(self, pairs: Sequence[Pair], config: TrainConfig, world: World = ALONE) -> None:
@@ -46,7 +49,7 @@ class Sampler:
         self.world = world
         self._ends = list(accumulate(pair.weight for pair in pairs))
         self._background = ThreadPoolExecutor(CUTTERS, initializer=torch.set_num_threads, initargs=(1,))
-        self._ahead: dict[Request, Future[Batch]] = {}
+        self._ahead: dict[Request, Future[Patches]] = {}
 
     def take(self, wanted: Request) -> Batch:
         """The batch that `cut` gives; the patches of those after it are cut while this one is learned from."""
@@ -64,7 +67,7 @@ class Sampler:
         """
         return self._finished(wanted, *self._patches(wanted))
 
-    def _patches(self, wanted: Request) -> Batch:
+    def _patches(self, wanted: Request) -> Patches:
         """The batch in bytes, a quarter of the memory, before patches are blended and noise is added."""
         own = patch_randoms(wanted, self.config, self.world)
         places = self._places(own, wanted.patch)

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from srgan_cli.errors import UsageError, WeightsError
 from srgan_cli.networks import GENERATORS, Generator
+from srgan_cli.resident import keep_freed
 from srgan_cli.training.config import ADVERSARIAL, DEGRADATION, PIXEL, TrainConfig
 from srgan_cli.training.data import Dataset
 from srgan_cli.training.equivariance import GROUPS, Equivariance
@@ -56,7 +57,10 @@ class StepReport:
 
 
 class Trainer:
-    """One run: what learns in it, its clock, and the run folder that it is saved to."""
+    """One run: what learns in it, its clock, and the run folder that it is saved to.
+
+    From the first one on the process keeps the memory that it frees (see keep_freed).
+    """
 
     def __init__(
         self, config: TrainConfig, dataset: Dataset, origin: Origin | None = None, world: World = ALONE
@@ -67,6 +71,7 @@ class Trainer:
         self.folder = (RunFolder if world.leads else Nowhere)(config.run, config.name)
         self.precision = Precision.on(world.device(config.device), config.precision)
         self.device = self.precision.device
+        keep_freed()
         torch.manual_seed(config.seed)
         self.random = torch.Generator().manual_seed(config.seed)
         self.gan = GAN(config, self._first_generator(origin), self.precision, world)
