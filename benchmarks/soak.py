@@ -14,6 +14,7 @@ import json
 import os
 import platform
 import random
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -101,6 +102,8 @@ def soak(command: Sequence[str]) -> tuple[list[Sample], list[str]]:
             with suppress(OSError, StopIteration):  # it has ended meanwhile
                 samples.append(look(process.pid))
             failed += [] if told["status"] == "enlarged" else [told["in"]]
+    if process.returncode not in (0, 1) or len(samples) < 2:
+        sys.exit(f"{shlex.join(command)} ended with {process.returncode} after {len(samples)} pictures")
     return samples, failed
 
 
@@ -108,7 +111,7 @@ def look(process: int) -> Sample:
     """The process as it is now."""
     place = Path(f"/proc/{process}")
     ticks = place.joinpath("stat").read_text().rpartition(")")[2].split()[11:13]
-    memory = (status(process, key) for key in ("VmRSS", "VmHWM"))
+    memory = [status(process, key) for key in ("VmRSS", "VmHWM")]
     handles, threads = (len(list((place / what).iterdir())) for what in ("fd", "task"))
     return Sample(*memory, handles, threads, sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK"))
 

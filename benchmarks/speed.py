@@ -6,8 +6,8 @@
 For each of the shipped weights, as they run by default and in float32, and for each peer that `peers.py` finds:
 
 - multiply-adds per output megapixel, in billions,
-- wall and CPU seconds per output megapixel of the network alone, on a square of SIDE pixels in one piece, or where
-  that is expected to take more than BUDGET seconds in all, of half or a quarter of them, as the row then says,
+- wall and CPU seconds per output megapixel of the network alone, on a square of SIDE pixels in one piece, which
+  is halved, and halved again, where it is expected to take more than BUDGET seconds in all, as the row then says,
 - the rate that follows, two operations a multiply-add, and its share of the rate of a large matrix product in the same
   number format.  Peers that transform their convolutions (Winograd) may pass 100 %,
 - the memory that it takes beyond what the process held,
@@ -142,9 +142,9 @@ def save_pictures(folder: Path) -> None:
 
 def told(candidate: Candidate, kind: str, wanted: Wanted, folder: Path) -> list[str]:
     """The cells of a candidate, which stderr hears of at once."""
-    print(f"{candidate.name} ...", end=" ", file=sys.stderr, flush=True)
+    print(f"{candidate.name} ...", file=sys.stderr, flush=True)
     cells = row(candidate, apart(cost, wanted, kind, candidate.name), wanted, folder)
-    print(" | ".join(cells[1:]), file=sys.stderr, flush=True)
+    print(" | ".join(cells), file=sys.stderr, flush=True)
     return cells
 
 

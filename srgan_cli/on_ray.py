@@ -20,7 +20,7 @@ from srgan_cli.tiling import TilePolicy
 
 RAY = "ray"
 _ADDRESS, _TOKEN = "RAY_ADDRESS", "RAY_AUTH_TOKEN"
-_UNREACHED = "is it running there, and does it ask for a token, $RAY_AUTH_TOKEN and RAY_AUTH_MODE=token?"
+_UNREACHED = "is it running there? If it asks for a token, set RAY_AUTH_TOKEN"
 _MEMORY = 100 * 2**20
 _KINDS = ("cpu", "cuda")
 Given = TypeVar("Given")
