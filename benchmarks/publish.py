@@ -4,7 +4,10 @@
         --index pictures/index.json --bench BENCH --machine "2 cores of an AMD EPYC (Zen 4), bfloat16 autocast"
 
 INDEX is a JSON list with `source` and `licence` of every training picture.  BENCH holds <set>/x<scale>/HR and LR with
-pictures of equal names.  The file is written to weights/ under the card's own name, its licence Apache-2.0.
+pictures of equal names.  With --mean-with what ships is the mean of the run and an earlier stage of it.
+Source: M. Wortsman et al., Model Soups, ICML 2022 (arXiv:2203.05482).
+
+The file is written to weights/ under the card's own name, its licence Apache-2.0.
 """
 
 import datetime
@@ -38,9 +41,16 @@ def main(
     machine: Annotated[str, typer.Option(help="What the run was made on.")],
     counterpart: Annotated[str, typer.Option(help="Shipped fidelity weights to blend with.")] = "",
     strength: Annotated[float, typer.Option(help="The share that is blended unless the user says otherwise.")] = 1.0,
+    mean_with: Annotated[Path | None, typer.Option(help="Weights whose mean with these is shipped.")] = None,
 ) -> None:
     """Write weights/<name>.safetensors and print its rows for the tables of the READMEs."""
     generator, card = load_weights(weights)
+    earlier: dict[str, Any] = {}
+    if mean_with:
+        other, its_card = load_weights(mean_with)
+        average(generator, other)
+        earlier = {"mean_with": its_card.training}
+        card = replace(card, scores={})  # validated was the run alone
     story = {
         "data": sources(index),
         **card.training,
@@ -48,6 +58,7 @@ def main(
         "machine": machine,
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "recipe": recipe.resolve().relative_to(REPOSITORY).as_posix(),
+        **earlier,
     }
     differing = differences(recipe, card)
     if differing:
@@ -60,6 +71,12 @@ def main(
     scores = {"protocol": protocol, **card.scores, **benchmarks(blend, bench)}
     save_weights(target, generator, replace(card, scores=scores))
     print(row(blend, replace(card, scores=scores)))
+
+
+def average(generator: Generator, other: Generator) -> None:
+    """Every number of a generator becomes the mean of it and that of another of its shape."""
+    for own, theirs in zip(generator.state_dict().values(), other.state_dict().values(), strict=True):
+        own.lerp_(theirs, 0.5)
 
 
 def sources(index: Path) -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ import torch
 from srgan_cli.picture import Picture, read_picture
 from srgan_cli.pixels import downscale, quantise, resize
 from srgan_cli.scoring.report import Protocol, compare
+from srgan_cli.training.degrade import jpeg
 from srgan_cli.upscaler import DEFAULT_MODEL, Upscaler
 from srgan_cli.weights import find_weights, list_weights, read_card
 
@@ -50,7 +51,12 @@ def original() -> Picture:
 
 
 @pytest.mark.parametrize(
-    ("name", "gain"), [("fidelity-x4", 1.0), ("srgan-x4", 0.0), ("fidelity-x2", 1.0), ("srgan-x2", 0.0)]
+    ("name", "gain"),
+    [
+        (f"{kind}-x{scale}", gain)
+        for kind, gain in (("fidelity", 1.0), ("fidelity-jpeg", 0.5), ("srgan", 0.0))
+        for scale in (2, 4)
+    ],
 )
 def test_shipped_weights_beat_bicubic(name: str, gain: float, original: Picture) -> None:
     upscaler = Upscaler.load(name, "cpu")
@@ -60,6 +66,17 @@ def test_shipped_weights_beat_bicubic(name: str, gain: float, original: Picture)
     scores = [compare(original.pixels, candidate, Protocol()) for candidate in (bicubic, enlarged)]
     assert scores[1]["psnr"] > scores[0]["psnr"] + gain
     assert scores[1]["ssim"] > scores[0]["ssim"]
+
+
+@pytest.mark.parametrize("scale", [2, 4])
+def test_weights_that_know_jpegs_are_more_faithful_from_them(scale: int, original: Picture) -> None:
+    stored = jpeg(255 * downscale(original.pixels, scale), 75, "4:2:0") / 255
+    plain, knowing = (
+        compare(original.pixels, quantise(Upscaler.load(name, "cpu").upscale(Picture(stored)).pixels), Protocol())
+        for name in (f"fidelity-x{scale}", f"fidelity-jpeg-x{scale}")
+    )
+    assert knowing["psnr"] > plain["psnr"] + 0.2
+    assert knowing["ssim"] > plain["ssim"]
 
 
 @pytest.mark.parametrize("name", SHIPPED)
