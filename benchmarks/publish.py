@@ -24,7 +24,7 @@ import typer
 from peers import multiply_adds, read_cases
 
 from srgan_cli.networks import Generator
-from srgan_cli.picture import Picture
+from srgan_cli.picture import read_picture
 from srgan_cli.pixels import quantise
 from srgan_cli.scoring.report import Protocol, compare
 from srgan_cli.upscaler import Upscaler
@@ -100,7 +100,10 @@ def benchmarks(generator: Generator, bench: Path) -> dict[str, dict[str, float]]
     protocol = Protocol("y", generator.scale)
     found: dict[str, list[dict[str, float]]] = {}
     for case in read_cases(bench, generator.scale):
-        enlarged = quantise(upscaler.upscale(Picture(case.low)).pixels)
+        low = read_picture(
+            bench / case.benchmark / f"x{generator.scale}" / "LR" / case.name
+        )  # grey stays grey, as in files
+        enlarged = quantise(upscaler.upscale(low).on_white.rgb)
         found.setdefault(case.benchmark, []).append(compare(case.high, enlarged, protocol))
     return {
         benchmark: {key: round(fmean(row[key] for row in rows), 4) for key in ("psnr", "ssim")}
