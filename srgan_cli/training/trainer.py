@@ -57,10 +57,7 @@ class StepReport:
 
 
 class Trainer:
-    """One run: what learns in it, its clock, and the run folder that it is saved to.
-
-    From the first one on the process keeps the memory that it frees (see keep_freed).
-    """
+    """One run: what learns in it, its clock, and the run folder that it is saved to.  See keep_freed for memory."""
 
     def __init__(
         self, config: TrainConfig, dataset: Dataset, origin: Origin | None = None, world: World = ALONE
