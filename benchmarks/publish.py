@@ -100,9 +100,8 @@ def benchmarks(generator: Generator, bench: Path) -> dict[str, dict[str, float]]
     protocol = Protocol("y", generator.scale)
     found: dict[str, list[dict[str, float]]] = {}
     for case in read_cases(bench, generator.scale):
-        low = read_picture(
-            bench / case.benchmark / f"x{generator.scale}" / "LR" / case.name
-        )  # grey stays grey, as in files
+        # read anew, since cases are RGB and in files grey stays grey
+        low = read_picture(bench / case.benchmark / f"x{generator.scale}/LR" / case.name)
         enlarged = quantise(upscaler.upscale(low).on_white.rgb)
         found.setdefault(case.benchmark, []).append(compare(case.high, enlarged, protocol))
     return {
