@@ -8,6 +8,8 @@ from torch import Tensor
 
 LARGEST_SCALE = 16
 """Times that a picture may be enlarged."""
+FLIPS = ((), (-1,), (-2, -1), (-2,), (-1,), (-2, -1), (-2,), ())
+"""Along what each of the eight orientations turns a picture back to front; every second one then swaps its sides."""
 
 
 def levels(pixels: Tensor, depth: int = 8) -> Tensor:
@@ -22,8 +24,8 @@ def quantise(pixels: Tensor, depth: int = 8) -> Tensor:
 
 def turned(pixels: Tensor, orientation: int) -> Tensor:
     """One of the eight orientations of a picture (..., H, W), by number 0 to 7."""
-    quarters = torch.rot90(pixels, orientation % 4, (-2, -1))
-    return quarters.flip(-1) if orientation >= 4 else quarters
+    flipped = pixels.flip(FLIPS[orientation])
+    return flipped.mT if orientation % 2 else flipped
 
 
 def resize(pixels: Tensor, height: int, width: int, kernel: "Kernel | None" = None) -> Tensor:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import accumulate
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -99,21 +100,20 @@ class Sampler:
     def _places(self, randoms: list[torch.Generator], patch: int) -> list[tuple[Pair, Window]]:
         """For every patch the place with the most detail of `config.patch_choice` random ones."""
         choice = self.config.patch_choice
-        places = [self._place(random, patch) for random in randoms for _ in range(choice)]
+        places = [place for random in randoms for place in self._drawn(random, patch)]
         if choice == 1:
             return places
         looks = torch.stack([pair.low[:, *window.slices] for pair, window in places])
         best = detail(looks).view(-1, choice).argmax(1).tolist()
         return [places[choice * row + column] for row, column in enumerate(best)]
 
-    def _place(self, random: torch.Generator, patch: int) -> tuple[Pair, Window]:
-        pair = self._draw(random)
-        return pair, random_window(pair.low, patch, random)
-
-    def _draw(self, random: torch.Generator) -> Pair:
-        """A pair, as often as its weight asks."""
-        ticket = float(torch.rand((), generator=random, dtype=torch.float64)) * self._ends[-1]
-        return self.pairs[bisect_right(self._ends, ticket, hi=len(self.pairs) - 1)]
+    def _drawn(self, random: torch.Generator, patch: int) -> list[tuple[Pair, Window]]:
+        """Squares in `config.patch_choice` pairs, each pair as often as its weight asks."""
+        drawn = []
+        for ticket, *place in _shares((self.config.patch_choice, 3), random):
+            pair = self.pairs[bisect_right(self._ends, ticket * self._ends[-1], hi=len(self.pairs) - 1)]
+            drawn.append((pair, square(pair.low, patch, *place)))
+        return drawn
 
     def _degraded(self, pair: Pair, window: Window, random: torch.Generator) -> Tensor:
         """A window of a degraded picture; JPEG's blocks may begin anywhere in it."""
@@ -151,8 +151,13 @@ def patch_randoms(wanted: Request, config: TrainConfig, world: World) -> list[to
 
 def random_window(pixels: Tensor, side: int, random: torch.Generator) -> Window:
     """A square somewhere in a picture (..., H, W)."""
+    return square(pixels, side, *_shares((2,), random))
+
+
+def square(pixels: Tensor, side: int, down: float, right: float) -> Window:
+    """The square of a picture (..., H, W) that lies at these shares of the way, from 0 to below 1."""
     height, width = pixels.shape[-2:]
-    top, left = _below(height - side + 1, random), _below(width - side + 1, random)
+    top, left = int(down * (height - side + 1)), int(right * (width - side + 1))
     return Window(top, left, top + side, left + side)
 
 
@@ -186,6 +191,11 @@ def cutblur(degraded: Tensor, clean: Tensor, random: torch.Generator) -> Tensor:
     result = degraded.clone()
     result[:, *window.slices] = clean[:, *window.slices]
     return result
+
+
+def _shares(shape: tuple[int, ...], random: torch.Generator) -> list[Any]:
+    """Numbers from 0 to below 1 in nested lists of this shape: one draw costs as much as many."""
+    return torch.rand(shape, generator=random, dtype=torch.float64).tolist()
 
 
 def _below(end: int, random: torch.Generator) -> int:
