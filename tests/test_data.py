@@ -46,6 +46,16 @@ def test_usable_pictures_are_found_and_the_others_listed(config: TrainConfig) ->
     assert "40 x 12" in dataset.skipped[2].reason
 
 
+def test_a_folder_of_the_data_is_held_out(config: TrainConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(config.data[0].folder)
+    dataset = load_dataset(replace(config, held_out="nested"))
+    assert [pair.name for pair in dataset.validation] == ["odd.jpg"]
+    assert len(dataset.training) == 5
+    for folder, found in ("elsewhere", "0 of the 6"), (".", "6 of the 6"):
+        with pytest.raises(SrganError, match=found):
+            load_dataset(replace(config, held_out=folder))
+
+
 def test_partners_are_the_bicubic_halves(config: TrainConfig) -> None:
     for pair in load_dataset(config).training:
         assert [2 * side for side in pair.low.shape[1:]] == list(pair.high.shape[1:])

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from srgan_cli.world import World
 
 _SETTINGS = (
-    *("data", "low", "unpaired", "name", "scale", "pixel_share", "degradation", "game", "discriminator"),
+    *("data", "held_out", "low", "unpaired", "name", "scale", "pixel_share", "degradation", "game", "discriminator"),
     *("adversarial_weight", "perceptual_weight", "perceptual_weights", "batch", "patch", "generator", "channels"),
     *("blocks", "batch_norm", "init_from", "seed", "device"),
 )
@@ -29,6 +29,7 @@ def train(
     context: typer.Context,
     data: own.Data = None,
     run: own.Run = Path("run"),
+    held_out: own.HeldOut = "",
     low: own.Low = None,
     unpaired: own.Unpaired = "",
     degradation: own.Degradation = "bicubic",
@@ -75,7 +76,7 @@ def train(
     trust_pixels(max_pixels)
     world = World.here()
     if resume or (world.restarts and has_checkpoint(run)):
-        chosen = {key: context.params[key] for key in ("data", "device") if given(context, key)}
+        chosen = {key: context.params[key] for key in ("data", "held_out", "device") if given(context, key)}
         with world.joined():
             _fit(_resumed(run, world, **length, **chosen))
         return
@@ -112,12 +113,12 @@ def parse_duration(text: str) -> float:
 
 def _refuse_settings(context: typer.Context) -> None:
     """A resumed run goes on with its own settings; only its pictures' place, length and device may change."""
-    free = ("data", "run", "duration", "steps", "max_pixels", "device", "resume", "debug")
+    free = ("data", "held_out", "run", "duration", "steps", "max_pixels", "device", "resume", "debug")
     names = [parameter.name for parameter in context.command.params if parameter.name and parameter.name not in free]
     if fixed := given(context, *names):
         raise UsageError(
             f"a resumed run keeps its settings, found {', '.join(fixed)}",
-            "only DATA, --time, --steps, --max-pixels and --device may change",
+            "only DATA, --held-out, --time, --steps, --max-pixels and --device may change",
         )
 
 

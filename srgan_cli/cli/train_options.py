@@ -17,6 +17,9 @@ Low = Annotated[
     list[str] | None,
     typer.Option(help="Folder of low-resolution partners of the same names; one for every DATA. [default: made]"),
 ]
+HeldOut = Annotated[
+    str, typer.Option(help="Folder inside DATA to validate on, not to train on. [default: one in twenty of all]")
+]
 Unpaired = Annotated[
     str,
     typer.Option(help="Folder of low-resolution pictures of other scenes; partners are made that look like them."),

@@ -24,7 +24,7 @@ from srgan_cli.training.losses import PIXEL_LOSSES
 from srgan_cli.training.optimisation import OPTIMIZERS, PRECISIONS
 
 SCALES = (2, 3, 4)
-PLACES = ("data", "run", "low", "unpaired", "init_from", "perceptual_weights", "device")
+PLACES = ("data", "run", "held_out", "low", "unpaired", "init_from", "perceptual_weights", "device")
 """Settings that name places of one machine."""
 SETTINGS = "config.json"
 """The file of a run's settings."""
@@ -109,6 +109,7 @@ class TrainConfig:
     """A run's settings.  The defaults train a compact x4 generator on any folder for an hour.
 
     data: folders of pictures.  low: a folder with the low-resolution partners of each of them; none to make them.
+    held_out: a folder inside `data` to validate on and not to train on; without it some pictures of all are drawn.
     unpaired: a folder of low-resolution pictures of other scenes, whose degradation the made partners shall have.
     run: folder that receives the results.  name: of the weights.
     seconds or steps: the length of the schedule; exactly one of them is set.
@@ -133,12 +134,13 @@ class TrainConfig:
     perceptual_network, perceptual_weights: the backbone of the perceptual loss, and a file to read it from.
     adversarial_learning_rate: the generator's once the discriminator has joined.
     average: decay of the generator's exponential moving average, which is what a run delivers.
-    validation: the largest number of pictures held out.
+    validation: the largest number of pictures that are drawn to be held out.
     """
 
     data: tuple[Source, ...]
     run: Path = Path("run")
     low: tuple[Path, ...] = ()
+    held_out: str = ""
     unpaired: str = ""
     name: str = "srgan-x4"
     scale: int = 4

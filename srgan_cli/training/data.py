@@ -85,15 +85,16 @@ def load_dataset(config: TrainConfig, progress: Progress | None = None) -> Datas
     """Decode the pictures below `config.data`, and their partners: those of the same names below `config.low`, or by
     MATLAB-compatible bicubic where there is no such folder.  The same for the pictures below `config.unpaired`.
 
-    About one in twenty (at most `config.validation`, at least one) is held out, drawn by `config.seed`.  Pixels stay in
-    memory if they fit into half of it, else in memory-mapped files in the run folder.  Files that cannot
-    be read and pictures that are too small are listed in `skipped`.  Transparent pictures are laid on white.  Of a
-    picture that is below several folders the last one counts.
+    Those below `config.held_out` are held out; without it about one in twenty (at most `config.validation`, at least
+    one), drawn by `config.seed`.  Pixels stay in memory if they fit into half of it, else in memory-mapped files in
+    the run folder.  Files that cannot be read and pictures that are too small are listed in `skipped`.  Transparent
+    pictures are laid on white.  Of a picture that is below several folders the last one counts.
     `progress` is called with the files done and in all.  Raises SrganError when fewer than two pictures are left, or
     none of the unpaired.
     """
     entries, skipped = _entries(config)
-    pairs = list(_pairs(config, entries, skipped, progress))
+    paired = list(_pairs(config, entries, skipped, progress))
+    pairs = [pair for _, pair in paired]
     if len(pairs) < 2:
         raise SrganError(
             f"{len(pairs)} usable pictures in {config.folders}, expected at least 2",
@@ -102,7 +103,7 @@ def load_dataset(config: TrainConfig, progress: Progress | None = None) -> Datas
             else f"the first that is of no use: {skipped[0].reason}",
         )
     unpaired = _unpaired(config, skipped) if config.unpaired else []
-    held_out = _held_out(len(pairs), config)
+    held_out = _held_out([entry.path for entry, _ in paired], config)
     return Dataset(
         [pair for index, pair in enumerate(pairs) if index not in held_out],
         [centre(pairs[index], config.scale, VALIDATION_SIDE) for index in sorted(held_out)],
@@ -140,7 +141,7 @@ def _entries(config: TrainConfig) -> tuple[list[_Entry], list[Skipped]]:
 
 def _pairs(
     config: TrainConfig, entries: list[_Entry], skipped: list[Skipped], progress: Progress | None
-) -> Iterator[Pair]:
+) -> Iterator[tuple[_Entry, Pair]]:
     """The pictures that can be used, in the store."""
     sizes = dict(_each(partial(_size_of_pair, config), entries, skipped, map))
     needed = sum(_bytes_of(size) + _bytes_of(size) // config.scale**2 for size in sizes.values())
@@ -148,7 +149,7 @@ def _pairs(
     with ThreadPoolExecutor(DECODERS) as pool:
         decoded = _each(lambda entry: _decode(config, entry, sizes[entry]), sizes, skipped, pool.map)
         for done, (entry, (low, high)) in enumerate(decoded, 1):
-            yield Pair(entry.path.name, store.keep(low), store.keep(high), entry.weight)
+            yield entry, Pair(entry.path.name, store.keep(low), store.keep(high), entry.weight)
             if progress:
                 progress(done, len(sizes))
 
@@ -234,7 +235,17 @@ def _cache(config: TrainConfig, name: str) -> Path:
     return config.run / f"{name}-{World.here().rank}.cache"
 
 
-def _held_out(count: int, config: TrainConfig) -> set[int]:
-    wanted = max(1, min(config.validation, count // 20))
+def _held_out(paths: list[Path], config: TrainConfig) -> set[int]:
+    """Which of these pictures.  Raises SrganError when a folder is given that holds none of them, or all."""
+    if config.held_out:
+        folder = Path(config.held_out).resolve()
+        below = {index for index, path in enumerate(paths) if path.resolve().is_relative_to(folder)}
+        if not 0 < len(below) < len(paths):
+            raise SrganError(
+                f"{len(below)} of the {len(paths)} usable pictures in {config.folders} are below {config.held_out}",
+                "hold out a folder inside one of them, or beside it and named as one more of them",
+            )
+        return below
+    wanted = max(1, min(config.validation, len(paths) // 20))
     random = torch.Generator().manual_seed(config.seed)
-    return set(torch.randperm(count, generator=random)[:wanted].tolist())
+    return set(torch.randperm(len(paths), generator=random)[:wanted].tolist())
