@@ -14,6 +14,7 @@ from PIL import Image, ImageDraw, ImageFont
 SIDE = 768
 SMALLEST, LARGEST, LEADING = 14, 84, 1.4
 LETTERS = "eeeeeeetttttaaaaaooooiiiinnnnsssshhhrrrddlllcuumwfgypbvkjxqz"
+STOPS = ("", "", "", "", ".", ",", ":", "!")
 Colour = tuple[int, ...]
 
 
@@ -62,9 +63,9 @@ def word(chance: random.Random) -> str:
     if chance.random() < 0.1:
         return str(chance.randrange(10_000))
     letters = "".join(chance.choices(LETTERS, k=chance.randint(1, 9)))
-    return (letters.capitalize() if chance.random() < 0.2 else letters) + chance.choice(
-        ["", "", "", "", ".", ",", ":", "!"]
-    )
+    if chance.random() < 0.2:
+        letters = letters.capitalize()
+    return letters + chance.choice(STOPS)
 
 
 if __name__ == "__main__":

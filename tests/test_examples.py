@@ -70,3 +70,17 @@ def test_a_model_of_natural_pictures_is_fitted_to_a_folder(tmp_path: Path, capsy
     with safe_open(target, "pt") as file:
         assert json.loads(file.metadata()["niqe"]) == {"pictures": 2, "blocks": 4, "story": "noise"}
         assert file.get_tensor("covariance").shape == (36, 36)
+
+
+def test_pages_are_drawn_the_same_for_a_seed(tmp_path: Path) -> None:
+    pages, fonts = loaded("pages"), sorted(Path("/usr/share/fonts").rglob("*.ttf"))[:2]
+    if not fonts:
+        pytest.skip("no TrueType fonts here")
+    for folder in ("one", "again"):
+        pages.main(tmp_path / folder, fonts, count=2)
+    drawn, again = (
+        [path.read_bytes() for path in sorted((tmp_path / folder).iterdir())] for folder in ("one", "again")
+    )
+    assert len(drawn) == 2
+    assert drawn == again
+    assert drawn[0] != drawn[1]
