@@ -79,6 +79,8 @@ def test_changes_win_over_what_was_stored() -> None:
         {"validation": 0},
         {"game": "chess"},
         {"perceptual_network": "resnet"},
+        {"perceptual_network": "squeezenet+resnet"},
+        {"perceptual_network": "squeezenet+vgg16", "perceptual_weights": "vgg16.pth"},
         {"generator": "nothing"},
         {"discriminator": "nothing"},
     ],

@@ -19,6 +19,8 @@ from srgan_cli.training import adversary, run, validation
 from srgan_cli.training.config import ADVERSARIAL, PIXEL, Source, TrainConfig, read_recipe
 from srgan_cli.training.data import Dataset, load_dataset
 from srgan_cli.training.games import GAMES
+from srgan_cli.training.optimisation import Precision
+from srgan_cli.training.perceptual import PerceptualLoss
 from srgan_cli.training.run import CHECKPOINT, RunFolder, prepare, read_checkpoint
 from srgan_cli.training.trainer import StepReport, Trainer
 from srgan_cli.training.validation import Best
@@ -241,6 +243,17 @@ def test_perceptual_loss_matching_and_every_game_join_the_adversarial_phase(
             report = list(fresh(rival, dataset).fit())[-1]
             assert set(report.losses) == {"pixel", "discriminator", "adversarial", "matching", "perceptual"}
             assert 0 < report.losses["perceptual"] < 4
+
+
+@pytest.mark.usefixtures("random_backbones")
+def test_the_distances_of_several_backbones_are_averaged(config: TrainConfig) -> None:
+    pair = torch.rand(2, 1, 3, 64, 64)
+    precision = Precision.on("cpu", "fp32")
+    one, other, both = (
+        PerceptualLoss(replace(config, perceptual_network=name), precision)(*pair)
+        for name in ("squeezenet", "alexnet", "squeezenet+alexnet")
+    )
+    assert both == pytest.approx((one + other) / 2)
 
 
 def test_a_missing_backbone_is_found_before_any_work(config: TrainConfig, dataset: Dataset) -> None:

@@ -70,7 +70,6 @@ _CHOICES: dict[str, Collection[Any]] = {
     "scale": SCALES,
     "generator": GENERATORS,
     "discriminator": DISCRIMINATORS,
-    "perceptual_network": BACKBONES,
     "game": GAMES,
     "pixel_loss": PIXEL_LOSSES,
     "discriminator_norm": ("auto", "batch", "layer", "none"),
@@ -131,7 +130,8 @@ class TrainConfig:
     that the generator is kept to treat alike; auto is d4, all eight, where its layers and first weights allow it.
     noise: channels of noise that the generator takes beside the picture.  compile: let torch.compile build the
     generator's kernels.
-    perceptual_network, perceptual_weights: the backbone of the perceptual loss, and a file to read it from.
+    perceptual_network, perceptual_weights: the backbone of the perceptual loss, and a file to read it from; or several,
+    such as squeezenet+vgg16, of whose distances the mean counts.
     adversarial_learning_rate: the generator's once the discriminator has joined.
     average: decay of the generator's exponential moving average, which is what a run delivers.
     validation: the largest number of pictures that are drawn to be held out.
@@ -205,6 +205,9 @@ class TrainConfig:
         for key, (words, holds) in _RANGES.items():
             value = getattr(self, key)
             _expect(value is None or holds(value), f"{key} is {value}, expected {words}")
+        for name in self.backbones:
+            _expect(name in BACKBONES, f"perceptual_network has {shown(name)}, expected of {', '.join(BACKBONES)}")
+        _expect(len(self.backbones) == 1 or not self.perceptual_weights, "perceptual_weights are those of one network")
         _expect(
             GAMES[self.game].smooth or not self.label_smoothing, f"the {self.game} game has no labels to be smoothed"
         )
@@ -222,6 +225,11 @@ class TrainConfig:
             "one patch of at most 16 pixels is too little for the discriminator: enlarge the batch or the patch",
         )
         _expect(is_plain_name(self.name), f"the name is {shown(self.name)}, expected one for a file, without a folder")
+
+    @property
+    def backbones(self) -> list[str]:
+        """The names of the perceptual loss's backbones."""
+        return self.perceptual_network.split("+")
 
     @property
     def folders(self) -> str:
