@@ -72,7 +72,7 @@ def _work(worker: Worker, deal: "_Deal", meter: "_Meter") -> None:
         task, future = dealt
         try:
             future.set_result(worker.work(task, meter.another()))
-        except BaseException as error:
+        except BaseException as error:  # whoever takes the results raises it, an interrupt too
             future.set_exception(error)
 
 
@@ -89,7 +89,7 @@ class _Deal:
             future: Future[Result] = Future()
             try:
                 task = next(self.tasks, None)
-            except Exception as error:
+            except Exception as error:  # whoever takes the results raises it
                 task = None
                 future.set_exception(error)
             self.results.put(None if task is None and not future.done() else future)

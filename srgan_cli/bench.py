@@ -158,7 +158,7 @@ class _Work:
     def result(self) -> Result:
         try:
             return self._done()
-        except Exception as error:
+        except Exception as error:  # told in the result: one file stops no other
             return self._failed(error)
         finally:
             self.progress(1, 1)

@@ -38,7 +38,7 @@ class Cached:
         return _place(self.source) / self.name
 
 
-def is_remote(name: str) -> bool:
+def is_reference(name: str) -> bool:
     """Whether this is a reference to `fetch`, rather than a name or a path."""
     return name.startswith(("hf://", "https://", "http://"))
 

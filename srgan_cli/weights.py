@@ -17,7 +17,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 from torch.nn.modules.module import register_module_parameter_registration_hook
 
-from srgan_cli.cache import fetch, is_remote
+from srgan_cli.cache import fetch, is_reference
 from srgan_cli.errors import UnknownModel, UsageError, WeightsError
 from srgan_cli.files import atomic_write, is_plain_name
 from srgan_cli.foreign import PICKLED, PREFIX, Foreign, build, read_tensors
@@ -147,7 +147,7 @@ def find_weights(name: str, scale: float | None = None) -> Path:
     there is.  A file that is called as shipped weights are is meant only by a path, such as ./srgan.
     Raises UnknownModel with the nearest name.
     """
-    if is_remote(name):
+    if is_reference(name):
         return fetch(name).path
     shipped = list_weights()
     if name in shipped:

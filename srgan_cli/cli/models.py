@@ -27,10 +27,10 @@ def models(
 
 def at_hand(model: str, offline: bool) -> str:
     """The model, or the file in the cache that its address stands for; what is fetched is told."""
-    from srgan_cli.cache import fetch, is_cached, is_remote
+    from srgan_cli.cache import fetch, is_cached, is_reference
     from srgan_cli.console import progress_bar, say
 
-    if not is_remote(model):
+    if not is_reference(model):
         return model
     fetched = not is_cached(model)
     with progress_bar(model) as progress:

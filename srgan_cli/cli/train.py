@@ -1,20 +1,18 @@
 """srgan train."""
 
 import re
-import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 import srgan_cli.cli.train_options as own
+from srgan_cli.cli.loading import loading
 from srgan_cli.cli.options import Debug, Device, MaxPixels, given
 from srgan_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from srgan_cli.training.config import TrainConfig
-    from srgan_cli.training.trainer import Trainer
-    from srgan_cli.world import World
 
 _SETTINGS = (
     *("data", "held_out", "low", "unpaired", "name", "scale", "pixel_share", "degradation", "game", "discriminator"),
@@ -22,7 +20,6 @@ _SETTINGS = (
     *("blocks", "batch_norm", "init_from", "seed", "device"),
 )
 """The options of `train` that are settings of the run, by their names in TrainConfig."""
-_ENDINGS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
 def train(
@@ -69,23 +66,23 @@ def train(
         length = {"seconds": parse_duration(duration) if duration else None, "steps": steps}
     if resume:
         _refuse_settings(context)
-    from srgan_cli.codec.refusal import trust_pixels
-    from srgan_cli.training.run import has_checkpoint
-    from srgan_cli.world import World
+    with loading():
+        from srgan_cli.cli.training import begin, check_run, go_on
+        from srgan_cli.codec.refusal import trust_pixels
+        from srgan_cli.training.run import has_checkpoint
+        from srgan_cli.world import World
 
     trust_pixels(max_pixels)
     world = World.here()
     if resume or (world.restarts and has_checkpoint(run)):
         chosen = {key: context.params[key] for key in ("data", "held_out", "device") if given(context, key)}
-        with world.joined():
-            _fit(_resumed(run, world, **length, **chosen))
+        go_on(run, world, **length, **chosen)
         return
     config = _config(context, recipe, length)
     if check:
-        _check(config)
-        return
-    with world.joined():
-        _fit(_fresh(config, world))
+        check_run(config)
+    else:
+        begin(config, world)
 
 
 def _config(context: typer.Context, recipe: Path | None, length: dict[str, Any]) -> "TrainConfig":
@@ -120,77 +117,3 @@ def _refuse_settings(context: typer.Context) -> None:
             f"a resumed run keeps its settings, found {', '.join(fixed)}",
             "only DATA, --held-out, --time, --steps, --max-pixels and --device may change",
         )
-
-
-def _fresh(config: "TrainConfig", world: "World") -> "Trainer":
-    from srgan_cli.training.run import prepare
-    from srgan_cli.training.trainer import Trainer
-
-    config, origin = prepare(config)
-    return Trainer(config, _dataset(config, world.leads), origin, world)
-
-
-def _resumed(run: Path, world: "World", **changes: Any) -> "Trainer":
-    from srgan_cli.training.config import TrainConfig
-    from srgan_cli.training.run import read_checkpoint
-    from srgan_cli.training.trainer import Trainer
-
-    state = read_checkpoint(run)
-    config = TrainConfig.from_json(state["config"], run=run, **changes)
-    return Trainer.resume(config, _dataset(config, world.leads), state, world)
-
-
-def _check(config: "TrainConfig") -> None:
-    from srgan_cli.console import show_check
-    from srgan_cli.training.check import check_room, cost, findings
-    from srgan_cli.training.run import check_start
-
-    config, origin = check_start(config)
-    dataset = _dataset(config)
-    taken = cost(config, dataset, origin)
-    show_check(list(findings(dataset, config)), taken, config)
-    check_room(taken, config.run)
-
-
-def _dataset(config: "TrainConfig", talks: bool = True) -> Any:
-    from srgan_cli.console import progress_bar, say, warn
-    from srgan_cli.training.data import load_dataset
-
-    if not talks:
-        return load_dataset(config)
-    with progress_bar("reading pictures") as progress:
-        dataset = load_dataset(config, progress)
-    for skip in dataset.skipped:
-        warn(f"skipped: {skip.reason}")
-    say(
-        f"{len(dataset.training)} pictures to train on, {len(dataset.validation)} held out, "
-        f"{len(dataset.skipped)} skipped"
-    )
-    return dataset
-
-
-def _fit(trainer: "Trainer") -> None:
-    """Train; the first Ctrl-C, SIGTERM or SIGHUP saves and ends, a second one ends at once."""
-    from srgan_cli.console import say, training_view, write_line
-
-    received: list[int] = []
-
-    def save_and_end(number: int, _frame: object) -> None:
-        received.append(number)
-        trainer.stop()
-        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
-        say("saving; once more to end at once")
-
-    for number in _ENDINGS:
-        signal.signal(number, save_and_end)
-    if not trainer.world.leads:
-        for _ in trainer.fit():
-            pass
-        return
-    with training_view(trainer.config) as show:
-        for report in trainer.fit():
-            show(report)
-    if received:
-        say(f"saved; go on with: srgan train --run {trainer.config.run} --resume")
-        raise typer.Exit(128 + received[0])
-    write_line(trainer.folder.weights)

@@ -22,6 +22,7 @@ from srgan_cli.training.equivariance import GROUPS
 from srgan_cli.training.games import GAMES
 from srgan_cli.training.losses import PIXEL_LOSSES
 from srgan_cli.training.optimisation import OPTIMIZERS, PRECISIONS
+from srgan_cli.training.schedule import SCHEDULES
 
 SCALES = (2, 3, 4)
 PLACES = ("data", "run", "held_out", "low", "unpaired", "init_from", "perceptual_weights", "device")
@@ -75,7 +76,7 @@ _CHOICES: dict[str, Collection[Any]] = {
     "discriminator_norm": ("auto", "batch", "layer", "none"),
     "optimizer": OPTIMIZERS,
     "degradation": ("bicubic", *DEGRADATIONS),
-    "schedule": ("cosine", "multistep"),
+    "schedule": SCHEDULES,
     "precision": PRECISIONS,
     "equivariance": ("auto", *GROUPS, "off"),
 }
@@ -215,10 +216,8 @@ class TrainConfig:
             not (self.penalised and self.discriminator_norm == "batch"),
             "a penalty on the gradient of single pictures makes no sense under batch norm: take layer or none",
         )
-        _expect(
-            len(self.low) in (0, len(self.data)),
-            f"{len(self.data)} folders of pictures, and {len(self.low)} of partners",
-        )
+        folders, partners = len(self.data), len(self.low)
+        _expect(partners in (0, folders), f"{folders} folders of pictures, and {partners} of partners")
         _expect(not (self.low and self.unpaired), "pictures have partners or the degradation is learned: not both")
         _expect(
             self.batch > 1 or self.high_patch > 16,

@@ -1,76 +1,9 @@
-"""How far a run has come, and the learning rate that goes with it."""
+"""The learning rate that goes with how far a phase has come."""
 
 import math
-import time
 from collections.abc import Callable
 
-from srgan_cli.training.config import DEGRADATION, PIXEL, TrainConfig
-
 WARM_UP_STEPS = 100
-PATCH_STAGES = 4
-
-
-class Clock:
-    """Counts the steps and the seconds trained, over all resumptions, and knows the phase.
-
-    Time passes once it is started.  `phase_began`: at how many steps and seconds.
-    """
-
-    def __init__(
-        self,
-        config: TrainConfig,
-        steps: int = 0,
-        seconds: float = 0.0,
-        phase: str = "",
-        phase_began: tuple[int, float] = (0, 0.0),
-    ) -> None:
-        self.config = config
-        self.steps = steps
-        self._before = seconds
-        self._started: float | None = None
-        self.phase = phase or (DEGRADATION if config.unpaired else PIXEL)
-        self.phase_began = phase_began
-
-    def start(self) -> None:
-        """Let time pass."""
-        self._started = time.monotonic()
-
-    def begin(self, phase: str, steps: int, seconds: float) -> None:
-        """From here on it is this phase."""
-        self.phase, self.phase_began = phase, (steps, seconds)
-
-    @property
-    def seconds(self) -> float:
-        """Seconds trained."""
-        return self._before + (0.0 if self._started is None else time.monotonic() - self._started)
-
-    def progress_at(self, steps: int, seconds: float) -> float:
-        """The part of the schedule, 0…1, that these steps or these seconds make up."""
-        if self.config.steps is not None:
-            return min(steps / self.config.steps, 1.0)
-        assert self.config.seconds is not None
-        return min(seconds / self.config.seconds, 1.0)
-
-    @property
-    def progress(self) -> float:
-        """The part of the schedule that is done, 0…1."""
-        return self.progress_at(self.steps, self.seconds)
-
-    @property
-    def phase_steps(self) -> int:
-        """Steps of the phase so far."""
-        return self.steps - self.phase_began[0]
-
-    def phase_progress(self, progress: float) -> float:
-        """The part of the phase, 0…1, that is done at this part of the schedule."""
-        start, end = self.progress_at(*self.phase_began), self.config.phase_ends[self.phase]
-        return min(max((progress - start) / max(end - start, 1e-9), 0.0), 1.0)
-
-    @property
-    def remaining(self) -> float:
-        """Seconds until the end, at the pace so far."""
-        progress = self.progress
-        return self.seconds * (1 - progress) / progress if progress else math.inf
 
 
 def warm_cosine(progress: float, steps: int) -> float:
@@ -90,16 +23,6 @@ def multistep(progress: float, steps: int) -> float:
 
 
 SCHEDULES: dict[str, Callable[[float, int], float]] = {"cosine": warm_cosine, "multistep": multistep}
-
-
-def patch_and_batch(config: TrainConfig, progress: float) -> tuple[int, int]:
-    """Side of the patches in pixels, and their number, at this part of the pixel phase.
-
-    The side grows in four stages from `patch` to `largest_patch`; pixels a step stay about the same.
-    """
-    stage = min(int(progress * PATCH_STAGES), PATCH_STAGES - 1) / (PATCH_STAGES - 1)
-    patch = round(config.patch + stage * (config.largest_patch - config.patch))
-    return patch, max(1, round(config.batch * (config.patch / patch) ** 2))
 
 
 def _warm_up(steps: int) -> float:

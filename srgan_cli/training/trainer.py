@@ -16,6 +16,7 @@ from torch import Tensor
 from srgan_cli.errors import UsageError, WeightsError
 from srgan_cli.networks import GENERATORS, Generator
 from srgan_cli.resident import keep_freed
+from srgan_cli.training.clock import Clock, patch_and_batch
 from srgan_cli.training.config import ADVERSARIAL, DEGRADATION, PIXEL, TrainConfig
 from srgan_cli.training.data import Dataset
 from srgan_cli.training.equivariance import GROUPS, Equivariance
@@ -26,7 +27,7 @@ from srgan_cli.training.partners import PartnerMaker
 from srgan_cli.training.run import Nowhere, Origin, RunFolder, rebuilt, serialised
 from srgan_cli.training.samples import ROWS
 from srgan_cli.training.sampling import Batch, Request, Sampler
-from srgan_cli.training.schedule import SCHEDULES, Clock, patch_and_batch
+from srgan_cli.training.schedule import SCHEDULES
 from srgan_cli.training.validation import Best, Validation, mean, protocol, validate
 from srgan_cli.weights import WeightsCard
 from srgan_cli.world import ALONE, World
@@ -120,16 +121,8 @@ class Trainer:
                 self._validate()
             if due or late:
                 self.save()
-            yield StepReport(
-                self.clock.steps,
-                self.clock.phase,
-                progress,
-                losses,
-                self._validation.scores,
-                rate,
-                self.clock.remaining,
-                self.notice,
-            )
+            scores, remaining = self._validation.scores, self.clock.remaining
+            yield StepReport(self.clock.steps, self.clock.phase, progress, losses, scores, rate, remaining, self.notice)
         if progress < 1:
             self.save()
 
@@ -212,29 +205,30 @@ class Trainer:
         return low.to(self.device), high.to(self.device)
 
     def _begin_next_phase(self) -> None:
-        self._end_degradation() if self.clock.phase == DEGRADATION else self._end_pixel()
-        following = {DEGRADATION: PIXEL, PIXEL: ADVERSARIAL}[self.clock.phase]
+        following = self._end_degradation() if self.clock.phase == DEGRADATION else self._end_pixel()
         self.clock.begin(following, *self.world.follow((self.clock.steps, self.clock.seconds)))
         if following == PIXEL:
             self._validate()
         self._good = self._learned()
 
-    def _end_degradation(self) -> None:
-        """All pictures get the partners that were learned to be made."""
+    def _end_degradation(self) -> str:
+        """All pictures get the partners that were learned to be made; the phase that follows."""
         assert self.partners
         self._show_partners()
         self.guard = Guard()
         self.partners.graduate()
         self.partners.make_partners()
+        return PIXEL
 
-    def _end_pixel(self) -> None:
-        """The result is kept, and the averaged generator meets the discriminator."""
+    def _end_pixel(self) -> str:
+        """The result is kept, and the averaged generator meets the discriminator; the phase that follows."""
         if self.clock.phase_steps:
             if self._validation.step != self.clock.steps:
                 self._validate()
             self._save_weights(self.config.fidelity_name)
         self.gan.join_adversary()
         self.best = Best(self._validation.scores.get("psnr"))
+        return ADVERSARIAL
 
     def _validate(self) -> None:
         """Score the averaged generator on the held-out pictures, the way users run it, and log it.
