@@ -26,7 +26,7 @@ from peers import multiply_adds, read_cases
 from srgan_cli.networks import Generator
 from srgan_cli.picture import read_picture
 from srgan_cli.pixels import quantise
-from srgan_cli.scoring.report import Protocol, compare
+from srgan_cli.scoring.protocol import Protocol, compare
 from srgan_cli.upscaler import Upscaler
 from srgan_cli.weights import WeightsCard, load_blend, load_weights, save_weights
 

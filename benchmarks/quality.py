@@ -24,7 +24,7 @@ from tables import show
 
 from srgan_cli.metrics import METRICS
 from srgan_cli.pixels import quantise
-from srgan_cli.scoring.report import Protocol, compare
+from srgan_cli.scoring.protocol import Protocol, compare
 
 MEASURED = ("psnr", "ssim", "sqd", "vggd")
 

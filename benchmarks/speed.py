@@ -41,7 +41,7 @@ from tables import show
 from srgan_cli.devices import pick_device
 from srgan_cli.pixels import quantise
 from srgan_cli.resident import peak_resident, resident
-from srgan_cli.scoring.report import Protocol, compare
+from srgan_cli.scoring.protocol import Protocol, compare
 
 EXAMPLE = Path(__file__).parents[1] / "examples/cat.png"
 MATRIX_SIDE = 2048

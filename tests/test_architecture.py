@@ -22,6 +22,7 @@ LINES = (
     "weights pretrained",
     "about catalogue export",
     "metrics",
+    "scoring.protocol",
     "scoring.report",
     "scoring.rendering scoring.limits scoring.figure scoring.candidates",
     "scoring.page",

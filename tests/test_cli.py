@@ -28,8 +28,7 @@ from srgan_cli.metrics.extractors import EXTRACTORS
 from srgan_cli.picture import Picture, read_picture, write_picture
 from srgan_cli.pixels import KERNELS
 from srgan_cli.pretrained import FOLDER
-from srgan_cli.scoring.report import PROTOCOLS
-from srgan_cli.scoring.score import MISMATCHES
+from srgan_cli.scoring.protocol import MISMATCHES, PROTOCOLS
 from srgan_cli.tiling import TilePolicy
 from srgan_cli.training.config import TrainConfig
 from srgan_cli.training.run import read_checkpoint
@@ -406,7 +405,7 @@ def test_score_draws_a_figure_and_a_page(
         (("--figure", "figure.jpg"), 2, "figure.jpg does not end in .png"),
         (("--html", "missing/page.html"), 1, "no such folder: missing"),
         (("--crop", "1,2,3,4"), 2, "a crop without a figure"),
-        (("--figure", "figure.png", "--crop", "0,0,99,99"), 2, "the place 0,0,99,99 is not within"),
+        (("--figure", "figure.png", "--crop", "0,0,99,99"), 2, "the crop 0,0,99,99 is not within"),
         (("--metric", "fid", "--features", "retina"), 2, "no features of 'retina'"),
     ],
 )

@@ -7,7 +7,8 @@ import pytest
 from rich.console import Console
 
 from srgan_cli import console
-from srgan_cli.scoring.report import Protocol, Report, Score
+from srgan_cli.scoring.protocol import Protocol
+from srgan_cli.scoring.report import Report, Score
 from srgan_cli.training.config import TrainConfig
 from srgan_cli.training.trainer import StepReport
 

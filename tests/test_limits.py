@@ -4,7 +4,8 @@ import pytest
 
 from srgan_cli.errors import UsageError
 from srgan_cli.scoring.limits import Limit, broken_limits, parse_limit, parse_limits
-from srgan_cli.scoring.report import Protocol, Report, Score
+from srgan_cli.scoring.protocol import Protocol
+from srgan_cli.scoring.report import Report, Score
 
 
 def report(baselines: tuple[str, ...] = (), **means: float) -> Report:

@@ -16,7 +16,8 @@ import pytest
 from PIL import Image
 
 from srgan_cli.scoring.page import TEMPLATE, Shown, write_page
-from srgan_cli.scoring.report import Protocol, Report, Score
+from srgan_cli.scoring.protocol import Protocol
+from srgan_cli.scoring.report import Report, Score
 
 NAME = "a </script><b>"
 METHODS = ("first", "second")

@@ -8,6 +8,7 @@ from math import inf
 import pytest
 
 from srgan_cli.errors import UsageError
+from srgan_cli.scoring.protocol import RANGE, Protocol
 from srgan_cli.scoring.rendering import (
     differences_grid,
     json_pieces,
@@ -18,7 +19,7 @@ from srgan_cli.scoring.rendering import (
     to_latex,
     to_markdown,
 )
-from srgan_cli.scoring.report import RANGE, Protocol, Report, Score
+from srgan_cli.scoring.report import Report, Score
 
 
 def strict_json(text: str) -> dict[str, list[dict[str, object]]]:

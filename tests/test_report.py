@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from srgan_cli.errors import PictureError, UsageError
-from srgan_cli.scoring.report import PROTOCOLS, Protocol, Report, Score, compare, named_protocol
+from srgan_cli.scoring.protocol import PROTOCOLS, Protocol, compare, named_protocol
+from srgan_cli.scoring.report import Report, Score
 
 
 def test_an_unknown_metric_is_refused_before_any_work() -> None:

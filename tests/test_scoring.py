@@ -15,7 +15,8 @@ from srgan_cli import pretrained
 from srgan_cli.errors import SrganError, UsageError
 from srgan_cli.metrics import CLASSIC
 from srgan_cli.scoring.candidates import Scale
-from srgan_cli.scoring.report import Protocol, Report, named_protocol
+from srgan_cli.scoring.protocol import Protocol, named_protocol
+from srgan_cli.scoring.report import Report
 from srgan_cli.scoring.score import Plan, Scoring, pictures_of, plan_scoring, score
 
 BENCHMARK = Path(os.environ.get("SRGAN_BENCH") or Path(__file__).parents[2] / "shared/data/bench")

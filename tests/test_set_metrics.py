@@ -16,7 +16,7 @@ from srgan_cli.metrics.frechet import frechet_distance, kernel_distance
 from srgan_cli.metrics.inception import load_inception
 from srgan_cli.metrics.sets import Sets
 from srgan_cli.pretrained import load_backbone
-from srgan_cli.scoring.report import Protocol
+from srgan_cli.scoring.protocol import Protocol
 
 Features = NDArray[np.float64]
 UNUSABLE = (ImportError, RuntimeError)

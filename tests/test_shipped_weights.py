@@ -8,7 +8,7 @@ import torch
 
 from srgan_cli.picture import Picture, read_picture
 from srgan_cli.pixels import downscale, quantise, resize
-from srgan_cli.scoring.report import Protocol, compare
+from srgan_cli.scoring.protocol import Protocol, compare
 from srgan_cli.training.degrade import jpeg
 from srgan_cli.upscaler import DEFAULT_MODEL, Upscaler
 from srgan_cli.weights import find_weights, list_weights, read_card

@@ -65,8 +65,8 @@ def score(
     from srgan_cli.scoring.candidates import Scale
     from srgan_cli.scoring.gallery import plan_gallery
     from srgan_cli.scoring.limits import broken_limits, parse_limits
+    from srgan_cli.scoring.protocol import named_protocol
     from srgan_cli.scoring.rendering import only_form
-    from srgan_cli.scoring.report import named_protocol
     from srgan_cli.scoring.score import Scoring, plan_scoring
 
     if metric_weights:
@@ -84,7 +84,7 @@ def score(
     plan = plan_scoring(reference, candidates or [], baseline or [], chosen, Scale(scale, device))
     with pool_on(on) as pool, progress_bar("scoring") as progress:
         jobs = jobs or (pool.size if pool else 0)
-        plan = replace(plan, jobs=jobs, place_side=gallery.side, max_pixels=max_pixels)
+        plan = replace(plan, jobs=jobs, crop_side=gallery.side, max_pixels=max_pixels)
         scoring = Scoring(plan, progress, pool)
         print_scores(scoring, form)
     report = scoring.report()

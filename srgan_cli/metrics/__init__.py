@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from srgan_cli.errors import UsageError
 from srgan_cli.metrics.frechet import frechet_distance, frechet_smallest, kernel_distance, kernel_smallest
 from srgan_cli.metrics.gradients import gradient_divergence
 from srgan_cli.metrics.psnr import psnr
@@ -103,3 +104,11 @@ CLASSIC = ("psnr", "ssim")
 """The metrics that need no network."""
 FEATURES = ("inception", "squeezenet", "vgg16")
 """What metrics of sets may see with."""
+
+
+def metric_of(name: str) -> Metric | SetMetric:
+    """What is known about a metric, of pictures or of sets.  Raises UsageError for an unknown one."""
+    known: dict[str, Metric | SetMetric] = {**METRICS, **SET_METRICS}
+    if name not in known:
+        raise UsageError(f"no metric {name!r}", f"there is: {', '.join(known)}")
+    return known[name]

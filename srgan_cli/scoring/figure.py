@@ -1,4 +1,4 @@
-"""A figure: the same place in the reference and in every method's picture, side by side, with their numbers."""
+"""A figure: the same crop of the reference and of every method's picture, side by side, with their numbers."""
 
 from dataclasses import dataclass
 from io import BytesIO
@@ -22,7 +22,7 @@ PAPER, INK, FRAME = "white", "black", (214, 39, 40)
 
 
 @dataclass(frozen=True)
-class Place:
+class Crop:
     """A part of a picture in pixels, and how much the methods disagree there, 0…1."""
 
     x: int
@@ -40,18 +40,18 @@ class Panel:
     lines: list[str]
 
 
-def parse_place(text: str) -> Place:
-    """A place given as x,y,w,h.  Raises UsageError for anything else."""
+def parse_crop(text: str) -> Crop:
+    """A crop given as x,y,w,h.  Raises UsageError for anything else."""
     parts = text.split(",")
     if len(parts) != 4 or not all(part.strip().isdigit() for part in parts) or 0 in map(int, parts[2:]):
-        raise UsageError(f"cannot read the place {text!r}", "write it as x,y,w,h in pixels, such as 40,60,96,96")
-    return Place(*map(int, parts))
+        raise UsageError(f"cannot read the crop {text!r}", "write it as x,y,w,h in pixels, such as 40,60,96,96")
+    return Crop(*map(int, parts))
 
 
-def disagreement(reference: Array, pictures: list[Array], side: int) -> Place | None:
+def disagreement(reference: Array, pictures: list[Array], side: int) -> Crop | None:
     """The square where the pictures' luma spreads most in the mean; of one picture, from the reference.
 
-    None when there is no picture, or when they differ in size.  Smaller pictures give a smaller place.
+    None when there is no picture, or when they differ in size.  Smaller pictures give a smaller crop.
     """
     lumas = [full_luma(pixels) for pixels in (pictures if len(pictures) > 1 else [reference, *pictures])]
     if not pictures or len({luma.shape for luma in lumas}) > 1:
@@ -59,24 +59,24 @@ def disagreement(reference: Array, pictures: list[Array], side: int) -> Place | 
     height, width = (min(side, length) for length in lumas[0].shape[-2:])
     spread = _means(np.ptp(lumas, axis=0)[0], height, width)
     index = int(spread.argmax())
-    return Place(index % spread.shape[1], index // spread.shape[1], width, height, float(spread.max()))
+    return Crop(index % spread.shape[1], index // spread.shape[1], width, height, float(spread.max()))
 
 
-def draw_figure(reference: Array, panels: list[Panel], place: Place, title: str) -> Image.Image:
-    """The reference with the place framed, then a crop for every panel; the crops are enlarged pixel by pixel.
+def draw_figure(reference: Array, panels: list[Panel], crop: Crop, title: str) -> Image.Image:
+    """The reference with the crop framed, then that of every panel, enlarged pixel by pixel.
 
-    Raises UsageError when the place is not within the reference.
+    Raises UsageError when the crop is not within the reference.
     """
     height, width = reference.shape[-2:]
-    if place.x + place.width > width or place.y + place.height > height:
+    if crop.x + crop.width > width or crop.y + crop.height > height:
         raise UsageError(
-            f"the place {place.x},{place.y},{place.width},{place.height} is not within {title}, {width} x {height}",
+            f"the crop {crop.x},{crop.y},{crop.width},{crop.height} is not within {title}, {width} x {height}",
             "give another --crop",
         )
-    crops = [_enlarged(to_image(panel.pixels), place) for panel in panels]
-    whole = _framed(to_image(reference), place, crops[0].height)
+    cuts = [_enlarged(to_image(panel.pixels), crop) for panel in panels]
+    whole = _framed(to_image(reference), crop, cuts[0].height)
     texts = [[title], *(panel.lines for panel in panels)]
-    return _laid_out([whole, *crops], texts)
+    return _laid_out([whole, *cuts], texts)
 
 
 def write_figure(figure: Image.Image, path: Path) -> None:
@@ -94,17 +94,17 @@ def _means(values: NDArray[np.float32], height: int, width: int) -> NDArray[np.f
     return np.asarray((rows[:, width:] - rows[:, :-width]) / (height * width))
 
 
-def _enlarged(image: Image.Image, place: Place) -> Image.Image:
-    times = max(1, SHOWN // max(place.width, place.height))
-    crop = image.crop((place.x, place.y, place.x + place.width, place.y + place.height))
-    return crop.resize((place.width * times, place.height * times), Image.Resampling.NEAREST)
+def _enlarged(image: Image.Image, crop: Crop) -> Image.Image:
+    times = max(1, SHOWN // max(crop.width, crop.height))
+    cut = image.crop((crop.x, crop.y, crop.x + crop.width, crop.y + crop.height))
+    return cut.resize((crop.width * times, crop.height * times), Image.Resampling.NEAREST)
 
 
-def _framed(image: Image.Image, place: Place, height: int) -> Image.Image:
-    """The whole picture at this height, the place framed in red."""
+def _framed(image: Image.Image, crop: Crop, height: int) -> Image.Image:
+    """The whole picture at this height, the crop framed in red."""
     factor = height / image.height
     small = image.resize((max(1, round(image.width * factor)), height), Image.Resampling.LANCZOS)
-    corners = (place.x, place.y, place.x + place.width, place.y + place.height)
+    corners = (crop.x, crop.y, crop.x + crop.width, crop.y + crop.height)
     ImageDraw.Draw(small).rectangle([round(corner * factor) for corner in corners], outline=FRAME, width=2)
     return small
 

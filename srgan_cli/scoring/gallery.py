@@ -5,19 +5,20 @@ from pathlib import Path
 
 from srgan_cli.errors import SrganError, UsageError
 from srgan_cli.files import check_writable, sweep
-from srgan_cli.scoring.figure import SIDE, Panel, Place, draw_figure, parse_place, write_figure
+from srgan_cli.metrics import metric_of
+from srgan_cli.scoring.figure import SIDE, Crop, Panel, draw_figure, parse_crop, write_figure
 from srgan_cli.scoring.page import Shown, write_page
-from srgan_cli.scoring.report import Report, metric_of
+from srgan_cli.scoring.report import Report
 from srgan_cli.scoring.score import Scoring, pictures_of
 
 
 @dataclass(frozen=True)
 class Gallery:
-    """Where to write a figure and a page, and the place that the figure shows, if it was chosen."""
+    """Where to write a figure and a page, and the crop that the figure shows, if it was chosen."""
 
     figure: Path | None = None
     page: Path | None = None
-    place: Place | None = None
+    crop: Crop | None = None
 
     @property
     def side(self) -> int:
@@ -27,7 +28,7 @@ class Gallery:
     def write(self, scoring: Scoring, report: Report) -> None:
         """Write what was asked for.  Raises SrganError when no picture was scored."""
         if self.figure:
-            _write_figure(scoring, report, self.figure, self.place)
+            _write_figure(scoring, report, self.figure, self.crop)
         if self.page:
             names = list(scoring.plan.references)
             shown = (Shown(name, *pictures_of(scoring.plan, name)) for name in names)
@@ -44,18 +45,18 @@ def plan_gallery(figure: Path | None, page: Path | None, crop: str) -> Gallery:
             sweep(path.parent)
     if crop and not figure:
         raise UsageError("a crop without a figure", "add --figure fig.png")
-    return Gallery(figure, page, parse_place(crop) if crop else None)
+    return Gallery(figure, page, parse_crop(crop) if crop else None)
 
 
-def _write_figure(scoring: Scoring, report: Report, path: Path, place: Place | None) -> None:
+def _write_figure(scoring: Scoring, report: Report, path: Path, crop: Crop | None) -> None:
     """Of the picture in which the methods disagree most."""
-    if not scoring.places:
+    if not scoring.crops:
         raise SrganError("no picture to draw a figure of: none has a result of its size", "see the problems above")
-    name = max(scoring.places, key=lambda key: scoring.places[key].value)
+    name = max(scoring.crops, key=lambda key: scoring.crops[key].value)
     reference, pictures = pictures_of(scoring.plan, name)
     panels = [Panel(reference, ["reference"])]
     panels += [Panel(pixels, _lines(report, method, name)) for method, pixels in pictures.items()]
-    write_figure(draw_figure(reference, panels, place or scoring.places[name], name), path)
+    write_figure(draw_figure(reference, panels, crop or scoring.crops[name], name), path)
 
 
 def _lines(report: Report, method: str, name: str) -> list[str]:

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from math import isnan
 
 from srgan_cli.errors import UsageError
-from srgan_cli.metrics import METRICS, SET_METRICS
-from srgan_cli.scoring.report import Report, metric_of
+from srgan_cli.metrics import metric_of
+from srgan_cli.scoring.report import Report
 
 
 @dataclass(frozen=True)
@@ -25,8 +25,7 @@ def parse_limits(lower: list[str], upper: list[str]) -> list[Limit]:
 def parse_limit(text: str, upper: bool) -> Limit:
     """A limit such as psnr=28.  Raises UsageError for an unknown metric and for what is no number."""
     name, _, number = text.partition("=")
-    if name not in METRICS and name not in SET_METRICS:
-        raise UsageError(f"no metric {name!r}", f"there is: {', '.join([*METRICS, *SET_METRICS])}")
+    metric_of(name)
     try:
         bound = float(number)
     except ValueError:

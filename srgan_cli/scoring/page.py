@@ -10,9 +10,10 @@ from typing import Any
 
 from srgan_cli.codec.floats import to_image
 from srgan_cli.files import atomic_write
+from srgan_cli.metrics import metric_of
 from srgan_cli.planes import Array
 from srgan_cli.scoring.rendering import to_json
-from srgan_cli.scoring.report import Report, metric_of
+from srgan_cli.scoring.report import Report
 
 TEMPLATE = Path(__file__).with_name("page.html")
 PLACEHOLDER = "@DATA@"

@@ -9,8 +9,10 @@ from math import isfinite
 from typing import Any
 
 from srgan_cli.errors import UsageError
+from srgan_cli.metrics import metric_of
 from srgan_cli.scoring.intervals import Interval
-from srgan_cli.scoring.report import RANGE, Difference, Protocol, Report, Score, Summary, metric_of
+from srgan_cli.scoring.protocol import RANGE, Protocol
+from srgan_cli.scoring.report import Difference, Report, Score, Summary
 
 
 @dataclass(frozen=True)

@@ -22,10 +22,10 @@ from srgan_cli.planes import Array
 from srgan_cli.processes import begin, context, cores
 from srgan_cli.progress import Progress
 from srgan_cli.scoring.candidates import BICUBIC_OF_LUMA, Method, Scale
-from srgan_cli.scoring.figure import Place, disagreement
-from srgan_cli.scoring.report import Protocol, Report, Score, compare
+from srgan_cli.scoring.figure import Crop, disagreement
+from srgan_cli.scoring.protocol import Protocol, compare
+from srgan_cli.scoring.report import Report, Score
 
-MISMATCHES = ("error", "crop", "resize", "skip")
 WORTH_PROCESSES = 8
 """With fewer pictures, starting processes takes longer than it saves."""
 Seen = tuple[NDArray[Any], NDArray[Any]]
@@ -35,7 +35,7 @@ Seen = tuple[NDArray[Any], NDArray[Any]]
 class Plan:
     """What is to be scored: references by picture name, and the methods that enlarge them.
 
-    place_side: the side of the crop to seek for a figure, 0 for none.  jobs: processes, 0 for all cores.
+    crop_side: the side of the crop to seek for a figure, 0 for none.  jobs: processes, 0 for all cores.
     max_pixels: of a picture, None for what Pillow allows.
     """
 
@@ -47,7 +47,7 @@ class Plan:
     unavailable: list[str] = field(default_factory=list)
     scale: Scale = field(default_factory=Scale)
     jobs: int = 1
-    place_side: int = 0
+    crop_side: int = 0
     max_pixels: int | None = None
 
     @property
@@ -67,7 +67,7 @@ class Judged:
     name: str
     scores: list[Score]
     seen: dict[str, Seen]
-    place: Place | None = None
+    crop: Crop | None = None
 
 
 def plan_scoring(
@@ -116,15 +116,15 @@ class Scoring:
         self.plan, self.pool = plan, pool
         self.progress = progress
         self.scores: list[Score] = []
-        self.places: dict[str, Place] = {}
+        self.crops: dict[str, Crop] = {}
         self._sets = Sets(plan.protocol.of_sets)
 
     def __iter__(self) -> Iterator[Score]:
         for done, judged in enumerate(_judge_all(self.plan, self.pool), 1):
             self.scores += judged.scores
             self._sets.add(judged.seen)
-            if judged.place:
-                self.places[judged.name] = judged.place
+            if judged.crop:
+                self.crops[judged.name] = judged.crop
             if self.progress:
                 self.progress(done, len(self.plan.references))
             yield from judged.scores
@@ -223,8 +223,8 @@ def _judge(plan: Plan, name: str) -> Judged:
         except SrganError as error:
             skipped = plan.protocol.mismatch == "skip" and isinstance(error, MismatchError)
             scores.append(Score(name, {}, error.message, method.name, skipped))
-    place = disagreement(reference, list(pictures.values()), plan.place_side) if plan.place_side else None
-    return Judged(name, scores, seen, place)
+    crop = disagreement(reference, list(pictures.values()), plan.crop_side) if plan.crop_side else None
+    return Judged(name, scores, seen, crop)
 
 
 class _Looking:
@@ -284,7 +284,7 @@ def _part(plan: Plan, name: str) -> Plan:
         {name: plan.references[name]},
         methods,
         scale=plan.scale,
-        place_side=plan.place_side,
+        crop_side=plan.crop_side,
         max_pixels=plan.max_pixels,
     )
 

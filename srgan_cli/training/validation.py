@@ -13,7 +13,7 @@ from srgan_cli.networks import Generator
 from srgan_cli.picture import Picture
 from srgan_cli.pixels import quantise
 from srgan_cli.pretrained import at_hand
-from srgan_cli.scoring.report import Protocol, compare
+from srgan_cli.scoring.protocol import Protocol, compare
 from srgan_cli.training.clock import Clock
 from srgan_cli.training.data import Pair
 from srgan_cli.upscaler import Upscaler
