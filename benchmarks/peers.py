@@ -33,12 +33,15 @@ PROBE = 32
 
 @dataclass(frozen=True)
 class Case:
-    """A benchmark picture: its set and name, original and low-resolution partner, (3, H, W) with values 0…1."""
+    """A benchmark picture: its set and name, the original, (3, H, W) with values 0…1, and its low-resolution partner.
+
+    The partner is as its file holds it, so that grey stays grey for those who know it.
+    """
 
     benchmark: str
     name: str
     high: Tensor
-    low: Tensor
+    low: Picture
 
 
 @dataclass
@@ -65,8 +68,8 @@ def read_cases(bench: Path, scale: int) -> Iterator[Case]:
     """The pictures of every benchmark that has this scale."""
     for folder in sorted(bench.glob(f"*/x{scale}")):
         for path in sorted((folder / "HR").iterdir()):
-            high, low = (read_picture(p).on_white.rgb for p in (path, folder / "LR" / path.name))
-            yield Case(folder.parent.name, path.name, high, low)
+            high, low = (read_picture(p) for p in (path, folder / "LR" / path.name))
+            yield Case(folder.parent.name, path.name, high.on_white.rgb, low)
 
 
 def filters(scale: int) -> list[Candidate]:
@@ -114,7 +117,7 @@ def one_of_ours(name: str, device: str, precision: str) -> Candidate:
     generator = upscaler.generator
     assert isinstance(generator, Guarded)
     cost = generator.parameter_count, multiply_adds(generator, upscaler.device)
-    made = candidate(name, lambda low: upscaler.upscale(Picture(low)).pixels, *cost)
+    made = Candidate(name, lambda case: upscaler.upscale(case.low).on_white.rgb, *cost)
     network = torch.no_grad()(lambda low: generator(low[None].to(upscaler.device)).sum().item())
     options = ("-m", name, "--device", device, "--precision", precision)
     return replace(made, network=network, dtype=generator.dtype, options=options)
@@ -229,8 +232,8 @@ def stored_results(folder: Path) -> list[Candidate]:
 
 
 def candidate(name: str, enlarge: Enlarge, parameters: int = 0, work: float = 0.0) -> Candidate:
-    """A candidate that looks at the low-resolution picture alone."""
-    return Candidate(name, lambda case: enlarge(case.low), parameters, work)
+    """A candidate that takes the low-resolution picture in RGB."""
+    return Candidate(name, lambda case: enlarge(case.low.on_white.rgb), parameters, work)
 
 
 def from_array(pixels: Any) -> Tensor:

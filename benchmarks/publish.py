@@ -24,7 +24,6 @@ import typer
 from peers import multiply_adds, read_cases
 
 from srgan_cli.networks import Generator
-from srgan_cli.picture import read_picture
 from srgan_cli.pixels import quantise
 from srgan_cli.scoring.protocol import Protocol, compare
 from srgan_cli.upscaler import Upscaler
@@ -100,9 +99,7 @@ def benchmarks(generator: Generator, bench: Path) -> dict[str, dict[str, float]]
     protocol = Protocol("y", generator.scale)
     found: dict[str, list[dict[str, float]]] = {}
     for case in read_cases(bench, generator.scale):
-        # read anew, since cases are RGB and in files grey stays grey
-        low = read_picture(bench / case.benchmark / f"x{generator.scale}/LR" / case.name)
-        enlarged = quantise(upscaler.upscale(low).on_white.rgb)
+        enlarged = quantise(upscaler.upscale(case.low).on_white.rgb)
         found.setdefault(case.benchmark, []).append(compare(case.high, enlarged, protocol))
     return {
         benchmark: {key: round(fmean(row[key] for row in rows), 4) for key in ("psnr", "ssim")}

@@ -39,6 +39,7 @@ from PIL import Image
 from tables import show
 
 from srgan_cli.devices import pick_device
+from srgan_cli.picture import Picture
 from srgan_cli.pixels import quantise
 from srgan_cli.resident import peak_resident, resident
 from srgan_cli.scoring.protocol import Protocol, compare
@@ -200,7 +201,7 @@ def cost(wanted: Wanted, kind: str, name: str) -> Cost:
     """What the candidate of a kind and a name takes."""
     candidate = next(found for found in wanted.candidates(kind) if found.name == name)
     before = resident() or 0
-    network = candidate.network or (lambda low: candidate.enlarge(Case("", "", low, low)))
+    network = candidate.network or (lambda low: candidate.enlarge(Case("", "", low, Picture(low))))
     side = affordable_side(network, wanted)
     low = torch.rand(3, side, side)
     taken = seconds_of(lambda: network(low), wanted.repeat)
