@@ -13,7 +13,7 @@ import typer
 from torch import Tensor
 
 from srgan_cli import Picture, read_picture, write_picture
-from srgan_cli.pixels import downscale, levels
+from srgan_cli.pixels import downscale, to_bytes
 from srgan_cli.planes import crop_multiple
 from srgan_cli.training.degrade import DEGRADATIONS
 
@@ -28,7 +28,7 @@ def main(source: Path, target: Path, scale: int = 2) -> None:
 
 def sheet(pixels: Tensor, scale: int) -> Tensor:
     """The partners of a picture (3, H, W) in two rows, (3, 4 x H / scale, 8 x W / scale)."""
-    low, high = (levels(side).to(torch.uint8) for side in (downscale(pixels, scale), pixels))
+    low, high = (to_bytes(side) for side in (downscale(pixels, scale), pixels))
     rows = [
         [DEGRADATIONS[name](low, high, torch.Generator().manual_seed(seed)) for seed in range(COLUMNS)]
         for name in ("mild", "real")

@@ -16,13 +16,13 @@ from srgan_cli.codec.refusal import check_claim, check_pixels, trust_pixels
 from srgan_cli.errors import SrganError, in_plain_words
 from srgan_cli.files import make_folder, sweep
 from srgan_cli.manifest import Manifest
-from srgan_cli.memory import check_whole
+from srgan_cli.memory import check_whole, keep_freed_within
 from srgan_cli.networks import Generator
 from srgan_cli.picture import Picture, Scan, check_size, dropped_by
 from srgan_cli.places import Place, exists, fetched, is_remote, sent
 from srgan_cli.plan import Task
 from srgan_cli.progress import Progress
-from srgan_cli.resident import give_back_freed, keep_freed, peak_resident
+from srgan_cli.resident import give_back_freed, peak_resident
 from srgan_cli.sequence import Losses, Pictures, dropped_frames, fitting, held_bytes, open_pictures, write_pictures
 from srgan_cli.tiling import TilePolicy
 from srgan_cli.upscaler import Scale, Upscaler
@@ -99,8 +99,7 @@ class Bench:
         self.upscaler, self.wishes, self.manifest = upscaler, wishes or Wishes(), manifest
         self.room, self.turns = _Room(room), _Turns(upscaler.generator)
         trust_pixels(self.wishes.max_pixels)
-        if upscaler.policy.max_memory is None:  # a limit counts what is kept as taken
-            keep_freed()
+        keep_freed_within(upscaler.policy)
         self.swept: set[Path] = set()
         self.finished = count(1)
         self.lock = Lock()

@@ -22,7 +22,7 @@ from srgan_cli.enlargement import Geometry
 from srgan_cli.errors import SrganError, UsageError
 from srgan_cli.files import said
 from srgan_cli.picture import Scan
-from srgan_cli.resident import resident
+from srgan_cli.resident import keep_freed, resident
 from srgan_cli.tiling import TilePolicy, even
 
 ROOM = 768 * 2**20
@@ -47,6 +47,12 @@ def parse_bytes(text: str) -> int:
     if not found or not float(found[1]):
         raise UsageError(f"cannot tell how much memory {text!r} is", "write it as 800M or 2G")
     return int(float(found[1]) * _UNITS[found[2].upper()])
+
+
+def keep_freed_within(policy: TilePolicy) -> None:
+    """See keep_freed; nothing happens under a limit, which counts as taken what is kept.  For long work."""
+    if policy.max_memory is None:
+        keep_freed()
 
 
 def activation_bytes(network: nn.Module, channels: int) -> float:

@@ -22,6 +22,11 @@ def quantise(pixels: Tensor, depth: int = 8) -> Tensor:
     return levels(pixels, depth) / float(2**depth - 1)
 
 
+def to_bytes(pixels: Tensor) -> Tensor:
+    """The same in 8 bits, as uint8."""
+    return levels(pixels).to(torch.uint8)
+
+
 def turned(pixels: Tensor, orientation: int) -> Tensor:
     """One of the eight orientations of a picture (..., H, W), by number 0 to 7."""
     flipped = pixels.flip(FLIPS[orientation])

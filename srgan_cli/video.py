@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import IO
 
 from srgan_cli.codec.y4m import read_frames, read_header, write_frame, write_header
+from srgan_cli.memory import keep_freed_within
 from srgan_cli.picture import Picture
 from srgan_cli.upscaler import Scale, Upscaler
 
@@ -18,6 +19,7 @@ def upscale_video(
     All that the header tells stays but the size.  Each frame is written before the next one is read.  Raises
     PictureError as read_header and read_frames do, and what the streams raise.
     """
+    keep_freed_within(upscaler.policy)
     header = read_header(source)
     large = header.sized(*upscaler.target(header.height, header.width, scale))
     write_header(target, large)

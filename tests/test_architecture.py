@@ -28,6 +28,7 @@ LINES = (
     "scoring.page",
     "training.muon training.equivariance training.schedule",
     "back_projection upscaler",
+    "training.draws",
     "training.guard training.store training.losses training.games training.blur training.degrade training.optimisation",
     "scoring.baselines training.config training.samples",
     "scoring.score",

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from srgan_cli.errors import WeightsError
-from srgan_cli.pixels import levels
+from srgan_cli.pixels import to_bytes
 from srgan_cli.pretrained import HUB, load_tensors
 
 
@@ -38,7 +38,7 @@ def load_inception(path: Path | None = None) -> Callable[[Tensor], Tensor]:
         raise WeightsError(f"{path or HUB['inception']} does not hold Inception", "give another file") from error
 
     def look(pictures: Tensor) -> Tensor:
-        features: Tensor = network(levels(pictures).to(torch.uint8))[0]
+        features: Tensor = network(to_bytes(pictures))[0]
         return features
 
     return look

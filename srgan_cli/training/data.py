@@ -17,7 +17,7 @@ from srgan_cli.errors import PictureError, SrganError
 from srgan_cli.files import find_pictures, pair_by_name
 from srgan_cli.metrics.feature_distances import SMALLEST_SIDE
 from srgan_cli.picture import picture_size, read_picture
-from srgan_cli.pixels import downscale, levels
+from srgan_cli.pixels import downscale, to_bytes
 from srgan_cli.progress import Progress
 from srgan_cli.tiling import Window
 from srgan_cli.training.config import TrainConfig
@@ -205,7 +205,7 @@ def _decode(config: TrainConfig, entry: _Entry, size: Size) -> tuple[Tensor, Ten
     """The partner and the picture.  Raises PictureError for a damaged file."""
     high = read_picture(entry.path).on_white.rgb[:, : size[0], : size[1]]
     low = read_picture(entry.partner).on_white.rgb if entry.partner else downscale(high, config.scale)
-    return _bytes(low), _bytes(high)
+    return to_bytes(low), to_bytes(high)
 
 
 def _unpaired(config: TrainConfig, skipped: list[Skipped]) -> list[Tensor]:
@@ -214,15 +214,11 @@ def _unpaired(config: TrainConfig, skipped: list[Skipped]) -> list[Tensor]:
     sizes = dict(_each(partial(_size, config.patch), entries, skipped, map))
     store = Store(sum(map(_bytes_of, sizes.values())), _cache(config, "unpaired"))
     with ThreadPoolExecutor(DECODERS) as pool:
-        decoded = _each(lambda entry: _bytes(read_picture(entry.path).on_white.rgb), sizes, skipped, pool.map)
+        decoded = _each(lambda entry: to_bytes(read_picture(entry.path).on_white.rgb), sizes, skipped, pool.map)
         pictures = [store.keep(pixels) for _, pixels in decoded]
     if not pictures:
         raise SrganError(f"no usable picture in {config.unpaired}", f"they need {config.patch} pixels a side")
     return pictures
-
-
-def _bytes(pixels: Tensor) -> Tensor:
-    return levels(pixels).to(torch.uint8)
 
 
 def _bytes_of(size: Size) -> int:

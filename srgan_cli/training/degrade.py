@@ -15,6 +15,8 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
+from srgan_cli.training.draws import below, between, chance
+
 JPEG_BLOCK = 8
 SUBSAMPLINGS = ("4:4:4", "4:2:0")
 RESAMPLINGS = ("bicubic", "bilinear", "area")
@@ -29,12 +31,12 @@ def mild(low: Tensor, _high: Tensor, random: torch.Generator) -> Tensor:
     The network shall learn to leave such traces alone or to clean them up, not to repaint the picture.
     """
     picture = low.float()
-    if _chance(0.5, random):
-        picture = convolve(picture, gaussian(_between(0.1, 0.8, random)))
-    if _chance(0.5, random):
-        picture = add_noise(picture, _between(0, 4, random), random)
-    if _chance(0.75, random):
-        picture = jpeg(picture, round(_between(60, 100, random)), SUBSAMPLINGS[_chance(0.5, random)])
+    if chance(0.5, random):
+        picture = convolve(picture, gaussian(between(0.1, 0.8, random)))
+    if chance(0.5, random):
+        picture = add_noise(picture, between(0, 4, random), random)
+    if chance(0.75, random):
+        picture = jpeg(picture, round(between(60, 100, random)), SUBSAMPLINGS[chance(0.5, random)])
     return _bytes(picture)
 
 
@@ -46,14 +48,14 @@ def real(low: Tensor, high: Tensor, random: torch.Generator) -> Tensor:
     """
     height, width = low.shape[-2:]
     picture = convolve(high.float(), _any_kernel(3.0, random))
-    picture = _resized(picture, _between(0.3, 1.2, random), random)
-    picture = jpeg(_any_noise(picture, 30, random), round(_between(30, 95, random)), "4:2:0")
-    if _chance(0.8, random):
+    picture = _resized(picture, between(0.3, 1.2, random), random)
+    picture = jpeg(_any_noise(picture, 30, random), round(between(30, 95, random)), "4:2:0")
+    if chance(0.8, random):
         picture = convolve(picture, _any_kernel(1.5, random))
-    picture = _any_noise(_resized(picture, _between(0.5, 1.2, random), random), 25, random)
-    ringing = sinc(_between(pi / 3, pi, random)) if _chance(0.8, random) else torch.ones(1, 1)
-    quality = round(_between(30, 95, random))
-    if _chance(0.5, random):
+    picture = _any_noise(_resized(picture, between(0.5, 1.2, random), random), 25, random)
+    ringing = sinc(between(pi / 3, pi, random)) if chance(0.8, random) else torch.ones(1, 1)
+    quality = round(between(30, 95, random))
+    if chance(0.5, random):
         picture = convolve(_to_size(picture, height, width, random), ringing)
         return _bytes(jpeg(picture, quality, "4:2:0"))
     picture = jpeg(picture, quality, "4:2:0")
@@ -119,23 +121,23 @@ def jpeg(picture: Tensor, quality: int, subsampling: str) -> Tensor:
 
 def _any_kernel(largest: float, random: torch.Generator) -> Tensor:
     """A Gaussian, a flatter or a sharper bell, alike in all directions or not; or, one time in ten, a ringing one."""
-    if _chance(0.1, random):
-        return sinc(_between(pi / 3, pi, random))
-    first = _between(0.2, largest, random)
-    if _chance(0.6, random):
+    if chance(0.1, random):
+        return sinc(between(pi / 3, pi, random))
+    first = between(0.2, largest, random)
+    if chance(0.6, random):
         return gaussian(first, power=_power(random))
-    return gaussian(first, _between(0.2, largest, random), _between(0, pi, random), _power(random))
+    return gaussian(first, between(0.2, largest, random), between(0, pi, random), _power(random))
 
 
 def _power(random: torch.Generator) -> float:
-    return 1.0 if _chance(0.7, random) else _between(0.5, 2.0, random)
+    return 1.0 if chance(0.7, random) else between(0.5, 2.0, random)
 
 
 def _any_noise(picture: Tensor, largest: float, random: torch.Generator) -> Tensor:
-    grey = _chance(0.4, random)
-    if _chance(0.5, random):
-        return add_noise(picture, _between(1, largest, random), random, grey)
-    return add_shot_noise(picture, _between(0.05, largest / 10, random), random, grey)
+    grey = chance(0.4, random)
+    if chance(0.5, random):
+        return add_noise(picture, between(1, largest, random), random, grey)
+    return add_shot_noise(picture, between(0.05, largest / 10, random), random, grey)
 
 
 def _resized(picture: Tensor, factor: float, random: torch.Generator) -> Tensor:
@@ -144,7 +146,7 @@ def _resized(picture: Tensor, factor: float, random: torch.Generator) -> Tensor:
 
 
 def _to_size(picture: Tensor, height: int, width: int, random: torch.Generator) -> Tensor:
-    mode = RESAMPLINGS[int(torch.randint(len(RESAMPLINGS), (), generator=random))]
+    mode = RESAMPLINGS[below(len(RESAMPLINGS), random)]
     antialias = {} if mode == "area" else {"antialias": True}
     return F.interpolate(picture[None], (height, width), mode=mode, **antialias)[0]
 
@@ -156,11 +158,3 @@ def _noise_shape(picture: Tensor, grey: bool) -> tuple[int, int, int]:
 
 def _bytes(picture: Tensor) -> Tensor:
     return picture.clamp(0, 255).round().to(torch.uint8)
-
-
-def _chance(share: float, random: torch.Generator) -> bool:
-    return float(torch.rand((), generator=random)) < share
-
-
-def _between(low: float, high: float, random: torch.Generator) -> float:
-    return low + (high - low) * float(torch.rand((), generator=random))

@@ -6,14 +6,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from srgan_cli.pixels import levels
+from srgan_cli.pixels import to_bytes
 from srgan_cli.training.blur import blur_between
 from srgan_cli.training.config import TrainConfig
 from srgan_cli.training.cycle_gan import CycleGAN
 from srgan_cli.training.data import Dataset, Pair
 from srgan_cli.training.degrade import gaussian
+from srgan_cli.training.draws import numbered
 from srgan_cli.training.optimisation import Precision
-from srgan_cli.training.sampling import Request, Sampler, cut_unpaired, numbered_random
+from srgan_cli.training.sampling import Request, Sampler, cut_unpaired
 from srgan_cli.world import World
 
 GRID = 8
@@ -83,9 +84,9 @@ class PartnerMaker:
     def partners(self, pairs: Sequence[Pair]) -> Iterator[Tensor]:
         """What is made of pictures, uint8 (3, H, W); the seed of the run and their order draw the noise."""
         for number, pair in enumerate(pairs):
-            noise = torch.randn(1, 1, *pair.low.shape[-2:], generator=numbered_random(self.config.seed, number))
+            noise = torch.randn(1, 1, *pair.low.shape[-2:], generator=numbered(self.config.seed, number))
             made = self.degrader(pair.high[None].to(self.device) / 255, noise.to(self.device))
-            yield levels(made[0]).to(torch.uint8).cpu()
+            yield to_bytes(made[0]).cpu()
 
     def parts(self) -> dict[str, Any]:
         """What learns, by its name in the checkpoint."""

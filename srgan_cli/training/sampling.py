@@ -16,6 +16,7 @@ from srgan_cli.tiling import Window
 from srgan_cli.training.config import TrainConfig
 from srgan_cli.training.data import Pair
 from srgan_cli.training.degrade import DEGRADATIONS, JPEG_BLOCK
+from srgan_cli.training.draws import below, chance, numbered
 from srgan_cli.world import ALONE, World
 
 MARGIN = 8
@@ -77,9 +78,9 @@ class Sampler:
         return low, high
 
     def _finished(self, wanted: Request, low: Tensor, high: Tensor) -> Batch:
-        random = numbered_random(self.config.seed, wanted.number)
+        random = numbered(self.config.seed, wanted.number)
         low, high = low / 255, high / 255
-        if _chance(self.config.mixup_share, random):
+        if chance(self.config.mixup_share, random):
             low, high = mix(low, high, random)
         if self.config.noise:
             shape = (self.world.size, wanted.batch, self.config.noise, wanted.patch, wanted.patch)
@@ -88,13 +89,13 @@ class Sampler:
 
     def _patch(self, pair: Pair, window: Window, random: torch.Generator) -> tuple[Tensor, Tensor]:
         low, high = pair.low[:, *window.slices], pair.high[:, *window.scaled(self.config.scale).slices]
-        if self.config.degradation in DEGRADATIONS and _chance(self.config.degraded_share, random):
+        if self.config.degradation in DEGRADATIONS and chance(self.config.degraded_share, random):
             degraded = self._degraded(pair, window, random)
-            low = cutblur(degraded, low, random) if _chance(self.config.cutblur_share, random) else degraded
-        if _chance(self.config.colour_share, random):
+            low = cutblur(degraded, low, random) if chance(self.config.cutblur_share, random) else degraded
+        if chance(self.config.colour_share, random):
             order = torch.randperm(3, generator=random)
             low, high = low[order], high[order]
-        orientation = _below(8, random)
+        orientation = below(8, random)
         return turned(low, orientation), turned(high, orientation)
 
     def _places(self, randoms: list[torch.Generator], patch: int) -> list[tuple[Pair, Window]]:
@@ -119,8 +120,8 @@ class Sampler:
         """A window of a degraded picture; JPEG's blocks may begin anywhere in it."""
         height, width = pair.low.shape[-2:]
         around = Window(
-            max(0, window.top - MARGIN - _below(JPEG_BLOCK, random)),
-            max(0, window.left - MARGIN - _below(JPEG_BLOCK, random)),
+            max(0, window.top - MARGIN - below(JPEG_BLOCK, random)),
+            max(0, window.left - MARGIN - below(JPEG_BLOCK, random)),
             min(height, window.bottom + MARGIN),
             min(width, window.right + MARGIN),
         )
@@ -132,21 +133,16 @@ def cut_unpaired(pictures: Sequence[Tensor], wanted: Request, config: TrainConfi
     """Random patches of pictures (uint8) in random orientations: (batch, 3, patch, patch), values 0…1."""
     patches = []
     for random in patch_randoms(wanted, config, world):
-        picture = pictures[_below(len(pictures), random)]
+        picture = pictures[below(len(pictures), random)]
         window = random_window(picture, wanted.patch, random)
-        patches.append(turned(picture[:, *window.slices], _below(8, random)))
+        patches.append(turned(picture[:, *window.slices], below(8, random)))
     return torch.stack(patches).float().div_(255)
-
-
-def numbered_random(seed: int, number: int) -> torch.Generator:
-    """What a run draws the things of this number from."""
-    return torch.Generator().manual_seed((seed * 1_000_003 + number) % 2**63)
 
 
 def patch_randoms(wanted: Request, config: TrainConfig, world: World) -> list[torch.Generator]:
     """What this process draws each of its patches of a batch from: patches are numbered over the whole run."""
     first = (wanted.number * world.size + world.rank) * config.batch
-    return [numbered_random(config.seed, first + index) for index in range(wanted.batch)]
+    return [numbered(config.seed, first + index) for index in range(wanted.batch)]
 
 
 def random_window(pixels: Tensor, side: int, random: torch.Generator) -> Window:
@@ -185,9 +181,9 @@ def cutblur(degraded: Tensor, clean: Tensor, random: torch.Generator) -> Tensor:
     (arXiv:2004.00448).  There pixels of the original are pasted; here, where generators take small pictures, those of
     its clean partner.
     """
-    if _chance(0.5, random):
+    if chance(0.5, random):
         degraded, clean = clean, degraded
-    window = random_window(degraded, 1 + _below(degraded.shape[-1], random), random)
+    window = random_window(degraded, 1 + below(degraded.shape[-1], random), random)
     result = degraded.clone()
     result[:, *window.slices] = clean[:, *window.slices]
     return result
@@ -196,11 +192,3 @@ def cutblur(degraded: Tensor, clean: Tensor, random: torch.Generator) -> Tensor:
 def _shares(shape: tuple[int, ...], random: torch.Generator) -> list[Any]:
     """Numbers from 0 to below 1 in nested lists of this shape: one draw costs as much as many."""
     return torch.rand(shape, generator=random, dtype=torch.float64).tolist()
-
-
-def _below(end: int, random: torch.Generator) -> int:
-    return int(torch.randint(end, (), generator=random))
-
-
-def _chance(share: float, random: torch.Generator) -> bool:
-    return share > 0 and float(torch.rand((), generator=random)) < share
