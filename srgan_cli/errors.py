@@ -14,7 +14,7 @@ import re
 
 _EXHAUSTED = re.compile(
     "out of memory|can't allocate memory|not enough memory|CUBLAS_STATUS_ALLOC_FAILED|could not create a primitive",
-    re.I,
+    re.IGNORECASE,
 )
 """What torch, and the libraries that it multiplies with, say when memory runs out."""
 

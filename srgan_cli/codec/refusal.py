@@ -17,10 +17,8 @@ _DAMAGE = (
     *(OSError, SyntaxError, ValueError, EOFError, RuntimeError, IndexError, KeyError, TypeError, struct.error),
     *(AssertionError, AttributeError, ArithmeticError, zlib.error),
 )
-_BEGINNINGS = {
-    **{b"\xff\xd8": "JPEG", b"\x89PNG": "PNG", b"GIF8": "GIF", b"BM": "BMP", b"RIFF": "WebP"},
-    **dict.fromkeys(TIFF_STARTS, "TIFF"),
-}
+_BEGINNINGS = {b"\xff\xd8": "JPEG", b"\x89PNG": "PNG", b"GIF8": "GIF", b"BM": "BMP", b"RIFF": "WebP"}
+_BEGINNINGS |= dict.fromkeys(TIFF_STARTS, "TIFF")
 _COUNT = re.compile(r".*\((\d+) pixels\).*")
 _HEAD = 64
 _PIXELS_A_BYTE = 50

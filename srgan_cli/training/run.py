@@ -170,18 +170,6 @@ def serialised(state: dict[str, Any]) -> bytes:
     return buffer.getvalue()
 
 
-def _is_unicode(path: Path) -> bool:
-    return str(path).isascii() or str(path).encode("utf8", "replace").decode() == str(path)
-
-
-def _step_of(line: bytes) -> float:
-    """The step that a line of the log is of; beyond all steps for one that was cut short."""
-    try:
-        return int(json.loads(line)["step"])
-    except (ValueError, KeyError, TypeError):
-        return math.inf
-
-
 def has_checkpoint(run: Path) -> bool:
     """Whether there is a run in this folder to go on with."""
     return bool(_checkpoints(run))
@@ -209,6 +197,18 @@ def rebuilt(config: TrainConfig, tensors: dict[str, Any]) -> Origin | None:
     if not config.generator.startswith(PREFIX):
         return None
     return Origin(build(tensors, f"the checkpoint in {config.run}"), config.name, {})
+
+
+def _is_unicode(path: Path) -> bool:
+    return str(path).isascii() or str(path).encode("utf8", "replace").decode() == str(path)
+
+
+def _step_of(line: bytes) -> float:
+    """The step that a line of the log is of; beyond all steps for one that was cut short."""
+    try:
+        return int(json.loads(line)["step"])
+    except (ValueError, KeyError, TypeError):
+        return math.inf
 
 
 def _checkpoints(run: Path) -> list[Path]:
