@@ -28,9 +28,10 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from srgan_cli.training.check import peak_memory
-from srgan_cli.training.config import DEGRADATION, TrainConfig, read_recipe
+from srgan_cli.training.config import DEGRADATION, TrainConfig
 from srgan_cli.training.data import Dataset, load_dataset
 from srgan_cli.training.optimisation import Precision
+from srgan_cli.training.recipe import read_recipe
 from srgan_cli.training.trainer import Trainer
 
 MATRIX_SIDE = 2048

@@ -15,6 +15,7 @@ from typer.models import ArgumentInfo, OptionInfo
 from srgan_cli.cli import app
 from srgan_cli.metrics import METRICS, SET_METRICS
 from srgan_cli.training import config as settings
+from srgan_cli.training.recipe import KINDS, known_settings
 
 HEAD = """# Reference
 
@@ -68,20 +69,20 @@ def cell(text: str | None) -> str:
 def recipe() -> str:
     """The settings: a row each, and the lines that describe them."""
     known = [(field.name, field.default) for field in fields(settings.TrainConfig)]
-    rows = [f"| `{key}` | {takes(key, value)} | {cell(told(value))} |" for key, value in known]
+    rows = [f"| `{key}` | {takes(key)} | {cell(told(value))} |" for key, value in known]
     lines = inspect.cleandoc(settings.TrainConfig.__doc__ or "").split("\n\n", 1)[1].splitlines()
     heading = ("| setting | takes | default |", "|---|---|---|")
     return "\n".join([RECIPES, *heading, *rows, "", *sentences(lines), ""])
 
 
-def takes(key: str, value: Any) -> str:
+def takes(key: str) -> str:
     """What may be given for a setting, in words."""
     if key in settings._CHOICES:
         return ", ".join(f"`{choice}`" for choice in settings._CHOICES[key])
     if key in settings._RANGES:
         return settings._RANGES[key][0]
-    kind = settings._DEFAULTLESS.get(key, type(value))
-    return settings._KINDS.get(kind, "a folder")
+    kinds = known_settings()
+    return KINDS[kinds[key]] if key in kinds else "a folder"
 
 
 def told(value: Any) -> str:

@@ -28,7 +28,8 @@ from srgan_cli.files import pair_by_name
 from srgan_cli.picture import Picture, picture_size, read_picture, write_picture
 from srgan_cli.plan import Naming, plan
 from srgan_cli.sequence import open_pictures
-from srgan_cli.training.config import TrainConfig, read_recipe
+from srgan_cli.training.config import TrainConfig
+from srgan_cli.training.recipe import read_recipe
 from srgan_cli.training.run import CHECKPOINT, read_checkpoint
 from srgan_cli.upscaler import Upscaler
 from srgan_cli.video import upscale_video

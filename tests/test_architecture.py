@@ -33,7 +33,7 @@ LINES = (
     "scoring.baselines training.config training.samples",
     "scoring.score",
     "scoring.gallery",
-    "training.clock training.adversary training.perceptual training.data training.run",
+    "training.recipe training.clock training.adversary training.perceptual training.data training.run",
     "training.objective training.validation training.sampling training.cycle_gan",
     "training.gan training.partners",
     "training.trainer",

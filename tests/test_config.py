@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from srgan_cli.errors import UsageError
-from srgan_cli.training.config import Source, TrainConfig, read_recipe
+from srgan_cli.training.config import Source, TrainConfig
+from srgan_cli.training.recipe import read_recipe
 
 RECIPES = sorted((Path(__file__).parents[1] / "examples/recipes").glob("*.toml"))
 

@@ -16,11 +16,12 @@ import torch
 from srgan_cli.errors import SrganError, UsageError, WeightsError
 from srgan_cli.networks import DISCRIMINATORS
 from srgan_cli.training import adversary, run, validation
-from srgan_cli.training.config import ADVERSARIAL, PIXEL, Source, TrainConfig, read_recipe
+from srgan_cli.training.config import ADVERSARIAL, PIXEL, Source, TrainConfig
 from srgan_cli.training.data import Dataset, load_dataset
 from srgan_cli.training.games import GAMES
 from srgan_cli.training.optimisation import Precision
 from srgan_cli.training.perceptual import PerceptualLoss
+from srgan_cli.training.recipe import read_recipe
 from srgan_cli.training.run import CHECKPOINT, RunFolder, prepare, read_checkpoint
 from srgan_cli.training.trainer import StepReport, Trainer
 from srgan_cli.training.validation import Best

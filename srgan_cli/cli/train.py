@@ -87,7 +87,8 @@ def train(
 
 def _config(context: typer.Context, recipe: Path | None, length: dict[str, Any]) -> "TrainConfig":
     """The settings of a new run: the defaults, but for what the recipe says, but for the options given."""
-    from srgan_cli.training.config import TrainConfig, read_recipe
+    from srgan_cli.training.config import TrainConfig
+    from srgan_cli.training.recipe import read_recipe
 
     settings = read_recipe(recipe) if recipe else {}
     settings |= {key: context.params[key] for key in _SETTINGS if given(context, key)} | length

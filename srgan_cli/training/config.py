@@ -1,12 +1,9 @@
 """TrainConfig: everything that decides how a run goes."""
 
-import json
 import math
 import re
-import tomllib
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, fields
-from difflib import get_close_matches
 from inspect import signature
 from pathlib import Path
 from reprlib import repr as shown
@@ -33,8 +30,6 @@ UNTOLD = {"patch_choice": 1, "equivariance": "off"}
 """What settings were before they could be set: checkpoints and settings of earlier runs do not tell of them."""
 DEGRADATION, PIXEL, ADVERSARIAL = "degradation", "pixel", "adversarial"
 """The phases of a run, in their order."""
-_DEFAULTLESS: dict[str, type] = {"data": tuple, "seconds": float, "steps": int, "gradient_penalty": float}
-"""What those settings are whose defaults do not tell."""
 _SHARES = (
     *("pixel_share", "l2_share", "degraded_share", "colour_share", "mixup_share", "cutblur_share"),
     *("label_smoothing", "dropout"),
@@ -60,13 +55,6 @@ _RANGES: dict[str, tuple[str, Callable[[float], bool]]] = {
     "patch_growth": ("1 to 8", lambda value: 1 <= value <= 8),
 }
 """The settings that are numbers of a range, in words and as a test."""
-_KINDS: dict[type, str] = {
-    float: "a number",
-    int: "a whole number",
-    str: "a text",
-    bool: "true or false",
-    tuple: "a text or a list of texts",
-}
 _CHOICES: dict[str, Collection[Any]] = {
     "scale": SCALES,
     "generator": GENERATORS,
@@ -314,39 +302,6 @@ class TrainConfig:
                 "run": Path(values.get("run", cls.run)),
             }
         )
-
-
-def read_recipe(path: Path) -> dict[str, Any]:
-    """The settings in a TOML or JSON file, whose keys are the names of TrainConfig's fields.
-
-    `steps` in it puts the default time out of force; what the settings of an earlier run do not tell is as it was then.
-    Raises UsageError for a file that cannot be read, an unknown key, and a value of the wrong kind.
-    """
-    try:
-        text = path.read_text(encoding="utf8")
-        settings = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
-    except (OSError, ValueError, RecursionError) as error:
-        raise UsageError(f"cannot read {path}: {error}", "give a TOML or JSON file; see examples/recipes/") from error
-    if not isinstance(settings, dict):
-        raise UsageError(f"{path} holds no settings by name", "give a TOML or JSON file; see examples/recipes/")
-    kinds = {f.name: f.default for f in fields(TrainConfig) if f.name != "run"}
-    for key, value in settings.items():
-        if key not in kinds:
-            near = get_close_matches(key, kinds, 1)
-            hint = f"did you mean {near[0]}?" if near else f"there is: {', '.join(kinds)}"
-            raise UsageError(f"{path} has an unknown setting {shown(key)}", hint)
-        expected = _DEFAULTLESS.get(key, type(kinds[key]))
-        if not _is_a(value, expected):
-            raise UsageError(f"{key} is {shown(value)} in {path}, expected {_KINDS[expected]}", "correct the file")
-    if "steps" in settings:
-        settings = {"seconds": None, **settings}
-    return {**UNTOLD, **settings} if path.name == SETTINGS else settings
-
-
-def _is_a(value: object, kind: type) -> bool:
-    if kind is tuple:
-        return isinstance(value, str) or (isinstance(value, list) and all(isinstance(part, str) for part in value))
-    return type(value) is kind or (kind is float and type(value) is int)
 
 
 def _texts(value: str | Sequence[str]) -> Sequence[str]:
