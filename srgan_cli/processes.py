@@ -31,4 +31,4 @@ def _end_with_parent() -> None:
     parent = parent_process()
     if parent:
         parent.join()
-        os._exit(1)
+        os._exit(1)  # sys.exit would end this thread alone
