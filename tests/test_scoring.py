@@ -14,7 +14,7 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from srgan_cli import pretrained
 from srgan_cli.errors import SrganError, UsageError
 from srgan_cli.metrics import CLASSIC
-from srgan_cli.scoring.candidates import Scale
+from srgan_cli.scoring.candidates import Remaking
 from srgan_cli.scoring.protocol import Protocol, named_protocol
 from srgan_cli.scoring.report import Report
 from srgan_cli.scoring.score import Plan, Scoring, pictures_of, plan_scoring, score
@@ -173,7 +173,7 @@ def test_what_one_of_several_candidates_lacks_is_named_with_it(three: list[Path]
 
 @pytest.mark.parametrize("jobs", [2, 3])
 def test_several_processes_give_the_same_scores_in_the_same_order(three: list[Path], jobs: int) -> None:
-    plan = plan_scoring(three[0], three[1:], ["bicubic"], Protocol(), Scale(2))
+    plan = plan_scoring(three[0], three[1:], ["bicubic"], Protocol(), Remaking(2))
     serial, parallel = run(replace(plan, jobs=1)), run(replace(plan, jobs=jobs))
     assert parallel.scores == serial.scores
     assert parallel == serial
@@ -197,7 +197,7 @@ def test_scores_come_while_there_is_still_work(three: list[Path]) -> None:
 
 def test_a_baseline_is_judged_against_the_reference_cut_to_the_scale(tmp_path: Path) -> None:
     reference = noise(tmp_path / "a.png", 0, 50, 46)
-    plan = plan_scoring(reference, [], ["bicubic", "lanczos"], Protocol("rgb", 0), Scale(4))
+    plan = plan_scoring(reference, [], ["bicubic", "lanczos"], Protocol("rgb", 0), Remaking(4))
     report = run(plan)
     assert report.methods == ["bicubic", "lanczos"]
     assert report.baselines == ("bicubic", "lanczos")
@@ -361,6 +361,6 @@ def test_bicubic_scores_on_set5_as_in_the_literature(tmp_path: Path) -> None:
 def test_bicubic_of_luma_is_what_the_literature_quotes(scale: int, decibels: float, similarity: float) -> None:
     """Values: J. Kim et al., VDSR, CVPR 2016, table 2."""
     reference = BENCHMARK / f"Set5/x{scale}/HR"
-    mean = run(plan_scoring(reference, [], ["bicubic-luma"], Protocol("y", scale), Scale(scale))).mean
+    mean = run(plan_scoring(reference, [], ["bicubic-luma"], Protocol("y", scale), Remaking(scale))).mean
     assert mean["psnr"] == pytest.approx(decibels, abs=0.005)
     assert mean["ssim"] == pytest.approx(similarity, abs=5e-5)

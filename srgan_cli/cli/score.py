@@ -62,7 +62,7 @@ def score(
     """
     from srgan_cli.console import print_scores, progress_bar, warn
     from srgan_cli.metrics import CLASSIC
-    from srgan_cli.scoring.candidates import Scale
+    from srgan_cli.scoring.candidates import Remaking
     from srgan_cli.scoring.gallery import plan_gallery
     from srgan_cli.scoring.limits import broken_limits, parse_limits
     from srgan_cli.scoring.protocol import named_protocol
@@ -81,7 +81,7 @@ def score(
         features=features,
         patch=patch,
     )
-    plan = plan_scoring(reference, candidates or [], baseline or [], chosen, Scale(scale, device))
+    plan = plan_scoring(reference, candidates or [], baseline or [], chosen, Remaking(scale, device))
     with pool_on(on) as pool, progress_bar("scoring") as progress:
         jobs = jobs or (pool.size if pool else 0)
         plan = replace(plan, jobs=jobs, crop_side=gallery.side, max_pixels=max_pixels)

@@ -9,42 +9,42 @@ from srgan_cli.errors import PictureError
 from srgan_cli.picture import Picture
 from srgan_cli.pixels import KERNELS, downscale, quantise, resize
 from srgan_cli.planes import Array, crop_multiple, luma
-from srgan_cli.scoring.candidates import BICUBIC_OF_LUMA, Scale
+from srgan_cli.scoring.candidates import BICUBIC_OF_LUMA, Remaking
 from srgan_cli.upscaler import Upscaler
 
 BASELINES = (*KERNELS, BICUBIC_OF_LUMA)
 """Every other name of a baseline is that of a model."""
 
 
-def smaller_and_larger(baseline: str, reference: Array, scale: Scale) -> tuple[Array, Array]:
+def smaller_and_larger(baseline: str, reference: Array, remaking: Remaking) -> tuple[Array, Array]:
     """The reference (1 or 3, H, W) cut to a multiple of the scale, and what the baseline makes of it.
 
     It is made smaller as 8 bits hold it, and enlarged; but see BICUBIC_OF_LUMA.  Raises PictureError for one smaller
     than the scale, and WeightsError for a model that cannot be used.
     """
-    whole = torch.from_numpy(crop_multiple(reference, scale.factor))
+    whole = torch.from_numpy(crop_multiple(reference, remaking.factor))
     if 0 in whole.shape:
-        raise PictureError(f"too small to be made {scale.factor} times smaller", "score larger pictures")
-    original, enlarged = _made(baseline, whole, scale)
+        raise PictureError(f"too small to be made {remaking.factor} times smaller", "score larger pictures")
+    original, enlarged = _made(baseline, whole, remaking)
     return original.numpy(), enlarged.numpy()
 
 
-def runs_on_cpu(baseline: str, scale: Scale) -> bool:
+def runs_on_cpu(baseline: str, remaking: Remaking) -> bool:
     """Whether a baseline takes no other device.  Raises as load_model does."""
-    return baseline in BASELINES or load_model(baseline, scale).device.type == "cpu"
+    return baseline in BASELINES or load_model(baseline, remaking).device.type == "cpu"
 
 
 @cache
-def load_model(model: str, scale: Scale) -> Upscaler:
+def load_model(model: str, remaking: Remaking) -> Upscaler:
     """A baseline's Upscaler, read once.  Raises UnknownModel, UnknownDevice, UsageError and WeightsError."""
-    return Upscaler.load(model, scale.device, scale=scale.factor)
+    return Upscaler.load(model, remaking.device, scale=remaking.factor)
 
 
-def _made(baseline: str, whole: Tensor, scale: Scale) -> tuple[Tensor, Tensor]:
+def _made(baseline: str, whole: Tensor, remaking: Remaking) -> tuple[Tensor, Tensor]:
     if baseline == BICUBIC_OF_LUMA:
-        return _bicubic_of_luma(whole, scale.factor)
-    low = Picture(quantise(downscale(whole, scale.factor)).float())
-    enlarged = load_model(baseline, scale).upscale(low, scale.factor).pixels
+        return _bicubic_of_luma(whole, remaking.factor)
+    low = Picture(quantise(downscale(whole, remaking.factor)).float())
+    enlarged = load_model(baseline, remaking).upscale(low, remaking.factor).pixels
     return whole, quantise(enlarged.double())
 
 

@@ -21,8 +21,8 @@ class Method:
 
 
 @dataclass(frozen=True)
-class Scale:
-    """By how much baselines make the reference smaller and larger again, and on which device models run."""
+class Remaking:
+    """How baselines remake a reference: so many times smaller and larger again, models on this device."""
 
     factor: int = 4
     device: str = "auto"

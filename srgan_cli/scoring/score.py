@@ -21,7 +21,7 @@ from srgan_cli.metrics.sets import Sets
 from srgan_cli.planes import Array
 from srgan_cli.processes import begin, context, cores
 from srgan_cli.progress import Progress
-from srgan_cli.scoring.candidates import BICUBIC_OF_LUMA, Method, Scale
+from srgan_cli.scoring.candidates import BICUBIC_OF_LUMA, Method, Remaking
 from srgan_cli.scoring.figure import Crop, disagreement
 from srgan_cli.scoring.protocol import Protocol, compare
 from srgan_cli.scoring.report import Report, Score
@@ -45,7 +45,7 @@ class Plan:
     only_reference: list[str] = field(default_factory=list)
     only_candidate: list[str] = field(default_factory=list)
     unavailable: list[str] = field(default_factory=list)
-    scale: Scale = field(default_factory=Scale)
+    remaking: Remaking = field(default_factory=Remaking)
     jobs: int = 1
     crop_side: int = 0
     max_pixels: int | None = None
@@ -55,7 +55,7 @@ class Plan:
         """How many processes are worth starting; one when a model runs on a device other than the CPU."""
         if self.jobs:
             return min(self.jobs, len(self.references))
-        if len(self.references) < WORTH_PROCESSES or not all(_on_cpu(m, self.scale) for m in self.methods):
+        if len(self.references) < WORTH_PROCESSES or not all(_on_cpu(m, self.remaking) for m in self.methods):
             return 1
         return min(cores(), len(self.references))
 
@@ -71,13 +71,13 @@ class Judged:
 
 
 def plan_scoring(
-    reference: Path, candidates: list[Path], baselines: list[str], protocol: Protocol, scale: Scale | None = None
+    reference: Path, candidates: list[Path], baselines: list[str], protocol: Protocol, remaking: Remaking | None = None
 ) -> Plan:
     """Pair every candidate with the references by name, and find which metrics can be had.
 
     Raises UsageError without a candidate, and SrganError when nothing can be paired or no metric is left.
     """
-    scale = scale or Scale(protocol.scale)
+    remaking = remaking or Remaking(protocol.scale)
     if not candidates and not baselines:
         raise UsageError("nothing to judge", "name a picture or a folder after the reference, or a --baseline")
     candidates = list({path.resolve(): path for path in candidates}.values())
@@ -89,7 +89,7 @@ def plan_scoring(
     ]
     for baseline in dict.fromkeys(baselines):
         method = Method(_free_name(baseline, names), baseline=baseline)
-        _on_cpu(method, scale)  # loads it, or says why it cannot be had
+        _on_cpu(method, remaking)  # loads it, or says why it cannot be had
         methods.append(method)
     wanted = references if baselines else {key for method in methods for key in method.files}
     labels = [f" ({name})" if len(methods) > 1 else "" for name in names]
@@ -101,7 +101,7 @@ def plan_scoring(
         [f"{left}{label}" for p, label in zip(pairings, labels, strict=True) for left in p.only_reference],
         [f"{right}{label}" for p, label in zip(pairings, labels, strict=True) for right in p.only_candidate],
         unavailable,
-        scale,
+        remaking,
     )
 
 
@@ -169,7 +169,7 @@ def pictures_of(plan: Plan, name: str) -> tuple[Array, dict[str, Array]]:
     return reference[:, :height, :width], {name: pixels[:, :height, :width] for name, pixels in found.items()}
 
 
-def make_pair(method: Method, name: str, reference: Array, scale: Scale) -> tuple[Array, Array]:
+def make_pair(method: Method, name: str, reference: Array, remaking: Remaking) -> tuple[Array, Array]:
     """What of the reference is compared, and the method's picture of this name.
 
     Raises PictureError, and WeightsError for a model that cannot be used.
@@ -178,7 +178,7 @@ def make_pair(method: Method, name: str, reference: Array, scale: Scale) -> tupl
         return reference, read_on_paper(method.files[name])
     from srgan_cli.scoring.baselines import smaller_and_larger  # torch, which takes longer than to score two pictures
 
-    return smaller_and_larger(method.baseline, reference, scale)
+    return smaller_and_larger(method.baseline, reference, remaking)
 
 
 def _judge_all(plan: Plan, pool: Executor | None) -> Iterator[Judged]:
@@ -249,7 +249,7 @@ def _protocol(method: Method, plan: Plan) -> Protocol:
 
 def _fitted(method: Method, name: str, reference: Array, plan: Plan) -> tuple[Array, Array]:
     """Reference and candidate, made one size as the protocol says."""
-    left, right = make_pair(method, name, reference, plan.scale)
+    left, right = make_pair(method, name, reference, plan.remaking)
     if plan.protocol.mismatch == "resize" and left.shape[-2:] != right.shape[-2:]:
         return left, _resized(right, *left.shape[-2:])
     if plan.protocol.mismatch == "crop":
@@ -267,13 +267,13 @@ def _resized(pixels: Array, height: int, width: int) -> Array:
     return made
 
 
-def _on_cpu(method: Method, scale: Scale) -> bool:
+def _on_cpu(method: Method, remaking: Remaking) -> bool:
     """Whether a method takes no other device.  Raises what a baseline's weights raise that cannot be had."""
     if not method.baseline:
         return True
     from srgan_cli.scoring.baselines import runs_on_cpu
 
-    return runs_on_cpu(method.baseline, scale)
+    return runs_on_cpu(method.baseline, remaking)
 
 
 def _part(plan: Plan, name: str) -> Plan:
@@ -283,7 +283,7 @@ def _part(plan: Plan, name: str) -> Plan:
         plan.protocol,
         {name: plan.references[name]},
         methods,
-        scale=plan.scale,
+        remaking=plan.remaking,
         crop_side=plan.crop_side,
         max_pixels=plan.max_pixels,
     )
