@@ -179,3 +179,9 @@ def test_public_names_can_be_imported_and_are_listed() -> None:
 def test_other_names_are_not_there() -> None:
     with pytest.raises(AttributeError, match="no attribute 'upscale_all'"):
         _ = srgan_cli.upscale_all
+
+
+def test_contributing_says_what_happens_in_every_room() -> None:
+    told = (PACKAGE.parent / "CONTRIBUTING.md").read_text(encoding="utf8")
+    rooms = {path.name for path in PACKAGE.glob("*.py")} | {f"{path.parent.name}/" for path in PACKAGE.glob("*/*.py")}
+    assert not {room for room in rooms - {"__init__.py"} if f"{room}`" not in told}
