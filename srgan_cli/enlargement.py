@@ -32,6 +32,7 @@ class Geometry:
     grid: int = 1
     blend: int = 0
     direct: bool = False
+    side: int = 0
 
     @property
     def growth(self) -> float:

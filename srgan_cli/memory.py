@@ -38,6 +38,8 @@ _KEPT = 1.6
 _STEP = 16
 _SAMPLE = 48
 _FLOAT = 4
+_PASSING = 2 * 2
+"""Results in page-locked memory, the one that is collected and the next; torch takes powers of two for each."""
 _UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 
 
@@ -112,7 +114,7 @@ class Demand:
 
     pixel: for a pixel that a tile reads.  row: for a row of input pixels that a row of tiles reads or answers for, with
     what comes of it.  fixed: whatever the tiles.  halo: how far tiles read beyond what they keep.
-    on_host: whether tiles and rows share one memory.
+    on_host: whether tiles and rows share one memory; where not, passing: of the host's for a pixel that a tile reads.
     """
 
     pixel: float
@@ -120,6 +122,7 @@ class Demand:
     fixed: float
     halo: int
     on_host: bool = True
+    passing: float = 0
 
     @classmethod
     def of_picture(cls, scan: Scan, geometry: Geometry, activations: float, beside: int, on_host: bool) -> "Demand":
@@ -128,13 +131,14 @@ class Demand:
         tile = _WORKSPACE * activations + _FLOAT * 3 * (2 + 3 * geometry.growth)
         line = scan.width * _FLOAT * layers
         coming = _ROWS_HELD * band_rows(scan.width, layers) * line
-        return cls(tile, line * (_ROWS_HELD + geometry.growth), coming + beside, geometry.halo, on_host)
+        row, passing = line * (_ROWS_HELD + geometry.growth), _PASSING * _FLOAT * 3 * geometry.scale**2
+        return cls(tile, row, coming + beside, geometry.halo, on_host, passing)
 
     def of(self, height: int, width: int) -> float:
         """Bytes for tiles that keep so many pixels."""
         rows, columns = height + 2 * self.halo, width + 2 * self.halo
-        tile, band = self.pixel * rows * columns, self.row * rows
-        return self.fixed + _KEPT * (tile + band if self.on_host else max(tile, band))
+        tile, band = _KEPT * self.pixel * rows * columns, _KEPT * self.row * rows
+        return self.fixed + (tile + band if self.on_host else max(tile, band + self.passing * rows * columns))
 
 
 def plan_sides(demand: Demand, height: int, width: int, policy: TilePolicy) -> tuple[int, int]:

@@ -57,18 +57,32 @@ class Guarded(_Wrapped):
         super().__init__(generator)
         self.dtype = dtype
 
-    def forward(self, x: Tensor) -> Tensor:
-        """The enlarged pictures.  Raises SrganError where even float32 gives no numbers."""
+    def forward(self, x: Tensor, checked: bool = True) -> Tensor:
+        """The enlarged pictures; unless checked, whoever takes them looks at their signs.
+
+        Raises SrganError where even float32 gives no numbers.
+        """
         half = self.dtype != torch.float32
         with torch.autocast("cpu" if x.is_meta else x.device.type, self.dtype, enabled=half):
             enlarged: Tensor = self.generator(x).float()
-        if enlarged.is_meta or not _is_broken(enlarged, x):  # a meta tensor has no values to look at
+        if not checked or enlarged.is_meta or not self.is_broken(self.signs(enlarged, x)):  # meta has no values
             return enlarged
         if half:
             enlarged = self.generator(x)
         if not enlarged.isfinite().all():
             raise SrganError("the network gives values that are no numbers", "its weights may be damaged: try others")
         return enlarged
+
+    @staticmethod
+    def signs(enlarged: Tensor, x: Tensor) -> Tensor:
+        """What tells whether pictures are broken, on their device: least and most value, and how bright they were."""
+        return torch.stack([enlarged.amin(), enlarged.amax(), x[:, :3].mean()])
+
+    @staticmethod
+    def is_broken(signs: Tensor) -> bool:
+        """Whether there are values that are no numbers, or nothing but black of a picture that is not."""
+        least, most, brightness = signs.tolist()
+        return not (isfinite(least) and isfinite(most)) or most < _BLACK < brightness
 
 
 def guarded(generator: Generator, device: torch.device, precision: str = "auto") -> Guarded:
@@ -86,9 +100,3 @@ def guarded(generator: Generator, device: torch.device, precision: str = "auto")
         where = device.type if dtype in generator.half_formats else "this network"
         raise UsageError(f"{precision} is not done well by {where}", "leave --precision out")
     return Guarded(generator, dtype)
-
-
-def _is_broken(enlarged: Tensor, x: Tensor) -> bool:
-    """Whether there are values that are no numbers, or nothing but black of a picture that is not."""
-    least, most = float(enlarged.amin()), float(enlarged.amax())
-    return not (isfinite(least) and isfinite(most)) or most < _BLACK < float(x[:, :3].mean())

@@ -15,8 +15,9 @@ from srgan_cli.bleed import bleed
 from srgan_cli.canvas import Canvas
 from srgan_cli.devices import pick_device
 from srgan_cli.enlargement import Geometry, Rolling
-from srgan_cli.errors import SrganError, UsageError, is_exhaustion
+from srgan_cli.errors import UsageError
 from srgan_cli.files import digest
+from srgan_cli.filling import Filling
 from srgan_cli.memory import Demand, activation_bytes, plan_sides
 from srgan_cli.networks import Generator
 from srgan_cli.networks.generator import Unchanged
@@ -33,9 +34,6 @@ for _cache in ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "LRU_CACHE_CAPACITY"):
 
 DEFAULT_MODEL = "srgan"
 _PLAIN_SCALE = 4
-_EXACT = 1e-4
-_SMALLEST_TILE = 16
-_NO_LIMIT = 2**31
 
 
 @dataclass(frozen=True)
@@ -97,8 +95,7 @@ class Upscaler:
         self.policy = policy or TilePolicy()
         self.scale = generator.scale
         self.kernel = KERNELS["bicubic"]
-        self._tell = tell
-        self._largest_tile = _NO_LIMIT
+        self.filling = Filling(self.generator, device, tell)
 
     @classmethod
     def load(
@@ -222,9 +219,7 @@ class Upscaler:
         strip = Window(keeps[0].top, keeps[0].left, keeps[-1].bottom, keeps[-1].right)
         read = geometry.read(strip)
         canvas = Canvas(outline, rolling.rows(read.top, read.bottom), read, geometry, strip)
-        for keep in keeps:
-            self._fill(canvas, keep)
-            report.advance(keep.area)
+        self.filling.fill(canvas, keeps, report.advance)
         return canvas
 
     def _layers(self, scan: Scan) -> Iterator[Tensor]:
@@ -235,59 +230,6 @@ class Upscaler:
             noise = [torch.randn(count, 1, band.width, generator=random) for _ in range(band.height)]
             alpha = [] if band.alpha is None else [band.alpha]
             yield torch.cat([band.pixels, *alpha, torch.cat(noise, 1)])
-
-    def _fill(self, canvas: Canvas, keep: Window) -> None:
-        """Enlarge a window; where memory runs out, in smaller pieces, and so are all later ones."""
-        height, width = (min(side, self._largest_tile) for side in (keep.height, keep.width))
-        for piece in keep.pieces(height, width):
-            if not self._fits(canvas, piece):
-                self._shrink(piece)
-                self._fill(canvas, piece)
-
-    def _fits(self, canvas: Canvas, keep: Window) -> bool:
-        """Enlarge a window if there is memory enough."""
-        try:
-            self._enlarge(canvas, keep)
-        except (RuntimeError, MemoryError) as error:
-            if not is_exhaustion(error):
-                raise
-            return False
-        return True
-
-    def _shrink(self, keep: Window) -> None:
-        longest = max(keep.height, keep.width)
-        if longest <= _SMALLEST_TILE:
-            raise SrganError(
-                f"memory runs out even for tiles of {longest} pixels", "close other programs, or take --device cpu"
-            )
-        if self._tell and self._largest_tile == _NO_LIMIT:
-            self._tell(f"memory ran out at a tile of {keep.width} x {keep.height} pixels: going on with smaller ones")
-        self._largest_tile = -(-longest // 2)
-        if self.device.type == "cuda":
-            torch.cuda.empty_cache()
-
-    def _enlarge(self, canvas: Canvas, keep: Window) -> None:
-        geometry = canvas.geometry
-        read, shown = geometry.read(keep), geometry.shown(keep)
-        layers = canvas.layers[:, *read.within(canvas.read).slices]
-        colours, transparent = len(canvas.outline.pixels), canvas.outline.alpha is not None
-        noise = layers[colours + transparent :]
-        result = self._generate(layers[:colours], noise, geometry, read, shown)
-        if transparent:
-            alpha = layers[colours : colours + 1]
-            sharp = self._generate(alpha, noise, geometry, read, shown)
-            result = torch.cat([result, _settled(sharp, geometry.resampled(alpha, read, shown, 1))])
-        canvas.put(keep, result)
-
-    def _generate(self, pixels: Tensor, noise: Tensor, geometry: Geometry, read: Window, keep: Window) -> Tensor:
-        """The result's pixels for one window, of colour or grey, from what the generator reads of the picture."""
-        scale = self.generator.scale
-        seen = torch.cat([pixels.expand(3, -1, -1), noise])
-        needed = keep.grown(geometry.margin, geometry.height, geometry.width)
-        enlarged: Tensor = self.generator(seen[None].to(self.device))[0]
-        kept = enlarged[:, *needed.within(read).scaled(scale).slices].cpu()
-        grey = kept if len(pixels) == 3 else kept.mean(dim=0, keepdim=True)
-        return geometry.resampled(grey, needed, keep, scale).clamp(0, 1)
 
 
 class _Counter:
@@ -315,13 +257,6 @@ def _check_plain(name: str, **given: bool) -> None:
     """Raises UsageError for an option that changes nothing where a kernel takes the place of a network."""
     for option in (option for option, is_given in given.items() if is_given):
         raise UsageError(f"{name} is no network", f"leave --{option.replace('_', '-')} out")
-
-
-def _settled(sharp: Tensor, smooth: Tensor) -> Tensor:
-    """Alpha with sharp edges from the generator; what is wholly opaque or wholly transparent stays exactly so."""
-    sharp[smooth >= 1 - _EXACT] = 1
-    sharp[smooth <= _EXACT] = 0
-    return sharp
 
 
 def _middle(scan: Scan, height: int, width: int) -> Picture:

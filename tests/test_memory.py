@@ -144,6 +144,13 @@ def test_tiles_fit_into_the_room_there_is(
     assert demand.of(height + 17, width + 17) > room * 2**20 or max(height, width) > 367
 
 
+def test_results_on_their_way_from_a_gpu_count_on_the_host() -> None:
+    """Neither where the GPU's memory is the narrower one, nor where there is one memory only."""
+    assert Demand(10, 1000, 0, 2, on_host=False, passing=50).of(6, 16) == 1.6 * 1000 * 10 + 50 * 10 * 20
+    assert Demand(1000, 10, 0, 2, on_host=False, passing=50).of(6, 16) == 1.6 * 1000 * 10 * 20
+    assert Demand(10, 1000, 0, 2, passing=50).of(6, 16) == 1.6 * (10 * 10 * 20 + 1000 * 10)
+
+
 def test_the_limit_that_an_error_names_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "resident", lambda: 300 * 2**20)
     demand = Demand(20_000, 1e6, 5e8, 19)
