@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from srgan_cli.pixels import Kernel, Stretch, resize_part
-from srgan_cli.tiling import Window
+from srgan_cli.tiling import Window, even
 
 _BESIDE = 3
 """Taps of a kernel may lie so many samples beyond its reach; they weigh nothing."""
@@ -20,6 +20,7 @@ class Geometry:
     """A picture of height x width pixels, enlarged `scale` times by a generator and then brought to the target's size.
 
     radius, grid and blend: the generator's.  direct: the picture is also resampled itself, as its alpha is.
+    side: where tiles all read windows of one shape, the longest side of what they keep; else 0.
     """
 
     height: int
@@ -49,9 +50,27 @@ class Geometry:
         """How far around a window the picture must be known, in pixels."""
         return max(self.radius + self.margin, max(self._reach(1)) if self.direct else 0)
 
+    @cached_property
+    def window(self) -> tuple[int, int]:
+        """Height and width of what tiles read under `side`, the same in all pictures that are larger, but for the grid.
+
+        It ends where the picture ends and begins on the grid, wherever it lies.
+        """
+        least = self.side + 2 * (self.halo + self.grid - 1)
+        height, width = (min(end, least + (end - least) % self.grid) for end in (self.height, self.width))
+        return height, width
+
+    @property
+    def sides(self) -> tuple[int, int]:
+        """Height and width of what tiles keep under `side`: about equal, and the whole of what a window holds."""
+        ends = zip((self.height, self.width), self.window, strict=True)
+        height, width = (end if end == held else even(end, self.side) for end, held in ends)
+        return height, width
+
     def read(self, keep: Window) -> Window:
-        """What of the picture decides over this window of it."""
-        return keep.grown(self.halo, self.height, self.width, self.grid)
+        """What of the picture decides over this window of it; under `side` what tiles read, which is more."""
+        needed = keep.grown(self.halo, self.height, self.width, self.grid)
+        return needed.widened(*self.window, Window(0, 0, self.height, self.width)) if self.side else needed
 
     def shown(self, keep: Window) -> Window:
         """What of the picture the result of this window is shown in: it, and where it is blended with others."""

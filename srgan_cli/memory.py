@@ -132,7 +132,7 @@ class Demand:
         line = scan.width * _FLOAT * layers
         coming = _ROWS_HELD * band_rows(scan.width, layers) * line
         row, passing = line * (_ROWS_HELD + geometry.growth), _PASSING * _FLOAT * 3 * geometry.scale**2
-        return cls(tile, row, coming + beside, geometry.halo, on_host, passing)
+        return cls(tile, row, coming + beside, geometry.halo + 2 * (geometry.grid - 1), on_host, passing)
 
     def of(self, height: int, width: int) -> float:
         """Bytes for tiles that keep so many pixels."""
@@ -157,6 +157,20 @@ def plan_sides(demand: Demand, height: int, width: int, policy: TilePolicy) -> t
     fitting = [least, *(sides for sides in choices if demand.of(*sides) <= room)]
     best = max(fitting, key=lambda sides: _share_kept(sides[0], sides[1], demand.halo))
     return even(height, best[0]), even(width, best[1])
+
+
+def plan_side(demand: Demand, height: int, width: int, policy: TilePolicy) -> int:
+    """The longest side of what tiles keep that all read windows of one shape: the policy's, halved until there is room.
+
+    Raises SrganError as plan_sides does.
+    """
+    side, room = policy.size or max(height, width), _room(demand, policy)
+    while policy.size and side > _STEP and demand.of(min(side, height), min(side, width)) > room:
+        side = -(-side // 2)
+    needed = demand.of(min(side, height), min(side, width))
+    if policy.max_memory is not None and needed > room:
+        raise _too_little(policy.max_memory, policy.max_memory - room + needed, demand)
+    return side
 
 
 def check_whole(size: int, policy: TilePolicy) -> None:

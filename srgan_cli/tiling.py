@@ -49,6 +49,11 @@ class Window:
             min(-(-(self.right + halo) // grid) * grid, width),
         )
 
+    def widened(self, height: int, width: int, outer: "Window") -> "Window":
+        """The rectangle grown down and right to at least this height and width, and up and left where `outer` ends."""
+        top, left = min(self.top, outer.bottom - height), min(self.left, outer.right - width)
+        return Window(top, left, max(self.bottom, top + height), max(self.right, left + width))
+
     def pieces(self, height: int, width: int) -> "Iterator[Window]":
         """Windows of at most this height and width that partition this one, row by row."""
         for top in range(self.top, self.bottom, height):

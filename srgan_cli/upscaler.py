@@ -18,13 +18,13 @@ from srgan_cli.enlargement import Geometry, Rolling
 from srgan_cli.errors import UsageError
 from srgan_cli.files import digest
 from srgan_cli.filling import Filling
-from srgan_cli.memory import Demand, activation_bytes, plan_sides
+from srgan_cli.memory import Demand, activation_bytes, plan_side, plan_sides
 from srgan_cli.networks import Generator
 from srgan_cli.networks.generator import Unchanged
 from srgan_cli.picture import Picture, Scan
 from srgan_cli.pixels import KERNELS, LARGEST_SCALE
 from srgan_cli.progress import Progress
-from srgan_cli.running import SelfEnsemble, guarded
+from srgan_cli.running import Compiled, SelfEnsemble, check_compiler, guarded
 from srgan_cli.tiling import TilePolicy, Window, tiles
 from srgan_cli.weights import find_weights, load_blend
 
@@ -95,6 +95,7 @@ class Upscaler:
         self.policy = policy or TilePolicy()
         self.scale = generator.scale
         self.kernel = KERNELS["bicubic"]
+        self.compiled = next((part for part in generator.modules() if isinstance(part, Compiled)), None)
         self.filling = Filling(self.generator, device, tell)
 
     @classmethod
@@ -108,6 +109,7 @@ class Upscaler:
         seed: int | None = None,
         self_ensemble: bool = False,
         precision: str = "auto",
+        compile: bool = False,
         tell: Callable[[str], None] | None = None,
     ) -> "Upscaler":
         """An Upscaler of shipped weights by name, of a weights file, or of one fetched from an address;
@@ -115,17 +117,21 @@ class Upscaler:
 
         `scale` chooses among the scales of a name that has several; `strength` blends adversarial weights with their
         fidelity counterpart (see load_blend); `self_ensemble` takes the mean over eight flips and turns, in eight times
-        the time; `precision` is auto, fp32, fp16 or bf16 (see guarded).
-        Raises UnknownModel, UnknownDevice, UsageError and WeightsError.
+        the time; `precision` is auto, fp32, fp16 or bf16 (see guarded); `compile` has torch's compiler build the
+        network for tiles that all read windows of one shape (see Compiled).
+        Raises UnknownModel, UnknownDevice, UsageError, WeightsError, and SrganError where nothing can be compiled.
         """
         chosen = pick_device(device)
         if model in KERNELS:
             half = precision not in ("auto", "fp32")
-            _check_plain(str(model), strength=strength is not None, self_ensemble=self_ensemble, precision=half)
+            _check_plain(
+                str(model), strength=strength is not None, self_ensemble=self_ensemble, precision=half, compile=compile
+            )
             return cls._of_kernel(str(model), chosen, policy, seed)
         path = model if isinstance(model, Path) else find_weights(model, scale)
         generator, card = load_blend(path, strength)
-        whole = SelfEnsemble(generator) if self_ensemble else generator
+        built = _compiled(generator, chosen) if compile else generator
+        whole = SelfEnsemble(built) if self_ensemble else built
         return cls(guarded(whole, chosen, precision), chosen, policy, card.name, seed, digest(path), tell)
 
     @classmethod
@@ -156,8 +162,8 @@ class Upscaler:
         alpha = None if outline.alpha is None else outline.alpha.new_empty(1, 0, width)
 
         def bands() -> Iterator[Picture]:
-            sides = plan_sides(self._demand(scan, geometry, beside), scan.height, scan.width, self.policy)
-            return self._bands(scan, geometry, sides, _Counter(scan, progress))
+            planned, sides = self._plan(scan, geometry, beside)
+            return self._bands(scan, planned, sides, _Counter(scan, progress))
 
         return Scan(replace(outline, pixels=pixels, alpha=alpha), height, bands)
 
@@ -175,7 +181,7 @@ class Upscaler:
         A square that the generator can take whole is enlarged once so, and once in tiles of half its sides.
         """
         geometry = self._geometry(scan, *self.target(scan.height, scan.width, scale))
-        sides = plan_sides(self._demand(scan, geometry), scan.height, scan.width, self.policy)
+        _, sides = self._plan(scan, geometry)
         crop = Scan.of(_middle(scan, *(side + 2 * geometry.halo for side in sides)))
         small = self._geometry(crop, *self.target(crop.height, crop.width, scale))
         whole, tiled = (
@@ -196,6 +202,16 @@ class Upscaler:
     def _demand(self, scan: Scan, geometry: Geometry, beside: int = 0) -> Demand:
         on_host = self.device.type == "cpu"
         return Demand.of_picture(scan, geometry, self._activation_bytes, beside, on_host)
+
+    def _plan(self, scan: Scan, geometry: Geometry, beside: int = 0) -> tuple[Geometry, tuple[int, int]]:
+        """How tiles are cut, and the height and width of what they keep."""
+        demand = self._demand(scan, geometry, beside)
+        if self.compiled is None:
+            return geometry, plan_sides(demand, scan.height, scan.width, self.policy)
+        side = min(plan_side(demand, scan.height, scan.width, self.policy), self.filling.largest)
+        planned = replace(geometry, side=side)
+        self.compiled.expect(*planned.window)
+        return planned, planned.sides
 
     @torch.no_grad()
     def _bands(self, scan: Scan, geometry: Geometry, sides: tuple[int, int], report: "_Counter") -> Iterator[Picture]:
@@ -230,6 +246,11 @@ class Upscaler:
             noise = [torch.randn(count, 1, band.width, generator=random) for _ in range(band.height)]
             alpha = [] if band.alpha is None else [band.alpha]
             yield torch.cat([band.pixels, *alpha, torch.cat(noise, 1)])
+
+
+def _compiled(generator: Generator, device: torch.device) -> Compiled:
+    check_compiler(device)
+    return Compiled(generator)
 
 
 class _Counter:

@@ -241,3 +241,16 @@ def test_results_that_are_projected_back_are_held_several_times(tmp_path: Path) 
     assert held_bytes(pictures, streamed, 40, 60) == 0
     assert held_bytes(pictures, streamed, 40, 60, consistent=True) == 5 * 4 * 4 * 40 * 60
     assert held_bytes(pictures, whole, 40, 60, consistent=True) > held_bytes(pictures, whole, 40, 60)
+
+
+def test_tiles_that_read_windows_of_one_shape_are_halved_until_there_is_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "resident", lambda: 300 * 2**20)
+    demand = Demand(2000, 10, 0, 19)
+    assert memory.plan_side(demand, 5000, 5000, TilePolicy(384)) == 384
+    assert memory.plan_side(demand, 5000, 5000, TilePolicy(0)) == 5000
+    tight = 300 * 2**20 + memory._AROUND
+    sides = [memory.plan_side(demand, 5000, 5000, TilePolicy(384, tight + room * 2**20)) for room in (700, 500, 50, 10)]
+    assert sides == [384, 192, 48, 12]
+    assert memory.plan_side(demand, 30, 40, TilePolicy(384, tight + 50 * 2**20)) == 384
+    with pytest.raises(SrganError, match="cannot be enlarged within"):
+        memory.plan_side(demand, 5000, 5000, TilePolicy(384, tight + 2**20))

@@ -1,4 +1,8 @@
-"""Generators run eight times over, in half precision, and again where that broke."""
+"""Generators run eight times over, compiled, in half precision, and again where that broke."""
+
+from collections.abc import Callable, Iterator
+from shutil import which
+from typing import Any
 
 import pytest
 import torch
@@ -8,7 +12,7 @@ from srgan_cli.errors import SrganError, UsageError
 from srgan_cli.networks import GENERATORS, Generator
 from srgan_cli.networks.srresnet import SRResNet
 from srgan_cli.picture import Picture
-from srgan_cli.running import Guarded, SelfEnsemble, guarded
+from srgan_cli.running import Compiled, Guarded, SelfEnsemble, check_compiler, guarded
 from srgan_cli.tiling import TilePolicy
 from srgan_cli.upscaler import Upscaler
 
@@ -139,3 +143,137 @@ def test_half_precision_is_for_networks_that_do_it_well(monkeypatch: pytest.Monk
 def test_an_unknown_precision_is_refused() -> None:
     with pytest.raises(UsageError, match="the precision is 'int8', expected one of auto, fp32, fp16, bf16"):
         guarded(restless(), CPU, "int8")
+
+
+class Shapes:
+    """A backend of torch.compile that runs what it is given as it is, and notes the shapes of the pictures."""
+
+    def __init__(self) -> None:
+        self.seen = list[tuple[int, int]]()
+
+    def __call__(self, graph: Any, examples: list[Tensor]) -> Any:
+        self.seen += [tuple(example.shape[-2:]) for example in examples if example.shape[:2] == (1, 3)]
+        return graph.forward
+
+
+@pytest.fixture
+def shapes() -> Iterator[Shapes]:
+    """Nothing that other tests have had compiled counts."""
+    torch._dynamo.reset()
+    yield Shapes()
+    torch._dynamo.reset()
+
+
+def compiled(shapes: Shapes, tile: int) -> Upscaler:
+    return Upscaler(guarded(Compiled(restless(), shapes), CPU, "fp32"), CPU, TilePolicy(tile))
+
+
+def picture(height: int, width: int, channels: int = 3, alpha: bool = False) -> Picture:
+    random = torch.Generator().manual_seed(height + width)
+    pixels, cover = (torch.rand(count, height, width, generator=random) for count in (channels, 1))
+    return Picture(pixels, cover if alpha else None)
+
+
+@pytest.mark.parametrize("scale", [None, 1.4])
+def test_for_pictures_of_all_sizes_one_shape_is_compiled(shapes: Shapes, scale: float | None) -> None:
+    upscaler, plain = compiled(shapes, 24), Upscaler(restless(), CPU, TilePolicy(0))
+    sizes = [(50, 41, 3, False), (97, 60, 1, False), (71, 120, 3, True), (41, 45, 1, True)]
+    for wanted in sizes:
+        original = picture(*wanted)
+        found, expected = upscaler.upscale(original, scale), plain.upscale(original, scale)
+        assert (found.pixels - expected.pixels).abs().max() < 1e-4
+        assert original.alpha is None or (found.alpha - expected.alpha).abs().max() < 1e-4
+    assert len(shapes.seen) == 1
+
+
+@pytest.mark.parametrize("name", [name for name in GENERATORS if name != "rrdb"])
+def test_tiles_of_one_shape_are_as_exact_as_ever(name: str) -> None:
+    generator = GENERATORS[name](scale=2, **SMALL[name]).eval().requires_grad_(False)
+    for parameter in generator.parameters():
+        nn.init.normal_(parameter, std=0.1, generator=torch.Generator().manual_seed(0))
+    alike = Compiled(generator)
+    alike.built = generator
+    seen = set[torch.Size]()
+    generator.register_forward_pre_hook(lambda _, inputs: seen.add(inputs[0].shape[-2:]) if inputs[0].any() else None)
+    for original in (picture(175, 183), picture(171, 199)):
+        seen.clear()
+        tiled = Upscaler(alike, CPU, TilePolicy(30)).upscale(original).pixels
+        assert len(seen) == 1
+        whole = Upscaler(generator, CPU, TilePolicy(0)).upscale(original).pixels
+        assert (whole - tiled).abs().max() * 255 < 0.1
+
+
+def test_of_smaller_pictures_four_shapes_are_compiled(shapes: Shapes) -> None:
+    upscaler = compiled(shapes, 24)
+    for height in (9, 10, 11, 12, 13, 14, 10, 9):
+        original = picture(height, 20)
+        assert torch.equal(upscaler.upscale(original).pixels, Upscaler(restless(), CPU).upscale(original).pixels)
+    assert shapes.seen == [(9, 20), (10, 20), (11, 20), (12, 20)]
+
+
+def test_turned_tiles_are_compiled_too(shapes: Shapes) -> None:
+    original = picture(60, 20)
+    upscaler = Upscaler(SelfEnsemble(Compiled(restless(), shapes)), CPU, TilePolicy(24))
+    expected = Upscaler(SelfEnsemble(restless()), CPU).upscale(original).pixels
+    assert (upscaler.upscale(original).pixels - expected).abs().max() < 1e-4
+    assert sorted(shapes.seen) == [(20, 34), (34, 20)]
+
+
+def test_where_memory_ran_out_pieces_run_as_ever_and_later_pictures_are_compiled_again(shapes: Shapes) -> None:
+    upscaler = compiled(shapes, 24)
+    send, failures = upscaler.filling.passage.send, [torch.OutOfMemoryError("out of memory")]
+
+    def sent(seen: Tensor, crop: Callable[[Tensor], Tensor]) -> Callable[[], Tensor]:
+        collect = send(seen, crop)
+        if failures:
+            raise failures.pop()
+        return collect
+
+    upscaler.filling.passage.send = sent  # type: ignore[method-assign]
+    for _ in range(2):
+        original = picture(70, 80)
+        expected = Upscaler(restless(), CPU).upscale(original).pixels
+        assert (upscaler.upscale(original).pixels - expected).abs().max() < 1e-4
+    assert upscaler.filling.largest == 12
+    assert shapes.seen == [(34, 34), (22, 22)]
+
+
+def test_what_the_compiler_says_is_told_in_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> Tensor:
+        raise RuntimeError("No working C++ compiler found\n\nSet TORCHDYNAMO_VERBOSE=1")
+
+    alike = Compiled(restless())
+    alike.expect(4, 4)
+    alike.built = fail
+    with pytest.raises(SrganError, match=r"cannot compile .*: No working C\+\+ compiler found$") as raised:
+        alike(torch.zeros(1, 3, 4, 4))
+    assert "--compile" in raised.value.hint
+    monkeypatch.setattr("torch.compile", lambda *_, **__: fail)
+    with pytest.raises(SrganError, match=r"No working C\+\+ compiler found$"):
+        check_compiler(CPU)
+
+
+def test_too_little_memory_is_no_fault_of_the_compiler() -> None:
+    def fail(_: Tensor) -> Tensor:
+        raise torch.OutOfMemoryError("out of memory")
+
+    alike = Compiled(restless())
+    alike.expect(4, 4)
+    alike.built = fail
+    with pytest.raises(torch.OutOfMemoryError):
+        alike(torch.zeros(1, 3, 4, 4))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not (which("g++") or which("c++") or which("clang++")), reason="there is no C++ compiler here")
+def test_the_compiler_changes_nothing_but_the_last_digits() -> None:
+    torch._dynamo.reset()
+    check_compiler(CPU)
+    original = picture(70, 80, alpha=True)
+    for dtype in (torch.float32, torch.bfloat16):
+        plain, built = (
+            Upscaler(Guarded(generator, dtype), CPU, TilePolicy(24)).upscale(original)
+            for generator in (restless(), Compiled(restless()))
+        )
+        assert (plain.pixels - built.pixels).abs().max() < (1e-5 if dtype == torch.float32 else 2 / 255)
+        assert (plain.alpha - built.alpha).abs().max() < (1e-5 if dtype == torch.float32 else 2 / 255)

@@ -27,7 +27,7 @@ from srgan_cli.world import ALONE, World, dealt
 # Options that change nothing in the pictures, or by what the weights' own digest tells.
 _NO_MATTER = {
     *("places", "model", "strength", "name", "form", "from_file", "as_json", "overwrite", "no_clobber"),
-    *("offline", "device", "devices", "on", "debug", "max_pixels"),
+    *("offline", "device", "devices", "on", "debug", "max_pixels", "compile"),
 }
 # Nor do these where tiled equals whole.
 _TILING = {"tile", "max_memory", "verify_tiles"}
@@ -45,6 +45,7 @@ class Loading:
     seed: int | None
     self_ensemble: bool
     precision: str
+    compile: bool
 
     def __call__(self, device: str) -> Upscaler:
         """The upscaler on a device.  Raises SrganError as Upscaler.load does."""
@@ -57,6 +58,7 @@ class Loading:
             self.seed,
             self.self_ensemble,
             self.precision,
+            self.compile,
             warn,
         )
 
@@ -95,7 +97,7 @@ class Request:
     def upscaler(self, world: World) -> Upscaler:
         """The one of this process; where others enlarge, it tells no more than the model's name and scale."""
         if self.devices or self.on:
-            return replace(self.loading, precision="auto")("cpu")
+            return replace(self.loading, precision="auto", compile=False)("cpu")
         return self.loading(world.device(self.device))
 
     def workers(self, upscaler: Upscaler, order: crew.Order) -> list[Worker]:

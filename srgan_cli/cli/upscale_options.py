@@ -54,6 +54,12 @@ Devices = Annotated[
 Precision = Annotated[
     str, typer.Option(help="auto, fp32, fp16 or bf16; auto is half precision where device and network do it well.")
 ]
+Compile = Annotated[
+    bool,
+    typer.Option(
+        "--compile", help="Build the network by torch.compile first: takes a minute, for many tiles on a GPU."
+    ),
+]
 Tile = Annotated[int, typer.Option(min=0, help="Longest side of a tile in input pixels; 0 takes the picture whole.")]
 MaxMemory = Annotated[
     str, typer.Option(metavar="SIZE", help="The most memory for a worker, such as 2G; tiles are made to fit.")
