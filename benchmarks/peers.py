@@ -102,24 +102,31 @@ def opencv_lanczos(scale: int) -> Enlarge:
     return enlarge
 
 
-def ours(scale: int, device: str = "cpu", precision: str = "auto") -> list[Candidate]:
+def ours(scale: int, device: str = "cpu", precision: str = "auto", compile: bool = False) -> list[Candidate]:
     """The shipped weights of this scale, as `srgan upscale` runs them."""
     found = []
     for name, path in list_weights().items():
         if read_card(path).scale == scale:
-            found.append(one_of_ours(name, device, precision))
+            found.append(one_of_ours(name, device, precision, compile))
     return found
 
 
-def one_of_ours(name: str, device: str, precision: str) -> Candidate:
+def one_of_ours(name: str, device: str, precision: str, compile: bool = False) -> Candidate:
     """Weights as `srgan upscale` runs them."""
-    upscaler = Upscaler.load(name, device, precision=precision)
+    upscaler = Upscaler.load(name, device, precision=precision, compile=compile)
     generator = upscaler.generator
     assert isinstance(generator, Guarded)
     cost = generator.parameter_count, multiply_adds(generator, upscaler.device)
-    made = Candidate(name, lambda case: upscaler.upscale(case.low).on_white.rgb, *cost)
-    network = torch.no_grad()(lambda low: generator(low[None].to(upscaler.device)).sum().item())
-    options = ("-m", name, "--device", device, "--precision", precision)
+    title = f"{name}, compiled" if compile else name
+    made = Candidate(title, lambda case: upscaler.upscale(case.low).on_white.rgb, *cost)
+
+    @torch.no_grad()
+    def network(low: Tensor) -> object:
+        if upscaler.compiled:
+            upscaler.compiled.expect(*low.shape[-2:])
+        return generator(low[None].to(upscaler.device)).sum().item()
+
+    options = ("-m", name, "--device", device, "--precision", precision, *(["--compile"] if compile else []))
     return replace(made, network=network, dtype=generator.dtype, options=options)
 
 

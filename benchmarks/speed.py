@@ -1,9 +1,10 @@
 """How fast pictures are enlarged, beside what this machine can multiply and beside peers, in one run.
 
     python benchmarks/speed.py [--bench BENCH] [--community FOLDER] [--device cpu] [--scale 4] [--side 384]
-                               [--repeat 5] [--budget 120] [--only NAME ...] [--markdown]
+                               [--repeat 5] [--budget 120] [--only NAME ...] [--compile] [--markdown]
 
-For each of the shipped weights, as they run by default and in float32, and for each peer that `peers.py` finds:
+For each of the shipped weights, as they run by default, in float32, and under --compile built by torch.compile, and for
+each peer that `peers.py` finds:
 
 - multiply-adds per output megapixel, in billions,
 - wall and CPU seconds per output megapixel of the network alone, on a square of SIDE pixels in one piece, which
@@ -71,6 +72,7 @@ class Wanted:
     side: int
     repeat: int
     budget: float
+    compile: bool
 
     def candidates(self, kind: str) -> list[Candidate]:
         """Those of a kind, of KINDS."""
@@ -80,6 +82,7 @@ class Wanted:
 KINDS: dict[str, Callable[[Wanted], list[Candidate]]] = {
     "ours": lambda wanted: ours(wanted.scale, wanted.device),
     "ours in float32": lambda wanted: ours(wanted.scale, wanted.device, "fp32"),
+    "ours compiled": lambda wanted: ours(wanted.scale, wanted.device, compile=True) if wanted.compile else [],
     "ncnn": lambda wanted: ncnn_models(wanted.scale),
     "spandrel": lambda wanted: spandrel_models(wanted.community, wanted.scale) if wanted.community else [],
 }
@@ -109,10 +112,11 @@ def main(
     repeat: int = 5,
     budget: Annotated[float, typer.Option(help="Seconds that one measurement may be expected to take.")] = 120,
     only: Annotated[list[str] | None, typer.Option(help="Names to measure; all unless told.")] = None,
+    compile: Annotated[bool, typer.Option("--compile", help="Measure our weights built by torch.compile too.")] = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False,
 ) -> None:
     """Measure and print the table."""
-    wanted = Wanted(bench, community, str(pick_device(device)), scale, side, repeat, budget)
+    wanted = Wanted(bench, community, str(pick_device(device)), scale, side, repeat, budget, compile)
     if bench is None:
         print(f"no PSNR: --bench names no folder with {BENCHMARK}", file=sys.stderr)
     with TemporaryDirectory() as name:

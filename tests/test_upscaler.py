@@ -305,6 +305,7 @@ def test_kernels_take_no_options_of_networks() -> None:
         ({"strength": 0.5}, "--strength"),
         ({"self_ensemble": True}, "--self-ensemble"),
         ({"precision": "fp16"}, "--precision"),
+        ({"compile": True}, "--compile"),
     ]
     for option, named in options:
         with pytest.raises(UsageError, match="bicubic is no network") as raised:
