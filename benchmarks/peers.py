@@ -158,7 +158,7 @@ class NcnnModel:
         self.network = ncnn.Net()
         self.network.load_param(str(path))
         self.network.load_model(str(path.with_suffix(".bin")))
-        layers = [line.split() for line in path.read_text().splitlines()[2:]]
+        layers = [line.split() for line in path.read_text(encoding="utf8").splitlines()[2:]]
         self.input = next(words[4] for words in layers if words[0] == "Input")
         self.output = layers[-1][-1] if "=" not in layers[-1][-1] else tops(layers[-1])[-1]
         self.convolutions = [words for words in layers if words[0] == "Convolution"]

@@ -80,7 +80,7 @@ def average(generator: Generator, other: Generator) -> None:
 
 def sources(index: Path) -> list[dict[str, Any]]:
     """How many pictures come from where, under which licence."""
-    counted = Counter((entry["source"], entry["licence"]) for entry in json.loads(index.read_text()))
+    counted = Counter((entry["source"], entry["licence"]) for entry in json.loads(index.read_text(encoding="utf8")))
     return [
         {"source": source, "pictures": count, "licence": licence}
         for (source, licence), count in sorted(counted.items())
@@ -89,8 +89,8 @@ def sources(index: Path) -> list[dict[str, Any]]:
 
 def differences(recipe: Path, card: WeightsCard) -> list[str]:
     """The settings of a recipe that the run did not have."""
-    settings = card.training["settings"]
-    return [key for key, value in tomllib.loads(recipe.read_text()).items() if settings.get(key, value) != value]
+    settings, wanted = card.training["settings"], tomllib.loads(recipe.read_text(encoding="utf8"))
+    return [key for key, value in wanted.items() if settings.get(key, value) != value]
 
 
 def benchmarks(generator: Generator, bench: Path) -> dict[str, dict[str, float]]:

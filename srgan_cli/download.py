@@ -85,7 +85,9 @@ def _attempt(url: str, part: Path, progress: Progress | None) -> None:
             discard(part)
             raise WeightsError(f"cannot fetch {url}: it sent other bytes than were asked for", "try again")
         with part.open("r+b" if first else "wb") as file:
-            _version_file(part).write_text(_version(response))  # once nothing of another version is there
+            _version_file(part).write_text(
+                _version(response), encoding="utf8"
+            )  # once nothing of another version is there
             file.seek(first)
             _receive(url, response, file, total, progress)
 
@@ -143,7 +145,7 @@ def _version(response: HTTPResponse) -> str:
 
 def _known_version(part: Path) -> str:
     path = _version_file(part)
-    return path.read_text() if path.is_file() else ""
+    return path.read_text(encoding="utf8") if path.is_file() else ""
 
 
 def _version_file(part: Path) -> Path:

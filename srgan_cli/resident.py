@@ -48,7 +48,8 @@ def _glibc() -> ctypes.CDLL | None:
 
 def _told(name: str) -> int | None:
     try:
-        found = re.search(rf"^{name}:\s+(\d+) kB", _STATUS.read_text(), re.MULTILINE)
+        # Bytes, since the program's name, cut to 15 of them, need not be Unicode.
+        found = re.search(rb"^%s:\s+(\d+) kB" % name.encode(), _STATUS.read_bytes(), re.MULTILINE)
     except OSError:
         return None
     return int(found[1]) * 1024 if found else None

@@ -14,6 +14,7 @@ from srgan_cli.pixels import downscale
 from srgan_cli.training import store
 from srgan_cli.training.config import Source, TrainConfig
 from srgan_cli.training.data import load_dataset
+from srgan_cli.training.samples import PARTNERS, SAMPLES
 
 
 def noise(path: Path, width: int = 40, height: int = 36, mode: str = "RGB") -> None:
@@ -54,6 +55,15 @@ def test_a_folder_of_the_data_is_held_out(config: TrainConfig, monkeypatch: pyte
     for folder, found in ("elsewhere", "0 of the 6"), (".", "6 of the 6"):
         with pytest.raises(SrganError, match=found):
             load_dataset(replace(config, held_out=folder))
+
+
+@pytest.mark.parametrize("sheet", [SAMPLES, PARTNERS])
+def test_samples_of_the_run_are_no_pictures_to_train_on(config: TrainConfig, sheet: str) -> None:
+    below = replace(config, run=config.data[0].folder / "run")
+    before = load_dataset(below).digest
+    noise(below.run / sheet / "00000001.png")
+    assert load_dataset(below).digest == before
+    assert load_dataset(config).digest != before
 
 
 def test_partners_are_the_bicubic_halves(config: TrainConfig) -> None:

@@ -100,6 +100,13 @@ def test_what_is_freed_is_taken_again() -> None:
     assert kept < asked / 100
 
 
+@pytest.mark.skipif(not Path("/proc/self/comm").exists(), reason="the system tells no program's name")
+def test_a_program_of_any_name_is_told_its_memory() -> None:
+    """Names of programs are cut to 15 bytes, be it within a letter."""
+    program = "open('/proc/self/comm', 'wb').write('größe'.encode()[:3])\nfrom srgan_cli.resident import resident\n"
+    subprocess.run([sys.executable, "-c", program + "assert resident() > 2**20"], check=True)
+
+
 GIVEN_BACK = """
 import torch
 from srgan_cli.resident import give_back_freed, keep_freed, resident

@@ -21,8 +21,9 @@ from srgan_cli.training.degrade import add_noise, convolve, gaussian
 from srgan_cli.training.optimisation import Precision
 from srgan_cli.training.partners import PartnerMaker
 from srgan_cli.training.run import prepare, read_checkpoint
+from srgan_cli.training.samples import PARTNERS
 from srgan_cli.training.samples import SIDE as SIDE_OF_SAMPLES
-from srgan_cli.training.trainer import PARTNERS, Trainer
+from srgan_cli.training.trainer import Trainer
 from srgan_cli.world import ALONE
 
 SIDE = 48

@@ -21,6 +21,7 @@ from srgan_cli.pixels import downscale, to_bytes
 from srgan_cli.progress import Progress
 from srgan_cli.tiling import Window
 from srgan_cli.training.config import TrainConfig
+from srgan_cli.training.samples import PARTNERS, SAMPLES
 from srgan_cli.training.store import Store
 from srgan_cli.world import World
 
@@ -88,7 +89,8 @@ def load_dataset(config: TrainConfig, progress: Progress | None = None) -> Datas
     Those below `config.held_out` are held out; without it about one in twenty (at most `config.validation`, at least
     one), drawn by `config.seed`.  Pixels stay in memory if they fit into half of it, else in memory-mapped files in
     the run folder.  Files that cannot be read and pictures that are too small are listed in `skipped`.  Transparent
-    pictures are laid on white.  Of a picture that is below several folders the last one counts.
+    pictures are laid on white.  Of a picture that is below several folders the last one counts; samples of the run are
+    none.
     `progress` is called with the files done and in all.  Raises SrganError when fewer than two pictures are left, or
     none of the unpaired.
     """
@@ -135,8 +137,13 @@ def _entries(config: TrainConfig) -> tuple[list[_Entry], list[Skipped]]:
             alone += [
                 Skipped(source.folder / name, f"{name} has no partner in {low}") for name in pairing.only_reference
             ]
-        entries |= found
+        entries |= {path: entry for path, entry in found.items() if not _is_sample(path, config)}
     return list(entries.values()), alone
+
+
+def _is_sample(path: Path, config: TrainConfig) -> bool:
+    """Whether the run itself has made it: its folder may lie below the data."""
+    return path.parent.name in (SAMPLES, PARTNERS) and path.parent.parent.resolve() == config.run.resolve()
 
 
 def _pairs(
@@ -210,7 +217,7 @@ def _decode(config: TrainConfig, entry: _Entry, size: Size) -> tuple[Tensor, Ten
 
 def _unpaired(config: TrainConfig, skipped: list[Skipped]) -> list[Tensor]:
     """The unpaired low-resolution pictures.  Raises SrganError when none can be used."""
-    entries = [_Entry(path) for path in find_pictures(Path(config.unpaired))]
+    entries = [_Entry(path) for path in find_pictures(Path(config.unpaired)) if not _is_sample(path, config)]
     sizes = dict(_each(partial(_size, config.patch), entries, skipped, map))
     store = Store(sum(map(_bytes_of, sizes.values())), _cache(config, "unpaired"))
     with ThreadPoolExecutor(DECODERS) as pool:

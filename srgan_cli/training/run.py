@@ -20,7 +20,7 @@ from srgan_cli.foreign import PREFIX, Foreign, build, check_trainable
 from srgan_cli.networks import GENERATORS, Generator
 from srgan_cli.training.config import SETTINGS, UNTOLD, TrainConfig
 from srgan_cli.training.equivariance import check_equivariant
-from srgan_cli.training.samples import ContactSheet
+from srgan_cli.training.samples import SAMPLES, ContactSheet
 from srgan_cli.weights import SUFFIX, WeightsCard, find_weights, load_weights, save_weights
 
 CHECKPOINT, CHECKPOINT_BEFORE = "checkpoint.pt", "checkpoint-before.pt"
@@ -105,7 +105,7 @@ class RunFolder:
         with atomic_write(self.place / SETTINGS) as temporary:
             temporary.write_text(json.dumps(config.to_recipe(), indent=2) + "\n", encoding="utf8")
 
-    def save_samples(self, step: int, originals: list[Tensor], made: list[Tensor], name: str = "samples") -> None:
+    def save_samples(self, step: int, originals: list[Tensor], made: list[Tensor], name: str = SAMPLES) -> None:
         """Add to the contact sheet of this name; pictures are (3, H, W), values 0…1."""
         ContactSheet(self.place / name).add(step, originals, made)
 
@@ -153,7 +153,7 @@ class Nowhere(RunFolder):
     def save_settings(self, config: TrainConfig) -> None:
         """Nothing."""
 
-    def save_samples(self, step: int, originals: list[Tensor], made: list[Tensor], name: str = "samples") -> None:
+    def save_samples(self, step: int, originals: list[Tensor], made: list[Tensor], name: str = SAMPLES) -> None:
         """Nothing."""
 
     def open_log(self, step: int) -> None:

@@ -12,6 +12,8 @@ ROWS = 4
 SIDE = 128
 LARGEST_NUMBER_OF_COLUMNS = 12
 SHEET = "sheet.png"
+SAMPLES, PARTNERS = "samples", "partners"
+"""The sheets of a run: how held-out pictures are enlarged, and what the learned degradation makes of them."""
 
 
 class ContactSheet:

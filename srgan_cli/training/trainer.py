@@ -25,15 +25,13 @@ from srgan_cli.training.guard import Guard
 from srgan_cli.training.optimisation import Precision
 from srgan_cli.training.partners import PartnerMaker
 from srgan_cli.training.run import Nowhere, Origin, RunFolder, rebuilt, serialised
-from srgan_cli.training.samples import ROWS
+from srgan_cli.training.samples import PARTNERS, ROWS
 from srgan_cli.training.sampling import Batch, Request, Sampler
 from srgan_cli.training.schedule import SCHEDULES
 from srgan_cli.training.validation import Best, Validation, mean, protocol, validate
 from srgan_cli.weights import WeightsCard
 from srgan_cli.world import ALONE, World
 
-PARTNERS = "partners"
-"""The folder beside `samples` that shows what the learned degradation makes of the held-out pictures."""
 SECONDS_BETWEEN_CHECKPOINTS = 600
 ADVERSARIAL_RAMP = 0.2
 """The part of the adversarial phase in which the generator comes to heed the discriminator, who has to learn first."""
