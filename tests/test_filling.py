@@ -6,9 +6,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from srgan_cli.networks import Generator
 from srgan_cli.networks.srresnet import SRResNet
 from srgan_cli.picture import Picture
-from srgan_cli.running import guarded
+from srgan_cli.running import Compiled, guarded
 from srgan_cli.tiling import TilePolicy
 from srgan_cli.upscaler import Upscaler
 
@@ -111,3 +112,17 @@ def test_where_memory_runs_out_for_a_tile_that_is_collected_it_is_done_again_in_
     assert seen[-1] == ((1 + transparent) * 9000, (1 + transparent) * 9000)
     layers = 1 + transparent
     assert sum(line.startswith("send") for line in log) == layers * (16 + 1 + ahead)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device here")
+@pytest.mark.parametrize("build", [lambda generator: generator, Compiled], ids=["plain", "compiled"])
+@pytest.mark.parametrize("transparent", [False, True])
+def test_a_card_gives_what_the_cpu_gives(
+    monkeypatch: pytest.MonkeyPatch, build: Callable[[Generator], Generator], transparent: bool
+) -> None:
+    monkeypatch.setattr("torch.backends.cudnn.allow_tf32", False)
+    picture, card = Picture(noise(3, 150, 170), noise(1, 150, 170) if transparent else None), torch.device("cuda")
+    expected = Upscaler(Restless(), CPU, TilePolicy(0)).upscale(picture, 1.7)
+    found = Upscaler(guarded(build(Restless()), card, "fp32"), card, TilePolicy(20)).upscale(picture, 1.7)
+    assert (found.pixels - expected.pixels).abs().max() < 1e-3
+    assert not transparent or (found.alpha - expected.alpha).abs().max() < 1e-3

@@ -1,6 +1,10 @@
 """Generators run eight times over, compiled, in half precision, and again where that broke."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from shutil import which
 from typing import Any
 
@@ -8,10 +12,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from srgan_cli.batch import Batch
+from srgan_cli.bench import Bench
 from srgan_cli.errors import SrganError, UsageError
 from srgan_cli.networks import GENERATORS, Generator
 from srgan_cli.networks.srresnet import SRResNet
-from srgan_cli.picture import Picture
+from srgan_cli.picture import Picture, write_picture
+from srgan_cli.plan import Task
 from srgan_cli.running import Compiled, Guarded, SelfEnsemble, check_compiler, guarded
 from srgan_cli.tiling import TilePolicy
 from srgan_cli.upscaler import Upscaler
@@ -168,7 +175,7 @@ def compiled(shapes: Shapes, tile: int) -> Upscaler:
     return Upscaler(guarded(Compiled(restless(), shapes), CPU, "fp32"), CPU, TilePolicy(tile))
 
 
-def picture(height: int, width: int, channels: int = 3, alpha: bool = False) -> Picture:
+def photo(height: int, width: int, channels: int = 3, alpha: bool = False) -> Picture:
     random = torch.Generator().manual_seed(height + width)
     pixels, cover = (torch.rand(count, height, width, generator=random) for count in (channels, 1))
     return Picture(pixels, cover if alpha else None)
@@ -179,7 +186,7 @@ def test_for_pictures_of_all_sizes_one_shape_is_compiled(shapes: Shapes, scale: 
     upscaler, plain = compiled(shapes, 24), Upscaler(restless(), CPU, TilePolicy(0))
     sizes = [(50, 41, 3, False), (97, 60, 1, False), (71, 120, 3, True), (41, 45, 1, True)]
     for wanted in sizes:
-        original = picture(*wanted)
+        original = photo(*wanted)
         found, expected = upscaler.upscale(original, scale), plain.upscale(original, scale)
         assert (found.pixels - expected.pixels).abs().max() < 1e-4
         assert original.alpha is None or (found.alpha - expected.alpha).abs().max() < 1e-4
@@ -195,7 +202,7 @@ def test_tiles_of_one_shape_are_as_exact_as_ever(name: str) -> None:
     alike.built = generator
     seen = set[torch.Size]()
     generator.register_forward_pre_hook(lambda _, inputs: seen.add(inputs[0].shape[-2:]) if inputs[0].any() else None)
-    for original in (picture(175, 183), picture(171, 199)):
+    for original in (photo(175, 183), photo(171, 199)):
         seen.clear()
         tiled = Upscaler(alike, CPU, TilePolicy(30)).upscale(original).pixels
         assert len(seen) == 1
@@ -206,13 +213,13 @@ def test_tiles_of_one_shape_are_as_exact_as_ever(name: str) -> None:
 def test_of_smaller_pictures_four_shapes_are_compiled(shapes: Shapes) -> None:
     upscaler = compiled(shapes, 24)
     for height in (9, 10, 11, 12, 13, 14, 10, 9):
-        original = picture(height, 20)
+        original = photo(height, 20)
         assert torch.equal(upscaler.upscale(original).pixels, Upscaler(restless(), CPU).upscale(original).pixels)
     assert shapes.seen == [(9, 20), (10, 20), (11, 20), (12, 20)]
 
 
 def test_turned_tiles_are_compiled_too(shapes: Shapes) -> None:
-    original = picture(60, 20)
+    original = photo(60, 20)
     upscaler = Upscaler(SelfEnsemble(Compiled(restless(), shapes)), CPU, TilePolicy(24))
     expected = Upscaler(SelfEnsemble(restless()), CPU).upscale(original).pixels
     assert (upscaler.upscale(original).pixels - expected).abs().max() < 1e-4
@@ -231,7 +238,7 @@ def test_where_memory_ran_out_pieces_run_as_ever_and_later_pictures_are_compiled
 
     upscaler.filling.passage.send = sent  # type: ignore[method-assign]
     for _ in range(2):
-        original = picture(70, 80)
+        original = photo(70, 80)
         expected = Upscaler(restless(), CPU).upscale(original).pixels
         assert (upscaler.upscale(original).pixels - expected).abs().max() < 1e-4
     assert upscaler.filling.largest == 12
@@ -264,12 +271,35 @@ def test_too_little_memory_is_no_fault_of_the_compiler() -> None:
         alike(torch.zeros(1, 3, 4, 4))
 
 
+def test_hands_at_one_bench_share_what_is_compiled(shapes: Shapes, tmp_path: Path) -> None:
+    tasks = []
+    for number, (height, width) in enumerate([(50, 41), (61, 35), (34, 90), (47, 47)]):
+        write_picture(photo(height, width), tmp_path / f"{number}.png")
+        tasks.append(Task(tmp_path / f"{number}.png", tmp_path / f"large{number}.png"))
+    results = list(Batch(Bench(compiled(shapes, 24))).run(tasks))
+    assert [result.status for result in results] == ["enlarged"] * 4
+    assert len(shapes.seen) == 1
+
+
+@pytest.mark.slow
+def test_without_a_compiler_the_command_says_so_before_any_work(picture: Path, weights: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "srgan_cli", "upscale", "--device", "cpu", "--compile", "-m", weights]
+    nowhere = {"CXX": str(tmp_path / "nowhere"), "TORCHINDUCTOR_CACHE_DIR": str(tmp_path / "cache")}
+    done = subprocess.run(
+        [*map(str, command), picture, tmp_path / "out.png"], env=os.environ | nowhere, capture_output=True, text=True
+    )
+    assert done.returncode == 1
+    assert "torch cannot compile this network here: " in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "out.png").exists()
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(not (which("g++") or which("c++") or which("clang++")), reason="there is no C++ compiler here")
 def test_the_compiler_changes_nothing_but_the_last_digits() -> None:
     torch._dynamo.reset()
     check_compiler(CPU)
-    original = picture(70, 80, alpha=True)
+    original = photo(70, 80, alpha=True)
     for dtype in (torch.float32, torch.bfloat16):
         plain, built = (
             Upscaler(Guarded(generator, dtype), CPU, TilePolicy(24)).upscale(original)

@@ -87,7 +87,7 @@ class SwinLayer(nn.Module):
         """The layer's output, of the shape of its input."""
         height, width = x.shape[1:3]
         rolled = torch.roll(self.first_norm(x), (-self.shift, -self.shift), (1, 2))
-        walls = _walls(height, width, self.shift).to(x.device) if self.shift else None
+        walls = _walls(height, width, self.shift, x.device) if self.shift else None
         attended = _from_windows(self.attention(_to_windows(rolled), walls), height, width)
         x = x + torch.roll(attended, (self.shift, self.shift), (1, 2))
         change: Tensor = self.dense(self.second_norm(x))
@@ -141,17 +141,20 @@ def _from_windows(windows: Tensor, height: int, width: int) -> Tensor:
     return laid.transpose(2, 3).reshape(batch, height, width, channels)
 
 
-def _walls(height: int, width: int, shift: int) -> Tensor:
-    """What keeps pixels from opposite edges of the picture apart in a rolled window: (windows, 1, WINDOW², WINDOW²)."""
-    rows, columns = (_strips(length, shift) for length in (height, width))
+def _walls(height: int, width: int, shift: int, device: torch.device) -> Tensor:
+    """What keeps pixels from opposite edges of the picture apart in a rolled window: (windows, 1, WINDOW², WINDOW²).
+
+    Made on the device: a copy to it would wait for all that it has still to compute.
+    """
+    rows, columns = (_strips(length, shift, device) for length in (height, width))
     regions = _to_windows((3 * rows[:, None] + columns)[None, ..., None].float())[0, ..., 0]
     apart = regions[:, :, None] != regions[:, None, :]
     return (apart * CLOSED)[:, None]
 
 
-def _strips(length: int, shift: int) -> Tensor:
+def _strips(length: int, shift: int, device: torch.device) -> Tensor:
     """For every row or column of a rolled picture, which of three stretches it is from."""
-    place = torch.arange(length)
+    place = torch.arange(length, device=device)
     return (place >= length - WINDOW).long() + (place >= length - shift).long()
 
 
