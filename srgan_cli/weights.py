@@ -87,13 +87,9 @@ def load_weights(path: Path) -> tuple[Generator, WeightsCard]:
         if card.architecture.startswith(PREFIX):
             return build(tensors, str(path)), card
         with _no_larger_than(tensors):
-            generator = GENERATORS[card.architecture](**card.config)
+            generator = _network(path, card.architecture)(**card.config)
         generator.load_state_dict(tensors)
-    except KeyError as error:
-        known = ", ".join(GENERATORS)
-        asked = shown(card.architecture)
-        raise WeightsError(f"{path} is of an unknown architecture: {asked}", f"this srgan knows: {known}") from error
-    except (AttributeError, TypeError, ValueError, RuntimeError) as error:
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, RuntimeError) as error:
         reason = shorten(str(error), 240)
         raise WeightsError(f"{path} does not fit its own card: {reason}", "was it made by a newer srgan?") from error
     return generator.eval().requires_grad_(False), card
@@ -161,6 +157,14 @@ def find_weights(name: str, scale: float | None = None) -> Path:
     near = get_close_matches(name, shipped, 1, 0.4)
     hint = f"did you mean {near[0]}? " if near else ""
     raise UnknownModel(f"no weights named {name!r}", f"{hint}there is: {', '.join(shipped) or 'none'}; or name a file")
+
+
+def _network(path: Path, architecture: str) -> type[Generator]:
+    """Raises WeightsError for one that is unknown."""
+    if architecture not in GENERATORS:
+        asked, known = shown(architecture), ", ".join(GENERATORS)
+        raise WeightsError(f"{path} is of an unknown architecture: {asked}", f"this srgan knows: {known}")
+    return GENERATORS[architecture]
 
 
 @contextmanager

@@ -173,6 +173,8 @@ def test_unreadable_card_is_refused(file: Path, card: str) -> None:
             {"architecture": "swinir", "config": {"scale": 2, "channels": 6, "blocks": 10**30, "heads": 6}},
             "it asks for more parameters than the file holds",
         ),
+        ({"architecture": "swinir", "config": {"heads": 0}}, "60 channels cannot be shared among 0 heads"),
+        ({"architecture": "rrdb", "config": {"scale": 5}}, "the scale is 5, expected one of 2, 3, 4"),
         ({"architecture": "srcnn", "config": {"scale": 20_000, "channels": 2}}, "the scale is 20000, expected 1 to 16"),
         ({"architecture": "x" * 5000}, r"of an unknown architecture: 'x+\.\.\.x+'$"),
         ({"name": ["odd"]}, r"has an odd name on its card: \['odd'\]"),

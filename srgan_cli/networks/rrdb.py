@@ -30,7 +30,10 @@ class RRDBNet(Generator):
     half_formats = (torch.float16,)  # bfloat16 knows 1/256 between the brightest values, which it would give itself
 
     def __init__(self, scale: int = 4, channels: int = 64, blocks: int = 23, growth: int = 32) -> None:
+        """Raises ValueError for a scale that is not among ENLARGEMENTS."""
         super().__init__(scale=scale, channels=channels, blocks=blocks, growth=growth)
+        if scale not in ENLARGEMENTS:
+            raise ValueError(f"the scale is {scale}, expected one of {', '.join(map(str, ENLARGEMENTS))}")
         self.conv_first = nn.Conv2d(3, channels, 3, padding=1)
         self.body = nn.Sequential(*[RRDB(channels, growth) for _ in range(blocks)])
         self.conv_body = nn.Conv2d(channels, channels, 3, padding=1)

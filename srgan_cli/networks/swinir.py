@@ -29,7 +29,7 @@ class SwinIR(Generator):
 
     def __init__(self, scale: int = 4, channels: int = 60, blocks: int = 24, heads: int = 6) -> None:
         super().__init__(scale=scale, channels=channels, blocks=blocks, heads=heads)
-        if channels % heads:
+        if heads < 1 or channels % heads:
             raise ValueError(f"{channels} channels cannot be shared among {heads} heads of attention")
         self.blocks = blocks
         self.head = nn.Conv2d(3, channels, 3, padding=1)
