@@ -81,25 +81,22 @@ def plan_scoring(
     if not candidates and not baselines:
         raise UsageError("nothing to judge", "name a picture or a folder after the reference, or a --baseline")
     candidates = list({path.resolve(): path for path in candidates}.values())
-    pairings = [pair_by_name(reference, candidate) for candidate in candidates]
     references, names = by_name(reference), _method_names(candidates)
-    methods = [
-        Method(name, {picture: path for picture, _, path in pairing.pairs})
-        for name, pairing in zip(names, pairings, strict=True)
-    ]
+    pairings = {name: pair_by_name(reference, path) for name, path in zip(names, candidates, strict=True)}
+    methods = [Method(name, {key: path for key, _, path in pairing.pairs}) for name, pairing in pairings.items()]
     for baseline in dict.fromkeys(baselines):
         method = Method(_free_name(baseline, names), baseline=baseline)
         _on_cpu(method, remaking)  # loads it, or says why it cannot be had
         methods.append(method)
     wanted = references if baselines else {key for method in methods for key in method.files}
-    labels = [f" ({name})" if len(methods) > 1 else "" for name in names]
+    labels = {name: f" ({name})" if len(methods) > 1 else "" for name in names}
     available, unavailable = _available(protocol)
     return Plan(
         available,
         {name: path for name, path in references.items() if name in wanted},
         methods,
-        [f"{left}{label}" for p, label in zip(pairings, labels, strict=True) for left in p.only_reference],
-        [f"{right}{label}" for p, label in zip(pairings, labels, strict=True) for right in p.only_candidate],
+        [f"{left}{labels[name]}" for name, pairing in pairings.items() for left in pairing.only_reference],
+        [f"{right}{labels[name]}" for name, pairing in pairings.items() for right in pairing.only_candidate],
         unavailable,
         remaking,
     )
