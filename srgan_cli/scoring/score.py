@@ -81,8 +81,9 @@ def plan_scoring(
     if not candidates and not baselines:
         raise UsageError("nothing to judge", "name a picture or a folder after the reference, or a --baseline")
     candidates = list({path.resolve(): path for path in candidates}.values())
-    references, names = by_name(reference), _method_names(candidates)
+    names = _method_names(candidates)
     pairings = {name: pair_by_name(reference, path) for name, path in zip(names, candidates, strict=True)}
+    references = by_name(reference)
     methods = [Method(name, {key: path for key, _, path in pairing.pairs}) for name, pairing in pairings.items()]
     for baseline in dict.fromkeys(baselines):
         method = Method(_free_name(baseline, names), baseline=baseline)
