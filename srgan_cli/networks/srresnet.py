@@ -43,10 +43,17 @@ class SRResNet(Generator):
 
     def forward(self, x: Tensor) -> Tensor:
         """The enlarged pictures.  An untrained generator gives the bicubic enlargement."""
-        shallow = self.head(with_noise(x, self.noise))
-        deep = shallow + self.fuse(self.body(shallow))
-        enlarged: Tensor = self.shuffle(self.bicubic(x[:, :3]) + self.tail(self.dropout(deep)))
+        enlarged: Tensor = self.shuffle(self._phases(x))
         return enlarged
+
+    def _phases(self, x: Tensor) -> Tensor:
+        """The enlarged pictures before their pixel shuffle; what led to them is freed by then."""
+        shallow = self.head(with_noise(x, self.noise))
+        deep = self.fuse(self.body(shallow)).add_(shallow)
+        change = self.tail(self.dropout(deep))
+        del shallow, deep
+        phases: Tensor = self.bicubic(x[:, :3]).add_(change)
+        return phases
 
 
 class ResidualBlock(nn.Module):
@@ -58,7 +65,7 @@ class ResidualBlock(nn.Module):
         self.layers = nn.Sequential(
             first,
             *_norm(channels, batch_norm),
-            nn.LeakyReLU(0.1),
+            nn.LeakyReLU(0.1, inplace=True),
             second,
             *_norm(channels, batch_norm),
         )
@@ -68,7 +75,7 @@ class ResidualBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """The block's output, of the shape of its input."""
         change: Tensor = self.layers(x)
-        return x + change
+        return change.add_(x)
 
 
 def _norm(channels: int, batch_norm: bool) -> list[nn.Module]:
