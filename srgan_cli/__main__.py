@@ -1,10 +1,35 @@
 """The error boundary: every mistake becomes one line, a hint and an honest exit code."""
 
+import atexit
 import os
 import signal
 import sys
 
 INTERRUPTED = 130
+
+
+def run() -> None:
+    """main, and the end of the process, at which nothing is taken apart that has been loaded: torch is large."""
+    codes: list[int] = []
+    atexit.register(_leave, codes)  # what is registered first is called last
+    try:
+        main()
+        codes.append(0)
+    except SystemExit as ended:
+        if isinstance(ended.code, int | None):
+            codes.append(ended.code or 0)
+        raise
+
+
+def _leave(codes: list[int]) -> None:
+    """End the process with this code; without one, or where what is printed cannot be written, Python goes on."""
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except (OSError, ValueError):  # it is closed
+        return
+    if codes:
+        os._exit(codes[0])
 
 
 def main() -> None:
@@ -64,4 +89,4 @@ def _complain(message: str, hint: str) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    run()

@@ -576,3 +576,29 @@ def test_durations(text: str, seconds: float | None) -> None:
             parse_duration(text)
     else:
         assert parse_duration(text) == seconds
+
+
+ENDS = """
+import atexit, sys
+from srgan_cli import __main__
+
+class Loaded:
+    def __del__(self): print("taken apart")
+
+loaded = Loaded()
+
+def main():
+    atexit.register(print, "tidied")
+    print("told")
+    sys.exit(int(sys.argv[1]))
+
+__main__.main = main
+__main__.run()
+"""
+
+
+@pytest.mark.parametrize("code", [0, 1, 130])
+def test_a_process_ends_without_taking_apart_what_it_has_loaded(code: int) -> None:
+    """But what is to be done at the end is done, and what was printed into a pipe arrives."""
+    done = subprocess.run([sys.executable, "-c", ENDS, str(code)], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (code, "told\ntidied\n")
