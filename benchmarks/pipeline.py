@@ -1,6 +1,6 @@
 """Which share of the time the network is busy while a folder is enlarged.
 
-    python benchmarks/pipeline.py FOLDER [--model srgan] [--device auto] [--format .png] [--tile 384] [--compile]
+    python benchmarks/pipeline.py FOLDER [--model srgan] [--device auto] [--format .png] [--tile 512] [--compile]
 
 Enlarges every picture of the folder into a temporary one, as `srgan upscale FOLDER OUT/` does, and prints the wall time
 from the first file opened to the last one on the disk, the time within the generator (on a GPU that of the device),
@@ -62,7 +62,7 @@ def main(
     model: str = DEFAULT_MODEL,
     device: str = "auto",
     form: Annotated[str, typer.Option("--format", help="Of the outputs.")] = "",
-    tile: int = 384,
+    tile: int = 512,
     compile: Annotated[bool, typer.Option("--compile", help="Have torch.compile build the network.")] = False,
 ) -> None:
     """Measure and print the table."""

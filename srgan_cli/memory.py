@@ -128,7 +128,7 @@ class Demand:
     def of_picture(cls, scan: Scan, geometry: Geometry, activations: float, beside: int, on_host: bool) -> "Demand":
         """What a picture takes that goes through a network with so many bytes of activations a pixel."""
         layers = len(scan.outline.pixels) + (scan.outline.alpha is not None)
-        tile = _WORKSPACE * activations + _FLOAT * 3 * (2 + 3 * geometry.growth)
+        tile = max(_WORKSPACE * activations, _FLOAT * 3 * (2 + 3 * geometry.growth))
         line = scan.width * _FLOAT * layers
         coming = _ROWS_HELD * band_rows(scan.width, layers) * line
         row, passing = line * (_ROWS_HELD + geometry.growth), _PASSING * _FLOAT * 3 * geometry.scale**2

@@ -85,7 +85,7 @@ class TilePolicy:
     max_memory: what the whole process may take, in bytes; None leaves the tiles and rows of tiles about ROOM bytes.
     """
 
-    size: int = 384
+    size: int = 512
     max_memory: int | None = None
 
     def __post_init__(self) -> None:

@@ -63,6 +63,11 @@ def test_activations_of_a_chain_are_counted_by_hand() -> None:
     assert activation_bytes(chain, 3) == 4 * (3 + 8 + 16)
 
 
+def test_activations_of_residual_blocks_are_few() -> None:
+    """The picture, what the blocks began with, what one of them reads, and what its two convolutions give."""
+    assert activation_bytes(GENERATORS["srresnet"](channels=48, blocks=3).eval(), 3) == 4 * (3 + 4 * 48)
+
+
 @pytest.mark.parametrize("name", ["srresnet", "span"])
 def test_a_process_takes_about_the_activations_that_were_counted(name: str) -> None:
     side = 400
