@@ -14,7 +14,7 @@ FLIPS = ((), (-1,), (-2, -1), (-2,), (-1,), (-2, -1), (-2,), ())
 
 def levels(pixels: Tensor, depth: int = 8) -> Tensor:
     """The nearest whole numbers 0…2^depth - 1, as floats."""
-    return (pixels.clamp(0, 1) * float(2**depth - 1)).round_()
+    return pixels.clamp(0, 1).mul_(float(2**depth - 1)).round_()
 
 
 def quantise(pixels: Tensor, depth: int = 8) -> Tensor:

@@ -193,7 +193,11 @@ class Upscaler:
     def _geometry(self, scan: Scan, height: int, width: int) -> Geometry:
         generator, transparent = self.generator, scan.outline.alpha is not None
         sizes = scan.height, scan.width, generator.scale, height, width
-        return Geometry(*sizes, self.kernel, generator.receptive_radius, generator.grid, generator.blend, transparent)
+        return Geometry(*sizes, self.kernel, self._radius, generator.grid, generator.blend, transparent)
+
+    @cached_property
+    def _radius(self) -> int:
+        return self.generator.receptive_radius
 
     @cached_property
     def _activation_bytes(self) -> float:
@@ -243,9 +247,9 @@ class Upscaler:
         random = torch.Generator().manual_seed(self.seed or 0)
         count = 0 if self.seed is None else self.generator.noise
         for band in bleed(scan).bands():
-            noise = [torch.randn(count, 1, band.width, generator=random) for _ in range(band.height)]
             alpha = [] if band.alpha is None else [band.alpha]
-            yield torch.cat([band.pixels, *alpha, torch.cat(noise, 1)])
+            rows = [torch.randn(count, 1, band.width, generator=random) for _ in range(band.height if count else 0)]
+            yield torch.cat([band.pixels, *alpha, *([torch.cat(rows, 1)] if rows else [])])
 
 
 def _compiled(generator: Generator, device: torch.device) -> Compiled:

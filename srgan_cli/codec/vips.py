@@ -43,8 +43,9 @@ def read(path: Path, kind: str, page: int = 0, orientation: int = 1) -> tuple[Ro
     """
     before = state(path)
     image, notes = _opened(path, kind, page, orientation)
-    shape = image.height, image.width, image.bands
-    size = prod(shape) * _DTYPES[image.format].itemsize
+    unread = [image]
+    shape, dtype = (image.height, image.width, image.bands), _DTYPES[image.format]
+    size = prod(shape) * dtype.itemsize
     if orientation > 1 and size > _KEPT_IN_MEMORY:
         check_space(Path(tempfile.gettempdir()), size)
 
@@ -53,15 +54,15 @@ def read(path: Path, kind: str, page: int = 0, orientation: int = 1) -> tuple[Ro
 
         check_unchanged(path, before)
         with _explained(path):
-            region = pyvips.Region.new(_opened(path, kind, page, orientation)[0])
+            region = pyvips.Region.new(unread.pop() if unread else _opened(path, kind, page, orientation)[0])
             step = band_rows(*shape[1:])
             for top in range(0, shape[0], step):
                 count = min(step, shape[0] - top)
                 data = region.fetch(0, top, shape[1], count)
                 check_unchanged(path, before)
-                yield np.frombuffer(data, _DTYPES[image.format]).reshape(count, *shape[1:])
+                yield np.frombuffer(data, dtype).reshape(count, *shape[1:])
 
-    return Rows(shape, _DTYPES[image.format], bands), notes
+    return Rows(shape, dtype, bands), notes
 
 
 def write_png(rows: Rows, file: IO[bytes], chunks: bytes) -> None:
