@@ -42,7 +42,7 @@ from tables import show
 from srgan_cli.devices import pick_device
 from srgan_cli.picture import Picture
 from srgan_cli.pixels import quantise
-from srgan_cli.resident import peak_resident, resident
+from srgan_cli.resident import keep_freed, peak_resident, resident
 from srgan_cli.scoring.protocol import Protocol, compare
 
 EXAMPLE = Path(__file__).parents[1] / "examples/cat.png"
@@ -203,6 +203,7 @@ def apart(work: Callable[..., Cost], *arguments: object) -> Cost:
 
 def cost(wanted: Wanted, kind: str, name: str) -> Cost:
     """What the candidate of a kind and a name takes."""
+    keep_freed()  # as srgan upscale does
     candidate = next(found for found in wanted.candidates(kind) if found.name == name)
     before = resident() or 0
     network = candidate.network or (lambda low: candidate.enlarge(Case("", "", low, Picture(low))))
