@@ -127,8 +127,11 @@ class Demand:
     @classmethod
     def of_picture(cls, scan: Scan, geometry: Geometry, activations: float, beside: int, on_host: bool) -> "Demand":
         """What a picture takes that goes through a network with so many bytes of activations a pixel."""
-        layers = len(scan.outline.pixels) + (scan.outline.alpha is not None)
-        tile = max(_WORKSPACE * activations, _FLOAT * 3 * (2 + 3 * geometry.growth))
+        transparent = scan.outline.alpha is not None
+        layers = len(scan.outline.pixels) + transparent
+        results = _FLOAT * 3 * (2 + 3 * geometry.growth) * (1 + transparent)  # alpha goes through the network too
+        network = _WORKSPACE * activations
+        tile = max(network, results) if on_host else network + results  # there the last tile's are still on their way
         line = scan.width * _FLOAT * layers
         coming = _ROWS_HELD * band_rows(scan.width, layers) * line
         row, passing = line * (_ROWS_HELD + geometry.growth), _PASSING * _FLOAT * 3 * geometry.scale**2
