@@ -28,7 +28,7 @@ def main(
     door: Annotated[str, typer.Option(help=f"Only this one of {', '.join(DOORS)}.")] = "",
     case: Annotated[int | None, typer.Option(help="Only the case of this number.")] = None,
     seconds: Annotated[float, typer.Option(help="The most that a case may take.")] = 120,
-    memory: Annotated[int, typer.Option(help="MiB that a case may hold at most.")] = 1024,
+    memory: Annotated[int, typer.Option(help="MiB that a case may hold at most.")] = 1536,
 ) -> None:
     """Knock at the doors and tell what happened."""
     doors = [door] if door else list(DOORS)

@@ -16,7 +16,8 @@ from srgan_cli.picture import Picture, Scan, check_size, output_format, scanned,
 
 _SHALLOW = 8
 _LOSSLESS = ("PNG", "TIFF", "BMP")
-_CHANNELS, _FLOAT, _STORED = 4, 4, 3
+_FLOATS = 16
+"""Bytes that a pixel of a result takes as floats."""
 _PROJECTED = 5
 """How often a result is held while it is projected back: itself, as it was, and three on their way to the next."""
 
@@ -107,9 +108,9 @@ def held_bytes(pictures: Pictures, path: Path, height: int, width: int, consiste
 
     consistent: they are projected back, for which a result is held several times over.
     """
-    streamed = encode.streams(output_format(path), pictures.count)
-    copies = _PROJECTED if consistent else 0 if streamed else 1
-    return height * width * _CHANNELS * (_FLOAT * copies + (0 if streamed else _STORED * pictures.count))
+    name = output_format(path)
+    encoding = 0 if encode.streams(name, pictures.count) else HOLDS[name].held.of(pictures.count)
+    return height * width * (encoding + (_FLOATS * _PROJECTED if consistent else 0))
 
 
 def _disk_bytes(rasters: Iterable[Raster], name: str) -> int:

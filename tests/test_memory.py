@@ -255,6 +255,25 @@ def test_results_that_are_projected_back_are_held_several_times(tmp_path: Path) 
     assert held_bytes(pictures, whole, 40, 60, consistent=True) > held_bytes(pictures, whole, 40, 60)
 
 
+CHILD = """
+import resource, subprocess, sys
+code = subprocess.run(sys.argv[1:], stderr=subprocess.DEVNULL).returncode
+print(code, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+"""
+
+
+@pytest.mark.parametrize(("limit", "expected"), [(700, 1), (1400, 0)])
+def test_an_animation_stays_within_the_memory_or_is_refused_before(tmp_path: Path, limit: int, expected: int) -> None:
+    """Two frames of 4 megapixels as a GIF: 74 bytes a pixel."""
+    frames = [Image.effect_noise((1000, 1000), 99).convert("RGB") for _ in range(2)]
+    frames[0].save(tmp_path / "in.png", save_all=True, append_images=frames[1:])
+    arguments = ["-m", "bicubic", "-s", "2", "--max-memory", f"{limit}M", tmp_path / "in.png", tmp_path / "out.gif"]
+    command = [sys.executable, "-c", CHILD, sys.executable, "-m", "srgan_cli", "upscale", *map(str, arguments)]
+    code, kilobytes = map(int, subprocess.run(command, capture_output=True, text=True, check=True).stdout.split())
+    assert code == expected
+    assert kilobytes < limit * 1024
+
+
 def test_tiles_that_read_windows_of_one_shape_are_halved_until_there_is_room(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "resident", lambda: 300 * 2**20)
     demand = Demand(2000, 10, 0, 19)

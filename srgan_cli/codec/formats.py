@@ -14,6 +14,19 @@ Sequence = Literal["no", "animation", "pages"]
 
 
 @dataclass(frozen=True)
+class Held:
+    """Bytes a pixel: whatever is written, for each picture of it, and where there are several."""
+
+    once: int = 16
+    each: int = 12
+    several: int = 0
+
+    def of(self, count: int) -> int:
+        """Bytes a pixel for so many pictures."""
+        return self.once + self.each * count + self.several * (count > 1)
+
+
+@dataclass(frozen=True)
 class Format:
     """What files of one format hold.
 
@@ -21,6 +34,7 @@ class Format:
     that fit, 0 for none.  own_dpi: there is a field for it; else it goes into EXIF where there is any.
     sequence: what more than one picture in a file is.  largest_side: pixels, or None.  extra: what to install for it.
     streams: a picture is encoded while its rows come, and never lies in memory.
+    held: what encoding pictures whole takes at once, measured, the floats of one of them among it.
     """
 
     suffixes: tuple[str, ...]
@@ -37,6 +51,7 @@ class Format:
     largest_side: int | None = None
     extra: str = ""
     streams: bool = False
+    held: Held = Held()
     options: dict[str, object] = field(default_factory=dict)
 
     @property
@@ -53,6 +68,7 @@ HOLDS = {
         sequence="animation",
         largest_side=2**31 - 1,
         streams=True,
+        held=Held(each=24),
         options={"compress_level": 4},
     ),
     "JPEG": Format(
@@ -66,7 +82,12 @@ HOLDS = {
         options={"quality": 95, "subsampling": 0},
     ),
     "WEBP": Format(
-        (".webp",), grey=False, sequence="animation", largest_side=16_383, options={"quality": 95, "method": 4}
+        (".webp",),
+        grey=False,
+        sequence="animation",
+        largest_side=16_383,
+        held=Held(each=21),
+        options={"quality": 95, "method": 4},
     ),
     "TIFF": Format((".tif", ".tiff"), (8, 16, 32), own_dpi=True, sequence="pages", streams=True),
     "BMP": Format((".bmp", ".dib"), alpha=False, profile=False, exif_bytes=0, xmp_bytes=0, own_dpi=True),
@@ -78,16 +99,18 @@ HOLDS = {
         sequence="animation",
         colours=256,
         largest_side=65_535,
+        held=Held(once=40, each=17),
     ),
     "AVIF": Format(
         (".avif",),
         sequence="animation",
         loop=False,
         largest_side=65_535,
+        held=Held(each=26, several=240),
         options={"quality": 92, "subsampling": "4:4:4"},
     ),
     "HEIF": Format((".heic", ".heif"), sequence="pages", extra="heic", options={"quality": 92, "chroma": 444}),
-    "JXL": Format((".jxl",), profile=False, extra="jxl", options={"quality": 95}),
+    "JXL": Format((".jxl",), profile=False, extra="jxl", held=Held(once=40, each=17), options={"quality": 95}),
 }
 FORMATS = {suffix: name for name, form in HOLDS.items() for suffix in form.suffixes}
 UNWRITABLE_BECOMES = ".png"
