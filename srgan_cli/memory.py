@@ -10,6 +10,7 @@ import weakref
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import product
+from math import ceil
 from typing import Any
 
 import torch
@@ -22,11 +23,11 @@ from srgan_cli.enlargement import Geometry
 from srgan_cli.errors import SrganError, UsageError
 from srgan_cli.files import said
 from srgan_cli.picture import Scan
-from srgan_cli.resident import keep_freed, resident
+from srgan_cli.resident import keep_freed, machine_memory, resident
 from srgan_cli.tiling import TilePolicy, even
 
-ROOM = 768 * 2**20
-"""What tiles and rows of tiles take where no limit is given."""
+LEAST_ROOM, MOST_ROOM = 768 * 2**20, 2 * 2**30
+"""Between these is what tiles and rows of tiles may take where no limit is given: an eighth of the machine's memory."""
 _WORKSPACE = 2.0
 """Convolutions copy what they read and make into another order: measured up to 1.84 of the activations, on a CPU."""
 _ROWS_HELD = 3
@@ -156,10 +157,17 @@ def plan_sides(demand: Demand, height: int, width: int, policy: TilePolicy) -> t
         return most
     if policy.max_memory is not None and demand.of(*least) > room:
         raise _too_little(policy.max_memory, policy.max_memory - room + demand.of(*least), demand)
-    choices = product(*(range(short, long + 1, _STEP) for short, long in zip(least, most, strict=True)))
-    fitting = [least, *(sides for sides in choices if demand.of(*sides) <= room)]
-    best = max(fitting, key=lambda sides: _share_kept(sides[0], sides[1], demand.halo))
-    return even(height, best[0]), even(width, best[1])
+    down, across = (
+        {even(length, side): _read(length, side, demand.halo) for side in (*range(low, high, _STEP), high)}
+        for length, low, high in zip((height, width), least, most, strict=True)
+    )
+    fitting = [sides for sides in product(down, across) if demand.of(*sides) <= room] or [least]
+    return min(fitting, key=lambda sides: down[sides[0]] * across[sides[1]])
+
+
+def _read(length: int, side: int, halo: int) -> int:
+    """What tiles of at most this side read along a side of the picture: what lies round their cuts twice."""
+    return length + 2 * halo * (ceil(length / side) - 1)
 
 
 def plan_side(demand: Demand, height: int, width: int, policy: TilePolicy) -> int:
@@ -190,7 +198,8 @@ def check_whole(size: int, policy: TilePolicy) -> None:
 
 def _room(demand: Demand, policy: TilePolicy) -> float:
     if policy.max_memory is None:
-        return ROOM + demand.fixed
+        eighth = (machine_memory() or 0) // 8 if demand.on_host else 0
+        return min(max(LEAST_ROOM, eighth), MOST_ROOM) + demand.fixed
     return policy.max_memory - _AROUND - ((resident() or 0) if demand.on_host else 0)
 
 
@@ -200,8 +209,3 @@ def _too_little(limit: int, needed: float, demand: Demand) -> SrganError:
         f"this picture cannot be enlarged within {said(limit)}: it takes {said(needed)}",
         f"allow --max-memory {said(needed * 1.05)}{other}",
     )
-
-
-def _share_kept(height: int, width: int, halo: int) -> float:
-    """The share of what is computed that is kept."""
-    return height * width / ((height + 2 * halo) * (width + 2 * halo))

@@ -1,4 +1,4 @@
-"""How much memory this process has, now and at its peak, and whether it keeps what it frees."""
+"""How much memory the machine has, and this process, now and at its peak; whether it keeps what it frees."""
 
 import ctypes
 import os
@@ -7,8 +7,19 @@ import sys
 from pathlib import Path
 
 _STATUS = Path("/proc/self/status")
+_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
+"""What a container may take: the files of Linux's control groups, of their second version and their first."""
 _TRIM_THRESHOLD, _MMAP_MAX, _ARENA_MAX = -1, -4, -8
 """Names of glibc's malloc.h."""
+
+
+def machine_memory() -> int | None:
+    """Bytes of memory that the machine has, or that the container may take; None where the system does not tell."""
+    if not hasattr(os, "sysconf"):
+        return None
+    told = [path.read_text(encoding="ascii").strip() for path in _LIMITS if path.is_file()]
+    limits = [int(text) for text in told if text.isdigit()]
+    return min([os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"), *limits])
 
 
 def resident() -> int | None:

@@ -82,10 +82,11 @@ class TilePolicy:
     """How large tiles may be.
 
     size: the longest side of a tile's kept part, in input pixels; 0 takes the picture whole.
-    max_memory: what the whole process may take, in bytes; None leaves the tiles and rows of tiles about ROOM bytes.
+    max_memory: what the whole process may take, in bytes; None leaves the tiles and rows of tiles an eighth of the
+    machine's memory, from 768 MiB to 2 GiB.
     """
 
-    size: int = 512
+    size: int = 1024
     max_memory: int | None = None
 
     def __post_init__(self) -> None:

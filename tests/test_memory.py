@@ -20,7 +20,7 @@ from srgan_cli.files import check_space, said
 from srgan_cli.memory import Demand, activation_bytes, parse_bytes, plan_sides
 from srgan_cli.networks import GENERATORS
 from srgan_cli.picture import picture_size
-from srgan_cli.resident import peak_resident, resident
+from srgan_cli.resident import machine_memory, peak_resident, resident
 from srgan_cli.sequence import held_bytes, open_pictures
 from srgan_cli.tiling import TilePolicy
 
@@ -136,6 +136,37 @@ def limited(room: int, size: int = 384) -> TilePolicy:
 def test_tiles_are_as_large_as_the_policy_says_where_there_is_room() -> None:
     assert plan_sides(Demand(1, 1, 0, 10), 1000, 700, TilePolicy(384)) == (334, 350)
     assert plan_sides(Demand(1e9, 1e9, 0, 10), 1000, 700, TilePolicy(0)) == (1000, 700)
+
+
+def test_tiles_compute_as_little_twice_as_can_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two halves fit side by side or one above the other; the shorter cut costs less."""
+    monkeypatch.setattr(memory, "machine_memory", lambda: 0)
+    demand = Demand(memory.LEAST_ROOM / 1.3e6 / memory._KEPT, 0, 0, 20)
+    assert plan_sides(demand, 1000, 2000, TilePolicy(2000)) == (1000, 1000)
+
+
+@pytest.mark.parametrize(
+    ("machine", "on_host", "room"),
+    [(2**36, True, 2**31), (2**33, True, 2**30), (2**33, False, None), (2**30, True, None)],
+)
+def test_tiles_take_an_eighth_of_the_memory_that_there_is(
+    monkeypatch: pytest.MonkeyPatch, machine: int, on_host: bool, room: int | None
+) -> None:
+    monkeypatch.setattr(memory, "machine_memory", lambda: machine)
+    demand = Demand(2000, 0, 0, 20, on_host)
+    most = room or memory.LEAST_ROOM
+    sides = plan_sides(demand, 9000, 9000, TilePolicy(4096))
+    assert 0.8 * most < demand.of(*sides) <= most
+
+
+def test_a_container_has_what_it_may_take(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    whole = machine_memory()
+    limits = tmp_path / "memory.max", tmp_path / "none"
+    monkeypatch.setattr("srgan_cli.resident._LIMITS", limits)
+    limits[0].write_text("max\n")
+    assert machine_memory() >= whole
+    limits[0].write_text("268435456\n")
+    assert machine_memory() == 2**28
 
 
 @pytest.mark.parametrize("on_host", [True, False])

@@ -42,7 +42,7 @@ def upscale(
     on: On = "",
     precision: own.Precision = "auto",
     compile: own.Compile = False,
-    tile: own.Tile = 512,
+    tile: own.Tile = 1024,
     max_memory: own.MaxMemory = "",
     max_pixels: MaxPixels = None,
     verify_tiles: own.VerifyTiles = False,

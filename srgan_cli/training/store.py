@@ -1,6 +1,5 @@
 """Store: where the decoded pixels of a dataset are kept, so that a crop costs a crop."""
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +7,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+
+from srgan_cli.resident import machine_memory
 
 
 class Store:
@@ -26,9 +27,7 @@ class Store:
 
 def fits_memory(size: int) -> bool:
     """Whether so many bytes take at most half of this machine's memory; False where the system does not tell."""
-    if not hasattr(os, "sysconf"):
-        return False
-    return size <= os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
+    return size <= (machine_memory() or 0) // 2
 
 
 def _allocate(size: int, cache: Path) -> NDArray[Any]:
