@@ -59,7 +59,7 @@ def main(
         table = Table(title=f"{precision.device}, {precision.dtype}, matrix product {rate / 1e9:.0f} GFLOP/s")
         for heading in HEADINGS:
             table.add_column(heading, justify="right")
-        for phase in config.phase_shares.keys() - {DEGRADATION}:
+        for phase in (phase for phase in config.phase_shares if phase != DEGRADATION):
             table.add_row(phase, *measured(phase, config, dataset, steps, rate))
         Console(width=WIDTH).print(table, f"peak memory {peak_memory(precision.device) / 1e9:.2f} GB")
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -104,8 +105,8 @@ class Sampler:
         places = [place for random in randoms for place in self._drawn(random, patch)]
         if choice == 1:
             return places
-        looks = torch.stack([pair.low[:, *window.slices] for pair, window in places])
-        best = detail(looks).view(-1, choice).argmax(1).tolist()
+        looks = np.stack([pair.low.numpy()[:, *window.slices] for pair, window in places])  # quicker than torch
+        best = detail(torch.from_numpy(looks)).view(-1, choice).argmax(1).tolist()
         return [places[choice * row + column] for row, column in enumerate(best)]
 
     def _drawn(self, random: torch.Generator, patch: int) -> list[tuple[Pair, Window]]:
