@@ -92,7 +92,7 @@ def make_pictures(folder: Path, count: int) -> None:
 
 
 def soak(command: Sequence[str]) -> tuple[list[Sample], list[str]]:
-    """What the process was like after each picture, and the pictures that failed."""
+    """What the process was like after each picture, and the pictures that failed, each with the error."""
     samples: list[Sample] = []
     failed: list[str] = []
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
@@ -101,7 +101,7 @@ def soak(command: Sequence[str]) -> tuple[list[Sample], list[str]]:
             told = json.loads(line)
             with suppress(OSError, StopIteration):  # it has ended meanwhile
                 samples.append(look(process.pid))
-            failed += [] if told["status"] == "enlarged" else [told["in"]]
+            failed += [] if told["status"] == "enlarged" else [f"{told['in']}: {told['error']}"]
     if process.returncode not in (0, 1) or len(samples) < 2:
         sys.exit(f"{shlex.join(command)} ended with {process.returncode} after {len(samples)} pictures")
     return samples, failed
@@ -138,7 +138,7 @@ def row(part: Sequence[Sample], speed: float, done: int) -> list[str]:
 def judge(parts: Sequence[Sequence[Sample]], room: int, failed: Sequence[str]) -> Iterator[str]:
     """What did not hold."""
     if failed:
-        yield f"{len(failed)} pictures failed, the first of them {failed[0]}"
+        yield f"{len(failed)} pictures failed; {failed[0]}"
     grown = parts[-1][-1].peak - parts[0][0].resident
     if grown > room:
         yield f"it grew by {grown / 1e6:.0f} MB, beyond the {room / 1e6:.0f} MB of headroom"
