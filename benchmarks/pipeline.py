@@ -62,7 +62,7 @@ def main(
     model: str = DEFAULT_MODEL,
     device: str = "auto",
     form: Annotated[str, typer.Option("--format", help="Of the outputs.")] = "",
-    tile: int = 512,
+    tile: int = TilePolicy().size,
     compile: Annotated[bool, typer.Option("--compile", help="Have torch.compile build the network.")] = False,
 ) -> None:
     """Measure and print the table."""

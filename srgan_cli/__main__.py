@@ -24,8 +24,8 @@ def run() -> None:
 def _leave(codes: list[int]) -> None:
     """End the process with this code; without one, or where what is printed cannot be written, Python goes on."""
     try:
-        sys.stdout.flush()
-        sys.stderr.flush()
+        for stream in filter(None, (sys.stdout, sys.stderr)):  # None where it was closed before
+            stream.flush()
     except (OSError, ValueError):  # it is closed
         return
     if codes:

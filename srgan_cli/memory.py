@@ -27,7 +27,8 @@ from srgan_cli.resident import keep_freed, machine_memory, resident
 from srgan_cli.tiling import TilePolicy, even
 
 LEAST_ROOM, MOST_ROOM = 768 * 2**20, 2 * 2**30
-"""Between these is what tiles and rows of tiles may take where no limit is given: an eighth of the machine's memory."""
+"""Between these is what tiles and rows of tiles may take where no limit is given: an eighth of the machine's memory,
+the least on a GPU, and where workers share the machine."""
 _WORKSPACE = 2.0
 """Convolutions copy what they read and make into another order: measured up to 1.84 of the activations, on a CPU."""
 _ROWS_HELD = 3
@@ -198,7 +199,7 @@ def check_whole(size: int, policy: TilePolicy) -> None:
 
 def _room(demand: Demand, policy: TilePolicy) -> float:
     if policy.max_memory is None:
-        eighth = (machine_memory() or 0) // 8 if demand.on_host else 0
+        eighth = (machine_memory() or 0) // 8 if demand.on_host and not policy.shared else 0
         return min(max(LEAST_ROOM, eighth), MOST_ROOM) + demand.fixed
     return policy.max_memory - _AROUND - ((resident() or 0) if demand.on_host else 0)
 

@@ -17,8 +17,7 @@ def machine_memory() -> int | None:
     """Bytes of memory that the machine has, or that the container may take; None where the system does not tell."""
     if not hasattr(os, "sysconf"):
         return None
-    told = [path.read_text(encoding="ascii").strip() for path in _LIMITS if path.is_file()]
-    limits = [int(text) for text in told if text.isdigit()]
+    limits = [int(text) for text in map(_text, _LIMITS) if text.isdigit()]
     return min([os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"), *limits])
 
 
@@ -55,6 +54,13 @@ def give_back_freed() -> None:
 def _glibc() -> ctypes.CDLL | None:
     library = ctypes.CDLL(None) if sys.platform == "linux" else None
     return library if hasattr(library, "gnu_get_libc_version") else None
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="ascii").strip()
+    except OSError:
+        return ""
 
 
 def _told(name: str) -> int | None:

@@ -57,8 +57,8 @@ class SelfEnsemble(_Wrapped):
 class Compiled(_Wrapped):
     """A generator that torch's compiler builds for each shape that is expected of many tiles; others run as ever.
 
-    Building takes seconds to minutes, when the first tile of a shape comes, so no more than four are expected: tiles
-    read windows of one shape, but pictures that are smaller have their own.
+    Building takes seconds to minutes, when the first tile of a shape comes, so no more than four are expected beside
+    that of large pictures: their tiles read windows of one shape, but pictures that are smaller have their own.
     """
 
     def __init__(self, generator: Generator, backend: str | Callable[..., Any] = "inductor") -> None:
@@ -67,9 +67,9 @@ class Compiled(_Wrapped):
         self.built: Callable[[Tensor], Tensor] = torch.compile(generator.forward, dynamic=False, backend=backend)
         self.shapes: set[tuple[int, ...]] = set()
 
-    def expect(self, height: int, width: int) -> None:
-        """Pictures of this height and width, or turned by a quarter, will come."""
-        if len(self.shapes) < _SHAPES:
+    def expect(self, height: int, width: int, whole: bool) -> None:
+        """Pictures of this height and width, or turned by a quarter, will come; whole: the shape of all large ones."""
+        if whole or len(self.shapes) < _SHAPES:
             self.shapes.add(tuple(sorted((height, width))))
 
     def forward(self, x: Tensor) -> Tensor:

@@ -214,7 +214,8 @@ class Upscaler:
             return geometry, plan_sides(demand, scan.height, scan.width, self.policy)
         side = min(plan_side(demand, scan.height, scan.width, self.policy), self.filling.largest)
         planned = replace(geometry, side=side)
-        self.compiled.expect(*planned.window)
+        height, width = planned.window
+        self.compiled.expect(height, width, whole=height < scan.height and width < scan.width)
         return planned, planned.sides
 
     @torch.no_grad()

@@ -3,6 +3,7 @@
 import json
 import os
 import resource
+import shlex
 import signal
 import subprocess
 import sys
@@ -211,3 +212,12 @@ def test_names_come_through_as_they_are(srgan: Srgan, smooth_pictures: Path, tmp
     trained = srgan("train", odd, "--run", tmp_path / "run\n\udcff", "--steps", 1, *TINY_RUN)
     assert trained.code == 0, trained.err
     assert srgan("train", "--run", tmp_path / "run\n\udcff", "--resume", "--steps", 2).code == 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a shell of POSIX closes it")
+def test_a_process_that_has_no_stdout_ends_in_silence(tmp_path: Path) -> None:
+    source = Path(__file__).parents[1] / "examples/cat.png"
+    words = [sys.executable, "-m", "srgan_cli", "upscale", "-m", "bicubic", str(source), str(tmp_path / "out.png")]
+    done = subprocess.run(["sh", "-c", f"{shlex.join(words)} >&-"], capture_output=True, text=True, check=True)
+    assert "Exception" not in done.stderr
+    assert (tmp_path / "out.png").exists()

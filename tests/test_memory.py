@@ -157,6 +157,7 @@ def test_tiles_take_an_eighth_of_the_memory_that_there_is(
     most = room or memory.LEAST_ROOM
     sides = plan_sides(demand, 9000, 9000, TilePolicy(4096))
     assert 0.8 * most < demand.of(*sides) <= most
+    assert demand.of(*plan_sides(demand, 9000, 9000, TilePolicy(4096, shared=True))) <= memory.LEAST_ROOM
 
 
 def test_a_container_has_what_it_may_take(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -294,11 +295,23 @@ print(code, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
 
 
 @pytest.mark.parametrize(("limit", "expected"), [(700, 1), (1400, 0)])
-def test_an_animation_stays_within_the_memory_or_is_refused_before(tmp_path: Path, limit: int, expected: int) -> None:
-    """Two frames of 4 megapixels as a GIF: 74 bytes a pixel."""
+@pytest.mark.parametrize("suffix", [".gif", ".webp", ".png"])
+def test_an_animation_stays_within_the_memory_or_is_refused_before(
+    tmp_path: Path, suffix: str, limit: int, expected: int
+) -> None:
+    """Two frames of 4 megapixels: 58 to 74 bytes a pixel."""
     frames = [Image.effect_noise((1000, 1000), 99).convert("RGB") for _ in range(2)]
     frames[0].save(tmp_path / "in.png", save_all=True, append_images=frames[1:])
-    arguments = ["-m", "bicubic", "-s", "2", "--max-memory", f"{limit}M", tmp_path / "in.png", tmp_path / "out.gif"]
+    arguments = [
+        "-m",
+        "bicubic",
+        "-s",
+        "2",
+        "--max-memory",
+        f"{limit}M",
+        tmp_path / "in.png",
+        tmp_path / f"out{suffix}",
+    ]
     command = [sys.executable, "-c", CHILD, sys.executable, "-m", "srgan_cli", "upscale", *map(str, arguments)]
     code, kilobytes = map(int, subprocess.run(command, capture_output=True, text=True, check=True).stdout.split())
     assert code == expected

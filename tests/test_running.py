@@ -250,7 +250,7 @@ def test_what_the_compiler_says_is_told_in_a_line(monkeypatch: pytest.MonkeyPatc
         raise RuntimeError("No working C++ compiler found\n\nSet TORCHDYNAMO_VERBOSE=1")
 
     alike = Compiled(restless())
-    alike.expect(4, 4)
+    alike.expect(4, 4, whole=False)
     alike.built = fail
     with pytest.raises(SrganError, match=r"cannot compile .*: No working C\+\+ compiler found$") as raised:
         alike(torch.zeros(1, 3, 4, 4))
@@ -260,12 +260,20 @@ def test_what_the_compiler_says_is_told_in_a_line(monkeypatch: pytest.MonkeyPatc
         check_compiler(CPU)
 
 
+def test_small_pictures_leave_the_shape_of_large_ones_its_place() -> None:
+    alike = Compiled(restless())
+    for side in range(9, 20):
+        alike.expect(side, 20, whole=False)
+    alike.expect(30, 30, whole=True)
+    assert alike.shapes == {(9, 20), (10, 20), (11, 20), (12, 20), (30, 30)}
+
+
 def test_too_little_memory_is_no_fault_of_the_compiler() -> None:
     def fail(_: Tensor) -> Tensor:
         raise torch.OutOfMemoryError("out of memory")
 
     alike = Compiled(restless())
-    alike.expect(4, 4)
+    alike.expect(4, 4, whole=False)
     alike.built = fail
     with pytest.raises(torch.OutOfMemoryError):
         alike(torch.zeros(1, 3, 4, 4))

@@ -94,6 +94,11 @@ class Request:
         if (world.size > 1 or self.on or self.devices) and any(place.startswith("memory:") for place in places):
             raise UsageError("memory:// is in one process alone", "name a place that all workers reach")
 
+    def among(self, world: World) -> "Request":
+        """The same, if there are other workers with tiles that leave them memory."""
+        shared = bool(world.size > 1 or self.devices or self.on)
+        return replace(self, loading=replace(self.loading, policy=replace(self.loading.policy, shared=shared)))
+
     def upscaler(self, world: World) -> Upscaler:
         """The one of this process; where others enlarge, it tells no more than the model's name and scale."""
         if self.devices or self.on:
@@ -113,6 +118,7 @@ def enlarge_pictures(request: Request) -> None:
     """Enlarge, and tell of every file.  Raises SrganError, and Exit with 1 where a file failed."""
     world = World.here()
     request.check(world)
+    request = request.among(world)
     listing = listed(request.from_file) if request.from_file and world.leads else None
     ray = on_ray.connected(request.on, request.devices) if request.on else nullcontext()
     with streams(request.inputs, request.out, request.naming.suffix) as files, world.joined() as store, ray:

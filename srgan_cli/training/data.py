@@ -95,6 +95,7 @@ def load_dataset(config: TrainConfig, progress: Progress | None = None) -> Datas
     none of the unpaired.
     """
     entries, skipped = _entries(config)
+    _held_out([entry.path for entry in entries], config)  # raises before any picture is decoded
     paired = list(_pairs(config, entries, skipped, progress))
     pairs = [pair for _, pair in paired]
     if len(pairs) < 2:
@@ -242,7 +243,7 @@ def _held_out(paths: list[Path], config: TrainConfig) -> set[int]:
     """Which of these pictures.  Raises SrganError when a folder is given that holds none of them, or all."""
     if config.held_out:
         folder = Path(config.held_out).resolve()
-        below = {index for index, path in enumerate(paths) if path.resolve().is_relative_to(folder)}
+        below = {index for index, path in enumerate(paths) if path.parent.resolve().is_relative_to(folder)}
         if not 0 < len(below) < len(paths):
             raise SrganError(
                 f"{len(below)} of the {len(paths)} usable pictures in {config.folders} are below {config.held_out}",
