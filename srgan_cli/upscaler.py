@@ -34,6 +34,8 @@ for _cache in ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "LRU_CACHE_CAPACITY"):
 
 DEFAULT_MODEL = "srgan"
 _PLAIN_SCALE = 4
+_PLAIN_TILE = 512
+"""Resampling goes through little memory again and again, and is quicker where that fits into the cache."""
 
 
 @dataclass(frozen=True)
@@ -137,7 +139,9 @@ class Upscaler:
     @classmethod
     def _of_kernel(cls, name: str, device: torch.device, policy: TilePolicy | None, seed: int | None) -> "Upscaler":
         """What resamples and has no weights."""
-        upscaler = cls(Unchanged(), device, policy, name, seed)
+        policy = policy or TilePolicy()
+        cached = replace(policy, size=min(policy.size, _PLAIN_TILE))
+        upscaler = cls(Unchanged(), device, cached, name, seed)
         upscaler.scale, upscaler.kernel = _PLAIN_SCALE, KERNELS[name]
         return upscaler
 
