@@ -199,7 +199,7 @@ def check_whole(size: int, policy: TilePolicy) -> None:
 
 def _room(demand: Demand, policy: TilePolicy) -> float:
     if policy.max_memory is None:
-        eighth = (machine_memory() or 0) // 8 if demand.on_host and not policy.shared else 0
+        eighth = (machine_memory() or 0) // 8 if demand.on_host and not policy.frugal else 0
         return min(max(LEAST_ROOM, eighth), MOST_ROOM) + demand.fixed
     return policy.max_memory - _AROUND - ((resident() or 0) if demand.on_host else 0)
 

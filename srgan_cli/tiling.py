@@ -83,12 +83,13 @@ class TilePolicy:
 
     size: the longest side of a tile's kept part, in input pixels; 0 takes the picture whole.
     max_memory: what the whole process may take, in bytes; None leaves the tiles and rows of tiles an eighth of the
-    machine's memory, from 768 MiB to 2 GiB; 768 MiB on a GPU, or where the machine is shared with other workers.
+    machine's memory, from 768 MiB to 2 GiB; 768 MiB on a GPU, or if frugal.
+    frugal: there are workers beside, or nothing is gained by more.
     """
 
     size: int = 1024
     max_memory: int | None = None
-    shared: bool = False
+    frugal: bool = False
 
     def __post_init__(self) -> None:
         """Raises UsageError for a negative size."""

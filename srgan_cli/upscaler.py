@@ -140,7 +140,7 @@ class Upscaler:
     def _of_kernel(cls, name: str, device: torch.device, policy: TilePolicy | None, seed: int | None) -> "Upscaler":
         """What resamples and has no weights."""
         policy = policy or TilePolicy()
-        cached = replace(policy, size=min(policy.size, _PLAIN_TILE))
+        cached = replace(policy, size=min(policy.size, _PLAIN_TILE), frugal=True)
         upscaler = cls(Unchanged(), device, cached, name, seed)
         upscaler.scale, upscaler.kernel = _PLAIN_SCALE, KERNELS[name]
         return upscaler

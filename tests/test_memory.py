@@ -157,7 +157,7 @@ def test_tiles_take_an_eighth_of_the_memory_that_there_is(
     most = room or memory.LEAST_ROOM
     sides = plan_sides(demand, 9000, 9000, TilePolicy(4096))
     assert 0.8 * most < demand.of(*sides) <= most
-    assert demand.of(*plan_sides(demand, 9000, 9000, TilePolicy(4096, shared=True))) <= memory.LEAST_ROOM
+    assert demand.of(*plan_sides(demand, 9000, 9000, TilePolicy(4096, frugal=True))) <= memory.LEAST_ROOM
 
 
 def test_a_container_has_what_it_may_take(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

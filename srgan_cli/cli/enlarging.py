@@ -96,8 +96,8 @@ class Request:
 
     def among(self, world: World) -> "Request":
         """The same, if there are other workers with tiles that leave them memory."""
-        shared = bool(world.size > 1 or self.devices or self.on)
-        return replace(self, loading=replace(self.loading, policy=replace(self.loading.policy, shared=shared)))
+        among_others = bool(world.size > 1 or self.devices or self.on)
+        return replace(self, loading=replace(self.loading, policy=replace(self.loading.policy, frugal=among_others)))
 
     def upscaler(self, world: World) -> Upscaler:
         """The one of this process; where others enlarge, it tells no more than the model's name and scale."""
