@@ -85,9 +85,8 @@ def _attempt(url: str, part: Path, progress: Progress | None) -> None:
             discard(part)
             raise WeightsError(f"cannot fetch {url}: it sent other bytes than were asked for", "try again")
         with part.open("r+b" if first else "wb") as file:
-            _version_file(part).write_text(
-                _version(response), encoding="utf8"
-            )  # once nothing of another version is there
+            # once nothing of another version is there
+            _version_file(part).write_text(_version(response), encoding="utf8")
             file.seek(first)
             _receive(url, response, file, total, progress)
 

@@ -67,7 +67,7 @@ def activation_bytes(network: nn.Module, channels: int) -> float:
     """
     device = next((parameter.device for parameter in network.parameters()), torch.device("cpu"))
     if device.type != "cpu":
-        with suppress(RuntimeError, NotImplementedError):  # it decides by values
+        with suppress(RuntimeError):  # it decides by values
             return _counted(copy.deepcopy(network).to("meta"), channels, torch.device("meta"))
     return _counted(network, channels, device)
 

@@ -17,7 +17,7 @@ def machine_memory() -> int | None:
     """Bytes of memory that the machine has, or that the container may take; None where the system does not tell."""
     if not hasattr(os, "sysconf"):
         return None
-    limits = [int(text) for text in map(_text, _LIMITS) if text.isdigit()]
+    limits = [int(text) for text in map(_content, _LIMITS) if text.isdigit()]
     return min([os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"), *limits])
 
 
@@ -56,20 +56,17 @@ def _glibc() -> ctypes.CDLL | None:
     return library if hasattr(library, "gnu_get_libc_version") else None
 
 
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="ascii").strip()
-    except OSError:
-        return ""
-
-
 def _told(name: str) -> int | None:
-    try:
-        # Bytes, since the program's name, cut to 15 of them, need not be Unicode.
-        found = re.search(rb"^%s:\s+(\d+) kB" % name.encode(), _STATUS.read_bytes(), re.MULTILINE)
-    except OSError:
-        return None
+    found = re.search(rb"^%s:\s+(\d+) kB" % name.encode(), _content(_STATUS), re.MULTILINE)
     return int(found[1]) * 1024 if found else None
+
+
+def _content(path: Path) -> bytes:
+    """What the system tells in a file; nothing where there is none.  Names of programs in it need not be Unicode."""
+    try:
+        return path.read_bytes().strip()
+    except OSError:
+        return b""
 
 
 def _posix_peak() -> int | None:

@@ -95,7 +95,8 @@ def load_dataset(config: TrainConfig, progress: Progress | None = None) -> Datas
     none of the unpaired.
     """
     entries, skipped = _entries(config)
-    _held_out([entry.path for entry in entries], config)  # raises before any picture is decoded
+    if config.held_out:
+        _below([entry.path for entry in entries], config)  # raises before any picture is decoded
     paired = list(_pairs(config, entries, skipped, progress))
     pairs = [pair for _, pair in paired]
     if len(pairs) < 2:
@@ -240,16 +241,21 @@ def _cache(config: TrainConfig, name: str) -> Path:
 
 
 def _held_out(paths: list[Path], config: TrainConfig) -> set[int]:
-    """Which of these pictures.  Raises SrganError when a folder is given that holds none of them, or all."""
+    """Which of these pictures.  Raises SrganError as `_below` does."""
     if config.held_out:
-        folder = Path(config.held_out).resolve()
-        below = {index for index, path in enumerate(paths) if path.parent.resolve().is_relative_to(folder)}
-        if not 0 < len(below) < len(paths):
-            raise SrganError(
-                f"{len(below)} of the {len(paths)} usable pictures in {config.folders} are below {config.held_out}",
-                "hold out a folder inside one of them, or beside it and named as one more of them",
-            )
-        return below
+        return _below(paths, config)
     wanted = max(1, min(config.validation, len(paths) // 20))
     random = torch.Generator().manual_seed(config.seed)
     return set(torch.randperm(len(paths), generator=random)[:wanted].tolist())
+
+
+def _below(paths: list[Path], config: TrainConfig) -> set[int]:
+    """Which of these pictures are below the folder to hold out.  Raises SrganError when none of them are, or all."""
+    folder = Path(config.held_out).resolve()
+    below = {index for index, path in enumerate(paths) if path.parent.resolve().is_relative_to(folder)}
+    if not 0 < len(below) < len(paths):
+        raise SrganError(
+            f"{len(below)} of the {len(paths)} usable pictures in {config.folders} are below {config.held_out}",
+            "hold out a folder inside one of them, or beside it and named as one more of them",
+        )
+    return below
