@@ -16,7 +16,7 @@ from srgan_cli.codec.refusal import check_claim, check_pixels, trust_pixels
 from srgan_cli.errors import SrganError, in_plain_words
 from srgan_cli.files import make_folder, sweep
 from srgan_cli.manifest import Manifest
-from srgan_cli.memory import check_whole, keep_freed_within
+from srgan_cli.memory import Reserve, check_whole, keep_freed_within
 from srgan_cli.networks import Generator
 from srgan_cli.picture import Picture, Scan, check_size, dropped_by
 from srgan_cli.places import Place, exists, fetched, is_remote, sent
@@ -221,7 +221,8 @@ class _Work:
     def _enlarging(self, pictures: Pictures, height: int, width: int) -> Callable[[Scan], Scan]:
         """Enlarges one picture after the other, band by band, and tells what each loses."""
         number, count = iter(range(pictures.count)), pictures.count
-        beside = held_bytes(pictures, self.target, height, width, self.wishes.consistent)
+        promised = held_bytes(pictures, self.target, height, width, self.wishes.consistent)
+        reserve = Reserve(promised)
 
         def enlarge(picture: Scan) -> Scan:
             earlier = next(number)
@@ -232,10 +233,10 @@ class _Work:
 
             self.tell(picture.outline.notes)
             self.tell(dropped_by(self.target, picture))
-            enlarged = self.upscaler.upscale_scan(picture, self.wishes.scale, advance, beside)
+            enlarged = self.upscaler.upscale_scan(picture, self.wishes.scale, advance, reserve)
             if self.wishes.consistent:
                 enlarged = Scan.of(self._consistent(enlarged.whole(), picture.whole()))
-            elif beside:
+            elif promised:
                 enlarged = Scan.of(enlarged.whole())
             self.tell(dropped_by(self.target, enlarged))
             return enlarged

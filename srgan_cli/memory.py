@@ -9,6 +9,7 @@ import re
 import weakref
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import product
 from math import ceil
 from typing import Any
@@ -111,11 +112,27 @@ class _Alive(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 
 @dataclass(frozen=True)
+class Reserve:
+    """What tiles may not take, in bytes: what is promised to others, and what the process has already.
+
+    The pictures of one file share it: their results, as they come, take what was promised to them.
+    """
+
+    promised: int = 0
+
+    @cached_property
+    def held(self) -> int:
+        """What the process had when this was asked for first."""
+        return resident() or 0
+
+
+@dataclass(frozen=True)
 class Demand:
     """What enlarging a picture takes, in bytes.
 
     pixel: for a pixel that a tile reads.  row: for a row of input pixels that a row of tiles reads or answers for, with
-    what comes of it.  fixed: whatever the tiles.  halo: how far tiles read beyond what they keep.
+    what comes of it.  fixed: whatever the tiles.  halo: how far tiles read beyond what they keep.  held: in the host's
+    memory before.
     on_host: whether tiles and rows share one memory; where not, passing: of the host's for a pixel that a tile reads.
     """
 
@@ -123,11 +140,14 @@ class Demand:
     row: float
     fixed: float
     halo: int
+    held: int = 0
     on_host: bool = True
     passing: float = 0
 
     @classmethod
-    def of_picture(cls, scan: Scan, geometry: Geometry, activations: float, beside: int, on_host: bool) -> "Demand":
+    def of_picture(
+        cls, scan: Scan, geometry: Geometry, activations: float, reserve: Reserve, on_host: bool
+    ) -> "Demand":
         """What a picture takes that goes through a network with so many bytes of activations a pixel."""
         transparent = scan.outline.alpha is not None
         layers = len(scan.outline.pixels) + transparent
@@ -137,7 +157,8 @@ class Demand:
         line = scan.width * _FLOAT * layers
         coming = _ROWS_HELD * band_rows(scan.width, layers) * line
         row, passing = line * (_ROWS_HELD + geometry.growth), _PASSING * _FLOAT * 3 * geometry.scale**2
-        return cls(tile, row, coming + beside, geometry.halo + 2 * (geometry.grid - 1), on_host, passing)
+        fixed, halo = coming + reserve.promised, geometry.halo + 2 * (geometry.grid - 1)
+        return cls(tile, row, fixed, halo, reserve.held, on_host, passing)
 
     def of(self, height: int, width: int) -> float:
         """Bytes for tiles that keep so many pixels."""
@@ -201,7 +222,7 @@ def _room(demand: Demand, policy: TilePolicy) -> float:
     if policy.max_memory is None:
         eighth = (machine_memory() or 0) // 8 if demand.on_host and not policy.frugal else 0
         return min(max(LEAST_ROOM, eighth), MOST_ROOM) + demand.fixed
-    return policy.max_memory - _AROUND - ((resident() or 0) if demand.on_host else 0)
+    return policy.max_memory - _AROUND - (demand.held if demand.on_host else 0)
 
 
 def _too_little(limit: int, needed: float, demand: Demand) -> SrganError:

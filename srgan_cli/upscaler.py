@@ -18,7 +18,7 @@ from srgan_cli.enlargement import Geometry, Rolling
 from srgan_cli.errors import UsageError
 from srgan_cli.files import digest
 from srgan_cli.filling import Filling
-from srgan_cli.memory import Demand, activation_bytes, plan_side, plan_sides
+from srgan_cli.memory import Demand, Reserve, activation_bytes, plan_side, plan_sides
 from srgan_cli.networks import Generator
 from srgan_cli.networks.generator import Unchanged
 from srgan_cli.picture import Picture, Scan
@@ -154,10 +154,12 @@ class Upscaler:
         """
         return self.upscale_scan(Scan.of(picture), scale, progress).whole()
 
-    def upscale_scan(self, scan: Scan, scale: Scale = None, progress: Progress | None = None, beside: int = 0) -> Scan:
+    def upscale_scan(
+        self, scan: Scan, scale: Scale = None, progress: Progress | None = None, reserve: Reserve | None = None
+    ) -> Scan:
         """The same for a picture that comes in bands, and so does the result; it is computed while its bands are taken.
 
-        `beside`: bytes that will be needed for other things until then.
+        `reserve`: memory that is not for this; else what the process has when the first band is taken.
         """
         height, width = self.target(scan.height, scan.width, scale)
         geometry = self._geometry(scan, height, width)
@@ -166,7 +168,7 @@ class Upscaler:
         alpha = None if outline.alpha is None else outline.alpha.new_empty(1, 0, width)
 
         def bands() -> Iterator[Picture]:
-            planned, sides = self._plan(scan, geometry, beside)
+            planned, sides = self._plan(scan, geometry, reserve)
             return self._bands(scan, planned, sides, _Counter(scan, progress))
 
         return Scan(replace(outline, pixels=pixels, alpha=alpha), height, bands)
@@ -185,7 +187,7 @@ class Upscaler:
         A square that the generator can take whole is enlarged once so, and once in tiles of half its sides.
         """
         geometry = self._geometry(scan, *self.target(scan.height, scan.width, scale))
-        _, sides = self._plan(scan, geometry)
+        _, sides = self._plan(scan, geometry, None)
         crop = Scan.of(_middle(scan, *(side + 2 * geometry.halo for side in sides)))
         small = self._geometry(crop, *self.target(crop.height, crop.width, scale))
         whole, tiled = (
@@ -207,13 +209,13 @@ class Upscaler:
     def _activation_bytes(self) -> float:
         return activation_bytes(self.generator, 3 + self.generator.noise)
 
-    def _demand(self, scan: Scan, geometry: Geometry, beside: int = 0) -> Demand:
+    def _demand(self, scan: Scan, geometry: Geometry, reserve: Reserve) -> Demand:
         on_host = self.device.type == "cpu"
-        return Demand.of_picture(scan, geometry, self._activation_bytes, beside, on_host)
+        return Demand.of_picture(scan, geometry, self._activation_bytes, reserve, on_host)
 
-    def _plan(self, scan: Scan, geometry: Geometry, beside: int = 0) -> tuple[Geometry, tuple[int, int]]:
+    def _plan(self, scan: Scan, geometry: Geometry, reserve: Reserve | None) -> tuple[Geometry, tuple[int, int]]:
         """How tiles are cut, and the height and width of what they keep."""
-        demand = self._demand(scan, geometry, beside)
+        demand = self._demand(scan, geometry, reserve or Reserve())
         if self.compiled is None:
             return geometry, plan_sides(demand, scan.height, scan.width, self.policy)
         side = min(plan_side(demand, scan.height, scan.width, self.policy), self.filling.largest)

@@ -5,6 +5,7 @@ import mmap
 import platform
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -130,7 +131,7 @@ def test_what_is_freed_is_given_back_when_asked() -> None:
 
 
 def limited(room: int, size: int = 384) -> TilePolicy:
-    return TilePolicy(size, resident() + memory._AROUND + room)
+    return TilePolicy(size, memory._AROUND + room)
 
 
 def test_tiles_are_as_large_as_the_policy_says_where_there_is_room() -> None:
@@ -153,7 +154,7 @@ def test_tiles_take_an_eighth_of_the_memory_that_there_is(
     monkeypatch: pytest.MonkeyPatch, machine: int, on_host: bool, room: int | None
 ) -> None:
     monkeypatch.setattr(memory, "machine_memory", lambda: machine)
-    demand = Demand(2000, 0, 0, 20, on_host)
+    demand = Demand(2000, 0, 0, 20, on_host=on_host)
     most = room or memory.LEAST_ROOM
     sides = plan_sides(demand, 9000, 9000, TilePolicy(4096))
     assert 0.8 * most < demand.of(*sides) <= most
@@ -173,11 +174,8 @@ def test_a_container_has_what_it_may_take(monkeypatch: pytest.MonkeyPatch, tmp_p
 @pytest.mark.parametrize("on_host", [True, False])
 @pytest.mark.parametrize("room", [50, 100, 300])
 @pytest.mark.parametrize("row", [1e3, 1e6])
-def test_tiles_fit_into_the_room_there_is(
-    monkeypatch: pytest.MonkeyPatch, row: float, room: int, on_host: bool
-) -> None:
-    monkeypatch.setattr(memory, "resident", lambda: 300 * 2**20)
-    demand = Demand(2000, row, 1e6, 19, on_host)
+def test_tiles_fit_into_the_room_there_is(row: float, room: int, on_host: bool) -> None:
+    demand = Demand(2000, row, 1e6, 19, 300 * 2**20, on_host)
     limit = room * 2**20 + memory._AROUND + (300 * 2**20 if on_host else 0)
     if demand.of(16, 16) > room * 2**20:
         with pytest.raises(SrganError, match="cannot be enlarged within"):
@@ -195,9 +193,8 @@ def test_results_on_their_way_from_a_gpu_count_on_the_host() -> None:
     assert Demand(10, 1000, 0, 2, passing=50).of(6, 16) == 1.6 * (10 * 10 * 20 + 1000 * 10)
 
 
-def test_the_limit_that_an_error_names_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(memory, "resident", lambda: 300 * 2**20)
-    demand = Demand(20_000, 1e6, 5e8, 19)
+def test_the_limit_that_an_error_names_is_enough() -> None:
+    demand = Demand(20_000, 1e6, 5e8, 19, 300 * 2**20)
     with pytest.raises(SrganError) as caught:
         plan_sides(demand, 5000, 5000, TilePolicy(384, 2**29))
     named = caught.value.hint.partition("--max-memory ")[2].partition(",")[0]
@@ -318,9 +315,26 @@ def test_an_animation_stays_within_the_memory_or_is_refused_before(
     assert kilobytes < limit * 1024
 
 
-def test_tiles_that_read_windows_of_one_shape_are_halved_until_there_is_room(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(memory, "resident", lambda: 300 * 2**20)
-    demand = Demand(2000, 10, 0, 19)
+@pytest.mark.parametrize("suffix", [".gif", ".webp", ".png"])
+def test_the_limit_that_is_named_for_an_animation_is_enough_for_all_its_frames(tmp_path: Path, suffix: str) -> None:
+    """They are planned as one: what the first ones take by then was promised to them."""
+    frames = [Image.effect_noise((600, 600), 60 + number).convert("RGB") for number in range(4)]
+    frames[0].save(tmp_path / "in.png", save_all=True, append_images=frames[1:])
+    read = ["upscale", "--json", "-m", "bicubic", "--max-memory"]
+    places = [str(tmp_path / "in.png"), str(tmp_path / f"out{suffix}")]
+    run = partial(subprocess.run, capture_output=True, text=True, check=False)
+    named = lambda text: text.rpartition("--max-memory ")[2].partition(",")[0].strip()  # noqa: E731
+    command = [sys.executable, "-m", "srgan_cli", *read]
+    to_decode = named(run([*command, "100M", *places]).stderr)
+    refused = run([*command, to_decode, *places]).stderr
+    assert "cannot be enlarged within" in refused
+    done = run([*command, named(refused), *places])
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["peak_memory"] < parse_bytes(named(refused))
+
+
+def test_tiles_that_read_windows_of_one_shape_are_halved_until_there_is_room() -> None:
+    demand = Demand(2000, 10, 0, 19, 300 * 2**20)
     assert memory.plan_side(demand, 5000, 5000, TilePolicy(384)) == 384
     assert memory.plan_side(demand, 5000, 5000, TilePolicy(0)) == 5000
     tight = 300 * 2**20 + memory._AROUND

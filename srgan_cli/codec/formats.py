@@ -86,7 +86,7 @@ HOLDS = {
         grey=False,
         sequence="animation",
         largest_side=16_383,
-        held=Held(each=21),
+        held=Held(once=26, each=21),
         options={"quality": 95, "method": 4},
     ),
     "TIFF": Format((".tif", ".tiff"), (8, 16, 32), own_dpi=True, sequence="pages", streams=True),
@@ -106,10 +106,16 @@ HOLDS = {
         sequence="animation",
         loop=False,
         largest_side=65_535,
-        held=Held(each=26, several=240),
+        held=Held(once=26, each=26, several=240),
         options={"quality": 92, "subsampling": "4:4:4"},
     ),
-    "HEIF": Format((".heic", ".heif"), sequence="pages", extra="heic", options={"quality": 92, "chroma": 444}),
+    "HEIF": Format(
+        (".heic", ".heif"),
+        sequence="pages",
+        extra="heic",
+        held=Held(once=32, each=23),
+        options={"quality": 92, "chroma": 444},
+    ),
     "JXL": Format((".jxl",), profile=False, extra="jxl", held=Held(once=40, each=17), options={"quality": 95}),
 }
 FORMATS = {suffix: name for name, form in HOLDS.items() for suffix in form.suffixes}
