@@ -142,12 +142,13 @@ def scanned(raster: Raster) -> Scan:
     return Scan(outline, height, lambda: map(partial(from_values, like=outline), raster.rows.bands()))
 
 
-def read_picture(path: Path) -> Picture:
+def read_picture(path: Path | str) -> Picture:
     """The first picture of a file, upright as its EXIF orientation says.
 
     Grey stays grey, palettes become colours, transparency becomes alpha, CMYK and Lab become sRGB.  Raises
     PictureError when the file is missing, is not a picture, is cut short, or holds 32-bit whole numbers.
     """
+    path = Path(path)
     with opened(path) as source:
         check_pixels(path, *source.size(0))
         return scanned(source.raster(0)).whole()
@@ -169,12 +170,13 @@ def writable_suffix(path: Path) -> str:
     return HOLDS[form].suffixes[0] if form in HOLDS else UNWRITABLE_BECOMES
 
 
-def write_picture(picture: Picture | Scan, path: Path) -> None:
+def write_picture(picture: Picture | Scan, path: Path | str) -> None:
     """Write a picture in the format of the file's suffix; the file appears whole or not at all.
 
     What the format cannot hold is dropped; `dropped_by` says it beforehand.  Raises UsageError for a suffix that is
     not in FORMATS, PictureError for a picture too large for its format, and SrganError as atomic_write does.
     """
+    path = Path(path)
     name = output_format(path)
     check_size(path, picture.height, picture.width)
     with atomic_write(path) as temporary:

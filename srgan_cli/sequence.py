@@ -59,8 +59,9 @@ class _Frames:
                 yield scanned(source.raster(index))
 
 
-def open_pictures(path: Path) -> Pictures:
+def open_pictures(path: Path | str) -> Pictures:
     """All pictures of a file; none is decoded yet.  Raises PictureError as read_picture does, now or later."""
+    path = Path(path)
     with opened(path) as source:
         return Pictures(_Frames(path), source.count, source.size(0), source.animated, source.loop, source.held(0))
 
@@ -86,12 +87,13 @@ def dropped_frames(path: Path, pictures: Pictures) -> list[str]:
     return [] if form.loop or not pictures.loop else [f"{name} cannot tell that it is played {pictures.loop} times"]
 
 
-def write_pictures(pictures: Pictures, path: Path) -> None:
+def write_pictures(pictures: Pictures, path: Path | str) -> None:
     """Write pictures in the format of the file's suffix, as many as it holds; the file appears whole or not at all.
 
     What the format cannot hold is dropped; `dropped_frames` and `dropped_by` say it beforehand.  Raises as
     write_picture does.
     """
+    path = Path(path)
     name, kept = output_format(path), fitting(pictures, path)
     rasters = []
     for scan in kept.scans():

@@ -15,7 +15,7 @@ from srgan_cli.codec import tiff
 from srgan_cli.codec.formats import HOLDS
 from srgan_cli.codec.metadata import Metadata, exif_of, exif_tags
 from srgan_cli.errors import PictureError, UsageError
-from srgan_cli.picture import Picture, Scan, output_format, read_picture
+from srgan_cli.picture import Picture, Scan, output_format, read_picture, write_picture
 from srgan_cli.sequence import Losses, Pictures, dropped_frames, fitting, open_pictures, write_pictures
 
 ANIMATED = [form.suffixes[0] for form in HOLDS.values() if form.sequence == "animation"]
@@ -82,6 +82,14 @@ def test_an_animation_is_played_as_often_as_before(tmp_path: Path, suffix: str, 
     path = at(tmp_path, suffix)
     write_pictures(moving(loop=loop), path)
     assert open_pictures(path).loop == loop
+
+
+def test_paths_may_be_text(tmp_path: Path) -> None:
+    still, animated = str(tmp_path / "still.png"), str(tmp_path / "moving.png")
+    write_picture(frame(0), still)
+    write_pictures(moving(2), animated)
+    assert torch.equal(read_picture(still).pixels, read_picture(Path(still)).pixels)
+    assert open_pictures(animated).count == len(list(open_pictures(animated).frames)) == 2
 
 
 def test_a_gif_counts_repetitions_as_browsers_do(tmp_path: Path) -> None:

@@ -307,3 +307,14 @@ def test_a_missing_libvips_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setitem(sys.modules, "pyvips", None)
     with pytest.raises(SrganError, match="libvips cannot be loaded"):
         read_picture(tmp_path / "in.png")
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+def test_tall_pictures_come_in_bands_of_few_rows(tmp_path: Path, suffix: str) -> None:
+    """libvips takes minutes for a million rows that are asked for at once."""
+    values = RANDOM.integers(0, 256, (10_000, 2), dtype=np.uint8)
+    Image.fromarray(values).save(tmp_path / f"tall{suffix}")
+    with opened(tmp_path / f"tall{suffix}") as source:
+        bands = list(source.raster(0).rows.bands())
+    assert max(map(len, bands)) <= 4096
+    assert np.array_equal(np.concatenate(bands)[..., 0], values)

@@ -14,6 +14,8 @@ Values = NDArray[Any]
 BAND_GRID = 32
 """Every band but the last has a multiple of so many rows."""
 _BAND_BYTES = 2**22
+_BAND_ROWS = 4096
+"""libvips takes ever longer for a row, the more of them are asked for at once."""
 _DEPTHS = {"uint8": 8, "uint16": 16, "float32": 32}
 TURNS = {2: (0, True), 3: (2, False), 4: (2, True), 5: (3, True), 6: (3, False), 7: (1, True), 8: (1, False)}
 
@@ -50,8 +52,8 @@ class Rows:
 
 
 def band_rows(width: int, channels: int) -> int:
-    """How many rows a band has, so that it takes about 4 MB as floats; a multiple of BAND_GRID."""
-    fitting: int = _BAND_BYTES // (4 * channels * width)
+    """How many rows a band has, so that it takes about 4 MB as floats, or less; a multiple of BAND_GRID."""
+    fitting: int = min(_BAND_BYTES // (4 * channels * width), _BAND_ROWS)
     return max(1, fitting // BAND_GRID) * BAND_GRID
 
 
