@@ -120,9 +120,13 @@ class Reserve:
 
     promised: int = 0
 
-    @cached_property
+    @property
     def held(self) -> int:
-        """What the process had when this was asked for first."""
+        """What the process had when this was asked for first, and what it has outgrown the promise by since."""
+        return max(self._at_first, (resident() or 0) - self.promised)
+
+    @cached_property
+    def _at_first(self) -> int:
         return resident() or 0
 
 

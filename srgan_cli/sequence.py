@@ -108,11 +108,14 @@ def write_pictures(pictures: Pictures, path: Path | str) -> None:
 def held_bytes(pictures: Pictures, path: Path, height: int, width: int, consistent: bool = False) -> int:
     """What of the results is in memory whole, in bytes; nothing where they are streamed.
 
-    consistent: they are projected back, for which a result is held several times over.
+    consistent: they are projected back, for which a result is held several times over, and those that are written
+    as pages until all are there.
     """
-    name = output_format(path)
-    encoding = 0 if encode.streams(name, pictures.count) else HOLDS[name].held.of(pictures.count)
-    return height * width * (encoding + (_FLOATS * _PROJECTED if consistent else 0))
+    name, count = output_format(path), pictures.count
+    streamed = encode.streams(name, count)
+    encoding = 0 if streamed else HOLDS[name].held.of(count)
+    pages = count - 1 if streamed else 0
+    return height * width * (encoding + (_FLOATS * (_PROJECTED + pages) if consistent else 0))
 
 
 def _disk_bytes(rasters: Iterable[Raster], name: str) -> int:

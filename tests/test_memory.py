@@ -5,6 +5,7 @@ import mmap
 import platform
 import subprocess
 import sys
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,7 +19,7 @@ from torch import nn
 from srgan_cli import files, memory
 from srgan_cli.errors import SrganError, UsageError, is_exhaustion
 from srgan_cli.files import check_space, said
-from srgan_cli.memory import Demand, activation_bytes, parse_bytes, plan_sides
+from srgan_cli.memory import Demand, Reserve, activation_bytes, parse_bytes, plan_sides
 from srgan_cli.networks import GENERATORS
 from srgan_cli.picture import picture_size
 from srgan_cli.resident import machine_memory, peak_resident, resident
@@ -282,6 +283,17 @@ def test_results_that_are_projected_back_are_held_several_times(tmp_path: Path) 
     assert held_bytes(pictures, streamed, 40, 60) == 0
     assert held_bytes(pictures, streamed, 40, 60, consistent=True) == 5 * 4 * 4 * 40 * 60
     assert held_bytes(pictures, whole, 40, 60, consistent=True) > held_bytes(pictures, whole, 40, 60)
+    pages = replace(pictures, count=3)
+    assert held_bytes(pages, tmp_path / "b.tif", 40, 60) == 0
+    assert held_bytes(pages, tmp_path / "b.tif", 40, 60, consistent=True) == (5 + 2) * 4 * 4 * 40 * 60
+
+
+def test_what_was_promised_is_counted_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As results come, the process grows into the promise; beyond it, that counts."""
+    now = iter([100, 100, 130, 190])
+    monkeypatch.setattr(memory, "resident", lambda: next(now))
+    reserve = Reserve(promised=50)
+    assert [reserve.held for _ in range(3)] == [100, 100, 140]
 
 
 CHILD = """
