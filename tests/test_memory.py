@@ -303,12 +303,12 @@ print(code, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
 """
 
 
-@pytest.mark.parametrize(("limit", "expected"), [(700, 1), (1400, 0)])
+@pytest.mark.parametrize(("limit", "expected"), [(850, 1), (1400, 0)])
 @pytest.mark.parametrize("suffix", [".gif", ".webp", ".png"])
 def test_an_animation_stays_within_the_memory_or_is_refused_before(
     tmp_path: Path, suffix: str, limit: int, expected: int
 ) -> None:
-    """Two frames of 4 megapixels: 58 to 74 bytes a pixel."""
+    """Two frames of 4 megapixels: 64 to 74 bytes a pixel, beside the 500 to 720 MB of a process with torch."""
     frames = [Image.effect_noise((1000, 1000), 99).convert("RGB") for _ in range(2)]
     frames[0].save(tmp_path / "in.png", save_all=True, append_images=frames[1:])
     arguments = [
