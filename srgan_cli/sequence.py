@@ -59,6 +59,16 @@ class _Frames:
                 yield scanned(source.raster(index))
 
 
+@dataclass(frozen=True)
+class _First:
+    """The first of some pictures, each time that they are gone through."""
+
+    frames: Iterable[Picture | Scan]
+
+    def __iter__(self) -> Iterator[Picture | Scan]:
+        return islice(self.frames, 1)
+
+
 def open_pictures(path: Path | str) -> Pictures:
     """All pictures of a file; none is decoded yet.  Raises PictureError as read_picture does, now or later."""
     path = Path(path)
@@ -71,7 +81,7 @@ def fitting(pictures: Pictures, path: Path) -> Pictures:
     sequence = HOLDS[output_format(path)].sequence
     if pictures.count == 1 or sequence == "pages" or (sequence == "animation" and pictures.animated):
         return pictures
-    return replace(pictures, frames=islice(pictures.frames, 1), count=1, animated=False)
+    return replace(pictures, frames=_First(pictures.frames), count=1, animated=False)
 
 
 def dropped_frames(path: Path, pictures: Pictures) -> list[str]:

@@ -92,6 +92,11 @@ def test_paths_may_be_text(tmp_path: Path) -> None:
     assert open_pictures(animated).count == len(list(open_pictures(animated).frames)) == 2
 
 
+def test_the_first_of_several_can_be_gone_through_again(tmp_path: Path) -> None:
+    kept = fitting(moving(3), tmp_path / "a.jpg")
+    assert [len(list(kept.scans())) for _ in range(2)] == [1, 1]
+
+
 def test_a_gif_counts_repetitions_as_browsers_do(tmp_path: Path) -> None:
     images = [Image.new("L", (4, 4), value) for value in (0, 255)]
     for told, played in ((None, 1), (0, 0), (2, 3)):

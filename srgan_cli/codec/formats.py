@@ -34,7 +34,7 @@ class Format:
     that fit, 0 for none.  own_dpi: there is a field for it; else it goes into EXIF where there is any.
     sequence: what more than one picture in a file is.  largest_side: pixels, or None.  extra: what to install for it.
     streams: a picture is encoded while its rows come, and never lies in memory.
-    held: what encoding pictures whole takes at once, measured, the floats of one of them among it.
+    held: what encoding pictures whole takes at once, measured, their floats among it.
     """
 
     suffixes: tuple[str, ...]
@@ -68,7 +68,7 @@ HOLDS = {
         sequence="animation",
         largest_side=2**31 - 1,
         streams=True,
-        held=Held(each=24),
+        held=Held(each=25),
         options={"compress_level": 4},
     ),
     "JPEG": Format(
@@ -86,7 +86,7 @@ HOLDS = {
         grey=False,
         sequence="animation",
         largest_side=16_383,
-        held=Held(once=26, each=21),
+        held=Held(once=26, each=26),
         options={"quality": 95, "method": 4},
     ),
     "TIFF": Format((".tif", ".tiff"), (8, 16, 32), own_dpi=True, sequence="pages", streams=True),
@@ -99,7 +99,7 @@ HOLDS = {
         sequence="animation",
         colours=256,
         largest_side=65_535,
-        held=Held(once=40, each=17),
+        held=Held(once=40, each=20),
     ),
     "AVIF": Format(
         (".avif",),
