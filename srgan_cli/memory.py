@@ -8,7 +8,7 @@ import copy
 import re
 import weakref
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import product
 from math import ceil
@@ -135,18 +135,18 @@ class Demand:
     """What enlarging a picture takes, in bytes.
 
     pixel: for a pixel that a tile reads.  row: for a row of input pixels that a row of tiles reads or answers for, with
-    what comes of it.  fixed: whatever the tiles.  halo: how far tiles read beyond what they keep.  held: in the host's
-    memory before.
+    what comes of it.  fixed: whatever the tiles.  halo: how far tiles read beyond what they keep.
     on_host: whether tiles and rows share one memory; where not, passing: of the host's for a pixel that a tile reads.
+    reserve: what of the host's memory is taken already.
     """
 
     pixel: float
     row: float
     fixed: float
     halo: int
-    held: int = 0
     on_host: bool = True
     passing: float = 0
+    reserve: Reserve = field(default_factory=Reserve)
 
     @classmethod
     def of_picture(
@@ -162,7 +162,7 @@ class Demand:
         coming = _ROWS_HELD * band_rows(scan.width, layers) * line
         row, passing = line * (_ROWS_HELD + geometry.growth), _PASSING * _FLOAT * 3 * geometry.scale**2
         fixed, halo = coming + reserve.promised, geometry.halo + 2 * (geometry.grid - 1)
-        return cls(tile, row, fixed, halo, reserve.held, on_host, passing)
+        return cls(tile, row, fixed, halo, on_host, passing, reserve)
 
     def of(self, height: int, width: int) -> float:
         """Bytes for tiles that keep so many pixels."""
@@ -226,7 +226,7 @@ def _room(demand: Demand, policy: TilePolicy) -> float:
     if policy.max_memory is None:
         eighth = (machine_memory() or 0) // 8 if demand.on_host and not policy.frugal else 0
         return min(max(LEAST_ROOM, eighth), MOST_ROOM) + demand.fixed
-    return policy.max_memory - _AROUND - (demand.held if demand.on_host else 0)
+    return policy.max_memory - _AROUND - (demand.reserve.held if demand.on_host else 0)
 
 
 def _too_little(limit: int, needed: float, demand: Demand) -> SrganError:

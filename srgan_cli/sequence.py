@@ -122,10 +122,9 @@ def held_bytes(pictures: Pictures, path: Path, height: int, width: int, consiste
     as pages until all are there.
     """
     name, count = output_format(path), pictures.count
-    streamed = encode.streams(name, count)
-    encoding = 0 if streamed else HOLDS[name].held.of(count)
-    pages = count - 1 if streamed else 0
-    return height * width * (encoding + (_FLOATS * (_PROJECTED + pages) if consistent else 0))
+    encoding, waiting = (0, count - 1) if encode.streams(name, count) else (HOLDS[name].held.of(count), 0)
+    projecting = _FLOATS * (_PROJECTED + waiting) if consistent else 0
+    return height * width * (encoding + projecting)
 
 
 def _disk_bytes(rasters: Iterable[Raster], name: str) -> int:

@@ -159,7 +159,7 @@ class Upscaler:
     ) -> Scan:
         """The same for a picture that comes in bands, and so does the result; it is computed while its bands are taken.
 
-        `reserve`: memory that is not for this; else what the process has when the first band is taken.
+        `reserve`: the one that the pictures of a file share, for what is promised to their results.
         """
         height, width = self.target(scan.height, scan.width, scale)
         geometry = self._geometry(scan, height, width)
@@ -168,7 +168,7 @@ class Upscaler:
         alpha = None if outline.alpha is None else outline.alpha.new_empty(1, 0, width)
 
         def bands() -> Iterator[Picture]:
-            planned, sides = self._plan(scan, geometry, reserve)
+            planned, sides = self._plan(scan, geometry, reserve or Reserve())
             return self._bands(scan, planned, sides, _Counter(scan, progress))
 
         return Scan(replace(outline, pixels=pixels, alpha=alpha), height, bands)
@@ -187,7 +187,7 @@ class Upscaler:
         A square that the generator can take whole is enlarged once so, and once in tiles of half its sides.
         """
         geometry = self._geometry(scan, *self.target(scan.height, scan.width, scale))
-        _, sides = self._plan(scan, geometry, None)
+        _, sides = self._plan(scan, geometry, Reserve())
         crop = Scan.of(_middle(scan, *(side + 2 * geometry.halo for side in sides)))
         small = self._geometry(crop, *self.target(crop.height, crop.width, scale))
         whole, tiled = (
@@ -213,9 +213,9 @@ class Upscaler:
         on_host = self.device.type == "cpu"
         return Demand.of_picture(scan, geometry, self._activation_bytes, reserve, on_host)
 
-    def _plan(self, scan: Scan, geometry: Geometry, reserve: Reserve | None) -> tuple[Geometry, tuple[int, int]]:
+    def _plan(self, scan: Scan, geometry: Geometry, reserve: Reserve) -> tuple[Geometry, tuple[int, int]]:
         """How tiles are cut, and the height and width of what they keep."""
-        demand = self._demand(scan, geometry, reserve or Reserve())
+        demand = self._demand(scan, geometry, reserve)
         if self.compiled is None:
             return geometry, plan_sides(demand, scan.height, scan.width, self.policy)
         side = min(plan_side(demand, scan.height, scan.width, self.policy), self.filling.largest)

@@ -6,7 +6,6 @@ import platform
 import subprocess
 import sys
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -132,7 +131,7 @@ def test_what_is_freed_is_given_back_when_asked() -> None:
 
 
 def limited(room: int, size: int = 384) -> TilePolicy:
-    return TilePolicy(size, memory._AROUND + room)
+    return TilePolicy(size, resident() + memory._AROUND + room)
 
 
 def test_tiles_are_as_large_as_the_policy_says_where_there_is_room() -> None:
@@ -155,7 +154,7 @@ def test_tiles_take_an_eighth_of_the_memory_that_there_is(
     monkeypatch: pytest.MonkeyPatch, machine: int, on_host: bool, room: int | None
 ) -> None:
     monkeypatch.setattr(memory, "machine_memory", lambda: machine)
-    demand = Demand(2000, 0, 0, 20, on_host=on_host)
+    demand = Demand(2000, 0, 0, 20, on_host)
     most = room or memory.LEAST_ROOM
     sides = plan_sides(demand, 9000, 9000, TilePolicy(4096))
     assert 0.8 * most < demand.of(*sides) <= most
@@ -175,8 +174,11 @@ def test_a_container_has_what_it_may_take(monkeypatch: pytest.MonkeyPatch, tmp_p
 @pytest.mark.parametrize("on_host", [True, False])
 @pytest.mark.parametrize("room", [50, 100, 300])
 @pytest.mark.parametrize("row", [1e3, 1e6])
-def test_tiles_fit_into_the_room_there_is(row: float, room: int, on_host: bool) -> None:
-    demand = Demand(2000, row, 1e6, 19, 300 * 2**20, on_host)
+def test_tiles_fit_into_the_room_there_is(
+    monkeypatch: pytest.MonkeyPatch, row: float, room: int, on_host: bool
+) -> None:
+    monkeypatch.setattr(memory, "resident", lambda: 300 * 2**20)
+    demand = Demand(2000, row, 1e6, 19, on_host)
     limit = room * 2**20 + memory._AROUND + (300 * 2**20 if on_host else 0)
     if demand.of(16, 16) > room * 2**20:
         with pytest.raises(SrganError, match="cannot be enlarged within"):
@@ -194,8 +196,9 @@ def test_results_on_their_way_from_a_gpu_count_on_the_host() -> None:
     assert Demand(10, 1000, 0, 2, passing=50).of(6, 16) == 1.6 * (10 * 10 * 20 + 1000 * 10)
 
 
-def test_the_limit_that_an_error_names_is_enough() -> None:
-    demand = Demand(20_000, 1e6, 5e8, 19, 300 * 2**20)
+def test_the_limit_that_an_error_names_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "resident", lambda: 300 * 2**20)
+    demand = Demand(20_000, 1e6, 5e8, 19)
     with pytest.raises(SrganError) as caught:
         plan_sides(demand, 5000, 5000, TilePolicy(384, 2**29))
     named = caught.value.hint.partition("--max-memory ")[2].partition(",")[0]
@@ -230,17 +233,22 @@ def test_exhaustion_is_told_from_other_errors(error: Exception, exhausted: bool)
     assert is_exhaustion(error) == exhausted
 
 
-def enlarge(folder: Path, limit: str) -> "subprocess.CompletedProcess[str]":
+def enlarge(folder: Path, limit: str, out: str = "out.tif") -> "subprocess.CompletedProcess[str]":
     """Four times the picture there, by the command line."""
-    arguments = ["upscale", "--json", "-m", "bicubic", "--max-memory", limit, folder / "in.png", folder / "out.tif"]
+    arguments = ["upscale", "--json", "-m", "bicubic", "--max-memory", limit, folder / "in.png", folder / out]
     command = [sys.executable, "-m", "srgan_cli", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def named(refused: "subprocess.CompletedProcess[str]") -> str:
+    """The limit that its error names."""
+    return refused.stderr.rpartition("--max-memory ")[2].partition(",")[0].strip()
 
 
 def test_a_process_stays_within_its_limit_whatever_the_picture(tmp_path: Path) -> None:
     """As floats the result alone takes 412 MiB; how much the process takes before it begins depends on torch."""
     Image.effect_noise((1500, 1500), 60).convert("RGB").save(tmp_path / "in.png", compress_level=1)
-    limit = enlarge(tmp_path, "100M").stderr.rpartition("--max-memory ")[2].strip()
+    limit = named(enlarge(tmp_path, "100M"))
     done = enlarge(tmp_path, limit)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["peak_memory"] < parse_bytes(limit)
@@ -332,21 +340,17 @@ def test_the_limit_that_is_named_for_an_animation_is_enough_for_all_its_frames(t
     """They are planned as one: what the first ones take by then was promised to them."""
     frames = [Image.effect_noise((600, 600), 60 + number).convert("RGB") for number in range(4)]
     frames[0].save(tmp_path / "in.png", save_all=True, append_images=frames[1:])
-    read = ["upscale", "--json", "-m", "bicubic", "--max-memory"]
-    places = [str(tmp_path / "in.png"), str(tmp_path / f"out{suffix}")]
-    run = partial(subprocess.run, capture_output=True, text=True, check=False)
-    named = lambda text: text.rpartition("--max-memory ")[2].partition(",")[0].strip()  # noqa: E731
-    command = [sys.executable, "-m", "srgan_cli", *read]
-    to_decode = named(run([*command, "100M", *places]).stderr)
-    refused = run([*command, to_decode, *places]).stderr
-    assert "cannot be enlarged within" in refused
-    done = run([*command, named(refused), *places])
+    to_decode = named(enlarge(tmp_path, "100M", f"out{suffix}"))
+    refused = enlarge(tmp_path, to_decode, f"out{suffix}")
+    assert "cannot be enlarged within" in refused.stderr
+    done = enlarge(tmp_path, named(refused), f"out{suffix}")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["peak_memory"] < parse_bytes(named(refused))
 
 
-def test_tiles_that_read_windows_of_one_shape_are_halved_until_there_is_room() -> None:
-    demand = Demand(2000, 10, 0, 19, 300 * 2**20)
+def test_tiles_that_read_windows_of_one_shape_are_halved_until_there_is_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "resident", lambda: 300 * 2**20)
+    demand = Demand(2000, 10, 0, 19)
     assert memory.plan_side(demand, 5000, 5000, TilePolicy(384)) == 384
     assert memory.plan_side(demand, 5000, 5000, TilePolicy(0)) == 5000
     tight = 300 * 2**20 + memory._AROUND
