@@ -3,6 +3,7 @@
 Source: M. Irani and S. Peleg, Improving Resolution by Image Registration, CVGIP 1991, section 2.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from math import isfinite
 
@@ -39,16 +40,21 @@ class Agreement:
         return {"decibels": decibels, "deviation": round(self.deviation, 3)}
 
 
-def back_project(enlarged: Picture, original: Picture) -> tuple[Picture, Agreement]:
+def back_project(
+    enlarged: Picture, original: Picture, heed: Callable[[], None] | None = None
+) -> tuple[Picture, Agreement]:
     """The enlarged picture, its colour changed until it agrees with its original; and how well it then does.
 
     What is missing in the picture made small is enlarged and added, until nothing is off by half a grey level, or for
     60 rounds: extreme contrasts of single pixels cannot be reached between black and white.
-    Memory: twice the enlarged picture, as float32.  Alpha stays as it is.
+    `heed` is called before each of them; what it raises ends it.
+    Memory: five times the enlarged picture, as float32.  Alpha stays as it is.
     """
     pixels, colour = enlarged.pixels, bleed(Scan.of(original)).whole().pixels
     small, large = colour.shape[-2:], pixels.shape[-2:]
     for _ in range(MOST_ROUNDS):
+        if heed:
+            heed()
         missing = colour - resize(pixels, *small)
         if missing.abs().max() <= _AIM:
             break

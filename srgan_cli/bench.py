@@ -5,7 +5,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import count
+from math import prod
 from pathlib import Path
 from threading import Condition, Event, Lock, local
 from traceback import format_exception
@@ -23,7 +25,16 @@ from srgan_cli.places import Place, exists, fetched, is_remote, sent
 from srgan_cli.plan import Task
 from srgan_cli.progress import Progress
 from srgan_cli.resident import give_back_freed, peak_resident
-from srgan_cli.sequence import Losses, Pictures, dropped_frames, fitting, held_bytes, open_pictures, write_pictures
+from srgan_cli.sequence import (
+    Losses,
+    Pictures,
+    dropped_frames,
+    fitting,
+    held_bytes,
+    open_pictures,
+    streamed,
+    write_pictures,
+)
 from srgan_cli.tiling import TilePolicy
 from srgan_cli.upscaler import Scale, Upscaler
 
@@ -189,21 +200,24 @@ class _Work:
 
     def _enlarged(self, pictures: Pictures) -> Result:
         self.tell(dropped_frames(self.target, pictures))
-        height, width = self.upscaler.target(*pictures.size, self.wishes.scale)
-        check_size(self.target, height, width)
-        check_whole(pictures.held, self.upscaler.policy)
         kept = fitting(pictures, self.target)
-        with self.bench.room.taken(kept.count * pictures.size[0] * pictures.size[1]):
+        sizes = [self.upscaler.target(*size, self.wishes.scale) for size in kept.sizes if all(size)]
+        for size in sizes:
+            check_size(self.target, *size)
+        check_whole(max(kept.held), self.upscaler.policy)
+        with self.bench.room.taken(sum(map(prod, kept.sizes))):
             began, waited = time.monotonic(), self.bench.turns.waited
+            reserve = Reserve(held_bytes(sizes, self.target, self.wishes.consistent))
+            self._check_pages(kept, reserve)
             make_folder(self.target.parent)
-            seam = self._seam(kept) if self.wishes.verify else None
-            write_pictures(kept.each(self._enlarging(kept, height, width)), self.target)
+            seam = self._seam(kept, reserve) if self.wishes.verify else None
+            write_pictures(kept.each(self._enlarging(kept.count, reserve)), self.target)
             seconds = time.monotonic() - began - (self.bench.turns.waited - waited)
         return Result(
             self.task,
             "enlarged",
             pictures.size,
-            (height, width),
+            sizes[0],
             kept.count,
             seconds,
             tuple(self.warnings),
@@ -211,18 +225,22 @@ class _Work:
             agreement=min(self.agreements, key=lambda found: found.decibels, default=None),
         )
 
-    def _seam(self, pictures: Pictures) -> float:
-        seam = self.upscaler.largest_seam(next(pictures.scans()), self.wishes.scale)
+    def _check_pages(self, pictures: Pictures, reserve: Reserve) -> None:
+        """Pages that memory does not suffice for are told before the first one is enlarged; frames are all alike."""
+        if pictures.paged and self.upscaler.policy.max_memory is not None:
+            for page in pictures.scans():
+                self.upscaler.check_memory(page, self.wishes.scale, reserve)
+
+    def _seam(self, pictures: Pictures, reserve: Reserve) -> float:
+        seam = self.upscaler.largest_seam(next(pictures.scans()), self.wishes.scale, reserve)
         if seam * _LEVELS > 1:
             differ = f"tiles differ from the whole by {seam * _LEVELS:.2f} of {_LEVELS} levels"
             raise SrganError(differ, "take the picture whole with --tile 0")
         return seam
 
-    def _enlarging(self, pictures: Pictures, height: int, width: int) -> Callable[[Scan], Scan]:
+    def _enlarging(self, count: int, reserve: Reserve) -> Callable[[Scan], Scan]:
         """Enlarges one picture after the other, band by band, and tells what each loses."""
-        number, count = iter(range(pictures.count)), pictures.count
-        promised = held_bytes(pictures, self.target, height, width, self.wishes.consistent)
-        reserve = Reserve(promised)
+        number = iter(range(count))
 
         def enlarge(picture: Scan) -> Scan:
             earlier = next(number)
@@ -235,22 +253,23 @@ class _Work:
             self.tell(dropped_by(self.target, picture))
             enlarged = self.upscaler.upscale_scan(picture, self.wishes.scale, advance, reserve)
             if self.wishes.consistent:
-                enlarged = Scan.of(self._consistent(enlarged.whole(), picture.whole()))
-            elif promised:
+                enlarged = replace(enlarged, bands=partial(self._consistent, enlarged, picture))
+            if not streamed(self.target, count):
                 enlarged = Scan.of(enlarged.whole())
             self.tell(dropped_by(self.target, enlarged))
             return enlarged
 
         return enlarge
 
-    def _consistent(self, enlarged: Picture, original: Picture) -> Picture:
-        enlarged, agreement = back_project(enlarged, original)
+    def _consistent(self, enlarged: Scan, original: Scan) -> Iterator[Picture]:
+        """The enlarged picture projected back, as a single band."""
+        projected, agreement = back_project(enlarged.whole(), original.whole(), self.bench.turns.heed)
         self.agreements.append(agreement)
         if not agreement.holds:
             self.warnings.append(
                 f"made small again, it is {agreement.deviation:.1f} grey levels off at the worst pixel"
             )
-        return enlarged
+        yield projected
 
 
 class _Turns:

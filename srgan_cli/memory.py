@@ -230,7 +230,7 @@ def _room(demand: Demand, policy: TilePolicy) -> float:
 
 
 def _too_little(limit: int, needed: float, demand: Demand) -> SrganError:
-    other = ", or write a PNG, TIFF or JPEG, without --consistent" if demand.fixed > needed / 2 else ""
+    other = ", or write a TIFF, without --consistent" if demand.fixed > needed / 2 else ""
     return SrganError(
         f"this picture cannot be enlarged within {said(limit)}: it takes {said(needed)}",
         f"allow --max-memory {said(needed * 1.05)}{other}",

@@ -1,7 +1,8 @@
 """Pictures: the frames of an animation, the pages of a document, or just one picture, from file to file."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
 from math import prod
 from pathlib import Path
@@ -9,9 +10,10 @@ from pathlib import Path
 from srgan_cli.codec import encode
 from srgan_cli.codec.formats import HOLDS
 from srgan_cli.codec.raster import Raster
-from srgan_cli.codec.source import opened
+from srgan_cli.codec.refusal import explained
+from srgan_cli.codec.source import Source, opened
 from srgan_cli.errors import PictureError
-from srgan_cli.files import atomic_write, check_space
+from srgan_cli.files import atomic_write, check_space, check_unchanged, state
 from srgan_cli.picture import Picture, Scan, check_size, output_format, scanned, to_raster
 
 _SHALLOW = 8
@@ -26,17 +28,37 @@ _PROJECTED = 5
 class Pictures:
     """The pictures of one file.
 
-    frames: pictures, or scans that are decoded band by band; each when it is asked for.  count: how many there are.
-    size: height and width of the first.  held: bytes that it takes to decode one which is not read in bands; else 0.
+    frames: pictures, or scans that are decoded band by band; each when it is asked for.
+    sizes: height and width of each; 0 and 0 of a page that is too damaged to tell.
     animated: they follow in time, each as long as its `duration`.  loop: how often they are played, 0 for ever.
+    held: bytes that it takes to decode each of them, 0 for what is read in bands.
     """
 
     frames: Iterable[Picture | Scan]
-    count: int
-    size: tuple[int, int]
+    sizes: Sequence[tuple[int, int]]
     animated: bool = False
     loop: int = 0
-    held: int = 0
+    held: Sequence[int] = ()
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return len(self.sizes)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the first."""
+        return self.sizes[0]
+
+    @property
+    def paged(self) -> bool:
+        """Whether they are pages, which may differ in everything."""
+        return self.count > 1 and not self.animated
+
+    @property
+    def first(self) -> "Pictures":
+        """The first of them alone."""
+        return Pictures(_First(self.frames), self.sizes[:1], loop=self.loop, held=self.held[:1])
 
     def each(self, change: Callable[[Scan], Picture | Scan]) -> "Pictures":
         """The same with every picture changed, when it is asked for."""
@@ -60,6 +82,25 @@ class _Frames:
 
 
 @dataclass(frozen=True)
+class _Pages:
+    """The same of a document: what is decoded whole is decoded anew when it is read, lest all lie in memory at once."""
+
+    path: Path
+
+    def __iter__(self) -> Iterator[Scan]:
+        with opened(self.path) as source:
+            before = state(self.path)
+            for index in range(source.count):
+                scan = scanned(source.raster(index))
+                yield replace(scan, bands=partial(self._bands, index, before)) if source.held(index) else scan
+
+    def _bands(self, index: int, before: tuple[int, int, int]) -> Iterator[Picture]:
+        check_unchanged(self.path, before)
+        with opened(self.path) as source:
+            yield from scanned(source.raster(index)).bands()
+
+
+@dataclass(frozen=True)
 class _First:
     """The first of some pictures, each time that they are gone through."""
 
@@ -73,7 +114,23 @@ def open_pictures(path: Path | str) -> Pictures:
     """All pictures of a file; none is decoded yet.  Raises PictureError as read_picture does, now or later."""
     path = Path(path)
     with opened(path) as source:
-        return Pictures(_Frames(path), source.count, source.size(0), source.animated, source.loop, source.held(0))
+        if source.count > 1 and not source.animated:
+            sizes, held = zip(*_told_of_pages(path, source), strict=True)
+            return Pictures(_Pages(path), sizes, held=held)
+        size, bytes_held = [source.size(0)] * source.count, [source.held(0)] * source.count
+        return Pictures(_Frames(path), size, source.animated, source.loop, bytes_held)
+
+
+def _told_of_pages(path: Path, source: Source) -> Iterator[tuple[tuple[int, int], int]]:
+    """The size of each and what decoding it takes; damage is an error once that page is wanted."""
+    yield source.size(0), source.held(0)
+    for index in range(1, source.count):
+        try:
+            with explained(path):
+                told = source.size(index), source.held(index)
+        except PictureError:
+            told = (0, 0), 0
+        yield told
 
 
 def fitting(pictures: Pictures, path: Path) -> Pictures:
@@ -81,7 +138,7 @@ def fitting(pictures: Pictures, path: Path) -> Pictures:
     sequence = HOLDS[output_format(path)].sequence
     if pictures.count == 1 or sequence == "pages" or (sequence == "animation" and pictures.animated):
         return pictures
-    return replace(pictures, frames=_First(pictures.frames), count=1, animated=False)
+    return pictures.first
 
 
 def dropped_frames(path: Path, pictures: Pictures) -> list[str]:
@@ -115,16 +172,19 @@ def write_pictures(pictures: Pictures, path: Path | str) -> None:
         encode.write(rasters, temporary, name, pictures.loop)
 
 
-def held_bytes(pictures: Pictures, path: Path, height: int, width: int, consistent: bool = False) -> int:
-    """What of the results is in memory whole, in bytes; nothing where they are streamed.
+def streamed(path: Path, count: int) -> bool:
+    """Whether so many pictures are encoded while their bands come, in the format of `path`."""
+    return encode.streams(output_format(path), count)
 
-    consistent: they are projected back, for which a result is held several times over, and those that are written
-    as pages until all are there.
+
+def held_bytes(sizes: Sequence[tuple[int, int]], path: Path, consistent: bool = False) -> int:
+    """What of results of these sizes is in memory whole, in bytes; nothing where they are streamed.
+
+    consistent: they are projected back, for which a result is held several times over.
     """
-    name, count = output_format(path), pictures.count
-    encoding, waiting = (0, count - 1) if encode.streams(name, count) else (HOLDS[name].held.of(count), 0)
-    projecting = _FLOATS * (_PROJECTED + waiting) if consistent else 0
-    return height * width * (encoding + projecting)
+    areas = [height * width for height, width in sizes]
+    encoding = 0 if streamed(path, len(sizes)) else HOLDS[output_format(path)].held.of(areas)
+    return encoding + (_FLOATS * _PROJECTED * max(areas) if consistent else 0)
 
 
 def _disk_bytes(rasters: Iterable[Raster], name: str) -> int:

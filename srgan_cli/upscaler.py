@@ -181,13 +181,17 @@ class Upscaler:
         factor = scale or self.scale
         return max(1, round(height * factor)), max(1, round(width * factor))
 
-    def largest_seam(self, scan: Scan, scale: Scale = None) -> float:
+    def check_memory(self, scan: Scan, scale: Scale = None, reserve: Reserve | None = None) -> None:
+        """Raises SrganError when this picture cannot be enlarged within the policy's limit."""
+        self._plan(scan, self._geometry(scan, *self.target(scan.height, scan.width, scale)), reserve or Reserve())
+
+    def largest_seam(self, scan: Scan, scale: Scale = None, reserve: Reserve | None = None) -> float:
         """How far tiles are from the whole at most, 0…1, in the middle of this picture.
 
         A square that the generator can take whole is enlarged once so, and once in tiles of half its sides.
         """
         geometry = self._geometry(scan, *self.target(scan.height, scan.width, scale))
-        _, sides = self._plan(scan, geometry, Reserve())
+        _, sides = self._plan(scan, geometry, reserve or Reserve())
         crop = Scan.of(_middle(scan, *(side + 2 * geometry.halo for side in sides)))
         small = self._geometry(crop, *self.target(crop.height, crop.width, scale))
         whole, tiled = (

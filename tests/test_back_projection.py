@@ -7,6 +7,7 @@ import torch
 
 from srgan_cli.back_projection import Agreement, agreement, back_project
 from srgan_cli.bleed import bleed
+from srgan_cli.errors import SrganError
 from srgan_cli.picture import Picture, Scan
 from srgan_cli.pixels import quantise, resize
 
@@ -52,6 +53,19 @@ def test_hidden_colour_is_no_reference() -> None:
     result, found = back_project(Picture(soft(3, 32, 32), torch.ones(1, 32, 32)), original)
     assert found.holds
     assert (resize(result.pixels, 8, 8) - bleed(Scan.of(original)).whole().pixels).abs().max() < 0.5 / 255
+
+
+def test_it_can_be_stopped_between_its_rounds() -> None:
+    rounds = iter(range(3))
+
+    def heed() -> None:
+        if next(rounds) == 2:
+            raise SrganError("stopped")
+
+    points = torch.zeros(1, 9, 9)
+    points[0, 4, 4] = 1
+    with pytest.raises(SrganError, match="stopped"):
+        back_project(Picture(torch.zeros(1, 36, 36)), Picture(points), heed)
 
 
 def test_json_knows_no_infinity() -> None:

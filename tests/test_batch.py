@@ -10,11 +10,15 @@ import pytest
 import torch
 from PIL import Image
 
+from srgan_cli import back_projection
 from srgan_cli.batch import Batch
 from srgan_cli.bench import Bench, Wishes, _Room, _Turns
+from srgan_cli.memory import _AROUND
 from srgan_cli.networks import GENERATORS
 from srgan_cli.picture import Picture
+from srgan_cli.pixels import resize
 from srgan_cli.plan import Task
+from srgan_cli.resident import resident
 from srgan_cli.tiling import TilePolicy
 from srgan_cli.upscaler import Upscaler
 
@@ -134,6 +138,33 @@ def test_an_interrupt_in_the_middle_of_a_picture_leaves_nothing(
     with pytest.raises(KeyboardInterrupt):
         list(Batch(Bench(upscaler)).run(tasks))
     assert not list(tasks[0].target.parent.iterdir())
+
+
+def test_projecting_back_is_given_up_too(
+    upscaler: Upscaler, tasks: list[Task], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = Bench(upscaler, Wishes(consistent=True))
+    monkeypatch.setattr(back_projection, "resize", lambda *given: (bench.stop(), resize(*given))[1])
+    result = bench.work(tasks[0])
+    assert str(result.error) == "stopped"
+    assert not tasks[0].target.exists()
+
+
+def test_pages_that_do_not_fit_are_told_before_the_first_is_enlarged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small, large = Image.new("RGB", (16, 16)), Image.new("RGB", (2000, 2000))
+    small.save(tmp_path / "in.tif", save_all=True, append_images=[large])
+    plain = Upscaler.load("bicubic", policy=TilePolicy(384, resident() + _AROUND + 20 * 2**20))
+    enlarged, enlarge = [], plain.upscale_scan
+    monkeypatch.setattr(
+        plain, "upscale_scan", lambda scan, *given: enlarged.append(scan.height) or enlarge(scan, *given)
+    )
+    result = Bench(plain).work(Task(tmp_path / "in.tif", tmp_path / "out.tif"))
+    assert "this picture cannot be enlarged within" in str(result.error)
+    assert enlarged == []
+    assert Bench(plain).work(Task(tmp_path / "in.tif", tmp_path / "out.png")).status == "enlarged"
+    assert enlarged == [16]
 
 
 def held(room: _Room, pixels: int, log: list[str], name: str, until: threading.Event) -> threading.Thread:

@@ -100,7 +100,7 @@ def test_several_pictures_are_as_declared(tmp_path: Path, name: str) -> None:
     path, form = tmp_path / installed(name), HOLDS[name]
     frames = [Picture(torch.full((3, 16, 16), shade), duration=100) for shade in (0.1, 0.5, 0.9)]
     for animated in (True, False):
-        pictures = Pictures(frames, 3, (16, 16), animated)
+        pictures = Pictures(frames, [(16, 16)] * 3, animated)
         write_pictures(pictures, path)
         back = open_pictures(path)
         kept = form.sequence == "pages" or (form.sequence == "animation" and animated)

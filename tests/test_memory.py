@@ -5,7 +5,6 @@ import mmap
 import platform
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -16,6 +15,7 @@ from PIL import Image
 from torch import nn
 
 from srgan_cli import files, memory
+from srgan_cli.codec.formats import HOLDS
 from srgan_cli.errors import SrganError, UsageError, is_exhaustion
 from srgan_cli.files import check_space, said
 from srgan_cli.memory import Demand, Reserve, activation_bytes, parse_bytes, plan_sides
@@ -281,19 +281,23 @@ def test_a_picture_that_is_decoded_whole_is_refused_before_that(tmp_path: Path) 
 def test_what_is_read_in_bands_holds_nothing(tmp_path: Path, name: str, options: dict[str, int], held: int) -> None:
     image = Image.new("RGB", (30, 20), "teal")
     (image.quantize(4) if options else image).save(tmp_path / name)
-    assert open_pictures(tmp_path / name).held == held * 30 * 20
+    assert open_pictures(tmp_path / name).held == [held * 30 * 20]
 
 
 def test_results_that_are_projected_back_are_held_several_times(tmp_path: Path) -> None:
-    Image.new("RGB", (30, 20)).save(tmp_path / "a.png")
-    pictures = open_pictures(tmp_path / "a.png")
-    streamed, whole = tmp_path / "b.png", tmp_path / "b.webp"
-    assert held_bytes(pictures, streamed, 40, 60) == 0
-    assert held_bytes(pictures, streamed, 40, 60, consistent=True) == 5 * 4 * 4 * 40 * 60
-    assert held_bytes(pictures, whole, 40, 60, consistent=True) > held_bytes(pictures, whole, 40, 60)
-    pages = replace(pictures, count=3)
-    assert held_bytes(pages, tmp_path / "b.tif", 40, 60) == 0
-    assert held_bytes(pages, tmp_path / "b.tif", 40, 60, consistent=True) == (5 + 2) * 4 * 4 * 40 * 60
+    streamed, whole, size = tmp_path / "b.png", tmp_path / "b.webp", (40, 60)
+    assert held_bytes([size], streamed) == 0
+    assert held_bytes([size], streamed, consistent=True) == 5 * 4 * 4 * 40 * 60
+    assert held_bytes([size], whole, consistent=True) == held_bytes([size], whole) + 5 * 4 * 4 * 40 * 60
+    assert held_bytes([size, (80, 60)], tmp_path / "b.tif") == 0
+    assert held_bytes([size, (80, 60)], tmp_path / "b.tif", consistent=True) == 5 * 4 * 4 * 80 * 60
+
+
+def test_results_that_are_encoded_whole_are_all_held_and_the_largest_once_more(tmp_path: Path) -> None:
+    held = HOLDS["GIF"].held
+    sizes, areas = [(10, 10), (20, 30), (5, 2)], 100 + 600 + 10
+    assert held_bytes(sizes, tmp_path / "a.gif") == held.each * areas + held.once * 600
+    assert held_bytes(sizes[:1], tmp_path / "a.gif") == (held.each + held.once) * 100
 
 
 def test_what_was_promised_is_counted_once(monkeypatch: pytest.MonkeyPatch) -> None:

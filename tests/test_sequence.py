@@ -1,5 +1,7 @@
 """Animations and documents of several pages."""
 
+import struct
+import weakref
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +16,7 @@ from PIL import Image
 from srgan_cli.codec import tiff
 from srgan_cli.codec.formats import HOLDS
 from srgan_cli.codec.metadata import Metadata, exif_of, exif_tags
+from srgan_cli.codec.raster import Rows
 from srgan_cli.errors import PictureError, UsageError
 from srgan_cli.picture import Picture, Scan, output_format, read_picture, write_picture
 from srgan_cli.sequence import Losses, Pictures, dropped_frames, fitting, open_pictures, write_pictures
@@ -33,11 +36,11 @@ def frame(number: int, clear: bool = False, grey: bool = False) -> Picture:
 
 
 def moving(count: int = 4, loop: int = 0, clear: bool = False) -> Pictures:
-    return Pictures([frame(number, clear) for number in range(count)], count, (HEIGHT, WIDTH), True, loop)
+    return Pictures([frame(number, clear) for number in range(count)], [(HEIGHT, WIDTH)] * count, True, loop)
 
 
 def pages(*pictures: Picture) -> Pictures:
-    return Pictures(pictures, len(pictures), (pictures[0].height, pictures[0].width))
+    return Pictures(pictures, [(picture.height, picture.width) for picture in pictures])
 
 
 def wholes(pictures: Pictures) -> Iterator[Picture]:
@@ -117,7 +120,7 @@ def test_a_gif_of_few_colours_is_exact(tmp_path_factory: pytest.TempPathFactory,
         alpha = torch.from_numpy(random.integers(0, 2, (1, 9, 7)).astype(np.float32))
         frames.append(Picture(pixels, alpha if data.draw(st.booleans()) else None, duration=70))
     path = tmp_path_factory.getbasetemp() / "few.gif"
-    write_pictures(Pictures(frames, count, (9, 7), count > 1), path)
+    write_pictures(Pictures(frames, [(9, 7)] * count, count > 1), path)
     distinct = [
         one for one, before in zip(frames, [None, *frames], strict=False) if before is None or differ(one, before)
     ]
@@ -196,6 +199,50 @@ def test_16_bit_pages_are_exact(
         assert torch.equal(found.pixels, expected.pixels)
         assert (found.alpha is None) == (expected.alpha is None)
         assert found.alpha is None or torch.equal(found.alpha, expected.alpha)
+
+
+def paletted(path: Path, *shades: int) -> None:
+    images = [Image.new("P", (8, 6 + number), 0) for number in range(len(shades))]
+    for image, shade in zip(images, shades, strict=True):
+        image.putpalette([shade] * 3)
+    images[0].save(path, save_all=True, append_images=images[1:])
+
+
+def test_pages_that_are_decoded_whole_do_not_lie_in_memory_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decoded, of = [], Rows.of
+    monkeypatch.setattr(Rows, "of", lambda values: decoded.append(weakref.ref(values)) or of(values))
+    paletted(tmp_path / "a.tif", 10, 20, 30)
+    pictures = open_pictures(tmp_path / "a.tif")
+    assert pictures.sizes == ((6, 8), (7, 8), (8, 8))
+    scans = list(pictures.scans())
+    assert [values() for values in decoded] == [None] * 3
+    assert [[round(float(scan.whole().pixels.max() * 255)) for scan in scans] for _ in range(2)] == [[10, 20, 30]] * 2
+    assert [(scan.height, scan.width) for scan in scans] == list(pictures.sizes)
+
+
+def test_pages_that_change_between_reading_and_decoding_are_refused(tmp_path: Path) -> None:
+    paletted(tmp_path / "a.tif", 10, 20)
+    first, _ = open_pictures(tmp_path / "a.tif").scans()
+    paletted(tmp_path / "a.tif", 10, 20, 30)
+    with pytest.raises(PictureError, match="changed while it was read"):
+        first.whole()
+
+
+def test_a_damaged_page_is_an_error_where_it_is_wanted(tmp_path: Path) -> None:
+    """The second page of this file has lost the tag of its width."""
+    paletted(tmp_path / "a.tif", 10, 20)
+    data = bytearray((tmp_path / "a.tif").read_bytes())
+    width = struct.pack("<HHL", 256, 4, 1)
+    assert data.count(width) == 2
+    data[data.rindex(width) + 1] = 0
+    (tmp_path / "a.tif").write_bytes(data)
+    pictures = open_pictures(tmp_path / "a.tif")
+    assert pictures.sizes == ((6, 8), (0, 0))
+    write_pictures(pictures, tmp_path / "a.png")
+    with pytest.raises(PictureError, match=r"cannot read .*a\.tif"):
+        write_pictures(pictures, tmp_path / "b.tif")
 
 
 def test_reduced_copies_are_no_pages(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from srgan_cli.codec.raster import BAND_GRID
 from srgan_cli.errors import SrganError, UsageError
+from srgan_cli.memory import Reserve
 from srgan_cli.networks import GENERATORS
 from srgan_cli.networks.srresnet import SRResNet
 from srgan_cli.picture import Picture, Scan
@@ -366,6 +367,15 @@ def test_seams_are_measured_on_the_picture(monkeypatch: pytest.MonkeyPatch) -> N
     assert upscaler(restless(2), 40).largest_seam(scan, 1.5) < 1e-4
     monkeypatch.setattr(SRResNet, "receptive_radius", 2)
     assert upscaler(restless(2), 40).largest_seam(scan) > 1e-3
+
+
+def test_what_is_promised_to_results_counts_whenever_tiles_are_planned() -> None:
+    scan, limited = Scan.of(Picture(noise(3, 64, 64))), upscaler(restless(2), 40)
+    limited.policy = TilePolicy(40, 2**40)
+    limited.check_memory(scan)
+    for plan in (limited.check_memory, limited.largest_seam):
+        with pytest.raises(SrganError, match="cannot be enlarged within"):
+            plan(scan, None, Reserve(promised=2**40))
 
 
 @pytest.mark.parametrize("name", GENERATORS)

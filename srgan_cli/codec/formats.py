@@ -21,9 +21,9 @@ class Held:
     each: int = 12
     several: int = 0
 
-    def of(self, count: int) -> int:
-        """Bytes a pixel for so many pictures."""
-        return self.once + self.each * count + self.several * (count > 1)
+    def of(self, areas: list[int]) -> int:
+        """Bytes for pictures of so many pixels each."""
+        return self.each * sum(areas) + (self.once + self.several * (len(areas) > 1)) * max(areas)
 
 
 @dataclass(frozen=True)
@@ -106,14 +106,14 @@ HOLDS = {
         sequence="animation",
         loop=False,
         largest_side=65_535,
-        held=Held(once=26, each=26, several=240),
+        held=Held(once=36, each=26, several=240),
         options={"quality": 92, "subsampling": "4:4:4"},
     ),
     "HEIF": Format(
         (".heic", ".heif"),
         sequence="pages",
         extra="heic",
-        held=Held(once=32, each=23),
+        held=Held(once=46, each=32),
         options={"quality": 92, "chroma": 444},
     ),
     "JXL": Format((".jxl",), profile=False, extra="jxl", held=Held(once=40, each=17), options={"quality": 95}),
