@@ -18,7 +18,7 @@ from srgan_cli.codec.refusal import check_claim, check_pixels, trust_pixels
 from srgan_cli.errors import SrganError, in_plain_words
 from srgan_cli.files import make_folder, sweep
 from srgan_cli.manifest import Manifest
-from srgan_cli.memory import Reserve, check_whole, keep_freed_within
+from srgan_cli.memory import Reserve, check_decoded, keep_freed_within
 from srgan_cli.networks import Generator
 from srgan_cli.picture import Picture, Scan, check_size, dropped_by
 from srgan_cli.places import Place, exists, fetched, is_remote, sent
@@ -204,11 +204,10 @@ class _Work:
         sizes = [self.upscaler.target(*size, self.wishes.scale) for size in kept.sizes if all(size)]
         for size in sizes:
             check_size(self.target, *size)
-        check_whole(max(kept.held), self.upscaler.policy)
         with self.bench.room.taken(sum(map(prod, kept.sizes))):
             began, waited = time.monotonic(), self.bench.turns.waited
-            reserve = Reserve(held_bytes(sizes, self.target, self.wishes.consistent))
-            self._check_pages(kept, reserve)
+            reserve = Reserve(held_bytes(sizes, self.target, self.wishes.consistent) + kept.decoded_late)
+            self._check_memory(kept, reserve)
             make_folder(self.target.parent)
             seam = self._seam(kept, reserve) if self.wishes.verify else None
             write_pictures(kept.each(self._enlarging(kept.count, reserve)), self.target)
@@ -225,11 +224,11 @@ class _Work:
             agreement=min(self.agreements, key=lambda found: found.decibels, default=None),
         )
 
-    def _check_pages(self, pictures: Pictures, reserve: Reserve) -> None:
-        """Pages that memory does not suffice for are told before the first one is enlarged; frames are all alike."""
-        if pictures.paged and self.upscaler.policy.max_memory is not None:
-            for page in pictures.scans():
-                self.upscaler.check_memory(page, self.wishes.scale, reserve)
+    def _check_memory(self, pictures: Pictures, reserve: Reserve) -> None:
+        """What memory does not suffice for is told before anything is decoded."""
+        check_decoded(max(pictures.held), reserve, self.upscaler.policy)
+        for height, width in {size for size in pictures.sizes if all(size)}:
+            self.upscaler.check_memory(height, width, self.wishes.scale, reserve)
 
     def _seam(self, pictures: Pictures, reserve: Reserve) -> float:
         seam = self.upscaler.largest_seam(next(pictures.scans()), self.wishes.scale, reserve)

@@ -210,11 +210,14 @@ def plan_side(demand: Demand, height: int, width: int, policy: TilePolicy) -> in
     return side
 
 
-def check_whole(size: int, policy: TilePolicy) -> None:
-    """Raises SrganError when so many bytes, which a picture takes to be decoded, are beyond the policy's limit."""
-    if policy.max_memory is None or not size:
+def check_decoded(size: int, reserve: Reserve, policy: TilePolicy) -> None:
+    """Raises SrganError when so many bytes, which a picture takes to be decoded, are beyond the policy's limit.
+
+    Where its results take more, who plans tiles for it tells that.
+    """
+    if policy.max_memory is None or size <= reserve.promised:
         return
-    needed = size + _AROUND + (resident() or 0)
+    needed = size + _AROUND + reserve.held
     if needed > policy.max_memory:
         raise SrganError(
             f"this picture cannot be read within {said(policy.max_memory)}: decoded whole, it takes {said(needed)}",

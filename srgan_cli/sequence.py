@@ -51,9 +51,9 @@ class Pictures:
         return self.sizes[0]
 
     @property
-    def paged(self) -> bool:
-        """Whether they are pages, which may differ in everything."""
-        return self.count > 1 and not self.animated
+    def decoded_late(self) -> int:
+        """Bytes that decoding takes once tiles are planned: of pages, which are decoded when they are written."""
+        return 0 if self.animated or self.count == 1 else max(self.held, default=0)
 
     @property
     def first(self) -> "Pictures":

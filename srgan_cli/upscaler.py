@@ -181,9 +181,11 @@ class Upscaler:
         factor = scale or self.scale
         return max(1, round(height * factor)), max(1, round(width * factor))
 
-    def check_memory(self, scan: Scan, scale: Scale = None, reserve: Reserve | None = None) -> None:
-        """Raises SrganError when this picture cannot be enlarged within the policy's limit."""
-        self._plan(scan, self._geometry(scan, *self.target(scan.height, scan.width, scale)), reserve or Reserve())
+    def check_memory(self, height: int, width: int, scale: Scale = None, reserve: Reserve | None = None) -> None:
+        """Raises SrganError when an opaque picture of this size cannot be enlarged within the policy's limit."""
+        if self.policy.max_memory is not None:
+            scan = Scan(Picture(torch.empty(3, 0, width)), height, lambda: iter(()))
+            self._plan(scan, self._geometry(scan, *self.target(height, width, scale)), reserve or Reserve())
 
     def largest_seam(self, scan: Scan, scale: Scale = None, reserve: Reserve | None = None) -> float:
         """How far tiles are from the whole at most, 0…1, in the middle of this picture.

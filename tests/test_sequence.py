@@ -216,6 +216,8 @@ def test_pages_that_are_decoded_whole_do_not_lie_in_memory_together(
     paletted(tmp_path / "a.tif", 10, 20, 30)
     pictures = open_pictures(tmp_path / "a.tif")
     assert pictures.sizes == ((6, 8), (7, 8), (8, 8))
+    assert pictures.decoded_late == max(pictures.held) == 20 * 8 * 8
+    assert pictures.first.decoded_late == 0
     scans = list(pictures.scans())
     assert [values() for values in decoded] == [None] * 3
     assert [[round(float(scan.whole().pixels.max() * 255)) for scan in scans] for _ in range(2)] == [[10, 20, 30]] * 2

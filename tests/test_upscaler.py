@@ -372,10 +372,11 @@ def test_seams_are_measured_on_the_picture(monkeypatch: pytest.MonkeyPatch) -> N
 def test_what_is_promised_to_results_counts_whenever_tiles_are_planned() -> None:
     scan, limited = Scan.of(Picture(noise(3, 64, 64))), upscaler(restless(2), 40)
     limited.policy = TilePolicy(40, 2**40)
-    limited.check_memory(scan)
-    for plan in (limited.check_memory, limited.largest_seam):
-        with pytest.raises(SrganError, match="cannot be enlarged within"):
-            plan(scan, None, Reserve(promised=2**40))
+    limited.check_memory(64, 64)
+    with pytest.raises(SrganError, match="cannot be enlarged within"):
+        limited.check_memory(64, 64, None, Reserve(promised=2**40))
+    with pytest.raises(SrganError, match="cannot be enlarged within"):
+        limited.largest_seam(scan, None, Reserve(promised=2**40))
 
 
 @pytest.mark.parametrize("name", GENERATORS)
