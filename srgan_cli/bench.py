@@ -188,7 +188,8 @@ class _Work:
             return Result(task, "kept")
         with fetched(task.source) as source, sent(task.target) as self.target:
             pictures = open_pictures(source)
-            (check_pixels if self.wishes.max_pixels else check_claim)(source, *pictures.size)
+            for size in fitting(pictures, self.target).sizes:
+                (check_pixels if self.wishes.max_pixels else check_claim)(source, *size)
             key = self.manifest.key(source) if self.manifest else ""
             if self.manifest and there and existing == "update" and self.manifest.holds(self.target, key):
                 enlarged = self.upscaler.target(*pictures.size, self.wishes.scale)
@@ -201,7 +202,7 @@ class _Work:
     def _enlarged(self, pictures: Pictures) -> Result:
         self.tell(dropped_frames(self.target, pictures))
         kept = fitting(pictures, self.target)
-        sizes = [self.upscaler.target(*size, self.wishes.scale) for size in kept.sizes if all(size)]
+        sizes = [self.upscaler.target(*size, self.wishes.scale) for size in filter(all, kept.sizes)]
         for size in sizes:
             check_size(self.target, *size)
         with self.bench.room.taken(sum(map(prod, kept.sizes))):
@@ -227,8 +228,8 @@ class _Work:
     def _check_memory(self, pictures: Pictures, reserve: Reserve) -> None:
         """What memory does not suffice for is told before anything is decoded."""
         check_decoded(max(pictures.held), reserve, self.upscaler.policy)
-        for height, width in {size for size in pictures.sizes if all(size)}:
-            self.upscaler.check_memory(height, width, self.wishes.scale, reserve)
+        for size in sorted(filter(all, set(pictures.sizes)), key=prod, reverse=True):
+            self.upscaler.check_memory(*size, self.wishes.scale, reserve)
 
     def _seam(self, pictures: Pictures, reserve: Reserve) -> float:
         seam = self.upscaler.largest_seam(next(pictures.scans()), self.wishes.scale, reserve)

@@ -253,6 +253,22 @@ def test_a_picture_that_claims_too_much_is_refused(
     assert not out.exists()
 
 
+def test_a_later_page_that_claims_too_much_is_refused_where_it_is_wanted(
+    srgan: Callable[..., Outcome], tmp_path: Path
+) -> None:
+    path, width, height = tmp_path / "a.tif", b"\x00\x01\x04\x00\x01\x00\x00\x00", b"\x01\x01\x04\x00\x01\x00\x00\x00"
+    Image.new("RGB", (8, 6)).save(path, save_all=True, append_images=[Image.new("RGB", (8, 6))])
+    data = path.read_bytes()
+    for tag in (width, height):
+        place = data.rindex(tag) + len(tag)
+        data = data[:place] + (15_000).to_bytes(4, "little") + data[place + 4 :]
+    path.write_bytes(data)
+    outcome = srgan("upscale", path, tmp_path / "out.tif", "-m", "bicubic")
+    assert outcome.code == 1
+    assert f"{path} says it has 225000000 pixels" in outcome.err
+    assert srgan("upscale", path, tmp_path / "out.png", "-m", "bicubic").code == 0
+
+
 def test_what_is_trusted_to_be_large_is_read(
     srgan: Callable[..., Outcome], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
