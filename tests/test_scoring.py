@@ -51,7 +51,7 @@ def test_values_are_those_of_scikit_image_in_double_precision(tmp_path: Path) ->
     x, y = (rgb2ycbcr(np.asarray(Image.open(path)))[4:-4, 4:-4, 0] / 255 for path in paths)
     gaussian = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
     expected = peak_signal_noise_ratio(x, y, data_range=1), structural_similarity(x, y, data_range=1, **gaussian)
-    found = score(*paths).mean
+    found = score(*map(str, paths)).mean
     assert (found["psnr"], found["ssim"]) == pytest.approx(expected, rel=0, abs=1e-13)
 
 

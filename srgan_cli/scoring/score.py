@@ -139,7 +139,7 @@ class Scoring:
 
 
 def score(
-    reference: Path, candidate: Path, protocol: Protocol | None = None, progress: Progress | None = None
+    reference: Path | str, candidate: Path | str, protocol: Protocol | None = None, progress: Progress | None = None
 ) -> Report:
     """Score a picture against its reference, or the pictures of a folder against those of another by name.
 
@@ -147,7 +147,7 @@ def score(
     Pictures that cannot be read or differ in size are reported, not raised.  Raises SrganError when nothing can
     be paired.  `progress` is called with the pictures done and in all.
     """
-    scoring = Scoring(plan_scoring(reference, [candidate], [], protocol or Protocol()), progress)
+    scoring = Scoring(plan_scoring(Path(reference), [Path(candidate)], [], protocol or Protocol()), progress)
     deque(scoring, maxlen=0)
     return scoring.report()
 
