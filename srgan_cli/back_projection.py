@@ -48,7 +48,7 @@ def back_project(
     What is missing in the picture made small is enlarged and added, until nothing is off by half a grey level, or for
     60 rounds: extreme contrasts of single pixels cannot be reached between black and white.
     `heed` is called before each of them; what it raises ends it.
-    Memory: five times the enlarged picture, as float32.  Alpha stays as it is.
+    Memory: five times the enlarged picture and twice the original, as float32.  Alpha stays as it is.
     """
     pixels, colour = enlarged.pixels, bleed(Scan.of(original)).whole().pixels
     small, large = colour.shape[-2:], pixels.shape[-2:]

@@ -207,8 +207,12 @@ class _Work:
             check_size(self.target, *size)
         with self.bench.room.taken(sum(map(prod, kept.sizes))):
             began, waited = time.monotonic(), self.bench.turns.waited
-            reserve = Reserve(held_bytes(sizes, self.target, self.wishes.consistent) + kept.decoded_late)
-            self._check_memory(kept, reserve)
+            results = held_bytes(sizes, self.target, self.wishes.consistent)
+            reserve = Reserve(results + kept.decoded)
+            if max(kept.held) > results:
+                check_decoded(max(kept.held), reserve, self.upscaler.policy)
+            for size in sorted(filter(all, set(kept.sizes)), key=prod, reverse=True):
+                self.upscaler.check_memory(*size, self.wishes.scale, reserve)
             make_folder(self.target.parent)
             seam = self._seam(kept, reserve) if self.wishes.verify else None
             write_pictures(kept.each(self._enlarging(kept.count, reserve)), self.target)
@@ -224,12 +228,6 @@ class _Work:
             seam=seam,
             agreement=min(self.agreements, key=lambda found: found.decibels, default=None),
         )
-
-    def _check_memory(self, pictures: Pictures, reserve: Reserve) -> None:
-        """What memory does not suffice for is told before anything is decoded."""
-        check_decoded(max(pictures.held), reserve, self.upscaler.policy)
-        for size in sorted(filter(all, set(pictures.sizes)), key=prod, reverse=True):
-            self.upscaler.check_memory(*size, self.wishes.scale, reserve)
 
     def _seam(self, pictures: Pictures, reserve: Reserve) -> float:
         seam = self.upscaler.largest_seam(next(pictures.scans()), self.wishes.scale, reserve)

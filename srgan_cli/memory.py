@@ -211,17 +211,14 @@ def plan_side(demand: Demand, height: int, width: int, policy: TilePolicy) -> in
 
 
 def check_decoded(size: int, reserve: Reserve, policy: TilePolicy) -> None:
-    """Raises SrganError when so many bytes, which a picture takes to be decoded, are beyond the policy's limit.
-
-    Where its results take more, who plans tiles for it tells that.
-    """
-    if policy.max_memory is None or size <= reserve.promised:
+    """Raises SrganError when so many bytes, which a picture takes to be decoded, are beyond the policy's limit."""
+    if policy.max_memory is None or not size:
         return
     needed = size + _AROUND + reserve.held
     if needed > policy.max_memory:
         raise SrganError(
             f"this picture cannot be read within {said(policy.max_memory)}: decoded whole, it takes {said(needed)}",
-            f"allow --max-memory {said(needed * 1.05)}, or make it a TIFF or a plain PNG, read in parts",
+            f"allow --max-memory {said(needed * 1.05)}, or make it a plain PNG or TIFF, read in parts",
         )
 
 

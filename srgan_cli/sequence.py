@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from itertools import islice
 from math import prod
 from pathlib import Path
@@ -13,13 +12,15 @@ from srgan_cli.codec.raster import Raster
 from srgan_cli.codec.refusal import explained
 from srgan_cli.codec.source import Source, opened
 from srgan_cli.errors import PictureError
-from srgan_cli.files import atomic_write, check_space, check_unchanged, state
+from srgan_cli.files import atomic_write, check_space
 from srgan_cli.picture import Picture, Scan, check_size, output_format, scanned, to_raster
 
 _SHALLOW = 8
 _LOSSLESS = ("PNG", "TIFF", "BMP")
 _FLOATS = 16
 """Bytes that a pixel of a result takes as floats."""
+_STAYING = 5
+"""Times what of a picture stays that is decoded whole, decoding takes."""
 _PROJECTED = 5
 """How often a result is held while it is projected back: itself, as it was, and three on their way to the next."""
 
@@ -32,6 +33,7 @@ class Pictures:
     sizes: height and width of each; 0 and 0 of a page that is too damaged to tell.
     animated: they follow in time, each as long as its `duration`.  loop: how often they are played, 0 for ever.
     held: bytes that it takes to decode each of them, 0 for what is read in bands.
+    late: they are decoded, each by itself, when their bands are asked for.
     """
 
     frames: Iterable[Picture | Scan]
@@ -39,6 +41,7 @@ class Pictures:
     animated: bool = False
     loop: int = 0
     held: Sequence[int] = ()
+    late: bool = False
 
     @property
     def count(self) -> int:
@@ -51,14 +54,15 @@ class Pictures:
         return self.sizes[0]
 
     @property
-    def decoded_late(self) -> int:
-        """Bytes that decoding takes once tiles are planned: of pages, which are decoded when they are written."""
-        return 0 if self.animated or self.count == 1 else max(self.held, default=0)
+    def decoded(self) -> int:
+        """Bytes that the largest takes beside the tiles that are planned for it: while it is decoded, or ever since."""
+        most = max(self.held, default=0)
+        return most if self.late else most // _STAYING
 
     @property
     def first(self) -> "Pictures":
         """The first of them alone."""
-        return Pictures(_First(self.frames), self.sizes[:1], loop=self.loop, held=self.held[:1])
+        return Pictures(_First(self.frames), self.sizes[:1], loop=self.loop, held=self.held[:1], late=self.late)
 
     def each(self, change: Callable[[Scan], Picture | Scan]) -> "Pictures":
         """The same with every picture changed, when it is asked for."""
@@ -82,25 +86,6 @@ class _Frames:
 
 
 @dataclass(frozen=True)
-class _Pages:
-    """The same of a document: what is decoded whole is decoded anew when it is read, lest all lie in memory at once."""
-
-    path: Path
-
-    def __iter__(self) -> Iterator[Scan]:
-        with opened(self.path) as source:
-            before = state(self.path)
-            for index in range(source.count):
-                scan = scanned(source.raster(index))
-                yield replace(scan, bands=partial(self._bands, index, before)) if source.held(index) else scan
-
-    def _bands(self, index: int, before: tuple[int, int, int]) -> Iterator[Picture]:
-        check_unchanged(self.path, before)
-        with opened(self.path) as source:
-            yield from scanned(source.raster(index)).bands()
-
-
-@dataclass(frozen=True)
 class _First:
     """The first of some pictures, each time that they are gone through."""
 
@@ -114,11 +99,14 @@ def open_pictures(path: Path | str) -> Pictures:
     """All pictures of a file; none is decoded yet.  Raises PictureError as read_picture does, now or later."""
     path = Path(path)
     with opened(path) as source:
-        if source.count > 1 and not source.animated:
-            sizes, held = zip(*_told_of_pages(path, source), strict=True)
-            return Pictures(_Pages(path), sizes, held=held)
-        size, bytes_held = [source.size(0)] * source.count, [source.held(0)] * source.count
-        return Pictures(_Frames(path), size, source.animated, source.loop, bytes_held)
+        if source.animated or source.count == 1:
+            told = [(source.size(0), source.held(0))] * source.count
+        else:
+            told = list(_told_of_pages(path, source))
+        sizes, held = zip(*told, strict=True)
+        if not all(sizes[0]):
+            raise PictureError(f"{path} says that it has no pixels", "the file is damaged: fetch it again")
+        return Pictures(_Frames(path), sizes, source.animated, source.loop, held, source.decodes_anew)
 
 
 def _told_of_pages(path: Path, source: Source) -> Iterator[tuple[tuple[int, int], int]]:

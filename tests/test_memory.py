@@ -281,7 +281,7 @@ def test_a_picture_that_is_decoded_whole_is_refused_before_that(tmp_path: Path) 
 def test_what_is_read_in_bands_holds_nothing(tmp_path: Path, name: str, options: dict[str, int], held: int) -> None:
     image = Image.new("RGB", (30, 20), "teal")
     (image.quantize(4) if options else image).save(tmp_path / name)
-    assert open_pictures(tmp_path / name).held == [held * 30 * 20]
+    assert open_pictures(tmp_path / name).held == (held * 30 * 20,)
 
 
 def test_results_that_are_projected_back_are_held_several_times(tmp_path: Path) -> None:

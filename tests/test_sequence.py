@@ -211,13 +211,13 @@ def paletted(path: Path, *shades: int) -> None:
 def test_pages_that_are_decoded_whole_do_not_lie_in_memory_together(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    decoded, of = [], Rows.of
-    monkeypatch.setattr(Rows, "of", lambda values: decoded.append(weakref.ref(values)) or of(values))
+    decoded, anew = [], Rows.anew
+    monkeypatch.setattr(Rows, "anew", lambda values, again: decoded.append(weakref.ref(values)) or anew(values, again))
     paletted(tmp_path / "a.tif", 10, 20, 30)
     pictures = open_pictures(tmp_path / "a.tif")
     assert pictures.sizes == ((6, 8), (7, 8), (8, 8))
-    assert pictures.decoded_late == max(pictures.held) == 20 * 8 * 8
-    assert pictures.first.decoded_late == 0
+    assert pictures.decoded == max(pictures.held) == 20 * 8 * 8
+    assert pictures.first.decoded == 20 * 6 * 8
     scans = list(pictures.scans())
     assert [values() for values in decoded] == [None] * 3
     assert [[round(float(scan.whole().pixels.max() * 255)) for scan in scans] for _ in range(2)] == [[10, 20, 30]] * 2
@@ -245,6 +245,16 @@ def test_a_damaged_page_is_an_error_where_it_is_wanted(tmp_path: Path) -> None:
     write_pictures(pictures, tmp_path / "a.png")
     with pytest.raises(PictureError, match=r"cannot read .*a\.tif"):
         write_pictures(pictures, tmp_path / "b.tif")
+
+
+def test_a_picture_that_says_it_has_no_pixels_is_damaged(tmp_path: Path) -> None:
+    path, width = tmp_path / "a.tif", struct.pack("<HHL", 256, 4, 1)
+    Image.new("RGB", (8, 6)).save(path)
+    data = path.read_bytes()
+    place = data.index(width) + len(width)
+    path.write_bytes(data[:place] + bytes(4) + data[place + 4 :])
+    with pytest.raises(PictureError, match="says that it has no pixels"):
+        open_pictures(path)
 
 
 def test_reduced_copies_are_no_pages(tmp_path: Path) -> None:

@@ -42,6 +42,12 @@ class Rows:
             lambda: (values[top : top + step] for top in range(0, height, step)),
         )
 
+    @classmethod
+    def anew(cls, values: Values, decode: Callable[[], Values]) -> "Rows":
+        """The same of values that are decoded anew each time that they are gone through, and do not stay in memory."""
+        height, width, channels = values.shape
+        return cls((height, width, channels), values.dtype, lambda: cls.of(decode()).bands())
+
     def whole(self) -> Values:
         """All of it at once, (H, W, C)."""
         result, top = np.empty(self.shape, self.dtype), 0

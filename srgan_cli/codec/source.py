@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from io import BytesIO
 from math import prod
 from pathlib import Path
@@ -37,13 +38,15 @@ class Source(Protocol):
     """An opened file.
 
     form: Pillow's name of its format.  count: its pictures.  animated: they follow in time.  loop: times to play, 0 for
-    ever.
+    ever.  decodes_anew: what is decoded whole is pages, which are decoded whenever they are gone through, lest all lie
+    in memory at once.
     """
 
     form: str
     count: int
     animated: bool
     loop: int
+    decodes_anew: bool
 
     def size(self, index: int, /) -> tuple[int, int]:
         """Height and width of one picture, upright, from its header alone."""
@@ -84,6 +87,7 @@ class PngSource:
     count = 1
     animated = False
     loop = 0
+    decodes_anew = False
 
     def __init__(self, path: Path, head: headers.PngHead) -> None:
         self.path, self.head = path, head
@@ -111,12 +115,13 @@ class PillowSource:
     """Whatever Pillow and its plugins open, and no other source does."""
 
     def __init__(self, path: Path, file: IO[bytes], image: Image.Image) -> None:
-        self.path, self.file, self.image = path, file, image
+        self.path, self.file, self.image, self.before = path, file, image, state(path)
         self.form = image.format or ""
         several = image.format in _ANIMATED + _PAGED
         self.poster = bool(getattr(image, "default_image", False))
         self.count = getattr(image, "n_frames", 1) - self.poster if several else 1
         self.animated = image.format in _ANIMATED and self.count > 1
+        self.decodes_anew = self.count > 1 and not self.animated
         self.loop = _times_played(image)
         self.bits, self.moves = headers.bits(image, file), self.animated
         if image.format == "JXL":
@@ -135,15 +140,26 @@ class PillowSource:
 
     def raster(self, index: int) -> Raster:
         """One picture, upright."""
+        self._show(index)
         image = self.image
-        if self.count > 1:
-            image.seek(index + self.poster)
-        image.load()
         told, notes = metadata.of_image(image)
         notes += self._left_behind() if index == 0 else []
         values, profile, changes = self._values()
         duration = float(image.info.get("duration") or 0) if self.animated else 0
-        return Raster(Rows.of(values), profile, told.upright(), duration, (*notes, *changes))
+        rows = Rows.anew(values, partial(self._again, index)) if self.decodes_anew else Rows.of(values)
+        return Raster(rows, profile, told.upright(), duration, (*notes, *changes))
+
+    def _show(self, index: int) -> None:
+        if self.count > 1:
+            self.image.seek(index + self.poster)
+        self.image.load()
+
+    def _again(self, index: int) -> Values:
+        check_unchanged(self.path, self.before)
+        with explained(self.path), self.path.open("rb") as file, Image.open(file) as image:
+            source = PillowSource(self.path, file, image)
+            source._show(index)
+            return source._values()[0]
 
     def _look_into_jxl(self, data: bytes) -> None:
         """What its plugin passes over."""
@@ -186,9 +202,10 @@ class TiffSource:
     loop = 0
 
     def __init__(self, path: Path, file: IO[bytes]) -> None:
-        self.path, self.file = path, file
+        self.path, self.file, self.before = path, file, state(path)
         self.pages = tiff.pages(file)
         self.count = len(self.pages)
+        self.decodes_anew = self.count > 1
         if not self.count or not {tiff.WIDTH, tiff.HEIGHT} <= set(self.pages[0][1]):
             raise UnidentifiedImageError("a TIFF without pages")
 
@@ -217,15 +234,25 @@ class TiffSource:
         return Raster(rows, None if notes else tiff.profile(tags), notes=tuple(notes))
 
     def _by_pillow(self, number: int) -> Raster:
-        self.file.seek(0)
-        with Image.open(self.file) as image:
+        values, profile, notes = self._values(self.file, number)
+        rows = Rows.anew(values, partial(self._again, number)) if self.decodes_anew else Rows.of(values)
+        return Raster(rows, profile, notes=tuple(notes))
+
+    def _values(self, file: IO[bytes], number: int) -> tuple[Values, bytes | None, list[str]]:
+        file.seek(0)
+        with Image.open(file) as image:
             image.seek(number)
             image.load()
             upright, notes, profile = _upright(image), [], image.info.get("icc_profile")
             if upright.mode in FOREIGN:
                 upright, note = in_srgb(upright)
                 notes, profile = [note], None
-            return Raster(Rows.of(plain_values(upright, self.path)), profile, notes=tuple(notes))
+            return plain_values(upright, self.path), profile, notes
+
+    def _again(self, number: int) -> Values:
+        check_unchanged(self.path, self.before)
+        with explained(self.path), self.path.open("rb") as file:
+            return self._values(file, number)[0]
 
 
 def plain_values(image: Image.Image, path: Path) -> Values:
