@@ -74,7 +74,7 @@ def test_a_process_takes_about_the_activations_that_were_counted(name: str) -> N
     side = 400
     done = subprocess.run([sys.executable, "-c", RISE, name, str(side)], capture_output=True, text=True, check=True)
     counted = activation_bytes(GENERATORS[name]().eval(), 3) * side**2
-    assert 0.8 * counted < int(done.stdout) < memory._WORKSPACE * counted + memory._AROUND
+    assert 0.8 * counted < int(done.stdout) < memory._KEPT * memory._WORKSPACE * counted
 
 
 def test_this_process_is_somewhere_in_memory() -> None:
