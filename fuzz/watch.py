@@ -51,7 +51,7 @@ def _until_lost(
     """Work the cases off, from the last one on, until none is left or a worker is lost."""
     context = get_context("spawn")
     ours, theirs = context.Pipe()
-    worker = context.Process(target=_work, args=(theirs, seed, corpus, scratch), daemon=True)
+    worker = context.Process(target=_work, args=(theirs, seed, corpus, scratch))
     worker.start()
     theirs.close()
     try:
