@@ -207,12 +207,7 @@ class _Work:
             check_size(self.target, *size)
         with self.bench.room.taken(sum(map(prod, kept.sizes))):
             began, waited = time.monotonic(), self.bench.turns.waited
-            results = held_bytes(sizes, self.target, self.wishes.consistent)
-            reserve = Reserve(results + kept.decoded)
-            if max(kept.held) > results:
-                check_decoded(max(kept.held), reserve, self.upscaler.policy)
-            for size in sorted(filter(all, set(kept.sizes)), key=prod, reverse=True):
-                self.upscaler.check_memory(*size, self.wishes.scale, reserve)
+            reserve = self._reserve(kept, sizes)
             make_folder(self.target.parent)
             seam = self._seam(kept, reserve) if self.wishes.verify else None
             write_pictures(kept.each(self._enlarging(kept.count, reserve)), self.target)
@@ -228,6 +223,16 @@ class _Work:
             seam=seam,
             agreement=min(self.agreements, key=lambda found: found.decibels, default=None),
         )
+
+    def _reserve(self, pictures: Pictures, sizes: list[tuple[int, int]]) -> Reserve:
+        """What is promised to others than tiles; what memory does not suffice for is told before it is decoded."""
+        decoding, results = max(pictures.held), held_bytes(sizes, self.target, self.wishes.consistent)
+        reserve = Reserve(results + pictures.decoded)
+        if decoding > results:
+            check_decoded(decoding, reserve, self.upscaler.policy)
+        for size in sorted(filter(all, set(pictures.sizes)), key=prod, reverse=True):
+            self.upscaler.check_memory(*size, self.wishes.scale, reserve)
+        return reserve
 
     def _seam(self, pictures: Pictures, reserve: Reserve) -> float:
         seam = self.upscaler.largest_seam(next(pictures.scans()), self.wishes.scale, reserve)

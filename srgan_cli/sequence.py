@@ -33,7 +33,7 @@ class Pictures:
     sizes: height and width of each; 0 and 0 of a page that is too damaged to tell.
     animated: they follow in time, each as long as its `duration`.  loop: how often they are played, 0 for ever.
     held: bytes that it takes to decode each of them, 0 for what is read in bands.
-    late: they are decoded, each by itself, when their bands are asked for.
+    late: what is decoded whole is so whenever its bands are gone through.
     """
 
     frames: Iterable[Picture | Scan]
@@ -106,7 +106,7 @@ def open_pictures(path: Path | str) -> Pictures:
         sizes, held = zip(*told, strict=True)
         if not all(sizes[0]):
             raise PictureError(f"{path} says that it has no pixels", "the file is damaged: fetch it again")
-        return Pictures(_Frames(path), sizes, source.animated, source.loop, held, source.decodes_anew)
+        return Pictures(_Frames(path), sizes, source.animated, source.loop, held, source.late)
 
 
 def _told_of_pages(path: Path, source: Source) -> Iterator[tuple[tuple[int, int], int]]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import pyvips
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -245,6 +246,17 @@ def test_a_damaged_page_is_an_error_where_it_is_wanted(tmp_path: Path) -> None:
     write_pictures(pictures, tmp_path / "a.png")
     with pytest.raises(PictureError, match=r"cannot read .*a\.tif"):
         write_pictures(pictures, tmp_path / "b.tif")
+
+
+@pytest.mark.parametrize(("name", "share"), [("a.jpg", 5), ("a.webp", 5), ("interlaced.png", 1)])
+def test_what_is_decoded_while_tiles_are_computed_counts_beside_them(tmp_path: Path, name: str, share: int) -> None:
+    if name == "interlaced.png":
+        pyvips.Image.black(30, 20, bands=3).pngsave(str(tmp_path / name), interlace=True)
+    else:
+        Image.new("RGB", (30, 20)).save(tmp_path / name)
+    pictures = open_pictures(tmp_path / name)
+    assert pictures.held[0] > 0
+    assert pictures.decoded == pictures.held[0] // share
 
 
 def test_a_picture_that_says_it_has_no_pixels_is_damaged(tmp_path: Path) -> None:

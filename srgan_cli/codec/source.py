@@ -38,15 +38,14 @@ class Source(Protocol):
     """An opened file.
 
     form: Pillow's name of its format.  count: its pictures.  animated: they follow in time.  loop: times to play, 0 for
-    ever.  decodes_anew: what is decoded whole is pages, which are decoded whenever they are gone through, lest all lie
-    in memory at once.
+    ever.  late: what is decoded whole is so whenever its rows are gone through; of pages, lest all lie in memory.
     """
 
     form: str
     count: int
     animated: bool
     loop: int
-    decodes_anew: bool
+    late: bool
 
     def size(self, index: int, /) -> tuple[int, int]:
         """Height and width of one picture, upright, from its header alone."""
@@ -87,7 +86,7 @@ class PngSource:
     count = 1
     animated = False
     loop = 0
-    decodes_anew = False
+    late = True
 
     def __init__(self, path: Path, head: headers.PngHead) -> None:
         self.path, self.head = path, head
@@ -121,7 +120,7 @@ class PillowSource:
         self.poster = bool(getattr(image, "default_image", False))
         self.count = getattr(image, "n_frames", 1) - self.poster if several else 1
         self.animated = image.format in _ANIMATED and self.count > 1
-        self.decodes_anew = self.count > 1 and not self.animated
+        self.late = self.count > 1 and not self.animated
         self.loop = _times_played(image)
         self.bits, self.moves = headers.bits(image, file), self.animated
         if image.format == "JXL":
@@ -146,7 +145,7 @@ class PillowSource:
         notes += self._left_behind() if index == 0 else []
         values, profile, changes = self._values()
         duration = float(image.info.get("duration") or 0) if self.animated else 0
-        rows = Rows.anew(values, partial(self._again, index)) if self.decodes_anew else Rows.of(values)
+        rows = Rows.anew(values, partial(self._again, index)) if self.late else Rows.of(values)
         return Raster(rows, profile, told.upright(), duration, (*notes, *changes))
 
     def _show(self, index: int) -> None:
@@ -205,7 +204,7 @@ class TiffSource:
         self.path, self.file, self.before = path, file, state(path)
         self.pages = tiff.pages(file)
         self.count = len(self.pages)
-        self.decodes_anew = self.count > 1
+        self.late = self.count > 1
         if not self.count or not {tiff.WIDTH, tiff.HEIGHT} <= set(self.pages[0][1]):
             raise UnidentifiedImageError("a TIFF without pages")
 
@@ -235,7 +234,7 @@ class TiffSource:
 
     def _by_pillow(self, number: int) -> Raster:
         values, profile, notes = self._values(self.file, number)
-        rows = Rows.anew(values, partial(self._again, number)) if self.decodes_anew else Rows.of(values)
+        rows = Rows.anew(values, partial(self._again, number)) if self.late else Rows.of(values)
         return Raster(rows, profile, notes=tuple(notes))
 
     def _values(self, file: IO[bytes], number: int) -> tuple[Values, bytes | None, list[str]]:
