@@ -82,9 +82,8 @@ def test_a_worker_of_a_far_cluster_that_is_killed_is_replaced(
 def assert_replaced(mixture: Path, weights: Path, out: Path, on: str, cluster: int | None = None) -> None:
     """One of two workers is killed; they descend from the cluster's process, or from the command."""
     with started(f"file://{mixture}", weights, out, "--json", "--on", on, "--devices", "cpu,cpu") as process:
-        actors = [pid for pid, line in descendants(cluster or process.pid).items() if line.startswith("ray::Station")]
-        assert len(actors) == 2, process.poll()
-        os.kill(actors[0], signal.SIGKILL)
+        wait_until(lambda: len(actors(cluster or process.pid)) == 2 or process.poll() is not None)
+        os.kill(actors(cluster or process.pid)[0], signal.SIGKILL)
         text, err = process.communicate(timeout=240)
     assert process.returncode == 1, err  # for the two that are no pictures
     (summary,) = re.findall(r"^(\d+) enlarged, (?:(\d+) kept, )?2 failed:$", err, re.MULTILINE)
@@ -93,6 +92,11 @@ def assert_replaced(mixture: Path, weights: Path, out: Path, on: str, cluster: i
     assert told == sorted(map(str, mixture.rglob("*.[pj]*")))
     assert_whole(out, 40)
     assert not list(out.rglob(".*.srgan-*"))
+
+
+def actors(pid: int) -> list[int]:
+    """The workers that descend from a process; the second may come when the first has written some pictures."""
+    return [child for child, line in descendants(pid).items() if line.startswith("ray::Station")]
 
 
 def test_pictures_are_judged_on_ray_as_they_are_here_without_a_home(mixture: Path) -> None:
