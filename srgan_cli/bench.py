@@ -188,36 +188,36 @@ class _Work:
             return Result(task, "kept")
         with fetched(task.source) as source, sent(task.target) as self.target:
             pictures = open_pictures(source)
-            for size in fitting(pictures, self.target).sizes:
+            kept = fitting(pictures, self.target)
+            for size in kept.sizes:
                 (check_pixels if self.wishes.max_pixels else check_claim)(source, *size)
             key = self.manifest.key(source) if self.manifest else ""
             if self.manifest and there and existing == "update" and self.manifest.holds(self.target, key):
                 enlarged = self.upscaler.target(*pictures.size, self.wishes.scale)
                 return Result(task, "kept", pictures.size, enlarged, pictures.count)
-            result = self._enlarged(pictures)
+            self.tell(dropped_frames(self.target, pictures))
+            result = self._enlarged(kept)
             if self.manifest:
                 self.manifest.note(self.target, key)
         return replace(result, device=str(self.upscaler.device), peak_memory=peak_resident())
 
     def _enlarged(self, pictures: Pictures) -> Result:
-        self.tell(dropped_frames(self.target, pictures))
-        kept = fitting(pictures, self.target)
-        sizes = [self.upscaler.target(*size, self.wishes.scale) for size in filter(all, kept.sizes)]
+        sizes = [self.upscaler.target(*size, self.wishes.scale) for size in filter(all, pictures.sizes)]
         for size in sizes:
             check_size(self.target, *size)
-        with self.bench.room.taken(sum(map(prod, kept.sizes))):
+        with self.bench.room.taken(sum(map(prod, pictures.sizes))):
             began, waited = time.monotonic(), self.bench.turns.waited
-            reserve = self._reserve(kept, sizes)
+            reserve = self._reserve(pictures, sizes)
             make_folder(self.target.parent)
-            seam = self._seam(kept, reserve) if self.wishes.verify else None
-            write_pictures(kept.each(self._enlarging(kept.count, reserve)), self.target)
+            seam = self._seam(pictures, reserve) if self.wishes.verify else None
+            write_pictures(pictures.each(self._enlarging(pictures.count, reserve)), self.target)
             seconds = time.monotonic() - began - (self.bench.turns.waited - waited)
         return Result(
             self.task,
             "enlarged",
             pictures.size,
             sizes[0],
-            kept.count,
+            pictures.count,
             seconds,
             tuple(self.warnings),
             seam=seam,

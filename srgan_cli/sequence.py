@@ -62,7 +62,8 @@ class Pictures:
     @property
     def first(self) -> "Pictures":
         """The first of them alone."""
-        return Pictures(_First(self.frames), self.sizes[:1], loop=self.loop, held=self.held[:1], late=self.late)
+        frames, sizes, held = _First(self.frames), self.sizes[:1], self.held[:1]
+        return replace(self, frames=frames, sizes=sizes, animated=False, held=held)
 
     def each(self, change: Callable[[Scan], Picture | Scan]) -> "Pictures":
         """The same with every picture changed, when it is asked for."""

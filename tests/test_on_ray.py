@@ -83,7 +83,9 @@ def assert_replaced(mixture: Path, weights: Path, out: Path, on: str, cluster: i
     """One of two workers is killed; they descend from the cluster's process, or from the command."""
     with started(f"file://{mixture}", weights, out, "--json", "--on", on, "--devices", "cpu,cpu") as process:
         wait_until(lambda: len(actors(cluster or process.pid)) == 2 or process.poll() is not None)
-        os.kill(actors(cluster or process.pid)[0], signal.SIGKILL)
+        found = actors(cluster or process.pid)
+        assert len(found) == 2, process.poll()
+        os.kill(found[0], signal.SIGKILL)
         text, err = process.communicate(timeout=240)
     assert process.returncode == 1, err  # for the two that are no pictures
     (summary,) = re.findall(r"^(\d+) enlarged, (?:(\d+) kept, )?2 failed:$", err, re.MULTILINE)

@@ -79,6 +79,15 @@ def opened(path: Path) -> Iterator[Source]:
         check_unchanged(path, before)
 
 
+@contextmanager
+def _reopened(path: Path, before: tuple[int, int, int]) -> Iterator[IO[bytes]]:
+    """A file that was opened already.  Raises PictureError when it has changed since, or is damaged."""
+    with explained(path):
+        check_unchanged(path, before)
+        with path.open("rb") as file:
+            yield file
+
+
 class PngSource:
     """A still PNG of 8 or 16 bits without a palette, which libvips decodes band by band."""
 
@@ -154,8 +163,7 @@ class PillowSource:
         self.image.load()
 
     def _again(self, index: int) -> Values:
-        check_unchanged(self.path, self.before)
-        with explained(self.path), self.path.open("rb") as file, Image.open(file) as image:
+        with _reopened(self.path, self.before) as file, Image.open(file) as image:
             source = PillowSource(self.path, file, image)
             source._show(index)
             return source._values()[0]
@@ -249,8 +257,7 @@ class TiffSource:
             return plain_values(upright, self.path), profile, notes
 
     def _again(self, number: int) -> Values:
-        check_unchanged(self.path, self.before)
-        with explained(self.path), self.path.open("rb") as file:
+        with _reopened(self.path, self.before) as file:
             return self._values(file, number)[0]
 
 
