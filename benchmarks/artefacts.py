@@ -26,11 +26,11 @@ import typer
 from tables import show
 from torch import Tensor
 
-from srgan_cli.files import find_pictures
-from srgan_cli.picture import read_picture
-from srgan_cli.pixels import resize
-from srgan_cli.planes import full_luma
-from srgan_cli.upscaler import Upscaler
+from srgan_cli.image.io import read_picture
+from srgan_cli.image.luma import full_luma
+from srgan_cli.image.ops import resize
+from srgan_cli.system.discovery import find_pictures
+from srgan_cli.upscaling.upscaler import Upscaler
 
 SQUARE = 8
 """The side of the squares that are flat or not: that of JPEG's blocks, in pixels of the input."""

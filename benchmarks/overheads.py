@@ -20,15 +20,18 @@ from tempfile import TemporaryDirectory
 import torch
 import typer
 
-from srgan_cli import crew, on_ray
-from srgan_cli.batch import Batch, Worker
-from srgan_cli.bench import Wishes
-from srgan_cli.manifest import Manifest
-from srgan_cli.picture import Picture, read_picture, write_picture
-from srgan_cli.pixels import resize
-from srgan_cli.plan import Naming, plan
-from srgan_cli.tiling import TilePolicy
-from srgan_cli.upscaler import Upscaler
+from srgan_cli.batch import ray as on_ray
+from srgan_cli.batch import workers as crew
+from srgan_cli.batch.manifest import Manifest
+from srgan_cli.batch.naming import Naming
+from srgan_cli.batch.planning import plan
+from srgan_cli.batch.runner import Batch, Worker
+from srgan_cli.batch.task import Wishes
+from srgan_cli.image.io import read_picture, write_picture
+from srgan_cli.image.ops import resize
+from srgan_cli.image.picture import Picture
+from srgan_cli.upscaling.tiles.tiling import TilePolicy
+from srgan_cli.upscaling.upscaler import Upscaler
 
 CAT = Path(__file__).parents[1] / "examples/cat.png"
 FORMATS = ("png", "jpg", "webp")

@@ -19,12 +19,14 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from srgan_cli.codec.floats import to_image
+from srgan_cli.image.codec.samples import to_image
+from srgan_cli.image.io import read_picture
+from srgan_cli.image.picture import Picture
 from srgan_cli.networks import Generator
-from srgan_cli.picture import Picture, read_picture
-from srgan_cli.running import Guarded
-from srgan_cli.upscaler import Upscaler
-from srgan_cli.weights import list_weights, read_card
+from srgan_cli.upscaling.precision import Guarded
+from srgan_cli.upscaling.upscaler import Upscaler
+from srgan_cli.weights.file import read_card
+from srgan_cli.weights.registry import list_weights
 
 Enlarge = Callable[[Tensor], Tensor]
 PROBE = 32

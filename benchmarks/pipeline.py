@@ -17,11 +17,12 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from srgan_cli.batch import Batch
-from srgan_cli.bench import Bench
-from srgan_cli.plan import Naming, plan, suffix_of
-from srgan_cli.tiling import TilePolicy
-from srgan_cli.upscaler import DEFAULT_MODEL, Upscaler
+from srgan_cli.batch.naming import Naming, suffix_of
+from srgan_cli.batch.planning import plan
+from srgan_cli.batch.processor import Bench
+from srgan_cli.batch.runner import Batch
+from srgan_cli.upscaling.tiles.tiling import TilePolicy
+from srgan_cli.upscaling.upscaler import DEFAULT_MODEL, Upscaler
 
 
 class Stopwatch:

@@ -23,11 +23,13 @@ import torch
 import typer
 from peers import multiply_adds, read_cases
 
+from srgan_cli.image.ops import quantise
 from srgan_cli.networks import Generator
-from srgan_cli.pixels import quantise
 from srgan_cli.scoring.protocol import Protocol, compare
-from srgan_cli.upscaler import Upscaler
-from srgan_cli.weights import WeightsCard, load_blend, load_weights, save_weights
+from srgan_cli.upscaling.upscaler import Upscaler
+from srgan_cli.weights.card import WeightsCard
+from srgan_cli.weights.file import load_weights, save_weights
+from srgan_cli.weights.interpolation import load_blend
 
 REPOSITORY = Path(__file__).parents[1]
 

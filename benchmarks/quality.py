@@ -22,8 +22,8 @@ import typer
 from peers import Candidate, Case, filters, ncnn_models, ours, read_cases, spandrel_models, stored_results
 from tables import show
 
+from srgan_cli.image.ops import quantise
 from srgan_cli.metrics import METRICS
-from srgan_cli.pixels import quantise
 from srgan_cli.scoring.protocol import Protocol, compare
 
 MEASURED = ("psnr", "ssim", "sqd", "vggd")

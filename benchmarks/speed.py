@@ -39,11 +39,11 @@ from peers import Candidate, Case, ncnn_models, ours, read_cases, spandrel_model
 from PIL import Image
 from tables import show
 
-from srgan_cli.devices import pick_device
-from srgan_cli.picture import Picture
-from srgan_cli.pixels import quantise
-from srgan_cli.resident import keep_freed, peak_resident, resident
+from srgan_cli.image.ops import quantise
+from srgan_cli.image.picture import Picture
 from srgan_cli.scoring.protocol import Protocol, compare
+from srgan_cli.system.devices import pick_device
+from srgan_cli.system.memory import keep_freed, peak_resident, resident
 
 EXAMPLE = Path(__file__).parents[1] / "examples/cat.png"
 MATRIX_SIDE = 2048

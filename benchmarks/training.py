@@ -27,10 +27,10 @@ from rich.table import Table
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from srgan_cli.training.check import peak_memory
 from srgan_cli.training.config import DEGRADATION, TrainConfig
-from srgan_cli.training.data import Dataset, load_dataset
-from srgan_cli.training.optimisation import Precision
+from srgan_cli.training.data.dataset import Dataset, load_dataset
+from srgan_cli.training.optim.optimizer import Precision
+from srgan_cli.training.preflight import peak_memory
 from srgan_cli.training.recipe import read_recipe
 from srgan_cli.training.trainer import Trainer
 

@@ -14,8 +14,8 @@ from typing import Annotated, Any
 import typer
 
 from srgan_cli.training.config import TrainConfig
-from srgan_cli.training.data import Dataset, load_dataset
-from srgan_cli.training.run import prepare
+from srgan_cli.training.data.dataset import Dataset, load_dataset
+from srgan_cli.training.run.origin import prepare
 from srgan_cli.training.trainer import StepReport, Trainer
 
 

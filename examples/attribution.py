@@ -18,10 +18,11 @@ import typer
 from torch import Tensor
 
 from srgan_cli import Picture, read_picture, write_picture
+from srgan_cli.image.luma import luma
 from srgan_cli.networks import Generator
-from srgan_cli.planes import luma
-from srgan_cli.training.degrade import convolve, gaussian
-from srgan_cli.weights import find_weights, load_weights
+from srgan_cli.training.data.degradations import convolve, gaussian
+from srgan_cli.weights.file import load_weights
+from srgan_cli.weights.registry import find_weights
 
 STRONGEST_BLUR = 3.0
 """Where the path of pictures begins, as a standard deviation in pixels."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from PIL import Image, ImageDraw, ImageFont
 
 from srgan_cli import Upscaler, read_picture
-from srgan_cli.picture import Picture
+from srgan_cli.image.picture import Picture
 
 HERE = Path(__file__).parent
 PLACES = {"astronaut.png": (20, 20), "page.png": (0, 0), "cat.png": (55, 30), "street.png": (58, 58)}

@@ -13,9 +13,9 @@ import typer
 from torch import Tensor
 
 from srgan_cli import Picture, read_picture, write_picture
-from srgan_cli.pixels import downscale, to_bytes
-from srgan_cli.planes import crop_multiple
-from srgan_cli.training.degrade import DEGRADATIONS
+from srgan_cli.image.luma import crop_multiple
+from srgan_cli.image.ops import downscale, to_bytes
+from srgan_cli.training.data.degradations import DEGRADATIONS
 
 COLUMNS = 4
 

@@ -14,8 +14,9 @@ import typer
 from safetensors.torch import save_file
 
 from srgan_cli import read_picture
-from srgan_cli.files import atomic_write, find_pictures
 from srgan_cli.metrics.niqe import fit_natural
+from srgan_cli.system.discovery import find_pictures
+from srgan_cli.system.files import atomic_write
 
 
 def main(pictures: Path, target: Path, story: str = "") -> None:

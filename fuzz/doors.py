@@ -23,17 +23,19 @@ import torch
 from mutation import ODD_VALUES, broken, odd
 
 from srgan_cli import __main__
+from srgan_cli.batch.naming import Naming
+from srgan_cli.batch.planning import plan
 from srgan_cli.errors import SrganError
-from srgan_cli.files import pair_by_name
-from srgan_cli.picture import Picture, picture_size, read_picture, write_picture
-from srgan_cli.plan import Naming, plan
-from srgan_cli.sequence import open_pictures
+from srgan_cli.image.io import picture_size, read_picture, write_picture
+from srgan_cli.image.picture import Picture
+from srgan_cli.image.sequence import open_pictures
+from srgan_cli.system.discovery import pair_by_name
 from srgan_cli.training.config import TrainConfig
 from srgan_cli.training.recipe import read_recipe
-from srgan_cli.training.run import CHECKPOINT, read_checkpoint
-from srgan_cli.upscaler import Upscaler
-from srgan_cli.video import upscale_video
-from srgan_cli.weights import read_card
+from srgan_cli.training.run.folder import CHECKPOINT, read_checkpoint
+from srgan_cli.upscaling.upscaler import Upscaler
+from srgan_cli.upscaling.video import upscale_video
+from srgan_cli.weights.file import read_card
 
 _FAULT = "this is a fault in srgan"
 _LONGEST_MESSAGE = 4000
@@ -391,7 +393,7 @@ def _run(words: list[str], folder: Path) -> tuple[int, str]:
 
 @contextmanager
 def _streams_of_its_own(folder: Path, words: list[str]) -> Iterator[io.TextIOWrapper]:
-    from srgan_cli import console
+    from srgan_cli.cli import console
 
     before = Path.cwd(), sys.argv, sys.stdin, sys.stdout, sys.stderr
     os.chdir(folder)

@@ -23,9 +23,9 @@ import torch
 from PIL import Image, ImageCms
 from safetensors.torch import save
 
-from srgan_cli.codec import formats
+from srgan_cli.image.codec import capabilities as formats
 from srgan_cli.networks import GENERATORS
-from srgan_cli.weights import WeightsCard
+from srgan_cli.weights.card import WeightsCard
 
 CALLED = "called-by-a-pickle"
 """A file of this name appears where a pickle has been obeyed."""

@@ -80,7 +80,7 @@ def _work(line: Connection, seed: int, corpus: Path | None, scratch: Path) -> No
     import torch
     from doors import knock
 
-    from srgan_cli.codec.refusal import trust_pixels
+    from srgan_cli.image.codec.errors import trust_pixels
 
     warnings.simplefilter("ignore")  # as the command line does
     torch.set_num_threads(1)

@@ -3,17 +3,20 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from srgan_cli.back_projection import back_project
-    from srgan_cli.errors import SrganError
-    from srgan_cli.picture import Picture, read_picture, write_picture
-    from srgan_cli.scoring.report import Report
-    from srgan_cli.scoring.score import score
-    from srgan_cli.sequence import Pictures, open_pictures, write_pictures
-    from srgan_cli.tiling import TilePolicy
-    from srgan_cli.upscaler import Size, Upscaler
+from srgan_cli.version import __version__
 
-__version__ = "0.1.0"
+if TYPE_CHECKING:
+    from srgan_cli.errors import SrganError
+    from srgan_cli.image.io import read_picture, write_picture
+    from srgan_cli.image.picture import Picture
+    from srgan_cli.image.sequence import Pictures, open_pictures, write_pictures
+    from srgan_cli.scoring.evaluate import score
+    from srgan_cli.scoring.report.report import Report
+    from srgan_cli.upscaling.back_projection import back_project
+    from srgan_cli.upscaling.scale import Size
+    from srgan_cli.upscaling.tiles.tiling import TilePolicy
+    from srgan_cli.upscaling.upscaler import Upscaler
+
 
 __all__ = [
     "Picture",
@@ -33,19 +36,19 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Picture": "picture",
-    "Pictures": "sequence",
-    "Report": "scoring.report",
-    "Size": "upscaler",
+    "Picture": "image.picture",
+    "Pictures": "image.sequence",
+    "Report": "scoring.report.report",
+    "Size": "upscaling.scale",
     "SrganError": "errors",
-    "TilePolicy": "tiling",
-    "Upscaler": "upscaler",
-    "back_project": "back_projection",
-    "open_pictures": "sequence",
-    "read_picture": "picture",
-    "score": "scoring.score",
-    "write_picture": "picture",
-    "write_pictures": "sequence",
+    "TilePolicy": "upscaling.tiles.tiling",
+    "Upscaler": "upscaling.upscaler",
+    "back_project": "upscaling.back_projection",
+    "open_pictures": "image.sequence",
+    "read_picture": "image.io",
+    "score": "scoring.evaluate",
+    "write_picture": "image.io",
+    "write_pictures": "image.sequence",
 }
 
 

@@ -3,7 +3,6 @@
 import importlib
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +12,19 @@ import torch
 from hypothesis import settings
 from PIL import Image
 from safetensors.torch import save_file
+from support import Outcome
 
 from srgan_cli import __main__
 from srgan_cli.networks import GENERATORS
 from srgan_cli.networks.backbones import BACKBONES
-from srgan_cli.pretrained import FOLDER
-from srgan_cli.weights import WeightsCard, save_weights
+from srgan_cli.weights.backbones import FOLDER
+from srgan_cli.weights.card import WeightsCard
+from srgan_cli.weights.file import save_weights
 
 # The functions of these names hide the modules.
-lpips_room, dists_room = (importlib.import_module(f"srgan_cli.metrics.{name}") for name in ("lpips", "dists"))
+lpips_module, dists_module = (
+    importlib.import_module(f"srgan_cli.metrics.perceptual.{name}") for name in ("lpips", "dists")
+)
 settings.register_profile("house", deadline=None)
 settings.load_profile("house")
 
@@ -84,19 +87,12 @@ def random_heads(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, dict[str
         for file, row in widths.items()
     }
     heads["dists_models/weights.pt"] = {key: positive(1, 1475, 1, 1) for key in ("alpha", "beta")}
-    for module, cached in ((lpips_room, lpips_room._heads), (dists_room, dists_room._loaded)):
+    for module, cached in ((lpips_module, lpips_module._heads), (dists_module, dists_module._loaded)):
         monkeypatch.setattr(module, "read_heads", heads.__getitem__)
         cached.cache_clear()
     yield heads
-    for cached in (lpips_room._heads, dists_room._loaded):
+    for cached in (lpips_module._heads, dists_module._loaded):
         cached.cache_clear()
-
-
-@dataclass
-class Outcome:
-    code: int
-    out: str
-    err: str
 
 
 @pytest.fixture

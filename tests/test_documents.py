@@ -15,13 +15,13 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from support import REPOSITORY
 from typer.main import get_command
 
 from srgan_cli.cli import app
+from srgan_cli.image.io import read_picture
 from srgan_cli.networks import GENERATORS
-from srgan_cli.picture import read_picture
 
-REPOSITORY = Path(__file__).parents[1]
 README = (REPOSITORY / "README.md").read_text()
 COMMANDS = get_command(app).commands  # type: ignore[attr-defined]
 TINY = "--steps 2 --batch 2 --patch 8 --channels 8 --blocks 1 --pixel-share 0.5 --device cpu"

@@ -8,11 +8,13 @@ from types import ModuleType
 import pytest
 import torch
 from safetensors import safe_open
+from support import REPOSITORY
 
+from srgan_cli.image.io import read_picture, write_picture
+from srgan_cli.image.picture import Picture
 from srgan_cli.networks import GENERATORS
-from srgan_cli.picture import Picture, read_picture, write_picture
 
-EXAMPLES = Path(__file__).parents[1] / "examples"
+EXAMPLES = REPOSITORY / "examples"
 
 
 def loaded(name: str) -> ModuleType:

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from watch import MOST_PIXELS
 
-from srgan_cli.codec import source
+from srgan_cli.image.codec import reader as source
 
 pytestmark = pytest.mark.usefixtures("one_core", "few_pixels")
 

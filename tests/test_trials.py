@@ -4,12 +4,13 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from support import REPOSITORY
 
 from srgan_cli.training.config import TrainConfig
 
 TRIALS = [
     (path, name)
-    for path in sorted((Path(__file__).parents[1] / "benchmarks/trials").glob("*.toml"))
+    for path in sorted((REPOSITORY / "benchmarks/trials").glob("*.toml"))
     for name, value in tomllib.loads(path.read_text(encoding="utf8")).items()
     if isinstance(value, dict)
 ]

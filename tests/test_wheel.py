@@ -14,8 +14,8 @@ from zipfile import ZipFile
 import numpy as np
 import pytest
 from PIL import Image
+from support import REPOSITORY
 
-REPOSITORY = Path(__file__).parents[1]
 WEIGHTS = sorted((REPOSITORY / "weights").glob("*.safetensors"))
 PIP = [sys.executable, "-m", "pip", "--isolated", "--disable-pip-version-check", "--quiet"]
 TEST_ONLY = ("pytest", "hypothesis")

@@ -6,9 +6,9 @@ import typer
 
 from srgan_cli.cli.export import export
 from srgan_cli.cli.models import models
-from srgan_cli.cli.score import score
-from srgan_cli.cli.train import train
-from srgan_cli.cli.upscale import upscale
+from srgan_cli.cli.score.command import score
+from srgan_cli.cli.train.command import train
+from srgan_cli.cli.upscale.command import upscale
 
 __all__ = ["app"]
 
@@ -30,8 +30,8 @@ app.command(epilog="Example: srgan export srgan-x4.onnx -m srgan-x4")(export)
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        from srgan_cli.about import about
-        from srgan_cli.console import write_line
+        from srgan_cli.cli.console import write_line
+        from srgan_cli.cli.version import about
 
         for line in about():
             write_line(line)

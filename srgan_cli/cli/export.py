@@ -23,10 +23,11 @@ def export(
     Needs the extra srgan-cli[onnx].  Prints the path.
     """
     with loading():
-        from srgan_cli.console import say, write_line
-        from srgan_cli.export import export_onnx
-        from srgan_cli.files import check_writable
-        from srgan_cli.weights import find_weights, load_blend
+        from srgan_cli.cli.console import say, write_line
+        from srgan_cli.system.files import check_writable
+        from srgan_cli.weights.interpolation import load_blend
+        from srgan_cli.weights.onnx import export_onnx
+        from srgan_cli.weights.registry import find_weights
 
     check_writable(target)
     generator, card = load_blend(find_weights(at_hand(model, offline)))

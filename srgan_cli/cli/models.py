@@ -15,8 +15,8 @@ def models(
 ) -> None:
     """List the weights that come with srgan, and those that were fetched into the cache."""
     with loading():
-        from srgan_cli.catalogue import catalogue
-        from srgan_cli.console import show_catalogue, write_line
+        from srgan_cli.cli.console import show_catalogue, write_line
+        from srgan_cli.weights.registry import catalogue
 
     entries = list(catalogue())
     if as_json:
@@ -27,8 +27,8 @@ def models(
 
 def at_hand(model: str, offline: bool) -> str:
     """The model, or the file in the cache that its address stands for; what is fetched is told."""
-    from srgan_cli.cache import fetch, is_cached, is_reference
-    from srgan_cli.console import progress_bar, say
+    from srgan_cli.cli.console import progress_bar, say
+    from srgan_cli.weights.hub import fetch, is_cached, is_reference
 
     if not is_reference(model):
         return model

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from srgan_cli.errors import UsageError
-from srgan_cli.metrics.frechet import frechet_distance, frechet_smallest, kernel_distance, kernel_smallest
+from srgan_cli.metrics.distribution.frechet import frechet_distance, frechet_smallest, kernel_distance, kernel_smallest
 from srgan_cli.metrics.gradients import gradient_divergence
 from srgan_cli.metrics.psnr import psnr
 from srgan_cli.metrics.ssim import ssim

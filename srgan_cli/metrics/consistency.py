@@ -7,9 +7,9 @@ Workshops 2021, section 3.2 (there LR-PSNR).
 from torch import Tensor
 
 from srgan_cli.errors import PictureError
+from srgan_cli.image.luma import crop_multiple
+from srgan_cli.image.ops import downscale, quantise
 from srgan_cli.metrics.psnr import psnr
-from srgan_cli.pixels import downscale, quantise
-from srgan_cli.planes import crop_multiple
 
 
 def consistency(reference: Tensor, candidate: Tensor, scale: int = 4) -> float:

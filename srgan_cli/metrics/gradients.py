@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from srgan_cli.errors import PictureError
-from srgan_cli.planes import Planes, double, full_luma
+from srgan_cli.image.luma import Planes, double, full_luma
 
 BINS = 255
 """Of equal width over -1…1; an odd number, so that flat places fall into the middle of one."""

@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from srgan_cli.errors import PictureError
-from srgan_cli.pixels import resize
-from srgan_cli.planes import full_luma
-from srgan_cli.pretrained import find_backbone, load_tensors
+from srgan_cli.image.luma import full_luma
+from srgan_cli.image.ops import resize
+from srgan_cli.weights.backbones import find_backbone, load_tensors
 
 BLOCK = 96
 """The side of the blocks whose statistics are compared, in pixels; half of it at the second scale."""

@@ -4,11 +4,9 @@ Source: Q. Huynh-Thu and M. Ghanbari, Scope of Validity of PSNR in Image/Video Q
 2008.
 """
 
-import math
-
 import numpy as np
 
-from srgan_cli.planes import Pixels, double
+from srgan_cli.image.luma import Pixels, double, to_decibels
 
 
 def psnr(reference: Pixels, candidate: Pixels) -> float:
@@ -16,5 +14,4 @@ def psnr(reference: Pixels, candidate: Pixels) -> float:
 
     The value is that of scikit-image's function, to import which would take as long as all the rest.
     """
-    error = np.mean((double(reference) - double(candidate)) ** 2)
-    return float(10 * np.log10(1 / error)) if error else math.inf
+    return to_decibels(float(np.mean((double(reference) - double(candidate)) ** 2)))

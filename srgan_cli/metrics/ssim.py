@@ -7,7 +7,7 @@ Structural Similarity, IEEE TIP 2004.
 from dataclasses import dataclass
 
 from srgan_cli.errors import PictureError
-from srgan_cli.planes import Pixels, double
+from srgan_cli.image.luma import Pixels, double
 
 
 @dataclass(frozen=True)

@@ -1,17 +1,17 @@
 """The networks by name.  A new one is one file and one line here."""
 
 from srgan_cli.networks.degrader import Degrader
-from srgan_cli.networks.discriminator import Discriminator, Judgement
-from srgan_cli.networks.generator import Generator
-from srgan_cli.networks.patch_discriminator import PatchDiscriminator
-from srgan_cli.networks.rrdb import RRDBNet
-from srgan_cli.networks.span import SPAN
-from srgan_cli.networks.srcnn import SRCNN
-from srgan_cli.networks.srresnet import SRResNet
-from srgan_cli.networks.swinir import SwinIR
-from srgan_cli.networks.unet import UNet
-from srgan_cli.networks.unet_discriminator import UNetDiscriminator
-from srgan_cli.networks.vgg_discriminator import VGGDiscriminator
+from srgan_cli.networks.discriminators.base import Discriminator, Judgement
+from srgan_cli.networks.discriminators.patch import PatchDiscriminator
+from srgan_cli.networks.discriminators.unet import UNetDiscriminator
+from srgan_cli.networks.discriminators.vgg import VGGDiscriminator
+from srgan_cli.networks.generators.base import Generator
+from srgan_cli.networks.generators.rrdb import RRDBNet
+from srgan_cli.networks.generators.span import SPAN
+from srgan_cli.networks.generators.srcnn import SRCNN
+from srgan_cli.networks.generators.srresnet import SRResNet
+from srgan_cli.networks.generators.swinir import SwinIR
+from srgan_cli.networks.generators.unet import UNet
 
 GENERATORS: dict[str, type[Generator]] = {
     "rrdb": RRDBNet,

@@ -4,9 +4,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from srgan_cli.networks.generator import zeroed
-from srgan_cli.networks.srresnet import ResidualBlock
-from srgan_cli.pixels import cubic
+from srgan_cli.image.ops import cubic
+from srgan_cli.networks.generators.base import zeroed
+from srgan_cli.networks.generators.srresnet import ResidualBlock
 
 
 class Degrader(nn.Module):

@@ -6,11 +6,11 @@ import torch
 from torch import Tensor
 
 from srgan_cli.errors import PictureError
-from srgan_cli.picture import Picture
-from srgan_cli.pixels import KERNELS, downscale, quantise, resize
-from srgan_cli.planes import Array, crop_multiple, luma
-from srgan_cli.scoring.candidates import BICUBIC_OF_LUMA, Remaking
-from srgan_cli.upscaler import Upscaler
+from srgan_cli.image.luma import Array, crop_multiple, luma
+from srgan_cli.image.ops import KERNELS, downscale, quantise, resize
+from srgan_cli.image.picture import Picture
+from srgan_cli.scoring.methods import BICUBIC_OF_LUMA, Remaking
+from srgan_cli.upscaling.upscaler import Upscaler
 
 BASELINES = (*KERNELS, BICUBIC_OF_LUMA)
 """Every other name of a baseline is that of a model."""

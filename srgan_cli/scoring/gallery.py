@@ -4,12 +4,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from srgan_cli.errors import SrganError, UsageError
-from srgan_cli.files import check_writable, sweep
 from srgan_cli.metrics import metric_of
-from srgan_cli.scoring.figure import SIDE, Crop, Panel, draw_figure, parse_crop, write_figure
-from srgan_cli.scoring.page import Shown, write_page
-from srgan_cli.scoring.report import Report
-from srgan_cli.scoring.score import Scoring, pictures_of
+from srgan_cli.scoring.evaluate import Scoring, pictures_of
+from srgan_cli.scoring.report.crops import Crop, parse_crop
+from srgan_cli.scoring.report.figure import SIDE, Panel, draw_figure, write_figure
+from srgan_cli.scoring.report.html import Shown, write_page
+from srgan_cli.scoring.report.report import Report
+from srgan_cli.system.files import check_writable, sweep
 
 
 @dataclass(frozen=True)

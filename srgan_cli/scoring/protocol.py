@@ -6,9 +6,9 @@ from functools import partial
 from typing import Any
 
 from srgan_cli.errors import MismatchError, UsageError
+from srgan_cli.image.luma import Pixels, Planes, coloured, crop_border, full_luma, luma
 from srgan_cli.metrics import CLASSIC, FEATURES, METRICS, SET_METRICS, metric_of
 from srgan_cli.metrics.ssim import SSIM_SETTINGS
-from srgan_cli.planes import Pixels, Planes, coloured, crop_border, full_luma, luma
 
 PROTOCOLS = {
     "sr-y": ("y", "gaussian"),

@@ -10,16 +10,16 @@ from reprlib import repr as shown
 from typing import Any
 
 from srgan_cli.errors import UsageError
-from srgan_cli.files import is_plain_name
-from srgan_cli.foreign import PREFIX
 from srgan_cli.networks import DISCRIMINATORS, GENERATORS
 from srgan_cli.networks.backbones import BACKBONES
-from srgan_cli.training.degrade import DEGRADATIONS
-from srgan_cli.training.equivariance import GROUPS
-from srgan_cli.training.games import GAMES
-from srgan_cli.training.losses import PIXEL_LOSSES
-from srgan_cli.training.optimisation import OPTIMIZERS, PRECISIONS
-from srgan_cli.training.schedule import SCHEDULES
+from srgan_cli.system.discovery import is_plain_name
+from srgan_cli.training.data.degradations import DEGRADATIONS
+from srgan_cli.training.losses.adversarial import GAMES
+from srgan_cli.training.losses.pixel import PIXEL_LOSSES
+from srgan_cli.training.optim.equivariance import GROUPS
+from srgan_cli.training.optim.optimizer import OPTIMIZERS, PRECISIONS
+from srgan_cli.training.optim.schedule import SCHEDULES
+from srgan_cli.weights.spandrel import PREFIX
 
 SCALES = (2, 3, 4)
 PLACES = ("data", "run", "held_out", "low", "unpaired", "init_from", "perceptual_weights", "device")

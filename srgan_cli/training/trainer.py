@@ -15,22 +15,23 @@ from torch import Tensor
 
 from srgan_cli.errors import UsageError, WeightsError
 from srgan_cli.networks import GENERATORS, Generator
-from srgan_cli.resident import keep_freed
-from srgan_cli.training.clock import Clock, patch_and_batch
+from srgan_cli.system.distributed import ALONE, World
+from srgan_cli.system.memory import keep_freed
 from srgan_cli.training.config import ADVERSARIAL, DEGRADATION, PIXEL, TrainConfig
-from srgan_cli.training.data import Dataset
-from srgan_cli.training.equivariance import GROUPS, Equivariance
-from srgan_cli.training.gan import GAN
-from srgan_cli.training.guard import Guard
-from srgan_cli.training.optimisation import Precision
-from srgan_cli.training.partners import PartnerMaker
-from srgan_cli.training.run import Nowhere, Origin, RunFolder, rebuilt, serialised
-from srgan_cli.training.samples import PARTNERS, ROWS
-from srgan_cli.training.sampling import Batch, Request, Sampler
-from srgan_cli.training.schedule import SCHEDULES
-from srgan_cli.training.validation import Best, Validation, mean, protocol, validate
-from srgan_cli.weights import WeightsCard
-from srgan_cli.world import ALONE, World
+from srgan_cli.training.data.dataset import Dataset
+from srgan_cli.training.data.sampling import Batch, Request, Sampler
+from srgan_cli.training.models.gan import GAN
+from srgan_cli.training.models.learned_degradation import PartnerMaker
+from srgan_cli.training.optim.divergence import Guard
+from srgan_cli.training.optim.equivariance import GROUPS, Equivariance
+from srgan_cli.training.optim.optimizer import Precision
+from srgan_cli.training.optim.schedule import SCHEDULES
+from srgan_cli.training.run.clock import Clock, patch_and_batch
+from srgan_cli.training.run.contact_sheet import PARTNERS, ROWS
+from srgan_cli.training.run.folder import Nowhere, RunFolder, serialised
+from srgan_cli.training.run.origin import Origin, rebuilt
+from srgan_cli.training.run.validation import Best, Validation, mean, protocol, validate
+from srgan_cli.weights.card import WeightsCard
 
 SECONDS_BETWEEN_CHECKPOINTS = 600
 ADVERSARIAL_RAMP = 0.2

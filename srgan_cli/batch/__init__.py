@@ -1,0 +1,1 @@
+"""Enlarging many files: planning, naming, workers, the manifest."""

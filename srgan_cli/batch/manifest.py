@@ -1,0 +1,91 @@
+"""What a folder of outputs knows of itself: what each was made from, so that it is not made again."""
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from threading import Lock
+from typing import IO, Any
+
+import torch
+
+from srgan_cli.system.files import digest, explained, lock
+from srgan_cli.upscaling.upscaler import Upscaler
+from srgan_cli.version import __version__
+
+FILE = ".srgan.jsonl"
+
+
+class Manifest:
+    """A line of JSON for every file that was made in a folder: its key, size, time and SHA-256; the last one counts.
+
+    A file that was cut short or edited since does not fit its line, and a line that was cut short is none: both count
+    as never made.  Several threads and processes may note what they make in one folder.
+    """
+
+    def __init__(self, folder: Path, recipe: str = "") -> None:
+        """`recipe` tells all that the outputs are made with but the inputs."""
+        self.folder, self.recipe = folder, recipe
+        self.path, self.lock = folder / FILE, Lock()
+        self.lines = _read(self.path)
+
+    def key(self, source: Path) -> str:
+        """What tells outputs of this input's content by this recipe from all others."""
+        return hashlib.sha256(f"{digest(source)} {self.recipe}".encode()).hexdigest()
+
+    def holds(self, target: Path, key: str) -> bool:
+        """Whether the file was made by this key and has not been changed since."""
+        return self.made(target) and bool(self._line(target)["key"] == key)
+
+    def made(self, target: Path) -> bool:
+        """Whether the file was made here, by whatever key, and has not been changed since."""
+        line = self._line(target)
+        if not line or not target.is_file() or target.stat().st_size != line.get("bytes"):
+            return False
+        return target.stat().st_mtime_ns == line.get("mtime_ns") or digest(target) == line.get("sha256")
+
+    def note(self, target: Path, key: str) -> None:
+        """Add a file that has just been made.  Raises SrganError when that cannot be written."""
+        state = target.stat()
+        line = {"key": key, "bytes": state.st_size, "mtime_ns": state.st_mtime_ns, "sha256": digest(target)}
+        self.lines[self._name(target)] = line
+        with explained(self.path), self.lock, self.path.open("ab+") as file:
+            lock(file)
+            file.write(_end_of_line(file) + json.dumps({"out": self._name(target), **line}).encode() + b"\n")
+
+    def _line(self, target: Path) -> dict[str, Any]:
+        return self.lines.get(self._name(target), {})
+
+    def _name(self, target: Path) -> str:
+        return Path(os.path.relpath(target, self.folder)).as_posix()
+
+
+def recipe(upscaler: Upscaler, options: Mapping[str, object]) -> str:
+    """All that outputs are made with but the inputs: this version, every parameter of the generator, the options."""
+    found = hashlib.sha256(f"{__version__} {upscaler.name}".encode())
+    for name, tensor in upscaler.generator.state_dict().items():
+        found.update(name.encode())
+        found.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
+    return f"{found.hexdigest()} {json.dumps(options, sort_keys=True, default=str)}"
+
+
+def _end_of_line(file: IO[bytes]) -> bytes:
+    """What is missing where the last line was cut short."""
+    if not file.seek(0, os.SEEK_END):
+        return b""
+    file.seek(-1, os.SEEK_END)
+    return b"" if file.read(1) == b"\n" else b"\n"
+
+
+def _read(path: Path) -> dict[str, dict[str, Any]]:
+    lines: dict[str, dict[str, Any]] = {}
+    if not path.is_file():
+        return lines
+    for text in path.read_bytes().splitlines():
+        try:
+            line = json.loads(text)
+            lines[line.pop("out")] = line
+        except (ValueError, KeyError, TypeError, AttributeError):  # cut short
+            continue
+    return lines

@@ -1,0 +1,69 @@
+"""Names of output files."""
+
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+from string import Formatter
+
+from srgan_cli.errors import UsageError
+from srgan_cli.image.codec.capabilities import FORMATS, UNWRITABLE_BECOMES, output_format
+
+DEFAULT_NAME = "{stem}{suffix}"
+
+FIELDS = ("stem", "suffix", "scale", "model")
+
+
+@dataclass(frozen=True)
+class Naming:
+    """How files in a folder are named.
+
+    template: may use FIELDS in braces.  suffix: that of all outputs; without it each keeps its input's, where that can
+    be written.  scale and model: what the template may tell, stand-ins until they are known.  Raises UsageError for a
+    template that makes no sense.
+    """
+
+    template: str = DEFAULT_NAME
+    suffix: str = ""
+    scale: float = 1
+    model: str = "model"
+
+    def __post_init__(self) -> None:
+        """Raises UsageError."""
+        try:
+            unknown = sorted({name for _, name, _, _ in Formatter().parse(self.template) if name} - set(FIELDS))
+            sample = "" if unknown else self.of(PurePath("a.png"))
+        except KeyError as error:  # a field within a field
+            raise UsageError(f"the name {self.template!r} has {{{error.args[0]}}}", _known_fields()) from error
+        except (ValueError, IndexError) as error:
+            raise UsageError(f"cannot read the name {self.template!r}: {error}", _known_fields()) from error
+        if unknown:
+            raise UsageError(f"the name {self.template!r} has {{{unknown[0]}}}", _known_fields())
+        if "\0" in sample:
+            raise UsageError(f"the name {self.template!r} has a NUL in it", _known_fields())
+        if PurePath(sample).is_absolute() or ".." in PurePath(sample).parts or not PurePath(sample).name:
+            raise UsageError(f"the name {self.template!r} leaves the output's folder", _known_fields())
+
+    def of(self, name: PurePath) -> str:
+        """The name for what is made of a file of this name."""
+        suffix = self.suffix or _writable(name.suffix)
+        return self.template.format(stem=name.stem, suffix=suffix, scale=f"{self.scale:g}", model=self.model)
+
+
+def suffix_of(form: str) -> str:
+    """The suffix of a format that is named by one, with or without a dot; "" for none.  Raises UsageError."""
+    suffix = f".{form.lower().removeprefix('.')}" if form else ""
+    if suffix and suffix not in FORMATS:
+        raise UsageError(f"no format {form!r}", f"use one of: {' '.join(known[1:] for known in FORMATS)}")
+    return suffix
+
+
+def _writable(suffix: str) -> str:
+    """The suffix itself where its format can be written here, else that of one that can."""
+    try:
+        output_format(Path(f"name{suffix}"))
+    except UsageError:
+        return UNWRITABLE_BECOMES
+    return suffix
+
+
+def _known_fields() -> str:
+    return f"it may use {' '.join(f'{{{name}}}' for name in FIELDS)}"

@@ -1,0 +1,172 @@
+"""Which pictures are read and where each goes, settled before any work."""
+
+import os
+import unicodedata
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path, PurePath
+from tempfile import NamedTemporaryFile
+
+from srgan_cli.batch.naming import DEFAULT_NAME, Naming
+from srgan_cli.batch.task import Task
+from srgan_cli.errors import SrganError, UsageError
+from srgan_cli.image.codec.capabilities import FORMATS, output_format
+from srgan_cli.system.files import check_writable, make_folder
+from srgan_cli.system.storage import Place, absolute, exists, is_dir, is_remote, is_url, pictures_of, place_of, spelled
+
+_SHOWN = 3
+_ELSEWHERE = "name another place, or other names: --name '{stem}_x{scale}{suffix}'"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The tasks, and the places that cannot be had, such as a folder without pictures, with the reason.
+
+    folder: where the outputs go, None for a single file that was named.
+    """
+
+    tasks: list[Task]
+    problems: list[tuple[Place, SrganError]] = field(default_factory=list)
+    folder: Place | None = None
+
+    @property
+    def is_single(self) -> bool:
+        """Whether there is but one thing to do."""
+        return len(self.tasks) + len(self.problems) == 1
+
+
+def plan(
+    places: Sequence[str],
+    out: str,
+    naming: Naming,
+    listed: Sequence[str] | None = None,
+    made: Callable[[Path], bool] = lambda _: False,
+) -> Plan:
+    """What becomes of pictures and folders of them: `out` is the file for a single picture, or a folder for many.
+
+    Below `out` the tree of a folder is kept, and of what is `listed` the whole path; what has been `made` is
+    no input.  Raises UsageError where two outputs are one file, an output is an input or leads out of `out`, or a
+    format is unknown, and SrganError where nothing can be written.
+    """
+    starts, target = [place_of(place) for place in places], place_of(out)
+    if listed is None and len(starts) == 1 and not is_dir(starts[0]) and not is_folder(out):
+        return _into_file(Task(starts[0], target), naming)
+    if not is_folder(out) and (exists(target) or target.suffix.lower() in FORMATS):
+        raise UsageError(f"{out} is one file, there may be many pictures", "name a folder: end it with a slash")
+    entries: list[tuple[Place, Place | None]] = [(place, _root(place)) for place in starts]
+    entries += [(place_of(place if is_url(place) else os.path.normpath(place)), None) for place in listed or ()]
+    return _into_folder(entries, target, naming, made)
+
+
+def _into_file(task: Task, naming: Naming) -> Plan:
+    if naming.template != DEFAULT_NAME:
+        raise UsageError(f"{task.target} has a name already", "--name is for folders: end OUT with a slash")
+    _check([task], None)
+    asked = output_format(task.target)
+    if naming.suffix and asked != FORMATS[naming.suffix]:
+        raise UsageError(
+            f"{task.target} asks for {asked}, --format for {FORMATS[naming.suffix]}",
+            "leave --format out",
+        )
+    if not is_remote(task.target):
+        check_writable(task.target)
+    return Plan([task])
+
+
+def _into_folder(
+    entries: Iterable[tuple[Place, Place | None]], folder: Place, naming: Naming, made: Callable[[Path], bool]
+) -> Plan:
+    """Of each place, with the folder that its pictures' paths are counted from."""
+    tasks: dict[Task, None] = {}
+    problems = []
+    for place, root in entries:
+        try:
+            found = _inputs(place, folder, made) if is_dir(place) else [place]
+        except UsageError:
+            raise
+        except SrganError as error:
+            problems.append((place, error))
+            continue
+        tasks |= dict.fromkeys(_named(path, _counted_from(root, path), folder, naming) for path in found)
+    _check(tasks, folder)
+    if not is_remote(folder):
+        make_folder(folder)
+    return Plan(list(tasks), problems, folder)
+
+
+def _inputs(place: Place, folder: Place, made: Callable[[Path], bool]) -> list[Place]:
+    """The pictures of a place that do not come of an earlier run.  Raises SrganError where there is none at all."""
+    if is_remote(folder) and absolute(folder) == absolute(place):
+        raise UsageError(f"{folder} holds the inputs", "what was made there is not told from them: name another folder")
+    found = [path for path in pictures_of(place) if not _below(path, folder, place)]
+    return [path for path in found if is_remote(path) or not made(path)]
+
+
+def _root(place: Place) -> Place:
+    return place if is_dir(place) else place.parent
+
+
+def _counted_from(root: Place | None, path: Place) -> PurePath:
+    """Without a root the path as it is listed; what leads out of the current folder is counted from the top."""
+    if root is not None:
+        return spelled(path).relative_to(spelled(root))
+    if is_remote(path):
+        return PurePath(*spelled(path).parts[1:])
+    path = path.resolve() if ".." in path.parts else path
+    return path.relative_to(path.anchor)
+
+
+def _named(source: Place, name: PurePath, folder: Place, naming: Naming) -> Task:
+    return Task(source, folder / (name.parent / naming.of(name)).as_posix())
+
+
+def is_folder(out: str) -> bool:
+    """Whether this names a folder, be it there or be it said by a slash at the end."""
+    return out.endswith(("/", os.sep)) or is_dir(place_of(out))
+
+
+def _below(path: Place, folder: Place, root: Place) -> bool:
+    """Whether a picture of a folder lies where the outputs go, in a folder of their own below it."""
+    inner, outer = absolute(folder), absolute(root)
+    return inner != outer and inner.is_relative_to(outer) and absolute(path).is_relative_to(inner)
+
+
+def _check(tasks: Collection[Task], folder: Place | None) -> None:
+    """Raises UsageError.  `folder` is where all outputs belong."""
+    ignore_case = folder is not None and not is_remote(folder) and _ignores_case(folder)
+    sources = {absolute(task.source) for task in tasks}
+    taken: dict[str, Task] = {}
+    clashes = []
+    for task in tasks:
+        output_format(task.target)
+        if absolute(task.target) in sources:
+            itself = absolute(task.target) == absolute(task.source)
+            raise UsageError(f"{task.target} is {'the input itself' if itself else 'an input too'}", _ELSEWHERE)
+        if folder is not None and _leads_out(task.target, folder):
+            raise UsageError(f"{task.target} leads out of {folder}", "take the link away, or give another --name")
+        earlier = taken.setdefault(_folded(task.target, ignore_case), task)
+        if earlier is not task:
+            clashes.append(f"{earlier.source} and {task.source} would both become {task.target}")
+    if clashes:
+        more = f"; and {len(clashes) - _SHOWN} more" if len(clashes) > _SHOWN else ""
+        raise UsageError("; ".join(clashes[:_SHOWN]) + more, "give one folder at a time, or another --name")
+
+
+def _leads_out(target: Place, folder: Place) -> bool:
+    """Whether an output would lie elsewhere than below its folder, through links or a name such as `..`."""
+    parts = spelled(target).relative_to(spelled(folder)).parts
+    return ".." in parts or not absolute(target).is_relative_to(absolute(folder))
+
+
+def _folded(path: Place, ignore_case: bool) -> str:
+    return unicodedata.normalize("NFC", str(path)).casefold() if ignore_case else str(path)
+
+
+def _ignores_case(folder: Path) -> bool:
+    """Whether this folder, made or not, is on a file system to which A and a are one name."""
+    place = next(place for place in (folder, *folder.absolute().parents) if place.is_dir())
+    try:
+        with NamedTemporaryFile(prefix=".srgan-case-", dir=place) as file:
+            return Path(file.name).with_name(Path(file.name).name.upper()).exists()
+    except OSError:
+        return False

@@ -1,0 +1,120 @@
+"""srgan train."""
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+import srgan_cli.cli.train.options as own
+from srgan_cli.cli.loading import loading
+from srgan_cli.cli.options import Debug, Device, MaxPixels, given
+from srgan_cli.errors import UsageError
+
+if TYPE_CHECKING:
+    from srgan_cli.training.config import TrainConfig
+
+_SETTINGS = (
+    *("data", "held_out", "low", "unpaired", "name", "scale", "pixel_share", "degradation", "game", "discriminator"),
+    *("adversarial_weight", "perceptual_weight", "perceptual_weights", "batch", "patch", "generator", "channels"),
+    *("blocks", "batch_norm", "init_from", "seed", "device"),
+)
+"""The options of `train` that are settings of the run, by their names in TrainConfig."""
+
+
+def train(
+    context: typer.Context,
+    data: own.Data = None,
+    run: own.Run = Path("run"),
+    held_out: own.HeldOut = "",
+    low: own.Low = None,
+    unpaired: own.Unpaired = "",
+    degradation: own.Degradation = "bicubic",
+    recipe: own.Recipe = None,
+    name: own.Name = "",
+    scale: own.Scale = 4,
+    duration: own.Duration = "",
+    steps: own.Steps = None,
+    pixel_share: own.PixelShare = 0.6,
+    game: own.Game = "non-saturating",
+    discriminator: own.DiscriminatorName = "vgg",
+    adversarial_weight: own.AdversarialWeight = 1e-3,
+    perceptual_weight: own.PerceptualWeight = 0.0,
+    perceptual_weights: own.PerceptualWeights = "",
+    batch: own.BatchSize = 16,
+    patch: own.Patch = 24,
+    generator: own.GeneratorName = "srresnet",
+    channels: own.Channels = 48,
+    blocks: own.Blocks = 8,
+    batch_norm: own.BatchNorm = False,
+    init_from: own.InitFrom = "",
+    check: own.Check = False,
+    resume: own.Resume = False,
+    seed: own.Seed = 0,
+    max_pixels: MaxPixels = None,
+    device: Device = "auto",
+    debug: Debug = False,
+) -> None:
+    """Train a generator against a discriminator on a folder of pictures.
+
+    --check prints what is wrong with the pictures and what the run would take; it exits 1 if the run would fail.
+    Warms up with the pixel loss alone, then adds the adversarial loss.  Prints the path of the finished weights.
+    Ctrl-C saves; --resume goes on with the settings that the run was started with.
+    """
+    length: dict[str, Any] = {}
+    if duration or steps is not None:
+        length = {"seconds": parse_duration(duration) if duration else None, "steps": steps}
+    if resume:
+        _refuse_settings(context)
+    with loading():
+        from srgan_cli.cli.train.run import begin, check_run, go_on
+        from srgan_cli.image.codec.errors import trust_pixels
+        from srgan_cli.system.distributed import World
+        from srgan_cli.training.run.folder import has_checkpoint
+
+    trust_pixels(max_pixels)
+    world = World.here()
+    if resume or (world.restarts and has_checkpoint(run)):
+        chosen = {key: context.params[key] for key in ("data", "held_out", "device") if given(context, key)}
+        go_on(run, world, **length, **chosen)
+        return
+    config = _config(context, recipe, length)
+    if check:
+        check_run(config)
+    else:
+        begin(config, world)
+
+
+def _config(context: typer.Context, recipe: Path | None, length: dict[str, Any]) -> "TrainConfig":
+    """The settings of a new run: the defaults, but for what the recipe says, but for the options given."""
+    from srgan_cli.training.config import TrainConfig
+    from srgan_cli.training.recipe import read_recipe
+
+    settings = read_recipe(recipe) if recipe else {}
+    settings |= {key: context.params[key] for key in _SETTINGS if given(context, key)} | length
+    settings.setdefault("name", f"srgan-x{settings.get('scale', TrainConfig.scale)}")
+    if "data" not in settings:
+        raise UsageError("no pictures to train on", "name a folder: srgan train photos/")
+    return TrainConfig.from_json({**settings, "run": context.params["run"]})
+
+
+def parse_duration(text: str) -> float:
+    """Seconds of a duration such as 45s, 30m, 1h30m or 1.5h.  Raises UsageError for anything else."""
+    number = r"(\d+(?:\.\d+)?)"
+    found = re.fullmatch(f"(?:{number}h)?(?:{number}m)?(?:{number}s)?", text.strip().lower())
+    parts = found.groups(default="0") if found else ("0", "0", "0")
+    seconds: float = sum(float(part) * unit for part, unit in zip(parts, (3600, 60, 1), strict=True))
+    if seconds <= 0:
+        raise UsageError(f"cannot read the duration {text!r}", "write it as 45s, 30m or 1h30m")
+    return seconds
+
+
+def _refuse_settings(context: typer.Context) -> None:
+    """A resumed run goes on with its own settings; only its pictures' place, length and device may change."""
+    free = ("data", "held_out", "run", "duration", "steps", "max_pixels", "device", "resume", "debug")
+    names = [parameter.name for parameter in context.command.params if parameter.name and parameter.name not in free]
+    if fixed := given(context, *names):
+        raise UsageError(
+            f"a resumed run keeps its settings, found {', '.join(fixed)}",
+            "only DATA, --held-out, --time, --steps, --max-pixels and --device may change",
+        )

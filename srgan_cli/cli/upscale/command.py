@@ -1,0 +1,119 @@
+"""srgan upscale."""
+
+from typing import TYPE_CHECKING
+
+import typer
+
+import srgan_cli.cli.upscale.options as own
+from srgan_cli.cli.loading import loading
+from srgan_cli.cli.options import Debug, Device, MaxPixels, Offline, On, exclude, given
+from srgan_cli.cli.upscale.streams import STANDARD
+from srgan_cli.errors import UsageError
+
+if TYPE_CHECKING:
+    from srgan_cli.batch.task import Existing
+    from srgan_cli.upscaling.scale import Size
+
+_NOT_OF_VIDEO = (
+    *("name", "from_file", "overwrite", "no_clobber", "strict", "consistent", "verify_tiles", "devices", "on"),
+)
+_EXCLUDE = (("size", "scale"), ("overwrite", "no_clobber"), ("device", "devices"), ("device", "on"))
+
+
+def upscale(
+    context: typer.Context,
+    places: own.Places = None,
+    model: own.Model = "srgan",
+    offline: Offline = False,
+    scale: own.Scale = None,
+    size: own.FitSize = "",
+    strength: own.Strength = None,
+    seed: own.Seed = None,
+    self_ensemble: own.SelfEnsemble = False,
+    consistent: own.Consistent = False,
+    name: own.Name = "{stem}{suffix}",
+    form: own.Form = "",
+    from_file: own.FromFile = "",
+    overwrite: own.Overwrite = False,
+    no_clobber: own.NoClobber = False,
+    as_json: own.AsJson = False,
+    device: Device = "auto",
+    devices: own.Devices = "",
+    on: On = "",
+    precision: own.Precision = "auto",
+    compile: own.Compile = False,
+    tile: own.Tile = 1024,
+    max_memory: own.MaxMemory = "",
+    max_pixels: MaxPixels = None,
+    verify_tiles: own.VerifyTiles = False,
+    strict: own.Strict = False,
+    debug: Debug = False,
+) -> None:
+    """Enlarge pictures, animations, documents of several pages, and folders of them with all below.
+
+    One that cannot be read stops no other; the failures are summed up at the end.  In a folder, what was made from the
+    same input, weights and options is not made again.  IN and OUT may be -, standard input and output.
+
+    Exit codes: 0 all well, 1 something failed, 2 wrong usage, 129 hung up, 130 interrupted, 141 output closed, 143
+    terminated.
+    """
+    with loading():
+        from srgan_cli.batch.naming import Naming, suffix_of
+        from srgan_cli.batch.task import Wishes
+        from srgan_cli.cli.upscale.request import Loading, Request, enlarge_pictures, enlarge_video
+        from srgan_cli.upscaling.scale import check_scale
+        from srgan_cli.upscaling.tiles.memory import parse_bytes
+        from srgan_cli.upscaling.tiles.tiling import TilePolicy
+        from srgan_cli.upscaling.video import VIDEO
+
+    inputs, out = _split(places or [], from_file)
+    check_scale(scale)
+    _check(context, out)
+    policy = TilePolicy(tile, parse_bytes(max_memory) if max_memory else None)
+    existing: Existing = "overwrite" if overwrite else "keep" if no_clobber else "update"
+    request = Request(
+        inputs,
+        out,
+        from_file,
+        Naming(name, "" if form == VIDEO else suffix_of(form)),
+        Wishes(_fit(size, name) or scale, strict, existing, consistent, verify_tiles, max_pixels),
+        Loading(model, offline, policy, scale, strength, seed, self_ensemble, precision, compile),
+        device,
+        devices,
+        on,
+        as_json,
+        debug,
+        context.params,
+    )
+    (enlarge_video if form == VIDEO else enlarge_pictures)(request)
+
+
+def _check(context: typer.Context, out: str) -> None:
+    """Raises UsageError for options that exclude each other."""
+    from srgan_cli.upscaling.video import VIDEO
+
+    for pair in _EXCLUDE:
+        exclude(context, *pair)
+    if context.params["as_json"] and out == STANDARD:
+        raise UsageError("standard output cannot hold both a picture and JSON", "name a file, or leave --json out")
+    if context.params["form"] == VIDEO and (refused := given(context, *_NOT_OF_VIDEO)):
+        raise UsageError(f"--format y4m takes no {refused[0]}", "leave it out")
+
+
+def _fit(size: str, name: str) -> "Size | None":
+    from srgan_cli.upscaling.scale import Size
+
+    if size and "{scale" in name:
+        raise UsageError("under --size every picture has a scale of its own", "leave {scale} out of --name")
+    return Size.parse(size) if size else None
+
+
+def _split(places: list[str], from_file: str) -> tuple[list[str], str]:
+    if len(places) < (1 if from_file else 2):
+        raise UsageError(f"{'OUT' if places or from_file else 'IN and OUT'} is missing", "srgan upscale in.png out.png")
+    *inputs, out = places
+    if from_file == STANDARD and STANDARD in inputs:
+        raise UsageError("standard input cannot be both a list and a picture", "give the list as a file")
+    if from_file and out == STANDARD:
+        raise UsageError("standard output holds one picture", "name a folder for many")
+    return inputs, out

@@ -1,0 +1,1 @@
+"""Pictures: reading, writing, tensors of pixels."""

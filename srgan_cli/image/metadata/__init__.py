@@ -1,0 +1,1 @@
+"""EXIF, XMP, ICC profiles and resolution."""

@@ -1,0 +1,205 @@
+"""Pictures: the frames of an animation, the pages of a document, or just one picture, from file to file."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from math import prod
+from pathlib import Path
+
+from srgan_cli.errors import PictureError
+from srgan_cli.image.codec import writer as encode
+from srgan_cli.image.codec.capabilities import HOLDS
+from srgan_cli.image.codec.errors import explained
+from srgan_cli.image.codec.raster import Raster
+from srgan_cli.image.codec.reader import Source, opened
+from srgan_cli.image.io import check_size, output_format, scanned, to_raster
+from srgan_cli.image.picture import Picture, Scan
+from srgan_cli.system.files import atomic_write, check_space
+
+_SHALLOW = 8
+_LOSSLESS = ("PNG", "TIFF", "BMP")
+_FLOATS = 16
+"""Bytes that a pixel of a result takes as floats."""
+_STAYING = 5
+"""Times what of a picture stays that is decoded whole, decoding takes."""
+_PROJECTED = 5
+"""How often a result is held while it is projected back: itself, as it was, and three on their way to the next."""
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """The pictures of one file.
+
+    frames: pictures, or scans that are decoded band by band; each when it is asked for.
+    sizes: height and width of each; 0 and 0 of a page that is too damaged to tell.
+    animated: they follow in time, each as long as its `duration`.  loop: how often they are played, 0 for ever.
+    held: bytes that it takes to decode each of them, 0 for what is read in bands.
+    late: what is decoded whole is so whenever its bands are gone through.
+    """
+
+    frames: Iterable[Picture | Scan]
+    sizes: Sequence[tuple[int, int]]
+    animated: bool = False
+    loop: int = 0
+    held: Sequence[int] = ()
+    late: bool = False
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return len(self.sizes)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the first."""
+        return self.sizes[0]
+
+    @property
+    def decoded(self) -> int:
+        """Bytes that the largest takes beside the tiles that are planned for it: while it is decoded, or ever since."""
+        most = max(self.held, default=0)
+        return most if self.late else most // _STAYING
+
+    @property
+    def first(self) -> "Pictures":
+        """The first of them alone."""
+        frames, sizes, held = _First(self.frames), self.sizes[:1], self.held[:1]
+        return replace(self, frames=frames, sizes=sizes, animated=False, held=held)
+
+    def each(self, change: Callable[[Scan], Picture | Scan]) -> "Pictures":
+        """The same with every picture changed, when it is asked for."""
+        return replace(self, frames=map(change, self.scans()))
+
+    def scans(self) -> Iterator[Scan]:
+        """The frames, those in memory as a single band."""
+        return (Scan.of(frame) if isinstance(frame, Picture) else frame for frame in self.frames)
+
+
+@dataclass(frozen=True)
+class _Frames:
+    """The pictures of a file, decoded anew each time that they are gone through."""
+
+    path: Path
+
+    def __iter__(self) -> Iterator[Scan]:
+        with opened(self.path) as source:
+            for index in range(source.count):
+                yield scanned(source.raster(index))
+
+
+@dataclass(frozen=True)
+class _First:
+    """The first of some pictures, each time that they are gone through."""
+
+    frames: Iterable[Picture | Scan]
+
+    def __iter__(self) -> Iterator[Picture | Scan]:
+        return islice(self.frames, 1)
+
+
+def open_pictures(path: Path | str) -> Pictures:
+    """All pictures of a file; none is decoded yet.  Raises PictureError as read_picture does, now or later."""
+    path = Path(path)
+    with opened(path) as source:
+        if source.animated or source.count == 1:
+            told = [(source.size(0), source.held(0))] * source.count
+        else:
+            told = list(_told_of_pages(path, source))
+        sizes, held = zip(*told, strict=True)
+        if not all(sizes[0]):
+            raise PictureError(f"{path} says that it has no pixels", "the file is damaged: fetch it again")
+        return Pictures(_Frames(path), sizes, source.animated, source.loop, held, source.late)
+
+
+def _told_of_pages(path: Path, source: Source) -> Iterator[tuple[tuple[int, int], int]]:
+    """The size of each and what decoding it takes; damage is an error once that page is wanted."""
+    yield source.size(0), source.held(0)
+    for index in range(1, source.count):
+        try:
+            with explained(path):
+                told = source.size(index), source.held(index)
+        except PictureError:
+            told = (0, 0), 0
+        yield told
+
+
+def fitting(pictures: Pictures, path: Path) -> Pictures:
+    """As many of the pictures as the format of `path` holds, the first ones."""
+    sequence = HOLDS[output_format(path)].sequence
+    if pictures.count == 1 or sequence == "pages" or (sequence == "animation" and pictures.animated):
+        return pictures
+    return pictures.first
+
+
+def dropped_frames(path: Path, pictures: Pictures) -> list[str]:
+    """What of these pictures' number and timing the format of `path` drops, a sentence each."""
+    name = output_format(path)
+    form, words = HOLDS[name], ("frames" if pictures.animated else "pages")
+    if pictures.count > fitting(pictures, path).count:
+        return [f"{name} holds one picture here: {pictures.count - 1} of {pictures.count} {words} are dropped"]
+    if not pictures.animated or pictures.count == 1:
+        return []
+    if form.sequence == "pages":
+        return [f"{name} knows no time: the {pictures.count} frames become pages"]
+    return [] if form.loop or not pictures.loop else [f"{name} cannot tell that it is played {pictures.loop} times"]
+
+
+def write_pictures(pictures: Pictures, path: Path | str) -> None:
+    """Write pictures in the format of the file's suffix, as many as it holds; the file appears whole or not at all.
+
+    What the format cannot hold is dropped; `dropped_frames` and `dropped_by` say it beforehand.  Raises as
+    write_picture does.
+    """
+    path = Path(path)
+    name, kept = output_format(path), fitting(pictures, path)
+    rasters = []
+    for scan in kept.scans():
+        check_size(path, scan.height, scan.width)
+        moving = kept.count > 1 and HOLDS[name].sequence == "animation"
+        rasters.append(to_raster(scan.each(_shallow) if moving else scan, name))
+    check_space(path.parent, _disk_bytes(rasters, name))
+    with atomic_write(path) as temporary:
+        encode.write(rasters, temporary, name, pictures.loop)
+
+
+def streamed(path: Path, count: int) -> bool:
+    """Whether so many pictures are encoded while their bands come, in the format of `path`."""
+    return encode.streams(output_format(path), count)
+
+
+def held_bytes(sizes: Sequence[tuple[int, int]], path: Path, consistent: bool = False) -> int:
+    """What of results of these sizes is in memory whole, in bytes; nothing where they are streamed.
+
+    consistent: they are projected back, for which a result is held several times over.
+    """
+    areas = [height * width for height, width in sizes]
+    encoding = 0 if streamed(path, len(sizes)) else HOLDS[output_format(path)].held.of(areas)
+    return encoding + (_FLOATS * _PROJECTED * max(areas) if consistent else 0)
+
+
+def _disk_bytes(rasters: Iterable[Raster], name: str) -> int:
+    """The most that the file may take; what is compressed with loss takes far less than the half."""
+    whole = sum(prod(raster.rows.shape) * raster.rows.dtype.itemsize for raster in rasters)
+    return whole if name in _LOSSLESS else whole // 2
+
+
+def _shallow(picture: Picture) -> Picture:
+    return replace(picture, depth=_SHALLOW)
+
+
+class Losses:
+    """Tells what is lost on the way to a file, each thing once; if none is allowed, the first one is an error."""
+
+    def __init__(self, path: Path, tell: Callable[[str], None], strict: bool = False) -> None:
+        self.path, self.tell, self.strict = path, tell, strict
+        self.told: set[str] = set()
+
+    def __call__(self, losses: Iterable[str]) -> None:
+        """Tell these.  Raises PictureError when none is allowed."""
+        for loss in losses:
+            line = f"{self.path.name}: {loss}"
+            if self.strict:
+                raise PictureError(line, "choose another format for the output, or leave out --strict")
+            if line not in self.told:
+                self.told.add(line)
+                self.tell(line)

@@ -1,0 +1,1 @@
+"""Metrics of a pair of pictures by a network's features."""

@@ -1,0 +1,1 @@
+"""Discriminators, one file a family."""

@@ -1,0 +1,34 @@
+"""PatchGAN: a discriminator that judges overlapping patches.
+
+Source: P. Isola et al., Image-to-Image Translation with Conditional Adversarial Networks, CVPR 2017, section 3.2.2
+(arXiv:1611.07004).
+"""
+
+from torch import Tensor, nn
+
+from srgan_cli.networks.discriminators.base import Discriminator, Judgement, normalisation, through
+
+
+class PatchDiscriminator(Discriminator):
+    """One logit for every 70 x 70 pixels, 8 pixels apart: (N, 3, H, W) to (N, 1, H / 8 - 2, W / 8 - 2).
+
+    `channels` is 64 in the paper; the first layer has no normalisation.  Sides of at least 24 pixels.
+    """
+
+    def __init__(self, channels: int = 64, norm: str = "batch") -> None:
+        super().__init__(channels=channels, norm=norm)
+        widths = [channels * factor for factor in (1, 2, 4, 8)]
+        layers: list[nn.Module] = [nn.Conv2d(3, channels, 4, 2, padding=1), nn.LeakyReLU(0.2)]
+        for index, stride in ((1, 2), (2, 2), (3, 1)):
+            layers += [
+                nn.Conv2d(widths[index - 1], widths[index], 4, stride, padding=1, bias=norm == "none"),
+                normalisation(norm, widths[index]),
+                nn.LeakyReLU(0.2),
+            ]
+        self.features = nn.Sequential(*layers)
+        self.judge = nn.Conv2d(widths[-1], 1, 4, padding=1)
+
+    def forward(self, x: Tensor) -> Judgement:
+        """The sigmoid of a logit is the probability that its patch is of a real picture."""
+        last, features = through(self.features, x)
+        return Judgement(self.judge(last), features)

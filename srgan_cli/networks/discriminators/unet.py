@@ -1,0 +1,56 @@
+"""The discriminator of Real-ESRGAN: a U-Net with spectral norm.
+
+Source: X. Wang et al., Real-ESRGAN: Training Real-World Blind Super-Resolution with Pure Synthetic Data,
+ICCVW 2021, section 3.3 (arXiv:2107.10833), after E. Schönfeld et al., A U-Net Based Discriminator for
+Generative Adversarial Networks, CVPR 2020 (arXiv:2002.12655); T. Miyato et al., Spectral Normalization for
+Generative Adversarial Networks, ICLR 2018 (arXiv:1802.05957).
+"""
+
+from itertools import pairwise
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.utils.parametrizations import spectral_norm
+
+from srgan_cli.networks.discriminators.base import Discriminator, Judgement
+
+
+class UNetDiscriminator(Discriminator):
+    """One logit a pixel: (N, 3, H, W) to (N, 1, H, W), for sides that are multiples of 8.
+
+    Three convolutions halve the size while the channels grow from `channels` (64 in the paper) to eight times as
+    many; three bilinear enlargements lead back, each added to the map of its size.
+    """
+
+    def __init__(self, channels: int = 64) -> None:
+        super().__init__(channels=channels)
+        widths = [channels * factor for factor in (1, 2, 4, 8)]
+        self.head = nn.Conv2d(3, channels, 3, padding=1)
+        self.down = nn.ModuleList(_layer(a, b, 4, stride=2) for a, b in pairwise(widths))
+        widths.reverse()
+        self.up = nn.ModuleList(_layer(a, b, 3) for a, b in pairwise(widths))
+        self.tail = nn.Sequential(
+            _layer(channels, channels, 3), nn.LeakyReLU(0.2), _layer(channels, channels, 3), nn.LeakyReLU(0.2)
+        )
+        self.judge = nn.Conv2d(channels, 1, 3, padding=1)
+
+    def forward(self, x: Tensor) -> Judgement:
+        """The sigmoid of a logit is the probability that the pixel is of a real picture."""
+        maps = [_activated(self.head(x))]
+        for layer in self.down:
+            maps.append(_activated(layer(maps[-1])))
+        features = list(maps)
+        deep = maps.pop()
+        for layer in self.up:
+            enlarged = F.interpolate(deep, scale_factor=2, mode="bilinear", align_corners=False)
+            deep = _activated(layer(enlarged)) + maps.pop()
+            features.append(deep)
+        return Judgement(self.judge(self.tail(deep)), features)
+
+
+def _layer(inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Module:
+    return spectral_norm(nn.Conv2d(inputs, outputs, kernel, stride, padding=1, bias=False))
+
+
+def _activated(x: Tensor) -> Tensor:
+    return F.leaky_relu(x, 0.2)

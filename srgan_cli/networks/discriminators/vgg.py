@@ -1,0 +1,43 @@
+"""The discriminator of SRGAN, in the style of VGG.
+
+Source: C. Ledig et al., Photo-Realistic Single Image Super-Resolution Using a Generative Adversarial
+Network, CVPR 2017, figure 4 (arXiv:1609.04802).
+"""
+
+from torch import Tensor, nn
+
+from srgan_cli.networks.discriminators.base import Discriminator, Judgement, normalisation, through
+
+
+class VGGDiscriminator(Discriminator):
+    """One logit a picture: (N, 3, H, W) to (N, 1).
+
+    Eight convolutions that halve the size four times while the channels grow from `channels` to eight times
+    as many (64 in the paper), then two dense layers.  The last map is averaged to 6 x 6, which changes
+    nothing for the paper's 96 x 96 pictures and admits every size from 16 x 16 up.
+    """
+
+    def __init__(self, channels: int = 64, norm: str = "batch") -> None:
+        super().__init__(channels=channels, norm=norm)
+        widths = [channels * factor for factor in (1, 1, 2, 2, 4, 4, 8, 8)]
+        layers: list[nn.Module] = [nn.Conv2d(3, channels, 3, padding=1), nn.LeakyReLU(0.2)]
+        for index in range(1, 8):
+            stride = 1 + index % 2
+            layers += [
+                nn.Conv2d(widths[index - 1], widths[index], 3, stride, padding=1, bias=norm == "none"),
+                normalisation(norm, widths[index]),
+                nn.LeakyReLU(0.2),
+            ]
+        self.features = nn.Sequential(*layers)
+        self.judge = nn.Sequential(
+            nn.AdaptiveAvgPool2d(6),
+            nn.Flatten(),
+            nn.Linear(widths[-1] * 36, 1024),
+            nn.LeakyReLU(0.2),
+            nn.Linear(1024, 1),
+        )
+
+    def forward(self, x: Tensor) -> Judgement:
+        """The sigmoid of a logit is the probability of being real."""
+        last, features = through(self.features, x)
+        return Judgement(self.judge(last), features)

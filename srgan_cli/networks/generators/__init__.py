@@ -1,0 +1,1 @@
+"""Super-resolution generators, one file a family."""

@@ -1,0 +1,125 @@
+"""RRDBNet, the generator of ESRGAN: residual-in-residual dense blocks.
+
+Source: X. Wang et al., ESRGAN: Enhanced Super-Resolution Generative Adversarial Networks, ECCVW 2018
+(arXiv:1809.00219).
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from srgan_cli.networks.generators.base import Generator
+
+RESIDUAL_SHARE = 0.2
+ENLARGEMENTS = {2: (2,), 3: (3,), 4: (2, 2)}
+"""The nearest-neighbour enlargements that make up a scale, each followed by a convolution."""
+
+
+class RRDBNet(Generator):
+    """Dense blocks at input resolution, then nearest-neighbour enlargement and convolutions.
+
+    With 64 channels, 23 blocks and a growth of 32 it is the network of the public ESRGAN files, whose names of tensors
+    it has; those of the first layout ("model.1.sub.0.RDB1...") are understood too.
+    Input (N, 3, H, W), output (N, 3, scale x H, scale x W).
+    """
+
+    half_formats = (torch.float16,)  # bfloat16 knows 1/256 between the brightest values, which it would give itself
+
+    def __init__(self, scale: int = 4, channels: int = 64, blocks: int = 23, growth: int = 32) -> None:
+        """Raises ValueError for a scale that is not among ENLARGEMENTS."""
+        super().__init__(scale=scale, channels=channels, blocks=blocks, growth=growth)
+        if scale not in ENLARGEMENTS:
+            raise ValueError(f"the scale is {scale}, expected one of {', '.join(map(str, ENLARGEMENTS))}")
+        self.conv_first = nn.Conv2d(3, channels, 3, padding=1)
+        self.body = nn.Sequential(*[RRDB(channels, growth) for _ in range(blocks)])
+        self.conv_body = nn.Conv2d(channels, channels, 3, padding=1)
+        for index, _ in enumerate(ENLARGEMENTS[scale], 1):
+            self.add_module(f"conv_up{index}", nn.Conv2d(channels, channels, 3, padding=1))
+        self.conv_hr = nn.Conv2d(channels, channels, 3, padding=1)
+        self.conv_last = nn.Conv2d(channels, 3, 3, padding=1)
+
+    @property
+    def receptive_radius(self) -> int:
+        """In input pixels; the last convolutions run on the enlarged picture."""
+        reach = 2  # conv_hr and conv_last
+        for factor in reversed(ENLARGEMENTS[self.scale]):
+            reach = -(-(reach + 1) // factor)
+        return reach + 2 + 15 * len(self.body)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The enlarged pictures."""
+        shallow = self.conv_first(x)
+        features = shallow + self.conv_body(self.body(shallow))
+        for index, factor in enumerate(ENLARGEMENTS[self.scale], 1):
+            larger = F.interpolate(features, scale_factor=factor, mode="nearest")
+            features = _activated(self.get_submodule(f"conv_up{index}")(larger))
+        enlarged: Tensor = self.conv_last(_activated(self.conv_hr(features)))
+        return enlarged.float()
+
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
+        """Take tensors by the names of either layout."""
+        return super().load_state_dict(modern_names(state_dict), strict, assign)
+
+
+class RRDB(nn.Module):
+    """Three dense blocks, the sum of whose changes is added at a fifth of its strength."""
+
+    def __init__(self, channels: int, growth: int) -> None:
+        super().__init__()
+        self.rdb1, self.rdb2, self.rdb3 = (DenseBlock(channels, growth) for _ in range(3))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The block's output, of the shape of its input."""
+        change: Tensor = self.rdb3(self.rdb2(self.rdb1(x)))
+        return x + RESIDUAL_SHARE * change
+
+
+class DenseBlock(nn.Module):
+    """Five convolutions, each of which sees the results of all before it."""
+
+    def __init__(self, channels: int, growth: int) -> None:
+        super().__init__()
+        for index in range(1, 6):
+            outputs = growth if index < 5 else channels
+            layer = nn.Conv2d(channels + (index - 1) * growth, outputs, 3, padding=1)
+            with torch.no_grad():
+                layer.weight.mul_(0.1)
+            self.add_module(f"conv{index}", layer)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The block's output, of the shape of its input."""
+        known = x
+        for index in range(1, 5):
+            known = torch.cat([known, _activated(self.get_submodule(f"conv{index}")(known))], 1)
+        change: Tensor = self.get_submodule("conv5")(known)
+        return x + RESIDUAL_SHARE * change
+
+
+def modern_names(state: Mapping[str, Any]) -> dict[str, Any]:
+    """A state dict of the first public layout under the names of the second; one of the second as it is."""
+    if "model.0.weight" not in state:
+        return dict(state)
+    last = max(int(name.split(".")[1]) for name in state)
+    body = max(int(name.split(".")[3]) for name in state if name.startswith("model.1.sub."))
+    heads = {"model.0": "conv_first", f"model.1.sub.{body}": "conv_body", f"model.{last}": "conv_last"}
+    heads[f"model.{last - 2}"] = "conv_hr"
+    heads |= {
+        f"model.{3 * index}": f"conv_up{index}" for index in range(1, (last - 2) // 3 + 1) if 3 * index < last - 2
+    }
+    return {_modern(name, heads): value for name, value in state.items()}
+
+
+def _modern(name: str, heads: dict[str, str]) -> str:
+    module, _, kind = name.rpartition(".")
+    if module in heads:
+        return f"{heads[module]}.{kind}"
+    block = re.fullmatch(r"model\.1\.sub\.(\d+)\.RDB(\d)\.conv(\d)\.0", module)
+    return f"body.{block[1]}.rdb{block[2]}.conv{block[3]}.{kind}" if block else name
+
+
+def _activated(x: Tensor) -> Tensor:
+    return F.leaky_relu(x, 0.2)

@@ -1,0 +1,52 @@
+"""SPAN: convolutions whose results decide how much of them passes, without parameters for it.
+
+Source: C. Wan et al., Swift Parameter-free Attention Network for Efficient Super-Resolution, CVPRW 2024
+(arXiv:2311.12770).
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from srgan_cli.networks.generators.base import BicubicPhases, Generator, zeroed
+
+
+class SPAN(Generator):
+    """Blocks of three convolutions under parameter-free attention; the first, second to last and last are joined.
+
+    Unlike the paper's, it adds its result to the bicubic enlargement, and its kernels are plain in training too.
+    Input (N, 3, H, W), output (N, 3, scale x H, scale x W).
+    """
+
+    def __init__(self, scale: int = 4, channels: int = 48, blocks: int = 6) -> None:
+        super().__init__(scale=scale, channels=channels, blocks=blocks)
+        self.head = nn.Conv2d(3, channels, 3, padding=1)
+        self.body = nn.ModuleList(AttentionBlock(channels) for _ in range(blocks))
+        self.fuse = nn.Conv2d(channels, channels, 3, padding=1)
+        self.join = nn.Conv2d(4 * channels, channels, 1)
+        self.tail = zeroed(nn.Conv2d(channels, 3 * scale**2, 3, padding=1))
+        self.bicubic = BicubicPhases(scale)
+        self.shuffle = nn.PixelShuffle(scale)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The enlarged pictures.  An untrained generator gives the bicubic enlargement."""
+        maps = [self.head(x)]
+        for block in self.body:
+            maps.append(block(maps[-1]))
+        deep = self.join(torch.cat([maps[0], self.fuse(maps[-1]), maps[1], maps[-2]], 1))
+        enlarged: Tensor = self.shuffle(self.bicubic(x) + self.tail(deep))
+        return enlarged
+
+
+class AttentionBlock(nn.Module):
+    """(convolved + x) times an attention map that is an odd function of what was convolved."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(nn.Conv2d(channels, channels, 3, padding=1) for _ in range(3))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The block's output, of the shape of its input."""
+        first, second, third = self.layers
+        convolved: Tensor = third(F.silu(second(F.silu(first(x)))))
+        return (convolved + x) * (torch.sigmoid(convolved) - 0.5)

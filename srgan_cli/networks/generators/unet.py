@@ -1,0 +1,59 @@
+"""A U-Net generator: it looks at the picture at three sizes.
+
+Source: O. Ronneberger et al., U-Net: Convolutional Networks for Biomedical Image Segmentation, MICCAI 2015
+(arXiv:1505.04597); dropout in the middle as in P. Isola et al., Image-to-Image Translation with Conditional
+Adversarial Networks, CVPR 2017 (arXiv:1611.07004).
+"""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from srgan_cli.networks.generators.base import BicubicPhases, Generator, padded_to_grid, zeroed
+
+
+class UNet(Generator):
+    """Two halvings and two enlargements around the middle, with joins between maps of equal size.
+
+    Input (N, 3, H, W), output (N, 3, scale x H, scale x W), added to the bicubic enlargement.
+    """
+
+    grid = 4
+
+    def __init__(self, scale: int = 4, channels: int = 48, dropout: float = 0.0) -> None:
+        super().__init__(scale=scale, channels=channels, dropout=dropout)
+        self.enter = _convolutions(3, channels)
+        self.down = nn.ModuleList([_convolutions(channels, 2 * channels), _convolutions(2 * channels, 4 * channels)])
+        self.dropout = nn.Dropout2d(dropout)
+        self.up = nn.ModuleList([_convolutions(6 * channels, 2 * channels), _convolutions(3 * channels, channels)])
+        self.tail = zeroed(nn.Conv2d(channels, 3 * scale**2, 3, padding=1))
+        self.bicubic = BicubicPhases(scale)
+        self.shuffle = nn.PixelShuffle(scale)
+
+    @property
+    def receptive_radius(self) -> int:
+        """In input pixels, at most: two convolutions at each size on the way down and up, and what resampling adds."""
+        return 2 * (2 + 2 * 2) + 2 * 4 + 1 + 2 * (2 + 4)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The enlarged pictures.  An untrained generator gives the bicubic enlargement."""
+        height, width = x.shape[-2:]
+        maps = [self.enter(padded_to_grid(x, self.grid))]
+        for layers in self.down:
+            maps.append(layers(F.avg_pool2d(maps[-1], 2)))
+        deep = self.dropout(maps.pop())
+        for layers in self.up:
+            larger = F.interpolate(deep, scale_factor=2, mode="bilinear", align_corners=False)
+            deep = layers(torch.cat([larger, maps.pop()], 1))
+        change = self.tail(deep)[..., :height, :width]
+        enlarged: Tensor = self.shuffle(self.bicubic(x) + change)
+        return enlarged
+
+
+def _convolutions(inputs: int, outputs: int) -> nn.Module:
+    return nn.Sequential(
+        nn.Conv2d(inputs, outputs, 3, padding=1),
+        nn.LeakyReLU(0.1),
+        nn.Conv2d(outputs, outputs, 3, padding=1),
+        nn.LeakyReLU(0.1),
+    )

@@ -1,0 +1,1 @@
+"""Files, storage, devices, memory, processes: what the operating system has."""

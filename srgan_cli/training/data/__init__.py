@@ -1,0 +1,1 @@
+"""Training pictures: decoding, cropping, degradation, sampling."""

@@ -1,0 +1,261 @@
+"""Training pictures, decoded once, with their low-resolution partners."""
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import partial
+from hashlib import sha256
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor
+
+from srgan_cli.errors import PictureError, SrganError
+from srgan_cli.image.io import picture_size, read_picture
+from srgan_cli.image.ops import downscale, to_bytes
+from srgan_cli.metrics.perceptual.feature_distance import SMALLEST_SIDE
+from srgan_cli.system.discovery import find_pictures, pair_by_name
+from srgan_cli.system.distributed import World
+from srgan_cli.system.progress import Progress
+from srgan_cli.training.config import TrainConfig
+from srgan_cli.training.data.store import Store
+from srgan_cli.training.run.contact_sheet import PARTNERS, SAMPLES
+from srgan_cli.upscaling.tiles.tiling import Window
+
+VALIDATION_SIDE = 384
+DECODERS = 4
+Size = tuple[int, int]
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A picture and its low-resolution partner: uint8 (3, H, W) and (3, H / scale, W / scale).
+
+    weight: how many times as often as others it is drawn.
+    """
+
+    name: str
+    low: Tensor
+    high: Tensor
+    weight: float = 1.0
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A file that cannot be trained on, and a sentence that names it and says why."""
+
+    path: Path
+    reason: str
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """What folders give to train on.  unpaired: low-resolution pictures of other scenes, uint8 (3, H, W)."""
+
+    training: list[Pair]
+    validation: list[Pair]
+    skipped: list[Skipped]
+    unpaired: list[Tensor] = field(default_factory=list)
+
+    @property
+    def digest(self) -> str:
+        """Changes when pictures come, go, or change their names, sizes or weights."""
+        content: list[Any] = [
+            [(pair.name, *pair.high.shape, *([pair.weight] if pair.weight != 1 else [])) for pair in part]
+            for part in (self.training, self.validation)
+        ]
+        if self.unpaired:
+            content.append([pixels.shape for pixels in self.unpaired])
+        return sha256(json.dumps(content).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """A picture's file, that of its partner if there is one, and how often it is drawn."""
+
+    path: Path
+    partner: Path | None = None
+    weight: float = 1.0
+
+
+def load_dataset(config: TrainConfig, progress: Progress | None = None) -> Dataset:
+    """Decode the pictures below `config.data`, and their partners: those of the same names below `config.low`, or by
+    MATLAB-compatible bicubic where there is no such folder.  The same for the pictures below `config.unpaired`.
+
+    Those below `config.held_out` are held out; without it about one in twenty (at most `config.validation`, at least
+    one), drawn by `config.seed`.  Pixels stay in memory if they fit into half of it, else in memory-mapped files in
+    the run folder.  Files that cannot be read and pictures that are too small are listed in `skipped`.  Transparent
+    pictures are laid on white.  Of a picture that is below several folders the last one counts; samples of the run are
+    none.
+    `progress` is called with the files done and in all.  Raises SrganError when fewer than two pictures are left, or
+    none of the unpaired.
+    """
+    entries, skipped = _entries(config)
+    if config.held_out:
+        _below([entry.path for entry in entries], config)  # raises before any picture is decoded
+    paired = list(_pairs(config, entries, skipped, progress))
+    pairs = [pair for _, pair in paired]
+    if len(pairs) < 2:
+        raise SrganError(
+            f"{len(pairs)} usable pictures in {config.folders}, expected at least 2",
+            f"pictures need {_smallest(config)} pixels a side; a smaller --patch admits smaller ones"
+            if not skipped
+            else f"the first that is of no use: {skipped[0].reason}",
+        )
+    unpaired = _unpaired(config, skipped) if config.unpaired else []
+    held_out = _held_out([entry.path for entry, _ in paired], config)
+    return Dataset(
+        [pair for index, pair in enumerate(pairs) if index not in held_out],
+        [centre(pairs[index], config.scale, VALIDATION_SIDE) for index in sorted(held_out)],
+        sorted(skipped, key=lambda skip: skip.path),
+        unpaired,
+    )
+
+
+def centre(pair: Pair, scale: int, side: int) -> Pair:
+    """The middle of a pair, at most `side` pixels of the original wide and high."""
+    height, width = pair.low.shape[-2:]
+    side //= scale
+    top, left = max(0, (height - side) // 2), max(0, (width - side) // 2)
+    window = Window(top, left, min(height, top + side), min(width, left + side))
+    low, high = pair.low[:, *window.slices], pair.high[:, *window.scaled(scale).slices]
+    return Pair(pair.name, low.clone(), high.clone())
+
+
+def _entries(config: TrainConfig) -> tuple[list[_Entry], list[Skipped]]:
+    """The pictures, each with the file of its partner if partners are given, and those that have none."""
+    entries: dict[Path, _Entry] = {}
+    alone: list[Skipped] = []
+    for source, low in zip_longest(config.data, config.low):
+        if low is None:
+            found = {path: _Entry(path, None, source.weight) for path in find_pictures(source.folder)}
+        else:
+            pairing = pair_by_name(source.folder, low)
+            found = {path: _Entry(path, partner, source.weight) for _, path, partner in pairing.pairs}
+            alone += [
+                Skipped(source.folder / name, f"{name} has no partner in {low}") for name in pairing.only_reference
+            ]
+        entries |= {path: entry for path, entry in found.items() if not _is_sample(path, config)}
+    return list(entries.values()), alone
+
+
+def _is_sample(path: Path, config: TrainConfig) -> bool:
+    """Whether the run itself has made it: its folder may lie below the data."""
+    return path.parent.name in (SAMPLES, PARTNERS) and path.parent.parent.resolve() == config.run.resolve()
+
+
+def _pairs(
+    config: TrainConfig, entries: list[_Entry], skipped: list[Skipped], progress: Progress | None
+) -> Iterator[tuple[_Entry, Pair]]:
+    """The pictures that can be used, in the store."""
+    sizes = dict(_each(partial(_size_of_pair, config), entries, skipped, map))
+    needed = sum(_bytes_of(size) + _bytes_of(size) // config.scale**2 for size in sizes.values())
+    store = Store(needed, _cache(config, "pixels"))
+    with ThreadPoolExecutor(DECODERS) as pool:
+        decoded = _each(lambda entry: _decode(config, entry, sizes[entry]), sizes, skipped, pool.map)
+        for done, (entry, (low, high)) in enumerate(decoded, 1):
+            yield entry, Pair(entry.path.name, store.keep(low), store.keep(high), entry.weight)
+            if progress:
+                progress(done, len(sizes))
+
+
+def _each(
+    work: Callable[[_Entry], Result],
+    entries: Iterable[_Entry],
+    skipped: list[Skipped],
+    run: Callable[..., Iterator[Any]],
+) -> Iterator[tuple[_Entry, Result]]:
+    """Every entry with what `work` makes of it; one with a picture that cannot be used is added to `skipped`."""
+
+    def attempt(entry: _Entry) -> Result | Skipped:
+        try:
+            return work(entry)
+        except PictureError as error:
+            return Skipped(entry.path, error.message)
+
+    entries = list(entries)
+    for entry, result in zip(entries, run(attempt, entries), strict=True):
+        if isinstance(result, Skipped):
+            skipped.append(result)
+        else:
+            yield entry, result
+
+
+def _size_of_pair(config: TrainConfig, entry: _Entry) -> Size:
+    """Of the picture, cut to multiples of the scale.  Raises PictureError when it or its partner is of no use."""
+    height, width = _size(_smallest(config), entry)
+    expected = height // config.scale, width // config.scale
+    low = picture_size(entry.partner) if entry.partner else expected
+    if low != expected:
+        raise PictureError(
+            f"{entry.path} is {width} x {height} and its partner {low[1]} x {low[0]}, not 1/{config.scale}"
+        )
+    return low[0] * config.scale, low[1] * config.scale
+
+
+def _size(smallest: int, entry: _Entry) -> Size:
+    """Raises PictureError when a side is smaller."""
+    height, width = picture_size(entry.path)
+    if min(height, width) < smallest:
+        raise PictureError(f"{entry.path} is {width} x {height}, expected at least {smallest} pixels a side")
+    return height, width
+
+
+def _smallest(config: TrainConfig) -> int:
+    """The side in pixels of pictures that hold a patch, and that every metric of validation can see."""
+    return max(config.largest_patch * config.scale, SMALLEST_SIDE)
+
+
+def _decode(config: TrainConfig, entry: _Entry, size: Size) -> tuple[Tensor, Tensor]:
+    """The partner and the picture.  Raises PictureError for a damaged file."""
+    high = read_picture(entry.path).on_white.rgb[:, : size[0], : size[1]]
+    low = read_picture(entry.partner).on_white.rgb if entry.partner else downscale(high, config.scale)
+    return to_bytes(low), to_bytes(high)
+
+
+def _unpaired(config: TrainConfig, skipped: list[Skipped]) -> list[Tensor]:
+    """The unpaired low-resolution pictures.  Raises SrganError when none can be used."""
+    entries = [_Entry(path) for path in find_pictures(Path(config.unpaired)) if not _is_sample(path, config)]
+    sizes = dict(_each(partial(_size, config.patch), entries, skipped, map))
+    store = Store(sum(map(_bytes_of, sizes.values())), _cache(config, "unpaired"))
+    with ThreadPoolExecutor(DECODERS) as pool:
+        decoded = _each(lambda entry: to_bytes(read_picture(entry.path).on_white.rgb), sizes, skipped, pool.map)
+        pictures = [store.keep(pixels) for _, pixels in decoded]
+    if not pictures:
+        raise SrganError(f"no usable picture in {config.unpaired}", f"they need {config.patch} pixels a side")
+    return pictures
+
+
+def _bytes_of(size: Size) -> int:
+    """What the pixels of a picture of this size take."""
+    return 3 * size[0] * size[1]
+
+
+def _cache(config: TrainConfig, name: str) -> Path:
+    """The file that pixels go to if memory is short, one for each process."""
+    return config.run / f"{name}-{World.here().rank}.cache"
+
+
+def _held_out(paths: list[Path], config: TrainConfig) -> set[int]:
+    """Which of these pictures.  Raises SrganError as `_below` does."""
+    if config.held_out:
+        return _below(paths, config)
+    wanted = max(1, min(config.validation, len(paths) // 20))
+    random = torch.Generator().manual_seed(config.seed)
+    return set(torch.randperm(len(paths), generator=random)[:wanted].tolist())
+
+
+def _below(paths: list[Path], config: TrainConfig) -> set[int]:
+    """Which of these pictures are below the folder to hold out.  Raises SrganError when none of them are, or all."""
+    folder = Path(config.held_out).resolve()
+    below = {index for index, path in enumerate(paths) if path.parent.resolve().is_relative_to(folder)}
+    if not 0 < len(below) < len(paths):
+        raise SrganError(
+            f"{len(below)} of the {len(paths)} usable pictures in {config.folders} are below {config.held_out}",
+            "hold out a folder inside one of them, or beside it and named as one more of them",
+        )
+    return below

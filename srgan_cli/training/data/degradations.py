@@ -1,0 +1,160 @@
+"""What befalls pictures on their way to the archive: blur, resizing, noise, ringing, JPEG compression.
+
+Every part is a small function of a float picture (3, H, W) with values 0…255 and gives one of its kind; what is drawn
+is drawn from a torch.Generator.  DEGRADATIONS names the mixes: functions of a low-resolution picture (3, H, W) and its
+original (3, scale x H, scale x W), uint8 both, that give what becomes of it, of the shape of the former.
+"""
+
+from collections.abc import Callable
+from io import BytesIO
+from math import pi
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torch import Tensor
+
+from srgan_cli.training.data.random import below, between, chance
+
+JPEG_BLOCK = 8
+SUBSAMPLINGS = ("4:4:4", "4:2:0")
+RESAMPLINGS = ("bicubic", "bilinear", "area")
+LARGEST_RADIUS = 10
+FOURIER_GRID = 16
+"""Fourier transforms are quick at multiples of it, for pictures of some hundred pixels."""
+
+
+def mild(low: Tensor, _high: Tensor, random: torch.Generator) -> Tensor:
+    """The low-resolution picture after, each with a chance, slight blur, slight noise, JPEG of quality 60 to 100.
+
+    The network shall learn to leave such traces alone or to clean them up, not to repaint the picture.
+    """
+    picture = low.float()
+    if chance(0.5, random):
+        picture = convolve(picture, gaussian(between(0.1, 0.8, random)))
+    if chance(0.5, random):
+        picture = add_noise(picture, between(0, 4, random), random)
+    if chance(0.75, random):
+        picture = jpeg(picture, round(between(60, 100, random)), SUBSAMPLINGS[chance(0.5, random)])
+    return _bytes(picture)
+
+
+def real(low: Tensor, high: Tensor, random: torch.Generator) -> Tensor:
+    """The original after Real-ESRGAN's second-order degradation: blur, resizing, noise and JPEG twice, then ringing.
+
+    Of the low-resolution picture nothing but its size counts.
+    Source: X. Wang et al., Real-ESRGAN, ICCVW 2021, section 3 and its supplement (arXiv:2107.10833).
+    """
+    height, width = low.shape[-2:]
+    picture = convolve(high.float(), _any_kernel(3.0, random))
+    picture = _resized(picture, between(0.3, 1.2, random), random)
+    picture = jpeg(_any_noise(picture, 30, random), round(between(30, 95, random)), "4:2:0")
+    if chance(0.8, random):
+        picture = convolve(picture, _any_kernel(1.5, random))
+    picture = _any_noise(_resized(picture, between(0.5, 1.2, random), random), 25, random)
+    ringing = sinc(between(pi / 3, pi, random)) if chance(0.8, random) else torch.ones(1, 1)
+    quality = round(between(30, 95, random))
+    if chance(0.5, random):
+        picture = convolve(_to_size(picture, height, width, random), ringing)
+        return _bytes(jpeg(picture, quality, "4:2:0"))
+    picture = jpeg(picture, quality, "4:2:0")
+    return _bytes(convolve(_to_size(picture, height, width, random), ringing))
+
+
+DEGRADATIONS: dict[str, Callable[[Tensor, Tensor, torch.Generator], Tensor]] = {"mild": mild, "real": real}
+
+
+def gaussian(deviation: float, second: float | None = None, angle: float = 0.0, power: float = 1.0) -> Tensor:
+    """A blur kernel (K, K) of sum 1: exp(-q^power / 2), q the squared distance in standard deviations (pixels).
+
+    With `second` the deviation across `angle` (radians) differs from that along it; power 1 is a Gaussian.
+    """
+    second = second or deviation
+    radius = min(LARGEST_RADIUS, max(1, round(3 * max(deviation, second))))
+    y, x = torch.meshgrid(*[torch.arange(-radius, radius + 1.0)] * 2, indexing="ij")
+    cosine, sine = np.cos(angle), np.sin(angle)
+    along, across = (x * cosine + y * sine) / deviation, (y * cosine - x * sine) / second
+    kernel: Tensor = torch.exp(-0.5 * (along**2 + across**2) ** power)
+    return kernel / kernel.sum()
+
+
+def sinc(cutoff: float, radius: int = LARGEST_RADIUS) -> Tensor:
+    """The kernel (K, K) of an ideal low-pass filter of this cutoff in radians a pixel: it rings and overshoots."""
+    y, x = torch.meshgrid(*[torch.arange(-radius, radius + 1.0)] * 2, indexing="ij")
+    distance = torch.hypot(x, y)
+    kernel: Tensor = cutoff * torch.special.bessel_j1(cutoff * distance) / (2 * pi * distance)
+    kernel[radius, radius] = cutoff**2 / (4 * pi)
+    return kernel / kernel.sum()
+
+
+def convolve(picture: Tensor, kernel: Tensor) -> Tensor:
+    """The picture under a kernel (K, K), by way of Fourier; beyond the edge it is repeated."""
+    reach = kernel.shape[0] // 2
+    padded = F.pad(picture, [reach] * 4, mode="replicate")
+    sizes = [side + -side % FOURIER_GRID for side in padded.shape[-2:]]
+    product = torch.fft.rfft2(padded, s=sizes) * torch.fft.rfft2(kernel, s=sizes)
+    blurred: Tensor = torch.fft.irfft2(product, s=sizes)
+    height, width = picture.shape[-2:]
+    return blurred[:, 2 * reach : 2 * reach + height, 2 * reach : 2 * reach + width]
+
+
+def add_noise(picture: Tensor, deviation: float, random: torch.Generator, grey: bool = False) -> Tensor:
+    """Gaussian noise of this standard deviation, the same in all colours if `grey`."""
+    return picture + deviation * torch.randn(_noise_shape(picture, grey), generator=random)
+
+
+def add_shot_noise(picture: Tensor, strength: float, random: torch.Generator, grey: bool = False) -> Tensor:
+    """Poisson noise, `strength` times as strong as of one photon a level; the same in all colours if `grey`."""
+    photons = picture.clamp(0, 255).mean(0, keepdim=True) if grey else picture.clamp(0, 255)
+    return picture + strength * (torch.poisson(photons, generator=random) - photons)
+
+
+def jpeg(picture: Tensor, quality: int, subsampling: str) -> Tensor:
+    """The picture after JPEG compression at this quality (0…100) and chroma subsampling."""
+    file = BytesIO()
+    Image.fromarray(_bytes(picture).permute(1, 2, 0).contiguous().numpy()).save(
+        file, "JPEG", quality=quality, subsampling=subsampling
+    )
+    return torch.from_numpy(np.array(Image.open(file))).permute(2, 0, 1).float()
+
+
+def _any_kernel(largest: float, random: torch.Generator) -> Tensor:
+    """A Gaussian, a flatter or a sharper bell, alike in all directions or not; or, one time in ten, a ringing one."""
+    if chance(0.1, random):
+        return sinc(between(pi / 3, pi, random))
+    first = between(0.2, largest, random)
+    if chance(0.6, random):
+        return gaussian(first, power=_power(random))
+    return gaussian(first, between(0.2, largest, random), between(0, pi, random), _power(random))
+
+
+def _power(random: torch.Generator) -> float:
+    return 1.0 if chance(0.7, random) else between(0.5, 2.0, random)
+
+
+def _any_noise(picture: Tensor, largest: float, random: torch.Generator) -> Tensor:
+    grey = chance(0.4, random)
+    if chance(0.5, random):
+        return add_noise(picture, between(1, largest, random), random, grey)
+    return add_shot_noise(picture, between(0.05, largest / 10, random), random, grey)
+
+
+def _resized(picture: Tensor, factor: float, random: torch.Generator) -> Tensor:
+    height, width = (max(4, round(side * factor)) for side in picture.shape[-2:])
+    return _to_size(picture, height, width, random)
+
+
+def _to_size(picture: Tensor, height: int, width: int, random: torch.Generator) -> Tensor:
+    mode = RESAMPLINGS[below(len(RESAMPLINGS), random)]
+    antialias = {} if mode == "area" else {"antialias": True}
+    return F.interpolate(picture[None], (height, width), mode=mode, **antialias)[0]
+
+
+def _noise_shape(picture: Tensor, grey: bool) -> tuple[int, int, int]:
+    channels, height, width = picture.shape
+    return (1 if grey else channels), height, width
+
+
+def _bytes(picture: Tensor) -> Tensor:
+    return picture.clamp(0, 255).round().to(torch.uint8)

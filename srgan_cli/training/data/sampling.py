@@ -1,0 +1,195 @@
+"""Batches of random patches, cut from a dataset in random orientations, degraded and augmented as asked."""
+
+import os
+from bisect import bisect_right
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from itertools import accumulate
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from srgan_cli.image.ops import turned
+from srgan_cli.system.distributed import ALONE, World
+from srgan_cli.training.config import TrainConfig
+from srgan_cli.training.data.dataset import Pair
+from srgan_cli.training.data.degradations import DEGRADATIONS, JPEG_BLOCK
+from srgan_cli.training.data.random import below, chance, numbered
+from srgan_cli.upscaling.tiles.tiling import Window
+
+MARGIN = 8
+"""Low-resolution pixels around a patch that are degraded with it, so that its edges look like the rest."""
+CUTTERS = max(1, min(8, (os.cpu_count() or 1) // 2))
+"""Threads that cut batches in the background, and how many batches are cut ahead."""
+Patches = tuple[Tensor, Tensor]
+"""Low-resolution patches (N, 3, patch, patch) and their partners (N, 3, scale x patch, scale x patch), uint8."""
+Batch = tuple[Tensor, Tensor]
+"""The same as floats 0…1, with noise beside the low-resolution patches where it is asked for."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """Which batch of a run it is, counted from 0, the side of its low-resolution patches, and how many there are."""
+
+    number: int
+    patch: int
+    batch: int
+
+
+class Sampler:
+    """Cuts the batches of a run.  What is in one depends on the request, the pictures and the settings alone.
+
+    So a resumed run gets what an unbroken one gets, and the next batches can be cut in the background, where torch
+    computes on one thread; threads that the process begins later have one, too.
+    """
+
+    def __init__(self, pairs: Sequence[Pair], config: TrainConfig, world: World = ALONE) -> None:
+        self.pairs = pairs
+        self.config = config
+        self.world = world
+        self._ends = list(accumulate(pair.weight for pair in pairs))
+        self._background = ThreadPoolExecutor(CUTTERS, initializer=torch.set_num_threads, initargs=(1,))
+        self._ahead: dict[Request, Future[Patches]] = {}
+
+    def take(self, wanted: Request) -> Batch:
+        """The batch that `cut` gives; the patches of those after it are cut while this one is learned from."""
+        coming = [replace(wanted, number=wanted.number + later) for later in range(1 + CUTTERS)]
+        self._ahead = {
+            batch: self._ahead.get(batch) or self._background.submit(self._patches, batch) for batch in coming
+        }
+        return self._finished(wanted, *self._ahead[wanted].result())
+
+    def cut(self, wanted: Request) -> Batch:
+        """Random patches in random orientations, with `config.noise` channels of noise beside the low-resolution ones.
+
+        Every process of the world cuts its own part of the patches that one process would cut for a batch as large as
+        all of theirs, and batches that are accumulated are those that one batch as large would be.
+        """
+        return self._finished(wanted, *self._patches(wanted))
+
+    def _patches(self, wanted: Request) -> Patches:
+        """The batch in bytes, a quarter of the memory, before patches are blended and noise is added."""
+        own = patch_randoms(wanted, self.config, self.world)
+        places = self._places(own, wanted.patch)
+        patches = [self._patch(*place, drawn) for place, drawn in zip(places, own, strict=True)]
+        low, high = (torch.stack(side) for side in zip(*patches, strict=True))
+        return low, high
+
+    def _finished(self, wanted: Request, low: Tensor, high: Tensor) -> Batch:
+        random = numbered(self.config.seed, wanted.number)
+        low, high = low / 255, high / 255
+        if chance(self.config.mixup_share, random):
+            low, high = mix(low, high, random)
+        if self.config.noise:
+            shape = (self.world.size, wanted.batch, self.config.noise, wanted.patch, wanted.patch)
+            low = torch.cat([low, torch.randn(shape, generator=random)[self.world.rank]], 1)
+        return low, high
+
+    def _patch(self, pair: Pair, window: Window, random: torch.Generator) -> tuple[Tensor, Tensor]:
+        low, high = pair.low[:, *window.slices], pair.high[:, *window.scaled(self.config.scale).slices]
+        if self.config.degradation in DEGRADATIONS and chance(self.config.degraded_share, random):
+            degraded = self._degraded(pair, window, random)
+            low = cutblur(degraded, low, random) if chance(self.config.cutblur_share, random) else degraded
+        if chance(self.config.colour_share, random):
+            order = torch.randperm(3, generator=random)
+            low, high = low[order], high[order]
+        orientation = below(8, random)
+        return turned(low, orientation), turned(high, orientation)
+
+    def _places(self, randoms: list[torch.Generator], patch: int) -> list[tuple[Pair, Window]]:
+        """For every patch the place with the most detail of `config.patch_choice` random ones."""
+        choice = self.config.patch_choice
+        places = [place for random in randoms for place in self._drawn(random, patch)]
+        if choice == 1:
+            return places
+        looks = np.stack([pair.low.numpy()[:, *window.slices] for pair, window in places])  # quicker than torch
+        best = detail(torch.from_numpy(looks)).view(-1, choice).argmax(1).tolist()
+        return [places[choice * row + column] for row, column in enumerate(best)]
+
+    def _drawn(self, random: torch.Generator, patch: int) -> list[tuple[Pair, Window]]:
+        """Squares in `config.patch_choice` pairs, each pair as often as its weight asks."""
+        drawn = []
+        for ticket, *place in _shares((self.config.patch_choice, 3), random):
+            pair = self.pairs[bisect_right(self._ends, ticket * self._ends[-1], hi=len(self.pairs) - 1)]
+            drawn.append((pair, square(pair.low, patch, *place)))
+        return drawn
+
+    def _degraded(self, pair: Pair, window: Window, random: torch.Generator) -> Tensor:
+        """A window of a degraded picture; JPEG's blocks may begin anywhere in it."""
+        height, width = pair.low.shape[-2:]
+        around = Window(
+            max(0, window.top - MARGIN - below(JPEG_BLOCK, random)),
+            max(0, window.left - MARGIN - below(JPEG_BLOCK, random)),
+            min(height, window.bottom + MARGIN),
+            min(width, window.right + MARGIN),
+        )
+        low, high = pair.low[:, *around.slices], pair.high[:, *around.scaled(self.config.scale).slices]
+        return DEGRADATIONS[self.config.degradation](low, high, random)[:, *window.within(around).slices]
+
+
+def cut_unpaired(pictures: Sequence[Tensor], wanted: Request, config: TrainConfig, world: World = ALONE) -> Tensor:
+    """Random patches of pictures (uint8) in random orientations: (batch, 3, patch, patch), values 0…1."""
+    patches = []
+    for random in patch_randoms(wanted, config, world):
+        picture = pictures[below(len(pictures), random)]
+        window = random_window(picture, wanted.patch, random)
+        patches.append(turned(picture[:, *window.slices], below(8, random)))
+    return torch.stack(patches).float().div_(255)
+
+
+def patch_randoms(wanted: Request, config: TrainConfig, world: World) -> list[torch.Generator]:
+    """What this process draws each of its patches of a batch from: patches are numbered over the whole run."""
+    first = (wanted.number * world.size + world.rank) * config.batch
+    return [numbered(config.seed, first + index) for index in range(wanted.batch)]
+
+
+def random_window(pixels: Tensor, side: int, random: torch.Generator) -> Window:
+    """A square somewhere in a picture (..., H, W)."""
+    return square(pixels, side, *_shares((2,), random))
+
+
+def square(pixels: Tensor, side: int, down: float, right: float) -> Window:
+    """The square of a picture (..., H, W) that lies at these shares of the way, from 0 to below 1."""
+    height, width = pixels.shape[-2:]
+    top, left = int(down * (height - side + 1)), int(right * (width - side + 1))
+    return Window(top, left, top + side, left + side)
+
+
+def detail(pixels: Tensor) -> Tensor:
+    """How much neighbours in pictures (N, 3, H, W) differ in grey, in their own units: (N,)."""
+    grey = pixels.sum(1, dtype=torch.float32) / 3
+    down, right = (grey.diff(dim=dim).abs_().mean((-2, -1)) for dim in (-2, -1))
+    return down + right
+
+
+def mix(low: Tensor, high: Tensor, random: torch.Generator) -> Batch:
+    """Every patch blended with another of the batch, by a share drawn evenly for each, and the partners alike.
+
+    Source: H. Zhang et al., mixup: Beyond Empirical Risk Minimization, ICLR 2018 (arXiv:1710.09412).
+    """
+    others = torch.randperm(len(low), generator=random)
+    share = torch.rand(len(low), 1, 1, 1, generator=random)
+    return torch.lerp(low, low[others], share), torch.lerp(high, high[others], share)
+
+
+def cutblur(degraded: Tensor, clean: Tensor, random: torch.Generator) -> Tensor:
+    """A patch (3, S, S) that is clean inside or outside of a square, so that both are learned side by side.
+
+    Source: J. Yoo et al., Rethinking Data Augmentation for Image Super-resolution, CVPR 2020, section 3.2
+    (arXiv:2004.00448).  There pixels of the original are pasted; here, where generators take small pictures, those of
+    its clean partner.
+    """
+    if chance(0.5, random):
+        degraded, clean = clean, degraded
+    window = random_window(degraded, 1 + below(degraded.shape[-1], random), random)
+    result = degraded.clone()
+    result[:, *window.slices] = clean[:, *window.slices]
+    return result
+
+
+def _shares(shape: tuple[int, ...], random: torch.Generator) -> list[Any]:
+    """Numbers from 0 to below 1 in nested lists of this shape: one draw costs as much as many."""
+    return torch.rand(shape, generator=random, dtype=torch.float64).tolist()

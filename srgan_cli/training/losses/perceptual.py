@@ -1,0 +1,39 @@
+"""PerceptualLoss: how differently a classifier sees what was generated and what it should be."""
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from srgan_cli.networks.backbones import Backbone, feature_distance
+from srgan_cli.training.config import TrainConfig
+from srgan_cli.training.optim.optimizer import Precision, channels_last
+from srgan_cli.weights.backbones import load_backbone
+
+
+class PerceptualLoss:
+    """The feature distance of two batches (N, 3, H, W), values 0…1: the mean over backbones.
+
+    Gradients flow to the first.
+
+    Source: J. Johnson et al., Perceptual Losses for Real-Time Style Transfer and Super-Resolution, ECCV 2016
+    (arXiv:1603.08155), with the normalised features of LPIPS.
+    """
+
+    def __init__(self, config: TrainConfig, precision: Precision) -> None:
+        """Raises WeightsError when a backbone cannot be had."""
+        path = Path(config.perceptual_weights) if config.perceptual_weights else None
+        self.backbones = [channels_last(load_backbone(name, path).to(precision.device)) for name in config.backbones]
+        self.precision = precision
+
+    def __call__(self, generated: Tensor, target: Tensor) -> Tensor:
+        """The mean over pictures, layers and places."""
+        distances = [self._distance(backbone, generated, target) for backbone in self.backbones]
+        return torch.stack(distances).mean()
+
+    def _distance(self, backbone: Backbone, generated: Tensor, target: Tensor) -> Tensor:
+        with self.precision.autocast():
+            with torch.no_grad():
+                truth = backbone(target.contiguous(memory_format=torch.channels_last))
+            seen = backbone(generated.contiguous(memory_format=torch.channels_last))
+        return feature_distance(truth, seen)

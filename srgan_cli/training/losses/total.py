@@ -1,0 +1,46 @@
+"""Objective: everything that the generator is to make small, and how much each part counts."""
+
+import torch
+from torch import Tensor
+
+from srgan_cli.training.config import TrainConfig
+from srgan_cli.training.losses.perceptual import PerceptualLoss
+from srgan_cli.training.losses.pixel import PIXEL_LOSSES, frequency_loss, l2_loss, phase_loss
+from srgan_cli.training.optim.optimizer import Precision
+
+
+class Objective:
+    """The weighted sum of the generator's losses."""
+
+    def __init__(self, config: TrainConfig, precision: Precision) -> None:
+        """Raises WeightsError when the backbone of the perceptual loss cannot be had."""
+        self.config = config
+        wanted = config.perceptual_weight and config.pixel_share < 1
+        self.perceptual = PerceptualLoss(config, precision) if wanted else None
+
+    def losses(self, generated: Tensor, target: Tensor, squared: bool, alone: bool) -> dict[str, Tensor]:
+        """Every loss of pictures (N, 3, H, W) by its name, but for the adversary's.
+
+        squared: take squared differences of pixels.  alone: there is no adversary yet.
+        """
+        pixel_loss = l2_loss if squared else PIXEL_LOSSES[self.config.pixel_loss]
+        losses = {"pixel": pixel_loss(generated, target)}
+        if self.config.frequency_weight:
+            losses["frequency"] = frequency_loss(generated, target)
+        if self.config.phase_weight:
+            losses["phase"] = phase_loss(generated, target, self.config.scale)
+        if self.perceptual and not alone:
+            losses["perceptual"] = self.perceptual(generated, target)
+        return losses
+
+    def total(self, losses: dict[str, Tensor], heed: float) -> Tensor:
+        """The weighted sum; `heed`, 0…1, is how far the generator heeds the discriminator yet."""
+        weights = {
+            "pixel": self.config.pixel_weight,
+            "frequency": self.config.frequency_weight,
+            "phase": self.config.phase_weight,
+            "perceptual": self.config.perceptual_weight,
+            "matching": self.config.matching_weight,
+            "adversarial": heed * self.config.adversarial_weight,
+        }
+        return torch.stack([weights[name] * loss for name, loss in losses.items() if weights[name]]).sum()

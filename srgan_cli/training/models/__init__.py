@@ -1,0 +1,1 @@
+"""What learns: the GAN, its discriminator, and the CycleGAN of unpaired training."""

@@ -1,0 +1,1 @@
+"""Optimizers, learning-rate schedules, equivariance and the check for divergence."""

@@ -1,0 +1,142 @@
+"""Equivariance: a turned or mirrored picture is enlarged to the turned or mirrored result.
+
+Source: T. Cohen and M. Welling, Group Equivariant Convolutional Networks, ICML 2016 (arXiv:1602.07576), for the group
+of the eight flips and quarter turns.  There kernels are put together from smaller ones; here whole kernels begin
+symmetric and every step is made symmetric, which comes to the same and leaves an ordinary network.
+"""
+
+import copy
+from functools import cache
+from math import isqrt
+
+import torch
+from torch import Tensor, nn
+
+from srgan_cli.errors import UsageError
+from srgan_cli.image.ops import turned
+from srgan_cli.networks import Generator
+
+ORIENTATIONS = 8
+GROUPS = {"d4": tuple(range(ORIENTATIONS)), "c4": (0, 1, 2, 3), "d2": (0, 2, 4, 6), "d1": (0, 4)}
+"""Flips and quarter turns; the turns; the flips of both axes and the half turn; the flip of left and right."""
+PROBE = 8
+"""The side in pixels of the picture that equivariance is tried on."""
+TOLERANCE = 1e-4
+"""By how much results may differ, as a share of the largest value in them."""
+
+
+class Equivariance:
+    """Keeps a generator equivariant while it learns: every gradient is averaged over the orientations of a group.
+
+    Hidden channels count in groups of eight: one feature in its eight orientations.  A flip or turn of the picture
+    turns the kernels, and lets the channels of a group and the sub-pixels of the result change places.  The numbers of
+    the network that are carried into one another are an orbit, and equal where the generator is equivariant.
+    """
+
+    def __init__(self, generator: Generator, group: str) -> None:
+        """Raises UsageError for batch norm, layers other than convolutions, and channels in other than eights."""
+        if any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in generator.modules()):
+            raise UsageError("batch norm is not equivariant", "leave --batch-norm out, or take equivariance off")
+        convolutions = [module for module in generator.modules() if isinstance(module, nn.Conv2d)]
+        if not convolutions:
+            raise _unfit("this generator has no convolutions")
+        ends = {id(convolutions[0].weight): "in", id(convolutions[-1].weight): "out", id(convolutions[-1].bias): "out"}
+        self._orbits = [(p, orbits(p.shape, ends.get(id(p), ""), group).to(p.device)) for p in generator.parameters()]
+
+    @torch.no_grad()
+    def draw(self) -> None:
+        """Make random numbers symmetric, with the variance that they had."""
+        for parameter, places in self._orbits:
+            _average(parameter.data, places, len(places) ** 0.5)
+
+    @torch.no_grad()
+    def average_gradients(self) -> None:
+        """Replace every number of the gradients by the mean of its orbit."""
+        for parameter, places in self._orbits:
+            if parameter.grad is not None:
+                _average(parameter.grad, places)
+
+
+def check_equivariant(generator: Generator, group: str, learned: bool) -> None:
+    """Try whether a generator can be kept equivariant, and whether it is so now if it has `learned` before.
+
+    Raises UsageError where it cannot, or is not.
+    """
+    probe = copy.deepcopy(generator)
+    equivariance = Equivariance(probe, group)
+    for parameter in probe.parameters():
+        nn.init.normal_(parameter, std=parameter[0].numel() ** -0.5)
+    equivariance.draw()
+    if not _is_equivariant(probe, group):
+        raise _unfit("layers of this generator are not equivariant")
+    if learned and not _is_equivariant(generator, group):
+        raise UsageError("the first weights are not equivariant", "start without --init-from, or with equivariance off")
+
+
+@cache
+def orbits(shape: torch.Size, end: str, group: str) -> Tensor:
+    """The orbits of a layer's numbers (orientations, orbits): places in the flattened numbers, which may recur.
+
+    shape: of a kernel (out, in, height, width) or of a bias (out).  end: `in` where the inputs are the colours of the
+    picture, `out` where the outputs are sub-pixels.  Raises UsageError where the channels between are not in eights.
+    """
+    places = torch.arange(shape.numel()).view(shape)
+    if len(shape) not in (1, 4):
+        raise _unfit("layers of this generator are not convolutions")
+    images = []
+    for number in GROUPS[group]:
+        moved = places[_sub_pixels(shape[0], number) if end == "out" else _channels(shape[0], number)]
+        if len(shape) == 4:
+            moved = turned(moved, number)
+            moved = moved if end == "in" else moved[:, _channels(shape[1], number)]
+        images.append(moved.flatten())
+    carried = torch.stack(images)
+    return carried[:, torch.unique(carried.amin(0))]
+
+
+@cache
+def _channels(count: int, number: int) -> Tensor:
+    """Which hidden channel comes to each place when the picture is turned."""
+    if count % ORIENTATIONS:
+        raise UsageError(f"{count} channels cannot be equivariant", f"give a multiple of {ORIENTATIONS} as --channels")
+    order = torch.empty(ORIENTATIONS, dtype=torch.long)
+    order[[_composed(number, other) for other in range(ORIENTATIONS)]] = torch.arange(ORIENTATIONS)
+    return (torch.arange(0, count, ORIENTATIONS)[:, None] + order).flatten()
+
+
+def _sub_pixels(count: int, number: int) -> Tensor:
+    """Which channel comes to each place of what a pixel shuffle takes when the result is turned."""
+    side = isqrt(count // 3)
+    if count != 3 * side**2 or not count:
+        raise _unfit(f"the last convolution of this generator gives {count} channels, no sub-pixels of three colours")
+    return turned(torch.arange(count).view(3, side, side), number).flatten()
+
+
+def _composed(last: int, first: int) -> int:
+    """The orientation that comes of two, one after the other."""
+    square = torch.arange(4).view(2, 2)
+    both = turned(turned(square, first), last)
+    return next(number for number in range(ORIENTATIONS) if turned(square, number).equal(both))
+
+
+def _is_equivariant(generator: Generator, group: str) -> bool:
+    """Whether a picture of random numbers is enlarged alike in the orientations of a group."""
+    picture = torch.rand(1, 3, PROBE, PROBE, generator=torch.Generator().manual_seed(0))
+    generator.eval()
+    with torch.no_grad():
+        upright = generator(picture)
+        bound = TOLERANCE * upright.abs().amax()
+        return all(
+            bool((generator(turned(picture, number)) - turned(upright, number)).abs().amax() <= bound)
+            for number in GROUPS[group]
+        )
+
+
+def _unfit(reason: str) -> UsageError:
+    return UsageError(reason, "take another --generator, or equivariance off")
+
+
+def _average(values: Tensor, places: Tensor, factor: float = 1.0) -> None:
+    flat = values.clone(memory_format=torch.contiguous_format).flatten()
+    flat[places] = flat[places].mean(0).mul(factor).expand(places.shape)
+    values.copy_(flat.view(values.shape))

@@ -1,0 +1,1 @@
+"""The run folder: checkpoints, logs, validation, sample sheets, the initial weights."""

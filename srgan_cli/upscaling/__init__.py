@@ -1,0 +1,1 @@
+"""Enlarging one picture: tiles, precision, self-ensemble, back-projection."""

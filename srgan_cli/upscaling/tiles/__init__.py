@@ -1,0 +1,1 @@
+"""Enlarging a picture tile by tile, within a memory limit."""

@@ -1,0 +1,80 @@
+"""Backbones with the weights they were trained to: from a file, a folder of files, or torchvision's hub."""
+
+import os
+import socket
+import sys
+from contextlib import redirect_stdout
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from srgan_cli.errors import WeightsError
+from srgan_cli.networks.backbones import BACKBONES, Backbone
+from srgan_cli.weights.download import TIMEOUT
+from srgan_cli.weights.spandrel import read_tensors
+
+HUB = {
+    "vgg16": "https://download.pytorch.org/models/vgg16-397923af.pth",
+    "vgg19": "https://download.pytorch.org/models/vgg19-dcbb9e9d.pth",
+    "alexnet": "https://download.pytorch.org/models/alexnet-owt-7be5be79.pth",
+    "squeezenet": "https://download.pytorch.org/models/squeezenet1_1-b8a52dc0.pth",
+    "inception": "https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/"
+    "weights-inception-2015-12-05-6726825d.pth",
+}
+FOLDER = "SRGAN_METRIC_WEIGHTS"
+"""The environment variable that names a folder with files such as vgg16.safetensors; it comes before the hub."""
+
+
+def load_backbone(name: str, path: Path | None = None) -> Backbone:
+    """A backbone ready to use on the CPU, its weights frozen.
+
+    They are read from `path` (.safetensors or .pth with torchvision's names), else from the first file of the folder
+    $SRGAN_METRIC_WEIGHTS whose name holds `name`, else fetched from torchvision's hub and kept in torch's cache.
+    Raises WeightsError when they cannot be had or do not fit.
+    """
+    path = path or find_backbone(name)
+    tensors = load_tensors(name, path)
+    backbone = BACKBONES[name]()
+    wanted = backbone.state_dict().keys()
+    try:
+        backbone.load_state_dict({key: value.float() for key, value in tensors.items() if key in wanted})
+    except (RuntimeError, AttributeError) as error:
+        raise WeightsError(f"{path or HUB[name]} does not hold the features of {name}", "give another file") from error
+    return backbone.eval().requires_grad_(False)
+
+
+def load_tensors(name: str, path: Path | None = None) -> dict[str, Tensor]:
+    """The weights of this name, found as `load_backbone` says.  Raises WeightsError when they cannot be had."""
+    path = path or find_backbone(name)
+    return read_tensors(path) if path else _fetch(name)
+
+
+def find_backbone(name: str) -> Path | None:
+    """The file of this backbone in the folder $SRGAN_METRIC_WEIGHTS, if there is one."""
+    folder = os.environ.get(FOLDER)
+    found = sorted(Path(folder).glob(f"*{name}*")) if folder else []
+    return found[0] if found else None
+
+
+def at_hand(name: str) -> bool:
+    """Whether the weights of this name need not be fetched: they are in the folder or in torch's cache."""
+    return find_backbone(name) is not None or Path(torch.hub.get_dir(), "checkpoints", Path(HUB[name]).name).is_file()
+
+
+def _fetch(name: str) -> dict[str, Tensor]:
+    before = socket.getdefaulttimeout()
+    socket.setdefaulttimeout(TIMEOUT)  # torch would wait for a silent network for ever
+    try:
+        with redirect_stdout(sys.stderr):  # torch says there what it fetches, where the results belong
+            tensors: dict[str, Tensor] = torch.hub.load_state_dict_from_url(
+                HUB[name], map_location="cpu", progress=sys.stderr.isatty(), check_hash=True
+            )
+        return tensors
+    except Exception as error:  # no network, no disk, a damaged file
+        raise WeightsError(
+            f"cannot fetch {name} from {HUB[name]}: {error}",
+            f"fetch it by hand into a folder, and name that in ${FOLDER}",
+        ) from error
+    finally:
+        socket.setdefaulttimeout(before)

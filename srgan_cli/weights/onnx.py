@@ -1,0 +1,102 @@
+"""A generator as an ONNX model, checked against torch before it is written."""
+
+import contextlib
+import io
+import logging
+import warnings
+from pathlib import Path
+from textwrap import shorten
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from srgan_cli.errors import SrganError, UsageError
+from srgan_cli.networks import Generator
+from srgan_cli.system.files import atomic_write
+
+INPUT, OUTPUT = "pictures", "enlarged"
+LARGEST_DIFFERENCE = 1e-3
+_EXAMPLE, _CHECKED = (2, 3, 40, 48), ((1, 3, 64, 48), (2, 3, 32, 80))
+
+
+def export_onnx(generator: Generator, path: Path) -> float:
+    """Write a generator, on the CPU, as ONNX with free batch and size; how far its results are from torch's at most.
+
+    Input: "pictures" (N, 3, H, W), RGB 0…1.  Output: "enlarged" (N, 3, scale x H, scale x W), not clamped.
+    Raises UsageError without the extra srgan-cli[onnx], SrganError when the network has no such form, or its results in
+    onnxruntime differ from torch's by more than 1/1000.
+    """
+    _check_installed()
+    with atomic_write(path) as temporary:
+        try:
+            _write(generator, temporary)
+        except Exception as error:  # torch fails in many ways on networks that look up sizes
+            reason = shorten(str(error), 160)
+            raise SrganError(
+                f"this network cannot be exported with free sizes: {reason}", "try another model"
+            ) from error
+        difference = max(_difference(generator, temporary, shape) for shape in _CHECKED)
+        if not difference <= LARGEST_DIFFERENCE:
+            raise SrganError(f"the exported model differs from torch by {difference:.3g}", "try another model")
+    return difference
+
+
+def _write(generator: Generator, path: Path) -> None:
+    sides = {0: torch.export.Dim.DYNAMIC, 2: torch.export.Dim.DYNAMIC, 3: torch.export.Dim.DYNAMIC}
+    with _silence():
+        program = torch.onnx.export(
+            generator,
+            (torch.rand(_EXAMPLE),),
+            input_names=[INPUT],
+            output_names=[OUTPUT],
+            dynamic_shapes=(sides,),
+            dynamo=True,
+            verbose=False,
+        )
+        assert program is not None
+        program.save(path)
+
+
+def _difference(generator: Generator, path: Path, shape: tuple[int, ...]) -> float:
+    import onnxruntime
+
+    pictures = torch.rand(shape, generator=torch.Generator().manual_seed(0))
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    try:
+        (found,) = session.run([OUTPUT], {INPUT: pictures.numpy()})
+    except Exception as error:  # onnxruntime's own, of no common class
+        raise SrganError(
+            f"the exported model does not take {shape[3]} x {shape[2]} pixels: {shorten(str(error), 120)}",
+            "its network has no form with free sizes: try another model",
+        ) from error
+    with torch.no_grad():
+        expected: Tensor = generator(pictures)
+    if found.shape != tuple(expected.shape):
+        raise SrganError(
+            f"the exported model gives {found.shape}, expected {tuple(expected.shape)}", "try another model"
+        )
+    return float((torch.from_numpy(found) - expected).abs().max())
+
+
+def _check_installed() -> None:
+    try:
+        import onnx  # noqa: F401
+        import onnxruntime  # noqa: F401
+        import onnxscript  # noqa: F401
+    except ImportError as error:
+        raise UsageError(f"{error.name} is not installed", "pip install 'srgan-cli[onnx]'") from error
+
+
+@contextlib.contextmanager
+def _silence() -> Any:
+    """Torch's exporter prints and warns about its own internals."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)

@@ -1,0 +1,110 @@
+"""What was made from the same input, weights and options is not made again."""
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+from srgan_cli.batch.manifest import FILE, Manifest, recipe
+from srgan_cli.networks import GENERATORS
+from srgan_cli.system.files import digest
+from srgan_cli.upscaling.upscaler import Upscaler
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    path = tmp_path / "source"
+    path.write_text("source")
+    return path
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Path:
+    path = tmp_path / "out/deep/target"
+    path.parent.mkdir(parents=True)
+    path.write_text("target")
+    return path
+
+
+@pytest.fixture
+def folder(source: Path, target: Path, tmp_path: Path) -> Path:
+    manifest = Manifest(tmp_path / "out", "recipe")
+    manifest.note(target, manifest.key(source))
+    return tmp_path / "out"
+
+
+def holds(folder: Path, source: Path, target: Path, recipe: str = "recipe") -> bool:
+    manifest = Manifest(folder, recipe)
+    return manifest.holds(target, manifest.key(source))
+
+
+def test_what_is_unchanged_is_held(folder: Path, source: Path, target: Path) -> None:
+    assert holds(folder, source, target)
+    assert Manifest(folder, "another").made(target)
+
+
+def test_another_recipe_and_another_input_are_told(folder: Path, source: Path, target: Path) -> None:
+    assert not holds(folder, source, target, "another")
+    source.write_text("edited")
+    assert not holds(folder, source, target)
+
+
+def test_where_and_when_do_not_matter(folder: Path, source: Path, target: Path) -> None:
+    for path in (source, target):
+        os.utime(path, (1, 1))
+    moved = folder.rename(folder.with_name("moved"))
+    other = source.rename(source.with_name("other name"))
+    assert holds(moved, other, moved / "deep/target")
+
+
+@pytest.mark.parametrize("content", ["tar", "TARGET", ""])
+def test_what_was_edited_or_cut_short_is_not_held(folder: Path, source: Path, target: Path, content: str) -> None:
+    target.write_text(content)
+    assert not holds(folder, source, target)
+    assert not Manifest(folder, "recipe").made(target)
+
+
+def test_what_is_gone_and_what_was_never_made_is_not_held(folder: Path, source: Path, target: Path) -> None:
+    other = target.with_name("other")
+    other.write_text("target")
+    assert not holds(folder, source, other)
+    target.unlink()
+    assert not holds(folder, source, target)
+
+
+@pytest.mark.parametrize("kept", [20, -1, 0])
+def test_a_line_cut_short_is_none_and_the_next_one_counts(folder: Path, source: Path, target: Path, kept: int) -> None:
+    path = folder / FILE
+    path.write_bytes(path.read_bytes()[:kept])
+    assert holds(folder, source, target) == (kept == -1)
+    manifest = Manifest(folder, "recipe")
+    manifest.note(target, manifest.key(source))
+    assert holds(folder, source, target)
+
+
+@pytest.mark.parametrize("text", ["\0\0\0", "[]", "7", '{"key": 1}', '{"out": "deep/target"}', '{"out": []}'])
+def test_nonsense_in_the_file_is_passed_over(folder: Path, source: Path, target: Path, text: str) -> None:
+    path = folder / FILE
+    path.write_text(f"{text}\n{path.read_text()}")
+    assert holds(folder, source, target)
+    path.write_text(f"{path.read_text()}{text}\n")
+    assert holds(folder, source, target) == (text != '{"out": "deep/target"}')
+
+
+def test_a_recipe_tells_the_version_and_every_parameter_and_option(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    upscaler = Upscaler(GENERATORS["srresnet"](scale=2, channels=4, blocks=1), torch.device("cpu"), name="tiny")
+    first = recipe(upscaler, {"scale": 2, "seed": None})
+    assert recipe(upscaler, {"seed": None, "scale": 2}) == first
+    assert recipe(upscaler, {"seed": None, "scale": 3}) != first
+    with torch.no_grad():
+        next(upscaler.generator.parameters())[0, 0, 0, 0] += 1e-6
+    second = recipe(upscaler, {"scale": 2, "seed": None})
+    assert second != first
+    monkeypatch.setattr("srgan_cli.batch.manifest.__version__", "9.9.9")
+    assert recipe(upscaler, {"scale": 2, "seed": None}) != second
+
+
+def test_digest_is_that_of_sha256sum(source: Path) -> None:
+    assert digest(source) == "41cf6794ba4200b839c53531555f0f3998df4cbb01a4d5cb0b94e3ca5e23947d"

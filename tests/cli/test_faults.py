@@ -1,0 +1,223 @@
+"""What is left when a process is killed, the disk is full, or the world changes: nothing half, nothing lost."""
+
+import json
+import os
+import resource
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+from batches import assert_whole, command
+from PIL import Image
+from support import REPOSITORY, Outcome
+
+from srgan_cli.errors import PictureError
+from srgan_cli.image.codec.reader import opened
+from srgan_cli.training.run.folder import read_checkpoint
+
+pytestmark = pytest.mark.usefixtures("one_core")
+Srgan = Callable[..., Outcome]
+TINY_RUN = ("--scale=2", "--channels=4", "--blocks=1", "--patch=8", "--batch=2", "--device=cpu")
+# The command line, in a process that is killed when all is written and nothing has its place yet.
+KILLED = """
+import os, signal, sys
+from srgan_cli import __main__, files
+settle, name = files.settle, sys.argv.pop(1)
+
+def killed(temporary, path):
+    if path.name == name:
+        os.kill(os.getpid(), signal.SIGKILL)
+    settle(temporary, path)
+
+files.settle = killed
+__main__.main()
+"""
+
+
+def killed_while_writing(name: str, *arguments: object) -> None:
+    done = subprocess.run([sys.executable, "-c", KILLED, name, *map(str, arguments)], capture_output=True, text=True)
+    assert (done.returncode, done.stderr.count("Traceback")) == (-signal.SIGKILL, 0), done.stderr
+
+
+def left_behind(folder: Path) -> list[Path]:
+    return list(folder.rglob(".*.srgan-*"))
+
+
+@contextmanager
+def full_disk(size: int) -> Iterator[None]:
+    """No file can grow beyond this size, as on a disk that has no more room."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_training_killed_while_it_saves_goes_on_from_what_was_saved_before(
+    srgan: Srgan, smooth_pictures: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    assert srgan("train", smooth_pictures, "--run", run, "--steps", 2, *TINY_RUN).code == 0
+    killed_while_writing("checkpoint.pt", "train", "--run", run, "--resume", "--steps", 4)
+    assert left_behind(run)
+    assert not (run / "checkpoint.pt").exists()
+    with (run / "metrics.jsonl").open("a") as log:
+        log.write('{"step": 3, "pix')  # as a power cut may leave it
+    assert read_checkpoint(run)["steps"] == 2
+    outcome = srgan("train", "--run", run, "--resume", "--steps", 4)
+    assert (outcome.code, outcome.out.strip()) == (0, str(run / "srgan-x2.safetensors"))
+    assert read_checkpoint(run)["steps"] == 4
+    steps = [json.loads(line)["step"] for line in (run / "metrics.jsonl").read_text().splitlines()]
+    assert steps == sorted(set(steps))
+    assert not left_behind(run)
+
+
+def test_a_scoring_killed_while_it_writes_leaves_the_page_that_was_there(
+    srgan: Srgan, smooth_pictures: Path, tmp_path: Path
+) -> None:
+    picture, page = smooth_pictures / "0.png", tmp_path / "report.html"
+    page.write_text("the page of yesterday")
+    killed_while_writing("report.html", "score", picture, picture, "--html", page)
+    assert page.read_text() == "the page of yesterday"
+    assert left_behind(tmp_path)
+    assert srgan("score", picture, picture, "--html", page).code == 0
+    assert page.read_text().startswith("<!doctype html>")
+    assert not left_behind(tmp_path)
+
+
+def test_two_processes_fill_one_folder(mixture: Path, weights: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    for number in range(12, 40):
+        (mixture / f"deep/{number}.png").unlink()
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    processes = [subprocess.Popen(command(mixture, out, "-m", weights), **pipes) for _ in range(2)]
+    told = [process.communicate(timeout=240)[1] for process in processes]
+    assert [process.returncode for process in processes] == [1, 1], told
+    assert all(", 2 failed:" in err and "Traceback" not in err for err in told)
+    assert_whole(out, 12)
+    assert not left_behind(out)
+    lines = [json.loads(line) for line in (out / ".srgan.jsonl").read_text().splitlines()]
+    assert {line["out"] for line in lines} == {f"deep/{number}.png" for number in range(12)}
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".jpg", ".webp", ".gif"])
+def test_a_full_disk_leaves_the_output_that_was_there(srgan: Srgan, picture: Path, tmp_path: Path, suffix: str) -> None:
+    out = tmp_path / f"out/a{suffix}"
+    out.parent.mkdir()
+    out.write_text("of yesterday")
+    with full_disk(1500):
+        outcome = srgan("upscale", picture, out, "-m", "bicubic")
+    assert (outcome.code, outcome.out) == (1, "")
+    told = f"srgan: cannot write {out}: File too large\n  hint: the file is larger than this place allows\n"
+    assert outcome.err.endswith(told)
+    assert [path.name for path in out.parent.iterdir()] == [out.name]
+    assert out.read_text() == "of yesterday"
+
+
+def test_a_full_disk_ends_a_training_that_goes_on_when_there_is_room(
+    srgan: Srgan, smooth_pictures: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    assert srgan("train", smooth_pictures, "--run", run, "--steps", 2, *TINY_RUN).code == 0
+    with full_disk(20_000):
+        outcome = srgan("train", "--run", run, "--resume", "--steps", 4)
+    assert outcome.code == 1
+    assert "File too large" in outcome.err
+    assert read_checkpoint(run)["steps"] == 2
+    assert not left_behind(run)
+    assert srgan("train", "--run", run, "--resume", "--steps", 4).code == 0
+
+
+@pytest.mark.skipif(not Path("/sys/kernel").is_dir(), reason="no place that even root may not write to")
+def test_a_place_that_takes_no_files_is_one_clear_error(srgan: Srgan, picture: Path) -> None:
+    outcome = srgan("upscale", picture, "/sys/kernel/out.png", "-m", "bicubic")
+    assert outcome.code == 1
+    first, second = outcome.err.splitlines()
+    assert "/sys/kernel" in first
+    assert second.endswith("choose another place")
+
+
+@pytest.mark.parametrize("form", ["png", "tiff", "jpeg", "gif", "webp", "bmp"])
+@pytest.mark.parametrize("change", ["written to", "replaced", "cut short", "gone"])
+def test_a_picture_that_changes_while_it_is_read_is_refused(tmp_path: Path, form: str, change: str) -> None:
+    path, other = tmp_path / f"a.{form}", tmp_path / f"other.{form}"
+    noise = np.random.default_rng(0).integers(0, 256, (40, 30, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(path)
+    Image.fromarray(noise[::-1, ::-1]).save(other)
+    changes: dict[str, Callable[[], object]] = {
+        "written to": lambda: path.write_bytes(other.read_bytes()),
+        "replaced": lambda: other.replace(path),
+        "cut short": lambda: path.write_bytes(other.read_bytes()[:200]),
+        "gone": path.unlink,
+    }
+
+    def read() -> None:
+        with opened(path) as source:
+            raster = source.raster(0)
+            changes[change]()
+            _ = raster.values
+
+    with pytest.raises(PictureError, match=r"changed while it was read|no such file"):
+        read()
+
+
+def test_clocks_may_jump(
+    srgan: Srgan, picture: Path, smooth_pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Back by an hour whenever somebody looks; and files from the future and from before all clocks."""
+    jumps = iter(range(10**9, 0, -3600))
+    monkeypatch.setattr(time, "time", lambda: float(next(jumps)))
+    outcome = srgan("train", smooth_pictures, "--run", tmp_path / "run", "--time", "1s", *TINY_RUN)
+    assert outcome.code == 0, outcome.err
+    seconds = [json.loads(line)["seconds"] for line in (tmp_path / "run/metrics.jsonl").read_text().splitlines()]
+    assert seconds == sorted(seconds)
+    assert 0 <= seconds[0] <= seconds[-1] < 60
+    folder = tmp_path / "out"
+    assert srgan("upscale", picture, f"{folder}/", "-m", "bicubic").code == 0
+    os.utime(picture, (2**33, 2**33))
+    os.utime(folder / "in.png", (0, 0))
+    assert srgan("upscale", picture, f"{folder}/", "-m", "bicubic").err.endswith("is kept as it is\n")
+
+
+NAMES = ["two\nlines", "blank s", "\N{GRINNING FACE}", "\udcff\udcfe", "-m", "[bold]", "\x1b[31mred"]
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="names are Unicode there")
+def test_names_come_through_as_they_are(srgan: Srgan, smooth_pictures: Path, tmp_path: Path) -> None:
+    odd, out = tmp_path / "odd \N{GRINNING FACE}\n\udcff", tmp_path / "out \udcfe\n"
+    odd.mkdir()
+    for number, name in enumerate(NAMES):
+        (odd / f"{name}.png").write_bytes((smooth_pictures / f"{number % 4}.png").read_bytes())
+    names = sorted(f"{name}.png" for name in NAMES)
+    outcome = srgan("upscale", "--json", odd, out, "-m", "bicubic", "--scale", 1)
+    assert outcome.code == 0, outcome.err
+    told = [json.loads(line) for line in outcome.out.splitlines()]
+    assert [line["in"] for line in told] == [str(odd / name) for name in names]
+    assert sorted(path.name for path in out.glob("[!.]*")) == names
+    scores = srgan("score", "--json", odd, out)
+    assert scores.code == 0, scores.err
+    assert sorted(line["name"] for line in json.loads(scores.out)["pictures"]) == sorted(NAMES)
+    assert srgan("score", odd, out).code == srgan("score", "--markdown", odd, out).code == 0
+    pages = ("--html", tmp_path / "\udcff.html", "--figure", tmp_path / "\udcff.png")
+    drawn = srgan("score", *pages, odd, out)
+    assert drawn.code == 0, drawn.err
+    trained = srgan("train", odd, "--run", tmp_path / "run\n\udcff", "--steps", 1, *TINY_RUN)
+    assert trained.code == 0, trained.err
+    assert srgan("train", "--run", tmp_path / "run\n\udcff", "--resume", "--steps", 2).code == 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a shell of POSIX closes it")
+def test_a_process_that_has_no_stdout_ends_in_silence(tmp_path: Path) -> None:
+    source = REPOSITORY / "examples/cat.png"
+    words = [sys.executable, "-m", "srgan_cli", "upscale", "-m", "bicubic", str(source), str(tmp_path / "out.png")]
+    done = subprocess.run(["sh", "-c", f"{shlex.join(words)} >&-"], capture_output=True, text=True, check=True)
+    assert "Exception" not in done.stderr
+    assert (tmp_path / "out.png").exists()

@@ -1,0 +1,307 @@
+"""srgan upscale as a citizen of the shell: streams, lists, signals, and what was there before."""
+
+import io
+import json
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from batches import command, outputs, started
+from PIL import Image
+from support import REPOSITORY, Outcome
+from typer.main import get_command
+
+from srgan_cli.cli import app
+from srgan_cli.networks import Generator
+from srgan_cli.system.files import digest
+
+pytestmark = pytest.mark.usefixtures("one_core")
+Srgan = Callable[..., Outcome]
+
+
+@pytest.fixture
+def piped(monkeypatch: pytest.MonkeyPatch) -> Callable[[bytes], None]:
+    """Gives this process a standard input."""
+
+    def give(data: bytes) -> None:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
+
+    return give
+
+
+PAGE = (REPOSITORY / "docs/pipelines.md").read_text()
+
+
+def test_a_picture_goes_through_a_pipe(picture: Path, weights: Path) -> None:
+    with Image.open(picture) as image:
+        image.save(picture.with_suffix(".webp"), lossless=True)
+    with picture.with_suffix(".webp").open("rb") as file:
+        done = subprocess.run(command("-", "-", "-m", weights), stdin=file, capture_output=True, check=True)
+    with Image.open(io.BytesIO(done.stdout)) as image:
+        assert (image.format, image.size) == ("WEBP", (80, 56))
+    assert done.stderr.decode().startswith("standard input 20 x 14 -> standard output 80 x 56 (tiny on cpu")
+
+
+def test_among_many_standard_input_is_called_so(
+    srgan: Srgan, picture: Path, weights: Path, tmp_path: Path, piped: Callable[[bytes], None]
+) -> None:
+    piped(picture.read_bytes())
+    first, second, _ = srgan("upscale", "-", picture, f"{tmp_path}/out/", "-m", weights).err.splitlines()
+    assert first.startswith(f"standard input 20 x 14 -> {tmp_path / 'out/stdin.png'} 80 x 56")
+    assert second.startswith(f"{picture} 20 x 14 -> {tmp_path / 'out/in.png'} 80 x 56")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    ["--help", "models", "models --json", "score {picture} {picture}", "score {picture} {picture} --json", "--version"],
+)
+def test_nobody_reads_what_is_printed(picture: Path, arguments: str) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    line = [sys.executable, "-m", "srgan_cli", *arguments.format(picture=picture).split()]
+    done = subprocess.run(line, stdout=write, stderr=subprocess.PIPE)
+    os.close(write)
+    assert (done.returncode, done.stderr) == (141, b"")
+
+
+def test_whoever_stops_reading_is_no_mistake(picture: Path, weights: Path) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run(command(picture, "-", "-m", weights), stdout=write, stderr=subprocess.PIPE, text=True)
+    os.close(write)
+    assert done.returncode == 141
+    assert re.fullmatch(r"in\.png 20 x 14 -> .*\n", done.stderr)
+
+
+def test_the_format_of_standard_output_can_be_chosen(
+    srgan: Srgan, picture: Path, weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    received = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(received))
+    assert srgan("upscale", picture, "-", "-m", weights, "--format", "tiff").code == 0
+    with Image.open(received) as image:
+        assert (image.format, image.size) == ("TIFF", (80, 56))
+
+
+@pytest.mark.parametrize(
+    ("data", "arguments", "code", "message"),
+    [
+        (b"no picture", "- out.png", 1, "srgan: not a picture: standard input"),
+        (b"no picture", "- -", 1, "srgan: not a picture: standard input"),
+        (b"", "- out.png", 1, "srgan: standard input is empty"),
+        (b"", "- - out", 2, "srgan: standard input is named twice"),
+        (b"", "in.png in.png -", 2, "srgan: standard output holds one picture"),
+        (b"", ". -", 2, "srgan: standard output holds one picture"),
+        (b"", "--from-file - -", 2, "srgan: standard output holds one picture"),
+        (b"", "--from-file - - out/", 2, "srgan: standard input cannot be both"),
+        (b"", "--from-file missing.txt out/", 1, "srgan: cannot read missing.txt: No such file"),
+        (b"", "--json in.png -", 2, "srgan: standard output cannot hold both"),
+        (b"", "in.png - --format xyz", 2, "srgan: no format 'xyz'"),
+        (b"", "in.png out.png --format jpg", 2, "srgan: out.png asks for PNG, --format for JPEG"),
+        (b"", "in.png out.png --name {stem}.png", 2, "srgan: out.png has a name already"),
+        (b"", "in.png out/ --overwrite --no-clobber", 2, "srgan: --overwrite and --no-clobber exclude each other"),
+        (b"", "- out.y4m --format y4m", 1, "srgan: the video is empty"),
+        (b"", "- in.png out.y4m --format y4m", 2, "srgan: --format y4m takes one stream"),
+        (b"", "- out.y4m --format y4m --strict", 2, "srgan: --format y4m takes no --strict"),
+        (b"", "missing.png -", 1, "srgan: no such file: missing.png"),
+    ],
+)
+def test_what_makes_no_sense_gets_a_clear_line(
+    srgan: Srgan,
+    picture: Path,
+    weights: Path,
+    piped: Callable[[bytes], None],
+    monkeypatch: pytest.MonkeyPatch,
+    data: bytes,
+    arguments: str,
+    code: int,
+    message: str,
+) -> None:
+    monkeypatch.chdir(picture.parent)
+    piped(data)
+    outcome = srgan("upscale", *arguments.split(), "-m", weights)
+    assert (outcome.code, outcome.out) == (code, "")
+    assert outcome.err.startswith(message)
+
+
+@pytest.mark.parametrize(("stream", "arguments"), [("stdout", "in.png -"), ("stdin", "- out.png")])
+def test_pictures_neither_go_to_a_terminal_nor_come_from_one(
+    srgan: Srgan, picture: Path, monkeypatch: pytest.MonkeyPatch, stream: str, arguments: str
+) -> None:
+    monkeypatch.chdir(picture.parent)
+    ours, theirs = pty.openpty()
+    with os.fdopen(ours), os.fdopen(theirs, "r") as terminal:
+        monkeypatch.setattr(sys, stream, terminal)
+        outcome = srgan("upscale", *arguments.split())
+    assert outcome.code == 2
+    assert f"standard {'output' if stream == 'stdout' else 'input'} is a terminal" in outcome.err
+
+
+@pytest.mark.parametrize("separator", ["\0", "\n"])
+def test_a_list_names_the_pictures_and_their_folders_are_kept(
+    srgan: Srgan,
+    mixture: Path,
+    weights: Path,
+    piped: Callable[[bytes], None],
+    monkeypatch: pytest.MonkeyPatch,
+    separator: str,
+) -> None:
+    monkeypatch.chdir(mixture.parent)
+    odd = "mixture/deep/two\nlines.png" if separator == "\0" else "mixture/deep/blank .png"
+    (mixture / "deep/1.png").rename(odd)
+    names = ["./mixture/deep/0.png", odd, str(mixture / "deep/2.png")]
+    piped("".join(name + separator for name in names).encode())
+    outcome = srgan("upscale", "--from-file", "-", "out", "-m", weights)
+    assert outcome.code == 0
+    expected = ["mixture/deep/0.png", odd, str(mixture / "deep/2.png").lstrip("/")]
+    assert outputs(Path("out")) == sorted(Path("out") / name for name in expected)
+
+
+def test_json_tells_every_file(srgan: Srgan, picture: Path, weights: Path, tmp_path: Path) -> None:
+    Image.new("RGBA", (5, 3), (9, 9, 9, 0)).save(tmp_path / "clear.png")
+    (tmp_path / "empty").mkdir()
+    places = (picture, tmp_path / "clear.png", tmp_path / "empty", tmp_path / "no.png")
+    arguments = ("upscale", "--json", "--format", "jpg", *places)
+    outcome = srgan(*arguments, tmp_path / "out", "-m", weights)
+    assert outcome.code == 1
+    empty, first, second, third = map(json.loads, outcome.out.splitlines())
+    assert first["seconds"] > 0
+    assert first["peak_memory"] > 50e6
+    assert first | {"seconds": 0, "peak_memory": 0} == {
+        "in": str(picture),
+        "out": str(tmp_path / "out/in.jpg"),
+        "status": "enlarged",
+        "in_size": [20, 14],
+        "out_size": [80, 56],
+        "pictures": 1,
+        "model": "tiny",
+        "sha256": digest(weights),
+        "consistency": None,
+        "seconds": 0,
+        "peak_memory": 0,
+        "warnings": [],
+        "error": None,
+    }
+    example = re.search(r'^    (\{"in".*?\})$', PAGE, re.MULTILINE | re.DOTALL)
+    assert example is not None
+    assert list(json.loads(example[1])) == list(first)
+    assert second["warnings"] == ["clear.jpg: JPEG has no transparency: the picture is laid on white"]
+    assert (third["status"], third["in_size"]) == ("failed", None)
+    assert (empty["in"], empty["out"], empty["status"]) == (str(tmp_path / "empty"), str(tmp_path / "out"), "failed")
+    assert empty["error"] == f"no pictures in {tmp_path / 'empty'}"
+    assert third["error"] == f"no such file: {tmp_path / 'no.png'}"
+
+
+def test_what_is_there_is_made_again_only_where_it_would_differ(
+    srgan: Srgan, mixture: Path, weights: Path, tmp_path: Path
+) -> None:
+    source, out = mixture / "deep", tmp_path / "out"
+    for number in range(3, 40):
+        (source / f"{number}.png").unlink()
+
+    def summary(*options: object) -> str:
+        return srgan("upscale", source, out, "-m", weights, *options).err.splitlines()[-1]
+
+    assert summary() == "3 enlarged, 0 failed"
+    before = {path: path.stat().st_mtime_ns for path in outputs(out)}
+    assert summary() == "0 enlarged, 3 kept, 0 failed"
+    assert {path: path.stat().st_mtime_ns for path in outputs(out)} == before
+    (out / "0.png").write_bytes((out / "0.png").read_bytes()[:-9])
+    (source / "1.png").write_bytes((source / "0.png").read_bytes())
+    assert summary("--no-clobber") == "0 enlarged, 3 kept, 0 failed"
+    assert summary() == "2 enlarged, 1 kept, 0 failed"
+    assert summary("--scale", 4, "--tile", 8) == "0 enlarged, 3 kept, 0 failed"
+    assert summary("--overwrite") == "3 enlarged, 0 failed"
+    assert summary("--scale", 2) == "3 enlarged, 0 failed"
+    assert summary("--scale", 2, "--precision", "fp32") == "3 enlarged, 0 failed"
+
+
+@pytest.mark.parametrize("option", [("--tile", 8), ("--max-memory", "4G"), ("--verify-tiles",)])
+def test_how_it_is_tiled_matters_where_tiles_are_not_exact(
+    srgan: Srgan, picture: Path, weights: Path, monkeypatch: pytest.MonkeyPatch, option: tuple[object, ...]
+) -> None:
+    monkeypatch.setattr(Generator, "exact_tiles", False)
+    arguments = ("upscale", picture, f"{picture.parent}/out/", "-m", weights)
+    assert " -> " in srgan(*arguments).err
+    assert "is kept" in srgan(*arguments).err
+    assert " -> " in srgan(*arguments, *option).err
+    assert "is kept" in srgan(*arguments, *option).err
+
+
+def test_a_folder_can_be_named_after_the_model(srgan: Srgan, picture: Path, weights: Path, tmp_path: Path) -> None:
+    name = "{model}/{stem}{suffix}"
+    assert srgan("upscale", picture, f"{tmp_path}/out/", "--name", name, "-m", weights).code == 0
+    assert outputs(tmp_path / "out") == [tmp_path / "out/tiny/in.png"]
+
+
+def test_outputs_beside_their_inputs_are_no_inputs(srgan: Srgan, picture: Path, weights: Path) -> None:
+    folder = picture.parent / "folder"
+    folder.mkdir()
+    picture.rename(folder / "in.png")
+    for _ in range(2):
+        outcome = srgan("upscale", folder, folder, "--name", "{stem}_x{scale}{suffix}", "-m", weights)
+        assert outcome.code == 0
+    assert outcome.err == f"{folder / 'in_x4.png'} is kept as it is\n"
+    assert [path.name for path in outputs(folder)] == ["in.png", "in_x4.png"]
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupted_batch_leaves_whole_files_only(
+    mixture: Path, weights: Path, tmp_path: Path, number: signal.Signals, code: int
+) -> None:
+    out = tmp_path / "out"
+    with started(mixture, weights, out) as process:
+        process.send_signal(number)
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == code
+    assert "Traceback" not in err
+    assert 3 <= len(outputs(out)) < 40
+    for path in outputs(out):
+        with Image.open(path) as image:
+            image.load()
+
+
+def test_a_killed_batch_is_completed_by_the_next(srgan: Srgan, mixture: Path, weights: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    with started(mixture, weights, out) as process:
+        process.kill()
+        process.communicate(timeout=60)
+    (out / "deep/.7.srgan-01234567.png").write_text("what a kill may leave")
+    outcome = srgan("upscale", mixture, out, "-m", weights)
+    assert outcome.code == 1
+    *_, summary, first, second = outcome.err.splitlines()
+    assert re.fullmatch(r"\d+ enlarged, \d+ kept, 2 failed:", summary)
+    assert [first.strip(), second.strip()] == [str(mixture / "cut.png"), str(mixture / "text.jpg")]
+    assert outputs(out) == sorted(out / f"deep/{number}.png" for number in range(40))
+    for path in outputs(out):
+        with Image.open(path) as image:
+            assert image.size == (256, 192)
+            image.load()
+
+
+def test_raw_video_goes_through_a_pipe(weights: Path) -> None:
+    frames = b"".join(b"FRAME\n" + bytes([shade]) * 72 for shade in (40, 200))
+    done = subprocess.run(
+        command("--format", "y4m", "-", "-", "-m", weights),
+        input=b"YUV4MPEG2 W8 H6 F25:1 Ip\n" + frames,
+        capture_output=True,
+        check=True,
+    )
+    assert done.stdout.startswith(b"YUV4MPEG2 W32 H24 F25:1 Ip\nFRAME\n")
+    assert len(done.stdout) == len(b"YUV4MPEG2 W32 H24 F25:1 Ip\n") + 2 * (6 + 32 * 24 * 3 // 2)
+    assert done.stderr.startswith(b"- 8 x 6 -> - 32 x 24, 2 pictures (tiny on cpu")
+
+
+def test_every_option_on_the_pages_exists() -> None:
+    upscale = get_command(app).commands["upscale"]  # type: ignore[attr-defined]
+    known = {option for parameter in upscale.params for option in parameter.opts}
+    pages = PAGE + (REPOSITORY / "docs/scaling.md").read_text()
+    told = [word for line in re.findall(r"srgan upscale ([^|\n`]*)", pages) for word in line.partition(" #")[0].split()]
+    assert {"--overwrite", "--json", "--from-file", "--devices", "--on"} <= set(told)
+    assert {word for word in told if word.startswith("-")} <= known | {"-"}

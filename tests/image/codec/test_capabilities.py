@@ -1,0 +1,163 @@
+"""What each format keeps is measured here, and must be what the code declares and docs/formats.md says."""
+
+import builtins
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image, ImageCms
+from support import REPOSITORY
+
+from srgan_cli.errors import PictureError, UsageError
+from srgan_cli.image.codec import capabilities as formats
+from srgan_cli.image.codec.capabilities import FORMATS, HOLDS, check_size, output_format
+from srgan_cli.image.io import dropped_by, read_picture, write_picture
+from srgan_cli.image.metadata.metadata import Metadata, exif_of, exif_tags
+from srgan_cli.image.ops import quantise
+from srgan_cli.image.picture import Picture
+from srgan_cli.image.sequence import Pictures, dropped_frames, open_pictures, write_pictures
+from srgan_cli.system.discovery import READABLE
+
+PAGE = REPOSITORY / "docs/formats.md"
+COLUMNS = ("bits a channel", "grey", "alpha", "ICC", "EXIF", "XMP", "DPI", "several pictures")
+PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+TOLD = Metadata(exif_of({271: "Camera"}), b"<x:xmpmeta/>", (300.0, 300.0))
+
+
+def row(name: str) -> str:
+    """What the code declares of a format, as a row of the table."""
+    form = HOLDS[name]
+    marks = [form.grey, form.alpha, form.profile, bool(form.exif_bytes), bool(form.xmp_bytes), form.dpi]
+    cells = [", ".join(f"{depth}{' (float)' if depth == 32 else ''}" for depth in form.depths)]
+    cells += ["yes" if mark else "no" for mark in marks]
+    cells[2] = "on or off" if form.colours else cells[2]
+    cells.append({"no": "no", "pages": "pages", "animation": "animation"}[form.sequence])
+    return f"| {name} | {' '.join(form.suffixes)} | {' | '.join(cells)} |"
+
+
+def installed(name: str) -> Path:
+    path = Path(f"a{HOLDS[name].suffixes[0]}")
+    try:
+        output_format(path)
+    except UsageError as error:
+        pytest.skip(error.message)
+    return path
+
+
+def smooth(channels: int, depth: int) -> torch.Tensor:
+    ramp = torch.linspace(0.1, 0.9, 24 * 32).view(1, 24, 32).expand(channels, -1, -1)
+    return ramp if depth == 32 else quantise(ramp, depth)
+
+
+def test_the_table_says_what_the_code_declares() -> None:
+    head = [f"| format | suffixes | {' | '.join(COLUMNS)} |", "|" + "---|" * (len(COLUMNS) + 2)]
+    table = "\n".join([*head, *(row(name) for name in HOLDS)])
+    assert table in PAGE.read_text(), f"put this table into {PAGE.name}:\n{table}"
+
+
+@pytest.mark.parametrize("name", HOLDS)
+@pytest.mark.parametrize("depth", [8, 16, 32])
+def test_the_depths_are_as_declared(tmp_path: Path, name: str, depth: int) -> None:
+    path = tmp_path / installed(name)
+    picture = Picture(smooth(3, depth), depth=depth)
+    write_picture(picture, path)
+    kept = depth in HOLDS[name].depths
+    assert (read_picture(path).depth == depth) == kept
+    assert any("bits of this" in loss for loss in dropped_by(path, picture)) == (not kept)
+
+
+@pytest.mark.parametrize("name", HOLDS)
+def test_grey_alpha_and_profile_are_as_declared(tmp_path: Path, name: str) -> None:
+    path, form = tmp_path / installed(name), HOLDS[name]
+    write_picture(Picture(smooth(1, 8)), path)
+    assert (len(read_picture(path).pixels) == 1) == form.grey
+    alpha = torch.ones(1, 24, 32)
+    alpha[..., :9] = 0
+    clear = Picture(smooth(3, 8), alpha, icc_profile=PROFILE)
+    write_picture(clear, path)
+    back = read_picture(path)
+    assert (back.alpha is not None) == form.alpha
+    assert (back.icc_profile == PROFILE) == form.profile
+    losses = " ".join(dropped_by(path, clear))
+    assert ("transparency" in losses) == (not form.alpha)
+    assert ("profile" in losses) == (not form.profile)
+
+
+@pytest.mark.parametrize("name", HOLDS)
+def test_metadata_is_as_declared(tmp_path: Path, name: str) -> None:
+    path, form = tmp_path / installed(name), HOLDS[name]
+    picture = Picture(smooth(3, 8), metadata=TOLD)
+    write_picture(picture, path)
+    back, losses = read_picture(path).metadata, " ".join(dropped_by(path, picture))
+    found = bool(back.exif) and exif_tags(back.exif or b"").get(271) == "Camera"
+    assert found == bool(form.exif_bytes) == ("EXIF" not in losses)
+    assert (back.xmp == TOLD.xmp) == bool(form.xmp_bytes) == ("XMP" not in losses)
+    assert (back.dpi == pytest.approx(TOLD.dpi, abs=0.02) if back.dpi else False) == form.dpi
+    assert ("resolution" not in losses) == form.dpi
+
+
+@pytest.mark.parametrize("name", HOLDS)
+def test_several_pictures_are_as_declared(tmp_path: Path, name: str) -> None:
+    path, form = tmp_path / installed(name), HOLDS[name]
+    frames = [Picture(torch.full((3, 16, 16), shade), duration=100) for shade in (0.1, 0.5, 0.9)]
+    for animated in (True, False):
+        pictures = Pictures(frames, [(16, 16)] * 3, animated)
+        write_pictures(pictures, path)
+        back = open_pictures(path)
+        kept = form.sequence == "pages" or (form.sequence == "animation" and animated)
+        assert (back.count == 3) == kept
+        assert back.animated == (animated and form.sequence == "animation")
+        assert any("are dropped" in loss for loss in dropped_frames(path, pictures)) == (not kept)
+
+
+def test_every_suffix_belongs_to_one_format_and_is_found_in_folders() -> None:
+    assert len(FORMATS) == sum(len(form.suffixes) for form in HOLDS.values())
+    assert set(FORMATS) <= READABLE
+
+
+@pytest.mark.parametrize(("suffix", "extra"), [(".heic", "heic"), (".jxl", "jxl")])
+def test_an_absent_plugin_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str, extra: str) -> None:
+    heads = {".heic": b"\x00\x00\x00\x18ftypheic\x00\x00\x00\x00mif1heic", ".jxl": b"\xff\x0a" + bytes(30)}
+    path = tmp_path / f"a{suffix}"
+    path.write_bytes(heads[suffix])
+    module = formats._PLUGINS[extra][0]
+    monkeypatch.delitem(sys.modules, module, raising=False)
+    real = builtins.__import__
+
+    def without(name: str) -> object:
+        if name == module:
+            raise ImportError(name)
+        return real(name)
+
+    monkeypatch.setattr(formats, "import_module", without)
+    for error, use in ((PictureError, read_picture), (UsageError, output_format)):
+        with pytest.raises(error, match="takes a plugin that is not installed") as caught:
+            use(path)
+        assert caught.value.hint == f"pip install 'srgan-cli[{extra}]'"
+
+
+def test_plugins_are_not_loaded_before_they_are_needed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(name: str) -> object:
+        raise AssertionError(f"{name} was loaded")
+
+    monkeypatch.setattr(formats, "import_module", refuse)
+    for name in ("a.png", "a.tif", "a.avif", "a.gif"):
+        write_picture(Picture(smooth(3, 8)), tmp_path / name)
+        read_picture(tmp_path / name)
+
+
+def test_content_counts_and_not_the_name(tmp_path: Path) -> None:
+    Image.new("RGB", (3, 2), (9, 8, 7)).save(tmp_path / "a.png", "AVIF")
+    assert read_picture(tmp_path / "a.png").pixels.shape == (3, 2, 3)
+
+
+@pytest.mark.parametrize(
+    ("name", "side"), [("a.jpg", 65_535), ("a.webp", 16_383), ("a.gif", 65_535), ("a.avif", 65_535)]
+)
+def test_sides_beyond_a_format_are_refused(name: str, side: int) -> None:
+    check_size(Path(name), side, 1)
+    check_size(Path(name), 1, side)
+    for height, width in ((side + 1, 1), (1, side + 1)):
+        with pytest.raises(PictureError, match=f"the picture is {width} x {height}"):
+            check_size(Path(name), height, width)

@@ -1,0 +1,322 @@
+"""Files as they are met: inks, odd depths, odd layouts, damage."""
+
+import io
+import struct
+import sys
+import zlib
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from PIL import Image, ImageCms, PngImagePlugin
+from PIL.TiffImagePlugin import ImageFileDirectory_v2
+from support import REPOSITORY
+
+from srgan_cli.errors import PictureError, SrganError
+from srgan_cli.image.codec import headers
+from srgan_cli.image.codec.raster import turned
+from srgan_cli.image.codec.reader import opened
+from srgan_cli.image.io import picture_size, read_picture, write_picture
+from srgan_cli.image.picture import Picture
+
+REAL = REPOSITORY.parent / "shared/data/codec"
+SUITE = REAL / "pngsuite"
+Values = NDArray[np.generic]
+RANDOM = np.random.default_rng(5)
+
+
+def tiff(values: Values, photometric: int, order: str = "<", **tags: object) -> bytes:
+    """An uncompressed TIFF of these values (H, W, C), written by hand; further tags as t339=3."""
+    height, width, channels = values.shape
+    kind = {"f": 3, "u": 1, "i": 2}[values.dtype.kind]
+    directory = ImageFileDirectory_v2({"<": b"II*\x00", ">": b"MM\x00*"}[order] + struct.pack(f"{order}L", 8))
+    bits = values.dtype.itemsize * 8
+    told = {256: width, 257: height, 258: (bits,) * channels, 259: 1, 262: photometric, 273: 0, 277: channels}
+    told |= {278: height, 279: values.nbytes, 339: (kind,) * channels}
+    for tag, value in (told | {int(name[1:]): value for name, value in tags.items()}).items():
+        directory[tag] = value
+    file = io.BytesIO()
+    directory.save(file)
+    file.write(values.astype(values.dtype.newbyteorder(order)).tobytes())
+    return file.getvalue()
+
+
+def raster_of(path: Path) -> Values:
+    with opened(path) as source:
+        return source.raster(0).values
+
+
+def sixteen(channels: int) -> Values:
+    return RANDOM.integers(0, 65_536, (4, 5, channels), dtype=np.uint16)
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16, np.float32])
+def test_a_tiff_lies_as_its_xmp_says_where_no_tag_does(tmp_path: Path, kind: type) -> None:
+    values = sixteen(3).astype(kind)
+    xmp = b'<rdf:Description tiff:Orientation="6"/>'
+    (tmp_path / "a.tif").write_bytes(tiff(values, 2, t700=xmp))
+    assert picture_size(tmp_path / "a.tif") == (5, 4)
+    np.testing.assert_array_equal(raster_of(tmp_path / "a.tif"), np.rot90(values, -1))
+    (tmp_path / "b.tif").write_bytes(tiff(values, 2, t700=xmp, t274=1))
+    np.testing.assert_array_equal(raster_of(tmp_path / "b.tif"), values)
+
+
+def test_doubles_are_refused_as_what_they_are(tmp_path: Path) -> None:
+    (tmp_path / "a.tif").write_bytes(tiff(np.zeros((4, 5, 1)), 1))
+    with pytest.raises(PictureError, match="holds 64 bits a channel, expected 8 or 16, or floats of at most 32"):
+        read_picture(tmp_path / "a.tif")
+
+
+@pytest.mark.parametrize("order", "<>")
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+@pytest.mark.parametrize("kind", [np.uint16, np.float32])
+def test_a_deep_tiff_is_read_as_it_stands(tmp_path: Path, kind: type, channels: int, order: str) -> None:
+    values = sixteen(channels) if kind is np.uint16 else (sixteen(channels) / 65_535).astype(np.float32)
+    extra = {"t338": (2,)} if channels in (2, 4) else {}
+    (tmp_path / "a.tif").write_bytes(tiff(values, 2 if channels > 2 else 1, order, **extra))
+    found = raster_of(tmp_path / "a.tif")
+    assert found.dtype == kind
+    assert np.array_equal(found, values)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_deep_tiff_stands_upright(tmp_path: Path, orientation: int) -> None:
+    values = sixteen(3)
+    (tmp_path / "a.tif").write_bytes(tiff(values, 2, t274=orientation))
+    found = raster_of(tmp_path / "a.tif")
+    assert np.array_equal(found, turned(values, orientation))
+    assert found.shape[:2] == picture_size(tmp_path / "a.tif")
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_turning_agrees_with_pillow(tmp_path: Path, orientation: int) -> None:
+    values = RANDOM.integers(0, 256, (4, 5, 3), dtype=np.uint8)
+    image = Image.fromarray(values)
+    image.getexif()[0x0112] = orientation
+    image.save(tmp_path / "a.png", exif=image.getexif())
+    assert np.array_equal(raster_of(tmp_path / "a.png"), turned(values, orientation))
+
+
+def test_white_may_be_zero(tmp_path: Path) -> None:
+    values = sixteen(1)
+    (tmp_path / "a.tif").write_bytes(tiff(values, 0))
+    assert np.array_equal(raster_of(tmp_path / "a.tif"), 65_535 - values)
+
+
+def test_associated_alpha_is_taken_out_of_the_colour(tmp_path: Path) -> None:
+    values = np.full((2, 2, 4), 32_768, np.uint16)
+    values[..., :3] = 16_384
+    (tmp_path / "a.tif").write_bytes(tiff(values, 2, t338=(1,)))
+    assert np.abs(raster_of(tmp_path / "a.tif").astype(int)[..., :3] - 32_768).max() <= 1
+
+
+@pytest.mark.parametrize("kind", [np.int16, np.uint32])
+def test_other_whole_numbers_are_refused(tmp_path: Path, kind: type) -> None:
+    (tmp_path / "a.tif").write_bytes(tiff(np.ones((2, 2, 3), kind), 2))
+    with pytest.raises(PictureError, match=r"whole numbers, expected 8 or 16 bits or floats|channels"):
+        read_picture(tmp_path / "a.tif")
+
+
+def test_too_many_channels_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.tif").write_bytes(tiff(sixteen(6), 2, t338=(0, 0, 0)))
+    with pytest.raises(PictureError, match="6 channels, expected 1 to 4"):
+        read_picture(tmp_path / "a.tif")
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("top", [65_535, 1023])
+def test_a_deep_netpbm_is_spread_over_16_bits(tmp_path: Path, channels: int, top: int) -> None:
+    values = RANDOM.integers(0, top + 1, (4, 5, channels), dtype=np.uint16)
+    head = f"P{5 if channels == 1 else 6}\n# a remark\n5 4\n{top}\n".encode()
+    (tmp_path / "a.ppm").write_bytes(head + values.astype(">u2").tobytes())
+    assert np.array_equal(raster_of(tmp_path / "a.ppm"), np.rint(values * (65_535 / top)))
+
+
+@pytest.mark.parametrize("kind", ["embedded", "damaged", "none"])
+def test_ink_becomes_srgb_through_its_profile(tmp_path: Path, kind: str) -> None:
+    profile = ink_profile()
+    options = {"embedded": {"icc_profile": profile}, "damaged": {"icc_profile": b"broken"}, "none": {}}[kind]
+    ink = Image.new("CMYK", (8, 8), (200, 30, 60, 20))
+    ink.save(tmp_path / "a.tif", **options)
+    picture = read_picture(tmp_path / "a.tif")
+    plain = np.array(ink.convert("RGB"))[0, 0]
+    expected = plain if kind != "embedded" else np.array(managed(ink, profile))[0, 0]
+    assert np.abs(picture.pixels[:, 0, 0].numpy() * 255 - expected).max() <= 1.01
+    assert picture.icc_profile is None
+    assert len(picture.notes) == 1
+    how = {"embedded": "through its profile", "damaged": "its profile is damaged", "none": "it has no profile"}[kind]
+    assert picture.notes[0].startswith("its CMYK is converted to sRGB")
+    assert how in picture.notes[0]
+    if kind == "embedded":
+        assert np.abs(plain.astype(int) - expected).max() > 20
+
+
+def ink_profile() -> bytes:
+    """A profile for ink: libvips brings one along."""
+    pyvips = pytest.importorskip("pyvips")
+    image = pyvips.Image.black(1, 1, bands=3).copy(interpretation="srgb")
+    inked = image.icc_transform("cmyk", input_profile="srgb")
+    return bytes(inked.get("icc-profile-data"))
+
+
+def managed(image: Image.Image, profile: bytes) -> Image.Image:
+    """What littleCMS makes of it: an independent way from the profile to sRGB, without our settings."""
+    transform = ImageCms.buildTransform(
+        ImageCms.ImageCmsProfile(io.BytesIO(profile)),
+        ImageCms.createProfile("sRGB"),
+        "CMYK",
+        "RGB",
+        ImageCms.Intent.RELATIVE_COLORIMETRIC,
+        ImageCms.Flags.BLACKPOINTCOMPENSATION,
+    )
+    return ImageCms.applyTransform(image, transform)
+
+
+def test_deep_ink_keeps_its_depth(tmp_path: Path) -> None:
+    values = np.full((4, 4, 4), 30_000, np.uint16)
+    (tmp_path / "a.tif").write_bytes(tiff(values, 5, t34675=ink_profile()))
+    picture = read_picture(tmp_path / "a.tif")
+    assert (picture.depth, picture.icc_profile, picture.pixels.shape) == (16, None, (3, 4, 4))
+    assert picture.notes == ("its CMYK is converted to sRGB through its profile",)
+
+
+# L*, a*, b* of sRGB colours under D50.  Source: B. Lindbloom, CIE colour calculator, Bradford-adapted.
+COLOURS = {(54.29, 80.81, 69.89): (255, 0, 0), (53.39, 0, 0): (127, 127, 127), (87.82, -79.27, 80.99): (0, 255, 0)}
+
+
+@pytest.mark.parametrize("depth", [8, 16])
+@pytest.mark.parametrize(("lab", "rgb"), COLOURS.items())
+def test_lab_becomes_srgb(
+    tmp_path: Path, lab: tuple[float, float, float], rgb: tuple[int, int, int], depth: int
+) -> None:
+    light, red, yellow = lab
+    if depth == 8:
+        pixel = np.array([round(light * 2.55), round(red) % 256, round(yellow) % 256], np.uint8)
+    else:
+        pixel = np.array([round(light * 655.35), round(red * 256) % 65_536, round(yellow * 256) % 65_536], np.uint16)
+    (tmp_path / "a.tif").write_bytes(tiff(np.tile(pixel, (4, 4, 1)), 8))
+    picture = read_picture(tmp_path / "a.tif")
+    assert (picture.depth, picture.notes) == (depth, ("its Lab is converted to sRGB",))
+    assert picture.pixels[:, 1, 1].numpy() * 255 == pytest.approx(np.array(rgb), abs=16 if depth == 8 else 4)
+
+
+def test_a_gamma_is_told(tmp_path: Path) -> None:
+    plain = io.BytesIO()
+    Image.new("RGB", (2, 2)).save(plain, "PNG")
+    data = plain.getvalue()
+    content = b"gAMA" + struct.pack(">L", 100_000)
+    chunk = struct.pack(">L", 4) + content + struct.pack(">L", zlib.crc32(content))
+    (tmp_path / "a.png").write_bytes(data[:33] + chunk + data[33:])
+    assert read_picture(tmp_path / "a.png").notes == ("its gamma of 1 is dropped",)
+
+
+def test_boxes_are_found_by_name() -> None:
+    small, large = struct.pack(">L4s", 11, b"abcd") + b"xyz", struct.pack(">L4sQ", 1, b"long", 20) + b"four"
+    assert headers.boxes(small + large + struct.pack(">L4s", 0, b"last") + b"to the end") == {
+        b"abcd": b"xyz",
+        b"long": b"four",
+        b"last": b"to the end",
+    }
+    assert headers.boxes(struct.pack(">L4s", 3, b"abcd")) == {}
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif"])
+@given(data=st.data())
+@settings(max_examples=40)
+def test_damage_to_deep_files_gives_a_picture_or_a_picture_error(
+    tmp_path_factory: pytest.TempPathFactory, suffix: str, data: st.DataObject
+) -> None:
+    values = np.arange(4 * 5 * 3, dtype=np.uint16).reshape(4, 5, 3) * 1000
+    path = tmp_path_factory.getbasetemp() / f"deep-damaged.{suffix}"
+    write_picture(Picture(torch.from_numpy(values / 65_535).permute(2, 0, 1).float(), depth=16), path)
+    damaged = bytearray(path.read_bytes())
+    for _ in range(data.draw(st.integers(1, 3))):
+        damaged[data.draw(st.integers(0, len(damaged) - 1))] = data.draw(st.integers(0, 255))
+    path.write_bytes(damaged[: data.draw(st.integers(0, len(damaged)))])
+    for read in (read_picture, picture_size):
+        with suppress(PictureError):
+            read(path)
+
+
+@pytest.mark.skipif(not SUITE.is_dir(), reason="the PNG suite is not on this machine")
+def test_the_png_suite() -> None:
+    good = [path for path in sorted(SUITE.glob("*.png")) if not path.name.startswith("x")]
+    assert len(good) > 150
+    for path in good:
+        picture = read_picture(path)
+        data = path.read_bytes()
+        assert (picture.width, picture.height) == struct.unpack(">LL", data[16:24]), path.name
+        assert picture.depth == max(8, data[24]), path.name
+        grey = data[25] in (0, 4)
+        assert len(picture.pixels) == 1 or not grey, path.name
+        assert (picture.alpha is not None) == (data[25] in (4, 6) or b"tRNS" in data), path.name
+        with Image.open(path) as image:
+            eight = np.asarray(image.convert("RGB")).transpose(2, 0, 1)
+        if picture.depth == 8:
+            assert np.abs(picture.rgb.numpy() * 255 - eight).max() < 0.01, path.name
+        elif not grey:
+            assert np.abs(picture.rgb.numpy() * 255 - eight).max() <= 1, path.name
+
+
+@pytest.mark.skipif(not REAL.is_dir(), reason="the odd files are not on this machine")
+@pytest.mark.parametrize(
+    ("name", "depth", "count"),
+    [
+        ("tiff/testsuite/rgb-3c-16b.tiff", 16, 1),
+        ("gif/anims/mixed-disposal.gif", 8, 5),
+        ("webp/extended_images/anim.webp", 8, 6),
+    ],
+)
+def test_real_files_are_read_whole(name: str, depth: int, count: int) -> None:
+    found = list(REAL.rglob(Path(name).name))
+    assert found
+    with opened(found[0]) as source:
+        assert source.count == count
+        assert {source.raster(index).depth for index in range(count)} == {depth}
+
+
+def test_words_that_no_format_takes_over_are_told(tmp_path: Path) -> None:
+    told = PngImagePlugin.PngInfo()
+    told.add_text("Title", "A cat")
+    told.add_itxt("XML:com.adobe.xmp", "<x/>")
+    Image.new("L", (2, 2)).save(tmp_path / "a.png", pnginfo=told)
+    assert read_picture(tmp_path / "a.png").notes == ("its texts are dropped: Title",)
+    Image.new("L", (2, 2)).save(tmp_path / "a.jpg", comment=b"a cat")
+    assert read_picture(tmp_path / "a.jpg").notes == ("its comment is dropped",)
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"\xff\xd8\xff\xdb", "it begins as JPEG and goes on as none"),
+        (b"II*\x00\x08\x00\x00\x00\x00\x00", "it begins as TIFF and goes on as none"),
+        (b"no picture", "not a picture"),
+    ],
+)
+def test_what_begins_as_a_picture_is_told_from_what_is_none(tmp_path: Path, data: bytes, message: str) -> None:
+    (tmp_path / "file").write_bytes(data)
+    with pytest.raises(PictureError, match=message):
+        read_picture(tmp_path / "file")
+
+
+def test_a_missing_libvips_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Image.new("RGB", (4, 4)).save(tmp_path / "in.png")
+    monkeypatch.setitem(sys.modules, "pyvips", None)
+    with pytest.raises(SrganError, match="libvips cannot be loaded"):
+        read_picture(tmp_path / "in.png")
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+def test_tall_pictures_come_in_bands_of_few_rows(tmp_path: Path, suffix: str) -> None:
+    """libvips takes minutes for a million rows that are asked for at once."""
+    values = RANDOM.integers(0, 256, (10_000, 2), dtype=np.uint8)
+    Image.fromarray(values).save(tmp_path / f"tall{suffix}")
+    with opened(tmp_path / f"tall{suffix}") as source:
+        bands = list(source.raster(0).rows.bands())
+    assert max(map(len, bands)) <= 4096
+    assert np.array_equal(np.concatenate(bands)[..., 0], values)

@@ -1,0 +1,218 @@
+"""What files say about their pictures, read, changed and written."""
+
+import io
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import ExifTags, Image
+
+from srgan_cli.errors import UsageError
+from srgan_cli.image.codec import tiff
+from srgan_cli.image.codec.capabilities import FORMATS, HOLDS
+from srgan_cli.image.codec.raster import Rows
+from srgan_cli.image.io import dropped_by, output_format, read_picture, write_picture
+from srgan_cli.image.metadata.exif import ExifBlock
+from srgan_cli.image.metadata.metadata import EXIF_HEAD, Metadata, exif_of, exif_tags
+from srgan_cli.image.picture import Picture
+
+NOTE = bytes(range(200))
+XMP = (
+    b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><r tiff:Orientation="6" tiff:ImageWidth="40"'
+    b' exif:PixelYDimension="30">\xc3\xa4</r></x:xmpmeta>'
+)
+TAGS = {271: "Camera", 282: 240.0, 283: 240.0, 296: 2, 306: "2026:11:24 03:00:00", 33432: "someone"}
+INNER = {0x829A: 0.01, 0x9003: "2026:11:24 03:00:00", 0x927C: NOTE, 0xA002: 40, 0xA003: 30}
+GPS = {1: "N", 2: (48.0, 8.0, 30.5), 3: "E", 4: (11.0, 34.0, 12.0)}
+
+
+def exif() -> bytes:
+    """EXIF as a camera writes it, with the place, a maker's note and sizes."""
+    return exif_of({**TAGS, ExifTags.IFD.Exif: INNER, ExifTags.IFD.GPSInfo: GPS})
+
+
+def with_thumbnail(order: str = "<", orientation: int = 6, trailer: bytes = b"") -> bytes:
+    """A block built by hand: orientation, EXIF folder with a maker's note, and a second directory with a thumbnail."""
+    pixels = b"\xff\xd8 old picture \xff\xd9"
+    entry = lambda tag, kind, count, value: struct.pack(f"{order}HHL", tag, kind, count) + value  # noqa: E731
+    long = lambda value: struct.pack(f"{order}L", value)  # noqa: E731
+    short = lambda value: struct.pack(f"{order}HH", value, 0)  # noqa: E731
+    main_at, inner_at = 8, 8 + 2 + 2 * 12 + 4
+    note_at = inner_at + 2 + 3 * 12 + 4
+    second_at = note_at + len(NOTE)
+    pixels_at = second_at + 2 + 2 * 12 + 4
+    main = entry(0x0112, 3, 1, short(orientation)) + entry(0x8769, 4, 1, long(inner_at))
+    inner = entry(0x927C, 7, len(NOTE), long(note_at)) + entry(0xA002, 3, 1, short(40)) + entry(0xA003, 3, 1, short(30))
+    second = entry(0x0201, 4, 1, long(pixels_at)) + entry(0x0202, 4, 1, long(len(pixels)))
+    count = lambda number: struct.pack(f"{order}H", number)  # noqa: E731
+    head = {"<": b"II*\x00", ">": b"MM\x00*"}[order] + long(main_at)
+    return (
+        head + count(2) + main + long(second_at) + count(3) + inner + long(0) + NOTE
+        + count(2) + second + long(0) + pixels + trailer
+    )  # fmt: skip
+
+
+def formats_with(field: str) -> list[str]:
+    """The first suffix of every format that holds this."""
+    return [form.suffixes[0] for form in HOLDS.values() if getattr(form, field)]
+
+
+def installed(suffix: str) -> str:
+    try:
+        output_format(Path(f"a{suffix}"))
+    except UsageError as error:
+        pytest.skip(error.message)
+    return suffix
+
+
+def flat() -> torch.Tensor:
+    return torch.full((3, 30, 40), 0.5)
+
+
+@pytest.mark.parametrize("order", "<>")
+@pytest.mark.parametrize("trailer", [b"", b"more"])
+def test_a_block_is_changed_where_it_stands(order: str, trailer: bytes) -> None:
+    before = with_thumbnail(order, trailer=trailer)
+    told = Metadata(before).upright().sized(120, 70_000)
+    assert Metadata(before).orientation == 6
+    assert told.orientation == 1
+    tags = exif_tags(told.exif)
+    assert tags[0x0112] == 1
+    assert tags[ExifTags.IFD.Exif] == {0x927C: NOTE, 0xA002: 70_000, 0xA003: 120}
+    assert b"old picture" in before
+    assert b"old picture" not in told.exif
+    assert told.exif.endswith(trailer)
+    block = Image.Exif()
+    block.load(EXIF_HEAD + told.exif)
+    assert block.get_ifd(ExifTags.IFD.IFD1) == {}
+    assert told.exif.index(NOTE) == before.index(NOTE)
+
+
+@given(st.data())
+def test_damage_to_exif_is_told_or_harmless(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
+    damaged = bytearray(with_thumbnail())
+    for _ in range(data.draw(st.integers(1, 4))):
+        damaged[data.draw(st.integers(0, len(damaged) - 1))] = data.draw(st.integers(0, 255))
+    block = bytes(damaged[: data.draw(st.integers(0, len(damaged)))])
+    if ExifBlock.readable(block):
+        told = Metadata(block, dpi=(300, 300)).upright().sized(1, 2)
+        told.with_dpi_in_exif()
+        page = tiff.tags_for(told, None)
+        path = tmp_path_factory.getbasetemp() / "damaged-exif.tif"
+        tiff.write_pages(path, [(Rows.of(np.zeros((1, 2, 3), np.uint16)), page)])
+        assert path.read_bytes().startswith(b"II")
+        assert tiff.unwritable(block) in (True, False)
+
+
+def test_xmp_is_changed_in_what_no_longer_holds() -> None:
+    told = Metadata(xmp=XMP).upright().sized(120, 160).xmp
+    assert b'tiff:Orientation="1"' in told
+    assert b'tiff:ImageWidth="160"' in told
+    assert b'exif:PixelYDimension="120"' in told
+    assert "ä".encode() in told
+
+
+@pytest.mark.parametrize("depth", [8, 16])
+@pytest.mark.parametrize("suffix", formats_with("exif_bytes"))
+def test_exif_survives(tmp_path: Path, suffix: str, depth: int) -> None:
+    path = tmp_path / f"a{installed(suffix)}"
+    written = Picture(flat(), depth=depth, metadata=Metadata(exif(), None, (240, 240)))
+    write_picture(written, path)
+    tags = exif_tags(read_picture(path).metadata.exif)
+    inner = tags.pop(ExifTags.IFD.Exif)
+    assert inner[0x927C] == NOTE
+    assert {tag: inner[tag] for tag in (0x9003, 0xA002, 0xA003)} == {0x9003: INNER[0x9003], 0xA002: 40, 0xA003: 30}
+    assert float(inner[0x829A]) == pytest.approx(0.01)
+    assert [float(number) for number in tags[ExifTags.IFD.GPSInfo][2]] == [48, 8, 30.5]
+    assert {tag: tags[tag] for tag in (271, 306, 33432)} == {tag: TAGS[tag] for tag in (271, 306, 33432)}
+
+
+@pytest.mark.parametrize("depth", [8, 16])
+@pytest.mark.parametrize("suffix", formats_with("xmp_bytes"))
+def test_xmp_survives(tmp_path: Path, suffix: str, depth: int) -> None:
+    path = tmp_path / f"a{installed(suffix)}"
+    write_picture(Picture(flat(), depth=depth, metadata=Metadata(xmp=XMP)), path)
+    found = read_picture(path).metadata.xmp
+    assert found is not None
+    expected = XMP.replace(b'tiff:Orientation="6"', b"").split()
+    assert found.replace(b'tiff:Orientation="1"', b"").split() == expected
+
+
+@pytest.mark.parametrize("depth", [8, 16])
+@pytest.mark.parametrize("block", [None, exif_of({271: "Camera"})], ids=["without EXIF", "with EXIF"])
+@pytest.mark.parametrize("suffix", formats_with("dpi"))
+def test_the_resolution_survives(tmp_path: Path, suffix: str, block: bytes | None, depth: int) -> None:
+    path = tmp_path / f"a{installed(suffix)}"
+    write_picture(Picture(flat(), depth=depth, metadata=Metadata(block, None, (300, 150))), path)
+    assert read_picture(path).metadata.dpi == pytest.approx((300, 150), abs=0.02)
+
+
+@pytest.mark.parametrize("suffix", [form.suffixes[0] for form in HOLDS.values()])
+def test_a_file_without_any_says_nothing(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"a{installed(suffix)}"
+    write_picture(Picture(flat()), path)
+    assert read_picture(path).metadata == Metadata()
+    assert read_picture(path).notes == ()
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp"])
+def test_a_turned_photograph_is_turned_once(tmp_path: Path, suffix: str) -> None:
+    image = Image.new("RGB", (40, 30), (200, 10, 10))
+    image.save(tmp_path / f"a{suffix}", exif=EXIF_HEAD + with_thumbnail())
+    picture = read_picture(tmp_path / f"a{suffix}")
+    assert (picture.height, picture.width) == (40, 30)
+    write_picture(picture, tmp_path / f"b{suffix}")
+    tags = exif_tags(read_picture(tmp_path / f"b{suffix}").metadata.exif)
+    assert tags[0x0112] == 1
+    assert tags[ExifTags.IFD.Exif] == {0x927C: NOTE, 0xA002: 30, 0xA003: 40}
+    assert b"old picture" not in (tmp_path / f"b{suffix}").read_bytes()
+    with Image.open(tmp_path / f"b{suffix}") as image:
+        assert image.size == (30, 40)
+
+
+def test_damaged_exif_is_dropped_and_told(tmp_path: Path) -> None:
+    Image.new("RGB", (4, 3)).save(tmp_path / "a.png", exif=EXIF_HEAD + with_thumbnail()[:30])
+    picture = read_picture(tmp_path / "a.png")
+    assert picture.metadata.exif is None
+    assert picture.notes == ("its EXIF is damaged and dropped",)
+
+
+@pytest.mark.parametrize(
+    ("told", "name", "loss"),
+    [
+        (Metadata(exif()), "a.bmp", "BMP cannot hold this picture's EXIF"),
+        (Metadata(xmp=XMP), "a.gif", "GIF cannot hold this picture's XMP"),
+        (Metadata(dpi=(300, 300)), "a.gif", "GIF cannot hold this picture's resolution"),
+        (Metadata(exif_of({0x927C: bytes(70_000)})), "a.jpg", "JPEG cannot hold this picture's EXIF"),
+        (Metadata(xmp=XMP + bytes(66_000)), "a.jpg", "JPEG cannot hold this picture's XMP"),
+    ],
+)
+def test_what_does_not_fit_is_told_and_left_out(tmp_path: Path, told: Metadata, name: str, loss: str) -> None:
+    picture = Picture(flat(), metadata=told)
+    assert dropped_by(tmp_path / name, picture) == [loss]
+    write_picture(picture, tmp_path / name)
+    assert read_picture(tmp_path / name).metadata == Metadata()
+
+
+def test_a_makers_note_stays_of_no_type_from_tiff_to_tiff_and_back(tmp_path: Path) -> None:
+    """TIFF, where EXIF is written anew, and the block that other formats get of it."""
+    undefined = struct.pack("<HHL", 0x927C, 7, len(NOTE))
+    write_picture(Picture(flat(), metadata=Metadata(with_thumbnail())), tmp_path / "a.tif")
+    assert undefined in (tmp_path / "a.tif").read_bytes()
+    assert undefined in (read_picture(tmp_path / "a.tif").metadata.exif or b"")
+
+
+def test_every_suffix_has_its_format() -> None:
+    assert set(FORMATS.values()) == set(HOLDS)
+    with Image.open(io.BytesIO(encoded_png())) as image:
+        assert image.format in HOLDS
+
+
+def encoded_png() -> bytes:
+    buffer = io.BytesIO()
+    Image.new("L", (1, 1)).save(buffer, "PNG")
+    return buffer.getvalue()

@@ -1,0 +1,253 @@
+"""The contract of every network, held for all of them."""
+
+from itertools import product
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from srgan_cli.image.ops import resize
+from srgan_cli.networks import DISCRIMINATORS, GENERATORS, Discriminator, Generator
+from srgan_cli.networks.generators.base import BICUBIC_RADIUS
+from srgan_cli.networks.generators.srresnet import ResidualBlock, SRResNet
+
+SCALES = (2, 3, 4)
+GENERATOR_VARIANTS: dict[str, list[dict[str, Any]]] = {
+    "rrdb": [{"channels": 4, "blocks": 1, "growth": 2}],
+    "span": [{"channels": 4, "blocks": 3}],
+    "srcnn": [{"channels": 4}],
+    "srresnet": [
+        {"channels": 4, "blocks": 2},
+        {"channels": 4, "blocks": 2, "batch_norm": True, "dropout": 0.5},
+        {"channels": 4, "blocks": 2, "noise": 2},
+    ],
+    "swinir": [{"channels": 6, "blocks": 2, "heads": 2}],
+    "unet": [{"channels": 4, "dropout": 0.5}],
+}
+BICUBIC_AT_FIRST = ("span", "srcnn", "srresnet", "swinir", "unet")
+DISCRIMINATOR_VARIANTS: dict[str, list[dict[str, Any]]] = {
+    "patch": [{"channels": 2, "norm": norm} for norm in ("batch", "layer", "none")],
+    "unet": [{"channels": 2}],
+    "vgg": [{"channels": 2, "norm": norm} for norm in ("batch", "layer", "none")],
+}
+GENERATOR_CASES = [
+    pytest.param(name, {"scale": scale, **config}, id=f"{name}-x{scale}-{index}")
+    for name, variants in GENERATOR_VARIANTS.items()
+    for (index, config), scale in product(enumerate(variants), SCALES)
+]
+DISCRIMINATOR_CASES = [
+    pytest.param(name, config, id=f"{name}-{index}")
+    for name, variants in DISCRIMINATOR_VARIANTS.items()
+    for index, config in enumerate(variants)
+]
+
+
+def randomised(network: Generator) -> Generator:
+    """The generator with every weight drawn at random, as if trained, in evaluation mode."""
+    torch.manual_seed(1)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.normal_(std=0.1)
+    return network.eval()
+
+
+def parameters_without_gradient(network: nn.Module) -> list[str]:
+    return [name for name, p in network.named_parameters() if p.grad is None or not p.grad.any()]
+
+
+def same(left: dict[str, Tensor], right: dict[str, Tensor]) -> bool:
+    return left.keys() == right.keys() and all(torch.equal(value, right[key]) for key, value in left.items())
+
+
+def test_every_network_is_held_to_its_contract() -> None:
+    assert GENERATOR_VARIANTS.keys() == GENERATORS.keys()
+    assert DISCRIMINATOR_VARIANTS.keys() == DISCRIMINATORS.keys()
+
+
+@pytest.mark.parametrize(("name", "config"), GENERATOR_CASES)
+class TestGenerator:
+    @pytest.fixture
+    def trained(self, name: str, config: dict[str, Any]) -> Generator:
+        return randomised(GENERATORS[name](**config))
+
+    @pytest.mark.parametrize("size", [(1, 1), (1, 7), (5, 2), (6, 9)])
+    def test_enlarges_any_size_to_finite_float32(
+        self, trained: Generator, config: dict[str, Any], size: tuple[int, int]
+    ) -> None:
+        enlarged = trained(torch.rand(2, 3, *size))
+        assert enlarged.shape == (2, 3, config["scale"] * size[0], config["scale"] * size[1])
+        assert enlarged.dtype == torch.float32
+        assert enlarged.isfinite().all()
+
+    def test_gradients_reach_every_parameter(self, trained: Generator) -> None:
+        trained(torch.rand(1, 3, 5, 5)).square().sum().backward()
+        assert parameters_without_gradient(trained) == []
+
+    def test_config_builds_a_twin_that_takes_the_weights(self, name: str, trained: Generator) -> None:
+        twin = GENERATORS[name](**trained.config).eval()
+        twin.load_state_dict(trained.state_dict())
+        picture = torch.rand(1, 3, 4, 5)
+        assert twin.scale == trained.scale
+        assert torch.equal(twin(picture), trained(picture))
+
+    def test_mixed_precision_stays_close_to_full_precision(self, trained: Generator) -> None:
+        picture = torch.rand(1, 3, 6, 6)
+        with torch.autocast("cpu", torch.bfloat16):
+            mixed = trained(picture)
+        assert mixed.dtype == torch.float32
+        torch.testing.assert_close(mixed, trained(picture), atol=0.05, rtol=0)
+
+    def test_receptive_radius_is_how_far_one_pixel_is_felt(self, trained: Generator) -> None:
+        radius, scale = trained.receptive_radius, trained.scale
+        centre = radius + 3
+        picture = torch.rand(1, 3, 2 * centre + 1, 2 * centre + 1)
+        picture[..., centre, centre] = torch.nan
+        touched = nn.functional.max_pool2d(trained(picture).isnan().float(), scale)[0].amax(0).nonzero()
+        first, last = touched.min(0).values.tolist(), touched.max(0).values.tolist()
+        if trained.grid == 1:
+            assert (first, last) == ([centre - radius] * 2, [centre + radius] * 2)
+        else:
+            assert min(first) >= centre - radius
+            assert max(last) <= centre + radius
+
+    def test_windows_on_the_grid_give_what_the_whole_gives(self, trained: Generator) -> None:
+        grid, scale = trained.grid, trained.scale
+        halo = -(-trained.receptive_radius // grid) * grid
+        picture = torch.rand(1, 3, 8, 3 * grid + 2 * halo + 5)
+        whole, window = trained(picture), trained(picture[..., grid:])
+        torch.testing.assert_close(
+            window[..., halo * scale :], whole[..., (halo + grid) * scale :], atol=1e-4, rtol=1e-4
+        )
+
+    def test_seed_decides_the_first_weights(self, name: str, config: dict[str, Any]) -> None:
+        first, second, other = (_built(GENERATORS[name], config, seed) for seed in (3, 3, 4))
+        assert same(first, second)
+        assert not same(first, other)
+
+
+@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize("name", BICUBIC_AT_FIRST)
+class TestUntrainedGenerator:
+    @pytest.fixture
+    def fresh(self, name: str, scale: int) -> Generator:
+        return GENERATORS[name](scale=scale, **GENERATOR_VARIANTS[name][0]).eval()
+
+    def test_is_the_bicubic_enlargement(self, fresh: Generator, scale: int) -> None:
+        height, width, border = 9, 11, BICUBIC_RADIUS * scale
+        picture = torch.rand(1, 3, height, width)
+        expected = resize(picture, height * scale, width * scale)
+        inside = (..., slice(border, -border), slice(border, -border))
+        torch.testing.assert_close(fresh(picture)[inside], expected[inside], atol=1e-6, rtol=0)
+
+    def test_keeps_the_bicubic_path_in_float32_under_mixed_precision(self, fresh: Generator) -> None:
+        picture = torch.rand(1, 3, 6, 6)
+        with torch.autocast("cpu", torch.bfloat16):
+            enlarged = fresh(picture)
+        assert torch.equal(enlarged, fresh(picture))
+
+
+@pytest.mark.parametrize("batch_norm", [False, True])
+def test_residual_block_that_changes_nothing_passes_its_input_on(batch_norm: bool) -> None:
+    block = ResidualBlock(4, batch_norm).eval()
+    for parameter in block.parameters():
+        torch.nn.init.zeros_(parameter)
+    features = torch.rand(1, 4, 5, 6)
+    assert torch.equal(block(features), features)
+
+
+def test_noise_changes_the_picture_and_none_is_zero() -> None:
+    generator = randomised(SRResNet(2, channels=4, blocks=1, noise=2))
+    picture, noise = torch.rand(1, 3, 6, 6), torch.randn(1, 2, 6, 6)
+    silent = generator(torch.cat([picture, torch.zeros(1, 2, 6, 6)], 1))
+    assert torch.equal(generator(picture), silent)
+    assert not torch.allclose(generator(torch.cat([picture, noise], 1)), silent)
+
+
+def test_dropout_acts_in_training_alone() -> None:
+    generator = randomised(SRResNet(2, channels=8, blocks=1, dropout=0.5))
+    picture = torch.rand(1, 3, 6, 6)
+    assert torch.equal(generator(picture), generator(picture))
+    generator.train()
+    assert not torch.equal(generator(picture), generator(picture))
+
+
+@pytest.mark.parametrize("scale", [2, 4])
+def test_rrdb_understands_the_names_of_both_public_layouts(scale: int) -> None:
+    generator = randomised(GENERATORS["rrdb"](scale=scale, channels=4, blocks=2, growth=2))
+    body = "model.1.sub"
+    heads = {"conv_first": "model.0", "conv_body": f"{body}.2", "conv_up1": "model.3"}
+    heads |= {2: {"conv_hr": "model.5", "conv_last": "model.7"}}.get(
+        scale, {"conv_up2": "model.6", "conv_hr": "model.8", "conv_last": "model.10"}
+    )
+    old = {}
+    for name, value in generator.state_dict().items():
+        module, _, kind = name.rpartition(".")
+        parts = module.split(".")
+        place = heads.get(module) or f"{body}.{parts[1]}.{parts[2].upper()}.{parts[3]}.0"
+        old[f"{place}.{kind}"] = value
+    twin = GENERATORS["rrdb"](**generator.config)
+    twin.load_state_dict(old)
+    assert same(dict(twin.state_dict()), dict(generator.state_dict()))
+
+
+def test_the_public_esrgan_has_its_published_number_of_parameters() -> None:
+    """16 697 987 parameters, as Real-ESRGAN x4plus and ESRGAN have."""
+    with torch.device("meta"):
+        assert GENERATORS["rrdb"]().parameter_count == 16_697_987
+
+
+def test_lightweight_swinir_is_about_the_size_of_the_papers() -> None:
+    """The paper's table 3 has 897 K parameters at x4."""
+    assert GENERATORS["swinir"]().parameter_count == pytest.approx(897_000, rel=0.05)
+
+
+@pytest.mark.parametrize(("name", "config"), DISCRIMINATOR_CASES)
+class TestDiscriminator:
+    @pytest.fixture
+    def fresh(self, name: str, config: dict[str, Any]) -> Discriminator:
+        return DISCRIMINATORS[name](**config)
+
+    @pytest.mark.parametrize("size", [(24, 24), (24, 32), (48, 24), (96, 96)])
+    def test_judges_every_picture_or_every_pixel_by_a_finite_logit(
+        self, name: str, fresh: Discriminator, size: tuple[int, int]
+    ) -> None:
+        judged = fresh(torch.rand(2, 3, *size))
+        assert judged.logits.shape == (
+            2,
+            *{"unet": (1, *size), "patch": (1, size[0] // 8 - 2, size[1] // 8 - 2), "vgg": (1,)}[name],
+        )
+        assert judged.logits.dtype == torch.float32
+        assert judged.logits.isfinite().all()
+
+    def test_shows_the_maps_that_led_to_its_judgement(self, fresh: Discriminator) -> None:
+        maps = fresh(torch.rand(2, 3, 32, 32)).features
+        assert len(maps) > 3
+        assert all(features.dim() == 4 and len(features) == 2 for features in maps)
+
+    def test_gradients_reach_every_parameter_and_the_picture(self, fresh: Discriminator) -> None:
+        picture = torch.rand(2, 3, 24, 24, requires_grad=True)
+        fresh(picture).logits.square().sum().backward()
+        assert parameters_without_gradient(fresh) == []
+        assert picture.grad is not None
+        assert picture.grad.any()
+
+    def test_config_builds_a_twin_that_takes_the_weights(self, name: str, fresh: Discriminator) -> None:
+        twin = DISCRIMINATORS[name](**fresh.config)
+        twin.load_state_dict(fresh.state_dict())
+        pictures = torch.rand(2, 3, 24, 24)
+        assert torch.equal(twin.eval()(pictures).logits, fresh.eval()(pictures).logits)
+
+    def test_mixed_precision_gives_finite_logits(self, fresh: Discriminator) -> None:
+        with torch.autocast("cpu", torch.bfloat16):
+            assert fresh(torch.rand(2, 3, 24, 24)).logits.isfinite().all()
+
+    def test_seed_decides_the_first_weights(self, name: str, config: dict[str, Any]) -> None:
+        first, second, other = (_built(DISCRIMINATORS[name], config, seed) for seed in (3, 3, 4))
+        assert same(first, second)
+        assert not same(first, other)
+
+
+def _built(kind: type[nn.Module], config: dict[str, Any], seed: int) -> dict[str, Tensor]:
+    torch.manual_seed(seed)
+    return kind(**config).state_dict()

@@ -1,0 +1,212 @@
+"""The page: one file that needs nothing else, and what a browser makes of it."""
+
+import json
+import re
+import time
+from base64 import b64decode
+from collections.abc import Callable, Iterator
+from html.parser import HTMLParser
+from io import BytesIO
+from pathlib import Path
+from shutil import which
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from srgan_cli.scoring.protocol import Protocol
+from srgan_cli.scoring.report.html import TEMPLATE, Shown, write_page
+from srgan_cli.scoring.report.report import Report, Score
+
+NAME = "a </script><b>"
+METHODS = ("first", "second")
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A page of two methods and two pictures, one with a name that looks like markup."""
+    values = {"first": (20.0, 30.0), "second": (25.0, 28.0)}
+    scores = [
+        Score(name, {"psnr": values[method][index], "ssim": 0.5 + index / 10}, method=method)
+        for index, name in enumerate((NAME, "b"))
+        for method in METHODS
+    ]
+    random = np.random.default_rng(0)
+    shown = [
+        Shown(
+            name, random.random((3, 24, 32), np.float32), {m: random.random((1, 24, 32), np.float32) for m in METHODS}
+        )
+        for name in (NAME, "b")
+    ]
+    path = tmp_path_factory.mktemp("page") / "report.html"
+    write_page(Report(Protocol(), scores, ["c"], []), shown, 5, path)
+    return path
+
+
+class Tags(HTMLParser):
+    """The tags of a page with their attributes, and what its scripts hold."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.scripts: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag == "script":
+            self.scripts.append("")
+
+    def handle_data(self, data: str) -> None:
+        if self.tags and self.tags[-1][0] == "script" and data.strip():
+            self.scripts[-1] += data
+
+
+def parsed(page: Path) -> Tags:
+    tags = Tags()
+    tags.feed(page.read_text(encoding="utf-8"))
+    return tags
+
+
+def content(page: Path) -> dict[str, Any]:
+    data: dict[str, Any] = json.loads(parsed(page).scripts[0])
+    return data
+
+
+def test_page_needs_no_net_and_no_other_file(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    assert not re.search(r"https?://(?!www\.w3\.org/2000/svg)", text)
+    assert not {tag for tag, _ in parsed(page).tags} & {"link", "iframe", "object"}
+    assert not any("src" in attributes for _, attributes in parsed(page).tags)
+    assert not re.search(r"@import|url\(|fetch\(|XMLHttpRequest|import\(", text)
+
+
+def test_a_name_cannot_end_the_script(page: Path) -> None:
+    assert len(parsed(page).scripts) == 2
+    assert content(page)["pictures"][0]["name"] == NAME
+
+
+def test_page_holds_the_numbers_and_says_what_it_leaves_out(page: Path) -> None:
+    data = content(page)
+    assert [method["mean"]["psnr"] for method in data["methods"]] == [25, 26.5]
+    assert data["best"]["psnr"] == ["second"]
+    assert data["shown"] == "2 of 5 pictures are shown."
+    assert data["problems"] == ["c: only among the references"]
+    assert len(data["scores"]) == 4
+
+
+def test_pictures_are_kept_without_loss(page: Path) -> None:
+    address = content(page)["pictures"][0]["images"]["reference"]
+    with Image.open(BytesIO(b64decode(address.partition(",")[2]))) as image:
+        found = np.asarray(image)
+    expected = np.random.default_rng(0).random((3, 24, 32), np.float32)
+    assert np.array_equal(found, np.rint(expected * 255).transpose(1, 2, 0))
+
+
+def test_the_template_names_its_language_and_its_data_once() -> None:
+    text = TEMPLATE.read_text(encoding="utf-8")
+    assert text.count("@DATA@") == 1
+    assert '<html lang="en">' in text
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    """A headless Chromium; on a busy machine it may take a second try to start."""
+    webdriver = pytest.importorskip("selenium.webdriver")
+    from selenium.common.exceptions import WebDriverException
+    from selenium.webdriver.chrome.service import Service
+
+    program = which("chromedriver")  # Debian's; without it selenium would look for one on the net
+    if program is None:
+        pytest.skip("no chromedriver here: apt-get install chromium chromium-driver")
+    options = webdriver.ChromeOptions()
+    for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--window-size=1200,900"):
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    for last in (False, True):
+        try:
+            driver = webdriver.Chrome(options=options, service=Service(program))
+            break
+        except (WebDriverException, OSError) as error:
+            if last:
+                pytest.skip(f"Chromium does not start: {str(error).splitlines()[0]}")
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture
+def browser(chromium: Any, page: Path) -> Any:
+    """The page as it opens, its pictures decoded."""
+    chromium.get("about:blank")
+    chromium.get(page.as_uri())
+    settles(lambda: chromium.execute_script("return [...document.images].every(i => i.naturalWidth)"), True)
+    return chromium
+
+
+def settles(look: Callable[[], Any], expected: object) -> None:
+    """Within a minute, what is seen is what is expected."""
+    end = time.monotonic() + 60
+    while (found := look()) != expected and time.monotonic() < end:
+        time.sleep(0.05)
+    assert found == expected
+
+
+def test_a_browser_shows_tables_plots_and_sliders_without_complaint(browser: Any) -> None:
+    assert browser.get_log("browser") == []
+    assert len(browser.find_elements("css selector", "figure .stack img")) == 4
+    assert len(browser.find_elements("css selector", "#distribution svg")) == 2
+    assert len(browser.find_elements("css selector", "#scores tbody tr")) == 4
+    widths = browser.execute_script("return [...document.images].map(image => image.naturalWidth)")
+    assert widths == [32] * 4
+
+
+def test_the_divider_is_moved_by_the_keyboard(browser: Any) -> None:
+    from selenium.webdriver.common.keys import Keys
+
+    slider = browser.find_element("css selector", "input[type=range]")
+    slider.send_keys(Keys.HOME)
+    divider = browser.find_element("css selector", ".divider")
+    settles(lambda: divider.get_attribute("style"), "left: 0%;")
+    slider.send_keys(Keys.ARROW_RIGHT)
+    settles(lambda: divider.get_attribute("style"), "left: 1%;")
+
+
+def test_a_table_is_sorted_by_the_keyboard(browser: Any) -> None:
+    from selenium.webdriver.common.keys import Keys
+
+    def column() -> list[str]:
+        return [cell.text for cell in browser.find_elements("css selector", "#scores tbody td:nth-child(3)")]
+
+    heading = browser.find_elements("css selector", "#scores th button")[2]
+    heading.send_keys(Keys.ENTER)
+    settles(column, ["20.00", "25.00", "28.00", "30.00"])
+    heading.send_keys(Keys.ENTER)
+    settles(column, ["30.00", "28.00", "25.00", "20.00"])
+    assert browser.find_elements("css selector", "#scores th")[2].get_attribute("aria-sort") == "descending"
+
+
+def test_zoom_enlarges_every_picture(browser: Any) -> None:
+    from selenium.webdriver.common.keys import Keys
+
+    browser.find_element("id", "zoom").send_keys(Keys.ARROW_DOWN)
+    stacks = browser.find_elements("css selector", ".stack")
+    settles(lambda: [stack.size["width"] for stack in stacks], [64, 64])
+
+
+def test_everything_that_acts_can_be_reached_and_has_a_name(browser: Any) -> None:
+    nameless = browser.execute_script(
+        "return [...document.querySelectorAll('button, select, input, [tabindex]')].filter(e =>"
+        " !(e.getAttribute('aria-label') || e.textContent.trim() || (e.labels && e.labels.length))).length"
+    )
+    assert nameless == 0
+    hidden = browser.execute_script("return document.querySelectorAll('[tabindex=\"-1\"]').length")
+    assert hidden == 0
+
+
+def test_a_page_ends_with_the_picture_that_fills_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("srgan_cli.scoring.report.html.LARGEST", 1)
+    pixels = np.zeros((3, 8, 8), np.float32)
+    shown = [Shown(name, pixels, {"first": pixels}) for name in ("a", "b")]
+    path = tmp_path / "report.html"
+    write_page(Report(Protocol(), [Score("a", {"psnr": 20.0, "ssim": 0.5}, method="first")], [], []), shown, 2, path)
+    assert "1 of 2 pictures are shown." in path.read_text()

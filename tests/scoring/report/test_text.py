@@ -1,0 +1,156 @@
+"""Reports as text, read back by other parsers."""
+
+import csv
+import json
+import re
+from math import inf
+
+import pytest
+
+from srgan_cli.errors import UsageError
+from srgan_cli.scoring.protocol import RANGE, Protocol
+from srgan_cli.scoring.report.report import Report, Score
+from srgan_cli.scoring.report.text import (
+    differences_grid,
+    json_pieces,
+    main_grid,
+    only_form,
+    to_csv,
+    to_json,
+    to_latex,
+    to_markdown,
+)
+
+
+def strict_json(text: str) -> dict[str, list[dict[str, object]]]:
+    """JSON read by a parser that refuses Infinity and NaN."""
+
+    def refuse(constant: str) -> None:
+        raise AssertionError(f"{constant} is not JSON")
+
+    content: dict[str, list[dict[str, object]]] = json.loads(text, parse_constant=refuse)
+    return content
+
+
+@pytest.fixture
+def one() -> Report:
+    scores = [Score("a", {"psnr": 20.0, "sqd": 0.25}, method="m"), Score("b", {"psnr": 30.0, "sqd": 0.75}, method="m")]
+    return Report(Protocol("rgb", 2, ("psnr", "sqd")), [*scores, Score("c", {}, "is damaged", "m")], ["d"], [])
+
+
+@pytest.fixture
+def two() -> Report:
+    values = {"good_one": (30.0, 32.0), "bad|one": (20.0, 21.0)}
+    scores = [
+        Score(name, {"psnr": row[index], "sqd": 1 / row[index]}, method=method)
+        for index, name in enumerate("ab")
+        for method, row in values.items()
+    ]
+    return Report(Protocol("rgb", 2, ("psnr", "sqd")), scores, [], [])
+
+
+def test_json_holds_protocol_means_and_pictures(one: Report) -> None:
+    content = strict_json(to_json(one))
+    assert content["protocol"] == one.protocol.describe() | {"metrics": ["psnr", "sqd"]}
+    assert content["mean"] == {"psnr": 25, "sqd": 0.5}
+    assert content["pictures"] == [
+        {"name": "a", "method": "m", "psnr": 20, "sqd": 0.25},
+        {"name": "b", "method": "m", "psnr": 30, "sqd": 0.75},
+    ]
+    assert content["problems"] == ["c: is damaged", "d: only among the references"]
+    assert content["methods"][0]["interval"] == {"psnr": [20, 30], "sqd": [0.25, 0.75]}
+
+
+def test_json_of_what_is_not_finite_is_null() -> None:
+    content = strict_json(to_json(Report(Protocol(metrics=("psnr",)), [Score("a", {"psnr": inf})], [], [])))
+    assert content["pictures"][0]["psnr"] is None
+    assert content["mean"] == {"psnr": None}
+
+
+def test_json_without_any_score_is_valid() -> None:
+    assert strict_json(to_json(Report(Protocol(), [], [], [])))["pictures"] == []
+
+
+def test_json_of_several_methods_holds_their_differences(two: Report) -> None:
+    content = strict_json(to_json(two))
+    assert [method["name"] for method in content["methods"]] == ["good_one", "bad|one"]
+    (difference,) = content["differences"]
+    assert difference["first"] == "good_one"
+    assert difference["mean"]["psnr"] == 10.5  # type: ignore[index]
+
+
+def test_json_of_a_picture_is_written_before_the_next_is_scored(one: Report) -> None:
+    asked = []
+
+    def scores() -> object:
+        for score in one.scores:
+            asked.append(score.name)
+            yield score
+
+    pieces = json_pieces(one.protocol, scores(), lambda: one)  # type: ignore[arg-type]
+    assert '"pictures": [' in next(pieces)
+    assert asked == []
+    assert '"name": "a"' in next(pieces)
+    assert asked == ["a"]
+
+
+def test_csv_has_a_line_a_picture_and_method(one: Report) -> None:
+    rows = list(csv.DictReader(to_csv(one).splitlines()))
+    assert [row["picture"] for row in rows] == ["a", "b", "c"]
+    assert rows[0] == {
+        **{
+            "picture": "a",
+            "method": "m",
+            "protocol": "rgb",
+            "border": "2",
+            "range": RANGE,
+            "psnr": "20.0",
+            "sqd": "0.25",
+        },
+        "problem": "",
+    }
+    assert rows[2]["psnr"] == ""
+    assert rows[2]["problem"] == "is damaged"
+
+
+def test_markdown_marks_the_best_and_escapes_bars(two: Report) -> None:
+    lines = to_markdown(two).splitlines()
+    assert lines[0] == "| method | pictures | PSNR (dB) ↑ | SQD ↓ |"
+    assert lines[2].startswith("| good_one | 2 | **31.00 [30.00, 32.00]** | **0.0323 ")
+    assert lines[3].startswith("| bad\\|one | 2 | 20.50 [20.00, 21.00] |")
+    assert lines[-1] == f"Protocol: {two.protocol}."
+    assert all(len(re.findall(r"(?<!\\)\|", line)) == 5 for line in lines[:4])
+
+
+def test_markdown_of_one_method_has_a_row_a_picture(one: Report) -> None:
+    lines = to_markdown(one).splitlines()
+    assert lines[2:5] == ["| a | 20.00 | 0.2500 |", "| b | 30.00 | 0.7500 |", "| mean of 2 | 25.00 | 0.5000 |"]
+    assert "95 % interval of the mean: PSNR [20.00, 30.00], SQD [0.2500, 0.7500]" in lines
+
+
+def test_latex_escapes_what_it_would_take_for_commands(two: Report) -> None:
+    text = to_latex(two)
+    assert r"good\_one & 2 & \textbf{31.00 [30.00, 32.00]}" in text
+    assert r"PSNR (dB) $\uparrow$" in text
+    rows = [line for line in text.splitlines() if line.endswith(r"\\")]
+    assert {line.count("&") for line in rows} == {3}
+    assert text.count("\\begin") == text.count("\\end") == 1
+
+
+def test_differences_carry_their_sign(two: Report) -> None:
+    (row,) = differences_grid(two).rows
+    assert [cell.text for cell in row[:3]] == ["good_one − bad|one", "2", "+10.50 [+10.00, +11.00]"]
+
+
+def test_metrics_of_sets_print_how_many_they_saw() -> None:
+    scores = [Score("a", {}, method=name) for name in ("m", "n")]
+    sets = {"m": {"kid": (0.125, 640)}, "n": {}}
+    report = Report(Protocol(metrics=("kid",)), scores, [], [], sets)
+    assert [[cell.text for cell in row][2] for row in main_grid(report).rows] == ["0.12500 of 640", "-"]
+
+
+def test_one_form_at_a_time() -> None:
+    assert only_form(json=False, csv=True) == "csv"
+    assert only_form(json=False) == ""
+    with pytest.raises(UsageError, match="found --json and --csv"):
+        only_form(json=True, csv=True)

@@ -1,0 +1,368 @@
+"""Scoring files and folders: what is paired, what is not, and what several processes make of it."""
+
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from skimage.color import rgb2ycbcr
+from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+from support import REPOSITORY
+
+from srgan_cli.errors import SrganError, UsageError
+from srgan_cli.metrics import CLASSIC
+from srgan_cli.scoring.evaluate import Scoring, pictures_of, score
+from srgan_cli.scoring.methods import Remaking
+from srgan_cli.scoring.plan import Plan, plan_scoring
+from srgan_cli.scoring.protocol import Protocol, named_protocol
+from srgan_cli.scoring.report.report import Report
+from srgan_cli.weights import backbones as pretrained
+
+BENCHMARK = Path(os.environ.get("SRGAN_BENCH") or REPOSITORY.parent / "shared/data/bench")
+
+
+def noise(path: Path, seed: int, width: int = 24, height: int = 22) -> Path:
+    pixels = np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    path.parent.mkdir(exist_ok=True)
+    Image.fromarray(pixels).save(path)
+    return path
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> tuple[Path, Path]:
+    """Two folders with pictures a and b; the candidates differ from their references."""
+    reference, candidate = tmp_path / "reference", tmp_path / "candidate"
+    for index, name in enumerate("ab"):
+        noise(reference / f"{name}.png", index)
+        noise(candidate / f"{name}.png", index + 10)
+    return reference, candidate
+
+
+def test_two_files_are_scored_whatever_their_names(tmp_path: Path) -> None:
+    report = score(noise(tmp_path / "original.png", 0), noise(tmp_path / "enlarged.bmp", 1))
+    assert [entry.name for entry in report.scores] == ["original"]
+    assert report.mean == report.scores[0].values
+    assert report.complete
+
+
+def test_values_are_those_of_scikit_image_in_double_precision(tmp_path: Path) -> None:
+    paths = [noise(tmp_path / f"{name}.png", index) for index, name in enumerate("ab")]
+    x, y = (rgb2ycbcr(np.asarray(Image.open(path)))[4:-4, 4:-4, 0] / 255 for path in paths)
+    gaussian = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
+    expected = peak_signal_noise_ratio(x, y, data_range=1), structural_similarity(x, y, data_range=1, **gaussian)
+    found = score(*map(str, paths)).mean
+    assert (found["psnr"], found["ssim"]) == pytest.approx(expected, rel=0, abs=1e-13)
+
+
+def test_folders_are_scored_by_name_and_averaged(folders: tuple[Path, Path]) -> None:
+    report = score(*folders)
+    alone = [score(folders[0] / name, folders[1] / name).mean for name in ("a.png", "b.png")]
+    assert {entry.name: entry.values for entry in report.scores} == {"a": alone[0], "b": alone[1]}
+    assert report.mean == {key: pytest.approx((alone[0][key] + alone[1][key]) / 2) for key in CLASSIC}
+    assert report.complete
+    assert report.problems == []
+
+
+def test_progress_counts_the_pictures(folders: tuple[Path, Path]) -> None:
+    seen: list[tuple[int, int]] = []
+    score(*folders, progress=lambda done, total: seen.append((done, total)))
+    assert seen == [(1, 2), (2, 2)]
+
+
+@pytest.mark.usefixtures("random_backbones")
+def test_feature_distances_look_at_whole_pictures_in_colour(tmp_path: Path) -> None:
+    pair = noise(tmp_path / "a.png", 0, 40, 40), noise(tmp_path / "b.png", 1, 40, 40)
+    reports = [score(*pair, Protocol(channels, border, ("ssim", "sqd"))) for channels, border in (("y", 4), ("rgb", 0))]
+    assert reports[0].mean["sqd"] == reports[1].mean["sqd"] > 0
+    assert reports[0].mean["ssim"] != reports[1].mean["ssim"]
+    assert str(reports[0].protocol).endswith("SQD on whole RGB pictures")
+
+
+def _unpaired_reference(reference: Path, _candidate: Path) -> None:
+    noise(reference / "c.png", 5)
+
+
+def _unpaired_candidate(_reference: Path, candidate: Path) -> None:
+    noise(candidate / "c.png", 5)
+
+
+def _another_size(_reference: Path, candidate: Path) -> None:
+    noise(candidate / "b.png", 5, width=25)
+
+
+def _unreadable(_reference: Path, candidate: Path) -> None:
+    (candidate / "b.png").write_text("not a picture")
+
+
+def _too_small(reference: Path, candidate: Path) -> None:
+    for folder in (reference, candidate):
+        noise(folder / "b.png", 5, width=18)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "scored", "problem"),
+    [
+        (_unpaired_reference, ["a", "b"], "c: only among the references"),
+        (_unpaired_candidate, ["a", "b"], "c: only among the candidates"),
+        (_another_size, ["a"], "b: the reference is 24 x 22, the candidate 25 x 22"),
+        (_unreadable, ["a"], "b: not a picture"),
+        (_too_small, ["a"], "b: SSIM needs 11 x 11 pixels, found 10 x 14"),
+    ],
+)
+def test_picture_that_cannot_be_scored_is_listed_and_the_others_are_scored(
+    folders: tuple[Path, Path], spoil: Callable[[Path, Path], None], scored: list[str], problem: str
+) -> None:
+    spoil(*folders)
+    report = score(*folders)
+    assert not report.complete
+    assert [entry.name for entry in report.scores if not entry.problem] == scored
+    assert len(report.problems) == 1
+    assert report.problems[0].startswith(problem)
+    assert set(report.mean) == set(CLASSIC)
+
+
+def test_nothing_to_pair_is_an_error(folders: tuple[Path, Path], tmp_path: Path) -> None:
+    noise(tmp_path / "others/z.png", 0)
+    with pytest.raises(SrganError, match="no picture in"):
+        score(folders[0], tmp_path / "others")
+
+
+def run(plan: Plan) -> Report:
+    scoring = Scoring(plan)
+    list(scoring)
+    return scoring.report()
+
+
+@pytest.fixture
+def three(tmp_path: Path) -> list[Path]:
+    """A folder of references, and two of candidates of the same names."""
+    folders = [tmp_path / name for name in ("reference", "first", "second")]
+    for number, folder in enumerate(folders):
+        for index in range(4):
+            noise(folder / f"{index}.png", 10 * number + index)
+    return folders
+
+
+def test_several_candidates_are_scored_as_each_alone(three: list[Path]) -> None:
+    report = run(plan_scoring(three[0], three[1:], [], Protocol()))
+    assert report.methods == ["first", "second"]
+    for summary, folder in zip(report.summaries, three[1:], strict=True):
+        assert summary.mean == score(three[0], folder).mean
+        assert summary.count == 4
+    assert report.complete
+
+
+def test_candidates_of_one_name_are_told_apart(three: list[Path], tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    twin = three[1].rename(tmp_path / "other/second")
+    plan = plan_scoring(three[0], [twin, three[2], twin], [], Protocol())
+    assert [method.name for method in plan.methods] == ["other/second", f"{tmp_path.name}/second"]
+    files = noise(tmp_path / "out.png", 0), noise(tmp_path / "out.bmp", 1)
+    plan = plan_scoring(three[0] / "0.png", [*files], [], Protocol())
+    assert [method.name for method in plan.methods] == ["out.png", "out.bmp"]
+
+
+def test_what_one_of_several_candidates_lacks_is_named_with_it(three: list[Path]) -> None:
+    (three[2] / "3.png").unlink()
+    report = run(plan_scoring(three[0], three[1:], [], Protocol()))
+    assert [summary.count for summary in report.summaries] == [4, 3]
+    assert report.problems == ["3 (second): only among the references"]
+    assert report.differences[0].count == 3
+
+
+@pytest.mark.parametrize("jobs", [2, 3])
+def test_several_processes_give_the_same_scores_in_the_same_order(three: list[Path], jobs: int) -> None:
+    plan = plan_scoring(three[0], three[1:], ["bicubic"], Protocol(), Remaking(2))
+    serial, parallel = run(replace(plan, jobs=1)), run(replace(plan, jobs=jobs))
+    assert parallel.scores == serial.scores
+    assert parallel == serial
+
+
+def test_processes_are_started_for_many_pictures_only(tmp_path: Path) -> None:
+    for index in range(8):
+        noise(tmp_path / f"ref/{index}.png", index)
+    plan = replace(plan_scoring(tmp_path / "ref", [], ["bicubic"], Protocol()), jobs=0)
+    assert plan.processes == min(8, os.cpu_count() or 1, len(os.sched_getaffinity(0)))
+    assert replace(plan, references=dict(list(plan.references.items())[:7])).processes == 1
+    assert replace(plan, jobs=99).processes == 8
+
+
+def test_scores_come_while_there_is_still_work(three: list[Path]) -> None:
+    scoring = Scoring(plan_scoring(three[0], three[1:], [], Protocol()))
+    scores = iter(scoring)
+    assert [next(scores).name for _ in range(3)] == ["0", "0", "1"]
+    assert len(scoring.scores) == 4
+
+
+def test_a_baseline_is_judged_against_the_reference_cut_to_the_scale(tmp_path: Path) -> None:
+    reference = noise(tmp_path / "a.png", 0, 50, 46)
+    plan = plan_scoring(reference, [], ["bicubic", "lanczos"], Protocol("rgb", 0), Remaking(4))
+    report = run(plan)
+    assert report.methods == ["bicubic", "lanczos"]
+    assert report.baselines == ("bicubic", "lanczos")
+    assert report.complete
+    left, pictures = pictures_of(plan, "a")
+    assert left.shape == pictures["bicubic"].shape == pictures["lanczos"].shape == (3, 44, 48)
+    assert np.allclose(pictures["bicubic"] * 255, (pictures["bicubic"] * 255).round(), atol=1e-4)
+
+
+def test_an_unknown_baseline_is_refused_before_any_work(three: list[Path]) -> None:
+    with pytest.raises(UsageError, match="no weights named 'cubic'"):
+        plan_scoring(three[0], [], ["cubic"], Protocol())
+
+
+def test_nothing_to_judge_is_an_error(three: list[Path]) -> None:
+    with pytest.raises(UsageError, match="nothing to judge"):
+        plan_scoring(three[0], [], [], Protocol())
+
+
+def test_a_candidate_named_as_a_baseline_keeps_its_name(three: list[Path], tmp_path: Path) -> None:
+    results = three[1].rename(tmp_path / "bicubic")
+    plan = plan_scoring(three[0], [results], ["bicubic"], Protocol())
+    assert [method.name for method in plan.methods] == ["bicubic", "bicubic (made here)"]
+
+
+@pytest.mark.parametrize(
+    ("how", "scored", "complete"), [("error", 1, False), ("crop", 2, True), ("resize", 2, True), ("skip", 1, True)]
+)
+def test_pictures_of_another_size_are_treated_as_told(
+    folders: tuple[Path, Path], how: str, scored: int, complete: bool
+) -> None:
+    noise(folders[1] / "b.png", 5, width=30, height=21)
+    report = score(*folders, Protocol(mismatch=how))
+    assert report.summaries[0].count == scored
+    assert report.complete == complete
+    assert len(report.problems) == (2 - scored)
+    assert (f"pictures of another size: {how}" in str(report.protocol)) == (how != "error")
+
+
+def test_cropping_compares_the_upper_left_parts(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 42, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    Image.fromarray(pixels[:36, :40]).save(tmp_path / "b.png")
+    report = score(tmp_path / "a.png", tmp_path / "b.png", Protocol(mismatch="crop"))
+    assert report.mean["psnr"] == float("inf")
+
+
+def test_a_picture_left_out_on_purpose_is_no_reason_to_skip_a_damaged_one(folders: tuple[Path, Path]) -> None:
+    (folders[1] / "b.png").write_text("not a picture")
+    assert not score(*folders, Protocol(mismatch="skip")).complete
+
+
+def test_grey_pictures_are_scored_in_their_own_range(tmp_path: Path) -> None:
+    """Luma of 16–235 would make the error 219/255 as large."""
+    for name, value in (("a", 100), ("b", 110)):
+        Image.new("L", (30, 30), value).save(tmp_path / f"{name}.png")
+        Image.new("RGB", (30, 30), (value,) * 3).save(tmp_path / f"{name}-rgb.png")
+    protocol = named_protocol("sr-y-grey", 4)
+    found = {
+        names: score(*(tmp_path / f"{name}.png" for name in names), protocol).mean["psnr"]
+        for names in (("a", "b"), ("a", "b-rgb"), ("a-rgb", "b-rgb"))
+    }
+    full, studio = -20 * np.log10(10 / 255), -20 * np.log10(10 / 255 * 219 / 255)
+    assert list(found.values()) == [pytest.approx(value, abs=1e-3) for value in (full, full, studio)]
+
+
+def test_grey_pictures_are_taken_for_rgb_unless_told(tmp_path: Path) -> None:
+    for name, value in (("a", 100), ("b", 110)):
+        Image.new("L", (30, 30), value).save(tmp_path / f"{name}.png")
+    found = score(tmp_path / "a.png", tmp_path / "b.png", named_protocol("sr-y", 4)).mean["psnr"]
+    assert found == pytest.approx(-20 * np.log10(10 / 255 * 219 / 255), abs=1e-3)
+
+
+def test_sixteen_bits_are_scored_in_their_own_range(tmp_path: Path) -> None:
+    for name, value in (("a", 100 * 257), ("b", 110 * 257)):
+        Image.fromarray(np.full((30, 30), value, dtype=np.uint16)).save(tmp_path / f"{name}.png")
+    found = score(tmp_path / "a.png", tmp_path / "b.png", named_protocol("rgb", 4)).mean["psnr"]
+    assert found == pytest.approx(-20 * np.log10(10 / 255), abs=1e-3)
+
+
+def out_of_reach(*_: object, **__: object) -> None:
+    raise OSError("no route to host")
+
+
+def test_a_metric_that_cannot_be_had_is_one_line_and_the_others_are_computed(
+    folders: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(pretrained.FOLDER, str(tmp_path))
+    monkeypatch.setattr(pretrained.torch.hub, "load_state_dict_from_url", out_of_reach)
+    pretrained_names = ("lpips", "dists", "vggd", "fid")
+    report = score(*folders, Protocol(metrics=("psnr", *pretrained_names)))
+    assert list(report.mean) == ["psnr"]
+    assert report.protocol.metrics == ("psnr",)
+    assert [line.split(" because ")[0] for line in report.problems] == [
+        f"{n} is not available" for n in pretrained_names
+    ]
+    assert not report.complete
+    with pytest.raises(SrganError, match="vggd is not available because cannot fetch vgg16"):
+        score(*folders, Protocol(metrics=("vggd",)))
+
+
+@pytest.mark.usefixtures("random_backbones")
+def test_metrics_of_sets_count_patches_and_refuse_too_few(tmp_path: Path) -> None:
+    for number, folder in enumerate(("reference", "result")):
+        for index in range(3):
+            noise(tmp_path / folder / f"{index}.png", 10 * number + index, 160, 160)
+    folders = tmp_path / "reference", tmp_path / "result"
+    protocol = Protocol(metrics=("psnr", "fid", "kid"), features="squeezenet", patch=32)
+    report = score(*folders, protocol)
+    assert list(report.summaries[0].mean) == ["psnr", "kid"]
+    assert report.summaries[0].counts == {"kid": 75}
+    assert report.problems == [
+        "fid of result: 512 features need 513 pictures or patches, found 75; give more pictures, or a smaller --patch"
+    ]
+    assert "FID and KID by squeezenet's features of patches of 32 px" in str(report.protocol)
+    same = score(folders[0], folders[0], protocol)
+    assert same.summaries[0].mean["kid"] < report.summaries[0].mean["kid"]
+
+
+@pytest.mark.usefixtures("random_backbones")
+def test_a_picture_that_holds_no_patch_is_listed_and_the_others_are_seen(folders: tuple[Path, Path]) -> None:
+    for folder in folders:
+        noise(folder / "c.png", 7, 160, 160)
+    report = score(*folders, Protocol(metrics=("psnr", "kid"), features="squeezenet", patch=32))
+    assert report.problems[1:] == [f"{name}: no patch of 32 x 32 pixels fits" for name in "ab"]
+    assert [entry.name for entry in report.scores if not entry.problem] == ["c"]
+
+
+@pytest.mark.usefixtures("random_backbones")
+def test_sets_compare_the_part_of_the_reference_that_pictures_do(tmp_path: Path) -> None:
+    for index in range(4):
+        path = noise(tmp_path / "whole" / f"{index}.png", index, 160, 160)
+        part = tmp_path / "part" / path.name
+        part.parent.mkdir(exist_ok=True)
+        Image.open(path).crop((0, 0, 140, 140)).save(part)
+    protocol = Protocol(metrics=("kid",), features="squeezenet", patch=32, mismatch="crop")
+    part = tmp_path / "part"
+    assert score(tmp_path / "whole", part, protocol).mean == score(part, part, protocol).mean
+
+
+with_benchmark = pytest.mark.skipif(
+    not (BENCHMARK / "Set5/x4").is_dir(), reason="SRGAN_BENCH names no folder with Set5/x4/HR and Set5/x4/LR"
+)
+
+
+@with_benchmark
+def test_bicubic_scores_on_set5_as_in_the_literature(tmp_path: Path) -> None:
+    """28.42 dB and 0.8104 are MATLAB's, as J. Kim et al. report them (VDSR, CVPR 2016); Pillow's bicubic is as good."""
+    for path in (BENCHMARK / "Set5/x4/LR").iterdir():
+        with Image.open(path) as image:
+            image.resize((image.width * 4, image.height * 4), Image.Resampling.BICUBIC).save(tmp_path / path.name)
+    mean = score(BENCHMARK / "Set5/x4/HR", tmp_path, Protocol("y", 4)).mean
+    assert mean["psnr"] == pytest.approx(28.42, abs=0.03)
+    assert mean["ssim"] == pytest.approx(0.810, abs=0.002)
+
+
+@with_benchmark
+@pytest.mark.parametrize(
+    ("scale", "decibels", "similarity"), [(2, 33.66, 0.9299), (3, 30.39, 0.8682), (4, 28.42, 0.8104)]
+)
+def test_bicubic_of_luma_is_what_the_literature_quotes(scale: int, decibels: float, similarity: float) -> None:
+    """Values: J. Kim et al., VDSR, CVPR 2016, table 2."""
+    reference = BENCHMARK / f"Set5/x{scale}/HR"
+    mean = run(plan_scoring(reference, [], ["bicubic-luma"], Protocol("y", scale), Remaking(scale))).mean
+    assert mean["psnr"] == pytest.approx(decibels, abs=0.005)
+    assert mean["ssim"] == pytest.approx(similarity, abs=5e-5)

@@ -1,0 +1,50 @@
+"""A training of a few steps that torchrun starts; prints the losses as JSON.  `die`: one process ends itself once."""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+from srgan_cli.system.distributed import World
+from srgan_cli.training.config import Source, TrainConfig
+from srgan_cli.training.data.dataset import load_dataset
+from srgan_cli.training.run.folder import has_checkpoint, read_checkpoint
+from srgan_cli.training.run.origin import prepare
+from srgan_cli.training.trainer import Trainer
+
+
+def main(data: str, run: str, batch: str, die: str = "") -> None:
+    """Train, and say what was lost at every step."""
+    world = World.here()
+    config = TrainConfig(
+        (Source(Path(data)),),
+        Path(run),
+        scale=2,
+        seconds=None,
+        steps=8,
+        pixel_share=0.5,
+        channels=4,
+        blocks=1,
+        discriminator_channels=2,
+        discriminator_norm="none",
+        batch=int(batch),
+        patch=8,
+        device="cpu",
+    )
+    with world.joined():
+        dataset = load_dataset(config)
+        if world.restarts and has_checkpoint(config.run):
+            trainer = Trainer.resume(config, dataset, read_checkpoint(config.run), world)
+        else:
+            trainer = Trainer(prepare(config)[0], dataset, None, world)
+        for report in trainer.fit():
+            if die and report.step == 6 and world.rank == 1 and not world.restarts:
+                os._exit(9)
+            if world.leads:
+                print(json.dumps({"step": report.step, "restarts": world.restarts, **report.losses}), flush=True)
+                if die and report.step == 5:
+                    trainer.save()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

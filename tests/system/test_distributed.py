@@ -1,0 +1,104 @@
+"""Several processes that share a training, or a folder of pictures."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from batches import assert_whole, descendants, started
+from support import Outcome
+from torch.distributed import HashStore  # type: ignore[attr-defined]
+
+from srgan_cli.system.distributed import World, dealt
+
+PROGRAM = Path(__file__).with_name("distributed_run.py")
+
+
+def torchrun(processes: int, restarts: int = 0) -> list[str]:
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    return [*launch, f"--nproc-per-node={processes}", f"--max-restarts={restarts}"]
+
+
+def train(processes: int, *arguments: object, restarts: int = 0) -> list[dict[str, float]]:
+    command = [*torchrun(processes, restarts), PROGRAM, *arguments]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [str(part) for part in command], capture_output=True, text=True, env=environment, timeout=240, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+
+
+def test_alone_is_the_world_without_torchrun(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("WORLD_SIZE", raising=False)
+    world = World.here()
+    assert (world.rank, world.size, world.leads) == (0, 1, True)
+    assert world.gather([1, 2]) == [1, 2]
+    assert world.follow("me") == "me"
+    assert world.all(True)
+    assert not world.all(False)
+
+
+def test_two_processes_lose_what_one_loses_on_the_doubled_batch(smooth_pictures: Path, tmp_path: Path) -> None:
+    one = train(1, smooth_pictures, tmp_path / "one", 4)
+    two = train(2, smooth_pictures, tmp_path / "two", 2)
+    assert [row["step"] for row in two] == list(range(1, 9))
+    for left, right in zip(one, two, strict=True):
+        assert right == pytest.approx(left, rel=1e-3)
+    assert (tmp_path / "two/srgan-x4.safetensors").exists()
+
+
+def test_a_run_goes_on_after_one_of_its_processes_died(smooth_pictures: Path, tmp_path: Path) -> None:
+    rows = train(2, smooth_pictures, tmp_path / "run", 2, "die", restarts=1)
+    before, after = ([row["step"] for row in rows if row["restarts"] == count] for count in (0, 1))
+    assert before[-1] in (5, 6)
+    assert after == list(range(int(after[0]), 9))
+    assert after[0] > 1
+
+
+def test_what_is_dealt_is_each_item_once() -> None:
+    store = HashStore()
+    one, two = dealt(store, "abcde"), dealt(store, "abcde")
+    assert [next(one), next(two), next(two), *one, *two] == list("abcde")
+
+
+def test_alone_one_is_told_what_it_tells() -> None:
+    assert World().collect(HashStore(), [{"a": 1}, ["\udc80"]]) == [[{"a": 1}, ["\udc80"]]]
+
+
+def test_a_folder_is_shared_by_processes_and_goes_on_when_one_is_killed(
+    mixture: Path, weights: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    launch = [*torchrun(2, restarts=1), "-m", "--", "srgan_cli", "upscale"]
+    with started(mixture, weights, out, "--json", launch=launch) as process:
+        ranks = [pid for pid, line in descendants(process.pid).items() if "upscale" in line]
+        assert len(ranks) == 2
+        os.kill(ranks[1], signal.SIGKILL)
+        text, err = process.communicate(timeout=240)
+    assert process.returncode == 1, err  # for the two that are no pictures, when all others are done
+    (summary,) = re.findall(r"^(\d+) enlarged, (\d+) kept, 2 failed:$", err, re.MULTILINE)
+    assert sum(map(int, summary)) == 40
+    assert {Path(json.loads(line)["in"]).name for line in text.splitlines()} == {
+        path.name for path in mixture.rglob("*.[pj]*")
+    }
+    assert_whole(out, 40)
+    assert not list(out.rglob(".*.srgan-*"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [("- out.png", "standard input and output belong to one process"), ("in out --devices cpu", "under torchrun")],
+)
+def test_what_processes_cannot_share_is_refused(
+    srgan: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch, arguments: str, message: str
+) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    outcome = srgan("upscale", *arguments.split())
+    assert outcome.code == 2
+    assert message in outcome.err

@@ -1,0 +1,230 @@
+"""Finding, pairing and safely writing files."""
+
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+import pytest
+
+from srgan_cli.errors import SrganError
+from srgan_cli.system.discovery import find_pictures, pair_by_name
+from srgan_cli.system.files import atomic_write, check_writable, lock, scratch_folder, sweep
+
+
+def touch(folder: Path, *names: str) -> None:
+    for name in names:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+
+
+def write_half(path: Path, error: BaseException) -> None:
+    with atomic_write(path) as temporary:
+        temporary.write_text("half")
+        raise error
+
+
+@contextmanager
+def umask(mask: int) -> Iterator[None]:
+    before = os.umask(mask)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
+def test_pictures_are_found_in_nested_folders_in_order(tmp_path: Path) -> None:
+    touch(tmp_path, "b.png", "a/deep/c.jpeg", "a/B.TIF", "notes.txt", "png")
+    found = [path.relative_to(tmp_path).as_posix() for path in find_pictures(tmp_path)]
+    assert found == ["a/B.TIF", "a/deep/c.jpeg", "b.png"]
+
+
+def test_hidden_files_and_folders_are_passed_over_below_the_place_alone(tmp_path: Path) -> None:
+    place = tmp_path / ".place"
+    touch(place, "a.png", ".b.png", ".cache/c.png")
+    (place / "folder.png").mkdir()
+    assert find_pictures(place) == [place / "a.png"]
+
+
+def test_a_file_is_found_whatever_its_suffix(tmp_path: Path) -> None:
+    touch(tmp_path, "picture.bin")
+    assert find_pictures(tmp_path / "picture.bin") == [tmp_path / "picture.bin"]
+
+
+@pytest.mark.parametrize(("name", "message"), [("missing", "no such file or folder"), ("empty", "no pictures in")])
+def test_a_place_without_pictures_is_refused(tmp_path: Path, name: str, message: str) -> None:
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(SrganError, match=message) as caught:
+        find_pictures(tmp_path / name)
+    assert caught.value.hint
+
+
+def test_folders_are_paired_by_nested_name_without_suffix(tmp_path: Path) -> None:
+    reference, candidate = tmp_path / "ref", tmp_path / "out"
+    touch(reference, "a.png", "deep/b.png", "deep/a.v2.png", "lost.png")
+    touch(candidate, "a.jpg", "deep/b.PNG", "deep/a.v2.webp", "deep/extra.png")
+    pairing = pair_by_name(reference, candidate)
+    assert pairing.pairs == [
+        ("a", reference / "a.png", candidate / "a.jpg"),
+        ("deep/a.v2", reference / "deep/a.v2.png", candidate / "deep/a.v2.webp"),
+        ("deep/b", reference / "deep/b.png", candidate / "deep/b.PNG"),
+    ]
+    assert pairing.only_reference == ["lost"]
+    assert pairing.only_candidate == ["deep/extra"]
+
+
+def test_two_files_are_a_pair_whatever_their_names(tmp_path: Path) -> None:
+    touch(tmp_path, "a.png", "b.jpg")
+    assert pair_by_name(tmp_path / "a.png", tmp_path / "b.jpg").pairs == [
+        ("a", tmp_path / "a.png", tmp_path / "b.jpg"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("reference", "candidate", "message"),
+    [
+        ("one", "one/a.png", "one is a file and the other a folder"),
+        ("one/a.png", "one", "one is a file and the other a folder"),
+        ("twice", "one", "differ only in their suffix"),
+        ("one", "twice", "differ only in their suffix"),
+        ("one", "other", "has the name of one in"),
+        ("one", "missing", "no such file or folder"),
+        ("one/a.png", "missing", "no such file or folder"),
+        ("missing", "one/a.png", "no such file or folder"),
+    ],
+)
+def test_what_cannot_be_paired_is_refused(tmp_path: Path, reference: str, candidate: str, message: str) -> None:
+    touch(tmp_path, "one/a.png", "twice/a.png", "twice/a.jpg", "other/b.png")
+    with pytest.raises(SrganError, match=message) as caught:
+        pair_by_name(tmp_path / reference, tmp_path / candidate)
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize("name", ["a.png", "é" * 120 + ".png", "\N{GRINNING FACE}" * 62 + ".png"])
+def test_a_write_appears_whole_and_leaves_nothing_else(tmp_path: Path, name: str) -> None:
+    with atomic_write(tmp_path / name) as temporary:
+        assert temporary.parent == tmp_path
+        assert temporary.suffix == ".png"
+        temporary.write_text("new")
+        assert not (tmp_path / name).exists()
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {name: "new"}
+
+
+@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path, error: type[BaseException]) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+    with pytest.raises(error):
+        write_half(path, error())
+    assert {file.name: file.read_text() for file in tmp_path.iterdir()} == {"a.txt": "old"}
+
+
+@pytest.mark.parametrize(
+    ("number", "hint"),
+    [(errno.ENOSPC, "disk is full"), (errno.EDQUOT, "quota"), (errno.EROFS, "read-only"), (errno.EIO, "another place")],
+)
+def test_what_the_disk_refuses_becomes_one_line_with_a_hint(tmp_path: Path, number: int, hint: str) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+    with pytest.raises(SrganError, match=os.strerror(number)) as caught:
+        write_half(path, OSError(number, os.strerror(number)))
+    assert hint in caught.value.hint
+    assert str(path) in caught.value.message
+    assert {file.name: file.read_text() for file in tmp_path.iterdir()} == {"a.txt": "old"}
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("missing/a.png", "no such folder"),
+        ("folder", "is a folder"),
+        ("pipe", "is not a plain file"),
+        ("x" * 300, os.strerror(errno.ENAMETOOLONG)),
+    ],
+)
+def test_where_no_file_can_be_is_refused_before_the_work(tmp_path: Path, name: str, message: str) -> None:
+    (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(SrganError, match=message) as caught:
+        check_writable(tmp_path / name)
+    assert caught.value.hint
+    with pytest.raises(SrganError, match=message), atomic_write(tmp_path / name):
+        pytest.fail("the body ran")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_locked_folder_is_refused(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    with pytest.raises(SrganError, match="may not write in"):
+        check_writable(tmp_path / "a.png")
+
+
+@pytest.mark.parametrize("mask", [0o022, 0o027, 0o077])
+def test_permissions_follow_the_umask(tmp_path: Path, mask: int) -> None:
+    with umask(mask), atomic_write(tmp_path / "a.txt") as temporary:
+        temporary.write_text("new")
+    assert stat.S_IMODE((tmp_path / "a.txt").stat().st_mode) == 0o666 & ~mask
+
+
+def test_a_symbolic_link_stays_one(tmp_path: Path) -> None:
+    (tmp_path / "real.txt").write_text("old")
+    link = tmp_path / "link.txt"
+    link.symlink_to("real.txt")
+    with atomic_write(link) as temporary:
+        temporary.write_text("new")
+    assert link.is_symlink()
+    assert (tmp_path / "real.txt").read_text() == "new"
+
+
+def test_what_a_killed_process_left_is_swept_away_and_nothing_else(tmp_path: Path) -> None:
+    touch(tmp_path, ".a.srgan-01234567.png", ".b.srgan-89abcdef", ".c.srgan-notours.png", "a.png", ".srgan.jsonl")
+    with atomic_write(tmp_path / "d.png") as temporary:
+        sweep(tmp_path)
+        assert temporary.exists()
+        temporary.write_text("whole")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        ".c.srgan-notours.png",
+        ".srgan.jsonl",
+        "a.png",
+        "d.png",
+    ]
+
+
+def test_what_killed_processes_left_goes_and_what_is_in_use_stays(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    left, others = tmp_path / "srgan-scratch-left", tmp_path / "else"
+    for folder in (left, others):
+        folder.mkdir()
+        (folder / "stdin.png").write_bytes(b"picture")
+    (tmp_path / "srgan-scratch-link").symlink_to(others)
+    with scratch_folder() as first, scratch_folder() as second:
+        assert not left.exists()
+        assert first.is_dir()
+        assert second.is_dir()
+        assert first != second
+    assert not first.exists()
+    assert not second.exists()
+    assert (others / "stdin.png").exists()
+
+
+def test_what_is_swept_away_before_it_is_locked_is_begun_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    swept = []
+
+    def late(file: IO[bytes], wait: bool = True) -> bool:
+        if wait and not swept:
+            swept.append(file.name)
+            sweep(tmp_path)
+        return lock(file, wait)
+
+    monkeypatch.setattr("srgan_cli.system.files.lock", late)
+    with atomic_write(tmp_path / "a.png") as temporary:
+        assert str(temporary) not in swept
+        temporary.write_text("whole")
+    assert len(swept) == 1
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"a.png": "whole"}

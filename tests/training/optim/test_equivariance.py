@@ -1,0 +1,166 @@
+"""Equivariance: kept by every network of convolutions, and by what a run delivers."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from srgan_cli.errors import UsageError
+from srgan_cli.image.ops import turned
+from srgan_cli.networks import GENERATORS, Generator
+from srgan_cli.training.config import Source, TrainConfig
+from srgan_cli.training.data.dataset import load_dataset
+from srgan_cli.training.optim.equivariance import GROUPS, Equivariance, check_equivariant, orbits
+from srgan_cli.training.run.origin import prepare
+from srgan_cli.training.trainer import Trainer
+from srgan_cli.weights.file import load_weights
+
+SMALL = {"srresnet": {"channels": 8, "blocks": 1}, "rrdb": {"channels": 16, "blocks": 1}}
+
+
+@pytest.fixture
+def config(smooth_pictures: Path, tmp_path: Path) -> TrainConfig:
+    sizes = {"channels": 8, "blocks": 1, "discriminator_channels": 4, "batch": 2, "patch": 8}
+    return TrainConfig(
+        (Source(smooth_pictures),), tmp_path / "run", scale=2, seconds=None, steps=6, device="cpu", **sizes
+    )
+
+
+def spread(generator: Generator) -> float:
+    """How far the results of turned pictures are from turned results."""
+    picture = torch.rand(1, 3, 12, 12, generator=torch.Generator().manual_seed(2))
+    with torch.no_grad():
+        upright = generator.eval()(picture)
+        return max(
+            float((generator(turned(picture, n)) - turned(upright, n)).abs().max() / upright.std()) for n in range(8)
+        )
+
+
+def random(generator: Generator) -> Generator:
+    torch.manual_seed(0)
+    for parameter in generator.parameters():
+        nn.init.normal_(parameter, std=parameter[0].numel() ** -0.5)
+    return generator
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+@pytest.mark.parametrize("name", ["srresnet", "span", "srcnn", "unet"])
+def test_random_numbers_are_drawn_alike_in_all_orientations(name: str, scale: int) -> None:
+    generator = random(GENERATORS[name](scale=scale, **SMALL.get(name, {})))
+    scattered = [p.detach().square().mean() for p in generator.parameters() if p.dim() == 4]
+    assert spread(generator) > 0.1
+    Equivariance(generator, "d4").draw()
+    assert spread(generator) < 1e-4
+    kept = [p.detach().square().mean() for p in generator.parameters() if p.dim() == 4]
+    assert float(sum(kept) / sum(scattered)) == pytest.approx(1, abs=0.2)
+
+
+def test_the_averaged_gradient_is_that_of_all_orientations() -> None:
+    """A symmetric generator's gradient for the eight orientations of a picture, without and with averaging."""
+    generator = random(GENERATORS["srresnet"](scale=2, channels=8, blocks=1))
+    equivariance = Equivariance(generator, "d4")
+    equivariance.draw()
+    low, high = torch.rand(1, 3, 8, 8), torch.rand(1, 3, 16, 16)
+    every = [torch.cat([turned(side, n) for n in range(8)]) for side in (low, high)]
+    (generator(every[0]) - every[1]).square().mean().backward()
+    expected = [parameter.grad.clone() for parameter in generator.parameters()]
+    generator.zero_grad()
+    (generator(low) - high).square().mean().backward()
+    equivariance.average_gradients()
+    for parameter, wanted in zip(generator.parameters(), expected, strict=True):
+        assert torch.allclose(parameter.grad, wanted, atol=1e-5 * float(wanted.abs().max() + 1))
+
+
+def test_gradients_are_averaged_however_they_lie_in_memory() -> None:
+    """Those of 1 x 1 kernels may come with strides that mean nothing."""
+    layer = nn.Conv2d(16, 8, 1, bias=False)
+    layer.weight.grad = torch.rand(8, 16).as_strided((8, 16, 1, 1), (16, 1, 16, 16))
+    before = layer.weight.grad.clone()
+    Equivariance(Odd(nn.Conv2d(3, 16, 1), layer, nn.Conv2d(8, 3, 1)), "d4").average_gradients()
+    places = orbits(layer.weight.shape, "", "d4")
+    expected = before.flatten()[places].mean(0).expand(places.shape)
+    torch.testing.assert_close(layer.weight.grad.flatten()[places], expected)
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_orbits_hold_every_number_once(group: str) -> None:
+    places = orbits(torch.Size((8, 16, 3, 3)), "", group)
+    assert sorted(places.flatten().tolist()) == list(range(8 * 16 * 9))
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "muon"])
+def test_what_a_run_delivers_is_equivariant(config: TrainConfig, optimizer: str) -> None:
+    config, origin = prepare(replace(config, optimizer=optimizer))
+    assert config.equivariance == "d4"
+    list(Trainer(config, load_dataset(config), origin).fit())
+    generator, _ = load_weights(config.run / f"{config.name}.safetensors")
+    assert generator.tail.weight.any()
+    assert spread(generator) < 1e-4
+
+
+def test_a_smaller_group_goes_on_from_a_larger_one(config: TrainConfig) -> None:
+    prepared, origin = prepare(config)
+    list(Trainer(prepared, load_dataset(prepared), origin).fit())
+    first = config.run / f"{config.name}.safetensors"
+    again = replace(config, run=config.run / "again", init_from=str(first), equivariance="d1", pixel_share=1.0)
+    prepared, origin = prepare(again)
+    list(Trainer(prepared, load_dataset(prepared), origin).fit())
+    generator, _ = load_weights(again.run / f"{config.name}.safetensors")
+    assert spread(generator) > 1e-4
+    check_equivariant(generator, "d1", learned=True)
+
+
+def test_a_deep_generator_is_not_refused_for_its_large_values() -> None:
+    for seed in range(3):
+        torch.manual_seed(seed)
+        check_equivariant(GENERATORS["srresnet"](channels=32, blocks=32), "d4", learned=False)
+
+
+class Odd(Generator):
+    """A generator with something in it that cannot be equivariant."""
+
+    def __init__(self, *layers: nn.Module) -> None:
+        super().__init__(scale=1)
+        self.layers = nn.Sequential(*layers)
+
+
+@pytest.mark.parametrize(
+    ("odd", "last", "reason"),
+    [
+        (nn.Identity(), 8, "8 channels, no sub-pixels"),
+        (nn.Identity(), 1, "1 channels, no sub-pixels"),
+        (nn.PReLU(), 3, "1 channels cannot"),
+        (nn.ParameterList([nn.Parameter(torch.ones(()))]), 3, "not convolutions"),
+        (nn.BatchNorm2d(8), 3, "batch norm"),
+    ],
+)
+def test_other_layers_are_refused(odd: nn.Module, last: int, reason: str) -> None:
+    with pytest.raises(UsageError, match=reason):
+        check_equivariant(Odd(nn.Conv2d(3, 8, 3), odd, nn.Conv2d(8, last, 3)), "d4", learned=False)
+
+
+def test_without_convolutions_it_is_refused() -> None:
+    with pytest.raises(UsageError, match="no convolutions"):
+        check_equivariant(Odd(nn.PReLU()), "d4", learned=False)
+
+
+def test_off_is_off(config: TrainConfig) -> None:
+    config, origin = prepare(replace(config, equivariance="off"))
+    list(Trainer(config, load_dataset(config), origin).fit())
+    assert spread(load_weights(config.run / f"{config.name}.safetensors")[0]) > 1e-4
+
+
+@pytest.mark.parametrize("change", [{"channels": 12}, {"batch_norm": True}, {"generator": "swinir", "channels": 24}])
+def test_where_it_cannot_be_it_is_refused_when_asked_for_and_left_else(config: TrainConfig, change: dict) -> None:
+    with pytest.raises(UsageError):
+        prepare(replace(config, equivariance="d4", **change))
+    assert prepare(replace(config, **change))[0].equivariance == "off"
+
+
+def test_weights_that_learned_otherwise_are_no_start() -> None:
+    generator = random(GENERATORS["srresnet"](scale=2, channels=8, blocks=1))
+    check_equivariant(generator, "d4", learned=False)
+    with pytest.raises(UsageError, match="first weights"):
+        check_equivariant(generator, "d4", learned=True)

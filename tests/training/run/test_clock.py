@@ -1,0 +1,27 @@
+"""Progress, and the patches that go with it."""
+
+import pytest
+
+from srgan_cli.training.config import TrainConfig
+from srgan_cli.training.run import clock
+from srgan_cli.training.run.clock import Clock, patch_and_batch
+
+
+def test_progress_counts_steps_or_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(clock.time, "monotonic", lambda: 100.0)
+    by_steps = Clock(TrainConfig((), seconds=None, steps=8), steps=2)
+    by_time = Clock(TrainConfig((), seconds=60), seconds=15)
+    assert by_steps.progress == by_time.progress == 0.25
+    by_time.start()
+    monkeypatch.setattr(clock.time, "monotonic", lambda: 115.0)
+    assert by_time.progress == 0.5
+    assert by_time.remaining == 30
+    monkeypatch.setattr(clock.time, "monotonic", lambda: 1000.0)
+    assert by_time.progress == 1
+
+
+def test_patches_grow_in_four_stages_and_pixels_a_step_stay_the_same() -> None:
+    config = TrainConfig((), patch=24, patch_growth=2.0, batch=16)
+    stages = [patch_and_batch(config, progress) for progress in (0.0, 0.24, 0.25, 0.5, 0.75, 1.0)]
+    assert stages == [(24, 16), (24, 16), (32, 9), (40, 6), (48, 4), (48, 4)]
+    assert patch_and_batch(TrainConfig(()), 1.0) == (24, 16)

@@ -1,0 +1,39 @@
+"""The contact sheet of a run."""
+
+from pathlib import Path
+
+import torch
+
+from srgan_cli.image.io import read_picture
+from srgan_cli.training.run.contact_sheet import LARGEST_NUMBER_OF_COLUMNS, ROWS, SIDE, ContactSheet
+
+
+def plain(value: float, side: int = 150) -> torch.Tensor:
+    return torch.full((3, side, side), value)
+
+
+def shades(sheet: Path) -> list[float]:
+    """The shade of every column's first row."""
+    pixels = read_picture(sheet).rgb
+    return [round(float(pixels[0, 5, column + 5]), 1) for column in range(0, pixels.shape[2], SIDE)]
+
+
+def test_the_sheet_grows_by_a_column_a_validation_with_the_originals_last(tmp_path: Path) -> None:
+    sheet = ContactSheet(tmp_path / "samples")
+    originals = [plain(1.0)] * 6
+    for step, shade in ((0, 0.0), (50, 0.2), (100, 0.4)):
+        sheet.add(step, originals, [plain(shade)] * 6)
+    assert shades(tmp_path / "samples/sheet.png") == [0.0, 0.2, 0.4, 1.0]
+    assert read_picture(tmp_path / "samples/sheet.png").height == ROWS * SIDE
+    sheet.add(50, originals, [plain(0.6)] * 6)
+    assert shades(tmp_path / "samples/sheet.png") == [0.0, 0.6, 1.0]
+
+
+def test_many_validations_are_thinned_out_and_small_pictures_fit(tmp_path: Path) -> None:
+    sheet = ContactSheet(tmp_path)
+    for step in range(30):
+        sheet.add(step, [plain(1.0, 16)], [plain(step / 30, 16)])
+    pixels = read_picture(tmp_path / "sheet.png")
+    assert (pixels.height, pixels.width) == (SIDE, (LARGEST_NUMBER_OF_COLUMNS + 1) * SIDE)
+    columns = shades(tmp_path / "sheet.png")
+    assert (columns[0], columns[-2], columns[-1]) == (0.0, 1.0, 1.0)

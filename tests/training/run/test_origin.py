@@ -1,0 +1,106 @@
+"""Training goes on from other projects' weights, and what comes out is enlarged with."""
+
+from inspect import signature
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from PIL import Image
+from typer.testing import CliRunner
+
+from srgan_cli.cli import app
+from srgan_cli.errors import SrganError, UsageError
+from srgan_cli.networks import GENERATORS, Generator
+from srgan_cli.training.config import Source, TrainConfig
+from srgan_cli.training.run.origin import check_start
+from srgan_cli.weights.card import WeightsCard
+from srgan_cli.weights.file import load_weights, save_weights
+from srgan_cli.weights.spandrel import build, check_trainable
+
+
+@pytest.fixture
+def file(spandrel: Any, tmp_path: Path) -> Path:
+    """Compact, x2, with random weights."""
+    torch.manual_seed(0)
+    network = spandrel.architectures.Compact.Compact(num_feat=8, num_conv=1, upscale=2)
+    torch.save({"params": network.state_dict()}, tmp_path / "2x_foo.pth")
+    return tmp_path / "2x_foo.pth"
+
+
+def train(data: Path, *options: object) -> Any:
+    run = data.parent / "run"
+    length = ("train", data, "--run", run, "--device", "cpu", "--steps")
+    done = CliRunner().invoke(app, [*map(str, (*length, *options))])
+    if isinstance(done.exception, SrganError):
+        raise done.exception
+    assert done.exit_code == 0, done.output
+    return run
+
+
+def test_a_foreign_network_is_tuned_resumed_and_deployed(file: Path, smooth_pictures: Path) -> None:
+    settings = ("--init-from", file, "--name", "mine", "--scale", 2, "--batch", 2, "--patch", 8)
+    run = train(smooth_pictures, 4, *settings)
+    (run / "mine.safetensors").unlink()
+    run = train(smooth_pictures, 8, "--resume")
+    tuned, card = load_weights(run / "mine.safetensors")
+    assert (card.architecture, card.scale, card.training["steps"]) == ("spandrel:Compact", 2, 8)
+    assert card.training["started_from"]["name"] == "2x_foo"
+    before = load_weights(file)[0].state_dict()
+    assert tuned.state_dict().keys() == before.keys()
+    assert not torch.equal(tuned.state_dict()["body.0.weight"], before["body.0.weight"])
+    out = run / "large.png"
+    done = CliRunner().invoke(
+        app, ["upscale", "-m", str(run / "mine.safetensors"), str(smooth_pictures / "0.png"), str(out)]
+    )
+    assert done.exit_code == 0, done.output
+    with Image.open(out) as large:
+        assert large.size == (96, 96)
+    with pytest.raises(UsageError, match="is built from its weights"):
+        train(smooth_pictures, 1, "--run", run.parent / "again", "--config", run / "config.json")
+
+
+def test_the_scale_is_that_of_the_weights(file: Path, smooth_pictures: Path) -> None:
+    with pytest.raises(UsageError, match="2x_foo enlarges 2 times, the run 4"):
+        train(smooth_pictures, 1, "--init-from", file)
+
+
+def test_networks_that_need_more_than_pictures_are_not_trained(spandrel: Any) -> None:
+    network = spandrel.architectures.FBCNN.FBCNN(nc=[4, 4, 4, 4], nb=2)
+    generator = build(network.state_dict(), "fbcnn.pth")
+    with pytest.raises(UsageError, match="FBCNN networks cannot be trained here"):
+        check_trainable(generator, "fbcnn.pth")
+
+
+def started(given: Generator, scale: int, folder: Path) -> Generator:
+    """The generator of a run of this scale that starts from the weights of another."""
+    save_weights(folder / "given.safetensors", given, WeightsCard.of(given, "given"))
+    config = TrainConfig((Source(folder),), folder / "run", scale=scale, init_from=str(folder / "given.safetensors"))
+    config, origin = check_start(config)
+    assert origin
+    heir = origin.heir(config)
+    assert heir.config == GENERATORS[config.generator](**config.generator_config).config, "or it cannot be resumed"
+    return heir
+
+
+@pytest.mark.parametrize(("before", "after"), [(4, 2), (2, 4), (4, 3), (2, 2)])
+@pytest.mark.parametrize("name", GENERATORS)
+def test_every_generator_starts_from_weights_of_any_scale(name: str, before: int, after: int, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    taken = signature(GENERATORS[name]).parameters
+    given = GENERATORS[name](
+        before, **{key: value for key, value in {"channels": 6, "blocks": 1}.items() if key in taken}
+    )
+    heir = started(given, after, tmp_path)
+    assert heir.config == {**given.config, "scale": after}
+    own, known = heir.state_dict(), given.state_dict()
+    shared = [key for key in own if key in known and own[key].shape == known[key].shape]
+    assert len(own) - len(shared) <= 2, "all but the layer that the scale shapes"
+    assert all(torch.equal(own[key], known[key]) for key in shared)
+
+
+@pytest.mark.parametrize(("name", "shape"), [("rrdb", {"growth": 4}), ("swinir", {"heads": 3})])
+def test_weights_of_a_shape_that_no_setting_tells_are_refused(name: str, shape: dict[str, int], tmp_path: Path) -> None:
+    given = GENERATORS[name](channels=6, blocks=1, **shape)
+    with pytest.raises(UsageError, match="given has {} {}, expected".format(*next(iter(shape.items())))):
+        started(given, 4, tmp_path)

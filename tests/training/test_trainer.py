@@ -1,0 +1,533 @@
+"""The training loop on pictures of a few pixels."""
+
+import errno
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from srgan_cli.errors import SrganError, UsageError, WeightsError
+from srgan_cli.networks import DISCRIMINATORS
+from srgan_cli.training.config import ADVERSARIAL, PIXEL, Source, TrainConfig
+from srgan_cli.training.data.dataset import Dataset, load_dataset
+from srgan_cli.training.losses.adversarial import GAMES
+from srgan_cli.training.losses.perceptual import PerceptualLoss
+from srgan_cli.training.models import adversary
+from srgan_cli.training.optim.optimizer import Precision
+from srgan_cli.training.recipe import read_recipe
+from srgan_cli.training.run import folder as run
+from srgan_cli.training.run import validation
+from srgan_cli.training.run.folder import CHECKPOINT, RunFolder, read_checkpoint
+from srgan_cli.training.run.origin import prepare
+from srgan_cli.training.run.validation import Best
+from srgan_cli.training.trainer import StepReport, Trainer
+from srgan_cli.upscaling.upscaler import Upscaler
+from srgan_cli.weights.file import load_weights
+
+STEPS = 20
+
+
+@pytest.fixture
+def config(smooth_pictures: Path, tmp_path: Path) -> TrainConfig:
+    return TrainConfig(
+        (Source(smooth_pictures),),
+        tmp_path / "run",
+        name="tiny",
+        scale=2,
+        seconds=None,
+        steps=STEPS,
+        channels=8,
+        blocks=1,
+        discriminator_channels=4,
+        batch=2,
+        patch=8,
+        device="cpu",
+    )
+
+
+@pytest.fixture
+def dataset(config: TrainConfig) -> Dataset:
+    return load_dataset(config)
+
+
+def fresh(config: TrainConfig, dataset: Dataset) -> Trainer:
+    config, origin = prepare(config)
+    return Trainer(config, dataset, origin)
+
+
+def checkpoint(config: TrainConfig) -> dict[str, Any]:
+    return read_checkpoint(config.run)
+
+
+def resumed_run(config: TrainConfig, dataset: Dataset) -> Trainer:
+    state = checkpoint(config)
+    return Trainer.resume(replace(config, equivariance=state["config"]["equivariance"]), dataset, state)
+
+
+def log(config: TrainConfig) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (config.run / "metrics.jsonl").read_text().splitlines()]
+
+
+def until(trainer: Trainer, step: int) -> Iterator[StepReport]:
+    for report in trainer.fit():
+        if report.step == step:
+            trainer.stop()
+        yield report
+
+
+def test_a_run_passes_both_phases_and_leaves_weights_checkpoint_and_log(config: TrainConfig, dataset: Dataset) -> None:
+    reports = list(fresh(config, dataset).fit())
+    assert [report.step for report in reports] == list(range(1, STEPS + 1))
+    assert [report.phase for report in reports] == [PIXEL] * 12 + [ADVERSARIAL] * 8
+    assert set(reports[0].losses) == {"pixel"}
+    assert set(reports[-1].losses) == {"pixel", "discriminator", "adversarial"}
+    depends = {"checkpoint-before.pt", "tiny-best.safetensors", "events"}
+    assert {path.name for path in config.run.iterdir()} - depends == {
+        "checkpoint.pt",
+        "config.json",
+        "metrics.jsonl",
+        "samples",
+        "tiny-fidelity.safetensors",
+        "tiny.safetensors",
+    }
+    lines = log(config)
+    assert lines[0]["step"] == 0
+    assert lines[-1]["step"] == STEPS
+    assert {"psnr", "ssim", "pixel", "phase"} <= lines[-1].keys()
+
+
+def test_the_same_settings_give_the_same_log_and_best_weights_however_slow_the_validations(
+    config: TrainConfig, dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(validation, "FEWEST_STEPS", 3)
+    list(fresh(config, dataset).fit())
+    again = replace(TrainConfig.from_json({**read_recipe(config.run / "config.json"), "data": []}), data=config.data)
+    again = replace(again, run=tmp_path / "again", device="cpu")
+    slow = fresh(again, dataset)
+    for _ in slow.fit():
+        slow._validation.cost = 1e6
+    lines, same = ([{**line, "seconds": 0} for line in log(each)] for each in (config, again))
+    assert [line["step"] for line in lines] == [0, 3, 6, 9, 12, 15, 18, 20]
+    assert lines == same
+    best, other = (load_weights(each.run / "tiny-best.safetensors")[0] for each in (config, again))
+    assert all(torch.equal(a, b) for a, b in zip(best.parameters(), other.parameters(), strict=True))
+
+
+def test_the_best_is_the_nearest_to_look_at_among_the_faithful() -> None:
+    best = Best()
+    assert not best.beaten_by({"psnr": 40.0, "sqd": 0.1}, "sqd"), "the pixel phase has none"
+    best = Best(fidelity=30.0)
+    assert best.beaten_by({"psnr": 29.0, "sqd": 0.4}, "sqd")
+    assert not best.beaten_by({"psnr": 30.0, "sqd": 0.5}, "sqd")
+    assert not best.beaten_by({"psnr": 28.4, "sqd": 0.1}, "sqd")
+    assert best.beaten_by({"psnr": 28.6, "sqd": 0.3}, "sqd")
+
+
+def test_the_best_is_compared_by_the_measure_that_it_was_found_by() -> None:
+    best = Best(fidelity=30.0)
+    assert best.beaten_by({"psnr": 30.0, "gradients": 0.2}, "gradients")
+    assert not best.beaten_by({"psnr": 30.0, "gradients": 0.3, "sqd": 0.1}, "sqd"), "it is no nearer by the old measure"
+    assert best.beaten_by({"psnr": 30.0, "gradients": 0.1, "sqd": 0.5}, "sqd")
+    assert best == Best(30.0, 0.1, "gradients")
+    assert best.beaten_by({"psnr": 30.0, "sqd": 0.4}, "sqd"), "the old measure cannot be had"
+    assert best == Best(30.0, 0.4, "sqd")
+
+
+def test_the_best_weights_of_the_adversarial_phase_are_kept(config: TrainConfig, dataset: Dataset) -> None:
+    trainer = fresh(replace(config, pixel_share=0.0), dataset)
+    list(until(trainer, 2))
+    trainer.best.fidelity, trainer.best.value = 0.0, 100.0
+    trainer._validate()
+    card = load_weights(config.run / "tiny-best.safetensors")[1]
+    assert card.scores["validation"]["gradients"] == trainer.best.value < 100
+    assert resumed_best(trainer) == trainer.best
+
+
+def resumed_best(trainer: Trainer) -> Best:
+    trainer.save()
+    return resumed_run(trainer.config, trainer.dataset).best
+
+
+def test_events_are_written_where_tensorboard_is_installed(
+    config: TrainConfig, dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[tuple[str, float, int]] = []
+
+    class Writer:
+        def __init__(self, folder: str) -> None:
+            assert folder == str(config.run / "events")
+
+        def add_scalar(self, name: str, value: float, step: int) -> None:
+            written.append((name, value, step))
+
+        def flush(self) -> None:
+            pass
+
+    monkeypatch.setattr(run, "find_spec", lambda _: True)
+    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", SimpleNamespace(SummaryWriter=Writer))
+    list(fresh(replace(config, steps=2), dataset).fit())
+    last = log(config)[-1]
+    assert ("psnr", last["psnr"], 2) in written
+
+
+def test_the_weights_run_at_once_and_tell_their_story(config: TrainConfig, dataset: Dataset) -> None:
+    trainer = fresh(config, dataset)
+    list(trainer.fit())
+    _, card = load_weights(trainer.folder.weights)
+    assert (card.name, card.scale, card.training["steps"]) == ("tiny", 2, STEPS)
+    assert card.scores["validation"]["psnr"] > 0
+    assert Upscaler.load(trainer.folder.weights, "cpu").generator.scale == 2
+
+
+def test_the_pixel_phase_learns(config: TrainConfig, dataset: Dataset) -> None:
+    config = replace(config, steps=150, pixel_share=1.0)
+    reports = list(fresh(config, dataset).fit())
+    assert reports[-1].scores["psnr"] < 60
+    lines = log(config)
+    assert lines[-1]["psnr"] > lines[0]["psnr"] + 0.5
+
+
+@pytest.mark.parametrize("break_at", [5, 15], ids=["pixel phase", "adversarial phase"])
+def test_resuming_gives_what_an_unbroken_run_gives_bit_for_bit(
+    config: TrainConfig, dataset: Dataset, break_at: int, tmp_path: Path
+) -> None:
+    whole = fresh(config, dataset)
+    list(whole.fit())
+    broken = replace(config, run=tmp_path / "broken")
+    list(until(fresh(broken, dataset), break_at))
+    resumed = resumed_run(broken, dataset)
+    assert [report.step for report in resumed.fit()] == list(range(break_at + 1, STEPS + 1))
+    assert resumed.gan.adversary is not None
+    assert whole.gan.adversary is not None
+    for left, right in [
+        (whole.gan.generator, resumed.gan.generator),
+        (whole.gan.average, resumed.gan.average),
+        (whole.gan.adversary.network, resumed.gan.adversary.network),
+    ]:
+        assert all(torch.equal(a, b) for a, b in zip(left.parameters(), right.parameters(), strict=True))
+
+
+def test_the_pixel_phase_lets_patches_grow_and_ends_on_squared_differences(
+    config: TrainConfig, dataset: Dataset
+) -> None:
+    config = replace(config, pixel_share=1.0, patch_growth=2.0, l2_share=0.5, steps=8)
+    trainer = fresh(config, dataset)
+    shapes = [trainer._batch(progress, 0)[0].shape for progress in (0.0, 1.0)]
+    assert shapes == [(2, 3, 8, 8), (1, 3, 16, 16)]
+    reports = list(trainer.fit())
+    assert max(report.losses["pixel"] for report in reports[4:]) < 0.2 * min(r.losses["pixel"] for r in reports[:4])
+
+
+@pytest.mark.usefixtures("random_backbones")
+def test_perceptual_loss_matching_and_every_game_join_the_adversarial_phase(
+    config: TrainConfig, dataset: Dataset
+) -> None:
+    for game in GAMES:
+        for discriminator in DISCRIMINATORS:
+            rival = replace(
+                config,
+                run=config.run / f"{game}-{discriminator}",
+                pixel_share=0.0,
+                steps=2,
+                game=game,
+                discriminator=discriminator,
+                perceptual_weight=1.0,
+                perceptual_network="squeezenet",
+                matching_weight=1.0,
+                patch=16,
+                degradation="mild",
+            )
+            report = list(fresh(rival, dataset).fit())[-1]
+            assert set(report.losses) == {"pixel", "discriminator", "adversarial", "matching", "perceptual"}
+            assert 0 < report.losses["perceptual"] < 4
+
+
+@pytest.mark.usefixtures("random_backbones")
+def test_the_distances_of_several_backbones_are_averaged(config: TrainConfig) -> None:
+    pair = torch.rand(2, 1, 3, 64, 64)
+    precision = Precision.on("cpu", "fp32")
+    one, other, both = (
+        PerceptualLoss(replace(config, perceptual_network=name), precision)(*pair)
+        for name in ("squeezenet", "alexnet", "squeezenet+alexnet")
+    )
+    assert both == pytest.approx((one + other) / 2)
+
+
+def test_a_missing_backbone_is_found_before_any_work(config: TrainConfig, dataset: Dataset) -> None:
+    with pytest.raises(WeightsError, match="cannot read"):
+        fresh(replace(config, perceptual_weight=1.0, perceptual_weights="no/such/file.pth"), dataset)
+
+
+def test_a_checkpoint_of_the_pixel_phase_has_no_adversary(config: TrainConfig, dataset: Dataset) -> None:
+    list(until(fresh(config, dataset), 3))
+    assert "adversary" not in checkpoint(config)
+    list(until(resumed_run(config, dataset), STEPS - 1))
+    assert "adversary" in checkpoint(config)
+
+
+def test_stopping_saves_the_step_in_hand(config: TrainConfig, dataset: Dataset) -> None:
+    list(until(fresh(config, dataset), 3))
+    assert checkpoint(config)["steps"] == 3
+
+
+def test_the_time_trained_counts_over_resumptions(config: TrainConfig, dataset: Dataset) -> None:
+    timed = replace(config, steps=None, seconds=1000.0)
+    list(until(fresh(timed, dataset), 2))
+    RunFolder(timed.run, "").save_checkpoint({**checkpoint(timed), "seconds": 999.99})
+    assert len(list(resumed_run(timed, dataset).fit())) <= 2
+
+
+def test_a_finished_run_is_lengthened_only_when_asked(config: TrainConfig, dataset: Dataset) -> None:
+    list(fresh(config, dataset).fit())
+    with pytest.raises(UsageError, match="is finished"):
+        resumed_run(config, dataset)
+    longer = resumed_run(replace(config, steps=3 * STEPS), dataset)
+    rates = [longer.gan.learner.optimizer.param_groups[0]["lr"] for _ in longer.fit()]
+    assert len(rates) == 2 * STEPS
+    assert 0 < rates[-1] < rates[0]
+    assert all(line["phase"] == ADVERSARIAL for line in log(config)[-2:])
+
+
+def test_other_pictures_are_noticed_on_resuming(config: TrainConfig, dataset: Dataset) -> None:
+    list(until(fresh(config, dataset), 1))
+    fewer = replace(dataset, training=dataset.training[1:])
+    with pytest.raises(UsageError, match="not those that the run began with"):
+        resumed_run(config, fewer)
+
+
+def test_what_was_logged_after_the_checkpoint_is_forgotten(config: TrainConfig, dataset: Dataset) -> None:
+    list(until(fresh(config, dataset), 4))
+    RunFolder(config.run, "").log({"step": 9})
+    list(resumed_run(config, dataset).fit())
+    steps = [line["step"] for line in log(config)]
+    assert 9 not in steps
+    assert steps == sorted(set(steps))
+
+
+def test_ten_unusable_steps_lead_back_to_the_last_validation_at_half_the_rate(
+    config: TrainConfig, dataset: Dataset
+) -> None:
+    trainer = fresh(replace(config, steps=60, pixel_share=1.0), dataset)
+    reports = []
+    for report in trainer.fit():
+        if report.step == 20:
+            torch.nn.init.constant_(trainer.gan.generator.get_parameter("head.weight"), float("nan"))
+        reports.append(report)
+    notices = {report.step: report.notice for report in reports if report.notice}
+    assert list(notices) == [30]
+    assert "losses were not finite for 10 steps" in notices[30]
+    assert trainer.guard.rate_share == 0.5
+    assert all(report.losses["pixel"] > 0 for report in reports[30:])
+    assert all(value.isfinite().all() for value in load_weights(trainer.folder.weights)[0].state_dict().values())
+
+
+def test_a_run_that_always_diverges_ends_and_spares_what_was_saved(
+    config: TrainConfig, dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trainer = fresh(replace(config, steps=1000, pixel_share=1.0), dataset)
+    reports = trainer.fit()
+    next(reports)
+    trainer.save()
+    monkeypatch.setattr(trainer.gan.objective, "total", lambda *_: torch.tensor(float("inf")))
+    with pytest.raises(SrganError, match="diverges"):
+        list(reports)
+    assert all(value.isfinite().all() for value in load_weights(trainer.folder.weights)[0].state_dict().values())
+
+
+def test_a_discriminator_too_sure_to_teach_does_not_learn_and_is_set_back(
+    config: TrainConfig, dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(adversary, "COLLAPSE", 100.0)
+    trainer = fresh(replace(config, steps=60, pixel_share=0.0), dataset)
+    notices = []
+    before: dict[str, Any] = {}
+    for report in trainer.fit():
+        assert trainer.gan.adversary is not None
+        before = before or {key: value.clone() for key, value in trainer.gan.adversary.network.named_parameters()}
+        notices += [report.notice] * bool(report.notice)
+    assert len(notices) == 3
+    assert "too sure to teach" in notices[0]
+    assert trainer.guard.rate_share == 1 / 8
+    assert trainer.gan.adversary is not None
+    for key, value in trainer.gan.adversary.network.named_parameters():
+        assert torch.equal(value, before[key])
+
+
+def test_accumulated_batches_make_one_step_of_a_larger_one(config: TrainConfig, dataset: Dataset) -> None:
+    whole, parts = (
+        fresh(replace(config, run=config.run / str(n), batch=4 // n, accumulate=n, pixel_share=1.0), dataset)
+        for n in (1, 2)
+    )
+    for trainer in (whole, parts):
+        trainer._train_step(0.0)
+    for left, right in zip(whole.gan.generator.parameters(), parts.gan.generator.parameters(), strict=True):
+        torch.testing.assert_close(left, right, atol=1e-5, rtol=1e-3)
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        {"optimizer": "adamw"},
+        {"optimizer": "rmsprop"},
+        {"schedule": "multistep"},
+        {"precision": "fp32"},
+        {"pixel_loss": "charbonnier"},
+        {"frequency_weight": 0.1, "phase_weight": 1.0},
+        {"noise": 2},
+        {"dropout": 0.2},
+        {"generator": "unet"},
+        {"generator": "srcnn"},
+        {"generator": "span", "precision": "bf16"},
+        {"generator": "rrdb", "channels": 16},
+        {"generator": "swinir", "channels": 12},
+        {"game": "wasserstein"},
+        {"r1_weight": 1.0, "label_smoothing": 0.1},
+        {"discriminator": "patch", "patch": 12},
+    ],
+    ids=str,
+)
+def test_every_setting_trains_both_phases(config: TrainConfig, dataset: Dataset, setting: dict[str, Any]) -> None:
+    reports = list(fresh(replace(config, steps=30, **setting), dataset).fit())
+    assert len(reports) == 30
+    assert all(np.isfinite(list(report.losses.values())).all() for report in reports)
+    assert not any(report.notice for report in reports)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("game", GAMES)
+def test_every_game_is_played_for_hundreds_of_steps_without_diverging(
+    config: TrainConfig, dataset: Dataset, game: str
+) -> None:
+    config = replace(config, steps=500, pixel_share=0.2, game=game, discriminator_channels=8, matching_weight=0.1)
+    reports = list(fresh(config, dataset).fit())
+    assert [report.notice for report in reports if report.notice] == []
+    assert all(np.isfinite(list(report.losses.values())).all() for report in reports)
+    began, ended = log(config)[0]["psnr"], log(config)[-1]["psnr"]
+    assert ended > began - 1.5, "the generator keeps near to the truth"
+    assert load_weights(config.run / "tiny-fidelity.safetensors")[1].training["steps"] == 100
+
+
+def test_the_fidelity_weights_carry_their_own_scores(config: TrainConfig, dataset: Dataset) -> None:
+    list(fresh(config, dataset).fit())
+    card = load_weights(config.run / "tiny-fidelity.safetensors")[1]
+    (line,) = [line for line in log(config) if line["step"] == card.training["steps"]]
+    assert card.scores["validation"]["psnr"] == line["psnr"]
+
+
+def test_a_run_is_never_overwritten(config: TrainConfig, dataset: Dataset) -> None:
+    list(until(fresh(config, dataset), 1))
+    with pytest.raises(UsageError, match="already holds a run"):
+        prepare(config)
+
+
+def test_fine_tuning_starts_from_given_weights_of_any_shape(
+    config: TrainConfig, dataset: Dataset, tmp_path: Path
+) -> None:
+    first = fresh(config, dataset)
+    list(first.fit())
+    second = replace(config, run=tmp_path / "second", init_from=str(first.folder.weights), pixel_share=0.0, channels=99)
+    trainer = fresh(second, dataset)
+    for left, right in zip(first.gan.average.parameters(), trainer.gan.generator.parameters(), strict=True):
+        assert torch.equal(left, right)
+    assert next(trainer.fit()).phase == ADVERSARIAL
+    trainer.save()
+    first.folder.weights.unlink()
+    resumed = resumed_run(trainer.config, dataset)
+    resumed.save()
+    training = load_weights(resumed.folder.weights)[1].training
+    assert training["settings"]["channels"] == 8
+    assert (training["started_from"]["name"], training["started_from"]["training"]["steps"]) == ("tiny", STEPS)
+
+
+def test_weights_of_another_scale_give_their_trunk(config: TrainConfig, dataset: Dataset, tmp_path: Path) -> None:
+    first = fresh(config, dataset)
+    list(first.fit())
+    second = replace(config, run=tmp_path / "second", scale=4, init_from=str(first.folder.weights))
+    heir = fresh(second, dataset).gan.generator
+    given = first.gan.average.state_dict()
+    for key, value in heir.state_dict().items():
+        assert torch.equal(value, given[key]) != key.startswith("tail")
+    assert heir.scale == 4
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"init_from": "nosuch"}, "no weights named"),
+        ({"device": "tpu"}, "no device"),
+        ({"run": Path(__file__)}, "cannot write"),
+    ],
+)
+def test_what_cannot_work_is_found_before_any_work(
+    config: TrainConfig, dataset: Dataset, tmp_path: Path, change: dict[str, Any], message: str
+) -> None:
+    trainer = fresh(config, dataset)
+    trainer.save()
+    change = {key: str(trainer.folder.weights) if value == "WEIGHTS" else value for key, value in change.items()}
+    with pytest.raises(SrganError, match=message):
+        prepare(replace(config, **{"run": tmp_path / "other", **change}))
+
+
+@pytest.mark.parametrize("content", [b"", b"garbage", None], ids=["empty", "garbage", "missing"])
+def test_an_unusable_checkpoint_is_one_clear_error(tmp_path: Path, content: bytes | None) -> None:
+    if content is not None:
+        (tmp_path / CHECKPOINT).write_bytes(content)
+    with pytest.raises(WeightsError):
+        read_checkpoint(tmp_path)
+
+
+def test_a_damaged_checkpoint_is_replaced_by_the_one_before(config: TrainConfig, dataset: Dataset) -> None:
+    list(until(fresh(config, dataset), 3))
+    list(until(resumed_run(config, dataset), 5))
+    (config.run / CHECKPOINT).write_bytes(b"cut short")
+    assert checkpoint(config)["steps"] == 3
+    (config.run / CHECKPOINT).unlink()
+    assert checkpoint(config)["steps"] == 3
+
+
+def test_the_settings_of_a_run_make_the_same_run_again(config: TrainConfig, dataset: Dataset, tmp_path: Path) -> None:
+    config = replace(config, steps=3, learning_rate=2e-3)
+    first = fresh(config, dataset)
+    list(first.fit())
+    settings = read_recipe(config.run / "config.json")
+    again = TrainConfig(config.data, tmp_path / "again", device="cpu", **settings)
+    assert replace(again, run=config.run) == replace(config, equivariance="d4")
+    second = fresh(again, dataset)
+    list(second.fit())
+    for left, right in zip(first.gan.average.parameters(), second.gan.average.parameters(), strict=True):
+        assert torch.equal(left, right)
+
+
+def test_a_run_from_before_a_setting_goes_on_without_it(config: TrainConfig, dataset: Dataset) -> None:
+    """Its checkpoint and its settings do not tell of choosing places and of equivariance."""
+    list(until(fresh(replace(config, patch_choice=1, equivariance="off"), dataset), 1))
+    state = checkpoint(config)
+    settings = json.loads((config.run / "config.json").read_text())
+    for stored in (state["config"], settings):
+        del stored["patch_choice"], stored["equivariance"]
+    RunFolder(config.run, "").save_checkpoint(state)
+    (config.run / "config.json").write_text(json.dumps(settings))
+    for told in (checkpoint(config)["config"], read_recipe(config.run / "config.json")):
+        assert (told["patch_choice"], told["equivariance"]) == (1, "off")
+
+
+def test_a_full_disk_at_the_checkpoint_is_one_clear_error_and_spares_the_last_one(
+    config: TrainConfig, dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    list(until(fresh(config, dataset), 1))
+    before = (config.run / CHECKPOINT).read_bytes()
+
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(SrganError, match="No space left"):
+        RunFolder(config.run, "").save_checkpoint({"steps": 2})
+    assert (config.run / CHECKPOINT).read_bytes() == before

@@ -1,0 +1,73 @@
+"""Enlarged pictures that, made small again, are what they were made from."""
+
+from math import inf
+
+import pytest
+import torch
+
+from srgan_cli.errors import SrganError
+from srgan_cli.image.alpha import bleed
+from srgan_cli.image.ops import quantise, resize
+from srgan_cli.image.picture import Picture, Scan
+from srgan_cli.upscaling.back_projection import Agreement, agreement, back_project
+
+
+def soft(*shape: int) -> torch.Tensor:
+    return 0.2 + 0.6 * torch.rand(shape, generator=torch.Generator().manual_seed(sum(shape)))
+
+
+@pytest.mark.parametrize(("channels", "height", "width"), [(3, 40, 60), (1, 25, 31), (3, 10, 15)])
+def test_the_result_made_small_is_the_original(channels: int, height: int, width: int) -> None:
+    original = Picture(soft(channels, 10, 15))
+    away = Picture(quantise(soft(channels, height, width).flip(-1)))
+    result, found = back_project(away, original)
+    again = resize(quantise(result.pixels), 10, 15)
+    assert (again - original.pixels).abs().max() <= 0.5 / 255
+    assert found.holds
+    assert found.deviation == pytest.approx(float((again - original.pixels).abs().max() * 255))
+    assert found.decibels > 50
+    assert not agreement(away.pixels, original.pixels).holds
+
+
+def test_what_agrees_already_stays_as_it_is() -> None:
+    original = Picture(torch.full((3, 4, 4), 0.4))
+    enlarged = Picture(torch.full((3, 16, 16), 0.4), depth=32)
+    result, found = back_project(enlarged, original)
+    assert torch.equal(result.pixels, enlarged.pixels)
+    assert found.holds
+
+
+def test_what_cannot_be_reached_is_told() -> None:
+    """A white pixel beside black ones: bicubic resampling makes it less than white from whatever lies in 0…1."""
+    points = torch.zeros(1, 9, 9)
+    points[0, 4, 4] = 1
+    result, found = back_project(Picture(torch.zeros(1, 36, 36)), Picture(points))
+    assert 0 <= result.pixels.min() <= result.pixels.max() <= 1
+    assert not found.holds
+
+
+def test_hidden_colour_is_no_reference() -> None:
+    alpha = torch.ones(1, 8, 8)
+    alpha[..., :4] = 0
+    original = Picture(soft(3, 8, 8), alpha)
+    result, found = back_project(Picture(soft(3, 32, 32), torch.ones(1, 32, 32)), original)
+    assert found.holds
+    assert (resize(result.pixels, 8, 8) - bleed(Scan.of(original)).whole().pixels).abs().max() < 0.5 / 255
+
+
+def test_it_can_be_stopped_between_its_rounds() -> None:
+    rounds = iter(range(3))
+
+    def heed() -> None:
+        if next(rounds) == 2:
+            raise SrganError("stopped")
+
+    points = torch.zeros(1, 9, 9)
+    points[0, 4, 4] = 1
+    with pytest.raises(SrganError, match="stopped"):
+        back_project(Picture(torch.zeros(1, 36, 36)), Picture(points), heed)
+
+
+def test_json_knows_no_infinity() -> None:
+    assert Agreement(inf, 0.0).to_json() == {"decibels": None, "deviation": 0.0}
+    assert Agreement(51.234, 0.4).to_json() == {"decibels": 51.23, "deviation": 0.4}

@@ -1,0 +1,351 @@
+"""Memory that holds."""
+
+import json
+import mmap
+import platform
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import nn
+
+from srgan_cli.errors import SrganError, UsageError, is_exhaustion
+from srgan_cli.image.codec.capabilities import HOLDS
+from srgan_cli.image.io import picture_size
+from srgan_cli.image.sequence import held_bytes, open_pictures
+from srgan_cli.networks import GENERATORS
+from srgan_cli.system import files
+from srgan_cli.system.files import check_space, said
+from srgan_cli.system.memory import machine_memory, peak_resident, resident
+from srgan_cli.upscaling.tiles import memory
+from srgan_cli.upscaling.tiles.memory import Demand, Reserve, activation_bytes, parse_bytes, plan_sides
+from srgan_cli.upscaling.tiles.tiling import TilePolicy
+
+RISE = """
+import sys, torch
+from srgan_cli.networks import GENERATORS
+from srgan_cli.resident import peak_resident, resident
+torch.set_num_threads(2)
+generator = GENERATORS[sys.argv[1]]().eval()
+with torch.no_grad():
+    generator(torch.rand(1, 3, 16, 16))
+    before = resident()
+    generator(torch.rand(1, 3, int(sys.argv[2]), int(sys.argv[2])))
+print(peak_resident() - before)
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [("2G", 2 * 2**30), ("800M", 800 * 2**20), ("1.5GiB", 3 * 2**29), ("64kb", 65_536), ("123", 123), (" 1 T ", 2**40)],
+)
+def test_sizes_are_read(text: str, size: int) -> None:
+    assert parse_bytes(text) == size
+
+
+@pytest.mark.parametrize("text", ["", "G", "two", "-1G", "1,5G", "0", "0G", "nanG", "1P"])
+def test_other_sizes_are_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="cannot tell how much memory"):
+        parse_bytes(text)
+
+
+@pytest.mark.parametrize("size", [1, 2**20, 700 * 2**20, 2**30, 3 * 2**29])
+def test_sizes_that_are_said_are_read_as_no_less(size: int) -> None:
+    assert parse_bytes(said(size)) >= size
+
+
+def test_activations_of_a_chain_are_counted_by_hand() -> None:
+    """Of a row of convolutions the picture, what goes in and what comes out are alive at once."""
+    chain = nn.Sequential(nn.Conv2d(3, 8, 1), nn.Conv2d(8, 16, 1), nn.Conv2d(16, 2, 1))
+    assert activation_bytes(chain, 3) == 4 * (3 + 8 + 16)
+
+
+def test_activations_of_residual_blocks_are_few() -> None:
+    """The picture, what the blocks began with, what one of them reads, and what its two convolutions give."""
+    assert activation_bytes(GENERATORS["srresnet"](channels=48, blocks=3).eval(), 3) == 4 * (3 + 4 * 48)
+
+
+@pytest.mark.parametrize("name", ["srresnet", "span"])
+def test_a_process_takes_about_the_activations_that_were_counted(name: str) -> None:
+    side = 400
+    done = subprocess.run([sys.executable, "-c", RISE, name, str(side)], capture_output=True, text=True, check=True)
+    counted = activation_bytes(GENERATORS[name]().eval(), 3) * side**2
+    assert 0.8 * counted < int(done.stdout) < memory._KEPT * memory._WORKSPACE * counted
+
+
+def test_this_process_is_somewhere_in_memory() -> None:
+    before = resident()
+    held = np.frombuffer(mmap.mmap(-1, 2**25), np.uint8)  # a tensor may take room that was free before
+    held[:] = 1
+    assert 0.8 * held.nbytes < resident() - before < 1.5 * held.nbytes
+    assert peak_resident() >= resident()
+
+
+FREED = """
+import resource, sys, torch
+from srgan_cli.resident import keep_freed
+if sys.argv[1] == "kept": keep_freed()
+for _ in range(12): torch.ones(2**24)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(5): torch.ones(2**24)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the C library is not glibc")
+def test_what_is_freed_is_taken_again() -> None:
+    """Page faults of the same tensor of 64 MB, again and again, once the heap has grown to its size."""
+    asked, kept = (
+        int(subprocess.run([sys.executable, "-c", FREED, how], capture_output=True, text=True, check=True).stdout)
+        for how in ("asked", "kept")
+    )
+    assert kept < asked / 100
+
+
+@pytest.mark.skipif(not Path("/proc/self/comm").exists(), reason="the system tells no program's name")
+def test_a_program_of_any_name_is_told_its_memory() -> None:
+    """Names of programs are cut to 15 bytes, be it within a letter."""
+    program = (
+        "open('/proc/self/comm', 'wb').write('größe'.encode()[:3])\nfrom srgan_cli.system.memory import resident\n"
+    )
+    subprocess.run([sys.executable, "-c", program + "assert resident() > 2**20"], check=True)
+
+
+GIVEN_BACK = """
+import torch
+from srgan_cli.resident import give_back_freed, keep_freed, resident
+keep_freed()
+torch.ones(2**24)
+before = resident()
+give_back_freed()
+print(before - resident())
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the C library is not glibc")
+def test_what_is_freed_is_given_back_when_asked() -> None:
+    done = subprocess.run([sys.executable, "-c", GIVEN_BACK], capture_output=True, text=True, check=True)
+    assert int(done.stdout) > 0.9 * 4 * 2**24
+
+
+def limited(room: int, size: int = 384) -> TilePolicy:
+    return TilePolicy(size, resident() + memory._AROUND + room)
+
+
+def test_tiles_are_as_large_as_the_policy_says_where_there_is_room() -> None:
+    assert plan_sides(Demand(1, 1, 0, 10), 1000, 700, TilePolicy(384)) == (334, 350)
+    assert plan_sides(Demand(1e9, 1e9, 0, 10), 1000, 700, TilePolicy(0)) == (1000, 700)
+
+
+def test_tiles_compute_as_little_twice_as_can_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two halves fit side by side or one above the other; the shorter cut costs less."""
+    monkeypatch.setattr(memory, "machine_memory", lambda: 0)
+    demand = Demand(memory.LEAST_ROOM / 1.3e6 / memory._KEPT, 0, 0, 20)
+    assert plan_sides(demand, 1000, 2000, TilePolicy(2000)) == (1000, 1000)
+
+
+@pytest.mark.parametrize(
+    ("machine", "on_host", "room"),
+    [(2**36, True, 2**31), (2**33, True, 2**30), (2**33, False, None), (2**30, True, None)],
+)
+def test_tiles_take_an_eighth_of_the_memory_that_there_is(
+    monkeypatch: pytest.MonkeyPatch, machine: int, on_host: bool, room: int | None
+) -> None:
+    monkeypatch.setattr(memory, "machine_memory", lambda: machine)
+    demand = Demand(2000, 0, 0, 20, on_host)
+    most = room or memory.LEAST_ROOM
+    sides = plan_sides(demand, 9000, 9000, TilePolicy(4096))
+    assert 0.8 * most < demand.of(*sides) <= most
+    assert demand.of(*plan_sides(demand, 9000, 9000, TilePolicy(4096, frugal=True))) <= memory.LEAST_ROOM
+
+
+def test_a_container_has_what_it_may_take(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    whole = machine_memory()
+    limits = tmp_path / "memory.max", tmp_path / "none"
+    monkeypatch.setattr("srgan_cli.system.memory._LIMITS", limits)
+    limits[0].write_text("max\n")
+    assert machine_memory() >= whole
+    limits[0].write_text("268435456\n")
+    assert machine_memory() == 2**28
+
+
+@pytest.mark.parametrize("on_host", [True, False])
+@pytest.mark.parametrize("room", [50, 100, 300])
+@pytest.mark.parametrize("row", [1e3, 1e6])
+def test_tiles_fit_into_the_room_there_is(
+    monkeypatch: pytest.MonkeyPatch, row: float, room: int, on_host: bool
+) -> None:
+    monkeypatch.setattr(memory, "resident", lambda: 300 * 2**20)
+    demand = Demand(2000, row, 1e6, 19, on_host)
+    limit = room * 2**20 + memory._AROUND + (300 * 2**20 if on_host else 0)
+    if demand.of(16, 16) > room * 2**20:
+        with pytest.raises(SrganError, match="cannot be enlarged within"):
+            plan_sides(demand, 9000, 9000, TilePolicy(384, limit))
+        return
+    height, width = plan_sides(demand, 9000, 9000, TilePolicy(384, limit))
+    assert demand.of(height, width) <= room * 2**20
+    assert demand.of(height + 17, width + 17) > room * 2**20 or max(height, width) > 367
+
+
+def test_results_on_their_way_from_a_gpu_count_on_the_host() -> None:
+    """Neither where the GPU's memory is the narrower one, nor where there is one memory only."""
+    assert Demand(10, 1000, 0, 2, on_host=False, passing=50).of(6, 16) == 1.6 * 1000 * 10 + 50 * 10 * 20
+    assert Demand(1000, 10, 0, 2, on_host=False, passing=50).of(6, 16) == 1.6 * 1000 * 10 * 20
+    assert Demand(10, 1000, 0, 2, passing=50).of(6, 16) == 1.6 * (10 * 10 * 20 + 1000 * 10)
+
+
+def test_the_limit_that_an_error_names_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "resident", lambda: 300 * 2**20)
+    demand = Demand(20_000, 1e6, 5e8, 19)
+    with pytest.raises(SrganError) as caught:
+        plan_sides(demand, 5000, 5000, TilePolicy(384, 2**29))
+    named = caught.value.hint.partition("--max-memory ")[2].partition(",")[0]
+    assert plan_sides(demand, 5000, 5000, TilePolicy(384, parse_bytes(named)))
+
+
+def test_a_whole_picture_that_does_not_fit_is_refused() -> None:
+    with pytest.raises(SrganError, match="cannot be enlarged within"):
+        plan_sides(Demand(1e6, 1, 0, 0), 5000, 5000, limited(2**30, 0))
+
+
+def test_too_little_disk_is_told_beforehand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    check_space(tmp_path, 1)
+    monkeypatch.setattr(files.shutil, "disk_usage", lambda _: SimpleNamespace(free=2**20))
+    with pytest.raises(SrganError, match=r"may take 2M of disk in .*, of which 1M are free"):
+        check_space(tmp_path, 2**21)
+
+
+@pytest.mark.parametrize(
+    ("error", "exhausted"),
+    [
+        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB"), True),
+        (RuntimeError("[enforce fail at alloc_cpu.cpp:119] DefaultCPUAllocator: can't allocate memory: you"), True),
+        (RuntimeError("MPS backend out of memory"), True),
+        (RuntimeError("could not create a primitive"), True),
+        (MemoryError(), True),
+        (RuntimeError("shape mismatch"), False),
+        (ValueError("memory"), False),
+    ],
+)
+def test_exhaustion_is_told_from_other_errors(error: Exception, exhausted: bool) -> None:
+    assert is_exhaustion(error) == exhausted
+
+
+def enlarge(folder: Path, limit: str, out: str = "out.tif") -> "subprocess.CompletedProcess[str]":
+    """Four times the picture there, by the command line."""
+    arguments = ["upscale", "--json", "-m", "bicubic", "--max-memory", limit, folder / "in.png", folder / out]
+    command = [sys.executable, "-m", "srgan_cli", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def named(refused: "subprocess.CompletedProcess[str]") -> str:
+    """The limit that its error names."""
+    return refused.stderr.rpartition("--max-memory ")[2].partition(",")[0].strip()
+
+
+def test_a_process_stays_within_its_limit_whatever_the_picture(tmp_path: Path) -> None:
+    """As floats the result alone takes 412 MiB; how much the process takes before it begins depends on torch."""
+    Image.effect_noise((1500, 1500), 60).convert("RGB").save(tmp_path / "in.png", compress_level=1)
+    limit = named(enlarge(tmp_path, "100M"))
+    done = enlarge(tmp_path, limit)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["peak_memory"] < parse_bytes(limit)
+    assert picture_size(tmp_path / "out.tif") == (6000, 6000)
+
+
+def test_a_limit_that_cannot_be_kept_is_an_error_and_leaves_nothing(tmp_path: Path) -> None:
+    Image.new("RGB", (60, 50)).save(tmp_path / "in.png")
+    done = enlarge(tmp_path, "100M")
+    assert done.returncode == 1
+    assert "this picture cannot be enlarged within 100M: it takes " in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["in.png"]
+
+
+def test_a_picture_that_is_decoded_whole_is_refused_before_that(tmp_path: Path) -> None:
+    """Twenty bytes a pixel are 549 MiB."""
+    Image.new("L", (6000, 4800), 99).save(tmp_path / "in.jpg")
+    arguments = ["upscale", "-m", "bicubic", "--max-memory", "600M", tmp_path / "in.jpg", tmp_path / "out.tif"]
+    command = [sys.executable, "-m", "srgan_cli", *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "this picture cannot be read within 600M: decoded whole, it takes " in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["in.jpg"]
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "held"),
+    [("a.png", {}, 0), ("a.tif", {}, 0), ("a.jpg", {}, 20), ("a.webp", {}, 20), ("p.png", {"palette": 1}, 20)],
+)
+def test_what_is_read_in_bands_holds_nothing(tmp_path: Path, name: str, options: dict[str, int], held: int) -> None:
+    image = Image.new("RGB", (30, 20), "teal")
+    (image.quantize(4) if options else image).save(tmp_path / name)
+    assert open_pictures(tmp_path / name).held == (held * 30 * 20,)
+
+
+def test_results_that_are_projected_back_are_held_several_times(tmp_path: Path) -> None:
+    streamed, whole, size = tmp_path / "b.png", tmp_path / "b.webp", (40, 60)
+    assert held_bytes([size], streamed) == 0
+    assert held_bytes([size], streamed, consistent=True) == 5 * 4 * 4 * 40 * 60
+    assert held_bytes([size], whole, consistent=True) == held_bytes([size], whole) + 5 * 4 * 4 * 40 * 60
+    assert held_bytes([size, (80, 60)], tmp_path / "b.tif") == 0
+    assert held_bytes([size, (80, 60)], tmp_path / "b.tif", consistent=True) == 5 * 4 * 4 * 80 * 60
+
+
+def test_results_that_are_encoded_whole_are_all_held_and_the_largest_once_more(tmp_path: Path) -> None:
+    held = HOLDS["GIF"].held
+    sizes, areas = [(10, 10), (20, 30), (5, 2)], 100 + 600 + 10
+    assert held_bytes(sizes, tmp_path / "a.gif") == held.each * areas + held.once * 600
+    assert held_bytes(sizes[:1], tmp_path / "a.gif") == (held.each + held.once) * 100
+
+
+def test_what_was_promised_is_counted_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As results come, the process grows into the promise; beyond it, that counts."""
+    now = iter([100, 100, 130, 190])
+    monkeypatch.setattr(memory, "resident", lambda: next(now))
+    reserve = Reserve(promised=50)
+    assert [reserve.held for _ in range(3)] == [100, 100, 140]
+
+
+@pytest.mark.parametrize(
+    ("name", "mode", "count", "side"),
+    [
+        ("out.gif", "RGB", 3, 200),
+        ("out.webp", "RGBA", 3, 250),
+        ("out.png", "RGB", 3, 400),
+        ("out.avif", "RGB", 2, 250),
+        ("out.heic", "RGB", 2, 200),
+        ("out.jxl", "RGBA", 1, 600),
+        ("out.bmp", "RGB", 1, 900),
+    ],
+)
+def test_the_limit_that_is_named_is_enough_for_what_is_encoded_whole(
+    tmp_path: Path, name: str, mode: str, count: int, side: int
+) -> None:
+    """Frames are planned as one: what the first ones take by then was promised to them."""
+    random = np.random.default_rng(0)
+    frames = [Image.fromarray(random.integers(0, 256, (side, side, len(mode)), np.uint8)) for _ in range(count)]
+    frames[0].save(tmp_path / "in.png", save_all=count > 1, append_images=frames[1:])
+    refused = enlarge(tmp_path, "100M", name)
+    assert "cannot be enlarged within" in refused.stderr
+    done = enlarge(tmp_path, named(refused), name)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["peak_memory"] < parse_bytes(named(refused))
+    assert open_pictures(tmp_path / name).count == count
+
+
+def test_tiles_that_read_windows_of_one_shape_are_halved_until_there_is_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "resident", lambda: 300 * 2**20)
+    demand = Demand(2000, 10, 0, 19)
+    assert memory.plan_side(demand, 5000, 5000, TilePolicy(384)) == 384
+    assert memory.plan_side(demand, 5000, 5000, TilePolicy(0)) == 5000
+    tight = 300 * 2**20 + memory._AROUND
+    sides = [memory.plan_side(demand, 5000, 5000, TilePolicy(384, tight + room * 2**20)) for room in (700, 500, 50, 10)]
+    assert sides == [384, 192, 48, 12]
+    assert memory.plan_side(demand, 30, 40, TilePolicy(384, tight + 50 * 2**20)) == 384
+    with pytest.raises(SrganError, match="cannot be enlarged within"):
+        memory.plan_side(demand, 5000, 5000, TilePolicy(384, tight + 2**20))

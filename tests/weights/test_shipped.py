@@ -1,0 +1,89 @@
+"""The weights that come with the toolkit: their story is complete, and they are better than bicubic."""
+
+import re
+
+import pytest
+import torch
+from support import REPOSITORY
+
+from srgan_cli.image.io import read_picture
+from srgan_cli.image.ops import downscale, quantise, resize
+from srgan_cli.image.picture import Picture
+from srgan_cli.scoring.protocol import Protocol, compare
+from srgan_cli.training.data.degradations import jpeg
+from srgan_cli.upscaling.upscaler import DEFAULT_MODEL, Upscaler
+from srgan_cli.weights.file import read_card
+from srgan_cli.weights.registry import find_weights, list_weights
+
+SHIPPED = list_weights()
+LARGEST_FILE = 25_000_000
+
+
+def test_both_generators_are_there_and_the_default_is_the_adversarial_one() -> None:
+    assert {"fidelity-x4", "srgan-x4"} <= SHIPPED.keys()
+    assert find_weights(DEFAULT_MODEL) == SHIPPED["srgan-x4"]
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_the_card_tells_the_whole_story(name: str) -> None:
+    card = read_card(SHIPPED[name])
+    assert card.name == name
+    assert card.licence == "Apache-2.0"
+    assert {"data", "pictures", "steps", "hours", "machine", "settings"} <= card.training.keys()
+    assert all(source["licence"] for source in card.training["data"])
+    assert {"protocol", "Set5", "Set14"} <= card.scores.keys()
+    assert not re.search(r"['\"]/\w", str(card)), "a path of one machine is on the card"
+    assert SHIPPED[name].stat().st_size <= LARGEST_FILE
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_the_table_of_weights_agrees_with_the_cards(name: str) -> None:
+    card = read_card(SHIPPED[name])
+    row = next(
+        line for line in (REPOSITORY / "weights/README.md").read_text().splitlines() if line.startswith(f"| `{name}` |")
+    )
+    for benchmark in ("Set5", "Set14"):
+        assert f"{card.scores[benchmark]['psnr']:.2f} / {card.scores[benchmark]['ssim']:.4f}" in row
+
+
+@pytest.fixture
+def original() -> Picture:
+    return read_picture(REPOSITORY / "examples/cat.png")
+
+
+@pytest.mark.parametrize(
+    ("name", "gain"),
+    [
+        (f"{kind}-x{scale}", gain)
+        for kind, gain in (("fidelity", 1.0), ("fidelity-jpeg", 0.5), ("srgan", 0.0))
+        for scale in (2, 4)
+    ],
+)
+def test_shipped_weights_beat_bicubic(name: str, gain: float, original: Picture) -> None:
+    upscaler = Upscaler.load(name, "cpu")
+    low = quantise(downscale(original.pixels, upscaler.scale))
+    bicubic = quantise(resize(low, original.height, original.width))
+    enlarged = quantise(upscaler.upscale(Picture(low)).pixels)
+    scores = [compare(original.pixels, candidate, Protocol()) for candidate in (bicubic, enlarged)]
+    assert scores[1]["psnr"] > scores[0]["psnr"] + gain
+    assert scores[1]["ssim"] > scores[0]["ssim"]
+
+
+@pytest.mark.parametrize("scale", [2, 4])
+def test_weights_that_know_jpegs_are_more_faithful_from_them(scale: int, original: Picture) -> None:
+    stored = jpeg(255 * downscale(original.pixels, scale), 75, "4:2:0") / 255
+    plain, knowing = (
+        compare(original.pixels, quantise(Upscaler.load(name, "cpu").upscale(Picture(stored)).pixels), Protocol())
+        for name in (f"fidelity-x{scale}", f"fidelity-jpeg-x{scale}")
+    )
+    assert knowing["psnr"] > plain["psnr"] + 0.2
+    assert knowing["ssim"] > plain["ssim"]
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+@pytest.mark.parametrize("value", [0.0, 0.25, 1.0])
+def test_a_plain_area_stays_plain_and_keeps_its_colour(name: str, value: float) -> None:
+    colour = torch.tensor([value, 0.5, 1 - value])[:, None, None]
+    enlarged = Upscaler.load(name, "cpu").upscale(Picture(colour.expand(3, 48, 48))).pixels
+    middle = enlarged[:, 32:-32, 32:-32]
+    assert (middle - colour).abs().max() <= 3 / 255
