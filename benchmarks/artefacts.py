@@ -27,7 +27,7 @@ from tables import show
 from torch import Tensor
 
 from srgan_cli.image.io import read_picture
-from srgan_cli.image.luma import full_luma
+from srgan_cli.image.luma import luma_full_range
 from srgan_cli.image.ops import resize
 from srgan_cli.system.discovery import find_pictures
 from srgan_cli.upscaling.upscaler import Upscaler
@@ -58,15 +58,15 @@ def main(
 def artefacts(upscaler: Upscaler, path: Path) -> tuple[float, float, float, float]:
     """Drift, grain, grid and blocks of one picture; not a number where it has nothing flat, or is no JPEG."""
     picture = read_picture(path)
-    low = 255 * picture.on_white.rgb
-    sharp = 255 * upscaler.upscale(picture).on_white.rgb
+    low = 255 * picture.flatten_on_white.rgb
+    sharp = 255 * upscaler.upscale(picture).flatten_on_white.rgb
     smooth = resize(low, *sharp.shape[-2:])
-    added, flat = full_luma(sharp - smooth)[0], flat_squares(full_luma(low)[0])
+    added, flat = luma_full_range(sharp - smooth)[0], flat_squares(luma_full_range(low)[0])
     drift = float((sharp.mean((1, 2)) - low.mean((1, 2))).abs().max())
     grain = float(squares(added.square(), SQUARE * upscaler.scale)[flat].mean().sqrt())
     jpeg = path.suffix.lower() in {".jpg", ".jpeg"}
-    blocks = blockiness(full_luma(sharp)[0], flat, upscaler.scale) / blockiness(
-        full_luma(smooth)[0], flat, upscaler.scale
+    blocks = blockiness(luma_full_range(sharp)[0], flat, upscaler.scale) / blockiness(
+        luma_full_range(smooth)[0], flat, upscaler.scale
     )
     return drift, grain, grid(added, upscaler.scale), blocks if jpeg else math.nan
 

@@ -24,9 +24,9 @@ from srgan_cli.batch import ray as on_ray
 from srgan_cli.batch import workers as crew
 from srgan_cli.batch.manifest import Manifest
 from srgan_cli.batch.naming import Naming
-from srgan_cli.batch.planning import plan
-from srgan_cli.batch.runner import Batch, Worker
-from srgan_cli.batch.task import Wishes
+from srgan_cli.batch.planning import plan_batch
+from srgan_cli.batch.runner import BatchRunner, Worker
+from srgan_cli.batch.task import UpscaleOptions
 from srgan_cli.image.io import read_picture, write_picture
 from srgan_cli.image.ops import resize
 from srgan_cli.image.picture import Picture
@@ -53,9 +53,9 @@ def of_files(folder: Path, files: int) -> list[tuple[str, float, float]]:
     (folder / "many").mkdir()
     for number in range(files):
         (folder / f"many/{number}.png").touch()
-    planned = spent(lambda: plan([str(folder / "many")], f"{folder}/planned/", Naming()))
+    planned = spent(lambda: plan_batch([str(folder / "many")], f"{folder}/planned/", Naming()))
     manifest = Manifest(folder, "recipe")
-    noted = cpu(lambda: [manifest.note(folder / f"many/{number}.png", "0" * 64) for number in range(files)], 1)
+    noted = cpu(lambda: [manifest.record(folder / f"many/{number}.png", "0" * 64) for number in range(files)], 1)
     read = spent(lambda: Manifest(folder, "recipe"))
     return [
         ("plan a file", planned[0] / files, planned[1] / files),
@@ -83,18 +83,18 @@ def of_handing(folder: Path, ray: bool) -> list[tuple[str, float, float]]:
     (folder / "tiny").mkdir()
     for number in range(HANDED):
         write_picture(Picture(torch.rand(3, 16, 16)), folder / f"tiny/{number}.png")
-    order = crew.Order(partial(Upscaler.load, "bicubic"), Wishes())
-    beside = lambda: crew.hire(order, ["cpu", "cpu"], TilePolicy())  # noqa: E731
-    on_cluster = lambda: on_ray.hire(order, "cpu,cpu", TilePolicy())  # noqa: E731
+    order = crew.WorkerSpec(partial(Upscaler.load, "bicubic"), UpscaleOptions())
+    beside = lambda: crew.start_workers(order, ["cpu", "cpu"], TilePolicy())  # noqa: E731
+    on_cluster = lambda: on_ray.start_workers(order, "cpu,cpu", TilePolicy())  # noqa: E731
     found = [("hand a file to a process", handing(folder, beside), 0.0)]
-    with on_ray.connected("ray", "cpu,cpu") if ray else nullcontext():
+    with on_ray.ray_session("ray", "cpu,cpu") if ray else nullcontext():
         return [*found, *([("hand a file to Ray", handing(folder, on_cluster), 0.0)] if ray else [])]
 
 
 def handing(folder: Path, hire: Callable[[], list[Worker]]) -> float:
     """CPU seconds of this process for a picture, once the workers are there."""
-    planned = plan([str(folder / "tiny")], f"{folder}/handed{os.urandom(4).hex()}/", Naming())
-    results = Batch(*hire()).run(planned.tasks)
+    planned = plan_batch([str(folder / "tiny")], f"{folder}/handed{os.urandom(4).hex()}/", Naming())
+    results = BatchRunner(*hire()).run(planned.tasks)
     for _ in range(HANDED // 3):
         next(results)
     began = time.process_time()

@@ -23,7 +23,7 @@ from srgan_cli.image.codec.samples import to_image
 from srgan_cli.image.io import read_picture
 from srgan_cli.image.picture import Picture
 from srgan_cli.networks import Generator
-from srgan_cli.upscaling.precision import Guarded
+from srgan_cli.upscaling.precision import MixedPrecision
 from srgan_cli.upscaling.upscaler import Upscaler
 from srgan_cli.weights.file import read_card
 from srgan_cli.weights.registry import list_weights
@@ -71,7 +71,7 @@ def read_cases(bench: Path, scale: int) -> Iterator[Case]:
     for folder in sorted(bench.glob(f"*/x{scale}")):
         for path in sorted((folder / "HR").iterdir()):
             high, low = (read_picture(p) for p in (path, folder / "LR" / path.name))
-            yield Case(folder.parent.name, path.name, high.on_white.rgb, low)
+            yield Case(folder.parent.name, path.name, high.flatten_on_white.rgb, low)
 
 
 def filters(scale: int) -> list[Candidate]:
@@ -117,15 +117,15 @@ def one_of_ours(name: str, device: str, precision: str, compile: bool = False) -
     """Weights as `srgan upscale` runs them."""
     upscaler = Upscaler.load(name, device, precision=precision, compile=compile)
     generator = upscaler.generator
-    assert isinstance(generator, Guarded)
+    assert isinstance(generator, MixedPrecision)
     cost = generator.parameter_count, multiply_adds(generator, upscaler.device)
     title = f"{name}, compiled" if compile else name
-    made = Candidate(title, lambda case: upscaler.upscale(case.low).on_white.rgb, *cost)
+    made = Candidate(title, lambda case: upscaler.upscale(case.low).flatten_on_white.rgb, *cost)
 
     @torch.no_grad()
     def network(low: Tensor) -> object:
         if upscaler.compiled:
-            upscaler.compiled.expect(*low.shape[-2:])
+            upscaler.compiled.expect_shape(*low.shape[-2:])
         return generator(low[None].to(upscaler.device)).sum().item()
 
     options = ("-m", name, "--device", device, "--precision", precision, *(["--compile"] if compile else []))
@@ -232,7 +232,7 @@ def stored_results(folder: Path) -> list[Candidate]:
     """What somebody else's models made of the same pictures."""
 
     def read(model: Path, case: Case) -> Tensor:
-        return read_picture(model / case.benchmark / case.name).on_white.rgb
+        return read_picture(model / case.benchmark / case.name).flatten_on_white.rgb
 
     return [
         Candidate(f"{model.name} (stored)", lambda case, m=model: read(m, case), timed=False)
@@ -242,7 +242,7 @@ def stored_results(folder: Path) -> list[Candidate]:
 
 def candidate(name: str, enlarge: Enlarge, parameters: int = 0, work: float = 0.0) -> Candidate:
     """A candidate that takes the low-resolution picture in RGB."""
-    return Candidate(name, lambda case: enlarge(case.low.on_white.rgb), parameters, work)
+    return Candidate(name, lambda case: enlarge(case.low.flatten_on_white.rgb), parameters, work)
 
 
 def from_array(pixels: Any) -> Tensor:

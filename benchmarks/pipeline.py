@@ -18,9 +18,9 @@ from rich.console import Console
 from rich.table import Table
 
 from srgan_cli.batch.naming import Naming, suffix_of
-from srgan_cli.batch.planning import plan
-from srgan_cli.batch.processor import Bench
-from srgan_cli.batch.runner import Batch
+from srgan_cli.batch.planning import plan_batch
+from srgan_cli.batch.processor import ImageProcessor
+from srgan_cli.batch.runner import BatchRunner
 from srgan_cli.upscaling.tiles.tiling import TilePolicy
 from srgan_cli.upscaling.upscaler import DEFAULT_MODEL, Upscaler
 
@@ -70,12 +70,12 @@ def main(
     upscaler = Upscaler.load(model, device, TilePolicy(tile), compile=compile)
     watch = Stopwatch(upscaler)
     with TemporaryDirectory() as out:
-        planned = plan([str(folder)], f"{out}/", Naming(suffix=suffix_of(form)))
+        planned = plan_batch([str(folder)], f"{out}/", Naming(suffix=suffix_of(form)))
         began = time.perf_counter()
-        results = list(Batch(Bench(upscaler)).run(planned.tasks))
+        results = list(BatchRunner(ImageProcessor(upscaler)).run(planned.tasks))
         wall = time.perf_counter() - began
     done = [result for result in results if result.status == "enlarged"]
-    megapixels = sum(result.count * result.enlarged[0] * result.enlarged[1] for result in done) / 1e6
+    megapixels = sum(result.count * result.output_size[0] * result.output_size[1] for result in done) / 1e6
     table = Table(title=f"{upscaler.name} on {upscaler.device}, {torch.get_num_threads()} threads")
     for heading in ("files", "failed", "megapixels out", "wall s", "network s", "busy"):
         table.add_column(heading, justify="right")

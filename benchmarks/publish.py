@@ -29,7 +29,7 @@ from srgan_cli.scoring.protocol import Protocol, compare
 from srgan_cli.upscaling.upscaler import Upscaler
 from srgan_cli.weights.card import WeightsCard
 from srgan_cli.weights.file import load_weights, save_weights
-from srgan_cli.weights.interpolation import load_blend
+from srgan_cli.weights.interpolation import interpolate
 
 REPOSITORY = Path(__file__).parents[1]
 
@@ -67,7 +67,7 @@ def main(
     card = replace(card, training=story, licence="Apache-2.0", counterpart=counterpart, strength=strength)
     target = REPOSITORY / "weights" / f"{card.name}.safetensors"
     save_weights(target, generator, card)
-    blend = load_blend(target)[0]
+    blend = interpolate(target)[0]
     protocol = f"BT.601 luma, border {card.scale}, MATLAB-bicubic input"
     scores = {"protocol": protocol, **card.scores, **benchmarks(blend, bench)}
     save_weights(target, generator, replace(card, scores=scores))
@@ -101,7 +101,7 @@ def benchmarks(generator: Generator, bench: Path) -> dict[str, dict[str, float]]
     protocol = Protocol("y", generator.scale)
     found: dict[str, list[dict[str, float]]] = {}
     for case in read_cases(bench, generator.scale):
-        enlarged = quantise(upscaler.upscale(case.low).on_white.rgb)
+        enlarged = quantise(upscaler.upscale(case.low).flatten_on_white.rgb)
         found.setdefault(case.benchmark, []).append(compare(case.high, enlarged, protocol))
     return {
         benchmark: {key: round(fmean(row[key] for row in rows), 4) for key in ("psnr", "ssim")}

@@ -43,7 +43,7 @@ from srgan_cli.image.ops import quantise
 from srgan_cli.image.picture import Picture
 from srgan_cli.scoring.protocol import Protocol, compare
 from srgan_cli.system.devices import pick_device
-from srgan_cli.system.memory import keep_freed, peak_resident, resident
+from srgan_cli.system.memory import peak_rss, retain_freed_memory, rss
 
 EXAMPLE = Path(__file__).parents[1] / "examples/cat.png"
 MATRIX_SIDE = 2048
@@ -203,14 +203,14 @@ def apart(work: Callable[..., Cost], *arguments: object) -> Cost:
 
 def cost(wanted: Wanted, kind: str, name: str) -> Cost:
     """What the candidate of a kind and a name takes."""
-    keep_freed()  # as srgan upscale does
+    retain_freed_memory()  # as srgan upscale does
     candidate = next(found for found in wanted.candidates(kind) if found.name == name)
-    before = resident() or 0
+    before = rss() or 0
     network = candidate.network or (lambda low: candidate.enlarge(Case("", "", low, Picture(low))))
     side = affordable_side(network, wanted)
     low = torch.rand(3, side, side)
     taken = seconds_of(lambda: network(low), wanted.repeat)
-    peak, rate = (peak_resident() or 0) - before, matrix_rate(candidate.dtype, wanted)
+    peak, rate = (peak_rss() or 0) - before, matrix_rate(candidate.dtype, wanted)
     wall, cpu = (seconds / ((side * wanted.scale) ** 2 / 1e6) for seconds in taken)
     return Cost(side, (wall, cpu), peak, rate, psnr(candidate, wall, wanted))
 

@@ -29,7 +29,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from srgan_cli.training.config import DEGRADATION, TrainConfig
 from srgan_cli.training.data.dataset import Dataset, load_dataset
-from srgan_cli.training.optim.optimizer import Precision
+from srgan_cli.training.optim.optimizer import ComputeContext
 from srgan_cli.training.preflight import peak_memory
 from srgan_cli.training.recipe import read_recipe
 from srgan_cli.training.trainer import Trainer
@@ -54,12 +54,12 @@ def main(
     with TemporaryDirectory() as run:
         config = TrainConfig.from_json({**settings, "data": str(pictures), "run": run, "device": device})
         dataset = load_dataset(config)
-        precision = Precision.on(device, config.precision)
+        precision = ComputeContext.for_device(device, config.precision)
         rate = matrix_rate(precision, steps)
         table = Table(title=f"{precision.device}, {precision.dtype}, matrix product {rate / 1e9:.0f} GFLOP/s")
         for heading in HEADINGS:
             table.add_column(heading, justify="right")
-        for phase in (phase for phase in config.phase_shares if phase != DEGRADATION):
+        for phase in (phase for phase in config.phase_fractions if phase != DEGRADATION):
             table.add_row(phase, *measured(phase, config, dataset, steps, rate))
         Console(width=WIDTH).print(table, f"peak memory {peak_memory(precision.device) / 1e9:.2f} GB")
 
@@ -70,8 +70,8 @@ def measured(phase: str, config: TrainConfig, dataset: Dataset, steps: int, rate
     batch = fixed._batch(0.0, 0)
     fixed._batch = lambda *_: batch  # type: ignore[method-assign]
     for trainer in (real, fixed):
-        trainer.rehearse(phase, 0)
-        trainer.guard.rate_share = 0.0  # a discriminator that came to know the one batch would be passed over
+        trainer.benchmark(phase, 0)
+        trainer.monitor.rate_share = 0.0  # a discriminator that came to know the one batch would be passed over
     # in turns, since the clock of a processor moves
     rounds = [[seconds_of(partial(t._train_step, 0.0), steps) for t in (real, fixed)] for _ in range(ROUNDS)]
     whole, without_data = (1 / median(times) for times in zip(*rounds, strict=True))
@@ -97,24 +97,24 @@ def bare_step(trainer: Trainer, low: Tensor, high: Tensor) -> Callable[[], None]
     gan = trainer.gan
 
     def step() -> None:
-        with trainer.precision.autocast():
+        with trainer.compute.autocast():
             generated = gan.generator(low.contiguous(memory_format=torch.channels_last)).float()
         total = (generated - high).abs().mean()
         if gan.adversary:
-            verdict = gan.adversary.judge(high, generated)
+            verdict = gan.adversary.discriminate(high, generated)
             total = total + sum(gan.adversary.losses(verdict).values())
-            if gan.objective.perceptual:
-                total = total + gan.objective.perceptual(generated, high)
+            if gan.loss.perceptual:
+                total = total + gan.loss.perceptual(generated, high)
         total.backward(inputs=[*gan.generator.parameters()], retain_graph=gan.adversary is not None)
         gan.learner.optimizer.step()
         gan.learner.optimizer.zero_grad(set_to_none=True)
         if gan.adversary:
-            gan.adversary.learn(verdict, trainer.random)
+            gan.adversary.learn(verdict, trainer.rng)
 
     return step
 
 
-def matrix_rate(precision: Precision, repeat: int) -> float:
+def matrix_rate(precision: ComputeContext, repeat: int) -> float:
     """Operations a second of a product of square matrices in the format of training."""
     left, right = torch.rand(2, MATRIX_SIDE, MATRIX_SIDE, device=precision.device, dtype=precision.dtype)
     return 2 * MATRIX_SIDE**3 / seconds_of(lambda: (left @ right).sum().item(), repeat)

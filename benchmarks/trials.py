@@ -15,7 +15,7 @@ import typer
 
 from srgan_cli.training.config import TrainConfig
 from srgan_cli.training.data.dataset import Dataset, load_dataset
-from srgan_cli.training.run.origin import prepare
+from srgan_cli.training.run.origin import prepare_run
 from srgan_cli.training.trainer import StepReport, Trainer
 
 
@@ -44,10 +44,10 @@ def configured(pictures: Path, run: Path, settings: dict[str, Any]) -> TrainConf
 
 def trained(config: TrainConfig, dataset: Dataset) -> tuple[int, float, StepReport]:
     """The generator's parameters, the seconds trained, and the last report of a trial."""
-    adapted, origin = prepare(config)
+    adapted, origin = prepare_run(config)
     trainer = Trainer(adapted, dataset, origin)
     *_, last = trainer.fit()
-    return trainer.gan.generator.parameter_count, trainer.clock.seconds, last
+    return trainer.gan.generator.parameter_count, trainer.progress.seconds, last
 
 
 def show(name: str, parameters: int, seconds: float, last: StepReport, first: bool) -> None:

@@ -35,7 +35,7 @@ def draw(target: Path) -> None:
 
 def part(enlarged: Picture, left: int, top: int) -> Image.Image:
     """A square of a picture that was enlarged four times."""
-    values = (255 * enlarged.on_white.rgb).round().byte().permute(1, 2, 0).numpy()
+    values = (255 * enlarged.flatten_on_white.rgb).round().byte().permute(1, 2, 0).numpy()
     return Image.fromarray(values).crop((4 * left, 4 * top, 4 * (left + SIDE), 4 * (top + SIDE)))
 
 

@@ -14,7 +14,7 @@ import typer
 from safetensors.torch import save_file
 
 from srgan_cli import read_picture
-from srgan_cli.metrics.niqe import fit_natural
+from srgan_cli.metrics.niqe import fit_niqe_model
 from srgan_cli.system.discovery import find_pictures
 from srgan_cli.system.files import atomic_write
 
@@ -22,7 +22,7 @@ from srgan_cli.system.files import atomic_write
 def main(pictures: Path, target: Path, story: str = "") -> None:
     """Write the model; its metadata say what it was fitted to."""
     paths = find_pictures(pictures)
-    natural, blocks = fit_natural(read_picture(path).on_white.pixels for path in paths)
+    natural, blocks = fit_niqe_model(read_picture(path).flatten_on_white.pixels for path in paths)
     told = {"pictures": len(paths), "blocks": blocks, "story": story}
     tensors = {key: torch.from_numpy(value) for key, value in natural._asdict().items()}
     with atomic_write(target) as temporary:

@@ -24,7 +24,7 @@ from mutation import ODD_VALUES, broken, odd
 
 from srgan_cli import __main__
 from srgan_cli.batch.naming import Naming
-from srgan_cli.batch.planning import plan
+from srgan_cli.batch.planning import plan_batch
 from srgan_cli.errors import SrganError
 from srgan_cli.image.io import picture_size, read_picture, write_picture
 from srgan_cli.image.picture import Picture
@@ -218,7 +218,7 @@ def _check_read(path: Path) -> None:
     assert (found.height, found.width) == size, f"{size} in its header, {found.height, found.width} as it is read"
     assert bool(torch.isfinite(found.pixels).all()), "values that are no numbers"
     assert 0 <= float(found.pixels.amin()) <= float(found.pixels.amax()) <= 1, "values beyond 0…1"
-    small = Picture(found.pixels[:, :8, :8], None, found.depth, found.icc_profile, found.metadata, found.span)
+    small = Picture(found.pixels[:, :8, :8], None, found.depth, found.icc_profile, found.metadata, found.value_range)
     target = path.with_name(f"again{(path.suffix if path.suffix in ('.jpg', '.webp') else '.tif')}")
     write_picture(small, target)
     read_picture(target)
@@ -324,7 +324,7 @@ _MADE: tuple[Callable[[Path], object], ...] = (
 def _check_plan(folder: Path, template: str) -> None:
     out = folder / "out"
     places = [folder / "one", *(folder / "one").iterdir()]
-    planned = plan([str(place) for place in places if place.is_dir() or place.suffix], str(out), Naming(template))
+    planned = plan_batch([str(place) for place in places if place.is_dir() or place.suffix], str(out), Naming(template))
     for task in planned.tasks:
         made = Path(str(task.target)).resolve()
         assert made.is_relative_to(out), f"{made} is made of {template!r}, beyond {out}"
@@ -405,7 +405,7 @@ def _streams_of_its_own(folder: Path, words: list[str]) -> Iterator[io.TextIOWra
     finally:
         os.chdir(before[0])
         sys.argv, sys.stdin, sys.stdout, sys.stderr = before[1:]
-        console._talk.file  # noqa: B018  (it looks sys.stderr up anew)
+        console._stderr.file  # noqa: B018  (it looks sys.stderr up anew)
 
 
 def _contents(folder: Path) -> dict[str, str]:

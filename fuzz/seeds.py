@@ -52,7 +52,7 @@ class Seed:
 @cache
 def pictures(corpus: Path | None = None) -> list[Seed]:
     """A small picture in every format that can be written here, and what a folder holds that is not too large."""
-    formats._plugged("heic"), formats._plugged("jxl")
+    formats._has_plugin("heic"), formats._has_plugin("jxl")
     return [*_by_pillow(), *_by_vips(), *_video(), *(_found(corpus) if corpus else ())]
 
 
@@ -65,10 +65,12 @@ def weights() -> list[Seed]:
     for name, generator in built.items():
         tensors = {key: value.contiguous() for key, value in generator.state_dict().items()}
         seeds.append(
-            Seed(".safetensors", save(tensors, {"srgan": json.dumps(asdict(WeightsCard.of(generator, name)))}))
+            Seed(
+                ".safetensors", save(tensors, {"srgan": json.dumps(asdict(WeightsCard.for_generator(generator, name)))})
+            )
         )
     torch.nn.init.constant_(next(built["srresnet"].parameters()), float("nan"))
-    card = json.dumps(asdict(WeightsCard.of(built["srresnet"], "no numbers")))
+    card = json.dumps(asdict(WeightsCard.for_generator(built["srresnet"], "no numbers")))
     plain = {key: value.contiguous() for key, value in built["srresnet"].state_dict().items()}
     seeds += [Seed(".safetensors", save(plain, {"srgan": card})), Seed(".safetensors", save(plain))]
     seeds += [Seed(".pth", _pickled({"params": plain}, zipped)) for zipped in (True, False)]

@@ -80,11 +80,11 @@ def _work(line: Connection, seed: int, corpus: Path | None, scratch: Path) -> No
     import torch
     from doors import knock
 
-    from srgan_cli.image.codec.errors import trust_pixels
+    from srgan_cli.image.codec.errors import set_max_pixels
 
     warnings.simplefilter("ignore")  # as the command line does
     torch.set_num_threads(1)
-    trust_pixels(MOST_PIXELS)
+    set_max_pixels(MOST_PIXELS)
     addresses = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (addresses + _FENCE, resource.RLIM_INFINITY))
     line.send("ready")

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from srgan_cli.errors import SrganError
     from srgan_cli.image.io import read_picture, write_picture
     from srgan_cli.image.picture import Picture
-    from srgan_cli.image.sequence import Pictures, open_pictures, write_pictures
+    from srgan_cli.image.sequence import ImageSequence, open_pictures, write_pictures
     from srgan_cli.scoring.evaluate import score
     from srgan_cli.scoring.report.report import Report
     from srgan_cli.upscaling.back_projection import back_project
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 
 __all__ = [
+    "ImageSequence",
     "Picture",
-    "Pictures",
     "Report",
     "Size",
     "SrganError",
@@ -37,7 +37,7 @@ __all__ = [
 
 _HOMES = {
     "Picture": "image.picture",
-    "Pictures": "image.sequence",
+    "ImageSequence": "image.sequence",
     "Report": "scoring.report.report",
     "Size": "upscaling.scale",
     "SrganError": "errors",

@@ -11,7 +11,7 @@ INTERRUPTED = 130
 def run() -> None:
     """main, and the end of the process, at which nothing is taken apart that has been loaded: torch is large."""
     codes: list[int] = []
-    atexit.register(_leave, codes)  # what is registered first is called last
+    atexit.register(_exit_fast, codes)  # what is registered first is called last
     try:
         main()
         codes.append(0)
@@ -21,7 +21,7 @@ def run() -> None:
         raise
 
 
-def _leave(codes: list[int]) -> None:
+def _exit_fast(codes: list[int]) -> None:
     """End the process with this code; without one, or where what is printed cannot be written, Python goes on."""
     try:
         for stream in filter(None, (sys.stdout, sys.stderr)):  # None where it was closed before
@@ -41,14 +41,14 @@ def main() -> None:
     for ending in ("SIGTERM", "SIGHUP"):
         number = getattr(signal, ending, None)
         if number and signal.getsignal(number) != signal.SIG_IGN:  # nohup has a say
-            signal.signal(number, _end)
+            signal.signal(number, _raise_on_signal)
     try:
         _run()
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
 
 
-def _end(number: int, _frame: object) -> None:
+def _raise_on_signal(number: int, _frame: object) -> None:
     """As an exception, so that what is being written is taken away."""
     sys.exit(128 + number)
 
@@ -57,7 +57,7 @@ def _run() -> None:
     import warnings
 
     from srgan_cli.cli import app
-    from srgan_cli.errors import OutputClosed, in_plain_words
+    from srgan_cli.errors import OutputClosed, to_srgan_error
 
     warnings.simplefilter("ignore")  # what libraries tell programmers
     for stream in (sys.stdout, sys.stderr):
@@ -68,19 +68,19 @@ def _run() -> None:
     except SystemExit as ended:
         if not isinstance(ended.__context__, BrokenPipeError):
             raise
-        _complain("", "")  # typer ends with 1 where nobody reads its help any more
+        _print_error("", "")  # typer ends with 1 where nobody reads its help any more
         sys.exit(OutputClosed.exit_code)
     except Exception as error:  # the last line of defence: a user never meets a traceback unasked
         if "--debug" in sys.argv:
             import traceback
 
             traceback.print_exc()
-        known = in_plain_words(error)
-        _complain(known.message, known.hint)
+        known = to_srgan_error(error)
+        _print_error(known.message, known.hint)
         sys.exit(known.exit_code)
 
 
-def _complain(message: str, hint: str) -> None:
+def _print_error(message: str, hint: str) -> None:
     if not message:  # standard output is closed: what is left for it would be one more error at the end
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return

@@ -12,7 +12,7 @@ SrganError                exit 1: the work failed
 
 import re
 
-_EXHAUSTED = re.compile(
+_OUT_OF_MEMORY = re.compile(
     "out of memory|can't allocate memory|not enough memory|CUBLAS_STATUS_ALLOC_FAILED|could not create a primitive",
     re.IGNORECASE,
 )
@@ -65,11 +65,11 @@ class UnknownDevice(UsageError):  # noqa: N818
     """No such device on this machine."""
 
 
-def in_plain_words(error: Exception) -> SrganError:
+def to_srgan_error(error: Exception) -> SrganError:
     """The error itself if it is one of ours, else what went wrong outside our own checks as one of ours."""
     if isinstance(error, SrganError):
         return error
-    if is_exhaustion(error):
+    if is_out_of_memory(error):
         return SrganError("out of memory", "try a smaller --tile, --scale, --batch or --patch")
     if isinstance(error, OSError) and error.strerror:
         place = f": {error.filename}" if error.filename else ""
@@ -78,6 +78,6 @@ def in_plain_words(error: Exception) -> SrganError:
     return SrganError(f"{type(error).__name__}: {first_line}", "this is a fault in srgan; --debug shows where")
 
 
-def is_exhaustion(error: BaseException) -> bool:
+def is_out_of_memory(error: BaseException) -> bool:
     """Whether this says that memory has run out, on a GPU or in this machine."""
-    return isinstance(error, MemoryError) or bool(_EXHAUSTED.search(str(error)))
+    return isinstance(error, MemoryError) or bool(_OUT_OF_MEMORY.search(str(error)))

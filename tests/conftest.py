@@ -17,7 +17,7 @@ from support import Outcome
 from srgan_cli import __main__
 from srgan_cli.networks import GENERATORS
 from srgan_cli.networks.backbones import BACKBONES
-from srgan_cli.weights.backbones import FOLDER
+from srgan_cli.weights.backbones import METRIC_WEIGHTS_VARIABLE
 from srgan_cli.weights.card import WeightsCard
 from srgan_cli.weights.file import save_weights
 
@@ -69,7 +69,7 @@ def backbones(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def random_backbones(backbones: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Random weights are what `load_backbone` finds."""
-    monkeypatch.setenv(FOLDER, str(backbones))
+    monkeypatch.setenv(METRIC_WEIGHTS_VARIABLE, str(backbones))
     return backbones
 
 
@@ -88,7 +88,7 @@ def random_heads(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, dict[str
     }
     heads["dists_models/weights.pt"] = {key: positive(1, 1475, 1, 1) for key in ("alpha", "beta")}
     for module, cached in ((lpips_module, lpips_module._heads), (dists_module, dists_module._loaded)):
-        monkeypatch.setattr(module, "read_heads", heads.__getitem__)
+        monkeypatch.setattr(module, "read_calibration", heads.__getitem__)
         cached.cache_clear()
     yield heads
     for cached in (lpips_module._heads, dists_module._loaded):
@@ -122,7 +122,7 @@ def weights(tmp_path: Path) -> Path:
     torch.manual_seed(0)
     generator = GENERATORS["srresnet"](scale=4, channels=4, blocks=1)
     path = tmp_path / "tiny.safetensors"
-    save_weights(path, generator, WeightsCard.of(generator, "tiny"))
+    save_weights(path, generator, WeightsCard.for_generator(generator, "tiny"))
     return path
 
 

@@ -10,7 +10,7 @@ from typing import IO, Any
 
 import torch
 
-from srgan_cli.system.files import digest, explained, lock
+from srgan_cli.system.files import digest, lock, translate_write_errors
 from srgan_cli.upscaling.upscaler import Upscaler
 from srgan_cli.version import __version__
 
@@ -24,33 +24,33 @@ class Manifest:
     as never made.  Several threads and processes may note what they make in one folder.
     """
 
-    def __init__(self, folder: Path, recipe: str = "") -> None:
-        """`recipe` tells all that the outputs are made with but the inputs."""
-        self.folder, self.recipe = folder, recipe
+    def __init__(self, folder: Path, settings_digest: str = "") -> None:
+        """`settings_digest` tells all that the outputs are made with but the inputs."""
+        self.folder, self.settings_digest = folder, settings_digest
         self.path, self.lock = folder / FILE, Lock()
         self.lines = _read(self.path)
 
     def key(self, source: Path) -> str:
         """What tells outputs of this input's content by this recipe from all others."""
-        return hashlib.sha256(f"{digest(source)} {self.recipe}".encode()).hexdigest()
+        return hashlib.sha256(f"{digest(source)} {self.settings_digest}".encode()).hexdigest()
 
-    def holds(self, target: Path, key: str) -> bool:
+    def is_current(self, target: Path, key: str) -> bool:
         """Whether the file was made by this key and has not been changed since."""
-        return self.made(target) and bool(self._line(target)["key"] == key)
+        return self.is_own_output(target) and bool(self._line(target)["key"] == key)
 
-    def made(self, target: Path) -> bool:
+    def is_own_output(self, target: Path) -> bool:
         """Whether the file was made here, by whatever key, and has not been changed since."""
         line = self._line(target)
         if not line or not target.is_file() or target.stat().st_size != line.get("bytes"):
             return False
         return target.stat().st_mtime_ns == line.get("mtime_ns") or digest(target) == line.get("sha256")
 
-    def note(self, target: Path, key: str) -> None:
+    def record(self, target: Path, key: str) -> None:
         """Add a file that has just been made.  Raises SrganError when that cannot be written."""
-        state = target.stat()
-        line = {"key": key, "bytes": state.st_size, "mtime_ns": state.st_mtime_ns, "sha256": digest(target)}
+        stat = target.stat()
+        line = {"key": key, "bytes": stat.st_size, "mtime_ns": stat.st_mtime_ns, "sha256": digest(target)}
         self.lines[self._name(target)] = line
-        with explained(self.path), self.lock, self.path.open("ab+") as file:
+        with translate_write_errors(self.path), self.lock, self.path.open("ab+") as file:
             lock(file)
             file.write(_end_of_line(file) + json.dumps({"out": self._name(target), **line}).encode() + b"\n")
 
@@ -61,7 +61,7 @@ class Manifest:
         return Path(os.path.relpath(target, self.folder)).as_posix()
 
 
-def recipe(upscaler: Upscaler, options: Mapping[str, object]) -> str:
+def settings_digest(upscaler: Upscaler, options: Mapping[str, object]) -> str:
     """All that outputs are made with but the inputs: this version, every parameter of the generator, the options."""
     found = hashlib.sha256(f"{__version__} {upscaler.name}".encode())
     for name, tensor in upscaler.generator.state_dict().items():

@@ -5,11 +5,11 @@ from pathlib import Path, PurePath
 from string import Formatter
 
 from srgan_cli.errors import UsageError
-from srgan_cli.image.codec.capabilities import FORMATS, UNWRITABLE_BECOMES, output_format
+from srgan_cli.image.codec.capabilities import FALLBACK_SUFFIX, FORMATS, output_format
 
 DEFAULT_NAME = "{stem}{suffix}"
 
-FIELDS = ("stem", "suffix", "scale", "model")
+NAME_FIELDS = ("stem", "suffix", "scale", "model")
 
 
 @dataclass(frozen=True)
@@ -29,18 +29,18 @@ class Naming:
     def __post_init__(self) -> None:
         """Raises UsageError."""
         try:
-            unknown = sorted({name for _, name, _, _ in Formatter().parse(self.template) if name} - set(FIELDS))
+            unknown = sorted({name for _, name, _, _ in Formatter().parse(self.template) if name} - set(NAME_FIELDS))
             sample = "" if unknown else self.of(PurePath("a.png"))
         except KeyError as error:  # a field within a field
-            raise UsageError(f"the name {self.template!r} has {{{error.args[0]}}}", _known_fields()) from error
+            raise UsageError(f"the name {self.template!r} has {{{error.args[0]}}}", _fields_hint()) from error
         except (ValueError, IndexError) as error:
-            raise UsageError(f"cannot read the name {self.template!r}: {error}", _known_fields()) from error
+            raise UsageError(f"cannot read the name {self.template!r}: {error}", _fields_hint()) from error
         if unknown:
-            raise UsageError(f"the name {self.template!r} has {{{unknown[0]}}}", _known_fields())
+            raise UsageError(f"the name {self.template!r} has {{{unknown[0]}}}", _fields_hint())
         if "\0" in sample:
-            raise UsageError(f"the name {self.template!r} has a NUL in it", _known_fields())
+            raise UsageError(f"the name {self.template!r} has a NUL in it", _fields_hint())
         if PurePath(sample).is_absolute() or ".." in PurePath(sample).parts or not PurePath(sample).name:
-            raise UsageError(f"the name {self.template!r} leaves the output's folder", _known_fields())
+            raise UsageError(f"the name {self.template!r} leaves the output's folder", _fields_hint())
 
     def of(self, name: PurePath) -> str:
         """The name for what is made of a file of this name."""
@@ -61,9 +61,9 @@ def _writable(suffix: str) -> str:
     try:
         output_format(Path(f"name{suffix}"))
     except UsageError:
-        return UNWRITABLE_BECOMES
+        return FALLBACK_SUFFIX
     return suffix
 
 
-def _known_fields() -> str:
-    return f"it may use {' '.join(f'{{{name}}}' for name in FIELDS)}"
+def _fields_hint() -> str:
+    return f"it may use {' '.join(f'{{{name}}}' for name in NAME_FIELDS)}"

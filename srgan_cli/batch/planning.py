@@ -12,53 +12,63 @@ from srgan_cli.batch.task import Task
 from srgan_cli.errors import SrganError, UsageError
 from srgan_cli.image.codec.capabilities import FORMATS, output_format
 from srgan_cli.system.files import check_writable, make_folder
-from srgan_cli.system.storage import Place, absolute, exists, is_dir, is_remote, is_url, pictures_of, place_of, spelled
+from srgan_cli.system.storage import (
+    Location,
+    absolute,
+    as_pure_path,
+    exists,
+    is_dir,
+    is_remote,
+    is_url,
+    list_pictures,
+    parse_location,
+)
 
 _SHOWN = 3
-_ELSEWHERE = "name another place, or other names: --name '{stem}_x{scale}{suffix}'"
+_OTHER_NAME_HINT = "name another place, or other names: --name '{stem}_x{scale}{suffix}'"
 
 
 @dataclass(frozen=True)
-class Plan:
+class BatchPlan:
     """The tasks, and the places that cannot be had, such as a folder without pictures, with the reason.
 
     folder: where the outputs go, None for a single file that was named.
     """
 
     tasks: list[Task]
-    problems: list[tuple[Place, SrganError]] = field(default_factory=list)
-    folder: Place | None = None
+    errors: list[tuple[Location, SrganError]] = field(default_factory=list)
+    folder: Location | None = None
 
     @property
     def is_single(self) -> bool:
         """Whether there is but one thing to do."""
-        return len(self.tasks) + len(self.problems) == 1
+        return len(self.tasks) + len(self.errors) == 1
 
 
-def plan(
+def plan_batch(
     places: Sequence[str],
     out: str,
     naming: Naming,
     listed: Sequence[str] | None = None,
-    made: Callable[[Path], bool] = lambda _: False,
-) -> Plan:
+    is_own_output: Callable[[Path], bool] = lambda _: False,
+) -> BatchPlan:
     """What becomes of pictures and folders of them: `out` is the file for a single picture, or a folder for many.
 
-    Below `out` the tree of a folder is kept, and of what is `listed` the whole path; what has been `made` is
+    Below `out` the tree of a folder is kept, and of what is `listed` the whole path; what has been `is_own_output` is
     no input.  Raises UsageError where two outputs are one file, an output is an input or leads out of `out`, or a
     format is unknown, and SrganError where nothing can be written.
     """
-    starts, target = [place_of(place) for place in places], place_of(out)
-    if listed is None and len(starts) == 1 and not is_dir(starts[0]) and not is_folder(out):
-        return _into_file(Task(starts[0], target), naming)
+    sources, target = [parse_location(place) for place in places], parse_location(out)
+    if listed is None and len(sources) == 1 and not is_dir(sources[0]) and not is_folder(out):
+        return _plan_single(Task(sources[0], target), naming)
     if not is_folder(out) and (exists(target) or target.suffix.lower() in FORMATS):
         raise UsageError(f"{out} is one file, there may be many pictures", "name a folder: end it with a slash")
-    entries: list[tuple[Place, Place | None]] = [(place, _root(place)) for place in starts]
-    entries += [(place_of(place if is_url(place) else os.path.normpath(place)), None) for place in listed or ()]
-    return _into_folder(entries, target, naming, made)
+    entries: list[tuple[Location, Location | None]] = [(place, _base_folder(place)) for place in sources]
+    entries += [(parse_location(place if is_url(place) else os.path.normpath(place)), None) for place in listed or ()]
+    return _plan_folder(entries, target, naming, is_own_output)
 
 
-def _into_file(task: Task, naming: Naming) -> Plan:
+def _plan_single(task: Task, naming: Naming) -> BatchPlan:
     if naming.template != DEFAULT_NAME:
         raise UsageError(f"{task.target} has a name already", "--name is for folders: end OUT with a slash")
     _check([task], None)
@@ -70,68 +80,71 @@ def _into_file(task: Task, naming: Naming) -> Plan:
         )
     if not is_remote(task.target):
         check_writable(task.target)
-    return Plan([task])
+    return BatchPlan([task])
 
 
-def _into_folder(
-    entries: Iterable[tuple[Place, Place | None]], folder: Place, naming: Naming, made: Callable[[Path], bool]
-) -> Plan:
+def _plan_folder(
+    entries: Iterable[tuple[Location, Location | None]],
+    folder: Location,
+    naming: Naming,
+    is_own_output: Callable[[Path], bool],
+) -> BatchPlan:
     """Of each place, with the folder that its pictures' paths are counted from."""
     tasks: dict[Task, None] = {}
-    problems = []
+    errors = []
     for place, root in entries:
         try:
-            found = _inputs(place, folder, made) if is_dir(place) else [place]
+            found = _find_inputs(place, folder, is_own_output) if is_dir(place) else [place]
         except UsageError:
             raise
         except SrganError as error:
-            problems.append((place, error))
+            errors.append((place, error))
             continue
-        tasks |= dict.fromkeys(_named(path, _counted_from(root, path), folder, naming) for path in found)
+        tasks |= dict.fromkeys(_make_task(path, _relative_name(root, path), folder, naming) for path in found)
     _check(tasks, folder)
     if not is_remote(folder):
         make_folder(folder)
-    return Plan(list(tasks), problems, folder)
+    return BatchPlan(list(tasks), errors, folder)
 
 
-def _inputs(place: Place, folder: Place, made: Callable[[Path], bool]) -> list[Place]:
+def _find_inputs(location: Location, folder: Location, is_own_output: Callable[[Path], bool]) -> list[Location]:
     """The pictures of a place that do not come of an earlier run.  Raises SrganError where there is none at all."""
-    if is_remote(folder) and absolute(folder) == absolute(place):
+    if is_remote(folder) and absolute(folder) == absolute(location):
         raise UsageError(f"{folder} holds the inputs", "what was made there is not told from them: name another folder")
-    found = [path for path in pictures_of(place) if not _below(path, folder, place)]
-    return [path for path in found if is_remote(path) or not made(path)]
+    found = [path for path in list_pictures(location) if not _is_below_output(path, folder, location)]
+    return [path for path in found if is_remote(path) or not is_own_output(path)]
 
 
-def _root(place: Place) -> Place:
-    return place if is_dir(place) else place.parent
+def _base_folder(location: Location) -> Location:
+    return location if is_dir(location) else location.parent
 
 
-def _counted_from(root: Place | None, path: Place) -> PurePath:
+def _relative_name(root: Location | None, path: Location) -> PurePath:
     """Without a root the path as it is listed; what leads out of the current folder is counted from the top."""
     if root is not None:
-        return spelled(path).relative_to(spelled(root))
+        return as_pure_path(path).relative_to(as_pure_path(root))
     if is_remote(path):
-        return PurePath(*spelled(path).parts[1:])
+        return PurePath(*as_pure_path(path).parts[1:])
     path = path.resolve() if ".." in path.parts else path
     return path.relative_to(path.anchor)
 
 
-def _named(source: Place, name: PurePath, folder: Place, naming: Naming) -> Task:
+def _make_task(source: Location, name: PurePath, folder: Location, naming: Naming) -> Task:
     return Task(source, folder / (name.parent / naming.of(name)).as_posix())
 
 
 def is_folder(out: str) -> bool:
     """Whether this names a folder, be it there or be it said by a slash at the end."""
-    return out.endswith(("/", os.sep)) or is_dir(place_of(out))
+    return out.endswith(("/", os.sep)) or is_dir(parse_location(out))
 
 
-def _below(path: Place, folder: Place, root: Place) -> bool:
+def _is_below_output(path: Location, folder: Location, root: Location) -> bool:
     """Whether a picture of a folder lies where the outputs go, in a folder of their own below it."""
     inner, outer = absolute(folder), absolute(root)
     return inner != outer and inner.is_relative_to(outer) and absolute(path).is_relative_to(inner)
 
 
-def _check(tasks: Collection[Task], folder: Place | None) -> None:
+def _check(tasks: Collection[Task], folder: Location | None) -> None:
     """Raises UsageError.  `folder` is where all outputs belong."""
     ignore_case = folder is not None and not is_remote(folder) and _ignores_case(folder)
     sources = {absolute(task.source) for task in tasks}
@@ -141,10 +154,10 @@ def _check(tasks: Collection[Task], folder: Place | None) -> None:
         output_format(task.target)
         if absolute(task.target) in sources:
             itself = absolute(task.target) == absolute(task.source)
-            raise UsageError(f"{task.target} is {'the input itself' if itself else 'an input too'}", _ELSEWHERE)
-        if folder is not None and _leads_out(task.target, folder):
+            raise UsageError(f"{task.target} is {'the input itself' if itself else 'an input too'}", _OTHER_NAME_HINT)
+        if folder is not None and _escapes(task.target, folder):
             raise UsageError(f"{task.target} leads out of {folder}", "take the link away, or give another --name")
-        earlier = taken.setdefault(_folded(task.target, ignore_case), task)
+        earlier = taken.setdefault(_normalised(task.target, ignore_case), task)
         if earlier is not task:
             clashes.append(f"{earlier.source} and {task.source} would both become {task.target}")
     if clashes:
@@ -152,13 +165,13 @@ def _check(tasks: Collection[Task], folder: Place | None) -> None:
         raise UsageError("; ".join(clashes[:_SHOWN]) + more, "give one folder at a time, or another --name")
 
 
-def _leads_out(target: Place, folder: Place) -> bool:
+def _escapes(target: Location, folder: Location) -> bool:
     """Whether an output would lie elsewhere than below its folder, through links or a name such as `..`."""
-    parts = spelled(target).relative_to(spelled(folder)).parts
+    parts = as_pure_path(target).relative_to(as_pure_path(folder)).parts
     return ".." in parts or not absolute(target).is_relative_to(absolute(folder))
 
 
-def _folded(path: Place, ignore_case: bool) -> str:
+def _normalised(path: Location, ignore_case: bool) -> str:
     return unicodedata.normalize("NFC", str(path)).casefold() if ignore_case else str(path)
 
 

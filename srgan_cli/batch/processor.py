@@ -12,161 +12,161 @@ from threading import Lock
 from traceback import format_exception
 
 from srgan_cli.batch.manifest import Manifest
-from srgan_cli.batch.task import Result, Task, Wishes
-from srgan_cli.batch.throttle import _Room, _Turns
-from srgan_cli.errors import SrganError, in_plain_words
-from srgan_cli.image.codec.errors import check_claim, check_pixels, trust_pixels
-from srgan_cli.image.io import check_size, dropped_by
-from srgan_cli.image.picture import Picture, Scan
+from srgan_cli.batch.task import Task, TaskResult, UpscaleOptions
+from srgan_cli.batch.throttle import PixelBudget, _GeneratorLock
+from srgan_cli.errors import SrganError, to_srgan_error
+from srgan_cli.image.codec.errors import check_max_pixels, check_pixel_count, set_max_pixels
+from srgan_cli.image.io import check_size, picture_losses
+from srgan_cli.image.picture import ImageStream, Picture
 from srgan_cli.image.sequence import (
-    Losses,
-    Pictures,
-    dropped_frames,
-    fitting,
-    held_bytes,
+    ImageSequence,
+    LossReporter,
+    encode_bytes,
+    fit_to_format,
+    is_streamed,
     open_pictures,
-    streamed,
+    sequence_losses,
     write_pictures,
 )
-from srgan_cli.system.files import make_folder, sweep
-from srgan_cli.system.memory import give_back_freed, peak_resident
+from srgan_cli.system.files import make_folder, remove_stale_temporaries
+from srgan_cli.system.memory import peak_rss, trim_heap
 from srgan_cli.system.progress import Progress
-from srgan_cli.system.storage import Place, exists, fetched, is_remote, sent
-from srgan_cli.upscaling.back_projection import Agreement, back_project
-from srgan_cli.upscaling.tiles.memory import Reserve, check_decoded, keep_freed_within
+from srgan_cli.system.storage import Location, exists, is_remote, local_copy, upload_on_success
+from srgan_cli.upscaling.back_projection import Consistency, back_project
+from srgan_cli.upscaling.tiles.memory import ReservedMemory, check_decode_memory, retain_freed_memory_within
 from srgan_cli.upscaling.tiles.tiling import TilePolicy
 from srgan_cli.upscaling.upscaler import Upscaler
 
-_ROOM = 2**23
+_MAX_PIXELS_IN_FLIGHT = 2**23
 _LEVELS = 255
-_FILES_A_TIDYING = 32
+_FILES_PER_TRIM = 32
 
 
-def _unheard(_done: int, _total: int) -> None:
+def no_progress(_done: int, _total: int) -> None:
     """Progress that nobody follows."""
 
 
-class Bench:
+class ImageProcessor:
     """Where the pictures of files are enlarged; one that fails is told and stops no other.
 
     A few hands work here at once.  Each takes a file from reading to writing, and they share one generator that works
-    for one at a time.  No more than `room` input pixels are in hand at once, but for a single file.
+    for one at a time.  No more than `budget` input pixels are in hand at once, but for a single file.
     """
 
     def __init__(
         self,
         upscaler: Upscaler,
-        wishes: Wishes | None = None,
+        options: UpscaleOptions | None = None,
         manifest: Manifest | None = None,
-        room: int = _ROOM,
+        max_pixels_in_flight: int = _MAX_PIXELS_IN_FLIGHT,
     ) -> None:
         """`manifest` is that of the folder where the outputs go."""
-        self.upscaler, self.wishes, self.manifest = upscaler, wishes or Wishes(), manifest
-        self.room, self.turns = _Room(room), _Turns(upscaler.generator)
-        trust_pixels(self.wishes.max_pixels)
-        keep_freed_within(upscaler.policy)
-        self.swept: set[Path] = set()
+        self.upscaler, self.options, self.manifest = upscaler, options or UpscaleOptions(), manifest
+        self.budget, self.generator_lock = PixelBudget(max_pixels_in_flight), _GeneratorLock(upscaler.generator)
+        set_max_pixels(self.options.max_pixels)
+        retain_freed_memory_within(upscaler.policy)
+        self.cleaned: set[Path] = set()
         self.finished = count(1)
         self.lock = Lock()
 
     @property
-    def hands(self) -> int:
+    def concurrency(self) -> int:
         """How many files are worth having in hand at once."""
-        return hands(self.upscaler.device.type, self.upscaler.policy)
+        return default_concurrency(self.upscaler.device.type, self.upscaler.policy)
 
-    def work(self, task: Task, progress: Progress = _unheard) -> Result:
+    def process(self, task: Task, progress: Progress = no_progress) -> TaskResult:
         """What became of a task, with every error in the result; in `progress` it is 1 of 1 at the end."""
-        result = _Work(self, task, progress).result()
-        if next(self.finished) % _FILES_A_TIDYING == 0:
-            give_back_freed()
+        result = _Job(self, task, progress).run()
+        if next(self.finished) % _FILES_PER_TRIM == 0:
+            trim_heap()
         return result
 
-    def sweep(self, folder: Place) -> None:
+    def clean(self, folder: Location) -> None:
         """Take away what killed processes left in a folder, once; stores keep nothing that is not whole."""
         with self.lock:
-            if not is_remote(folder) and folder not in self.swept:
-                self.swept.add(folder)
-                sweep(folder)
+            if not is_remote(folder) and folder not in self.cleaned:
+                self.cleaned.add(folder)
+                remove_stale_temporaries(folder)
 
     def stop(self) -> None:
         """Have what is in hand given up at its next tile."""
-        self.turns.stop()
+        self.generator_lock.stop()
 
     def close(self) -> None:
         """Leave the generator as it was."""
-        self.turns.release()
+        self.generator_lock.release()
 
 
-def hands(device: str, policy: TilePolicy, sharers: int = 1) -> int:
-    """How many files a bench should have in hand on a device of this type, where `sharers` share the cores.
+def default_concurrency(device: str, policy: TilePolicy, processes_sharing: int = 1) -> int:
+    """How many files a bench should have in hand on a device of this type, where `processes_sharing` share the cores.
 
     A CPU's network leaves little time for more than reading ahead; a GPU's asks for all cores.  Where memory is limited
     it is one.
     """
     if policy.max_memory is not None:
         return 1
-    return 3 if device == "cpu" else max(3, (os.cpu_count() or 1) // sharers)
+    return 3 if device == "cpu" else max(3, (os.cpu_count() or 1) // processes_sharing)
 
 
-class _Work:
+class _Job:
     """One file on its way."""
 
-    def __init__(self, bench: Bench, task: Task, progress: Progress) -> None:
-        self.bench, self.task, self.progress = bench, task, progress
-        self.upscaler, self.wishes, self.manifest = bench.upscaler, bench.wishes, bench.manifest
+    def __init__(self, processor: ImageProcessor, task: Task, progress: Progress) -> None:
+        self.processor, self.task, self.progress = processor, task, progress
+        self.upscaler, self.options, self.manifest = processor.upscaler, processor.options, processor.manifest
         self.warnings: list[str] = []
-        self.tell = Losses(Path(task.target.name), self.warnings.append, self.wishes.strict)
+        self.report_losses = LossReporter(Path(task.target.name), self.warnings.append, self.options.strict)
         self.target: Path
-        self.agreements: list[Agreement] = []
+        self.consistencies: list[Consistency] = []
 
-    def result(self) -> Result:
+    def run(self) -> TaskResult:
         try:
-            return self._done()
+            return self._process()
         except Exception as error:  # told in the result: one file stops no other
-            return self._failed(error)
+            return self._failure(error)
         finally:
             self.progress(1, 1)
 
-    def _failed(self, error: Exception) -> Result:
+    def _failure(self, error: Exception) -> TaskResult:
         """The error without the frames that it went through: they hold pictures and open files."""
         trace = "".join(format_exception(error))
-        known = in_plain_words(error).with_traceback(None)
+        known = to_srgan_error(error).with_traceback(None)
         known.__context__ = known.__cause__ = None
-        return Result(self.task, "failed", warnings=tuple(self.warnings), error=known, trace=trace)
+        return TaskResult(self.task, "failed", warnings=tuple(self.warnings), error=known, traceback=trace)
 
-    def _done(self) -> Result:
-        task, existing = self.task, self.wishes.existing
-        self.bench.sweep(task.target.parent)
-        there = exists(task.target)
-        if there and (existing == "keep" or (existing == "update" and is_remote(task.target))):
-            return Result(task, "kept")
-        with fetched(task.source) as source, sent(task.target) as self.target:
+    def _process(self) -> TaskResult:
+        task, overwrite = self.task, self.options.overwrite
+        self.processor.clean(task.target.parent)
+        target_exists = exists(task.target)
+        if target_exists and (overwrite == "keep" or (overwrite == "update" and is_remote(task.target))):
+            return TaskResult(task, "kept")
+        with local_copy(task.source) as source, upload_on_success(task.target) as self.target:
             pictures = open_pictures(source)
-            kept = fitting(pictures, self.target)
-            for size in kept.sizes:
-                (check_pixels if self.wishes.max_pixels else check_claim)(source, *size)
+            writable = fit_to_format(pictures, self.target)
+            for size in writable.sizes:
+                (check_max_pixels if self.options.max_pixels else check_pixel_count)(source, *size)
             key = self.manifest.key(source) if self.manifest else ""
-            if self.manifest and there and existing == "update" and self.manifest.holds(self.target, key):
-                enlarged = self.upscaler.target(*pictures.size, self.wishes.scale)
-                return Result(task, "kept", pictures.size, enlarged, pictures.count)
-            self.tell(dropped_frames(self.target, pictures))
-            result = self._enlarged(kept)
+            if self.manifest and target_exists and overwrite == "update" and self.manifest.is_current(self.target, key):
+                enlarged = self.upscaler.target(*pictures.size, self.options.scale)
+                return TaskResult(task, "kept", pictures.size, enlarged, pictures.count)
+            self.report_losses(sequence_losses(self.target, pictures))
+            result = self._upscale(writable)
             if self.manifest:
-                self.manifest.note(self.target, key)
-        return replace(result, device=str(self.upscaler.device), peak_memory=peak_resident())
+                self.manifest.record(self.target, key)
+        return replace(result, device=str(self.upscaler.device), peak_memory=peak_rss())
 
-    def _enlarged(self, pictures: Pictures) -> Result:
-        sizes = [self.upscaler.target(*size, self.wishes.scale) for size in filter(all, pictures.sizes)]
+    def _upscale(self, pictures: ImageSequence) -> TaskResult:
+        sizes = [self.upscaler.target(*size, self.options.scale) for size in filter(all, pictures.sizes)]
         for size in sizes:
             check_size(self.target, *size)
-        with self.bench.room.taken(sum(map(prod, pictures.sizes))):
-            began, waited = time.monotonic(), self.bench.turns.waited
-            reserve = self._reserve(pictures, sizes)
+        with self.processor.budget.reserve(sum(map(prod, pictures.sizes))):
+            began, waited = time.monotonic(), self.processor.generator_lock.wait_seconds
+            reserve = self._reserve_memory(pictures, sizes)
             make_folder(self.target.parent)
-            seam = self._seam(pictures, reserve) if self.wishes.verify else None
-            write_pictures(pictures.each(self._enlarging(pictures.count, reserve)), self.target)
-            seconds = time.monotonic() - began - (self.bench.turns.waited - waited)
-        return Result(
+            tiling_error = self._check_tiling(pictures, reserve) if self.options.verify_tiles else None
+            write_pictures(pictures.map(self._upscale_each(pictures.count, reserve)), self.target)
+            seconds = time.monotonic() - began - (self.processor.generator_lock.wait_seconds - waited)
+        return TaskResult(
             self.task,
             "enlarged",
             pictures.size,
@@ -174,56 +174,58 @@ class _Work:
             pictures.count,
             seconds,
             tuple(self.warnings),
-            seam=seam,
-            agreement=min(self.agreements, key=lambda found: found.decibels, default=None),
+            tiling_error=tiling_error,
+            consistency=min(self.consistencies, key=lambda found: found.psnr, default=None),
         )
 
-    def _reserve(self, pictures: Pictures, sizes: list[tuple[int, int]]) -> Reserve:
+    def _reserve_memory(self, pictures: ImageSequence, sizes: list[tuple[int, int]]) -> ReservedMemory:
         """What is promised to others than tiles; what memory does not suffice for is told before it is decoded."""
-        decoding, results = max(pictures.held), held_bytes(sizes, self.target, self.wishes.consistent)
-        reserve = Reserve(results + pictures.decoded)
+        decoding, results = max(pictures.decode_bytes), encode_bytes(sizes, self.target, self.options.consistent)
+        reserve = ReservedMemory(results + pictures.peak_decode_bytes)
         if decoding > results:
-            check_decoded(decoding, reserve, self.upscaler.policy)
+            check_decode_memory(decoding, reserve, self.upscaler.policy)
         for size in sorted(filter(all, set(pictures.sizes)), key=prod, reverse=True):
-            self.upscaler.check_memory(*size, self.wishes.scale, reserve)
+            self.upscaler.check_memory(*size, self.options.scale, reserve)
         return reserve
 
-    def _seam(self, pictures: Pictures, reserve: Reserve) -> float:
-        seam = self.upscaler.largest_seam(next(pictures.scans()), self.wishes.scale, reserve)
-        if seam * _LEVELS > 1:
-            differ = f"tiles differ from the whole by {seam * _LEVELS:.2f} of {_LEVELS} levels"
+    def _check_tiling(self, pictures: ImageSequence, reserved: ReservedMemory) -> float:
+        error = self.upscaler.max_tiling_error(next(pictures.streams()), self.options.scale, reserved)
+        if error * _LEVELS > 1:
+            differ = f"tiles differ from the whole by {error * _LEVELS:.2f} of {_LEVELS} levels"
             raise SrganError(differ, "take the picture whole with --tile 0")
-        return seam
+        return error
 
-    def _enlarging(self, count: int, reserve: Reserve) -> Callable[[Scan], Scan]:
+    def _upscale_each(self, count: int, reserved: ReservedMemory) -> Callable[[ImageStream], ImageStream]:
         """Enlarges one picture after the other, band by band, and tells what each loses."""
         number = iter(range(count))
 
-        def enlarge(picture: Scan) -> Scan:
+        def upscale(picture: ImageStream) -> ImageStream:
             earlier = next(number)
 
             def advance(done: int, total: int) -> None:
-                self.bench.turns.heed()
+                self.processor.generator_lock.check_cancelled()
                 self.progress(earlier * total + done, count * total)
 
-            self.tell(picture.outline.notes)
-            self.tell(dropped_by(self.target, picture))
-            enlarged = self.upscaler.upscale_scan(picture, self.wishes.scale, advance, reserve)
-            if self.wishes.consistent:
-                enlarged = replace(enlarged, bands=partial(self._consistent, enlarged, picture))
-            if not streamed(self.target, count):
-                enlarged = Scan.of(enlarged.whole())
-            self.tell(dropped_by(self.target, enlarged))
+            self.report_losses(picture.header.notes)
+            self.report_losses(picture_losses(self.target, picture))
+            enlarged = self.upscaler.upscale_stream(picture, self.options.scale, advance, reserved)
+            if self.options.consistent:
+                enlarged = replace(enlarged, bands=partial(self._back_project, enlarged, picture))
+            if not is_streamed(self.target, count):
+                enlarged = ImageStream.from_picture(enlarged.to_picture())
+            self.report_losses(picture_losses(self.target, enlarged))
             return enlarged
 
-        return enlarge
+        return upscale
 
-    def _consistent(self, enlarged: Scan, original: Scan) -> Iterator[Picture]:
+    def _back_project(self, enlarged: ImageStream, original: ImageStream) -> Iterator[Picture]:
         """The enlarged picture projected back, as a single band."""
-        projected, agreement = back_project(enlarged.whole(), original.whole(), self.bench.turns.heed)
-        self.agreements.append(agreement)
-        if not agreement.holds:
+        projected, agreement = back_project(
+            enlarged.to_picture(), original.to_picture(), self.processor.generator_lock.check_cancelled
+        )
+        self.consistencies.append(agreement)
+        if not agreement.is_consistent:
             self.warnings.append(
-                f"made small again, it is {agreement.deviation:.1f} grey levels off at the worst pixel"
+                f"made small again, it is {agreement.max_error:.1f} grey levels off at the worst pixel"
             )
         yield projected

@@ -7,20 +7,20 @@ from queue import SimpleQueue
 from threading import Lock
 from typing import Protocol
 
-from srgan_cli.batch.task import Result, Task
+from srgan_cli.batch.task import Task, TaskResult
 from srgan_cli.system.progress import Progress
 
-_WHOLE = 1000
+_UNITS_PER_TASK = 1000
 
 
 class Worker(Protocol):
     """Where pictures are enlarged, several at once: a Bench, or one that is far away."""
 
     @property
-    def hands(self) -> int:
+    def concurrency(self) -> int:
         """How many files are worth having in hand at once."""
 
-    def work(self, task: Task, progress: Progress, /) -> Result:
+    def process(self, task: Task, progress: Progress, /) -> TaskResult:
         """What became of a task, with every error of its own in the result; raises what stops all others too."""
 
     def stop(self) -> None:
@@ -30,7 +30,7 @@ class Worker(Protocol):
         """Part from it; nothing is in hand any more."""
 
 
-class Batch:
+class BatchRunner:
     """Enlarges the pictures of many files.  Every hand of every worker takes the next one as soon as it is free."""
 
     def __init__(self, *workers: Worker) -> None:
@@ -41,23 +41,23 @@ class Batch:
         tasks: Sequence[Task],
         progress: Progress | None = None,
         share: Callable[[Sequence[Task]], Iterable[Task]] = iter,
-    ) -> Stream[Result]:
+    ) -> Stream[TaskResult]:
         """The results in the order of the tasks, as soon as they are there; then the workers are done.
 
         `share` gives those of the tasks that are this process's, one after the other, each when there is a free hand.
         When the caller closes the stream or is interrupted, what is being written is given up and nothing of it stays.
         """
-        meter, deal = _Meter(len(tasks), progress), _Deal(share(tasks))
+        aggregator, queue = ProgressAggregator(len(tasks), progress), TaskQueue(share(tasks))
         # Those of all workers by turns, so that each has work from the beginning.
-        turns = sorted((turn, index) for index, worker in enumerate(self.workers) for turn in range(worker.hands))
-        pool = ThreadPoolExecutor(len(turns), "hand")
+        slots = sorted((turn, index) for index, worker in enumerate(self.workers) for turn in range(worker.concurrency))
+        pool = ThreadPoolExecutor(len(slots), "hand")
         try:
-            for _, index in turns:
-                pool.submit(_work, self.workers[index], deal, meter)
-            while future := deal.results.get():
+            for _, index in slots:
+                pool.submit(_run_worker, self.workers[index], queue, aggregator)
+            while future := queue.results.get():
                 yield future.result()
         finally:
-            deal.end()
+            queue.close()
             for worker in self.workers:
                 worker.stop()
             pool.shutdown()
@@ -65,27 +65,27 @@ class Batch:
                 worker.close()
 
 
-def _work(worker: Worker, deal: "_Deal", meter: "_Meter") -> None:
+def _run_worker(worker: Worker, queue: "TaskQueue", aggregator: "ProgressAggregator") -> None:
     """What a hand does all day."""
-    while dealt := deal.next():
-        task, future = dealt
+    while item := queue.take():
+        task, future = item
         try:
-            future.set_result(worker.work(task, meter.another()))
+            future.set_result(worker.process(task, aggregator.task_progress()))
         except BaseException as error:  # whoever takes the results raises it, an interrupt too
             future.set_exception(error)
 
 
-class _Deal:
+class TaskQueue:
     """Deals tasks out to whoever is free, and keeps the order of what comes of them."""
 
     def __init__(self, tasks: Iterable[Task]) -> None:
         self.tasks, self.lock = iter(tasks), Lock()
-        self.results: SimpleQueue[Future[Result] | None] = SimpleQueue()
+        self.results: SimpleQueue[Future[TaskResult] | None] = SimpleQueue()
 
-    def next(self) -> tuple[Task, Future[Result]] | None:
+    def take(self) -> tuple[Task, Future[TaskResult]] | None:
         """A task, and where its result belongs; None at the end."""
         with self.lock:
-            future: Future[Result] = Future()
+            future: Future[TaskResult] = Future()
             try:
                 task = next(self.tasks, None)
             except Exception as error:  # whoever takes the results raises it
@@ -94,29 +94,29 @@ class _Deal:
             self.results.put(None if task is None and not future.done() else future)
             return None if task is None else (task, future)
 
-    def end(self) -> None:
+    def close(self) -> None:
         """Deal no more."""
         with self.lock:
             self.tasks = iter(())
 
 
-class _Meter:
+class ProgressAggregator:
     """Tells how much of all tasks is done, in thousandths of a task."""
 
     def __init__(self, count: int, progress: Progress | None) -> None:
-        self.all, self.progress = _WHOLE * count, progress
+        self.total, self.progress = _UNITS_PER_TASK * count, progress
         self.done, self.lock = 0, Lock()
 
-    def another(self) -> Progress:
+    def task_progress(self) -> Progress:
         """What tells how much of another task is done."""
-        told = 0
+        reported = 0
 
-        def tell(done: int, total: int) -> None:
-            nonlocal told
+        def update(done: int, total: int) -> None:
+            nonlocal reported
             with self.lock:
-                self.done += _WHOLE * done // total - told
-                told = _WHOLE * done // total
+                self.done += _UNITS_PER_TASK * done // total - reported
+                reported = _UNITS_PER_TASK * done // total
                 if self.progress:
-                    self.progress(self.done, self.all)
+                    self.progress(self.done, self.total)
 
-        return tell
+        return update

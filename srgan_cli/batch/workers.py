@@ -13,110 +13,110 @@ from typing import Any, Generic, TypeVar
 import torch
 
 from srgan_cli.batch.manifest import Manifest
-from srgan_cli.batch.processor import Bench, hands
+from srgan_cli.batch.processor import ImageProcessor, default_concurrency
 from srgan_cli.batch.runner import Worker
-from srgan_cli.batch.task import Result, Task, Wishes
+from srgan_cli.batch.task import Task, TaskResult, UpscaleOptions
 from srgan_cli.errors import SrganError
-from srgan_cli.system.processes import begin, context, cores
+from srgan_cli.system.processes import context, cores, init_worker
 from srgan_cli.system.progress import Progress
 from srgan_cli.upscaling.tiles.tiling import TilePolicy
 from srgan_cli.upscaling.upscaler import Upscaler
 
 ATTEMPTS = 3
-_DEATH = (EOFError, ConnectionError)
-Line = TypeVar("Line")
+_DEATH_ERRORS = (EOFError, ConnectionError)
+Connection = TypeVar("Connection")
 
 
 @dataclass(frozen=True)
-class Order:
+class WorkerSpec:
     """What is to be done at a bench, as other processes can be told.
 
     load: gives the upscaler for the name of a device.  folder: where a manifest is, if anywhere, and recipe what it
-    tells its lines by.  start: the folder that paths are counted from.
+    tells its lines by.  working_directory: the folder that paths are counted from.
     """
 
     load: Callable[[str], Upscaler]
-    wishes: Wishes
+    options: UpscaleOptions
     folder: Path | None = None
-    recipe: str = ""
-    start: Path = field(default_factory=Path.cwd)
+    settings_digest: str = ""
+    working_directory: Path = field(default_factory=Path.cwd)
 
     @property
     def manifest(self) -> Manifest | None:
         """The manifest, read anew."""
-        return Manifest(self.folder, self.recipe) if self.folder else None
+        return Manifest(self.folder, self.settings_digest) if self.folder else None
 
 
-class Station:
+class RemoteWorker:
     """A bench in another process, which is set up when the first task comes."""
 
-    def __init__(self, order: Order, device: str, threads: int) -> None:
-        self.order, self.device, self.threads = order, device, threads
+    def __init__(self, spec: WorkerSpec, device: str, threads: int) -> None:
+        self.spec, self.device, self.threads = spec, device, threads
         self.lock = Lock()
-        self.bench: Bench | None = None
+        self.processor: ImageProcessor | None = None
         self.stopped = False
 
-    def work(self, task: Task) -> Result:
+    def process(self, task: Task) -> TaskResult:
         """What became of a task.  Raises SrganError where the bench cannot be set up."""
-        return self._ready().work(task)
+        return self._start().process(task)
 
     def stop(self) -> None:
         """Have what is in hand given up at its next tile, also what is to come."""
         self.stopped = True
-        if self.bench:
-            self.bench.stop()
+        if self.processor:
+            self.processor.stop()
 
-    def _ready(self) -> Bench:
+    def _start(self) -> ImageProcessor:
         with self.lock:
             if self.stopped:
                 raise SrganError("stopped")
-            if self.bench is None:
+            if self.processor is None:
                 torch.set_num_threads(self.threads)
-                go_to(self.order.start)
-                self.bench = Bench(self.order.load(self.device), self.order.wishes, self.order.manifest)
-            return self.bench
+                chdir_if_exists(self.spec.working_directory)
+                self.processor = ImageProcessor(self.spec.load(self.device), self.spec.options, self.spec.manifest)
+            return self.processor
 
 
-class Lost(Exception):  # noqa: N818 (says what happened)
+class WorkerDied(Exception):  # noqa: N818 (says what happened)
     """Whoever was asked is no more."""
 
 
-class Distant(ABC, Generic[Line]):
+class WorkerProxy(ABC, Generic[Connection]):
     """A worker elsewhere.  When it is lost another one takes its place, and what it had in hand is done again.
 
     What has been lost once is done alone, so that a file that costs a worker its life takes no others with it; after
     ATTEMPTS it has failed.
     """
 
-    def __init__(self, order: Order, device: str, hands: int, threads: int = 1) -> None:
-        """`hands`: files in hand at once.  `threads`: of torch there."""
-        self.hands = hands
-        self.told = order, device, threads
-        self.lock, self.alone = Lock(), Lock()
-        self.line: Line | None = None
+    def __init__(self, spec: WorkerSpec, device: str, concurrency: int, threads: int = 1) -> None:
+        """`concurrency`: files in hand at once.  `threads`: of torch there."""
+        self.concurrency = concurrency
+        self.arguments = spec, device, threads
+        self.lock, self.retry_lock = Lock(), Lock()
+        self.connection: Connection | None = None
         self.stopped = False
 
     @abstractmethod
-    def begin(self) -> Line:
+    def connect(self) -> Connection:
         """A line to a new Station."""
 
     @abstractmethod
-    def ask(self, line: Line, task: Task) -> Result:
+    def run_task(self, connection: Connection, task: Task) -> TaskResult:
         """What the Station makes of a task.  Raises Lost when it is no more."""
 
     @abstractmethod
-    def halt(self, line: Line) -> None:
+    def send_stop(self, connection: Connection) -> None:
         """Tell the Station to stop.  Raises Lost when it is no more."""
 
     @abstractmethod
-    def end(self, line: Line) -> None:
+    def disconnect(self, connection: Connection) -> None:
         """End the Station, which may be lost already."""
 
-    def work(self, task: Task, progress: Progress, /) -> Result:
+    def process(self, task: Task, progress: Progress, /) -> TaskResult:
         """What became of a task.  Raises SrganError where the bench cannot be set up."""
         try:
             for attempt in range(ATTEMPTS):
-                with self.alone if attempt else nullcontext(), suppress(Lost):
+                with self.retry_lock if attempt else nullcontext(), suppress(WorkerDied):
                     return self._attempt(task)
             return _failed(task, f"whoever enlarged {task.source} died, {ATTEMPTS} times")
         finally:
@@ -124,92 +124,95 @@ class Distant(ABC, Generic[Line]):
 
     def stop(self) -> None:
         """Have what is in hand given up at its next tile, and begin nothing anew."""
-        with self.lock, suppress(Lost):
+        with self.lock, suppress(WorkerDied):
             self.stopped = True
-            if self.line is not None:
-                self.halt(self.line)
+            if self.connection is not None:
+                self.send_stop(self.connection)
 
     def close(self) -> None:
         """End the Station."""
-        if self.line is not None:
-            self._bury(self.line)
+        if self.connection is not None:
+            self._discard(self.connection)
 
-    def _attempt(self, task: Task) -> Result:
-        line = self._line()
+    def _attempt(self, task: Task) -> TaskResult:
+        connection = self._connection()
         try:
-            return self.ask(line, task)
-        except Lost:
-            self._bury(line)
+            return self.run_task(connection, task)
+        except WorkerDied:
+            self._discard(connection)
             raise
 
-    def _line(self) -> Line:
+    def _connection(self) -> Connection:
         with self.lock:
             if self.stopped:
                 raise SrganError("stopped")
-            if self.line is None:
-                self.line = self.begin()
-            return self.line
+            if self.connection is None:
+                self.connection = self.connect()
+            return self.connection
 
-    def _bury(self, line: Line) -> None:
+    def _discard(self, connection: Connection) -> None:
         with self.lock:
-            if self.line is line:
-                self.line = None
-                self.end(line)
+            if self.connection is connection:
+                self.connection = None
+                self.disconnect(connection)
 
 
-def go_to(folder: Path) -> None:
+def chdir_if_exists(folder: Path) -> None:
     """Count paths from a folder, where this machine has it; what is missing there is told file by file."""
     with suppress(OSError):
         os.chdir(folder)
 
 
 @contextmanager
-def noticing(*signs: type[Exception]) -> Iterator[None]:
+def translate_worker_death(*deaths: type[Exception]) -> Iterator[None]:
     """Turns the errors that tell of a loss into Lost."""
     try:
         yield
-    except signs as error:
-        raise Lost from error
+    except deaths as error:
+        raise WorkerDied from error
 
 
-def _failed(task: Task, reason: str) -> Result:
-    return Result(task, "failed", error=SrganError(reason, "memory may have run out: try --max-memory"))
+def _failed(task: Task, reason: str) -> TaskResult:
+    return TaskResult(task, "failed", error=SrganError(reason, "memory may have run out: try --max-memory"))
 
 
 class _Manager(BaseManager):
     """Holds a Station in a process of its own, and asks it for whoever calls."""
 
 
-_Manager.register("Station", Station)
+_Manager.register("RemoteWorker", RemoteWorker)
 
 
-class Beside(Distant[tuple[_Manager, Any]]):
+class ProcessWorker(WorkerProxy[tuple[_Manager, Any]]):
     """A worker in a process of its own on this machine."""
 
-    def begin(self) -> tuple[_Manager, Any]:
+    def connect(self) -> tuple[_Manager, Any]:
         """A new process."""
-        with noticing(*_DEATH):
+        with translate_worker_death(*_DEATH_ERRORS):
             manager = _Manager(ctx=context(__name__))
-            manager.start(begin)
-            return manager, manager.Station(*self.told)  # type: ignore[attr-defined]
+            manager.start(init_worker)
+            return manager, manager.RemoteWorker(*self.arguments)  # type: ignore[attr-defined]
 
-    def ask(self, line: tuple[_Manager, Any], task: Task) -> Result:
+    def run_task(self, connection: tuple[_Manager, Any], task: Task) -> TaskResult:
         """What its Station makes of a task."""
-        with noticing(*_DEATH):
-            result: Result = line[1].work(task)
+        with translate_worker_death(*_DEATH_ERRORS):
+            result: TaskResult = connection[1].process(task)
             return result
 
-    def halt(self, line: tuple[_Manager, Any]) -> None:
+    def send_stop(self, connection: tuple[_Manager, Any]) -> None:
         """Tell its Station."""
-        with noticing(*_DEATH):
-            line[1].stop()
+        with translate_worker_death(*_DEATH_ERRORS):
+            connection[1].stop()
 
-    def end(self, line: tuple[_Manager, Any]) -> None:
+    def disconnect(self, connection: tuple[_Manager, Any]) -> None:
         """End the process."""
-        line[0].shutdown()
+        connection[0].shutdown()
 
 
-def hire(order: Order, devices: Sequence[str], policy: TilePolicy) -> list[Worker]:
+def start_workers(spec: WorkerSpec, devices: Sequence[str], policy: TilePolicy) -> list[Worker]:
     """A worker for each device of this machine; those on the CPU share its cores."""
     threads = max(1, cores() // max(1, devices.count("cpu")))
-    return [Beside(order, name, hands(name.partition(":")[0], policy, len(devices)), threads) for name in devices]
+    return [
+        ProcessWorker(spec, name, default_concurrency(name.partition(":")[0], policy, len(devices)), threads)
+        for name in devices
+    ]

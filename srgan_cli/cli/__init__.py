@@ -31,9 +31,9 @@ app.command(epilog="Example: srgan export srgan-x4.onnx -m srgan-x4")(export)
 def _show_version(wanted: bool) -> None:
     if wanted:
         from srgan_cli.cli.console import write_line
-        from srgan_cli.cli.version import about
+        from srgan_cli.cli.version import version_report
 
-        for line in about():
+        for line in version_report():
             write_line(line)
         raise typer.Exit
 

@@ -26,20 +26,20 @@ if TYPE_CHECKING:
     from srgan_cli.training.config import TrainConfig
     from srgan_cli.training.preflight import Cost, Finding
     from srgan_cli.training.trainer import StepReport
-    from srgan_cli.weights.registry import Entry
+    from srgan_cli.weights.registry import ModelInfo
 
-_talk = Console(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False)
+_stderr = Console(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False)
 PIPE_WIDTH = 1000
 
 
-def say(text: str) -> None:
+def info(text: str) -> None:
     """A line for the person at the terminal."""
-    _talk.print(text)
+    _stderr.print(text)
 
 
 def warn(text: str) -> None:
     """A line about something that went wrong without stopping the work."""
-    _talk.print(f"srgan: {text}", style="yellow")
+    _stderr.print(f"srgan: {text}", style="yellow")
 
 
 @contextmanager
@@ -51,14 +51,14 @@ def progress_bar(label: str) -> Iterator[Progress]:
         bars.TaskProgressColumn(),
         bars.TimeRemainingColumn(),
     )
-    with bars.Progress(*columns, console=_talk, transient=True, disable=not _talk.is_terminal) as progress:
+    with bars.Progress(*columns, console=_stderr, transient=True, disable=not _stderr.is_terminal) as progress:
         task = progress.add_task(label, total=None)
         yield lambda done, total: progress.update(task, completed=done, total=total)
 
 
 def print_scores(scoring: "Scoring", form: str = "") -> None:
     """Score all that is planned and print it in this form; JSON while the scores come, a table unless told."""
-    from srgan_cli.scoring.report.text import FORMS, json_pieces
+    from srgan_cli.scoring.report.text import RENDERERS, json_pieces
 
     if form == "json":
         for piece in json_pieces(scoring.plan.protocol, scoring, scoring.report):
@@ -68,7 +68,7 @@ def print_scores(scoring: "Scoring", form: str = "") -> None:
     for _ in scoring:
         pass
     if form:
-        _write(FORMS[form](scoring.report()))
+        _write(RENDERERS[form](scoring.report()))
     else:
         show_report(scoring.report())
 
@@ -125,7 +125,7 @@ def _table(grid: "Grid") -> Table:
     return table
 
 
-def show_catalogue(entries: "list[Entry]") -> None:
+def print_models(entries: "list[ModelInfo]") -> None:
     """Weights as a table on stdout."""
     table = Table(box=SIMPLE_HEAD)
     for heading in ("model", "scale", "network", "MB", "licence", "PSNR / SSIM"):
@@ -133,12 +133,12 @@ def show_catalogue(entries: "list[Entry]") -> None:
     for entry in entries:
         size = f"{entry.path.stat().st_size / 1e6:.1f}"
         known = (f"x{entry.card.scale}", entry.card.architecture) if entry.card else ("?", "?")
-        last = _told_scores(entry.card.scores) if entry.card else entry.reason
+        last = _format_scores(entry.card.scores) if entry.card else entry.reason
         table.add_row(*(Text(cell) for cell in (entry.name, *known, size, entry.licence or "unknown", last)))
     _show(table)
 
 
-def _told_scores(scores: dict[str, Any]) -> str:
+def _format_scores(scores: dict[str, Any]) -> str:
     rows = {name: row for name, row in scores.items() if isinstance(row, dict) and {"psnr", "ssim"} <= row.keys()}
     return ", ".join(f"{name} {row['psnr']:.2f} / {row['ssim']:.4f}" for name, row in rows.items())
 
@@ -161,10 +161,10 @@ def show_check(findings: "list[Finding]", cost: "Cost", config: "TrainConfig") -
 @contextmanager
 def training_view(config: "TrainConfig") -> Iterator[Callable[["StepReport"], None]]:
     """How a run goes: a live table on a terminal, a line for every validation in a pipe; call it with each report."""
-    if not _talk.is_terminal:
+    if not _stderr.is_terminal:
         yield _PlainView()
         return
-    with Live(console=_talk, refresh_per_second=4) as live:
+    with Live(console=_stderr, refresh_per_second=4) as live:
         averages: dict[str, float] = {}
 
         def show(report: "StepReport") -> None:
@@ -189,7 +189,7 @@ class _PlainView:
         if report.scores is not self.scores:
             self.scores = report.scores
             parts = [f"{name} {value:.4g}" for name, value in {**report.losses, **report.scores}.items()]
-            say(
+            info(
                 f"step {report.step} ({report.progress:.0%}, {report.phase}): {', '.join(parts)}, "
                 f"{report.rate:.0f} patches/s, {_duration(report.remaining)} left"
             )

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from srgan_cli.cli.loading import loading
-from srgan_cli.cli.models import at_hand
+from srgan_cli.cli.loading import gc_paused
+from srgan_cli.cli.models import resolve_model
 from srgan_cli.cli.options import Debug, Offline
 
 
@@ -22,15 +22,15 @@ def export(
 
     Needs the extra srgan-cli[onnx].  Prints the path.
     """
-    with loading():
-        from srgan_cli.cli.console import say, write_line
+    with gc_paused():
+        from srgan_cli.cli.console import info, write_line
         from srgan_cli.system.files import check_writable
-        from srgan_cli.weights.interpolation import load_blend
+        from srgan_cli.weights.interpolation import interpolate
         from srgan_cli.weights.onnx import export_onnx
         from srgan_cli.weights.registry import find_weights
 
     check_writable(target)
-    generator, card = load_blend(find_weights(at_hand(model, offline)))
+    generator, card = interpolate(find_weights(resolve_model(model, offline)))
     difference = export_onnx(generator, target)
-    say(f"{card.name}, x{card.scale}: differs from torch by {difference:.2g} at most")
+    info(f"{card.name}, x{card.scale}: differs from torch by {difference:.2g} at most")
     write_line(target)

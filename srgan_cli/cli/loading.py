@@ -9,7 +9,7 @@ _LARGE = "torch"
 
 
 @contextmanager
-def loading() -> Iterator[None]:
+def gc_paused() -> Iterator[None]:
     """Within it torch and what goes with it are imported.
 
     All of that stays until the process ends.  So Python neither looks for garbage among it meanwhile, nor ever again,

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from srgan_cli.cli.loading import loading
+from srgan_cli.cli.loading import gc_paused
 from srgan_cli.cli.options import Debug
 
 
@@ -14,20 +14,20 @@ def models(
     debug: Debug = False,
 ) -> None:
     """List the weights that come with srgan, and those that were fetched into the cache."""
-    with loading():
-        from srgan_cli.cli.console import show_catalogue, write_line
-        from srgan_cli.weights.registry import catalogue
+    with gc_paused():
+        from srgan_cli.cli.console import print_models, write_line
+        from srgan_cli.weights.registry import list_models
 
-    entries = list(catalogue())
+    entries = list(list_models())
     if as_json:
         write_line(json.dumps([entry.to_json() for entry in entries], indent=2))
         return
-    show_catalogue(entries)
+    print_models(entries)
 
 
-def at_hand(model: str, offline: bool) -> str:
+def resolve_model(model: str, offline: bool) -> str:
     """The model, or the file in the cache that its address stands for; what is fetched is told."""
-    from srgan_cli.cli.console import progress_bar, say
+    from srgan_cli.cli.console import info, progress_bar
     from srgan_cli.weights.hub import fetch, is_cached, is_reference
 
     if not is_reference(model):
@@ -37,5 +37,5 @@ def at_hand(model: str, offline: bool) -> str:
         cached = fetch(model, offline, progress)
     if fetched:
         licence = cached.licence or "unknown, see where it comes from"
-        say(f"{cached.name}: licence {licence}; sha256 {cached.sha256}; kept in {cached.path.parent}")
+        info(f"{cached.name}: licence {licence}; sha256 {cached.sha256}; kept in {cached.path.parent}")
     return str(cached.path)

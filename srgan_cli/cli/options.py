@@ -18,15 +18,15 @@ On = Annotated[
 ]
 
 
-def given(context: typer.Context, *names: str) -> list[str]:
+def given_options(context: typer.Context, *names: str) -> list[str]:
     """Those of the options, as they are written, that are not left at their default."""
     sources = {name: context.get_parameter_source(name) for name in names}
     written = {parameter.name: parameter.opts[0] for parameter in context.command.params}
     return [written[name] for name, source in sources.items() if source is not None and source.name != "DEFAULT"]
 
 
-def exclude(context: typer.Context, *names: str) -> None:
+def check_exclusive(context: typer.Context, *names: str) -> None:
     """Raises UsageError where more than one of the options is given."""
-    found = given(context, *names)
+    found = given_options(context, *names)
     if len(found) > 1:
         raise UsageError(f"{' and '.join(found)} exclude each other", "leave one out")

@@ -10,7 +10,7 @@ from srgan_cli.version import __version__
 from srgan_cli.weights.registry import list_weights
 
 
-def about() -> Iterator[str]:
+def version_report() -> Iterator[str]:
     """A line each on this version, Python and the system, torch and the devices it finds, and the shipped weights."""
     yield f"srgan {__version__}"
     yield f"Python {platform.python_version()} on {platform.system()} {platform.machine()}"

@@ -9,46 +9,46 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from srgan_cli.image.codec.raster import BAND_GRID
-from srgan_cli.image.picture import Picture, Scan
+from srgan_cli.image.picture import ImageStream, Picture
 
 _LEVELS = int(log2(BAND_GRID))
 _TRUSTED_ALPHA = 1 / 8
 _TINY = torch.finfo(torch.float32).tiny
 
 
-def bleed(scan: Scan) -> Scan:
+def bleed_alpha(stream: ImageStream) -> ImageStream:
     """The same picture, the colour of its transparent and nearly transparent pixels taken from what lies near.
 
     What a file stores under full transparency is arbitrary, and under nearly full transparency coarsely rounded;
     without this it would leak into the edges as a dark or coloured fringe when the picture is enlarged.
     The picture is gone through twice: far away counts what the first time left in memory, at 1/BAND_GRID of its size.
     """
-    return scan if scan.outline.alpha is None else replace(scan, bands=lambda: _bled(scan))
+    return stream if stream.header.alpha is None else replace(stream, bands=lambda: _fill_colour(stream))
 
 
-def _bled(scan: Scan) -> Iterator[Picture]:
-    ground, top = _spread(*_coarse(scan)), 0
-    for band in scan.bands():
+def _fill_colour(stream: ImageStream) -> Iterator[Picture]:
+    ground, top = _blend_levels(*_downsample(stream)), 0
+    for band in stream.bands():
         assert band.alpha is not None
         below = ground[:, top // BAND_GRID : -(-(top + band.height) // BAND_GRID)]
-        yield replace(band, pixels=_spread(band.pixels * band.alpha, band.alpha, below))
+        yield replace(band, pixels=_blend_levels(band.pixels * band.alpha, band.alpha, below))
         top += band.height
 
 
-def _coarse(scan: Scan) -> tuple[Tensor, Tensor]:
+def _downsample(stream: ImageStream) -> tuple[Tensor, Tensor]:
     """The mean of colour times alpha, and of alpha, of squares of BAND_GRID pixels."""
     weighted, weights = [], []
-    for band in scan.bands():
+    for band in stream.bands():
         assert band.alpha is not None
         layers = torch.cat([band.pixels * band.alpha, band.alpha])
         for _ in range(_LEVELS):
-            layers = _halved(layers)
+            layers = _halve(layers)
         weighted.append(layers[:-1])
         weights.append(layers[-1:])
     return torch.cat(weighted, 1), torch.cat(weights, 1)
 
 
-def _spread(weighted: Tensor, weight: Tensor, ground: Tensor | None = None, level: int = 0) -> Tensor:
+def _blend_levels(weighted: Tensor, weight: Tensor, ground: Tensor | None = None, level: int = 0) -> Tensor:
     """Each pixel's own colour as far as its weight is to be trusted, else that of ever larger squares around it.
 
     `ground` is the result for squares of BAND_GRID pixels, where it is known.
@@ -59,10 +59,10 @@ def _spread(weighted: Tensor, weight: Tensor, ground: Tensor | None = None, leve
     own = weighted / weight.clamp_min(_TINY)
     if ground is None and height == 1 and width == 1:
         return own
-    coarse = _spread(_halved(weighted), _halved(weight), ground, level + 1)
+    coarse = _blend_levels(_halve(weighted), _halve(weight), ground, level + 1)
     enlarged = coarse.repeat_interleave(2, -2).repeat_interleave(2, -1)[..., :height, :width]
     return torch.lerp(enlarged, own, (weight / _TRUSTED_ALPHA).clamp(max=1))
 
 
-def _halved(layers: Tensor) -> Tensor:
+def _halve(layers: Tensor) -> Tensor:
     return F.avg_pool2d(layers[None], 2, ceil_mode=True)[0]

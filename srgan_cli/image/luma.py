@@ -14,50 +14,50 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.floating[Any]]
 """float32 where pictures are enlarged, float64 where they are scored."""
-Pixels = Union["Tensor", Array]
-Planes = TypeVar("Planes", "Tensor", Array)
+ArrayOrTensor = Union["Tensor", Array]
+PixelsT = TypeVar("PixelsT", "Tensor", Array)
 
-STUDIO = (65.481 / 255, 128.553 / 255, 24.966 / 255)
+STUDIO_WEIGHTS = (65.481 / 255, 128.553 / 255, 24.966 / 255)
 """The shares of red, green and blue in BT.601 luma of studio range, which begins at BLACK."""
 BLACK = 16 / 255
-FULL = (0.299, 0.587, 0.114)
+FULL_RANGE_WEIGHTS = (0.299, 0.587, 0.114)
 """The same of full range."""
 
 
-def luma(pixels: Planes) -> Planes:
+def luma(pixels: PixelsT) -> PixelsT:
     """BT.601 luma of (3, H, W) RGB in studio range, as (1, H, W) between 16/255 and 235/255.
 
     This is the Y of MATLAB's rgb2ycbcr, on which the super-resolution literature reports PSNR and SSIM.
     Grey pictures of one channel are taken as R = G = B.
     """
     if pixels.shape[-3] == 1:
-        return pixels * sum(STUDIO) + BLACK
-    return _weighted(pixels, STUDIO) + BLACK
+        return pixels * sum(STUDIO_WEIGHTS) + BLACK
+    return _weighted(pixels, STUDIO_WEIGHTS) + BLACK
 
 
-def full_luma(pixels: Planes) -> Planes:
+def luma_full_range(pixels: PixelsT) -> PixelsT:
     """BT.601 luma of (3, H, W) RGB in full range 0…1, as (1, H, W); grey pictures of one channel are their own."""
-    return pixels if pixels.shape[-3] == 1 else _weighted(pixels, FULL)
+    return pixels if pixels.shape[-3] == 1 else _weighted(pixels, FULL_RANGE_WEIGHTS)
 
 
-def coloured(pixels: Planes) -> Planes:
+def to_rgb(pixels: PixelsT) -> PixelsT:
     """(3, H, W) of a picture of one or three channels."""
     return pixels if len(pixels) == 3 else pixels[[0, 0, 0]]
 
 
-def crop_multiple(pixels: Planes, scale: int) -> Planes:
+def crop_multiple(pixels: PixelsT, scale: int) -> PixelsT:
     """The upper left part whose sides are the largest multiples of `scale`."""
     height, width = pixels.shape[-2:]
     return pixels[..., : height - height % scale, : width - width % scale]
 
 
-def crop_border(pixels: Planes, border: int) -> Planes:
+def crop_border(pixels: PixelsT, border: int) -> PixelsT:
     """The picture without `border` pixels on each side."""
     height, width = pixels.shape[-2:]
     return pixels[..., border : height - border, border : width - border]
 
 
-def double(pixels: Pixels) -> NDArray[np.float64]:
+def as_float64(pixels: ArrayOrTensor) -> NDArray[np.float64]:
     """An array of double precision, of an array or of a tensor on the CPU."""
     return np.asarray(pixels, dtype=np.float64)
 
@@ -67,7 +67,7 @@ def to_decibels(mean_squared_error: float) -> float:
     return -10 * math.log10(mean_squared_error) if mean_squared_error else math.inf
 
 
-def _weighted(pixels: Planes, weights: tuple[float, float, float]) -> Planes:
+def _weighted(pixels: PixelsT, weights: tuple[float, float, float]) -> PixelsT:
     red, green, blue = (pixels[..., channel : channel + 1, :, :] * weights[channel] for channel in range(3))
-    luma: Planes = red + green + blue
+    luma: PixelsT = red + green + blue
     return luma

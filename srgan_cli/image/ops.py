@@ -12,22 +12,22 @@ FLIPS = ((), (-1,), (-2, -1), (-2,), (-1,), (-2, -1), (-2,), ())
 """Along what each of the eight orientations turns a picture back to front; every second one then swaps its sides."""
 
 
-def levels(pixels: Tensor, depth: int = 8) -> Tensor:
+def to_levels(pixels: Tensor, depth: int = 8) -> Tensor:
     """The nearest whole numbers 0…2^depth - 1, as floats."""
     return pixels.clamp(0, 1).mul_(float(2**depth - 1)).round_()
 
 
 def quantise(pixels: Tensor, depth: int = 8) -> Tensor:
     """The nearest values that `depth` bits can hold, still as floats 0…1."""
-    return levels(pixels, depth) / float(2**depth - 1)
+    return to_levels(pixels, depth) / float(2**depth - 1)
 
 
 def to_bytes(pixels: Tensor) -> Tensor:
     """The same in 8 bits, as uint8."""
-    return levels(pixels).to(torch.uint8)
+    return to_levels(pixels).to(torch.uint8)
 
 
-def turned(pixels: Tensor, orientation: int) -> Tensor:
+def orient(pixels: Tensor, orientation: int) -> Tensor:
     """One of the eight orientations of a picture (..., H, W), by number 0 to 7."""
     flipped = pixels.flip(FLIPS[orientation])
     return flipped.mT if orientation % 2 else flipped
@@ -39,11 +39,11 @@ def resize(pixels: Tensor, height: int, width: int, kernel: "Kernel | None" = No
     The kernel is widened by the factor when the picture shrinks; beyond the edge the picture is mirrored.  Values are
     not clamped: these kernels overshoot.
     """
-    rows, columns = (Stretch.whole(*sizes) for sizes in zip(pixels.shape[-2:], (height, width), strict=True))
+    rows, columns = (AxisResize.full(*sizes) for sizes in zip(pixels.shape[-2:], (height, width), strict=True))
     return resize_part(pixels, rows, columns, kernel or KERNELS["bicubic"])
 
 
-def resize_part(pixels: Tensor, rows: "Stretch", columns: "Stretch", kernel: "Kernel") -> Tensor:
+def resize_part(pixels: Tensor, rows: "AxisResize", columns: "AxisResize", kernel: "Kernel") -> Tensor:
     """What `resize` makes of the whole picture, of it a part, from as much of the picture as that rests on."""
     return _resize_along(_resize_along(pixels, -2, rows, kernel), -1, columns, kernel)
 
@@ -77,7 +77,7 @@ class Kernel:
     weight: Callable[[Tensor], Tensor]
     radius: int
 
-    def reach(self, before: int, after: int) -> float:
+    def support(self, before: int, after: int) -> float:
         """How many samples away a sample counts, when `before` samples become `after`."""
         return self.radius / min(after / before, 1)
 
@@ -87,27 +87,27 @@ KERNELS = {"bicubic": Kernel(cubic, 2), "lanczos": Kernel(lanczos, 3)}
 
 
 @dataclass(frozen=True)
-class Stretch:
-    """A side of a picture on its way from `before` samples to `after`, or a part of it.
+class AxisResize:
+    """A side of a picture on its way from `in_size` samples to `out_size`, or a part of it.
 
-    first: the sample of the picture that the part at hand begins with.  start and stop: which samples to make.
+    offset: the sample of the picture that the part at hand begins with.  start and stop: which samples to make.
     """
 
-    before: int
-    after: int
-    first: int
+    in_size: int
+    out_size: int
+    offset: int
     start: int
     stop: int
 
     @classmethod
-    def whole(cls, before: int, after: int) -> "Stretch":
+    def full(cls, before: int, after: int) -> "AxisResize":
         """All of the side."""
         return cls(before, after, 0, 0, after)
 
 
-def _resize_along(pixels: Tensor, dim: int, side: Stretch, kernel: Kernel) -> Tensor:
-    if side.before == side.after:
-        return pixels.narrow(dim, side.start - side.first, side.stop - side.start)
+def _resize_along(pixels: Tensor, dim: int, side: AxisResize, kernel: Kernel) -> Tensor:
+    if side.in_size == side.out_size:
+        return pixels.narrow(dim, side.start - side.offset, side.stop - side.start)
     index, weight = _contributions(side, kernel)
     size = side.stop - side.start
     shape = [1] * pixels.dim()
@@ -119,16 +119,16 @@ def _resize_along(pixels: Tensor, dim: int, side: Stretch, kernel: Kernel) -> Te
     return result
 
 
-def _contributions(side: Stretch, kernel: Kernel) -> tuple[Tensor, Tensor]:
+def _contributions(side: AxisResize, kernel: Kernel) -> tuple[Tensor, Tensor]:
     """For every output sample the input samples it rests on, counted from `first`, and their weights: (size, taps)."""
-    scale = side.after / side.before
-    reach = kernel.reach(side.before, side.after)
+    scale = side.out_size / side.in_size
+    reach = kernel.support(side.in_size, side.out_size)
     centre = (torch.arange(side.start, side.stop, dtype=torch.float64) + 0.5) / scale - 0.5
     taps = int(2 * reach) + 2
     index = (centre - reach).floor().long()[:, None] + torch.arange(taps)
     weight = kernel.weight((centre[:, None] - index) * min(scale, 1.0))
     weight /= weight.sum(dim=1, keepdim=True)
     used = (weight != 0).any(dim=0)
-    mirrored = index.remainder(2 * side.before)
-    mirrored = torch.where(mirrored < side.before, mirrored, 2 * side.before - 1 - mirrored) - side.first
+    mirrored = index.remainder(2 * side.in_size)
+    mirrored = torch.where(mirrored < side.in_size, mirrored, 2 * side.in_size - 1 - mirrored) - side.offset
     return mirrored[:, used], weight[:, used]

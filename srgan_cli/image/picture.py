@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
-from srgan_cli.image.codec.samples import UNIT, Span
+from srgan_cli.image.codec.samples import UNIT_RANGE, ValueRange
 from srgan_cli.image.metadata.metadata import Metadata
 
 
@@ -19,7 +19,7 @@ class Picture:
     depth: bits a channel in its file: 8 or 16 for whole numbers, 32 for floats.
     icc_profile: the colour profile as it stands in the file, or None.
     metadata: EXIF, XMP and resolution.
-    span: the floats of the file that 0 and 1 stand for.
+    value_range: the floats of the file that 0 and 1 stand for.
     duration: milliseconds that it is shown as a frame of an animation, else 0.
     notes: a sentence for everything that reading had to change or drop.
     """
@@ -29,7 +29,7 @@ class Picture:
     depth: int = 8
     icc_profile: bytes | None = None
     metadata: Metadata = field(default_factory=Metadata)
-    span: Span = UNIT
+    value_range: ValueRange = UNIT_RANGE
     duration: float = 0
     notes: tuple[str, ...] = ()
 
@@ -49,7 +49,7 @@ class Picture:
         return self.pixels.expand(3, -1, -1)
 
     @property
-    def on_white(self) -> "Picture":
+    def flatten_on_white(self) -> "Picture":
         """The picture as it looks on white paper, without alpha."""
         if self.alpha is None:
             return self
@@ -57,20 +57,20 @@ class Picture:
 
 
 @dataclass(frozen=True)
-class Scan:
+class ImageStream:
     """A picture that comes in bands of full rows, from top to bottom, so that it need not fit in memory.
 
-    outline: everything of it but its rows: tensors of shape (C, 0, W).  height: its rows.
+    header: everything of it but its rows: tensors of shape (C, 0, W).  height: its rows.
     bands: goes through it from the top, as often as it is called; every band but the last has a multiple of
     BAND_GRID rows where the picture comes from a file.
     """
 
-    outline: Picture
+    header: Picture
     height: int
     bands: Callable[[], Iterator[Picture]]
 
     @classmethod
-    def of(cls, picture: Picture) -> "Scan":
+    def from_picture(cls, picture: Picture) -> "ImageStream":
         """A picture in memory as a single band."""
         alpha = None if picture.alpha is None else picture.alpha[:, :0]
         return cls(replace(picture, pixels=picture.pixels[:, :0], alpha=alpha), picture.height, lambda: iter([picture]))
@@ -78,22 +78,22 @@ class Scan:
     @property
     def width(self) -> int:
         """Columns."""
-        return self.outline.width
+        return self.header.width
 
-    def each(self, change: Callable[[Picture], Picture]) -> "Scan":
+    def map(self, change: Callable[[Picture], Picture]) -> "ImageStream":
         """The same with every band changed, which may not change its size."""
-        return Scan(change(self.outline), self.height, lambda: map(change, self.bands()))
+        return ImageStream(change(self.header), self.height, lambda: map(change, self.bands()))
 
-    def whole(self) -> Picture:
+    def to_picture(self) -> Picture:
         """All of it in memory."""
-        layers, top = _layers(self.outline), 0
+        layers, top = _layers(self.header), 0
         result = torch.empty(len(layers), self.height, self.width)
         for band in self.bands():
             torch.cat(_layers(band), out=result[:, top : top + band.height])
             top += band.height
-        colours = len(self.outline.pixels)
-        alpha = None if self.outline.alpha is None else result[colours:]
-        return replace(self.outline, pixels=result[:colours], alpha=alpha)
+        colours = len(self.header.pixels)
+        alpha = None if self.header.alpha is None else result[colours:]
+        return replace(self.header, pixels=result[:colours], alpha=alpha)
 
 
 def _layers(picture: Picture) -> list[Tensor]:

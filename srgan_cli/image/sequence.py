@@ -8,41 +8,41 @@ from pathlib import Path
 
 from srgan_cli.errors import PictureError
 from srgan_cli.image.codec import writer as encode
-from srgan_cli.image.codec.capabilities import HOLDS
-from srgan_cli.image.codec.errors import explained
+from srgan_cli.image.codec.capabilities import FORMAT_CAPABILITIES
+from srgan_cli.image.codec.errors import translate_errors
 from srgan_cli.image.codec.raster import Raster
-from srgan_cli.image.codec.reader import Source, opened
-from srgan_cli.image.io import check_size, output_format, scanned, to_raster
-from srgan_cli.image.picture import Picture, Scan
+from srgan_cli.image.codec.reader import ImageReader, open_reader
+from srgan_cli.image.io import check_size, output_format, stream_raster, to_raster
+from srgan_cli.image.picture import ImageStream, Picture
 from srgan_cli.system.files import atomic_write, check_space
 
-_SHALLOW = 8
+_ANIMATION_DEPTH = 8
 _LOSSLESS = ("PNG", "TIFF", "BMP")
 _FLOATS = 16
 """Bytes that a pixel of a result takes as floats."""
-_STAYING = 5
+_DECODE_PER_RESIDENT = 5
 """Times what of a picture stays that is decoded whole, decoding takes."""
-_PROJECTED = 5
+_BACK_PROJECTION_COPIES = 5
 """How often a result is held while it is projected back: itself, as it was, and three on their way to the next."""
 
 
 @dataclass(frozen=True)
-class Pictures:
+class ImageSequence:
     """The pictures of one file.
 
     frames: pictures, or scans that are decoded band by band; each when it is asked for.
     sizes: height and width of each; 0 and 0 of a page that is too damaged to tell.
     animated: they follow in time, each as long as its `duration`.  loop: how often they are played, 0 for ever.
-    held: bytes that it takes to decode each of them, 0 for what is read in bands.
-    late: what is decoded whole is so whenever its bands are gone through.
+    decode_bytes: bytes that it takes to decode each of them, 0 for what is read in bands.
+    redecodes: what is decoded whole is so whenever its bands are gone through.
     """
 
-    frames: Iterable[Picture | Scan]
+    frames: Iterable[Picture | ImageStream]
     sizes: Sequence[tuple[int, int]]
     animated: bool = False
     loop: int = 0
-    held: Sequence[int] = ()
-    late: bool = False
+    decode_bytes: Sequence[int] = ()
+    redecodes: bool = False
 
     @property
     def count(self) -> int:
@@ -55,24 +55,24 @@ class Pictures:
         return self.sizes[0]
 
     @property
-    def decoded(self) -> int:
+    def peak_decode_bytes(self) -> int:
         """Bytes that the largest takes beside the tiles that are planned for it: while it is decoded, or ever since."""
-        most = max(self.held, default=0)
-        return most if self.late else most // _STAYING
+        most = max(self.decode_bytes, default=0)
+        return most if self.redecodes else most // _DECODE_PER_RESIDENT
 
     @property
-    def first(self) -> "Pictures":
+    def first(self) -> "ImageSequence":
         """The first of them alone."""
-        frames, sizes, held = _First(self.frames), self.sizes[:1], self.held[:1]
-        return replace(self, frames=frames, sizes=sizes, animated=False, held=held)
+        frames, sizes, held = _First(self.frames), self.sizes[:1], self.decode_bytes[:1]
+        return replace(self, frames=frames, sizes=sizes, animated=False, decode_bytes=held)
 
-    def each(self, change: Callable[[Scan], Picture | Scan]) -> "Pictures":
+    def map(self, change: Callable[[ImageStream], Picture | ImageStream]) -> "ImageSequence":
         """The same with every picture changed, when it is asked for."""
-        return replace(self, frames=map(change, self.scans()))
+        return replace(self, frames=map(change, self.streams()))
 
-    def scans(self) -> Iterator[Scan]:
+    def streams(self) -> Iterator[ImageStream]:
         """The frames, those in memory as a single band."""
-        return (Scan.of(frame) if isinstance(frame, Picture) else frame for frame in self.frames)
+        return (ImageStream.from_picture(frame) if isinstance(frame, Picture) else frame for frame in self.frames)
 
 
 @dataclass(frozen=True)
@@ -81,61 +81,61 @@ class _Frames:
 
     path: Path
 
-    def __iter__(self) -> Iterator[Scan]:
-        with opened(self.path) as source:
+    def __iter__(self) -> Iterator[ImageStream]:
+        with open_reader(self.path) as source:
             for index in range(source.count):
-                yield scanned(source.raster(index))
+                yield stream_raster(source.read(index))
 
 
 @dataclass(frozen=True)
 class _First:
     """The first of some pictures, each time that they are gone through."""
 
-    frames: Iterable[Picture | Scan]
+    frames: Iterable[Picture | ImageStream]
 
-    def __iter__(self) -> Iterator[Picture | Scan]:
+    def __iter__(self) -> Iterator[Picture | ImageStream]:
         return islice(self.frames, 1)
 
 
-def open_pictures(path: Path | str) -> Pictures:
+def open_pictures(path: Path | str) -> ImageSequence:
     """All pictures of a file; none is decoded yet.  Raises PictureError as read_picture does, now or later."""
     path = Path(path)
-    with opened(path) as source:
+    with open_reader(path) as source:
         if source.animated or source.count == 1:
-            told = [(source.size(0), source.held(0))] * source.count
+            entries = [(source.size(0), source.decode_bytes(0))] * source.count
         else:
-            told = list(_told_of_pages(path, source))
-        sizes, held = zip(*told, strict=True)
+            entries = list(_page_sizes(path, source))
+        sizes, held = zip(*entries, strict=True)
         if not all(sizes[0]):
             raise PictureError(f"{path} says that it has no pixels", "the file is damaged: fetch it again")
-        return Pictures(_Frames(path), sizes, source.animated, source.loop, held, source.late)
+        return ImageSequence(_Frames(path), sizes, source.animated, source.loop, held, source.redecodes)
 
 
-def _told_of_pages(path: Path, source: Source) -> Iterator[tuple[tuple[int, int], int]]:
+def _page_sizes(path: Path, source: ImageReader) -> Iterator[tuple[tuple[int, int], int]]:
     """The size of each and what decoding it takes; damage is an error once that page is wanted."""
-    yield source.size(0), source.held(0)
+    yield source.size(0), source.decode_bytes(0)
     for index in range(1, source.count):
         try:
-            with explained(path):
-                told = source.size(index), source.held(index)
+            with translate_errors(path):
+                entry = source.size(index), source.decode_bytes(index)
         except PictureError:
-            told = (0, 0), 0
-        yield told
+            entry = (0, 0), 0
+        yield entry
 
 
-def fitting(pictures: Pictures, path: Path) -> Pictures:
+def fit_to_format(pictures: ImageSequence, path: Path) -> ImageSequence:
     """As many of the pictures as the format of `path` holds, the first ones."""
-    sequence = HOLDS[output_format(path)].sequence
+    sequence = FORMAT_CAPABILITIES[output_format(path)].sequence
     if pictures.count == 1 or sequence == "pages" or (sequence == "animation" and pictures.animated):
         return pictures
     return pictures.first
 
 
-def dropped_frames(path: Path, pictures: Pictures) -> list[str]:
+def sequence_losses(path: Path, pictures: ImageSequence) -> list[str]:
     """What of these pictures' number and timing the format of `path` drops, a sentence each."""
     name = output_format(path)
-    form, words = HOLDS[name], ("frames" if pictures.animated else "pages")
-    if pictures.count > fitting(pictures, path).count:
+    form, words = FORMAT_CAPABILITIES[name], ("frames" if pictures.animated else "pages")
+    if pictures.count > fit_to_format(pictures, path).count:
         return [f"{name} holds one picture here: {pictures.count - 1} of {pictures.count} {words} are dropped"]
     if not pictures.animated or pictures.count == 1:
         return []
@@ -144,37 +144,39 @@ def dropped_frames(path: Path, pictures: Pictures) -> list[str]:
     return [] if form.loop or not pictures.loop else [f"{name} cannot tell that it is played {pictures.loop} times"]
 
 
-def write_pictures(pictures: Pictures, path: Path | str) -> None:
+def write_pictures(pictures: ImageSequence, path: Path | str) -> None:
     """Write pictures in the format of the file's suffix, as many as it holds; the file appears whole or not at all.
 
     What the format cannot hold is dropped; `dropped_frames` and `dropped_by` say it beforehand.  Raises as
     write_picture does.
     """
     path = Path(path)
-    name, kept = output_format(path), fitting(pictures, path)
+    name, kept = output_format(path), fit_to_format(pictures, path)
     rasters = []
-    for scan in kept.scans():
+    for scan in kept.streams():
         check_size(path, scan.height, scan.width)
-        moving = kept.count > 1 and HOLDS[name].sequence == "animation"
-        rasters.append(to_raster(scan.each(_shallow) if moving else scan, name))
+        moving = kept.count > 1 and FORMAT_CAPABILITIES[name].sequence == "animation"
+        rasters.append(to_raster(scan.map(_as_8_bit) if moving else scan, name))
     check_space(path.parent, _disk_bytes(rasters, name))
     with atomic_write(path) as temporary:
         encode.write(rasters, temporary, name, pictures.loop)
 
 
-def streamed(path: Path, count: int) -> bool:
+def is_streamed(path: Path, count: int) -> bool:
     """Whether so many pictures are encoded while their bands come, in the format of `path`."""
-    return encode.streams(output_format(path), count)
+    return encode.can_stream(output_format(path), count)
 
 
-def held_bytes(sizes: Sequence[tuple[int, int]], path: Path, consistent: bool = False) -> int:
+def encode_bytes(sizes: Sequence[tuple[int, int]], path: Path, consistent: bool = False) -> int:
     """What of results of these sizes is in memory whole, in bytes; nothing where they are streamed.
 
     consistent: they are projected back, for which a result is held several times over.
     """
     areas = [height * width for height, width in sizes]
-    encoding = 0 if streamed(path, len(sizes)) else HOLDS[output_format(path)].held.of(areas)
-    return encoding + (_FLOATS * _PROJECTED * max(areas) if consistent else 0)
+    encoding = (
+        0 if is_streamed(path, len(sizes)) else FORMAT_CAPABILITIES[output_format(path)].encode_memory.total(areas)
+    )
+    return encoding + (_FLOATS * _BACK_PROJECTION_COPIES * max(areas) if consistent else 0)
 
 
 def _disk_bytes(rasters: Iterable[Raster], name: str) -> int:
@@ -183,16 +185,16 @@ def _disk_bytes(rasters: Iterable[Raster], name: str) -> int:
     return whole if name in _LOSSLESS else whole // 2
 
 
-def _shallow(picture: Picture) -> Picture:
-    return replace(picture, depth=_SHALLOW)
+def _as_8_bit(picture: Picture) -> Picture:
+    return replace(picture, depth=_ANIMATION_DEPTH)
 
 
-class Losses:
+class LossReporter:
     """Tells what is lost on the way to a file, each thing once; if none is allowed, the first one is an error."""
 
-    def __init__(self, path: Path, tell: Callable[[str], None], strict: bool = False) -> None:
-        self.path, self.tell, self.strict = path, tell, strict
-        self.told: set[str] = set()
+    def __init__(self, path: Path, report: Callable[[str], None], strict: bool = False) -> None:
+        self.path, self.report, self.strict = path, report, strict
+        self.reported: set[str] = set()
 
     def __call__(self, losses: Iterable[str]) -> None:
         """Tell these.  Raises PictureError when none is allowed."""
@@ -200,6 +202,6 @@ class Losses:
             line = f"{self.path.name}: {loss}"
             if self.strict:
                 raise PictureError(line, "choose another format for the output, or leave out --strict")
-            if line not in self.told:
-                self.told.add(line)
-                self.tell(line)
+            if line not in self.reported:
+                self.reported.add(line)
+                self.report(line)

@@ -21,7 +21,7 @@ _MAGIC = b"YUV4MPEG2"
 _LINE = 4096
 _CHROMA = re.compile(r"(420|422|444|mono)(jpeg|mpeg2|paldv)?(?:p?(9|10|12|14|16))?")
 # Luma's shares of red and blue.
-_SHARES = {False: (0.299, 0.114), True: (0.2126, 0.0722)}
+_LUMA_WEIGHTS = {False: (0.299, 0.114), True: (0.2126, 0.0722)}
 _HIGH_DEFINITION = (720, 1280)
 
 
@@ -29,39 +29,39 @@ _HIGH_DEFINITION = (720, 1280)
 class VideoHeader:
     """What a stream says of itself.
 
-    words: its parameters as they stand, the first letter of each says what it is.  Raises PictureError where they make
+    tokens: its parameters as they stand, the first letter of each says what it is.  Raises PictureError where they make
     no sense or no picture.
     """
 
-    words: tuple[str, ...]
+    tokens: tuple[str, ...]
 
     def __post_init__(self) -> None:
         """Raises PictureError."""
-        if not all(self._word(letter).isdecimal() and int(self._word(letter)) for letter in "WH"):
+        if not all(self._token(letter).isdecimal() and int(self._token(letter)) for letter in "WH"):
             raise PictureError("the video has no width or no height", "its header should say W and H")
-        if self._word("I", "p") not in ("p", "?"):
+        if self._token("I", "p") not in ("p", "?"):
             raise PictureError("the video is interlaced", "make whole frames of it first: ffmpeg -vf bwdif")
         if not _CHROMA.fullmatch(self.chroma):
             known = "420jpeg, 420mpeg2, 420paldv, 422, 444 and mono, of 8 to 16 bits"
             raise PictureError(f"the video's colours are C{self.chroma}", f"{known} can be read")
 
-    def _word(self, letter: str, default: str = "") -> str:
-        return next((word[1:] for word in self.words if word[0] == letter), default)
+    def _token(self, letter: str, default: str = "") -> str:
+        return next((word[1:] for word in self.tokens if word[0] == letter), default)
 
     @property
     def height(self) -> int:
         """Rows."""
-        return int(self._word("H"))
+        return int(self._token("H"))
 
     @property
     def width(self) -> int:
         """Columns."""
-        return int(self._word("W"))
+        return int(self._token("W"))
 
     @property
     def chroma(self) -> str:
         """How colours are stored, such as 420jpeg."""
-        return self._word("C", "420jpeg")
+        return self._token("C", "420jpeg")
 
     @property
     def depth(self) -> int:
@@ -74,7 +74,7 @@ class VideoHeader:
         return _parts(self.chroma)[0] == "mono"
 
     @property
-    def halved(self) -> tuple[bool, bool]:
+    def subsampled(self) -> tuple[bool, bool]:
         """Whether chroma has half as many rows, and columns."""
         return _parts(self.chroma)[0] == "420", _parts(self.chroma)[0] in ("420", "422")
 
@@ -86,20 +86,20 @@ class VideoHeader:
     @property
     def full_range(self) -> bool:
         """Whether luma goes from 0 to the top."""
-        return "XCOLORRANGE=FULL" in self.words
+        return "XCOLORRANGE=FULL" in self.tokens
 
     @property
-    def shares(self) -> tuple[float, float]:
+    def luma_weights(self) -> tuple[float, float]:
         """Luma's shares of red and blue."""
-        return _SHARES[self.height >= _HIGH_DEFINITION[0] or self.width >= _HIGH_DEFINITION[1]]
+        return _LUMA_WEIGHTS[self.height >= _HIGH_DEFINITION[0] or self.width >= _HIGH_DEFINITION[1]]
 
-    def sized(self, height: int, width: int) -> "VideoHeader":
+    def with_size(self, height: int, width: int) -> "VideoHeader":
         """The same for frames of another size."""
-        return replace(self, words=tuple({"H": f"H{height}", "W": f"W{width}"}.get(w[0], w) for w in self.words))
+        return replace(self, tokens=tuple({"H": f"H{height}", "W": f"W{width}"}.get(w[0], w) for w in self.tokens))
 
     def planes(self) -> list[tuple[int, int]]:
         """Height and width of each."""
-        down, across = (1 + half for half in self.halved)
+        down, across = (1 + half for half in self.subsampled)
         chroma = (-(-self.height // down), -(-self.width // across))
         return [(self.height, self.width)] + ([] if self.is_grey else [chroma, chroma])
 
@@ -139,7 +139,7 @@ def read_frames(stream: IO[bytes], header: VideoHeader) -> Iterator[Frame]:
 
 def write_header(stream: IO[bytes], header: VideoHeader) -> None:
     """The first line of a stream."""
-    stream.write(b" ".join([_MAGIC, *(word.encode("latin-1") for word in header.words)]) + b"\n")
+    stream.write(b" ".join([_MAGIC, *(word.encode("latin-1") for word in header.tokens)]) + b"\n")
 
 
 def write_frame(stream: IO[bytes], frame: Frame, header: VideoHeader) -> None:
@@ -157,9 +157,9 @@ def to_rgb(planes: list[Tensor], header: VideoHeader) -> Tensor:
     luma = (planes[0] - zero) / span
     if header.is_grey:
         return luma.clamp(0, 1)
-    spread = (_spread(plane, header)[:, : header.height, : header.width] for plane in planes[1:])
+    spread = (_upsample_chroma(plane, header)[:, : header.height, : header.width] for plane in planes[1:])
     blue, red = ((plane - _middle(header)) / chroma_span for plane in spread)
-    of_red, of_blue = header.shares
+    of_red, of_blue = header.luma_weights
     r, b = luma + 2 * (1 - of_red) * red, luma + 2 * (1 - of_blue) * blue
     g = (luma - of_red * r - of_blue * b) / (1 - of_red - of_blue)
     return torch.cat([r, g, b]).clamp(0, 1)
@@ -172,10 +172,10 @@ def from_rgb(pixels: Tensor, header: VideoHeader) -> list[Tensor]:
     if header.is_grey:
         return [(pixels * span + zero).round().clamp(0, top)]
     r, g, b = (plane[None] for plane in pixels.expand(3, -1, -1))
-    of_red, of_blue = header.shares
+    of_red, of_blue = header.luma_weights
     luma = of_red * r + (1 - of_red - of_blue) * g + of_blue * b
     differences = ((b - luma) / (2 * (1 - of_blue)), (r - luma) / (2 * (1 - of_red)))
-    chroma = [_gathered(plane, header) * chroma_span + _middle(header) for plane in differences]
+    chroma = [_downsample_chroma(plane, header) * chroma_span + _middle(header) for plane in differences]
     return [plane.round().clamp(0, top) for plane in (luma * span + zero, *chroma)]
 
 
@@ -202,9 +202,9 @@ def _middle(header: VideoHeader) -> float:
     return 2.0 ** (header.depth - 1)
 
 
-def _spread(plane: Tensor, header: VideoHeader) -> Tensor:
+def _upsample_chroma(plane: Tensor, header: VideoHeader) -> Tensor:
     """Chroma on every sample of luma, linearly between its own."""
-    for dim, halved, cosited in zip((1, 2), header.halved, header.cosited, strict=True):
+    for dim, halved, cosited in zip((1, 2), header.subsampled, header.cosited, strict=True):
         if halved:
             before, after = _neighbour(plane, dim, -1), _neighbour(plane, dim, 1)
             centred = ((before + 3 * plane) / 4, (3 * plane + after) / 4)
@@ -213,9 +213,9 @@ def _spread(plane: Tensor, header: VideoHeader) -> Tensor:
     return plane
 
 
-def _gathered(plane: Tensor, header: VideoHeader) -> Tensor:
+def _downsample_chroma(plane: Tensor, header: VideoHeader) -> Tensor:
     """The chroma that is kept of that of every sample of luma."""
-    for dim, halved, cosited in zip((1, 2), header.halved, header.cosited, strict=True):
+    for dim, halved, cosited in zip((1, 2), header.subsampled, header.cosited, strict=True):
         if halved:
             before, after = _neighbour(plane, dim, -1), _neighbour(plane, dim, 1)
             mean = (before + 2 * plane + after) / 4 if cosited else (plane + after) / 2

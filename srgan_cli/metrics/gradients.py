@@ -8,13 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from srgan_cli.errors import PictureError
-from srgan_cli.image.luma import Planes, double, full_luma
+from srgan_cli.image.luma import PixelsT, as_float64, luma_full_range
 
 BINS = 255
 """Of equal width over -1…1; an odd number, so that flat places fall into the middle of one."""
 
 
-def gradient_divergence(reference: Planes, candidate: Planes) -> float:
+def gradient_divergence(reference: PixelsT, candidate: PixelsT) -> float:
     """D(reference || candidate) in nats of (3, H, W) RGB pictures with values 0…1, at least 0.  Lower is better.
 
     The histograms are of the differences of full-range luma between neighbours, rows and columns together; every bin
@@ -22,7 +22,7 @@ def gradient_divergence(reference: Planes, candidate: Planes) -> float:
     """
     if min(reference.shape[-2:]) < 2:
         raise PictureError("gradients need 2 x 2 pixels", "score larger pictures")
-    p, q = (_distribution(double(full_luma(pixels))[0]) for pixels in (reference, candidate))
+    p, q = (_distribution(as_float64(luma_full_range(pixels))[0]) for pixels in (reference, candidate))
     return max(0.0, float((p * np.log(p / q)).sum()))
 
 

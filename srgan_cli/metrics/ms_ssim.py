@@ -34,14 +34,14 @@ def ms_ssim(reference: Tensor, candidate: Tensor) -> float:
     x, y = reference.double()[:, None], candidate.double()[:, None]
     product = torch.ones(len(x), dtype=torch.float64)
     for number, weight in enumerate(WEIGHTS, 1):
-        luminance, structure = _likeness(x, y)
+        luminance, structure = _similarity_maps(x, y)
         last = number == len(WEIGHTS)
         product *= (luminance * structure if last else structure).mean((1, 2, 3)).clamp(min=0) ** weight
         x, y = F.avg_pool2d(x, 2), F.avg_pool2d(y, 2)
     return float(product.mean())
 
 
-def _likeness(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+def _similarity_maps(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
     """The maps of luminance and of contrast and structure."""
     mean_x, mean_y = _local(x), _local(y)
     covariance = _local(x * y) - mean_x * mean_y

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from srgan_cli.errors import PictureError
-from srgan_cli.image.luma import full_luma
+from srgan_cli.image.luma import luma_full_range
 from srgan_cli.image.ops import resize
 from srgan_cli.weights.backbones import find_backbone, load_tensors
 
@@ -33,7 +33,7 @@ SHIPPED = Path(__file__).with_name("niqe.safetensors")
 Values = NDArray[np.float64]
 
 
-class Natural(NamedTuple):
+class NiqeModel(NamedTuple):
     """The mean (36,) and covariance (36, 36) of the features of natural blocks."""
 
     mean: Values
@@ -46,7 +46,7 @@ def niqe(picture: Tensor) -> float:
     Raises PictureError for pictures without two blocks of 96 x 96 pixels that are not plain, WeightsError when the
     model cannot be read.
     """
-    natural = load_natural()
+    natural = load_niqe_model()
     found = block_statistics(picture)[0]
     found = found[np.isfinite(found).all(1)]
     if len(found) < 2:
@@ -61,17 +61,17 @@ def niqe(picture: Tensor) -> float:
     return math.sqrt(max(0.0, float(difference @ spread @ difference)))
 
 
-def fit_natural(pictures: Iterable[Tensor]) -> tuple[Natural, int]:
+def fit_niqe_model(pictures: Iterable[Tensor]) -> tuple[NiqeModel, int]:
     """The model of the sharp blocks of natural pictures, and their number."""
     sharp = []
     for picture in pictures:
         features, sharpness = block_statistics(picture)
         sharp.append(features[(sharpness > SHARP * sharpness.max(initial=0)) & np.isfinite(features).all(1)])
     blocks = np.concatenate(sharp)
-    return Natural(blocks.mean(0), np.cov(blocks, rowvar=False)), len(blocks)
+    return NiqeModel(blocks.mean(0), np.cov(blocks, rowvar=False)), len(blocks)
 
 
-def load_natural() -> Natural:
+def load_niqe_model() -> NiqeModel:
     """The model: niqe.safetensors in the folder of metrics' weights, else the one that comes along."""
     return _loaded(find_backbone("niqe") or SHIPPED)
 
@@ -83,7 +83,7 @@ def block_statistics(picture: Tensor) -> tuple[Values, Values]:
     with four neighbours.
     """
     height, width = (side - side % BLOCK for side in picture.shape[-2:])
-    luma = full_luma(picture.double())[:, :height, :width]
+    luma = luma_full_range(picture.double())[:, :height, :width]
     scales = luma, resize(luma, height // 2, width // 2)
     (whole, deviation), (half, _) = (_normalised(255 * scale[0].numpy()) for scale in scales)
     features = np.hstack([_features(_blocks(whole, BLOCK)), _features(_blocks(half, BLOCK // 2))])
@@ -155,6 +155,6 @@ def _gamma(x: Values) -> Values:
 
 
 @cache
-def _loaded(path: Path) -> Natural:
+def _loaded(path: Path) -> NiqeModel:
     tensors: dict[str, Any] = load_tensors("niqe", path)
-    return Natural(tensors["mean"].numpy(), tensors["covariance"].numpy())
+    return NiqeModel(tensors["mean"].numpy(), tensors["covariance"].numpy())

@@ -6,12 +6,12 @@ Source: Q. Huynh-Thu and M. Ghanbari, Scope of Validity of PSNR in Image/Video Q
 
 import numpy as np
 
-from srgan_cli.image.luma import Pixels, double, to_decibels
+from srgan_cli.image.luma import ArrayOrTensor, as_float64, to_decibels
 
 
-def psnr(reference: Pixels, candidate: Pixels) -> float:
+def psnr(reference: ArrayOrTensor, candidate: ArrayOrTensor) -> float:
     """PSNR in dB of (C, H, W) pictures with values 0…1; infinite for equal ones.  Higher is better.
 
     The value is that of scikit-image's function, to import which would take as long as all the rest.
     """
-    return to_decibels(float(np.mean((double(reference) - double(candidate)) ** 2)))
+    return to_decibels(float(np.mean((as_float64(reference) - as_float64(candidate)) ** 2)))

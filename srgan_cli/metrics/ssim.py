@@ -7,7 +7,7 @@ Structural Similarity, IEEE TIP 2004.
 from dataclasses import dataclass
 
 from srgan_cli.errors import PictureError
-from srgan_cli.image.luma import Pixels, double
+from srgan_cli.image.luma import ArrayOrTensor, as_float64
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ SSIM_SETTINGS = {
 """gaussian: the authors', as in their MATLAB program.  uniform: what scikit-image does unless told."""
 
 
-def ssim(reference: Pixels, candidate: Pixels, window: str = "gaussian") -> float:
+def ssim(reference: ArrayOrTensor, candidate: ArrayOrTensor, window: str = "gaussian") -> float:
     """SSIM of (C, H, W) pictures with values 0…1, at most 1; the mean over channels.  Higher is better.
 
     Only places where the window fits count.  `window` is one of SSIM_SETTINGS.  Raises PictureError for pictures
@@ -43,8 +43,8 @@ def ssim(reference: Pixels, candidate: Pixels, window: str = "gaussian") -> floa
 
     return float(
         structural_similarity(
-            double(reference),
-            double(candidate),
+            as_float64(reference),
+            as_float64(candidate),
             data_range=1,
             channel_axis=0,
             win_size=settings.side,

@@ -1,7 +1,7 @@
 """The networks by name.  A new one is one file and one line here."""
 
 from srgan_cli.networks.degrader import Degrader
-from srgan_cli.networks.discriminators.base import Discriminator, Judgement
+from srgan_cli.networks.discriminators.base import Discriminator, DiscriminatorOutput
 from srgan_cli.networks.discriminators.patch import PatchDiscriminator
 from srgan_cli.networks.discriminators.unet import UNetDiscriminator
 from srgan_cli.networks.discriminators.vgg import VGGDiscriminator
@@ -28,4 +28,4 @@ DISCRIMINATORS: dict[str, type[Discriminator]] = {
     "vgg": VGGDiscriminator,
 }
 
-__all__ = ["DISCRIMINATORS", "GENERATORS", "Degrader", "Discriminator", "Generator", "Judgement", "SRResNet"]
+__all__ = ["DISCRIMINATORS", "GENERATORS", "Degrader", "Discriminator", "DiscriminatorOutput", "Generator", "SRResNet"]

@@ -5,7 +5,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from srgan_cli.image.ops import cubic
-from srgan_cli.networks.generators.base import zeroed
+from srgan_cli.networks.generators.base import zero_init
 from srgan_cli.networks.generators.srresnet import ResidualBlock
 
 
@@ -23,15 +23,15 @@ class Degrader(nn.Module):
         self.fold = nn.PixelUnshuffle(scale)
         self.head = nn.Conv2d(3 * scale**2 + 1, channels, 3, padding=1)
         self.body = nn.Sequential(*[ResidualBlock(channels, batch_norm=False) for _ in range(blocks)])
-        self.tail = zeroed(nn.Conv2d(channels, 3, 3, padding=1))
-        self.begin(torch.ones(1, 1))
+        self.tail = zero_init(nn.Conv2d(channels, 3, 3, padding=1))
+        self.init_filter(torch.ones(1, 1))
 
     @torch.no_grad()
-    def begin(self, kernel: Tensor) -> None:
+    def init_filter(self, kernel: Tensor) -> None:
         """Let the filter be the bicubic reduction of what comes out of a kernel (K, K), K odd, in original pixels."""
         bicubic = _bicubic(self.scale, *self.filter.kernel_size)
         both = F.conv2d(bicubic[None, None], kernel[None, None], padding=kernel.shape[0] // 2)[0, 0]
-        zeroed(self.filter).weight[range(3), range(3)] = (both / both.sum()).to(self.filter.weight)
+        zero_init(self.filter).weight[range(3), range(3)] = (both / both.sum()).to(self.filter.weight)
 
     def forward(self, x: Tensor, noise: Tensor) -> Tensor:
         """The reduced pictures."""

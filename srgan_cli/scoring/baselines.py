@@ -9,42 +9,42 @@ from srgan_cli.errors import PictureError
 from srgan_cli.image.luma import Array, crop_multiple, luma
 from srgan_cli.image.ops import KERNELS, downscale, quantise, resize
 from srgan_cli.image.picture import Picture
-from srgan_cli.scoring.methods import BICUBIC_OF_LUMA, Remaking
+from srgan_cli.scoring.methods import BICUBIC_OF_LUMA, BaselineSettings
 from srgan_cli.upscaling.upscaler import Upscaler
 
 BASELINES = (*KERNELS, BICUBIC_OF_LUMA)
 """Every other name of a baseline is that of a model."""
 
 
-def smaller_and_larger(baseline: str, reference: Array, remaking: Remaking) -> tuple[Array, Array]:
+def downscale_and_restore(baseline: str, reference: Array, baseline_settings: BaselineSettings) -> tuple[Array, Array]:
     """The reference (1 or 3, H, W) cut to a multiple of the scale, and what the baseline makes of it.
 
     It is made smaller as 8 bits hold it, and enlarged; but see BICUBIC_OF_LUMA.  Raises PictureError for one smaller
     than the scale, and WeightsError for a model that cannot be used.
     """
-    whole = torch.from_numpy(crop_multiple(reference, remaking.factor))
+    whole = torch.from_numpy(crop_multiple(reference, baseline_settings.factor))
     if 0 in whole.shape:
-        raise PictureError(f"too small to be made {remaking.factor} times smaller", "score larger pictures")
-    original, enlarged = _made(baseline, whole, remaking)
+        raise PictureError(f"too small to be made {baseline_settings.factor} times smaller", "score larger pictures")
+    original, enlarged = _made(baseline, whole, baseline_settings)
     return original.numpy(), enlarged.numpy()
 
 
-def runs_on_cpu(baseline: str, remaking: Remaking) -> bool:
+def runs_on_cpu(baseline: str, baseline_settings: BaselineSettings) -> bool:
     """Whether a baseline takes no other device.  Raises as load_model does."""
-    return baseline in BASELINES or load_model(baseline, remaking).device.type == "cpu"
+    return baseline in BASELINES or load_model(baseline, baseline_settings).device.type == "cpu"
 
 
 @cache
-def load_model(model: str, remaking: Remaking) -> Upscaler:
+def load_model(model: str, baseline_settings: BaselineSettings) -> Upscaler:
     """A baseline's Upscaler, read once.  Raises UnknownModel, UnknownDevice, UsageError and WeightsError."""
-    return Upscaler.load(model, remaking.device, scale=remaking.factor)
+    return Upscaler.load(model, baseline_settings.device, scale=baseline_settings.factor)
 
 
-def _made(baseline: str, whole: Tensor, remaking: Remaking) -> tuple[Tensor, Tensor]:
+def _made(baseline: str, whole: Tensor, baseline_settings: BaselineSettings) -> tuple[Tensor, Tensor]:
     if baseline == BICUBIC_OF_LUMA:
-        return _bicubic_of_luma(whole, remaking.factor)
-    low = Picture(quantise(downscale(whole, remaking.factor)).float())
-    enlarged = load_model(baseline, remaking).upscale(low, remaking.factor).pixels
+        return _bicubic_of_luma(whole, baseline_settings.factor)
+    low = Picture(quantise(downscale(whole, baseline_settings.factor)).float())
+    enlarged = load_model(baseline, baseline_settings).upscale(low, baseline_settings.factor).pixels
     return whole, quantise(enlarged.double())
 
 

@@ -13,29 +13,29 @@ from typing import Any
 from numpy.typing import NDArray
 
 from srgan_cli.errors import MismatchError, SrganError
-from srgan_cli.image.codec.errors import trust_pixels
-from srgan_cli.image.codec.samples import read_on_paper
+from srgan_cli.image.codec.errors import set_max_pixels
+from srgan_cli.image.codec.samples import read_on_white
 from srgan_cli.image.luma import Array
-from srgan_cli.metrics import see
-from srgan_cli.metrics.distribution.sets import Sets
-from srgan_cli.scoring.methods import BICUBIC_OF_LUMA, Method, Remaking
-from srgan_cli.scoring.plan import Plan, plan_scoring
+from srgan_cli.metrics import extract_features
+from srgan_cli.metrics.distribution.sets import FeatureAccumulator
+from srgan_cli.scoring.methods import BICUBIC_OF_LUMA, BaselineSettings, Method
+from srgan_cli.scoring.plan import ScoringPlan, plan_scoring
 from srgan_cli.scoring.protocol import Protocol, compare
 from srgan_cli.scoring.report.crops import Crop, disagreement
 from srgan_cli.scoring.report.report import Report, Score
-from srgan_cli.system.processes import begin, context
+from srgan_cli.system.processes import context, init_worker
 from srgan_cli.system.progress import Progress
 
-Seen = tuple[NDArray[Any], NDArray[Any]]
+Features = tuple[NDArray[Any], NDArray[Any]]
 
 
 @dataclass(frozen=True)
-class Judged:
+class PictureResult:
     """A picture's scores by every method, what set metrics saw of it by method, and where the methods disagree most."""
 
     name: str
     scores: list[Score]
-    seen: dict[str, Seen]
+    features: dict[str, Features]
     crop: Crop | None = None
 
 
@@ -45,23 +45,23 @@ class Scoring:
     Memory: the pictures of one name by every method, for each process; and what metrics of sets keep of every picture.
     """
 
-    def __init__(self, plan: Plan, progress: Progress | None = None, pool: Executor | None = None) -> None:
+    def __init__(self, plan: ScoringPlan, progress: Progress | None = None, pool: Executor | None = None) -> None:
         """`pool`: who judges instead of processes of this machine, the plan's `jobs` at once."""
         self.plan, self.pool = plan, pool
         self.progress = progress
         self.scores: list[Score] = []
         self.crops: dict[str, Crop] = {}
-        self._sets = Sets(plan.protocol.of_sets)
+        self._sets = FeatureAccumulator(plan.protocol.of_sets)
 
     def __iter__(self) -> Iterator[Score]:
-        for done, judged in enumerate(_judge_all(self.plan, self.pool), 1):
-            self.scores += judged.scores
-            self._sets.add(judged.seen)
-            if judged.crop:
-                self.crops[judged.name] = judged.crop
+        for done, result in enumerate(_score_all(self.plan, self.pool), 1):
+            self.scores += result.scores
+            self._sets.add(result.features)
+            if result.crop:
+                self.crops[result.name] = result.crop
             if self.progress:
                 self.progress(done, len(self.plan.references))
-            yield from judged.scores
+            yield from result.scores
 
     def report(self) -> Report:
         """The report of what has been scored so far."""
@@ -88,13 +88,13 @@ def score(
     return scoring.report()
 
 
-def pictures_of(plan: Plan, name: str) -> tuple[Array, dict[str, Array]]:
+def load_pictures(plan: ScoringPlan, name: str) -> tuple[Array, dict[str, Array]]:
     """The reference of this name, and the picture by every method that has one of its size; (1 or 3, H, W)."""
-    reference = read_on_paper(plan.references[name])
+    reference = read_on_white(plan.references[name])
     found = {}
     for method in _methods_with(plan, name):
         try:
-            left, right = _fitted(method, name, reference, plan)
+            left, right = _fit_pair(method, name, reference, plan)
         except SrganError:  # it is among the report's problems
             continue
         if left.shape[-2:] == right.shape[-2:]:
@@ -103,31 +103,33 @@ def pictures_of(plan: Plan, name: str) -> tuple[Array, dict[str, Array]]:
     return reference[:, :height, :width], {name: pixels[:, :height, :width] for name, pixels in found.items()}
 
 
-def make_pair(method: Method, name: str, reference: Array, remaking: Remaking) -> tuple[Array, Array]:
+def load_pair(method: Method, name: str, reference: Array, baseline_settings: BaselineSettings) -> tuple[Array, Array]:
     """What of the reference is compared, and the method's picture of this name.
 
     Raises PictureError, and WeightsError for a model that cannot be used.
     """
     if not method.baseline:
-        return reference, read_on_paper(method.files[name])
-    from srgan_cli.scoring.baselines import smaller_and_larger  # torch, which takes longer than to score two pictures
+        return reference, read_on_white(method.files[name])
+    from srgan_cli.scoring.baselines import (
+        downscale_and_restore,  # torch, which takes longer than to score two pictures
+    )
 
-    return smaller_and_larger(method.baseline, reference, remaking)
+    return downscale_and_restore(method.baseline, reference, baseline_settings)
 
 
-def _judge_all(plan: Plan, pool: Executor | None) -> Iterator[Judged]:
+def _score_all(plan: ScoringPlan, pool: Executor | None) -> Iterator[PictureResult]:
     """Every picture, in order; in several processes no more than two for each lie ready."""
     processes = plan.processes
     if processes == 1 and not pool:
-        yield from (_judge(plan, name) for name in plan.references)
+        yield from (_score_picture(plan, name) for name in plan.references)
         return
-    pool = pool or ProcessPoolExecutor(processes, context(__name__, *({"torch"} & sys.modules.keys())), _begin_worker)
+    pool = pool or ProcessPoolExecutor(processes, context(__name__, *({"torch"} & sys.modules.keys())), _init_worker)
     try:
         names = iter(plan.references)
-        waiting: deque[Future[Judged]] = deque()
+        waiting: deque[Future[PictureResult]] = deque()
         while True:
             room = 2 * processes - len(waiting)
-            waiting.extend(pool.submit(_judge, _part(plan, name), name) for name in islice(names, room))
+            waiting.extend(pool.submit(_score_picture, _plan_for(plan, name), name) for name in islice(names, room))
             if not waiting:
                 return
             yield waiting.popleft().result()
@@ -135,55 +137,55 @@ def _judge_all(plan: Plan, pool: Executor | None) -> Iterator[Judged]:
         pool.shutdown(cancel_futures=True)
 
 
-def _judge(plan: Plan, name: str) -> Judged:
-    trust_pixels(plan.max_pixels)
+def _score_picture(plan: ScoringPlan, name: str) -> PictureResult:
+    set_max_pixels(plan.max_pixels)
     methods = _methods_with(plan, name)
     try:
-        reference = read_on_paper(plan.references[name])
+        reference = read_on_white(plan.references[name])
     except SrganError as error:
-        return Judged(name, [Score(name, {}, error.message, method.name) for method in methods], {})
+        return PictureResult(name, [Score(name, {}, error.message, method.name) for method in methods], {})
     scores: list[Score] = []
     pictures: dict[str, Array] = {}
-    seen: dict[str, Seen] = {}
-    look = _Looking(plan.protocol)
+    features: dict[str, Features] = {}
+    extract = _FeatureExtractor(plan.protocol)
     for method in methods:
         try:
-            left, right = _fitted(method, name, reference, plan)
+            left, right = _fit_pair(method, name, reference, plan)
             values = compare(left, right, _protocol(method, plan))
             if plan.protocol.of_sets:
-                seen[method.name] = look(left, right)
+                features[method.name] = extract(left, right)
             scores.append(Score(name, values, method=method.name))
             pictures[method.name] = right
         except SrganError as error:
             skipped = plan.protocol.mismatch == "skip" and isinstance(error, MismatchError)
             scores.append(Score(name, {}, error.message, method.name, skipped))
     crop = disagreement(reference, list(pictures.values()), plan.crop_side) if plan.crop_side else None
-    return Judged(name, scores, seen, crop)
+    return PictureResult(name, scores, features, crop)
 
 
-class _Looking:
+class _FeatureExtractor:
     """What metrics of sets see of a reference and of what methods make of it; of each part of the reference once."""
 
     def __init__(self, protocol: Protocol) -> None:
-        self._look = partial(see, extractor=protocol.features, patch=protocol.patch)
+        self._extract = partial(extract_features, extractor=protocol.features, patch=protocol.patch)
         self._originals: dict[tuple[int, ...], NDArray[Any]] = {}
 
-    def __call__(self, left: Array, right: Array) -> Seen:
+    def __call__(self, left: Array, right: Array) -> Features:
         """Raises PictureError where not one patch fits."""
         if left.shape not in self._originals:
-            self._originals[left.shape] = self._look(left)
-        return self._originals[left.shape], self._look(right)
+            self._originals[left.shape] = self._extract(left)
+        return self._originals[left.shape], self._extract(right)
 
 
-def _protocol(method: Method, plan: Plan) -> Protocol:
+def _protocol(method: Method, plan: ScoringPlan) -> Protocol:
     """The plan's, but pictures that are luma already are not turned into luma again."""
     is_luma = method.baseline == BICUBIC_OF_LUMA and plan.protocol.channels == "y"
     return replace(plan.protocol, channels="y-grey") if is_luma else plan.protocol
 
 
-def _fitted(method: Method, name: str, reference: Array, plan: Plan) -> tuple[Array, Array]:
+def _fit_pair(method: Method, name: str, reference: Array, plan: ScoringPlan) -> tuple[Array, Array]:
     """Reference and candidate, made one size as the protocol says."""
-    left, right = make_pair(method, name, reference, plan.remaking)
+    left, right = load_pair(method, name, reference, plan.baseline_settings)
     if plan.protocol.mismatch == "resize" and left.shape[-2:] != right.shape[-2:]:
         return left, _resized(right, *left.shape[-2:])
     if plan.protocol.mismatch == "crop":
@@ -201,26 +203,26 @@ def _resized(pixels: Array, height: int, width: int) -> Array:
     return made
 
 
-def _part(plan: Plan, name: str) -> Plan:
+def _plan_for(plan: ScoringPlan, name: str) -> ScoringPlan:
     """What of the plan a process needs for one picture."""
     methods = [replace(m, files={name: m.files[name]} if m.files else {}) for m in _methods_with(plan, name)]
-    return Plan(
+    return ScoringPlan(
         plan.protocol,
         {name: plan.references[name]},
         methods,
-        remaking=plan.remaking,
+        baseline_settings=plan.baseline_settings,
         crop_side=plan.crop_side,
         max_pixels=plan.max_pixels,
     )
 
 
-def _methods_with(plan: Plan, name: str) -> list[Method]:
+def _methods_with(plan: ScoringPlan, name: str) -> list[Method]:
     return [method for method in plan.methods if method.baseline or name in method.files]
 
 
-def _begin_worker() -> None:
+def _init_worker() -> None:
     """Processes share the cores, so each computes on one."""
     torch = sys.modules.get("torch")
     if torch:
         torch.set_num_threads(1)
-    begin()
+    init_worker()

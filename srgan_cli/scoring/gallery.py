@@ -5,12 +5,12 @@ from pathlib import Path
 
 from srgan_cli.errors import SrganError, UsageError
 from srgan_cli.metrics import metric_of
-from srgan_cli.scoring.evaluate import Scoring, pictures_of
+from srgan_cli.scoring.evaluate import Scoring, load_pictures
 from srgan_cli.scoring.report.crops import Crop, parse_crop
 from srgan_cli.scoring.report.figure import SIDE, Panel, draw_figure, write_figure
-from srgan_cli.scoring.report.html import Shown, write_page
+from srgan_cli.scoring.report.html import PageImage, write_page
 from srgan_cli.scoring.report.report import Report
-from srgan_cli.system.files import check_writable, sweep
+from srgan_cli.system.files import check_writable, remove_stale_temporaries
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Gallery:
             _write_figure(scoring, report, self.figure, self.crop)
         if self.page:
             names = list(scoring.plan.references)
-            shown = (Shown(name, *pictures_of(scoring.plan, name)) for name in names)
+            shown = (PageImage(name, *load_pictures(scoring.plan, name)) for name in names)
             write_page(report, shown, len(names), self.page)
 
 
@@ -43,7 +43,7 @@ def plan_gallery(figure: Path | None, page: Path | None, crop: str) -> Gallery:
             raise UsageError(f"{path} does not end in {suffix}", f"name a {suffix} file")
         if path:
             check_writable(path)
-            sweep(path.parent)
+            remove_stale_temporaries(path.parent)
     if crop and not figure:
         raise UsageError("a crop without a figure", "add --figure fig.png")
     return Gallery(figure, page, parse_crop(crop) if crop else None)
@@ -54,7 +54,7 @@ def _write_figure(scoring: Scoring, report: Report, path: Path, crop: Crop | Non
     if not scoring.crops:
         raise SrganError("no picture to draw a figure of: none has a result of its size", "see the problems above")
     name = max(scoring.crops, key=lambda key: scoring.crops[key].value)
-    reference, pictures = pictures_of(scoring.plan, name)
+    reference, pictures = load_pictures(scoring.plan, name)
     panels = [Panel(reference, ["reference"])]
     panels += [Panel(pixels, _lines(report, method, name)) for method, pixels in pictures.items()]
     write_figure(draw_figure(reference, panels, crop or scoring.crops[name], name), path)

@@ -21,7 +21,7 @@ class Method:
 
 
 @dataclass(frozen=True)
-class Remaking:
+class BaselineSettings:
     """How baselines remake a reference: so many times smaller and larger again, models on this device."""
 
     factor: int = 4

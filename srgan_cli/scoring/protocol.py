@@ -6,8 +6,8 @@ from functools import partial
 from typing import Any
 
 from srgan_cli.errors import MismatchError, UsageError
-from srgan_cli.image.luma import Pixels, Planes, coloured, crop_border, full_luma, luma
-from srgan_cli.metrics import CLASSIC, FEATURES, METRICS, SET_METRICS, metric_of
+from srgan_cli.image.luma import ArrayOrTensor, PixelsT, crop_border, luma, luma_full_range, to_rgb
+from srgan_cli.metrics import FEATURES, METRICS, PIXEL_METRICS, SET_METRICS, metric_of
 from srgan_cli.metrics.ssim import SSIM_SETTINGS
 
 PROTOCOLS = {
@@ -35,7 +35,7 @@ class Protocol:
 
     channels: str = "y"
     border: int = 4
-    metrics: tuple[str, ...] = CLASSIC
+    metrics: tuple[str, ...] = PIXEL_METRICS
     window: str = "gaussian"
     scale: int = 4
     mismatch: str = "error"
@@ -86,13 +86,13 @@ class Protocol:
         """All of it, as JSON can hold it."""
         return {"name": self.name, **asdict(self), "range": RANGE, "description": str(self)}
 
-    def prepare(self, pixels: Planes, grey: bool = False) -> Planes:
+    def prepare(self, pixels: PixelsT, grey: bool = False) -> PixelsT:
         """The part of a (1 or 3, H, W) picture that is compared; `grey` says that its reference is a grey picture."""
         if self.channels == "rgb":
-            return crop_border(coloured(pixels), self.border)
-        return crop_border(full_luma(pixels) if grey and self.channels == "y-grey" else luma(pixels), self.border)
+            return crop_border(to_rgb(pixels), self.border)
+        return crop_border(luma_full_range(pixels) if grey and self.channels == "y-grey" else luma(pixels), self.border)
 
-    def measure(self, name: str) -> Callable[[Pixels, Pixels], float]:
+    def measure(self, name: str) -> Callable[[ArrayOrTensor, ArrayOrTensor], float]:
         """The function of a metric, with this protocol's settings."""
         settled: dict[str, dict[str, Any]] = {"ssim": {"window": self.window}, "consistency": {"scale": self.scale}}
         return partial(METRICS[name].compute, **settled.get(name, {}))
@@ -102,7 +102,7 @@ def named_protocol(
     name: str,
     scale: int,
     border: int | None = None,
-    metrics: tuple[str, ...] = CLASSIC,
+    metrics: tuple[str, ...] = PIXEL_METRICS,
     channels: str | None = None,
 ) -> Protocol:
     """One of PROTOCOLS, with other channels if told.
@@ -117,13 +117,13 @@ def named_protocol(
     return Protocol(channels or usual_channels, usual if border is None else border, metrics, window, scale)
 
 
-def compare(reference: Planes, candidate: Planes, protocol: Protocol) -> dict[str, float]:
+def compare(reference: PixelsT, candidate: PixelsT, protocol: Protocol) -> dict[str, float]:
     """The metrics of two (1 or 3, H, W) pictures with values 0…1.  Raises MismatchError unless they fit each other."""
     if reference.shape[-2:] != candidate.shape[-2:]:
         sizes = [f"{pixels.shape[-1]} x {pixels.shape[-2]}" for pixels in (reference, candidate)]
         raise MismatchError(f"the reference is {sizes[0]}, the candidate {sizes[1]}", "compare pictures of one size")
     grey = len(reference) == 1
-    whole = coloured(reference), coloured(candidate)
+    whole = to_rgb(reference), to_rgb(candidate)
     prepared = protocol.prepare(reference, grey), protocol.prepare(candidate, grey)
     return {
         name: protocol.measure(name)(*(whole if METRICS[name].whole else prepared)) for name in protocol.of_pictures

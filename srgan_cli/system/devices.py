@@ -41,7 +41,7 @@ def pick_devices(names: str) -> list[str]:
     return [str(pick_device(name)) for name in chosen]
 
 
-def computes_well_in(dtype: torch.dtype, device: torch.device) -> bool:
+def has_fast(dtype: torch.dtype, device: torch.device) -> bool:
     """Whether a device has hardware that multiplies in this format, float16 or bfloat16, quicker than in float32."""
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device) >= _TENSOR_CORES[dtype]
@@ -50,7 +50,7 @@ def computes_well_in(dtype: torch.dtype, device: torch.device) -> bool:
 
 def pick_dtype(device: torch.device) -> torch.dtype:
     """The format for the multiplications of training: bfloat16 where the device does it well, or float32."""
-    return torch.bfloat16 if computes_well_in(torch.bfloat16, device) else torch.float32
+    return torch.bfloat16 if has_fast(torch.bfloat16, device) else torch.float32
 
 
 def _cpu_has_bfloat16() -> bool:

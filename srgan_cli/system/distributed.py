@@ -28,14 +28,14 @@ class World:
     restarts: int = 0
 
     @classmethod
-    def here(cls) -> "World":
+    def from_environment(cls) -> "World":
         """What torchrun has put into the environment."""
         names = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "TORCHELASTIC_RESTART_COUNT")
         rank, size, local_rank, restarts = (int(os.environ.get(name, 0)) for name in names)
         return cls(rank, max(1, size), local_rank, restarts)
 
     @property
-    def leads(self) -> bool:
+    def is_main(self) -> bool:
         """Whether this process is the one that writes and talks."""
         return self.rank == 0
 
@@ -45,7 +45,7 @@ class World:
         return f"cuda:{self.local_rank}" if shared else name
 
     @contextmanager
-    def joined(self) -> Iterator[Store]:
+    def join(self) -> Iterator[Store]:
         """Meet the other processes, and part from them at the end; gives a store that all of them share."""
         if self.size == 1:
             yield HashStore()
@@ -63,7 +63,7 @@ class World:
     def _store(self) -> Any:
         """Where the processes leave their addresses, apart from those of the processes before a restart."""
         host, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
-        serves = self.leads and os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True"
+        serves = self.is_main and os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True"
         store = TCPStore(host, port, self.size, serves)
         return PrefixStore(f"start {self.restarts}", store)
 
@@ -79,22 +79,22 @@ class World:
         dist.all_gather_object(parts, items)
         return [item for part in parts for item in part]
 
-    def follow(self, value: Item) -> Item:
+    def broadcast(self, value: Item) -> Item:
         """What the leading process says, for all."""
         if self.size == 1:
             return value
-        told = [value]
-        dist.broadcast_object_list(told, 0)
-        return told[0]
+        values = [value]
+        dist.broadcast_object_list(values, 0)
+        return values[0]
 
-    def all(self, holds: bool) -> bool:
+    def all_true(self, condition: bool) -> bool:
         """Whether it holds in every process."""
-        return all(self.gather([holds]))
+        return all(self.gather([condition]))
 
-    def collect(self, store: Store, told: Any) -> list[Any]:
+    def collect(self, store: Store, value: Any) -> list[Any]:
         """What every process tells, as JSON holds it, for the leading one, which waits for all; nothing for others."""
-        store.set(f"told by {self.rank}", json.dumps(told))
-        if not self.leads:
+        store.set(f"told by {self.rank}", json.dumps(value))
+        if not self.is_main:
             return []
         keys = [f"told by {rank}" for rank in range(self.size)]
         while not store.check(keys):
@@ -102,10 +102,10 @@ class World:
         return [json.loads(store.get(key)) for key in keys]
 
 
-def dealt(store: Store, items: Sequence[Item]) -> Iterator[Item]:
+def shared_queue(store: Store, items: Sequence[Item]) -> Iterator[Item]:
     """Those of the items that no other process takes, each taken when it is asked for."""
     while (number := store.add("taken", 1) - 1) < len(items):
         yield items[number]
 
 
-ALONE = World()
+SINGLE_PROCESS = World()

@@ -23,7 +23,7 @@ def check_writable(path: Path) -> None:
     try:
         exists = path.exists()
     except OSError as error:  # the name is too long
-        raise _explain(error, path) from error
+        raise _write_error(error, path) from error
     if path.is_dir():
         raise SrganError(f"{path} is a folder", "name the file to write")
     if exists and not path.is_file():  # a device or a pipe would be replaced, not written to
@@ -39,12 +39,12 @@ def check_space(folder: Path, size: int) -> None:
     free = shutil.disk_usage(folder).free
     if free < size:
         raise SrganError(
-            f"the work may take {said(size)} of disk in {folder}, of which {said(free)} are free",
+            f"the work may take {format_bytes(size)} of disk in {folder}, of which {format_bytes(free)} are free",
             "free some space or choose another place",
         )
 
 
-def said(size: float) -> str:
+def format_bytes(size: float) -> str:
     """Bytes as people say them, rounded up."""
     return f"{size / 2**30:.1f}G" if size >= 2**30 else f"{-(-size // 2**20):.0f}M"
 
@@ -58,17 +58,17 @@ def atomic_write(path: Path) -> Iterator[Path]:
     """
     check_writable(path)
     path = path.resolve() if path.is_symlink() else path
-    with explained(path), _hidden_beside(path) as file:
+    with translate_write_errors(path), _create_temporary(path) as file:
         temporary = Path(file.name)
         try:
             yield temporary
-            settle(temporary, path)
+            commit(temporary, path)
         finally:
             with suppress(OSError):
                 temporary.unlink()
 
 
-def settle(temporary: Path, path: Path) -> None:
+def commit(temporary: Path, path: Path) -> None:
     """Give a file that was written beside `path` its place, once it is on the disk."""
     with temporary.open("rb+") as file:
         os.fsync(file.fileno())
@@ -76,9 +76,9 @@ def settle(temporary: Path, path: Path) -> None:
 
 
 @contextmanager
-def alone(folder: Path) -> Iterator[None]:
+def folder_lock(folder: Path) -> Iterator[None]:
     """Wait until no other process works alone in this folder, and do so; at once where the system has no locks."""
-    with _held(folder):
+    with _locked_folder(folder):
         yield
 
 
@@ -86,10 +86,10 @@ def alone(folder: Path) -> Iterator[None]:
 def scratch_folder() -> Iterator[Path]:
     """A folder for temporary files that goes away; what processes left that were killed goes with it."""
     for left in Path(gettempdir()).glob(f"{_SCRATCH}*"):
-        _take_away(left)
+        _remove_scratch(left)
     while True:
         folder = Path(mkdtemp(prefix=_SCRATCH))
-        with _held(folder):
+        with _locked_folder(folder):
             if not folder.exists():  # another process took it for left, before it was held
                 continue
             try:
@@ -99,11 +99,11 @@ def scratch_folder() -> Iterator[Path]:
             return
 
 
-def _take_away(folder: Path) -> None:
+def _remove_scratch(folder: Path) -> None:
     """Delete a folder for temporary files unless it is another user's or in use."""
     with suppress(OSError, _InUse):
         if not folder.is_symlink():
-            with _held(folder, wait=False):
+            with _locked_folder(folder, wait=False):
                 if folder.stat().st_uid == os.getuid():
                     shutil.rmtree(folder, ignore_errors=True)
 
@@ -113,7 +113,7 @@ class _InUse(Exception):  # noqa: N818 (says what it is)
 
 
 @contextmanager
-def _held(folder: Path, wait: bool = True) -> Iterator[None]:
+def _locked_folder(folder: Path, wait: bool = True) -> Iterator[None]:
     """The folder locked until the end, or until the process ends in whatever way.
 
     Raises _InUse where another process holds it and that is not to be waited for, and where the system has no locks.
@@ -138,7 +138,7 @@ def _held(folder: Path, wait: bool = True) -> Iterator[None]:
         os.close(held)
 
 
-def sweep(folder: Path) -> None:
+def remove_stale_temporaries(folder: Path) -> None:
     """Take away what a process that was killed was writing in a folder; what others are still writing is locked."""
     for path in folder.glob(".*.srgan-*"):
         if _TEMPORARY.fullmatch(path.name):
@@ -159,12 +159,12 @@ def lock(file: IO[bytes], wait: bool = True) -> bool:
 
 
 @contextmanager
-def explained(path: Path) -> Iterator[None]:
+def translate_write_errors(path: Path) -> Iterator[None]:
     """Turns what the system says against writing `path` into an SrganError of one line with a hint."""
     try:
         yield
     except OSError as error:
-        raise _explain(error, path) from error
+        raise _write_error(error, path) from error
 
 
 def digest(path: Path) -> str:
@@ -173,26 +173,26 @@ def digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def state(path: Path) -> tuple[int, int, int]:
+def file_stamp(path: Path) -> tuple[int, int, int]:
     """What is no longer the same when a file has been written to or replaced: its number, size and time."""
     found = path.stat()
     return found.st_ino, found.st_size, found.st_mtime_ns
 
 
-def check_unchanged(path: Path, before: tuple[int, int, int]) -> None:
+def check_unchanged(path: Path, stamp: tuple[int, int, int]) -> None:
     """Raises PictureError when a picture has changed since its state was taken: what was read may be half of each."""
-    if state(path) != before:
+    if file_stamp(path) != stamp:
         raise PictureError(f"{path} changed while it was read", "try again when it is complete")
 
 
 def make_folder(path: Path) -> None:
     """Make a folder and those above it, unless it is there.  Raises SrganError when it cannot be made or written to."""
-    with explained(path):
+    with translate_write_errors(path):
         path.mkdir(parents=True, exist_ok=True)
     check_writable(path / "file")
 
 
-def _hidden_beside(path: Path) -> IO[bytes]:
+def _create_temporary(path: Path) -> IO[bytes]:
     """A new file beside `path`, open and locked; another process may sweep it away before it is, and never after."""
     while True:
         file = path.with_name(f".{path.stem[:40]}.srgan-{secrets.token_hex(4)}{path.suffix}").open("wb")
@@ -202,7 +202,7 @@ def _hidden_beside(path: Path) -> IO[bytes]:
         file.close()
 
 
-def _explain(error: OSError, path: Path) -> SrganError:
+def _write_error(error: OSError, path: Path) -> SrganError:
     hints = {
         errno.ENOSPC: "the disk is full: free some space or choose another place",
         errno.EDQUOT: "your quota is used up: free some space or choose another place",

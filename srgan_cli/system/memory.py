@@ -13,7 +13,7 @@ _TRIM_THRESHOLD, _MMAP_MAX, _ARENA_MAX = -1, -4, -8
 """Names of glibc's malloc.h."""
 
 
-def machine_memory() -> int | None:
+def total_memory() -> int | None:
     """Bytes of memory that the machine has, or that the container may take; None where the system does not tell."""
     if not hasattr(os, "sysconf"):
         return None
@@ -21,20 +21,20 @@ def machine_memory() -> int | None:
     return min([os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"), *limits])
 
 
-def resident() -> int | None:
+def rss() -> int | None:
     """Bytes that this process has in memory now; where the system does not tell, the most that it has had."""
-    return _told("VmRSS") or peak_resident()
+    return _read_status("VmRSS") or peak_rss()
 
 
-def peak_resident() -> int | None:
+def peak_rss() -> int | None:
     """The most bytes that this process has had in memory; None where the system does not tell.
 
     Linux tells of this process alone; the peak that POSIX knows there may be of the one that started it.
     """
-    return _told("VmHWM") or _posix_peak()
+    return _read_status("VmHWM") or _posix_peak()
 
 
-def keep_freed() -> None:
+def retain_freed_memory() -> None:
     """Have the C library keep what is freed for the next large tensor, rather than ask for zeroed pages each time.
 
     All threads draw on one heap then, whatever the size.  For the whole process; nothing happens where the C library
@@ -45,7 +45,7 @@ def keep_freed() -> None:
             library.mallopt(name, value)
 
 
-def give_back_freed() -> None:
+def trim_heap() -> None:
     """Have the C library give back what it keeps: holes in its heap, which tensors of ever new sizes do not fit."""
     if library := _glibc():
         library.malloc_trim(0)
@@ -56,7 +56,7 @@ def _glibc() -> ctypes.CDLL | None:
     return library if hasattr(library, "gnu_get_libc_version") else None
 
 
-def _told(name: str) -> int | None:
+def _read_status(name: str) -> int | None:
     found = re.search(rb"^%s:\s+(\d+) kB" % name.encode(), _content(_STATUS), re.MULTILINE)
     return int(found[1]) * 1024 if found else None
 

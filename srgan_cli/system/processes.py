@@ -16,7 +16,7 @@ def context(*modules: str) -> Any:
     return chosen
 
 
-def begin() -> None:
+def init_worker() -> None:
     """For a new process: an interrupt is for the one that started it, and if that is killed, this one ends too."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     Thread(target=_end_with_parent, daemon=True).start()

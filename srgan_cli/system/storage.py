@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from typing_extensions import TypeIs
     from upath import UPath
 
-Place: TypeAlias = Union[Path, "UPath"]
+Location: TypeAlias = Union[Path, "UPath"]
 _FILE = "file://"
 
 
@@ -23,7 +23,7 @@ def is_url(text: str) -> bool:
     return "://" in text
 
 
-def place_of(text: str) -> Place:
+def parse_location(text: str) -> Location:
     """The path, or the place that an address names.  Raises UsageError where nothing here can reach it."""
     if not is_url(text) or text.startswith(_FILE):
         return Path(text.removeprefix(_FILE))
@@ -37,59 +37,61 @@ def place_of(text: str) -> Place:
     return place
 
 
-def is_remote(place: Place) -> "TypeIs[UPath]":
+def is_remote(location: Location) -> "TypeIs[UPath]":
     """Whether this is not on this machine's file system."""
-    return not isinstance(place, Path)
+    return not isinstance(location, Path)
 
 
-def exists(place: Place) -> bool:
+def exists(location: Location) -> bool:
     """Whether there is something.  Raises SrganError where a store does not answer."""
-    return bool(_kind(place)) if is_remote(place) else place.exists()
+    return bool(_entry_type(location)) if is_remote(location) else location.exists()
 
 
-def is_dir(place: Place) -> bool:
+def is_dir(location: Location) -> bool:
     """Whether there is a folder.  Raises SrganError where a store does not answer."""
-    return _kind(place) == "directory" if is_remote(place) else place.is_dir()
+    return _entry_type(location) == "directory" if is_remote(location) else location.is_dir()
 
 
-def spelled(place: Place) -> PurePath:
+def as_pure_path(location: Location) -> PurePath:
     """The place as a path that can be taken apart and compared with others."""
-    return PurePosixPath(str(place)) if is_remote(place) else place
+    return PurePosixPath(str(location)) if is_remote(location) else location
 
 
-def absolute(place: Place) -> PurePath:
+def absolute(location: Location) -> PurePath:
     """The same for one place under all its names on this machine."""
-    return spelled(place) if is_remote(place) else Path(os.path.realpath(place))  # resolve() fails on links in a circle
+    return (
+        as_pure_path(location) if is_remote(location) else Path(os.path.realpath(location))
+    )  # resolve() fails on links in a circle
 
 
-def pictures_of(place: Place) -> list[Place]:
+def list_pictures(location: Location) -> list[Location]:
     """What find_pictures finds, also in a store.  Raises SrganError where it holds none or does not answer."""
-    if not is_remote(place):
-        return list(find_pictures(place))
-    with _answering(place):
-        names = [path[len(place.path.rstrip("/")) + 1 :] for path in place.fs.find(place.path)]
-    found: list[Place] = [place / name for name in sorted(names) if names_picture(PurePosixPath(name))]
+    if not is_remote(location):
+        return list(find_pictures(location))
+    with _translate_store_errors(location):
+        names = [path[len(location.path.rstrip("/")) + 1 :] for path in location.fs.find(location.path)]
+    found: list[Location] = [location / name for name in sorted(names) if names_picture(PurePosixPath(name))]
     if not found:
-        raise no_pictures(place)
+        raise no_pictures(location)
     return found
 
 
 @contextmanager
-def fetched(source: Place) -> Iterator[Path]:
+def local_copy(source: Location) -> Iterator[Path]:
     """A place to read as a file of this machine.  Errors name the place.  Raises SrganError where it cannot be had."""
     if not is_remote(source):
         yield source
         return
     with scratch_folder() as folder:
         copy = folder / source.name
-        with _naming(copy, source):
-            with _answering(source):
+        with _name_location_in_errors(copy, source):
+            with _translate_store_errors(source):
                 source.fs.get_file(source.path, str(copy))
             yield copy
 
 
 @contextmanager
-def sent(target: Place) -> Iterator[Path]:
+def upload_on_success(target: Location) -> Iterator[Path]:
     """A file of this machine to write; if it is there at the end and nothing failed, it is sent to its place whole.
 
     Errors name the place.  Raises SrganError where it cannot be sent.
@@ -99,37 +101,37 @@ def sent(target: Place) -> Iterator[Path]:
         return
     with scratch_folder() as folder:
         original = folder / target.name
-        with _naming(original, target):
+        with _name_location_in_errors(original, target):
             yield original
             if original.exists():
-                with _answering(target):
+                with _translate_store_errors(target):
                     target.fs.put_file(str(original), target.path)
 
 
-def _kind(place: "UPath") -> str:
+def _entry_type(location: "UPath") -> str:
     """`file`, `directory` or nothing.  Not fsspec's own exists, to which a store that does not answer is empty."""
-    with _answering(place):
+    with _translate_store_errors(location):
         try:
-            return str(place.fs.info(place.path)["type"])
+            return str(location.fs.info(location.path)["type"])
         except FileNotFoundError:
             return ""
 
 
 @contextmanager
-def _naming(file: Path, place: Place) -> Iterator[None]:
+def _name_location_in_errors(file: Path, location: Location) -> Iterator[None]:
     try:
         yield
     except SrganError as error:
-        error.message = error.message.replace(str(file), str(place))
+        error.message = error.message.replace(str(file), str(location))
         raise
 
 
 @contextmanager
-def _answering(place: Place) -> Iterator[None]:
+def _translate_store_errors(location: Location) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError as error:
-        raise PictureError(f"no such file: {place}", "check the address") from error
+        raise PictureError(f"no such file: {location}", "check the address") from error
     except Exception as error:  # every store has errors of its own
         reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise SrganError(f"cannot reach {place}: {reason}", "check the address and your rights there") from error
+        raise SrganError(f"cannot reach {location}: {reason}", "check the address and your rights there") from error

@@ -14,23 +14,23 @@ from srgan_cli.networks import DISCRIMINATORS, GENERATORS
 from srgan_cli.networks.backbones import BACKBONES
 from srgan_cli.system.discovery import is_plain_name
 from srgan_cli.training.data.degradations import DEGRADATIONS
-from srgan_cli.training.losses.adversarial import GAMES
+from srgan_cli.training.losses.adversarial import ADVERSARIAL_LOSSES
 from srgan_cli.training.losses.pixel import PIXEL_LOSSES
 from srgan_cli.training.optim.equivariance import GROUPS
-from srgan_cli.training.optim.optimizer import OPTIMIZERS, PRECISIONS
+from srgan_cli.training.optim.optimizer import OPTIMIZERS, TRAINING_DTYPES
 from srgan_cli.training.optim.schedule import SCHEDULES
 from srgan_cli.weights.spandrel import PREFIX
 
 SCALES = (2, 3, 4)
-PLACES = ("data", "run", "held_out", "low", "unpaired", "init_from", "perceptual_weights", "device")
+PATH_SETTINGS = ("data", "run", "held_out", "low", "unpaired", "init_from", "perceptual_weights", "device")
 """Settings that name places of one machine."""
-SETTINGS = "config.json"
+SETTINGS_FILE = "config.json"
 """The file of a run's settings."""
-UNTOLD = {"patch_choice": 1, "equivariance": "off"}
+LEGACY_DEFAULTS = {"patch_choice": 1, "equivariance": "off"}
 """What settings were before they could be set: checkpoints and settings of earlier runs do not tell of them."""
 DEGRADATION, PIXEL, ADVERSARIAL = "degradation", "pixel", "adversarial"
 """The phases of a run, in their order."""
-_SHARES = (
+_FRACTIONS = (
     *("pixel_share", "l2_share", "degraded_share", "colour_share", "mixup_share", "cutblur_share"),
     *("label_smoothing", "dropout"),
 )
@@ -44,7 +44,7 @@ _COUNTS = (
 )
 _RATES = ("learning_rate", "adversarial_learning_rate", "discriminator_learning_rate")
 _RANGES: dict[str, tuple[str, Callable[[float], bool]]] = {
-    **dict.fromkeys(_SHARES, ("0 to 1", lambda value: 0 <= value <= 1)),
+    **dict.fromkeys(_FRACTIONS, ("0 to 1", lambda value: 0 <= value <= 1)),
     **dict.fromkeys(_WEIGHTS, ("0 or more", lambda value: 0 <= value < math.inf)),
     **dict.fromkeys(_COUNTS, ("more than 0", lambda value: value > 0)),
     **dict.fromkeys(_RATES, ("more than 0", lambda value: 0 < value < math.inf)),
@@ -59,26 +59,26 @@ _CHOICES: dict[str, Collection[Any]] = {
     "scale": SCALES,
     "generator": GENERATORS,
     "discriminator": DISCRIMINATORS,
-    "game": GAMES,
+    "game": ADVERSARIAL_LOSSES,
     "pixel_loss": PIXEL_LOSSES,
     "discriminator_norm": ("auto", "batch", "layer", "none"),
     "optimizer": OPTIMIZERS,
     "degradation": ("bicubic", *DEGRADATIONS),
     "schedule": SCHEDULES,
-    "precision": PRECISIONS,
+    "precision": TRAINING_DTYPES,
     "equivariance": ("auto", *GROUPS, "off"),
 }
 
 
 @dataclass(frozen=True)
-class Source:
+class DataFolder:
     """A folder of pictures, and how many times as often as others each of them is drawn."""
 
     folder: Path
     weight: float = 1.0
 
     @classmethod
-    def of(cls, text: str) -> "Source":
+    def of(cls, text: str) -> "DataFolder":
         """What a text such as photos/ or photos/:3 names.  Raises UsageError for a weight of 0 or infinity."""
         weighted = re.fullmatch(r"(.+):(\d+(?:\.\d+)?(?:e[+-]?\d+)?)", text)
         if weighted is None or Path(text).exists():
@@ -126,7 +126,7 @@ class TrainConfig:
     validation: the largest number of pictures that are drawn to be held out.
     """
 
-    data: tuple[Source, ...]
+    data: tuple[DataFolder, ...]
     run: Path = Path("run")
     low: tuple[Path, ...] = ()
     held_out: str = ""
@@ -198,7 +198,8 @@ class TrainConfig:
             _expect(name in BACKBONES, f"perceptual_network has {shown(name)}, expected of {', '.join(BACKBONES)}")
         _expect(len(self.backbones) == 1 or not self.perceptual_weights, "perceptual_weights are those of one network")
         _expect(
-            GAMES[self.game].smooth or not self.label_smoothing, f"the {self.game} game has no labels to be smoothed"
+            ADVERSARIAL_LOSSES[self.game].supports_smoothing or not self.label_smoothing,
+            f"the {self.game} game has no labels to be smoothed",
         )
         _expect(
             not (self.penalised and self.discriminator_norm == "batch"),
@@ -230,7 +231,7 @@ class TrainConfig:
         return {DEGRADATION: learned, PIXEL: learned + (1 - learned) * self.pixel_share, ADVERSARIAL: 1.0}
 
     @property
-    def phase_shares(self) -> dict[str, float]:
+    def phase_fractions(self) -> dict[str, float]:
         """The part of the schedule, 0…1, that each phase takes which this run has."""
         ends = self.phase_ends
         begins = (0.0, *ends.values())
@@ -285,7 +286,7 @@ class TrainConfig:
 
     def to_recipe(self) -> dict[str, Any]:
         """The settings as `read_recipe` takes them, without the places of this machine."""
-        return {key: value for key, value in self.to_json().items() if key not in PLACES and value is not None}
+        return {key: value for key, value in self.to_json().items() if key not in PATH_SETTINGS and value is not None}
 
     @classmethod
     def from_json(cls, stored: dict[str, Any], **changes: Any) -> "TrainConfig":
@@ -297,7 +298,7 @@ class TrainConfig:
         return cls(
             **values
             | {
-                "data": tuple(Source.of(text) for text in _texts(values["data"])),
+                "data": tuple(DataFolder.of(text) for text in _texts(values["data"])),
                 "low": tuple(Path(text) for text in _texts(values.get("low", ()))),
                 "run": Path(values.get("run", cls.run)),
             }
@@ -308,6 +309,6 @@ def _texts(value: str | Sequence[str]) -> Sequence[str]:
     return ([value] if value else []) if isinstance(value, str) else value
 
 
-def _expect(holds: bool, otherwise: str) -> None:
-    if not holds:
+def _expect(condition: bool, otherwise: str) -> None:
+    if not condition:
         raise UsageError(otherwise, "see srgan train --help")

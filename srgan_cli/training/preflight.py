@@ -11,11 +11,11 @@ from torch import Tensor
 from srgan_cli.errors import SrganError
 from srgan_cli.image.luma import crop_border, crop_multiple, luma
 from srgan_cli.image.ops import downscale, resize
-from srgan_cli.system.memory import peak_resident
+from srgan_cli.system.memory import peak_rss
 from srgan_cli.training.config import TrainConfig
 from srgan_cli.training.data.dataset import VALIDATION_SIDE, Dataset, Pair, centre
 from srgan_cli.training.data.degradations import JPEG_BLOCK
-from srgan_cli.training.run.origin import Origin
+from srgan_cli.training.run.origin import InitialWeights
 from srgan_cli.training.trainer import Trainer
 
 LARGEST_LOOK = 1024
@@ -25,7 +25,7 @@ MISSING_DETAIL = 7.5
 BLOCKINESS = 1.4
 """How much larger the steps between JPEG's blocks are than those within, from about quality 50 down."""
 SMALLEST_STEP, SMALLEST_POWER = 0.5 / 255, 1e-9
-THUMBNAIL, TWIN_DISTANCE, TWIN_ROWS = 12, 0.01, 1024
+THUMBNAIL, DUPLICATE_DISTANCE, DUPLICATE_ROWS = 12, 0.01, 1024
 """Side in pixels of what is compared to tell twins, their largest difference, and how many are compared at once."""
 LARGEST_SHIFT = 2
 CLEARLY_BETTER = 0.8
@@ -50,12 +50,12 @@ class Cost:
     disk: int
 
 
-def findings(dataset: Dataset, config: TrainConfig) -> Iterator[Finding]:
+def find_problems(dataset: Dataset, config: TrainConfig) -> Iterator[Finding]:
     """Everything remarkable about the pictures of a dataset."""
     for skip in dataset.skipped:
         yield Finding(skip.path.name, f"cannot be used: {skip.reason}")
     pairs = [*dataset.training, *dataset.validation]
-    twins = _twins(pairs, config.scale)
+    twins = _near_duplicates(pairs, config.scale)
     for number, pair in enumerate(pairs):
         if number in twins:
             yield Finding(pair.name, f"looks the same as {pairs[twins[number]].name}")
@@ -63,19 +63,19 @@ def findings(dataset: Dataset, config: TrainConfig) -> Iterator[Finding]:
             yield Finding(pair.name, remark)
 
 
-def cost(config: TrainConfig, dataset: Dataset, origin: Origin | None = None) -> Cost:
+def estimate_cost(config: TrainConfig, dataset: Dataset, initial: InitialWeights | None = None) -> Cost:
     """Measured on a few steps of each phase, of which nothing is kept."""
-    shares = config.phase_shares
+    shares = config.phase_fractions
     rates, disk = {}, 0
     for phase in shares:
-        trainer = Trainer(config, dataset, origin)
-        rates[phase] = trainer.rehearse(phase)
+        trainer = Trainer(config, dataset, initial)
+        rates[phase] = trainer.benchmark(phase)
         disk = max(disk, trainer.bytes_on_disk())
     seconds = config.seconds or sum(shares[phase] * (config.steps or 0) / rate for phase, rate in rates.items())
     return Cost(rates, seconds / 3600, peak_memory(trainer.device), disk)
 
 
-def check_room(cost: Cost, run: Path) -> None:
+def check_disk_space(cost: Cost, run: Path) -> None:
     """Raises SrganError when the disk has less room than a run takes."""
     place = next(folder for folder in (run, *run.resolve().parents) if folder.exists())
     free = disk_usage(place).free
@@ -90,7 +90,7 @@ def peak_memory(device: torch.device) -> int:
     """Bytes of memory that this process, or its part of the GPU, has held at most; 0 where the system does not tell."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
-    return peak_resident() or 0
+    return peak_rss() or 0
 
 
 def _remarks(pair: Pair, config: TrainConfig) -> Iterator[str]:
@@ -126,7 +126,7 @@ def _blockiness(look: Tensor) -> float:
     return sum(ratios) / 2
 
 
-def _twins(pairs: list[Pair], scale: int) -> dict[int, int]:
+def _near_duplicates(pairs: list[Pair], scale: int) -> dict[int, int]:
     """The numbers of pictures that look like an earlier one, small changes of size and compression aside, and of that.
 
     Both the whole and the middle are compared, since of held-out pictures there is only the middle.
@@ -134,8 +134,8 @@ def _twins(pairs: list[Pair], scale: int) -> dict[int, int]:
     owners = [number for number in range(len(pairs)) for _ in range(2)]
     looks = torch.stack([_thumbnail(part) for pair in pairs for part in (pair, centre(pair, scale, VALIDATION_SIDE))])
     found: dict[int, int] = {}
-    for start in range(0, len(looks), TWIN_ROWS):
-        near = torch.cdist(looks[start : start + TWIN_ROWS], looks) < TWIN_DISTANCE * THUMBNAIL
+    for start in range(0, len(looks), DUPLICATE_ROWS):
+        near = torch.cdist(looks[start : start + DUPLICATE_ROWS], looks) < DUPLICATE_DISTANCE * THUMBNAIL
         for row, column in near.nonzero().tolist():
             later, earlier = owners[start + row], owners[column]
             if earlier < later:

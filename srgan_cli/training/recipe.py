@@ -9,7 +9,7 @@ from reprlib import repr as shown
 from typing import Any
 
 from srgan_cli.errors import UsageError
-from srgan_cli.training.config import SETTINGS, UNTOLD, TrainConfig
+from srgan_cli.training.config import LEGACY_DEFAULTS, SETTINGS_FILE, TrainConfig
 
 KINDS: dict[type, str] = {
     float: "a number",
@@ -46,7 +46,7 @@ def read_recipe(path: Path) -> dict[str, Any]:
             raise UsageError(f"{key} is {shown(value)} in {path}, expected {KINDS[known[key]]}", "correct the file")
     if "steps" in settings:
         settings = {"seconds": None, **settings}
-    return {**UNTOLD, **settings} if path.name == SETTINGS else settings
+    return {**LEGACY_DEFAULTS, **settings} if path.name == SETTINGS_FILE else settings
 
 
 def known_settings() -> dict[str, type]:

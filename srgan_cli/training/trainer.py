@@ -15,22 +15,22 @@ from torch import Tensor
 
 from srgan_cli.errors import UsageError, WeightsError
 from srgan_cli.networks import GENERATORS, Generator
-from srgan_cli.system.distributed import ALONE, World
-from srgan_cli.system.memory import keep_freed
+from srgan_cli.system.distributed import SINGLE_PROCESS, World
+from srgan_cli.system.memory import retain_freed_memory
 from srgan_cli.training.config import ADVERSARIAL, DEGRADATION, PIXEL, TrainConfig
 from srgan_cli.training.data.dataset import Dataset
-from srgan_cli.training.data.sampling import Batch, Request, Sampler
+from srgan_cli.training.data.sampling import Batch, BatchRequest, Sampler
 from srgan_cli.training.models.gan import GAN
-from srgan_cli.training.models.learned_degradation import PartnerMaker
-from srgan_cli.training.optim.divergence import Guard
+from srgan_cli.training.models.learned_degradation import LearnedDegradation
+from srgan_cli.training.optim.divergence import DivergenceMonitor
 from srgan_cli.training.optim.equivariance import GROUPS, Equivariance
-from srgan_cli.training.optim.optimizer import Precision
+from srgan_cli.training.optim.optimizer import ComputeContext
 from srgan_cli.training.optim.schedule import SCHEDULES
-from srgan_cli.training.run.clock import Clock, patch_and_batch
+from srgan_cli.training.run.clock import RunProgress, patch_and_batch
 from srgan_cli.training.run.contact_sheet import PARTNERS, ROWS
-from srgan_cli.training.run.folder import Nowhere, RunFolder, serialised
-from srgan_cli.training.run.origin import Origin, rebuilt
-from srgan_cli.training.run.validation import Best, Validation, mean, protocol, validate
+from srgan_cli.training.run.folder import NullRunFolder, RunFolder, serialised
+from srgan_cli.training.run.origin import InitialWeights, rebuild
+from srgan_cli.training.run.validation import BestValidation, Validation, mean, validate, validation_protocol
 from srgan_cli.weights.card import WeightsCard
 
 SECONDS_BETWEEN_CHECKPOINTS = 600
@@ -60,38 +60,44 @@ class Trainer:
     """One run: what learns in it, its clock, and the run folder that it is saved to.  See keep_freed for memory."""
 
     def __init__(
-        self, config: TrainConfig, dataset: Dataset, origin: Origin | None = None, world: World = ALONE
+        self,
+        config: TrainConfig,
+        dataset: Dataset,
+        initial: InitialWeights | None = None,
+        world: World = SINGLE_PROCESS,
     ) -> None:
         self.config = config
         self.dataset = dataset
         self.world = world
-        self.folder = (RunFolder if world.leads else Nowhere)(config.run, config.name)
-        self.precision = Precision.on(world.device(config.device), config.precision)
-        self.device = self.precision.device
-        keep_freed()
+        self.folder = (RunFolder if world.is_main else NullRunFolder)(config.run, config.name)
+        self.compute = ComputeContext.for_device(world.device(config.device), config.precision)
+        self.device = self.compute.device
+        retain_freed_memory()
         torch.manual_seed(config.seed)
-        self.random = torch.Generator().manual_seed(config.seed)
-        self.gan = GAN(config, self._first_generator(origin), self.precision, world)
-        self.partners = PartnerMaker(config, dataset, self.precision, world) if config.unpaired else None
+        self.rng = torch.Generator().manual_seed(config.seed)
+        self.gan = GAN(config, self._first_generator(initial), self.compute, world)
+        self.learned_degradation = LearnedDegradation(config, dataset, self.compute, world) if config.unpaired else None
         self.sampler = Sampler(dataset.training, config, world)
-        self.ancestor = origin.story if origin else {}
-        self.guard = Guard()
-        self.best = Best()
-        self.clock = Clock(config)
+        self.ancestor = initial.story if initial else {}
+        self.monitor = DivergenceMonitor()
+        self.best = BestValidation()
+        self.progress = RunProgress(config)
         self.stopping = False
         self._validation = Validation()
         self._saved = 0.0
         self._recent: list[dict[str, float]] = []
-        self._good = self._learned()
+        self._last_good = self._snapshot()
         self.notice = ""
 
     @classmethod
-    def resume(cls, config: TrainConfig, dataset: Dataset, state: dict[str, Any], world: World = ALONE) -> "Trainer":
+    def resume(
+        cls, config: TrainConfig, dataset: Dataset, state: dict[str, Any], world: World = SINGLE_PROCESS
+    ) -> "Trainer":
         """The run of `config.run` as its checkpoint left it; `state` is what `read_checkpoint` gave.
 
         Raises WeightsError for an unusable checkpoint, UsageError when the run is finished or the data have changed.
         """
-        trainer = cls(config, dataset, rebuilt(config, state["generator"]), world)
+        trainer = cls(config, dataset, rebuild(config, state["generator"]), world)
         trainer._restore(state)
         return trainer
 
@@ -103,43 +109,45 @@ class Trainer:
         does not help either; what was saved before stays.
         """
         self.folder.save_settings(self.config)
-        self.folder.open_log(self.clock.steps)
-        self.clock.start()
-        self._saved = self.clock.seconds
+        self.folder.open_log(self.progress.steps)
+        self.progress.start()
+        self._saved = self.progress.seconds
         if not self._validation.scores:
             self._validate()
-        progress, _, _ = self.world.follow(self._turn())
-        while progress < 1 and not self.world.follow(self.stopping):
-            while progress >= self.config.phase_ends[self.clock.phase]:
+        progress, _, _ = self.world.broadcast(self._status())
+        while progress < 1 and not self.world.broadcast(self.stopping):
+            while progress >= self.config.phase_ends[self.progress.phase]:
                 self._begin_next_phase()
             began = time.monotonic()
             losses = self._train_step(progress)
             rate = self.world.size * self.config.batch / (time.monotonic() - began)
-            progress, due, late = self.world.follow(self._turn())
+            progress, due, late = self.world.broadcast(self._status())
             if due:
                 self._validate()
             if due or late:
                 self.save()
-            scores, remaining = self._validation.scores, self.clock.remaining
-            yield StepReport(self.clock.steps, self.clock.phase, progress, losses, scores, rate, remaining, self.notice)
+            scores, remaining = self._validation.scores, self.progress.remaining
+            yield StepReport(
+                self.progress.steps, self.progress.phase, progress, losses, scores, rate, remaining, self.notice
+            )
         if progress < 1:
             self.save()
 
-    def _turn(self) -> tuple[float, bool, bool]:
+    def _status(self) -> tuple[float, bool, bool]:
         """How far the run is, and whether to validate and to save; the leading process's clock decides."""
-        progress = self.clock.progress
-        late = self.clock.seconds - self._saved > SECONDS_BETWEEN_CHECKPOINTS
-        return progress, progress >= 1 or self._validation.is_past(self.clock, progress), late
+        progress = self.progress.fraction
+        late = self.progress.seconds - self._saved > SECONDS_BETWEEN_CHECKPOINTS
+        return progress, progress >= 1 or self._validation.is_past(self.progress, progress), late
 
     def stop(self) -> None:
         """Let `fit` end after the step in hand."""
         self.stopping = True
 
-    def rehearse(self, phase: str, steps: int = 6) -> float:
+    def benchmark(self, phase: str, steps: int = 6) -> float:
         """Steps a second of a phase, measured on a few steps that leave nothing in the run folder."""
         if phase == ADVERSARIAL:
-            self.gan.join_adversary()
-        self.clock.begin(phase, 0, 0.0)
+            self.gan.add_discriminator()
+        self.progress.start_phase(phase, 0, 0.0)
         self._train_step(0.0)
         began = time.monotonic()
         for _ in range(steps):
@@ -154,11 +162,11 @@ class Trainer:
         """Write the deployable weights and the checkpoint."""
         self._save_weights(self.config.name)
         self.folder.save_checkpoint(self._state())
-        self._saved = self.clock.seconds
+        self._saved = self.progress.seconds
 
-    def _first_generator(self, origin: Origin | None) -> Generator:
-        if origin:
-            return origin.heir(self.config)
+    def _first_generator(self, initial: InitialWeights | None) -> Generator:
+        if initial:
+            return initial.build(self.config)
         generator = GENERATORS[self.config.generator](**self.config.generator_config)
         if self.config.equivariance in GROUPS:
             Equivariance(generator, self.config.equivariance).draw()
@@ -167,66 +175,68 @@ class Trainer:
     def _train_step(self, progress: float) -> dict[str, float]:
         learner = self._learner
         schedule = SCHEDULES[self.config.schedule]
-        learner.set_rates(self.guard.rate_share * schedule(self.clock.phase_progress(progress), self.clock.phase_steps))
+        learner.set_learning_rate(
+            self.monitor.rate_share * schedule(self.progress.phase_fraction(progress), self.progress.phase_steps)
+        )
         rows, usable = [], True
         for part in range(self.config.accumulate):
-            losses, learned = self._learn(progress, self.clock.steps * self.config.accumulate + part)
+            losses, learned = self._learn(progress, self.progress.steps * self.config.accumulate + part)
             rows.append({name: float(loss.detach()) for name, loss in losses.items()})
             usable &= learned
-        self.clock.steps += 1
+        self.progress.steps += 1
         if usable:
             self._recent.extend(rows)
             if learner is self.gan:
-                self.gan.move_average(self.clock.phase_steps)
-        self.notice = self.guard.watch(usable, learner.collapsed)
+                self.gan.move_average(self.progress.phase_steps)
+        self.notice = self.monitor.check(usable, learner.discriminator_saturated)
         if self.notice:
-            self._load(copy.deepcopy(self._good))
+            self._load(copy.deepcopy(self._last_good))
         return mean(self.world.gather(rows))
 
     def _learn(self, progress: float, number: int) -> tuple[dict[str, Tensor], bool]:
         """Learn from the batch of this number: its losses, and whether they could be used."""
         learner = self._learner
-        if isinstance(learner, PartnerMaker):
-            return learner.learn(number, self.random)
-        within, pixel = self.clock.phase_progress(progress), self.clock.phase == PIXEL
+        if isinstance(learner, LearnedDegradation):
+            return learner.learn(number, self.rng)
+        within, pixel = self.progress.phase_fraction(progress), self.progress.phase == PIXEL
         low, high = self._batch(within if pixel else 0.0, number)
         squared = pixel and within >= 1 - self.config.l2_share
-        return self.gan.learn(low, high, squared, min(1.0, within / ADVERSARIAL_RAMP), self.random)
+        return self.gan.learn(low, high, squared, min(1.0, within / ADVERSARIAL_RAMP), self.rng)
 
     @property
-    def _learner(self) -> GAN | PartnerMaker:
+    def _learner(self) -> GAN | LearnedDegradation:
         """What learns in this phase."""
-        return self.partners if self.partners and self.clock.phase == DEGRADATION else self.gan
+        return self.learned_degradation if self.learned_degradation and self.progress.phase == DEGRADATION else self.gan
 
     def _batch(self, grown: float, number: int) -> Batch:
         """A batch on the device; while the pixel phase goes on, patches grow and their number shrinks."""
-        low, high = self.sampler.take(Request(number, *patch_and_batch(self.config, grown)))
+        low, high = self.sampler.take(BatchRequest(number, *patch_and_batch(self.config, grown)))
         return low.to(self.device), high.to(self.device)
 
     def _begin_next_phase(self) -> None:
-        following = self._end_degradation() if self.clock.phase == DEGRADATION else self._end_pixel()
-        self.clock.begin(following, *self.world.follow((self.clock.steps, self.clock.seconds)))
+        following = self._end_degradation() if self.progress.phase == DEGRADATION else self._end_pixel()
+        self.progress.start_phase(following, *self.world.broadcast((self.progress.steps, self.progress.seconds)))
         if following == PIXEL:
             self._validate()
-        self._good = self._learned()
+        self._last_good = self._snapshot()
 
     def _end_degradation(self) -> str:
         """All pictures get the partners that were learned to be made; the phase that follows."""
-        assert self.partners
+        assert self.learned_degradation
         self._show_partners()
-        self.guard = Guard()
-        self.partners.graduate()
-        self.partners.make_partners()
+        self.monitor = DivergenceMonitor()
+        self.learned_degradation.drop_discriminators()
+        self.learned_degradation.make_partners()
         return PIXEL
 
     def _end_pixel(self) -> str:
         """The result is kept, and the averaged generator meets the discriminator; the phase that follows."""
-        if self.clock.phase_steps:
-            if self._validation.step != self.clock.steps:
+        if self.progress.phase_steps:
+            if self._validation.step != self.progress.steps:
                 self._validate()
             self._save_weights(self.config.fidelity_name)
-        self.gan.join_adversary()
-        self.best = Best(self._validation.scores.get("psnr"))
+        self.gan.add_discriminator()
+        self.best = BestValidation(self._validation.scores.get("psnr"))
         return ADVERSARIAL
 
     def _validate(self) -> None:
@@ -234,30 +244,32 @@ class Trainer:
 
         While the degradation is learned there is nothing new to score, and the partners so far are shown.
         """
-        began = self.clock.seconds
-        waiting = self.clock.phase == DEGRADATION and self.clock.steps
+        began = self.progress.seconds
+        waiting = self.progress.phase == DEGRADATION and self.progress.steps
         scores = self._show_partners() if waiting else self._score()
-        self._validation = Validation(scores, self.clock.steps, self.clock.seconds, self.clock.seconds - began)
-        position = {"step": self.clock.steps, "seconds": round(began, 1), "phase": self.clock.phase}
+        self._validation = Validation(scores, self.progress.steps, self.progress.seconds, self.progress.seconds - began)
+        position = {"step": self.progress.steps, "seconds": round(began, 1), "phase": self.progress.phase}
         self.folder.log({**position, **mean(self._recent), **scores})
         self._recent.clear()
-        self._good = self._learned()
-        if self.best.beaten_by(scores, protocol(self.config.scale).metrics[-1]):
+        self._last_good = self._snapshot()
+        if self.best.update(scores, validation_protocol(self.config.scale).metrics[-1]):
             self._save_weights(f"{self.config.name}-best")
 
     def _score(self) -> dict[str, float]:
         pairs = self.dataset.validation[self.world.rank :: self.world.size]
         results = validate(copy.deepcopy(self.gan.average), self.device, pairs)
         originals, enlarged = [pair.high.float() / 255 for pair in pairs[:ROWS]], [r.enlarged for r in results[:ROWS]]
-        self.folder.save_samples(self.clock.steps, originals, enlarged)
+        self.folder.save_samples(self.progress.steps, originals, enlarged)
         return mean(self.world.gather([result.scores for result in results]))
 
     def _show_partners(self) -> dict[str, float]:
         """The scores as they were."""
-        assert self.partners
+        assert self.learned_degradation
         pairs = self.dataset.validation[:ROWS]
-        lows, made = [pair.low for pair in pairs], self.partners.partners(pairs)
-        self.folder.save_samples(self.clock.steps, [low / 255 for low in lows], [low / 255 for low in made], PARTNERS)
+        lows, made = [pair.low for pair in pairs], self.learned_degradation.partners(pairs)
+        self.folder.save_samples(
+            self.progress.steps, [low / 255 for low in lows], [low / 255 for low in made], PARTNERS
+        )
         return self._validation.scores
 
     def _save_weights(self, name: str) -> None:
@@ -266,14 +278,14 @@ class Trainer:
     def _card(self, name: str) -> WeightsCard:
         training = {
             "pictures": len(self.dataset.training),
-            "steps": self.clock.steps,
-            "hours": round(self.clock.seconds / 3600, 3),
+            "steps": self.progress.steps,
+            "hours": round(self.progress.seconds / 3600, 3),
             "device": str(self.device),
             "settings": self.config.to_recipe(),
             **({"started_from": self.ancestor} if self.ancestor else {}),
         }
-        validation = {"protocol": str(protocol(self.config.scale)), **self._validation.scores}
-        return WeightsCard.of(
+        validation = {"protocol": str(validation_protocol(self.config.scale)), **self._validation.scores}
+        return WeightsCard.for_generator(
             self.gan.average,
             name,
             training=training,
@@ -290,13 +302,13 @@ class Trainer:
         return {
             "config": self.config.to_json(),
             **{name: part.state_dict() for name, part in self._parts().items()},
-            "guard": vars(self.guard),
-            "random": self.random.get_state(),
+            "guard": vars(self.monitor),
+            "random": self.rng.get_state(),
             "dropout": torch.get_rng_state(),
-            "steps": self.clock.steps,
-            "seconds": self.clock.seconds,
-            "phase": self.clock.phase,
-            "phase_began": self.clock.phase_began,
+            "steps": self.progress.steps,
+            "seconds": self.progress.seconds,
+            "phase": self.progress.phase,
+            "phase_began": self.progress.phase_began,
             "validation": vars(self._validation),
             "best": vars(self.best),
             "ancestor": self.ancestor,
@@ -305,16 +317,18 @@ class Trainer:
 
     def _restore(self, state: dict[str, Any]) -> None:
         try:
-            clock = Clock(self.config, state["steps"], state["seconds"], state["phase"], tuple(state["phase_began"]))
-            if self.partners and clock.phase != DEGRADATION:
-                self.partners.graduate()
+            clock = RunProgress(
+                self.config, state["steps"], state["seconds"], state["phase"], tuple(state["phase_began"])
+            )
+            if self.learned_degradation and clock.phase != DEGRADATION:
+                self.learned_degradation.drop_discriminators()
             if clock.phase == ADVERSARIAL:
-                self.gan.join_adversary()
+                self.gan.add_discriminator()
             self._load(state)
-            self.clock, self.guard = clock, Guard(**state["guard"])
-            self.random.set_state(state["random"].cpu())
+            self.progress, self.monitor = clock, DivergenceMonitor(**state["guard"])
+            self.rng.set_state(state["random"].cpu())
             torch.set_rng_state(state.get("dropout", torch.get_rng_state()).cpu())
-            self._validation, self.best = Validation(**state["validation"]), Best(**state["best"])
+            self._validation, self.best = Validation(**state["validation"]), BestValidation(**state["best"])
             self.ancestor, data = state["ancestor"], state["data"]
         except (KeyError, RuntimeError, ValueError, TypeError) as error:
             raise WeightsError(f"the checkpoint in {self.config.run} does not fit its own settings: {error}") from error
@@ -323,17 +337,17 @@ class Trainer:
                 f"the pictures in {self.config.folders} are not those that the run began with",
                 "restore them, or start another run from its weights with --init-from",
             )
-        if self.clock.progress >= 1:
+        if self.progress.fraction >= 1:
             raise UsageError(f"the run in {self.config.run} is finished", "lengthen it with a larger --time or --steps")
-        if self.partners and self.clock.phase != DEGRADATION:
-            self.partners.make_partners()
-        self._good = self._learned()
+        if self.learned_degradation and self.progress.phase != DEGRADATION:
+            self.learned_degradation.make_partners()
+        self._last_good = self._snapshot()
 
     def _parts(self) -> dict[str, Any]:
         """What learns, by its name in the checkpoint."""
-        return self.gan.parts() | (self.partners.parts() if self.partners else {})
+        return self.gan.parts() | (self.learned_degradation.parts() if self.learned_degradation else {})
 
-    def _learned(self) -> dict[str, Any]:
+    def _snapshot(self) -> dict[str, Any]:
         """A copy of everything that learning has changed so far."""
         return copy.deepcopy({name: part.state_dict() for name, part in self._parts().items()})
 

@@ -6,7 +6,7 @@ from torch import Tensor
 from srgan_cli.networks import Generator
 
 
-class _Wrapped(Generator):
+class WrappedGenerator(Generator):
     """A generator that runs another one, and is tiled like it."""
 
     def __init__(self, generator: Generator) -> None:
@@ -26,7 +26,7 @@ class _Wrapped(Generator):
         return self.generator.blend
 
 
-class SelfEnsemble(_Wrapped):
+class SelfEnsemble(WrappedGenerator):
     """The mean of what a generator makes of the eight flips and quarter turns of a picture, turned back.
 
     Source: R. Timofte, R. Rothe and L. Van Gool, Seven Ways to Improve Example-Based Single Image Super Resolution,

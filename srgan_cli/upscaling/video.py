@@ -6,7 +6,7 @@ from typing import IO
 from srgan_cli.image.picture import Picture
 from srgan_cli.image.y4m import read_frames, read_header, write_frame, write_header
 from srgan_cli.upscaling.scale import Scale
-from srgan_cli.upscaling.tiles.memory import keep_freed_within
+from srgan_cli.upscaling.tiles.memory import retain_freed_memory_within
 from srgan_cli.upscaling.upscaler import Upscaler
 
 VIDEO = "y4m"
@@ -20,9 +20,9 @@ def upscale_video(
     All that the header tells stays but the size.  Each frame is written before the next one is read.  Raises
     PictureError as read_header and read_frames do, and what the streams raise.
     """
-    keep_freed_within(upscaler.policy)
+    retain_freed_memory_within(upscaler.policy)
     header = read_header(source)
-    large = header.sized(*upscaler.target(header.height, header.width, scale))
+    large = header.with_size(*upscaler.target(header.height, header.width, scale))
     write_header(target, large)
     count = 0
     for count, frame in enumerate(read_frames(source, header), 1):  # noqa: B007

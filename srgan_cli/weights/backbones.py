@@ -22,7 +22,7 @@ HUB = {
     "inception": "https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/"
     "weights-inception-2015-12-05-6726825d.pth",
 }
-FOLDER = "SRGAN_METRIC_WEIGHTS"
+METRIC_WEIGHTS_VARIABLE = "SRGAN_METRIC_WEIGHTS"
 """The environment variable that names a folder with files such as vgg16.safetensors; it comes before the hub."""
 
 
@@ -52,12 +52,12 @@ def load_tensors(name: str, path: Path | None = None) -> dict[str, Tensor]:
 
 def find_backbone(name: str) -> Path | None:
     """The file of this backbone in the folder $SRGAN_METRIC_WEIGHTS, if there is one."""
-    folder = os.environ.get(FOLDER)
+    folder = os.environ.get(METRIC_WEIGHTS_VARIABLE)
     found = sorted(Path(folder).glob(f"*{name}*")) if folder else []
     return found[0] if found else None
 
 
-def at_hand(name: str) -> bool:
+def is_available(name: str) -> bool:
     """Whether the weights of this name need not be fetched: they are in the folder or in torch's cache."""
     return find_backbone(name) is not None or Path(torch.hub.get_dir(), "checkpoints", Path(HUB[name]).name).is_file()
 
@@ -74,7 +74,7 @@ def _fetch(name: str) -> dict[str, Tensor]:
     except Exception as error:  # no network, no disk, a damaged file
         raise WeightsError(
             f"cannot fetch {name} from {HUB[name]}: {error}",
-            f"fetch it by hand into a folder, and name that in ${FOLDER}",
+            f"fetch it by hand into a folder, and name that in ${METRIC_WEIGHTS_VARIABLE}",
         ) from error
     finally:
         socket.setdefaulttimeout(before)

@@ -9,11 +9,11 @@ from typing import Any
 from srgan_cli.errors import WeightsError
 from srgan_cli.networks import GENERATORS, Generator
 from srgan_cli.system.discovery import is_plain_name
-from srgan_cli.weights.spandrel import Foreign
+from srgan_cli.weights.spandrel import SpandrelGenerator
 
 _KEY = "srgan"
 
-_KINDS: dict[str, type | tuple[type, ...]] = {
+_FIELD_TYPES: dict[str, type | tuple[type, ...]] = {
     **dict.fromkeys(("name", "licence", "counterpart"), str),
     **dict.fromkeys(("training", "scores"), dict),
     "scale": int,
@@ -44,9 +44,9 @@ class WeightsCard:
     strength: float = 1.0
 
     @classmethod
-    def of(cls, generator: Generator, name: str, **story: Any) -> "WeightsCard":
+    def for_generator(cls, generator: Generator, name: str, **story: Any) -> "WeightsCard":
         """The card of a generator; `story` is training, licence, scores and counterpart."""
-        if isinstance(generator, Foreign):
+        if isinstance(generator, SpandrelGenerator):
             return cls(name, generator.architecture, generator.config, generator.scale, None, **story)
         architecture = next(key for key, kind in GENERATORS.items() if type(generator) is kind)
         return cls(name, architecture, generator.config, generator.scale, generator.receptive_radius, **story)
@@ -61,7 +61,7 @@ def _parse(path: Path, metadata: dict[str, str]) -> WeightsCard | None:
         card = WeightsCard(**{key: value for key, value in stored.items() if key in known})
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
         raise WeightsError(f"{path} has an unreadable card: {error}", "was it made by a newer srgan?") from error
-    odd = [key for key, kind in _KINDS.items() if not isinstance(getattr(card, key), kind)]
+    odd = [key for key, kind in _FIELD_TYPES.items() if not isinstance(getattr(card, key), kind)]
     if not odd:
         odd += [] if is_plain_name(card.counterpart) or not card.counterpart else ["counterpart"]
         odd += [] if 0 <= card.strength <= 1 else ["strength"]

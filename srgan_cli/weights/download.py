@@ -21,7 +21,7 @@ _CHUNK = 2**20
 _PARTIAL, _NOT_SATISFIABLE = 206, 416
 
 
-class BrokenOff(WeightsError):  # noqa: N818 (says what happened)
+class IncompleteDownload(WeightsError):  # noqa: N818 (says what happened)
     """A server stopped before all was there."""
 
 
@@ -37,7 +37,7 @@ def download(url: str, part: Path, progress: Progress | None = None) -> None:
         before = _size(part)
         try:
             _attempt(url, part, progress)
-        except BrokenOff as error:
+        except IncompleteDownload as error:
             if attempt < ATTEMPTS and _size(part) > before:
                 continue
             if not _known_version(part):
@@ -101,7 +101,7 @@ def _receive(url: str, response: HTTPResponse, file: IO[bytes], total: int, prog
         if progress:
             progress(file.tell(), max(file.tell(), total))
     if file.tell() < total:
-        raise BrokenOff(f"cannot fetch {url}: it ended after {file.tell()} of {total} bytes", "try again")
+        raise IncompleteDownload(f"cannot fetch {url}: it ended after {file.tell()} of {total} bytes", "try again")
 
 
 def _opened(url: str, headers: dict[str, str]) -> HTTPResponse:
@@ -155,8 +155,8 @@ def _size(part: Path) -> int:
     return part.stat().st_size if part.is_file() else 0
 
 
-def _broken(url: str, error: Exception) -> BrokenOff:
-    return BrokenOff(f"cannot fetch {url}: {error}", "try again, or fetch it by hand and name the file")
+def _broken(url: str, error: Exception) -> IncompleteDownload:
+    return IncompleteDownload(f"cannot fetch {url}: {error}", "try again, or fetch it by hand and name the file")
 
 
 def _too_large(url: str) -> WeightsError:

@@ -18,7 +18,7 @@ from srgan_cli.errors import WeightsError
 from srgan_cli.networks import GENERATORS, Generator
 from srgan_cli.system.files import atomic_write
 from srgan_cli.weights.card import _KEY, WeightsCard, _parse
-from srgan_cli.weights.spandrel import PICKLED, PREFIX, build, read_tensors
+from srgan_cli.weights.spandrel import PREFIX, TORCH_SUFFIXES, build_spandrel, read_tensors
 
 SUFFIX = ".safetensors"
 _SMALL_TENSORS, _SMALL_NUMBERS = 1000, 2**20
@@ -40,12 +40,12 @@ def load_weights(path: Path) -> tuple[Generator, WeightsCard]:
     """
     card, tensors = _read(path)
     if card is None:
-        foreign = build(tensors, str(path))
-        return foreign, WeightsCard.of(foreign, path.stem)
+        foreign = build_spandrel(tensors, str(path))
+        return foreign, WeightsCard.for_generator(foreign, path.stem)
     try:
         if card.architecture.startswith(PREFIX):
-            return build(tensors, str(path)), card
-        with _no_larger_than(tensors):
+            return build_spandrel(tensors, str(path)), card
+        with _limit_parameters(tensors):
             generator = _network(path, card.architecture)(**card.config)
         generator.load_state_dict(tensors)
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, RuntimeError) as error:
@@ -68,7 +68,7 @@ def _network(path: Path, architecture: str) -> type[Generator]:
 
 
 @contextmanager
-def _no_larger_than(tensors: dict[str, Tensor]) -> Iterator[None]:
+def _limit_parameters(tensors: dict[str, Tensor]) -> Iterator[None]:
     """Raises ValueError as soon as a network that is being built has far more parameters than a file holds.
 
     Its card might ask for thousands of millions, and each is built before it is seen that the file lacks it.
@@ -96,7 +96,7 @@ def _no_larger_than(tensors: dict[str, Tensor]) -> Iterator[None]:
 def _read(path: Path, tensors: bool = True) -> tuple[WeightsCard | None, dict[str, Tensor]]:
     if not path.is_file():
         raise WeightsError(f"no such weights file: {path}", "check the spelling of the path")
-    if path.suffix.lower() in PICKLED:
+    if path.suffix.lower() in TORCH_SUFFIXES:
         return None, read_tensors(path) if tensors else {}
     try:
         with safe_open(path, framework="pt") as file:

@@ -9,22 +9,22 @@ from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
 from srgan_cli.errors import UsageError, WeightsError
-from srgan_cli.system.files import alone, atomic_write, digest, explained, make_folder, settle
+from srgan_cli.system.files import atomic_write, commit, digest, folder_lock, make_folder, translate_write_errors
 from srgan_cli.system.progress import Progress
 from srgan_cli.weights.download import check_safe, discard, download, read_text
-from srgan_cli.weights.spandrel import PICKLED
+from srgan_cli.weights.spandrel import TORCH_SUFFIXES
 
-FOLDER = "SRGAN_CACHE"
+CACHE_VARIABLE = "SRGAN_CACHE"
 """The environment variable that names the cache folder."""
-ENDPOINT = "HF_ENDPOINT"
+ENDPOINT_VARIABLE = "HF_ENDPOINT"
 """The environment variable that names a mirror of Hugging Face."""
 HUGGING_FACE = "https://huggingface.co"
-SUFFIXES = (".safetensors", *PICKLED)
-_ABOUT = "about.json"
+SUFFIXES = (".safetensors", *TORCH_SUFFIXES)
+_ENTRY_FILE = "about.json"
 
 
 @dataclass(frozen=True)
-class Cached:
+class CachedFile:
     """A file of the cache: the reference that it was fetched by, its name, sha256, and licence or ""."""
 
     source: str
@@ -35,7 +35,7 @@ class Cached:
     @property
     def path(self) -> Path:
         """Where it lies."""
-        return _place(self.source) / self.name
+        return _entry_folder(self.source) / self.name
 
 
 def is_reference(name: str) -> bool:
@@ -45,11 +45,11 @@ def is_reference(name: str) -> bool:
 
 def is_cached(source: str) -> bool:
     """Whether `fetch` would find it in the cache."""
-    known = _known(_place(source))
+    known = _read_entry(_entry_folder(source))
     return known is not None and known.path.is_file()
 
 
-def fetch(source: str, offline: bool = False, progress: Progress | None = None) -> Cached:
+def fetch(source: str, offline: bool = False, progress: Progress | None = None) -> CachedFile:
     """The file that hf://owner/repository/file (owner/repository@revision too) or an https:// address names.
 
     What is in the cache is not fetched again, and is refused when its sha256 is not that of the first time.
@@ -57,32 +57,32 @@ def fetch(source: str, offline: bool = False, progress: Progress | None = None) 
     from, a file that is not weights, and when it would have to be fetched `offline`; WeightsError when the fetch fails.
     """
     url, name = _locate(source)
-    known = _known(_place(source))
+    known = _read_entry(_entry_folder(source))
     if known and known.path.is_file():
-        return _checked(known)
+        return _verify(known)
     if offline:
         raise UsageError(f"{source} is not in the cache", "leave --offline out to fetch it")
-    place = _place(source)
+    place = _entry_folder(source)
     make_folder(place)
-    with alone(place):
-        known = _known(place)  # another process may have fetched it meanwhile
-        return _checked(known) if known and known.path.is_file() else _fetched(source, url, name, known, progress)
+    with folder_lock(place):
+        known = _read_entry(place)  # another process may have fetched it meanwhile
+        return _verify(known) if known and known.path.is_file() else _fetch_file(source, url, name, known, progress)
 
 
-def list_cached() -> list[Cached]:
+def list_cached() -> list[CachedFile]:
     """What is in the cache, by name, but for what `list_damaged` tells of."""
-    found = [entry for entry in _noted().values() if isinstance(entry, Cached)]
+    found = [entry for entry in _read_entries().values() if isinstance(entry, CachedFile)]
     return sorted((entry for entry in found if entry.path.is_file()), key=lambda entry: entry.name)
 
 
-def list_damaged() -> dict[Path, str]:
+def list_corrupt() -> dict[Path, str]:
     """The notes in the cache that cannot be read, and why."""
-    return {note: entry.message for note, entry in _noted().items() if isinstance(entry, WeightsError)}
+    return {note: entry.message for note, entry in _read_entries().items() if isinstance(entry, WeightsError)}
 
 
 def cache_folder() -> Path:
     """$SRGAN_CACHE, else the folder that the platform has for such files."""
-    if chosen := os.environ.get(FOLDER):
+    if chosen := os.environ.get(CACHE_VARIABLE):
         return Path(chosen)
     if sys.platform == "darwin":
         return Path.home() / "Library/Caches/srgan"
@@ -91,25 +91,25 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "srgan"
 
 
-def _place(source: str) -> Path:
+def _entry_folder(source: str) -> Path:
     """A folder for every reference."""
     return cache_folder() / hashlib.sha256(source.encode()).hexdigest()[:16]
 
 
-def _fetched(source: str, url: str, name: str, known: Cached | None, progress: Progress | None) -> Cached:
+def _fetch_file(source: str, url: str, name: str, known: CachedFile | None, progress: Progress | None) -> CachedFile:
     """Fetch a file, and pin it or hold it against its pin."""
-    part = _place(source) / f"{name}.part"
-    with explained(part):
+    part = _entry_folder(source) / f"{name}.part"
+    with translate_write_errors(part):
         download(url, part, progress)
-    fetched = Cached(source, name, digest(part), known.licence if known else _licence(source))
+    fetched = CachedFile(source, name, digest(part), known.licence if known else _fetch_licence(source))
     if known and known.sha256 != fetched.sha256:
         discard(part)
         raise WeightsError(
             f"{source} is no longer what it was: sha256 {fetched.sha256}, at first {known.sha256}",
-            f"if that is meant, delete {_place(source)}",
+            f"if that is meant, delete {_entry_folder(source)}",
         )
-    _note(fetched)  # before the file appears: one without a pin is never used
-    settle(part, fetched.path)
+    _write_entry(fetched)  # before the file appears: one without a pin is never used
+    commit(part, fetched.path)
     return fetched
 
 
@@ -117,7 +117,7 @@ def _locate(source: str) -> tuple[str, str]:
     """The address to fetch from, and the name of the file there."""
     url = source
     if source.startswith("hf://"):
-        repository, revision, file = _parts(source)
+        repository, revision, file = _parse_hf_reference(source)
         url = f"{_endpoint()}/{quote(repository)}/resolve/{quote(revision, safe='')}/{quote(file)}"
     check_safe(url)
     name = Path(unquote(urlsplit(url).path)).name
@@ -126,7 +126,7 @@ def _locate(source: str) -> tuple[str, str]:
     return url, name
 
 
-def _parts(source: str) -> tuple[str, str, str]:
+def _parse_hf_reference(source: str) -> tuple[str, str, str]:
     """Repository, revision and file of hf://owner/repository@revision/file."""
     owner, _, rest = source.removeprefix("hf://").partition("/")
     repository, _, file = rest.partition("/")
@@ -137,48 +137,48 @@ def _parts(source: str) -> tuple[str, str, str]:
 
 
 def _endpoint() -> str:
-    return os.environ.get(ENDPOINT, HUGGING_FACE).rstrip("/")
+    return os.environ.get(ENDPOINT_VARIABLE, HUGGING_FACE).rstrip("/")
 
 
-def _licence(source: str) -> str:
+def _fetch_licence(source: str) -> str:
     """What the repository on Hugging Face says of it; "" where that cannot be known."""
     if not source.startswith("hf://"):
         return ""
-    repository, revision, _ = _parts(source)
+    repository, revision, _ = _parse_hf_reference(source)
     try:
         url = f"{_endpoint()}/api/models/{quote(repository)}/revision/{quote(revision, safe='')}"
-        told = json.loads(read_text(url))
-        return str((told.get("cardData") or {}).get("license") or "")
+        answer = json.loads(read_text(url))
+        return str((answer.get("cardData") or {}).get("license") or "")
     except (WeightsError, ValueError, AttributeError):
         return ""
 
 
-def _known(place: Path) -> Cached | None:
+def _read_entry(place: Path) -> CachedFile | None:
     try:
-        return Cached(**json.loads((place / _ABOUT).read_text(encoding="utf8")))
+        return CachedFile(**json.loads((place / _ENTRY_FILE).read_text(encoding="utf8")))
     except FileNotFoundError:
         return None
     except (OSError, ValueError, TypeError) as error:
-        raise WeightsError(f"cannot read {place / _ABOUT}: {error}", f"delete {place} to fetch anew") from error
+        raise WeightsError(f"cannot read {place / _ENTRY_FILE}: {error}", f"delete {place} to fetch anew") from error
 
 
-def _noted() -> dict[Path, Cached | WeightsError | None]:
+def _read_entries() -> dict[Path, CachedFile | WeightsError | None]:
     """What every note in the cache tells, or why it cannot be read."""
-    notes: dict[Path, Cached | WeightsError | None] = {}
-    for note in sorted(cache_folder().glob(f"*/{_ABOUT}")):
+    notes: dict[Path, CachedFile | WeightsError | None] = {}
+    for note in sorted(cache_folder().glob(f"*/{_ENTRY_FILE}")):
         try:
-            notes[note] = _known(note.parent)
+            notes[note] = _read_entry(note.parent)
         except WeightsError as error:
             notes[note] = error
     return notes
 
 
-def _note(entry: Cached) -> None:
-    with atomic_write(_place(entry.source) / _ABOUT) as temporary:
+def _write_entry(entry: CachedFile) -> None:
+    with atomic_write(_entry_folder(entry.source) / _ENTRY_FILE) as temporary:
         temporary.write_text(json.dumps(asdict(entry), indent=2) + "\n", encoding="utf8")
 
 
-def _checked(entry: Cached) -> Cached:
+def _verify(entry: CachedFile) -> CachedFile:
     found = digest(entry.path)
     if found != entry.sha256:
         raise WeightsError(

@@ -10,13 +10,13 @@ from srgan_cli.errors import SrganError, UnknownModel
 from srgan_cli.system.files import digest
 from srgan_cli.weights.card import WeightsCard
 from srgan_cli.weights.file import SUFFIX, read_card
-from srgan_cli.weights.hub import fetch, is_reference, list_cached, list_damaged
+from srgan_cli.weights.hub import fetch, is_reference, list_cached, list_corrupt
 
 SHIPPED = "shipped"
 
 
 @dataclass(frozen=True)
-class Entry:
+class ModelInfo:
     """Weights that `-m` takes by `name`; of a damaged note in the cache the folder.
 
     source: "shipped", or where they were fetched from.  card: None where they cannot be used, for the `reason`.
@@ -32,28 +32,28 @@ class Entry:
 
     def to_json(self) -> dict[str, Any]:
         """Everything that is known, as JSON can hold it."""
-        told = {"name": self.name, "source": self.source, "path": str(self.path), "bytes": self.path.stat().st_size}
+        info = {"name": self.name, "source": self.source, "path": str(self.path), "bytes": self.path.stat().st_size}
         known = {"sha256": self.sha256, "licence": self.licence}
         if self.card is None:
-            return told | known | {"reason": self.reason}
+            return info | known | {"reason": self.reason}
         card = {key: getattr(self.card, key) for key in ("architecture", "scale", "scores", "training")}
-        return told | known | card
+        return info | known | card
 
 
-def catalogue() -> Iterator[Entry]:
+def list_models() -> Iterator[ModelInfo]:
     """The shipped weights, then the cached ones, each by name."""
     for name, path in list_weights().items():
         card = read_card(path)
-        yield Entry(name, SHIPPED, path, digest(path), card.licence, card)
+        yield ModelInfo(name, SHIPPED, path, digest(path), card.licence, card)
     for cached in list_cached():
-        told, reason = _told(cached.path)
-        licence = cached.licence or (told.licence if told else "")
-        yield Entry(cached.source, cached.source, cached.path, cached.sha256, licence, told, reason)
-    for note, reason in list_damaged().items():
-        yield Entry(str(note.parent), str(note.parent), note, "", "", None, reason)
+        cached_card, reason = _try_read_card(cached.path)
+        licence = cached.licence or (cached_card.licence if cached_card else "")
+        yield ModelInfo(cached.source, cached.source, cached.path, cached.sha256, licence, cached_card, reason)
+    for note, reason in list_corrupt().items():
+        yield ModelInfo(str(note.parent), str(note.parent), note, "", "", None, reason)
 
 
-def _told(path: Path) -> tuple[WeightsCard | None, str]:
+def _try_read_card(path: Path) -> tuple[WeightsCard | None, str]:
     try:
         return read_card(path), ""
     except SrganError as error:

@@ -25,7 +25,7 @@ from srgan_cli.networks import Generator
 if TYPE_CHECKING:
     from spandrel import ImageModelDescriptor
 
-PICKLED = (".pth", ".pt", ".ckpt", ".bin")
+TORCH_SUFFIXES = (".pth", ".pt", ".ckpt", ".bin")
 """Suffixes of files that torch wrote."""
 PREFIX = "spandrel:"
 """Begins the name of an architecture that spandrel rebuilds from its tensors."""
@@ -36,7 +36,7 @@ SMALLEST_CHANGE = 0.25 / 255
 _STRIP, _CUT = 32, 48
 
 
-class Foreign(Generator):
+class SpandrelGenerator(Generator):
     """A network that spandrel recognised, enlarging RGB like every other generator.
 
     Pictures are padded to the size that it requires.  A network of one channel enlarges red, green and blue one by one;
@@ -101,7 +101,7 @@ class Foreign(Generator):
         return self.network.load_state_dict(state_dict, strict, assign)
 
 
-def build(tensors: dict[str, Any], source: str) -> Foreign:
+def build_spandrel(tensors: dict[str, Any], source: str) -> SpandrelGenerator:
     """The network that these tensors are of, ready to run on the CPU; `source` names their file in messages.
 
     Raises WeightsError where spandrel cannot be imported, knows no such architecture, or knows it as one that needs
@@ -123,12 +123,12 @@ def build(tensors: dict[str, Any], source: str) -> Foreign:
     if descriptor.input_channels != descriptor.output_channels or descriptor.input_channels not in (1, 3, 4):
         channels = f"{descriptor.input_channels} to {descriptor.output_channels} channels"
         raise WeightsError(f"{source} turns {channels}, expected 1, 3 or 4 of both", "give other weights")
-    return Foreign(descriptor).eval().requires_grad_(False)
+    return SpandrelGenerator(descriptor).eval().requires_grad_(False)
 
 
-def check_trainable(generator: Foreign, name: str) -> None:
+def check_trainable(generator: SpandrelGenerator, name: str) -> None:
     """Raises UsageError where a network does not learn from pictures alone, and where its tensors do not rebuild it."""
-    twin = build(dict(copy.deepcopy(generator.state_dict())), name)
+    twin = build_spandrel(dict(copy.deepcopy(generator.state_dict())), name)
     if (twin.architecture, twin.scale) != (generator.architecture, generator.scale):
         raise UsageError(f"the tensors of {name} do not tell enough to rebuild it", "start from another file")
     try:
@@ -149,13 +149,13 @@ def read_tensors(path: Path) -> dict[str, Any]:
     Raises WeightsError for a file that is missing, damaged, or holds more than tensors and plain values.
     """
     try:
-        if path.suffix.lower() not in PICKLED:
+        if path.suffix.lower() not in TORCH_SUFFIXES:
             return load_file(path)
         content = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, SafetensorError) as error:
         raise WeightsError(f"cannot read {path}: {error}", "give a .safetensors or .pth file") from error
     except UnpicklingError as error:
-        raise _refused(path, error) from error
+        raise _pickle_error(path, error) from error
     except Exception as error:  # reading a damaged file fails in many ways
         if "TorchScript" in str(error):
             raise WeightsError(f"{path} is a TorchScript program", "give the weights it was made of") from error
@@ -165,7 +165,7 @@ def read_tensors(path: Path) -> dict[str, Any]:
     return content
 
 
-def _refused(path: Path, error: UnpicklingError) -> WeightsError:
+def _pickle_error(path: Path, error: UnpicklingError) -> WeightsError:
     """torch's refusal names the class or function that a pickle asks for."""
     _, asked, rest = str(error).partition("GLOBAL ")
     if not asked:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from srgan_cli.batch.manifest import FILE, Manifest, recipe
+from srgan_cli.batch.manifest import FILE, Manifest, settings_digest
 from srgan_cli.networks import GENERATORS
 from srgan_cli.system.files import digest
 from srgan_cli.upscaling.upscaler import Upscaler
@@ -30,18 +30,18 @@ def target(tmp_path: Path) -> Path:
 @pytest.fixture
 def folder(source: Path, target: Path, tmp_path: Path) -> Path:
     manifest = Manifest(tmp_path / "out", "recipe")
-    manifest.note(target, manifest.key(source))
+    manifest.record(target, manifest.key(source))
     return tmp_path / "out"
 
 
 def holds(folder: Path, source: Path, target: Path, recipe: str = "recipe") -> bool:
     manifest = Manifest(folder, recipe)
-    return manifest.holds(target, manifest.key(source))
+    return manifest.is_current(target, manifest.key(source))
 
 
 def test_what_is_unchanged_is_held(folder: Path, source: Path, target: Path) -> None:
     assert holds(folder, source, target)
-    assert Manifest(folder, "another").made(target)
+    assert Manifest(folder, "another").is_own_output(target)
 
 
 def test_another_recipe_and_another_input_are_told(folder: Path, source: Path, target: Path) -> None:
@@ -62,7 +62,7 @@ def test_where_and_when_do_not_matter(folder: Path, source: Path, target: Path) 
 def test_what_was_edited_or_cut_short_is_not_held(folder: Path, source: Path, target: Path, content: str) -> None:
     target.write_text(content)
     assert not holds(folder, source, target)
-    assert not Manifest(folder, "recipe").made(target)
+    assert not Manifest(folder, "recipe").is_own_output(target)
 
 
 def test_what_is_gone_and_what_was_never_made_is_not_held(folder: Path, source: Path, target: Path) -> None:
@@ -79,7 +79,7 @@ def test_a_line_cut_short_is_none_and_the_next_one_counts(folder: Path, source: 
     path.write_bytes(path.read_bytes()[:kept])
     assert holds(folder, source, target) == (kept == -1)
     manifest = Manifest(folder, "recipe")
-    manifest.note(target, manifest.key(source))
+    manifest.record(target, manifest.key(source))
     assert holds(folder, source, target)
 
 
@@ -95,15 +95,15 @@ def test_nonsense_in_the_file_is_passed_over(folder: Path, source: Path, target:
 def test_a_recipe_tells_the_version_and_every_parameter_and_option(monkeypatch: pytest.MonkeyPatch) -> None:
     torch.manual_seed(0)
     upscaler = Upscaler(GENERATORS["srresnet"](scale=2, channels=4, blocks=1), torch.device("cpu"), name="tiny")
-    first = recipe(upscaler, {"scale": 2, "seed": None})
-    assert recipe(upscaler, {"seed": None, "scale": 2}) == first
-    assert recipe(upscaler, {"seed": None, "scale": 3}) != first
+    first = settings_digest(upscaler, {"scale": 2, "seed": None})
+    assert settings_digest(upscaler, {"seed": None, "scale": 2}) == first
+    assert settings_digest(upscaler, {"seed": None, "scale": 3}) != first
     with torch.no_grad():
         next(upscaler.generator.parameters())[0, 0, 0, 0] += 1e-6
-    second = recipe(upscaler, {"scale": 2, "seed": None})
+    second = settings_digest(upscaler, {"scale": 2, "seed": None})
     assert second != first
     monkeypatch.setattr("srgan_cli.batch.manifest.__version__", "9.9.9")
-    assert recipe(upscaler, {"scale": 2, "seed": None}) != second
+    assert settings_digest(upscaler, {"scale": 2, "seed": None}) != second
 
 
 def test_digest_is_that_of_sha256sum(source: Path) -> None:

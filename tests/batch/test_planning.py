@@ -7,7 +7,7 @@ import pytest
 
 from srgan_cli.batch import planning as room
 from srgan_cli.batch.naming import Naming
-from srgan_cli.batch.planning import Plan, plan
+from srgan_cli.batch.planning import BatchPlan, plan_batch
 from srgan_cli.errors import SrganError, UsageError
 from srgan_cli.image.codec import capabilities as formats
 
@@ -25,26 +25,26 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]
     return make
 
 
-def ways(planned: Plan) -> dict[str, str]:
-    assert not planned.problems
+def ways(planned: BatchPlan) -> dict[str, str]:
+    assert not planned.errors
     return {task.source.as_posix(): task.target.as_posix() for task in planned.tasks}
 
 
 def test_one_picture_goes_to_the_file_that_is_named(tree: Callable[..., None]) -> None:
     tree("a.png")
-    assert ways(plan(["a.png"], "large.webp", Naming())) == {"a.png": "large.webp"}
+    assert ways(plan_batch(["a.png"], "large.webp", Naming())) == {"a.png": "large.webp"}
 
 
 @pytest.mark.parametrize("out", ["out/", "there", "there/"])
 def test_one_picture_goes_into_a_folder(tree: Callable[..., None], out: str) -> None:
     tree("below/a.png", "there/b.png")
-    assert ways(plan(["below/a.png"], out, Naming())) == {"below/a.png": f"{out.rstrip('/')}/a.png"}
+    assert ways(plan_batch(["below/a.png"], out, Naming())) == {"below/a.png": f"{out.rstrip('/')}/a.png"}
     assert Path(out).is_dir()
 
 
 def test_the_tree_of_a_folder_is_kept_and_other_files_are_not_pictures(tree: Callable[..., None]) -> None:
     tree("in/a.png", "in/deep/er/b.JPG", "in/notes.txt", "in/.hidden.png", "c.tif")
-    assert ways(plan(["in", "c.tif"], "out", Naming())) == {
+    assert ways(plan_batch(["in", "c.tif"], "out", Naming())) == {
         "in/a.png": "out/a.png",
         "in/deep/er/b.JPG": "out/deep/er/b.JPG",
         "c.tif": "out/c.tif",
@@ -53,15 +53,15 @@ def test_the_tree_of_a_folder_is_kept_and_other_files_are_not_pictures(tree: Cal
 
 def test_what_cannot_be_written_again_becomes_png(tree: Callable[..., None]) -> None:
     tree("in/a.ppm", "in/b")
-    assert ways(plan(["in/a.ppm", "in/b"], "out", Naming())) == {"in/a.ppm": "out/a.png", "in/b": "out/b.png"}
+    assert ways(plan_batch(["in/a.ppm", "in/b"], "out", Naming())) == {"in/a.ppm": "out/a.png", "in/b": "out/b.png"}
 
 
 def test_a_format_that_lacks_its_plugin_stops_no_other(
     tree: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tree("in/a.heic", "in/b.jpg")
-    monkeypatch.setattr(formats, "_plugged", lambda _: False)
-    assert ways(plan(["in"], "out", Naming())) == {"in/a.heic": "out/a.png", "in/b.jpg": "out/b.jpg"}
+    monkeypatch.setattr(formats, "_has_plugin", lambda _: False)
+    assert ways(plan_batch(["in"], "out", Naming())) == {"in/a.heic": "out/a.png", "in/b.jpg": "out/b.jpg"}
 
 
 @pytest.mark.parametrize(
@@ -114,14 +114,14 @@ def test_collisions_are_found_before_any_work(
 ) -> None:
     tree("one/a.png", "one/b.png", "two/a.png", "more/a.png", "more/a.ppm")
     with pytest.raises(UsageError, match=message):
-        plan(places, "out/", naming)
+        plan_batch(places, "out/", naming)
     assert not Path("out").exists()
 
 
 def test_many_collisions_are_counted(tree: Callable[..., None]) -> None:
     tree(*(f"{folder}/{number}.png" for folder in ("one", "two") for number in range(9)))
     with pytest.raises(UsageError, match=r"one/2.png and two/2.png would both become out/2.png; and 6 more$"):
-        plan(["one", "two"], "out", Naming())
+        plan_batch(["one", "two"], "out", Naming())
 
 
 @pytest.mark.parametrize(("ignores", "count"), [(False, 2), (True, 0)])
@@ -132,9 +132,9 @@ def test_case_matters_where_the_file_system_says_so(
     monkeypatch.setattr(room, "_ignores_case", lambda _: ignores)
     if ignores:
         with pytest.raises(UsageError, match="would both become"):
-            plan(["one", "two"], "out", Naming())
+            plan_batch(["one", "two"], "out", Naming())
     else:
-        assert len(plan(["one", "two"], "out", Naming()).tasks) == count
+        assert len(plan_batch(["one", "two"], "out", Naming()).tasks) == count
 
 
 def test_asking_whether_case_matters_leaves_nothing(tmp_path: Path) -> None:
@@ -144,7 +144,7 @@ def test_asking_whether_case_matters_leaves_nothing(tmp_path: Path) -> None:
 
 def test_the_same_picture_twice_is_one_task(tree: Callable[..., None]) -> None:
     tree("in/a.png")
-    assert ways(plan(["in", "in/a.png", "in/a.png"], "out", Naming())) == {"in/a.png": "out/a.png"}
+    assert ways(plan_batch(["in", "in/a.png", "in/a.png"], "out", Naming())) == {"in/a.png": "out/a.png"}
 
 
 @pytest.mark.parametrize(
@@ -163,13 +163,13 @@ def test_inputs_are_never_overwritten(tree: Callable[..., None], places: list[st
     tree("in/a.png", "in/b.png", "other/b.png", "file.png", "noted.txt")
     Path("link.png").symlink_to("in/a.png")
     with pytest.raises(UsageError, match=message) as caught:
-        plan(places, out, Naming())
+        plan_batch(places, out, Naming())
     assert caught.value.hint
 
 
 def test_outputs_below_the_input_are_no_inputs(tree: Callable[..., None]) -> None:
     tree("in/a.png", "in/large/a.png", "in/larger/b.png")
-    assert ways(plan(["in"], "in/large", Naming())) == {
+    assert ways(plan_batch(["in"], "in/large", Naming())) == {
         "in/a.png": "in/large/a.png",
         "in/larger/b.png": "in/large/larger/b.png",
     }
@@ -177,17 +177,15 @@ def test_outputs_below_the_input_are_no_inputs(tree: Callable[..., None]) -> Non
 
 def test_a_folder_without_pictures_stops_no_other(tree: Callable[..., None]) -> None:
     tree("in/a.png", "empty/notes.txt")
-    planned = plan(["empty", "in"], "out", Naming())
+    planned = plan_batch(["empty", "in"], "out", Naming())
     assert [task.target for task in planned.tasks] == [Path("out/a.png")]
-    assert [(place, problem.message) for place, problem in planned.problems] == [
-        (Path("empty"), "no pictures in empty")
-    ]
+    assert [(place, problem.message) for place, problem in planned.errors] == [(Path("empty"), "no pictures in empty")]
 
 
 def test_a_file_without_a_place_is_refused(tree: Callable[..., None]) -> None:
     tree("a.png")
     with pytest.raises(SrganError, match="no such folder: nowhere"):
-        plan(["a.png"], "nowhere/out.png", Naming())
+        plan_batch(["a.png"], "nowhere/out.png", Naming())
 
 
 def test_no_output_leaves_its_folder(tree: Callable[..., None], tmp_path: Path) -> None:
@@ -195,20 +193,20 @@ def test_no_output_leaves_its_folder(tree: Callable[..., None], tmp_path: Path) 
     Path("out").mkdir()
     Path("out/a.png").symlink_to(tmp_path / "elsewhere/b.png")
     with pytest.raises(UsageError, match=r"out/a\.png leads out of out"):
-        plan(["one"], "out", Naming())
+        plan_batch(["one"], "out", Naming())
     Path("out/a.png").unlink()
     Path("out/sub").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(UsageError, match=r"out/sub/a\.png leads out of out"):
-        plan(["one"], "out", Naming("sub/{stem}{suffix}"))
+        plan_batch(["one"], "out", Naming("sub/{stem}{suffix}"))
     with pytest.raises(UsageError, match=r"out/\.\./a\.png leads out of out"):
-        plan(["...png"], "out/", Naming("{stem}/a.png"))
+        plan_batch(["...png"], "out/", Naming("{stem}/a.png"))
     Path("linked").symlink_to("elsewhere")
-    assert ways(plan(["one"], "linked", Naming())) == {"one/a.png": "linked/a.png"}
+    assert ways(plan_batch(["one"], "linked", Naming())) == {"one/a.png": "linked/a.png"}
 
 
 def test_links_in_a_circle_and_names_with_a_nul_are_no_traceback(tree: Callable[..., None]) -> None:
     tree("one/a.png")
     Path("one/b.png").symlink_to("b.png")
-    assert len(plan(["one/a.png", "one/b.png"], "out", Naming()).tasks) == 2
+    assert len(plan_batch(["one/a.png", "one/b.png"], "out", Naming()).tasks) == 2
     with pytest.raises(UsageError, match="has a NUL"):
         Naming("{stem}\0")

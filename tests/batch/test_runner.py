@@ -10,16 +10,16 @@ import pytest
 import torch
 from PIL import Image
 
-from srgan_cli.batch.processor import Bench
-from srgan_cli.batch.runner import Batch
-from srgan_cli.batch.task import Task, Wishes
-from srgan_cli.batch.throttle import _Room, _Turns
+from srgan_cli.batch.processor import ImageProcessor
+from srgan_cli.batch.runner import BatchRunner
+from srgan_cli.batch.task import Task, UpscaleOptions
+from srgan_cli.batch.throttle import PixelBudget, _GeneratorLock
 from srgan_cli.image.ops import resize
 from srgan_cli.image.picture import Picture
 from srgan_cli.networks import GENERATORS
-from srgan_cli.system.memory import resident
+from srgan_cli.system.memory import rss
 from srgan_cli.upscaling import back_projection
-from srgan_cli.upscaling.tiles.memory import _AROUND
+from srgan_cli.upscaling.tiles.memory import _OVERHEAD
 from srgan_cli.upscaling.tiles.tiling import TilePolicy
 from srgan_cli.upscaling.upscaler import Upscaler
 
@@ -44,34 +44,34 @@ def tasks(tmp_path: Path) -> list[Task]:
 
 
 def test_results_come_in_order_and_a_bad_file_stops_no_other(upscaler: Upscaler, tasks: list[Task]) -> None:
-    results = list(Batch(Bench(upscaler)).run(tasks))
+    results = list(BatchRunner(ImageProcessor(upscaler)).run(tasks))
     assert [result.task for result in results] == tasks
     assert [result.status for result in results] == ["enlarged", "enlarged", "failed", "enlarged", "enlarged"]
-    assert [result.size for result in results if not result.error] == [(n, 20) for n in (10, 11, 13, 14)]
-    assert all(result.enlarged == (2 * result.size[0], 2 * result.size[1]) for result in results)
+    assert [result.input_size for result in results if not result.error] == [(n, 20) for n in (10, 11, 13, 14)]
+    assert all(result.output_size == (2 * result.input_size[0], 2 * result.input_size[1]) for result in results)
     assert "not a picture" in str(results[2].error)
     assert sorted(path.name for path in tasks[0].target.parent.iterdir()) == ["0.png", "1.png", "3.png", "4.png"]
 
 
 def test_pictures_are_as_if_they_were_enlarged_alone(upscaler: Upscaler, tasks: list[Task], tmp_path: Path) -> None:
-    list(Batch(Bench(upscaler)).run(tasks))
+    list(BatchRunner(ImageProcessor(upscaler)).run(tasks))
     alone = Task(tasks[4].source, tmp_path / "alone.png")
-    list(Batch(Bench(upscaler, Wishes(scale=2))).run([alone]))
+    list(BatchRunner(ImageProcessor(upscaler, UpscaleOptions(scale=2))).run([alone]))
     assert alone.target.read_bytes() == tasks[4].target.read_bytes()
 
 
 def test_losses_are_told_with_the_picture_they_concern(upscaler: Upscaler, tmp_path: Path) -> None:
     Image.new("RGBA", (5, 5), (9, 9, 9, 0)).save(tmp_path / "clear.png")
     task = Task(tmp_path / "clear.png", tmp_path / "out.jpg")
-    (result,) = Batch(Bench(upscaler)).run([task])
+    (result,) = BatchRunner(ImageProcessor(upscaler)).run([task])
     assert result.warnings == ("out.jpg: JPEG has no transparency: the picture is laid on white",)
-    (refused,) = Batch(Bench(upscaler, Wishes(strict=True))).run([task])
+    (refused,) = BatchRunner(ImageProcessor(upscaler, UpscaleOptions(strict=True))).run([task])
     assert "no transparency" in str(refused.error)
 
 
 def test_the_meter_goes_up_to_all(upscaler: Upscaler, tasks: list[Task]) -> None:
     seen: list[tuple[int, int]] = []
-    list(Batch(Bench(upscaler)).run(tasks, lambda done, total: seen.append((done, total))))
+    list(BatchRunner(ImageProcessor(upscaler)).run(tasks, lambda done, total: seen.append((done, total))))
     assert {total for _, total in seen} == {5000}
     assert seen[-1][0] == 5000
     assert len(seen) > 5
@@ -91,13 +91,13 @@ def test_the_generator_is_asked_by_one_at_a_time_while_others_read(upscaler: Ups
 
     upscaler.generator.register_forward_pre_hook(ask)
     upscaler.generator.register_forward_hook(answer)
-    list(Batch(Bench(upscaler)).run(tasks))
+    list(BatchRunner(ImageProcessor(upscaler)).run(tasks))
     assert most == [1]
     assert len(hands) > 1
 
 
 def test_the_generator_is_left_as_it_was_and_may_be_copied_meanwhile(upscaler: Upscaler, tasks: list[Task]) -> None:
-    results = Batch(Bench(upscaler)).run(tasks)
+    results = BatchRunner(ImageProcessor(upscaler)).run(tasks)
     next(results)
     copy.deepcopy(upscaler.generator)(torch.rand(1, 3, 4, 4))
     list(results)
@@ -112,7 +112,7 @@ def test_a_generator_that_fails_is_free_for_the_next(
         raise RuntimeError("sparks")
 
     monkeypatch.setattr(upscaler.generator, "forward", fail)
-    assert [result.status for result in Batch(Bench(upscaler)).run(tasks)] == ["failed"] * 5
+    assert [result.status for result in BatchRunner(ImageProcessor(upscaler)).run(tasks)] == ["failed"] * 5
 
 
 def own_threads() -> set[threading.Thread]:
@@ -122,7 +122,7 @@ def own_threads() -> set[threading.Thread]:
 
 def test_who_stops_listening_leaves_nothing_behind(upscaler: Upscaler, tasks: list[Task]) -> None:
     before = own_threads()
-    results = Batch(Bench(upscaler)).run(tasks * 4)
+    results = BatchRunner(ImageProcessor(upscaler)).run(tasks * 4)
     assert next(results).status == "enlarged"
     results.close()
     assert own_threads() == before
@@ -135,18 +135,18 @@ def test_an_interrupt_in_the_middle_of_a_picture_leaves_nothing(
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(Upscaler, "upscale_scan", interrupt)
+    monkeypatch.setattr(Upscaler, "upscale_stream", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        list(Batch(Bench(upscaler)).run(tasks))
+        list(BatchRunner(ImageProcessor(upscaler)).run(tasks))
     assert not list(tasks[0].target.parent.iterdir())
 
 
 def test_projecting_back_is_given_up_too(
     upscaler: Upscaler, tasks: list[Task], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bench = Bench(upscaler, Wishes(consistent=True))
+    bench = ImageProcessor(upscaler, UpscaleOptions(consistent=True))
     monkeypatch.setattr(back_projection, "resize", lambda *given: (bench.stop(), resize(*given))[1])
-    result = bench.work(tasks[0])
+    result = bench.process(tasks[0])
     assert str(result.error) == "stopped"
     assert not tasks[0].target.exists()
 
@@ -156,21 +156,21 @@ def test_pages_that_do_not_fit_are_told_before_the_first_is_enlarged(
 ) -> None:
     small, large = Image.new("RGB", (16, 16)), Image.new("RGB", (2000, 2000))
     small.save(tmp_path / "in.tif", save_all=True, append_images=[large])
-    plain = Upscaler.load("bicubic", policy=TilePolicy(384, resident() + _AROUND + 20 * 2**20))
-    enlarged, enlarge = [], plain.upscale_scan
+    plain = Upscaler.load("bicubic", policy=TilePolicy(384, rss() + _OVERHEAD + 20 * 2**20))
+    enlarged, enlarge = [], plain.upscale_stream
     monkeypatch.setattr(
-        plain, "upscale_scan", lambda scan, *given: enlarged.append(scan.height) or enlarge(scan, *given)
+        plain, "upscale_stream", lambda scan, *given: enlarged.append(scan.height) or enlarge(scan, *given)
     )
-    result = Bench(plain).work(Task(tmp_path / "in.tif", tmp_path / "out.tif"))
+    result = ImageProcessor(plain).process(Task(tmp_path / "in.tif", tmp_path / "out.tif"))
     assert "this picture cannot be enlarged within" in str(result.error)
     assert enlarged == []
-    assert Bench(plain).work(Task(tmp_path / "in.tif", tmp_path / "out.png")).status == "enlarged"
+    assert ImageProcessor(plain).process(Task(tmp_path / "in.tif", tmp_path / "out.png")).status == "enlarged"
     assert enlarged == [16]
 
 
-def held(room: _Room, pixels: int, log: list[str], name: str, until: threading.Event) -> threading.Thread:
+def held(room: PixelBudget, pixels: int, log: list[str], name: str, until: threading.Event) -> threading.Thread:
     def hold() -> None:
-        with room.taken(pixels):
+        with room.reserve(pixels):
             log.append(name)
             until.wait(5)
 
@@ -180,7 +180,7 @@ def held(room: _Room, pixels: int, log: list[str], name: str, until: threading.E
 
 
 def test_what_is_large_waits_until_it_is_alone_and_the_next_wait_behind_it() -> None:
-    room, log, go = _Room(10), [], threading.Event()
+    room, log, go = PixelBudget(10), [], threading.Event()
     threads = []
     for name, pixels in (("small", 4), ("huge", 99), ("next", 1)):
         threads.append(held(room, pixels, log, name, go))
@@ -196,22 +196,22 @@ def test_the_time_is_that_of_the_work_without_waiting(
     upscaler: Upscaler, tasks: list[Task], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     waited = iter([5.0, 1005.0])
-    monkeypatch.setattr(_Turns, "waited", property(lambda _: next(waited)))
-    monkeypatch.setattr(Upscaler, "upscale_scan", lambda _upscaler, picture, *_: picture)
-    (result,) = Batch(Bench(upscaler)).run(tasks[:1])
+    monkeypatch.setattr(_GeneratorLock, "wait_seconds", property(lambda _: next(waited)))
+    monkeypatch.setattr(Upscaler, "upscale_stream", lambda _upscaler, picture, *_: picture)
+    (result,) = BatchRunner(ImageProcessor(upscaler)).run(tasks[:1])
     assert -1000 < result.seconds < -990
 
 
 def test_waiting_for_the_generator_is_measured(upscaler: Upscaler) -> None:
-    turns = _Turns(upscaler.generator)
+    turns = _GeneratorLock(upscaler.generator)
     turns.lock.acquire()
     threading.Timer(0.1, turns.lock.release).start()
     upscaler.upscale(Picture(torch.rand(1, 3, 5)))
-    assert turns.waited > 0.09
+    assert turns.wait_seconds > 0.09
 
 
 def test_errors_hold_no_pictures(upscaler: Upscaler, tasks: list[Task]) -> None:
-    (result,) = Batch(Bench(upscaler)).run(tasks[2:3])
+    (result,) = BatchRunner(ImageProcessor(upscaler)).run(tasks[2:3])
     assert result.error is not None
     assert (result.error.__traceback__, result.error.__cause__, result.error.__context__) == (None, None, None)
-    assert "UnidentifiedImageError" in result.trace
+    assert "UnidentifiedImageError" in result.traceback

@@ -12,9 +12,9 @@ import pytest
 from batches import assert_whole, descendants, outputs, started, wait_until
 from support import Outcome
 
-from srgan_cli.batch.runner import Batch
-from srgan_cli.batch.task import Result, Task, Wishes
-from srgan_cli.batch.workers import ATTEMPTS, Distant, Lost, Order, hire
+from srgan_cli.batch.runner import BatchRunner
+from srgan_cli.batch.task import Task, TaskResult, UpscaleOptions
+from srgan_cli.batch.workers import ATTEMPTS, WorkerDied, WorkerProxy, WorkerSpec, start_workers
 from srgan_cli.errors import SrganError, UnknownModel
 from srgan_cli.upscaling.tiles.tiling import TilePolicy
 from srgan_cli.upscaling.upscaler import Upscaler
@@ -23,30 +23,30 @@ pytestmark = pytest.mark.usefixtures("one_core")
 TWO = ("--devices", "cpu,cpu")
 
 
-class Perishable(Distant[list[str]]):
+class Perishable(WorkerProxy[list[str]]):
     """Dies of the files that are named so, with all that it has in hand."""
 
-    def __init__(self, *deadly: str, hands: int = 3) -> None:
-        super().__init__(Order(Upscaler.load, Wishes()), "cpu", hands)
+    def __init__(self, *deadly: str, concurrency: int = 3) -> None:
+        super().__init__(WorkerSpec(Upscaler.load, UpscaleOptions()), "cpu", concurrency)
         self.deadly, self.lines, self.halted = deadly, [[]], []
 
-    def begin(self) -> list[str]:
+    def connect(self) -> list[str]:
         self.lines.append([])
         return self.lines[-1]
 
-    def ask(self, line: list[str], task: Task) -> Result:
-        line.append(task.source.name)
+    def run_task(self, connection: list[str], task: Task) -> TaskResult:
+        connection.append(task.source.name)
         if task.source.name in self.deadly:
-            line.append("dead")
-        if "dead" in line:
-            raise Lost
-        return Result(task, "enlarged")
+            connection.append("dead")
+        if "dead" in connection:
+            raise WorkerDied
+        return TaskResult(task, "enlarged")
 
-    def halt(self, line: list[str]) -> None:
-        self.halted.append(line)
+    def send_stop(self, connection: list[str]) -> None:
+        self.halted.append(connection)
 
-    def end(self, line: list[str]) -> None:
-        line.append("ended")
+    def disconnect(self, connection: list[str]) -> None:
+        connection.append("ended")
 
 
 def tasks(*names: str) -> list[Task]:
@@ -55,7 +55,7 @@ def tasks(*names: str) -> list[Task]:
 
 def test_a_file_that_costs_lives_has_failed_in_the_end_and_takes_no_other_with_it() -> None:
     worker = Perishable("c")
-    results = list(Batch(worker).run(tasks(*"abcdefgh")))
+    results = list(BatchRunner(worker).run(tasks(*"abcdefgh")))
     assert [result.status for result in results] == [*["enlarged"] * 2, "failed", *["enlarged"] * 5]
     assert f"died, {ATTEMPTS} times" in str(results[2].error)
     assert all("ended" in line for line in worker.lines[1:])
@@ -63,17 +63,17 @@ def test_a_file_that_costs_lives_has_failed_in_the_end_and_takes_no_other_with_i
 
 def test_what_stops_is_not_begun_anew() -> None:
     worker = Perishable()
-    results = Batch(worker).run(tasks(*"abc"))
+    results = BatchRunner(worker).run(tasks(*"abc"))
     next(results)
     results.close()
     assert worker.halted == worker.lines[1:]
     with pytest.raises(SrganError, match="stopped"):
-        worker.work(tasks("d")[0], lambda *_: None)
+        worker.process(tasks("d")[0], lambda *_: None)
 
 
 def test_the_meter_counts_also_what_is_lost() -> None:
     seen: list[tuple[int, int]] = []
-    list(Batch(Perishable("b", hands=1)).run(tasks(*"abc"), lambda done, total: seen.append((done, total))))
+    list(BatchRunner(Perishable("b", concurrency=1)).run(tasks(*"abc"), lambda done, total: seen.append((done, total))))
     assert seen == [(1000, 3000), (2000, 3000), (3000, 3000)]
 
 
@@ -151,7 +151,7 @@ def test_workers_that_cannot_be_had_are_refused(
 
 
 def test_a_bench_that_cannot_be_set_up_ends_all_with_its_error() -> None:
-    order = Order(partial(Upscaler.load, "nosuch"), Wishes())
+    order = WorkerSpec(partial(Upscaler.load, "nosuch"), UpscaleOptions())
     with pytest.raises(UnknownModel, match="no weights named 'nosuch'") as caught:
-        list(Batch(*hire(order, ["cpu"], TilePolicy())).run(tasks("a")))
+        list(BatchRunner(*start_workers(order, ["cpu"], TilePolicy())).run(tasks("a")))
     assert caught.value.hint

@@ -33,7 +33,7 @@ from srgan_cli.training.config import TrainConfig
 from srgan_cli.training.run.folder import read_checkpoint
 from srgan_cli.upscaling import upscaler
 from srgan_cli.upscaling.tiles.tiling import TilePolicy
-from srgan_cli.weights.backbones import FOLDER
+from srgan_cli.weights.backbones import METRIC_WEIGHTS_VARIABLE
 
 TINY_RUN = ["--scale=2", "--channels=8", "--blocks=1", "--patch=8", "--batch=2", "--device=cpu"]
 
@@ -139,7 +139,7 @@ def test_upscale_refuses_what_cannot_be_held_before_any_work(
         raise AssertionError("no work was to be done")
 
     Image.new("L", (4096, 1)).save(tmp_path / "long.png")
-    monkeypatch.setattr(upscaler.Upscaler, "upscale_scan", work)
+    monkeypatch.setattr(upscaler.Upscaler, "upscale_stream", work)
     outcome = srgan("upscale", tmp_path / "long.png", tmp_path / "out.webp", "-m", weights)
     assert outcome.code == 1
     assert "WEBP holds at most 16383 pixels a side, the picture is 16384 x 4" in outcome.err
@@ -297,7 +297,7 @@ def test_the_unforeseen_is_one_line_too_unless_debug_asks_for_more(
     def fail(*_: object) -> None:
         raise RuntimeError("sparks\nand smoke")
 
-    monkeypatch.setattr(upscaler.Upscaler, "upscale_scan", fail)
+    monkeypatch.setattr(upscaler.Upscaler, "upscale_stream", fail)
     arguments = ("upscale", picture, picture.with_name("out.png"), "-m", weights)
     outcome = srgan(*arguments)
     assert outcome.code == 1
@@ -446,7 +446,7 @@ def test_score_refuses_what_makes_no_sense(
 def test_networks_of_metrics_are_read_from_the_folder_named(
     srgan: Callable[..., Outcome], backbones: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(FOLDER, "")
+    monkeypatch.setenv(METRIC_WEIGHTS_VARIABLE, "")
     cat = REPOSITORY / "examples/cat.png"
     outcome = srgan("score", cat, cat, "--metric", "sqd", "--metric-weights", backbones, "--json")
     assert outcome.code == 0
@@ -567,7 +567,7 @@ def test_what_the_machine_lacks_is_said_in_plain_words(
     def fail(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr(upscaler.Upscaler, "upscale_scan", fail)
+    monkeypatch.setattr(upscaler.Upscaler, "upscale_stream", fail)
     outcome = srgan("upscale", picture, picture.with_name("out.png"), "-m", weights)
     assert (outcome.code, outcome.err.splitlines()[0]) == (1, f"srgan: {message}")
     assert "fault" not in outcome.err
@@ -579,7 +579,7 @@ def test_an_interrupt_ends_with_130(
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(upscaler.Upscaler, "upscale_scan", interrupt)
+    monkeypatch.setattr(upscaler.Upscaler, "upscale_stream", interrupt)
     outcome = srgan("upscale", picture, picture.with_name("out.png"), "-m", weights)
     assert outcome.code == 130
     assert "Traceback" not in outcome.err

@@ -24,7 +24,7 @@ def screen(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> i
     terminal = getattr(request, "param", False)
     monkeypatch.setattr(
         console,
-        "_talk",
+        "_stderr",
         Console(file=received, force_terminal=terminal, width=60, soft_wrap=True, markup=False, emoji=False),
     )
     return received
@@ -61,7 +61,7 @@ def test_training_draws_a_table_on_a_terminal(screen: io.StringIO) -> None:
 
 
 def test_messages_with_brackets_are_not_taken_for_markup(screen: io.StringIO) -> None:
-    console.say("file [red] :cat:.png")
+    console.info("file [red] :cat:.png")
     console.warn("file [/b].png")
     assert screen.getvalue() == "file [red] :cat:.png\nsrgan: file [/b].png\n"
 

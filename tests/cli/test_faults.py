@@ -19,7 +19,7 @@ from PIL import Image
 from support import REPOSITORY, Outcome
 
 from srgan_cli.errors import PictureError
-from srgan_cli.image.codec.reader import opened
+from srgan_cli.image.codec.reader import open_reader
 from srgan_cli.training.run.folder import read_checkpoint
 
 pytestmark = pytest.mark.usefixtures("one_core")
@@ -160,8 +160,8 @@ def test_a_picture_that_changes_while_it_is_read_is_refused(tmp_path: Path, form
     }
 
     def read() -> None:
-        with opened(path) as source:
-            raster = source.raster(0)
+        with open_reader(path) as source:
+            raster = source.read(0)
             changes[change]()
             _ = raster.values
 

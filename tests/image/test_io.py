@@ -16,11 +16,11 @@ from PIL import Image, ImageCms, ImageOps
 from torch import Tensor
 
 from srgan_cli.errors import PictureError, UsageError
-from srgan_cli.image.alpha import bleed
-from srgan_cli.image.codec.capabilities import HOLDS, Format
-from srgan_cli.image.io import FORMATS, dropped_by, output_format, picture_size, read_picture, write_picture
+from srgan_cli.image.alpha import bleed_alpha
+from srgan_cli.image.codec.capabilities import FORMAT_CAPABILITIES, FormatCapabilities
+from srgan_cli.image.io import FORMATS, output_format, picture_losses, picture_size, read_picture, write_picture
 from srgan_cli.image.ops import quantise
-from srgan_cli.image.picture import Picture, Scan
+from srgan_cli.image.picture import ImageStream, Picture
 
 OPEN_FILES = Path("/proc/self/fd")
 
@@ -56,10 +56,10 @@ def profile() -> bytes:
     return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
 
-def available(suffix: str) -> Format:
+def available(suffix: str) -> FormatCapabilities:
     """What files of this suffix hold; the test is skipped where the plugin for it is not installed."""
     try:
-        return HOLDS[output_format(Path(f"a{suffix}"))]
+        return FORMAT_CAPABILITIES[output_format(Path(f"a{suffix}"))]
     except UsageError as error:
         pytest.skip(error.message)
 
@@ -174,7 +174,7 @@ def test_16_bits_and_floats_come_back_exactly(
     path = tmp_path_factory.getbasetemp() / f"deep{suffix}"
     write_picture(picture, path)
     back = read_picture(path)
-    held = min(picture.depth, max(HOLDS[output_format(path)].depths))
+    held = min(picture.depth, max(FORMAT_CAPABILITIES[output_format(path)].depths))
     assert back.depth == held
     expected = [picture.pixels, *([] if picture.alpha is None else [picture.alpha])]
     found = [back.pixels, *([] if back.alpha is None else [back.alpha])]
@@ -196,14 +196,14 @@ def skimage_tiff(path: Path) -> NDArray[np.generic]:
 
 def test_floats_beyond_the_range_keep_their_values(tmp_path: Path) -> None:
     heights = torch.tensor([[[-12.5, 0, 8848.25]]])
-    tifffile_like = Picture((heights + 12.5) / 8860.75, depth=32, span=(-12.5, 8848.25))
+    tifffile_like = Picture((heights + 12.5) / 8860.75, depth=32, value_range=(-12.5, 8848.25))
     write_picture(tifffile_like, tmp_path / "a.tif")
     with Image.open(tmp_path / "a.tif") as image:
         assert np.asarray(image).tolist() == [pytest.approx([-12.5, 0, 8848.25], abs=1e-3)]
     back = read_picture(tmp_path / "a.tif")
-    assert back.span == pytest.approx((-12.5, 8848.25))
+    assert back.value_range == pytest.approx((-12.5, 8848.25))
     assert back.pixels.numpy() == pytest.approx(tifffile_like.pixels.numpy(), abs=1e-6)
-    assert dropped_by(tmp_path / "a.png", back) == [
+    assert picture_losses(tmp_path / "a.png", back) == [
         "PNG holds 16 bits of this picture's 32",
         "PNG cuts values outside 0…1 off",
     ]
@@ -279,7 +279,7 @@ def test_the_colour_profile_survives(tmp_path: Path, suffix: str) -> None:
     ],
 )
 def test_losses_are_told_and_true(tmp_path: Path, picture: Picture, name: str, expected: list[str]) -> None:
-    assert dropped_by(tmp_path / name, picture) == expected
+    assert picture_losses(tmp_path / name, picture) == expected
     write_picture(picture, tmp_path / name)
     back = read_picture(tmp_path / name)
     lost = (
@@ -392,7 +392,7 @@ def test_a_picture_too_large_for_its_format_is_refused(tmp_path: Path, name: str
 
 
 def bled(picture: Picture) -> Tensor:
-    return bleed(Scan.of(picture)).whole().pixels
+    return bleed_alpha(ImageStream.from_picture(picture)).to_picture().pixels
 
 
 @given(st.integers(1, 9), st.integers(1, 9), st.integers(0, 99))

@@ -13,7 +13,7 @@ from skimage.color import rgb2ycbcr
 from torch import Tensor
 
 from srgan_cli.image.luma import crop_border, luma
-from srgan_cli.image.ops import downscale, quantise, resize, turned
+from srgan_cli.image.ops import downscale, orient, quantise, resize
 
 
 def noise(*shape: int, seed: int = 0) -> Tensor:
@@ -137,4 +137,4 @@ def test_crop_border_cuts_every_side(border: int) -> None:
 
 def test_the_eight_orientations_differ() -> None:
     square = torch.arange(9.0).view(1, 3, 3)
-    assert len({tuple(turned(square, number).flatten().tolist()) for number in range(8)}) == 8
+    assert len({tuple(orient(square, number).flatten().tolist()) for number in range(8)}) == 8

@@ -16,15 +16,22 @@ from PIL import Image
 
 from srgan_cli.errors import PictureError, UsageError
 from srgan_cli.image.codec import tiff
-from srgan_cli.image.codec.capabilities import HOLDS
+from srgan_cli.image.codec.capabilities import FORMAT_CAPABILITIES
 from srgan_cli.image.codec.raster import Rows
 from srgan_cli.image.io import output_format, read_picture, write_picture
 from srgan_cli.image.metadata.metadata import Metadata, exif_of, exif_tags
-from srgan_cli.image.picture import Picture, Scan
-from srgan_cli.image.sequence import Losses, Pictures, dropped_frames, fitting, open_pictures, write_pictures
+from srgan_cli.image.picture import ImageStream, Picture
+from srgan_cli.image.sequence import (
+    ImageSequence,
+    LossReporter,
+    fit_to_format,
+    open_pictures,
+    sequence_losses,
+    write_pictures,
+)
 
-ANIMATED = [form.suffixes[0] for form in HOLDS.values() if form.sequence == "animation"]
-PAGED = [form.suffixes[0] for form in HOLDS.values() if form.sequence == "pages"]
+ANIMATED = [form.suffixes[0] for form in FORMAT_CAPABILITIES.values() if form.sequence == "animation"]
+PAGED = [form.suffixes[0] for form in FORMAT_CAPABILITIES.values() if form.sequence == "pages"]
 EXACT = (".png", ".gif", ".tif")
 HEIGHT, WIDTH = 12, 16
 
@@ -37,16 +44,16 @@ def frame(number: int, clear: bool = False, grey: bool = False) -> Picture:
     return Picture(pixels, alpha if clear else None, duration=100 + 50 * number)
 
 
-def moving(count: int = 4, loop: int = 0, clear: bool = False) -> Pictures:
-    return Pictures([frame(number, clear) for number in range(count)], [(HEIGHT, WIDTH)] * count, True, loop)
+def moving(count: int = 4, loop: int = 0, clear: bool = False) -> ImageSequence:
+    return ImageSequence([frame(number, clear) for number in range(count)], [(HEIGHT, WIDTH)] * count, True, loop)
 
 
-def pages(*pictures: Picture) -> Pictures:
-    return Pictures(pictures, [(picture.height, picture.width) for picture in pictures])
+def pages(*pictures: Picture) -> ImageSequence:
+    return ImageSequence(pictures, [(picture.height, picture.width) for picture in pictures])
 
 
-def wholes(pictures: Pictures) -> Iterator[Picture]:
-    return (scan.whole() for scan in pictures.scans())
+def wholes(pictures: ImageSequence) -> Iterator[Picture]:
+    return (scan.to_picture() for scan in pictures.streams())
 
 
 def at(folder: Path, suffix: str) -> Path:
@@ -98,8 +105,8 @@ def test_paths_may_be_text(tmp_path: Path) -> None:
 
 
 def test_the_first_of_several_can_be_gone_through_again(tmp_path: Path) -> None:
-    kept = fitting(moving(3), tmp_path / "a.jpg")
-    assert [len(list(kept.scans())) for _ in range(2)] == [1, 1]
+    kept = fit_to_format(moving(3), tmp_path / "a.jpg")
+    assert [len(list(kept.streams())) for _ in range(2)] == [1, 1]
 
 
 def test_a_gif_counts_repetitions_as_browsers_do(tmp_path: Path) -> None:
@@ -122,7 +129,7 @@ def test_a_gif_of_few_colours_is_exact(tmp_path_factory: pytest.TempPathFactory,
         alpha = torch.from_numpy(random.integers(0, 2, (1, 9, 7)).astype(np.float32))
         frames.append(Picture(pixels, alpha if data.draw(st.booleans()) else None, duration=70))
     path = tmp_path_factory.getbasetemp() / "few.gif"
-    write_pictures(Pictures(frames, [(9, 7)] * count, count > 1), path)
+    write_pictures(ImageSequence(frames, [(9, 7)] * count, count > 1), path)
     distinct = [
         one for one, before in zip(frames, [None, *frames], strict=False) if before is None or differ(one, before)
     ]
@@ -213,25 +220,27 @@ def paletted(path: Path, *shades: int) -> None:
 def test_pages_that_are_decoded_whole_do_not_lie_in_memory_together(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    decoded, anew = [], Rows.anew
-    monkeypatch.setattr(Rows, "anew", lambda values, again: decoded.append(weakref.ref(values)) or anew(values, again))
+    decoded, anew = [], Rows.lazy
+    monkeypatch.setattr(Rows, "lazy", lambda values, again: decoded.append(weakref.ref(values)) or anew(values, again))
     paletted(tmp_path / "a.tif", 10, 20, 30)
     pictures = open_pictures(tmp_path / "a.tif")
     assert pictures.sizes == ((6, 8), (7, 8), (8, 8))
-    assert pictures.decoded == max(pictures.held) == 20 * 8 * 8
-    assert pictures.first.decoded == 20 * 6 * 8
-    scans = list(pictures.scans())
+    assert pictures.peak_decode_bytes == max(pictures.decode_bytes) == 20 * 8 * 8
+    assert pictures.first.peak_decode_bytes == 20 * 6 * 8
+    scans = list(pictures.streams())
     assert [values() for values in decoded] == [None] * 3
-    assert [[round(float(scan.whole().pixels.max() * 255)) for scan in scans] for _ in range(2)] == [[10, 20, 30]] * 2
+    assert [[round(float(scan.to_picture().pixels.max() * 255)) for scan in scans] for _ in range(2)] == [
+        [10, 20, 30]
+    ] * 2
     assert [(scan.height, scan.width) for scan in scans] == list(pictures.sizes)
 
 
 def test_pages_that_change_between_reading_and_decoding_are_refused(tmp_path: Path) -> None:
     paletted(tmp_path / "a.tif", 10, 20)
-    first, _ = open_pictures(tmp_path / "a.tif").scans()
+    first, _ = open_pictures(tmp_path / "a.tif").streams()
     paletted(tmp_path / "a.tif", 10, 20, 30)
     with pytest.raises(PictureError, match="changed while it was read"):
-        first.whole()
+        first.to_picture()
 
 
 def test_a_damaged_page_is_an_error_where_it_is_wanted(tmp_path: Path) -> None:
@@ -256,8 +265,8 @@ def test_what_is_decoded_while_tiles_are_computed_counts_beside_them(tmp_path: P
     else:
         Image.new("RGB", (30, 20)).save(tmp_path / name)
     pictures = open_pictures(tmp_path / name)
-    assert pictures.held[0] > 0
-    assert pictures.decoded == pictures.held[0] // share
+    assert pictures.decode_bytes[0] > 0
+    assert pictures.peak_decode_bytes == pictures.decode_bytes[0] // share
 
 
 def test_a_picture_that_says_it_has_no_pixels_is_damaged(tmp_path: Path) -> None:
@@ -297,10 +306,10 @@ def test_reduced_copies_are_no_pages(tmp_path: Path) -> None:
     ],
 )
 def test_what_a_format_drops_is_told_and_true(
-    tmp_path: Path, name: str, pictures: Pictures, kept: int, losses: list[str]
+    tmp_path: Path, name: str, pictures: ImageSequence, kept: int, losses: list[str]
 ) -> None:
-    assert dropped_frames(tmp_path / name, pictures) == losses
-    assert fitting(pictures, tmp_path / name).count == kept
+    assert sequence_losses(tmp_path / name, pictures) == losses
+    assert fit_to_format(pictures, tmp_path / name).count == kept
     write_pictures(pictures, tmp_path / name)
     assert open_pictures(tmp_path / name).count == kept
 
@@ -308,7 +317,7 @@ def test_what_a_format_drops_is_told_and_true(
 def test_frames_are_decoded_when_they_are_asked_for(tmp_path: Path) -> None:
     write_pictures(moving(), tmp_path / "a.png")
     decoded: list[int] = []
-    pictures = open_pictures(tmp_path / "a.png").each(lambda picture: decoded.append(1) or picture)
+    pictures = open_pictures(tmp_path / "a.png").map(lambda picture: decoded.append(1) or picture)
     frames = iter(pictures.frames)
     assert decoded == []
     next(frames)
@@ -333,21 +342,21 @@ def test_the_still_picture_of_an_animation_is_left_and_told(tmp_path: Path) -> N
 
 
 def test_an_animation_that_fails_leaves_no_file(tmp_path: Path) -> None:
-    def fail(picture: Scan) -> Scan:
-        raise PictureError("no") if picture.outline.duration > 100 else PictureError("not even the first")
+    def fail(picture: ImageStream) -> ImageStream:
+        raise PictureError("no") if picture.header.duration > 100 else PictureError("not even the first")
 
     with pytest.raises(PictureError):
-        write_pictures(moving().each(fail), tmp_path / "a.gif")
+        write_pictures(moving().map(fail), tmp_path / "a.gif")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_losses_are_told_once_and_refused_when_strict() -> None:
     told: list[str] = []
-    tell = Losses(Path("folder/a.jpg"), told.append)
+    tell = LossReporter(Path("folder/a.jpg"), told.append)
     tell(["one", "two"])
     tell(["two", "three"])
     assert told == ["a.jpg: one", "a.jpg: two", "a.jpg: three"]
-    strict = Losses(Path("a.jpg"), told.append, strict=True)
+    strict = LossReporter(Path("a.jpg"), told.append, strict=True)
     strict([])
     with pytest.raises(PictureError, match=r"a\.jpg: one"):
         strict(["one"])

@@ -116,7 +116,7 @@ def test_a_stream_is_read_and_written_as_it_stands(chroma: str, kind: str) -> No
     frames = [random.integers(0, 2**told.depth, samples).astype(kind) for _ in range(3)]
     for frame in frames:
         frame[48:] = 2 ** (told.depth - 1)
-    source = stream(" ".join(told.words), [frame.tobytes() for frame in frames], b"FRAME Xkept\n")
+    source = stream(" ".join(told.tokens), [frame.tobytes() for frame in frames], b"FRAME Xkept\n")
     target = io.BytesIO()
     found = read_header(source)
     write_header(target, found)

@@ -25,11 +25,11 @@ from srgan_cli.metrics import METRICS
 from srgan_cli.metrics.consistency import consistency
 from srgan_cli.metrics.gradients import gradient_divergence
 from srgan_cli.metrics.ms_ssim import ms_ssim
-from srgan_cli.metrics.niqe import Natural, block_statistics, fit_natural, load_natural, niqe
+from srgan_cli.metrics.niqe import NiqeModel, block_statistics, fit_niqe_model, load_niqe_model, niqe
 from srgan_cli.metrics.perceptual.feature_distance import squeezenet_distance, vgg_distance
 from srgan_cli.metrics.psnr import psnr
 from srgan_cli.metrics.ssim import SSIM_SETTINGS, ssim
-from srgan_cli.weights.backbones import FOLDER
+from srgan_cli.weights.backbones import METRIC_WEIGHTS_VARIABLE
 
 seeds = st.integers(0, 2**32 - 1)
 channels = st.sampled_from([1, 3])
@@ -300,9 +300,9 @@ def test_niqe_is_the_distance_of_two_normal_distributions(tmp_path: Path, monkey
     """Mittal et al. 2013, equation 10, with a model of one's own in the folder of weights."""
     random = np.random.default_rng(0)
     root = random.normal(size=(36, 36))
-    natural = Natural(random.normal(size=36), root @ root.T)
+    natural = NiqeModel(random.normal(size=36), root @ root.T)
     save_file({key: torch.from_numpy(value) for key, value in natural._asdict().items()}, tmp_path / "niqe.safetensors")
-    monkeypatch.setenv(FOLDER, str(tmp_path))
+    monkeypatch.setenv(METRIC_WEIGHTS_VARIABLE, str(tmp_path))
     picture = noisy_pair(7, LARGE, 0.1)[1]
     features, _ = block_statistics(picture)
     difference = natural.mean - features.mean(0)
@@ -312,13 +312,13 @@ def test_niqe_is_the_distance_of_two_normal_distributions(tmp_path: Path, monkey
 
 def test_natural_blocks_are_the_sharp_ones_of_their_picture() -> None:
     sharp, blurred = noisy_pair(8, (3, 96, 192), 0.3)[1], noisy_pair(8, (3, 96, 96), 0.02)[1]
-    natural, count = fit_natural([torch.cat([sharp, blurred], 2), torch.zeros(3, 50, 50)])
+    natural, count = fit_niqe_model([torch.cat([sharp, blurred], 2), torch.zeros(3, 50, 50)])
     assert count == 2
     assert natural.mean == pytest.approx(block_statistics(torch.cat([sharp, blurred], 2))[0][:2].mean(0))
 
 
 def test_the_natural_model_that_comes_along_is_whole() -> None:
-    natural = load_natural()
+    natural = load_niqe_model()
     assert natural.mean.shape == (36,)
     assert np.linalg.eigvalsh(natural.covariance).min() > 0
 

@@ -8,14 +8,14 @@ import torch
 from PIL import Image
 
 from srgan_cli.errors import PictureError, UsageError
-from srgan_cli.image.codec.samples import read_on_paper
+from srgan_cli.image.codec.samples import read_on_white
 from srgan_cli.image.luma import Array
 from srgan_cli.image.ops import downscale, quantise
 from srgan_cli.image.picture import Picture
 from srgan_cli.networks import GENERATORS
-from srgan_cli.scoring.baselines import BASELINES, load_model, smaller_and_larger
-from srgan_cli.scoring.evaluate import make_pair
-from srgan_cli.scoring.methods import Method, Remaking
+from srgan_cli.scoring.baselines import BASELINES, downscale_and_restore, load_model
+from srgan_cli.scoring.evaluate import load_pair
+from srgan_cli.scoring.methods import BaselineSettings, Method
 from srgan_cli.upscaling.upscaler import Upscaler
 from srgan_cli.weights.card import WeightsCard
 from srgan_cli.weights.file import save_weights
@@ -30,7 +30,7 @@ def smooth(height: int = 41, width: int = 50, channels: int = 3) -> Array:
 @pytest.mark.parametrize("factor", [2, 3, 4])
 @pytest.mark.parametrize("channels", [1, 3])
 def test_a_baseline_has_the_size_of_the_cut_reference_in_eight_bits(name: str, factor: int, channels: int) -> None:
-    left, right = smaller_and_larger(name, smooth(channels=channels), Remaking(factor))
+    left, right = downscale_and_restore(name, smooth(channels=channels), BaselineSettings(factor))
     assert left.shape == right.shape
     assert left.shape[1:] == (41 // factor * factor, 50 // factor * factor)
     assert np.allclose(right * 255, (right * 255).round(), atol=1e-4)
@@ -41,7 +41,7 @@ def test_a_baseline_has_the_size_of_the_cut_reference_in_eight_bits(name: str, f
 )
 def test_filters_are_pillows_within_rounding(name: str, method: Image.Resampling) -> None:
     """Pillow rounds to 8 bits between its two passes; away from the edge, where ours take the mirrored picture."""
-    whole, found = smaller_and_larger(name, smooth(40, 48), Remaking(4))
+    whole, found = downscale_and_restore(name, smooth(40, 48), BaselineSettings(4))
     low = (quantise(downscale(torch.from_numpy(whole), 4)) * 255).round().byte().permute(1, 2, 0).contiguous().numpy()
     theirs = np.asarray(Image.fromarray(low).resize((48, 40), method), dtype=np.int16)
     ours = (found * 255).round().transpose(1, 2, 0).astype(np.int16)
@@ -49,38 +49,38 @@ def test_filters_are_pillows_within_rounding(name: str, method: Image.Resampling
 
 
 def test_bicubic_of_luma_compares_luma_alone_and_leaves_grey_as_it_is() -> None:
-    left, right = smaller_and_larger("bicubic-luma", smooth(40, 48), Remaking(4))
+    left, right = downscale_and_restore("bicubic-luma", smooth(40, 48), BaselineSettings(4))
     assert left.shape == right.shape == (1, 40, 48)
     assert left.min() >= 16 / 255
     grey = smooth(40, 48, 1)
-    assert np.array_equal(smaller_and_larger("bicubic-luma", grey, Remaking(4))[0], grey)
+    assert np.array_equal(downscale_and_restore("bicubic-luma", grey, BaselineSettings(4))[0], grey)
 
 
 def test_a_model_is_run_as_upscale_runs_it(tmp_path: Path) -> None:
     torch.manual_seed(0)
     generator = GENERATORS["srresnet"](scale=4, channels=4, blocks=1)
     path = tmp_path / "tiny.safetensors"
-    save_weights(path, generator, WeightsCard.of(generator, "tiny"))
-    whole, found = smaller_and_larger(str(path), smooth(40, 48), Remaking(4, "cpu"))
+    save_weights(path, generator, WeightsCard.for_generator(generator, "tiny"))
+    whole, found = downscale_and_restore(str(path), smooth(40, 48), BaselineSettings(4, "cpu"))
     low = quantise(downscale(torch.from_numpy(whole), 4))
     assert np.array_equal(found, quantise(Upscaler.load(path, "cpu").upscale(Picture(low)).pixels.double()))
-    assert load_model(str(path), Remaking(4, "cpu")) is load_model(str(path), Remaking(4, "cpu"))
+    assert load_model(str(path), BaselineSettings(4, "cpu")) is load_model(str(path), BaselineSettings(4, "cpu"))
 
 
 def test_an_unknown_model_is_refused() -> None:
     with pytest.raises(UsageError, match="no weights named 'nosuch'"):
-        load_model("nosuch", Remaking())
+        load_model("nosuch", BaselineSettings())
 
 
 def test_a_reference_smaller_than_the_scale_is_refused() -> None:
     with pytest.raises(PictureError, match="too small to be made 4 times smaller"):
-        smaller_and_larger("bicubic", np.zeros((3, 3, 9), np.float32), Remaking(4))
+        downscale_and_restore("bicubic", np.zeros((3, 3, 9), np.float32), BaselineSettings(4))
 
 
 def test_results_that_lie_ready_are_read_and_laid_on_white(tmp_path: Path) -> None:
     Image.new("RGBA", (4, 5), (0, 0, 0, 0)).save(tmp_path / "a.png")
     reference = np.zeros((3, 5, 4), np.float32)
-    left, right = make_pair(Method("m", {"a": tmp_path / "a.png"}), "a", reference, Remaking())
+    left, right = load_pair(Method("m", {"a": tmp_path / "a.png"}), "a", reference, BaselineSettings())
     assert left is reference
-    assert np.array_equal(right, read_on_paper(tmp_path / "a.png"))
+    assert np.array_equal(right, read_on_white(tmp_path / "a.png"))
     assert (right == 1).all()

@@ -13,10 +13,10 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from support import REPOSITORY
 
 from srgan_cli.errors import SrganError, UsageError
-from srgan_cli.metrics import CLASSIC
-from srgan_cli.scoring.evaluate import Scoring, pictures_of, score
-from srgan_cli.scoring.methods import Remaking
-from srgan_cli.scoring.plan import Plan, plan_scoring
+from srgan_cli.metrics import PIXEL_METRICS
+from srgan_cli.scoring.evaluate import Scoring, load_pictures, score
+from srgan_cli.scoring.methods import BaselineSettings
+from srgan_cli.scoring.plan import ScoringPlan, plan_scoring
 from srgan_cli.scoring.protocol import Protocol, named_protocol
 from srgan_cli.scoring.report.report import Report
 from srgan_cli.weights import backbones as pretrained
@@ -61,9 +61,9 @@ def test_folders_are_scored_by_name_and_averaged(folders: tuple[Path, Path]) -> 
     report = score(*folders)
     alone = [score(folders[0] / name, folders[1] / name).mean for name in ("a.png", "b.png")]
     assert {entry.name: entry.values for entry in report.scores} == {"a": alone[0], "b": alone[1]}
-    assert report.mean == {key: pytest.approx((alone[0][key] + alone[1][key]) / 2) for key in CLASSIC}
+    assert report.mean == {key: pytest.approx((alone[0][key] + alone[1][key]) / 2) for key in PIXEL_METRICS}
     assert report.complete
-    assert report.problems == []
+    assert report.errors == []
 
 
 def test_progress_counts_the_pictures(folders: tuple[Path, Path]) -> None:
@@ -118,10 +118,10 @@ def test_picture_that_cannot_be_scored_is_listed_and_the_others_are_scored(
     spoil(*folders)
     report = score(*folders)
     assert not report.complete
-    assert [entry.name for entry in report.scores if not entry.problem] == scored
-    assert len(report.problems) == 1
-    assert report.problems[0].startswith(problem)
-    assert set(report.mean) == set(CLASSIC)
+    assert [entry.name for entry in report.scores if not entry.error] == scored
+    assert len(report.errors) == 1
+    assert report.errors[0].startswith(problem)
+    assert set(report.mean) == set(PIXEL_METRICS)
 
 
 def test_nothing_to_pair_is_an_error(folders: tuple[Path, Path], tmp_path: Path) -> None:
@@ -130,7 +130,7 @@ def test_nothing_to_pair_is_an_error(folders: tuple[Path, Path], tmp_path: Path)
         score(folders[0], tmp_path / "others")
 
 
-def run(plan: Plan) -> Report:
+def run(plan: ScoringPlan) -> Report:
     scoring = Scoring(plan)
     list(scoring)
     return scoring.report()
@@ -169,13 +169,13 @@ def test_what_one_of_several_candidates_lacks_is_named_with_it(three: list[Path]
     (three[2] / "3.png").unlink()
     report = run(plan_scoring(three[0], three[1:], [], Protocol()))
     assert [summary.count for summary in report.summaries] == [4, 3]
-    assert report.problems == ["3 (second): only among the references"]
+    assert report.errors == ["3 (second): only among the references"]
     assert report.differences[0].count == 3
 
 
 @pytest.mark.parametrize("jobs", [2, 3])
 def test_several_processes_give_the_same_scores_in_the_same_order(three: list[Path], jobs: int) -> None:
-    plan = plan_scoring(three[0], three[1:], ["bicubic"], Protocol(), Remaking(2))
+    plan = plan_scoring(three[0], three[1:], ["bicubic"], Protocol(), BaselineSettings(2))
     serial, parallel = run(replace(plan, jobs=1)), run(replace(plan, jobs=jobs))
     assert parallel.scores == serial.scores
     assert parallel == serial
@@ -199,12 +199,12 @@ def test_scores_come_while_there_is_still_work(three: list[Path]) -> None:
 
 def test_a_baseline_is_judged_against_the_reference_cut_to_the_scale(tmp_path: Path) -> None:
     reference = noise(tmp_path / "a.png", 0, 50, 46)
-    plan = plan_scoring(reference, [], ["bicubic", "lanczos"], Protocol("rgb", 0), Remaking(4))
+    plan = plan_scoring(reference, [], ["bicubic", "lanczos"], Protocol("rgb", 0), BaselineSettings(4))
     report = run(plan)
     assert report.methods == ["bicubic", "lanczos"]
     assert report.baselines == ("bicubic", "lanczos")
     assert report.complete
-    left, pictures = pictures_of(plan, "a")
+    left, pictures = load_pictures(plan, "a")
     assert left.shape == pictures["bicubic"].shape == pictures["lanczos"].shape == (3, 44, 48)
     assert np.allclose(pictures["bicubic"] * 255, (pictures["bicubic"] * 255).round(), atol=1e-4)
 
@@ -235,7 +235,7 @@ def test_pictures_of_another_size_are_treated_as_told(
     report = score(*folders, Protocol(mismatch=how))
     assert report.summaries[0].count == scored
     assert report.complete == complete
-    assert len(report.problems) == (2 - scored)
+    assert len(report.errors) == (2 - scored)
     assert (f"pictures of another size: {how}" in str(report.protocol)) == (how != "error")
 
 
@@ -287,15 +287,13 @@ def out_of_reach(*_: object, **__: object) -> None:
 def test_a_metric_that_cannot_be_had_is_one_line_and_the_others_are_computed(
     folders: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(pretrained.FOLDER, str(tmp_path))
+    monkeypatch.setenv(pretrained.METRIC_WEIGHTS_VARIABLE, str(tmp_path))
     monkeypatch.setattr(pretrained.torch.hub, "load_state_dict_from_url", out_of_reach)
     pretrained_names = ("lpips", "dists", "vggd", "fid")
     report = score(*folders, Protocol(metrics=("psnr", *pretrained_names)))
     assert list(report.mean) == ["psnr"]
     assert report.protocol.metrics == ("psnr",)
-    assert [line.split(" because ")[0] for line in report.problems] == [
-        f"{n} is not available" for n in pretrained_names
-    ]
+    assert [line.split(" because ")[0] for line in report.errors] == [f"{n} is not available" for n in pretrained_names]
     assert not report.complete
     with pytest.raises(SrganError, match="vggd is not available because cannot fetch vgg16"):
         score(*folders, Protocol(metrics=("vggd",)))
@@ -311,7 +309,7 @@ def test_metrics_of_sets_count_patches_and_refuse_too_few(tmp_path: Path) -> Non
     report = score(*folders, protocol)
     assert list(report.summaries[0].mean) == ["psnr", "kid"]
     assert report.summaries[0].counts == {"kid": 75}
-    assert report.problems == [
+    assert report.errors == [
         "fid of result: 512 features need 513 pictures or patches, found 75; give more pictures, or a smaller --patch"
     ]
     assert "FID and KID by squeezenet's features of patches of 32 px" in str(report.protocol)
@@ -324,8 +322,8 @@ def test_a_picture_that_holds_no_patch_is_listed_and_the_others_are_seen(folders
     for folder in folders:
         noise(folder / "c.png", 7, 160, 160)
     report = score(*folders, Protocol(metrics=("psnr", "kid"), features="squeezenet", patch=32))
-    assert report.problems[1:] == [f"{name}: no patch of 32 x 32 pixels fits" for name in "ab"]
-    assert [entry.name for entry in report.scores if not entry.problem] == ["c"]
+    assert report.errors[1:] == [f"{name}: no patch of 32 x 32 pixels fits" for name in "ab"]
+    assert [entry.name for entry in report.scores if not entry.error] == ["c"]
 
 
 @pytest.mark.usefixtures("random_backbones")
@@ -363,6 +361,6 @@ def test_bicubic_scores_on_set5_as_in_the_literature(tmp_path: Path) -> None:
 def test_bicubic_of_luma_is_what_the_literature_quotes(scale: int, decibels: float, similarity: float) -> None:
     """Values: J. Kim et al., VDSR, CVPR 2016, table 2."""
     reference = BENCHMARK / f"Set5/x{scale}/HR"
-    mean = run(plan_scoring(reference, [], ["bicubic-luma"], Protocol("y", scale), Remaking(scale))).mean
+    mean = run(plan_scoring(reference, [], ["bicubic-luma"], Protocol("y", scale), BaselineSettings(scale))).mean
     assert mean["psnr"] == pytest.approx(decibels, abs=0.005)
     assert mean["ssim"] == pytest.approx(similarity, abs=5e-5)

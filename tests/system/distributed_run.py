@@ -6,18 +6,18 @@ import sys
 from pathlib import Path
 
 from srgan_cli.system.distributed import World
-from srgan_cli.training.config import Source, TrainConfig
+from srgan_cli.training.config import DataFolder, TrainConfig
 from srgan_cli.training.data.dataset import load_dataset
 from srgan_cli.training.run.folder import has_checkpoint, read_checkpoint
-from srgan_cli.training.run.origin import prepare
+from srgan_cli.training.run.origin import prepare_run
 from srgan_cli.training.trainer import Trainer
 
 
 def main(data: str, run: str, batch: str, die: str = "") -> None:
     """Train, and say what was lost at every step."""
-    world = World.here()
+    world = World.from_environment()
     config = TrainConfig(
-        (Source(Path(data)),),
+        (DataFolder(Path(data)),),
         Path(run),
         scale=2,
         seconds=None,
@@ -31,16 +31,16 @@ def main(data: str, run: str, batch: str, die: str = "") -> None:
         patch=8,
         device="cpu",
     )
-    with world.joined():
+    with world.join():
         dataset = load_dataset(config)
         if world.restarts and has_checkpoint(config.run):
             trainer = Trainer.resume(config, dataset, read_checkpoint(config.run), world)
         else:
-            trainer = Trainer(prepare(config)[0], dataset, None, world)
+            trainer = Trainer(prepare_run(config)[0], dataset, None, world)
         for report in trainer.fit():
             if die and report.step == 6 and world.rank == 1 and not world.restarts:
                 os._exit(9)
-            if world.leads:
+            if world.is_main:
                 print(json.dumps({"step": report.step, "restarts": world.restarts, **report.losses}), flush=True)
                 if die and report.step == 5:
                     trainer.save()

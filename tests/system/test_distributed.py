@@ -14,7 +14,7 @@ from batches import assert_whole, descendants, started
 from support import Outcome
 from torch.distributed import HashStore  # type: ignore[attr-defined]
 
-from srgan_cli.system.distributed import World, dealt
+from srgan_cli.system.distributed import World, shared_queue
 
 PROGRAM = Path(__file__).with_name("distributed_run.py")
 
@@ -36,12 +36,12 @@ def train(processes: int, *arguments: object, restarts: int = 0) -> list[dict[st
 
 def test_alone_is_the_world_without_torchrun(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("WORLD_SIZE", raising=False)
-    world = World.here()
-    assert (world.rank, world.size, world.leads) == (0, 1, True)
+    world = World.from_environment()
+    assert (world.rank, world.size, world.is_main) == (0, 1, True)
     assert world.gather([1, 2]) == [1, 2]
-    assert world.follow("me") == "me"
-    assert world.all(True)
-    assert not world.all(False)
+    assert world.broadcast("me") == "me"
+    assert world.all_true(True)
+    assert not world.all_true(False)
 
 
 def test_two_processes_lose_what_one_loses_on_the_doubled_batch(smooth_pictures: Path, tmp_path: Path) -> None:
@@ -63,7 +63,7 @@ def test_a_run_goes_on_after_one_of_its_processes_died(smooth_pictures: Path, tm
 
 def test_what_is_dealt_is_each_item_once() -> None:
     store = HashStore()
-    one, two = dealt(store, "abcde"), dealt(store, "abcde")
+    one, two = shared_queue(store, "abcde"), shared_queue(store, "abcde")
     assert [next(one), next(two), next(two), *one, *two] == list("abcde")
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from srgan_cli.errors import SrganError
 from srgan_cli.system.discovery import find_pictures, pair_by_name
-from srgan_cli.system.files import atomic_write, check_writable, lock, scratch_folder, sweep
+from srgan_cli.system.files import atomic_write, check_writable, lock, remove_stale_temporaries, scratch_folder
 
 
 def touch(folder: Path, *names: str) -> None:
@@ -183,7 +183,7 @@ def test_a_symbolic_link_stays_one(tmp_path: Path) -> None:
 def test_what_a_killed_process_left_is_swept_away_and_nothing_else(tmp_path: Path) -> None:
     touch(tmp_path, ".a.srgan-01234567.png", ".b.srgan-89abcdef", ".c.srgan-notours.png", "a.png", ".srgan.jsonl")
     with atomic_write(tmp_path / "d.png") as temporary:
-        sweep(tmp_path)
+        remove_stale_temporaries(tmp_path)
         assert temporary.exists()
         temporary.write_text("whole")
     assert sorted(path.name for path in tmp_path.iterdir()) == [
@@ -219,7 +219,7 @@ def test_what_is_swept_away_before_it_is_locked_is_begun_anew(tmp_path: Path, mo
     def late(file: IO[bytes], wait: bool = True) -> bool:
         if wait and not swept:
             swept.append(file.name)
-            sweep(tmp_path)
+            remove_stale_temporaries(tmp_path)
         return lock(file, wait)
 
     monkeypatch.setattr("srgan_cli.system.files.lock", late)

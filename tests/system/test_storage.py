@@ -10,10 +10,20 @@ import pytest
 from support import Outcome
 
 from srgan_cli.batch.naming import Naming
-from srgan_cli.batch.planning import plan
+from srgan_cli.batch.planning import plan_batch
 from srgan_cli.errors import SrganError, UsageError
 from srgan_cli.image.io import read_picture
-from srgan_cli.system.storage import Place, absolute, exists, fetched, is_remote, pictures_of, place_of, sent, spelled
+from srgan_cli.system.storage import (
+    Location,
+    absolute,
+    as_pure_path,
+    exists,
+    is_remote,
+    list_pictures,
+    local_copy,
+    parse_location,
+    upload_on_success,
+)
 
 pytestmark = pytest.mark.usefixtures("one_core")
 
@@ -29,41 +39,41 @@ def store(picture: Path) -> Iterator[fsspec.AbstractFileSystem]:
 
 
 def test_files_are_named_by_paths_and_by_addresses(tmp_path: Path) -> None:
-    assert place_of(f"file://{tmp_path}/a.png") == place_of(str(tmp_path / "a.png")) == tmp_path / "a.png"
-    assert not is_remote(place_of("a.png"))
-    assert place_of("C:\\pictures") == Path("C:\\pictures")
+    assert parse_location(f"file://{tmp_path}/a.png") == parse_location(str(tmp_path / "a.png")) == tmp_path / "a.png"
+    assert not is_remote(parse_location("a.png"))
+    assert parse_location("C:\\pictures") == Path("C:\\pictures")
 
 
 def test_a_store_that_nothing_here_knows_is_refused() -> None:
     with pytest.raises(UsageError, match="cannot reach foo://bucket") as caught:
-        place_of("foo://bucket/a.png")
+        parse_location("foo://bucket/a.png")
     assert "pip install" in caught.value.hint
 
 
 @pytest.mark.usefixtures("store")
 def test_pictures_of_a_store_are_found_below_it() -> None:
-    found = pictures_of(place_of("memory://bucket/in/"))
+    found = list_pictures(parse_location("memory://bucket/in/"))
     assert [str(place) for place in found] == ["memory://bucket/in/a.png", "memory://bucket/in/deep/b.png"]
     with pytest.raises(SrganError, match="no pictures in memory://bucket/out"):
-        pictures_of(place_of("memory://bucket/out"))
+        list_pictures(parse_location("memory://bucket/out"))
 
 
 def test_a_place_is_told_from_others_by_its_name(tmp_path: Path) -> None:
-    names: list[tuple[Place, PurePath]] = [
-        (place_of("memory://bucket/in/a.png"), PurePosixPath("memory:/bucket/in/a.png")),
+    names: list[tuple[Location, PurePath]] = [
+        (parse_location("memory://bucket/in/a.png"), PurePosixPath("memory:/bucket/in/a.png")),
         (tmp_path / "a.png", tmp_path / "a.png"),
     ]
     for place, name in names:
-        assert spelled(place) == absolute(place) == name
+        assert as_pure_path(place) == absolute(place) == name
 
 
 def test_what_is_fetched_is_a_copy_and_errors_name_the_place(store: fsspec.AbstractFileSystem) -> None:
-    with fetched(place_of("memory://bucket/in/a.png")) as copy:
+    with local_copy(parse_location("memory://bucket/in/a.png")) as copy:
         assert copy.name == "a.png"
         assert copy.read_bytes() == store.cat("/bucket/in/a.png")
     assert not copy.exists()
-    assert refused(fetched(place_of("memory://bucket/in/c.png"))) == "no such file: memory://bucket/in/c.png"
-    assert refused(fetched(place_of("memory://bucket/in/a.png"))) == "bad: memory://bucket/in/a.png"
+    assert refused(local_copy(parse_location("memory://bucket/in/c.png"))) == "no such file: memory://bucket/in/c.png"
+    assert refused(local_copy(parse_location("memory://bucket/in/a.png"))) == "bad: memory://bucket/in/a.png"
 
 
 def refused(ending: AbstractContextManager[Path]) -> str:
@@ -80,12 +90,12 @@ def refused(ending: AbstractContextManager[Path]) -> str:
 
 
 def test_what_is_written_is_sent_when_all_is_well(store: fsspec.AbstractFileSystem) -> None:
-    place = place_of("memory://bucket/out/a.png")
-    assert refused(sent(place)) == "bad: memory://bucket/out/a.png"
-    with sent(place):
+    place = parse_location("memory://bucket/out/a.png")
+    assert refused(upload_on_success(place)) == "bad: memory://bucket/out/a.png"
+    with upload_on_success(place):
         pass
     assert not exists(place)
-    with sent(place) as file:
+    with upload_on_success(place) as file:
         file.write_text("whole")
     assert store.cat("/bucket/out/a.png") == b"whole"
 
@@ -98,37 +108,37 @@ def test_a_store_that_does_not_answer_is_told_in_a_line(
 
     for name in ("get_file", "put_file", "find", "info"):
         monkeypatch.setattr(type(store), name, fail)
-    place = place_of("memory://bucket/in/a.png")
-    for use in (exists, pictures_of, send):
+    place = parse_location("memory://bucket/in/a.png")
+    for use in (exists, list_pictures, send):
         with pytest.raises(SrganError) as caught:
             use(place)
         assert caught.value.message == "cannot reach memory://bucket/in/a.png: no credentials"
 
 
-def send(place: Place) -> None:
-    with sent(place) as file:
+def send(place: Location) -> None:
+    with upload_on_success(place) as file:
         file.write_text("whole")
 
 
 @pytest.mark.usefixtures("store")
 def test_a_plan_goes_from_a_store_to_a_store_and_to_a_folder(tmp_path: Path) -> None:
     for out in ("memory://bucket/out", str(tmp_path / "out")):
-        planned = plan(["memory://bucket/in"], f"{out}/", Naming(), ["memory://bucket/in/a.png"])
+        planned = plan_batch(["memory://bucket/in"], f"{out}/", Naming(), ["memory://bucket/in/a.png"])
         assert [str(task.target) for task in planned.tasks] == [
             *(f"{out}/a.png", f"{out}/deep/b.png", f"{out}/bucket/in/a.png"),
         ]
-    inside = plan(["memory://bucket/in"], "memory://bucket/in/deep/", Naming())
+    inside = plan_batch(["memory://bucket/in"], "memory://bucket/in/deep/", Naming())
     assert [str(task.source) for task in inside.tasks] == ["memory://bucket/in/a.png"]
     with pytest.raises(UsageError, match="holds the inputs"):
-        plan(["memory://bucket/in"], "memory://bucket/in", Naming("{stem}_x4{suffix}"))
+        plan_batch(["memory://bucket/in"], "memory://bucket/in", Naming("{stem}_x4{suffix}"))
     with pytest.raises(UsageError, match="is the input itself"):
-        plan(["memory://bucket/in/a.png"], "memory://bucket/in/a.png", Naming())
+        plan_batch(["memory://bucket/in/a.png"], "memory://bucket/in/a.png", Naming())
 
 
 @pytest.mark.usefixtures("store")
 def test_an_address_whose_format_cannot_be_told_is_named_as_it_is() -> None:
     with pytest.raises(UsageError, match=r"the format of memory://bucket/out: it has no suffix"):
-        plan(["memory://bucket/in/a.png"], "memory://bucket/out", Naming())
+        plan_batch(["memory://bucket/in/a.png"], "memory://bucket/out", Naming())
 
 
 def test_a_store_is_enlarged_into_a_store_and_what_is_there_is_kept(

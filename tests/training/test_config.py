@@ -7,7 +7,7 @@ import pytest
 from support import REPOSITORY
 
 from srgan_cli.errors import UsageError
-from srgan_cli.training.config import Source, TrainConfig
+from srgan_cli.training.config import DataFolder, TrainConfig
 from srgan_cli.training.recipe import read_recipe
 
 RECIPES = sorted((REPOSITORY / "examples/recipes").glob("*.toml"))
@@ -15,29 +15,33 @@ RECIPES = sorted((REPOSITORY / "examples/recipes").glob("*.toml"))
 
 def test_survives_json() -> None:
     config = TrainConfig(
-        (Source(Path("a/b")), Source(Path("c"), 2.5)), low=(Path("d"), Path("e")), seconds=None, steps=7, scale=2
+        (DataFolder(Path("a/b")), DataFolder(Path("c"), 2.5)),
+        low=(Path("d"), Path("e")),
+        seconds=None,
+        steps=7,
+        scale=2,
     )
     assert TrainConfig.from_json(config.to_json()) == config
 
 
 def test_a_folder_may_have_a_weight(tmp_path: Path) -> None:
-    assert Source.of("photos/") == Source(Path("photos"))
-    assert Source.of("photos/:3") == Source(Path("photos"), 3.0)
-    assert Source.of("C:\\photos") == Source(Path("C:\\photos"))
+    assert DataFolder.of("photos/") == DataFolder(Path("photos"))
+    assert DataFolder.of("photos/:3") == DataFolder(Path("photos"), 3.0)
+    assert DataFolder.of("C:\\photos") == DataFolder(Path("C:\\photos"))
     odd = tmp_path / "shot:2"
     odd.mkdir()
-    assert Source.of(str(odd)) == Source(odd)
-    for source in (*(Source(Path("a"), weight) for weight in (0.25, 1e6, 1 / 3, 1e-7, 1e22)), Source(odd)):
-        assert Source.of(str(source)) == source
+    assert DataFolder.of(str(odd)) == DataFolder(odd)
+    for source in (*(DataFolder(Path("a"), weight) for weight in (0.25, 1e6, 1 / 3, 1e-7, 1e22)), DataFolder(odd)):
+        assert DataFolder.of(str(source)) == source
     with pytest.raises(UsageError, match="weight 0"):
-        Source.of("photos:0")
+        DataFolder.of("photos:0")
     with pytest.raises(UsageError, match="weight inf"):
-        Source.of("photos:1e999")
+        DataFolder.of("photos:1e999")
 
 
 def test_places_may_be_one_or_many() -> None:
     config = TrainConfig.from_json({"data": ["a", "b:2"], "low": ["c", "d"]})
-    assert config.data == (Source(Path("a")), Source(Path("b"), 2.0))
+    assert config.data == (DataFolder(Path("a")), DataFolder(Path("b"), 2.0))
     assert config.low == (Path("c"), Path("d"))
     assert TrainConfig.from_json({"data": "a", "low": "c"}).low == (Path("c"),)
     with pytest.raises(UsageError, match="2 folders of pictures, and 1 of partners"):
@@ -45,9 +49,9 @@ def test_places_may_be_one_or_many() -> None:
 
 
 def test_changes_win_over_what_was_stored() -> None:
-    stored = TrainConfig((Source(Path("a")),), seconds=60).to_json()
+    stored = TrainConfig((DataFolder(Path("a")),), seconds=60).to_json()
     changed = TrainConfig.from_json(stored, data=["b"], seconds=None, steps=3)
-    assert (changed.data, changed.seconds, changed.steps) == ((Source(Path("b")),), None, 3)
+    assert (changed.data, changed.seconds, changed.steps) == ((DataFolder(Path("b")),), None, 3)
 
 
 @pytest.mark.parametrize(
@@ -90,12 +94,12 @@ def test_changes_win_over_what_was_stored() -> None:
 )
 def test_refuses_what_makes_no_sense(setting: dict[str, Any]) -> None:
     with pytest.raises(UsageError):
-        TrainConfig((Source(Path("data")),), **setting)
+        TrainConfig((DataFolder(Path("data")),), **setting)
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=[path.stem for path in RECIPES])
 def test_every_recipe_of_the_examples_is_a_run(path: Path) -> None:
-    TrainConfig((Source(Path("data")),), **read_recipe(path))
+    TrainConfig((DataFolder(Path("data")),), **read_recipe(path))
 
 
 def recipe(tmp_path: Path, text: str) -> Path:
@@ -107,7 +111,7 @@ def recipe(tmp_path: Path, text: str) -> Path:
 def test_a_recipe_gives_settings_by_name(tmp_path: Path) -> None:
     settings = read_recipe(recipe(tmp_path, 'name = "mine"\nsteps = 7\nlearning_rate = 1\nbatch_norm = true\n'))
     assert settings == {"name": "mine", "steps": 7, "seconds": None, "learning_rate": 1, "batch_norm": True}
-    assert TrainConfig((Source(Path("data")),), **settings).steps == 7
+    assert TrainConfig((DataFolder(Path("data")),), **settings).steps == 7
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,9 @@ import torch
 from PIL import Image
 
 from srgan_cli.errors import SrganError
-from srgan_cli.training.config import Source, TrainConfig
+from srgan_cli.training.config import DataFolder, TrainConfig
 from srgan_cli.training.data.dataset import load_dataset
-from srgan_cli.training.preflight import Cost, check_room, cost, findings
+from srgan_cli.training.preflight import Cost, check_disk_space, estimate_cost, find_problems
 
 
 def scene(seed: int, width: int = 96, height: int = 80) -> Image.Image:
@@ -31,7 +31,7 @@ def config(tmp_path: Path) -> TrainConfig:
     for seed in range(3):
         scene(seed).save(folder / f"good{seed}.png")
     return TrainConfig(
-        (Source(folder),),
+        (DataFolder(folder),),
         tmp_path / "run",
         scale=2,
         patch=8,
@@ -44,7 +44,7 @@ def config(tmp_path: Path) -> TrainConfig:
 
 
 def remarks(config: TrainConfig) -> dict[str, str]:
-    return {finding.name: finding.remark for finding in findings(load_dataset(config), config)}
+    return {finding.name: finding.remark for finding in find_problems(load_dataset(config), config)}
 
 
 def test_nothing_is_remarkable_about_good_pictures(config: TrainConfig) -> None:
@@ -74,7 +74,7 @@ def test_a_twin_is_found_though_it_was_saved_as_jpeg_or_is_held_out(config: Trai
     for seed in range(6):
         config = replace(config, seed=seed)
         held_out = {pair.name for pair in load_dataset(config).validation}
-        twins = [found for found in findings(load_dataset(config), config) if "looks the same" in found.remark]
+        twins = [found for found in find_problems(load_dataset(config), config) if "looks the same" in found.remark]
         assert len(twins) == 1
         assert {twins[0].name, twins[0].remark.rpartition(" ")[2]} == {"large.png", "large-again.jpg"}
         if "large.png" in held_out:
@@ -96,18 +96,18 @@ def test_a_shift_of_pairs_is_measured(config: TrainConfig, tmp_path: Path, shift
 
 
 def test_too_little_room_on_the_disk_is_found(tmp_path: Path) -> None:
-    check_room(Cost({}, 1.0, 1, disk=1), tmp_path / "run")
+    check_disk_space(Cost({}, 1.0, 1, disk=1), tmp_path / "run")
     with pytest.raises(SrganError, match=r"has room for \d+ MB, the run takes 1000000000000 MB"):
-        check_room(Cost({}, 1.0, 1, disk=10**18), tmp_path / "run")
+        check_disk_space(Cost({}, 1.0, 1, disk=10**18), tmp_path / "run")
 
 
 @pytest.mark.parametrize(("share", "phases"), [(1.0, {"pixel"}), (0.5, {"pixel", "adversarial"})])
 def test_the_cost_is_measured_and_nothing_is_left_behind(config: TrainConfig, share: float, phases: set[str]) -> None:
     dataset = load_dataset(config)
-    by_time = cost(replace(config, pixel_share=share, seconds=7200), dataset)
+    by_time = estimate_cost(replace(config, pixel_share=share, seconds=7200), dataset)
     assert by_time.rates.keys() == phases
     assert by_time.hours == 2
-    by_steps = cost(replace(config, pixel_share=share, seconds=None, steps=1000), dataset)
+    by_steps = estimate_cost(replace(config, pixel_share=share, seconds=None, steps=1000), dataset)
     slowest, fastest = min(by_steps.rates.values()), max(by_steps.rates.values())
     assert 1000 / fastest / 3600 <= by_steps.hours * 1.0001
     assert by_steps.hours <= 1000 / slowest / 3600 * 1.0001

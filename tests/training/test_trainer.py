@@ -15,18 +15,18 @@ import torch
 
 from srgan_cli.errors import SrganError, UsageError, WeightsError
 from srgan_cli.networks import DISCRIMINATORS
-from srgan_cli.training.config import ADVERSARIAL, PIXEL, Source, TrainConfig
+from srgan_cli.training.config import ADVERSARIAL, PIXEL, DataFolder, TrainConfig
 from srgan_cli.training.data.dataset import Dataset, load_dataset
-from srgan_cli.training.losses.adversarial import GAMES
+from srgan_cli.training.losses.adversarial import ADVERSARIAL_LOSSES
 from srgan_cli.training.losses.perceptual import PerceptualLoss
 from srgan_cli.training.models import adversary
-from srgan_cli.training.optim.optimizer import Precision
+from srgan_cli.training.optim.optimizer import ComputeContext
 from srgan_cli.training.recipe import read_recipe
 from srgan_cli.training.run import folder as run
 from srgan_cli.training.run import validation
 from srgan_cli.training.run.folder import CHECKPOINT, RunFolder, read_checkpoint
-from srgan_cli.training.run.origin import prepare
-from srgan_cli.training.run.validation import Best
+from srgan_cli.training.run.origin import prepare_run
+from srgan_cli.training.run.validation import BestValidation
 from srgan_cli.training.trainer import StepReport, Trainer
 from srgan_cli.upscaling.upscaler import Upscaler
 from srgan_cli.weights.file import load_weights
@@ -37,7 +37,7 @@ STEPS = 20
 @pytest.fixture
 def config(smooth_pictures: Path, tmp_path: Path) -> TrainConfig:
     return TrainConfig(
-        (Source(smooth_pictures),),
+        (DataFolder(smooth_pictures),),
         tmp_path / "run",
         name="tiny",
         scale=2,
@@ -58,7 +58,7 @@ def dataset(config: TrainConfig) -> Dataset:
 
 
 def fresh(config: TrainConfig, dataset: Dataset) -> Trainer:
-    config, origin = prepare(config)
+    config, origin = prepare_run(config)
     return Trainer(config, dataset, origin)
 
 
@@ -121,23 +121,23 @@ def test_the_same_settings_give_the_same_log_and_best_weights_however_slow_the_v
 
 
 def test_the_best_is_the_nearest_to_look_at_among_the_faithful() -> None:
-    best = Best()
-    assert not best.beaten_by({"psnr": 40.0, "sqd": 0.1}, "sqd"), "the pixel phase has none"
-    best = Best(fidelity=30.0)
-    assert best.beaten_by({"psnr": 29.0, "sqd": 0.4}, "sqd")
-    assert not best.beaten_by({"psnr": 30.0, "sqd": 0.5}, "sqd")
-    assert not best.beaten_by({"psnr": 28.4, "sqd": 0.1}, "sqd")
-    assert best.beaten_by({"psnr": 28.6, "sqd": 0.3}, "sqd")
+    best = BestValidation()
+    assert not best.update({"psnr": 40.0, "sqd": 0.1}, "sqd"), "the pixel phase has none"
+    best = BestValidation(fidelity=30.0)
+    assert best.update({"psnr": 29.0, "sqd": 0.4}, "sqd")
+    assert not best.update({"psnr": 30.0, "sqd": 0.5}, "sqd")
+    assert not best.update({"psnr": 28.4, "sqd": 0.1}, "sqd")
+    assert best.update({"psnr": 28.6, "sqd": 0.3}, "sqd")
 
 
 def test_the_best_is_compared_by_the_measure_that_it_was_found_by() -> None:
-    best = Best(fidelity=30.0)
-    assert best.beaten_by({"psnr": 30.0, "gradients": 0.2}, "gradients")
-    assert not best.beaten_by({"psnr": 30.0, "gradients": 0.3, "sqd": 0.1}, "sqd"), "it is no nearer by the old measure"
-    assert best.beaten_by({"psnr": 30.0, "gradients": 0.1, "sqd": 0.5}, "sqd")
-    assert best == Best(30.0, 0.1, "gradients")
-    assert best.beaten_by({"psnr": 30.0, "sqd": 0.4}, "sqd"), "the old measure cannot be had"
-    assert best == Best(30.0, 0.4, "sqd")
+    best = BestValidation(fidelity=30.0)
+    assert best.update({"psnr": 30.0, "gradients": 0.2}, "gradients")
+    assert not best.update({"psnr": 30.0, "gradients": 0.3, "sqd": 0.1}, "sqd"), "it is no nearer by the old measure"
+    assert best.update({"psnr": 30.0, "gradients": 0.1, "sqd": 0.5}, "sqd")
+    assert best == BestValidation(30.0, 0.1, "gradients")
+    assert best.update({"psnr": 30.0, "sqd": 0.4}, "sqd"), "the old measure cannot be had"
+    assert best == BestValidation(30.0, 0.4, "sqd")
 
 
 def test_the_best_weights_of_the_adversarial_phase_are_kept(config: TrainConfig, dataset: Dataset) -> None:
@@ -150,7 +150,7 @@ def test_the_best_weights_of_the_adversarial_phase_are_kept(config: TrainConfig,
     assert resumed_best(trainer) == trainer.best
 
 
-def resumed_best(trainer: Trainer) -> Best:
+def resumed_best(trainer: Trainer) -> BestValidation:
     trainer.save()
     return resumed_run(trainer.config, trainer.dataset).best
 
@@ -229,7 +229,7 @@ def test_the_pixel_phase_lets_patches_grow_and_ends_on_squared_differences(
 def test_perceptual_loss_matching_and_every_game_join_the_adversarial_phase(
     config: TrainConfig, dataset: Dataset
 ) -> None:
-    for game in GAMES:
+    for game in ADVERSARIAL_LOSSES:
         for discriminator in DISCRIMINATORS:
             rival = replace(
                 config,
@@ -252,7 +252,7 @@ def test_perceptual_loss_matching_and_every_game_join_the_adversarial_phase(
 @pytest.mark.usefixtures("random_backbones")
 def test_the_distances_of_several_backbones_are_averaged(config: TrainConfig) -> None:
     pair = torch.rand(2, 1, 3, 64, 64)
-    precision = Precision.on("cpu", "fp32")
+    precision = ComputeContext.for_device("cpu", "fp32")
     one, other, both = (
         PerceptualLoss(replace(config, perceptual_network=name), precision)(*pair)
         for name in ("squeezenet", "alexnet", "squeezenet+alexnet")
@@ -323,7 +323,7 @@ def test_ten_unusable_steps_lead_back_to_the_last_validation_at_half_the_rate(
     notices = {report.step: report.notice for report in reports if report.notice}
     assert list(notices) == [30]
     assert "losses were not finite for 10 steps" in notices[30]
-    assert trainer.guard.rate_share == 0.5
+    assert trainer.monitor.rate_share == 0.5
     assert all(report.losses["pixel"] > 0 for report in reports[30:])
     assert all(value.isfinite().all() for value in load_weights(trainer.folder.weights)[0].state_dict().values())
 
@@ -335,7 +335,7 @@ def test_a_run_that_always_diverges_ends_and_spares_what_was_saved(
     reports = trainer.fit()
     next(reports)
     trainer.save()
-    monkeypatch.setattr(trainer.gan.objective, "total", lambda *_: torch.tensor(float("inf")))
+    monkeypatch.setattr(trainer.gan.loss, "total", lambda *_: torch.tensor(float("inf")))
     with pytest.raises(SrganError, match="diverges"):
         list(reports)
     assert all(value.isfinite().all() for value in load_weights(trainer.folder.weights)[0].state_dict().values())
@@ -344,7 +344,7 @@ def test_a_run_that_always_diverges_ends_and_spares_what_was_saved(
 def test_a_discriminator_too_sure_to_teach_does_not_learn_and_is_set_back(
     config: TrainConfig, dataset: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(adversary, "COLLAPSE", 100.0)
+    monkeypatch.setattr(adversary, "SATURATION", 100.0)
     trainer = fresh(replace(config, steps=60, pixel_share=0.0), dataset)
     notices = []
     before: dict[str, Any] = {}
@@ -354,7 +354,7 @@ def test_a_discriminator_too_sure_to_teach_does_not_learn_and_is_set_back(
         notices += [report.notice] * bool(report.notice)
     assert len(notices) == 3
     assert "too sure to teach" in notices[0]
-    assert trainer.guard.rate_share == 1 / 8
+    assert trainer.monitor.rate_share == 1 / 8
     assert trainer.gan.adversary is not None
     for key, value in trainer.gan.adversary.network.named_parameters():
         assert torch.equal(value, before[key])
@@ -401,7 +401,7 @@ def test_every_setting_trains_both_phases(config: TrainConfig, dataset: Dataset,
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("game", GAMES)
+@pytest.mark.parametrize("game", ADVERSARIAL_LOSSES)
 def test_every_game_is_played_for_hundreds_of_steps_without_diverging(
     config: TrainConfig, dataset: Dataset, game: str
 ) -> None:
@@ -424,7 +424,7 @@ def test_the_fidelity_weights_carry_their_own_scores(config: TrainConfig, datase
 def test_a_run_is_never_overwritten(config: TrainConfig, dataset: Dataset) -> None:
     list(until(fresh(config, dataset), 1))
     with pytest.raises(UsageError, match="already holds a run"):
-        prepare(config)
+        prepare_run(config)
 
 
 def test_fine_tuning_starts_from_given_weights_of_any_shape(
@@ -472,7 +472,7 @@ def test_what_cannot_work_is_found_before_any_work(
     trainer.save()
     change = {key: str(trainer.folder.weights) if value == "WEIGHTS" else value for key, value in change.items()}
     with pytest.raises(SrganError, match=message):
-        prepare(replace(config, **{"run": tmp_path / "other", **change}))
+        prepare_run(replace(config, **{"run": tmp_path / "other", **change}))
 
 
 @pytest.mark.parametrize("content", [b"", b"garbage", None], ids=["empty", "garbage", "missing"])

@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from srgan_cli.errors import SrganError
-from srgan_cli.image.alpha import bleed
+from srgan_cli.image.alpha import bleed_alpha
 from srgan_cli.image.ops import quantise, resize
-from srgan_cli.image.picture import Picture, Scan
-from srgan_cli.upscaling.back_projection import Agreement, agreement, back_project
+from srgan_cli.image.picture import ImageStream, Picture
+from srgan_cli.upscaling.back_projection import Consistency, back_project, measure_consistency
 
 
 def soft(*shape: int) -> torch.Tensor:
@@ -23,10 +23,10 @@ def test_the_result_made_small_is_the_original(channels: int, height: int, width
     result, found = back_project(away, original)
     again = resize(quantise(result.pixels), 10, 15)
     assert (again - original.pixels).abs().max() <= 0.5 / 255
-    assert found.holds
-    assert found.deviation == pytest.approx(float((again - original.pixels).abs().max() * 255))
-    assert found.decibels > 50
-    assert not agreement(away.pixels, original.pixels).holds
+    assert found.is_consistent
+    assert found.max_error == pytest.approx(float((again - original.pixels).abs().max() * 255))
+    assert found.psnr > 50
+    assert not measure_consistency(away.pixels, original.pixels).is_consistent
 
 
 def test_what_agrees_already_stays_as_it_is() -> None:
@@ -34,7 +34,7 @@ def test_what_agrees_already_stays_as_it_is() -> None:
     enlarged = Picture(torch.full((3, 16, 16), 0.4), depth=32)
     result, found = back_project(enlarged, original)
     assert torch.equal(result.pixels, enlarged.pixels)
-    assert found.holds
+    assert found.is_consistent
 
 
 def test_what_cannot_be_reached_is_told() -> None:
@@ -43,7 +43,7 @@ def test_what_cannot_be_reached_is_told() -> None:
     points[0, 4, 4] = 1
     result, found = back_project(Picture(torch.zeros(1, 36, 36)), Picture(points))
     assert 0 <= result.pixels.min() <= result.pixels.max() <= 1
-    assert not found.holds
+    assert not found.is_consistent
 
 
 def test_hidden_colour_is_no_reference() -> None:
@@ -51,8 +51,10 @@ def test_hidden_colour_is_no_reference() -> None:
     alpha[..., :4] = 0
     original = Picture(soft(3, 8, 8), alpha)
     result, found = back_project(Picture(soft(3, 32, 32), torch.ones(1, 32, 32)), original)
-    assert found.holds
-    assert (resize(result.pixels, 8, 8) - bleed(Scan.of(original)).whole().pixels).abs().max() < 0.5 / 255
+    assert found.is_consistent
+    assert (
+        resize(result.pixels, 8, 8) - bleed_alpha(ImageStream.from_picture(original)).to_picture().pixels
+    ).abs().max() < 0.5 / 255
 
 
 def test_it_can_be_stopped_between_its_rounds() -> None:
@@ -69,5 +71,5 @@ def test_it_can_be_stopped_between_its_rounds() -> None:
 
 
 def test_json_knows_no_infinity() -> None:
-    assert Agreement(inf, 0.0).to_json() == {"decibels": None, "deviation": 0.0}
-    assert Agreement(51.234, 0.4).to_json() == {"decibels": 51.23, "deviation": 0.4}
+    assert Consistency(inf, 0.0).to_json() == {"decibels": None, "deviation": 0.0}
+    assert Consistency(51.234, 0.4).to_json() == {"decibels": 51.23, "deviation": 0.4}

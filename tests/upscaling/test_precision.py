@@ -12,17 +12,17 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from srgan_cli.batch.processor import Bench
-from srgan_cli.batch.runner import Batch
+from srgan_cli.batch.processor import ImageProcessor
+from srgan_cli.batch.runner import BatchRunner
 from srgan_cli.batch.task import Task
 from srgan_cli.errors import SrganError, UsageError
 from srgan_cli.image.io import write_picture
 from srgan_cli.image.picture import Picture
 from srgan_cli.networks import GENERATORS, Generator
 from srgan_cli.networks.generators.srresnet import SRResNet
-from srgan_cli.upscaling.compilation import Compiled, check_compiler
+from srgan_cli.upscaling.compilation import CompiledGenerator, check_compiler
 from srgan_cli.upscaling.ensemble import SelfEnsemble
-from srgan_cli.upscaling.precision import Guarded, guarded
+from srgan_cli.upscaling.precision import MixedPrecision, with_precision
 from srgan_cli.upscaling.tiles.tiling import TilePolicy
 from srgan_cli.upscaling.upscaler import Upscaler
 
@@ -60,7 +60,7 @@ def test_what_is_known_of_a_generator_is_known_of_it_wrapped() -> None:
     generator = restless()
     generator.grid, generator.exact_tiles, generator.half_formats = 3, False, ()
     generator.memory_format = torch.preserve_format
-    wrapped = guarded(SelfEnsemble(generator), CPU)
+    wrapped = with_precision(SelfEnsemble(generator), CPU)
     assert (wrapped.grid, wrapped.exact_tiles, wrapped.half_formats) == (3, False, ())
     assert wrapped.memory_format == torch.preserve_format
     assert wrapped.receptive_radius == generator.receptive_radius
@@ -89,7 +89,7 @@ def test_self_ensemble_is_tiled_exactly() -> None:
 @pytest.mark.parametrize(("dtype", "most"), [(torch.float16, 0.5), (torch.bfloat16, 3)])
 def test_half_precision_stays_near_float32(dtype: torch.dtype, most: float) -> None:
     picture = torch.rand(1, 3, 12, 12, generator=torch.Generator().manual_seed(0))
-    half = Guarded(restless(), dtype)(picture)
+    half = MixedPrecision(restless(), dtype)(picture)
     assert half.dtype == torch.float32
     assert 0 < (half - restless()(picture)).abs().max() < most / 255 * restless()(picture).abs().max()
 
@@ -101,7 +101,8 @@ def test_in_bfloat16_tiles_are_as_exact_as_ever(name: str) -> None:
         nn.init.normal_(parameter, std=0.05, generator=torch.Generator().manual_seed(2))
     picture = Picture(torch.rand(3, 70, 60, generator=torch.Generator().manual_seed(1)))
     whole, tiled = (
-        Upscaler(Guarded(generator, torch.bfloat16), CPU, TilePolicy(tile)).upscale(picture).pixels for tile in (0, 32)
+        Upscaler(MixedPrecision(generator, torch.bfloat16), CPU, TilePolicy(tile)).upscale(picture).pixels
+        for tile in (0, 32)
     )
     assert (whole - tiled).abs().max() < 1 / 255
 
@@ -109,16 +110,16 @@ def test_in_bfloat16_tiles_are_as_exact_as_ever(name: str) -> None:
 @pytest.mark.parametrize("broken", [float("nan"), float("inf"), 0.0, -3.0])
 def test_a_broken_tile_is_computed_again_in_float32(broken: float) -> None:
     picture = torch.full((1, 3, 4, 4), 0.5)
-    torch.testing.assert_close(Guarded(Breaking(broken), torch.float16)(picture), torch.full((1, 3, 8, 8), 0.5))
+    torch.testing.assert_close(MixedPrecision(Breaking(broken), torch.float16)(picture), torch.full((1, 3, 8, 8), 0.5))
 
 
 def test_what_is_black_stays_black() -> None:
-    assert not Guarded(Breaking(0), torch.float16)(torch.zeros(1, 3, 4, 4)).any()
+    assert not MixedPrecision(Breaking(0), torch.float16)(torch.zeros(1, 3, 4, 4)).any()
 
 
 def test_a_network_that_gives_no_numbers_is_told() -> None:
     with pytest.raises(SrganError, match="values that are no numbers"):
-        Guarded(Breaking(float("nan"), always=True))(torch.ones(1, 3, 4, 4))
+        MixedPrecision(Breaking(float("nan"), always=True))(torch.ones(1, 3, 4, 4))
 
 
 @pytest.mark.parametrize(
@@ -136,23 +137,23 @@ def test_half_precision_is_taken_where_the_device_does_it_well(
 ) -> None:
     monkeypatch.setattr("torch.cuda.get_device_capability", lambda _: capability)
     monkeypatch.setattr("srgan_cli.system.devices._cpu_has_bfloat16", lambda: native)
-    assert guarded(restless(), torch.device(device)).dtype is expected
-    assert guarded(restless(), torch.device(device), "fp32").dtype is torch.float32
+    assert with_precision(restless(), torch.device(device)).dtype is expected
+    assert with_precision(restless(), torch.device(device), "fp32").dtype is torch.float32
 
 
 def test_half_precision_is_for_networks_that_do_it_well(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("srgan_cli.system.devices._cpu_has_bfloat16", lambda: True)
     plain = GENERATORS["rrdb"](scale=2, channels=4, blocks=1, growth=4)
-    assert guarded(plain, CPU).dtype is torch.float32
+    assert with_precision(plain, CPU).dtype is torch.float32
     with pytest.raises(UsageError, match="bf16 is not done well by this network"):
-        guarded(plain, CPU, "bf16")
+        with_precision(plain, CPU, "bf16")
     with pytest.raises(UsageError, match="fp16 is not done well by cpu"):
-        guarded(plain, CPU, "fp16")
+        with_precision(plain, CPU, "fp16")
 
 
 def test_an_unknown_precision_is_refused() -> None:
     with pytest.raises(UsageError, match="the precision is 'int8', expected one of auto, fp32, fp16, bf16"):
-        guarded(restless(), CPU, "int8")
+        with_precision(restless(), CPU, "int8")
 
 
 class Shapes:
@@ -175,7 +176,7 @@ def shapes() -> Iterator[Shapes]:
 
 
 def compiled(shapes: Shapes, tile: int) -> Upscaler:
-    return Upscaler(guarded(Compiled(restless(), shapes), CPU, "fp32"), CPU, TilePolicy(tile))
+    return Upscaler(with_precision(CompiledGenerator(restless(), shapes), CPU, "fp32"), CPU, TilePolicy(tile))
 
 
 def photo(height: int, width: int, channels: int = 3, alpha: bool = False) -> Picture:
@@ -201,8 +202,8 @@ def test_tiles_of_one_shape_are_as_exact_as_ever(name: str) -> None:
     generator = GENERATORS[name](scale=2, **SMALL[name]).eval().requires_grad_(False)
     for parameter in generator.parameters():
         nn.init.normal_(parameter, std=0.1, generator=torch.Generator().manual_seed(0))
-    alike = Compiled(generator)
-    alike.built = generator
+    alike = CompiledGenerator(generator)
+    alike.compiled_forward = generator
     seen = set[torch.Size]()
     generator.register_forward_pre_hook(lambda _, inputs: seen.add(inputs[0].shape[-2:]) if inputs[0].any() else None)
     for original in (photo(175, 183), photo(171, 199)):
@@ -223,7 +224,7 @@ def test_of_smaller_pictures_four_shapes_are_compiled(shapes: Shapes) -> None:
 
 def test_turned_tiles_are_compiled_too(shapes: Shapes) -> None:
     original = photo(60, 20)
-    upscaler = Upscaler(SelfEnsemble(Compiled(restless(), shapes)), CPU, TilePolicy(24))
+    upscaler = Upscaler(SelfEnsemble(CompiledGenerator(restless(), shapes)), CPU, TilePolicy(24))
     expected = Upscaler(SelfEnsemble(restless()), CPU).upscale(original).pixels
     assert (upscaler.upscale(original).pixels - expected).abs().max() < 1e-4
     assert sorted(shapes.seen) == [(20, 34), (34, 20)]
@@ -231,7 +232,7 @@ def test_turned_tiles_are_compiled_too(shapes: Shapes) -> None:
 
 def test_where_memory_ran_out_pieces_run_as_ever_and_later_pictures_are_compiled_again(shapes: Shapes) -> None:
     upscaler = compiled(shapes, 24)
-    send, failures = upscaler.filling.passage.send, [torch.OutOfMemoryError("out of memory")]
+    send, failures = upscaler.tile_runner.transfer.submit, [torch.OutOfMemoryError("out of memory")]
 
     def sent(seen: Tensor, crop: Callable[[Tensor], Tensor]) -> Callable[[], Tensor]:
         collect = send(seen, crop)
@@ -239,12 +240,12 @@ def test_where_memory_ran_out_pieces_run_as_ever_and_later_pictures_are_compiled
             raise failures.pop()
         return collect
 
-    upscaler.filling.passage.send = sent  # type: ignore[method-assign]
+    upscaler.tile_runner.transfer.submit = sent  # type: ignore[method-assign]
     for _ in range(2):
         original = photo(70, 80)
         expected = Upscaler(restless(), CPU).upscale(original).pixels
         assert (upscaler.upscale(original).pixels - expected).abs().max() < 1e-4
-    assert upscaler.filling.largest == 12
+    assert upscaler.tile_runner.max_side == 12
     assert shapes.seen == [(34, 34), (22, 22)]
 
 
@@ -252,9 +253,9 @@ def test_what_the_compiler_says_is_told_in_a_line(monkeypatch: pytest.MonkeyPatc
     def fail(*_: object, **__: object) -> Tensor:
         raise RuntimeError("No working C++ compiler found\n\nSet TORCHDYNAMO_VERBOSE=1")
 
-    alike = Compiled(restless())
-    alike.expect(4, 4, whole=False)
-    alike.built = fail
+    alike = CompiledGenerator(restless())
+    alike.expect_shape(4, 4, whole=False)
+    alike.compiled_forward = fail
     with pytest.raises(SrganError, match=r"cannot compile .*: No working C\+\+ compiler found$") as raised:
         alike(torch.zeros(1, 3, 4, 4))
     assert "--compile" in raised.value.hint
@@ -264,10 +265,10 @@ def test_what_the_compiler_says_is_told_in_a_line(monkeypatch: pytest.MonkeyPatc
 
 
 def test_small_pictures_leave_the_shape_of_large_ones_its_place() -> None:
-    alike = Compiled(restless())
+    alike = CompiledGenerator(restless())
     for side in range(9, 20):
-        alike.expect(side, 20, whole=False)
-    alike.expect(30, 30, whole=True)
+        alike.expect_shape(side, 20, whole=False)
+    alike.expect_shape(30, 30, whole=True)
     assert alike.shapes == {(9, 20), (10, 20), (11, 20), (12, 20), (30, 30)}
 
 
@@ -275,9 +276,9 @@ def test_too_little_memory_is_no_fault_of_the_compiler() -> None:
     def fail(_: Tensor) -> Tensor:
         raise torch.OutOfMemoryError("out of memory")
 
-    alike = Compiled(restless())
-    alike.expect(4, 4, whole=False)
-    alike.built = fail
+    alike = CompiledGenerator(restless())
+    alike.expect_shape(4, 4, whole=False)
+    alike.compiled_forward = fail
     with pytest.raises(torch.OutOfMemoryError):
         alike(torch.zeros(1, 3, 4, 4))
 
@@ -287,7 +288,7 @@ def test_hands_at_one_bench_share_what_is_compiled(shapes: Shapes, tmp_path: Pat
     for number, (height, width) in enumerate([(50, 41), (61, 35), (34, 90), (47, 47)]):
         write_picture(photo(height, width), tmp_path / f"{number}.png")
         tasks.append(Task(tmp_path / f"{number}.png", tmp_path / f"large{number}.png"))
-    results = list(Batch(Bench(compiled(shapes, 24))).run(tasks))
+    results = list(BatchRunner(ImageProcessor(compiled(shapes, 24))).run(tasks))
     assert [result.status for result in results] == ["enlarged"] * 4
     assert len(shapes.seen) == 1
 
@@ -313,8 +314,8 @@ def test_the_compiler_changes_nothing_but_the_last_digits() -> None:
     original = photo(70, 80, alpha=True)
     for dtype in (torch.float32, torch.bfloat16):
         plain, built = (
-            Upscaler(Guarded(generator, dtype), CPU, TilePolicy(24)).upscale(original)
-            for generator in (restless(), Compiled(restless()))
+            Upscaler(MixedPrecision(generator, dtype), CPU, TilePolicy(24)).upscale(original)
+            for generator in (restless(), CompiledGenerator(restless()))
         )
         assert (plain.pixels - built.pixels).abs().max() < (1e-5 if dtype == torch.float32 else 2 / 255)
         assert (plain.alpha - built.alpha).abs().max() < (1e-5 if dtype == torch.float32 else 2 / 255)

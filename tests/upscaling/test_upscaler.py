@@ -14,11 +14,11 @@ from torch import Tensor, nn
 from srgan_cli.errors import SrganError, UsageError
 from srgan_cli.image.codec.raster import BAND_GRID
 from srgan_cli.image.ops import KERNELS, resize
-from srgan_cli.image.picture import Picture, Scan
+from srgan_cli.image.picture import ImageStream, Picture
 from srgan_cli.networks import GENERATORS
 from srgan_cli.networks.generators.srresnet import SRResNet
 from srgan_cli.upscaling.scale import Size, check_scale
-from srgan_cli.upscaling.tiles.memory import Reserve
+from srgan_cli.upscaling.tiles.memory import ReservedMemory
 from srgan_cli.upscaling.tiles.tiling import TilePolicy
 from srgan_cli.upscaling.upscaler import Upscaler
 
@@ -253,7 +253,7 @@ def test_a_size_out_of_range_is_refused(size: Size) -> None:
         upscaler(bicubic()).target(10, 10, size)
 
 
-def in_bands(picture: Picture, rows: int = BAND_GRID) -> Scan:
+def in_bands(picture: Picture, rows: int = BAND_GRID) -> ImageStream:
     """A picture as files give it: in bands."""
 
     def bands() -> Iterator[Picture]:
@@ -262,7 +262,7 @@ def in_bands(picture: Picture, rows: int = BAND_GRID) -> Scan:
             alpha = None if picture.alpha is None else picture.alpha[:, part]
             yield replace(picture, pixels=picture.pixels[:, part], alpha=alpha)
 
-    return replace(Scan.of(picture), bands=bands)
+    return replace(ImageStream.from_picture(picture), bands=bands)
 
 
 @given(st.integers(1, 150), st.integers(1, 40), st.sampled_from([None, 1, 1.3, 2.5]), st.booleans(), st.integers(1, 3))
@@ -273,9 +273,9 @@ def test_a_picture_in_bands_becomes_what_the_whole_becomes(
     alpha = (noise(1, height, width) * 2 - 0.5).clamp(0, 1) if transparent else None
     picture = Picture(noise(3, height, width), alpha)
     whole = upscaler(restless(2)).upscale(picture, scale)
-    scan = upscaler(restless(2), max(height, width) // size).upscale_scan(in_bands(picture), scale)
+    scan = upscaler(restless(2), max(height, width) // size).upscale_stream(in_bands(picture), scale)
     assert (scan.height, scan.width) == (whole.height, whole.width)
-    banded = scan.whole()
+    banded = scan.to_picture()
     assert (banded.pixels - whole.pixels).abs().max() < 1e-4
     if transparent:
         assert (banded.alpha - whole.alpha).abs().max() < 2e-4
@@ -283,8 +283,8 @@ def test_a_picture_in_bands_becomes_what_the_whole_becomes(
 
 def test_the_result_comes_in_rows_of_tiles_and_is_computed_when_it_is_asked_for() -> None:
     asked: list[tuple[int, int]] = []
-    scan = upscaler(bicubic(2), 20).upscale_scan(
-        Scan.of(Picture(noise(3, 50, 30))), None, lambda *now: asked.append(now)
+    scan = upscaler(bicubic(2), 20).upscale_stream(
+        ImageStream.from_picture(Picture(noise(3, 50, 30))), None, lambda *now: asked.append(now)
     )
     assert asked == []
     bands = scan.bands()
@@ -297,7 +297,7 @@ def test_the_result_comes_in_rows_of_tiles_and_is_computed_when_it_is_asked_for(
 @pytest.mark.parametrize(("scale", "factor"), [(None, 4), (1.5, 1.5), (2, 2)])
 def test_kernels_are_models_too(name: str, scale: float | None, factor: float) -> None:
     pixels = noise(3, 40, 30)
-    resampled = Upscaler.load(name, "cpu", TilePolicy(13)).upscale_scan(in_bands(Picture(pixels)), scale).whole()
+    resampled = Upscaler.load(name, "cpu", TilePolicy(13)).upscale_stream(in_bands(Picture(pixels)), scale).to_picture()
     expected = resize(pixels, round(40 * factor), round(30 * factor), KERNELS[name]).clamp(0, 1)
     assert torch.equal(resampled.pixels, expected)
 
@@ -343,7 +343,7 @@ def test_where_memory_runs_out_smaller_tiles_go_on_from_the_same_one(error: Exce
     greedy.most = 10**9
     expected = Upscaler(greedy, CPU, TilePolicy(0)).upscale(picture).pixels
     greedy.most, greedy.read = 2200, []
-    found = Upscaler(greedy, CPU, TilePolicy(50), tell=told.append).upscale(picture).pixels
+    found = Upscaler(greedy, CPU, TilePolicy(50), warn=told.append).upscale(picture).pixels
     assert (found - expected).abs().max() < 1e-5
     assert told == ["memory ran out at a tile of 50 x 45 pixels: going on with smaller ones"]
     failed = [read > 2200 for read in greedy.read]
@@ -364,20 +364,20 @@ def test_other_errors_are_not_taken_for_too_little_memory() -> None:
 
 def test_seams_are_measured_on_the_picture(monkeypatch: pytest.MonkeyPatch) -> None:
     scan = in_bands(Picture(noise(3, 150, 120), noise(1, 150, 120)))
-    assert upscaler(restless(2), 40).largest_seam(scan) < 1e-4
-    assert upscaler(restless(2), 40).largest_seam(scan, 1.5) < 1e-4
+    assert upscaler(restless(2), 40).max_tiling_error(scan) < 1e-4
+    assert upscaler(restless(2), 40).max_tiling_error(scan, 1.5) < 1e-4
     monkeypatch.setattr(SRResNet, "receptive_radius", 2)
-    assert upscaler(restless(2), 40).largest_seam(scan) > 1e-3
+    assert upscaler(restless(2), 40).max_tiling_error(scan) > 1e-3
 
 
 def test_what_is_promised_to_results_counts_whenever_tiles_are_planned() -> None:
-    scan, limited = Scan.of(Picture(noise(3, 64, 64))), upscaler(restless(2), 40)
+    scan, limited = ImageStream.from_picture(Picture(noise(3, 64, 64))), upscaler(restless(2), 40)
     limited.policy = TilePolicy(40, 2**40)
     limited.check_memory(64, 64)
     with pytest.raises(SrganError, match="cannot be enlarged within"):
-        limited.check_memory(64, 64, None, Reserve(promised=2**40))
+        limited.check_memory(64, 64, None, ReservedMemory(promised=2**40))
     with pytest.raises(SrganError, match="cannot be enlarged within"):
-        limited.largest_seam(scan, None, Reserve(promised=2**40))
+        limited.max_tiling_error(scan, None, ReservedMemory(promised=2**40))
 
 
 @pytest.mark.parametrize("name", GENERATORS)

@@ -18,7 +18,7 @@ from srgan_cli.image.io import read_picture
 from srgan_cli.metrics.perceptual.feature_distance import squeezenet_distance, vgg_distance
 from srgan_cli.networks.backbones import BACKBONES, feature_distance
 from srgan_cli.weights import backbones as pretrained
-from srgan_cli.weights.backbones import FOLDER, load_backbone
+from srgan_cli.weights.backbones import METRIC_WEIGHTS_VARIABLE, load_backbone
 
 SHARED = Path(os.environ.get("SRGAN_SHARED") or REPOSITORY.parent / "shared/data")
 
@@ -67,7 +67,7 @@ def test_weights_are_found_in_the_folder_and_frozen(name: str, random_backbones:
 def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """A hub on this machine, as its address, that hands out what lies in tmp_path / "hub"; nothing is cached yet."""
     (tmp_path / "hub").mkdir()
-    monkeypatch.delenv(FOLDER, raising=False)
+    monkeypatch.delenv(METRIC_WEIGHTS_VARIABLE, raising=False)
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(SimpleHTTPRequestHandler, "log_message", lambda *_: None)
     handler = partial(SimpleHTTPRequestHandler, directory=str(tmp_path / "hub"))
@@ -93,14 +93,14 @@ def test_weights_come_from_the_hub_once_and_their_hash_is_checked(
     with pytest.raises(WeightsError, match="invalid hash value"):
         load_backbone(name)
     monkeypatch.setitem(pretrained.HUB, name, f"{hub}/{good}")
-    assert not pretrained.at_hand(name)
+    assert not pretrained.is_available(name)
     backbone = load_backbone(name)
     assert torch.equal(backbone.features[0].weight, published["features.0.weight"])
     said = capsys.readouterr()
     assert said.out == ""
     assert "Downloading" in said.err
     (tmp_path / "hub" / good).unlink()
-    assert pretrained.at_hand(name)
+    assert pretrained.is_available(name)
     assert torch.equal(load_backbone(name).features[0].weight, backbone.features[0].weight)
 
 
@@ -112,11 +112,11 @@ def test_a_hub_out_of_reach_is_one_clear_error(monkeypatch: pytest.MonkeyPatch) 
     def fail(*_: object, **__: object) -> None:
         raise OSError("no route to host")
 
-    monkeypatch.delenv(FOLDER, raising=False)
+    monkeypatch.delenv(METRIC_WEIGHTS_VARIABLE, raising=False)
     monkeypatch.setattr(pretrained.torch.hub, "load_state_dict_from_url", fail)
     with pytest.raises(WeightsError, match="cannot fetch vgg16") as raised:
         load_backbone("vgg16")
-    assert FOLDER in raised.value.hint
+    assert METRIC_WEIGHTS_VARIABLE in raised.value.hint
 
 
 @pytest.mark.parametrize("suffix", [".safetensors", ".pth"])
@@ -140,7 +140,7 @@ def test_distances_of_set5_are_those_measured_elsewhere(
     peer: str, expected: tuple[float, float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Expected values: computed by another program, with SqueezeNet of Caffe and the VGG16 of HED."""
-    monkeypatch.setenv(FOLDER, str(SHARED / "metric-networks"))
+    monkeypatch.setenv(METRIC_WEIGHTS_VARIABLE, str(SHARED / "metric-networks"))
     found = []
     for path in sorted((SHARED / "bench/Set5/x4/HR").iterdir()):
         pair = [read_picture(p).rgb for p in (path, SHARED / "peers" / peer / "Set5" / path.name)]

@@ -21,7 +21,7 @@ from srgan_cli.upscaling.upscaler import Upscaler
 from srgan_cli.weights import file as weights
 from srgan_cli.weights.card import WeightsCard
 from srgan_cli.weights.file import load_weights, read_card, save_weights
-from srgan_cli.weights.interpolation import load_blend
+from srgan_cli.weights.interpolation import interpolate
 from srgan_cli.weights.registry import find_weights, list_weights
 
 STORY: dict[str, Any] = {
@@ -48,13 +48,13 @@ def generator(**changes: Any) -> Generator:
 def ship(folder: Path, *names: str) -> None:
     for name in names:
         built = generator(scale=int(name.rpartition("-x")[2]))
-        save_weights(folder / f"{name}.safetensors", built, WeightsCard.of(built, name))
+        save_weights(folder / f"{name}.safetensors", built, WeightsCard.for_generator(built, name))
 
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
     built = generator()
-    save_weights(tmp_path / "tiny-x2.safetensors", built, WeightsCard.of(built, "tiny-x2", **STORY))
+    save_weights(tmp_path / "tiny-x2.safetensors", built, WeightsCard.for_generator(built, "tiny-x2", **STORY))
     return tmp_path / "tiny-x2.safetensors"
 
 
@@ -77,7 +77,7 @@ def umask() -> Iterator[Callable[[int], int]]:
 @pytest.mark.parametrize("batch_norm", [False, True])
 def test_loaded_generator_gives_the_output_of_the_saved_one(tmp_path: Path, batch_norm: bool) -> None:
     saved, picture = generator(batch_norm=batch_norm), torch.rand(1, 3, 5, 4)
-    card = WeightsCard.of(saved, "tiny-x2", **STORY)
+    card = WeightsCard.for_generator(saved, "tiny-x2", **STORY)
     save_weights(tmp_path / "tiny.safetensors", saved, card)
     loaded, loaded_card = load_weights(tmp_path / "tiny.safetensors")
     assert torch.equal(loaded(picture), saved(picture))
@@ -91,7 +91,7 @@ def test_loaded_generator_is_ready_to_run(file: Path) -> None:
 
 
 def test_card_tells_how_to_run_the_generator() -> None:
-    card = WeightsCard.of(generator(), "tiny-x2")
+    card = WeightsCard.for_generator(generator(), "tiny-x2")
     assert (card.architecture, card.config, card.scale) == ("srresnet", CONFIG, 2)
     assert card.receptive_radius == generator().receptive_radius
 
@@ -271,13 +271,13 @@ def pair(tmp_path: Path) -> Path:
     """Adversarial weights of default strength 0.75, with their counterpart beside them."""
     for name, story in {"plain": {}, "sharp": {"counterpart": "plain", "strength": 0.75}}.items():
         built = generator(batch_norm=True)
-        save_weights(tmp_path / f"{name}.safetensors", built, WeightsCard.of(built, name, **story))
+        save_weights(tmp_path / f"{name}.safetensors", built, WeightsCard.for_generator(built, name, **story))
     return tmp_path / "sharp.safetensors"
 
 
 @pytest.mark.parametrize(("strength", "share"), [(0.0, 0.0), (0.25, 0.25), (1.0, 1.0), (None, 0.75)])
 def test_a_blend_lies_between_the_weights(pair: Path, strength: float | None, share: float) -> None:
-    blended, card = load_blend(pair, strength)
+    blended, card = interpolate(pair, strength)
     plain, sharp = (load_weights(pair.with_stem(stem))[0].state_dict() for stem in ("plain", "sharp"))
     assert card.name == "sharp"
     for key, value in blended.state_dict().items():
@@ -288,22 +288,22 @@ def test_a_blend_lies_between_the_weights(pair: Path, strength: float | None, sh
 def test_a_blend_finds_shipped_counterparts(shipped: Path, tmp_path: Path) -> None:
     built = generator(scale=4)
     path = tmp_path / "mine.safetensors"
-    save_weights(path, built, WeightsCard.of(built, "mine", counterpart="fidelity-x4"))
-    blended = load_blend(path, 0.0)[0]
+    save_weights(path, built, WeightsCard.for_generator(built, "mine", counterpart="fidelity-x4"))
+    blended = interpolate(path, 0.0)[0]
     expected = load_weights(shipped / "fidelity-x4.safetensors")[0]
     assert torch.equal(blended.get_parameter("tail.weight"), expected.get_parameter("tail.weight"))
 
 
 def test_what_cannot_be_blended_is_refused(file: Path, pair: Path) -> None:
-    assert load_blend(file, 1.0)[1].name == "tiny-x2"
+    assert interpolate(file, 1.0)[1].name == "tiny-x2"
     with pytest.raises(UsageError, match="has no fidelity counterpart"):
-        load_blend(file, 0.5)
+        interpolate(file, 0.5)
     with pytest.raises(UsageError, match="the strength is"):
-        load_blend(pair, 1.5)
+        interpolate(pair, 1.5)
     ship(pair.parent, "plain-x2")
     (pair.parent / "plain-x2.safetensors").rename(pair.with_stem("plain"))
     with pytest.raises(WeightsError, match="of another shape"):
-        load_blend(pair, 0.5)
+        interpolate(pair, 0.5)
     pair.with_stem("plain").unlink()
     with pytest.raises(UnknownModel, match="plain"):
-        load_blend(pair, 0.5)
+        interpolate(pair, 0.5)

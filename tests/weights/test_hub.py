@@ -79,10 +79,10 @@ class _Handler(BaseHTTPRequestHandler):
 @pytest.fixture
 def site(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Site]:
     """A server, and an empty cache."""
-    monkeypatch.setenv(cache.FOLDER, str(tmp_path / "cache"))
+    monkeypatch.setenv(cache.CACHE_VARIABLE, str(tmp_path / "cache"))
     monkeypatch.setenv("no_proxy", "*")
     server = Site()
-    monkeypatch.setenv(cache.ENDPOINT, server.url)
+    monkeypatch.setenv(cache.ENDPOINT_VARIABLE, server.url)
     server.pages["/some/net.pth"] = CONTENT
     Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
     yield server
@@ -266,7 +266,7 @@ def test_a_note_that_cannot_be_read_is_told(site: Site) -> None:
 def test_the_cache_lies_where_the_platform_wants_it(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, platform: str, variables: dict[str, str], folder: str
 ) -> None:
-    for name in (cache.FOLDER, "XDG_CACHE_HOME", "LOCALAPPDATA"):
+    for name in (cache.CACHE_VARIABLE, "XDG_CACHE_HOME", "LOCALAPPDATA"):
         monkeypatch.delenv(name, raising=False)
     for name, value in variables.items():
         monkeypatch.setenv(name, value)

@@ -18,7 +18,7 @@ from srgan_cli.upscaling.tiles.tiling import TilePolicy
 from srgan_cli.upscaling.upscaler import Upscaler
 from srgan_cli.weights.card import WeightsCard
 from srgan_cli.weights.file import load_weights, read_card, save_weights
-from srgan_cli.weights.spandrel import GRID, LARGEST_HALO, Foreign, build, read_tensors
+from srgan_cli.weights.spandrel import GRID, LARGEST_HALO, SpandrelGenerator, build_spandrel, read_tensors
 
 COMMUNITY = REPOSITORY.parent / "shared/data/community-weights"
 CAT = REPOSITORY / "examples/cat.png"
@@ -68,7 +68,7 @@ def noise(*shape: int) -> torch.Tensor:
     return torch.rand(shape, generator=torch.Generator().manual_seed(sum(shape)))
 
 
-def enlarged(generator: Foreign, picture: Picture, tile: int = 0) -> torch.Tensor:
+def enlarged(generator: SpandrelGenerator, picture: Picture, tile: int = 0) -> torch.Tensor:
     return Upscaler(generator, torch.device("cpu"), TilePolicy(tile)).upscale(picture).pixels
 
 
@@ -118,7 +118,7 @@ def test_a_network_that_sees_the_whole_picture_gets_about_the_largest_halo(folde
 @pytest.mark.parametrize("name", NETWORKS)
 def test_weights_of_ours_made_of_them_are_read_back(folder: Path, tmp_path: Path, name: str) -> None:
     generator, _ = load_weights(folder / f"{name}.pth")
-    card = WeightsCard.of(generator, "mine", licence="CC0-1.0")
+    card = WeightsCard.for_generator(generator, "mine", licence="CC0-1.0")
     save_weights(tmp_path / "mine.safetensors", generator, card)
     again, read = load_weights(tmp_path / "mine.safetensors")
     assert read == card == read_card(tmp_path / "mine.safetensors")
@@ -177,25 +177,25 @@ def test_other_files_are_refused(tmp_path: Path, content: Any, expected: str) ->
 
 def test_unknown_and_unfitting_networks_are_refused(folder: Path) -> None:
     with pytest.raises(WeightsError, match="is of no known architecture"):
-        build({"weight": torch.zeros(1)}, "a.pth")
+        build_spandrel({"weight": torch.zeros(1)}, "a.pth")
     tensors = read_tensors(folder / "compact-x4.pth")["params_ema"]
     with pytest.raises(WeightsError, match="does not fit the architecture it looks like"):
-        build({**tensors, "body.1.weight": torch.zeros(9)}, "a.pth")
+        build_spandrel({**tensors, "body.1.weight": torch.zeros(9)}, "a.pth")
 
 
 def test_networks_of_other_purposes_are_refused(spandrel: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     network = spandrel.architectures.Compact.Compact(num_in_ch=2, num_out_ch=2, num_feat=4, num_conv=2)
     with pytest.raises(WeightsError, match="turns 2 to 2 channels"):
-        build(network.state_dict(), "a.pth")
+        build_spandrel(network.state_dict(), "a.pth")
     monkeypatch.setattr(spandrel.ModelLoader, "load_from_state_dict", lambda *_: "an inpainting network")
     with pytest.raises(WeightsError, match="needs a mask"):
-        build({}, "a.pth")
+        build_spandrel({}, "a.pth")
 
 
 def test_without_spandrel_one_line_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "spandrel", None)
     with pytest.raises(WeightsError, match="needs spandrel and torchvision") as caught:
-        build({"weight": torch.zeros(1)}, "a.pth")
+        build_spandrel({"weight": torch.zeros(1)}, "a.pth")
     assert "pip install" in caught.value.hint
     assert "\n" not in caught.value.message
 

@@ -12,19 +12,19 @@ import srgan_cli.cli.score.options as own
 from srgan_cli.cli.options import Debug, Device, MaxPixels, On
 
 if TYPE_CHECKING:
-    from srgan_cli.batch.ray import Pool
+    from srgan_cli.batch.ray import RayExecutor
 
 
 @contextmanager
-def pool_on(on: str) -> "Iterator[Pool | None]":
+def pool_on(on: str) -> "Iterator[RayExecutor | None]":
     """Ray's workers where it is asked for; without, the command has its own."""
     if not on:
         yield None
         return
-    from srgan_cli.batch.ray import Pool, connected
+    from srgan_cli.batch.ray import RayExecutor, ray_session
 
-    with connected(on):
-        yield Pool()
+    with ray_session(on):
+        yield RayExecutor()
 
 
 def score(
@@ -61,28 +61,30 @@ def score(
     Exits 1 when a picture has no partner or another size, a metric cannot be had, or a limit is broken.
     """
     from srgan_cli.cli.console import print_scores, progress_bar, warn
-    from srgan_cli.metrics import CLASSIC
+    from srgan_cli.metrics import PIXEL_METRICS
     from srgan_cli.scoring.evaluate import Scoring
     from srgan_cli.scoring.gallery import plan_gallery
-    from srgan_cli.scoring.methods import Remaking
+    from srgan_cli.scoring.methods import BaselineSettings
     from srgan_cli.scoring.plan import plan_scoring
     from srgan_cli.scoring.protocol import named_protocol
-    from srgan_cli.scoring.report.text import only_form
-    from srgan_cli.scoring.report.thresholds import broken_limits, parse_limits
+    from srgan_cli.scoring.report.text import output_format
+    from srgan_cli.scoring.report.thresholds import failed_thresholds, parse_thresholds
 
     if metric_weights:
-        os.environ[own.FOLDER] = str(metric_weights)  # the processes that share the work find them there too
-    form = only_form(json=as_json, csv=as_csv, markdown=as_markdown, latex=as_latex)
+        os.environ[own.METRIC_WEIGHTS_VARIABLE] = str(
+            metric_weights
+        )  # the processes that share the work find them there too
+    form = output_format(json=as_json, csv=as_csv, markdown=as_markdown, latex=as_latex)
     gallery = plan_gallery(figure, html, crop)
-    limits = parse_limits(fail_under or [], fail_over or [])
-    metrics = tuple(dict.fromkeys([*(metric or CLASSIC), *(limit.metric for limit in limits)]))
+    limits = parse_thresholds(fail_under or [], fail_over or [])
+    metrics = tuple(dict.fromkeys([*(metric or PIXEL_METRICS), *(limit.metric for limit in limits)]))
     chosen = replace(
         named_protocol(protocol.value, scale, border, metrics, channels.value if channels else None),
         mismatch=on_mismatch.value,
         features=features,
         patch=patch,
     )
-    plan = plan_scoring(reference, candidates or [], baseline or [], chosen, Remaking(scale, device))
+    plan = plan_scoring(reference, candidates or [], baseline or [], chosen, BaselineSettings(scale, device))
     with pool_on(on) as pool, progress_bar("scoring") as progress:
         jobs = jobs or (pool.size if pool else 0)
         plan = replace(plan, jobs=jobs, crop_side=gallery.side, max_pixels=max_pixels)
@@ -90,8 +92,8 @@ def score(
         print_scores(scoring, form)
     report = scoring.report()
     gallery.write(scoring, report)
-    broken = broken_limits(report, limits)
-    for problem in [*report.problems, *broken]:
+    broken = failed_thresholds(report, limits)
+    for problem in [*report.errors, *broken]:
         warn(problem)
     if broken or not report.complete:
         raise typer.Exit(1)

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 _METRICS = "psnr, ssim, ms-ssim, consistency, gradients, sqd, vggd, lpips, lpips-vgg, dists, niqe, fid or kid"
-FOLDER = "SRGAN_METRIC_WEIGHTS"  # pretrained.FOLDER, which lies beside torch
+METRIC_WEIGHTS_VARIABLE = "SRGAN_METRIC_WEIGHTS"  # pretrained.FOLDER, which lies beside torch
 Channels = StrEnum("Channels", "y rgb")
 ProtocolName = StrEnum("ProtocolName", {"sr_y": "sr-y", "sr_y_grey": "sr-y-grey", "rgb": "rgb", "skimage": "skimage"})
 Mismatch = StrEnum("Mismatch", "error crop resize skip")
@@ -34,7 +34,7 @@ MetricWeights = Annotated[
     typer.Option(
         exists=True,
         file_okay=False,
-        envvar=FOLDER,
+        envvar=METRIC_WEIGHTS_VARIABLE,
         help="Folder with the networks of metrics. [default: their libraries' hubs]",
     ),
 ]

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 import srgan_cli.cli.train.options as own
-from srgan_cli.cli.loading import loading
-from srgan_cli.cli.options import Debug, Device, MaxPixels, given
+from srgan_cli.cli.loading import gc_paused
+from srgan_cli.cli.options import Debug, Device, MaxPixels, given_options
 from srgan_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -66,23 +66,23 @@ def train(
         length = {"seconds": parse_duration(duration) if duration else None, "steps": steps}
     if resume:
         _refuse_settings(context)
-    with loading():
-        from srgan_cli.cli.train.run import begin, check_run, go_on
-        from srgan_cli.image.codec.errors import trust_pixels
+    with gc_paused():
+        from srgan_cli.cli.train.run import check_run, resume_run, start_run
+        from srgan_cli.image.codec.errors import set_max_pixels
         from srgan_cli.system.distributed import World
         from srgan_cli.training.run.folder import has_checkpoint
 
-    trust_pixels(max_pixels)
-    world = World.here()
+    set_max_pixels(max_pixels)
+    world = World.from_environment()
     if resume or (world.restarts and has_checkpoint(run)):
-        chosen = {key: context.params[key] for key in ("data", "held_out", "device") if given(context, key)}
-        go_on(run, world, **length, **chosen)
+        chosen = {key: context.params[key] for key in ("data", "held_out", "device") if given_options(context, key)}
+        resume_run(run, world, **length, **chosen)
         return
     config = _config(context, recipe, length)
     if check:
         check_run(config)
     else:
-        begin(config, world)
+        start_run(config, world)
 
 
 def _config(context: typer.Context, recipe: Path | None, length: dict[str, Any]) -> "TrainConfig":
@@ -91,7 +91,7 @@ def _config(context: typer.Context, recipe: Path | None, length: dict[str, Any])
     from srgan_cli.training.recipe import read_recipe
 
     settings = read_recipe(recipe) if recipe else {}
-    settings |= {key: context.params[key] for key in _SETTINGS if given(context, key)} | length
+    settings |= {key: context.params[key] for key in _SETTINGS if given_options(context, key)} | length
     settings.setdefault("name", f"srgan-x{settings.get('scale', TrainConfig.scale)}")
     if "data" not in settings:
         raise UsageError("no pictures to train on", "name a folder: srgan train photos/")
@@ -113,7 +113,7 @@ def _refuse_settings(context: typer.Context) -> None:
     """A resumed run goes on with its own settings; only its pictures' place, length and device may change."""
     free = ("data", "held_out", "run", "duration", "steps", "max_pixels", "device", "resume", "debug")
     names = [parameter.name for parameter in context.command.params if parameter.name and parameter.name not in free]
-    if fixed := given(context, *names):
+    if fixed := given_options(context, *names):
         raise UsageError(
             f"a resumed run keeps its settings, found {', '.join(fixed)}",
             "only DATA, --held-out, --time, --steps, --max-pixels and --device may change",

@@ -6,50 +6,50 @@ from typing import Any
 
 import typer
 
-from srgan_cli.cli.console import progress_bar, say, show_check, training_view, warn, write_line
+from srgan_cli.cli.console import info, progress_bar, show_check, training_view, warn, write_line
 from srgan_cli.system.distributed import World
 from srgan_cli.training.config import TrainConfig
 from srgan_cli.training.data.dataset import Dataset, load_dataset
-from srgan_cli.training.preflight import check_room, cost, findings
+from srgan_cli.training.preflight import check_disk_space, estimate_cost, find_problems
 from srgan_cli.training.run.folder import read_checkpoint
-from srgan_cli.training.run.origin import check_start, prepare
+from srgan_cli.training.run.origin import check_start, prepare_run
 from srgan_cli.training.trainer import Trainer
 
-_ENDINGS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+_END_SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
-def begin(config: TrainConfig, world: World) -> None:
+def start_run(config: TrainConfig, world: World) -> None:
     """Make a new run, and train.  Raises SrganError, and Exit where a signal ended it."""
-    with world.joined():
-        config, origin = prepare(config)
-        _fit(Trainer(config, _dataset(config, world.leads), origin, world))
+    with world.join():
+        config, origin = prepare_run(config)
+        _fit(Trainer(config, _load_dataset(config, world.is_main), origin, world))
 
 
-def go_on(run: Path, world: World, **changes: Any) -> None:
+def resume_run(run: Path, world: World, **changes: Any) -> None:
     """Train on with the run in a folder, some of its settings changed.  Raises as `begin` does."""
-    with world.joined():
+    with world.join():
         state = read_checkpoint(run)
         config = TrainConfig.from_json(state["config"], run=run, **changes)
-        _fit(Trainer.resume(config, _dataset(config, world.leads), state, world))
+        _fit(Trainer.resume(config, _load_dataset(config, world.is_main), state, world))
 
 
 def check_run(config: TrainConfig) -> None:
     """Tell what is wrong with the pictures and what the run would take.  Raises SrganError where it would fail."""
     config, origin = check_start(config)
-    dataset = _dataset(config)
-    taken = cost(config, dataset, origin)
-    show_check(list(findings(dataset, config)), taken, config)
-    check_room(taken, config.run)
+    dataset = _load_dataset(config)
+    taken = estimate_cost(config, dataset, origin)
+    show_check(list(find_problems(dataset, config)), taken, config)
+    check_disk_space(taken, config.run)
 
 
-def _dataset(config: TrainConfig, talks: bool = True) -> Dataset:
-    if not talks:
+def _load_dataset(config: TrainConfig, verbose: bool = True) -> Dataset:
+    if not verbose:
         return load_dataset(config)
     with progress_bar("reading pictures") as progress:
         dataset = load_dataset(config, progress)
     for skip in dataset.skipped:
         warn(f"skipped: {skip.reason}")
-    say(
+    info(
         f"{len(dataset.training)} pictures to train on, {len(dataset.validation)} held out, "
         f"{len(dataset.skipped)} skipped"
     )
@@ -64,11 +64,11 @@ def _fit(trainer: Trainer) -> None:
         received.append(number)
         trainer.stop()
         signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
-        say("saving; once more to end at once")
+        info("saving; once more to end at once")
 
-    for number in _ENDINGS:
+    for number in _END_SIGNALS:
         signal.signal(number, save_and_end)
-    if not trainer.world.leads:
+    if not trainer.world.is_main:
         for _ in trainer.fit():
             pass
         return
@@ -76,6 +76,6 @@ def _fit(trainer: Trainer) -> None:
         for report in trainer.fit():
             show(report)
     if received:
-        say(f"saved; go on with: srgan train --run {trainer.config.run} --resume")
+        info(f"saved; go on with: srgan train --run {trainer.config.run} --resume")
         raise typer.Exit(128 + received[0])
     write_line(trainer.folder.weights)

@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING
 import typer
 
 import srgan_cli.cli.upscale.options as own
-from srgan_cli.cli.loading import loading
-from srgan_cli.cli.options import Debug, Device, MaxPixels, Offline, On, exclude, given
+from srgan_cli.cli.loading import gc_paused
+from srgan_cli.cli.options import Debug, Device, MaxPixels, Offline, On, check_exclusive, given_options
 from srgan_cli.cli.upscale.streams import STANDARD
 from srgan_cli.errors import UsageError
 
 if TYPE_CHECKING:
-    from srgan_cli.batch.task import Existing
+    from srgan_cli.batch.task import OverwritePolicy
     from srgan_cli.upscaling.scale import Size
 
 _NOT_OF_VIDEO = (
@@ -57,10 +57,10 @@ def upscale(
     Exit codes: 0 all well, 1 something failed, 2 wrong usage, 129 hung up, 130 interrupted, 141 output closed, 143
     terminated.
     """
-    with loading():
+    with gc_paused():
         from srgan_cli.batch.naming import Naming, suffix_of
-        from srgan_cli.batch.task import Wishes
-        from srgan_cli.cli.upscale.request import Loading, Request, enlarge_pictures, enlarge_video
+        from srgan_cli.batch.task import UpscaleOptions
+        from srgan_cli.cli.upscale.request import UpscaleRequest, UpscalerFactory, run, run_video
         from srgan_cli.upscaling.scale import check_scale
         from srgan_cli.upscaling.tiles.memory import parse_bytes
         from srgan_cli.upscaling.tiles.tiling import TilePolicy
@@ -70,14 +70,14 @@ def upscale(
     check_scale(scale)
     _check(context, out)
     policy = TilePolicy(tile, parse_bytes(max_memory) if max_memory else None)
-    existing: Existing = "overwrite" if overwrite else "keep" if no_clobber else "update"
-    request = Request(
+    overwrite_policy: OverwritePolicy = "overwrite" if overwrite else "keep" if no_clobber else "update"
+    request = UpscaleRequest(
         inputs,
         out,
         from_file,
         Naming(name, "" if form == VIDEO else suffix_of(form)),
-        Wishes(_fit(size, name) or scale, strict, existing, consistent, verify_tiles, max_pixels),
-        Loading(model, offline, policy, scale, strength, seed, self_ensemble, precision, compile),
+        UpscaleOptions(_fit(size, name) or scale, strict, overwrite_policy, consistent, verify_tiles, max_pixels),
+        UpscalerFactory(model, offline, policy, scale, strength, seed, self_ensemble, precision, compile),
         device,
         devices,
         on,
@@ -85,7 +85,7 @@ def upscale(
         debug,
         context.params,
     )
-    (enlarge_video if form == VIDEO else enlarge_pictures)(request)
+    (run_video if form == VIDEO else run)(request)
 
 
 def _check(context: typer.Context, out: str) -> None:
@@ -93,10 +93,10 @@ def _check(context: typer.Context, out: str) -> None:
     from srgan_cli.upscaling.video import VIDEO
 
     for pair in _EXCLUDE:
-        exclude(context, *pair)
+        check_exclusive(context, *pair)
     if context.params["as_json"] and out == STANDARD:
         raise UsageError("standard output cannot hold both a picture and JSON", "name a file, or leave --json out")
-    if context.params["form"] == VIDEO and (refused := given(context, *_NOT_OF_VIDEO)):
+    if context.params["form"] == VIDEO and (refused := given_options(context, *_NOT_OF_VIDEO)):
         raise UsageError(f"--format y4m takes no {refused[0]}", "leave it out")
 
 

@@ -5,19 +5,19 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from srgan_cli.batch.task import Result, Task
-from srgan_cli.cli.console import say, warn, write_record
+from srgan_cli.batch.task import Task, TaskResult
+from srgan_cli.cli.console import info, warn, write_record
 from srgan_cli.cli.upscale.streams import Streams
 
 if TYPE_CHECKING:
-    from srgan_cli.batch.planning import Plan
+    from srgan_cli.batch.planning import BatchPlan
     from srgan_cli.errors import SrganError
     from srgan_cli.system.distributed import World
-    from srgan_cli.system.storage import Place
+    from srgan_cli.system.storage import Location
     from srgan_cli.upscaling.upscaler import Upscaler
 
 
-class Outcome:
+class Reporter:
     """Says what became of each file, and at the end which ones failed.
 
     If there is but one, its error is raised.  as_json: a line on standard output for each besides.
@@ -27,7 +27,7 @@ class Outcome:
         self,
         upscaler: "Upscaler",
         streams: Streams,
-        planned: "Plan",
+        plan: "BatchPlan",
         as_json: bool,
         debug: bool,
         world: "World",
@@ -36,91 +36,91 @@ class Outcome:
 
         Raises the plan's problem where it was all that there was to do.
         """
-        self.upscaler, self.streams, self.planned = upscaler, streams, planned
+        self.upscaler, self.streams, self.plan = upscaler, streams, plan
         self.as_json, self.debug = as_json, debug
-        self.single = planned.is_single and world.size == 1
+        self.single = plan.is_single and world.size == 1
         self.counts: Counter[str] = Counter()
         self.failures: list[str] = []
-        for place, problem in planned.problems if world.leads else ():
-            self.tell(Result(Task(place, planned.folder or place), "failed", error=problem))
+        for place, problem in plan.errors if world.is_main else ():
+            self.report(TaskResult(Task(place, plan.folder or place), "failed", error=problem))
 
     @property
     def label(self) -> str:
         """What is being worked on, in short."""
-        tasks = self.planned.tasks
+        tasks = self.plan.tasks
         return self._name(tasks[0].source) if len(tasks) == 1 else f"{len(tasks)} files"
 
-    def tell(self, result: Result) -> None:
+    def report(self, result: TaskResult) -> None:
         """Raises the error of a file that was the only one."""
         if self.as_json:
             write_record(self._record(result))
         for warning in result.warnings:
             warn(f"{self._name(result.task.target)}: {warning.removeprefix(f'{result.task.target.name}: ')}")
-        if result.trace and self.debug:
-            say(result.trace)
+        if result.traceback and self.debug:
+            info(result.traceback)
         if result.error:
-            self._fail(result.error, self.streams.said(str(result.task.source)))
+            self._fail(result.error, self.streams.display(str(result.task.source)))
             return
         self.counts[result.status] += 1
         if result.status == "enlarged":
-            say(self._line(result))
+            info(self._message(result))
         elif self.single:
-            say(f"{result.task.target} is kept as it is")
+            info(f"{result.task.target} is kept as it is")
 
     def _fail(self, error: "SrganError", name: str) -> None:
         """Note that something could not be done.  Raises the error if it was all that there was to do."""
-        error.message = self.streams.said(error.message)
+        error.message = self.streams.display(error.message)
         if self.single:
             raise error
         self.failures.append(name)
         warn(error.message if name in error.message else f"{name}: {error.message}")
 
-    def sum_up(self, told: list[tuple[dict[str, int], list[str]]]) -> None:
+    def summarise(self, outcomes: list[tuple[dict[str, int], list[str]]]) -> None:
         """Count what processes did, and name what failed: told by each of them.  Exits 1 if anything failed."""
-        failures = [name for _, names in told for name in names]
+        failures = [name for _, names in outcomes for name in names]
         counts = Counter({"enlarged": 0})
-        for more, _ in told:
+        for more, _ in outcomes:
             counts.update(more)
-        if told and not self.single:
+        if outcomes and not self.single:
             done = ", ".join(f"{count} {status}" for status, count in {**counts, "failed": len(failures)}.items())
-            say(f"{done}{':' if failures else ''}")
+            info(f"{done}{':' if failures else ''}")
         for failure in failures:
-            say(f"  {failure}")
+            info(f"  {failure}")
         if failures:
             raise typer.Exit(1)
 
-    def _name(self, path: "Place") -> str:
+    def _name(self, path: "Location") -> str:
         """As short as it may be without being taken for another's."""
-        said = self.streams.said(str(path))
-        return path.name if self.single and said == str(path) else said
+        shown = self.streams.display(str(path))
+        return path.name if self.single and shown == str(path) else shown
 
-    def _line(self, result: Result) -> str:
-        (height, width), (tall, wide) = result.size, result.enlarged
+    def _message(self, result: TaskResult) -> str:
+        (height, width), (tall, wide) = result.input_size, result.output_size
         source, target = self._name(result.task.source), self._name(result.task.target)
-        agreed = f", {result.agreement.decibels:.1f} dB made small again" if result.agreement else ""
+        agreed = f", {result.consistency.psnr:.1f} dB made small again" if result.consistency else ""
         several = f", {result.count} pictures" if result.count > 1 else ""
-        if result.seam is not None:
-            several += f", tiles within {result.seam * 255:.4f} of 255 levels of the whole"
+        if result.tiling_error is not None:
+            several += f", tiles within {result.tiling_error * 255:.4f} of 255 levels of the whole"
         return (
             f"{source} {width} x {height} -> {target} {wide} x {tall}{several}"
             f" ({self.upscaler.name} on {result.device}, {result.seconds:.1f} s{agreed})"
         )
 
-    def _record(self, result: Result) -> dict[str, Any]:
+    def _record(self, result: TaskResult) -> dict[str, Any]:
         return {
-            "in": self.streams.named(result.task.source),
-            "out": self.streams.named(result.task.target),
+            "in": self.streams.display_path(result.task.source),
+            "out": self.streams.display_path(result.task.target),
             "status": result.status,
-            "in_size": _width_and_height(result.size),
-            "out_size": _width_and_height(result.enlarged),
+            "in_size": _width_and_height(result.input_size),
+            "out_size": _width_and_height(result.output_size),
             "pictures": result.count,
             "model": self.upscaler.name,
             "sha256": self.upscaler.sha256,
             "seconds": round(result.seconds, 3),
-            "consistency": result.agreement and result.agreement.to_json(),
+            "consistency": result.consistency and result.consistency.to_json(),
             "peak_memory": result.peak_memory,
             "warnings": list(result.warnings),
-            "error": result.error and self.streams.said(result.error.message),
+            "error": result.error and self.streams.display(result.error.message),
         }
 
 

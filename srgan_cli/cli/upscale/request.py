@@ -9,35 +9,35 @@ from pathlib import Path
 
 from srgan_cli.batch import ray as on_ray
 from srgan_cli.batch import workers as crew
-from srgan_cli.batch.manifest import Manifest, recipe
+from srgan_cli.batch.manifest import Manifest, settings_digest
 from srgan_cli.batch.naming import Naming
-from srgan_cli.batch.planning import Plan, plan
-from srgan_cli.batch.processor import Bench
-from srgan_cli.batch.runner import Batch, Worker
-from srgan_cli.batch.task import Result, Task, Wishes
+from srgan_cli.batch.planning import BatchPlan, plan_batch
+from srgan_cli.batch.processor import ImageProcessor
+from srgan_cli.batch.runner import BatchRunner, Worker
+from srgan_cli.batch.task import Task, TaskResult, UpscaleOptions
 from srgan_cli.cli.console import progress_bar, warn
-from srgan_cli.cli.models import at_hand
-from srgan_cli.cli.upscale.report import Outcome
-from srgan_cli.cli.upscale.streams import STANDARD, Streams, listed, raw, streams
+from srgan_cli.cli.models import resolve_model
+from srgan_cli.cli.upscale.report import Reporter
+from srgan_cli.cli.upscale.streams import STANDARD, Streams, open_binary, open_streams, read_list
 from srgan_cli.errors import UsageError
 from srgan_cli.system.devices import pick_devices
-from srgan_cli.system.distributed import ALONE, World, dealt
-from srgan_cli.system.storage import Place, is_remote, place_of
+from srgan_cli.system.distributed import SINGLE_PROCESS, World, shared_queue
+from srgan_cli.system.storage import Location, is_remote, parse_location
 from srgan_cli.upscaling.tiles.tiling import TilePolicy
 from srgan_cli.upscaling.upscaler import Upscaler
 from srgan_cli.upscaling.video import upscale_video
 
 # Options that change nothing in the pictures, or by what the weights' own digest tells.
-_NO_MATTER = {
+_IRRELEVANT_OPTIONS = {
     *("places", "model", "strength", "name", "form", "from_file", "as_json", "overwrite", "no_clobber"),
     *("offline", "device", "devices", "on", "debug", "max_pixels", "compile"),
 }
 # Nor do these where tiled equals whole.
-_TILING = {"tile", "max_memory", "verify_tiles"}
+_TILING_OPTIONS = {"tile", "max_memory", "verify_tiles"}
 
 
 @dataclass(frozen=True)
-class Loading:
+class UpscalerFactory:
     """How the upscaler is had, here or in another process."""
 
     model: str
@@ -53,7 +53,7 @@ class Loading:
     def __call__(self, device: str) -> Upscaler:
         """The upscaler on a device.  Raises SrganError as Upscaler.load does."""
         return Upscaler.load(
-            at_hand(self.model, self.offline),
+            resolve_model(self.model, self.offline),
             device,
             self.policy,
             self.scale,
@@ -67,25 +67,25 @@ class Loading:
 
 
 @dataclass(frozen=True)
-class Request:
+class UpscaleRequest:
     """What is asked for.
 
     devices: a worker for each of them, in processes of their own; on: on Ray; without both, `device` of this process.
-    options: the command line as it was given.
+    given: the command line as it was given.
     """
 
     inputs: list[str]
     out: str
     from_file: str
     naming: Naming
-    wishes: Wishes
-    loading: Loading
+    options: UpscaleOptions
+    factory: UpscalerFactory
     device: str
     devices: str
     on: str
     as_json: bool
     debug: bool
-    options: Mapping[str, object]
+    given: Mapping[str, object]
 
     def check(self, world: World) -> None:
         """Raises UsageError for what cannot be shared by several processes."""
@@ -97,77 +97,85 @@ class Request:
         if (world.size > 1 or self.on or self.devices) and any(place.startswith("memory:") for place in places):
             raise UsageError("memory:// is in one process alone", "name a place that all workers reach")
 
-    def among(self, world: World) -> "Request":
+    def sharing_machine(self, world: World) -> "UpscaleRequest":
         """The same, if there are other workers with tiles that leave them memory."""
         among_others = bool(world.size > 1 or self.devices or self.on)
-        return replace(self, loading=replace(self.loading, policy=replace(self.loading.policy, frugal=among_others)))
+        return replace(
+            self, factory=replace(self.factory, policy=replace(self.factory.policy, shared_machine=among_others))
+        )
 
     def upscaler(self, world: World) -> Upscaler:
         """The one of this process; where others enlarge, it tells no more than the model's name and scale."""
         if self.devices or self.on:
-            return replace(self.loading, precision="auto", compile=False)("cpu")
-        return self.loading(world.device(self.device))
+            return replace(self.factory, precision="auto", compile=False)("cpu")
+        return self.factory(world.device(self.device))
 
-    def workers(self, upscaler: Upscaler, order: crew.Order) -> list[Worker]:
+    def start_workers(self, upscaler: Upscaler, spec: crew.WorkerSpec) -> list[Worker]:
         """Who enlarges.  Raises UnknownDevice, and UsageError where there are not as many."""
         if self.on:
-            return on_ray.hire(order, self.devices, upscaler.policy)
+            return on_ray.start_workers(spec, self.devices, upscaler.policy)
         if self.devices:
-            return crew.hire(order, pick_devices(self.devices), upscaler.policy)
-        return [Bench(upscaler, order.wishes, order.manifest)]
+            return crew.start_workers(spec, pick_devices(self.devices), upscaler.policy)
+        return [ImageProcessor(upscaler, spec.options, spec.manifest)]
 
 
-def enlarge_pictures(request: Request) -> None:
+def run(request: UpscaleRequest) -> None:
     """Enlarge, and tell of every file.  Raises SrganError, and Exit with 1 where a file failed."""
-    world = World.here()
+    world = World.from_environment()
     request.check(world)
-    request = request.among(world)
-    listing = listed(request.from_file) if request.from_file and world.leads else None
-    ray = on_ray.connected(request.on, request.devices) if request.on else nullcontext()
-    with streams(request.inputs, request.out, request.naming.suffix) as files, world.joined() as store, ray:
+    request = request.sharing_machine(world)
+    listed = read_list(request.from_file) if request.from_file and world.is_main else None
+    ray = on_ray.ray_session(request.on, request.devices) if request.on else nullcontext()
+    with open_streams(request.inputs, request.out, request.naming.suffix) as files, world.join() as store, ray:
         upscaler = request.upscaler(world)
-        naming = replace(request.naming, scale=request.loading.scale or upscaler.scale, model=upscaler.name)
-        made = _made_in(place_of(files.out))
-        planned = world.follow(plan(files.inputs, files.out, naming, listing, made) if world.leads else Plan([]))
-        order = _order(request, upscaler, planned.folder, naming.scale)
-        batch = Batch(*request.workers(upscaler, order))
-        outcome = Outcome(upscaler, files, planned, request.as_json, request.debug, world)
+        naming = replace(request.naming, scale=request.factory.scale or upscaler.scale, model=upscaler.name)
+        is_own_output = _own_output_test(parse_location(files.out))
+        plan = world.broadcast(
+            plan_batch(files.inputs, files.out, naming, listed, is_own_output) if world.is_main else BatchPlan([])
+        )
+        spec = _worker_spec(request, upscaler, plan.folder, naming.scale)
+        batch = BatchRunner(*request.start_workers(upscaler, spec))
+        reporter = Reporter(upscaler, files, plan, request.as_json, request.debug, world)
         with (
-            progress_bar(outcome.label) if world.size == 1 else nullcontext() as progress,
-            closing(batch.run(planned.tasks, progress, partial(dealt, store))) as results,
+            progress_bar(reporter.label) if world.size == 1 else nullcontext() as progress,
+            closing(batch.run(plan.tasks, progress, partial(shared_queue, store))) as results,
         ):
             for result in results:
-                outcome.tell(result)
-        files.deliver()
-        outcome.sum_up(world.collect(store, (outcome.counts, outcome.failures)))
+                reporter.report(result)
+        files.copy_to_stdout()
+        reporter.summarise(world.collect(store, (reporter.counts, reporter.failures)))
 
 
-def _order(request: Request, upscaler: Upscaler, folder: Place | None, scale: float) -> crew.Order:
+def _worker_spec(request: UpscaleRequest, upscaler: Upscaler, folder: Location | None, scale: float) -> crew.WorkerSpec:
     """With a manifest, if the outputs go into a folder here."""
     if folder is None or is_remote(folder):
-        return crew.Order(request.loading, request.wishes)
-    no_matter = _NO_MATTER | (_TILING if upscaler.generator.exact_tiles else set())
-    options = {key: value for key, value in request.options.items() if key not in no_matter}
-    return crew.Order(request.loading, request.wishes, folder, recipe(upscaler, {**options, "scale": float(scale)}))
+        return crew.WorkerSpec(request.factory, request.options)
+    irrelevant = _IRRELEVANT_OPTIONS | (_TILING_OPTIONS if upscaler.generator.exact_tiles else set())
+    options = {key: value for key, value in request.given.items() if key not in irrelevant}
+    return crew.WorkerSpec(
+        request.factory, request.options, folder, settings_digest(upscaler, {**options, "scale": float(scale)})
+    )
 
 
-def _made_in(out: Place) -> Callable[[Path], bool]:
+def _own_output_test(out: Location) -> Callable[[Path], bool]:
     """What tells the outputs of earlier runs there."""
-    return (lambda _: False) if is_remote(out) else Manifest(out).made
+    return (lambda _: False) if is_remote(out) else Manifest(out).is_own_output
 
 
-def enlarge_video(request: Request) -> None:
+def run_video(request: UpscaleRequest) -> None:
     """Enlarge raw video, frame by frame.  Raises SrganError."""
     inputs, out = request.inputs, request.out
-    request.check(World.here())
+    request.check(World.from_environment())
     if len(inputs) > 1:
         raise UsageError("--format y4m takes one stream in and one out", "srgan upscale --format y4m - -")
     task = Task(Path(inputs[0]), Path(out))
     if STANDARD not in (inputs[0], out) and task.source.resolve() == task.target.resolve():
         raise UsageError(f"{out} is the input itself", "name another file to write")
-    with raw(inputs[0], out) as (incoming, outgoing):
-        upscaler, began = request.upscaler(ALONE), time.monotonic()
-        size, enlarged, count = upscale_video(incoming, outgoing, upscaler, request.wishes.scale)
+    with open_binary(inputs[0], out) as (incoming, outgoing):
+        upscaler, began = request.upscaler(SINGLE_PROCESS), time.monotonic()
+        size, enlarged, count = upscale_video(incoming, outgoing, upscaler, request.options.scale)
     seconds = time.monotonic() - began
-    outcome = Outcome(upscaler, Streams(inputs, out), Plan([task]), request.as_json, request.debug, ALONE)
-    outcome.tell(Result(task, "enlarged", size, enlarged, count, seconds, device=str(upscaler.device)))
+    reporter = Reporter(
+        upscaler, Streams(inputs, out), BatchPlan([task]), request.as_json, request.debug, SINGLE_PROCESS
+    )
+    reporter.report(TaskResult(task, "enlarged", size, enlarged, count, seconds, device=str(upscaler.device)))

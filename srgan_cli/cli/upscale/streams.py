@@ -11,7 +11,7 @@ from typing import IO
 
 from srgan_cli.errors import OutputClosed, SrganError, UsageError
 from srgan_cli.system.files import atomic_write, scratch_folder
-from srgan_cli.system.storage import Place, fetched, place_of
+from srgan_cli.system.storage import Location, local_copy, parse_location
 
 STANDARD = "-"
 
@@ -20,38 +20,38 @@ STANDARD = "-"
 class Streams:
     """Inputs and the output as files, also where they are standard input and output.
 
-    names: what a file stands for.  written: the file whose content belongs on standard output, or None.
+    names: what a file stands for.  spooled_output: the file whose content belongs on standard output, or None.
     """
 
     inputs: list[str]
     out: str
     names: dict[str, str] = field(default_factory=dict)
-    written: Path | None = None
+    spooled_output: Path | None = None
 
-    def read_from(self, spooled: Path) -> "Streams":
+    def with_spooled_input(self, spooled: Path) -> "Streams":
         """The same with standard input held in a file."""
         inputs = [str(spooled) if place == STANDARD else place for place in self.inputs]
         return replace(self, inputs=inputs, names={**self.names, str(spooled): "standard input"})
 
-    def written_to(self, file: Path) -> "Streams":
+    def with_spooled_output(self, file: Path) -> "Streams":
         """The same with a file for standard output."""
-        return replace(self, out=str(file), names={**self.names, str(file): "standard output"}, written=file)
+        return replace(self, out=str(file), names={**self.names, str(file): "standard output"}, spooled_output=file)
 
-    def named(self, path: Place) -> str:
+    def display_path(self, path: Location) -> str:
         """`-` for what came from standard input or goes to standard output."""
         return STANDARD if str(path) in self.names else str(path)
 
-    def said(self, text: str) -> str:
+    def display(self, text: str) -> str:
         """The text with standard input and output called so."""
         for path, name in self.names.items():
             text = text.replace(path, name)
         return text
 
-    def deliver(self) -> None:
+    def copy_to_stdout(self) -> None:
         """Hand what was written for it to standard output.  Raises OutputClosed when nobody reads it any more."""
-        if self.written and self.written.exists():
+        if self.spooled_output and self.spooled_output.exists():
             try:
-                with self.written.open("rb") as file:
+                with self.spooled_output.open("rb") as file:
                     shutil.copyfileobj(file, sys.stdout.buffer)
                 sys.stdout.buffer.flush()
             except BrokenPipeError as error:
@@ -59,7 +59,7 @@ class Streams:
 
 
 @contextmanager
-def streams(inputs: list[str], out: str, suffix: str) -> Iterator[Streams]:
+def open_streams(inputs: list[str], out: str, suffix: str) -> Iterator[Streams]:
     """What `-` stands for, held in a folder that goes away.
 
     `suffix` is that of standard output; without it, its format is that of the input's content.  Raises UsageError where
@@ -74,21 +74,23 @@ def streams(inputs: list[str], out: str, suffix: str) -> Iterator[Streams]:
         files = Streams(inputs, out)
         try:
             if STANDARD in inputs:
-                files = files.read_from(_spool(folder))
+                files = files.with_spooled_input(_spool(folder))
             if out == STANDARD:
-                files = files.written_to(folder / f"stdout{suffix or _suffix(place_of(files.inputs[0]))}")
+                files = files.with_spooled_output(
+                    folder / f"stdout{suffix or _suffix(parse_location(files.inputs[0]))}"
+                )
             yield files
         except SrganError as error:
-            error.message = files.said(error.message)
+            error.message = files.display(error.message)
             raise
 
 
 @contextmanager
-def raw(source: str, target: str) -> Iterator[tuple[IO[bytes], IO[bytes]]]:
+def open_binary(source: str, target: str) -> Iterator[tuple[IO[bytes], IO[bytes]]]:
     """Bytes in and bytes out, of files or of standard input and output, as they come."""
     _check([source], target)
-    reading = nullcontext(sys.stdin.buffer) if source == STANDARD else _opened(source)
-    writing = nullcontext(sys.stdout.buffer) if target == STANDARD else _written(Path(target))
+    reading = nullcontext(sys.stdin.buffer) if source == STANDARD else _open_input(source)
+    writing = nullcontext(sys.stdout.buffer) if target == STANDARD else _open_output(Path(target))
     try:
         with reading as incoming, writing as outgoing:
             yield incoming, outgoing
@@ -97,13 +99,13 @@ def raw(source: str, target: str) -> Iterator[tuple[IO[bytes], IO[bytes]]]:
 
 
 @contextmanager
-def _written(path: Path) -> Iterator[IO[bytes]]:
+def _open_output(path: Path) -> Iterator[IO[bytes]]:
     with atomic_write(path) as temporary, temporary.open("wb") as file:
         yield file
 
 
 @contextmanager
-def _opened(source: str) -> Iterator[IO[bytes]]:
+def _open_input(source: str) -> Iterator[IO[bytes]]:
     with ExitStack() as opened:
         try:
             file = opened.enter_context(Path(source).open("rb"))
@@ -112,9 +114,9 @@ def _opened(source: str) -> Iterator[IO[bytes]]:
         yield file
 
 
-def listed(source: str) -> list[str]:
+def read_list(source: str) -> list[str]:
     """The names in a file or on standard input, separated by NUL where there is one, else by line ends."""
-    with nullcontext(sys.stdin.buffer) if source == STANDARD else _opened(source) as file:
+    with nullcontext(sys.stdin.buffer) if source == STANDARD else _open_input(source) as file:
         data = file.read()
     names = data.split(b"\0") if b"\0" in data else data.splitlines()
     return [os.fsdecode(name) for name in names if name]
@@ -144,9 +146,9 @@ def _spool(folder: Path) -> Path:
         return path  # it is told like any other file that is no picture
 
 
-def _suffix(place: Place) -> str:
+def _suffix(location: Location) -> str:
     """That of the format in which a file's content would be written.  Raises PictureError for what is no picture."""
     from srgan_cli.image.io import writable_suffix
 
-    with fetched(place) as path:
+    with local_copy(location) as path:
         return writable_suffix(path)

@@ -10,31 +10,31 @@ from srgan_cli.errors import PictureError, UsageError
 if TYPE_CHECKING:
     from upath import UPath
 
-Sequence = Literal["no", "animation", "pages"]
+SequenceKind = Literal["no", "animation", "pages"]
 
 
 @dataclass(frozen=True)
-class Held:
+class EncodeMemory:
     """Bytes a pixel: whatever is written, for each picture of it, and where there are several."""
 
     once: int = 16
     each: int = 12
     several: int = 0
 
-    def of(self, areas: list[int]) -> int:
+    def total(self, areas: list[int]) -> int:
         """Bytes for pictures of so many pixels each."""
         return self.each * sum(areas) + (self.once + self.several * (len(areas) > 1)) * max(areas)
 
 
 @dataclass(frozen=True)
-class Format:
+class FormatCapabilities:
     """What files of one format hold.
 
     depths: bits a channel.  colours: the most that a picture may have, or None.  exif_bytes and xmp_bytes: the most
-    that fit, 0 for none.  own_dpi: there is a field for it; else it goes into EXIF where there is any.
+    that fit, 0 for none.  has_dpi_field: there is a field for it; else it goes into EXIF where there is any.
     sequence: what more than one picture in a file is.  largest_side: pixels, or None.  extra: what to install for it.
-    streams: a picture is encoded while its rows come, and never lies in memory.
-    held: what encoding pictures whole takes at once, measured, their floats among it.
+    can_stream: a picture is encoded while its rows come, and never lies in memory.
+    encode_memory: what encoding pictures whole takes at once, measured, their floats among it.
     """
 
     suffixes: tuple[str, ...]
@@ -44,54 +44,56 @@ class Format:
     profile: bool = True
     exif_bytes: int = 2**31
     xmp_bytes: int = 2**31
-    own_dpi: bool = False
-    sequence: Sequence = "no"
+    has_dpi_field: bool = False
+    sequence: SequenceKind = "no"
     loop: bool = True
     colours: int | None = None
     largest_side: int | None = None
     extra: str = ""
-    streams: bool = False
-    held: Held = Held()
+    can_stream: bool = False
+    encode_memory: EncodeMemory = EncodeMemory()
     options: dict[str, object] = field(default_factory=dict)
 
     @property
     def dpi(self) -> bool:
         """Whether a resolution is kept, be it in EXIF."""
-        return self.own_dpi or bool(self.exif_bytes)
+        return self.has_dpi_field or bool(self.exif_bytes)
 
 
-HOLDS = {
-    "PNG": Format(
+FORMAT_CAPABILITIES = {
+    "PNG": FormatCapabilities(
         (".png", ".apng"),
         (8, 16),
-        own_dpi=True,
+        has_dpi_field=True,
         sequence="animation",
         largest_side=2**31 - 1,
-        streams=True,
-        held=Held(each=25),
+        can_stream=True,
+        encode_memory=EncodeMemory(each=25),
         options={"compress_level": 4},
     ),
-    "JPEG": Format(
+    "JPEG": FormatCapabilities(
         (".jpg", ".jpeg", ".jpe", ".jfif"),
         alpha=False,
         exif_bytes=65_527,
         xmp_bytes=65_504,
-        own_dpi=True,
+        has_dpi_field=True,
         largest_side=65_535,
-        streams=True,
+        can_stream=True,
         options={"quality": 95, "subsampling": 0},
     ),
-    "WEBP": Format(
+    "WEBP": FormatCapabilities(
         (".webp",),
         grey=False,
         sequence="animation",
         largest_side=16_383,
-        held=Held(once=26, each=26),
+        encode_memory=EncodeMemory(once=26, each=26),
         options={"quality": 95, "method": 4},
     ),
-    "TIFF": Format((".tif", ".tiff"), (8, 16, 32), own_dpi=True, sequence="pages", streams=True),
-    "BMP": Format((".bmp", ".dib"), alpha=False, profile=False, exif_bytes=0, xmp_bytes=0, own_dpi=True),
-    "GIF": Format(
+    "TIFF": FormatCapabilities((".tif", ".tiff"), (8, 16, 32), has_dpi_field=True, sequence="pages", can_stream=True),
+    "BMP": FormatCapabilities(
+        (".bmp", ".dib"), alpha=False, profile=False, exif_bytes=0, xmp_bytes=0, has_dpi_field=True
+    ),
+    "GIF": FormatCapabilities(
         (".gif",),
         profile=False,
         exif_bytes=0,
@@ -99,27 +101,29 @@ HOLDS = {
         sequence="animation",
         colours=256,
         largest_side=65_535,
-        held=Held(once=40, each=20),
+        encode_memory=EncodeMemory(once=40, each=20),
     ),
-    "AVIF": Format(
+    "AVIF": FormatCapabilities(
         (".avif",),
         sequence="animation",
         loop=False,
         largest_side=65_535,
-        held=Held(once=36, each=26, several=240),
+        encode_memory=EncodeMemory(once=36, each=26, several=240),
         options={"quality": 92, "subsampling": "4:4:4"},
     ),
-    "HEIF": Format(
+    "HEIF": FormatCapabilities(
         (".heic", ".heif"),
         sequence="pages",
         extra="heic",
-        held=Held(once=46, each=32),
+        encode_memory=EncodeMemory(once=46, each=32),
         options={"quality": 92, "chroma": 444},
     ),
-    "JXL": Format((".jxl",), profile=False, extra="jxl", held=Held(once=40, each=17), options={"quality": 95}),
+    "JXL": FormatCapabilities(
+        (".jxl",), profile=False, extra="jxl", encode_memory=EncodeMemory(once=40, each=17), options={"quality": 95}
+    ),
 }
-FORMATS = {suffix: name for name, form in HOLDS.items() for suffix in form.suffixes}
-UNWRITABLE_BECOMES = ".png"
+FORMATS = {suffix: name for name, form in FORMAT_CAPABILITIES.items() for suffix in form.suffixes}
+FALLBACK_SUFFIX = ".png"
 _PLUGINS = {"heic": ("pillow_heif", "HEIC"), "jxl": ("pillow_jxl", "JPEG XL")}
 _HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1")
 _JXL_STARTS = (b"\xff\x0a", b"\x00\x00\x00\x0cJXL ")
@@ -134,26 +138,26 @@ def output_format(path: Union[PurePath, "UPath"]) -> str:
     if name is None:
         found = f"the suffix {path.suffix!r}" if path.suffix else "no suffix"
         raise UsageError(f"cannot tell the format of {path}: it has {found}", f"use one of: {' '.join(FORMATS)}")
-    if HOLDS[name].extra and not _plugged(HOLDS[name].extra):
-        raise UsageError(*_missing(path, HOLDS[name].extra))
+    if FORMAT_CAPABILITIES[name].extra and not _has_plugin(FORMAT_CAPABILITIES[name].extra):
+        raise UsageError(*_missing_plugin(path, FORMAT_CAPABILITIES[name].extra))
     return name
 
 
 def check_size(path: Path, height: int, width: int) -> None:
     """Raises PictureError when the format of `path` cannot hold so many pixels; else as output_format."""
     name = output_format(path)
-    limit = HOLDS[name].largest_side
+    limit = FORMAT_CAPABILITIES[name].largest_side
     if limit and max(height, width) > limit:
         raise PictureError(
             f"{name} holds at most {limit} pixels a side, the picture is {width} x {height}", "write a .png or .tif"
         )
 
 
-def plug_in(path: Path, head: bytes) -> None:
+def load_plugin(path: Path, head: bytes) -> None:
     """Let Pillow read a file that begins so.  Raises PictureError when that takes a plugin that is not installed."""
     extra = _extra_for(head)
-    if extra and not _plugged(extra):
-        raise PictureError(*_missing(path, extra))
+    if extra and not _has_plugin(extra):
+        raise PictureError(*_missing_plugin(path, extra))
 
 
 def _extra_for(head: bytes) -> str:
@@ -164,7 +168,7 @@ def _extra_for(head: bytes) -> str:
     return "heic" if head[4:8] == b"ftyp" and brands[0] in _HEIF_BRANDS and not is_avif else ""
 
 
-def _plugged(extra: str) -> bool:
+def _has_plugin(extra: str) -> bool:
     try:
         module = import_module(_PLUGINS[extra][0])
     except ImportError:
@@ -174,5 +178,5 @@ def _plugged(extra: str) -> bool:
     return True
 
 
-def _missing(path: Union[PurePath, "UPath"], extra: str) -> tuple[str, str]:
+def _missing_plugin(path: Union[PurePath, "UPath"], extra: str) -> tuple[str, str]:
     return f"{path}: {_PLUGINS[extra][1]} takes a plugin that is not installed", f"pip install 'srgan-cli[{extra}]'"

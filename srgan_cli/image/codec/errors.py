@@ -13,41 +13,41 @@ from srgan_cli.errors import PictureError
 
 TIFF_STARTS = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
 # What Pillow's readers raise on damaged files.
-_DAMAGE = (
+_DAMAGE_ERRORS = (
     *(OSError, SyntaxError, ValueError, EOFError, RuntimeError, IndexError, KeyError, TypeError, struct.error),
     *(AssertionError, AttributeError, ArithmeticError, zlib.error),
 )
-_BEGINNINGS = {b"\xff\xd8": "JPEG", b"\x89PNG": "PNG", b"GIF8": "GIF", b"BM": "BMP", b"RIFF": "WebP"}
-_BEGINNINGS |= dict.fromkeys(TIFF_STARTS, "TIFF")
+_SIGNATURES = {b"\xff\xd8": "JPEG", b"\x89PNG": "PNG", b"GIF8": "GIF", b"BM": "BMP", b"RIFF": "WebP"}
+_SIGNATURES |= dict.fromkeys(TIFF_STARTS, "TIFF")
 _COUNT = re.compile(r".*\((\d+) pixels\).*")
 _HEAD = 64
-_PIXELS_A_BYTE = 50
+_MAX_PIXELS_PER_BYTE = 50
 
 
-def trust_pixels(most: int | None) -> None:
+def set_max_pixels(most: int | None) -> None:
     """Let pictures of so many pixels be opened in this process, and none of more; None changes nothing."""
     if most:
         Image.MAX_IMAGE_PIXELS = -(-most // 2)  # Pillow warns of these and refuses twice as many
 
 
-def check_pixels(path: Path, height: int, width: int) -> None:
+def check_max_pixels(path: Path, height: int, width: int) -> None:
     """Raises PictureError when a picture has more pixels than a file may be trusted to fill memory with."""
     if Image.MAX_IMAGE_PIXELS and height * width > 2 * Image.MAX_IMAGE_PIXELS:
         raise _too_many(path, height * width)
 
 
-def check_claim(path: Path, height: int, width: int) -> None:
+def check_pixel_count(path: Path, height: int, width: int) -> None:
     """The same for a picture that is read in bands, of a file that is far too short for as many pixels of a photograph.
 
     Deflate makes a thousand bytes of one: a few megabytes may pretend to be a picture that keeps a machine busy for
     days.  Photographs take about a byte a pixel.
     """
-    if height * width > _PIXELS_A_BYTE * path.stat().st_size:
-        check_pixels(path, height, width)
+    if height * width > _MAX_PIXELS_PER_BYTE * path.stat().st_size:
+        check_max_pixels(path, height, width)
 
 
 @contextmanager
-def explained(path: Path) -> Iterator[None]:
+def translate_errors(path: Path) -> Iterator[None]:
     """Turns what opening and reading a file raises into a PictureError that says what is wrong with it."""
     try:
         yield
@@ -63,7 +63,7 @@ def explained(path: Path) -> Iterator[None]:
         raise _too_many(path, _COUNT.sub(r"\1", str(error))) from error
     except PictureError:
         raise
-    except _DAMAGE as error:
+    except _DAMAGE_ERRORS as error:
         system = getattr(error, "strerror", None)
         hint = "check the path" if system else "the file is damaged or cut short: fetch it again"
         raise PictureError(f"cannot read {path}: {system or error or type(error).__name__}", hint) from error
@@ -80,7 +80,7 @@ def _unidentified(path: Path) -> tuple[str, str]:
     """What to say of a file that no reader takes."""
     with path.open("rb") as file:
         head = file.read(_HEAD)
-    for start, name in _BEGINNINGS.items():
+    for start, name in _SIGNATURES.items():
         if head.startswith(start):
             return f"cannot read {path}: it begins as {name} and goes on as none", "it is damaged or of a rare kind"
     return f"not a picture: {path}", "PNG, JPEG, WebP, TIFF, BMP, GIF and AVIF can be read"

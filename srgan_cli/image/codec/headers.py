@@ -18,28 +18,29 @@ _NETPBM = re.compile(rb"P([56])" + _GAP + rb"(\d+)" + _GAP + rb"(\d+)" + _GAP + 
 _HEAD = 65_536
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 PNG_HEADER_END = len(PNG_SIGNATURE) + 25
-_STAND_IN = (b"IHDR", b"IDAT", b"PLTE", b"tRNS", b"bKGD", b"hIST", b"sBIT")
+_REPLACED_CHUNKS = (b"IHDR", b"IDAT", b"PLTE", b"tRNS", b"bKGD", b"hIST", b"sBIT")
 _CHANNELS = {0: 1, 2: 3, 4: 2, 6: 4}
 """Of the kinds of PNG without a palette: grey, colour, and both with alpha."""
 
 
 @dataclass(frozen=True)
-class PngHead:
+class PngHeader:
     """What stands in a PNG besides its pixels.
 
-    plain: its values are stored one by one in whole bytes, and it does not move.  held: bytes that it takes to put its
-    rows in order, 0 where they are.  words: a PNG of a single pixel that
+    is_plain: its values are stored one by one in whole bytes, and it does not move.  decode_bytes: bytes that it
+    takes to put its
+    rows in order, 0 where they are.  metadata_image: a PNG of a single pixel that
     says of itself all that this one says.
     """
 
     height: int
     width: int
-    plain: bool
-    held: int
-    words: bytes
+    is_plain: bool
+    decode_bytes: int
+    metadata_image: bytes
 
 
-def png_head(file: IO[bytes]) -> PngHead | None:
+def read_png_header(file: IO[bytes]) -> PngHeader | None:
     """The head of a PNG, or None for a file that is none or is damaged before its pixels."""
     chunks = _png_chunks(file)
     if not chunks or chunks[0][0] != b"IHDR" or len(chunks[0][1]) != 13:
@@ -49,13 +50,13 @@ def png_head(file: IO[bytes]) -> PngHead | None:
     plain = bits >= 8 and kind in _CHANNELS and b"acTL" not in names
     small = BytesIO()
     Image.new("L", (1, 1)).save(small, "PNG")
-    told = b"".join(png_chunk(name, content) for name, content in chunks if name not in _STAND_IN)
-    words = small.getvalue()[:PNG_HEADER_END] + told + small.getvalue()[PNG_HEADER_END:]
-    held = height * width * _CHANNELS.get(kind, 1) * bits // 8 if interlaced else 0
-    return PngHead(height, width, plain and b"IDAT" in names, held, words)
+    metadata_chunks = b"".join(png_chunk(name, content) for name, content in chunks if name not in _REPLACED_CHUNKS)
+    metadata_image = small.getvalue()[:PNG_HEADER_END] + metadata_chunks + small.getvalue()[PNG_HEADER_END:]
+    decode_bytes = height * width * _CHANNELS.get(kind, 1) * bits // 8 if interlaced else 0
+    return PngHeader(height, width, plain and b"IDAT" in names, decode_bytes, metadata_image)
 
 
-def bits(image: Image.Image, file: IO[bytes]) -> int:
+def bits_per_channel(image: Image.Image, file: IO[bytes]) -> int:
     """Bits a channel as the file's header tells them."""
     if image.format == "HEIF":
         return int(image.info.get("bit_depth", 8))
@@ -70,7 +71,7 @@ def bits(image: Image.Image, file: IO[bytes]) -> int:
     return 16 if ";16" in " ".join(str(tile[3]) for tile in getattr(image, "tile", ())) else 8
 
 
-def netpbm(data: bytes) -> Values | None:
+def read_netpbm(data: bytes) -> Values | None:
     """The values of a binary PGM or PPM of 16 bits as (H, W, C), spread to 0…65535; None for another file."""
     found = _NETPBM.match(data)
     if found is None:
@@ -81,7 +82,7 @@ def netpbm(data: bytes) -> Values | None:
     return spread
 
 
-def boxes(data: bytes) -> dict[bytes, bytes]:
+def read_boxes(data: bytes) -> dict[bytes, bytes]:
     """The contents of a file's outermost boxes by their names, the first of each.  Source: ISO/IEC 14496-12, 4.2."""
     found: dict[bytes, bytes] = {}
     place = 0
@@ -136,25 +137,25 @@ _PARTIAL_BOX_COUNTER = 4
 
 
 @dataclass(frozen=True)
-class JxlHead:
-    """bits: a channel.  moves: it is an animation."""
+class JxlHeader:
+    """bits: a channel.  is_animated: it is an animation."""
 
     bits: int = 8
-    moves: bool = False
+    is_animated: bool = False
 
 
-def jxl_head(data: bytes) -> JxlHead:
+def parse_jxl_header(data: bytes) -> JxlHeader:
     """What the file's head says; 8 bits and still where it cannot be understood."""
     stream = data if data.startswith(_SIGNATURE) else _codestream(data)
     try:
         return _read(_Bits(stream[len(_SIGNATURE) :]))
     except IndexError:
-        return JxlHead()
+        return JxlHeader()
 
 
 def _codestream(data: bytes) -> bytes:
     """The beginning of the code within its boxes."""
-    found = boxes(data)
+    found = read_boxes(data)
     return found.get(b"jxlc") or found.get(b"jxlp", b"")[_PARTIAL_BOX_COUNTER:]
 
 
@@ -177,17 +178,17 @@ class _Bits:
         return base + self.take(count)
 
 
-def _read(bits: _Bits) -> JxlHead:
+def _read(bits: _Bits) -> JxlHeader:
     _skip_size(bits)
     if bits.take(1):
-        return JxlHead()
-    moves = _moves(bits) if bits.take(1) else False
+        return JxlHeader()
+    moves = _is_animated(bits) if bits.take(1) else False
     if bits.take(1):
-        return JxlHead(bits.choose((32, 0), (16, 0), (24, 0), (1, 6)), moves)
-    return JxlHead(bits.choose((8, 0), (10, 0), (12, 0), (1, 6)), moves)
+        return JxlHeader(bits.choose((32, 0), (16, 0), (24, 0), (1, 6)), moves)
+    return JxlHeader(bits.choose((8, 0), (10, 0), (12, 0), (1, 6)), moves)
 
 
-def _moves(bits: _Bits) -> bool:
+def _is_animated(bits: _Bits) -> bool:
     bits.take(3)  # orientation
     if bits.take(1):
         _skip_size(bits)

@@ -17,7 +17,7 @@ _BAND_BYTES = 2**22
 _BAND_ROWS = 4096
 """libvips takes ever longer for a row, the more of them are asked for at once."""
 _DEPTHS = {"uint8": 8, "uint16": 16, "float32": 32}
-TURNS = {2: (0, True), 3: (2, False), 4: (2, True), 5: (3, True), 6: (3, False), 7: (1, True), 8: (1, False)}
+EXIF_TURNS = {2: (0, True), 3: (2, False), 4: (2, True), 5: (3, True), 6: (3, False), 7: (1, True), 8: (1, False)}
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Rows:
     bands: Callable[[], Iterator[Values]]
 
     @classmethod
-    def of(cls, values: Values) -> "Rows":
+    def from_array(cls, values: Values) -> "Rows":
         """The same of values in memory."""
         height, width, channels = values.shape
         step = band_rows(width, channels)
@@ -43,12 +43,12 @@ class Rows:
         )
 
     @classmethod
-    def anew(cls, values: Values, decode: Callable[[], Values]) -> "Rows":
+    def lazy(cls, values: Values, decode: Callable[[], Values]) -> "Rows":
         """The same of values that are decoded anew each time that they are gone through, and do not stay in memory."""
         height, width, channels = values.shape
-        return cls((height, width, channels), values.dtype, lambda: cls.of(decode()).bands())
+        return cls((height, width, channels), values.dtype, lambda: cls.from_array(decode()).bands())
 
-    def whole(self) -> Values:
+    def to_array(self) -> Values:
         """All of it at once, (H, W, C)."""
         result, top = np.empty(self.shape, self.dtype), 0
         for band in self.bands():
@@ -79,7 +79,7 @@ class Raster:
     @property
     def values(self) -> Values:
         """(H, W, C), all of them in memory."""
-        return self.rows.whole()
+        return self.rows.to_array()
 
     @property
     def depth(self) -> int:
@@ -97,8 +97,8 @@ class Raster:
         return self.rows.shape[2] in (2, 4)
 
 
-def turned(values: Values, orientation: int) -> Values:
+def apply_exif_orientation(values: Values, orientation: int) -> Values:
     """Values (H, W, C) set upright from an orientation 1…8 as EXIF counts."""
-    quarters, mirrored = TURNS.get(orientation, (0, False))
+    quarters, mirrored = EXIF_TURNS.get(orientation, (0, False))
     upright = np.rot90(values, quarters)
     return upright[:, ::-1] if mirrored else upright

@@ -26,7 +26,7 @@ _APART = 2
 _GEOGRAPHY = {33550, 33922, 34264, 34735}
 _FOLDERS = (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo, ExifTags.IFD.Interop)
 # Tags that say how the values are stored, or that no longer hold when the picture is enlarged.
-_STORAGE = {
+_STORAGE_TAGS = {
     *range(254, 267), 273, 274, *range(277, 282), 284, *range(288, 293), 297, 301, 317, *range(320, 326),
     *range(330, 333), *range(334, 339), 339, 340, 341, 347, *range(512, 522), *range(529, 533), _XMP, _PROFILE,
     37724, *_GEOGRAPHY, *RESOLUTION,
@@ -84,14 +84,14 @@ def metadata(file: IO[bytes], tags: Tags) -> tuple[Metadata, list[str]]:
     """What a page says about its picture, and a sentence for what of it cannot be kept."""
     notes = ["its place on the map is dropped: it does not fit another size"] if _GEOGRAPHY & set(tags) else []
     xmp = tags.get(_XMP)
-    told: dict[int, Any] = {tag: value for tag, value in tags.items() if tag not in _STORAGE}
+    kept: dict[int, Any] = {tag: value for tag, value in tags.items() if tag not in _STORAGE_TAGS}
     exif = None
     try:
         for folder in _FOLDERS[:2]:
-            if folder in told:
-                told[folder] = _folder(file, tags, told[folder])
+            if folder in kept:
+                kept[folder] = _folder(file, tags, kept[folder])
         resolution = {tag: tags[tag] for tag in RESOLUTION if tag in tags}
-        exif = exif_of(told | resolution) if told else None
+        exif = exif_of(kept | resolution) if kept else None
         dpi = dpi_of(exif_of(resolution)) if resolution else None
     except DAMAGED:
         return Metadata(), [*notes, "its EXIF is damaged and dropped"]
@@ -170,7 +170,7 @@ def _with_strips(directory: bytes, place: int, strips: list[int], form: _Form) -
 
 def tags_for(metadata: Metadata, icc_profile: bytes | None) -> dict[int, Any]:
     """The tags of a page that carry these."""
-    tags = _held(metadata.exif)
+    tags = _writable_tags(metadata.exif)
     if metadata.dpi:
         tags |= {282: metadata.dpi[0], 283: metadata.dpi[1], 296: 2}
     if metadata.xmp:
@@ -183,17 +183,17 @@ def tags_for(metadata: Metadata, icc_profile: bytes | None) -> dict[int, Any]:
 def unwritable(exif: bytes | None) -> bool:
     """Whether a block of EXIF has tags that a TIFF of ours cannot hold."""
     try:
-        return bool(exif) and len(_held(exif)) < len(exif_tags(exif or b"").keys() - _STORAGE)
+        return bool(exif) and len(_writable_tags(exif)) < len(exif_tags(exif or b"").keys() - _STORAGE_TAGS)
     except DAMAGED:
         return True
 
 
-def _held(exif: bytes | None) -> dict[int, Any]:
+def _writable_tags(exif: bytes | None) -> dict[int, Any]:
     try:
         tags = exif_tags(exif) if exif else {}
     except DAMAGED:
         return {}
-    return {tag: value for tag, value in tags.items() if tag not in _STORAGE and _writable(tag, value)}
+    return {tag: value for tag, value in tags.items() if tag not in _STORAGE_TAGS and _writable(tag, value)}
 
 
 def _writable(tag: int, value: Any) -> bool:

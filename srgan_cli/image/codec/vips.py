@@ -19,8 +19,8 @@ import numpy as np
 
 from srgan_cli.errors import PictureError, SrganError
 from srgan_cli.image.codec.headers import PNG_HEADER_END, PNG_SIGNATURE, png_chunk
-from srgan_cli.image.codec.raster import TURNS, Rows, Values, band_rows
-from srgan_cli.system.files import check_space, check_unchanged, state
+from srgan_cli.image.codec.raster import EXIF_TURNS, Rows, Values, band_rows
+from srgan_cli.system.files import check_space, check_unchanged, file_stamp
 
 if TYPE_CHECKING:
     import pyvips
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _KINDS = {"uint8": "uchar", "uint16": "ushort", "float32": "float"}
 _DTYPES = {kind: np.dtype(name) for name, kind in _KINDS.items()}
 _PIPE_BYTES = 2**16
-_KEPT_IN_MEMORY = 100 * 2**20
+_MAX_CACHED_BYTES = 100 * 2**20
 _TO_SRGB = {"intent": "relative", "black_point_compensation": True}
 CMYK_NOTE = "its CMYK is converted to sRGB"
 LAB_NOTE = "its Lab is converted to sRGB"
@@ -41,19 +41,19 @@ def read(path: Path, kind: str, page: int = 0, orientation: int = 1) -> tuple[Ro
     that lies on its side is decoded to the disk first, where it is larger than libvips keeps in memory.
     Raises PictureError when libvips cannot read the file; what is damaged further down shows in its bands.
     """
-    before = state(path)
+    before = file_stamp(path)
     image, notes = _opened(path, kind, page, orientation)
     unread = [image]
     shape, dtype = (image.height, image.width, image.bands), _DTYPES[image.format]
     size = prod(shape) * dtype.itemsize
-    if orientation > 1 and size > _KEPT_IN_MEMORY:
+    if orientation > 1 and size > _MAX_CACHED_BYTES:
         check_space(Path(tempfile.gettempdir()), size)
 
     def bands() -> Iterator[Values]:
         import pyvips
 
         check_unchanged(path, before)
-        with _explained(path):
+        with _translate_vips_errors(path):
             region = pyvips.Region.new(unread.pop() if unread else _opened(path, kind, page, orientation)[0])
             step = band_rows(*shape[1:])
             for top in range(0, shape[0], step):
@@ -68,14 +68,14 @@ def read(path: Path, kind: str, page: int = 0, orientation: int = 1) -> tuple[Ro
 def write_png(rows: Rows, file: IO[bytes], chunks: bytes) -> None:
     """A PNG of these values; `chunks` stand in it before the pixels, and nothing else does."""
     options = {"keep": "none", "compression": 2, "filter": "avg"}
-    with _spliced(file, b"IDAT", lambda head: head[:PNG_HEADER_END] + chunks + head[-4:]) as target:
+    with _splice(file, b"IDAT", lambda head: head[:PNG_HEADER_END] + chunks + head[-4:]) as target:
         _encode(rows, lambda image: image.pngsave_target(target, **options))
 
 
 def write_jpeg(rows: Rows, file: IO[bytes], head: bytes) -> None:
     """A JPEG of these values that begins with `head`, which is all that stands before its tables."""
     options = {"keep": "none", "Q": 95, "subsample_mode": "off"}
-    with _spliced(file, b"\xff\xdb", lambda _: head) as target:
+    with _splice(file, b"\xff\xdb", lambda _: head) as target:
         _encode(rows, lambda image: image.jpegsave_target(target, **options))
 
 
@@ -87,7 +87,7 @@ def write_tiff(rows: Rows, path: Path, big: bool = False) -> None:
 
 
 @contextmanager
-def _spliced(file: IO[bytes], mark: bytes, change: Callable[[bytes], bytes]) -> Iterator["pyvips.TargetCustom"]:
+def _splice(file: IO[bytes], mark: bytes, change: Callable[[bytes], bytes]) -> Iterator["pyvips.TargetCustom"]:
     """For libvips to write to: what it writes before the mark is changed on its way into the file."""
     import pyvips
 
@@ -123,7 +123,7 @@ def _encode(rows: Rows, save: Callable[["pyvips.Image"], None]) -> None:
 
     Of what libvips reads from a pipe, a PNG of grey bytes that is not compressed takes the least.
     """
-    pyvips = _loaded()
+    pyvips = _import_vips()
     outlet, inlet = os.pipe()
     failures: list[str] = []
 
@@ -131,7 +131,7 @@ def _encode(rows: Rows, save: Callable[["pyvips.Image"], None]) -> None:
         try:
             source = pyvips.Source.new_from_descriptor(outlet)
             image = pyvips.Image.pngload_source(source, access="sequential", fail_on="error", unlimited=True)
-            save(_shaped(image, rows))
+            save(_as_array(image, rows))
         except pyvips.Error as error:
             failures.append(_reason(error))
             while os.read(outlet, _PIPE_BYTES):  # else whoever writes to the pipe would wait for ever
@@ -156,7 +156,7 @@ def _failure(reason: str) -> Exception:
     return PictureError(f"cannot encode the picture: {reason}", "try another format")
 
 
-def _shaped(image: "pyvips.Image", rows: Rows) -> "pyvips.Image":
+def _as_array(image: "pyvips.Image", rows: Rows) -> "pyvips.Image":
     """Grey bytes as the values that they are the bytes of."""
     channels, kind = rows.shape[2], _KINDS[rows.dtype.name]
     names = {"uchar": ("b-w", "srgb"), "ushort": ("grey16", "rgb16"), "float": ("b-w", "srgb")}[kind]
@@ -179,7 +179,7 @@ def _write_bytes_as_png(rows: Rows, pipe: IO[bytes], failures: list[str]) -> Non
     pipe.write(png_chunk(b"IDAT", stored.flush()) + png_chunk(b"IEND", b""))
 
 
-def _loaded() -> Any:
+def _import_vips() -> Any:
     """The module.  Raises SrganError where the library behind it is missing."""
     try:
         import pyvips
@@ -190,19 +190,19 @@ def _loaded() -> Any:
 
 
 def _opened(path: Path, kind: str, page: int, orientation: int) -> tuple["pyvips.Image", list[str]]:
-    pyvips = _loaded()
-    with _explained(path):
+    pyvips = _import_vips()
+    with _translate_vips_errors(path):
         options = {"fail_on": "error", "access": "sequential" if orientation == 1 else "random"}
         if kind == "PNG":
             image = pyvips.Image.pngload(os.fsencode(path), **options, unlimited=True)
         else:
             image = pyvips.Image.tiffload(os.fsencode(path), page=page, **options)
         image, notes = _in_srgb(image)
-        return _turned(_checked(image, path), orientation), notes
+        return _orient(_checked(image, path), orientation), notes
 
 
 @contextmanager
-def _explained(path: Path) -> Iterator[None]:
+def _translate_vips_errors(path: Path) -> Iterator[None]:
     import pyvips
 
     try:
@@ -218,8 +218,8 @@ def _reason(error: "pyvips.Error") -> str:
     return str(error.detail or error).strip().splitlines()[-1]
 
 
-def _turned(image: "pyvips.Image", orientation: int) -> "pyvips.Image":
-    quarters, mirrored = TURNS.get(orientation, (0, False))
+def _orient(image: "pyvips.Image", orientation: int) -> "pyvips.Image":
+    quarters, mirrored = EXIF_TURNS.get(orientation, (0, False))
     turn = (lambda: image, image.rot270, image.rot180, image.rot90)[quarters]
     return turn().fliphor() if mirrored else turn()
 

@@ -14,7 +14,7 @@ from PIL import Image, PngImagePlugin
 from srgan_cli.errors import PictureError
 from srgan_cli.image.codec import colour as palette
 from srgan_cli.image.codec import tiff, vips
-from srgan_cli.image.codec.capabilities import HOLDS
+from srgan_cli.image.codec.capabilities import FORMAT_CAPABILITIES
 from srgan_cli.image.codec.headers import png_chunk
 from srgan_cli.image.codec.raster import Raster, Values
 from srgan_cli.image.metadata.metadata import DAMAGED, EXIF_HEAD, Metadata
@@ -25,21 +25,21 @@ _JPEG_TABLES = 0xDB
 _RESTORE_BACKGROUND = 2
 
 
-def streams(name: str, count: int = 1) -> bool:
+def can_stream(name: str, count: int = 1) -> bool:
     """Whether so many pictures are written in this format band by band, so that memory does not grow with them."""
-    return HOLDS[name].streams and (count == 1 or name == "TIFF")
+    return FORMAT_CAPABILITIES[name].can_stream and (count == 1 or name == "TIFF")
 
 
 def write(rasters: Sequence[Raster], path: Path, name: str, loop: int = 0) -> None:
     """The file of a format's name, with one raster or with as many as the format may hold."""
-    fitting = [replace(raster, metadata=_placed(raster, name)) for raster in rasters]
+    fitting = [replace(raster, metadata=_fit_metadata(raster, name)) for raster in rasters]
     if name == "TIFF":
         pages = [(raster.rows, tiff.tags_for(raster.metadata, raster.icc_profile)) for raster in fitting]
         tiff.write_pages(path, pages)
         return
     with path.open("wb") as file:
-        if streams(name, len(fitting)):
-            _STREAMED[name](fitting[0], file)
+        if can_stream(name, len(fitting)):
+            _STREAM_WRITERS[name](fitting[0], file)
         else:
             _write_whole(fitting, file, name, loop)
 
@@ -50,11 +50,11 @@ def _write_whole(rasters: list[Raster], file: IO[bytes], name: str, loop: int) -
         images = [palette.image(raster.values, clear) for raster in rasters]
     else:
         images = _images(rasters)
-    options = {**HOLDS[name].options, **_told(rasters[0], name)}
+    options = {**FORMAT_CAPABILITIES[name].options, **_pillow_options(rasters[0], name)}
     if name == "AVIF" and images[0].mode == "L":
         options["subsampling"] = "4:0:0"  # else it comes back as colour
     if len(images) > 1:
-        options |= _moving(images, rasters, name, loop)
+        options |= _animation_options(images, rasters, name, loop)
     try:
         images[0].save(file, format=name, **options)
     except DAMAGED as error:
@@ -63,21 +63,25 @@ def _write_whole(rasters: list[Raster], file: IO[bytes], name: str, loop: int) -
         raise PictureError(f"cannot make a {name} of this picture: {error}", "try another format") from error
 
 
-def _placed(raster: Raster, name: str) -> Metadata:
+def _fit_metadata(raster: Raster, name: str) -> Metadata:
     """The metadata with the raster's size in it, and the resolution where the format has room for it."""
     height, width, _ = raster.rows.shape
-    held = raster.metadata if HOLDS[name].own_dpi or not HOLDS[name].dpi else raster.metadata.with_dpi_in_exif()
-    return held.sized(height, width)
+    metadata = (
+        raster.metadata
+        if FORMAT_CAPABILITIES[name].has_dpi_field or not FORMAT_CAPABILITIES[name].dpi
+        else raster.metadata.with_dpi_in_exif()
+    )
+    return metadata.with_size(height, width)
 
 
 def _images(rasters: list[Raster]) -> list[Image.Image]:
     """All in grey or all in colour, all with alpha or all without."""
     colour, alpha = any(raster.has_colour for raster in rasters), any(raster.has_alpha for raster in rasters)
-    widened = (_widened(raster.values, colour, alpha) for raster in rasters)
-    return [Image.fromarray(values[..., 0] if values.shape[2] == 1 else values) for values in widened]
+    matched = (_match_channels(raster.values, colour, alpha) for raster in rasters)
+    return [Image.fromarray(values[..., 0] if values.shape[2] == 1 else values) for values in matched]
 
 
-def _widened(values: Values, colour: bool, alpha: bool) -> Values:
+def _match_channels(values: Values, colour: bool, alpha: bool) -> Values:
     shown, hidden = (values[..., :-1], values[..., -1:]) if values.shape[2] in (2, 4) else (values, None)
     shown = np.repeat(shown, 3, axis=2) if colour and shown.shape[2] == 1 else shown
     if not alpha:
@@ -86,27 +90,27 @@ def _widened(values: Values, colour: bool, alpha: bool) -> Values:
     return np.concatenate([shown, opaque if hidden is None else hidden], axis=2)
 
 
-def _told(raster: Raster, name: str) -> dict[str, Any]:
+def _pillow_options(raster: Raster, name: str) -> dict[str, Any]:
     """What Pillow's writers take for the profile and the metadata."""
-    told = raster.metadata
+    metadata = raster.metadata
     options: dict[str, Any] = {}
     if raster.icc_profile:
         options["icc_profile"] = raster.icc_profile
-    if told.exif:
-        options["exif"] = EXIF_HEAD + told.exif
-    if told.dpi or name == "BMP":
-        options["dpi"] = told.dpi or (0, 0)  # Pillow would say 96
-    if told.xmp and name == "PNG":
+    if metadata.exif:
+        options["exif"] = EXIF_HEAD + metadata.exif
+    if metadata.dpi or name == "BMP":
+        options["dpi"] = metadata.dpi or (0, 0)  # Pillow would say 96
+    if metadata.xmp and name == "PNG":
         options["pnginfo"] = PngImagePlugin.PngInfo()
-        options["pnginfo"].add_itxt(_XMP_KEYWORD.decode(), told.xmp.decode("utf-8", "replace"))
-    elif told.xmp:
-        options["xmp"] = told.xmp
+        options["pnginfo"].add_itxt(_XMP_KEYWORD.decode(), metadata.xmp.decode("utf-8", "replace"))
+    elif metadata.xmp:
+        options["xmp"] = metadata.xmp
     return options
 
 
-def _moving(images: list[Image.Image], rasters: list[Raster], name: str, loop: int) -> dict[str, Any]:
+def _animation_options(images: list[Image.Image], rasters: list[Raster], name: str, loop: int) -> dict[str, Any]:
     options: dict[str, Any] = {"save_all": True, "append_images": images[1:]}
-    if HOLDS[name].sequence != "animation":
+    if FORMAT_CAPABILITIES[name].sequence != "animation":
         return options
     options["duration"] = [raster.duration if name == "PNG" else round(raster.duration) for raster in rasters]
     if name == "GIF":
@@ -117,22 +121,22 @@ def _moving(images: list[Image.Image], rasters: list[Raster], name: str, loop: i
 
 def _write_png(raster: Raster, file: IO[bytes]) -> None:
     """libvips writes the pixels; what the file says of them besides is put in, untouched."""
-    told, chunks = raster.metadata, b""
+    metadata, chunks = raster.metadata, b""
     if raster.icc_profile:
         chunks += png_chunk(b"iCCP", b"ICC profile\x00\x00" + zlib.compress(raster.icc_profile))
-    if told.dpi:
-        chunks += png_chunk(b"pHYs", struct.pack(">LLB", *(round(number / _INCH) for number in told.dpi), 1))
-    if told.exif:
-        chunks += png_chunk(b"eXIf", told.exif)
-    if told.xmp:
-        chunks += png_chunk(b"iTXt", _XMP_KEYWORD + bytes(5) + told.xmp)
+    if metadata.dpi:
+        chunks += png_chunk(b"pHYs", struct.pack(">LLB", *(round(number / _INCH) for number in metadata.dpi), 1))
+    if metadata.exif:
+        chunks += png_chunk(b"eXIf", metadata.exif)
+    if metadata.xmp:
+        chunks += png_chunk(b"iTXt", _XMP_KEYWORD + bytes(5) + metadata.xmp)
     vips.write_png(raster.rows, file, chunks)
 
 
 def _write_jpeg(raster: Raster, file: IO[bytes]) -> None:
     """libvips writes the pixels; what the file says of them besides is how Pillow begins a small picture."""
     small = BytesIO()
-    options = HOLDS["JPEG"].options | _told(raster, "JPEG")
+    options = FORMAT_CAPABILITIES["JPEG"].options | _pillow_options(raster, "JPEG")
     Image.new("RGB" if raster.has_colour else "L", (1, 1)).save(small, format="JPEG", **options)
     vips.write_jpeg(raster.rows, file, _before_tables(small.getvalue()))
 
@@ -145,4 +149,4 @@ def _before_tables(data: bytes) -> bytes:
     return data[:place]
 
 
-_STREAMED = {"PNG": _write_png, "JPEG": _write_jpeg}
+_STREAM_WRITERS = {"PNG": _write_png, "JPEG": _write_jpeg}

@@ -38,7 +38,7 @@ class Metadata:
         exif = self.exif and ExifBlock(self.exif).set_short(_ORIENTATION, 1).bytes
         return replace(self, exif=exif, xmp=self.xmp and _XMP_ORIENTATION.sub(rb"\g<1>1", self.xmp))
 
-    def sized(self, height: int, width: int) -> "Metadata":
+    def with_size(self, height: int, width: int) -> "Metadata":
         """The same for a picture of this size, without the thumbnail, which shows the old one."""
         exif, xmp = self.exif, self.xmp
         if exif:
@@ -61,8 +61,8 @@ class Metadata:
     def orientation(self) -> int:
         """How the stored picture lies, 1…8 as EXIF counts, or XMP where EXIF says nothing; 1 is upright."""
         number = ExifBlock(self.exif).number(_ORIENTATION) if self.exif else None
-        told = None if number else _XMP_ORIENTATION.search(self.xmp or b"")
-        number = int(told[2]) if told else number
+        match = None if number else _XMP_ORIENTATION.search(self.xmp or b"")
+        number = int(match[2]) if match else number
         return number if number and number < 9 else 1
 
 

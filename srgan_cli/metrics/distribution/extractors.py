@@ -19,18 +19,18 @@ Extractor = Callable[[Tensor], Tensor]
 """Pictures (N, 3, H, W) with values 0…1 to features (N, D)."""
 
 
-def see(pixels: Tensor, extractor: str, patch: int = 0) -> NDArray[np.float32]:
+def extract_features(pixels: Tensor, extractor: str, patch: int = 0) -> NDArray[np.float32]:
     """The features (N, D) of a (1 or 3, H, W) picture, or of the patches it holds, side by side from the upper left.
 
     Raises PictureError when not one patch fits, WeightsError when the network cannot be had.
     """
     pieces = _patches(pixels.expand(3, -1, -1), patch) if patch else pixels.expand(3, -1, -1)[None]
-    look = ready_features(extractor)
+    look = load_extractor(extractor)
     with torch.no_grad():
         return torch.cat([look(batch).float() for batch in torch.split(pieces, BATCH)]).numpy()
 
 
-def ready_features(name: str) -> Extractor:
+def load_extractor(name: str) -> Extractor:
     """The extractor of this name in EXTRACTORS, loaded.  Raises WeightsError when it cannot be had."""
     return EXTRACTORS[name]()
 

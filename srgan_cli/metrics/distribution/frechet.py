@@ -25,7 +25,7 @@ def frechet_distance(reference: NDArray[Any], candidate: NDArray[Any]) -> float:
     return max(0.0, float(difference @ difference + np.trace(left) + np.trace(right) - 2 * between))
 
 
-def frechet_smallest(width: int) -> int:
+def frechet_min_pictures(width: int) -> int:
     """How many pictures give covariances of full rank."""
     return width + 1
 
@@ -40,7 +40,7 @@ def kernel_distance(reference: NDArray[Any], candidate: NDArray[Any]) -> float:
     return float(sum(within) - 2 * _kernel(reference, candidate).mean())
 
 
-def kernel_smallest(_width: int) -> int:
+def kernel_min_pictures(_width: int) -> int:
     """How many pictures the estimate takes."""
     return SMALLEST_KID
 

@@ -8,16 +8,16 @@ from numpy.typing import NDArray
 from srgan_cli.metrics import SET_METRICS
 
 
-class Sets:
+class FeatureAccumulator:
     """What has been seen of the references and of each method's pictures, until it is compared."""
 
     def __init__(self, metrics: tuple[str, ...]) -> None:
         self.metrics = metrics
         self._seen: dict[str, list[tuple[NDArray[Any], NDArray[Any]]]] = {}
 
-    def add(self, seen: dict[str, tuple[NDArray[Any], NDArray[Any]]]) -> None:
+    def add(self, features: dict[str, tuple[NDArray[Any], NDArray[Any]]]) -> None:
         """Keep the features of a picture's reference and of the picture, by method."""
-        for method, pair in seen.items():
+        for method, pair in features.items():
             self._seen.setdefault(method, []).append(pair)
 
     def values(self) -> tuple[dict[str, dict[str, tuple[float, int]]], list[str]]:
@@ -29,7 +29,7 @@ class Sets:
             count, width = min(map(len, sides)), sides[0].shape[1]
             for name in self.metrics:
                 metric = SET_METRICS[name]
-                if count >= (needed := metric.smallest(width)):
+                if count >= (needed := metric.min_pictures(width)):
                     found.setdefault(method, {})[name] = metric.compute(sides[0], sides[1]), count
                 else:
                     refused.append(

@@ -12,12 +12,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from srgan_cli.metrics.perceptual.feature_distance import check_side
-from srgan_cli.metrics.perceptual.heads import read_heads
+from srgan_cli.metrics.perceptual.heads import read_calibration
 from srgan_cli.networks.backbones import Backbone
 from srgan_cli.weights.backbones import find_backbone, load_backbone
 
 STABLE = 1e-6
-HEADS = "dists_models/weights.pt"
+CALIBRATION = "dists_models/weights.pt"
 
 
 @torch.no_grad()
@@ -29,19 +29,19 @@ def dists(reference: Tensor, candidate: Tensor) -> float:
     weights cannot be had.
     """
     check_side(reference)
-    network, alpha, beta = ready_dists()
+    network, alpha, beta = load_dists()
     x, y = ([pixels[None], *network(pixels[None])] for pixels in (reference, candidate))
-    texture, structure = (torch.cat(parts) for parts in zip(*map(_likeness, x, y), strict=True))
+    texture, structure = (torch.cat(parts) for parts in zip(*map(_similarity, x, y), strict=True))
     weighted = (alpha * texture + beta * structure).sum() / (alpha + beta).sum()
     return float(1 - weighted)
 
 
-def ready_dists() -> tuple[Backbone, Tensor, Tensor]:
+def load_dists() -> tuple[Backbone, Tensor, Tensor]:
     """The network, and the weights of texture and structure.  Raises WeightsError when they cannot be had."""
     return _loaded(find_backbone("vgg16"))
 
 
-def _likeness(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+def _similarity(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
     """Likeness of the means and of the covariances of features (1, C, H, W), by channel."""
     mean_x, mean_y = x.mean((0, 2, 3)), y.mean((0, 2, 3))
     covariance = (x * y).mean((0, 2, 3)) - mean_x * mean_y
@@ -61,7 +61,7 @@ class _RootOfSquares(nn.Module):
 
 @cache
 def _loaded(path: Path | None) -> tuple[Backbone, Tensor, Tensor]:
-    heads = read_heads(HEADS)
+    heads = read_calibration(CALIBRATION)
     network = load_backbone("vgg16", path)
     for index, layer in enumerate(network.features):
         if isinstance(layer, nn.MaxPool2d):

@@ -11,7 +11,7 @@ from srgan_cli.errors import WeightsError
 PACKAGE = "torchmetrics"
 
 
-def read_heads(file: str) -> dict[str, Tensor]:
+def read_calibration(file: str) -> dict[str, Tensor]:
     """The tensors of a file among torchmetrics' functional metrics of pictures.
 
     Raises WeightsError when the package is not installed or no longer has the file.

@@ -12,23 +12,26 @@ from torch import Tensor
 
 from srgan_cli.errors import WeightsError
 from srgan_cli.metrics.perceptual.feature_distance import check_side, load_network
-from srgan_cli.metrics.perceptual.heads import read_heads
+from srgan_cli.metrics.perceptual.heads import read_calibration
 from srgan_cli.networks.backbones import unit_channels
-from srgan_cli.weights.backbones import at_hand
+from srgan_cli.weights.backbones import is_available
 
 
-class Trunk(NamedTuple):
+class LpipsBackbone(NamedTuple):
     """The backbone's name, and the file of its heads in torchmetrics."""
 
     backbone: str
-    heads: str
+    calibration: str
 
 
-TRUNKS = {"alex": Trunk("alexnet", "lpips_models/alex.pth"), "vgg": Trunk("vgg16", "lpips_models/vgg.pth")}
+LPIPS_BACKBONES = {
+    "alex": LpipsBackbone("alexnet", "lpips_models/alex.pth"),
+    "vgg": LpipsBackbone("vgg16", "lpips_models/vgg.pth"),
+}
 
 
 @torch.no_grad()
-def lpips(reference: Tensor, candidate: Tensor, trunk: str = "alex") -> float:
+def lpips(reference: Tensor, candidate: Tensor, backbone: str = "alex") -> float:
     """LPIPS of (3, H, W) RGB pictures with values 0…1, at least 0.  Lower is better.
 
     At every place the features are divided by their norm; squared differences are weighted and summed over channels,
@@ -36,31 +39,31 @@ def lpips(reference: Tensor, candidate: Tensor, trunk: str = "alex") -> float:
     heads cannot be had.
     """
     check_side(reference)
-    ready_lpips(trunk)
-    maps = [load_network(TRUNKS[trunk].backbone)(pixels[None]) for pixels in (reference, candidate)]
+    load_lpips(backbone)
+    maps = [load_network(LPIPS_BACKBONES[backbone].backbone)(pixels[None]) for pixels in (reference, candidate)]
     layers = [
         ((unit_channels(left) - unit_channels(right)).square() * head).sum(1).mean()
-        for left, right, head in zip(*maps, _heads(trunk), strict=True)
+        for left, right, head in zip(*maps, _load_calibration(backbone), strict=True)
     ]
     return float(sum(layers))
 
 
-def ready_lpips(trunk: str) -> None:
+def load_lpips(backbone: str) -> None:
     """Load what LPIPS needs.  Raises WeightsError when it cannot be had."""
-    _heads(trunk)
-    load_network(TRUNKS[trunk].backbone)
+    _load_calibration(backbone)
+    load_network(LPIPS_BACKBONES[backbone].backbone)
 
 
-def lpips_at_hand() -> bool:
+def lpips_is_available() -> bool:
     """Whether LPIPS by AlexNet can be had without fetching anything."""
     try:
-        _heads("alex")
+        _load_calibration("alex")
     except WeightsError:
         return False
-    return at_hand(TRUNKS["alex"].backbone)
+    return is_available(LPIPS_BACKBONES["alex"].backbone)
 
 
 @cache
-def _heads(trunk: str) -> list[Tensor]:
-    tensors = read_heads(TRUNKS[trunk].heads)
+def _load_calibration(backbone: str) -> list[Tensor]:
+    tensors = read_calibration(LPIPS_BACKBONES[backbone].calibration)
     return [tensors[key] for key in sorted(tensors)]

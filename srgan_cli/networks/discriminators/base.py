@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 
 @dataclass(frozen=True)
-class Judgement:
+class DiscriminatorOutput:
     """What a discriminator says of pictures: logits, high for real ones, and the feature maps that led to them."""
 
     logits: Tensor
@@ -31,7 +31,7 @@ def normalisation(kind: str, channels: int) -> nn.Module:
     return kinds[kind]
 
 
-def through(layers: nn.Sequential, x: Tensor) -> tuple[Tensor, list[Tensor]]:
+def forward_with_features(layers: nn.Sequential, x: Tensor) -> tuple[Tensor, list[Tensor]]:
     """The layers' result, and the maps after their activations."""
     features = []
     for layer in layers:

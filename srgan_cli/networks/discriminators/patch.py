@@ -6,7 +6,12 @@ Source: P. Isola et al., Image-to-Image Translation with Conditional Adversarial
 
 from torch import Tensor, nn
 
-from srgan_cli.networks.discriminators.base import Discriminator, Judgement, normalisation, through
+from srgan_cli.networks.discriminators.base import (
+    Discriminator,
+    DiscriminatorOutput,
+    forward_with_features,
+    normalisation,
+)
 
 
 class PatchDiscriminator(Discriminator):
@@ -28,7 +33,7 @@ class PatchDiscriminator(Discriminator):
         self.features = nn.Sequential(*layers)
         self.judge = nn.Conv2d(widths[-1], 1, 4, padding=1)
 
-    def forward(self, x: Tensor) -> Judgement:
+    def forward(self, x: Tensor) -> DiscriminatorOutput:
         """The sigmoid of a logit is the probability that its patch is of a real picture."""
-        last, features = through(self.features, x)
-        return Judgement(self.judge(last), features)
+        last, features = forward_with_features(self.features, x)
+        return DiscriminatorOutput(self.judge(last), features)

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from srgan_cli.networks.discriminators.base import Discriminator, Judgement
+from srgan_cli.networks.discriminators.base import Discriminator, DiscriminatorOutput
 
 
 class UNetDiscriminator(Discriminator):
@@ -34,7 +34,7 @@ class UNetDiscriminator(Discriminator):
         )
         self.judge = nn.Conv2d(channels, 1, 3, padding=1)
 
-    def forward(self, x: Tensor) -> Judgement:
+    def forward(self, x: Tensor) -> DiscriminatorOutput:
         """The sigmoid of a logit is the probability that the pixel is of a real picture."""
         maps = [_activated(self.head(x))]
         for layer in self.down:
@@ -45,7 +45,7 @@ class UNetDiscriminator(Discriminator):
             enlarged = F.interpolate(deep, scale_factor=2, mode="bilinear", align_corners=False)
             deep = _activated(layer(enlarged)) + maps.pop()
             features.append(deep)
-        return Judgement(self.judge(self.tail(deep)), features)
+        return DiscriminatorOutput(self.judge(self.tail(deep)), features)
 
 
 def _layer(inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Module:

@@ -6,7 +6,12 @@ Network, CVPR 2017, figure 4 (arXiv:1609.04802).
 
 from torch import Tensor, nn
 
-from srgan_cli.networks.discriminators.base import Discriminator, Judgement, normalisation, through
+from srgan_cli.networks.discriminators.base import (
+    Discriminator,
+    DiscriminatorOutput,
+    forward_with_features,
+    normalisation,
+)
 
 
 class VGGDiscriminator(Discriminator):
@@ -37,7 +42,7 @@ class VGGDiscriminator(Discriminator):
             nn.Linear(1024, 1),
         )
 
-    def forward(self, x: Tensor) -> Judgement:
+    def forward(self, x: Tensor) -> DiscriminatorOutput:
         """The sigmoid of a logit is the probability of being real."""
-        last, features = through(self.features, x)
-        return Judgement(self.judge(last), features)
+        last, features = forward_with_features(self.features, x)
+        return DiscriminatorOutput(self.judge(last), features)

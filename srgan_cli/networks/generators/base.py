@@ -51,7 +51,7 @@ class Generator(nn.Module):
         return sum(p.numel() for p in self.parameters())
 
 
-class Unchanged(Generator):
+class Identity(Generator):
     """Gives back what it gets: plain resampling is a matter of what comes after."""
 
     def __init__(self) -> None:
@@ -62,7 +62,7 @@ class Unchanged(Generator):
         return x
 
 
-class BicubicPhases(nn.Module):
+class BicubicResidual(nn.Module):
     """Bicubic enlargement before its pixel shuffle: (N, C, H, W) to (N, C x scale², H, W).
 
     Each of the scale² phases of an enlarged pixel is a fixed 5 x 5 filter on the input; the edge is repeated.
@@ -92,7 +92,7 @@ class BicubicPhases(nn.Module):
             return F.conv2d(padded, self.filters.repeat(channels, 1, 1, 1), groups=channels)
 
 
-def zeroed(convolution: nn.Conv2d) -> nn.Conv2d:
+def zero_init(convolution: nn.Conv2d) -> nn.Conv2d:
     """The convolution with all its numbers zero: a generator that ends on it begins as the bicubic enlargement."""
     for parameter in convolution.parameters():
         nn.init.zeros_(parameter)

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from srgan_cli.networks.generators.base import BicubicPhases, Generator, zeroed
+from srgan_cli.networks.generators.base import BicubicResidual, Generator, zero_init
 
 
 class SPAN(Generator):
@@ -24,8 +24,8 @@ class SPAN(Generator):
         self.body = nn.ModuleList(AttentionBlock(channels) for _ in range(blocks))
         self.fuse = nn.Conv2d(channels, channels, 3, padding=1)
         self.join = nn.Conv2d(4 * channels, channels, 1)
-        self.tail = zeroed(nn.Conv2d(channels, 3 * scale**2, 3, padding=1))
-        self.bicubic = BicubicPhases(scale)
+        self.tail = zero_init(nn.Conv2d(channels, 3 * scale**2, 3, padding=1))
+        self.bicubic = BicubicResidual(scale)
         self.shuffle = nn.PixelShuffle(scale)
 
     def forward(self, x: Tensor) -> Tensor:

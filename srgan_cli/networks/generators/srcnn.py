@@ -6,7 +6,7 @@ Source: C. Dong et al., Image Super-Resolution Using Deep Convolutional Networks
 import torch
 from torch import Tensor, nn
 
-from srgan_cli.networks.generators.base import BicubicPhases, Generator, enlarged_radius, zeroed
+from srgan_cli.networks.generators.base import BicubicResidual, Generator, enlarged_radius, zero_init
 
 
 class SRCNN(Generator):
@@ -19,12 +19,12 @@ class SRCNN(Generator):
 
     def __init__(self, scale: int = 4, channels: int = 64) -> None:
         super().__init__(scale=scale, channels=channels)
-        self.bicubic = nn.Sequential(BicubicPhases(scale), nn.PixelShuffle(scale))
+        self.bicubic = nn.Sequential(BicubicResidual(scale), nn.PixelShuffle(scale))
         self.extract = nn.Conv2d(3, channels, 9, padding=4)
         self.map = nn.Conv2d(channels, channels // 2, 5, padding=2)
         for layer in (self.extract, self.map):
             nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
-        self.reconstruct = zeroed(nn.Conv2d(channels // 2, 3, 5, padding=2))
+        self.reconstruct = zero_init(nn.Conv2d(channels // 2, 3, 5, padding=2))
 
     @property
     def receptive_radius(self) -> int:

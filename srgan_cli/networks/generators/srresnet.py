@@ -9,7 +9,7 @@ X. Kong et al., Reflash Dropout in Image Super-Resolution, CVPR 2022 (arXiv:2112
 import torch
 from torch import Tensor, nn
 
-from srgan_cli.networks.generators.base import BicubicPhases, Generator, with_noise, zeroed
+from srgan_cli.networks.generators.base import BicubicResidual, Generator, with_noise, zero_init
 
 
 class SRResNet(Generator):
@@ -37,8 +37,8 @@ class SRResNet(Generator):
         self.body = nn.Sequential(*[ResidualBlock(channels, batch_norm) for _ in range(blocks)])
         self.fuse = nn.Conv2d(channels, channels, 3, padding=1)
         self.dropout = nn.Dropout2d(dropout)
-        self.tail = zeroed(nn.Conv2d(channels, 3 * scale**2, 3, padding=1))
-        self.bicubic = BicubicPhases(scale)
+        self.tail = zero_init(nn.Conv2d(channels, 3 * scale**2, 3, padding=1))
+        self.bicubic = BicubicResidual(scale)
         self.shuffle = nn.PixelShuffle(scale)
 
     def forward(self, x: Tensor) -> Tensor:

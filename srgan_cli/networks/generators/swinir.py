@@ -8,13 +8,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from srgan_cli.networks.generators.base import BicubicPhases, Generator, padded_to_grid, zeroed
+from srgan_cli.networks.generators.base import BicubicResidual, Generator, padded_to_grid, zero_init
 
 WINDOW = 8
 """Side of an attention window in pixels."""
 GROUP = 6
 """Layers that share a convolution and a way round them."""
-CLOSED = -100.0
+MASKED = -100.0
 """Added to the attention between pixels that are neighbours only because the picture was rolled."""
 
 
@@ -38,8 +38,8 @@ class SwinIR(Generator):
         )
         self.norm = nn.LayerNorm(channels)
         self.fuse = nn.Conv2d(channels, channels, 3, padding=1)
-        self.tail = zeroed(nn.Conv2d(channels, 3 * scale**2, 3, padding=1))
-        self.bicubic = BicubicPhases(scale)
+        self.tail = zero_init(nn.Conv2d(channels, 3 * scale**2, 3, padding=1))
+        self.bicubic = BicubicResidual(scale)
         self.shuffle = nn.PixelShuffle(scale)
 
     @property
@@ -87,7 +87,7 @@ class SwinLayer(nn.Module):
         """The layer's output, of the shape of its input."""
         height, width = x.shape[1:3]
         rolled = torch.roll(self.first_norm(x), (-self.shift, -self.shift), (1, 2))
-        walls = _walls(height, width, self.shift, x.device) if self.shift else None
+        walls = _attention_mask(height, width, self.shift, x.device) if self.shift else None
         attended = _from_windows(self.attention(_to_windows(rolled), walls), height, width)
         x = x + torch.roll(attended, (self.shift, self.shift), (1, 2))
         change: Tensor = self.dense(self.second_norm(x))
@@ -108,13 +108,13 @@ class WindowAttention(nn.Module):
         nn.init.trunc_normal_(self.bias, std=0.02)
         self.register_buffer("offsets", _offsets(), persistent=False)
 
-    def forward(self, x: Tensor, walls: Tensor | None) -> Tensor:
-        """The attended windows; `walls` (windows, 1, WINDOW², WINDOW²) is added to the attention before its softmax."""
+    def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
+        """The attended windows; `mask` (windows, 1, WINDOW², WINDOW²) is added to the attention before its softmax."""
         batch, windows, pixels, channels = x.shape
         split = self.queries_keys_values(x).view(batch, windows, pixels, 3, self.heads, channels // self.heads)
         queries, keys, values = split.permute(3, 0, 1, 4, 2, 5)
         bias = self.bias[:, self.offsets]
-        mask = (bias if walls is None else bias + walls).to(queries.dtype)
+        mask = (bias if mask is None else bias + mask).to(queries.dtype)
         attended = F.scaled_dot_product_attention(queries, keys, values, mask)
         projected: Tensor = self.project(attended.transpose(2, 3).reshape(batch, windows, pixels, channels))
         return projected
@@ -141,7 +141,7 @@ def _from_windows(windows: Tensor, height: int, width: int) -> Tensor:
     return laid.transpose(2, 3).reshape(batch, height, width, channels)
 
 
-def _walls(height: int, width: int, shift: int, device: torch.device) -> Tensor:
+def _attention_mask(height: int, width: int, shift: int, device: torch.device) -> Tensor:
     """What keeps pixels from opposite edges of the picture apart in a rolled window: (windows, 1, WINDOW², WINDOW²).
 
     Made on the device: a copy to it would wait for all that it has still to compute.
@@ -149,7 +149,7 @@ def _walls(height: int, width: int, shift: int, device: torch.device) -> Tensor:
     rows, columns = (_strips(length, shift, device) for length in (height, width))
     regions = _to_windows((3 * rows[:, None] + columns)[None, ..., None].float())[0, ..., 0]
     apart = regions[:, :, None] != regions[:, None, :]
-    return (apart * CLOSED)[:, None]
+    return (apart * MASKED)[:, None]
 
 
 def _strips(length: int, shift: int, device: torch.device) -> Tensor:

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from srgan_cli.networks.generators.base import BicubicPhases, Generator, padded_to_grid, zeroed
+from srgan_cli.networks.generators.base import BicubicResidual, Generator, padded_to_grid, zero_init
 
 
 class UNet(Generator):
@@ -26,8 +26,8 @@ class UNet(Generator):
         self.down = nn.ModuleList([_convolutions(channels, 2 * channels), _convolutions(2 * channels, 4 * channels)])
         self.dropout = nn.Dropout2d(dropout)
         self.up = nn.ModuleList([_convolutions(6 * channels, 2 * channels), _convolutions(3 * channels, channels)])
-        self.tail = zeroed(nn.Conv2d(channels, 3 * scale**2, 3, padding=1))
-        self.bicubic = BicubicPhases(scale)
+        self.tail = zero_init(nn.Conv2d(channels, 3 * scale**2, 3, padding=1))
+        self.bicubic = BicubicResidual(scale)
         self.shuffle = nn.PixelShuffle(scale)
 
     @property

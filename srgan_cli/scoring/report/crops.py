@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from srgan_cli.errors import UsageError
-from srgan_cli.image.luma import Array, full_luma
+from srgan_cli.image.luma import Array, luma_full_range
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ def disagreement(reference: Array, pictures: list[Array], side: int) -> Crop | N
 
     None when there is no picture, or when they differ in size.  Smaller pictures give a smaller crop.
     """
-    lumas = [full_luma(pixels) for pixels in (pictures if len(pictures) > 1 else [reference, *pictures])]
+    lumas = [luma_full_range(pixels) for pixels in (pictures if len(pictures) > 1 else [reference, *pictures])]
     if not pictures or len({luma.shape for luma in lumas}) > 1:
         return None
     height, width = (min(side, length) for length in lumas[0].shape[-2:])

@@ -23,7 +23,7 @@ LARGEST = 256 * 2**20
 
 
 @dataclass(frozen=True)
-class Shown:
+class PageImage:
     """A picture that the page shows: its reference and what each method made of it, (1 or 3, H, W)."""
 
     name: str
@@ -31,12 +31,12 @@ class Shown:
     pictures: dict[str, Array]
 
 
-def write_page(report: Report, shown: Iterable[Shown], total: int, path: Path) -> None:
+def write_page(report: Report, images: Iterable[PageImage], total: int, path: Path) -> None:
     """Write the page, whole or not at all; it needs no net and no other file.  `total` is how many pictures there are.
 
     Pictures are kept without loss, in 8 bits; those that come once they have LARGEST bytes are left out.
     """
-    content = _content(report, list(_pictures(shown)), total)
+    content = _content(report, list(_pictures(images)), total)
     text = json.dumps(content, ensure_ascii=False).replace("<", "\\u003c")  # or a name could end the script
     page = TEMPLATE.read_text(encoding="utf-8").replace(PLACEHOLDER, text)
     with atomic_write(path) as temporary:
@@ -45,11 +45,11 @@ def write_page(report: Report, shown: Iterable[Shown], total: int, path: Path) -
 
 def _content(report: Report, pictures: list[dict[str, Any]], total: int) -> dict[str, Any]:
     told = json.loads(to_json(report))
-    of_method = [score for score in report.scores if not score.problem]
+    of_method = [score for score in report.scores if not score.error]
     rows = zip(of_method, told["pictures"], strict=True)
     return {
         "protocol": str(report.protocol),
-        "problems": report.problems,
+        "problems": report.errors,
         "metrics": [_metric(name) for name in report.protocol.metrics],
         "best": {name: sorted(methods) for name, methods in report.best.items()},
         "methods": told["methods"],
@@ -71,20 +71,20 @@ def _metric(name: str) -> dict[str, Any]:
     }
 
 
-def _pictures(shown: Iterable[Shown]) -> Iterator[dict[str, Any]]:
+def _pictures(images: Iterable[PageImage]) -> Iterator[dict[str, Any]]:
     size = 0
-    for entry in shown:
+    for entry in images:
         yield (picture := _picture(entry))
         size += sum(map(len, picture["images"].values()))
         if size >= LARGEST:
             return
 
 
-def _picture(shown: Shown) -> dict[str, Any]:
-    height, width = shown.reference.shape[-2:]
-    images = {REFERENCE: shown.reference, **shown.pictures}
+def _picture(image: PageImage) -> dict[str, Any]:
+    height, width = image.reference.shape[-2:]
+    images = {REFERENCE: image.reference, **image.pictures}
     return {
-        "name": shown.name,
+        "name": image.name,
         "width": width,
         "height": height,
         "images": {name: _address(pixels) for name, pixels in images.items()},

@@ -16,7 +16,7 @@ class Score:
 
     name: str
     values: dict[str, float]
-    problem: str = ""
+    error: str = ""
     method: str = ""
     skipped: bool = False
 
@@ -65,7 +65,7 @@ class Report:
     @property
     def complete(self) -> bool:
         """Whether every picture had a partner and was scored by every metric."""
-        failed = any(score.problem and not score.skipped for score in self.scores)
+        failed = any(score.error and not score.skipped for score in self.scores)
         return not (self.only_reference or self.only_candidate or self.unavailable or failed)
 
     @property
@@ -89,12 +89,12 @@ class Report:
         return [self._difference(*pair) for pair in combinations(self.methods, 2)]
 
     @property
-    def problems(self) -> list[str]:
+    def errors(self) -> list[str]:
         """What kept pictures from being scored, a sentence each."""
         several = len(self.methods) > 1
         return [
             *self.unavailable,
-            *(f"{s.name}{f' ({s.method})' if several else ''}: {s.problem}" for s in self.scores if s.problem),
+            *(f"{s.name}{f' ({s.method})' if several else ''}: {s.error}" for s in self.scores if s.error),
             *(f"{name}: only among the references" for name in self.only_reference),
             *(f"{name}: only among the candidates" for name in self.only_candidate),
         ]
@@ -106,7 +106,7 @@ class Report:
 
     def values(self, method: str) -> dict[str, dict[str, float]]:
         """A method's values by picture and metric."""
-        return {score.name: score.values for score in self.scores if score.method == method and not score.problem}
+        return {score.name: score.values for score in self.scores if score.method == method and not score.error}
 
     def _summary(self, method: str) -> Summary:
         rows = list(self.values(method).values())

@@ -73,7 +73,7 @@ def to_csv(report: Report) -> str:
     writer.writerow(["picture", "method", "protocol", "border", "range", *metrics, "problem"])
     for score in report.scores:
         values = [score.values.get(name, "") for name in metrics]
-        writer.writerow([score.name, score.method, *protocol, *values, score.problem])
+        writer.writerow([score.name, score.method, *protocol, *values, score.error])
     return file.getvalue()
 
 
@@ -107,7 +107,7 @@ def json_pieces(protocol: Protocol, scores: Iterable[Score], finish: Callable[[]
     yield f'{{\n  "protocol": {_indented(protocol.describe())},\n  "pictures": ['
     separator = "\n"
     for score in scores:
-        if not score.problem:
+        if not score.error:
             row = {"name": score.name, "method": score.method, **_finite(score.values)}
             yield f"{separator}    {json.dumps(row, ensure_ascii=False)}"
             separator = ",\n"
@@ -116,16 +116,21 @@ def json_pieces(protocol: Protocol, scores: Iterable[Score], finish: Callable[[]
         "mean": _finite(report.mean),
         "methods": [_summary(summary) for summary in report.summaries],
         "differences": [_difference(difference) for difference in report.differences],
-        "problems": report.problems,
+        "problems": report.errors,
     }
     yield "\n  ],\n" + ",\n".join(f'  "{key}": {_indented(value)}' for key, value in closing.items()) + "\n}"
 
 
-FORMS: dict[str, Callable[[Report], str]] = {"csv": to_csv, "markdown": to_markdown, "latex": to_latex, "json": to_json}
+RENDERERS: dict[str, Callable[[Report], str]] = {
+    "csv": to_csv,
+    "markdown": to_markdown,
+    "latex": to_latex,
+    "json": to_json,
+}
 """Forms of output that a pipe can take."""
 
 
-def only_form(**flags: bool) -> str:
+def output_format(**flags: bool) -> str:
     """The form that was asked for; empty if none was.  Raises UsageError for more than one."""
     asked = [name for name, given in flags.items() if given]
     if len(asked) > 1:
@@ -138,7 +143,7 @@ def _pictures_grid(report: Report) -> Grid:
     rows = [
         [Cell(s.name), *(Cell(_number(name, s.values[name]) if name in s.values else "") for name in metrics)]
         for s in report.scores
-        if not s.problem
+        if not s.error
     ]
     counts = {key: f" of {count}" for s in report.summaries for key, count in s.counts.items()}
     footer = [f"{_number(name, means[name])}{counts.get(name, '')}" if name in means else "-" for name in metrics]

@@ -21,14 +21,14 @@ from srgan_cli.system.discovery import find_pictures, pair_by_name
 from srgan_cli.system.distributed import World
 from srgan_cli.system.progress import Progress
 from srgan_cli.training.config import TrainConfig
-from srgan_cli.training.data.store import Store
+from srgan_cli.training.data.store import PixelCache
 from srgan_cli.training.run.contact_sheet import PARTNERS, SAMPLES
 from srgan_cli.upscaling.tiles.tiling import Window
 
 VALIDATION_SIDE = 384
 DECODERS = 4
-Size = tuple[int, int]
-Result = TypeVar("Result")
+HeightWidth = tuple[int, int]
+Decoded = TypeVar("Decoded")
 
 
 @dataclass(frozen=True)
@@ -154,24 +154,24 @@ def _pairs(
     """The pictures that can be used, in the store."""
     sizes = dict(_each(partial(_size_of_pair, config), entries, skipped, map))
     needed = sum(_bytes_of(size) + _bytes_of(size) // config.scale**2 for size in sizes.values())
-    store = Store(needed, _cache(config, "pixels"))
+    store = PixelCache(needed, _cache(config, "pixels"))
     with ThreadPoolExecutor(DECODERS) as pool:
         decoded = _each(lambda entry: _decode(config, entry, sizes[entry]), sizes, skipped, pool.map)
         for done, (entry, (low, high)) in enumerate(decoded, 1):
-            yield entry, Pair(entry.path.name, store.keep(low), store.keep(high), entry.weight)
+            yield entry, Pair(entry.path.name, store.add(low), store.add(high), entry.weight)
             if progress:
                 progress(done, len(sizes))
 
 
 def _each(
-    work: Callable[[_Entry], Result],
+    work: Callable[[_Entry], Decoded],
     entries: Iterable[_Entry],
     skipped: list[Skipped],
     run: Callable[..., Iterator[Any]],
-) -> Iterator[tuple[_Entry, Result]]:
+) -> Iterator[tuple[_Entry, Decoded]]:
     """Every entry with what `work` makes of it; one with a picture that cannot be used is added to `skipped`."""
 
-    def attempt(entry: _Entry) -> Result | Skipped:
+    def attempt(entry: _Entry) -> Decoded | Skipped:
         try:
             return work(entry)
         except PictureError as error:
@@ -185,7 +185,7 @@ def _each(
             yield entry, result
 
 
-def _size_of_pair(config: TrainConfig, entry: _Entry) -> Size:
+def _size_of_pair(config: TrainConfig, entry: _Entry) -> HeightWidth:
     """Of the picture, cut to multiples of the scale.  Raises PictureError when it or its partner is of no use."""
     height, width = _size(_smallest(config), entry)
     expected = height // config.scale, width // config.scale
@@ -197,7 +197,7 @@ def _size_of_pair(config: TrainConfig, entry: _Entry) -> Size:
     return low[0] * config.scale, low[1] * config.scale
 
 
-def _size(smallest: int, entry: _Entry) -> Size:
+def _size(smallest: int, entry: _Entry) -> HeightWidth:
     """Raises PictureError when a side is smaller."""
     height, width = picture_size(entry.path)
     if min(height, width) < smallest:
@@ -210,10 +210,10 @@ def _smallest(config: TrainConfig) -> int:
     return max(config.largest_patch * config.scale, SMALLEST_SIDE)
 
 
-def _decode(config: TrainConfig, entry: _Entry, size: Size) -> tuple[Tensor, Tensor]:
+def _decode(config: TrainConfig, entry: _Entry, size: HeightWidth) -> tuple[Tensor, Tensor]:
     """The partner and the picture.  Raises PictureError for a damaged file."""
-    high = read_picture(entry.path).on_white.rgb[:, : size[0], : size[1]]
-    low = read_picture(entry.partner).on_white.rgb if entry.partner else downscale(high, config.scale)
+    high = read_picture(entry.path).flatten_on_white.rgb[:, : size[0], : size[1]]
+    low = read_picture(entry.partner).flatten_on_white.rgb if entry.partner else downscale(high, config.scale)
     return to_bytes(low), to_bytes(high)
 
 
@@ -221,23 +221,23 @@ def _unpaired(config: TrainConfig, skipped: list[Skipped]) -> list[Tensor]:
     """The unpaired low-resolution pictures.  Raises SrganError when none can be used."""
     entries = [_Entry(path) for path in find_pictures(Path(config.unpaired)) if not _is_sample(path, config)]
     sizes = dict(_each(partial(_size, config.patch), entries, skipped, map))
-    store = Store(sum(map(_bytes_of, sizes.values())), _cache(config, "unpaired"))
+    store = PixelCache(sum(map(_bytes_of, sizes.values())), _cache(config, "unpaired"))
     with ThreadPoolExecutor(DECODERS) as pool:
-        decoded = _each(lambda entry: to_bytes(read_picture(entry.path).on_white.rgb), sizes, skipped, pool.map)
-        pictures = [store.keep(pixels) for _, pixels in decoded]
+        decoded = _each(lambda entry: to_bytes(read_picture(entry.path).flatten_on_white.rgb), sizes, skipped, pool.map)
+        pictures = [store.add(pixels) for _, pixels in decoded]
     if not pictures:
         raise SrganError(f"no usable picture in {config.unpaired}", f"they need {config.patch} pixels a side")
     return pictures
 
 
-def _bytes_of(size: Size) -> int:
+def _bytes_of(size: HeightWidth) -> int:
     """What the pixels of a picture of this size take."""
     return 3 * size[0] * size[1]
 
 
 def _cache(config: TrainConfig, name: str) -> Path:
     """The file that pixels go to if memory is short, one for each process."""
-    return config.run / f"{name}-{World.here().rank}.cache"
+    return config.run / f"{name}-{World.from_environment().rank}.cache"
 
 
 def _held_out(paths: list[Path], config: TrainConfig) -> set[int]:

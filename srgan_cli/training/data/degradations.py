@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from srgan_cli.training.data.random import below, between, chance
+from srgan_cli.training.data.random import bernoulli, randint, uniform
 
 JPEG_BLOCK = 8
 SUBSAMPLINGS = ("4:4:4", "4:2:0")
@@ -25,41 +25,41 @@ FOURIER_GRID = 16
 """Fourier transforms are quick at multiples of it, for pictures of some hundred pixels."""
 
 
-def mild(low: Tensor, _high: Tensor, random: torch.Generator) -> Tensor:
+def mild(low: Tensor, _high: Tensor, rng: torch.Generator) -> Tensor:
     """The low-resolution picture after, each with a chance, slight blur, slight noise, JPEG of quality 60 to 100.
 
     The network shall learn to leave such traces alone or to clean them up, not to repaint the picture.
     """
     picture = low.float()
-    if chance(0.5, random):
-        picture = convolve(picture, gaussian(between(0.1, 0.8, random)))
-    if chance(0.5, random):
-        picture = add_noise(picture, between(0, 4, random), random)
-    if chance(0.75, random):
-        picture = jpeg(picture, round(between(60, 100, random)), SUBSAMPLINGS[chance(0.5, random)])
+    if bernoulli(0.5, rng):
+        picture = convolve(picture, gaussian(uniform(0.1, 0.8, rng)))
+    if bernoulli(0.5, rng):
+        picture = add_noise(picture, uniform(0, 4, rng), rng)
+    if bernoulli(0.75, rng):
+        picture = jpeg(picture, round(uniform(60, 100, rng)), SUBSAMPLINGS[bernoulli(0.5, rng)])
     return _bytes(picture)
 
 
-def real(low: Tensor, high: Tensor, random: torch.Generator) -> Tensor:
+def real(low: Tensor, high: Tensor, rng: torch.Generator) -> Tensor:
     """The original after Real-ESRGAN's second-order degradation: blur, resizing, noise and JPEG twice, then ringing.
 
     Of the low-resolution picture nothing but its size counts.
     Source: X. Wang et al., Real-ESRGAN, ICCVW 2021, section 3 and its supplement (arXiv:2107.10833).
     """
     height, width = low.shape[-2:]
-    picture = convolve(high.float(), _any_kernel(3.0, random))
-    picture = _resized(picture, between(0.3, 1.2, random), random)
-    picture = jpeg(_any_noise(picture, 30, random), round(between(30, 95, random)), "4:2:0")
-    if chance(0.8, random):
-        picture = convolve(picture, _any_kernel(1.5, random))
-    picture = _any_noise(_resized(picture, between(0.5, 1.2, random), random), 25, random)
-    ringing = sinc(between(pi / 3, pi, random)) if chance(0.8, random) else torch.ones(1, 1)
-    quality = round(between(30, 95, random))
-    if chance(0.5, random):
-        picture = convolve(_to_size(picture, height, width, random), ringing)
+    picture = convolve(high.float(), _any_kernel(3.0, rng))
+    picture = _resized(picture, uniform(0.3, 1.2, rng), rng)
+    picture = jpeg(_any_noise(picture, 30, rng), round(uniform(30, 95, rng)), "4:2:0")
+    if bernoulli(0.8, rng):
+        picture = convolve(picture, _any_kernel(1.5, rng))
+    picture = _any_noise(_resized(picture, uniform(0.5, 1.2, rng), rng), 25, rng)
+    ringing = sinc(uniform(pi / 3, pi, rng)) if bernoulli(0.8, rng) else torch.ones(1, 1)
+    quality = round(uniform(30, 95, rng))
+    if bernoulli(0.5, rng):
+        picture = convolve(_to_size(picture, height, width, rng), ringing)
         return _bytes(jpeg(picture, quality, "4:2:0"))
     picture = jpeg(picture, quality, "4:2:0")
-    return _bytes(convolve(_to_size(picture, height, width, random), ringing))
+    return _bytes(convolve(_to_size(picture, height, width, rng), ringing))
 
 
 DEGRADATIONS: dict[str, Callable[[Tensor, Tensor, torch.Generator], Tensor]] = {"mild": mild, "real": real}
@@ -99,15 +99,15 @@ def convolve(picture: Tensor, kernel: Tensor) -> Tensor:
     return blurred[:, 2 * reach : 2 * reach + height, 2 * reach : 2 * reach + width]
 
 
-def add_noise(picture: Tensor, deviation: float, random: torch.Generator, grey: bool = False) -> Tensor:
+def add_noise(picture: Tensor, deviation: float, rng: torch.Generator, grey: bool = False) -> Tensor:
     """Gaussian noise of this standard deviation, the same in all colours if `grey`."""
-    return picture + deviation * torch.randn(_noise_shape(picture, grey), generator=random)
+    return picture + deviation * torch.randn(_noise_shape(picture, grey), generator=rng)
 
 
-def add_shot_noise(picture: Tensor, strength: float, random: torch.Generator, grey: bool = False) -> Tensor:
+def add_shot_noise(picture: Tensor, strength: float, rng: torch.Generator, grey: bool = False) -> Tensor:
     """Poisson noise, `strength` times as strong as of one photon a level; the same in all colours if `grey`."""
     photons = picture.clamp(0, 255).mean(0, keepdim=True) if grey else picture.clamp(0, 255)
-    return picture + strength * (torch.poisson(photons, generator=random) - photons)
+    return picture + strength * (torch.poisson(photons, generator=rng) - photons)
 
 
 def jpeg(picture: Tensor, quality: int, subsampling: str) -> Tensor:
@@ -119,34 +119,34 @@ def jpeg(picture: Tensor, quality: int, subsampling: str) -> Tensor:
     return torch.from_numpy(np.array(Image.open(file))).permute(2, 0, 1).float()
 
 
-def _any_kernel(largest: float, random: torch.Generator) -> Tensor:
+def _any_kernel(largest: float, rng: torch.Generator) -> Tensor:
     """A Gaussian, a flatter or a sharper bell, alike in all directions or not; or, one time in ten, a ringing one."""
-    if chance(0.1, random):
-        return sinc(between(pi / 3, pi, random))
-    first = between(0.2, largest, random)
-    if chance(0.6, random):
-        return gaussian(first, power=_power(random))
-    return gaussian(first, between(0.2, largest, random), between(0, pi, random), _power(random))
+    if bernoulli(0.1, rng):
+        return sinc(uniform(pi / 3, pi, rng))
+    first = uniform(0.2, largest, rng)
+    if bernoulli(0.6, rng):
+        return gaussian(first, power=_power(rng))
+    return gaussian(first, uniform(0.2, largest, rng), uniform(0, pi, rng), _power(rng))
 
 
-def _power(random: torch.Generator) -> float:
-    return 1.0 if chance(0.7, random) else between(0.5, 2.0, random)
+def _power(rng: torch.Generator) -> float:
+    return 1.0 if bernoulli(0.7, rng) else uniform(0.5, 2.0, rng)
 
 
-def _any_noise(picture: Tensor, largest: float, random: torch.Generator) -> Tensor:
-    grey = chance(0.4, random)
-    if chance(0.5, random):
-        return add_noise(picture, between(1, largest, random), random, grey)
-    return add_shot_noise(picture, between(0.05, largest / 10, random), random, grey)
+def _any_noise(picture: Tensor, largest: float, rng: torch.Generator) -> Tensor:
+    grey = bernoulli(0.4, rng)
+    if bernoulli(0.5, rng):
+        return add_noise(picture, uniform(1, largest, rng), rng, grey)
+    return add_shot_noise(picture, uniform(0.05, largest / 10, rng), rng, grey)
 
 
-def _resized(picture: Tensor, factor: float, random: torch.Generator) -> Tensor:
+def _resized(picture: Tensor, factor: float, rng: torch.Generator) -> Tensor:
     height, width = (max(4, round(side * factor)) for side in picture.shape[-2:])
-    return _to_size(picture, height, width, random)
+    return _to_size(picture, height, width, rng)
 
 
-def _to_size(picture: Tensor, height: int, width: int, random: torch.Generator) -> Tensor:
-    mode = RESAMPLINGS[below(len(RESAMPLINGS), random)]
+def _to_size(picture: Tensor, height: int, width: int, rng: torch.Generator) -> Tensor:
+    mode = RESAMPLINGS[randint(len(RESAMPLINGS), rng)]
     antialias = {} if mode == "area" else {"antialias": True}
     return F.interpolate(picture[None], (height, width), mode=mode, **antialias)[0]
 

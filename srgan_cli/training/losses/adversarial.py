@@ -16,17 +16,17 @@ Logits = Tensor
 
 
 @dataclass(frozen=True)
-class Game:
+class AdversarialLoss:
     """The two sides of an adversarial loss.
 
-    discriminator(real, fake, smoothing) and generator(real, fake).  chance: the loss of a discriminator that knows
-    nothing and says zero, or 0 where the loss has no floor.  smooth: whether labels can be smoothed.
+    discriminator(real, fake, smoothing) and generator(real, fake).  chance_loss: the loss of a discriminator that knows
+    nothing and says zero, or 0 where the loss has no floor.  supports_smoothing: whether labels can be smoothed.
     """
 
     discriminator: Callable[[Tensor, Tensor, float], Tensor]
     generator: Callable[[Tensor, Tensor], Tensor]
-    chance: float
-    smooth: bool = False
+    chance_loss: float
+    supports_smoothing: bool = False
 
 
 def discriminator_loss(real: Tensor, fake: Tensor, smoothing: float = 0.0) -> Tensor:
@@ -102,37 +102,43 @@ def wasserstein_discriminator_loss(real: Tensor, fake: Tensor, _smoothing: float
     return fake.mean() - real.mean()
 
 
-GAMES: dict[str, Game] = {
-    "minimax": Game(discriminator_loss, minimax_loss, 1.386, smooth=True),
-    "non-saturating": Game(discriminator_loss, non_saturating_loss, 1.386, smooth=True),
-    "least-squares": Game(least_squares_discriminator_loss, least_squares_generator_loss, 0.5, smooth=True),
-    "hinge": Game(hinge_discriminator_loss, critic_generator_loss, 2.0, smooth=True),
-    "relativistic": Game(relativistic_discriminator_loss, relativistic_generator_loss, 0.693, smooth=True),
-    "wasserstein": Game(wasserstein_discriminator_loss, critic_generator_loss, 0.0),
+ADVERSARIAL_LOSSES: dict[str, AdversarialLoss] = {
+    "minimax": AdversarialLoss(discriminator_loss, minimax_loss, 1.386, supports_smoothing=True),
+    "non-saturating": AdversarialLoss(discriminator_loss, non_saturating_loss, 1.386, supports_smoothing=True),
+    "least-squares": AdversarialLoss(
+        least_squares_discriminator_loss, least_squares_generator_loss, 0.5, supports_smoothing=True
+    ),
+    "hinge": AdversarialLoss(hinge_discriminator_loss, critic_generator_loss, 2.0, supports_smoothing=True),
+    "relativistic": AdversarialLoss(
+        relativistic_discriminator_loss, relativistic_generator_loss, 0.693, supports_smoothing=True
+    ),
+    "wasserstein": AdversarialLoss(wasserstein_discriminator_loss, critic_generator_loss, 0.0),
 }
 
 
-def gradient_penalty(judge: Callable[[Tensor], Logits], real: Tensor, fake: Tensor, random: torch.Generator) -> Tensor:
+def gradient_penalty(
+    discriminator: Callable[[Tensor], Logits], real: Tensor, fake: Tensor, rng: torch.Generator
+) -> Tensor:
     """(|gradient of the logits| - 1)² at pictures drawn between real and generated ones (N, C, H, W).
 
     Source: I. Gulrajani et al., Improved Training of Wasserstein GANs, NeurIPS 2017, equation 3 (arXiv:1704.00028).
     """
-    place = torch.rand(len(real), 1, 1, 1, generator=random).to(real)
+    place = torch.rand(len(real), 1, 1, 1, generator=rng).to(real)
     between = torch.lerp(real, fake, place).requires_grad_(True)
-    return (_gradient_norm(judge, between) - 1).square().mean()
+    return (_gradient_norm(discriminator, between) - 1).square().mean()
 
 
-def r1_penalty(judge: Callable[[Tensor], Logits], real: Tensor) -> Tensor:
+def r1_penalty(discriminator: Callable[[Tensor], Logits], real: Tensor) -> Tensor:
     """Half the squared norm of the gradient of the logits at real pictures (N, C, H, W).
 
     Source: L. Mescheder et al., Which Training Methods for GANs do actually Converge?, ICML 2018, equation 9
     (arXiv:1801.04406).
     """
-    return 0.5 * _gradient_norm(judge, real.detach().requires_grad_(True)).square().mean()
+    return 0.5 * _gradient_norm(discriminator, real.detach().requires_grad_(True)).square().mean()
 
 
-def _gradient_norm(judge: Callable[[Tensor], Logits], pictures: Tensor) -> Tensor:
+def _gradient_norm(discriminator: Callable[[Tensor], Logits], pictures: Tensor) -> Tensor:
     """The norm for each picture, (N,); a picture's logits, if it has several, are averaged."""
-    logits = judge(pictures).flatten(1).mean(1).sum()
+    logits = discriminator(pictures).flatten(1).mean(1).sum()
     (gradient,) = torch.autograd.grad(logits, pictures, create_graph=True)
     return (gradient.flatten(1).square().sum(1) + 1e-12).sqrt()

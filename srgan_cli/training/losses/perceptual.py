@@ -7,7 +7,7 @@ from torch import Tensor
 
 from srgan_cli.networks.backbones import Backbone, feature_distance
 from srgan_cli.training.config import TrainConfig
-from srgan_cli.training.optim.optimizer import Precision, channels_last
+from srgan_cli.training.optim.optimizer import ComputeContext, channels_last
 from srgan_cli.weights.backbones import load_backbone
 
 
@@ -20,11 +20,11 @@ class PerceptualLoss:
     (arXiv:1603.08155), with the normalised features of LPIPS.
     """
 
-    def __init__(self, config: TrainConfig, precision: Precision) -> None:
+    def __init__(self, config: TrainConfig, compute: ComputeContext) -> None:
         """Raises WeightsError when a backbone cannot be had."""
         path = Path(config.perceptual_weights) if config.perceptual_weights else None
-        self.backbones = [channels_last(load_backbone(name, path).to(precision.device)) for name in config.backbones]
-        self.precision = precision
+        self.backbones = [channels_last(load_backbone(name, path).to(compute.device)) for name in config.backbones]
+        self.precision = compute
 
     def __call__(self, generated: Tensor, target: Tensor) -> Tensor:
         """The mean over pictures, layers and places."""

@@ -6,22 +6,22 @@ from torch import Tensor
 from srgan_cli.training.config import TrainConfig
 from srgan_cli.training.losses.perceptual import PerceptualLoss
 from srgan_cli.training.losses.pixel import PIXEL_LOSSES, frequency_loss, l2_loss, phase_loss
-from srgan_cli.training.optim.optimizer import Precision
+from srgan_cli.training.optim.optimizer import ComputeContext
 
 
-class Objective:
+class GeneratorLoss:
     """The weighted sum of the generator's losses."""
 
-    def __init__(self, config: TrainConfig, precision: Precision) -> None:
+    def __init__(self, config: TrainConfig, compute: ComputeContext) -> None:
         """Raises WeightsError when the backbone of the perceptual loss cannot be had."""
         self.config = config
         wanted = config.perceptual_weight and config.pixel_share < 1
-        self.perceptual = PerceptualLoss(config, precision) if wanted else None
+        self.perceptual = PerceptualLoss(config, compute) if wanted else None
 
-    def losses(self, generated: Tensor, target: Tensor, squared: bool, alone: bool) -> dict[str, Tensor]:
+    def losses(self, generated: Tensor, target: Tensor, squared: bool, pixel_only: bool) -> dict[str, Tensor]:
         """Every loss of pictures (N, 3, H, W) by its name, but for the adversary's.
 
-        squared: take squared differences of pixels.  alone: there is no adversary yet.
+        squared: take squared differences of pixels.  pixel_only: there is no adversary yet.
         """
         pixel_loss = l2_loss if squared else PIXEL_LOSSES[self.config.pixel_loss]
         losses = {"pixel": pixel_loss(generated, target)}
@@ -29,18 +29,18 @@ class Objective:
             losses["frequency"] = frequency_loss(generated, target)
         if self.config.phase_weight:
             losses["phase"] = phase_loss(generated, target, self.config.scale)
-        if self.perceptual and not alone:
+        if self.perceptual and not pixel_only:
             losses["perceptual"] = self.perceptual(generated, target)
         return losses
 
-    def total(self, losses: dict[str, Tensor], heed: float) -> Tensor:
-        """The weighted sum; `heed`, 0…1, is how far the generator heeds the discriminator yet."""
+    def total(self, losses: dict[str, Tensor], adversarial_ramp: float) -> Tensor:
+        """The weighted sum; `adversarial_ramp`, 0…1, is how far the generator heeds the discriminator yet."""
         weights = {
             "pixel": self.config.pixel_weight,
             "frequency": self.config.frequency_weight,
             "phase": self.config.phase_weight,
             "perceptual": self.config.perceptual_weight,
             "matching": self.config.matching_weight,
-            "adversarial": heed * self.config.adversarial_weight,
+            "adversarial": adversarial_ramp * self.config.adversarial_weight,
         }
         return torch.stack([weights[name] * loss for name, loss in losses.items() if weights[name]]).sum()

@@ -6,19 +6,19 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from srgan_cli.networks import DISCRIMINATORS, Judgement
-from srgan_cli.system.distributed import ALONE, World
+from srgan_cli.networks import DISCRIMINATORS, DiscriminatorOutput
+from srgan_cli.system.distributed import SINGLE_PROCESS, World
 from srgan_cli.training.config import TrainConfig
-from srgan_cli.training.losses.adversarial import GAMES, gradient_penalty, r1_penalty
+from srgan_cli.training.losses.adversarial import ADVERSARIAL_LOSSES, gradient_penalty, r1_penalty
 from srgan_cli.training.losses.pixel import feature_matching_loss
-from srgan_cli.training.optim.optimizer import Learner, Precision, channels_last
+from srgan_cli.training.optim.optimizer import ComputeContext, OptimizerStep, channels_last
 
-COLLAPSE = 1e-3
+SATURATION = 1e-3
 """Below this part of its loss at chance, a discriminator is so sure that it teaches nothing."""
 
 
 @dataclass(frozen=True)
-class Verdict:
+class DiscriminatorPass:
     """Real and generated pictures (N, 3, H, W), and what the discriminator says of each.
 
     Both sides learn from it, so that every picture is judged once.
@@ -26,46 +26,46 @@ class Verdict:
 
     real: Tensor
     fake: Tensor
-    of_real: Judgement
-    of_fake: Judgement
+    real_output: DiscriminatorOutput
+    fake_output: DiscriminatorOutput
 
 
-class Adversary:
+class DiscriminatorTrainer:
     """Learns to tell real pictures from generated ones, and tells the generator how far it is found out."""
 
-    def __init__(self, config: TrainConfig, precision: Precision, world: World = ALONE) -> None:
+    def __init__(self, config: TrainConfig, compute: ComputeContext, world: World = SINGLE_PROCESS) -> None:
         self.config = config
         self.world = world
-        self.precision = precision
-        self.game = GAMES[config.game]
+        self.compute = compute
+        self.loss = ADVERSARIAL_LOSSES[config.game]
         network = DISCRIMINATORS[config.discriminator](**config.discriminator_config)
-        self.network = channels_last(network.to(precision.device))
-        self.learner = Learner(self.network, precision, config.optimizer, config.accumulate, world)
-        self.collapsed = False
+        self.network = channels_last(network.to(compute.device))
+        self.learner = OptimizerStep(self.network, compute, config.optimizer, config.accumulate, world)
+        self.saturated = False
 
-    def judge(self, real: Tensor, fake: Tensor) -> Verdict:
+    def discriminate(self, real: Tensor, fake: Tensor) -> DiscriminatorPass:
         """What the discriminator says of pictures (N, 3, H, W)."""
-        return Verdict(real, fake, self._judgement(real), self._judgement(fake))
+        return DiscriminatorPass(real, fake, self._discriminate(real), self._discriminate(fake))
 
-    def losses(self, verdict: Verdict) -> dict[str, Tensor]:
+    def losses(self, outputs: DiscriminatorPass) -> dict[str, Tensor]:
         """What the generator is to make small: `adversarial` and, where it counts, `matching` of the features."""
-        real, fake = verdict.of_real, verdict.of_fake
-        losses = {"adversarial": self.game.generator(real.logits.detach(), fake.logits)}
+        real, fake = outputs.real_output, outputs.fake_output
+        losses = {"adversarial": self.loss.generator(real.logits.detach(), fake.logits)}
         if self.config.matching_weight:
             target = [features.detach() for features in real.features]
             losses["matching"] = feature_matching_loss(fake.features, target)
         return losses
 
-    def learn(self, verdict: Verdict, random: torch.Generator) -> tuple[Tensor, bool]:
+    def learn(self, outputs: DiscriminatorPass, rng: torch.Generator) -> tuple[Tensor, bool]:
         """Learn from a verdict; the loss before the step, and whether it could be used.
 
         A discriminator that is too sure to teach does not learn: `collapsed` says so.
         """
-        real, fake = verdict.of_real.logits, verdict.of_fake.logits
-        loss = self.game.discriminator(real, fake, self.config.label_smoothing)
-        sure = self.game.chance > 0 and bool(loss < COLLAPSE * self.game.chance)
-        self.collapsed = self.world.all(sure)
-        return loss, self.collapsed or self.learner.learn(loss + self._penalty(verdict, random))
+        real, fake = outputs.real_output.logits, outputs.fake_output.logits
+        loss = self.loss.discriminator(real, fake, self.config.label_smoothing)
+        saturated = self.loss.chance_loss > 0 and bool(loss < SATURATION * self.loss.chance_loss)
+        self.saturated = self.world.all_true(saturated)
+        return loss, self.saturated or self.learner.learn(loss + self._penalty(outputs, rng))
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that learning has changed."""
@@ -76,11 +76,11 @@ class Adversary:
         self.network.load_state_dict(state["network"])
         self.learner.load_state_dict(state["learner"])
 
-    def _penalty(self, verdict: Verdict, random: torch.Generator) -> Tensor:
-        real, fake = verdict.real, verdict.fake.detach()
+    def _penalty(self, outputs: DiscriminatorPass, rng: torch.Generator) -> Tensor:
+        real, fake = outputs.real, outputs.fake.detach()
         penalty = real.new_zeros(())
         if self.config.gradient_penalty_weight:
-            penalty = penalty + self.config.gradient_penalty_weight * gradient_penalty(self._logits, real, fake, random)
+            penalty = penalty + self.config.gradient_penalty_weight * gradient_penalty(self._logits, real, fake, rng)
         if self.config.r1_weight:
             penalty = penalty + self.config.r1_weight * r1_penalty(self._logits, real)
         return penalty
@@ -90,7 +90,7 @@ class Adversary:
         logits: Tensor = self.network(pictures).logits
         return logits
 
-    def _judgement(self, pictures: Tensor) -> Judgement:
-        with self.precision.autocast():
-            judged: Judgement = self.learner.run(pictures.contiguous(memory_format=torch.channels_last))
-        return Judgement(judged.logits.float(), judged.features)
+    def _discriminate(self, pictures: Tensor) -> DiscriminatorOutput:
+        with self.compute.autocast():
+            output: DiscriminatorOutput = self.learner.run(pictures.contiguous(memory_format=torch.channels_last))
+        return DiscriminatorOutput(output.logits.float(), output.features)

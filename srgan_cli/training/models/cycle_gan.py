@@ -13,10 +13,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from srgan_cli.networks import Degrader, SRResNet
-from srgan_cli.system.distributed import ALONE, World
+from srgan_cli.system.distributed import SINGLE_PROCESS, World
 from srgan_cli.training.config import TrainConfig
-from srgan_cli.training.models.adversary import Adversary
-from srgan_cli.training.optim.optimizer import Learner, Precision, channels_last
+from srgan_cli.training.models.adversary import DiscriminatorTrainer
+from srgan_cli.training.optim.optimizer import ComputeContext, OptimizerStep, channels_last
 
 RATE = 2e-4
 CYCLE_WEIGHT, IDENTITY_WEIGHT, DRIFT_WEIGHT = 10.0, 5.0, 10.0
@@ -50,10 +50,10 @@ class Cycle(nn.Module):
 class CycleGAN:
     """The cycle and its two discriminators."""
 
-    def __init__(self, config: TrainConfig, precision: Precision, world: World = ALONE) -> None:
-        self.precision = precision
-        self.cycle = channels_last(Cycle(config.scale).to(precision.device))
-        self.learner = Learner(self.cycle, precision, "adam", config.accumulate, world)
+    def __init__(self, config: TrainConfig, compute: ComputeContext, world: World = SINGLE_PROCESS) -> None:
+        self.compute = compute
+        self.cycle = channels_last(Cycle(config.scale).to(compute.device))
+        self.learner = OptimizerStep(self.cycle, compute, "adam", config.accumulate, world)
         critics = replace(
             config,
             game="least-squares",
@@ -63,20 +63,18 @@ class CycleGAN:
             gradient_penalty=None,
             r1_weight=0.0,
         )
-        self.low_adversary, self.high_adversary = (Adversary(critics, precision, world) for _ in range(2))
+        self.low_adversary, self.high_adversary = (DiscriminatorTrainer(critics, compute, world) for _ in range(2))
 
-    def learn(
-        self, high: Tensor, reduced: Tensor, low: Tensor, random: torch.Generator
-    ) -> tuple[dict[str, Tensor], bool]:
+    def learn(self, high: Tensor, reduced: Tensor, low: Tensor, rng: torch.Generator) -> tuple[dict[str, Tensor], bool]:
         """Learn from pictures (N, 3, scale x S, scale x S), the same reduced, and unpaired low ones (N, 3, S, S).
 
         Gives the losses, and whether they could be used.
         """
-        noise = torch.randn(len(low), 1, *low.shape[-2:], generator=random).to(low)
-        with self.precision.autocast():
+        noise = torch.randn(len(low), 1, *low.shape[-2:], generator=rng).to(low)
+        with self.compute.autocast():
             made = {name: pictures.float() for name, pictures in self.learner.run(high, reduced, low, noise).items()}
-        of_low = self.low_adversary.judge(low, made["degraded"])
-        of_high = self.high_adversary.judge(high, made["restored"])
+        of_low = self.low_adversary.discriminate(low, made["degraded"])
+        of_high = self.high_adversary.discriminate(high, made["restored"])
         losses = {
             "adversarial": self.low_adversary.losses(of_low)["adversarial"]
             + self.high_adversary.losses(of_high)["adversarial"],
@@ -86,15 +84,15 @@ class CycleGAN:
         }
         weights = {"cycle": CYCLE_WEIGHT, "identity": IDENTITY_WEIGHT, "drift": DRIFT_WEIGHT}
         total = torch.stack([weights.get(name, 1.0) * loss for name, loss in losses.items()]).sum()
-        usable = self.learner.learn(total, shared=True)
-        low_loss, low_usable = self.low_adversary.learn(of_low, random)
-        high_loss, high_usable = self.high_adversary.learn(of_high, random)
+        usable = self.learner.learn(total, retain_graph=True)
+        low_loss, low_usable = self.low_adversary.learn(of_low, rng)
+        high_loss, high_usable = self.high_adversary.learn(of_high, rng)
         return {**losses, "discriminator": low_loss + high_loss}, usable and low_usable and high_usable
 
-    def set_rates(self, factor: float) -> None:
+    def set_learning_rate(self, factor: float) -> None:
         """The learning rates from the next step on, as a part of the paper's."""
         for learner in (self.learner, self.low_adversary.learner, self.high_adversary.learner):
-            learner.set_rate(RATE * factor)
+            learner.set_learning_rate(RATE * factor)
 
     @property
     def degrader(self) -> Degrader:
@@ -102,9 +100,9 @@ class CycleGAN:
         return self.cycle.degrader
 
     @property
-    def collapsed(self) -> bool:
+    def discriminator_saturated(self) -> bool:
         """Whether a discriminator was too sure to teach in the last step."""
-        return self.low_adversary.collapsed or self.high_adversary.collapsed
+        return self.low_adversary.saturated or self.high_adversary.saturated
 
     def state_dict(self) -> dict[str, Any]:
         """Everything that learning has changed."""

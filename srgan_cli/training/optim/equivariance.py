@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from srgan_cli.errors import UsageError
-from srgan_cli.image.ops import turned
+from srgan_cli.image.ops import orient
 from srgan_cli.networks import Generator
 
 ORIENTATIONS = 8
@@ -87,7 +87,7 @@ def orbits(shape: torch.Size, end: str, group: str) -> Tensor:
     for number in GROUPS[group]:
         moved = places[_sub_pixels(shape[0], number) if end == "out" else _channels(shape[0], number)]
         if len(shape) == 4:
-            moved = turned(moved, number)
+            moved = orient(moved, number)
             moved = moved if end == "in" else moved[:, _channels(shape[1], number)]
         images.append(moved.flatten())
     carried = torch.stack(images)
@@ -109,14 +109,14 @@ def _sub_pixels(count: int, number: int) -> Tensor:
     side = isqrt(count // 3)
     if count != 3 * side**2 or not count:
         raise _unfit(f"the last convolution of this generator gives {count} channels, no sub-pixels of three colours")
-    return turned(torch.arange(count).view(3, side, side), number).flatten()
+    return orient(torch.arange(count).view(3, side, side), number).flatten()
 
 
 def _composed(last: int, first: int) -> int:
     """The orientation that comes of two, one after the other."""
     square = torch.arange(4).view(2, 2)
-    both = turned(turned(square, first), last)
-    return next(number for number in range(ORIENTATIONS) if turned(square, number).equal(both))
+    both = orient(orient(square, first), last)
+    return next(number for number in range(ORIENTATIONS) if orient(square, number).equal(both))
 
 
 def _is_equivariant(generator: Generator, group: str) -> bool:
@@ -127,7 +127,7 @@ def _is_equivariant(generator: Generator, group: str) -> bool:
         upright = generator(picture)
         bound = TOLERANCE * upright.abs().amax()
         return all(
-            bool((generator(turned(picture, number)) - turned(upright, number)).abs().amax() <= bound)
+            bool((generator(orient(picture, number)) - orient(upright, number)).abs().amax() <= bound)
             for number in GROUPS[group]
         )
 

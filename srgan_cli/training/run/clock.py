@@ -8,7 +8,7 @@ from srgan_cli.training.config import DEGRADATION, PIXEL, TrainConfig
 PATCH_STAGES = 4
 
 
-class Clock:
+class RunProgress:
     """Counts the steps and the seconds trained, over all resumptions, and knows the phase.
 
     Time passes once it is started.  `phase_began`: at how many steps and seconds.
@@ -33,7 +33,7 @@ class Clock:
         """Let time pass."""
         self._started = time.monotonic()
 
-    def begin(self, phase: str, steps: int, seconds: float) -> None:
+    def start_phase(self, phase: str, steps: int, seconds: float) -> None:
         """From here on it is this phase."""
         self.phase, self.phase_began = phase, (steps, seconds)
 
@@ -42,7 +42,7 @@ class Clock:
         """Seconds trained."""
         return self._before + (0.0 if self._started is None else time.monotonic() - self._started)
 
-    def progress_at(self, steps: int, seconds: float) -> float:
+    def fraction_at(self, steps: int, seconds: float) -> float:
         """The part of the schedule, 0…1, that these steps or these seconds make up."""
         if self.config.steps is not None:
             return min(steps / self.config.steps, 1.0)
@@ -50,24 +50,24 @@ class Clock:
         return min(seconds / self.config.seconds, 1.0)
 
     @property
-    def progress(self) -> float:
+    def fraction(self) -> float:
         """The part of the schedule that is done, 0…1."""
-        return self.progress_at(self.steps, self.seconds)
+        return self.fraction_at(self.steps, self.seconds)
 
     @property
     def phase_steps(self) -> int:
         """Steps of the phase so far."""
         return self.steps - self.phase_began[0]
 
-    def phase_progress(self, progress: float) -> float:
+    def phase_fraction(self, progress: float) -> float:
         """The part of the phase, 0…1, that is done at this part of the schedule."""
-        start, end = self.progress_at(*self.phase_began), self.config.phase_ends[self.phase]
+        start, end = self.fraction_at(*self.phase_began), self.config.phase_ends[self.phase]
         return min(max((progress - start) / max(end - start, 1e-9), 0.0), 1.0)
 
     @property
     def remaining(self) -> float:
         """Seconds until the end, at the pace so far."""
-        progress = self.progress
+        progress = self.fraction
         return self.seconds * (1 - progress) / progress if progress else math.inf
 
 

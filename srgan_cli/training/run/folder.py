@@ -12,8 +12,8 @@ from torch import Tensor
 
 from srgan_cli.errors import WeightsError
 from srgan_cli.networks import Generator
-from srgan_cli.system.files import atomic_write, explained, sweep
-from srgan_cli.training.config import SETTINGS, UNTOLD, TrainConfig
+from srgan_cli.system.files import atomic_write, remove_stale_temporaries, translate_write_errors
+from srgan_cli.training.config import LEGACY_DEFAULTS, SETTINGS_FILE, TrainConfig
 from srgan_cli.training.run.contact_sheet import SAMPLES, ContactSheet
 from srgan_cli.weights.card import WeightsCard
 from srgan_cli.weights.file import SUFFIX, save_weights
@@ -44,7 +44,7 @@ class RunFolder:
 
     def save_settings(self, config: TrainConfig) -> None:
         """Write the settings, so that `--config` makes the same run of them again."""
-        with atomic_write(self.place / SETTINGS) as temporary:
+        with atomic_write(self.place / SETTINGS_FILE) as temporary:
             temporary.write_text(json.dumps(config.to_recipe(), indent=2) + "\n", encoding="utf8")
 
     def save_samples(self, step: int, originals: list[Tensor], made: list[Tensor], name: str = SAMPLES) -> None:
@@ -56,7 +56,7 @@ class RunFolder:
 
         What a process that was killed was writing goes, too.
         """
-        sweep(self.place)
+        remove_stale_temporaries(self.place)
         path = self.place / LOG
         lines = path.read_bytes().splitlines() if path.is_file() and step else []
         kept = [line.decode() for line in lines if _step_of(line) <= step]
@@ -66,7 +66,7 @@ class RunFolder:
     def log(self, line: dict[str, Any]) -> None:
         """Add a line of JSON to the log."""
         path = self.place / LOG
-        with explained(path), path.open("a", encoding="utf8") as file:
+        with translate_write_errors(path), path.open("a", encoding="utf8") as file:
             file.write(json.dumps(line) + "\n")
         self._show_events(line)
 
@@ -83,7 +83,7 @@ class RunFolder:
         self._events.flush()
 
 
-class Nowhere(RunFolder):
+class NullRunFolder(RunFolder):
     """The run folder of a process that leaves writing to another."""
 
     def save_weights(self, generator: Generator, card: WeightsCard) -> None:
@@ -128,7 +128,7 @@ def read_checkpoint(run: Path) -> dict[str, Any]:
     for path in paths:
         try:
             state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-            return {**state, "config": {**UNTOLD, **state["config"]}}
+            return {**state, "config": {**LEGACY_DEFAULTS, **state["config"]}}
         except Exception as error:  # reading a damaged file fails in many ways
             reason = error
     raise WeightsError(f"cannot read {paths[0]}: it is damaged", "train anew in another folder") from reason

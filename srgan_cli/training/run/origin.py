@@ -16,27 +16,27 @@ from srgan_cli.training.optim.equivariance import check_equivariant
 from srgan_cli.training.run.folder import has_checkpoint
 from srgan_cli.weights.file import load_weights
 from srgan_cli.weights.registry import find_weights
-from srgan_cli.weights.spandrel import PREFIX, Foreign, build, check_trainable
+from srgan_cli.weights.spandrel import PREFIX, SpandrelGenerator, build_spandrel, check_trainable
 
 
 @dataclass(frozen=True)
-class Origin:
+class InitialWeights:
     """The generator that a run starts from, of any scale, and the story of its weights."""
 
     generator: Generator
     name: str
     training: dict[str, Any]
 
-    def heir(self, config: TrainConfig) -> Generator:
+    def build(self, config: TrainConfig) -> Generator:
         """The generator that learns on; to one of another scale all weights pass but those that the scale shapes."""
-        if isinstance(self.generator, Foreign):
+        if isinstance(self.generator, SpandrelGenerator):
             return copy.deepcopy(self.generator).train().requires_grad_(True)
-        heir = GENERATORS[config.generator](**config.generator_config)
-        own = heir.state_dict()
+        generator = GENERATORS[config.generator](**config.generator_config)
+        own = generator.state_dict()
         given = self.generator.state_dict()
         fitting = {key: given[key] for key in own if key in given and given[key].shape == own[key].shape}
-        heir.load_state_dict({**own, **fitting})
-        return heir
+        generator.load_state_dict({**own, **fitting})
+        return generator
 
     @property
     def story(self) -> dict[str, Any]:
@@ -44,7 +44,7 @@ class Origin:
         return {"name": self.name, "training": self.training}
 
 
-def prepare(config: TrainConfig) -> tuple[TrainConfig, Origin | None]:
+def prepare_run(config: TrainConfig) -> tuple[TrainConfig, InitialWeights | None]:
     """Make the folder of a new run that can go ahead; the settings with the shape of its first weights.
 
     Raises what check_start raises, and SrganError when the folder cannot be made or written to.
@@ -54,7 +54,7 @@ def prepare(config: TrainConfig) -> tuple[TrainConfig, Origin | None]:
     return adapted, origin
 
 
-def check_start(config: TrainConfig) -> tuple[TrainConfig, Origin | None]:
+def check_start(config: TrainConfig) -> tuple[TrainConfig, InitialWeights | None]:
     """Find out before any work whether a new run can go ahead; the settings with the shape of its first weights.
 
     Raises UsageError when the run folder holds another run, the first weights are unknown, there is no such device, or
@@ -67,22 +67,22 @@ def check_start(config: TrainConfig) -> tuple[TrainConfig, Origin | None]:
         raise UsageError(f"a {config.generator} network is built from its weights", "name them with --init-from")
     if config.init_from:
         config, origin = _adapt(config)
-        return _settled(config, origin.heir(config), learned=True), origin
+        return _resolve_equivariance(config, origin.build(config), learned=True), origin
     _check_buildable(config)
-    return _settled(config, GENERATORS[config.generator](**config.generator_config), learned=False), None
+    return _resolve_equivariance(config, GENERATORS[config.generator](**config.generator_config), learned=False), None
 
 
-def rebuilt(config: TrainConfig, tensors: dict[str, Any]) -> Origin | None:
+def rebuild(config: TrainConfig, tensors: dict[str, Any]) -> InitialWeights | None:
     """The network of a resumed run that only its tensors tell of; None for srgan's own.  Raises WeightsError."""
     if not config.generator.startswith(PREFIX):
         return None
-    return Origin(build(tensors, f"the checkpoint in {config.run}"), config.name, {})
+    return InitialWeights(build_spandrel(tensors, f"the checkpoint in {config.run}"), config.name, {})
 
 
-def _adapt(config: TrainConfig) -> tuple[TrainConfig, Origin]:
+def _adapt(config: TrainConfig) -> tuple[TrainConfig, InitialWeights]:
     generator, card = load_weights(find_weights(config.init_from, config.scale))
-    origin = Origin(generator, card.name, card.training)
-    if isinstance(generator, Foreign):
+    origin = InitialWeights(generator, card.name, card.training)
+    if isinstance(generator, SpandrelGenerator):
         check_trainable(generator, card.name)
         if generator.scale != config.scale:
             raise UsageError(
@@ -94,7 +94,7 @@ def _adapt(config: TrainConfig) -> tuple[TrainConfig, Origin]:
     return replace(config, generator=card.architecture, **shape), origin
 
 
-def _settled(config: TrainConfig, generator: Generator, learned: bool) -> TrainConfig:
+def _resolve_equivariance(config: TrainConfig, generator: Generator, learned: bool) -> TrainConfig:
     """The settings with a group of equivariance, or off.  Raises UsageError where one is asked for and cannot be."""
     if config.equivariance == "off":
         return config

@@ -9,14 +9,14 @@ from torch import Tensor
 
 from srgan_cli.image.ops import quantise
 from srgan_cli.image.picture import Picture
-from srgan_cli.metrics import CLASSIC
-from srgan_cli.metrics.perceptual.lpips import lpips_at_hand
+from srgan_cli.metrics import PIXEL_METRICS
+from srgan_cli.metrics.perceptual.lpips import lpips_is_available
 from srgan_cli.networks import Generator
 from srgan_cli.scoring.protocol import Protocol, compare
 from srgan_cli.training.data.dataset import Pair
-from srgan_cli.training.run.clock import Clock
+from srgan_cli.training.run.clock import RunProgress
 from srgan_cli.upscaling.upscaler import Upscaler
-from srgan_cli.weights.backbones import at_hand
+from srgan_cli.weights.backbones import is_available
 
 VALIDATIONS = 20
 LARGEST_SHARE, FEWEST_STEPS = 1 / 15, 200
@@ -34,17 +34,17 @@ class Validation:
     ended: float = 0.0
     cost: float = 0.0
 
-    def is_past(self, clock: Clock, progress: float) -> bool:
+    def is_past(self, progress: RunProgress, fraction: float) -> bool:
         """Whether it is time for another one; in a run by steps that does not depend on how fast the machine is."""
-        if clock.config.steps is None:
-            rare_enough = clock.seconds - self.ended >= self.cost / LARGEST_SHARE
+        if progress.config.steps is None:
+            rare_enough = progress.seconds - self.ended >= self.cost / LARGEST_SHARE
         else:
-            rare_enough = clock.steps - self.step >= FEWEST_STEPS
-        return rare_enough and progress - clock.progress_at(self.step, self.ended) >= 1 / VALIDATIONS
+            rare_enough = progress.steps - self.step >= FEWEST_STEPS
+        return rare_enough and fraction - progress.fraction_at(self.step, self.ended) >= 1 / VALIDATIONS
 
 
 @dataclass
-class Best:
+class BestValidation:
     """The best validation of the adversarial phase: the nearest by a perceptual measure that is faithful enough.
 
     fidelity: PSNR in dB when the phase began; None before it.  value: of the measure, lower is better.
@@ -55,7 +55,7 @@ class Best:
     value: float = inf
     measure: str = ""
 
-    def beaten_by(self, scores: dict[str, float], measure: str) -> bool:
+    def update(self, scores: dict[str, float], measure: str) -> bool:
         """Whether these scores are better, which they then stand for.
 
         What was found by a measure that cannot be had any more is no longer compared: this one takes its place.
@@ -70,28 +70,28 @@ class Best:
         return True
 
 
-def protocol(scale: int) -> Protocol:
+def validation_protocol(scale: int) -> Protocol:
     """How held-out pictures are scored at this scale; the last metric is the perceptual measure.
 
     That is LPIPS, or else the distance of SqueezeNet's features, where their weights are at hand; else the divergence
     of gradients, which also tells how far the statistics of edges have drifted.
     """
-    there = {"sqd": at_hand("squeezenet"), "lpips": lpips_at_hand()}
-    seen = [name for name, found in there.items() if found]
-    return Protocol("y", scale, (*CLASSIC, "gradients", *seen))
+    available = {"sqd": is_available("squeezenet"), "lpips": lpips_is_available()}
+    names = [name for name, found in available.items() if found]
+    return Protocol("y", scale, (*PIXEL_METRICS, "gradients", *names))
 
 
 @dataclass(frozen=True)
-class Result:
+class ValidationResult:
     """A held-out picture as it came out, (3, H, W) with values 0…1, and its scores."""
 
     enlarged: Tensor
     scores: dict[str, float]
 
 
-def validate(generator: Generator, device: torch.device, pairs: list[Pair]) -> list[Result]:
+def validate(generator: Generator, device: torch.device, pairs: list[Pair]) -> list[ValidationResult]:
     """Every pair's low-resolution side enlarged, quantised to 8 bits and scored."""
-    upscaler, rule = Upscaler(generator, device), protocol(generator.scale)
+    upscaler, rule = Upscaler(generator, device), validation_protocol(generator.scale)
     return [_result(upscaler, pair, rule) for pair in pairs]
 
 
@@ -100,6 +100,6 @@ def mean(rows: list[dict[str, float]]) -> dict[str, float]:
     return {key: fmean(row[key] for row in rows) for key in rows[-1] if all(key in row for row in rows)} if rows else {}
 
 
-def _result(upscaler: Upscaler, pair: Pair, rule: Protocol) -> Result:
+def _result(upscaler: Upscaler, pair: Pair, rule: Protocol) -> ValidationResult:
     enlarged = quantise(upscaler.upscale(Picture(pair.low.float() / 255)).pixels)
-    return Result(enlarged, compare(pair.high.float() / 255, enlarged, rule))
+    return ValidationResult(enlarged, compare(pair.high.float() / 255, enlarged, rule))

@@ -17,43 +17,47 @@ class Canvas:
     edge, and a pixel is the weighted mean of the tiles that reach it.
     """
 
-    def __init__(self, outline: Picture, layers: Tensor, read: Window, geometry: Geometry, strip: Window) -> None:
-        self.outline, self.layers, self.read, self.geometry = outline, layers, read, geometry
-        self.target = geometry.target(geometry.shown(strip))
-        self.stop = geometry.settled(strip)
+    def __init__(
+        self, header: Picture, layers: Tensor, input_window: Window, geometry: Geometry, tile_row: Window
+    ) -> None:
+        self.header, self.layers, self.input_window, self.geometry = header, layers, input_window, geometry
+        self.output_window = geometry.output_window(geometry.blend_window(tile_row))
+        self.stop = geometry.completed_rows(tile_row)
         blended = geometry.blend > 0
-        count = len(outline.pixels) + (outline.alpha is not None) + blended
-        self.canvas = (torch.zeros if blended else torch.empty)(count, self.target.height, self.target.width)
+        count = len(header.pixels) + (header.alpha is not None) + blended
+        self.buffer = (torch.zeros if blended else torch.empty)(
+            count, self.output_window.height, self.output_window.width
+        )
 
-    def put(self, keep: Window, layers: Tensor) -> None:
-        """Lay the result for one window in its place: colour, and alpha if there is any."""
-        window = self.geometry.shown(keep)
-        place = self.geometry.target(window).within(self.target).slices
+    def blend_in(self, output: Window, layers: Tensor) -> None:
+        """Lay the result for one window in its region: colour, and alpha if there is any."""
+        window = self.geometry.blend_window(output)
+        region = self.geometry.output_window(window).relative_to(self.output_window).slices
         if not self.geometry.blend:
-            self.canvas[:, *place] = layers
+            self.buffer[:, *region] = layers
             return
         weight = self._weight(window)
-        self.canvas[:-1, *place].addcmul_(layers, weight)
-        self.canvas[-1:, *place] += weight
+        self.buffer[:-1, *region].addcmul_(layers, weight)
+        self.buffer[-1:, *region] += weight
 
-    def join(self, rest: Tensor) -> None:
+    def add_overlap(self, overlap: Tensor) -> None:
         """Take over what reaches into this row from those above it."""
-        self.canvas[:, : rest.shape[1]] += rest
+        self.buffer[:, : overlap.shape[1]] += overlap
 
-    def settled(self) -> tuple[Picture, Tensor | None]:
+    def completed_rows(self) -> tuple[Picture, Tensor | None]:
         """What came of it as far as no further row reaches, and what of it the next one is to join."""
-        rows = self.stop - self.target.top
-        rest = self.canvas[:, rows:].clone() if self.geometry.blend else None
-        result = self.canvas[:, :rows]
+        rows = self.stop - self.output_window.top
+        overlap = self.buffer[:, rows:].clone() if self.geometry.blend else None
+        result = self.buffer[:, :rows]
         if self.geometry.blend:
             result = result[:-1].div_(result[-1:])
-        colours = len(self.outline.pixels)
-        alpha = None if self.outline.alpha is None else result[colours:]
-        return replace(self.outline, pixels=result[:colours], alpha=alpha), rest
+        colours = len(self.header.pixels)
+        alpha = None if self.header.alpha is None else result[colours:]
+        return replace(self.header, pixels=result[:colours], alpha=alpha), overlap
 
     def _weight(self, window: Window) -> Tensor:
         """(1, H, W), rising from every edge of the window that is none of the picture's."""
-        place, whole = self.geometry.target(window), (self.geometry.target_height, self.geometry.target_width)
+        place, whole = self.geometry.output_window(window), (self.geometry.target_height, self.geometry.target_width)
         down = _ramp(place.top, place.bottom, whole[0], 2 * self.geometry.blend * whole[0] / self.geometry.height)
         across = _ramp(place.left, place.right, whole[1], 2 * self.geometry.blend * whole[1] / self.geometry.width)
         return down[None, :, None] * across[None, None, :]

@@ -9,122 +9,126 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
-from srgan_cli.errors import SrganError, is_exhaustion
+from srgan_cli.errors import SrganError, is_out_of_memory
 from srgan_cli.networks import Generator
 from srgan_cli.upscaling.tiles.canvas import Canvas
 from srgan_cli.upscaling.tiles.geometry import Geometry
 from srgan_cli.upscaling.tiles.tiling import Window
-from srgan_cli.upscaling.tiles.transfer import Passage
+from srgan_cli.upscaling.tiles.transfer import TileTransfer
 
-_EXACT = 1e-4
+_ALPHA_TOLERANCE = 1e-4
 _SMALLEST_TILE = 16
 _NO_LIMIT = 2**31
-Done = TypeVar("Done")
-UnderWay = deque[tuple[Window, Callable[[], Tensor]]]
+Outcome = TypeVar("Outcome")
+InFlight = deque[tuple[Window, Callable[[], Tensor]]]
 """Windows that have been sent, and what waits for what comes of each."""
 
 
-class Filling:
+class TileRunner:
     """Fills canvases by a generator on a device.
 
-    Where memory runs out, smaller tiles are taken from there on, of at most `largest` pixels a side, and `tell` hears
+    Where memory runs out, smaller tiles are taken from there on, of at most `max_side` pixels a side, and `tell` hears
     of it once.
     """
 
-    def __init__(self, generator: Generator, device: torch.device, tell: Callable[[str], None] | None) -> None:
+    def __init__(self, generator: Generator, device: torch.device, warn: Callable[[str], None] | None) -> None:
         self.generator = generator
-        self.passage = Passage(generator, device)
-        self.largest = _NO_LIMIT
-        self._tell = tell
+        self.transfer = TileTransfer(generator, device)
+        self.max_side = _NO_LIMIT
+        self._warn = warn
 
-    def fill(self, canvas: Canvas, keeps: Iterable[Window], advance: Callable[[int], None]) -> None:
+    def run(self, canvas: Canvas, outputs: Iterable[Window], advance: Callable[[int], None]) -> None:
         """Enlarge windows, on a GPU each while the one before comes back; `advance` hears of the pixels done.
 
         Raises SrganError where memory does not suffice for the smallest tiles.
         """
-        todo, under_way = deque(keeps), UnderWay()
-        while todo or under_way:
-            if todo and len(under_way) <= self.passage.ahead:
-                self._send(canvas, todo, under_way)
+        pending, in_flight = deque(outputs), InFlight()
+        while pending or in_flight:
+            if pending and len(in_flight) <= self.transfer.prefetch:
+                self._start_next(canvas, pending, in_flight)
             else:
-                self._collect(canvas, todo, under_way, advance)
+                self._finish_next(canvas, pending, in_flight, advance)
 
-    def _send(self, canvas: Canvas, todo: deque[Window], under_way: UnderWay) -> None:
+    def _start_next(self, canvas: Canvas, pending: deque[Window], in_flight: InFlight) -> None:
         """Send the first window, of which the pieces that are too large by now come one by one."""
-        keep, *rest = todo.popleft().pieces(self.largest, self.largest)
-        todo.extendleft(reversed(rest))
-        if sent := self._tried(keep, partial(self._sent, canvas, keep)):
-            under_way.append((keep, sent))
+        output, *rest = pending.popleft().split(self.max_side, self.max_side)
+        pending.extendleft(reversed(rest))
+        if started := self._attempt(output, partial(self._start_tile, canvas, output)):
+            in_flight.append((output, started))
         else:
-            todo.appendleft(keep)
+            pending.appendleft(output)
 
-    def _collect(
-        self, canvas: Canvas, todo: deque[Window], under_way: UnderWay, advance: Callable[[int], None]
+    def _finish_next(
+        self, canvas: Canvas, pending: deque[Window], in_flight: InFlight, advance: Callable[[int], None]
     ) -> None:
-        keep, collect = under_way.popleft()
-        result = self._tried(keep, collect)
+        output, collect = in_flight.popleft()
+        result = self._attempt(output, collect)
         if result is None:
-            todo.appendleft(keep)
+            pending.appendleft(output)
         else:
-            canvas.put(keep, result)
-            advance(keep.area)
+            canvas.blend_in(output, result)
+            advance(output.area)
 
-    def _tried(self, keep: Window, work: Callable[[], Done]) -> Done | None:
+    def _attempt(self, output: Window, work: Callable[[], Outcome]) -> Outcome | None:
         """What work on a window gives; None where memory ran out, and tiles are smaller from there on."""
         try:
             return work()
         except (RuntimeError, MemoryError) as error:
-            if not is_exhaustion(error):
+            if not is_out_of_memory(error):
                 raise
-        self._shrink(keep)
+        self._shrink(output)
         return None
 
-    def _shrink(self, keep: Window) -> None:
-        longest = max(keep.height, keep.width)
+    def _shrink(self, output: Window) -> None:
+        longest = max(output.height, output.width)
         if longest <= _SMALLEST_TILE:
             raise SrganError(
                 f"memory runs out even for tiles of {longest} pixels", "close other programs, or take --device cpu"
             )
-        if self._tell and self.largest == _NO_LIMIT:
-            self._tell(f"memory ran out at a tile of {keep.width} x {keep.height} pixels: going on with smaller ones")
-        self.largest = min(self.largest, -(-longest // 2))
-        if self.passage.device.type == "cuda":
+        if self._warn and self.max_side == _NO_LIMIT:
+            self._warn(
+                f"memory ran out at a tile of {output.width} x {output.height} pixels: going on with smaller ones"
+            )
+        self.max_side = min(self.max_side, -(-longest // 2))
+        if self.transfer.device.type == "cuda":
             torch.cuda.empty_cache()
 
-    def _sent(self, canvas: Canvas, keep: Window) -> Callable[[], Tensor]:
+    def _start_tile(self, canvas: Canvas, output: Window) -> Callable[[], Tensor]:
         """Begin to enlarge a window; what gives its colour, and alpha if there is any."""
         geometry = canvas.geometry
-        if self.largest < geometry.side:  # a piece: what all tiles read would take as much memory again
+        if self.max_side < geometry.side:  # a piece: what all tiles read would take as much memory again
             geometry = replace(geometry, side=0)
-        read, shown = geometry.read(keep), geometry.shown(keep)
-        layers = canvas.layers[:, *read.within(canvas.read).slices]
-        colours, transparent = len(canvas.outline.pixels), canvas.outline.alpha is not None
+        input_window, blend_window = geometry.input_window(output), geometry.blend_window(output)
+        layers = canvas.layers[:, *input_window.relative_to(canvas.input_window).slices]
+        colours, transparent = len(canvas.header.pixels), canvas.header.alpha is not None
         noise = layers[colours + transparent :]
-        colour = self._generated(layers[:colours], noise, geometry, read, shown)
+        colour = self._start_generator(layers[:colours], noise, geometry, input_window, blend_window)
         if not transparent:
             return colour
         alpha = layers[colours : colours + 1]
-        sharp = self._generated(alpha, noise, geometry, read, shown)
-        return lambda: torch.cat([colour(), _settled(sharp(), geometry.resampled(alpha, read, shown, 1))])
+        sharp = self._start_generator(alpha, noise, geometry, input_window, blend_window)
+        return lambda: torch.cat(
+            [colour(), _snap_alpha(sharp(), geometry.resize_output(alpha, input_window, blend_window, 1))]
+        )
 
-    def _generated(
-        self, pixels: Tensor, noise: Tensor, geometry: Geometry, read: Window, keep: Window
+    def _start_generator(
+        self, pixels: Tensor, noise: Tensor, geometry: Geometry, input_window: Window, output: Window
     ) -> Callable[[], Tensor]:
         """What gives the result's pixels for a window, of colour or grey, from what the generator reads."""
         scale, grey = self.generator.scale, len(pixels) == 1
-        needed = keep.grown(geometry.margin, geometry.height, geometry.width)
-        part = needed.within(read).scaled(scale).slices
+        needed = output.pad(geometry.resize_margin, geometry.height, geometry.width)
+        part = needed.relative_to(input_window).scaled(scale).slices
 
         def crop(enlarged: Tensor) -> Tensor:
             kept = enlarged[:, *part]
             return kept.mean(dim=0, keepdim=True) if grey else kept
 
-        collect = self.passage.send(torch.cat([pixels.expand(3, -1, -1), noise]), crop)
-        return lambda: geometry.resampled(collect(), needed, keep, scale).clamp(0, 1)
+        collect = self.transfer.submit(torch.cat([pixels.expand(3, -1, -1), noise]), crop)
+        return lambda: geometry.resize_output(collect(), needed, output, scale).clamp(0, 1)
 
 
-def _settled(sharp: Tensor, smooth: Tensor) -> Tensor:
+def _snap_alpha(sharp: Tensor, smooth: Tensor) -> Tensor:
     """Alpha with sharp edges from the generator; what is wholly opaque or wholly transparent stays exactly so."""
-    sharp[smooth >= 1 - _EXACT] = 1
-    sharp[smooth <= _EXACT] = 0
+    sharp[smooth >= 1 - _ALPHA_TOLERANCE] = 1
+    sharp[smooth <= _ALPHA_TOLERANCE] = 0
     return sharp

@@ -40,7 +40,7 @@ class Window:
         """The number of pixels."""
         return self.height * self.width
 
-    def grown(self, halo: int, height: int, width: int, grid: int = 1) -> "Window":
+    def pad(self, halo: int, height: int, width: int, grid: int = 1) -> "Window":
         """The rectangle that reaches `halo` further and from there to the grid, or ends at the edge of the picture."""
         return Window(
             max(self.top - halo, 0) // grid * grid,
@@ -49,12 +49,12 @@ class Window:
             min(-(-(self.right + halo) // grid) * grid, width),
         )
 
-    def widened(self, height: int, width: int, outer: "Window") -> "Window":
+    def pad_to(self, height: int, width: int, outer: "Window") -> "Window":
         """The rectangle grown down and right to at least this height and width, and up and left where `outer` ends."""
         top, left = min(self.top, outer.bottom - height), min(self.left, outer.right - width)
         return Window(top, left, max(self.bottom, top + height), max(self.right, left + width))
 
-    def pieces(self, height: int, width: int) -> "Iterator[Window]":
+    def split(self, height: int, width: int) -> "Iterator[Window]":
         """Windows of at most this height and width that partition this one, row by row."""
         for top in range(self.top, self.bottom, height):
             for left in range(self.left, self.right, width):
@@ -64,17 +64,17 @@ class Window:
         """The same rectangle in a picture enlarged by `factor`."""
         return Window(self.top * factor, self.left * factor, self.bottom * factor, self.right * factor)
 
-    def within(self, outer: "Window") -> "Window":
+    def relative_to(self, outer: "Window") -> "Window":
         """The same rectangle, counted from the corner of `outer`."""
         return Window(self.top - outer.top, self.left - outer.left, self.bottom - outer.top, self.right - outer.left)
 
 
 @dataclass(frozen=True)
 class Tile:
-    """`read` is the window with its halo, `keep` the part this tile answers for."""
+    """`input` is the window with its halo, `output` the part this tile answers for."""
 
-    read: Window
-    keep: Window
+    input: Window
+    output: Window
 
 
 @dataclass(frozen=True)
@@ -84,12 +84,12 @@ class TilePolicy:
     size: the longest side of a tile's kept part, in input pixels; 0 takes the picture whole.
     max_memory: what the whole process may take, in bytes; None leaves the tiles and rows of tiles an eighth of the
     machine's memory, from 768 MiB to 2 GiB; 768 MiB on a GPU, or if frugal.
-    frugal: there are workers beside, or nothing is gained by more.
+    shared_machine: there are workers beside, or nothing is gained by more.
     """
 
     size: int = 1024
     max_memory: int | None = None
-    frugal: bool = False
+    shared_machine: bool = False
 
     def __post_init__(self) -> None:
         """Raises UsageError for a negative size."""
@@ -100,7 +100,7 @@ class TilePolicy:
         """The tile's height and width for this picture: as few tiles as the policy allows, about equal."""
         if self.size == 0:
             return height, width
-        return even(height, self.size), even(width, self.size)
+        return even_length(height, self.size), even_length(width, self.size)
 
 
 def tiles(height: int, width: int, halo: int, sides: tuple[int, int], grid: int = 1) -> Iterator[Tile]:
@@ -108,10 +108,10 @@ def tiles(height: int, width: int, halo: int, sides: tuple[int, int], grid: int 
 
     What they read reaches `halo` pixels further and from there to the next multiple of `grid`, or ends at the edge.
     """
-    for keep in Window(0, 0, height, width).pieces(*sides):
-        yield Tile(keep.grown(halo, height, width, grid), keep)
+    for keep in Window(0, 0, height, width).split(*sides):
+        yield Tile(keep.pad(halo, height, width, grid), keep)
 
 
-def even(length: int, limit: int) -> int:
+def even_length(length: int, limit: int) -> int:
     """The length of equal pieces, as few as the limit allows."""
     return ceil(length / ceil(length / limit))

@@ -6,54 +6,54 @@ import torch
 from torch import Tensor
 
 from srgan_cli.networks import Generator
-from srgan_cli.upscaling.precision import Guarded
+from srgan_cli.upscaling.precision import MixedPrecision
 
 
-class Passage:
+class TileTransfer:
     """The way of tiles to a device, through a generator, and back.
 
     On CUDA only who collects waits: a tile goes there from page-locked memory, and what comes of it returns into such
     memory by a stream of its own while the next tile is computed.  Elsewhere each is done when it is sent.
-    `ahead`: how many tiles are worth having under way while another one is sent.
+    `prefetch`: how many tiles are worth having under way while another one is sent.
     """
 
     def __init__(self, generator: Generator, device: torch.device) -> None:
         self.generator, self.device = generator, device
         on_cuda = device.type == "cuda"
-        self.returning = torch.cuda.Stream(device) if on_cuda else None  # type: ignore[no-untyped-call]
-        self.ahead = 0 if self.returning is None else 1
+        self.copy_stream = torch.cuda.Stream(device) if on_cuda else None  # type: ignore[no-untyped-call]
+        self.prefetch = 0 if self.copy_stream is None else 1
 
-    def send(self, seen: Tensor, crop: Callable[[Tensor], Tensor]) -> Callable[[], Tensor]:
+    def submit(self, tile: Tensor, crop: Callable[[Tensor], Tensor]) -> Callable[[], Tensor]:
         """Begin to enlarge (C, H, W); what is returned gives `crop` of the result, in the host's memory.
 
         What broke in half precision is computed again when it is collected.
         """
-        generator, x = self.generator, self._there(seen[None])
-        if not isinstance(generator, Guarded):
-            return self._back(crop(generator(x)[0]))
-        enlarged = generator(x, checked=False)
-        signs, result = self._back(generator.signs(enlarged, x)), self._back(crop(enlarged[0]))
-        return lambda: crop(generator(x)[0]).cpu() if generator.is_broken(signs()) else result()
+        generator, x = self.generator, self._to_device(tile[None])
+        if not isinstance(generator, MixedPrecision):
+            return self._to_host(crop(generator(x)[0]))
+        enlarged = generator(x, check=False)
+        stats, result = self._to_host(generator.health_stats(enlarged, x)), self._to_host(crop(enlarged[0]))
+        return lambda: crop(generator(x)[0]).cpu() if generator.is_broken(stats()) else result()
 
-    def _there(self, x: Tensor) -> Tensor:
-        if self.returning is None:
+    def _to_device(self, x: Tensor) -> Tensor:
+        if self.copy_stream is None:
             return x.to(self.device)
         return x.pin_memory().to(self.device, non_blocking=True)
 
-    def _back(self, tensor: Tensor) -> Callable[[], Tensor]:
+    def _to_host(self, tensor: Tensor) -> Callable[[], Tensor]:
         """What waits for a tensor and gives it in the host's memory, where a CPU's are already."""
-        if self.returning is None:
+        if self.copy_stream is None:
             return tensor.cpu
         whole = tensor.contiguous()
-        here = torch.empty(whole.shape, dtype=whole.dtype, pin_memory=True)
-        self.returning.wait_stream(torch.cuda.current_stream(self.device))
-        with torch.cuda.stream(self.returning):
-            here.copy_(whole, non_blocking=True)
-        whole.record_stream(self.returning)
-        arrived = self.returning.record_event(torch.cuda.Event(blocking=True))  # type: ignore[no-untyped-call]
+        host_copy = torch.empty(whole.shape, dtype=whole.dtype, pin_memory=True)
+        self.copy_stream.wait_stream(torch.cuda.current_stream(self.device))
+        with torch.cuda.stream(self.copy_stream):
+            host_copy.copy_(whole, non_blocking=True)
+        whole.record_stream(self.copy_stream)
+        copied = self.copy_stream.record_event(torch.cuda.Event(blocking=True))  # type: ignore[no-untyped-call]
 
         def collected() -> Tensor:
-            arrived.synchronize()
-            return here
+            copied.synchronize()
+            return host_copy
 
         return collected

@@ -11,12 +11,12 @@ from support import REPOSITORY
 
 from srgan_cli.errors import PictureError, UsageError
 from srgan_cli.image.codec import capabilities as formats
-from srgan_cli.image.codec.capabilities import FORMATS, HOLDS, check_size, output_format
-from srgan_cli.image.io import dropped_by, read_picture, write_picture
+from srgan_cli.image.codec.capabilities import FORMAT_CAPABILITIES, FORMATS, check_size, output_format
+from srgan_cli.image.io import picture_losses, read_picture, write_picture
 from srgan_cli.image.metadata.metadata import Metadata, exif_of, exif_tags
 from srgan_cli.image.ops import quantise
 from srgan_cli.image.picture import Picture
-from srgan_cli.image.sequence import Pictures, dropped_frames, open_pictures, write_pictures
+from srgan_cli.image.sequence import ImageSequence, open_pictures, sequence_losses, write_pictures
 from srgan_cli.system.discovery import READABLE
 
 PAGE = REPOSITORY / "docs/formats.md"
@@ -27,7 +27,7 @@ TOLD = Metadata(exif_of({271: "Camera"}), b"<x:xmpmeta/>", (300.0, 300.0))
 
 def row(name: str) -> str:
     """What the code declares of a format, as a row of the table."""
-    form = HOLDS[name]
+    form = FORMAT_CAPABILITIES[name]
     marks = [form.grey, form.alpha, form.profile, bool(form.exif_bytes), bool(form.xmp_bytes), form.dpi]
     cells = [", ".join(f"{depth}{' (float)' if depth == 32 else ''}" for depth in form.depths)]
     cells += ["yes" if mark else "no" for mark in marks]
@@ -37,7 +37,7 @@ def row(name: str) -> str:
 
 
 def installed(name: str) -> Path:
-    path = Path(f"a{HOLDS[name].suffixes[0]}")
+    path = Path(f"a{FORMAT_CAPABILITIES[name].suffixes[0]}")
     try:
         output_format(path)
     except UsageError as error:
@@ -52,24 +52,24 @@ def smooth(channels: int, depth: int) -> torch.Tensor:
 
 def test_the_table_says_what_the_code_declares() -> None:
     head = [f"| format | suffixes | {' | '.join(COLUMNS)} |", "|" + "---|" * (len(COLUMNS) + 2)]
-    table = "\n".join([*head, *(row(name) for name in HOLDS)])
+    table = "\n".join([*head, *(row(name) for name in FORMAT_CAPABILITIES)])
     assert table in PAGE.read_text(), f"put this table into {PAGE.name}:\n{table}"
 
 
-@pytest.mark.parametrize("name", HOLDS)
+@pytest.mark.parametrize("name", FORMAT_CAPABILITIES)
 @pytest.mark.parametrize("depth", [8, 16, 32])
 def test_the_depths_are_as_declared(tmp_path: Path, name: str, depth: int) -> None:
     path = tmp_path / installed(name)
     picture = Picture(smooth(3, depth), depth=depth)
     write_picture(picture, path)
-    kept = depth in HOLDS[name].depths
+    kept = depth in FORMAT_CAPABILITIES[name].depths
     assert (read_picture(path).depth == depth) == kept
-    assert any("bits of this" in loss for loss in dropped_by(path, picture)) == (not kept)
+    assert any("bits of this" in loss for loss in picture_losses(path, picture)) == (not kept)
 
 
-@pytest.mark.parametrize("name", HOLDS)
+@pytest.mark.parametrize("name", FORMAT_CAPABILITIES)
 def test_grey_alpha_and_profile_are_as_declared(tmp_path: Path, name: str) -> None:
-    path, form = tmp_path / installed(name), HOLDS[name]
+    path, form = tmp_path / installed(name), FORMAT_CAPABILITIES[name]
     write_picture(Picture(smooth(1, 8)), path)
     assert (len(read_picture(path).pixels) == 1) == form.grey
     alpha = torch.ones(1, 24, 32)
@@ -79,17 +79,17 @@ def test_grey_alpha_and_profile_are_as_declared(tmp_path: Path, name: str) -> No
     back = read_picture(path)
     assert (back.alpha is not None) == form.alpha
     assert (back.icc_profile == PROFILE) == form.profile
-    losses = " ".join(dropped_by(path, clear))
+    losses = " ".join(picture_losses(path, clear))
     assert ("transparency" in losses) == (not form.alpha)
     assert ("profile" in losses) == (not form.profile)
 
 
-@pytest.mark.parametrize("name", HOLDS)
+@pytest.mark.parametrize("name", FORMAT_CAPABILITIES)
 def test_metadata_is_as_declared(tmp_path: Path, name: str) -> None:
-    path, form = tmp_path / installed(name), HOLDS[name]
+    path, form = tmp_path / installed(name), FORMAT_CAPABILITIES[name]
     picture = Picture(smooth(3, 8), metadata=TOLD)
     write_picture(picture, path)
-    back, losses = read_picture(path).metadata, " ".join(dropped_by(path, picture))
+    back, losses = read_picture(path).metadata, " ".join(picture_losses(path, picture))
     found = bool(back.exif) and exif_tags(back.exif or b"").get(271) == "Camera"
     assert found == bool(form.exif_bytes) == ("EXIF" not in losses)
     assert (back.xmp == TOLD.xmp) == bool(form.xmp_bytes) == ("XMP" not in losses)
@@ -97,22 +97,22 @@ def test_metadata_is_as_declared(tmp_path: Path, name: str) -> None:
     assert ("resolution" not in losses) == form.dpi
 
 
-@pytest.mark.parametrize("name", HOLDS)
+@pytest.mark.parametrize("name", FORMAT_CAPABILITIES)
 def test_several_pictures_are_as_declared(tmp_path: Path, name: str) -> None:
-    path, form = tmp_path / installed(name), HOLDS[name]
+    path, form = tmp_path / installed(name), FORMAT_CAPABILITIES[name]
     frames = [Picture(torch.full((3, 16, 16), shade), duration=100) for shade in (0.1, 0.5, 0.9)]
     for animated in (True, False):
-        pictures = Pictures(frames, [(16, 16)] * 3, animated)
+        pictures = ImageSequence(frames, [(16, 16)] * 3, animated)
         write_pictures(pictures, path)
         back = open_pictures(path)
         kept = form.sequence == "pages" or (form.sequence == "animation" and animated)
         assert (back.count == 3) == kept
         assert back.animated == (animated and form.sequence == "animation")
-        assert any("are dropped" in loss for loss in dropped_frames(path, pictures)) == (not kept)
+        assert any("are dropped" in loss for loss in sequence_losses(path, pictures)) == (not kept)
 
 
 def test_every_suffix_belongs_to_one_format_and_is_found_in_folders() -> None:
-    assert len(FORMATS) == sum(len(form.suffixes) for form in HOLDS.values())
+    assert len(FORMATS) == sum(len(form.suffixes) for form in FORMAT_CAPABILITIES.values())
     assert set(FORMATS) <= READABLE
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from srgan_cli.image.codec.headers import JxlHead, jxl_head
+from srgan_cli.image.codec.headers import JxlHeader, parse_jxl_header
 
 
 def packed(*fields: tuple[int, int]) -> bytes:
@@ -34,19 +34,19 @@ ANIMATION = ((2, 2), (7, 10), (1, 2), (1, 2), (5, 3), (0, 1))
 def test_heads(size: tuple, inner: int, preview: int, moves: bool, depth: tuple, bits: int) -> None:
     fields = [*size, (0, 1), (1, 1), (5, 3), (inner, 1), *(SMALL if inner else ()), (preview, 1)]
     fields += [*(PREVIEW if preview else ()), (moves, 1), *(ANIMATION if moves else ()), *depth]
-    assert jxl_head(packed(*fields)) == JxlHead(bits, moves)
+    assert parse_jxl_header(packed(*fields)) == JxlHeader(bits, moves)
     boxed = b"\x00\x00\x00\x0cJXL \r\n\x87\n" + (12 + len(packed(*fields))).to_bytes(4, "big") + b"jxlp" + bytes(4)
-    assert jxl_head(boxed + packed(*fields)) == JxlHead(bits, moves)
+    assert parse_jxl_header(boxed + packed(*fields)) == JxlHeader(bits, moves)
 
 
 def test_all_by_default_is_8_bits_and_still() -> None:
-    assert jxl_head(packed(*SMALL, (1, 1))) == JxlHead(8, False)
+    assert parse_jxl_header(packed(*SMALL, (1, 1))) == JxlHeader(8, False)
 
 
 @given(st.binary(max_size=40))
 def test_anything_has_some_head(data: bytes) -> None:
     for start in (b"", b"\xff\x0a", b"\x00\x00\x00\x0cJXL \r\n\x87\n"):
-        assert 1 <= jxl_head(start + data).bits <= 64
+        assert 1 <= parse_jxl_header(start + data).bits <= 64
 
 
 def test_heads_of_real_files() -> None:
@@ -54,4 +54,4 @@ def test_heads_of_real_files() -> None:
     for values, bits in ((np.zeros((9, 7), np.uint16), 16), (np.zeros((9, 7), np.uint8), 8)):
         file = io.BytesIO()
         Image.fromarray(values).save(file, "JXL", lossless=True)
-        assert jxl_head(file.getvalue()) == JxlHead(bits, False)
+        assert parse_jxl_header(file.getvalue()) == JxlHeader(bits, False)

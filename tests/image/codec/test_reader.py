@@ -19,8 +19,8 @@ from support import REPOSITORY
 
 from srgan_cli.errors import PictureError, SrganError
 from srgan_cli.image.codec import headers
-from srgan_cli.image.codec.raster import turned
-from srgan_cli.image.codec.reader import opened
+from srgan_cli.image.codec.raster import apply_exif_orientation
+from srgan_cli.image.codec.reader import open_reader
 from srgan_cli.image.io import picture_size, read_picture, write_picture
 from srgan_cli.image.picture import Picture
 
@@ -47,8 +47,8 @@ def tiff(values: Values, photometric: int, order: str = "<", **tags: object) -> 
 
 
 def raster_of(path: Path) -> Values:
-    with opened(path) as source:
-        return source.raster(0).values
+    with open_reader(path) as source:
+        return source.read(0).values
 
 
 def sixteen(channels: int) -> Values:
@@ -89,7 +89,7 @@ def test_a_deep_tiff_stands_upright(tmp_path: Path, orientation: int) -> None:
     values = sixteen(3)
     (tmp_path / "a.tif").write_bytes(tiff(values, 2, t274=orientation))
     found = raster_of(tmp_path / "a.tif")
-    assert np.array_equal(found, turned(values, orientation))
+    assert np.array_equal(found, apply_exif_orientation(values, orientation))
     assert found.shape[:2] == picture_size(tmp_path / "a.tif")
 
 
@@ -99,7 +99,7 @@ def test_turning_agrees_with_pillow(tmp_path: Path, orientation: int) -> None:
     image = Image.fromarray(values)
     image.getexif()[0x0112] = orientation
     image.save(tmp_path / "a.png", exif=image.getexif())
-    assert np.array_equal(raster_of(tmp_path / "a.png"), turned(values, orientation))
+    assert np.array_equal(raster_of(tmp_path / "a.png"), apply_exif_orientation(values, orientation))
 
 
 def test_white_may_be_zero(tmp_path: Path) -> None:
@@ -217,12 +217,12 @@ def test_a_gamma_is_told(tmp_path: Path) -> None:
 
 def test_boxes_are_found_by_name() -> None:
     small, large = struct.pack(">L4s", 11, b"abcd") + b"xyz", struct.pack(">L4sQ", 1, b"long", 20) + b"four"
-    assert headers.boxes(small + large + struct.pack(">L4s", 0, b"last") + b"to the end") == {
+    assert headers.read_boxes(small + large + struct.pack(">L4s", 0, b"last") + b"to the end") == {
         b"abcd": b"xyz",
         b"long": b"four",
         b"last": b"to the end",
     }
-    assert headers.boxes(struct.pack(">L4s", 3, b"abcd")) == {}
+    assert headers.read_boxes(struct.pack(">L4s", 3, b"abcd")) == {}
 
 
 @pytest.mark.parametrize("suffix", ["png", "tif"])
@@ -275,9 +275,9 @@ def test_the_png_suite() -> None:
 def test_real_files_are_read_whole(name: str, depth: int, count: int) -> None:
     found = list(REAL.rglob(Path(name).name))
     assert found
-    with opened(found[0]) as source:
+    with open_reader(found[0]) as source:
         assert source.count == count
-        assert {source.raster(index).depth for index in range(count)} == {depth}
+        assert {source.read(index).depth for index in range(count)} == {depth}
 
 
 def test_words_that_no_format_takes_over_are_told(tmp_path: Path) -> None:
@@ -316,7 +316,7 @@ def test_tall_pictures_come_in_bands_of_few_rows(tmp_path: Path, suffix: str) ->
     """libvips takes minutes for a million rows that are asked for at once."""
     values = RANDOM.integers(0, 256, (10_000, 2), dtype=np.uint8)
     Image.fromarray(values).save(tmp_path / f"tall{suffix}")
-    with opened(tmp_path / f"tall{suffix}") as source:
-        bands = list(source.raster(0).rows.bands())
+    with open_reader(tmp_path / f"tall{suffix}") as source:
+        bands = list(source.read(0).rows.bands())
     assert max(map(len, bands)) <= 4096
     assert np.array_equal(np.concatenate(bands)[..., 0], values)

@@ -13,9 +13,9 @@ from PIL import ExifTags, Image
 
 from srgan_cli.errors import UsageError
 from srgan_cli.image.codec import tiff
-from srgan_cli.image.codec.capabilities import FORMATS, HOLDS
+from srgan_cli.image.codec.capabilities import FORMAT_CAPABILITIES, FORMATS
 from srgan_cli.image.codec.raster import Rows
-from srgan_cli.image.io import dropped_by, output_format, read_picture, write_picture
+from srgan_cli.image.io import output_format, picture_losses, read_picture, write_picture
 from srgan_cli.image.metadata.exif import ExifBlock
 from srgan_cli.image.metadata.metadata import EXIF_HEAD, Metadata, exif_of, exif_tags
 from srgan_cli.image.picture import Picture
@@ -58,7 +58,7 @@ def with_thumbnail(order: str = "<", orientation: int = 6, trailer: bytes = b"")
 
 def formats_with(field: str) -> list[str]:
     """The first suffix of every format that holds this."""
-    return [form.suffixes[0] for form in HOLDS.values() if getattr(form, field)]
+    return [form.suffixes[0] for form in FORMAT_CAPABILITIES.values() if getattr(form, field)]
 
 
 def installed(suffix: str) -> str:
@@ -77,7 +77,7 @@ def flat() -> torch.Tensor:
 @pytest.mark.parametrize("trailer", [b"", b"more"])
 def test_a_block_is_changed_where_it_stands(order: str, trailer: bytes) -> None:
     before = with_thumbnail(order, trailer=trailer)
-    told = Metadata(before).upright().sized(120, 70_000)
+    told = Metadata(before).upright().with_size(120, 70_000)
     assert Metadata(before).orientation == 6
     assert told.orientation == 1
     tags = exif_tags(told.exif)
@@ -99,17 +99,17 @@ def test_damage_to_exif_is_told_or_harmless(tmp_path_factory: pytest.TempPathFac
         damaged[data.draw(st.integers(0, len(damaged) - 1))] = data.draw(st.integers(0, 255))
     block = bytes(damaged[: data.draw(st.integers(0, len(damaged)))])
     if ExifBlock.readable(block):
-        told = Metadata(block, dpi=(300, 300)).upright().sized(1, 2)
+        told = Metadata(block, dpi=(300, 300)).upright().with_size(1, 2)
         told.with_dpi_in_exif()
         page = tiff.tags_for(told, None)
         path = tmp_path_factory.getbasetemp() / "damaged-exif.tif"
-        tiff.write_pages(path, [(Rows.of(np.zeros((1, 2, 3), np.uint16)), page)])
+        tiff.write_pages(path, [(Rows.from_array(np.zeros((1, 2, 3), np.uint16)), page)])
         assert path.read_bytes().startswith(b"II")
         assert tiff.unwritable(block) in (True, False)
 
 
 def test_xmp_is_changed_in_what_no_longer_holds() -> None:
-    told = Metadata(xmp=XMP).upright().sized(120, 160).xmp
+    told = Metadata(xmp=XMP).upright().with_size(120, 160).xmp
     assert b'tiff:Orientation="1"' in told
     assert b'tiff:ImageWidth="160"' in told
     assert b'exif:PixelYDimension="120"' in told
@@ -151,7 +151,7 @@ def test_the_resolution_survives(tmp_path: Path, suffix: str, block: bytes | Non
     assert read_picture(path).metadata.dpi == pytest.approx((300, 150), abs=0.02)
 
 
-@pytest.mark.parametrize("suffix", [form.suffixes[0] for form in HOLDS.values()])
+@pytest.mark.parametrize("suffix", [form.suffixes[0] for form in FORMAT_CAPABILITIES.values()])
 def test_a_file_without_any_says_nothing(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"a{installed(suffix)}"
     write_picture(Picture(flat()), path)
@@ -193,7 +193,7 @@ def test_damaged_exif_is_dropped_and_told(tmp_path: Path) -> None:
 )
 def test_what_does_not_fit_is_told_and_left_out(tmp_path: Path, told: Metadata, name: str, loss: str) -> None:
     picture = Picture(flat(), metadata=told)
-    assert dropped_by(tmp_path / name, picture) == [loss]
+    assert picture_losses(tmp_path / name, picture) == [loss]
     write_picture(picture, tmp_path / name)
     assert read_picture(tmp_path / name).metadata == Metadata()
 
@@ -207,9 +207,9 @@ def test_a_makers_note_stays_of_no_type_from_tiff_to_tiff_and_back(tmp_path: Pat
 
 
 def test_every_suffix_has_its_format() -> None:
-    assert set(FORMATS.values()) == set(HOLDS)
+    assert set(FORMATS.values()) == set(FORMAT_CAPABILITIES)
     with Image.open(io.BytesIO(encoded_png())) as image:
-        assert image.format in HOLDS
+        assert image.format in FORMAT_CAPABILITIES
 
 
 def encoded_png() -> bytes:

@@ -11,10 +11,10 @@ from torch import Tensor
 
 from srgan_cli.errors import PictureError, UsageError, WeightsError
 from srgan_cli.metrics import FEATURES, SET_METRICS
-from srgan_cli.metrics.distribution.extractors import BATCH, EXTRACTORS, see
+from srgan_cli.metrics.distribution.extractors import BATCH, EXTRACTORS, extract_features
 from srgan_cli.metrics.distribution.frechet import frechet_distance, kernel_distance
 from srgan_cli.metrics.distribution.inception import load_inception
-from srgan_cli.metrics.distribution.sets import Sets
+from srgan_cli.metrics.distribution.sets import FeatureAccumulator
 from srgan_cli.scoring.protocol import Protocol
 from srgan_cli.weights.backbones import load_backbone
 
@@ -75,7 +75,7 @@ def test_sets_further_apart_score_worse(name: str) -> None:
 
 
 def test_sets_refuse_what_they_cannot_bear_and_compare_the_rest() -> None:
-    collected = Sets(("fid", "kid"))
+    collected = FeatureAccumulator(("fid", "kid"))
     for seed in range(10):
         few, many = features(4, 8, seed), features(6, 8, seed + 50)
         collected.add({"few": (few, few), "many": (many, many + 1)})
@@ -91,10 +91,10 @@ def test_sets_refuse_what_they_cannot_bear_and_compare_the_rest() -> None:
 def test_patches_are_cut_side_by_side(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(EXTRACTORS, "corner", lambda: lambda pictures: pictures[:, 0, 0, :1] * 100)
     picture = torch.arange(7 * 11.0).reshape(1, 7, 11) / 100
-    assert see(picture, "corner", 3).ravel().tolist() == pytest.approx([0, 3, 6, 33, 36, 39])
-    assert see(picture, "corner").shape == (1, 1)
+    assert extract_features(picture, "corner", 3).ravel().tolist() == pytest.approx([0, 3, 6, 33, 36, 39])
+    assert extract_features(picture, "corner").shape == (1, 1)
     with pytest.raises(PictureError, match="no patch of 8 x 8 pixels fits"):
-        see(picture, "corner", 8)
+        extract_features(picture, "corner", 8)
 
 
 def test_patches_are_seen_a_batch_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -105,7 +105,7 @@ def test_patches_are_seen_a_batch_at_a_time(monkeypatch: pytest.MonkeyPatch) -> 
         return pictures.mean((2, 3))
 
     monkeypatch.setitem(EXTRACTORS, "mean", lambda: look)
-    assert see(torch.rand(3, 40, 40), "mean", 4).shape == (100, 3)
+    assert extract_features(torch.rand(3, 40, 40), "mean", 4).shape == (100, 3)
     assert max(sizes) == BATCH
 
 
@@ -116,9 +116,9 @@ def test_backbones_see_means_of_their_last_maps(name: str, width: int) -> None:
     with torch.no_grad():
         expected = load_backbone(name)(picture[None])[-1].numpy().mean((2, 3))
     assert expected.shape == (1, width)
-    assert see(picture, name) == pytest.approx(expected, rel=1e-5)
+    assert extract_features(picture, name) == pytest.approx(expected, rel=1e-5)
     with pytest.raises(PictureError, match="need 32 x 32 pixels"):
-        see(picture, name, 16)
+        extract_features(picture, name, 16)
 
 
 def test_unknown_features_are_refused() -> None:

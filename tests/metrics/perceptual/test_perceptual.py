@@ -12,7 +12,7 @@ from torch import Tensor
 from srgan_cli.errors import PictureError, WeightsError
 from srgan_cli.metrics.perceptual import heads
 from srgan_cli.metrics.perceptual.dists import dists
-from srgan_cli.metrics.perceptual.heads import read_heads
+from srgan_cli.metrics.perceptual.heads import read_calibration
 from srgan_cli.metrics.perceptual.lpips import lpips
 from srgan_cli.weights.backbones import load_backbone
 
@@ -37,7 +37,7 @@ def test_lpips_is_its_formula(trunk: str, backbone: str, random_heads: Heads) ->
     for (left, right), head in zip(layers, random_heads[f"lpips_models/{trunk}.pth"].values(), strict=True):
         units = [side.numpy() / np.linalg.norm(side.numpy(), axis=1, keepdims=True) for side in (left, right)]
         expected += float(np.sum(head.numpy() * np.nan_to_num(units[0] - units[1]) ** 2) / np.prod(left.shape[-2:]))
-    assert lpips(*pair(), trunk=trunk) == pytest.approx(expected, rel=1e-4)
+    assert lpips(*pair(), backbone=trunk) == pytest.approx(expected, rel=1e-4)
 
 
 @pytest.mark.usefixtures("random_backbones")
@@ -50,7 +50,7 @@ def test_lpips_is_that_of_its_authors(trunk: str, backbone: str) -> None:
     model.net.load_state_dict({key: ours[key.partition(".")[2]] for key in model.net.state_dict()})
     with torch.no_grad():
         expected = model(*(pixels[None] for pixels in pair()), normalize=True).item()
-    assert lpips(*pair(), trunk=trunk) == pytest.approx(expected, rel=1e-4)
+    assert lpips(*pair(), backbone=trunk) == pytest.approx(expected, rel=1e-4)
 
 
 def vgg_maps(pixels: Tensor) -> list[np.ndarray]:
@@ -102,14 +102,14 @@ def test_small_pictures_are_refused(metric: object) -> None:
 def test_heads_are_among_the_files_of_torchmetrics() -> None:
     if find_spec("torchmetrics") is None:
         pytest.skip("torchmetrics is not installed")
-    assert [value.shape[1] for value in read_heads("lpips_models/alex.pth").values()] == [64, 192, 384, 256, 256]
-    assert read_heads("dists_models/weights.pt")["beta"].shape[1] == 3 + 64 + 128 + 256 + 512 + 512
+    assert [value.shape[1] for value in read_calibration("lpips_models/alex.pth").values()] == [64, 192, 384, 256, 256]
+    assert read_calibration("dists_models/weights.pt")["beta"].shape[1] == 3 + 64 + 128 + 256 + 512 + 512
     with pytest.raises(WeightsError, match=r"has no lpips_models/none\.pth"):
-        read_heads("lpips_models/none.pth")
+        read_calibration("lpips_models/none.pth")
 
 
 def test_without_torchmetrics_it_is_one_clear_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(heads, "PACKAGE", f"missing_{tmp_path.name}")
     with pytest.raises(WeightsError, match="is not installed") as raised:
-        read_heads("lpips_models/alex.pth")
+        read_calibration("lpips_models/alex.pth")
     assert "srgan-cli[metrics]" in raised.value.hint

@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 from srgan_cli.scoring.protocol import Protocol
-from srgan_cli.scoring.report.html import TEMPLATE, Shown, write_page
+from srgan_cli.scoring.report.html import TEMPLATE, PageImage, write_page
 from srgan_cli.scoring.report.report import Report, Score
 
 NAME = "a </script><b>"
@@ -34,7 +34,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ]
     random = np.random.default_rng(0)
     shown = [
-        Shown(
+        PageImage(
             name, random.random((3, 24, 32), np.float32), {m: random.random((1, 24, 32), np.float32) for m in METHODS}
         )
         for name in (NAME, "b")
@@ -206,7 +206,7 @@ def test_everything_that_acts_can_be_reached_and_has_a_name(browser: Any) -> Non
 def test_a_page_ends_with_the_picture_that_fills_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("srgan_cli.scoring.report.html.LARGEST", 1)
     pixels = np.zeros((3, 8, 8), np.float32)
-    shown = [Shown(name, pixels, {"first": pixels}) for name in ("a", "b")]
+    shown = [PageImage(name, pixels, {"first": pixels}) for name in ("a", "b")]
     path = tmp_path / "report.html"
     write_page(Report(Protocol(), [Score("a", {"psnr": 20.0, "ssim": 0.5}, method="first")], [], []), shown, 2, path)
     assert "1 of 2 pictures are shown." in path.read_text()

@@ -14,7 +14,7 @@ from srgan_cli.scoring.report.text import (
     differences_grid,
     json_pieces,
     main_grid,
-    only_form,
+    output_format,
     to_csv,
     to_json,
     to_latex,
@@ -150,7 +150,7 @@ def test_metrics_of_sets_print_how_many_they_saw() -> None:
 
 
 def test_one_form_at_a_time() -> None:
-    assert only_form(json=False, csv=True) == "csv"
-    assert only_form(json=False) == ""
+    assert output_format(json=False, csv=True) == "csv"
+    assert output_format(json=False) == ""
     with pytest.raises(UsageError, match="found --json and --csv"):
-        only_form(json=True, csv=True)
+        output_format(json=True, csv=True)

@@ -5,7 +5,7 @@ import pytest
 from srgan_cli.errors import UsageError
 from srgan_cli.scoring.protocol import Protocol
 from srgan_cli.scoring.report.report import Report, Score
-from srgan_cli.scoring.report.thresholds import Limit, broken_limits, parse_limit, parse_limits
+from srgan_cli.scoring.report.thresholds import Threshold, failed_thresholds, parse_threshold, parse_thresholds
 
 
 def report(baselines: tuple[str, ...] = (), **means: float) -> Report:
@@ -14,18 +14,18 @@ def report(baselines: tuple[str, ...] = (), **means: float) -> Report:
 
 
 def test_limits_are_read() -> None:
-    assert parse_limits(["psnr=28"], ["sqd=0.3"]) == [Limit("psnr", 28, False), Limit("sqd", 0.3, True)]
+    assert parse_thresholds(["psnr=28"], ["sqd=0.3"]) == [Threshold("psnr", 28, False), Threshold("sqd", 0.3, True)]
 
 
 @pytest.mark.parametrize("text", ["psnr", "psnr=", "psnr=high", "psnr=nan"])
 def test_what_is_no_number_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="cannot read the limit"):
-        parse_limit(text, upper=True)
+        parse_threshold(text, upper=True)
 
 
 def test_an_unknown_metric_is_refused() -> None:
     with pytest.raises(UsageError, match="no metric 'beauty'"):
-        parse_limit("beauty=1", upper=True)
+        parse_threshold("beauty=1", upper=True)
 
 
 @pytest.mark.parametrize(
@@ -38,17 +38,17 @@ def test_an_unknown_metric_is_refused() -> None:
     ],
 )
 def test_a_mean_beyond_a_limit_is_told(upper: bool, bound: float, expected: list[str]) -> None:
-    assert broken_limits(report(m=27.5), [Limit("psnr", bound, upper)]) == expected
+    assert failed_thresholds(report(m=27.5), [Threshold("psnr", bound, upper)]) == expected
 
 
 def test_baselines_are_judged_only_among_themselves() -> None:
-    limits = [Limit("psnr", 28, False)]
-    assert broken_limits(report(("b",), m=29, b=20), limits) == []
-    assert len(broken_limits(report(("b",), b=20), limits)) == 1
+    limits = [Threshold("psnr", 28, False)]
+    assert failed_thresholds(report(("b",), m=29, b=20), limits) == []
+    assert len(failed_thresholds(report(("b",), b=20), limits)) == 1
 
 
 @pytest.mark.parametrize(
     "empty", [Report(Protocol(), [Score("a", {}, "is damaged", "m")], [], []), report(m=float("nan"))]
 )
 def test_a_mean_that_is_not_there_breaks_every_limit(empty: Report) -> None:
-    assert len(broken_limits(empty, parse_limits(["psnr=1"], ["psnr=99"]))) == 2
+    assert len(failed_thresholds(empty, parse_thresholds(["psnr=1"], ["psnr=99"]))) == 2

@@ -11,7 +11,7 @@ from PIL import Image
 
 from srgan_cli.errors import SrganError
 from srgan_cli.image.ops import downscale
-from srgan_cli.training.config import Source, TrainConfig
+from srgan_cli.training.config import DataFolder, TrainConfig
 from srgan_cli.training.data import store
 from srgan_cli.training.data.dataset import load_dataset
 from srgan_cli.training.run.contact_sheet import PARTNERS, SAMPLES
@@ -35,7 +35,7 @@ def config(tmp_path: Path) -> TrainConfig:
     (folder / "broken.png").write_bytes((folder / "flat0.png").read_bytes()[:900])
     (folder / "text.jpg").write_text("not a picture")
     (folder / "notes.txt").write_text("passed over")
-    return TrainConfig((Source(folder),), tmp_path / "run", scale=2, patch=8, batch=5, seconds=None, steps=4)
+    return TrainConfig((DataFolder(folder),), tmp_path / "run", scale=2, patch=8, batch=5, seconds=None, steps=4)
 
 
 def test_usable_pictures_are_found_and_the_others_listed(config: TrainConfig) -> None:
@@ -107,7 +107,7 @@ def test_too_little_data_is_refused(tmp_path: Path, spoil: Callable[[Path], None
     spoil(tmp_path)
     noise(tmp_path / "tiny.png", 9, 9)
     with pytest.raises(SrganError, match="usable pictures"):
-        load_dataset(TrainConfig((Source(tmp_path),), tmp_path / "run", scale=2, patch=8))
+        load_dataset(TrainConfig((DataFolder(tmp_path),), tmp_path / "run", scale=2, patch=8))
 
 
 def test_partners_of_the_same_names_are_taken_from_their_folder(config: TrainConfig, tmp_path: Path) -> None:
@@ -126,7 +126,7 @@ def test_partners_of_the_same_names_are_taken_from_their_folder(config: TrainCon
 
 def test_pictures_of_several_folders_have_the_weight_of_the_last_that_names_them(config: TrainConfig) -> None:
     (source,) = config.data
-    nested = Source(source.folder / "nested", 3.0)
+    nested = DataFolder(source.folder / "nested", 3.0)
     dataset = load_dataset(replace(config, data=(source, nested)))
     weights = {pair.name: pair.weight for pair in [*dataset.training, *dataset.validation]}
     assert weights.pop("odd.jpg") == 3
@@ -138,7 +138,7 @@ def test_every_folder_has_partners_of_its_own(config: TrainConfig, tmp_path: Pat
     folders = [tmp_path / name for name in ("a", "b", "low a", "low b")]
     for folder, width, height in zip(folders, (40, 32, 20, 16), (36, 36, 18, 18), strict=True):
         noise(folder / "same.png", width, height)
-    sources = tuple(Source(folder) for folder in folders[:2])
+    sources = tuple(DataFolder(folder) for folder in folders[:2])
     dataset = load_dataset(replace(config, data=sources, low=tuple(folders[2:])))
     assert dataset.skipped == []
     assert {pair.low.shape[2] for pair in [*dataset.training, *dataset.validation]} == {20, 16}

@@ -15,17 +15,17 @@ from srgan_cli.image.io import read_picture, write_picture
 from srgan_cli.image.ops import downscale, resize
 from srgan_cli.image.picture import Picture
 from srgan_cli.networks import Degrader
-from srgan_cli.system.distributed import ALONE
-from srgan_cli.training.config import ADVERSARIAL, DEGRADATION, PIXEL, Source, TrainConfig
+from srgan_cli.system.distributed import SINGLE_PROCESS
+from srgan_cli.training.config import ADVERSARIAL, DEGRADATION, PIXEL, DataFolder, TrainConfig
 from srgan_cli.training.data.dataset import Dataset, Pair, load_dataset
 from srgan_cli.training.data.degradations import add_noise, convolve, gaussian
 from srgan_cli.training.models import cycle_gan
-from srgan_cli.training.models.learned_degradation import PartnerMaker
-from srgan_cli.training.optim.optimizer import Precision
+from srgan_cli.training.models.learned_degradation import LearnedDegradation
+from srgan_cli.training.optim.optimizer import ComputeContext
 from srgan_cli.training.run.contact_sheet import PARTNERS
 from srgan_cli.training.run.contact_sheet import SIDE as SIDE_OF_SAMPLES
 from srgan_cli.training.run.folder import read_checkpoint
-from srgan_cli.training.run.origin import prepare
+from srgan_cli.training.run.origin import prepare_run
 from srgan_cli.training.trainer import Trainer
 
 SIDE = 48
@@ -62,16 +62,18 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cycle_gan, "RATE", 2e-3)
 
 
-def learned(kind: str, steps: int) -> PartnerMaker:
+def learned(kind: str, steps: int) -> LearnedDegradation:
     """A maker of partners after some steps."""
     torch.manual_seed(0)
     pairs = [Pair(str(seed), as_bytes(downscale(scene(seed), 2)), as_bytes(scene(seed))) for seed in range(20)]
     unpaired = [as_bytes(KINDS[kind](scene(seed))) for seed in range(100, 120)]
     config = TrainConfig((), scale=2, patch=16, batch=4, discriminator_channels=8, device="cpu")
-    maker = PartnerMaker(config, Dataset(pairs, [], [], unpaired), Precision.on("cpu"), ALONE)
+    maker = LearnedDegradation(
+        config, Dataset(pairs, [], [], unpaired), ComputeContext.for_device("cpu"), SINGLE_PROCESS
+    )
     assert maker.cycle
     for step in range(steps):
-        maker.cycle.set_rates(min(1.0, (step + 1) / 20) * (1 - step / steps))
+        maker.cycle.set_learning_rate(min(1.0, (step + 1) / 20) * (1 - step / steps))
         losses, usable = maker.learn(step, torch.Generator().manual_seed(step))
         assert usable
         assert losses.keys() == {"adversarial", "cycle", "identity", "drift", "discriminator"}
@@ -120,7 +122,7 @@ def config(tmp_path: Path, smooth_pictures: Path) -> TrainConfig:
         write_picture(Picture(KINDS["a colour cast"](scene(seed)).clamp(0, 1)), low / f"{seed}.png")
     (low / "broken.png").write_text("no picture")
     return TrainConfig(
-        (Source(smooth_pictures),),
+        (DataFolder(smooth_pictures),),
         tmp_path / "run",
         unpaired=str(low),
         scale=2,
@@ -140,7 +142,7 @@ def test_a_run_learns_the_degradation_makes_partners_and_trains_on_them(config: 
     dataset = load_dataset(config)
     assert [skip.path.name for skip in dataset.skipped] == ["broken.png"]
     bicubic = [pair.low.clone() for pair in dataset.training]
-    reports = list(Trainer(prepare(config)[0], dataset).fit())
+    reports = list(Trainer(prepare_run(config)[0], dataset).fit())
     assert [report.phase for report in reports] == [DEGRADATION] * 10 + [PIXEL] * 6 + [ADVERSARIAL] * 4
     assert reports[0].losses.keys() == {"adversarial", "cycle", "identity", "drift", "discriminator"}
     assert not any(torch.equal(pair.low, low) for pair, low in zip(dataset.training, bicubic, strict=True))
@@ -154,10 +156,10 @@ def test_a_run_learns_the_degradation_makes_partners_and_trains_on_them(config: 
 def test_resuming_gives_what_an_unbroken_run_gives_bit_for_bit(
     config: TrainConfig, tmp_path: Path, break_at: int
 ) -> None:
-    whole = Trainer(prepare(config)[0], load_dataset(config))
+    whole = Trainer(prepare_run(config)[0], load_dataset(config))
     list(whole.fit())
     broken = replace(config, run=tmp_path / "broken")
-    first = Trainer(prepare(broken)[0], load_dataset(broken))
+    first = Trainer(prepare_run(broken)[0], load_dataset(broken))
     for report in first.fit():
         if report.step == break_at:
             first.stop()

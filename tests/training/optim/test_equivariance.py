@@ -8,12 +8,12 @@ import torch
 from torch import nn
 
 from srgan_cli.errors import UsageError
-from srgan_cli.image.ops import turned
+from srgan_cli.image.ops import orient
 from srgan_cli.networks import GENERATORS, Generator
-from srgan_cli.training.config import Source, TrainConfig
+from srgan_cli.training.config import DataFolder, TrainConfig
 from srgan_cli.training.data.dataset import load_dataset
 from srgan_cli.training.optim.equivariance import GROUPS, Equivariance, check_equivariant, orbits
-from srgan_cli.training.run.origin import prepare
+from srgan_cli.training.run.origin import prepare_run
 from srgan_cli.training.trainer import Trainer
 from srgan_cli.weights.file import load_weights
 
@@ -24,7 +24,7 @@ SMALL = {"srresnet": {"channels": 8, "blocks": 1}, "rrdb": {"channels": 16, "blo
 def config(smooth_pictures: Path, tmp_path: Path) -> TrainConfig:
     sizes = {"channels": 8, "blocks": 1, "discriminator_channels": 4, "batch": 2, "patch": 8}
     return TrainConfig(
-        (Source(smooth_pictures),), tmp_path / "run", scale=2, seconds=None, steps=6, device="cpu", **sizes
+        (DataFolder(smooth_pictures),), tmp_path / "run", scale=2, seconds=None, steps=6, device="cpu", **sizes
     )
 
 
@@ -34,7 +34,7 @@ def spread(generator: Generator) -> float:
     with torch.no_grad():
         upright = generator.eval()(picture)
         return max(
-            float((generator(turned(picture, n)) - turned(upright, n)).abs().max() / upright.std()) for n in range(8)
+            float((generator(orient(picture, n)) - orient(upright, n)).abs().max() / upright.std()) for n in range(8)
         )
 
 
@@ -63,7 +63,7 @@ def test_the_averaged_gradient_is_that_of_all_orientations() -> None:
     equivariance = Equivariance(generator, "d4")
     equivariance.draw()
     low, high = torch.rand(1, 3, 8, 8), torch.rand(1, 3, 16, 16)
-    every = [torch.cat([turned(side, n) for n in range(8)]) for side in (low, high)]
+    every = [torch.cat([orient(side, n) for n in range(8)]) for side in (low, high)]
     (generator(every[0]) - every[1]).square().mean().backward()
     expected = [parameter.grad.clone() for parameter in generator.parameters()]
     generator.zero_grad()
@@ -92,7 +92,7 @@ def test_orbits_hold_every_number_once(group: str) -> None:
 
 @pytest.mark.parametrize("optimizer", ["adam", "muon"])
 def test_what_a_run_delivers_is_equivariant(config: TrainConfig, optimizer: str) -> None:
-    config, origin = prepare(replace(config, optimizer=optimizer))
+    config, origin = prepare_run(replace(config, optimizer=optimizer))
     assert config.equivariance == "d4"
     list(Trainer(config, load_dataset(config), origin).fit())
     generator, _ = load_weights(config.run / f"{config.name}.safetensors")
@@ -101,11 +101,11 @@ def test_what_a_run_delivers_is_equivariant(config: TrainConfig, optimizer: str)
 
 
 def test_a_smaller_group_goes_on_from_a_larger_one(config: TrainConfig) -> None:
-    prepared, origin = prepare(config)
+    prepared, origin = prepare_run(config)
     list(Trainer(prepared, load_dataset(prepared), origin).fit())
     first = config.run / f"{config.name}.safetensors"
     again = replace(config, run=config.run / "again", init_from=str(first), equivariance="d1", pixel_share=1.0)
-    prepared, origin = prepare(again)
+    prepared, origin = prepare_run(again)
     list(Trainer(prepared, load_dataset(prepared), origin).fit())
     generator, _ = load_weights(again.run / f"{config.name}.safetensors")
     assert spread(generator) > 1e-4
@@ -147,7 +147,7 @@ def test_without_convolutions_it_is_refused() -> None:
 
 
 def test_off_is_off(config: TrainConfig) -> None:
-    config, origin = prepare(replace(config, equivariance="off"))
+    config, origin = prepare_run(replace(config, equivariance="off"))
     list(Trainer(config, load_dataset(config), origin).fit())
     assert spread(load_weights(config.run / f"{config.name}.safetensors")[0]) > 1e-4
 
@@ -155,8 +155,8 @@ def test_off_is_off(config: TrainConfig) -> None:
 @pytest.mark.parametrize("change", [{"channels": 12}, {"batch_norm": True}, {"generator": "swinir", "channels": 24}])
 def test_where_it_cannot_be_it_is_refused_when_asked_for_and_left_else(config: TrainConfig, change: dict) -> None:
     with pytest.raises(UsageError):
-        prepare(replace(config, equivariance="d4", **change))
-    assert prepare(replace(config, **change))[0].equivariance == "off"
+        prepare_run(replace(config, equivariance="d4", **change))
+    assert prepare_run(replace(config, **change))[0].equivariance == "off"
 
 
 def test_weights_that_learned_otherwise_are_no_start() -> None:

@@ -4,20 +4,20 @@ import pytest
 
 from srgan_cli.training.config import TrainConfig
 from srgan_cli.training.run import clock
-from srgan_cli.training.run.clock import Clock, patch_and_batch
+from srgan_cli.training.run.clock import RunProgress, patch_and_batch
 
 
 def test_progress_counts_steps_or_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(clock.time, "monotonic", lambda: 100.0)
-    by_steps = Clock(TrainConfig((), seconds=None, steps=8), steps=2)
-    by_time = Clock(TrainConfig((), seconds=60), seconds=15)
-    assert by_steps.progress == by_time.progress == 0.25
+    by_steps = RunProgress(TrainConfig((), seconds=None, steps=8), steps=2)
+    by_time = RunProgress(TrainConfig((), seconds=60), seconds=15)
+    assert by_steps.fraction == by_time.fraction == 0.25
     by_time.start()
     monkeypatch.setattr(clock.time, "monotonic", lambda: 115.0)
-    assert by_time.progress == 0.5
+    assert by_time.fraction == 0.5
     assert by_time.remaining == 30
     monkeypatch.setattr(clock.time, "monotonic", lambda: 1000.0)
-    assert by_time.progress == 1
+    assert by_time.fraction == 1
 
 
 def test_patches_grow_in_four_stages_and_pixels_a_step_stay_the_same() -> None:

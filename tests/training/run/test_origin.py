@@ -12,11 +12,11 @@ from typer.testing import CliRunner
 from srgan_cli.cli import app
 from srgan_cli.errors import SrganError, UsageError
 from srgan_cli.networks import GENERATORS, Generator
-from srgan_cli.training.config import Source, TrainConfig
+from srgan_cli.training.config import DataFolder, TrainConfig
 from srgan_cli.training.run.origin import check_start
 from srgan_cli.weights.card import WeightsCard
 from srgan_cli.weights.file import load_weights, save_weights
-from srgan_cli.weights.spandrel import build, check_trainable
+from srgan_cli.weights.spandrel import build_spandrel, check_trainable
 
 
 @pytest.fixture
@@ -67,18 +67,20 @@ def test_the_scale_is_that_of_the_weights(file: Path, smooth_pictures: Path) -> 
 
 def test_networks_that_need_more_than_pictures_are_not_trained(spandrel: Any) -> None:
     network = spandrel.architectures.FBCNN.FBCNN(nc=[4, 4, 4, 4], nb=2)
-    generator = build(network.state_dict(), "fbcnn.pth")
+    generator = build_spandrel(network.state_dict(), "fbcnn.pth")
     with pytest.raises(UsageError, match="FBCNN networks cannot be trained here"):
         check_trainable(generator, "fbcnn.pth")
 
 
 def started(given: Generator, scale: int, folder: Path) -> Generator:
     """The generator of a run of this scale that starts from the weights of another."""
-    save_weights(folder / "given.safetensors", given, WeightsCard.of(given, "given"))
-    config = TrainConfig((Source(folder),), folder / "run", scale=scale, init_from=str(folder / "given.safetensors"))
+    save_weights(folder / "given.safetensors", given, WeightsCard.for_generator(given, "given"))
+    config = TrainConfig(
+        (DataFolder(folder),), folder / "run", scale=scale, init_from=str(folder / "given.safetensors")
+    )
     config, origin = check_start(config)
     assert origin
-    heir = origin.heir(config)
+    heir = origin.build(config)
     assert heir.config == GENERATORS[config.generator](**config.generator_config).config, "or it cannot be resumed"
     return heir
 

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from srgan_cli.image.picture import Picture, Scan
+from srgan_cli.image.picture import ImageStream, Picture
 from srgan_cli.networks import Generator
 from srgan_cli.networks.generators.srresnet import SRResNet
 from srgan_cli.upscaling.tiles.tiling import TilePolicy
@@ -66,7 +66,9 @@ def test_between_tiles_that_do_not_fit_there_is_no_step() -> None:
 
 def test_bands_are_the_whole_picture_and_none_is_empty() -> None:
     generator = Blended(2, channels=4, blocks=1)
-    scan = Upscaler(generator, torch.device("cpu"), TilePolicy(10)).upscale_scan(Scan.of(Picture(noise(3, 45, 20))))
+    scan = Upscaler(generator, torch.device("cpu"), TilePolicy(10)).upscale_stream(
+        ImageStream.from_picture(Picture(noise(3, 45, 20)))
+    )
     heights = [band.height for band in scan.bands()]
     assert sum(heights) == 90
     assert all(heights)

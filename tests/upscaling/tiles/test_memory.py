@@ -14,16 +14,22 @@ import torch
 from PIL import Image
 from torch import nn
 
-from srgan_cli.errors import SrganError, UsageError, is_exhaustion
-from srgan_cli.image.codec.capabilities import HOLDS
+from srgan_cli.errors import SrganError, UsageError, is_out_of_memory
+from srgan_cli.image.codec.capabilities import FORMAT_CAPABILITIES
 from srgan_cli.image.io import picture_size
-from srgan_cli.image.sequence import held_bytes, open_pictures
+from srgan_cli.image.sequence import encode_bytes, open_pictures
 from srgan_cli.networks import GENERATORS
 from srgan_cli.system import files
-from srgan_cli.system.files import check_space, said
-from srgan_cli.system.memory import machine_memory, peak_resident, resident
+from srgan_cli.system.files import check_space, format_bytes
+from srgan_cli.system.memory import peak_rss, rss, total_memory
 from srgan_cli.upscaling.tiles import memory
-from srgan_cli.upscaling.tiles.memory import Demand, Reserve, activation_bytes, parse_bytes, plan_sides
+from srgan_cli.upscaling.tiles.memory import (
+    MemoryEstimate,
+    ReservedMemory,
+    activation_bytes,
+    parse_bytes,
+    plan_tile_sides,
+)
 from srgan_cli.upscaling.tiles.tiling import TilePolicy
 
 RISE = """
@@ -56,7 +62,7 @@ def test_other_sizes_are_refused(text: str) -> None:
 
 @pytest.mark.parametrize("size", [1, 2**20, 700 * 2**20, 2**30, 3 * 2**29])
 def test_sizes_that_are_said_are_read_as_no_less(size: int) -> None:
-    assert parse_bytes(said(size)) >= size
+    assert parse_bytes(format_bytes(size)) >= size
 
 
 def test_activations_of_a_chain_are_counted_by_hand() -> None:
@@ -75,15 +81,15 @@ def test_a_process_takes_about_the_activations_that_were_counted(name: str) -> N
     side = 400
     done = subprocess.run([sys.executable, "-c", RISE, name, str(side)], capture_output=True, text=True, check=True)
     counted = activation_bytes(GENERATORS[name]().eval(), 3) * side**2
-    assert 0.8 * counted < int(done.stdout) < memory._KEPT * memory._WORKSPACE * counted
+    assert 0.8 * counted < int(done.stdout) < memory._ALLOCATOR_FACTOR * memory._WORKSPACE * counted
 
 
 def test_this_process_is_somewhere_in_memory() -> None:
-    before = resident()
+    before = rss()
     held = np.frombuffer(mmap.mmap(-1, 2**25), np.uint8)  # a tensor may take room that was free before
     held[:] = 1
-    assert 0.8 * held.nbytes < resident() - before < 1.5 * held.nbytes
-    assert peak_resident() >= resident()
+    assert 0.8 * held.nbytes < rss() - before < 1.5 * held.nbytes
+    assert peak_rss() >= rss()
 
 
 FREED = """
@@ -134,19 +140,19 @@ def test_what_is_freed_is_given_back_when_asked() -> None:
 
 
 def limited(room: int, size: int = 384) -> TilePolicy:
-    return TilePolicy(size, resident() + memory._AROUND + room)
+    return TilePolicy(size, rss() + memory._OVERHEAD + room)
 
 
 def test_tiles_are_as_large_as_the_policy_says_where_there_is_room() -> None:
-    assert plan_sides(Demand(1, 1, 0, 10), 1000, 700, TilePolicy(384)) == (334, 350)
-    assert plan_sides(Demand(1e9, 1e9, 0, 10), 1000, 700, TilePolicy(0)) == (1000, 700)
+    assert plan_tile_sides(MemoryEstimate(1, 1, 0, 10), 1000, 700, TilePolicy(384)) == (334, 350)
+    assert plan_tile_sides(MemoryEstimate(1e9, 1e9, 0, 10), 1000, 700, TilePolicy(0)) == (1000, 700)
 
 
 def test_tiles_compute_as_little_twice_as_can_be(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two halves fit side by side or one above the other; the shorter cut costs less."""
-    monkeypatch.setattr(memory, "machine_memory", lambda: 0)
-    demand = Demand(memory.LEAST_ROOM / 1.3e6 / memory._KEPT, 0, 0, 20)
-    assert plan_sides(demand, 1000, 2000, TilePolicy(2000)) == (1000, 1000)
+    monkeypatch.setattr(memory, "total_memory", lambda: 0)
+    demand = MemoryEstimate(memory.MIN_BUDGET / 1.3e6 / memory._ALLOCATOR_FACTOR, 0, 0, 20)
+    assert plan_tile_sides(demand, 1000, 2000, TilePolicy(2000)) == (1000, 1000)
 
 
 @pytest.mark.parametrize(
@@ -156,22 +162,25 @@ def test_tiles_compute_as_little_twice_as_can_be(monkeypatch: pytest.MonkeyPatch
 def test_tiles_take_an_eighth_of_the_memory_that_there_is(
     monkeypatch: pytest.MonkeyPatch, machine: int, on_host: bool, room: int | None
 ) -> None:
-    monkeypatch.setattr(memory, "machine_memory", lambda: machine)
-    demand = Demand(2000, 0, 0, 20, on_host)
-    most = room or memory.LEAST_ROOM
-    sides = plan_sides(demand, 9000, 9000, TilePolicy(4096))
-    assert 0.8 * most < demand.of(*sides) <= most
-    assert demand.of(*plan_sides(demand, 9000, 9000, TilePolicy(4096, frugal=True))) <= memory.LEAST_ROOM
+    monkeypatch.setattr(memory, "total_memory", lambda: machine)
+    demand = MemoryEstimate(2000, 0, 0, 20, on_host)
+    most = room or memory.MIN_BUDGET
+    sides = plan_tile_sides(demand, 9000, 9000, TilePolicy(4096))
+    assert 0.8 * most < demand.for_tiles(*sides) <= most
+    assert (
+        demand.for_tiles(*plan_tile_sides(demand, 9000, 9000, TilePolicy(4096, shared_machine=True)))
+        <= memory.MIN_BUDGET
+    )
 
 
 def test_a_container_has_what_it_may_take(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    whole = machine_memory()
+    whole = total_memory()
     limits = tmp_path / "memory.max", tmp_path / "none"
     monkeypatch.setattr("srgan_cli.system.memory._LIMITS", limits)
     limits[0].write_text("max\n")
-    assert machine_memory() >= whole
+    assert total_memory() >= whole
     limits[0].write_text("268435456\n")
-    assert machine_memory() == 2**28
+    assert total_memory() == 2**28
 
 
 @pytest.mark.parametrize("on_host", [True, False])
@@ -180,37 +189,45 @@ def test_a_container_has_what_it_may_take(monkeypatch: pytest.MonkeyPatch, tmp_p
 def test_tiles_fit_into_the_room_there_is(
     monkeypatch: pytest.MonkeyPatch, row: float, room: int, on_host: bool
 ) -> None:
-    monkeypatch.setattr(memory, "resident", lambda: 300 * 2**20)
-    demand = Demand(2000, row, 1e6, 19, on_host)
-    limit = room * 2**20 + memory._AROUND + (300 * 2**20 if on_host else 0)
-    if demand.of(16, 16) > room * 2**20:
+    monkeypatch.setattr(memory, "rss", lambda: 300 * 2**20)
+    demand = MemoryEstimate(2000, row, 1e6, 19, on_host)
+    limit = room * 2**20 + memory._OVERHEAD + (300 * 2**20 if on_host else 0)
+    if demand.for_tiles(16, 16) > room * 2**20:
         with pytest.raises(SrganError, match="cannot be enlarged within"):
-            plan_sides(demand, 9000, 9000, TilePolicy(384, limit))
+            plan_tile_sides(demand, 9000, 9000, TilePolicy(384, limit))
         return
-    height, width = plan_sides(demand, 9000, 9000, TilePolicy(384, limit))
-    assert demand.of(height, width) <= room * 2**20
-    assert demand.of(height + 17, width + 17) > room * 2**20 or max(height, width) > 367
+    height, width = plan_tile_sides(demand, 9000, 9000, TilePolicy(384, limit))
+    assert demand.for_tiles(height, width) <= room * 2**20
+    assert demand.for_tiles(height + 17, width + 17) > room * 2**20 or max(height, width) > 367
 
 
 def test_results_on_their_way_from_a_gpu_count_on_the_host() -> None:
     """Neither where the GPU's memory is the narrower one, nor where there is one memory only."""
-    assert Demand(10, 1000, 0, 2, on_host=False, passing=50).of(6, 16) == 1.6 * 1000 * 10 + 50 * 10 * 20
-    assert Demand(1000, 10, 0, 2, on_host=False, passing=50).of(6, 16) == 1.6 * 1000 * 10 * 20
-    assert Demand(10, 1000, 0, 2, passing=50).of(6, 16) == 1.6 * (10 * 10 * 20 + 1000 * 10)
+    assert (
+        MemoryEstimate(10, 1000, 0, 2, on_host=False, pinned_bytes_per_pixel=50).for_tiles(6, 16)
+        == 1.6 * 1000 * 10 + 50 * 10 * 20
+    )
+    assert (
+        MemoryEstimate(1000, 10, 0, 2, on_host=False, pinned_bytes_per_pixel=50).for_tiles(6, 16)
+        == 1.6 * 1000 * 10 * 20
+    )
+    assert MemoryEstimate(10, 1000, 0, 2, pinned_bytes_per_pixel=50).for_tiles(6, 16) == 1.6 * (
+        10 * 10 * 20 + 1000 * 10
+    )
 
 
 def test_the_limit_that_an_error_names_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(memory, "resident", lambda: 300 * 2**20)
-    demand = Demand(20_000, 1e6, 5e8, 19)
+    monkeypatch.setattr(memory, "rss", lambda: 300 * 2**20)
+    demand = MemoryEstimate(20_000, 1e6, 5e8, 19)
     with pytest.raises(SrganError) as caught:
-        plan_sides(demand, 5000, 5000, TilePolicy(384, 2**29))
+        plan_tile_sides(demand, 5000, 5000, TilePolicy(384, 2**29))
     named = caught.value.hint.partition("--max-memory ")[2].partition(",")[0]
-    assert plan_sides(demand, 5000, 5000, TilePolicy(384, parse_bytes(named)))
+    assert plan_tile_sides(demand, 5000, 5000, TilePolicy(384, parse_bytes(named)))
 
 
 def test_a_whole_picture_that_does_not_fit_is_refused() -> None:
     with pytest.raises(SrganError, match="cannot be enlarged within"):
-        plan_sides(Demand(1e6, 1, 0, 0), 5000, 5000, limited(2**30, 0))
+        plan_tile_sides(MemoryEstimate(1e6, 1, 0, 0), 5000, 5000, limited(2**30, 0))
 
 
 def test_too_little_disk_is_told_beforehand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -233,7 +250,7 @@ def test_too_little_disk_is_told_beforehand(tmp_path: Path, monkeypatch: pytest.
     ],
 )
 def test_exhaustion_is_told_from_other_errors(error: Exception, exhausted: bool) -> None:
-    assert is_exhaustion(error) == exhausted
+    assert is_out_of_memory(error) == exhausted
 
 
 def enlarge(folder: Path, limit: str, out: str = "out.tif") -> "subprocess.CompletedProcess[str]":
@@ -284,31 +301,31 @@ def test_a_picture_that_is_decoded_whole_is_refused_before_that(tmp_path: Path) 
 def test_what_is_read_in_bands_holds_nothing(tmp_path: Path, name: str, options: dict[str, int], held: int) -> None:
     image = Image.new("RGB", (30, 20), "teal")
     (image.quantize(4) if options else image).save(tmp_path / name)
-    assert open_pictures(tmp_path / name).held == (held * 30 * 20,)
+    assert open_pictures(tmp_path / name).decode_bytes == (held * 30 * 20,)
 
 
 def test_results_that_are_projected_back_are_held_several_times(tmp_path: Path) -> None:
     streamed, whole, size = tmp_path / "b.png", tmp_path / "b.webp", (40, 60)
-    assert held_bytes([size], streamed) == 0
-    assert held_bytes([size], streamed, consistent=True) == 5 * 4 * 4 * 40 * 60
-    assert held_bytes([size], whole, consistent=True) == held_bytes([size], whole) + 5 * 4 * 4 * 40 * 60
-    assert held_bytes([size, (80, 60)], tmp_path / "b.tif") == 0
-    assert held_bytes([size, (80, 60)], tmp_path / "b.tif", consistent=True) == 5 * 4 * 4 * 80 * 60
+    assert encode_bytes([size], streamed) == 0
+    assert encode_bytes([size], streamed, consistent=True) == 5 * 4 * 4 * 40 * 60
+    assert encode_bytes([size], whole, consistent=True) == encode_bytes([size], whole) + 5 * 4 * 4 * 40 * 60
+    assert encode_bytes([size, (80, 60)], tmp_path / "b.tif") == 0
+    assert encode_bytes([size, (80, 60)], tmp_path / "b.tif", consistent=True) == 5 * 4 * 4 * 80 * 60
 
 
 def test_results_that_are_encoded_whole_are_all_held_and_the_largest_once_more(tmp_path: Path) -> None:
-    held = HOLDS["GIF"].held
+    held = FORMAT_CAPABILITIES["GIF"].encode_memory
     sizes, areas = [(10, 10), (20, 30), (5, 2)], 100 + 600 + 10
-    assert held_bytes(sizes, tmp_path / "a.gif") == held.each * areas + held.once * 600
-    assert held_bytes(sizes[:1], tmp_path / "a.gif") == (held.each + held.once) * 100
+    assert encode_bytes(sizes, tmp_path / "a.gif") == held.each * areas + held.once * 600
+    assert encode_bytes(sizes[:1], tmp_path / "a.gif") == (held.each + held.once) * 100
 
 
 def test_what_was_promised_is_counted_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """As results come, the process grows into the promise; beyond it, that counts."""
     now = iter([100, 100, 130, 190])
-    monkeypatch.setattr(memory, "resident", lambda: next(now))
-    reserve = Reserve(promised=50)
-    assert [reserve.held for _ in range(3)] == [100, 100, 140]
+    monkeypatch.setattr(memory, "rss", lambda: next(now))
+    reserve = ReservedMemory(promised=50)
+    assert [reserve.in_use for _ in range(3)] == [100, 100, 140]
 
 
 @pytest.mark.parametrize(
@@ -339,13 +356,16 @@ def test_the_limit_that_is_named_is_enough_for_what_is_encoded_whole(
 
 
 def test_tiles_that_read_windows_of_one_shape_are_halved_until_there_is_room(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(memory, "resident", lambda: 300 * 2**20)
-    demand = Demand(2000, 10, 0, 19)
-    assert memory.plan_side(demand, 5000, 5000, TilePolicy(384)) == 384
-    assert memory.plan_side(demand, 5000, 5000, TilePolicy(0)) == 5000
-    tight = 300 * 2**20 + memory._AROUND
-    sides = [memory.plan_side(demand, 5000, 5000, TilePolicy(384, tight + room * 2**20)) for room in (700, 500, 50, 10)]
+    monkeypatch.setattr(memory, "rss", lambda: 300 * 2**20)
+    demand = MemoryEstimate(2000, 10, 0, 19)
+    assert memory.plan_uniform_side(demand, 5000, 5000, TilePolicy(384)) == 384
+    assert memory.plan_uniform_side(demand, 5000, 5000, TilePolicy(0)) == 5000
+    tight = 300 * 2**20 + memory._OVERHEAD
+    sides = [
+        memory.plan_uniform_side(demand, 5000, 5000, TilePolicy(384, tight + room * 2**20))
+        for room in (700, 500, 50, 10)
+    ]
     assert sides == [384, 192, 48, 12]
-    assert memory.plan_side(demand, 30, 40, TilePolicy(384, tight + 50 * 2**20)) == 384
+    assert memory.plan_uniform_side(demand, 30, 40, TilePolicy(384, tight + 50 * 2**20)) == 384
     with pytest.raises(SrganError, match="cannot be enlarged within"):
-        memory.plan_side(demand, 5000, 5000, TilePolicy(384, tight + 2**20))
+        memory.plan_uniform_side(demand, 5000, 5000, TilePolicy(384, tight + 2**20))

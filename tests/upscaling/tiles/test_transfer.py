@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from srgan_cli.networks import Generator
-from srgan_cli.upscaling.precision import Guarded
-from srgan_cli.upscaling.tiles.transfer import Passage
+from srgan_cli.upscaling.precision import MixedPrecision
+from srgan_cli.upscaling.tiles.transfer import TileTransfer
 
 CPU = torch.device("cpu")
 
@@ -40,15 +40,15 @@ def noise(*shape: int) -> Tensor:
 def test_what_is_collected_is_what_was_cut_out_of_the_result() -> None:
     seen = noise(3, 5, 4)
     expected = seen.repeat_interleave(2, 1).repeat_interleave(2, 2)
-    for generator in (Nearest(), Guarded(Nearest())):
-        collect = Passage(generator, CPU).send(seen, lambda enlarged: enlarged[:, 2:7, 1:])
+    for generator in (Nearest(), MixedPrecision(Nearest())):
+        collect = TileTransfer(generator, CPU).submit(seen, lambda enlarged: enlarged[:, 2:7, 1:])
         assert torch.equal(collect(), expected[:, 2:7, 1:])
 
 
 @pytest.mark.parametrize(("broken", "asked"), [(None, 1), (float("nan"), 3), (0.0, 3)])
 def test_what_broke_in_half_precision_is_computed_again_when_it_is_collected(broken: float | None, asked: int) -> None:
     generator = Nearest(broken)
-    collect = Passage(Guarded(generator, torch.bfloat16), CPU).send(torch.full((3, 4, 4), 0.5), whole)
+    collect = TileTransfer(MixedPrecision(generator, torch.bfloat16), CPU).submit(torch.full((3, 4, 4), 0.5), whole)
     assert generator.asked == 1
     torch.testing.assert_close(collect(), torch.full((3, 8, 8), 0.5))
     assert generator.asked == asked
@@ -72,7 +72,7 @@ class Line:
 
 
 @pytest.fixture
-def rehearsal(monkeypatch: pytest.MonkeyPatch) -> tuple[Passage, list[str]]:
+def rehearsal(monkeypatch: pytest.MonkeyPatch) -> tuple[TileTransfer, list[str]]:
     """A passage that does on a CPU all that it does on CUDA, and the order of it."""
     log: list[str] = []
     line: Any = Line(log)
@@ -98,17 +98,17 @@ def rehearsal(monkeypatch: pytest.MonkeyPatch) -> tuple[Passage, list[str]]:
     monkeypatch.setattr(Tensor, "copy_", copy)
     monkeypatch.setattr(Tensor, "record_stream", lambda *_: log.append("kept until then"))
     monkeypatch.setattr(Tensor, "pin_memory", lambda self: log.append("pin") or self)
-    passage = Passage(Nearest(), CPU)
-    passage.returning = line
+    passage = TileTransfer(Nearest(), CPU)
+    passage.copy_stream = line
     return passage, log
 
 
 def test_on_a_card_results_come_back_beside_the_computing_and_only_who_collects_waits(
-    rehearsal: tuple[Passage, list[str]],
+    rehearsal: tuple[TileTransfer, list[str]],
 ) -> None:
     passage, log = rehearsal
     seen = noise(3, 4, 3)
-    collect = passage.send(seen, lambda enlarged: enlarged[:, ::2, ::2])
+    collect = passage.submit(seen, lambda enlarged: enlarged[:, ::2, ::2])
     assert log == ["pin", "pinned", "wait for computing", "to the side", "copy", "back", "kept until then", "event"]
     assert torch.equal(collect(), seen)
     assert log[-1] == "arrived"
@@ -116,5 +116,5 @@ def test_on_a_card_results_come_back_beside_the_computing_and_only_who_collects_
 
 def test_a_card_is_sent_a_tile_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("torch.cuda.Stream", lambda device: device)
-    assert Passage(Nearest(), torch.device("cuda")).ahead == 1
-    assert Passage(Nearest(), CPU).ahead == 0
+    assert TileTransfer(Nearest(), torch.device("cuda")).prefetch == 1
+    assert TileTransfer(Nearest(), CPU).prefetch == 0
