@@ -1,6 +1,7 @@
 """How the tests draw their cases: no deadlines, since a busy machine is no fault of the code; and random backbones."""
 
 import importlib
+import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -27,6 +28,8 @@ lpips_module, dists_module = (
 )
 settings.register_profile("house", deadline=None)
 settings.load_profile("house")
+if workers := os.environ.get("PYTEST_XDIST_WORKER_COUNT"):
+    torch.set_num_threads(max(1, torch.get_num_threads() // int(workers)))
 
 
 @pytest.fixture
