@@ -5,7 +5,7 @@ from pathlib import Path, PurePath
 
 import pytest
 
-from srgan_cli.batch import planning as room
+from srgan_cli.batch import planning
 from srgan_cli.batch.naming import Naming
 from srgan_cli.batch.planning import BatchPlan, plan_batch
 from srgan_cli.errors import SrganError, UsageError
@@ -129,7 +129,7 @@ def test_case_matters_where_the_file_system_says_so(
     tree: Callable[..., None], monkeypatch: pytest.MonkeyPatch, ignores: bool, count: int
 ) -> None:
     tree("one/É.png", "two/é.png")
-    monkeypatch.setattr(room, "_ignores_case", lambda _: ignores)
+    monkeypatch.setattr(planning, "_ignores_case", lambda _: ignores)
     if ignores:
         with pytest.raises(UsageError, match="would both become"):
             plan_batch(["one", "two"], "out", Naming())
@@ -138,7 +138,7 @@ def test_case_matters_where_the_file_system_says_so(
 
 
 def test_asking_whether_case_matters_leaves_nothing(tmp_path: Path) -> None:
-    assert room._ignores_case(tmp_path / "not/yet/there") == (tmp_path.with_name(tmp_path.name.upper())).exists()
+    assert planning._ignores_case(tmp_path / "not/yet/there") == (tmp_path.with_name(tmp_path.name.upper())).exists()
     assert not list(tmp_path.iterdir())
 
 

@@ -40,10 +40,10 @@ def far(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[int, str]]:
     inner, outer = free_port(), free_port()
     with TemporaryDirectory(prefix="ray") as folder:  # the names of sockets below it may not be long
         options = ("--head", "--block", "--port", inner, "--ray-client-server-port", outer, "--num-cpus", 2)
-        room = ("--object-store-memory", 2**27, "--include-dashboard", "false", "--temp-dir", folder)
+        limits = ("--object-store-memory", 2**27, "--include-dashboard", "false", "--temp-dir", folder)
         program = "from ray.scripts.scripts import main; main()"
         environment = {**os.environ, "RAY_AUTH_MODE": "token", "RAY_USAGE_STATS_ENABLED": "0"}
-        line = [sys.executable, "-c", program, "start", *map(str, (*options, *room))]
+        line = [sys.executable, "-c", program, "start", *map(str, (*options, *limits))]
         head = subprocess.Popen(line, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         wait_until(lambda: answers(outer) or head.poll() is not None)
         yield head.pid, f"ray://127.0.0.1:{outer}"
@@ -98,7 +98,7 @@ def assert_replaced(mixture: Path, weights: Path, out: Path, on: str, cluster: i
 
 def actors(pid: int) -> list[int]:
     """The workers that descend from a process; the second may come when the first has written some pictures."""
-    return [child for child, line in descendants(pid).items() if line.startswith("ray::Station")]
+    return [child for child, line in descendants(pid).items() if line.startswith("ray::RemoteWorker")]
 
 
 def test_pictures_are_judged_on_ray_as_they_are_here_without_a_home(mixture: Path) -> None:

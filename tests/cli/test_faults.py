@@ -28,15 +28,17 @@ TINY_RUN = ("--scale=2", "--channels=4", "--blocks=1", "--patch=8", "--batch=2",
 # The command line, in a process that is killed when all is written and nothing has its place yet.
 KILLED = """
 import os, signal, sys
-from srgan_cli import __main__, files
-settle, name = files.settle, sys.argv.pop(1)
+from srgan_cli import __main__
+from srgan_cli.system import files
 
-def killed(temporary, path):
+commit, name = files.commit, sys.argv.pop(1)
+
+def kill_before_commit(temporary, path):
     if path.name == name:
         os.kill(os.getpid(), signal.SIGKILL)
-    settle(temporary, path)
+    commit(temporary, path)
 
-files.settle = killed
+files.commit = kill_before_commit
 __main__.main()
 """
 

@@ -5,12 +5,12 @@ import sys
 
 PROGRAM = """
 import gc
-from srgan_cli.cli.loading import loading
-with loading():
+from srgan_cli.cli.loading import gc_paused
+with gc_paused():
     assert not gc.isenabled()
     import torch
 assert gc.isenabled() and gc.get_freeze_count() > 100_000
-with loading():  # there is nothing left to load
+with gc_paused():  # there is nothing left to load
     assert gc.isenabled()
 """
 
@@ -20,5 +20,5 @@ def test_what_is_loaded_is_kept_from_the_collector() -> None:
 
 
 def test_a_collector_that_is_off_stays_off() -> None:
-    program = "import gc; gc.disable()\nfrom srgan_cli.cli.loading import loading\nwith loading(): pass\n"
+    program = "import gc; gc.disable()\nfrom srgan_cli.cli.loading import gc_paused\nwith gc_paused(): pass\n"
     subprocess.run([sys.executable, "-c", program + "assert not gc.isenabled()"], check=True)
