@@ -1,6 +1,5 @@
 """How the tests draw their cases: no deadlines, since a busy machine is no fault of the code; and random backbones."""
 
-import importlib
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -22,10 +21,6 @@ from srgan_cli.weights.backbones import METRIC_WEIGHTS_VARIABLE
 from srgan_cli.weights.card import WeightsCard
 from srgan_cli.weights.file import save_weights
 
-# The functions of these names hide the modules.
-lpips_module, dists_module = (
-    importlib.import_module(f"srgan_cli.metrics.perceptual.{name}") for name in ("lpips", "dists")
-)
 settings.register_profile("house", deadline=None)
 settings.load_profile("house")
 if workers := os.environ.get("PYTEST_XDIST_WORKER_COUNT"):
@@ -77,8 +72,8 @@ def random_backbones(backbones: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def random_heads(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, dict[str, torch.Tensor]]]:
-    """Random heads are what LPIPS and DISTS find, by file."""
+def random_heads(monkeypatch: pytest.MonkeyPatch) -> dict[str, dict[str, torch.Tensor]]:
+    """LPIPS and DISTS use these random heads, by file."""
     random = torch.Generator().manual_seed(7)
 
     def positive(*shape: int) -> torch.Tensor:
@@ -90,12 +85,9 @@ def random_heads(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, dict[str
         for file, row in widths.items()
     }
     heads["dists_models/weights.pt"] = {key: positive(1, 1475, 1, 1) for key in ("alpha", "beta")}
-    for module, cached in ((lpips_module, lpips_module._heads), (dists_module, dists_module._loaded)):
-        monkeypatch.setattr(module, "read_calibration", heads.__getitem__)
-        cached.cache_clear()
-    yield heads
-    for cached in (lpips_module._heads, dists_module._loaded):
-        cached.cache_clear()
+    for module in ("lpips", "dists"):
+        monkeypatch.setattr(f"srgan_cli.metrics.perceptual.{module}.read_calibration", heads.__getitem__)
+    return heads
 
 
 @pytest.fixture

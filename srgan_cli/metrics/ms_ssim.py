@@ -13,7 +13,7 @@ from srgan_cli.errors import PictureError
 WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 SIDE, SIGMA = 11, 1.5
 C1, C2 = 0.01**2, 0.03**2
-SMALLEST_SIDE = SIDE * 2 ** (len(WEIGHTS) - 1)
+MIN_SIDE = SIDE * 2 ** (len(WEIGHTS) - 1)
 """The window must fit the smallest scale."""
 
 
@@ -25,10 +25,9 @@ def ms_ssim(reference: Tensor, candidate: Tensor) -> float:
     Contrast and structure count at all scales, luminance at the last; what is negative counts as none.
     Raises PictureError below 176 pixels a side.
     """
-    if min(reference.shape[-2:]) < SMALLEST_SIDE:
+    if min(reference.shape[-2:]) < MIN_SIDE:
         raise PictureError(
-            f"MS-SSIM needs {SMALLEST_SIDE} x {SMALLEST_SIDE} pixels, "
-            f"found {reference.shape[-1]} x {reference.shape[-2]}",
+            f"MS-SSIM needs {MIN_SIDE} x {MIN_SIDE} pixels, found {reference.shape[-1]} x {reference.shape[-2]}",
             "score larger pictures",
         )
     x, y = reference.double()[:, None], candidate.double()[:, None]

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from srgan_cli.errors import PictureError
 from srgan_cli.metrics.distribution.inception import load_inception
-from srgan_cli.metrics.perceptual.feature_distance import check_side, load_network
+from srgan_cli.metrics.perceptual.feature_distance import check_min_side, load_network
 from srgan_cli.weights.backbones import find_backbone
 
 BATCH = 32
@@ -47,7 +47,7 @@ def _pooled(name: str) -> Extractor:
     backbone = load_network(name)
 
     def look(pictures: Tensor) -> Tensor:
-        check_side(pictures)
+        check_min_side(pictures)
         last: Tensor = backbone(pictures)[-1]
         return last.mean((2, 3))
 

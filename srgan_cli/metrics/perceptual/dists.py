@@ -1,7 +1,7 @@
-"""DISTS: likeness of structure and of texture, as VGG16 sees them.
+"""DISTS: similarity of structure and texture in the features of VGG16.
 
 Source: K. Ding, K. Ma, S. Wang and E. Simoncelli, Image Quality Assessment: Unifying Structure and Texture Similarity,
-IEEE TPAMI 2020 (arXiv:2004.07728), equations 5 to 8, with the authors' weights as torchmetrics carries them.
+IEEE TPAMI 2020 (arXiv:2004.07728), equations 5 to 8. The weights are the authors', as shipped with torchmetrics.
 """
 
 from functools import cache
@@ -11,24 +11,25 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from srgan_cli.metrics.perceptual.feature_distance import check_side
-from srgan_cli.metrics.perceptual.heads import read_calibration
+from srgan_cli.metrics.perceptual.calibration import read_calibration
+from srgan_cli.metrics.perceptual.feature_distance import check_min_side
 from srgan_cli.networks.backbones import Backbone
 from srgan_cli.weights.backbones import find_backbone, load_backbone
 
-STABLE = 1e-6
+EPSILON = 1e-6
+"""c1 and c2 of the paper."""
 CALIBRATION = "dists_models/weights.pt"
 
 
 @torch.no_grad()
 def dists(reference: Tensor, candidate: Tensor) -> float:
-    """DISTS of (3, H, W) RGB pictures with values 0…1, at least 0.  Lower is better.
+    """DISTS of (3, H, W) RGB images with values 0…1, at least 0. Lower is better.
 
-    One less the weighted likeness of the means (texture) and of the covariances (structure) of the pixels and of five
-    layers.  Pictures are not resized.  Raises PictureError below 32 pixels a side, WeightsError when network or
-    weights cannot be had.
+    It is 1 minus the weighted similarity of means (texture) and covariances (structure), over the pixels and five
+    layers. Images are not resized. Raises PictureError for sides below 32 pixels, and WeightsError if the network or
+    the weights are not available.
     """
-    check_side(reference)
+    check_min_side(reference)
     network, alpha, beta = load_dists()
     x, y = ([pixels[None], *network(pixels[None])] for pixels in (reference, candidate))
     texture, structure = (torch.cat(parts) for parts in zip(*map(_similarity, x, y), strict=True))
@@ -37,21 +38,22 @@ def dists(reference: Tensor, candidate: Tensor) -> float:
 
 
 def load_dists() -> tuple[Backbone, Tensor, Tensor]:
-    """The network, and the weights of texture and structure.  Raises WeightsError when they cannot be had."""
-    return _loaded(find_backbone("vgg16"))
+    """The network and the weights of texture and structure. Raises WeightsError if they are not available."""
+    weights = read_calibration(CALIBRATION)
+    return _load_network(find_backbone("vgg16")), weights["alpha"].flatten(), weights["beta"].flatten()
 
 
 def _similarity(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    """Likeness of the means and of the covariances of features (1, C, H, W), by channel."""
+    """Similarity of the means and of the covariances of features (1, C, H, W), by channel."""
     mean_x, mean_y = x.mean((0, 2, 3)), y.mean((0, 2, 3))
     covariance = (x * y).mean((0, 2, 3)) - mean_x * mean_y
     variances = (x.var((0, 2, 3), correction=0), y.var((0, 2, 3), correction=0))
-    texture = (2 * mean_x * mean_y + STABLE) / (mean_x**2 + mean_y**2 + STABLE)
-    return texture, (2 * covariance + STABLE) / (sum(variances) + STABLE)
+    texture = (2 * mean_x * mean_y + EPSILON) / (mean_x**2 + mean_y**2 + EPSILON)
+    return texture, (2 * covariance + EPSILON) / (sum(variances) + EPSILON)
 
 
-class _RootOfSquares(nn.Module):
-    """Pools by the root of squares under a Hann window of 3 x 3, which spares the features aliasing."""
+class _L2Pool(nn.Module):
+    """L2 pooling: the root of squares averaged by a 3 x 3 Hann window, which avoids aliasing."""
 
     def forward(self, x: Tensor) -> Tensor:
         line = torch.tensor([0.25, 0.5, 0.25])
@@ -60,10 +62,9 @@ class _RootOfSquares(nn.Module):
 
 
 @cache
-def _loaded(path: Path | None) -> tuple[Backbone, Tensor, Tensor]:
-    heads = read_calibration(CALIBRATION)
+def _load_network(path: Path | None) -> Backbone:
     network = load_backbone("vgg16", path)
     for index, layer in enumerate(network.features):
         if isinstance(layer, nn.MaxPool2d):
-            network.features[index] = _RootOfSquares()
-    return network, heads["alpha"].flatten(), heads["beta"].flatten()
+            network.features[index] = _L2Pool()
+    return network

@@ -1,27 +1,28 @@
-"""LPIPS: feature distances with heads that were calibrated to human judgements.
+"""LPIPS: a feature distance weighted to match human judgements.
 
 Source: R. Zhang, P. Isola, A. Efros, E. Shechtman and O. Wang, The Unreasonable Effectiveness of Deep Features as a
-Perceptual Metric, CVPR 2018, equation 1 (arXiv:1801.03924), version 0.1 of its heads, as torchmetrics carries them.
+Perceptual Metric, CVPR 2018, equation 1 (arXiv:1801.03924). The heads are version 0.1, as shipped with torchmetrics.
 """
 
-from functools import cache
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from srgan_cli.errors import WeightsError
-from srgan_cli.metrics.perceptual.feature_distance import check_side, load_network
-from srgan_cli.metrics.perceptual.heads import read_calibration
-from srgan_cli.networks.backbones import unit_channels
+from srgan_cli.metrics.perceptual.calibration import read_calibration
+from srgan_cli.metrics.perceptual.feature_distance import check_min_side, load_network
+from srgan_cli.networks.backbones import Backbone, unit_channels
 from srgan_cli.weights.backbones import is_available
 
 
 class LpipsBackbone(NamedTuple):
-    """The backbone's name, and the file of its heads in torchmetrics."""
+    """A network that LPIPS is computed with."""
 
     backbone: str
+    """Its name in BACKBONES."""
     calibration: str
+    """The file of its heads in torchmetrics."""
 
 
 LPIPS_BACKBONES = {
@@ -31,39 +32,32 @@ LPIPS_BACKBONES = {
 
 
 @torch.no_grad()
-def lpips(reference: Tensor, candidate: Tensor, backbone: str = "alex") -> float:
-    """LPIPS of (3, H, W) RGB pictures with values 0…1, at least 0.  Lower is better.
+def lpips(reference: Tensor, candidate: Tensor, *, backbone: str = "alex") -> float:
+    """LPIPS of (3, H, W) RGB images with values 0…1, at least 0. Lower is better.
 
-    At every place the features are divided by their norm; squared differences are weighted and summed over channels,
-    averaged over places, summed over layers.  Raises PictureError below 32 pixels a side, WeightsError when network or
-    heads cannot be had.
+    `backbone` is a key of LPIPS_BACKBONES. At each position, the features are divided by their norm over the channels;
+    the squared differences are weighted by the heads and summed over channels, averaged over positions and summed over
+    layers. Raises PictureError for sides below 32 pixels, and WeightsError if the network or the heads are not
+    available.
     """
-    check_side(reference)
-    load_lpips(backbone)
-    maps = [load_network(LPIPS_BACKBONES[backbone].backbone)(pixels[None]) for pixels in (reference, candidate)]
-    layers = [
-        ((unit_channels(left) - unit_channels(right)).square() * head).sum(1).mean()
-        for left, right, head in zip(*maps, _load_calibration(backbone), strict=True)
-    ]
-    return float(sum(layers))
+    check_min_side(reference)
+    network, heads = load_lpips(backbone)
+    layers = zip(network(reference[None]), network(candidate[None]), heads, strict=True)
+    distances = [((unit_channels(x) - unit_channels(y)).square() * head).sum(1).mean() for x, y, head in layers]
+    return float(sum(distances))
 
 
-def load_lpips(backbone: str) -> None:
-    """Load what LPIPS needs.  Raises WeightsError when it cannot be had."""
-    _load_calibration(backbone)
-    load_network(LPIPS_BACKBONES[backbone].backbone)
+def load_lpips(backbone: str) -> tuple[Backbone, list[Tensor]]:
+    """The network and a head for each of its layers. Raises WeightsError if they are not available."""
+    names = LPIPS_BACKBONES[backbone]
+    tensors = read_calibration(names.calibration)
+    return load_network(names.backbone), [tensors[key] for key in sorted(tensors)]
 
 
 def lpips_is_available() -> bool:
-    """Whether LPIPS by AlexNet can be had without fetching anything."""
+    """Whether LPIPS with AlexNet can be computed without a download."""
     try:
-        _load_calibration("alex")
+        read_calibration(LPIPS_BACKBONES["alex"].calibration)
     except WeightsError:
         return False
     return is_available(LPIPS_BACKBONES["alex"].backbone)
-
-
-@cache
-def _load_calibration(backbone: str) -> list[Tensor]:
-    tensors = read_calibration(LPIPS_BACKBONES[backbone].calibration)
-    return [tensors[key] for key in sorted(tensors)]

@@ -16,7 +16,7 @@ from torch import Tensor
 from srgan_cli.errors import PictureError, SrganError
 from srgan_cli.image.io import picture_size, read_picture
 from srgan_cli.image.ops import downscale, to_bytes
-from srgan_cli.metrics.perceptual.feature_distance import SMALLEST_SIDE
+from srgan_cli.metrics.perceptual.feature_distance import MIN_SIDE
 from srgan_cli.system.discovery import find_pictures, pair_by_name
 from srgan_cli.system.distributed import World
 from srgan_cli.system.progress import Progress
@@ -207,7 +207,7 @@ def _size(smallest: int, entry: _Entry) -> HeightWidth:
 
 def _smallest(config: TrainConfig) -> int:
     """The side in pixels of pictures that hold a patch, and that every metric of validation can see."""
-    return max(config.largest_patch * config.scale, SMALLEST_SIDE)
+    return max(config.largest_patch * config.scale, MIN_SIDE)
 
 
 def _decode(config: TrainConfig, entry: _Entry, size: HeightWidth) -> tuple[Tensor, Tensor]:

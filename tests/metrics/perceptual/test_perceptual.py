@@ -10,9 +10,9 @@ from scipy.ndimage import convolve
 from torch import Tensor
 
 from srgan_cli.errors import PictureError, WeightsError
-from srgan_cli.metrics.perceptual import heads
+from srgan_cli.metrics.perceptual import calibration
+from srgan_cli.metrics.perceptual.calibration import read_calibration
 from srgan_cli.metrics.perceptual.dists import dists
-from srgan_cli.metrics.perceptual.heads import read_calibration
 from srgan_cli.metrics.perceptual.lpips import lpips
 from srgan_cli.weights.backbones import load_backbone
 
@@ -104,12 +104,13 @@ def test_heads_are_among_the_files_of_torchmetrics() -> None:
         pytest.skip("torchmetrics is not installed")
     assert [value.shape[1] for value in read_calibration("lpips_models/alex.pth").values()] == [64, 192, 384, 256, 256]
     assert read_calibration("dists_models/weights.pt")["beta"].shape[1] == 3 + 64 + 128 + 256 + 512 + 512
-    with pytest.raises(WeightsError, match=r"has no lpips_models/none\.pth"):
+    with pytest.raises(WeightsError, match=r"does not contain lpips_models/none\.pth"):
         read_calibration("lpips_models/none.pth")
 
 
 def test_without_torchmetrics_it_is_one_clear_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(heads, "PACKAGE", f"missing_{tmp_path.name}")
+    read_calibration.cache_clear()
+    monkeypatch.setattr(calibration, "PACKAGE", f"missing_{tmp_path.name}")
     with pytest.raises(WeightsError, match="is not installed") as raised:
         read_calibration("lpips_models/alex.pth")
     assert "srgan-cli[metrics]" in raised.value.hint
