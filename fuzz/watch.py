@@ -12,8 +12,6 @@ from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-MOST_PIXELS = 2**24
-"""Of a picture, as --max-pixels has it, so that what a case may hold does not hang on what a file claims."""
 _FENCE = 6 * 2**30
 """Bytes of addresses beyond what the process has at first: whoever asks for more gets a MemoryError."""
 
@@ -80,11 +78,8 @@ def _work(line: Connection, seed: int, corpus: Path | None, scratch: Path) -> No
     import torch
     from doors import knock
 
-    from srgan_cli.image.codec.errors import set_max_pixels
-
     warnings.simplefilter("ignore")  # as the command line does
     torch.set_num_threads(1)
-    set_max_pixels(MOST_PIXELS)
     addresses = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (addresses + _FENCE, resource.RLIM_INFINITY))
     line.send("ready")

@@ -96,6 +96,7 @@ def srgan(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) ->
 
     def run(*arguments: object) -> Outcome:
         monkeypatch.setattr(sys, "argv", ["srgan", *map(str, arguments)])
+        monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", Image.MAX_IMAGE_PIXELS)  # --max-pixels changes it
         with pytest.raises(SystemExit) as ended:
             __main__.main()
         captured = capfd.readouterr()

@@ -6,16 +6,8 @@ import pytest
 from doors import DOORS, knock
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from watch import MOST_PIXELS
 
-from srgan_cli.image.codec import reader as source
-
-pytestmark = pytest.mark.usefixtures("one_core", "few_pixels")
-
-
-@pytest.fixture
-def few_pixels(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(source.Image, "MAX_IMAGE_PIXELS", MOST_PIXELS // 2)
+pytestmark = pytest.mark.usefixtures("one_core")
 
 
 @pytest.mark.parametrize("door", DOORS)

@@ -15,7 +15,7 @@ from srgan_cli.batch.manifest import Manifest
 from srgan_cli.batch.task import Task, TaskResult, UpscaleOptions
 from srgan_cli.batch.throttle import PixelBudget, _GeneratorLock
 from srgan_cli.errors import SrganError, to_srgan_error
-from srgan_cli.image.codec.errors import check_max_pixels, check_pixel_count, set_max_pixels
+from srgan_cli.image.codec.limits import check_streamed_pixels
 from srgan_cli.image.io import check_size, picture_losses
 from srgan_cli.image.picture import ImageStream, Picture
 from srgan_cli.image.sequence import (
@@ -63,7 +63,6 @@ class ImageProcessor:
         """`manifest` is that of the folder where the outputs go."""
         self.upscaler, self.options, self.manifest = upscaler, options or UpscaleOptions(), manifest
         self.budget, self.generator_lock = PixelBudget(max_pixels_in_flight), _GeneratorLock(upscaler.generator)
-        set_max_pixels(self.options.max_pixels)
         retain_freed_memory_within(upscaler.policy)
         self.cleaned: set[Path] = set()
         self.finished = count(1)
@@ -141,10 +140,10 @@ class _Job:
         if target_exists and (overwrite == "keep" or (overwrite == "update" and is_remote(task.target))):
             return TaskResult(task, "kept")
         with local_copy(task.source) as source, upload_on_success(task.target) as self.target:
-            pictures = open_pictures(source)
+            pictures = open_pictures(source, max_pixels=self.options.max_pixels)
             writable = fit_to_format(pictures, self.target)
             for size in writable.sizes:
-                (check_max_pixels if self.options.max_pixels else check_pixel_count)(source, *size)
+                check_streamed_pixels(source, *size, max_pixels=self.options.max_pixels)
             key = self.manifest.key(source) if self.manifest else ""
             if self.manifest and target_exists and overwrite == "update" and self.manifest.is_current(self.target, key):
                 enlarged = self.upscaler.target(*pictures.size, self.options.scale)

@@ -9,9 +9,20 @@ from srgan_cli.errors import UsageError
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 Offline = Annotated[bool, typer.Option("--offline", help="Fetch nothing: take weights from the cache alone.")]
+
+
+def _set_pillow_limit(max_pixels: int | None) -> int | None:
+    """Adapt Pillow's own limit on the frames of a file.  It is one for the process, which the command owns."""
+    if max_pixels:
+        from PIL import Image
+
+        Image.MAX_IMAGE_PIXELS = -(-max_pixels // 2)  # Pillow refuses more than twice as many
+    return max_pixels
+
+
 MaxPixels = Annotated[
     int | None,
-    typer.Option(min=1, help="Refuse pictures of more pixels. [default: 178956970]"),
+    typer.Option(min=1, callback=_set_pillow_limit, help="Refuse pictures of more pixels. [default: 178956970]"),
 ]
 On = Annotated[
     str, typer.Option(metavar="ray", help="Work on Ray: ray for one made here, or ray://host:port for a cluster.")

@@ -19,7 +19,7 @@ from srgan_cli.image.codec.capabilities import (
     check_size,
     output_format,
 )
-from srgan_cli.image.codec.errors import check_max_pixels
+from srgan_cli.image.codec.limits import check_max_pixels
 from srgan_cli.image.codec.raster import Raster, Rows, Values, band_rows
 from srgan_cli.image.codec.reader import open_reader
 from srgan_cli.image.codec.samples import UNIT_RANGE, to_arrays, value_range_of
@@ -65,15 +65,16 @@ def stream_raster(raster: Raster) -> ImageStream:
     return ImageStream(header, height, lambda: map(partial(from_values, like=header), raster.rows.bands()))
 
 
-def read_picture(path: Path | str) -> Picture:
+def read_picture(path: Path | str, *, max_pixels: int | None = None) -> Picture:
     """The first picture of a file, upright as its EXIF orientation says.
 
     Grey stays grey, palettes become colours, transparency becomes alpha, CMYK and Lab become sRGB.  Raises
-    PictureError when the file is missing, is not a picture, is cut short, or holds 32-bit whole numbers.
+    PictureError when the file is missing, is not a picture, is cut short, holds 32-bit whole numbers, or has more than
+    `max_pixels` pixels (None: DEFAULT_MAX_PIXELS).
     """
     path = Path(path)
     with open_reader(path) as source:
-        check_max_pixels(path, *source.size(0))
+        check_max_pixels(path, *source.size(0), max_pixels=max_pixels)
         return stream_raster(source.read(0)).to_picture()
 
 

@@ -10,6 +10,7 @@ from srgan_cli.errors import PictureError
 from srgan_cli.image.codec import writer as encode
 from srgan_cli.image.codec.capabilities import FORMAT_CAPABILITIES
 from srgan_cli.image.codec.errors import translate_errors
+from srgan_cli.image.codec.limits import check_max_pixels, check_streamed_pixels
 from srgan_cli.image.codec.raster import Raster
 from srgan_cli.image.codec.reader import ImageReader, open_reader
 from srgan_cli.image.io import check_size, output_format, stream_raster, to_raster
@@ -80,10 +81,12 @@ class _Frames:
     """The pictures of a file, decoded anew each time that they are gone through."""
 
     path: Path
+    max_pixels: int | None = None
 
     def __iter__(self) -> Iterator[ImageStream]:
         with open_reader(self.path) as source:
             for index in range(source.count):
+                _check_pixels(self.path, source, index, self.max_pixels)
                 yield stream_raster(source.read(index))
 
 
@@ -97,10 +100,15 @@ class _First:
         return islice(self.frames, 1)
 
 
-def open_pictures(path: Path | str) -> ImageSequence:
-    """All pictures of a file; none is decoded yet.  Raises PictureError as read_picture does, now or later."""
+def open_pictures(path: Path | str, *, max_pixels: int | None = None) -> ImageSequence:
+    """All pictures of a file; none is decoded yet.  Raises PictureError as read_picture does, now or later.
+
+    Without `max_pixels`, pictures that are read in bands may be larger than DEFAULT_MAX_PIXELS, if their file has at
+    least one byte for every 50 pixels.
+    """
     path = Path(path)
     with open_reader(path) as source:
+        _check_pixels(path, source, 0, max_pixels)
         if source.animated or source.count == 1:
             entries = [(source.size(0), source.decode_bytes(0))] * source.count
         else:
@@ -108,7 +116,12 @@ def open_pictures(path: Path | str) -> ImageSequence:
         sizes, held = zip(*entries, strict=True)
         if not all(sizes[0]):
             raise PictureError(f"{path} says that it has no pixels", "the file is damaged: fetch it again")
-        return ImageSequence(_Frames(path), sizes, source.animated, source.loop, held, source.redecodes)
+        return ImageSequence(_Frames(path, max_pixels), sizes, source.animated, source.loop, held, source.redecodes)
+
+
+def _check_pixels(path: Path, source: ImageReader, index: int, max_pixels: int | None) -> None:
+    check = check_streamed_pixels if source.is_streamed(index) else check_max_pixels
+    check(path, *source.size(index), max_pixels=max_pixels)
 
 
 def _page_sizes(path: Path, source: ImageReader) -> Iterator[tuple[tuple[int, int], int]]:

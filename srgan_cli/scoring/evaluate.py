@@ -13,7 +13,6 @@ from typing import Any
 from numpy.typing import NDArray
 
 from srgan_cli.errors import MismatchError, SrganError
-from srgan_cli.image.codec.errors import set_max_pixels
 from srgan_cli.image.codec.samples import read_on_white
 from srgan_cli.image.luma import Array
 from srgan_cli.metrics import extract_features
@@ -90,7 +89,7 @@ def score(
 
 def load_pictures(plan: ScoringPlan, name: str) -> tuple[Array, dict[str, Array]]:
     """The reference of this name, and the picture by every method that has one of its size; (1 or 3, H, W)."""
-    reference = read_on_white(plan.references[name])
+    reference = read_on_white(plan.references[name], max_pixels=plan.max_pixels)
     found = {}
     for method in _methods_with(plan, name):
         try:
@@ -103,13 +102,15 @@ def load_pictures(plan: ScoringPlan, name: str) -> tuple[Array, dict[str, Array]
     return reference[:, :height, :width], {name: pixels[:, :height, :width] for name, pixels in found.items()}
 
 
-def load_pair(method: Method, name: str, reference: Array, baseline_settings: BaselineSettings) -> tuple[Array, Array]:
+def load_pair(
+    method: Method, name: str, reference: Array, baseline_settings: BaselineSettings, *, max_pixels: int | None = None
+) -> tuple[Array, Array]:
     """What of the reference is compared, and the method's picture of this name.
 
     Raises PictureError, and WeightsError for a model that cannot be used.
     """
     if not method.baseline:
-        return reference, read_on_white(method.files[name])
+        return reference, read_on_white(method.files[name], max_pixels=max_pixels)
     from srgan_cli.scoring.baselines import (
         downscale_and_restore,  # torch, which takes longer than to score two pictures
     )
@@ -138,10 +139,9 @@ def _score_all(plan: ScoringPlan, pool: Executor | None) -> Iterator[PictureResu
 
 
 def _score_picture(plan: ScoringPlan, name: str) -> PictureResult:
-    set_max_pixels(plan.max_pixels)
     methods = _methods_with(plan, name)
     try:
-        reference = read_on_white(plan.references[name])
+        reference = read_on_white(plan.references[name], max_pixels=plan.max_pixels)
     except SrganError as error:
         return PictureResult(name, [Score(name, {}, error.message, method.name) for method in methods], {})
     scores: list[Score] = []
@@ -185,7 +185,7 @@ def _protocol(method: Method, plan: ScoringPlan) -> Protocol:
 
 def _fit_pair(method: Method, name: str, reference: Array, plan: ScoringPlan) -> tuple[Array, Array]:
     """Reference and candidate, made one size as the protocol says."""
-    left, right = load_pair(method, name, reference, plan.baseline_settings)
+    left, right = load_pair(method, name, reference, plan.baseline_settings, max_pixels=plan.max_pixels)
     if plan.protocol.mismatch == "resize" and left.shape[-2:] != right.shape[-2:]:
         return left, _resized(right, *left.shape[-2:])
     if plan.protocol.mismatch == "crop":

@@ -22,6 +22,7 @@ from srgan_cli import __main__
 from srgan_cli.cli import app
 from srgan_cli.cli.train.command import parse_duration
 from srgan_cli.errors import UsageError
+from srgan_cli.image.codec import limits
 from srgan_cli.image.io import read_picture, write_picture
 from srgan_cli.image.metadata.metadata import Metadata, exif_of, exif_tags
 from srgan_cli.image.ops import KERNELS
@@ -240,10 +241,7 @@ def bomb(path: Path, side: int) -> Path:
 
 
 @pytest.mark.parametrize("suffix", [".png", ".jpg"])
-def test_a_picture_that_claims_too_much_is_refused(
-    srgan: Callable[..., Outcome], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str
-) -> None:
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", Image.MAX_IMAGE_PIXELS)  # the option changes it
+def test_a_picture_that_claims_too_much_is_refused(srgan: Callable[..., Outcome], tmp_path: Path, suffix: str) -> None:
     path, out = bomb(tmp_path / f"a{suffix}", 15_000), tmp_path / "out.png"
     lines = ["upscale", path, out, "-m", "bicubic"], ["score", path, path], ["train", tmp_path, "--check"]
     for most, options in ((178_956_970, []), (1000, ["--max-pixels", 1000])):
@@ -274,7 +272,7 @@ def test_a_later_page_that_claims_too_much_is_refused_where_it_is_wanted(
 def test_what_is_trusted_to_be_large_is_read(
     srgan: Callable[..., Outcome], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 50)
+    monkeypatch.setattr(limits, "DEFAULT_MAX_PIXELS", 100)
     Image.effect_noise((20, 20), 50).save(tmp_path / "a.png")
     Image.new("L", (300, 300)).save(tmp_path / "plain.png", compress_level=9)
     for name, options, code in (("a", [], 0), ("plain", [], 1), ("plain", ["--max-pixels", 90_000], 0)):

@@ -68,21 +68,19 @@ def train(
         _refuse_settings(context)
     with gc_paused():
         from srgan_cli.cli.train.run import check_run, resume_run, start_run
-        from srgan_cli.image.codec.errors import set_max_pixels
         from srgan_cli.system.distributed import World
         from srgan_cli.training.run.folder import has_checkpoint
 
-    set_max_pixels(max_pixels)
     world = World.from_environment()
     if resume or (world.restarts and has_checkpoint(run)):
         chosen = {key: context.params[key] for key in ("data", "held_out", "device") if given_options(context, key)}
-        resume_run(run, world, **length, **chosen)
+        resume_run(run, world, max_pixels, **length, **chosen)
         return
     config = _config(context, recipe, length)
     if check:
-        check_run(config)
+        check_run(config, max_pixels)
     else:
-        start_run(config, world)
+        start_run(config, world, max_pixels)
 
 
 def _config(context: typer.Context, recipe: Path | None, length: dict[str, Any]) -> "TrainConfig":

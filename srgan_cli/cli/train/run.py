@@ -18,35 +18,35 @@ from srgan_cli.training.trainer import Trainer
 _END_SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
 
-def start_run(config: TrainConfig, world: World) -> None:
+def start_run(config: TrainConfig, world: World, max_pixels: int | None = None) -> None:
     """Make a new run, and train.  Raises SrganError, and Exit where a signal ended it."""
     with world.join():
         config, origin = prepare_run(config)
-        _fit(Trainer(config, _load_dataset(config, world.is_main), origin, world))
+        _fit(Trainer(config, _load_dataset(config, max_pixels, world.is_main), origin, world))
 
 
-def resume_run(run: Path, world: World, **changes: Any) -> None:
+def resume_run(run: Path, world: World, max_pixels: int | None = None, **changes: Any) -> None:
     """Train on with the run in a folder, some of its settings changed.  Raises as `begin` does."""
     with world.join():
         state = read_checkpoint(run)
         config = TrainConfig.from_json(state["config"], run=run, **changes)
-        _fit(Trainer.resume(config, _load_dataset(config, world.is_main), state, world))
+        _fit(Trainer.resume(config, _load_dataset(config, max_pixels, world.is_main), state, world))
 
 
-def check_run(config: TrainConfig) -> None:
+def check_run(config: TrainConfig, max_pixels: int | None = None) -> None:
     """Tell what is wrong with the pictures and what the run would take.  Raises SrganError where it would fail."""
     config, origin = check_start(config)
-    dataset = _load_dataset(config)
+    dataset = _load_dataset(config, max_pixels)
     taken = estimate_cost(config, dataset, origin)
     show_check(list(find_problems(dataset, config)), taken, config)
     check_disk_space(taken, config.run)
 
 
-def _load_dataset(config: TrainConfig, verbose: bool = True) -> Dataset:
+def _load_dataset(config: TrainConfig, max_pixels: int | None, verbose: bool = True) -> Dataset:
     if not verbose:
-        return load_dataset(config)
+        return load_dataset(config, max_pixels=max_pixels)
     with progress_bar("reading pictures") as progress:
-        dataset = load_dataset(config, progress)
+        dataset = load_dataset(config, progress, max_pixels=max_pixels)
     for skip in dataset.skipped:
         warn(f"skipped: {skip.reason}")
     info(

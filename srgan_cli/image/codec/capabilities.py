@@ -124,6 +124,16 @@ FORMAT_CAPABILITIES = {
 }
 FORMATS = {suffix: name for name, form in FORMAT_CAPABILITIES.items() for suffix in form.suffixes}
 FALLBACK_SUFFIX = ".png"
+PILLOW_DECODERS = (
+    *("BMP", "DIB", "GIF", "JPEG", "PPM", "PNG", "AVIF", "BLP", "CUR", "PCX", "DCX", "DDS", "FITS", "FLI", "FTEX"),
+    *("GBR", "JPEG2000", "ICNS", "ICO", "IM", "IMT", "MCIDAS", "TIFF", "MSP", "PCD", "PIXAR", "PSD", "QOI", "SGI"),
+    *("SPIDER", "SUN", "TGA", "WEBP", "XBM", "XPM", "XVTHUMB", "HEIF", "JXL"),
+)
+"""What Pillow and its plugins may decode, in the order in which they are tried.
+
+Left out: EPS runs Ghostscript, WMF is drawn by Windows, IPTC opens what it contains with any decoder, BUFR, GRIB and
+HDF5 are handed to whatever the program has registered, and of MPEG only the size is read.
+"""
 _PLUGINS = {"heic": ("pillow_heif", "HEIC"), "jxl": ("pillow_jxl", "JPEG XL")}
 _HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1")
 _JXL_STARTS = (b"\xff\x0a", b"\x00\x00\x00\x0cJXL ")

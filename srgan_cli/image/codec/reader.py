@@ -18,6 +18,7 @@ from srgan_cli.image.codec.capabilities import load_plugin
 from srgan_cli.image.codec.colour import NON_RGB_MODES, convert_to_srgb
 from srgan_cli.image.codec.errors import TIFF_STARTS, translate_errors
 from srgan_cli.image.codec.headers import parse_jxl_header
+from srgan_cli.image.codec.pillow import open_image
 from srgan_cli.image.codec.raster import Raster, Rows, Values, apply_exif_orientation
 from srgan_cli.image.metadata import metadata
 from srgan_cli.system.files import check_unchanged, file_stamp
@@ -52,6 +53,9 @@ class ImageReader(Protocol):
     def size(self, index: int, /) -> tuple[int, int]:
         """Height and width of one picture, upright, from its header alone."""
 
+    def is_streamed(self, index: int, /) -> bool:
+        """Whether one picture is read in bands, instead of being decoded whole."""
+
     def decode_bytes(self, index: int, /) -> int:
         """Bytes that it takes to decode one picture which is not read in bands; else 0."""
 
@@ -76,7 +80,7 @@ def open_reader(path: Path) -> Iterator[ImageReader]:
         file.seek(0)
         load_plugin(path, head)
         # Not Image.open(path): what Pillow maps into memory it scrambles when a TIFF lies on its side.
-        with Image.open(file) as image:
+        with open_image(file) as image:
             yield PillowReader(path, file, image)
         check_unchanged(path, stamp)
 
@@ -101,13 +105,17 @@ class PngReader:
 
     def __init__(self, path: Path, header: headers.PngHeader) -> None:
         self.path, self.header = path, header
-        self.metadata_image = Image.open(BytesIO(header.metadata_image))
+        self.metadata_image = open_image(BytesIO(header.metadata_image), ("PNG",))
         self.metadata_image.load()
 
     def size(self, _: int) -> tuple[int, int]:
         """Height and width of the picture, upright, from its header alone."""
         height, width = self.header.height, self.header.width
         return (width, height) if _orientation(self.metadata_image) >= 5 else (height, width)
+
+    def is_streamed(self, _: int) -> bool:
+        """Always."""
+        return True
 
     def decode_bytes(self, _: int) -> int:
         """What libvips takes for rows that are stored in another order; else 0."""
@@ -144,6 +152,10 @@ class PillowReader:
         sideways = self.image.format not in _ORIENTED_BY_DECODER and _orientation(self.image) >= 5
         return (width, height) if sideways else (height, width)
 
+    def is_streamed(self, _: int) -> bool:
+        """Never."""
+        return False
+
     def decode_bytes(self, index: int) -> int:
         """Bytes that it takes to decode one picture."""
         return _DECODE_BYTES_PER_PIXEL * prod(self.size(index))
@@ -165,7 +177,7 @@ class PillowReader:
         self.image.load()
 
     def _redecode(self, index: int) -> Values:
-        with _reopen(self.path, self.stamp) as file, Image.open(file) as image:
+        with _reopen(self.path, self.stamp) as file, open_image(file) as image:
             source = PillowReader(self.path, file, image)
             source._seek(index)
             return source._read_values()[0]
@@ -224,15 +236,19 @@ class TiffReader:
         height, width = int(tags[tiff.HEIGHT]), int(tags[tiff.WIDTH])
         return (width, height) if tiff.orientation(tags) >= 5 else (height, width)
 
+    def is_streamed(self, index: int) -> bool:
+        """Whether one picture is read in bands, instead of being decoded whole."""
+        return tiff.is_plain(self.pages[index][1])
+
     def decode_bytes(self, index: int) -> int:
         """Bytes that it takes to decode one picture which is not read in bands; else 0."""
-        return 0 if tiff.is_plain(self.pages[index][1]) else _DECODE_BYTES_PER_PIXEL * prod(self.size(index))
+        return 0 if self.is_streamed(index) else _DECODE_BYTES_PER_PIXEL * prod(self.size(index))
 
     def read(self, index: int) -> Raster:
         """One picture, upright."""
         number, tags = self.pages[index]
         info, notes = tiff.metadata(self.file, tags)
-        raster = self._by_vips(number, tags) if tiff.is_plain(tags) else self._by_pillow(number)
+        raster = self._by_vips(number, tags) if self.is_streamed(index) else self._by_pillow(number)
         return replace(raster, metadata=info.upright(), notes=(*notes, *raster.notes))
 
     def _by_vips(self, number: int, tags: tiff.Tags) -> Raster:
@@ -248,8 +264,7 @@ class TiffReader:
         return Raster(rows, profile, notes=tuple(notes))
 
     def _read_values(self, file: IO[bytes], number: int) -> tuple[Values, bytes | None, list[str]]:
-        file.seek(0)
-        with Image.open(file) as image:
+        with open_image(file, ("TIFF",)) as image:
             image.seek(number)
             image.load()
             upright, notes, profile = _upright(image), [], image.info.get("icc_profile")

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from srgan_cli.image.codec.errors import check_max_pixels
+from srgan_cli.image.codec.limits import check_max_pixels
 from srgan_cli.image.codec.raster import Raster, Values
 from srgan_cli.image.codec.reader import open_reader
 from srgan_cli.image.luma import Array, PixelsT, as_float64, to_rgb
@@ -16,13 +16,13 @@ UNIT_RANGE: ValueRange = (0.0, 1.0)
 _FLOATS = 32
 
 
-def read_on_white(path: Path) -> Array:
+def read_on_white(path: Path, *, max_pixels: int | None = None) -> Array:
     """The first picture of a file as float64 (1 or 3, H, W), the transparent laid on white.
 
-    Raises PictureError as opened does, and for more pixels than are safe to hold.
+    Raises PictureError as open_reader does, and for more than `max_pixels` pixels (None: DEFAULT_MAX_PIXELS).
     """
     with open_reader(path) as source:
-        check_max_pixels(path, *source.size(0))
+        check_max_pixels(path, *source.size(0), max_pixels=max_pixels)
         raster = source.read(0)
         colour, alpha = to_arrays(raster.values, raster.depth, raster.has_alpha, value_range_of(raster)[0], np.float64)
     return colour if alpha is None else colour * alpha + (1 - alpha)

@@ -82,7 +82,7 @@ class _Entry:
     weight: float = 1.0
 
 
-def load_dataset(config: TrainConfig, progress: Progress | None = None) -> Dataset:
+def load_dataset(config: TrainConfig, progress: Progress | None = None, *, max_pixels: int | None = None) -> Dataset:
     """Decode the pictures below `config.data`, and their partners: those of the same names below `config.low`, or by
     MATLAB-compatible bicubic where there is no such folder.  The same for the pictures below `config.unpaired`.
 
@@ -91,13 +91,14 @@ def load_dataset(config: TrainConfig, progress: Progress | None = None) -> Datas
     the run folder.  Files that cannot be read and pictures that are too small are listed in `skipped`.  Transparent
     pictures are laid on white.  Of a picture that is below several folders the last one counts; samples of the run are
     none.
+    Pictures of more than `max_pixels` pixels are skipped (None: DEFAULT_MAX_PIXELS).
     `progress` is called with the files done and in all.  Raises SrganError when fewer than two pictures are left, or
     none of the unpaired.
     """
     entries, skipped = _entries(config)
     if config.held_out:
         _below([entry.path for entry in entries], config)  # raises before any picture is decoded
-    paired = list(_pairs(config, entries, skipped, progress))
+    paired = list(_pairs(config, entries, skipped, progress, max_pixels))
     pairs = [pair for _, pair in paired]
     if len(pairs) < 2:
         raise SrganError(
@@ -106,7 +107,7 @@ def load_dataset(config: TrainConfig, progress: Progress | None = None) -> Datas
             if not skipped
             else f"the first that is of no use: {skipped[0].reason}",
         )
-    unpaired = _unpaired(config, skipped) if config.unpaired else []
+    unpaired = _unpaired(config, skipped, max_pixels) if config.unpaired else []
     held_out = _held_out([entry.path for entry, _ in paired], config)
     return Dataset(
         [pair for index, pair in enumerate(pairs) if index not in held_out],
@@ -149,14 +150,18 @@ def _is_sample(path: Path, config: TrainConfig) -> bool:
 
 
 def _pairs(
-    config: TrainConfig, entries: list[_Entry], skipped: list[Skipped], progress: Progress | None
+    config: TrainConfig,
+    entries: list[_Entry],
+    skipped: list[Skipped],
+    progress: Progress | None,
+    max_pixels: int | None,
 ) -> Iterator[tuple[_Entry, Pair]]:
     """The pictures that can be used, in the store."""
     sizes = dict(_each(partial(_size_of_pair, config), entries, skipped, map))
     needed = sum(_bytes_of(size) + _bytes_of(size) // config.scale**2 for size in sizes.values())
     store = PixelCache(needed, _cache(config, "pixels"))
     with ThreadPoolExecutor(DECODERS) as pool:
-        decoded = _each(lambda entry: _decode(config, entry, sizes[entry]), sizes, skipped, pool.map)
+        decoded = _each(lambda entry: _decode(config, entry, sizes[entry], max_pixels), sizes, skipped, pool.map)
         for done, (entry, (low, high)) in enumerate(decoded, 1):
             yield entry, Pair(entry.path.name, store.add(low), store.add(high), entry.weight)
             if progress:
@@ -210,20 +215,24 @@ def _smallest(config: TrainConfig) -> int:
     return max(config.largest_patch * config.scale, MIN_SIDE)
 
 
-def _decode(config: TrainConfig, entry: _Entry, size: HeightWidth) -> tuple[Tensor, Tensor]:
+def _decode(config: TrainConfig, entry: _Entry, size: HeightWidth, max_pixels: int | None) -> tuple[Tensor, Tensor]:
     """The partner and the picture.  Raises PictureError for a damaged file."""
-    high = read_picture(entry.path).flatten_on_white.rgb[:, : size[0], : size[1]]
-    low = read_picture(entry.partner).flatten_on_white.rgb if entry.partner else downscale(high, config.scale)
+    high = _read(entry.path, max_pixels)[:, : size[0], : size[1]]
+    low = _read(entry.partner, max_pixels) if entry.partner else downscale(high, config.scale)
     return to_bytes(low), to_bytes(high)
 
 
-def _unpaired(config: TrainConfig, skipped: list[Skipped]) -> list[Tensor]:
+def _read(path: Path, max_pixels: int | None) -> Tensor:
+    return read_picture(path, max_pixels=max_pixels).flatten_on_white.rgb
+
+
+def _unpaired(config: TrainConfig, skipped: list[Skipped], max_pixels: int | None) -> list[Tensor]:
     """The unpaired low-resolution pictures.  Raises SrganError when none can be used."""
     entries = [_Entry(path) for path in find_pictures(Path(config.unpaired)) if not _is_sample(path, config)]
     sizes = dict(_each(partial(_size, config.patch), entries, skipped, map))
     store = PixelCache(sum(map(_bytes_of, sizes.values())), _cache(config, "unpaired"))
     with ThreadPoolExecutor(DECODERS) as pool:
-        decoded = _each(lambda entry: to_bytes(read_picture(entry.path).flatten_on_white.rgb), sizes, skipped, pool.map)
+        decoded = _each(lambda entry: to_bytes(_read(entry.path, max_pixels)), sizes, skipped, pool.map)
         pictures = [store.add(pixels) for _, pixels in decoded]
     if not pictures:
         raise SrganError(f"no usable picture in {config.unpaired}", f"they need {config.patch} pixels a side")

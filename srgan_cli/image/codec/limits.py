@@ -1,0 +1,30 @@
+"""How many pixels a picture may have, checked against its header before it is decoded."""
+
+from pathlib import Path
+
+from srgan_cli.errors import PictureError
+
+DEFAULT_MAX_PIXELS = 178_956_970
+"""The default of `max_pixels`; Pillow refuses larger pictures by default, too."""
+_MAX_PIXELS_PER_BYTE = 50
+
+
+def check_max_pixels(path: Path, height: int, width: int, *, max_pixels: int | None = None) -> None:
+    """Raises PictureError for more than `max_pixels` pixels; None means DEFAULT_MAX_PIXELS."""
+    limit = max_pixels or DEFAULT_MAX_PIXELS
+    if height * width > limit:
+        raise PictureError(
+            f"{path} says it has {height * width} pixels, more than --max-pixels ({limit})",
+            "raise it if you trust the file",
+        )
+
+
+def check_streamed_pixels(path: Path, height: int, width: int, *, max_pixels: int | None = None) -> None:
+    """The check for a picture that is read in bands, so that its size does not decide about memory.
+
+    Without `max_pixels`, any size is accepted if the file has at least one byte for every 50 pixels.  Photographs have
+    about one byte for each.  Deflate expands a byte to a thousand, so a file of a few megabytes could otherwise keep a
+    machine busy for days.
+    """
+    if max_pixels or height * width > _MAX_PIXELS_PER_BYTE * path.stat().st_size:
+        check_max_pixels(path, height, width, max_pixels=max_pixels)
