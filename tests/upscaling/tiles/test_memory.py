@@ -35,14 +35,14 @@ from srgan_cli.upscaling.tiles.tiling import TilePolicy
 RISE = """
 import sys, torch
 from srgan_cli.networks import GENERATORS
-from srgan_cli.resident import peak_resident, resident
+from srgan_cli.system.memory import peak_rss, rss
 torch.set_num_threads(2)
 generator = GENERATORS[sys.argv[1]]().eval()
 with torch.no_grad():
     generator(torch.rand(1, 3, 16, 16))
-    before = resident()
+    before = rss()
     generator(torch.rand(1, 3, int(sys.argv[2]), int(sys.argv[2])))
-print(peak_resident() - before)
+print(peak_rss() - before)
 """
 
 
@@ -94,8 +94,8 @@ def test_this_process_is_somewhere_in_memory() -> None:
 
 FREED = """
 import resource, sys, torch
-from srgan_cli.resident import keep_freed
-if sys.argv[1] == "kept": keep_freed()
+from srgan_cli.system.memory import retain_freed_memory
+if sys.argv[1] == "kept": retain_freed_memory()
 for _ in range(12): torch.ones(2**24)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 for _ in range(5): torch.ones(2**24)
@@ -117,19 +117,19 @@ def test_what_is_freed_is_taken_again() -> None:
 def test_a_program_of_any_name_is_told_its_memory() -> None:
     """Names of programs are cut to 15 bytes, be it within a letter."""
     program = (
-        "open('/proc/self/comm', 'wb').write('größe'.encode()[:3])\nfrom srgan_cli.system.memory import resident\n"
+        "open('/proc/self/comm', 'wb').write('größe'.encode()[:3])\nfrom srgan_cli.system.memory import rss\n"
     )
-    subprocess.run([sys.executable, "-c", program + "assert resident() > 2**20"], check=True)
+    subprocess.run([sys.executable, "-c", program + "assert rss() > 2**20"], check=True)
 
 
 GIVEN_BACK = """
 import torch
-from srgan_cli.resident import give_back_freed, keep_freed, resident
-keep_freed()
+from srgan_cli.system.memory import retain_freed_memory, rss, trim_heap
+retain_freed_memory()
 torch.ones(2**24)
-before = resident()
-give_back_freed()
-print(before - resident())
+before = rss()
+trim_heap()
+print(before - rss())
 """
 
 
