@@ -18,7 +18,7 @@ from srgan_cli.errors import UnknownModel, UsageError, WeightsError
 from srgan_cli.networks import GENERATORS, Generator
 from srgan_cli.system.files import digest
 from srgan_cli.upscaling.upscaler import Upscaler
-from srgan_cli.weights import file as weights
+from srgan_cli.weights import registry
 from srgan_cli.weights.card import WeightsCard
 from srgan_cli.weights.file import load_weights, read_card, save_weights
 from srgan_cli.weights.interpolation import interpolate
@@ -63,7 +63,7 @@ def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "shipped"
     folder.mkdir()
     ship(folder, "srgan-x4", "srgan-x2", "fidelity-x4")
-    monkeypatch.setattr(weights, "shipped_folder", lambda: folder)
+    monkeypatch.setattr(registry, "shipped_folder", lambda: folder)
     return folder
 
 
