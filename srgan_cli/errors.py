@@ -1,13 +1,13 @@
-"""What can go wrong, and what to try.
+"""Errors, each with a message, a hint and an exit code.
 
 SrganError                exit 1: the work failed
 ├── PictureError          a picture cannot be read or written
-│   └── MismatchError     two pictures that are to be compared differ in size
+│   └── MismatchError     two pictures to be compared differ in size
 ├── WeightsError          a weights file or a checkpoint cannot be used
-├── OutputClosed          exit 141: nobody reads standard output any more; nothing is said
-└── UsageError            exit 2: what was asked for makes no sense
+├── OutputClosed          exit 141: standard output was closed; nothing is printed
+└── UsageError            exit 2: the request is invalid
     ├── UnknownModel      no shipped weights have this name
-    └── UnknownDevice     no such device on this machine
+    └── UnknownDevice     this machine has no such device
 """
 
 import re
@@ -16,18 +16,33 @@ _OUT_OF_MEMORY = re.compile(
     "out of memory|can't allocate memory|not enough memory|CUBLAS_STATUS_ALLOC_FAILED|could not create a primitive",
     re.IGNORECASE,
 )
-"""What torch, and the libraries that it multiplies with, say when memory runs out."""
+"""What torch, and the libraries that it multiplies with, report when memory runs out."""
 
 
 class SrganError(Exception):
-    """One line that says what was found and what was expected, and a hint that says what to try."""
+    """An error in one line: what was found and what was expected.  The hint is what to try.
+
+    Where values are given, the message is a template for them: SrganError("no such file: {path}", path=path).
+    """
 
     exit_code = 1
 
-    def __init__(self, message: str, hint: str = "") -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+    def __init__(self, message: str, hint: str = "", **values: object) -> None:
+        super().__init__(message, hint)
+        self.template, self.hint = message, hint
+        self.values = {name: str(value) for name, value in values.items()}
+
+    def __str__(self) -> str:
+        return self.message
+
+    @property
+    def message(self) -> str:
+        """The line, with the values filled in."""
+        return self.template.format(**self.values) if self.values else self.template
+
+    def rename(self, path: object, name: object) -> None:
+        """Name a file differently in the message, such as one that stands in for an address or for standard input."""
+        self.values = {key: str(name) if value == str(path) else value for key, value in self.values.items()}
 
 
 class PictureError(SrganError):
@@ -35,15 +50,15 @@ class PictureError(SrganError):
 
 
 class MismatchError(PictureError):
-    """Two pictures that are to be compared differ in size."""
+    """Two pictures to be compared differ in size."""
 
 
 class WeightsError(SrganError):
     """A weights file or a checkpoint cannot be used."""
 
 
-class OutputClosed(SrganError):  # noqa: N818 (says what happened)
-    """Nobody reads standard output any more: no mistake, nothing to say, the code of a death by SIGPIPE."""
+class OutputClosed(SrganError):  # noqa: N818 (an event, not a fault)
+    """Standard output was closed by its reader.  The exit code is that of a process killed by SIGPIPE."""
 
     exit_code = 141
 
@@ -52,32 +67,35 @@ class OutputClosed(SrganError):  # noqa: N818 (says what happened)
 
 
 class UsageError(SrganError):
-    """What was asked for makes no sense."""
+    """The request is invalid."""
 
     exit_code = 2
 
 
-class UnknownModel(UsageError):  # noqa: N818 (says what it is)
+class UnknownModel(UsageError):  # noqa: N818
     """No shipped weights have this name."""
 
 
 class UnknownDevice(UsageError):  # noqa: N818
-    """No such device on this machine."""
+    """This machine has no such device."""
 
 
 def to_srgan_error(error: Exception) -> SrganError:
-    """The error itself if it is one of ours, else what went wrong outside our own checks as one of ours."""
+    """The error itself if it is an SrganError, else an SrganError that describes it."""
     if isinstance(error, SrganError):
         return error
     if is_out_of_memory(error):
         return SrganError("out of memory", "try a smaller --tile, --scale, --batch or --patch")
     if isinstance(error, OSError) and error.strerror:
-        place = f": {error.filename}" if error.filename else ""
-        return SrganError(f"{error.strerror}{place}", "check the place that is read or written")
+        if error.filename:
+            return SrganError(
+                "{reason}: {path}", "check this file or folder", reason=error.strerror, path=error.filename
+            )
+        return SrganError(error.strerror, "check the files and folders that were named")
     first_line = (str(error).splitlines() or [""])[0]
-    return SrganError(f"{type(error).__name__}: {first_line}", "this is a fault in srgan; --debug shows where")
+    return SrganError(f"{type(error).__name__}: {first_line}", "this is a bug in srgan; --debug shows the traceback")
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether this says that memory has run out, on a GPU or in this machine."""
+    """Whether an error reports that memory has run out, on a GPU or in this machine."""
     return isinstance(error, MemoryError) or bool(_OUT_OF_MEMORY.search(str(error)))

@@ -115,7 +115,7 @@ def open_pictures(path: Path | str, *, max_pixels: int | None = None) -> ImageSe
             entries = list(_page_sizes(path, source))
         sizes, held = zip(*entries, strict=True)
         if not all(sizes[0]):
-            raise PictureError(f"{path} says that it has no pixels", "the file is damaged: fetch it again")
+            raise PictureError("{path} says that it has no pixels", "the file is damaged: fetch it again", path=path)
         return ImageSequence(_Frames(path, max_pixels), sizes, source.animated, source.loop, held, source.redecodes)
 
 

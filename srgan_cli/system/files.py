@@ -25,9 +25,9 @@ def check_writable(path: Path) -> None:
     except OSError as error:  # the name is too long
         raise _write_error(error, path) from error
     if path.is_dir():
-        raise SrganError(f"{path} is a folder", "name the file to write")
+        raise SrganError("{path} is a folder", "name the file to write", path=path)
     if exists and not path.is_file():  # a device or a pipe would be replaced, not written to
-        raise SrganError(f"{path} is not a plain file", "choose another place")
+        raise SrganError("{path} is not a plain file", "choose another place", path=path)
     if not path.parent.is_dir():
         raise SrganError(f"no such folder: {path.parent}", "make it first, or choose another place")
     if not os.access(path.parent, os.W_OK):
@@ -182,7 +182,7 @@ def file_stamp(path: Path) -> tuple[int, int, int]:
 def check_unchanged(path: Path, stamp: tuple[int, int, int]) -> None:
     """Raises PictureError when a picture has changed since its state was taken: what was read may be half of each."""
     if file_stamp(path) != stamp:
-        raise PictureError(f"{path} changed while it was read", "try again when it is complete")
+        raise PictureError("{path} changed while it was read", "try again when it is complete", path=path)
 
 
 def make_folder(path: Path) -> None:
@@ -213,4 +213,5 @@ def _write_error(error: OSError, path: Path) -> SrganError:
         errno.ENAMETOOLONG: "the name is too long: choose a shorter one",
     }
     reason = error.strerror or str(error)
-    return SrganError(f"cannot write {path}: {reason}", hints.get(error.errno or 0, "choose another place"))
+    hint = hints.get(error.errno or 0, "choose another place")
+    return SrganError("cannot write {path}: {reason}", hint, path=path, reason=reason)

@@ -122,7 +122,7 @@ def _name_location_in_errors(file: Path, location: Location) -> Iterator[None]:
     try:
         yield
     except SrganError as error:
-        error.message = error.message.replace(str(file), str(location))
+        error.rename(file, location)
         raise
 
 

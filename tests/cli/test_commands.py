@@ -568,7 +568,7 @@ def test_what_the_machine_lacks_is_said_in_plain_words(
     monkeypatch.setattr(upscaler.Upscaler, "upscale_stream", fail)
     outcome = srgan("upscale", picture, picture.with_name("out.png"), "-m", weights)
     assert (outcome.code, outcome.err.splitlines()[0]) == (1, f"srgan: {message}")
-    assert "fault" not in outcome.err
+    assert "bug" not in outcome.err
 
 
 def test_an_interrupt_ends_with_130(

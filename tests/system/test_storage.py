@@ -82,7 +82,7 @@ def refused(ending: AbstractContextManager[Path]) -> str:
     def use() -> None:
         with ending as file:
             file.write_text("half")
-            raise SrganError(f"bad: {file}")
+            raise SrganError("bad: {path}", path=file)
 
     with pytest.raises(SrganError) as caught:
         use()

@@ -69,7 +69,7 @@ class Reporter:
 
     def _fail(self, error: "SrganError", name: str) -> None:
         """Note that something could not be done.  Raises the error if it was all that there was to do."""
-        error.message = self.streams.display(error.message)
+        self.streams.name_in(error)
         if self.single:
             raise error
         self.failures.append(name)
@@ -120,7 +120,7 @@ class Reporter:
             "consistency": result.consistency and result.consistency.to_json(),
             "peak_memory": result.peak_memory,
             "warnings": list(result.warnings),
-            "error": result.error and self.streams.display(result.error.message),
+            "error": result.error and self.streams.name_in(result.error).message,
         }
 
 

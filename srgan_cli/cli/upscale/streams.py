@@ -42,10 +42,14 @@ class Streams:
         return STANDARD if str(path) in self.names else str(path)
 
     def display(self, text: str) -> str:
-        """The text with standard input and output called so."""
+        """The path, or the name of the standard stream that it stands for."""
+        return self.names.get(text, text)
+
+    def name_in(self, error: SrganError) -> SrganError:
+        """The error, with standard input and output called so."""
         for path, name in self.names.items():
-            text = text.replace(path, name)
-        return text
+            error.rename(path, name)
+        return error
 
     def copy_to_stdout(self) -> None:
         """Hand what was written for it to standard output.  Raises OutputClosed when nobody reads it any more."""
@@ -81,7 +85,7 @@ def open_streams(inputs: list[str], out: str, suffix: str) -> Iterator[Streams]:
                 )
             yield files
         except SrganError as error:
-            error.message = files.display(error.message)
+            files.name_in(error)
             raise
 
 

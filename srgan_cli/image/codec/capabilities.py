@@ -3,14 +3,15 @@
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING, Literal, Union
+from typing import TYPE_CHECKING, Literal, TypeVar, Union
 
-from srgan_cli.errors import PictureError, UsageError
+from srgan_cli.errors import PictureError, SrganError, UsageError
 
 if TYPE_CHECKING:
     from upath import UPath
 
 SequenceKind = Literal["no", "animation", "pages"]
+_Error = TypeVar("_Error", bound=SrganError)
 
 
 @dataclass(frozen=True)
@@ -149,7 +150,7 @@ def output_format(path: Union[PurePath, "UPath"]) -> str:
         found = f"the suffix {path.suffix!r}" if path.suffix else "no suffix"
         raise UsageError(f"cannot tell the format of {path}: it has {found}", f"use one of: {' '.join(FORMATS)}")
     if FORMAT_CAPABILITIES[name].extra and not _has_plugin(FORMAT_CAPABILITIES[name].extra):
-        raise UsageError(*_missing_plugin(path, FORMAT_CAPABILITIES[name].extra))
+        raise _missing_plugin(UsageError, path, FORMAT_CAPABILITIES[name].extra)
     return name
 
 
@@ -167,7 +168,7 @@ def load_plugin(path: Path, head: bytes) -> None:
     """Let Pillow read a file that begins so.  Raises PictureError when that takes a plugin that is not installed."""
     extra = _extra_for(head)
     if extra and not _has_plugin(extra):
-        raise PictureError(*_missing_plugin(path, extra))
+        raise _missing_plugin(PictureError, path, extra)
 
 
 def _extra_for(head: bytes) -> str:
@@ -188,5 +189,6 @@ def _has_plugin(extra: str) -> bool:
     return True
 
 
-def _missing_plugin(path: Union[PurePath, "UPath"], extra: str) -> tuple[str, str]:
-    return f"{path}: {_PLUGINS[extra][1]} takes a plugin that is not installed", f"pip install 'srgan-cli[{extra}]'"
+def _missing_plugin(kind: type[_Error], path: Union[PurePath, "UPath"], extra: str) -> _Error:
+    message, hint = "{path}: {format} takes a plugin that is not installed", f"pip install 'srgan-cli[{extra}]'"
+    return kind(message, hint, path=path, format=_PLUGINS[extra][1])

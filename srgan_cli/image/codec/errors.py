@@ -27,31 +27,39 @@ def translate_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError as error:
-        raise PictureError(f"no such file: {path}", "check the spelling of the path") from error
+        raise PictureError("no such file: {path}", "check the spelling of the path", path=path) from error
     except IsADirectoryError as error:
-        raise PictureError(f"{path} is a folder", "name one picture") from error
+        raise PictureError("{path} is a folder", "name one picture", path=path) from error
     except PermissionError as error:
-        raise PictureError(f"may not read {path}", "check the file's permissions") from error
+        raise PictureError("may not read {path}", "check the file's permissions", path=path) from error
     except UnidentifiedImageError as error:
-        raise PictureError(*_unidentified(path)) from error
+        raise _unidentified(path) from error
     except Image.DecompressionBombError as error:
         raise PictureError(
-            f"{path} has a frame with more pixels than Pillow's own limit ({2 * (Image.MAX_IMAGE_PIXELS or 0)})",
+            "{path} has a frame with more pixels than Pillow's own limit ({most})",
             "convert it to PNG or JPEG, or raise PIL.Image.MAX_IMAGE_PIXELS",
+            path=path,
+            most=2 * (Image.MAX_IMAGE_PIXELS or 0),
         ) from error
     except PictureError:
         raise
     except _DAMAGE_ERRORS as error:
         system = getattr(error, "strerror", None)
         hint = "check the path" if system else "the file is damaged or cut short: fetch it again"
-        raise PictureError(f"cannot read {path}: {system or error or type(error).__name__}", hint) from error
+        reason = system or error or type(error).__name__
+        raise PictureError("cannot read {path}: {reason}", hint, path=path, reason=reason) from error
 
 
-def _unidentified(path: Path) -> tuple[str, str]:
-    """What to say of a file that no reader takes."""
+def _unidentified(path: Path) -> PictureError:
+    """The error for a file that no reader accepts."""
     with path.open("rb") as file:
         head = file.read(_HEAD)
     for start, name in _SIGNATURES.items():
         if head.startswith(start):
-            return f"cannot read {path}: it begins as {name} and goes on as none", "it is damaged or of a rare kind"
-    return f"not a picture: {path}", "PNG, JPEG, WebP, TIFF, BMP, GIF and AVIF can be read"
+            return PictureError(
+                "cannot read {path}: it begins as {format} and goes on as none",
+                "it is damaged or of a rare kind",
+                path=path,
+                format=name,
+            )
+    return PictureError("not a picture: {path}", "PNG, JPEG, WebP, TIFF, BMP, GIF and AVIF can be read", path=path)

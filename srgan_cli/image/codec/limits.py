@@ -14,8 +14,11 @@ def check_max_pixels(path: Path, height: int, width: int, *, max_pixels: int | N
     limit = max_pixels or DEFAULT_MAX_PIXELS
     if height * width > limit:
         raise PictureError(
-            f"{path} says it has {height * width} pixels, more than --max-pixels ({limit})",
+            "{path} says it has {count} pixels, more than --max-pixels ({limit})",
             "raise it if you trust the file",
+            path=path,
+            count=height * width,
+            limit=limit,
         )
 
 

@@ -281,7 +281,9 @@ class TiffReader:
 def plain_values(image: Image.Image, path: Path) -> Values:
     """The values of an upright image in one of Pillow's own modes, as (H, W, C).  Raises PictureError for mode I."""
     if image.mode == "I":
-        raise PictureError(f"{path} holds 32-bit whole numbers, expected 8 or 16 bits or floats", "convert it first")
+        raise PictureError(
+            "{path} holds 32-bit whole numbers, expected 8 or 16 bits or floats", "convert it first", path=path
+        )
     if image.mode == "F":
         return np.array(image)[..., None]
     if image.mode.startswith("I;16"):

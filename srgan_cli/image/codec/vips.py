@@ -210,7 +210,10 @@ def _translate_vips_errors(path: Path) -> Iterator[None]:
     except (pyvips.Error, UnicodeDecodeError) as error:  # the latter where it cannot say a name that is no UTF-8
         reason = _reason(error) if isinstance(error, pyvips.Error) else "it is damaged"
         raise PictureError(
-            f"cannot read {path}: {reason}", "the file is damaged, cut short or of a kind unheard of"
+            "cannot read {path}: {reason}",
+            "the file is damaged, cut short or of a kind unheard of",
+            path=path,
+            reason=reason,
         ) from error
 
 
@@ -241,9 +244,16 @@ def _checked(image: "pyvips.Image", path: Path) -> "pyvips.Image":
     if image.format not in _DTYPES:
         found = {"uint": "32-bit", "int": "32-bit", "short": "signed 16-bit", "char": "signed 8-bit"}
         raise PictureError(
-            f"{path} holds {found.get(image.format, image.format)} whole numbers, expected 8 or 16 bits or floats",
+            "{path} holds {found} whole numbers, expected 8 or 16 bits or floats",
             "convert it to 16 bit first",
+            path=path,
+            found=found.get(image.format, image.format),
         )
     if image.bands > 4:
-        raise PictureError(f"{path} has {image.bands} channels, expected 1 to 4", "split it into pictures first")
+        raise PictureError(
+            "{path} has {bands} channels, expected 1 to 4",
+            "split it into pictures first",
+            path=path,
+            bands=image.bands,
+        )
     return image

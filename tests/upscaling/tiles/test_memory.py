@@ -116,9 +116,7 @@ def test_what_is_freed_is_taken_again() -> None:
 @pytest.mark.skipif(not Path("/proc/self/comm").exists(), reason="the system tells no program's name")
 def test_a_program_of_any_name_is_told_its_memory() -> None:
     """Names of programs are cut to 15 bytes, be it within a letter."""
-    program = (
-        "open('/proc/self/comm', 'wb').write('größe'.encode()[:3])\nfrom srgan_cli.system.memory import rss\n"
-    )
+    program = "open('/proc/self/comm', 'wb').write('größe'.encode()[:3])\nfrom srgan_cli.system.memory import rss\n"
     subprocess.run([sys.executable, "-c", program + "assert rss() > 2**20"], check=True)
 
 

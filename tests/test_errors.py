@@ -1,0 +1,42 @@
+"""Errors: their messages, and how they travel."""
+
+import pickle
+from pathlib import Path
+
+import pytest
+
+from srgan_cli.errors import PictureError, SrganError, to_srgan_error
+
+
+def test_values_fill_the_message() -> None:
+    error = PictureError("cannot read {path}: {reason}", "try again", path=Path("a.png"), reason="{odd}")
+    assert (str(error), error.message, error.hint) == (*["cannot read a.png: {odd}"] * 2, "try again")
+
+
+def test_a_message_without_values_may_hold_braces() -> None:
+    assert str(SrganError("the name {stem")) == "the name {stem"
+
+
+def test_a_file_can_be_renamed_in_the_message() -> None:
+    error = PictureError("not a picture: {path}", path=Path("/tmp/x/stdin"))
+    error.rename(Path("/tmp/x/stdin"), "standard input")
+    error.rename(Path("/tmp/x"), "something else")
+    assert error.message == "not a picture: standard input"
+
+
+def test_errors_travel_between_processes() -> None:
+    error = pickle.loads(pickle.dumps(PictureError("no such file: {path}", "look", path=Path("a.png"))))
+    assert (type(error), error.message, error.hint) == (PictureError, "no such file: a.png", "look")
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (OSError(28, "No space left on device", "/x"), "No space left on device: /x"),
+        (OSError(28, "No space left on device"), "No space left on device"),
+        (MemoryError(), "out of memory"),
+        (RuntimeError("sparks\nand smoke"), "RuntimeError: sparks"),
+    ],
+)
+def test_other_errors_become_one_line(error: Exception, message: str) -> None:
+    assert to_srgan_error(error).message == message
