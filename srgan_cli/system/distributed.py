@@ -1,4 +1,4 @@
-"""World: the processes that share a training or a folder, as torchrun starts them; mostly there is one."""
+"""World: the processes that torchrun starts for one training run or one folder of pictures; usually just one."""
 
 import json
 import os
@@ -14,45 +14,56 @@ from torch import nn
 from torch.distributed import HashStore, PrefixStore, Store, TCPStore  # type: ignore[attr-defined]
 from torch.nn.parallel import DistributedDataParallel
 
+from srgan_cli.system.devices import pick_device
+
 Item = TypeVar("Item")
-_PAUSE = 0.1
+_POLL_SECONDS = 0.1
 
 
 @dataclass(frozen=True)
 class World:
-    """This process's number among how many, its number on its machine, and how often torchrun has restarted them."""
+    """The position of this process among the processes of a job."""
 
     rank: int = 0
+    """Number of this process, 0 … size - 1."""
     size: int = 1
+    """Number of processes."""
     local_rank: int = 0
+    """Number of this process on its machine."""
     restarts: int = 0
+    """How often torchrun has restarted the processes."""
 
     @classmethod
     def from_environment(cls) -> "World":
-        """What torchrun has put into the environment."""
+        """The world that torchrun describes in environment variables; without torchrun, a single process."""
         names = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "TORCHELASTIC_RESTART_COUNT")
         rank, size, local_rank, restarts = (int(os.environ.get(name, 0)) for name in names)
         return cls(rank, max(1, size), local_rank, restarts)
 
     @property
     def is_main(self) -> bool:
-        """Whether this process is the one that writes and talks."""
+        """Whether this is the process that writes files and prints."""
         return self.rank == 0
 
     def device(self, name: str) -> str:
-        """The name of this process's device: every process of a machine takes a GPU of its own."""
-        shared = self.size > 1 and name in ("auto", "cuda") and torch.cuda.is_available()
-        return f"cuda:{self.local_rank}" if shared else name
+        """The name of the device for this process: with several processes, `auto` and `cuda` are one GPU each."""
+        one_each = self.size > 1 and name in ("auto", "cuda") and torch.cuda.is_available()
+        return f"cuda:{self.local_rank}" if one_each else name
 
     @contextmanager
-    def join(self) -> Iterator[Store]:
-        """Meet the other processes, and part from them at the end; gives a store that all of them share."""
+    def join(self, device: str) -> Iterator[Store]:
+        """Connect to the other processes; yields a key-value store that all of them share.
+
+        `device` is what the user asked for.  The processes use NCCL where it is a GPU, and Gloo otherwise.
+        Raises UnknownDevice when this machine has no such device, or fewer GPUs than processes.
+        """
         if self.size == 1:
             yield HashStore()
             return
-        if torch.cuda.is_available():
-            torch.cuda.set_device(self.local_rank)
-        backend = "nccl" if torch.cuda.is_available() else "gloo"
+        own = pick_device(self.device(device))
+        if own.type == "cuda":
+            torch.cuda.set_device(own)
+        backend = "nccl" if own.type == "cuda" else "gloo"
         store = self._store()
         dist.init_process_group(backend, store=PrefixStore("group", store), rank=self.rank, world_size=self.size)
         try:
@@ -61,18 +72,18 @@ class World:
             dist.destroy_process_group()
 
     def _store(self) -> Any:
-        """Where the processes leave their addresses, apart from those of the processes before a restart."""
+        """The store where the processes exchange addresses; a restart gets keys of its own."""
         host, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
-        serves = self.is_main and os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True"
-        store = TCPStore(host, port, self.size, serves)
+        is_server = self.is_main and os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True"
+        store = TCPStore(host, port, self.size, is_server)
         return PrefixStore(f"start {self.restarts}", store)
 
     def parallel(self, network: nn.Module) -> nn.Module:
-        """The network, its gradients averaged over all processes on the way back."""
+        """The network, with its gradients averaged over all processes in the backward pass."""
         return network if self.size == 1 else DistributedDataParallel(network)
 
     def gather(self, items: list[Item]) -> list[Item]:
-        """The items of all processes, those of the first process first."""
+        """The items of all processes, in the order of their ranks."""
         if self.size == 1:
             return items
         parts: list[Any] = [None] * self.size
@@ -80,7 +91,7 @@ class World:
         return [item for part in parts for item in part]
 
     def broadcast(self, value: Item) -> Item:
-        """What the leading process says, for all."""
+        """The value of the main process, in every process."""
         if self.size == 1:
             return value
         values = [value]
@@ -88,22 +99,25 @@ class World:
         return values[0]
 
     def all_true(self, condition: bool) -> bool:
-        """Whether it holds in every process."""
+        """Whether the condition holds in every process."""
         return all(self.gather([condition]))
 
     def collect(self, store: Store, value: Any) -> list[Any]:
-        """What every process tells, as JSON holds it, for the leading one, which waits for all; nothing for others."""
-        store.set(f"told by {self.rank}", json.dumps(value))
+        """The JSON values of all processes, for the main one; an empty list for the others.
+
+        The main process waits without a limit on time, which `gather` has.
+        """
+        store.set(f"result {self.rank}", json.dumps(value))
         if not self.is_main:
             return []
-        keys = [f"told by {rank}" for rank in range(self.size)]
+        keys = [f"result {rank}" for rank in range(self.size)]
         while not store.check(keys):
-            time.sleep(_PAUSE)
+            time.sleep(_POLL_SECONDS)
         return [json.loads(store.get(key)) for key in keys]
 
 
 def shared_queue(store: Store, items: Sequence[Item]) -> Iterator[Item]:
-    """Those of the items that no other process takes, each taken when it is asked for."""
+    """Yield those of the items that no other process has taken; an item is taken when it is requested."""
     while (number := store.add("taken", 1) - 1) < len(items):
         yield items[number]
 

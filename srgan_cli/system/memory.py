@@ -1,44 +1,45 @@
-"""How much memory the machine has, and this process, now and at its peak; whether it keeps what it frees."""
+"""Memory of the machine and of this process, and what the C library does with freed memory."""
 
 import ctypes
-import os
 import re
 import sys
 from pathlib import Path
 
+import psutil
+
+CGROUP_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
+"""The files where Linux states the memory limit of a container, for control groups v2 and v1."""
 _STATUS = Path("/proc/self/status")
-_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
-"""What a container may take: the files of Linux's control groups, of their second version and their first."""
 _TRIM_THRESHOLD, _MMAP_MAX, _ARENA_MAX = -1, -4, -8
-"""Names of glibc's malloc.h."""
+"""Parameters of mallopt, from glibc's malloc.h."""
 
 
-def total_memory() -> int | None:
-    """Bytes of memory that the machine has, or that the container may take; None where the system does not tell."""
-    if not hasattr(os, "sysconf"):
-        return None
-    limits = [int(text) for text in map(_content, _LIMITS) if text.isdigit()]
-    return min([os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"), *limits])
+def total_memory() -> int:
+    """Bytes of memory in the machine, or the limit of the container, which psutil does not know."""
+    limits = [int(text) for text in map(_read_file, CGROUP_LIMITS) if text.isdigit()]
+    return min([int(psutil.virtual_memory().total), *limits])
 
 
-def rss() -> int | None:
-    """Bytes that this process has in memory now; where the system does not tell, the most that it has had."""
-    return _read_status("VmRSS") or peak_rss()
+def rss() -> int:
+    """Bytes of this process in memory now (resident set size)."""
+    return int(psutil.Process().memory_info().rss)
 
 
 def peak_rss() -> int | None:
-    """The most bytes that this process has had in memory; None where the system does not tell.
+    """The most bytes that this process has had in memory; None on Windows.
 
-    Linux tells of this process alone; the peak that POSIX knows there may be of the one that started it.
+    Linux has a counter for this process alone, which psutil does not read.  The counter of POSIX, used elsewhere, may
+    be that of the process that started this one.
     """
-    return _read_status("VmHWM") or _posix_peak()
+    found = re.search(rb"^VmHWM:\s+(\d+) kB", _read_file(_STATUS), re.MULTILINE)
+    return int(found[1]) * 1024 if found else _posix_peak_rss()
 
 
 def retain_freed_memory() -> None:
-    """Have the C library keep what is freed for the next large tensor, rather than ask for zeroed pages each time.
+    """Keep freed memory in the heap for the next large tensor, instead of requesting zeroed pages each time.
 
-    All threads draw on one heap then, whatever the size.  For the whole process; nothing happens where the C library
-    is not glibc.
+    It makes all threads share one heap, whatever the size of an allocation.  It changes the whole process, so only the
+    command line calls it.  Does nothing where the C library is not glibc.
     """
     if library := _glibc():
         for name, value in ((_MMAP_MAX, 0), (_TRIM_THRESHOLD, 2**31 - 1), (_ARENA_MAX, 1)):
@@ -46,7 +47,7 @@ def retain_freed_memory() -> None:
 
 
 def trim_heap() -> None:
-    """Have the C library give back what it keeps: holes in its heap, which tensors of ever new sizes do not fit."""
+    """Return freed memory from the heap to the system: holes that tensors of other sizes do not fit."""
     if library := _glibc():
         library.malloc_trim(0)
 
@@ -56,21 +57,16 @@ def _glibc() -> ctypes.CDLL | None:
     return library if hasattr(library, "gnu_get_libc_version") else None
 
 
-def _read_status(name: str) -> int | None:
-    found = re.search(rb"^%s:\s+(\d+) kB" % name.encode(), _content(_STATUS), re.MULTILINE)
-    return int(found[1]) * 1024 if found else None
-
-
-def _content(path: Path) -> bytes:
-    """What the system tells in a file; nothing where there is none.  Names of programs in it need not be Unicode."""
+def _read_file(path: Path) -> bytes:
+    """The content of a file of the system; empty if it does not exist.  Bytes, since process names can be cut UTF-8."""
     try:
         return path.read_bytes().strip()
     except OSError:
         return b""
 
 
-def _posix_peak() -> int | None:
-    if os.name == "nt":
+def _posix_peak_rss() -> int | None:
+    if sys.platform == "win32":
         return None
     import resource
 

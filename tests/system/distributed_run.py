@@ -1,9 +1,15 @@
-"""A training of a few steps that torchrun starts; prints the losses as JSON.  `die`: one process ends itself once."""
+"""A training run of a few steps for torchrun; prints the losses as JSON.  With `die`, one process exits once.
+
+It trains on the CPU.  While the processes connect, the machine seems to have GPUs, which must not be touched.
+"""
 
 import json
 import os
 import sys
 from pathlib import Path
+from typing import NoReturn
+
+import torch
 
 from srgan_cli.system.distributed import World
 from srgan_cli.training.config import DataFolder, TrainConfig
@@ -13,8 +19,15 @@ from srgan_cli.training.run.origin import prepare_run
 from srgan_cli.training.trainer import Trainer
 
 
+def refuse(device: object) -> NoReturn:
+    """Stands for torch.cuda.set_device."""
+    raise AssertionError(f"{device} was selected")
+
+
 def main(data: str, run: str, batch: str, die: str = "") -> None:
-    """Train, and say what was lost at every step."""
+    """Train, and print the losses of every step."""
+    is_available = torch.cuda.is_available
+    torch.cuda.is_available, torch.cuda.set_device = (lambda: True), refuse
     world = World.from_environment()
     config = TrainConfig(
         (DataFolder(Path(data)),),
@@ -31,7 +44,9 @@ def main(data: str, run: str, batch: str, die: str = "") -> None:
         patch=8,
         device="cpu",
     )
-    with world.join():
+    with world.join("cpu"):
+        torch.cuda.is_available = is_available
+        assert world.size == 1 or torch.distributed.get_backend() == "gloo"
         dataset = load_dataset(config)
         if world.restarts and has_checkpoint(config.run):
             trainer = Trainer.resume(config, dataset, read_checkpoint(config.run), world)

@@ -1,4 +1,4 @@
-"""Several processes that share a training, or a folder of pictures."""
+"""Several processes that share a training run or a folder of pictures."""
 
 import json
 import os
@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 from batches import assert_whole, descendants, started
 from support import Outcome
 from torch.distributed import HashStore  # type: ignore[attr-defined]
@@ -34,7 +35,7 @@ def train(processes: int, *arguments: object, restarts: int = 0) -> list[dict[st
     return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
 
 
-def test_alone_is_the_world_without_torchrun(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_torchrun_the_world_is_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("WORLD_SIZE", raising=False)
     world = World.from_environment()
     assert (world.rank, world.size, world.is_main) == (0, 1, True)
@@ -44,7 +45,34 @@ def test_alone_is_the_world_without_torchrun(monkeypatch: pytest.MonkeyPatch) ->
     assert not world.all_true(False)
 
 
-def test_two_processes_lose_what_one_loses_on_the_doubled_batch(smooth_pictures: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "backend", "selected"),
+    [
+        ("cpu", "gloo", []),
+        ("auto", "nccl", [torch.device("cuda:1")]),
+        ("cuda", "nccl", [torch.device("cuda:1")]),
+        ("cuda:0", "nccl", [torch.device("cuda:0")]),
+    ],
+)
+def test_processes_use_gpus_only_where_the_device_is_one(
+    monkeypatch: pytest.MonkeyPatch, name: str, backend: str, selected: list[torch.device]
+) -> None:
+    """On a machine with two GPUs, as seen by the second process on it."""
+    backends: list[str] = []
+    devices: list[torch.device] = []
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "set_device", devices.append)
+    monkeypatch.setattr(torch.distributed, "init_process_group", lambda chosen, **_: backends.append(chosen))
+    monkeypatch.setattr(torch.distributed, "destroy_process_group", lambda: None)
+    monkeypatch.setattr("srgan_cli.system.distributed.TCPStore", lambda *_: HashStore())
+    monkeypatch.setenv("MASTER_ADDR", "127.0.0.1")
+    monkeypatch.setenv("MASTER_PORT", "1")
+    with World(rank=1, size=2, local_rank=1).join(name):
+        assert (backends, devices) == ([backend], selected)
+
+
+def test_two_processes_have_the_losses_of_one_with_twice_the_batch(smooth_pictures: Path, tmp_path: Path) -> None:
     one = train(1, smooth_pictures, tmp_path / "one", 4)
     two = train(2, smooth_pictures, tmp_path / "two", 2)
     assert [row["step"] for row in two] == list(range(1, 9))
@@ -53,7 +81,7 @@ def test_two_processes_lose_what_one_loses_on_the_doubled_batch(smooth_pictures:
     assert (tmp_path / "two/srgan-x4.safetensors").exists()
 
 
-def test_a_run_goes_on_after_one_of_its_processes_died(smooth_pictures: Path, tmp_path: Path) -> None:
+def test_a_run_continues_after_one_of_its_processes_died(smooth_pictures: Path, tmp_path: Path) -> None:
     rows = train(2, smooth_pictures, tmp_path / "run", 2, "die", restarts=1)
     before, after = ([row["step"] for row in rows if row["restarts"] == count] for count in (0, 1))
     assert before[-1] in (5, 6)
@@ -61,19 +89,17 @@ def test_a_run_goes_on_after_one_of_its_processes_died(smooth_pictures: Path, tm
     assert after[0] > 1
 
 
-def test_what_is_dealt_is_each_item_once() -> None:
+def test_a_shared_queue_yields_every_item_once() -> None:
     store = HashStore()
     one, two = shared_queue(store, "abcde"), shared_queue(store, "abcde")
     assert [next(one), next(two), next(two), *one, *two] == list("abcde")
 
 
-def test_alone_one_is_told_what_it_tells() -> None:
+def test_a_single_process_collects_its_own_value() -> None:
     assert World().collect(HashStore(), [{"a": 1}, ["\udc80"]]) == [[{"a": 1}, ["\udc80"]]]
 
 
-def test_a_folder_is_shared_by_processes_and_goes_on_when_one_is_killed(
-    mixture: Path, weights: Path, tmp_path: Path
-) -> None:
+def test_processes_share_a_folder_and_continue_when_one_is_killed(mixture: Path, weights: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     launch = [*torchrun(2, restarts=1), "-m", "--", "srgan_cli", "upscale"]
     with started(mixture, weights, out, "--json", launch=launch) as process:
@@ -81,7 +107,7 @@ def test_a_folder_is_shared_by_processes_and_goes_on_when_one_is_killed(
         assert len(ranks) == 2
         os.kill(ranks[1], signal.SIGKILL)
         text, err = process.communicate(timeout=240)
-    assert process.returncode == 1, err  # for the two that are no pictures, when all others are done
+    assert process.returncode == 1, err  # two files are not pictures
     (summary,) = re.findall(r"^(\d+) enlarged, (\d+) kept, 2 failed:$", err, re.MULTILINE)
     assert sum(map(int, summary)) == 40
     assert {Path(json.loads(line)["in"]).name for line in text.splitlines()} == {
@@ -95,7 +121,7 @@ def test_a_folder_is_shared_by_processes_and_goes_on_when_one_is_killed(
     ("arguments", "message"),
     [("- out.png", "standard input and output belong to one process"), ("in out --devices cpu", "under torchrun")],
 )
-def test_what_processes_cannot_share_is_refused(
+def test_what_several_processes_cannot_share_is_refused(
     srgan: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch, arguments: str, message: str
 ) -> None:
     monkeypatch.setenv("WORLD_SIZE", "2")

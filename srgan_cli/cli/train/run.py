@@ -20,16 +20,16 @@ _END_SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP"
 
 def start_run(config: TrainConfig, world: World, max_pixels: int | None = None) -> None:
     """Make a new run, and train.  Raises SrganError, and Exit where a signal ended it."""
-    with world.join():
+    with world.join(config.device):
         config, origin = prepare_run(config)
         _fit(Trainer(config, _load_dataset(config, max_pixels, world.is_main), origin, world))
 
 
 def resume_run(run: Path, world: World, max_pixels: int | None = None, **changes: Any) -> None:
     """Train on with the run in a folder, some of its settings changed.  Raises as `begin` does."""
-    with world.join():
-        state = read_checkpoint(run)
-        config = TrainConfig.from_json(state["config"], run=run, **changes)
+    state = read_checkpoint(run)
+    config = TrainConfig.from_json(state["config"], run=run, **changes)
+    with world.join(config.device):
         _fit(Trainer.resume(config, _load_dataset(config, max_pixels, world.is_main), state, world))
 
 

@@ -126,7 +126,11 @@ def run(request: UpscaleRequest) -> None:
     request = request.sharing_machine(world)
     listed = read_list(request.from_file) if request.from_file and world.is_main else None
     ray = on_ray.ray_session(request.on, request.devices) if request.on else nullcontext()
-    with open_streams(request.inputs, request.out, request.naming.suffix) as files, world.join() as store, ray:
+    with (
+        open_streams(request.inputs, request.out, request.naming.suffix) as files,
+        world.join(request.device) as store,
+        ray,
+    ):
         upscaler = request.upscaler(world)
         naming = replace(request.naming, scale=request.factory.scale or upscaler.scale, model=upscaler.name)
         is_own_output = _own_output_test(parse_location(files.out))

@@ -1,8 +1,6 @@
 """Memory that holds."""
 
 import json
-import mmap
-import platform
 import subprocess
 import sys
 from pathlib import Path
@@ -21,7 +19,7 @@ from srgan_cli.image.sequence import encode_bytes, open_pictures
 from srgan_cli.networks import GENERATORS
 from srgan_cli.system import files
 from srgan_cli.system.files import check_space, format_bytes
-from srgan_cli.system.memory import peak_rss, rss, total_memory
+from srgan_cli.system.memory import rss
 from srgan_cli.upscaling.tiles import memory
 from srgan_cli.upscaling.tiles.memory import (
     MemoryEstimate,
@@ -84,59 +82,6 @@ def test_a_process_takes_about_the_activations_that_were_counted(name: str) -> N
     assert 0.8 * counted < int(done.stdout) < memory._ALLOCATOR_FACTOR * memory._WORKSPACE * counted
 
 
-def test_this_process_is_somewhere_in_memory() -> None:
-    before = rss()
-    held = np.frombuffer(mmap.mmap(-1, 2**25), np.uint8)  # a tensor may take room that was free before
-    held[:] = 1
-    assert 0.8 * held.nbytes < rss() - before < 1.5 * held.nbytes
-    assert peak_rss() >= rss()
-
-
-FREED = """
-import resource, sys, torch
-from srgan_cli.system.memory import retain_freed_memory
-if sys.argv[1] == "kept": retain_freed_memory()
-for _ in range(12): torch.ones(2**24)
-before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-for _ in range(5): torch.ones(2**24)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
-"""
-
-
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the C library is not glibc")
-def test_what_is_freed_is_taken_again() -> None:
-    """Page faults of the same tensor of 64 MB, again and again, once the heap has grown to its size."""
-    asked, kept = (
-        int(subprocess.run([sys.executable, "-c", FREED, how], capture_output=True, text=True, check=True).stdout)
-        for how in ("asked", "kept")
-    )
-    assert kept < asked / 100
-
-
-@pytest.mark.skipif(not Path("/proc/self/comm").exists(), reason="the system tells no program's name")
-def test_a_program_of_any_name_is_told_its_memory() -> None:
-    """Names of programs are cut to 15 bytes, be it within a letter."""
-    program = "open('/proc/self/comm', 'wb').write('größe'.encode()[:3])\nfrom srgan_cli.system.memory import rss\n"
-    subprocess.run([sys.executable, "-c", program + "assert rss() > 2**20"], check=True)
-
-
-GIVEN_BACK = """
-import torch
-from srgan_cli.system.memory import retain_freed_memory, rss, trim_heap
-retain_freed_memory()
-torch.ones(2**24)
-before = rss()
-trim_heap()
-print(before - rss())
-"""
-
-
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the C library is not glibc")
-def test_what_is_freed_is_given_back_when_asked() -> None:
-    done = subprocess.run([sys.executable, "-c", GIVEN_BACK], capture_output=True, text=True, check=True)
-    assert int(done.stdout) > 0.9 * 4 * 2**24
-
-
 def limited(room: int, size: int = 384) -> TilePolicy:
     return TilePolicy(size, rss() + memory._OVERHEAD + room)
 
@@ -169,16 +114,6 @@ def test_tiles_take_an_eighth_of_the_memory_that_there_is(
         demand.for_tiles(*plan_tile_sides(demand, 9000, 9000, TilePolicy(4096, shared_machine=True)))
         <= memory.MIN_BUDGET
     )
-
-
-def test_a_container_has_what_it_may_take(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    whole = total_memory()
-    limits = tmp_path / "memory.max", tmp_path / "none"
-    monkeypatch.setattr("srgan_cli.system.memory._LIMITS", limits)
-    limits[0].write_text("max\n")
-    assert total_memory() >= whole
-    limits[0].write_text("268435456\n")
-    assert total_memory() == 2**28
 
 
 @pytest.mark.parametrize("on_host", [True, False])
