@@ -20,7 +20,6 @@ from srgan_cli.errors import OutputClosed
 from srgan_cli.system.progress import Progress
 
 if TYPE_CHECKING:
-    from srgan_cli.scoring.evaluate import Scoring
     from srgan_cli.scoring.report.report import Report
     from srgan_cli.scoring.report.text import Grid
     from srgan_cli.training.config import TrainConfig
@@ -56,43 +55,23 @@ def progress_bar(label: str) -> Iterator[Progress]:
         yield lambda done, total: progress.update(task, completed=done, total=total)
 
 
-def print_scores(scoring: "Scoring", form: str = "") -> None:
-    """Score all that is planned and print it in this form; JSON while the scores come, a table unless told."""
-    from srgan_cli.scoring.report.text import RENDERERS, json_pieces
-
-    if form == "json":
-        for piece in json_pieces(scoring.plan.protocol, scoring, scoring.report):
-            _write(piece)
-        _write("\n")
-        return
-    for _ in scoring:
-        pass
-    if form:
-        _write(RENDERERS[form](scoring.report()))
-    else:
-        show_report(scoring.report())
-
-
 def show_report(report: "Report") -> None:
-    """The scores as tables on stdout, the best of a column bold, and the protocol under them."""
-    from srgan_cli.scoring.report.text import differences_grid, interval_line, main_grid
+    """Print the tables of scores on stdout, the best of a column in bold, and the protocol under them."""
+    from srgan_cli.scoring.report.text import report_grids, report_notes
 
-    tables = [_table(main_grid(report))]
-    if len(report.methods) > 1:
-        tables.append(_table(differences_grid(report)))
-    lines = (interval_line(report) if len(report.methods) == 1 else "", f"protocol: {report.protocol}")
-    _show(*tables, *(Text(line) for line in lines if line))
+    lines = [*report_notes(report), f"protocol: {report.protocol}"]
+    _show(*map(_table, report_grids(report)), *map(Text, lines))
 
 
 def _show(*results: RenderableType) -> None:
-    """Draw on stdout; in a pipe there is room for long lines.  Raises OutputClosed as _write does."""
+    """Draw on stdout; in a pipe there is room for long lines.  Raises OutputClosed as write_text does."""
     screen = Console(highlight=False)
     if not screen.is_terminal:
         screen = Console(highlight=False, width=PIPE_WIDTH)
     with screen.capture() as drawn:
         for result in results:
             screen.print(result, soft_wrap=isinstance(result, Text))
-    _write(drawn.get())
+    write_text(drawn.get())
 
 
 def write_record(record: dict[str, Any]) -> None:
@@ -102,11 +81,11 @@ def write_record(record: dict[str, Any]) -> None:
 
 def write_line(text: object) -> None:
     """A line on stdout as it stands, at once.  Raises OutputClosed when nobody reads it any more."""
-    _write(f"{text}\n")
+    write_text(f"{text}\n")
 
 
-def _write(text: str) -> None:
-    """To stdout as it stands.  Raises OutputClosed when nobody reads it any more."""
+def write_text(text: str) -> None:
+    """Write to stdout at once, without formatting. Raises OutputClosed if nobody reads it any more."""
     try:
         sys.stdout.write(text)
         sys.stdout.flush()

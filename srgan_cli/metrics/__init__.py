@@ -1,7 +1,11 @@
-"""How good a picture is beside its reference.  METRICS says what each is measured in and which way is better."""
+"""The metrics by name. METRICS compares two pictures, SET_METRICS two sets of pictures.
+
+Importing torch takes longer than scoring two pictures, so this package and `scoring` import it only for metrics that
+need it: through LazyFunction here, by imports inside functions there. tests/test_architecture.py tests this.
+"""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from functools import partial
 from importlib import import_module
 from typing import Any
@@ -23,16 +27,14 @@ from srgan_cli.metrics.ssim import ssim
 
 @dataclass(frozen=True)
 class LazyFunction:
-    """A function of a module beside this one that takes tensors.
-
-    It is imported when it is first called: to import torch takes longer than to score two pictures without it.
-    """
+    """A function on tensors whose module is imported at the first call."""
 
     module: str
+    """Module inside srgan_cli.metrics."""
     function: str
 
     def __call__(self, *arguments: Any, **options: Any) -> Any:
-        """What the function gives; arrays are handed to it as tensors of float32."""
+        """Call the function. Arrays are passed as float32 tensors."""
         import torch
 
         function = getattr(import_module(f"{__name__}.{self.module}"), self.function)
@@ -42,35 +44,40 @@ class LazyFunction:
 
 
 @dataclass(frozen=True)
-class Metric:
-    """A measure of two pictures of equal shape (C, H, W), values 0…1, arrays or tensors.
-
-    whole: it looks at the whole picture in RGB, whatever channels and border the protocol names.
-    load: loads what it needs, and raises SrganError where that cannot be had.
-    """
+class MetricInfo:
+    """How the values of a metric are read and printed."""
 
     label: str
     unit: str
     higher_is_better: bool
     decimals: int
-    compute: Callable[[Any, Any], float]
-    whole: bool = False
-    load: Callable[[], object] | None = None
+
+    def format(self, value: float, sign: str = "") -> str:
+        """The value with this metric's number of decimals; with `sign="+"` also positive values have a sign."""
+        return f"{value:{sign}.{self.decimals}f}"
 
 
 @dataclass(frozen=True)
-class SetMetric:
-    """A measure of two sets of pictures by their features (N, D), that of the references first.
+class Metric(MetricInfo):
+    """A metric of two pictures of equal shape."""
 
-    min_pictures: how many pictures it takes, of the number of features.
-    """
+    compute: Callable[[Any, Any], float]
+    """Takes the reference and the candidate: arrays or tensors (C, H, W) with values 0…1."""
+    _: KW_ONLY
+    whole: bool = False
+    """Whether it takes the whole picture in RGB, regardless of the protocol's channels and border."""
+    load: Callable[[], object] | None = None
+    """Loads what the metric needs. Raises SrganError if that is not available."""
 
-    label: str
-    unit: str
-    higher_is_better: bool
-    decimals: int
+
+@dataclass(frozen=True)
+class SetMetric(MetricInfo):
+    """A metric of two sets of pictures, computed from their features."""
+
     compute: Callable[[NDArray[Any], NDArray[Any]], float]
+    """Takes the features (N, D) of the references and of the candidates."""
     min_pictures: Callable[[int], int]
+    """The number of pictures needed for D features."""
 
 
 _squeezenet = LazyFunction("perceptual.feature_distance", "squeezenet_distance")
@@ -103,17 +110,17 @@ SET_METRICS: dict[str, SetMetric] = {
     "fid": SetMetric("FID", "", False, 2, frechet_distance, frechet_min_pictures),
     "kid": SetMetric("KID", "", False, 5, kernel_distance, kernel_min_pictures),
 }
+PIXEL_METRICS = ("psnr", "ssim")
+"""The default metrics, which need no network."""
+FEATURES = ("inception", "squeezenet", "vgg16")
+"""The names of EXTRACTORS, the networks for the metrics of sets."""
 extract_features = LazyFunction("distribution.extractors", "extract_features")
 load_extractor = LazyFunction("distribution.extractors", "load_extractor")
-PIXEL_METRICS = ("psnr", "ssim")
-"""The metrics that need no network."""
-FEATURES = ("inception", "squeezenet", "vgg16")
-"""What metrics of sets may see with."""
 
 
-def metric_of(name: str) -> Metric | SetMetric:
-    """What is known about a metric, of pictures or of sets.  Raises UsageError for an unknown one."""
-    known: dict[str, Metric | SetMetric] = {**METRICS, **SET_METRICS}
+def metric_of(name: str) -> MetricInfo:
+    """The metric with this name in METRICS or SET_METRICS. Raises UsageError for an unknown name."""
+    known: dict[str, MetricInfo] = {**METRICS, **SET_METRICS}
     if name not in known:
-        raise UsageError(f"no metric {name!r}", f"there is: {', '.join(known)}")
+        raise UsageError(f"unknown metric {name!r}", f"available metrics: {', '.join(known)}")
     return known[name]

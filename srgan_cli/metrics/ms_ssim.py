@@ -1,4 +1,4 @@
-"""Structural similarity at five scales.
+"""Multi-scale structural similarity (MS-SSIM).
 
 Source: Z. Wang, E. Simoncelli and A. Bovik, Multi-Scale Structural Similarity for Image Quality Assessment, Asilomar
 2003.
@@ -11,19 +11,19 @@ from torch import Tensor
 from srgan_cli.errors import PictureError
 
 WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
-SIDE, SIGMA = 11, 1.5
+WINDOW, SIGMA = 11, 1.5
 C1, C2 = 0.01**2, 0.03**2
-MIN_SIDE = SIDE * 2 ** (len(WEIGHTS) - 1)
-"""The window must fit the smallest scale."""
+MIN_SIDE = WINDOW * 2 ** (len(WEIGHTS) - 1)
+"""The window must fit into the smallest scale."""
 
 
 @torch.no_grad()
 def ms_ssim(reference: Tensor, candidate: Tensor) -> float:
-    """MS-SSIM of (C, H, W) pictures with values 0…1, 0…1; the mean over channels.  Higher is better.
+    """MS-SSIM of (C, H, W) pictures with values 0…1, 0…1; the mean over channels. Higher is better.
 
-    SSIM's Gaussian window of 11 x 11 with sigma 1.5 where it fits; between the scales a mean over 2 x 2 pixels.
-    Contrast and structure count at all scales, luminance at the last; what is negative counts as none.
-    Raises PictureError below 176 pixels a side.
+    The window is that of SSIM, an 11 x 11 Gaussian with sigma 1.5, at the positions where it fits. Each scale is
+    averaged over 2 x 2 pixels to make the next. Contrast and structure are taken at all scales, luminance at the last;
+    negative means count as 0. Raises PictureError for sides below 176 pixels.
     """
     if min(reference.shape[-2:]) < MIN_SIDE:
         raise PictureError(
@@ -41,15 +41,15 @@ def ms_ssim(reference: Tensor, candidate: Tensor) -> float:
 
 
 def _similarity_maps(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    """The maps of luminance and of contrast and structure."""
-    mean_x, mean_y = _local(x), _local(y)
-    covariance = _local(x * y) - mean_x * mean_y
-    variances = _local(x * x) - mean_x**2 + _local(y * y) - mean_y**2
+    """The maps of luminance, and of contrast times structure."""
+    mean_x, mean_y = _local_mean(x), _local_mean(y)
+    covariance = _local_mean(x * y) - mean_x * mean_y
+    variances = _local_mean(x * x) - mean_x**2 + _local_mean(y * y) - mean_y**2
     luminance = (2 * mean_x * mean_y + C1) / (mean_x**2 + mean_y**2 + C1)
     return luminance, (2 * covariance + C2) / (variances + C2)
 
 
-def _local(pixels: Tensor) -> Tensor:
-    line = torch.exp(-((torch.arange(SIDE, dtype=pixels.dtype) - SIDE // 2) ** 2) / (2 * SIGMA**2))
+def _local_mean(pixels: Tensor) -> Tensor:
+    line = torch.exp(-((torch.arange(WINDOW, dtype=pixels.dtype) - WINDOW // 2) ** 2) / (2 * SIGMA**2))
     line = line / line.sum()
     return F.conv2d(F.conv2d(pixels, line.view(1, 1, -1, 1)), line.view(1, 1, 1, -1))

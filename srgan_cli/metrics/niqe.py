@@ -1,11 +1,11 @@
-"""NIQE: how far a picture's local statistics are from those of natural pictures, without any reference.
+"""NIQE: distance of a picture's local statistics from those of natural pictures. It uses no reference.
 
 Source: A. Mittal, R. Soundararajan and A. Bovik, Making a Completely Blind Image Quality Analyzer, IEEE Signal
-Processing Letters 2013; the fit of the asymmetric distribution is that of N. Lasmar, Y. Stitou and Y. Berthoumieu,
-Multiscale Skewed Heavy Tailed Model for Texture Analysis, ICIP 2009.
+Processing Letters 2013. The asymmetric distribution is fitted as in N. Lasmar, Y. Stitou and Y. Berthoumieu, Multiscale
+Skewed Heavy Tailed Model for Texture Analysis, ICIP 2009.
 
-The method is the paper's.  The natural pictures are not: the model that comes along was fitted by
-examples/fit_niqe.py to other photographs, so that its numbers compare with each other and with no published ones.
+The method is that of the paper, the model of natural pictures is not: examples/fit_niqe.py fitted the shipped model to
+other photographs. Its values compare with each other, not with published values.
 """
 
 import math
@@ -24,81 +24,83 @@ from srgan_cli.image.ops import resize
 from srgan_cli.weights.backbones import find_backbone, load_tensors
 
 BLOCK = 96
-"""The side of the blocks whose statistics are compared, in pixels; half of it at the second scale."""
-SHARP = 0.75
-"""Blocks count as natural from this share of the sharpest block's mean deviation in their picture."""
+"""Side of the blocks in pixels; half of it at the second scale."""
+SHARPNESS = 0.75
+"""Blocks are used for the model if their mean deviation is above this fraction of the sharpest block's."""
 SHIFTS = ((0, 1), (1, 0), (1, 1), (1, -1))
-"""Towards the neighbours that a pixel is multiplied with: rows down and columns to the right."""
+"""Rows and columns to the neighbours that a pixel is multiplied with."""
 SHIPPED = Path(__file__).with_name("niqe.safetensors")
 Values = NDArray[np.float64]
 
 
 class NiqeModel(NamedTuple):
-    """The mean (36,) and covariance (36, 36) of the features of natural blocks."""
+    """A normal distribution of the features of natural blocks."""
 
     mean: Values
+    """(36,)"""
     covariance: Values
+    """(36, 36)"""
 
 
 def niqe(picture: Tensor) -> float:
-    """NIQE of an RGB or grey picture (1 or 3, H, W) with values 0…1, at least 0.  Lower is better.
+    """NIQE of an RGB or grey picture (1 or 3, H, W) with values 0…1, at least 0. Lower is better.
 
-    Raises PictureError for pictures without two blocks of 96 x 96 pixels that are not plain, WeightsError when the
+    Raises PictureError unless the picture holds two blocks of 96 x 96 pixels that are not flat, and WeightsError if the
     model cannot be read.
     """
     natural = load_niqe_model()
-    found = block_statistics(picture)[0]
-    found = found[np.isfinite(found).all(1)]
-    if len(found) < 2:
+    features = block_statistics(picture)[0]
+    features = features[np.isfinite(features).all(1)]
+    if len(features) < 2:
         height, width = picture.shape[-2:]
         raise PictureError(
-            f"NIQE needs two blocks of {BLOCK} x {BLOCK} pixels that are not plain, found {len(found)} in "
+            f"NIQE needs two blocks of {BLOCK} x {BLOCK} pixels that are not flat, found {len(features)} in "
             f"{width} x {height} pixels",
             "score larger pictures",
         )
-    difference = natural.mean - found.mean(0)
-    spread = np.linalg.pinv((natural.covariance + np.cov(found, rowvar=False)) / 2)
-    return math.sqrt(max(0.0, float(difference @ spread @ difference)))
+    difference = natural.mean - features.mean(0)
+    precision = np.linalg.pinv((natural.covariance + np.cov(features, rowvar=False)) / 2)
+    return math.sqrt(max(0.0, float(difference @ precision @ difference)))
 
 
 def fit_niqe_model(pictures: Iterable[Tensor]) -> tuple[NiqeModel, int]:
-    """The model of the sharp blocks of natural pictures, and their number."""
+    """The model of the sharp blocks of natural pictures, and the number of these blocks."""
     sharp = []
     for picture in pictures:
         features, sharpness = block_statistics(picture)
-        sharp.append(features[(sharpness > SHARP * sharpness.max(initial=0)) & np.isfinite(features).all(1)])
+        sharp.append(features[(sharpness > SHARPNESS * sharpness.max(initial=0)) & np.isfinite(features).all(1)])
     blocks = np.concatenate(sharp)
     return NiqeModel(blocks.mean(0), np.cov(blocks, rowvar=False)), len(blocks)
 
 
 def load_niqe_model() -> NiqeModel:
-    """The model: niqe.safetensors in the folder of metrics' weights, else the one that comes along."""
-    return _loaded(find_backbone("niqe") or SHIPPED)
+    """The model: niqe.safetensors in the folder of metric weights, otherwise the shipped one."""
+    return _load_model(find_backbone("niqe") or SHIPPED)
 
 
 def block_statistics(picture: Tensor) -> tuple[Values, Values]:
-    """Features (N, 36) of the blocks of a picture (1 or 3, H, W), not finite for plain ones; and their sharpness (N,).
+    """The features (N, 36) and the sharpness (N,) of the blocks of a picture (1 or 3, H, W).
 
-    A scale gives 18: shape and width of the normalised luma, then shape, mean, left and right width of its products
-    with four neighbours.
+    Each of two scales gives 18 features: shape and width of the normalised luma, then shape, mean, left and right width
+    of its products with four neighbours. Features of flat blocks are not finite.
     """
     height, width = (side - side % BLOCK for side in picture.shape[-2:])
     luma = luma_full_range(picture.double())[:, :height, :width]
     scales = luma, resize(luma, height // 2, width // 2)
-    (whole, deviation), (half, _) = (_normalised(255 * scale[0].numpy()) for scale in scales)
+    (whole, deviation), (half, _) = (_normalise(255 * scale[0].numpy()) for scale in scales)
     features = np.hstack([_features(_blocks(whole, BLOCK)), _features(_blocks(half, BLOCK // 2))])
     return features, _blocks(deviation, BLOCK).mean((1, 2))
 
 
-def _normalised(luma: Values) -> tuple[Values, Values]:
-    """Luma less its local mean, divided by its local deviation and one; and that deviation."""
-    mean = _local(luma)
-    deviation = np.sqrt(np.abs(_local(luma * luma) - mean * mean))
+def _normalise(luma: Values) -> tuple[Values, Values]:
+    """Luma minus its local mean, divided by its local deviation plus 1; and that deviation."""
+    mean = _local_mean(luma)
+    deviation = np.sqrt(np.abs(_local_mean(luma * luma) - mean * mean))
     return (luma - mean) / (deviation + 1), deviation
 
 
-def _local(luma: Values) -> Values:
-    """The mean under a Gaussian of 7 x 7 with a deviation of 7 / 6; the edge is repeated."""
+def _local_mean(luma: Values) -> Values:
+    """The mean under a 7 x 7 Gaussian with sigma 7 / 6; the edge is repeated."""
     from scipy.ndimage import correlate1d
 
     line = np.exp(-((np.arange(7) - 3) ** 2) / (2 * (7 / 6) ** 2))
@@ -113,37 +115,37 @@ def _blocks(plane: Values, side: int) -> Values:
 
 
 def _features(blocks: Values) -> Values:
-    """The 18 features (N, 18) of one scale; neighbours are sought within the block, around its edge."""
-    shape, left, right = _fit(blocks)
+    """The 18 features (N, 18) of one scale. Neighbours wrap around the edge of the block."""
+    shape, left, right = _fit_gaussian(blocks)
     columns = [shape, (left + right) / 2]
     for shift in SHIFTS:
-        shape, left, right = _fit(blocks * np.roll(blocks, shift, (1, 2)))
+        shape, left, right = _fit_gaussian(blocks * np.roll(blocks, shift, (1, 2)))
         mean = (right - left) * _gamma(2 / shape) / _gamma(1 / shape)
         columns += [shape, mean, left, right]
     return np.stack(columns, 1)
 
 
-def _fit(blocks: Values) -> tuple[Values, Values, Values]:
-    """Shape, left and right width (N,) of the asymmetric generalised Gaussians that have the blocks' moments."""
+def _fit_gaussian(blocks: Values) -> tuple[Values, Values, Values]:
+    """Shape, left and right width (N,) of asymmetric generalised Gaussians, fitted to the moments of the blocks."""
     values = blocks.reshape(len(blocks), math.prod(blocks.shape[1:]))
     with np.errstate(invalid="ignore", divide="ignore"):
         below, above = (np.sqrt(_mean_square(values, side)) for side in (values < 0, values > 0))
         skew = below / above
         moments = np.abs(values).mean(1) ** 2 / (values**2).mean(1)
         ratio = moments * (skew**3 + 1) * (skew + 1) / (skew**2 + 1) ** 2
-    shapes, ratios = _table()
+    shapes, ratios = _shape_table()
     shape = np.interp(ratio, ratios, shapes)
     width = np.sqrt(_gamma(1 / shape) / _gamma(3 / shape))
     return shape, below * width, above * width
 
 
-def _mean_square(values: Values, counted: NDArray[np.bool_]) -> Values:
-    return np.asarray((values**2 * counted).sum(1) / counted.sum(1))
+def _mean_square(values: Values, mask: NDArray[np.bool_]) -> Values:
+    return np.asarray((values**2 * mask).sum(1) / mask.sum(1))
 
 
 @cache
-def _table() -> tuple[Values, Values]:
-    """Shapes 0.2…10 and the ratio of moments Γ(2/s)² / (Γ(1/s) Γ(3/s)), which grows with them."""
+def _shape_table() -> tuple[Values, Values]:
+    """Shapes 0.2…10 and their ratios of moments Γ(2/s)² / (Γ(1/s) Γ(3/s)), which increase with the shape."""
     shapes = np.arange(200, 10_001) / 1000
     return shapes, _gamma(2 / shapes) ** 2 / (_gamma(1 / shapes) * _gamma(3 / shapes))
 
@@ -155,6 +157,6 @@ def _gamma(x: Values) -> Values:
 
 
 @cache
-def _loaded(path: Path) -> NiqeModel:
+def _load_model(path: Path) -> NiqeModel:
     tensors: dict[str, Any] = load_tensors("niqe", path)
     return NiqeModel(tensors["mean"].numpy(), tensors["covariance"].numpy())

@@ -1,4 +1,4 @@
-"""Peak signal-to-noise ratio.
+"""Peak signal-to-noise ratio (PSNR).
 
 Source: Q. Huynh-Thu and M. Ghanbari, Scope of Validity of PSNR in Image/Video Quality Assessment, Electronics Letters
 2008.
@@ -10,8 +10,8 @@ from srgan_cli.image.luma import ArrayOrTensor, as_float64, to_decibels
 
 
 def psnr(reference: ArrayOrTensor, candidate: ArrayOrTensor) -> float:
-    """PSNR in dB of (C, H, W) pictures with values 0…1; infinite for equal ones.  Higher is better.
+    """PSNR in dB of (C, H, W) pictures with values 0…1; infinite for equal pictures. Higher is better.
 
-    The value is that of scikit-image's function, to import which would take as long as all the rest.
+    The value equals that of scikit-image, whose function is not used because importing it takes as long as scoring.
     """
     return to_decibels(float(np.mean((as_float64(reference) - as_float64(candidate)) ** 2)))

@@ -1,4 +1,4 @@
-"""The networks by name.  A new one is one file and one line here."""
+"""The networks by name. To add one, write its file and add a line here."""
 
 from srgan_cli.networks.degrader import Degrader
 from srgan_cli.networks.discriminators.base import Discriminator, DiscriminatorOutput

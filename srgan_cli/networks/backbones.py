@@ -1,6 +1,6 @@
-"""Classifiers cut down to their features, and the distance of pictures that they see.
+"""The feature layers of classification networks, and the distance between their features.
 
-Layers and names are torchvision's, so that its files fit.
+Layers and names are those of torchvision, so that its weights files can be loaded.
 Sources: K. Simonyan and A. Zisserman, Very Deep Convolutional Networks for Large-Scale Image Recognition, ICLR 2015
 (arXiv:1409.1556); F. Iandola et al., SqueezeNet, 2016 (arXiv:1602.07360); A. Krizhevsky, One Weird Trick for
 Parallelizing Convolutional Neural Networks, 2014 (arXiv:1404.5997).
@@ -9,26 +9,30 @@ Parallelizing Convolutional Neural Networks, 2014 (arXiv:1404.5997).
 import torch
 from torch import Tensor, nn
 
-MEAN, DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-SMALLEST_NORM = 1e-10
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+EPSILON = 1e-10
+"""Added to the norm of features, which may be 0."""
 
 
 class Backbone(nn.Module):
-    """Layers of a classifier: pictures (N, 3, H, W) with values 0…1 to feature maps, one for each of `taps`."""
+    """The first layers of a classifier: pictures (N, 3, H, W) with values 0…1 to a list of feature maps.
+
+    `taps` are the indices of the layers whose outputs are returned.
+    """
 
     mean: Tensor
-    deviation: Tensor
+    std: Tensor
 
     def __init__(self, layers: list[nn.Module], taps: tuple[int, ...]) -> None:
         super().__init__()
         self.features = nn.Sequential(*layers[: taps[-1] + 1])
         self.taps = taps
         self.register_buffer("mean", torch.tensor(MEAN)[:, None, None], persistent=False)
-        self.register_buffer("deviation", torch.tensor(DEVIATION)[:, None, None], persistent=False)
+        self.register_buffer("std", torch.tensor(STD)[:, None, None], persistent=False)
 
     def forward(self, x: Tensor) -> list[Tensor]:
-        """The maps after the tapped layers."""
-        x = (x - self.mean) / self.deviation
+        """The outputs of the tapped layers."""
+        x = (x - self.mean) / self.std
         maps = []
         for index, layer in enumerate(self.features):
             x = layer(x)
@@ -38,17 +42,17 @@ class Backbone(nn.Module):
 
 
 def vgg16() -> Backbone:
-    """VGG16 up to its last convolution, tapped before every pooling."""
+    """VGG16 up to its last convolution, tapped before every pooling layer."""
     return Backbone(_vgg_layers((2, 2, 3, 3, 3)), (3, 8, 15, 22, 29))
 
 
 def vgg19() -> Backbone:
-    """VGG19 up to its last convolution, tapped before every pooling; the last tap is what SRGAN's paper compares."""
+    """VGG19 up to its last convolution, tapped before every pooling layer. The SRGAN paper compares the last tap."""
     return Backbone(_vgg_layers((2, 2, 4, 4, 4)), (3, 8, 17, 26, 35))
 
 
 def squeezenet() -> Backbone:
-    """SqueezeNet 1.1, tapped after its first activation and where its maps change size or width."""
+    """SqueezeNet 1.1, tapped after its first activation and where the size or width of its maps changes."""
     return Backbone(
         [
             nn.Conv2d(3, 64, 3, stride=2),
@@ -70,7 +74,7 @@ def squeezenet() -> Backbone:
 
 
 def alexnet() -> Backbone:
-    """AlexNet in one stream, tapped after every activation."""
+    """AlexNet (the one-stream version), tapped after every activation."""
     pool = nn.MaxPool2d(3, 2)
     return Backbone(
         [
@@ -88,27 +92,27 @@ BACKBONES = {"vgg16": vgg16, "vgg19": vgg19, "squeezenet": squeezenet, "alexnet"
 
 
 def feature_distance(reference: list[Tensor], candidate: list[Tensor]) -> Tensor:
-    """How far apart feature maps (N, C, H, W) are, 0…4, differentiable; the mean over layers, pictures and places.
+    """Distance of feature maps (N, C, H, W), 0…4, differentiable: the mean over layers, pictures and positions.
 
-    At every place the channels are divided by their norm; then the squared difference is summed over the channels.
-    This is LPIPS without its calibrated heads (R. Zhang et al., The Unreasonable Effectiveness of Deep Features
-    as a Perceptual Metric, CVPR 2018, equation 1 with w = 1, arXiv:1801.03924), and so not LPIPS.
+    At each position, the features are divided by their norm over the channels, and the squared differences are summed
+    over the channels. Source: R. Zhang et al., The Unreasonable Effectiveness of Deep Features as a Perceptual Metric,
+    CVPR 2018 (arXiv:1801.03924), equation 1 with w = 1. Without the calibrated w it is not LPIPS.
     """
     layers = [
-        (unit_channels(left.float()) - unit_channels(right.float())).square().sum(1).mean()
+        (normalise_channels(left.float()) - normalise_channels(right.float())).square().sum(1).mean()
         for left, right in zip(reference, candidate, strict=True)
     ]
     return torch.stack(layers).mean()
 
 
-def unit_channels(features: Tensor) -> Tensor:
-    """Features (N, C, H, W) with the channels of every place divided by their norm."""
+def normalise_channels(features: Tensor) -> Tensor:
+    """Features (N, C, H, W), at each position divided by their norm over the channels."""
     norm: Tensor = torch.linalg.vector_norm(features, dim=1, keepdim=True)
-    return features / (norm + SMALLEST_NORM)
+    return features / (norm + EPSILON)
 
 
 class _Fire(nn.Module):
-    """A squeeze to few channels, then kernels of 1 x 1 and 3 x 3 side by side."""
+    """The Fire module: a 1 x 1 convolution to few channels, then 1 x 1 and 3 x 3 convolutions in parallel."""
 
     def __init__(self, inputs: int, squeezed: int, expanded: int) -> None:
         super().__init__()
@@ -122,7 +126,7 @@ class _Fire(nn.Module):
 
 
 def _vgg_layers(depths: tuple[int, ...]) -> list[nn.Module]:
-    """Convolutions of 3 x 3 in rows of these lengths, a pooling after every row."""
+    """Stages of so many 3 x 3 convolutions, each followed by pooling."""
     layers: list[nn.Module] = []
     inputs = 3
     for outputs, depth in zip((64, 128, 256, 512, 512), depths, strict=True):

@@ -1,4 +1,4 @@
-"""Degrader: the way from a high-resolution picture to a low-resolution one, with all that befalls pictures on it."""
+"""Degrader: a learned model of the degradation from high-resolution to low-resolution pictures."""
 
 import torch
 import torch.nn.functional as F
@@ -10,10 +10,10 @@ from srgan_cli.networks.generators.srresnet import ResidualBlock
 
 
 class Degrader(nn.Module):
-    """Reduces pictures and spoils them: (N, 3, scale x H, scale x W) with values 0…1 to (N, 3, H, W), about 0…1.
+    """Downscales and degrades pictures: (N, 3, scale x H, scale x W), values 0…1, to (N, 3, H, W), values about 0…1.
 
-    `noise` (N, 1, H, W) draws one of many results.  A filter, which begins as that of the bicubic reduction, learns
-    blur and colours; a small network adds what is left, such as noise.
+    A strided filter, initialised as bicubic downscaling, learns blur and colour shifts. A small residual network adds
+    the rest, such as noise; its input `noise` (N, 1, H, W) selects one of many results.
     """
 
     def __init__(self, scale: int, channels: int = 32, blocks: int = 2) -> None:
@@ -28,29 +28,29 @@ class Degrader(nn.Module):
 
     @torch.no_grad()
     def init_filter(self, kernel: Tensor) -> None:
-        """Let the filter be the bicubic reduction of what comes out of a kernel (K, K), K odd, in original pixels."""
-        bicubic = _bicubic(self.scale, *self.filter.kernel_size)
-        both = F.conv2d(bicubic[None, None], kernel[None, None], padding=kernel.shape[0] // 2)[0, 0]
-        zero_init(self.filter).weight[range(3), range(3)] = (both / both.sum()).to(self.filter.weight)
+        """Initialise the filter as a blur by `kernel` (K, K), K odd, at high resolution, then bicubic downscaling."""
+        bicubic = _bicubic_filter(self.scale, *self.filter.kernel_size)
+        combined = F.conv2d(bicubic[None, None], kernel[None, None], padding=kernel.shape[0] // 2)[0, 0]
+        zero_init(self.filter).weight[range(3), range(3)] = (combined / combined.sum()).to(self.filter.weight)
 
     def forward(self, x: Tensor, noise: Tensor) -> Tensor:
-        """The reduced pictures."""
-        return self.filtered(x) + self.added(x, noise)
+        """The degraded pictures."""
+        return self.apply_filter(x) + self.residual(x, noise)
 
-    def filtered(self, x: Tensor) -> Tensor:
-        """What comes through the filter."""
+    def apply_filter(self, x: Tensor) -> Tensor:
+        """The pictures after the strided filter."""
         padded = F.pad(x, [(self.filter.kernel_size[0] - self.scale) // 2] * 4, mode="replicate")
-        with torch.autocast(x.device.type, enabled=False):  # the picture itself never loses precision
-            reduced: Tensor = self.filter(padded)
-        return reduced
+        with torch.autocast(x.device.type, enabled=False):  # only the residual may use half precision
+            low: Tensor = self.filter(padded)
+        return low
 
-    def added(self, x: Tensor, noise: Tensor) -> Tensor:
-        """What the network adds to it."""
-        rest: Tensor = self.tail(self.body(self.head(torch.cat([self.fold(x), noise], 1))))
-        return rest.float()
+    def residual(self, x: Tensor, noise: Tensor) -> Tensor:
+        """What the residual network adds."""
+        residual: Tensor = self.tail(self.body(self.head(torch.cat([self.fold(x), noise], 1))))
+        return residual.float()
 
 
-def _bicubic(scale: int, height: int, width: int) -> Tensor:
-    """The filter (height, width) of the antialiased bicubic reduction."""
+def _bicubic_filter(scale: int, height: int, width: int) -> Tensor:
+    """The filter (height, width) of antialiased bicubic downscaling."""
     lines = [cubic((torch.arange(size) - (size - 1) / 2) / scale) for size in (height, width)]
     return torch.outer(*[line / line.sum() for line in lines])

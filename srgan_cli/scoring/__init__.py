@@ -1,1 +1,1 @@
-"""Scores of pictures against references, and every way to show them."""
+"""srgan score: scores of pictures against references, and reports of them."""

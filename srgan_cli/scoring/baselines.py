@@ -1,4 +1,4 @@
-"""Methods that make the pictures to judge here, from the references made smaller."""
+"""Baselines: methods that upscale the downscaled references."""
 
 from functools import cache
 
@@ -13,42 +13,48 @@ from srgan_cli.scoring.methods import BICUBIC_OF_LUMA, BaselineSettings
 from srgan_cli.upscaling.upscaler import Upscaler
 
 BASELINES = (*KERNELS, BICUBIC_OF_LUMA)
-"""Every other name of a baseline is that of a model."""
+"""The baselines without a model. Any other name is that of a model."""
 
 
-def downscale_and_restore(baseline: str, reference: Array, baseline_settings: BaselineSettings) -> tuple[Array, Array]:
-    """The reference (1 or 3, H, W) cut to a multiple of the scale, and what the baseline makes of it.
+def downscale_and_restore(baseline: str, reference: Array, settings: BaselineSettings) -> tuple[Array, Array]:
+    """The reference (1 or 3, H, W), cropped to a multiple of the factor, and the result of the baseline.
 
-    It is made smaller as 8 bits hold it, and enlarged; but see BICUBIC_OF_LUMA.  Raises PictureError for one smaller
-    than the scale, and WeightsError for a model that cannot be used.
+    The reference is downscaled, rounded to 8 bits and upscaled; BICUBIC_OF_LUMA differs, see there. Raises PictureError
+    if the reference is smaller than the factor, and WeightsError if the model cannot be used.
     """
-    whole = torch.from_numpy(crop_multiple(reference, baseline_settings.factor))
+    whole = torch.from_numpy(crop_multiple(reference, settings.factor))
     if 0 in whole.shape:
-        raise PictureError(f"too small to be made {baseline_settings.factor} times smaller", "score larger pictures")
-    original, enlarged = _made(baseline, whole, baseline_settings)
-    return original.numpy(), enlarged.numpy()
+        raise PictureError(f"the picture is too small to be downscaled by {settings.factor}", "score larger pictures")
+    original, upscaled = _restore(baseline, whole, settings)
+    return original.numpy(), upscaled.numpy()
 
 
-def runs_on_cpu(baseline: str, baseline_settings: BaselineSettings) -> bool:
-    """Whether a baseline takes no other device.  Raises as load_model does."""
-    return baseline in BASELINES or load_model(baseline, baseline_settings).device.type == "cpu"
+def runs_on_cpu(baseline: str, settings: BaselineSettings) -> bool:
+    """Whether a baseline runs on the CPU. Raises the errors of `load_model`."""
+    return baseline in BASELINES or load_model(baseline, settings).device.type == "cpu"
 
 
 @cache
-def load_model(model: str, baseline_settings: BaselineSettings) -> Upscaler:
-    """A baseline's Upscaler, read once.  Raises UnknownModel, UnknownDevice, UsageError and WeightsError."""
-    return Upscaler.load(model, baseline_settings.device, scale=baseline_settings.factor)
+def load_model(model: str, settings: BaselineSettings) -> Upscaler:
+    """The upscaler of a baseline, loaded once. Raises UnknownModel, UnknownDevice, UsageError and WeightsError."""
+    return Upscaler.load(model, settings.device, scale=settings.factor)
 
 
-def _made(baseline: str, whole: Tensor, baseline_settings: BaselineSettings) -> tuple[Tensor, Tensor]:
+def resize_to(pixels: Array, height: int, width: int) -> Array:
+    """A picture (C, H, W) resampled to this size by antialiased bicubic, clamped to 0…1."""
+    resized: Array = resize(torch.from_numpy(pixels), height, width).clamp(0, 1).numpy()
+    return resized
+
+
+def _restore(baseline: str, whole: Tensor, settings: BaselineSettings) -> tuple[Tensor, Tensor]:
     if baseline == BICUBIC_OF_LUMA:
-        return _bicubic_of_luma(whole, baseline_settings.factor)
-    low = Picture(quantise(downscale(whole, baseline_settings.factor)).float())
-    enlarged = load_model(baseline, baseline_settings).upscale(low, baseline_settings.factor).pixels
-    return whole, quantise(enlarged.double())
+        return _bicubic_of_luma(whole, settings.factor)
+    low = Picture(quantise(downscale(whole, settings.factor)).float())
+    upscaled = load_model(baseline, settings).upscale(low, settings.factor).pixels
+    return whole, quantise(upscaled.double())
 
 
 def _bicubic_of_luma(whole: Tensor, factor: int) -> tuple[Tensor, Tensor]:
-    """Luma (1, H, W) and what bicubic makes of it; grey pictures are their own luma."""
+    """The luma (1, H, W) and its bicubic restoration; a grey picture is its own luma."""
     original = whole if len(whole) == 1 else quantise(luma(whole))
     return original, quantise(resize(downscale(original, factor), *original.shape[-2:]).clamp(0, 1))

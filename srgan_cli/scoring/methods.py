@@ -1,28 +1,31 @@
-"""Where the pictures to judge come from: a folder of results, or a method that makes them here."""
+"""The methods whose results are scored: folders of results, and baselines."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
 
 BICUBIC_OF_LUMA = "bicubic-luma"
-"""The baseline that the literature quotes as bicubic: of the luma in 8 bits alone, not rounded between two resizings.
+"""The baseline that papers report as bicubic: only the 8-bit luma is downscaled and upscaled, without rounding between.
 
-It is the procedure of MATLAB programs such as that of C. Dong et al., Image Super-Resolution Using Deep Convolutional
-Networks, 2014.
+MATLAB programs do this, such as that of C. Dong et al., Image Super-Resolution Using Deep Convolutional Networks, 2014.
 """
 
 
 @dataclass(frozen=True)
 class Method:
-    """A way to enlarge: results that lie ready, by picture name; or, when there are none, a baseline to run."""
+    """A method of upscaling: a set of results, or a baseline that is run here."""
 
     name: str
     files: dict[str, Path] = field(default_factory=dict)
+    """The results by picture name; empty for a baseline."""
     baseline: str = ""
+    """One of BASELINES, or a model."""
 
 
 @dataclass(frozen=True)
 class BaselineSettings:
-    """How baselines remake a reference: so many times smaller and larger again, models on this device."""
+    """How baselines are run."""
 
     factor: int = 4
+    """References are downscaled and upscaled by this factor."""
     device: str = "auto"
+    """The device for models."""

@@ -1,6 +1,6 @@
-"""What is to be scored: candidates, baselines, metrics, processes."""
+"""Planning: pairs references with candidates, and finds the available metrics."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import KW_ONLY, dataclass, field, replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -18,33 +18,53 @@ MIN_PICTURES_FOR_PROCESSES = 8
 
 @dataclass(frozen=True)
 class ScoringPlan:
-    """What is to be scored: references by picture name, and the methods that enlarge them.
-
-    crop_side: the side of the crop to seek for a figure, 0 for none.  jobs: processes, 0 for all cores.
-    max_pixels: of a picture, None for what Pillow allows.
-    """
+    """What is scored."""
 
     protocol: Protocol
     references: dict[str, Path]
+    """The reference files by picture name."""
     methods: list[Method]
+    _: KW_ONLY
     only_reference: list[str] = field(default_factory=list)
+    """References without a candidate."""
     only_candidate: list[str] = field(default_factory=list)
+    """Candidates without a reference."""
     unavailable: list[str] = field(default_factory=list)
+    """A message for each metric that is not available."""
     baseline_settings: BaselineSettings = field(default_factory=BaselineSettings)
     jobs: int = 1
+    """Processes; 0 for all cores."""
     crop_side: int = 0
+    """Side of the crop to find for a figure; 0 for none."""
     max_pixels: int | None = None
+    """The most pixels of a picture; None for the default of Pillow."""
 
     @property
     def processes(self) -> int:
-        """How many processes are worth starting; one when a model runs on a device other than the CPU."""
+        """The number of processes to start: 1 for few pictures, and if a model runs on a device other than the CPU."""
         if self.jobs:
             return min(self.jobs, len(self.references))
         if len(self.references) < MIN_PICTURES_FOR_PROCESSES or not all(
-            _runs_on_cpu(m, self.baseline_settings) for m in self.methods
+            _runs_on_cpu(method, self.baseline_settings) for method in self.methods
         ):
             return 1
         return min(cores(), len(self.references))
+
+    def methods_of(self, name: str) -> list[Method]:
+        """The methods that have a result for this picture."""
+        return [method for method in self.methods if method.baseline or name in method.files]
+
+    def for_picture(self, name: str) -> "ScoringPlan":
+        """The part of the plan that a process needs to score this picture."""
+        methods = [replace(m, files={name: m.files[name]} if m.files else {}) for m in self.methods_of(name)]
+        return replace(
+            self,
+            references={name: self.references[name]},
+            methods=methods,
+            only_reference=[],
+            only_candidate=[],
+            unavailable=[],
+        )
 
 
 def plan_scoring(
@@ -54,68 +74,69 @@ def plan_scoring(
     protocol: Protocol,
     baseline_settings: BaselineSettings | None = None,
 ) -> ScoringPlan:
-    """Pair every candidate with the references by name, and find which metrics can be had.
+    """Pair every candidate with the references by name, and find the available metrics.
 
-    Raises UsageError without a candidate, and SrganError when nothing can be paired or no metric is left.
+    Raises UsageError without candidates and baselines, and SrganError if nothing can be paired or no metric is
+    available.
     """
-    baseline_settings = baseline_settings or BaselineSettings(protocol.scale)
+    settings = baseline_settings or BaselineSettings(protocol.scale)
     if not candidates and not baselines:
-        raise UsageError("nothing to judge", "name a picture or a folder after the reference, or a --baseline")
+        raise UsageError("nothing to score", "name a picture or a folder after the reference, or use --baseline")
     candidates = list({path.resolve(): path for path in candidates}.values())
     names = _method_names(candidates)
     pairings = {name: pair_by_name(reference, path) for name, path in zip(names, candidates, strict=True)}
     references = by_name(reference)
     methods = [Method(name, {key: path for key, _, path in pairing.pairs}) for name, pairing in pairings.items()]
-    for baseline in dict.fromkeys(baselines):
-        method = Method(_free_name(baseline, names), baseline=baseline)
-        _runs_on_cpu(method, baseline_settings)  # loads it, or says why it cannot be had
-        methods.append(method)
-    wanted = references if baselines else {key for method in methods for key in method.files}
+    methods += [_baseline_method(baseline, names, settings) for baseline in dict.fromkeys(baselines)]
+    paired = references if baselines else {key for method in methods for key in method.files}
     labels = {name: f" ({name})" if len(methods) > 1 else "" for name in names}
-    available, unavailable = _available(protocol)
+    available, unavailable = _available_metrics(protocol)
     return ScoringPlan(
         available,
-        {name: path for name, path in references.items() if name in wanted},
+        {name: path for name, path in references.items() if name in paired},
         methods,
-        [f"{left}{labels[name]}" for name, pairing in pairings.items() for left in pairing.only_reference],
-        [f"{right}{labels[name]}" for name, pairing in pairings.items() for right in pairing.only_candidate],
-        unavailable,
-        baseline_settings,
+        only_reference=[f"{left}{labels[name]}" for name, p in pairings.items() for left in p.only_reference],
+        only_candidate=[f"{right}{labels[name]}" for name, p in pairings.items() for right in p.only_candidate],
+        unavailable=unavailable,
+        baseline_settings=settings,
     )
 
 
-def _runs_on_cpu(method: Method, baseline_settings: BaselineSettings) -> bool:
-    """Whether a method takes no other device.  Raises what a baseline's weights raise that cannot be had."""
+def _baseline_method(baseline: str, names: list[str], settings: BaselineSettings) -> Method:
+    """The method of a baseline. Raises an error if its weights are not available."""
+    method = Method(f"{baseline} (baseline)" if baseline in names else baseline, baseline=baseline)
+    _runs_on_cpu(method, settings)
+    return method
+
+
+def _runs_on_cpu(method: Method, settings: BaselineSettings) -> bool:
+    """Whether a method runs on the CPU. Raises the errors of `load_model`."""
     if not method.baseline:
         return True
     from srgan_cli.scoring.baselines import runs_on_cpu
 
-    return runs_on_cpu(method.baseline, baseline_settings)
+    return runs_on_cpu(method.baseline, settings)
 
 
-def _available(protocol: Protocol) -> tuple[Protocol, list[str]]:
-    """The protocol with those metrics that can be computed here, and a sentence for each of the others."""
-    reasons = {}
+def _available_metrics(protocol: Protocol) -> tuple[Protocol, list[str]]:
+    """The protocol with the available metrics, and a message for each of the others."""
+    errors = {}
     for name in protocol.metrics:
-        ready = METRICS[name].load if name in METRICS else partial(load_extractor, protocol.features)
+        load = METRICS[name].load if name in METRICS else partial(load_extractor, protocol.features)
         try:
-            if ready:
-                ready()
+            if load:
+                load()
         except SrganError as error:
-            reasons[name] = f"{name} is not available because {error.message}; {error.hint}"
-    left = tuple(name for name in protocol.metrics if name not in reasons)
-    if not left:
-        raise SrganError(next(iter(reasons.values())), "ask for another --metric")
-    return replace(protocol, metrics=left), list(reasons.values())
+            errors[name] = f"{name} is not available: {error.message}; {error.hint}"
+    available = tuple(name for name in protocol.metrics if name not in errors)
+    if not available:
+        raise SrganError(next(iter(errors.values())), "use another --metric")
+    return replace(protocol, metrics=available), list(errors.values())
 
 
 def _method_names(candidates: list[Path]) -> list[str]:
-    """Names of folders and stems of files; where two are equal, as much of the paths' ends as tells them apart."""
+    """The names of folders and the stems of files; equal names are extended by parent folders until they differ."""
     short = [path.resolve().name if path.is_dir() else path.stem for path in candidates]
     parts = [path.resolve().parts for path in candidates]
     longer = (["/".join(p[-length:]) for p in parts] for length in range(1, max(map(len, parts), default=0) + 1))
     return next(names for names in chain([short], longer) if len(set(names)) == len(names))
-
-
-def _free_name(baseline: str, names: list[str]) -> str:
-    return f"{baseline} (made here)" if baseline in names else baseline

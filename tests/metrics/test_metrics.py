@@ -325,5 +325,5 @@ def test_the_natural_model_that_comes_along_is_whole() -> None:
 
 @pytest.mark.parametrize("picture", [torch.rand(3, 191, 100), torch.rand(1, 40, 900), torch.full((3, 192, 192), 0.5)])
 def test_niqe_refuses_what_has_no_two_blocks(picture: Tensor) -> None:
-    with pytest.raises(PictureError, match=r"needs two blocks of 96 x 96 pixels that are not plain, found [01] in"):
+    with pytest.raises(PictureError, match=r"needs two blocks of 96 x 96 pixels that are not flat, found [01] in"):
         niqe(picture)

@@ -310,7 +310,7 @@ def test_metrics_of_sets_count_patches_and_refuse_too_few(tmp_path: Path) -> Non
     assert list(report.summaries[0].mean) == ["psnr", "kid"]
     assert report.summaries[0].counts == {"kid": 75}
     assert report.errors == [
-        "fid of result: 512 features need 513 pictures or patches, found 75; give more pictures, or a smaller --patch"
+        "fid of result: 512 features need 513 pictures or patches, found 75; use more pictures, or a smaller --patch"
     ]
     assert "FID and KID by squeezenet's features of patches of 32 px" in str(report.protocol)
     same = score(folders[0], folders[0], protocol)

@@ -1,1 +1,1 @@
-"""srgan score."""
+"""The score command."""

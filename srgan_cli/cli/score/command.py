@@ -13,18 +13,8 @@ from srgan_cli.cli.options import Debug, Device, MaxPixels, On
 
 if TYPE_CHECKING:
     from srgan_cli.batch.ray import RayExecutor
-
-
-@contextmanager
-def pool_on(on: str) -> "Iterator[RayExecutor | None]":
-    """Ray's workers where it is asked for; without, the command has its own."""
-    if not on:
-        yield None
-        return
-    from srgan_cli.batch.ray import RayExecutor, ray_session
-
-    with ray_session(on):
-        yield RayExecutor()
+    from srgan_cli.scoring.plan import ScoringPlan
+    from srgan_cli.scoring.report.report import Report
 
 
 def score(
@@ -57,12 +47,11 @@ def score(
 ) -> None:
     """Print PSNR, SSIM and other scores of pictures against their originals.
 
-    Pictures are paired by name without suffix.  Of several candidates, a row each with 95 % intervals.
-    Exits 1 when a picture has no partner or another size, a metric cannot be had, or a limit is broken.
+    Pictures are paired by name without suffix. Several candidates give a row each, with 95 % confidence intervals.
+    Exits with 1 if a picture has no partner or another size, a metric is not available, or a threshold is not met.
     """
-    from srgan_cli.cli.console import print_scores, progress_bar, warn
+    from srgan_cli.cli.console import warn
     from srgan_cli.metrics import PIXEL_METRICS
-    from srgan_cli.scoring.evaluate import Scoring
     from srgan_cli.scoring.gallery import plan_gallery
     from srgan_cli.scoring.methods import BaselineSettings
     from srgan_cli.scoring.plan import plan_scoring
@@ -71,29 +60,56 @@ def score(
     from srgan_cli.scoring.report.thresholds import failed_thresholds, parse_thresholds
 
     if metric_weights:
-        os.environ[own.METRIC_WEIGHTS_VARIABLE] = str(
-            metric_weights
-        )  # the processes that share the work find them there too
-    form = output_format(json=as_json, csv=as_csv, markdown=as_markdown, latex=as_latex)
+        os.environ[own.METRIC_WEIGHTS_VARIABLE] = str(metric_weights)  # worker processes inherit it
+    text_format = output_format(json=as_json, csv=as_csv, markdown=as_markdown, latex=as_latex)
     gallery = plan_gallery(figure, html, crop)
-    limits = parse_thresholds(fail_under or [], fail_over or [])
-    metrics = tuple(dict.fromkeys([*(metric or PIXEL_METRICS), *(limit.metric for limit in limits)]))
+    thresholds = parse_thresholds(fail_under or [], fail_over or [])
+    metrics = tuple(dict.fromkeys([*(metric or PIXEL_METRICS), *(threshold.metric for threshold in thresholds)]))
     chosen = replace(
-        named_protocol(protocol.value, scale, border, metrics, channels.value if channels else None),
+        named_protocol(
+            protocol.value, scale=scale, border=border, metrics=metrics, channels=channels.value if channels else None
+        ),
         mismatch=on_mismatch.value,
         features=features,
         patch=patch,
     )
     plan = plan_scoring(reference, candidates or [], baseline or [], chosen, BaselineSettings(scale, device))
-    with pool_on(on) as pool, progress_bar("scoring") as progress:
-        jobs = jobs or (pool.size if pool else 0)
-        plan = replace(plan, jobs=jobs, crop_side=gallery.side, max_pixels=max_pixels)
-        scoring = Scoring(plan, progress, pool)
-        print_scores(scoring, form)
-    report = scoring.report()
-    gallery.write(scoring, report)
-    broken = failed_thresholds(report, limits)
-    for problem in [*report.errors, *broken]:
-        warn(problem)
-    if broken or not report.complete:
+    plan = replace(plan, jobs=jobs, crop_side=gallery.crop_side, max_pixels=max_pixels)
+    report = _evaluate_and_print(plan, text_format, on)
+    failed = failed_thresholds(report, thresholds)
+    for message in [*report.errors, *failed]:
+        warn(message)
+    gallery.write(plan, report)
+    if failed or not report.complete:
         raise typer.Exit(1)
+
+
+def _evaluate_and_print(plan: "ScoringPlan", text_format: str, on: str) -> "Report":
+    """Score the plan and print its report; as JSON, each picture is printed as soon as it is scored."""
+    from srgan_cli.cli.console import progress_bar, show_report, write_text
+    from srgan_cli.scoring.evaluate import evaluate
+    from srgan_cli.scoring.report.text import RENDERERS, JsonStream
+
+    stream = JsonStream(plan.protocol, write_text) if text_format == "json" else None
+    with _pool_on(on) as pool, progress_bar("scoring") as progress:
+        plan = replace(plan, jobs=plan.jobs or pool.size) if pool else plan
+        report = evaluate(plan, progress=progress, on_score=stream.add if stream else None, pool=pool)
+    if stream:
+        stream.close(report)
+    elif text_format:
+        write_text(RENDERERS[text_format](report))
+    else:
+        show_report(report)
+    return report
+
+
+@contextmanager
+def _pool_on(on: str) -> "Iterator[RayExecutor | None]":
+    """The workers of a Ray cluster, or None for processes on this machine."""
+    if not on:
+        yield None
+        return
+    from srgan_cli.batch.ray import RayExecutor, ray_session
+
+    with ray_session(on):
+        yield RayExecutor()

@@ -1,4 +1,4 @@
-"""What metrics of sets see of pictures: the features of a network; EXTRACTORS names the networks."""
+"""Features of pictures for the metrics of sets. EXTRACTORS names the networks that compute them."""
 
 from collections.abc import Callable
 from functools import cache
@@ -20,52 +20,54 @@ Extractor = Callable[[Tensor], Tensor]
 
 
 def extract_features(pixels: Tensor, extractor: str, patch: int = 0) -> NDArray[np.float32]:
-    """The features (N, D) of a (1 or 3, H, W) picture, or of the patches it holds, side by side from the upper left.
+    """The features (N, D) of a (1 or 3, H, W) picture, or with `patch` of its patches of that side.
 
-    Raises PictureError when not one patch fits, WeightsError when the network cannot be had.
+    Patches lie side by side from the upper left corner. Raises PictureError if no patch fits, and WeightsError if the
+    network is not available.
     """
-    pieces = _patches(pixels.expand(3, -1, -1), patch) if patch else pixels.expand(3, -1, -1)[None]
-    look = load_extractor(extractor)
+    rgb = pixels.expand(3, -1, -1)
+    pieces = _patches(rgb, patch) if patch else rgb[None]
+    extract = load_extractor(extractor)
     with torch.no_grad():
-        return torch.cat([look(batch).float() for batch in torch.split(pieces, BATCH)]).numpy()
+        return torch.cat([extract(batch).float() for batch in torch.split(pieces, BATCH)]).numpy()
 
 
 def load_extractor(name: str) -> Extractor:
-    """The extractor of this name in EXTRACTORS, loaded.  Raises WeightsError when it cannot be had."""
+    """The extractor with this name in EXTRACTORS. Raises WeightsError if its network is not available."""
     return EXTRACTORS[name]()
 
 
 def _patches(pixels: Tensor, side: int) -> Tensor:
     if min(pixels.shape[-2:]) < side:
-        raise PictureError(f"no patch of {side} x {side} pixels fits", "give a smaller --patch")
+        raise PictureError(f"no patch of {side} x {side} pixels fits", "use a smaller --patch")
     rows = pixels.unfold(1, side, side).unfold(2, side, side)
     return rows.permute(1, 2, 0, 3, 4).reshape(-1, 3, side, side)
 
 
-def _pooled(name: str) -> Extractor:
-    """The means over places of a backbone's last maps."""
+def _global_pooling(name: str) -> Extractor:
+    """The spatial means of the last feature maps of a backbone."""
     backbone = load_network(name)
 
-    def look(pictures: Tensor) -> Tensor:
+    def extract(pictures: Tensor) -> Tensor:
         check_min_side(pictures)
         last: Tensor = backbone(pictures)[-1]
         return last.mean((2, 3))
 
-    return look
+    return extract
 
 
 def _inception() -> Extractor:
-    return _loaded_inception(find_backbone("inception"))
+    return _load_inception(find_backbone("inception"))
 
 
 @cache
-def _loaded_inception(path: Path | None) -> Extractor:
+def _load_inception(path: Path | None) -> Extractor:
     return load_inception(path)
 
 
 EXTRACTORS: dict[str, Callable[[], Extractor]] = {
     "inception": _inception,
-    "squeezenet": lambda: _pooled("squeezenet"),
-    "vgg16": lambda: _pooled("vgg16"),
+    "squeezenet": lambda: _global_pooling("squeezenet"),
+    "vgg16": lambda: _global_pooling("vgg16"),
 }
-"""inception is what FID and KID are defined with; numbers of the others compare only with each other."""
+"""FID and KID are defined with inception. Values of the other networks compare only with each other."""

@@ -1,7 +1,7 @@
-"""The Inception network that FID and KID are defined with, through torch-fidelity.
+"""The Inception network of FID and KID, by torch-fidelity.
 
 Source: C. Szegedy et al., Rethinking the Inception Architecture for Computer Vision, CVPR 2016; weights of 2015-12-05
-as M. Heusel et al. used them.
+as used by M. Heusel et al.
 """
 
 from collections.abc import Callable
@@ -17,28 +17,30 @@ from srgan_cli.weights.backbones import HUB, load_tensors
 
 
 def load_inception(path: Path | None = None) -> Callable[[Tensor], Tensor]:
-    """A function of pictures (N, 3, H, W) with values 0…1 to the 2048 features of the last pooling.
+    """A function from pictures (N, 3, H, W) with values 0…1 to the 2048 features of the last pooling layer.
 
-    Raises WeightsError without torch-fidelity, and when the weights cannot be had or do not fit.
+    Raises WeightsError if torch-fidelity or the weights are not available, or the weights do not fit.
     """
     try:
         from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
     except ImportError as error:
         raise WeightsError("torch-fidelity is not installed", "pip install 'srgan-cli[metrics]'") from error
-    except RuntimeError as error:  # it imports torchvision, which fails beside a torch of another build
+    except RuntimeError as error:  # it imports torchvision, which fails if it was built for another torch
         raise WeightsError(
-            f"torch-fidelity cannot be imported: {error}", "install the torchvision of this torch's build"
+            f"torch-fidelity cannot be imported: {error}", "install a torchvision that was built for this torch"
         ) from error
-    checked = BytesIO()  # the library unpickles whatever it is given: it is given what was read safely
+    checked = BytesIO()  # the library unpickles its file without checks, so it gets tensors that were read safely
     torch.save(load_tensors("inception", path), checked)
     checked.seek(0)
     try:
         network = FeatureExtractorInceptionV3("inception-v3-compat", ["2048"], feature_extractor_weights_path=checked)
     except (RuntimeError, AttributeError) as error:
-        raise WeightsError(f"{path or HUB['inception']} does not hold Inception", "give another file") from error
+        raise WeightsError(
+            f"{path or HUB['inception']} does not contain Inception weights", "use another file"
+        ) from error
 
-    def look(pictures: Tensor) -> Tensor:
+    def extract(pictures: Tensor) -> Tensor:
         features: Tensor = network(to_bytes(pictures))[0]
         return features
 
-    return look
+    return extract

@@ -1,1 +1,1 @@
-"""Metrics of a pair of pictures by a network's features."""
+"""Metrics of a pair of pictures that compare the features of a network."""

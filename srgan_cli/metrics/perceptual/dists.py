@@ -23,10 +23,10 @@ CALIBRATION = "dists_models/weights.pt"
 
 @torch.no_grad()
 def dists(reference: Tensor, candidate: Tensor) -> float:
-    """DISTS of (3, H, W) RGB images with values 0…1, at least 0. Lower is better.
+    """DISTS of (3, H, W) RGB pictures with values 0…1, at least 0. Lower is better.
 
     It is 1 minus the weighted similarity of means (texture) and covariances (structure), over the pixels and five
-    layers. Images are not resized. Raises PictureError for sides below 32 pixels, and WeightsError if the network or
+    layers. Pictures are not resized. Raises PictureError for sides below 32 pixels, and WeightsError if the network or
     the weights are not available.
     """
     check_min_side(reference)

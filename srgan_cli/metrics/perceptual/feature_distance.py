@@ -15,7 +15,7 @@ MIN_SIDE = 32
 
 
 def squeezenet_distance(reference: Tensor, candidate: Tensor) -> float:
-    """Feature distance of (3, H, W) RGB images with values 0…1 by SqueezeNet 1.1, 0…4. Lower is better.
+    """Feature distance of (3, H, W) RGB pictures with values 0…1 by SqueezeNet 1.1, 0…4. Lower is better.
 
     See `feature_distance`. Raises PictureError for sides below 32 pixels, and WeightsError if the network is not
     available.
@@ -34,7 +34,7 @@ def load_network(name: str) -> Backbone:
 
 
 def check_min_side(pixels: Tensor) -> None:
-    """Raises PictureError if an image (..., H, W) has a side below MIN_SIDE."""
+    """Raises PictureError if a picture (..., H, W) has a side below MIN_SIDE."""
     height, width = pixels.shape[-2:]
     if min(height, width) < MIN_SIDE:
         raise PictureError(

@@ -12,7 +12,7 @@ from torch import Tensor
 from srgan_cli.errors import WeightsError
 from srgan_cli.metrics.perceptual.calibration import read_calibration
 from srgan_cli.metrics.perceptual.feature_distance import check_min_side, load_network
-from srgan_cli.networks.backbones import Backbone, unit_channels
+from srgan_cli.networks.backbones import Backbone, normalise_channels
 from srgan_cli.weights.backbones import is_available
 
 
@@ -33,7 +33,7 @@ LPIPS_BACKBONES = {
 
 @torch.no_grad()
 def lpips(reference: Tensor, candidate: Tensor, *, backbone: str = "alex") -> float:
-    """LPIPS of (3, H, W) RGB images with values 0…1, at least 0. Lower is better.
+    """LPIPS of (3, H, W) RGB pictures with values 0…1, at least 0. Lower is better.
 
     `backbone` is a key of LPIPS_BACKBONES. At each position, the features are divided by their norm over the channels;
     the squared differences are weighted by the heads and summed over channels, averaged over positions and summed over
@@ -42,9 +42,9 @@ def lpips(reference: Tensor, candidate: Tensor, *, backbone: str = "alex") -> fl
     """
     check_min_side(reference)
     network, heads = load_lpips(backbone)
-    layers = zip(network(reference[None]), network(candidate[None]), heads, strict=True)
-    distances = [((unit_channels(x) - unit_channels(y)).square() * head).sum(1).mean() for x, y, head in layers]
-    return float(sum(distances))
+    x, y = ([normalise_channels(layer) for layer in network(pixels[None])] for pixels in (reference, candidate))
+    layers = zip(x, y, heads, strict=True)
+    return float(sum(((left - right).square() * head).sum(1).mean() for left, right, head in layers))
 
 
 def load_lpips(backbone: str) -> tuple[Backbone, list[Tensor]]:

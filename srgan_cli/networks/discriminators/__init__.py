@@ -1,1 +1,1 @@
-"""Discriminators, one file a family."""
+"""Discriminators: networks that distinguish real from generated pictures, one file per family."""

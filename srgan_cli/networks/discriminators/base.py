@@ -1,4 +1,4 @@
-"""What every discriminator is."""
+"""The base class of the discriminators, and the parts that they share."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -8,16 +8,18 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class DiscriminatorOutput:
-    """What a discriminator says of pictures: logits, high for real ones, and the feature maps that led to them."""
+    """The output of a discriminator."""
 
     logits: Tensor
+    """(N, 1), one per picture, or (N, 1, H, W), one per patch or pixel; high for real pictures."""
     features: list[Tensor]
+    """The intermediate feature maps (N, C, H, W)."""
 
 
 class Discriminator(nn.Module):
-    """Tells real pictures (N, 3, H, W), values 0…1, from generated ones; `forward` returns a Judgement.
+    """Distinguishes real pictures (N, 3, H, W) with values 0…1 from generated ones.
 
-    Logits are (N, 1), one a picture, or (N, 1, H, W), one a pixel.  `config` holds the constructor's arguments.
+    `forward` returns a DiscriminatorOutput. `config` holds the constructor's arguments.
     """
 
     def __init__(self, **config: Any) -> None:
@@ -25,14 +27,17 @@ class Discriminator(nn.Module):
         self.config = config
 
 
-def normalisation(kind: str, channels: int) -> nn.Module:
-    """batch: over the batch; layer: within each picture, as penalties on the gradient of single pictures need; none."""
+def norm_layer(kind: str, channels: int) -> nn.Module:
+    """A normalisation layer: `batch`, `layer` or `none`.
+
+    Layer norm normalises each picture alone, as penalties on the gradients of single pictures require.
+    """
     kinds = {"batch": nn.BatchNorm2d(channels), "layer": nn.GroupNorm(1, channels), "none": nn.Identity()}
     return kinds[kind]
 
 
 def forward_with_features(layers: nn.Sequential, x: Tensor) -> tuple[Tensor, list[Tensor]]:
-    """The layers' result, and the maps after their activations."""
+    """The output of the layers, and the feature maps after their activations."""
     features = []
     for layer in layers:
         x = layer(x)

@@ -1,4 +1,4 @@
-"""PatchGAN: a discriminator that judges overlapping patches.
+"""PatchGAN: a discriminator with one output per overlapping patch.
 
 Source: P. Isola et al., Image-to-Image Translation with Conditional Adversarial Networks, CVPR 2017, section 3.2.2
 (arXiv:1611.07004).
@@ -10,14 +10,14 @@ from srgan_cli.networks.discriminators.base import (
     Discriminator,
     DiscriminatorOutput,
     forward_with_features,
-    normalisation,
+    norm_layer,
 )
 
 
 class PatchDiscriminator(Discriminator):
-    """One logit for every 70 x 70 pixels, 8 pixels apart: (N, 3, H, W) to (N, 1, H / 8 - 2, W / 8 - 2).
+    """One logit per patch of 70 x 70 pixels, 8 pixels apart: (N, 3, H, W) to (N, 1, H / 8 - 2, W / 8 - 2).
 
-    `channels` is 64 in the paper; the first layer has no normalisation.  Sides of at least 24 pixels.
+    The paper uses 64 channels. The first layer has no normalisation. Sides are at least 24 pixels.
     """
 
     def __init__(self, channels: int = 64, norm: str = "batch") -> None:
@@ -27,13 +27,13 @@ class PatchDiscriminator(Discriminator):
         for index, stride in ((1, 2), (2, 2), (3, 1)):
             layers += [
                 nn.Conv2d(widths[index - 1], widths[index], 4, stride, padding=1, bias=norm == "none"),
-                normalisation(norm, widths[index]),
+                norm_layer(norm, widths[index]),
                 nn.LeakyReLU(0.2),
             ]
         self.features = nn.Sequential(*layers)
         self.judge = nn.Conv2d(widths[-1], 1, 4, padding=1)
 
     def forward(self, x: Tensor) -> DiscriminatorOutput:
-        """The sigmoid of a logit is the probability that its patch is of a real picture."""
+        """The sigmoid of a logit is the probability that the patch is real."""
         last, features = forward_with_features(self.features, x)
         return DiscriminatorOutput(self.judge(last), features)

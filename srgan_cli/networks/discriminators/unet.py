@@ -1,4 +1,4 @@
-"""The discriminator of Real-ESRGAN: a U-Net with spectral norm.
+"""The discriminator of Real-ESRGAN: a U-Net with spectral normalisation.
 
 Source: X. Wang et al., Real-ESRGAN: Training Real-World Blind Super-Resolution with Pure Synthetic Data,
 ICCVW 2021, section 3.3 (arXiv:2107.10833), after E. Schönfeld et al., A U-Net Based Discriminator for
@@ -16,10 +16,10 @@ from srgan_cli.networks.discriminators.base import Discriminator, DiscriminatorO
 
 
 class UNetDiscriminator(Discriminator):
-    """One logit a pixel: (N, 3, H, W) to (N, 1, H, W), for sides that are multiples of 8.
+    """One logit per pixel: (N, 3, H, W) to (N, 1, H, W), for sides that are multiples of 8.
 
-    Three convolutions halve the size while the channels grow from `channels` (64 in the paper) to eight times as
-    many; three bilinear enlargements lead back, each added to the map of its size.
+    Three strided convolutions halve the size and grow the channels from `channels` (64 in the paper) to eight times as
+    many. Three bilinear upsamplings follow, each with a skip connection from the map of its size.
     """
 
     def __init__(self, channels: int = 64) -> None:
@@ -35,15 +35,15 @@ class UNetDiscriminator(Discriminator):
         self.judge = nn.Conv2d(channels, 1, 3, padding=1)
 
     def forward(self, x: Tensor) -> DiscriminatorOutput:
-        """The sigmoid of a logit is the probability that the pixel is of a real picture."""
-        maps = [_activated(self.head(x))]
+        """The sigmoid of a logit is the probability that the pixel is real."""
+        maps = [_activate(self.head(x))]
         for layer in self.down:
-            maps.append(_activated(layer(maps[-1])))
+            maps.append(_activate(layer(maps[-1])))
         features = list(maps)
         deep = maps.pop()
         for layer in self.up:
-            enlarged = F.interpolate(deep, scale_factor=2, mode="bilinear", align_corners=False)
-            deep = _activated(layer(enlarged)) + maps.pop()
+            upsampled = F.interpolate(deep, scale_factor=2, mode="bilinear", align_corners=False)
+            deep = _activate(layer(upsampled)) + maps.pop()
             features.append(deep)
         return DiscriminatorOutput(self.judge(self.tail(deep)), features)
 
@@ -52,5 +52,5 @@ def _layer(inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Module
     return spectral_norm(nn.Conv2d(inputs, outputs, kernel, stride, padding=1, bias=False))
 
 
-def _activated(x: Tensor) -> Tensor:
+def _activate(x: Tensor) -> Tensor:
     return F.leaky_relu(x, 0.2)

@@ -10,16 +10,16 @@ from srgan_cli.networks.discriminators.base import (
     Discriminator,
     DiscriminatorOutput,
     forward_with_features,
-    normalisation,
+    norm_layer,
 )
 
 
 class VGGDiscriminator(Discriminator):
-    """One logit a picture: (N, 3, H, W) to (N, 1).
+    """One logit per picture: (N, 3, H, W) to (N, 1).
 
-    Eight convolutions that halve the size four times while the channels grow from `channels` to eight times
-    as many (64 in the paper), then two dense layers.  The last map is averaged to 6 x 6, which changes
-    nothing for the paper's 96 x 96 pictures and admits every size from 16 x 16 up.
+    Eight convolutions halve the size four times and grow the channels from `channels` (64 in the paper) to eight times
+    as many. Two dense layers follow. The last map is average-pooled to 6 x 6: the network accepts sides from 16 pixels,
+    and nothing changes for the 96 x 96 pictures of the paper.
     """
 
     def __init__(self, channels: int = 64, norm: str = "batch") -> None:
@@ -30,7 +30,7 @@ class VGGDiscriminator(Discriminator):
             stride = 1 + index % 2
             layers += [
                 nn.Conv2d(widths[index - 1], widths[index], 3, stride, padding=1, bias=norm == "none"),
-                normalisation(norm, widths[index]),
+                norm_layer(norm, widths[index]),
                 nn.LeakyReLU(0.2),
             ]
         self.features = nn.Sequential(*layers)
@@ -43,6 +43,6 @@ class VGGDiscriminator(Discriminator):
         )
 
     def forward(self, x: Tensor) -> DiscriminatorOutput:
-        """The sigmoid of a logit is the probability of being real."""
+        """The sigmoid of a logit is the probability that the picture is real."""
         last, features = forward_with_features(self.features, x)
         return DiscriminatorOutput(self.judge(last), features)

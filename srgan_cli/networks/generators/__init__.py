@@ -1,1 +1,1 @@
-"""Super-resolution generators, one file a family."""
+"""Generators: networks that upscale pictures, one file per family."""

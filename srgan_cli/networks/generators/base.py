@@ -1,4 +1,4 @@
-"""What every generator is, and the parts that they share."""
+"""The base class of the generators, and the parts that they share."""
 
 from typing import Any
 
@@ -9,26 +9,27 @@ from torch import Tensor, nn
 from srgan_cli.image.ops import LARGEST_SCALE, cubic
 
 BICUBIC_RADIUS = 2
+"""Radius of the bicubic kernel in input pixels."""
 
 
 class Generator(nn.Module):
-    """Enlarges pictures: (N, 3, H, W) with values 0…1 to (N, 3, scale x H, scale x W), about 0…1, not clamped.
+    """Upscales pictures: (N, 3, H, W) with values 0…1 to (N, 3, scale x H, scale x W), about 0…1, not clamped.
 
-    With `noise` channels it also takes (N, 3 + noise, H, W), and different noise gives different pictures; where it
-    is missing it is taken as zero.
-    `grid`: windows that begin at multiples of it give what the whole picture gives, beyond the receptive radius.
-    `exact_tiles`: whether the receptive radius is known, so that tiled equals whole.
-    `blend`: how far, in input pixels, tiles are faded into each other; it may not exceed the receptive radius.
-    `half_formats`: those in which it keeps its quality, the better one first.
-    `memory_format`: how its weights, and so its activations, are laid out when it enlarges.
-    `config` holds the constructor's arguments, so that `GENERATORS[name](**generator.config)` builds its twin.
+    A generator with `noise` channels also takes (N, 3 + noise, H, W): different noise gives different pictures, and
+    missing noise counts as zero. `config` holds the constructor's arguments: `GENERATORS[name](**generator.config)`
+    builds a network that the same weights fit.
     """
 
     grid: int = 1
+    """A tile that starts at multiples of it gives the same as the whole picture, beyond the receptive radius."""
     exact_tiles: bool = True
+    """Whether the receptive radius is known, so that tiles give the same as the whole picture."""
     blend: int = 0
+    """Input pixels over which neighbouring tiles are blended; at most the receptive radius."""
     half_formats: tuple[torch.dtype, ...] = (torch.float16, torch.bfloat16)
+    """The half-precision formats in which the quality is kept, the better one first."""
     memory_format: torch.memory_format = torch.channels_last
+    """The layout of weights and activations for inference."""
 
     def __init__(self, **config: Any) -> None:
         super().__init__()
@@ -38,78 +39,78 @@ class Generator(nn.Module):
 
     @property
     def receptive_radius(self) -> int:
-        """How many input pixels away an input pixel can still change an output pixel.
+        """The largest distance, in input pixels, at which an input pixel can change an output pixel.
 
-        The sum of the convolutions' radii, which is exact for convolutions in a row at input resolution.
+        By default the sum of the radii of all convolutions, which is exact for a chain at input resolution.
         """
         convolutions = [m for m in self.modules() if isinstance(m, nn.Conv2d)]
         return sum(m.dilation[0] * (m.kernel_size[0] - 1) // 2 for m in convolutions)
 
     @property
     def parameter_count(self) -> int:
-        """How many numbers training adjusts."""
+        """The number of trainable parameters."""
         return sum(p.numel() for p in self.parameters())
 
 
 class Identity(Generator):
-    """Gives back what it gets: plain resampling is a matter of what comes after."""
+    """Returns its input, for methods that only resample; the upscaler resamples the result."""
 
     def __init__(self) -> None:
         super().__init__(scale=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """The same pictures."""
+        """The input."""
         return x
 
 
 class BicubicResidual(nn.Module):
-    """Bicubic enlargement before its pixel shuffle: (N, C, H, W) to (N, C x scale², H, W).
+    """Bicubic upscaling before its pixel shuffle: (N, C, H, W) to (N, C x scale², H, W).
 
-    Each of the scale² phases of an enlarged pixel is a fixed 5 x 5 filter on the input; the edge is repeated.
-    Kept apart from the shuffle so that a residual can be added at low resolution.
+    Each of the scale² output pixels of an input pixel is a fixed 5 x 5 filter of the input; the edge is repeated.
+    The pixel shuffle comes later, so that a residual can be added at input resolution.
     """
 
     filters: Tensor
 
     def __init__(self, scale: int) -> None:
-        """Raises ValueError for a scale beyond LARGEST_SCALE: no file holds these filters and shows their size."""
+        """Raises ValueError for a scale above LARGEST_SCALE: a small weights file could demand huge filters."""
         super().__init__()
         if not 1 <= scale <= LARGEST_SCALE:
             raise ValueError(f"the scale is {scale}, expected 1 to {LARGEST_SCALE}")
         self.scale = scale
         offsets = (torch.arange(scale) + 0.5) / scale - 0.5
-        places = torch.arange(-BICUBIC_RADIUS, BICUBIC_RADIUS + 1)
-        line = cubic(offsets[:, None] - places)
-        square = torch.einsum("ai,bj->abij", line, line).reshape(scale * scale, 1, *2 * places.shape)
+        positions = torch.arange(-BICUBIC_RADIUS, BICUBIC_RADIUS + 1)
+        line = cubic(offsets[:, None] - positions)
+        square = torch.einsum("ai,bj->abij", line, line).reshape(scale * scale, 1, *2 * positions.shape)
         self.register_buffer("filters", square, persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        """The phases of every channel, in the order that pixel shuffle expects."""
+        """The scale² values of every channel, in the order that pixel shuffle expects."""
         channels = x.shape[1]
         padded = F.pad(x.contiguous(memory_format=torch.channels_last), [BICUBIC_RADIUS] * 4, mode="replicate")
-        kind = "cpu" if x.is_meta else x.device.type  # without values there is no precision to choose
-        with torch.autocast(kind, enabled=False):  # the picture itself never loses precision
+        kind = "cpu" if x.is_meta else x.device.type  # autocast does not know the meta device
+        with torch.autocast(kind, enabled=False):  # only the residual may use half precision
             return F.conv2d(padded, self.filters.repeat(channels, 1, 1, 1), groups=channels)
 
 
 def zero_init(convolution: nn.Conv2d) -> nn.Conv2d:
-    """The convolution with all its numbers zero: a generator that ends on it begins as the bicubic enlargement."""
+    """Set a convolution to zero and return it. As the last layer it makes the initial generator bicubic."""
     for parameter in convolution.parameters():
         nn.init.zeros_(parameter)
     return convolution
 
 
-def with_noise(x: Tensor, noise: int) -> Tensor:
-    """(N, 3 + noise, H, W), the noise zero where the pictures come without."""
+def pad_noise(x: Tensor, noise: int) -> Tensor:
+    """(N, 3 + noise, H, W): missing noise channels are filled with zeros."""
     return F.pad(x, [0, 0, 0, 0, 0, 3 + noise - x.shape[1]])
 
 
-def padded_to_grid(x: Tensor, grid: int) -> Tensor:
-    """Pictures whose sides are multiples of `grid`: what is missing at the right and bottom repeats the edge."""
+def pad_to_grid(x: Tensor, grid: int) -> Tensor:
+    """Pad the right and bottom to multiples of `grid` by repeating the edge."""
     height, width = x.shape[-2:]
     return F.pad(x, [0, -width % grid, 0, -height % grid], mode="replicate")
 
 
-def enlarged_radius(radius: int, scale: int) -> int:
-    """The receptive radius in input pixels of layers of this radius on top of a bicubic enlargement."""
+def radius_after_bicubic(radius: int, scale: int) -> int:
+    """The receptive radius, in input pixels, of layers with this radius that run on bicubic upscaling."""
     return -(-radius // scale) + BICUBIC_RADIUS

@@ -1,4 +1,4 @@
-"""RRDBNet, the generator of ESRGAN: residual-in-residual dense blocks.
+"""RRDBNet, the generator of ESRGAN, made of residual-in-residual dense blocks.
 
 Source: X. Wang et al., ESRGAN: Enhanced Super-Resolution Generative Adversarial Networks, ECCVW 2018
 (arXiv:1809.00219).
@@ -14,59 +14,59 @@ from torch import Tensor, nn
 
 from srgan_cli.networks.generators.base import Generator
 
-RESIDUAL_SHARE = 0.2
-ENLARGEMENTS = {2: (2,), 3: (3,), 4: (2, 2)}
-"""The nearest-neighbour enlargements that make up a scale, each followed by a convolution."""
+RESIDUAL_SCALE = 0.2
+UPSAMPLING = {2: (2,), 3: (3,), 4: (2, 2)}
+"""The factors of nearest-neighbour upsampling for each scale; a convolution follows each."""
 
 
 class RRDBNet(Generator):
-    """Dense blocks at input resolution, then nearest-neighbour enlargement and convolutions.
+    """Dense blocks at input resolution, then nearest-neighbour upsampling and convolutions.
 
-    With 64 channels, 23 blocks and a growth of 32 it is the network of the public ESRGAN files, whose names of tensors
-    it has; those of the first layout ("model.1.sub.0.RDB1...") are understood too.
+    With 64 channels, 23 blocks and a growth of 32 it is the network of the public ESRGAN files. It has their tensor
+    names, and also loads the older ones ("model.1.sub.0.RDB1...").
     Input (N, 3, H, W), output (N, 3, scale x H, scale x W).
     """
 
-    half_formats = (torch.float16,)  # bfloat16 knows 1/256 between the brightest values, which it would give itself
+    half_formats = (torch.float16,)  # the steps of bfloat16 are 1/256 near 1, and nothing restores the precision
 
     def __init__(self, scale: int = 4, channels: int = 64, blocks: int = 23, growth: int = 32) -> None:
-        """Raises ValueError for a scale that is not among ENLARGEMENTS."""
+        """Raises ValueError for a scale that is not in UPSAMPLING."""
         super().__init__(scale=scale, channels=channels, blocks=blocks, growth=growth)
-        if scale not in ENLARGEMENTS:
-            raise ValueError(f"the scale is {scale}, expected one of {', '.join(map(str, ENLARGEMENTS))}")
+        if scale not in UPSAMPLING:
+            raise ValueError(f"the scale is {scale}, expected one of {', '.join(map(str, UPSAMPLING))}")
         self.conv_first = nn.Conv2d(3, channels, 3, padding=1)
         self.body = nn.Sequential(*[RRDB(channels, growth) for _ in range(blocks)])
         self.conv_body = nn.Conv2d(channels, channels, 3, padding=1)
-        for index, _ in enumerate(ENLARGEMENTS[scale], 1):
+        for index, _ in enumerate(UPSAMPLING[scale], 1):
             self.add_module(f"conv_up{index}", nn.Conv2d(channels, channels, 3, padding=1))
         self.conv_hr = nn.Conv2d(channels, channels, 3, padding=1)
         self.conv_last = nn.Conv2d(channels, 3, 3, padding=1)
 
     @property
     def receptive_radius(self) -> int:
-        """In input pixels; the last convolutions run on the enlarged picture."""
-        reach = 2  # conv_hr and conv_last
-        for factor in reversed(ENLARGEMENTS[self.scale]):
-            reach = -(-(reach + 1) // factor)
-        return reach + 2 + 15 * len(self.body)
+        """In input pixels. The last convolutions run after upsampling."""
+        radius = 2  # conv_hr and conv_last
+        for factor in reversed(UPSAMPLING[self.scale]):
+            radius = -(-(radius + 1) // factor)
+        return radius + 2 + 15 * len(self.body)
 
     def forward(self, x: Tensor) -> Tensor:
-        """The enlarged pictures."""
+        """The upscaled pictures."""
         shallow = self.conv_first(x)
         features = shallow + self.conv_body(self.body(shallow))
-        for index, factor in enumerate(ENLARGEMENTS[self.scale], 1):
-            larger = F.interpolate(features, scale_factor=factor, mode="nearest")
-            features = _activated(self.get_submodule(f"conv_up{index}")(larger))
-        enlarged: Tensor = self.conv_last(_activated(self.conv_hr(features)))
-        return enlarged.float()
+        for index, factor in enumerate(UPSAMPLING[self.scale], 1):
+            upsampled = F.interpolate(features, scale_factor=factor, mode="nearest")
+            features = _activate(self.get_submodule(f"conv_up{index}")(upsampled))
+        upscaled: Tensor = self.conv_last(_activate(self.conv_hr(features)))
+        return upscaled.float()
 
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
-        """Take tensors by the names of either layout."""
-        return super().load_state_dict(modern_names(state_dict), strict, assign)
+        """Load tensors with the names of either layout."""
+        return super().load_state_dict(rename_tensors(state_dict), strict, assign)
 
 
 class RRDB(nn.Module):
-    """Three dense blocks, the sum of whose changes is added at a fifth of its strength."""
+    """Three dense blocks, whose residual is added with a factor of 0.2."""
 
     def __init__(self, channels: int, growth: int) -> None:
         super().__init__()
@@ -74,12 +74,12 @@ class RRDB(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """The block's output, of the shape of its input."""
-        change: Tensor = self.rdb3(self.rdb2(self.rdb1(x)))
-        return x + RESIDUAL_SHARE * change
+        residual: Tensor = self.rdb3(self.rdb2(self.rdb1(x)))
+        return x + RESIDUAL_SCALE * residual
 
 
 class DenseBlock(nn.Module):
-    """Five convolutions, each of which sees the results of all before it."""
+    """Five convolutions, each of which takes the outputs of all before it."""
 
     def __init__(self, channels: int, growth: int) -> None:
         super().__init__()
@@ -92,15 +92,15 @@ class DenseBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """The block's output, of the shape of its input."""
-        known = x
+        features = x
         for index in range(1, 5):
-            known = torch.cat([known, _activated(self.get_submodule(f"conv{index}")(known))], 1)
-        change: Tensor = self.get_submodule("conv5")(known)
-        return x + RESIDUAL_SHARE * change
+            features = torch.cat([features, _activate(self.get_submodule(f"conv{index}")(features))], 1)
+        residual: Tensor = self.get_submodule("conv5")(features)
+        return x + RESIDUAL_SCALE * residual
 
 
-def modern_names(state: Mapping[str, Any]) -> dict[str, Any]:
-    """A state dict of the first public layout under the names of the second; one of the second as it is."""
+def rename_tensors(state: Mapping[str, Any]) -> dict[str, Any]:
+    """A state dict with the names of this class, from the older public layout or this one."""
     if "model.0.weight" not in state:
         return dict(state)
     last = max(int(name.split(".")[1]) for name in state)
@@ -110,10 +110,10 @@ def modern_names(state: Mapping[str, Any]) -> dict[str, Any]:
     heads |= {
         f"model.{3 * index}": f"conv_up{index}" for index in range(1, (last - 2) // 3 + 1) if 3 * index < last - 2
     }
-    return {_modern(name, heads): value for name, value in state.items()}
+    return {_rename(name, heads): value for name, value in state.items()}
 
 
-def _modern(name: str, heads: dict[str, str]) -> str:
+def _rename(name: str, heads: dict[str, str]) -> str:
     module, _, kind = name.rpartition(".")
     if module in heads:
         return f"{heads[module]}.{kind}"
@@ -121,5 +121,5 @@ def _modern(name: str, heads: dict[str, str]) -> str:
     return f"body.{block[1]}.rdb{block[2]}.conv{block[3]}.{kind}" if block else name
 
 
-def _activated(x: Tensor) -> Tensor:
+def _activate(x: Tensor) -> Tensor:
     return F.leaky_relu(x, 0.2)

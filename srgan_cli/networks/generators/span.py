@@ -1,4 +1,4 @@
-"""SPAN: convolutions whose results decide how much of them passes, without parameters for it.
+"""SPAN: a convolutional network with parameter-free attention.
 
 Source: C. Wan et al., Swift Parameter-free Attention Network for Efficient Super-Resolution, CVPRW 2024
 (arXiv:2311.12770).
@@ -12,9 +12,10 @@ from srgan_cli.networks.generators.base import BicubicResidual, Generator, zero_
 
 
 class SPAN(Generator):
-    """Blocks of three convolutions under parameter-free attention; the first, second to last and last are joined.
+    """Blocks of three convolutions with parameter-free attention; the outputs of several blocks are concatenated.
 
-    Unlike the paper's, it adds its result to the bicubic enlargement, and its kernels are plain in training too.
+    Unlike in the paper, the result is added to bicubic upscaling, and training uses plain convolutions without
+    reparameterisation.
     Input (N, 3, H, W), output (N, 3, scale x H, scale x W).
     """
 
@@ -29,17 +30,17 @@ class SPAN(Generator):
         self.shuffle = nn.PixelShuffle(scale)
 
     def forward(self, x: Tensor) -> Tensor:
-        """The enlarged pictures.  An untrained generator gives the bicubic enlargement."""
+        """The upscaled pictures. Before training, this is bicubic upscaling."""
         maps = [self.head(x)]
         for block in self.body:
             maps.append(block(maps[-1]))
         deep = self.join(torch.cat([maps[0], self.fuse(maps[-1]), maps[1], maps[-2]], 1))
-        enlarged: Tensor = self.shuffle(self.bicubic(x) + self.tail(deep))
-        return enlarged
+        upscaled: Tensor = self.shuffle(self.bicubic(x) + self.tail(deep))
+        return upscaled
 
 
 class AttentionBlock(nn.Module):
-    """(convolved + x) times an attention map that is an odd function of what was convolved."""
+    """(y + x) times the attention map sigmoid(y) - 0.5, where y is the output of the convolutions."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -48,5 +49,5 @@ class AttentionBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """The block's output, of the shape of its input."""
         first, second, third = self.layers
-        convolved: Tensor = third(F.silu(second(F.silu(first(x)))))
-        return (convolved + x) * (torch.sigmoid(convolved) - 0.5)
+        y: Tensor = third(F.silu(second(F.silu(first(x)))))
+        return (y + x) * (torch.sigmoid(y) - 0.5)

@@ -1,4 +1,4 @@
-"""SRCNN: the first convolutional network for super-resolution, the yardstick of the later ones.
+"""SRCNN: the first convolutional network for super-resolution, a baseline for later ones.
 
 Source: C. Dong et al., Image Super-Resolution Using Deep Convolutional Networks, TPAMI 2016 (arXiv:1501.00092).
 """
@@ -6,14 +6,15 @@ Source: C. Dong et al., Image Super-Resolution Using Deep Convolutional Networks
 import torch
 from torch import Tensor, nn
 
-from srgan_cli.networks.generators.base import BicubicResidual, Generator, enlarged_radius, zero_init
+from srgan_cli.networks.generators.base import BicubicResidual, Generator, radius_after_bicubic, zero_init
 
 
 class SRCNN(Generator):
-    """Three convolutions (9 x 9, 5 x 5, 5 x 5) on the bicubic enlargement, added to it.
+    """Three convolutions (9 x 9, 5 x 5, 5 x 5) after bicubic upscaling, with a residual connection around them.
 
-    The paper's network takes luma; this one takes and gives RGB, and learns the difference to bicubic.  Its values are
-    centred and its weights begin as He et al. (ICCV 2015) propose, without which its wide kernels die at usual rates.
+    The network of the paper takes luma; this one takes RGB and learns the difference to bicubic upscaling. Its input is
+    centred and its weights are initialised as in He et al. (ICCV 2015); without this, its wide kernels die at usual
+    learning rates.
     Input (N, 3, H, W), output (N, 3, scale x H, scale x W).
     """
 
@@ -28,12 +29,12 @@ class SRCNN(Generator):
 
     @property
     def receptive_radius(self) -> int:
-        """In input pixels; the convolutions run on the enlarged picture."""
-        return enlarged_radius(4 + 2 + 2, self.scale)
+        """In input pixels. The convolutions run after upscaling."""
+        return radius_after_bicubic(4 + 2 + 2, self.scale)
 
     def forward(self, x: Tensor) -> Tensor:
-        """The enlarged pictures.  An untrained generator gives the bicubic enlargement."""
-        enlarged: Tensor = self.bicubic(x)
-        features = torch.relu(self.map(torch.relu(self.extract(enlarged - 0.5))))
-        change: Tensor = self.reconstruct(features)
-        return enlarged + change.float()
+        """The upscaled pictures. Before training, this is bicubic upscaling."""
+        upscaled: Tensor = self.bicubic(x)
+        features = torch.relu(self.map(torch.relu(self.extract(upscaled - 0.5))))
+        residual: Tensor = self.reconstruct(features)
+        return upscaled + residual.float()

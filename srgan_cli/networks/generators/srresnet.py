@@ -1,22 +1,22 @@
 """SRResNet: a residual generator.
 
 Source: C. Ledig et al., Photo-Realistic Single Image Super-Resolution Using a Generative Adversarial
-Network, CVPR 2017 (arXiv:1609.04802); without batch norm as in B. Lim et al., Enhanced Deep Residual
-Networks for Single Image Super-Resolution, CVPRW 2017 (arXiv:1707.02921).  Dropout before the last convolution:
-X. Kong et al., Reflash Dropout in Image Super-Resolution, CVPR 2022 (arXiv:2112.12089).
+Network, CVPR 2017 (arXiv:1609.04802). Without batch norm, as in B. Lim et al., Enhanced Deep Residual Networks for
+Single Image Super-Resolution, CVPRW 2017 (arXiv:1707.02921). Dropout before the last convolution, as in X. Kong
+et al., Reflash Dropout in Image Super-Resolution, CVPR 2022 (arXiv:2112.12089).
 """
 
 import torch
 from torch import Tensor, nn
 
-from srgan_cli.networks.generators.base import BicubicResidual, Generator, with_noise, zero_init
+from srgan_cli.networks.generators.base import BicubicResidual, Generator, pad_noise, zero_init
 
 
 class SRResNet(Generator):
-    """Residual blocks at input resolution, one sub-pixel layer, added to the bicubic enlargement.
+    """Residual blocks at input resolution and one pixel shuffle, added to bicubic upscaling.
 
-    Unlike the paper's, the first and last kernels are 3 x 3 and the whole enlargement (2, 3 or 4) happens in
-    one pixel shuffle at the end: every convolution runs at input resolution.
+    Unlike in the paper, the first and last kernels are 3 x 3, and a single pixel shuffle at the end upscales by 2, 3 or
+    4: every convolution runs at input resolution.
 
     Input (N, 3, H, W), output (N, 3, scale x H, scale x W).
     """
@@ -42,22 +42,22 @@ class SRResNet(Generator):
         self.shuffle = nn.PixelShuffle(scale)
 
     def forward(self, x: Tensor) -> Tensor:
-        """The enlarged pictures.  An untrained generator gives the bicubic enlargement."""
-        enlarged: Tensor = self.shuffle(self._phases(x))
-        return enlarged
+        """The upscaled pictures. Before training, this is bicubic upscaling."""
+        upscaled: Tensor = self.shuffle(self._before_shuffle(x))
+        return upscaled
 
-    def _phases(self, x: Tensor) -> Tensor:
-        """The enlarged pictures before their pixel shuffle; what led to them is freed by then."""
-        shallow = self.head(with_noise(x, self.noise))
+    def _before_shuffle(self, x: Tensor) -> Tensor:
+        """The input of the pixel shuffle. It is a method, so that the feature maps are freed before the shuffle."""
+        shallow = self.head(pad_noise(x, self.noise))
         deep = self.fuse(self.body(shallow)).add_(shallow)
-        change = self.tail(self.dropout(deep))
+        residual = self.tail(self.dropout(deep))
         del shallow, deep
-        phases: Tensor = self.bicubic(x[:, :3]).add_(change)
-        return phases
+        upscaled: Tensor = self.bicubic(x[:, :3]).add_(residual)
+        return upscaled
 
 
 class ResidualBlock(nn.Module):
-    """x + convolution(activation(convolution(x))), with batch norm after each convolution if asked for."""
+    """x + convolution(activation(convolution(x))), optionally with batch norm after each convolution."""
 
     def __init__(self, channels: int, batch_norm: bool) -> None:
         super().__init__()
@@ -74,8 +74,8 @@ class ResidualBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """The block's output, of the shape of its input."""
-        change: Tensor = self.layers(x)
-        return change.add_(x)
+        residual: Tensor = self.layers(x)
+        return residual.add_(x)
 
 
 def _norm(channels: int, batch_norm: bool) -> list[nn.Module]:

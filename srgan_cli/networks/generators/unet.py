@@ -1,4 +1,4 @@
-"""A U-Net generator: it looks at the picture at three sizes.
+"""A U-Net generator: an encoder and decoder of three sizes with skip connections.
 
 Source: O. Ronneberger et al., U-Net: Convolutional Networks for Biomedical Image Segmentation, MICCAI 2015
 (arXiv:1505.04597); dropout in the middle as in P. Isola et al., Image-to-Image Translation with Conditional
@@ -9,13 +9,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from srgan_cli.networks.generators.base import BicubicResidual, Generator, padded_to_grid, zero_init
+from srgan_cli.networks.generators.base import BicubicResidual, Generator, pad_to_grid, zero_init
 
 
 class UNet(Generator):
-    """Two halvings and two enlargements around the middle, with joins between maps of equal size.
+    """Two downsamplings and two upsamplings with skip connections, added to bicubic upscaling.
 
-    Input (N, 3, H, W), output (N, 3, scale x H, scale x W), added to the bicubic enlargement.
+    Input (N, 3, H, W), output (N, 3, scale x H, scale x W).
     """
 
     grid = 4
@@ -32,22 +32,22 @@ class UNet(Generator):
 
     @property
     def receptive_radius(self) -> int:
-        """In input pixels, at most: two convolutions at each size on the way down and up, and what resampling adds."""
+        """An upper bound in input pixels: two convolutions per size in encoder and decoder, plus resampling."""
         return 2 * (2 + 2 * 2) + 2 * 4 + 1 + 2 * (2 + 4)
 
     def forward(self, x: Tensor) -> Tensor:
-        """The enlarged pictures.  An untrained generator gives the bicubic enlargement."""
+        """The upscaled pictures. Before training, this is bicubic upscaling."""
         height, width = x.shape[-2:]
-        maps = [self.enter(padded_to_grid(x, self.grid))]
+        maps = [self.enter(pad_to_grid(x, self.grid))]
         for layers in self.down:
             maps.append(layers(F.avg_pool2d(maps[-1], 2)))
         deep = self.dropout(maps.pop())
         for layers in self.up:
-            larger = F.interpolate(deep, scale_factor=2, mode="bilinear", align_corners=False)
-            deep = layers(torch.cat([larger, maps.pop()], 1))
-        change = self.tail(deep)[..., :height, :width]
-        enlarged: Tensor = self.shuffle(self.bicubic(x) + change)
-        return enlarged
+            upsampled = F.interpolate(deep, scale_factor=2, mode="bilinear", align_corners=False)
+            deep = layers(torch.cat([upsampled, maps.pop()], 1))
+        residual = self.tail(deep)[..., :height, :width]
+        upscaled: Tensor = self.shuffle(self.bicubic(x) + residual)
+        return upscaled
 
 
 def _convolutions(inputs: int, outputs: int) -> nn.Module:

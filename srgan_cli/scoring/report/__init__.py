@@ -1,1 +1,1 @@
-"""Reports of scores as text, figure and page."""
+"""Reports of scores: summaries, text formats, figures and HTML pages."""

@@ -1,4 +1,4 @@
-"""How sure a mean is: bootstrap intervals over pictures.
+"""Confidence intervals of means, by the bootstrap over pictures.
 
 Source: B. Efron and R. Tibshirani, An Introduction to the Bootstrap, 1993, chapter 13 (the percentile interval).
 """
@@ -12,29 +12,29 @@ from numpy.typing import NDArray
 RESAMPLES = 10_000
 SEED = 0
 LEVEL = 0.95
-_AT_ONCE = 1_000_000
-"""Numbers drawn at a time, which bounds the memory."""
+CHUNK = 1_000_000
+"""Random numbers drawn at a time, which limits the memory."""
 
 
 class Interval(NamedTuple):
-    """Where a mean lies with 95 % confidence."""
+    """The 95 % confidence interval of a mean."""
 
     low: float
     high: float
 
 
 def mean_intervals(columns: dict[str, list[float]]) -> dict[str, Interval | None]:
-    """The 95 % percentile interval of each column's mean; columns are of equal length, a row a picture.
+    """The 95 % percentile interval of the mean of each column. Columns have equal length, one row per picture.
 
-    Rows are drawn together, with a fixed seed, so that equal numbers give equal intervals.  None where there are fewer
-    than two rows or a value is not finite.
+    Rows are resampled together with a fixed seed, so equal columns have equal intervals. The interval is None for fewer
+    than two rows, or if a value is not finite.
     """
-    sure = {key: values for key, values in columns.items() if len(values) > 1 and all(map(isfinite, values))}
-    if not sure:
+    usable = {key: values for key, values in columns.items() if len(values) > 1 and all(map(isfinite, values))}
+    if not usable:
         return dict.fromkeys(columns)
-    means = _resampled_means(np.array(list(sure.values()), dtype=np.float64).T)
+    means = _resampled_means(np.array(list(usable.values()), dtype=np.float64).T)
     bounds = np.quantile(means, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
-    found = {key: Interval(float(low), float(high)) for key, low, high in zip(sure, *bounds, strict=True)}
+    found = {key: Interval(float(low), float(high)) for key, low, high in zip(usable, *bounds, strict=True)}
     return {key: found.get(key) for key in columns}
 
 
@@ -42,7 +42,7 @@ def _resampled_means(rows: NDArray[np.float64]) -> NDArray[np.float64]:
     """The means of each column over RESAMPLES draws of the rows with replacement."""
     count = len(rows)
     random = np.random.default_rng(SEED)
-    step = max(1, min(RESAMPLES, _AT_ONCE // count))
+    step = max(1, min(RESAMPLES, CHUNK // count))
     sizes = [min(step, RESAMPLES - done) for done in range(0, RESAMPLES, step)]
     draws = (random.multinomial(count, np.full(count, 1 / count), size) for size in sizes)
     return np.concatenate([times @ rows / count for times in draws])

@@ -1,4 +1,4 @@
-"""A report as one self-contained page: tables to sort, a plot of every metric, a slider for every picture."""
+"""Reports as a self-contained HTML page: sortable tables, a plot of every metric, and a slider for every picture."""
 
 import json
 from base64 import b64encode
@@ -18,42 +18,45 @@ from srgan_cli.system.files import atomic_write
 TEMPLATE = Path(__file__).with_name("page.html")
 PLACEHOLDER = "@DATA@"
 REFERENCE = "reference"
-LARGEST = 256 * 2**20
-"""Of all pictures together, in bytes: what browsers still open."""
+MAX_IMAGE_BYTES = 256 * 2**20
+"""The most bytes of all pictures, which browsers can still open."""
 
 
 @dataclass(frozen=True)
 class PageImage:
-    """A picture that the page shows: its reference and what each method made of it, (1 or 3, H, W)."""
+    """A picture of the page."""
 
     name: str
     reference: Array
+    """(1 or 3, H, W) with values 0…1."""
     pictures: dict[str, Array]
+    """The results by method, of the same size."""
 
 
-def write_page(report: Report, images: Iterable[PageImage], total: int, path: Path) -> None:
-    """Write the page, whole or not at all; it needs no net and no other file.  `total` is how many pictures there are.
+def write_page(report: Report, images: Iterable[PageImage], *, total: int, path: Path) -> None:
+    """Write the page, atomically. It works offline and needs no other file.
 
-    Pictures are kept without loss, in 8 bits; those that come once they have LARGEST bytes are left out.
+    Pictures are stored losslessly in 8 bits; after MAX_IMAGE_BYTES the others are left out. `total` is the number of
+    pictures, for the note about those left out.
     """
     content = _content(report, list(_pictures(images)), total)
-    text = json.dumps(content, ensure_ascii=False).replace("<", "\\u003c")  # or a name could end the script
+    text = json.dumps(content, ensure_ascii=False).replace("<", "\\u003c")  # so that a name cannot end the script
     page = TEMPLATE.read_text(encoding="utf-8").replace(PLACEHOLDER, text)
     with atomic_write(path) as temporary:
-        temporary.write_text(page, encoding="utf-8", errors="backslashreplace")  # names need not be Unicode
+        temporary.write_text(page, encoding="utf-8", errors="backslashreplace")  # file names may be invalid Unicode
 
 
 def _content(report: Report, pictures: list[dict[str, Any]], total: int) -> dict[str, Any]:
-    told = json.loads(to_json(report))
-    of_method = [score for score in report.scores if not score.error]
-    rows = zip(of_method, told["pictures"], strict=True)
+    data = json.loads(to_json(report))
+    scored = [score for score in report.scores if not score.error]
+    rows = zip(scored, data["pictures"], strict=True)
     return {
         "protocol": str(report.protocol),
         "problems": report.errors,
         "metrics": [_metric(name) for name in report.protocol.metrics],
         "best": {name: sorted(methods) for name, methods in report.best.items()},
-        "methods": told["methods"],
-        "differences": told["differences"],
+        "methods": data["methods"],
+        "differences": data["differences"],
         "scores": [{"name": score.name, "method": score.method, "values": row} for score, row in rows],
         "pictures": pictures,
         "shown": f"{len(pictures)} of {total} pictures are shown.",
@@ -76,7 +79,7 @@ def _pictures(images: Iterable[PageImage]) -> Iterator[dict[str, Any]]:
     for entry in images:
         yield (picture := _picture(entry))
         size += sum(map(len, picture["images"].values()))
-        if size >= LARGEST:
+        if size >= MAX_IMAGE_BYTES:
             return
 
 
@@ -87,12 +90,12 @@ def _picture(image: PageImage) -> dict[str, Any]:
         "name": image.name,
         "width": width,
         "height": height,
-        "images": {name: _address(pixels) for name, pixels in images.items()},
+        "images": {name: _data_url(pixels) for name, pixels in images.items()},
     }
 
 
-def _address(pixels: Array) -> str:
-    """The picture itself as an address."""
+def _data_url(pixels: Array) -> str:
+    """The picture as a data: URL."""
     encoded = BytesIO()
     to_image(pixels).save(encoded, "WEBP", lossless=True, method=2)
     return f"data:image/webp;base64,{b64encode(encoded.getvalue()).decode()}"

@@ -1,4 +1,4 @@
-"""A report as text: JSON, CSV, Markdown, LaTeX, and the grids that tables are drawn from."""
+"""Reports as text: tables, CSV, Markdown, LaTeX, and JSON that can be written while pictures are scored."""
 
 import csv
 import json
@@ -17,56 +17,41 @@ from srgan_cli.scoring.report.report import Difference, Report, Score, Summary
 
 @dataclass(frozen=True)
 class Cell:
-    """A table's cell; best: its value is the best of its column."""
+    """A cell of a table."""
 
     text: str
     best: bool = False
+    """Whether its value is the best of its column."""
 
 
 @dataclass(frozen=True)
 class Grid:
-    """A table: headings, rows, and what stands under them, which may be nothing."""
+    """A table."""
 
     headings: list[str]
     rows: list[list[Cell]]
     footer: list[str]
+    """The last row; may be empty."""
 
 
-def main_grid(report: Report) -> Grid:
-    """A row a picture and the means under them; of several methods, a row a method with its means and intervals."""
-    return _methods_grid(report) if len(report.methods) > 1 else _pictures_grid(report)
+def report_grids(report: Report) -> list[Grid]:
+    """The tables of a report.
+
+    For one method a row per picture with the means in the footer; for several methods a row per method, and a second
+    table with their differences.
+    """
+    several = len(report.methods) > 1
+    return [_methods_grid(report), _differences_grid(report)] if several else [_pictures_grid(report)]
 
 
-def differences_grid(report: Report) -> Grid:
-    """A row for every two methods: by how much the first one's means exceed the second's, with intervals."""
-    metrics = report.protocol.of_pictures
-    rows = [
-        [
-            Cell(f"{d.first} − {d.second}"),
-            Cell(str(d.count)),
-            *(Cell(_with_interval(name, d, "+")) for name in metrics),
-        ]
-        for d in report.differences
-    ]
-    return Grid(["paired difference", "pictures", *map(heading, metrics)], rows, [])
-
-
-def heading(name: str) -> str:
-    """A metric's label with its unit, and an arrow that says which way is better."""
-    metric = metric_of(name)
-    return f"{metric.label}{f' ({metric.unit})' if metric.unit else ''} {'↑' if metric.higher_is_better else '↓'}"
-
-
-def interval_line(report: Report) -> str:
-    """The intervals of the first method's means in a sentence; empty when there are none."""
-    known = [(name, interval) for s in report.summaries[:1] for name, interval in s.interval.items() if interval]
-    parts = [f"{metric_of(name).label} {_bounds(name, interval)}" for name, interval in known]
-    return f"95 % interval of the mean: {', '.join(parts)}" if parts else ""
+def report_notes(report: Report) -> list[str]:
+    """The lines below the tables: for one method the intervals of its means."""
+    return [line for line in (_interval_line(report),) if line and len(report.methods) == 1]
 
 
 def to_csv(report: Report) -> str:
-    """A line a picture and method, with the protocol's name, border and range; what has no value stays empty."""
-    metrics = report.protocol.of_pictures
+    """A line per picture and method, with the protocol's name, border and range; missing values are empty."""
+    metrics = report.protocol.picture_metrics
     protocol = report.protocol.name, report.protocol.border, RANGE
     file = StringIO()
     writer = csv.writer(file, lineterminator="\n")
@@ -78,76 +63,80 @@ def to_csv(report: Report) -> str:
 
 
 def to_markdown(report: Report) -> str:
-    """The tables of the terminal in Markdown, and the protocol."""
-    grids = [main_grid(report), *([differences_grid(report)] if len(report.methods) > 1 else [])]
-    texts = ["\n".join(_markdown_lines(grid)) for grid in grids]
-    notes = [line for line in (interval_line(report) if len(report.methods) == 1 else "",) if line]
-    return "\n\n".join([*texts, *notes, f"Protocol: {report.protocol}."]) + "\n"
+    """The tables in Markdown, and the protocol."""
+    tables = ["\n".join(_markdown_lines(grid)) for grid in report_grids(report)]
+    return "\n\n".join([*tables, *report_notes(report), f"Protocol: {report.protocol}."]) + "\n"
 
 
 def to_latex(report: Report) -> str:
-    """The main table as a tabular with booktabs' rules, the protocol as a comment above it."""
-    grid = main_grid(report)
+    """The first table as a tabular with booktabs rules; the protocol is a comment above it."""
+    grid = report_grids(report)[0]
     rows = [[_latex_cell(cell) for cell in row] for row in grid.rows]
-    body = [" & ".join(row) + r" \\" for row in [[_escaped(text) for text in grid.headings], *rows]]
+    body = [" & ".join(row) + r" \\" for row in [[_escape(text) for text in grid.headings], *rows]]
     if grid.footer:
-        body += [r"\midrule", " & ".join(map(_escaped, grid.footer)) + r" \\"]
+        body += [r"\midrule", " & ".join(map(_escape, grid.footer)) + r" \\"]
     columns = "l" + "r" * (len(grid.headings) - 1)
     lines = [f"% protocol: {report.protocol}", rf"\begin{{tabular}}{{{columns}}}", r"\toprule", body[0], r"\midrule"]
     return "\n".join([*lines, *body[1:], r"\bottomrule", r"\end{tabular}"]) + "\n"
 
 
-def to_json(report: Report) -> str:
-    """The report as a JSON object; values that are not finite are written as null."""
-    return "".join(json_pieces(report.protocol, report.scores, lambda: report))
+class JsonStream:
+    """Writes a report as a JSON object, each picture as soon as it is scored. Values that are not finite are null."""
 
+    def __init__(self, protocol: Protocol, write: Callable[[str], object]) -> None:
+        self.write, self.separator = write, "\n"
+        write(f'{{\n  "protocol": {_indented(protocol.to_json())},\n  "pictures": [')
 
-def json_pieces(protocol: Protocol, scores: Iterable[Score], finish: Callable[[], Report]) -> Iterator[str]:
-    """The same JSON in pieces, a picture's while it is scored; `finish` gives the report at the end."""
-    yield f'{{\n  "protocol": {_indented(protocol.describe())},\n  "pictures": ['
-    separator = "\n"
-    for score in scores:
+    def add(self, score: Score) -> None:
+        """Write the scores of one picture by one method, unless it failed."""
         if not score.error:
             row = {"name": score.name, "method": score.method, **_finite(score.values)}
-            yield f"{separator}    {json.dumps(row, ensure_ascii=False)}"
-            separator = ",\n"
-    report = finish()
-    closing = {
-        "mean": _finite(report.mean),
-        "methods": [_summary(summary) for summary in report.summaries],
-        "differences": [_difference(difference) for difference in report.differences],
-        "problems": report.errors,
-    }
-    yield "\n  ],\n" + ",\n".join(f'  "{key}": {_indented(value)}' for key, value in closing.items()) + "\n}"
+            self.write(f"{self.separator}    {json.dumps(row, ensure_ascii=False)}")
+            self.separator = ",\n"
+
+    def close(self, report: Report) -> None:
+        """Write the rest of the report."""
+        rest = {
+            "mean": _finite(report.mean),
+            "methods": [_summary(summary) for summary in report.summaries],
+            "differences": [_difference(difference) for difference in report.differences],
+            "problems": report.errors,
+        }
+        self.write("\n  ],\n" + ",\n".join(f'  "{key}": {_indented(value)}' for key, value in rest.items()) + "\n}\n")
 
 
-RENDERERS: dict[str, Callable[[Report], str]] = {
-    "csv": to_csv,
-    "markdown": to_markdown,
-    "latex": to_latex,
-    "json": to_json,
-}
-"""Forms of output that a pipe can take."""
+def to_json(report: Report) -> str:
+    """The report as a JSON object."""
+    parts: list[str] = []
+    stream = JsonStream(report.protocol, parts.append)
+    for score in report.scores:
+        stream.add(score)
+    stream.close(report)
+    return "".join(parts)
+
+
+RENDERERS: dict[str, Callable[[Report], str]] = {"csv": to_csv, "markdown": to_markdown, "latex": to_latex}
+"""The text formats of a finished report. JSON is written by JsonStream."""
 
 
 def output_format(**flags: bool) -> str:
-    """The form that was asked for; empty if none was.  Raises UsageError for more than one."""
-    asked = [name for name, given in flags.items() if given]
-    if len(asked) > 1:
-        raise UsageError(f"found {' and '.join(f'--{name}' for name in asked)}", "give one of them")
-    return asked[0] if asked else ""
+    """The name of the flag that is set; empty if none is. Raises UsageError for more than one."""
+    given = [name for name, is_set in flags.items() if is_set]
+    if len(given) > 1:
+        raise UsageError(f"{' and '.join(f'--{name}' for name in given)} exclude each other", "use one of them")
+    return given[0] if given else ""
 
 
 def _pictures_grid(report: Report) -> Grid:
     metrics, means = report.protocol.metrics, report.mean
     rows = [
-        [Cell(s.name), *(Cell(_number(name, s.values[name]) if name in s.values else "") for name in metrics)]
+        [Cell(s.name), *(Cell(metric_of(m).format(s.values[m]) if m in s.values else "") for m in metrics)]
         for s in report.scores
         if not s.error
     ]
     counts = {key: f" of {count}" for s in report.summaries for key, count in s.counts.items()}
-    footer = [f"{_number(name, means[name])}{counts.get(name, '')}" if name in means else "-" for name in metrics]
-    return Grid(["picture", *map(heading, metrics)], rows, [f"mean of {len(rows)}", *footer])
+    footer = [f"{metric_of(m).format(means[m])}{counts.get(m, '')}" if m in means else "-" for m in metrics]
+    return Grid(["picture", *map(_heading, metrics)], rows, [f"mean of {len(rows)}", *footer])
 
 
 def _methods_grid(report: Report) -> Grid:
@@ -160,7 +149,33 @@ def _methods_grid(report: Report) -> Grid:
         ]
         for summary in report.summaries
     ]
-    return Grid(["method", "pictures", *map(heading, metrics)], rows, [])
+    return Grid(["method", "pictures", *map(_heading, metrics)], rows, [])
+
+
+def _differences_grid(report: Report) -> Grid:
+    metrics = report.protocol.picture_metrics
+    rows = [
+        [
+            Cell(f"{d.first} − {d.second}"),
+            Cell(str(d.count)),
+            *(Cell(_with_interval(name, d, "+")) for name in metrics),
+        ]
+        for d in report.differences
+    ]
+    return Grid(["paired difference", "pictures", *map(_heading, metrics)], rows, [])
+
+
+def _heading(name: str) -> str:
+    """The label of a metric with its unit, and an arrow that shows which way is better."""
+    metric = metric_of(name)
+    return f"{metric.label}{f' ({metric.unit})' if metric.unit else ''} {'↑' if metric.higher_is_better else '↓'}"
+
+
+def _interval_line(report: Report) -> str:
+    """The intervals of the first method's means; empty without intervals."""
+    known = [(name, interval) for s in report.summaries[:1] for name, interval in s.interval.items() if interval]
+    parts = [f"{metric_of(name).label} {_bounds(name, interval)}" for name, interval in known]
+    return f"95 % interval of the mean: {', '.join(parts)}" if parts else ""
 
 
 def _with_interval(name: str, found: Summary | Difference, sign: str = "") -> str:
@@ -168,16 +183,14 @@ def _with_interval(name: str, found: Summary | Difference, sign: str = "") -> st
         return "-"
     interval = found.interval.get(name)
     counts = found.counts if isinstance(found, Summary) else {}
-    seen = f" of {counts[name]}" if name in counts else ""
-    return f"{_number(name, found.mean[name], sign)}{f' {_bounds(name, interval, sign)}' if interval else ''}{seen}"
+    count = f" of {counts[name]}" if name in counts else ""
+    bounds = f" {_bounds(name, interval, sign)}" if interval else ""
+    return f"{metric_of(name).format(found.mean[name], sign)}{bounds}{count}"
 
 
 def _bounds(name: str, interval: Interval, sign: str = "") -> str:
-    return f"[{_number(name, interval.low, sign)}, {_number(name, interval.high, sign)}]"
-
-
-def _number(name: str, value: float, sign: str = "") -> str:
-    return f"{value:{sign}.{metric_of(name).decimals}f}"
+    low, high = (metric_of(name).format(bound, sign) for bound in interval)
+    return f"[{low}, {high}]"
 
 
 def _markdown_lines(grid: Grid) -> Iterator[str]:
@@ -193,11 +206,11 @@ def _markdown_lines(grid: Grid) -> Iterator[str]:
 
 
 def _latex_cell(cell: Cell) -> str:
-    return rf"\textbf{{{_escaped(cell.text)}}}" if cell.best else _escaped(cell.text)
+    return rf"\textbf{{{_escape(cell.text)}}}" if cell.best else _escape(cell.text)
 
 
-def _escaped(text: str) -> str:
-    """Text with the characters that mean something to LaTeX spelled out."""
+def _escape(text: str) -> str:
+    """Text in which the special characters of LaTeX are escaped."""
     special = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"}
     special |= {"↑": r"$\uparrow$", "↓": r"$\downarrow$", "−": "--"}
     special |= {character: f"\\{character}" for character in "&%$#_{}"}

@@ -1,4 +1,4 @@
-"""Limits that a pipeline sets on means, and which of them a report breaks."""
+"""Thresholds for means, set by --fail-under and --fail-over."""
 
 from dataclasses import dataclass
 from math import isnan
@@ -10,20 +10,31 @@ from srgan_cli.scoring.report.report import Report
 
 @dataclass(frozen=True)
 class Threshold:
-    """A bound on a metric's mean.  upper: the mean may not be over it, else not under it."""
+    """A bound for the mean of a metric."""
 
     metric: str
     bound: float
     upper: bool
+    """Whether the mean must not be above the bound, otherwise not below it."""
 
 
 def parse_thresholds(lower: list[str], upper: list[str]) -> list[Threshold]:
-    """The limits that means may not be under, and those that they may not be over, each written as psnr=28."""
-    return [*(parse_threshold(text, False) for text in lower), *(parse_threshold(text, True) for text in upper)]
+    """The thresholds that means must not be below, and those that they must not be above, written as psnr=28."""
+    return [*(_parse(text, upper=False) for text in lower), *(_parse(text, upper=True) for text in upper)]
 
 
-def parse_threshold(text: str, upper: bool) -> Threshold:
-    """A limit such as psnr=28.  Raises UsageError for an unknown metric and for what is no number."""
+def failed_thresholds(report: Report, thresholds: list[Threshold]) -> list[str]:
+    """A message for each threshold that a candidate fails, or for which it has no mean.
+
+    Baselines count only if there is no candidate.
+    """
+    candidates = [s for s in report.summaries if s.method not in report.baselines] or report.summaries
+    cases = [(threshold, s.method, s.mean.get(threshold.metric)) for threshold in thresholds for s in candidates]
+    return [_message(*case) for case in cases if _fails(case[0], case[2])]
+
+
+def _parse(text: str, *, upper: bool) -> Threshold:
+    """Raises UsageError for an unknown metric, and if the bound is not a number."""
     name, _, number = text.partition("=")
     metric_of(name)
     try:
@@ -31,18 +42,8 @@ def parse_threshold(text: str, upper: bool) -> Threshold:
     except ValueError:
         bound = float("nan")
     if isnan(bound):
-        raise UsageError(f"cannot read the limit {text!r}", "write it as psnr=28")
+        raise UsageError(f"cannot read the threshold {text!r}", "write it as psnr=28")
     return Threshold(name, bound, upper)
-
-
-def failed_thresholds(report: Report, thresholds: list[Threshold]) -> list[str]:
-    """A sentence for each limit that a candidate's mean breaks, or that has no mean to hold against.
-
-    Baselines are not judged, unless there is nothing else.
-    """
-    judged = [s for s in report.summaries if s.method not in report.baselines] or report.summaries
-    found = [(limit, summary.method, summary.mean.get(limit.metric)) for limit in thresholds for summary in judged]
-    return [_sentence(*case) for case in found if _fails(case[0], case[2])]
 
 
 def _fails(threshold: Threshold, mean: float | None) -> bool:
@@ -51,9 +52,9 @@ def _fails(threshold: Threshold, mean: float | None) -> bool:
     return mean > threshold.bound if threshold.upper else mean < threshold.bound
 
 
-def _sentence(threshold: Threshold, method: str, mean: float | None) -> str:
-    label, decimals = metric_of(threshold.metric).label, metric_of(threshold.metric).decimals
-    where = "over" if threshold.upper else "under"
+def _message(threshold: Threshold, method: str, mean: float | None) -> str:
+    metric = metric_of(threshold.metric)
     if mean is None:
-        return f"{method} has no {label} to hold against the limit of {threshold.bound:g}"
-    return f"{label} of {method} is {mean:.{decimals}f}, {where} the limit of {threshold.bound:g}"
+        return f"{method} has no {metric.label} to compare with the threshold of {threshold.bound:g}"
+    side = "above" if threshold.upper else "below"
+    return f"{metric.label} of {method} is {metric.format(mean)}, {side} the threshold of {threshold.bound:g}"

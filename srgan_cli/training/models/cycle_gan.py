@@ -34,8 +34,8 @@ class Cycle(nn.Module):
 
     def forward(self, high: Tensor, reduced: Tensor, low: Tensor, noise: Tensor) -> dict[str, Tensor]:
         """What both make of pictures of both kinds, of one another's results, and of what needs no change."""
-        added = self.degrader.added(high, noise)
-        degraded, restored = self.degrader.filtered(high) + added, self.restorer(low)
+        added = self.degrader.residual(high, noise)
+        degraded, restored = self.degrader.apply_filter(high) + added, self.restorer(low)
         still = torch.zeros_like(noise)  # nothing that was drawn can be brought back
         return {
             "added": added,

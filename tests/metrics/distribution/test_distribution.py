@@ -79,12 +79,12 @@ def test_sets_refuse_what_they_cannot_bear_and_compare_the_rest() -> None:
     for seed in range(10):
         few, many = features(4, 8, seed), features(6, 8, seed + 50)
         collected.add({"few": (few, few), "many": (many, many + 1)})
-    values, refused = collected.values()
+    values, errors = collected.compute()
     assert set(values) == {"few", "many"}
     assert set(values["few"]) == {"fid"}
     assert values["many"]["kid"][1] == 60
-    assert refused == [
-        "kid of few: 8 features need 50 pictures or patches, found 40; give more pictures, or a smaller --patch"
+    assert errors == [
+        "kid of few: 8 features need 50 pictures or patches, found 40; use more pictures, or a smaller --patch"
     ]
 
 
@@ -143,7 +143,7 @@ def test_inception_reads_the_weights_it_is_given(tmp_path: Path, monkeypatch: py
     expected = network((pictures * 255).round().byte())[0]
     assert torch.equal(load_inception(path)(pictures), expected)
     torch.save({"fc.bias": torch.zeros(1)}, path)
-    with pytest.raises(WeightsError, match="does not hold Inception"):
+    with pytest.raises(WeightsError, match="does not contain Inception"):
         load_inception(path)
 
 

@@ -56,7 +56,7 @@ def test_lpips_is_that_of_its_authors(trunk: str, backbone: str) -> None:
 def vgg_maps(pixels: Tensor) -> list[np.ndarray]:
     """The pixels and five layers of VGG16, its pooling replaced by roots of squares under a Hann window."""
     backbone = load_backbone("vgg16")
-    maps, x = [pixels.numpy()], (pixels - backbone.mean) / backbone.deviation
+    maps, x = [pixels.numpy()], (pixels - backbone.mean) / backbone.std
     window = np.outer([1, 2, 1], [1, 2, 1]) / 16
     for index, layer in enumerate(backbone.features):
         if isinstance(layer, torch.nn.MaxPool2d):

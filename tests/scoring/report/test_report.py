@@ -12,7 +12,7 @@ from srgan_cli.scoring.report.report import Report, Score
 
 
 def test_an_unknown_metric_is_refused_before_any_work() -> None:
-    with pytest.raises(UsageError, match="no metric 'beauty'"):
+    with pytest.raises(UsageError, match="unknown metric 'beauty'"):
         Protocol(metrics=("beauty",))
 
 

@@ -24,7 +24,7 @@ def test_what_is_no_number_is_refused(text: str) -> None:
 
 
 def test_an_unknown_metric_is_refused() -> None:
-    with pytest.raises(UsageError, match="no metric 'beauty'"):
+    with pytest.raises(UsageError, match="unknown metric 'beauty'"):
         parse_threshold("beauty=1", upper=True)
 
 
