@@ -98,7 +98,7 @@ def differences(recipe: Path, card: WeightsCard) -> list[str]:
 def benchmarks(generator: Generator, bench: Path) -> dict[str, dict[str, float]]:
     """Mean PSNR and SSIM of every benchmark."""
     upscaler = Upscaler(generator, torch.device("cpu"))
-    protocol = Protocol("y", generator.scale)
+    protocol = Protocol(border=generator.scale, scale=generator.scale)
     found: dict[str, list[dict[str, float]]] = {}
     for case in read_cases(bench, generator.scale):
         enlarged = quantise(upscaler.upscale(case.low).flatten_on_white.rgb)

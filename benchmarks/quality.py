@@ -46,7 +46,7 @@ def main(
         *(spandrel_models(community, scale) if community else []),
         *(stored_results(stored) if stored else []),
     ]
-    protocol = Protocol("y", scale, MEASURED)
+    protocol = Protocol(border=scale, scale=scale, metrics=MEASURED)
     chosen = [candidate for candidate in candidates if not only or candidate.name in only]
     for candidate in chosen:
         run(candidate, cases, protocol)

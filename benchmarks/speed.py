@@ -230,7 +230,7 @@ def psnr(candidate: Candidate, wall: float, wanted: Wanted) -> float | None:
     cases = [case for case in every if case.benchmark == BENCHMARK]
     if not cases or sum(case.high[0].numel() for case in cases) / 1e6 * wall > wanted.budget:
         return None
-    protocol = Protocol("y", wanted.scale, ("psnr",))
+    protocol = Protocol(border=wanted.scale, scale=wanted.scale, metrics=("psnr",))
     return fmean(compare(case.high, quantise(candidate.enlarge(case)), protocol)["psnr"] for case in cases)
 
 

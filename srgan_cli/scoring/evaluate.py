@@ -13,7 +13,6 @@ from typing import Any
 from numpy.typing import NDArray
 
 from srgan_cli.errors import MismatchError, SrganError
-from srgan_cli.image.codec.errors import set_max_pixels
 from srgan_cli.image.codec.samples import read_on_white
 from srgan_cli.image.luma import Array
 from srgan_cli.metrics import extract_features
@@ -113,10 +112,9 @@ def _score_all(plan: ScoringPlan, pool: Executor | None) -> Iterator[PictureResu
 
 
 def _score_picture(plan: ScoringPlan, name: str) -> PictureResult:
-    set_max_pixels(plan.max_pixels)
     methods = plan.methods_of(name)
     try:
-        reference = read_on_white(plan.references[name])
+        reference = read_on_white(plan.references[name], max_pixels=plan.max_pixels)
     except SrganError as error:
         return PictureResult(name, [_failure(plan, method, name, error) for method in methods], {})
     scores: list[Score] = []

@@ -13,7 +13,8 @@ def load_pair(plan: ScoringPlan, method: Method, name: str, reference: Array) ->
     Transparent pictures are flattened on white. Raises PictureError, and WeightsError if a model cannot be used.
     """
     if not method.baseline:
-        return _match_size(reference, read_on_white(method.files[name]), plan.protocol.mismatch)
+        candidate = read_on_white(method.files[name], max_pixels=plan.max_pixels)
+        return _match_size(reference, candidate, plan.protocol.mismatch)
     from srgan_cli.scoring.baselines import downscale_and_restore
 
     return downscale_and_restore(method.baseline, reference, plan.baseline_settings)
@@ -21,7 +22,7 @@ def load_pair(plan: ScoringPlan, method: Method, name: str, reference: Array) ->
 
 def load_pictures(plan: ScoringPlan, name: str) -> tuple[Array, dict[str, Array]]:
     """The reference with this name, and the pictures of the methods whose result has its size, (1 or 3, H, W)."""
-    reference = read_on_white(plan.references[name])
+    reference = read_on_white(plan.references[name], max_pixels=plan.max_pixels)
     found = {}
     for method in plan.methods_of(name):
         try:

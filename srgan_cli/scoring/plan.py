@@ -37,7 +37,7 @@ class ScoringPlan:
     crop_side: int = 0
     """Side of the crop to find for a figure; 0 for none."""
     max_pixels: int | None = None
-    """The most pixels of a picture; None for the default of Pillow."""
+    """Larger pictures are refused; None for DEFAULT_MAX_PIXELS."""
 
     @property
     def processes(self) -> int:

@@ -56,7 +56,9 @@ class Protocol:
 
     def __str__(self) -> str:
         channels = "RGB" if self.channels == "rgb" else "BT.601 luma (16–235)"
-        parts = [f"{channels}, border {self.border} px cut, range {RANGE}, SSIM with {SSIM_SETTINGS[self.window].label}"]
+        parts = [
+            f"{channels}, border {self.border} px cut, range {RANGE}, SSIM with {SSIM_SETTINGS[self.window].label}"
+        ]
         if self.channels == "y-grey":
             parts.append("grey pictures in full range")
         if self.mismatch != "error":

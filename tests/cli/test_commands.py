@@ -377,7 +377,7 @@ def test_score_prints_a_row_a_method_and_their_differences(
         (("--fail-under", "psnr=10"), 0, ""),
         (("--fail-under", "psnr=99"), 1, "srgan: PSNR of near is 4"),
         (("--fail-over", "gradients=0"), 1, "srgan: gradients of near is 0."),
-        (("--fail-over", "psnr"), 2, "srgan: cannot read the limit 'psnr'"),
+        (("--fail-over", "psnr"), 2, "srgan: cannot read the threshold 'psnr'"),
     ],
 )
 def test_score_fails_when_a_limit_is_broken_and_says_which(
@@ -420,9 +420,9 @@ def test_score_draws_a_figure_and_a_page(
     [
         (("--figure", "figure.jpg"), 2, "figure.jpg does not end in .png"),
         (("--html", "missing/page.html"), 1, "no such folder: missing"),
-        (("--crop", "1,2,3,4"), 2, "a crop without a figure"),
+        (("--crop", "1,2,3,4"), 2, "--crop needs --figure"),
         (("--figure", "figure.png", "--crop", "0,0,99,99"), 2, "the crop 0,0,99,99 is not within"),
-        (("--metric", "fid", "--features", "retina"), 2, "no features of 'retina'"),
+        (("--metric", "fid", "--features", "retina"), 2, "unknown features 'retina'"),
     ],
 )
 def test_score_refuses_what_makes_no_sense(

@@ -1,4 +1,4 @@
-"""Scoring files and folders: what is paired, what is not, and what several processes make of it."""
+"""Evaluation of files and folders: scores, errors, and several processes."""
 
 import os
 from collections.abc import Callable
@@ -8,27 +8,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from scoring_pictures import noise
 from skimage.color import rgb2ycbcr
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
-from support import REPOSITORY
+from support import REPOSITORY, Outcome
 
-from srgan_cli.errors import SrganError, UsageError
-from srgan_cli.metrics import PIXEL_METRICS
-from srgan_cli.scoring.evaluate import Scoring, load_pictures, score
+from srgan_cli.errors import SrganError
+from srgan_cli.metrics import PIXEL_METRICS, SET_METRICS
+from srgan_cli.scoring.evaluate import evaluate, score
 from srgan_cli.scoring.methods import BaselineSettings
-from srgan_cli.scoring.plan import ScoringPlan, plan_scoring
+from srgan_cli.scoring.pairs import load_pictures
+from srgan_cli.scoring.plan import plan_scoring
 from srgan_cli.scoring.protocol import Protocol, named_protocol
-from srgan_cli.scoring.report.report import Report
-from srgan_cli.weights import backbones as pretrained
+from srgan_cli.scoring.report.report import Score
+from srgan_cli.weights import backbones
 
 BENCHMARK = Path(os.environ.get("SRGAN_BENCH") or REPOSITORY.parent / "shared/data/bench")
-
-
-def noise(path: Path, seed: int, width: int = 24, height: int = 22) -> Path:
-    pixels = np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
-    path.parent.mkdir(exist_ok=True)
-    Image.fromarray(pixels).save(path)
-    return path
 
 
 @pytest.fixture
@@ -41,14 +36,14 @@ def folders(tmp_path: Path) -> tuple[Path, Path]:
     return reference, candidate
 
 
-def test_two_files_are_scored_whatever_their_names(tmp_path: Path) -> None:
+def test_two_files_are_scored_regardless_of_their_names(tmp_path: Path) -> None:
     report = score(noise(tmp_path / "original.png", 0), noise(tmp_path / "enlarged.bmp", 1))
     assert [entry.name for entry in report.scores] == ["original"]
     assert report.mean == report.scores[0].values
     assert report.complete
 
 
-def test_values_are_those_of_scikit_image_in_double_precision(tmp_path: Path) -> None:
+def test_values_equal_those_of_scikit_image_in_double_precision(tmp_path: Path) -> None:
     paths = [noise(tmp_path / f"{name}.png", index) for index, name in enumerate("ab")]
     x, y = (rgb2ycbcr(np.asarray(Image.open(path)))[4:-4, 4:-4, 0] / 255 for path in paths)
     gaussian = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
@@ -73,9 +68,11 @@ def test_progress_counts_the_pictures(folders: tuple[Path, Path]) -> None:
 
 
 @pytest.mark.usefixtures("random_backbones")
-def test_feature_distances_look_at_whole_pictures_in_colour(tmp_path: Path) -> None:
+def test_feature_distances_use_whole_pictures_in_rgb(tmp_path: Path) -> None:
     pair = noise(tmp_path / "a.png", 0, 40, 40), noise(tmp_path / "b.png", 1, 40, 40)
-    reports = [score(*pair, Protocol(channels, border, ("ssim", "sqd"))) for channels, border in (("y", 4), ("rgb", 0))]
+    metrics = ("ssim", "sqd")
+    luma, rgb = Protocol(metrics=metrics), Protocol(channels="rgb", border=0, metrics=metrics)
+    reports = [score(*pair, protocol) for protocol in (luma, rgb)]
     assert reports[0].mean["sqd"] == reports[1].mean["sqd"] > 0
     assert reports[0].mean["ssim"] != reports[1].mean["ssim"]
     assert str(reports[0].protocol).endswith("SQD on whole RGB pictures")
@@ -103,7 +100,7 @@ def _too_small(reference: Path, candidate: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("spoil", "scored", "problem"),
+    ("change", "scored", "error"),
     [
         (_unpaired_reference, ["a", "b"], "c: only among the references"),
         (_unpaired_candidate, ["a", "b"], "c: only among the candidates"),
@@ -113,41 +110,19 @@ def _too_small(reference: Path, candidate: Path) -> None:
     ],
 )
 def test_picture_that_cannot_be_scored_is_listed_and_the_others_are_scored(
-    folders: tuple[Path, Path], spoil: Callable[[Path, Path], None], scored: list[str], problem: str
+    folders: tuple[Path, Path], change: Callable[[Path, Path], None], scored: list[str], error: str
 ) -> None:
-    spoil(*folders)
+    change(*folders)
     report = score(*folders)
     assert not report.complete
     assert [entry.name for entry in report.scores if not entry.error] == scored
     assert len(report.errors) == 1
-    assert report.errors[0].startswith(problem)
+    assert report.errors[0].startswith(error)
     assert set(report.mean) == set(PIXEL_METRICS)
 
 
-def test_nothing_to_pair_is_an_error(folders: tuple[Path, Path], tmp_path: Path) -> None:
-    noise(tmp_path / "others/z.png", 0)
-    with pytest.raises(SrganError, match="no picture in"):
-        score(folders[0], tmp_path / "others")
-
-
-def run(plan: ScoringPlan) -> Report:
-    scoring = Scoring(plan)
-    list(scoring)
-    return scoring.report()
-
-
-@pytest.fixture
-def three(tmp_path: Path) -> list[Path]:
-    """A folder of references, and two of candidates of the same names."""
-    folders = [tmp_path / name for name in ("reference", "first", "second")]
-    for number, folder in enumerate(folders):
-        for index in range(4):
-            noise(folder / f"{index}.png", 10 * number + index)
-    return folders
-
-
-def test_several_candidates_are_scored_as_each_alone(three: list[Path]) -> None:
-    report = run(plan_scoring(three[0], three[1:], [], Protocol()))
+def test_several_candidates_are_scored_like_each_alone(three: list[Path]) -> None:
+    report = evaluate(plan_scoring(three[0], three[1:], [], Protocol()))
     assert report.methods == ["first", "second"]
     for summary, folder in zip(report.summaries, three[1:], strict=True):
         assert summary.mean == score(three[0], folder).mean
@@ -155,19 +130,9 @@ def test_several_candidates_are_scored_as_each_alone(three: list[Path]) -> None:
     assert report.complete
 
 
-def test_candidates_of_one_name_are_told_apart(three: list[Path], tmp_path: Path) -> None:
-    (tmp_path / "other").mkdir()
-    twin = three[1].rename(tmp_path / "other/second")
-    plan = plan_scoring(three[0], [twin, three[2], twin], [], Protocol())
-    assert [method.name for method in plan.methods] == ["other/second", f"{tmp_path.name}/second"]
-    files = noise(tmp_path / "out.png", 0), noise(tmp_path / "out.bmp", 1)
-    plan = plan_scoring(three[0] / "0.png", [*files], [], Protocol())
-    assert [method.name for method in plan.methods] == ["out.png", "out.bmp"]
-
-
-def test_what_one_of_several_candidates_lacks_is_named_with_it(three: list[Path]) -> None:
+def test_missing_picture_of_one_candidate_is_listed_with_its_name(three: list[Path]) -> None:
     (three[2] / "3.png").unlink()
-    report = run(plan_scoring(three[0], three[1:], [], Protocol()))
+    report = evaluate(plan_scoring(three[0], three[1:], [], Protocol()))
     assert [summary.count for summary in report.summaries] == [4, 3]
     assert report.errors == ["3 (second): only among the references"]
     assert report.differences[0].count == 3
@@ -176,31 +141,54 @@ def test_what_one_of_several_candidates_lacks_is_named_with_it(three: list[Path]
 @pytest.mark.parametrize("jobs", [2, 3])
 def test_several_processes_give_the_same_scores_in_the_same_order(three: list[Path], jobs: int) -> None:
     plan = plan_scoring(three[0], three[1:], ["bicubic"], Protocol(), BaselineSettings(2))
-    serial, parallel = run(replace(plan, jobs=1)), run(replace(plan, jobs=jobs))
+    serial, parallel = evaluate(replace(plan, jobs=1)), evaluate(replace(plan, jobs=jobs))
     assert parallel.scores == serial.scores
     assert parallel == serial
 
 
-def test_processes_are_started_for_many_pictures_only(tmp_path: Path) -> None:
-    for index in range(8):
-        noise(tmp_path / f"ref/{index}.png", index)
-    plan = replace(plan_scoring(tmp_path / "ref", [], ["bicubic"], Protocol()), jobs=0)
-    assert plan.processes == min(8, os.cpu_count() or 1, len(os.sched_getaffinity(0)))
-    assert replace(plan, references=dict(list(plan.references.items())[:7])).processes == 1
-    assert replace(plan, jobs=99).processes == 8
+def test_scores_are_reported_as_soon_as_their_picture_is_scored(three: list[Path]) -> None:
+    """Pictures that are removed after the first scores cannot be read any more."""
+
+    def remove_the_last(_: Score) -> None:
+        (three[1] / "3.png").unlink(missing_ok=True)
+
+    report = evaluate(plan_scoring(three[0], three[1:2], [], Protocol()), on_score=remove_the_last)
+    assert report.errors == [f"3: no such file: {three[1] / '3.png'}"]
 
 
-def test_scores_come_while_there_is_still_work(three: list[Path]) -> None:
-    scoring = Scoring(plan_scoring(three[0], three[1:], [], Protocol()))
-    scores = iter(scoring)
-    assert [next(scores).name for _ in range(3)] == ["0", "0", "1"]
-    assert len(scoring.scores) == 4
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_scores_are_reported_in_the_order_of_the_report(three: list[Path], jobs: int) -> None:
+    reported: list[Score] = []
+    plan = replace(plan_scoring(three[0], three[1:], [], Protocol()), jobs=jobs)
+    assert evaluate(plan, on_score=reported.append).scores == reported
+    assert [score.name for score in reported] == list("00112233")
 
 
-def test_a_baseline_is_judged_against_the_reference_cut_to_the_scale(tmp_path: Path) -> None:
+@pytest.mark.usefixtures("random_backbones")
+@pytest.mark.parametrize("options", [(), ("--json",), ("--markdown", "--html", "page.html")])
+def test_metrics_of_sets_are_computed_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, srgan: Callable[..., Outcome], options: tuple[str, ...]
+) -> None:
+    calls = []
+
+    def kernel_distance(reference: np.ndarray, _candidate: np.ndarray) -> float:
+        calls.append(len(reference))
+        return 0.5
+
+    monkeypatch.setitem(SET_METRICS, "kid", replace(SET_METRICS["kid"], compute=kernel_distance))
+    monkeypatch.chdir(tmp_path)
+    for number, folder in enumerate(("reference", "result")):
+        for index in range(2):
+            noise(tmp_path / folder / f"{index}.png", 10 * number + index, 192, 192)
+    set_options = ("--metric", "kid", "--features", "squeezenet", "--patch", 32, "--jobs", 1)
+    assert srgan("score", "reference", "result", *set_options, *options).code == 0
+    assert calls == [72]
+
+
+def test_baseline_is_compared_with_the_cropped_reference(tmp_path: Path) -> None:
     reference = noise(tmp_path / "a.png", 0, 50, 46)
-    plan = plan_scoring(reference, [], ["bicubic", "lanczos"], Protocol("rgb", 0), BaselineSettings(4))
-    report = run(plan)
+    plan = plan_scoring(reference, [], ["bicubic", "lanczos"], Protocol(channels="rgb", border=0), BaselineSettings(4))
+    report = evaluate(plan)
     assert report.methods == ["bicubic", "lanczos"]
     assert report.baselines == ("bicubic", "lanczos")
     assert report.complete
@@ -209,37 +197,21 @@ def test_a_baseline_is_judged_against_the_reference_cut_to_the_scale(tmp_path: P
     assert np.allclose(pictures["bicubic"] * 255, (pictures["bicubic"] * 255).round(), atol=1e-4)
 
 
-def test_an_unknown_baseline_is_refused_before_any_work(three: list[Path]) -> None:
-    with pytest.raises(UsageError, match="no weights named 'cubic'"):
-        plan_scoring(three[0], [], ["cubic"], Protocol())
-
-
-def test_nothing_to_judge_is_an_error(three: list[Path]) -> None:
-    with pytest.raises(UsageError, match="nothing to judge"):
-        plan_scoring(three[0], [], [], Protocol())
-
-
-def test_a_candidate_named_as_a_baseline_keeps_its_name(three: list[Path], tmp_path: Path) -> None:
-    results = three[1].rename(tmp_path / "bicubic")
-    plan = plan_scoring(three[0], [results], ["bicubic"], Protocol())
-    assert [method.name for method in plan.methods] == ["bicubic", "bicubic (made here)"]
-
-
 @pytest.mark.parametrize(
-    ("how", "scored", "complete"), [("error", 1, False), ("crop", 2, True), ("resize", 2, True), ("skip", 1, True)]
+    ("mismatch", "scored", "complete"), [("error", 1, False), ("crop", 2, True), ("resize", 2, True), ("skip", 1, True)]
 )
-def test_pictures_of_another_size_are_treated_as_told(
-    folders: tuple[Path, Path], how: str, scored: int, complete: bool
+def test_pictures_of_another_size_are_treated_as_the_protocol_says(
+    folders: tuple[Path, Path], mismatch: str, scored: int, complete: bool
 ) -> None:
     noise(folders[1] / "b.png", 5, width=30, height=21)
-    report = score(*folders, Protocol(mismatch=how))
+    report = score(*folders, Protocol(mismatch=mismatch))
     assert report.summaries[0].count == scored
     assert report.complete == complete
     assert len(report.errors) == (2 - scored)
-    assert (f"pictures of another size: {how}" in str(report.protocol)) == (how != "error")
+    assert (f"pictures of another size: {mismatch}" in str(report.protocol)) == (mismatch != "error")
 
 
-def test_cropping_compares_the_upper_left_parts(tmp_path: Path) -> None:
+def test_crop_compares_the_upper_left_parts(tmp_path: Path) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (40, 42, 3), dtype=np.uint8)
     Image.fromarray(pixels).save(tmp_path / "a.png")
     Image.fromarray(pixels[:36, :40]).save(tmp_path / "b.png")
@@ -247,17 +219,17 @@ def test_cropping_compares_the_upper_left_parts(tmp_path: Path) -> None:
     assert report.mean["psnr"] == float("inf")
 
 
-def test_a_picture_left_out_on_purpose_is_no_reason_to_skip_a_damaged_one(folders: tuple[Path, Path]) -> None:
+def test_damaged_picture_is_not_skipped_with_those_of_another_size(folders: tuple[Path, Path]) -> None:
     (folders[1] / "b.png").write_text("not a picture")
     assert not score(*folders, Protocol(mismatch="skip")).complete
 
 
-def test_grey_pictures_are_scored_in_their_own_range(tmp_path: Path) -> None:
-    """Luma of 16–235 would make the error 219/255 as large."""
+def test_grey_pictures_can_be_scored_in_full_range(tmp_path: Path) -> None:
+    """Luma of 16–235 scales the error by 219 / 255."""
     for name, value in (("a", 100), ("b", 110)):
         Image.new("L", (30, 30), value).save(tmp_path / f"{name}.png")
         Image.new("RGB", (30, 30), (value,) * 3).save(tmp_path / f"{name}-rgb.png")
-    protocol = named_protocol("sr-y-grey", 4)
+    protocol = named_protocol("sr-y-grey", scale=4)
     found = {
         names: score(*(tmp_path / f"{name}.png" for name in names), protocol).mean["psnr"]
         for names in (("a", "b"), ("a", "b-rgb"), ("a-rgb", "b-rgb"))
@@ -266,41 +238,41 @@ def test_grey_pictures_are_scored_in_their_own_range(tmp_path: Path) -> None:
     assert list(found.values()) == [pytest.approx(value, abs=1e-3) for value in (full, full, studio)]
 
 
-def test_grey_pictures_are_taken_for_rgb_unless_told(tmp_path: Path) -> None:
+def test_grey_pictures_are_treated_as_rgb_by_default(tmp_path: Path) -> None:
     for name, value in (("a", 100), ("b", 110)):
         Image.new("L", (30, 30), value).save(tmp_path / f"{name}.png")
-    found = score(tmp_path / "a.png", tmp_path / "b.png", named_protocol("sr-y", 4)).mean["psnr"]
+    found = score(tmp_path / "a.png", tmp_path / "b.png", named_protocol("sr-y", scale=4)).mean["psnr"]
     assert found == pytest.approx(-20 * np.log10(10 / 255 * 219 / 255), abs=1e-3)
 
 
-def test_sixteen_bits_are_scored_in_their_own_range(tmp_path: Path) -> None:
+def test_16_bit_pictures_are_scored_in_their_own_range(tmp_path: Path) -> None:
     for name, value in (("a", 100 * 257), ("b", 110 * 257)):
         Image.fromarray(np.full((30, 30), value, dtype=np.uint16)).save(tmp_path / f"{name}.png")
-    found = score(tmp_path / "a.png", tmp_path / "b.png", named_protocol("rgb", 4)).mean["psnr"]
+    found = score(tmp_path / "a.png", tmp_path / "b.png", named_protocol("rgb", scale=4)).mean["psnr"]
     assert found == pytest.approx(-20 * np.log10(10 / 255), abs=1e-3)
 
 
-def out_of_reach(*_: object, **__: object) -> None:
+def no_network(*_: object, **__: object) -> None:
     raise OSError("no route to host")
 
 
-def test_a_metric_that_cannot_be_had_is_one_line_and_the_others_are_computed(
+def test_unavailable_metric_gives_one_message_and_the_others_are_computed(
     folders: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(pretrained.METRIC_WEIGHTS_VARIABLE, str(tmp_path))
-    monkeypatch.setattr(pretrained.torch.hub, "load_state_dict_from_url", out_of_reach)
-    pretrained_names = ("lpips", "dists", "vggd", "fid")
-    report = score(*folders, Protocol(metrics=("psnr", *pretrained_names)))
+    monkeypatch.setenv(backbones.METRIC_WEIGHTS_VARIABLE, str(tmp_path))
+    monkeypatch.setattr(backbones.torch.hub, "load_state_dict_from_url", no_network)
+    unavailable = ("lpips", "dists", "vggd", "fid")
+    report = score(*folders, Protocol(metrics=("psnr", *unavailable)))
     assert list(report.mean) == ["psnr"]
     assert report.protocol.metrics == ("psnr",)
-    assert [line.split(" because ")[0] for line in report.errors] == [f"{n} is not available" for n in pretrained_names]
+    assert [line.split(": ")[0] for line in report.errors] == [f"{n} is not available" for n in unavailable]
     assert not report.complete
-    with pytest.raises(SrganError, match="vggd is not available because cannot fetch vgg16"):
+    with pytest.raises(SrganError, match="vggd is not available: cannot fetch vgg16"):
         score(*folders, Protocol(metrics=("vggd",)))
 
 
 @pytest.mark.usefixtures("random_backbones")
-def test_metrics_of_sets_count_patches_and_refuse_too_few(tmp_path: Path) -> None:
+def test_metrics_of_sets_count_patches_and_need_enough_of_them(tmp_path: Path) -> None:
     for number, folder in enumerate(("reference", "result")):
         for index in range(3):
             noise(tmp_path / folder / f"{index}.png", 10 * number + index, 160, 160)
@@ -312,13 +284,13 @@ def test_metrics_of_sets_count_patches_and_refuse_too_few(tmp_path: Path) -> Non
     assert report.errors == [
         "fid of result: 512 features need 513 pictures or patches, found 75; use more pictures, or a smaller --patch"
     ]
-    assert "FID and KID by squeezenet's features of patches of 32 px" in str(report.protocol)
+    assert "FID and KID by squeezenet features of patches of 32 px" in str(report.protocol)
     same = score(folders[0], folders[0], protocol)
     assert same.summaries[0].mean["kid"] < report.summaries[0].mean["kid"]
 
 
 @pytest.mark.usefixtures("random_backbones")
-def test_a_picture_that_holds_no_patch_is_listed_and_the_others_are_seen(folders: tuple[Path, Path]) -> None:
+def test_picture_smaller_than_a_patch_is_listed_and_the_others_are_scored(folders: tuple[Path, Path]) -> None:
     for folder in folders:
         noise(folder / "c.png", 7, 160, 160)
     report = score(*folders, Protocol(metrics=("psnr", "kid"), features="squeezenet", patch=32))
@@ -327,7 +299,7 @@ def test_a_picture_that_holds_no_patch_is_listed_and_the_others_are_seen(folders
 
 
 @pytest.mark.usefixtures("random_backbones")
-def test_sets_compare_the_part_of_the_reference_that_pictures_do(tmp_path: Path) -> None:
+def test_metrics_of_sets_use_the_cropped_reference(tmp_path: Path) -> None:
     for index in range(4):
         path = noise(tmp_path / "whole" / f"{index}.png", index, 160, 160)
         part = tmp_path / "part" / path.name
@@ -345,11 +317,11 @@ with_benchmark = pytest.mark.skipif(
 
 @with_benchmark
 def test_bicubic_scores_on_set5_as_in_the_literature(tmp_path: Path) -> None:
-    """28.42 dB and 0.8104 are MATLAB's, as J. Kim et al. report them (VDSR, CVPR 2016); Pillow's bicubic is as good."""
+    """J. Kim et al. (VDSR, CVPR 2016) report 28.42 dB and 0.8104 for MATLAB; Pillow's bicubic gives about the same."""
     for path in (BENCHMARK / "Set5/x4/LR").iterdir():
         with Image.open(path) as image:
             image.resize((image.width * 4, image.height * 4), Image.Resampling.BICUBIC).save(tmp_path / path.name)
-    mean = score(BENCHMARK / "Set5/x4/HR", tmp_path, Protocol("y", 4)).mean
+    mean = score(BENCHMARK / "Set5/x4/HR", tmp_path, Protocol(border=4)).mean
     assert mean["psnr"] == pytest.approx(28.42, abs=0.03)
     assert mean["ssim"] == pytest.approx(0.810, abs=0.002)
 
@@ -358,9 +330,9 @@ def test_bicubic_scores_on_set5_as_in_the_literature(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("scale", "decibels", "similarity"), [(2, 33.66, 0.9299), (3, 30.39, 0.8682), (4, 28.42, 0.8104)]
 )
-def test_bicubic_of_luma_is_what_the_literature_quotes(scale: int, decibels: float, similarity: float) -> None:
+def test_bicubic_of_luma_scores_as_in_the_literature(scale: int, decibels: float, similarity: float) -> None:
     """Values: J. Kim et al., VDSR, CVPR 2016, table 2."""
     reference = BENCHMARK / f"Set5/x{scale}/HR"
-    mean = run(plan_scoring(reference, [], ["bicubic-luma"], Protocol("y", scale), BaselineSettings(scale))).mean
+    mean = evaluate(plan_scoring(reference, [], ["bicubic-luma"], Protocol(border=scale), BaselineSettings(scale))).mean
     assert mean["psnr"] == pytest.approx(decibels, abs=0.005)
     assert mean["ssim"] == pytest.approx(similarity, abs=5e-5)

@@ -14,16 +14,20 @@ Mismatch = StrEnum("Mismatch", "error crop resize skip")
 
 Reference = Annotated[Path, typer.Argument(metavar="REF", help="The original picture, or a folder of originals.")]
 Candidates = Annotated[
-    list[Path] | None, typer.Argument(metavar="[OUT]...", help="Pictures to score, or folders with pictures of the same names.")
+    list[Path] | None,
+    typer.Argument(metavar="[OUT]...", help="Pictures to score, or folders with pictures of the same names."),
 ]
 Baseline = Annotated[
-    list[str] | None, typer.Option(help="bicubic, lanczos or a model: score its result for the downscaled original. Repeatable.")
+    list[str] | None,
+    typer.Option(help="bicubic, lanczos or a model: score its result for the downscaled original. Repeatable."),
 ]
 Factor = Annotated[
     int, typer.Option("--scale", "-s", min=0, help="The enlargement, and the border unless --border is given.")
 ]
 Metrics = Annotated[list[str] | None, typer.Option(help=f"{_METRICS}. Repeatable. [default: psnr, ssim]")]
-ProtocolOption = Annotated[ProtocolName, typer.Option(help="What is compared; sr-y-grey compares grey pictures in full range.")]
+ProtocolOption = Annotated[
+    ProtocolName, typer.Option(help="What is compared; sr-y-grey compares grey pictures in full range.")
+]
 Border = Annotated[int | None, typer.Option(min=0, help="Pixels to cut from every side. [default: --scale]")]
 ChannelsOption = Annotated[Channels | None, typer.Option(help="BT.601 luma, or all colour channels.")]
 OnMismatch = Annotated[Mismatch, typer.Option(help="How to treat pictures of another size.")]

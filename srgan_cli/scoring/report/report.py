@@ -143,9 +143,7 @@ class Report:
             for key in (self.protocol.picture_metrics if common else ())
         }
         mean = {key: fmean(column) for key, column in columns.items()}
-        return Difference(
-            first=first, second=second, count=len(common), mean=mean, interval=mean_intervals(columns)
-        )
+        return Difference(first=first, second=second, count=len(common), mean=mean, interval=mean_intervals(columns))
 
     def _winners(self, name: str) -> set[str]:
         metric = metric_of(name)

@@ -78,7 +78,7 @@ def validation_protocol(scale: int) -> Protocol:
     """
     available = {"sqd": is_available("squeezenet"), "lpips": lpips_is_available()}
     names = [name for name, found in available.items() if found]
-    return Protocol("y", scale, (*PIXEL_METRICS, "gradients", *names))
+    return Protocol(border=scale, scale=scale, metrics=(*PIXEL_METRICS, "gradients", *names))
 
 
 @dataclass(frozen=True)

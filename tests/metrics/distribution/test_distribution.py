@@ -122,7 +122,7 @@ def test_backbones_see_means_of_their_last_maps(name: str, width: int) -> None:
 
 
 def test_unknown_features_are_refused() -> None:
-    with pytest.raises(UsageError, match="no features of 'retina'"):
+    with pytest.raises(UsageError, match="unknown features 'retina'"):
         Protocol(features="retina")
 
 

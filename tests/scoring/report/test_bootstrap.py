@@ -1,4 +1,4 @@
-"""Bootstrap intervals against scipy's."""
+"""Bootstrap intervals, compared with those of scipy."""
 
 from math import inf, nan
 
@@ -11,14 +11,14 @@ from srgan_cli.scoring.report.bootstrap import mean_intervals
 
 
 @pytest.mark.parametrize("count", [2, 5, 14, 100])
-def test_interval_is_that_of_scipy(count: int) -> None:
+def test_interval_equals_that_of_scipy(count: int) -> None:
     values = np.random.default_rng(count).gamma(2, 3, count)
     expected = bootstrap((values,), np.mean, method="percentile", n_resamples=20_000, rng=1).confidence_interval
     found = mean_intervals({"psnr": values.tolist()})["psnr"]
     assert found == pytest.approx(tuple(expected), rel=0.03)
 
 
-def test_interval_covers_the_true_mean_about_nineteen_times_in_twenty() -> None:
+def test_interval_covers_the_true_mean_in_about_95_percent_of_samples() -> None:
     random = np.random.default_rng(0)
     columns = {str(n): random.normal(3, 1, 60).tolist() for n in range(200)}
     covered = [found.low <= 3 <= found.high for found in mean_intervals(columns).values() if found]
@@ -33,7 +33,7 @@ def test_equal_numbers_give_equal_intervals() -> None:
 
 
 @pytest.mark.parametrize("values", [[], [1.0], [1.0, inf], [nan, 1.0]])
-def test_what_has_no_interval_hides_no_other(values: list[float]) -> None:
+def test_column_without_interval_does_not_affect_others(values: list[float]) -> None:
     assert mean_intervals({"a": values}) == {"a": None}
     other = [1.0] * len(values)
     found = mean_intervals({"a": values, "b": other})
@@ -41,8 +41,8 @@ def test_what_has_no_interval_hides_no_other(values: list[float]) -> None:
     assert found["b"] == ((1.0, 1.0) if len(values) > 1 else None)
 
 
-def test_many_pictures_are_resampled_a_part_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_resampling_in_chunks_gives_about_the_same_interval(monkeypatch: pytest.MonkeyPatch) -> None:
     values = np.random.default_rng(0).random(50).tolist()
     whole = mean_intervals({"a": values})["a"]
-    monkeypatch.setattr(intervals, "_AT_ONCE", 7000)
+    monkeypatch.setattr(intervals, "CHUNK", 7000)
     assert mean_intervals({"a": values})["a"] == pytest.approx(whole, rel=1e-3)

@@ -1,4 +1,4 @@
-"""The page: one file that needs nothing else, and what a browser makes of it."""
+"""The HTML page: its content, and its behaviour in a browser."""
 
 import json
 import re
@@ -40,12 +40,12 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for name in (NAME, "b")
     ]
     path = tmp_path_factory.mktemp("page") / "report.html"
-    write_page(Report(Protocol(), scores, ["c"], []), shown, 5, path)
+    write_page(Report(Protocol(), scores, ["c"], []), shown, total=5, path=path)
     return path
 
 
 class Tags(HTMLParser):
-    """The tags of a page with their attributes, and what its scripts hold."""
+    """The tags of a page with their attributes, and the contents of its scripts."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -73,7 +73,7 @@ def content(page: Path) -> dict[str, Any]:
     return data
 
 
-def test_page_needs_no_net_and_no_other_file(page: Path) -> None:
+def test_page_works_offline_and_needs_no_other_file(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     assert not re.search(r"https?://(?!www\.w3\.org/2000/svg)", text)
     assert not {tag for tag, _ in parsed(page).tags} & {"link", "iframe", "object"}
@@ -86,7 +86,7 @@ def test_a_name_cannot_end_the_script(page: Path) -> None:
     assert content(page)["pictures"][0]["name"] == NAME
 
 
-def test_page_holds_the_numbers_and_says_what_it_leaves_out(page: Path) -> None:
+def test_page_contains_the_scores_and_the_number_of_pictures_left_out(page: Path) -> None:
     data = content(page)
     assert [method["mean"]["psnr"] for method in data["methods"]] == [25, 26.5]
     assert data["best"]["psnr"] == ["second"]
@@ -95,7 +95,7 @@ def test_page_holds_the_numbers_and_says_what_it_leaves_out(page: Path) -> None:
     assert len(data["scores"]) == 4
 
 
-def test_pictures_are_kept_without_loss(page: Path) -> None:
+def test_pictures_are_stored_losslessly(page: Path) -> None:
     address = content(page)["pictures"][0]["images"]["reference"]
     with Image.open(BytesIO(b64decode(address.partition(",")[2]))) as image:
         found = np.asarray(image)
@@ -103,7 +103,7 @@ def test_pictures_are_kept_without_loss(page: Path) -> None:
     assert np.array_equal(found, np.rint(expected * 255).transpose(1, 2, 0))
 
 
-def test_the_template_names_its_language_and_its_data_once() -> None:
+def test_template_declares_its_language_and_contains_its_data_once() -> None:
     text = TEMPLATE.read_text(encoding="utf-8")
     assert text.count("@DATA@") == 1
     assert '<html lang="en">' in text
@@ -111,12 +111,12 @@ def test_the_template_names_its_language_and_its_data_once() -> None:
 
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
-    """A headless Chromium; on a busy machine it may take a second try to start."""
+    """A headless Chromium; on a busy machine starting it may need a second attempt."""
     webdriver = pytest.importorskip("selenium.webdriver")
     from selenium.common.exceptions import WebDriverException
     from selenium.webdriver.chrome.service import Service
 
-    program = which("chromedriver")  # Debian's; without it selenium would look for one on the net
+    program = which("chromedriver")  # without this path selenium would download one
     if program is None:
         pytest.skip("no chromedriver here: apt-get install chromium chromium-driver")
     options = webdriver.ChromeOptions()
@@ -136,22 +136,22 @@ def chromium() -> Iterator[Any]:
 
 @pytest.fixture
 def browser(chromium: Any, page: Path) -> Any:
-    """The page as it opens, its pictures decoded."""
+    """The page after its pictures are decoded."""
     chromium.get("about:blank")
     chromium.get(page.as_uri())
-    settles(lambda: chromium.execute_script("return [...document.images].every(i => i.naturalWidth)"), True)
+    wait_until(lambda: chromium.execute_script("return [...document.images].every(i => i.naturalWidth)"), True)
     return chromium
 
 
-def settles(look: Callable[[], Any], expected: object) -> None:
-    """Within a minute, what is seen is what is expected."""
+def wait_until(look: Callable[[], Any], expected: object) -> None:
+    """Wait up to a minute until `look` returns what is expected."""
     end = time.monotonic() + 60
     while (found := look()) != expected and time.monotonic() < end:
         time.sleep(0.05)
     assert found == expected
 
 
-def test_a_browser_shows_tables_plots_and_sliders_without_complaint(browser: Any) -> None:
+def test_browser_shows_tables_plots_and_sliders_without_errors(browser: Any) -> None:
     assert browser.get_log("browser") == []
     assert len(browser.find_elements("css selector", "figure .stack img")) == 4
     assert len(browser.find_elements("css selector", "#distribution svg")) == 2
@@ -160,18 +160,18 @@ def test_a_browser_shows_tables_plots_and_sliders_without_complaint(browser: Any
     assert widths == [32] * 4
 
 
-def test_the_divider_is_moved_by_the_keyboard(browser: Any) -> None:
+def test_keyboard_moves_the_divider(browser: Any) -> None:
     from selenium.webdriver.common.keys import Keys
 
     slider = browser.find_element("css selector", "input[type=range]")
     slider.send_keys(Keys.HOME)
     divider = browser.find_element("css selector", ".divider")
-    settles(lambda: divider.get_attribute("style"), "left: 0%;")
+    wait_until(lambda: divider.get_attribute("style"), "left: 0%;")
     slider.send_keys(Keys.ARROW_RIGHT)
-    settles(lambda: divider.get_attribute("style"), "left: 1%;")
+    wait_until(lambda: divider.get_attribute("style"), "left: 1%;")
 
 
-def test_a_table_is_sorted_by_the_keyboard(browser: Any) -> None:
+def test_keyboard_sorts_a_table(browser: Any) -> None:
     from selenium.webdriver.common.keys import Keys
 
     def column() -> list[str]:
@@ -179,9 +179,9 @@ def test_a_table_is_sorted_by_the_keyboard(browser: Any) -> None:
 
     heading = browser.find_elements("css selector", "#scores th button")[2]
     heading.send_keys(Keys.ENTER)
-    settles(column, ["20.00", "25.00", "28.00", "30.00"])
+    wait_until(column, ["20.00", "25.00", "28.00", "30.00"])
     heading.send_keys(Keys.ENTER)
-    settles(column, ["30.00", "28.00", "25.00", "20.00"])
+    wait_until(column, ["30.00", "28.00", "25.00", "20.00"])
     assert browser.find_elements("css selector", "#scores th")[2].get_attribute("aria-sort") == "descending"
 
 
@@ -190,10 +190,10 @@ def test_zoom_enlarges_every_picture(browser: Any) -> None:
 
     browser.find_element("id", "zoom").send_keys(Keys.ARROW_DOWN)
     stacks = browser.find_elements("css selector", ".stack")
-    settles(lambda: [stack.size["width"] for stack in stacks], [64, 64])
+    wait_until(lambda: [stack.size["width"] for stack in stacks], [64, 64])
 
 
-def test_everything_that_acts_can_be_reached_and_has_a_name(browser: Any) -> None:
+def test_every_control_can_be_reached_and_has_a_name(browser: Any) -> None:
     nameless = browser.execute_script(
         "return [...document.querySelectorAll('button, select, input, [tabindex]')].filter(e =>"
         " !(e.getAttribute('aria-label') || e.textContent.trim() || (e.labels && e.labels.length))).length"
@@ -203,10 +203,12 @@ def test_everything_that_acts_can_be_reached_and_has_a_name(browser: Any) -> Non
     assert hidden == 0
 
 
-def test_a_page_ends_with_the_picture_that_fills_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("srgan_cli.scoring.report.html.LARGEST", 1)
+def test_pictures_beyond_the_size_limit_are_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("srgan_cli.scoring.report.html.MAX_IMAGE_BYTES", 1)
     pixels = np.zeros((3, 8, 8), np.float32)
     shown = [PageImage(name, pixels, {"first": pixels}) for name in ("a", "b")]
     path = tmp_path / "report.html"
-    write_page(Report(Protocol(), [Score("a", {"psnr": 20.0, "ssim": 0.5}, method="first")], [], []), shown, 2, path)
+    write_page(
+        Report(Protocol(), [Score("a", {"psnr": 20.0, "ssim": 0.5}, method="first")], [], []), shown, total=2, path=path
+    )
     assert "1 of 2 pictures are shown." in path.read_text()

@@ -1,4 +1,4 @@
-"""Reports as text, read back by other parsers."""
+"""Reports as text, parsed by other programs."""
 
 import csv
 import json
@@ -11,10 +11,9 @@ from srgan_cli.errors import UsageError
 from srgan_cli.scoring.protocol import RANGE, Protocol
 from srgan_cli.scoring.report.report import Report, Score
 from srgan_cli.scoring.report.text import (
-    differences_grid,
-    json_pieces,
-    main_grid,
+    JsonStream,
     output_format,
+    report_grids,
     to_csv,
     to_json,
     to_latex,
@@ -35,7 +34,12 @@ def strict_json(text: str) -> dict[str, list[dict[str, object]]]:
 @pytest.fixture
 def one() -> Report:
     scores = [Score("a", {"psnr": 20.0, "sqd": 0.25}, method="m"), Score("b", {"psnr": 30.0, "sqd": 0.75}, method="m")]
-    return Report(Protocol("rgb", 2, ("psnr", "sqd")), [*scores, Score("c", {}, "is damaged", "m")], ["d"], [])
+    return Report(
+        Protocol(channels="rgb", border=2, metrics=("psnr", "sqd")),
+        [*scores, Score("c", {}, error="is damaged", method="m")],
+        ["d"],
+        [],
+    )
 
 
 @pytest.fixture
@@ -46,12 +50,12 @@ def two() -> Report:
         for index, name in enumerate("ab")
         for method, row in values.items()
     ]
-    return Report(Protocol("rgb", 2, ("psnr", "sqd")), scores, [], [])
+    return Report(Protocol(channels="rgb", border=2, metrics=("psnr", "sqd")), scores, [], [])
 
 
-def test_json_holds_protocol_means_and_pictures(one: Report) -> None:
+def test_json_contains_protocol_means_and_pictures(one: Report) -> None:
     content = strict_json(to_json(one))
-    assert content["protocol"] == one.protocol.describe() | {"metrics": ["psnr", "sqd"]}
+    assert content["protocol"] == one.protocol.to_json() | {"metrics": ["psnr", "sqd"]}
     assert content["mean"] == {"psnr": 25, "sqd": 0.5}
     assert content["pictures"] == [
         {"name": "a", "method": "m", "psnr": 20, "sqd": 0.25},
@@ -61,7 +65,7 @@ def test_json_holds_protocol_means_and_pictures(one: Report) -> None:
     assert content["methods"][0]["interval"] == {"psnr": [20, 30], "sqd": [0.25, 0.75]}
 
 
-def test_json_of_what_is_not_finite_is_null() -> None:
+def test_values_that_are_not_finite_are_null_in_json() -> None:
     content = strict_json(to_json(Report(Protocol(metrics=("psnr",)), [Score("a", {"psnr": inf})], [], [])))
     assert content["pictures"][0]["psnr"] is None
     assert content["mean"] == {"psnr": None}
@@ -71,7 +75,7 @@ def test_json_without_any_score_is_valid() -> None:
     assert strict_json(to_json(Report(Protocol(), [], [], [])))["pictures"] == []
 
 
-def test_json_of_several_methods_holds_their_differences(two: Report) -> None:
+def test_json_of_several_methods_contains_their_differences(two: Report) -> None:
     content = strict_json(to_json(two))
     assert [method["name"] for method in content["methods"]] == ["good_one", "bad|one"]
     (difference,) = content["differences"]
@@ -79,22 +83,18 @@ def test_json_of_several_methods_holds_their_differences(two: Report) -> None:
     assert difference["mean"]["psnr"] == 10.5  # type: ignore[index]
 
 
-def test_json_of_a_picture_is_written_before_the_next_is_scored(one: Report) -> None:
-    asked = []
-
-    def scores() -> object:
-        for score in one.scores:
-            asked.append(score.name)
-            yield score
-
-    pieces = json_pieces(one.protocol, scores(), lambda: one)  # type: ignore[arg-type]
-    assert '"pictures": [' in next(pieces)
-    assert asked == []
-    assert '"name": "a"' in next(pieces)
-    assert asked == ["a"]
+def test_json_of_a_picture_is_written_as_soon_as_it_is_scored(one: Report) -> None:
+    written: list[str] = []
+    stream = JsonStream(one.protocol, written.append)
+    assert written[-1].endswith('"pictures": [')
+    for score in one.scores:
+        stream.add(score)
+        assert score.error or f'"name": "{score.name}"' in written[-1]
+    stream.close(one)
+    assert "".join(written) == to_json(one)
 
 
-def test_csv_has_a_line_a_picture_and_method(one: Report) -> None:
+def test_csv_has_a_line_per_picture_and_method(one: Report) -> None:
     rows = list(csv.DictReader(to_csv(one).splitlines()))
     assert [row["picture"] for row in rows] == ["a", "b", "c"]
     assert rows[0] == {
@@ -122,13 +122,13 @@ def test_markdown_marks_the_best_and_escapes_bars(two: Report) -> None:
     assert all(len(re.findall(r"(?<!\\)\|", line)) == 5 for line in lines[:4])
 
 
-def test_markdown_of_one_method_has_a_row_a_picture(one: Report) -> None:
+def test_markdown_of_one_method_has_a_row_per_picture(one: Report) -> None:
     lines = to_markdown(one).splitlines()
     assert lines[2:5] == ["| a | 20.00 | 0.2500 |", "| b | 30.00 | 0.7500 |", "| mean of 2 | 25.00 | 0.5000 |"]
     assert "95 % interval of the mean: PSNR [20.00, 30.00], SQD [0.2500, 0.7500]" in lines
 
 
-def test_latex_escapes_what_it_would_take_for_commands(two: Report) -> None:
+def test_latex_escapes_special_characters(two: Report) -> None:
     text = to_latex(two)
     assert r"good\_one & 2 & \textbf{31.00 [30.00, 32.00]}" in text
     assert r"PSNR (dB) $\uparrow$" in text
@@ -137,20 +137,20 @@ def test_latex_escapes_what_it_would_take_for_commands(two: Report) -> None:
     assert text.count("\\begin") == text.count("\\end") == 1
 
 
-def test_differences_carry_their_sign(two: Report) -> None:
-    (row,) = differences_grid(two).rows
+def test_differences_are_printed_with_their_sign(two: Report) -> None:
+    (row,) = report_grids(two)[1].rows
     assert [cell.text for cell in row[:3]] == ["good_one − bad|one", "2", "+10.50 [+10.00, +11.00]"]
 
 
-def test_metrics_of_sets_print_how_many_they_saw() -> None:
+def test_metrics_of_sets_are_printed_with_the_number_of_pictures() -> None:
     scores = [Score("a", {}, method=name) for name in ("m", "n")]
-    sets = {"m": {"kid": (0.125, 640)}, "n": {}}
-    report = Report(Protocol(metrics=("kid",)), scores, [], [], sets)
-    assert [[cell.text for cell in row][2] for row in main_grid(report).rows] == ["0.12500 of 640", "-"]
+    set_scores = {"m": {"kid": (0.125, 640)}, "n": {}}
+    report = Report(Protocol(metrics=("kid",)), scores, [], [], set_scores=set_scores)
+    assert [[cell.text for cell in row][2] for row in report_grids(report)[0].rows] == ["0.12500 of 640", "-"]
 
 
-def test_one_form_at_a_time() -> None:
+def test_only_one_output_format_at_a_time() -> None:
     assert output_format(json=False, csv=True) == "csv"
     assert output_format(json=False) == ""
-    with pytest.raises(UsageError, match="found --json and --csv"):
+    with pytest.raises(UsageError, match="--json and --csv exclude each other"):
         output_format(json=True, csv=True)

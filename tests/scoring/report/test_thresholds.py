@@ -1,11 +1,11 @@
-"""Limits on means."""
+"""Thresholds for means."""
 
 import pytest
 
 from srgan_cli.errors import UsageError
 from srgan_cli.scoring.protocol import Protocol
 from srgan_cli.scoring.report.report import Report, Score
-from srgan_cli.scoring.report.thresholds import Threshold, failed_thresholds, parse_threshold, parse_thresholds
+from srgan_cli.scoring.report.thresholds import Threshold, failed_thresholds, parse_thresholds
 
 
 def report(baselines: tuple[str, ...] = (), **means: float) -> Report:
@@ -13,42 +13,42 @@ def report(baselines: tuple[str, ...] = (), **means: float) -> Report:
     return Report(Protocol(metrics=("psnr",)), scores, [], [], baselines=baselines)
 
 
-def test_limits_are_read() -> None:
+def test_thresholds_are_parsed() -> None:
     assert parse_thresholds(["psnr=28"], ["sqd=0.3"]) == [Threshold("psnr", 28, False), Threshold("sqd", 0.3, True)]
 
 
 @pytest.mark.parametrize("text", ["psnr", "psnr=", "psnr=high", "psnr=nan"])
-def test_what_is_no_number_is_refused(text: str) -> None:
-    with pytest.raises(UsageError, match="cannot read the limit"):
-        parse_threshold(text, upper=True)
+def test_bound_that_is_not_a_number_is_refused(text: str) -> None:
+    with pytest.raises(UsageError, match="cannot read the threshold"):
+        parse_thresholds([], [text])
 
 
-def test_an_unknown_metric_is_refused() -> None:
+def test_unknown_metric_is_refused() -> None:
     with pytest.raises(UsageError, match="unknown metric 'beauty'"):
-        parse_threshold("beauty=1", upper=True)
+        parse_thresholds(["beauty=1"], [])
 
 
 @pytest.mark.parametrize(
     ("upper", "bound", "expected"),
     [
-        (False, 28, ["PSNR of m is 27.50, under the limit of 28"]),
+        (False, 28, ["PSNR of m is 27.50, below the threshold of 28"]),
         (False, 27.5, []),
         (True, 27.5, []),
-        (True, 27, ["PSNR of m is 27.50, over the limit of 27"]),
+        (True, 27, ["PSNR of m is 27.50, above the threshold of 27"]),
     ],
 )
-def test_a_mean_beyond_a_limit_is_told(upper: bool, bound: float, expected: list[str]) -> None:
+def test_mean_beyond_a_threshold_is_reported(upper: bool, bound: float, expected: list[str]) -> None:
     assert failed_thresholds(report(m=27.5), [Threshold("psnr", bound, upper)]) == expected
 
 
-def test_baselines_are_judged_only_among_themselves() -> None:
-    limits = [Threshold("psnr", 28, False)]
-    assert failed_thresholds(report(("b",), m=29, b=20), limits) == []
-    assert len(failed_thresholds(report(("b",), b=20), limits)) == 1
+def test_baselines_count_only_without_candidates() -> None:
+    thresholds = [Threshold("psnr", 28, False)]
+    assert failed_thresholds(report(("b",), m=29, b=20), thresholds) == []
+    assert len(failed_thresholds(report(("b",), b=20), thresholds)) == 1
 
 
 @pytest.mark.parametrize(
-    "empty", [Report(Protocol(), [Score("a", {}, "is damaged", "m")], [], []), report(m=float("nan"))]
+    "empty", [Report(Protocol(), [Score("a", {}, error="is damaged", method="m")], [], []), report(m=float("nan"))]
 )
-def test_a_mean_that_is_not_there_breaks_every_limit(empty: Report) -> None:
+def test_missing_mean_fails_every_threshold(empty: Report) -> None:
     assert len(failed_thresholds(empty, parse_thresholds(["psnr=1"], ["psnr=99"]))) == 2
