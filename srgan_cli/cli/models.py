@@ -34,7 +34,7 @@ def resolve_model(model: str, offline: bool) -> str:
         return model
     fetched = not is_cached(model)
     with progress_bar(model) as progress:
-        cached = fetch(model, offline, progress)
+        cached = fetch(model, offline=offline, progress=progress)
     if fetched:
         licence = cached.licence or "unknown, see where it comes from"
         info(f"{cached.name}: licence {licence}; sha256 {cached.sha256}; kept in {cached.path.parent}")

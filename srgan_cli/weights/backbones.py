@@ -1,4 +1,4 @@
-"""Backbones with the weights they were trained to: from a file, a folder of files, or torchvision's hub."""
+"""Pretrained backbones: from a file, a folder of files, or the download pages of torchvision."""
 
 import os
 import socket
@@ -23,15 +23,15 @@ HUB = {
     "weights-inception-2015-12-05-6726825d.pth",
 }
 METRIC_WEIGHTS_VARIABLE = "SRGAN_METRIC_WEIGHTS"
-"""The environment variable that names a folder with files such as vgg16.safetensors; it comes before the hub."""
+"""The environment variable that names a folder with files such as vgg16.safetensors, used instead of downloads."""
 
 
 def load_backbone(name: str, path: Path | None = None) -> Backbone:
-    """A backbone ready to use on the CPU, its weights frozen.
+    """A backbone on the CPU, with frozen weights.
 
-    They are read from `path` (.safetensors or .pth with torchvision's names), else from the first file of the folder
-    $SRGAN_METRIC_WEIGHTS whose name holds `name`, else fetched from torchvision's hub and kept in torch's cache.
-    Raises WeightsError when they cannot be had or do not fit.
+    They are read from `path` (.safetensors or .pth with the names of torchvision), else from the first file in the
+    folder $SRGAN_METRIC_WEIGHTS whose name contains `name`, else downloaded into the cache of torch.
+    Raises WeightsError if they cannot be loaded or do not match.
     """
     path = path or find_backbone(name)
     tensors = load_tensors(name, path)
@@ -40,41 +40,43 @@ def load_backbone(name: str, path: Path | None = None) -> Backbone:
     try:
         backbone.load_state_dict({key: value.float() for key, value in tensors.items() if key in wanted})
     except (RuntimeError, AttributeError) as error:
-        raise WeightsError(f"{path or HUB[name]} does not hold the features of {name}", "give another file") from error
+        raise WeightsError(
+            f"{path or HUB[name]} does not contain the features of {name}", "use another file"
+        ) from error
     return backbone.eval().requires_grad_(False)
 
 
 def load_tensors(name: str, path: Path | None = None) -> dict[str, Tensor]:
-    """The weights of this name, found as `load_backbone` says.  Raises WeightsError when they cannot be had."""
+    """The weights of this name, found like those of load_backbone.  Raises WeightsError if they cannot be loaded."""
     path = path or find_backbone(name)
-    return read_tensors(path) if path else _fetch(name)
+    return read_tensors(path) if path else _download(name)
 
 
 def find_backbone(name: str) -> Path | None:
-    """The file of this backbone in the folder $SRGAN_METRIC_WEIGHTS, if there is one."""
+    """The file of this backbone in the folder $SRGAN_METRIC_WEIGHTS; None without one."""
     folder = os.environ.get(METRIC_WEIGHTS_VARIABLE)
     found = sorted(Path(folder).glob(f"*{name}*")) if folder else []
     return found[0] if found else None
 
 
 def is_available(name: str) -> bool:
-    """Whether the weights of this name need not be fetched: they are in the folder or in torch's cache."""
+    """Whether the weights of this name need no download: they are in the folder or in the cache of torch."""
     return find_backbone(name) is not None or Path(torch.hub.get_dir(), "checkpoints", Path(HUB[name]).name).is_file()
 
 
-def _fetch(name: str) -> dict[str, Tensor]:
+def _download(name: str) -> dict[str, Tensor]:
     before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(TIMEOUT)  # torch would wait for a silent network for ever
+    socket.setdefaulttimeout(TIMEOUT)  # torch.hub has no argument for it, and would wait forever
     try:
-        with redirect_stdout(sys.stderr):  # torch says there what it fetches, where the results belong
+        with redirect_stdout(sys.stderr):  # torch.hub reports the download on stdout, where results belong
             tensors: dict[str, Tensor] = torch.hub.load_state_dict_from_url(
                 HUB[name], map_location="cpu", progress=sys.stderr.isatty(), check_hash=True
             )
         return tensors
     except Exception as error:  # no network, no disk, a damaged file
         raise WeightsError(
-            f"cannot fetch {name} from {HUB[name]}: {error}",
-            f"fetch it by hand into a folder, and name that in ${METRIC_WEIGHTS_VARIABLE}",
+            f"cannot download {name} from {HUB[name]}: {error}",
+            f"download it by hand into a folder, and name the folder in ${METRIC_WEIGHTS_VARIABLE}",
         ) from error
     finally:
         socket.setdefaulttimeout(before)

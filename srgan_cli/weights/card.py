@@ -1,9 +1,9 @@
 """WeightsCard: what a weights file says about its network."""
 
 import json
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from reprlib import repr as shown
+from reprlib import repr as shorten_repr
 from typing import Any
 
 from srgan_cli.errors import WeightsError
@@ -11,8 +11,7 @@ from srgan_cli.networks import GENERATORS, Generator
 from srgan_cli.system.discovery import is_plain_name
 from srgan_cli.weights.spandrel import SpandrelGenerator
 
-_KEY = "srgan"
-
+_METADATA_KEY = "srgan"
 _FIELD_TYPES: dict[str, type | tuple[type, ...]] = {
     **dict.fromkeys(("name", "licence", "counterpart"), str),
     **dict.fromkeys(("training", "scores"), dict),
@@ -23,48 +22,64 @@ _FIELD_TYPES: dict[str, type | tuple[type, ...]] = {
 
 @dataclass(frozen=True)
 class WeightsCard:
-    """The story of a weights file, stored as JSON in its metadata.
-
-    architecture and config say which generator to build ("spandrel:..." is rebuilt from its tensors alone); scale and
-    receptive_radius (input pixels; None where it is measured) how to run it; training, licence and scores where it
-    comes from and what it is worth.  counterpart names the fidelity weights that adversarial ones can be blended with,
-    a file beside this one or shipped weights; strength is their share in that blend, 0…1, unless the user names
-    another.
-    """
+    """The description of a network, stored as JSON in the metadata of its weights file."""
 
     name: str
+    """The name of the weights, such as srgan-x4."""
     architecture: str
+    """A key of GENERATORS, or spandrel:NAME for a network that is rebuilt from its tensors alone."""
     config: dict[str, Any]
+    """The arguments of the generator."""
     scale: int
+    """Output pixels per input pixel, along each side."""
     receptive_radius: int | None
+    """How many input pixels beyond a tile can change its result; None if it is measured at the first use."""
     training: dict[str, Any] = field(default_factory=dict)
+    """Pictures with their licences, steps, hours, machine and settings."""
     licence: str = ""
+    """SPDX identifier of the licence of the weights."""
     scores: dict[str, Any] = field(default_factory=dict)
+    """Scores by benchmark, and the protocol of their measurement."""
     counterpart: str = ""
+    """The fidelity weights that these adversarial weights can be interpolated with: a file beside, or shipped."""
     strength: float = 1.0
+    """The default share of these weights in that interpolation, 0…1."""
 
     @classmethod
-    def for_generator(cls, generator: Generator, name: str, **story: Any) -> "WeightsCard":
-        """The card of a generator; `story` is training, licence, scores and counterpart."""
+    def for_generator(cls, generator: Generator, name: str, **details: Any) -> "WeightsCard":
+        """The card of a generator; `details` are the fields with a default."""
         if isinstance(generator, SpandrelGenerator):
-            return cls(name, generator.architecture, generator.config, generator.scale, None, **story)
+            return cls(name, generator.architecture, generator.config, generator.scale, None, **details)
         architecture = next(key for key, kind in GENERATORS.items() if type(generator) is kind)
-        return cls(name, architecture, generator.config, generator.scale, generator.receptive_radius, **story)
+        return cls(name, architecture, generator.config, generator.scale, generator.receptive_radius, **details)
 
+    @classmethod
+    def from_metadata(cls, metadata: dict[str, str], path: Path) -> "WeightsCard | None":
+        """The card in the metadata of a safetensors file; None if there is no card.
 
-def _parse(path: Path, metadata: dict[str, str]) -> WeightsCard | None:
-    if _KEY not in metadata:
-        return None
-    try:
-        stored = json.loads(metadata[_KEY])
-        known = {f.name for f in fields(WeightsCard)}
-        card = WeightsCard(**{key: value for key, value in stored.items() if key in known})
-    except (ValueError, TypeError, AttributeError, RecursionError) as error:
-        raise WeightsError(f"{path} has an unreadable card: {error}", "was it made by a newer srgan?") from error
-    odd = [key for key, kind in _FIELD_TYPES.items() if not isinstance(getattr(card, key), kind)]
-    if not odd:
-        odd += [] if is_plain_name(card.counterpart) or not card.counterpart else ["counterpart"]
-        odd += [] if 0 <= card.strength <= 1 else ["strength"]
-    if odd:
-        raise WeightsError(f"{path} has an odd {odd[0]} on its card: {shown(getattr(card, odd[0]))}", "fetch it again")
-    return card
+        Fields of newer versions are ignored.  Raises WeightsError, which names the file, for a malformed card.
+        """
+        if _METADATA_KEY not in metadata:
+            return None
+        try:
+            stored = json.loads(metadata[_METADATA_KEY])
+            known = {f.name for f in fields(cls)}
+            card = cls(**{key: value for key, value in stored.items() if key in known})
+        except (ValueError, TypeError, AttributeError, RecursionError) as error:
+            raise WeightsError(f"cannot read the card of {path}: {error}", "was it made by a newer srgan?") from error
+        if (name := card._invalid_field()) is not None:
+            value = shorten_repr(getattr(card, name))
+            raise WeightsError(f"the card of {path} has an invalid {name}: {value}", "download the file again")
+        return card
+
+    def to_metadata(self) -> dict[str, str]:
+        """The metadata of a safetensors file with this card."""
+        return {_METADATA_KEY: json.dumps(asdict(self))}
+
+    def _invalid_field(self) -> str | None:
+        for name, kind in _FIELD_TYPES.items():
+            if not isinstance(getattr(self, name), kind):
+                return name
+        if self.counterpart and not is_plain_name(self.counterpart):
+            return "counterpart"
+        return None if 0 <= self.strength <= 1 else "strength"

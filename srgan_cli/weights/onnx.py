@@ -1,4 +1,4 @@
-"""A generator as an ONNX model, checked against torch before it is written."""
+"""Export of a generator to ONNX, checked against torch."""
 
 import contextlib
 import io
@@ -17,40 +17,40 @@ from srgan_cli.system.files import atomic_write
 
 INPUT, OUTPUT = "pictures", "enlarged"
 LARGEST_DIFFERENCE = 1e-3
-_EXAMPLE, _CHECKED = (2, 3, 40, 48), ((1, 3, 64, 48), (2, 3, 32, 80))
+_EXAMPLE_SHAPE, _CHECKED_SHAPES = (2, 3, 40, 48), ((1, 3, 64, 48), (2, 3, 32, 80))
 
 
 def export_onnx(generator: Generator, path: Path) -> float:
-    """Write a generator, on the CPU, as ONNX with free batch and size; how far its results are from torch's at most.
+    """Write a generator on the CPU as ONNX; returns the largest difference between onnxruntime and torch.
 
-    Input: "pictures" (N, 3, H, W), RGB 0…1.  Output: "enlarged" (N, 3, scale x H, scale x W), not clamped.
-    Raises UsageError without the extra srgan-cli[onnx], SrganError when the network has no such form, or its results in
-    onnxruntime differ from torch's by more than 1/1000.
+    Batch and size are free.  Input: "pictures" (N, 3, H, W), RGB 0…1.  Output: "enlarged" (N, 3, scale x H, scale x W),
+    not clamped.  Raises UsageError without the extra srgan-cli[onnx], SrganError if the network cannot be exported with
+    free sizes or a result differs by more than LARGEST_DIFFERENCE.
     """
     _check_installed()
     with atomic_write(path) as temporary:
         try:
             _write(generator, temporary)
-        except Exception as error:  # torch fails in many ways on networks that look up sizes
+        except Exception as error:  # networks that depend on sizes fail in many ways
             reason = shorten(str(error), 160)
             raise SrganError(
                 f"this network cannot be exported with free sizes: {reason}", "try another model"
             ) from error
-        difference = max(_difference(generator, temporary, shape) for shape in _CHECKED)
+        difference = max(_difference(generator, temporary, shape) for shape in _CHECKED_SHAPES)
         if not difference <= LARGEST_DIFFERENCE:
             raise SrganError(f"the exported model differs from torch by {difference:.3g}", "try another model")
     return difference
 
 
 def _write(generator: Generator, path: Path) -> None:
-    sides = {0: torch.export.Dim.DYNAMIC, 2: torch.export.Dim.DYNAMIC, 3: torch.export.Dim.DYNAMIC}
+    free = {0: torch.export.Dim.DYNAMIC, 2: torch.export.Dim.DYNAMIC, 3: torch.export.Dim.DYNAMIC}
     with _silence():
         program = torch.onnx.export(
             generator,
-            (torch.rand(_EXAMPLE),),
+            (torch.rand(_EXAMPLE_SHAPE),),
             input_names=[INPUT],
             output_names=[OUTPUT],
-            dynamic_shapes=(sides,),
+            dynamic_shapes=(free,),
             dynamo=True,
             verbose=False,
         )
@@ -65,16 +65,16 @@ def _difference(generator: Generator, path: Path, shape: tuple[int, ...]) -> flo
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     try:
         (found,) = session.run([OUTPUT], {INPUT: pictures.numpy()})
-    except Exception as error:  # onnxruntime's own, of no common class
+    except Exception as error:  # the classes of onnxruntime have no common base
         raise SrganError(
-            f"the exported model does not take {shape[3]} x {shape[2]} pixels: {shorten(str(error), 120)}",
-            "its network has no form with free sizes: try another model",
+            f"the exported model fails for {shape[3]} x {shape[2]} pixels: {shorten(str(error), 120)}",
+            "this network cannot be exported with free sizes: try another model",
         ) from error
     with torch.no_grad():
         expected: Tensor = generator(pictures)
     if found.shape != tuple(expected.shape):
         raise SrganError(
-            f"the exported model gives {found.shape}, expected {tuple(expected.shape)}", "try another model"
+            f"the exported model returns {found.shape}, expected {tuple(expected.shape)}", "try another model"
         )
     return float((torch.from_numpy(found) - expected).abs().max())
 
@@ -90,7 +90,7 @@ def _check_installed() -> None:
 
 @contextlib.contextmanager
 def _silence() -> Any:
-    """Torch's exporter prints and warns about its own internals."""
+    """Suppress what the exporter of torch prints and warns about its internals."""
     logger = logging.getLogger("torch.onnx")
     level = logger.level
     logger.setLevel(logging.ERROR)

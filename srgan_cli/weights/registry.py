@@ -1,4 +1,4 @@
-"""Which weights are at hand, and what their cards tell."""
+"""The available weights: shipped, downloaded, or named by a path or an address."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,7 +9,8 @@ from typing import Any
 from srgan_cli.errors import SrganError, UnknownModel
 from srgan_cli.system.files import digest
 from srgan_cli.weights.card import WeightsCard
-from srgan_cli.weights.file import SUFFIX, read_card
+from srgan_cli.weights.file import read_card
+from srgan_cli.weights.formats import SAFETENSORS
 from srgan_cli.weights.hub import fetch, is_reference, list_cached, list_corrupt
 
 SHIPPED = "shipped"
@@ -17,21 +18,25 @@ SHIPPED = "shipped"
 
 @dataclass(frozen=True)
 class ModelInfo:
-    """Weights that `-m` takes by `name`; of a damaged note in the cache the folder.
-
-    source: "shipped", or where they were fetched from.  card: None where they cannot be used, for the `reason`.
-    """
+    """Weights that are available, or a corrupt record in the cache."""
 
     name: str
+    """What `-m` takes; the folder of a corrupt record."""
     source: str
+    """SHIPPED, or the reference that they were downloaded by."""
     path: Path
+    """Their file."""
     sha256: str
+    """The SHA-256 of their file, in hexadecimal digits."""
     licence: str
+    """Their licence; "" if unknown."""
     card: WeightsCard | None
+    """Their card; None if they cannot be used."""
     reason: str = ""
+    """Why they cannot be used."""
 
     def to_json(self) -> dict[str, Any]:
-        """Everything that is known, as JSON can hold it."""
+        """All fields, and the main fields of the card, for JSON."""
         info = {"name": self.name, "source": self.source, "path": str(self.path), "bytes": self.path.stat().st_size}
         known = {"sha256": self.sha256, "licence": self.licence}
         if self.card is None:
@@ -41,7 +46,7 @@ class ModelInfo:
 
 
 def list_models() -> Iterator[ModelInfo]:
-    """The shipped weights, then the cached ones, each by name."""
+    """The shipped weights by name, the downloaded ones by file name, then the corrupt records of the cache."""
     for name, path in list_weights().items():
         card = read_card(path)
         yield ModelInfo(name, SHIPPED, path, digest(path), card.licence, card)
@@ -49,8 +54,8 @@ def list_models() -> Iterator[ModelInfo]:
         cached_card, reason = _try_read_card(cached.path)
         licence = cached.licence or (cached_card.licence if cached_card else "")
         yield ModelInfo(cached.source, cached.source, cached.path, cached.sha256, licence, cached_card, reason)
-    for note, reason in list_corrupt().items():
-        yield ModelInfo(str(note.parent), str(note.parent), note, "", "", None, reason)
+    for record, reason in list_corrupt().items():
+        yield ModelInfo(str(record.parent), str(record.parent), record, "", "", None, reason)
 
 
 def _try_read_card(path: Path) -> tuple[WeightsCard | None, str]:
@@ -61,23 +66,23 @@ def _try_read_card(path: Path) -> tuple[WeightsCard | None, str]:
 
 
 def shipped_folder() -> Path:
-    """Where the weights that come with the toolkit lie: in the wheel, or in a checkout beside the package."""
+    """The folder of the shipped weights: in the wheel, or beside the package in a checkout."""
     package = Path(__file__).parents[1]
-    packed = package / "shipped"
-    return packed if packed.is_dir() else package.parent / "weights"
+    in_wheel = package / "shipped"
+    return in_wheel if in_wheel.is_dir() else package.parent / "weights"
 
 
 def list_weights() -> dict[str, Path]:
-    """The shipped weights: their files by name."""
-    return {path.stem: path for path in sorted(shipped_folder().glob(f"*{SUFFIX}"))}
+    """The files of the shipped weights by name."""
+    return {path.stem: path for path in sorted(shipped_folder().glob(f"*{SAFETENSORS}"))}
 
 
 def find_weights(name: str, scale: float | None = None) -> Path:
-    """The file of shipped weights, or `name` itself where it is a file; an address is fetched (see cache.fetch).
+    """The file of shipped weights by name, a file by its path, or a download by its address (see hub.fetch).
 
-    The name may leave out the scale: `srgan` is the smallest srgan-xN that reaches `scale`, else the largest
-    there is.  A file that is called as shipped weights are is meant only by a path, such as ./srgan.
-    Raises UnknownModel with the nearest name.
+    The name can omit the scale: `srgan` is the smallest srgan-xN that reaches `scale`, else the largest one.
+    The name of shipped weights always means them; a file of that name is ./srgan.
+    Raises UnknownModel, with the most similar name, if nothing has this name.
     """
     if is_reference(name):
         return fetch(name).path
@@ -87,9 +92,9 @@ def find_weights(name: str, scale: float | None = None) -> Path:
     family = {read_card(path).scale: path for key, path in shipped.items() if key.rpartition("-x")[0] == name}
     if family:
         largest = max(family)
-        return family[min((have for have in family if have >= (scale or largest)), default=largest)]
+        return family[min((each for each in family if each >= (scale or largest)), default=largest)]
     if Path(name).suffix or Path(name).is_file():
         return Path(name)
     near = get_close_matches(name, shipped, 1, 0.4)
     hint = f"did you mean {near[0]}? " if near else ""
-    raise UnknownModel(f"no weights named {name!r}", f"{hint}there is: {', '.join(shipped) or 'none'}; or name a file")
+    raise UnknownModel(f"no weights named {name!r}", f"{hint}available: {', '.join(shipped) or 'none'}; or a path")

@@ -1,7 +1,7 @@
-"""Networks of other projects: their weights files read without running code, and the networks that spandrel builds.
+"""Networks of other projects: reading their weights files without running code, and building them with spandrel.
 
-spandrel recognises an architecture by the names and shapes of its tensors.  It needs torchvision, and takes seconds to
-import: both are first asked for when a file without a card is loaded.
+spandrel recognises an architecture by the names and shapes of the tensors.  It needs torchvision and takes seconds to
+import, so it is imported when a file without a card is loaded.
 """
 
 import copy
@@ -21,30 +21,31 @@ from torch import Tensor
 
 from srgan_cli.errors import UsageError, WeightsError
 from srgan_cli.networks import Generator
+from srgan_cli.weights.formats import TORCH_SUFFIXES
 
 if TYPE_CHECKING:
     from spandrel import ImageModelDescriptor
 
-TORCH_SUFFIXES = (".pth", ".pt", ".ckpt", ".bin")
-"""Suffixes of files that torch wrote."""
 PREFIX = "spandrel:"
-"""Begins the name of an architecture that spandrel rebuilds from its tensors."""
+"""Marks the name of an architecture that spandrel rebuilds from its tensors."""
 GRID = 16
-"""Tiles begin at multiples of it, since the windows of most attention networks divide it."""
+"""Tiles start at multiples of it: most attention networks have windows whose size divides it."""
 LARGEST_HALO = 64
+"""Input pixels."""
 SMALLEST_CHANGE = 0.25 / 255
-_STRIP, _CUT = 32, 48
+"""A change of the output that counts for the receptive radius, in the range 0…1."""
+_STRIP_HEIGHT, _CUT = 32, 48
 
 
 class SpandrelGenerator(Generator):
-    """A network that spandrel recognised, enlarging RGB like every other generator.
+    """A network that spandrel recognised, as a generator for RGB.
 
-    Pictures are padded to the size that it requires.  A network of one channel enlarges red, green and blue one by one;
-    one of four channels sees an opaque picture.  The names of its tensors are those of its file.
+    The input is padded to the size that the network requires.  A network with one channel processes red, green and blue
+    one by one; a network with four channels gets an opaque picture.  The state dict has the names of the file.
     """
 
     exact_tiles = False
-    memory_format = torch.preserve_format  # some look at their activations in the order that they expect
+    memory_format = torch.preserve_format  # some networks depend on the memory layout of activations
 
     def __init__(self, descriptor: "ImageModelDescriptor[Any]") -> None:
         super().__init__(scale=descriptor.scale)
@@ -55,17 +56,17 @@ class SpandrelGenerator(Generator):
 
     @property
     def architecture(self) -> str:
-        """Its name on a weights card."""
+        """The name of the architecture on a weights card."""
         return f"{PREFIX}{self.descriptor.architecture.id}"
 
     @cached_property
     def receptive_radius(self) -> int:
-        """How many input pixels from a cut its result changes by more than a quarter of a grey level, 64 at most.
+        """The distance from a cut, in input pixels, at which the output still changes by SMALLEST_CHANGE; at most 64.
 
-        Measured on a strip of random texture, once.  Networks that look at the whole picture reach the 64.
+        Measured once, on a strip of random texture.  Networks that use global information reach 64.
         """
         cut = -(-_CUT // self.grid) * self.grid
-        strip = _texture(_STRIP, cut + 2 * LARGEST_HALO).to(next(self.parameters()).device)
+        strip = _texture(_STRIP_HEIGHT, cut + 2 * LARGEST_HALO).to(next(self.parameters()).device)
         with torch.no_grad():
             whole, part = self(strip), self(strip[..., cut:])
         change = (whole[..., cut * self.scale :] - part).abs().amax((0, 1, 2)).view(-1, self.scale).amax(1)
@@ -74,18 +75,18 @@ class SpandrelGenerator(Generator):
 
     @cached_property
     def blend(self) -> int:  # type: ignore[override]
-        """How far tiles are faded into each other: not where they fit, else half of what they read beyond."""
+        """Input pixels over which tiles are blended: none if they fit, else half of the halo."""
         return LARGEST_HALO // 2 if self.receptive_radius > LARGEST_HALO - GRID else 0
 
     def forward(self, x: Tensor) -> Tensor:
-        """The enlarged pictures."""
+        """The upscaled pictures."""
         height, width = (side * self.scale for side in x.shape[-2:])
         right, bottom = self.descriptor.size_requirements.get_padding(x.shape[-1], x.shape[-2])
         enlarged = self._enlarge(F.pad(x, [0, right, 0, bottom], mode="replicate"))
         return enlarged[..., :height, :width].float()
 
     def _enlarge(self, x: Tensor) -> Tensor:
-        # spandrel's own call knows what some networks need beside the picture, but computes no gradients
+        # the descriptor adds arguments that some networks need, but computes no gradients
         run = self.network if torch.is_grad_enabled() else self.descriptor
         if self.descriptor.input_channels == 1:
             return torch.cat([run(x[:, [channel]]) for channel in range(3)], 1)
@@ -93,103 +94,106 @@ class SpandrelGenerator(Generator):
         return enlarged[:, :3]
 
     def state_dict(self, *arguments: Any, **options: Any) -> Any:
-        """The tensors by the names of its file."""
+        """The tensors by their names in the file."""
         return self.network.state_dict(*arguments, **options)
 
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
-        """Take tensors by the names of its file."""
+        """Load tensors by their names in the file."""
         return self.network.load_state_dict(state_dict, strict, assign)
 
 
 def build_spandrel(tensors: dict[str, Any], source: str) -> SpandrelGenerator:
-    """The network that these tensors are of, ready to run on the CPU; `source` names their file in messages.
+    """The network of these tensors, ready to run on the CPU; `source` names their file in messages.
 
-    Raises WeightsError where spandrel cannot be imported, knows no such architecture, or knows it as one that needs
-    more than a picture of 1, 3 or 4 channels.
+    Raises WeightsError if spandrel cannot be imported or does not know the architecture, and for inpainting models and
+    networks with other than 1, 3 or 4 channels.
     """
     spandrel = _import_spandrel(source)
     try:
         descriptor = spandrel.ModelLoader().load_from_state_dict(spandrel.canonicalize_state_dict(tensors))
     except spandrel.UnsupportedModelError as error:
-        known = f"spandrel {spandrel.__version__} knows {len(list(spandrel.MAIN_REGISTRY.architectures()))}"
-        raise WeightsError(f"{source} is of no known architecture", f"{known}; a newer one may know more") from error
+        count = len(list(spandrel.MAIN_REGISTRY.architectures()))
+        hint = f"spandrel {spandrel.__version__} knows {count} architectures; a newer version may know more"
+        raise WeightsError(f"{source} has no known architecture", hint) from error
     except Exception as error:  # each architecture fails in its own way on tensors that do not fit it
         reason = shorten(str(error), 160)
         raise WeightsError(
-            f"{source} does not fit the architecture it looks like: {reason}", "fetch it again"
+            f"{source} does not match the architecture that it resembles: {reason}", "download it again"
         ) from error
     if not isinstance(descriptor, spandrel.ImageModelDescriptor):
-        raise WeightsError(f"{source} fills holes, which needs a mask", "give weights that enlarge or restore")
+        raise WeightsError(
+            f"{source} is an inpainting model and needs a mask", "use a model for upscaling or restoration"
+        )
     if descriptor.input_channels != descriptor.output_channels or descriptor.input_channels not in (1, 3, 4):
         channels = f"{descriptor.input_channels} to {descriptor.output_channels} channels"
-        raise WeightsError(f"{source} turns {channels}, expected 1, 3 or 4 of both", "give other weights")
+        raise WeightsError(f"{source} converts {channels}, expected 1, 3 or 4 of both", "use other weights")
     return SpandrelGenerator(descriptor).eval().requires_grad_(False)
 
 
 def check_trainable(generator: SpandrelGenerator, name: str) -> None:
-    """Raises UsageError where a network does not learn from pictures alone, and where its tensors do not rebuild it."""
-    twin = build_spandrel(dict(copy.deepcopy(generator.state_dict())), name)
-    if (twin.architecture, twin.scale) != (generator.architecture, generator.scale):
-        raise UsageError(f"the tensors of {name} do not tell enough to rebuild it", "start from another file")
+    """Raises UsageError if a network cannot be rebuilt from its tensors or trained with pictures alone."""
+    copied = build_spandrel(dict(copy.deepcopy(generator.state_dict())), name)
+    if (copied.architecture, copied.scale) != (generator.architecture, generator.scale):
+        raise UsageError(f"{name} cannot be rebuilt from its tensors alone", "start from another file")
     try:
         with torch.enable_grad():
-            learned = twin.train()(torch.rand(2, 3, 16, 16))
-        fits = learned.shape == (2, 3, 16 * twin.scale, 16 * twin.scale)
-    except Exception:  # each network has its own needs beside the picture
-        fits = False
-    if not fits:
+            output = copied.train()(torch.rand(2, 3, 16, 16))
+        trainable = output.shape == (2, 3, 16 * copied.scale, 16 * copied.scale)
+    except Exception:  # some networks need more than a picture, and each fails in its own way
+        trainable = False
+    if not trainable:
         raise UsageError(
-            f"{twin.architecture.removeprefix(PREFIX)} networks cannot be trained here", "take another file"
+            f"{copied.architecture.removeprefix(PREFIX)} networks cannot be trained by srgan", "use another file"
         )
 
 
 def read_tensors(path: Path) -> dict[str, Any]:
-    """What a .safetensors file or one that torch wrote holds.  No code in it is ever executed.
+    """The content of a .safetensors file or of one that torch wrote.  No code in it is run.
 
-    Raises WeightsError for a file that is missing, damaged, or holds more than tensors and plain values.
+    Raises WeightsError for a file that is missing, damaged, or contains more than tensors and plain values.
     """
     try:
         if path.suffix.lower() not in TORCH_SUFFIXES:
             return load_file(path)
         content = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, SafetensorError) as error:
-        raise WeightsError(f"cannot read {path}: {error}", "give a .safetensors or .pth file") from error
+        raise WeightsError(f"cannot read {path}: {error}", "expected a .safetensors or .pth file") from error
     except UnpicklingError as error:
         raise _pickle_error(path, error) from error
-    except Exception as error:  # reading a damaged file fails in many ways
+    except Exception as error:  # damaged files fail in many ways
         if "TorchScript" in str(error):
-            raise WeightsError(f"{path} is a TorchScript program", "give the weights it was made of") from error
-        raise WeightsError(f"cannot read {path}: it is damaged", "fetch it again") from error
+            raise WeightsError(f"{path} is a TorchScript program", "use the weights that it was made from") from error
+        raise WeightsError(f"cannot read {path}: it is damaged", "download it again") from error
     if not isinstance(content, dict):
-        raise WeightsError(f"{path} holds a {type(content).__name__}, expected tensors by name", "give another file")
+        raise WeightsError(f"{path} contains a {type(content).__name__}, expected tensors by name", "use another file")
     return content
 
 
 def _pickle_error(path: Path, error: UnpicklingError) -> WeightsError:
-    """torch's refusal names the class or function that a pickle asks for."""
-    _, asked, rest = str(error).partition("GLOBAL ")
-    if not asked:
-        return WeightsError(f"cannot read {path}: it is damaged", "fetch it again")
-    wanted = rest.split()[0].strip("`'\".,")
+    """The error for a refused pickle; torch's message names the class or function that the pickle imports."""
+    _, refused, rest = str(error).partition("GLOBAL ")
+    if not refused:
+        return WeightsError(f"cannot read {path}: it is damaged", "download it again")
+    name = rest.split()[0].strip("`'\".,")
     return WeightsError(
-        f"{path} asks to run code ({wanted}) and is not opened",
-        "ask for it as .safetensors, or save its state dict alone where you trust it",
+        f"{path} asks to run code ({name}) and was not loaded",
+        "look for it as .safetensors; if you trust it, save its state dict alone",
     )
 
 
 def _import_spandrel(source: str) -> Any:
     try:
         import spandrel
-    except Exception as error:  # a torchvision for another torch fails with RuntimeError
+    except Exception as error:  # RuntimeError if torchvision was built for another torch
         raise WeightsError(
             f"{source} needs spandrel and torchvision, which cannot be imported: {shorten(str(error), 120)}",
-            "install the torchvision that belongs to this torch: pip install spandrel torchvision",
+            "install the torchvision that matches this torch: pip install spandrel torchvision",
         ) from error
     return spandrel
 
 
 def _texture(height: int, width: int) -> Tensor:
-    """(1, 3, H, W) of random detail on random patches, so that fine and coarse structure are both felt."""
+    """(1, 3, H, W), 0…1: random pixels on random patches, fine and coarse structure."""
     random = torch.Generator().manual_seed(0)
     fine = torch.rand(1, 3, height, width, generator=random)
     coarse = torch.rand(1, 3, height // 8 + 1, width // 8 + 1, generator=random)

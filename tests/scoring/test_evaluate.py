@@ -267,7 +267,7 @@ def test_unavailable_metric_gives_one_message_and_the_others_are_computed(
     assert report.protocol.metrics == ("psnr",)
     assert [line.split(": ")[0] for line in report.errors] == [f"{n} is not available" for n in unavailable]
     assert not report.complete
-    with pytest.raises(SrganError, match="vggd is not available: cannot fetch vgg16"):
+    with pytest.raises(SrganError, match="vggd is not available: cannot download vgg16"):
         score(*folders, Protocol(metrics=("vggd",)))
 
 

@@ -114,7 +114,7 @@ def test_a_hub_out_of_reach_is_one_clear_error(monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.delenv(METRIC_WEIGHTS_VARIABLE, raising=False)
     monkeypatch.setattr(pretrained.torch.hub, "load_state_dict_from_url", fail)
-    with pytest.raises(WeightsError, match="cannot fetch vgg16") as raised:
+    with pytest.raises(WeightsError, match="cannot download vgg16") as raised:
         load_backbone("vgg16")
     assert METRIC_WEIGHTS_VARIABLE in raised.value.hint
 
@@ -130,7 +130,7 @@ def test_an_unusable_file_is_one_clear_error(tmp_path: Path, suffix: str) -> Non
 
 
 def test_weights_of_another_network_are_refused(random_backbones: Path) -> None:
-    with pytest.raises(WeightsError, match="does not hold the features of vgg16"):
+    with pytest.raises(WeightsError, match="does not contain the features of vgg16"):
         load_backbone("vgg16", random_backbones / "squeezenet.safetensors")
 
 

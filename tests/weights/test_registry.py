@@ -1,6 +1,7 @@
 """The weights at hand, listed."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -8,16 +9,15 @@ from typer.testing import CliRunner
 
 from srgan_cli.cli import app
 from srgan_cli.system.files import digest
-from srgan_cli.weights import hub as cache
 from srgan_cli.weights.file import read_card
-from srgan_cli.weights.hub import CachedFile
+from srgan_cli.weights.hub import CACHE_VARIABLE, CachedFile
 from srgan_cli.weights.registry import list_models, list_weights
 
 
 @pytest.fixture
 def cached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[CachedFile]:
     """A cache with a copy of shipped weights, and with a file that is not weights."""
-    monkeypatch.setenv(cache.CACHE_VARIABLE, str(tmp_path))
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path))
     contents = {
         "hf://ann/nets/copy.safetensors": list_weights()["fidelity-x4"].read_bytes(),
         "hf://ann/nets/no.pth": b"",
@@ -28,7 +28,7 @@ def cached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[CachedFile]:
         entry.path.parent.mkdir()
         entry.path.write_bytes(content)
         entries.append(CachedFile(source, entry.name, digest(entry.path), entry.licence))
-        cache._write_entry(entries[-1])
+        entry.path.with_name("about.json").write_text(json.dumps(asdict(entries[-1])))
     return entries
 
 

@@ -46,6 +46,13 @@ def test_the_table_of_weights_agrees_with_the_cards(name: str) -> None:
         assert f"{card.scores[benchmark]['psnr']:.2f} / {card.scores[benchmark]['ssim']:.4f}" in row
 
 
+def test_the_documented_command_prints_a_card(capsys: pytest.CaptureFixture[str]) -> None:
+    found = re.search(r'    python -c "(.*)"', (REPOSITORY / "weights/README.md").read_text())
+    assert found
+    exec(found[1])
+    assert capsys.readouterr().out == f"{read_card(SHIPPED['srgan-x4'])}\n"
+
+
 @pytest.fixture
 def original() -> Picture:
     return read_picture(REPOSITORY / "examples/cat.png")

@@ -151,7 +151,7 @@ def test_a_malicious_pickle_is_refused(tmp_path: Path, protocol: str) -> None:
     path, marker = tmp_path / "evil.pth", tmp_path / "marker"
     content = {"weight": Evil(marker)}
     torch.save(content, path) if protocol == "zip" else path.write_bytes(pickle.dumps(content, 2))
-    with pytest.raises(WeightsError, match=r"asks to run code .* and is not opened"):
+    with pytest.raises(WeightsError, match=r"asks to run code .* and was not loaded"):
         load_weights(path)
     assert not marker.exists()
 
@@ -166,7 +166,7 @@ def test_a_torchscript_program_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "expected"), [(b"", "damaged"), (b"any bytes", "damaged"), ([1.0, 2.0], "holds a list")]
+    ("content", "expected"), [(b"", "damaged"), (b"any bytes", "damaged"), ([1.0, 2.0], "contains a list")]
 )
 def test_other_files_are_refused(tmp_path: Path, content: Any, expected: str) -> None:
     path = tmp_path / "other.pth"
@@ -176,16 +176,16 @@ def test_other_files_are_refused(tmp_path: Path, content: Any, expected: str) ->
 
 
 def test_unknown_and_unfitting_networks_are_refused(folder: Path) -> None:
-    with pytest.raises(WeightsError, match="is of no known architecture"):
+    with pytest.raises(WeightsError, match="has no known architecture"):
         build_spandrel({"weight": torch.zeros(1)}, "a.pth")
     tensors = read_tensors(folder / "compact-x4.pth")["params_ema"]
-    with pytest.raises(WeightsError, match="does not fit the architecture it looks like"):
+    with pytest.raises(WeightsError, match="does not match the architecture that it resembles"):
         build_spandrel({**tensors, "body.1.weight": torch.zeros(9)}, "a.pth")
 
 
 def test_networks_of_other_purposes_are_refused(spandrel: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     network = spandrel.architectures.Compact.Compact(num_in_ch=2, num_out_ch=2, num_feat=4, num_conv=2)
-    with pytest.raises(WeightsError, match="turns 2 to 2 channels"):
+    with pytest.raises(WeightsError, match="converts 2 to 2 channels"):
         build_spandrel(network.state_dict(), "a.pth")
     monkeypatch.setattr(spandrel.ModelLoader, "load_from_state_dict", lambda *_: "an inpainting network")
     with pytest.raises(WeightsError, match="needs a mask"):

@@ -16,7 +16,8 @@ from srgan_cli.system.files import atomic_write, remove_stale_temporaries, trans
 from srgan_cli.training.config import LEGACY_DEFAULTS, SETTINGS_FILE, TrainConfig
 from srgan_cli.training.run.contact_sheet import SAMPLES, ContactSheet
 from srgan_cli.weights.card import WeightsCard
-from srgan_cli.weights.file import SUFFIX, save_weights
+from srgan_cli.weights.file import save_weights
+from srgan_cli.weights.formats import SAFETENSORS
 
 CHECKPOINT, CHECKPOINT_BEFORE = "checkpoint.pt", "checkpoint-before.pt"
 LOG = "metrics.jsonl"
@@ -27,12 +28,12 @@ class RunFolder:
 
     def __init__(self, place: Path, name: str) -> None:
         self.place = place
-        self.weights = place / f"{name}{SUFFIX}"
+        self.weights = place / f"{name}{SAFETENSORS}"
         self._events: Any = None
 
     def save_weights(self, generator: Generator, card: WeightsCard) -> None:
         """Write deployable weights under the card's name."""
-        save_weights(self.place / f"{card.name}{SUFFIX}", generator, card)
+        save_weights(self.place / f"{card.name}{SAFETENSORS}", generator, card)
 
     def save_checkpoint(self, state: dict[str, Any]) -> None:
         """Write the checkpoint; the one before is kept beside it."""

@@ -68,7 +68,7 @@ def test_the_scale_is_that_of_the_weights(file: Path, smooth_pictures: Path) -> 
 def test_networks_that_need_more_than_pictures_are_not_trained(spandrel: Any) -> None:
     network = spandrel.architectures.FBCNN.FBCNN(nc=[4, 4, 4, 4], nb=2)
     generator = build_spandrel(network.state_dict(), "fbcnn.pth")
-    with pytest.raises(UsageError, match="FBCNN networks cannot be trained here"):
+    with pytest.raises(UsageError, match="FBCNN networks cannot be trained"):
         check_trainable(generator, "fbcnn.pth")
 
 
