@@ -115,7 +115,7 @@ def ours(scale: int, device: str = "cpu", precision: str = "auto", compile: bool
 
 def one_of_ours(name: str, device: str, precision: str, compile: bool = False) -> Candidate:
     """Weights as `srgan upscale` runs them."""
-    upscaler = Upscaler.load(name, device, precision=precision, compile=compile)
+    upscaler = Upscaler.load(name, device=device, precision=precision, compile=compile)
     generator = upscaler.generator
     assert isinstance(generator, MixedPrecision)
     cost = generator.parameter_count, multiply_adds(generator, upscaler.device)
@@ -125,7 +125,7 @@ def one_of_ours(name: str, device: str, precision: str, compile: bool = False) -
     @torch.no_grad()
     def network(low: Tensor) -> object:
         if upscaler.compiled:
-            upscaler.compiled.expect_shape(*low.shape[-2:])
+            upscaler.compiled.expect_shape(*low.shape[-2:], whole=False)
         return generator(low[None].to(upscaler.device)).sum().item()
 
     options = ("-m", name, "--device", device, "--precision", precision, *(["--compile"] if compile else []))

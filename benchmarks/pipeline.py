@@ -67,7 +67,7 @@ def main(
     compile: Annotated[bool, typer.Option("--compile", help="Have torch.compile build the network.")] = False,
 ) -> None:
     """Measure and print the table."""
-    upscaler = Upscaler.load(model, device, TilePolicy(tile), compile=compile)
+    upscaler = Upscaler.load(model, device=device, policy=TilePolicy(tile), compile=compile)
     watch = Stopwatch(upscaler)
     with TemporaryDirectory() as out:
         planned = plan_batch([str(folder)], f"{out}/", Naming(suffix=suffix_of(form)))

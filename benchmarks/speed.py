@@ -43,7 +43,7 @@ from srgan_cli.image.ops import quantise
 from srgan_cli.image.picture import Picture
 from srgan_cli.scoring.protocol import Protocol, compare
 from srgan_cli.system.devices import pick_device
-from srgan_cli.system.memory import peak_rss, retain_freed_memory, rss
+from srgan_cli.system.memory import limit_kernel_caches, peak_rss, retain_freed_memory, rss
 
 EXAMPLE = Path(__file__).parents[1] / "examples/cat.png"
 MATRIX_SIDE = 2048
@@ -203,7 +203,8 @@ def apart(work: Callable[..., Cost], *arguments: object) -> Cost:
 
 def cost(wanted: Wanted, kind: str, name: str) -> Cost:
     """What the candidate of a kind and a name takes."""
-    retain_freed_memory()  # as srgan upscale does
+    limit_kernel_caches()  # as srgan upscale does
+    retain_freed_memory()
     candidate = next(found for found in wanted.candidates(kind) if found.name == name)
     before = rss() or 0
     network = candidate.network or (lambda low: candidate.enlarge(Case("", "", low, Picture(low))))

@@ -28,7 +28,7 @@ def draw(target: Path) -> None:
         upscaler = Upscaler.load(method)
         pen.text((column * step + 2 * SIDE, TITLE // 2), title, "black", font, anchor="mm")
         for row, (name, place) in enumerate(PLACES.items()):
-            enlarged = upscaler.upscale(read_picture(HERE / name), 4)
+            enlarged = upscaler.upscale(read_picture(HERE / name), scale=4)
             sheet.paste(part(enlarged, *place), (column * step, TITLE + row * step))
     sheet.save(target, optimize=True)
 

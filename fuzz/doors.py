@@ -228,7 +228,7 @@ def _check_read(path: Path) -> None:
 
 def _enlarge(path: Path) -> None:
     with path.open("rb") as file:
-        upscale_video(file, io.BytesIO(), Upscaler.load("bicubic", scale=2), None)
+        upscale_video(file, io.BytesIO(), Upscaler.load("bicubic", scale=2))
 
 
 def _broken_weights(random: Random, folder: Path) -> Path:
@@ -262,7 +262,7 @@ def _with_odd_head(data: bytes, random: Random) -> bytes:
 
 
 def _check_weights(path: Path) -> None:
-    upscaler = Upscaler.load(str(path), "cpu", precision="fp32")
+    upscaler = Upscaler.load(str(path), device="cpu", precision="fp32")
     assert isinstance(upscaler.name, str), f"a name that is {upscaler.name!r}"
     assert isinstance(read_card(path).training, dict), "training that is no table"
     small = upscaler.upscale(Picture(torch.full((3, 8, 9), 0.5)))

@@ -2,18 +2,18 @@
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 from itertools import count
 from math import prod
 from pathlib import Path
-from threading import Lock
+from threading import Event, Lock
 from traceback import format_exception
 
 from srgan_cli.batch.manifest import Manifest
 from srgan_cli.batch.task import Task, TaskResult, UpscaleOptions
-from srgan_cli.batch.throttle import PixelBudget, _GeneratorLock
+from srgan_cli.batch.throttle import PixelBudget
 from srgan_cli.errors import SrganError, to_srgan_error
 from srgan_cli.image.codec.limits import check_streamed_pixels
 from srgan_cli.image.io import check_size, picture_losses
@@ -33,13 +33,15 @@ from srgan_cli.system.memory import peak_rss, trim_heap
 from srgan_cli.system.progress import Progress
 from srgan_cli.system.storage import Location, exists, is_remote, local_copy, upload_on_success
 from srgan_cli.upscaling.back_projection import Consistency, back_project
-from srgan_cli.upscaling.tiles.memory import ReservedMemory, check_decode_memory, retain_freed_memory_within
+from srgan_cli.upscaling.tiles.memory import ReservedMemory, check_decode_memory
+from srgan_cli.upscaling.tiles.plan import TilePlan
 from srgan_cli.upscaling.tiles.tiling import TilePolicy
 from srgan_cli.upscaling.upscaler import Upscaler
 
 _MAX_PIXELS_IN_FLIGHT = 2**23
 _LEVELS = 255
 _FILES_PER_TRIM = 32
+_Plans = dict[tuple[int, int], TilePlan]
 
 
 def no_progress(_done: int, _total: int) -> None:
@@ -62,8 +64,7 @@ class ImageProcessor:
     ) -> None:
         """`manifest` is that of the folder where the outputs go."""
         self.upscaler, self.options, self.manifest = upscaler, options or UpscaleOptions(), manifest
-        self.budget, self.generator_lock = PixelBudget(max_pixels_in_flight), _GeneratorLock(upscaler.generator)
-        retain_freed_memory_within(upscaler.policy)
+        self.budget, self.stopped = PixelBudget(max_pixels_in_flight), Event()
         self.cleaned: set[Path] = set()
         self.finished = count(1)
         self.lock = Lock()
@@ -89,11 +90,15 @@ class ImageProcessor:
 
     def stop(self) -> None:
         """Have what is in hand given up at its next tile."""
-        self.generator_lock.stop()
+        self.stopped.set()
+
+    def check_cancelled(self) -> None:
+        """Raise SrganError after `stop` was called."""
+        if self.stopped.is_set():
+            raise SrganError("stopped")
 
     def close(self) -> None:
-        """Leave the generator as it was."""
-        self.generator_lock.release()
+        """Do nothing: the processor holds no resources."""
 
 
 def default_concurrency(device: str, policy: TilePolicy, processes_sharing: int = 1) -> int:
@@ -159,12 +164,13 @@ class _Job:
         for size in sizes:
             check_size(self.target, *size)
         with self.processor.budget.reserve(sum(map(prod, pictures.sizes))):
-            began, waited = time.monotonic(), self.processor.generator_lock.wait_seconds
-            reserve = self._reserve_memory(pictures, sizes)
+            began, waited = time.monotonic(), self.upscaler.wait_seconds
+            reserved = self._reserve_memory(pictures, sizes)
+            plans = self._plan_tiles(pictures.sizes, reserved)
             make_folder(self.target.parent)
-            tiling_error = self._check_tiling(pictures, reserve) if self.options.verify_tiles else None
-            write_pictures(pictures.map(self._upscale_each(pictures.count, reserve)), self.target)
-            seconds = time.monotonic() - began - (self.processor.generator_lock.wait_seconds - waited)
+            tiling_error = self._check_tiling(pictures, plans) if self.options.verify_tiles else None
+            write_pictures(pictures.map(self._upscale_each(pictures.count, plans, reserved)), self.target)
+            seconds = time.monotonic() - began - (self.upscaler.wait_seconds - waited)
         return TaskResult(
             self.task,
             "enlarged",
@@ -183,18 +189,31 @@ class _Job:
         reserve = ReservedMemory(results + pictures.peak_decode_bytes)
         if decoding > results:
             check_decode_memory(decoding, reserve, self.upscaler.policy)
-        for size in sorted(filter(all, set(pictures.sizes)), key=prod, reverse=True):
-            self.upscaler.check_memory(*size, self.options.scale, reserve)
         return reserve
 
-    def _check_tiling(self, pictures: ImageSequence, reserved: ReservedMemory) -> float:
-        error = self.upscaler.max_tiling_error(next(pictures.streams()), self.options.scale, reserved)
+    def _plan_tiles(self, sizes: Iterable[tuple[int, int]], reserved: ReservedMemory) -> _Plans:
+        """Plan each size once, the largest first, before any picture is decoded.  Raises SrganError as `plan` does."""
+        known = sorted(filter(all, set(sizes)), key=prod, reverse=True)
+        return {size: self.upscaler.plan(*size, scale=self.options.scale, reserved=reserved) for size in known}
+
+    def _plan_for(self, picture: ImageStream, plans: _Plans, reserved: ReservedMemory) -> TilePlan:
+        """Return the plan made before decoding, or a new one for alpha and for further pictures of the same size."""
+        size, has_alpha = (picture.height, picture.width), picture.header.alpha is not None
+        plan = plans.pop(size, None)
+        if plan is None or has_alpha:
+            return self.upscaler.plan(*size, scale=self.options.scale, has_alpha=has_alpha, reserved=reserved)
+        return plan
+
+    def _check_tiling(self, pictures: ImageSequence, plans: _Plans) -> float:
+        error = self.upscaler.max_tiling_error(next(pictures.streams()), plans[pictures.size])
         if error * _LEVELS > 1:
             differ = f"tiles differ from the whole by {error * _LEVELS:.2f} of {_LEVELS} levels"
             raise SrganError(differ, "take the picture whole with --tile 0")
         return error
 
-    def _upscale_each(self, count: int, reserved: ReservedMemory) -> Callable[[ImageStream], ImageStream]:
+    def _upscale_each(
+        self, count: int, plans: _Plans, reserved: ReservedMemory
+    ) -> Callable[[ImageStream], ImageStream]:
         """Enlarges one picture after the other, band by band, and tells what each loses."""
         number = iter(range(count))
 
@@ -202,12 +221,13 @@ class _Job:
             earlier = next(number)
 
             def advance(done: int, total: int) -> None:
-                self.processor.generator_lock.check_cancelled()
+                self.processor.check_cancelled()
                 self.progress(earlier * total + done, count * total)
 
             self.report_losses(picture.header.notes)
             self.report_losses(picture_losses(self.target, picture))
-            enlarged = self.upscaler.upscale_stream(picture, self.options.scale, advance, reserved)
+            plan = self._plan_for(picture, plans, reserved)
+            enlarged = self.upscaler.upscale_stream(picture, plan, progress=advance)
             if self.options.consistent:
                 enlarged = replace(enlarged, bands=partial(self._back_project, enlarged, picture))
             if not is_streamed(self.target, count):
@@ -220,7 +240,7 @@ class _Job:
     def _back_project(self, enlarged: ImageStream, original: ImageStream) -> Iterator[Picture]:
         """The enlarged picture projected back, as a single band."""
         projected, agreement = back_project(
-            enlarged.to_picture(), original.to_picture(), self.processor.generator_lock.check_cancelled
+            enlarged.to_picture(), original.to_picture(), check_cancelled=self.processor.check_cancelled
         )
         self.consistencies.append(agreement)
         if not agreement.is_consistent:

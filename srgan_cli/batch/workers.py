@@ -17,6 +17,7 @@ from srgan_cli.batch.processor import ImageProcessor, default_concurrency
 from srgan_cli.batch.runner import Worker
 from srgan_cli.batch.task import Task, TaskResult, UpscaleOptions
 from srgan_cli.errors import SrganError
+from srgan_cli.system.memory import limit_kernel_caches, retain_freed_memory
 from srgan_cli.system.processes import context, cores, init_worker
 from srgan_cli.system.progress import Progress
 from srgan_cli.upscaling.tiles.tiling import TilePolicy
@@ -31,11 +32,11 @@ Connection = TypeVar("Connection")
 class WorkerSpec:
     """What is to be done at a bench, as other processes can be told.
 
-    load: gives the upscaler for the name of a device.  folder: where a manifest is, if anywhere, and recipe what it
+    load: returns the upscaler for a `device` by name.  folder: where a manifest is, if anywhere, and recipe what it
     tells its lines by.  working_directory: the folder that paths are counted from.
     """
 
-    load: Callable[[str], Upscaler]
+    load: Callable[..., Upscaler]
     options: UpscaleOptions
     folder: Path | None = None
     settings_digest: str = ""
@@ -73,7 +74,11 @@ class RemoteWorker:
             if self.processor is None:
                 torch.set_num_threads(self.threads)
                 chdir_if_exists(self.spec.working_directory)
-                self.processor = ImageProcessor(self.spec.load(self.device), self.spec.options, self.spec.manifest)
+                limit_kernel_caches()
+                upscaler = self.spec.load(device=self.device)
+                if upscaler.policy.max_memory is None:
+                    retain_freed_memory()
+                self.processor = ImageProcessor(upscaler, self.spec.options, self.spec.manifest)
             return self.processor
 
 

@@ -37,7 +37,7 @@ def runs_on_cpu(baseline: str, settings: BaselineSettings) -> bool:
 @cache
 def load_model(model: str, settings: BaselineSettings) -> Upscaler:
     """The upscaler of a baseline, loaded once. Raises UnknownModel, UnknownDevice, UsageError and WeightsError."""
-    return Upscaler.load(model, settings.device, scale=settings.factor)
+    return Upscaler.load(model, device=settings.device, scale=settings.factor)
 
 
 def resize_to(pixels: Array, height: int, width: int) -> Array:
@@ -50,7 +50,7 @@ def _restore(baseline: str, whole: Tensor, settings: BaselineSettings) -> tuple[
     if baseline == BICUBIC_OF_LUMA:
         return _bicubic_of_luma(whole, settings.factor)
     low = Picture(quantise(downscale(whole, settings.factor)).float())
-    upscaled = load_model(baseline, settings).upscale(low, settings.factor).pixels
+    upscaled = load_model(baseline, settings).upscale(low, scale=settings.factor).pixels
     return whole, quantise(upscaled.double())
 
 

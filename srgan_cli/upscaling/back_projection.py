@@ -1,4 +1,4 @@
-"""Back-projection: an enlarged picture that, made small again, is the picture that it was made from.
+"""Back-projection: changes an enlarged picture so that, downscaled, it equals its original.
 
 Source: M. Irani and S. Peleg, Improving Resolution by Image Registration, CVGIP 1991, section 2.
 """
@@ -16,55 +16,53 @@ from srgan_cli.image.picture import ImageStream, Picture
 
 MAX_ITERATIONS = 60
 _TOLERANCE = 0.3 / 255
-"""Nearer than what is promised, since rounding to whole levels takes some of it back."""
+"""Stricter than `Consistency.is_consistent`, because rounding to whole levels adds an error."""
 
 
 @dataclass(frozen=True)
 class Consistency:
-    """How the enlarged picture, made small again, agrees with its original.
-
-    psnr: PSNR over the colour.  max_error: the largest difference in grey levels of 8 bits.
-    """
+    """How well an enlarged picture, downscaled, equals its original."""
 
     psnr: float
+    """PSNR over the colour channels in decibels."""
     max_error: float
+    """Largest difference in grey levels of 8 bits."""
 
     @property
     def is_consistent(self) -> bool:
-        """Whether no pixel is more than half a grey level off."""
+        """Whether no pixel differs by more than half a grey level."""
         return self.max_error <= 0.5
 
     def to_json(self) -> dict[str, float | None]:
-        """The same as JSON can hold it: None for infinite decibels."""
+        """Return the values for JSON; an infinite PSNR becomes None."""
         decibels = round(self.psnr, 2) if isfinite(self.psnr) else None
         return {"decibels": decibels, "deviation": round(self.max_error, 3)}
 
 
 def back_project(
-    enlarged: Picture, original: Picture, check_cancelled: Callable[[], None] | None = None
+    enlarged: Picture, original: Picture, *, check_cancelled: Callable[[], None] | None = None
 ) -> tuple[Picture, Consistency]:
-    """The enlarged picture, its colour changed until it agrees with its original; and how well it then does.
+    """Return the enlarged picture, changed so that downscaled it equals its original, and how well it does.
 
-    What is missing in the picture made small is enlarged and added, until nothing is off by half a grey level, or for
-    60 rounds: extreme contrasts of single pixels cannot be reached between black and white.
-    `check_cancelled` is called before each of them; what it raises ends it.
-    Memory: five times the enlarged picture and twice the original, as float32.  Alpha stays as it is.
+    Each iteration enlarges the difference at low resolution and adds it.  Iterations end when no pixel differs by more
+    than half a grey level, or after 60: some contrasts of single pixels cannot be reached with values 0…1.
+    `check_cancelled` is called before each iteration and may raise to end it.  Alpha is unchanged.
+    Memory: five times the enlarged picture and twice the original, as float32.
     """
     pixels, colour = enlarged.pixels, bleed_alpha(ImageStream.from_picture(original)).to_picture().pixels
     small, large = colour.shape[-2:], pixels.shape[-2:]
     for _ in range(MAX_ITERATIONS):
         if check_cancelled:
             check_cancelled()
-        missing = colour - resize(pixels, *small)
-        if missing.abs().max() <= _TOLERANCE:
+        difference = colour - resize(pixels, *small)
+        if difference.abs().max() <= _TOLERANCE:
             break
-        pixels = (resize(missing, *large) + pixels).clamp_(0, 1)
-    return replace(enlarged, pixels=pixels), measure_consistency(pixels, colour, enlarged.depth)
+        pixels = (resize(difference, *large) + pixels).clamp_(0, 1)
+    return replace(enlarged, pixels=pixels), measure_consistency(pixels, colour, depth=enlarged.depth)
 
 
-def measure_consistency(enlarged: Tensor, original: Tensor, depth: int = 8) -> Consistency:
-    """How pictures (C, H, W) agree, the enlarged one rounded as its file will hold it."""
-    written = enlarged if depth == 32 else quantise(enlarged, depth)
-    again = resize(written, *original.shape[-2:])
-    difference = (again - original).double()
+def measure_consistency(enlarged: Tensor, original: Tensor, *, depth: int = 8) -> Consistency:
+    """Compare pictures (C, H, W) after rounding the enlarged one to `depth` bits and downscaling it."""
+    rounded = enlarged if depth == 32 else quantise(enlarged, depth)
+    difference = (resize(rounded, *original.shape[-2:]) - original).double()
     return Consistency(to_decibels(float(difference.square().mean())), float(difference.abs().max() * 255))

@@ -1,4 +1,4 @@
-"""Generators built by torch.compile."""
+"""Generators compiled by torch.compile."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,48 +9,65 @@ from torch import Tensor
 
 from srgan_cli.errors import SrganError, is_out_of_memory
 from srgan_cli.networks import Generator
-from srgan_cli.upscaling.ensemble import WrappedGenerator
+from srgan_cli.networks.generators.base import padded_to_grid
+from srgan_cli.upscaling.wrapper import WrappedGenerator
 
 _MAX_SHAPES = 4
 
 
 class CompiledGenerator(WrappedGenerator):
-    """A generator that torch's compiler builds for each shape that is expected of many tiles; others run as ever.
+    """A generator that is compiled for the expected input shapes; other shapes run uncompiled.
 
-    Building takes seconds to minutes, when the first tile of a shape comes, so no more than four are expected beside
-    that of large pictures: their tiles read windows of one shape, but pictures that are smaller have their own.
+    Compiling takes seconds to minutes, when the first tile of a shape arrives.  Tiles of large pictures share one
+    shape, but smaller pictures have their own, so at most four of those are compiled.  Inputs are padded to the
+    generator's grid, so pictures that differ by less than the grid share a shape.
     """
 
     def __init__(self, generator: Generator, backend: str | Callable[..., Any] = "inductor") -> None:
-        """`backend` is torch.compile's."""
+        """`backend` is passed to torch.compile."""
         super().__init__(generator)
         self.compiled_forward: Callable[[Tensor], Tensor] = torch.compile(
             generator.forward, dynamic=False, backend=backend
         )
         self.shapes: set[tuple[int, ...]] = set()
 
-    def expect_shape(self, height: int, width: int, whole: bool) -> None:
-        """Pictures of this height and width, or turned by a quarter, will come; whole: the shape of all large ones."""
+    def expect_shape(self, height: int, width: int, *, whole: bool) -> None:
+        """Compile for inputs of this height and width, and for the same turned by a quarter.
+
+        `whole` marks the shape that all large pictures share, which is accepted in addition to the four of smaller
+        ones.
+        """
         if whole or len(self.shapes) < _MAX_SHAPES:
-            self.shapes.add(tuple(sorted((height, width))))
+            self.shapes.add(self._key(height, width))
 
     def forward(self, x: Tensor) -> Tensor:
-        """The enlarged pictures.  Raises SrganError where the compiler cannot do it."""
-        if x.is_meta or tuple(sorted(x.shape[-2:])) not in self.shapes:
+        """Return the enlarged pictures.  Raises SrganError when compilation fails."""
+        if x.is_meta or self._key(*x.shape[-2:]) not in self.shapes:
             enlarged: Tensor = self.generator(x)
             return enlarged
+        height, width = (self.scale * length for length in x.shape[-2:])
         with translate_compiler_errors():
-            return self.compiled_forward(x.contiguous())
+            return self.compiled_forward(padded_to_grid(x, self.grid).contiguous())[..., :height, :width]
+
+    def _key(self, height: int, width: int) -> tuple[int, ...]:
+        return tuple(sorted(-(-length // self.grid) * self.grid for length in (height, width)))
+
+
+def compile_generator(generator: Generator, device: torch.device) -> CompiledGenerator:
+    """Wrap a generator in a CompiledGenerator.  Raises SrganError as check_compiler does."""
+    check_compiler(device)
+    return CompiledGenerator(generator)
 
 
 def check_compiler(device: torch.device) -> None:
-    """Raises SrganError where torch's compiler does not work, which for a CPU takes one of C++ and for a GPU Triton."""
+    """Raise SrganError unless torch.compile works: it needs a C++ compiler for a CPU and Triton for a GPU."""
     with translate_compiler_errors():
         torch.compile(torch.neg, dynamic=False)(torch.ones(1, device=device))
 
 
 @contextmanager
 def translate_compiler_errors() -> Iterator[None]:
+    """Turn errors of torch's compiler into SrganError; errors that report a lack of memory pass unchanged."""
     try:
         yield
     except RuntimeError as error:

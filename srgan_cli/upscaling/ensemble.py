@@ -1,43 +1,30 @@
-"""Ways to run a generator: eight times over, compiled, and in half precision where that is as good."""
+"""Self-ensemble: the mean over the eight flips and quarter turns of a picture."""
 
 import torch
 from torch import Tensor
 
-from srgan_cli.networks import Generator
-
-
-class WrappedGenerator(Generator):
-    """A generator that runs another one, and is tiled like it."""
-
-    def __init__(self, generator: Generator) -> None:
-        super().__init__(scale=generator.scale, noise=generator.noise)
-        self.generator = generator
-        self.grid, self.exact_tiles = generator.grid, generator.exact_tiles
-        self.half_formats, self.memory_format = generator.half_formats, generator.memory_format
-
-    @property
-    def receptive_radius(self) -> int:
-        """The other's."""
-        return self.generator.receptive_radius
-
-    @property
-    def blend(self) -> int:  # type: ignore[override]
-        """The other's."""
-        return self.generator.blend
+from srgan_cli.networks.generators.base import padded_to_grid
+from srgan_cli.upscaling.wrapper import WrappedGenerator
 
 
 class SelfEnsemble(WrappedGenerator):
-    """The mean of what a generator makes of the eight flips and quarter turns of a picture, turned back.
+    """Averages a generator's results for the eight flips and quarter turns of its input.
 
     Source: R. Timofte, R. Rothe and L. Van Gool, Seven Ways to Improve Example-Based Single Image Super Resolution,
     CVPR 2016, section 3.6 (arXiv:1511.02228).
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        """The enlarged pictures."""
+        """Return the enlarged pictures (N, 3, scale x H, scale x W).
+
+        The input is padded to the generator's grid first: a flipped tile then starts on the same grid as the flipped
+        picture, so tiled equals whole.
+        """
+        height, width = (self.scale * length for length in x.shape[-2:])
+        padded = padded_to_grid(x, self.grid)
         total = torch.zeros((), device=x.device)
         for turns in range(4):
-            turned = x.rot90(turns, (-2, -1))
+            turned = padded.rot90(turns, (-2, -1))
             mirrored = self.generator(turned.flip(-1)).flip(-1)
             total = total + (self.generator(turned) + mirrored).rot90(-turns, (-2, -1))
-        return total / 8
+        return (total / 8)[..., :height, :width]

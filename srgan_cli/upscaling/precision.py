@@ -1,4 +1,4 @@
-"""Half precision, and its guard against values that are not finite."""
+"""Half precision, with a float32 fallback for tiles that break in it."""
 
 from math import isfinite
 
@@ -8,7 +8,7 @@ from torch import Tensor
 from srgan_cli.errors import SrganError, UsageError
 from srgan_cli.networks import Generator
 from srgan_cli.system.devices import has_fast
-from srgan_cli.upscaling.ensemble import WrappedGenerator
+from srgan_cli.upscaling.wrapper import WrappedGenerator
 
 INFERENCE_DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 
@@ -16,44 +16,56 @@ _BLACK_LEVEL = 1 / 255
 
 
 class MixedPrecision(WrappedGenerator):
-    """A generator whose convolutions compute in a format, and whose broken tiles are computed again in float32."""
+    """A generator that computes in `dtype` and computes broken tiles again in float32."""
 
     def __init__(self, generator: Generator, dtype: torch.dtype = torch.float32) -> None:
         super().__init__(generator)
         self.dtype = dtype
 
-    def forward(self, x: Tensor, check: bool = True) -> Tensor:
-        """The enlarged pictures; unless checked, whoever takes them looks at their signs.
+    def forward(self, x: Tensor, *, check: bool = True) -> Tensor:
+        """Return the enlarged pictures as float32.
 
-        Raises SrganError where even float32 gives no numbers.
+        With `check=False` the caller passes `health_stats` of the result to `is_broken` itself, so that a GPU need not
+        be waited for here.  Raises SrganError when float32 gives values that are not finite.
         """
         half = self.dtype != torch.float32
         with torch.autocast("cpu" if x.is_meta else x.device.type, self.dtype, enabled=half):
             enlarged: Tensor = self.generator(x).float()
-        if not check or enlarged.is_meta or not self.is_broken(self.health_stats(enlarged, x)):  # meta has no values
-            return enlarged
-        if half:
-            enlarged = self.generator(x)
+        if check and not enlarged.is_meta and self.is_broken(self.health_stats(enlarged, x)):  # meta has no values
+            return self.run_float32(x)
+        return enlarged
+
+    def run_float32(self, x: Tensor) -> Tensor:
+        """Return the pictures enlarged in float32.  Raises SrganError when the values are not finite."""
+        enlarged: Tensor = self.generator(x)
         if not enlarged.isfinite().all():
-            raise SrganError("the network gives values that are no numbers", "its weights may be damaged: try others")
+            raise _not_finite()
         return enlarged
 
     @staticmethod
     def health_stats(enlarged: Tensor, x: Tensor) -> Tensor:
-        """What tells whether pictures are broken, on their device: least and most value, and how bright they were."""
+        """Return the smallest and largest result and the mean input as a tensor (3,), on their device."""
         return torch.stack([enlarged.amin(), enlarged.amax(), x[:, :3].mean()])
 
-    @staticmethod
-    def is_broken(stats: Tensor) -> bool:
-        """Whether there are values that are no numbers, or nothing but black of a picture that is not."""
-        least, most, brightness = stats.tolist()
-        return not (isfinite(least) and isfinite(most)) or most < _BLACK_LEVEL < brightness
+    def is_broken(self, stats: Tensor) -> bool:
+        """Whether half precision gave values that are not finite, or a black picture for one that is not black.
+
+        Raises SrganError when the values are not finite although they were computed in float32.
+        """
+        smallest, largest, brightness = stats.tolist()
+        finite = isfinite(smallest) and isfinite(largest)
+        if self.dtype == torch.float32:
+            if not finite:
+                raise _not_finite()
+            return False
+        return not finite or largest < _BLACK_LEVEL < brightness
 
 
 def with_precision(generator: Generator, device: torch.device, precision: str = "auto") -> MixedPrecision:
-    """The generator as it runs on a device: auto is a half precision that both do well, or else float32.
+    """Wrap a generator so that it computes in a precision: auto, fp32, fp16 or bf16.
 
-    Raises UsageError for an unknown precision, and for fp16 or bf16 where it is not done well.
+    auto takes the first half format that both the generator and the device support well, else float32.
+    Raises UsageError for an unknown precision, and for a half format that one of them does not support well.
     """
     fast = [dtype for dtype in generator.half_formats if has_fast(dtype, device)]
     if precision == "auto":
@@ -63,5 +75,9 @@ def with_precision(generator: Generator, device: torch.device, precision: str = 
     dtype = INFERENCE_DTYPES[precision]
     if dtype not in (torch.float32, *fast):
         where = device.type if dtype in generator.half_formats else "this network"
-        raise UsageError(f"{precision} is not done well by {where}", "leave --precision out")
+        raise UsageError(f"{precision} is not supported efficiently on {where}", "leave --precision out")
     return MixedPrecision(generator, dtype)
+
+
+def _not_finite() -> SrganError:
+    return SrganError("the network gives values that are not finite", "its weights may be damaged: try others")

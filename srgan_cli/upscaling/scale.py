@@ -1,4 +1,4 @@
-"""Scale: by how much a picture is enlarged, as a factor or as a size to fit."""
+"""How much larger a picture becomes: a factor, or a size to fit."""
 
 import re
 from dataclasses import dataclass
@@ -9,21 +9,23 @@ from srgan_cli.image.ops import LARGEST_SCALE
 
 @dataclass(frozen=True)
 class Size:
-    """Width and height in pixels that enlarged pictures are to fit inside, as large as they can."""
+    """A size to fit: enlarged pictures become as large as possible within it and keep their aspect ratio."""
 
     width: int
+    """Largest width in pixels."""
     height: int
+    """Largest height in pixels."""
 
     @classmethod
     def parse(cls, text: str) -> "Size":
-        """The size of a text such as 3840x2160.  Raises UsageError for anything else."""
+        """Parse a text such as 3840x2160.  Raises UsageError for anything else."""
         found = re.fullmatch(r"([1-9]\d*)\s*[x×]\s*([1-9]\d*)", text.strip(), re.IGNORECASE)
         if not found:
             raise UsageError(f"cannot read the size {text!r}", "write it as 3840x2160")
         return cls(int(found[1]), int(found[2]))
 
     def scale(self, height: int, width: int) -> float:
-        """How many times larger a picture may become.  Raises UsageError unless that is 1 to LARGEST_SCALE."""
+        """Return the factor for a picture of this size.  Raises UsageError unless it is 1 to LARGEST_SCALE."""
         factor = min(self.width / width, self.height / height)
         if not 1 <= factor <= LARGEST_SCALE:
             raise UsageError(
@@ -34,10 +36,10 @@ class Size:
 
 
 Scale = float | Size | None
-"""How much larger: that many times, to fit a size, or as much as the generator does."""
+"""A factor, a size to fit, or None for the factor of the model."""
 
 
 def check_scale(scale: float | None) -> None:
-    """Raises UsageError unless the scale is None or a number from 1 to LARGEST_SCALE."""
+    """Raise UsageError unless the scale is None or a number from 1 to LARGEST_SCALE."""
     if scale is not None and not 1 <= scale <= LARGEST_SCALE:
         raise UsageError(f"cannot enlarge {scale:g} times", f"give a scale from 1 to {LARGEST_SCALE}")

@@ -1,10 +1,10 @@
-"""Upscaler: a generator on a device, with a tile policy."""
+"""Upscaler: runs a generator on a device, tile by tile."""
 
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import groupby
+from math import inf
 from pathlib import Path
 
 import torch
@@ -19,7 +19,7 @@ from srgan_cli.networks.generators.base import Identity
 from srgan_cli.system.devices import pick_device
 from srgan_cli.system.files import digest
 from srgan_cli.system.progress import Progress
-from srgan_cli.upscaling.compilation import CompiledGenerator, check_compiler
+from srgan_cli.upscaling.compilation import CompiledGenerator, compile_generator
 from srgan_cli.upscaling.ensemble import SelfEnsemble
 from srgan_cli.upscaling.precision import with_precision
 from srgan_cli.upscaling.scale import Scale, Size, check_scale
@@ -29,43 +29,45 @@ from srgan_cli.upscaling.tiles.memory import (
     MemoryEstimate,
     ReservedMemory,
     activation_bytes,
+    input_area,
     plan_tile_sides,
     plan_uniform_side,
 )
+from srgan_cli.upscaling.tiles.plan import TilePlan
 from srgan_cli.upscaling.tiles.runner import TileRunner
 from srgan_cli.upscaling.tiles.tiling import TilePolicy, Window, tiles
+from srgan_cli.upscaling.tiles.transfer import TileTransfer
 from srgan_cli.weights.interpolation import interpolate
 from srgan_cli.weights.registry import find_weights
-
-# oneDNN, and torch beside it, keep the machine code for 1024 shapes, which takes 100 MB and more; tiles have few.
-for _cache in ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "LRU_CACHE_CAPACITY"):
-    os.environ.setdefault(_cache, "64")
 
 DEFAULT_MODEL = "srgan"
 _RESAMPLING_SCALE = 4
 _RESAMPLING_TILE = 512
-"""Resampling goes through little memory again and again, and is quicker where that fits into the cache."""
+"""Resampling reads its tiles several times and is faster when they fit into the processor's cache."""
 
 
 class Upscaler:
     """Enlarges pictures tile by tile; tiled equals whole.
 
-    A generator that takes noise gives another plausible picture for every `seed`, and without one its calmest.
-    Memory: a row of tiles, and the generator's activations over one tile with its halo; see TilePolicy.  Where it
-    runs out nevertheless, smaller tiles are taken from there on, and `tell` hears of it once.
+    A generator that takes noise gives a different plausible picture for every `seed`; without a seed the noise is 0.
+    Memory: a row of tiles, and the generator's activations for one tile with its halo; see TilePolicy.  When memory
+    runs out nevertheless, the rest of the picture is enlarged in smaller tiles, `warn` is called with a message, and
+    later pictures get tiles that read no more pixels at once.
+    Threads may share an Upscaler; one at a time runs the generator.
     """
 
     def __init__(
         self,
         generator: Generator,
         device: torch.device,
+        *,
         policy: TilePolicy | None = None,
         name: str = "",
         seed: int | None = None,
         sha256: str = "",
         warn: Callable[[str], None] | None = None,
     ) -> None:
-        """`sha256` is that of the weights file.  Raises UsageError for a seed where the generator takes no noise."""
+        """`sha256` is the digest of the weights file.  Raises UsageError for a seed if the generator takes no noise."""
         if seed is not None and not generator.noise:
             raise UsageError(f"{name or 'the generator'} takes no noise: a seed changes nothing", "leave --seed out")
         self.name, self.sha256 = name, sha256
@@ -77,12 +79,16 @@ class Upscaler:
         self.scale = generator.scale
         self.kernel = KERNELS["bicubic"]
         self.compiled = next((part for part in generator.modules() if isinstance(part, CompiledGenerator)), None)
-        self.tile_runner = TileRunner(self.generator, device, warn)
+        self.transfer = TileTransfer(self.generator, device)
+        self.max_input_pixels = inf
+        """Most pixels that a tile may read at once, as learned when memory ran out."""
+        self._warn = warn or (lambda _: None)
 
     @classmethod
     def load(
         cls,
         model: str | Path = DEFAULT_MODEL,
+        *,
         device: str = "auto",
         policy: TilePolicy | None = None,
         scale: float | None = None,
@@ -93,14 +99,13 @@ class Upscaler:
         compile: bool = False,
         warn: Callable[[str], None] | None = None,
     ) -> "Upscaler":
-        """An Upscaler of shipped weights by name, of a weights file, or of one fetched from an address;
-        or of a kernel, bicubic or lanczos.  A Path is a file, whatever it is called.
+        """Load the Upscaler of a model: a name, a weights file, an address, or a kernel (bicubic or lanczos).
 
-        `scale` chooses among the scales of a name that has several; `strength` blends adversarial weights with their
-        fidelity counterpart (see load_blend); `self_ensemble` takes the mean over eight flips and turns, in eight times
-        the time; `precision` is auto, fp32, fp16 or bf16 (see guarded); `compile` has torch's compiler build the
-        network for tiles that all read windows of one shape (see Compiled).
-        Raises UnknownModel, UnknownDevice, UsageError, WeightsError, and SrganError where nothing can be compiled.
+        A Path always is a file.  `scale` chooses among the scales of a name that has several.  `strength` interpolates
+        between adversarial weights and their fidelity counterpart (see `interpolate`).  `self_ensemble` averages over
+        eight flips and turns, in eight times the time.  `precision` is auto, fp32, fp16 or bf16 (see `with_precision`).
+        `compile` compiles the generator (see CompiledGenerator).
+        Raises UnknownModel, UnknownDevice, UsageError and WeightsError, and SrganError when compilation fails.
         """
         chosen = pick_device(device)
         if model in KERNELS:
@@ -111,88 +116,104 @@ class Upscaler:
             return cls._from_kernel(str(model), chosen, policy, seed)
         path = model if isinstance(model, Path) else find_weights(model, scale)
         generator, card = interpolate(path, strength)
-        built = _compiled(generator, chosen) if compile else generator
-        whole = SelfEnsemble(built) if self_ensemble else built
-        return cls(with_precision(whole, chosen, precision), chosen, policy, card.name, seed, digest(path), warn)
+        built = compile_generator(generator, chosen) if compile else generator
+        running = with_precision(SelfEnsemble(built) if self_ensemble else built, chosen, precision)
+        return cls(running, chosen, policy=policy, name=card.name, seed=seed, sha256=digest(path), warn=warn)
 
     @classmethod
     def _from_kernel(cls, name: str, device: torch.device, policy: TilePolicy | None, seed: int | None) -> "Upscaler":
-        """What resamples and has no weights."""
+        """Return an Upscaler that resamples and has no weights."""
         policy = policy or TilePolicy()
         cached = replace(policy, size=min(policy.size, _RESAMPLING_TILE), shared_machine=True)
-        upscaler = cls(Identity(), device, cached, name, seed)
+        upscaler = cls(Identity(), device, policy=cached, name=name, seed=seed)
         upscaler.scale, upscaler.kernel = _RESAMPLING_SCALE, KERNELS[name]
         return upscaler
 
-    def upscale(self, picture: Picture, scale: Scale = None, progress: Progress | None = None) -> Picture:
-        """The enlarged picture; grey stays grey, alpha is enlarged too.
+    @property
+    def wait_seconds(self) -> float:
+        """Seconds that the calling thread has waited for other threads to run the generator, in total."""
+        return self.transfer.lock.wait_seconds
 
-        A `scale` that is not the generator's own is reached by antialiased resampling of its result.
-        `progress` is called with the input pixels done and in all.  Raises UsageError for a scale outside 1…16, and
-        SrganError when memory does not suffice.
+    def upscale(
+        self, picture: Picture | ImageStream, *, scale: Scale = None, progress: Progress | None = None
+    ) -> Picture:
+        """Return the enlarged picture.  Grey stays grey, and alpha is enlarged too.
+
+        A `scale` other than the generator's own is reached by antialiased resampling of its result.
+        `progress` is called with the number of input pixels done and their total.
+        Raises UsageError for a scale outside 1…16, and SrganError when memory does not suffice.
         """
-        return self.upscale_stream(ImageStream.from_picture(picture), scale, progress).to_picture()
+        stream = picture if isinstance(picture, ImageStream) else ImageStream.from_picture(picture)
+        has_alpha = stream.header.alpha is not None
+        plan = self.plan(stream.height, stream.width, scale=scale, has_alpha=has_alpha)
+        return self.upscale_stream(stream, plan, progress=progress).to_picture()
 
-    def upscale_stream(
-        self,
-        stream: ImageStream,
-        scale: Scale = None,
-        progress: Progress | None = None,
-        reserved: ReservedMemory | None = None,
-    ) -> ImageStream:
-        """The same for a picture that comes in bands, and so does the result; it is computed while its bands are taken.
+    def upscale_stream(self, stream: ImageStream, plan: TilePlan, *, progress: Progress | None = None) -> ImageStream:
+        """Return the enlarged picture as a stream, which computes its bands when they are read.
 
-        `reserved`: the one that the pictures of a file share, for what is promised to their results.
+        `plan` is made by `plan` for the size of this picture, with `has_alpha` if it has alpha.
+        `progress` may raise an exception to end the work between two tiles.
         """
-        height, width = self.target(stream.height, stream.width, scale)
-        geometry = self._geometry(stream, height, width)
-        outline = stream.header
-        pixels = outline.pixels.new_empty(len(outline.pixels), 0, width)
-        alpha = None if outline.alpha is None else outline.alpha.new_empty(1, 0, width)
+        header, geometry = stream.header, plan.geometry
+        pixels = header.pixels.new_empty(len(header.pixels), 0, geometry.target_width)
+        alpha = None if header.alpha is None else header.alpha.new_empty(1, 0, geometry.target_width)
 
         def bands() -> Iterator[Picture]:
-            planned, sides = self._plan(stream, geometry, reserved or ReservedMemory())
-            return self._bands(stream, planned, sides, _ProgressCounter(stream, progress))
+            return self._bands(stream, plan.geometry, plan.tile_sides, progress)
 
-        return ImageStream(replace(outline, pixels=pixels, alpha=alpha), height, bands)
+        return ImageStream(replace(header, pixels=pixels, alpha=alpha), geometry.target_height, bands)
 
     def target(self, height: int, width: int, scale: Scale = None) -> tuple[int, int]:
-        """Height and width of what a picture of this size is enlarged to.  Raises UsageError as upscale does."""
+        """Return the height and width of the enlarged picture.  Raises UsageError as `upscale` does."""
         if isinstance(scale, Size):
             scale = scale.scale(height, width)
         check_scale(scale)
         factor = scale or self.scale
         return max(1, round(height * factor)), max(1, round(width * factor))
 
-    def check_memory(
-        self, height: int, width: int, scale: Scale = None, reserved: ReservedMemory | None = None
-    ) -> None:
-        """Raises SrganError when an opaque picture of this size cannot be enlarged within the policy's limit."""
-        if self.policy.max_memory is not None:
-            scan = ImageStream(Picture(torch.empty(3, 0, width)), height, lambda: iter(()))
-            self._plan(scan, self._geometry(scan, *self.target(height, width, scale)), reserved or ReservedMemory())
+    def plan(
+        self,
+        height: int,
+        width: int,
+        *,
+        scale: Scale = None,
+        has_alpha: bool = False,
+        reserved: ReservedMemory | None = None,
+    ) -> TilePlan:
+        """Plan the tiles of a picture of this size.
 
-    def max_tiling_error(
-        self, stream: ImageStream, scale: Scale = None, reserved: ReservedMemory | None = None
-    ) -> float:
-        """How far tiles are from the whole at most, 0…1, in the middle of this picture.
-
-        A square that the generator can take whole is enlarged once so, and once in tiles of half its sides.
+        Raises UsageError as `upscale` does, and SrganError when the picture cannot be enlarged within the policy's
+        memory limit, of which `reserved` is not available to tiles.
         """
-        geometry = self._geometry(stream, *self.target(stream.height, stream.width, scale))
-        _, sides = self._plan(stream, geometry, reserved or ReservedMemory())
-        crop = ImageStream.from_picture(_centre_crop(stream, *(side + 2 * geometry.halo for side in sides)))
-        small = self._geometry(crop, *self.target(crop.height, crop.width, scale))
+        target, network, reserved = self.target(height, width, scale), self.generator, reserved or ReservedMemory()
+        geometry = Geometry(
+            height, width, network.scale, *target, self.kernel, self._radius, network.grid, network.blend, has_alpha
+        )
+        estimate = MemoryEstimate.for_picture(
+            geometry,
+            self._activation_bytes,
+            reserved,
+            on_host=self.device.type == "cpu",
+            max_input_pixels=self.max_input_pixels,
+        )
+        if self.compiled is None:
+            return TilePlan(geometry, plan_tile_sides(estimate, height, width, self.policy), reserved)
+        uniform = replace(geometry, side=plan_uniform_side(estimate, height, width, self.policy))
+        return TilePlan(uniform, uniform.tile_sides, reserved)
+
+    def max_tiling_error(self, stream: ImageStream, plan: TilePlan) -> float:
+        """Return the largest difference (0…1) between tiled and whole, measured in the middle of a picture.
+
+        A crop that the generator can take whole is enlarged whole and in four tiles.
+        """
+        halo = plan.geometry.halo
+        crop = ImageStream.from_picture(_centre_crop(stream, *(side + 2 * halo for side in plan.tile_sides)))
+        geometry = plan.geometry.for_crop(crop.height, crop.width)
         whole, tiled = (
-            torch.cat([band.pixels for band in self._bands(crop, small, cut, _ProgressCounter(crop, None))], 1)
-            for cut in ((crop.height, crop.width), (-(-crop.height // 2), -(-crop.width // 2)))
+            torch.cat([band.pixels for band in self._bands(crop, geometry, sides, None)], 1)
+            for sides in ((crop.height, crop.width), (-(-crop.height // 2), -(-crop.width // 2)))
         )
         return float((whole - tiled).abs().max())
-
-    def _geometry(self, stream: ImageStream, height: int, width: int) -> Geometry:
-        generator, transparent = self.generator, stream.header.alpha is not None
-        sizes = stream.height, stream.width, generator.scale, height, width
-        return Geometry(*sizes, self.kernel, self._radius, generator.grid, generator.blend, transparent)
 
     @cached_property
     def _radius(self) -> int:
@@ -200,61 +221,46 @@ class Upscaler:
 
     @cached_property
     def _activation_bytes(self) -> float:
-        return activation_bytes(self.generator, 3 + self.generator.noise)
-
-    def _memory_estimate(self, stream: ImageStream, geometry: Geometry, reserved: ReservedMemory) -> MemoryEstimate:
-        on_host = self.device.type == "cpu"
-        return MemoryEstimate.for_picture(stream, geometry, self._activation_bytes, reserved, on_host)
-
-    def _plan(
-        self, stream: ImageStream, geometry: Geometry, reserved: ReservedMemory
-    ) -> tuple[Geometry, tuple[int, int]]:
-        """How tiles are cut, and the height and width of what they keep."""
-        estimate = self._memory_estimate(stream, geometry, reserved)
-        if self.compiled is None:
-            return geometry, plan_tile_sides(estimate, stream.height, stream.width, self.policy)
-        side = min(plan_uniform_side(estimate, stream.height, stream.width, self.policy), self.tile_runner.max_side)
-        planned = replace(geometry, side=side)
-        height, width = planned.window_size
-        self.compiled.expect_shape(height, width, whole=height < stream.height and width < stream.width)
-        return planned, planned.tile_sides
+        with self.transfer.lock:
+            return activation_bytes(self.generator, 3 + self.generator.noise)
 
     @torch.no_grad()
     def _bands(
-        self, stream: ImageStream, geometry: Geometry, sides: tuple[int, int], counter: "_ProgressCounter"
+        self, stream: ImageStream, geometry: Geometry, tile_sides: tuple[int, int], progress: Progress | None
     ) -> Iterator[Picture]:
-        """Rows of tiles, enlarged."""
-        row_buffer = RowBuffer(self._input_bands(stream))
-        cut = tiles(stream.height, stream.width, geometry.halo, sides, geometry.grid)
+        """Yield the result, one row of tiles after the other."""
+        self._expect_window(geometry)
+        runner = TileRunner(self.transfer, warn=self._warn, on_shrink=partial(self._learn_limit, geometry))
+        row_buffer, counter = RowBuffer(self._input_bands(stream)), _ProgressCounter(stream, progress)
+        cut = tiles(stream.height, stream.width, geometry.halo, tile_sides, geometry.grid)
         overlap = None
         for _, row in groupby(cut, lambda tile: tile.output.top):
-            canvas = self._upscale_row(stream.header, row_buffer, geometry, [tile.output for tile in row], counter)
+            outputs = [tile.output for tile in row]
+            canvas = _canvas(stream.header, row_buffer, geometry, outputs)
+            runner.run(canvas, outputs, counter.advance)
             if overlap is not None:
                 canvas.add_overlap(overlap)
             part, overlap = canvas.completed_rows()
             rows = [part] if part.height else []
-            del canvas, part  # before the next ones are made
+            del canvas, part  # frees them before the next row is allocated
             while rows:
                 yield rows.pop()
 
-    def _upscale_row(
-        self,
-        header: Picture,
-        row_buffer: RowBuffer,
-        geometry: Geometry,
-        outputs: list[Window],
-        counter: "_ProgressCounter",
-    ) -> Canvas:
-        tile_row = Window(outputs[0].top, outputs[0].left, outputs[-1].bottom, outputs[-1].right)
-        input_window = geometry.input_window(tile_row)
-        canvas = Canvas(
-            header, row_buffer.rows(input_window.top, input_window.bottom), input_window, geometry, tile_row
-        )
-        self.tile_runner.run(canvas, outputs, counter.advance)
-        return canvas
+    def _expect_window(self, geometry: Geometry) -> None:
+        if self.compiled and geometry.side:
+            height, width = geometry.window_size
+            self.compiled.expect_shape(height, width, whole=height < geometry.height and width < geometry.width)
+
+    def _learn_limit(self, geometry: Geometry, max_side: int) -> None:
+        """Remember that memory ran out for tiles whose output has a side longer than `max_side`."""
+        area = input_area((max_side, max_side), (geometry.height, geometry.width), geometry.max_halo)
+        self.max_input_pixels = min(self.max_input_pixels, area)
 
     def _input_bands(self, stream: ImageStream) -> Iterator[Tensor]:
-        """Colour, alpha if there is any, and the noise of a seed, row by row, so that it is the same however cut."""
+        """Yield colour, alpha if present, and noise, band by band.
+
+        Noise is drawn row by row, so that it does not depend on how the picture is cut.
+        """
         random = torch.Generator().manual_seed(self.seed or 0)
         count = 0 if self.seed is None else self.generator.noise
         for band in bleed_alpha(stream).bands():
@@ -263,13 +269,8 @@ class Upscaler:
             yield torch.cat([band.pixels, *alpha, *([torch.cat(rows, 1)] if rows else [])])
 
 
-def _compiled(generator: Generator, device: torch.device) -> CompiledGenerator:
-    check_compiler(device)
-    return CompiledGenerator(generator)
-
-
 class _ProgressCounter:
-    """Counts input pixels and tells whoever wants to know."""
+    """Counts input pixels and reports them; a picture with alpha is counted twice."""
 
     def __init__(self, stream: ImageStream, progress: Progress | None) -> None:
         self.layers = 1 if stream.header.alpha is None else 2
@@ -283,15 +284,22 @@ class _ProgressCounter:
             self.progress(self.done, self.total)
 
 
+def _canvas(header: Picture, row_buffer: RowBuffer, geometry: Geometry, outputs: list[Window]) -> Canvas:
+    """Return the canvas of a row of tiles."""
+    tile_row = Window(outputs[0].top, outputs[0].left, outputs[-1].bottom, outputs[-1].right)
+    input_window = geometry.input_window(tile_row)
+    return Canvas(header, row_buffer.rows(input_window.top, input_window.bottom), input_window, geometry, tile_row)
+
+
 def _reject_network_options(name: str, **given: bool) -> None:
-    """Raises UsageError for an option that changes nothing where a kernel takes the place of a network."""
+    """Raise UsageError for an option that has no effect because a kernel replaces the network."""
     for option in (option for option, is_given in given.items() if is_given):
-        raise UsageError(f"{name} is no network", f"leave --{option.replace('_', '-')} out")
+        raise UsageError(f"{name} is not a network", f"leave --{option.replace('_', '-')} out")
 
 
 def _centre_crop(stream: ImageStream, height: int, width: int) -> Picture:
-    """At most so many pixels from the middle of a picture, as a picture of its own."""
+    """Return the middle of a picture, at most this large, without alpha."""
     height, width = min(height, stream.height), min(width, stream.width)
     top, left = (stream.height - height) // 2, (stream.width - width) // 2
-    found = RowBuffer(band.pixels[..., left : left + width] for band in stream.bands()).rows(0, top + height)[:, top:]
-    return replace(stream.header, pixels=found, alpha=None)
+    rows = RowBuffer(band.pixels[..., left : left + width] for band in stream.bands()).rows(0, top + height)[:, top:]
+    return replace(stream.header, pixels=rows, alpha=None)

@@ -136,7 +136,7 @@ def test_upscale_keeps_16_bits_of_colour_and_what_is_told(
 def test_upscale_refuses_what_cannot_be_held_before_any_work(
     srgan: Callable[..., Outcome], weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def work(*_: object) -> None:
+    def work(*_: object, **__: object) -> None:
         raise AssertionError("no work was to be done")
 
     Image.new("L", (4096, 1)).save(tmp_path / "long.png")
@@ -292,7 +292,7 @@ def test_the_unforeseen_is_one_line_too_unless_debug_asks_for_more(
     monkeypatch: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise RuntimeError("sparks\nand smoke")
 
     monkeypatch.setattr(upscaler.Upscaler, "upscale_stream", fail)
@@ -562,7 +562,7 @@ def test_what_the_machine_lacks_is_said_in_plain_words(
     error: Exception,
     message: str,
 ) -> None:
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise error
 
     monkeypatch.setattr(upscaler.Upscaler, "upscale_stream", fail)
@@ -574,7 +574,7 @@ def test_what_the_machine_lacks_is_said_in_plain_words(
 def test_an_interrupt_ends_with_130(
     srgan: Callable[..., Outcome], picture: Path, weights: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupt(*_: object) -> None:
+    def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(upscaler.Upscaler, "upscale_stream", interrupt)

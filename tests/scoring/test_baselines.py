@@ -61,7 +61,7 @@ def test_model_gives_the_result_of_its_upscaler(tmp_path: Path) -> None:
     save_weights(path, generator, WeightsCard.for_generator(generator, "tiny"))
     whole, found = downscale_and_restore(str(path), smooth(40, 48), BaselineSettings(4, "cpu"))
     low = quantise(downscale(torch.from_numpy(whole), 4))
-    assert np.array_equal(found, quantise(Upscaler.load(path, "cpu").upscale(Picture(low)).pixels.double()))
+    assert np.array_equal(found, quantise(Upscaler.load(path, device="cpu").upscale(Picture(low)).pixels.double()))
     assert load_model(str(path), BaselineSettings(4, "cpu")) is load_model(str(path), BaselineSettings(4, "cpu"))
 
 

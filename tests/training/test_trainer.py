@@ -183,7 +183,7 @@ def test_the_weights_run_at_once_and_tell_their_story(config: TrainConfig, datas
     _, card = load_weights(trainer.folder.weights)
     assert (card.name, card.scale, card.training["steps"]) == ("tiny", 2, STEPS)
     assert card.scores["validation"]["psnr"] > 0
-    assert Upscaler.load(trainer.folder.weights, "cpu").generator.scale == 2
+    assert Upscaler.load(trainer.folder.weights, device="cpu").generator.scale == 2
 
 
 def test_the_pixel_phase_learns(config: TrainConfig, dataset: Dataset) -> None:

@@ -67,7 +67,7 @@ def test_it_can_be_stopped_between_its_rounds() -> None:
     points = torch.zeros(1, 9, 9)
     points[0, 4, 4] = 1
     with pytest.raises(SrganError, match="stopped"):
-        back_project(Picture(torch.zeros(1, 36, 36)), Picture(points), heed)
+        back_project(Picture(torch.zeros(1, 36, 36)), Picture(points), check_cancelled=heed)
 
 
 def test_json_knows_no_infinity() -> None:

@@ -17,7 +17,7 @@ from srgan_cli.image.ops import KERNELS, resize
 from srgan_cli.image.picture import ImageStream, Picture
 from srgan_cli.networks import GENERATORS
 from srgan_cli.networks.generators.srresnet import SRResNet
-from srgan_cli.upscaling.scale import Size, check_scale
+from srgan_cli.upscaling.scale import Scale, Size, check_scale
 from srgan_cli.upscaling.tiles.memory import ReservedMemory
 from srgan_cli.upscaling.tiles.tiling import TilePolicy
 from srgan_cli.upscaling.upscaler import Upscaler
@@ -53,7 +53,7 @@ def restless(scale: int) -> SRResNet:
 
 
 def upscaler(generator: SRResNet, tile: int = 0) -> Upscaler:
-    return Upscaler(generator, CPU, TilePolicy(tile))
+    return Upscaler(generator, CPU, policy=TilePolicy(tile))
 
 
 @given(st.integers(1, 60), st.integers(1, 60), st.integers(1, 40), st.sampled_from([2, 3, 4]), st.booleans())
@@ -150,7 +150,7 @@ def test_a_logo_has_no_halo_on_any_paper(hidden: tuple[int, int, int], paper: tu
 
 @pytest.mark.parametrize("scale", [1, 1.01, 2.5, 3, 4, 16])
 def test_any_scale_is_reached(scale: float) -> None:
-    enlarged = upscaler(bicubic()).upscale(Picture(noise(3, 7, 10), noise(1, 7, 10)), scale)
+    enlarged = upscaler(bicubic()).upscale(Picture(noise(3, 7, 10), noise(1, 7, 10)), scale=scale)
     assert enlarged.pixels.shape == (3, round(7 * scale), round(10 * scale))
     assert enlarged.alpha.shape == (1, round(7 * scale), round(10 * scale))
 
@@ -158,7 +158,7 @@ def test_any_scale_is_reached(scale: float) -> None:
 @pytest.mark.parametrize("scale", [0, 0.99, 16.01, -2, float("nan"), float("inf")])
 def test_a_scale_out_of_range_is_refused(scale: float) -> None:
     with pytest.raises(UsageError, match="cannot enlarge"):
-        upscaler(bicubic()).upscale(Picture(noise(3, 4, 4)), scale)
+        upscaler(bicubic()).upscale(Picture(noise(3, 4, 4)), scale=scale)
     with pytest.raises(UsageError, match="cannot enlarge"):
         check_scale(scale)
 
@@ -217,7 +217,7 @@ def test_seeds_draw_pictures_from_a_generator_that_takes_noise() -> None:
         nn.init.normal_(parameter, std=0.2, generator=torch.Generator().manual_seed(0))
     picture = Picture(noise(3, 30, 30))
     calm, first, again, tiled, other = (
-        Upscaler(generator, CPU, TilePolicy(size), seed=seed).upscale(picture).pixels
+        Upscaler(generator, CPU, policy=TilePolicy(size), seed=seed).upscale(picture).pixels
         for size, seed in ((0, None), (0, 1), (0, 1), (12, 1), (0, 2))
     )
     assert torch.equal(first, again)
@@ -238,7 +238,7 @@ def test_a_size_is_filled_as_far_as_the_shape_allows(
 
 
 def test_a_picture_is_enlarged_to_a_size() -> None:
-    assert upscaler(bicubic()).upscale(Picture(noise(3, 7, 10)), Size(35, 100)).pixels.shape == (3, 24, 35)
+    assert upscaler(bicubic()).upscale(Picture(noise(3, 7, 10)), scale=Size(35, 100)).pixels.shape == (3, 24, 35)
 
 
 @pytest.mark.parametrize("text", ["", "3840", "3840x", "0x10", "-1x4", "axb", "3840x2160x3"])
@@ -265,6 +265,11 @@ def in_bands(picture: Picture, rows: int = BAND_GRID) -> ImageStream:
     return replace(ImageStream.from_picture(picture), bands=bands)
 
 
+def enlarged_stream(upscaler: Upscaler, stream: ImageStream, scale: Scale = None) -> ImageStream:
+    has_alpha = stream.header.alpha is not None
+    return upscaler.upscale_stream(stream, upscaler.plan(stream.height, stream.width, scale=scale, has_alpha=has_alpha))
+
+
 @given(st.integers(1, 150), st.integers(1, 40), st.sampled_from([None, 1, 1.3, 2.5]), st.booleans(), st.integers(1, 3))
 @settings(max_examples=25)
 def test_a_picture_in_bands_becomes_what_the_whole_becomes(
@@ -272,10 +277,10 @@ def test_a_picture_in_bands_becomes_what_the_whole_becomes(
 ) -> None:
     alpha = (noise(1, height, width) * 2 - 0.5).clamp(0, 1) if transparent else None
     picture = Picture(noise(3, height, width), alpha)
-    whole = upscaler(restless(2)).upscale(picture, scale)
-    scan = upscaler(restless(2), max(height, width) // size).upscale_stream(in_bands(picture), scale)
-    assert (scan.height, scan.width) == (whole.height, whole.width)
-    banded = scan.to_picture()
+    whole = upscaler(restless(2)).upscale(picture, scale=scale)
+    stream = enlarged_stream(upscaler(restless(2), max(height, width) // size), in_bands(picture), scale)
+    assert (stream.height, stream.width) == (whole.height, whole.width)
+    banded = stream.to_picture()
     assert (banded.pixels - whole.pixels).abs().max() < 1e-4
     if transparent:
         assert (banded.alpha - whole.alpha).abs().max() < 2e-4
@@ -283,11 +288,10 @@ def test_a_picture_in_bands_becomes_what_the_whole_becomes(
 
 def test_the_result_comes_in_rows_of_tiles_and_is_computed_when_it_is_asked_for() -> None:
     asked: list[tuple[int, int]] = []
-    scan = upscaler(bicubic(2), 20).upscale_stream(
-        ImageStream.from_picture(Picture(noise(3, 50, 30))), None, lambda *now: asked.append(now)
-    )
+    stream, tiled = ImageStream.from_picture(Picture(noise(3, 50, 30))), upscaler(bicubic(2), 20)
+    enlarged = tiled.upscale_stream(stream, tiled.plan(50, 30), progress=lambda *now: asked.append(now))
     assert asked == []
-    bands = scan.bands()
+    bands = enlarged.bands()
     assert next(bands).height == 34
     assert asked[-1] == (17 * 30, 50 * 30)
     assert [band.height for band in bands] == [34, 32]
@@ -297,7 +301,8 @@ def test_the_result_comes_in_rows_of_tiles_and_is_computed_when_it_is_asked_for(
 @pytest.mark.parametrize(("scale", "factor"), [(None, 4), (1.5, 1.5), (2, 2)])
 def test_kernels_are_models_too(name: str, scale: float | None, factor: float) -> None:
     pixels = noise(3, 40, 30)
-    resampled = Upscaler.load(name, "cpu", TilePolicy(13)).upscale_stream(in_bands(Picture(pixels)), scale).to_picture()
+    kernel = Upscaler.load(name, device="cpu", policy=TilePolicy(13))
+    resampled = kernel.upscale(in_bands(Picture(pixels)), scale=scale)
     expected = resize(pixels, round(40 * factor), round(30 * factor), KERNELS[name]).clamp(0, 1)
     assert torch.equal(resampled.pixels, expected)
 
@@ -310,8 +315,8 @@ def test_kernels_take_no_options_of_networks() -> None:
         ({"compile": True}, "--compile"),
     ]
     for option, named in options:
-        with pytest.raises(UsageError, match="bicubic is no network") as raised:
-            Upscaler.load("bicubic", "cpu", **option)
+        with pytest.raises(UsageError, match="bicubic is not a network") as raised:
+            Upscaler.load("bicubic", device="cpu", **option)
         assert raised.value.hint == f"leave {named} out"
     with pytest.raises(UsageError, match="takes no noise"):
         Upscaler.load("lanczos", seed=1)
@@ -341,9 +346,9 @@ def test_where_memory_runs_out_smaller_tiles_go_on_from_the_same_one(error: Exce
     greedy = Greedy(error, 2200)
     picture = Picture(noise(3, 90, 100))
     greedy.most = 10**9
-    expected = Upscaler(greedy, CPU, TilePolicy(0)).upscale(picture).pixels
+    expected = Upscaler(greedy, CPU, policy=TilePolicy(0)).upscale(picture).pixels
     greedy.most, greedy.read = 2200, []
-    found = Upscaler(greedy, CPU, TilePolicy(50), warn=told.append).upscale(picture).pixels
+    found = Upscaler(greedy, CPU, policy=TilePolicy(50), warn=told.append).upscale(picture).pixels
     assert (found - expected).abs().max() < 1e-5
     assert told == ["memory ran out at a tile of 50 x 45 pixels: going on with smaller ones"]
     failed = [read > 2200 for read in greedy.read]
@@ -354,7 +359,7 @@ def test_where_memory_runs_out_smaller_tiles_go_on_from_the_same_one(error: Exce
 
 def test_memory_that_does_not_suffice_for_any_tile_is_an_error() -> None:
     with pytest.raises(SrganError, match=r"memory runs out even for tiles of 1[0-6] pixels"):
-        Upscaler(Greedy(MemoryError(), 0), CPU, TilePolicy(50)).upscale(Picture(noise(3, 90, 100)))
+        Upscaler(Greedy(MemoryError(), 0), CPU, policy=TilePolicy(50)).upscale(Picture(noise(3, 90, 100)))
 
 
 def test_other_errors_are_not_taken_for_too_little_memory() -> None:
@@ -363,21 +368,24 @@ def test_other_errors_are_not_taken_for_too_little_memory() -> None:
 
 
 def test_seams_are_measured_on_the_picture(monkeypatch: pytest.MonkeyPatch) -> None:
-    scan = in_bands(Picture(noise(3, 150, 120), noise(1, 150, 120)))
-    assert upscaler(restless(2), 40).max_tiling_error(scan) < 1e-4
-    assert upscaler(restless(2), 40).max_tiling_error(scan, 1.5) < 1e-4
+    stream = in_bands(Picture(noise(3, 150, 120), noise(1, 150, 120)))
+
+    def max_error(scale: Scale = None) -> float:
+        tiled = upscaler(restless(2), 40)
+        return tiled.max_tiling_error(stream, tiled.plan(150, 120, scale=scale, has_alpha=True))
+
+    assert max_error() < 1e-4
+    assert max_error(1.5) < 1e-4
+    assert max_error(Size(180, 999)) < 1e-4
     monkeypatch.setattr(SRResNet, "receptive_radius", 2)
-    assert upscaler(restless(2), 40).max_tiling_error(scan) > 1e-3
+    assert max_error() > 1e-3
 
 
 def test_what_is_promised_to_results_counts_whenever_tiles_are_planned() -> None:
-    scan, limited = ImageStream.from_picture(Picture(noise(3, 64, 64))), upscaler(restless(2), 40)
-    limited.policy = TilePolicy(40, 2**40)
-    limited.check_memory(64, 64)
+    limited = Upscaler(restless(2), CPU, policy=TilePolicy(40, 2**40))
+    assert limited.plan(64, 64).tile_sides == (32, 32)
     with pytest.raises(SrganError, match="cannot be enlarged within"):
-        limited.check_memory(64, 64, None, ReservedMemory(promised=2**40))
-    with pytest.raises(SrganError, match="cannot be enlarged within"):
-        limited.max_tiling_error(scan, None, ReservedMemory(promised=2**40))
+        limited.plan(64, 64, reserved=ReservedMemory(promised=2**40))
 
 
 @pytest.mark.parametrize("name", GENERATORS)
@@ -387,6 +395,6 @@ def test_tiled_equals_whole_for_every_generator(name: str) -> None:
     for parameter in generator.parameters():
         nn.init.normal_(parameter, std=0.1, generator=torch.Generator().manual_seed(0))
     picture = Picture(noise(3, 75, 83))
-    whole, tiled = (Upscaler(generator, CPU, TilePolicy(size)).upscale(picture).pixels for size in (0, 30))
+    whole, tiled = (Upscaler(generator, CPU, policy=TilePolicy(size)).upscale(picture).pixels for size in (0, 30))
     assert whole.std() > 0.01
     assert (whole - tiled).abs().max() * 255 < 0.1

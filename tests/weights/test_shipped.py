@@ -67,7 +67,7 @@ def original() -> Picture:
     ],
 )
 def test_shipped_weights_beat_bicubic(name: str, gain: float, original: Picture) -> None:
-    upscaler = Upscaler.load(name, "cpu")
+    upscaler = Upscaler.load(name, device="cpu")
     low = quantise(downscale(original.pixels, upscaler.scale))
     bicubic = quantise(resize(low, original.height, original.width))
     enlarged = quantise(upscaler.upscale(Picture(low)).pixels)
@@ -80,8 +80,10 @@ def test_shipped_weights_beat_bicubic(name: str, gain: float, original: Picture)
 def test_weights_that_know_jpegs_are_more_faithful_from_them(scale: int, original: Picture) -> None:
     stored = jpeg(255 * downscale(original.pixels, scale), 75, "4:2:0") / 255
     plain, knowing = (
-        compare(original.pixels, quantise(Upscaler.load(name, "cpu").upscale(Picture(stored)).pixels), Protocol())
-        for name in (f"fidelity-x{scale}", f"fidelity-jpeg-x{scale}")
+        compare(original.pixels, quantise(upscaler.upscale(Picture(stored)).pixels), Protocol())
+        for upscaler in (
+            Upscaler.load(name, device="cpu") for name in (f"fidelity-x{scale}", f"fidelity-jpeg-x{scale}")
+        )
     )
     assert knowing["psnr"] > plain["psnr"] + 0.2
     assert knowing["ssim"] > plain["ssim"]
@@ -91,6 +93,6 @@ def test_weights_that_know_jpegs_are_more_faithful_from_them(scale: int, origina
 @pytest.mark.parametrize("value", [0.0, 0.25, 1.0])
 def test_a_plain_area_stays_plain_and_keeps_its_colour(name: str, value: float) -> None:
     colour = torch.tensor([value, 0.5, 1 - value])[:, None, None]
-    enlarged = Upscaler.load(name, "cpu").upscale(Picture(colour.expand(3, 48, 48))).pixels
+    enlarged = Upscaler.load(name, device="cpu").upscale(Picture(colour.expand(3, 48, 48))).pixels
     middle = enlarged[:, 32:-32, 32:-32]
     assert (middle - colour).abs().max() <= 3 / 255

@@ -69,7 +69,7 @@ def noise(*shape: int) -> torch.Tensor:
 
 
 def enlarged(generator: SpandrelGenerator, picture: Picture, tile: int = 0) -> torch.Tensor:
-    return Upscaler(generator, torch.device("cpu"), TilePolicy(tile)).upscale(picture).pixels
+    return Upscaler(generator, torch.device("cpu"), policy=TilePolicy(tile)).upscale(picture).pixels
 
 
 @pytest.mark.parametrize("name", NETWORKS)

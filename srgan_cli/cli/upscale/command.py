@@ -61,6 +61,7 @@ def upscale(
         from srgan_cli.batch.naming import Naming, suffix_of
         from srgan_cli.batch.task import UpscaleOptions
         from srgan_cli.cli.upscale.request import UpscaleRequest, UpscalerFactory, run, run_video
+        from srgan_cli.system.memory import retain_freed_memory
         from srgan_cli.upscaling.scale import check_scale
         from srgan_cli.upscaling.tiles.memory import parse_bytes
         from srgan_cli.upscaling.tiles.tiling import TilePolicy
@@ -70,6 +71,8 @@ def upscale(
     check_scale(scale)
     _check(context, out)
     policy = TilePolicy(tile, parse_bytes(max_memory) if max_memory else None)
+    if policy.max_memory is None:  # memory that is kept would count towards the limit
+        retain_freed_memory()
     overwrite_policy: OverwritePolicy = "overwrite" if overwrite else "keep" if no_clobber else "update"
     request = UpscaleRequest(
         inputs,

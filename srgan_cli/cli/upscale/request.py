@@ -54,15 +54,15 @@ class UpscalerFactory:
         """The upscaler on a device.  Raises SrganError as Upscaler.load does."""
         return Upscaler.load(
             resolve_model(self.model, self.offline),
-            device,
-            self.policy,
-            self.scale,
-            self.strength,
-            self.seed,
-            self.self_ensemble,
-            self.precision,
-            self.compile,
-            warn,
+            device=device,
+            policy=self.policy,
+            scale=self.scale,
+            strength=self.strength,
+            seed=self.seed,
+            self_ensemble=self.self_ensemble,
+            precision=self.precision,
+            compile=self.compile,
+            warn=warn,
         )
 
 
@@ -177,7 +177,7 @@ def run_video(request: UpscaleRequest) -> None:
         raise UsageError(f"{out} is the input itself", "name another file to write")
     with open_binary(inputs[0], out) as (incoming, outgoing):
         upscaler, began = request.upscaler(SINGLE_PROCESS), time.monotonic()
-        size, enlarged, count = upscale_video(incoming, outgoing, upscaler, request.options.scale)
+        size, enlarged, count = upscale_video(incoming, outgoing, upscaler, scale=request.options.scale)
     seconds = time.monotonic() - began
     reporter = Reporter(
         upscaler, Streams(inputs, out), BatchPlan([task]), request.as_json, request.debug, SINGLE_PROCESS

@@ -1,4 +1,4 @@
-"""What a row of tiles is enlarged from and to; tiles that do not fit each other exactly are faded into one another."""
+"""Canvas: what a row of tiles is enlarged from and to, with tiles blended into each other where they overlap."""
 
 from dataclasses import replace
 
@@ -11,15 +11,16 @@ from srgan_cli.upscaling.tiles.tiling import Window
 
 
 class Canvas:
-    """A row of tiles: what is read of the picture, and what comes of it.
+    """The input rows and the result of one row of tiles.
 
-    Under Geometry.blend each tile's result reaches that far beyond what it keeps, with weights that fall towards its
-    edge, and a pixel is the weighted mean of the tiles that reach it.
+    With `Geometry.blend` each tile's result extends that far beyond its output.  Its weights fall towards its edges,
+    and a pixel is the weighted mean of the tiles that cover it.
     """
 
     def __init__(
         self, header: Picture, layers: Tensor, input_window: Window, geometry: Geometry, tile_row: Window
     ) -> None:
+        """`layers` (C, H, W) are the input pixels of `input_window`; `tile_row` is what the row of tiles outputs."""
         self.header, self.layers, self.input_window, self.geometry = header, layers, input_window, geometry
         self.output_window = geometry.output_window(geometry.blend_window(tile_row))
         self.stop = geometry.completed_rows(tile_row)
@@ -30,7 +31,7 @@ class Canvas:
         )
 
     def blend_in(self, output: Window, layers: Tensor) -> None:
-        """Lay the result for one window in its region: colour, and alpha if there is any."""
+        """Write the result for a tile's output: colour, and alpha if the picture has it."""
         window = self.geometry.blend_window(output)
         region = self.geometry.output_window(window).relative_to(self.output_window).slices
         if not self.geometry.blend:
@@ -41,11 +42,11 @@ class Canvas:
         self.buffer[-1:, *region] += weight
 
     def add_overlap(self, overlap: Tensor) -> None:
-        """Take over what reaches into this row from those above it."""
+        """Add the rows that the previous row of tiles extends into this one."""
         self.buffer[:, : overlap.shape[1]] += overlap
 
     def completed_rows(self) -> tuple[Picture, Tensor | None]:
-        """What came of it as far as no further row reaches, and what of it the next one is to join."""
+        """Return the rows that no further row of tiles reaches, and the overlap for the next one if tiles blend."""
         rows = self.stop - self.output_window.top
         overlap = self.buffer[:, rows:].clone() if self.geometry.blend else None
         result = self.buffer[:, :rows]
@@ -56,15 +57,15 @@ class Canvas:
         return replace(self.header, pixels=result[:colours], alpha=alpha), overlap
 
     def _weight(self, window: Window) -> Tensor:
-        """(1, H, W), rising from every edge of the window that is none of the picture's."""
-        place, whole = self.geometry.output_window(window), (self.geometry.target_height, self.geometry.target_width)
-        down = _ramp(place.top, place.bottom, whole[0], 2 * self.geometry.blend * whole[0] / self.geometry.height)
-        across = _ramp(place.left, place.right, whole[1], 2 * self.geometry.blend * whole[1] / self.geometry.width)
+        """Weights (1, H, W) that fall towards every edge of the window that is not an edge of the picture."""
+        place, target = self.geometry.output_window(window), (self.geometry.target_height, self.geometry.target_width)
+        down = _ramp(place.top, place.bottom, target[0], 2 * self.geometry.blend * target[0] / self.geometry.height)
+        across = _ramp(place.left, place.right, target[1], 2 * self.geometry.blend * target[1] / self.geometry.width)
         return down[None, :, None] * across[None, None, :]
 
 
 def _ramp(start: int, stop: int, end: int, length: float) -> Tensor:
-    """Weights of the samples from `start` to `stop` of `end`; to both sides they rise over a length, to one."""
+    """Weights of the samples `start` to `stop` of `end`: they rise to 1 within `length` of each inner edge."""
     rising = ((torch.arange(stop - start) + 0.5) / length).clamp(max=1)
     ones = torch.ones_like(rising)
     return (rising if start else ones) * (rising.flip(0) if stop < end else ones)

@@ -1,7 +1,7 @@
-"""What it takes to enlarge a picture part by part: rows that roll by, and which pixels come of which."""
+"""Geometry of enlarging a picture in parts: which input pixels an output pixel depends on."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import ceil
 
@@ -11,98 +11,126 @@ from torch import Tensor
 from srgan_cli.image.ops import AxisResize, Kernel, resize_part
 from srgan_cli.upscaling.tiles.tiling import Window, even_length
 
-_BESIDE = 3
-"""Taps of a kernel may lie so many samples beyond its reach; they weigh nothing."""
+_EXTRA_TAPS = 3
+"""Taps of a kernel may lie this many samples beyond its support; their weight is 0."""
 
 
 @dataclass(frozen=True)
 class Geometry:
-    """A picture of height x width pixels, enlarged `scale` times by a generator and then brought to the target's size.
-
-    radius, grid and blend: the generator's.  direct: the picture is also resampled itself, as its alpha is.
-    side: where tiles all read windows of one shape, the longest side of what they keep; else 0.
-    """
+    """A picture that a generator enlarges by a whole factor, and that is then resized to its target size."""
 
     height: int
+    """Height of the picture in pixels."""
     width: int
+    """Width of the picture in pixels."""
     scale: int
+    """The generator's factor."""
     target_height: int
+    """Height of the result."""
     target_width: int
+    """Width of the result."""
     kernel: Kernel
+    """The kernel that resizes the generator's result to the target size."""
     radius: int
+    """The generator's receptive radius in input pixels."""
     grid: int = 1
+    """Windows start at multiples of the generator's grid."""
     blend: int = 0
-    direct: bool = False
+    """How far tiles are blended into each other, in input pixels."""
+    has_alpha: bool = False
+    """Whether the picture has alpha, which is resized directly in addition."""
     side: int = 0
+    """Longest side of a tile's output when all tiles read windows of one shape, else 0."""
 
     @property
     def area_ratio(self) -> float:
-        """How many pixels of the result there are for one of the picture."""
+        """Pixels of the result for each pixel of the picture."""
         return self.target_height * self.target_width / (self.height * self.width)
 
     @cached_property
     def resize_margin(self) -> int:
-        """How far around a window the enlarged picture must be known to bring the window to the target's size."""
+        """How far around a window the generator's result is needed to resize the window, in input pixels."""
         return -(-max(self._support(self.scale)) // self.scale)
 
     @cached_property
     def halo(self) -> int:
-        """How far around a window the picture must be known, in pixels."""
-        return max(self.radius + self.resize_margin, max(self._support(1)) if self.direct else 0)
+        """How far around a window the input is needed, in input pixels."""
+        return max(self.radius + self.resize_margin, max(self._support(1)) if self.has_alpha else 0)
+
+    @property
+    def max_halo(self) -> int:
+        """How far a tile reads beyond its output at most, with what the grid adds, in input pixels."""
+        return self.halo + 2 * (self.grid - 1)
 
     @cached_property
     def window_size(self) -> tuple[int, int]:
-        """Height and width of what tiles read under `side`, the same in all pictures that are larger, but for the grid.
+        """Height and width of the window that every tile reads when `side` is set.
 
-        It ends where the picture ends and begins on the grid, wherever it lies.
+        A window starts on the grid and may end at the edge of the picture, so its size depends on the picture only if
+        the picture is smaller than a window, and on the picture's size modulo the grid.
         """
-        least = self.side + 2 * (self.halo + self.grid - 1)
-        height, width = (min(end, least + (end - least) % self.grid) for end in (self.height, self.width))
+        smallest = self.side + 2 * (self.halo + self.grid - 1)
+        height, width = (min(end, smallest + (end - smallest) % self.grid) for end in (self.height, self.width))
         return height, width
 
     @property
     def tile_sides(self) -> tuple[int, int]:
-        """Height and width of what tiles keep under `side`: about equal, and the whole of what a window holds."""
-        ends = zip((self.height, self.width), self.window_size, strict=True)
-        height, width = (end if end == held else even_length(end, self.side) for end, held in ends)
+        """Height and width of a tile's output when `side` is set; the whole length where one window covers it."""
+        lengths = zip((self.height, self.width), self.window_size, strict=True)
+        height, width = (end if end == window else even_length(end, self.side) for end, window in lengths)
         return height, width
 
     def input_window(self, output: Window) -> Window:
-        """What of the picture decides over this window of it; under `side` what tiles read, which is more."""
+        """Return the window that a tile reads to compute `output`."""
         needed = output.pad(self.halo, self.height, self.width, self.grid)
         return needed.pad_to(*self.window_size, Window(0, 0, self.height, self.width)) if self.side else needed
 
     def blend_window(self, output: Window) -> Window:
-        """What of the picture the result of this window is shown in: it, and where it is blended with others."""
+        """Return the window that a tile contributes to: its output and the area where it is blended with others."""
         return output.pad(self.blend, self.height, self.width)
 
     def completed_rows(self, tile_row: Window) -> int:
-        """The first row of the result that further strips reach into."""
+        """Return the number of rows of the result that the rows of tiles below `tile_row` do not reach."""
         end = tile_row.bottom if tile_row.bottom == self.height else max(tile_row.bottom - self.blend, 0)
         return self.output_window(Window(0, 0, end, self.width)).bottom
 
     def output_window(self, output: Window) -> Window:
-        """The pixels of the result that this window answers for."""
+        """Convert a window of the picture to the window of the result that shows the same."""
         down, across = self.target_height / self.height, self.target_width / self.width
         top, bottom = (round(row * down) for row in (output.top, output.bottom))
         left, right = (round(column * across) for column in (output.left, output.right))
         return Window(top, left, bottom, right)
 
     def resize_output(self, pixels: Tensor, at: Window, output: Window, scale: int) -> Tensor:
-        """The result's pixels for `output`, from those of the picture enlarged `scale` times in the window `at`."""
+        """Return the result's pixels for `output`, from the window `at` of the picture enlarged `scale` times."""
         part = self.output_window(output)
         first = at.scaled(scale)
         rows = AxisResize(self.height * scale, self.target_height, first.top, part.top, part.bottom)
         columns = AxisResize(self.width * scale, self.target_width, first.left, part.left, part.right)
         return resize_part(pixels, rows, columns, self.kernel)
 
+    def for_crop(self, height: int, width: int) -> "Geometry":
+        """Return the geometry of an opaque crop of the picture, enlarged by the same factor."""
+        return replace(
+            self,
+            height=height,
+            width=width,
+            target_height=max(1, round(height * self.target_height / self.height)),
+            target_width=max(1, round(width * self.target_width / self.width)),
+            has_alpha=False,
+            side=0,
+        )
+
     def _support(self, scale: int) -> list[int]:
-        sides = ((self.height * scale, self.target_height), (self.width * scale, self.target_width))
-        return [0 if before == after else ceil(self.kernel.support(before, after)) + _BESIDE for before, after in sides]
+        lengths = ((self.height * scale, self.target_height), (self.width * scale, self.target_width))
+        return [
+            0 if before == after else ceil(self.kernel.support(before, after)) + _EXTRA_TAPS
+            for before, after in lengths
+        ]
 
 
 class RowBuffer:
-    """Rows (C, H, W) that come in bands, of which no more are held than are still needed."""
+    """Rows (C, H, W) of a picture that arrives in bands; rows that are no longer needed are dropped."""
 
     def __init__(self, bands: Iterator[Tensor]) -> None:
         self.bands = bands
@@ -110,7 +138,7 @@ class RowBuffer:
         self.top = 0
 
     def rows(self, top: int, bottom: int) -> Tensor:
-        """Rows from `top` on, which may not lie above what was asked for before, to `bottom`."""
+        """Return the rows from `top` to `bottom`; `top` must not be smaller than in the previous call."""
         parts = [] if self.buffered is None else [self.buffered[:, top - self.top :]]
         count = parts[0].shape[1] if parts else top - self.top
         self.buffered = None

@@ -1,7 +1,7 @@
-"""How much memory there is to take, how much a tile takes, and which tiles therefore.
+"""Estimates the memory that tiles take, and chooses their size.
 
-Between two layers of a network lie its activations; what of them is alive at once grows with the pixels that the
-network reads.  It is counted on a small picture, and checked against processes in the tests.
+The activations of a network that are alive at once grow with the number of pixels that it reads.  They are counted on
+a small picture; tests compare the estimate with the memory of processes.
 """
 
 import copy
@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import product
-from math import ceil
+from math import ceil, inf, prod
 from typing import Any
 
 import torch
@@ -21,55 +21,48 @@ from torch.utils._pytree import tree_leaves
 
 from srgan_cli.errors import SrganError, UsageError
 from srgan_cli.image.codec.raster import band_rows
-from srgan_cli.image.picture import ImageStream
 from srgan_cli.system.files import format_bytes
-from srgan_cli.system.memory import retain_freed_memory, rss, total_memory
+from srgan_cli.system.memory import rss, total_memory
 from srgan_cli.upscaling.tiles.geometry import Geometry
 from srgan_cli.upscaling.tiles.tiling import TilePolicy, even_length
 
 MIN_BUDGET, MAX_BUDGET = 768 * 2**20, 2 * 2**30
-"""Between these is what tiles and rows of tiles may take where no limit is given: an eighth of the machine's memory,
-the least on a GPU, and where workers share the machine."""
+"""Without a limit, tiles and rows of tiles may take an eighth of the machine's memory between these bounds, and the
+lower bound on a GPU or when workers share the machine."""
 _WORKSPACE = 2.0
-"""Convolutions copy what they read and make into another order: measured up to 1.84 of the activations, on a CPU,
-and up to 2.33 on one without bfloat16, where what is counted for the allocator has room for it."""
+"""Memory of a network as a multiple of its activations: convolutions copy their input in another layout.  Measured up
+to 1.84 on a CPU, and up to 2.33 on a CPU without bfloat16, where _ALLOCATOR_FACTOR covers the rest."""
 _BUFFERED_ROWS = 3
-"""Rows of the picture, the same joined to further ones, and with their colour bled."""
+"""Copies of input rows: as read, joined to further rows, and with colour bled under alpha."""
 _OVERHEAD = 128 * 2**20
-"""For decoders, encoders, threads, and what the allocator keeps."""
+"""Memory of decoders, encoders and threads, and what the allocator keeps."""
 _ALLOCATOR_FACTOR = 1.6
-"""Times what tiles and rows take, for what the allocator keeps of those before: measured up to 1.45."""
+"""Memory of tiles and rows as a multiple of their size: the allocator keeps freed blocks.  Measured up to 1.45."""
 _STEP = 16
 _SAMPLE = 48
 _FLOAT = 4
 _PINNED_FACTOR = 2 * 2
-"""Results in page-locked memory, the one that is collected and the next; torch takes powers of two for each."""
+"""Two results are in page-locked memory at a time, and torch rounds each up to a power of two."""
 _UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 
 
 def parse_bytes(text: str) -> int:
-    """Bytes of a text such as 800M, 2G or 1.5GiB, with units of 1024.  Raises UsageError."""
+    """Parse a size such as 800M, 2G or 1.5GiB, with units of 1024.  Raises UsageError."""
     found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?\s*", text, re.IGNORECASE)
     if not found or not float(found[1]):
-        raise UsageError(f"cannot tell how much memory {text!r} is", "write it as 800M or 2G")
+        raise UsageError(f"cannot read the memory size {text!r}", "write it as 800M or 2G")
     return int(float(found[1]) * _UNITS[found[2].upper()])
 
 
-def retain_freed_memory_within(policy: TilePolicy) -> None:
-    """See keep_freed; nothing happens under a limit, which counts as taken what is kept.  For long work."""
-    if policy.max_memory is None:
-        retain_freed_memory()
-
-
 def activation_bytes(network: nn.Module, channels: int) -> float:
-    """Bytes of activations that are alive at once while the network reads a picture, a pixel of it.
+    """Return the peak memory of a network's activations, in bytes for each input pixel.
 
-    Counted while it enlarges a small picture: on a CPU that takes less than to import what tensors without values take,
-    on which it is counted elsewhere, unless the network decides by values.
+    Counted while the network enlarges a small black picture.  A network on another device is counted with meta tensors
+    unless its control flow depends on values; on a CPU, importing what meta tensors need would take longer.
     """
     device = next((parameter.device for parameter in network.parameters()), torch.device("cpu"))
     if device.type != "cpu":
-        with suppress(RuntimeError):  # it decides by values
+        with suppress(RuntimeError):  # its control flow depends on values
             return _count_activations(copy.deepcopy(network).to("meta"), channels, torch.device("meta"))
     return _count_activations(network, channels, device)
 
@@ -81,7 +74,7 @@ def _count_activations(network: nn.Module, channels: int, device: torch.device) 
 
 
 class AllocationTracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Adds up the bytes of all tensors that come into being, for as long as they live."""
+    """Counts the bytes of all tensors that are created while it is active, until they are freed."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -90,7 +83,7 @@ class AllocationTracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
-        """torch would import its compiler to keep it away from this, which takes longer than a small picture."""
+        """Return False: otherwise torch imports its compiler, which takes longer than a small picture."""
         return False
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -114,16 +107,17 @@ class AllocationTracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 @dataclass(frozen=True)
 class ReservedMemory:
-    """What tiles may not take, in bytes: what is promised to others, and what the process has already.
+    """Memory that is not available to tiles: what the process has in use and what is promised to other parts of it.
 
-    The pictures of one file share it: their results, as they come, take what was promised to them.
+    The pictures of one file share it.  As their results are stored, the process grows into the promised memory.
     """
 
     promised: int = 0
+    """Bytes reserved for decoded pictures and results."""
 
     @property
     def in_use(self) -> int:
-        """What the process had when this was asked for first, and what it has outgrown the promise by since."""
+        """Bytes in use at the first call, or bytes in use now beyond the promised ones if that is more."""
         return max(self._at_start, (rss() or 0) - self.promised)
 
     @cached_property
@@ -133,42 +127,48 @@ class ReservedMemory:
 
 @dataclass(frozen=True)
 class MemoryEstimate:
-    """What enlarging a picture takes, in bytes.
-
-    bytes_per_pixel: for a pixel that a tile reads.  bytes_per_row: for a row of input pixels that a row of tiles
-    reads or answers for, with
-    what comes of it.  fixed_bytes: whatever the tiles.  halo: how far tiles read beyond what they keep.
-    on_host: whether tiles and rows share one memory; where not, pinned_bytes_per_pixel: of the host's for a pixel
-    that a tile reads.
-    reserved: what of the host's memory is taken already.
-    """
+    """Memory that enlarging a picture takes, in bytes."""
 
     bytes_per_pixel: float
+    """For each pixel that a tile reads."""
     bytes_per_row: float
+    """For each input row of a row of tiles, including its result."""
     fixed_bytes: float
+    """Independent of the tiles."""
     halo: int
+    """How far tiles read beyond their output, in pixels."""
     on_host: bool = True
+    """Whether tiles and rows share one memory, as on a CPU."""
     pinned_bytes_per_pixel: float = 0
+    """Host memory for each pixel that a tile on a GPU reads."""
     reserved: ReservedMemory = field(default_factory=ReservedMemory)
+    """Host memory that is not available."""
+    max_input_pixels: float = inf
+    """Most pixels that a tile may read at once."""
 
     @classmethod
     def for_picture(
-        cls, stream: ImageStream, geometry: Geometry, activations: float, reserved: ReservedMemory, on_host: bool
+        cls,
+        geometry: Geometry,
+        activations: float,
+        reserved: ReservedMemory,
+        *,
+        on_host: bool,
+        max_input_pixels: float = inf,
     ) -> "MemoryEstimate":
-        """What a picture takes that goes through a network with so many bytes of activations a pixel."""
-        transparent = stream.header.alpha is not None
-        layers = len(stream.header.pixels) + transparent
-        results = _FLOAT * 3 * (2 + 3 * geometry.area_ratio) * (1 + transparent)  # alpha goes through the network too
+        """Estimate for an RGB picture and a network with this many bytes of activations for each pixel."""
+        layers, passes = 3 + geometry.has_alpha, 1 + geometry.has_alpha  # the network enlarges alpha separately
+        results = _FLOAT * 3 * (2 + 3 * geometry.area_ratio) * passes
         network = _WORKSPACE * activations
-        tile = max(network, results) if on_host else network + results  # there the last tile's are still on their way
-        line = stream.width * _FLOAT * layers
-        coming = _BUFFERED_ROWS * band_rows(stream.width, layers) * line
-        row, passing = line * (_BUFFERED_ROWS + geometry.area_ratio), _PINNED_FACTOR * _FLOAT * 3 * geometry.scale**2
-        fixed, halo = coming + reserved.promised, geometry.halo + 2 * (geometry.grid - 1)
-        return cls(tile, row, fixed, halo, on_host, passing, reserved)
+        tile = max(network, results) if on_host else network + results  # a GPU still copies the previous results
+        line = geometry.width * _FLOAT * layers
+        bands = _BUFFERED_ROWS * band_rows(geometry.width, layers) * line
+        row, pinned = line * (_BUFFERED_ROWS + geometry.area_ratio), _PINNED_FACTOR * _FLOAT * 3 * geometry.scale**2
+        fixed = bands + reserved.promised
+        return cls(tile, row, fixed, geometry.max_halo, on_host, pinned, reserved, max_input_pixels)
 
     def for_tiles(self, height: int, width: int) -> float:
-        """Bytes for tiles that keep so many pixels."""
+        """Return the bytes for tiles whose output has this size."""
         rows, columns = height + 2 * self.halo, width + 2 * self.halo
         tile, band = (
             _ALLOCATOR_FACTOR * self.bytes_per_pixel * rows * columns,
@@ -180,14 +180,21 @@ class MemoryEstimate:
 
 
 def plan_tile_sides(estimate: MemoryEstimate, height: int, width: int, policy: TilePolicy) -> tuple[int, int]:
-    """Height and width of the tiles of a picture: those that compute the least twice, of all that there is room for.
+    """Return the height and width of a picture's tiles: of those that fit into memory, the ones that read the least.
 
-    Raises SrganError when the policy sets a limit that cannot be kept.
+    Raises SrganError when the picture does not fit within the policy's limit.
     """
-    most = policy.sides(height, width)
-    least = most if policy.size == 0 else (min(_STEP, most[0]), min(_STEP, most[1]))
-    budget = _budget(estimate, policy)
-    if estimate.for_tiles(*most) <= budget or (policy.max_memory is None and least == most):
+    most, budget = policy.sides(height, width), _budget(estimate, policy)
+
+    def fits(sides: tuple[int, int]) -> bool:
+        return estimate.for_tiles(*sides) <= budget and is_small_enough(sides)
+
+    def is_small_enough(sides: tuple[int, int]) -> bool:
+        return input_area(sides, (height, width), estimate.halo) <= estimate.max_input_pixels
+
+    keep_whole = policy.size == 0 and is_small_enough(most)
+    least = most if keep_whole else (min(_STEP, most[0]), min(_STEP, most[1]))
+    if fits(most) or (policy.max_memory is None and least == most):
         return most
     if policy.max_memory is not None and estimate.for_tiles(*least) > budget:
         raise _limit_error(policy.max_memory, policy.max_memory - budget + estimate.for_tiles(*least), estimate)
@@ -198,22 +205,27 @@ def plan_tile_sides(estimate: MemoryEstimate, height: int, width: int, policy: T
         }
         for length, low, high in zip((height, width), least, most, strict=True)
     )
-    fitting = [sides for sides in product(down, across) if estimate.for_tiles(*sides) <= budget] or [least]
+    fitting = [sides for sides in product(down, across) if fits(sides)] or [least]
     return min(fitting, key=lambda sides: down[sides[0]] * across[sides[1]])
 
 
+def input_area(sides: tuple[int, int], picture: tuple[int, int], halo: int) -> int:
+    """Return the most pixels that a tile reads whose output has these sides, in a picture of this height and width."""
+    return prod(min(side + 2 * halo, length) for side, length in zip(sides, picture, strict=True))
+
+
 def _total_read(length: int, side: int, halo: int) -> int:
-    """What tiles of at most this side read along a side of the picture: what lies round their cuts twice."""
+    """Return the pixels that tiles of at most this side read along one dimension, with overlaps counted twice."""
     return length + 2 * halo * (ceil(length / side) - 1)
 
 
 def plan_uniform_side(estimate: MemoryEstimate, height: int, width: int, policy: TilePolicy) -> int:
-    """The longest side of what tiles keep that all read windows of one shape: the policy's, halved until there is room.
+    """Return the longest side of tiles that read windows of one shape: the policy's, halved until the tiles fit.
 
-    Raises SrganError as plan_sides does.
+    Raises SrganError as plan_tile_sides does.
     """
     side, budget = policy.size or max(height, width), _budget(estimate, policy)
-    while policy.size and side > _STEP and estimate.for_tiles(min(side, height), min(side, width)) > budget:
+    while side > _STEP and not _uniform_side_fits(estimate, side, (height, width), budget if policy.size else inf):
         side = -(-side // 2)
     needed = estimate.for_tiles(min(side, height), min(side, width))
     if policy.max_memory is not None and needed > budget:
@@ -221,8 +233,14 @@ def plan_uniform_side(estimate: MemoryEstimate, height: int, width: int, policy:
     return side
 
 
+def _uniform_side_fits(estimate: MemoryEstimate, side: int, picture: tuple[int, int], budget: float) -> bool:
+    sides = min(side, picture[0]), min(side, picture[1])
+    small_enough = input_area(sides, picture, estimate.halo) <= estimate.max_input_pixels
+    return small_enough and estimate.for_tiles(*sides) <= budget
+
+
 def check_decode_memory(size: int, reserved: ReservedMemory, policy: TilePolicy) -> None:
-    """Raises SrganError when so many bytes, which a picture takes to be decoded, are beyond the policy's limit."""
+    """Raise SrganError when decoding a picture, which takes `size` bytes, exceeds the policy's limit."""
     if policy.max_memory is None or not size:
         return
     needed = size + _OVERHEAD + reserved.in_use

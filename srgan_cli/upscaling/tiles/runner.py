@@ -1,4 +1,4 @@
-"""How canvases are filled: tile after tile, and with smaller ones where memory runs out."""
+"""TileRunner: enlarges the tiles of one picture, and takes smaller ones when memory runs out."""
 
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from srgan_cli.errors import SrganError, is_out_of_memory
-from srgan_cli.networks import Generator
 from srgan_cli.upscaling.tiles.canvas import Canvas
 from srgan_cli.upscaling.tiles.geometry import Geometry
 from srgan_cli.upscaling.tiles.tiling import Window
@@ -19,28 +18,30 @@ from srgan_cli.upscaling.tiles.transfer import TileTransfer
 _ALPHA_TOLERANCE = 1e-4
 _SMALLEST_TILE = 16
 _NO_LIMIT = 2**31
-Outcome = TypeVar("Outcome")
+Result = TypeVar("Result")
 InFlight = deque[tuple[Window, Callable[[], Tensor]]]
-"""Windows that have been sent, and what waits for what comes of each."""
+"""Outputs of submitted tiles, each with the function that waits for its result."""
 
 
 class TileRunner:
-    """Fills canvases by a generator on a device.
+    """Enlarges the tiles of one picture.
 
-    Where memory runs out, smaller tiles are taken from there on, of at most `max_side` pixels a side, and `tell` hears
-    of it once.
+    When memory runs out, the rest of the picture is enlarged in smaller tiles: `warn` is called with a message once,
+    and `on_shrink` with the longest side of further tiles each time.
     """
 
-    def __init__(self, generator: Generator, device: torch.device, warn: Callable[[str], None] | None) -> None:
-        self.generator = generator
-        self.transfer = TileTransfer(generator, device)
+    def __init__(
+        self, transfer: TileTransfer, *, warn: Callable[[str], None], on_shrink: Callable[[int], None]
+    ) -> None:
+        self.transfer = transfer
         self.max_side = _NO_LIMIT
-        self._warn = warn
+        self._warn, self._on_shrink = warn, on_shrink
 
     def run(self, canvas: Canvas, outputs: Iterable[Window], advance: Callable[[int], None]) -> None:
-        """Enlarge windows, on a GPU each while the one before comes back; `advance` hears of the pixels done.
+        """Enlarge windows of the picture into a canvas; `advance` is called with the input pixels that are done.
 
-        Raises SrganError where memory does not suffice for the smallest tiles.
+        On a GPU each tile is computed while the one before is copied back.
+        Raises SrganError when memory does not suffice for the smallest tiles.
         """
         pending, in_flight = deque(outputs), InFlight()
         while pending or in_flight:
@@ -50,7 +51,7 @@ class TileRunner:
                 self._finish_next(canvas, pending, in_flight, advance)
 
     def _start_next(self, canvas: Canvas, pending: deque[Window], in_flight: InFlight) -> None:
-        """Send the first window, of which the pieces that are too large by now come one by one."""
+        """Submit the first window, or the first piece of it when it exceeds `max_side`."""
         output, *rest = pending.popleft().split(self.max_side, self.max_side)
         pending.extendleft(reversed(rest))
         if started := self._attempt(output, partial(self._start_tile, canvas, output)):
@@ -69,8 +70,8 @@ class TileRunner:
             canvas.blend_in(output, result)
             advance(output.area)
 
-    def _attempt(self, output: Window, work: Callable[[], Outcome]) -> Outcome | None:
-        """What work on a window gives; None where memory ran out, and tiles are smaller from there on."""
+    def _attempt(self, output: Window, work: Callable[[], Result]) -> Result | None:
+        """Return the result of `work`, or None when memory ran out; tiles are then smaller."""
         try:
             return work()
         except (RuntimeError, MemoryError) as error:
@@ -85,18 +86,19 @@ class TileRunner:
             raise SrganError(
                 f"memory runs out even for tiles of {longest} pixels", "close other programs, or take --device cpu"
             )
-        if self._warn and self.max_side == _NO_LIMIT:
+        if self.max_side == _NO_LIMIT:
             self._warn(
                 f"memory ran out at a tile of {output.width} x {output.height} pixels: going on with smaller ones"
             )
         self.max_side = min(self.max_side, -(-longest // 2))
+        self._on_shrink(self.max_side)
         if self.transfer.device.type == "cuda":
             torch.cuda.empty_cache()
 
     def _start_tile(self, canvas: Canvas, output: Window) -> Callable[[], Tensor]:
-        """Begin to enlarge a window; what gives its colour, and alpha if there is any."""
+        """Start to enlarge a window.  The returned function returns colour, and alpha if the picture has it."""
         geometry = canvas.geometry
-        if self.max_side < geometry.side:  # a piece: what all tiles read would take as much memory again
+        if self.max_side < geometry.side:  # a piece; the window that all tiles share would take as much memory again
             geometry = replace(geometry, side=0)
         input_window, blend_window = geometry.input_window(output), geometry.blend_window(output)
         layers = canvas.layers[:, *input_window.relative_to(canvas.input_window).slices]
@@ -114,21 +116,21 @@ class TileRunner:
     def _start_generator(
         self, pixels: Tensor, noise: Tensor, geometry: Geometry, input_window: Window, output: Window
     ) -> Callable[[], Tensor]:
-        """What gives the result's pixels for a window, of colour or grey, from what the generator reads."""
-        scale, grey = self.generator.scale, len(pixels) == 1
+        """Start to enlarge colour or grey (C, H, W).  The returned function returns the result for `output`."""
+        scale, grey = geometry.scale, len(pixels) == 1
         needed = output.pad(geometry.resize_margin, geometry.height, geometry.width)
         part = needed.relative_to(input_window).scaled(scale).slices
 
         def crop(enlarged: Tensor) -> Tensor:
-            kept = enlarged[:, *part]
-            return kept.mean(dim=0, keepdim=True) if grey else kept
+            cropped = enlarged[:, *part]
+            return cropped.mean(dim=0, keepdim=True) if grey else cropped
 
         collect = self.transfer.submit(torch.cat([pixels.expand(3, -1, -1), noise]), crop)
         return lambda: geometry.resize_output(collect(), needed, output, scale).clamp(0, 1)
 
 
 def _snap_alpha(sharp: Tensor, smooth: Tensor) -> Tensor:
-    """Alpha with sharp edges from the generator; what is wholly opaque or wholly transparent stays exactly so."""
+    """Return the generator's alpha, exactly 0 or 1 where resampled alpha is fully transparent or opaque."""
     sharp[smooth >= 1 - _ALPHA_TOLERANCE] = 1
     sharp[smooth <= _ALPHA_TOLERANCE] = 0
     return sharp

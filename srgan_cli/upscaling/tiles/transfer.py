@@ -1,6 +1,8 @@
-"""Tiles on their way to a device, through a generator, and back."""
+"""Tiles on their way to a device, through the generator, and back."""
 
+import time
 from collections.abc import Callable
+from threading import Lock, local
 
 import torch
 from torch import Tensor
@@ -9,31 +11,61 @@ from srgan_cli.networks import Generator
 from srgan_cli.upscaling.precision import MixedPrecision
 
 
-class TileTransfer:
-    """The way of tiles to a device, through a generator, and back.
+class GeneratorLock:
+    """Lets one thread at a time run a generator, and measures how long each thread waits."""
 
-    On CUDA only who collects waits: a tile goes there from page-locked memory, and what comes of it returns into such
-    memory by a stream of its own while the next tile is computed.  Elsewhere each is done when it is sent.
-    `prefetch`: how many tiles are worth having under way while another one is sent.
+    def __init__(self) -> None:
+        self.lock, self.thread = Lock(), local()
+
+    def __enter__(self) -> None:
+        began = time.monotonic()
+        self.lock.acquire()
+        self.thread.waited = self.wait_seconds + time.monotonic() - began
+
+    def __exit__(self, *_: object) -> None:
+        self.lock.release()
+
+    @property
+    def wait_seconds(self) -> float:
+        """Seconds that the calling thread has waited in total."""
+        seconds: float = getattr(self.thread, "waited", 0.0)
+        return seconds
+
+
+class TileTransfer:
+    """Moves tiles to a device, runs the generator on them, and moves the results back.
+
+    On CUDA only the collector waits: a tile is sent from page-locked memory, and its result returns into page-locked
+    memory on a stream of its own while the next tile is computed.  On other devices `submit` does all the work.
     """
 
     def __init__(self, generator: Generator, device: torch.device) -> None:
-        self.generator, self.device = generator, device
+        self.generator, self.device, self.lock = generator, device, GeneratorLock()
         on_cuda = device.type == "cuda"
         self.copy_stream = torch.cuda.Stream(device) if on_cuda else None  # type: ignore[no-untyped-call]
         self.prefetch = 0 if self.copy_stream is None else 1
+        """Number of tiles to keep in flight while another one is submitted."""
 
     def submit(self, tile: Tensor, crop: Callable[[Tensor], Tensor]) -> Callable[[], Tensor]:
-        """Begin to enlarge (C, H, W); what is returned gives `crop` of the result, in the host's memory.
+        """Start to enlarge a tile (C, H, W).  The returned function waits and returns `crop` of the result, on the CPU.
 
-        What broke in half precision is computed again when it is collected.
+        A tile that broke in half precision is computed again when it is collected.
         """
         generator, x = self.generator, self._to_device(tile[None])
         if not isinstance(generator, MixedPrecision):
-            return self._to_host(crop(generator(x)[0]))
-        enlarged = generator(x, check=False)
+            return self._to_host(crop(self._run(generator, x)[0]))
+        enlarged = self._run(generator, x, check=False)
         stats, result = self._to_host(generator.health_stats(enlarged, x)), self._to_host(crop(enlarged[0]))
-        return lambda: crop(generator(x)[0]).cpu() if generator.is_broken(stats()) else result()
+
+        def collect() -> Tensor:
+            broken = generator.is_broken(stats())
+            return crop(self._run(generator.run_float32, x)[0]).cpu() if broken else result()
+
+        return collect
+
+    def _run(self, network: Callable[..., Tensor], x: Tensor, **options: bool) -> Tensor:
+        with self.lock:
+            return network(x, **options)
 
     def _to_device(self, x: Tensor) -> Tensor:
         if self.copy_stream is None:
@@ -41,19 +73,19 @@ class TileTransfer:
         return x.pin_memory().to(self.device, non_blocking=True)
 
     def _to_host(self, tensor: Tensor) -> Callable[[], Tensor]:
-        """What waits for a tensor and gives it in the host's memory, where a CPU's are already."""
+        """Start to copy a tensor to the CPU.  The returned function waits for the copy and returns it."""
         if self.copy_stream is None:
             return tensor.cpu
-        whole = tensor.contiguous()
-        host_copy = torch.empty(whole.shape, dtype=whole.dtype, pin_memory=True)
+        source = tensor.contiguous()
+        host_copy = torch.empty(source.shape, dtype=source.dtype, pin_memory=True)
         self.copy_stream.wait_stream(torch.cuda.current_stream(self.device))
         with torch.cuda.stream(self.copy_stream):
-            host_copy.copy_(whole, non_blocking=True)
-        whole.record_stream(self.copy_stream)
+            host_copy.copy_(source, non_blocking=True)
+        source.record_stream(self.copy_stream)
         copied = self.copy_stream.record_event(torch.cuda.Event(blocking=True))  # type: ignore[no-untyped-call]
 
-        def collected() -> Tensor:
+        def wait() -> Tensor:
             copied.synchronize()
             return host_copy
 
-        return collected
+        return wait

@@ -41,7 +41,7 @@ class Global(Generator):
 
 
 def enlarged(generator: Generator, picture: Picture, tile: int, scale: float | None = None) -> Picture:
-    return Upscaler(generator, torch.device("cpu"), TilePolicy(tile)).upscale(picture, scale)
+    return Upscaler(generator, torch.device("cpu"), policy=TilePolicy(tile)).upscale(picture, scale=scale)
 
 
 @given(st.integers(1, 60), st.integers(1, 60), st.integers(5, 40), st.sampled_from([1.7, 2, 2.6]), st.booleans())
@@ -66,10 +66,9 @@ def test_between_tiles_that_do_not_fit_there_is_no_step() -> None:
 
 def test_bands_are_the_whole_picture_and_none_is_empty() -> None:
     generator = Blended(2, channels=4, blocks=1)
-    scan = Upscaler(generator, torch.device("cpu"), TilePolicy(10)).upscale_stream(
-        ImageStream.from_picture(Picture(noise(3, 45, 20)))
-    )
-    heights = [band.height for band in scan.bands()]
+    upscaler, picture = Upscaler(generator, torch.device("cpu"), policy=TilePolicy(10)), Picture(noise(3, 45, 20))
+    stream = upscaler.upscale_stream(ImageStream.from_picture(picture), upscaler.plan(45, 20))
+    heights = [band.height for band in stream.bands()]
     assert sum(heights) == 90
     assert all(heights)
 
@@ -84,7 +83,7 @@ def test_pieces_of_a_tile_for_which_memory_did_not_suffice_are_faded_too(monkeyp
             raise torch.OutOfMemoryError("out of memory")
         return forward(self, x)
 
-    upscaler = Upscaler(generator, torch.device("cpu"), TilePolicy(30))
-    _ = upscaler._activation_bytes
+    upscaler = Upscaler(generator, torch.device("cpu"), policy=TilePolicy(30))
+    upscaler.plan(60, 60)  # counts activations before memory is short
     monkeypatch.setattr(Blended, "forward", small_only)
     assert (upscaler.upscale(picture).pixels - whole).abs().max() < 1e-4

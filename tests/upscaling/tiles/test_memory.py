@@ -54,7 +54,7 @@ def test_sizes_are_read(text: str, size: int) -> None:
 
 @pytest.mark.parametrize("text", ["", "G", "two", "-1G", "1,5G", "0", "0G", "nanG", "1P"])
 def test_other_sizes_are_refused(text: str) -> None:
-    with pytest.raises(UsageError, match="cannot tell how much memory"):
+    with pytest.raises(UsageError, match="cannot read the memory size"):
         parse_bytes(text)
 
 

@@ -39,8 +39,10 @@ class Blended(Restless):
 
 def upscalers(generator: SRResNet, tile: int = 20, seed: int | None = None) -> tuple[Upscaler, Upscaler]:
     """One that collects each tile before the next is sent, and one that collects it afterwards."""
-    at_once, later = (Upscaler(with_precision(generator, CPU), CPU, TilePolicy(tile), seed=seed) for _ in range(2))
-    later.tile_runner.transfer.prefetch = 1
+    at_once, later = (
+        Upscaler(with_precision(generator, CPU), CPU, policy=TilePolicy(tile), seed=seed) for _ in range(2)
+    )
+    later.transfer.prefetch = 1
     return at_once, later
 
 
@@ -52,7 +54,7 @@ def test_what_is_collected_later_is_the_same(
     generator: SRResNet, scale: float | None, channels: int, transparent: bool
 ) -> None:
     picture = Picture(noise(channels, 50, 70), noise(1, 50, 70) if transparent else None)
-    at_once, later = (upscaler.upscale(picture, scale) for upscaler in upscalers(generator))
+    at_once, later = (upscaler.upscale(picture, scale=scale) for upscaler in upscalers(generator))
     assert torch.equal(at_once.pixels, later.pixels)
     assert not transparent or torch.equal(at_once.alpha, later.alpha)
 
@@ -65,7 +67,7 @@ def test_noise_is_the_same_too() -> None:
 
 def logged(upscaler: Upscaler, fails: Callable[[int], bool] = lambda _: False) -> list[str]:
     """What is sent and collected from now on; collecting fails for want of memory where `fails` says so of an area."""
-    log, send = list[str](), upscaler.tile_runner.transfer.submit
+    log, send = list[str](), upscaler.transfer.submit
 
     def sent(seen: Tensor, crop: Callable[[Tensor], Tensor]) -> Callable[[], Tensor]:
         collect, size = send(seen, crop), f"{seen.shape[-1]} x {seen.shape[-2]}"
@@ -79,7 +81,7 @@ def logged(upscaler: Upscaler, fails: Callable[[int], bool] = lambda _: False) -
 
         return collected
 
-    upscaler.tile_runner.transfer.submit = sent  # type: ignore[method-assign]
+    upscaler.transfer.submit = sent  # type: ignore[method-assign]
     return log
 
 
@@ -100,16 +102,15 @@ def test_where_memory_runs_out_for_a_tile_that_is_collected_it_is_done_again_in_
     generator: SRResNet, most: int, transparent: bool, ahead: int
 ) -> None:
     picture = Picture(noise(3, 90, 100), noise(1, 90, 100) if transparent else None)
-    whole = Upscaler(generator, CPU, TilePolicy(0)).upscale(picture)
+    whole = Upscaler(generator, CPU, policy=TilePolicy(0)).upscale(picture)
     told, seen = list[str](), list[tuple[int, int]]()
-    upscaler = Upscaler(generator, CPU, TilePolicy(50), warn=told.append)
-    upscaler.tile_runner.transfer.prefetch = ahead
+    upscaler = Upscaler(generator, CPU, policy=TilePolicy(50), warn=told.append)
+    upscaler.transfer.prefetch = ahead
     log = logged(upscaler, lambda area: area > most)
     found = upscaler.upscale(picture, progress=lambda *now: seen.append(now))
     assert (found.pixels - whole.pixels).abs().max() < 1e-4
     assert not transparent or (found.alpha - whole.alpha).abs().max() < 1e-4
     assert told == ["memory ran out at a tile of 50 x 45 pixels: going on with smaller ones"]
-    assert upscaler.tile_runner.max_side == 25
     assert seen[-1] == ((1 + transparent) * 9000, (1 + transparent) * 9000)
     layers = 1 + transparent
     assert sum(line.startswith("send") for line in log) == layers * (16 + 1 + ahead)
@@ -123,7 +124,9 @@ def test_a_card_gives_what_the_cpu_gives(
 ) -> None:
     monkeypatch.setattr("torch.backends.cudnn.allow_tf32", False)
     picture, card = Picture(noise(3, 150, 170), noise(1, 150, 170) if transparent else None), torch.device("cuda")
-    expected = Upscaler(Restless(), CPU, TilePolicy(0)).upscale(picture, 1.7)
-    found = Upscaler(with_precision(build(Restless()), card, "fp32"), card, TilePolicy(20)).upscale(picture, 1.7)
+    expected = Upscaler(Restless(), CPU, policy=TilePolicy(0)).upscale(picture, scale=1.7)
+    found = Upscaler(with_precision(build(Restless()), card, "fp32"), card, policy=TilePolicy(20)).upscale(
+        picture, scale=1.7
+    )
     assert (found.pixels - expected.pixels).abs().max() < 1e-3
     assert not transparent or (found.alpha - expected.alpha).abs().max() < 1e-3
