@@ -43,7 +43,8 @@ from srgan_cli.image.ops import quantise
 from srgan_cli.image.picture import Picture
 from srgan_cli.scoring.protocol import Protocol, compare
 from srgan_cli.system.devices import pick_device
-from srgan_cli.system.memory import limit_kernel_caches, peak_rss, retain_freed_memory, rss
+from srgan_cli.system.memory import peak_rss, retain_freed_memory, rss
+from srgan_cli.system.processes import limit_kernel_caches
 
 EXAMPLE = Path(__file__).parents[1] / "examples/cat.png"
 MATRIX_SIDE = 2048

@@ -17,8 +17,8 @@ from srgan_cli.batch.processor import ImageProcessor, default_concurrency
 from srgan_cli.batch.runner import Worker
 from srgan_cli.batch.task import Task, TaskResult, UpscaleOptions
 from srgan_cli.errors import SrganError
-from srgan_cli.system.memory import limit_kernel_caches, retain_freed_memory
-from srgan_cli.system.processes import context, cores, init_worker
+from srgan_cli.system.memory import retain_freed_memory
+from srgan_cli.system.processes import context, cores, init_worker, limit_kernel_caches
 from srgan_cli.system.progress import Progress
 from srgan_cli.upscaling.tiles.tiling import TilePolicy
 from srgan_cli.upscaling.upscaler import Upscaler

@@ -56,6 +56,6 @@ def options(
     Exit codes: 0 all well, 1 something failed, 2 wrong usage, 129 hung up, 130 interrupted, 141 output closed, 143
     terminated.
     """
-    from srgan_cli.system.memory import limit_kernel_caches
+    from srgan_cli.system.processes import limit_kernel_caches
 
     limit_kernel_caches()  # before torch is imported

@@ -1,7 +1,6 @@
 """Memory of the machine and of this process, and what the C library does with freed memory."""
 
 import ctypes
-import os
 import re
 import sys
 from pathlib import Path
@@ -45,16 +44,6 @@ def retain_freed_memory() -> None:
     if library := _glibc():
         for name, value in ((_MMAP_MAX, 0), (_TRIM_THRESHOLD, 2**31 - 1), (_ARENA_MAX, 1)):
             library.mallopt(name, value)
-
-
-def limit_kernel_caches() -> None:
-    """Let oneDNN and torch cache machine code for 64 shapes, unless environment variables set another number.
-
-    Their default of 1024 shapes takes 100 MB and more, and tiles have few shapes.  For the whole process; takes effect
-    before the first network runs.
-    """
-    for variable in ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "LRU_CACHE_CAPACITY"):
-        os.environ.setdefault(variable, "64")
 
 
 def trim_heap() -> None:

@@ -27,6 +27,16 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def limit_kernel_caches() -> None:
+    """Let oneDNN and torch cache machine code for 64 shapes, unless environment variables set another number.
+
+    Their default of 1024 shapes takes 100 MB and more, and tiles have few shapes.  For the whole process; takes effect
+    before the first network runs.
+    """
+    for variable in ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "LRU_CACHE_CAPACITY"):
+        os.environ.setdefault(variable, "64")
+
+
 def _end_with_parent() -> None:
     parent = parent_process()
     if parent:
