@@ -9,7 +9,7 @@ from torch import Tensor
 
 from srgan_cli.errors import SrganError, is_out_of_memory
 from srgan_cli.networks import Generator
-from srgan_cli.networks.generators.base import padded_to_grid
+from srgan_cli.networks.generators.base import pad_to_grid
 from srgan_cli.upscaling.wrapper import WrappedGenerator
 
 _MAX_SHAPES = 4
@@ -47,7 +47,7 @@ class CompiledGenerator(WrappedGenerator):
             return enlarged
         height, width = (self.scale * length for length in x.shape[-2:])
         with translate_compiler_errors():
-            return self.compiled_forward(padded_to_grid(x, self.grid).contiguous())[..., :height, :width]
+            return self.compiled_forward(pad_to_grid(x, self.grid).contiguous())[..., :height, :width]
 
     def _key(self, height: int, width: int) -> tuple[int, ...]:
         return tuple(sorted(-(-length // self.grid) * self.grid for length in (height, width)))

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from srgan_cli.networks.generators.base import padded_to_grid
+from srgan_cli.networks.generators.base import pad_to_grid
 from srgan_cli.upscaling.wrapper import WrappedGenerator
 
 
@@ -21,7 +21,7 @@ class SelfEnsemble(WrappedGenerator):
         picture, so tiled equals whole.
         """
         height, width = (self.scale * length for length in x.shape[-2:])
-        padded = padded_to_grid(x, self.grid)
+        padded = pad_to_grid(x, self.grid)
         total = torch.zeros((), device=x.device)
         for turns in range(4):
             turned = padded.rot90(turns, (-2, -1))
