@@ -23,7 +23,7 @@ import torch
 from PIL import Image, ImageCms
 from safetensors.torch import save
 
-from srgan_cli.image.codec import capabilities as formats
+from srgan_cli.image.codec.capabilities import register_all_plugins
 from srgan_cli.networks import GENERATORS
 from srgan_cli.weights.card import WeightsCard
 
@@ -52,7 +52,7 @@ class Seed:
 @cache
 def pictures(corpus: Path | None = None) -> list[Seed]:
     """A small picture in every format that can be written here, and what a folder holds that is not too large."""
-    formats._has_plugin("heic"), formats._has_plugin("jxl")
+    register_all_plugins()
     return [*_by_pillow(), *_by_vips(), *_video(), *(_found(corpus) if corpus else ())]
 
 

@@ -119,7 +119,7 @@ class _Job:
         self.processor, self.task, self.progress = processor, task, progress
         self.upscaler, self.options, self.manifest = processor.upscaler, processor.options, processor.manifest
         self.warnings: list[str] = []
-        self.report_losses = LossReporter(Path(task.target.name), self.warnings.append, self.options.strict)
+        self.report_losses = LossReporter(Path(task.target.name), self.warnings.append, strict=self.options.strict)
         self.target: Path
         self.consistencies: list[Consistency] = []
 
@@ -185,7 +185,10 @@ class _Job:
 
     def _reserve_memory(self, pictures: ImageSequence, sizes: list[tuple[int, int]]) -> ReservedMemory:
         """What is promised to others than tiles; what memory does not suffice for is told before it is decoded."""
-        decoding, results = max(pictures.decode_bytes), encode_bytes(sizes, self.target, self.options.consistent)
+        decoding, results = (
+            max(pictures.decode_bytes),
+            encode_bytes(sizes, self.target, back_projected=self.options.consistent),
+        )
         reserve = ReservedMemory(results + pictures.peak_decode_bytes)
         if decoding > results:
             check_decode_memory(decoding, reserve, self.upscaler.policy)

@@ -1,4 +1,4 @@
-"""Picture and Scan: pixels with alpha, depth and metadata, whole or in bands."""
+"""Picture and ImageStream: pixels with alpha, depth and metadata, whole or in bands."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -12,26 +12,24 @@ from srgan_cli.image.metadata.metadata import Metadata
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture in memory.
-
-    pixels: float32 (1, H, W) grey or (3, H, W) RGB, values 0…1, colour not multiplied by alpha.
-    alpha: float32 (1, H, W), 1 is opaque, or None for a picture without transparency.
-    depth: bits a channel in its file: 8 or 16 for whole numbers, 32 for floats.
-    icc_profile: the colour profile as it stands in the file, or None.
-    metadata: EXIF, XMP and resolution.
-    value_range: the floats of the file that 0 and 1 stand for.
-    duration: milliseconds that it is shown as a frame of an animation, else 0.
-    notes: a sentence for everything that reading had to change or drop.
-    """
+    """A picture in memory."""
 
     pixels: Tensor
+    """float32 (1, H, W) grey or (3, H, W) RGB, values 0…1, not multiplied by alpha."""
     alpha: Tensor | None = None
+    """float32 (1, H, W), 1 is opaque; None without transparency."""
     depth: int = 8
+    """Bits a channel in its file: 8 and 16 for integers, 32 for floats."""
     icc_profile: bytes | None = None
+    """The colour profile as stored in the file."""
     metadata: Metadata = field(default_factory=Metadata)
+    """EXIF, XMP and resolution."""
     value_range: ValueRange = UNIT_RANGE
+    """The values in the file that 0 and 1 stand for."""
     duration: float = 0
+    """Milliseconds for which it is shown as a frame of an animation; else 0."""
     notes: tuple[str, ...] = ()
+    """A sentence for everything that reading changed or dropped."""
 
     @property
     def height(self) -> int:
@@ -44,36 +42,46 @@ class Picture:
         return self.pixels.shape[-1]
 
     @property
+    def channels(self) -> list[Tensor]:
+        """The colours and then alpha, if there is any, each (1, H, W)."""
+        return [*(channel[None] for channel in self.pixels), *([] if self.alpha is None else [self.alpha])]
+
+    @property
     def rgb(self) -> Tensor:
         """The colour as (3, H, W); grey is repeated."""
         return self.pixels.expand(3, -1, -1)
 
     @property
     def flatten_on_white(self) -> "Picture":
-        """The picture as it looks on white paper, without alpha."""
+        """The picture on a white background, without alpha."""
         if self.alpha is None:
             return self
         return replace(self, pixels=self.pixels * self.alpha + (1 - self.alpha), alpha=None)
 
+    def rows(self, start: int, stop: int) -> "Picture":
+        """The part between two rows."""
+        alpha = None if self.alpha is None else self.alpha[:, start:stop]
+        return replace(self, pixels=self.pixels[:, start:stop], alpha=alpha)
+
 
 @dataclass(frozen=True)
 class ImageStream:
-    """A picture that comes in bands of full rows, from top to bottom, so that it need not fit in memory.
-
-    header: everything of it but its rows: tensors of shape (C, 0, W).  height: its rows.
-    bands: goes through it from the top, as often as it is called; every band but the last has a multiple of
-    BAND_GRID rows where the picture comes from a file.
-    """
+    """A picture that comes in bands of full rows, from top to bottom, so that it need not fit into memory."""
 
     header: Picture
+    """The picture without its rows: its tensors have the shape (C, 0, W)."""
     height: int
+    """Rows."""
     bands: Callable[[], Iterator[Picture]]
+    """Starts again at the top with every call.
+
+    For a picture from a file, every band but the last has a multiple of BAND_GRID rows.
+    """
 
     @classmethod
     def from_picture(cls, picture: Picture) -> "ImageStream":
         """A picture in memory as a single band."""
-        alpha = None if picture.alpha is None else picture.alpha[:, :0]
-        return cls(replace(picture, pixels=picture.pixels[:, :0], alpha=alpha), picture.height, lambda: iter([picture]))
+        return cls(picture.rows(0, 0), picture.height, lambda: iter([picture]))
 
     @property
     def width(self) -> int:
@@ -81,20 +89,16 @@ class ImageStream:
         return self.header.width
 
     def map(self, change: Callable[[Picture], Picture]) -> "ImageStream":
-        """The same with every band changed, which may not change its size."""
+        """The stream with `change` applied to every band and to the header; it must keep the size."""
         return ImageStream(change(self.header), self.height, lambda: map(change, self.bands()))
 
     def to_picture(self) -> Picture:
-        """All of it in memory."""
-        layers, top = _layers(self.header), 0
-        result = torch.empty(len(layers), self.height, self.width)
+        """The whole picture in memory."""
+        channels, top = self.header.channels, 0
+        result = torch.empty(len(channels), self.height, self.width)
         for band in self.bands():
-            torch.cat(_layers(band), out=result[:, top : top + band.height])
+            torch.cat(band.channels, out=result[:, top : top + band.height])
             top += band.height
         colours = len(self.header.pixels)
         alpha = None if self.header.alpha is None else result[colours:]
         return replace(self.header, pixels=result[:colours], alpha=alpha)
-
-
-def _layers(picture: Picture) -> list[Tensor]:
-    return [*(layer[None] for layer in picture.pixels), *([] if picture.alpha is None else [picture.alpha])]

@@ -1,4 +1,4 @@
-"""Pictures: the frames of an animation, the pages of a document, or just one picture, from file to file."""
+"""ImageSequence: the frames of an animation, the pages of a document, or a single picture; read and written."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -7,7 +7,7 @@ from math import prod
 from pathlib import Path
 
 from srgan_cli.errors import PictureError
-from srgan_cli.image.codec import writer as encode
+from srgan_cli.image.codec import writer
 from srgan_cli.image.codec.capabilities import FORMAT_CAPABILITIES
 from srgan_cli.image.codec.errors import translate_errors
 from srgan_cli.image.codec.limits import check_max_pixels, check_streamed_pixels
@@ -19,80 +19,80 @@ from srgan_cli.system.files import atomic_write, check_space
 
 _ANIMATION_DEPTH = 8
 _LOSSLESS = ("PNG", "TIFF", "BMP")
-_FLOATS = 16
-"""Bytes that a pixel of a result takes as floats."""
+_FLOAT_BYTES = 16
+"""Bytes of a pixel of four float channels."""
 _DECODE_PER_RESIDENT = 5
-"""Times what of a picture stays that is decoded whole, decoding takes."""
+"""Decoding a picture whole takes this many times the memory that its values take afterwards."""
 _BACK_PROJECTION_COPIES = 5
-"""How often a result is held while it is projected back: itself, as it was, and three on their way to the next."""
+"""Copies of a result in memory during back-projection: itself, the previous one, and three intermediate ones."""
 
 
 @dataclass(frozen=True)
 class ImageSequence:
-    """The pictures of one file.
-
-    frames: pictures, or scans that are decoded band by band; each when it is asked for.
-    sizes: height and width of each; 0 and 0 of a page that is too damaged to tell.
-    animated: they follow in time, each as long as its `duration`.  loop: how often they are played, 0 for ever.
-    decode_bytes: bytes that it takes to decode each of them, 0 for what is read in bands.
-    redecodes: what is decoded whole is so whenever its bands are gone through.
-    """
+    """The pictures of one file."""
 
     frames: Iterable[Picture | ImageStream]
+    """Each is decoded when it is requested."""
     sizes: Sequence[tuple[int, int]]
+    """Height and width of each; (0, 0) for a page that is too damaged to have one."""
     animated: bool = False
+    """Whether they are frames in time, each shown for its `duration`."""
     loop: int = 0
+    """How often the animation is played; 0 for endlessly."""
     decode_bytes: Sequence[int] = ()
+    """The memory that decoding each of them takes; 0 for pictures that are read in bands."""
     redecodes: bool = False
+    """Whether every pass through the bands of a picture decodes it again."""
 
     @property
     def count(self) -> int:
-        """How many there are."""
+        """The number of pictures."""
         return len(self.sizes)
 
     @property
     def size(self) -> tuple[int, int]:
-        """Height and width of the first."""
+        """Height and width of the first picture."""
         return self.sizes[0]
 
     @property
     def peak_decode_bytes(self) -> int:
-        """Bytes that the largest takes beside the tiles that are planned for it: while it is decoded, or ever since."""
+        """The memory that the largest picture takes while its tiles are computed."""
         most = max(self.decode_bytes, default=0)
         return most if self.redecodes else most // _DECODE_PER_RESIDENT
 
     @property
     def first(self) -> "ImageSequence":
-        """The first of them alone."""
-        frames, sizes, held = _First(self.frames), self.sizes[:1], self.decode_bytes[:1]
-        return replace(self, frames=frames, sizes=sizes, animated=False, decode_bytes=held)
+        """The first picture alone."""
+        return replace(
+            self, frames=_First(self.frames), sizes=self.sizes[:1], animated=False, decode_bytes=self.decode_bytes[:1]
+        )
 
     def map(self, change: Callable[[ImageStream], Picture | ImageStream]) -> "ImageSequence":
-        """The same with every picture changed, when it is asked for."""
+        """The sequence with `change` applied to every picture when it is requested."""
         return replace(self, frames=map(change, self.streams()))
 
     def streams(self) -> Iterator[ImageStream]:
-        """The frames, those in memory as a single band."""
+        """The pictures as streams; one in memory is a single band."""
         return (ImageStream.from_picture(frame) if isinstance(frame, Picture) else frame for frame in self.frames)
 
 
 @dataclass(frozen=True)
 class _Frames:
-    """The pictures of a file, decoded anew each time that they are gone through."""
+    """The pictures of a file, which every pass decodes again."""
 
     path: Path
     max_pixels: int | None = None
 
     def __iter__(self) -> Iterator[ImageStream]:
-        with open_reader(self.path) as source:
-            for index in range(source.count):
-                _check_pixels(self.path, source, index, self.max_pixels)
-                yield stream_raster(source.read(index))
+        with open_reader(self.path, max_pixels=self.max_pixels) as reader:
+            for index in range(reader.count):
+                _check_pixels(self.path, reader, index, self.max_pixels)
+                yield stream_raster(reader.read(index))
 
 
 @dataclass(frozen=True)
 class _First:
-    """The first of some pictures, each time that they are gone through."""
+    """The first of several pictures."""
 
     frames: Iterable[Picture | ImageStream]
 
@@ -101,43 +101,44 @@ class _First:
 
 
 def open_pictures(path: Path | str, *, max_pixels: int | None = None) -> ImageSequence:
-    """All pictures of a file; none is decoded yet.  Raises PictureError as read_picture does, now or later.
+    """All pictures of a file; none is decoded yet.  Raises PictureError as read_picture does, now or while decoding.
 
     Without `max_pixels`, pictures that are read in bands may be larger than DEFAULT_MAX_PIXELS, if their file has at
     least one byte for every 50 pixels.
     """
     path = Path(path)
-    with open_reader(path) as source:
-        _check_pixels(path, source, 0, max_pixels)
-        if source.animated or source.count == 1:
-            entries = [(source.size(0), source.decode_bytes(0))] * source.count
+    with open_reader(path, max_pixels=max_pixels) as reader:
+        _check_pixels(path, reader, 0, max_pixels)
+        if reader.animated or reader.count == 1:
+            entries = [(reader.size(0), reader.decode_bytes(0))] * reader.count
         else:
-            entries = list(_page_sizes(path, source))
-        sizes, held = zip(*entries, strict=True)
+            entries = list(_page_sizes(path, reader))
+        sizes, decode_bytes = zip(*entries, strict=True)
         if not all(sizes[0]):
-            raise PictureError("{path} says that it has no pixels", "the file is damaged: fetch it again", path=path)
-        return ImageSequence(_Frames(path, max_pixels), sizes, source.animated, source.loop, held, source.redecodes)
+            raise PictureError("{path} has no pixels according to its header", "it is damaged: get it again", path=path)
+        frames = _Frames(path, max_pixels)
+        return ImageSequence(frames, sizes, reader.animated, reader.loop, decode_bytes, reader.redecodes)
 
 
-def _check_pixels(path: Path, source: ImageReader, index: int, max_pixels: int | None) -> None:
-    check = check_streamed_pixels if source.is_streamed(index) else check_max_pixels
-    check(path, *source.size(index), max_pixels=max_pixels)
+def _check_pixels(path: Path, reader: ImageReader, index: int, max_pixels: int | None) -> None:
+    check = check_streamed_pixels if reader.is_streamed(index) else check_max_pixels
+    check(path, *reader.size(index), max_pixels=max_pixels)
 
 
-def _page_sizes(path: Path, source: ImageReader) -> Iterator[tuple[tuple[int, int], int]]:
-    """The size of each and what decoding it takes; damage is an error once that page is wanted."""
-    yield source.size(0), source.decode_bytes(0)
-    for index in range(1, source.count):
+def _page_sizes(path: Path, reader: ImageReader) -> Iterator[tuple[tuple[int, int], int]]:
+    """The size of every page and the memory for decoding it.  A damaged page is an error once it is decoded."""
+    yield reader.size(0), reader.decode_bytes(0)
+    for index in range(1, reader.count):
         try:
             with translate_errors(path):
-                entry = source.size(index), source.decode_bytes(index)
+                entry = reader.size(index), reader.decode_bytes(index)
         except PictureError:
             entry = (0, 0), 0
         yield entry
 
 
 def fit_to_format(pictures: ImageSequence, path: Path) -> ImageSequence:
-    """As many of the pictures as the format of `path` holds, the first ones."""
+    """The pictures that a file in the format of `path` can store: all, or the first."""
     sequence = FORMAT_CAPABILITIES[output_format(path)].sequence
     if pictures.count == 1 or sequence == "pages" or (sequence == "animation" and pictures.animated):
         return pictures
@@ -145,57 +146,58 @@ def fit_to_format(pictures: ImageSequence, path: Path) -> ImageSequence:
 
 
 def sequence_losses(path: Path, pictures: ImageSequence) -> list[str]:
-    """What of these pictures' number and timing the format of `path` drops, a sentence each."""
+    """What the format of `path` drops of the number and the timing of pictures, a sentence each."""
     name = output_format(path)
-    form, words = FORMAT_CAPABILITIES[name], ("frames" if pictures.animated else "pages")
+    capabilities, kind = FORMAT_CAPABILITIES[name], ("frames" if pictures.animated else "pages")
     if pictures.count > fit_to_format(pictures, path).count:
-        return [f"{name} holds one picture here: {pictures.count - 1} of {pictures.count} {words} are dropped"]
+        return [f"{name} cannot store several {kind}: {pictures.count - 1} of {pictures.count} are dropped"]
     if not pictures.animated or pictures.count == 1:
         return []
-    if form.sequence == "pages":
-        return [f"{name} knows no time: the {pictures.count} frames become pages"]
-    return [] if form.loop or not pictures.loop else [f"{name} cannot tell that it is played {pictures.loop} times"]
+    if capabilities.sequence == "pages":
+        return [f"{name} has no animations: the {pictures.count} frames become pages"]
+    if pictures.loop and not capabilities.loop:
+        return [f"{name} cannot store the number of repetitions ({pictures.loop}): it is played endlessly"]
+    return []
 
 
 def write_pictures(pictures: ImageSequence, path: Path | str) -> None:
-    """Write pictures in the format of the file's suffix, as many as it holds; the file appears whole or not at all.
+    """Write as many pictures as the format of the suffix stores; the file appears complete or not at all.
 
-    What the format cannot hold is dropped; `dropped_frames` and `dropped_by` say it beforehand.  Raises as
-    write_picture does.
+    What the format cannot store is dropped; `sequence_losses` and `picture_losses` list it.  Raises as write_picture
+    does.
     """
     path = Path(path)
     name, kept = output_format(path), fit_to_format(pictures, path)
+    is_animation = kept.count > 1 and FORMAT_CAPABILITIES[name].sequence == "animation"
     rasters = []
-    for scan in kept.streams():
-        check_size(path, scan.height, scan.width)
-        moving = kept.count > 1 and FORMAT_CAPABILITIES[name].sequence == "animation"
-        rasters.append(to_raster(scan.map(_as_8_bit) if moving else scan, name))
-    check_space(path.parent, _disk_bytes(rasters, name))
+    for stream in kept.streams():
+        check_size(path, stream.height, stream.width)
+        rasters.append(to_raster(stream.map(_as_8_bit) if is_animation else stream, name))
+    check_space(path.parent, _max_file_bytes(rasters, name))
     with atomic_write(path) as temporary:
-        encode.write(rasters, temporary, name, pictures.loop)
+        writer.write(rasters, temporary, name, loop=pictures.loop)
 
 
 def is_streamed(path: Path, count: int) -> bool:
-    """Whether so many pictures are encoded while their bands come, in the format of `path`."""
-    return encode.can_stream(output_format(path), count)
+    """Whether `count` pictures are encoded while their bands arrive, in the format of `path`."""
+    return writer.can_stream(output_format(path), count)
 
 
-def encode_bytes(sizes: Sequence[tuple[int, int]], path: Path, consistent: bool = False) -> int:
-    """What of results of these sizes is in memory whole, in bytes; nothing where they are streamed.
+def encode_bytes(sizes: Sequence[tuple[int, int]], path: Path, *, back_projected: bool = False) -> int:
+    """The memory for results of these sizes until they are written, in bytes; 0 where they are streamed.
 
-    consistent: they are projected back, for which a result is held several times over.
+    Back-projection holds several copies of a result.
     """
     areas = [height * width for height, width in sizes]
-    encoding = (
-        0 if is_streamed(path, len(sizes)) else FORMAT_CAPABILITIES[output_format(path)].encode_memory.total(areas)
-    )
-    return encoding + (_FLOATS * _BACK_PROJECTION_COPIES * max(areas) if consistent else 0)
+    capabilities = FORMAT_CAPABILITIES[output_format(path)]
+    encoding = 0 if is_streamed(path, len(sizes)) else capabilities.encode_memory.total(areas)
+    return encoding + (_FLOAT_BYTES * _BACK_PROJECTION_COPIES * max(areas) if back_projected else 0)
 
 
-def _disk_bytes(rasters: Iterable[Raster], name: str) -> int:
-    """The most that the file may take; what is compressed with loss takes far less than the half."""
-    whole = sum(prod(raster.rows.shape) * raster.rows.dtype.itemsize for raster in rasters)
-    return whole if name in _LOSSLESS else whole // 2
+def _max_file_bytes(rasters: Iterable[Raster], name: str) -> int:
+    """An upper bound of the size of a file; lossy compression takes far less than half of the pixels' bytes."""
+    pixel_bytes = sum(prod(raster.rows.shape) * raster.rows.dtype.itemsize for raster in rasters)
+    return pixel_bytes if name in _LOSSLESS else pixel_bytes // 2
 
 
 def _as_8_bit(picture: Picture) -> Picture:
@@ -203,14 +205,14 @@ def _as_8_bit(picture: Picture) -> Picture:
 
 
 class LossReporter:
-    """Tells what is lost on the way to a file, each thing once; if none is allowed, the first one is an error."""
+    """Reports what is lost on the way to a file, each loss once; in strict mode, the first loss is an error."""
 
-    def __init__(self, path: Path, report: Callable[[str], None], strict: bool = False) -> None:
+    def __init__(self, path: Path, report: Callable[[str], None], *, strict: bool = False) -> None:
         self.path, self.report, self.strict = path, report, strict
         self.reported: set[str] = set()
 
     def __call__(self, losses: Iterable[str]) -> None:
-        """Tell these.  Raises PictureError when none is allowed."""
+        """Report these.  Raises PictureError in strict mode, if there are any."""
         for loss in losses:
             line = f"{self.path.name}: {loss}"
             if self.strict:

@@ -60,7 +60,7 @@ def test_a_format_that_lacks_its_plugin_stops_no_other(
     tree: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tree("in/a.heic", "in/b.jpg")
-    monkeypatch.setattr(formats, "_has_plugin", lambda _: False)
+    monkeypatch.setattr(formats, "_load_plugin", lambda _: False)
     assert ways(plan_batch(["in"], "out", Naming())) == {"in/a.heic": "out/a.png", "in/b.jpg": "out/b.jpg"}
 
 

@@ -65,7 +65,7 @@ def test_losses_are_told_with_the_picture_they_concern(upscaler: Upscaler, tmp_p
     Image.new("RGBA", (5, 5), (9, 9, 9, 0)).save(tmp_path / "clear.png")
     task = Task(tmp_path / "clear.png", tmp_path / "out.jpg")
     (result,) = BatchRunner(ImageProcessor(upscaler)).run([task])
-    assert result.warnings == ("out.jpg: JPEG has no transparency: the picture is laid on white",)
+    assert result.warnings == ("out.jpg: JPEG has no transparency: the picture is flattened on white",)
     (refused,) = BatchRunner(ImageProcessor(upscaler, UpscaleOptions(strict=True))).run([task])
     assert "no transparency" in str(refused.error)
 

@@ -24,7 +24,7 @@ from srgan_cli.cli.train.command import parse_duration
 from srgan_cli.errors import UsageError
 from srgan_cli.image.codec import limits
 from srgan_cli.image.io import read_picture, write_picture
-from srgan_cli.image.metadata.metadata import Metadata, exif_of, exif_tags
+from srgan_cli.image.metadata.metadata import Metadata, build_exif, parse_exif
 from srgan_cli.image.ops import KERNELS
 from srgan_cli.image.picture import Picture
 from srgan_cli.metrics import METRICS, SET_METRICS
@@ -90,7 +90,7 @@ def test_upscale_fails_rather_than_drop_anything_when_strict(
     Image.new("RGBA", (5, 5), (200, 0, 0, 0)).save(tmp_path / "clear.png")
     outcome = srgan("upscale", "--strict", tmp_path / "clear.png", tmp_path / "out.jpg", "-m", weights)
     assert (outcome.code, outcome.out) == (1, "")
-    assert outcome.err.splitlines()[0] == "srgan: out.jpg: JPEG has no transparency: the picture is laid on white"
+    assert outcome.err.splitlines()[0] == "srgan: out.jpg: JPEG has no transparency: the picture is flattened on white"
     assert not (tmp_path / "out.jpg").exists()
     assert srgan("upscale", "--strict", tmp_path / "clear.png", tmp_path / "out.png", "-m", weights).code == 0
 
@@ -113,14 +113,14 @@ def test_upscale_goes_through_all_frames(srgan: Callable[..., Outcome], weights:
     with Image.open(tmp_path / "out.webp") as image:
         assert (image.n_frames, image.size, image.info["loop"]) == (3, (24, 16), 3)
     still = srgan("upscale", tmp_path / "in.gif", tmp_path / "out.jpg", "-m", weights)
-    assert "srgan: out.jpg: JPEG holds one picture here: 2 of 3 frames are dropped" in still.err
+    assert "srgan: out.jpg: JPEG cannot store several frames: 2 of 3 are dropped" in still.err
     assert srgan("upscale", "--strict", tmp_path / "in.gif", tmp_path / "no.jpg", "-m", weights).code == 1
 
 
 def test_upscale_keeps_16_bits_of_colour_and_what_is_told(
     srgan: Callable[..., Outcome], weights: Path, tmp_path: Path
 ) -> None:
-    told = Metadata(exif_of({271: "Camera"}), b"<x/>", (300, 300))
+    told = Metadata(build_exif({271: "Camera"}), b"<x/>", (300, 300))
     write_picture(Picture(torch.rand(3, 6, 7), torch.rand(1, 6, 7), 16, b"profile", told), tmp_path / "in.tif")
     for name in ("out.png", "out.tif"):
         outcome = srgan("upscale", "--strict", tmp_path / "in.tif", tmp_path / name, "-m", weights)
@@ -128,7 +128,7 @@ def test_upscale_keeps_16_bits_of_colour_and_what_is_told(
         back = read_picture(tmp_path / name)
         assert (back.depth, back.icc_profile, back.metadata.xmp) == (16, b"profile", b"<x/>")
         assert back.metadata.dpi == pytest.approx((300, 300), abs=0.02)
-        assert exif_tags(back.metadata.exif)[271] == "Camera"
+        assert parse_exif(back.metadata.exif)[271] == "Camera"
         assert back.alpha is not None
         assert len(torch.unique(back.pixels * 65_535 % 257)) > 100
 
@@ -143,7 +143,7 @@ def test_upscale_refuses_what_cannot_be_held_before_any_work(
     monkeypatch.setattr(upscaler.Upscaler, "upscale_stream", work)
     outcome = srgan("upscale", tmp_path / "long.png", tmp_path / "out.webp", "-m", weights)
     assert outcome.code == 1
-    assert "WEBP holds at most 16383 pixels a side, the picture is 16384 x 4" in outcome.err
+    assert "WEBP stores at most 16383 pixels a side, the picture is 16384 x 4" in outcome.err
 
 
 def test_upscale_goes_on_after_a_bad_file_and_sums_up(
@@ -248,8 +248,8 @@ def test_a_picture_that_claims_too_much_is_refused(srgan: Callable[..., Outcome]
         for line in lines:
             outcome = srgan(*line, *options)
             assert outcome.code == 1
-            assert f"{path} says it has 225000000 pixels, more than --max-pixels ({most})" in outcome.err
-    assert srgan(*lines[0]).err.endswith("hint: raise it if you trust the file\n")
+            assert f"{path} has 225000000 pixels, more than --max-pixels ({most})" in outcome.err
+    assert srgan(*lines[0]).err.endswith("hint: raise --max-pixels if you trust the file\n")
     assert not out.exists()
 
 
@@ -265,7 +265,7 @@ def test_a_later_page_that_claims_too_much_is_refused_where_it_is_wanted(
     path.write_bytes(data)
     outcome = srgan("upscale", path, tmp_path / "out.tif", "-m", "bicubic")
     assert outcome.code == 1
-    assert f"{path} says it has 225000000 pixels" in outcome.err
+    assert f"{path} has 225000000 pixels" in outcome.err
     assert srgan("upscale", path, tmp_path / "out.png", "-m", "bicubic").code == 0
 
 

@@ -191,7 +191,7 @@ def test_json_tells_every_file(srgan: Srgan, picture: Path, weights: Path, tmp_p
     example = re.search(r'^    (\{"in".*?\})$', PAGE, re.MULTILINE | re.DOTALL)
     assert example is not None
     assert list(json.loads(example[1])) == list(first)
-    assert second["warnings"] == ["clear.jpg: JPEG has no transparency: the picture is laid on white"]
+    assert second["warnings"] == ["clear.jpg: JPEG has no transparency: the picture is flattened on white"]
     assert (third["status"], third["in_size"]) == ("failed", None)
     assert (empty["in"], empty["out"], empty["status"]) == (str(tmp_path / "empty"), str(tmp_path / "out"), "failed")
     assert empty["error"] == f"no pictures in {tmp_path / 'empty'}"

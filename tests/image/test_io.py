@@ -204,8 +204,8 @@ def test_floats_beyond_the_range_keep_their_values(tmp_path: Path) -> None:
     assert back.value_range == pytest.approx((-12.5, 8848.25))
     assert back.pixels.numpy() == pytest.approx(tifffile_like.pixels.numpy(), abs=1e-6)
     assert picture_losses(tmp_path / "a.png", back) == [
-        "PNG holds 16 bits of this picture's 32",
-        "PNG cuts values outside 0…1 off",
+        "PNG stores 16 of this picture's 32 bits a channel",
+        "PNG clips values outside 0…1",
     ]
 
 
@@ -224,7 +224,7 @@ def test_values_that_are_no_numbers_are_replaced_and_told(tmp_path: Path) -> Non
     Image.fromarray(np.array([[np.nan, np.inf, 0.5]], np.float32)).save(tmp_path / "a.tif")
     picture = read_picture(tmp_path / "a.tif")
     assert picture.pixels.tolist() == [[[0, 1, 0.5]]]
-    assert picture.notes == ("its values that are no numbers are set to 0 or 1",)
+    assert picture.notes == ("its NaN and infinite values are set to 0 or 1",)
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -265,16 +265,16 @@ def test_the_colour_profile_survives(tmp_path: Path, suffix: str) -> None:
     [
         (Picture(ramps(3), soft()), "a.png", []),
         (Picture(ramps(3), soft()), "a.webp", []),
-        (Picture(ramps(3), soft()), "a.jpg", ["JPEG has no transparency: the picture is laid on white"]),
-        (Picture(ramps(1), soft()), "a.bmp", ["BMP has no transparency: the picture is laid on white"]),
+        (Picture(ramps(3), soft()), "a.jpg", ["JPEG has no transparency: the picture is flattened on white"]),
+        (Picture(ramps(1), soft()), "a.bmp", ["BMP has no transparency: the picture is flattened on white"]),
         (Picture(ramps(1), depth=16), "a.png", []),
         (Picture(ramps(1), depth=16), "a.TIFF", []),
-        (Picture(ramps(1), depth=16), "a.jpg", ["JPEG holds 8 bits of this picture's 16"]),
+        (Picture(ramps(1), depth=16), "a.jpg", ["JPEG stores 8 of this picture's 16 bits a channel"]),
         (Picture(ramps(3), soft(), 16), "a.png", []),
         (Picture(ramps(3), soft(), 32), "a.tif", []),
-        (Picture(ramps(3), depth=32), "a.png", ["PNG holds 16 bits of this picture's 32"]),
-        (Picture(ramps(3), icc_profile=b"icc"), "a.bmp", ["BMP cannot hold this picture's colour profile"]),
-        (Picture(ramps(1), icc_profile=b"icc"), "a.webp", ["WEBP cannot hold this picture's colour profile"]),
+        (Picture(ramps(3), depth=32), "a.png", ["PNG stores 16 of this picture's 32 bits a channel"]),
+        (Picture(ramps(3), icc_profile=b"icc"), "a.bmp", ["BMP cannot store this picture's colour profile"]),
+        (Picture(ramps(1), icc_profile=b"icc"), "a.webp", ["WEBP cannot store this picture's colour profile"]),
         (Picture(ramps(1), icc_profile=b"icc"), "a.png", []),
     ],
 )
@@ -367,12 +367,12 @@ def test_no_file_stays_open(tmp_path: Path, suffix: str) -> None:
 
 def test_32_bit_whole_numbers_are_refused(tmp_path: Path) -> None:
     Image.new("I", (3, 2)).save(tmp_path / "a.tif")
-    with pytest.raises(PictureError, match="holds 32-bit whole numbers, expected 8 or 16 bits or floats"):
+    with pytest.raises(PictureError, match="stores 32-bit integers, expected 8 or 16 bits or floats"):
         read_picture(tmp_path / "a.tif")
 
 
 @pytest.mark.parametrize(
-    ("name", "message"), [("a.xyz", "it has the suffix '.xyz'"), ("a.jp2", "'.jp2'"), ("a", "it has no suffix")]
+    ("name", "message"), [("a.xyz", "the suffix '.xyz' is unknown"), ("a.jp2", "'.jp2'"), ("a", "it has no suffix")]
 )
 def test_an_unknown_output_suffix_is_refused_with_those_known(tmp_path: Path, name: str, message: str) -> None:
     with pytest.raises(UsageError, match=message) as caught:

@@ -19,7 +19,7 @@ from srgan_cli.image.codec import tiff
 from srgan_cli.image.codec.capabilities import FORMAT_CAPABILITIES
 from srgan_cli.image.codec.raster import Rows
 from srgan_cli.image.io import output_format, read_picture, write_picture
-from srgan_cli.image.metadata.metadata import Metadata, exif_of, exif_tags
+from srgan_cli.image.metadata.metadata import Metadata, build_exif, parse_exif
 from srgan_cli.image.picture import ImageStream, Picture
 from srgan_cli.image.sequence import (
     ImageSequence,
@@ -152,7 +152,7 @@ def test_pages_come_back_in_their_order(tmp_path: Path, suffix: str) -> None:
 
 
 def test_pages_may_differ_in_everything(tmp_path: Path) -> None:
-    told = Metadata(exif_of({271: "Camera", 34665: {0x9003: "2026:11:24 03:00:00"}}), b"<x/>", (600, 300))
+    told = Metadata(build_exif({271: "Camera", 34665: {0x9003: "2026:11:24 03:00:00"}}), b"<x/>", (600, 300))
     written = [
         frame(0, grey=True),
         replace(frame(1), depth=16, metadata=told, icc_profile=b"a profile"),
@@ -169,7 +169,7 @@ def test_pages_may_differ_in_everything(tmp_path: Path) -> None:
         assert (shown(found) - shown(expected)).abs().max() < 0.003
         assert found.icc_profile == expected.icc_profile
         assert (found.metadata.xmp, found.metadata.dpi) == (expected.metadata.xmp, expected.metadata.dpi)
-    assert exif_tags(back[1].metadata.exif) | {282: 0, 283: 0, 296: 0} == exif_tags(told.exif) | {
+    assert parse_exif(back[1].metadata.exif) | {282: 0, 283: 0, 296: 0} == parse_exif(told.exif) | {
         282: 0,
         283: 0,
         296: 0,
@@ -182,12 +182,12 @@ def test_pages_may_differ_in_everything(tmp_path: Path) -> None:
 
 def test_what_is_beyond_4_gigabytes_becomes_a_big_tiff(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tiff, "_CLASSIC_BYTES", 100)
-    written = [frame(0), replace(frame(1), depth=16, metadata=Metadata(exif_of({271: "Camera"})))]
+    written = [frame(0), replace(frame(1), depth=16, metadata=Metadata(build_exif({271: "Camera"})))]
     write_pictures(pages(*written), tmp_path / "a.tif")
     assert (tmp_path / "a.tif").read_bytes().startswith(b"II+\x00\x08")
     back = list(wholes(open_pictures(tmp_path / "a.tif")))
     assert [page.depth for page in back] == [8, 16]
-    assert exif_tags(back[1].metadata.exif)[271] == "Camera"
+    assert parse_exif(back[1].metadata.exif)[271] == "Camera"
     for found, expected in zip(back, written, strict=True):
         assert (shown(found) - shown(expected)).abs().max() < 0.003
 
@@ -295,13 +295,13 @@ def test_reduced_copies_are_no_pages(tmp_path: Path) -> None:
     [
         ("a.gif", moving(), 4, []),
         ("a.webp", moving(loop=3), 4, []),
-        ("a.jpg", moving(), 1, ["JPEG holds one picture here: 3 of 4 frames are dropped"]),
-        ("a.bmp", pages(frame(0), frame(1)), 1, ["BMP holds one picture here: 1 of 2 pages are dropped"]),
-        ("a.png", pages(frame(0), frame(1)), 1, ["PNG holds one picture here: 1 of 2 pages are dropped"]),
-        ("a.tif", moving(), 4, ["TIFF knows no time: the 4 frames become pages"]),
+        ("a.jpg", moving(), 1, ["JPEG cannot store several frames: 3 of 4 are dropped"]),
+        ("a.bmp", pages(frame(0), frame(1)), 1, ["BMP cannot store several pages: 1 of 2 are dropped"]),
+        ("a.png", pages(frame(0), frame(1)), 1, ["PNG cannot store several pages: 1 of 2 are dropped"]),
+        ("a.tif", moving(), 4, ["TIFF has no animations: the 4 frames become pages"]),
         ("a.tif", pages(frame(0), frame(1)), 2, []),
         ("a.avif", moving(), 4, []),
-        ("a.avif", moving(loop=2), 4, ["AVIF cannot tell that it is played 2 times"]),
+        ("a.avif", moving(loop=2), 4, ["AVIF cannot store the number of repetitions (2): it is played endlessly"]),
         ("a.jpg", pages(frame(0)), 1, []),
     ],
 )
@@ -336,7 +336,7 @@ def test_the_still_picture_of_an_animation_is_left_and_told(tmp_path: Path) -> N
     pictures = open_pictures(tmp_path / "a.png")
     frames = list(wholes(pictures))
     assert pictures.count == len(frames) == 2
-    assert frames[0].notes == ("the still picture that stands in for its animation is dropped",)
+    assert frames[0].notes == ("the default image of its animation is dropped",)
     assert frames[0].pixels[1].mean() == pytest.approx(128 / 255)
     assert read_picture(tmp_path / "a.png").pixels[1].mean() == pytest.approx(128 / 255)
 

@@ -1,4 +1,4 @@
-"""What each file format holds of a picture."""
+"""What each file format can store of a picture, and which suffixes select it."""
 
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -16,48 +16,59 @@ _Error = TypeVar("_Error", bound=SrganError)
 
 @dataclass(frozen=True)
 class EncodeMemory:
-    """Bytes a pixel: whatever is written, for each picture of it, and where there are several."""
+    """Bytes a pixel that are in memory while a file is encoded whole, as measured; float pixels are included."""
 
     once: int = 16
+    """For the largest picture of the file."""
     each: int = 12
+    """For every picture of the file."""
     several: int = 0
+    """For the largest picture, if the file has more than one."""
 
     def total(self, areas: list[int]) -> int:
-        """Bytes for pictures of so many pixels each."""
+        """Bytes for a file of pictures with these numbers of pixels."""
         return self.each * sum(areas) + (self.once + self.several * (len(areas) > 1)) * max(areas)
 
 
 @dataclass(frozen=True)
 class FormatCapabilities:
-    """What files of one format hold.
-
-    depths: bits a channel.  colours: the most that a picture may have, or None.  exif_bytes and xmp_bytes: the most
-    that fit, 0 for none.  has_dpi_field: there is a field for it; else it goes into EXIF where there is any.
-    sequence: what more than one picture in a file is.  largest_side: pixels, or None.  extra: what to install for it.
-    can_stream: a picture is encoded while its rows come, and never lies in memory.
-    encode_memory: what encoding pictures whole takes at once, measured, their floats among it.
-    """
+    """What files of one format can store."""
 
     suffixes: tuple[str, ...]
+    """The suffixes that select the format; the first one is the default."""
     depths: tuple[int, ...] = (8,)
+    """Bits a channel: 8 and 16 are integers, 32 is float."""
     grey: bool = True
+    """Whether one channel is stored as one; otherwise grey becomes RGB."""
     alpha: bool = True
     profile: bool = True
+    """ICC colour profiles."""
     exif_bytes: int = 2**31
+    """The longest EXIF block; 0 for none."""
     xmp_bytes: int = 2**31
+    """The longest XMP packet; 0 for none."""
     has_dpi_field: bool = False
+    """Whether the format has its own field for the resolution; otherwise it is stored in EXIF."""
     sequence: SequenceKind = "no"
+    """What several pictures in one file are."""
     loop: bool = True
+    """Whether animations keep the number of repetitions."""
     colours: int | None = None
+    """The size of the palette, if every picture has one."""
     largest_side: int | None = None
+    """The longest side in pixels, if there is a limit."""
     extra: str = ""
+    """The optional dependency of srgan-cli that the format needs."""
     can_stream: bool = False
+    """Whether a picture is encoded while its rows arrive, so that it is never whole in memory."""
     encode_memory: EncodeMemory = EncodeMemory()
+    """What encoding takes where pictures are not streamed."""
     options: dict[str, object] = field(default_factory=dict)
+    """Arguments of Pillow's `Image.save`."""
 
     @property
     def dpi(self) -> bool:
-        """Whether a resolution is kept, be it in EXIF."""
+        """Whether the resolution is kept, in a field of its own or in EXIF."""
         return self.has_dpi_field or bool(self.exif_bytes)
 
 
@@ -123,63 +134,76 @@ FORMAT_CAPABILITIES = {
         (".jxl",), profile=False, extra="jxl", encode_memory=EncodeMemory(once=40, each=17), options={"quality": 95}
     ),
 }
-FORMATS = {suffix: name for name, form in FORMAT_CAPABILITIES.items() for suffix in form.suffixes}
+FORMATS = {suffix: name for name, capabilities in FORMAT_CAPABILITIES.items() for suffix in capabilities.suffixes}
+"""The format of every suffix that can be written."""
 FALLBACK_SUFFIX = ".png"
+"""Where pictures go whose own format cannot be written."""
 PILLOW_DECODERS = (
-    *("BMP", "DIB", "GIF", "JPEG", "PPM", "PNG", "AVIF", "BLP", "CUR", "PCX", "DCX", "DDS", "FITS", "FLI", "FTEX"),
-    *("GBR", "JPEG2000", "ICNS", "ICO", "IM", "IMT", "MCIDAS", "TIFF", "MSP", "PCD", "PIXAR", "PSD", "QOI", "SGI"),
-    *("SPIDER", "SUN", "TGA", "WEBP", "XBM", "XPM", "XVTHUMB", "HEIF", "JXL"),
+    *("BMP", "DIB", "GIF", "JPEG", "PPM", "PNG", "HEIF", "JXL", "AVIF", "TIFF", "WEBP", "JPEG2000", "BLP", "CUR"),
+    *("DCX", "DDS", "FITS", "FLI", "FTEX", "GBR", "ICNS", "ICO", "IM", "IMT", "MCIDAS", "MSP", "PCD", "PCX", "PIXAR"),
+    *("PSD", "QOI", "SGI", "SPIDER", "SUN", "TGA", "XBM", "XPM", "XVTHUMB"),
 )
-"""What Pillow and its plugins may decode, in the order in which they are tried.
+"""The decoders of Pillow and its plugins that files may reach, in the order in which they are tried.
 
-Left out: EPS runs Ghostscript, WMF is drawn by Windows, IPTC opens what it contains with any decoder, BUFR, GRIB and
-HDF5 are handed to whatever the program has registered, and of MPEG only the size is read.
+Not among them: EPS starts Ghostscript, WMF is drawn by Windows, IPTC opens its content with any decoder, BUFR, GRIB and
+HDF5 use loaders that other programs have registered, and MPEG has no pixels.
 """
 _PLUGINS = {"heic": ("pillow_heif", "HEIC"), "jxl": ("pillow_jxl", "JPEG XL")}
 _HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1")
-_JXL_STARTS = (b"\xff\x0a", b"\x00\x00\x00\x0cJXL ")
+JXL_SIGNATURES = (b"\xff\x0a", b"\x00\x00\x00\x0cJXL ")
 
 
 def output_format(path: Union[PurePath, "UPath"]) -> str:
-    """Pillow's name of the format that this file's suffix asks for.
+    """Pillow's name of the format that the suffix of a file selects.
 
-    Raises UsageError for an unknown suffix, and for one whose plugin is not installed.
+    Raises UsageError for an unknown suffix and for a format whose plugin is not installed.
     """
     name = FORMATS.get(path.suffix.lower())
     if name is None:
-        found = f"the suffix {path.suffix!r}" if path.suffix else "no suffix"
-        raise UsageError(f"cannot tell the format of {path}: it has {found}", f"use one of: {' '.join(FORMATS)}")
-    if FORMAT_CAPABILITIES[name].extra and not _has_plugin(FORMAT_CAPABILITIES[name].extra):
+        reason = f"the suffix {path.suffix!r} is unknown" if path.suffix else "it has no suffix"
+        message, hint = "cannot determine the format of {path}: {reason}", f"use one of: {' '.join(FORMATS)}"
+        raise UsageError(message, hint, path=path, reason=reason)
+    if FORMAT_CAPABILITIES[name].extra and not _load_plugin(FORMAT_CAPABILITIES[name].extra):
         raise _missing_plugin(UsageError, path, FORMAT_CAPABILITIES[name].extra)
     return name
 
 
 def check_size(path: Path, height: int, width: int) -> None:
-    """Raises PictureError when the format of `path` cannot hold so many pixels; else as output_format."""
+    """Raises PictureError when the format of `path` cannot store a picture of this size; else as output_format."""
     name = output_format(path)
     limit = FORMAT_CAPABILITIES[name].largest_side
     if limit and max(height, width) > limit:
         raise PictureError(
-            f"{name} holds at most {limit} pixels a side, the picture is {width} x {height}", "write a .png or .tif"
+            f"{name} stores at most {limit} pixels a side, the picture is {width} x {height}", "write a .png or .tif"
         )
 
 
-def load_plugin(path: Path, head: bytes) -> None:
-    """Let Pillow read a file that begins so.  Raises PictureError when that takes a plugin that is not installed."""
+def register_plugin(path: Path, head: bytes) -> None:
+    """Register the plugin with Pillow that a file with these first bytes needs.
+
+    Raises PictureError when it is not installed.
+    """
     extra = _extra_for(head)
-    if extra and not _has_plugin(extra):
+    if extra and not _load_plugin(extra):
         raise _missing_plugin(PictureError, path, extra)
 
 
+def register_all_plugins() -> None:
+    """Register all plugins that are installed."""
+    for extra in _PLUGINS:
+        _load_plugin(extra)
+
+
 def _extra_for(head: bytes) -> str:
-    if head.startswith(_JXL_STARTS):
+    if head.startswith(JXL_SIGNATURES):
         return "jxl"
     brands = (head[8:12], *(head[at : at + 4] for at in range(16, len(head) - 3, 4)))
     is_avif = any(brand in (b"avif", b"avis") for brand in brands)
     return "heic" if head[4:8] == b"ftyp" and brands[0] in _HEIF_BRANDS and not is_avif else ""
 
 
-def _has_plugin(extra: str) -> bool:
+def _load_plugin(extra: str) -> bool:
+    """Whether the plugin is installed; then Pillow can use it."""
     try:
         module = import_module(_PLUGINS[extra][0])
     except ImportError:
@@ -190,5 +214,5 @@ def _has_plugin(extra: str) -> bool:
 
 
 def _missing_plugin(kind: type[_Error], path: Union[PurePath, "UPath"], extra: str) -> _Error:
-    message, hint = "{path}: {format} takes a plugin that is not installed", f"pip install 'srgan-cli[{extra}]'"
+    message, hint = "{path}: {format} needs a plugin that is not installed", f"pip install 'srgan-cli[{extra}]'"
     return kind(message, hint, path=path, format=_PLUGINS[extra][1])

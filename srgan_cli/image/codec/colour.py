@@ -1,4 +1,4 @@
-"""Colours of ink and of Lab, turned into sRGB."""
+"""Colour conversion: CMYK, Lab and HSV to sRGB, and any picture to a palette."""
 
 from io import BytesIO
 from typing import Any
@@ -10,6 +10,9 @@ from srgan_cli.image.codec.raster import Values
 from srgan_cli.image.codec.vips import CMYK_NOTE, LAB_NOTE
 
 NON_RGB_MODES = ("CMYK", "LAB", "HSV")
+"""Pillow's modes that `convert_to_srgb` converts."""
+PALETTE_SIZE = 256
+_OPAQUE_FROM = 128
 
 
 def convert_to_srgb(image: Image.Image) -> tuple[Image.Image, str]:
@@ -37,47 +40,37 @@ def _apply_profile(profile: Any, image: Image.Image) -> Image.Image:
         flags=ImageCms.Flags.BLACKPOINTCOMPENSATION,
     )
     if converted is None:
-        raise ValueError("no picture came of it")
+        raise ValueError("the colour transform returned no image")
     return converted
 
 
-MOST = 256
-_SHOWN = 128
+def quantize_to_palette(values: Values, *, reserve_transparent: bool) -> Image.Image:
+    """An image with a palette of at most PALETTE_SIZE colours, exact if the picture has no more.
 
-
-def image(values: Values, clear: bool) -> Image.Image:
-    """An image of at most 256 colours, exact where so many suffice.
-
-    One is kept for what cannot be seen, if there is any or `clear` says so; less than half opaque counts as that.
+    Pixels that are less than half opaque become transparent.  One entry of the palette is kept for them if there are
+    any, or with `reserve_transparent`.
     """
-    hidden = values[..., -1] < _SHOWN if values.shape[2] in (2, 4) else None
+    hidden = values[..., -1] < _OPAQUE_FROM if values.shape[2] in (2, 4) else None
     shown = values[..., :-1] if values.shape[2] in (2, 4) else values
     colours = np.repeat(shown, 3, axis=2) if shown.shape[2] == 1 else shown
-    clear = clear or (hidden is not None and bool(hidden.any()))
-    indexed = _exact(colours, hidden, MOST - clear) or Image.fromarray(colours).quantize(MOST - clear)
-    if not clear:
-        return indexed
-    marked = np.array(indexed)
-    if hidden is not None:
-        marked[hidden] = MOST - 1
-    result = Image.fromarray(marked)
-    result.putpalette(indexed.getpalette() or [])
-    result.info["transparency"] = MOST - 1
-    return result
+    transparent = reserve_transparent or (hidden is not None and bool(hidden.any()))
+    size = PALETTE_SIZE - transparent
+    indexed = _exact_palette(colours, hidden, size) or Image.fromarray(colours).quantize(size)
+    return _add_transparent_entry(indexed, hidden) if transparent else indexed
 
 
-def colours_in(values: Values) -> int:
-    """How many colours these values (H, W, 1 or 3) have."""
-    return len(np.unique(_packed(values)))
+def count_colours(values: Values) -> int:
+    """The number of different colours among values (H, W, 1 or 3)."""
+    return len(np.unique(_pack(values)))
 
 
-def _exact(colours: Values, hidden: Values | None, most: int) -> Image.Image | None:
-    """The colours themselves as palette, or None when they are too many."""
-    packed = _packed(colours)
+def _exact_palette(colours: Values, hidden: Values | None, size: int) -> Image.Image | None:
+    """An image whose palette has all of its colours, or None if there are more than `size`."""
+    packed = _pack(colours)
     if hidden is not None:
         packed = np.where(hidden, packed[~hidden].flat[0] if (~hidden).any() else 0, packed)
     found, index = np.unique(packed, return_inverse=True)
-    if len(found) > most:
+    if len(found) > size:
         return None
     result = Image.fromarray(index.reshape(packed.shape).astype(np.uint8))
     table = np.stack([found >> 16, found >> 8 & 255, found & 255], axis=1).astype(np.uint8)
@@ -85,7 +78,18 @@ def _exact(colours: Values, hidden: Values | None, most: int) -> Image.Image | N
     return result
 
 
-def _packed(values: Values) -> Values:
-    """One number for every colour."""
+def _add_transparent_entry(indexed: Image.Image, hidden: Values | None) -> Image.Image:
+    """The image with the last entry of its palette for hidden pixels."""
+    index = np.array(indexed)
+    if hidden is not None:
+        index[hidden] = PALETTE_SIZE - 1
+    result = Image.fromarray(index)
+    result.putpalette(indexed.getpalette() or [])
+    result.info["transparency"] = PALETTE_SIZE - 1
+    return result
+
+
+def _pack(values: Values) -> Values:
+    """One number for every colour, (H, W)."""
     wide = values.astype(np.uint32)
     return wide[..., 0] if wide.shape[2] == 1 else wide[..., 0] << 16 | wide[..., 1] << 8 | wide[..., 2]

@@ -1,4 +1,4 @@
-"""What is no picture, damaged, or claims too much: refused, and in which words."""
+"""Errors of missing, damaged and unsupported files, as PictureError."""
 
 import struct
 import zlib
@@ -10,20 +10,20 @@ from PIL import Image, UnidentifiedImageError
 
 from srgan_cli.errors import PictureError
 
-TIFF_STARTS = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
-# What Pillow's readers raise on damaged files.
+TIFF_SIGNATURES = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
+# What Pillow's decoders raise for damaged files.
 _DAMAGE_ERRORS = (
     *(OSError, SyntaxError, ValueError, EOFError, RuntimeError, IndexError, KeyError, TypeError, struct.error),
     *(AssertionError, AttributeError, ArithmeticError, zlib.error),
 )
 _SIGNATURES = {b"\xff\xd8": "JPEG", b"\x89PNG": "PNG", b"GIF8": "GIF", b"BM": "BMP", b"RIFF": "WebP"}
-_SIGNATURES |= dict.fromkeys(TIFF_STARTS, "TIFF")
-_HEAD = 64
+_SIGNATURES |= dict.fromkeys(TIFF_SIGNATURES, "TIFF")
+_HEAD_BYTES = 64
 
 
 @contextmanager
 def translate_errors(path: Path) -> Iterator[None]:
-    """Turns what opening and reading a file raises into a PictureError that says what is wrong with it."""
+    """Translate what opening and reading a file raises into a PictureError."""
     try:
         yield
     except FileNotFoundError as error:
@@ -31,35 +31,31 @@ def translate_errors(path: Path) -> Iterator[None]:
     except IsADirectoryError as error:
         raise PictureError("{path} is a folder", "name one picture", path=path) from error
     except PermissionError as error:
-        raise PictureError("may not read {path}", "check the file's permissions", path=path) from error
+        raise PictureError("no permission to read {path}", "check the permissions of the file", path=path) from error
     except UnidentifiedImageError as error:
         raise _unidentified(path) from error
     except Image.DecompressionBombError as error:
         raise PictureError(
-            "{path} has a frame with more pixels than Pillow's own limit ({most})",
+            "{path} has a frame with more pixels than Pillow's own limit ({limit})",
             "convert it to PNG or JPEG, or raise PIL.Image.MAX_IMAGE_PIXELS",
             path=path,
-            most=2 * (Image.MAX_IMAGE_PIXELS or 0),
+            limit=2 * (Image.MAX_IMAGE_PIXELS or 0),
         ) from error
     except PictureError:
         raise
     except _DAMAGE_ERRORS as error:
         system = getattr(error, "strerror", None)
-        hint = "check the path" if system else "the file is damaged or cut short: fetch it again"
+        hint = "check the path" if system else "the file is damaged or incomplete: get it again"
         reason = system or error or type(error).__name__
         raise PictureError("cannot read {path}: {reason}", hint, path=path, reason=reason) from error
 
 
 def _unidentified(path: Path) -> PictureError:
-    """The error for a file that no reader accepts."""
+    """The error for a file that no decoder accepts."""
     with path.open("rb") as file:
-        head = file.read(_HEAD)
-    for start, name in _SIGNATURES.items():
-        if head.startswith(start):
-            return PictureError(
-                "cannot read {path}: it begins as {format} and goes on as none",
-                "it is damaged or of a rare kind",
-                path=path,
-                format=name,
-            )
-    return PictureError("not a picture: {path}", "PNG, JPEG, WebP, TIFF, BMP, GIF and AVIF can be read", path=path)
+        head = file.read(_HEAD_BYTES)
+    for signature, name in _SIGNATURES.items():
+        if head.startswith(signature):
+            found = "cannot read {path}: it starts like a {format} file, but cannot be decoded"
+            return PictureError(found, "it is damaged or of an unsupported kind", path=path, format=name)
+    return PictureError("not a picture: {path}", "convert it to PNG, JPEG, WebP, TIFF, BMP, GIF or AVIF", path=path)

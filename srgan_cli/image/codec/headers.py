@@ -1,4 +1,4 @@
-"""What stands in the headers of files and Pillow does not tell: bits a channel, boxes."""
+"""What the headers of PNG, PGM/PPM, AVIF and JPEG XL files say and Pillow does not report."""
 
 import os
 import re
@@ -15,54 +15,56 @@ from srgan_cli.image.codec.raster import Values
 
 _GAP = rb"(?:\s|#[^\n]*\n)+"
 _NETPBM = re.compile(rb"P([56])" + _GAP + rb"(\d+)" + _GAP + rb"(\d+)" + _GAP + rb"(\d+)\s")
-_HEAD = 65_536
+_HEAD_BYTES = 65_536
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 PNG_HEADER_END = len(PNG_SIGNATURE) + 25
+"""Where the chunk IHDR ends."""
+_PNG_DEPTH_OFFSET = len(PNG_SIGNATURE) + 16
 _REPLACED_CHUNKS = (b"IHDR", b"IDAT", b"PLTE", b"tRNS", b"bKGD", b"hIST", b"sBIT")
 _CHANNELS = {0: 1, 2: 3, 4: 2, 6: 4}
-"""Of the kinds of PNG without a palette: grey, colour, and both with alpha."""
+"""By PNG colour type, without palettes: grey, RGB, grey with alpha, RGB with alpha."""
 
 
 @dataclass(frozen=True)
 class PngHeader:
-    """What stands in a PNG besides its pixels.
-
-    is_plain: its values are stored one by one in whole bytes, and it does not move.  decode_bytes: bytes that it
-    takes to put its
-    rows in order, 0 where they are.  metadata_image: a PNG of a single pixel that
-    says of itself all that this one says.
-    """
+    """What a PNG says besides its pixels."""
 
     height: int
     width: int
     is_plain: bool
+    """Whether it is a still picture whose values are stored in whole bytes, without a palette."""
     decode_bytes: int
+    """The memory that interlaced rows take until they are in order; 0 without interlacing."""
     metadata_image: bytes
+    """A PNG of a single pixel with the same metadata."""
 
 
 def read_png_header(file: IO[bytes]) -> PngHeader | None:
-    """The head of a PNG, or None for a file that is none or is damaged before its pixels."""
+    """The header of a PNG; None for another file and for one that is damaged before its pixels."""
     chunks = _png_chunks(file)
     if not chunks or chunks[0][0] != b"IHDR" or len(chunks[0][1]) != 13:
         return None
-    width, height, bits, kind, _, _, interlaced = struct.unpack(">LLBBBBB", chunks[0][1])
+    width, height, bits, colour_type, _, _, interlaced = struct.unpack(">LLBBBBB", chunks[0][1])
     names = [name for name, _ in chunks]
-    plain = bits >= 8 and kind in _CHANNELS and b"acTL" not in names
+    is_plain = bits >= 8 and colour_type in _CHANNELS and b"acTL" not in names and b"IDAT" in names
+    decode_bytes = height * width * _CHANNELS.get(colour_type, 1) * bits // 8 if interlaced else 0
+    return PngHeader(height, width, is_plain, decode_bytes, _metadata_image(chunks))
+
+
+def _metadata_image(chunks: list[tuple[bytes, bytes]]) -> bytes:
     small = BytesIO()
     Image.new("L", (1, 1)).save(small, "PNG")
-    metadata_chunks = b"".join(png_chunk(name, content) for name, content in chunks if name not in _REPLACED_CHUNKS)
-    metadata_image = small.getvalue()[:PNG_HEADER_END] + metadata_chunks + small.getvalue()[PNG_HEADER_END:]
-    decode_bytes = height * width * _CHANNELS.get(kind, 1) * bits // 8 if interlaced else 0
-    return PngHeader(height, width, plain and b"IDAT" in names, decode_bytes, metadata_image)
+    kept = b"".join(png_chunk(name, content) for name, content in chunks if name not in _REPLACED_CHUNKS)
+    return small.getvalue()[:PNG_HEADER_END] + kept + small.getvalue()[PNG_HEADER_END:]
 
 
 def bits_per_channel(image: Image.Image, file: IO[bytes]) -> int:
-    """Bits a channel as the file's header tells them."""
+    """Bits a channel according to the header of the file."""
     if image.format == "HEIF":
         return int(image.info.get("bit_depth", 8))
-    head = _head(file)
+    head = _read_head(file)
     if image.format == "PNG":
-        return head[PNG_HEADER_END - 9]
+        return head[_PNG_DEPTH_OFFSET]
     if image.format == "PPM":
         found = _NETPBM.match(head)
         return 16 if found and int(found[4]) > 255 else 8
@@ -72,39 +74,39 @@ def bits_per_channel(image: Image.Image, file: IO[bytes]) -> int:
 
 
 def read_netpbm(data: bytes) -> Values | None:
-    """The values of a binary PGM or PPM of 16 bits as (H, W, C), spread to 0…65535; None for another file."""
+    """The values (H, W, C) of a binary PGM or PPM of 16 bits, scaled to 0…65535; None for another file."""
     found = _NETPBM.match(data)
     if found is None:
         return None
     channels, (width, height, top) = {b"5": 1, b"6": 3}[found[1]], (int(found[number]) for number in (2, 3, 4))
     values = np.frombuffer(data, ">u2", height * width * channels, found.end()).reshape(height, width, channels)
-    spread: Values = np.rint(np.minimum(values, top) * (65_535 / top)).astype(np.uint16)
-    return spread
+    scaled: Values = np.rint(np.minimum(values, top) * (65_535 / top)).astype(np.uint16)
+    return scaled
 
 
 def read_boxes(data: bytes) -> dict[bytes, bytes]:
-    """The contents of a file's outermost boxes by their names, the first of each.  Source: ISO/IEC 14496-12, 4.2."""
+    """The contents of the outermost boxes of a file by name, the first of each name.  Source: ISO/IEC 14496-12, 4.2."""
     found: dict[bytes, bytes] = {}
-    place = 0
-    while place + 8 <= len(data):
-        size, start = int.from_bytes(data[place : place + 4], "big"), place + 8
+    offset = 0
+    while offset + 8 <= len(data):
+        size, start = int.from_bytes(data[offset : offset + 4], "big"), offset + 8
         if size == 1:
-            size, start = int.from_bytes(data[start : start + 8], "big"), place + 16
-        end = place + size if size else len(data)
+            size, start = int.from_bytes(data[start : start + 8], "big"), offset + 16
+        end = offset + size if size else len(data)
         if end < start:
             break
-        found.setdefault(data[place + 4 : place + 8], data[start:end])
-        place = end
+        found.setdefault(data[offset + 4 : offset + 8], data[start:end])
+        offset = end
     return found
 
 
 def png_chunk(kind: bytes, content: bytes) -> bytes:
-    """A chunk of a PNG.  Source: Portable Network Graphics (third edition), W3C 2025, 5.3."""
+    """A PNG chunk.  Source: Portable Network Graphics (third edition), W3C 2025, 5.3."""
     return struct.pack(">L", len(content)) + kind + content + struct.pack(">L", zlib.crc32(kind + content))
 
 
 def _png_chunks(file: IO[bytes]) -> list[tuple[bytes, bytes]]:
-    """The names and contents of a PNG's chunks, those with pixels empty."""
+    """The names and contents of the chunks of a PNG; contents of chunks with pixels are left out."""
     file.seek(0)
     found: list[tuple[bytes, bytes]] = []
     if file.read(len(PNG_SIGNATURE)) != PNG_SIGNATURE:
@@ -117,109 +119,117 @@ def _png_chunks(file: IO[bytes]) -> list[tuple[bytes, bytes]]:
     return found
 
 
-def _head(file: IO[bytes]) -> bytes:
-    place = file.tell()
+def _read_head(file: IO[bytes]) -> bytes:
+    position = file.tell()
     file.seek(0)
-    head = file.read(_HEAD)
-    file.seek(place)
+    head = file.read(_HEAD_BYTES)
+    file.seek(position)
     return head
 
 
 def _av1_bits(head: bytes) -> int:
-    """From the configuration that every AVIF carries.  Source: AV1 codec ISO media file format binding, 2.3."""
-    at = head.find(b"av1C")
-    flags = head[at + 6] if 0 <= at < len(head) - 6 else 0
+    """Bits a channel according to the AV1 configuration box.  Source: AV1 codec ISO media file format binding, 2.3."""
+    start = head.find(b"av1C")
+    flags = head[start + 6] if 0 <= start < len(head) - 6 else 0
     return (12 if flags & 0x20 else 10) if flags & 0x40 else 8
 
 
-_SIGNATURE = b"\xff\x0a"
+_JXL_SIGNATURE = b"\xff\x0a"
 _PARTIAL_BOX_COUNTER = 4
+_JXL_RATIOS = {1: (1, 1), 2: (12, 10), 3: (4, 3), 4: (3, 2), 5: (16, 9), 6: (5, 4), 7: (2, 1)}
+"""Width to height."""
 
 
 @dataclass(frozen=True)
 class JxlHeader:
-    """bits: a channel.  is_animated: it is an animation."""
+    """What the header of a JPEG XL file says.  Source: ISO/IEC 18181-1."""
 
     bits: int = 8
+    """Bits a channel."""
     is_animated: bool = False
+    height: int = 0
+    """As it is stored, before its orientation is applied; 0 if unknown."""
+    width: int = 0
 
 
 def parse_jxl_header(data: bytes) -> JxlHeader:
-    """What the file's head says; 8 bits and still where it cannot be understood."""
-    stream = data if data.startswith(_SIGNATURE) else _codestream(data)
+    """The header of a JPEG XL file; that of a still picture of 8 bits where it cannot be parsed."""
+    codestream = data if data.startswith(_JXL_SIGNATURE) else _codestream(data)
     try:
-        return _read(_Bits(stream[len(_SIGNATURE) :]))
+        return _parse_metadata(_BitReader(codestream[len(_JXL_SIGNATURE) :]))
     except IndexError:
         return JxlHeader()
 
 
 def _codestream(data: bytes) -> bytes:
-    """The beginning of the code within its boxes."""
-    found = read_boxes(data)
-    return found.get(b"jxlc") or found.get(b"jxlp", b"")[_PARTIAL_BOX_COUNTER:]
+    """The start of the codestream inside the boxes of a file."""
+    boxes = read_boxes(data)
+    return boxes.get(b"jxlc") or boxes.get(b"jxlp", b"")[_PARTIAL_BOX_COUNTER:]
 
 
-class _Bits:
-    """Bits from the least significant on.  Raises IndexError beyond the end."""
+class _BitReader:
+    """Reads bits, the least significant of every byte first.  Raises IndexError beyond the end."""
 
     def __init__(self, data: bytes) -> None:
-        self.data, self.place = data, 0
+        self.data, self.position = data, 0
 
-    def take(self, count: int) -> int:
+    def read(self, count: int) -> int:
+        """An unsigned integer of `count` bits."""
         value = 0
         for index in range(count):
-            value |= (self.data[self.place >> 3] >> (self.place & 7) & 1) << index
-            self.place += 1
+            value |= (self.data[self.position >> 3] >> (self.position & 7) & 1) << index
+            self.position += 1
         return value
 
-    def choose(self, *choices: tuple[int, int]) -> int:
-        """One of four numbers, each a base and how many bits are added to it."""
-        base, count = choices[self.take(2)]
-        return base + self.take(count)
+    def read_u32(self, *distributions: tuple[int, int]) -> int:
+        """An integer by one of four distributions: an offset, and the number of bits that are added to it."""
+        offset, count = distributions[self.read(2)]
+        return offset + self.read(count)
 
 
-def _read(bits: _Bits) -> JxlHeader:
-    _skip_size(bits)
-    if bits.take(1):
-        return JxlHeader()
-    moves = _is_animated(bits) if bits.take(1) else False
-    if bits.take(1):
-        return JxlHeader(bits.choose((32, 0), (16, 0), (24, 0), (1, 6)), moves)
-    return JxlHeader(bits.choose((8, 0), (10, 0), (12, 0), (1, 6)), moves)
+def _parse_metadata(bits: _BitReader) -> JxlHeader:
+    height, width = _parse_size(bits)
+    if bits.read(1):  # all default
+        return JxlHeader(height=height, width=width)
+    is_animated = _parse_extra_fields(bits) if bits.read(1) else False
+    is_float = bits.read(1)
+    depths = ((32, 0), (16, 0), (24, 0), (1, 6)) if is_float else ((8, 0), (10, 0), (12, 0), (1, 6))
+    return JxlHeader(bits.read_u32(*depths), is_animated, height, width)
 
 
-def _is_animated(bits: _Bits) -> bool:
-    bits.take(3)  # orientation
-    if bits.take(1):
-        _skip_size(bits)
-    if bits.take(1):
+def _parse_extra_fields(bits: _BitReader) -> bool:
+    """Whether the picture is animated; skips the other fields."""
+    bits.read(3)  # orientation
+    if bits.read(1):
+        _parse_size(bits)
+    if bits.read(1):
         _skip_preview(bits)
-    if not bits.take(1):
+    if not bits.read(1):
         return False
-    bits.choose((100, 0), (1000, 0), (1, 10), (1, 30))
-    bits.choose((1, 0), (1001, 0), (1, 8), (1, 10))
-    bits.choose((0, 0), (0, 3), (0, 16), (0, 32))
-    bits.take(1)
+    bits.read_u32((100, 0), (1000, 0), (1, 10), (1, 30))
+    bits.read_u32((1, 0), (1001, 0), (1, 8), (1, 10))
+    bits.read_u32((0, 0), (0, 3), (0, 16), (0, 32))
+    bits.read(1)
     return True
 
 
-def _skip_size(bits: _Bits) -> None:
-    eighths = bits.take(1)
-    for is_width in (False, True):
-        if is_width and bits.take(3):
-            return
-        if eighths:
-            bits.take(5)
-        else:
-            bits.choose((1, 9), (1, 13), (1, 18), (1, 30))
+def _parse_size(bits: _BitReader) -> tuple[int, int]:
+    """Height and width."""
+    in_eighths = bool(bits.read(1))
+    height = _parse_side(bits, in_eighths)
+    ratio = bits.read(3)
+    if ratio:
+        numerator, denominator = _JXL_RATIOS[ratio]
+        return height, height * numerator // denominator
+    return height, _parse_side(bits, in_eighths)
 
 
-def _skip_preview(bits: _Bits) -> None:
-    eighths = bits.take(1)
-    for is_width in (False, True):
-        if is_width and bits.take(3):
-            return
-        if eighths:
-            bits.choose((16, 0), (32, 0), (1, 5), (33, 9))
-        else:
-            bits.choose((1, 6), (65, 8), (321, 10), (1345, 12))
+def _parse_side(bits: _BitReader, in_eighths: bool) -> int:
+    return 8 * (bits.read(5) + 1) if in_eighths else bits.read_u32((1, 9), (1, 13), (1, 18), (1, 30))
+
+
+def _skip_preview(bits: _BitReader) -> None:
+    sides = ((16, 0), (32, 0), (1, 5), (33, 9)) if bits.read(1) else ((1, 6), (65, 8), (321, 10), (1345, 12))
+    bits.read_u32(*sides)
+    if not bits.read(3):
+        bits.read_u32(*sides)

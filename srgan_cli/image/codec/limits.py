@@ -5,7 +5,7 @@ from pathlib import Path
 from srgan_cli.errors import PictureError
 
 DEFAULT_MAX_PIXELS = 178_956_970
-"""The default of `max_pixels`; Pillow refuses larger pictures by default, too."""
+"""The limit where none is given, the same as Pillow's."""
 _MAX_PIXELS_PER_BYTE = 50
 
 
@@ -14,8 +14,8 @@ def check_max_pixels(path: Path, height: int, width: int, *, max_pixels: int | N
     limit = max_pixels or DEFAULT_MAX_PIXELS
     if height * width > limit:
         raise PictureError(
-            "{path} says it has {count} pixels, more than --max-pixels ({limit})",
-            "raise it if you trust the file",
+            "{path} has {count} pixels, more than --max-pixels ({limit})",
+            "raise --max-pixels if you trust the file",
             path=path,
             count=height * width,
             limit=limit,
@@ -23,11 +23,11 @@ def check_max_pixels(path: Path, height: int, width: int, *, max_pixels: int | N
 
 
 def check_streamed_pixels(path: Path, height: int, width: int, *, max_pixels: int | None = None) -> None:
-    """The check for a picture that is read in bands, so that its size does not decide about memory.
+    """The same check for a picture that is read in bands, so that memory does not depend on its size.
 
     Without `max_pixels`, any size is accepted if the file has at least one byte for every 50 pixels.  Photographs have
-    about one byte for each.  Deflate expands a byte to a thousand, so a file of a few megabytes could otherwise keep a
-    machine busy for days.
+    about one byte a pixel.  Deflate packs a thousand bytes into one, so without this check a file of a few megabytes
+    could keep a machine busy for days.
     """
     if max_pixels or height * width > _MAX_PIXELS_PER_BYTE * path.stat().st_size:
         check_max_pixels(path, height, width, max_pixels=max_pixels)

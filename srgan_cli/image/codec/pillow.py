@@ -1,22 +1,30 @@
-"""Opening files with Pillow, by a list of its decoders and without its process-wide limit on pixels."""
+"""What Pillow does: open a file by a list of decoders, and decode it to values."""
 
 import struct
 from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import IO
 
-from PIL import Image, ImageFile, UnidentifiedImageError
+import numpy as np
+from PIL import ExifTags, Image, ImageFile, ImageOps, UnidentifiedImageError
 
+from srgan_cli.errors import PictureError
 from srgan_cli.image.codec.capabilities import PILLOW_DECODERS
+from srgan_cli.image.codec.colour import NON_RGB_MODES, convert_to_srgb
+from srgan_cli.image.codec.raster import Values
 
 _SIGNATURE_BYTES = 16
 
+Decoded = tuple[Values, bytes | None, list[str]]
+"""Values, ICC profile, notes."""
+
 
 def open_image(file: IO[bytes], formats: Sequence[str] = PILLOW_DECODERS) -> ImageFile.ImageFile:
-    """An image whose pixels are not decoded yet.  Raises UnidentifiedImageError when none of the decoders accepts it.
+    """An image that is not decoded yet.  Raises UnidentifiedImageError when none of the decoders accepts the file.
 
     Unlike `Image.open`, this does not compare the size with `Image.MAX_IMAGE_PIXELS`, which is a setting of the whole
-    process: callers check it themselves (see `limits`) before they decode.
+    process.  Callers check the size themselves before they decode (see `limits`).
     """
     file.seek(0)
     signature = file.read(_SIGNATURE_BYTES)
@@ -31,3 +39,57 @@ def open_image(file: IO[bytes], formats: Sequence[str] = PILLOW_DECODERS) -> Ima
                 file.seek(0)
                 return factory(file, "")
     raise UnidentifiedImageError("no decoder accepts this file")
+
+
+def exif_orientation(image: Image.Image) -> int:
+    """1 to 8; 1 is upright."""
+    found = image.getexif().get(ExifTags.Base.Orientation, 1)
+    return found if isinstance(found, int) else 1
+
+
+def turn_upright(image: Image.Image) -> Image.Image:
+    """The image with its EXIF orientation applied; itself if it is upright: a copy would take the memory twice."""
+    return ImageOps.exif_transpose(image) if exif_orientation(image) > 1 else image
+
+
+def decode(upright: Image.Image, path: Path) -> Decoded:
+    """The values of a Pillow image; CMYK, Lab and HSV become sRGB, without a profile."""
+    if upright.mode in NON_RGB_MODES:
+        converted, note = convert_to_srgb(upright)
+        return _plain_values(converted, path), None, [note]
+    return _plain_values(upright, path), upright.info.get("icc_profile"), []
+
+
+def _plain_values(image: Image.Image, path: Path) -> Values:
+    """Values (H, W, C) of a grey, RGB or palette image, with or without alpha.  Raises PictureError for mode I."""
+    if image.mode == "I":
+        found = "{path} stores 32-bit integers, expected 8 or 16 bits or floats"
+        raise PictureError(found, "convert it to 16 bit first", path=path)
+    if image.mode == "F":
+        return np.array(image)[..., None]
+    if image.mode.startswith("I;16"):
+        return _sixteen_bit_values(image)
+    mode = _plain_mode(image)
+    values = np.array(image if image.mode == mode else image.convert(mode))
+    return values[..., None] if values.ndim == 2 else values
+
+
+def _sixteen_bit_values(image: Image.Image) -> Values:
+    values = np.asarray(image).astype(np.uint16)
+    hidden = image.info.get("transparency")
+    if hidden is None:
+        return values[..., None]
+    return np.stack([values, np.where(values == hidden, 0, 65_535).astype(np.uint16)], axis=-1)
+
+
+def _plain_mode(image: Image.Image) -> str:
+    """The one of L, LA, RGB and RGBA that holds all of this image."""
+    transparent = image.has_transparency_data
+    if image.mode in ("1", "L", "LA", "La") or _has_grey_palette(image):
+        return "LA" if transparent else "L"
+    return "RGBA" if transparent else "RGB"
+
+
+def _has_grey_palette(image: Image.Image) -> bool:
+    table = image.getpalette() if image.mode == "P" else None
+    return table is not None and table[0::3] == table[1::3] == table[2::3]

@@ -1,4 +1,4 @@
-"""Reading: a file as a row of rasters, decoded one by one."""
+"""Reading: the pictures of a file as rasters, each decoded when it is requested."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,27 +9,25 @@ from math import prod
 from pathlib import Path
 from typing import IO, Protocol
 
-import numpy as np
-from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from srgan_cli.errors import PictureError
 from srgan_cli.image.codec import headers, tiff, vips
-from srgan_cli.image.codec.capabilities import load_plugin
-from srgan_cli.image.codec.colour import NON_RGB_MODES, convert_to_srgb
-from srgan_cli.image.codec.errors import TIFF_STARTS, translate_errors
-from srgan_cli.image.codec.headers import parse_jxl_header
-from srgan_cli.image.codec.pillow import open_image
+from srgan_cli.image.codec.capabilities import JXL_SIGNATURES, register_plugin
+from srgan_cli.image.codec.errors import TIFF_SIGNATURES, translate_errors
+from srgan_cli.image.codec.limits import check_max_pixels
+from srgan_cli.image.codec.pillow import Decoded, decode, exif_orientation, open_image, turn_upright
 from srgan_cli.image.codec.raster import Raster, Rows, Values, apply_exif_orientation
-from srgan_cli.image.metadata import metadata
+from srgan_cli.image.metadata.metadata import read_metadata
 from srgan_cli.system.files import check_unchanged, file_stamp
 
-_HEAD = 64
+_HEAD_BYTES = 64
 _DECODE_BYTES_PER_PIXEL = 20
-"""Bytes a pixel while Pillow decodes: measured 3 (grey) to 18 (WebP), of which 1 to 4 stay."""
+"""Memory of Pillow while it decodes: 3 (grey) to 18 (WebP) were measured, of which 1 to 4 stay."""
 _ANIMATED = ("GIF", "PNG", "WEBP", "AVIF")
 _PAGED = ("HEIF", "MPO")
-# Their decoders set the picture upright, whatever EXIF goes on saying.
 _ORIENTED_BY_DECODER = ("JXL", "HEIF")
+"""Their decoders apply the orientation, but leave it in EXIF."""
 _KEPT_TEXTS = ("xml:com.adobe.xmp", "raw profile type exif", "raw profile type xmp")
 _IPTC = 0x0404
 _MAX_BITS = 32
@@ -37,57 +35,66 @@ _SRGB_GAMMA = 1 / 2.2
 
 
 class ImageReader(Protocol):
-    """An opened file.
-
-    format: Pillow's name of its format.  count: its pictures.  animated: they follow in time.  loop: times to
-    play, 0 for
-    ever.  redecodes: what is decoded whole is so whenever its rows are gone through; of pages, lest all lie in memory.
-    """
+    """An open file of pictures."""
 
     format: str
+    """Pillow's name of the format."""
     count: int
+    """The number of pictures."""
     animated: bool
+    """Whether they are the frames of an animation."""
     loop: int
+    """How often the animation is played; 0 for endlessly."""
     redecodes: bool
+    """Whether every pass through the rows of a picture decodes it again, so that not all pages stay in memory."""
 
     def size(self, index: int, /) -> tuple[int, int]:
-        """Height and width of one picture, upright, from its header alone."""
+        """Height and width of a picture, upright, from its header."""
 
     def is_streamed(self, index: int, /) -> bool:
-        """Whether one picture is read in bands, instead of being decoded whole."""
+        """Whether a picture is read in bands; otherwise it is decoded whole."""
 
     def decode_bytes(self, index: int, /) -> int:
-        """Bytes that it takes to decode one picture which is not read in bands; else 0."""
+        """The memory that decoding a picture takes, if it does not come in bands; else 0."""
 
     def read(self, index: int, /) -> Raster:
-        """One picture, upright."""
+        """A picture, upright."""
 
 
 @contextmanager
-def open_reader(path: Path) -> Iterator[ImageReader]:
-    """A file to read from.  Raises PictureError when it is missing, no picture, damaged, or lacks its plugin."""
+def open_reader(path: Path, *, max_pixels: int | None = None) -> Iterator[ImageReader]:
+    """A reader for a file.
+
+    Raises PictureError when the file is missing, not a picture, damaged, or needs a plugin that is not installed.
+    Callers compare the size with `max_pixels` before they read; JPEG XL is decoded here, so it is checked here.
+    """
     with translate_errors(path), path.open("rb") as file:
         stamp = file_stamp(path)
-        head = file.read(_HEAD)
-        file.seek(0)
-        if head.startswith(TIFF_STARTS):
+        head = file.read(_HEAD_BYTES)
+        if head.startswith(TIFF_SIGNATURES):
             yield TiffReader(path, file)
             return
         png = headers.read_png_header(file)
         if png is not None and png.is_plain:
             yield PngReader(path, png)
             return
-        file.seek(0)
-        load_plugin(path, head)
-        # Not Image.open(path): what Pillow maps into memory it scrambles when a TIFF lies on its side.
+        register_plugin(path, head)
+        jxl = _read_jxl_header(path, max_pixels) if head.startswith(JXL_SIGNATURES) else None
+        # A file object, not the path: Pillow maps some TIFFs into memory and returns wrong pixels for rotated ones.
         with open_image(file) as image:
-            yield PillowReader(path, file, image)
+            yield PillowReader(path, file, image, jxl)
         check_unchanged(path, stamp)
+
+
+def _read_jxl_header(path: Path, max_pixels: int | None) -> headers.JxlHeader:
+    header = headers.parse_jxl_header(path.read_bytes())
+    check_max_pixels(path, header.height, header.width, max_pixels=max_pixels)
+    return header
 
 
 @contextmanager
 def _reopen(path: Path, stamp: tuple[int, int, int]) -> Iterator[IO[bytes]]:
-    """A file that was opened already.  Raises PictureError when it has changed since, or is damaged."""
+    """A file that was read before.  Raises PictureError when it has changed since then, or is damaged."""
     with translate_errors(path):
         check_unchanged(path, stamp)
         with path.open("rb") as file:
@@ -95,7 +102,7 @@ def _reopen(path: Path, stamp: tuple[int, int, int]) -> Iterator[IO[bytes]]:
 
 
 class PngReader:
-    """A still PNG of 8 or 16 bits without a palette, which libvips decodes band by band."""
+    """A still PNG of 8 or 16 bits without a palette, which libvips decodes in bands."""
 
     format = "PNG"
     count = 1
@@ -109,47 +116,49 @@ class PngReader:
         self.metadata_image.load()
 
     def size(self, _: int) -> tuple[int, int]:
-        """Height and width of the picture, upright, from its header alone."""
+        """Height and width of the picture, upright."""
         height, width = self.header.height, self.header.width
-        return (width, height) if _orientation(self.metadata_image) >= 5 else (height, width)
+        return (width, height) if exif_orientation(self.metadata_image) >= 5 else (height, width)
 
     def is_streamed(self, _: int) -> bool:
         """Always."""
         return True
 
     def decode_bytes(self, _: int) -> int:
-        """What libvips takes for rows that are stored in another order; else 0."""
+        """The memory that libvips needs to put interlaced rows in order; else 0."""
         return self.header.decode_bytes
 
     def read(self, _: int) -> Raster:
         """The picture, upright."""
-        info, notes = metadata.of_image(self.metadata_image)
-        rows, changes = vips.read(self.path, "PNG", orientation=_orientation(self.metadata_image))
-        notes += [*_dropped_texts(self.metadata_image), *_dropped_gamma(self.metadata_image), *changes]
-        return Raster(rows, self.metadata_image.info.get("icc_profile"), info.upright(), notes=tuple(notes))
+        image = self.metadata_image
+        metadata, notes = read_metadata(image)
+        rows, changes = vips.read(self.path, "PNG", orientation=exif_orientation(image))
+        notes += [*_dropped_texts(image), *_dropped_gamma(image), *changes]
+        return Raster(rows, image.info.get("icc_profile"), metadata.upright(), notes=tuple(notes))
 
 
 class PillowReader:
-    """Whatever Pillow and its plugins open, and no other source does."""
+    """Files that only Pillow and its plugins can read."""
 
-    def __init__(self, path: Path, file: IO[bytes], image: Image.Image) -> None:
-        self.path, self.file, self.image, self.stamp = path, file, image, file_stamp(path)
+    def __init__(self, path: Path, file: IO[bytes], image: Image.Image, jxl: headers.JxlHeader | None = None) -> None:
+        self.path, self.image, self.stamp = path, image, file_stamp(path)
         self.format = image.format or ""
-        several = image.format in _ANIMATED + _PAGED
-        self.has_poster = bool(getattr(image, "default_image", False))
-        self.count = getattr(image, "n_frames", 1) - self.has_poster if several else 1
-        self.animated = image.format in _ANIMATED and self.count > 1
+        self.has_default_image = bool(getattr(image, "default_image", False))
+        several = self.format in _ANIMATED + _PAGED
+        self.count = getattr(image, "n_frames", 1) - self.has_default_image if several else 1
+        self.animated = self.format in _ANIMATED and self.count > 1
         self.redecodes = self.count > 1 and not self.animated
         self.loop = _loop_count(image)
-        self.bits, self.is_animated = headers.bits_per_channel(image, file), self.animated
-        if image.format == "JXL":
-            self._read_jxl_header(path.read_bytes())
+        self.bits = jxl.bits if jxl else headers.bits_per_channel(image, file)
+        self.drops_frames = bool(jxl and jxl.is_animated)
+        if jxl:
+            image.info["xmp"] = headers.read_boxes(path.read_bytes()).get(b"xml ")
 
     def size(self, index: int) -> tuple[int, int]:
-        """Height and width of one picture, upright, from its header alone."""
-        self.image.seek(index + self.has_poster)
+        """Height and width of a picture, upright, from its header."""
+        self.image.seek(index + self.has_default_image)
         width, height = self.image.size
-        sideways = self.image.format not in _ORIENTED_BY_DECODER and _orientation(self.image) >= 5
+        sideways = self.format not in _ORIENTED_BY_DECODER and exif_orientation(self.image) >= 5
         return (width, height) if sideways else (height, width)
 
     def is_streamed(self, _: int) -> bool:
@@ -157,66 +166,53 @@ class PillowReader:
         return False
 
     def decode_bytes(self, index: int) -> int:
-        """Bytes that it takes to decode one picture."""
+        """The memory that decoding a picture takes."""
         return _DECODE_BYTES_PER_PIXEL * prod(self.size(index))
 
     def read(self, index: int) -> Raster:
-        """One picture, upright."""
-        self._seek(index)
+        """A picture, upright."""
+        self._load(index)
         image = self.image
-        info, notes = metadata.of_image(image)
+        metadata, notes = read_metadata(image)
         notes += self._dropped_notes() if index == 0 else []
-        values, profile, changes = self._read_values()
+        values, profile, changes = self._values()
         duration = float(image.info.get("duration") or 0) if self.animated else 0
         rows = Rows.lazy(values, partial(self._redecode, index)) if self.redecodes else Rows.from_array(values)
-        return Raster(rows, profile, info.upright(), duration, (*notes, *changes))
+        return Raster(rows, profile, metadata.upright(), duration, (*notes, *changes))
 
-    def _seek(self, index: int) -> None:
+    def _load(self, index: int) -> None:
         if self.count > 1:
-            self.image.seek(index + self.has_poster)
+            self.image.seek(index + self.has_default_image)
         self.image.load()
 
     def _redecode(self, index: int) -> Values:
         with _reopen(self.path, self.stamp) as file, open_image(file) as image:
-            source = PillowReader(self.path, file, image)
-            source._seek(index)
-            return source._read_values()[0]
+            reader = PillowReader(self.path, file, image)
+            reader._load(index)
+            return reader._values()[0]
 
-    def _read_jxl_header(self, data: bytes) -> None:
-        """What its plugin passes over."""
-        head = parse_jxl_header(data)
-        self.bits, self.is_animated = head.bits, head.is_animated
-        self.image.info["xmp"] = headers.read_boxes(data).get(b"xml ")
-
-    def _read_values(self) -> tuple[Values, bytes | None, list[str]]:
-        image, profile = self.image, self.image.info.get("icc_profile")
-        bits = self.bits
-        upright = image.format in _ORIENTED_BY_DECODER
-        deep = self._read_deep_values() if bits > 8 and not self.animated else None
+    def _values(self) -> Decoded:
+        deep = self._netpbm_values()
         if deep is not None:
-            return apply_exif_orientation(deep, 1 if upright else _orientation(image)), profile, []
-        notes = [f"its {bits} bits a channel are read as 8"] if bits > 8 and not _is_deep(image) else []
-        image = image if upright else _upright(image)
-        if image.mode in NON_RGB_MODES:
-            image, note = convert_to_srgb(image)
-            notes, profile = [*notes, note], None
-        return plain_values(image, self.path), profile, notes
+            return apply_exif_orientation(deep, exif_orientation(self.image)), self.image.info.get("icc_profile"), []
+        upright = self.image if self.format in _ORIENTED_BY_DECODER else turn_upright(self.image)
+        values, profile, changes = decode(upright, self.path)
+        reduced = self.bits > 8 and not _is_deep(self.image)
+        return values, profile, [*([f"its {self.bits} bits a channel are reduced to 8"] if reduced else []), *changes]
 
-    def _read_deep_values(self) -> Values | None:
-        """What Pillow would cut to 8 bits, or None where nothing else can read it."""
-        if self.image.format == "PPM":
-            return headers.read_netpbm(self.path.read_bytes())
-        return None
+    def _netpbm_values(self) -> Values | None:
+        """The values of a PGM or PPM of 16 bits, which Pillow would reduce to 8; None for other files."""
+        return headers.read_netpbm(self.path.read_bytes()) if self.format == "PPM" and self.bits > 8 else None
 
     def _dropped_notes(self) -> list[str]:
-        notes = ["the still picture that stands in for its animation is dropped"] if self.has_poster else []
-        if self.is_animated and not self.animated:
-            notes.append("all but the first picture of its animation is dropped")
+        notes = ["the default image of its animation is dropped"] if self.has_default_image else []
+        if self.drops_frames:
+            notes.append("its animation is reduced to the first frame")
         return [*notes, *_dropped_texts(self.image), *_dropped_gamma(self.image)]
 
 
 class TiffReader:
-    """TIFF, whose pages may differ in everything."""
+    """TIFF, whose pages may differ in size, depth and metadata."""
 
     format = "TIFF"
     animated = False
@@ -231,87 +227,47 @@ class TiffReader:
             raise UnidentifiedImageError("a TIFF without pages")
 
     def size(self, index: int) -> tuple[int, int]:
-        """Height and width of one picture, upright, from its header alone."""
+        """Height and width of a page, upright, from its header."""
         _, tags = self.pages[index]
         height, width = int(tags[tiff.HEIGHT]), int(tags[tiff.WIDTH])
         return (width, height) if tiff.orientation(tags) >= 5 else (height, width)
 
     def is_streamed(self, index: int) -> bool:
-        """Whether one picture is read in bands, instead of being decoded whole."""
+        """Whether libvips reads a page in bands; otherwise Pillow decodes it whole."""
         return tiff.is_plain(self.pages[index][1])
 
     def decode_bytes(self, index: int) -> int:
-        """Bytes that it takes to decode one picture which is not read in bands; else 0."""
+        """The memory that decoding a page takes, if it does not come in bands; else 0."""
         return 0 if self.is_streamed(index) else _DECODE_BYTES_PER_PIXEL * prod(self.size(index))
 
     def read(self, index: int) -> Raster:
-        """One picture, upright."""
+        """A page, upright."""
         number, tags = self.pages[index]
-        info, notes = tiff.metadata(self.file, tags)
-        raster = self._by_vips(number, tags) if self.is_streamed(index) else self._by_pillow(number)
-        return replace(raster, metadata=info.upright(), notes=(*notes, *raster.notes))
+        metadata, notes = tiff.metadata(self.file, tags)
+        raster = self._read_with_vips(number, tags) if self.is_streamed(index) else self._read_with_pillow(number)
+        return replace(raster, metadata=metadata.upright(), notes=(*notes, *raster.notes))
 
-    def _by_vips(self, number: int, tags: tiff.Tags) -> Raster:
+    def _read_with_vips(self, number: int, tags: tiff.Tags) -> Raster:
         if tiff.depth(tags) > _MAX_BITS:
-            found = f"{self.path} holds {tiff.depth(tags)} bits a channel, expected 8 or 16, or floats of at most 32"
-            raise PictureError(found, "convert it first")
-        rows, notes = vips.read(self.path, "TIFF", number, tiff.orientation(tags))
+            found = "{path} stores {bits} bits a channel, expected 8 or 16, or floats of at most 32"
+            raise PictureError(found, "convert it first", path=self.path, bits=tiff.depth(tags))
+        rows, notes = vips.read(self.path, "TIFF", page=number, orientation=tiff.orientation(tags))
         return Raster(rows, None if notes else tiff.profile(tags), notes=tuple(notes))
 
-    def _by_pillow(self, number: int) -> Raster:
-        values, profile, notes = self._read_values(self.file, number)
+    def _read_with_pillow(self, number: int) -> Raster:
+        values, profile, notes = self._values(self.file, number)
         rows = Rows.lazy(values, partial(self._redecode, number)) if self.redecodes else Rows.from_array(values)
         return Raster(rows, profile, notes=tuple(notes))
 
-    def _read_values(self, file: IO[bytes], number: int) -> tuple[Values, bytes | None, list[str]]:
+    def _values(self, file: IO[bytes], number: int) -> Decoded:
         with open_image(file, ("TIFF",)) as image:
             image.seek(number)
             image.load()
-            upright, notes, profile = _upright(image), [], image.info.get("icc_profile")
-            if upright.mode in NON_RGB_MODES:
-                upright, note = convert_to_srgb(upright)
-                notes, profile = [note], None
-            return plain_values(upright, self.path), profile, notes
+            return decode(turn_upright(image), self.path)
 
     def _redecode(self, number: int) -> Values:
         with _reopen(self.path, self.stamp) as file:
-            return self._read_values(file, number)[0]
-
-
-def plain_values(image: Image.Image, path: Path) -> Values:
-    """The values of an upright image in one of Pillow's own modes, as (H, W, C).  Raises PictureError for mode I."""
-    if image.mode == "I":
-        raise PictureError(
-            "{path} holds 32-bit whole numbers, expected 8 or 16 bits or floats", "convert it first", path=path
-        )
-    if image.mode == "F":
-        return np.array(image)[..., None]
-    if image.mode.startswith("I;16"):
-        return _sixteen_bits(image)
-    mode = _plain_mode(image)
-    values = np.array(image if image.mode == mode else image.convert(mode))
-    return values[..., None] if values.ndim == 2 else values
-
-
-def _sixteen_bits(image: Image.Image) -> Values:
-    values = np.asarray(image).astype(np.uint16)
-    hidden = image.info.get("transparency")
-    if hidden is None:
-        return values[..., None]
-    return np.stack([values, np.where(values == hidden, 0, 65_535).astype(np.uint16)], axis=-1)
-
-
-def _plain_mode(image: Image.Image) -> str:
-    """Of L, LA, RGB and RGBA the one that holds this image."""
-    transparent = image.has_transparency_data
-    if image.mode in ("1", "L", "LA", "La") or _grey_palette(image):
-        return "LA" if transparent else "L"
-    return "RGBA" if transparent else "RGB"
-
-
-def _grey_palette(image: Image.Image) -> bool:
-    table = image.getpalette() if image.mode == "P" else None
-    return table is not None and table[0::3] == table[1::3] == table[2::3]
+            return self._values(file, number)[0]
 
 
 def _is_deep(image: Image.Image) -> bool:
@@ -319,7 +275,7 @@ def _is_deep(image: Image.Image) -> bool:
 
 
 def _dropped_texts(image: Image.Image) -> list[str]:
-    """What is said in words beside EXIF and XMP."""
+    """Notes on texts other than EXIF and XMP."""
     texts = sorted(key for key in getattr(image, "text", {}) if key.lower() not in _KEPT_TEXTS)
     notes = [f"its texts are dropped: {', '.join(texts)}"] if texts else []
     if image.info.get("comment"):
@@ -335,18 +291,8 @@ def _dropped_gamma(image: Image.Image) -> list[str]:
     return [f"its gamma of {gamma:g} is dropped"] if unusual else []
 
 
-def _upright(image: Image.Image) -> Image.Image:
-    """The image itself where it is upright: a copy would take as much memory again."""
-    return ImageOps.exif_transpose(image) if _orientation(image) > 1 else image
-
-
-def _orientation(image: Image.Image) -> int:
-    found = image.getexif().get(ExifTags.Base.Orientation, 1)
-    return found if isinstance(found, int) else 1
-
-
 def _loop_count(image: Image.Image) -> int:
-    """GIF counts the repetitions after the first time and means one time by saying nothing."""
+    """How often an animation is played.  A GIF stores the number of repetitions, and nothing to be played once."""
     loop = image.info.get("loop")
     if image.format == "GIF":
         return 1 if loop is None else loop + 1 if loop else 0

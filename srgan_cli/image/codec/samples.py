@@ -1,4 +1,4 @@
-"""Values of files as planes of floats, 0…1, and pictures read as such."""
+"""Conversion between the values that files store and arrays of floats 0…1, without torch."""
 
 from pathlib import Path
 from typing import Any
@@ -12,25 +12,31 @@ from srgan_cli.image.codec.reader import open_reader
 from srgan_cli.image.luma import Array, PixelsT, as_float64, to_rgb
 
 ValueRange = tuple[float, float]
+"""The stored values that 0 and 1 stand for."""
 UNIT_RANGE: ValueRange = (0.0, 1.0)
-_FLOATS = 32
+_FLOAT_DEPTH = 32
 
 
 def read_on_white(path: Path, *, max_pixels: int | None = None) -> Array:
-    """The first picture of a file as float64 (1 or 3, H, W), the transparent laid on white.
+    """The first picture of a file as float64 (1 or 3, H, W), flattened on white.
 
     Raises PictureError as open_reader does, and for more than `max_pixels` pixels (None: DEFAULT_MAX_PIXELS).
     """
-    with open_reader(path) as source:
-        check_max_pixels(path, *source.size(0), max_pixels=max_pixels)
-        raster = source.read(0)
-        colour, alpha = to_arrays(raster.values, raster.depth, raster.has_alpha, value_range_of(raster)[0], np.float64)
+    with open_reader(path) as reader:
+        check_max_pixels(path, *reader.size(0), max_pixels=max_pixels)
+        raster = reader.read(0)
+        colour, alpha = to_arrays(
+            raster.values, raster.depth, raster.has_alpha, value_range=value_range_of(raster)[0], dtype=np.float64
+        )
     return colour if alpha is None else colour * alpha + (1 - alpha)
 
 
 def value_range_of(raster: Raster) -> tuple[ValueRange, tuple[str, ...]]:
-    """What 0 and 1 stand for in the values, of floats of whatever range; a sentence if some of those are no numbers."""
-    if raster.depth < _FLOATS:
+    """The range that the colours of a float picture span, at least 0…1, and a note if some are NaN or infinite.
+
+    Goes through all of its rows.  Integers always have UNIT_RANGE.
+    """
+    if raster.depth < _FLOAT_DEPTH:
         return UNIT_RANGE, ()
     low, high, finite = 0.0, 1.0, True
     for band in raster.rows.bands():
@@ -38,32 +44,31 @@ def value_range_of(raster: Raster) -> tuple[ValueRange, tuple[str, ...]]:
         numbers = colour[np.isfinite(colour)]
         finite = finite and bool(np.isfinite(band).all())
         low, high = min(low, float(numbers.min(initial=0))), max(high, float(numbers.max(initial=1)))
-    return (low, high), () if finite else ("its values that are no numbers are set to 0 or 1",)
+    return (low, high), () if finite else ("its NaN and infinite values are set to 0 or 1",)
 
 
 def to_arrays(
     values: Values,
     depth: int,
-    transparent: bool,
+    has_alpha: bool,
+    *,
     value_range: ValueRange = UNIT_RANGE,
     dtype: type[np.floating[Any]] = np.float32,
 ) -> tuple[Array, Array | None]:
-    """Colour (1 or 3, H, W), and alpha (1, H, W) if there is any, of values (H, W, C) with so many bits a channel."""
-    found = np.array(values.transpose(2, 0, 1), dtype, order="C")
-    colour, alpha = (found[:-1], found[-1:]) if transparent else (found, None)
-    if depth < _FLOATS:
-        found /= 2**depth - 1
+    """Colour (1 or 3, H, W) and alpha (1, H, W) or None, 0…1, of values (H, W, C) with `depth` bits a channel."""
+    channels = np.array(values.transpose(2, 0, 1), dtype, order="C")
+    colour, alpha = (channels[:-1], channels[-1:]) if has_alpha else (channels, None)
+    if depth < _FLOAT_DEPTH:
+        channels /= 2**depth - 1
         return colour, alpha
-    np.nan_to_num(found, copy=False, nan=0, posinf=1, neginf=0)
+    np.nan_to_num(channels, copy=False, nan=0, posinf=1, neginf=0)
     if value_range != UNIT_RANGE:
-        low, high = (
-            bound / 2 for bound in value_range
-        )  # halves: what lies between the ends may be more than floats hold
+        low, high = (bound / 2 for bound in value_range)  # halves: the whole difference may overflow
         np.divide(colour / 2 - low, high - low, out=colour)
     return colour, None if alpha is None else alpha.clip(0, 1)
 
 
 def to_image(pixels: PixelsT) -> Image.Image:
-    """(1 or 3, H, W) with values 0…1 as an image of Pillow's, RGB in 8 bits."""
+    """Pixels (1 or 3, H, W) with values 0…1 as a Pillow image, RGB with 8 bits."""
     levels = np.rint(as_float64(to_rgb(pixels)).clip(0, 1) * 255).astype(np.uint8)
     return Image.fromarray(np.ascontiguousarray(levels.transpose(1, 2, 0)))

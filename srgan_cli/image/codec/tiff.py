@@ -1,4 +1,4 @@
-"""TIFF as a chain of directories: its pages, what each says, and putting pages together.
+"""TIFF as a chain of directories: reading the tags of its pages, and writing several pages.
 
 Source: TIFF revision 6.0, Adobe 1992.
 """
@@ -16,41 +16,45 @@ from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from srgan_cli.image.codec import vips
 from srgan_cli.image.codec.raster import Rows
-from srgan_cli.image.metadata.metadata import DAMAGED, Metadata, dpi_of, exif_of, exif_tags, typed
+from srgan_cli.image.metadata.metadata import PARSE_ERRORS, Metadata, as_exif_types, build_exif, dpi_of, parse_exif
 
 Tags = ImageFileDirectory_v2
 WIDTH, HEIGHT, BITS, PHOTOMETRIC, STRIPS, ORIENTATION = 256, 257, 258, 262, 273, 274
 RESOLUTION = {282, 283, 296}
 _SUBFILE, _XMP, _PROFILE, _EXTRA_SAMPLES, _SAMPLE_FORMAT = 254, 700, 34675, 338, 339
-_APART = 2
+_UNASSOCIATED_ALPHA = 2
 _GEOGRAPHY = {33550, 33922, 34264, 34735}
-_FOLDERS = (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo, ExifTags.IFD.Interop)
-# Tags that say how the values are stored, or that no longer hold when the picture is enlarged.
+_SUBDIRECTORIES = (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo, ExifTags.IFD.Interop)
+# Tags that describe how values are stored, and tags that are wrong for another size.
 _STORAGE_TAGS = {
     *range(254, 267), 273, 274, *range(277, 282), 284, *range(288, 293), 297, 301, 317, *range(320, 326),
     *range(330, 333), *range(334, 339), 339, 340, 341, 347, *range(512, 522), *range(529, 533), _XMP, _PROFILE,
     37724, *_GEOGRAPHY, *RESOLUTION,
 }  # fmt: skip
-_CLASSIC_BYTES = 2**32 - 2**24  # with room for directories
+_CLASSIC_BYTES = 2**32 - 2**24
+"""The most bytes of pixels in a TIFF that is not a BigTIFF; the rest is for directories."""
 
 
 @dataclass(frozen=True)
-class _Form:
-    """How a TIFF counts: its head, the format of its links, the sizes of a directory's count and of its entries."""
+class _Layout:
+    """The layout of classic TIFF or BigTIFF."""
 
     head: bytes
     link: str
-    before_entries: int
-    entry: int
+    """The struct format of offsets."""
+    count_bytes: int
+    """The size of the number of entries, with which a directory starts."""
+    entry_bytes: int
     offset_type: int
+    """The TIFF type of offsets."""
 
 
-_CLASSIC = _Form(b"II*\x00" + bytes(4), "<L", 2, 12, 4)
-_BIG = _Form(b"II+\x00\x08\x00\x00\x00" + bytes(8), "<Q", 8, 20, 16)
+_CLASSIC = _Layout(b"II*\x00" + bytes(4), "<L", 2, 12, 4)
+_BIG = _Layout(b"II+\x00\x08\x00\x00\x00" + bytes(8), "<Q", 8, 20, 16)
 
 
 def pages(file: IO[bytes]) -> list[tuple[int, Tags]]:
-    """The directories of a TIFF with their numbers, without those of reduced copies."""
+    """The directories of a TIFF with their numbers; those of reduced copies are left out."""
     found = list(enumerate(_chain(file)))
     return [(number, tags) for number, tags in found if number == 0 or not tags.get(_SUBFILE, 0) & 1]
 
@@ -61,7 +65,7 @@ def depth(tags: Tags) -> int:
 
 
 def orientation(tags: Tags) -> int:
-    """How the stored page lies, 1…8; where no tag says so, as its XMP says."""
+    """The EXIF orientation of a page, 1 to 8, from its tag or else from its XMP."""
     xmp = tags.get(_XMP)
     return int(tags.get(ORIENTATION) or Metadata(xmp=bytes(xmp) if xmp else None).orientation)
 
@@ -73,27 +77,30 @@ def profile(tags: Tags) -> bytes | None:
 
 
 def is_plain(tags: Tags) -> bool:
-    """Whether libvips reads it as Pillow does: grey or RGB of 8 bits, alpha apart from the colour; or deeper."""
+    """Whether libvips reads a page as Pillow does.
+
+    That is the case for more than 8 bits, and for grey and RGB of 8 bits with unassociated alpha or none.
+    """
     bits, extra = tags.get(BITS, (1,)), tags.get(_EXTRA_SAMPLES, ())
     channels = {0: 1, 1: 1, 2: 3}.get(tags.get(PHOTOMETRIC, -1), -1)
     shallow = set(bits) == {8} and set(tags.get(_SAMPLE_FORMAT, (1,))) == {1}
-    return depth(tags) > 8 or (shallow and len(bits) == channels + len(extra) and extra in ((), (_APART,)))
+    return depth(tags) > 8 or (shallow and len(bits) == channels + len(extra) and extra in ((), (_UNASSOCIATED_ALPHA,)))
 
 
 def metadata(file: IO[bytes], tags: Tags) -> tuple[Metadata, list[str]]:
-    """What a page says about its picture, and a sentence for what of it cannot be kept."""
-    notes = ["its place on the map is dropped: it does not fit another size"] if _GEOGRAPHY & set(tags) else []
+    """The metadata of a page, and a note on everything that is dropped."""
+    notes = ["its georeferencing is dropped: it does not fit another size"] if _GEOGRAPHY & set(tags) else []
     xmp = tags.get(_XMP)
     kept: dict[int, Any] = {tag: value for tag, value in tags.items() if tag not in _STORAGE_TAGS}
     exif = None
     try:
-        for folder in _FOLDERS[:2]:
-            if folder in kept:
-                kept[folder] = _folder(file, tags, kept[folder])
+        for tag in _SUBDIRECTORIES[:2]:
+            if tag in kept:
+                kept[tag] = _read_subdirectory(file, tags, kept[tag])
         resolution = {tag: tags[tag] for tag in RESOLUTION if tag in tags}
-        exif = exif_of(kept | resolution) if kept else None
-        dpi = dpi_of(exif_of(resolution)) if resolution else None
-    except DAMAGED:
+        exif = build_exif(kept | resolution) if kept else None
+        dpi = dpi_of(build_exif(resolution)) if resolution else None
+    except PARSE_ERRORS:
         return Metadata(), [*notes, "its EXIF is damaged and dropped"]
     if resolution.get(296) == 1:
         dpi = None
@@ -101,75 +108,75 @@ def metadata(file: IO[bytes], tags: Tags) -> tuple[Metadata, list[str]]:
 
 
 def write_pages(path: Path, pages: Sequence[tuple[Rows, dict[int, Any]]]) -> None:
-    """Write a TIFF of these values, with further tags for each page; a BigTIFF where a classic one might not hold them.
+    """Write a TIFF of these pages, each with further tags; a BigTIFF if they may not fit into a classic one.
 
-    Each page is encoded by libvips and followed by a directory of our own, which has all its tags.
+    libvips encodes each page.  Then a directory with all tags is appended, which replaces the one of libvips.
     """
     size = sum(prod(rows.shape) * rows.dtype.itemsize for rows, _ in pages)
-    form = _BIG if size > _CLASSIC_BYTES else _CLASSIC
-    link = len(form.head) - struct.calcsize(form.link)
+    layout = _BIG if size > _CLASSIC_BYTES else _CLASSIC
+    link = len(layout.head) - struct.calcsize(layout.link)
     for number, (rows, extra) in enumerate(pages):
-        part = path.with_suffix(".page") if number else path
+        page = path.with_suffix(".page") if number else path
         try:
-            vips.write_tiff(rows, part, form is _BIG)
-            tags = _only_page(part)
-            start = _append(part, path) if number else 0
+            vips.write_tiff(rows, page, big=layout is _BIG)
+            tags = _first_page(page)
+            start = _append(page, path) if number else 0
         finally:
             if number:
-                part.unlink(missing_ok=True)
-        link = _add_directory(path, link, _directory(tags, extra, form), start, form)
+                page.unlink(missing_ok=True)
+        link = _add_directory(path, link, _merge_tags(tags, extra, layout), start, layout)
 
 
-def _only_page(part: Path) -> Tags:
-    with part.open("rb") as file:
+def _first_page(path: Path) -> Tags:
+    with path.open("rb") as file:
         return next(_chain(file))
 
 
-def _append(part: Path, path: Path) -> int:
-    """Put a file behind another; where it begins there comes back."""
-    with path.open("ab") as file, part.open("rb") as page:
+def _append(source: Path, target: Path) -> int:
+    """Append a file to another, and return where it starts there."""
+    with target.open("ab") as file, source.open("rb") as content:
         start = file.tell()
-        shutil.copyfileobj(page, file)
+        shutil.copyfileobj(content, file)
     return start
 
 
-def _directory(source: Tags, extra: dict[int, Any], form: _Form) -> Tags:
-    tags = Tags(form.head)
+def _merge_tags(source: Tags, extra: dict[int, Any], layout: _Layout) -> Tags:
+    tags = Tags(layout.head)
     for tag in source:
         if tag not in RESOLUTION:
             tags.tagtype[tag] = source.tagtype[tag]
             tags[tag] = source[tag]
-    for tag, value in typed(extra).items():
+    for tag, value in as_exif_types(extra).items():
         tags[tag] = value
-    tags.tagtype[STRIPS] = form.offset_type
+    tags.tagtype[STRIPS] = layout.offset_type
     return tags
 
 
-def _add_directory(path: Path, link: int, tags: Tags, start: int, form: _Form) -> int:
-    """Write it at the end, for strips that begin at `start`, and enter it at `link`; where its own link stands."""
-    strips = [start + place for place in tags[STRIPS]]
+def _add_directory(path: Path, link: int, tags: Tags, start: int, layout: _Layout) -> int:
+    """Append a directory for a page at `start`, store its offset at `link`, and return the offset of its own link."""
+    strips = [start + offset for offset in tags[STRIPS]]
     with path.open("rb+") as file:
-        place = file.seek(0, 2) + file.tell() % 2
-        file.write(bytes(place - file.tell()))
-        file.write(_with_strips(tags.tobytes(place), place, strips, form))
+        offset = file.seek(0, 2) + file.tell() % 2
+        file.write(bytes(offset - file.tell()))
+        file.write(_with_strips(tags.tobytes(offset), offset, strips, layout))
         file.seek(link)
-        file.write(struct.pack(form.link, place))
-    return place + form.before_entries + form.entry * len(tags)
+        file.write(struct.pack(layout.link, offset))
+    return offset + layout.count_bytes + layout.entry_bytes * len(tags)
 
 
-def _with_strips(directory: bytes, place: int, strips: list[int], form: _Form) -> bytes:
-    """The bytes of a directory with the places of its strips as they are; Pillow counts them from its end."""
-    changed, width = bytearray(directory), struct.calcsize(form.link)
-    entries = range(form.before_entries, len(directory), form.entry)
-    entry = next(at for at in entries if struct.unpack_from("<H", changed, at)[0] == STRIPS)
-    field = entry + form.entry - width
-    where = field if len(strips) == 1 else struct.unpack_from(form.link, changed, field)[0] - place
-    struct.pack_into(f"<{len(strips)}{form.link[1:]}", changed, where, *strips)
+def _with_strips(directory: bytes, offset: int, strips: list[int], layout: _Layout) -> bytes:
+    """The bytes of a directory with these offsets of strips; Pillow has written others."""
+    changed, width = bytearray(directory), struct.calcsize(layout.link)
+    entries = range(layout.count_bytes, len(directory), layout.entry_bytes)
+    entry = next(start for start in entries if struct.unpack_from("<H", changed, start)[0] == STRIPS)
+    field = entry + layout.entry_bytes - width
+    start = field if len(strips) == 1 else struct.unpack_from(layout.link, changed, field)[0] - offset
+    struct.pack_into(f"<{len(strips)}{layout.link[1:]}", changed, start, *strips)
     return bytes(changed)
 
 
 def tags_for(metadata: Metadata, icc_profile: bytes | None) -> dict[int, Any]:
-    """The tags of a page that carry these."""
+    """The tags of a page for this metadata and profile."""
     tags = _writable_tags(metadata.exif)
     if metadata.dpi:
         tags |= {282: metadata.dpi[0], 283: metadata.dpi[1], 296: 2}
@@ -180,18 +187,18 @@ def tags_for(metadata: Metadata, icc_profile: bytes | None) -> dict[int, Any]:
     return tags
 
 
-def unwritable(exif: bytes | None) -> bool:
-    """Whether a block of EXIF has tags that a TIFF of ours cannot hold."""
+def has_unwritable_tags(exif: bytes | None) -> bool:
+    """Whether an EXIF block has tags that are lost in a TIFF."""
     try:
-        return bool(exif) and len(_writable_tags(exif)) < len(exif_tags(exif or b"").keys() - _STORAGE_TAGS)
-    except DAMAGED:
+        return bool(exif) and len(_writable_tags(exif)) < len(parse_exif(exif or b"").keys() - _STORAGE_TAGS)
+    except PARSE_ERRORS:
         return True
 
 
 def _writable_tags(exif: bytes | None) -> dict[int, Any]:
     try:
-        tags = exif_tags(exif) if exif else {}
-    except DAMAGED:
+        tags = parse_exif(exif) if exif else {}
+    except PARSE_ERRORS:
         return {}
     return {tag: value for tag, value in tags.items() if tag not in _STORAGE_TAGS and _writable(tag, value)}
 
@@ -201,7 +208,7 @@ def _writable(tag: int, value: Any) -> bool:
         alone = Tags(_CLASSIC.head)
         alone[tag] = value
         alone.tobytes()
-    except DAMAGED:
+    except PARSE_ERRORS:
         return False
     return True
 
@@ -209,25 +216,25 @@ def _writable(tag: int, value: Any) -> bool:
 def _chain(file: IO[bytes]) -> Iterator[Tags]:
     file.seek(0)
     head = _head(file.read(len(_BIG.head)))
-    place, seen = Tags(head).next, set()
-    while place and place not in seen:
-        seen.add(place)
+    offset, seen = Tags(head).next, set()
+    while offset and offset not in seen:
+        seen.add(offset)
         tags = Tags(head)
-        file.seek(place)
+        file.seek(offset)
         tags.load(file)
         yield tags
-        place = tags.next
+        offset = tags.next
 
 
 def _head(start: bytes) -> bytes:
     return start if b"+" in start[2:4] else start[: len(_CLASSIC.head)]
 
 
-def _folder(file: IO[bytes], tags: Tags, place: int) -> dict[int, Any]:
+def _read_subdirectory(file: IO[bytes], tags: Tags, offset: int) -> dict[int, Any]:
     inner = Tags(tags._get_ifh())
-    file.seek(place)
+    file.seek(offset)
     inner.load(file)
     found: dict[int, Any] = dict(inner)
     if ExifTags.IFD.Interop in found:
-        found[ExifTags.IFD.Interop] = _folder(file, tags, found[ExifTags.IFD.Interop])
+        found[ExifTags.IFD.Interop] = _read_subdirectory(file, tags, found[ExifTags.IFD.Interop])
     return found

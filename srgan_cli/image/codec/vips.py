@@ -1,6 +1,6 @@
-"""What libvips does: files read and written band by band, and 16 bits of colour and floats, which Pillow cannot.
+"""What libvips does: reading and writing in bands, and 16-bit colour and floats, which Pillow lacks.
 
-libvips is loaded when a file needs it, and not before.
+libvips is loaded when the first file needs it.
 """
 
 import errno
@@ -34,15 +34,15 @@ CMYK_NOTE = "its CMYK is converted to sRGB"
 LAB_NOTE = "its Lab is converted to sRGB"
 
 
-def read(path: Path, kind: str, page: int = 0, orientation: int = 1) -> tuple[Rows, list[str]]:
-    """The values of a PNG or TIFF, upright, and a sentence if its colours had to be converted to sRGB.
+def read(path: Path, kind: str, *, page: int = 0, orientation: int = 1) -> tuple[Rows, list[str]]:
+    """The values of a PNG or TIFF (`kind`), upright, and a note if its colours were converted to sRGB.
 
-    Whole numbers come as uint8 or uint16, others as float32; associated alpha is taken out of the colour.  A picture
-    that lies on its side is decoded to the disk first, where it is larger than libvips keeps in memory.
-    Raises PictureError when libvips cannot read the file; what is damaged further down shows in its bands.
+    Values are uint8, uint16 or float32.  Colour that is multiplied by alpha in the file is divided by it.  A rotated
+    picture is decoded to a temporary file first if it is larger than libvips keeps in memory.
+    Raises PictureError when libvips cannot read the header of the file; damage further down is raised by the bands.
     """
-    before = file_stamp(path)
-    image, notes = _opened(path, kind, page, orientation)
+    stamp = file_stamp(path)
+    image, notes = _open(path, kind, page, orientation)
     unread = [image]
     shape, dtype = (image.height, image.width, image.bands), _DTYPES[image.format]
     size = prod(shape) * dtype.itemsize
@@ -52,35 +52,35 @@ def read(path: Path, kind: str, page: int = 0, orientation: int = 1) -> tuple[Ro
     def bands() -> Iterator[Values]:
         import pyvips
 
-        check_unchanged(path, before)
+        check_unchanged(path, stamp)
         with _translate_vips_errors(path):
-            region = pyvips.Region.new(unread.pop() if unread else _opened(path, kind, page, orientation)[0])
+            region = pyvips.Region.new(unread.pop() if unread else _open(path, kind, page, orientation)[0])
             step = band_rows(*shape[1:])
             for top in range(0, shape[0], step):
                 count = min(step, shape[0] - top)
                 data = region.fetch(0, top, shape[1], count)
-                check_unchanged(path, before)
+                check_unchanged(path, stamp)
                 yield np.frombuffer(data, dtype).reshape(count, *shape[1:])
 
     return Rows(shape, dtype, bands), notes
 
 
 def write_png(rows: Rows, file: IO[bytes], chunks: bytes) -> None:
-    """A PNG of these values; `chunks` stand in it before the pixels, and nothing else does."""
+    """Write a PNG; its only metadata are `chunks`."""
     options = {"keep": "none", "compression": 2, "filter": "avg"}
     with _splice(file, b"IDAT", lambda head: head[:PNG_HEADER_END] + chunks + head[-4:]) as target:
         _encode(rows, lambda image: image.pngsave_target(target, **options))
 
 
 def write_jpeg(rows: Rows, file: IO[bytes], head: bytes) -> None:
-    """A JPEG of these values that begins with `head`, which is all that stands before its tables."""
+    """Write a JPEG that starts with `head`, which replaces everything before the quantisation tables."""
     options = {"keep": "none", "Q": 95, "subsample_mode": "off"}
     with _splice(file, b"\xff\xdb", lambda _: head) as target:
         _encode(rows, lambda image: image.jpegsave_target(target, **options))
 
 
-def write_tiff(rows: Rows, path: Path, big: bool = False) -> None:
-    """A TIFF of these values and nothing else; `big` for one that counts beyond 4 gigabytes."""
+def write_tiff(rows: Rows, path: Path, *, big: bool = False) -> None:
+    """Write a TIFF without metadata; `big` selects BigTIFF, for more than 4 GB."""
     predictor = "float" if rows.dtype == np.float32 else "horizontal"
     options = {"keep": "none", "compression": "deflate", "predictor": predictor, "bigtiff": big}
     _encode(rows, lambda image: image.tiffsave(os.fsencode(path), **options))
@@ -88,7 +88,7 @@ def write_tiff(rows: Rows, path: Path, big: bool = False) -> None:
 
 @contextmanager
 def _splice(file: IO[bytes], mark: bytes, change: Callable[[bytes], bytes]) -> Iterator["pyvips.TargetCustom"]:
-    """For libvips to write to: what it writes before the mark is changed on its way into the file."""
+    """A target for libvips that applies `change` to everything before the mark and writes the rest unchanged."""
     import pyvips
 
     head, failures = [b""], list[OSError]()
@@ -119,9 +119,9 @@ def _splice(file: IO[bytes], mark: bytes, change: Callable[[bytes], bytes]) -> I
 
 
 def _encode(rows: Rows, save: Callable[["pyvips.Image"], None]) -> None:
-    """Let libvips encode in a thread of its own what comes through a pipe, while further bands are computed.
+    """Encode in a thread while further bands are computed; they reach libvips through a pipe.
 
-    Of what libvips reads from a pipe, a PNG of grey bytes that is not compressed takes the least.
+    Of the formats that libvips reads from a pipe, uncompressed grey PNG of 8 bits needs the least memory and time.
     """
     pyvips = _import_vips()
     outlet, inlet = os.pipe()
@@ -134,7 +134,7 @@ def _encode(rows: Rows, save: Callable[["pyvips.Image"], None]) -> None:
             save(_as_array(image, rows))
         except pyvips.Error as error:
             failures.append(_reason(error))
-            while os.read(outlet, _PIPE_BYTES):  # else whoever writes to the pipe would wait for ever
+            while os.read(outlet, _PIPE_BYTES):  # otherwise the writer would wait forever
                 pass
         finally:
             os.close(outlet)
@@ -149,7 +149,7 @@ def _encode(rows: Rows, save: Callable[["pyvips.Image"], None]) -> None:
 
 
 def _failure(reason: str) -> Exception:
-    """What libvips says of a disk as what the system says of it."""
+    """OSError for a full disk or quota, which libvips reports as text; else PictureError."""
     for number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         if os.strerror(number) in reason:
             return OSError(number, os.strerror(number))
@@ -157,7 +157,7 @@ def _failure(reason: str) -> Exception:
 
 
 def _as_array(image: "pyvips.Image", rows: Rows) -> "pyvips.Image":
-    """Grey bytes as the values that they are the bytes of."""
+    """Reinterpret a grey image of bytes as the values that it carries."""
     channels, kind = rows.shape[2], _KINDS[rows.dtype.name]
     names = {"uchar": ("b-w", "srgb"), "ushort": ("grey16", "rgb16"), "float": ("b-w", "srgb")}[kind]
     folded = image.bandfold(factor=channels * rows.dtype.itemsize)
@@ -180,16 +180,16 @@ def _write_bytes_as_png(rows: Rows, pipe: IO[bytes], failures: list[str]) -> Non
 
 
 def _import_vips() -> Any:
-    """The module.  Raises SrganError where the library behind it is missing."""
+    """The module pyvips.  Raises SrganError when the library is missing."""
     try:
         import pyvips
     except (ImportError, OSError) as error:
         raise SrganError("libvips cannot be loaded", "install it: pip install 'pyvips[binary]'") from error
-    pyvips.cache_set_max(0)  # it would keep files and pipes open, and give a file that was written anew as it was
+    pyvips.cache_set_max(0)  # the cache would keep files open and return old content of rewritten files
     return pyvips
 
 
-def _opened(path: Path, kind: str, page: int, orientation: int) -> tuple["pyvips.Image", list[str]]:
+def _open(path: Path, kind: str, page: int, orientation: int) -> tuple["pyvips.Image", list[str]]:
     pyvips = _import_vips()
     with _translate_vips_errors(path):
         options = {"fail_on": "error", "access": "sequential" if orientation == 1 else "random"}
@@ -198,7 +198,7 @@ def _opened(path: Path, kind: str, page: int, orientation: int) -> tuple["pyvips
         else:
             image = pyvips.Image.tiffload(os.fsencode(path), page=page, **options)
         image, notes = _in_srgb(image)
-        return _orient(_checked(image, path), orientation), notes
+        return _orient(_check_values(image, path), orientation), notes
 
 
 @contextmanager
@@ -207,13 +207,10 @@ def _translate_vips_errors(path: Path) -> Iterator[None]:
 
     try:
         yield
-    except (pyvips.Error, UnicodeDecodeError) as error:  # the latter where it cannot say a name that is no UTF-8
+    except (pyvips.Error, UnicodeDecodeError) as error:  # pyvips cannot decode names that are not UTF-8
         reason = _reason(error) if isinstance(error, pyvips.Error) else "it is damaged"
         raise PictureError(
-            "cannot read {path}: {reason}",
-            "the file is damaged, cut short or of a kind unheard of",
-            path=path,
-            reason=reason,
+            "cannot read {path}: {reason}", "it is damaged or of an unsupported kind", path=path, reason=reason
         ) from error
 
 
@@ -230,7 +227,7 @@ def _orient(image: "pyvips.Image", orientation: int) -> "pyvips.Image":
 def _in_srgb(image: "pyvips.Image") -> tuple["pyvips.Image", list[str]]:
     depth = 8 if image.format == "uchar" else 16
     if image.interpretation == "cmyk":
-        how = "through its profile" if image.get_typeof("icc-profile-data") else "through libvips' own profile for ink"
+        how = "through its profile" if image.get_typeof("icc-profile-data") else "through libvips' default CMYK profile"
         options: dict[str, Any] = {"embedded": True, "input_profile": "cmyk", "depth": depth, **_TO_SRGB}
         return image.icc_transform("srgb", **options), [f"{CMYK_NOTE} {how}"]
     if image.interpretation in ("lab", "labs"):
@@ -238,22 +235,19 @@ def _in_srgb(image: "pyvips.Image") -> tuple["pyvips.Image", list[str]]:
     return image, []
 
 
-def _checked(image: "pyvips.Image", path: Path) -> "pyvips.Image":
+def _check_values(image: "pyvips.Image", path: Path) -> "pyvips.Image":
+    """The image, as float instead of double.  Raises PictureError for other values than 8 or 16 bits or floats."""
     if image.format == "double":
         image = image.cast("float")
     if image.format not in _DTYPES:
         found = {"uint": "32-bit", "int": "32-bit", "short": "signed 16-bit", "char": "signed 8-bit"}
         raise PictureError(
-            "{path} holds {found} whole numbers, expected 8 or 16 bits or floats",
+            "{path} stores {found} integers, expected 8 or 16 bits or floats",
             "convert it to 16 bit first",
             path=path,
             found=found.get(image.format, image.format),
         )
     if image.bands > 4:
-        raise PictureError(
-            "{path} has {bands} channels, expected 1 to 4",
-            "split it into pictures first",
-            path=path,
-            bands=image.bands,
-        )
+        message = "{path} has {bands} channels, expected 1 to 4"
+        raise PictureError(message, "split its channels into several files first", path=path, bands=image.bands)
     return image

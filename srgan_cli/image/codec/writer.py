@@ -1,4 +1,4 @@
-"""Writing: rasters put together to a file."""
+"""Writing: rasters encoded into a file."""
 
 import struct
 import zlib
@@ -12,59 +12,59 @@ import numpy as np
 from PIL import Image, PngImagePlugin
 
 from srgan_cli.errors import PictureError
-from srgan_cli.image.codec import colour as palette
 from srgan_cli.image.codec import tiff, vips
 from srgan_cli.image.codec.capabilities import FORMAT_CAPABILITIES
+from srgan_cli.image.codec.colour import quantize_to_palette
 from srgan_cli.image.codec.headers import png_chunk
 from srgan_cli.image.codec.raster import Raster, Values
-from srgan_cli.image.metadata.metadata import DAMAGED, EXIF_HEAD, Metadata
+from srgan_cli.image.metadata.metadata import EXIF_PREFIX, PARSE_ERRORS, Metadata
 
 _XMP_KEYWORD = b"XML:com.adobe.xmp"
-_INCH = 0.0254
-_JPEG_TABLES = 0xDB
+_METRES_PER_INCH = 0.0254
+_JPEG_QUANTISATION_TABLES = 0xDB
 _RESTORE_BACKGROUND = 2
 
 
 def can_stream(name: str, count: int = 1) -> bool:
-    """Whether so many pictures are written in this format band by band, so that memory does not grow with them."""
+    """Whether a file of `count` pictures is written band by band in this format, with a constant amount of memory."""
     return FORMAT_CAPABILITIES[name].can_stream and (count == 1 or name == "TIFF")
 
 
-def write(rasters: Sequence[Raster], path: Path, name: str, loop: int = 0) -> None:
-    """The file of a format's name, with one raster or with as many as the format may hold."""
-    fitting = [replace(raster, metadata=_fit_metadata(raster, name)) for raster in rasters]
+def write(rasters: Sequence[Raster], path: Path, name: str, *, loop: int = 0) -> None:
+    """Write a file in a format; an animation is played `loop` times, 0 for endlessly."""
+    rasters = [replace(raster, metadata=_fit_metadata(raster, name)) for raster in rasters]
     if name == "TIFF":
-        pages = [(raster.rows, tiff.tags_for(raster.metadata, raster.icc_profile)) for raster in fitting]
+        pages = [(raster.rows, tiff.tags_for(raster.metadata, raster.icc_profile)) for raster in rasters]
         tiff.write_pages(path, pages)
         return
     with path.open("wb") as file:
-        if can_stream(name, len(fitting)):
-            _STREAM_WRITERS[name](fitting[0], file)
+        if can_stream(name, len(rasters)):
+            _STREAM_WRITERS[name](rasters[0], file)
         else:
-            _write_whole(fitting, file, name, loop)
+            _write_whole(rasters, file, name, loop)
 
 
 def _write_whole(rasters: list[Raster], file: IO[bytes], name: str, loop: int) -> None:
     if name == "GIF":
-        clear = len(rasters) > 1 and any(raster.has_alpha for raster in rasters)
-        images = [palette.image(raster.values, clear) for raster in rasters]
+        transparent = len(rasters) > 1 and any(raster.has_alpha for raster in rasters)
+        images = [quantize_to_palette(raster.values, reserve_transparent=transparent) for raster in rasters]
     else:
         images = _images(rasters)
     options = {**FORMAT_CAPABILITIES[name].options, **_pillow_options(rasters[0], name)}
     if name == "AVIF" and images[0].mode == "L":
-        options["subsampling"] = "4:0:0"  # else it comes back as colour
+        options["subsampling"] = "4:0:0"  # otherwise it would be read as colour
     if len(images) > 1:
         options |= _animation_options(images, rasters, name, loop)
     try:
         images[0].save(file, format=name, **options)
-    except DAMAGED as error:
+    except PARSE_ERRORS as error:
         if isinstance(error, OSError) and error.errno:
             raise
-        raise PictureError(f"cannot make a {name} of this picture: {error}", "try another format") from error
+        raise PictureError(f"cannot encode this picture as {name}: {error}", "try another format") from error
 
 
 def _fit_metadata(raster: Raster, name: str) -> Metadata:
-    """The metadata with the raster's size in it, and the resolution where the format has room for it."""
+    """The metadata with the size of the raster, and with the resolution where the format stores it."""
     height, width, _ = raster.rows.shape
     metadata = (
         raster.metadata
@@ -75,31 +75,31 @@ def _fit_metadata(raster: Raster, name: str) -> Metadata:
 
 
 def _images(rasters: list[Raster]) -> list[Image.Image]:
-    """All in grey or all in colour, all with alpha or all without."""
+    """Pillow images of one mode: all grey or all RGB, all with alpha or all without."""
     colour, alpha = any(raster.has_colour for raster in rasters), any(raster.has_alpha for raster in rasters)
     matched = (_match_channels(raster.values, colour, alpha) for raster in rasters)
     return [Image.fromarray(values[..., 0] if values.shape[2] == 1 else values) for values in matched]
 
 
 def _match_channels(values: Values, colour: bool, alpha: bool) -> Values:
-    shown, hidden = (values[..., :-1], values[..., -1:]) if values.shape[2] in (2, 4) else (values, None)
-    shown = np.repeat(shown, 3, axis=2) if colour and shown.shape[2] == 1 else shown
+    pixels, opacity = (values[..., :-1], values[..., -1:]) if values.shape[2] in (2, 4) else (values, None)
+    pixels = np.repeat(pixels, 3, axis=2) if colour and pixels.shape[2] == 1 else pixels
     if not alpha:
-        return np.ascontiguousarray(shown)
-    opaque = np.full_like(shown[..., :1], np.iinfo(shown.dtype).max)
-    return np.concatenate([shown, opaque if hidden is None else hidden], axis=2)
+        return np.ascontiguousarray(pixels)
+    opaque = np.full_like(pixels[..., :1], np.iinfo(pixels.dtype).max)
+    return np.concatenate([pixels, opaque if opacity is None else opacity], axis=2)
 
 
 def _pillow_options(raster: Raster, name: str) -> dict[str, Any]:
-    """What Pillow's writers take for the profile and the metadata."""
+    """Arguments of `Image.save` for the profile and the metadata."""
     metadata = raster.metadata
     options: dict[str, Any] = {}
     if raster.icc_profile:
         options["icc_profile"] = raster.icc_profile
     if metadata.exif:
-        options["exif"] = EXIF_HEAD + metadata.exif
+        options["exif"] = EXIF_PREFIX + metadata.exif
     if metadata.dpi or name == "BMP":
-        options["dpi"] = metadata.dpi or (0, 0)  # Pillow would say 96
+        options["dpi"] = metadata.dpi or (0, 0)  # the default of Pillow is 96
     if metadata.xmp and name == "PNG":
         options["pnginfo"] = PngImagePlugin.PngInfo()
         options["pnginfo"].add_itxt(_XMP_KEYWORD.decode(), metadata.xmp.decode("utf-8", "replace"))
@@ -120,12 +120,14 @@ def _animation_options(images: list[Image.Image], rasters: list[Raster], name: s
 
 
 def _write_png(raster: Raster, file: IO[bytes]) -> None:
-    """libvips writes the pixels; what the file says of them besides is put in, untouched."""
+    """libvips writes the pixels; the metadata are inserted unchanged."""
     metadata, chunks = raster.metadata, b""
     if raster.icc_profile:
         chunks += png_chunk(b"iCCP", b"ICC profile\x00\x00" + zlib.compress(raster.icc_profile))
     if metadata.dpi:
-        chunks += png_chunk(b"pHYs", struct.pack(">LLB", *(round(number / _INCH) for number in metadata.dpi), 1))
+        chunks += png_chunk(
+            b"pHYs", struct.pack(">LLB", *(round(number / _METRES_PER_INCH) for number in metadata.dpi), 1)
+        )
     if metadata.exif:
         chunks += png_chunk(b"eXIf", metadata.exif)
     if metadata.xmp:
@@ -134,7 +136,7 @@ def _write_png(raster: Raster, file: IO[bytes]) -> None:
 
 
 def _write_jpeg(raster: Raster, file: IO[bytes]) -> None:
-    """libvips writes the pixels; what the file says of them besides is how Pillow begins a small picture."""
+    """libvips writes the pixels; the metadata are those that Pillow writes for a picture of one pixel."""
     small = BytesIO()
     options = FORMAT_CAPABILITIES["JPEG"].options | _pillow_options(raster, "JPEG")
     Image.new("RGB" if raster.has_colour else "L", (1, 1)).save(small, format="JPEG", **options)
@@ -142,11 +144,11 @@ def _write_jpeg(raster: Raster, file: IO[bytes]) -> None:
 
 
 def _before_tables(data: bytes) -> bytes:
-    """A JPEG as far as its quantisation tables."""
-    place = 2
-    while data[place + 1] != _JPEG_TABLES:
-        place += 2 + int.from_bytes(data[place + 2 : place + 4], "big")
-    return data[:place]
+    """The part of a JPEG before its quantisation tables."""
+    end = 2
+    while data[end + 1] != _JPEG_QUANTISATION_TABLES:
+        end += 2 + int.from_bytes(data[end + 2 : end + 4], "big")
+    return data[:end]
 
 
 _STREAM_WRITERS = {"PNG": _write_png, "JPEG": _write_jpeg}

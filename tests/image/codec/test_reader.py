@@ -68,7 +68,7 @@ def test_a_tiff_lies_as_its_xmp_says_where_no_tag_does(tmp_path: Path, kind: typ
 
 def test_doubles_are_refused_as_what_they_are(tmp_path: Path) -> None:
     (tmp_path / "a.tif").write_bytes(tiff(np.zeros((4, 5, 1)), 1))
-    with pytest.raises(PictureError, match="holds 64 bits a channel, expected 8 or 16, or floats of at most 32"):
+    with pytest.raises(PictureError, match="stores 64 bits a channel, expected 8 or 16, or floats of at most 32"):
         read_picture(tmp_path / "a.tif")
 
 
@@ -118,7 +118,7 @@ def test_associated_alpha_is_taken_out_of_the_colour(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", [np.int16, np.uint32])
 def test_other_whole_numbers_are_refused(tmp_path: Path, kind: type) -> None:
     (tmp_path / "a.tif").write_bytes(tiff(np.ones((2, 2, 3), kind), 2))
-    with pytest.raises(PictureError, match=r"whole numbers, expected 8 or 16 bits or floats|channels"):
+    with pytest.raises(PictureError, match=r"integers, expected 8 or 16 bits or floats|channels"):
         read_picture(tmp_path / "a.tif")
 
 
@@ -293,8 +293,8 @@ def test_words_that_no_format_takes_over_are_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"\xff\xd8\xff\xdb", "it begins as JPEG and goes on as none"),
-        (b"II*\x00\x08\x00\x00\x00\x00\x00", "it begins as TIFF and goes on as none"),
+        (b"\xff\xd8\xff\xdb", "it starts like a JPEG file, but cannot be decoded"),
+        (b"II*\x00\x08\x00\x00\x00\x00\x00", "it starts like a TIFF file, but cannot be decoded"),
         (b"no picture", "not a picture"),
     ],
 )

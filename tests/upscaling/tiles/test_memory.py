@@ -240,10 +240,10 @@ def test_what_is_read_in_bands_holds_nothing(tmp_path: Path, name: str, options:
 def test_results_that_are_projected_back_are_held_several_times(tmp_path: Path) -> None:
     streamed, whole, size = tmp_path / "b.png", tmp_path / "b.webp", (40, 60)
     assert encode_bytes([size], streamed) == 0
-    assert encode_bytes([size], streamed, consistent=True) == 5 * 4 * 4 * 40 * 60
-    assert encode_bytes([size], whole, consistent=True) == encode_bytes([size], whole) + 5 * 4 * 4 * 40 * 60
+    assert encode_bytes([size], streamed, back_projected=True) == 5 * 4 * 4 * 40 * 60
+    assert encode_bytes([size], whole, back_projected=True) == encode_bytes([size], whole) + 5 * 4 * 4 * 40 * 60
     assert encode_bytes([size, (80, 60)], tmp_path / "b.tif") == 0
-    assert encode_bytes([size, (80, 60)], tmp_path / "b.tif", consistent=True) == 5 * 4 * 4 * 80 * 60
+    assert encode_bytes([size, (80, 60)], tmp_path / "b.tif", back_projected=True) == 5 * 4 * 4 * 80 * 60
 
 
 def test_results_that_are_encoded_whole_are_all_held_and_the_largest_once_more(tmp_path: Path) -> None:
