@@ -1,6 +1,7 @@
-"""The head of JPEG XL files, against files of its plugin and heads put together bit by bit."""
+"""The header of JPEG XL files, against files of the plugin and headers built bit by bit."""
 
 import io
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,50 +9,79 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from srgan_cli.errors import PictureError
 from srgan_cli.image.codec.headers import JxlHeader, parse_jxl_header
+from srgan_cli.image.io import read_picture
+from srgan_cli.image.sequence import open_pictures
 
 
-def packed(*fields: tuple[int, int]) -> bytes:
-    """A code's beginning with these numbers of so many bits, from the least significant on."""
+def codestream(*fields: tuple[int, int]) -> bytes:
+    """The start of a codestream with these (value, number of bits), the least significant bit first."""
     bits = "".join(f"{value:0{count}b}"[::-1] for value, count in fields if count)
     bits += "0" * (-len(bits) % 8)
-    return b"\xff\x0a" + bytes(int(bits[at : at + 8][::-1], 2) for at in range(0, len(bits), 8))
+    return b"\xff\x0a" + bytes(int(bits[start : start + 8][::-1], 2) for start in range(0, len(bits), 8))
 
 
-SMALL = ((1, 1), (3, 5), (1, 3))
+SMALL = ((1, 1), (3, 5), (5, 3))
 LARGE = ((0, 1), (2, 2), (70_000, 18), (0, 3), (1, 2), (5000, 13))
 PREVIEW = ((0, 1), (1, 2), (9, 8), (0, 3), (0, 2), (1, 6))
 ANIMATION = ((2, 2), (7, 10), (1, 2), (1, 2), (5, 3), (0, 1))
 
 
-@pytest.mark.parametrize("size", [SMALL, LARGE], ids=["small", "large"])
+@pytest.mark.parametrize(("size", "sides"), [(SMALL, (32, 56)), (LARGE, (70_001, 5001))], ids=["small", "large"])
 @pytest.mark.parametrize(("inner", "preview"), [(0, 0), (1, 0), (0, 1), (1, 1)])
-@pytest.mark.parametrize("moves", [False, True])
+@pytest.mark.parametrize("animated", [False, True])
 @pytest.mark.parametrize(
     ("depth", "bits"),
     [(((0, 1), (0, 2)), 8), (((0, 1), (1, 2)), 10), (((0, 1), (3, 2), (15, 6)), 16), (((1, 1), (0, 2)), 32)],
 )
-def test_heads(size: tuple, inner: int, preview: int, moves: bool, depth: tuple, bits: int) -> None:
+def test_depth_animation_and_size_are_read(
+    size: tuple, sides: tuple[int, int], inner: int, preview: int, animated: bool, depth: tuple, bits: int
+) -> None:
     fields = [*size, (0, 1), (1, 1), (5, 3), (inner, 1), *(SMALL if inner else ()), (preview, 1)]
-    fields += [*(PREVIEW if preview else ()), (moves, 1), *(ANIMATION if moves else ()), *depth]
-    assert parse_jxl_header(packed(*fields)) == JxlHeader(bits, moves)
-    boxed = b"\x00\x00\x00\x0cJXL \r\n\x87\n" + (12 + len(packed(*fields))).to_bytes(4, "big") + b"jxlp" + bytes(4)
-    assert parse_jxl_header(boxed + packed(*fields)) == JxlHeader(bits, moves)
+    fields += [*(PREVIEW if preview else ()), (animated, 1), *(ANIMATION if animated else ()), *depth]
+    assert parse_jxl_header(codestream(*fields)) == JxlHeader(bits, animated, *sides)
+    boxed = b"\x00\x00\x00\x0cJXL \r\n\x87\n" + (12 + len(codestream(*fields))).to_bytes(4, "big") + b"jxlp" + bytes(4)
+    assert parse_jxl_header(boxed + codestream(*fields)) == JxlHeader(bits, animated, *sides)
 
 
-def test_all_by_default_is_8_bits_and_still() -> None:
-    assert parse_jxl_header(packed(*SMALL, (1, 1))) == JxlHeader(8, False)
+def test_the_defaults_are_8_bits_and_still() -> None:
+    assert parse_jxl_header(codestream(*SMALL, (1, 1))) == JxlHeader(8, False, 32, 56)
 
 
 @given(st.binary(max_size=40))
-def test_anything_has_some_head(data: bytes) -> None:
+def test_any_bytes_give_a_header(data: bytes) -> None:
     for start in (b"", b"\xff\x0a", b"\x00\x00\x00\x0cJXL \r\n\x87\n"):
         assert 1 <= parse_jxl_header(start + data).bits <= 64
 
 
-def test_heads_of_real_files() -> None:
+def test_headers_of_real_files_are_read() -> None:
     pytest.importorskip("pillow_jxl")
     for values, bits in ((np.zeros((9, 7), np.uint16), 16), (np.zeros((9, 7), np.uint8), 8)):
         file = io.BytesIO()
         Image.fromarray(values).save(file, "JXL", lossless=True)
-        assert parse_jxl_header(file.getvalue()) == JxlHeader(bits, False)
+        assert parse_jxl_header(file.getvalue()) == JxlHeader(bits, False, 9, 7)
+
+
+@pytest.mark.parametrize("sides", [(8, 8), (9, 7), (24, 32), (256, 256), (300, 200), (90, 160)])
+def test_sizes_of_real_files_are_read(sides: tuple[int, int]) -> None:
+    pytest.importorskip("pillow_jxl")
+    file = io.BytesIO()
+    Image.fromarray(np.zeros(sides, np.uint8)).save(file, "JXL", lossless=True)
+    header = parse_jxl_header(file.getvalue())
+    assert (header.height, header.width) == sides
+
+
+def test_jpeg_xl_is_checked_before_it_is_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plugin = pytest.importorskip("pillow_jxl.JpegXLImagePlugin")
+    path = tmp_path / "a.jxl"
+    Image.new("RGB", (20, 10)).save(path, "JXL")
+    assert read_picture(path, max_pixels=200).width == 20
+
+    def decode(*_: object, **__: object) -> None:
+        pytest.fail("the picture was decoded")
+
+    monkeypatch.setattr(plugin, "Decoder", decode)
+    for read in (read_picture, open_pictures):
+        with pytest.raises(PictureError, match="has 200 pixels, more than"):
+            read(path, max_pixels=199)
