@@ -49,6 +49,7 @@ def plan_batch(
     places: Sequence[str],
     out: str,
     naming: Naming,
+    *,
     listed: Sequence[str] | None = None,
     is_own_output: Callable[[Path], bool] = lambda _: False,
 ) -> BatchPlan:

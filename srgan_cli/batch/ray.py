@@ -69,7 +69,7 @@ def ray_session(cluster: str, devices: str = "") -> Iterator[None]:
         ray.shutdown()
 
 
-def start_workers(spec: WorkerSpec, devices: str, policy: TilePolicy) -> list[Worker]:
+def start_ray_workers(spec: WorkerSpec, devices: str, policy: TilePolicy) -> list[Worker]:
     """Workers on the cluster: one for each of the devices, which are cpu (a core) or cuda.
 
     Of all, or where none are named: one for every free GPU, or every free core where there is no GPU.

@@ -214,7 +214,7 @@ class ProcessWorker(WorkerProxy[tuple[_Manager, Any]]):
         connection[0].shutdown()
 
 
-def start_workers(spec: WorkerSpec, devices: Sequence[str], policy: TilePolicy) -> list[Worker]:
+def start_process_workers(spec: WorkerSpec, devices: Sequence[str], policy: TilePolicy) -> list[Worker]:
     """A worker for each device of this machine; those on the CPU share its cores."""
     threads = max(1, cores() // max(1, devices.count("cpu")))
     return [

@@ -1,4 +1,4 @@
-"""The commands: each parses, makes a library call, and draws."""
+"""The commands: each parses its options, calls the library, and prints the results."""
 
 from typing import Annotated
 
@@ -46,15 +46,15 @@ def options(
             "--version",
             callback=_show_version,
             is_eager=True,
-            help="Show the version, and what a bug report should tell.",
+            help="Show the versions of srgan, Python and torch, for bug reports.",
         ),
     ] = False,
 ) -> None:
     """Enlarge pictures with a generative adversarial network.
 
     Results go to stdout, everything else to stderr.
-    Exit codes: 0 all well, 1 something failed, 2 wrong usage, 129 hung up, 130 interrupted, 141 output closed, 143
-    terminated.
+    Exit codes: 0 success, 1 failure, 2 invalid usage, 129 hung up, 130 interrupted, 141 output closed,
+    143 terminated.
     """
     from srgan_cli.system.processes import limit_kernel_caches
 

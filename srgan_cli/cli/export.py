@@ -5,25 +5,25 @@ from typing import Annotated
 
 import typer
 
-from srgan_cli.cli.loading import gc_paused
-from srgan_cli.cli.models import resolve_model
+from srgan_cli.cli.fast_import import gc_paused
 from srgan_cli.cli.options import Debug, Offline
 
 
 def export(
     target: Annotated[Path, typer.Argument(metavar="OUT", help="The .onnx file to write.")],
     model: Annotated[
-        str, typer.Option("--model", "-m", help="Weights by name, file or address, as srgan upscale takes them.")
+        str, typer.Option("--model", "-m", help="Weights by name, file or address, as for srgan upscale.")
     ] = "srgan",
     offline: Offline = False,
     debug: Debug = False,
 ) -> None:
-    """Write a model as ONNX, for pictures of any size, checked against torch by onnxruntime.
+    """Write a model as ONNX, for pictures of any size, and compare its output with torch's.
 
-    Needs the extra srgan-cli[onnx].  Prints the path.
+    Requires the extra srgan-cli[onnx].  Prints the path.
     """
     with gc_paused():
         from srgan_cli.cli.console import info, write_line
+        from srgan_cli.cli.fetch import resolve_model
         from srgan_cli.system.files import check_writable
         from srgan_cli.weights.interpolation import interpolate
         from srgan_cli.weights.onnx import export_onnx
@@ -32,5 +32,5 @@ def export(
     check_writable(target)
     generator, card = interpolate(find_weights(resolve_model(model, offline)))
     difference = export_onnx(generator, target)
-    info(f"{card.name}, x{card.scale}: differs from torch by {difference:.2g} at most")
+    info(f"{card.name}, x{card.scale}: differs from torch by at most {difference:.2g}")
     write_line(target)

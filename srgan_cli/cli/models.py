@@ -1,41 +1,55 @@
 """srgan models."""
 
 import json
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from srgan_cli.cli.loading import gc_paused
+from srgan_cli.cli.fast_import import gc_paused
 from srgan_cli.cli.options import Debug
+
+if TYPE_CHECKING:
+    from srgan_cli.weights.registry import ModelInfo
 
 
 def models(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     debug: Debug = False,
 ) -> None:
-    """List the weights that come with srgan, and those that were fetched into the cache."""
+    """List the weights that come with srgan, and the fetched weights in the cache."""
     with gc_paused():
-        from srgan_cli.cli.console import print_models, write_line
+        from srgan_cli.cli.console import write_line
         from srgan_cli.weights.registry import list_models
 
     entries = list(list_models())
     if as_json:
         write_line(json.dumps([entry.to_json() for entry in entries], indent=2))
-        return
-    print_models(entries)
+    else:
+        _show_table(entries)
 
 
-def resolve_model(model: str, offline: bool) -> str:
-    """The model, or the file in the cache that its address stands for; what is fetched is told."""
-    from srgan_cli.cli.console import info, progress_bar
-    from srgan_cli.weights.hub import fetch, is_cached, is_reference
+def _show_table(entries: "list[ModelInfo]") -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+    from rich.text import Text
 
-    if not is_reference(model):
-        return model
-    fetched = not is_cached(model)
-    with progress_bar(model) as progress:
-        cached = fetch(model, offline=offline, progress=progress)
-    if fetched:
-        licence = cached.licence or "unknown, see where it comes from"
-        info(f"{cached.name}: licence {licence}; sha256 {cached.sha256}; kept in {cached.path.parent}")
-    return str(cached.path)
+    from srgan_cli.cli.console import show
+
+    table = Table(box=SIMPLE_HEAD)
+    for heading in ("model", "scale", "network", "MB", "licence", "PSNR / SSIM"):
+        table.add_column(heading, justify="right" if heading in ("scale", "MB") else "left", overflow="fold")
+    for entry in entries:
+        table.add_row(*map(Text, _row(entry)))
+    show(table)
+
+
+def _row(entry: "ModelInfo") -> tuple[str, ...]:
+    scale, network = (f"x{entry.card.scale}", entry.card.architecture) if entry.card else ("?", "?")
+    size = f"{entry.path.stat().st_size / 1e6:.1f}"
+    last = _format_scores(entry.card.scores) if entry.card else entry.reason
+    return entry.name, scale, network, size, entry.licence or "unknown", last
+
+
+def _format_scores(scores: dict[str, Any]) -> str:
+    rows = {name: row for name, row in scores.items() if isinstance(row, dict) and {"psnr", "ssim"} <= row.keys()}
+    return ", ".join(f"{name} {row['psnr']:.2f} / {row['ssim']:.4f}" for name, row in rows.items())

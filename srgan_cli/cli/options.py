@@ -1,4 +1,4 @@
-"""Options that several commands have, and how they were given."""
+"""Options that several commands share."""
 
 from typing import Annotated
 
@@ -8,7 +8,7 @@ from srgan_cli.errors import UsageError
 
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
-Offline = Annotated[bool, typer.Option("--offline", help="Fetch nothing: take weights from the cache alone.")]
+Offline = Annotated[bool, typer.Option("--offline", help="Do not fetch weights; use only those in the cache.")]
 
 
 def _set_pillow_limit(max_pixels: int | None) -> int | None:
@@ -22,15 +22,17 @@ def _set_pillow_limit(max_pixels: int | None) -> int | None:
 
 MaxPixels = Annotated[
     int | None,
-    typer.Option(min=1, callback=_set_pillow_limit, help="Refuse pictures of more pixels. [default: 178956970]"),
+    typer.Option(
+        min=1, callback=_set_pillow_limit, help="Refuse pictures with more pixels than this. [default: 178956970]"
+    ),
 ]
 On = Annotated[
-    str, typer.Option(metavar="ray", help="Work on Ray: ray for one made here, or ray://host:port for a cluster.")
+    str, typer.Option(metavar="ray", help="Run on Ray: ray for a local instance, ray://host:port for a cluster.")
 ]
 
 
 def given_options(context: typer.Context, *names: str) -> list[str]:
-    """Those of the options, as they are written, that are not left at their default."""
+    """The options among `names` that were given on the command line, spelled as there."""
     sources = {name: context.get_parameter_source(name) for name in names}
     written = {parameter.name: parameter.opts[0] for parameter in context.command.params}
     return [written[name] for name, source in sources.items() if source is not None and source.name != "DEFAULT"]

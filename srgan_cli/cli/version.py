@@ -1,4 +1,4 @@
-"""What a bug report should tell of a machine."""
+"""The versions of srgan and of what it runs on, for bug reports."""
 
 import platform
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from srgan_cli.weights.registry import list_weights
 
 
 def version_report() -> Iterator[str]:
-    """A line each on this version, Python and the system, torch and the devices it finds, and the shipped weights."""
+    """One line each: this version; Python and the system; torch and its devices; the shipped weights."""
     yield f"srgan {__version__}"
     yield f"Python {platform.python_version()} on {platform.system()} {platform.machine()}"
     yield f"torch {torch.__version__}, {torch.get_num_threads()} threads, devices: {', '.join(list_devices())}"

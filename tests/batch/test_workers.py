@@ -14,7 +14,7 @@ from support import Outcome
 
 from srgan_cli.batch.runner import BatchRunner
 from srgan_cli.batch.task import Task, TaskResult, UpscaleOptions
-from srgan_cli.batch.workers import ATTEMPTS, WorkerDied, WorkerProxy, WorkerSpec, start_workers
+from srgan_cli.batch.workers import ATTEMPTS, WorkerDied, WorkerProxy, WorkerSpec, start_process_workers
 from srgan_cli.errors import SrganError, UnknownModel
 from srgan_cli.upscaling.tiles.tiling import TilePolicy
 from srgan_cli.upscaling.upscaler import Upscaler
@@ -153,5 +153,5 @@ def test_workers_that_cannot_be_had_are_refused(
 def test_a_bench_that_cannot_be_set_up_ends_all_with_its_error() -> None:
     order = WorkerSpec(partial(Upscaler.load, "nosuch"), UpscaleOptions())
     with pytest.raises(UnknownModel, match="no weights named 'nosuch'") as caught:
-        list(BatchRunner(*start_workers(order, ["cpu"], TilePolicy())).run(tasks("a")))
+        list(BatchRunner(*start_process_workers(order, ["cpu"], TilePolicy())).run(tasks("a")))
     assert caught.value.hint

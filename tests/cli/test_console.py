@@ -7,6 +7,8 @@ import pytest
 from rich.console import Console
 
 from srgan_cli.cli import console
+from srgan_cli.cli.score.tables import show_report
+from srgan_cli.cli.train.view import training_view
 from srgan_cli.scoring.protocol import Protocol
 from srgan_cli.scoring.report.report import Report, Score
 from srgan_cli.training.config import TrainConfig
@@ -24,7 +26,7 @@ def screen(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> i
     terminal = getattr(request, "param", False)
     monkeypatch.setattr(
         console,
-        "_stderr",
+        "stderr",
         Console(file=received, force_terminal=terminal, width=60, soft_wrap=True, markup=False, emoji=False),
     )
     return received
@@ -40,7 +42,7 @@ def test_a_bar_is_drawn_on_a_terminal_only(screen: io.StringIO, seen: bool) -> N
 
 def test_training_says_a_line_for_every_validation_in_a_pipe(screen: io.StringIO) -> None:
     first, second = {"psnr": 20.0}, {"psnr": 21.5}
-    with console.training_view(TrainConfig(())) as show:
+    with training_view(TrainConfig(())) as show:
         for number, scores in enumerate([first, first, second, second], 1):
             show(step(number, scores))
     lines = screen.getvalue().splitlines()
@@ -51,7 +53,7 @@ def test_training_says_a_line_for_every_validation_in_a_pipe(screen: io.StringIO
 
 @pytest.mark.parametrize("screen", [True], indirect=True)
 def test_training_draws_a_table_on_a_terminal(screen: io.StringIO) -> None:
-    with console.training_view(TrainConfig((), name="mine")) as show:
+    with training_view(TrainConfig((), name="mine")) as show:
         show(step(7, {"psnr": 21.5, "ssim": 0.75}))
     drawn = screen.getvalue()
     assert all(
@@ -68,7 +70,7 @@ def test_messages_with_brackets_are_not_taken_for_markup(screen: io.StringIO) ->
 
 def test_names_with_brackets_stay_themselves_in_the_table(capsys: pytest.CaptureFixture[str]) -> None:
     scores = [Score(name, {"psnr": 1.0, "ssim": 0.5}) for name in ("x[/b]", ":cat:[red]")]
-    console.show_report(Report(Protocol(), scores, [], []))
+    show_report(Report(Protocol(), scores, [], []))
     printed = capsys.readouterr().out
     assert "x[/b] " in printed
     assert ":cat:[red] " in printed
@@ -79,7 +81,7 @@ def test_the_best_of_a_column_is_bold_on_a_terminal(
 ) -> None:
     scores = [Score("a", {"psnr": value, "ssim": 0.5}, method=name) for name, value in (("m", 20.0), ("n", 21.0))]
     monkeypatch.setenv("FORCE_COLOR", "1")
-    console.show_report(Report(Protocol(), scores, [], []))
+    show_report(Report(Protocol(), scores, [], []))
     printed = capsys.readouterr().out
     assert re.search(r"\x1b\[1m *21\.00", printed)
     assert not re.search(r"\x1b\[1m *20\.00", printed)

@@ -86,7 +86,8 @@ def score(
 
 def _evaluate_and_print(plan: "ScoringPlan", text_format: str, on: str) -> "Report":
     """Score the plan and print its report; as JSON, each picture is printed as soon as it is scored."""
-    from srgan_cli.cli.console import progress_bar, show_report, write_text
+    from srgan_cli.cli.console import progress_bar, write_text
+    from srgan_cli.cli.score.tables import show_report
     from srgan_cli.scoring.evaluate import evaluate
     from srgan_cli.scoring.report.text import RENDERERS, JsonStream
 

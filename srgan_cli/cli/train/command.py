@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 import srgan_cli.cli.train.options as own
-from srgan_cli.cli.loading import gc_paused
+from srgan_cli.cli.fast_import import gc_paused
 from srgan_cli.cli.options import Debug, Device, MaxPixels, given_options
 from srgan_cli.errors import UsageError
 

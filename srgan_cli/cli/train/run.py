@@ -6,7 +6,8 @@ from typing import Any
 
 import typer
 
-from srgan_cli.cli.console import info, progress_bar, show_check, training_view, warn, write_line
+from srgan_cli.cli.console import info, progress_bar, warn, write_line
+from srgan_cli.cli.train.view import show_check, training_view
 from srgan_cli.system.distributed import World
 from srgan_cli.training.config import TrainConfig
 from srgan_cli.training.data.dataset import Dataset, load_dataset

@@ -5,19 +5,19 @@ from typing import TYPE_CHECKING
 import typer
 
 import srgan_cli.cli.upscale.options as own
-from srgan_cli.cli.loading import gc_paused
+from srgan_cli.cli.fast_import import gc_paused
 from srgan_cli.cli.options import Debug, Device, MaxPixels, Offline, On, check_exclusive, given_options
-from srgan_cli.cli.upscale.streams import STANDARD
+from srgan_cli.cli.upscale.stdio import STANDARD
 from srgan_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from srgan_cli.batch.task import OverwritePolicy
     from srgan_cli.upscaling.scale import Size
 
-_NOT_OF_VIDEO = (
+_NOT_FOR_VIDEO = (
     *("name", "from_file", "overwrite", "no_clobber", "strict", "consistent", "verify_tiles", "devices", "on"),
 )
-_EXCLUDE = (("size", "scale"), ("overwrite", "no_clobber"), ("device", "devices"), ("device", "on"))
+_EXCLUSIVE = (("size", "scale"), ("overwrite", "no_clobber"), ("device", "devices"), ("device", "on"))
 
 
 def upscale(
@@ -49,18 +49,19 @@ def upscale(
     strict: own.Strict = False,
     debug: Debug = False,
 ) -> None:
-    """Enlarge pictures, animations, documents of several pages, and folders of them with all below.
+    """Enlarge pictures, animations and multi-page documents, or all pictures in a folder and its subfolders.
 
-    One that cannot be read stops no other; the failures are summed up at the end.  In a folder, what was made from the
-    same input, weights and options is not made again.  IN and OUT may be -, standard input and output.
+    A file that cannot be read does not stop the others; failures are listed at the end.  In an output folder, files
+    that were made from the same input, weights and options are kept.  IN and OUT may be - for stdin and stdout.
 
-    Exit codes: 0 all well, 1 something failed, 2 wrong usage, 129 hung up, 130 interrupted, 141 output closed, 143
-    terminated.
+    Exit codes: 0 success, 1 a file failed, 2 invalid usage, 129 hung up, 130 interrupted, 141 output closed,
+    143 terminated.
     """
     with gc_paused():
         from srgan_cli.batch.naming import Naming, suffix_of
         from srgan_cli.batch.task import UpscaleOptions
-        from srgan_cli.cli.upscale.request import UpscaleRequest, UpscalerFactory, run, run_video
+        from srgan_cli.cli.upscale.request import UpscaleRequest, UpscalerFactory
+        from srgan_cli.cli.upscale.run import run, run_video
         from srgan_cli.system.memory import retain_freed_memory
         from srgan_cli.upscaling.scale import check_scale
         from srgan_cli.upscaling.tiles.memory import parse_bytes
@@ -71,22 +72,39 @@ def upscale(
     check_scale(scale)
     _check(context, out)
     policy = TilePolicy(tile, parse_bytes(max_memory) if max_memory else None)
-    if policy.max_memory is None:  # memory that is kept would count towards the limit
+    if policy.max_memory is None:  # retained memory would count towards the limit
         retain_freed_memory()
     overwrite_policy: OverwritePolicy = "overwrite" if overwrite else "keep" if no_clobber else "update"
     request = UpscaleRequest(
-        inputs,
-        out,
-        from_file,
-        Naming(name, "" if form == VIDEO else suffix_of(form)),
-        UpscaleOptions(_fit(size, name) or scale, strict, overwrite_policy, consistent, verify_tiles, max_pixels),
-        UpscalerFactory(model, offline, policy, scale, strength, seed, self_ensemble, precision, compile),
-        device,
-        devices,
-        on,
-        as_json,
-        debug,
-        context.params,
+        inputs=inputs,
+        out=out,
+        from_file=from_file,
+        naming=Naming(name, "" if form == VIDEO else suffix_of(form)),
+        options=UpscaleOptions(
+            scale=_fit(size, name) or scale,
+            strict=strict,
+            overwrite=overwrite_policy,
+            consistent=consistent,
+            verify_tiles=verify_tiles,
+            max_pixels=max_pixels,
+        ),
+        factory=UpscalerFactory(
+            model=model,
+            offline=offline,
+            policy=policy,
+            scale=scale,
+            strength=strength,
+            seed=seed,
+            self_ensemble=self_ensemble,
+            precision=precision,
+            compile=compile,
+        ),
+        device=device,
+        devices=devices,
+        on=on,
+        as_json=as_json,
+        debug=debug,
+        given=context.params,
     )
     (run_video if form == VIDEO else run)(request)
 
@@ -95,11 +113,11 @@ def _check(context: typer.Context, out: str) -> None:
     """Raises UsageError for options that exclude each other."""
     from srgan_cli.upscaling.video import VIDEO
 
-    for pair in _EXCLUDE:
+    for pair in _EXCLUSIVE:
         check_exclusive(context, *pair)
     if context.params["as_json"] and out == STANDARD:
         raise UsageError("standard output cannot hold both a picture and JSON", "name a file, or leave --json out")
-    if context.params["form"] == VIDEO and (refused := given_options(context, *_NOT_OF_VIDEO)):
+    if context.params["form"] == VIDEO and (refused := given_options(context, *_NOT_FOR_VIDEO)):
         raise UsageError(f"--format y4m takes no {refused[0]}", "leave it out")
 
 
@@ -112,6 +130,7 @@ def _fit(size: str, name: str) -> "Size | None":
 
 
 def _split(places: list[str], from_file: str) -> tuple[list[str], str]:
+    """The inputs and the output.  Raises UsageError where one is missing or not possible."""
     if len(places) < (1 if from_file else 2):
         raise UsageError(f"{'OUT' if places or from_file else 'IN and OUT'} is missing", "srgan upscale in.png out.png")
     *inputs, out = places

@@ -8,7 +8,7 @@ Places = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="IN... OUT",
-        help="Pictures, folders, s3://… to enlarge; the file to write, whose suffix decides the format, or a folder.",
+        help="Pictures, folders or URLs (s3://…) to enlarge; then a file, whose suffix sets the format, or a folder.",
     ),
 ]
 Model = Annotated[
@@ -16,55 +16,54 @@ Model = Annotated[
     typer.Option(
         "--model",
         "-m",
-        help="Weights by name, .safetensors or .pth file, hf://owner/repo/file, https address; bicubic; lanczos.",
+        help="Weights: a name, a .safetensors or .pth file, hf://owner/repo/file or https://…; or bicubic, lanczos.",
     ),
 ]
-Scale = Annotated[
-    float | None, typer.Option("--scale", "-s", help="How many times larger, 1 to 16. [default: the model's]")
+Scale = Annotated[float | None, typer.Option("--scale", "-s", help="Scale factor, 1 to 16. [default: the model's]")]
+FitSize = Annotated[
+    str, typer.Option(metavar="WxH", help="Instead of --scale: the largest size that fits, such as 3840x2160.")
 ]
-FitSize = Annotated[str, typer.Option(metavar="WxH", help="Instead of --scale: as large as fits inside, as 3840x2160.")]
 Strength = Annotated[
     float | None, typer.Option(min=0, max=1, help="From 0, most faithful, to 1, sharpest. [default: the model's]")
 ]
 Seed = Annotated[
-    int | None, typer.Option(min=0, help="Draw another plausible picture, from a generator that takes noise.")
+    int | None, typer.Option(min=0, help="Random seed of a generator that takes noise; each gives another result.")
 ]
 SelfEnsemble = Annotated[
-    bool, typer.Option("--self-ensemble", help="The mean over 8 flips and turns: closer, in 8 times the time.")
+    bool, typer.Option("--self-ensemble", help="Average over 8 flips and rotations: more accurate, 8 times slower.")
 ]
 Consistent = Annotated[
-    bool, typer.Option("--consistent", help="Change the result until, made small again, it is the input.")
+    bool, typer.Option("--consistent", help="Adjust the result until downscaling it gives the input again.")
 ]
-Name = Annotated[str, typer.Option(help="Names in a folder: {stem}, {suffix}, {scale} and {model} are filled in.")]
+Name = Annotated[str, typer.Option(help="File names in a folder, from {stem}, {suffix}, {scale} and {model}.")]
 Form = Annotated[
     str,
     typer.Option(
-        "--format", help="Format of standard output and in folders, as png; y4m for raw video. [default: the input's]"
+        "--format", help="Format of stdout and of files in folders, such as png; y4m: raw video. [default: the input's]"
     ),
 ]
 FromFile = Annotated[
-    str, typer.Option(metavar="FILE", help="Also what is listed there, - for stdin; NUL or a line end between names.")
+    str,
+    typer.Option(metavar="FILE", help="Read more inputs from this list, one a line or NUL-separated; - for stdin."),
 ]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Make all anew, also what would be the same.")]
-NoClobber = Annotated[bool, typer.Option("--no-clobber", help="Leave every file alone that is there.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Always overwrite, even if the result would be the same.")]
+NoClobber = Annotated[bool, typer.Option("--no-clobber", help="Never overwrite existing files.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print a line of JSON for each file.")]
 Devices = Annotated[
-    str, typer.Option(metavar="LIST", help="One worker a device: all, or 0,1 for two GPUs, or cpu,cpu.")
+    str, typer.Option(metavar="LIST", help="One worker process per device: all; 0,1 for two GPUs; or cpu,cpu.")
 ]
 Precision = Annotated[
-    str, typer.Option(help="auto, fp32, fp16 or bf16; auto is half precision where device and network do it well.")
+    str, typer.Option(help="auto, fp32, fp16 or bf16; auto uses half precision where device and model support it well.")
 ]
 Compile = Annotated[
     bool,
-    typer.Option(
-        "--compile", help="Build the network by torch.compile first: takes a minute, for many tiles on a GPU."
-    ),
+    typer.Option("--compile", help="Compile the model with torch.compile; takes a minute, pays for many tiles on GPU."),
 ]
-Tile = Annotated[int, typer.Option(min=0, help="Longest side of a tile in input pixels; 0 takes the picture whole.")]
+Tile = Annotated[int, typer.Option(min=0, help="Maximum side of a tile in input pixels; 0 disables tiling.")]
 MaxMemory = Annotated[
-    str, typer.Option(metavar="SIZE", help="The most memory for a worker, such as 2G; tiles are made to fit.")
+    str, typer.Option(metavar="SIZE", help="Memory limit of each worker, such as 2G; tiles are sized to fit.")
 ]
 VerifyTiles = Annotated[
-    bool, typer.Option("--verify-tiles", help="First compare tiles with the whole in the middle of the picture.")
+    bool, typer.Option("--verify-tiles", help="First compare tiled and untiled results in the middle of the picture.")
 ]
-Strict = Annotated[bool, typer.Option("--strict", help="Fail rather than drop anything of the picture.")]
+Strict = Annotated[bool, typer.Option("--strict", help="Fail if the output format would lose anything of the picture.")]

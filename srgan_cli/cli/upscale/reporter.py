@@ -1,4 +1,4 @@
-"""What a person and a program are told about each file that was to be enlarged."""
+"""Reporting the result of each file, for people on stderr and for programs on stdout."""
 
 from collections import Counter
 from typing import TYPE_CHECKING, Any
@@ -7,7 +7,7 @@ import typer
 
 from srgan_cli.batch.task import Task, TaskResult
 from srgan_cli.cli.console import info, warn, write_record
-from srgan_cli.cli.upscale.streams import Streams
+from srgan_cli.cli.upscale.stdio import SpooledFiles
 
 if TYPE_CHECKING:
     from srgan_cli.batch.planning import BatchPlan
@@ -18,25 +18,26 @@ if TYPE_CHECKING:
 
 
 class Reporter:
-    """Says what became of each file, and at the end which ones failed.
+    """Prints a line for each file, and a summary of all at the end.
 
-    If there is but one, its error is raised.  as_json: a line on standard output for each besides.
+    If there is a single file, its error is raised instead of counted.
     """
 
     def __init__(
         self,
         upscaler: "Upscaler",
-        streams: Streams,
+        files: SpooledFiles,
         plan: "BatchPlan",
+        world: "World",
+        *,
         as_json: bool,
         debug: bool,
-        world: "World",
     ) -> None:
-        """In a world of several processes the leading one tells of the plan's problems and sums up.
+        """The main process of `world` reports the errors of the plan.  Raises one that is the only task.
 
-        Raises the plan's problem where it was all that there was to do.
+        `as_json` prints a line of JSON for each file, too; `debug` prints tracebacks.
         """
-        self.upscaler, self.streams, self.plan = upscaler, streams, plan
+        self.upscaler, self.files, self.plan = upscaler, files, plan
         self.as_json, self.debug = as_json, debug
         self.single = plan.is_single and world.size == 1
         self.counts: Counter[str] = Counter()
@@ -46,12 +47,14 @@ class Reporter:
 
     @property
     def label(self) -> str:
-        """What is being worked on, in short."""
+        """The label of the progress bar."""
         tasks = self.plan.tasks
         return self._name(tasks[0].source) if len(tasks) == 1 else f"{len(tasks)} files"
 
     def report(self, result: TaskResult) -> None:
-        """Raises the error of a file that was the only one."""
+        """Print the result of a file.  Raises its error if it is the only one."""
+        if result.error:
+            self.files.name_in(result.error)
         if self.as_json:
             write_record(self._record(result))
         for warning in result.warnings:
@@ -59,7 +62,7 @@ class Reporter:
         if result.traceback and self.debug:
             info(result.traceback)
         if result.error:
-            self._fail(result.error, self.streams.display(str(result.task.source)))
+            self._fail(result.error, self.files.display_name(result.task.source))
             return
         self.counts[result.status] += 1
         if result.status == "enlarged":
@@ -68,15 +71,13 @@ class Reporter:
             info(f"{result.task.target} is kept as it is")
 
     def _fail(self, error: "SrganError", name: str) -> None:
-        """Note that something could not be done.  Raises the error if it was all that there was to do."""
-        self.streams.name_in(error)
         if self.single:
             raise error
         self.failures.append(name)
         warn(error.message if name in error.message else f"{name}: {error.message}")
 
     def summarise(self, outcomes: list[tuple[dict[str, int], list[str]]]) -> None:
-        """Count what processes did, and name what failed: told by each of them.  Exits 1 if anything failed."""
+        """Print the counts and failures of all processes.  Exits with 1 if a file failed."""
         failures = [name for _, names in outcomes for name in names]
         counts = Counter({"enlarged": 0})
         for more, _ in outcomes:
@@ -90,9 +91,9 @@ class Reporter:
             raise typer.Exit(1)
 
     def _name(self, path: "Location") -> str:
-        """As short as it may be without being taken for another's."""
-        shown = self.streams.display(str(path))
-        return path.name if self.single and shown == str(path) else shown
+        """The file's name alone if it is the only one, else its path."""
+        name = self.files.display_name(path)
+        return path.name if self.single and name == str(path) else name
 
     def _message(self, result: TaskResult) -> str:
         (height, width), (tall, wide) = result.input_size, result.output_size
@@ -108,8 +109,8 @@ class Reporter:
 
     def _record(self, result: TaskResult) -> dict[str, Any]:
         return {
-            "in": self.streams.display_path(result.task.source),
-            "out": self.streams.display_path(result.task.target),
+            "in": self.files.argument(result.task.source),
+            "out": self.files.argument(result.task.target),
             "status": result.status,
             "in_size": _width_and_height(result.input_size),
             "out_size": _width_and_height(result.output_size),
@@ -120,7 +121,7 @@ class Reporter:
             "consistency": result.consistency and result.consistency.to_json(),
             "peak_memory": result.peak_memory,
             "warnings": list(result.warnings),
-            "error": result.error and self.streams.name_in(result.error).message,
+            "error": result.error and result.error.message,
         }
 
 

@@ -14,48 +14,47 @@ from srgan_cli.system.files import atomic_write, scratch_folder
 from srgan_cli.system.storage import Location, local_copy, parse_location
 
 STANDARD = "-"
+"""The name of standard input or output on the command line."""
 
 
 @dataclass(frozen=True)
-class Streams:
-    """Inputs and the output as files, also where they are standard input and output.
-
-    names: what a file stands for.  spooled_output: the file whose content belongs on standard output, or None.
-    """
+class SpooledFiles:
+    """The inputs and the output of a command, with temporary files in place of standard input and output."""
 
     inputs: list[str]
     out: str
     names: dict[str, str] = field(default_factory=dict)
-    spooled_output: Path | None = None
+    """What to call each temporary file in messages."""
+    stdout: Path | None = None
+    """The temporary file for standard output."""
 
-    def with_spooled_input(self, spooled: Path) -> "Streams":
-        """The same with standard input held in a file."""
-        inputs = [str(spooled) if place == STANDARD else place for place in self.inputs]
-        return replace(self, inputs=inputs, names={**self.names, str(spooled): "standard input"})
+    def with_stdin(self, file: Path) -> "SpooledFiles":
+        """The same with the content of standard input in a file."""
+        inputs = [str(file) if place == STANDARD else place for place in self.inputs]
+        return replace(self, inputs=inputs, names={**self.names, str(file): "standard input"})
 
-    def with_spooled_output(self, file: Path) -> "Streams":
+    def with_stdout(self, file: Path) -> "SpooledFiles":
         """The same with a file for standard output."""
-        return replace(self, out=str(file), names={**self.names, str(file): "standard output"}, spooled_output=file)
+        return replace(self, out=str(file), names={**self.names, str(file): "standard output"}, stdout=file)
 
-    def display_path(self, path: Location) -> str:
-        """`-` for what came from standard input or goes to standard output."""
+    def argument(self, path: Location) -> str:
+        """The file as it was named on the command line: `-` for standard input and output."""
         return STANDARD if str(path) in self.names else str(path)
 
-    def display(self, text: str) -> str:
-        """The path, or the name of the standard stream that it stands for."""
-        return self.names.get(text, text)
+    def display_name(self, path: Location) -> str:
+        """The file's name for messages."""
+        return self.names.get(str(path), str(path))
 
-    def name_in(self, error: SrganError) -> SrganError:
-        """The error, with standard input and output called so."""
+    def name_in(self, error: SrganError) -> None:
+        """Replace the temporary files by their display names in an error."""
         for path, name in self.names.items():
             error.rename(path, name)
-        return error
 
     def copy_to_stdout(self) -> None:
-        """Hand what was written for it to standard output.  Raises OutputClosed when nobody reads it any more."""
-        if self.spooled_output and self.spooled_output.exists():
+        """Copy the output to standard output.  Raises OutputClosed when its reader has closed it."""
+        if self.stdout and self.stdout.exists():
             try:
-                with self.spooled_output.open("rb") as file:
+                with self.stdout.open("rb") as file:
                     shutil.copyfileobj(file, sys.stdout.buffer)
                 sys.stdout.buffer.flush()
             except BrokenPipeError as error:
@@ -63,26 +62,23 @@ class Streams:
 
 
 @contextmanager
-def open_streams(inputs: list[str], out: str, suffix: str) -> Iterator[Streams]:
-    """What `-` stands for, held in a folder that goes away.
+def spool_stdio(inputs: list[str], out: str, suffix: str) -> Iterator[SpooledFiles]:
+    """Put standard input and output into temporary files, which are deleted at the end.
 
-    `suffix` is that of standard output; without it, its format is that of the input's content.  Raises UsageError where
-    a picture would go to a terminal or come from one, and where `-` makes no sense.  Errors that come out call standard
-    input and output so.
+    `suffix` is the suffix of standard output; without it, its format is that of the input.  Raises UsageError where
+    a picture would be read from or written to a terminal, and where `-` is ambiguous.
     """
     _check(inputs, out)
     if STANDARD not in (*inputs, out):
-        yield Streams(inputs, out)
+        yield SpooledFiles(inputs, out)
         return
     with scratch_folder() as folder:
-        files = Streams(inputs, out)
+        files = SpooledFiles(inputs, out)
         try:
             if STANDARD in inputs:
-                files = files.with_spooled_input(_spool(folder))
+                files = files.with_stdin(_spool(folder))
             if out == STANDARD:
-                files = files.with_spooled_output(
-                    folder / f"stdout{suffix or _suffix(parse_location(files.inputs[0]))}"
-                )
+                files = files.with_stdout(folder / f"stdout{suffix or _suffix(parse_location(files.inputs[0]))}")
             yield files
         except SrganError as error:
             files.name_in(error)
@@ -91,7 +87,7 @@ def open_streams(inputs: list[str], out: str, suffix: str) -> Iterator[Streams]:
 
 @contextmanager
 def open_binary(source: str, target: str) -> Iterator[tuple[IO[bytes], IO[bytes]]]:
-    """Bytes in and bytes out, of files or of standard input and output, as they come."""
+    """A stream to read and one to write, of files or of standard input and output."""
     _check([source], target)
     reading = nullcontext(sys.stdin.buffer) if source == STANDARD else _open_input(source)
     writing = nullcontext(sys.stdout.buffer) if target == STANDARD else _open_output(Path(target))
@@ -119,7 +115,7 @@ def _open_input(source: str) -> Iterator[IO[bytes]]:
 
 
 def read_list(source: str) -> list[str]:
-    """The names in a file or on standard input, separated by NUL where there is one, else by line ends."""
+    """The names in a file or on standard input, separated by NUL bytes if there are any, else by line ends."""
     with nullcontext(sys.stdin.buffer) if source == STANDARD else _open_input(source) as file:
         data = file.read()
     names = data.split(b"\0") if b"\0" in data else data.splitlines()
@@ -127,6 +123,7 @@ def read_list(source: str) -> list[str]:
 
 
 def _check(inputs: list[str], out: str) -> None:
+    """Raises UsageError."""
     if inputs.count(STANDARD) > 1:
         raise UsageError("standard input is named twice", "it holds one picture")
     if STANDARD in inputs and sys.stdin.isatty():
@@ -138,20 +135,20 @@ def _check(inputs: list[str], out: str) -> None:
 
 
 def _spool(folder: Path) -> Path:
-    """Standard input as a file whose suffix tells what it holds."""
+    """Standard input as a file with the suffix of its format."""
     path = folder / "stdin"
     with path.open("wb") as file:
         shutil.copyfileobj(sys.stdin.buffer, file)
     if not path.stat().st_size:
-        raise SrganError("standard input is empty", "was there an error before the pipe?")
+        raise SrganError("standard input is empty", "did the command before the pipe fail?")
     try:
         return path.rename(path.with_suffix(_suffix(path)))
     except SrganError:
-        return path  # it is told like any other file that is no picture
+        return path  # reported later, like any other file that is not a picture
 
 
 def _suffix(location: Location) -> str:
-    """That of the format in which a file's content would be written.  Raises PictureError for what is no picture."""
+    """The suffix of the format in which a file's content would be written.  Raises PictureError if it is no picture."""
     from srgan_cli.image.io import writable_suffix
 
     with local_copy(location) as path:

@@ -1,4 +1,4 @@
-"""Loading large libraries in less time."""
+"""Importing large libraries faster."""
 
 import gc
 import sys
@@ -10,10 +10,9 @@ _LARGE = "torch"
 
 @contextmanager
 def gc_paused() -> Iterator[None]:
-    """Within it torch and what goes with it are imported.
+    """Pause the garbage collector while torch is imported, and exempt the imported objects from later collections.
 
-    All of that stays until the process ends.  So Python neither looks for garbage among it meanwhile, nor ever again,
-    which at the end alone would take as long as half of the imports.
+    They live until the process ends.  Collecting them at exit alone would take half as long as importing them.
     """
     if _LARGE in sys.modules or not gc.isenabled():
         yield

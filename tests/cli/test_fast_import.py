@@ -5,7 +5,7 @@ import sys
 
 PROGRAM = """
 import gc
-from srgan_cli.cli.loading import gc_paused
+from srgan_cli.cli.fast_import import gc_paused
 with gc_paused():
     assert not gc.isenabled()
     import torch
@@ -20,5 +20,5 @@ def test_what_is_loaded_is_kept_from_the_collector() -> None:
 
 
 def test_a_collector_that_is_off_stays_off() -> None:
-    program = "import gc; gc.disable()\nfrom srgan_cli.cli.loading import gc_paused\nwith gc_paused(): pass\n"
+    program = "import gc; gc.disable()\nfrom srgan_cli.cli.fast_import import gc_paused\nwith gc_paused(): pass\n"
     subprocess.run([sys.executable, "-c", program + "assert not gc.isenabled()"], check=True)

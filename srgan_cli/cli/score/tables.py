@@ -1,0 +1,26 @@
+"""Tables of scores on the terminal."""
+
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+from rich.text import Text
+
+from srgan_cli.cli.console import show
+from srgan_cli.scoring.report.report import Report
+from srgan_cli.scoring.report.text import Grid, report_grids, report_notes
+
+
+def show_report(report: Report) -> None:
+    """Print the tables of scores on stdout, the best of a column in bold, and the protocol below."""
+    lines = [*report_notes(report), f"protocol: {report.protocol}"]
+    show(*map(_table, report_grids(report)), *map(Text, lines))
+
+
+def _table(grid: Grid) -> Table:
+    """The first column is left-aligned and never wrapped; on a narrow terminal intervals go to the next line."""
+    table = Table(box=SIMPLE_HEAD, show_footer=bool(grid.footer))
+    for number, heading in enumerate(grid.headings):
+        footer = Text(grid.footer[number]) if grid.footer else ""
+        table.add_column(Text(heading), footer, justify="right" if number else "left", no_wrap=not number)
+    for row in grid.rows:
+        table.add_row(*(Text(cell.text, style="bold" if cell.best else "") for cell in row))
+    return table
