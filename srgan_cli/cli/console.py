@@ -66,7 +66,7 @@ def write_line(text: object) -> None:
 def write_text(text: str) -> None:
     """Print text on stdout, unchanged and unbuffered.  Raises OutputClosed when its reader has closed it."""
     try:
-        sys.stdout.write_text(text)
+        sys.stdout.write(text)
         sys.stdout.flush()
     except BrokenPipeError as error:
         raise OutputClosed from error
