@@ -1,1 +1,1 @@
-"""Pictures: reading, writing, tensors of pixels."""
+"""Pictures: reading and writing them, and operations on their pixels."""

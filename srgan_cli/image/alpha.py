@@ -1,4 +1,4 @@
-"""Colour for what is transparent, taken from what lies near, so that it leaves no fringe when it is enlarged."""
+"""Alpha bleeding: transparent pixels get the colour of their surroundings, so that upscaling leaves no fringe."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -13,30 +13,31 @@ from srgan_cli.image.picture import ImageStream, Picture
 
 _LEVELS = int(log2(BAND_GRID))
 _TRUSTED_ALPHA = 1 / 8
+"""From this alpha on, a pixel keeps its own colour."""
 _TINY = torch.finfo(torch.float32).tiny
 
 
 def bleed_alpha(stream: ImageStream) -> ImageStream:
-    """The same picture, the colour of its transparent and nearly transparent pixels taken from what lies near.
+    """The picture with the colour of its nearly transparent pixels taken from their surroundings.
 
-    What a file stores under full transparency is arbitrary, and under nearly full transparency coarsely rounded;
-    without this it would leak into the edges as a dark or coloured fringe when the picture is enlarged.
-    The picture is gone through twice: far away counts what the first time left in memory, at 1/BAND_GRID of its size.
+    The colour of transparent pixels is arbitrary, and that of nearly transparent ones is coarsely rounded.  When the
+    picture is upscaled, it would leak into the edges as a dark or coloured fringe.
+    The bands are read twice.  The first pass keeps the picture at 1/BAND_GRID of its size, for distant surroundings.
     """
-    return stream if stream.header.alpha is None else replace(stream, bands=lambda: _fill_colour(stream))
+    return stream if stream.header.alpha is None else replace(stream, bands=lambda: _bleed_bands(stream))
 
 
-def _fill_colour(stream: ImageStream) -> Iterator[Picture]:
-    ground, top = _blend_levels(*_downsample(stream)), 0
+def _bleed_bands(stream: ImageStream) -> Iterator[Picture]:
+    coarsest, top = _fill(*_downsample(stream)), 0
     for band in stream.bands():
         assert band.alpha is not None
-        below = ground[:, top // BAND_GRID : -(-(top + band.height) // BAND_GRID)]
-        yield replace(band, pixels=_blend_levels(band.pixels * band.alpha, band.alpha, below))
+        part = coarsest[:, top // BAND_GRID : -(-(top + band.height) // BAND_GRID)]
+        yield replace(band, pixels=_fill(band.pixels * band.alpha, band.alpha, coarsest=part))
         top += band.height
 
 
 def _downsample(stream: ImageStream) -> tuple[Tensor, Tensor]:
-    """The mean of colour times alpha, and of alpha, of squares of BAND_GRID pixels."""
+    """The means of colour times alpha, and of alpha, over squares of BAND_GRID pixels."""
     weighted, weights = [], []
     for band in stream.bands():
         assert band.alpha is not None
@@ -48,18 +49,18 @@ def _downsample(stream: ImageStream) -> tuple[Tensor, Tensor]:
     return torch.cat(weighted, 1), torch.cat(weights, 1)
 
 
-def _blend_levels(weighted: Tensor, weight: Tensor, ground: Tensor | None = None, level: int = 0) -> Tensor:
-    """Each pixel's own colour as far as its weight is to be trusted, else that of ever larger squares around it.
+def _fill(weighted: Tensor, weight: Tensor, *, coarsest: Tensor | None = None, level: int = 0) -> Tensor:
+    """The colour of each pixel: its own in proportion to its weight, else that of larger and larger squares around it.
 
-    `ground` is the result for squares of BAND_GRID pixels, where it is known.
+    `coarsest` is the result for squares of BAND_GRID pixels, if it is known.
     """
-    if ground is not None and level == _LEVELS:
-        return ground
+    if coarsest is not None and level == _LEVELS:
+        return coarsest
     height, width = weight.shape[-2:]
     own = weighted / weight.clamp_min(_TINY)
-    if ground is None and height == 1 and width == 1:
+    if coarsest is None and height == 1 and width == 1:
         return own
-    coarse = _blend_levels(_halve(weighted), _halve(weight), ground, level + 1)
+    coarse = _fill(_halve(weighted), _halve(weight), coarsest=coarsest, level=level + 1)
     enlarged = coarse.repeat_interleave(2, -2).repeat_interleave(2, -1)[..., :height, :width]
     return torch.lerp(enlarged, own, (weight / _TRUSTED_ALPHA).clamp(max=1))
 

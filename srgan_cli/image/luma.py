@@ -1,6 +1,6 @@
-"""Planes of pictures, (..., C, H, W) with values 0…1: what is done alike to NumPy's arrays and to torch's tensors.
+"""Luma, cropping and PSNR, for NumPy arrays and torch tensors alike: (..., C, H, W) with values 0…1.
 
-Nothing here imports torch, which takes longer than to score two pictures.
+torch is not imported: loading it takes longer than scoring two pictures.
 """
 
 import math
@@ -13,40 +13,40 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Array = NDArray[np.floating[Any]]
-"""float32 where pictures are enlarged, float64 where they are scored."""
+"""float32 for upscaling, float64 for scoring."""
 ArrayOrTensor = Union["Tensor", Array]
 PixelsT = TypeVar("PixelsT", "Tensor", Array)
 
-STUDIO_WEIGHTS = (65.481 / 255, 128.553 / 255, 24.966 / 255)
-"""The shares of red, green and blue in BT.601 luma of studio range, which begins at BLACK."""
+LIMITED_RANGE_WEIGHTS = (65.481 / 255, 128.553 / 255, 24.966 / 255)
+"""The weights of red, green and blue in BT.601 luma of limited range, which starts at BLACK."""
 BLACK = 16 / 255
 FULL_RANGE_WEIGHTS = (0.299, 0.587, 0.114)
-"""The same of full range."""
+"""The weights of red, green and blue in BT.601 luma of full range."""
 
 
 def luma(pixels: PixelsT) -> PixelsT:
-    """BT.601 luma of (3, H, W) RGB in studio range, as (1, H, W) between 16/255 and 235/255.
+    """BT.601 luma of limited range, (1, H, W) between 16/255 and 235/255, of (3, H, W) RGB or (1, H, W) grey.
 
     This is the Y of MATLAB's rgb2ycbcr, on which the super-resolution literature reports PSNR and SSIM.
-    Grey pictures of one channel are taken as R = G = B.
+    Grey counts as RGB with equal channels.
     """
     if pixels.shape[-3] == 1:
-        return pixels * sum(STUDIO_WEIGHTS) + BLACK
-    return _weighted(pixels, STUDIO_WEIGHTS) + BLACK
+        return pixels * sum(LIMITED_RANGE_WEIGHTS) + BLACK
+    return _weighted(pixels, LIMITED_RANGE_WEIGHTS) + BLACK
 
 
 def luma_full_range(pixels: PixelsT) -> PixelsT:
-    """BT.601 luma of (3, H, W) RGB in full range 0…1, as (1, H, W); grey pictures of one channel are their own."""
+    """BT.601 luma of full range, (1, H, W) between 0 and 1, of (3, H, W) RGB; grey is returned unchanged."""
     return pixels if pixels.shape[-3] == 1 else _weighted(pixels, FULL_RANGE_WEIGHTS)
 
 
 def to_rgb(pixels: PixelsT) -> PixelsT:
-    """(3, H, W) of a picture of one or three channels."""
+    """A picture of one or three channels as (3, H, W)."""
     return pixels if len(pixels) == 3 else pixels[[0, 0, 0]]
 
 
 def crop_multiple(pixels: PixelsT, scale: int) -> PixelsT:
-    """The upper left part whose sides are the largest multiples of `scale`."""
+    """The upper left part with the largest sides that are multiples of `scale`."""
     height, width = pixels.shape[-2:]
     return pixels[..., : height - height % scale, : width - width % scale]
 
@@ -58,12 +58,12 @@ def crop_border(pixels: PixelsT, border: int) -> PixelsT:
 
 
 def as_float64(pixels: ArrayOrTensor) -> NDArray[np.float64]:
-    """An array of double precision, of an array or of a tensor on the CPU."""
+    """An array or a CPU tensor as an array of float64."""
     return np.asarray(pixels, dtype=np.float64)
 
 
-def to_decibels(mean_squared_error: float) -> float:
-    """Peak signal-to-noise ratio in dB of an error of values 0…1; infinite without one."""
+def mse_to_psnr(mean_squared_error: float) -> float:
+    """The peak signal-to-noise ratio in dB for a mean squared error of values 0…1; infinite for 0."""
     return -10 * math.log10(mean_squared_error) if mean_squared_error else math.inf
 
 

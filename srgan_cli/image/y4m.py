@@ -1,7 +1,7 @@
-"""YUV4MPEG2, the raw video that programs hand to each other through pipes, as RGB and back.
+"""YUV4MPEG2, the raw video that programs exchange through pipes, to RGB and back.
 
-The header tells neither the matrix nor, mostly, the range.  As players do, pictures below 1280 x 720 are taken for
-BT.601 and others for BT.709, and all for limited range (16–235) unless XCOLORRANGE=FULL.
+The header does not say the matrix, and rarely the range.  As players do, videos below 1280 x 720 are treated as BT.601
+and others as BT.709, and all as limited range (16–235) unless the header has XCOLORRANGE=FULL.
 Sources: yuv4mpeg(5) of the MJPEG Tools; ITU-R BT.601-7 and BT.709-6; chroma siting as in MPEG-2 and JPEG.
 """
 
@@ -18,32 +18,31 @@ from torch import Tensor
 from srgan_cli.errors import PictureError
 
 _MAGIC = b"YUV4MPEG2"
-_LINE = 4096
+_MAX_LINE_BYTES = 4096
 _CHROMA = re.compile(r"(420|422|444|mono)(jpeg|mpeg2|paldv)?(?:p?(9|10|12|14|16))?")
-# Luma's shares of red and blue.
 _LUMA_WEIGHTS = {False: (0.299, 0.114), True: (0.2126, 0.0722)}
+"""The weights of red and blue, by whether a video is of high definition."""
 _HIGH_DEFINITION = (720, 1280)
 
 
 @dataclass(frozen=True)
 class VideoHeader:
-    """What a stream says of itself.
-
-    tokens: its parameters as they stand, the first letter of each says what it is.  Raises PictureError where they make
-    no sense or no picture.
-    """
+    """The header of a stream.  Raises PictureError for a stream that cannot be read."""
 
     tokens: tuple[str, ...]
+    """The parameters; the first letter of each is its name."""
 
     def __post_init__(self) -> None:
-        """Raises PictureError."""
+        """Check the parameters."""
         if not all(self._token(letter).isdecimal() and int(self._token(letter)) for letter in "WH"):
-            raise PictureError("the video has no width or no height", "its header should say W and H")
+            raise PictureError(
+                "the video has no valid width or height", "its header must have W and H, both more than 0"
+            )
         if self._token("I", "p") not in ("p", "?"):
-            raise PictureError("the video is interlaced", "make whole frames of it first: ffmpeg -vf bwdif")
+            raise PictureError("the video is interlaced", "deinterlace it first: ffmpeg -vf bwdif")
         if not _CHROMA.fullmatch(self.chroma):
-            known = "420jpeg, 420mpeg2, 420paldv, 422, 444 and mono, of 8 to 16 bits"
-            raise PictureError(f"the video's colours are C{self.chroma}", f"{known} can be read")
+            known = "420jpeg, 420mpeg2, 420paldv, 422, 444 or mono with 8 to 16 bits"
+            raise PictureError(f"the video has the unsupported pixel format C{self.chroma}", f"convert it to {known}")
 
     def _token(self, letter: str, default: str = "") -> str:
         return next((word[1:] for word in self.tokens if word[0] == letter), default)
@@ -60,45 +59,47 @@ class VideoHeader:
 
     @property
     def chroma(self) -> str:
-        """How colours are stored, such as 420jpeg."""
+        """The pixel format, such as 420jpeg."""
         return self._token("C", "420jpeg")
 
     @property
     def depth(self) -> int:
         """Bits a sample."""
-        return int(_parts(self.chroma)[2] or 8)
+        return int(_parse_chroma(self.chroma)[2] or 8)
 
     @property
     def is_grey(self) -> bool:
-        """Whether there is luma alone."""
-        return _parts(self.chroma)[0] == "mono"
+        """Whether there is only luma."""
+        return _parse_chroma(self.chroma)[0] == "mono"
 
     @property
     def subsampled(self) -> tuple[bool, bool]:
-        """Whether chroma has half as many rows, and columns."""
-        return _parts(self.chroma)[0] == "420", _parts(self.chroma)[0] in ("420", "422")
+        """Whether chroma has half the rows, and half the columns."""
+        return _parse_chroma(self.chroma)[0] == "420", _parse_chroma(self.chroma)[0] in ("420", "422")
 
     @property
     def cosited(self) -> tuple[bool, bool]:
-        """Whether chroma's samples lie on those of luma, down and across, or in the middle between two."""
-        return _parts(self.chroma)[1] == "paldv", _parts(self.chroma)[1] != "jpeg" and self.chroma != "420"
+        """Whether chroma samples lie on luma samples, vertically and horizontally, or halfway between two."""
+        return _parse_chroma(self.chroma)[1] == "paldv", _parse_chroma(self.chroma)[
+            1
+        ] != "jpeg" and self.chroma != "420"
 
     @property
     def full_range(self) -> bool:
-        """Whether luma goes from 0 to the top."""
+        """Whether luma uses all levels."""
         return "XCOLORRANGE=FULL" in self.tokens
 
     @property
     def luma_weights(self) -> tuple[float, float]:
-        """Luma's shares of red and blue."""
+        """The weights of red and blue in luma."""
         return _LUMA_WEIGHTS[self.height >= _HIGH_DEFINITION[0] or self.width >= _HIGH_DEFINITION[1]]
 
     def with_size(self, height: int, width: int) -> "VideoHeader":
-        """The same for frames of another size."""
+        """The header for frames of another size."""
         return replace(self, tokens=tuple({"H": f"H{height}", "W": f"W{width}"}.get(w[0], w) for w in self.tokens))
 
-    def planes(self) -> list[tuple[int, int]]:
-        """Height and width of each."""
+    def plane_sizes(self) -> list[tuple[int, int]]:
+        """Height and width of each plane: luma, and two of chroma."""
         down, across = (1 + half for half in self.subsampled)
         chroma = (-(-self.height // down), -(-self.width // across))
         return [(self.height, self.width)] + ([] if self.is_grey else [chroma, chroma])
@@ -106,92 +107,97 @@ class VideoHeader:
 
 @dataclass(frozen=True)
 class Frame:
-    """line: as it stands before the frame.  pixels: (3 or 1, H, W), 0…1."""
+    """A frame of a stream."""
 
     line: bytes
+    """The line before its samples, as it was read."""
     pixels: Tensor
+    """(3, H, W) RGB or (1, H, W) grey, 0…1."""
 
 
 def read_header(stream: IO[bytes]) -> VideoHeader:
-    """Raises PictureError when this is no YUV4MPEG2, or none of progressive frames in a known form."""
-    line = stream.readline(_LINE)
+    """Raises PictureError for another kind of stream, interlaced frames and unsupported pixel formats."""
+    line = stream.readline(_MAX_LINE_BYTES)
     if not line:
-        raise PictureError("the video is empty", "was there an error before the pipe?")
+        raise PictureError("the video is empty", "check whether the program before the pipe failed")
     if not line.startswith(_MAGIC) or not line.endswith(b"\n"):
-        raise PictureError("not a YUV4MPEG2 stream", "write it with: ffmpeg -i IN -f yuv4mpegpipe -strict -1 -")
+        raise PictureError("not a YUV4MPEG2 stream", "make one with: ffmpeg -i IN -f yuv4mpegpipe -strict -1 -")
     return VideoHeader(tuple(line.decode("latin-1").split()[1:]))
 
 
 def read_frames(stream: IO[bytes], header: VideoHeader) -> Iterator[Frame]:
-    """The frames, as they come.  Raises PictureError when the stream ends within one."""
-    kind = np.dtype(np.uint8 if header.depth == 8 else "<u2")
-    sizes = header.planes()
-    length = kind.itemsize * sum(height * width for height, width in sizes)
+    """The frames as they arrive.  Raises PictureError when the stream ends within a frame."""
+    dtype = np.dtype(np.uint8 if header.depth == 8 else "<u2")
+    sizes = header.plane_sizes()
+    length = dtype.itemsize * sum(height * width for height, width in sizes)
     number = 0
-    while line := stream.readline(_LINE):
+    while line := stream.readline(_MAX_LINE_BYTES):
         number += 1
         data = stream.read(length)
         if not line.startswith(b"FRAME") or len(data) < length:
-            raise PictureError(f"the video breaks off in frame {number}", "was there an error before the pipe?")
-        samples = np.frombuffer(data, kind).astype(np.float32)
-        yield Frame(line, to_rgb(_cut(torch.from_numpy(samples), sizes), header))
+            raise PictureError(
+                f"the video ends within frame {number}", "check whether the program before the pipe failed"
+            )
+        samples = np.frombuffer(data, dtype).astype(np.float32)
+        yield Frame(line, to_rgb(_split_planes(torch.from_numpy(samples), sizes), header))
 
 
 def write_header(stream: IO[bytes], header: VideoHeader) -> None:
-    """The first line of a stream."""
+    """Write the first line of a stream."""
     stream.write(b" ".join([_MAGIC, *(word.encode("latin-1") for word in header.tokens)]) + b"\n")
 
 
 def write_frame(stream: IO[bytes], frame: Frame, header: VideoHeader) -> None:
-    """A frame of the header's size, at once."""
-    kind = np.uint8 if header.depth == 8 else np.dtype("<u2")
+    """Write a frame of the size in the header, and flush it."""
+    dtype = np.uint8 if header.depth == 8 else np.dtype("<u2")
     stream.write(frame.line)
     for plane in from_rgb(frame.pixels, header):
-        stream.write(plane.numpy().astype(kind).tobytes())
+        stream.write(plane.numpy().astype(dtype).tobytes())
     stream.flush()
 
 
 def to_rgb(planes: list[Tensor], header: VideoHeader) -> Tensor:
-    """(3, H, W) RGB 0…1, or (1, H, W) grey, of planes (1, h, w) of whole numbers; what no RGB can show is cut off."""
-    zero, span, chroma_span = _levels(header)
-    luma = (planes[0] - zero) / span
+    """(3, H, W) RGB or (1, H, W) grey, clipped to 0…1, of planes (1, h, w) of integers."""
+    black, luma_range, chroma_range = _levels(header)
+    luma = (planes[0] - black) / luma_range
     if header.is_grey:
         return luma.clamp(0, 1)
-    spread = (_upsample_chroma(plane, header)[:, : header.height, : header.width] for plane in planes[1:])
-    blue, red = ((plane - _middle(header)) / chroma_span for plane in spread)
-    of_red, of_blue = header.luma_weights
-    r, b = luma + 2 * (1 - of_red) * red, luma + 2 * (1 - of_blue) * blue
-    g = (luma - of_red * r - of_blue * b) / (1 - of_red - of_blue)
+    upsampled = (_upsample_chroma(plane, header)[:, : header.height, : header.width] for plane in planes[1:])
+    cb, cr = ((plane - _middle(header)) / chroma_range for plane in upsampled)
+    kr, kb = header.luma_weights
+    r, b = luma + 2 * (1 - kr) * cr, luma + 2 * (1 - kb) * cb
+    g = (luma - kr * r - kb * b) / (1 - kr - kb)
     return torch.cat([r, g, b]).clamp(0, 1)
 
 
 def from_rgb(pixels: Tensor, header: VideoHeader) -> list[Tensor]:
-    """The planes (1, h, w) of whole numbers, as floats, of (3, H, W) RGB or (1, H, W) grey."""
-    zero, span, chroma_span = _levels(header)
+    """The planes (1, h, w) of integers, as floats, of (3, H, W) RGB or (1, H, W) grey."""
+    black, luma_range, chroma_range = _levels(header)
     top = 2**header.depth - 1
     if header.is_grey:
-        return [(pixels * span + zero).round().clamp(0, top)]
+        return [(pixels * luma_range + black).round().clamp(0, top)]
     r, g, b = (plane[None] for plane in pixels.expand(3, -1, -1))
-    of_red, of_blue = header.luma_weights
-    luma = of_red * r + (1 - of_red - of_blue) * g + of_blue * b
-    differences = ((b - luma) / (2 * (1 - of_blue)), (r - luma) / (2 * (1 - of_red)))
-    chroma = [_downsample_chroma(plane, header) * chroma_span + _middle(header) for plane in differences]
-    return [plane.round().clamp(0, top) for plane in (luma * span + zero, *chroma)]
+    kr, kb = header.luma_weights
+    luma = kr * r + (1 - kr - kb) * g + kb * b
+    differences = ((b - luma) / (2 * (1 - kb)), (r - luma) / (2 * (1 - kr)))
+    chroma = [_downsample_chroma(plane, header) * chroma_range + _middle(header) for plane in differences]
+    return [plane.round().clamp(0, top) for plane in (luma * luma_range + black, *chroma)]
 
 
-def _cut(samples: Tensor, sizes: list[tuple[int, int]]) -> list[Tensor]:
-    """Samples, one after the other, as planes (1, h, w)."""
+def _split_planes(samples: Tensor, sizes: list[tuple[int, int]]) -> list[Tensor]:
+    """The samples of a frame as planes (1, h, w)."""
     ends = list(accumulate(height * width for height, width in sizes))
     return [samples[end - h * w : end].view(1, h, w) for end, (h, w) in zip(ends, sizes, strict=True)]
 
 
-def _parts(chroma: str) -> tuple[str, str, str]:
+def _parse_chroma(chroma: str) -> tuple[str, str, str]:
+    """Subsampling, siting and depth; empty where a pixel format does not say them."""
     found = _CHROMA.fullmatch(chroma)
     return (found[1], found[2] or "", found[3] or "") if found else ("", "", "")
 
 
 def _levels(header: VideoHeader) -> tuple[float, float, float]:
-    """Where luma is black, how far it goes to white, and how far chroma goes from end to end."""
+    """The level of black, the range from it to white, and the range of chroma."""
     if header.full_range:
         return 0, 2**header.depth - 1, 2**header.depth - 1
     unit = 2.0 ** (header.depth - 8)
@@ -203,7 +209,7 @@ def _middle(header: VideoHeader) -> float:
 
 
 def _upsample_chroma(plane: Tensor, header: VideoHeader) -> Tensor:
-    """Chroma on every sample of luma, linearly between its own."""
+    """Chroma at every luma sample, by linear interpolation."""
     for dim, halved, cosited in zip((1, 2), header.subsampled, header.cosited, strict=True):
         if halved:
             before, after = _neighbour(plane, dim, -1), _neighbour(plane, dim, 1)
@@ -214,7 +220,7 @@ def _upsample_chroma(plane: Tensor, header: VideoHeader) -> Tensor:
 
 
 def _downsample_chroma(plane: Tensor, header: VideoHeader) -> Tensor:
-    """The chroma that is kept of that of every sample of luma."""
+    """The chroma that is stored, from chroma at every luma sample."""
     for dim, halved, cosited in zip((1, 2), header.subsampled, header.cosited, strict=True):
         if halved:
             before, after = _neighbour(plane, dim, -1), _neighbour(plane, dim, 1)
@@ -224,6 +230,6 @@ def _downsample_chroma(plane: Tensor, header: VideoHeader) -> Tensor:
 
 
 def _neighbour(plane: Tensor, dim: int, by: int) -> Tensor:
-    """Each sample's neighbour before (-1) or after it (1); at the edge, itself."""
+    """The neighbour before (-1) or after (1) each sample; at the edge, the sample itself."""
     length = plane.shape[dim]
     return plane.index_select(dim, (torch.arange(length) + by).clamp(0, length - 1))

@@ -6,7 +6,7 @@ Source: Q. Huynh-Thu and M. Ghanbari, Scope of Validity of PSNR in Image/Video Q
 
 import numpy as np
 
-from srgan_cli.image.luma import ArrayOrTensor, as_float64, to_decibels
+from srgan_cli.image.luma import ArrayOrTensor, as_float64, mse_to_psnr
 
 
 def psnr(reference: ArrayOrTensor, candidate: ArrayOrTensor) -> float:
@@ -14,4 +14,4 @@ def psnr(reference: ArrayOrTensor, candidate: ArrayOrTensor) -> float:
 
     The value equals that of scikit-image, whose function is not used because importing it takes as long as scoring.
     """
-    return to_decibels(float(np.mean((as_float64(reference) - as_float64(candidate)) ** 2)))
+    return mse_to_psnr(float(np.mean((as_float64(reference) - as_float64(candidate)) ** 2)))

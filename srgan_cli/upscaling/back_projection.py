@@ -10,7 +10,7 @@ from math import isfinite
 from torch import Tensor
 
 from srgan_cli.image.alpha import bleed_alpha
-from srgan_cli.image.luma import to_decibels
+from srgan_cli.image.luma import mse_to_psnr
 from srgan_cli.image.ops import quantise, resize
 from srgan_cli.image.picture import ImageStream, Picture
 
@@ -65,4 +65,4 @@ def measure_consistency(enlarged: Tensor, original: Tensor, *, depth: int = 8) -
     """Compare pictures (C, H, W) after rounding the enlarged one to `depth` bits and downscaling it."""
     rounded = enlarged if depth == 32 else quantise(enlarged, depth)
     difference = (resize(rounded, *original.shape[-2:]) - original).double()
-    return Consistency(to_decibels(float(difference.square().mean())), float(difference.abs().max() * 255))
+    return Consistency(mse_to_psnr(float(difference.square().mean())), float(difference.abs().max() * 255))

@@ -1,1 +1,1 @@
-"""Picture files: what each format holds, and how it is taken apart and put together."""
+"""Decoding and encoding of picture files, and what each format can store."""

@@ -1,1 +1,1 @@
-"""EXIF, XMP, ICC profiles and resolution."""
+"""EXIF, XMP and resolution."""
