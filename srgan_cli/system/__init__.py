@@ -1,1 +1,1 @@
-"""Files, storage, devices, memory, processes: what the operating system has."""
+"""Files, remote storage, devices, memory and processes: what the operating system offers."""

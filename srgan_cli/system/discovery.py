@@ -1,4 +1,4 @@
-"""Finding pictures in folders and pairing them by name."""
+"""Finding pictures in folders, and pairing them by name."""
 
 import os
 from dataclasses import dataclass
@@ -16,66 +16,69 @@ READABLE = frozenset(
 )
 
 _LONGEST_NAME = 200
-"""Bytes, so that there is room for suffixes within the 255 that most file systems allow."""
+"""Bytes: most file systems allow 255, and suffixes are added to names."""
 
 
-def find_pictures(place: Path) -> list[Path]:
-    """The picture files in a folder and the folders below it, sorted; of a file, that file alone.
+def find_pictures(root: Path) -> list[Path]:
+    """The pictures in a folder and its subfolders, sorted; for a file, that file.
 
-    A file counts as a picture by its suffix; hidden files and folders are passed over.
-    Raises SrganError when the place does not exist or holds no pictures.
+    Pictures are recognised by their suffix.  Hidden files and folders are skipped.
+    Raises SrganError if `root` does not exist or contains no pictures.
     """
-    if place.is_file():
-        return [place]
-    if not place.is_dir():
-        raise _missing(place)
-    found = sorted(path for path in place.rglob("*") if names_picture(path.relative_to(place)) and path.is_file())
+    if root.is_file():
+        return [root]
+    if not root.is_dir():
+        raise _not_found(root)
+    found = sorted(path for path in root.rglob("*") if is_picture_name(path.relative_to(root)) and path.is_file())
     if not found:
-        raise no_pictures(place)
+        raise no_pictures_error(root)
     return found
 
 
-def names_picture(path: PurePath) -> bool:
-    """Whether a file of this name, below some folder, counts as a picture: by its suffix, and not hidden."""
+def is_picture_name(path: PurePath) -> bool:
+    """Whether a path relative to some folder names a picture: by its suffix, and not hidden."""
     return path.suffix.lower() in READABLE and not any(part.startswith(".") for part in path.parts)
 
 
-def no_pictures(place: object) -> SrganError:
-    """What is wrong with a folder without pictures."""
-    return SrganError(f"no pictures in {place}", f"a picture's name ends in one of: {' '.join(sorted(READABLE))}")
+def no_pictures_error(root: object) -> SrganError:
+    """The error for a folder without pictures."""
+    return SrganError(f"no pictures in {root}", f"expected files that end in one of: {' '.join(sorted(READABLE))}")
 
 
 @dataclass(frozen=True)
 class Pairing:
-    """Pictures of two places matched by name: (name, reference, candidate), and the names without a partner."""
+    """Pictures of two folders, matched by name."""
 
     pairs: list[tuple[str, Path, Path]]
+    """Name, reference and candidate."""
     only_reference: list[str]
+    """Names without a candidate."""
     only_candidate: list[str]
+    """Names without a reference."""
 
 
 def pair_by_name(reference: Path, candidate: Path) -> Pairing:
-    """Match two files, or the pictures of two folders by their path without suffix.
+    """Match two files, or the pictures of two folders by their relative path without suffix.
 
-    Raises SrganError when a place does not exist, when one is a file and the other a folder, when two pictures
-    of one folder differ only in their suffix, or when nothing matches.
+    Raises SrganError if a path does not exist, if one is a file and the other a folder, if two pictures of a folder
+    differ only in their suffix, and if nothing matches.
     """
-    for place in (reference, candidate):
-        if not place.exists():
-            raise _missing(place)
+    for path in (reference, candidate):
+        if not path.exists():
+            raise _not_found(path)
     if reference.is_file() and candidate.is_file():
         return Pairing([(reference.stem, reference, candidate)], [], [])
     if reference.is_file() != candidate.is_file():
         raise SrganError(
             f"{reference} and {candidate}: one is a file and the other a folder",
-            "give two files or two folders",
+            "name two files or two folders",
         )
     left, right = _by_name(reference), _by_name(candidate)
     both = sorted(left.keys() & right.keys())
     if not both:
         raise SrganError(
             f"no picture in {candidate} has the name of one in {reference}",
-            "pictures are paired by their names without suffix: ref/a.png with out/a.jpg",
+            "pictures are paired by their names without suffix, such as ref/a.png and out/a.jpg",
         )
     return Pairing(
         [(name, left[name], right[name]) for name in both],
@@ -84,16 +87,16 @@ def pair_by_name(reference: Path, candidate: Path) -> Pairing:
     )
 
 
-def by_name(place: Path) -> dict[str, Path]:
-    """The pictures of a folder by their path without suffix; of a file, that file alone.
+def by_name(root: Path) -> dict[str, Path]:
+    """The pictures of a folder by their relative path without suffix; for a file, that file by its name.
 
-    Raises SrganError as find_pictures does, and when two pictures differ only in their suffix.
+    Raises SrganError like find_pictures, and if two pictures differ only in their suffix.
     """
-    return {place.stem: place} if place.is_file() else _by_name(place)
+    return {root.stem: root} if root.is_file() else _by_name(root)
 
 
 def is_plain_name(name: str) -> bool:
-    """Whether a file may be called so, with some suffix, in a folder that it does not lead out of."""
+    """Whether this can be the name of a file, without its suffix, and is not a path."""
     try:
         size = len(os.fsencode(name))
     except UnicodeEncodeError:
@@ -101,8 +104,8 @@ def is_plain_name(name: str) -> bool:
     return 0 < size <= _LONGEST_NAME and not set(name) & {"/", os.sep, "\0"} and name not in (".", "..")
 
 
-def _missing(place: Path) -> SrganError:
-    return SrganError(f"no such file or folder: {place}", "check the spelling of the path")
+def _not_found(path: Path) -> SrganError:
+    return SrganError(f"no such file or folder: {path}", "check the spelling of the path")
 
 
 def _by_name(folder: Path) -> dict[str, Path]:

@@ -1,4 +1,4 @@
-"""Processes beside this one: how they are started, and how they end."""
+"""Starting worker processes, and ending them."""
 
 import os
 import signal
@@ -8,22 +8,22 @@ from typing import Any
 
 
 def context(*modules: str) -> Any:
-    """A way to start processes that is safe beside threads; where that can be, they share what the modules import."""
+    """A multiprocessing context that is safe with threads; if possible, processes share the imports of `modules`."""
     if "forkserver" not in get_all_start_methods():
         return get_context("spawn")
-    chosen = get_context("forkserver")
-    chosen.set_forkserver_preload(list(modules))
-    return chosen
+    forkserver = get_context("forkserver")
+    forkserver.set_forkserver_preload(list(modules))
+    return forkserver
 
 
 def init_worker() -> None:
-    """For a new process: an interrupt is for the one that started it, and if that is killed, this one ends too."""
+    """Set up a worker process: it ignores Ctrl-C, which its parent handles, and ends when its parent is killed."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     Thread(target=_end_with_parent, daemon=True).start()
 
 
 def cores() -> int:
-    """How many cores this process may use."""
+    """The number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -41,4 +41,4 @@ def _end_with_parent() -> None:
     parent = parent_process()
     if parent:
         parent.join()
-        os._exit(1)  # sys.exit would end this thread alone
+        os._exit(1)  # sys.exit would only end this thread

@@ -1,6 +1,6 @@
-"""How long work tells whoever watches how far it has come."""
+"""The type of progress callbacks."""
 
 from collections.abc import Callable
 
 Progress = Callable[[int, int], None]
-"""Called with what is done and what there is in all, in one unit."""
+"""Called with the amount done and the total, in the same unit."""

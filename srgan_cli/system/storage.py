@@ -1,4 +1,4 @@
-"""Where pictures are: files, and addresses in every store that fsspec knows."""
+"""Locations of pictures: local files, and URLs of every storage that fsspec knows."""
 
 import os
 from collections.abc import Iterator
@@ -7,7 +7,7 @@ from pathlib import Path, PurePath, PurePosixPath
 from typing import TYPE_CHECKING, TypeAlias, Union
 
 from srgan_cli.errors import PictureError, SrganError, UsageError
-from srgan_cli.system.discovery import find_pictures, names_picture, no_pictures
+from srgan_cli.system.discovery import find_pictures, is_picture_name, no_pictures_error
 from srgan_cli.system.files import scratch_folder
 
 if TYPE_CHECKING:
@@ -19,82 +19,81 @@ _FILE = "file://"
 
 
 def is_url(text: str) -> bool:
-    """Whether this is an address and not a path."""
+    """Whether this is a URL and not a path."""
     return "://" in text
 
 
 def parse_location(text: str) -> Location:
-    """The path, or the place that an address names.  Raises UsageError where nothing here can reach it."""
+    """The path or the remote location that a text names.  Raises UsageError if its storage cannot be used."""
     if not is_url(text) or text.startswith(_FILE):
         return Path(text.removeprefix(_FILE))
     from upath import UPath
 
     try:
-        place = UPath(text)
-        _ = place.fs  # asks for the package that knows the store
+        location = UPath(text)
+        _ = location.fs  # imports the package for this storage
     except (ImportError, ValueError) as error:
         raise UsageError(f"cannot reach {text}: {error}", "pip install s3fs for s3://, gcsfs for gs://") from error
-    return place
+    return location
 
 
 def is_remote(location: Location) -> "TypeIs[UPath]":
-    """Whether this is not on this machine's file system."""
+    """Whether this is a URL rather than a path of this machine."""
     return not isinstance(location, Path)
 
 
 def exists(location: Location) -> bool:
-    """Whether there is something.  Raises SrganError where a store does not answer."""
+    """Whether there is a file or folder.  Raises SrganError if the storage does not answer."""
     return bool(_entry_type(location)) if is_remote(location) else location.exists()
 
 
 def is_dir(location: Location) -> bool:
-    """Whether there is a folder.  Raises SrganError where a store does not answer."""
+    """Whether there is a folder.  Raises SrganError if the storage does not answer."""
     return _entry_type(location) == "directory" if is_remote(location) else location.is_dir()
 
 
 def as_pure_path(location: Location) -> PurePath:
-    """The place as a path that can be taken apart and compared with others."""
+    """The location as a path, to be split into its parts and compared."""
     return PurePosixPath(str(location)) if is_remote(location) else location
 
 
 def absolute(location: Location) -> PurePath:
-    """The same for one place under all its names on this machine."""
-    return (
-        as_pure_path(location) if is_remote(location) else Path(os.path.realpath(location))
-    )  # resolve() fails on links in a circle
+    """The absolute path without symbolic links, which is the same for all names of a location."""
+    # Path.resolve fails for circular links
+    return as_pure_path(location) if is_remote(location) else Path(os.path.realpath(location))
 
 
 def list_pictures(location: Location) -> list[Location]:
-    """What find_pictures finds, also in a store.  Raises SrganError where it holds none or does not answer."""
+    """The pictures of find_pictures, also for remote locations.  Raises SrganError if there are none."""
     if not is_remote(location):
         return list(find_pictures(location))
-    with _translate_store_errors(location):
+    with _translate_storage_errors(location):
         names = [path[len(location.path.rstrip("/")) + 1 :] for path in location.fs.find(location.path)]
-    found: list[Location] = [location / name for name in sorted(names) if names_picture(PurePosixPath(name))]
+    found: list[Location] = [location / name for name in sorted(names) if is_picture_name(PurePosixPath(name))]
     if not found:
-        raise no_pictures(location)
+        raise no_pictures_error(location)
     return found
 
 
 @contextmanager
 def local_copy(source: Location) -> Iterator[Path]:
-    """A place to read as a file of this machine.  Errors name the place.  Raises SrganError where it cannot be had."""
+    """A local file with the content of a location, which errors name.  Raises SrganError if it cannot be read."""
     if not is_remote(source):
         yield source
         return
     with scratch_folder() as folder:
         copy = folder / source.name
         with _name_location_in_errors(copy, source):
-            with _translate_store_errors(source):
+            with _translate_storage_errors(source):
                 source.fs.get_file(source.path, str(copy))
             yield copy
 
 
 @contextmanager
 def upload_on_success(target: Location) -> Iterator[Path]:
-    """A file of this machine to write; if it is there at the end and nothing failed, it is sent to its place whole.
+    """A local file to write.  It is uploaded at the end, if it exists and nothing failed.
 
-    Errors name the place.  Raises SrganError where it cannot be sent.
+    Errors name the location.  Raises SrganError if it cannot be uploaded.
     """
     if not is_remote(target):
         yield target
@@ -104,13 +103,13 @@ def upload_on_success(target: Location) -> Iterator[Path]:
         with _name_location_in_errors(original, target):
             yield original
             if original.exists():
-                with _translate_store_errors(target):
+                with _translate_storage_errors(target):
                     target.fs.put_file(str(original), target.path)
 
 
 def _entry_type(location: "UPath") -> str:
-    """`file`, `directory` or nothing.  Not fsspec's own exists, to which a store that does not answer is empty."""
-    with _translate_store_errors(location):
+    """`file`, `directory` or an empty string.  The exists of fsspec is False if a storage does not answer."""
+    with _translate_storage_errors(location):
         try:
             return str(location.fs.info(location.path)["type"])
         except FileNotFoundError:
@@ -127,11 +126,11 @@ def _name_location_in_errors(file: Path, location: Location) -> Iterator[None]:
 
 
 @contextmanager
-def _translate_store_errors(location: Location) -> Iterator[None]:
+def _translate_storage_errors(location: Location) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError as error:
-        raise PictureError(f"no such file: {location}", "check the address") from error
-    except Exception as error:  # every store has errors of its own
+        raise PictureError(f"no such file: {location}", "check the URL") from error
+    except Exception as error:  # every storage has its own classes
         reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise SrganError(f"cannot reach {location}: {reason}", "check the address and your rights there") from error
+        raise SrganError(f"cannot reach {location}: {reason}", "check the URL and your permissions") from error

@@ -118,8 +118,8 @@ def test_a_full_disk_leaves_the_output_that_was_there(srgan: Srgan, picture: Pat
     with full_disk(1500):
         outcome = srgan("upscale", picture, out, "-m", "bicubic")
     assert (outcome.code, outcome.out) == (1, "")
-    told = f"srgan: cannot write {out}: File too large\n  hint: the file is larger than this place allows\n"
-    assert outcome.err.endswith(told)
+    hint = "the file is too large for this disk or the limits of this process"
+    assert outcome.err.endswith(f"srgan: cannot write {out}: File too large\n  hint: {hint}\n")
     assert [path.name for path in out.parent.iterdir()] == [out.name]
     assert out.read_text() == "of yesterday"
 
@@ -144,7 +144,7 @@ def test_a_place_that_takes_no_files_is_one_clear_error(srgan: Srgan, picture: P
     assert outcome.code == 1
     first, second = outcome.err.splitlines()
     assert "/sys/kernel" in first
-    assert second.endswith("choose another place")
+    assert "choose another" in second
 
 
 @pytest.mark.parametrize("form", ["png", "tiff", "jpeg", "gif", "webp", "bmp"])

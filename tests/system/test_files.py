@@ -43,20 +43,20 @@ def test_pictures_are_found_in_nested_folders_in_order(tmp_path: Path) -> None:
     assert found == ["a/B.TIF", "a/deep/c.jpeg", "b.png"]
 
 
-def test_hidden_files_and_folders_are_passed_over_below_the_place_alone(tmp_path: Path) -> None:
-    place = tmp_path / ".place"
-    touch(place, "a.png", ".b.png", ".cache/c.png")
-    (place / "folder.png").mkdir()
-    assert find_pictures(place) == [place / "a.png"]
+def test_hidden_files_and_folders_below_the_root_are_skipped(tmp_path: Path) -> None:
+    root = tmp_path / ".root"
+    touch(root, "a.png", ".b.png", ".cache/c.png")
+    (root / "folder.png").mkdir()
+    assert find_pictures(root) == [root / "a.png"]
 
 
-def test_a_file_is_found_whatever_its_suffix(tmp_path: Path) -> None:
+def test_a_named_file_is_found_with_any_suffix(tmp_path: Path) -> None:
     touch(tmp_path, "picture.bin")
     assert find_pictures(tmp_path / "picture.bin") == [tmp_path / "picture.bin"]
 
 
 @pytest.mark.parametrize(("name", "message"), [("missing", "no such file or folder"), ("empty", "no pictures in")])
-def test_a_place_without_pictures_is_refused(tmp_path: Path, name: str, message: str) -> None:
+def test_a_path_without_pictures_is_an_error(tmp_path: Path, name: str, message: str) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(SrganError, match=message) as caught:
         find_pictures(tmp_path / name)
@@ -77,7 +77,7 @@ def test_folders_are_paired_by_nested_name_without_suffix(tmp_path: Path) -> Non
     assert pairing.only_candidate == ["deep/extra"]
 
 
-def test_two_files_are_a_pair_whatever_their_names(tmp_path: Path) -> None:
+def test_two_files_are_a_pair_with_any_names(tmp_path: Path) -> None:
     touch(tmp_path, "a.png", "b.jpg")
     assert pair_by_name(tmp_path / "a.png", tmp_path / "b.jpg").pairs == [
         ("a", tmp_path / "a.png", tmp_path / "b.jpg"),
@@ -97,7 +97,7 @@ def test_two_files_are_a_pair_whatever_their_names(tmp_path: Path) -> None:
         ("missing", "one/a.png", "no such file or folder"),
     ],
 )
-def test_what_cannot_be_paired_is_refused(tmp_path: Path, reference: str, candidate: str, message: str) -> None:
+def test_inputs_that_cannot_be_paired_are_errors(tmp_path: Path, reference: str, candidate: str, message: str) -> None:
     touch(tmp_path, "one/a.png", "twice/a.png", "twice/a.jpg", "other/b.png")
     with pytest.raises(SrganError, match=message) as caught:
         pair_by_name(tmp_path / reference, tmp_path / candidate)
@@ -105,7 +105,7 @@ def test_what_cannot_be_paired_is_refused(tmp_path: Path, reference: str, candid
 
 
 @pytest.mark.parametrize("name", ["a.png", "é" * 120 + ".png", "\N{GRINNING FACE}" * 62 + ".png"])
-def test_a_write_appears_whole_and_leaves_nothing_else(tmp_path: Path, name: str) -> None:
+def test_a_write_appears_complete_and_leaves_nothing_else(tmp_path: Path, name: str) -> None:
     with atomic_write(tmp_path / name) as temporary:
         assert temporary.parent == tmp_path
         assert temporary.suffix == ".png"
@@ -125,9 +125,9 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path, err
 
 @pytest.mark.parametrize(
     ("number", "hint"),
-    [(errno.ENOSPC, "disk is full"), (errno.EDQUOT, "quota"), (errno.EROFS, "read-only"), (errno.EIO, "another place")],
+    [(errno.ENOSPC, "disk is full"), (errno.EDQUOT, "quota"), (errno.EROFS, "read-only"), (errno.EIO, "another path")],
 )
-def test_what_the_disk_refuses_becomes_one_line_with_a_hint(tmp_path: Path, number: int, hint: str) -> None:
+def test_an_os_error_becomes_one_line_with_a_hint(tmp_path: Path, number: int, hint: str) -> None:
     path = tmp_path / "a.txt"
     path.write_text("old")
     with pytest.raises(SrganError, match=os.strerror(number)) as caught:
@@ -142,11 +142,11 @@ def test_what_the_disk_refuses_becomes_one_line_with_a_hint(tmp_path: Path, numb
     [
         ("missing/a.png", "no such folder"),
         ("folder", "is a folder"),
-        ("pipe", "is not a plain file"),
+        ("pipe", "is not a regular file"),
         ("x" * 300, os.strerror(errno.ENAMETOOLONG)),
     ],
 )
-def test_where_no_file_can_be_is_refused_before_the_work(tmp_path: Path, name: str, message: str) -> None:
+def test_paths_that_cannot_be_written_are_errors_before_the_work(tmp_path: Path, name: str, message: str) -> None:
     (tmp_path / "folder").mkdir()
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(SrganError, match=message) as caught:
@@ -157,9 +157,9 @@ def test_where_no_file_can_be_is_refused_before_the_work(tmp_path: Path, name: s
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-def test_a_locked_folder_is_refused(tmp_path: Path) -> None:
+def test_a_folder_without_permission_is_an_error(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
-    with pytest.raises(SrganError, match="may not write in"):
+    with pytest.raises(SrganError, match="no permission to write in"):
         check_writable(tmp_path / "a.png")
 
 
@@ -170,7 +170,7 @@ def test_permissions_follow_the_umask(tmp_path: Path, mask: int) -> None:
     assert stat.S_IMODE((tmp_path / "a.txt").stat().st_mode) == 0o666 & ~mask
 
 
-def test_a_symbolic_link_stays_one(tmp_path: Path) -> None:
+def test_the_target_of_a_symbolic_link_is_replaced(tmp_path: Path) -> None:
     (tmp_path / "real.txt").write_text("old")
     link = tmp_path / "link.txt"
     link.symlink_to("real.txt")
@@ -180,7 +180,7 @@ def test_a_symbolic_link_stays_one(tmp_path: Path) -> None:
     assert (tmp_path / "real.txt").read_text() == "new"
 
 
-def test_what_a_killed_process_left_is_swept_away_and_nothing_else(tmp_path: Path) -> None:
+def test_only_stale_temporaries_are_removed(tmp_path: Path) -> None:
     touch(tmp_path, ".a.srgan-01234567.png", ".b.srgan-89abcdef", ".c.srgan-notours.png", "a.png", ".srgan.jsonl")
     with atomic_write(tmp_path / "d.png") as temporary:
         remove_stale_temporaries(tmp_path)
@@ -194,37 +194,42 @@ def test_what_a_killed_process_left_is_swept_away_and_nothing_else(tmp_path: Pat
     ]
 
 
-def test_what_killed_processes_left_goes_and_what_is_in_use_stays(
+def test_stale_scratch_folders_are_deleted_and_those_in_use_stay(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    left, others = tmp_path / "srgan-scratch-left", tmp_path / "else"
-    for folder in (left, others):
+    stale, other = tmp_path / "srgan-scratch-stale", tmp_path / "other"
+    for folder in (stale, other):
         folder.mkdir()
         (folder / "stdin.png").write_bytes(b"picture")
-    (tmp_path / "srgan-scratch-link").symlink_to(others)
+    (tmp_path / "srgan-scratch-link").symlink_to(other)
+    touch(tmp_path, "srgan-scratch-stale.lock", "srgan-scratch-link.lock")
     with scratch_folder() as first, scratch_folder() as second:
-        assert not left.exists()
+        assert not stale.exists()
+        assert stat.S_IMODE(first.stat().st_mode) & 0o077 == 0
         assert first.is_dir()
         assert second.is_dir()
         assert first != second
     assert not first.exists()
     assert not second.exists()
-    assert (others / "stdin.png").exists()
+    assert (other / "stdin.png").exists()
+    assert not list(tmp_path.glob("*.lock"))
 
 
-def test_what_is_swept_away_before_it_is_locked_is_begun_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    swept = []
+def test_a_temporary_that_is_removed_before_it_is_locked_is_created_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    removed = []
 
     def late(file: IO[bytes], wait: bool = True) -> bool:
-        if wait and not swept:
-            swept.append(file.name)
+        if wait and not removed:
+            removed.append(file.name)
             remove_stale_temporaries(tmp_path)
         return lock(file, wait)
 
     monkeypatch.setattr("srgan_cli.system.files.lock", late)
     with atomic_write(tmp_path / "a.png") as temporary:
-        assert str(temporary) not in swept
+        assert str(temporary) not in removed
         temporary.write_text("whole")
-    assert len(swept) == 1
+    assert len(removed) == 1
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"a.png": "whole"}

@@ -1,4 +1,4 @@
-"""Pictures in stores that are named by addresses."""
+"""Pictures in remote storage, named by URLs."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -30,7 +30,7 @@ pytestmark = pytest.mark.usefixtures("one_core")
 
 @pytest.fixture
 def store(picture: Path) -> Iterator[fsspec.AbstractFileSystem]:
-    """A store in memory with two pictures and what is none."""
+    """A storage in memory with two pictures, a hidden one and a text."""
     files = fsspec.filesystem("memory")
     for name in ("a.png", "deep/b.png", "deep/.hidden.png", "notes.txt"):
         files.pipe(f"/bucket/in/{name}", picture.read_bytes())
@@ -38,36 +38,36 @@ def store(picture: Path) -> Iterator[fsspec.AbstractFileSystem]:
     files.rm("/bucket", recursive=True)
 
 
-def test_files_are_named_by_paths_and_by_addresses(tmp_path: Path) -> None:
+def test_files_are_named_by_paths_and_by_urls(tmp_path: Path) -> None:
     assert parse_location(f"file://{tmp_path}/a.png") == parse_location(str(tmp_path / "a.png")) == tmp_path / "a.png"
     assert not is_remote(parse_location("a.png"))
     assert parse_location("C:\\pictures") == Path("C:\\pictures")
 
 
-def test_a_store_that_nothing_here_knows_is_refused() -> None:
+def test_an_unknown_storage_is_an_error() -> None:
     with pytest.raises(UsageError, match="cannot reach foo://bucket") as caught:
         parse_location("foo://bucket/a.png")
     assert "pip install" in caught.value.hint
 
 
 @pytest.mark.usefixtures("store")
-def test_pictures_of_a_store_are_found_below_it() -> None:
+def test_remote_pictures_are_listed() -> None:
     found = list_pictures(parse_location("memory://bucket/in/"))
-    assert [str(place) for place in found] == ["memory://bucket/in/a.png", "memory://bucket/in/deep/b.png"]
+    assert [str(location) for location in found] == ["memory://bucket/in/a.png", "memory://bucket/in/deep/b.png"]
     with pytest.raises(SrganError, match="no pictures in memory://bucket/out"):
         list_pictures(parse_location("memory://bucket/out"))
 
 
-def test_a_place_is_told_from_others_by_its_name(tmp_path: Path) -> None:
+def test_locations_are_compared_as_paths(tmp_path: Path) -> None:
     names: list[tuple[Location, PurePath]] = [
         (parse_location("memory://bucket/in/a.png"), PurePosixPath("memory:/bucket/in/a.png")),
         (tmp_path / "a.png", tmp_path / "a.png"),
     ]
-    for place, name in names:
-        assert as_pure_path(place) == absolute(place) == name
+    for location, name in names:
+        assert as_pure_path(location) == absolute(location) == name
 
 
-def test_what_is_fetched_is_a_copy_and_errors_name_the_place(store: fsspec.AbstractFileSystem) -> None:
+def test_a_local_copy_is_deleted_and_errors_name_the_location(store: fsspec.AbstractFileSystem) -> None:
     with local_copy(parse_location("memory://bucket/in/a.png")) as copy:
         assert copy.name == "a.png"
         assert copy.read_bytes() == store.cat("/bucket/in/a.png")
@@ -77,7 +77,7 @@ def test_what_is_fetched_is_a_copy_and_errors_name_the_place(store: fsspec.Abstr
 
 
 def refused(ending: AbstractContextManager[Path]) -> str:
-    """What is said of a file in the end that is bad."""
+    """The message of an error that names the local file."""
 
     def use() -> None:
         with ending as file:
@@ -89,18 +89,18 @@ def refused(ending: AbstractContextManager[Path]) -> str:
     return caught.value.message
 
 
-def test_what_is_written_is_sent_when_all_is_well(store: fsspec.AbstractFileSystem) -> None:
-    place = parse_location("memory://bucket/out/a.png")
-    assert refused(upload_on_success(place)) == "bad: memory://bucket/out/a.png"
-    with upload_on_success(place):
+def test_a_file_is_uploaded_if_nothing_failed(store: fsspec.AbstractFileSystem) -> None:
+    location = parse_location("memory://bucket/out/a.png")
+    assert refused(upload_on_success(location)) == "bad: memory://bucket/out/a.png"
+    with upload_on_success(location):
         pass
-    assert not exists(place)
-    with upload_on_success(place) as file:
+    assert not exists(location)
+    with upload_on_success(location) as file:
         file.write_text("whole")
     assert store.cat("/bucket/out/a.png") == b"whole"
 
 
-def test_a_store_that_does_not_answer_is_told_in_a_line(
+def test_a_storage_that_does_not_answer_is_an_error_in_one_line(
     store: fsspec.AbstractFileSystem, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object, **__: object) -> None:
@@ -108,20 +108,20 @@ def test_a_store_that_does_not_answer_is_told_in_a_line(
 
     for name in ("get_file", "put_file", "find", "info"):
         monkeypatch.setattr(type(store), name, fail)
-    place = parse_location("memory://bucket/in/a.png")
-    for use in (exists, list_pictures, send):
+    location = parse_location("memory://bucket/in/a.png")
+    for use in (exists, list_pictures, upload):
         with pytest.raises(SrganError) as caught:
-            use(place)
+            use(location)
         assert caught.value.message == "cannot reach memory://bucket/in/a.png: no credentials"
 
 
-def send(place: Location) -> None:
-    with upload_on_success(place) as file:
+def upload(location: Location) -> None:
+    with upload_on_success(location) as file:
         file.write_text("whole")
 
 
 @pytest.mark.usefixtures("store")
-def test_a_plan_goes_from_a_store_to_a_store_and_to_a_folder(tmp_path: Path) -> None:
+def test_batches_are_planned_from_storage_to_storage_and_to_a_folder(tmp_path: Path) -> None:
     for out in ("memory://bucket/out", str(tmp_path / "out")):
         planned = plan_batch(["memory://bucket/in"], f"{out}/", Naming(), ["memory://bucket/in/a.png"])
         assert [str(task.target) for task in planned.tasks] == [
@@ -136,12 +136,12 @@ def test_a_plan_goes_from_a_store_to_a_store_and_to_a_folder(tmp_path: Path) -> 
 
 
 @pytest.mark.usefixtures("store")
-def test_an_address_whose_format_cannot_be_told_is_named_as_it_is() -> None:
+def test_the_error_for_a_url_without_a_format_names_it() -> None:
     with pytest.raises(UsageError, match=r"the format of memory://bucket/out: it has no suffix"):
         plan_batch(["memory://bucket/in/a.png"], "memory://bucket/out", Naming())
 
 
-def test_a_store_is_enlarged_into_a_store_and_what_is_there_is_kept(
+def test_remote_pictures_are_upscaled_and_existing_outputs_are_kept(
     srgan: Callable[..., Outcome], store: fsspec.AbstractFileSystem, weights: Path, tmp_path: Path
 ) -> None:
     store.pipe("/bucket/in/bad.jpg", b"no picture")
@@ -157,15 +157,15 @@ def test_a_store_is_enlarged_into_a_store_and_what_is_there_is_kept(
     store.pipe("/bucket/out/a.png", b"edited")
     again = [json.loads(line)["status"] for line in srgan(*arguments).out.splitlines()]
     assert again == ["kept", "failed", "kept"]
-    anew = [json.loads(line)["status"] for line in srgan(*arguments, "--overwrite").out.splitlines()]
-    assert anew == ["enlarged", "failed", "enlarged"]
+    overwritten = [json.loads(line)["status"] for line in srgan(*arguments, "--overwrite").out.splitlines()]
+    assert overwritten == ["enlarged", "failed", "enlarged"]
     (tmp_path / "a.png").write_bytes(store.cat("/bucket/out/a.png"))
     picture = read_picture(tmp_path / "a.png")
     assert (picture.height, picture.width) == (56, 80)
 
 
 @pytest.mark.usefixtures("store")
-def test_a_picture_of_a_store_goes_to_a_file_and_the_manifest_knows_it(
+def test_remote_pictures_are_upscaled_into_a_folder_with_a_manifest(
     srgan: Callable[..., Outcome], weights: Path, tmp_path: Path
 ) -> None:
     assert srgan("upscale", "memory://bucket/in/a.png", tmp_path / "one.webp", "-m", weights).code == 0

@@ -166,7 +166,7 @@ def test_a_whole_picture_that_does_not_fit_is_refused() -> None:
 def test_too_little_disk_is_told_beforehand(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     check_space(tmp_path, 1)
     monkeypatch.setattr(files.shutil, "disk_usage", lambda _: SimpleNamespace(free=2**20))
-    with pytest.raises(SrganError, match=r"may take 2M of disk in .*, of which 1M are free"):
+    with pytest.raises(SrganError, match=r"up to 2M are needed in .*, found 1M free"):
         check_space(tmp_path, 2**21)
 
 
