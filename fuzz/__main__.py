@@ -1,11 +1,11 @@
-"""Throw broken, hostile and odd files at srgan.
+"""Feed damaged, hostile and odd files to srgan.
 
-    python fuzz [--cases 20000] [--seed 0] [--corpus FOLDER] [--skip 4000] [--door picture --case 17]
+    python fuzz [--cases 20000] [--seed 0] [--corpus FOLDER] [--skip 4000] [--target picture --case 17]
 
-A case is made from its door, its number and the seed alone, so that --door and --case make a finding again.  The doors
-take turns, and stderr tells every hundred cases how many are done: --skip goes on from there.  Prints how many cases
-each door took and refused and the most memory that one held, and every finding, those that look alike once; exits 1 if
-there is one.  Ctrl-C ends it with the sums so far.
+A case depends only on its target, its number, the seed and the corpus, so --target and --case reproduce a finding.  The
+targets take turns.  Progress goes to stderr after every hundred cases; --skip continues from there.  Prints every
+finding, similar ones once, and for each target the number of accepted and refused cases and the largest amount of
+memory of a case.  Exits with 1 if there are findings.  Ctrl-C ends the run and prints the sums so far.
 """
 
 import sys
@@ -16,58 +16,59 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from doors import DOORS
-from watch import Case, Limits, watched
+from supervisor import CaseResult, Limits, run_cases
+from targets import TARGETS
 
 
 def main(
-    cases: Annotated[int, typer.Option(help="How many, over all doors.")] = 20_000,
-    skip: Annotated[int, typer.Option(help="How many of them were done before.")] = 0,
+    cases: Annotated[int, typer.Option(help="Number of cases of all targets.")] = 20_000,
+    skip: Annotated[int, typer.Option(help="Number of cases to skip, to continue an earlier run.")] = 0,
     seed: int = 0,
-    corpus: Annotated[Path | None, typer.Option(help="A folder of pictures to break, beside those drawn here.")] = None,
-    door: Annotated[str, typer.Option(help=f"Only this one of {', '.join(DOORS)}.")] = "",
-    case: Annotated[int | None, typer.Option(help="Only the case of this number.")] = None,
-    seconds: Annotated[float, typer.Option(help="The most that a case may take.")] = 120,
-    memory: Annotated[int, typer.Option(help="MiB that a case may hold at most.")] = 1536,
+    corpus: Annotated[Path | None, typer.Option(help="Folder of pictures to damage, beside generated ones.")] = None,
+    target: Annotated[str, typer.Option(help=f"Run only this target: {', '.join(TARGETS)}.")] = "",
+    case: Annotated[int | None, typer.Option(help="Run only the case with this number.")] = None,
+    seconds: Annotated[float, typer.Option(help="Longest time for a case.")] = 120,
+    memory: Annotated[int, typer.Option(help="MiB that a case may take.")] = 1536,
 ) -> None:
-    """Knock at the doors and tell what happened."""
-    doors = [door] if door else list(DOORS)
-    dealt = [(name, case) for name in doors] if case is not None else _deal(cases, doors)[skip:]
+    """Run cases and print the results."""
+    targets = [target] if target else list(TARGETS)
+    chosen = [(name, case) for name in targets] if case is not None else _schedule(cases, targets)[skip:]
     counts: Counter[tuple[str, str]] = Counter()
-    most: Counter[str] = Counter()
-    alike: dict[str, list[Case]] = {}
+    peaks: Counter[str] = Counter()
+    findings: dict[str, list[CaseResult]] = {}
     began = time.monotonic()
     with suppress(KeyboardInterrupt):
-        for done in watched(dealt, seed, corpus, Limits(seconds, memory * 2**20)):
-            counts[done.door, done.verdict] += 1
-            most[done.door] = max(most[done.door], done.memory)
-            if done.verdict == "finding":
-                alike.setdefault(_likeness(done), []).append(done)
-                if len(alike[_likeness(done)]) == 1:
-                    print(f"--door {done.door} --case {done.number}\n{done.story}\n", flush=True)
+        for result in run_cases(chosen, seed, corpus, Limits(seconds, memory * 2**20)):
+            counts[result.target, result.verdict] += 1
+            peaks[result.target] = max(peaks[result.target], result.memory)
+            if result.verdict == "finding":
+                findings.setdefault(_signature(result), []).append(result)
+                if len(findings[_signature(result)]) == 1:
+                    print(f"--target {result.target} --case {result.number}\n{result.report}\n", flush=True)
             if counts.total() % 100 == 0:
-                told = f"{skip + counts.total()} of {cases} cases, {len(alike)} findings"
-                print(f"{told}, {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
-    for found in alike.values():
-        print(f"{len(found)} alike: --door {found[0].door}, cases {', '.join(str(done.number) for done in found[:9])}")
-    for name in doors:
-        row = ", ".join(f"{counts[name, verdict]} {verdict}" for verdict in ("taken", "refused", "finding"))
-        print(f"{name}: {row}; at most {most[name] / 2**20:.0f} MiB for a case")
+                progress = f"{skip + counts.total()} of {cases} cases, {len(findings)} findings"
+                print(f"{progress}, {time.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
+    for similar in findings.values():
+        numbers = ", ".join(str(result.number) for result in similar[:9])
+        print(f"{len(similar)} similar: --target {similar[0].target}, cases {numbers}")
+    for name in targets:
+        row = ", ".join(f"{counts[name, verdict]} {verdict}" for verdict in ("accepted", "refused", "finding"))
+        print(f"{name}: {row}; at most {peaks[name] / 2**20:.0f} MiB for a case")
     print(f"{counts.total()} cases in {time.monotonic() - began:.0f} s")
-    sys.exit(1 if alike else 0)
+    sys.exit(1 if findings else 0)
 
 
-def _deal(cases: int, doors: list[str]) -> list[tuple[str, int]]:
-    """So many cases, each a door and a number, by the doors' shares and in turns."""
-    shares = {name: DOORS[name][1] for name in doors}
-    dealt = [(name, number) for name in doors for number in range(cases * shares[name] // sum(shares.values()))]
-    return sorted(dealt, key=lambda case: case[1] / shares[case[0]])
+def _schedule(cases: int, targets: list[str]) -> list[tuple[str, int]]:
+    """The targets and numbers of all cases, in turns, by the shares of the targets."""
+    shares = {name: TARGETS[name].share for name in targets}
+    scheduled = [(name, number) for name in targets for number in range(cases * shares[name] // sum(shares.values()))]
+    return sorted(scheduled, key=lambda case: case[1] / shares[case[0]])
 
 
-def _likeness(case: Case) -> str:
-    """The place that a traceback ends at, or the story."""
-    places = [line for line in case.story.splitlines() if line.startswith("  File ")]
-    return f"{case.door} {places[-1] if places else case.story.split(' ')[0]}"
+def _signature(result: CaseResult) -> str:
+    """What similar findings have in common: the last place in the traceback, or the start of the report."""
+    places = [line for line in result.report.splitlines() if line.startswith("  File ")]
+    return f"{result.target} {places[-1] if places else result.report.split(' ')[0]}"
 
 
 if __name__ == "__main__":

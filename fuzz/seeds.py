@@ -1,4 +1,4 @@
-"""Good files, from which broken ones are made: small ones drawn here, and those of a folder of odd pictures."""
+"""Valid files to mutate: small generated ones, and pictures of a corpus."""
 
 import builtins
 import io
@@ -28,8 +28,8 @@ from srgan_cli.networks import GENERATORS
 from srgan_cli.weights.card import WeightsCard
 
 CALLED = "called-by-a-pickle"
-"""A file of this name appears where a pickle has been obeyed."""
-_LARGEST = 2**18
+"""The file that the code of hostile pickles creates."""
+_LARGEST_FILE = 2**18
 _RECIPES = Path(__file__).parents[1] / "examples/recipes"
 _SMALL: dict[str, dict[str, Any]] = {
     "srresnet": {"scale": 2, "channels": 4, "blocks": 1},
@@ -43,7 +43,7 @@ _SMALL: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True)
 class Seed:
-    """A good file: the suffix that tells its kind, and its content."""
+    """A valid file."""
 
     suffix: str
     data: bytes
@@ -51,26 +51,23 @@ class Seed:
 
 @cache
 def pictures(corpus: Path | None = None) -> list[Seed]:
-    """A small picture in every format that can be written here, and what a folder holds that is not too large."""
+    """Small pictures in every format that can be written here, and the files of a corpus that are not too large."""
     register_all_plugins()
-    return [*_by_pillow(), *_by_vips(), *_video(), *(_found(corpus) if corpus else ())]
+    return [*_written_by_pillow(), *_written_by_vips(), *_video(), *(_read_corpus(corpus) if corpus else ())]
 
 
 @cache
 def weights() -> list[Seed]:
-    """Weights files of every generator here and one of another project, and pickles that are up to no good."""
+    """Weights of every generator, weights of another project, and hostile pickles."""
     torch.manual_seed(0)
     built = {name: GENERATORS[name](**_SMALL.get(name, {})) for name in GENERATORS}
     seeds = []
     for name, generator in built.items():
         tensors = {key: value.contiguous() for key, value in generator.state_dict().items()}
-        seeds.append(
-            Seed(
-                ".safetensors", save(tensors, {"srgan": json.dumps(asdict(WeightsCard.for_generator(generator, name)))})
-            )
-        )
+        card = json.dumps(asdict(WeightsCard.for_generator(generator, name)))
+        seeds.append(Seed(".safetensors", save(tensors, {"srgan": card})))
     torch.nn.init.constant_(next(built["srresnet"].parameters()), float("nan"))
-    card = json.dumps(asdict(WeightsCard.for_generator(built["srresnet"], "no numbers")))
+    card = json.dumps(asdict(WeightsCard.for_generator(built["srresnet"], "not finite")))
     plain = {key: value.contiguous() for key, value in built["srresnet"].state_dict().items()}
     seeds += [Seed(".safetensors", save(plain, {"srgan": card})), Seed(".safetensors", save(plain))]
     seeds += [Seed(".pth", _pickled({"params": plain}, zipped)) for zipped in (True, False)]
@@ -83,17 +80,22 @@ def settings() -> list[dict[str, Any]]:
     return [tomllib.loads(path.read_text(encoding="utf8")) for path in sorted(_RECIPES.glob("*.toml"))]
 
 
-def _drawn(mode: str = "RGB", size: tuple[int, int] = (20, 14)) -> Image.Image:
+def _generated(mode: str = "RGB", size: tuple[int, int] = (20, 14)) -> Image.Image:
     noise = np.random.default_rng(0).integers(0, 256, (size[1], size[0], 4), dtype=np.uint8)
     return Image.fromarray(noise, "RGBA").convert(mode)
 
 
-def _by_pillow() -> Iterator[Seed]:
+def _written_by_pillow() -> Iterator[Seed]:
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     exif = Image.Exif()
     exif.update({0x0112: 6, 0x010E: "a picture", 0x011A: 72.0, 0x011B: 72.0})
-    told = {"exif": exif, "icc_profile": profile, "dpi": (72, 72)}
-    moving = {"save_all": True, "append_images": [_drawn().rotate(90), _drawn().rotate(180)], "duration": 50, "loop": 0}
+    metadata = {"exif": exif, "icc_profile": profile, "dpi": (72, 72)}
+    animation = {
+        "save_all": True,
+        "append_images": [_generated().rotate(90), _generated().rotate(180)],
+        "duration": 50,
+        "loop": 0,
+    }
     stills = {
         ".png": ["RGB", "RGBA", "L", "LA", "P", "1", "I;16"],
         ".jpg": ["RGB", "L", "CMYK"],
@@ -110,17 +112,17 @@ def _by_pillow() -> Iterator[Seed]:
     }
     for suffix, modes in stills.items():
         for mode in modes:
-            image = _drawn("L").convert("I;16") if mode == "I;16" else _drawn("RGB").convert(mode)
+            image = _generated("L").convert("I;16") if mode == "I;16" else _generated("RGB").convert(mode)
             yield from _saved(image, suffix, {})
-    yield from _saved(_drawn("RGBA"), ".png", told)
-    yield from _saved(_drawn("RGB"), ".png", {"dpi": (72, 72), "exif": exif})
+    yield from _saved(_generated("RGBA"), ".png", metadata)
+    yield from _saved(_generated("RGB"), ".png", {"dpi": (72, 72), "exif": exif})
     for suffix in (".jpg", ".webp", ".tif", ".avif", ".heic"):
-        yield from _saved(_drawn(), suffix, told)
-    yield from _saved(_drawn(), ".jpg", {"progressive": True, "comment": b"words"})
+        yield from _saved(_generated(), suffix, metadata)
+    yield from _saved(_generated(), ".jpg", {"progressive": True, "comment": b"words"})
     for suffix in (".gif", ".png", ".webp", ".tif", ".avif"):
-        yield from _saved(_drawn(), suffix, moving)
+        yield from _saved(_generated(), suffix, animation)
     for compression in ("tiff_lzw", "jpeg", "tiff_adobe_deflate", "packbits"):
-        yield from _saved(_drawn(), ".tif", {"compression": compression})
+        yield from _saved(_generated(), ".tif", {"compression": compression})
 
 
 def _saved(image: Image.Image, suffix: str, options: dict[str, Any]) -> Iterator[Seed]:
@@ -130,8 +132,8 @@ def _saved(image: Image.Image, suffix: str, options: dict[str, Any]) -> Iterator
         yield Seed(suffix, buffer.getvalue())
 
 
-def _by_vips() -> Iterator[Seed]:
-    """Forms that Pillow does not write."""
+def _written_by_vips() -> Iterator[Seed]:
+    """Kinds of PNG, TIFF and PGM that Pillow does not write."""
     values = np.random.default_rng(0).integers(0, 2**16, (14, 20, 3), dtype=np.uint16)
     deep = pyvips.Image.new_from_array(values).copy(interpretation="rgb16")
     shallow = (deep >> 8).cast("uchar").copy(interpretation="srgb")
@@ -155,8 +157,8 @@ def _video() -> Iterator[Seed]:
     yield Seed(".y4m", b"YUV4MPEG2 W8 H6 F25:1 C444p10 XCOLORRANGE=FULL\n" + b"FRAME\n" + bytes(288))
 
 
-def _found(corpus: Path) -> list[Seed]:
-    files = sorted(path for path in corpus.rglob("*") if path.is_file() and path.stat().st_size <= _LARGEST)
+def _read_corpus(corpus: Path) -> list[Seed]:
+    files = sorted(path for path in corpus.rglob("*") if path.is_file() and path.stat().st_size <= _LARGEST_FILE)
     return [Seed(path.suffix or ".png", path.read_bytes()) for path in files]
 
 
@@ -167,13 +169,13 @@ def _pickled(content: Any, zipped: bool) -> bytes:
 
 
 def _compact() -> dict[str, torch.Tensor]:
-    """The tensors of another project's network: a compact SRVGG of one layer, as Real-ESRGAN names them."""
+    """Tensors of a compact SRVGG with one layer, named as by Real-ESRGAN."""
     shapes = {"0.weight": (8, 3, 3, 3), "0.bias": (8,), "1.weight": (8,), "2.weight": (12, 8, 3, 3), "2.bias": (12,)}
     return {f"body.{key}": torch.rand(shape) / 10 for key, shape in shapes.items()}
 
 
 class _Call:
-    """Is pickled as a call."""
+    """Pickles as a call of a function."""
 
     def __init__(self, function: Any, *arguments: Any) -> None:
         self.call = function, arguments
