@@ -54,7 +54,7 @@ def main(
     with TemporaryDirectory() as run:
         config = TrainConfig.from_json({**settings, "data": str(pictures), "run": run, "device": device})
         dataset = load_dataset(config)
-        precision = ComputeContext.for_device(device, config.precision)
+        precision = ComputeContext.for_device(device, config.optim.precision)
         rate = matrix_rate(precision, steps)
         table = Table(title=f"{precision.device}, {precision.dtype}, matrix product {rate / 1e9:.0f} GFLOP/s")
         for heading in HEADINGS:
@@ -86,7 +86,7 @@ def measured(phase: str, config: TrainConfig, dataset: Dataset, steps: int, rate
         f"{whole / without_data:.1%}",
         f"{bare:.2f} / s",
         f"{whole / bare:.0%}",
-        f"{whole * config.batch:.0f}",
+        f"{whole * config.data.batch:.0f}",
         f"{achieved / 1e9:.0f}",
         f"{achieved / rate:.0%}",
     ]

@@ -1,6 +1,6 @@
 """Which settings train best at equal time or equal steps: short runs that differ in a few settings, one after another.
 
-    python benchmarks/trials.py PICTURES benchmarks/trials/games.toml --runs FOLDER [--only NAME ...]
+    python benchmarks/trials.py PICTURES benchmarks/trials/gan-losses.toml --runs FOLDER [--only NAME ...]
 
 TRIALS is a recipe (keys of TrainConfig) with a table for each trial that says what it does otherwise.  The pictures
 are decoded once.  A row is printed as soon as its trial is done: parameters of the generator, steps, milliseconds a

@@ -3,10 +3,8 @@
 python docs/reference.py > docs/reference.md
 """
 
+import ast
 import inspect
-import re
-from collections.abc import Iterator
-from dataclasses import MISSING, fields
 from enum import EnumType
 from typing import Any, get_args, get_type_hints
 
@@ -14,8 +12,10 @@ from typer.models import ArgumentInfo, OptionInfo
 
 from srgan_cli.cli import app
 from srgan_cli.metrics import METRICS, SET_METRICS
-from srgan_cli.training import config as settings
-from srgan_cli.training.recipe import KINDS, known_settings
+from srgan_cli.training import config, settings
+from srgan_cli.training.config import SETTINGS
+from srgan_cli.training.recipe import KINDS
+from srgan_cli.training.schema import OneOf, Setting
 
 HEAD = """# Reference
 
@@ -23,7 +23,7 @@ Made by `python docs/reference.py > docs/reference.md`; the tests hold it to the
 """
 RECIPES = """## Settings of a run
 
-The keys of a recipe (TOML), of `config.json`, and the fields of `TrainConfig`. Those that are options too stand above.
+The keys of a recipe (TOML) and of `config.json`. Those that are also options are listed above.
 """
 
 
@@ -39,7 +39,11 @@ def described(command: Any) -> str:
     parameters = inspect.signature(command).parameters.values()
     taken = [(parameter, *get_args(hints[parameter.name])) for parameter in parameters if parameter.name != "context"]
     places = [info.metavar or name(parameter) for parameter, _, info in taken if isinstance(info, ArgumentInfo)]
-    rows = [row(parameter, kind, info) for parameter, kind, info in taken if isinstance(info, OptionInfo)]
+    rows = [
+        row(parameter, kind, info)
+        for parameter, kind, info in taken
+        if isinstance(info, OptionInfo) and not info.hidden
+    ]
     usage = " ".join(["srgan", command.__name__, "[OPTIONS]", *places])
     heading = ("| option | | default |", "|---|---|---|")
     return "\n".join([f"## `{usage}`\n", inspect.getdoc(command) or "", "", *heading, *rows, ""])
@@ -67,36 +71,42 @@ def cell(text: str | None) -> str:
 
 
 def recipe() -> str:
-    """The settings: a row each, and the lines that describe them."""
-    known = [(field.name, field.default) for field in fields(settings.TrainConfig)]
-    rows = [f"| `{key}` | {takes(key)} | {cell(told(value))} |" for key, value in known]
-    lines = inspect.cleandoc(settings.TrainConfig.__doc__ or "").split("\n\n", 1)[1].splitlines()
-    heading = ("| setting | takes | default |", "|---|---|---|")
-    return "\n".join([RECIPES, *heading, *rows, "", *sentences(lines), ""])
+    """The settings: a row each."""
+    rows = [
+        f"| `{key}` | {cell(MEANINGS[setting.group, setting.field])} | {takes(setting)} | {default_of(setting)} |"
+        for key, setting in SETTINGS.items()
+    ]
+    heading = ("| setting | | takes | default |", "|---|---|---|---|")
+    return "\n".join([RECIPES, *heading, *rows, ""])
 
 
-def takes(key: str) -> str:
-    """What may be given for a setting, in words."""
-    if key in settings._CHOICES:
-        return ", ".join(f"`{choice}`" for choice in settings._CHOICES[key])
-    if key in settings._RANGES:
-        return settings._RANGES[key][0]
-    kinds = known_settings()
-    return KINDS[kinds[key]] if key in kinds else "a folder"
+def takes(setting: Setting) -> str:
+    """The values of a setting in words."""
+    if isinstance(setting.accepts, OneOf):
+        return ", ".join(f"`{choice}`" for choice in setting.accepts.choices)
+    if setting.accepts:
+        return setting.accepts.expected
+    return KINDS.get(setting.type, "a folder")
 
 
-def told(value: Any) -> str:
-    """A default as a recipe would write it."""
-    if value is MISSING or value is None or value in ("", ()):
+def default_of(setting: Setting) -> str:
+    """The default as a recipe would write it."""
+    if setting.default is None or setting.default in ("", ()):
         return ""
-    return f"`{str(value).lower() if isinstance(value, bool) else value}`"
+    return f"`{str(setting.default).lower() if setting.type is bool else setting.default}`"
 
 
-def sentences(lines: list[str]) -> Iterator[str]:
-    """The docstring's lines as a list, an entry a line that begins with the names of settings."""
-    for line in lines:
-        found = re.match(r"([a-z_0-9]+(?:(?:,| or) [a-z_0-9]+)*): (.*)", line)
-        yield f"- {found[1]}: {found[2]}" if found else f"  {line}"
+def meanings() -> dict[tuple[str, str], str]:
+    """The docstrings of the settings by group and field."""
+    classes = [node for module in (config, settings) for node in ast.parse(inspect.getsource(module)).body]
+    groups = {group.__name__: name for name, group in (("", config.TrainConfig), *config.GROUPS.items())}
+    return {
+        (groups[node.name], field.target.id): " ".join(text.value.value.split())
+        for node in classes
+        if isinstance(node, ast.ClassDef) and node.name in groups
+        for field, text in zip(node.body, node.body[1:], strict=False)
+        if isinstance(field, ast.AnnAssign) and isinstance(text, ast.Expr)
+    }
 
 
 def metrics() -> str:
@@ -109,6 +119,8 @@ def metrics() -> str:
     note = "[scoring.md](scoring.md) has their formulas and papers."
     return "\n".join(["## Metrics\n", *heading, *rows, "", note])
 
+
+MEANINGS = meanings()
 
 if __name__ == "__main__":
     print(page())

@@ -244,9 +244,9 @@ def _check_weights(path: Path) -> None:
 def _configure(path: Path, folder: Path) -> None:
     values = {"data": str(folder), "name": "odd", **read_recipe(path)}
     config = TrainConfig.from_json({**values, "run": folder})
-    assert config.patch > 0
-    assert math.isfinite(config.learning_rate), f"a learning rate of {config.learning_rate}"
-    weights_file = (config.run / f"{config.name}.safetensors").resolve()
+    assert config.data.patch > 0
+    assert math.isfinite(config.optim.learning_rate), f"a learning rate of {config.optim.learning_rate}"
+    weights_file = (config.run.folder / f"{config.run.name}.safetensors").resolve()
     assert weights_file.parent == folder.resolve(), f"weights outside the folder of the run: {weights_file}"
 
 
@@ -320,7 +320,7 @@ _OPTIONS: dict[str, tuple[Sequence[str], Sequence[str]]] = {
          "rgb", "y", "crop", "skip", "resize", "0,0,4,4", "-9,0,99999,1", "skimage", "out.png", "out.html", ""),
     ),
     "train": (
-        ("--scale", "--time", "--steps", "--batch", "--patch", "--generator", "--channels", "--blocks", "--game",
+        ("--scale", "--time", "--steps", "--batch", "--patch", "--generator", "--channels", "--blocks", "--gan-loss",
          "--discriminator", "--check", "--resume", "--config", "--name", "--seed", "--degradation",
          "--init-from"),
         ("1", "2", "0", "-1", "0s", "1s", "nan", "srcnn", "hinge", "patch", "in", "run", "../x", "",

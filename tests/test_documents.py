@@ -24,7 +24,7 @@ from srgan_cli.networks import GENERATORS
 
 README = (REPOSITORY / "README.md").read_text()
 COMMANDS = get_command(app).commands  # type: ignore[attr-defined]
-TINY = "--steps 2 --batch 2 --patch 8 --channels 8 --blocks 1 --pixel-share 0.5 --device cpu"
+TINY = "--steps 2 --batch 2 --patch 8 --channels 8 --blocks 1 --pretrain-fraction 0.5 --device cpu"
 """In the place of hours of training."""
 ELSEWHERE = ("hf://", "s3://", "torchrun")
 """What needs a network or several processes; tests of their own try it on this machine."""

@@ -71,7 +71,9 @@ def estimate_cost(config: TrainConfig, dataset: Dataset, initial: InitialWeights
         trainer = Trainer(config, dataset, initial)
         rates[phase] = trainer.benchmark(phase)
         disk = max(disk, trainer.bytes_on_disk())
-    seconds = config.seconds or sum(shares[phase] * (config.steps or 0) / rate for phase, rate in rates.items())
+    seconds = config.schedule.seconds or sum(
+        shares[phase] * (config.schedule.steps or 0) / rate for phase, rate in rates.items()
+    )
     return Cost(rates, seconds / 3600, peak_memory(trainer.device), disk)
 
 
@@ -103,7 +105,7 @@ def _remarks(pair: Pair, config: TrainConfig) -> Iterator[str]:
     blocks = _blockiness(look)
     if blocks > BLOCKINESS:
         yield f"shows JPEG's blocks ({blocks:.2f} times the steps of its surroundings)"
-    shift = _shift(low, downscale(look, config.scale)) if config.low else None
+    shift = _shift(low, downscale(look, config.scale)) if config.data.low else None
     if shift:
         yield f"lies {shift[0]} pixels below and {shift[1]} right of its low-resolution partner"
 

@@ -14,12 +14,14 @@ import torch
 from torch import Tensor
 
 from srgan_cli.errors import UsageError, WeightsError
-from srgan_cli.networks import GENERATORS, Generator
+from srgan_cli.networks import Generator
 from srgan_cli.system.distributed import SINGLE_PROCESS, World
 from srgan_cli.system.memory import retain_freed_memory
 from srgan_cli.training.config import ADVERSARIAL, DEGRADATION, PIXEL, TrainConfig
 from srgan_cli.training.data.dataset import Dataset
+from srgan_cli.training.data.random import seeded
 from srgan_cli.training.data.sampling import Batch, BatchRequest, Sampler
+from srgan_cli.training.models.build import build_generator
 from srgan_cli.training.models.gan import GAN
 from srgan_cli.training.models.learned_degradation import LearnedDegradation
 from srgan_cli.training.optim.divergence import DivergenceMonitor
@@ -69,14 +71,16 @@ class Trainer:
         self.config = config
         self.dataset = dataset
         self.world = world
-        self.folder = (RunFolder if world.is_main else NullRunFolder)(config.run, config.name)
-        self.compute = ComputeContext.for_device(world.device(config.device), config.precision)
+        self.folder = (RunFolder if world.is_main else NullRunFolder)(config.run.folder, config.run.name)
+        self.compute = ComputeContext.for_device(world.device(config.run.device), config.optim.precision)
         self.device = self.compute.device
         retain_freed_memory()
-        torch.manual_seed(config.seed)
-        self.rng = torch.Generator().manual_seed(config.seed)
+        torch.manual_seed(config.run.seed)
+        self.rng = seeded(config.run.seed, "step")
         self.gan = GAN(config, self._first_generator(initial), self.compute, world)
-        self.learned_degradation = LearnedDegradation(config, dataset, self.compute, world) if config.unpaired else None
+        self.learned_degradation = (
+            LearnedDegradation(config, dataset, self.compute, world) if config.data.unpaired else None
+        )
         self.sampler = Sampler(dataset.training, config, world)
         self.ancestor = initial.story if initial else {}
         self.monitor = DivergenceMonitor()
@@ -93,7 +97,7 @@ class Trainer:
     def resume(
         cls, config: TrainConfig, dataset: Dataset, state: dict[str, Any], world: World = SINGLE_PROCESS
     ) -> "Trainer":
-        """The run of `config.run` as its checkpoint left it; `state` is what `read_checkpoint` gave.
+        """The run of `config.run.folder` as its checkpoint left it; `state` is what `read_checkpoint` gave.
 
         Raises WeightsError for an unusable checkpoint, UsageError when the run is finished or the data have changed.
         """
@@ -120,7 +124,7 @@ class Trainer:
                 self._begin_next_phase()
             began = time.monotonic()
             losses = self._train_step(progress)
-            rate = self.world.size * self.config.batch / (time.monotonic() - began)
+            rate = self.world.size * self.config.data.batch / (time.monotonic() - began)
             progress, due, late = self.world.broadcast(self._status())
             if due:
                 self._validate()
@@ -160,27 +164,27 @@ class Trainer:
 
     def save(self) -> None:
         """Write the deployable weights and the checkpoint."""
-        self._save_weights(self.config.name)
+        self._save_weights(self.config.run.name)
         self.folder.save_checkpoint(self._state())
         self._saved = self.progress.seconds
 
     def _first_generator(self, initial: InitialWeights | None) -> Generator:
         if initial:
             return initial.build(self.config)
-        generator = GENERATORS[self.config.generator](**self.config.generator_config)
-        if self.config.equivariance in GROUPS:
-            Equivariance(generator, self.config.equivariance).draw()
+        generator = build_generator(self.config)
+        if self.config.optim.equivariance in GROUPS:
+            Equivariance(generator, self.config.optim.equivariance).draw()
         return generator
 
     def _train_step(self, progress: float) -> dict[str, float]:
         learner = self._learner
-        schedule = SCHEDULES[self.config.schedule]
+        schedule = SCHEDULES[self.config.optim.lr_schedule]
         learner.set_learning_rate(
             self.monitor.rate_share * schedule(self.progress.phase_fraction(progress), self.progress.phase_steps)
         )
         rows, usable = [], True
-        for part in range(self.config.accumulate):
-            losses, learned = self._learn(progress, self.progress.steps * self.config.accumulate + part)
+        for part in range(self.config.optim.accumulate):
+            losses, learned = self._learn(progress, self.progress.steps * self.config.optim.accumulate + part)
             rows.append({name: float(loss.detach()) for name, loss in losses.items()})
             usable &= learned
         self.progress.steps += 1
@@ -200,7 +204,7 @@ class Trainer:
             return learner.learn(number, self.rng)
         within, pixel = self.progress.phase_fraction(progress), self.progress.phase == PIXEL
         low, high = self._batch(within if pixel else 0.0, number)
-        squared = pixel and within >= 1 - self.config.l2_share
+        squared = pixel and within >= 1 - self.config.schedule.l2_fraction
         return self.gan.learn(low, high, squared, min(1.0, within / ADVERSARIAL_RAMP), self.rng)
 
     @property
@@ -234,7 +238,7 @@ class Trainer:
         if self.progress.phase_steps:
             if self._validation.step != self.progress.steps:
                 self._validate()
-            self._save_weights(self.config.fidelity_name)
+            self._save_weights(self.config.run.fidelity_name)
         self.gan.add_discriminator()
         self.best = BestValidation(self._validation.scores.get("psnr"))
         return ADVERSARIAL
@@ -253,7 +257,7 @@ class Trainer:
         self._recent.clear()
         self._last_good = self._snapshot()
         if self.best.update(scores, validation_protocol(self.config.scale).metrics[-1]):
-            self._save_weights(f"{self.config.name}-best")
+            self._save_weights(f"{self.config.run.name}-best")
 
     def _score(self) -> dict[str, float]:
         pairs = self.dataset.validation[self.world.rank :: self.world.size]
@@ -296,7 +300,11 @@ class Trainer:
     @property
     def _counterpart(self) -> str:
         """The fidelity weights that the adversarial phase began from."""
-        return self.config.fidelity_name if self.config.pixel_share else str(self.ancestor.get("name", ""))
+        return (
+            self.config.run.fidelity_name
+            if self.config.schedule.pretrain_fraction
+            else str(self.ancestor.get("name", ""))
+        )
 
     def _state(self) -> dict[str, Any]:
         return {
@@ -331,14 +339,18 @@ class Trainer:
             self._validation, self.best = Validation(**state["validation"]), BestValidation(**state["best"])
             self.ancestor, data = state["ancestor"], state["data"]
         except (KeyError, RuntimeError, ValueError, TypeError) as error:
-            raise WeightsError(f"the checkpoint in {self.config.run} does not fit its own settings: {error}") from error
+            raise WeightsError(
+                f"the checkpoint in {self.config.run.folder} does not fit its own settings: {error}"
+            ) from error
         if data != self.dataset.digest:
             raise UsageError(
-                f"the pictures in {self.config.folders} are not those that the run began with",
+                f"the pictures in {self.config.data.folder_names} are not those that the run began with",
                 "restore them, or start another run from its weights with --init-from",
             )
         if self.progress.fraction >= 1:
-            raise UsageError(f"the run in {self.config.run} is finished", "lengthen it with a larger --time or --steps")
+            raise UsageError(
+                f"the run in {self.config.run.folder} is finished", "lengthen it with a larger --time or --steps"
+            )
         if self.learned_degradation and self.progress.phase != DEGRADATION:
             self.learned_degradation.make_partners()
         self._last_good = self._snapshot()

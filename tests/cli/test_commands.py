@@ -8,7 +8,6 @@ import sys
 import time
 import zlib
 from collections.abc import Callable
-from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +29,7 @@ from srgan_cli.image.picture import Picture
 from srgan_cli.metrics import METRICS, SET_METRICS
 from srgan_cli.metrics.distribution.extractors import EXTRACTORS
 from srgan_cli.scoring.protocol import MISMATCHES, PROTOCOLS
-from srgan_cli.training.config import TrainConfig
+from srgan_cli.training.config import SETTINGS
 from srgan_cli.training.run.folder import read_checkpoint
 from srgan_cli.upscaling import upscaler
 from srgan_cli.upscaling.tiles.tiling import TilePolicy
@@ -484,7 +483,7 @@ def test_an_interrupted_run_is_saved_and_goes_on(
         process.send_signal(number)
         out, err = process.communicate(timeout=60)
     assert (process.returncode, out) == (code, "")
-    assert "go on with: srgan train" in err
+    assert "continue with: srgan train" in err
     assert (run / "checkpoint.pt").exists()
     steps = read_checkpoint(run)["steps"]
     outcome = srgan("train", photographs, "--run", run, "--resume", "--steps", steps + 2)
@@ -538,9 +537,9 @@ def test_folders_come_from_the_recipe_and_are_remembered(
 def test_defaults_of_the_command_line_are_those_of_the_library() -> None:
     commands = get_command(app).commands  # type: ignore[attr-defined]
     options = {parameter.name: parameter.default for parameter in commands["train"].params}
-    for setting in fields(TrainConfig):
-        if setting.name in options and setting.name not in ("data", "low", "name"):
-            assert options[setting.name] == setting.default, setting.name
+    for key, setting in SETTINGS.items():
+        if key in options and key not in ("data", "low", "name"):
+            assert options[key] == setting.default, key
     enlarge = {parameter.name: parameter.default for parameter in commands["upscale"].params}
     assert (enlarge["model"], enlarge["tile"]) == (upscaler.DEFAULT_MODEL, TilePolicy().size)
 

@@ -42,7 +42,7 @@ def test_a_bar_is_drawn_on_a_terminal_only(screen: io.StringIO, seen: bool) -> N
 
 def test_training_says_a_line_for_every_validation_in_a_pipe(screen: io.StringIO) -> None:
     first, second = {"psnr": 20.0}, {"psnr": 21.5}
-    with training_view(TrainConfig(())) as show:
+    with training_view(TrainConfig()) as show:
         for number, scores in enumerate([first, first, second, second], 1):
             show(step(number, scores))
     lines = screen.getvalue().splitlines()
@@ -53,7 +53,7 @@ def test_training_says_a_line_for_every_validation_in_a_pipe(screen: io.StringIO
 
 @pytest.mark.parametrize("screen", [True], indirect=True)
 def test_training_draws_a_table_on_a_terminal(screen: io.StringIO) -> None:
-    with training_view(TrainConfig((), name="mine")) as show:
+    with training_view(TrainConfig.from_settings(name="mine")) as show:
         show(step(7, {"psnr": 21.5, "ssim": 0.75}))
     drawn = screen.getvalue()
     assert all(

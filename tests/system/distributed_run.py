@@ -12,7 +12,7 @@ from typing import NoReturn
 import torch
 
 from srgan_cli.system.distributed import World
-from srgan_cli.training.config import DataFolder, TrainConfig
+from srgan_cli.training.config import TrainConfig
 from srgan_cli.training.data.dataset import load_dataset
 from srgan_cli.training.run.folder import has_checkpoint, read_checkpoint
 from srgan_cli.training.run.origin import prepare_run
@@ -29,13 +29,13 @@ def main(data: str, run: str, batch: str, die: str = "") -> None:
     is_available = torch.cuda.is_available
     torch.cuda.is_available, torch.cuda.set_device = (lambda: True), refuse
     world = World.from_environment()
-    config = TrainConfig(
-        (DataFolder(Path(data)),),
-        Path(run),
+    config = TrainConfig.from_settings(
+        data=Path(data),
+        run=Path(run),
         scale=2,
         seconds=None,
         steps=8,
-        pixel_share=0.5,
+        pretrain_fraction=0.5,
         channels=4,
         blocks=1,
         discriminator_channels=2,
@@ -48,8 +48,8 @@ def main(data: str, run: str, batch: str, die: str = "") -> None:
         torch.cuda.is_available = is_available
         assert world.size == 1 or torch.distributed.get_backend() == "gloo"
         dataset = load_dataset(config)
-        if world.restarts and has_checkpoint(config.run):
-            trainer = Trainer.resume(config, dataset, read_checkpoint(config.run), world)
+        if world.restarts and has_checkpoint(config.run.folder):
+            trainer = Trainer.resume(config, dataset, read_checkpoint(config.run.folder), world)
         else:
             trainer = Trainer(prepare_run(config)[0], dataset, None, world)
         for report in trainer.fit():

@@ -1,6 +1,5 @@
 """What is found out before a run."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +8,7 @@ import torch
 from PIL import Image
 
 from srgan_cli.errors import SrganError
-from srgan_cli.training.config import DataFolder, TrainConfig
+from srgan_cli.training.config import TrainConfig
 from srgan_cli.training.data.dataset import load_dataset
 from srgan_cli.training.preflight import Cost, check_disk_space, estimate_cost, find_problems
 
@@ -30,9 +29,9 @@ def config(tmp_path: Path) -> TrainConfig:
     folder.mkdir()
     for seed in range(3):
         scene(seed).save(folder / f"good{seed}.png")
-    return TrainConfig(
-        (DataFolder(folder),),
-        tmp_path / "run",
+    return TrainConfig.from_settings(
+        data=folder,
+        run=tmp_path / "run",
         scale=2,
         patch=8,
         batch=2,
@@ -52,12 +51,12 @@ def test_nothing_is_remarkable_about_good_pictures(config: TrainConfig) -> None:
 
 
 def test_what_would_spoil_a_training_is_named(config: TrainConfig) -> None:
-    scene(1).save(config.data[0].folder / "twin.png")
-    scene(4).resize((288, 240), Image.Resampling.BICUBIC).save(config.data[0].folder / "enlarged.png")
-    scene(5, 256, 256).save(config.data[0].folder / "squeezed.jpg", quality=40)
-    scene(6, 256, 256).save(config.data[0].folder / "fine.jpg", quality=92)
-    scene(7, 12, 12).save(config.data[0].folder / "tiny.png")
-    (config.data[0].folder / "broken.png").write_text("no picture")
+    scene(1).save(config.data.folders[0].folder / "twin.png")
+    scene(4).resize((288, 240), Image.Resampling.BICUBIC).save(config.data.folders[0].folder / "enlarged.png")
+    scene(5, 256, 256).save(config.data.folders[0].folder / "squeezed.jpg", quality=40)
+    scene(6, 256, 256).save(config.data.folders[0].folder / "fine.jpg", quality=92)
+    scene(7, 12, 12).save(config.data.folders[0].folder / "tiny.png")
+    (config.data.folders[0].folder / "broken.png").write_text("no picture")
     found = remarks(config)
     assert found.keys() == {"twin.png", "enlarged.png", "squeezed.jpg", "tiny.png", "broken.png"}
     assert "looks the same as good1.png" in found["twin.png"]
@@ -68,11 +67,11 @@ def test_what_would_spoil_a_training_is_named(config: TrainConfig) -> None:
 
 
 def test_a_twin_is_found_though_it_was_saved_as_jpeg_or_is_held_out(config: TrainConfig) -> None:
-    folder = config.data[0].folder
+    folder = config.data.folders[0].folder
     scene(9, 500, 420).save(folder / "large.png")
     scene(9, 500, 420).save(folder / "large-again.jpg", quality=50)
     for seed in range(6):
-        config = replace(config, seed=seed)
+        config = config.replace(seed=seed)
         held_out = {pair.name for pair in load_dataset(config).validation}
         twins = [found for found in find_problems(load_dataset(config), config) if "looks the same" in found.remark]
         assert len(twins) == 1
@@ -86,10 +85,10 @@ def test_a_twin_is_found_though_it_was_saved_as_jpeg_or_is_held_out(config: Trai
 def test_a_shift_of_pairs_is_measured(config: TrainConfig, tmp_path: Path, shift: tuple[int, int]) -> None:
     low = tmp_path / "low"
     low.mkdir()
-    for path in sorted(config.data[0].folder.iterdir()):
+    for path in sorted(config.data.folders[0].folder.iterdir()):
         small = np.asarray(Image.open(path).resize((48, 40), Image.Resampling.BICUBIC))
         Image.fromarray(np.roll(small, (-shift[0], -shift[1]), (0, 1))).save(low / path.name)
-    found = remarks(replace(config, low=(low,)))
+    found = remarks(config.replace(low=(low,)))
     expected = f"lies {shift[0]} pixels below and {shift[1]} right of"
     assert len(found) == (3 if any(shift) else 0)
     assert all(expected in remark for remark in found.values())
@@ -104,13 +103,13 @@ def test_too_little_room_on_the_disk_is_found(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("share", "phases"), [(1.0, {"pixel"}), (0.5, {"pixel", "adversarial"})])
 def test_the_cost_is_measured_and_nothing_is_left_behind(config: TrainConfig, share: float, phases: set[str]) -> None:
     dataset = load_dataset(config)
-    by_time = estimate_cost(replace(config, pixel_share=share, seconds=7200), dataset)
+    by_time = estimate_cost(config.replace(pretrain_fraction=share, seconds=7200), dataset)
     assert by_time.rates.keys() == phases
     assert by_time.hours == 2
-    by_steps = estimate_cost(replace(config, pixel_share=share, seconds=None, steps=1000), dataset)
+    by_steps = estimate_cost(config.replace(pretrain_fraction=share, seconds=None, steps=1000), dataset)
     slowest, fastest = min(by_steps.rates.values()), max(by_steps.rates.values())
     assert 1000 / fastest / 3600 <= by_steps.hours * 1.0001
     assert by_steps.hours <= 1000 / slowest / 3600 * 1.0001
     assert by_time.disk > 2 * 4 * torch.nn.utils.parameters_to_vector([torch.zeros(1000)]).numel()
     assert by_time.memory > 50e6
-    assert not config.run.exists()
+    assert not config.run.folder.exists()

@@ -15,7 +15,7 @@ import torch
 
 from srgan_cli.errors import SrganError, UsageError, WeightsError
 from srgan_cli.networks import DISCRIMINATORS
-from srgan_cli.training.config import ADVERSARIAL, PIXEL, DataFolder, TrainConfig
+from srgan_cli.training.config import ADVERSARIAL, PIXEL, TrainConfig
 from srgan_cli.training.data.dataset import Dataset, load_dataset
 from srgan_cli.training.losses.adversarial import ADVERSARIAL_LOSSES
 from srgan_cli.training.losses.perceptual import PerceptualLoss
@@ -36,9 +36,9 @@ STEPS = 20
 
 @pytest.fixture
 def config(smooth_pictures: Path, tmp_path: Path) -> TrainConfig:
-    return TrainConfig(
-        (DataFolder(smooth_pictures),),
-        tmp_path / "run",
+    return TrainConfig.from_settings(
+        data=smooth_pictures,
+        run=tmp_path / "run",
         name="tiny",
         scale=2,
         seconds=None,
@@ -63,16 +63,16 @@ def fresh(config: TrainConfig, dataset: Dataset) -> Trainer:
 
 
 def checkpoint(config: TrainConfig) -> dict[str, Any]:
-    return read_checkpoint(config.run)
+    return read_checkpoint(config.run.folder)
 
 
 def resumed_run(config: TrainConfig, dataset: Dataset) -> Trainer:
     state = checkpoint(config)
-    return Trainer.resume(replace(config, equivariance=state["config"]["equivariance"]), dataset, state)
+    return Trainer.resume(config.replace(equivariance=state["config"]["equivariance"]), dataset, state)
 
 
 def log(config: TrainConfig) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (config.run / "metrics.jsonl").read_text().splitlines()]
+    return [json.loads(line) for line in (config.run.folder / "metrics.jsonl").read_text().splitlines()]
 
 
 def until(trainer: Trainer, step: int) -> Iterator[StepReport]:
@@ -89,7 +89,7 @@ def test_a_run_passes_both_phases_and_leaves_weights_checkpoint_and_log(config: 
     assert set(reports[0].losses) == {"pixel"}
     assert set(reports[-1].losses) == {"pixel", "discriminator", "adversarial"}
     depends = {"checkpoint-before.pt", "tiny-best.safetensors", "events"}
-    assert {path.name for path in config.run.iterdir()} - depends == {
+    assert {path.name for path in config.run.folder.iterdir()} - depends == {
         "checkpoint.pt",
         "config.json",
         "metrics.jsonl",
@@ -108,8 +108,8 @@ def test_the_same_settings_give_the_same_log_and_best_weights_however_slow_the_v
 ) -> None:
     monkeypatch.setattr(validation, "FEWEST_STEPS", 3)
     list(fresh(config, dataset).fit())
-    again = replace(TrainConfig.from_json({**read_recipe(config.run / "config.json"), "data": []}), data=config.data)
-    again = replace(again, run=tmp_path / "again", device="cpu")
+    again = TrainConfig.from_json(read_recipe(config.run.folder / "config.json"), data=config.data.folders)
+    again = again.replace(run=tmp_path / "again", device="cpu")
     slow = fresh(again, dataset)
     for _ in slow.fit():
         slow._validation.cost = 1e6
@@ -141,11 +141,11 @@ def test_the_best_is_compared_by_the_measure_that_it_was_found_by() -> None:
 
 
 def test_the_best_weights_of_the_adversarial_phase_are_kept(config: TrainConfig, dataset: Dataset) -> None:
-    trainer = fresh(replace(config, pixel_share=0.0), dataset)
+    trainer = fresh(config.replace(pretrain_fraction=0.0), dataset)
     list(until(trainer, 2))
     trainer.best.fidelity, trainer.best.value = 0.0, 100.0
     trainer._validate()
-    card = load_weights(config.run / "tiny-best.safetensors")[1]
+    card = load_weights(config.run.folder / "tiny-best.safetensors")[1]
     assert card.scores["validation"]["gradients"] == trainer.best.value < 100
     assert resumed_best(trainer) == trainer.best
 
@@ -162,7 +162,7 @@ def test_events_are_written_where_tensorboard_is_installed(
 
     class Writer:
         def __init__(self, folder: str) -> None:
-            assert folder == str(config.run / "events")
+            assert folder == str(config.run.folder / "events")
 
         def add_scalar(self, name: str, value: float, step: int) -> None:
             written.append((name, value, step))
@@ -172,7 +172,7 @@ def test_events_are_written_where_tensorboard_is_installed(
 
     monkeypatch.setattr(run, "find_spec", lambda _: True)
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", SimpleNamespace(SummaryWriter=Writer))
-    list(fresh(replace(config, steps=2), dataset).fit())
+    list(fresh(config.replace(steps=2), dataset).fit())
     last = log(config)[-1]
     assert ("psnr", last["psnr"], 2) in written
 
@@ -187,7 +187,7 @@ def test_the_weights_run_at_once_and_tell_their_story(config: TrainConfig, datas
 
 
 def test_the_pixel_phase_learns(config: TrainConfig, dataset: Dataset) -> None:
-    config = replace(config, steps=150, pixel_share=1.0)
+    config = config.replace(steps=150, pretrain_fraction=1.0)
     reports = list(fresh(config, dataset).fit())
     assert reports[-1].scores["psnr"] < 60
     lines = log(config)
@@ -200,7 +200,7 @@ def test_resuming_gives_what_an_unbroken_run_gives_bit_for_bit(
 ) -> None:
     whole = fresh(config, dataset)
     list(whole.fit())
-    broken = replace(config, run=tmp_path / "broken")
+    broken = config.replace(run=tmp_path / "broken")
     list(until(fresh(broken, dataset), break_at))
     resumed = resumed_run(broken, dataset)
     assert [report.step for report in resumed.fit()] == list(range(break_at + 1, STEPS + 1))
@@ -217,7 +217,7 @@ def test_resuming_gives_what_an_unbroken_run_gives_bit_for_bit(
 def test_the_pixel_phase_lets_patches_grow_and_ends_on_squared_differences(
     config: TrainConfig, dataset: Dataset
 ) -> None:
-    config = replace(config, pixel_share=1.0, patch_growth=2.0, l2_share=0.5, steps=8)
+    config = config.replace(pretrain_fraction=1.0, patch_growth=2.0, l2_fraction=0.5, steps=8)
     trainer = fresh(config, dataset)
     shapes = [trainer._batch(progress, 0)[0].shape for progress in (0.0, 1.0)]
     assert shapes == [(2, 3, 8, 8), (1, 3, 16, 16)]
@@ -233,14 +233,14 @@ def test_perceptual_loss_matching_and_every_game_join_the_adversarial_phase(
         for discriminator in DISCRIMINATORS:
             rival = replace(
                 config,
-                run=config.run / f"{game}-{discriminator}",
-                pixel_share=0.0,
+                run=config.run.folder / f"{game}-{discriminator}",
+                pretrain_fraction=0.0,
                 steps=2,
-                game=game,
+                gan_loss=game,
                 discriminator=discriminator,
                 perceptual_weight=1.0,
                 perceptual_network="squeezenet",
-                matching_weight=1.0,
+                feature_matching_weight=1.0,
                 patch=16,
                 degradation="mild",
             )
@@ -254,7 +254,7 @@ def test_the_distances_of_several_backbones_are_averaged(config: TrainConfig) ->
     pair = torch.rand(2, 1, 3, 64, 64)
     precision = ComputeContext.for_device("cpu", "fp32")
     one, other, both = (
-        PerceptualLoss(replace(config, perceptual_network=name), precision)(*pair)
+        PerceptualLoss(config.replace(perceptual_network=name), precision)(*pair)
         for name in ("squeezenet", "alexnet", "squeezenet+alexnet")
     )
     assert both == pytest.approx((one + other) / 2)
@@ -262,7 +262,7 @@ def test_the_distances_of_several_backbones_are_averaged(config: TrainConfig) ->
 
 def test_a_missing_backbone_is_found_before_any_work(config: TrainConfig, dataset: Dataset) -> None:
     with pytest.raises(WeightsError, match="cannot read"):
-        fresh(replace(config, perceptual_weight=1.0, perceptual_weights="no/such/file.pth"), dataset)
+        fresh(config.replace(perceptual_weight=1.0, perceptual_weights="no/such/file.pth"), dataset)
 
 
 def test_a_checkpoint_of_the_pixel_phase_has_no_adversary(config: TrainConfig, dataset: Dataset) -> None:
@@ -278,9 +278,9 @@ def test_stopping_saves_the_step_in_hand(config: TrainConfig, dataset: Dataset) 
 
 
 def test_the_time_trained_counts_over_resumptions(config: TrainConfig, dataset: Dataset) -> None:
-    timed = replace(config, steps=None, seconds=1000.0)
+    timed = config.replace(steps=None, seconds=1000.0)
     list(until(fresh(timed, dataset), 2))
-    RunFolder(timed.run, "").save_checkpoint({**checkpoint(timed), "seconds": 999.99})
+    RunFolder(timed.run.folder, "").save_checkpoint({**checkpoint(timed), "seconds": 999.99})
     assert len(list(resumed_run(timed, dataset).fit())) <= 2
 
 
@@ -288,7 +288,7 @@ def test_a_finished_run_is_lengthened_only_when_asked(config: TrainConfig, datas
     list(fresh(config, dataset).fit())
     with pytest.raises(UsageError, match="is finished"):
         resumed_run(config, dataset)
-    longer = resumed_run(replace(config, steps=3 * STEPS), dataset)
+    longer = resumed_run(config.replace(steps=3 * STEPS), dataset)
     rates = [longer.gan.learner.optimizer.param_groups[0]["lr"] for _ in longer.fit()]
     assert len(rates) == 2 * STEPS
     assert 0 < rates[-1] < rates[0]
@@ -304,7 +304,7 @@ def test_other_pictures_are_noticed_on_resuming(config: TrainConfig, dataset: Da
 
 def test_what_was_logged_after_the_checkpoint_is_forgotten(config: TrainConfig, dataset: Dataset) -> None:
     list(until(fresh(config, dataset), 4))
-    RunFolder(config.run, "").log({"step": 9})
+    RunFolder(config.run.folder, "").log({"step": 9})
     list(resumed_run(config, dataset).fit())
     steps = [line["step"] for line in log(config)]
     assert 9 not in steps
@@ -314,7 +314,7 @@ def test_what_was_logged_after_the_checkpoint_is_forgotten(config: TrainConfig, 
 def test_ten_unusable_steps_lead_back_to_the_last_validation_at_half_the_rate(
     config: TrainConfig, dataset: Dataset
 ) -> None:
-    trainer = fresh(replace(config, steps=60, pixel_share=1.0), dataset)
+    trainer = fresh(config.replace(steps=60, pretrain_fraction=1.0), dataset)
     reports = []
     for report in trainer.fit():
         if report.step == 20:
@@ -331,7 +331,7 @@ def test_ten_unusable_steps_lead_back_to_the_last_validation_at_half_the_rate(
 def test_a_run_that_always_diverges_ends_and_spares_what_was_saved(
     config: TrainConfig, dataset: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    trainer = fresh(replace(config, steps=1000, pixel_share=1.0), dataset)
+    trainer = fresh(config.replace(steps=1000, pretrain_fraction=1.0), dataset)
     reports = trainer.fit()
     next(reports)
     trainer.save()
@@ -345,7 +345,7 @@ def test_a_discriminator_too_sure_to_teach_does_not_learn_and_is_set_back(
     config: TrainConfig, dataset: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(adversary, "SATURATION", 100.0)
-    trainer = fresh(replace(config, steps=60, pixel_share=0.0), dataset)
+    trainer = fresh(config.replace(steps=60, pretrain_fraction=0.0), dataset)
     notices = []
     before: dict[str, Any] = {}
     for report in trainer.fit():
@@ -362,7 +362,9 @@ def test_a_discriminator_too_sure_to_teach_does_not_learn_and_is_set_back(
 
 def test_accumulated_batches_make_one_step_of_a_larger_one(config: TrainConfig, dataset: Dataset) -> None:
     whole, parts = (
-        fresh(replace(config, run=config.run / str(n), batch=4 // n, accumulate=n, pixel_share=1.0), dataset)
+        fresh(
+            config.replace(run=config.run.folder / str(n), batch=4 // n, accumulate=n, pretrain_fraction=1.0), dataset
+        )
         for n in (1, 2)
     )
     for trainer in (whole, parts):
@@ -387,14 +389,14 @@ def test_accumulated_batches_make_one_step_of_a_larger_one(config: TrainConfig, 
         {"generator": "span", "precision": "bf16"},
         {"generator": "rrdb", "channels": 16},
         {"generator": "swinir", "channels": 12},
-        {"game": "wasserstein"},
+        {"gan_loss": "wasserstein"},
         {"r1_weight": 1.0, "label_smoothing": 0.1},
         {"discriminator": "patch", "patch": 12},
     ],
     ids=str,
 )
 def test_every_setting_trains_both_phases(config: TrainConfig, dataset: Dataset, setting: dict[str, Any]) -> None:
-    reports = list(fresh(replace(config, steps=30, **setting), dataset).fit())
+    reports = list(fresh(config.replace(steps=30, **setting), dataset).fit())
     assert len(reports) == 30
     assert all(np.isfinite(list(report.losses.values())).all() for report in reports)
     assert not any(report.notice for report in reports)
@@ -405,18 +407,20 @@ def test_every_setting_trains_both_phases(config: TrainConfig, dataset: Dataset,
 def test_every_game_is_played_for_hundreds_of_steps_without_diverging(
     config: TrainConfig, dataset: Dataset, game: str
 ) -> None:
-    config = replace(config, steps=500, pixel_share=0.2, game=game, discriminator_channels=8, matching_weight=0.1)
+    config = config.replace(
+        steps=500, pretrain_fraction=0.2, gan_loss=game, discriminator_channels=8, feature_matching_weight=0.1
+    )
     reports = list(fresh(config, dataset).fit())
     assert [report.notice for report in reports if report.notice] == []
     assert all(np.isfinite(list(report.losses.values())).all() for report in reports)
     began, ended = log(config)[0]["psnr"], log(config)[-1]["psnr"]
     assert ended > began - 1.5, "the generator keeps near to the truth"
-    assert load_weights(config.run / "tiny-fidelity.safetensors")[1].training["steps"] == 100
+    assert load_weights(config.run.folder / "tiny-fidelity.safetensors")[1].training["steps"] == 100
 
 
 def test_the_fidelity_weights_carry_their_own_scores(config: TrainConfig, dataset: Dataset) -> None:
     list(fresh(config, dataset).fit())
-    card = load_weights(config.run / "tiny-fidelity.safetensors")[1]
+    card = load_weights(config.run.folder / "tiny-fidelity.safetensors")[1]
     (line,) = [line for line in log(config) if line["step"] == card.training["steps"]]
     assert card.scores["validation"]["psnr"] == line["psnr"]
 
@@ -432,7 +436,9 @@ def test_fine_tuning_starts_from_given_weights_of_any_shape(
 ) -> None:
     first = fresh(config, dataset)
     list(first.fit())
-    second = replace(config, run=tmp_path / "second", init_from=str(first.folder.weights), pixel_share=0.0, channels=99)
+    second = config.replace(
+        run=tmp_path / "second", init_from=str(first.folder.weights), pretrain_fraction=0.0, channels=99
+    )
     trainer = fresh(second, dataset)
     for left, right in zip(first.gan.average.parameters(), trainer.gan.generator.parameters(), strict=True):
         assert torch.equal(left, right)
@@ -449,7 +455,7 @@ def test_fine_tuning_starts_from_given_weights_of_any_shape(
 def test_weights_of_another_scale_give_their_trunk(config: TrainConfig, dataset: Dataset, tmp_path: Path) -> None:
     first = fresh(config, dataset)
     list(first.fit())
-    second = replace(config, run=tmp_path / "second", scale=4, init_from=str(first.folder.weights))
+    second = config.replace(run=tmp_path / "second", scale=4, init_from=str(first.folder.weights))
     heir = fresh(second, dataset).gan.generator
     given = first.gan.average.state_dict()
     for key, value in heir.state_dict().items():
@@ -472,7 +478,7 @@ def test_what_cannot_work_is_found_before_any_work(
     trainer.save()
     change = {key: str(trainer.folder.weights) if value == "WEIGHTS" else value for key, value in change.items()}
     with pytest.raises(SrganError, match=message):
-        prepare_run(replace(config, **{"run": tmp_path / "other", **change}))
+        prepare_run(config.replace(**{"run": tmp_path / "other", **change}))
 
 
 @pytest.mark.parametrize("content", [b"", b"garbage", None], ids=["empty", "garbage", "missing"])
@@ -486,19 +492,19 @@ def test_an_unusable_checkpoint_is_one_clear_error(tmp_path: Path, content: byte
 def test_a_damaged_checkpoint_is_replaced_by_the_one_before(config: TrainConfig, dataset: Dataset) -> None:
     list(until(fresh(config, dataset), 3))
     list(until(resumed_run(config, dataset), 5))
-    (config.run / CHECKPOINT).write_bytes(b"cut short")
+    (config.run.folder / CHECKPOINT).write_bytes(b"cut short")
     assert checkpoint(config)["steps"] == 3
-    (config.run / CHECKPOINT).unlink()
+    (config.run.folder / CHECKPOINT).unlink()
     assert checkpoint(config)["steps"] == 3
 
 
 def test_the_settings_of_a_run_make_the_same_run_again(config: TrainConfig, dataset: Dataset, tmp_path: Path) -> None:
-    config = replace(config, steps=3, learning_rate=2e-3)
+    config = config.replace(steps=3, learning_rate=2e-3)
     first = fresh(config, dataset)
     list(first.fit())
-    settings = read_recipe(config.run / "config.json")
-    again = TrainConfig(config.data, tmp_path / "again", device="cpu", **settings)
-    assert replace(again, run=config.run) == replace(config, equivariance="d4")
+    settings = read_recipe(config.run.folder / "config.json")
+    again = TrainConfig.from_settings(data=config.data.folders, run=tmp_path / "again", device="cpu", **settings)
+    assert again.replace(run=config.run.folder) == config.replace(equivariance="d4")
     second = fresh(again, dataset)
     list(second.fit())
     for left, right in zip(first.gan.average.parameters(), second.gan.average.parameters(), strict=True):
@@ -507,27 +513,27 @@ def test_the_settings_of_a_run_make_the_same_run_again(config: TrainConfig, data
 
 def test_a_run_from_before_a_setting_goes_on_without_it(config: TrainConfig, dataset: Dataset) -> None:
     """Its checkpoint and its settings do not tell of choosing places and of equivariance."""
-    list(until(fresh(replace(config, patch_choice=1, equivariance="off"), dataset), 1))
+    list(until(fresh(config.replace(candidate_patches=1, equivariance="off"), dataset), 1))
     state = checkpoint(config)
-    settings = json.loads((config.run / "config.json").read_text())
+    settings = json.loads((config.run.folder / "config.json").read_text())
     for stored in (state["config"], settings):
-        del stored["patch_choice"], stored["equivariance"]
-    RunFolder(config.run, "").save_checkpoint(state)
-    (config.run / "config.json").write_text(json.dumps(settings))
-    for told in (checkpoint(config)["config"], read_recipe(config.run / "config.json")):
-        assert (told["patch_choice"], told["equivariance"]) == (1, "off")
+        del stored["candidate_patches"], stored["equivariance"]
+    RunFolder(config.run.folder, "").save_checkpoint(state)
+    (config.run.folder / "config.json").write_text(json.dumps(settings))
+    for told in (checkpoint(config)["config"], read_recipe(config.run.folder / "config.json")):
+        assert (told["candidate_patches"], told["equivariance"]) == (1, "off")
 
 
 def test_a_full_disk_at_the_checkpoint_is_one_clear_error_and_spares_the_last_one(
     config: TrainConfig, dataset: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     list(until(fresh(config, dataset), 1))
-    before = (config.run / CHECKPOINT).read_bytes()
+    before = (config.run.folder / CHECKPOINT).read_bytes()
 
     def full(*_: object) -> int:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(SrganError, match="No space left"):
-        RunFolder(config.run, "").save_checkpoint({"steps": 2})
-    assert (config.run / CHECKPOINT).read_bytes() == before
+        RunFolder(config.run.folder, "").save_checkpoint({"steps": 2})
+    assert (config.run.folder / CHECKPOINT).read_bytes() == before

@@ -15,11 +15,13 @@ if TYPE_CHECKING:
     from srgan_cli.training.config import TrainConfig
 
 _SETTINGS = (
-    *("data", "held_out", "low", "unpaired", "name", "scale", "pixel_share", "degradation", "game", "discriminator"),
-    *("adversarial_weight", "perceptual_weight", "perceptual_weights", "batch", "patch", "generator", "channels"),
-    *("blocks", "batch_norm", "init_from", "seed", "device"),
+    *("data", "held_out", "low", "unpaired", "name", "scale", "pretrain_fraction", "degradation", "gan_loss"),
+    *("discriminator", "adversarial_weight", "perceptual_weight", "perceptual_weights", "batch", "patch"),
+    *("generator", "channels", "blocks", "batch_norm", "init_from", "seed", "device"),
 )
-"""The options of `train` that are settings of the run, by their names in TrainConfig."""
+"""The options of `train` that are settings of the run, by their flat keys."""
+_FORMER_OPTIONS = {"pixel_share": "pretrain_fraction", "game": "gan_loss"}
+"""Former names of options, and the current ones."""
 
 
 def train(
@@ -35,8 +37,8 @@ def train(
     scale: own.Scale = 4,
     duration: own.Duration = "",
     steps: own.Steps = None,
-    pixel_share: own.PixelShare = 0.6,
-    game: own.Game = "non-saturating",
+    pretrain_fraction: own.PretrainFraction = 0.6,
+    gan_loss: own.GanLoss = "non-saturating",
     discriminator: own.DiscriminatorName = "vgg",
     adversarial_weight: own.AdversarialWeight = 1e-3,
     perceptual_weight: own.PerceptualWeight = 0.0,
@@ -53,13 +55,15 @@ def train(
     seed: own.Seed = 0,
     max_pixels: MaxPixels = None,
     device: Device = "auto",
+    pixel_share: own.PixelShare = None,
+    game: own.Game = None,
     debug: Debug = False,
 ) -> None:
     """Train a generator against a discriminator on a folder of pictures.
 
-    --check prints what is wrong with the pictures and what the run would take; it exits 1 if the run would fail.
-    Warms up with the pixel loss alone, then adds the adversarial loss.  Prints the path of the finished weights.
-    Ctrl-C saves; --resume goes on with the settings that the run was started with.
+    Pretrains on the pixel loss, then adds the adversarial loss.  Prints the path of the finished weights.
+    --check reports problems of the pictures and the cost of the run; it exits 1 if the run would fail.
+    Ctrl-C saves; --resume continues with the settings of the run.
     """
     length: dict[str, Any] = {}
     if duration or steps is not None:
@@ -84,16 +88,39 @@ def train(
 
 
 def _config(context: typer.Context, recipe: Path | None, length: dict[str, Any]) -> "TrainConfig":
-    """The settings of a new run: the defaults, but for what the recipe says, but for the options given."""
+    """The settings of a new run.  Options override the recipe, which overrides the defaults."""
     from srgan_cli.training.config import TrainConfig
     from srgan_cli.training.recipe import read_recipe
 
     settings = read_recipe(recipe) if recipe else {}
+    if recipe:
+        _warn_of_former_keys(recipe)
+    settings |= _former_options(context)
     settings |= {key: context.params[key] for key in _SETTINGS if given_options(context, key)} | length
     settings.setdefault("name", f"srgan-x{settings.get('scale', TrainConfig.scale)}")
     if "data" not in settings:
         raise UsageError("no pictures to train on", "name a folder: srgan train photos/")
-    return TrainConfig.from_json({**settings, "run": context.params["run"]})
+    return TrainConfig.from_settings(**{**settings, "run": context.params["run"]})
+
+
+def _former_options(context: typer.Context) -> dict[str, Any]:
+    """The settings of options that were given by their former names; a warning says the current ones."""
+    from srgan_cli.cli.console import warn
+
+    found = {}
+    for former, current in _FORMER_OPTIONS.items():
+        for written in given_options(context, former):
+            warn(f"{written} is now --{current.replace('_', '-')}")
+            found[current] = context.params[former]
+    return found
+
+
+def _warn_of_former_keys(recipe: Path) -> None:
+    from srgan_cli.cli.console import warn
+    from srgan_cli.training.recipe import former_settings
+
+    for former, current in former_settings(recipe).items():
+        warn(f"{former} is now {current}, in {recipe}")
 
 
 def parse_duration(text: str) -> float:
@@ -108,7 +135,7 @@ def parse_duration(text: str) -> float:
 
 
 def _refuse_settings(context: typer.Context) -> None:
-    """A resumed run goes on with its own settings; only its pictures' place, length and device may change."""
+    """Raises UsageError for options that a resumed run cannot change."""
     free = ("data", "held_out", "run", "duration", "steps", "max_pixels", "device", "resume", "debug")
     names = [parameter.name for parameter in context.command.params if parameter.name and parameter.name not in free]
     if fixed := given_options(context, *names):

@@ -1,4 +1,4 @@
-"""What srgan train does once it knows what is asked for."""
+"""Running srgan train: loads the pictures, trains, shows the progress."""
 
 import signal
 from pathlib import Path
@@ -20,30 +20,32 @@ _END_SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP"
 
 
 def start_run(config: TrainConfig, world: World, max_pixels: int | None = None) -> None:
-    """Make a new run, and train.  Raises SrganError, and Exit where a signal ended it."""
-    with world.join(config.device):
+    """Start a new run.  Raises SrganError, and Exit after a signal."""
+    with world.join(config.run.device):
         config, origin = prepare_run(config)
-        _fit(Trainer(config, _load_dataset(config, max_pixels, world.is_main), origin, world))
+        dataset = _load_dataset(config, max_pixels, verbose=world.is_main)
+        _fit(Trainer(config, dataset, origin, world))
 
 
 def resume_run(run: Path, world: World, max_pixels: int | None = None, **changes: Any) -> None:
-    """Train on with the run in a folder, some of its settings changed.  Raises as `begin` does."""
+    """Continue the run in a folder, with some settings changed.  Raises as `start_run` does."""
     state = read_checkpoint(run)
     config = TrainConfig.from_json(state["config"], run=run, **changes)
-    with world.join(config.device):
-        _fit(Trainer.resume(config, _load_dataset(config, max_pixels, world.is_main), state, world))
+    with world.join(config.run.device):
+        dataset = _load_dataset(config, max_pixels, verbose=world.is_main)
+        _fit(Trainer.resume(config, dataset, state, world))
 
 
 def check_run(config: TrainConfig, max_pixels: int | None = None) -> None:
-    """Tell what is wrong with the pictures and what the run would take.  Raises SrganError where it would fail."""
+    """Show problems of the pictures and the cost of the run.  Raises SrganError if the run would fail."""
     config, origin = check_start(config)
     dataset = _load_dataset(config, max_pixels)
-    taken = estimate_cost(config, dataset, origin)
-    show_check(list(find_problems(dataset, config)), taken, config)
-    check_disk_space(taken, config.run)
+    cost = estimate_cost(config, dataset, origin)
+    show_check(list(find_problems(dataset, config)), cost, config)
+    check_disk_space(cost, config.run.folder)
 
 
-def _load_dataset(config: TrainConfig, max_pixels: int | None, verbose: bool = True) -> Dataset:
+def _load_dataset(config: TrainConfig, max_pixels: int | None, *, verbose: bool = True) -> Dataset:
     if not verbose:
         return load_dataset(config, max_pixels=max_pixels)
     with progress_bar("reading pictures") as progress:
@@ -58,14 +60,14 @@ def _load_dataset(config: TrainConfig, max_pixels: int | None, verbose: bool = T
 
 
 def _fit(trainer: Trainer) -> None:
-    """Train; the first Ctrl-C, SIGTERM or SIGHUP saves and ends, a second one ends at once."""
+    """Train.  The first Ctrl-C, SIGTERM or SIGHUP saves and stops; a second one stops at once."""
     received: list[int] = []
 
     def save_and_end(number: int, _frame: object) -> None:
         received.append(number)
         trainer.stop()
         signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
-        info("saving; once more to end at once")
+        info("saving; press Ctrl-C again to stop at once")
 
     for number in _END_SIGNALS:
         signal.signal(number, save_and_end)
@@ -77,6 +79,6 @@ def _fit(trainer: Trainer) -> None:
         for report in trainer.fit():
             show(report)
     if received:
-        info(f"saved; go on with: srgan train --run {trainer.config.run} --resume")
+        info(f"saved; continue with: srgan train --run {trainer.config.run.folder} --resume")
         raise typer.Exit(128 + received[0])
     write_line(trainer.folder.weights)

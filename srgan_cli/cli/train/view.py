@@ -32,7 +32,7 @@ def show_check(findings: list[Finding], cost: Cost, config: TrainConfig) -> None
     console.show(
         *([table] if findings else []),
         Text(f"{len(findings)} remarks; {rates}; {cost.hours:.2f} hours in all"),
-        Text(f"{cost.memory / 1e9:.2f} GB of memory, {cost.disk / 1e6:.0f} MB on the disk in {config.run}"),
+        Text(f"{cost.memory / 1e9:.2f} GB of memory, {cost.disk / 1e6:.0f} MB on the disk in {config.run.folder}"),
     )
 
 
@@ -75,7 +75,7 @@ class _LineView:
 
 def _table(config: TrainConfig, report: StepReport, averages: dict[str, float]) -> RenderableType:
     """One quantity a line, so that the table fits a narrow terminal."""
-    table = Table(box=SIMPLE_HEAD, show_header=False, title=Text(config.name), title_justify="left")
+    table = Table(box=SIMPLE_HEAD, show_header=False, title=Text(config.run.name), title_justify="left")
     rows = {
         "step": f"{report.step} ({report.phase} phase)",
         **{f"{name} loss": f"{loss:.4f}" for name, loss in averages.items()},

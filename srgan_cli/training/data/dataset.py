@@ -33,37 +33,40 @@ Decoded = TypeVar("Decoded")
 
 @dataclass(frozen=True)
 class Pair:
-    """A picture and its low-resolution partner: uint8 (3, H, W) and (3, H / scale, W / scale).
-
-    weight: how many times as often as others it is drawn.
-    """
+    """A picture and its low-resolution partner."""
 
     name: str
     low: Tensor
+    """uint8 (3, H / scale, W / scale)."""
     high: Tensor
+    """uint8 (3, H, W)."""
     weight: float = 1.0
+    """How many times as often as others it is sampled."""
 
 
 @dataclass(frozen=True)
 class Skipped:
-    """A file that cannot be trained on, and a sentence that names it and says why."""
+    """A file that cannot be used."""
 
     path: Path
     reason: str
+    """A sentence that names the file."""
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """What folders give to train on.  unpaired: low-resolution pictures of other scenes, uint8 (3, H, W)."""
+    """The decoded pictures of a run."""
 
     training: list[Pair]
     validation: list[Pair]
+    """The centres of the pictures that are held out."""
     skipped: list[Skipped]
     unpaired: list[Tensor] = field(default_factory=list)
+    """Low-resolution pictures of other scenes, uint8 (3, H, W)."""
 
     @property
     def digest(self) -> str:
-        """Changes when pictures come, go, or change their names, sizes or weights."""
+        """A hash of the names, sizes and weights of the pictures."""
         content: list[Any] = [
             [(pair.name, *pair.high.shape, *([pair.weight] if pair.weight != 1 else [])) for pair in part]
             for part in (self.training, self.validation)
@@ -75,7 +78,7 @@ class Dataset:
 
 @dataclass(frozen=True)
 class _Entry:
-    """A picture's file, that of its partner if there is one, and how often it is drawn."""
+    """The files of a picture and of its partner, if it has one."""
 
     path: Path
     partner: Path | None = None
@@ -83,31 +86,30 @@ class _Entry:
 
 
 def load_dataset(config: TrainConfig, progress: Progress | None = None, *, max_pixels: int | None = None) -> Dataset:
-    """Decode the pictures below `config.data`, and their partners: those of the same names below `config.low`, or by
-    MATLAB-compatible bicubic where there is no such folder.  The same for the pictures below `config.unpaired`.
+    """Decode the pictures of a run.
 
-    Those below `config.held_out` are held out; without it about one in twenty (at most `config.validation`, at least
-    one), drawn by `config.seed`.  Pixels stay in memory if they fit into half of it, else in memory-mapped files in
-    the run folder.  Files that cannot be read and pictures that are too small are listed in `skipped`.  Transparent
-    pictures are laid on white.  Of a picture that is below several folders the last one counts; samples of the run are
-    none.
-    Pictures of more than `max_pixels` pixels are skipped (None: DEFAULT_MAX_PIXELS).
-    `progress` is called with the files done and in all.  Raises SrganError when fewer than two pictures are left, or
-    none of the unpaired.
+    Low-resolution partners are read from `low`, or made by MATLAB-compatible bicubic reduction.  Pictures below
+    `held_out` are for validation; without it about one in twenty is drawn, at least one and at most
+    `validation_pictures`.  Transparent pictures are composited on white.  A picture below several folders has the
+    weight of the last one; samples of the run itself are ignored.  Files that cannot be used are listed in `skipped`,
+    among them pictures of more than `max_pixels` pixels (None: DEFAULT_MAX_PIXELS).  Pixels that exceed half of the
+    memory go to memory-mapped files in the run folder.  `progress` is called with the number of files done and in all.
+
+    Raises SrganError for fewer than two usable pictures, and for a folder of unpaired pictures without a usable one.
     """
     entries, skipped = _entries(config)
-    if config.held_out:
+    if config.data.held_out:
         _below([entry.path for entry in entries], config)  # raises before any picture is decoded
     paired = list(_pairs(config, entries, skipped, progress, max_pixels))
     pairs = [pair for _, pair in paired]
     if len(pairs) < 2:
         raise SrganError(
-            f"{len(pairs)} usable pictures in {config.folders}, expected at least 2",
-            f"pictures need {_smallest(config)} pixels a side; a smaller --patch admits smaller ones"
+            f"{len(pairs)} usable pictures in {config.data.folder_names}, expected at least 2",
+            f"pictures need {_smallest(config)} pixels a side; a smaller --patch allows smaller ones"
             if not skipped
-            else f"the first that is of no use: {skipped[0].reason}",
+            else f"the first that cannot be used: {skipped[0].reason}",
         )
-    unpaired = _unpaired(config, skipped, max_pixels) if config.unpaired else []
+    unpaired = _unpaired(config, skipped, max_pixels) if config.data.unpaired else []
     held_out = _held_out([entry.path for entry, _ in paired], config)
     return Dataset(
         [pair for index, pair in enumerate(pairs) if index not in held_out],
@@ -118,7 +120,7 @@ def load_dataset(config: TrainConfig, progress: Progress | None = None, *, max_p
 
 
 def centre(pair: Pair, scale: int, side: int) -> Pair:
-    """The middle of a pair, at most `side` pixels of the original wide and high."""
+    """The centre of a pair, at most `side` high-resolution pixels wide and high."""
     height, width = pair.low.shape[-2:]
     side //= scale
     top, left = max(0, (height - side) // 2), max(0, (width - side) // 2)
@@ -128,25 +130,25 @@ def centre(pair: Pair, scale: int, side: int) -> Pair:
 
 
 def _entries(config: TrainConfig) -> tuple[list[_Entry], list[Skipped]]:
-    """The pictures, each with the file of its partner if partners are given, and those that have none."""
+    """The pictures with the files of their partners, and those whose partner is missing."""
     entries: dict[Path, _Entry] = {}
-    alone: list[Skipped] = []
-    for source, low in zip_longest(config.data, config.low):
+    missing: list[Skipped] = []
+    for source, low in zip_longest(config.data.folders, config.data.low):
         if low is None:
             found = {path: _Entry(path, None, source.weight) for path in find_pictures(source.folder)}
         else:
             pairing = pair_by_name(source.folder, low)
             found = {path: _Entry(path, partner, source.weight) for _, path, partner in pairing.pairs}
-            alone += [
+            missing += [
                 Skipped(source.folder / name, f"{name} has no partner in {low}") for name in pairing.only_reference
             ]
         entries |= {path: entry for path, entry in found.items() if not _is_sample(path, config)}
-    return list(entries.values()), alone
+    return list(entries.values()), missing
 
 
 def _is_sample(path: Path, config: TrainConfig) -> bool:
-    """Whether the run itself has made it: its folder may lie below the data."""
-    return path.parent.name in (SAMPLES, PARTNERS) and path.parent.parent.resolve() == config.run.resolve()
+    """Whether the run made this picture; its folder may lie below the data."""
+    return path.parent.name in (SAMPLES, PARTNERS) and path.parent.parent.resolve() == config.run.folder.resolve()
 
 
 def _pairs(
@@ -156,14 +158,14 @@ def _pairs(
     progress: Progress | None,
     max_pixels: int | None,
 ) -> Iterator[tuple[_Entry, Pair]]:
-    """The pictures that can be used, in the store."""
+    """The usable pictures, with their pixels in the cache."""
     sizes = dict(_each(partial(_size_of_pair, config), entries, skipped, map))
     needed = sum(_bytes_of(size) + _bytes_of(size) // config.scale**2 for size in sizes.values())
-    store = PixelCache(needed, _cache(config, "pixels"))
+    cache = PixelCache(needed, _cache_file(config, "pixels"))
     with ThreadPoolExecutor(DECODERS) as pool:
         decoded = _each(lambda entry: _decode(config, entry, sizes[entry], max_pixels), sizes, skipped, pool.map)
         for done, (entry, (low, high)) in enumerate(decoded, 1):
-            yield entry, Pair(entry.path.name, store.add(low), store.add(high), entry.weight)
+            yield entry, Pair(entry.path.name, cache.add(low), cache.add(high), entry.weight)
             if progress:
                 progress(done, len(sizes))
 
@@ -174,7 +176,7 @@ def _each(
     skipped: list[Skipped],
     run: Callable[..., Iterator[Any]],
 ) -> Iterator[tuple[_Entry, Decoded]]:
-    """Every entry with what `work` makes of it; one with a picture that cannot be used is added to `skipped`."""
+    """Every entry with the result of `work`; entries whose work raises PictureError are added to `skipped`."""
 
     def attempt(entry: _Entry) -> Decoded | Skipped:
         try:
@@ -191,7 +193,7 @@ def _each(
 
 
 def _size_of_pair(config: TrainConfig, entry: _Entry) -> HeightWidth:
-    """Of the picture, cut to multiples of the scale.  Raises PictureError when it or its partner is of no use."""
+    """The size of the picture, cropped to multiples of the scale.  Raises PictureError if the pair cannot be used."""
     height, width = _size(_smallest(config), entry)
     expected = height // config.scale, width // config.scale
     low = picture_size(entry.partner) if entry.partner else expected
@@ -203,7 +205,7 @@ def _size_of_pair(config: TrainConfig, entry: _Entry) -> HeightWidth:
 
 
 def _size(smallest: int, entry: _Entry) -> HeightWidth:
-    """Raises PictureError when a side is smaller."""
+    """The size of a picture.  Raises PictureError when a side is smaller than `smallest`."""
     height, width = picture_size(entry.path)
     if min(height, width) < smallest:
         raise PictureError(f"{entry.path} is {width} x {height}, expected at least {smallest} pixels a side")
@@ -211,12 +213,12 @@ def _size(smallest: int, entry: _Entry) -> HeightWidth:
 
 
 def _smallest(config: TrainConfig) -> int:
-    """The side in pixels of pictures that hold a patch, and that every metric of validation can see."""
-    return max(config.largest_patch * config.scale, MIN_SIDE)
+    """The side in pixels that a patch and the metrics of validation need."""
+    return max(config.data.largest_patch * config.scale, MIN_SIDE)
 
 
 def _decode(config: TrainConfig, entry: _Entry, size: HeightWidth, max_pixels: int | None) -> tuple[Tensor, Tensor]:
-    """The partner and the picture.  Raises PictureError for a damaged file."""
+    """The partner and the picture as bytes.  Raises PictureError for a damaged file."""
     high = _read(entry.path, max_pixels)[:, : size[0], : size[1]]
     low = _read(entry.partner, max_pixels) if entry.partner else downscale(high, config.scale)
     return to_bytes(low), to_bytes(high)
@@ -228,43 +230,43 @@ def _read(path: Path, max_pixels: int | None) -> Tensor:
 
 def _unpaired(config: TrainConfig, skipped: list[Skipped], max_pixels: int | None) -> list[Tensor]:
     """The unpaired low-resolution pictures.  Raises SrganError when none can be used."""
-    entries = [_Entry(path) for path in find_pictures(Path(config.unpaired)) if not _is_sample(path, config)]
-    sizes = dict(_each(partial(_size, config.patch), entries, skipped, map))
-    store = PixelCache(sum(map(_bytes_of, sizes.values())), _cache(config, "unpaired"))
+    entries = [_Entry(path) for path in find_pictures(Path(config.data.unpaired)) if not _is_sample(path, config)]
+    sizes = dict(_each(partial(_size, config.data.patch), entries, skipped, map))
+    cache = PixelCache(sum(map(_bytes_of, sizes.values())), _cache_file(config, "unpaired"))
     with ThreadPoolExecutor(DECODERS) as pool:
         decoded = _each(lambda entry: to_bytes(_read(entry.path, max_pixels)), sizes, skipped, pool.map)
-        pictures = [store.add(pixels) for _, pixels in decoded]
+        pictures = [cache.add(pixels) for _, pixels in decoded]
     if not pictures:
-        raise SrganError(f"no usable picture in {config.unpaired}", f"they need {config.patch} pixels a side")
+        raise SrganError(f"no usable picture in {config.data.unpaired}", f"they need {config.data.patch} pixels a side")
     return pictures
 
 
 def _bytes_of(size: HeightWidth) -> int:
-    """What the pixels of a picture of this size take."""
+    """The bytes of a picture of this size."""
     return 3 * size[0] * size[1]
 
 
-def _cache(config: TrainConfig, name: str) -> Path:
-    """The file that pixels go to if memory is short, one for each process."""
-    return config.run / f"{name}-{World.from_environment().rank}.cache"
+def _cache_file(config: TrainConfig, name: str) -> Path:
+    """The file for pixels that do not fit into memory, one for each process."""
+    return config.run.folder / f"{name}-{World.from_environment().rank}.cache"
 
 
 def _held_out(paths: list[Path], config: TrainConfig) -> set[int]:
-    """Which of these pictures.  Raises SrganError as `_below` does."""
-    if config.held_out:
+    """The indices of the pictures for validation.  Raises SrganError as `_below` does."""
+    if config.data.held_out:
         return _below(paths, config)
-    wanted = max(1, min(config.validation, len(paths) // 20))
-    random = torch.Generator().manual_seed(config.seed)
-    return set(torch.randperm(len(paths), generator=random)[:wanted].tolist())
+    wanted = max(1, min(config.data.validation_pictures, len(paths) // 20))
+    rng = torch.Generator().manual_seed(config.run.seed)  # checkpoints depend on this choice
+    return set(torch.randperm(len(paths), generator=rng)[:wanted].tolist())
 
 
 def _below(paths: list[Path], config: TrainConfig) -> set[int]:
-    """Which of these pictures are below the folder to hold out.  Raises SrganError when none of them are, or all."""
-    folder = Path(config.held_out).resolve()
+    """The indices of the pictures below `held_out`.  Raises SrganError for none of them, and for all."""
+    folder = Path(config.data.held_out).resolve()
     below = {index for index, path in enumerate(paths) if path.parent.resolve().is_relative_to(folder)}
     if not 0 < len(below) < len(paths):
         raise SrganError(
-            f"{len(below)} of the {len(paths)} usable pictures in {config.folders} are below {config.held_out}",
-            "hold out a folder inside one of them, or beside it and named as one more of them",
+            f"{len(below)} of the {len(paths)} usable pictures in {config.data.folder_names} are below {folder}",
+            "hold out a folder inside DATA, or one that is itself named as DATA",
         )
     return below

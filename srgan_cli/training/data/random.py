@@ -1,20 +1,26 @@
-"""Draws of chance, each from a torch.Generator that is handed in: equal generators draw alike."""
+"""Random numbers.  Every function draws from a torch.Generator, so equal generators give equal numbers."""
+
+from hashlib import sha256
 
 import torch
 
 
-def seeded(seed: int, number: int) -> torch.Generator:
-    """What a run of this seed draws the things of this number from."""
-    return torch.Generator().manual_seed((seed * 1_000_003 + number) % 2**63)
+def seeded(seed: int, stream: str, number: int = 0) -> torch.Generator:
+    """The generator of a numbered part of a named random stream, such as patch 7 of `patch`.
+
+    Generators of different seeds, streams or numbers are independent: the seed is a hash of all three.
+    """
+    digest = sha256(f"{seed} {stream} {number}".encode()).digest()
+    return torch.Generator().manual_seed(int.from_bytes(digest[:8], "big", signed=True))
 
 
 def bernoulli(probability: float, rng: torch.Generator) -> bool:
-    """Whether it happens that happens so often, 0…1; of what never happens nothing is drawn."""
+    """True with this probability, 0…1.  A probability of 0 draws nothing."""
     return probability > 0 and float(torch.rand((), generator=rng)) < probability
 
 
 def randint(end: int, rng: torch.Generator) -> int:
-    """A whole number from 0 to below `end`."""
+    """An integer from 0 to below `end`."""
     return int(torch.randint(end, (), generator=rng))
 
 

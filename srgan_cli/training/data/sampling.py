@@ -63,7 +63,7 @@ class Sampler:
         return self._finish(request, *self._ahead[request].result())
 
     def cut(self, request: BatchRequest) -> Batch:
-        """Random patches in random orientations, with `config.noise` channels of noise beside the low-resolution ones.
+        """Random patches in random orientations, with channels of noise beside the low-resolution ones.
 
         Every process of the world cuts its own part of the patches that one process would cut for a batch as large as
         all of theirs, and batches that are accumulated are those that one batch as large would be.
@@ -79,29 +79,29 @@ class Sampler:
         return low, high
 
     def _finish(self, request: BatchRequest, low: Tensor, high: Tensor) -> Batch:
-        random = seeded(self.config.seed, request.number)
+        random = seeded(self.config.run.seed, "batch", request.number)
         low, high = low / 255, high / 255
-        if bernoulli(self.config.mixup_share, random):
+        if bernoulli(self.config.data.mixup_prob, random):
             low, high = mixup(low, high, random)
-        if self.config.noise:
-            shape = (self.world.size, request.batch, self.config.noise, request.patch, request.patch)
+        if self.config.generator.noise:
+            shape = (self.world.size, request.batch, self.config.generator.noise, request.patch, request.patch)
             low = torch.cat([low, torch.randn(shape, generator=random)[self.world.rank]], 1)
         return low, high
 
     def _patch(self, pair: Pair, window: Window, rng: torch.Generator) -> tuple[Tensor, Tensor]:
         low, high = pair.low[:, *window.slices], pair.high[:, *window.scaled(self.config.scale).slices]
-        if self.config.degradation in DEGRADATIONS and bernoulli(self.config.degraded_share, rng):
+        if self.config.degradation.kind in DEGRADATIONS and bernoulli(self.config.degradation.prob, rng):
             degraded = self._degraded(pair, window, rng)
-            low = cutblur(degraded, low, rng) if bernoulli(self.config.cutblur_share, rng) else degraded
-        if bernoulli(self.config.colour_share, rng):
+            low = cutblur(degraded, low, rng) if bernoulli(self.config.degradation.cutblur_prob, rng) else degraded
+        if bernoulli(self.config.data.channel_shuffle_prob, rng):
             order = torch.randperm(3, generator=rng)
             low, high = low[order], high[order]
         orientation = randint(8, rng)
         return orient(low, orientation), orient(high, orientation)
 
     def _places(self, rngs: list[torch.Generator], patch: int) -> list[tuple[Pair, Window]]:
-        """For every patch the place with the most detail of `config.patch_choice` random ones."""
-        choice = self.config.patch_choice
+        """For every patch the place with the most detail of `config.data.candidate_patches` random ones."""
+        choice = self.config.data.candidate_patches
         places = [place for random in rngs for place in self._drawn(random, patch)]
         if choice == 1:
             return places
@@ -110,9 +110,9 @@ class Sampler:
         return [places[choice * row + column] for row, column in enumerate(best)]
 
     def _drawn(self, rng: torch.Generator, patch: int) -> list[tuple[Pair, Window]]:
-        """Squares in `config.patch_choice` pairs, each pair as often as its weight asks."""
+        """Squares in `config.data.candidate_patches` pairs, each pair as often as its weight asks."""
         drawn = []
-        for ticket, *place in _shares((self.config.patch_choice, 3), rng):
+        for ticket, *place in _shares((self.config.data.candidate_patches, 3), rng):
             pair = self.pairs[bisect_right(self._ends, ticket * self._ends[-1], hi=len(self.pairs) - 1)]
             drawn.append((pair, square(pair.low, patch, *place)))
         return drawn
@@ -127,7 +127,7 @@ class Sampler:
             min(width, window.right + MARGIN),
         )
         low, high = pair.low[:, *padded.slices], pair.high[:, *padded.scaled(self.config.scale).slices]
-        return DEGRADATIONS[self.config.degradation](low, high, rng)[:, *window.relative_to(padded).slices]
+        return DEGRADATIONS[self.config.degradation.kind](low, high, rng)[:, *window.relative_to(padded).slices]
 
 
 def cut_unpaired(
@@ -144,8 +144,8 @@ def cut_unpaired(
 
 def patch_rngs(request: BatchRequest, config: TrainConfig, world: World) -> list[torch.Generator]:
     """What this process draws each of its patches of a batch from: patches are numbered over the whole run."""
-    first = (request.number * world.size + world.rank) * config.batch
-    return [seeded(config.seed, first + index) for index in range(request.batch)]
+    first = (request.number * world.size + world.rank) * config.data.batch
+    return [seeded(config.run.seed, "patch", first + index) for index in range(request.batch)]
 
 
 def random_window(pixels: Tensor, side: int, rng: torch.Generator) -> Window:

@@ -20,13 +20,12 @@ class AdversarialLoss:
     """The two sides of an adversarial loss.
 
     discriminator(real, fake, smoothing) and generator(real, fake).  chance_loss: the loss of a discriminator that knows
-    nothing and says zero, or 0 where the loss has no floor.  supports_smoothing: whether labels can be smoothed.
+    nothing and says zero, or 0 where the loss has no floor.
     """
 
     discriminator: Callable[[Tensor, Tensor, float], Tensor]
     generator: Callable[[Tensor, Tensor], Tensor]
     chance_loss: float
-    supports_smoothing: bool = False
 
 
 def discriminator_loss(real: Tensor, fake: Tensor, smoothing: float = 0.0) -> Tensor:
@@ -103,15 +102,11 @@ def wasserstein_discriminator_loss(real: Tensor, fake: Tensor, _smoothing: float
 
 
 ADVERSARIAL_LOSSES: dict[str, AdversarialLoss] = {
-    "minimax": AdversarialLoss(discriminator_loss, minimax_loss, 1.386, supports_smoothing=True),
-    "non-saturating": AdversarialLoss(discriminator_loss, non_saturating_loss, 1.386, supports_smoothing=True),
-    "least-squares": AdversarialLoss(
-        least_squares_discriminator_loss, least_squares_generator_loss, 0.5, supports_smoothing=True
-    ),
-    "hinge": AdversarialLoss(hinge_discriminator_loss, critic_generator_loss, 2.0, supports_smoothing=True),
-    "relativistic": AdversarialLoss(
-        relativistic_discriminator_loss, relativistic_generator_loss, 0.693, supports_smoothing=True
-    ),
+    "minimax": AdversarialLoss(discriminator_loss, minimax_loss, 1.386),
+    "non-saturating": AdversarialLoss(discriminator_loss, non_saturating_loss, 1.386),
+    "least-squares": AdversarialLoss(least_squares_discriminator_loss, least_squares_generator_loss, 0.5),
+    "hinge": AdversarialLoss(hinge_discriminator_loss, critic_generator_loss, 2.0),
+    "relativistic": AdversarialLoss(relativistic_discriminator_loss, relativistic_generator_loss, 0.693),
     "wasserstein": AdversarialLoss(wasserstein_discriminator_loss, critic_generator_loss, 0.0),
 }
 

@@ -22,8 +22,8 @@ class PerceptualLoss:
 
     def __init__(self, config: TrainConfig, compute: ComputeContext) -> None:
         """Raises WeightsError when a backbone cannot be had."""
-        path = Path(config.perceptual_weights) if config.perceptual_weights else None
-        self.backbones = [channels_last(load_backbone(name, path).to(compute.device)) for name in config.backbones]
+        path = Path(config.loss.perceptual_weights) if config.loss.perceptual_weights else None
+        self.backbones = [channels_last(load_backbone(name, path).to(compute.device)) for name in config.loss.backbones]
         self.precision = compute
 
     def __call__(self, generated: Tensor, target: Tensor) -> Tensor:

@@ -6,11 +6,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from srgan_cli.networks import DISCRIMINATORS, DiscriminatorOutput
+from srgan_cli.networks import DiscriminatorOutput
 from srgan_cli.system.distributed import SINGLE_PROCESS, World
 from srgan_cli.training.config import TrainConfig
 from srgan_cli.training.losses.adversarial import ADVERSARIAL_LOSSES, gradient_penalty, r1_penalty
 from srgan_cli.training.losses.pixel import feature_matching_loss
+from srgan_cli.training.models.build import build_discriminator
 from srgan_cli.training.optim.optimizer import ComputeContext, OptimizerStep, channels_last
 
 SATURATION = 1e-3
@@ -37,10 +38,9 @@ class DiscriminatorTrainer:
         self.config = config
         self.world = world
         self.compute = compute
-        self.loss = ADVERSARIAL_LOSSES[config.game]
-        network = DISCRIMINATORS[config.discriminator](**config.discriminator_config)
-        self.network = channels_last(network.to(compute.device))
-        self.learner = OptimizerStep(self.network, compute, config.optimizer, config.accumulate, world)
+        self.loss = ADVERSARIAL_LOSSES[config.loss.gan_loss]
+        self.network = channels_last(build_discriminator(config).to(compute.device))
+        self.learner = OptimizerStep(self.network, compute, config.optim.optimizer, config.optim.accumulate, world)
         self.saturated = False
 
     def discriminate(self, real: Tensor, fake: Tensor) -> DiscriminatorPass:
@@ -51,7 +51,7 @@ class DiscriminatorTrainer:
         """What the generator is to make small: `adversarial` and, where it counts, `matching` of the features."""
         real, fake = outputs.real_output, outputs.fake_output
         losses = {"adversarial": self.loss.generator(real.logits.detach(), fake.logits)}
-        if self.config.matching_weight:
+        if self.config.loss.feature_matching_weight:
             target = [features.detach() for features in real.features]
             losses["matching"] = feature_matching_loss(fake.features, target)
         return losses
@@ -62,7 +62,7 @@ class DiscriminatorTrainer:
         A discriminator that is too sure to teach does not learn: `collapsed` says so.
         """
         real, fake = outputs.real_output.logits, outputs.fake_output.logits
-        loss = self.loss.discriminator(real, fake, self.config.label_smoothing)
+        loss = self.loss.discriminator(real, fake, self.config.loss.label_smoothing)
         saturated = self.loss.chance_loss > 0 and bool(loss < SATURATION * self.loss.chance_loss)
         self.saturated = self.world.all_true(saturated)
         return loss, self.saturated or self.learner.learn(loss + self._penalty(outputs, rng))
@@ -79,10 +79,12 @@ class DiscriminatorTrainer:
     def _penalty(self, outputs: DiscriminatorPass, rng: torch.Generator) -> Tensor:
         real, fake = outputs.real, outputs.fake.detach()
         penalty = real.new_zeros(())
-        if self.config.gradient_penalty_weight:
-            penalty = penalty + self.config.gradient_penalty_weight * gradient_penalty(self._logits, real, fake, rng)
-        if self.config.r1_weight:
-            penalty = penalty + self.config.r1_weight * r1_penalty(self._logits, real)
+        if self.config.loss.gradient_penalty_weight:
+            penalty = penalty + self.config.loss.gradient_penalty_weight * gradient_penalty(
+                self._logits, real, fake, rng
+            )
+        if self.config.loss.r1_weight:
+            penalty = penalty + self.config.loss.r1_weight * r1_penalty(self._logits, real)
         return penalty
 
     def _logits(self, pictures: Tensor) -> Tensor:

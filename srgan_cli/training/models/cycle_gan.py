@@ -5,7 +5,6 @@ Adversarial Networks, ICCV 2017 (arXiv:1703.10593); between two resolutions as i
 Super-Resolution using Cycle-in-Cycle Generative Adversarial Networks, CVPRW 2018 (arXiv:1809.00437).
 """
 
-from dataclasses import replace
 from typing import Any
 
 import torch
@@ -53,13 +52,12 @@ class CycleGAN:
     def __init__(self, config: TrainConfig, compute: ComputeContext, world: World = SINGLE_PROCESS) -> None:
         self.compute = compute
         self.cycle = channels_last(Cycle(config.scale).to(compute.device))
-        self.learner = OptimizerStep(self.cycle, compute, "adam", config.accumulate, world)
-        critics = replace(
-            config,
-            game="least-squares",
+        self.learner = OptimizerStep(self.cycle, compute, "adam", config.optim.accumulate, world)
+        critics = config.replace(
+            gan_loss="least-squares",
             discriminator="unet",
             label_smoothing=0.0,
-            matching_weight=0.0,
+            feature_matching_weight=0.0,
             gradient_penalty=None,
             r1_weight=0.0,
         )

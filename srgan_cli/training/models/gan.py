@@ -25,7 +25,7 @@ class GAN:
         self.world = world
         self.generator = channels_last(generator.to(compute.device))
         self.average = copy.deepcopy(self.generator).eval().requires_grad_(False)
-        if config.compile:
+        if config.optim.compile:
             self.generator.compile()
         self.learner = self._new_learner()
         self.adversary: DiscriminatorTrainer | None = None
@@ -58,15 +58,15 @@ class GAN:
 
     def set_learning_rate(self, factor: float) -> None:
         """The learning rates from the next step on, as a part of those that were set."""
-        base = self.config.adversarial_learning_rate if self.adversary else self.config.learning_rate
+        base = self.config.optim.adversarial_learning_rate if self.adversary else self.config.optim.learning_rate
         self.learner.set_learning_rate(base * factor)
         if self.adversary:
-            self.adversary.learner.set_learning_rate(self.config.discriminator_learning_rate * factor)
+            self.adversary.learner.set_learning_rate(self.config.optim.discriminator_learning_rate * factor)
 
     @torch.no_grad()
     def move_average(self, steps: int) -> None:
         """Exponential moving average, faster in the first steps of a phase so that it forgets where it began."""
-        decay = min(self.config.average, (1 + steps) / (10 + steps))
+        decay = min(self.config.optim.ema_decay, (1 + steps) / (10 + steps))
         for kept, current in zip(self.average.parameters(), self.generator.parameters(), strict=True):
             kept.lerp_(current, 1 - decay)
         for statistic, latest in zip(self.average.buffers(), self.generator.buffers(), strict=True):
@@ -84,8 +84,15 @@ class GAN:
 
     def _new_learner(self) -> OptimizerStep:
         config = self.config
-        kept = config.equivariance in GROUPS
-        transform_gradients = Equivariance(self.generator, config.equivariance).average_gradients if kept else None
+        kept = config.optim.equivariance in GROUPS
+        transform_gradients = (
+            Equivariance(self.generator, config.optim.equivariance).average_gradients if kept else None
+        )
         return OptimizerStep(
-            self.generator, self.compute, config.optimizer, config.accumulate, self.world, transform_gradients
+            self.generator,
+            self.compute,
+            config.optim.optimizer,
+            config.optim.accumulate,
+            self.world,
+            transform_gradients,
         )

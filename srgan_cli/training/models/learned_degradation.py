@@ -41,7 +41,7 @@ class LearnedDegradation:
     def learn(self, number: int, rng: torch.Generator) -> tuple[dict[str, Tensor], bool]:
         """Learn from the batch of this number: its losses, and whether they could be used."""
         assert self.cycle
-        wanted = BatchRequest(number, self._patch, self.config.batch)
+        wanted = BatchRequest(number, self._patch, self.config.data.batch)
         reduced, high = self.sampler.cut(wanted)
         low = cut_unpaired(self.dataset.unpaired, wanted, self.config, self.world)
         high, reduced, low = (side.to(self.device) for side in (high, reduced[:, :3], low))
@@ -58,7 +58,7 @@ class LearnedDegradation:
 
     @property
     def _patch(self) -> int:
-        return self.config.patch // GRID * GRID
+        return self.config.data.patch // GRID * GRID
 
     def set_learning_rate(self, factor: float) -> None:
         """The learning rates from the next step on, as a part of the paper's."""
@@ -84,7 +84,7 @@ class LearnedDegradation:
     def partners(self, pairs: Sequence[Pair]) -> Iterator[Tensor]:
         """What is made of pictures, uint8 (3, H, W); the seed of the run and their order draw the noise."""
         for number, pair in enumerate(pairs):
-            noise = torch.randn(1, 1, *pair.low.shape[-2:], generator=seeded(self.config.seed, number))
+            noise = torch.randn(1, 1, *pair.low.shape[-2:], generator=seeded(self.config.run.seed, "partner", number))
             made = self.degrader(pair.high[None].to(self.device) / 255, noise.to(self.device))
             yield to_bytes(made[0]).cpu()
 

@@ -26,7 +26,7 @@ class RunProgress:
         self.steps = steps
         self._before = seconds
         self._started: float | None = None
-        self.phase = phase or (DEGRADATION if config.unpaired else PIXEL)
+        self.phase = phase or (DEGRADATION if config.data.unpaired else PIXEL)
         self.phase_began = phase_began
 
     def start(self) -> None:
@@ -44,10 +44,10 @@ class RunProgress:
 
     def fraction_at(self, steps: int, seconds: float) -> float:
         """The part of the schedule, 0…1, that these steps or these seconds make up."""
-        if self.config.steps is not None:
-            return min(steps / self.config.steps, 1.0)
-        assert self.config.seconds is not None
-        return min(seconds / self.config.seconds, 1.0)
+        if self.config.schedule.steps is not None:
+            return min(steps / self.config.schedule.steps, 1.0)
+        assert self.config.schedule.seconds is not None
+        return min(seconds / self.config.schedule.seconds, 1.0)
 
     @property
     def fraction(self) -> float:
@@ -77,5 +77,5 @@ def patch_and_batch(config: TrainConfig, progress: float) -> tuple[int, int]:
     The side grows in four stages from `patch` to `largest_patch`; pixels a step stay about the same.
     """
     stage = min(int(progress * PATCH_STAGES), PATCH_STAGES - 1) / (PATCH_STAGES - 1)
-    patch = round(config.patch + stage * (config.largest_patch - config.patch))
-    return patch, max(1, round(config.batch * (config.patch / patch) ** 2))
+    patch = round(config.data.patch + stage * (config.data.largest_patch - config.data.patch))
+    return patch, max(1, round(config.data.batch * (config.data.patch / patch) ** 2))

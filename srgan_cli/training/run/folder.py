@@ -13,7 +13,8 @@ from torch import Tensor
 from srgan_cli.errors import WeightsError
 from srgan_cli.networks import Generator
 from srgan_cli.system.files import atomic_write, remove_stale_temporaries, translate_write_errors
-from srgan_cli.training.config import LEGACY_DEFAULTS, SETTINGS_FILE, TrainConfig
+from srgan_cli.training.config import SETTINGS_FILE, TrainConfig
+from srgan_cli.training.legacy import LEGACY_DEFAULTS, current_names
 from srgan_cli.training.run.contact_sheet import SAMPLES, ContactSheet
 from srgan_cli.weights.card import WeightsCard
 from srgan_cli.weights.file import save_weights
@@ -129,7 +130,7 @@ def read_checkpoint(run: Path) -> dict[str, Any]:
     for path in paths:
         try:
             state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-            return {**state, "config": {**LEGACY_DEFAULTS, **state["config"]}}
+            return {**state, "config": {**LEGACY_DEFAULTS, **current_names(state["config"])}}
         except Exception as error:  # reading a damaged file fails in many ways
             reason = error
     raise WeightsError(f"cannot read {paths[0]}: it is damaged", "train anew in another folder") from reason

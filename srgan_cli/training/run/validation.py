@@ -36,7 +36,7 @@ class Validation:
 
     def is_past(self, progress: RunProgress, fraction: float) -> bool:
         """Whether it is time for another one; in a run by steps that does not depend on how fast the machine is."""
-        if progress.config.steps is None:
+        if progress.config.schedule.steps is None:
             rare_enough = progress.seconds - self.ended >= self.cost / LARGEST_SHARE
         else:
             rare_enough = progress.steps - self.step >= FEWEST_STEPS

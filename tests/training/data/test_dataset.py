@@ -1,7 +1,6 @@
 """What a folder gives to train on."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +34,9 @@ def config(tmp_path: Path) -> TrainConfig:
     (folder / "broken.png").write_bytes((folder / "flat0.png").read_bytes()[:900])
     (folder / "text.jpg").write_text("not a picture")
     (folder / "notes.txt").write_text("passed over")
-    return TrainConfig((DataFolder(folder),), tmp_path / "run", scale=2, patch=8, batch=5, seconds=None, steps=4)
+    return TrainConfig.from_settings(
+        data=folder, run=tmp_path / "run", scale=2, patch=8, batch=5, seconds=None, steps=4
+    )
 
 
 def test_usable_pictures_are_found_and_the_others_listed(config: TrainConfig) -> None:
@@ -48,23 +49,23 @@ def test_usable_pictures_are_found_and_the_others_listed(config: TrainConfig) ->
 
 
 def test_a_folder_of_the_data_is_held_out(config: TrainConfig, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(config.data[0].folder)
-    dataset = load_dataset(replace(config, held_out="nested"))
+    monkeypatch.chdir(config.data.folders[0].folder)
+    dataset = load_dataset(config.replace(held_out="nested"))
     assert [pair.name for pair in dataset.validation] == ["odd.jpg"]
     assert len(dataset.training) == 5
     Path("linked").mkdir()
     Path("linked/flat.png").symlink_to(Path("flat0.png").resolve())
-    assert [pair.name for pair in load_dataset(replace(config, held_out="linked")).validation] == ["flat.png"]
+    assert [pair.name for pair in load_dataset(config.replace(held_out="linked")).validation] == ["flat.png"]
     for folder, found in ("elsewhere", "0 of the 10"), (".", "10 of the 10"):
         with pytest.raises(SrganError, match=found):
-            load_dataset(replace(config, held_out=folder))
+            load_dataset(config.replace(held_out=folder))
 
 
 @pytest.mark.parametrize("sheet", [SAMPLES, PARTNERS])
 def test_samples_of_the_run_are_no_pictures_to_train_on(config: TrainConfig, sheet: str) -> None:
-    below = replace(config, run=config.data[0].folder / "run")
+    below = config.replace(run=config.data.folders[0].folder / "run")
     before = load_dataset(below).digest
-    noise(below.run / sheet / "00000001.png")
+    noise(below.run.folder / sheet / "00000001.png")
     assert load_dataset(below).digest == before
     assert load_dataset(config).digest != before
 
@@ -77,7 +78,7 @@ def test_partners_are_the_bicubic_halves(config: TrainConfig) -> None:
 
 
 def test_the_seed_decides_what_is_held_out(config: TrainConfig) -> None:
-    held_out = [{pair.name for pair in load_dataset(replace(config, seed=s)).validation} for s in (0, 0, 1, 2, 3)]
+    held_out = [{pair.name for pair in load_dataset(config.replace(seed=s)).validation} for s in (0, 0, 1, 2, 3)]
     assert held_out[0] == held_out[1]
     assert any(names != held_out[0] for names in held_out)
 
@@ -86,7 +87,7 @@ def test_pixels_move_to_a_file_when_memory_is_short(config: TrainConfig, monkeyp
     in_memory = load_dataset(config).training
     monkeypatch.setattr(store, "fits_memory", lambda _: False)
     on_disk = load_dataset(config).training
-    assert (config.run / "pixels-0.cache").stat().st_size > 0
+    assert (config.run.folder / "pixels-0.cache").stat().st_size > 0
     assert all(torch.equal(a.high, b.high) for a, b in zip(in_memory, on_disk, strict=True))
 
 
@@ -97,7 +98,7 @@ def test_memory_is_short_where_the_system_does_not_tell_of_it(monkeypatch: pytes
 
 
 def test_pictures_too_small_for_a_metric_are_passed_over(config: TrainConfig) -> None:
-    noise(config.data[0].folder / "small.png", 30, 36)
+    noise(config.data.folders[0].folder / "small.png", 30, 36)
     reasons = {skip.path.name: skip.reason for skip in load_dataset(config).skipped}
     assert "small.png is 30 x 36, expected at least 32 pixels a side" in reasons["small.png"]
 
@@ -107,7 +108,7 @@ def test_too_little_data_is_refused(tmp_path: Path, spoil: Callable[[Path], None
     spoil(tmp_path)
     noise(tmp_path / "tiny.png", 9, 9)
     with pytest.raises(SrganError, match="usable pictures"):
-        load_dataset(TrainConfig((DataFolder(tmp_path),), tmp_path / "run", scale=2, patch=8))
+        load_dataset(TrainConfig.from_settings(data=tmp_path, run=tmp_path / "run", scale=2, patch=8))
 
 
 def test_partners_of_the_same_names_are_taken_from_their_folder(config: TrainConfig, tmp_path: Path) -> None:
@@ -115,7 +116,7 @@ def test_partners_of_the_same_names_are_taken_from_their_folder(config: TrainCon
     noise(low / "flat0.webp", 20, 18)
     noise(low / "flat1.png", 20, 17)
     noise(low / "nested/deep/odd.png", 21, 19)
-    dataset = load_dataset(replace(config, low=(low,)))
+    dataset = load_dataset(config.replace(low=(low,)))
     pairs = {pair.name: pair for pair in [*dataset.training, *dataset.validation]}
     assert pairs.keys() == {"flat0.png", "odd.jpg"}
     assert pairs["odd.jpg"].high.shape == (3, 38, 42)
@@ -125,9 +126,9 @@ def test_partners_of_the_same_names_are_taken_from_their_folder(config: TrainCon
 
 
 def test_pictures_of_several_folders_have_the_weight_of_the_last_that_names_them(config: TrainConfig) -> None:
-    (source,) = config.data
+    (source,) = config.data.folders
     nested = DataFolder(source.folder / "nested", 3.0)
-    dataset = load_dataset(replace(config, data=(source, nested)))
+    dataset = load_dataset(config.replace(data=(source, nested)))
     weights = {pair.name: pair.weight for pair in [*dataset.training, *dataset.validation]}
     assert weights.pop("odd.jpg") == 3
     assert len(weights) == 5
@@ -139,9 +140,9 @@ def test_every_folder_has_partners_of_its_own(config: TrainConfig, tmp_path: Pat
     for folder, width, height in zip(folders, (40, 32, 20, 16), (36, 36, 18, 18), strict=True):
         noise(folder / "same.png", width, height)
     sources = tuple(DataFolder(folder) for folder in folders[:2])
-    dataset = load_dataset(replace(config, data=sources, low=tuple(folders[2:])))
+    dataset = load_dataset(config.replace(data=sources, low=tuple(folders[2:])))
     assert dataset.skipped == []
     assert {pair.low.shape[2] for pair in [*dataset.training, *dataset.validation]} == {20, 16}
     with pytest.raises(SrganError, match="0 usable pictures") as raised:
-        load_dataset(replace(config, data=sources, low=tuple(folders[:1:-1])))
+        load_dataset(config.replace(data=sources, low=tuple(folders[:1:-1])))
     assert "its partner 16 x 18, not 1/2" in raised.value.hint

@@ -16,7 +16,7 @@ from srgan_cli.training.data.sampling import BatchRequest, Sampler, cutblur, mix
 
 @pytest.fixture
 def config(tmp_path: Path) -> TrainConfig:
-    return TrainConfig((), tmp_path / "run", scale=2, patch=8, seconds=None, steps=4)
+    return TrainConfig.from_settings(run=tmp_path / "run", scale=2, patch=8, seconds=None, steps=4)
 
 
 @pytest.fixture
@@ -40,14 +40,14 @@ def test_a_batch_depends_on_its_number_and_the_seed_alone(pairs: list[Pair], con
     taken = [sampler.take(BatchRequest(number, 8, 5))[1] for number in (0, 1, 2, 5)]
     fresh = [Sampler(pairs, config).cut(BatchRequest(number, 8, 5))[1] for number in (0, 1, 2, 5)]
     assert all(torch.equal(left, right) for left, right in zip(taken, fresh, strict=True))
-    other = Sampler(pairs, replace(config, seed=1)).cut(BatchRequest(0, 8, 5))[1]
+    other = Sampler(pairs, config.replace(seed=1)).cut(BatchRequest(0, 8, 5))[1]
     assert len({batch.numpy().tobytes() for batch in [*taken, other]}) == 5
 
 
 def test_processes_share_the_patches_of_a_larger_batch(pairs: list[Pair], config: TrainConfig) -> None:
-    config = replace(config, noise=1, batch=6)
+    config = config.replace(noise=1, batch=6)
     whole = Sampler(pairs, config).cut(BatchRequest(3, 8, 6))
-    config = replace(config, batch=3)
+    config = config.replace(batch=3)
     parts = [Sampler(pairs, config, World(rank, 2)).cut(BatchRequest(3, 8, 3)) for rank in (0, 1)]
     assert torch.equal(torch.cat([part[1] for part in parts]), whole[1])
     assert torch.equal(torch.cat([part[0] for part in parts]), whole[0])
@@ -57,7 +57,7 @@ def test_pictures_are_drawn_by_their_weights(pairs: list[Pair], config: TrainCon
     for index, pair in enumerate(pairs):
         pair.high[:] = index
     weighted = [replace(pair, weight=weight) for pair, weight in zip(pairs, (1.0, 3.0, 0.5), strict=True)]
-    _, high = Sampler(weighted, replace(config, patch_choice=1)).cut(BatchRequest(0, 8, 1800))
+    _, high = Sampler(weighted, config.replace(candidate_patches=1)).cut(BatchRequest(0, 8, 1800))
     counts = (high[:, 0, 0, 0] * 255).round().int().bincount().tolist()
     assert counts == pytest.approx([400, 1200, 200], rel=0.15)
 
@@ -67,7 +67,7 @@ def test_degraded_patches_lie_where_their_partners_do(config: TrainConfig) -> No
     ramp = np.broadcast_to(np.arange(64, dtype=np.uint8)[:, None, None] * 4, (64, 64, 3))
     high = torch.from_numpy(ramp.copy()).permute(2, 0, 1)
     pairs = [Pair("ramp", (downscale(high.float() / 255, 2) * 255).round().to(torch.uint8), high)]
-    config = replace(config, degradation="mild")
+    config = config.replace(degradation="mild")
     low, high = Sampler(pairs, config).cut(BatchRequest(1, 16, 24))
     error = (low - downscale(high, 2))[..., 2:-2, 2:-2] * 255
     assert error.any()
@@ -83,7 +83,7 @@ def test_the_place_with_the_most_detail_is_taken(config: TrainConfig) -> None:
         Pair("busy", busy.byte(), busy.byte().repeat(1, 2, 2)),
     ]
     for choice in (1, 3):
-        low, _ = Sampler(pairs, replace(config, patch_choice=choice)).cut(BatchRequest(0, 8, 400))
+        low, _ = Sampler(pairs, config.replace(candidate_patches=choice)).cut(BatchRequest(0, 8, 400))
         assert float((low.amax((1, 2, 3)) == 0).float().mean()) == pytest.approx(0.5**choice, abs=0.06)
 
 
@@ -91,7 +91,7 @@ def test_colours_change_places_in_both_partners(pairs: list[Pair], config: Train
     for pair in pairs:
         for side in (pair.low, pair.high):
             side[:] = torch.tensor([10, 20, 30])[:, None, None]
-    config = replace(config, colour_share=1.0)
+    config = config.replace(channel_shuffle_prob=1.0)
     low, high = Sampler(pairs, config).cut(BatchRequest(0, 8, 30))
     orders = {tuple((colour * 255).round().int().tolist()) for colour in high[:, :, 0, 0]}
     assert len(orders) == 6
@@ -120,9 +120,9 @@ def test_cutblur_is_clean_inside_or_outside_of_a_square() -> None:
 
 
 def test_cutblur_and_a_share_leave_some_patches_clean(pairs: list[Pair], config: TrainConfig) -> None:
-    low, high = Sampler(pairs, replace(config, degradation="real", degraded_share=0.5)).cut(BatchRequest(0, 8, 60))
+    low, high = Sampler(pairs, config.replace(degradation="real", degradation_prob=0.5)).cut(BatchRequest(0, 8, 60))
     clean = (low - downscale(high, 2)).abs()[..., 2:-2, 2:-2].amax((1, 2, 3)) < 0.51 / 255
     assert 18 < clean.sum() < 42
-    low, high = Sampler(pairs, replace(config, degradation="real", cutblur_share=1.0)).cut(BatchRequest(0, 8, 60))
+    low, high = Sampler(pairs, config.replace(degradation="real", cutblur_prob=1.0)).cut(BatchRequest(0, 8, 60))
     partly = (low - downscale(high, 2)).abs()[..., 2:-2, 2:-2].amin((1, 2, 3)) < 0.51 / 255
     assert partly.sum() > 40

@@ -1,7 +1,6 @@
 """Learning the degradation of unpaired pictures."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
 
@@ -16,7 +15,7 @@ from srgan_cli.image.ops import downscale, resize
 from srgan_cli.image.picture import Picture
 from srgan_cli.networks import Degrader
 from srgan_cli.system.distributed import SINGLE_PROCESS
-from srgan_cli.training.config import ADVERSARIAL, DEGRADATION, PIXEL, DataFolder, TrainConfig
+from srgan_cli.training.config import ADVERSARIAL, DEGRADATION, PIXEL, TrainConfig
 from srgan_cli.training.data.dataset import Dataset, Pair, load_dataset
 from srgan_cli.training.data.degradations import add_noise, convolve, gaussian
 from srgan_cli.training.models import cycle_gan
@@ -67,7 +66,7 @@ def learned(kind: str, steps: int) -> LearnedDegradation:
     torch.manual_seed(0)
     pairs = [Pair(str(seed), as_bytes(downscale(scene(seed), 2)), as_bytes(scene(seed))) for seed in range(20)]
     unpaired = [as_bytes(KINDS[kind](scene(seed))) for seed in range(100, 120)]
-    config = TrainConfig((), scale=2, patch=16, batch=4, discriminator_channels=8, device="cpu")
+    config = TrainConfig.from_settings(scale=2, patch=16, batch=4, discriminator_channels=8, device="cpu")
     maker = LearnedDegradation(
         config, Dataset(pairs, [], [], unpaired), ComputeContext.for_device("cpu"), SINGLE_PROCESS
     )
@@ -121,14 +120,14 @@ def config(tmp_path: Path, smooth_pictures: Path) -> TrainConfig:
     for seed in range(3):
         write_picture(Picture(KINDS["a colour cast"](scene(seed)).clamp(0, 1)), low / f"{seed}.png")
     (low / "broken.png").write_text("no picture")
-    return TrainConfig(
-        (DataFolder(smooth_pictures),),
-        tmp_path / "run",
+    return TrainConfig.from_settings(
+        data=smooth_pictures,
+        run=tmp_path / "run",
         unpaired=str(low),
         scale=2,
         seconds=None,
         steps=20,
-        unpaired_share=0.5,
+        degradation_learning_fraction=0.5,
         channels=4,
         blocks=1,
         discriminator_channels=4,
@@ -146,8 +145,8 @@ def test_a_run_learns_the_degradation_makes_partners_and_trains_on_them(config: 
     assert [report.phase for report in reports] == [DEGRADATION] * 10 + [PIXEL] * 6 + [ADVERSARIAL] * 4
     assert reports[0].losses.keys() == {"adversarial", "cycle", "identity", "drift", "discriminator"}
     assert not any(torch.equal(pair.low, low) for pair, low in zip(dataset.training, bicubic, strict=True))
-    assert read_picture(config.run / PARTNERS / "sheet.png").height == SIDE_OF_SAMPLES
-    state = read_checkpoint(config.run)
+    assert read_picture(config.run.folder / PARTNERS / "sheet.png").height == SIDE_OF_SAMPLES
+    state = read_checkpoint(config.run.folder)
     assert "degrader" in state
     assert "cycle" not in state
 
@@ -158,19 +157,19 @@ def test_resuming_gives_what_an_unbroken_run_gives_bit_for_bit(
 ) -> None:
     whole = Trainer(prepare_run(config)[0], load_dataset(config))
     list(whole.fit())
-    broken = replace(config, run=tmp_path / "broken")
+    broken = config.replace(run=tmp_path / "broken")
     first = Trainer(prepare_run(broken)[0], load_dataset(broken))
     for report in first.fit():
         if report.step == break_at:
             first.stop()
-    resumed = Trainer.resume(broken, load_dataset(broken), read_checkpoint(broken.run))
+    resumed = Trainer.resume(broken, load_dataset(broken), read_checkpoint(broken.run.folder))
     assert [report.step for report in resumed.fit()] == list(range(break_at + 1, 21))
     for left, right in zip(whole.gan.average.parameters(), resumed.gan.average.parameters(), strict=True):
         assert torch.equal(left, right)
 
 
 def test_a_folder_without_usable_unpaired_pictures_is_refused(config: TrainConfig) -> None:
-    for path in Path(config.unpaired).iterdir():
+    for path in Path(config.data.unpaired).iterdir():
         path.write_text("no picture")
     with pytest.raises(SrganError, match="no usable picture"):
         load_dataset(config)

@@ -1,6 +1,5 @@
 """Equivariance: kept by every network of convolutions, and by what a run delivers."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +9,7 @@ from torch import nn
 from srgan_cli.errors import UsageError
 from srgan_cli.image.ops import orient
 from srgan_cli.networks import GENERATORS, Generator
-from srgan_cli.training.config import DataFolder, TrainConfig
+from srgan_cli.training.config import TrainConfig
 from srgan_cli.training.data.dataset import load_dataset
 from srgan_cli.training.optim.equivariance import GROUPS, Equivariance, check_equivariant, orbits
 from srgan_cli.training.run.origin import prepare_run
@@ -23,8 +22,8 @@ SMALL = {"srresnet": {"channels": 8, "blocks": 1}, "rrdb": {"channels": 16, "blo
 @pytest.fixture
 def config(smooth_pictures: Path, tmp_path: Path) -> TrainConfig:
     sizes = {"channels": 8, "blocks": 1, "discriminator_channels": 4, "batch": 2, "patch": 8}
-    return TrainConfig(
-        (DataFolder(smooth_pictures),), tmp_path / "run", scale=2, seconds=None, steps=6, device="cpu", **sizes
+    return TrainConfig.from_settings(
+        data=smooth_pictures, run=tmp_path / "run", scale=2, seconds=None, steps=6, device="cpu", **sizes
     )
 
 
@@ -92,10 +91,10 @@ def test_orbits_hold_every_number_once(group: str) -> None:
 
 @pytest.mark.parametrize("optimizer", ["adam", "muon"])
 def test_what_a_run_delivers_is_equivariant(config: TrainConfig, optimizer: str) -> None:
-    config, origin = prepare_run(replace(config, optimizer=optimizer))
-    assert config.equivariance == "d4"
+    config, origin = prepare_run(config.replace(optimizer=optimizer))
+    assert config.optim.equivariance == "d4"
     list(Trainer(config, load_dataset(config), origin).fit())
-    generator, _ = load_weights(config.run / f"{config.name}.safetensors")
+    generator, _ = load_weights(config.run.folder / f"{config.run.name}.safetensors")
     assert generator.tail.weight.any()
     assert spread(generator) < 1e-4
 
@@ -103,11 +102,13 @@ def test_what_a_run_delivers_is_equivariant(config: TrainConfig, optimizer: str)
 def test_a_smaller_group_goes_on_from_a_larger_one(config: TrainConfig) -> None:
     prepared, origin = prepare_run(config)
     list(Trainer(prepared, load_dataset(prepared), origin).fit())
-    first = config.run / f"{config.name}.safetensors"
-    again = replace(config, run=config.run / "again", init_from=str(first), equivariance="d1", pixel_share=1.0)
+    first = config.run.folder / f"{config.run.name}.safetensors"
+    again = config.replace(
+        run=config.run.folder / "again", init_from=str(first), equivariance="d1", pretrain_fraction=1.0
+    )
     prepared, origin = prepare_run(again)
     list(Trainer(prepared, load_dataset(prepared), origin).fit())
-    generator, _ = load_weights(again.run / f"{config.name}.safetensors")
+    generator, _ = load_weights(again.run.folder / f"{config.run.name}.safetensors")
     assert spread(generator) > 1e-4
     check_equivariant(generator, "d1", learned=True)
 
@@ -147,16 +148,16 @@ def test_without_convolutions_it_is_refused() -> None:
 
 
 def test_off_is_off(config: TrainConfig) -> None:
-    config, origin = prepare_run(replace(config, equivariance="off"))
+    config, origin = prepare_run(config.replace(equivariance="off"))
     list(Trainer(config, load_dataset(config), origin).fit())
-    assert spread(load_weights(config.run / f"{config.name}.safetensors")[0]) > 1e-4
+    assert spread(load_weights(config.run.folder / f"{config.run.name}.safetensors")[0]) > 1e-4
 
 
 @pytest.mark.parametrize("change", [{"channels": 12}, {"batch_norm": True}, {"generator": "swinir", "channels": 24}])
 def test_where_it_cannot_be_it_is_refused_when_asked_for_and_left_else(config: TrainConfig, change: dict) -> None:
     with pytest.raises(UsageError):
-        prepare_run(replace(config, equivariance="d4", **change))
-    assert prepare_run(replace(config, **change))[0].equivariance == "off"
+        prepare_run(config.replace(equivariance="d4", **change))
+    assert prepare_run(config.replace(**change))[0].equivariance == "off"
 
 
 def test_weights_that_learned_otherwise_are_no_start() -> None:

@@ -9,8 +9,8 @@ from srgan_cli.training.run.clock import RunProgress, patch_and_batch
 
 def test_progress_counts_steps_or_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(clock.time, "monotonic", lambda: 100.0)
-    by_steps = RunProgress(TrainConfig((), seconds=None, steps=8), steps=2)
-    by_time = RunProgress(TrainConfig((), seconds=60), seconds=15)
+    by_steps = RunProgress(TrainConfig.from_settings(seconds=None, steps=8), steps=2)
+    by_time = RunProgress(TrainConfig.from_settings(seconds=60), seconds=15)
     assert by_steps.fraction == by_time.fraction == 0.25
     by_time.start()
     monkeypatch.setattr(clock.time, "monotonic", lambda: 115.0)
@@ -21,7 +21,7 @@ def test_progress_counts_steps_or_seconds(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_patches_grow_in_four_stages_and_pixels_a_step_stay_the_same() -> None:
-    config = TrainConfig((), patch=24, patch_growth=2.0, batch=16)
+    config = TrainConfig.from_settings(patch=24, patch_growth=2.0, batch=16)
     stages = [patch_and_batch(config, progress) for progress in (0.0, 0.24, 0.25, 0.5, 0.75, 1.0)]
     assert stages == [(24, 16), (24, 16), (32, 9), (40, 6), (48, 4), (48, 4)]
-    assert patch_and_batch(TrainConfig(()), 1.0) == (24, 16)
+    assert patch_and_batch(TrainConfig(), 1.0) == (24, 16)

@@ -12,7 +12,8 @@ from typer.testing import CliRunner
 from srgan_cli.cli import app
 from srgan_cli.errors import SrganError, UsageError
 from srgan_cli.networks import GENERATORS, Generator
-from srgan_cli.training.config import DataFolder, TrainConfig
+from srgan_cli.training.config import TrainConfig
+from srgan_cli.training.models.build import build_generator
 from srgan_cli.training.run.origin import check_start
 from srgan_cli.weights.card import WeightsCard
 from srgan_cli.weights.file import load_weights, save_weights
@@ -75,13 +76,13 @@ def test_networks_that_need_more_than_pictures_are_not_trained(spandrel: Any) ->
 def started(given: Generator, scale: int, folder: Path) -> Generator:
     """The generator of a run of this scale that starts from the weights of another."""
     save_weights(folder / "given.safetensors", given, WeightsCard.for_generator(given, "given"))
-    config = TrainConfig(
-        (DataFolder(folder),), folder / "run", scale=scale, init_from=str(folder / "given.safetensors")
+    config = TrainConfig.from_settings(
+        data=folder, run=folder / "run", scale=scale, init_from=str(folder / "given.safetensors")
     )
     config, origin = check_start(config)
     assert origin
     heir = origin.build(config)
-    assert heir.config == GENERATORS[config.generator](**config.generator_config).config, "or it cannot be resumed"
+    assert heir.config == build_generator(config).config, "or it cannot be resumed"
     return heir
 
 

@@ -1,0 +1,32 @@
+"""Networks as the settings of a run describe them."""
+
+from collections.abc import Callable, Mapping
+from inspect import signature
+from typing import Any
+
+from srgan_cli.networks import DISCRIMINATORS, GENERATORS, Discriminator, Generator
+from srgan_cli.training.config import TrainConfig
+
+
+def build_generator(config: TrainConfig) -> Generator:
+    """A generator with random weights.  Raises ValueError for channels that the network does not support."""
+    network = GENERATORS[config.generator.architecture]
+    return network(**_accepted(network, generator_arguments(config)))
+
+
+def build_discriminator(config: TrainConfig) -> Discriminator:
+    """A discriminator with random weights."""
+    network = DISCRIMINATORS[config.discriminator.architecture]
+    default = "layer" if config.loss.penalises_gradients else "batch"
+    norm = default if config.discriminator.norm == "auto" else config.discriminator.norm
+    return network(**_accepted(network, {"channels": config.discriminator.channels, "norm": norm}))
+
+
+def generator_arguments(config: TrainConfig) -> dict[str, Any]:
+    """The settings that constructors of generators may take."""
+    return {"scale": config.scale, **vars(config.generator)}
+
+
+def _accepted(network: Callable[..., Any], arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of the arguments that the constructor has."""
+    return {key: arguments[key] for key in signature(network).parameters if key in arguments}
