@@ -100,16 +100,16 @@ def bare_step(trainer: Trainer, low: Tensor, high: Tensor) -> Callable[[], None]
         with trainer.compute.autocast():
             generated = gan.generator(low.contiguous(memory_format=torch.channels_last)).float()
         total = (generated - high).abs().mean()
-        if gan.adversary:
-            verdict = gan.adversary.discriminate(high, generated)
-            total = total + sum(gan.adversary.losses(verdict).values())
+        if gan.discriminator:
+            outputs = gan.discriminator.discriminate(high, generated)
+            total = total + sum(gan.discriminator.generator_losses(outputs).values())
             if gan.loss.perceptual:
                 total = total + gan.loss.perceptual(generated, high)
-        total.backward(inputs=[*gan.generator.parameters()], retain_graph=gan.adversary is not None)
-        gan.learner.optimizer.step()
-        gan.learner.optimizer.zero_grad(set_to_none=True)
-        if gan.adversary:
-            gan.adversary.learn(verdict, trainer.rng)
+        total.backward(inputs=[*gan.generator.parameters()], retain_graph=gan.discriminator is not None)
+        gan.optimizer_step.optimizer.step()
+        gan.optimizer_step.optimizer.zero_grad(set_to_none=True)
+        if gan.discriminator:
+            gan.discriminator.train_step(outputs, trainer.rng)
 
     return step
 

@@ -1,7 +1,7 @@
-"""Trainer: the loop.
+"""Trainer: the training loop of a run.
 
-If there are unpaired pictures, their degradation is learned first; a pixel phase brings the generator near; then it
-plays against the discriminator.
+A run has up to three phases: it learns the degradation of unpaired pictures, if there are any; it pretrains the
+generator on the pixel loss; it trains the generator against a discriminator.
 """
 
 import copy
@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from srgan_cli.errors import UsageError, WeightsError
 from srgan_cli.networks import Generator
@@ -26,40 +25,42 @@ from srgan_cli.training.models.gan import GAN
 from srgan_cli.training.models.learned_degradation import LearnedDegradation
 from srgan_cli.training.optim.divergence import DivergenceMonitor
 from srgan_cli.training.optim.equivariance import GROUPS, Equivariance
-from srgan_cli.training.optim.optimizer import ComputeContext
+from srgan_cli.training.optim.optimizer import ComputeContext, StepResult
 from srgan_cli.training.optim.schedule import SCHEDULES
 from srgan_cli.training.run.clock import RunProgress, patch_and_batch
 from srgan_cli.training.run.contact_sheet import PARTNERS, ROWS
-from srgan_cli.training.run.folder import NullRunFolder, RunFolder, serialised
+from srgan_cli.training.run.folder import NullRunFolder, RunFolder, serialize
 from srgan_cli.training.run.origin import InitialWeights, rebuild
 from srgan_cli.training.run.validation import BestValidation, Validation, mean, validate, validation_protocol
 from srgan_cli.weights.card import WeightsCard
 
 SECONDS_BETWEEN_CHECKPOINTS = 600
 ADVERSARIAL_RAMP = 0.2
-"""The part of the adversarial phase in which the generator comes to heed the discriminator, who has to learn first."""
+"""The fraction of the adversarial phase over which the adversarial weight ramps from 0 to 1."""
 
 
 @dataclass(frozen=True)
 class StepReport:
-    """Where a run stands after a step.
-
-    losses: of this step, by name.  scores: of the last validation, by metric.  rate: pictures (patches) a second.
-    progress: 0…1.  remaining: seconds.  notice: what the user should know, mostly nothing.
-    """
+    """The state of a run after a step."""
 
     step: int
     phase: str
     progress: float
+    """The fraction of the run that is done, 0…1."""
     losses: dict[str, float]
+    """The losses of this step by name."""
     scores: dict[str, float]
+    """The scores of the last validation by metric."""
     rate: float
+    """Patches a second."""
     remaining: float
+    """Seconds to the end."""
     notice: str = ""
+    """A message for the user, usually empty."""
 
 
 class Trainer:
-    """One run: what learns in it, its clock, and the run folder that it is saved to.  See keep_freed for memory."""
+    """Trains the networks of a run and writes to the run folder."""
 
     def __init__(
         self,
@@ -82,7 +83,7 @@ class Trainer:
             LearnedDegradation(config, dataset, self.compute, world) if config.data.unpaired else None
         )
         self.sampler = Sampler(dataset.training, config, world)
-        self.ancestor = initial.story if initial else {}
+        self.started_from = initial.provenance if initial else {}
         self.monitor = DivergenceMonitor()
         self.best = BestValidation()
         self.progress = RunProgress(config)
@@ -97,20 +98,19 @@ class Trainer:
     def resume(
         cls, config: TrainConfig, dataset: Dataset, state: dict[str, Any], world: World = SINGLE_PROCESS
     ) -> "Trainer":
-        """The run of `config.run.folder` as its checkpoint left it; `state` is what `read_checkpoint` gave.
+        """The run with the state of a checkpoint, as `read_checkpoint` returns it.
 
-        Raises WeightsError for an unusable checkpoint, UsageError when the run is finished or the data have changed.
+        Raises WeightsError for an unusable checkpoint, UsageError when the run is finished or the pictures differ.
         """
         trainer = cls(config, dataset, rebuild(config, state["generator"]), world)
         trainer._restore(state)
         return trainer
 
     def fit(self) -> Iterator[StepReport]:
-        """Train to the end of the schedule, or to the step in which `stop` is called; then everything is saved.
+        """Train to the end of the run, or until `stop` is called, and save.  Yields a report after every step.
 
-        Steps whose losses are not finite, or whose discriminator is too sure to teach, are passed over; after ten in
-        a row the run goes back to the last validation and halves its learning rates.  Raises SrganError when that
-        does not help either; what was saved before stays.
+        Ten steps in a row with losses that are not finite, or with a saturated discriminator, restore the state of the
+        last validation and halve the learning rates.  Raises SrganError when that does not help; saved files stay.
         """
         self.folder.save_settings(self.config)
         self.folder.open_log(self.progress.steps)
@@ -118,17 +118,17 @@ class Trainer:
         self._saved = self.progress.seconds
         if not self._validation.scores:
             self._validate()
-        progress, _, _ = self.world.broadcast(self._status())
+        progress, *_ = self.world.broadcast(self._status())
         while progress < 1 and not self.world.broadcast(self.stopping):
             while progress >= self.config.phase_ends[self.progress.phase]:
                 self._begin_next_phase()
             began = time.monotonic()
             losses = self._train_step(progress)
             rate = self.world.size * self.config.data.batch / (time.monotonic() - began)
-            progress, due, late = self.world.broadcast(self._status())
-            if due:
+            progress, validate, save = self.world.broadcast(self._status())
+            if validate:
                 self._validate()
-            if due or late:
+            if validate or save:
                 self.save()
             scores, remaining = self._validation.scores, self.progress.remaining
             yield StepReport(
@@ -138,17 +138,17 @@ class Trainer:
             self.save()
 
     def _status(self) -> tuple[float, bool, bool]:
-        """How far the run is, and whether to validate and to save; the leading process's clock decides."""
+        """The fraction that is done, and whether to validate and to save.  The main process's clock decides."""
         progress = self.progress.fraction
-        late = self.progress.seconds - self._saved > SECONDS_BETWEEN_CHECKPOINTS
-        return progress, progress >= 1 or self._validation.is_past(self.progress, progress), late
+        save = self.progress.seconds - self._saved > SECONDS_BETWEEN_CHECKPOINTS
+        return progress, progress >= 1 or self._validation.is_past(self.progress, progress), save
 
     def stop(self) -> None:
-        """Let `fit` end after the step in hand."""
+        """Make `fit` end after the current step."""
         self.stopping = True
 
     def benchmark(self, phase: str, steps: int = 6) -> float:
-        """Steps a second of a phase, measured on a few steps that leave nothing in the run folder."""
+        """Steps a second of a phase, measured on a few steps.  Nothing is written to the run folder."""
         if phase == ADVERSARIAL:
             self.gan.add_discriminator()
         self.progress.start_phase(phase, 0, 0.0)
@@ -159,8 +159,8 @@ class Trainer:
         return steps / (time.monotonic() - began)
 
     def bytes_on_disk(self) -> int:
-        """What the two checkpoints that a run keeps take as it stands."""
-        return 2 * len(serialised(self._state()))
+        """The size of the two checkpoints that a run keeps."""
+        return 2 * len(serialize(self._state()))
 
     def save(self) -> None:
         """Write the deployable weights and the checkpoint."""
@@ -177,44 +177,45 @@ class Trainer:
         return generator
 
     def _train_step(self, progress: float) -> dict[str, float]:
-        learner = self._learner
-        schedule = SCHEDULES[self.config.optim.lr_schedule]
-        learner.set_learning_rate(
-            self.monitor.rate_share * schedule(self.progress.phase_fraction(progress), self.progress.phase_steps)
-        )
-        rows, usable = [], True
-        for part in range(self.config.optim.accumulate):
-            losses, learned = self._learn(progress, self.progress.steps * self.config.optim.accumulate + part)
-            rows.append({name: float(loss.detach()) for name, loss in losses.items()})
-            usable &= learned
+        """Train on the batches of one step: the mean losses over batches and processes."""
+        self._set_learning_rate(progress)
+        first = self.progress.steps * self.config.optim.accumulate
+        results = [self._train_on_batch(progress, first + part) for part in range(self.config.optim.accumulate)]
+        rows = [{name: float(loss.detach()) for name, loss in result.losses.items()} for result in results]
         self.progress.steps += 1
-        if usable:
+        finite = all(result.finite for result in results)
+        if finite:
             self._recent.extend(rows)
-            if learner is self.gan:
-                self.gan.move_average(self.progress.phase_steps)
-        self.notice = self.monitor.check(usable, learner.discriminator_saturated)
+            if self._model is self.gan:
+                self.gan.update_ema(self.progress.phase_steps)
+        self.notice = self.monitor.check(finite=finite, saturated=self._model.discriminator_saturated)
         if self.notice:
             self._load(copy.deepcopy(self._last_good))
         return mean(self.world.gather(rows))
 
-    def _learn(self, progress: float, number: int) -> tuple[dict[str, Tensor], bool]:
-        """Learn from the batch of this number: its losses, and whether they could be used."""
-        learner = self._learner
-        if isinstance(learner, LearnedDegradation):
-            return learner.learn(number, self.rng)
-        within, pixel = self.progress.phase_fraction(progress), self.progress.phase == PIXEL
-        low, high = self._batch(within if pixel else 0.0, number)
-        squared = pixel and within >= 1 - self.config.schedule.l2_fraction
-        return self.gan.learn(low, high, squared, min(1.0, within / ADVERSARIAL_RAMP), self.rng)
+    def _set_learning_rate(self, progress: float) -> None:
+        schedule = SCHEDULES[self.config.optim.lr_schedule]
+        factor = schedule(self.progress.phase_fraction(progress), self.progress.phase_steps)
+        self._model.set_learning_rate(self.monitor.rate_share * factor)
+
+    def _train_on_batch(self, progress: float, number: int) -> StepResult:
+        """Train the networks of this phase on the batch of this number."""
+        if isinstance(self._model, LearnedDegradation):
+            return self._model.train_step(number, self.rng)
+        within, pretraining = self.progress.phase_fraction(progress), self.progress.phase == PIXEL
+        low, high = self._batch(within if pretraining else 0.0, number)
+        squared = pretraining and within >= 1 - self.config.schedule.l2_fraction
+        ramp = min(1.0, within / ADVERSARIAL_RAMP)
+        return self.gan.train_step(low, high, squared=squared, adversarial_ramp=ramp, rng=self.rng)
 
     @property
-    def _learner(self) -> GAN | LearnedDegradation:
-        """What learns in this phase."""
+    def _model(self) -> GAN | LearnedDegradation:
+        """What is trained in this phase."""
         return self.learned_degradation if self.learned_degradation and self.progress.phase == DEGRADATION else self.gan
 
-    def _batch(self, grown: float, number: int) -> Batch:
-        """A batch on the device; while the pixel phase goes on, patches grow and their number shrinks."""
-        low, high = self.sampler.take(BatchRequest(number, *patch_and_batch(self.config, grown)))
+    def _batch(self, growth: float, number: int) -> Batch:
+        """A batch on the device; `growth`, 0…1, is how far the patches have grown to their largest size."""
+        low, high = self.sampler.take(BatchRequest(number, *patch_and_batch(self.config, growth)))
         return low.to(self.device), high.to(self.device)
 
     def _begin_next_phase(self) -> None:
@@ -225,7 +226,7 @@ class Trainer:
         self._last_good = self._snapshot()
 
     def _end_degradation(self) -> str:
-        """All pictures get the partners that were learned to be made; the phase that follows."""
+        """Replace the partners by learned ones.  The phase that follows."""
         assert self.learned_degradation
         self._show_partners()
         self.monitor = DivergenceMonitor()
@@ -234,7 +235,7 @@ class Trainer:
         return PIXEL
 
     def _end_pixel(self) -> str:
-        """The result is kept, and the averaged generator meets the discriminator; the phase that follows."""
+        """Save the fidelity weights and add the discriminator.  The phase that follows."""
         if self.progress.phase_steps:
             if self._validation.step != self.progress.steps:
                 self._validate()
@@ -244,13 +245,13 @@ class Trainer:
         return ADVERSARIAL
 
     def _validate(self) -> None:
-        """Score the averaged generator on the held-out pictures, the way users run it, and log it.
+        """Score the averaged generator on the held-out pictures, as users run it, and log the scores.
 
-        While the degradation is learned there is nothing new to score, and the partners so far are shown.
+        In the degradation phase the generator does not change: the learned partners are shown instead.
         """
         began = self.progress.seconds
-        waiting = self.progress.phase == DEGRADATION and self.progress.steps
-        scores = self._show_partners() if waiting else self._score()
+        unchanged = self.progress.phase == DEGRADATION and self.progress.steps
+        scores = self._show_partners() if unchanged else self._score()
         self._validation = Validation(scores, self.progress.steps, self.progress.seconds, self.progress.seconds - began)
         position = {"step": self.progress.steps, "seconds": round(began, 1), "phase": self.progress.phase}
         self.folder.log({**position, **mean(self._recent), **scores})
@@ -261,23 +262,23 @@ class Trainer:
 
     def _score(self) -> dict[str, float]:
         pairs = self.dataset.validation[self.world.rank :: self.world.size]
-        results = validate(copy.deepcopy(self.gan.average), self.device, pairs)
-        originals, enlarged = [pair.high.float() / 255 for pair in pairs[:ROWS]], [r.enlarged for r in results[:ROWS]]
-        self.folder.save_samples(self.progress.steps, originals, enlarged)
+        results = validate(copy.deepcopy(self.gan.ema), self.device, pairs)
+        originals = [pair.high.float() / 255 for pair in pairs[:ROWS]]
+        self.folder.save_samples(self.progress.steps, originals, [result.output for result in results[:ROWS]])
         return mean(self.world.gather([result.scores for result in results]))
 
     def _show_partners(self) -> dict[str, float]:
-        """The scores as they were."""
+        """Add the learned partners to their contact sheet.  The scores of the last validation."""
         assert self.learned_degradation
         pairs = self.dataset.validation[:ROWS]
-        lows, made = [pair.low for pair in pairs], self.learned_degradation.partners(pairs)
+        lows, learned = [pair.low for pair in pairs], self.learned_degradation.partners(pairs)
         self.folder.save_samples(
-            self.progress.steps, [low / 255 for low in lows], [low / 255 for low in made], PARTNERS
+            self.progress.steps, [low / 255 for low in lows], [low / 255 for low in learned], PARTNERS
         )
         return self._validation.scores
 
     def _save_weights(self, name: str) -> None:
-        self.folder.save_weights(self.gan.average, self._card(name))
+        self.folder.save_weights(self.gan.ema, self._card(name))
 
     def _card(self, name: str) -> WeightsCard:
         training = {
@@ -286,24 +287,24 @@ class Trainer:
             "hours": round(self.progress.seconds / 3600, 3),
             "device": str(self.device),
             "settings": self.config.to_recipe(),
-            **({"started_from": self.ancestor} if self.ancestor else {}),
+            **({"started_from": self.started_from} if self.started_from else {}),
         }
         validation = {"protocol": str(validation_protocol(self.config.scale)), **self._validation.scores}
         return WeightsCard.for_generator(
-            self.gan.average,
+            self.gan.ema,
             name,
             training=training,
             scores={"validation": validation},
-            counterpart=self._counterpart if self.gan.adversary else "",
+            counterpart=self._counterpart if self.gan.discriminator else "",
         )
 
     @property
     def _counterpart(self) -> str:
-        """The fidelity weights that the adversarial phase began from."""
+        """The fidelity weights from which the adversarial phase started."""
         return (
             self.config.run.fidelity_name
             if self.config.schedule.pretrain_fraction
-            else str(self.ancestor.get("name", ""))
+            else str(self.started_from.get("name", ""))
         )
 
     def _state(self) -> dict[str, Any]:
@@ -319,50 +320,50 @@ class Trainer:
             "phase_began": self.progress.phase_began,
             "validation": vars(self._validation),
             "best": vars(self.best),
-            "ancestor": self.ancestor,
+            "ancestor": self.started_from,
             "data": self.dataset.digest,
         }
 
     def _restore(self, state: dict[str, Any]) -> None:
         try:
-            clock = RunProgress(
+            progress = RunProgress(
                 self.config, state["steps"], state["seconds"], state["phase"], tuple(state["phase_began"])
             )
-            if self.learned_degradation and clock.phase != DEGRADATION:
+            if self.learned_degradation and progress.phase != DEGRADATION:
                 self.learned_degradation.drop_discriminators()
-            if clock.phase == ADVERSARIAL:
+            if progress.phase == ADVERSARIAL:
                 self.gan.add_discriminator()
             self._load(state)
-            self.progress, self.monitor = clock, DivergenceMonitor(**state["guard"])
+            self.progress, self.monitor = progress, DivergenceMonitor(**state["guard"])
             self.rng.set_state(state["random"].cpu())
             torch.set_rng_state(state.get("dropout", torch.get_rng_state()).cpu())
             self._validation, self.best = Validation(**state["validation"]), BestValidation(**state["best"])
-            self.ancestor, data = state["ancestor"], state["data"]
+            self.started_from, data = state["ancestor"], state["data"]
         except (KeyError, RuntimeError, ValueError, TypeError) as error:
             raise WeightsError(
-                f"the checkpoint in {self.config.run.folder} does not fit its own settings: {error}"
+                f"the checkpoint in {self.config.run.folder} does not match its settings: {error}"
             ) from error
         if data != self.dataset.digest:
             raise UsageError(
-                f"the pictures in {self.config.data.folder_names} are not those that the run began with",
-                "restore them, or start another run from its weights with --init-from",
+                f"the pictures in {self.config.data.folder_names} are not those with which the run started",
+                "restore them, or start a new run from its weights with --init-from",
             )
         if self.progress.fraction >= 1:
             raise UsageError(
-                f"the run in {self.config.run.folder} is finished", "lengthen it with a larger --time or --steps"
+                f"the run in {self.config.run.folder} is finished", "extend it with a larger --time or --steps"
             )
         if self.learned_degradation and self.progress.phase != DEGRADATION:
             self.learned_degradation.make_partners()
         self._last_good = self._snapshot()
 
     def _parts(self) -> dict[str, Any]:
-        """What learns, by its name in the checkpoint."""
+        """Everything that training changes, by its name in the checkpoint."""
         return self.gan.parts() | (self.learned_degradation.parts() if self.learned_degradation else {})
 
     def _snapshot(self) -> dict[str, Any]:
-        """A copy of everything that learning has changed so far."""
+        """A copy of the state of all parts."""
         return copy.deepcopy({name: part.state_dict() for name, part in self._parts().items()})
 
-    def _load(self, learned: dict[str, Any]) -> None:
+    def _load(self, state: dict[str, Any]) -> None:
         for name, part in self._parts().items():
-            part.load_state_dict(learned[name])
+            part.load_state_dict(state[name])

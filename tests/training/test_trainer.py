@@ -19,7 +19,7 @@ from srgan_cli.training.config import ADVERSARIAL, PIXEL, TrainConfig
 from srgan_cli.training.data.dataset import Dataset, load_dataset
 from srgan_cli.training.losses.adversarial import ADVERSARIAL_LOSSES
 from srgan_cli.training.losses.perceptual import PerceptualLoss
-from srgan_cli.training.models import adversary
+from srgan_cli.training.models import discriminator as discriminator_module
 from srgan_cli.training.optim.optimizer import ComputeContext
 from srgan_cli.training.recipe import read_recipe
 from srgan_cli.training.run import folder as run
@@ -106,7 +106,7 @@ def test_a_run_passes_both_phases_and_leaves_weights_checkpoint_and_log(config: 
 def test_the_same_settings_give_the_same_log_and_best_weights_however_slow_the_validations(
     config: TrainConfig, dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(validation, "FEWEST_STEPS", 3)
+    monkeypatch.setattr(validation, "MIN_STEPS", 3)
     list(fresh(config, dataset).fit())
     again = TrainConfig.from_json(read_recipe(config.run.folder / "config.json"), data=config.data.folders)
     again = again.replace(run=tmp_path / "again", device="cpu")
@@ -116,7 +116,7 @@ def test_the_same_settings_give_the_same_log_and_best_weights_however_slow_the_v
     lines, same = ([{**line, "seconds": 0} for line in log(each)] for each in (config, again))
     assert [line["step"] for line in lines] == [0, 3, 6, 9, 12, 15, 18, 20]
     assert lines == same
-    best, other = (load_weights(each.run / "tiny-best.safetensors")[0] for each in (config, again))
+    best, other = (load_weights(each.run.folder / "tiny-best.safetensors")[0] for each in (config, again))
     assert all(torch.equal(a, b) for a, b in zip(best.parameters(), other.parameters(), strict=True))
 
 
@@ -204,12 +204,12 @@ def test_resuming_gives_what_an_unbroken_run_gives_bit_for_bit(
     list(until(fresh(broken, dataset), break_at))
     resumed = resumed_run(broken, dataset)
     assert [report.step for report in resumed.fit()] == list(range(break_at + 1, STEPS + 1))
-    assert resumed.gan.adversary is not None
-    assert whole.gan.adversary is not None
+    assert resumed.gan.discriminator is not None
+    assert whole.gan.discriminator is not None
     for left, right in [
         (whole.gan.generator, resumed.gan.generator),
-        (whole.gan.average, resumed.gan.average),
-        (whole.gan.adversary.network, resumed.gan.adversary.network),
+        (whole.gan.ema, resumed.gan.ema),
+        (whole.gan.discriminator.network, resumed.gan.discriminator.network),
     ]:
         assert all(torch.equal(a, b) for a, b in zip(left.parameters(), right.parameters(), strict=True))
 
@@ -231,8 +231,7 @@ def test_perceptual_loss_matching_and_every_game_join_the_adversarial_phase(
 ) -> None:
     for game in ADVERSARIAL_LOSSES:
         for discriminator in DISCRIMINATORS:
-            rival = replace(
-                config,
+            rival = config.replace(
                 run=config.run.folder / f"{game}-{discriminator}",
                 pretrain_fraction=0.0,
                 steps=2,
@@ -289,7 +288,7 @@ def test_a_finished_run_is_lengthened_only_when_asked(config: TrainConfig, datas
     with pytest.raises(UsageError, match="is finished"):
         resumed_run(config, dataset)
     longer = resumed_run(config.replace(steps=3 * STEPS), dataset)
-    rates = [longer.gan.learner.optimizer.param_groups[0]["lr"] for _ in longer.fit()]
+    rates = [longer.gan.optimizer_step.optimizer.param_groups[0]["lr"] for _ in longer.fit()]
     assert len(rates) == 2 * STEPS
     assert 0 < rates[-1] < rates[0]
     assert all(line["phase"] == ADVERSARIAL for line in log(config)[-2:])
@@ -298,7 +297,7 @@ def test_a_finished_run_is_lengthened_only_when_asked(config: TrainConfig, datas
 def test_other_pictures_are_noticed_on_resuming(config: TrainConfig, dataset: Dataset) -> None:
     list(until(fresh(config, dataset), 1))
     fewer = replace(dataset, training=dataset.training[1:])
-    with pytest.raises(UsageError, match="not those that the run began with"):
+    with pytest.raises(UsageError, match="not those with which the run started"):
         resumed_run(config, fewer)
 
 
@@ -344,19 +343,19 @@ def test_a_run_that_always_diverges_ends_and_spares_what_was_saved(
 def test_a_discriminator_too_sure_to_teach_does_not_learn_and_is_set_back(
     config: TrainConfig, dataset: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(adversary, "SATURATION", 100.0)
+    monkeypatch.setattr(discriminator_module, "SATURATION", 100.0)
     trainer = fresh(config.replace(steps=60, pretrain_fraction=0.0), dataset)
     notices = []
     before: dict[str, Any] = {}
     for report in trainer.fit():
-        assert trainer.gan.adversary is not None
-        before = before or {key: value.clone() for key, value in trainer.gan.adversary.network.named_parameters()}
+        assert trainer.gan.discriminator is not None
+        before = before or {key: value.clone() for key, value in trainer.gan.discriminator.network.named_parameters()}
         notices += [report.notice] * bool(report.notice)
     assert len(notices) == 3
-    assert "too sure to teach" in notices[0]
+    assert "saturated" in notices[0]
     assert trainer.monitor.rate_share == 1 / 8
-    assert trainer.gan.adversary is not None
-    for key, value in trainer.gan.adversary.network.named_parameters():
+    assert trainer.gan.discriminator is not None
+    for key, value in trainer.gan.discriminator.network.named_parameters():
         assert torch.equal(value, before[key])
 
 
@@ -440,7 +439,7 @@ def test_fine_tuning_starts_from_given_weights_of_any_shape(
         run=tmp_path / "second", init_from=str(first.folder.weights), pretrain_fraction=0.0, channels=99
     )
     trainer = fresh(second, dataset)
-    for left, right in zip(first.gan.average.parameters(), trainer.gan.generator.parameters(), strict=True):
+    for left, right in zip(first.gan.ema.parameters(), trainer.gan.generator.parameters(), strict=True):
         assert torch.equal(left, right)
     assert next(trainer.fit()).phase == ADVERSARIAL
     trainer.save()
@@ -457,7 +456,7 @@ def test_weights_of_another_scale_give_their_trunk(config: TrainConfig, dataset:
     list(first.fit())
     second = config.replace(run=tmp_path / "second", scale=4, init_from=str(first.folder.weights))
     heir = fresh(second, dataset).gan.generator
-    given = first.gan.average.state_dict()
+    given = first.gan.ema.state_dict()
     for key, value in heir.state_dict().items():
         assert torch.equal(value, given[key]) != key.startswith("tail")
     assert heir.scale == 4
@@ -507,7 +506,7 @@ def test_the_settings_of_a_run_make_the_same_run_again(config: TrainConfig, data
     assert again.replace(run=config.run.folder) == config.replace(equivariance="d4")
     second = fresh(again, dataset)
     list(second.fit())
-    for left, right in zip(first.gan.average.parameters(), second.gan.average.parameters(), strict=True):
+    for left, right in zip(first.gan.ema.parameters(), second.gan.ema.parameters(), strict=True):
         assert torch.equal(left, right)
 
 

@@ -72,7 +72,7 @@ class Sampler:
 
     def _patches(self, request: BatchRequest) -> Patches:
         """The batch in bytes, a quarter of the memory, before patches are blended and noise is added."""
-        own = patch_rngs(request, self.config, self.world)
+        own = patch_rngs("patch", request, self.config, self.world)
         places = self._places(own, request.patch)
         patches = [self._patch(*place, drawn) for place, drawn in zip(places, own, strict=True)]
         low, high = (torch.stack(side) for side in zip(*patches, strict=True))
@@ -135,17 +135,17 @@ def cut_unpaired(
 ) -> Tensor:
     """Random patches of pictures (uint8) in random orientations: (batch, 3, patch, patch), values 0…1."""
     patches = []
-    for random in patch_rngs(request, config, world):
+    for random in patch_rngs("unpaired", request, config, world):
         picture = pictures[randint(len(pictures), random)]
         window = random_window(picture, request.patch, random)
         patches.append(orient(picture[:, *window.slices], randint(8, random)))
     return torch.stack(patches).float().div_(255)
 
 
-def patch_rngs(request: BatchRequest, config: TrainConfig, world: World) -> list[torch.Generator]:
+def patch_rngs(stream: str, request: BatchRequest, config: TrainConfig, world: World) -> list[torch.Generator]:
     """What this process draws each of its patches of a batch from: patches are numbered over the whole run."""
     first = (request.number * world.size + world.rank) * config.data.batch
-    return [seeded(config.run.seed, "patch", first + index) for index in range(request.batch)]
+    return [seeded(config.run.seed, stream, first + index) for index in range(request.batch)]
 
 
 def random_window(pixels: Tensor, side: int, rng: torch.Generator) -> Window:

@@ -1,1 +1,1 @@
-"""Pixel, perceptual and adversarial losses, and their sum."""
+"""Pixel, perceptual and adversarial losses, and their weighted sum."""

@@ -1,4 +1,4 @@
-"""The adversarial losses: what discriminator and generator play for, as functions of logits.
+"""Adversarial losses of discriminator and generator, as functions of logits.
 
 `real` and `fake` are the logits of real and of generated pictures, of any shape; D is their sigmoid.  Every loss is a
 mean.  `smoothing` lowers the label of real pictures from 1 (one-sided label smoothing: T. Salimans et al., Improved
@@ -17,36 +17,35 @@ Logits = Tensor
 
 @dataclass(frozen=True)
 class AdversarialLoss:
-    """The two sides of an adversarial loss.
-
-    discriminator(real, fake, smoothing) and generator(real, fake).  chance_loss: the loss of a discriminator that knows
-    nothing and says zero, or 0 where the loss has no floor.
-    """
+    """An adversarial loss for both networks."""
 
     discriminator: Callable[[Tensor, Tensor, float], Tensor]
+    """The discriminator's loss of (real, fake, smoothing)."""
     generator: Callable[[Tensor, Tensor], Tensor]
+    """The generator's loss of (real, fake)."""
     chance_loss: float
+    """The loss of a discriminator whose logits are 0; 0 for a loss without a lower bound."""
 
 
 def discriminator_loss(real: Tensor, fake: Tensor, smoothing: float = 0.0) -> Tensor:
-    """-log D(real) - log(1 - D(fake)), the discriminator's side of the min-max game.
+    """-log D(real) - log(1 - D(fake)), the discriminator's loss of the original GAN.
 
     Source: I. Goodfellow et al., Generative Adversarial Nets, NeurIPS 2014, equation 1 (arXiv:1406.2661).
     """
-    seen_as_real = (1 - smoothing) * F.softplus(-real) + smoothing * F.softplus(real)
-    return seen_as_real.mean() + F.softplus(fake).mean()
+    real_loss = (1 - smoothing) * F.softplus(-real) + smoothing * F.softplus(real)
+    return real_loss.mean() + F.softplus(fake).mean()
 
 
 def minimax_loss(_real: Tensor, fake: Tensor) -> Tensor:
-    """log(1 - D(fake)), the generator's side of the min-max game itself.
+    """log(1 - D(fake)), the generator's minimax loss.
 
-    Its gradient vanishes while the discriminator is sure.  Source: as above.
+    Its gradient vanishes when the discriminator is confident.  Source: as above.
     """
     return -F.softplus(fake).mean()
 
 
 def non_saturating_loss(_real: Tensor, fake: Tensor) -> Tensor:
-    """-log D(fake), the generator's side in the form whose gradient does not vanish.
+    """-log D(fake), the generator's loss whose gradient does not vanish.
 
     Source: as above, section 3.
     """
@@ -75,12 +74,12 @@ def hinge_discriminator_loss(real: Tensor, fake: Tensor, smoothing: float = 0.0)
 
 
 def critic_generator_loss(_real: Tensor, fake: Tensor) -> Tensor:
-    """-fake, the generator's side of the hinge and the Wasserstein game."""
+    """-fake, the generator's loss for the hinge and the Wasserstein loss."""
     return -fake.mean()
 
 
 def relativistic_discriminator_loss(real: Tensor, fake: Tensor, smoothing: float = 0.0) -> Tensor:
-    """Half the discriminator's side of the game on D(x) = sigmoid(logit of x - mean logit of the other kind).
+    """Half the original discriminator loss with D(x) = sigmoid(logit of x - mean logit of the other kind).
 
     Source: A. Jolicoeur-Martineau, The relativistic discriminator, ICLR 2019, equation 8 (arXiv:1807.00734), halved as
     in X. Wang et al., ESRGAN, ECCVW 2018 (arXiv:1809.00219).
@@ -89,12 +88,12 @@ def relativistic_discriminator_loss(real: Tensor, fake: Tensor, smoothing: float
 
 
 def relativistic_generator_loss(real: Tensor, fake: Tensor) -> Tensor:
-    """The same with real and generated exchanged."""
+    """The discriminator's loss with real and generated exchanged."""
     return relativistic_discriminator_loss(fake, real)
 
 
 def wasserstein_discriminator_loss(real: Tensor, fake: Tensor, _smoothing: float = 0.0) -> Tensor:
-    """fake - real: minus an estimate of the Wasserstein distance, true only for a critic of bounded gradient.
+    """fake - real: the negative Wasserstein distance, if the critic is Lipschitz continuous.
 
     Source: M. Arjovsky et al., Wasserstein GAN, ICML 2017 (arXiv:1701.07875).
     """
@@ -114,12 +113,12 @@ ADVERSARIAL_LOSSES: dict[str, AdversarialLoss] = {
 def gradient_penalty(
     discriminator: Callable[[Tensor], Logits], real: Tensor, fake: Tensor, rng: torch.Generator
 ) -> Tensor:
-    """(|gradient of the logits| - 1)² at pictures drawn between real and generated ones (N, C, H, W).
+    """(|gradient of the logits| - 1)² at random interpolations of real and generated pictures (N, C, H, W).
 
     Source: I. Gulrajani et al., Improved Training of Wasserstein GANs, NeurIPS 2017, equation 3 (arXiv:1704.00028).
     """
-    place = torch.rand(len(real), 1, 1, 1, generator=rng).to(real)
-    between = torch.lerp(real, fake, place).requires_grad_(True)
+    position = torch.rand(len(real), 1, 1, 1, generator=rng).to(real)
+    between = torch.lerp(real, fake, position).requires_grad_(True)
     return (_gradient_norm(discriminator, between) - 1).square().mean()
 
 
@@ -133,7 +132,7 @@ def r1_penalty(discriminator: Callable[[Tensor], Logits], real: Tensor) -> Tenso
 
 
 def _gradient_norm(discriminator: Callable[[Tensor], Logits], pictures: Tensor) -> Tensor:
-    """The norm for each picture, (N,); a picture's logits, if it has several, are averaged."""
+    """The norm of the gradient for each picture, (N,); several logits of a picture are averaged."""
     logits = discriminator(pictures).flatten(1).mean(1).sum()
     (gradient,) = torch.autograd.grad(logits, pictures, create_graph=True)
     return (gradient.flatten(1).square().sum(1) + 1e-12).sqrt()

@@ -1,4 +1,4 @@
-"""PerceptualLoss: how differently a classifier sees what was generated and what it should be."""
+"""PerceptualLoss: the distance of generated and real pictures in the features of a classifier."""
 
 from pathlib import Path
 
@@ -12,28 +12,28 @@ from srgan_cli.weights.backbones import load_backbone
 
 
 class PerceptualLoss:
-    """The feature distance of two batches (N, 3, H, W), values 0…1: the mean over backbones.
+    """The feature distance of two batches (N, 3, H, W), values 0…1, as the mean over backbones.
 
-    Gradients flow to the first.
+    Gradients flow to the first batch.
 
     Source: J. Johnson et al., Perceptual Losses for Real-Time Style Transfer and Super-Resolution, ECCV 2016
     (arXiv:1603.08155), with the normalised features of LPIPS.
     """
 
     def __init__(self, config: TrainConfig, compute: ComputeContext) -> None:
-        """Raises WeightsError when a backbone cannot be had."""
+        """Raises WeightsError when a backbone is not available."""
         path = Path(config.loss.perceptual_weights) if config.loss.perceptual_weights else None
         self.backbones = [channels_last(load_backbone(name, path).to(compute.device)) for name in config.loss.backbones]
-        self.precision = compute
+        self.compute = compute
 
     def __call__(self, generated: Tensor, target: Tensor) -> Tensor:
-        """The mean over pictures, layers and places."""
+        """The mean over pictures, layers and positions."""
         distances = [self._distance(backbone, generated, target) for backbone in self.backbones]
         return torch.stack(distances).mean()
 
     def _distance(self, backbone: Backbone, generated: Tensor, target: Tensor) -> Tensor:
-        with self.precision.autocast():
+        with self.compute.autocast():
             with torch.no_grad():
-                truth = backbone(target.contiguous(memory_format=torch.channels_last))
-            seen = backbone(generated.contiguous(memory_format=torch.channels_last))
-        return feature_distance(truth, seen)
+                real = backbone(target.contiguous(memory_format=torch.channels_last))
+            fake = backbone(generated.contiguous(memory_format=torch.channels_last))
+        return feature_distance(real, fake)

@@ -1,4 +1,4 @@
-"""What the generator is trained to make small beside its adversarial loss.  Every loss is a mean over the batch."""
+"""The generator's losses on pixels, frequencies and features.  Every loss is a mean over the batch."""
 
 from collections.abc import Callable, Sequence
 
@@ -16,12 +16,12 @@ def l1_loss(generated: Tensor, target: Tensor) -> Tensor:
 
 
 def l2_loss(generated: Tensor, target: Tensor) -> Tensor:
-    """Mean squared difference of pictures of equal shape, which PSNR is the logarithm of."""
+    """Mean squared difference of pictures of equal shape; PSNR is its negative logarithm."""
     return F.mse_loss(generated, target)
 
 
 def charbonnier_loss(generated: Tensor, target: Tensor) -> Tensor:
-    """Mean of sqrt(difference² + epsilon²): the absolute difference without its corner.
+    """Mean of sqrt(difference² + epsilon²), a differentiable absolute difference.
 
     Source: W. Lai et al., Deep Laplacian Pyramid Networks for Fast and Accurate Super-Resolution, CVPR 2017,
     section 3.3 (arXiv:1704.03915).
@@ -49,9 +49,8 @@ def frequency_loss(generated: Tensor, target: Tensor) -> Tensor:
 def phase_loss(generated: Tensor, target: Tensor, scale: int) -> Tensor:
     """Mean absolute difference of pictures (N, C, H, W) in the local means of their polyphase components.
 
-    A component is what lies at the same of the scale x scale places that an input pixel comes to.  In its means over
-    PHASE_WINDOW x PHASE_WINDOW input pixels chance averages out, and what recurs from one to the next remains:
-    checkerboards, and a drift of colour.
+    Each of the scale x scale components holds one output pixel for every input pixel.  Means over PHASE_WINDOW x
+    PHASE_WINDOW input pixels average noise out; checkerboards and colour shifts, which repeat, remain.
     """
     phases = F.pixel_unshuffle(generated - target, scale)
     return F.avg_pool2d(phases, min(PHASE_WINDOW, *phases.shape[-2:])).abs().mean()

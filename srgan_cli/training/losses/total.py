@@ -1,4 +1,4 @@
-"""Objective: everything that the generator is to make small, and how much each part counts."""
+"""GeneratorLoss: the weighted sum of the generator's losses."""
 
 import torch
 from torch import Tensor
@@ -13,34 +13,35 @@ class GeneratorLoss:
     """The weighted sum of the generator's losses."""
 
     def __init__(self, config: TrainConfig, compute: ComputeContext) -> None:
-        """Raises WeightsError when the backbone of the perceptual loss cannot be had."""
-        self.config = config
+        """Raises WeightsError when the backbone of the perceptual loss is not available."""
+        self.config = config.loss
+        self.scale = config.scale
         wanted = config.loss.perceptual_weight and config.schedule.pretrain_fraction < 1
         self.perceptual = PerceptualLoss(config, compute) if wanted else None
 
-    def losses(self, generated: Tensor, target: Tensor, squared: bool, pixel_only: bool) -> dict[str, Tensor]:
-        """Every loss of pictures (N, 3, H, W) by its name, but for the adversary's.
+    def losses(self, generated: Tensor, target: Tensor, *, squared: bool, pixel_only: bool) -> dict[str, Tensor]:
+        """The losses of generated pictures (N, 3, H, W) by name, without those of the discriminator.
 
-        squared: take squared differences of pixels.  pixel_only: there is no adversary yet.
+        `squared` selects the squared pixel loss.  `pixel_only` leaves the perceptual loss out.
         """
-        pixel_loss = l2_loss if squared else PIXEL_LOSSES[self.config.loss.pixel_loss]
+        pixel_loss = l2_loss if squared else PIXEL_LOSSES[self.config.pixel_loss]
         losses = {"pixel": pixel_loss(generated, target)}
-        if self.config.loss.frequency_weight:
+        if self.config.frequency_weight:
             losses["frequency"] = frequency_loss(generated, target)
-        if self.config.loss.phase_weight:
-            losses["phase"] = phase_loss(generated, target, self.config.scale)
+        if self.config.phase_weight:
+            losses["phase"] = phase_loss(generated, target, self.scale)
         if self.perceptual and not pixel_only:
             losses["perceptual"] = self.perceptual(generated, target)
         return losses
 
     def total(self, losses: dict[str, Tensor], adversarial_ramp: float) -> Tensor:
-        """The weighted sum; `adversarial_ramp`, 0…1, is how far the generator heeds the discriminator yet."""
+        """The weighted sum; `adversarial_ramp`, 0…1, scales the weight of the adversarial loss."""
         weights = {
-            "pixel": self.config.loss.pixel_weight,
-            "frequency": self.config.loss.frequency_weight,
-            "phase": self.config.loss.phase_weight,
-            "perceptual": self.config.loss.perceptual_weight,
-            "matching": self.config.loss.feature_matching_weight,
-            "adversarial": adversarial_ramp * self.config.loss.adversarial_weight,
+            "pixel": self.config.pixel_weight,
+            "frequency": self.config.frequency_weight,
+            "phase": self.config.phase_weight,
+            "perceptual": self.config.perceptual_weight,
+            "matching": self.config.feature_matching_weight,
+            "adversarial": adversarial_ramp * self.config.adversarial_weight,
         }
         return torch.stack([weights[name] * loss for name, loss in losses.items() if weights[name]]).sum()

@@ -1,42 +1,40 @@
-"""Guard: notices when a run goes astray, and says when to go back."""
+"""DivergenceMonitor: decides when a run must return to its last good state."""
 
 from dataclasses import dataclass
 
 from srgan_cli.errors import SrganError
 
 PATIENCE = 10
-"""Steps in a row."""
+"""The number of unusable steps in a row that sends the run back."""
 MIN_RATE_FACTOR, MIN_RATE_FACTOR_WHEN_SATURATED = 1 / 64, 1 / 8
-"""Of the learning rates: below these, going back is given up."""
+"""At these factors of the learning rates the run is not sent back again."""
 
 
 @dataclass
 class DivergenceMonitor:
-    """Counts steps in a row that could not be used.
-
-    rate_share: the part of the learning rates that is left; every time that the run goes back it is halved.
-    """
+    """Counts unusable steps in a row: losses that are not finite, or a saturated discriminator."""
 
     rate_share: float = 1.0
+    """The factor of the learning rates, halved each time that the run returns."""
     unusable: int = 0
+    """Unusable steps in a row."""
 
-    def check(self, usable: bool, discriminator_saturated: bool) -> str:
-        """Why the run is to go back to its last good state after this step; mostly it is not, and nothing is said.
+    def check(self, *, finite: bool, saturated: bool) -> str:
+        """The reason to return to the last good state after this step, or an empty text.
 
-        usable: losses and gradients were finite.  discriminator_saturated: the discriminator was too sure to
-        teach, which is put up
-        with after some tries.  Raises SrganError when going back does not help against what is not finite.
+        `finite` says that losses and gradients were finite, `saturated` that the discriminator was saturated, which is
+        accepted after three returns.  Raises SrganError when losses stay infinite at the lowest learning rate.
         """
-        self.unusable = 0 if usable and not discriminator_saturated else self.unusable + 1
+        self.unusable = 0 if finite and not saturated else self.unusable + 1
         if self.unusable < PATIENCE:
             return ""
         self.unusable = 0
-        if usable and self.rate_share <= MIN_RATE_FACTOR_WHEN_SATURATED:
+        if finite and self.rate_share <= MIN_RATE_FACTOR_WHEN_SATURATED:
             return ""
         if self.rate_share <= MIN_RATE_FACTOR:
             raise SrganError(
-                "the training diverges however small its learning rate", "start anew with smaller weights of the losses"
+                "the training diverges at every learning rate", "start a new run with smaller loss weights"
             )
         self.rate_share /= 2
-        why = "the discriminator was too sure to teach" if usable else "losses were not finite"
-        return f"{why} for {PATIENCE} steps: back to the last validation, learning rates halved"
+        reason = "the discriminator was saturated" if finite else "losses were not finite"
+        return f"{reason} for {PATIENCE} steps: back to the last validation, learning rates halved"

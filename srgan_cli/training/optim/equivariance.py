@@ -1,8 +1,8 @@
-"""Equivariance: a turned or mirrored picture is enlarged to the turned or mirrored result.
+"""Equivariance: a rotated or flipped input gives the rotated or flipped output.
 
 Source: T. Cohen and M. Welling, Group Equivariant Convolutional Networks, ICML 2016 (arXiv:1602.07576), for the group
-of the eight flips and quarter turns.  There kernels are put together from smaller ones; here whole kernels begin
-symmetric and every step is made symmetric, which comes to the same and leaves an ordinary network.
+of the eight flips and quarter turns.  The paper builds kernels from smaller ones.  Here kernels start symmetric and
+every gradient is made symmetric, which is equivalent and leaves an ordinary network; no library trains like that.
 """
 
 import copy
@@ -18,25 +18,25 @@ from srgan_cli.networks import Generator
 
 ORIENTATIONS = 8
 GROUPS = {"d4": tuple(range(ORIENTATIONS)), "c4": (0, 1, 2, 3), "d2": (0, 2, 4, 6), "d1": (0, 4)}
-"""Flips and quarter turns; the turns; the flips of both axes and the half turn; the flip of left and right."""
+"""Flips and quarter turns; turns only; flips of both axes and the half turn; the horizontal flip."""
 PROBE = 8
-"""The side in pixels of the picture that equivariance is tried on."""
+"""Side in pixels of the picture for the test of equivariance."""
 TOLERANCE = 1e-4
-"""By how much results may differ, as a share of the largest value in them."""
+"""Largest difference of outputs relative to the largest value."""
 
 
 class Equivariance:
-    """Keeps a generator equivariant while it learns: every gradient is averaged over the orientations of a group.
+    """Keeps a generator equivariant in training by averaging gradients over the orientations of a group.
 
-    Hidden channels count in groups of eight: one feature in its eight orientations.  A flip or turn of the picture
-    turns the kernels, and lets the channels of a group and the sub-pixels of the result change places.  The numbers of
-    the network that are carried into one another are an orbit, and equal where the generator is equivariant.
+    Every eight hidden channels hold one feature in its eight orientations.  A flip or turn of the picture transforms
+    the kernels and permutes these channels and the sub-pixels of the output.  Weights that are mapped to one another
+    form an orbit; they are equal in an equivariant generator.
     """
 
     def __init__(self, generator: Generator, group: str) -> None:
         """Raises UsageError for batch norm, layers other than convolutions, and channels in other than eights."""
         if any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in generator.modules()):
-            raise UsageError("batch norm is not equivariant", "leave --batch-norm out, or take equivariance off")
+            raise UsageError("batch norm is not equivariant", "omit --batch-norm, or set equivariance to off")
         convolutions = [module for module in generator.modules() if isinstance(module, nn.Conv2d)]
         if not convolutions:
             raise _unfit("this generator has no convolutions")
@@ -45,23 +45,20 @@ class Equivariance:
 
     @torch.no_grad()
     def draw(self) -> None:
-        """Make random numbers symmetric, with the variance that they had."""
+        """Make random weights symmetric and keep their variance."""
         for parameter, places in self._orbits:
             _average(parameter.data, places, len(places) ** 0.5)
 
     @torch.no_grad()
     def average_gradients(self) -> None:
-        """Replace every number of the gradients by the mean of its orbit."""
+        """Replace every gradient by the mean of its orbit."""
         for parameter, places in self._orbits:
             if parameter.grad is not None:
                 _average(parameter.grad, places)
 
 
-def check_equivariant(generator: Generator, group: str, learned: bool) -> None:
-    """Try whether a generator can be kept equivariant, and whether it is so now if it has `learned` before.
-
-    Raises UsageError where it cannot, or is not.
-    """
+def check_equivariant(generator: Generator, group: str, *, trained: bool) -> None:
+    """Raises UsageError if the generator cannot be kept equivariant, or if its `trained` weights are not."""
     probe = copy.deepcopy(generator)
     equivariance = Equivariance(probe, group)
     for parameter in probe.parameters():
@@ -69,16 +66,17 @@ def check_equivariant(generator: Generator, group: str, learned: bool) -> None:
     equivariance.draw()
     if not _is_equivariant(probe, group):
         raise _unfit("layers of this generator are not equivariant")
-    if learned and not _is_equivariant(generator, group):
-        raise UsageError("the first weights are not equivariant", "start without --init-from, or with equivariance off")
+    if trained and not _is_equivariant(generator, group):
+        raise UsageError("the initial weights are not equivariant", "omit --init-from, or set equivariance to off")
 
 
 @cache
 def orbits(shape: torch.Size, end: str, group: str) -> Tensor:
-    """The orbits of a layer's numbers (orientations, orbits): places in the flattened numbers, which may recur.
+    """The orbits of a layer's weights, (orientations, orbits), as indices of the flattened weights.
 
-    shape: of a kernel (out, in, height, width) or of a bias (out).  end: `in` where the inputs are the colours of the
-    picture, `out` where the outputs are sub-pixels.  Raises UsageError where the channels between are not in eights.
+    `shape` is that of a kernel (out, in, height, width) or of a bias (out).  `end` is `in` for the layer that takes the
+    colours of the picture, `out` for the layer that makes sub-pixels.  Raises UsageError for hidden channels that are
+    not a multiple of eight.
     """
     places = torch.arange(shape.numel()).view(shape)
     if len(shape) not in (1, 4):
@@ -96,7 +94,7 @@ def orbits(shape: torch.Size, end: str, group: str) -> Tensor:
 
 @cache
 def _channels(count: int, number: int) -> Tensor:
-    """Which hidden channel comes to each place when the picture is turned."""
+    """The permutation of the hidden channels for an orientation of the picture."""
     if count % ORIENTATIONS:
         raise UsageError(f"{count} channels cannot be equivariant", f"give a multiple of {ORIENTATIONS} as --channels")
     order = torch.empty(ORIENTATIONS, dtype=torch.long)
@@ -105,22 +103,24 @@ def _channels(count: int, number: int) -> Tensor:
 
 
 def _sub_pixels(count: int, number: int) -> Tensor:
-    """Which channel comes to each place of what a pixel shuffle takes when the result is turned."""
+    """The permutation of the channels before a pixel shuffle for an orientation of the output."""
     side = isqrt(count // 3)
     if count != 3 * side**2 or not count:
-        raise _unfit(f"the last convolution of this generator gives {count} channels, no sub-pixels of three colours")
+        raise _unfit(
+            f"the last convolution of this generator gives {count} channels, expected sub-pixels of three colours"
+        )
     return orient(torch.arange(count).view(3, side, side), number).flatten()
 
 
 def _composed(last: int, first: int) -> int:
-    """The orientation that comes of two, one after the other."""
+    """The composition of two orientations."""
     square = torch.arange(4).view(2, 2)
     both = orient(orient(square, first), last)
     return next(number for number in range(ORIENTATIONS) if orient(square, number).equal(both))
 
 
 def _is_equivariant(generator: Generator, group: str) -> bool:
-    """Whether a picture of random numbers is enlarged alike in the orientations of a group."""
+    """Whether a random picture gives the same output in all orientations of a group."""
     picture = torch.rand(1, 3, PROBE, PROBE, generator=torch.Generator().manual_seed(0))
     generator.eval()
     with torch.no_grad():
@@ -133,7 +133,7 @@ def _is_equivariant(generator: Generator, group: str) -> bool:
 
 
 def _unfit(reason: str) -> UsageError:
-    return UsageError(reason, "take another --generator, or equivariance off")
+    return UsageError(reason, "choose another --generator, or set equivariance to off")
 
 
 def _average(values: Tensor, places: Tensor, factor: float = 1.0) -> None:

@@ -1,8 +1,8 @@
-"""Muon: momentum whose steps change every direction of a kernel alike.
+"""Muon: momentum with orthogonalised steps.  torch has no Muon for convolution kernels.
 
 Source: K. Jordan et al., Muon: An optimizer for hidden layers in neural networks, 2024
-(kellerjordan.github.io/posts/muon); the size of a step as in J. Liu et al., Muon is Scalable for LLM Training, 2025
-(arXiv:2502.16982), so that learning rates are those of Adam.
+(kellerjordan.github.io/posts/muon); the step size as in J. Liu et al., Muon is Scalable for LLM Training, 2025
+(arXiv:2502.16982), so that learning rates match those of Adam.
 """
 
 from typing import Any
@@ -13,16 +13,16 @@ from torch.optim import Adam, Optimizer
 
 MOMENTUM = 0.95
 QUINTIC = (3.4445, -4.7750, 2.0315)
-"""Coefficients of the odd polynomial that draws singular values between 0 and 1 towards 1."""
+"""Coefficients of the odd polynomial that moves singular values in 0…1 towards 1."""
 ITERATIONS = 5
 STEP = 0.2
-"""Root mean square of a step at a learning rate of 1, about that of Adam's steps."""
+"""Root mean square of a step at a learning rate of 1, as with Adam."""
 
 
 class Muon(Optimizer):
-    """Moves the kernels of hidden layers; the first and the last layer, biases and norms are left to Adam.
+    """Muon for the kernels of hidden layers, Adam for the first and last layer, biases and norms.
 
-    A kernel (out, in, height, width) counts as a matrix of `out` rows.
+    A kernel (out, in, height, width) is treated as a matrix of `out` rows.
     """
 
     def __init__(self, network: nn.Module, fused: bool = False) -> None:
@@ -35,7 +35,7 @@ class Muon(Optimizer):
 
     @torch.no_grad()
     def step(self, closure: Any = None) -> Any:
-        """Go a step along the gradients at hand, or along those that `closure` finds; what it returns."""
+        """One step.  Returns the result of `closure`, which recomputes the gradients, if it is given."""
         with torch.enable_grad():
             loss = closure() if closure else None
         moved = [kernel for kernel in self.param_groups[0]["params"] if kernel.grad is not None]
@@ -45,19 +45,19 @@ class Muon(Optimizer):
         return loss
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """Go on from what `load_state_dict` read."""
+        """Restore the state that `load_state_dict` has read."""
         super().__setstate__(state)
         self._share()
 
     def _move(self, kernels: list[Tensor]) -> None:
-        """Kernels of one shape, orthogonalised together."""
-        directions = orthogonalised(torch.stack([self._direction(kernel) for kernel in kernels]).flatten(2))
+        """Update kernels of one shape, orthogonalised as a batch."""
+        directions = orthogonalize(torch.stack([self._direction(kernel) for kernel in kernels]).flatten(2))
         length = STEP * max(directions.shape[-2:]) ** 0.5 * self.param_groups[0]["lr"]
         for kernel, direction in zip(kernels, directions, strict=True):
             kernel.sub_(direction.view_as(kernel), alpha=length)
 
     def _direction(self, kernel: Tensor) -> Tensor:
-        """Nesterov's momentum."""
+        """The gradient with Nesterov momentum."""
         assert kernel.grad is not None
         state = self.state[kernel]
         if not state:
@@ -66,20 +66,20 @@ class Muon(Optimizer):
         return kernel.grad.lerp(momentum, MOMENTUM)
 
     def _share(self) -> None:
-        """Adam keeps its numbers among these, so that all are saved and loaded together."""
+        """Let Adam use the state of this optimizer, so that both are saved and loaded together."""
         self._adam.param_groups, self._adam.state = self.param_groups[1:], self.state
 
 
 def hidden_kernels(network: nn.Module) -> list[Tensor]:
-    """The kernels of convolutions and linear layers, but for the first and the last that a network holds."""
+    """The kernels of convolutions and linear layers except the first and the last of a network."""
     layers = (module for module in network.modules() if isinstance(module, (nn.Conv2d, nn.Linear)))
-    # under spectral norm a layer's weight is computed anew from what is learned
+    # under spectral norm the weight is computed from the parameter
     kernels: list[Tensor] = [next(p for p in layer.parameters() if p.dim() > 1) for layer in layers]
     return [kernel for kernel in kernels if kernel.requires_grad][1:-1]
 
 
-def orthogonalised(matrices: Tensor) -> Tensor:
-    """Matrices (N, rows, columns) with their singular values drawn near 1, between about 0.7 and 1.2."""
+def orthogonalize(matrices: Tensor) -> Tensor:
+    """Matrices (N, rows, columns) with their singular values moved near 1, to about 0.7…1.2."""
     a, b, c = QUINTIC
     tall = matrices.shape[-2] > matrices.shape[-1]
     wide = matrices.mT if tall else matrices

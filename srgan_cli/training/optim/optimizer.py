@@ -1,8 +1,8 @@
-"""One step downhill: number format, optimiser, gradient scaling and clipping."""
+"""One optimizer step: number format, backward pass, gradient scaling and clipping."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +13,7 @@ from srgan_cli.system.devices import pick_device, pick_dtype
 from srgan_cli.system.distributed import SINGLE_PROCESS, World
 from srgan_cli.training.optim.muon import Muon
 
-LARGEST_GRADIENT = 1.0
+MAX_GRADIENT_NORM = 1.0
 Network = TypeVar("Network", bound=nn.Module)
 
 TRAINING_DTYPES = {"auto": None, "fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
@@ -27,16 +27,17 @@ OPTIMIZERS: dict[str, Callable[[nn.Module, bool], Optimizer]] = {
 
 @dataclass(frozen=True)
 class ComputeContext:
-    """The device that computes and the number format of its multiplications."""
+    """Where and how precisely a run computes."""
 
     device: torch.device
     dtype: torch.dtype
+    """The number format of matrix products and convolutions."""
 
     @classmethod
     def for_device(cls, device: str, name: str = "auto") -> "ComputeContext":
-        """The format of this name, auto for the device's best.
+        """The context for a device and a number format by their names; auto chooses the best.
 
-        Raises UnknownDevice, and UsageError for fp16 where gradients cannot be scaled to it.
+        Raises UnknownDevice, and UsageError for fp16 outside CUDA, which alone can scale gradients.
         """
         chosen = pick_device(device)
         if name == "fp16" and chosen.type != "cuda":
@@ -44,16 +45,23 @@ class ComputeContext:
         return cls(chosen, TRAINING_DTYPES[name] or pick_dtype(chosen))
 
     def autocast(self) -> torch.autocast:
-        """Multiplications inside run in this format."""
+        """A context manager that runs matrix products and convolutions in `dtype`."""
         return torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32)
 
 
-class OptimizerStep:
-    """A network and what moves it.  It never moves on a loss or a gradient that is not finite.
+class StepResult(NamedTuple):
+    """The outcome of a training step."""
 
-    `run` is the network as training calls it: its gradients are averaged over all processes.
-    `transform_gradients` changes the
-    gradients before every step.
+    losses: dict[str, Tensor]
+    """Every loss by its name, before the step."""
+    finite: bool
+    """Whether losses and gradients were finite; otherwise no parameter has changed."""
+
+
+class OptimizerStep:
+    """Minimises a loss over the parameters of one network.
+
+    Losses and gradients that are not finite leave the parameters as they are.
     """
 
     def __init__(
@@ -61,12 +69,15 @@ class OptimizerStep:
         network: nn.Module,
         compute: ComputeContext,
         optimizer: str,
+        *,
         accumulate: int = 1,
         world: World = SINGLE_PROCESS,
         transform_gradients: Callable[[], None] | None = None,
     ) -> None:
+        """`accumulate` is the number of batches a step; `transform_gradients` is called before every step."""
         self.network = network
-        self.run = world.parallel(network)
+        self.forward = world.parallel(network)
+        """The network, which averages gradients over the processes."""
         self.world = world
         self.optimizer = OPTIMIZERS[optimizer](network, compute.device.type in ("cpu", "cuda"))
         self.scaler = torch.amp.GradScaler(compute.device.type, enabled=compute.dtype == torch.float16)
@@ -74,11 +85,10 @@ class OptimizerStep:
         self.transform_gradients = transform_gradients
         self._accumulated = 0
 
-    def learn(self, loss: Tensor, retain_graph: bool = False) -> bool:
-        """Gather the gradient, and go a step along it when `accumulate` have been gathered; False if it is unusable.
+    def minimize(self, loss: Tensor, *, retain_graph: bool = False) -> bool:
+        """Backpropagate the loss, and step after `accumulate` calls.  False if loss or gradient are not finite.
 
-        Of all that the loss rests on, the network alone learns.  retain_graph: others will learn from what led to
-        the loss.
+        Gradients are computed for this network alone.  `retain_graph` keeps the graph for another network.
         """
         if not self.world.all_true(bool(loss.isfinite())):
             self._reset()
@@ -90,16 +100,16 @@ class OptimizerStep:
         return self._accumulated < self.accumulate or self._step()
 
     def set_learning_rate(self, rate: float) -> None:
-        """The learning rate from the next step on."""
+        """Set the learning rate of the next steps."""
         for group in self.optimizer.param_groups:
             group["lr"] = rate
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything that learning has changed, but for the network."""
+        """The state of optimizer and gradient scaler."""
         return {"optimizer": self.optimizer.state_dict(), "scaler": self.scaler.state_dict()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from `state_dict`.  Raises KeyError or ValueError when it does not fit."""
+        """Restore `state_dict`.  Raises KeyError or ValueError if it does not match."""
         self.optimizer.load_state_dict(state["optimizer"])
         self._match_memory_format()
         self.scaler.load_state_dict(state["scaler"])
@@ -109,16 +119,16 @@ class OptimizerStep:
         self.scaler.unscale_(self.optimizer)
         if self.transform_gradients:
             self.transform_gradients()
-        norm = nn.utils.clip_grad_norm_(self.network.parameters(), LARGEST_GRADIENT)
-        usable = bool(norm.isfinite())
-        if usable or self.scaler.is_enabled():  # the scaler skips the step itself, and learns from it
+        norm = nn.utils.clip_grad_norm_(self.network.parameters(), MAX_GRADIENT_NORM)
+        finite = bool(norm.isfinite())
+        if finite or self.scaler.is_enabled():  # the scaler skips the step itself and lowers its scale
             self.scaler.step(self.optimizer)
             self.scaler.update()
         self._reset()
-        return usable
+        return finite
 
     def _match_memory_format(self) -> None:
-        """Lay out what the optimiser keeps of a parameter as the parameter is: fused optimisers rely on it."""
+        """Give the optimizer's state the memory format of its parameters, which fused optimizers require."""
         for parameter, kept in self.optimizer.state.items():
             for name, value in kept.items():
                 if value.shape == parameter.shape:
@@ -130,7 +140,7 @@ class OptimizerStep:
 
 
 def channels_last(network: Network) -> Network:
-    """The network with its weights laid out as convolutions are fastest on: channels innermost."""
+    """The network with its kernels in channels-last memory format, the fastest for convolutions."""
     for parameter in network.parameters():
         if parameter.dim() == 4:
             parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)

@@ -1,4 +1,4 @@
-"""The learning rate that goes with how far a phase has come."""
+"""Learning-rate schedules: factors of the learning rate over a phase, `progress` 0…1."""
 
 import math
 from collections.abc import Callable
@@ -7,7 +7,7 @@ WARM_UP_STEPS = 100
 
 
 def warm_cosine(progress: float, steps: int) -> float:
-    """The factor of a learning rate: up over the first hundred steps, then along a cosine to zero.
+    """Warm-up over 100 steps, then a cosine to 0.
 
     Source of the cosine: I. Loshchilov and F. Hutter, SGDR, ICLR 2017 (arXiv:1608.03983).
     """
@@ -15,7 +15,7 @@ def warm_cosine(progress: float, steps: int) -> float:
 
 
 def multistep(progress: float, steps: int) -> float:
-    """The factor of a learning rate: up over the first hundred steps, then halved at 50, 80, 90 and 95 %.
+    """Warm-up over 100 steps, then halved at 50, 80, 90 and 95 %.
 
     Source: J. Liang et al., SwinIR, ICCVW 2021 (arXiv:2108.10257), section 4.1.
     """

@@ -1,4 +1,4 @@
-"""How far a run has come, and the patches that go with it."""
+"""The progress of a run, and the size of its patches."""
 
 import math
 import time
@@ -9,9 +9,9 @@ PATCH_STAGES = 4
 
 
 class RunProgress:
-    """Counts the steps and the seconds trained, over all resumptions, and knows the phase.
+    """Steps and seconds of training, over all resumptions, and the phase.
 
-    Time passes once it is started.  `phase_began`: at how many steps and seconds.
+    The clock runs after `start`.  `phase_began` holds the steps and seconds at the start of the phase.
     """
 
     def __init__(
@@ -30,20 +30,20 @@ class RunProgress:
         self.phase_began = phase_began
 
     def start(self) -> None:
-        """Let time pass."""
+        """Start the clock."""
         self._started = time.monotonic()
 
     def start_phase(self, phase: str, steps: int, seconds: float) -> None:
-        """From here on it is this phase."""
+        """Begin a phase at these steps and seconds."""
         self.phase, self.phase_began = phase, (steps, seconds)
 
     @property
     def seconds(self) -> float:
-        """Seconds trained."""
+        """Seconds of training."""
         return self._before + (0.0 if self._started is None else time.monotonic() - self._started)
 
     def fraction_at(self, steps: int, seconds: float) -> float:
-        """The part of the schedule, 0…1, that these steps or these seconds make up."""
+        """The fraction of the run, 0…1, after these steps or seconds."""
         if self.config.schedule.steps is not None:
             return min(steps / self.config.schedule.steps, 1.0)
         assert self.config.schedule.seconds is not None
@@ -51,30 +51,30 @@ class RunProgress:
 
     @property
     def fraction(self) -> float:
-        """The part of the schedule that is done, 0…1."""
+        """The fraction of the run that is done, 0…1."""
         return self.fraction_at(self.steps, self.seconds)
 
     @property
     def phase_steps(self) -> int:
-        """Steps of the phase so far."""
+        """Steps in this phase."""
         return self.steps - self.phase_began[0]
 
     def phase_fraction(self, progress: float) -> float:
-        """The part of the phase, 0…1, that is done at this part of the schedule."""
+        """The fraction of the phase, 0…1, that is done at this fraction of the run."""
         start, end = self.fraction_at(*self.phase_began), self.config.phase_ends[self.phase]
         return min(max((progress - start) / max(end - start, 1e-9), 0.0), 1.0)
 
     @property
     def remaining(self) -> float:
-        """Seconds until the end, at the pace so far."""
+        """Seconds to the end at the average speed."""
         progress = self.fraction
         return self.seconds * (1 - progress) / progress if progress else math.inf
 
 
 def patch_and_batch(config: TrainConfig, progress: float) -> tuple[int, int]:
-    """Side of the patches in pixels, and their number, at this part of the pixel phase.
+    """Side of the low-resolution patches in pixels, and their number, at this fraction of the pretraining.
 
-    The side grows in four stages from `patch` to `largest_patch`; pixels a step stay about the same.
+    The side grows in four stages from `patch` to `largest_patch`; the pixels in a batch stay about the same.
     """
     stage = min(int(progress * PATCH_STAGES), PATCH_STAGES - 1) / (PATCH_STAGES - 1)
     patch = round(config.data.patch + stage * (config.data.largest_patch - config.data.patch))

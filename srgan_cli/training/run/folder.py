@@ -1,4 +1,4 @@
-"""The folder of a run: weights, checkpoint and log; and what a run starts from."""
+"""The folder of a run: weights, checkpoints, settings, samples and log."""
 
 import json
 import math
@@ -25,60 +25,57 @@ LOG = "metrics.jsonl"
 
 
 class RunFolder:
-    """Where a run keeps what it makes."""
+    """Writes the files of a run."""
 
-    def __init__(self, place: Path, name: str) -> None:
-        self.place = place
-        self.weights = place / f"{name}{SAFETENSORS}"
+    def __init__(self, folder: Path, name: str) -> None:
+        self.folder = folder
+        self.weights = folder / f"{name}{SAFETENSORS}"
         self._events: Any = None
 
     def save_weights(self, generator: Generator, card: WeightsCard) -> None:
-        """Write deployable weights under the card's name."""
-        save_weights(self.place / f"{card.name}{SAFETENSORS}", generator, card)
+        """Write weights that `srgan upscale` takes, under the card's name."""
+        save_weights(self.folder / f"{card.name}{SAFETENSORS}", generator, card)
 
     def save_checkpoint(self, state: dict[str, Any]) -> None:
-        """Write the checkpoint; the one before is kept beside it."""
-        path = self.place / CHECKPOINT
+        """Write the checkpoint; the previous one is kept beside it."""
+        path = self.folder / CHECKPOINT
         with atomic_write(path) as temporary:
-            temporary.write_bytes(serialised(state))
+            temporary.write_bytes(serialize(state))
             if path.exists():
-                path.replace(self.place / CHECKPOINT_BEFORE)
+                path.replace(self.folder / CHECKPOINT_BEFORE)
 
     def save_settings(self, config: TrainConfig) -> None:
-        """Write the settings, so that `--config` makes the same run of them again."""
-        with atomic_write(self.place / SETTINGS_FILE) as temporary:
+        """Write the settings as a recipe that repeats the run."""
+        with atomic_write(self.folder / SETTINGS_FILE) as temporary:
             temporary.write_text(json.dumps(config.to_recipe(), indent=2) + "\n", encoding="utf8")
 
-    def save_samples(self, step: int, originals: list[Tensor], made: list[Tensor], name: str = SAMPLES) -> None:
+    def save_samples(self, step: int, originals: list[Tensor], outputs: list[Tensor], name: str = SAMPLES) -> None:
         """Add to the contact sheet of this name; pictures are (3, H, W), values 0…1."""
-        ContactSheet(self.place / name).add(step, originals, made)
+        ContactSheet(self.folder / name).add(step, originals, outputs)
 
     def open_log(self, step: int) -> None:
-        """Keep the lines up to this step; what came after it is about to happen again.
-
-        What a process that was killed was writing goes, too.
-        """
-        remove_stale_temporaries(self.place)
-        path = self.place / LOG
+        """Drop the lines after this step, which will be repeated, and temporary files of a killed process."""
+        remove_stale_temporaries(self.folder)
+        path = self.folder / LOG
         lines = path.read_bytes().splitlines() if path.is_file() and step else []
         kept = [line.decode() for line in lines if _step_of(line) <= step]
         with atomic_write(path) as temporary:
             temporary.write_text("".join(f"{line}\n" for line in kept), encoding="utf8")
 
     def log(self, line: dict[str, Any]) -> None:
-        """Add a line of JSON to the log."""
-        path = self.place / LOG
+        """Append a line of JSON to the log."""
+        path = self.folder / LOG
         with translate_write_errors(path), path.open("a", encoding="utf8") as file:
             file.write(json.dumps(line) + "\n")
         self._show_events(line)
 
     def _show_events(self, line: dict[str, Any]) -> None:
-        """The same for TensorBoard, where it is installed; it writes to no place whose name is not Unicode."""
-        if find_spec("tensorboard") is None or not _is_unicode(self.place):
+        """Write the line for TensorBoard, if it is installed; it cannot write to folders whose name is not Unicode."""
+        if find_spec("tensorboard") is None or not _is_unicode(self.folder):
             return
         from torch.utils.tensorboard import SummaryWriter
 
-        self._events = self._events or SummaryWriter(str(self.place / "events"))
+        self._events = self._events or SummaryWriter(str(self.folder / "events"))
         for name, value in line.items():
             if isinstance(value, float) and name != "seconds":
                 self._events.add_scalar(name, value, line["step"])
@@ -86,43 +83,43 @@ class RunFolder:
 
 
 class NullRunFolder(RunFolder):
-    """The run folder of a process that leaves writing to another."""
+    """The run folder of a process that does not write."""
 
     def save_weights(self, generator: Generator, card: WeightsCard) -> None:
-        """Nothing."""
+        """Does nothing."""
 
     def save_checkpoint(self, state: dict[str, Any]) -> None:
-        """Nothing."""
+        """Does nothing."""
 
     def save_settings(self, config: TrainConfig) -> None:
-        """Nothing."""
+        """Does nothing."""
 
-    def save_samples(self, step: int, originals: list[Tensor], made: list[Tensor], name: str = SAMPLES) -> None:
-        """Nothing."""
+    def save_samples(self, step: int, originals: list[Tensor], outputs: list[Tensor], name: str = SAMPLES) -> None:
+        """Does nothing."""
 
     def open_log(self, step: int) -> None:
-        """Nothing."""
+        """Does nothing."""
 
     def log(self, line: dict[str, Any]) -> None:
-        """Nothing."""
+        """Does nothing."""
 
 
-def serialised(state: dict[str, Any]) -> bytes:
-    """A checkpoint as it is written."""
+def serialize(state: dict[str, Any]) -> bytes:
+    """A checkpoint as bytes."""
     buffer = BytesIO()
     torch.save(state, buffer)
     return buffer.getvalue()
 
 
 def has_checkpoint(run: Path) -> bool:
-    """Whether there is a run in this folder to go on with."""
+    """Whether the folder holds a run that can be resumed."""
     return bool(_checkpoints(run))
 
 
 def read_checkpoint(run: Path) -> dict[str, Any]:
-    """What a run left to go on from.  No code in it is ever executed.
+    """The last readable checkpoint of a run.  Code in it is never executed.
 
-    Where the last checkpoint is damaged or missing, the one before it is taken.  Raises WeightsError if there is none.
+    Former names of settings are replaced.  Raises WeightsError for a folder without a readable checkpoint.
     """
     paths = _checkpoints(run)
     if not paths:
@@ -133,7 +130,7 @@ def read_checkpoint(run: Path) -> dict[str, Any]:
             return {**state, "config": {**LEGACY_DEFAULTS, **current_names(state["config"])}}
         except Exception as error:  # reading a damaged file fails in many ways
             reason = error
-    raise WeightsError(f"cannot read {paths[0]}: it is damaged", "train anew in another folder") from reason
+    raise WeightsError(f"cannot read {paths[0]}: it is damaged", "start a new run in another folder") from reason
 
 
 def _is_unicode(path: Path) -> bool:
@@ -141,7 +138,7 @@ def _is_unicode(path: Path) -> bool:
 
 
 def _step_of(line: bytes) -> float:
-    """The step that a line of the log is of; beyond all steps for one that was cut short."""
+    """The step of a line of the log; infinite for a truncated line."""
     try:
         return int(json.loads(line)["step"])
     except (ValueError, KeyError, TypeError):
@@ -149,5 +146,5 @@ def _step_of(line: bytes) -> float:
 
 
 def _checkpoints(run: Path) -> list[Path]:
-    """The last checkpoint and the one before it, as far as they are there."""
+    """The existing ones of the last checkpoint and the one before it."""
     return [run / name for name in (CHECKPOINT, CHECKPOINT_BEFORE) if (run / name).is_file()]

@@ -22,14 +22,16 @@ from srgan_cli.weights.spandrel import PREFIX, SpandrelGenerator, build_spandrel
 
 @dataclass(frozen=True)
 class InitialWeights:
-    """The generator that a run starts from, of any scale, and the story of its weights."""
+    """The weights from which a run starts."""
 
     generator: Generator
+    """A generator of any scale."""
     name: str
     training: dict[str, Any]
+    """How the weights were trained, from their card."""
 
     def build(self, config: TrainConfig) -> Generator:
-        """The generator that learns on; to one of another scale all weights pass but those that the scale shapes."""
+        """The generator to train.  Weights whose shape depends on the scale are not copied to another scale."""
         if isinstance(self.generator, SpandrelGenerator):
             return copy.deepcopy(self.generator).train().requires_grad_(True)
         generator = build_generator(config)
@@ -40,15 +42,15 @@ class InitialWeights:
         return generator
 
     @property
-    def story(self) -> dict[str, Any]:
-        """What the weights card tells of it."""
+    def provenance(self) -> dict[str, Any]:
+        """The entry in the weights card of the run."""
         return {"name": self.name, "training": self.training}
 
 
 def prepare_run(config: TrainConfig) -> tuple[TrainConfig, InitialWeights | None]:
-    """Make the folder of a new run that can go ahead; the settings with the shape of its first weights.
+    """Check a new run and make its folder.  Returns as `check_start` does.
 
-    Raises what check_start raises, and SrganError when the folder cannot be made or written to.
+    Raises as `check_start` does, and SrganError when the folder cannot be created.
     """
     adapted, origin = check_start(config)
     make_folder(config.run.folder)
@@ -56,14 +58,14 @@ def prepare_run(config: TrainConfig) -> tuple[TrainConfig, InitialWeights | None
 
 
 def check_start(config: TrainConfig) -> tuple[TrainConfig, InitialWeights | None]:
-    """Find out before any work whether a new run can go ahead; the settings with the shape of its first weights.
+    """Check a new run before any work.  The settings, with the shape of the initial weights, and these weights.
 
-    Raises UsageError when the run folder holds another run, the first weights are unknown, there is no such device, or
-    the settings make no generator, or none that is equivariant as asked.
+    Raises UsageError when the run folder holds another run, the initial weights or the device are unknown, or the
+    settings do not give a generator that is equivariant as requested.
     """
     if has_checkpoint(config.run.folder):
         raise UsageError(
-            f"{config.run.folder} already holds a run", "go on with --resume, or name another folder with --run"
+            f"{config.run.folder} already holds a run", "continue it with --resume, or name another folder with --run"
         )
     pick_device(config.run.device)
     if config.generator.architecture.startswith(PREFIX) and not config.generator.init_from:
@@ -72,13 +74,13 @@ def check_start(config: TrainConfig) -> tuple[TrainConfig, InitialWeights | None
         )
     if config.generator.init_from:
         config, origin = _adapt(config)
-        return _resolve_equivariance(config, origin.build(config), learned=True), origin
+        return _resolve_equivariance(config, origin.build(config), trained=True), origin
     _check_buildable(config)
-    return _resolve_equivariance(config, build_generator(config), learned=False), None
+    return _resolve_equivariance(config, build_generator(config), trained=False), None
 
 
 def rebuild(config: TrainConfig, tensors: dict[str, Any]) -> InitialWeights | None:
-    """The network of a resumed run that only its tensors tell of; None for srgan's own.  Raises WeightsError."""
+    """The network of a resumed run if only its tensors describe it, else None.  Raises WeightsError."""
     if not config.generator.architecture.startswith(PREFIX):
         return None
     return InitialWeights(build_spandrel(tensors, f"the checkpoint in {config.run.folder}"), config.run.name, {})
@@ -91,7 +93,7 @@ def _adapt(config: TrainConfig) -> tuple[TrainConfig, InitialWeights]:
         check_trainable(generator, card.name)
         if generator.scale != config.scale:
             raise UsageError(
-                f"{card.name} enlarges {generator.scale} times, the run {config.scale}", "give its --scale"
+                f"{card.name} has scale {generator.scale}, the run {config.scale}", f"give --scale {generator.scale}"
             )
         return config.replace(generator=card.architecture), origin
     _check_settable(generator, config, card.name)
@@ -100,13 +102,13 @@ def _adapt(config: TrainConfig) -> tuple[TrainConfig, InitialWeights]:
     return config.replace(generator=card.architecture, **shape), origin
 
 
-def _resolve_equivariance(config: TrainConfig, generator: Generator, learned: bool) -> TrainConfig:
-    """The settings with a group of equivariance, or off.  Raises UsageError where one is asked for and cannot be."""
+def _resolve_equivariance(config: TrainConfig, generator: Generator, *, trained: bool) -> TrainConfig:
+    """The settings with `auto` resolved.  Raises UsageError for an equivariance that the generator cannot have."""
     if config.optim.equivariance == "off":
         return config
     group = "d4" if config.optim.equivariance == "auto" else config.optim.equivariance
     try:
-        check_equivariant(generator, group, learned)
+        check_equivariant(generator, group, trained=trained)
     except UsageError:
         if config.optim.equivariance == "auto":
             return config.replace(equivariance="off")
@@ -115,17 +117,17 @@ def _resolve_equivariance(config: TrainConfig, generator: Generator, learned: bo
 
 
 def _check_buildable(config: TrainConfig) -> None:
-    """Build the generator without its numbers.  Raises UsageError where that cannot be."""
+    """Build the generator without memory for its weights.  Raises UsageError for channels it does not support."""
     try:
         with torch.device("meta"):
             build_generator(config)
     except ValueError as error:
-        raise UsageError(str(error), "give other --channels") from error
+        raise UsageError(str(error), "change --channels") from error
 
 
 def _check_settable(generator: Generator, config: TrainConfig, name: str) -> None:
-    """Raises UsageError for a generator whose twin the settings of a run cannot tell of."""
-    usual = {key: parameter.default for key, parameter in signature(type(generator)).parameters.items()}
+    """Raises UsageError for a generator whose shape the settings of a run cannot describe."""
+    defaults = {key: parameter.default for key, parameter in signature(type(generator)).parameters.items()}
     for key, value in generator.config.items():
-        if key not in generator_arguments(config) and value != usual[key]:
-            raise UsageError(f"{name} has {key} {value}, expected {usual[key]}", "start from other weights")
+        if key not in generator_arguments(config) and value != defaults[key]:
+            raise UsageError(f"{name} has {key} {value}, expected {defaults[key]}", "start from other weights")

@@ -1,4 +1,4 @@
-"""Scoring a generator on the held-out pictures, the way users will run it."""
+"""Validation: scores of a generator on the held-out pictures, upscaled as users do."""
 
 from dataclasses import dataclass, field
 from math import inf
@@ -19,48 +19,51 @@ from srgan_cli.upscaling.upscaler import Upscaler
 from srgan_cli.weights.backbones import is_available
 
 VALIDATIONS = 20
-LARGEST_SHARE, FEWEST_STEPS = 1 / 15, 200
-"""The part of its time that validations may take in a run by time, and the steps between them in a run by steps."""
-LARGEST_LOSS = 1.5
-"""Of PSNR in dB, that the adversarial phase may pay for looks."""
+MAX_TIME_FRACTION, MIN_STEPS = 1 / 15, 200
+"""The largest fraction of a timed run that validation takes; the fewest steps between validations in others."""
+MAX_PSNR_LOSS = 1.5
+"""The largest loss of PSNR in dB that the adversarial phase may trade for perceptual quality."""
 
 
 @dataclass
 class Validation:
-    """What was found, the step that it followed, when it ended and what it cost (seconds of the run's clock)."""
+    """The last validation of a run."""
 
     scores: dict[str, float] = field(default_factory=dict)
+    """The scores by metric."""
     step: int = 0
+    """The step that it followed."""
     ended: float = 0.0
+    """When it ended, in seconds of training."""
     cost: float = 0.0
+    """How long it took in seconds."""
 
     def is_past(self, progress: RunProgress, fraction: float) -> bool:
-        """Whether it is time for another one; in a run by steps that does not depend on how fast the machine is."""
+        """Whether the next validation is due.  In a run by steps that does not depend on the speed of the machine."""
         if progress.config.schedule.steps is None:
-            rare_enough = progress.seconds - self.ended >= self.cost / LARGEST_SHARE
+            rare_enough = progress.seconds - self.ended >= self.cost / MAX_TIME_FRACTION
         else:
-            rare_enough = progress.steps - self.step >= FEWEST_STEPS
+            rare_enough = progress.steps - self.step >= MIN_STEPS
         return rare_enough and fraction - progress.fraction_at(self.step, self.ended) >= 1 / VALIDATIONS
 
 
 @dataclass
 class BestValidation:
-    """The best validation of the adversarial phase: the nearest by a perceptual measure that is faithful enough.
-
-    fidelity: PSNR in dB when the phase began; None before it.  value: of the measure, lower is better.
-    measure: its name, once there is a best one.
-    """
+    """The validation of the adversarial phase with the best perceptual score and an acceptable PSNR."""
 
     fidelity: float | None = None
+    """PSNR in dB at the start of the phase; None before it."""
     value: float = inf
+    """The perceptual score; lower is better."""
     measure: str = ""
+    """The metric of the score; empty before the first one."""
 
     def update(self, scores: dict[str, float], measure: str) -> bool:
-        """Whether these scores are better, which they then stand for.
+        """Take these scores if they are better.  True if they are.
 
-        What was found by a measure that cannot be had any more is no longer compared: this one takes its place.
+        If the former measure is not among the scores, they are taken without comparison.
         """
-        if self.fidelity is None or scores["psnr"] < self.fidelity - LARGEST_LOSS:
+        if self.fidelity is None or scores["psnr"] < self.fidelity - MAX_PSNR_LOSS:
             return False
         same = self.measure or measure
         if same in scores and scores[same] >= self.value:
@@ -71,10 +74,10 @@ class BestValidation:
 
 
 def validation_protocol(scale: int) -> Protocol:
-    """How held-out pictures are scored at this scale; the last metric is the perceptual measure.
+    """The protocol of validation; its last metric is the perceptual measure.
 
-    That is LPIPS, or else the distance of SqueezeNet's features, where their weights are at hand; else the divergence
-    of gradients, which also tells how far the statistics of edges have drifted.
+    That is LPIPS, or the distance of SqueezeNet's features, if their weights are available; else the divergence of
+    gradient histograms.
     """
     available = {"sqd": is_available("squeezenet"), "lpips": lpips_is_available()}
     names = [name for name, found in available.items() if found]
@@ -83,23 +86,24 @@ def validation_protocol(scale: int) -> Protocol:
 
 @dataclass(frozen=True)
 class ValidationResult:
-    """A held-out picture as it came out, (3, H, W) with values 0…1, and its scores."""
+    """The output for a held-out picture and its scores."""
 
-    enlarged: Tensor
+    output: Tensor
+    """(3, H, W), values 0…1."""
     scores: dict[str, float]
 
 
 def validate(generator: Generator, device: torch.device, pairs: list[Pair]) -> list[ValidationResult]:
-    """Every pair's low-resolution side enlarged, quantised to 8 bits and scored."""
-    upscaler, rule = Upscaler(generator, device), validation_protocol(generator.scale)
-    return [_result(upscaler, pair, rule) for pair in pairs]
+    """Upscale the low-resolution picture of every pair, quantise to 8 bits and score."""
+    upscaler, protocol = Upscaler(generator, device), validation_protocol(generator.scale)
+    return [_result(upscaler, pair, protocol) for pair in pairs]
 
 
 def mean(rows: list[dict[str, float]]) -> dict[str, float]:
-    """The mean of every value that all rows have; nothing for no rows."""
+    """The mean of every value that all rows have; empty for no rows."""
     return {key: fmean(row[key] for row in rows) for key in rows[-1] if all(key in row for row in rows)} if rows else {}
 
 
-def _result(upscaler: Upscaler, pair: Pair, rule: Protocol) -> ValidationResult:
-    enlarged = quantise(upscaler.upscale(Picture(pair.low.float() / 255)).pixels)
-    return ValidationResult(enlarged, compare(pair.high.float() / 255, enlarged, rule))
+def _result(upscaler: Upscaler, pair: Pair, protocol: Protocol) -> ValidationResult:
+    output = quantise(upscaler.upscale(Picture(pair.low.float() / 255)).pixels)
+    return ValidationResult(output, compare(pair.high.float() / 255, output, protocol))

@@ -73,8 +73,8 @@ def learned(kind: str, steps: int) -> LearnedDegradation:
     assert maker.cycle
     for step in range(steps):
         maker.cycle.set_learning_rate(min(1.0, (step + 1) / 20) * (1 - step / steps))
-        losses, usable = maker.learn(step, torch.Generator().manual_seed(step))
-        assert usable
+        losses, finite = maker.train_step(step, torch.Generator().manual_seed(step))
+        assert finite
         assert losses.keys() == {"adversarial", "cycle", "identity", "drift", "discriminator"}
     return maker
 
@@ -164,7 +164,7 @@ def test_resuming_gives_what_an_unbroken_run_gives_bit_for_bit(
             first.stop()
     resumed = Trainer.resume(broken, load_dataset(broken), read_checkpoint(broken.run.folder))
     assert [report.step for report in resumed.fit()] == list(range(break_at + 1, 21))
-    for left, right in zip(whole.gan.average.parameters(), resumed.gan.average.parameters(), strict=True):
+    for left, right in zip(whole.gan.ema.parameters(), resumed.gan.ema.parameters(), strict=True):
         assert torch.equal(left, right)
 
 

@@ -110,13 +110,13 @@ def test_a_smaller_group_goes_on_from_a_larger_one(config: TrainConfig) -> None:
     list(Trainer(prepared, load_dataset(prepared), origin).fit())
     generator, _ = load_weights(again.run.folder / f"{config.run.name}.safetensors")
     assert spread(generator) > 1e-4
-    check_equivariant(generator, "d1", learned=True)
+    check_equivariant(generator, "d1", trained=True)
 
 
 def test_a_deep_generator_is_not_refused_for_its_large_values() -> None:
     for seed in range(3):
         torch.manual_seed(seed)
-        check_equivariant(GENERATORS["srresnet"](channels=32, blocks=32), "d4", learned=False)
+        check_equivariant(GENERATORS["srresnet"](channels=32, blocks=32), "d4", trained=False)
 
 
 class Odd(Generator):
@@ -139,12 +139,12 @@ class Odd(Generator):
 )
 def test_other_layers_are_refused(odd: nn.Module, last: int, reason: str) -> None:
     with pytest.raises(UsageError, match=reason):
-        check_equivariant(Odd(nn.Conv2d(3, 8, 3), odd, nn.Conv2d(8, last, 3)), "d4", learned=False)
+        check_equivariant(Odd(nn.Conv2d(3, 8, 3), odd, nn.Conv2d(8, last, 3)), "d4", trained=False)
 
 
 def test_without_convolutions_it_is_refused() -> None:
     with pytest.raises(UsageError, match="no convolutions"):
-        check_equivariant(Odd(nn.PReLU()), "d4", learned=False)
+        check_equivariant(Odd(nn.PReLU()), "d4", trained=False)
 
 
 def test_off_is_off(config: TrainConfig) -> None:
@@ -162,6 +162,6 @@ def test_where_it_cannot_be_it_is_refused_when_asked_for_and_left_else(config: T
 
 def test_weights_that_learned_otherwise_are_no_start() -> None:
     generator = random(GENERATORS["srresnet"](scale=2, channels=8, blocks=1))
-    check_equivariant(generator, "d4", learned=False)
-    with pytest.raises(UsageError, match="first weights"):
-        check_equivariant(generator, "d4", learned=True)
+    check_equivariant(generator, "d4", trained=False)
+    with pytest.raises(UsageError, match="initial weights"):
+        check_equivariant(generator, "d4", trained=True)

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.optim import Adam
 
 from srgan_cli.networks import DISCRIMINATORS, GENERATORS
-from srgan_cli.training.optim.muon import MOMENTUM, STEP, Muon, hidden_kernels, orthogonalised
+from srgan_cli.training.optim.muon import MOMENTUM, STEP, Muon, hidden_kernels, orthogonalize
 from srgan_cli.training.optim.optimizer import OPTIMIZERS
 
 
@@ -28,7 +28,7 @@ def learn(network: nn.Module, optimizer: torch.optim.Optimizer, seed: int) -> No
 def test_singular_values_come_near_one_and_directions_stay(shape: tuple[int, int]) -> None:
     matrices = torch.randn(3, *shape, generator=torch.Generator().manual_seed(1))
     left, values, right = torch.linalg.svd(matrices, full_matrices=False)
-    result = orthogonalised(matrices)
+    result = orthogonalize(matrices)
     spread = torch.diagonal(left.mT @ result @ right.mT, dim1=-2, dim2=-1)
     assert bool((spread[values > 0.1] > 0.6).all())
     assert bool((spread < 1.3).all())
@@ -36,7 +36,7 @@ def test_singular_values_come_near_one_and_directions_stay(shape: tuple[int, int
 
 
 def test_no_gradient_no_step() -> None:
-    assert not orthogonalised(torch.zeros(1, 4, 6)).any()
+    assert not orthogonalize(torch.zeros(1, 4, 6)).any()
 
 
 def test_the_first_step_goes_along_the_orthogonalised_gradient() -> None:
@@ -45,7 +45,7 @@ def test_the_first_step_goes_along_the_orthogonalised_gradient() -> None:
     learn(net, Muon(net), 0)
     gradient = net[1].weight.grad
     direction = gradient.lerp((1 - MOMENTUM) * gradient, MOMENTUM).flatten(1)
-    expected = before.flatten(1) - 1e-3 * STEP * 72**0.5 * orthogonalised(direction[None])[0]
+    expected = before.flatten(1) - 1e-3 * STEP * 72**0.5 * orthogonalize(direction[None])[0]
     assert torch.allclose(net[1].weight.flatten(1), expected, atol=1e-7)
 
 

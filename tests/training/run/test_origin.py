@@ -62,7 +62,7 @@ def test_a_foreign_network_is_tuned_resumed_and_deployed(file: Path, smooth_pict
 
 
 def test_the_scale_is_that_of_the_weights(file: Path, smooth_pictures: Path) -> None:
-    with pytest.raises(UsageError, match="2x_foo enlarges 2 times, the run 4"):
+    with pytest.raises(UsageError, match="2x_foo has scale 2, the run 4"):
         train(smooth_pictures, 1, "--init-from", file)
 
 

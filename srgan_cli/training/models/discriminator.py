@@ -1,4 +1,4 @@
-"""Adversary: the discriminator of a run, and the game that it plays."""
+"""DiscriminatorTrainer: trains the discriminator and computes the generator's adversarial loss."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -15,24 +15,23 @@ from srgan_cli.training.models.build import build_discriminator
 from srgan_cli.training.optim.optimizer import ComputeContext, OptimizerStep, channels_last
 
 SATURATION = 1e-3
-"""Below this part of its loss at chance, a discriminator is so sure that it teaches nothing."""
+"""A loss below this fraction of the loss at chance means a saturated discriminator."""
 
 
 @dataclass(frozen=True)
 class DiscriminatorPass:
-    """Real and generated pictures (N, 3, H, W), and what the discriminator says of each.
-
-    Both sides learn from it, so that every picture is judged once.
-    """
+    """One forward pass of the discriminator over real and generated pictures; both networks learn from it."""
 
     real: Tensor
+    """Real pictures (N, 3, H, W)."""
     fake: Tensor
+    """Generated pictures (N, 3, H, W)."""
     real_output: DiscriminatorOutput
     fake_output: DiscriminatorOutput
 
 
 class DiscriminatorTrainer:
-    """Learns to tell real pictures from generated ones, and tells the generator how far it is found out."""
+    """Trains the discriminator and computes the generator's adversarial loss."""
 
     def __init__(self, config: TrainConfig, compute: ComputeContext, world: World = SINGLE_PROCESS) -> None:
         self.config = config
@@ -40,15 +39,18 @@ class DiscriminatorTrainer:
         self.compute = compute
         self.loss = ADVERSARIAL_LOSSES[config.loss.gan_loss]
         self.network = channels_last(build_discriminator(config).to(compute.device))
-        self.learner = OptimizerStep(self.network, compute, config.optim.optimizer, config.optim.accumulate, world)
+        self.optimizer_step = OptimizerStep(
+            self.network, compute, config.optim.optimizer, accumulate=config.optim.accumulate, world=world
+        )
         self.saturated = False
+        """Whether the discriminator was saturated in the last step: its loss was near 0, so it gave no gradient."""
 
     def discriminate(self, real: Tensor, fake: Tensor) -> DiscriminatorPass:
-        """What the discriminator says of pictures (N, 3, H, W)."""
-        return DiscriminatorPass(real, fake, self._discriminate(real), self._discriminate(fake))
+        """The discriminator's outputs for real and generated pictures (N, 3, H, W)."""
+        return DiscriminatorPass(real, fake, self._forward(real), self._forward(fake))
 
-    def losses(self, outputs: DiscriminatorPass) -> dict[str, Tensor]:
-        """What the generator is to make small: `adversarial` and, where it counts, `matching` of the features."""
+    def generator_losses(self, outputs: DiscriminatorPass) -> dict[str, Tensor]:
+        """The generator's `adversarial` loss and, if it has a weight, the feature `matching` loss."""
         real, fake = outputs.real_output, outputs.fake_output
         losses = {"adversarial": self.loss.generator(real.logits.detach(), fake.logits)}
         if self.config.loss.feature_matching_weight:
@@ -56,43 +58,41 @@ class DiscriminatorTrainer:
             losses["matching"] = feature_matching_loss(fake.features, target)
         return losses
 
-    def learn(self, outputs: DiscriminatorPass, rng: torch.Generator) -> tuple[Tensor, bool]:
-        """Learn from a verdict; the loss before the step, and whether it could be used.
-
-        A discriminator that is too sure to teach does not learn: `collapsed` says so.
-        """
+    def train_step(self, outputs: DiscriminatorPass, rng: torch.Generator) -> tuple[Tensor, bool]:
+        """Update the discriminator unless it is saturated.  The loss before the step, and whether it was finite."""
         real, fake = outputs.real_output.logits, outputs.fake_output.logits
         loss = self.loss.discriminator(real, fake, self.config.loss.label_smoothing)
         saturated = self.loss.chance_loss > 0 and bool(loss < SATURATION * self.loss.chance_loss)
         self.saturated = self.world.all_true(saturated)
-        return loss, self.saturated or self.learner.learn(loss + self._penalty(outputs, rng))
+        return loss, self.saturated or self.optimizer_step.minimize(loss + self._penalty(outputs, rng))
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything that learning has changed."""
-        return {"network": self.network.state_dict(), "learner": self.learner.state_dict()}
+        """The state of network and optimizer."""
+        return {"network": self.network.state_dict(), "learner": self.optimizer_step.state_dict()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on from `state_dict`.  Raises KeyError, RuntimeError or ValueError when it does not fit."""
+        """Restore `state_dict`.  Raises KeyError, RuntimeError or ValueError if it does not match."""
         self.network.load_state_dict(state["network"])
-        self.learner.load_state_dict(state["learner"])
+        self.optimizer_step.load_state_dict(state["learner"])
 
     def _penalty(self, outputs: DiscriminatorPass, rng: torch.Generator) -> Tensor:
-        real, fake = outputs.real, outputs.fake.detach()
+        """The weighted sum of the gradient penalties."""
+        real, fake, loss = outputs.real, outputs.fake.detach(), self.config.loss
         penalty = real.new_zeros(())
-        if self.config.loss.gradient_penalty_weight:
-            penalty = penalty + self.config.loss.gradient_penalty_weight * gradient_penalty(
-                self._logits, real, fake, rng
-            )
-        if self.config.loss.r1_weight:
-            penalty = penalty + self.config.loss.r1_weight * r1_penalty(self._logits, real)
+        if loss.gradient_penalty_weight:
+            penalty = penalty + loss.gradient_penalty_weight * gradient_penalty(self._logits, real, fake, rng)
+        if loss.r1_weight:
+            penalty = penalty + loss.r1_weight * r1_penalty(self._logits, real)
         return penalty
 
     def _logits(self, pictures: Tensor) -> Tensor:
-        """In full precision, for gradients of gradients."""
+        """The logits in full precision, for second derivatives."""
         logits: Tensor = self.network(pictures).logits
         return logits
 
-    def _discriminate(self, pictures: Tensor) -> DiscriminatorOutput:
+    def _forward(self, pictures: Tensor) -> DiscriminatorOutput:
         with self.compute.autocast():
-            output: DiscriminatorOutput = self.learner.run(pictures.contiguous(memory_format=torch.channels_last))
+            output: DiscriminatorOutput = self.optimizer_step.forward(
+                pictures.contiguous(memory_format=torch.channels_last)
+            )
         return DiscriminatorOutput(output.logits.float(), output.features)
