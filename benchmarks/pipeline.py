@@ -1,10 +1,10 @@
-"""Which share of the time the network is busy while a folder is enlarged.
+"""Measures the share of the time in which the network is busy while a folder is upscaled.
 
     python benchmarks/pipeline.py FOLDER [--model srgan] [--device auto] [--format .png] [--tile 512] [--compile]
 
-Enlarges every picture of the folder into a temporary one, as `srgan upscale FOLDER OUT/` does, and prints the wall time
-from the first file opened to the last one on the disk, the time within the generator (on a GPU that of the device),
-and their quotient.  What is missing from 100 % went into decoding, encoding, moving pixels and waiting for the disk.
+Upscales every picture of the folder into a temporary folder, as `srgan upscale FOLDER OUT/` does. Prints the wall time
+from opening the first file to writing the last one, the time in the generator (on a GPU that of the device), and their
+ratio. The rest was spent on decoding, encoding, copying pixels and waiting for the disk.
 """
 
 import time
@@ -26,7 +26,7 @@ from srgan_cli.upscaling.upscaler import DEFAULT_MODEL, Upscaler
 
 
 class Stopwatch:
-    """Seconds within a generator."""
+    """Measures the seconds spent in a generator, by forward hooks."""
 
     def __init__(self, upscaler: Upscaler) -> None:
         self.spans, self.device = list[tuple[Any, Any]](), upscaler.device
@@ -34,15 +34,15 @@ class Stopwatch:
         upscaler.generator.register_forward_hook(self.stop)
 
     def start(self, *_: object) -> None:
-        """The generator is asked."""
+        """Called before the generator."""
         self.began = self.now()
 
     def stop(self, *_: object) -> None:
-        """It has answered."""
+        """Called after the generator."""
         self.spans.append((self.began, self.now()))
 
     def now(self) -> Any:
-        """The time, on a GPU an event when all that was asked of it so far is done, for which nobody waits."""
+        """The time; on a GPU an event that is reached when the work queued so far is done."""
         if self.device.type != "cuda":
             return time.perf_counter()
         event = torch.cuda.Event(enable_timing=True)
@@ -51,7 +51,7 @@ class Stopwatch:
 
     @property
     def seconds(self) -> float:
-        """In all, once everything is done."""
+        """The total seconds, after all work is done."""
         if self.device.type != "cuda":
             return sum(end - began for began, end in self.spans)
         torch.cuda.synchronize(self.device)
@@ -62,11 +62,11 @@ def main(
     folder: Path,
     model: str = DEFAULT_MODEL,
     device: str = "auto",
-    form: Annotated[str, typer.Option("--format", help="Of the outputs.")] = "",
+    form: Annotated[str, typer.Option("--format", help="Format of the outputs.")] = "",
     tile: int = TilePolicy().size,
     compile: Annotated[bool, typer.Option("--compile", help="Have torch.compile build the network.")] = False,
 ) -> None:
-    """Measure and print the table."""
+    """Measure how busy the network is while a folder is upscaled."""
     upscaler = Upscaler.load(model, device=device, policy=TilePolicy(tile), compile=compile)
     watch = Stopwatch(upscaler)
     with TemporaryDirectory() as out:

@@ -1,13 +1,13 @@
-"""How our weights compare with classic filters and with public models, in one run on the same pictures.
+"""Compares our weights with classic filters and public models, in one run on the same pictures.
 
     python benchmarks/quality.py BENCH [--scale 4] [--community FOLDER] [--stored FOLDER] [--only NAME ...] [--markdown]
 
-BENCH holds <set>/x<scale>/HR and LR with pictures of equal names.  Compared is what `peers.py` finds: filters, the
-shipped weights, models through ncnn, community files of a folder through spandrel, and results that lie ready.
+BENCH contains <set>/x<scale>/HR and LR with pictures of equal names. The compared methods are those of `peers.py`:
+filters, the shipped weights, models with ncnn, weights files of other projects in a folder, and stored results.
 
-For each: parameters, multiply-adds per output pixel, CPU seconds of all threads per output megapixel (enlarging alone,
-not reading), then PSNR and SSIM on BT.601 luma with a border of `scale` pixels cut, and the feature distances SQD and
-VGGD on whole RGB pictures, which need $SRGAN_METRIC_WEIGHTS or the net.
+Prints for each method: parameters, multiply-adds per output pixel, CPU seconds of all threads per output megapixel
+(without reading), PSNR and SSIM on BT.601 luma with a border of `scale` pixels cut, and the feature distances SQD and
+VGGD on whole RGB pictures, which need $SRGAN_METRIC_WEIGHTS or a download.
 """
 
 import math
@@ -34,10 +34,10 @@ def main(
     scale: int = 4,
     community: Path | None = None,
     stored: Path | None = None,
-    only: Annotated[list[str] | None, typer.Option(help="Names to run; all unless told.")] = None,
+    only: Annotated[list[str] | None, typer.Option(help="Methods to run. [default: all]")] = None,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False,
 ) -> None:
-    """Run every candidate on every picture and print the table."""
+    """Compare our weights with filters and public models and print a table."""
     cases = list(read_cases(bench, scale))
     candidates = [
         *filters(scale),
@@ -54,12 +54,12 @@ def main(
 
 
 def run(candidate: Candidate, cases: list[Case], protocol: Protocol) -> None:
-    """Enlarge and score every picture; the first one twice, to warm up."""
-    candidate.enlarge(cases[0])
+    """Upscale and score every picture; the first one twice, to warm up."""
+    candidate.upscale(cases[0])
     megapixels = 0.0
     for case in cases:
         began = time.process_time()
-        result = candidate.enlarge(case)
+        result = candidate.upscale(case)
         candidate.seconds += time.process_time() - began
         megapixels += result.shape[-1] * result.shape[-2] / 1e6
         scores = compare(case.high, quantise(result), protocol)
@@ -68,7 +68,7 @@ def run(candidate: Candidate, cases: list[Case], protocol: Protocol) -> None:
 
 
 def report(candidates: list[Candidate], benchmarks: list[str], protocol: Protocol, markdown: bool) -> None:
-    """One row a candidate."""
+    """Print a row per method."""
     headings = ["model", "parameters", "multiply-adds / px", "CPU s / megapixel"]
     headings += [f"{benchmark} {' / '.join(METRICS[m].label for m in protocol.metrics)}" for benchmark in benchmarks]
     rows = [[*costs(entry), *(scores(entry, name, protocol) for name in benchmarks)] for entry in candidates]
@@ -78,7 +78,7 @@ def report(candidates: list[Candidate], benchmarks: list[str], protocol: Protoco
 
 
 def costs(entry: Candidate) -> list[str]:
-    """Name, parameters, multiply-adds and seconds; blank where there are none."""
+    """Name, parameters, multiply-adds and seconds; empty if unknown."""
     return [
         entry.name,
         f"{entry.parameters:,}" if entry.parameters else "",
@@ -88,7 +88,7 @@ def costs(entry: Candidate) -> list[str]:
 
 
 def scores(entry: Candidate, benchmark: str, protocol: Protocol) -> str:
-    """The means over a benchmark."""
+    """The mean scores on a benchmark."""
     rows = entry.scores[benchmark]
     means = {name: fmean(row[name] for row in rows) for name in protocol.metrics}
     return " / ".join(f"{value:.{METRICS[name].decimals}f}" for name, value in means.items() if not math.isnan(value))

@@ -1,11 +1,11 @@
-"""Time and memory of the whole command, against the size of pictures and against their number.
+"""Measures time and memory of `srgan upscale` against the size and the number of pictures.
 
     python benchmarks/scaling.py [--model bicubic] [--scale 2] [--megapixels 1 …] [--files 10 …] [--processes 1 …]
 
-Every line is `srgan upscale IN/ OUT/` in a process of its own, or with `--devices cpu,cpu`.  Large pictures are tiled
-from examples/cat.png, one for each process, from TIFF to TIFF; small ones have 32 x 32 pixels, from PNG to PNG.  Prints
-two Markdown tables: wall seconds, the seconds that one megapixel or one file more costs since the line before, and the
-most memory that any one process had.  Both columns should stay as they are down the table.
+Every line is `srgan upscale IN/ OUT/` in a process of its own, for two processes with `--devices cpu,cpu`. Large
+pictures are repetitions of examples/cat.png, one per process, as TIFF; small ones have 32 x 32 pixels, as PNG. Prints
+two Markdown tables: wall seconds, the seconds for each additional megapixel or file since the line before, and the peak
+memory of a process. The last two columns should stay constant.
 """
 
 import json
@@ -34,9 +34,9 @@ def main(
     files: Numbers = None,
     processes: Numbers = None,
 ) -> None:
-    """Measure and print the tables."""
+    """Measure time and memory against the size and number of pictures."""
     settings = ["-m", model, "-s", f"{scale:g}"]
-    print(f"{model}, {scale:g} times larger, {os.cpu_count()} cores of {platform.machine()}", end="\n\n")
+    print(f"{model}, {scale:g} times, {os.cpu_count()} cores of {platform.machine()}", end="\n\n")
     several = processes or [1, 2]
     for unit, numbers, make in (
         ("megapixels", megapixels or [1, 4, 16, 64, 100, 400], large_pictures),
@@ -52,7 +52,7 @@ def main(
 def lines(
     numbers: list[int], processes: int, make: Callable[[Path, int, int], None], settings: list[str]
 ) -> Iterator[str]:
-    """A line of the table for each of the numbers."""
+    """A line of the table for each number."""
     before, earlier = 0, 0.0
     for number in numbers:
         seconds, peak = measured(number, processes, make, settings)
@@ -64,7 +64,7 @@ def lines(
 def measured(
     number: int, processes: int, make: Callable[[Path, int, int], None], settings: list[str]
 ) -> tuple[float, int]:
-    """Wall seconds of the command, and the most bytes that one of its processes had."""
+    """Wall seconds of the command, and the peak memory of one of its processes in bytes."""
     with TemporaryDirectory() as folder:
         pictures, out = Path(folder, "in"), Path(folder, "out")
         pictures.mkdir()
@@ -78,7 +78,7 @@ def measured(
 
 
 def large_pictures(folder: Path, megapixels: int, processes: int) -> None:
-    """A square picture of so many megapixels for each process."""
+    """Write a square picture of this many megapixels for each process."""
     side = round((megapixels * 1e6) ** 0.5)
     cat = pyvips.Image.new_from_file(str(CAT))
     whole = cat.replicate(-(-side // cat.width), -(-side // cat.height)).crop(0, 0, side, side)
@@ -87,7 +87,7 @@ def large_pictures(folder: Path, megapixels: int, processes: int) -> None:
 
 
 def small_pictures(folder: Path, files: int, _processes: int) -> None:
-    """So many small pictures."""
+    """Write this many small pictures."""
     data = pyvips.Image.new_from_file(str(CAT)).crop(0, 0, SMALL, SMALL).pngsave_buffer()
     for number in range(files):
         (folder / f"{number}.png").write_bytes(data)

@@ -1,10 +1,10 @@
-"""How fast `srgan score` is beside a serial loop over scikit-image's own functions, and that the values are identical.
+"""Compares `srgan score` with a serial loop over the functions of scikit-image, in speed and values.
 
     python benchmarks/scoring.py REF OUT [--repeat 3]
 
-REF and OUT are folders with pictures of equal names.  The loop reads both pictures with Pillow, takes luma by
-rgb2ycbcr, cuts the border and calls peak_signal_noise_ratio and structural_similarity; it starts with everything
-imported.  The command is timed with and without the seconds that it takes to start.
+REF and OUT are folders with pictures of equal names. The loop reads both pictures with Pillow, converts them by
+rgb2ycbcr, cuts the border and calls peak_signal_noise_ratio and structural_similarity; its imports are not timed. The
+command is timed with and without its start.
 """
 
 import json
@@ -26,21 +26,21 @@ BORDER = 4
 
 
 def main(reference: Path, candidate: Path, repeat: int = 3) -> None:
-    """Time both, compare their values, print what was found."""
+    """Compare srgan score with a loop over scikit-image."""
     ours = timed(lambda: command(reference, candidate), repeat)
     first = sorted(reference.iterdir())[0], sorted(candidate.iterdir())[0]
     starting = timed(lambda: command(*first), repeat)[0]
     serial = timed(lambda: loop(reference, candidate), repeat)
-    furthest = max(abs(a - b) for name, row in serial[1].items() for a, b in zip(row, ours[1][name], strict=True))
+    largest = max(abs(a - b) for name, row in serial[1].items() for a, b in zip(row, ours[1][name], strict=True))
     print(f"{len(serial[1])} pictures, {os.cpu_count()} cores, the best of {repeat} runs")
     print(f"serial loop over scikit-image  {serial[0]:8.2f} s")
     print(f"srgan score                    {ours[0]:8.2f} s  ({serial[0] / ours[0]:.2f} times as fast)")
-    print(f"  without starting             {ours[0] - starting:8.2f} s  ({serial[0] / (ours[0] - starting):.2f} times)")
-    print(f"largest difference of a value  {furthest:.1e}")
+    print(f"  without its start            {ours[0] - starting:8.2f} s  ({serial[0] / (ours[0] - starting):.2f} times)")
+    print(f"largest difference of a value  {largest:.1e}")
 
 
 def timed(work: Any, repeat: int) -> tuple[float, dict[str, list[float]]]:
-    """The least seconds of several runs, and what the last one gave."""
+    """The shortest time of several runs, and the result of the last one."""
     seconds = []
     for _ in range(repeat):
         began = time.perf_counter()
@@ -50,7 +50,7 @@ def timed(work: Any, repeat: int) -> tuple[float, dict[str, list[float]]]:
 
 
 def command(reference: Path, candidate: Path) -> dict[str, list[float]]:
-    """What `srgan score` finds: PSNR and SSIM by picture."""
+    """PSNR and SSIM by picture, by `srgan score`."""
     words = [
         sys.executable,
         "-m",
@@ -67,7 +67,7 @@ def command(reference: Path, candidate: Path) -> dict[str, list[float]]:
 
 
 def loop(reference: Path, candidate: Path) -> dict[str, list[float]]:
-    """What scikit-image finds, one picture after another."""
+    """PSNR and SSIM by picture, by scikit-image."""
     partners = {path.stem: path for path in candidate.iterdir()}
     return {path.stem: values(path, partners[path.stem]) for path in sorted(reference.iterdir())}
 
@@ -82,7 +82,7 @@ def values(reference: Path, candidate: Path) -> list[float]:
 
 
 def luma(path: Path) -> NDArray[np.float64]:
-    """Luma without its border, 16/255 to 235/255."""
+    """Luma without the border, 16/255 to 235/255."""
     with Image.open(path) as image:
         pixels: NDArray[np.float64] = rgb2ycbcr(np.asarray(image.convert("RGB")))[..., 0] / 255
     return pixels[BORDER:-BORDER, BORDER:-BORDER]

@@ -1,13 +1,16 @@
-"""A day of load: whether one process keeps its memory, its open files and its speed over thousands of pictures.
+"""Tests whether memory, open files and speed of one process stay constant over thousands of pictures.
 
     python benchmarks/soak.py [--pictures 2000] [--rounds 10] [--headroom 200M] [--model srgan] [--plot soak.png]
 
-Crops of examples/, of 32 to 100 pixels a side and in all formats that need no extra, no two alike, are enlarged by a
-single `srgan upscale IN/ OUT/`.  It is looked at from outside, through Linux's /proc, whenever a picture is done.
-Prints a Markdown table of the rounds, which are equally many pictures one after the other, and draws a plot; CPU
-seconds, which other work does not lengthen.  Exits 1 if a picture failed, if the most memory that the system has ever
-counted for the process is beyond what it had after the first picture and `--headroom`, if its memory still grows by a
-twentieth in the second half, if files stay open, or if a later round takes a quarter more CPU than the second one.
+A single `srgan upscale IN/ OUT/` upscales random crops of examples/, with sides of 32 to 100 pixels, in all formats
+that need no extra. After each picture the process is measured through /proc (Linux). Prints a Markdown table of rounds
+of equally many pictures and draws a plot. Times are CPU seconds, which do not depend on other load. Exits with 1 if
+
+- a picture failed,
+- the peak memory exceeds that after the first picture by more than `--headroom`,
+- memory grows by more than 5 % in the second half,
+- files stay open, or
+- a later round takes 25 % more CPU time than the second one.
 """
 
 import json
@@ -36,23 +39,27 @@ EXAMPLES = [Path(__file__).parents[1] / f"examples/{name}.png" for name in ("ast
 SUFFIXES = (".png", ".jpg", ".webp", ".tif", ".bmp", ".gif", ".avif")
 SIDES = (32, 100)
 SLOWER = 1.25
-"""Times the CPU seconds of the second round that a later one may take."""
+"""The largest CPU time of a later round, relative to the second one."""
 GROWN = 1.05
-"""Times the mean memory of the round in the middle that the last one may have."""
+"""The largest mean memory of the last round, relative to the middle one."""
 HEIGHT, WIDTH, MARGIN = 150, 720, 40
-"""Of a panel of the plot, in pixels, and around it."""
-HEADINGS = ("pictures", "resident MB, mean", "highest so far", "open files, most", "threads", "CPU ms / picture")
+"""Size of a panel of the plot and its margin, in pixels."""
+HEADINGS = ("pictures", "mean RSS, MB", "peak so far", "most open files", "threads", "CPU ms / picture")
 
 
 @dataclass(frozen=True)
 class Sample:
-    """The process when a picture was done: bytes now and at most, open files, threads, CPU seconds so far."""
+    """The state of the process after a picture."""
 
-    resident: int
+    rss: int
+    """Memory in bytes."""
     peak: int
+    """Peak memory in bytes."""
     handles: int
+    """Open files."""
     threads: int
     cpu: float
+    """CPU seconds so far."""
 
 
 def main(
@@ -62,8 +69,8 @@ def main(
     model: str = "srgan",
     plot: Path = Path("soak.png"),
 ) -> None:
-    """Soak, print the table, draw the plot."""
-    room, each = parse_bytes(headroom), pictures // rounds
+    """Upscale thousands of pictures in one process and test that it stays constant."""
+    headroom_bytes, each = parse_bytes(headroom), pictures // rounds
     with TemporaryDirectory() as name:
         folder = Path(name)
         make_pictures(folder / "in", each * rounds)
@@ -75,75 +82,75 @@ def main(
     print(f"| {' | '.join(HEADINGS)} |\n|{'---|' * len(HEADINGS)}")
     for number, part in enumerate(parts):
         print(f"| {' | '.join(row(part, milliseconds(parts, number), (number + 1) * each))} |")
-    draw(samples, [milliseconds(parts, number) for number in range(len(parts))], room).save(plot)
-    faults = list(judge(parts, room, failed))
-    print("", *(faults or ["flat: memory, open files and speed"]), sep="\n")
+    draw(samples, [milliseconds(parts, number) for number in range(len(parts))], headroom_bytes).save(plot)
+    faults = list(find_faults(parts, headroom_bytes, failed))
+    print("", *(faults or ["constant: memory, open files and speed"]), sep="\n")
     sys.exit(1 if faults else 0)
 
 
 def make_pictures(folder: Path, count: int) -> None:
-    """Crops by chance, the same ones every time."""
+    """Write random crops, the same ones every time."""
     folder.mkdir()
-    chance, examples = random.Random(0), [read_picture(path).pixels for path in EXAMPLES]
+    rng, examples = random.Random(0), [read_picture(path).pixels for path in EXAMPLES]
     for number in range(count):
-        pixels, (height, width) = chance.choice(examples), (chance.randint(*SIDES), chance.randint(*SIDES))
-        top, left = chance.randint(0, pixels.shape[1] - height), chance.randint(0, pixels.shape[2] - width)
+        pixels, (height, width) = rng.choice(examples), (rng.randint(*SIDES), rng.randint(*SIDES))
+        top, left = rng.randint(0, pixels.shape[1] - height), rng.randint(0, pixels.shape[2] - width)
         crop = Picture(pixels[:, top : top + height, left : left + width].contiguous())
         write_picture(crop, folder / f"{number:06}{SUFFIXES[number % len(SUFFIXES)]}")
 
 
 def soak(command: Sequence[str]) -> tuple[list[Sample], list[str]]:
-    """What the process was like after each picture, and the pictures that failed, each with the error."""
+    """The state of the process after each picture, and the errors of failed pictures."""
     samples: list[Sample] = []
     failed: list[str] = []
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
         assert process.stdout
         for line in process.stdout:
-            told = json.loads(line)
-            with suppress(OSError, StopIteration):  # it has ended meanwhile
-                samples.append(look(process.pid))
-            failed += [] if told["status"] == "enlarged" else [f"{told['in']}: {told['error']}"]
+            record = json.loads(line)
+            with suppress(OSError, StopIteration):  # the process has ended
+                samples.append(take_sample(process.pid))
+            failed += [] if record["status"] == "enlarged" else [f"{record['in']}: {record['error']}"]
     if process.returncode not in (0, 1) or len(samples) < 2:
         sys.exit(f"{shlex.join(command)} ended with {process.returncode} after {len(samples)} pictures")
     return samples, failed
 
 
-def look(process: int) -> Sample:
-    """The process as it is now."""
-    place = Path(f"/proc/{process}")
-    ticks = place.joinpath("stat").read_text().rpartition(")")[2].split()[11:13]
+def take_sample(process: int) -> Sample:
+    """The present state of the process."""
+    folder = Path(f"/proc/{process}")
+    ticks = folder.joinpath("stat").read_text().rpartition(")")[2].split()[11:13]
     memory = [status(process, key) for key in ("VmRSS", "VmHWM")]
-    handles, threads = (len(list((place / what).iterdir())) for what in ("fd", "task"))
+    handles, threads = (len(list((folder / what).iterdir())) for what in ("fd", "task"))
     return Sample(*memory, handles, threads, sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK"))
 
 
 def status(process: int, key: str) -> int:
-    """Bytes of what /proc tells in kB."""
+    """An entry of /proc/<process>/status in bytes."""
     lines = Path(f"/proc/{process}/status").read_text().splitlines()
     return int(next(line for line in lines if line.startswith(f"{key}:")).split()[1]) * 1024
 
 
 def milliseconds(parts: Sequence[Sequence[Sample]], number: int) -> float:
-    """CPU milliseconds of a picture in a round; starting is left out."""
+    """CPU milliseconds per picture in a round, without the start of the process."""
     before = parts[number - 1][-1] if number else parts[0][0]
     return 1000 * (parts[number][-1].cpu - before.cpu) / len(parts[number])
 
 
 def row(part: Sequence[Sample], speed: float, done: int) -> list[str]:
-    """The cells of a round."""
-    resident = fmean(sample.resident for sample in part)
+    """The row of a round."""
+    rss = fmean(sample.rss for sample in part)
     most = [max(getattr(sample, key) for sample in part) for key in ("handles", "threads")]
-    return [str(done), f"{resident / 1e6:.0f}", f"{part[-1].peak / 1e6:.0f}", *map(str, most), f"{speed:.1f}"]
+    return [str(done), f"{rss / 1e6:.0f}", f"{part[-1].peak / 1e6:.0f}", *map(str, most), f"{speed:.1f}"]
 
 
-def judge(parts: Sequence[Sequence[Sample]], room: int, failed: Sequence[str]) -> Iterator[str]:
-    """What did not hold."""
+def find_faults(parts: Sequence[Sequence[Sample]], headroom: int, failed: Sequence[str]) -> Iterator[str]:
+    """A message for each criterion that failed."""
     if failed:
         yield f"{len(failed)} pictures failed; {failed[0]}"
-    grown = parts[-1][-1].peak - parts[0][0].resident
-    if grown > room:
-        yield f"it grew by {grown / 1e6:.0f} MB, beyond the {room / 1e6:.0f} MB of headroom"
-    middle, last = (fmean(sample.resident for sample in part) for part in (parts[len(parts) // 2], parts[-1]))
+    grown = parts[-1][-1].peak - parts[0][0].rss
+    if grown > headroom:
+        yield f"it grew by {grown / 1e6:.0f} MB, beyond the {headroom / 1e6:.0f} MB of headroom"
+    middle, last = (fmean(sample.rss for sample in part) for part in (parts[len(parts) // 2], parts[-1]))
     if last > GROWN * middle:
         yield f"it had {last / 1e6:.0f} MB in the last round, {middle / 1e6:.0f} MB in the one in the middle"
     early, late = max(sample.handles for sample in parts[0]), min(sample.handles for sample in parts[-1])
@@ -154,14 +161,14 @@ def judge(parts: Sequence[Sequence[Sample]], room: int, failed: Sequence[str]) -
         yield f"a later round took {slowest:.1f} CPU ms a picture, the second one {milliseconds(parts, 1):.1f}"
 
 
-def draw(samples: Sequence[Sample], speeds: Sequence[float], room: int) -> Image.Image:
-    """Memory with its bound, open files, and CPU time, each against the pictures done."""
-    memory = [sample.resident / 1e6 for sample in samples]
+def draw(samples: Sequence[Sample], speeds: Sequence[float], headroom: int) -> Image.Image:
+    """Plot memory with its bound, open files and CPU time over the pictures."""
+    memory = [sample.rss / 1e6 for sample in samples]
     panels: list[tuple[str, Sequence[float], float | None]] = [
         (
-            f"resident MB, and the bound of {room / 1e6:.0f} MB more than after the first picture",
+            f"RSS in MB, and its bound: {headroom / 1e6:.0f} MB more than after the first picture",
             memory,
-            memory[0] + room / 1e6,
+            memory[0] + headroom / 1e6,
         ),
         ("open files", [sample.handles for sample in samples], None),
         ("CPU milliseconds a picture, by rounds", [speed for speed in speeds for _ in range(2)], None),
@@ -173,16 +180,16 @@ def draw(samples: Sequence[Sample], speeds: Sequence[float], room: int) -> Image
 
 
 def panel(pen: ImageDraw.ImageDraw, top: int, title: str, values: Sequence[float], bound: float | None) -> None:
-    """A line of values from 0 up, evenly spread, and a bound as another line."""
+    """Draw values from 0 up as a line, and the bound as another line."""
     font, highest = ImageFont.load_default(13), 1.1 * max(*values, bound or 0)
-    place = lambda share, value: (MARGIN + share * WIDTH, top + HEIGHT * (1 - value / highest))  # noqa: E731
-    pen.rectangle((*place(0, highest), *place(1, 0)), outline="grey")
+    position = lambda share, value: (MARGIN + share * WIDTH, top + HEIGHT * (1 - value / highest))  # noqa: E731
+    pen.rectangle((*position(0, highest), *position(1, 0)), outline="grey")
     pen.text((MARGIN, top - 18), title, "black", font)
     for label in (0.0, max(values)):
-        pen.text((4, place(0, label)[1] - 7), f"{label:.0f}", "black", font)
-    pen.line([place(index / (len(values) - 1), value) for index, value in enumerate(values)], (31, 119, 180), 2)
+        pen.text((4, position(0, label)[1] - 7), f"{label:.0f}", "black", font)
+    pen.line([position(index / (len(values) - 1), value) for index, value in enumerate(values)], (31, 119, 180), 2)
     if bound is not None:
-        pen.line([place(0, bound), place(1, bound)], (214, 39, 40), 1)
+        pen.line([position(0, bound), position(1, bound)], (214, 39, 40), 1)
 
 
 if __name__ == "__main__":

@@ -1,23 +1,23 @@
-"""How fast pictures are enlarged, beside what this machine can multiply and beside peers, in one run.
+"""Measures the speed of upscaling beside the matrix rate of this machine and beside other models, in one run.
 
     python benchmarks/speed.py [--bench BENCH] [--community FOLDER] [--device cpu] [--scale 4] [--side 384]
                                [--repeat 5] [--budget 120] [--only NAME ...] [--compile] [--markdown]
 
-For each of the shipped weights, as they run by default, in float32, and under --compile built by torch.compile, and for
-each peer that `peers.py` finds:
+For each of the shipped weights (with default precision, in float32, and with --compile also built by torch.compile) and
+each other method of `peers.py`:
 
-- multiply-adds per output megapixel, in billions,
-- wall and CPU seconds per output megapixel of the network alone, on a square of SIDE pixels in one piece, which
-  is halved, and halved again, where it is expected to take more than BUDGET seconds in all, as the row then says,
-- the rate that follows, two operations a multiply-add, and its share of the rate of a large matrix product in the same
-  number format.  Peers that transform their convolutions (Winograd) may pass 100 %,
-- the memory that it takes beyond what the process held,
-- `srgan upscale` as a whole, process and all, on a large picture and on a folder of small ones: seconds, and how many
-  times what the network alone takes for as many pixels,
-- PSNR on BT.601 luma of Set14 in BENCH, which holds <set>/x<scale>/HR and LR.
+- multiply-adds per output megapixel, in billions
+- wall and CPU seconds per output megapixel of the network alone, on one square of SIDE pixels; if this is expected to
+  take more than BUDGET seconds, the side is halved until it does not, and the row says so
+- the rate in operations per second (two per multiply-add), and its share of the rate of a large matrix product in the
+  same format; models that transform their convolutions (Winograd) may exceed 100 %
+- the additional memory of the process
+- the whole command `srgan upscale` on a large picture and on a folder of small ones: seconds, and their ratio to the
+  time of the network alone for as many pixels
+- PSNR on BT.601 luma of Set14 in BENCH, which contains <set>/x<scale>/HR and LR
 
-All seconds are medians; each candidate is measured in a process of its own, one after the other, and its row goes to
-stderr at once.  The command and PSNR are left out where they would take more than BUDGET seconds.
+All times are medians. Each method is measured in a process of its own, one after the other, and its row is printed to
+stderr at once. The command and PSNR are omitted if they would take more than BUDGET seconds.
 """
 
 import resource
@@ -48,8 +48,8 @@ from srgan_cli.system.processes import limit_kernel_caches
 
 EXAMPLE = Path(__file__).parents[1] / "examples/cat.png"
 MATRIX_SIDE = 2048
-SMALLEST_SIDE = 96
-LARGE, SMALL, SMALL_ONES, TINY = (1536, 1024), (128, 96), 100, (16, 16)
+MIN_SIDE = 96
+LARGE, SMALL, SMALL_COUNT, TINY = (1536, 1024), (128, 96), 100, (16, 16)
 BENCHMARK = "Set14"
 HEADINGS = (
     *("model", "format", "G multiply-adds / MP", "s / MP", "CPU s / MP", "GFLOP/s", "of matrix rate", "MB"),
@@ -60,11 +60,8 @@ Seconds = tuple[float, float]
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """What is measured, and how.
-
-    budget: seconds that a measurement may be expected to take, but for that of a square of SMALLEST_SIDE pixels.
-    """
+class Settings:
+    """The settings of a measurement."""
 
     bench: Path | None
     community: Path | None
@@ -73,35 +70,37 @@ class Wanted:
     side: int
     repeat: int
     budget: float
+    """The most seconds that a measurement is expected to take, unless it is of a square of MIN_SIDE pixels."""
     compile: bool
 
     def candidates(self, kind: str) -> list[Candidate]:
-        """Those of a kind, of KINDS."""
+        """The methods of a kind in KINDS."""
         return KINDS[kind](self)
 
 
-KINDS: dict[str, Callable[[Wanted], list[Candidate]]] = {
-    "ours": lambda wanted: ours(wanted.scale, wanted.device),
-    "ours in float32": lambda wanted: ours(wanted.scale, wanted.device, "fp32"),
-    "ours compiled": lambda wanted: ours(wanted.scale, wanted.device, compile=True) if wanted.compile else [],
-    "ncnn": lambda wanted: ncnn_models(wanted.scale),
-    "spandrel": lambda wanted: spandrel_models(wanted.community, wanted.scale) if wanted.community else [],
+KINDS: dict[str, Callable[[Settings], list[Candidate]]] = {
+    "ours": lambda settings: ours(settings.scale, settings.device),
+    "ours in float32": lambda settings: ours(settings.scale, settings.device, "fp32"),
+    "ours compiled": lambda settings: ours(settings.scale, settings.device, compile=True) if settings.compile else [],
+    "ncnn": lambda settings: ncnn_models(settings.scale),
+    "spandrel": lambda settings: spandrel_models(settings.community, settings.scale) if settings.community else [],
 }
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What a candidate takes in a process of its own.
-
-    side: of the square that the network enlarged.  seconds: per output megapixel.  peak: bytes beyond what the process
-    held.  rate: operations a second of a matrix product in the same format.  psnr: where it was measured.
-    """
+    """The cost of a method, measured in a process of its own."""
 
     side: int
+    """Side of the square that was upscaled."""
     seconds: Seconds
+    """Per output megapixel."""
     peak: int
+    """Additional memory in bytes."""
     rate: float
+    """Operations per second of a matrix product in the same format."""
     psnr: float | None
+    """None if it was not measured."""
 
 
 def main(
@@ -111,55 +110,55 @@ def main(
     scale: int = 4,
     side: int = 384,
     repeat: int = 5,
-    budget: Annotated[float, typer.Option(help="Seconds that one measurement may be expected to take.")] = 120,
-    only: Annotated[list[str] | None, typer.Option(help="Names to measure; all unless told.")] = None,
-    compile: Annotated[bool, typer.Option("--compile", help="Measure our weights built by torch.compile too.")] = False,
+    budget: Annotated[float, typer.Option(help="The most seconds for one measurement.")] = 120,
+    only: Annotated[list[str] | None, typer.Option(help="Methods to measure. [default: all]")] = None,
+    compile: Annotated[bool, typer.Option("--compile", help="Also measure our weights with torch.compile.")] = False,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False,
 ) -> None:
-    """Measure and print the table."""
-    wanted = Wanted(bench, community, str(pick_device(device)), scale, side, repeat, budget, compile)
+    """Measure the speed of upscaling and print a table."""
+    settings = Settings(bench, community, str(pick_device(device)), scale, side, repeat, budget, compile)
     if bench is None:
-        print(f"no PSNR: --bench names no folder with {BENCHMARK}", file=sys.stderr)
+        print(f"PSNR is not measured: it needs --bench with {BENCHMARK}", file=sys.stderr)
     with TemporaryDirectory() as name:
         folder = Path(name)
         save_pictures(folder)
         rows = [
-            told(candidate, kind, wanted, folder)
+            measure(candidate, kind, settings, folder)
             for kind in KINDS
-            for candidate in wanted.candidates(kind)
+            for candidate in settings.candidates(kind)
             if not only or candidate.name in only
         ]
         start, _ = command_seconds(("upscale", "--overwrite", str(folder / "tiny"), str(folder / "out")), repeat)
     answer, _ = command_seconds(("--help",), repeat)
-    threads = f"{wanted.device}, {torch.get_num_threads()} threads, torch {torch.__version__}"
+    threads = f"{settings.device}, {torch.get_num_threads()} threads, torch {torch.__version__}"
     show(HEADINGS, rows, f"{threads}; srgan --help {answer:.2f} s, a picture of 16 x 16 pixels {start:.2f} s", markdown)
 
 
 def save_pictures(folder: Path) -> None:
-    """A large picture, many small ones, and a tiny one, in folders of those names."""
+    """Write a large picture, many small ones and a tiny one to folders of these names."""
     with Image.open(EXAMPLE) as opened:
         picture = opened.convert("RGB")
-    for name, size, count in (("large", LARGE, 1), ("small", SMALL, SMALL_ONES), ("tiny", TINY, 1)):
+    for name, size, count in (("large", LARGE, 1), ("small", SMALL, SMALL_COUNT), ("tiny", TINY, 1)):
         (folder / name).mkdir()
         for number in range(count):
             part = (number % 10, number // 10, picture.width - 10, picture.height - 10)
             picture.resize(size, Image.Resampling.BICUBIC, box=part).save(folder / name / f"{number}.png")
 
 
-def told(candidate: Candidate, kind: str, wanted: Wanted, folder: Path) -> list[str]:
-    """The cells of a candidate, which stderr hears of at once."""
+def measure(candidate: Candidate, kind: str, settings: Settings, folder: Path) -> list[str]:
+    """The row of a method, which is also printed to stderr."""
     print(f"{candidate.name} ...", file=sys.stderr, flush=True)
-    cells = row(candidate, apart(cost, wanted, kind, candidate.name), wanted, folder)
+    cells = row(candidate, in_process(cost, settings, kind, candidate.name), settings, folder)
     print(" | ".join(cells), file=sys.stderr, flush=True)
     return cells
 
 
-def row(candidate: Candidate, cost: Cost, wanted: Wanted, folder: Path) -> list[str]:
-    """The cells of a candidate."""
+def row(candidate: Candidate, cost: Cost, settings: Settings, folder: Path) -> list[str]:
+    """The row of a method."""
     wall, cpu = cost.seconds
     achieved = 2e6 * candidate.multiply_adds / wall
     return [
-        candidate.name + (f", {cost.side} x {cost.side}" if cost.side < wanted.side else ""),
+        candidate.name + (f", {cost.side} x {cost.side}" if cost.side < settings.side else ""),
         str(candidate.dtype).removeprefix("torch."),
         f"{candidate.multiply_adds / 1e3:.1f}",
         f"{wall:.3f}",
@@ -167,18 +166,18 @@ def row(candidate: Candidate, cost: Cost, wanted: Wanted, folder: Path) -> list[
         f"{achieved / 1e9:.0f}",
         f"{achieved / cost.rate:.0%} of {cost.rate / 1e9:.0f}",
         f"{cost.peak / 2**20:.0f}",
-        whole(candidate, wall, wanted, folder / "large", LARGE[0] * LARGE[1]),
-        whole(candidate, wall, wanted, folder / "small", SMALL[0] * SMALL[1] * SMALL_ONES),
+        command_cost(candidate, wall, settings, folder / "large", LARGE[0] * LARGE[1]),
+        command_cost(candidate, wall, settings, folder / "small", SMALL[0] * SMALL[1] * SMALL_COUNT),
         "" if cost.psnr is None else f"{cost.psnr:.2f}",
     ]
 
 
-def whole(candidate: Candidate, wall: float, wanted: Wanted, pictures: Path, pixels: int) -> str:
-    """Seconds of the whole command, and how many times those of the network alone; blank where it is not run."""
+def command_cost(candidate: Candidate, wall: float, settings: Settings, pictures: Path, pixels: int) -> str:
+    """Seconds of the whole command and their ratio to those of the network; empty if it is not run."""
     if not candidate.options:
         return ""
-    alone, times = wall * pixels * wanted.scale**2 / 1e6, max(1, wanted.repeat // 2)
-    if alone * times > wanted.budget:
+    alone, times = wall * pixels * settings.scale**2 / 1e6, max(1, settings.repeat // 2)
+    if alone * times > settings.budget:
         return ""
     places = str(pictures), str(pictures.with_name("out"))
     seconds, _ = command_seconds(("upscale", "--overwrite", *candidate.options, *places), times)
@@ -196,68 +195,67 @@ def command_seconds(words: Sequence[str], repeat: int) -> Seconds:
     return medians(lambda: subprocess.run(command, check=True, capture_output=True), repeat, cpu)
 
 
-def apart(work: Callable[..., Cost], *arguments: object) -> Cost:
-    """What a function gives in a process of its own."""
+def in_process(work: Callable[..., Cost], *arguments: object) -> Cost:
+    """The result of a function in a process of its own."""
     with ProcessPoolExecutor(1, get_context("spawn")) as process:
         return process.submit(work, *arguments).result()
 
 
-def cost(wanted: Wanted, kind: str, name: str) -> Cost:
-    """What the candidate of a kind and a name takes."""
-    limit_kernel_caches()  # as srgan upscale does
+def cost(settings: Settings, kind: str, name: str) -> Cost:
+    """The cost of the method with this kind and name."""
     retain_freed_memory()
-    candidate = next(found for found in wanted.candidates(kind) if found.name == name)
+    candidate = next(found for found in settings.candidates(kind) if found.name == name)
     before = rss() or 0
-    network = candidate.network or (lambda low: candidate.enlarge(Case("", "", low, Picture(low))))
-    side = affordable_side(network, wanted)
+    network = candidate.network or (lambda low: candidate.upscale(Case("", "", low, Picture(low))))
+    side = affordable_side(network, settings)
     low = torch.rand(3, side, side)
-    taken = seconds_of(lambda: network(low), wanted.repeat)
-    peak, rate = (peak_rss() or 0) - before, matrix_rate(candidate.dtype, wanted)
-    wall, cpu = (seconds / ((side * wanted.scale) ** 2 / 1e6) for seconds in taken)
-    return Cost(side, (wall, cpu), peak, rate, psnr(candidate, wall, wanted))
+    taken = seconds_of(lambda: network(low), settings.repeat)
+    peak, rate = (peak_rss() or 0) - before, matrix_rate(candidate.dtype, settings)
+    wall, cpu = (seconds / ((side * settings.scale) ** 2 / 1e6) for seconds in taken)
+    return Cost(side, (wall, cpu), peak, rate, psnr(candidate, wall, settings))
 
 
-def affordable_side(network: Callable[[torch.Tensor], object], wanted: Wanted) -> int:
-    """The side of the largest square, of SIDE halved and halved again, that the budget is expected to suffice for."""
-    probe, side = torch.rand(3, SMALLEST_SIDE, SMALLEST_SIDE), wanted.side
+def affordable_side(network: Callable[[torch.Tensor], object], settings: Settings) -> int:
+    """SIDE, halved until the measurement is expected to stay within the budget."""
+    probe, side = torch.rand(3, MIN_SIDE, MIN_SIDE), settings.side
     quick, _ = seconds_of(lambda: network(probe), 1)
-    while side // 2 >= SMALLEST_SIDE and quick * (side / SMALLEST_SIDE) ** 2 * (wanted.repeat + 1) > wanted.budget:
+    while side // 2 >= MIN_SIDE and quick * (side / MIN_SIDE) ** 2 * (settings.repeat + 1) > settings.budget:
         side //= 2
     return side
 
 
-def psnr(candidate: Candidate, wall: float, wanted: Wanted) -> float | None:
-    """The mean over the benchmark, or None where it is not there or there is no time; `wall` seconds a megapixel."""
-    every = read_cases(wanted.bench, wanted.scale) if wanted.bench else ()
+def psnr(candidate: Candidate, wall: float, settings: Settings) -> float | None:
+    """The mean over the benchmark; None if it is missing or takes too long at `wall` seconds per megapixel."""
+    every = read_cases(settings.bench, settings.scale) if settings.bench else ()
     cases = [case for case in every if case.benchmark == BENCHMARK]
-    if not cases or sum(case.high[0].numel() for case in cases) / 1e6 * wall > wanted.budget:
+    if not cases or sum(case.high[0].numel() for case in cases) / 1e6 * wall > settings.budget:
         return None
-    protocol = Protocol(border=wanted.scale, scale=wanted.scale, metrics=("psnr",))
-    return fmean(compare(case.high, quantise(candidate.enlarge(case)), protocol)["psnr"] for case in cases)
+    protocol = Protocol(border=settings.scale, scale=settings.scale, metrics=("psnr",))
+    return fmean(compare(case.high, quantise(candidate.upscale(case)), protocol)["psnr"] for case in cases)
 
 
-def matrix_rate(dtype: torch.dtype, wanted: Wanted) -> float:
-    """Operations a second of a product of square matrices in this format."""
-    left, right = torch.rand(2, MATRIX_SIDE, MATRIX_SIDE, device=wanted.device).to(dtype)
-    wall, _ = seconds_of(lambda: (left @ right).sum().item(), wanted.repeat)
+def matrix_rate(dtype: torch.dtype, settings: Settings) -> float:
+    """Operations per second of a product of square matrices in this format."""
+    left, right = torch.rand(2, MATRIX_SIDE, MATRIX_SIDE, device=settings.device).to(dtype)
+    wall, _ = seconds_of(lambda: (left @ right).sum().item(), settings.repeat)
     return 2 * MATRIX_SIDE**3 / wall
 
 
 def seconds_of(work: Callable[[], object], repeat: int) -> Seconds:
-    """Medians, after one run to warm up."""
+    """Median seconds, after one run to warm up."""
     work()
     return medians(work, repeat, time.process_time)
 
 
 def medians(work: Callable[[], object], repeat: int, cpu: Callable[[], float]) -> Seconds:
-    """Median seconds of as many runs; `cpu` tells the CPU seconds so far."""
-    walls, used = [], []
+    """Median seconds of `repeat` runs; `cpu` returns the CPU seconds so far."""
+    walls, cpus = [], []
     for _ in range(repeat):
         began, spent = time.perf_counter(), cpu()
         work()
         walls.append(time.perf_counter() - began)
-        used.append(cpu() - spent)
-    return median(walls), median(used)
+        cpus.append(cpu() - spent)
+    return median(walls), median(cpus)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The table that a benchmark prints."""
+"""The tables of benchmarks. This module is imported by them and has no command line."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ from rich.table import Table
 
 
 def show(headings: Sequence[str], rows: Sequence[Sequence[str]], title: str, markdown: bool) -> None:
-    """One row a candidate, in Markdown or drawn."""
+    """Print a table, as Markdown or drawn."""
     if markdown:
         lines = [headings, ["---"] * len(headings), *rows]
         print(f"{title}\n", *(f"| {' | '.join(line)} |" for line in lines), sep="\n")

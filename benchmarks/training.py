@@ -1,15 +1,15 @@
-"""How near the trainer runs to the bare networks, and those to what this machine can multiply.
+"""Compares the speed of the trainer with that of the bare networks and the matrix rate of this machine.
 
     python benchmarks/training.py PICTURES [--steps 20] [--config RECIPE] [--device auto]
 
-For each phase that a run has, but for the learning of a degradation, steps and patches a second of
+For each phase of the run, except degradation learning, prints steps per second of
 
-- the trainer on real pictures: cutting, degrading, losses, averages and all,
-- the trainer on one fixed batch, and the share of that rate which real pictures leave,
-- a bare loop of the same networks and optimisers on one fixed batch,
+- the trainer on real pictures, with cropping, degradation, losses and averaging
+- the trainer on one fixed batch, and the ratio of the two
+- a bare loop of the same networks and optimizers on one fixed batch,
 
-the rate of multiplication that the bare loop reaches (two operations a multiply-add, forward and backward), its share
-of the rate of one large matrix product in the number format of training, and the peak of memory.
+then the patches per second of the trainer, the rate of the bare loop in operations per second (two per multiply-add,
+forward and backward), its share of the rate of a large matrix product in the same format, and the peak memory.
 """
 
 import time
@@ -46,10 +46,10 @@ HEADINGS = (
 def main(
     pictures: Path,
     steps: int = 20,
-    recipe: Annotated[Path | None, typer.Option("--config", help="Settings of the run.")] = None,
+    recipe: Annotated[Path | None, typer.Option("--config", help="Recipe of the run.")] = None,
     device: str = "auto",
 ) -> None:
-    """Measure and print the table."""
+    """Compare the trainer with the bare networks and print a table."""
     settings = read_recipe(recipe) if recipe else {}
     with TemporaryDirectory() as run:
         config = TrainConfig.from_json({**settings, "data": str(pictures), "run": run, "device": device})
@@ -65,14 +65,14 @@ def main(
 
 
 def measured(phase: str, config: TrainConfig, dataset: Dataset, steps: int, rate: float) -> list[str]:
-    """The cells of a phase."""
+    """The row of a phase."""
     real, fixed = Trainer(config, dataset), Trainer(config, dataset)
     batch = fixed._batch(0.0, 0)
     fixed._batch = lambda *_: batch  # type: ignore[method-assign]
     for trainer in (real, fixed):
         trainer.benchmark(phase, 0)
-        trainer.monitor.rate_share = 0.0  # a discriminator that came to know the one batch would be passed over
-    # in turns, since the clock of a processor moves
+        trainer.monitor.rate_share = 0.0  # otherwise a discriminator that has learned the one batch would be skipped
+    # alternating, because the clock rate of a processor varies
     rounds = [[seconds_of(partial(t._train_step, 0.0), steps) for t in (real, fixed)] for _ in range(ROUNDS)]
     whole, without_data = (1 / median(times) for times in zip(*rounds, strict=True))
     step = bare_step(fixed, *batch)
@@ -93,7 +93,7 @@ def measured(phase: str, config: TrainConfig, dataset: Dataset, steps: int, rate
 
 
 def bare_step(trainer: Trainer, low: Tensor, high: Tensor) -> Callable[[], None]:
-    """What the phase cannot do without: the networks forward and backward, and their optimisers."""
+    """A step with nothing but the networks, forward and backward, and their optimizers."""
     gan = trainer.gan
 
     def step() -> None:
@@ -115,7 +115,7 @@ def bare_step(trainer: Trainer, low: Tensor, high: Tensor) -> Callable[[], None]
 
 
 def matrix_rate(precision: ComputeContext, repeat: int) -> float:
-    """Operations a second of a product of square matrices in the format of training."""
+    """Operations per second of a product of square matrices in the format of training."""
     left, right = torch.rand(2, MATRIX_SIDE, MATRIX_SIDE, device=precision.device, dtype=precision.dtype)
     return 2 * MATRIX_SIDE**3 / seconds_of(lambda: (left @ right).sum().item(), repeat)
 

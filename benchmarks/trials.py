@@ -1,10 +1,10 @@
-"""Which settings train best at equal time or equal steps: short runs that differ in a few settings, one after another.
+"""Compares settings of training by short runs of equal time or equal steps, one after another.
 
     python benchmarks/trials.py PICTURES benchmarks/trials/gan-losses.toml --runs FOLDER [--only NAME ...]
 
-TRIALS is a recipe (keys of TrainConfig) with a table for each trial that says what it does otherwise.  The pictures
-are decoded once.  A row is printed as soon as its trial is done: parameters of the generator, steps, milliseconds a
-step, and the scores of the last validation on the held-out pictures.  FOLDER keeps every run, to look at its samples.
+The TOML file is a recipe with a table for each trial, which overrides settings. The pictures are decoded once. A row is
+printed after each trial: parameters of the generator, steps, milliseconds per step, and the scores of the last
+validation. FOLDER keeps all run folders.
 """
 
 import tomllib
@@ -22,10 +22,10 @@ from srgan_cli.training.trainer import StepReport, Trainer
 def main(
     pictures: Path,
     trials: Path,
-    runs: Annotated[Path, typer.Option(help="The folder that receives a run folder for each trial.")],
-    only: Annotated[list[str] | None, typer.Option(help="Trials to run; all unless told.")] = None,
+    runs: Annotated[Path, typer.Option(help="Folder for the run folders of the trials.")],
+    only: Annotated[list[str] | None, typer.Option(help="Trials to run. [default: all]")] = None,
 ) -> None:
-    """Run every trial and print the table in Markdown."""
+    """Compare settings of training and print a Markdown table."""
     settings = tomllib.loads(trials.read_text(encoding="utf8"))
     common = {key: value for key, value in settings.items() if not isinstance(value, dict)}
     chosen = [name for name in settings if name not in common and (not only or name in only)]
@@ -37,13 +37,13 @@ def main(
 
 
 def configured(pictures: Path, run: Path, settings: dict[str, Any]) -> TrainConfig:
-    """The settings of a trial; steps put the default time out of force."""
+    """The settings of a trial; with `steps`, there is no default time."""
     untimed = {"seconds": None} if "steps" in settings else {}
     return TrainConfig.from_json({"data": str(pictures), "run": run, **untimed, **settings})
 
 
 def trained(config: TrainConfig, dataset: Dataset) -> tuple[int, float, StepReport]:
-    """The generator's parameters, the seconds trained, and the last report of a trial."""
+    """The parameters of the generator, the seconds of training, and the last report of a trial."""
     adapted, origin = prepare_run(config)
     trainer = Trainer(adapted, dataset, origin)
     *_, last = trainer.fit()
@@ -51,7 +51,7 @@ def trained(config: TrainConfig, dataset: Dataset) -> tuple[int, float, StepRepo
 
 
 def show(name: str, parameters: int, seconds: float, last: StepReport, first: bool) -> None:
-    """Print a row, and the headings above the first."""
+    """Print a row; above the first one also the headings."""
     if first:
         print(f"| trial | parameters | steps | ms a step | {' | '.join(last.scores)} |")
         print(f"|{'---|' * (4 + len(last.scores))}")

@@ -1,9 +1,9 @@
-"""What do the degradations of training make of a picture?
+"""Draws the degradations that training uses.
 
     python examples/degradations.py in.png out.png [--scale 2]
 
-Draws low-resolution partners, twice as large as they are: above the bicubic one and three that are mildly degraded,
-below four that went through the second-order degradation.
+Draws low-resolution versions of a picture, enlarged twice by repeating pixels. Above: bicubic and three of the mild
+degradation. Below: four of the second-order degradation.
 """
 
 from pathlib import Path
@@ -21,13 +21,13 @@ COLUMNS = 4
 
 
 def main(source: Path, target: Path, scale: int = 2) -> None:
-    """Write the sheet."""
+    """Draw low-resolution versions of a picture with different degradations."""
     pixels = crop_multiple(read_picture(source).flatten_on_white.rgb, scale)
     write_picture(Picture(sheet(pixels, scale)), target)
 
 
 def sheet(pixels: Tensor, scale: int) -> Tensor:
-    """The partners of a picture (3, H, W) in two rows, (3, 4 x H / scale, 8 x W / scale)."""
+    """The low-resolution versions of a picture (3, H, W) in two rows: (3, 4 x H / scale, 8 x W / scale)."""
     low, high = (to_bytes(side) for side in (downscale(pixels, scale), pixels))
     rows = [
         [DEGRADATIONS[name](low, high, torch.Generator().manual_seed(seed)) for seed in range(COLUMNS)]

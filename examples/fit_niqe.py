@@ -1,9 +1,9 @@
-"""Fit the model of natural pictures that NIQE measures the distance to.
+"""Fits the model of natural pictures for NIQE.
 
-    python examples/fit_niqe.py photographs/ niqe.safetensors [--story "what they are, and their licences"]
+    python examples/fit_niqe.py photographs/ niqe.safetensors [--story "sources and licences"]
 
-The pictures should be sharp and without artefacts.  `srgan score --metric niqe` takes the file instead of its own when
-it lies in the folder that --metric-weights names.
+The pictures should be sharp and without artefacts. `srgan score --metric niqe` uses the file instead of the shipped one
+if it is in the folder of --metric-weights.
 """
 
 import json
@@ -20,13 +20,13 @@ from srgan_cli.system.files import atomic_write
 
 
 def main(pictures: Path, target: Path, story: str = "") -> None:
-    """Write the model; its metadata say what it was fitted to."""
+    """Fit the model of natural pictures for NIQE. The metadata of the file describe the pictures."""
     paths = find_pictures(pictures)
-    natural, blocks = fit_niqe_model(read_picture(path).flatten_on_white.pixels for path in paths)
-    told = {"pictures": len(paths), "blocks": blocks, "story": story}
-    tensors = {key: torch.from_numpy(value) for key, value in natural._asdict().items()}
+    model, blocks = fit_niqe_model(read_picture(path).flatten_on_white.pixels for path in paths)
+    metadata = {"pictures": len(paths), "blocks": blocks, "story": story}
+    tensors = {key: torch.from_numpy(value) for key, value in model._asdict().items()}
     with atomic_write(target) as temporary:
-        save_file(tensors, temporary, {"niqe": json.dumps(told)})
+        save_file(tensors, temporary, {"niqe": json.dumps(metadata)})
     print(f"{blocks} blocks of {len(paths)} pictures")
 
 

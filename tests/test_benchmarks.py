@@ -1,81 +1,32 @@
-"""The options of `srgan upscale` that decide how good a result is."""
+"""The benchmark and example programs can be imported and describe themselves."""
 
-import json
+import sys
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
-from typing import Any
 
 import pytest
-import torch
-from PIL import Image
+import typer
 from support import REPOSITORY
 from typer.testing import CliRunner
 
-from srgan_cli.cli import app
-from srgan_cli.errors import SrganError, UsageError
-from srgan_cli.image.io import read_picture
-from srgan_cli.image.ops import resize
-
-CAT = REPOSITORY / "examples/cat.png"
+PROGRAMS = sorted([*REPOSITORY.glob("benchmarks/*.py"), *REPOSITORY.glob("examples/*.py")])
+LIBRARIES = ("peers", "tables")
+"""Modules that the benchmarks import."""
 
 
-@pytest.fixture
-def picture(tmp_path: Path) -> Path:
-    """24 x 16 pixels of a photograph."""
-    with Image.open(CAT) as cat:
-        cat.convert("RGB").crop((60, 40, 84, 56)).save(tmp_path / "in.png")
-    return tmp_path / "in.png"
-
-
-def upscaled(picture: Path, *options: str, name: str = "out.png") -> tuple[torch.Tensor, dict[str, Any], str]:
-    """The pixels, the line of JSON and what was said."""
-    target = picture.with_name(name)
-    words = ["upscale", "--device", "cpu", "--json", "-m", "fidelity-x4", *options, str(picture), str(target)]
-    done = CliRunner().invoke(app, words)
-    if isinstance(done.exception, SrganError):
-        raise done.exception
-    assert done.exit_code == 0, done.output
-    return read_picture(target).pixels, json.loads(done.stdout), done.stderr
-
-
-def test_a_consistent_result_made_small_is_the_input(picture: Path) -> None:
-    plain, told, _ = upscaled(picture)
-    assert told["consistency"] is None
-    consistent, told, said = upscaled(picture, "--consistent", name="consistent.png")
-    original = read_picture(picture).pixels
-    assert (resize(consistent, 16, 24) - original).abs().max() <= 0.5 / 255
-    assert (resize(plain, 16, 24) - original).abs().max() > 0.5 / 255
-    assert told["consistency"]["deviation"] <= 0.5
-    assert f"{told['consistency']['decibels']:.1f} dB made small again" in said
-
-
-def test_self_ensemble_turns_with_the_picture(picture: Path) -> None:
-    ensemble, _, _ = upscaled(picture, "--self-ensemble")
-    plain, _, _ = upscaled(picture, name="plain.png")
-    with Image.open(picture) as image:
-        image.transpose(Image.Transpose.ROTATE_90).save(picture.with_name("turned.png"))
-    turned, _, _ = upscaled(picture.with_name("turned.png"), "--self-ensemble", name="turned-out.png")
-    assert (turned.rot90(-1, (1, 2)) - ensemble).abs().max() <= 1.01 / 255
-    assert not torch.equal(ensemble, plain)
-
-
-@pytest.mark.parametrize(("options", "size"), [(("--size", "90x90"), (60, 90)), (("--scale", "2.5"), (40, 60))])
-def test_other_sizes_are_reached(picture: Path, options: tuple[str, str], size: tuple[int, int]) -> None:
-    pixels, told, _ = upscaled(picture, *options)
-    assert pixels.shape[1:] == size
-    assert told["out_size"] == [size[1], size[0]]
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        (("--size", "90x90", "--scale", "2"), "exclude each other"),
-        (("--size", "90x90", "--name", "{stem}_{scale}"), "a scale of its own"),
-        (("--size", "90"), "cannot read the size"),
-        (("--size", "9x9"), "would have to grow"),
-        (("--precision", "fp16"), "fp16 is not done well by cpu"),
-    ],
-)
-def test_what_makes_no_sense_is_refused(picture: Path, options: tuple[str, ...], message: str) -> None:
-    with pytest.raises(UsageError, match=message):
-        upscaled(picture, *options)
-    assert [path.name for path in picture.parent.iterdir()] == ["in.png"]
+@pytest.mark.parametrize("path", PROGRAMS, ids=lambda path: path.stem)
+def test_program_has_a_help_text(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(path.parent))
+    spec = spec_from_file_location(f"program_{path.stem}", path)
+    assert spec is not None
+    assert spec.loader is not None
+    program = module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, spec.name, program)  # where dataclasses look up their annotations
+    spec.loader.exec_module(program)
+    if path.stem in LIBRARIES:
+        assert "has no command line" in str(program.__doc__)
+        return
+    assert f"python {path.parent.name}/{path.name} " in str(program.__doc__)
+    app = typer.Typer()
+    app.command()(program.main)
+    assert CliRunner().invoke(app, ["--help"]).exit_code == 0
