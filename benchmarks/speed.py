@@ -203,6 +203,7 @@ def in_process(work: Callable[..., Cost], *arguments: object) -> Cost:
 
 def cost(settings: Settings, kind: str, name: str) -> Cost:
     """The cost of the method with this kind and name."""
+    limit_kernel_caches()  # as srgan upscale does
     retain_freed_memory()
     candidate = next(found for found in settings.candidates(kind) if found.name == name)
     before = rss() or 0
