@@ -59,7 +59,7 @@ def test_self_ensemble_of_a_rotated_picture_is_rotated(picture: Path) -> None:
 
 
 @pytest.mark.parametrize(("options", "size"), [(("--size", "90x90"), (60, 90)), (("--scale", "2.5"), (40, 60))])
-def test_size_and_scale_set_the_size_of_the_result(picture: Path, options: tuple[str, str], size: tuple[int, int]) -> None:
+def test_size_and_scale_set_the_output_size(picture: Path, options: tuple[str, str], size: tuple[int, int]) -> None:
     pixels, record, _ = upscaled(picture, *options)
     assert pixels.shape[1:] == size
     assert record["out_size"] == [size[1], size[0]]
