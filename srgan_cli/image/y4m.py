@@ -80,9 +80,8 @@ class VideoHeader:
     @property
     def cosited(self) -> tuple[bool, bool]:
         """Whether chroma samples lie on luma samples, vertically and horizontally, or halfway between two."""
-        return _parse_chroma(self.chroma)[1] == "paldv", _parse_chroma(self.chroma)[
-            1
-        ] != "jpeg" and self.chroma != "420"
+        siting = _parse_chroma(self.chroma)[1]
+        return siting == "paldv", siting != "jpeg" and self.chroma != "420"
 
     @property
     def full_range(self) -> bool:
@@ -116,7 +115,7 @@ class Frame:
 
 
 def read_header(stream: IO[bytes]) -> VideoHeader:
-    """Raises PictureError for another kind of stream, interlaced frames and unsupported pixel formats."""
+    """The header of a stream.  Raises PictureError for other streams, interlaced video and other pixel formats."""
     line = stream.readline(_MAX_LINE_BYTES)
     if not line:
         raise PictureError("the video is empty", "check whether the program before the pipe failed")

@@ -16,11 +16,10 @@ from PIL import Image, ImageCms, ImageOps
 from torch import Tensor
 
 from srgan_cli.errors import PictureError, UsageError
-from srgan_cli.image.alpha import bleed_alpha
 from srgan_cli.image.codec.capabilities import FORMAT_CAPABILITIES, FormatCapabilities
 from srgan_cli.image.io import FORMATS, output_format, picture_losses, picture_size, read_picture, write_picture
 from srgan_cli.image.ops import quantise
-from srgan_cli.image.picture import ImageStream, Picture
+from srgan_cli.image.picture import Picture
 
 OPEN_FILES = Path("/proc/self/fd")
 
@@ -31,13 +30,13 @@ HEIGHT, WIDTH = 11, 14
 
 
 def ramps(channels: int, height: int = HEIGHT, width: int = WIDTH) -> Tensor:
-    """A smooth picture of 8 bits whose channels, corners and sides all differ."""
+    """A smooth picture of 8 bits; its channels, corners and sides differ."""
     down, across = torch.linspace(0, 0.6, height)[:, None], torch.linspace(0, 0.3, width)
     return torch.stack([quantise(down + across + 0.03 * channel) for channel in range(channels)])
 
 
 def soft(height: int = HEIGHT, width: int = WIDTH) -> Tensor:
-    """An alpha that nowhere hides the colour."""
+    """An alpha that hides no colour."""
     return quantise(1 - ramps(1, height, width) / 2)
 
 
@@ -57,7 +56,7 @@ def profile() -> bytes:
 
 
 def available(suffix: str) -> FormatCapabilities:
-    """What files of this suffix hold; the test is skipped where the plugin for it is not installed."""
+    """The capabilities of a format; skips the test if its plugin is not installed."""
     try:
         return FORMAT_CAPABILITIES[output_format(Path(f"a{suffix}"))]
     except UsageError as error:
@@ -71,7 +70,7 @@ def difference(one: Tensor, other: Tensor) -> float:
 @pytest.mark.parametrize("suffix", FORMATS)
 @pytest.mark.parametrize("transparent", [False, True], ids=["opaque", "transparent"])
 @pytest.mark.parametrize("channels", [1, 3], ids=["grey", "rgb"])
-def test_what_is_written_is_read_back(tmp_path: Path, channels: int, transparent: bool, suffix: str) -> None:
+def test_written_pictures_are_read_back(tmp_path: Path, channels: int, transparent: bool, suffix: str) -> None:
     path, form = tmp_path / f"picture{suffix}", available(suffix)
     alpha = (soft() > 0.8).float() if form.colours else soft()
     picture = Picture(ramps(channels), alpha if transparent else None)
@@ -109,7 +108,7 @@ def test_a_palette_becomes_colours(tmp_path: Path, transparency: int | None) -> 
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "I;16"])
-def test_grey_with_one_transparent_value_gets_alpha(tmp_path: Path, mode: str) -> None:
+def test_a_transparent_grey_value_becomes_alpha(tmp_path: Path, mode: str) -> None:
     kind, top = {"1": (bool, 1), "L": (np.uint8, 255), "I;16": (np.uint16, 65_535)}[mode]
     values = np.array([[0, top], [top, 0]]).astype(kind)
     Image.fromarray(values).save(tmp_path / "a.png", transparency=0)
@@ -146,7 +145,7 @@ def test_sixteen_bit_grey_keeps_depth_and_values(tmp_path: Path, suffix: str) ->
         assert (np.asarray(image) == values).all()
 
 
-def test_sixteen_bit_grey_of_the_other_byte_order_is_the_same(tmp_path: Path) -> None:
+def test_sixteen_bit_grey_of_the_other_byte_order_is_read(tmp_path: Path) -> None:
     values = np.arange(0, 60_000, 5000, dtype=np.uint16).reshape(3, 4)
     Image.frombytes("I;16B", (4, 3), values.astype(">u2").tobytes()).save(tmp_path / "a.tif")
     assert (tmp_path / "a.tif").read_bytes().startswith(b"MM")
@@ -194,22 +193,22 @@ def skimage_tiff(path: Path) -> NDArray[np.generic]:
     return np.asarray(tifffile.imread(path))
 
 
-def test_floats_beyond_the_range_keep_their_values(tmp_path: Path) -> None:
+def test_floats_outside_0_to_1_keep_their_values(tmp_path: Path) -> None:
     heights = torch.tensor([[[-12.5, 0, 8848.25]]])
-    tifffile_like = Picture((heights + 12.5) / 8860.75, depth=32, value_range=(-12.5, 8848.25))
-    write_picture(tifffile_like, tmp_path / "a.tif")
+    written = Picture((heights + 12.5) / 8860.75, depth=32, value_range=(-12.5, 8848.25))
+    write_picture(written, tmp_path / "a.tif")
     with Image.open(tmp_path / "a.tif") as image:
         assert np.asarray(image).tolist() == [pytest.approx([-12.5, 0, 8848.25], abs=1e-3)]
     back = read_picture(tmp_path / "a.tif")
     assert back.value_range == pytest.approx((-12.5, 8848.25))
-    assert back.pixels.numpy() == pytest.approx(tifffile_like.pixels.numpy(), abs=1e-6)
+    assert back.pixels.numpy() == pytest.approx(written.pixels.numpy(), abs=1e-6)
     assert picture_losses(tmp_path / "a.png", back) == [
         "PNG stores 16 of this picture's 32 bits a channel",
         "PNG clips values outside 0…1",
     ]
 
 
-def test_floats_as_far_apart_as_they_can_be_keep_their_values(tmp_path: Path) -> None:
+def test_the_largest_floats_keep_their_values(tmp_path: Path) -> None:
     ends = np.finfo(np.float32)
     values = np.array([[ends.min, 0, 1, ends.max]], np.float32)
     Image.fromarray(values).save(tmp_path / "a.tif")
@@ -220,7 +219,7 @@ def test_floats_as_far_apart_as_they_can_be_keep_their_values(tmp_path: Path) ->
         assert np.asarray(image).tolist() == [[ends.min, 0, 0, ends.max]]
 
 
-def test_values_that_are_no_numbers_are_replaced_and_told(tmp_path: Path) -> None:
+def test_nan_and_infinity_are_replaced_with_a_note(tmp_path: Path) -> None:
     Image.fromarray(np.array([[np.nan, np.inf, 0.5]], np.float32)).save(tmp_path / "a.tif")
     picture = read_picture(tmp_path / "a.tif")
     assert picture.pixels.tolist() == [[[0, 1, 0.5]]]
@@ -232,7 +231,7 @@ def test_values_that_are_no_numbers_are_replaced_and_told(tmp_path: Path) -> Non
     ("name", "mode"),
     [("a.jpg", "RGB"), ("a.png", "RGB"), ("a.webp", "RGB"), ("a.tif", "RGB"), ("a.tif", "L"), ("a.tif", "RGBA")],
 )
-def test_a_picture_stands_upright(tmp_path: Path, name: str, mode: str, orientation: int) -> None:
+def test_the_orientation_is_applied(tmp_path: Path, name: str, mode: str, orientation: int) -> None:
     image = pillow(mode)
     image.getexif()[ORIENTATION] = orientation
     image.save(tmp_path / name, exif=image.getexif(), quality=95)
@@ -243,7 +242,7 @@ def test_a_picture_stands_upright(tmp_path: Path, name: str, mode: str, orientat
     assert difference(picture.rgb, expected) <= (1e-4 if name.endswith(LOSSLESS) else 12)
 
 
-def test_sixteen_bits_stand_upright(tmp_path: Path) -> None:
+def test_the_orientation_of_16_bits_is_applied(tmp_path: Path) -> None:
     values = np.arange(0, 60_000, 5000, dtype=np.uint16).reshape(3, 4)
     image = Image.fromarray(values)
     image.getexif()[ORIENTATION] = 6
@@ -278,7 +277,7 @@ def test_the_colour_profile_survives(tmp_path: Path, suffix: str) -> None:
         (Picture(ramps(1), icc_profile=b"icc"), "a.png", []),
     ],
 )
-def test_losses_are_told_and_true(tmp_path: Path, picture: Picture, name: str, expected: list[str]) -> None:
+def test_reported_losses_are_true(tmp_path: Path, picture: Picture, name: str, expected: list[str]) -> None:
     assert picture_losses(tmp_path / name, picture) == expected
     write_picture(picture, tmp_path / name)
     back = read_picture(tmp_path / name)
@@ -290,7 +289,7 @@ def test_losses_are_told_and_true(tmp_path: Path, picture: Picture, name: str, e
     assert sum(lost) == len(expected)
 
 
-def test_what_is_transparent_is_laid_on_white(tmp_path: Path) -> None:
+def test_transparency_is_flattened_on_white(tmp_path: Path) -> None:
     alpha = torch.ones(1, 16, 16)
     alpha[:, :, 8:] = 0
     write_picture(Picture(torch.zeros(3, 16, 16), alpha), tmp_path / "a.jpg")
@@ -310,7 +309,7 @@ def test_what_is_transparent_is_laid_on_white(tmp_path: Path) -> None:
         ("x" * 300 + ".png", "cannot read"),
     ],
 )
-def test_what_is_no_picture_is_refused_in_one_line(
+def test_other_files_are_refused_in_one_line(
     tmp_path: Path, read: Callable[[Path], object], name: str, message: str
 ) -> None:
     (tmp_path / "folder").mkdir()
@@ -324,7 +323,7 @@ def test_what_is_no_picture_is_refused_in_one_line(
 
 
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".tif", ".bmp"])
-def test_a_picture_cut_short_is_refused(tmp_path: Path, suffix: str) -> None:
+def test_a_truncated_picture_is_refused(tmp_path: Path, suffix: str) -> None:
     path, data = tmp_path / f"a{suffix}", encoded(suffix)
     path.write_bytes(data[: len(data) * 3 // 4])
     with pytest.raises(PictureError, match=f"a{suffix}") as caught:
@@ -358,14 +357,14 @@ def test_no_file_stays_open(tmp_path: Path, suffix: str) -> None:
         damaged.write_bytes((tmp_path / f"good{name}").read_bytes()[:300])
         with pytest.raises(PictureError):
             read_picture(damaged)
-        gc.collect()  # the error holds what it went through
+        gc.collect()  # the traceback of the error keeps objects alive
         return len(list(OPEN_FILES.iterdir()))
 
     before = read_and_write(suffix)
     assert [read_and_write(f"{number}{suffix}") for number in range(3)] == [before] * 3
 
 
-def test_32_bit_whole_numbers_are_refused(tmp_path: Path) -> None:
+def test_32_bit_integers_are_refused(tmp_path: Path) -> None:
     Image.new("I", (3, 2)).save(tmp_path / "a.tif")
     with pytest.raises(PictureError, match="stores 32-bit integers, expected 8 or 16 bits or floats"):
         read_picture(tmp_path / "a.tif")
@@ -374,7 +373,7 @@ def test_32_bit_whole_numbers_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "message"), [("a.xyz", "the suffix '.xyz' is unknown"), ("a.jp2", "'.jp2'"), ("a", "it has no suffix")]
 )
-def test_an_unknown_output_suffix_is_refused_with_those_known(tmp_path: Path, name: str, message: str) -> None:
+def test_an_unknown_output_suffix_is_refused_with_a_list_of_known_ones(tmp_path: Path, name: str, message: str) -> None:
     with pytest.raises(UsageError, match=message) as caught:
         write_picture(Picture(ramps(3)), tmp_path / name)
     assert all(suffix in caught.value.hint for suffix in FORMATS)
@@ -389,43 +388,3 @@ def test_a_picture_too_large_for_its_format_is_refused(tmp_path: Path, name: str
     with pytest.raises(PictureError, match=f"the picture is {width} x 1"):
         write_picture(Picture(torch.zeros(1, 1, width)), tmp_path / name)
     assert list(tmp_path.iterdir()) == []
-
-
-def bled(picture: Picture) -> Tensor:
-    return bleed_alpha(ImageStream.from_picture(picture)).to_picture().pixels
-
-
-@given(st.integers(1, 9), st.integers(1, 9), st.integers(0, 99))
-@settings(max_examples=50)
-def test_hidden_colour_never_matters_and_visible_colour_stays(height: int, width: int, seed: int) -> None:
-    random = torch.Generator().manual_seed(seed)
-    colour, other = (torch.rand(3, height, width, generator=random) for _ in range(2))
-    levels = torch.tensor([0, 0, 0, 1 / 255, 0.5, 1])
-    alpha = levels[torch.randint(6, (1, height, width), generator=random)]
-    filled = bled(Picture(colour, alpha))
-    assert torch.equal(filled, bled(Picture(torch.where(alpha > 0, colour, other), alpha)))
-    visible = (alpha >= 0.5).expand(3, -1, -1)
-    assert torch.allclose(filled[visible], colour[visible], atol=1e-6)
-    assert filled.isfinite().all()
-
-
-def test_colour_that_is_hardly_visible_gives_way_to_its_surroundings() -> None:
-    pixels, alpha = torch.tensor([[[0.2, 1.0, 1.0]]]), torch.tensor([[[1.0, 1 / 255, 0.0]]])
-    assert bled(Picture(pixels, alpha)).flatten().numpy() == pytest.approx([0.2, 0.2, 0.2], abs=0.04)
-
-
-def test_colour_bleeds_undimmed_however_far() -> None:
-    pixels, alpha = torch.zeros(1, 301, 530), torch.zeros(1, 301, 530)
-    pixels[..., 300, 2], alpha[..., 300, 2] = 0.8, 1 / 255
-    assert bled(Picture(pixels, alpha)).numpy() == pytest.approx(0.8, abs=1e-5)
-
-
-@pytest.mark.parametrize("size", [(1, 1), (3, 5), (8, 8)])
-def test_a_picture_that_shows_nothing_bleeds_numbers(size: tuple[int, int]) -> None:
-    filled = bled(Picture(torch.rand(3, *size), torch.zeros(1, *size)))
-    assert torch.equal(filled, torch.zeros(3, *size))
-
-
-def test_an_opaque_picture_is_its_own_colour() -> None:
-    pixels = ramps(3)
-    assert torch.equal(bled(Picture(pixels)), pixels)

@@ -1,4 +1,4 @@
-"""Pixel maths against other people's implementations."""
+"""Operations on pixels, against independent implementations."""
 
 from collections.abc import Callable
 
@@ -9,10 +9,9 @@ import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
-from skimage.color import rgb2ycbcr
 from torch import Tensor
 
-from srgan_cli.image.luma import crop_border, luma
+from srgan_cli.image.luma import crop_border
 from srgan_cli.image.ops import downscale, orient, quantise, resize
 
 
@@ -31,28 +30,6 @@ def resized_by_pillow(pixels: Tensor, height: int, width: int) -> Tensor:
 
 def mirrored(pixels: Tensor, rows: int, columns: int) -> Tensor:
     return torch.from_numpy(np.pad(pixels.numpy(), ((0, 0), (rows, rows), (columns, columns)), mode="symmetric"))
-
-
-@pytest.mark.parametrize(("value", "expected"), [(0.0, 16 / 255), (1.0, 235 / 255)])
-@pytest.mark.parametrize("channels", [1, 3])
-def test_luma_of_black_and_white_is_studio_range(channels: int, value: float, expected: float) -> None:
-    assert luma(torch.full((channels, 2, 3), value)).numpy() == pytest.approx(np.full((1, 2, 3), expected), abs=1e-6)
-
-
-def test_luma_is_that_of_scikit_image() -> None:
-    pixels = noise(3, 5, 7)
-    expected = rgb2ycbcr(pixels.double().permute(1, 2, 0).numpy())[..., 0] / 255
-    assert luma(pixels)[0].numpy() == pytest.approx(expected, abs=1e-6)
-
-
-def test_luma_of_grey_is_that_of_equal_colours() -> None:
-    grey = noise(1, 4, 6)
-    assert luma(grey).numpy() == pytest.approx(luma(grey.expand(3, -1, -1)).numpy(), abs=1e-6)
-
-
-def test_luma_of_a_batch_is_that_of_each_picture() -> None:
-    batch = noise(2, 3, 4, 5)
-    assert torch.allclose(luma(batch), torch.stack([luma(pixels) for pixels in batch]))
 
 
 @given(*[st.integers(1, 30)] * 4)
@@ -124,15 +101,6 @@ def test_quantise_clamps_and_leaves_its_input_alone() -> None:
     pixels = torch.tensor([-0.5, 0.501, 1.5])
     assert quantise(pixels).tolist() == pytest.approx([0, 128 / 255, 1])
     assert pixels.tolist() == pytest.approx([-0.5, 0.501, 1.5])
-
-
-@pytest.mark.parametrize("border", [0, 1, 2])
-def test_crop_border_cuts_every_side(border: int) -> None:
-    pixels = noise(3, 6, 8)
-    cropped = crop_border(pixels, border)
-    assert cropped.shape == (3, 6 - 2 * border, 8 - 2 * border)
-    assert torch.equal(cropped[:, 0, 0], pixels[:, border, border])
-    assert torch.equal(cropped[:, -1, -1], pixels[:, 5 - border, 7 - border])
 
 
 def test_the_eight_orientations_differ() -> None:

@@ -37,14 +37,14 @@ HEIGHT, WIDTH = 12, 16
 
 
 def frame(number: int, clear: bool = False, grey: bool = False) -> Picture:
-    """A picture of few colours in which a bar stands at this number."""
+    """A picture of few colours with a bar at the position `number`."""
     pixels, alpha = torch.full((1 if grey else 3, HEIGHT, WIDTH), 0.2), torch.ones(1, HEIGHT, WIDTH)
     pixels[0, :, 2 * number : 2 * number + 4] = 0.8
     alpha[:, 2 * number : 2 * number + 2] = 0
     return Picture(pixels, alpha if clear else None, duration=100 + 50 * number)
 
 
-def moving(count: int = 4, loop: int = 0, clear: bool = False) -> ImageSequence:
+def animation(count: int = 4, loop: int = 0, clear: bool = False) -> ImageSequence:
     return ImageSequence([frame(number, clear) for number in range(count)], [(HEIGHT, WIDTH)] * count, True, loop)
 
 
@@ -52,7 +52,7 @@ def pages(*pictures: Picture) -> ImageSequence:
     return ImageSequence(pictures, [(picture.height, picture.width) for picture in pictures])
 
 
-def wholes(pictures: ImageSequence) -> Iterator[Picture]:
+def in_memory(pictures: ImageSequence) -> Iterator[Picture]:
     return (scan.to_picture() for scan in pictures.streams())
 
 
@@ -65,13 +65,13 @@ def at(folder: Path, suffix: str) -> Path:
 
 
 def shown(picture: Picture) -> torch.Tensor:
-    """What is seen of it, on green."""
+    """The picture on a green background."""
     alpha = torch.ones(1, 1, 1) if picture.alpha is None else picture.alpha
     return picture.rgb * alpha + torch.tensor([0.0, 1, 0]).view(3, 1, 1) * (1 - alpha)
 
 
 def differ(one: Picture, other: Picture) -> bool:
-    """Whether they look different; of frames that do not, one is written, and shown as long as both."""
+    """Whether they look different; equal frames are written as one with the sum of their durations."""
     return not torch.equal(shown(one), shown(other))
 
 
@@ -79,10 +79,10 @@ def differ(one: Picture, other: Picture) -> bool:
 @pytest.mark.parametrize("suffix", ANIMATED)
 def test_an_animation_keeps_its_frames_and_their_timing(tmp_path: Path, suffix: str, clear: bool) -> None:
     path = at(tmp_path, suffix)
-    write_pictures(moving(clear=clear), path)
+    write_pictures(animation(clear=clear), path)
     back = open_pictures(path)
     assert (back.count, back.animated, back.size) == (4, True, (HEIGHT, WIDTH))
-    for found, expected in zip(wholes(back), moving(clear=clear).frames, strict=True):
+    for found, expected in zip(in_memory(back), animation(clear=clear).frames, strict=True):
         assert found.duration == expected.duration
         assert (shown(found) - shown(expected)).abs().max() < (0.003 if suffix in EXACT else 0.25)
         assert (shown(found) - shown(expected)).abs().mean() < 0.03
@@ -90,29 +90,29 @@ def test_an_animation_keeps_its_frames_and_their_timing(tmp_path: Path, suffix: 
 
 @pytest.mark.parametrize("loop", [0, 1, 2, 7])
 @pytest.mark.parametrize("suffix", [suffix for suffix in ANIMATED if suffix != ".avif"])
-def test_an_animation_is_played_as_often_as_before(tmp_path: Path, suffix: str, loop: int) -> None:
+def test_the_number_of_repetitions_is_kept(tmp_path: Path, suffix: str, loop: int) -> None:
     path = at(tmp_path, suffix)
-    write_pictures(moving(loop=loop), path)
+    write_pictures(animation(loop=loop), path)
     assert open_pictures(path).loop == loop
 
 
-def test_paths_may_be_text(tmp_path: Path) -> None:
+def test_paths_may_be_strings(tmp_path: Path) -> None:
     still, animated = str(tmp_path / "still.png"), str(tmp_path / "moving.png")
     write_picture(frame(0), still)
-    write_pictures(moving(2), animated)
+    write_pictures(animation(2), animated)
     assert torch.equal(read_picture(still).pixels, read_picture(Path(still)).pixels)
     assert open_pictures(animated).count == len(list(open_pictures(animated).frames)) == 2
 
 
-def test_the_first_of_several_can_be_gone_through_again(tmp_path: Path) -> None:
-    kept = fit_to_format(moving(3), tmp_path / "a.jpg")
+def test_the_first_picture_can_be_iterated_twice(tmp_path: Path) -> None:
+    kept = fit_to_format(animation(3), tmp_path / "a.jpg")
     assert [len(list(kept.streams())) for _ in range(2)] == [1, 1]
 
 
 def test_a_gif_counts_repetitions_as_browsers_do(tmp_path: Path) -> None:
     images = [Image.new("L", (4, 4), value) for value in (0, 255)]
-    for told, played in ((None, 1), (0, 0), (2, 3)):
-        options = {} if told is None else {"loop": told}
+    for stored, played in ((None, 1), (0, 0), (2, 3)):
+        options = {} if stored is None else {"loop": stored}
         images[0].save(tmp_path / "a.gif", save_all=True, append_images=images[1:], duration=50, **options)
         assert open_pictures(tmp_path / "a.gif").loop == played
 
@@ -133,7 +133,7 @@ def test_a_gif_of_few_colours_is_exact(tmp_path_factory: pytest.TempPathFactory,
     distinct = [
         one for one, before in zip(frames, [None, *frames], strict=False) if before is None or differ(one, before)
     ]
-    back = list(wholes(open_pictures(path)))
+    back = list(in_memory(open_pictures(path)))
     assert len(back) == len(distinct)
     assert count == 1 or len(back) == 1 or sum(found.duration for found in back) == 70 * count
     for found, expected in zip(back, distinct, strict=True):
@@ -146,22 +146,22 @@ def test_pages_come_back_in_their_order(tmp_path: Path, suffix: str) -> None:
     write_pictures(pages(*(frame(number) for number in range(3))), path)
     back = open_pictures(path)
     assert (back.count, back.animated) == (3, False)
-    for found, expected in zip(wholes(back), (frame(number) for number in range(3)), strict=True):
+    for found, expected in zip(in_memory(back), (frame(number) for number in range(3)), strict=True):
         assert found.duration == 0
         assert (shown(found) - shown(expected)).abs().mean() < 0.03
 
 
 def test_pages_may_differ_in_everything(tmp_path: Path) -> None:
-    told = Metadata(build_exif({271: "Camera", 34665: {0x9003: "2026:11:24 03:00:00"}}), b"<x/>", (600, 300))
+    metadata = Metadata(build_exif({271: "Camera", 34665: {0x9003: "2026:11:24 03:00:00"}}), b"<x/>", (600, 300))
     written = [
         frame(0, grey=True),
-        replace(frame(1), depth=16, metadata=told, icc_profile=b"a profile"),
+        replace(frame(1), depth=16, metadata=metadata, icc_profile=b"a profile"),
         Picture(torch.rand(1, 5, 3), torch.rand(1, 5, 3), 32),
-        replace(frame(2, clear=True), metadata=told),
+        replace(frame(2, clear=True), metadata=metadata),
         Picture(torch.rand(3, 2, 70), None, 32),
     ]
     write_pictures(pages(*written), tmp_path / "a.tif")
-    back = list(wholes(open_pictures(tmp_path / "a.tif")))
+    back = list(in_memory(open_pictures(tmp_path / "a.tif")))
     assert [page.depth for page in back] == [8, 16, 32, 8, 32]
     assert [tuple(page.pixels.shape) for page in back] == [tuple(page.pixels.shape) for page in written]
     assert [page.alpha is None for page in back] == [page.alpha is None for page in written]
@@ -169,7 +169,7 @@ def test_pages_may_differ_in_everything(tmp_path: Path) -> None:
         assert (shown(found) - shown(expected)).abs().max() < 0.003
         assert found.icc_profile == expected.icc_profile
         assert (found.metadata.xmp, found.metadata.dpi) == (expected.metadata.xmp, expected.metadata.dpi)
-    assert parse_exif(back[1].metadata.exif) | {282: 0, 283: 0, 296: 0} == parse_exif(told.exif) | {
+    assert parse_exif(back[1].metadata.exif) | {282: 0, 283: 0, 296: 0} == parse_exif(metadata.exif) | {
         282: 0,
         283: 0,
         296: 0,
@@ -180,12 +180,12 @@ def test_pages_may_differ_in_everything(tmp_path: Path) -> None:
         assert image.getexif().get_ifd(34665)[0x9003] == "2026:11:24 03:00:00"
 
 
-def test_what_is_beyond_4_gigabytes_becomes_a_big_tiff(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tiff, "_CLASSIC_BYTES", 100)
+def test_more_than_4_gigabytes_become_a_bigtiff(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tiff, "MAX_CLASSIC_BYTES", 100)
     written = [frame(0), replace(frame(1), depth=16, metadata=Metadata(build_exif({271: "Camera"})))]
     write_pictures(pages(*written), tmp_path / "a.tif")
     assert (tmp_path / "a.tif").read_bytes().startswith(b"II+\x00\x08")
-    back = list(wholes(open_pictures(tmp_path / "a.tif")))
+    back = list(in_memory(open_pictures(tmp_path / "a.tif")))
     assert [page.depth for page in back] == [8, 16]
     assert parse_exif(back[1].metadata.exif)[271] == "Camera"
     for found, expected in zip(back, written, strict=True):
@@ -204,7 +204,7 @@ def test_16_bit_pages_are_exact(
         written.append(Picture(planes[: 1 if grey else 3], planes[3:] if clear else None, 16))
     path = tmp_path_factory.getbasetemp() / "pages.tif"
     write_pictures(pages(*written), path)
-    for found, expected in zip(wholes(open_pictures(path)), written, strict=True):
+    for found, expected in zip(in_memory(open_pictures(path)), written, strict=True):
         assert torch.equal(found.pixels, expected.pixels)
         assert (found.alpha is None) == (expected.alpha is None)
         assert found.alpha is None or torch.equal(found.alpha, expected.alpha)
@@ -217,11 +217,13 @@ def paletted(path: Path, *shades: int) -> None:
     images[0].save(path, save_all=True, append_images=images[1:])
 
 
-def test_pages_that_are_decoded_whole_do_not_lie_in_memory_together(
+def test_pages_that_are_decoded_whole_are_not_in_memory_together(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    decoded, anew = [], Rows.lazy
-    monkeypatch.setattr(Rows, "lazy", lambda values, again: decoded.append(weakref.ref(values)) or anew(values, again))
+    decoded, lazy = [], Rows.lazy
+    monkeypatch.setattr(
+        Rows, "lazy", lambda values, decode: decoded.append(weakref.ref(values)) or lazy(values, decode)
+    )
     paletted(tmp_path / "a.tif", 10, 20, 30)
     pictures = open_pictures(tmp_path / "a.tif")
     assert pictures.sizes == ((6, 8), (7, 8), (8, 8))
@@ -243,7 +245,7 @@ def test_pages_that_change_between_reading_and_decoding_are_refused(tmp_path: Pa
         first.to_picture()
 
 
-def test_a_damaged_page_is_an_error_where_it_is_wanted(tmp_path: Path) -> None:
+def test_a_damaged_page_is_an_error_only_if_it_is_written(tmp_path: Path) -> None:
     """The second page of this file has lost the tag of its width."""
     paletted(tmp_path / "a.tif", 10, 20)
     data = bytearray((tmp_path / "a.tif").read_bytes())
@@ -259,7 +261,7 @@ def test_a_damaged_page_is_an_error_where_it_is_wanted(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("name", "share"), [("a.jpg", 5), ("a.webp", 5), ("interlaced.png", 1)])
-def test_what_is_decoded_while_tiles_are_computed_counts_beside_them(tmp_path: Path, name: str, share: int) -> None:
+def test_pictures_decoded_whole_count_as_memory_beside_tiles(tmp_path: Path, name: str, share: int) -> None:
     if name == "interlaced.png":
         pyvips.Image.black(30, 20, bands=3).pngsave(str(tmp_path / name), interlace=True)
     else:
@@ -269,7 +271,7 @@ def test_what_is_decoded_while_tiles_are_computed_counts_beside_them(tmp_path: P
     assert pictures.peak_decode_bytes == pictures.decode_bytes[0] // share
 
 
-def test_a_picture_that_says_it_has_no_pixels_is_damaged(tmp_path: Path) -> None:
+def test_a_picture_without_pixels_is_refused(tmp_path: Path) -> None:
     path, width = tmp_path / "a.tif", struct.pack("<HHL", 256, 4, 1)
     Image.new("RGB", (8, 6)).save(path)
     data = path.read_bytes()
@@ -279,7 +281,7 @@ def test_a_picture_that_says_it_has_no_pixels_is_damaged(tmp_path: Path) -> None
         open_pictures(path)
 
 
-def test_reduced_copies_are_no_pages(tmp_path: Path) -> None:
+def test_reduced_copies_are_not_pages(tmp_path: Path) -> None:
     image, copy = Image.new("RGB", (16, 12), (9, 8, 7)), Image.new("RGB", (8, 6))
     copy.encoderinfo = {"tiffinfo": {254: 1}}
     image.save(tmp_path / "a.tif", save_all=True, append_images=[copy])
@@ -293,19 +295,19 @@ def test_reduced_copies_are_no_pages(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "pictures", "kept", "losses"),
     [
-        ("a.gif", moving(), 4, []),
-        ("a.webp", moving(loop=3), 4, []),
-        ("a.jpg", moving(), 1, ["JPEG cannot store several frames: 3 of 4 are dropped"]),
+        ("a.gif", animation(), 4, []),
+        ("a.webp", animation(loop=3), 4, []),
+        ("a.jpg", animation(), 1, ["JPEG cannot store several frames: 3 of 4 are dropped"]),
         ("a.bmp", pages(frame(0), frame(1)), 1, ["BMP cannot store several pages: 1 of 2 are dropped"]),
         ("a.png", pages(frame(0), frame(1)), 1, ["PNG cannot store several pages: 1 of 2 are dropped"]),
-        ("a.tif", moving(), 4, ["TIFF has no animations: the 4 frames become pages"]),
+        ("a.tif", animation(), 4, ["TIFF has no animations: the 4 frames become pages"]),
         ("a.tif", pages(frame(0), frame(1)), 2, []),
-        ("a.avif", moving(), 4, []),
-        ("a.avif", moving(loop=2), 4, ["AVIF cannot store the number of repetitions (2): it is played endlessly"]),
+        ("a.avif", animation(), 4, []),
+        ("a.avif", animation(loop=2), 4, ["AVIF cannot store the number of repetitions (2): it is played endlessly"]),
         ("a.jpg", pages(frame(0)), 1, []),
     ],
 )
-def test_what_a_format_drops_is_told_and_true(
+def test_reported_sequence_losses_are_true(
     tmp_path: Path, name: str, pictures: ImageSequence, kept: int, losses: list[str]
 ) -> None:
     assert sequence_losses(tmp_path / name, pictures) == losses
@@ -314,8 +316,8 @@ def test_what_a_format_drops_is_told_and_true(
     assert open_pictures(tmp_path / name).count == kept
 
 
-def test_frames_are_decoded_when_they_are_asked_for(tmp_path: Path) -> None:
-    write_pictures(moving(), tmp_path / "a.png")
+def test_frames_are_decoded_when_they_are_requested(tmp_path: Path) -> None:
+    write_pictures(animation(), tmp_path / "a.png")
     decoded: list[int] = []
     pictures = open_pictures(tmp_path / "a.png").map(lambda picture: decoded.append(1) or picture)
     frames = iter(pictures.frames)
@@ -324,17 +326,17 @@ def test_frames_are_decoded_when_they_are_asked_for(tmp_path: Path) -> None:
     assert decoded == [1]
 
 
-def test_a_file_may_be_gone_through_twice(tmp_path: Path) -> None:
-    write_pictures(moving(), tmp_path / "a.gif")
+def test_a_file_can_be_iterated_twice(tmp_path: Path) -> None:
+    write_pictures(animation(), tmp_path / "a.gif")
     pictures = open_pictures(tmp_path / "a.gif")
     assert len(list(pictures.frames)) == len(list(pictures.frames)) == 4
 
 
-def test_the_still_picture_of_an_animation_is_left_and_told(tmp_path: Path) -> None:
+def test_the_default_image_of_an_animation_is_dropped_with_a_note(tmp_path: Path) -> None:
     images = [Image.new("RGB", (4, 4), colour) for colour in ("red", "green", "blue")]
     images[0].save(tmp_path / "a.png", save_all=True, append_images=images[1:], duration=50, default_image=True)
     pictures = open_pictures(tmp_path / "a.png")
-    frames = list(wholes(pictures))
+    frames = list(in_memory(pictures))
     assert pictures.count == len(frames) == 2
     assert frames[0].notes == ("the default image of its animation is dropped",)
     assert frames[0].pixels[1].mean() == pytest.approx(128 / 255)
@@ -346,18 +348,18 @@ def test_an_animation_that_fails_leaves_no_file(tmp_path: Path) -> None:
         raise PictureError("no") if picture.header.duration > 100 else PictureError("not even the first")
 
     with pytest.raises(PictureError):
-        write_pictures(moving().map(fail), tmp_path / "a.gif")
+        write_pictures(animation().map(fail), tmp_path / "a.gif")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_losses_are_told_once_and_refused_when_strict() -> None:
-    told: list[str] = []
-    tell = LossReporter(Path("folder/a.jpg"), told.append)
-    tell(["one", "two"])
-    tell(["two", "three"])
-    assert told == ["a.jpg: one", "a.jpg: two", "a.jpg: three"]
-    strict = LossReporter(Path("a.jpg"), told.append, strict=True)
+def test_losses_are_reported_once_and_refused_in_strict_mode() -> None:
+    lines: list[str] = []
+    report = LossReporter(Path("folder/a.jpg"), lines.append)
+    report(["one", "two"])
+    report(["two", "three"])
+    assert lines == ["a.jpg: one", "a.jpg: two", "a.jpg: three"]
+    strict = LossReporter(Path("a.jpg"), lines.append, strict=True)
     strict([])
     with pytest.raises(PictureError, match=r"a\.jpg: one"):
         strict(["one"])
-    assert len(told) == 3
+    assert len(lines) == 3

@@ -1,4 +1,4 @@
-"""YUV4MPEG2: RGB and back, the header, and a stream through the network."""
+"""YUV4MPEG2: conversion to RGB and back, and the header."""
 
 import io
 
@@ -9,11 +9,7 @@ import torch
 from srgan_cli.errors import PictureError
 from srgan_cli.image.luma import luma
 from srgan_cli.image.y4m import VideoHeader, from_rgb, read_frames, read_header, to_rgb, write_frame, write_header
-from srgan_cli.networks import GENERATORS
-from srgan_cli.upscaling.upscaler import Upscaler
-from srgan_cli.upscaling.video import upscale_video
 
-pytestmark = pytest.mark.usefixtures("one_core")
 CHROMA = ["420jpeg", "420", "420mpeg2", "420paldv", "422", "444", "420p10", "422p10", "444p10", "444p12"]
 
 
@@ -28,16 +24,16 @@ def stream(words: str, frames: list[bytes], line: bytes = b"FRAME\n") -> io.Byte
 @pytest.mark.parametrize("chroma", CHROMA)
 @pytest.mark.parametrize("colour", [(0.0, 0.0, 0.0), (1.0, 1.0, 1.0), (0.8, 0.3, 0.1), (0.0, 0.0, 1.0)])
 @pytest.mark.parametrize("extra", [(), ("XCOLORRANGE=FULL",)])
-def test_plain_colours_come_back(chroma: str, colour: tuple[float, float, float], extra: tuple[str, ...]) -> None:
-    told = header(f"C{chroma}", *extra, height=5, width=7)
+def test_single_colours_are_restored(chroma: str, colour: tuple[float, float, float], extra: tuple[str, ...]) -> None:
+    parsed = header(f"C{chroma}", *extra, height=5, width=7)
     pixels = torch.tensor(colour).view(3, 1, 1).expand(3, 5, 7)
-    planes = from_rgb(pixels, told)
-    assert [tuple(plane.shape[1:]) for plane in planes] == told.plane_sizes()
-    assert to_rgb(planes, told) == pytest.approx(pixels, abs=2.2 / 2**told.depth)
+    planes = from_rgb(pixels, parsed)
+    assert [tuple(plane.shape[1:]) for plane in planes] == parsed.plane_sizes()
+    assert to_rgb(planes, parsed) == pytest.approx(pixels, abs=2.2 / 2**parsed.depth)
 
 
 @pytest.mark.parametrize(("extra", "levels"), [((), (16, 235)), (("XCOLORRANGE=FULL",), (0, 255))])
-def test_black_and_white_are_where_the_range_says(extra: tuple[str, ...], levels: tuple[int, int]) -> None:
+def test_black_and_white_have_the_levels_of_the_range(extra: tuple[str, ...], levels: tuple[int, int]) -> None:
     for value, level in zip((0.0, 1.0), levels, strict=True):
         y, u, v = from_rgb(torch.full((3, 6, 8), value), header("C444", *extra))
         assert (y.unique().tolist(), u.unique().tolist(), v.unique().tolist()) == ([level], [128], [128])
@@ -45,7 +41,7 @@ def test_black_and_white_are_where_the_range_says(extra: tuple[str, ...], levels
     assert ten.unique().tolist() == [940]
 
 
-def test_luma_is_that_of_bt601_when_small_and_of_bt709_when_large() -> None:
+def test_small_videos_are_bt601_and_large_ones_bt709() -> None:
     pixels = torch.rand(3, 6, 8, generator=torch.Generator().manual_seed(0))
     small = from_rgb(pixels, header("C444"))[0]
     assert small == pytest.approx((luma(pixels) * 255).round(), abs=1)
@@ -62,21 +58,21 @@ def test_luma_is_that_of_bt601_when_small_and_of_bt709_when_large() -> None:
         ("444", [0, 100]),
     ],
 )
-def test_chroma_lies_where_the_name_says(chroma: str, expected: list[float]) -> None:
-    told = header(f"C{chroma}", "XCOLORRANGE=FULL", height=2, width=len(expected))
-    (rows, _), _, (tall, wide) = told.plane_sizes()
+def test_chroma_siting_follows_the_pixel_format(chroma: str, expected: list[float]) -> None:
+    parsed = header(f"C{chroma}", "XCOLORRANGE=FULL", height=2, width=len(expected))
+    (rows, _), _, (tall, wide) = parsed.plane_sizes()
     ramp = torch.tensor([128.0, 228.0]).view(1, 1, wide).expand(1, tall, wide)
-    rgb = to_rgb([torch.full((1, rows, len(expected)), 100.0), torch.full((1, tall, wide), 128.0), ramp], told)
+    rgb = to_rgb([torch.full((1, rows, len(expected)), 100.0), torch.full((1, tall, wide), 128.0), ramp], parsed)
     red = (rgb[0, 0] - rgb[0, 0, 0]) * 255 / 1.402
     assert red == pytest.approx(torch.tensor(expected, dtype=torch.float32), abs=1e-3)
 
 
-def test_what_is_smooth_comes_back_through_halved_chroma() -> None:
+def test_smooth_colours_survive_subsampled_chroma() -> None:
     across = torch.linspace(0.2, 0.8, 32).expand(3, 16, 32).clone()
     across[2] = across[2].flip(-1)
     for chroma in CHROMA:
-        told = header(f"C{chroma}", height=16, width=32)
-        assert to_rgb(from_rgb(across, told), told)[..., 2:-2] == pytest.approx(across[..., 2:-2], abs=0.02)
+        parsed = header(f"C{chroma}", height=16, width=32)
+        assert to_rgb(from_rgb(across, parsed), parsed)[..., 2:-2] == pytest.approx(across[..., 2:-2], abs=0.02)
 
 
 @pytest.mark.parametrize(
@@ -91,32 +87,32 @@ def test_what_is_smooth_comes_back_through_halved_chroma() -> None:
         ("F25:1", "no valid width or height"),
     ],
 )
-def test_what_cannot_be_read_is_refused(words: str, message: str) -> None:
+def test_unsupported_streams_are_refused(words: str, message: str) -> None:
     with pytest.raises(PictureError, match=message) as caught:
         read_header(stream(words, []))
     assert caught.value.hint
 
 
 @pytest.mark.parametrize("data", [b"RIFF....AVI ", b"YUV4MPEG2 W8 H6", b"YUV4MPEG2" + b" X" * 5000])
-def test_what_is_no_stream_is_refused(data: bytes) -> None:
+def test_other_data_are_refused(data: bytes) -> None:
     with pytest.raises(PictureError, match="not a YUV4MPEG2 stream"):
         read_header(io.BytesIO(data))
 
 
-def test_an_empty_stream_is_told_from_one_of_another_kind() -> None:
+def test_an_empty_stream_has_an_error_of_its_own() -> None:
     with pytest.raises(PictureError, match="the video is empty"):
         read_header(io.BytesIO())
 
 
 @pytest.mark.parametrize(("chroma", "kind"), [("420jpeg", "u1"), ("422", "u1"), ("mono", "u1"), ("444p10", "<u2")])
-def test_a_stream_is_read_and_written_as_it_stands(chroma: str, kind: str) -> None:
-    told = header(f"C{chroma}", "XYSCSS=SOMETHING", "XCOLORRANGE=FULL")
-    random, samples = np.random.default_rng(0), sum(height * width for height, width in told.plane_sizes())
+def test_a_stream_is_written_as_it_was_read(chroma: str, kind: str) -> None:
+    parsed = header(f"C{chroma}", "XYSCSS=SOMETHING", "XCOLORRANGE=FULL")
+    random, samples = np.random.default_rng(0), sum(height * width for height, width in parsed.plane_sizes())
     # greys, which RGB holds in full
-    frames = [random.integers(0, 2**told.depth, samples).astype(kind) for _ in range(3)]
+    frames = [random.integers(0, 2**parsed.depth, samples).astype(kind) for _ in range(3)]
     for frame in frames:
-        frame[48:] = 2 ** (told.depth - 1)
-    source = stream(" ".join(told.tokens), [frame.tobytes() for frame in frames], b"FRAME Xkept\n")
+        frame[48:] = 2 ** (parsed.depth - 1)
+    source = stream(" ".join(parsed.tokens), [frame.tobytes() for frame in frames], b"FRAME Xkept\n")
     target = io.BytesIO()
     found = read_header(source)
     write_header(target, found)
@@ -126,22 +122,9 @@ def test_a_stream_is_read_and_written_as_it_stands(chroma: str, kind: str) -> No
     assert target.getvalue() == source.getvalue()
 
 
-def test_a_stream_that_breaks_off_is_told_after_its_whole_frames() -> None:
+def test_a_truncated_stream_is_an_error_after_its_complete_frames() -> None:
     source = stream("W8 H6", [bytes(72), bytes(71)])
     frames = read_frames(source, read_header(source))
     next(frames)
     with pytest.raises(PictureError, match="ends within frame 2"):
         next(frames)
-
-
-def test_video_is_enlarged_frame_by_frame_and_keeps_its_header() -> None:
-    torch.manual_seed(0)
-    upscaler = Upscaler(GENERATORS["srresnet"](scale=2, channels=4, blocks=1), torch.device("cpu"))
-    target = io.BytesIO()
-    source = stream("W8 H6 F30000:1001 Ip A1:1 C420mpeg2 XTOLD=1", [bytes(72), bytes([200]) * 72], b"FRAME Ip\n")
-    assert upscale_video(source, target, upscaler) == ((6, 8), (12, 16), 2)
-    first, frames = target.getvalue().split(b"\n", 1)
-    assert first == b"YUV4MPEG2 W16 H12 F30000:1001 Ip A1:1 C420mpeg2 XTOLD=1"
-    assert len(frames) == 2 * (len(b"FRAME Ip\n") + 12 * 16 * 3 // 2)
-    target.seek(0)
-    assert len(list(read_frames(target, read_header(target)))) == 2

@@ -41,6 +41,7 @@ class FormatCapabilities:
     grey: bool = True
     """Whether one channel is stored as one; otherwise grey becomes RGB."""
     alpha: bool = True
+    """Transparency."""
     profile: bool = True
     """ICC colour profiles."""
     exif_bytes: int = 2**31
@@ -188,16 +189,10 @@ def register_plugin(path: Path, head: bytes) -> None:
         raise _missing_plugin(PictureError, path, extra)
 
 
-def register_all_plugins() -> None:
-    """Register all plugins that are installed."""
-    for extra in _PLUGINS:
-        _load_plugin(extra)
-
-
 def _extra_for(head: bytes) -> str:
     if head.startswith(JXL_SIGNATURES):
         return "jxl"
-    brands = (head[8:12], *(head[at : at + 4] for at in range(16, len(head) - 3, 4)))
+    brands = (head[8:12], *(head[start : start + 4] for start in range(16, len(head) - 3, 4)))
     is_avif = any(brand in (b"avif", b"avis") for brand in brands)
     return "heic" if head[4:8] == b"ftyp" and brands[0] in _HEIF_BRANDS and not is_avif else ""
 

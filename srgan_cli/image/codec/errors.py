@@ -29,7 +29,7 @@ def translate_errors(path: Path) -> Iterator[None]:
     except FileNotFoundError as error:
         raise PictureError("no such file: {path}", "check the spelling of the path", path=path) from error
     except IsADirectoryError as error:
-        raise PictureError("{path} is a folder", "name one picture", path=path) from error
+        raise PictureError("{path} is a folder", "name a picture file", path=path) from error
     except PermissionError as error:
         raise PictureError("no permission to read {path}", "check the permissions of the file", path=path) from error
     except UnidentifiedImageError as error:
@@ -45,7 +45,7 @@ def translate_errors(path: Path) -> Iterator[None]:
         raise
     except _DAMAGE_ERRORS as error:
         system = getattr(error, "strerror", None)
-        hint = "check the path" if system else "the file is damaged or incomplete: get it again"
+        hint = "check the path" if system else "the file is damaged or incomplete: copy or download it again"
         reason = system or error or type(error).__name__
         raise PictureError("cannot read {path}: {reason}", hint, path=path, reason=reason) from error
 

@@ -243,7 +243,7 @@ class TiffReader:
     def read(self, index: int) -> Raster:
         """A page, upright."""
         number, tags = self.pages[index]
-        metadata, notes = tiff.metadata(self.file, tags)
+        metadata, notes = tiff.read_metadata(self.file, tags)
         raster = self._read_with_vips(number, tags) if self.is_streamed(index) else self._read_with_pillow(number)
         return replace(raster, metadata=metadata.upright(), notes=(*notes, *raster.notes))
 

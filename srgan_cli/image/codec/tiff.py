@@ -31,7 +31,7 @@ _STORAGE_TAGS = {
     *range(330, 333), *range(334, 339), 339, 340, 341, 347, *range(512, 522), *range(529, 533), _XMP, _PROFILE,
     37724, *_GEOGRAPHY, *RESOLUTION,
 }  # fmt: skip
-_CLASSIC_BYTES = 2**32 - 2**24
+MAX_CLASSIC_BYTES = 2**32 - 2**24
 """The most bytes of pixels in a TIFF that is not a BigTIFF; the rest is for directories."""
 
 
@@ -87,7 +87,7 @@ def is_plain(tags: Tags) -> bool:
     return depth(tags) > 8 or (shallow and len(bits) == channels + len(extra) and extra in ((), (_UNASSOCIATED_ALPHA,)))
 
 
-def metadata(file: IO[bytes], tags: Tags) -> tuple[Metadata, list[str]]:
+def read_metadata(file: IO[bytes], tags: Tags) -> tuple[Metadata, list[str]]:
     """The metadata of a page, and a note on everything that is dropped."""
     notes = ["its georeferencing is dropped: it does not fit another size"] if _GEOGRAPHY & set(tags) else []
     xmp = tags.get(_XMP)
@@ -113,7 +113,7 @@ def write_pages(path: Path, pages: Sequence[tuple[Rows, dict[int, Any]]]) -> Non
     libvips encodes each page.  Then a directory with all tags is appended, which replaces the one of libvips.
     """
     size = sum(prod(rows.shape) * rows.dtype.itemsize for rows, _ in pages)
-    layout = _BIG if size > _CLASSIC_BYTES else _CLASSIC
+    layout = _BIG if size > MAX_CLASSIC_BYTES else _CLASSIC
     link = len(layout.head) - struct.calcsize(layout.link)
     for number, (rows, extra) in enumerate(pages):
         page = path.with_suffix(".page") if number else path

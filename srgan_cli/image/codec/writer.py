@@ -66,11 +66,8 @@ def _write_whole(rasters: list[Raster], file: IO[bytes], name: str, loop: int) -
 def _fit_metadata(raster: Raster, name: str) -> Metadata:
     """The metadata with the size of the raster, and with the resolution where the format stores it."""
     height, width, _ = raster.rows.shape
-    metadata = (
-        raster.metadata
-        if FORMAT_CAPABILITIES[name].has_dpi_field or not FORMAT_CAPABILITIES[name].dpi
-        else raster.metadata.with_dpi_in_exif()
-    )
+    dpi_in_exif = FORMAT_CAPABILITIES[name].dpi and not FORMAT_CAPABILITIES[name].has_dpi_field
+    metadata = raster.metadata.with_dpi_in_exif() if dpi_in_exif else raster.metadata
     return metadata.with_size(height, width)
 
 
@@ -125,9 +122,8 @@ def _write_png(raster: Raster, file: IO[bytes]) -> None:
     if raster.icc_profile:
         chunks += png_chunk(b"iCCP", b"ICC profile\x00\x00" + zlib.compress(raster.icc_profile))
     if metadata.dpi:
-        chunks += png_chunk(
-            b"pHYs", struct.pack(">LLB", *(round(number / _METRES_PER_INCH) for number in metadata.dpi), 1)
-        )
+        per_metre = (round(number / _METRES_PER_INCH) for number in metadata.dpi)
+        chunks += png_chunk(b"pHYs", struct.pack(">LLB", *per_metre, 1))
     if metadata.exif:
         chunks += png_chunk(b"eXIf", metadata.exif)
     if metadata.xmp:

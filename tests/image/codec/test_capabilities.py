@@ -1,6 +1,5 @@
-"""What each format keeps is measured here, and must be what the code declares and docs/formats.md says."""
+"""What each format stores is measured, and compared with what the code declares and docs/formats.md says."""
 
-import builtins
 import sys
 from pathlib import Path
 
@@ -10,7 +9,7 @@ from PIL import Image, ImageCms
 from support import REPOSITORY
 
 from srgan_cli.errors import PictureError, UsageError
-from srgan_cli.image.codec import capabilities as formats
+from srgan_cli.image.codec import capabilities
 from srgan_cli.image.codec.capabilities import FORMAT_CAPABILITIES, FORMATS, check_size, output_format
 from srgan_cli.image.io import picture_losses, read_picture, write_picture
 from srgan_cli.image.metadata.metadata import Metadata, build_exif, parse_exif
@@ -22,18 +21,25 @@ from srgan_cli.system.discovery import READABLE
 PAGE = REPOSITORY / "docs/formats.md"
 COLUMNS = ("bits a channel", "grey", "alpha", "ICC", "EXIF", "XMP", "DPI", "several pictures")
 PROFILE = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-TOLD = Metadata(build_exif({271: "Camera"}), b"<x:xmpmeta/>", (300.0, 300.0))
+METADATA = Metadata(build_exif({271: "Camera"}), b"<x:xmpmeta/>", (300.0, 300.0))
 
 
 def row(name: str) -> str:
-    """What the code declares of a format, as a row of the table."""
-    form = FORMAT_CAPABILITIES[name]
-    marks = [form.grey, form.alpha, form.profile, bool(form.exif_bytes), bool(form.xmp_bytes), form.dpi]
-    cells = [", ".join(f"{depth}{' (float)' if depth == 32 else ''}" for depth in form.depths)]
+    """The row of the table for what the code declares of a format."""
+    declared = FORMAT_CAPABILITIES[name]
+    marks = [
+        declared.grey,
+        declared.alpha,
+        declared.profile,
+        bool(declared.exif_bytes),
+        bool(declared.xmp_bytes),
+        declared.dpi,
+    ]
+    cells = [", ".join(f"{depth}{' (float)' if depth == 32 else ''}" for depth in declared.depths)]
     cells += ["yes" if mark else "no" for mark in marks]
-    cells[2] = "on or off" if form.colours else cells[2]
-    cells.append({"no": "no", "pages": "pages", "animation": "animation"}[form.sequence])
-    return f"| {name} | {' '.join(form.suffixes)} | {' | '.join(cells)} |"
+    cells[2] = "on or off" if declared.colours else cells[2]
+    cells.append({"no": "no", "pages": "pages", "animation": "animation"}[declared.sequence])
+    return f"| {name} | {' '.join(declared.suffixes)} | {' | '.join(cells)} |"
 
 
 def installed(name: str) -> Path:
@@ -50,7 +56,7 @@ def smooth(channels: int, depth: int) -> torch.Tensor:
     return ramp if depth == 32 else quantise(ramp, depth)
 
 
-def test_the_table_says_what_the_code_declares() -> None:
+def test_the_table_in_the_documentation_agrees_with_the_code() -> None:
     head = [f"| format | suffixes | {' | '.join(COLUMNS)} |", "|" + "---|" * (len(COLUMNS) + 2)]
     table = "\n".join([*head, *(row(name) for name in FORMAT_CAPABILITIES)])
     assert table in PAGE.read_text(), f"put this table into {PAGE.name}:\n{table}"
@@ -58,7 +64,7 @@ def test_the_table_says_what_the_code_declares() -> None:
 
 @pytest.mark.parametrize("name", FORMAT_CAPABILITIES)
 @pytest.mark.parametrize("depth", [8, 16, 32])
-def test_the_depths_are_as_declared(tmp_path: Path, name: str, depth: int) -> None:
+def test_depths_are_as_declared(tmp_path: Path, name: str, depth: int) -> None:
     path = tmp_path / installed(name)
     picture = Picture(smooth(3, depth), depth=depth)
     write_picture(picture, path)
@@ -69,68 +75,66 @@ def test_the_depths_are_as_declared(tmp_path: Path, name: str, depth: int) -> No
 
 @pytest.mark.parametrize("name", FORMAT_CAPABILITIES)
 def test_grey_alpha_and_profile_are_as_declared(tmp_path: Path, name: str) -> None:
-    path, form = tmp_path / installed(name), FORMAT_CAPABILITIES[name]
+    path, declared = tmp_path / installed(name), FORMAT_CAPABILITIES[name]
     write_picture(Picture(smooth(1, 8)), path)
-    assert (len(read_picture(path).pixels) == 1) == form.grey
+    assert (len(read_picture(path).pixels) == 1) == declared.grey
     alpha = torch.ones(1, 24, 32)
     alpha[..., :9] = 0
     clear = Picture(smooth(3, 8), alpha, icc_profile=PROFILE)
     write_picture(clear, path)
     back = read_picture(path)
-    assert (back.alpha is not None) == form.alpha
-    assert (back.icc_profile == PROFILE) == form.profile
+    assert (back.alpha is not None) == declared.alpha
+    assert (back.icc_profile == PROFILE) == declared.profile
     losses = " ".join(picture_losses(path, clear))
-    assert ("transparency" in losses) == (not form.alpha)
-    assert ("profile" in losses) == (not form.profile)
+    assert ("transparency" in losses) == (not declared.alpha)
+    assert ("profile" in losses) == (not declared.profile)
 
 
 @pytest.mark.parametrize("name", FORMAT_CAPABILITIES)
 def test_metadata_is_as_declared(tmp_path: Path, name: str) -> None:
-    path, form = tmp_path / installed(name), FORMAT_CAPABILITIES[name]
-    picture = Picture(smooth(3, 8), metadata=TOLD)
+    path, declared = tmp_path / installed(name), FORMAT_CAPABILITIES[name]
+    picture = Picture(smooth(3, 8), metadata=METADATA)
     write_picture(picture, path)
     back, losses = read_picture(path).metadata, " ".join(picture_losses(path, picture))
     found = bool(back.exif) and parse_exif(back.exif or b"").get(271) == "Camera"
-    assert found == bool(form.exif_bytes) == ("EXIF" not in losses)
-    assert (back.xmp == TOLD.xmp) == bool(form.xmp_bytes) == ("XMP" not in losses)
-    assert (back.dpi == pytest.approx(TOLD.dpi, abs=0.02) if back.dpi else False) == form.dpi
-    assert ("resolution" not in losses) == form.dpi
+    assert found == bool(declared.exif_bytes) == ("EXIF" not in losses)
+    assert (back.xmp == METADATA.xmp) == bool(declared.xmp_bytes) == ("XMP" not in losses)
+    assert (back.dpi == pytest.approx(METADATA.dpi, abs=0.02) if back.dpi else False) == declared.dpi
+    assert ("resolution" not in losses) == declared.dpi
 
 
 @pytest.mark.parametrize("name", FORMAT_CAPABILITIES)
 def test_several_pictures_are_as_declared(tmp_path: Path, name: str) -> None:
-    path, form = tmp_path / installed(name), FORMAT_CAPABILITIES[name]
+    path, declared = tmp_path / installed(name), FORMAT_CAPABILITIES[name]
     frames = [Picture(torch.full((3, 16, 16), shade), duration=100) for shade in (0.1, 0.5, 0.9)]
     for animated in (True, False):
         pictures = ImageSequence(frames, [(16, 16)] * 3, animated)
         write_pictures(pictures, path)
         back = open_pictures(path)
-        kept = form.sequence == "pages" or (form.sequence == "animation" and animated)
+        kept = declared.sequence == "pages" or (declared.sequence == "animation" and animated)
         assert (back.count == 3) == kept
-        assert back.animated == (animated and form.sequence == "animation")
+        assert back.animated == (animated and declared.sequence == "animation")
         assert any("are dropped" in loss for loss in sequence_losses(path, pictures)) == (not kept)
 
 
 def test_every_suffix_belongs_to_one_format_and_is_found_in_folders() -> None:
-    assert len(FORMATS) == sum(len(form.suffixes) for form in FORMAT_CAPABILITIES.values())
+    assert len(FORMATS) == sum(len(declared.suffixes) for declared in FORMAT_CAPABILITIES.values())
     assert set(FORMATS) <= READABLE
 
 
-@pytest.mark.parametrize(("suffix", "extra"), [(".heic", "heic"), (".jxl", "jxl")])
-def test_an_absent_plugin_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str, extra: str) -> None:
-    heads = {".heic": b"\x00\x00\x00\x18ftypheic\x00\x00\x00\x00mif1heic", ".jxl": b"\xff\x0a" + bytes(30)}
-    path = tmp_path / f"a{suffix}"
-    path.write_bytes(heads[suffix])
-    module = formats._PLUGINS[extra][0]
-    monkeypatch.delitem(sys.modules, module, raising=False)
-    real = builtins.__import__
-
-    def without(name: str) -> object:
-        if name == module:
-            raise ImportError(name)
-        return real(name)
-
-    monkeypatch.setattr(formats, "import_module", without)
+@pytest.mark.parametrize(
+    ("extra", "module", "head"),
+    [
+        ("heic", "pillow_heif", b"\x00\x00\x00\x18ftypheic\x00\x00\x00\x00mif1heic"),
+        ("jxl", "pillow_jxl", b"\xff\x0a" + bytes(30)),
+    ],
+)
+def test_a_missing_plugin_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, extra: str, module: str, head: bytes
+) -> None:
+    path = tmp_path / f"a.{extra}"
+    path.write_bytes(head)
+    monkeypatch.setitem(sys.modules, module, None)
     for error, use in ((PictureError, read_picture), (UsageError, output_format)):
         with pytest.raises(error, match="needs a plugin that is not installed") as caught:
             use(path)
@@ -141,13 +145,13 @@ def test_plugins_are_not_loaded_before_they_are_needed(tmp_path: Path, monkeypat
     def refuse(name: str) -> object:
         raise AssertionError(f"{name} was loaded")
 
-    monkeypatch.setattr(formats, "import_module", refuse)
+    monkeypatch.setattr(capabilities, "import_module", refuse)
     for name in ("a.png", "a.tif", "a.avif", "a.gif"):
         write_picture(Picture(smooth(3, 8)), tmp_path / name)
         read_picture(tmp_path / name)
 
 
-def test_content_counts_and_not_the_name(tmp_path: Path) -> None:
+def test_the_content_decides_about_the_format_not_the_name(tmp_path: Path) -> None:
     Image.new("RGB", (3, 2), (9, 8, 7)).save(tmp_path / "a.png", "AVIF")
     assert read_picture(tmp_path / "a.png").pixels.shape == (3, 2, 3)
 
@@ -155,7 +159,7 @@ def test_content_counts_and_not_the_name(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "side"), [("a.jpg", 65_535), ("a.webp", 16_383), ("a.gif", 65_535), ("a.avif", 65_535)]
 )
-def test_sides_beyond_a_format_are_refused(name: str, side: int) -> None:
+def test_pictures_too_large_for_a_format_are_refused(name: str, side: int) -> None:
     check_size(Path(name), side, 1)
     check_size(Path(name), 1, side)
     for height, width in ((side + 1, 1), (1, side + 1)):

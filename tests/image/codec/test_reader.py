@@ -1,4 +1,4 @@
-"""Files as they are met: inks, odd depths, odd layouts, damage."""
+"""Reading unusual files: CMYK and Lab, other depths and layouts, damage."""
 
 import io
 import struct
@@ -36,9 +36,9 @@ def tiff(values: Values, photometric: int, order: str = "<", **tags: object) -> 
     kind = {"f": 3, "u": 1, "i": 2}[values.dtype.kind]
     directory = ImageFileDirectory_v2({"<": b"II*\x00", ">": b"MM\x00*"}[order] + struct.pack(f"{order}L", 8))
     bits = values.dtype.itemsize * 8
-    told = {256: width, 257: height, 258: (bits,) * channels, 259: 1, 262: photometric, 273: 0, 277: channels}
-    told |= {278: height, 279: values.nbytes, 339: (kind,) * channels}
-    for tag, value in (told | {int(name[1:]): value for name, value in tags.items()}).items():
+    entries = {256: width, 257: height, 258: (bits,) * channels, 259: 1, 262: photometric, 273: 0, 277: channels}
+    entries |= {278: height, 279: values.nbytes, 339: (kind,) * channels}
+    for tag, value in (entries | {int(name[1:]): value for name, value in tags.items()}).items():
         directory[tag] = value
     file = io.BytesIO()
     directory.save(file)
@@ -46,7 +46,7 @@ def tiff(values: Values, photometric: int, order: str = "<", **tags: object) -> 
     return file.getvalue()
 
 
-def raster_of(path: Path) -> Values:
+def read_values(path: Path) -> Values:
     with open_reader(path) as source:
         return source.read(0).values
 
@@ -56,17 +56,17 @@ def sixteen(channels: int) -> Values:
 
 
 @pytest.mark.parametrize("kind", [np.uint8, np.uint16, np.float32])
-def test_a_tiff_lies_as_its_xmp_says_where_no_tag_does(tmp_path: Path, kind: type) -> None:
+def test_xmp_gives_the_orientation_of_a_tiff_without_the_tag(tmp_path: Path, kind: type) -> None:
     values = sixteen(3).astype(kind)
     xmp = b'<rdf:Description tiff:Orientation="6"/>'
     (tmp_path / "a.tif").write_bytes(tiff(values, 2, t700=xmp))
     assert picture_size(tmp_path / "a.tif") == (5, 4)
-    np.testing.assert_array_equal(raster_of(tmp_path / "a.tif"), np.rot90(values, -1))
+    np.testing.assert_array_equal(read_values(tmp_path / "a.tif"), np.rot90(values, -1))
     (tmp_path / "b.tif").write_bytes(tiff(values, 2, t700=xmp, t274=1))
-    np.testing.assert_array_equal(raster_of(tmp_path / "b.tif"), values)
+    np.testing.assert_array_equal(read_values(tmp_path / "b.tif"), values)
 
 
-def test_doubles_are_refused_as_what_they_are(tmp_path: Path) -> None:
+def test_doubles_are_refused(tmp_path: Path) -> None:
     (tmp_path / "a.tif").write_bytes(tiff(np.zeros((4, 5, 1)), 1))
     with pytest.raises(PictureError, match="stores 64 bits a channel, expected 8 or 16, or floats of at most 32"):
         read_picture(tmp_path / "a.tif")
@@ -75,48 +75,48 @@ def test_doubles_are_refused_as_what_they_are(tmp_path: Path) -> None:
 @pytest.mark.parametrize("order", "<>")
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
 @pytest.mark.parametrize("kind", [np.uint16, np.float32])
-def test_a_deep_tiff_is_read_as_it_stands(tmp_path: Path, kind: type, channels: int, order: str) -> None:
+def test_a_deep_tiff_is_read_exactly(tmp_path: Path, kind: type, channels: int, order: str) -> None:
     values = sixteen(channels) if kind is np.uint16 else (sixteen(channels) / 65_535).astype(np.float32)
     extra = {"t338": (2,)} if channels in (2, 4) else {}
     (tmp_path / "a.tif").write_bytes(tiff(values, 2 if channels > 2 else 1, order, **extra))
-    found = raster_of(tmp_path / "a.tif")
+    found = read_values(tmp_path / "a.tif")
     assert found.dtype == kind
     assert np.array_equal(found, values)
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_a_deep_tiff_stands_upright(tmp_path: Path, orientation: int) -> None:
+def test_the_orientation_of_a_deep_tiff_is_applied(tmp_path: Path, orientation: int) -> None:
     values = sixteen(3)
     (tmp_path / "a.tif").write_bytes(tiff(values, 2, t274=orientation))
-    found = raster_of(tmp_path / "a.tif")
+    found = read_values(tmp_path / "a.tif")
     assert np.array_equal(found, apply_exif_orientation(values, orientation))
     assert found.shape[:2] == picture_size(tmp_path / "a.tif")
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_turning_agrees_with_pillow(tmp_path: Path, orientation: int) -> None:
+def test_orientations_agree_with_pillow(tmp_path: Path, orientation: int) -> None:
     values = RANDOM.integers(0, 256, (4, 5, 3), dtype=np.uint8)
     image = Image.fromarray(values)
     image.getexif()[0x0112] = orientation
     image.save(tmp_path / "a.png", exif=image.getexif())
-    assert np.array_equal(raster_of(tmp_path / "a.png"), apply_exif_orientation(values, orientation))
+    assert np.array_equal(read_values(tmp_path / "a.png"), apply_exif_orientation(values, orientation))
 
 
 def test_white_may_be_zero(tmp_path: Path) -> None:
     values = sixteen(1)
     (tmp_path / "a.tif").write_bytes(tiff(values, 0))
-    assert np.array_equal(raster_of(tmp_path / "a.tif"), 65_535 - values)
+    assert np.array_equal(read_values(tmp_path / "a.tif"), 65_535 - values)
 
 
 def test_associated_alpha_is_taken_out_of_the_colour(tmp_path: Path) -> None:
     values = np.full((2, 2, 4), 32_768, np.uint16)
     values[..., :3] = 16_384
     (tmp_path / "a.tif").write_bytes(tiff(values, 2, t338=(1,)))
-    assert np.abs(raster_of(tmp_path / "a.tif").astype(int)[..., :3] - 32_768).max() <= 1
+    assert np.abs(read_values(tmp_path / "a.tif").astype(int)[..., :3] - 32_768).max() <= 1
 
 
 @pytest.mark.parametrize("kind", [np.int16, np.uint32])
-def test_other_whole_numbers_are_refused(tmp_path: Path, kind: type) -> None:
+def test_other_integers_are_refused(tmp_path: Path, kind: type) -> None:
     (tmp_path / "a.tif").write_bytes(tiff(np.ones((2, 2, 3), kind), 2))
     with pytest.raises(PictureError, match=r"integers, expected 8 or 16 bits or floats|channels"):
         read_picture(tmp_path / "a.tif")
@@ -130,22 +130,22 @@ def test_too_many_channels_are_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("top", [65_535, 1023])
-def test_a_deep_netpbm_is_spread_over_16_bits(tmp_path: Path, channels: int, top: int) -> None:
+def test_a_deep_netpbm_is_scaled_to_16_bits(tmp_path: Path, channels: int, top: int) -> None:
     values = RANDOM.integers(0, top + 1, (4, 5, channels), dtype=np.uint16)
     head = f"P{5 if channels == 1 else 6}\n# a remark\n5 4\n{top}\n".encode()
     (tmp_path / "a.ppm").write_bytes(head + values.astype(">u2").tobytes())
-    assert np.array_equal(raster_of(tmp_path / "a.ppm"), np.rint(values * (65_535 / top)))
+    assert np.array_equal(read_values(tmp_path / "a.ppm"), np.rint(values * (65_535 / top)))
 
 
 @pytest.mark.parametrize("kind", ["embedded", "damaged", "none"])
-def test_ink_becomes_srgb_through_its_profile(tmp_path: Path, kind: str) -> None:
-    profile = ink_profile()
+def test_cmyk_becomes_srgb_through_its_profile(tmp_path: Path, kind: str) -> None:
+    profile = cmyk_profile()
     options = {"embedded": {"icc_profile": profile}, "damaged": {"icc_profile": b"broken"}, "none": {}}[kind]
-    ink = Image.new("CMYK", (8, 8), (200, 30, 60, 20))
-    ink.save(tmp_path / "a.tif", **options)
+    cmyk = Image.new("CMYK", (8, 8), (200, 30, 60, 20))
+    cmyk.save(tmp_path / "a.tif", **options)
     picture = read_picture(tmp_path / "a.tif")
-    plain = np.array(ink.convert("RGB"))[0, 0]
-    expected = plain if kind != "embedded" else np.array(managed(ink, profile))[0, 0]
+    plain = np.array(cmyk.convert("RGB"))[0, 0]
+    expected = plain if kind != "embedded" else np.array(converted(cmyk, profile))[0, 0]
     assert np.abs(picture.pixels[:, 0, 0].numpy() * 255 - expected).max() <= 1.01
     assert picture.icc_profile is None
     assert len(picture.notes) == 1
@@ -156,16 +156,16 @@ def test_ink_becomes_srgb_through_its_profile(tmp_path: Path, kind: str) -> None
         assert np.abs(plain.astype(int) - expected).max() > 20
 
 
-def ink_profile() -> bytes:
-    """A profile for ink: libvips brings one along."""
+def cmyk_profile() -> bytes:
+    """The CMYK profile of libvips."""
     pyvips = pytest.importorskip("pyvips")
     image = pyvips.Image.black(1, 1, bands=3).copy(interpretation="srgb")
     inked = image.icc_transform("cmyk", input_profile="srgb")
     return bytes(inked.get("icc-profile-data"))
 
 
-def managed(image: Image.Image, profile: bytes) -> Image.Image:
-    """What littleCMS makes of it: an independent way from the profile to sRGB, without our settings."""
+def converted(image: Image.Image, profile: bytes) -> Image.Image:
+    """The image in sRGB by LittleCMS, independent of the code under test."""
     transform = ImageCms.buildTransform(
         ImageCms.ImageCmsProfile(io.BytesIO(profile)),
         ImageCms.createProfile("sRGB"),
@@ -177,9 +177,9 @@ def managed(image: Image.Image, profile: bytes) -> Image.Image:
     return ImageCms.applyTransform(image, transform)
 
 
-def test_deep_ink_keeps_its_depth(tmp_path: Path) -> None:
+def test_deep_cmyk_keeps_its_depth(tmp_path: Path) -> None:
     values = np.full((4, 4, 4), 30_000, np.uint16)
-    (tmp_path / "a.tif").write_bytes(tiff(values, 5, t34675=ink_profile()))
+    (tmp_path / "a.tif").write_bytes(tiff(values, 5, t34675=cmyk_profile()))
     picture = read_picture(tmp_path / "a.tif")
     assert (picture.depth, picture.icc_profile, picture.pixels.shape) == (16, None, (3, 4, 4))
     assert picture.notes == ("its CMYK is converted to sRGB through its profile",)
@@ -205,7 +205,7 @@ def test_lab_becomes_srgb(
     assert picture.pixels[:, 1, 1].numpy() * 255 == pytest.approx(np.array(rgb), abs=16 if depth == 8 else 4)
 
 
-def test_a_gamma_is_told(tmp_path: Path) -> None:
+def test_a_gamma_is_noted(tmp_path: Path) -> None:
     plain = io.BytesIO()
     Image.new("RGB", (2, 2)).save(plain, "PNG")
     data = plain.getvalue()
@@ -272,7 +272,7 @@ def test_the_png_suite() -> None:
         ("webp/extended_images/anim.webp", 8, 6),
     ],
 )
-def test_real_files_are_read_whole(name: str, depth: int, count: int) -> None:
+def test_real_files_are_read(name: str, depth: int, count: int) -> None:
     found = list(REAL.rglob(Path(name).name))
     assert found
     with open_reader(found[0]) as source:
@@ -280,11 +280,11 @@ def test_real_files_are_read_whole(name: str, depth: int, count: int) -> None:
         assert {source.read(index).depth for index in range(count)} == {depth}
 
 
-def test_words_that_no_format_takes_over_are_told(tmp_path: Path) -> None:
-    told = PngImagePlugin.PngInfo()
-    told.add_text("Title", "A cat")
-    told.add_itxt("XML:com.adobe.xmp", "<x/>")
-    Image.new("L", (2, 2)).save(tmp_path / "a.png", pnginfo=told)
+def test_dropped_texts_are_noted(tmp_path: Path) -> None:
+    texts = PngImagePlugin.PngInfo()
+    texts.add_text("Title", "A cat")
+    texts.add_itxt("XML:com.adobe.xmp", "<x/>")
+    Image.new("L", (2, 2)).save(tmp_path / "a.png", pnginfo=texts)
     assert read_picture(tmp_path / "a.png").notes == ("its texts are dropped: Title",)
     Image.new("L", (2, 2)).save(tmp_path / "a.jpg", comment=b"a cat")
     assert read_picture(tmp_path / "a.jpg").notes == ("its comment is dropped",)
@@ -298,13 +298,13 @@ def test_words_that_no_format_takes_over_are_told(tmp_path: Path) -> None:
         (b"no picture", "not a picture"),
     ],
 )
-def test_what_begins_as_a_picture_is_told_from_what_is_none(tmp_path: Path, data: bytes, message: str) -> None:
+def test_damaged_pictures_are_distinguished_from_other_files(tmp_path: Path, data: bytes, message: str) -> None:
     (tmp_path / "file").write_bytes(data)
     with pytest.raises(PictureError, match=message):
         read_picture(tmp_path / "file")
 
 
-def test_a_missing_libvips_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_libvips_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Image.new("RGB", (4, 4)).save(tmp_path / "in.png")
     monkeypatch.setitem(sys.modules, "pyvips", None)
     with pytest.raises(SrganError, match="libvips cannot be loaded"):
@@ -313,7 +313,7 @@ def test_a_missing_libvips_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.parametrize("suffix", [".png", ".tif"])
 def test_tall_pictures_come_in_bands_of_few_rows(tmp_path: Path, suffix: str) -> None:
-    """libvips takes minutes for a million rows that are asked for at once."""
+    """libvips takes minutes for a million rows that are requested at once."""
     values = RANDOM.integers(0, 256, (10_000, 2), dtype=np.uint8)
     Image.fromarray(values).save(tmp_path / f"tall{suffix}")
     with open_reader(tmp_path / f"tall{suffix}") as source:

@@ -1,4 +1,4 @@
-"""What files say about their pictures, read, changed and written."""
+"""EXIF, XMP and resolution: read, changed and written."""
 
 import io
 import struct
@@ -31,12 +31,12 @@ GPS = {1: "N", 2: (48.0, 8.0, 30.5), 3: "E", 4: (11.0, 34.0, 12.0)}
 
 
 def exif() -> bytes:
-    """EXIF as a camera writes it, with the place, a maker's note and sizes."""
+    """EXIF as by a camera, with GPS, a maker note and sizes."""
     return build_exif({**TAGS, ExifTags.IFD.Exif: INNER, ExifTags.IFD.GPSInfo: GPS})
 
 
 def with_thumbnail(order: str = "<", orientation: int = 6, trailer: bytes = b"") -> bytes:
-    """A block built by hand: orientation, EXIF folder with a maker's note, and a second directory with a thumbnail."""
+    """A block with an orientation, an EXIF directory with a maker note, and a second directory with a thumbnail."""
     pixels = b"\xff\xd8 old picture \xff\xd9"
     entry = lambda tag, kind, count, value: struct.pack(f"{order}HHL", tag, kind, count) + value  # noqa: E731
     long = lambda value: struct.pack(f"{order}L", value)  # noqa: E731
@@ -57,7 +57,7 @@ def with_thumbnail(order: str = "<", orientation: int = 6, trailer: bytes = b"")
 
 
 def formats_with(field: str) -> list[str]:
-    """The first suffix of every format that holds this."""
+    """The first suffix of every format with this capability."""
     return [form.suffixes[0] for form in FORMAT_CAPABILITIES.values() if getattr(form, field)]
 
 
@@ -75,45 +75,45 @@ def flat() -> torch.Tensor:
 
 @pytest.mark.parametrize("order", "<>")
 @pytest.mark.parametrize("trailer", [b"", b"more"])
-def test_a_block_is_changed_where_it_stands(order: str, trailer: bytes) -> None:
+def test_a_block_is_changed_in_place(order: str, trailer: bytes) -> None:
     before = with_thumbnail(order, trailer=trailer)
-    told = Metadata(before).upright().with_size(120, 70_000)
+    changed = Metadata(before).upright().with_size(120, 70_000)
     assert Metadata(before).orientation == 6
-    assert told.orientation == 1
-    tags = parse_exif(told.exif)
+    assert changed.orientation == 1
+    tags = parse_exif(changed.exif)
     assert tags[0x0112] == 1
     assert tags[ExifTags.IFD.Exif] == {0x927C: NOTE, 0xA002: 70_000, 0xA003: 120}
     assert b"old picture" in before
-    assert b"old picture" not in told.exif
-    assert told.exif.endswith(trailer)
+    assert b"old picture" not in changed.exif
+    assert changed.exif.endswith(trailer)
     block = Image.Exif()
-    block.load(EXIF_PREFIX + told.exif)
+    block.load(EXIF_PREFIX + changed.exif)
     assert block.get_ifd(ExifTags.IFD.IFD1) == {}
-    assert told.exif.index(NOTE) == before.index(NOTE)
+    assert changed.exif.index(NOTE) == before.index(NOTE)
 
 
 @given(st.data())
-def test_damage_to_exif_is_told_or_harmless(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
+def test_damaged_exif_is_unreadable_or_harmless(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
     damaged = bytearray(with_thumbnail())
     for _ in range(data.draw(st.integers(1, 4))):
         damaged[data.draw(st.integers(0, len(damaged) - 1))] = data.draw(st.integers(0, 255))
     block = bytes(damaged[: data.draw(st.integers(0, len(damaged)))])
     if ExifBlock.is_readable(block):
-        told = Metadata(block, dpi=(300, 300)).upright().with_size(1, 2)
-        told.with_dpi_in_exif()
-        page = tiff.tags_for(told, None)
+        changed = Metadata(block, dpi=(300, 300)).upright().with_size(1, 2)
+        changed.with_dpi_in_exif()
+        page = tiff.tags_for(changed, None)
         path = tmp_path_factory.getbasetemp() / "damaged-exif.tif"
         tiff.write_pages(path, [(Rows.from_array(np.zeros((1, 2, 3), np.uint16)), page)])
         assert path.read_bytes().startswith(b"II")
         assert tiff.has_unwritable_tags(block) in (True, False)
 
 
-def test_xmp_is_changed_in_what_no_longer_holds() -> None:
-    told = Metadata(xmp=XMP).upright().with_size(120, 160).xmp
-    assert b'tiff:Orientation="1"' in told
-    assert b'tiff:ImageWidth="160"' in told
-    assert b'exif:PixelYDimension="120"' in told
-    assert "ä".encode() in told
+def test_the_orientation_and_size_in_xmp_are_updated() -> None:
+    changed = Metadata(xmp=XMP).upright().with_size(120, 160).xmp
+    assert b'tiff:Orientation="1"' in changed
+    assert b'tiff:ImageWidth="160"' in changed
+    assert b'exif:PixelYDimension="120"' in changed
+    assert "ä".encode() in changed
 
 
 @pytest.mark.parametrize("depth", [8, 16])
@@ -152,7 +152,7 @@ def test_the_resolution_survives(tmp_path: Path, suffix: str, block: bytes | Non
 
 
 @pytest.mark.parametrize("suffix", [form.suffixes[0] for form in FORMAT_CAPABILITIES.values()])
-def test_a_file_without_any_says_nothing(tmp_path: Path, suffix: str) -> None:
+def test_a_file_without_metadata_has_none(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"a{installed(suffix)}"
     write_picture(Picture(flat()), path)
     assert read_picture(path).metadata == Metadata()
@@ -160,7 +160,7 @@ def test_a_file_without_any_says_nothing(tmp_path: Path, suffix: str) -> None:
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".png", ".webp"])
-def test_a_turned_photograph_is_turned_once(tmp_path: Path, suffix: str) -> None:
+def test_the_orientation_is_applied_once(tmp_path: Path, suffix: str) -> None:
     image = Image.new("RGB", (40, 30), (200, 10, 10))
     image.save(tmp_path / f"a{suffix}", exif=EXIF_PREFIX + with_thumbnail())
     picture = read_picture(tmp_path / f"a{suffix}")
@@ -174,7 +174,7 @@ def test_a_turned_photograph_is_turned_once(tmp_path: Path, suffix: str) -> None
         assert image.size == (30, 40)
 
 
-def test_damaged_exif_is_dropped_and_told(tmp_path: Path) -> None:
+def test_damaged_exif_is_dropped_with_a_note(tmp_path: Path) -> None:
     Image.new("RGB", (4, 3)).save(tmp_path / "a.png", exif=EXIF_PREFIX + with_thumbnail()[:30])
     picture = read_picture(tmp_path / "a.png")
     assert picture.metadata.exif is None
@@ -182,7 +182,7 @@ def test_damaged_exif_is_dropped_and_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "name", "loss"),
+    ("metadata", "name", "loss"),
     [
         (Metadata(exif()), "a.bmp", "BMP cannot store this picture's EXIF"),
         (Metadata(xmp=XMP), "a.gif", "GIF cannot store this picture's XMP"),
@@ -191,22 +191,22 @@ def test_damaged_exif_is_dropped_and_told(tmp_path: Path) -> None:
         (Metadata(xmp=XMP + bytes(66_000)), "a.jpg", "JPEG cannot store this picture's XMP"),
     ],
 )
-def test_what_does_not_fit_is_told_and_left_out(tmp_path: Path, told: Metadata, name: str, loss: str) -> None:
-    picture = Picture(flat(), metadata=told)
+def test_what_does_not_fit_is_reported_and_dropped(tmp_path: Path, metadata: Metadata, name: str, loss: str) -> None:
+    picture = Picture(flat(), metadata=metadata)
     assert picture_losses(tmp_path / name, picture) == [loss]
     write_picture(picture, tmp_path / name)
     assert read_picture(tmp_path / name).metadata == Metadata()
 
 
-def test_a_makers_note_stays_of_no_type_from_tiff_to_tiff_and_back(tmp_path: Path) -> None:
-    """TIFF, where EXIF is written anew, and the block that other formats get of it."""
+def test_maker_notes_keep_the_type_undefined_in_tiff(tmp_path: Path) -> None:
+    """In the TIFF, whose EXIF is written again, and in the block for other formats."""
     undefined = struct.pack("<HHL", 0x927C, 7, len(NOTE))
     write_picture(Picture(flat(), metadata=Metadata(with_thumbnail())), tmp_path / "a.tif")
     assert undefined in (tmp_path / "a.tif").read_bytes()
     assert undefined in (read_picture(tmp_path / "a.tif").metadata.exif or b"")
 
 
-def test_every_suffix_has_its_format() -> None:
+def test_every_suffix_has_a_format() -> None:
     assert set(FORMATS.values()) == set(FORMAT_CAPABILITIES)
     with Image.open(io.BytesIO(encoded_png())) as image:
         assert image.format in FORMAT_CAPABILITIES
