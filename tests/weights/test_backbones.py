@@ -1,4 +1,4 @@
-"""Backbones and where their weights come from."""
+"""Pretrained backbones."""
 
 import os
 from collections.abc import Iterator
@@ -31,13 +31,13 @@ SHARED = Path(os.environ.get("SRGAN_SHARED") or REPOSITORY.parent / "shared/data
         ("squeezenet", [64, 128, 256, 384, 384, 512, 512], 722_496),
     ],
 )
-def test_backbones_have_the_papers_shapes(name: str, widths: list[int], parameters: int) -> None:
+def test_backbones_have_the_shapes_of_the_papers(name: str, widths: list[int], parameters: int) -> None:
     backbone = BACKBONES[name]()
     assert [maps.shape[1] for maps in backbone(torch.rand(1, 3, 64, 64))] == widths
     assert sum(p.numel() for p in backbone.parameters()) == parameters
 
 
-def test_feature_distance_is_its_formula() -> None:
+def test_feature_distance_follows_its_formula() -> None:
     random = np.random.default_rng(0)
     maps = [[random.normal(size=(2, c, 3, 4)).astype(np.float32) for c in (5, 7)] for _ in range(2)]
     layers = []
@@ -65,7 +65,7 @@ def test_weights_are_found_in_the_folder_and_frozen(name: str, random_backbones:
 
 @pytest.fixture
 def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """A hub on this machine, as its address, that hands out what lies in tmp_path / "hub"; nothing is cached yet."""
+    """The address of a server with the files of tmp_path / "hub"; the cache of torch is empty."""
     (tmp_path / "hub").mkdir()
     monkeypatch.delenv(METRIC_WEIGHTS_VARIABLE, raising=False)
     monkeypatch.setenv("TORCH_HOME", str(tmp_path / "cache"))
@@ -78,10 +78,10 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("name", ["vgg19", "squeezenet"])
-def test_weights_come_from_the_hub_once_and_their_hash_is_checked(
+def test_weights_are_downloaded_once_and_their_hash_is_checked(
     name: str, hub: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Nothing is told on stdout.  The names of files end on the beginning of their sha256, as torchvision's do."""
+    """Nothing is printed on stdout.  As in torchvision, file names end in the first digits of their SHA-256."""
     torch.manual_seed(0)
     published = {**BACKBONES[name]().state_dict(), "classifier.0.weight": torch.zeros(1)}
     torch.save(published, tmp_path / "weights.pth")
@@ -96,19 +96,19 @@ def test_weights_come_from_the_hub_once_and_their_hash_is_checked(
     assert not pretrained.is_available(name)
     backbone = load_backbone(name)
     assert torch.equal(backbone.features[0].weight, published["features.0.weight"])
-    said = capsys.readouterr()
-    assert said.out == ""
-    assert "Downloading" in said.err
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert "Downloading" in printed.err
     (tmp_path / "hub" / good).unlink()
     assert pretrained.is_available(name)
     assert torch.equal(load_backbone(name).features[0].weight, backbone.features[0].weight)
 
 
-def test_the_hubs_names_hold_the_beginning_of_a_hash() -> None:
+def test_file_names_of_downloads_contain_a_hash() -> None:
     assert all(torch.hub.HASH_REGEX.search(url) for url in pretrained.HUB.values())
 
 
-def test_a_hub_out_of_reach_is_one_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_download_is_one_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object, **__: object) -> None:
         raise OSError("no route to host")
 
@@ -129,7 +129,7 @@ def test_an_unusable_file_is_one_clear_error(tmp_path: Path, suffix: str) -> Non
         load_backbone("vgg16", path)
 
 
-def test_weights_of_another_network_are_refused(random_backbones: Path) -> None:
+def test_weights_of_another_network_are_an_error(random_backbones: Path) -> None:
     with pytest.raises(WeightsError, match="does not contain the features of vgg16"):
         load_backbone("vgg16", random_backbones / "squeezenet.safetensors")
 

@@ -1,4 +1,4 @@
-"""Models as ONNX: they give what torch gives, at sizes that were not shown to them."""
+"""Exported models have the results of torch, also at other sizes than the example."""
 
 import sys
 from pathlib import Path
@@ -19,7 +19,7 @@ from srgan_cli.weights.registry import find_weights
 
 @pytest.fixture(scope="module")
 def runtime() -> Any:
-    """onnxruntime, where the extra is installed."""
+    """onnxruntime, if the extra is installed."""
     for name in ("onnx", "onnxscript"):
         pytest.importorskip(name)
     return pytest.importorskip("onnxruntime")
@@ -45,8 +45,8 @@ def test_other_generators_are_exported(tmp_path: Path, name: str, config: dict[s
     assert export_onnx(generator, tmp_path / "model.onnx") < 1e-4
 
 
-class Unsteady(Generator):
-    """Gives other values in torch than in the exported model."""
+class Inconsistent(Generator):
+    """Has other results in torch than in the exported model."""
 
     def __init__(self) -> None:
         super().__init__(scale=1)
@@ -58,11 +58,11 @@ class Unsteady(Generator):
 @pytest.mark.usefixtures("runtime")
 def test_a_model_that_differs_is_not_written(tmp_path: Path) -> None:
     with pytest.raises(SrganError, match=r"differs from torch by 0\.01"):
-        export_onnx(Unsteady().eval(), tmp_path / "model.onnx")
+        export_onnx(Inconsistent().eval(), tmp_path / "model.onnx")
     assert not [*tmp_path.iterdir()]
 
 
-def test_without_the_extra_one_line_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_extra_the_error_names_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "onnx", None)
     with pytest.raises(UsageError, match="onnx is not installed") as caught:
         export_onnx(GENERATORS["srcnn"](scale=2), tmp_path / "model.onnx")

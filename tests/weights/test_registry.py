@@ -1,4 +1,4 @@
-"""The weights at hand, listed."""
+"""Finding weights by name, and listing the available ones."""
 
 import json
 from dataclasses import asdict
@@ -8,10 +8,12 @@ import pytest
 from typer.testing import CliRunner
 
 from srgan_cli.cli import app
+from srgan_cli.errors import UnknownModel
 from srgan_cli.system.files import digest
+from srgan_cli.upscaling.upscaler import Upscaler
 from srgan_cli.weights.file import read_card
 from srgan_cli.weights.hub import CACHE_VARIABLE, CachedFile
-from srgan_cli.weights.registry import list_models, list_weights
+from srgan_cli.weights.registry import find_weights, list_models, list_weights
 
 
 @pytest.fixture
@@ -45,25 +47,85 @@ def test_shipped_and_cached_weights_are_listed(cached: list[CachedFile]) -> None
     assert "damaged" in broken.reason
 
 
-def test_a_damaged_note_hides_no_others(cached: list[CachedFile]) -> None:
-    note = cached[1].path.with_name("about.json")
-    note.write_text("{")
+def test_a_corrupt_record_hides_no_other_weights(cached: list[CachedFile]) -> None:
+    record = cached[1].path.with_name("about.json")
+    record.write_text("{")
     *others, last = list_models()
     assert cached[0].source in [entry.name for entry in others]
-    assert (last.name, last.path, last.card) == (str(note.parent), note, None)
-    told = json.loads(CliRunner().invoke(app, ["models", "--json"]).stdout)[-1]
-    assert f"cannot read {note}" in told["reason"]
+    assert (last.name, last.path, last.card) == (str(record.parent), record, None)
+    listed = json.loads(CliRunner().invoke(app, ["models", "--json"]).stdout)[-1]
+    assert f"cannot read {record}" in listed["reason"]
 
 
-def test_the_command_prints_them(cached: list[CachedFile]) -> None:
+def test_the_command_prints_all_weights(cached: list[CachedFile]) -> None:
     psnr = read_card(list_weights()["fidelity-x4"]).scores["Set5"]["psnr"]
     table = CliRunner().invoke(app, ["models"]).stdout
     for expected in (*list_weights(), *(entry.source for entry in cached), "Apache-2.0", "x4", f"Set5 {psnr:.2f} / "):
         assert expected in table
-    told = json.loads(CliRunner().invoke(app, ["models", "--json"]).stdout)
-    assert {entry["name"]: entry.get("scale") for entry in told} == {
+    listed = json.loads(CliRunner().invoke(app, ["models", "--json"]).stdout)
+    assert {entry["name"]: entry.get("scale") for entry in listed} == {
         **{name: read_card(path).scale for name, path in list_weights().items()},
         cached[0].source: 4,
         cached[1].source: None,
     }
-    assert all(len(entry["sha256"]) == 64 and entry["bytes"] >= 0 for entry in told)
+    assert all(len(entry["sha256"]) == 64 and entry["bytes"] >= 0 for entry in listed)
+
+
+def test_shipped_weights_are_found_by_name(shipped: Path) -> None:
+    (shipped / "README.md").write_text("not weights")
+    assert list_weights() == {name: shipped / f"{name}.safetensors" for name in ("fidelity-x4", "srgan-x2", "srgan-x4")}
+
+
+@pytest.mark.parametrize(
+    ("name", "scale", "found"),
+    [
+        ("srgan-x2", None, "srgan-x2"),
+        ("srgan-x2", 4, "srgan-x2"),
+        ("srgan", None, "srgan-x4"),
+        ("srgan", 1, "srgan-x2"),
+        ("srgan", 2, "srgan-x2"),
+        ("srgan", 2.5, "srgan-x4"),
+        ("srgan", 16, "srgan-x4"),
+        ("fidelity", 2, "fidelity-x4"),
+    ],
+)
+def test_a_name_without_scale_is_the_smallest_sufficient_scale(
+    shipped: Path, name: str, scale: float | None, found: str
+) -> None:
+    assert find_weights(name, scale) == shipped / f"{found}.safetensors"
+
+
+@pytest.mark.usefixtures("shipped")
+def test_a_path_is_a_file(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert find_weights(str(file)) == file
+    monkeypatch.chdir(file.parent)
+    file.rename("without-suffix")
+    assert find_weights("without-suffix") == Path("without-suffix")
+
+
+def test_shipped_weights_have_priority_over_a_file_of_their_name(
+    shipped: Path, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(file.parent)
+    for name, found in (("srgan", "srgan-x4"), ("srgan-x4", "srgan-x4")):
+        Path(name).write_bytes(file.read_bytes())
+        assert find_weights(name) == shipped / f"{found}.safetensors"
+        assert find_weights(f"./{name}") == Path(name)
+        assert Upscaler.load(Path(name)).sha256 == digest(file)
+
+
+@pytest.mark.usefixtures("shipped")
+@pytest.mark.parametrize(("name", "similar"), [("srgna-x4", "srgan-x4"), ("fidelty", "fidelity-x4")])
+def test_the_error_for_an_unknown_name_suggests_a_similar_one(name: str, similar: str) -> None:
+    with pytest.raises(UnknownModel, match=repr(name)) as caught:
+        find_weights(name)
+    assert f"did you mean {similar}?" in caught.value.hint
+    assert all(shipped in caught.value.hint for shipped in list_weights())
+
+
+@pytest.mark.usefixtures("shipped")
+def test_the_error_for_an_unknown_name_lists_the_available_ones() -> None:
+    with pytest.raises(UnknownModel) as caught:
+        find_weights("???")
+    assert "did you mean" not in caught.value.hint
+    assert "srgan-x2" in caught.value.hint

@@ -1,4 +1,4 @@
-"""The weights that come with the toolkit: their story is complete, and they are better than bicubic."""
+"""The shipped weights: their cards are complete, and they are better than bicubic."""
 
 import re
 
@@ -19,13 +19,13 @@ SHIPPED = list_weights()
 LARGEST_FILE = 25_000_000
 
 
-def test_both_generators_are_there_and_the_default_is_the_adversarial_one() -> None:
+def test_the_default_is_the_adversarial_generator() -> None:
     assert {"fidelity-x4", "srgan-x4"} <= SHIPPED.keys()
     assert find_weights(DEFAULT_MODEL) == SHIPPED["srgan-x4"]
 
 
 @pytest.mark.parametrize("name", SHIPPED)
-def test_the_card_tells_the_whole_story(name: str) -> None:
+def test_cards_are_complete(name: str) -> None:
     card = read_card(SHIPPED[name])
     assert card.name == name
     assert card.licence == "Apache-2.0"
@@ -77,7 +77,7 @@ def test_shipped_weights_beat_bicubic(name: str, gain: float, original: Picture)
 
 
 @pytest.mark.parametrize("scale", [2, 4])
-def test_weights_that_know_jpegs_are_more_faithful_from_them(scale: int, original: Picture) -> None:
+def test_weights_trained_on_jpegs_are_better_from_jpegs(scale: int, original: Picture) -> None:
     stored = jpeg(255 * downscale(original.pixels, scale), 75, "4:2:0") / 255
     plain, knowing = (
         compare(original.pixels, quantise(upscaler.upscale(Picture(stored)).pixels), Protocol())
@@ -91,7 +91,7 @@ def test_weights_that_know_jpegs_are_more_faithful_from_them(scale: int, origina
 
 @pytest.mark.parametrize("name", SHIPPED)
 @pytest.mark.parametrize("value", [0.0, 0.25, 1.0])
-def test_a_plain_area_stays_plain_and_keeps_its_colour(name: str, value: float) -> None:
+def test_a_uniform_area_stays_uniform_and_keeps_its_colour(name: str, value: float) -> None:
     colour = torch.tensor([value, 0.5, 1 - value])[:, None, None]
     enlarged = Upscaler.load(name, device="cpu").upscale(Picture(colour.expand(3, 48, 48))).pixels
     middle = enlarged[:, 32:-32, 32:-32]

@@ -1,4 +1,4 @@
-"""Networks of other projects: recognised, fed as they require, and nothing in their files is run."""
+"""Networks of other projects: recognised, run with the sizes they require, and loaded without running code."""
 
 import pickle
 import sys
@@ -55,7 +55,7 @@ CONVOLUTIONS = ("compact-x4", "compact-x2-rgba", "span-x2", "esrgan-x4", "esrgan
 
 @pytest.fixture(scope="module")
 def folder(spandrel: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A file of random weights for every entry of NETWORKS, wrapped as trainers wrap them."""
+    """A file of random weights for every entry of NETWORKS, wrapped as by common trainers."""
     place = tmp_path_factory.mktemp("foreign")
     for name, (module, kind, options) in NETWORKS.items():
         torch.manual_seed(3)
@@ -68,66 +68,66 @@ def noise(*shape: int) -> torch.Tensor:
     return torch.rand(shape, generator=torch.Generator().manual_seed(sum(shape)))
 
 
-def enlarged(generator: SpandrelGenerator, picture: Picture, tile: int = 0) -> torch.Tensor:
+def upscale(generator: SpandrelGenerator, picture: Picture, tile: int = 0) -> torch.Tensor:
     return Upscaler(generator, torch.device("cpu"), policy=TilePolicy(tile)).upscale(picture).pixels
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_every_architecture_enlarges_what_size_ever(folder: Path, name: str) -> None:
+def test_every_architecture_upscales_any_size(folder: Path, name: str) -> None:
     generator, card = load_weights(folder / f"{name}.pth")
     scale = int(name.split("-x")[1][0]) if "-x" in name else 1
     assert (card.name, card.scale, card.architecture) == (name, scale, f"spandrel:{NETWORKS[name][0]}")
     for size in ((1, 1), (7, 18)):
-        result = enlarged(generator, Picture(noise(3, *size)))
+        result = upscale(generator, Picture(noise(3, *size)))
         assert result.shape == (3, scale * size[0], scale * size[1])
-    assert enlarged(generator, Picture(noise(1, 9, 5))).shape == (1, scale * 9, scale * 5)
+    assert upscale(generator, Picture(noise(1, 9, 5))).shape == (1, scale * 9, scale * 5)
 
 
 @pytest.mark.parametrize("name", ["compact-x4", "esrgan-x4", "swinir-x2", "nafnet"])
-def test_result_is_that_of_spandrel_itself(spandrel: Any, folder: Path, name: str) -> None:
+def test_results_are_those_of_spandrel(spandrel: Any, folder: Path, name: str) -> None:
     path, picture = folder / f"{name}.pth", noise(3, 32, 48)
     expected = spandrel.ModelLoader().load_from_file(path).eval()(picture[None])[0]
-    torch.testing.assert_close(enlarged(load_weights(path)[0], Picture(picture)), expected, atol=1e-5, rtol=0)
+    torch.testing.assert_close(upscale(load_weights(path)[0], Picture(picture)), expected, atol=1e-5, rtol=0)
 
 
-def test_a_network_of_one_channel_sees_each_colour_alone(folder: Path) -> None:
+def test_a_network_with_one_channel_processes_each_colour_alone(folder: Path) -> None:
     generator, _ = load_weights(folder / "dncnn-grey.pth")
     picture = noise(3, 16, 16)
-    colours = [enlarged(generator, Picture(channel[None])) for channel in picture]
-    torch.testing.assert_close(enlarged(generator, Picture(picture)), torch.cat(colours))
+    colours = [upscale(generator, Picture(channel[None])) for channel in picture]
+    torch.testing.assert_close(upscale(generator, Picture(picture)), torch.cat(colours))
 
 
 @pytest.mark.parametrize("name", CONVOLUTIONS)
-def test_tiles_agree_with_the_whole_within_a_grey_level(folder: Path, name: str) -> None:
+def test_tiles_equal_the_whole_picture_within_a_grey_level(folder: Path, name: str) -> None:
     generator, _ = load_weights(folder / f"{name}.pth")
     assert not generator.exact_tiles
     picture = Picture(noise(3, 40, 75))
-    assert (enlarged(generator, picture) - enlarged(generator, picture, 25)).abs().max() <= 1 / 255
+    assert (upscale(generator, picture) - upscale(generator, picture, 25)).abs().max() <= 1 / 255
 
 
-def test_a_network_that_sees_the_whole_picture_gets_about_the_largest_halo(folder: Path) -> None:
-    """NAFNet's attention rests on the mean of all pixels, and Compact's few convolutions do not reach far."""
-    blind, seeing = (load_weights(folder / f"{name}.pth")[0] for name in ("compact-x4", "nafnet"))
-    for parameter in seeing.network.parameters():
+def test_a_network_with_global_information_has_about_the_largest_halo(folder: Path) -> None:
+    """The attention of NAFNet uses the mean of all pixels; the few convolutions of Compact do not reach far."""
+    local, global_ = (load_weights(folder / f"{name}.pth")[0] for name in ("compact-x4", "nafnet"))
+    for parameter in global_.network.parameters():
         nn.init.normal_(parameter, std=0.5, generator=torch.Generator().manual_seed(1))
-    assert 0 < blind.receptive_radius <= 4
-    assert LARGEST_HALO - GRID < seeing.receptive_radius <= LARGEST_HALO
-    assert (blind.blend, seeing.blend) == (0, LARGEST_HALO // 2)
+    assert 0 < local.receptive_radius <= 4
+    assert LARGEST_HALO - GRID < global_.receptive_radius <= LARGEST_HALO
+    assert (local.blend, global_.blend) == (0, LARGEST_HALO // 2)
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_weights_of_ours_made_of_them_are_read_back(folder: Path, tmp_path: Path, name: str) -> None:
+def test_they_are_saved_with_a_card_and_loaded_again(folder: Path, tmp_path: Path, name: str) -> None:
     generator, _ = load_weights(folder / f"{name}.pth")
     card = WeightsCard.for_generator(generator, "mine", licence="CC0-1.0")
     save_weights(tmp_path / "mine.safetensors", generator, card)
     again, read = load_weights(tmp_path / "mine.safetensors")
     assert read == card == read_card(tmp_path / "mine.safetensors")
     picture = Picture(noise(3, 24, 24))
-    assert torch.equal(enlarged(again, picture), enlarged(generator, picture))
+    assert torch.equal(upscale(again, picture), upscale(generator, picture))
 
 
 @pytest.mark.parametrize("suffix", [".pt", ".ckpt", ".PTH", ".safetensors"])
-def test_suffix_of_a_foreign_file_matters_little(folder: Path, tmp_path: Path, suffix: str) -> None:
+def test_files_with_other_suffixes_are_loaded(folder: Path, tmp_path: Path, suffix: str) -> None:
     from safetensors.torch import save_file
 
     tensors = read_tensors(folder / "compact-x4.pth")["params_ema"]
@@ -137,7 +137,7 @@ def test_suffix_of_a_foreign_file_matters_little(folder: Path, tmp_path: Path, s
 
 
 class Evil:
-    """What a pickle can do: it writes a file when it is opened."""
+    """A pickle that writes a file when it is loaded."""
 
     def __init__(self, marker: Path) -> None:
         self.marker = marker
@@ -147,7 +147,7 @@ class Evil:
 
 
 @pytest.mark.parametrize("protocol", ["zip", "plain"])
-def test_a_malicious_pickle_is_refused(tmp_path: Path, protocol: str) -> None:
+def test_a_malicious_pickle_is_an_error(tmp_path: Path, protocol: str) -> None:
     path, marker = tmp_path / "evil.pth", tmp_path / "marker"
     content = {"weight": Evil(marker)}
     torch.save(content, path) if protocol == "zip" else path.write_bytes(pickle.dumps(content, 2))
@@ -156,7 +156,7 @@ def test_a_malicious_pickle_is_refused(tmp_path: Path, protocol: str) -> None:
     assert not marker.exists()
 
 
-def test_a_torchscript_program_is_refused(tmp_path: Path) -> None:
+def test_a_torchscript_program_is_an_error(tmp_path: Path) -> None:
     path = tmp_path / "program.pt"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch advises against it too
@@ -168,14 +168,14 @@ def test_a_torchscript_program_is_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "expected"), [(b"", "damaged"), (b"any bytes", "damaged"), ([1.0, 2.0], "contains a list")]
 )
-def test_other_files_are_refused(tmp_path: Path, content: Any, expected: str) -> None:
+def test_other_files_are_errors(tmp_path: Path, content: Any, expected: str) -> None:
     path = tmp_path / "other.pth"
     path.write_bytes(content) if isinstance(content, bytes) else torch.save(content, path)
     with pytest.raises(WeightsError, match=expected):
         load_weights(path)
 
 
-def test_unknown_and_unfitting_networks_are_refused(folder: Path) -> None:
+def test_unknown_and_mismatching_networks_are_errors(folder: Path) -> None:
     with pytest.raises(WeightsError, match="has no known architecture"):
         build_spandrel({"weight": torch.zeros(1)}, "a.pth")
     tensors = read_tensors(folder / "compact-x4.pth")["params_ema"]
@@ -183,7 +183,7 @@ def test_unknown_and_unfitting_networks_are_refused(folder: Path) -> None:
         build_spandrel({**tensors, "body.1.weight": torch.zeros(9)}, "a.pth")
 
 
-def test_networks_of_other_purposes_are_refused(spandrel: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_networks_for_other_tasks_are_errors(spandrel: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     network = spandrel.architectures.Compact.Compact(num_in_ch=2, num_out_ch=2, num_feat=4, num_conv=2)
     with pytest.raises(WeightsError, match="converts 2 to 2 channels"):
         build_spandrel(network.state_dict(), "a.pth")
@@ -192,7 +192,7 @@ def test_networks_of_other_purposes_are_refused(spandrel: Any, monkeypatch: pyte
         build_spandrel({}, "a.pth")
 
 
-def test_without_spandrel_one_line_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_spandrel_the_error_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "spandrel", None)
     with pytest.raises(WeightsError, match="needs spandrel and torchvision") as caught:
         build_spandrel({"weight": torch.zeros(1)}, "a.pth")
@@ -200,15 +200,15 @@ def test_without_spandrel_one_line_says_what_is_missing(monkeypatch: pytest.Monk
     assert "\n" not in caught.value.message
 
 
-@pytest.mark.skipif(not COMMUNITY.is_dir(), reason="the community's files are not here")
+@pytest.mark.skipif(not COMMUNITY.is_dir(), reason="the community files are not available")
 @pytest.mark.usefixtures("spandrel")
 @pytest.mark.parametrize(
     ("name", "architecture"), [("realesr-animevideov3-x4", "spandrel:Compact"), ("craft-x4", "spandrel:CRAFT")]
 )
-def test_files_of_the_community_enlarge_a_photograph(name: str, architecture: str) -> None:
+def test_community_files_upscale_a_photograph(name: str, architecture: str) -> None:
     generator, card = load_weights(COMMUNITY / f"{name}.pth")
     assert (card.architecture, card.scale) == (architecture, 4)
     photograph = read_picture(CAT).pixels[:, 40:73, 60:101]
-    result = enlarged(generator, Picture(photograph))
+    result = upscale(generator, Picture(photograph))
     small = nn.functional.interpolate(result[None], scale_factor=1 / 4, mode="area")[0]
     assert (small - photograph).abs().mean() < 5 / 255
