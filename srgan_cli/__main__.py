@@ -1,4 +1,4 @@
-"""The error boundary: every mistake becomes one line, a hint and an honest exit code."""
+"""The entry point.  Every error is printed as one line and a hint, and has an exit code."""
 
 import atexit
 import os
@@ -9,9 +9,9 @@ INTERRUPTED = 130
 
 
 def run() -> None:
-    """main, and the end of the process, at which nothing is taken apart that has been loaded: torch is large."""
+    """Run main, then exit without interpreter teardown, which is slow with torch."""
     codes: list[int] = []
-    atexit.register(_exit_fast, codes)  # what is registered first is called last
+    atexit.register(_exit_fast, codes)  # registered first, so called last
     try:
         main()
         codes.append(0)
@@ -22,11 +22,11 @@ def run() -> None:
 
 
 def _exit_fast(codes: list[int]) -> None:
-    """End the process with this code; without one, or where what is printed cannot be written, Python goes on."""
+    """End the process with this code.  Without one, or if output cannot be flushed, let Python exit as usual."""
     try:
-        for stream in filter(None, (sys.stdout, sys.stderr)):  # None where it was closed before
+        for stream in filter(None, (sys.stdout, sys.stderr)):  # None if it was closed before the start
             stream.flush()
-    except (OSError, ValueError):  # it is closed
+    except (OSError, ValueError):  # closed
         return
     if codes:
         os._exit(codes[0])
@@ -35,12 +35,12 @@ def _exit_fast(codes: list[int]) -> None:
 def main() -> None:
     """Run the command line.
 
-    Exit codes: 0 all well, 1 something failed, 2 wrong usage, 129 hung up, 130 interrupted, 141 output closed, 143
-    terminated.
+    Exit codes: 0 success, 1 failure, 2 invalid usage, 129 hung up, 130 interrupted, 141 output closed,
+    143 terminated.
     """
     for ending in ("SIGTERM", "SIGHUP"):
         number = getattr(signal, ending, None)
-        if number and signal.getsignal(number) != signal.SIG_IGN:  # nohup has a say
+        if number and signal.getsignal(number) != signal.SIG_IGN:  # ignored under nohup
             signal.signal(number, _raise_on_signal)
     try:
         _run()
@@ -49,7 +49,7 @@ def main() -> None:
 
 
 def _raise_on_signal(number: int, _frame: object) -> None:
-    """As an exception, so that what is being written is taken away."""
+    """Exit by an exception, so that temporary files are removed."""
     sys.exit(128 + number)
 
 
@@ -59,31 +59,36 @@ def _run() -> None:
     from srgan_cli.cli import app
     from srgan_cli.errors import OutputClosed, to_srgan_error
 
-    warnings.simplefilter("ignore")  # what libraries tell programmers
+    warnings.simplefilter("ignore")  # libraries address programmers
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")  # a name that the terminal cannot show is no reason to stop
+            stream.reconfigure(errors="backslashreplace")  # file names need not be printable
     try:
         app(prog_name="srgan")
     except SystemExit as ended:
         if not isinstance(ended.__context__, BrokenPipeError):
             raise
-        _print_error("", "")  # typer ends with 1 where nobody reads its help any more
+        _discard_stdout()  # typer exits with 1 when the reader of its help closes the pipe
         sys.exit(OutputClosed.exit_code)
-    except Exception as error:  # the last line of defence: a user never meets a traceback unasked
+    except Exception as error:  # users see a traceback only with --debug
         if "--debug" in sys.argv:
             import traceback
 
             traceback.print_exc()
         known = to_srgan_error(error)
-        _print_error(known.message, known.hint)
+        if isinstance(known, OutputClosed):
+            _discard_stdout()
+        else:
+            _print_error(known.message, known.hint)
         sys.exit(known.exit_code)
 
 
+def _discard_stdout() -> None:
+    """Redirect stdout, which its reader has closed, so that flushing it at exit does not fail."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def _print_error(message: str, hint: str) -> None:
-    if not message:  # standard output is closed: what is left for it would be one more error at the end
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return
     lines = [f"srgan: {' '.join(message.split())}", *([f"  hint: {hint}"] if hint else [])]
     sys.stderr.write("\n".join(lines) + "\n")
 

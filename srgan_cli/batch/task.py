@@ -1,6 +1,6 @@
 """Tasks of a batch, their options and their results."""
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import Literal
 
 from srgan_cli.errors import SrganError
@@ -13,51 +13,58 @@ OverwritePolicy = Literal["update", "overwrite", "keep"]
 
 @dataclass(frozen=True)
 class Task:
-    """A picture to read and the file to write."""
+    """A file to read and a file to write."""
 
     source: Location
     target: Location
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class UpscaleOptions:
-    """How pictures are to be enlarged.
-
-    scale: None for the upscaler's own.  strict: nothing may be dropped.  overwrite: outputs that are there already are
-    made anew unless the manifest holds them (at a URL: never), always, or never.  consistent: made small again, they
-    are their inputs.  verify_tiles: tiles are compared with the whole first.
-    max_pixels: of a picture; None for what Pillow allows, and for more where they are read in bands from a long file.
-    """
+    """How files are enlarged."""
 
     scale: Scale = None
+    """None for the upscaler's own scale."""
     strict: bool = False
+    """Fail where the output format would lose anything of a picture."""
     overwrite: OverwritePolicy = "update"
+    """`update` keeps an existing output if the manifest records it as current, and any output at a URL; `overwrite`
+    replaces every output; `keep` replaces none."""
     consistent: bool = False
+    """Project the result back, so that downscaling it gives the input again."""
     verify_tiles: bool = False
+    """Compare tiled and untiled results first."""
     max_pixels: int | None = None
+    """The most pixels of a picture; see `open_pictures` for None."""
 
 
 @dataclass(frozen=True)
 class TaskResult:
-    """What became of one task; `kept` is an output that was there already.
-
-    size and output_size: height and width before and after.  count: the pictures in the file.  seconds: of work on it,
-    without waiting for others.  warnings: a sentence for everything that was lost.  error: why it failed, and
-    traceback: where, for programmers.  tiling_error: how far tiles were from the whole, 0…1, where that was asked for.
-    device: where it was enlarged.  peak_memory: the most bytes that the process there has held so far, where known.
-    consistency: how the output agrees with its input, the worst of its pictures, where that was wished for.
-    """
+    """The result of a task."""
 
     task: Task
     status: Literal["enlarged", "kept", "failed"]
+    """`kept` is an output that existed before."""
+    _: KW_ONLY
     input_size: tuple[int, int] = (0, 0)
+    """Height and width of the input's first picture; 0 if it was not read."""
     output_size: tuple[int, int] = (0, 0)
+    """Height and width of the output's first picture."""
     count: int = 0
+    """How many pictures the file holds."""
     seconds: float = 0
+    """Time spent on the file, without waiting for other files."""
     warnings: tuple[str, ...] = ()
+    """A sentence for each loss."""
     error: SrganError | None = None
+    """Why the task failed."""
     traceback: str = ""
+    """Where it failed."""
     tiling_error: float | None = None
+    """The largest difference between tiled and untiled results, 0…1, where `verify_tiles` asked for it."""
     device: str = ""
+    """The device that enlarged the file."""
     peak_memory: int | None = None
+    """The most bytes that the working process has held so far; None if unknown."""
     consistency: Consistency | None = None
+    """How the output agrees with its input, where `consistent` asked for it; the worst of the file's pictures."""

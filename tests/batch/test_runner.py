@@ -10,10 +10,10 @@ import pytest
 import torch
 from PIL import Image
 
+from srgan_cli.batch.pixel_budget import PixelBudget
 from srgan_cli.batch.processor import ImageProcessor
 from srgan_cli.batch.runner import BatchRunner
 from srgan_cli.batch.task import Task, UpscaleOptions
-from srgan_cli.batch.throttle import PixelBudget
 from srgan_cli.image.ops import resize
 from srgan_cli.networks import GENERATORS
 from srgan_cli.system.memory import rss

@@ -45,7 +45,7 @@ def test_consistent_result_downscaled_equals_the_input(picture: Path) -> None:
     assert (resize(consistent, 16, 24) - original).abs().max() <= 0.5 / 255
     assert (resize(plain, 16, 24) - original).abs().max() > 0.5 / 255
     assert record["consistency"]["deviation"] <= 0.5
-    assert f"{record['consistency']['decibels']:.1f} dB made small again" in messages
+    assert f"{record['consistency']['decibels']:.1f} dB when downscaled again" in messages
 
 
 def test_self_ensemble_of_a_rotated_picture_is_rotated(picture: Path) -> None:

@@ -98,7 +98,7 @@ class Reporter:
     def _message(self, result: TaskResult) -> str:
         (height, width), (tall, wide) = result.input_size, result.output_size
         source, target = self._name(result.task.source), self._name(result.task.target)
-        agreed = f", {result.consistency.psnr:.1f} dB made small again" if result.consistency else ""
+        agreed = f", {result.consistency.psnr:.1f} dB when downscaled again" if result.consistency else ""
         several = f", {result.count} pictures" if result.count > 1 else ""
         if result.tiling_error is not None:
             several += f", tiles within {result.tiling_error * 255:.4f} of 255 levels of the whole"

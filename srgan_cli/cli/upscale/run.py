@@ -85,4 +85,14 @@ def run_video(request: UpscaleRequest) -> None:
     seconds = time.monotonic() - began
     files, plan = SpooledFiles(inputs, out), BatchPlan([task])
     reporter = Reporter(upscaler, files, plan, SINGLE_PROCESS, as_json=request.as_json, debug=request.debug)
-    reporter.report(TaskResult(task, "enlarged", size, enlarged, count, seconds, device=str(upscaler.device)))
+    reporter.report(
+        TaskResult(
+            task,
+            "enlarged",
+            input_size=size,
+            output_size=enlarged,
+            count=count,
+            seconds=seconds,
+            device=str(upscaler.device),
+        )
+    )

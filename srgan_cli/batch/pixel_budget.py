@@ -1,4 +1,4 @@
-"""Limits on what is in progress at once."""
+"""A limit on the pixels that are in memory at once."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,7 +6,7 @@ from threading import Condition, Lock
 
 
 class PixelBudget:
-    """Pixels that may be in hand at once; who comes first is let in first, and alone if it takes more."""
+    """Pixels that threads may hold at once.  Requests are served in order; one that exceeds the budget runs alone."""
 
     def __init__(self, pixels: int) -> None:
         self.pixels, self.available = pixels, pixels
@@ -14,6 +14,7 @@ class PixelBudget:
 
     @contextmanager
     def reserve(self, pixels: int) -> Iterator[None]:
+        """Wait until so many pixels are available, and hold them."""
         share = min(pixels, self.pixels)
         with self.entrance, self.changed:
             self.changed.wait_for(lambda: self.available >= share)

@@ -1,0 +1,156 @@
+"""Enlarging the pictures of one file."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from math import prod
+from pathlib import Path
+
+from srgan_cli.batch.pixel_budget import PixelBudget
+from srgan_cli.batch.task import UpscaleOptions
+from srgan_cli.errors import SrganError
+from srgan_cli.image.io import check_size, picture_losses
+from srgan_cli.image.picture import ImageStream, Picture
+from srgan_cli.image.sequence import (
+    ImageSequence,
+    LossReporter,
+    encode_bytes,
+    fit_to_format,
+    is_streamed,
+    sequence_losses,
+    write_pictures,
+)
+from srgan_cli.system.files import make_folder
+from srgan_cli.system.progress import Progress
+from srgan_cli.upscaling.back_projection import Consistency, back_project
+from srgan_cli.upscaling.tiles.memory import ReservedMemory, check_decode_memory
+from srgan_cli.upscaling.tiles.plan import TilePlan
+from srgan_cli.upscaling.upscaler import Upscaler
+
+_LEVELS = 255
+_Plans = dict[tuple[int, int], TilePlan]
+
+
+@dataclass(frozen=True)
+class JobResult:
+    """What `Job.run` did."""
+
+    output_size: tuple[int, int]
+    """Height and width of the first picture."""
+    count: int
+    """How many pictures were written."""
+    seconds: float
+    """Time spent, without waiting for other jobs."""
+    tiling_error: float | None
+    """See TaskResult."""
+    consistencies: tuple[Consistency, ...]
+    """How each picture agrees with its original, where that was asked for."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """Enlarges the pictures of a file and writes them to `target`."""
+
+    upscaler: Upscaler
+    options: UpscaleOptions
+    target: Path
+    report_losses: LossReporter
+    progress: Progress
+    check_cancelled: Callable[[], None]
+    """Called before each tile; what it raises ends the job."""
+
+    def run(self, pictures: ImageSequence, budget: PixelBudget) -> JobResult:
+        """Read, enlarge and write all pictures that the output format holds.  Raises SrganError."""
+        self.report_losses(sequence_losses(self.target, pictures))
+        pictures = fit_to_format(pictures, self.target)
+        sizes = [self.upscaler.target(*size, self.options.scale) for size in filter(all, pictures.sizes)]
+        for size in sizes:
+            check_size(self.target, *size)
+        consistencies: list[Consistency] = []
+        with budget.reserve(sum(map(prod, pictures.sizes))):
+            began = time.monotonic() - self.upscaler.wait_seconds
+            reserved = self._reserve_memory(pictures, sizes)
+            plans = self._plan_tiles(pictures.sizes, reserved)
+            make_folder(self.target.parent)
+            tiling_error = self._check_tiling(pictures, plans) if self.options.verify_tiles else None
+            enlarged = self._enlarged(pictures, plans, reserved, consistencies.append)
+            write_pictures(replace(pictures, frames=enlarged), self.target)
+            seconds = time.monotonic() - self.upscaler.wait_seconds - began
+        return JobResult(sizes[0], pictures.count, seconds, tiling_error, tuple(consistencies))
+
+    def _reserve_memory(self, pictures: ImageSequence, sizes: list[tuple[int, int]]) -> ReservedMemory:
+        """Memory for anything but tiles.  Raises SrganError, before decoding, where the limit is too low."""
+        decoding = max(pictures.decode_bytes)
+        results = encode_bytes(sizes, self.target, back_projected=self.options.consistent)
+        reserved = ReservedMemory(results + pictures.peak_decode_bytes)
+        if decoding > results:
+            check_decode_memory(decoding, reserved, self.upscaler.policy)
+        return reserved
+
+    def _plan_tiles(self, sizes: Iterable[tuple[int, int]], reserved: ReservedMemory) -> _Plans:
+        """A plan for each size, the largest first, before any picture is decoded.  Raises SrganError as `plan` does."""
+        known = sorted(filter(all, set(sizes)), key=prod, reverse=True)
+        return {size: self.upscaler.plan(*size, scale=self.options.scale, reserved=reserved) for size in known}
+
+    def _plan_for(self, picture: ImageStream, plans: _Plans, reserved: ReservedMemory) -> TilePlan:
+        """The plan made before decoding, or a new one for alpha and for further pictures of the same size."""
+        size, has_alpha = (picture.height, picture.width), picture.header.alpha is not None
+        plan = plans.pop(size, None)
+        if plan is None or has_alpha:
+            return self.upscaler.plan(*size, scale=self.options.scale, has_alpha=has_alpha, reserved=reserved)
+        return plan
+
+    def _check_tiling(self, pictures: ImageSequence, plans: _Plans) -> float:
+        error = self.upscaler.max_tiling_error(next(pictures.streams()), plans[pictures.size])
+        if error * _LEVELS > 1:
+            raise SrganError(
+                f"tiled and untiled results differ by {error * _LEVELS:.2f} of {_LEVELS} levels",
+                "disable tiling with --tile 0",
+            )
+        return error
+
+    def _enlarged(
+        self,
+        pictures: ImageSequence,
+        plans: _Plans,
+        reserved: ReservedMemory,
+        report: Callable[[Consistency], None],
+    ) -> Iterator[ImageStream]:
+        """One picture after the other.  Those that the format streams are computed while their bands are encoded."""
+        for number, picture in enumerate(pictures.streams()):
+            self.report_losses([*picture.header.notes, *picture_losses(self.target, picture)])
+            plan, advance = self._plan_for(picture, plans, reserved), self._advance(number, pictures.count)
+            enlarged = self.upscaler.upscale_stream(picture, plan, progress=advance)
+            if self.options.consistent:
+                enlarged = _back_projected(enlarged, picture, self.check_cancelled, report)
+            if not is_streamed(self.target, pictures.count):
+                enlarged = ImageStream.from_picture(enlarged.to_picture())
+            self.report_losses(picture_losses(self.target, enlarged))
+            yield enlarged
+
+    def _advance(self, number: int, count: int) -> Progress:
+        """The progress of a picture as part of the file's progress."""
+
+        def advance(done: int, total: int) -> None:
+            self.check_cancelled()
+            self.progress(number * total + done, count * total)
+
+        return advance
+
+
+def _back_projected(
+    enlarged: ImageStream,
+    original: ImageStream,
+    check_cancelled: Callable[[], None],
+    report: Callable[[Consistency], None],
+) -> ImageStream:
+    """The picture after back-projection, as a single band; `report` gets its consistency when it is computed."""
+
+    def bands() -> Iterator[Picture]:
+        projected, consistency = back_project(
+            enlarged.to_picture(), original.to_picture(), check_cancelled=check_cancelled
+        )
+        report(consistency)
+        yield projected
+
+    return replace(enlarged, bands=bands)
