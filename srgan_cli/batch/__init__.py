@@ -1,1 +1,1 @@
-"""Enlarging many files: planning, naming, workers, the manifest."""
+"""Enlarging many files: planning, naming, workers and the manifest."""

@@ -1,4 +1,4 @@
-"""What a folder of outputs knows of itself: what each was made from, so that it is not made again."""
+"""The manifest of an output folder: what each file was made from, so that it is not made again."""
 
 import hashlib
 import json
@@ -18,35 +18,35 @@ FILE = ".srgan.jsonl"
 
 
 class Manifest:
-    """A line of JSON for every file that was made in a folder: its key, size, time and SHA-256; the last one counts.
+    """A file with a line of JSON for each output: its key, size, time and SHA-256.  The last line of an output counts.
 
-    A file that was cut short or edited since does not fit its line, and a line that was cut short is none: both count
-    as never made.  Several threads and processes may note what they make in one folder.
+    Outputs that were truncated or edited do not match their lines, and truncated lines are ignored; both are made
+    again.  Threads and processes can share a folder.
     """
 
     def __init__(self, folder: Path, settings_digest: str = "") -> None:
-        """`settings_digest` tells all that the outputs are made with but the inputs."""
+        """`settings_digest` stands for everything that outputs depend on except their inputs."""
         self.folder, self.settings_digest = folder, settings_digest
         self.path, self.lock = folder / FILE, Lock()
         self.lines = _read(self.path)
 
     def key(self, source: Path) -> str:
-        """What tells outputs of this input's content by this recipe from all others."""
+        """A digest of the content of the input and of all settings."""
         return hashlib.sha256(f"{digest(source)} {self.settings_digest}".encode()).hexdigest()
 
     def is_current(self, target: Path, key: str) -> bool:
-        """Whether the file was made by this key and has not been changed since."""
+        """Whether the file was made with this key and has not changed since."""
         return self.is_own_output(target) and bool(self._line(target)["key"] == key)
 
     def is_own_output(self, target: Path) -> bool:
-        """Whether the file was made here, by whatever key, and has not been changed since."""
+        """Whether the file was made by srgan, with any key, and has not changed since."""
         line = self._line(target)
         if not line or not target.is_file() or target.stat().st_size != line.get("bytes"):
             return False
         return target.stat().st_mtime_ns == line.get("mtime_ns") or digest(target) == line.get("sha256")
 
     def record(self, target: Path, key: str) -> None:
-        """Add a file that has just been made.  Raises SrganError when that cannot be written."""
+        """Add an output.  Raises SrganError if the manifest cannot be written."""
         stat = target.stat()
         line = {"key": key, "bytes": stat.st_size, "mtime_ns": stat.st_mtime_ns, "sha256": digest(target)}
         self.lines[self._name(target)] = line
@@ -62,7 +62,7 @@ class Manifest:
 
 
 def settings_digest(upscaler: Upscaler, options: Mapping[str, object]) -> str:
-    """All that outputs are made with but the inputs: this version, every parameter of the generator, the options."""
+    """Everything that outputs depend on except inputs: this version, the generator's parameters, the options."""
     found = hashlib.sha256(f"{__version__} {upscaler.name}".encode())
     for name, tensor in upscaler.generator.state_dict().items():
         found.update(name.encode())
@@ -71,7 +71,7 @@ def settings_digest(upscaler: Upscaler, options: Mapping[str, object]) -> str:
 
 
 def _end_of_line(file: IO[bytes]) -> bytes:
-    """What is missing where the last line was cut short."""
+    """The line end that is missing after a truncated line."""
     if not file.seek(0, os.SEEK_END):
         return b""
     file.seek(-1, os.SEEK_END)
@@ -86,6 +86,6 @@ def _read(path: Path) -> dict[str, dict[str, Any]]:
         try:
             line = json.loads(text)
             lines[line.pop("out")] = line
-        except (ValueError, KeyError, TypeError, AttributeError):  # cut short
+        except (ValueError, KeyError, TypeError, AttributeError):  # truncated
             continue
     return lines

@@ -14,20 +14,19 @@ NAME_FIELDS = ("stem", "suffix", "scale", "model")
 
 @dataclass(frozen=True)
 class Naming:
-    """How files in a folder are named.
-
-    template: may use FIELDS in braces.  suffix: that of all outputs; without it each keeps its input's, where that can
-    be written.  scale and model: what the template may tell, stand-ins until they are known.  Raises UsageError for a
-    template that makes no sense.
-    """
+    """How output files in a folder are named."""
 
     template: str = DEFAULT_NAME
+    """A format string with NAME_FIELDS."""
     suffix: str = ""
+    """The suffix of all outputs.  If empty, each output has its input's suffix, or .png if that cannot be written."""
     scale: float = 1
+    """The value of {scale}; a placeholder until the model is loaded."""
     model: str = "model"
+    """The value of {model}; a placeholder until the model is loaded."""
 
     def __post_init__(self) -> None:
-        """Raises UsageError."""
+        """Raises UsageError for an invalid template."""
         try:
             unknown = sorted({name for _, name, _, _ in Formatter().parse(self.template) if name} - set(NAME_FIELDS))
             sample = "" if unknown else self.of(PurePath("a.png"))
@@ -40,16 +39,16 @@ class Naming:
         if "\0" in sample:
             raise UsageError(f"the name {self.template!r} has a NUL in it", _fields_hint())
         if PurePath(sample).is_absolute() or ".." in PurePath(sample).parts or not PurePath(sample).name:
-            raise UsageError(f"the name {self.template!r} leaves the output's folder", _fields_hint())
+            raise UsageError(f"the name {self.template!r} leaves the output folder", _fields_hint())
 
     def of(self, name: PurePath) -> str:
-        """The name for what is made of a file of this name."""
+        """The name of the output for an input of this name."""
         suffix = self.suffix or _writable(name.suffix)
         return self.template.format(stem=name.stem, suffix=suffix, scale=f"{self.scale:g}", model=self.model)
 
 
 def suffix_of(form: str) -> str:
-    """The suffix of a format that is named by one, with or without a dot; "" for none.  Raises UsageError."""
+    """The suffix for `--format`, which may lack the dot; "" for "".  Raises UsageError for an unknown format."""
     suffix = f".{form.lower().removeprefix('.')}" if form else ""
     if suffix and suffix not in FORMATS:
         raise UsageError(f"no format {form!r}", f"use one of: {' '.join(known[1:] for known in FORMATS)}")
@@ -57,7 +56,7 @@ def suffix_of(form: str) -> str:
 
 
 def _writable(suffix: str) -> str:
-    """The suffix itself where its format can be written here, else that of one that can."""
+    """The suffix if its format can be written, else .png."""
     try:
         output_format(Path(f"name{suffix}"))
     except UsageError:
@@ -66,4 +65,4 @@ def _writable(suffix: str) -> str:
 
 
 def _fields_hint() -> str:
-    return f"it may use {' '.join(f'{{{name}}}' for name in NAME_FIELDS)}"
+    return f"available fields: {' '.join(f'{{{name}}}' for name in NAME_FIELDS)}"

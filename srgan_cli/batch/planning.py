@@ -1,4 +1,4 @@
-"""Which pictures are read and where each goes, settled before any work."""
+"""Planning which files are read and written, before any work."""
 
 import os
 import unicodedata
@@ -25,23 +25,22 @@ from srgan_cli.system.storage import (
 )
 
 _SHOWN = 3
-_OTHER_NAME_HINT = "name another place, or other names: --name '{stem}_x{scale}{suffix}'"
+_OTHER_NAME_HINT = "choose another folder, or other names: --name '{stem}_x{scale}{suffix}'"
 
 
 @dataclass(frozen=True)
 class BatchPlan:
-    """The tasks, and the places that cannot be had, such as a folder without pictures, with the reason.
-
-    folder: where the outputs go, None for a single file that was named.
-    """
+    """The tasks of a batch."""
 
     tasks: list[Task]
     errors: list[tuple[Location, SrganError]] = field(default_factory=list)
+    """Inputs that cannot be read, such as a folder without pictures, and why."""
     folder: Location | None = None
+    """The output folder; None for a single output file."""
 
     @property
     def is_single(self) -> bool:
-        """Whether there is but one thing to do."""
+        """Whether there is a single task or error."""
         return len(self.tasks) + len(self.errors) == 1
 
 
@@ -53,17 +52,20 @@ def plan_batch(
     listed: Sequence[str] | None = None,
     is_own_output: Callable[[Path], bool] = lambda _: False,
 ) -> BatchPlan:
-    """What becomes of pictures and folders of them: `out` is the file for a single picture, or a folder for many.
+    """Plan the output of each picture in `places`, which are files and folders, and in `listed`, which are files.
 
-    Below `out` the tree of a folder is kept, and of what is `listed` the whole path; what has been `is_own_output` is
-    no input.  Raises UsageError where two outputs are one file, an output is an input or leads out of `out`, or a
-    format is unknown, and SrganError where nothing can be written.
+    `out` is a file for a single picture, else a folder.  The tree below an input folder is kept there, and the whole
+    path of a listed file.  Files for which `is_own_output` holds are not inputs.
+    Raises UsageError where two outputs are the same file, where an output is an input or lies outside `out`, and for
+    an unknown format; SrganError where `out` cannot be written.
     """
     sources, target = [parse_location(place) for place in places], parse_location(out)
     if listed is None and len(sources) == 1 and not is_dir(sources[0]) and not is_folder(out):
         return _plan_single(Task(sources[0], target), naming)
     if not is_folder(out) and (exists(target) or target.suffix.lower() in FORMATS):
-        raise UsageError(f"{out} is one file, there may be many pictures", "name a folder: end it with a slash")
+        raise UsageError(
+            f"{out} is one file, expected a folder for many pictures", "end the name of a folder with a slash"
+        )
     entries: list[tuple[Location, Location | None]] = [(place, _base_folder(place)) for place in sources]
     entries += [(parse_location(place if is_url(place) else os.path.normpath(place)), None) for place in listed or ()]
     return _plan_folder(entries, target, naming, is_own_output)
@@ -71,7 +73,7 @@ def plan_batch(
 
 def _plan_single(task: Task, naming: Naming) -> BatchPlan:
     if naming.template != DEFAULT_NAME:
-        raise UsageError(f"{task.target} has a name already", "--name is for folders: end OUT with a slash")
+        raise UsageError(f"{task.target} has a name already", "--name is for folders; end OUT with a slash")
     _check([task], None)
     asked = output_format(task.target)
     if naming.suffix and asked != FORMATS[naming.suffix]:
@@ -90,7 +92,7 @@ def _plan_folder(
     naming: Naming,
     is_own_output: Callable[[Path], bool],
 ) -> BatchPlan:
-    """Of each place, with the folder that its pictures' paths are counted from."""
+    """`entries` are inputs, each with the folder that its pictures' paths are relative to."""
     tasks: dict[Task, None] = {}
     errors = []
     for place, root in entries:
@@ -109,9 +111,11 @@ def _plan_folder(
 
 
 def _find_inputs(location: Location, folder: Location, is_own_output: Callable[[Path], bool]) -> list[Location]:
-    """The pictures of a place that do not come of an earlier run.  Raises SrganError where there is none at all."""
+    """The pictures in a folder without the outputs of earlier runs.  Raises SrganError where there are none at all."""
     if is_remote(folder) and absolute(folder) == absolute(location):
-        raise UsageError(f"{folder} holds the inputs", "what was made there is not told from them: name another folder")
+        raise UsageError(
+            f"{folder} holds the inputs", "outputs there could not be told from inputs: choose another folder"
+        )
     found = [path for path in list_pictures(location) if not _is_below_output(path, folder, location)]
     return [path for path in found if is_remote(path) or not is_own_output(path)]
 
@@ -121,7 +125,7 @@ def _base_folder(location: Location) -> Location:
 
 
 def _relative_name(root: Location | None, path: Location) -> PurePath:
-    """Without a root the path as it is listed; what leads out of the current folder is counted from the top."""
+    """Without a root, the path as it was listed; relative to / if it leads out of the current folder."""
     if root is not None:
         return as_pure_path(path).relative_to(as_pure_path(root))
     if is_remote(path):
@@ -135,18 +139,18 @@ def _make_task(source: Location, name: PurePath, folder: Location, naming: Namin
 
 
 def is_folder(out: str) -> bool:
-    """Whether this names a folder, be it there or be it said by a slash at the end."""
+    """Whether this is an existing folder, or ends with a slash."""
     return out.endswith(("/", os.sep)) or is_dir(parse_location(out))
 
 
 def _is_below_output(path: Location, folder: Location, root: Location) -> bool:
-    """Whether a picture of a folder lies where the outputs go, in a folder of their own below it."""
+    """Whether a picture lies in the output folder, where that is below the input folder `root`."""
     inner, outer = absolute(folder), absolute(root)
     return inner != outer and inner.is_relative_to(outer) and absolute(path).is_relative_to(inner)
 
 
 def _check(tasks: Collection[Task], folder: Location | None) -> None:
-    """Raises UsageError.  `folder` is where all outputs belong."""
+    """Raises UsageError for colliding outputs, and for those outside `folder`."""
     ignore_case = folder is not None and not is_remote(folder) and _ignores_case(folder)
     sources = {absolute(task.source) for task in tasks}
     taken: dict[str, Task] = {}
@@ -157,17 +161,19 @@ def _check(tasks: Collection[Task], folder: Location | None) -> None:
             itself = absolute(task.target) == absolute(task.source)
             raise UsageError(f"{task.target} is {'the input itself' if itself else 'an input too'}", _OTHER_NAME_HINT)
         if folder is not None and _escapes(task.target, folder):
-            raise UsageError(f"{task.target} leads out of {folder}", "take the link away, or give another --name")
+            raise UsageError(
+                f"{task.target} leads out of {folder}", "remove the symbolic link, or choose another --name"
+            )
         earlier = taken.setdefault(_normalised(task.target, ignore_case), task)
         if earlier is not task:
             clashes.append(f"{earlier.source} and {task.source} would both become {task.target}")
     if clashes:
         more = f"; and {len(clashes) - _SHOWN} more" if len(clashes) > _SHOWN else ""
-        raise UsageError("; ".join(clashes[:_SHOWN]) + more, "give one folder at a time, or another --name")
+        raise UsageError("; ".join(clashes[:_SHOWN]) + more, "enlarge one folder at a time, or choose another --name")
 
 
 def _escapes(target: Location, folder: Location) -> bool:
-    """Whether an output would lie elsewhere than below its folder, through links or a name such as `..`."""
+    """Whether an output would lie outside its folder, through symbolic links or a name such as `..`."""
     parts = as_pure_path(target).relative_to(as_pure_path(folder)).parts
     return ".." in parts or not absolute(target).is_relative_to(absolute(folder))
 
@@ -177,7 +183,7 @@ def _normalised(path: Location, ignore_case: bool) -> str:
 
 
 def _ignores_case(folder: Path) -> bool:
-    """Whether this folder, made or not, is on a file system to which A and a are one name."""
+    """Whether the file system of this folder, which may not exist yet, ignores case in names."""
     place = next(place for place in (folder, *folder.absolute().parents) if place.is_dir())
     try:
         with NamedTemporaryFile(prefix=".srgan-case-", dir=place) as file:

@@ -1,4 +1,4 @@
-"""Work on a Ray cluster, or on a Ray that lives as long as this process."""
+"""Workers on a Ray cluster, or on a local Ray that lives as long as this process."""
 
 import os
 import signal
@@ -20,7 +20,8 @@ from srgan_cli.weights.backbones import METRIC_WEIGHTS_VARIABLE
 
 RAY = "ray"
 _ADDRESS, _TOKEN = "RAY_ADDRESS", "RAY_AUTH_TOKEN"
-_UNREACHABLE_HINT = "is it running there? If it asks for a token, set RAY_AUTH_TOKEN"
+_UNREACHABLE_HINT = "check that it is running; if it requires a token, set RAY_AUTH_TOKEN"
+_LOCAL = "local"
 _MEMORY = 100 * 2**20
 _KINDS = ("cpu", "cuda")
 Returned = TypeVar("Returned")
@@ -28,51 +29,52 @@ Returned = TypeVar("Returned")
 
 @contextmanager
 def ray_session(cluster: str, devices: str = "") -> Iterator[None]:
-    """Within it, Ray is there: the cluster at ray://host:port; for `ray` that of $RAY_ADDRESS, or one made here.
+    """Connect to the cluster at ray://host:port; for `ray`, to the one at $RAY_ADDRESS or to a new local one.
 
-    One made here has room for the devices.  Raises UsageError where Ray is not installed or `cluster` is none, and
-    SrganError where nothing answers.
+    A local one has a core for each cpu in `devices`.  Raises UsageError if Ray is not installed or `cluster` is not an
+    address, and SrganError if the cluster cannot be reached.
     """
-    if cluster != RAY and not cluster.startswith(f"{RAY}://"):
-        raise UsageError(f"cannot work on {cluster!r}", "--on ray, or --on ray://host:10001")
-    address = os.environ.get(_ADDRESS, "local") if cluster == RAY else cluster
-    if address.startswith(f"{RAY}://"):
-        _pass_token()
-    ray, ending = _import_ray(), signal.getsignal(signal.SIGTERM)
-    local_options = {
-        "num_cpus": max(cores(), devices.count("cpu")),
-        "object_store_memory": _MEMORY,
-        "include_dashboard": False,
-    }
-    remote_options = (
-        {"runtime_env": {"env_vars": {METRIC_WEIGHTS_VARIABLE: os.environ[METRIC_WEIGHTS_VARIABLE]}}}
-        if METRIC_WEIGHTS_VARIABLE in os.environ
-        else {}
-    )
-    if address == "local":
-        os.environ.setdefault(_TOKEN, token_hex(32))  # else Ray would leave one in the home folder, or fail to
+    address = _address(cluster)
+    ray, handler = _import_ray(), signal.getsignal(signal.SIGTERM)
+    options = _local_options(devices) if address == _LOCAL else _remote_options()
     try:
-        ray.init(
-            address,
-            log_to_driver=False,
-            logging_level="ERROR",
-            **(local_options if address == "local" else remote_options),
-        )
+        ray.init(address, log_to_driver=False, logging_level="ERROR", **options)
     except (ConnectionError, RuntimeError, ValueError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise SrganError(f"cannot reach Ray at {address}: {reason}", _UNREACHABLE_HINT) from error
-    ray._private.worker._worker_logs_enabled = False  # Ray tells of lost workers where our results go
-    signal.signal(signal.SIGTERM, ending)  # Ray's own handler would exit with another code
+    ray._private.worker._worker_logs_enabled = False  # Ray prints lost workers to stdout
+    signal.signal(signal.SIGTERM, handler)  # Ray's handler exits with another code
     try:
         yield
     finally:
         ray.shutdown()
 
 
-def start_ray_workers(spec: WorkerSpec, devices: str, policy: TilePolicy) -> list[Worker]:
-    """Workers on the cluster: one for each of the devices, which are cpu (a core) or cuda.
+def _address(cluster: str) -> str:
+    """What Ray takes for the address of the cluster.  Raises UsageError."""
+    if cluster != RAY and not cluster.startswith(f"{RAY}://"):
+        raise UsageError(f"cannot run on {cluster!r}", "use --on ray, or --on ray://host:10001")
+    address = os.environ.get(_ADDRESS, _LOCAL) if cluster == RAY else cluster
+    if address.startswith(f"{RAY}://"):
+        _pass_token()
+    return address
 
-    Of all, or where none are named: one for every free GPU, or every free core where there is no GPU.
+
+def _local_options(devices: str) -> dict[str, Any]:
+    os.environ.setdefault(_TOKEN, token_hex(32))  # else Ray writes one to the home folder
+    cpus = max(cores(), devices.count("cpu"))
+    return {"num_cpus": cpus, "object_store_memory": _MEMORY, "include_dashboard": False}
+
+
+def _remote_options() -> dict[str, Any]:
+    folder = os.environ.get(METRIC_WEIGHTS_VARIABLE)
+    return {} if folder is None else {"runtime_env": {"env_vars": {METRIC_WEIGHTS_VARIABLE: folder}}}
+
+
+def start_ray_workers(spec: WorkerSpec, devices: str, policy: TilePolicy) -> list[Worker]:
+    """One worker for each of the devices, which are cpu (one core) or cuda.
+
+    If `devices` is empty or `all`: one for every free GPU, or every free core if there is no GPU.
     Raises UsageError for more than are free.
     """
     free = {
@@ -81,23 +83,23 @@ def start_ray_workers(spec: WorkerSpec, devices: str, policy: TilePolicy) -> lis
     named = [] if devices in ("", "all") else devices.split(",")
     unknown = [name for name in named if name not in _KINDS]
     if unknown:
-        raise UsageError(f"on Ray there is no device {unknown[0]!r}", "name cpu or cuda as often as wanted, or all")
+        raise UsageError(f"Ray has no device {unknown[0]!r}", "list cpu or cuda once per worker, or use all")
     kind = "cuda" if free["cuda"] else "cpu"
     chosen = named or [kind] * free[kind]
     if not chosen or any(chosen.count(kind) > free[kind] for kind in _KINDS):
         available = f"{free['cuda']} GPUs and {free['cpu']} cores"
-        raise UsageError(f"Ray has {available} free, {len(chosen)} workers were asked for", "ask for fewer, or wait")
+        raise UsageError(f"Ray has {available} free, {len(chosen)} workers were requested", "request fewer, or wait")
     processes_sharing = max(1, free["cuda"])
     return [RayWorker(spec, name, default_concurrency(name, policy, processes_sharing)) for name in chosen]
 
 
 class RayWorker(WorkerProxy[Any]):
-    """A worker that Ray finds a machine for."""
+    """A worker on a machine chosen by Ray."""
 
     def connect(self) -> Any:
-        """An actor on a core or a GPU of its own."""
+        """Start an actor with a core or a GPU of its own."""
         resources = {"num_cpus": 1} if self.arguments[1] == "cpu" else {"num_cpus": 0, "num_gpus": 1}
-        # One more than files in hand, for the word to stop.
+        # One more than the files at once, for the call of `stop`.
         return (
             _import_ray()
             .remote(RemoteWorker)
@@ -106,12 +108,12 @@ class RayWorker(WorkerProxy[Any]):
         )
 
     def run_task(self, connection: Any, task: Task) -> TaskResult:
-        """What the actor makes of a task."""
+        """The result of a task.  Raises WorkerDied."""
         result: TaskResult = _get_result(connection.process.remote(task))
         return result
 
     def send_stop(self, connection: Any) -> None:
-        """Tell the actor."""
+        """Call the actor's `stop`.  Raises WorkerDied."""
         _get_result(connection.stop.remote())
 
     def disconnect(self, connection: Any) -> None:
@@ -120,15 +122,15 @@ class RayWorker(WorkerProxy[Any]):
 
 
 class RayExecutor(Executor):
-    """Runs functions as Ray's tasks, again where a worker dies; `size` of them at once."""
+    """Runs functions as Ray tasks, which are retried when a worker dies."""
 
     @property
     def size(self) -> int:
-        """The free cores."""
+        """The number of free cores."""
         return max(1, int(_import_ray().available_resources().get("CPU", 0)))
 
     def submit(self, function: Callable[..., Returned], /, *arguments: Any, **named: Any) -> Future[Returned]:
-        """What the function will have given."""
+        """A future for the function's result."""
         future: Future[Returned] = (
             _import_ray().remote(_call).remote(Path.cwd(), function, *arguments, **named).future()
         )
@@ -136,7 +138,7 @@ class RayExecutor(Executor):
 
 
 def _pass_token() -> None:
-    """Have Ray's client show the token, if there is one, which Ray does by itself for clusters that are not far."""
+    """Have Ray's client send the token, if there is one.  Ray sends it by itself on the same machine only."""
     with suppress(RuntimeError):  # there may be no home folder
         if any(name in os.environ for name in (_TOKEN, f"{_TOKEN}_PATH")) or (Path.home() / ".ray/auth_token").exists():
             os.environ.setdefault("RAY_AUTH_MODE", "token")
@@ -148,7 +150,7 @@ def _call(start: Path, function: Callable[..., Returned], *arguments: Any, **nam
 
 
 def _get_result(reference: Any) -> Any:
-    """What an actor answers; its errors as they were raised there."""
+    """The result of an actor's call.  Raises the errors of the actor."""
     ray = _import_ray()
     try:
         with translate_worker_death(ray.exceptions.RayActorError):
@@ -158,8 +160,8 @@ def _get_result(reference: Any) -> Any:
 
 
 def _import_ray() -> Any:
-    """Ray.  Raises UsageError where it is not installed."""
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # it would report its use to its makers
+    """The module.  Raises UsageError if Ray is not installed."""
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # Ray would report its use
     try:
         import ray
     except ImportError as error:

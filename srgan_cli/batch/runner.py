@@ -1,4 +1,4 @@
-"""Many pictures, one stream of results, whoever enlarges them: this process, others beside it, or other machines."""
+"""Running the tasks of a batch on workers: in this process, in others, or on other machines."""
 
 from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Generator as Stream
@@ -14,24 +14,24 @@ _UNITS_PER_TASK = 1000
 
 
 class Worker(Protocol):
-    """Where pictures are enlarged, several at once: a Bench, or one that is far away."""
+    """Enlarges files, several at once: an ImageProcessor, or a proxy of one elsewhere."""
 
     @property
     def concurrency(self) -> int:
-        """How many files are worth having in hand at once."""
+        """How many files to process at once."""
 
     def process(self, task: Task, progress: Progress, /) -> TaskResult:
-        """What became of a task, with every error of its own in the result; raises what stops all others too."""
+        """The result of a task.  The errors of its file are part of it; errors that are raised end the batch."""
 
     def stop(self) -> None:
-        """Have what is in hand given up soon."""
+        """Cancel the tasks in progress soon."""
 
     def close(self) -> None:
-        """Part from it; nothing is in hand any more."""
+        """Release its resources, when no task is in progress."""
 
 
 class BatchRunner:
-    """Enlarges the pictures of many files.  Every hand of every worker takes the next one as soon as it is free."""
+    """Enlarges many files.  Each slot of each worker takes the next task when it is idle."""
 
     def __init__(self, *workers: Worker) -> None:
         self.workers = workers
@@ -39,18 +39,19 @@ class BatchRunner:
     def run(
         self,
         tasks: Sequence[Task],
+        *,
         progress: Progress | None = None,
         share: Callable[[Sequence[Task]], Iterable[Task]] = iter,
     ) -> Stream[TaskResult]:
-        """The results in the order of the tasks, as soon as they are there; then the workers are done.
+        """Yield the results in the order of the tasks.  The workers are closed at the end.
 
-        `share` gives those of the tasks that are this process's, one after the other, each when there is a free hand.
-        When the caller closes the stream or is interrupted, what is being written is given up and nothing of it stays.
+        `share` yields the tasks assigned to this process, one per idle slot.
+        When the caller closes the generator, tasks in progress are cancelled, and their outputs are not written.
         """
         aggregator, queue = ProgressAggregator(len(tasks), progress), TaskQueue(share(tasks))
-        # Those of all workers by turns, so that each has work from the beginning.
+        # The first slots of all workers come first, so that each has work from the beginning.
         slots = sorted((turn, index) for index, worker in enumerate(self.workers) for turn in range(worker.concurrency))
-        pool = ThreadPoolExecutor(len(slots), "hand")
+        pool = ThreadPoolExecutor(len(slots), "slot")
         try:
             for _, index in slots:
                 pool.submit(_run_worker, self.workers[index], queue, aggregator)
@@ -66,49 +67,49 @@ class BatchRunner:
 
 
 def _run_worker(worker: Worker, queue: "TaskQueue", aggregator: "ProgressAggregator") -> None:
-    """What a hand does all day."""
+    """Take tasks for one slot of a worker until none is left."""
     while item := queue.take():
         task, future = item
         try:
             future.set_result(worker.process(task, aggregator.task_progress()))
-        except BaseException as error:  # whoever takes the results raises it, an interrupt too
+        except BaseException as error:  # raised by `run`, even a KeyboardInterrupt
             future.set_exception(error)
 
 
 class TaskQueue:
-    """Deals tasks out to whoever is free, and keeps the order of what comes of them."""
+    """Hands out tasks and keeps their results in order."""
 
     def __init__(self, tasks: Iterable[Task]) -> None:
         self.tasks, self.lock = iter(tasks), Lock()
         self.results: SimpleQueue[Future[TaskResult] | None] = SimpleQueue()
 
     def take(self) -> tuple[Task, Future[TaskResult]] | None:
-        """A task, and where its result belongs; None at the end."""
+        """The next task and the future for its result; None at the end."""
         with self.lock:
             future: Future[TaskResult] = Future()
             try:
                 task = next(self.tasks, None)
-            except Exception as error:  # whoever takes the results raises it
+            except Exception as error:  # raised by `run`
                 task = None
                 future.set_exception(error)
             self.results.put(None if task is None and not future.done() else future)
             return None if task is None else (task, future)
 
     def close(self) -> None:
-        """Deal no more."""
+        """Hand out no more tasks."""
         with self.lock:
             self.tasks = iter(())
 
 
 class ProgressAggregator:
-    """Tells how much of all tasks is done, in thousandths of a task."""
+    """Adds up the progress of all tasks, in thousandths of a task."""
 
     def __init__(self, count: int, progress: Progress | None) -> None:
         self.total, self.progress = _UNITS_PER_TASK * count, progress
         self.done, self.lock = 0, Lock()
 
     def task_progress(self) -> Progress:
-        """What tells how much of another task is done."""
+        """A function that reports the progress of one more task."""
         reported = 0
 
         def update(done: int, total: int) -> None:

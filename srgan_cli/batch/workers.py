@@ -1,4 +1,4 @@
-"""Workers that are not in this process: what they are told, and what happens when one is lost."""
+"""Workers in other processes, and their replacement when one dies."""
 
 import os
 from abc import ABC, abstractmethod
@@ -30,26 +30,26 @@ Connection = TypeVar("Connection")
 
 @dataclass(frozen=True)
 class WorkerSpec:
-    """What is to be done at a bench, as other processes can be told.
-
-    load: returns the upscaler for a `device` by name.  folder: where a manifest is, if anywhere, and recipe what it
-    tells its lines by.  working_directory: the folder that paths are counted from.
-    """
+    """What a worker needs to set itself up in another process."""
 
     load: Callable[..., Upscaler]
+    """Returns the upscaler for a `device`."""
     options: UpscaleOptions
     folder: Path | None = None
+    """The folder of the manifest, if there is one."""
     settings_digest: str = ""
+    """The manifest's digest of the settings."""
     working_directory: Path = field(default_factory=Path.cwd)
+    """The folder that relative paths start from."""
 
     @property
     def manifest(self) -> Manifest | None:
-        """The manifest, read anew."""
+        """The manifest as it is on disk now."""
         return Manifest(self.folder, self.settings_digest) if self.folder else None
 
 
 class RemoteWorker:
-    """A bench in another process, which is set up when the first task comes."""
+    """An ImageProcessor in a worker process, set up when the first task arrives."""
 
     def __init__(self, spec: WorkerSpec, device: str, threads: int) -> None:
         self.spec, self.device, self.threads = spec, device, threads
@@ -58,11 +58,11 @@ class RemoteWorker:
         self.stopped = False
 
     def process(self, task: Task) -> TaskResult:
-        """What became of a task.  Raises SrganError where the bench cannot be set up."""
+        """The result of a task.  Raises SrganError if the worker cannot be set up."""
         return self._start().process(task)
 
     def stop(self) -> None:
-        """Have what is in hand given up at its next tile, also what is to come."""
+        """Cancel all tasks, present and future."""
         self.stopped = True
         if self.processor:
             self.processor.stop()
@@ -83,18 +83,17 @@ class RemoteWorker:
 
 
 class WorkerDied(Exception):  # noqa: N818 (says what happened)
-    """Whoever was asked is no more."""
+    """The worker process no longer exists."""
 
 
 class WorkerProxy(ABC, Generic[Connection]):
-    """A worker elsewhere.  When it is lost another one takes its place, and what it had in hand is done again.
+    """A worker elsewhere.  If it dies, it is replaced and its tasks are retried.
 
-    What has been lost once is done alone, so that a file that costs a worker its life takes no others with it; after
-    ATTEMPTS it has failed.
+    A task whose worker died is retried alone, so that one bad file cannot kill other tasks.  It fails after ATTEMPTS.
     """
 
     def __init__(self, spec: WorkerSpec, device: str, concurrency: int, threads: int = 1) -> None:
-        """`concurrency`: files in hand at once.  `threads`: of torch there."""
+        """`concurrency` is the number of files at once, `threads` the number of torch's threads in the worker."""
         self.concurrency = concurrency
         self.arguments = spec, device, threads
         self.lock, self.retry_lock = Lock(), Lock()
@@ -103,39 +102,39 @@ class WorkerProxy(ABC, Generic[Connection]):
 
     @abstractmethod
     def connect(self) -> Connection:
-        """A line to a new Station."""
+        """Start a RemoteWorker and connect to it."""
 
     @abstractmethod
     def run_task(self, connection: Connection, task: Task) -> TaskResult:
-        """What the Station makes of a task.  Raises Lost when it is no more."""
+        """The result of a task.  Raises WorkerDied."""
 
     @abstractmethod
     def send_stop(self, connection: Connection) -> None:
-        """Tell the Station to stop.  Raises Lost when it is no more."""
+        """Call the worker's `stop`.  Raises WorkerDied."""
 
     @abstractmethod
     def disconnect(self, connection: Connection) -> None:
-        """End the Station, which may be lost already."""
+        """End the worker, which may be dead already."""
 
     def process(self, task: Task, progress: Progress, /) -> TaskResult:
-        """What became of a task.  Raises SrganError where the bench cannot be set up."""
+        """The result of a task.  Raises SrganError if the worker cannot be set up."""
         try:
             for attempt in range(ATTEMPTS):
                 with self.retry_lock if attempt else nullcontext(), suppress(WorkerDied):
                     return self._attempt(task)
-            return _failed(task, f"whoever enlarged {task.source} died, {ATTEMPTS} times")
+            return _failed(task, f"the worker processing {task.source} crashed {ATTEMPTS} times")
         finally:
             progress(1, 1)
 
     def stop(self) -> None:
-        """Have what is in hand given up at its next tile, and begin nothing anew."""
+        """Cancel the tasks in progress, and start no more."""
         with self.lock, suppress(WorkerDied):
             self.stopped = True
             if self.connection is not None:
                 self.send_stop(self.connection)
 
     def close(self) -> None:
-        """End the Station."""
+        """End the worker."""
         if self.connection is not None:
             self._discard(self.connection)
 
@@ -163,14 +162,14 @@ class WorkerProxy(ABC, Generic[Connection]):
 
 
 def chdir_if_exists(folder: Path) -> None:
-    """Count paths from a folder, where this machine has it; what is missing there is told file by file."""
+    """Change to a folder if this machine has it.  If not, each file that is missing is reported."""
     with suppress(OSError):
         os.chdir(folder)
 
 
 @contextmanager
 def translate_worker_death(*deaths: type[Exception]) -> Iterator[None]:
-    """Turns the errors that tell of a loss into Lost."""
+    """Turn errors of a broken connection into WorkerDied."""
     try:
         yield
     except deaths as error:
@@ -182,30 +181,30 @@ def _failed(task: Task, reason: str) -> TaskResult:
 
 
 class _Manager(BaseManager):
-    """Holds a Station in a process of its own, and asks it for whoever calls."""
+    """Runs a RemoteWorker in another process and forwards calls to it."""
 
 
 _Manager.register("RemoteWorker", RemoteWorker)
 
 
 class ProcessWorker(WorkerProxy[tuple[_Manager, Any]]):
-    """A worker in a process of its own on this machine."""
+    """A worker in another process of this machine."""
 
     def connect(self) -> tuple[_Manager, Any]:
-        """A new process."""
+        """Start a process."""
         with translate_worker_death(*_DEATH_ERRORS):
             manager = _Manager(ctx=context(__name__))
             manager.start(init_worker)
             return manager, manager.RemoteWorker(*self.arguments)  # type: ignore[attr-defined]
 
     def run_task(self, connection: tuple[_Manager, Any], task: Task) -> TaskResult:
-        """What its Station makes of a task."""
+        """The result of a task.  Raises WorkerDied."""
         with translate_worker_death(*_DEATH_ERRORS):
             result: TaskResult = connection[1].process(task)
             return result
 
     def send_stop(self, connection: tuple[_Manager, Any]) -> None:
-        """Tell its Station."""
+        """Call the worker's `stop`.  Raises WorkerDied."""
         with translate_worker_death(*_DEATH_ERRORS):
             connection[1].stop()
 
@@ -215,7 +214,7 @@ class ProcessWorker(WorkerProxy[tuple[_Manager, Any]]):
 
 
 def start_process_workers(spec: WorkerSpec, devices: Sequence[str], policy: TilePolicy) -> list[Worker]:
-    """A worker for each device of this machine; those on the CPU share its cores."""
+    """One worker process per device; those on the CPU share its cores."""
     threads = max(1, cores() // max(1, devices.count("cpu")))
     return [
         ProcessWorker(spec, name, default_concurrency(name.partition(":")[0], policy, len(devices)), threads)

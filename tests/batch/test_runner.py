@@ -72,7 +72,7 @@ def test_losses_are_told_with_the_picture_they_concern(upscaler: Upscaler, tmp_p
 
 def test_the_meter_goes_up_to_all(upscaler: Upscaler, tasks: list[Task]) -> None:
     seen: list[tuple[int, int]] = []
-    list(BatchRunner(ImageProcessor(upscaler)).run(tasks, lambda done, total: seen.append((done, total))))
+    list(BatchRunner(ImageProcessor(upscaler)).run(tasks, progress=lambda done, total: seen.append((done, total))))
     assert {total for _, total in seen} == {5000}
     assert seen[-1][0] == 5000
     assert len(seen) > 5

@@ -57,7 +57,7 @@ def test_a_file_that_costs_lives_has_failed_in_the_end_and_takes_no_other_with_i
     worker = Perishable("c")
     results = list(BatchRunner(worker).run(tasks(*"abcdefgh")))
     assert [result.status for result in results] == [*["enlarged"] * 2, "failed", *["enlarged"] * 5]
-    assert f"died, {ATTEMPTS} times" in str(results[2].error)
+    assert f"crashed {ATTEMPTS} times" in str(results[2].error)
     assert all("ended" in line for line in worker.lines[1:])
 
 
@@ -73,7 +73,11 @@ def test_what_stops_is_not_begun_anew() -> None:
 
 def test_the_meter_counts_also_what_is_lost() -> None:
     seen: list[tuple[int, int]] = []
-    list(BatchRunner(Perishable("b", concurrency=1)).run(tasks(*"abc"), lambda done, total: seen.append((done, total))))
+    list(
+        BatchRunner(Perishable("b", concurrency=1)).run(
+            tasks(*"abc"), progress=lambda done, total: seen.append((done, total))
+        )
+    )
     assert seen == [(1000, 3000), (2000, 3000), (3000, 3000)]
 
 
@@ -138,7 +142,7 @@ def test_who_is_interrupted_takes_its_workers_with_it(
         ("--devices cpu,tpu", "no device 'tpu'"),
         ("--devices 7", "no device 'cuda:7'"),
         ("--devices cpu,cpu --device cpu", "--device and --devices exclude each other"),
-        ("--on cluster", "cannot work on 'cluster'"),
+        ("--on cluster", "cannot run on 'cluster'"),
         ("--devices cpu memory://in", "memory:// is in one process alone"),
     ],
 )

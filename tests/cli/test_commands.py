@@ -166,7 +166,7 @@ def test_upscale_goes_on_after_a_bad_file_and_sums_up(
         ("upscale missing.png out.png", 1, "no such file: missing.png"),
         ("upscale text.png out.png", 1, "not a picture: text.png"),
         ("upscale cut.png out.png", 1, "cannot read cut.png"),
-        ("upscale . out.png", 2, "out.png is one file, there may be many pictures"),
+        ("upscale . out.png", 2, "out.png is one file, expected a folder for many pictures"),
         ("upscale in.png pictures/small.png out.png", 2, "out.png is one file"),
         ("upscale in.png pictures/small.png in.png", 2, "in.png is one file"),
         ("upscale pictures pictures", 2, "pictures/small.png is the input itself"),

@@ -48,7 +48,7 @@ def run(request: UpscaleRequest) -> None:
         reporter = Reporter(upscaler, files, plan, world, as_json=request.as_json, debug=request.debug)
         with (
             progress_bar(reporter.label) if world.size == 1 else nullcontext() as progress,
-            closing(batch.run(plan.tasks, progress, partial(shared_queue, store))) as results,
+            closing(batch.run(plan.tasks, progress=progress, share=partial(shared_queue, store))) as results,
         ):
             for result in results:
                 reporter.report(result)
