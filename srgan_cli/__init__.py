@@ -6,26 +6,57 @@ from typing import TYPE_CHECKING, Any
 from srgan_cli.version import __version__
 
 if TYPE_CHECKING:
-    from srgan_cli.errors import SrganError
+    from srgan_cli.errors import (
+        MismatchError,
+        OutputClosed,
+        PictureError,
+        SrganError,
+        UnknownDevice,
+        UnknownModel,
+        UsageError,
+        WeightsError,
+    )
     from srgan_cli.image.io import read_picture, write_picture
-    from srgan_cli.image.picture import Picture
+    from srgan_cli.image.metadata.metadata import Metadata
+    from srgan_cli.image.picture import ImageStream, Picture
     from srgan_cli.image.sequence import ImageSequence, open_pictures, write_pictures
+    from srgan_cli.networks import Generator
     from srgan_cli.scoring.evaluate import score
-    from srgan_cli.scoring.report.report import Report
-    from srgan_cli.upscaling.back_projection import back_project
+    from srgan_cli.scoring.protocol import Protocol
+    from srgan_cli.scoring.report.report import Difference, Report, Score, Summary
+    from srgan_cli.upscaling.back_projection import Consistency, back_project
     from srgan_cli.upscaling.scale import Size
+    from srgan_cli.upscaling.tiles.memory import ReservedMemory
+    from srgan_cli.upscaling.tiles.plan import TilePlan
     from srgan_cli.upscaling.tiles.tiling import TilePolicy
     from srgan_cli.upscaling.upscaler import Upscaler
 
 
 __all__ = [
+    "Consistency",
+    "Difference",
+    "Generator",
     "ImageSequence",
+    "ImageStream",
+    "Metadata",
+    "MismatchError",
+    "OutputClosed",
     "Picture",
+    "PictureError",
+    "Protocol",
     "Report",
+    "ReservedMemory",
+    "Score",
     "Size",
     "SrganError",
+    "Summary",
+    "TilePlan",
     "TilePolicy",
+    "UnknownDevice",
+    "UnknownModel",
     "Upscaler",
+    "UsageError",
+    "WeightsError",
     "__version__",
     "back_project",
     "open_pictures",
@@ -35,28 +66,31 @@ __all__ = [
     "write_pictures",
 ]
 
-_HOMES = {
-    "Picture": "image.picture",
-    "ImageSequence": "image.sequence",
-    "Report": "scoring.report.report",
-    "Size": "upscaling.scale",
-    "SrganError": "errors",
-    "TilePolicy": "upscaling.tiles.tiling",
-    "Upscaler": "upscaling.upscaler",
-    "back_project": "upscaling.back_projection",
-    "open_pictures": "image.sequence",
-    "read_picture": "image.io",
-    "score": "scoring.evaluate",
-    "write_picture": "image.io",
-    "write_pictures": "image.sequence",
+_MODULES = {
+    "errors": "MismatchError OutputClosed PictureError SrganError UnknownDevice UnknownModel UsageError WeightsError",
+    "image.io": "read_picture write_picture",
+    "image.metadata.metadata": "Metadata",
+    "image.picture": "ImageStream Picture",
+    "image.sequence": "ImageSequence open_pictures write_pictures",
+    "networks": "Generator",
+    "scoring.evaluate": "score",
+    "scoring.protocol": "Protocol",
+    "scoring.report.report": "Difference Report Score Summary",
+    "upscaling.back_projection": "Consistency back_project",
+    "upscaling.scale": "Size",
+    "upscaling.tiles.memory": "ReservedMemory",
+    "upscaling.tiles.plan": "TilePlan",
+    "upscaling.tiles.tiling": "TilePolicy",
+    "upscaling.upscaler": "Upscaler",
 }
+_MODULE_OF = {name: module for module, names in _MODULES.items() for name in names.split()}
 
 
 def __getattr__(name: str) -> Any:
     """Import a public name when it is first used: `import srgan_cli` does not import torch."""
-    if name not in _HOMES:
+    if name not in _MODULE_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    return getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
 
 
 def __dir__() -> list[str]:

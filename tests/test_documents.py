@@ -20,6 +20,7 @@ from typer.main import get_command
 
 from srgan_cli.cli import app
 from srgan_cli.image.io import read_picture
+from srgan_cli.image.sequence import open_pictures
 from srgan_cli.networks import GENERATORS
 
 README = (REPOSITORY / "README.md").read_text()
@@ -175,7 +176,11 @@ def test_the_python_example_runs_in_six_lines_and_prints_nothing(
 
 
 def test_the_program_in_the_python_docs_runs(checkout: Path) -> None:
-    (program,) = re.findall(r"```python\n(.*?)```", (REPOSITORY / "docs/python.md").read_text(), re.DOTALL)
+    programs = re.findall(r"```python\n(.*?)```", (REPOSITORY / "docs/python.md").read_text(), re.DOTALL)
+    program = "\n".join(programs)
+    frames = [Image.new("RGB", (20, 10), colour) for colour in ("red", "teal")]
+    frames[0].save(checkout / "animation.gif", save_all=True, append_images=frames[1:])
     small = program.replace("Size(1000, 1000)", "Size(300, 300)").replace("self_ensemble=True", "self_ensemble=False")
     exec(small, {})
     assert max(read_picture(checkout / "out.png").pixels.shape) == 300
+    assert open_pictures(checkout / "animation-large.gif").sizes == ((20, 40), (20, 40))

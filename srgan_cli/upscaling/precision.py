@@ -74,8 +74,8 @@ def with_precision(generator: Generator, device: torch.device, precision: str = 
         raise UsageError(f"the precision is {precision!r}, expected one of auto, {', '.join(INFERENCE_DTYPES)}")
     dtype = INFERENCE_DTYPES[precision]
     if dtype not in (torch.float32, *fast):
-        where = device.type if dtype in generator.half_formats else "this network"
-        raise UsageError(f"{precision} is not supported efficiently on {where}", "leave --precision out")
+        where = f"on {device.type}" if dtype in generator.half_formats else "by this network"
+        raise UsageError(f"{precision} is not supported efficiently {where}", "leave --precision out")
     return MixedPrecision(generator, dtype)
 
 
