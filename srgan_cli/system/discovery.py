@@ -73,18 +73,7 @@ def pair_by_name(reference: Path, candidate: Path) -> Pairing:
             f"{reference} and {candidate}: one is a file and the other a folder",
             "name two files or two folders",
         )
-    left, right = _by_name(reference), _by_name(candidate)
-    both = sorted(left.keys() & right.keys())
-    if not both:
-        raise SrganError(
-            f"no picture in {candidate} has the name of one in {reference}",
-            "pictures are paired by their names without suffix, such as ref/a.png and out/a.jpg",
-        )
-    return Pairing(
-        [(name, left[name], right[name]) for name in both],
-        sorted(left.keys() - right.keys()),
-        sorted(right.keys() - left.keys()),
-    )
+    return _pair_folders(reference, candidate)
 
 
 def by_name(root: Path) -> dict[str, Path]:
@@ -102,6 +91,21 @@ def is_plain_name(name: str) -> bool:
     except UnicodeEncodeError:
         return False
     return 0 < size <= _LONGEST_NAME and not set(name) & {"/", os.sep, "\0"} and name not in (".", "..")
+
+
+def _pair_folders(reference: Path, candidate: Path) -> Pairing:
+    left, right = _by_name(reference), _by_name(candidate)
+    both = sorted(left.keys() & right.keys())
+    if not both:
+        raise SrganError(
+            f"no picture in {candidate} has the name of one in {reference}",
+            "pictures are paired by their names without suffix, such as ref/a.png and out/a.jpg",
+        )
+    return Pairing(
+        [(name, left[name], right[name]) for name in both],
+        sorted(left.keys() - right.keys()),
+        sorted(right.keys() - left.keys()),
+    )
 
 
 def _not_found(path: Path) -> SrganError:

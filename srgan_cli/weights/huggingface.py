@@ -33,16 +33,15 @@ def locate(source: str, *, offline: bool = False) -> RemoteFile:
     offline = offline or constants.HF_HUB_OFFLINE
     info = None if offline else _model_info(source, endpoint, repository, revision)
     commit = (info and info.sha) or revision
-    found = try_to_load_from_cache(repository, path, revision=commit)
-    copy = Path(found) if isinstance(found, str) else None
-    if offline and not copy:
+    copy = try_to_load_from_cache(repository, path, revision=commit)
+    if offline and not isinstance(copy, str):
         raise UsageError(f"{source} is not in the cache", "to download it, omit --offline and unset HF_HUB_OFFLINE")
     return RemoteFile(
         hf_hub_url(repository, path, revision=commit, endpoint=endpoint),
         build_hf_headers(library_name="srgan", library_version=__version__),
-        str(getattr(info and info.card_data, "license", None) or ""),
-        _stated_sha256(info, path),
-        copy,
+        licence=str(getattr(info and info.card_data, "license", None) or ""),
+        sha256=_stated_sha256(info, path),
+        local_copy=Path(copy) if isinstance(copy, str) else None,
     )
 
 

@@ -59,24 +59,30 @@ def _write(generator: Generator, path: Path) -> None:
 
 
 def _difference(generator: Generator, path: Path, shape: tuple[int, ...]) -> float:
+    """The largest difference between onnxruntime and torch for random pictures of this shape."""
+    pictures = torch.rand(shape, generator=torch.Generator().manual_seed(0))
+    found = _run(path, pictures)
+    with torch.no_grad():
+        expected: Tensor = generator(pictures)
+    if found.shape != expected.shape:
+        sizes = f"{tuple(found.shape)}, expected {tuple(expected.shape)}"
+        raise SrganError(f"the exported model returns {sizes}", "try another model")
+    return float((found - expected).abs().max())
+
+
+def _run(path: Path, pictures: Tensor) -> Tensor:
     import onnxruntime
 
-    pictures = torch.rand(shape, generator=torch.Generator().manual_seed(0))
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     try:
         (found,) = session.run([OUTPUT], {INPUT: pictures.numpy()})
     except Exception as error:  # the classes of onnxruntime have no common base
+        size = f"{pictures.shape[3]} x {pictures.shape[2]}"
         raise SrganError(
-            f"the exported model fails for {shape[3]} x {shape[2]} pixels: {shorten(str(error), 120)}",
+            f"the exported model fails for {size} pixels: {shorten(str(error), 120)}",
             "this network cannot be exported with free sizes: try another model",
         ) from error
-    with torch.no_grad():
-        expected: Tensor = generator(pictures)
-    if found.shape != tuple(expected.shape):
-        raise SrganError(
-            f"the exported model returns {found.shape}, expected {tuple(expected.shape)}", "try another model"
-        )
-    return float((torch.from_numpy(found) - expected).abs().max())
+    return torch.from_numpy(found)
 
 
 def _check_installed() -> None:

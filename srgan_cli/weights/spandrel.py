@@ -109,17 +109,7 @@ def build_spandrel(tensors: dict[str, Any], source: str) -> SpandrelGenerator:
     networks with other than 1, 3 or 4 channels.
     """
     spandrel = _import_spandrel(source)
-    try:
-        descriptor = spandrel.ModelLoader().load_from_state_dict(spandrel.canonicalize_state_dict(tensors))
-    except spandrel.UnsupportedModelError as error:
-        count = len(list(spandrel.MAIN_REGISTRY.architectures()))
-        hint = f"spandrel {spandrel.__version__} knows {count} architectures; a newer version may know more"
-        raise WeightsError(f"{source} has no known architecture", hint) from error
-    except Exception as error:  # each architecture fails in its own way on tensors that do not fit it
-        reason = shorten(str(error), 160)
-        raise WeightsError(
-            f"{source} does not match the architecture that it resembles: {reason}", "download it again"
-        ) from error
+    descriptor = _recognise(spandrel, tensors, source)
     if not isinstance(descriptor, spandrel.ImageModelDescriptor):
         raise WeightsError(
             f"{source} is an inpainting model and needs a mask", "use a model for upscaling or restoration"
@@ -167,6 +157,21 @@ def read_tensors(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise WeightsError(f"{path} contains a {type(content).__name__}, expected tensors by name", "use another file")
     return content
+
+
+def _recognise(spandrel: Any, tensors: dict[str, Any], source: str) -> Any:
+    """The model descriptor of spandrel."""
+    try:
+        return spandrel.ModelLoader().load_from_state_dict(spandrel.canonicalize_state_dict(tensors))
+    except spandrel.UnsupportedModelError as error:
+        count = len(list(spandrel.MAIN_REGISTRY.architectures()))
+        hint = f"spandrel {spandrel.__version__} knows {count} architectures; a newer version may know more"
+        raise WeightsError(f"{source} has no known architecture", hint) from error
+    except Exception as error:  # each architecture fails in its own way on tensors that do not fit it
+        reason = shorten(str(error), 160)
+        raise WeightsError(
+            f"{source} does not match the architecture that it resembles: {reason}", "download it again"
+        ) from error
 
 
 def _pickle_error(path: Path, error: UnpicklingError) -> WeightsError:
