@@ -1,5 +1,10 @@
 """Settings of a run."""
 
+import json
+import subprocess
+import sys
+from collections.abc import Collection
+from dataclasses import FrozenInstanceError
 from pathlib import Path
 from typing import Any
 
@@ -7,13 +12,117 @@ import pytest
 from support import REPOSITORY
 
 from srgan_cli.errors import UsageError
-from srgan_cli.training.config import DataFolder, TrainConfig
-from srgan_cli.training.recipe import read_recipe
+from srgan_cli.networks import DISCRIMINATORS, GENERATORS
+from srgan_cli.networks.backbones import BACKBONES
+from srgan_cli.training import settings
+from srgan_cli.training.config import SETTINGS, TrainConfig
+from srgan_cli.training.data.degradations import DEGRADATIONS
+from srgan_cli.training.legacy import RENAMED_SETTINGS
+from srgan_cli.training.losses.adversarial import ADVERSARIAL_LOSSES
+from srgan_cli.training.losses.pixel import PIXEL_LOSSES
+from srgan_cli.training.optim.equivariance import GROUPS
+from srgan_cli.training.optim.optimizer import OPTIMIZERS, TRAINING_DTYPES
+from srgan_cli.training.optim.schedule import SCHEDULES
+from srgan_cli.training.recipe import former_settings, read_recipe
+from srgan_cli.training.run.folder import CHECKPOINT, read_checkpoint, serialize
+from srgan_cli.training.schema import OneOf
+from srgan_cli.training.settings import DataFolder
+from srgan_cli.weights.spandrel import PREFIX
 
 RECIPES = sorted((REPOSITORY / "examples/recipes").glob("*.toml"))
 
 
-def test_survives_json() -> None:
+@pytest.mark.parametrize(
+    ("key", "registry"),
+    [
+        ("generator", GENERATORS),
+        ("discriminator", DISCRIMINATORS),
+        ("gan_loss", ADVERSARIAL_LOSSES),
+        ("pixel_loss", PIXEL_LOSSES),
+        ("optimizer", OPTIMIZERS),
+        ("schedule", SCHEDULES),
+        ("precision", TRAINING_DTYPES),
+        ("degradation", ["bicubic", *DEGRADATIONS]),
+        ("equivariance", ["auto", *GROUPS, "off"]),
+    ],
+)
+def test_the_literals_of_a_setting_are_the_names_in_its_registry(key: str, registry: Collection[str]) -> None:
+    accepts = SETTINGS[key].accepts
+    assert isinstance(accepts, OneOf)
+    assert set(accepts.choices) == set(registry)
+
+
+def test_the_literals_of_backbones_and_foreign_networks_are_those_of_their_modules() -> None:
+    assert set(settings.BACKBONES) == set(BACKBONES)
+    assert settings.FOREIGN_PREFIX == PREFIX
+
+
+def test_settings_are_imported_without_torch() -> None:
+    program = "import sys, srgan_cli.training.config; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_settings_are_grouped_and_frozen() -> None:
+    config = TrainConfig.from_settings(channels=32, discriminator_channels=8, schedule="multistep")
+    assert (config.generator.channels, config.discriminator.channels) == (32, 8)
+    assert config.optim.lr_schedule == "multistep"
+    with pytest.raises(FrozenInstanceError):
+        config.generator.channels = 8  # type: ignore[misc]
+
+
+def test_some_settings_can_be_replaced() -> None:
+    config = TrainConfig.from_settings(data="photos", batch=3)
+    changed = config.replace(patch=32)
+    assert (changed.data.patch, changed.data.batch, config.data.patch) == (32, 3, 24)
+    assert changed.replace(patch=24) == config
+    with pytest.raises(TypeError, match="unknown settings: patches"):
+        config.replace(patches=2)
+
+
+FORMER = {
+    "game": "hinge",
+    "pixel_share": 0.5,
+    "l2_share": 0.25,
+    "unpaired_share": 0.125,
+    "degraded_share": 0.75,
+    "colour_share": 0.375,
+    "mixup_share": 0.625,
+    "cutblur_share": 0.875,
+    "patch_choice": 7,
+    "matching_weight": 0.3,
+    "average": 0.9,
+    "validation": 5,
+}
+"""Settings by their former names, none at its default."""
+
+
+def current(config: TrainConfig) -> dict[str, Any]:
+    return {former: config.to_settings()[name] for former, name in RENAMED_SETTINGS.items()}
+
+
+def test_a_recipe_with_former_names_loads_and_they_can_be_listed(tmp_path: Path) -> None:
+    path = tmp_path / "recipe.toml"
+    path.write_text("".join(f"{key} = {json.dumps(value)}\n" for key, value in FORMER.items()) + "batch = 3\n")
+    assert current(TrainConfig.from_settings(**read_recipe(path))) == FORMER
+    assert former_settings(path) == RENAMED_SETTINGS
+
+
+def test_the_settings_of_an_earlier_run_load(tmp_path: Path) -> None:
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(FORMER))
+    assert current(TrainConfig.from_settings(**read_recipe(path))) == FORMER
+
+
+def test_the_checkpoint_of_an_earlier_run_loads(tmp_path: Path) -> None:
+    stored = {**FORMER, "data": ["photos"], "scale": 2, "no_longer_known": 1}
+    (tmp_path / CHECKPOINT).write_bytes(serialize({"config": stored, "steps": 3}))
+    config = TrainConfig.from_json(read_checkpoint(tmp_path)["config"])
+    assert current(config) == FORMER
+    assert (config.scale, config.data.folder_names) == (2, "photos")
+    assert config.optim.equivariance == "off", "the run is older than equivariance"
+
+
+def test_settings_survive_json() -> None:
     config = TrainConfig.from_settings(
         data=(DataFolder(Path("a/b")), DataFolder(Path("c"), 2.5)),
         low=(Path("d"), Path("e")),
@@ -39,7 +148,7 @@ def test_a_folder_may_have_a_weight(tmp_path: Path) -> None:
         DataFolder.of("photos:1e999")
 
 
-def test_places_may_be_one_or_many() -> None:
+def test_folders_may_be_one_or_several() -> None:
     config = TrainConfig.from_json({"data": ["a", "b:2"], "low": ["c", "d"]})
     assert config.data.folders == (DataFolder(Path("a")), DataFolder(Path("b"), 2.0))
     assert config.data.low == (Path("c"), Path("d"))
@@ -48,7 +157,7 @@ def test_places_may_be_one_or_many() -> None:
         TrainConfig.from_json({"data": ["a", "b"], "low": "c"})
 
 
-def test_changes_win_over_what_was_stored() -> None:
+def test_changes_override_stored_settings() -> None:
     stored = TrainConfig.from_settings(data=Path("a"), seconds=60).to_json()
     changed = TrainConfig.from_json(stored, data=["b"], seconds=None, steps=3)
     assert changed.data.folders == (DataFolder(Path("b")),)
@@ -93,13 +202,13 @@ def test_changes_win_over_what_was_stored() -> None:
     ],
     ids=str,
 )
-def test_refuses_what_makes_no_sense(setting: dict[str, Any]) -> None:
+def test_a_setting_outside_its_range_is_refused(setting: dict[str, Any]) -> None:
     with pytest.raises(UsageError):
         TrainConfig.from_settings(data=Path("data"), **setting)
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=[path.stem for path in RECIPES])
-def test_every_recipe_of_the_examples_is_a_run(path: Path) -> None:
+def test_every_recipe_of_the_examples_is_valid(path: Path) -> None:
     TrainConfig.from_settings(data=Path("data"), **read_recipe(path))
 
 
@@ -128,20 +237,20 @@ def test_a_recipe_gives_settings_by_name(tmp_path: Path) -> None:
         ("batch =", "cannot read", ""),
     ],
 )
-def test_a_mistake_in_a_recipe_is_one_clear_line(tmp_path: Path, text: str, message: str, hint: str) -> None:
+def test_a_mistake_in_a_recipe_is_one_clear_error(tmp_path: Path, text: str, message: str, hint: str) -> None:
     with pytest.raises(UsageError, match=message) as raised:
         read_recipe(recipe(tmp_path, text))
     assert hint in raised.value.hint
 
 
 @pytest.mark.parametrize("text", ["7", "[]", "null", '"batch"', "[" * 100_000])
-def test_json_without_settings_is_one_clear_line(tmp_path: Path, text: str) -> None:
+def test_json_without_settings_is_one_clear_error(tmp_path: Path, text: str) -> None:
     path = tmp_path / "run.json"
     path.write_text(text)
     with pytest.raises(UsageError, match=r"does not hold settings|cannot read"):
         read_recipe(path)
 
 
-def test_a_missing_recipe_is_one_clear_line(tmp_path: Path) -> None:
+def test_a_missing_recipe_is_one_clear_error(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="cannot read"):
         read_recipe(tmp_path / "none.toml")

@@ -61,7 +61,7 @@ def test_what_would_spoil_a_training_is_named(config: TrainConfig) -> None:
     assert found.keys() == {"twin.png", "enlarged.png", "squeezed.jpg", "tiny.png", "broken.png"}
     assert "looks the same as good1.png" in found["twin.png"]
     assert "lacks fine detail" in found["enlarged.png"]
-    assert "JPEG's blocks" in found["squeezed.jpg"]
+    assert "JPEG blocks" in found["squeezed.jpg"]
     assert "cannot be used" in found["tiny.png"]
     assert "cannot be used" in found["broken.png"]
 
@@ -89,14 +89,14 @@ def test_a_shift_of_pairs_is_measured(config: TrainConfig, tmp_path: Path, shift
         small = np.asarray(Image.open(path).resize((48, 40), Image.Resampling.BICUBIC))
         Image.fromarray(np.roll(small, (-shift[0], -shift[1]), (0, 1))).save(low / path.name)
     found = remarks(config.replace(low=(low,)))
-    expected = f"lies {shift[0]} pixels below and {shift[1]} right of"
+    expected = f"is shifted {shift[0]} pixels down and {shift[1]} right of"
     assert len(found) == (3 if any(shift) else 0)
     assert all(expected in remark for remark in found.values())
 
 
 def test_too_little_room_on_the_disk_is_found(tmp_path: Path) -> None:
     check_disk_space(Cost({}, 1.0, 1, disk=1), tmp_path / "run")
-    with pytest.raises(SrganError, match=r"has room for \d+ MB, the run takes 1000000000000 MB"):
+    with pytest.raises(SrganError, match=r"has \d+ MB of free space, the run takes 1000000000000 MB"):
         check_disk_space(Cost({}, 1.0, 1, disk=10**18), tmp_path / "run")
 
 

@@ -1,8 +1,8 @@
-"""What befalls pictures on their way to the archive: blur, resizing, noise, ringing, JPEG compression.
+"""Degradations of training pictures: blur, resizing, noise, ringing and JPEG compression.
 
-Every part is a small function of a float picture (3, H, W) with values 0…255 and gives one of its kind; what is drawn
-is drawn from a torch.Generator.  DEGRADATIONS names the mixes: functions of a low-resolution picture (3, H, W) and its
-original (3, scale x H, scale x W), uint8 both, that give what becomes of it, of the shape of the former.
+The building blocks map a float picture (3, H, W), values 0…255, to another and draw random numbers from a
+torch.Generator.  DEGRADATIONS holds the combinations by name: functions of a low-resolution picture (3, H, W) and its
+original (3, scale x H, scale x W), both uint8, that return the degraded low-resolution picture.
 """
 
 from collections.abc import Callable
@@ -20,16 +20,13 @@ from srgan_cli.training.data.random import bernoulli, randint, uniform
 JPEG_BLOCK = 8
 SUBSAMPLINGS = ("4:4:4", "4:2:0")
 RESAMPLINGS = ("bicubic", "bilinear", "area")
-LARGEST_RADIUS = 10
+MAX_RADIUS = 10
 FOURIER_GRID = 16
-"""Fourier transforms are quick at multiples of it, for pictures of some hundred pixels."""
+"""Pictures are padded to multiples of it, where Fourier transforms are fast."""
 
 
 def mild(low: Tensor, _high: Tensor, rng: torch.Generator) -> Tensor:
-    """The low-resolution picture after, each with a chance, slight blur, slight noise, JPEG of quality 60 to 100.
-
-    The network shall learn to leave such traces alone or to clean them up, not to repaint the picture.
-    """
+    """The low-resolution picture after slight blur, slight noise and JPEG of quality 60 to 100, each at random."""
     picture = low.float()
     if bernoulli(0.5, rng):
         picture = convolve(picture, gaussian(uniform(0.1, 0.8, rng)))
@@ -43,35 +40,35 @@ def mild(low: Tensor, _high: Tensor, rng: torch.Generator) -> Tensor:
 def real(low: Tensor, high: Tensor, rng: torch.Generator) -> Tensor:
     """The original after Real-ESRGAN's second-order degradation: blur, resizing, noise and JPEG twice, then ringing.
 
-    Of the low-resolution picture nothing but its size counts.
+    `low` determines the size only.
     Source: X. Wang et al., Real-ESRGAN, ICCVW 2021, section 3 and its supplement (arXiv:2107.10833).
     """
     height, width = low.shape[-2:]
-    picture = convolve(high.float(), _any_kernel(3.0, rng))
-    picture = _resized(picture, uniform(0.3, 1.2, rng), rng)
-    picture = jpeg(_any_noise(picture, 30, rng), round(uniform(30, 95, rng)), "4:2:0")
+    picture = convolve(high.float(), _random_kernel(3.0, rng))
+    picture = _random_resize(picture, uniform(0.3, 1.2, rng), rng)
+    picture = jpeg(_random_noise(picture, 30, rng), round(uniform(30, 95, rng)), "4:2:0")
     if bernoulli(0.8, rng):
-        picture = convolve(picture, _any_kernel(1.5, rng))
-    picture = _any_noise(_resized(picture, uniform(0.5, 1.2, rng), rng), 25, rng)
+        picture = convolve(picture, _random_kernel(1.5, rng))
+    picture = _random_noise(_random_resize(picture, uniform(0.5, 1.2, rng), rng), 25, rng)
     ringing = sinc(uniform(pi / 3, pi, rng)) if bernoulli(0.8, rng) else torch.ones(1, 1)
     quality = round(uniform(30, 95, rng))
     if bernoulli(0.5, rng):
-        picture = convolve(_to_size(picture, height, width, rng), ringing)
+        picture = convolve(_resize(picture, height, width, rng), ringing)
         return _bytes(jpeg(picture, quality, "4:2:0"))
     picture = jpeg(picture, quality, "4:2:0")
-    return _bytes(convolve(_to_size(picture, height, width, rng), ringing))
+    return _bytes(convolve(_resize(picture, height, width, rng), ringing))
 
 
 DEGRADATIONS: dict[str, Callable[[Tensor, Tensor, torch.Generator], Tensor]] = {"mild": mild, "real": real}
 
 
 def gaussian(deviation: float, second: float | None = None, angle: float = 0.0, power: float = 1.0) -> Tensor:
-    """A blur kernel (K, K) of sum 1: exp(-q^power / 2), q the squared distance in standard deviations (pixels).
+    """A blur kernel (K, K) of sum 1: exp(-q^power / 2) of the squared distance q in standard deviations (pixels).
 
-    With `second` the deviation across `angle` (radians) differs from that along it; power 1 is a Gaussian.
+    `second` is the deviation across `angle` (radians), by default that along it.  Power 1 is a Gaussian.
     """
     second = second or deviation
-    radius = min(LARGEST_RADIUS, max(1, round(3 * max(deviation, second))))
+    radius = min(MAX_RADIUS, max(1, round(3 * max(deviation, second))))
     y, x = torch.meshgrid(*[torch.arange(-radius, radius + 1.0)] * 2, indexing="ij")
     cosine, sine = np.cos(angle), np.sin(angle)
     along, across = (x * cosine + y * sine) / deviation, (y * cosine - x * sine) / second
@@ -79,8 +76,8 @@ def gaussian(deviation: float, second: float | None = None, angle: float = 0.0, 
     return kernel / kernel.sum()
 
 
-def sinc(cutoff: float, radius: int = LARGEST_RADIUS) -> Tensor:
-    """The kernel (K, K) of an ideal low-pass filter of this cutoff in radians a pixel: it rings and overshoots."""
+def sinc(cutoff: float, radius: int = MAX_RADIUS) -> Tensor:
+    """The kernel (K, K) of an ideal low-pass filter with this cutoff in radians a pixel, which causes ringing."""
     y, x = torch.meshgrid(*[torch.arange(-radius, radius + 1.0)] * 2, indexing="ij")
     distance = torch.hypot(x, y)
     kernel: Tensor = cutoff * torch.special.bessel_j1(cutoff * distance) / (2 * pi * distance)
@@ -89,23 +86,23 @@ def sinc(cutoff: float, radius: int = LARGEST_RADIUS) -> Tensor:
 
 
 def convolve(picture: Tensor, kernel: Tensor) -> Tensor:
-    """The picture under a kernel (K, K), by way of Fourier; beyond the edge it is repeated."""
-    reach = kernel.shape[0] // 2
-    padded = F.pad(picture, [reach] * 4, mode="replicate")
+    """The picture convolved with a kernel (K, K) by Fourier transform; edge pixels are repeated."""
+    radius = kernel.shape[0] // 2
+    padded = F.pad(picture, [radius] * 4, mode="replicate")
     sizes = [side + -side % FOURIER_GRID for side in padded.shape[-2:]]
     product = torch.fft.rfft2(padded, s=sizes) * torch.fft.rfft2(kernel, s=sizes)
     blurred: Tensor = torch.fft.irfft2(product, s=sizes)
     height, width = picture.shape[-2:]
-    return blurred[:, 2 * reach : 2 * reach + height, 2 * reach : 2 * reach + width]
+    return blurred[:, 2 * radius : 2 * radius + height, 2 * radius : 2 * radius + width]
 
 
 def add_noise(picture: Tensor, deviation: float, rng: torch.Generator, grey: bool = False) -> Tensor:
-    """Gaussian noise of this standard deviation, the same in all colours if `grey`."""
+    """The picture with Gaussian noise of this standard deviation, the same in all channels if `grey`."""
     return picture + deviation * torch.randn(_noise_shape(picture, grey), generator=rng)
 
 
 def add_shot_noise(picture: Tensor, strength: float, rng: torch.Generator, grey: bool = False) -> Tensor:
-    """Poisson noise, `strength` times as strong as of one photon a level; the same in all colours if `grey`."""
+    """The picture with Poisson noise, `strength` times that of one photon a level; equal channels if `grey`."""
     photons = picture.clamp(0, 255).mean(0, keepdim=True) if grey else picture.clamp(0, 255)
     return picture + strength * (torch.poisson(photons, generator=rng) - photons)
 
@@ -119,8 +116,8 @@ def jpeg(picture: Tensor, quality: int, subsampling: str) -> Tensor:
     return torch.from_numpy(np.array(Image.open(file))).permute(2, 0, 1).float()
 
 
-def _any_kernel(largest: float, rng: torch.Generator) -> Tensor:
-    """A Gaussian, a flatter or a sharper bell, alike in all directions or not; or, one time in ten, a ringing one."""
+def _random_kernel(largest: float, rng: torch.Generator) -> Tensor:
+    """A generalised Gaussian, isotropic or not; in one case of ten a sinc."""
     if bernoulli(0.1, rng):
         return sinc(uniform(pi / 3, pi, rng))
     first = uniform(0.2, largest, rng)
@@ -133,19 +130,19 @@ def _power(rng: torch.Generator) -> float:
     return 1.0 if bernoulli(0.7, rng) else uniform(0.5, 2.0, rng)
 
 
-def _any_noise(picture: Tensor, largest: float, rng: torch.Generator) -> Tensor:
+def _random_noise(picture: Tensor, largest: float, rng: torch.Generator) -> Tensor:
     grey = bernoulli(0.4, rng)
     if bernoulli(0.5, rng):
         return add_noise(picture, uniform(1, largest, rng), rng, grey)
     return add_shot_noise(picture, uniform(0.05, largest / 10, rng), rng, grey)
 
 
-def _resized(picture: Tensor, factor: float, rng: torch.Generator) -> Tensor:
+def _random_resize(picture: Tensor, factor: float, rng: torch.Generator) -> Tensor:
     height, width = (max(4, round(side * factor)) for side in picture.shape[-2:])
-    return _to_size(picture, height, width, rng)
+    return _resize(picture, height, width, rng)
 
 
-def _to_size(picture: Tensor, height: int, width: int, rng: torch.Generator) -> Tensor:
+def _resize(picture: Tensor, height: int, width: int, rng: torch.Generator) -> Tensor:
     mode = RESAMPLINGS[randint(len(RESAMPLINGS), rng)]
     antialias = {} if mode == "area" else {"antialias": True}
     return F.interpolate(picture[None], (height, width), mode=mode, **antialias)[0]

@@ -1,4 +1,4 @@
-"""Store: where the decoded pixels of a dataset are kept, so that a crop costs a crop."""
+"""PixelCache: holds the decoded pixels of a dataset."""
 
 from pathlib import Path
 from typing import Any
@@ -12,26 +12,26 @@ from srgan_cli.system.memory import total_memory
 
 
 class PixelCache:
-    """One stretch of memory for so many bytes, or one memory-mapped file if they do not fit into half of it."""
+    """One block of memory of `size` bytes, or a memory-mapped file if that exceeds half of the memory."""
 
-    def __init__(self, size: int, cache: Path) -> None:
-        self.bytes = torch.from_numpy(_allocate(size, cache))
+    def __init__(self, size: int, file: Path) -> None:
+        self.bytes = torch.from_numpy(_allocate(size, file))
         self.used = 0
 
     def add(self, pixels: Tensor) -> Tensor:
-        """The same pixels (uint8), copied to the store."""
-        place = self.bytes[self.used : self.used + pixels.numel()].view(pixels.shape)
+        """A copy of the pixels (uint8) in the cache."""
+        copy = self.bytes[self.used : self.used + pixels.numel()].view(pixels.shape)
         self.used += pixels.numel()
-        return place.copy_(pixels)
+        return copy.copy_(pixels)
 
 
 def fits_memory(size: int) -> bool:
-    """Whether so many bytes take at most half of this machine's memory; False where the system does not tell."""
+    """Whether `size` bytes take at most half of the memory; False if the system does not report it."""
     return size <= (total_memory() or 0) // 2
 
 
-def _allocate(size: int, cache: Path) -> NDArray[Any]:
+def _allocate(size: int, file: Path) -> NDArray[Any]:
     if fits_memory(size):
         return np.empty(size, np.uint8)
-    cache.parent.mkdir(parents=True, exist_ok=True)
-    return np.memmap(cache, np.uint8, "w+", shape=(size,))
+    file.parent.mkdir(parents=True, exist_ok=True)
+    return np.memmap(file, np.uint8, "w+", shape=(size,))

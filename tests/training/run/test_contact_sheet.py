@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 
 from srgan_cli.image.io import read_picture
-from srgan_cli.training.run.contact_sheet import LARGEST_NUMBER_OF_COLUMNS, ROWS, SIDE, ContactSheet
+from srgan_cli.training.run.contact_sheet import MAX_COLUMNS, ROWS, SIDE, ContactSheet
 
 
 def plain(value: float, side: int = 150) -> torch.Tensor:
@@ -34,6 +34,6 @@ def test_many_validations_are_thinned_out_and_small_pictures_fit(tmp_path: Path)
     for step in range(30):
         sheet.add(step, [plain(1.0, 16)], [plain(step / 30, 16)])
     pixels = read_picture(tmp_path / "sheet.png")
-    assert (pixels.height, pixels.width) == (SIDE, (LARGEST_NUMBER_OF_COLUMNS + 1) * SIDE)
+    assert (pixels.height, pixels.width) == (SIDE, (MAX_COLUMNS + 1) * SIDE)
     columns = shades(tmp_path / "sheet.png")
     assert (columns[0], columns[-2], columns[-1]) == (0.0, 1.0, 1.0)
