@@ -58,8 +58,8 @@ def main(
 def artefacts(upscaler: Upscaler, path: Path) -> tuple[float, float, float, float]:
     """Drift, grain, grid and blocks of one picture; NaN without flat squares, and blocks unless it is a JPEG file."""
     picture = read_picture(path)
-    low = 255 * picture.flatten_on_white.rgb
-    sharp = 255 * upscaler.upscale(picture).flatten_on_white.rgb
+    low = 255 * picture.flatten_on_white().rgb
+    sharp = 255 * upscaler.upscale(picture).flatten_on_white().rgb
     smooth = resize(low, *sharp.shape[-2:])
     added, flat = luma_full_range(sharp - smooth)[0], flat_squares(luma_full_range(low)[0])
     drift = float((sharp.mean((1, 2)) - low.mean((1, 2))).abs().max())

@@ -73,7 +73,7 @@ def read_cases(bench: Path, scale: int) -> Iterator[Case]:
     for folder in sorted(bench.glob(f"*/x{scale}")):
         for path in sorted((folder / "HR").iterdir()):
             high, low = (read_picture(p) for p in (path, folder / "LR" / path.name))
-            yield Case(folder.parent.name, path.name, high.flatten_on_white.rgb, low)
+            yield Case(folder.parent.name, path.name, high.flatten_on_white().rgb, low)
 
 
 def filters(scale: int) -> list[Candidate]:
@@ -122,7 +122,7 @@ def one_of_ours(name: str, device: str, precision: str, compile: bool = False) -
     assert isinstance(generator, MixedPrecision)
     cost = generator.parameter_count, multiply_adds(generator, upscaler.device)
     title = f"{name}, compiled" if compile else name
-    made = Candidate(title, lambda case: upscaler.upscale(case.low).flatten_on_white.rgb, *cost)
+    made = Candidate(title, lambda case: upscaler.upscale(case.low).flatten_on_white().rgb, *cost)
 
     @torch.no_grad()
     def network(low: Tensor) -> object:
@@ -234,7 +234,7 @@ def stored_results(folder: Path) -> list[Candidate]:
     """Results of other models for the same pictures."""
 
     def read(model: Path, case: Case) -> Tensor:
-        return read_picture(model / case.benchmark / case.name).flatten_on_white.rgb
+        return read_picture(model / case.benchmark / case.name).flatten_on_white().rgb
 
     return [
         Candidate(f"{model.name} (stored)", lambda case, m=model: read(m, case), timed=False)
@@ -244,7 +244,7 @@ def stored_results(folder: Path) -> list[Candidate]:
 
 def candidate(name: str, upscale: Upscale, parameters: int = 0, work: float = 0.0) -> Candidate:
     """A method that takes the low-resolution picture in RGB."""
-    return Candidate(name, lambda case: upscale(case.low.flatten_on_white.rgb), parameters, work)
+    return Candidate(name, lambda case: upscale(case.low.flatten_on_white().rgb), parameters, work)
 
 
 def from_array(pixels: Any) -> Tensor:

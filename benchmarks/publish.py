@@ -101,7 +101,7 @@ def benchmarks(generator: Generator, bench: Path) -> dict[str, dict[str, float]]
     protocol = Protocol(border=generator.scale, scale=generator.scale)
     found: dict[str, list[dict[str, float]]] = {}
     for case in read_cases(bench, generator.scale):
-        upscaled = quantise(upscaler.upscale(case.low).flatten_on_white.rgb)
+        upscaled = quantise(upscaler.upscale(case.low).flatten_on_white().rgb)
         found.setdefault(case.benchmark, []).append(compare(case.high, upscaled, protocol))
     return {
         benchmark: {key: round(fmean(row[key] for row in rows), 4) for key in ("psnr", "ssim")}

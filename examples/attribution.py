@@ -31,7 +31,7 @@ MAX_BLUR = 3.0
 def main(source: Path, target: Path, column: int, row: int, model: str = "srgan-x4", side: int = 16) -> None:
     """Draw the input pixels that a patch of the output depends on, and print the diffusion index."""
     generator, _ = load_weights(find_weights(model))
-    pixels = read_picture(source).flatten_on_white.rgb
+    pixels = read_picture(source).flatten_on_white().rgb
     map_ = attribution(generator, pixels, row, column, side)
     write_picture(Picture(overlay(pixels, map_)), target)
     print(f"diffusion index {diffusion_index(map_):.1f}")

@@ -35,7 +35,7 @@ def main(target: Path) -> None:
 
 def crop(upscaled: Picture, left: int, top: int) -> Image.Image:
     """A crop of a picture that was upscaled four times."""
-    values = (255 * upscaled.flatten_on_white.rgb).round().byte().permute(1, 2, 0).numpy()
+    values = (255 * upscaled.flatten_on_white().rgb).round().byte().permute(1, 2, 0).numpy()
     return Image.fromarray(values).crop((4 * left, 4 * top, 4 * (left + SIDE), 4 * (top + SIDE)))
 
 

@@ -22,7 +22,7 @@ COLUMNS = 4
 
 def main(source: Path, target: Path, scale: int = 2) -> None:
     """Draw low-resolution versions of a picture with different degradations."""
-    pixels = crop_multiple(read_picture(source).flatten_on_white.rgb, scale)
+    pixels = crop_multiple(read_picture(source).flatten_on_white().rgb, scale)
     write_picture(Picture(sheet(pixels, scale)), target)
 
 

@@ -22,7 +22,7 @@ from srgan_cli.system.files import atomic_write
 def main(pictures: Path, target: Path, story: str = "") -> None:
     """Fit the model of natural pictures for NIQE. The metadata of the file describe the pictures."""
     paths = find_pictures(pictures)
-    model, blocks = fit_niqe_model(read_picture(path).flatten_on_white.pixels for path in paths)
+    model, blocks = fit_niqe_model(read_picture(path).flatten_on_white().pixels for path in paths)
     metadata = {"pictures": len(paths), "blocks": blocks, "story": story}
     tensors = {key: torch.from_numpy(value) for key, value in model._asdict().items()}
     with atomic_write(target) as temporary:

@@ -165,7 +165,7 @@ def _from_values(values: Values, like: Picture) -> Picture:
 def _to_values(picture: Picture, capabilities: FormatCapabilities) -> Values:
     """The values (H, W, C) that a format stores of a picture."""
     depth = max(depth for depth in capabilities.depths if depth <= picture.depth)
-    return _values_of_depth(picture if capabilities.alpha else picture.flatten_on_white, depth)
+    return _values_of_depth(picture if capabilities.alpha else picture.flatten_on_white(), depth)
 
 
 def _values_of_depth(picture: Picture, depth: int) -> Values:

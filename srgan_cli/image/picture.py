@@ -51,7 +51,6 @@ class Picture:
         """The colour as (3, H, W); grey is repeated."""
         return self.pixels.expand(3, -1, -1)
 
-    @property
     def flatten_on_white(self) -> "Picture":
         """The picture on a white background, without alpha."""
         if self.alpha is None:

@@ -225,7 +225,7 @@ def _decode(config: TrainConfig, entry: _Entry, size: HeightWidth, max_pixels: i
 
 
 def _read(path: Path, max_pixels: int | None) -> Tensor:
-    return read_picture(path, max_pixels=max_pixels).flatten_on_white.rgb
+    return read_picture(path, max_pixels=max_pixels).flatten_on_white().rgb
 
 
 def _unpaired(config: TrainConfig, skipped: list[Skipped], max_pixels: int | None) -> list[Tensor]:
