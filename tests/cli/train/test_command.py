@@ -1,36 +1,104 @@
-"""The options of srgan train."""
+"""srgan train: new and resumed runs, recipes, and --check."""
 
+import re
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from support import Outcome
 
+from srgan_cli.cli.train.command import parse_duration
+from srgan_cli.errors import UsageError
+from srgan_cli.training.run.folder import read_checkpoint
+
+TINY_RUN = ["--scale=2", "--channels=8", "--blocks=1", "--patch=8", "--batch=2", "--device=cpu"]
+
+
+def test_the_path_of_usable_weights_is_printed(
+    srgan: Callable[..., Outcome], photographs: Path, picture: Path, tmp_path: Path
+) -> None:
+    outcome = srgan("train", photographs, "--run", tmp_path / "run", "--steps", 4, *TINY_RUN)
+    assert outcome.code == 0
+    path = Path(outcome.out.strip())
+    assert path == tmp_path / "run/srgan-x2.safetensors"
+    assert srgan("upscale", picture, picture.with_name("out.png"), "-m", path).code == 0
+    again = srgan("train", photographs, "--run", tmp_path / "run", "--steps", 4, *TINY_RUN)
+    assert again.code == 2
+    assert "already holds a run" in again.err
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupted_run_is_saved_and_can_be_resumed(
+    srgan: Callable[..., Outcome], photographs: Path, tmp_path: Path, number: signal.Signals, code: int
+) -> None:
+    run = tmp_path / "run"
+    command = [sys.executable, "-m", "srgan_cli", "train", photographs, "--run", run, "--time", "1h", *TINY_RUN]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        patience = time.monotonic() + 60
+        while not (run / "metrics.jsonl").exists() and time.monotonic() < patience:
+            time.sleep(0.05)
+        process.send_signal(number)
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (code, "")
+    assert "continue with: srgan train" in err
+    assert (run / "checkpoint.pt").exists()
+    steps = read_checkpoint(run)["steps"]
+    outcome = srgan("train", photographs, "--run", run, "--resume", "--steps", steps + 2)
+    assert (outcome.code, outcome.out.strip()) == (0, str(run / "srgan-x2.safetensors"))
+
+
+def test_a_resumed_run_keeps_its_settings(srgan: Callable[..., Outcome], photographs: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    srgan("train", photographs, "--run", run, "--steps", 2, *TINY_RUN)
+    outcome = srgan("train", photographs, "--run", run, "--resume", "--steps", 4, "--channels", 8)
+    assert (outcome.code, outcome.out) == (2, "")
+    assert "found --channels" in outcome.err
+    assert srgan("train", photographs, "--run", run, "--resume").code == 2
+    assert srgan("train", photographs, "--run", run, "--resume", "--steps", 4).code == 0
+
+
+def test_check_prints_findings_and_cost_and_writes_nothing(
+    srgan: Callable[..., Outcome], photographs: Path, tmp_path: Path
+) -> None:
+    (photographs / "broken.png").write_text("no picture")
+    outcome = srgan("train", "--check", photographs, "--run", tmp_path / "run", "--steps", 4, *TINY_RUN)
+    assert outcome.code == 0
+    assert re.search(r"broken\.png +cannot be used", outcome.out)
+    assert re.search(r"steps a second \(adversarial phase\); [\d.]+ hours", outcome.out)
+    assert not (tmp_path / "run").exists()
+    (tmp_path / "empty").mkdir()
+    assert srgan("train", "--check", tmp_path / "empty", *TINY_RUN).code == 1
+
+
+def test_options_override_the_recipe(srgan: Callable[..., Outcome], photographs: Path, tmp_path: Path) -> None:
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text('steps = 2\nscale = 2\nchannels = 4\nblocks = 1\npatch = 8\nbatch = 3\ndevice = "cpu"\n')
+    outcome = srgan("train", photographs, "--run", tmp_path / "run", "--config", recipe, "--channels", 6)
+    assert (outcome.code, outcome.out.strip()) == (0, str(tmp_path / "run/srgan-x2.safetensors"))
+    settings = read_checkpoint(tmp_path / "run")["config"]
+    assert (settings["channels"], settings["batch"], settings["steps"]) == (6, 3, 2)
+
+
+def test_folders_of_the_recipe_are_remembered(srgan: Callable[..., Outcome], photographs: Path, tmp_path: Path) -> None:
+    recipe, run = tmp_path / "recipe.toml", tmp_path / "run"
+    recipe.write_text(f'data = ["{photographs}:2"]\n')
+    assert srgan("train", "--run", run, "--config", recipe, "--steps", 2, *TINY_RUN).code == 0
+    assert read_checkpoint(run)["config"]["data"] == [f"{photographs}:2"]
+    assert srgan("train", "--run", run, "--resume", "--steps", 4).code == 0
+    outcome = srgan("train", "--run", tmp_path / "other", *TINY_RUN)
+    assert (outcome.code, outcome.err.splitlines()[0]) == (2, "srgan: no pictures to train on")
+
 
 @pytest.mark.parametrize(
-    ("former", "value", "current"),
-    [("--game", "hinge", "--gan-loss"), ("--pixel-share", "0.5", "--pretrain-fraction")],
+    ("text", "seconds"), [("45s", 45), ("30m", 1800), ("1h30m", 5400), ("1.5h", 5400), ("1H 30M", None)]
 )
-def test_a_former_option_is_accepted_and_says_its_current_name(
-    srgan: Callable[..., Outcome], former: str, value: str, current: str
-) -> None:
-    outcome = srgan("train", former, value)
-    assert (outcome.code, outcome.out) == (2, "")
-    assert outcome.err.splitlines()[:2] == [
-        f"srgan: {former} is now {current}",
-        "srgan: no pictures to train on",
-    ]
-    assert former not in srgan("train", "--help").out
-
-
-def test_a_former_option_sets_its_current_setting(srgan: Callable[..., Outcome], tmp_path: Path) -> None:
-    outcome = srgan("train", tmp_path, "--game", "chess")
-    assert outcome.code == 2
-    assert "gan_loss is 'chess'" in outcome.err
-
-
-def test_a_recipe_with_a_former_key_says_its_current_name(srgan: Callable[..., Outcome], tmp_path: Path) -> None:
-    recipe = tmp_path / "recipe.toml"
-    recipe.write_text("average = 0.9\n")
-    outcome = srgan("train", "--config", recipe)
-    assert f"average is now ema_decay, in {recipe}" in outcome.err.replace("\n", " ")
+def test_durations(text: str, seconds: float | None) -> None:
+    if seconds is None:
+        with pytest.raises(UsageError):
+            parse_duration(text)
+    else:
+        assert parse_duration(text) == seconds

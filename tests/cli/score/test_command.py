@@ -1,0 +1,157 @@
+"""srgan score: tables and other formats, thresholds and exit codes."""
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from support import REPOSITORY, Outcome, size_of
+
+from srgan_cli.image.ops import KERNELS
+from srgan_cli.metrics import METRICS, SET_METRICS
+from srgan_cli.metrics.distribution.extractors import EXTRACTORS
+from srgan_cli.scoring.protocol import MISMATCHES, PROTOCOLS
+from srgan_cli.weights.backbones import METRIC_WEIGHTS_VARIABLE
+
+
+@pytest.fixture
+def results(photographs: Path, tmp_path: Path) -> list[Path]:
+    """Two folders of results: one near its originals, one far."""
+    folders = []
+    for name, spread in (("near", 4), ("far", 60)):
+        folder = tmp_path / name
+        folder.mkdir()
+        for path in photographs.iterdir():
+            with Image.open(path) as image:
+                pixels = np.asarray(image).astype(int)
+            noise = np.random.default_rng(1).integers(-spread, spread + 1, pixels.shape)
+            Image.fromarray(np.clip(pixels + noise, 0, 255).astype(np.uint8)).save(folder / path.name)
+        folders.append(folder)
+    return folders
+
+
+def test_table_has_every_picture_the_mean_and_the_protocol(srgan: Callable[..., Outcome], photographs: Path) -> None:
+    outcome = srgan("score", photographs, photographs, "--channels", "rgb", "--scale", 2)
+    assert outcome.code == 0
+    assert outcome.err == ""
+    assert re.search(r"^ *1 .*inf .*1\.0000", outcome.out, re.MULTILINE)
+    assert re.search(r"mean of 3 .*1\.0000", outcome.out)
+    assert "protocol: RGB, border 2 px cut" in outcome.out
+
+
+def test_json_leaves_out_unpaired_pictures_and_the_exit_code_is_1(
+    srgan: Callable[..., Outcome], photographs: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    Image.new("RGB", (32, 32)).save(other / "0.jpg")
+    Image.new("RGB", (33, 32)).save(other / "1.png")
+    outcome = srgan("score", photographs, other, "--json")
+    report = json.loads(outcome.out)
+    assert outcome.code == 1
+    assert [row["name"] for row in report["pictures"]] == ["0"]
+    assert report["protocol"]["border"] == 4
+    assert "srgan: 2: only among the references" in outcome.err
+    assert "srgan: 1: the reference is 32 x 32, the candidate 33 x 32" in outcome.err
+
+
+def test_several_candidates_have_a_row_each_and_their_differences(
+    srgan: Callable[..., Outcome], photographs: Path, results: list[Path]
+) -> None:
+    outcome = srgan("score", photographs, *results, "--baseline", "bicubic", "--scale", 2)
+    assert outcome.code == 0
+    assert [line.split()[0] for line in outcome.out.splitlines() if re.match(r" *(near|far|bicubic) +3 ", line)] == [
+        *("near", "far", "bicubic"),
+    ]
+    assert re.search(r"near − far +3 +\+\d+\.\d\d \[\+", outcome.out)
+    assert "protocol: BT.601 luma (16–235), border 2 px cut" in outcome.out
+
+
+@pytest.mark.parametrize(
+    ("limit", "code", "message"),
+    [
+        (("--fail-under", "psnr=10"), 0, ""),
+        (("--fail-under", "psnr=99"), 1, "srgan: PSNR of near is 4"),
+        (("--fail-over", "gradients=0"), 1, "srgan: gradients of near is 0."),
+        (("--fail-over", "psnr"), 2, "srgan: cannot read the threshold 'psnr'"),
+    ],
+)
+def test_a_failed_threshold_is_reported_and_the_exit_code_is_1(
+    srgan: Callable[..., Outcome],
+    photographs: Path,
+    results: list[Path],
+    limit: tuple[str, str],
+    code: int,
+    message: str,
+) -> None:
+    outcome = srgan("score", photographs, results[0], *limit)
+    assert outcome.code == code
+    assert outcome.err.startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("form", "beginning"), [("--csv", "picture,method,"), ("--markdown", "| picture |"), ("--latex", "% protocol: RGB")]
+)
+def test_other_output_formats(
+    srgan: Callable[..., Outcome], photographs: Path, results: list[Path], form: str, beginning: str
+) -> None:
+    outcome = srgan("score", photographs, results[0], form, "--protocol", "rgb")
+    assert outcome.code == 0
+    assert outcome.out.startswith(beginning)
+    assert srgan("score", photographs, results[0], form, "--json").code == 2
+
+
+def test_figure_and_page_are_written(
+    srgan: Callable[..., Outcome], photographs: Path, results: list[Path], tmp_path: Path
+) -> None:
+    figure, page = tmp_path / "figure.png", tmp_path / "page.html"
+    outcome = srgan("score", photographs, *results, "--figure", figure, "--html", page, "--crop", "2,3,16,12")
+    assert outcome.code == 0
+    assert size_of(figure)[0] > 3 * 16 * 18
+    assert "far" in page.read_text()
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "message"),
+    [
+        (("--figure", "figure.jpg"), 2, "figure.jpg does not end in .png"),
+        (("--html", "missing/page.html"), 1, "no such folder: missing"),
+        (("--crop", "1,2,3,4"), 2, "--crop needs --figure"),
+        (("--figure", "figure.png", "--crop", "0,0,99,99"), 2, "the crop 0,0,99,99 is not within"),
+        (("--metric", "fid", "--features", "retina"), 2, "unknown features 'retina'"),
+    ],
+)
+def test_invalid_options_are_errors(
+    srgan: Callable[..., Outcome],
+    photographs: Path,
+    results: list[Path],
+    monkeypatch: pytest.MonkeyPatch,
+    options: tuple[str, ...],
+    code: int,
+    message: str,
+) -> None:
+    monkeypatch.chdir(results[0])
+    outcome = srgan("score", photographs, results[0], *options)
+    assert outcome.code == code
+    assert message in outcome.err
+    assert "Traceback" not in outcome.err
+
+
+def test_metric_weights_sets_the_folder_of_networks(
+    srgan: Callable[..., Outcome], backbones: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(METRIC_WEIGHTS_VARIABLE, "")
+    cat = REPOSITORY / "examples/cat.png"
+    outcome = srgan("score", cat, cat, "--metric", "sqd", "--metric-weights", backbones, "--json")
+    assert outcome.code == 0
+    assert json.loads(outcome.out)["mean"] == {"sqd": 0}
+    assert "does not exist" in srgan("score", cat, cat, "--metric-weights", "nowhere").err
+
+
+def test_help_names_every_metric_and_choice(srgan: Callable[..., Outcome]) -> None:
+    told = " ".join(srgan("score", "--help").out.split())
+    for name in (*METRICS, *SET_METRICS, *PROTOCOLS, *MISMATCHES, *EXTRACTORS, *KERNELS):
+        assert re.search(rf"\b{name}\b", told), name

@@ -1,0 +1,36 @@
+"""Options of srgan train: former names."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from support import Outcome
+
+
+@pytest.mark.parametrize(
+    ("former", "value", "current"),
+    [("--game", "hinge", "--gan-loss"), ("--pixel-share", "0.5", "--pretrain-fraction")],
+)
+def test_a_former_option_is_accepted_and_says_its_current_name(
+    srgan: Callable[..., Outcome], former: str, value: str, current: str
+) -> None:
+    outcome = srgan("train", former, value)
+    assert (outcome.code, outcome.out) == (2, "")
+    assert outcome.err.splitlines()[:2] == [
+        f"srgan: {former} is now {current}",
+        "srgan: no pictures to train on",
+    ]
+    assert former not in srgan("train", "--help").out
+
+
+def test_a_former_option_sets_its_current_setting(srgan: Callable[..., Outcome], tmp_path: Path) -> None:
+    outcome = srgan("train", tmp_path, "--game", "chess")
+    assert outcome.code == 2
+    assert "gan_loss is 'chess'" in outcome.err
+
+
+def test_a_recipe_with_a_former_key_says_its_current_name(srgan: Callable[..., Outcome], tmp_path: Path) -> None:
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text("average = 0.9\n")
+    outcome = srgan("train", "--config", recipe)
+    assert f"average is now ema_decay, in {recipe}" in outcome.err.replace("\n", " ")

@@ -1,0 +1,164 @@
+"""The entry point: how errors are printed, and exit codes."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from support import Outcome
+
+from srgan_cli import __main__
+from srgan_cli.upscaling import upscaler
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        ("upscale missing.png out.png", 1, "no such file: missing.png"),
+        ("upscale text.png out.png", 1, "not a picture: text.png"),
+        ("upscale cut.png out.png", 1, "cannot read cut.png"),
+        ("upscale . out.png", 2, "out.png is one file, expected a folder for many pictures"),
+        ("upscale in.png pictures/small.png out.png", 2, "out.png is one file"),
+        ("upscale in.png pictures/small.png in.png", 2, "in.png is one file"),
+        ("upscale pictures pictures", 2, "pictures/small.png is the input itself"),
+        ("upscale empty pictures", 1, "no pictures in empty"),
+        ("upscale in.png out/ --name {width}", 2, "the name '{width}' has {width}"),
+        ("upscale in.png nowhere/out.png", 1, "no such folder: nowhere"),
+        ("upscale in.png out.xyz", 2, "'.xyz'"),
+        ("upscale in.png out", 2, "no suffix"),
+        ("upscale in.png in.png", 2, "in.png is the input itself"),
+        ("upscale text.png ./text.png --format y4m", 2, "text.png is the input itself"),
+        ("upscale in.png out.png -m nosuch", 2, "no weights named 'nosuch'"),
+        ("upscale in.png out.png -m nosuch.safetensors", 1, "no such weights file"),
+        ("upscale in.png out.png -m in.png", 1, "not a readable safetensors file"),
+        ("upscale in.png out.png --device tpu", 2, "no device 'tpu'"),
+        ("upscale in.png out.png --scale 0", 2, "cannot enlarge 0 times"),
+        ("upscale in.png out.png --scale nan", 2, "cannot enlarge nan times"),
+        ("upscale in.png out.png --tile -1", 2, "--tile"),
+        ("upscale in.png", 2, "OUT is missing"),
+        ("upscale", 2, "IN and OUT"),
+        ("score empty in.png", 1, "one is a file and the other a folder"),
+        ("score empty empty", 1, "no pictures in empty"),
+        ("score . pictures", 1, "no picture in pictures has the name of one in ."),
+        ("score missing missing", 1, "no such file or folder: missing"),
+        ("train missing", 1, "no such file or folder: missing"),
+        ("train empty", 1, "no pictures in empty"),
+        ("train pictures", 1, "0 usable pictures"),
+        ("train pictures --time soon", 2, "cannot read the duration 'soon'"),
+        ("train pictures --time 1h --steps 5", 2, "expected exactly one of seconds and steps"),
+        ("train pictures --scale 7", 2, "scale is 7"),
+        ("train pictures --resume", 1, "no checkpoint in run"),
+        ("train --resume --config run.toml", 2, "keeps its settings, found --config"),
+        ("train pictures --generator swinir --channels 10", 2, "the number of channels, 10, must be a multiple"),
+        ("train pictures --init-from nosuch", 2, "no weights named 'nosuch'"),
+        ("nonsense", 2, "nonsense"),
+    ],
+)
+def test_errors_are_one_line_with_an_exit_code(
+    srgan: Callable[..., Outcome],
+    picture: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: str,
+    code: int,
+    message: str,
+) -> None:
+    folder = picture.parent
+    monkeypatch.chdir(folder)
+    for name in ("folder.png", "empty", "pictures"):
+        (folder / name).mkdir()
+    (folder / "text.png").write_text("not a picture")
+    (folder / "cut.png").write_bytes(picture.read_bytes()[:150])
+    Image.new("RGB", (9, 9)).save(folder / "pictures/small.png")
+    outcome = srgan(*arguments.split())
+    assert (outcome.code, outcome.out) == (code, "")
+    assert message in outcome.err
+    assert "Traceback" not in outcome.err
+    assert not (folder / "out.png").exists()
+
+
+def test_unexpected_errors_are_one_line_and_have_a_traceback_with_debug(
+    srgan: Callable[..., Outcome],
+    picture: Path,
+    weights: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("sparks\nand smoke")
+
+    monkeypatch.setattr(upscaler.Upscaler, "upscale_stream", fail)
+    arguments = ("upscale", picture, picture.with_name("out.png"), "-m", weights)
+    outcome = srgan(*arguments)
+    assert outcome.code == 1
+    assert outcome.err.splitlines()[0] == "srgan: RuntimeError: sparks"
+    monkeypatch.setattr(sys, "argv", ["srgan", *map(str, arguments), "--debug"])
+    with pytest.raises(SystemExit) as ended:
+        __main__.main()
+    assert ended.value.code == 1
+    assert "Traceback" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (MemoryError(), "out of memory"),
+        (RuntimeError("CUDA out of memory. Tried to allocate"), "out of memory"),
+        (OSError(28, "No space left on device", "/x"), "No space left on device: /x"),
+    ],
+    ids=["memory", "memory of the GPU", "disk"],
+)
+def test_errors_of_the_system_are_reported_in_plain_words(
+    srgan: Callable[..., Outcome],
+    picture: Path,
+    weights: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+    message: str,
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr(upscaler.Upscaler, "upscale_stream", fail)
+    outcome = srgan("upscale", picture, picture.with_name("out.png"), "-m", weights)
+    assert (outcome.code, outcome.err.splitlines()[0]) == (1, f"srgan: {message}")
+    assert "bug" not in outcome.err
+
+
+def test_an_interrupt_exits_with_130(
+    srgan: Callable[..., Outcome], picture: Path, weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(upscaler.Upscaler, "upscale_stream", interrupt)
+    outcome = srgan("upscale", picture, picture.with_name("out.png"), "-m", weights)
+    assert outcome.code == 130
+    assert "Traceback" not in outcome.err
+
+
+ENDS = """
+import atexit, sys
+from srgan_cli import __main__
+
+class Loaded:
+    def __del__(self): print("taken apart")
+
+loaded = Loaded()
+
+def main():
+    atexit.register(print, "tidied")
+    print("told")
+    sys.exit(int(sys.argv[1]))
+
+__main__.main = main
+__main__.run()
+"""
+
+
+@pytest.mark.parametrize("code", [0, 1, 130])
+def test_exit_skips_teardown_but_not_exit_handlers(code: int) -> None:
+    """But what is to be done at the end is done, and what was printed into a pipe arrives."""
+    done = subprocess.run([sys.executable, "-c", ENDS, str(code)], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (code, "told\ntidied\n")
