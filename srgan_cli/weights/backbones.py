@@ -14,7 +14,7 @@ from srgan_cli.networks.backbones import BACKBONES, Backbone
 from srgan_cli.weights.download import TIMEOUT
 from srgan_cli.weights.spandrel import read_tensors
 
-HUB = {
+DOWNLOAD_URLS = {
     "vgg16": "https://download.pytorch.org/models/vgg16-397923af.pth",
     "vgg19": "https://download.pytorch.org/models/vgg19-dcbb9e9d.pth",
     "alexnet": "https://download.pytorch.org/models/alexnet-owt-7be5be79.pth",
@@ -41,7 +41,7 @@ def load_backbone(name: str, path: Path | None = None) -> Backbone:
         backbone.load_state_dict({key: value.float() for key, value in tensors.items() if key in wanted})
     except (RuntimeError, AttributeError) as error:
         raise WeightsError(
-            f"{path or HUB[name]} does not contain the features of {name}", "use another file"
+            f"{path or DOWNLOAD_URLS[name]} does not contain the features of {name}", "use another file"
         ) from error
     return backbone.eval().requires_grad_(False)
 
@@ -61,7 +61,10 @@ def find_backbone(name: str) -> Path | None:
 
 def is_available(name: str) -> bool:
     """Whether the weights of this name need no download: they are in the folder or in the cache of torch."""
-    return find_backbone(name) is not None or Path(torch.hub.get_dir(), "checkpoints", Path(HUB[name]).name).is_file()
+    return (
+        find_backbone(name) is not None
+        or Path(torch.hub.get_dir(), "checkpoints", Path(DOWNLOAD_URLS[name]).name).is_file()
+    )
 
 
 def _download(name: str) -> dict[str, Tensor]:
@@ -70,12 +73,12 @@ def _download(name: str) -> dict[str, Tensor]:
     try:
         with redirect_stdout(sys.stderr):  # torch.hub reports the download on stdout, where results belong
             tensors: dict[str, Tensor] = torch.hub.load_state_dict_from_url(
-                HUB[name], map_location="cpu", progress=sys.stderr.isatty(), check_hash=True
+                DOWNLOAD_URLS[name], map_location="cpu", progress=sys.stderr.isatty(), check_hash=True
             )
         return tensors
     except Exception as error:  # no network, no disk, a damaged file
         raise WeightsError(
-            f"cannot download {name} from {HUB[name]}: {error}",
+            f"cannot download {name} from {DOWNLOAD_URLS[name]}: {error}",
             f"download it by hand into a folder, and name the folder in ${METRIC_WEIGHTS_VARIABLE}",
         ) from error
     finally:

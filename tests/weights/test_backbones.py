@@ -89,10 +89,10 @@ def test_weights_are_downloaded_once_and_their_hash_is_checked(
     good, bad = f"{name}-{sha256(content).hexdigest()[:8]}.pth", f"{name}-0123abcd.pth"
     for file in (good, bad):
         (tmp_path / "hub" / file).write_bytes(content)
-    monkeypatch.setitem(pretrained.HUB, name, f"{hub}/{bad}")
+    monkeypatch.setitem(pretrained.DOWNLOAD_URLS, name, f"{hub}/{bad}")
     with pytest.raises(WeightsError, match="invalid hash value"):
         load_backbone(name)
-    monkeypatch.setitem(pretrained.HUB, name, f"{hub}/{good}")
+    monkeypatch.setitem(pretrained.DOWNLOAD_URLS, name, f"{hub}/{good}")
     assert not pretrained.is_available(name)
     backbone = load_backbone(name)
     assert torch.equal(backbone.features[0].weight, published["features.0.weight"])
@@ -105,7 +105,7 @@ def test_weights_are_downloaded_once_and_their_hash_is_checked(
 
 
 def test_file_names_of_downloads_contain_a_hash() -> None:
-    assert all(torch.hub.HASH_REGEX.search(url) for url in pretrained.HUB.values())
+    assert all(torch.hub.HASH_REGEX.search(url) for url in pretrained.DOWNLOAD_URLS.values())
 
 
 def test_a_failed_download_is_one_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from srgan_cli.errors import WeightsError
 from srgan_cli.image.ops import to_bytes
-from srgan_cli.weights.backbones import HUB, load_tensors
+from srgan_cli.weights.backbones import DOWNLOAD_URLS, load_tensors
 
 
 def load_inception(path: Path | None = None) -> Callable[[Tensor], Tensor]:
@@ -36,7 +36,7 @@ def load_inception(path: Path | None = None) -> Callable[[Tensor], Tensor]:
         network = FeatureExtractorInceptionV3("inception-v3-compat", ["2048"], feature_extractor_weights_path=checked)
     except (RuntimeError, AttributeError) as error:
         raise WeightsError(
-            f"{path or HUB['inception']} does not contain Inception weights", "use another file"
+            f"{path or DOWNLOAD_URLS['inception']} does not contain Inception weights", "use another file"
         ) from error
 
     def extract(pictures: Tensor) -> Tensor:
