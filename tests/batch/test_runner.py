@@ -18,7 +18,7 @@ from srgan_cli.image.ops import resize
 from srgan_cli.networks import GENERATORS
 from srgan_cli.system.memory import rss
 from srgan_cli.upscaling import back_projection
-from srgan_cli.upscaling.tiles.memory import _OVERHEAD
+from srgan_cli.upscaling.tiles.memory import OVERHEAD
 from srgan_cli.upscaling.tiles.tiling import TilePolicy
 from srgan_cli.upscaling.upscaler import Upscaler
 
@@ -155,7 +155,7 @@ def test_pages_that_do_not_fit_are_told_before_the_first_is_enlarged(
 ) -> None:
     small, large = Image.new("RGB", (16, 16)), Image.new("RGB", (2000, 2000))
     small.save(tmp_path / "in.tif", save_all=True, append_images=[large])
-    plain = Upscaler.load("bicubic", policy=TilePolicy(384, rss() + _OVERHEAD + 20 * 2**20))
+    plain = Upscaler.load("bicubic", policy=TilePolicy(384, rss() + OVERHEAD + 20 * 2**20))
     enlarged, enlarge = [], plain.upscale_stream
     monkeypatch.setattr(
         plain,

@@ -1,4 +1,4 @@
-"""Enlarged pictures that, made small again, are what they were made from."""
+"""Back-projection: enlarged pictures that, downscaled, equal their originals."""
 
 from math import inf
 
@@ -17,19 +17,19 @@ def soft(*shape: int) -> torch.Tensor:
 
 
 @pytest.mark.parametrize(("channels", "height", "width"), [(3, 40, 60), (1, 25, 31), (3, 10, 15)])
-def test_the_result_made_small_is_the_original(channels: int, height: int, width: int) -> None:
+def test_the_downscaled_result_equals_the_original(channels: int, height: int, width: int) -> None:
     original = Picture(soft(channels, 10, 15))
-    away = Picture(quantise(soft(channels, height, width).flip(-1)))
-    result, found = back_project(away, original)
+    unrelated = Picture(quantise(soft(channels, height, width).flip(-1)))
+    result, found = back_project(unrelated, original)
     again = resize(quantise(result.pixels), 10, 15)
     assert (again - original.pixels).abs().max() <= 0.5 / 255
     assert found.is_consistent
     assert found.max_error == pytest.approx(float((again - original.pixels).abs().max() * 255))
     assert found.psnr > 50
-    assert not measure_consistency(away.pixels, original.pixels).is_consistent
+    assert not measure_consistency(unrelated.pixels, original.pixels).is_consistent
 
 
-def test_what_agrees_already_stays_as_it_is() -> None:
+def test_a_consistent_picture_is_unchanged() -> None:
     original = Picture(torch.full((3, 4, 4), 0.4))
     enlarged = Picture(torch.full((3, 16, 16), 0.4), depth=32)
     result, found = back_project(enlarged, original)
@@ -37,8 +37,8 @@ def test_what_agrees_already_stays_as_it_is() -> None:
     assert found.is_consistent
 
 
-def test_what_cannot_be_reached_is_told() -> None:
-    """A white pixel beside black ones: bicubic resampling makes it less than white from whatever lies in 0…1."""
+def test_an_unreachable_original_is_reported() -> None:
+    """A single white pixel: bicubic resampling of values 0…1 gives less than white."""
     points = torch.zeros(1, 9, 9)
     points[0, 4, 4] = 1
     result, found = back_project(Picture(torch.zeros(1, 36, 36)), Picture(points))
@@ -46,7 +46,7 @@ def test_what_cannot_be_reached_is_told() -> None:
     assert not found.is_consistent
 
 
-def test_hidden_colour_is_no_reference() -> None:
+def test_hidden_colour_is_not_compared() -> None:
     alpha = torch.ones(1, 8, 8)
     alpha[..., :4] = 0
     original = Picture(soft(3, 8, 8), alpha)
@@ -57,19 +57,19 @@ def test_hidden_colour_is_no_reference() -> None:
     ).abs().max() < 0.5 / 255
 
 
-def test_it_can_be_stopped_between_its_rounds() -> None:
-    rounds = iter(range(3))
+def test_it_can_be_cancelled_between_iterations() -> None:
+    iterations = iter(range(3))
 
-    def heed() -> None:
-        if next(rounds) == 2:
+    def check() -> None:
+        if next(iterations) == 2:
             raise SrganError("stopped")
 
     points = torch.zeros(1, 9, 9)
     points[0, 4, 4] = 1
     with pytest.raises(SrganError, match="stopped"):
-        back_project(Picture(torch.zeros(1, 36, 36)), Picture(points), check_cancelled=heed)
+        back_project(Picture(torch.zeros(1, 36, 36)), Picture(points), check_cancelled=check)
 
 
-def test_json_knows_no_infinity() -> None:
+def test_an_infinite_psnr_is_null_in_json() -> None:
     assert Consistency(inf, 0.0).to_json() == {"decibels": None, "deviation": 0.0}
     assert Consistency(51.234, 0.4).to_json() == {"decibels": 51.23, "deviation": 0.4}

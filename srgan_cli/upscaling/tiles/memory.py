@@ -29,14 +29,14 @@ from srgan_cli.upscaling.tiles.tiling import TilePolicy, even_length
 MIN_BUDGET, MAX_BUDGET = 768 * 2**20, 2 * 2**30
 """Without a limit, tiles and rows of tiles may take an eighth of the machine's memory between these bounds, and the
 lower bound on a GPU or when workers share the machine."""
-_WORKSPACE = 2.0
+WORKSPACE = 2.0
 """Memory of a network as a multiple of its activations: convolutions copy their input in another layout.  Measured up
-to 1.84 on a CPU, and up to 2.33 on a CPU without bfloat16, where _ALLOCATOR_FACTOR covers the rest."""
+to 1.84 on a CPU, and up to 2.33 on a CPU without bfloat16, where ALLOCATOR_FACTOR covers the rest."""
 _BUFFERED_ROWS = 3
 """Copies of input rows: as read, joined to further rows, and with colour bled under alpha."""
-_OVERHEAD = 128 * 2**20
+OVERHEAD = 128 * 2**20
 """Memory of decoders, encoders and threads, and what the allocator keeps."""
-_ALLOCATOR_FACTOR = 1.6
+ALLOCATOR_FACTOR = 1.6
 """Memory of tiles and rows as a multiple of their size: the allocator keeps freed blocks.  Measured up to 1.45."""
 _STEP = 16
 _SAMPLE = 48
@@ -159,7 +159,7 @@ class MemoryEstimate:
         """Estimate for an RGB picture and a network with this many bytes of activations for each pixel."""
         layers, passes = 3 + geometry.has_alpha, 1 + geometry.has_alpha  # the network enlarges alpha separately
         results = _FLOAT * 3 * (2 + 3 * geometry.area_ratio) * passes
-        network = _WORKSPACE * activations
+        network = WORKSPACE * activations
         tile = max(network, results) if on_host else network + results  # a GPU still copies the previous results
         line = geometry.width * _FLOAT * layers
         bands = _BUFFERED_ROWS * band_rows(geometry.width, layers) * line
@@ -171,8 +171,8 @@ class MemoryEstimate:
         """Return the bytes for tiles whose output has this size."""
         rows, columns = height + 2 * self.halo, width + 2 * self.halo
         tile, band = (
-            _ALLOCATOR_FACTOR * self.bytes_per_pixel * rows * columns,
-            _ALLOCATOR_FACTOR * self.bytes_per_row * rows,
+            ALLOCATOR_FACTOR * self.bytes_per_pixel * rows * columns,
+            ALLOCATOR_FACTOR * self.bytes_per_row * rows,
         )
         return self.fixed_bytes + (
             tile + band if self.on_host else max(tile, band + self.pinned_bytes_per_pixel * rows * columns)
@@ -243,7 +243,7 @@ def check_decode_memory(size: int, reserved: ReservedMemory, policy: TilePolicy)
     """Raise SrganError when decoding a picture, which takes `size` bytes, exceeds the policy's limit."""
     if policy.max_memory is None or not size:
         return
-    needed = size + _OVERHEAD + reserved.in_use
+    needed = size + OVERHEAD + reserved.in_use
     if needed > policy.max_memory:
         raise SrganError(
             f"this picture cannot be read within {format_bytes(policy.max_memory)}: decoded whole, it takes "
@@ -256,7 +256,7 @@ def _budget(estimate: MemoryEstimate, policy: TilePolicy) -> float:
     if policy.max_memory is None:
         eighth = (total_memory() or 0) // 8 if estimate.on_host and not policy.shared_machine else 0
         return min(max(MIN_BUDGET, eighth), MAX_BUDGET) + estimate.fixed_bytes
-    return policy.max_memory - _OVERHEAD - (estimate.reserved.in_use if estimate.on_host else 0)
+    return policy.max_memory - OVERHEAD - (estimate.reserved.in_use if estimate.on_host else 0)
 
 
 def _limit_error(limit: int, needed: float, estimate: MemoryEstimate) -> SrganError:

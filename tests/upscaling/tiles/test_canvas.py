@@ -1,4 +1,4 @@
-"""Tiles faded into each other: exact where the tiles are, and without a step where they are not."""
+"""Blended tiles: exact where the tiles are exact, and without a step where they are not."""
 
 import pytest
 import torch
@@ -20,14 +20,14 @@ def noise(*shape: int) -> Tensor:
 
 
 class Blended(SRResNet):
-    """Exact tiles, faded into each other nevertheless."""
+    """Exact tiles that are blended nevertheless."""
 
     receptive_radius = RADIUS
     blend = BLEND
 
 
 class Global(Generator):
-    """Adds the mean of all that it sees, so that every tile comes out in a brightness of its own."""
+    """Adds the mean of its input, so that every tile has its own brightness."""
 
     receptive_radius = RADIUS
 
@@ -36,7 +36,7 @@ class Global(Generator):
         self.blend = blend
 
     def forward(self, x: Tensor) -> Tensor:
-        """Twice as large, about as bright again as its mean."""
+        """Enlarge twice and average with the mean of the input."""
         return (x.repeat_interleave(2, -1).repeat_interleave(2, -2) + x.mean((1, 2, 3), keepdim=True)) / 2
 
 
@@ -56,15 +56,15 @@ def test_exact_tiles_stay_exact(height: int, width: int, tile: int, scale: float
         assert (tiled.alpha - whole.alpha).abs().max() < 1e-4
 
 
-def test_between_tiles_that_do_not_fit_there_is_no_step() -> None:
-    """The picture grows brighter from the left to the right, and so do the means of the tiles."""
+def test_there_is_no_step_between_tiles_that_are_not_exact() -> None:
+    """The picture, and with it the mean of the tiles, grows brighter from left to right."""
     picture = Picture(torch.linspace(0, 1, 120).expand(3, 90, 120).contiguous())
     steps = {blend: enlarged(Global(blend), picture, 30).pixels.diff(dim=-1).abs().max() for blend in (0, BLEND)}
     assert steps[0] > 0.08
     assert steps[BLEND] < steps[0] / 5
 
 
-def test_bands_are_the_whole_picture_and_none_is_empty() -> None:
+def test_bands_add_up_to_the_picture_and_none_is_empty() -> None:
     generator = Blended(2, channels=4, blocks=1)
     upscaler, picture = Upscaler(generator, torch.device("cpu"), policy=TilePolicy(10)), Picture(noise(3, 45, 20))
     stream = upscaler.upscale_stream(ImageStream.from_picture(picture), upscaler.plan(45, 20))
@@ -73,7 +73,7 @@ def test_bands_are_the_whole_picture_and_none_is_empty() -> None:
     assert all(heights)
 
 
-def test_pieces_of_a_tile_for_which_memory_did_not_suffice_are_faded_too(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pieces_of_a_tile_whose_memory_ran_out_are_blended_too(monkeypatch: pytest.MonkeyPatch) -> None:
     picture = Picture(noise(3, 60, 60))
     generator, forward = Blended(2, channels=4, blocks=1), Blended.forward
     whole = enlarged(generator, picture, 0).pixels

@@ -1,4 +1,4 @@
-"""The geometry of tiles."""
+"""How pictures are cut into tiles."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ sizes = st.integers(1, 50)
 
 
 @given(sides, sides, halos, st.just(0) | sizes)
-def test_keeps_partition_the_picture(height: int, width: int, halo: int, size: int) -> None:
+def test_outputs_partition_the_picture(height: int, width: int, halo: int, size: int) -> None:
     answered = np.zeros((height, width), int)
     for tile in tiles(height, width, halo, TilePolicy(size).sides(height, width)):
         answered[tile.output.slices] += 1
@@ -23,49 +23,47 @@ def test_keeps_partition_the_picture(height: int, width: int, halo: int, size: i
 
 
 @given(sides, sides, halos, sizes)
-def test_every_read_is_the_keep_grown_by_the_halo_or_ends_at_the_edge(
-    height: int, width: int, halo: int, size: int
-) -> None:
+def test_inputs_extend_outputs_by_the_halo_or_end_at_the_edge(height: int, width: int, halo: int, size: int) -> None:
     for tile in tiles(height, width, halo, TilePolicy(size).sides(height, width)):
-        read, keep = tile.input, tile.output
-        assert read.top == max(0, keep.top - halo)
-        assert read.left == max(0, keep.left - halo)
-        assert read.bottom == min(height, keep.bottom + halo)
-        assert read.right == min(width, keep.right + halo)
+        window, output = tile.input, tile.output
+        assert window.top == max(0, output.top - halo)
+        assert window.left == max(0, output.left - halo)
+        assert window.bottom == min(height, output.bottom + halo)
+        assert window.right == min(width, output.right + halo)
 
 
 @given(sides, sides, halos, sizes, st.integers(1, 8))
-def test_reads_begin_and_end_on_the_grid_or_at_the_edge(
+def test_inputs_start_and_end_on_the_grid_or_at_the_edge(
     height: int, width: int, halo: int, size: int, grid: int
 ) -> None:
     for tile in tiles(height, width, halo, TilePolicy(size).sides(height, width), grid):
-        read, keep = tile.input, tile.output
-        assert read.top % grid == read.left % grid == 0
-        assert read.bottom % grid == 0 or read.bottom == height
-        assert read.right % grid == 0 or read.right == width
-        assert read.top <= max(0, keep.top - halo)
-        assert read.right >= min(width, keep.right + halo)
+        window, output = tile.input, tile.output
+        assert window.top % grid == window.left % grid == 0
+        assert window.bottom % grid == 0 or window.bottom == height
+        assert window.right % grid == 0 or window.right == width
+        assert window.top <= max(0, output.top - halo)
+        assert window.right >= min(width, output.right + halo)
 
 
 @given(sides, sides, sizes)
-def test_no_side_exceeds_the_policy_and_no_tile_is_superfluous(height: int, width: int, size: int) -> None:
-    keeps = [tile.output for tile in tiles(height, width, 0, TilePolicy(size).sides(height, width))]
-    assert all(keep.bottom - keep.top <= size and keep.right - keep.left <= size for keep in keeps)
-    assert len(keeps) == -(-height // size) * -(-width // size)
+def test_no_side_exceeds_the_policy_and_there_are_no_more_tiles_than_needed(height: int, width: int, size: int) -> None:
+    outputs = [tile.output for tile in tiles(height, width, 0, TilePolicy(size).sides(height, width))]
+    assert all(output.bottom - output.top <= size and output.right - output.left <= size for output in outputs)
+    assert len(outputs) == -(-height // size) * -(-width // size)
 
 
-def test_tiles_are_about_equal() -> None:
+def test_tiles_have_about_equal_sizes() -> None:
     widths = [tile.output.right - tile.output.left for tile in tiles(1, 101, 0, TilePolicy(50).sides(1, 101))]
     assert widths == [34, 34, 33]
 
 
 @given(sides, sides, halos)
-def test_size_zero_takes_the_picture_whole(height: int, width: int, halo: int) -> None:
+def test_size_zero_keeps_the_picture_whole(height: int, width: int, halo: int) -> None:
     whole = Window(0, 0, height, width)
     assert list(tiles(height, width, halo, TilePolicy(0).sides(height, width))) == [Tile(whole, whole)]
 
 
-def test_a_scaled_window_shows_the_same_in_an_enlarged_picture() -> None:
+def test_a_scaled_window_covers_the_same_area() -> None:
     picture = np.arange(20).reshape(4, 5)
     window = Window(1, 2, 3, 5)
     enlarged = np.kron(picture, np.ones((3, 3), int))
@@ -81,13 +79,13 @@ def test_a_scaled_window_shows_the_same_in_an_enlarged_picture() -> None:
         (Window(1, 2, 2, 4), Window(0, 0, 1, 2)),
     ],
 )
-def test_a_window_within_another_shows_the_same(outer: Window, expected: Window) -> None:
+def test_a_relative_window_covers_the_same_area(outer: Window, expected: Window) -> None:
     picture = np.arange(20).reshape(4, 5)
     window = Window(1, 2, 2, 4)
     assert window.relative_to(outer) == expected
     assert (picture[outer.slices][window.relative_to(outer).slices] == picture[window.slices]).all()
 
 
-def test_a_negative_size_is_refused() -> None:
+def test_a_negative_size_is_an_error() -> None:
     with pytest.raises(UsageError, match="the tile size is -1"):
         TilePolicy(-1)
