@@ -1,4 +1,4 @@
-"""srgan upscale in processes of its own, that go on for a while and may be killed."""
+"""Batches of srgan upscale in processes of their own, which tests interrupt and kill."""
 
 import os
 import subprocess
@@ -10,7 +10,8 @@ from pathlib import Path
 
 from PIL import Image
 
-PATIENCE = 120
+PATIENCE = 600
+"""Seconds to wait for an event, on a machine that may be busy with other work."""
 
 
 def command(*arguments: object) -> list[str]:
@@ -21,16 +22,19 @@ def outputs(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*.*") if path.name != ".srgan.jsonl")
 
 
-def wait_until(holds: Callable[[], object]) -> None:
-    patience = time.monotonic() + PATIENCE
-    while not holds() and time.monotonic() < patience:
+def wait_until(condition: Callable[[], object]) -> None:
+    """Wait for an event.  Raises TimeoutError after PATIENCE seconds."""
+    end = time.monotonic() + PATIENCE
+    while not condition():
+        if time.monotonic() > end:
+            raise TimeoutError
         time.sleep(0.02)
 
 
 def started(
     folder: Path | str, weights: Path, out: Path, *options: object, launch: list[str] | None = None
 ) -> subprocess.Popen[str]:
-    """A batch that has written a few pictures and will go on for a while; `launch` in the place of srgan upscale."""
+    """A running batch that has written a few pictures.  `launch` replaces the command `srgan upscale`."""
     line = [*(launch or command()), *map(str, (folder, out, "-m", weights, "--tile", 4, *options))]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     process = subprocess.Popen(
@@ -41,10 +45,10 @@ def started(
 
 
 def descendants(pid: int) -> dict[int, str]:
-    """The processes that a process started, and those that they started, with their command lines."""
+    """The children of a process, and their children, with their command lines."""
     found = {}
     for children in Path(f"/proc/{pid}/task").glob("*/children"):
-        with suppress(OSError):  # it has ended meanwhile
+        with suppress(OSError):  # a process has ended meanwhile
             for child in map(int, children.read_text().split()):
                 found[child] = Path(f"/proc/{child}/cmdline").read_text().replace("\0", " ")
                 found |= descendants(child)
@@ -52,7 +56,7 @@ def descendants(pid: int) -> dict[int, str]:
 
 
 def assert_whole(out: Path, count: int) -> None:
-    """Pictures of so many are there, each can be decoded, and nothing else is."""
+    """The folder holds `count` pictures that can be decoded, and nothing else."""
     assert outputs(out) == sorted(out / f"deep/{number}.png" for number in range(count))
     for path in outputs(out):
         with Image.open(path) as image:

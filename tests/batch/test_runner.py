@@ -1,4 +1,4 @@
-"""Many pictures: one stream of results."""
+"""Running many tasks: results in order, cancellation and limits."""
 
 import copy
 import threading
@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from batches import PATIENCE, wait_until
 from PIL import Image
 
 from srgan_cli.batch.pixel_budget import PixelBudget
@@ -44,7 +45,7 @@ def tasks(tmp_path: Path) -> list[Task]:
     return [Task(tmp_path / f"{number}.png", tmp_path / f"out/{number}.png") for number in range(5)]
 
 
-def test_results_come_in_order_and_a_bad_file_stops_no_other(upscaler: Upscaler, tasks: list[Task]) -> None:
+def test_results_are_in_order_and_a_bad_file_does_not_stop_the_others(upscaler: Upscaler, tasks: list[Task]) -> None:
     results = list(BatchRunner(ImageProcessor(upscaler)).run(tasks))
     assert [result.task for result in results] == tasks
     assert [result.status for result in results] == ["enlarged", "enlarged", "failed", "enlarged", "enlarged"]
@@ -54,14 +55,14 @@ def test_results_come_in_order_and_a_bad_file_stops_no_other(upscaler: Upscaler,
     assert sorted(path.name for path in tasks[0].target.parent.iterdir()) == ["0.png", "1.png", "3.png", "4.png"]
 
 
-def test_pictures_are_as_if_they_were_enlarged_alone(upscaler: Upscaler, tasks: list[Task], tmp_path: Path) -> None:
+def test_results_equal_those_of_single_files(upscaler: Upscaler, tasks: list[Task], tmp_path: Path) -> None:
     list(BatchRunner(ImageProcessor(upscaler)).run(tasks))
     alone = Task(tasks[4].source, tmp_path / "alone.png")
     list(BatchRunner(ImageProcessor(upscaler, UpscaleOptions(scale=2))).run([alone]))
     assert alone.target.read_bytes() == tasks[4].target.read_bytes()
 
 
-def test_losses_are_told_with_the_picture_they_concern(upscaler: Upscaler, tmp_path: Path) -> None:
+def test_losses_are_warnings_of_their_file(upscaler: Upscaler, tmp_path: Path) -> None:
     Image.new("RGBA", (5, 5), (9, 9, 9, 0)).save(tmp_path / "clear.png")
     task = Task(tmp_path / "clear.png", tmp_path / "out.jpg")
     (result,) = BatchRunner(ImageProcessor(upscaler)).run([task])
@@ -70,7 +71,7 @@ def test_losses_are_told_with_the_picture_they_concern(upscaler: Upscaler, tmp_p
     assert "no transparency" in str(refused.error)
 
 
-def test_the_meter_goes_up_to_all(upscaler: Upscaler, tasks: list[Task]) -> None:
+def test_progress_reaches_the_total(upscaler: Upscaler, tasks: list[Task]) -> None:
     seen: list[tuple[int, int]] = []
     list(BatchRunner(ImageProcessor(upscaler)).run(tasks, progress=lambda done, total: seen.append((done, total))))
     assert {total for _, total in seen} == {5000}
@@ -78,7 +79,7 @@ def test_the_meter_goes_up_to_all(upscaler: Upscaler, tasks: list[Task]) -> None
     assert len(seen) > 5
 
 
-def test_the_generator_is_asked_by_one_at_a_time_while_others_read(upscaler: Upscaler, tasks: list[Task]) -> None:
+def test_one_thread_at_a_time_runs_the_generator(upscaler: Upscaler, tasks: list[Task]) -> None:
     asking, most, hands = [0], [0], set()
 
     def ask(*_: object) -> None:
@@ -104,7 +105,7 @@ def test_the_generator_can_be_copied_while_a_batch_runs(upscaler: Upscaler, task
     assert len(list(results)) == 4
 
 
-def test_a_generator_that_fails_is_free_for_the_next(
+def test_a_failing_generator_is_released_for_the_next_task(
     upscaler: Upscaler, tasks: list[Task], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> None:
@@ -115,11 +116,11 @@ def test_a_generator_that_fails_is_free_for_the_next(
 
 
 def own_threads() -> set[threading.Thread]:
-    """Without those of libvips, which Python counts for ever once they have told it something."""
+    """Without those of libvips, which Python counts forever once they have called back."""
     return {thread for thread in threading.enumerate() if not isinstance(thread, threading._DummyThread)}
 
 
-def test_who_stops_listening_leaves_nothing_behind(upscaler: Upscaler, tasks: list[Task]) -> None:
+def test_closing_the_results_cancels_the_batch(upscaler: Upscaler, tasks: list[Task]) -> None:
     before = own_threads()
     results = BatchRunner(ImageProcessor(upscaler)).run(tasks * 4)
     assert next(results).status == "enlarged"
@@ -128,7 +129,7 @@ def test_who_stops_listening_leaves_nothing_behind(upscaler: Upscaler, tasks: li
     assert all(path.name[0] != "." for path in tasks[0].target.parent.iterdir())
 
 
-def test_an_interrupt_in_the_middle_of_a_picture_leaves_nothing(
+def test_an_interrupt_leaves_no_partial_output(
     upscaler: Upscaler, tasks: list[Task], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def interrupt(*_: object, **__: object) -> None:
@@ -140,17 +141,17 @@ def test_an_interrupt_in_the_middle_of_a_picture_leaves_nothing(
     assert not list(tasks[0].target.parent.iterdir())
 
 
-def test_projecting_back_is_given_up_too(
+def test_back_projection_is_cancelled_too(
     upscaler: Upscaler, tasks: list[Task], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bench = ImageProcessor(upscaler, UpscaleOptions(consistent=True))
-    monkeypatch.setattr(back_projection, "resize", lambda *given: (bench.stop(), resize(*given))[1])
-    result = bench.process(tasks[0])
+    processor = ImageProcessor(upscaler, UpscaleOptions(consistent=True))
+    monkeypatch.setattr(back_projection, "resize", lambda *given: (processor.stop(), resize(*given))[1])
+    result = processor.process(tasks[0])
     assert str(result.error) == "stopped"
     assert not tasks[0].target.exists()
 
 
-def test_pages_that_do_not_fit_are_told_before_the_first_is_enlarged(
+def test_a_page_that_does_not_fit_memory_is_an_error_before_any_work(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     small, large = Image.new("RGB", (16, 16)), Image.new("RGB", (2000, 2000))
@@ -169,33 +170,32 @@ def test_pages_that_do_not_fit_are_told_before_the_first_is_enlarged(
     assert enlarged == [16]
 
 
-def held(room: PixelBudget, pixels: int, log: list[str], name: str, until: threading.Event) -> threading.Thread:
+def held(budget: PixelBudget, pixels: int, log: list[str], name: str, until: threading.Event) -> threading.Thread:
     def hold() -> None:
-        with room.reserve(pixels):
+        with budget.reserve(pixels):
             log.append(name)
-            until.wait(5)
+            until.wait(PATIENCE)
 
     thread = threading.Thread(target=hold)
     thread.start()
     return thread
 
 
-def test_what_is_large_waits_until_it_is_alone_and_the_next_wait_behind_it() -> None:
-    room, log, go = PixelBudget(10), [], threading.Event()
-    threads = []
-    for name, pixels in (("small", 4), ("huge", 99), ("next", 1)):
-        threads.append(held(room, pixels, log, name, go))
-        time.sleep(0.05)
+def test_a_request_beyond_the_budget_runs_alone_and_later_ones_wait_behind_it() -> None:
+    budget, log, go = PixelBudget(10), [], threading.Event()
+    threads = [held(budget, 4, log, "small", go)]
+    wait_until(lambda: log == ["small"])
+    threads.append(held(budget, 99, log, "huge", go))
+    wait_until(budget.entrance.locked)
+    threads.append(held(budget, 1, log, "next", go))
     assert log == ["small"]
     go.set()
     for thread in threads:
-        thread.join(5)
+        thread.join(PATIENCE)
     assert log == ["small", "huge", "next"]
 
 
-def test_the_time_is_that_of_the_work_without_waiting(
-    upscaler: Upscaler, tasks: list[Task], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_seconds_do_not_include_waiting(upscaler: Upscaler, tasks: list[Task], monkeypatch: pytest.MonkeyPatch) -> None:
     waited = iter([5.0, 1005.0])
     monkeypatch.setattr(Upscaler, "wait_seconds", property(lambda _: next(waited)))
     monkeypatch.setattr(Upscaler, "upscale_stream", lambda _upscaler, picture, *_, **__: picture)

@@ -1,4 +1,4 @@
-"""Workers in other processes: the same results, and what happens when one is lost."""
+"""Workers in other processes: the same results, and replacement when one dies."""
 
 import json
 import os
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from batches import assert_whole, descendants, outputs, started, wait_until
+from batches import PATIENCE, assert_whole, descendants, outputs, started, wait_until
 from support import Outcome
 
 from srgan_cli.batch.runner import BatchRunner
@@ -23,16 +23,16 @@ pytestmark = pytest.mark.usefixtures("one_core")
 TWO = ("--devices", "cpu,cpu")
 
 
-class Perishable(WorkerProxy[list[str]]):
-    """Dies of the files that are named so, with all that it has in hand."""
+class MortalWorker(WorkerProxy[list[str]]):
+    """Dies while it processes certain files, with all that it has in progress."""
 
     def __init__(self, *deadly: str, concurrency: int = 3) -> None:
         super().__init__(WorkerSpec(Upscaler.load, UpscaleOptions()), "cpu", concurrency)
-        self.deadly, self.lines, self.halted = deadly, [[]], []
+        self.deadly, self.connections, self.stop_calls = deadly, [[]], []
 
     def connect(self) -> list[str]:
-        self.lines.append([])
-        return self.lines[-1]
+        self.connections.append([])
+        return self.connections[-1]
 
     def run_task(self, connection: list[str], task: Task) -> TaskResult:
         connection.append(task.source.name)
@@ -43,7 +43,7 @@ class Perishable(WorkerProxy[list[str]]):
         return TaskResult(task, "enlarged")
 
     def send_stop(self, connection: list[str]) -> None:
-        self.halted.append(connection)
+        self.stop_calls.append(connection)
 
     def disconnect(self, connection: list[str]) -> None:
         connection.append("ended")
@@ -53,28 +53,28 @@ def tasks(*names: str) -> list[Task]:
     return [Task(Path("in", name), Path("out", name)) for name in names]
 
 
-def test_a_file_that_costs_lives_has_failed_in_the_end_and_takes_no_other_with_it() -> None:
-    worker = Perishable("c")
+def test_a_file_that_kills_workers_fails_alone() -> None:
+    worker = MortalWorker("c")
     results = list(BatchRunner(worker).run(tasks(*"abcdefgh")))
     assert [result.status for result in results] == [*["enlarged"] * 2, "failed", *["enlarged"] * 5]
     assert f"crashed {ATTEMPTS} times" in str(results[2].error)
-    assert all("ended" in line for line in worker.lines[1:])
+    assert all("ended" in connection for connection in worker.connections[1:])
 
 
-def test_what_stops_is_not_begun_anew() -> None:
-    worker = Perishable()
+def test_a_stopped_worker_starts_no_task() -> None:
+    worker = MortalWorker()
     results = BatchRunner(worker).run(tasks(*"abc"))
     next(results)
     results.close()
-    assert worker.halted == worker.lines[1:]
+    assert worker.stop_calls == worker.connections[1:]
     with pytest.raises(SrganError, match="stopped"):
         worker.process(tasks("d")[0], lambda *_: None)
 
 
-def test_the_meter_counts_also_what_is_lost() -> None:
+def test_progress_counts_tasks_whose_worker_died() -> None:
     seen: list[tuple[int, int]] = []
     list(
-        BatchRunner(Perishable("b", concurrency=1)).run(
+        BatchRunner(MortalWorker("b", concurrency=1)).run(
             tasks(*"abc"), progress=lambda done, total: seen.append((done, total))
         )
     )
@@ -82,11 +82,11 @@ def test_the_meter_counts_also_what_is_lost() -> None:
 
 
 def records(out: str) -> list[dict[str, Any]]:
-    """What is told of every file, but for what differs from run to run."""
+    """The JSON of every file, without the fields that differ between runs."""
     return [json.loads(line) | {"out": "", "seconds": 0, "peak_memory": 0} for line in out.splitlines()]
 
 
-def test_two_workers_tell_and_write_what_one_does(
+def test_two_workers_report_and_write_the_same_as_one(
     srgan: Callable[..., Outcome], mixture: Path, weights: Path, tmp_path: Path
 ) -> None:
     for number in range(6, 40):
@@ -103,15 +103,15 @@ def test_two_workers_tell_and_write_what_one_does(
 
 
 def workers(pid: int) -> list[int]:
-    """Those that the helper process has started that this one has started."""
+    """The worker processes of a command: the children of its fork server."""
     return [grandchild for child in descendants(pid) for grandchild in descendants(child)]
 
 
-def test_a_worker_that_is_killed_is_replaced(mixture: Path, weights: Path, tmp_path: Path) -> None:
+def test_a_killed_worker_is_replaced(mixture: Path, weights: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     with started(mixture, weights, out, *TWO) as process:
         os.kill(workers(process.pid)[0], signal.SIGKILL)
-        _, err = process.communicate(timeout=120)
+        _, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 1
     assert "40 enlarged, 2 failed:" in err or "39 enlarged, 1 kept, 2 failed:" in err
     assert_whole(out, 40)
@@ -119,18 +119,18 @@ def test_a_worker_that_is_killed_is_replaced(mixture: Path, weights: Path, tmp_p
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)])
-def test_who_is_interrupted_takes_its_workers_with_it(
+def test_workers_end_with_an_interrupted_command(
     mixture: Path, weights: Path, tmp_path: Path, number: signal.Signals, code: int
 ) -> None:
     out = tmp_path / "out"
     with started(mixture, weights, out, *TWO) as process:
+        wait_until(lambda: len(workers(process.pid)) == 2 or process.poll() is not None)
+        assert process.poll() is None
         family = descendants(process.pid)
-        assert len(workers(process.pid)) == 2
         (os.killpg if number == signal.SIGINT else os.kill)(process.pid, number)
-        _, err = process.communicate(timeout=60)
+        _, err = process.communicate(timeout=PATIENCE)
     assert (process.returncode, "Traceback" in err) == (code, False)
     wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in family))
-    assert not any(Path(f"/proc/{pid}").exists() for pid in family)
     assert len(outputs(out)) < 40
     if number != signal.SIGKILL:
         assert not list(out.rglob(".*.srgan-*"))
@@ -146,7 +146,7 @@ def test_who_is_interrupted_takes_its_workers_with_it(
         ("--devices cpu memory://in", "memory:// is in one process alone"),
     ],
 )
-def test_workers_that_cannot_be_had_are_refused(
+def test_unavailable_workers_are_an_error(
     srgan: Callable[..., Outcome], picture: Path, weights: Path, options: str, message: str
 ) -> None:
     outcome = srgan("upscale", *options.split(), picture, picture.with_name("out.png"), "-m", weights)
@@ -154,8 +154,8 @@ def test_workers_that_cannot_be_had_are_refused(
     assert message in outcome.err
 
 
-def test_a_bench_that_cannot_be_set_up_ends_all_with_its_error() -> None:
-    order = WorkerSpec(partial(Upscaler.load, "nosuch"), UpscaleOptions())
+def test_a_worker_that_cannot_be_set_up_ends_the_batch() -> None:
+    spec = WorkerSpec(partial(Upscaler.load, "nosuch"), UpscaleOptions())
     with pytest.raises(UnknownModel, match="no weights named 'nosuch'") as caught:
-        list(BatchRunner(*start_process_workers(order, ["cpu"], TilePolicy())).run(tasks("a")))
+        list(BatchRunner(*start_process_workers(spec, ["cpu"], TilePolicy())).run(tasks("a")))
     assert caught.value.hint

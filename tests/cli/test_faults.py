@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from batches import assert_whole, command
+from batches import PATIENCE, assert_whole, command
 from PIL import Image
 from support import REPOSITORY, Outcome
 
@@ -101,7 +101,7 @@ def test_two_processes_fill_one_folder(mixture: Path, weights: Path, tmp_path: P
         (mixture / f"deep/{number}.png").unlink()
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     processes = [subprocess.Popen(command(mixture, out, "-m", weights), **pipes) for _ in range(2)]
-    told = [process.communicate(timeout=240)[1] for process in processes]
+    told = [process.communicate(timeout=PATIENCE)[1] for process in processes]
     assert [process.returncode for process in processes] == [1, 1], told
     assert all(", 2 failed:" in err and "Traceback" not in err for err in told)
     assert_whole(out, 12)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from batches import assert_whole, descendants, started
+from batches import PATIENCE, assert_whole, descendants, started
 from support import Outcome
 from torch.distributed import HashStore  # type: ignore[attr-defined]
 
@@ -29,7 +29,7 @@ def train(processes: int, *arguments: object, restarts: int = 0) -> list[dict[st
     command = [*torchrun(processes, restarts), PROGRAM, *arguments]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
-        [str(part) for part in command], capture_output=True, text=True, env=environment, timeout=240, check=False
+        [str(part) for part in command], capture_output=True, text=True, env=environment, timeout=PATIENCE, check=False
     )
     assert done.returncode == 0, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
@@ -106,7 +106,7 @@ def test_processes_share_a_folder_and_continue_when_one_is_killed(mixture: Path,
         ranks = [pid for pid, line in descendants(process.pid).items() if "upscale" in line]
         assert len(ranks) == 2
         os.kill(ranks[1], signal.SIGKILL)
-        text, err = process.communicate(timeout=240)
+        text, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 1, err  # two files are not pictures
     (summary,) = re.findall(r"^(\d+) enlarged, (\d+) kept, 2 failed:$", err, re.MULTILINE)
     assert sum(map(int, summary)) == 40

@@ -4,11 +4,11 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from batches import PATIENCE, wait_until
 from support import Outcome
 
 from srgan_cli.cli.train.command import parse_duration
@@ -38,11 +38,9 @@ def test_an_interrupted_run_is_saved_and_can_be_resumed(
     run = tmp_path / "run"
     command = [sys.executable, "-m", "srgan_cli", "train", photographs, "--run", run, "--time", "1h", *TINY_RUN]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        patience = time.monotonic() + 60
-        while not (run / "metrics.jsonl").exists() and time.monotonic() < patience:
-            time.sleep(0.05)
+        wait_until(lambda: (run / "metrics.jsonl").exists() or process.poll() is not None)
         process.send_signal(number)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=PATIENCE)
     assert (process.returncode, out) == (code, "")
     assert "continue with: srgan train" in err
     assert (run / "checkpoint.pt").exists()

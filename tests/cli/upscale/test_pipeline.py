@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from batches import command, outputs, started
+from batches import PATIENCE, command, outputs, started
 from PIL import Image
 from support import REPOSITORY, Outcome
 from typer.main import get_command
@@ -258,7 +258,7 @@ def test_an_interrupted_batch_leaves_whole_files_only(
     out = tmp_path / "out"
     with started(mixture, weights, out) as process:
         process.send_signal(number)
-        _, err = process.communicate(timeout=60)
+        _, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == code
     assert "Traceback" not in err
     assert 3 <= len(outputs(out)) < 40
@@ -271,7 +271,7 @@ def test_a_killed_batch_is_completed_by_the_next(srgan: Srgan, mixture: Path, we
     out = tmp_path / "out"
     with started(mixture, weights, out) as process:
         process.kill()
-        process.communicate(timeout=60)
+        process.communicate(timeout=PATIENCE)
     (out / "deep/.7.srgan-01234567.png").write_text("what a kill may leave")
     outcome = srgan("upscale", mixture, out, "-m", weights)
     assert outcome.code == 1
