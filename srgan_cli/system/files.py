@@ -128,7 +128,7 @@ def remove_stale_temporaries(folder: Path) -> None:
                     path.unlink()
 
 
-def lock(file: IO[bytes], wait: bool = True) -> bool:
+def lock(file: IO[bytes], *, wait: bool = True) -> bool:
     """Lock an open file until it is closed or the process ends; returns whether it is locked.
 
     It is not on Windows, on file systems without locks, and without `wait` if another process holds the lock.

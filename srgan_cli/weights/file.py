@@ -90,7 +90,7 @@ def _limit_parameters(tensors: dict[str, Tensor]) -> Iterator[None]:
         hook.remove()
 
 
-def _read(path: Path, tensors: bool = True) -> tuple[WeightsCard | None, dict[str, Tensor]]:
+def _read(path: Path, *, tensors: bool = True) -> tuple[WeightsCard | None, dict[str, Tensor]]:
     if not path.is_file():
         raise WeightsError(f"no such weights file: {path}", "check the spelling of the path")
     if path.suffix.lower() in TORCH_SUFFIXES:

@@ -153,11 +153,11 @@ def test_a_temporary_that_is_removed_before_it_is_locked_is_created_again(
 ) -> None:
     removed = []
 
-    def late(file: IO[bytes], wait: bool = True) -> bool:
+    def late(file: IO[bytes], *, wait: bool = True) -> bool:
         if wait and not removed:
             removed.append(file.name)
             remove_stale_temporaries(tmp_path)
-        return lock(file, wait)
+        return lock(file, wait=wait)
 
     monkeypatch.setattr("srgan_cli.system.files.lock", late)
     with atomic_write(tmp_path / "a.png") as temporary:
