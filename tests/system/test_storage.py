@@ -123,7 +123,7 @@ def upload(location: Location) -> None:
 @pytest.mark.usefixtures("store")
 def test_batches_are_planned_from_storage_to_storage_and_to_a_folder(tmp_path: Path) -> None:
     for out in ("memory://bucket/out", str(tmp_path / "out")):
-        planned = plan_batch(["memory://bucket/in"], f"{out}/", Naming(), ["memory://bucket/in/a.png"])
+        planned = plan_batch(["memory://bucket/in"], f"{out}/", Naming(), listed=["memory://bucket/in/a.png"])
         assert [str(task.target) for task in planned.tasks] == [
             *(f"{out}/a.png", f"{out}/deep/b.png", f"{out}/bucket/in/a.png"),
         ]
