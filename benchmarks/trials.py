@@ -16,7 +16,8 @@ import typer
 from srgan_cli.training.config import TrainConfig
 from srgan_cli.training.data.dataset import Dataset, load_dataset
 from srgan_cli.training.run.origin import prepare_run
-from srgan_cli.training.trainer import StepReport, Trainer
+from srgan_cli.training.run.report import StepReport
+from srgan_cli.training.trainer import Trainer
 
 
 def main(

@@ -7,7 +7,6 @@ generator on the pixel loss; it trains the generator against a discriminator.
 import copy
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -31,32 +30,13 @@ from srgan_cli.training.run.clock import RunProgress, patch_and_batch
 from srgan_cli.training.run.contact_sheet import PARTNERS, ROWS
 from srgan_cli.training.run.folder import NullRunFolder, RunFolder, serialize
 from srgan_cli.training.run.origin import InitialWeights, rebuild
+from srgan_cli.training.run.report import StepReport
 from srgan_cli.training.run.validation import BestValidation, Validation, mean, validate, validation_protocol
 from srgan_cli.weights.card import WeightsCard
 
 SECONDS_BETWEEN_CHECKPOINTS = 600
 ADVERSARIAL_RAMP = 0.2
 """The fraction of the adversarial phase over which the adversarial weight ramps from 0 to 1."""
-
-
-@dataclass(frozen=True)
-class StepReport:
-    """The state of a run after a step."""
-
-    step: int
-    phase: str
-    progress: float
-    """The fraction of the run that is done, 0…1."""
-    losses: dict[str, float]
-    """The losses of this step by name."""
-    scores: dict[str, float]
-    """The scores of the last validation by metric."""
-    rate: float
-    """Patches a second."""
-    remaining: float
-    """Seconds to the end."""
-    notice: str = ""
-    """A message for the user, usually empty."""
 
 
 class Trainer:
@@ -301,11 +281,8 @@ class Trainer:
     @property
     def _counterpart(self) -> str:
         """The fidelity weights from which the adversarial phase started."""
-        return (
-            self.config.run.fidelity_name
-            if self.config.schedule.pretrain_fraction
-            else str(self.started_from.get("name", ""))
-        )
+        pretrained = self.config.schedule.pretrain_fraction > 0
+        return self.config.run.fidelity_name if pretrained else str(self.started_from.get("name", ""))
 
     def _state(self) -> dict[str, Any]:
         return {
@@ -325,36 +302,36 @@ class Trainer:
         }
 
     def _restore(self, state: dict[str, Any]) -> None:
+        run = self.config.run.folder
         try:
-            progress = RunProgress(
-                self.config, state["steps"], state["seconds"], state["phase"], tuple(state["phase_began"])
-            )
-            if self.learned_degradation and progress.phase != DEGRADATION:
-                self.learned_degradation.drop_discriminators()
-            if progress.phase == ADVERSARIAL:
-                self.gan.add_discriminator()
-            self._load(state)
-            self.progress, self.monitor = progress, DivergenceMonitor(**state["guard"])
-            self.rng.set_state(state["random"].cpu())
-            torch.set_rng_state(state.get("dropout", torch.get_rng_state()).cpu())
-            self._validation, self.best = Validation(**state["validation"]), BestValidation(**state["best"])
-            self.started_from, data = state["ancestor"], state["data"]
+            self._load_checkpoint(state)
         except (KeyError, RuntimeError, ValueError, TypeError) as error:
-            raise WeightsError(
-                f"the checkpoint in {self.config.run.folder} does not match its settings: {error}"
-            ) from error
-        if data != self.dataset.digest:
+            raise WeightsError(f"the checkpoint in {run} does not match its settings: {error}") from error
+        if state.get("data") != self.dataset.digest:
             raise UsageError(
                 f"the pictures in {self.config.data.folder_names} are not those with which the run started",
                 "restore them, or start a new run from its weights with --init-from",
             )
         if self.progress.fraction >= 1:
-            raise UsageError(
-                f"the run in {self.config.run.folder} is finished", "extend it with a larger --time or --steps"
-            )
+            raise UsageError(f"the run in {run} is finished", "extend it with a larger --time or --steps")
         if self.learned_degradation and self.progress.phase != DEGRADATION:
             self.learned_degradation.make_partners()
         self._last_good = self._snapshot()
+
+    def _load_checkpoint(self, state: dict[str, Any]) -> None:
+        """Restore everything that `_state` holds.  Raises KeyError, RuntimeError, ValueError or TypeError."""
+        phase, began = state["phase"], tuple(state["phase_began"])
+        self.progress = RunProgress(self.config, state["steps"], state["seconds"], phase, began)
+        if self.learned_degradation and phase != DEGRADATION:
+            self.learned_degradation.drop_discriminators()
+        if phase == ADVERSARIAL:
+            self.gan.add_discriminator()
+        self._load(state)
+        self.monitor = DivergenceMonitor(**state["guard"])
+        self.rng.set_state(state["random"].cpu())
+        torch.set_rng_state(state.get("dropout", torch.get_rng_state()).cpu())
+        self._validation, self.best = Validation(**state["validation"]), BestValidation(**state["best"])
+        self.started_from = state["ancestor"]
 
     def _parts(self) -> dict[str, Any]:
         """Everything that training changes, by its name in the checkpoint."""

@@ -1,4 +1,4 @@
-"""What is found out before a run."""
+"""Checks before a run."""
 
 from pathlib import Path
 
@@ -46,11 +46,11 @@ def remarks(config: TrainConfig) -> dict[str, str]:
     return {finding.name: finding.remark for finding in find_problems(load_dataset(config), config)}
 
 
-def test_nothing_is_remarkable_about_good_pictures(config: TrainConfig) -> None:
+def test_good_pictures_have_no_problems(config: TrainConfig) -> None:
     assert remarks(config) == {}
 
 
-def test_what_would_spoil_a_training_is_named(config: TrainConfig) -> None:
+def test_problems_of_pictures_are_reported(config: TrainConfig) -> None:
     scene(1).save(config.data.folders[0].folder / "twin.png")
     scene(4).resize((288, 240), Image.Resampling.BICUBIC).save(config.data.folders[0].folder / "enlarged.png")
     scene(5, 256, 256).save(config.data.folders[0].folder / "squeezed.jpg", quality=40)
@@ -66,7 +66,7 @@ def test_what_would_spoil_a_training_is_named(config: TrainConfig) -> None:
     assert "cannot be used" in found["broken.png"]
 
 
-def test_a_twin_is_found_though_it_was_saved_as_jpeg_or_is_held_out(config: TrainConfig) -> None:
+def test_a_duplicate_is_found_after_jpeg_compression_and_among_held_out_pictures(config: TrainConfig) -> None:
     folder = config.data.folders[0].folder
     scene(9, 500, 420).save(folder / "large.png")
     scene(9, 500, 420).save(folder / "large-again.jpg", quality=50)
@@ -82,7 +82,7 @@ def test_a_twin_is_found_though_it_was_saved_as_jpeg_or_is_held_out(config: Trai
 
 
 @pytest.mark.parametrize("shift", [(0, 0), (1, 0), (-1, 2)])
-def test_a_shift_of_pairs_is_measured(config: TrainConfig, tmp_path: Path, shift: tuple[int, int]) -> None:
+def test_a_shift_between_partners_is_measured(config: TrainConfig, tmp_path: Path, shift: tuple[int, int]) -> None:
     low = tmp_path / "low"
     low.mkdir()
     for path in sorted(config.data.folders[0].folder.iterdir()):
@@ -94,14 +94,14 @@ def test_a_shift_of_pairs_is_measured(config: TrainConfig, tmp_path: Path, shift
     assert all(expected in remark for remark in found.values())
 
 
-def test_too_little_room_on_the_disk_is_found(tmp_path: Path) -> None:
+def test_too_little_disk_space_is_reported(tmp_path: Path) -> None:
     check_disk_space(Cost({}, 1.0, 1, disk=1), tmp_path / "run")
     with pytest.raises(SrganError, match=r"has \d+ MB of free space, the run takes 1000000000000 MB"):
         check_disk_space(Cost({}, 1.0, 1, disk=10**18), tmp_path / "run")
 
 
 @pytest.mark.parametrize(("share", "phases"), [(1.0, {"pixel"}), (0.5, {"pixel", "adversarial"})])
-def test_the_cost_is_measured_and_nothing_is_left_behind(config: TrainConfig, share: float, phases: set[str]) -> None:
+def test_the_cost_is_measured_and_no_file_is_left(config: TrainConfig, share: float, phases: set[str]) -> None:
     dataset = load_dataset(config)
     by_time = estimate_cost(config.replace(pretrain_fraction=share, seconds=7200), dataset)
     assert by_time.rates.keys() == phases

@@ -16,7 +16,7 @@ import srgan_cli.cli.console as console
 from srgan_cli.metrics import METRICS
 from srgan_cli.training.config import TrainConfig
 from srgan_cli.training.preflight import Cost, Finding
-from srgan_cli.training.trainer import StepReport
+from srgan_cli.training.run.report import StepReport
 
 _SMOOTHING = 0.98
 

@@ -26,8 +26,8 @@ class PixelCache:
 
 
 def fits_memory(size: int) -> bool:
-    """Whether `size` bytes take at most half of the memory; False if the system does not report it."""
-    return size <= (total_memory() or 0) // 2
+    """Whether `size` bytes take at most half of the memory."""
+    return size <= total_memory() // 2
 
 
 def _allocate(size: int, file: Path) -> NDArray[Any]:

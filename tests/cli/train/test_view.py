@@ -6,7 +6,7 @@ import pytest
 
 from srgan_cli.cli.train.view import training_view
 from srgan_cli.training.config import TrainConfig
-from srgan_cli.training.trainer import StepReport
+from srgan_cli.training.run.report import StepReport
 
 
 def step(number: int, scores: dict[str, float]) -> StepReport:

@@ -1,4 +1,4 @@
-"""Telling from spectra how blurred pictures are."""
+"""Estimating blur from spectra."""
 
 import numpy as np
 import pytest
@@ -23,11 +23,11 @@ def patches(seed: int, deviation: float = 0.0) -> Tensor:
 
 
 @pytest.mark.parametrize("deviation", [0.5, 1.0])
-def test_the_deviation_of_a_blur_is_found_on_other_scenes(deviation: float) -> None:
+def test_the_deviation_of_a_blur_is_estimated_on_other_scenes(deviation: float) -> None:
     assert blur_between(patches(0), patches(1, deviation)) == pytest.approx(deviation, rel=0.2)
 
 
-def test_nothing_sharper_is_called_blurred() -> None:
+def test_sharper_pictures_have_no_blur() -> None:
     sharp = patches(0)
     assert blur_between(sharp, sharp) == 0
     assert blur_between(patches(0, 0.8), sharp) == 0
@@ -35,6 +35,6 @@ def test_nothing_sharper_is_called_blurred() -> None:
     assert blur_between(sharp, noisy) == 0
 
 
-def test_plain_areas_tell_nothing() -> None:
+def test_uniform_pictures_give_no_blur() -> None:
     plain = torch.full((4, 3, 8, 8), 0.5)
     assert blur_between(plain, plain) == 0

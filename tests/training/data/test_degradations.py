@@ -1,4 +1,4 @@
-"""What befalls low-resolution patches."""
+"""Degradations of low-resolution patches."""
 
 import math
 
@@ -25,7 +25,7 @@ def seeded(seed: int = 0) -> torch.Generator:
 
 @pytest.mark.parametrize(("name", "largest"), [("mild", 10), ("real", 60)])
 @pytest.mark.parametrize("scale", [2, 4])
-def test_degradations_give_low_resolution_partners_drawn_from_the_generator_alone(
+def test_degradations_depend_on_the_random_generator_alone(
     picture: Tensor, name: str, largest: float, scale: int
 ) -> None:
     degrade, low = DEGRADATIONS[name], reduced(picture, scale)
@@ -48,7 +48,7 @@ def test_the_real_degradation_is_harsher_than_the_mild_one(picture: Tensor) -> N
 
 
 @pytest.mark.parametrize("kernel", [gaussian(0.8), gaussian(2.0, 0.5, 0.7, 1.5), sinc(math.pi / 2)])
-def test_kernels_keep_plain_areas(kernel: Tensor) -> None:
+def test_kernels_keep_uniform_areas(kernel: Tensor) -> None:
     assert kernel.sum().item() == pytest.approx(1, abs=1e-5)
     assert torch.allclose(convolve(torch.full((3, 9, 9), 7.0), kernel), torch.tensor(7.0))
 
@@ -62,7 +62,7 @@ def test_a_blur_is_the_convolution_with_its_kernel_edges_repeated(radius: int) -
     torch.testing.assert_close(convolve(picture, kernel), expected, atol=1e-2, rtol=1e-5)
 
 
-def test_a_gaussian_falls_as_its_formula() -> None:
+def test_a_gaussian_follows_its_formula() -> None:
     kernel = gaussian(0.8)
     centre = len(kernel) // 2
     assert (kernel[centre, centre + 1] / kernel[centre, centre]).item() == pytest.approx(math.exp(-0.5 / 0.8**2))
@@ -71,7 +71,7 @@ def test_a_gaussian_falls_as_its_formula() -> None:
     assert leaning[centre + 2, centre] > 10 * leaning[centre, centre + 2]
 
 
-def test_sinc_overshoots_at_an_edge_and_keeps_slow_waves() -> None:
+def test_sinc_overshoots_at_an_edge_and_keeps_low_frequencies() -> None:
     edge = torch.zeros(1, 41, 41)
     edge[..., 20:] = 100
     assert convolve(edge, sinc(math.pi / 2)).max() > 104
@@ -81,7 +81,7 @@ def test_sinc_overshoots_at_an_edge_and_keeps_slow_waves() -> None:
 
 
 @pytest.mark.parametrize("grey", [False, True])
-def test_noise_has_its_deviation_and_is_grey_if_asked(grey: bool) -> None:
+def test_noise_has_its_deviation_and_equal_channels_if_grey(grey: bool) -> None:
     plain = torch.full((3, 80, 80), 100.0)
     for noisy, deviation in (
         (add_noise(plain, 5.0, seeded(), grey), 5.0),
@@ -91,7 +91,7 @@ def test_noise_has_its_deviation_and_is_grey_if_asked(grey: bool) -> None:
         assert torch.equal(noisy[0], noisy[1]) == grey
 
 
-def test_jpeg_costs_more_at_a_lower_quality() -> None:
+def test_jpeg_loses_more_at_a_lower_quality() -> None:
     noise = torch.randint(256, (3, 32, 32), generator=seeded()).float()
     errors = [(jpeg(noise, quality, "4:2:0") - noise).square().mean() for quality in (100, 60)]
     assert errors[0] < errors[1]

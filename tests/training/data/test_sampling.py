@@ -53,7 +53,7 @@ def test_processes_share_the_patches_of_a_larger_batch(pairs: list[Pair], config
     assert torch.equal(torch.cat([part[0] for part in parts]), whole[0])
 
 
-def test_pictures_are_drawn_by_their_weights(pairs: list[Pair], config: TrainConfig) -> None:
+def test_pictures_are_sampled_by_their_weights(pairs: list[Pair], config: TrainConfig) -> None:
     for index, pair in enumerate(pairs):
         pair.high[:] = index
     weighted = [replace(pair, weight=weight) for pair, weight in zip(pairs, (1.0, 3.0, 0.5), strict=True)]
@@ -74,8 +74,8 @@ def test_degraded_patches_lie_where_their_partners_do(config: TrainConfig) -> No
     assert error.mean((1, 2, 3)).abs().max() < 3
 
 
-def test_the_place_with_the_most_detail_is_taken(config: TrainConfig) -> None:
-    """Flat pictures are drawn as often as others, but taken only where all the choices are flat."""
+def test_the_candidate_with_the_most_detail_is_taken(config: TrainConfig) -> None:
+    """Flat pictures are sampled as often as others, but taken only if all candidates are flat."""
     flat, busy = torch.zeros(3, 16, 16), torch.zeros(3, 16, 16)
     busy[:, ::2] = 255
     pairs = [
@@ -87,7 +87,7 @@ def test_the_place_with_the_most_detail_is_taken(config: TrainConfig) -> None:
         assert float((low.amax((1, 2, 3)) == 0).float().mean()) == pytest.approx(0.5**choice, abs=0.06)
 
 
-def test_colours_change_places_in_both_partners(pairs: list[Pair], config: TrainConfig) -> None:
+def test_channels_are_permuted_alike_in_both_partners(pairs: list[Pair], config: TrainConfig) -> None:
     for pair in pairs:
         for side in (pair.low, pair.high):
             side[:] = torch.tensor([10, 20, 30])[:, None, None]
@@ -98,7 +98,7 @@ def test_colours_change_places_in_both_partners(pairs: list[Pair], config: Train
     assert torch.equal(low[:, :, 0, 0], high[:, :, 0, 0])
 
 
-def test_mixed_patches_are_blends_of_two_by_one_share_for_both_partners() -> None:
+def test_mixup_blends_two_patches_by_one_fraction_for_both_partners() -> None:
     low = torch.eye(4)[:, :, None, None].expand(4, 4, 2, 2).contiguous()
     mixed_low, mixed_high = mixup(low, low.repeat(1, 1, 2, 2), torch.Generator().manual_seed(0))
     assert torch.allclose(mixed_low.sum(1), torch.ones(()))
@@ -107,7 +107,7 @@ def test_mixed_patches_are_blends_of_two_by_one_share_for_both_partners() -> Non
     assert torch.equal(mixed_high[..., :2, :2], mixed_low)
 
 
-def test_cutblur_is_clean_inside_or_outside_of_a_square() -> None:
+def test_cutblur_is_clean_inside_or_outside_a_square() -> None:
     random = torch.Generator().manual_seed(0)
     degraded, clean = torch.zeros(3, 8, 8, dtype=torch.uint8), torch.ones(3, 8, 8, dtype=torch.uint8)
     shares = []
@@ -119,7 +119,7 @@ def test_cutblur_is_clean_inside_or_outside_of_a_square() -> None:
     assert not degraded.any()
 
 
-def test_cutblur_and_a_share_leave_some_patches_clean(pairs: list[Pair], config: TrainConfig) -> None:
+def test_probabilities_of_degradation_and_cutblur_leave_patches_clean(pairs: list[Pair], config: TrainConfig) -> None:
     low, high = Sampler(pairs, config.replace(degradation="real", degradation_prob=0.5)).cut(BatchRequest(0, 8, 60))
     clean = (low - downscale(high, 2)).abs()[..., 2:-2, 2:-2].amax((1, 2, 3)) < 0.51 / 255
     assert 18 < clean.sum() < 42

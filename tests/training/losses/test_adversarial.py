@@ -28,13 +28,13 @@ BY_HAND: dict[str, Callable[[float, float], tuple[float, float]]] = {
 }
 
 
-def test_every_game_has_its_formula() -> None:
+def test_every_loss_has_its_formula() -> None:
     assert BY_HAND.keys() == ADVERSARIAL_LOSSES.keys()
 
 
 @pytest.mark.parametrize("name", ADVERSARIAL_LOSSES)
 @pytest.mark.parametrize(("real", "fake"), [(0.0, 0.0), (2.0, -3.0), (-1.5, 4.0)])
-def test_games_are_their_formulas(name: str, real: float, fake: float) -> None:
+def test_losses_follow_their_formulas(name: str, real: float, fake: float) -> None:
     logits = torch.full((3, 1), real), torch.full((3, 1, 2, 2), fake)
     discriminator, generator = BY_HAND[name](real, fake)
     assert ADVERSARIAL_LOSSES[name].discriminator(*logits, 0.0).item() == pytest.approx(discriminator, rel=1e-5)
@@ -42,7 +42,7 @@ def test_games_are_their_formulas(name: str, real: float, fake: float) -> None:
 
 
 @pytest.mark.parametrize("name", ADVERSARIAL_LOSSES)
-def test_chance_is_the_loss_of_a_discriminator_that_says_zero(name: str) -> None:
+def test_chance_is_the_loss_of_a_discriminator_with_zero_logits(name: str) -> None:
     zero = torch.zeros(4, 1)
     assert ADVERSARIAL_LOSSES[name].discriminator(zero, zero, 0.0).item() == pytest.approx(
         ADVERSARIAL_LOSSES[name].chance_loss, abs=1e-3
@@ -72,11 +72,11 @@ def test_gradients_agree_with_finite_differences(name: str, side: str) -> None:
 
 
 @pytest.mark.parametrize("name", sorted(ADVERSARIAL_LOSSES.keys() - {"minimax"}))
-def test_the_generators_gradient_does_not_vanish_when_it_is_found_out(name: str) -> None:
+def test_the_generators_gradient_does_not_vanish_for_a_confident_discriminator(name: str) -> None:
     assert generator_gradient(name) <= -0.5 + 1e-6
 
 
-def test_the_min_max_game_itself_vanishes_there() -> None:
+def test_the_minimax_gradient_vanishes_for_a_confident_discriminator() -> None:
     assert abs(generator_gradient("minimax")) < 1e-6
 
 
@@ -101,14 +101,14 @@ def test_gradient_penalty_is_the_squared_distance_of_the_norm_from_one(norm: flo
     assert penalty.item() == pytest.approx((norm - 1) ** 2, abs=1e-5)
 
 
-def test_gradient_penalty_looks_between_real_and_generated_pictures() -> None:
+def test_gradient_penalty_interpolates_real_and_generated_pictures() -> None:
     seen = []
 
-    def judge(pictures: Tensor) -> Tensor:
+    def critic(pictures: Tensor) -> Tensor:
         seen.append(pictures.detach())
         return pictures.flatten(1).sum(1, keepdim=True)
 
-    gradient_penalty(judge, torch.zeros(8, 1, 2, 2), torch.ones(8, 1, 2, 2), torch.Generator().manual_seed(0))
+    gradient_penalty(critic, torch.zeros(8, 1, 2, 2), torch.ones(8, 1, 2, 2), torch.Generator().manual_seed(0))
     shares = seen[0].flatten(1)
     assert ((shares > 0) & (shares < 1)).all()
     assert torch.equal(shares, shares[:, :1].expand_as(shares))

@@ -25,7 +25,7 @@ def test_pixel_losses_are_mean_differences(name: str, expected: object) -> None:
     assert PIXEL_LOSSES[name](*pictures).item() == expected
 
 
-def test_charbonnier_has_no_corner() -> None:
+def test_charbonnier_is_differentiable_at_zero() -> None:
     same = torch.zeros(3, requires_grad=True)
     loss = PIXEL_LOSSES["charbonnier"](same, torch.zeros(3))
     loss.backward()
@@ -34,7 +34,7 @@ def test_charbonnier_has_no_corner() -> None:
     assert not same.grad.any()
 
 
-def test_frequency_loss_is_that_of_numpy() -> None:
+def test_frequency_loss_agrees_with_numpy() -> None:
     random = np.random.default_rng(0)
     pictures = random.random((2, 2, 3, 6, 8))
     coefficients = np.fft.rfft2(pictures[0] - pictures[1], norm="ortho")
@@ -42,7 +42,7 @@ def test_frequency_loss_is_that_of_numpy() -> None:
     assert found.item() == pytest.approx(np.abs(coefficients).mean(), rel=1e-9)
 
 
-def test_phase_loss_sees_what_recurs_and_not_what_is_chance() -> None:
+def test_phase_loss_sees_patterns_that_repeat_and_not_noise() -> None:
     torch.manual_seed(0)
     target = torch.rand(2, 3, 64, 64)
     checkerboard = (torch.arange(64)[:, None] + torch.arange(64)) % 2 * 2.0 - 1
@@ -53,11 +53,11 @@ def test_phase_loss_sees_what_recurs_and_not_what_is_chance() -> None:
     assert phase_loss(target + chance, target, 4).item() == pytest.approx(expected, rel=0.05)
 
 
-def test_phase_loss_takes_pictures_smaller_than_its_window() -> None:
+def test_phase_loss_accepts_pictures_smaller_than_its_window() -> None:
     assert phase_loss(torch.ones(1, 3, 12, 8), torch.zeros(1, 3, 12, 8), 4).item() == 1
 
 
-def test_feature_matching_is_the_mean_over_layers_whatever_their_sizes() -> None:
+def test_feature_matching_is_the_mean_over_layers_of_any_size() -> None:
     ours = [torch.zeros(1, 2, 4, 4), torch.zeros(1, 1, 1, 1)]
     theirs = [torch.full((1, 2, 4, 4), 1.0), torch.full((1, 1, 1, 1), -3.0)]
     assert feature_matching_loss(ours, theirs).item() == 2

@@ -1,4 +1,4 @@
-"""Equivariance: kept by every network of convolutions, and by what a run delivers."""
+"""Equivariance of convolutional networks, and of the weights of a run."""
 
 from pathlib import Path
 
@@ -28,7 +28,7 @@ def config(smooth_pictures: Path, tmp_path: Path) -> TrainConfig:
 
 
 def spread(generator: Generator) -> float:
-    """How far the results of turned pictures are from turned results."""
+    """The largest deviation from equivariance."""
     picture = torch.rand(1, 3, 12, 12, generator=torch.Generator().manual_seed(2))
     with torch.no_grad():
         upright = generator.eval()(picture)
@@ -46,7 +46,7 @@ def random(generator: Generator) -> Generator:
 
 @pytest.mark.parametrize("scale", [2, 3, 4])
 @pytest.mark.parametrize("name", ["srresnet", "span", "srcnn", "unet"])
-def test_random_numbers_are_drawn_alike_in_all_orientations(name: str, scale: int) -> None:
+def test_symmetric_random_weights_are_equivariant(name: str, scale: int) -> None:
     generator = random(GENERATORS[name](scale=scale, **SMALL.get(name, {})))
     scattered = [p.detach().square().mean() for p in generator.parameters() if p.dim() == 4]
     assert spread(generator) > 0.1
@@ -56,8 +56,8 @@ def test_random_numbers_are_drawn_alike_in_all_orientations(name: str, scale: in
     assert float(sum(kept) / sum(scattered)) == pytest.approx(1, abs=0.2)
 
 
-def test_the_averaged_gradient_is_that_of_all_orientations() -> None:
-    """A symmetric generator's gradient for the eight orientations of a picture, without and with averaging."""
+def test_the_averaged_gradient_is_the_gradient_of_all_orientations() -> None:
+    """The gradient of all eight orientations equals the averaged gradient of one."""
     generator = random(GENERATORS["srresnet"](scale=2, channels=8, blocks=1))
     equivariance = Equivariance(generator, "d4")
     equivariance.draw()
@@ -72,8 +72,8 @@ def test_the_averaged_gradient_is_that_of_all_orientations() -> None:
         assert torch.allclose(parameter.grad, wanted, atol=1e-5 * float(wanted.abs().max() + 1))
 
 
-def test_gradients_are_averaged_however_they_lie_in_memory() -> None:
-    """Those of 1 x 1 kernels may come with strides that mean nothing."""
+def test_gradients_are_averaged_in_any_memory_format() -> None:
+    """Gradients of 1 x 1 kernels may have arbitrary strides."""
     layer = nn.Conv2d(16, 8, 1, bias=False)
     layer.weight.grad = torch.rand(8, 16).as_strided((8, 16, 1, 1), (16, 1, 16, 16))
     before = layer.weight.grad.clone()
@@ -84,13 +84,13 @@ def test_gradients_are_averaged_however_they_lie_in_memory() -> None:
 
 
 @pytest.mark.parametrize("group", GROUPS)
-def test_orbits_hold_every_number_once(group: str) -> None:
+def test_orbits_hold_every_index_once(group: str) -> None:
     places = orbits(torch.Size((8, 16, 3, 3)), "", group)
     assert sorted(places.flatten().tolist()) == list(range(8 * 16 * 9))
 
 
 @pytest.mark.parametrize("optimizer", ["adam", "muon"])
-def test_what_a_run_delivers_is_equivariant(config: TrainConfig, optimizer: str) -> None:
+def test_the_weights_of_a_run_are_equivariant(config: TrainConfig, optimizer: str) -> None:
     config, origin = prepare_run(config.replace(optimizer=optimizer))
     assert config.optim.equivariance == "d4"
     list(Trainer(config, load_dataset(config), origin).fit())
@@ -99,7 +99,7 @@ def test_what_a_run_delivers_is_equivariant(config: TrainConfig, optimizer: str)
     assert spread(generator) < 1e-4
 
 
-def test_a_smaller_group_goes_on_from_a_larger_one(config: TrainConfig) -> None:
+def test_a_smaller_group_can_start_from_a_larger_one(config: TrainConfig) -> None:
     prepared, origin = prepare_run(config)
     list(Trainer(prepared, load_dataset(prepared), origin).fit())
     first = config.run.folder / f"{config.run.name}.safetensors"
@@ -120,7 +120,7 @@ def test_a_deep_generator_is_not_refused_for_its_large_values() -> None:
 
 
 class Odd(Generator):
-    """A generator with something in it that cannot be equivariant."""
+    """A generator with a layer that cannot be equivariant."""
 
     def __init__(self, *layers: nn.Module) -> None:
         super().__init__(scale=1)
@@ -130,8 +130,8 @@ class Odd(Generator):
 @pytest.mark.parametrize(
     ("odd", "last", "reason"),
     [
-        (nn.Identity(), 8, "8 channels, no sub-pixels"),
-        (nn.Identity(), 1, "1 channels, no sub-pixels"),
+        (nn.Identity(), 8, "8 channels, expected sub-pixels"),
+        (nn.Identity(), 1, "1 channels, expected sub-pixels"),
         (nn.PReLU(), 3, "1 channels cannot"),
         (nn.ParameterList([nn.Parameter(torch.ones(()))]), 3, "not convolutions"),
         (nn.BatchNorm2d(8), 3, "batch norm"),
@@ -142,25 +142,25 @@ def test_other_layers_are_refused(odd: nn.Module, last: int, reason: str) -> Non
         check_equivariant(Odd(nn.Conv2d(3, 8, 3), odd, nn.Conv2d(8, last, 3)), "d4", trained=False)
 
 
-def test_without_convolutions_it_is_refused() -> None:
+def test_a_generator_without_convolutions_is_refused() -> None:
     with pytest.raises(UsageError, match="no convolutions"):
         check_equivariant(Odd(nn.PReLU()), "d4", trained=False)
 
 
-def test_off_is_off(config: TrainConfig) -> None:
+def test_equivariance_can_be_switched_off(config: TrainConfig) -> None:
     config, origin = prepare_run(config.replace(equivariance="off"))
     list(Trainer(config, load_dataset(config), origin).fit())
     assert spread(load_weights(config.run.folder / f"{config.run.name}.safetensors")[0]) > 1e-4
 
 
 @pytest.mark.parametrize("change", [{"channels": 12}, {"batch_norm": True}, {"generator": "swinir", "channels": 24}])
-def test_where_it_cannot_be_it_is_refused_when_asked_for_and_left_else(config: TrainConfig, change: dict) -> None:
+def test_impossible_equivariance_is_refused_on_request_and_skipped_by_auto(config: TrainConfig, change: dict) -> None:
     with pytest.raises(UsageError):
         prepare_run(config.replace(equivariance="d4", **change))
-    assert prepare_run(config.replace(**change))[0].equivariance == "off"
+    assert prepare_run(config.replace(**change))[0].optim.equivariance == "off"
 
 
-def test_weights_that_learned_otherwise_are_no_start() -> None:
+def test_trained_weights_that_are_not_equivariant_are_refused() -> None:
     generator = random(GENERATORS["srresnet"](scale=2, channels=8, blocks=1))
     check_equivariant(generator, "d4", trained=False)
     with pytest.raises(UsageError, match="initial weights"):

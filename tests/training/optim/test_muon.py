@@ -1,4 +1,4 @@
-"""Muon: hidden kernels take steps of equal length in every direction; the rest is Adam's."""
+"""Muon: orthogonalised steps for hidden kernels, Adam for the rest."""
 
 from io import BytesIO
 
@@ -25,7 +25,7 @@ def learn(network: nn.Module, optimizer: torch.optim.Optimizer, seed: int) -> No
 
 
 @pytest.mark.parametrize("shape", [(5, 20), (20, 5), (6, 6)])
-def test_singular_values_come_near_one_and_directions_stay(shape: tuple[int, int]) -> None:
+def test_singular_values_move_near_one_and_directions_stay(shape: tuple[int, int]) -> None:
     matrices = torch.randn(3, *shape, generator=torch.Generator().manual_seed(1))
     left, values, right = torch.linalg.svd(matrices, full_matrices=False)
     result = orthogonalize(matrices)
@@ -35,11 +35,11 @@ def test_singular_values_come_near_one_and_directions_stay(shape: tuple[int, int
     assert torch.allclose(left @ torch.diag_embed(spread) @ right, result, atol=1e-4)
 
 
-def test_no_gradient_no_step() -> None:
+def test_a_gradient_of_zero_gives_no_step() -> None:
     assert not orthogonalize(torch.zeros(1, 4, 6)).any()
 
 
-def test_the_first_step_goes_along_the_orthogonalised_gradient() -> None:
+def test_the_first_step_follows_the_orthogonalised_gradient() -> None:
     net = network()
     before = net[1].weight.detach().clone()
     learn(net, Muon(net), 0)
@@ -49,7 +49,7 @@ def test_the_first_step_goes_along_the_orthogonalised_gradient() -> None:
     assert torch.allclose(net[1].weight.flatten(1), expected, atol=1e-7)
 
 
-def test_first_and_last_layers_biases_and_norms_are_adams() -> None:
+def test_first_and_last_layers_biases_and_norms_are_updated_by_adam() -> None:
     ours, theirs = network(), network()
     theirs[1].weight.requires_grad_(False)
     learn(ours, Muon(ours), 0)
@@ -58,7 +58,7 @@ def test_first_and_last_layers_biases_and_norms_are_adams() -> None:
         assert torch.allclose(mine, other, atol=1e-7) is (name != "1.weight")
 
 
-def test_it_goes_on_from_what_was_saved() -> None:
+def test_a_restored_optimizer_continues_as_before() -> None:
     through, halted = network(), network()
     straight, first = Muon(through), Muon(halted)
     for seed in range(3):

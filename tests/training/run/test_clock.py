@@ -1,4 +1,4 @@
-"""Progress, and the patches that go with it."""
+"""Progress of a run, and the size of its patches."""
 
 import pytest
 
@@ -20,7 +20,7 @@ def test_progress_counts_steps_or_seconds(monkeypatch: pytest.MonkeyPatch) -> No
     assert by_time.fraction == 1
 
 
-def test_patches_grow_in_four_stages_and_pixels_a_step_stay_the_same() -> None:
+def test_patches_grow_in_four_stages_at_a_constant_number_of_pixels() -> None:
     config = TrainConfig.from_settings(patch=24, patch_growth=2.0, batch=16)
     stages = [patch_and_batch(config, progress) for progress in (0.0, 0.24, 0.25, 0.5, 0.75, 1.0)]
     assert stages == [(24, 16), (24, 16), (32, 9), (40, 6), (48, 4), (48, 4)]

@@ -13,12 +13,12 @@ def plain(value: float, side: int = 150) -> torch.Tensor:
 
 
 def shades(sheet: Path) -> list[float]:
-    """The shade of every column's first row."""
+    """The grey value of the first row of every column."""
     pixels = read_picture(sheet).rgb
     return [round(float(pixels[0, 5, column + 5]), 1) for column in range(0, pixels.shape[2], SIDE)]
 
 
-def test_the_sheet_grows_by_a_column_a_validation_with_the_originals_last(tmp_path: Path) -> None:
+def test_every_validation_adds_a_column_before_the_originals(tmp_path: Path) -> None:
     sheet = ContactSheet(tmp_path / "samples")
     originals = [plain(1.0)] * 6
     for step, shade in ((0, 0.0), (50, 0.2), (100, 0.4)):
@@ -29,7 +29,7 @@ def test_the_sheet_grows_by_a_column_a_validation_with_the_originals_last(tmp_pa
     assert shades(tmp_path / "samples/sheet.png") == [0.0, 0.6, 1.0]
 
 
-def test_many_validations_are_thinned_out_and_small_pictures_fit(tmp_path: Path) -> None:
+def test_columns_are_limited_and_small_pictures_fit(tmp_path: Path) -> None:
     sheet = ContactSheet(tmp_path)
     for step in range(30):
         sheet.add(step, [plain(1.0, 16)], [plain(step / 30, 16)])

@@ -1,4 +1,4 @@
-"""Training goes on from other projects' weights, and what comes out is enlarged with."""
+"""Runs that start from given weights, also of other projects."""
 
 from inspect import signature
 from pathlib import Path
@@ -39,7 +39,7 @@ def train(data: Path, *options: object) -> Any:
     return run
 
 
-def test_a_foreign_network_is_tuned_resumed_and_deployed(file: Path, smooth_pictures: Path) -> None:
+def test_a_foreign_network_is_fine_tuned_resumed_and_used(file: Path, smooth_pictures: Path) -> None:
     settings = ("--init-from", file, "--name", "mine", "--scale", 2, "--batch", 2, "--patch", 8)
     run = train(smooth_pictures, 4, *settings)
     (run / "mine.safetensors").unlink()
@@ -61,12 +61,12 @@ def test_a_foreign_network_is_tuned_resumed_and_deployed(file: Path, smooth_pict
         train(smooth_pictures, 1, "--run", run.parent / "again", "--config", run / "config.json")
 
 
-def test_the_scale_is_that_of_the_weights(file: Path, smooth_pictures: Path) -> None:
+def test_a_foreign_network_keeps_its_scale(file: Path, smooth_pictures: Path) -> None:
     with pytest.raises(UsageError, match="2x_foo has scale 2, the run 4"):
         train(smooth_pictures, 1, "--init-from", file)
 
 
-def test_networks_that_need_more_than_pictures_are_not_trained(spandrel: Any) -> None:
+def test_networks_that_need_more_inputs_than_pictures_are_refused(spandrel: Any) -> None:
     network = spandrel.architectures.FBCNN.FBCNN(nc=[4, 4, 4, 4], nb=2)
     generator = build_spandrel(network.state_dict(), "fbcnn.pth")
     with pytest.raises(UsageError, match="FBCNN networks cannot be trained"):
@@ -81,9 +81,9 @@ def started(given: Generator, scale: int, folder: Path) -> Generator:
     )
     config, origin = check_start(config)
     assert origin
-    heir = origin.build(config)
-    assert heir.config == build_generator(config).config, "or it cannot be resumed"
-    return heir
+    generator = origin.build(config)
+    assert generator.config == build_generator(config).config, "otherwise the run cannot be resumed"
+    return generator
 
 
 @pytest.mark.parametrize(("before", "after"), [(4, 2), (2, 4), (4, 3), (2, 2)])
@@ -94,16 +94,18 @@ def test_every_generator_starts_from_weights_of_any_scale(name: str, before: int
     given = GENERATORS[name](
         before, **{key: value for key, value in {"channels": 6, "blocks": 1}.items() if key in taken}
     )
-    heir = started(given, after, tmp_path)
-    assert heir.config == {**given.config, "scale": after}
-    own, known = heir.state_dict(), given.state_dict()
+    generator = started(given, after, tmp_path)
+    assert generator.config == {**given.config, "scale": after}
+    own, known = generator.state_dict(), given.state_dict()
     shared = [key for key in own if key in known and own[key].shape == known[key].shape]
-    assert len(own) - len(shared) <= 2, "all but the layer that the scale shapes"
+    assert len(own) - len(shared) <= 2, "all but the layer whose shape depends on the scale"
     assert all(torch.equal(own[key], known[key]) for key in shared)
 
 
 @pytest.mark.parametrize(("name", "shape"), [("rrdb", {"growth": 4}), ("swinir", {"heads": 3})])
-def test_weights_of_a_shape_that_no_setting_tells_are_refused(name: str, shape: dict[str, int], tmp_path: Path) -> None:
+def test_weights_of_a_shape_that_settings_cannot_describe_are_refused(
+    name: str, shape: dict[str, int], tmp_path: Path
+) -> None:
     given = GENERATORS[name](channels=6, blocks=1, **shape)
     with pytest.raises(UsageError, match="given has {} {}, expected".format(*next(iter(shape.items())))):
         started(given, 4, tmp_path)
