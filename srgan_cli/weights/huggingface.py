@@ -15,6 +15,7 @@ from srgan_cli.weights.download import TIMEOUT, RemoteFile, check_safe
 PREFIX = "hf://"
 ENDPOINT_VARIABLE = "HF_ENDPOINT"
 """The environment variable that names a mirror of Hugging Face."""
+_FORM = "write it as hf://owner/repository/file"
 
 
 def locate(source: str, *, offline: bool = False) -> RemoteFile:
@@ -31,13 +32,17 @@ def locate(source: str, *, offline: bool = False) -> RemoteFile:
     endpoint = os.environ.get(ENDPOINT_VARIABLE, constants.ENDPOINT).rstrip("/")
     check_safe(endpoint)
     offline = offline or constants.HF_HUB_OFFLINE
-    info = None if offline else _model_info(source, endpoint, repository, revision)
+    info = None if offline else _model_info(endpoint, repository, revision)
     commit = (info and info.sha) or revision
-    copy = try_to_load_from_cache(repository, path, revision=commit)
+    try:
+        copy = try_to_load_from_cache(repository, path, revision=commit)
+        url = hf_hub_url(repository, path, revision=commit, endpoint=endpoint)
+    except ValueError as error:  # a name that Hugging Face does not allow
+        raise UsageError(f"cannot read {source}: {error}", _FORM) from error
     if offline and not isinstance(copy, str):
         raise UsageError(f"{source} is not in the cache", "to download it, omit --offline and unset HF_HUB_OFFLINE")
     return RemoteFile(
-        hf_hub_url(repository, path, revision=commit, endpoint=endpoint),
+        url,
         build_hf_headers(library_name="srgan", library_version=__version__),
         licence=str(getattr(info and info.card_data, "license", None) or ""),
         sha256=_stated_sha256(info, path),
@@ -51,19 +56,17 @@ def parse_reference(source: str) -> tuple[str, str, str]:
     repository, _, file = rest.partition("/")
     name, _, revision = repository.partition("@")
     if not (owner and name and file):
-        raise UsageError(f"cannot read {source}", "write it as hf://owner/repository/file")
+        raise UsageError(f"cannot read {source}", _FORM)
     return f"{owner}/{name}", revision or "main", file
 
 
-def _model_info(source: str, endpoint: str, repository: str, revision: str) -> Any:
+def _model_info(endpoint: str, repository: str, revision: str) -> Any:
     """What the repository states; None if the server does not answer, as a mirror that only has files."""
     from huggingface_hub import HfApi
-    from huggingface_hub.errors import HFValidationError, RepositoryNotFoundError, RevisionNotFoundError
+    from huggingface_hub.errors import RepositoryNotFoundError, RevisionNotFoundError
 
     try:
         return HfApi(endpoint).model_info(repository, revision=revision, timeout=TIMEOUT, files_metadata=True)
-    except HFValidationError as error:
-        raise UsageError(f"cannot read {source}: {error}", "write it as hf://owner/repository/file") from error
     except RepositoryNotFoundError as error:
         hint = "check the name; a private or gated repository needs a token in HF_TOKEN"
         raise WeightsError(f"no access to a repository {repository} on {endpoint}", hint) from error

@@ -419,6 +419,7 @@ def test_only_safe_redirects_are_followed(site: Site) -> None:
         ("https://example.org/net.exe", "is not a weights file"),
         ("https://example.org/", "is not a weights file"),
         ("hf://ann/net.pth", "cannot read hf://ann/net.pth"),
+        ("hf://ann/the nets/net.pth", "cannot read hf://ann/the nets/net.pth: Repo id must"),
     ],
 )
 @pytest.mark.usefixtures("site")
