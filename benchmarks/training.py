@@ -27,6 +27,7 @@ from rich.table import Table
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
+from srgan_cli.system.memory import retain_freed_memory
 from srgan_cli.training.config import DEGRADATION, TrainConfig
 from srgan_cli.training.data.dataset import Dataset, load_dataset
 from srgan_cli.training.optim.optimizer import ComputeContext
@@ -50,6 +51,7 @@ def main(
     device: str = "auto",
 ) -> None:
     """Compare the trainer with the bare networks and print a table."""
+    retain_freed_memory()
     settings = read_recipe(recipe) if recipe else {}
     with TemporaryDirectory() as run:
         config = TrainConfig.from_json({**settings, "data": str(pictures), "run": run, "device": device})

@@ -45,8 +45,8 @@ def configured(pictures: Path, run: Path, settings: dict[str, Any]) -> TrainConf
 
 def trained(config: TrainConfig, dataset: Dataset) -> tuple[int, float, StepReport]:
     """The parameters of the generator, the seconds of training, and the last report of a trial."""
-    adapted, origin = prepare_run(config)
-    trainer = Trainer(adapted, dataset, origin)
+    adapted, initial = prepare_run(config)
+    trainer = Trainer(adapted, dataset, initial=initial)
     *_, last = trainer.fit()
     return trainer.gan.generator.parameter_count, trainer.progress.seconds, last
 

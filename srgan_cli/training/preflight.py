@@ -72,7 +72,7 @@ def estimate_cost(config: TrainConfig, dataset: Dataset, initial: InitialWeights
     fractions = config.phase_fractions
     rates, disk = {}, 0
     for phase in fractions:
-        trainer = Trainer(config, dataset, initial)
+        trainer = Trainer(config, dataset, initial=initial)
         rates[phase] = trainer.benchmark(phase)
         disk = max(disk, trainer.bytes_on_disk())
     seconds = config.schedule.seconds or sum(

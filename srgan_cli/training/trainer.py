@@ -14,7 +14,6 @@ import torch
 from srgan_cli.errors import UsageError, WeightsError
 from srgan_cli.networks import Generator
 from srgan_cli.system.distributed import SINGLE_PROCESS, World
-from srgan_cli.system.memory import retain_freed_memory
 from srgan_cli.training.config import ADVERSARIAL, DEGRADATION, PIXEL, TrainConfig
 from srgan_cli.training.data.dataset import Dataset
 from srgan_cli.training.data.random import seeded
@@ -46,6 +45,7 @@ class Trainer:
         self,
         config: TrainConfig,
         dataset: Dataset,
+        *,
         initial: InitialWeights | None = None,
         world: World = SINGLE_PROCESS,
     ) -> None:
@@ -55,7 +55,6 @@ class Trainer:
         self.folder = (RunFolder if world.is_main else NullRunFolder)(config.run.folder, config.run.name)
         self.compute = ComputeContext.for_device(world.device(config.run.device), config.optim.precision)
         self.device = self.compute.device
-        retain_freed_memory()
         torch.manual_seed(config.run.seed)
         self.rng = seeded(config.run.seed, "step")
         self.gan = GAN(config, self._first_generator(initial), self.compute, world)
@@ -76,13 +75,13 @@ class Trainer:
 
     @classmethod
     def resume(
-        cls, config: TrainConfig, dataset: Dataset, state: dict[str, Any], world: World = SINGLE_PROCESS
+        cls, config: TrainConfig, dataset: Dataset, state: dict[str, Any], *, world: World = SINGLE_PROCESS
     ) -> "Trainer":
         """The run with the state of a checkpoint, as `read_checkpoint` returns it.
 
         Raises WeightsError for an unusable checkpoint, UsageError when the run is finished or the pictures differ.
         """
-        trainer = cls(config, dataset, rebuild(config, state["generator"]), world)
+        trainer = cls(config, dataset, initial=rebuild(config, state["generator"]), world=world)
         trainer._restore(state)
         return trainer
 
@@ -321,7 +320,9 @@ class Trainer:
     def _load_checkpoint(self, state: dict[str, Any]) -> None:
         """Restore everything that `_state` holds.  Raises KeyError, RuntimeError, ValueError or TypeError."""
         phase, began = state["phase"], tuple(state["phase_began"])
-        self.progress = RunProgress(self.config, state["steps"], state["seconds"], phase, began)
+        self.progress = RunProgress(
+            self.config, steps=state["steps"], seconds=state["seconds"], phase=phase, phase_began=began
+        )
         if self.learned_degradation and phase != DEGRADATION:
             self.learned_degradation.drop_discriminators()
         if phase == ADVERSARIAL:

@@ -49,9 +49,9 @@ def main(data: str, run: str, batch: str, die: str = "") -> None:
         assert world.size == 1 or torch.distributed.get_backend() == "gloo"
         dataset = load_dataset(config)
         if world.restarts and has_checkpoint(config.run.folder):
-            trainer = Trainer.resume(config, dataset, read_checkpoint(config.run.folder), world)
+            trainer = Trainer.resume(config, dataset, read_checkpoint(config.run.folder), world=world)
         else:
-            trainer = Trainer(prepare_run(config)[0], dataset, None, world)
+            trainer = Trainer(prepare_run(config)[0], dataset, world=world)
         for report in trainer.fit():
             if die and report.step == 6 and world.rank == 1 and not world.restarts:
                 os._exit(9)

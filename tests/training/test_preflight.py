@@ -100,13 +100,13 @@ def test_too_little_disk_space_is_reported(tmp_path: Path) -> None:
         check_disk_space(Cost({}, 1.0, 1, disk=10**18), tmp_path / "run")
 
 
-@pytest.mark.parametrize(("share", "phases"), [(1.0, {"pixel"}), (0.5, {"pixel", "adversarial"})])
-def test_the_cost_is_measured_and_no_file_is_left(config: TrainConfig, share: float, phases: set[str]) -> None:
+@pytest.mark.parametrize(("fraction", "phases"), [(1.0, {"pixel"}), (0.5, {"pixel", "adversarial"})])
+def test_the_cost_is_measured_and_no_file_is_left(config: TrainConfig, fraction: float, phases: set[str]) -> None:
     dataset = load_dataset(config)
-    by_time = estimate_cost(config.replace(pretrain_fraction=share, seconds=7200), dataset)
+    by_time = estimate_cost(config.replace(pretrain_fraction=fraction, seconds=7200), dataset)
     assert by_time.rates.keys() == phases
     assert by_time.hours == 2
-    by_steps = estimate_cost(config.replace(pretrain_fraction=share, seconds=None, steps=1000), dataset)
+    by_steps = estimate_cost(config.replace(pretrain_fraction=fraction, seconds=None, steps=1000), dataset)
     slowest, fastest = min(by_steps.rates.values()), max(by_steps.rates.values())
     assert 1000 / fastest / 3600 <= by_steps.hours * 1.0001
     assert by_steps.hours <= 1000 / slowest / 3600 * 1.0001

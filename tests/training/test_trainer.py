@@ -60,8 +60,8 @@ def dataset(config: TrainConfig) -> Dataset:
 
 
 def fresh(config: TrainConfig, dataset: Dataset) -> Trainer:
-    config, origin = prepare_run(config)
-    return Trainer(config, dataset, origin)
+    config, initial = prepare_run(config)
+    return Trainer(config, dataset, initial=initial)
 
 
 def checkpoint(config: TrainConfig) -> dict[str, Any]:

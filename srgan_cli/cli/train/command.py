@@ -73,8 +73,10 @@ def train(
     with gc_paused():
         from srgan_cli.cli.train.run import check_run, resume_run, start_run
         from srgan_cli.system.distributed import World
+        from srgan_cli.system.memory import retain_freed_memory
         from srgan_cli.training.run.folder import has_checkpoint
 
+    retain_freed_memory()
     world = World.from_environment()
     if resume or (world.restarts and has_checkpoint(run)):
         chosen = {key: context.params[key] for key in ("data", "held_out", "device") if given_options(context, key)}

@@ -22,9 +22,9 @@ _END_SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP"
 def start_run(config: TrainConfig, world: World, max_pixels: int | None = None) -> None:
     """Start a new run.  Raises SrganError, and Exit after a signal."""
     with world.join(config.run.device):
-        config, origin = prepare_run(config)
+        config, initial = prepare_run(config)
         dataset = _load_dataset(config, max_pixels, verbose=world.is_main)
-        _fit(Trainer(config, dataset, origin, world))
+        _fit(Trainer(config, dataset, initial=initial, world=world))
 
 
 def resume_run(run: Path, world: World, max_pixels: int | None = None, **changes: Any) -> None:
@@ -33,14 +33,14 @@ def resume_run(run: Path, world: World, max_pixels: int | None = None, **changes
     config = TrainConfig.from_json(state["config"], run=run, **changes)
     with world.join(config.run.device):
         dataset = _load_dataset(config, max_pixels, verbose=world.is_main)
-        _fit(Trainer.resume(config, dataset, state, world))
+        _fit(Trainer.resume(config, dataset, state, world=world))
 
 
 def check_run(config: TrainConfig, max_pixels: int | None = None) -> None:
     """Show problems of the pictures and the cost of the run.  Raises SrganError if the run would fail."""
-    config, origin = check_start(config)
+    config, initial = check_start(config)
     dataset = _load_dataset(config, max_pixels)
-    cost = estimate_cost(config, dataset, origin)
+    cost = estimate_cost(config, dataset, initial)
     show_check(list(find_problems(dataset, config)), cost, config)
     check_disk_space(cost, config.run.folder)
 

@@ -17,6 +17,7 @@ class RunProgress:
     def __init__(
         self,
         config: TrainConfig,
+        *,
         steps: int = 0,
         seconds: float = 0.0,
         phase: str = "",

@@ -103,9 +103,9 @@ def test_pictures_too_small_for_a_metric_are_skipped(config: TrainConfig) -> Non
     assert "small.png is 30 x 36, expected at least 32 pixels a side" in reasons["small.png"]
 
 
-@pytest.mark.parametrize("spoil", [lambda _: None, lambda folder: noise(folder / "one.png")])
-def test_too_little_data_is_refused(tmp_path: Path, spoil: Callable[[Path], None]) -> None:
-    spoil(tmp_path)
+@pytest.mark.parametrize("prepare", [lambda _: None, lambda folder: noise(folder / "one.png")])
+def test_too_little_data_is_refused(tmp_path: Path, prepare: Callable[[Path], None]) -> None:
+    prepare(tmp_path)
     noise(tmp_path / "tiny.png", 9, 9)
     with pytest.raises(SrganError, match="usable pictures"):
         load_dataset(TrainConfig.from_settings(data=tmp_path, run=tmp_path / "run", scale=2, patch=8))

@@ -29,13 +29,13 @@ def test_degradations_depend_on_the_random_generator_alone(
     picture: Tensor, name: str, largest: float, scale: int
 ) -> None:
     degrade, low = DEGRADATIONS[name], reduced(picture, scale)
-    spoilt = [degrade(low, picture, seeded(seed)) for seed in range(30)]
-    assert torch.equal(spoilt[7], degrade(low, picture, seeded(7)))
+    degraded = [degrade(low, picture, seeded(seed)) for seed in range(30)]
+    assert torch.equal(degraded[7], degrade(low, picture, seeded(7)))
     plain = low.float()
-    for result in spoilt:
+    for result in degraded:
         assert (result.shape, result.dtype) == (plain.shape, torch.uint8)
         assert (result.float() - plain).abs().mean() < largest
-    assert len({result.numpy().tobytes() for result in spoilt}) > 25
+    assert len({result.numpy().tobytes() for result in degraded}) > 25
 
 
 def test_the_real_degradation_is_harsher_than_the_mild_one(picture: Tensor) -> None:

@@ -91,23 +91,23 @@ def test_orbits_hold_every_index_once(group: str) -> None:
 
 @pytest.mark.parametrize("optimizer", ["adam", "muon"])
 def test_the_weights_of_a_run_are_equivariant(config: TrainConfig, optimizer: str) -> None:
-    config, origin = prepare_run(config.replace(optimizer=optimizer))
+    config, initial = prepare_run(config.replace(optimizer=optimizer))
     assert config.optim.equivariance == "d4"
-    list(Trainer(config, load_dataset(config), origin).fit())
+    list(Trainer(config, load_dataset(config), initial=initial).fit())
     generator, _ = load_weights(config.run.folder / f"{config.run.name}.safetensors")
     assert generator.tail.weight.any()
     assert spread(generator) < 1e-4
 
 
 def test_a_smaller_group_can_start_from_a_larger_one(config: TrainConfig) -> None:
-    prepared, origin = prepare_run(config)
-    list(Trainer(prepared, load_dataset(prepared), origin).fit())
+    prepared, initial = prepare_run(config)
+    list(Trainer(prepared, load_dataset(prepared), initial=initial).fit())
     first = config.run.folder / f"{config.run.name}.safetensors"
     again = config.replace(
         run=config.run.folder / "again", init_from=str(first), equivariance="d1", pretrain_fraction=1.0
     )
-    prepared, origin = prepare_run(again)
-    list(Trainer(prepared, load_dataset(prepared), origin).fit())
+    prepared, initial = prepare_run(again)
+    list(Trainer(prepared, load_dataset(prepared), initial=initial).fit())
     generator, _ = load_weights(again.run.folder / f"{config.run.name}.safetensors")
     assert spread(generator) > 1e-4
     check_equivariant(generator, "d1", trained=True)
@@ -148,8 +148,8 @@ def test_a_generator_without_convolutions_is_refused() -> None:
 
 
 def test_equivariance_can_be_switched_off(config: TrainConfig) -> None:
-    config, origin = prepare_run(config.replace(equivariance="off"))
-    list(Trainer(config, load_dataset(config), origin).fit())
+    config, initial = prepare_run(config.replace(equivariance="off"))
+    list(Trainer(config, load_dataset(config), initial=initial).fit())
     assert spread(load_weights(config.run.folder / f"{config.run.name}.safetensors")[0]) > 1e-4
 
 
