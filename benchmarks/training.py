@@ -68,6 +68,7 @@ def main(
 
 def measured(phase: str, config: TrainConfig, dataset: Dataset, steps: int, rate: float) -> list[str]:
     """The row of a phase."""
+    retain_freed_memory()  # as srgan train does
     real, fixed = Trainer(config, dataset), Trainer(config, dataset)
     batch = fixed._batch(0.0, 0)
     fixed._batch = lambda *_: batch  # type: ignore[method-assign]

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
+from srgan_cli.system.memory import retain_freed_memory
 from srgan_cli.training.config import TrainConfig
 from srgan_cli.training.data.dataset import Dataset, load_dataset
 from srgan_cli.training.run.origin import prepare_run
@@ -46,6 +47,7 @@ def configured(pictures: Path, run: Path, settings: dict[str, Any]) -> TrainConf
 def trained(config: TrainConfig, dataset: Dataset) -> tuple[int, float, StepReport]:
     """The parameters of the generator, the seconds of training, and the last report of a trial."""
     adapted, initial = prepare_run(config)
+    retain_freed_memory()  # as srgan train does
     trainer = Trainer(adapted, dataset, initial=initial)
     *_, last = trainer.fit()
     return trainer.gan.generator.parameter_count, trainer.progress.seconds, last

@@ -1,7 +1,10 @@
 """The public API fits itself: whatever its functions take and return can be imported from the package."""
 
 import inspect
-from collections.abc import Iterator
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from types import FunctionType
 from typing import Any, get_args, get_type_hints
 
@@ -9,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from support import Outcome
 
 import srgan_cli
 from srgan_cli import ImageSequence, ImageStream, Picture, TilePolicy, Upscaler, open_pictures, write_pictures
@@ -85,3 +89,26 @@ def test_a_stream_is_upscaled_like_the_picture_it_holds() -> None:
 def test_options_are_keyword_only(function: Any) -> None:
     optional = [p for p in inspect.signature(function).parameters.values() if p.default is not p.empty]
     assert {p.name for p in optional if p.kind is not p.KEYWORD_ONLY} <= {"model"}
+
+
+def test_the_library_changes_nothing_of_the_process() -> None:
+    """Neither environment variables, nor the number of threads, nor Pillow's limit."""
+    program = (
+        "import os, torch, PIL.Image\n"
+        "state = lambda: (dict(os.environ), torch.get_num_threads(), PIL.Image.MAX_IMAGE_PIXELS)\n"
+        "before = state()\n"
+        "from srgan_cli import Picture, Upscaler\n"
+        "Upscaler.load('bicubic', device='cpu').upscale(Picture(torch.zeros(3, 5, 5)))\n"
+        "assert state() == before"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_the_command_line_limits_the_caches_of_kernels_unless_the_environment_does(
+    srgan: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "7")
+    monkeypatch.setenv("LRU_CACHE_CAPACITY", "")
+    monkeypatch.delenv("LRU_CACHE_CAPACITY")
+    assert srgan("models").code == 0
+    assert (os.environ["ONEDNN_PRIMITIVE_CACHE_CAPACITY"], os.environ["LRU_CACHE_CAPACITY"]) == ("7", "64")

@@ -185,9 +185,18 @@ class Upscaler:
         Raises UsageError as `upscale` does, and SrganError when the picture cannot be enlarged within the policy's
         memory limit, of which `reserved` is not available to tiles.
         """
-        target, network, reserved = self.target(height, width, scale), self.generator, reserved or ReservedMemory()
+        (target_height, target_width), reserved = self.target(height, width, scale), reserved or ReservedMemory()
         geometry = Geometry(
-            height, width, network.scale, *target, self.kernel, self._radius, network.grid, network.blend, has_alpha
+            height=height,
+            width=width,
+            scale=self.generator.scale,
+            target_height=target_height,
+            target_width=target_width,
+            kernel=self.kernel,
+            radius=self._radius,
+            grid=self.generator.grid,
+            blend=self.generator.blend,
+            has_alpha=has_alpha,
         )
         estimate = MemoryEstimate.for_picture(
             geometry,

@@ -118,11 +118,11 @@ class ReservedMemory:
     @property
     def in_use(self) -> int:
         """Bytes in use at the first call, or bytes in use now beyond the promised ones if that is more."""
-        return max(self._at_start, (rss() or 0) - self.promised)
+        return max(self._at_start, rss() - self.promised)
 
     @cached_property
     def _at_start(self) -> int:
-        return rss() or 0
+        return rss()
 
 
 @dataclass(frozen=True)
@@ -184,39 +184,21 @@ def plan_tile_sides(estimate: MemoryEstimate, height: int, width: int, policy: T
 
     Raises SrganError when the picture does not fit within the policy's limit.
     """
-    most, budget = policy.sides(height, width), _budget(estimate, policy)
-
-    def fits(sides: tuple[int, int]) -> bool:
-        return estimate.for_tiles(*sides) <= budget and is_small_enough(sides)
-
-    def is_small_enough(sides: tuple[int, int]) -> bool:
-        return input_area(sides, (height, width), estimate.halo) <= estimate.max_input_pixels
-
-    keep_whole = policy.size == 0 and is_small_enough(most)
+    picture, most, budget = (height, width), policy.sides(height, width), _budget(estimate, policy)
+    keep_whole = policy.size == 0 and _fits(estimate, most, picture, inf)
     least = most if keep_whole else (min(_STEP, most[0]), min(_STEP, most[1]))
-    if fits(most) or (policy.max_memory is None and least == most):
+    if _fits(estimate, most, picture, budget) or (policy.max_memory is None and least == most):
         return most
-    if policy.max_memory is not None and estimate.for_tiles(*least) > budget:
-        raise _limit_error(policy.max_memory, policy.max_memory - budget + estimate.for_tiles(*least), estimate)
+    _check_limit(estimate, least, policy, budget)
     down, across = (
         {
             even_length(length, side): _total_read(length, side, estimate.halo)
             for side in (*range(low, high, _STEP), high)
         }
-        for length, low, high in zip((height, width), least, most, strict=True)
+        for length, low, high in zip(picture, least, most, strict=True)
     )
-    fitting = [sides for sides in product(down, across) if fits(sides)] or [least]
+    fitting = [sides for sides in product(down, across) if _fits(estimate, sides, picture, budget)] or [least]
     return min(fitting, key=lambda sides: down[sides[0]] * across[sides[1]])
-
-
-def input_area(sides: tuple[int, int], picture: tuple[int, int], halo: int) -> int:
-    """Return the most pixels that a tile reads whose output has these sides, in a picture of this height and width."""
-    return prod(min(side + 2 * halo, length) for side, length in zip(sides, picture, strict=True))
-
-
-def _total_read(length: int, side: int, halo: int) -> int:
-    """Return the pixels that tiles of at most this side read along one dimension, with overlaps counted twice."""
-    return length + 2 * halo * (ceil(length / side) - 1)
 
 
 def plan_uniform_side(estimate: MemoryEstimate, height: int, width: int, policy: TilePolicy) -> int:
@@ -225,18 +207,36 @@ def plan_uniform_side(estimate: MemoryEstimate, height: int, width: int, policy:
     Raises SrganError as plan_tile_sides does.
     """
     side, budget = policy.size or max(height, width), _budget(estimate, policy)
-    while side > _STEP and not _uniform_side_fits(estimate, side, (height, width), budget if policy.size else inf):
+
+    def sides() -> tuple[int, int]:
+        return min(side, height), min(side, width)
+
+    while side > _STEP and not _fits(estimate, sides(), (height, width), budget if policy.size else inf):
         side = -(-side // 2)
-    needed = estimate.for_tiles(min(side, height), min(side, width))
-    if policy.max_memory is not None and needed > budget:
-        raise _limit_error(policy.max_memory, policy.max_memory - budget + needed, estimate)
+    _check_limit(estimate, sides(), policy, budget)
     return side
 
 
-def _uniform_side_fits(estimate: MemoryEstimate, side: int, picture: tuple[int, int], budget: float) -> bool:
-    sides = min(side, picture[0]), min(side, picture[1])
+def input_area(sides: tuple[int, int], picture: tuple[int, int], halo: int) -> int:
+    """Return the most pixels that a tile reads whose output has these sides, in a picture of this height and width."""
+    return prod(min(side + 2 * halo, length) for side, length in zip(sides, picture, strict=True))
+
+
+def _fits(estimate: MemoryEstimate, sides: tuple[int, int], picture: tuple[int, int], budget: float) -> bool:
     small_enough = input_area(sides, picture, estimate.halo) <= estimate.max_input_pixels
     return small_enough and estimate.for_tiles(*sides) <= budget
+
+
+def _check_limit(estimate: MemoryEstimate, sides: tuple[int, int], policy: TilePolicy, budget: float) -> None:
+    """Raise SrganError when the policy has a limit and tiles of these sides exceed it."""
+    needed = estimate.for_tiles(*sides)
+    if policy.max_memory is not None and needed > budget:
+        raise _limit_error(policy.max_memory, policy.max_memory - budget + needed, estimate)
+
+
+def _total_read(length: int, side: int, halo: int) -> int:
+    """Return the pixels that tiles of at most this side read along one dimension, with overlaps counted twice."""
+    return length + 2 * halo * (ceil(length / side) - 1)
 
 
 def check_decode_memory(size: int, reserved: ReservedMemory, policy: TilePolicy) -> None:
@@ -254,7 +254,7 @@ def check_decode_memory(size: int, reserved: ReservedMemory, policy: TilePolicy)
 
 def _budget(estimate: MemoryEstimate, policy: TilePolicy) -> float:
     if policy.max_memory is None:
-        eighth = (total_memory() or 0) // 8 if estimate.on_host and not policy.shared_machine else 0
+        eighth = total_memory() // 8 if estimate.on_host and not policy.shared_machine else 0
         return min(max(MIN_BUDGET, eighth), MAX_BUDGET) + estimate.fixed_bytes
     return policy.max_memory - OVERHEAD - (estimate.reserved.in_use if estimate.on_host else 0)
 
