@@ -1,4 +1,4 @@
-"""How the tests draw their cases: no deadlines, since a busy machine is no fault of the code; and random backbones."""
+"""Settings and fixtures of all tests.  Hypothesis has no deadlines, since the machine may be busy."""
 
 import os
 import sys
@@ -29,7 +29,7 @@ if workers := os.environ.get("PYTEST_XDIST_WORKER_COUNT"):
 
 @pytest.fixture
 def one_core() -> Iterator[None]:
-    """For networks so small that cores would wait for each other longer than they work."""
+    """Use one thread, which is faster for tiny networks."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
     yield
@@ -38,7 +38,7 @@ def one_core() -> Iterator[None]:
 
 @pytest.fixture
 def smooth_pictures(tmp_path: Path) -> Path:
-    """A folder of four pictures of 48 x 48 that can be learned from."""
+    """A folder of four smooth pictures of 48 x 48, on which training makes progress."""
     folder = tmp_path / "data"
     folder.mkdir()
     random = np.random.default_rng(0)
@@ -50,12 +50,12 @@ def smooth_pictures(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def backbones(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with random weights for every backbone; to have them found, name it in $SRGAN_METRIC_WEIGHTS.
+    """A folder with random weights for every backbone, for $SRGAN_METRIC_WEIGHTS.
 
-    As large as He et al. draw them, so that what the last layers see does not fade away.
+    Initialised as by He et al., so that the activations of the last layers do not vanish.
     """
     folder = tmp_path_factory.mktemp("backbones")
-    he = 6**0.5  # times what torch draws
+    he = 6**0.5  # relative to the initialisation of torch
     for seed, (name, build) in enumerate(BACKBONES.items()):
         torch.manual_seed(seed)
         drawn = build().state_dict().items()
@@ -66,7 +66,7 @@ def backbones(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def random_backbones(backbones: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Random weights are what `load_backbone` finds."""
+    """`load_backbone` finds random weights."""
     monkeypatch.setenv(METRIC_WEIGHTS_VARIABLE, str(backbones))
     return backbones
 
@@ -124,7 +124,7 @@ def weights(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def spandrel() -> Any:
-    """The library, where it can be imported."""
+    """The library, if it can be imported."""
     try:
         import spandrel
     except Exception as error:  # a torchvision for another torch fails with RuntimeError
@@ -134,7 +134,7 @@ def spandrel() -> Any:
 
 @pytest.fixture
 def mixture(tmp_path: Path, picture: Path) -> Path:
-    """A folder of forty good pictures, two bad ones, and a text."""
+    """A folder with forty pictures, two files that only look like pictures, and a text file."""
     folder = tmp_path / "mixture"
     (folder / "deep").mkdir(parents=True)
     for number in range(40):

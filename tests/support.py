@@ -1,4 +1,4 @@
-"""What tests share: where the repository is, and what a command line came to."""
+"""Helpers that tests share."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,9 +18,11 @@ class Outcome:
 
 
 def files_in(folder: Path) -> list[str]:
+    """The paths of all files below a folder, without hidden ones."""
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("[!.]*") if path.is_file())
 
 
 def size_of(path: Path) -> tuple[int, int]:
+    """Width and height of a picture."""
     with Image.open(path) as image:
         return image.size

@@ -143,13 +143,13 @@ import atexit, sys
 from srgan_cli import __main__
 
 class Loaded:
-    def __del__(self): print("taken apart")
+    def __del__(self): print("torn down")
 
 loaded = Loaded()
 
 def main():
-    atexit.register(print, "tidied")
-    print("told")
+    atexit.register(print, "handler")
+    print("printed")
     sys.exit(int(sys.argv[1]))
 
 __main__.main = main
@@ -159,6 +159,6 @@ __main__.run()
 
 @pytest.mark.parametrize("code", [0, 1, 130])
 def test_exit_skips_teardown_but_not_exit_handlers(code: int) -> None:
-    """But what is to be done at the end is done, and what was printed into a pipe arrives."""
+    """Exit handlers run, and what was printed into a pipe arrives."""
     done = subprocess.run([sys.executable, "-c", ENDS, str(code)], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout) == (code, "told\ntidied\n")
+    assert (done.returncode, done.stdout) == (code, "printed\nhandler\n")

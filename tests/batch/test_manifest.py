@@ -1,4 +1,4 @@
-"""What was made from the same input, weights and options is not made again."""
+"""Outputs made from the same input, weights and options are recognised."""
 
 import os
 from pathlib import Path
@@ -29,70 +29,72 @@ def target(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def folder(source: Path, target: Path, tmp_path: Path) -> Path:
-    manifest = Manifest(tmp_path / "out", "recipe")
+    manifest = Manifest(tmp_path / "out", "settings")
     manifest.record(target, manifest.key(source))
     return tmp_path / "out"
 
 
-def holds(folder: Path, source: Path, target: Path, recipe: str = "recipe") -> bool:
-    manifest = Manifest(folder, recipe)
+def is_current(folder: Path, source: Path, target: Path, settings: str = "settings") -> bool:
+    manifest = Manifest(folder, settings)
     return manifest.is_current(target, manifest.key(source))
 
 
-def test_what_is_unchanged_is_held(folder: Path, source: Path, target: Path) -> None:
-    assert holds(folder, source, target)
+def test_an_unchanged_output_is_current(folder: Path, source: Path, target: Path) -> None:
+    assert is_current(folder, source, target)
     assert Manifest(folder, "another").is_own_output(target)
 
 
-def test_another_recipe_and_another_input_are_told(folder: Path, source: Path, target: Path) -> None:
-    assert not holds(folder, source, target, "another")
+def test_other_settings_and_another_input_are_recognised(folder: Path, source: Path, target: Path) -> None:
+    assert not is_current(folder, source, target, "another")
     source.write_text("edited")
-    assert not holds(folder, source, target)
+    assert not is_current(folder, source, target)
 
 
-def test_where_and_when_do_not_matter(folder: Path, source: Path, target: Path) -> None:
+def test_paths_and_times_do_not_matter(folder: Path, source: Path, target: Path) -> None:
     for path in (source, target):
         os.utime(path, (1, 1))
     moved = folder.rename(folder.with_name("moved"))
     other = source.rename(source.with_name("other name"))
-    assert holds(moved, other, moved / "deep/target")
+    assert is_current(moved, other, moved / "deep/target")
 
 
 @pytest.mark.parametrize("content", ["tar", "TARGET", ""])
-def test_what_was_edited_or_cut_short_is_not_held(folder: Path, source: Path, target: Path, content: str) -> None:
+def test_an_edited_or_truncated_output_is_not_current(folder: Path, source: Path, target: Path, content: str) -> None:
     target.write_text(content)
-    assert not holds(folder, source, target)
-    assert not Manifest(folder, "recipe").is_own_output(target)
+    assert not is_current(folder, source, target)
+    assert not Manifest(folder, "settings").is_own_output(target)
 
 
-def test_what_is_gone_and_what_was_never_made_is_not_held(folder: Path, source: Path, target: Path) -> None:
+def test_deleted_and_unknown_outputs_are_not_current(folder: Path, source: Path, target: Path) -> None:
     other = target.with_name("other")
     other.write_text("target")
-    assert not holds(folder, source, other)
+    assert not is_current(folder, source, other)
     target.unlink()
-    assert not holds(folder, source, target)
+    assert not is_current(folder, source, target)
 
 
 @pytest.mark.parametrize("kept", [20, -1, 0])
-def test_a_line_cut_short_is_none_and_the_next_one_counts(folder: Path, source: Path, target: Path, kept: int) -> None:
+def test_a_truncated_line_is_ignored_and_the_next_one_counts(
+    folder: Path, source: Path, target: Path, kept: int
+) -> None:
     path = folder / FILE
     path.write_bytes(path.read_bytes()[:kept])
-    assert holds(folder, source, target) == (kept == -1)
-    manifest = Manifest(folder, "recipe")
+    assert is_current(folder, source, target) == (kept == -1)
+    manifest = Manifest(folder, "settings")
     manifest.record(target, manifest.key(source))
-    assert holds(folder, source, target)
+    assert is_current(folder, source, target)
 
 
 @pytest.mark.parametrize("text", ["\0\0\0", "[]", "7", '{"key": 1}', '{"out": "deep/target"}', '{"out": []}'])
-def test_nonsense_in_the_file_is_passed_over(folder: Path, source: Path, target: Path, text: str) -> None:
+def test_invalid_lines_are_ignored(folder: Path, source: Path, target: Path, text: str) -> None:
     path = folder / FILE
     path.write_text(f"{text}\n{path.read_text()}")
-    assert holds(folder, source, target)
+    assert is_current(folder, source, target)
     path.write_text(f"{path.read_text()}{text}\n")
-    assert holds(folder, source, target) == (text != '{"out": "deep/target"}')
+    assert is_current(folder, source, target) == (text != '{"out": "deep/target"}')
 
 
-def test_a_recipe_tells_the_version_and_every_parameter_and_option(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_settings_digest_depends_on_version_parameters_and_options(monkeypatch: pytest.MonkeyPatch) -> None:
     torch.manual_seed(0)
     upscaler = Upscaler(GENERATORS["srresnet"](scale=2, channels=4, blocks=1), torch.device("cpu"), name="tiny")
     first = settings_digest(upscaler, {"scale": 2, "seed": None})
@@ -106,5 +108,5 @@ def test_a_recipe_tells_the_version_and_every_parameter_and_option(monkeypatch: 
     assert settings_digest(upscaler, {"scale": 2, "seed": None}) != second
 
 
-def test_digest_is_that_of_sha256sum(source: Path) -> None:
+def test_digest_equals_sha256sum(source: Path) -> None:
     assert digest(source) == "41cf6794ba4200b839c53531555f0f3998df4cbb01a4d5cb0b94e3ca5e23947d"

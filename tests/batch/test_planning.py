@@ -1,4 +1,4 @@
-"""What is read and where it goes."""
+"""Which files are read and written."""
 
 from collections.abc import Callable
 from pathlib import Path, PurePath
@@ -14,7 +14,7 @@ from srgan_cli.image.codec import capabilities as formats
 
 @pytest.fixture
 def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Makes empty files below the current folder."""
+    """Creates empty files below the current folder."""
     monkeypatch.chdir(tmp_path)
 
     def make(*names: str) -> None:
@@ -25,43 +25,41 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]
     return make
 
 
-def ways(planned: BatchPlan) -> dict[str, str]:
+def targets(planned: BatchPlan) -> dict[str, str]:
     assert not planned.errors
     return {task.source.as_posix(): task.target.as_posix() for task in planned.tasks}
 
 
-def test_one_picture_goes_to_the_file_that_is_named(tree: Callable[..., None]) -> None:
+def test_one_picture_is_written_to_the_named_file(tree: Callable[..., None]) -> None:
     tree("a.png")
-    assert ways(plan_batch(["a.png"], "large.webp", Naming())) == {"a.png": "large.webp"}
+    assert targets(plan_batch(["a.png"], "large.webp", Naming())) == {"a.png": "large.webp"}
 
 
 @pytest.mark.parametrize("out", ["out/", "there", "there/"])
-def test_one_picture_goes_into_a_folder(tree: Callable[..., None], out: str) -> None:
+def test_one_picture_is_written_into_a_folder(tree: Callable[..., None], out: str) -> None:
     tree("below/a.png", "there/b.png")
-    assert ways(plan_batch(["below/a.png"], out, Naming())) == {"below/a.png": f"{out.rstrip('/')}/a.png"}
+    assert targets(plan_batch(["below/a.png"], out, Naming())) == {"below/a.png": f"{out.rstrip('/')}/a.png"}
     assert Path(out).is_dir()
 
 
-def test_the_tree_of_a_folder_is_kept_and_other_files_are_not_pictures(tree: Callable[..., None]) -> None:
+def test_the_tree_of_a_folder_is_kept_and_other_files_are_ignored(tree: Callable[..., None]) -> None:
     tree("in/a.png", "in/deep/er/b.JPG", "in/notes.txt", "in/.hidden.png", "c.tif")
-    assert ways(plan_batch(["in", "c.tif"], "out", Naming())) == {
+    assert targets(plan_batch(["in", "c.tif"], "out", Naming())) == {
         "in/a.png": "out/a.png",
         "in/deep/er/b.JPG": "out/deep/er/b.JPG",
         "c.tif": "out/c.tif",
     }
 
 
-def test_what_cannot_be_written_again_becomes_png(tree: Callable[..., None]) -> None:
+def test_formats_that_cannot_be_written_become_png(tree: Callable[..., None]) -> None:
     tree("in/a.ppm", "in/b")
-    assert ways(plan_batch(["in/a.ppm", "in/b"], "out", Naming())) == {"in/a.ppm": "out/a.png", "in/b": "out/b.png"}
+    assert targets(plan_batch(["in/a.ppm", "in/b"], "out", Naming())) == {"in/a.ppm": "out/a.png", "in/b": "out/b.png"}
 
 
-def test_a_format_that_lacks_its_plugin_stops_no_other(
-    tree: Callable[..., None], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_format_without_its_plugin_becomes_png(tree: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> None:
     tree("in/a.heic", "in/b.jpg")
     monkeypatch.setattr(formats, "_load_plugin", lambda _: False)
-    assert ways(plan_batch(["in"], "out", Naming())) == {"in/a.heic": "out/a.png", "in/b.jpg": "out/b.jpg"}
+    assert targets(plan_batch(["in"], "out", Naming())) == {"in/a.heic": "out/a.png", "in/b.jpg": "out/b.jpg"}
 
 
 @pytest.mark.parametrize(
@@ -92,7 +90,7 @@ def test_names_follow_the_template(naming: Naming, name: str) -> None:
         "{stem:{foo}}",
     ],
 )
-def test_templates_that_make_no_sense_are_refused(template: str) -> None:
+def test_invalid_templates_are_errors(template: str) -> None:
     with pytest.raises(UsageError, match="the name") as caught:
         Naming(template)
     assert "{stem}" in caught.value.hint
@@ -125,7 +123,7 @@ def test_many_collisions_are_counted(tree: Callable[..., None]) -> None:
 
 
 @pytest.mark.parametrize(("ignores", "count"), [(False, 2), (True, 0)])
-def test_case_matters_where_the_file_system_says_so(
+def test_names_that_differ_in_case_collide_if_the_file_system_ignores_case(
     tree: Callable[..., None], monkeypatch: pytest.MonkeyPatch, ignores: bool, count: int
 ) -> None:
     tree("one/É.png", "two/é.png")
@@ -137,14 +135,14 @@ def test_case_matters_where_the_file_system_says_so(
         assert len(plan_batch(["one", "two"], "out", Naming()).tasks) == count
 
 
-def test_asking_whether_case_matters_leaves_nothing(tmp_path: Path) -> None:
+def test_checking_case_leaves_no_file(tmp_path: Path) -> None:
     assert planning._ignores_case(tmp_path / "not/yet/there") == (tmp_path.with_name(tmp_path.name.upper())).exists()
     assert not list(tmp_path.iterdir())
 
 
 def test_the_same_picture_twice_is_one_task(tree: Callable[..., None]) -> None:
     tree("in/a.png")
-    assert ways(plan_batch(["in", "in/a.png", "in/a.png"], "out", Naming())) == {"in/a.png": "out/a.png"}
+    assert targets(plan_batch(["in", "in/a.png", "in/a.png"], "out", Naming())) == {"in/a.png": "out/a.png"}
 
 
 @pytest.mark.parametrize(
@@ -167,22 +165,22 @@ def test_inputs_are_never_overwritten(tree: Callable[..., None], places: list[st
     assert caught.value.hint
 
 
-def test_outputs_below_the_input_are_no_inputs(tree: Callable[..., None]) -> None:
+def test_outputs_below_the_input_are_not_inputs(tree: Callable[..., None]) -> None:
     tree("in/a.png", "in/large/a.png", "in/larger/b.png")
-    assert ways(plan_batch(["in"], "in/large", Naming())) == {
+    assert targets(plan_batch(["in"], "in/large", Naming())) == {
         "in/a.png": "in/large/a.png",
         "in/larger/b.png": "in/large/larger/b.png",
     }
 
 
-def test_a_folder_without_pictures_stops_no_other(tree: Callable[..., None]) -> None:
+def test_a_folder_without_pictures_does_not_stop_the_others(tree: Callable[..., None]) -> None:
     tree("in/a.png", "empty/notes.txt")
     planned = plan_batch(["empty", "in"], "out", Naming())
     assert [task.target for task in planned.tasks] == [Path("out/a.png")]
     assert [(place, problem.message) for place, problem in planned.errors] == [(Path("empty"), "no pictures in empty")]
 
 
-def test_a_file_without_a_place_is_refused(tree: Callable[..., None]) -> None:
+def test_an_output_in_a_missing_folder_is_an_error(tree: Callable[..., None]) -> None:
     tree("a.png")
     with pytest.raises(SrganError, match="no such folder: nowhere"):
         plan_batch(["a.png"], "nowhere/out.png", Naming())
@@ -201,10 +199,10 @@ def test_no_output_leaves_its_folder(tree: Callable[..., None], tmp_path: Path) 
     with pytest.raises(UsageError, match=r"out/\.\./a\.png leads out of out"):
         plan_batch(["...png"], "out/", Naming("{stem}/a.png"))
     Path("linked").symlink_to("elsewhere")
-    assert ways(plan_batch(["one"], "linked", Naming())) == {"one/a.png": "linked/a.png"}
+    assert targets(plan_batch(["one"], "linked", Naming())) == {"one/a.png": "linked/a.png"}
 
 
-def test_links_in_a_circle_and_names_with_a_nul_are_no_traceback(tree: Callable[..., None]) -> None:
+def test_circular_links_are_planned_and_names_with_nul_are_errors(tree: Callable[..., None]) -> None:
     tree("one/a.png")
     Path("one/b.png").symlink_to("b.png")
     assert len(plan_batch(["one/a.png", "one/b.png"], "out", Naming()).tasks) == 2

@@ -1,4 +1,4 @@
-"""What is left when a process is killed, the disk is full, or the world changes: nothing half, nothing lost."""
+"""Killed processes, full disks and files that change: no partial output, nothing lost."""
 
 import json
 import os
@@ -25,7 +25,7 @@ from srgan_cli.training.run.folder import read_checkpoint
 pytestmark = pytest.mark.usefixtures("one_core")
 Srgan = Callable[..., Outcome]
 TINY_RUN = ("--scale=2", "--channels=4", "--blocks=1", "--patch=8", "--batch=2", "--device=cpu")
-# The command line, in a process that is killed when all is written and nothing has its place yet.
+# The command line in a process that is killed between writing a file and renaming it.
 KILLED = """
 import os, signal, sys
 from srgan_cli import __main__
@@ -54,7 +54,7 @@ def left_behind(folder: Path) -> list[Path]:
 
 @contextmanager
 def full_disk(size: int) -> Iterator[None]:
-    """No file can grow beyond this size, as on a disk that has no more room."""
+    """Limit the size of files, so that writing fails as on a full disk."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
     try:
@@ -63,7 +63,7 @@ def full_disk(size: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-def test_a_training_killed_while_it_saves_goes_on_from_what_was_saved_before(
+def test_a_run_killed_while_saving_resumes_from_the_previous_checkpoint(
     srgan: Srgan, smooth_pictures: Path, tmp_path: Path
 ) -> None:
     run = tmp_path / "run"
@@ -72,7 +72,7 @@ def test_a_training_killed_while_it_saves_goes_on_from_what_was_saved_before(
     assert left_behind(run)
     assert not (run / "checkpoint.pt").exists()
     with (run / "metrics.jsonl").open("a") as log:
-        log.write('{"step": 3, "pix')  # as a power cut may leave it
+        log.write('{"step": 3, "pix')  # as after a power cut
     assert read_checkpoint(run)["steps"] == 2
     outcome = srgan("train", "--run", run, "--resume", "--steps", 4)
     assert (outcome.code, outcome.out.strip()) == (0, str(run / "srgan-x2.safetensors"))
@@ -82,28 +82,28 @@ def test_a_training_killed_while_it_saves_goes_on_from_what_was_saved_before(
     assert not left_behind(run)
 
 
-def test_a_scoring_killed_while_it_writes_leaves_the_page_that_was_there(
+def test_killing_a_score_while_it_writes_keeps_the_existing_page(
     srgan: Srgan, smooth_pictures: Path, tmp_path: Path
 ) -> None:
     picture, page = smooth_pictures / "0.png", tmp_path / "report.html"
-    page.write_text("the page of yesterday")
+    page.write_text("an earlier page")
     killed_while_writing("report.html", "score", picture, picture, "--html", page)
-    assert page.read_text() == "the page of yesterday"
+    assert page.read_text() == "an earlier page"
     assert left_behind(tmp_path)
     assert srgan("score", picture, picture, "--html", page).code == 0
     assert page.read_text().startswith("<!doctype html>")
     assert not left_behind(tmp_path)
 
 
-def test_two_processes_fill_one_folder(mixture: Path, weights: Path, tmp_path: Path) -> None:
+def test_two_processes_share_an_output_folder(mixture: Path, weights: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     for number in range(12, 40):
         (mixture / f"deep/{number}.png").unlink()
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     processes = [subprocess.Popen(command(mixture, out, "-m", weights), **pipes) for _ in range(2)]
-    told = [process.communicate(timeout=PATIENCE)[1] for process in processes]
-    assert [process.returncode for process in processes] == [1, 1], told
-    assert all(", 2 failed:" in err and "Traceback" not in err for err in told)
+    messages = [process.communicate(timeout=PATIENCE)[1] for process in processes]
+    assert [process.returncode for process in processes] == [1, 1], messages
+    assert all(", 2 failed:" in err and "Traceback" not in err for err in messages)
     assert_whole(out, 12)
     assert not left_behind(out)
     lines = [json.loads(line) for line in (out / ".srgan.jsonl").read_text().splitlines()]
@@ -111,22 +111,20 @@ def test_two_processes_fill_one_folder(mixture: Path, weights: Path, tmp_path: P
 
 
 @pytest.mark.parametrize("suffix", [".png", ".tif", ".jpg", ".webp", ".gif"])
-def test_a_full_disk_leaves_the_output_that_was_there(srgan: Srgan, picture: Path, tmp_path: Path, suffix: str) -> None:
+def test_a_full_disk_keeps_the_existing_output(srgan: Srgan, picture: Path, tmp_path: Path, suffix: str) -> None:
     out = tmp_path / f"out/a{suffix}"
     out.parent.mkdir()
-    out.write_text("of yesterday")
+    out.write_text("an earlier output")
     with full_disk(1500):
         outcome = srgan("upscale", picture, out, "-m", "bicubic")
     assert (outcome.code, outcome.out) == (1, "")
     hint = "the file is too large for this disk or the limits of this process"
     assert outcome.err.endswith(f"srgan: cannot write {out}: File too large\n  hint: {hint}\n")
     assert [path.name for path in out.parent.iterdir()] == [out.name]
-    assert out.read_text() == "of yesterday"
+    assert out.read_text() == "an earlier output"
 
 
-def test_a_full_disk_ends_a_training_that_goes_on_when_there_is_room(
-    srgan: Srgan, smooth_pictures: Path, tmp_path: Path
-) -> None:
+def test_a_run_stopped_by_a_full_disk_can_be_resumed(srgan: Srgan, smooth_pictures: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     assert srgan("train", smooth_pictures, "--run", run, "--steps", 2, *TINY_RUN).code == 0
     with full_disk(20_000):
@@ -138,8 +136,8 @@ def test_a_full_disk_ends_a_training_that_goes_on_when_there_is_room(
     assert srgan("train", "--run", run, "--resume", "--steps", 4).code == 0
 
 
-@pytest.mark.skipif(not Path("/sys/kernel").is_dir(), reason="no place that even root may not write to")
-def test_a_place_that_takes_no_files_is_one_clear_error(srgan: Srgan, picture: Path) -> None:
+@pytest.mark.skipif(not Path("/sys/kernel").is_dir(), reason="needs a folder that even root cannot write to")
+def test_a_folder_that_cannot_be_written_is_an_error(srgan: Srgan, picture: Path) -> None:
     outcome = srgan("upscale", picture, "/sys/kernel/out.png", "-m", "bicubic")
     assert outcome.code == 1
     first, second = outcome.err.splitlines()
@@ -149,7 +147,7 @@ def test_a_place_that_takes_no_files_is_one_clear_error(srgan: Srgan, picture: P
 
 @pytest.mark.parametrize("form", ["png", "tiff", "jpeg", "gif", "webp", "bmp"])
 @pytest.mark.parametrize("change", ["written to", "replaced", "cut short", "gone"])
-def test_a_picture_that_changes_while_it_is_read_is_refused(tmp_path: Path, form: str, change: str) -> None:
+def test_a_picture_that_changes_while_it_is_read_is_an_error(tmp_path: Path, form: str, change: str) -> None:
     path, other = tmp_path / f"a.{form}", tmp_path / f"other.{form}"
     noise = np.random.default_rng(0).integers(0, 256, (40, 30, 3), dtype=np.uint8)
     Image.fromarray(noise).save(path)
@@ -174,7 +172,7 @@ def test_a_picture_that_changes_while_it_is_read_is_refused(tmp_path: Path, form
 def test_clocks_may_jump(
     srgan: Srgan, picture: Path, smooth_pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Back by an hour whenever somebody looks; and files from the future and from before all clocks."""
+    """The clock goes back an hour at each reading; files have times in the future and at the epoch."""
     jumps = iter(range(10**9, 0, -3600))
     monkeypatch.setattr(time, "time", lambda: float(next(jumps)))
     outcome = srgan("train", smooth_pictures, "--run", tmp_path / "run", "--time", "1s", *TINY_RUN)
@@ -192,8 +190,8 @@ def test_clocks_may_jump(
 NAMES = ["two\nlines", "blank s", "\N{GRINNING FACE}", "\udcff\udcfe", "-m", "[bold]", "\x1b[31mred"]
 
 
-@pytest.mark.skipif(sys.platform == "darwin", reason="names are Unicode there")
-def test_names_come_through_as_they_are(srgan: Srgan, smooth_pictures: Path, tmp_path: Path) -> None:
+@pytest.mark.skipif(sys.platform == "darwin", reason="file names must be Unicode")
+def test_unusual_file_names_are_kept(srgan: Srgan, smooth_pictures: Path, tmp_path: Path) -> None:
     odd, out = tmp_path / "odd \N{GRINNING FACE}\n\udcff", tmp_path / "out \udcfe\n"
     odd.mkdir()
     for number, name in enumerate(NAMES):
@@ -201,8 +199,8 @@ def test_names_come_through_as_they_are(srgan: Srgan, smooth_pictures: Path, tmp
     names = sorted(f"{name}.png" for name in NAMES)
     outcome = srgan("upscale", "--json", odd, out, "-m", "bicubic", "--scale", 1)
     assert outcome.code == 0, outcome.err
-    told = [json.loads(line) for line in outcome.out.splitlines()]
-    assert [line["in"] for line in told] == [str(odd / name) for name in names]
+    records = [json.loads(line) for line in outcome.out.splitlines()]
+    assert [line["in"] for line in records] == [str(odd / name) for name in names]
     assert sorted(path.name for path in out.glob("[!.]*")) == names
     scores = srgan("score", "--json", odd, out)
     assert scores.code == 0, scores.err
@@ -216,8 +214,8 @@ def test_names_come_through_as_they_are(srgan: Srgan, smooth_pictures: Path, tmp
     assert srgan("train", "--run", tmp_path / "run\n\udcff", "--resume", "--steps", 2).code == 0
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="a shell of POSIX closes it")
-def test_a_process_that_has_no_stdout_ends_in_silence(tmp_path: Path) -> None:
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a POSIX shell")
+def test_a_closed_stdout_is_not_an_error(tmp_path: Path) -> None:
     source = REPOSITORY / "examples/cat.png"
     words = [sys.executable, "-m", "srgan_cli", "upscale", "-m", "bicubic", str(source), str(tmp_path / "out.png")]
     done = subprocess.run(["sh", "-c", f"{shlex.join(words)} >&-"], capture_output=True, text=True, check=True)

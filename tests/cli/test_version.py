@@ -1,4 +1,4 @@
-"""What `srgan --version` tells."""
+"""srgan --version."""
 
 import platform
 
@@ -9,7 +9,7 @@ from srgan_cli import __version__
 from srgan_cli.cli import app
 
 
-def test_the_version_tells_what_a_bug_report_needs() -> None:
+def test_version_has_what_a_bug_report_needs() -> None:
     version, python, engine, weights = CliRunner().invoke(app, ["--version"]).stdout.splitlines()
     assert version == f"srgan {__version__}"
     assert platform.python_version() in python

@@ -152,6 +152,6 @@ def test_metric_weights_sets_the_folder_of_networks(
 
 
 def test_help_names_every_metric_and_choice(srgan: Callable[..., Outcome]) -> None:
-    told = " ".join(srgan("score", "--help").out.split())
+    text = " ".join(srgan("score", "--help").out.split())
     for name in (*METRICS, *SET_METRICS, *PROTOCOLS, *MISMATCHES, *EXTRACTORS, *KERNELS):
-        assert re.search(rf"\b{name}\b", told), name
+        assert re.search(rf"\b{name}\b", text), name

@@ -72,8 +72,8 @@ def test_all_frames_are_enlarged(srgan: Callable[..., Outcome], weights: Path, t
 
 
 def test_16_bits_and_metadata_are_kept(srgan: Callable[..., Outcome], weights: Path, tmp_path: Path) -> None:
-    told = Metadata(build_exif({271: "Camera"}), b"<x/>", (300, 300))
-    write_picture(Picture(torch.rand(3, 6, 7), torch.rand(1, 6, 7), 16, b"profile", told), tmp_path / "in.tif")
+    metadata = Metadata(build_exif({271: "Camera"}), b"<x/>", (300, 300))
+    write_picture(Picture(torch.rand(3, 6, 7), torch.rand(1, 6, 7), 16, b"profile", metadata), tmp_path / "in.tif")
     for name in ("out.png", "out.tif"):
         outcome = srgan("upscale", "--strict", tmp_path / "in.tif", tmp_path / name, "-m", weights)
         assert (outcome.code, len(outcome.err.splitlines())) == (0, 1)

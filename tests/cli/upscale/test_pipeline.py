@@ -1,4 +1,4 @@
-"""srgan upscale as a citizen of the shell: streams, lists, signals, and what was there before."""
+"""srgan upscale in the shell: standard streams, lists of files, signals, and existing outputs."""
 
 import io
 import json
@@ -27,7 +27,7 @@ Srgan = Callable[..., Outcome]
 
 @pytest.fixture
 def piped(monkeypatch: pytest.MonkeyPatch) -> Callable[[bytes], None]:
-    """Gives this process a standard input."""
+    """Sets the standard input of this process."""
 
     def give(data: bytes) -> None:
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
@@ -48,7 +48,7 @@ def test_a_picture_goes_through_a_pipe(picture: Path, weights: Path) -> None:
     assert done.stderr.decode().startswith("standard input 20 x 14 -> standard output 80 x 56 (tiny on cpu")
 
 
-def test_among_many_standard_input_is_called_so(
+def test_standard_input_among_many_files_is_named_so(
     srgan: Srgan, picture: Path, weights: Path, tmp_path: Path, piped: Callable[[bytes], None]
 ) -> None:
     piped(picture.read_bytes())
@@ -61,7 +61,7 @@ def test_among_many_standard_input_is_called_so(
     "arguments",
     ["--help", "models", "models --json", "score {picture} {picture}", "score {picture} {picture} --json", "--version"],
 )
-def test_nobody_reads_what_is_printed(picture: Path, arguments: str) -> None:
+def test_a_closed_pipe_exits_with_141_and_no_message(picture: Path, arguments: str) -> None:
     read, write = os.pipe()
     os.close(read)
     line = [sys.executable, "-m", "srgan_cli", *arguments.format(picture=picture).split()]
@@ -70,7 +70,7 @@ def test_nobody_reads_what_is_printed(picture: Path, arguments: str) -> None:
     assert (done.returncode, done.stderr) == (141, b"")
 
 
-def test_whoever_stops_reading_is_no_mistake(picture: Path, weights: Path) -> None:
+def test_a_closed_pipe_for_a_picture_is_not_an_error(picture: Path, weights: Path) -> None:
     read, write = os.pipe()
     os.close(read)
     done = subprocess.run(command(picture, "-", "-m", weights), stdout=write, stderr=subprocess.PIPE, text=True)
@@ -112,7 +112,7 @@ def test_the_format_of_standard_output_can_be_chosen(
         (b"", "missing.png -", 1, "srgan: no such file: missing.png"),
     ],
 )
-def test_what_makes_no_sense_gets_a_clear_line(
+def test_invalid_arguments_are_one_line(
     srgan: Srgan,
     picture: Path,
     weights: Path,
@@ -131,7 +131,7 @@ def test_what_makes_no_sense_gets_a_clear_line(
 
 
 @pytest.mark.parametrize(("stream", "arguments"), [("stdout", "in.png -"), ("stdin", "- out.png")])
-def test_pictures_neither_go_to_a_terminal_nor_come_from_one(
+def test_pictures_are_not_read_from_or_written_to_a_terminal(
     srgan: Srgan, picture: Path, monkeypatch: pytest.MonkeyPatch, stream: str, arguments: str
 ) -> None:
     monkeypatch.chdir(picture.parent)
@@ -144,7 +144,7 @@ def test_pictures_neither_go_to_a_terminal_nor_come_from_one(
 
 
 @pytest.mark.parametrize("separator", ["\0", "\n"])
-def test_a_list_names_the_pictures_and_their_folders_are_kept(
+def test_listed_files_keep_their_folders(
     srgan: Srgan,
     mixture: Path,
     weights: Path,
@@ -163,7 +163,7 @@ def test_a_list_names_the_pictures_and_their_folders_are_kept(
     assert outputs(Path("out")) == sorted(Path("out") / name for name in expected)
 
 
-def test_json_tells_every_file(srgan: Srgan, picture: Path, weights: Path, tmp_path: Path) -> None:
+def test_json_has_a_line_for_each_file(srgan: Srgan, picture: Path, weights: Path, tmp_path: Path) -> None:
     Image.new("RGBA", (5, 3), (9, 9, 9, 0)).save(tmp_path / "clear.png")
     (tmp_path / "empty").mkdir()
     places = (picture, tmp_path / "clear.png", tmp_path / "empty", tmp_path / "no.png")
@@ -198,7 +198,7 @@ def test_json_tells_every_file(srgan: Srgan, picture: Path, weights: Path, tmp_p
     assert third["error"] == f"no such file: {tmp_path / 'no.png'}"
 
 
-def test_what_is_there_is_made_again_only_where_it_would_differ(
+def test_existing_outputs_are_made_again_only_if_they_would_differ(
     srgan: Srgan, mixture: Path, weights: Path, tmp_path: Path
 ) -> None:
     source, out = mixture / "deep", tmp_path / "out"
@@ -223,7 +223,7 @@ def test_what_is_there_is_made_again_only_where_it_would_differ(
 
 
 @pytest.mark.parametrize("option", [("--tile", 8), ("--max-memory", "4G"), ("--verify-tiles",)])
-def test_how_it_is_tiled_matters_where_tiles_are_not_exact(
+def test_tiling_options_matter_where_tiles_are_not_exact(
     srgan: Srgan, picture: Path, weights: Path, monkeypatch: pytest.MonkeyPatch, option: tuple[object, ...]
 ) -> None:
     monkeypatch.setattr(Generator, "exact_tiles", False)
@@ -240,7 +240,7 @@ def test_a_folder_can_be_named_after_the_model(srgan: Srgan, picture: Path, weig
     assert outputs(tmp_path / "out") == [tmp_path / "out/tiny/in.png"]
 
 
-def test_outputs_beside_their_inputs_are_no_inputs(srgan: Srgan, picture: Path, weights: Path) -> None:
+def test_outputs_beside_their_inputs_are_not_inputs(srgan: Srgan, picture: Path, weights: Path) -> None:
     folder = picture.parent / "folder"
     folder.mkdir()
     picture.rename(folder / "in.png")
@@ -252,7 +252,7 @@ def test_outputs_beside_their_inputs_are_no_inputs(srgan: Srgan, picture: Path, 
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_an_interrupted_batch_leaves_whole_files_only(
+def test_an_interrupted_batch_leaves_only_complete_files(
     mixture: Path, weights: Path, tmp_path: Path, number: signal.Signals, code: int
 ) -> None:
     out = tmp_path / "out"
@@ -267,12 +267,12 @@ def test_an_interrupted_batch_leaves_whole_files_only(
             image.load()
 
 
-def test_a_killed_batch_is_completed_by_the_next(srgan: Srgan, mixture: Path, weights: Path, tmp_path: Path) -> None:
+def test_the_next_batch_completes_a_killed_one(srgan: Srgan, mixture: Path, weights: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     with started(mixture, weights, out) as process:
         process.kill()
         process.communicate(timeout=PATIENCE)
-    (out / "deep/.7.srgan-01234567.png").write_text("what a kill may leave")
+    (out / "deep/.7.srgan-01234567.png").write_text("left by a killed process")
     outcome = srgan("upscale", mixture, out, "-m", weights)
     assert outcome.code == 1
     *_, summary, first, second = outcome.err.splitlines()
@@ -302,6 +302,8 @@ def test_every_option_on_the_pages_exists() -> None:
     upscale = get_command(app).commands["upscale"]  # type: ignore[attr-defined]
     known = {option for parameter in upscale.params for option in parameter.opts}
     pages = PAGE + (REPOSITORY / "docs/scaling.md").read_text()
-    told = [word for line in re.findall(r"srgan upscale ([^|\n`]*)", pages) for word in line.partition(" #")[0].split()]
-    assert {"--overwrite", "--json", "--from-file", "--devices", "--on"} <= set(told)
-    assert {word for word in told if word.startswith("-")} <= known | {"-"}
+    words = [
+        word for line in re.findall(r"srgan upscale ([^|\n`]*)", pages) for word in line.partition(" #")[0].split()
+    ]
+    assert {"--overwrite", "--json", "--from-file", "--devices", "--on"} <= set(words)
+    assert {word for word in words if word.startswith("-")} <= known | {"-"}
