@@ -28,7 +28,18 @@ ORDER = (
 LINE_OF = {name: number for number, names in enumerate(ORDER) for name in names}
 TERMINAL = {"cli", "__main__"}
 """The only packages that may talk to the terminal."""
-HEAVY = {"torch", "numpy", "PIL", "pyvips", "skimage", "scipy", "safetensors", "spandrel", "torchvision"}
+HEAVY = {
+    "huggingface_hub",
+    "torch",
+    "numpy",
+    "PIL",
+    "pyvips",
+    "skimage",
+    "scipy",
+    "safetensors",
+    "spandrel",
+    "torchvision",
+}
 PACKAGE = Path(srgan_cli.__file__).parent
 CAT = str(PACKAGE.parent / "examples/cat.png")
 MODULES = {".".join(path.relative_to(PACKAGE).with_suffix("").parts): path for path in PACKAGE.rglob("*.py")}
@@ -118,7 +129,7 @@ def test_upscaling_loads_no_compiler(tmp_path: Path) -> None:
     """torch would import its own, and with it sympy, as soon as it is asked what tensors without values take."""
     loaded = loaded_by("upscale", "--device", "cpu", CAT, str(tmp_path / "out.png"))
     assert "torch" in loaded
-    assert not loaded & {"torch._dynamo", "sympy", "skimage.metrics", "spandrel"}
+    assert not loaded & {"huggingface_hub", "torch._dynamo", "sympy", "skimage.metrics", "spandrel"}
 
 
 def loaded_by(*words: str) -> set[str]:
