@@ -1,4 +1,4 @@
-"""What the README and the pages of docs/ say can be done, done."""
+"""The commands and programs in the README and in docs/ run."""
 
 import os
 import re
@@ -25,35 +25,37 @@ from srgan_cli.networks import GENERATORS
 
 README = (REPOSITORY / "README.md").read_text()
 COMMANDS = get_command(app).commands  # type: ignore[attr-defined]
-TINY = "--steps 2 --batch 2 --patch 8 --channels 8 --blocks 1 --pretrain-fraction 0.5 --device cpu"
-"""In the place of hours of training."""
-ELSEWHERE = ("hf://", "s3://", "torchrun")
-"""What needs a network or several processes; tests of their own try it on this machine."""
+TINY = "--steps 2 --batch 2 --patch 8 --pretrain-fraction 0.5 --device cpu"
+"""Options that replace hours of training."""
+ELSEWHERE = ("hf://", "s3://", "https://", "torchrun", "--on ray", "bench/", "--metric fid")
+"""Commands with these need a network, several processes, or files that are not here. Other tests cover them."""
+PAGES = ("README.md", "docs/upscaling.md", "docs/scoring.md", "docs/training.md", "docs/pipelines.md", "docs/memory.md")
+SHELL = re.compile(r"[|<>&]")
 
 
-def block(page: str, heading: str = "") -> list[str]:
-    """The commands below a heading of a page, or of the whole page, without their comments."""
-    text = page.split(f"## {heading}\n")[1].split("\n## ")[0] if heading else page
-    lines = re.findall(r"^    (.*?)(?: +#.*)?$", text, re.MULTILINE)
-    return [line for line in lines if re.search(r"\bsrgan\b", line) and not any(word in line for word in ELSEWHERE)]
+def commands(page: str) -> list[str]:
+    """The lines of a page's indented blocks that call srgan, without comments and those of ELSEWHERE."""
+    lines = re.findall(r"^    (.*?)(?: +#.*)?$", (REPOSITORY / page).read_text(), re.MULTILINE)
+    called = [line for line in lines if re.search(r"(^|[|&] )srgan\b", line)]
+    return [line for line in called if not any(word in line for word in ELSEWHERE)]
 
 
 def smooth(path: Path, side: int = 48) -> None:
-    """A picture that can be enlarged and learned from, in the format of its suffix."""
+    """Write a smooth random picture in the format of its suffix."""
     path.parent.mkdir(parents=True, exist_ok=True)
     drawn = np.random.default_rng(ord(path.stem[0])).integers(64, 192, (side // 8, side // 8, 3), dtype=np.uint8)
     Image.fromarray(drawn).resize((side, side), Image.Resampling.BICUBIC).save(path)
 
 
 def run(srgan: Callable[..., Any], line: str) -> None:
-    """Run a command line that has to end well."""
+    """Run a command line, which must succeed."""
     outcome = srgan(*shlex.split(line)[1:])
     assert outcome.code == 0, f"{line}: {outcome.err}"
 
 
 @pytest.fixture
 def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty folder to work in, but for the examples."""
+    """A working folder with nothing but the examples."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "examples").symlink_to(REPOSITORY / "examples")
     return tmp_path
@@ -61,12 +63,15 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def desk(checkout: Path, weights: Path) -> Path:
-    """A folder with everything that the README's commands speak of."""
+    """A working folder with the files that the commands of PAGES name."""
     for name in ("in.png", "in.jpg", "scan.tif", "old-camera/a.png"):
         smooth(checkout / name, 16)
-    for folder in ("photos", "faces", "originals", "enlarged", "cnn", "gan"):
+    for folder in ("photos", "faces", "pages", "originals", "enlarged", "cnn", "gan"):
         for name in ("a", "b", "c"):
             smooth(checkout / folder / f"{name}.png", 96)
+    smooth(checkout / "photos/new/d.png", 96)
+    for name in ("a", "b", "c", "new/d"):
+        smooth(checkout / f"small/{name}.png", 24)
     for name in ("a.png", "b.png"):
         smooth(checkout / name)
     (checkout / "run").mkdir()
@@ -75,62 +80,69 @@ def desk(checkout: Path, weights: Path) -> Path:
     return checkout
 
 
-def shrunk(line: str) -> str:
-    """A command made so short that a test can wait for it."""
-    line = line.replace("3840x2160", "64x64")
+def shorten(line: str) -> str:
+    """A command that does less work."""
+    line = line.replace("3840x2160", "64x64").replace(" -size +1M", "")
     if not line.startswith("srgan train") or "--check" in line:
         return line
     if "--resume" in line:
         return f"{line} --steps 4"
-    return f"{re.sub(r'--time [^ ]+', '', line)} {TINY}" + ("" if "--run" in line else " --run trained")
+    network = "" if "--init-from" in line else " --channels 8 --blocks 1"
+    run = "" if "--run" in line else " --run trained"
+    return f"{re.sub(r'--time [^ ]+', '', line)} {TINY}{network}{run}"
 
 
-@pytest.mark.parametrize("heading", ["Upscale", "Score", "Train"])
+@pytest.mark.parametrize("page", PAGES)
 @pytest.mark.usefixtures("one_core", "random_backbones", "desk")
-def test_every_command_of_the_readme_runs(heading: str, srgan: Callable[..., Any], request: Any) -> None:
-    for line in map(shrunk, block(README, heading)):
+def test_commands_of_a_page_run(page: str, srgan: Callable[..., Any], request: Any) -> None:
+    lines = [line for line in commands(page) if not SHELL.search(line)]
+    assert lines
+    for line in map(shorten, lines):
         if "4x_foo" in line:
             request.getfixturevalue("spandrel")
         shutil.rmtree("trained", ignore_errors=True)
         run(srgan, line)
 
 
-@pytest.mark.skipif(os.name == "nt", reason="the lines are those of a POSIX shell")
-def test_every_pipe_of_the_readme_runs(desk: Path) -> None:
+@pytest.mark.skipif(os.name == "nt", reason="the lines are for a POSIX shell")
+@pytest.mark.parametrize("page", ["README.md", "docs/pipelines.md"])
+def test_shell_lines_of_a_page_run(page: str, desk: Path) -> None:
     (desk / "bin").mkdir()
     (desk / "bin/srgan").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m srgan_cli "$@"\n')
     (desk / "bin/srgan").chmod(0o755)
-    place = {"PATH": f"{desk / 'bin'}{os.pathsep}{os.environ['PATH']}", "PYTHONPATH": str(REPOSITORY)}
-    lines = block(README, "In a pipeline")
+    environment = {"PATH": f"{desk / 'bin'}{os.pathsep}{os.environ['PATH']}", "PYTHONPATH": str(REPOSITORY)}
+    lines = [shorten(line) for line in commands(page) if SHELL.search(line) and "pip install" not in line]
     assert lines
     if shutil.which("ffmpeg"):
-        film = "testsrc=size=32x32:rate=2:duration=1"
-        subprocess.run(["ffmpeg", "-loglevel", "error", "-f", "lavfi", "-i", film, desk / "in.mp4"], check=True)
+        video = "testsrc=size=32x32:rate=2:duration=1"
+        subprocess.run(["ffmpeg", "-loglevel", "error", "-f", "lavfi", "-i", video, desk / "in.mp4"], check=True)
     for line in lines:
-        others = [word for word in re.findall(r"(?:^|\| )(\w+)", line) if not shutil.which(word, path=place["PATH"])]
-        if not others:
-            subprocess.run(["sh", "-ec", line], cwd=desk, env=os.environ | place, check=True, timeout=120)
+        programs = re.findall(r"(?:^|\| )(\w+)", line)
+        if all(shutil.which(program, path=environment["PATH"]) for program in programs):
+            subprocess.run(["sh", "-ec", line], cwd=desk, env=os.environ | environment, check=True, timeout=120)
 
 
 @pytest.mark.usefixtures("one_core")
-def test_every_command_of_the_tutorial_runs(checkout: Path, srgan: Callable[..., Any]) -> None:
-    for line in block((REPOSITORY / "docs/tutorial.md").read_text()):
+def test_commands_of_the_tutorial_run(checkout: Path, srgan: Callable[..., Any]) -> None:
+    for line in commands("docs/tutorial.md"):
         run(srgan, line)
     assert read_picture(checkout / "mine.png").width == 720
 
 
 @pytest.mark.usefixtures("one_core", "random_backbones", "desk")
-def test_the_example_of_every_help_runs(srgan: Callable[..., Any]) -> None:
+def test_example_of_every_help_text_runs(srgan: Callable[..., Any]) -> None:
     for name in COMMANDS:
         (example,) = re.findall(r"Example: (.*)", " ".join(srgan(name, "--help").out.split()))
         example = example.replace("photo.jpg", "in.jpg")
         for part in re.split(r" && | \| jq .*", example):
-            line = f"{shrunk(part)} --run run" if "train" in part else part
-            if part and "export" not in part:  # tests/test_export.py has it, with its extra
+            line = f"{shorten(part)} --run run" if "train" in part else part
+            if part and "export" not in part:  # tests/weights/test_onnx.py tests it
                 run(srgan, line)
 
 
-def test_a_shell_completes_commands_and_options(monkeypatch: pytest.MonkeyPatch, srgan: Callable[..., Any]) -> None:
+def test_shell_completion_knows_commands_and_options(
+    monkeypatch: pytest.MonkeyPatch, srgan: Callable[..., Any]
+) -> None:
     monkeypatch.setenv("_SRGAN_COMPLETE", "complete_bash")
     for words, expected in (("srgan upsc", "upscale"), ("srgan upscale --prec", "--precision")):
         monkeypatch.setenv("COMP_WORDS", words)
@@ -138,7 +150,7 @@ def test_a_shell_completes_commands_and_options(monkeypatch: pytest.MonkeyPatch,
         assert srgan().out.strip() == expected
 
 
-def test_the_reference_is_that_of_the_code() -> None:
+def test_reference_is_current() -> None:
     page = runpy.run_path(str(REPOSITORY / "docs/reference.py"))["page"]()
     assert page + "\n" == (REPOSITORY / "docs/reference.md").read_text(), "run python docs/reference.py"
 
@@ -146,26 +158,29 @@ def test_the_reference_is_that_of_the_code() -> None:
 @pytest.mark.parametrize(
     "page", [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))], ids=lambda page: page.stem
 )
-def test_links_and_pictures_of_a_page_are_there(page: Path) -> None:
+def test_links_and_pictures_of_a_page_exist(page: Path) -> None:
     targets = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text())
     assert targets or page.stem != "README"
     assert all((page.parent / target).exists() for target in targets)
 
 
-def test_ci_runs_the_two_commands_of_the_readme() -> None:
+def test_ci_runs_the_install_commands_of_the_readme() -> None:
     commands = re.findall(r"^    (pip install .* && .*)$", README, re.MULTILINE)
     assert len(commands) == 2
     assert all(command in (REPOSITORY / ".ci/run").read_text() for command in commands)
 
 
-@pytest.mark.parametrize("line", re.findall(r"^    srgan (.*?)(?: +#.*)?$", README, re.MULTILINE))
-def test_every_option_in_an_example_exists(line: str) -> None:
-    name, *words = line.split()
-    known = {option for parameter in COMMANDS[name].params for option in parameter.opts}
-    assert {word for word in words if word.startswith("-")} <= known | {"-"}
+@pytest.mark.parametrize("page", [*PAGES, "docs/scaling.md", "docs/models.md", "weights/README.md"])
+def test_options_in_the_commands_of_a_page_exist(page: str) -> None:
+    for line in re.findall(r"(?:^    |[|&] )srgan ([^|&<>#\n]*)", (REPOSITORY / page).read_text(), re.MULTILINE):
+        name, *words = line.split()
+        known = {
+            option for parameter in COMMANDS[name].params for option in (*parameter.opts, *parameter.secondary_opts)
+        }
+        assert {word for word in words if word.startswith("-")} <= known | {"-"}, line
 
 
-def test_the_python_example_runs_in_six_lines_and_prints_nothing(
+def test_python_example_has_six_lines_runs_and_prints_nothing(
     checkout: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     (program,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
@@ -175,7 +190,7 @@ def test_the_python_example_runs_in_six_lines_and_prints_nothing(
     assert read_picture(checkout / "out.png").width == 4 * 180
 
 
-def test_the_program_in_the_python_docs_runs(checkout: Path) -> None:
+def test_program_in_docs_python_runs(checkout: Path) -> None:
     programs = re.findall(r"```python\n(.*?)```", (REPOSITORY / "docs/python.md").read_text(), re.DOTALL)
     program = "\n".join(programs)
     frames = [Image.new("RGB", (20, 10), colour) for colour in ("red", "teal")]

@@ -14,12 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from srgan_cli.errors import UsageError
-from srgan_cli.metrics.distribution.frechet import (
-    frechet_distance,
-    frechet_min_pictures,
-    kernel_distance,
-    kernel_min_pictures,
-)
+from srgan_cli.metrics.distribution.frechet import frechet_distance, kernel_distance
 from srgan_cli.metrics.gradients import gradient_divergence
 from srgan_cli.metrics.psnr import psnr
 from srgan_cli.metrics.ssim import ssim
@@ -80,8 +75,8 @@ class SetMetric(MetricInfo):
     """The number of pictures needed for D features."""
 
 
-_squeezenet = LazyFunction("perceptual.feature_distance", "squeezenet_distance")
-_vgg = LazyFunction("perceptual.feature_distance", "vgg_distance")
+_feature_distance = LazyFunction("perceptual.feature_distance", "network_feature_distance")
+_squeezenet, _vgg = (partial(_feature_distance, backbone=name) for name in ("squeezenet", "vgg16"))
 _load_network = LazyFunction("perceptual.feature_distance", "load_network")
 _lpips, _load_lpips = LazyFunction("perceptual.lpips", "lpips"), LazyFunction("perceptual.lpips", "load_lpips")
 _dists, _load_dists = LazyFunction("perceptual.dists", "dists"), LazyFunction("perceptual.dists", "load_dists")
@@ -107,8 +102,8 @@ METRICS: dict[str, Metric] = {
     "niqe": Metric("NIQE", "", False, 2, _niqe, whole=True, load=LazyFunction("niqe", "load_niqe_model")),
 }
 SET_METRICS: dict[str, SetMetric] = {
-    "fid": SetMetric("FID", "", False, 2, frechet_distance, frechet_min_pictures),
-    "kid": SetMetric("KID", "", False, 5, kernel_distance, kernel_min_pictures),
+    "fid": SetMetric("FID", "", False, 2, frechet_distance, lambda width: width + 1),  # covariances of full rank
+    "kid": SetMetric("KID", "", False, 5, kernel_distance, lambda _: 50),  # with fewer it is mostly noise
 }
 PIXEL_METRICS = ("psnr", "ssim")
 """The default metrics, which need no network."""

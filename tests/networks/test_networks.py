@@ -1,4 +1,4 @@
-"""The contract of every network, held for all of them."""
+"""The contract of generators and discriminators, tested for all of them."""
 
 from itertools import product
 from typing import Any
@@ -44,7 +44,7 @@ DISCRIMINATOR_CASES = [
 
 
 def randomised(network: Generator) -> Generator:
-    """The generator with every weight drawn at random, as if trained, in evaluation mode."""
+    """The generator with random weights, in evaluation mode."""
     torch.manual_seed(1)
     with torch.no_grad():
         for parameter in network.parameters():
@@ -60,7 +60,7 @@ def same(left: dict[str, Tensor], right: dict[str, Tensor]) -> bool:
     return left.keys() == right.keys() and all(torch.equal(value, right[key]) for key, value in left.items())
 
 
-def test_every_network_is_held_to_its_contract() -> None:
+def test_every_network_is_tested() -> None:
     assert GENERATOR_VARIANTS.keys() == GENERATORS.keys()
     assert DISCRIMINATOR_VARIANTS.keys() == DISCRIMINATORS.keys()
 
@@ -72,24 +72,24 @@ class TestGenerator:
         return randomised(GENERATORS[name](**config))
 
     @pytest.mark.parametrize("size", [(1, 1), (1, 7), (5, 2), (6, 9)])
-    def test_enlarges_any_size_to_finite_float32(
+    def test_upscales_any_size_to_finite_float32(
         self, trained: Generator, config: dict[str, Any], size: tuple[int, int]
     ) -> None:
-        enlarged = trained(torch.rand(2, 3, *size))
-        assert enlarged.shape == (2, 3, config["scale"] * size[0], config["scale"] * size[1])
-        assert enlarged.dtype == torch.float32
-        assert enlarged.isfinite().all()
+        upscaled = trained(torch.rand(2, 3, *size))
+        assert upscaled.shape == (2, 3, config["scale"] * size[0], config["scale"] * size[1])
+        assert upscaled.dtype == torch.float32
+        assert upscaled.isfinite().all()
 
     def test_gradients_reach_every_parameter(self, trained: Generator) -> None:
         trained(torch.rand(1, 3, 5, 5)).square().sum().backward()
         assert parameters_without_gradient(trained) == []
 
-    def test_config_builds_a_twin_that_takes_the_weights(self, name: str, trained: Generator) -> None:
-        twin = GENERATORS[name](**trained.config).eval()
-        twin.load_state_dict(trained.state_dict())
+    def test_config_builds_a_network_that_the_weights_fit(self, name: str, trained: Generator) -> None:
+        copy = GENERATORS[name](**trained.config).eval()
+        copy.load_state_dict(trained.state_dict())
         picture = torch.rand(1, 3, 4, 5)
-        assert twin.scale == trained.scale
-        assert torch.equal(twin(picture), trained(picture))
+        assert copy.scale == trained.scale
+        assert torch.equal(copy(picture), trained(picture))
 
     def test_mixed_precision_stays_close_to_full_precision(self, trained: Generator) -> None:
         picture = torch.rand(1, 3, 6, 6)
@@ -98,20 +98,20 @@ class TestGenerator:
         assert mixed.dtype == torch.float32
         torch.testing.assert_close(mixed, trained(picture), atol=0.05, rtol=0)
 
-    def test_receptive_radius_is_how_far_one_pixel_is_felt(self, trained: Generator) -> None:
+    def test_receptive_radius_is_how_far_one_pixel_has_an_effect(self, trained: Generator) -> None:
         radius, scale = trained.receptive_radius, trained.scale
         centre = radius + 3
         picture = torch.rand(1, 3, 2 * centre + 1, 2 * centre + 1)
         picture[..., centre, centre] = torch.nan
-        touched = nn.functional.max_pool2d(trained(picture).isnan().float(), scale)[0].amax(0).nonzero()
-        first, last = touched.min(0).values.tolist(), touched.max(0).values.tolist()
+        changed = nn.functional.max_pool2d(trained(picture).isnan().float(), scale)[0].amax(0).nonzero()
+        first, last = changed.min(0).values.tolist(), changed.max(0).values.tolist()
         if trained.grid == 1:
             assert (first, last) == ([centre - radius] * 2, [centre + radius] * 2)
         else:
             assert min(first) >= centre - radius
             assert max(last) <= centre + radius
 
-    def test_windows_on_the_grid_give_what_the_whole_gives(self, trained: Generator) -> None:
+    def test_window_on_the_grid_gives_the_same_as_the_whole_picture(self, trained: Generator) -> None:
         grid, scale = trained.grid, trained.scale
         halo = -(-trained.receptive_radius // grid) * grid
         picture = torch.rand(1, 3, 8, 3 * grid + 2 * halo + 5)
@@ -120,7 +120,7 @@ class TestGenerator:
             window[..., halo * scale :], whole[..., (halo + grid) * scale :], atol=1e-4, rtol=1e-4
         )
 
-    def test_seed_decides_the_first_weights(self, name: str, config: dict[str, Any]) -> None:
+    def test_seed_determines_the_initial_weights(self, name: str, config: dict[str, Any]) -> None:
         first, second, other = (_built(GENERATORS[name], config, seed) for seed in (3, 3, 4))
         assert same(first, second)
         assert not same(first, other)
@@ -133,22 +133,22 @@ class TestUntrainedGenerator:
     def fresh(self, name: str, scale: int) -> Generator:
         return GENERATORS[name](scale=scale, **GENERATOR_VARIANTS[name][0]).eval()
 
-    def test_is_the_bicubic_enlargement(self, fresh: Generator, scale: int) -> None:
+    def test_is_bicubic_upscaling(self, fresh: Generator, scale: int) -> None:
         height, width, border = 9, 11, BICUBIC_RADIUS * scale
         picture = torch.rand(1, 3, height, width)
         expected = resize(picture, height * scale, width * scale)
         inside = (..., slice(border, -border), slice(border, -border))
         torch.testing.assert_close(fresh(picture)[inside], expected[inside], atol=1e-6, rtol=0)
 
-    def test_keeps_the_bicubic_path_in_float32_under_mixed_precision(self, fresh: Generator) -> None:
+    def test_keeps_bicubic_upscaling_in_float32_under_mixed_precision(self, fresh: Generator) -> None:
         picture = torch.rand(1, 3, 6, 6)
         with torch.autocast("cpu", torch.bfloat16):
-            enlarged = fresh(picture)
-        assert torch.equal(enlarged, fresh(picture))
+            upscaled = fresh(picture)
+        assert torch.equal(upscaled, fresh(picture))
 
 
 @pytest.mark.parametrize("batch_norm", [False, True])
-def test_residual_block_that_changes_nothing_passes_its_input_on(batch_norm: bool) -> None:
+def test_residual_block_with_zero_weights_is_the_identity(batch_norm: bool) -> None:
     block = ResidualBlock(4, batch_norm).eval()
     for parameter in block.parameters():
         torch.nn.init.zeros_(parameter)
@@ -156,15 +156,15 @@ def test_residual_block_that_changes_nothing_passes_its_input_on(batch_norm: boo
     assert torch.equal(block(features), features)
 
 
-def test_noise_changes_the_picture_and_none_is_zero() -> None:
+def test_noise_changes_the_result_and_missing_noise_is_zero() -> None:
     generator = randomised(SRResNet(2, channels=4, blocks=1, noise=2))
     picture, noise = torch.rand(1, 3, 6, 6), torch.randn(1, 2, 6, 6)
-    silent = generator(torch.cat([picture, torch.zeros(1, 2, 6, 6)], 1))
-    assert torch.equal(generator(picture), silent)
-    assert not torch.allclose(generator(torch.cat([picture, noise], 1)), silent)
+    without = generator(torch.cat([picture, torch.zeros(1, 2, 6, 6)], 1))
+    assert torch.equal(generator(picture), without)
+    assert not torch.allclose(generator(torch.cat([picture, noise], 1)), without)
 
 
-def test_dropout_acts_in_training_alone() -> None:
+def test_dropout_is_active_only_in_training() -> None:
     generator = randomised(SRResNet(2, channels=8, blocks=1, dropout=0.5))
     picture = torch.rand(1, 3, 6, 6)
     assert torch.equal(generator(picture), generator(picture))
@@ -173,7 +173,7 @@ def test_dropout_acts_in_training_alone() -> None:
 
 
 @pytest.mark.parametrize("scale", [2, 4])
-def test_rrdb_understands_the_names_of_both_public_layouts(scale: int) -> None:
+def test_rrdb_loads_both_public_layouts(scale: int) -> None:
     generator = randomised(GENERATORS["rrdb"](scale=scale, channels=4, blocks=2, growth=2))
     body = "model.1.sub"
     heads = {"conv_first": "model.0", "conv_body": f"{body}.2", "conv_up1": "model.3"}
@@ -186,19 +186,19 @@ def test_rrdb_understands_the_names_of_both_public_layouts(scale: int) -> None:
         parts = module.split(".")
         place = heads.get(module) or f"{body}.{parts[1]}.{parts[2].upper()}.{parts[3]}.0"
         old[f"{place}.{kind}"] = value
-    twin = GENERATORS["rrdb"](**generator.config)
-    twin.load_state_dict(old)
-    assert same(dict(twin.state_dict()), dict(generator.state_dict()))
+    copy = GENERATORS["rrdb"](**generator.config)
+    copy.load_state_dict(old)
+    assert same(dict(copy.state_dict()), dict(generator.state_dict()))
 
 
-def test_the_public_esrgan_has_its_published_number_of_parameters() -> None:
-    """16 697 987 parameters, as Real-ESRGAN x4plus and ESRGAN have."""
+def test_esrgan_has_its_published_number_of_parameters() -> None:
+    """Real-ESRGAN x4plus and ESRGAN have 16 697 987 parameters."""
     with torch.device("meta"):
         assert GENERATORS["rrdb"]().parameter_count == 16_697_987
 
 
-def test_lightweight_swinir_is_about_the_size_of_the_papers() -> None:
-    """The paper's table 3 has 897 K parameters at x4."""
+def test_lightweight_swinir_has_about_the_published_number_of_parameters() -> None:
+    """Table 3 of the paper: 897 K parameters at x4."""
     assert GENERATORS["swinir"]().parameter_count == pytest.approx(897_000, rel=0.05)
 
 
@@ -209,18 +209,18 @@ class TestDiscriminator:
         return DISCRIMINATORS[name](**config)
 
     @pytest.mark.parametrize("size", [(24, 24), (24, 32), (48, 24), (96, 96)])
-    def test_judges_every_picture_or_every_pixel_by_a_finite_logit(
+    def test_gives_finite_logits_of_the_documented_shape(
         self, name: str, fresh: Discriminator, size: tuple[int, int]
     ) -> None:
-        judged = fresh(torch.rand(2, 3, *size))
-        assert judged.logits.shape == (
+        output = fresh(torch.rand(2, 3, *size))
+        assert output.logits.shape == (
             2,
             *{"unet": (1, *size), "patch": (1, size[0] // 8 - 2, size[1] // 8 - 2), "vgg": (1,)}[name],
         )
-        assert judged.logits.dtype == torch.float32
-        assert judged.logits.isfinite().all()
+        assert output.logits.dtype == torch.float32
+        assert output.logits.isfinite().all()
 
-    def test_shows_the_maps_that_led_to_its_judgement(self, fresh: Discriminator) -> None:
+    def test_returns_its_feature_maps(self, fresh: Discriminator) -> None:
         maps = fresh(torch.rand(2, 3, 32, 32)).features
         assert len(maps) > 3
         assert all(features.dim() == 4 and len(features) == 2 for features in maps)
@@ -232,17 +232,17 @@ class TestDiscriminator:
         assert picture.grad is not None
         assert picture.grad.any()
 
-    def test_config_builds_a_twin_that_takes_the_weights(self, name: str, fresh: Discriminator) -> None:
-        twin = DISCRIMINATORS[name](**fresh.config)
-        twin.load_state_dict(fresh.state_dict())
+    def test_config_builds_a_network_that_the_weights_fit(self, name: str, fresh: Discriminator) -> None:
+        copy = DISCRIMINATORS[name](**fresh.config)
+        copy.load_state_dict(fresh.state_dict())
         pictures = torch.rand(2, 3, 24, 24)
-        assert torch.equal(twin.eval()(pictures).logits, fresh.eval()(pictures).logits)
+        assert torch.equal(copy.eval()(pictures).logits, fresh.eval()(pictures).logits)
 
     def test_mixed_precision_gives_finite_logits(self, fresh: Discriminator) -> None:
         with torch.autocast("cpu", torch.bfloat16):
             assert fresh(torch.rand(2, 3, 24, 24)).logits.isfinite().all()
 
-    def test_seed_decides_the_first_weights(self, name: str, config: dict[str, Any]) -> None:
+    def test_seed_determines_the_initial_weights(self, name: str, config: dict[str, Any]) -> None:
         first, second, other = (_built(DISCRIMINATORS[name], config, seed) for seed in (3, 3, 4))
         assert same(first, second)
         assert not same(first, other)

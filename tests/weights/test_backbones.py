@@ -15,7 +15,7 @@ from support import REPOSITORY
 
 from srgan_cli.errors import WeightsError
 from srgan_cli.image.io import read_picture
-from srgan_cli.metrics.perceptual.feature_distance import squeezenet_distance, vgg_distance
+from srgan_cli.metrics import METRICS
 from srgan_cli.networks.backbones import BACKBONES, feature_distance
 from srgan_cli.weights import backbones as pretrained
 from srgan_cli.weights.backbones import METRIC_WEIGHTS_VARIABLE, load_backbone
@@ -144,5 +144,5 @@ def test_distances_of_set5_are_those_measured_elsewhere(
     found = []
     for path in sorted((SHARED / "bench/Set5/x4/HR").iterdir()):
         pair = [read_picture(p).rgb for p in (path, SHARED / "peers" / peer / "Set5" / path.name)]
-        found.append([metric(*pair) for metric in (squeezenet_distance, vgg_distance)])
+        found.append([METRICS[name].compute(*pair) for name in ("sqd", "vggd")])
     assert np.mean(found, axis=0) == pytest.approx(expected, abs=6e-4)

@@ -9,9 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-MIN_KID_PICTURES = 50
-"""With fewer pictures the estimate is mostly noise."""
-
 
 def frechet_distance(reference: NDArray[Any], candidate: NDArray[Any]) -> float:
     """FID of features (N, D): |m - n|² + tr(C + D - 2 (C D)^½) of their means and covariances, at least 0.
@@ -26,11 +23,6 @@ def frechet_distance(reference: NDArray[Any], candidate: NDArray[Any]) -> float:
     return max(0.0, float(difference @ difference + np.trace(left) + np.trace(right) - 2 * trace_of_root))
 
 
-def frechet_min_pictures(width: int) -> int:
-    """The number of pictures needed for covariances of full rank, for this number of features."""
-    return width + 1
-
-
 def kernel_distance(reference: NDArray[Any], candidate: NDArray[Any]) -> float:
     """KID of features (N, D): the unbiased squared maximum mean discrepancy with the kernel (x·y / D + 1)³.
 
@@ -39,11 +31,6 @@ def kernel_distance(reference: NDArray[Any], candidate: NDArray[Any]) -> float:
     """
     within = [_mean_off_diagonal(_kernel(side, side)) for side in (reference, candidate)]
     return float(sum(within) - 2 * _kernel(reference, candidate).mean())
-
-
-def kernel_min_pictures(_width: int) -> int:
-    """The number of pictures needed for KID."""
-    return MIN_KID_PICTURES
 
 
 def _kernel(left: NDArray[Any], right: NDArray[Any]) -> NDArray[Any]:

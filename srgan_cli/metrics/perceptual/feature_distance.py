@@ -14,18 +14,16 @@ MIN_SIDE = 32
 """The smallest side, in pixels, that the deepest layers accept."""
 
 
-def squeezenet_distance(reference: Tensor, candidate: Tensor) -> float:
-    """Feature distance of (3, H, W) RGB pictures with values 0…1 by SqueezeNet 1.1, 0…4. Lower is better.
+@torch.no_grad()
+def network_feature_distance(reference: Tensor, candidate: Tensor, *, backbone: str) -> float:
+    """Feature distance of (3, H, W) RGB pictures with values 0…1 by a network of BACKBONES, 0…4. Lower is better.
 
     See `feature_distance`. Raises PictureError for sides below 32 pixels, and WeightsError if the network is not
     available.
     """
-    return _distance("squeezenet", reference, candidate)
-
-
-def vgg_distance(reference: Tensor, candidate: Tensor) -> float:
-    """Feature distance by VGG16, otherwise as `squeezenet_distance`."""
-    return _distance("vgg16", reference, candidate)
+    check_min_side(reference)
+    network = load_network(backbone)
+    return float(feature_distance(network(reference[None]), network(candidate[None])))
 
 
 def load_network(name: str) -> Backbone:
@@ -40,13 +38,6 @@ def check_min_side(pixels: Tensor) -> None:
         raise PictureError(
             f"feature distances need {MIN_SIDE} x {MIN_SIDE} pixels, found {width} x {height}", "score larger pictures"
         )
-
-
-@torch.no_grad()
-def _distance(backbone: str, reference: Tensor, candidate: Tensor) -> float:
-    check_min_side(reference)
-    network = load_network(backbone)
-    return float(feature_distance(network(reference[None]), network(candidate[None])))
 
 
 @cache

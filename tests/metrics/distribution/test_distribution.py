@@ -1,4 +1,4 @@
-"""Metrics of sets against their formulas written otherwise, and the networks they see with."""
+"""FID and KID, compared with their formulas, and the networks that extract their features."""
 
 from pathlib import Path
 
@@ -28,8 +28,8 @@ def features(count: int, width: int, seed: int, shift: float = 0.0) -> Features:
 
 
 @pytest.mark.parametrize(("counts", "width"), [((30, 40), 5), ((200, 150), 16)])
-def test_fid_is_its_formula(counts: tuple[int, int], width: int) -> None:
-    """Heusel et al. 2017, equation 6, with the root of the product taken as a matrix."""
+def test_fid_equals_its_formula(counts: tuple[int, int], width: int) -> None:
+    """Heusel et al. 2017, equation 6, with the matrix root of the product."""
     left, right = features(counts[0], width, 0), features(counts[1], width, 1, 0.5)
     covariances = [np.cov(side.T) for side in (left, right)]
     root = sqrtm(covariances[0] @ covariances[1]).real
@@ -38,14 +38,14 @@ def test_fid_is_its_formula(counts: tuple[int, int], width: int) -> None:
 
 
 def test_fid_of_normal_distributions_is_known() -> None:
-    """Of N(0, 1) and N(3, 4) in every one of four dimensions: 4 · (3² + (2 - 1)²)."""
+    """For N(0, 1) and N(3, 4) in each of four dimensions it is 4 · (3² + (2 - 1)²)."""
     random = np.random.default_rng(0)
     found = frechet_distance(random.normal(0, 1, (200_000, 4)), random.normal(3, 2, (200_000, 4)))
     assert found == pytest.approx(40, rel=0.01)
 
 
-def test_kid_is_its_formula() -> None:
-    """Bińkowski et al. 2018, equation 4, pair by pair."""
+def test_kid_equals_its_formula() -> None:
+    """Bińkowski et al. 2018, equation 4, summed over pairs."""
     left, right = features(12, 4, 0), features(9, 4, 1)
 
     def kernel(x: Features, y: Features) -> float:
@@ -60,7 +60,7 @@ def test_kid_is_its_formula() -> None:
 
 
 def test_kid_is_unbiased() -> None:
-    """Over many pairs of samples of one distribution its mean is nothing, within three standard errors."""
+    """Its mean over many pairs of samples of one distribution is 0, within three standard errors."""
     random = np.random.default_rng(0)
     found = [kernel_distance(*random.normal(size=(2, 50, 3))) for _ in range(400)]
     assert abs(np.mean(found)) < 3 * np.std(found) / np.sqrt(400)
@@ -74,12 +74,12 @@ def test_sets_further_apart_score_worse(name: str) -> None:
     assert not metric.higher_is_better
 
 
-def test_sets_refuse_what_they_cannot_bear_and_compare_the_rest() -> None:
-    collected = FeatureAccumulator(("fid", "kid"))
+def test_accumulator_reports_too_few_pictures_and_compares_the_others() -> None:
+    accumulator = FeatureAccumulator(("fid", "kid"))
     for seed in range(10):
         few, many = features(4, 8, seed), features(6, 8, seed + 50)
-        collected.add({"few": (few, few), "many": (many, many + 1)})
-    values, errors = collected.compute()
+        accumulator.add({"few": (few, few), "many": (many, many + 1)})
+    values, errors = accumulator.compute()
     assert set(values) == {"few", "many"}
     assert set(values["few"]) == {"fid"}
     assert values["many"]["kid"][1] == 60
@@ -88,7 +88,7 @@ def test_sets_refuse_what_they_cannot_bear_and_compare_the_rest() -> None:
     ]
 
 
-def test_patches_are_cut_side_by_side(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_patches_lie_side_by_side(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(EXTRACTORS, "corner", lambda: lambda pictures: pictures[:, 0, 0, :1] * 100)
     picture = torch.arange(7 * 11.0).reshape(1, 7, 11) / 100
     assert extract_features(picture, "corner", 3).ravel().tolist() == pytest.approx([0, 3, 6, 33, 36, 39])
@@ -97,21 +97,21 @@ def test_patches_are_cut_side_by_side(monkeypatch: pytest.MonkeyPatch) -> None:
         extract_features(picture, "corner", 8)
 
 
-def test_patches_are_seen_a_batch_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_patches_are_processed_in_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     sizes = []
 
-    def look(pictures: Tensor) -> Tensor:
+    def extract(pictures: Tensor) -> Tensor:
         sizes.append(len(pictures))
         return pictures.mean((2, 3))
 
-    monkeypatch.setitem(EXTRACTORS, "mean", lambda: look)
+    monkeypatch.setitem(EXTRACTORS, "mean", lambda: extract)
     assert extract_features(torch.rand(3, 40, 40), "mean", 4).shape == (100, 3)
     assert max(sizes) == BATCH
 
 
 @pytest.mark.usefixtures("random_backbones")
 @pytest.mark.parametrize(("name", "width"), [("squeezenet", 512), ("vgg16", 512)])
-def test_backbones_see_means_of_their_last_maps(name: str, width: int) -> None:
+def test_features_of_a_backbone_are_the_means_of_its_last_maps(name: str, width: int) -> None:
     picture = torch.rand(3, 40, 50)
     with torch.no_grad():
         expected = load_backbone(name)(picture[None])[-1].numpy().mean((2, 3))
@@ -126,8 +126,8 @@ def test_unknown_features_are_refused() -> None:
         Protocol(features="retina")
 
 
-def test_inception_reads_the_weights_it_is_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Random weights, written and read; the features are those of the library's own network."""
+def test_inception_uses_the_given_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With random weights, the features equal those of torch-fidelity."""
     module = pytest.importorskip(
         "torch_fidelity.feature_extractor_inceptionv3",
         exc_type=UNUSABLE,
@@ -147,10 +147,10 @@ def test_inception_reads_the_weights_it_is_given(tmp_path: Path, monkeypatch: py
         load_inception(path)
 
 
-def test_without_torch_fidelity_or_its_weights_it_is_one_clear_error(tmp_path: Path) -> None:
+def test_missing_torch_fidelity_or_weights_give_an_error(tmp_path: Path) -> None:
     with pytest.raises(WeightsError):
         load_inception(tmp_path / "missing.pth")
 
 
-def test_every_network_that_may_be_named_can_see() -> None:
+def test_every_extractor_can_be_named() -> None:
     assert set(FEATURES) == EXTRACTORS.keys()

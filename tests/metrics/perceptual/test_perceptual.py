@@ -1,5 +1,6 @@
-"""LPIPS and DISTS against their formulas in numpy, and against their authors' programs where those can be imported."""
+"""LPIPS and DISTS, compared with their formulas in numpy and with the authors' program; feature distances."""
 
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from scipy.ndimage import convolve
 from torch import Tensor
 
 from srgan_cli.errors import PictureError, WeightsError
+from srgan_cli.metrics import METRICS
 from srgan_cli.metrics.perceptual import calibration
 from srgan_cli.metrics.perceptual.calibration import read_calibration
 from srgan_cli.metrics.perceptual.dists import dists
@@ -18,7 +20,7 @@ from srgan_cli.weights.backbones import load_backbone
 
 Heads = dict[str, dict[str, Tensor]]
 UNUSABLE = (ImportError, RuntimeError)
-"""What importing a package raises that is missing, or that was built for another torch."""
+"""The errors of importing a package that is missing or was built for another torch."""
 
 
 def pair(height: int = 40, width: int = 50) -> tuple[Tensor, Tensor]:
@@ -28,33 +30,33 @@ def pair(height: int = 40, width: int = 50) -> tuple[Tensor, Tensor]:
 
 
 @pytest.mark.usefixtures("random_backbones")
-@pytest.mark.parametrize(("trunk", "backbone"), [("alex", "alexnet"), ("vgg", "vgg16")])
-def test_lpips_is_its_formula(trunk: str, backbone: str, random_heads: Heads) -> None:
+@pytest.mark.parametrize(("network", "backbone"), [("alex", "alexnet"), ("vgg", "vgg16")])
+def test_lpips_equals_its_formula(network: str, backbone: str, random_heads: Heads) -> None:
     """Zhang et al. 2018, equation 1."""
-    see = load_backbone(backbone)
+    features = load_backbone(backbone)
     expected = 0.0
-    layers = zip(*(see(pixels[None]) for pixels in pair()), strict=True)
-    for (left, right), head in zip(layers, random_heads[f"lpips_models/{trunk}.pth"].values(), strict=True):
+    layers = zip(*(features(pixels[None]) for pixels in pair()), strict=True)
+    for (left, right), head in zip(layers, random_heads[f"lpips_models/{network}.pth"].values(), strict=True):
         units = [side.numpy() / np.linalg.norm(side.numpy(), axis=1, keepdims=True) for side in (left, right)]
         expected += float(np.sum(head.numpy() * np.nan_to_num(units[0] - units[1]) ** 2) / np.prod(left.shape[-2:]))
-    assert lpips(*pair(), backbone=trunk) == pytest.approx(expected, rel=1e-4)
+    assert lpips(*pair(), backbone=network) == pytest.approx(expected, rel=1e-4)
 
 
 @pytest.mark.usefixtures("random_backbones")
-@pytest.mark.parametrize(("trunk", "backbone"), [("alex", "alexnet"), ("vgg", "vgg16")])
+@pytest.mark.parametrize(("network", "backbone"), [("alex", "alexnet"), ("vgg", "vgg16")])
 @pytest.mark.filterwarnings("ignore:The parameter 'pretrained':UserWarning", "ignore:Arguments other than:UserWarning")
-def test_lpips_is_that_of_its_authors(trunk: str, backbone: str) -> None:
+def test_lpips_equals_that_of_its_authors(network: str, backbone: str) -> None:
     theirs = pytest.importorskip("lpips", exc_type=UNUSABLE, reason="lpips cannot be imported here")
-    model = theirs.LPIPS(net=trunk, pnet_rand=True, verbose=False)
+    model = theirs.LPIPS(net=network, pnet_rand=True, verbose=False)
     ours = load_backbone(backbone).features.state_dict()
     model.net.load_state_dict({key: ours[key.partition(".")[2]] for key in model.net.state_dict()})
     with torch.no_grad():
         expected = model(*(pixels[None] for pixels in pair()), normalize=True).item()
-    assert lpips(*pair(), backbone=trunk) == pytest.approx(expected, rel=1e-4)
+    assert lpips(*pair(), backbone=network) == pytest.approx(expected, rel=1e-4)
 
 
 def vgg_maps(pixels: Tensor) -> list[np.ndarray]:
-    """The pixels and five layers of VGG16, its pooling replaced by roots of squares under a Hann window."""
+    """The pixels and five layers of VGG16 with L2 pooling under a Hann window."""
     backbone = load_backbone("vgg16")
     maps, x = [pixels.numpy()], (pixels - backbone.mean) / backbone.std
     window = np.outer([1, 2, 1], [1, 2, 1]) / 16
@@ -70,36 +72,34 @@ def vgg_maps(pixels: Tensor) -> list[np.ndarray]:
 
 
 @pytest.mark.usefixtures("random_backbones")
-def test_dists_is_its_formula(random_heads: Heads) -> None:
+def test_dists_equals_its_formula(random_heads: Heads) -> None:
     """Ding et al. 2020, equations 5 to 8."""
     alpha, beta = (random_heads["dists_models/weights.pt"][key].flatten().numpy() for key in ("alpha", "beta"))
-    likeness, channel = 0.0, 0
+    similarity, channel = 0.0, 0
     for left, right in zip(*(vgg_maps(pixels) for pixels in pair()), strict=True):
         for x, y in zip(left.astype(np.float64), right.astype(np.float64), strict=True):
             texture = (2 * x.mean() * y.mean() + 1e-6) / (x.mean() ** 2 + y.mean() ** 2 + 1e-6)
             covariance = np.cov(x.ravel(), y.ravel(), bias=True)
             structure = (2 * covariance[0, 1] + 1e-6) / (covariance[0, 0] + covariance[1, 1] + 1e-6)
-            likeness += alpha[channel] * texture + beta[channel] * structure
+            similarity += alpha[channel] * texture + beta[channel] * structure
             channel += 1
-    assert dists(*pair()) == pytest.approx(1 - likeness / (alpha.sum() + beta.sum()), abs=2e-4)
+    assert dists(*pair()) == pytest.approx(1 - similarity / (alpha.sum() + beta.sum()), abs=2e-4)
 
 
 @pytest.mark.usefixtures("random_backbones", "random_heads")
 @pytest.mark.parametrize("metric", [lpips, dists])
-def test_of_equal_pictures_it_is_nothing(metric: object) -> None:
+def test_distance_of_equal_pictures_is_0(metric: Callable[[Tensor, Tensor], float]) -> None:
     picture = pair()[0]
-    assert callable(metric)
     assert metric(picture, picture.clone()) == pytest.approx(0, abs=1e-5)
 
 
-@pytest.mark.parametrize("metric", [lpips, dists])
-def test_small_pictures_are_refused(metric: object) -> None:
-    assert callable(metric)
+@pytest.mark.parametrize("metric", [METRICS[name].compute for name in ("lpips", "dists", "sqd", "vggd")])
+def test_picture_smaller_than_the_layers_is_refused(metric: Callable[[Tensor, Tensor], float]) -> None:
     with pytest.raises(PictureError, match="need 32 x 32 pixels, found 40 x 31"):
         metric(*pair(31, 40))
 
 
-def test_heads_are_among_the_files_of_torchmetrics() -> None:
+def test_torchmetrics_contains_the_calibration() -> None:
     if find_spec("torchmetrics") is None:
         pytest.skip("torchmetrics is not installed")
     assert [value.shape[1] for value in read_calibration("lpips_models/alex.pth").values()] == [64, 192, 384, 256, 256]
@@ -108,7 +108,7 @@ def test_heads_are_among_the_files_of_torchmetrics() -> None:
         read_calibration("lpips_models/none.pth")
 
 
-def test_without_torchmetrics_it_is_one_clear_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_missing_torchmetrics_gives_an_error_with_a_hint(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     read_calibration.cache_clear()
     monkeypatch.setattr(calibration, "PACKAGE", f"missing_{tmp_path.name}")
     with pytest.raises(WeightsError, match="is not installed") as raised:
