@@ -1,13 +1,14 @@
 """FID and KID, compared with their formulas, and the networks that extract their features."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
 from scipy.linalg import sqrtm
-from torch import Tensor
+from torch import Tensor, nn
 
 from srgan_cli.errors import PictureError, UsageError, WeightsError
 from srgan_cli.metrics import FEATURES, SET_METRICS
@@ -18,11 +19,11 @@ from srgan_cli.metrics.distribution.sets import FeatureAccumulator
 from srgan_cli.scoring.protocol import Protocol
 from srgan_cli.weights.backbones import load_backbone
 
-Features = NDArray[np.float64]
+Values = NDArray[np.float64]
 UNUSABLE = (ImportError, RuntimeError)
 
 
-def features(count: int, width: int, seed: int, shift: float = 0.0) -> Features:
+def random_features(count: int, width: int, seed: int, shift: float = 0.0) -> Values:
     random = np.random.default_rng(seed)
     return random.normal(size=(count, width)) @ random.normal(size=(width, width)) + shift
 
@@ -30,7 +31,7 @@ def features(count: int, width: int, seed: int, shift: float = 0.0) -> Features:
 @pytest.mark.parametrize(("counts", "width"), [((30, 40), 5), ((200, 150), 16)])
 def test_fid_equals_its_formula(counts: tuple[int, int], width: int) -> None:
     """Heusel et al. 2017, equation 6, with the matrix root of the product."""
-    left, right = features(counts[0], width, 0), features(counts[1], width, 1, 0.5)
+    left, right = random_features(counts[0], width, 0), random_features(counts[1], width, 1, 0.5)
     covariances = [np.cov(side.T) for side in (left, right)]
     root = sqrtm(covariances[0] @ covariances[1]).real
     expected = ((left.mean(0) - right.mean(0)) ** 2).sum() + np.trace(covariances[0] + covariances[1] - 2 * root)
@@ -46,17 +47,45 @@ def test_fid_of_normal_distributions_is_known() -> None:
 
 def test_kid_equals_its_formula() -> None:
     """Bińkowski et al. 2018, equation 4, summed over pairs."""
-    left, right = features(12, 4, 0), features(9, 4, 1)
+    left, right = random_features(12, 4, 0), random_features(9, 4, 1)
 
-    def kernel(x: Features, y: Features) -> float:
+    def kernel(x: Values, y: Values) -> float:
         return float((x @ y / len(x) + 1) ** 3)
 
-    def within(side: Features) -> float:
+    def within(side: Values) -> float:
         values = [kernel(x, y) for i, x in enumerate(side) for j, y in enumerate(side) if i != j]
         return sum(values) / len(values)
 
     between = np.mean([kernel(x, y) for x in left for y in right])
     assert kernel_distance(left, right) == pytest.approx(within(left) + within(right) - 2 * between, rel=1e-9)
+
+
+class Features(nn.Module):
+    """An extractor for torchmetrics whose pictures are features already."""
+
+    num_features = 8
+
+    def forward(self, features: Tensor) -> Tensor:
+        return features
+
+
+@pytest.mark.filterwarnings("ignore:Metric `Kernel Inception Distance`:UserWarning")
+@pytest.mark.parametrize(
+    ("name", "metric", "options"),
+    [
+        ("fid", "FrechetInceptionDistance", {}),
+        ("kid", "KernelInceptionDistance", {"subsets": 1, "subset_size": 60}),
+    ],
+)
+def test_value_equals_that_of_torchmetrics(name: str, metric: str, options: dict[str, Any]) -> None:
+    module = pytest.importorskip(f"torchmetrics.image.{name}", exc_type=UNUSABLE)
+    other = getattr(module, metric)(feature=Features(), normalize=True, **options).set_dtype(torch.float64)
+    sides = random_features(60, 8, 0), random_features(60, 8, 1, 0.5)
+    for side, real in zip(sides, (True, False), strict=True):
+        other.update(torch.from_numpy(side), real=real)
+    expected = other.compute()
+    value = float(expected[0] if name == "kid" else expected)  # KID also returns a deviation
+    assert SET_METRICS[name].compute(*sides) == pytest.approx(value, rel=1e-6)
 
 
 def test_kid_is_unbiased() -> None:
@@ -68,7 +97,7 @@ def test_kid_is_unbiased() -> None:
 
 @pytest.mark.parametrize("name", SET_METRICS)
 def test_sets_further_apart_score_worse(name: str) -> None:
-    metric, left = SET_METRICS[name], features(200, 8, 0)
+    metric, left = SET_METRICS[name], random_features(200, 8, 0)
     near, far = (metric.compute(left, left[::-1] + shift) for shift in (0.1, 2.0))
     assert near < far
     assert not metric.higher_is_better
@@ -77,7 +106,7 @@ def test_sets_further_apart_score_worse(name: str) -> None:
 def test_accumulator_reports_too_few_pictures_and_compares_the_others() -> None:
     accumulator = FeatureAccumulator(("fid", "kid"))
     for seed in range(10):
-        few, many = features(4, 8, seed), features(6, 8, seed + 50)
+        few, many = random_features(4, 8, seed), random_features(6, 8, seed + 50)
         accumulator.add({"few": (few, few), "many": (many, many + 1)})
     values, errors = accumulator.compute()
     assert set(values) == {"few", "many"}
