@@ -15,7 +15,7 @@ from srgan_cli.system.memory import peak_rss
 from srgan_cli.training.config import TrainConfig
 from srgan_cli.training.data.dataset import VALIDATION_SIDE, Dataset, Pair, centre
 from srgan_cli.training.data.degradations import JPEG_BLOCK
-from srgan_cli.training.run.origin import InitialWeights
+from srgan_cli.training.run.initial_weights import InitialWeights
 from srgan_cli.training.trainer import Trainer
 
 MAX_SIDE = 1024

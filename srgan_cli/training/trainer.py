@@ -28,7 +28,7 @@ from srgan_cli.training.optim.schedule import SCHEDULES
 from srgan_cli.training.run.clock import RunProgress, patch_and_batch
 from srgan_cli.training.run.contact_sheet import PARTNERS, ROWS
 from srgan_cli.training.run.folder import NullRunFolder, RunFolder, serialize
-from srgan_cli.training.run.origin import InitialWeights, rebuild
+from srgan_cli.training.run.initial_weights import InitialWeights, rebuild
 from srgan_cli.training.run.report import StepReport
 from srgan_cli.training.run.validation import BestValidation, Validation, mean, validate, validation_protocol
 from srgan_cli.weights.card import WeightsCard

@@ -25,7 +25,7 @@ from srgan_cli.training.recipe import read_recipe
 from srgan_cli.training.run import folder as run
 from srgan_cli.training.run import validation
 from srgan_cli.training.run.folder import CHECKPOINT, RunFolder, read_checkpoint
-from srgan_cli.training.run.origin import prepare_run
+from srgan_cli.training.run.initial_weights import prepare_run
 from srgan_cli.training.run.report import StepReport
 from srgan_cli.training.run.validation import BestValidation
 from srgan_cli.training.trainer import Trainer

@@ -13,7 +13,7 @@ from srgan_cli.training.config import TrainConfig
 from srgan_cli.training.data.dataset import Dataset, load_dataset
 from srgan_cli.training.preflight import check_disk_space, estimate_cost, find_problems
 from srgan_cli.training.run.folder import read_checkpoint
-from srgan_cli.training.run.origin import check_start, prepare_run
+from srgan_cli.training.run.initial_weights import check_start, prepare_run
 from srgan_cli.training.trainer import Trainer
 
 _END_SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]

@@ -25,7 +25,7 @@ from srgan_cli.training.optim.optimizer import ComputeContext
 from srgan_cli.training.run.contact_sheet import PARTNERS
 from srgan_cli.training.run.contact_sheet import SIDE as SIDE_OF_SAMPLES
 from srgan_cli.training.run.folder import read_checkpoint
-from srgan_cli.training.run.origin import prepare_run
+from srgan_cli.training.run.initial_weights import prepare_run
 from srgan_cli.training.trainer import Trainer
 
 SIDE = 48

@@ -12,7 +12,7 @@ from srgan_cli.networks import GENERATORS, Generator
 from srgan_cli.training.config import TrainConfig
 from srgan_cli.training.data.dataset import load_dataset
 from srgan_cli.training.optim.equivariance import GROUPS, Equivariance, check_equivariant, orbits
-from srgan_cli.training.run.origin import prepare_run
+from srgan_cli.training.run.initial_weights import prepare_run
 from srgan_cli.training.trainer import Trainer
 from srgan_cli.weights.file import load_weights
 

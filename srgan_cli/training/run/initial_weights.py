@@ -52,9 +52,9 @@ def prepare_run(config: TrainConfig) -> tuple[TrainConfig, InitialWeights | None
 
     Raises as `check_start` does, and SrganError when the folder cannot be created.
     """
-    adapted, origin = check_start(config)
+    adapted, initial = check_start(config)
     make_folder(config.run.folder)
-    return adapted, origin
+    return adapted, initial
 
 
 def check_start(config: TrainConfig) -> tuple[TrainConfig, InitialWeights | None]:
@@ -73,8 +73,8 @@ def check_start(config: TrainConfig) -> tuple[TrainConfig, InitialWeights | None
             f"a {config.generator.architecture} network is built from its weights", "name them with --init-from"
         )
     if config.generator.init_from:
-        config, origin = _adapt(config)
-        return _resolve_equivariance(config, origin.build(config), trained=True), origin
+        config, initial = _adapt(config)
+        return _resolve_equivariance(config, initial.build(config), trained=True), initial
     _check_buildable(config)
     return _resolve_equivariance(config, build_generator(config), trained=False), None
 
@@ -88,18 +88,18 @@ def rebuild(config: TrainConfig, tensors: dict[str, Any]) -> InitialWeights | No
 
 def _adapt(config: TrainConfig) -> tuple[TrainConfig, InitialWeights]:
     generator, card = load_weights(find_weights(config.generator.init_from, config.scale))
-    origin = InitialWeights(generator, card.name, card.training)
+    initial = InitialWeights(generator, card.name, card.training)
     if isinstance(generator, SpandrelGenerator):
         check_trainable(generator, card.name)
         if generator.scale != config.scale:
             raise UsageError(
                 f"{card.name} has scale {generator.scale}, the run {config.scale}", f"give --scale {generator.scale}"
             )
-        return config.replace(generator=card.architecture), origin
+        return config.replace(generator=card.architecture), initial
     _check_settable(generator, config, card.name)
     settings = generator_arguments(config)
     shape = {key: value for key, value in card.config.items() if key in settings} | {"scale": config.scale}
-    return config.replace(generator=card.architecture, **shape), origin
+    return config.replace(generator=card.architecture, **shape), initial
 
 
 def _resolve_equivariance(config: TrainConfig, generator: Generator, *, trained: bool) -> TrainConfig:

@@ -14,7 +14,7 @@ from srgan_cli.errors import SrganError, UsageError
 from srgan_cli.networks import GENERATORS, Generator
 from srgan_cli.training.config import TrainConfig
 from srgan_cli.training.models.build import build_generator
-from srgan_cli.training.run.origin import check_start
+from srgan_cli.training.run.initial_weights import check_start
 from srgan_cli.weights.card import WeightsCard
 from srgan_cli.weights.file import load_weights, save_weights
 from srgan_cli.weights.spandrel import build_spandrel, check_trainable
