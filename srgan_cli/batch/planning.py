@@ -114,7 +114,7 @@ def _find_inputs(location: Location, folder: Location, is_own_output: Callable[[
     """The pictures in a folder without the outputs of earlier runs.  Raises SrganError where there are none at all."""
     if is_remote(folder) and absolute(folder) == absolute(location):
         raise UsageError(
-            f"{folder} holds the inputs", "outputs there could not be told from inputs: choose another folder"
+            f"{folder} holds the inputs", "outputs there could not be distinguished from inputs: choose another folder"
         )
     found = [path for path in list_pictures(location) if not _is_below_output(path, folder, location)]
     return [path for path in found if is_remote(path) or not is_own_output(path)]
