@@ -88,8 +88,8 @@ def measure_dispatch(folder: Path, ray: bool) -> list[tuple[str, float, float]]:
     for number in range(DISPATCHED):
         write_picture(Picture(torch.rand(3, 16, 16)), folder / f"tiny/{number}.png")
     spec = workers.WorkerSpec(partial(Upscaler.load, "bicubic"), UpscaleOptions())
-    local = lambda: workers.start_workers(spec, ["cpu", "cpu"], TilePolicy())  # noqa: E731
-    on_ray = lambda: ray_workers.start_workers(spec, "cpu,cpu", TilePolicy())  # noqa: E731
+    local = lambda: workers.start_process_workers(spec, ["cpu", "cpu"], TilePolicy())  # noqa: E731
+    on_ray = lambda: ray_workers.start_ray_workers(spec, "cpu,cpu", TilePolicy())  # noqa: E731
     found = [("dispatch a file to a process", dispatch_seconds(folder, local), 0.0)]
     with ray_workers.ray_session("ray", "cpu,cpu") if ray else nullcontext():
         return [*found, *([("dispatch a file to Ray", dispatch_seconds(folder, on_ray), 0.0)] if ray else [])]
