@@ -57,7 +57,7 @@ class Job:
     report_losses: LossReporter
     progress: Progress
     check_cancelled: Callable[[], None]
-    """Called before each tile; what it raises ends the job."""
+    """Called after each tile and before each iteration of back-projection; what it raises ends the job."""
 
     def run(self, pictures: ImageSequence, budget: PixelBudget) -> JobResult:
         """Read, enlarge and write all pictures that the output format holds.  Raises SrganError."""

@@ -63,9 +63,8 @@ def plan_batch(
     if listed is None and len(sources) == 1 and not is_dir(sources[0]) and not is_folder(out):
         return _plan_single(Task(sources[0], target), naming)
     if not is_folder(out) and (exists(target) or target.suffix.lower() in FORMATS):
-        raise UsageError(
-            f"{out} is one file, expected a folder for many pictures", "end the name of a folder with a slash"
-        )
+        message = "{out} is one file, expected a folder for many pictures"
+        raise UsageError(message, "end the name of a folder with a slash", out=out)
     entries: list[tuple[Location, Location | None]] = [(place, _base_folder(place)) for place in sources]
     entries += [(parse_location(place if is_url(place) else os.path.normpath(place)), None) for place in listed or ()]
     return _plan_folder(entries, target, naming, is_own_output)
@@ -73,7 +72,8 @@ def plan_batch(
 
 def _plan_single(task: Task, naming: Naming) -> BatchPlan:
     if naming.template != DEFAULT_NAME:
-        raise UsageError(f"{task.target} has a name already", "--name is for folders; end OUT with a slash")
+        hint = "--name is for folders; end OUT with a slash"
+        raise UsageError("{path} has a name already", hint, path=task.target)
     _check([task], None)
     asked = output_format(task.target)
     if naming.suffix and asked != FORMATS[naming.suffix]:
@@ -159,17 +159,28 @@ def _check(tasks: Collection[Task], folder: Location | None) -> None:
         output_format(task.target)
         if absolute(task.target) in sources:
             itself = absolute(task.target) == absolute(task.source)
-            raise UsageError(f"{task.target} is {'the input itself' if itself else 'an input too'}", _OTHER_NAME_HINT)
+            message = "{path} is the input itself" if itself else "{path} is an input too"
+            raise UsageError(message, _OTHER_NAME_HINT, path=task.target)
         if folder is not None and _escapes(task.target, folder):
             raise UsageError(
                 f"{task.target} leads out of {folder}", "remove the symbolic link, or choose another --name"
             )
         earlier = taken.setdefault(_normalised(task.target, ignore_case), task)
         if earlier is not task:
-            clashes.append(f"{earlier.source} and {task.source} would both become {task.target}")
+            clashes.append((earlier.source, task.source, task.target))
     if clashes:
-        more = f"; and {len(clashes) - _SHOWN} more" if len(clashes) > _SHOWN else ""
-        raise UsageError("; ".join(clashes[:_SHOWN]) + more, "enlarge one folder at a time, or choose another --name")
+        raise _collision_error(clashes)
+
+
+def _collision_error(clashes: Sequence[tuple[Location, Location, Location]]) -> UsageError:
+    """The error for pairs of inputs with the same output.  Each path is a value, so that it can be renamed."""
+    lines: list[str] = []
+    paths: dict[str, Location] = {}
+    for index, (one, other, target) in enumerate(clashes[:_SHOWN]):
+        lines.append(f"{{one{index}}} and {{other{index}}} would both become {{target{index}}}")
+        paths |= {f"one{index}": one, f"other{index}": other, f"target{index}": target}
+    more = f"; and {len(clashes) - _SHOWN} more" if len(clashes) > _SHOWN else ""
+    return UsageError("; ".join(lines) + more, "enlarge one folder at a time, or choose another --name", **paths)
 
 
 def _escapes(target: Location, folder: Location) -> bool:

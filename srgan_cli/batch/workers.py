@@ -17,6 +17,7 @@ from srgan_cli.batch.processor import ImageProcessor, default_concurrency
 from srgan_cli.batch.runner import Worker
 from srgan_cli.batch.task import Task, TaskResult, UpscaleOptions
 from srgan_cli.errors import SrganError
+from srgan_cli.image.codec.limits import set_pillow_limit
 from srgan_cli.system.memory import retain_freed_memory
 from srgan_cli.system.processes import context, cores, init_worker, limit_kernel_caches
 from srgan_cli.system.progress import Progress
@@ -69,16 +70,17 @@ class RemoteWorker:
 
     def _start(self) -> ImageProcessor:
         with self.lock:
-            if self.stopped:
-                raise SrganError("stopped")
-            if self.processor is None:
+            if self.processor is None and not self.stopped:
                 torch.set_num_threads(self.threads)
                 chdir_if_exists(self.spec.working_directory)
                 limit_kernel_caches()
+                set_pillow_limit(self.spec.options.max_pixels)
                 upscaler = self.spec.load(device=self.device)
                 if upscaler.policy.max_memory is None:
                     retain_freed_memory()
                 self.processor = ImageProcessor(upscaler, self.spec.options, self.spec.manifest)
+            if self.processor is None or self.stopped:  # also if `stop` was called while the upscaler was loaded
+                raise SrganError("stopped")
             return self.processor
 
 
@@ -122,7 +124,7 @@ class WorkerProxy(ABC, Generic[Connection]):
             for attempt in range(ATTEMPTS):
                 with self.retry_lock if attempt else nullcontext(), suppress(WorkerDied):
                     return self._attempt(task)
-            return _failed(task, f"the worker processing {task.source} crashed {ATTEMPTS} times")
+            return _crashed(task)
         finally:
             progress(1, 1)
 
@@ -176,8 +178,10 @@ def translate_worker_death(*deaths: type[Exception]) -> Iterator[None]:
         raise WorkerDied from error
 
 
-def _failed(task: Task, reason: str) -> TaskResult:
-    return TaskResult(task, "failed", error=SrganError(reason, "memory may have run out: try --max-memory"))
+def _crashed(task: Task) -> TaskResult:
+    """The result of a task that failed because of its workers' deaths."""
+    message, hint = "the worker processing {path} crashed {times} times", "memory may have run out: try --max-memory"
+    return TaskResult(task, "failed", error=SrganError(message, hint, path=task.source, times=ATTEMPTS))
 
 
 class _Manager(BaseManager):

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from srgan_cli.errors import UsageError
+from srgan_cli.image.codec.limits import set_pillow_limit
 
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
@@ -12,11 +13,7 @@ Offline = Annotated[bool, typer.Option("--offline", help="Do not fetch weights; 
 
 
 def _set_pillow_limit(max_pixels: int | None) -> int | None:
-    """Adapt Pillow's own limit on the frames of a file.  It is one for the process, which the command owns."""
-    if max_pixels:
-        from PIL import Image
-
-        Image.MAX_IMAGE_PIXELS = -(-max_pixels // 2)  # Pillow refuses more than twice as many
+    set_pillow_limit(max_pixels)
     return max_pixels
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from srgan_cli.errors import MismatchError, SrganError
+from srgan_cli.image.codec.limits import set_pillow_limit
 from srgan_cli.image.codec.samples import read_on_white
 from srgan_cli.image.luma import Array
 from srgan_cli.metrics import extract_features
@@ -103,12 +104,17 @@ def _score_all(plan: ScoringPlan, pool: Executor | None) -> Iterator[PictureResu
         pending: deque[Future[PictureResult]] = deque()
         while True:
             free = 2 * processes - len(pending)
-            pending.extend(pool.submit(_score_picture, plan.for_picture(name), name) for name in islice(names, free))
+            pending.extend(pool.submit(_score_in_worker, plan.for_picture(name), name) for name in islice(names, free))
             if not pending:
                 return
             yield pending.popleft().result()
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _score_in_worker(plan: ScoringPlan, name: str) -> PictureResult:
+    set_pillow_limit(plan.max_pixels)
+    return _score_picture(plan, name)
 
 
 def _score_picture(plan: ScoringPlan, name: str) -> PictureResult:

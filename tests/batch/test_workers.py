@@ -10,11 +10,19 @@ from typing import Any
 
 import pytest
 from batches import PATIENCE, assert_whole, descendants, outputs, started, wait_until
+from PIL import Image
 from support import Outcome
 
 from srgan_cli.batch.runner import BatchRunner
 from srgan_cli.batch.task import Task, TaskResult, UpscaleOptions
-from srgan_cli.batch.workers import ATTEMPTS, WorkerDied, WorkerProxy, WorkerSpec, start_process_workers
+from srgan_cli.batch.workers import (
+    ATTEMPTS,
+    RemoteWorker,
+    WorkerDied,
+    WorkerProxy,
+    WorkerSpec,
+    start_process_workers,
+)
 from srgan_cli.errors import SrganError, UnknownModel
 from srgan_cli.upscaling.tiles.tiling import TilePolicy
 from srgan_cli.upscaling.upscaler import Upscaler
@@ -57,7 +65,9 @@ def test_a_file_that_kills_workers_fails_alone() -> None:
     worker = MortalWorker("c")
     results = list(BatchRunner(worker).run(tasks(*"abcdefgh")))
     assert [result.status for result in results] == [*["enlarged"] * 2, "failed", *["enlarged"] * 5]
-    assert f"crashed {ATTEMPTS} times" in str(results[2].error)
+    assert results[2].error is not None
+    results[2].error.rename(Path("in/c"), "standard input")
+    assert str(results[2].error) == f"the worker processing standard input crashed {ATTEMPTS} times"
     assert all("ended" in connection for connection in worker.connections[1:])
 
 
@@ -159,3 +169,28 @@ def test_a_worker_that_cannot_be_set_up_ends_the_batch() -> None:
     with pytest.raises(UnknownModel, match="no weights named 'nosuch'") as caught:
         list(BatchRunner(*start_process_workers(spec, ["cpu"], TilePolicy())).run(tasks("a")))
     assert caught.value.hint
+
+
+def load_resampling(device: str) -> Upscaler:
+    return Upscaler.load("bicubic", device=device, policy=TilePolicy(max_memory=2**36))
+
+
+def test_a_worker_accepts_frames_above_the_own_limit_of_pillow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    frames = [Image.new("P", (20, 10), colour) for colour in (0, 1)]
+    frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:], disposal=2)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 75)
+    task = Task(tmp_path / "a.gif", tmp_path / "out.gif")
+    for max_pixels, status in ((None, "failed"), (200, "enlarged")):
+        spec = WorkerSpec(load_resampling, UpscaleOptions(max_pixels=max_pixels))
+        assert RemoteWorker(spec, "cpu", 1).process(task).status == status
+
+
+def test_a_worker_that_is_stopped_while_it_loads_starts_no_task(tmp_path: Path) -> None:
+    def load(device: str) -> Upscaler:
+        worker.stop()
+        return load_resampling(device)
+
+    worker = RemoteWorker(WorkerSpec(load, UpscaleOptions()), "cpu", 1)
+    for _ in range(2):
+        with pytest.raises(SrganError, match="stopped"):
+            worker.process(Task(tmp_path / "a.png", tmp_path / "out.png"))

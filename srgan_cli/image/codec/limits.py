@@ -31,3 +31,14 @@ def check_streamed_pixels(path: Path, height: int, width: int, *, max_pixels: in
     """
     if max_pixels or height * width > _MAX_PIXELS_PER_BYTE * path.stat().st_size:
         check_max_pixels(path, height, width, max_pixels=max_pixels)
+
+
+def set_pillow_limit(max_pixels: int | None) -> None:
+    """Set Pillow's own limit on the frames of a file; None changes nothing.
+
+    It is one for the process, so the command line and its worker processes call this, and the library does not.
+    """
+    if max_pixels:
+        from PIL import Image  # --help needs no Pillow
+
+        Image.MAX_IMAGE_PIXELS = -(-max_pixels // 2)  # Pillow refuses more than twice as many

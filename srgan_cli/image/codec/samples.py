@@ -22,7 +22,7 @@ def read_on_white(path: Path, *, max_pixels: int | None = None) -> Array:
 
     Raises PictureError as open_reader does, and for more than `max_pixels` pixels (None: DEFAULT_MAX_PIXELS).
     """
-    with open_reader(path) as reader:
+    with open_reader(path, max_pixels=max_pixels) as reader:
         check_max_pixels(path, *reader.size(0), max_pixels=max_pixels)
         raster = reader.read(0)
         colour, alpha = to_arrays(

@@ -57,6 +57,17 @@ def test_standard_input_among_many_files_is_named_so(
     assert second.startswith(f"{picture} 20 x 14 -> {tmp_path / 'out/in.png'} 80 x 56")
 
 
+def test_errors_name_standard_input_and_output(
+    srgan: Srgan, picture: Path, tmp_path: Path, piped: Callable[[bytes], None]
+) -> None:
+    outcome = srgan("upscale", "--name", "{stem}", picture, "-", "-m", "bicubic")
+    assert outcome.err.startswith("srgan: standard output has a name already\n")
+    piped(picture.read_bytes())
+    other = picture.rename(tmp_path / "stdin.png")
+    outcome = srgan("upscale", "-", other, f"{tmp_path}/out/", "-m", "bicubic")
+    assert outcome.err.startswith(f"srgan: standard input and {other} would both become {tmp_path}/out/stdin.png\n")
+
+
 @pytest.mark.parametrize(
     "arguments",
     ["--help", "models", "models --json", "score {picture} {picture}", "score {picture} {picture} --json", "--version"],

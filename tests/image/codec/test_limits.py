@@ -46,6 +46,18 @@ def test_without_an_argument_the_default_holds(tmp_path: Path, monkeypatch: pyte
         read_picture(tmp_path / f"a{suffix}")
 
 
+@pytest.mark.parametrize("read", [read_picture, read_on_white, open_pictures])
+def test_jpeg_xl_may_exceed_the_default(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, read: Callable[..., object]
+) -> None:
+    pytest.importorskip("pillow_jxl")
+    Image.new("RGB", (20, 10)).save(tmp_path / "a.jxl")
+    monkeypatch.setattr(limits, "DEFAULT_MAX_PIXELS", 199)
+    read(tmp_path / "a.jxl", max_pixels=200)
+    with pytest.raises(PictureError, match=r"more than --max-pixels \(199\)"):
+        read(tmp_path / "a.jxl")
+
+
 @pytest.mark.parametrize(("suffix", "accepted"), [(".png", True), (".tif", True), (".jpg", False)])
 def test_by_default_pictures_read_in_bands_may_be_larger_if_their_file_is_long(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str, accepted: bool
