@@ -34,20 +34,15 @@ class ImageProcessor:
     """Enlarges files, in several threads at once.
 
     Each thread takes a file from reading to writing.  They share a generator, which one thread at a time runs.  At most
-    `max_pixels_in_flight` input pixels are in progress at once, except for a single larger file.
+    _MAX_PIXELS_IN_FLIGHT input pixels are in progress at once, except for a single larger file.
     """
 
     def __init__(
-        self,
-        upscaler: Upscaler,
-        options: UpscaleOptions | None = None,
-        manifest: Manifest | None = None,
-        *,
-        max_pixels_in_flight: int = _MAX_PIXELS_IN_FLIGHT,
+        self, upscaler: Upscaler, options: UpscaleOptions | None = None, manifest: Manifest | None = None
     ) -> None:
         """`manifest` is that of the output folder."""
         self.upscaler, self.options, self.manifest = upscaler, options or UpscaleOptions(), manifest
-        self.budget, self.stopped = PixelBudget(max_pixels_in_flight), Event()
+        self.budget, self.stopped = PixelBudget(_MAX_PIXELS_IN_FLIGHT), Event()
         self.cleaned: set[Path] = set()
         self.finished = count(1)
         self.lock = Lock()

@@ -110,7 +110,7 @@ def picture_losses(path: Path, picture: Picture | ImageStream) -> list[str]:
 
 
 def stream_raster(raster: Raster) -> ImageStream:
-    """The picture of a raster.  The rows of floats are gone through once, to find their range."""
+    """The picture of a raster.  Floats are read once to find their range."""
     height, width, channels = raster.rows.shape
     empty = torch.empty(channels, 0, width)
     colour, alpha = (empty[:-1], empty[-1:]) if raster.has_alpha else (empty, None)

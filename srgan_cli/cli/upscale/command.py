@@ -125,7 +125,7 @@ def _fit(size: str, name: str) -> "Size | None":
     from srgan_cli.upscaling.scale import Size
 
     if size and "{scale" in name:
-        raise UsageError("under --size every picture has a scale of its own", "leave {scale} out of --name")
+        raise UsageError("with --size every picture has its own scale", "leave {scale} out of --name")
     return Size.parse(size) if size else None
 
 

@@ -44,7 +44,7 @@ Form = Annotated[
 ]
 FromFile = Annotated[
     str,
-    typer.Option(metavar="FILE", help="Read more inputs from this list, one a line or NUL-separated; - for stdin."),
+    typer.Option(metavar="FILE", help="Read more inputs from this list, one per line or NUL-separated; - for stdin."),
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Always overwrite, even if the result would be the same.")]
 NoClobber = Annotated[bool, typer.Option("--no-clobber", help="Never overwrite existing files.")]
@@ -57,7 +57,9 @@ Precision = Annotated[
 ]
 Compile = Annotated[
     bool,
-    typer.Option("--compile", help="Compile the model with torch.compile; takes a minute, pays for many tiles on GPU."),
+    typer.Option(
+        "--compile", help="Compile the model with torch.compile; takes about a minute, which many tiles on a GPU repay."
+    ),
 ]
 Tile = Annotated[int, typer.Option(min=0, help="Maximum side of a tile in input pixels; 0 disables tiling.")]
 MaxMemory = Annotated[

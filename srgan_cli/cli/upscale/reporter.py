@@ -101,7 +101,7 @@ class Reporter:
         agreed = f", {result.consistency.psnr:.1f} dB when downscaled again" if result.consistency else ""
         several = f", {result.count} pictures" if result.count > 1 else ""
         if result.tiling_error is not None:
-            several += f", tiles within {result.tiling_error * 255:.4f} of 255 levels of the whole"
+            several += f", tiled and untiled differ by {result.tiling_error * 255:.4f} of 255 levels"
         return (
             f"{source} {width} x {height} -> {target} {wide} x {tall}{several}"
             f" ({self.upscaler.name} on {result.device}, {result.seconds:.1f} s{agreed})"

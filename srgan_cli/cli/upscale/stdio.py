@@ -148,7 +148,7 @@ def _spool(folder: Path) -> Path:
 
 
 def _suffix(location: Location) -> str:
-    """The suffix of the format in which a file's content would be written.  Raises PictureError if it is no picture."""
+    """The suffix of the format that a file would be written in.  Raises PictureError if it is not a picture."""
     from srgan_cli.image.io import writable_suffix
 
     with local_copy(location) as path:

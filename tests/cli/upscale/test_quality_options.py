@@ -69,7 +69,7 @@ def test_size_and_scale_set_the_output_size(picture: Path, options: tuple[str, s
     ("options", "message"),
     [
         (("--size", "90x90", "--scale", "2"), "exclude each other"),
-        (("--size", "90x90", "--name", "{stem}_{scale}"), "a scale of its own"),
+        (("--size", "90x90", "--name", "{stem}_{scale}"), "its own scale"),
         (("--size", "90"), "cannot read the size"),
         (("--size", "9x9"), "would have to grow"),
         (("--precision", "fp16"), "fp16 is not supported efficiently on cpu"),
