@@ -160,7 +160,7 @@ class Trainer:
         self._set_learning_rate(progress)
         first = self.progress.steps * self.config.optim.accumulate
         results = [self._train_on_batch(progress, first + part) for part in range(self.config.optim.accumulate)]
-        rows = [{name: float(loss.detach()) for name, loss in result.losses.items()} for result in results]
+        rows = [result.losses for result in results]
         self.progress.steps += 1
         finite = all(result.finite for result in results)
         if finite:

@@ -3,6 +3,7 @@
 import errno
 import json
 import sys
+import weakref
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -372,6 +373,37 @@ def test_accumulated_batches_make_one_step_of_a_larger_one(config: TrainConfig, 
         trainer._train_step(0.0)
     for left, right in zip(whole.gan.generator.parameters(), parts.gan.generator.parameters(), strict=True):
         torch.testing.assert_close(left, right, atol=1e-5, rtol=1e-3)
+
+
+class SavedActivation:
+    def __init__(self, tensor: torch.Tensor) -> None:
+        self.tensor = tensor
+
+
+def test_accumulated_batches_do_not_keep_their_activations(
+    config: TrainConfig, dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trainer = fresh(config.replace(accumulate=3, pretrain_fraction=0.0), dataset)
+    trainer.gan.add_discriminator()
+    trainer.progress.start_phase(ADVERSARIAL, 0, 0.0)
+    saved: weakref.WeakSet[SavedActivation] = weakref.WeakSet()
+    living: list[int] = []
+    forward = trainer.gan.optimizer_step.forward
+
+    def save(tensor: torch.Tensor) -> SavedActivation:
+        activation = SavedActivation(tensor.detach())  # a saved output would hold its own graph
+        saved.add(activation)
+        return activation
+
+    def watched(low: torch.Tensor) -> torch.Tensor:
+        living.append(len(saved))
+        generated: torch.Tensor = forward(low)
+        return generated
+
+    monkeypatch.setattr(trainer.gan.optimizer_step, "forward", watched)
+    with torch.autograd.graph.saved_tensors_hooks(save, lambda activation: activation.tensor):
+        trainer._train_step(0.0)
+    assert living == [0, 0, 0]
 
 
 @pytest.mark.parametrize(

@@ -90,7 +90,7 @@ class CycleGAN:
         finite = self.optimizer_step.minimize(total, retain_graph=True)
         low_loss, low_finite = self.low_discriminator.train_step(of_low, rng)
         high_loss, high_finite = self.high_discriminator.train_step(of_high, rng)
-        return StepResult({**losses, "discriminator": low_loss + high_loss}, finite and low_finite and high_finite)
+        return StepResult.of({**losses, "discriminator": low_loss + high_loss}, finite and low_finite and high_finite)
 
     def set_learning_rate(self, factor: float) -> None:
         """Set the learning rates of the next steps to the paper's times `factor`."""

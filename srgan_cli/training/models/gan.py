@@ -50,12 +50,12 @@ class GAN:
             generated = self.optimizer_step.forward(low.contiguous(memory_format=torch.channels_last)).float()
         losses = self.loss.losses(generated, high, squared=squared, pixel_only=not self.discriminator)
         if not self.discriminator:
-            return StepResult(losses, self.optimizer_step.minimize(self.loss.total(losses, adversarial_ramp)))
+            return StepResult.of(losses, self.optimizer_step.minimize(self.loss.total(losses, adversarial_ramp)))
         outputs = self.discriminator.discriminate(high, generated)
         losses |= self.discriminator.generator_losses(outputs)
         finite = self.optimizer_step.minimize(self.loss.total(losses, adversarial_ramp), retain_graph=True)
         losses["discriminator"], discriminator_finite = self.discriminator.train_step(outputs, rng)
-        return StepResult(losses, finite and discriminator_finite)
+        return StepResult.of(losses, finite and discriminator_finite)
 
     def set_learning_rate(self, factor: float) -> None:
         """Set the learning rates of the next steps to the configured ones times `factor`."""

@@ -52,10 +52,15 @@ class ComputeContext:
 class StepResult(NamedTuple):
     """The outcome of a training step."""
 
-    losses: dict[str, Tensor]
-    """Every loss by its name, before the step."""
+    losses: dict[str, float]
+    """Every loss by its name, before the step.  Tensors would keep the activations of all accumulated batches."""
     finite: bool
     """Whether losses and gradients were finite; otherwise no parameter has changed."""
+
+    @classmethod
+    def of(cls, losses: dict[str, Tensor], finite: bool) -> "StepResult":
+        """The result with the values of the losses."""
+        return cls({name: float(loss.detach()) for name, loss in losses.items()}, finite)
 
 
 class OptimizerStep:
