@@ -60,10 +60,12 @@ def read_picture(path: Path | str, *, max_pixels: int | None = None) -> Picture:
         return stream_raster(reader.read(0)).to_picture()
 
 
-def picture_size(path: Path) -> tuple[int, int]:
+def picture_size(path: Path, *, max_pixels: int | None = None) -> tuple[int, int]:
     """Height and width of the first picture, upright, from its header.  Raises PictureError as read_picture does."""
-    with open_reader(path) as reader:
-        return reader.size(0)
+    with open_reader(path, max_pixels=max_pixels) as reader:
+        size = reader.size(0)
+    check_max_pixels(path, *size, max_pixels=max_pixels)
+    return size
 
 
 def writable_suffix(path: Path) -> str:

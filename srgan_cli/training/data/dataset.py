@@ -159,7 +159,7 @@ def _pairs(
     max_pixels: int | None,
 ) -> Iterator[tuple[_Entry, Pair]]:
     """The usable pictures, with their pixels in the cache."""
-    sizes = dict(_each(partial(_size_of_pair, config), entries, skipped, map))
+    sizes = dict(_each(partial(_size_of_pair, config, max_pixels), entries, skipped, map))
     needed = sum(_bytes_of(size) + _bytes_of(size) // config.scale**2 for size in sizes.values())
     cache = PixelCache(needed, _cache_file(config, "pixels"))
     with ThreadPoolExecutor(DECODERS) as pool:
@@ -192,11 +192,11 @@ def _each(
             yield entry, result
 
 
-def _size_of_pair(config: TrainConfig, entry: _Entry) -> HeightWidth:
+def _size_of_pair(config: TrainConfig, max_pixels: int | None, entry: _Entry) -> HeightWidth:
     """The size of the picture, cropped to multiples of the scale.  Raises PictureError if the pair cannot be used."""
-    height, width = _size(_smallest(config), entry)
+    height, width = _size(_smallest(config), max_pixels, entry)
     expected = height // config.scale, width // config.scale
-    low = picture_size(entry.partner) if entry.partner else expected
+    low = picture_size(entry.partner, max_pixels=max_pixels) if entry.partner else expected
     if low != expected:
         raise PictureError(
             f"{entry.path} is {width} x {height} and its partner {low[1]} x {low[0]}, not 1/{config.scale}"
@@ -204,9 +204,9 @@ def _size_of_pair(config: TrainConfig, entry: _Entry) -> HeightWidth:
     return low[0] * config.scale, low[1] * config.scale
 
 
-def _size(smallest: int, entry: _Entry) -> HeightWidth:
-    """The size of a picture.  Raises PictureError when a side is smaller than `smallest`."""
-    height, width = picture_size(entry.path)
+def _size(smallest: int, max_pixels: int | None, entry: _Entry) -> HeightWidth:
+    """The size of a picture.  Raises PictureError for a side below `smallest` or more than `max_pixels` pixels."""
+    height, width = picture_size(entry.path, max_pixels=max_pixels)
     if min(height, width) < smallest:
         raise PictureError(f"{entry.path} is {width} x {height}, expected at least {smallest} pixels a side")
     return height, width
@@ -231,7 +231,7 @@ def _read(path: Path, max_pixels: int | None) -> Tensor:
 def _unpaired(config: TrainConfig, skipped: list[Skipped], max_pixels: int | None) -> list[Tensor]:
     """The unpaired low-resolution pictures.  Raises SrganError when none can be used."""
     entries = [_Entry(path) for path in find_pictures(Path(config.data.unpaired)) if not _is_sample(path, config)]
-    sizes = dict(_each(partial(_size, config.data.patch), entries, skipped, map))
+    sizes = dict(_each(partial(_size, config.data.patch, max_pixels), entries, skipped, map))
     cache = PixelCache(sum(map(_bytes_of, sizes.values())), _cache_file(config, "unpaired"))
     with ThreadPoolExecutor(DECODERS) as pool:
         decoded = _each(lambda entry: to_bytes(_read(entry.path, max_pixels)), sizes, skipped, pool.map)

@@ -16,7 +16,7 @@ SUFFIXES = (".png", ".gif", ".jpg", ".webp", ".tif", ".bmp")
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
-@pytest.mark.parametrize("read", [read_picture, read_on_white, open_pictures])
+@pytest.mark.parametrize("read", [read_picture, read_on_white, open_pictures, picture_size])
 def test_a_limit_holds_for_one_call(tmp_path: Path, read: Callable[..., object], suffix: str) -> None:
     path = tmp_path / f"a{suffix}"
     Image.new("RGB", (20, 10)).save(path)
@@ -46,7 +46,7 @@ def test_without_an_argument_the_default_holds(tmp_path: Path, monkeypatch: pyte
         read_picture(tmp_path / f"a{suffix}")
 
 
-@pytest.mark.parametrize("read", [read_picture, read_on_white, open_pictures])
+@pytest.mark.parametrize("read", [read_picture, read_on_white, open_pictures, picture_size])
 def test_jpeg_xl_may_exceed_the_default(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, read: Callable[..., object]
 ) -> None:

@@ -91,6 +91,16 @@ def test_pixels_go_to_a_file_when_memory_is_short(config: TrainConfig, monkeypat
     assert all(torch.equal(a.high, b.high) for a, b in zip(in_memory, on_disk, strict=True))
 
 
+def test_pictures_beyond_the_limit_take_no_memory(config: TrainConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes: list[int] = []
+    monkeypatch.setattr(store, "fits_memory", lambda size: not sizes.append(size))
+    load_dataset(config)
+    noise(config.data.folders[0].folder / "large.bmp", 200, 100)
+    skipped = load_dataset(config, max_pixels=19_999).skipped
+    assert any("large.bmp has 20000 pixels" in skip.reason for skip in skipped)
+    assert sizes[0] == sizes[1]
+
+
 def test_pixels_may_take_half_of_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(store, "total_memory", lambda: 100)
     assert store.fits_memory(50)
