@@ -23,5 +23,6 @@ LEGACY_DEFAULTS = {"candidate_patches": 1, "equivariance": "off"}
 
 
 def current_names(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings with former keys replaced by the current ones."""
-    return {RENAMED_SETTINGS.get(key, key): value for key, value in settings.items()}
+    """Settings with former keys replaced by the current ones.  Where both are given, the current one counts."""
+    former = {RENAMED_SETTINGS[key]: value for key, value in settings.items() if key in RENAMED_SETTINGS}
+    return former | {key: value for key, value in settings.items() if key not in RENAMED_SETTINGS}

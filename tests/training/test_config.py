@@ -107,6 +107,14 @@ def test_a_recipe_with_former_names_loads_and_they_can_be_listed(tmp_path: Path)
     assert former_settings(path) == RENAMED_SETTINGS
 
 
+@pytest.mark.parametrize(
+    "lines", [("game = 'hinge'", "gan_loss = 'minimax'"), ("gan_loss = 'minimax'", "game = 'hinge'")]
+)
+def test_a_current_name_wins_over_the_former_one(tmp_path: Path, lines: tuple[str, str]) -> None:
+    (tmp_path / "recipe.toml").write_text("\n".join(lines))
+    assert read_recipe(tmp_path / "recipe.toml") == {"gan_loss": "minimax"}
+
+
 def test_the_settings_of_an_earlier_run_load(tmp_path: Path) -> None:
     path = tmp_path / "config.json"
     path.write_text(json.dumps(FORMER))
