@@ -82,21 +82,21 @@ def train(
         chosen = {key: context.params[key] for key in ("data", "held_out", "device") if given_options(context, key)}
         resume_run(run, world, max_pixels, **length, **chosen)
         return
-    config = _config(context, recipe, length)
+    config = _config(context, recipe, length, verbose=world.is_main)
     if check:
         check_run(config, max_pixels)
     else:
         start_run(config, world, max_pixels)
 
 
-def _config(context: typer.Context, recipe: Path | None, length: dict[str, Any]) -> "TrainConfig":
+def _config(context: typer.Context, recipe: Path | None, length: dict[str, Any], *, verbose: bool) -> "TrainConfig":
     """The settings of a new run.  Options override the recipe, which overrides the defaults."""
     from srgan_cli.training.config import TrainConfig
     from srgan_cli.training.recipe import read_recipe
 
     settings = read_recipe(recipe) if recipe else {}
-    if recipe:
-        _warn_of_former_keys(recipe)
+    if verbose:
+        _warn_of_former_names(context, recipe)
     settings |= _former_options(context)
     settings |= {key: context.params[key] for key in _SETTINGS if given_options(context, key)} | length
     settings.setdefault("name", f"srgan-x{settings.get('scale', TrainConfig.scale)}")
@@ -106,22 +106,21 @@ def _config(context: typer.Context, recipe: Path | None, length: dict[str, Any])
 
 
 def _former_options(context: typer.Context) -> dict[str, Any]:
-    """The settings of options that were given by their former names; a warning says the current ones."""
-    from srgan_cli.cli.console import warn
-
-    found = {}
-    for former, current in _FORMER_OPTIONS.items():
-        for written in given_options(context, former):
-            warn(f"{written} is now --{current.replace('_', '-')}")
-            found[current] = context.params[former]
-    return found
+    """The settings of options that were given by their former names."""
+    return {
+        current: context.params[former] for former, current in _FORMER_OPTIONS.items() if given_options(context, former)
+    }
 
 
-def _warn_of_former_keys(recipe: Path) -> None:
+def _warn_of_former_names(context: typer.Context, recipe: Path | None) -> None:
+    """Print the current names of options and settings that were given by their former ones."""
     from srgan_cli.cli.console import warn
     from srgan_cli.training.recipe import former_settings
 
-    for former, current in former_settings(recipe).items():
+    for former, current in _FORMER_OPTIONS.items():
+        for written in given_options(context, former):
+            warn(f"{written} is now --{current.replace('_', '-')}")
+    for former, current in former_settings(recipe).items() if recipe else ():
         warn(f"{former} is now {current}, in {recipe}")
 
 

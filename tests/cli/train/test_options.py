@@ -34,3 +34,10 @@ def test_a_recipe_with_a_former_key_says_its_current_name(srgan: Callable[..., O
     recipe.write_text("average = 0.9\n")
     outcome = srgan("train", "--config", recipe)
     assert f"average is now ema_decay, in {recipe}" in outcome.err.replace("\n", " ")
+
+
+def test_one_process_of_torchrun_says_the_current_name(
+    srgan: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RANK", "1")
+    assert srgan("train", "--game", "hinge").err.splitlines()[0] == "srgan: no pictures to train on"
