@@ -63,7 +63,8 @@ def evaluate(
         if result.crop:
             crops[result.name] = result.crop
         if on_score:
-            deque(map(on_score, result.scores), maxlen=0)
+            for picture_score in result.scores:
+                on_score(picture_score)
         if progress:
             progress(done, len(plan.references))
     set_scores, errors = accumulator.compute()
