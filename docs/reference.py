@@ -14,7 +14,7 @@ from srgan_cli.cli import app
 from srgan_cli.metrics import METRICS, SET_METRICS
 from srgan_cli.training import config, settings
 from srgan_cli.training.config import SETTINGS
-from srgan_cli.training.recipe import KINDS
+from srgan_cli.training.recipe import KINDS, known_settings
 from srgan_cli.training.schema import OneOf, Setting
 
 HEAD = """# Reference
@@ -77,6 +77,7 @@ def recipe() -> str:
     rows = [
         f"| `{key}` | {cell(MEANINGS[setting.group, setting.field])} | {takes(setting)} | {default_of(setting)} |"
         for key, setting in SETTINGS.items()
+        if key in known_settings()
     ]
     heading = ("| setting | | takes | default |", "|---|---|---|---|")
     return "\n".join([RECIPES, *heading, *rows, ""])
@@ -88,7 +89,7 @@ def takes(setting: Setting) -> str:
         return ", ".join(f"`{choice}`" for choice in setting.accepts.choices)
     if setting.accepts:
         return setting.accepts.expected
-    return KINDS.get(setting.type, "a folder")
+    return KINDS[setting.type]
 
 
 def default_of(setting: Setting) -> str:

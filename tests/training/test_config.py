@@ -1,6 +1,7 @@
 """Settings of a run."""
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Collection
@@ -23,7 +24,7 @@ from srgan_cli.training.losses.pixel import PIXEL_LOSSES
 from srgan_cli.training.optim.equivariance import GROUPS
 from srgan_cli.training.optim.optimizer import OPTIMIZERS, TRAINING_DTYPES
 from srgan_cli.training.optim.schedule import SCHEDULES
-from srgan_cli.training.recipe import former_settings, read_recipe
+from srgan_cli.training.recipe import former_settings, known_settings, read_recipe
 from srgan_cli.training.run.folder import CHECKPOINT, read_checkpoint, serialize
 from srgan_cli.training.schema import OneOf
 from srgan_cli.training.settings import DataFolder
@@ -262,3 +263,9 @@ def test_json_without_settings_is_one_clear_error(tmp_path: Path, text: str) -> 
 def test_a_missing_recipe_is_one_clear_error(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="cannot read"):
         read_recipe(tmp_path / "none.toml")
+
+
+def test_the_reference_lists_what_a_recipe_may_hold() -> None:
+    reference = (REPOSITORY / "docs/reference.md").read_text(encoding="utf8")
+    table = reference.split("\n## Settings of a run\n")[1].split("\n## ")[0]
+    assert re.findall(r"^\| `(\w+)` ", table, re.MULTILINE) == [*known_settings()]
