@@ -133,7 +133,9 @@ class GeneratorConfig(Settings):
     """The generator."""
 
     architecture: Annotated[
-        str, Key("generator"), OneOf("rrdb", "span", "srcnn", "srresnet", "swinir", "unet", prefix=FOREIGN_PREFIX)
+        str,
+        Key("generator"),
+        OneOf("rrdb", "smfanet", "span", "srcnn", "srresnet", "swinir", "unet", prefix=FOREIGN_PREFIX),
     ] = "srresnet"
     """The architecture of the network."""
     channels: Count = 48
