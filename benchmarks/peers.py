@@ -152,6 +152,14 @@ def ncnn_models(scale: int) -> list[Candidate]:
     return found
 
 
+def named_model(path: Path, scale: int) -> Candidate:
+    """The model in a file: .param runs by ncnn, others as `srgan upscale -m` runs them."""
+    if path.suffix == ".param":
+        network = NcnnModel(path)
+        return candidate(f"{path.stem} (ncnn)", network.upscale, network.parameters, network.multiply_adds(scale))
+    return replace(one_of_ours(str(path), "cpu", "auto"), name=path.stem)
+
+
 class NcnnModel:
     """A network in ncnn's format: RGB in and out, values 0…1."""
 

@@ -7,6 +7,7 @@ from srgan_cli.networks.discriminators.unet import UNetDiscriminator
 from srgan_cli.networks.discriminators.vgg import VGGDiscriminator
 from srgan_cli.networks.generators.base import Generator
 from srgan_cli.networks.generators.rrdb import RRDBNet
+from srgan_cli.networks.generators.smfanet import SMFANet
 from srgan_cli.networks.generators.span import SPAN
 from srgan_cli.networks.generators.srcnn import SRCNN
 from srgan_cli.networks.generators.srresnet import SRResNet
@@ -15,6 +16,7 @@ from srgan_cli.networks.generators.unet import UNet
 
 GENERATORS: dict[str, type[Generator]] = {
     "rrdb": RRDBNet,
+    "smfanet": SMFANet,
     "span": SPAN,
     "srcnn": SRCNN,
     "srresnet": SRResNet,

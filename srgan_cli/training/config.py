@@ -24,9 +24,10 @@ from srgan_cli.training.settings import (
     OptimConfig,
     RunConfig,
     ScheduleConfig,
+    TeacherConfig,
 )
 
-PATH_SETTINGS = ("data", "run", "held_out", "low", "unpaired", "init_from", "perceptual_weights", "device")
+PATH_SETTINGS = ("data", "run", "held_out", "low", "unpaired", "init_from", "teacher", "perceptual_weights", "device")
 """Settings that depend on the machine.  Recipes leave them out."""
 SETTINGS_FILE = "config.json"
 """The file in the run folder that holds the settings."""
@@ -45,6 +46,7 @@ class TrainConfig(Settings):
     data: DataConfig = field(default_factory=DataConfig)
     degradation: DegradationConfig = field(default_factory=DegradationConfig)
     generator: GeneratorConfig = field(default_factory=GeneratorConfig)
+    teacher: TeacherConfig = field(default_factory=TeacherConfig)
     discriminator: DiscriminatorConfig = field(default_factory=DiscriminatorConfig)
     loss: LossConfig = field(default_factory=LossConfig)
     optim: OptimConfig = field(default_factory=OptimConfig)
@@ -118,7 +120,7 @@ class TrainConfig(Settings):
     def to_json(self) -> dict[str, Any]:
         """All settings by their flat keys, as JSON can hold them."""
         paths = {"data": [*map(str, self.data.folders)], "run": str(self.run.folder), "low": [*map(str, self.data.low)]}
-        return self.to_settings() | paths
+        return self.to_settings() | paths | {"teacher": [*self.teacher.models]}
 
     def to_recipe(self) -> dict[str, Any]:
         """The settings as `read_recipe` takes them, without those that depend on the machine."""
@@ -144,7 +146,11 @@ def _paths(value: Any) -> tuple[Path, ...]:
     return tuple(map(Path, _listed(value)))
 
 
-_PARSERS: dict[str, Callable[[Any], Any]] = {"data": _folders, "low": _paths, "run": Path}
+def _texts(value: Any) -> tuple[str, ...]:
+    return tuple(map(str, _listed(value)))
+
+
+_PARSERS: dict[str, Callable[[Any], Any]] = {"data": _folders, "low": _paths, "run": Path, "teacher": _texts}
 GROUPS: dict[str, type] = {
     field.name: field.default_factory  # type: ignore[misc]
     for field in fields(TrainConfig)

@@ -1,7 +1,7 @@
 """Checks before a run: problems of the pictures, and the cost of the training."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from shutil import disk_usage
 
@@ -15,6 +15,7 @@ from srgan_cli.system.memory import peak_rss
 from srgan_cli.training.config import TrainConfig
 from srgan_cli.training.data.dataset import VALIDATION_SIDE, Dataset, Pair, centre
 from srgan_cli.training.data.degradations import JPEG_BLOCK
+from srgan_cli.training.data.teacher import Teacher, TeacherCache
 from srgan_cli.training.run.initial_weights import InitialWeights
 from srgan_cli.training.trainer import Trainer
 
@@ -52,6 +53,8 @@ class Cost:
     """Bytes of memory."""
     disk: int
     """Bytes on the disk."""
+    teacher_hours: float = 0.0
+    """For the cache of a teacher, before the training."""
 
 
 def find_problems(dataset: Dataset, config: TrainConfig) -> Iterator[Finding]:
@@ -65,6 +68,15 @@ def find_problems(dataset: Dataset, config: TrainConfig) -> Iterator[Finding]:
             yield Finding(pair.name, f"looks the same as {pairs[duplicates[number]].name}")
         for remark in _remarks(pair, config):
             yield Finding(pair.name, remark)
+
+
+def estimate_cost_with_cache(
+    config: TrainConfig, dataset: Dataset, teacher: Teacher, initial: InitialWeights | None = None
+) -> Cost:
+    """The same for a run that caches the output of its teacher."""
+    cache = TeacherCache.plan(config, dataset)
+    cost = estimate_cost(config, cache.placeholders(dataset), initial)
+    return replace(cost, disk=cost.disk + sum(cache.sizes), teacher_hours=cache.estimate_seconds(teacher) / 3600)
 
 
 def estimate_cost(config: TrainConfig, dataset: Dataset, initial: InitialWeights | None = None) -> Cost:

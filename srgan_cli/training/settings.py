@@ -133,7 +133,9 @@ class GeneratorConfig(Settings):
     """The generator."""
 
     architecture: Annotated[
-        str, Key("generator"), OneOf("rrdb", "span", "srcnn", "srresnet", "swinir", "unet", prefix=FOREIGN_PREFIX)
+        str,
+        Key("generator"),
+        OneOf("rrdb", "smfanet", "span", "srcnn", "srresnet", "swinir", "unet", prefix=FOREIGN_PREFIX),
     ] = "srresnet"
     """The architecture of the network."""
     channels: Count = 48
@@ -148,6 +150,28 @@ class GeneratorConfig(Settings):
     """Channels of noise that the generator takes beside the picture."""
     init_from: str = ""
     """Weights to start from: a name or a file."""
+
+
+@dataclass(frozen=True)
+class TeacherConfig(Settings):
+    """Knowledge distillation: other generators whose output is the target."""
+
+    models: Annotated[tuple[str, ...], Key("teacher")] = ()
+    """Names or files of weights.  The mean of several is the target."""
+    weight: Annotated[Fraction, Key("teacher_weight")] = 1.0
+    """The fraction of the teacher in the target; the rest is the original."""
+    input: Annotated[str, Key("teacher_input"), OneOf("same", "clean")] = "same"
+    """What the teacher sees: the same degraded patch as the generator, or the patch before its degradation."""
+    self_ensemble: Annotated[bool, Key("teacher_self_ensemble")] = False
+    """Whether the teacher is averaged over eight flips and turns."""
+    cache: Annotated[str, Key("teacher_cache"), OneOf("auto", "on", "off")] = "auto"
+    """Whether the teacher's output is computed once for whole pictures, before the training; auto for a slow one."""
+    draws: Annotated[Count, Key("teacher_draws")] = 4
+    """Cached degradations of each picture."""
+    fraction: Annotated[
+        float, Key("teacher_fraction"), Range("more than 0 and at most 1", lambda value: 0 < value <= 1)
+    ] = 1.0
+    """The fraction of the pictures that is cached and trained on."""
 
 
 @dataclass(frozen=True)

@@ -12,23 +12,21 @@ from typing import Any
 import torch
 
 from srgan_cli.errors import UsageError, WeightsError
-from srgan_cli.networks import Generator
 from srgan_cli.system.distributed import SINGLE_PROCESS, World
 from srgan_cli.training.config import ADVERSARIAL, DEGRADATION, PIXEL, TrainConfig
 from srgan_cli.training.data.dataset import Dataset
 from srgan_cli.training.data.random import seeded
 from srgan_cli.training.data.sampling import Batch, BatchRequest, Sampler
-from srgan_cli.training.models.build import build_generator
+from srgan_cli.training.data.teacher import Teacher
 from srgan_cli.training.models.gan import GAN
 from srgan_cli.training.models.learned_degradation import LearnedDegradation
 from srgan_cli.training.optim.divergence import DivergenceMonitor
-from srgan_cli.training.optim.equivariance import GROUPS, Equivariance
 from srgan_cli.training.optim.optimizer import ComputeContext, StepResult
 from srgan_cli.training.optim.schedule import SCHEDULES
 from srgan_cli.training.run.clock import RunProgress, patch_and_batch
 from srgan_cli.training.run.contact_sheet import PARTNERS, ROWS
 from srgan_cli.training.run.folder import NullRunFolder, RunFolder, serialize
-from srgan_cli.training.run.initial_weights import InitialWeights, rebuild
+from srgan_cli.training.run.initial_weights import InitialWeights, first_generator, rebuild
 from srgan_cli.training.run.report import StepReport
 from srgan_cli.training.run.validation import BestValidation, Validation, mean, validate, validation_protocol
 from srgan_cli.weights.card import WeightsCard
@@ -57,7 +55,8 @@ class Trainer:
         self.device = self.compute.device
         torch.manual_seed(config.run.seed)
         self.rng = seeded(config.run.seed, "step")
-        self.gan = GAN(config, self._first_generator(initial), self.compute, world)
+        self.gan = GAN(config, first_generator(config, initial), self.compute, world)
+        self.teacher = Teacher.load(config, self.device) if config.teacher.models else None
         self.learned_degradation = (
             LearnedDegradation(config, dataset, self.compute, world) if config.data.unpaired else None
         )
@@ -147,14 +146,6 @@ class Trainer:
         self.folder.save_checkpoint(self._state())
         self._saved = self.progress.seconds
 
-    def _first_generator(self, initial: InitialWeights | None) -> Generator:
-        if initial:
-            return initial.build(self.config)
-        generator = build_generator(self.config)
-        if self.config.optim.equivariance in GROUPS:
-            Equivariance(generator, self.config.optim.equivariance).draw()
-        return generator
-
     def _train_step(self, progress: float) -> dict[str, float]:
         """Train on the batches of one step: the mean losses over batches and processes."""
         self._set_learning_rate(progress)
@@ -182,10 +173,11 @@ class Trainer:
         if isinstance(self._model, LearnedDegradation):
             return self._model.train_step(number, self.rng)
         within, pretraining = self.progress.phase_fraction(progress), self.progress.phase == PIXEL
-        low, high = self._batch(within if pretraining else 0.0, number)
+        batch = self._batch(within if pretraining else 0.0, number)
+        target = self.teacher.target(batch) if self.teacher else batch.high
         squared = pretraining and within >= 1 - self.config.schedule.l2_fraction
         ramp = min(1.0, within / ADVERSARIAL_RAMP)
-        return self.gan.train_step(low, high, squared=squared, adversarial_ramp=ramp, rng=self.rng)
+        return self.gan.train_step(batch, target, squared=squared, adversarial_ramp=ramp, rng=self.rng)
 
     @property
     def _model(self) -> GAN | LearnedDegradation:
@@ -194,8 +186,7 @@ class Trainer:
 
     def _batch(self, growth: float, number: int) -> Batch:
         """A batch on the device; `growth`, 0…1, is how far the patches have grown to their largest size."""
-        low, high = self.sampler.take(BatchRequest(number, *patch_and_batch(self.config, growth)))
-        return low.to(self.device), high.to(self.device)
+        return self.sampler.take(BatchRequest(number, *patch_and_batch(self.config, growth))).to(self.device)
 
     def _begin_next_phase(self) -> None:
         following = self._end_degradation() if self.progress.phase == DEGRADATION else self._end_pixel()
@@ -267,6 +258,7 @@ class Trainer:
             "device": str(self.device),
             "settings": self.config.to_recipe(),
             **({"started_from": self.started_from} if self.started_from else {}),
+            **({"teachers": self.teacher.description} if self.teacher else {}),
         }
         validation = {"protocol": str(validation_protocol(self.config.scale)), **self._validation.scores}
         return WeightsCard.for_generator(

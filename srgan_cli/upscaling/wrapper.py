@@ -11,6 +11,7 @@ class WrappedGenerator(Generator):
         self.generator = generator
         self.grid, self.exact_tiles = generator.grid, generator.exact_tiles
         self.half_formats, self.memory_format = generator.half_formats, generator.memory_format
+        self.native_bytes = generator.native_bytes
 
     @property
     def receptive_radius(self) -> int:

@@ -9,6 +9,7 @@ from typing import Any
 from srgan_cli.errors import WeightsError
 from srgan_cli.networks import GENERATORS, Generator
 from srgan_cli.system.discovery import is_plain_name
+from srgan_cli.weights.onnx_runtime import OnnxGenerator
 from srgan_cli.weights.spandrel import SpandrelGenerator
 
 _METADATA_KEY = "srgan"
@@ -27,7 +28,7 @@ class WeightsCard:
     name: str
     """The name of the weights, such as srgan-x4."""
     architecture: str
-    """A key of GENERATORS, or spandrel:NAME for a network that is rebuilt from its tensors alone."""
+    """A key of GENERATORS, spandrel:NAME for a network that is rebuilt from its tensors alone, or onnx."""
     config: dict[str, Any]
     """The arguments of the generator."""
     scale: int
@@ -48,7 +49,7 @@ class WeightsCard:
     @classmethod
     def for_generator(cls, generator: Generator, name: str, **details: Any) -> "WeightsCard":
         """The card of a generator; `details` are the fields with a default."""
-        if isinstance(generator, SpandrelGenerator):
+        if isinstance(generator, SpandrelGenerator | OnnxGenerator):
             return cls(name, generator.architecture, generator.config, generator.scale, None, **details)
         architecture = next(key for key, kind in GENERATORS.items() if type(generator) is kind)
         return cls(name, architecture, generator.config, generator.scale, generator.receptive_radius, **details)

@@ -6,6 +6,7 @@ from pathlib import Path
 from reprlib import repr as shorten_repr
 from textwrap import shorten
 from threading import get_ident
+from typing import Any
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
@@ -14,9 +15,11 @@ from torch.nn.modules.module import register_module_parameter_registration_hook
 
 from srgan_cli.errors import WeightsError
 from srgan_cli.networks import GENERATORS, Generator
+from srgan_cli.networks.generators.smfanet import SMFANet
 from srgan_cli.system.files import atomic_write
 from srgan_cli.weights.card import WeightsCard
-from srgan_cli.weights.formats import TORCH_SUFFIXES
+from srgan_cli.weights.formats import ONNX_SUFFIX, TORCH_SUFFIXES
+from srgan_cli.weights.onnx_runtime import load_onnx
 from srgan_cli.weights.spandrel import PREFIX, build_spandrel, read_tensors
 
 _SMALL_TENSORS, _SMALL_NUMBERS = 1000, 2**20
@@ -33,12 +36,13 @@ def save_weights(path: Path, generator: Generator, card: WeightsCard) -> None:
 def load_weights(path: Path) -> tuple[Generator, WeightsCard]:
     """The generator of a weights file, ready to run on the CPU, and its card.
 
-    The architecture of a file without a card, such as the .pth of another project, is recognised by spandrel.
+    The architecture of a file without a card, such as the .pth of another project, is recognised by spandrel, or is
+    SMFANet.  ONNX files run with onnxruntime.
     Raises WeightsError if the file is missing, cannot be read or recognised, or does not match its card.
     """
     card, tensors = _read(path)
     if card is None:
-        recognised = build_spandrel(tensors, str(path))
+        recognised = load_onnx(path) if path.suffix.lower() == ONNX_SUFFIX else _recognise(tensors, path)
         return recognised, WeightsCard.for_generator(recognised, path.stem)
     try:
         if card.architecture.startswith(PREFIX):
@@ -55,6 +59,17 @@ def load_weights(path: Path) -> tuple[Generator, WeightsCard]:
 def read_card(path: Path) -> WeightsCard:
     """The card alone; for a file without a card, what spandrel recognises.  Raises WeightsError like load_weights."""
     return _read(path, tensors=False)[0] or load_weights(path)[1]
+
+
+def _recognise(tensors: dict[str, Any], path: Path) -> Generator:
+    """The generator that fits tensors without a card."""
+    wrapped = (tensors[key] for key in ("params_ema", "params") if isinstance(tensors.get(key), dict))
+    state = next(wrapped, tensors)
+    generator = SMFANet.from_shapes(state)
+    if generator is None:
+        return build_spandrel(tensors, str(path))
+    generator.load_state_dict(state)
+    return generator.eval().requires_grad_(False)
 
 
 def _generator_class(path: Path, architecture: str) -> type[Generator]:
@@ -93,6 +108,8 @@ def _limit_parameters(tensors: dict[str, Tensor]) -> Iterator[None]:
 def _read(path: Path, *, tensors: bool = True) -> tuple[WeightsCard | None, dict[str, Tensor]]:
     if not path.is_file():
         raise WeightsError(f"no such weights file: {path}", "check the spelling of the path")
+    if path.suffix.lower() == ONNX_SUFFIX:
+        return None, {}
     if path.suffix.lower() in TORCH_SUFFIXES:
         return None, read_tensors(path) if tensors else {}
     try:

@@ -14,6 +14,7 @@ from torch import Tensor
 from srgan_cli.errors import SrganError, UsageError
 from srgan_cli.networks import Generator
 from srgan_cli.system.files import atomic_write
+from srgan_cli.weights.onnx_runtime import OnnxGenerator
 
 INPUT, OUTPUT = "pictures", "enlarged"
 LARGEST_DIFFERENCE = 1e-3
@@ -28,6 +29,8 @@ def export_onnx(generator: Generator, path: Path) -> float:
     free sizes or a result differs by more than LARGEST_DIFFERENCE.
     """
     _check_installed()
+    if isinstance(generator, OnnxGenerator):
+        raise UsageError("the model is an ONNX file already", "copy it")
     with atomic_write(path) as temporary:
         try:
             _write(generator, temporary)

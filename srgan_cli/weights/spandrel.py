@@ -6,7 +6,6 @@ import, so it is imported when a file without a card is loaded.
 
 import copy
 from collections.abc import Mapping
-from functools import cached_property
 from math import lcm
 from pathlib import Path
 from pickle import UnpicklingError
@@ -20,7 +19,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from srgan_cli.errors import UsageError, WeightsError
-from srgan_cli.networks import Generator
+from srgan_cli.networks.generators.measured import GRID, MeasuredGenerator
 from srgan_cli.weights.formats import TORCH_SUFFIXES
 
 if TYPE_CHECKING:
@@ -28,23 +27,15 @@ if TYPE_CHECKING:
 
 PREFIX = "spandrel:"
 """Marks the name of an architecture that spandrel rebuilds from its tensors."""
-GRID = 16
-"""Tiles start at multiples of it: most attention networks have windows whose size divides it."""
-LARGEST_HALO = 64
-"""Input pixels."""
-SMALLEST_CHANGE = 0.25 / 255
-"""A change of the output that counts for the receptive radius, in the range 0…1."""
-_STRIP_HEIGHT, _CUT = 32, 48
 
 
-class SpandrelGenerator(Generator):
+class SpandrelGenerator(MeasuredGenerator):
     """A network that spandrel recognised, as a generator for RGB.
 
     The input is padded to the size that the network requires.  A network with one channel processes red, green and blue
     one by one; a network with four channels gets an opaque picture.  The state dict has the names of the file.
     """
 
-    exact_tiles = False
     memory_format = torch.preserve_format  # some networks depend on the memory layout of activations
 
     def __init__(self, descriptor: "ImageModelDescriptor[Any]") -> None:
@@ -58,25 +49,6 @@ class SpandrelGenerator(Generator):
     def architecture(self) -> str:
         """The name of the architecture on a weights card."""
         return f"{PREFIX}{self.descriptor.architecture.id}"
-
-    @cached_property
-    def receptive_radius(self) -> int:
-        """The distance from a cut, in input pixels, at which the output still changes by SMALLEST_CHANGE; at most 64.
-
-        Measured once, on a strip of random texture.  Networks that use global information reach 64.
-        """
-        cut = -(-_CUT // self.grid) * self.grid
-        strip = _texture(_STRIP_HEIGHT, cut + 2 * LARGEST_HALO).to(next(self.parameters()).device)
-        with torch.no_grad():
-            whole, part = self(strip), self(strip[..., cut:])
-        change = (whole[..., cut * self.scale :] - part).abs().amax((0, 1, 2)).view(-1, self.scale).amax(1)
-        changed = (change[:LARGEST_HALO] > SMALLEST_CHANGE).nonzero()
-        return int(changed.max()) + 1 if len(changed) else 0
-
-    @cached_property
-    def blend(self) -> int:  # type: ignore[override]
-        """Input pixels over which tiles are blended: none if they fit, else half of the halo."""
-        return LARGEST_HALO // 2 if self.receptive_radius > LARGEST_HALO - GRID else 0
 
     def forward(self, x: Tensor) -> Tensor:
         """The upscaled pictures."""
@@ -195,11 +167,3 @@ def _import_spandrel(source: str) -> Any:
             "install the torchvision that matches this torch: pip install spandrel torchvision",
         ) from error
     return spandrel
-
-
-def _texture(height: int, width: int) -> Tensor:
-    """(1, 3, H, W), 0…1: random pixels on random patches, fine and coarse structure."""
-    random = torch.Generator().manual_seed(0)
-    fine = torch.rand(1, 3, height, width, generator=random)
-    coarse = torch.rand(1, 3, height // 8 + 1, width // 8 + 1, generator=random)
-    return (fine + 2 * F.interpolate(coarse, scale_factor=8)[..., :height, :width]) / 3

@@ -10,11 +10,13 @@ from torch import Tensor, nn
 from srgan_cli.image.ops import resize
 from srgan_cli.networks import DISCRIMINATORS, GENERATORS, Discriminator, Generator
 from srgan_cli.networks.generators.base import BICUBIC_RADIUS
+from srgan_cli.networks.generators.smfanet import SMFANet
 from srgan_cli.networks.generators.srresnet import ResidualBlock, SRResNet
 
 SCALES = (2, 3, 4)
 GENERATOR_VARIANTS: dict[str, list[dict[str, Any]]] = {
     "rrdb": [{"channels": 4, "blocks": 1, "growth": 2}],
+    "smfanet": [{"channels": 4, "blocks": 1}],
     "span": [{"channels": 4, "blocks": 3}],
     "srcnn": [{"channels": 4}],
     "srresnet": [
@@ -36,6 +38,7 @@ GENERATOR_CASES = [
     for name, variants in GENERATOR_VARIANTS.items()
     for (index, config), scale in product(enumerate(variants), SCALES)
 ]
+EXACT_CASES = [case for case in GENERATOR_CASES if GENERATORS[str(case.values[0])].exact_tiles]
 DISCRIMINATOR_CASES = [
     pytest.param(name, config, id=f"{name}-{index}")
     for name, variants in DISCRIMINATOR_VARIANTS.items()
@@ -98,6 +101,18 @@ class TestGenerator:
         assert mixed.dtype == torch.float32
         torch.testing.assert_close(mixed, trained(picture), atol=0.05, rtol=0)
 
+    def test_seed_determines_the_initial_weights(self, name: str, config: dict[str, Any]) -> None:
+        first, second, other = (_built(GENERATORS[name], config, seed) for seed in (3, 3, 4))
+        assert same(first, second)
+        assert not same(first, other)
+
+
+@pytest.mark.parametrize(("name", "config"), EXACT_CASES)
+class TestExactTiles:
+    @pytest.fixture
+    def trained(self, name: str, config: dict[str, Any]) -> Generator:
+        return randomised(GENERATORS[name](**config))
+
     def test_receptive_radius_is_how_far_one_pixel_has_an_effect(self, trained: Generator) -> None:
         radius, scale = trained.receptive_radius, trained.scale
         centre = radius + 3
@@ -119,11 +134,6 @@ class TestGenerator:
         torch.testing.assert_close(
             window[..., halo * scale :], whole[..., (halo + grid) * scale :], atol=1e-4, rtol=1e-4
         )
-
-    def test_seed_determines_the_initial_weights(self, name: str, config: dict[str, Any]) -> None:
-        first, second, other = (_built(GENERATORS[name], config, seed) for seed in (3, 3, 4))
-        assert same(first, second)
-        assert not same(first, other)
 
 
 @pytest.mark.parametrize("scale", SCALES)
@@ -251,3 +261,21 @@ class TestDiscriminator:
 def _built(kind: type[nn.Module], config: dict[str, Any], seed: int) -> dict[str, Tensor]:
     torch.manual_seed(seed)
     return kind(**config).state_dict()
+
+
+@pytest.mark.parametrize("scale", [2, 4])
+def test_smfanet_is_recognised_by_the_names_and_shapes_of_its_tensors(scale: int) -> None:
+    generator = randomised(SMFANet(scale, channels=8, blocks=2))
+    tensors = dict(generator.state_dict())
+    found = SMFANet.from_shapes(tensors)
+    assert found is not None
+    assert found.config == generator.config
+    assert SMFANet.from_shapes({**tensors, "feats.0.smfa.alpha": torch.ones(1, 4, 1, 1)}) is None
+    assert SMFANet.from_shapes({"to_feat.weight": torch.ones(8, 3, 3, 3)}) is None
+    assert SMFANet.from_shapes({"params": tensors}) is None
+
+
+def test_smfanet_plus_has_its_published_number_of_parameters() -> None:
+    """496 thousand at x4 and 480 thousand at x2."""
+    assert SMFANet(4, channels=48, blocks=12).parameter_count == 495_888
+    assert SMFANet(2, channels=48, blocks=12).parameter_count == 480_300

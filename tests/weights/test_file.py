@@ -14,6 +14,7 @@ from safetensors.torch import save_file
 from small_weights import CONFIG, DETAILS, rewrite_card, save_small_weights, small_generator
 
 from srgan_cli.errors import WeightsError
+from srgan_cli.networks.generators.smfanet import SMFANet
 from srgan_cli.weights.card import WeightsCard
 from srgan_cli.weights.file import load_weights, read_card, save_weights
 from srgan_cli.weights.registry import list_weights
@@ -134,3 +135,13 @@ def assert_error(path: Path, expected: str, read: Callable[[Path], object] = loa
     assert "\n" not in caught.value.message
     assert str(path) in caught.value.message
     assert caught.value.hint
+
+
+def test_public_smfanet_files_need_no_card(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    generator = SMFANet(2, channels=8, blocks=2).eval()
+    torch.save({"params": generator.state_dict()}, tmp_path / "smfanet.pth")
+    loaded, card = load_weights(tmp_path / "smfanet.pth")
+    picture = torch.rand(1, 3, 9, 20)
+    assert (card.architecture, card.scale, card.config) == ("smfanet", 2, generator.config)
+    assert torch.equal(loaded(picture), generator(picture))

@@ -18,6 +18,7 @@ _SETTINGS = (
     *("data", "held_out", "low", "unpaired", "name", "scale", "pretrain_fraction", "degradation", "gan_loss"),
     *("discriminator", "adversarial_weight", "perceptual_weight", "perceptual_weights", "batch", "patch"),
     *("generator", "channels", "blocks", "batch_norm", "init_from", "seed", "device"),
+    *("teacher", "teacher_weight", "teacher_self_ensemble"),
 )
 """The options of `train` that are settings of the run, by their flat keys."""
 _FORMER_OPTIONS = {"pixel_share": "pretrain_fraction", "game": "gan_loss"}
@@ -50,6 +51,9 @@ def train(
     blocks: own.Blocks = 8,
     batch_norm: own.BatchNorm = False,
     init_from: own.InitFrom = "",
+    teacher: own.Teachers = None,
+    teacher_weight: own.TeacherWeight = 1.0,
+    teacher_self_ensemble: own.TeacherSelfEnsemble = False,
     check: own.Check = False,
     resume: own.Resume = False,
     seed: own.Seed = 0,

@@ -50,11 +50,21 @@ PerceptualWeights = Annotated[
 ]
 BatchSize = Annotated[int, typer.Option(min=1, help="Patches in a batch.")]
 Patch = Annotated[int, typer.Option(min=8, help="Side of the low-resolution patches in pixels.")]
-GeneratorName = Annotated[str, typer.Option(help="srresnet, rrdb, span, srcnn, swinir or unet.")]
+GeneratorName = Annotated[str, typer.Option(help="srresnet, rrdb, smfanet, span, srcnn, swinir or unet.")]
 Channels = Annotated[int, typer.Option(min=1, help="Channels of the generator.")]
 Blocks = Annotated[int, typer.Option(min=1, help="Residual blocks of the generator.")]
 BatchNorm = Annotated[bool, typer.Option("--batch-norm", help="Use batch norm in the generator.")]
 InitFrom = Annotated[str, typer.Option(help="Weights to start from: a name or a file, also of another project (.pth).")]
+Teachers = Annotated[
+    list[str] | None,
+    typer.Option("--teacher", help="Learn the output of this model, as upscale -m takes it; of several, the mean."),
+]
+TeacherWeight = Annotated[
+    float, typer.Option(min=0, max=1, help="Fraction of the teacher in the target; the rest is the original.")
+]
+TeacherSelfEnsemble = Annotated[
+    bool, typer.Option("--teacher-self-ensemble", help="Average the teacher over 8 flips and rotations.")
+]
 Check = Annotated[bool, typer.Option("--check", help="Check the pictures and measure the cost of the run, then stop.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Continue the run in --run.")]
 Seed = Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Seed of all random choices.")]

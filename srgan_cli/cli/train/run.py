@@ -8,12 +8,14 @@ import typer
 
 from srgan_cli.cli.console import info, progress_bar, warn, write_line
 from srgan_cli.cli.train.view import show_check, training_view
+from srgan_cli.system.devices import pick_device
 from srgan_cli.system.distributed import World
 from srgan_cli.training.config import TrainConfig
 from srgan_cli.training.data.dataset import Dataset, load_dataset
-from srgan_cli.training.preflight import check_disk_space, estimate_cost, find_problems
+from srgan_cli.training.data.teacher import Teacher, TeacherCache, resolve_cache
+from srgan_cli.training.preflight import check_disk_space, estimate_cost, estimate_cost_with_cache, find_problems
 from srgan_cli.training.run.folder import read_checkpoint
-from srgan_cli.training.run.initial_weights import check_start, prepare_run
+from srgan_cli.training.run.initial_weights import InitialWeights, check_start, first_generator, prepare_run
 from srgan_cli.training.trainer import Trainer
 
 _END_SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
@@ -23,7 +25,9 @@ def start_run(config: TrainConfig, world: World, max_pixels: int | None = None) 
     """Start a new run.  Raises SrganError, and Exit after a signal."""
     with world.join(config.run.device):
         config, initial = prepare_run(config)
+        config, teacher = _load_teacher(config, initial, world)
         dataset = _load_dataset(config, max_pixels, verbose=world.is_main)
+        dataset = _cache_teacher(config, dataset, teacher, world)
         _fit(Trainer(config, dataset, initial=initial, world=world))
 
 
@@ -32,17 +36,44 @@ def resume_run(run: Path, world: World, max_pixels: int | None = None, **changes
     state = read_checkpoint(run)
     config = TrainConfig.from_json(state["config"], run=run, **changes)
     with world.join(config.run.device):
+        config, teacher = _load_teacher(config, None, world)
         dataset = _load_dataset(config, max_pixels, verbose=world.is_main)
+        dataset = _cache_teacher(config, dataset, teacher, world)
         _fit(Trainer.resume(config, dataset, state, world=world))
 
 
 def check_run(config: TrainConfig, max_pixels: int | None = None) -> None:
     """Show problems of the pictures and the cost of the run.  Raises SrganError if the run would fail."""
     config, initial = check_start(config)
+    config, teacher = _load_teacher(config, initial, World())
     dataset = _load_dataset(config, max_pixels)
-    cost = estimate_cost(config, dataset, initial)
+    if teacher and config.teacher.cache == "on":
+        cost = estimate_cost_with_cache(config, dataset, teacher, initial)
+    else:
+        cost = estimate_cost(config, dataset, initial)
     show_check(list(find_problems(dataset, config)), cost, config)
     check_disk_space(cost, config.run.folder)
+
+
+def _load_teacher(
+    config: TrainConfig, initial: InitialWeights | None, world: World
+) -> tuple[TrainConfig, Teacher | None]:
+    """The settings with the teacher's cache on or off, and the teacher if there is one."""
+    if not config.teacher.models:
+        return config, None
+    teacher = Teacher.load(config, pick_device(world.device(config.run.device)))
+    return world.broadcast(resolve_cache(config, teacher, lambda: first_generator(config, initial))), teacher
+
+
+def _cache_teacher(config: TrainConfig, dataset: Dataset, teacher: Teacher | None, world: World) -> Dataset:
+    """The dataset, with the teacher's output if that is cached."""
+    if teacher is None or config.teacher.cache == "off":
+        return dataset
+    cache = TeacherCache.plan(config, dataset)
+    if not world.is_main:
+        return cache.fill(dataset, teacher, world)
+    with progress_bar("caching the teacher's output") as progress:
+        return cache.fill(dataset, teacher, world, progress)
 
 
 def _load_dataset(config: TrainConfig, max_pixels: int | None, *, verbose: bool = True) -> Dataset:

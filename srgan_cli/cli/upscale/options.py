@@ -16,7 +16,8 @@ Model = Annotated[
     typer.Option(
         "--model",
         "-m",
-        help="Weights: a name, a .safetensors or .pth file, hf://owner/repo/file or https://…; or bicubic, lanczos.",
+        help="Weights: a name, a .safetensors, .pth or .onnx file, hf://owner/repo/file or https://…; or bicubic, "
+        "lanczos.",
     ),
 ]
 Scale = Annotated[float | None, typer.Option("--scale", "-s", help="Scale factor, 1 to 16. [default: the model's]")]

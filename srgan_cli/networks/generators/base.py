@@ -28,6 +28,8 @@ class Generator(nn.Module):
     """Input pixels over which neighbouring tiles are blended; at most the receptive radius."""
     half_formats: tuple[torch.dtype, ...] = (torch.float16, torch.bfloat16)
     """The half-precision formats in which the quality is kept, the better one first."""
+    native_bytes: float = 0.0
+    """Bytes per input pixel that the network allocates outside torch."""
     memory_format: torch.memory_format = torch.channels_last
     """The layout of weights and activations for inference."""
 

@@ -42,6 +42,18 @@ class Pair:
     """uint8 (3, H, W)."""
     weight: float = 1.0
     """How many times as often as others it is sampled."""
+    teacher_samples: "tuple[TeacherSample, ...]" = ()
+    """Cached outputs of a teacher, one for each degradation of the low-resolution picture."""
+
+
+@dataclass(frozen=True)
+class TeacherSample:
+    """Input and output of a teacher for a whole picture."""
+
+    low: Tensor
+    """uint8 (3, H / scale, W / scale)."""
+    output: Tensor
+    """uint8 (3, H, W)."""
 
 
 @dataclass(frozen=True)
@@ -110,7 +122,7 @@ def load_dataset(config: TrainConfig, progress: Progress | None = None, *, max_p
             else f"the first that cannot be used: {skipped[0].reason}",
         )
     unpaired = _unpaired(config, skipped, max_pixels) if config.data.unpaired else []
-    held_out = _held_out([entry.path for entry, _ in paired], config)
+    held_out = held_out_indices([entry.path for entry, _ in paired], config)
     return Dataset(
         [pair for index, pair in enumerate(pairs) if index not in held_out],
         [centre(pairs[index], config.scale, VALIDATION_SIDE) for index in sorted(held_out)],
@@ -251,7 +263,7 @@ def _cache_file(config: TrainConfig, name: str) -> Path:
     return config.run.folder / f"{name}-{World.from_environment().rank}.cache"
 
 
-def _held_out(paths: list[Path], config: TrainConfig) -> set[int]:
+def held_out_indices(paths: list[Path], config: TrainConfig) -> set[int]:
     """The indices of the pictures for validation.  Raises SrganError as `_below` does."""
     if config.data.held_out:
         return _below(paths, config)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import accumulate
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -24,10 +24,22 @@ MARGIN = 8
 """Low-resolution pixels around a patch that are degraded with it, to avoid border effects."""
 WORKERS = max(1, min(8, (os.cpu_count() or 1) // 2))
 """Threads that make batches in the background, and the number of batches made ahead."""
-Patches = tuple[Tensor, Tensor]
-"""Low-resolution patches (N, 3, patch, patch) and their partners (N, 3, scale x patch, scale x patch), uint8."""
-Batch = tuple[Tensor, Tensor]
-"""The same as floats 0…1, with channels of noise beside the low-resolution patches if the generator has noise."""
+Patches = tuple[Tensor, ...]
+"""Low-resolution patches (N, 3, patch, patch), their partners (N, 3, scale x patch, scale x patch), and for a teacher
+its cached output (like the partners) or its clean input (like the low-resolution patches); uint8."""
+
+
+class Batch(NamedTuple):
+    """The same as floats 0…1, with channels of noise beside the low-resolution patches if the generator has noise."""
+
+    low: Tensor
+    high: Tensor
+    teacher: Tensor | None = None
+
+    def to(self, device: torch.device) -> "Batch":
+        """The batch on this device."""
+        teacher = None if self.teacher is None else self.teacher.to(device)
+        return Batch(self.low.to(device), self.high.to(device), teacher)
 
 
 @dataclass(frozen=True)
@@ -77,29 +89,49 @@ class Sampler:
         rngs = patch_rngs("patch", request, self.config, self.world)
         places = self._places(rngs, request.patch)
         patches = [self._patch(*place, rng) for place, rng in zip(places, rngs, strict=True)]
-        low, high = (torch.stack(side) for side in zip(*patches, strict=True))
-        return low, high
+        return tuple(torch.stack(side) for side in zip(*patches, strict=True))
 
-    def _finish(self, request: BatchRequest, low: Tensor, high: Tensor) -> Batch:
+    def _finish(self, request: BatchRequest, *patches: Tensor) -> Batch:
         rng = seeded(self.config.run.seed, "batch", request.number)
-        low, high = low / 255, high / 255
+        parts = tuple(part / 255 for part in patches)
         if bernoulli(self.config.data.mixup_prob, rng):
-            low, high = mixup(low, high, rng)
+            parts = mixup(parts, rng)
+        low, *rest = parts
         if self.config.generator.noise:
             shape = (self.world.size, request.batch, self.config.generator.noise, request.patch, request.patch)
             low = torch.cat([low, torch.randn(shape, generator=rng)[self.world.rank]], 1)
-        return low, high
+        return Batch(low, *rest)
 
-    def _patch(self, pair: Pair, window: Window, rng: torch.Generator) -> tuple[Tensor, Tensor]:
-        low, high = pair.low[:, *window.slices], pair.high[:, *window.scaled(self.config.scale).slices]
-        if self.config.degradation.kind in DEGRADATIONS and bernoulli(self.config.degradation.prob, rng):
-            degraded = self._degraded(pair, window, rng)
-            low = cutblur(degraded, low, rng) if bernoulli(self.config.degradation.cutblur_prob, rng) else degraded
+    def _patch(self, pair: Pair, window: Window, rng: torch.Generator) -> Patches:
+        parts = self._cached_patch(pair, window, rng) if pair.teacher_samples else self._clean_patch(pair, window)
+        if self._is_degraded(pair) and bernoulli(self.config.degradation.prob, rng):
+            clean, degraded = parts[0], self._degraded(pair, window, rng)
+            mixed = bernoulli(self.config.degradation.cutblur_prob, rng)
+            parts[0] = cutblur(degraded, clean, rng) if mixed else degraded
         if bernoulli(self.config.data.channel_shuffle_prob, rng):
             order = torch.randperm(3, generator=rng)
-            low, high = low[order], high[order]
+            parts = [part[order] for part in parts]
         orientation = randint(8, rng)
-        return orient(low, orientation), orient(high, orientation)
+        return tuple(orient(part, orientation) for part in parts)
+
+    def _clean_patch(self, pair: Pair, window: Window) -> list[Tensor]:
+        """The clean patches; the low-resolution one twice if it is the teacher's input."""
+        low, high = pair.low[:, *window.slices], pair.high[:, *window.scaled(self.config.scale).slices]
+        return [low, high, low] if self._teacher_sees_clean else [low, high]
+
+    def _cached_patch(self, pair: Pair, window: Window, rng: torch.Generator) -> list[Tensor]:
+        """The patch as the teacher saw it, the original, and the teacher's output."""
+        sample = pair.teacher_samples[randint(len(pair.teacher_samples), rng)]
+        enlarged = window.scaled(self.config.scale)
+        return [sample.low[:, *window.slices], pair.high[:, *enlarged.slices], sample.output[:, *enlarged.slices]]
+
+    def _is_degraded(self, pair: Pair) -> bool:
+        """Whether patches are degraded as they are cut, rather than before the teacher saw them."""
+        return self.config.degradation.kind in DEGRADATIONS and (not pair.teacher_samples or self._teacher_sees_clean)
+
+    @property
+    def _teacher_sees_clean(self) -> bool:
+        return bool(self.config.teacher.models) and self.config.teacher.input == "clean"
 
     def _places(self, rngs: list[torch.Generator], patch: int) -> list[tuple[Pair, Window]]:
         """The position with the most detail among the candidates of each patch."""
@@ -169,14 +201,14 @@ def detail(pixels: Tensor) -> Tensor:
     return down + right
 
 
-def mixup(low: Tensor, high: Tensor, rng: torch.Generator) -> Batch:
-    """Every patch blended with another of the batch by a uniformly random fraction, and the partners alike.
+def mixup(parts: tuple[Tensor, ...], rng: torch.Generator) -> tuple[Tensor, ...]:
+    """Every patch blended with another of the batch by a uniformly random fraction, and its partners alike.
 
     Source: H. Zhang et al., mixup: Beyond Empirical Risk Minimization, ICLR 2018 (arXiv:1710.09412).
     """
-    others = torch.randperm(len(low), generator=rng)
-    fraction = torch.rand(len(low), 1, 1, 1, generator=rng)
-    return torch.lerp(low, low[others], fraction), torch.lerp(high, high[others], fraction)
+    others = torch.randperm(len(parts[0]), generator=rng)
+    fraction = torch.rand(len(parts[0]), 1, 1, 1, generator=rng)
+    return tuple(torch.lerp(part, part[others], fraction) for part in parts)
 
 
 def cutblur(degraded: Tensor, clean: Tensor, rng: torch.Generator) -> Tensor:

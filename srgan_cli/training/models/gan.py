@@ -9,6 +9,7 @@ from torch import Tensor
 from srgan_cli.networks import Generator
 from srgan_cli.system.distributed import World
 from srgan_cli.training.config import TrainConfig
+from srgan_cli.training.data.sampling import Batch
 from srgan_cli.training.losses.total import GeneratorLoss
 from srgan_cli.training.models.discriminator import DiscriminatorTrainer
 from srgan_cli.training.optim.equivariance import GROUPS, Equivariance
@@ -39,19 +40,20 @@ class GAN:
         self.discriminator = DiscriminatorTrainer(self.config, self.compute, self.world)
 
     def train_step(
-        self, low: Tensor, high: Tensor, *, squared: bool, adversarial_ramp: float, rng: torch.Generator
+        self, batch: Batch, target: Tensor, *, squared: bool, adversarial_ramp: float, rng: torch.Generator
     ) -> StepResult:
         """Update the generator, then the discriminator if there is one, on a batch.
 
-        `low` (N, 3 + noise, S, S) and `high` (N, 3, scale x S, scale x S) have values 0…1.  `squared` selects the
-        squared pixel loss.  `adversarial_ramp`, 0…1, scales the weight of the adversarial loss.
+        `target`, like `batch.high`, is what the generated pictures should be; the discriminator compares them with
+        `batch.high`.  `squared` selects the squared pixel loss.  `adversarial_ramp`, 0…1, scales the weight of the
+        adversarial loss.
         """
         with self.compute.autocast():
-            generated = self.optimizer_step.forward(low.contiguous(memory_format=torch.channels_last)).float()
-        losses = self.loss.losses(generated, high, squared=squared, pixel_only=not self.discriminator)
+            generated = self.optimizer_step.forward(batch.low.contiguous(memory_format=torch.channels_last)).float()
+        losses = self.loss.losses(generated, target, squared=squared, pixel_only=not self.discriminator)
         if not self.discriminator:
             return StepResult.of(losses, self.optimizer_step.minimize(self.loss.total(losses, adversarial_ramp)))
-        outputs = self.discriminator.discriminate(high, generated)
+        outputs = self.discriminator.discriminate(batch.high, generated)
         losses |= self.discriminator.generator_losses(outputs)
         finite = self.optimizer_step.minimize(self.loss.total(losses, adversarial_ramp), retain_graph=True)
         losses["discriminator"], discriminator_finite = self.discriminator.train_step(outputs, rng)

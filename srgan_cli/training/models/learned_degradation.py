@@ -42,7 +42,7 @@ class LearnedDegradation:
         """Update the CycleGAN on the batch of this number."""
         assert self.cycle
         request = BatchRequest(number, self._patch, self.config.data.batch)
-        reduced, high = self.sampler.cut(request)
+        reduced, high, _ = self.sampler.cut(request)
         low = cut_unpaired(self.dataset.unpaired, request, self.config, self.world)
         high, reduced, low = (side.to(self.device) for side in (high, reduced[:, :3], low))
         return self.cycle.train_step(high, reduced, low, rng)

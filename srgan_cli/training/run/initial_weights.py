@@ -13,9 +13,10 @@ from srgan_cli.system.devices import pick_device
 from srgan_cli.system.files import make_folder
 from srgan_cli.training.config import TrainConfig
 from srgan_cli.training.models.build import build_generator, generator_arguments
-from srgan_cli.training.optim.equivariance import check_equivariant
+from srgan_cli.training.optim.equivariance import GROUPS, Equivariance, check_equivariant
 from srgan_cli.training.run.folder import has_checkpoint
 from srgan_cli.weights.file import load_weights
+from srgan_cli.weights.onnx_runtime import OnnxGenerator
 from srgan_cli.weights.registry import find_weights
 from srgan_cli.weights.spandrel import PREFIX, SpandrelGenerator, build_spandrel, check_trainable
 
@@ -45,6 +46,16 @@ class InitialWeights:
     def provenance(self) -> dict[str, Any]:
         """The entry in the weights card of the run."""
         return {"name": self.name, "training": self.training}
+
+
+def first_generator(config: TrainConfig, initial: InitialWeights | None) -> Generator:
+    """The generator with which a run starts."""
+    if initial:
+        return initial.build(config)
+    generator = build_generator(config)
+    if config.optim.equivariance in GROUPS:
+        Equivariance(generator, config.optim.equivariance).draw()
+    return generator
 
 
 def prepare_run(config: TrainConfig) -> tuple[TrainConfig, InitialWeights | None]:
@@ -88,6 +99,8 @@ def rebuild(config: TrainConfig, tensors: dict[str, Any]) -> InitialWeights | No
 
 def _adapt(config: TrainConfig) -> tuple[TrainConfig, InitialWeights]:
     generator, card = load_weights(find_weights(config.generator.init_from, config.scale))
+    if isinstance(generator, OnnxGenerator):
+        raise UsageError(f"{card.name} is an ONNX model and cannot be trained", "give it as --teacher instead")
     initial = InitialWeights(generator, card.name, card.training)
     if isinstance(generator, SpandrelGenerator):
         check_trainable(generator, card.name)

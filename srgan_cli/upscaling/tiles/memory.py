@@ -21,6 +21,7 @@ from torch.utils._pytree import tree_leaves
 
 from srgan_cli.errors import SrganError, UsageError
 from srgan_cli.image.codec.raster import band_rows
+from srgan_cli.networks import Generator
 from srgan_cli.system.files import format_bytes
 from srgan_cli.system.memory import rss, total_memory
 from srgan_cli.upscaling.tiles.geometry import Geometry
@@ -54,7 +55,7 @@ def parse_bytes(text: str) -> int:
     return int(float(found[1]) * _UNITS[found[2].upper()])
 
 
-def activation_bytes(network: nn.Module, channels: int) -> float:
+def activation_bytes(network: Generator, channels: int) -> float:
     """Return the peak memory of a network's activations, in bytes for each input pixel.
 
     Counted while the network enlarges a small black picture.  A network on another device is counted with meta tensors
@@ -64,7 +65,7 @@ def activation_bytes(network: nn.Module, channels: int) -> float:
     if device.type != "cpu":
         with suppress(RuntimeError):  # its control flow depends on values
             return _count_activations(copy.deepcopy(network).to("meta"), channels, torch.device("meta"))
-    return _count_activations(network, channels, device)
+    return network.native_bytes + _count_activations(network, channels, device)
 
 
 def _count_activations(network: nn.Module, channels: int, device: torch.device) -> float:

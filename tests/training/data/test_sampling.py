@@ -28,7 +28,7 @@ def pairs() -> list[Pair]:
 
 
 def test_a_patch_is_the_partner_of_its_low_resolution_patch(pairs: list[Pair], config: TrainConfig) -> None:
-    low, high = Sampler(pairs, config).cut(BatchRequest(1, 8, 5))
+    low, high, _ = Sampler(pairs, config).cut(BatchRequest(1, 8, 5))
     assert low.shape == (5, 3, 8, 8)
     assert high.shape == (5, 3, 16, 16)
     inner = (..., slice(2, -2), slice(2, -2))
@@ -57,7 +57,7 @@ def test_pictures_are_sampled_by_their_weights(pairs: list[Pair], config: TrainC
     for index, pair in enumerate(pairs):
         pair.high[:] = index
     weighted = [replace(pair, weight=weight) for pair, weight in zip(pairs, (1.0, 3.0, 0.5), strict=True)]
-    _, high = Sampler(weighted, config.replace(candidate_patches=1)).cut(BatchRequest(0, 8, 1800))
+    _, high, _ = Sampler(weighted, config.replace(candidate_patches=1)).cut(BatchRequest(0, 8, 1800))
     counts = (high[:, 0, 0, 0] * 255).round().int().bincount().tolist()
     assert counts == pytest.approx([400, 1200, 200], rel=0.15)
 
@@ -68,7 +68,7 @@ def test_degraded_patches_lie_where_their_partners_do(config: TrainConfig) -> No
     high = torch.from_numpy(ramp.copy()).permute(2, 0, 1)
     pairs = [Pair("ramp", (downscale(high.float() / 255, 2) * 255).round().to(torch.uint8), high)]
     config = config.replace(degradation="mild")
-    low, high = Sampler(pairs, config).cut(BatchRequest(1, 16, 24))
+    low, high, _ = Sampler(pairs, config).cut(BatchRequest(1, 16, 24))
     error = (low - downscale(high, 2))[..., 2:-2, 2:-2] * 255
     assert error.any()
     assert error.mean((1, 2, 3)).abs().max() < 3
@@ -83,7 +83,7 @@ def test_the_candidate_with_the_most_detail_is_taken(config: TrainConfig) -> Non
         Pair("busy", busy.byte(), busy.byte().repeat(1, 2, 2)),
     ]
     for choice in (1, 3):
-        low, _ = Sampler(pairs, config.replace(candidate_patches=choice)).cut(BatchRequest(0, 8, 400))
+        low, _, _ = Sampler(pairs, config.replace(candidate_patches=choice)).cut(BatchRequest(0, 8, 400))
         assert float((low.amax((1, 2, 3)) == 0).float().mean()) == pytest.approx(0.5**choice, abs=0.06)
 
 
@@ -92,7 +92,7 @@ def test_channels_are_permuted_alike_in_both_partners(pairs: list[Pair], config:
         for side in (pair.low, pair.high):
             side[:] = torch.tensor([10, 20, 30])[:, None, None]
     config = config.replace(channel_shuffle_prob=1.0)
-    low, high = Sampler(pairs, config).cut(BatchRequest(0, 8, 30))
+    low, high, _ = Sampler(pairs, config).cut(BatchRequest(0, 8, 30))
     orders = {tuple((colour * 255).round().int().tolist()) for colour in high[:, :, 0, 0]}
     assert len(orders) == 6
     assert torch.equal(low[:, :, 0, 0], high[:, :, 0, 0])
@@ -100,7 +100,7 @@ def test_channels_are_permuted_alike_in_both_partners(pairs: list[Pair], config:
 
 def test_mixup_blends_two_patches_by_one_fraction_for_both_partners() -> None:
     low = torch.eye(4)[:, :, None, None].expand(4, 4, 2, 2).contiguous()
-    mixed_low, mixed_high = mixup(low, low.repeat(1, 1, 2, 2), torch.Generator().manual_seed(0))
+    mixed_low, mixed_high = mixup((low, low.repeat(1, 1, 2, 2)), torch.Generator().manual_seed(0))
     assert torch.allclose(mixed_low.sum(1), torch.ones(()))
     assert ((mixed_low > 0).flatten(2)[..., 0].sum(1) <= 2).all()
     assert not torch.equal(mixed_low, low)
@@ -120,9 +120,9 @@ def test_cutblur_is_clean_inside_or_outside_a_square() -> None:
 
 
 def test_probabilities_of_degradation_and_cutblur_leave_patches_clean(pairs: list[Pair], config: TrainConfig) -> None:
-    low, high = Sampler(pairs, config.replace(degradation="real", degradation_prob=0.5)).cut(BatchRequest(0, 8, 60))
+    low, high, _ = Sampler(pairs, config.replace(degradation="real", degradation_prob=0.5)).cut(BatchRequest(0, 8, 60))
     clean = (low - downscale(high, 2)).abs()[..., 2:-2, 2:-2].amax((1, 2, 3)) < 0.51 / 255
     assert 18 < clean.sum() < 42
-    low, high = Sampler(pairs, config.replace(degradation="real", cutblur_prob=1.0)).cut(BatchRequest(0, 8, 60))
+    low, high, _ = Sampler(pairs, config.replace(degradation="real", cutblur_prob=1.0)).cut(BatchRequest(0, 8, 60))
     partly = (low - downscale(high, 2)).abs()[..., 2:-2, 2:-2].amin((1, 2, 3)) < 0.51 / 255
     assert partly.sum() > 40
