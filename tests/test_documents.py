@@ -83,6 +83,7 @@ def desk(checkout: Path, weights: Path) -> Path:
 def shorten(line: str) -> str:
     """A command that does less work."""
     line = line.replace("3840x2160", "64x64").replace(" -size +1M", "")
+    line = re.sub("--max-memory [^ ]+", "--max-memory 16G", line)  # this process takes more than the examples allow
     if not line.startswith("srgan train") or "--check" in line:
         return line
     if "--resume" in line:
