@@ -244,7 +244,7 @@ class Run:
         if self.steps % 50 == 0:
             print(
                 f"step {self.steps}:",
-                *(f"{name} {float(loss.detach()):.4f}" for name, loss in result.losses.items()),
+                *(f"{name} {loss:.4f}" for name, loss in result.losses.items()),
                 flush=True,
             )
 
