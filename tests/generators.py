@@ -12,12 +12,15 @@ from srgan_cli.networks.generators.srresnet import SRResNet
 SMALL: dict[str, dict[str, Any]] = {
     "rrdb": {"channels": 4, "blocks": 1, "growth": 2},
     "span": {"channels": 4, "blocks": 3},
+    "smfanet": {"channels": 4, "blocks": 1},
     "srcnn": {"channels": 4},
     "srresnet": {"channels": 4, "blocks": 2},
     "swinir": {"channels": 6, "blocks": 1, "heads": 2},
     "unet": {"channels": 4},
 }
 """Arguments that make a generator small, by name in GENERATORS."""
+EXACT = [name for name, generator in GENERATORS.items() if generator.exact_tiles]
+"""The generators that promise that tiled equals whole."""
 
 
 def noise(*shape: int) -> Tensor:

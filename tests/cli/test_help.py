@@ -28,7 +28,7 @@ def test_defaults_are_those_of_the_library() -> None:
     commands = get_command(app).commands  # type: ignore[attr-defined]
     options = {parameter.name: parameter.default for parameter in commands["train"].params}
     for key, setting in SETTINGS.items():
-        if key in options and key not in ("data", "low", "name"):
+        if key in options and key not in ("data", "low", "name", "teacher"):
             assert options[key] == setting.default, key
     enlarge = {parameter.name: parameter.default for parameter in commands["upscale"].params}
     assert (enlarge["model"], enlarge["tile"]) == (upscaler.DEFAULT_MODEL, TilePolicy().size)

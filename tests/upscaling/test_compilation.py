@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import torch
-from generators import noise, random_generator, small_generator
+from generators import EXACT, noise, random_generator, small_generator
 from torch import Tensor
 
 from srgan_cli.batch.processor import ImageProcessor
@@ -19,7 +19,7 @@ from srgan_cli.batch.task import Task
 from srgan_cli.errors import SrganError
 from srgan_cli.image.io import write_picture
 from srgan_cli.image.picture import Picture
-from srgan_cli.networks import GENERATORS, Generator
+from srgan_cli.networks import Generator
 from srgan_cli.upscaling.compilation import CompiledGenerator, check_compiler
 from srgan_cli.upscaling.ensemble import SelfEnsemble
 from srgan_cli.upscaling.precision import MixedPrecision, with_precision
@@ -86,7 +86,7 @@ def test_pictures_of_all_sizes_share_one_compiled_shape(shapes: Shapes, scale: f
 
 
 @pytest.mark.parametrize("ensemble", [False, True])
-@pytest.mark.parametrize("name", [name for name in GENERATORS if name != "rrdb"])
+@pytest.mark.parametrize("name", [name for name in EXACT if name != "rrdb"])
 def test_tiles_of_one_shape_equal_the_whole(name: str, ensemble: bool) -> None:
     """Every tile is compiled, and all have the same shape, also when they are flipped."""
     generator, seen = small_generator(name), set[tuple[int, ...]]()

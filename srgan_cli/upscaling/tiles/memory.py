@@ -65,7 +65,7 @@ def activation_bytes(network: Generator, channels: int) -> float:
     if device.type != "cpu":
         with suppress(RuntimeError):  # its control flow depends on values
             return _count_activations(copy.deepcopy(network).to("meta"), channels, torch.device("meta"))
-    return network.native_bytes + _count_activations(network, channels, device)
+    return getattr(network, "native_bytes", 0) + _count_activations(network, channels, device)
 
 
 def _count_activations(network: nn.Module, channels: int, device: torch.device) -> float:
