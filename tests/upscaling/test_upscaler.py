@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from generators import noise, small_generator
+from generators import EXACT, noise, small_generator
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
@@ -16,7 +16,6 @@ from srgan_cli.errors import SrganError, UsageError
 from srgan_cli.image.codec.raster import BAND_GRID
 from srgan_cli.image.ops import KERNELS, resize
 from srgan_cli.image.picture import ImageStream, Picture
-from srgan_cli.networks import GENERATORS
 from srgan_cli.networks.generators.srresnet import SRResNet
 from srgan_cli.upscaling.scale import Scale, Size, check_scale
 from srgan_cli.upscaling.tiles.memory import ReservedMemory
@@ -336,7 +335,7 @@ def test_memory_promised_to_results_is_not_available_to_tiles() -> None:
         limited.plan(64, 64, reserved=ReservedMemory(promised=2**40))
 
 
-@pytest.mark.parametrize("name", GENERATORS)
+@pytest.mark.parametrize("name", EXACT)
 def test_tiled_equals_whole_for_every_generator(name: str) -> None:
     """Within a tenth of a level of 255; tiles start on the grid of attention windows."""
     generator = small_generator(name)
