@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Generator as Stream
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from queue import SimpleQueue
 from threading import Lock
 from typing import Protocol
@@ -11,6 +11,8 @@ from srgan_cli.batch.task import Task, TaskResult
 from srgan_cli.system.progress import Progress
 
 _UNITS_PER_TASK = 1000
+Outcome = SimpleQueue[TaskResult | BaseException]
+"""Receives one result or error.  A signal that interrupts `get` leaves no lock behind, as it may in a Future."""
 
 
 class Worker(Protocol):
@@ -55,8 +57,11 @@ class BatchRunner:
         try:
             for _, index in slots:
                 pool.submit(_run_worker, self.workers[index], queue, aggregator)
-            while future := queue.results.get():
-                yield future.result()
+            while outcome := queue.outcomes.get():
+                result = outcome.get()
+                if isinstance(result, BaseException):
+                    raise result
+                yield result
         finally:
             queue.close()
             for worker in self.workers:
@@ -69,11 +74,11 @@ class BatchRunner:
 def _run_worker(worker: Worker, queue: "TaskQueue", aggregator: "ProgressAggregator") -> None:
     """Take tasks for one slot of a worker until none is left."""
     while item := queue.take():
-        task, future = item
+        task, outcome = item
         try:
-            future.set_result(worker.process(task, aggregator.task_progress()))
+            outcome.put(worker.process(task, aggregator.task_progress()))
         except BaseException as error:  # raised by `run`, even a KeyboardInterrupt
-            future.set_exception(error)
+            outcome.put(error)
 
 
 class TaskQueue:
@@ -81,19 +86,20 @@ class TaskQueue:
 
     def __init__(self, tasks: Iterable[Task]) -> None:
         self.tasks, self.lock = iter(tasks), Lock()
-        self.results: SimpleQueue[Future[TaskResult] | None] = SimpleQueue()
+        self.outcomes: SimpleQueue[Outcome | None] = SimpleQueue()
 
-    def take(self) -> tuple[Task, Future[TaskResult]] | None:
-        """The next task and the future for its result; None at the end."""
+    def take(self) -> tuple[Task, Outcome] | None:
+        """The next task and what receives its result; None at the end."""
         with self.lock:
-            future: Future[TaskResult] = Future()
+            outcome: Outcome = SimpleQueue()
             try:
                 task = next(self.tasks, None)
             except Exception as error:  # raised by `run`
-                task = None
-                future.set_exception(error)
-            self.results.put(None if task is None and not future.done() else future)
-            return None if task is None else (task, future)
+                outcome.put(error)
+                self.outcomes.put(outcome)
+                return None
+            self.outcomes.put(None if task is None else outcome)
+            return None if task is None else (task, outcome)
 
     def close(self) -> None:
         """Hand out no more tasks."""
