@@ -28,15 +28,9 @@ def read_recipe(path: Path) -> dict[str, Any]:
     `steps` replaces the default time.  The `config.json` of an earlier version is completed with the defaults of then.
     Raises UsageError for a file that cannot be read, an unknown key, and a value of the wrong type.
     """
-    try:
-        text = path.read_text(encoding="utf8")
-        settings = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
-    except (OSError, ValueError, RecursionError) as error:
-        raise UsageError(f"cannot read {path}: {error}", _HINT) from error
-    if not isinstance(settings, dict):
-        raise UsageError(f"{path} does not hold settings by name", _HINT)
-    settings = current_names(settings)
+    settings = _read(path)
     _check(settings, path)
+    settings = current_names(settings)
     if "steps" in settings:
         settings = {"seconds": None, **settings}
     return {**LEGACY_DEFAULTS, **settings} if path.name == SETTINGS_FILE else settings
@@ -48,20 +42,37 @@ def known_settings() -> dict[str, type]:
 
 
 def former_settings(path: Path) -> dict[str, str]:
-    """The former keys that a readable TOML recipe uses, each with the current one."""
-    keys = tomllib.loads(path.read_text(encoding="utf8")) if path.suffix != ".json" else {}
-    return {key: RENAMED_SETTINGS[key] for key in keys if key in RENAMED_SETTINGS}
+    """The former keys that a recipe uses, each with the current one; none for the `config.json` of a run.
+
+    Raises UsageError as `read_recipe` does.
+    """
+    if path.name == SETTINGS_FILE:  # a program wrote it
+        return {}
+    return {key: RENAMED_SETTINGS[key] for key in _read(path) if key in RENAMED_SETTINGS}
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """The keys and values of a file as they are written."""
+    try:
+        text = path.read_text(encoding="utf8")
+        settings = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
+    except (OSError, ValueError, RecursionError) as error:
+        raise UsageError(f"cannot read {path}: {error}", _HINT) from error
+    if not isinstance(settings, dict):
+        raise UsageError(f"{path} does not hold settings by name", _HINT)
+    return settings
 
 
 def _check(settings: dict[str, Any], path: Path) -> None:
     known = known_settings()
     for key, value in settings.items():
-        if key not in known:
+        current = RENAMED_SETTINGS.get(key, key)
+        if current not in known:
             near = get_close_matches(key, known, 1)
             hint = f"did you mean {near[0]}?" if near else f"known settings: {', '.join(known)}"
             raise UsageError(f"{path} has an unknown setting {shown(key)}", hint)
-        if not _is_a(value, known[key]):
-            raise UsageError(f"{key} is {shown(value)} in {path}, expected {KINDS[known[key]]}", "correct the file")
+        if not _is_a(value, known[current]):
+            raise UsageError(f"{key} is {shown(value)} in {path}, expected {KINDS[known[current]]}", "correct the file")
 
 
 def _is_a(value: object, kind: type) -> bool:

@@ -45,6 +45,12 @@ def test_without_torchrun_the_world_is_one_process(monkeypatch: pytest.MonkeyPat
     assert not world.all_true(False)
 
 
+def test_a_rank_without_a_world_is_the_only_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("WORLD_SIZE", raising=False)
+    monkeypatch.setenv("RANK", "1")
+    assert World.from_environment().is_main
+
+
 @pytest.mark.parametrize(
     ("name", "backend", "selected"),
     [

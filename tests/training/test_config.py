@@ -106,6 +106,9 @@ def test_a_recipe_with_former_names_loads_and_they_can_be_listed(tmp_path: Path)
     path.write_text("".join(f"{key} = {json.dumps(value)}\n" for key, value in FORMER.items()) + "batch = 3\n")
     assert current(TrainConfig.from_settings(**read_recipe(path))) == FORMER
     assert former_settings(path) == RENAMED_SETTINGS
+    written = tmp_path / "recipe.json"
+    written.write_text(json.dumps({"game": "hinge", "batch": 3}))
+    assert former_settings(written) == {"game": "gan_loss"}
 
 
 @pytest.mark.parametrize(
@@ -120,6 +123,7 @@ def test_the_settings_of_an_earlier_run_load(tmp_path: Path) -> None:
     path = tmp_path / "config.json"
     path.write_text(json.dumps(FORMER))
     assert current(TrainConfig.from_settings(**read_recipe(path))) == FORMER
+    assert former_settings(path) == {}
 
 
 def test_the_checkpoint_of_an_earlier_run_loads(tmp_path: Path) -> None:
@@ -243,6 +247,7 @@ def test_a_recipe_gives_settings_by_name(tmp_path: Path) -> None:
         ('batch = "many"', "batch is 'many'", ""),
         ("batch = 1.5", "batch is 1.5 .*, expected a whole number", ""),
         ("steps = true", "steps is True", ""),
+        ("game = 3", "game is 3", ""),
         ("batch =", "cannot read", ""),
     ],
 )
