@@ -6,7 +6,8 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
-from srgan_cli.image.codec.samples import UNIT_RANGE, ValueRange
+from srgan_cli.image.codec.raster import BandLayout, ValueRange
+from srgan_cli.image.codec.samples import UNIT_RANGE
 from srgan_cli.image.metadata.metadata import Metadata
 
 
@@ -30,6 +31,12 @@ class Picture:
     """Milliseconds for which it is shown as a frame of an animation; else 0."""
     notes: tuple[str, ...] = ()
     """A sentence for everything that reading changed or dropped."""
+    valid: Tensor | None = None
+    """bool (C, H, W): where each band has a value; None if it has one everywhere."""
+    layout: BandLayout | None = None
+    """What its bands and its alpha are, in the order of the file; None for grey or RGB, by their number."""
+    nodata: str = ""
+    """The stored value that stands for no data, as text; "" without one."""
 
     @property
     def height(self) -> int:

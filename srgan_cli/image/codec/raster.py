@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,15 +10,48 @@ from numpy.typing import NDArray
 from srgan_cli.image.metadata.metadata import Metadata
 
 Values = NDArray[Any]
-"""(H, W, C) of uint8, uint16 or float32; C is 1 for grey and 3 for RGB, plus 1 with alpha."""
+"""(H, W, C) of integers or floats as a file stores them; what the channels are says a BandLayout."""
+ValueRange = tuple[float, float]
+"""The stored values that a network sees as 0 and 1."""
+UNSPECIFIED, ASSOCIATED, UNASSOCIATED = 0, 1, 2
+"""What a channel beyond the colours is, as in TIFF's ExtraSamples: any data, or alpha."""
 BAND_GRID = 32
 """Every band but the last has a multiple of this number of rows."""
 _BAND_BYTES = 2**22
 _BAND_ROWS = 4096
 """The most rows of a band: libvips takes longer for each row, the more of them are requested at once."""
-_DEPTHS = {"uint8": 8, "uint16": 16, "float32": 32}
 EXIF_TURNS = {2: (0, True), 3: (2, False), 4: (2, True), 5: (3, True), 6: (3, False), 7: (1, True), 8: (1, False)}
 """For each EXIF orientation but 1: quarter turns counterclockwise, then whether to mirror left and right."""
+
+
+@dataclass(frozen=True)
+class BandLayout:
+    """What the channels of a picture are, in the order of its file."""
+
+    colours: int = 1
+    """The first channels, which are one grey (1) or RGB (3) picture."""
+    extra: tuple[int, ...] = ()
+    """What each further channel is: UNSPECIFIED, ASSOCIATED or UNASSOCIATED."""
+    names: tuple[str, ...] = ()
+    """The names of all channels, if the file has them."""
+    mask: Literal["", "page", "alpha"] = ""
+    """Where the file says which pixels are valid, apart from a nodata value: a mask of its own, or 0 and full alpha."""
+
+    @classmethod
+    def of_channels(cls, count: int) -> "BandLayout":
+        """The layout of formats that have only grey and RGB, with alpha or without."""
+        return cls(1 if count < 3 else 3, () if count in (1, 3) else (UNASSOCIATED,))
+
+    @property
+    def count(self) -> int:
+        """The number of channels, alpha included."""
+        return self.colours + len(self.extra)
+
+    @property
+    def alpha(self) -> int | None:
+        """The index of the alpha channel."""
+        found = [index for index, kind in enumerate(self.extra, self.colours) if kind != UNSPECIFIED]
+        return found[0] if found else None
 
 
 @dataclass(frozen=True)
@@ -74,6 +107,14 @@ class Raster:
     """Milliseconds for which an animation shows it."""
     notes: tuple[str, ...] = ()
     """A sentence for everything that reading changed or dropped."""
+    layout: BandLayout | None = None
+    """What its channels are; None for grey or RGB, with alpha or without, by their number."""
+    nodata: str = ""
+    """The stored value that stands for no data, as text; "" without one."""
+    declared_range: ValueRange | None = None
+    """The range of values that its file declares."""
+    is_measured: bool = False
+    """Whether its file says that it is no photograph: by a place on Earth, a nodata value or a mask."""
 
     @property
     def values(self) -> Values:
@@ -81,19 +122,24 @@ class Raster:
         return self.rows.to_array()
 
     @property
+    def bands(self) -> BandLayout:
+        """What its channels are."""
+        return self.layout or BandLayout.of_channels(self.rows.shape[2])
+
+    @property
     def depth(self) -> int:
-        """Bits a channel: 8, 16 or 32 (float)."""
-        return _DEPTHS[self.rows.dtype.name]
+        """Bits a channel."""
+        return self.rows.dtype.itemsize * 8
 
     @property
     def has_colour(self) -> bool:
         """Whether it is RGB."""
-        return self.rows.shape[2] > 2
+        return self.bands.colours == 3
 
     @property
     def has_alpha(self) -> bool:
         """Whether it has an alpha channel."""
-        return self.rows.shape[2] in (2, 4)
+        return self.bands.alpha is not None
 
 
 def apply_exif_orientation(values: Values, orientation: int) -> Values:

@@ -7,12 +7,10 @@ import numpy as np
 from PIL import Image
 
 from srgan_cli.image.codec.limits import check_max_pixels
-from srgan_cli.image.codec.raster import Raster, Values
+from srgan_cli.image.codec.raster import Raster, ValueRange, Values
 from srgan_cli.image.codec.reader import open_reader
 from srgan_cli.image.luma import Array, PixelsT, as_float64, to_rgb
 
-ValueRange = tuple[float, float]
-"""The stored values that 0 and 1 stand for."""
 UNIT_RANGE: ValueRange = (0.0, 1.0)
 _FLOAT_DEPTH = 32
 
