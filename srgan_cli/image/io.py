@@ -105,6 +105,7 @@ def picture_losses(path: Path, picture: Picture | ImageStream) -> list[str]:
         "cannot store this picture's EXIF": len(metadata.exif or b"") > capabilities.exif_bytes,
         "cannot store all of this picture's EXIF": name == "TIFF" and tiff.has_unwritable_tags(metadata.exif),
         "cannot store this picture's XMP": len(metadata.xmp or b"") > capabilities.xmp_bytes,
+        "cannot store this picture's georeference": bool(metadata.place) and name != "TIFF",
         "cannot store this picture's resolution": bool(metadata.dpi) and not capabilities.dpi,
     }
     lost = [loss for loss, applies in losses.items() if applies]
@@ -138,6 +139,7 @@ def to_raster(picture: Picture | ImageStream, name: str) -> Raster:
         _if_fits(header.metadata.exif, capabilities.exif_bytes),
         _if_fits(header.metadata.xmp, capabilities.xmp_bytes),
         header.metadata.dpi if capabilities.dpi else None,
+        header.metadata.place,
     )
     empty = _to_values(header, capabilities)
     shape = (stream.height, stream.width, empty.shape[2])

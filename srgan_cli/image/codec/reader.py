@@ -220,7 +220,7 @@ class TiffReader:
 
     def __init__(self, path: Path, file: IO[bytes]) -> None:
         self.path, self.file, self.stamp = path, file, file_stamp(path)
-        self.pages = tiff.pages(file)
+        self.pages, self.notes = tiff.pages(file)
         self.count = len(self.pages)
         self.redecodes = self.count > 1
         if not self.count or not {tiff.WIDTH, tiff.HEIGHT} <= set(self.pages[0][1]):
@@ -244,6 +244,7 @@ class TiffReader:
         """A page, upright."""
         number, tags = self.pages[index]
         metadata, notes = tiff.read_metadata(self.file, tags)
+        notes += self.notes if index == 0 else []
         raster = self._read_with_vips(number, tags) if self.is_streamed(index) else self._read_with_pillow(number)
         return replace(raster, metadata=metadata.upright(), notes=(*notes, *raster.notes))
 

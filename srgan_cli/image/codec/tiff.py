@@ -11,25 +11,26 @@ from math import prod
 from pathlib import Path
 from typing import IO, Any
 
-from PIL import ExifTags
+import numpy as np
+from PIL import ExifTags, TiffTags
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from srgan_cli.image.codec import vips
 from srgan_cli.image.codec.raster import Rows
+from srgan_cli.image.geo import place
 from srgan_cli.image.metadata.metadata import PARSE_ERRORS, Metadata, as_exif_types, build_exif, dpi_of, parse_exif
 
 Tags = ImageFileDirectory_v2
 WIDTH, HEIGHT, BITS, PHOTOMETRIC, STRIPS, ORIENTATION = 256, 257, 258, 262, 273, 274
 RESOLUTION = {282, 283, 296}
-_SUBFILE, _XMP, _PROFILE, _EXTRA_SAMPLES, _SAMPLE_FORMAT = 254, 700, 34675, 338, 339
+_SUBFILE, _SUBIFDS, _XMP, _PROFILE, _EXTRA_SAMPLES, _SAMPLE_FORMAT = 254, 330, 700, 34675, 338, 339
 _UNASSOCIATED_ALPHA = 2
-_GEOGRAPHY = {33550, 33922, 34264, 34735}
 _SUBDIRECTORIES = (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo, ExifTags.IFD.Interop)
 # Tags that describe how values are stored, and tags that are wrong for another size.
 _STORAGE_TAGS = {
     *range(254, 267), 273, 274, *range(277, 282), 284, *range(288, 293), 297, 301, 317, *range(320, 326),
     *range(330, 333), *range(334, 339), 339, 340, 341, 347, *range(512, 522), *range(529, 533), _XMP, _PROFILE,
-    37724, *_GEOGRAPHY, *RESOLUTION,
+    37724, *place.TAGS, *RESOLUTION,
 }  # fmt: skip
 MAX_CLASSIC_BYTES = 2**32 - 2**24
 """The most bytes of pixels in a TIFF that is not a BigTIFF; the rest is for directories."""
@@ -53,10 +54,13 @@ _CLASSIC = _Layout(b"II*\x00" + bytes(4), "<L", 2, 12, 4)
 _BIG = _Layout(b"II+\x00\x08\x00\x00\x00" + bytes(8), "<Q", 8, 20, 16)
 
 
-def pages(file: IO[bytes]) -> list[tuple[int, Tags]]:
-    """The directories of a TIFF with their numbers; those of reduced copies are left out."""
+def pages(file: IO[bytes]) -> tuple[list[tuple[int, Tags]], list[str]]:
+    """The directories of a TIFF with their numbers, and a note if there are reduced copies, which are left out."""
     found = list(enumerate(_chain(file)))
-    return [(number, tags) for number, tags in found if number == 0 or not tags.get(_SUBFILE, 0) & 1]
+    kept = [(number, tags) for number, tags in found if number == 0 or not tags.get(_SUBFILE, 0) & 1]
+    copies = sum(tags.get(_SUBFILE, 0) & 5 == 1 for number, tags in found if number)
+    copies += sum(len(np.atleast_1d(tags[_SUBIFDS])) for _, tags in kept if _SUBIFDS in tags)
+    return kept, [f"its {copies} reduced copies (overviews) are dropped"] if copies else []
 
 
 def depth(tags: Tags) -> int:
@@ -89,7 +93,7 @@ def is_plain(tags: Tags) -> bool:
 
 def read_metadata(file: IO[bytes], tags: Tags) -> tuple[Metadata, list[str]]:
     """The metadata of a page, and a note on everything that is dropped."""
-    notes = ["its georeferencing is dropped: it does not fit another size"] if _GEOGRAPHY & set(tags) else []
+    here, notes = place.Place.from_tags(tags, int(tags[HEIGHT]), int(tags[WIDTH]), orientation(tags))
     xmp = tags.get(_XMP)
     kept: dict[int, Any] = {tag: value for tag, value in tags.items() if tag not in _STORAGE_TAGS}
     exif = None
@@ -101,10 +105,10 @@ def read_metadata(file: IO[bytes], tags: Tags) -> tuple[Metadata, list[str]]:
         exif = build_exif(kept | resolution) if kept else None
         dpi = dpi_of(build_exif(resolution)) if resolution else None
     except PARSE_ERRORS:
-        return Metadata(), [*notes, "its EXIF is damaged and dropped"]
+        return Metadata(place=here), [*notes, "its EXIF is damaged and dropped"]
     if resolution.get(296) == 1:
         dpi = None
-    return Metadata(exif, bytes(xmp) if xmp else None, dpi), notes
+    return Metadata(exif, bytes(xmp) if xmp else None, dpi, here), notes
 
 
 def write_pages(path: Path, pages: Sequence[tuple[Rows, dict[int, Any]]]) -> None:
@@ -147,6 +151,8 @@ def _merge_tags(source: Tags, extra: dict[int, Any], layout: _Layout) -> Tags:
             tags.tagtype[tag] = source.tagtype[tag]
             tags[tag] = source[tag]
     for tag, value in as_exif_types(extra).items():
+        if isinstance(value, str):
+            tags.tagtype[tag], value = TiffTags.ASCII, value.encode()
         tags[tag] = value
     tags.tagtype[STRIPS] = layout.offset_type
     return tags
@@ -177,7 +183,7 @@ def _with_strips(directory: bytes, offset: int, strips: list[int], layout: _Layo
 
 def tags_for(metadata: Metadata, icc_profile: bytes | None) -> dict[int, Any]:
     """The tags of a page for this metadata and profile."""
-    tags = _writable_tags(metadata.exif)
+    tags = _writable_tags(metadata.exif) | dict(metadata.place.tags if metadata.place else {})
     if metadata.dpi:
         tags |= {282: metadata.dpi[0], 283: metadata.dpi[1], 296: 2}
     if metadata.xmp:

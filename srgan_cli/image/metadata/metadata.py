@@ -1,4 +1,4 @@
-"""EXIF, XMP and resolution of a picture."""
+"""EXIF, XMP, resolution and place of a picture."""
 
 import math
 import re
@@ -8,6 +8,7 @@ from typing import Any
 
 from PIL import ExifTags, Image
 
+from srgan_cli.image.geo.place import Place
 from srgan_cli.image.metadata.exif import ExifBlock
 
 EXIF_PREFIX = b"Exif\x00\x00"
@@ -32,6 +33,8 @@ class Metadata:
     """The XML packet."""
     dpi: tuple[float, float] | None = None
     """Horizontal and vertical resolution in pixels an inch."""
+    place: Place | None = None
+    """Where the pixels lie; upright."""
 
     def upright(self) -> "Metadata":
         """The metadata after the orientation was applied: it is reset to 1."""
@@ -45,7 +48,7 @@ class Metadata:
             exif = ExifBlock(exif).without_thumbnail().set_size(height, width).to_bytes()
         for pattern, across in _XMP_SIZES:
             xmp = xmp and pattern.sub(rb"\g<1>%d" % (width if across else height), xmp)
-        return replace(self, exif=exif, xmp=xmp)
+        return replace(self, exif=exif, xmp=xmp, place=self.place and self.place.with_size(height, width))
 
     def with_dpi_in_exif(self) -> "Metadata":
         """The metadata with the resolution in EXIF, for formats without a field of their own for it."""

@@ -1,0 +1,78 @@
+"""GDAL's metadata for another grid: the XML in a TIFF (tag GDAL_METADATA), and the one beside a file (.aux.xml).
+
+Source: GDAL, drivers GTiff and "GDAL Persistent Auxiliary Metadata", https://gdal.org/en/stable/user/raster_data_model.html
+"""
+
+from collections.abc import Iterator
+from xml.dom.minidom import Document, Element
+
+from srgan_cli.image.geo import grid, rpc, xml
+from srgan_cli.image.geo.grid import GridMap
+
+METADATA = 42112
+"""The TIFF tag."""
+_STALE_DOMAINS = {"geolocation": "geolocation arrays", "image_structure": "", "xml:esri": "ESRI's own transformation"}
+_STATISTICS = "statistics"
+_STALE_ELEMENTS = {"Histograms": _STATISTICS, "GeodataXform": _STALE_DOMAINS["xml:esri"]}
+
+
+def clean(text: str) -> tuple[str, list[str]]:
+    """The XML without what is not true of other pixels, and a note on it.  Raises one of xml.PARSE_ERRORS."""
+    document, dropped = xml.parse(text), set()
+    for name, kind in _STALE_ELEMENTS.items():
+        for element in xml.elements(document, name):
+            xml.remove(element)
+            dropped.add(kind)
+    for domain, name, element in list(_items(document)):
+        if domain in _STALE_DOMAINS or name.startswith("STATISTICS_"):
+            xml.remove(element)
+            dropped.add(_STALE_DOMAINS.get(domain, _STATISTICS))
+    return _written(document, text), [
+        f"its {kind} in GDAL's metadata are dropped: they describe the input" for kind in sorted(dropped - {""})
+    ]
+
+
+def map_metadata(text: str, change: GridMap) -> str:
+    """The XML for the new grid.  Raises one of xml.PARSE_ERRORS."""
+    document = xml.parse(text)
+    for domain, name, element in _items(document):
+        if domain == "rpc":
+            xml.set_text(element, rpc.map_value(name, xml.text_of(element), change))
+    for element in xml.elements(document, "GeoTransform"):
+        numbers = tuple(map(float, xml.text_of(element).split(",")))
+        xml.set_text(element, format_geotransform(grid.geotransform(numbers, change)))
+    for element in xml.elements(document, "GCP"):
+        point = change @ [float(element.getAttribute("Pixel")), float(element.getAttribute("Line")), 1]
+        element.setAttribute("Pixel", f"{point[0]:.15g}")
+        element.setAttribute("Line", f"{point[1]:.15g}")
+    return _written(document, text)
+
+
+def has_rpc(text: str) -> bool:
+    """Whether there are rational polynomial coefficients."""
+    return any(domain == "rpc" for domain, _, _ in _items(xml.parse(text)))
+
+
+def has_geotransform(text: str) -> bool:
+    """Whether there is a geotransform."""
+    return next(xml.elements(xml.parse(text), "GeoTransform"), None) is not None
+
+
+def format_geotransform(numbers: tuple[float, ...]) -> str:
+    """A geotransform as text with all its digits."""
+    return ", ".join(f"{number:.17g}" for number in numbers)
+
+
+def _items(document: Document) -> Iterator[tuple[str, str, Element]]:
+    """Domain and name of every item, and its element."""
+    for element in xml.elements(document, "Item"):
+        yield element.getAttribute("domain").lower(), element.getAttribute("name"), element
+    for parent in xml.elements(document, "Metadata"):
+        for element in xml.elements(parent, "MDI"):
+            yield parent.getAttribute("domain").lower(), element.getAttribute("key"), element
+
+
+def _written(document: Document, text: str) -> str:
+    """The document as text, with a declaration if `text` has one."""
+    has_declaration = text.lstrip().startswith("<?xml")
+    return document.toxml() if has_declaration else "".join(node.toxml() for node in document.childNodes)
