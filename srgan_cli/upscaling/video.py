@@ -1,6 +1,8 @@
 """Raw video, enlarged frame by frame."""
 
+from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import PurePath
 from typing import IO
 
 from srgan_cli.image.picture import Picture
@@ -9,6 +11,13 @@ from srgan_cli.upscaling.scale import Scale
 from srgan_cli.upscaling.upscaler import Upscaler
 
 VIDEO = "y4m"
+"""The name of the format, and the suffix of its files."""
+
+
+def is_video(inputs: Sequence[str], out: str, form: str) -> bool:
+    """Whether raw video is asked for: by `form`, by the suffix of `out`, or where that has none, of the only input."""
+    only = inputs[0] if len(inputs) == 1 and not form else ""
+    return form == VIDEO or (PurePath(out).suffix or PurePath(only).suffix).lower() == f".{VIDEO}"
 
 
 def upscale_video(

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
@@ -73,15 +74,32 @@ def score(
         features=features,
         patch=patch,
     )
-    plan = plan_scoring(reference, candidates or [], baseline or [], chosen, BaselineSettings(scale, device))
-    plan = replace(plan, jobs=jobs, crop_side=gallery.crop_side, max_pixels=max_pixels)
-    report = _evaluate_and_print(plan, text_format, on)
-    failed = failed_thresholds(report, thresholds)
-    for message in [*report.errors, *failed]:
-        warn(message)
-    gallery.write(plan, report)
+    with _spooled([reference, *(candidates or [])]) as (original, *results):
+        plan = plan_scoring(original, results, baseline or [], chosen, BaselineSettings(scale, device))
+        plan = replace(plan, jobs=jobs, crop_side=gallery.crop_side, max_pixels=max_pixels)
+        report = _evaluate_and_print(plan, text_format, on)
+        failed = failed_thresholds(report, thresholds)
+        for message in [*report.errors, *failed]:
+            warn(message)
+        gallery.write(plan, report)
     if failed or not report.complete:
         raise typer.Exit(1)
+
+
+@contextmanager
+def _spooled(places: "list[Path]") -> "Iterator[list[Path]]":
+    """The same files, with temporary ones in place of standard input and other streams.
+
+    Raises SrganError where a stream holds no picture.
+    """
+    from srgan_cli.cli.stdio import spool_stdio, standard_names
+
+    with spool_stdio(standard_names(map(str, places), "")[0], "", "") as files:
+        for stream in files.streams:
+            from srgan_cli.image.io import picture_size  # imports torch
+
+            picture_size(Path(stream))
+        yield [Path(place) for place in files.inputs]
 
 
 def _evaluate_and_print(plan: "ScoringPlan", text_format: str, on: str) -> "Report":

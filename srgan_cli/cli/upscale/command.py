@@ -7,7 +7,7 @@ import typer
 import srgan_cli.cli.upscale.options as own
 from srgan_cli.cli.fast_import import gc_paused
 from srgan_cli.cli.options import Debug, Device, MaxPixels, Offline, On, check_exclusive, given_options
-from srgan_cli.cli.upscale.stdio import STANDARD
+from srgan_cli.cli.stdio import STANDARD, is_stream, standard_names
 from srgan_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -66,11 +66,12 @@ def upscale(
         from srgan_cli.upscaling.scale import check_scale
         from srgan_cli.upscaling.tiles.memory import parse_bytes
         from srgan_cli.upscaling.tiles.tiling import TilePolicy
-        from srgan_cli.upscaling.video import VIDEO
+        from srgan_cli.upscaling.video import is_video
 
     inputs, out = _split(places or [], from_file)
+    video = is_video(inputs, out, form)
     check_scale(scale)
-    _check(context, out)
+    _check(context, out, video=video)
     policy = TilePolicy(tile, parse_bytes(max_memory) if max_memory else None)
     if policy.max_memory is None:  # retained memory would count towards the limit
         retain_freed_memory()
@@ -79,7 +80,7 @@ def upscale(
         inputs=inputs,
         out=out,
         from_file=from_file,
-        naming=Naming(name, "" if form == VIDEO else suffix_of(form)),
+        naming=Naming(name, "" if video else suffix_of(form)),
         options=UpscaleOptions(
             scale=_fit(size, name) or scale,
             strict=strict,
@@ -106,10 +107,10 @@ def upscale(
         debug=debug,
         given=context.params,
     )
-    (run_video if form == VIDEO else run)(request)
+    (run_video if video else run)(request)
 
 
-def _check(context: typer.Context, out: str) -> None:
+def _check(context: typer.Context, out: str, *, video: bool) -> None:
     """Raises UsageError for options that exclude each other."""
     from srgan_cli.upscaling.video import VIDEO
 
@@ -117,8 +118,10 @@ def _check(context: typer.Context, out: str) -> None:
         check_exclusive(context, *pair)
     if context.params["as_json"] and out == STANDARD:
         raise UsageError("standard output cannot hold both a picture and JSON", "name a file, or leave --json out")
-    if context.params["form"] == VIDEO and (refused := given_options(context, *_NOT_FOR_VIDEO)):
-        raise UsageError(f"--format y4m takes no {refused[0]}", "leave it out")
+    if video and context.params["form"] not in ("", VIDEO):
+        raise UsageError(f"{out} asks for y4m, --format for {context.params['form']}", "leave --format out")
+    if video and (refused := given_options(context, *_NOT_FOR_VIDEO)):
+        raise UsageError(f"raw video takes no {refused[0]}", "leave it out")
 
 
 def _fit(size: str, name: str) -> "Size | None":
@@ -133,9 +136,9 @@ def _split(places: list[str], from_file: str) -> tuple[list[str], str]:
     """The inputs and the output.  Raises UsageError where one is missing or not possible."""
     if len(places) < (1 if from_file else 2):
         raise UsageError(f"{'OUT' if places or from_file else 'IN and OUT'} is missing", "srgan upscale in.png out.png")
-    *inputs, out = places
+    inputs, out = standard_names(places[:-1], places[-1])
     if from_file == STANDARD and STANDARD in inputs:
         raise UsageError("standard input cannot be both a list and a picture", "give the list as a file")
-    if from_file and out == STANDARD:
+    if from_file and is_stream(out):
         raise UsageError("standard output holds one picture", "name a folder for many")
     return inputs, out

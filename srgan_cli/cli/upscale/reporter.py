@@ -7,7 +7,7 @@ import typer
 
 from srgan_cli.batch.task import Task, TaskResult
 from srgan_cli.cli.console import info, warn, write_record
-from srgan_cli.cli.upscale.stdio import SpooledFiles
+from srgan_cli.cli.stdio import SpooledFiles
 
 if TYPE_CHECKING:
     from srgan_cli.batch.planning import BatchPlan

@@ -9,7 +9,7 @@ from srgan_cli.batch.task import UpscaleOptions
 from srgan_cli.batch.workers import WorkerSpec
 from srgan_cli.cli.console import warn
 from srgan_cli.cli.fetch import resolve_model
-from srgan_cli.cli.upscale.stdio import STANDARD
+from srgan_cli.cli.stdio import STANDARD, is_stream
 from srgan_cli.errors import UsageError
 from srgan_cli.system.distributed import World
 from srgan_cli.system.storage import Location, is_remote
@@ -82,8 +82,8 @@ class UpscaleRequest:
         if world.size > 1 and (self.devices or self.on):
             raise UsageError("under torchrun every process is a worker already", "leave --devices and --on out")
         places = [*self.inputs, self.out, self.from_file]
-        if (world.size > 1 or self.on) and STANDARD in places:
-            raise UsageError("standard input and output belong to one process", "name files and folders")
+        if (world.size > 1 or self.on) and (self.from_file == STANDARD or any(map(is_stream, places[:-1]))):
+            raise UsageError("standard input and output, and pipes, belong to one process", "name files and folders")
         if (world.size > 1 or self.on or self.devices) and any(place.startswith("memory:") for place in places):
             raise UsageError("memory:// is in one process alone", "name a place that all workers reach")
 

@@ -15,9 +15,9 @@ from srgan_cli.batch.runner import BatchRunner, Worker
 from srgan_cli.batch.task import Task, TaskResult
 from srgan_cli.batch.workers import WorkerSpec, start_process_workers
 from srgan_cli.cli.console import progress_bar
+from srgan_cli.cli.stdio import STANDARD, SpooledFiles, open_binary, read_list, spool_stdio
 from srgan_cli.cli.upscale.reporter import Reporter
 from srgan_cli.cli.upscale.request import UpscaleRequest
-from srgan_cli.cli.upscale.stdio import STANDARD, SpooledFiles, open_binary, read_list, spool_stdio
 from srgan_cli.errors import UsageError
 from srgan_cli.system.devices import pick_devices
 from srgan_cli.system.distributed import SINGLE_PROCESS, World, shared_queue
@@ -75,7 +75,7 @@ def run_video(request: UpscaleRequest) -> None:
     inputs, out = request.inputs, request.out
     request.check(World.from_environment())
     if len(inputs) > 1:
-        raise UsageError("--format y4m takes one stream in and one out", "srgan upscale --format y4m - -")
+        raise UsageError("raw video takes one file or stream in and one out", "srgan upscale in.y4m out.y4m")
     task = Task(Path(inputs[0]), Path(out))
     if STANDARD not in (inputs[0], out) and task.source.resolve() == task.target.resolve():
         raise UsageError(f"{out} is the input itself", "name another file to write")

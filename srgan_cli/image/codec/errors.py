@@ -58,4 +58,6 @@ def _unidentified(path: Path) -> PictureError:
         if head.startswith(signature):
             found = "cannot read {path}: it starts like a {format} file, but cannot be decoded"
             return PictureError(found, "it is damaged or of an unsupported kind", path=path, format=name)
+    if head.startswith(b"YUV4MPEG2"):
+        return PictureError("{path} is a raw video", "name one output that ends in .y4m", path=path)
     return PictureError("not a picture: {path}", "convert it to PNG, JPEG, WebP, TIFF, BMP, GIF or AVIF", path=path)

@@ -5,10 +5,11 @@ import json
 import os
 import pty
 import re
+import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from support import REPOSITORY, Outcome
 from typer.main import get_command
 
 from srgan_cli.cli import app
+from srgan_cli.cli.stdio import read_list
 from srgan_cli.networks import Generator
 from srgan_cli.system.files import digest
 
@@ -118,8 +120,13 @@ def test_the_format_of_standard_output_can_be_chosen(
         (b"", "in.png out.png --name {stem}.png", 2, "srgan: out.png has a name already"),
         (b"", "in.png out/ --overwrite --no-clobber", 2, "srgan: --overwrite and --no-clobber exclude each other"),
         (b"", "- out.y4m --format y4m", 1, "srgan: the video is empty"),
-        (b"", "- in.png out.y4m --format y4m", 2, "srgan: --format y4m takes one stream"),
-        (b"", "- out.y4m --format y4m --strict", 2, "srgan: --format y4m takes no --strict"),
+        (b"", "- in.png out.y4m --format y4m", 2, "srgan: raw video takes one file or stream"),
+        (b"", "- out.y4m --format y4m --strict", 2, "srgan: raw video takes no --strict"),
+        (b"", "- out.y4m --strict", 2, "srgan: raw video takes no --strict"),
+        (b"", "- out.y4m --format png", 2, "srgan: out.y4m asks for y4m, --format for png"),
+        (b"YUV4MPEG2 W4 H4\n", "- out.png", 1, "srgan: standard input is a raw video"),
+        (b"", "/dev/stdin - out/", 2, "srgan: standard input is named twice"),
+        (b"", "/dev/fd/777 out.png", 1, "srgan: cannot read /dev/fd/777: Bad file descriptor"),
         (b"", "missing.png -", 1, "srgan: no such file: missing.png"),
     ],
 )
@@ -152,6 +159,69 @@ def test_pictures_are_not_read_from_or_written_to_a_terminal(
         outcome = srgan("upscale", *arguments.split())
     assert outcome.code == 2
     assert f"standard {'output' if stream == 'stdout' else 'input'} is a terminal" in outcome.err
+
+
+@pytest.fixture
+def fifo(picture: Path, tmp_path: Path) -> Iterator[Path]:
+    """A FIFO that another process fills with a picture."""
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    with subprocess.Popen(["sh", "-c", f"cat '{picture}' > '{path}'"]) as writer:
+        yield path
+        writer.kill()
+
+
+def test_a_picture_is_read_from_a_fifo(srgan: Srgan, fifo: Path, tmp_path: Path) -> None:
+    outcome = srgan("upscale", "-m", "bicubic", "-s", "2", fifo, f"{tmp_path}/out/", "--json")
+    assert json.loads(outcome.out)["in"] == str(fifo)
+    with Image.open(tmp_path / "out/pipe.png") as image:
+        assert image.size == (40, 28)
+
+
+def test_a_picture_is_scored_from_a_fifo(srgan: Srgan, picture: Path, fifo: Path) -> None:
+    report = json.loads(srgan("score", picture, fifo, "--json", "--border", "0").out)
+    assert [method["mean"]["ssim"] for method in report["methods"]] == [1]
+
+
+def test_streams_are_read_and_written_in_the_shell(picture: Path, tmp_path: Path) -> None:
+    srgan = shlex.join(command("-m", "bicubic", "-s", "2"))
+    script = (
+        f"cat in.png | {srgan} <(cat in.png) /dev/stdin out/",
+        f"{srgan} in.png >(cat > c.png)",
+        f"{srgan} in.png /dev/stdout > d.png",
+        "sleep 0.5",
+    )
+    subprocess.run(["bash", "-c", " && ".join(script)], cwd=picture.parent, check=True)
+    for name in ("out/63.png", "out/stdin.png", "c.png", "d.png"):
+        with Image.open(tmp_path / name) as image:
+            assert image.size == (40, 28)
+
+
+@pytest.mark.parametrize("arguments", ["in.y4m out.y4m", "- out.y4m", "in.y4m -"])
+def test_raw_video_is_read_from_files_and_streams(
+    srgan: Srgan,
+    tmp_path: Path,
+    piped: Callable[[bytes], None],
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO()))
+    tags = b"F30000:1001 Ip A4:3 C444 XCOLORRANGE=FULL"
+    video = b"YUV4MPEG2 W4 H2 " + tags + 3 * (b"\nFRAME\n" + bytes(23)) + b"\n"
+    Path("in.y4m").write_bytes(video)
+    piped(video)
+    assert srgan("upscale", "-m", "bicubic", "-s", "2", *arguments.split()).code == 0
+    done = Path("out.y4m").read_bytes() if "out" in arguments else sys.stdout.buffer.getvalue()  # type: ignore[attr-defined]
+    assert done.startswith(b"YUV4MPEG2 W8 H4 " + tags + b"\n")
+    assert done.count(b"FRAME\n") == 3
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_byte_order_mark_is_no_part_of_a_name(tmp_path: Path, encoding: str) -> None:
+    names = tmp_path / "names.txt"
+    names.write_bytes("ä.png\r\nb.png\r\n".encode(encoding))
+    assert read_list(str(names)) == ["ä.png", "b.png"]
 
 
 @pytest.mark.parametrize("separator", ["\0", "\n"])
