@@ -106,6 +106,7 @@ def picture_losses(path: Path, picture: Picture | ImageStream) -> list[str]:
         "cannot store all of this picture's EXIF": name == "TIFF" and tiff.has_unwritable_tags(metadata.exif),
         "cannot store this picture's XMP": len(metadata.xmp or b"") > capabilities.xmp_bytes,
         "cannot store this picture's georeference": bool(metadata.place) and name != "TIFF",
+        "cannot store this picture's DICOM data set": bool(metadata.dicom) and name != "DICOM",
         "cannot store this picture's resolution": bool(metadata.dpi) and not capabilities.dpi,
     }
     lost = [loss for loss, applies in losses.items() if applies]
@@ -140,6 +141,7 @@ def to_raster(picture: Picture | ImageStream, name: str) -> Raster:
         _if_fits(header.metadata.xmp, capabilities.xmp_bytes),
         header.metadata.dpi if capabilities.dpi else None,
         header.metadata.place,
+        header.metadata.dicom,
     )
     empty = _to_values(header, capabilities)
     shape = (stream.height, stream.width, empty.shape[2])

@@ -134,6 +134,18 @@ FORMAT_CAPABILITIES = {
     "JXL": FormatCapabilities(
         (".jxl",), profile=False, extra="jxl", encode_memory=EncodeMemory(once=40, each=17), options={"quality": 95}
     ),
+    "DICOM": FormatCapabilities(
+        (".dcm", ".dicom"),
+        (8, 16),
+        alpha=False,
+        profile=False,
+        exif_bytes=0,
+        xmp_bytes=0,
+        sequence="pages",
+        largest_side=65_535,
+        extra="dicom",
+        encode_memory=EncodeMemory(once=16, each=12),
+    ),
 }
 FORMATS = {suffix: name for name, capabilities in FORMAT_CAPABILITIES.items() for suffix in capabilities.suffixes}
 """The format of every suffix that can be written."""
@@ -149,7 +161,7 @@ PILLOW_DECODERS = (
 Not among them: EPS starts Ghostscript, WMF is drawn by Windows, IPTC opens its content with any decoder, BUFR, GRIB and
 HDF5 use loaders that other programs have registered, and MPEG has no pixels.
 """
-_PLUGINS = {"heic": ("pillow_heif", "HEIC"), "jxl": ("pillow_jxl", "JPEG XL")}
+_PLUGINS = {"heic": ("pillow_heif", "HEIC"), "jxl": ("pillow_jxl", "JPEG XL"), "dicom": ("pydicom", "DICOM")}
 _HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1")
 JXL_SIGNATURES = (b"\xff\x0a", b"\x00\x00\x00\x0cJXL ")
 
@@ -184,7 +196,11 @@ def register_plugin(path: Path, head: bytes) -> None:
 
     Raises PictureError when it is not installed.
     """
-    extra = _extra_for(head)
+    require_plugin(path, _extra_for(head))
+
+
+def require_plugin(path: Path, extra: str) -> None:
+    """Raises PictureError when the plugin of this extra ("": none) is not installed."""
     if extra and not _load_plugin(extra):
         raise _missing_plugin(PictureError, path, extra)
 

@@ -13,11 +13,12 @@ from PIL import Image, UnidentifiedImageError
 
 from srgan_cli.errors import PictureError
 from srgan_cli.image.codec import headers, tiff, vips
-from srgan_cli.image.codec.capabilities import JXL_SIGNATURES, register_plugin
+from srgan_cli.image.codec.capabilities import JXL_SIGNATURES, register_plugin, require_plugin
 from srgan_cli.image.codec.errors import TIFF_SIGNATURES, translate_errors
 from srgan_cli.image.codec.limits import check_max_pixels
 from srgan_cli.image.codec.pillow import Decoded, decode, exif_orientation, open_image, turn_upright
 from srgan_cli.image.codec.raster import Raster, Rows, Values, apply_exif_orientation
+from srgan_cli.image.dicom.file import DicomReader, is_dicom
 from srgan_cli.image.metadata.metadata import read_metadata
 from srgan_cli.system.files import check_unchanged, file_stamp
 
@@ -73,6 +74,10 @@ def open_reader(path: Path, *, max_pixels: int | None = None) -> Iterator[ImageR
         head = file.read(_HEAD_BYTES)
         if head.startswith(TIFF_SIGNATURES):
             yield TiffReader(path, file)
+            return
+        if is_dicom(path, file):
+            require_plugin(path, "dicom")
+            yield DicomReader(path)
             return
         png = headers.read_png_header(file)
         if png is not None and png.is_plain:

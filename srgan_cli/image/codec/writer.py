@@ -17,6 +17,7 @@ from srgan_cli.image.codec.capabilities import FORMAT_CAPABILITIES
 from srgan_cli.image.codec.colour import quantize_to_palette
 from srgan_cli.image.codec.headers import png_chunk
 from srgan_cli.image.codec.raster import Raster, Values
+from srgan_cli.image.dicom import file as dicom
 from srgan_cli.image.metadata.metadata import EXIF_PREFIX, PARSE_ERRORS, Metadata
 
 _XMP_KEYWORD = b"XML:com.adobe.xmp"
@@ -36,6 +37,9 @@ def write(rasters: Sequence[Raster], path: Path, name: str, *, loop: int = 0) ->
     if name == "TIFF":
         pages = [(raster.rows, tiff.tags_for(raster.metadata, raster.icc_profile)) for raster in rasters]
         tiff.write_pages(path, pages)
+        return
+    if name == "DICOM":
+        dicom.write(rasters, path)
         return
     with path.open("wb") as file:
         if can_stream(name, len(rasters)):

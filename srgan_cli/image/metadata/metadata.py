@@ -35,6 +35,8 @@ class Metadata:
     """Horizontal and vertical resolution in pixels an inch."""
     place: Place | None = None
     """Where the pixels lie; upright."""
+    dicom: bytes | None = None
+    """The data set of a DICOM file without its pixels, as a file."""
 
     def upright(self) -> "Metadata":
         """The metadata after the orientation was applied: it is reset to 1."""

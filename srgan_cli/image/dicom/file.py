@@ -1,0 +1,248 @@
+"""Reading the frames of DICOM files, and writing enlarged ones with everything else from the source."""
+
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from io import BytesIO
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+import numpy as np
+
+from srgan_cli.errors import PictureError
+from srgan_cli.image.codec.raster import Raster, Rows, ValueRange, Values
+from srgan_cli.image.dicom.dataset import drop_unfit, enlarge, secondary_capture
+from srgan_cli.image.metadata.metadata import Metadata
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+SUFFIXES = (".dcm", ".dicom")
+_PREAMBLE, _MAGIC = 128, b"DICM"
+_INTEGER_BITS = (8, 16, 32)
+_COPIES = 4
+"""Memory of a frame while it is decoded, as a multiple of its bytes."""
+_RANGE_FRAMES = 16
+_RANGE_PERCENTILES = (0.1, 99.9)
+_PALETTE = tuple(
+    f"{colour}Palette{kind}"
+    for colour in ("Red", "Green", "Blue", "Alpha")
+    for kind in ("ColorLookupTableDescriptor", "ColorLookupTableData")
+)
+
+
+def is_dicom(path: Path, file: IO[bytes]) -> bool:
+    """Whether a file is DICOM: by its magic bytes, or by its name, since old files have none."""
+    file.seek(_PREAMBLE)
+    return file.read(len(_MAGIC)) == _MAGIC or path.suffix.lower() in SUFFIXES
+
+
+class DicomReader:
+    """The frames of a DICOM file.
+
+    Values are those that the file stores, so that its rescaling to units holds for the result; MONOCHROME1 is inverted,
+    so that more is brighter.
+    """
+
+    format = "DICOM"
+    animated = False
+    loop = 0
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.dataset = _read(path)
+        _check(path, self.dataset)
+        self.count = int(self.dataset.get("NumberOfFrames") or 1)
+        self.redecodes = self.count > 1
+
+    def size(self, _: int) -> tuple[int, int]:
+        """Height and width of a frame."""
+        return int(self.dataset.Rows), int(self.dataset.Columns)
+
+    def is_streamed(self, _: int) -> bool:
+        """Never."""
+        return False
+
+    def decode_bytes(self, _: int) -> int:
+        """The memory that decoding a frame takes, the file included."""
+        height, width = self.size(0)
+        frame = height * width * int(self.dataset.SamplesPerPixel) * int(self.dataset.BitsAllocated) // 8
+        return self.path.stat().st_size + _COPIES * frame
+
+    def read(self, index: int) -> Raster:
+        """A frame."""
+        values = self._values(index)
+        rows = Rows.lazy(values, lambda: self._values(index)) if self.redecodes else Rows.from_array(values)
+        header, notes = self._header
+        metadata = Metadata(dicom=header)
+        return Raster(
+            rows,
+            metadata=metadata,
+            notes=notes,
+            nodata=self._padding,
+            declared_range=self._range,
+            is_measured=True,
+        )
+
+    def _values(self, index: int) -> Values:
+        from pydicom.pixels.processing import apply_color_lut
+        from pydicom.pixels.utils import pixel_array
+
+        data = self.dataset
+        with _quietly(self.path):
+            values = pixel_array(data, index=index)
+            if data.PhotometricInterpretation == "PALETTE COLOR":
+                values = apply_color_lut(values, data)
+        values = values if data.PhotometricInterpretation != "MONOCHROME1" else invert(values, data)
+        return np.atleast_3d(values)
+
+    @cached_property
+    def _header(self) -> tuple[bytes, tuple[str, ...]]:
+        """The data set without pixels as a file, and a note on what is dropped."""
+        header = _read(self.path, stop_before_pixels=True)
+        notes = drop_unfit(header)
+        if header.PhotometricInterpretation == "PALETTE COLOR":
+            notes = (*notes, "its palette becomes RGB")
+        return _to_bytes(header), notes
+
+    @property
+    def _padding(self) -> str:
+        """The value of pixels without data."""
+        padding = self.dataset.get("PixelPaddingValue")
+        if padding is None or self.dataset.SamplesPerPixel != 1:
+            return ""
+        number = np.array(padding)
+        inverted = invert(number, self.dataset) if self.dataset.PhotometricInterpretation == "MONOCHROME1" else number
+        return str(int(inverted))
+
+    @cached_property
+    def _range(self) -> ValueRange | None:
+        """The range of grey values deeper than 8 bits: percentiles over frames across the file, without padding."""
+        if self.dataset.SamplesPerPixel != 1 or self.dataset.BitsStored <= 8:
+            return None
+        chosen = np.linspace(0, self.count - 1, min(self.count, _RANGE_FRAMES)).round().astype(int)
+        values = np.concatenate([self._values(int(index)).ravel() for index in chosen])
+        kept = values[values != int(self._padding)] if self._padding else values
+        if not kept.size:
+            return None
+        low, high = (float(number) for number in np.percentile(kept, _RANGE_PERCENTILES))
+        return (low, high) if low < high else None
+
+
+def write(rasters: Sequence[Raster], path: Path) -> None:
+    """Write enlarged frames with the data set of their source, without compression.
+
+    Pictures that do not come from DICOM become a secondary capture.  Raises PictureError for frames of different kinds.
+    """
+    header, kinds = rasters[0].metadata.dicom, {(raster.rows.shape, raster.rows.dtype) for raster in rasters}
+    if len(kinds) > 1:
+        raise PictureError("DICOM stores frames of one size and depth", "write a .tif")
+    with _quietly(path):
+        dataset = _parse(BytesIO(header)) if header else secondary_capture(rasters[0].depth, rasters[0].has_colour)
+        height, width, _ = rasters[0].rows.shape
+        if header:
+            enlarge(dataset, height, width)
+        dataset.Rows, dataset.Columns = height, width
+        if rasters[0].has_colour:
+            _describe_rgb(dataset)
+        frames = [_stored(raster.values, dataset) for raster in rasters]
+        _set_extremes(dataset, frames)
+        data = b"".join(frame.tobytes() for frame in frames)
+        dataset.PixelData = data + bytes(len(data) % 2)
+        dataset["PixelData"].VR = "OW" if dataset.BitsAllocated > 8 else "OB"
+        if len(frames) > 1:
+            dataset.NumberOfFrames = len(frames)
+        content = _to_bytes(dataset)
+    path.write_bytes(content)
+
+
+def invert(values: Values, dataset: "Dataset") -> Values:
+    """Values with dark and bright exchanged within the stored bits: 0…2^bits - 1, or from -2^(bits - 1) if signed."""
+    top = -1 if dataset.PixelRepresentation else 2 ** int(dataset.BitsStored) - 1
+    return (top - values.astype(np.int64)).astype(values.dtype)
+
+
+def _stored(values: Values, dataset: "Dataset") -> Values:
+    """Values as the file stores them: integers within its bits."""
+    bits, signed = int(dataset.BitsStored), bool(dataset.PixelRepresentation)
+    low, high = (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) if signed else (0, 2**bits - 1)
+    stored = np.rint(values.astype(np.float64)).clip(low, high).astype(_dtype(dataset))
+    return invert(stored, dataset) if dataset.PhotometricInterpretation == "MONOCHROME1" else stored
+
+
+def _dtype(dataset: "Dataset") -> np.dtype[Any]:
+    return np.dtype(f"<{'i' if dataset.PixelRepresentation else 'u'}{dataset.BitsAllocated // 8}")
+
+
+def _describe_rgb(dataset: "Dataset") -> None:
+    """Describe interleaved RGB, also where the source was YBR or had a palette."""
+    for name in _PALETTE:
+        dataset.pop(name, None)
+    dataset.PhotometricInterpretation, dataset.SamplesPerPixel, dataset.PlanarConfiguration = "RGB", 3, 0
+
+
+def _set_extremes(dataset: "Dataset", frames: Sequence[Values]) -> None:
+    """The smallest and the largest value, where the source states them."""
+    extremes = {"SmallestImagePixelValue": np.min, "LargestImagePixelValue": np.max}
+    for name, extreme in extremes.items():
+        if name in dataset:
+            setattr(dataset, name, int(extreme([extreme(frame) for frame in frames])))
+
+
+def _read(path: Path, *, stop_before_pixels: bool = False) -> "Dataset":
+    with path.open("rb") as file, _quietly(path):
+        return _parse(file, stop_before_pixels=stop_before_pixels)
+
+
+def _parse(file: IO[bytes], *, stop_before_pixels: bool = False) -> "Dataset":
+    from pydicom import dcmread, uid
+
+    dataset = dcmread(file, force=True, stop_before_pixels=stop_before_pixels)
+    if "TransferSyntaxUID" not in dataset.file_meta:  # old files
+        little = dataset.original_encoding[1]
+        explicit = uid.ExplicitVRLittleEndian if little else uid.ExplicitVRBigEndian
+        dataset.file_meta.TransferSyntaxUID = uid.ImplicitVRLittleEndian if dataset.original_encoding[0] else explicit
+    return dataset
+
+
+def _to_bytes(dataset: "Dataset") -> bytes:
+    from pydicom import dcmwrite, uid
+
+    dataset.file_meta.TransferSyntaxUID = uid.ExplicitVRLittleEndian
+    file = BytesIO()
+    dcmwrite(file, dataset, implicit_vr=False, little_endian=True, enforce_file_format=True)
+    return file.getvalue()
+
+
+def _check(path: Path, dataset: "Dataset") -> None:
+    """Raises PictureError for a file without pixels, and for kinds of pixels that are not supported."""
+    missing = [name for name in ("Rows", "Columns", "BitsAllocated") if name not in dataset]
+    if missing or "PixelData" not in dataset:
+        found = "floats" if {"FloatPixelData", "DoubleFloatPixelData"} & set(dataset.dir()) else "no picture"
+        raise PictureError(f"{{path}} is DICOM with {found}", "name a file with integer pixels", path=path)
+    if dataset.BitsAllocated not in _INTEGER_BITS:
+        found = "{path} stores {bits} bit a pixel, expected 8, 16 or 32"
+        raise PictureError(found, "convert it first", path=path, bits=dataset.BitsAllocated)
+    if dataset.get("DimensionOrganizationType", "").startswith("TILED") or "TotalPixelMatrixRows" in dataset:
+        raise PictureError("{path} is a slide of tiles", "export the level as TIFF first", path=path)
+
+
+@contextmanager
+def _quietly(path: Path) -> Iterator[None]:
+    """Keep pydicom from printing what it finds, since that may name patients; translate what it raises."""
+    from pydicom.config import disable_value_validation
+
+    with warnings.catch_warnings(), disable_value_validation():
+        warnings.simplefilter("ignore")
+        try:
+            yield
+        except PictureError:
+            raise
+        except Exception as error:  # pydicom and its decoders have no common class, and their messages quote values
+            hint = (
+                "install its decoders: pip install 'srgan-cli[dicom]'"
+                if "decompress" in str(error)
+                else "copy it again"
+            )
+            raise PictureError("cannot read the pixels of {path}", hint, path=path) from error
