@@ -10,7 +10,7 @@ READABLE = frozenset(
     f".{suffix}"
     for group in (
         "png jpg jpeg jpe jfif webp tif tiff bmp dib",
-        "apng gif avif heic heif jxl jp2 ppm pgm pnm tga",
+        "apng gif avif heic heif jxl dcm dicom jp2 ppm pgm pnm tga",
     )
     for suffix in group.split()
 )

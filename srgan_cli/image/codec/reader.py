@@ -72,12 +72,12 @@ def open_reader(path: Path, *, max_pixels: int | None = None) -> Iterator[ImageR
     with translate_errors(path), path.open("rb") as file:
         stamp = file_stamp(path)
         head = file.read(_HEAD_BYTES)
-        if head.startswith(TIFF_SIGNATURES):
-            yield TiffReader(path, file)
-            return
         if is_dicom(path, file):
             require_plugin(path, "dicom")
             yield DicomReader(path)
+            return
+        if head.startswith(TIFF_SIGNATURES):
+            yield TiffReader(path, file)
             return
         png = headers.read_png_header(file)
         if png is not None and png.is_plain:

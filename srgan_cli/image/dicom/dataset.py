@@ -44,7 +44,7 @@ def drop_unfit(dataset: "Dataset") -> tuple[str, ...]:
     for name in found:
         delattr(dataset, name)
     lost = sorted({_DROPPED[name] for name in found if _DROPPED[name]} | ({"overlays"} if overlays else set()))
-    return (f"its {', '.join(lost)} are dropped: they fit only the original pixels",) if lost else ()
+    return (f"dropped, since it fits only the original pixels: {', '.join(lost)}",) if lost else ()
 
 
 def enlarge(dataset: "Dataset", height: int, width: int) -> None:

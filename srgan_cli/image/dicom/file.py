@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 SUFFIXES = (".dcm", ".dicom")
 _PREAMBLE, _MAGIC = 128, b"DICM"
+_FIRST_GROUPS = (b"\x02\x00", b"\x08\x00", b"\x00\x08")
+"""How files without a preamble start."""
 _INTEGER_BITS = (8, 16, 32)
 _COPIES = 4
 """Memory of a frame while it is decoded, as a multiple of its bytes."""
@@ -33,9 +35,13 @@ _PALETTE = tuple(
 
 
 def is_dicom(path: Path, file: IO[bytes]) -> bool:
-    """Whether a file is DICOM: by its magic bytes, or by its name, since old files have none."""
-    file.seek(_PREAMBLE)
-    return file.read(len(_MAGIC)) == _MAGIC or path.suffix.lower() in SUFFIXES
+    """Whether a file is DICOM.
+
+    It says so after a preamble, which may be that of a TIFF; old files have none and are known by their names.
+    """
+    file.seek(0)
+    head = file.read(_PREAMBLE + len(_MAGIC))
+    return head.endswith(_MAGIC) or (path.suffix.lower() in SUFFIXES and head[:2] in _FIRST_GROUPS)
 
 
 class DicomReader:
@@ -51,14 +57,16 @@ class DicomReader:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.dataset = _read(path)
-        _check(path, self.dataset)
-        self.count = int(self.dataset.get("NumberOfFrames") or 1)
+        with _quietly(path), path.open("rb") as file:
+            self.dataset = _parse(file)
+            _check(path, self.dataset)
+            self.count = int(self.dataset.get("NumberOfFrames") or 1)
+            self.height, self.width = int(self.dataset.Rows), int(self.dataset.Columns)
         self.redecodes = self.count > 1
 
     def size(self, _: int) -> tuple[int, int]:
         """Height and width of a frame."""
-        return int(self.dataset.Rows), int(self.dataset.Columns)
+        return self.height, self.width
 
     def is_streamed(self, _: int) -> bool:
         """Never."""
@@ -66,8 +74,7 @@ class DicomReader:
 
     def decode_bytes(self, _: int) -> int:
         """The memory that decoding a frame takes, the file included."""
-        height, width = self.size(0)
-        frame = height * width * int(self.dataset.SamplesPerPixel) * int(self.dataset.BitsAllocated) // 8
+        frame = self.height * self.width * int(self.dataset.SamplesPerPixel) * int(self.dataset.BitsAllocated) // 8
         return self.path.stat().st_size + _COPIES * frame
 
     def read(self, index: int) -> Raster:
@@ -90,7 +97,7 @@ class DicomReader:
         from pydicom.pixels.utils import pixel_array
 
         data = self.dataset
-        with _quietly(self.path):
+        with _quietly(self.path, f" ({data.file_meta.TransferSyntaxUID.name})"):
             values = pixel_array(data, index=index)
             if data.PhotometricInterpretation == "PALETTE COLOR":
                 values = apply_color_lut(values, data)
@@ -100,11 +107,12 @@ class DicomReader:
     @cached_property
     def _header(self) -> tuple[bytes, tuple[str, ...]]:
         """The data set without pixels as a file, and a note on what is dropped."""
-        header = _read(self.path, stop_before_pixels=True)
-        notes = drop_unfit(header)
-        if header.PhotometricInterpretation == "PALETTE COLOR":
-            notes = (*notes, "its palette becomes RGB")
-        return _to_bytes(header), notes
+        with _quietly(self.path), self.path.open("rb") as file:
+            header = _parse(file, stop_before_pixels=True)
+            notes = drop_unfit(header)
+            if header.PhotometricInterpretation == "PALETTE COLOR":
+                notes = (*notes, "its palette becomes RGB")
+            return _to_bytes(header), notes
 
     @property
     def _padding(self) -> str:
@@ -190,11 +198,6 @@ def _set_extremes(dataset: "Dataset", frames: Sequence[Values]) -> None:
             setattr(dataset, name, int(extreme([extreme(frame) for frame in frames])))
 
 
-def _read(path: Path, *, stop_before_pixels: bool = False) -> "Dataset":
-    with path.open("rb") as file, _quietly(path):
-        return _parse(file, stop_before_pixels=stop_before_pixels)
-
-
 def _parse(file: IO[bytes], *, stop_before_pixels: bool = False) -> "Dataset":
     from pydicom import dcmread, uid
 
@@ -210,6 +213,9 @@ def _to_bytes(dataset: "Dataset") -> bytes:
     from pydicom import dcmwrite, uid
 
     dataset.file_meta.TransferSyntaxUID = uid.ExplicitVRLittleEndian
+    for tag in list(dataset.keys()):
+        if dataset.get_item(tag).VR is None:
+            dataset[tag]  # finds the type in the dictionary of DICOM
     file = BytesIO()
     dcmwrite(file, dataset, implicit_vr=False, little_endian=True, enforce_file_format=True)
     return file.getvalue()
@@ -219,8 +225,7 @@ def _check(path: Path, dataset: "Dataset") -> None:
     """Raises PictureError for a file without pixels, and for kinds of pixels that are not supported."""
     missing = [name for name in ("Rows", "Columns", "BitsAllocated") if name not in dataset]
     if missing or "PixelData" not in dataset:
-        found = "floats" if {"FloatPixelData", "DoubleFloatPixelData"} & set(dataset.dir()) else "no picture"
-        raise PictureError(f"{{path}} is DICOM with {found}", "name a file with integer pixels", path=path)
+        raise PictureError("{path} is DICOM without integer pixels", "name a file that holds a picture", path=path)
     if dataset.BitsAllocated not in _INTEGER_BITS:
         found = "{path} stores {bits} bit a pixel, expected 8, 16 or 32"
         raise PictureError(found, "convert it first", path=path, bits=dataset.BitsAllocated)
@@ -229,8 +234,11 @@ def _check(path: Path, dataset: "Dataset") -> None:
 
 
 @contextmanager
-def _quietly(path: Path) -> Iterator[None]:
-    """Keep pydicom from printing what it finds, since that may name patients; translate what it raises."""
+def _quietly(path: Path, kind: str = "") -> Iterator[None]:
+    """Keep pydicom from printing what it finds, since that may name patients; translate what it raises.
+
+    `kind` is how the pixels are compressed.
+    """
     from pydicom.config import disable_value_validation
 
     with warnings.catch_warnings(), disable_value_validation():
@@ -240,9 +248,5 @@ def _quietly(path: Path) -> Iterator[None]:
         except PictureError:
             raise
         except Exception as error:  # pydicom and its decoders have no common class, and their messages quote values
-            hint = (
-                "install its decoders: pip install 'srgan-cli[dicom]'"
-                if "decompress" in str(error)
-                else "copy it again"
-            )
-            raise PictureError("cannot read the pixels of {path}", hint, path=path) from error
+            hint = "it is damaged, or compressed in a way that needs pip install 'srgan-cli[dicom]' or gdcmconv --raw"
+            raise PictureError("cannot read DICOM {path}{kind}", hint, path=path, kind=kind) from error

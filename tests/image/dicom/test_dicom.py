@@ -1,0 +1,189 @@
+"""DICOM: values, geometry and identity of enlarged files."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+pydicom = pytest.importorskip("pydicom", reason="needs srgan-cli[dicom]")
+
+from pydicom import Dataset, Sequence, uid  # noqa: E402
+from pydicom.dataset import FileMetaDataset  # noqa: E402
+
+from srgan_cli import Upscaler, read_picture, write_picture  # noqa: E402
+from srgan_cli.errors import PictureError  # noqa: E402
+from srgan_cli.image.sequence import open_pictures, write_pictures  # noqa: E402
+
+PATIENT = "Doe^Jane"
+
+
+def dataset(values: np.ndarray, **changes: Any) -> Dataset:
+    """A CT slice or a multi-frame picture with these values."""
+    made, meta = Dataset(), FileMetaDataset()
+    meta.TransferSyntaxUID, meta.MediaStorageSOPClassUID = uid.ExplicitVRLittleEndian, uid.CTImageStorage
+    meta.MediaStorageSOPInstanceUID = made.SOPInstanceUID = "1.2.3.4"
+    made.SOPClassUID, made.file_meta, made.PatientName = uid.CTImageStorage, meta, PATIENT
+    made.ImageType = ["ORIGINAL", "PRIMARY", "AXIAL"]
+    made.Rows, made.Columns = values.shape[-2:]
+    made.SamplesPerPixel, made.PhotometricInterpretation = 1, "MONOCHROME2"
+    made.BitsAllocated, made.BitsStored = 8 * values.itemsize, 8 * values.itemsize
+    made.HighBit, made.PixelRepresentation = made.BitsStored - 1, int(values.dtype.kind == "i")
+    if values.ndim == 3:
+        made.NumberOfFrames = len(values)
+    made.PixelData = values.tobytes() + bytes(values.nbytes % 2)
+    made["PixelData"].VR = "OW"
+    for name, value in changes.items():
+        setattr(made, name, value)
+    return made
+
+
+def save(made: Dataset, path: Path) -> Path:
+    made.save_as(path, enforce_file_format=True)
+    return path
+
+
+def enlarge(source: Path, target: Path, *, scale: float = 2) -> Dataset:
+    """The file enlarged by bicubic."""
+    pictures, upscaler = open_pictures(source), Upscaler.load("bicubic", scale=scale)
+    write_pictures(pictures.map(lambda picture: upscaler.upscale(picture, scale=scale)), target)
+    return pydicom.dcmread(target)
+
+
+def ramp(dtype: str, low: float, high: float, shape: tuple[int, ...] = (20, 24)) -> np.ndarray:
+    return np.linspace(low, high, int(np.prod(shape))).reshape(shape).round().astype(dtype)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "low", "high"), [("uint8", 10, 240), ("uint16", 100, 60_000), ("int16", -1000, 3000), ("int8", -100, 90)]
+)
+def test_values_stay_in_their_units(tmp_path: Path, dtype: str, low: float, high: float) -> None:
+    values = ramp(dtype, low, high)
+    done = enlarge(
+        save(dataset(values, RescaleSlope="2", RescaleIntercept="-1024"), tmp_path / "a.dcm"), tmp_path / "b.dcm"
+    )
+    result = done.pixel_array
+    assert result.shape == (40, 48)
+    assert result.dtype == values.dtype
+    coarse = result.astype(float).reshape(20, 2, 24, 2).mean((1, 3))
+    assert np.abs(coarse - values)[2:-2, 2:-2].max() <= 0.01 * (high - low)
+    assert (done.RescaleSlope, done.RescaleIntercept) == (2, -1024)
+
+
+def test_values_stay_within_the_stored_bits(tmp_path: Path) -> None:
+    values = np.zeros((16, 16), np.uint16)
+    values[:, 8:] = 4095
+    done = enlarge(save(dataset(values, BitsStored=12, HighBit=11), tmp_path / "a.dcm"), tmp_path / "b.dcm")
+    assert done.pixel_array.max() == 4095
+
+
+def test_monochrome1_is_inverted_for_the_network_and_back(tmp_path: Path) -> None:
+    values = ramp("uint16", 0, 4095)
+    source = save(
+        dataset(values, PhotometricInterpretation="MONOCHROME1", BitsStored=12, HighBit=11), tmp_path / "a.dcm"
+    )
+    first, last = read_picture(source).pixels.flatten()[[0, -1]].tolist()
+    assert first > last
+    done = enlarge(source, tmp_path / "b.dcm")
+    assert done.PhotometricInterpretation == "MONOCHROME1"
+    assert done.pixel_array[2, 2] < done.pixel_array[-3, -3]
+
+
+def test_the_grid_of_a_slice_keeps_its_outer_edges(tmp_path: Path) -> None:
+    """The expected position is computed from the corner, which is half a pixel before the first centre."""
+    made = dataset(ramp("int16", 0, 100), PixelSpacing=["0.5", "0.25"], ImagerPixelSpacing=["1", "2"])
+    made.ImagePositionPatient, made.ImageOrientationPatient = ["-10", "20", "30"], ["0", "1", "0", "0", "0", "-1"]
+    done = enlarge(save(made, tmp_path / "a.dcm"), tmp_path / "b.dcm", scale=4)
+    assert [float(side) for side in done.PixelSpacing] == [0.125, 0.0625]
+    assert [float(side) for side in done.ImagerPixelSpacing] == [0.25, 0.5]
+    row, column = np.array([0, 1, 0]), np.array([0, 0, -1])
+    corner = np.array([-10, 20, 30]) - row * 0.25 / 2 - column * 0.5 / 2
+    expected = corner + row * 0.0625 / 2 + column * 0.125 / 2
+    assert np.allclose([float(number) for number in done.ImagePositionPatient], expected)
+
+
+def test_frames_and_their_functional_groups_are_enlarged(tmp_path: Path) -> None:
+    made = dataset(ramp("uint16", 0, 60_000, (3, 16, 16)))
+    measures, orientation = Dataset(), Dataset()
+    measures.PixelSpacing, orientation.ImageOrientationPatient = ["1", "1"], ["1", "0", "0", "0", "1", "0"]
+    shared = Dataset()
+    shared.PixelMeasuresSequence, shared.PlaneOrientationSequence = Sequence([measures]), Sequence([orientation])
+    made.SharedFunctionalGroupsSequence, frames = Sequence([shared]), []
+    for depth in range(3):
+        frame, position = Dataset(), Dataset()
+        position.ImagePositionPatient = ["0", "0", str(depth)]
+        frame.PlanePositionSequence = Sequence([position])
+        frames.append(frame)
+    made.PerFrameFunctionalGroupsSequence = Sequence(frames)
+    done = enlarge(save(made, tmp_path / "a.dcm"), tmp_path / "b.dcm")
+    assert done.pixel_array.shape == (3, 32, 32)
+    assert [float(side) for side in done.SharedFunctionalGroupsSequence[0].PixelMeasuresSequence[0].PixelSpacing] == [
+        0.5
+    ] * 2
+    places = [frame.PlanePositionSequence[0].ImagePositionPatient for frame in done.PerFrameFunctionalGroupsSequence]
+    assert [[float(number) for number in place] for place in places] == [[-0.25, -0.25, depth] for depth in range(3)]
+
+
+def test_a_result_is_derived_and_the_rest_is_kept(tmp_path: Path) -> None:
+    made = dataset(ramp("int16", -50, 100), SmallestImagePixelValue=-50, LargestImagePixelValue=100)
+    made.add_new(0x00091001, "LO", "private")
+    made.add_new(0x00090010, "LO", "MAKER")
+    done = enlarge(save(made, tmp_path / "a.dcm"), tmp_path / "b.dcm")
+    assert list(done.ImageType) == ["DERIVED", "SECONDARY", "AXIAL"]
+    assert done.SOPInstanceUID == done.file_meta.MediaStorageSOPInstanceUID != "1.2.3.4"
+    assert done.SourceImageSequence[0].ReferencedSOPInstanceUID == "1.2.3.4"
+    assert "not for diagnosis" in done.DerivationDescription
+    assert (done.PatientName, done[0x00091001].value) == (PATIENT, "private")
+    assert (done.SmallestImagePixelValue, done.LargestImagePixelValue) == (
+        done.pixel_array.min(),
+        done.pixel_array.max(),
+    )
+
+
+def test_a_palette_becomes_rgb_and_what_fits_only_the_original_is_reported(tmp_path: Path) -> None:
+    made = dataset(ramp("uint8", 0, 255), PhotometricInterpretation="PALETTE COLOR")
+    for colour, values in (("Red", range(256)), ("Green", range(255, -1, -1)), ("Blue", [7] * 256)):
+        setattr(made, f"{colour}PaletteColorLookupTableDescriptor", [256, 0, 8])
+        setattr(made, f"{colour}PaletteColorLookupTableData", bytes(values))
+    made.IconImageSequence = Sequence([Dataset()])
+    source = save(made, tmp_path / "a.dcm")
+    assert read_picture(source).notes == (
+        "dropped, since it fits only the original pixels: icon",
+        "its palette becomes RGB",
+    )
+    done = enlarge(source, tmp_path / "b.dcm")
+    assert (done.PhotometricInterpretation, done.pixel_array.shape) == ("RGB", (40, 48, 3))
+    assert "RedPaletteColorLookupTableData" not in done
+    assert np.abs(done.pixel_array[..., 2].astype(int) - 7).max() <= 1
+
+
+def test_other_pictures_become_a_secondary_capture(tmp_path: Path) -> None:
+    picture = read_picture(Path(__file__).parents[3] / "examples/cat.png")
+    write_picture(picture, tmp_path / "a.dcm")
+    done = pydicom.dcmread(tmp_path / "a.dcm")
+    assert done.SOPClassUID == uid.SecondaryCaptureImageStorage
+    assert np.array_equal(read_picture(tmp_path / "a.dcm").pixels, picture.pixels)
+
+
+@pytest.mark.parametrize("kind", ["no pixels", "one bit", "truncated"])
+def test_what_cannot_be_read_is_one_error_that_names_no_patient(
+    tmp_path: Path, kind: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    made = dataset(ramp("uint8", 0, 255))
+    if kind == "no pixels":
+        del made.PixelData
+    elif kind == "one bit":
+        made.BitsAllocated = made.BitsStored = 1
+    else:
+        made.PixelData = made.PixelData[:100]
+    with pytest.raises(PictureError) as raised:
+        read_picture(save(made, tmp_path / "a.dcm"))
+    assert raised.value.hint
+    assert PATIENT not in str(raised.value) + "".join(capfd.readouterr())
+
+
+def test_old_files_without_a_preamble_are_read_by_name(tmp_path: Path) -> None:
+    made = dataset(ramp("uint8", 0, 255))
+    del made.file_meta
+    made.save_as(tmp_path / "a.dcm", implicit_vr=True, little_endian=True, enforce_file_format=False)
+    assert read_picture(tmp_path / "a.dcm").width == 24
