@@ -30,7 +30,7 @@ from srgan_cli.errors import SrganError
 from srgan_cli.image.io import picture_size, read_picture, write_picture
 from srgan_cli.image.picture import Picture
 from srgan_cli.image.sequence import open_pictures
-from srgan_cli.system.discovery import pair_by_name
+from srgan_cli.system.pairing import pair_by_name
 from srgan_cli.training.config import TrainConfig
 from srgan_cli.training.recipe import read_recipe
 from srgan_cli.training.run.folder import CHECKPOINT, read_checkpoint
@@ -99,8 +99,12 @@ def pairing(random: Random, folder: Path, _: Path | None) -> str:
         assert len(names) == len(found.pairs), "a name is paired twice"
         assert not names & {*found.only_reference, *found.only_candidate}, "a name is paired and unpaired"
         for name, *paths in found.pairs:
-            for path, root in zip(paths, ("one", "two"), strict=True):
-                assert path.relative_to(folder / root).with_suffix("").as_posix() == name, "the names of a pair differ"
+            own = [
+                path.relative_to(folder / root).with_suffix("")
+                for path, root in zip(paths, ("one", "two"), strict=True)
+            ]
+            assert own[0].as_posix() == name, "a pair has another name than its reference"
+            assert own[0].parent == own[1].parent, "the folders of a pair differ"
 
     verdict = _verdict(pair)
     template = "".join(random.choices(_TEMPLATE_PARTS, k=random.randint(1, 4)))

@@ -69,6 +69,8 @@ def desk(checkout: Path, weights: Path) -> Path:
     for folder in ("photos", "faces", "pages", "originals", "enlarged", "cnn", "gan"):
         for name in ("a", "b", "c"):
             smooth(checkout / folder / f"{name}.png", 96)
+    for name in ("a", "b", "c"):
+        smooth(checkout / f"restored/{name}_restored.png", 96)
     smooth(checkout / "photos/new/d.png", 96)
     for name in ("a", "b", "c", "new/d"):
         smooth(checkout / f"small/{name}.png", 24)

@@ -143,8 +143,9 @@ def _score_picture(plan: ScoringPlan, name: str) -> PictureResult:
 
 
 def _failure(plan: ScoringPlan, method: Method, name: str, error: SrganError) -> Score:
-    skipped = plan.protocol.mismatch == "skip" and isinstance(error, MismatchError)
-    return Score(name, {}, method=method.name, error=error.message, skipped=skipped)
+    is_mismatch = isinstance(error, MismatchError)
+    message = f"{error.message}; {error.hint}" if is_mismatch else error.message
+    return Score(name, {}, method=method.name, error=message, skipped=is_mismatch and plan.protocol.mismatch == "skip")
 
 
 class _FeatureExtractor:

@@ -9,7 +9,7 @@ from srgan_cli.errors import SrganError, UsageError
 from srgan_cli.metrics import METRICS, load_extractor
 from srgan_cli.scoring.methods import BaselineSettings, Method
 from srgan_cli.scoring.protocol import Protocol
-from srgan_cli.system.discovery import by_name, pair_by_name
+from srgan_cli.system.pairing import by_name, pair_by_name
 from srgan_cli.system.processes import cores
 
 MIN_PICTURES_FOR_PROCESSES = 8
@@ -73,18 +73,22 @@ def plan_scoring(
     baselines: list[str],
     protocol: Protocol,
     baseline_settings: BaselineSettings | None = None,
+    *,
+    pair: str = "",
 ) -> ScoringPlan:
     """Pair every candidate with the references by name, and find the available metrics.
 
-    Raises UsageError without candidates and baselines, and SrganError if nothing can be paired or no metric is
-    available.
+    `pair` is a template as `pair_by_name` takes it. Raises UsageError without candidates and baselines, and SrganError
+    if nothing can be paired or no metric is available.
     """
     settings = baseline_settings or BaselineSettings(protocol.scale)
     if not candidates and not baselines:
         raise UsageError("nothing to score", "name a picture or a folder after the reference, or use --baseline")
     candidates = list({path.resolve(): path for path in candidates}.values())
     names = _method_names(candidates)
-    pairings = {name: pair_by_name(reference, path) for name, path in zip(names, candidates, strict=True)}
+    pairings = {
+        name: pair_by_name(reference, path, template=pair) for name, path in zip(names, candidates, strict=True)
+    }
     references = by_name(reference)
     methods = [Method(name, {key: path for key, _, path in pairing.pairs}) for name, pairing in pairings.items()]
     methods += [_baseline_method(baseline, names, settings) for baseline in dict.fromkeys(baselines)]

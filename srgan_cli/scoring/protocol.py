@@ -133,7 +133,10 @@ def compare(reference: PixelsT, candidate: PixelsT, protocol: Protocol) -> dict[
     """
     if reference.shape[-2:] != candidate.shape[-2:]:
         sizes = [f"{pixels.shape[-1]} x {pixels.shape[-2]}" for pixels in (reference, candidate)]
-        raise MismatchError(f"the reference is {sizes[0]}, the candidate {sizes[1]}", "compare pictures of one size")
+        raise MismatchError(
+            f"the reference is {sizes[0]}, the candidate {sizes[1]}",
+            "--on-mismatch crop compares the common part, resize fits the candidate",
+        )
     grey = len(reference) == 1
     whole = to_rgb(reference), to_rgb(candidate)
     prepared = protocol.prepare(reference, grey=grey), protocol.prepare(candidate, grey=grey)

@@ -27,7 +27,10 @@ from srgan_cli.training.settings import (
     TeacherConfig,
 )
 
-PATH_SETTINGS = ("data", "run", "held_out", "low", "unpaired", "init_from", "teacher", "perceptual_weights", "device")
+PATH_SETTINGS = (
+    *("data", "run", "held_out", "low", "pair", "unpaired"),
+    *("init_from", "teacher", "perceptual_weights", "device"),
+)
 """Settings that depend on the machine.  Recipes leave them out."""
 SETTINGS_FILE = "config.json"
 """The file in the run folder that holds the settings."""
@@ -63,6 +66,7 @@ class TrainConfig(Settings):
         )
         folders, partners = len(data.folders), len(data.low)
         expect(partners in (0, folders), f"found {folders} folders of pictures and {partners} folders of partners")
+        expect(not data.pair or bool(data.low), "pair needs low: name the folder of partners")
         expect(not (data.low and data.unpaired), "low and unpaired exclude each other")
         expect(
             data.batch > 1 or self.high_patch > 16,

@@ -86,6 +86,8 @@ class DataConfig(Settings):
     """Folders of pictures."""
     low: tuple[Path, ...] = ()
     """A folder of low-resolution partners for each folder of pictures.  Without it partners are made."""
+    pair: str = ""
+    """How the names of pictures and partners differ, such as {stem}x4; see `PairTemplate.parse`."""
     held_out: str = ""
     """A folder inside `data` for validation.  Without it the pictures for validation are drawn from all."""
     unpaired: str = ""

@@ -1,11 +1,11 @@
-"""Finding pictures in folders, and pairing them by name."""
+"""Finding pictures in folders."""
 
 from pathlib import Path
 
 import pytest
 
 from srgan_cli.errors import SrganError
-from srgan_cli.system.discovery import find_pictures, pair_by_name
+from srgan_cli.system.discovery import find_pictures
 
 
 def touch(folder: Path, *names: str) -> None:
@@ -38,45 +38,4 @@ def test_a_path_without_pictures_is_an_error(tmp_path: Path, name: str, message:
     (tmp_path / "empty").mkdir()
     with pytest.raises(SrganError, match=message) as caught:
         find_pictures(tmp_path / name)
-    assert caught.value.hint
-
-
-def test_folders_are_paired_by_nested_name_without_suffix(tmp_path: Path) -> None:
-    reference, candidate = tmp_path / "ref", tmp_path / "out"
-    touch(reference, "a.png", "deep/b.png", "deep/a.v2.png", "lost.png")
-    touch(candidate, "a.jpg", "deep/b.PNG", "deep/a.v2.webp", "deep/extra.png")
-    pairing = pair_by_name(reference, candidate)
-    assert pairing.pairs == [
-        ("a", reference / "a.png", candidate / "a.jpg"),
-        ("deep/a.v2", reference / "deep/a.v2.png", candidate / "deep/a.v2.webp"),
-        ("deep/b", reference / "deep/b.png", candidate / "deep/b.PNG"),
-    ]
-    assert pairing.only_reference == ["lost"]
-    assert pairing.only_candidate == ["deep/extra"]
-
-
-def test_two_files_are_a_pair_with_any_names(tmp_path: Path) -> None:
-    touch(tmp_path, "a.png", "b.jpg")
-    assert pair_by_name(tmp_path / "a.png", tmp_path / "b.jpg").pairs == [
-        ("a", tmp_path / "a.png", tmp_path / "b.jpg"),
-    ]
-
-
-@pytest.mark.parametrize(
-    ("reference", "candidate", "message"),
-    [
-        ("one", "one/a.png", "one is a file and the other a folder"),
-        ("one/a.png", "one", "one is a file and the other a folder"),
-        ("twice", "one", "differ only in their suffix"),
-        ("one", "twice", "differ only in their suffix"),
-        ("one", "other", "has the name of one in"),
-        ("one", "missing", "no such file or folder"),
-        ("one/a.png", "missing", "no such file or folder"),
-        ("missing", "one/a.png", "no such file or folder"),
-    ],
-)
-def test_inputs_that_cannot_be_paired_are_errors(tmp_path: Path, reference: str, candidate: str, message: str) -> None:
-    touch(tmp_path, "one/a.png", "twice/a.png", "twice/a.jpg", "other/b.png")
-    with pytest.raises(SrganError, match=message) as caught:
-        pair_by_name(tmp_path / reference, tmp_path / candidate)
     assert caught.value.hint

@@ -22,6 +22,7 @@ def score(
     reference: own.Reference,
     candidates: own.Candidates = None,
     baseline: own.Baseline = None,
+    pair: own.PairOption = "",
     scale: own.Factor = 4,
     metric: own.Metrics = None,
     protocol: own.ProtocolOption = own.ProtocolName.sr_y,
@@ -75,7 +76,7 @@ def score(
         patch=patch,
     )
     with _spooled([reference, *(candidates or [])]) as (original, *results):
-        plan = plan_scoring(original, results, baseline or [], chosen, BaselineSettings(scale, device))
+        plan = plan_scoring(original, results, baseline or [], chosen, BaselineSettings(scale, device), pair=pair)
         plan = replace(plan, jobs=jobs, crop_side=gallery.crop_side, max_pixels=max_pixels)
         report = _evaluate_and_print(plan, text_format, on)
         failed = failed_thresholds(report, thresholds)

@@ -17,6 +17,9 @@ Candidates = Annotated[
     list[Path] | None,
     typer.Argument(metavar="[OUT]...", help="Pictures to score, or folders with pictures of the same names."),
 ]
+PairOption = Annotated[
+    str, typer.Option("--pair", help="Names in OUT, such as '{stem}_out'. [default: equal, or {stem}_x4]")
+]
 Baseline = Annotated[
     list[str] | None,
     typer.Option(help="bicubic, lanczos or a model: score its result for the downscaled original. Repeatable."),

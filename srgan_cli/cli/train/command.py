@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from srgan_cli.training.config import TrainConfig
 
 _SETTINGS = (
-    *("data", "held_out", "low", "unpaired", "name", "scale", "pretrain_fraction", "degradation", "gan_loss"),
+    *("data", "held_out", "low", "pair", "unpaired", "name", "scale", "pretrain_fraction", "degradation", "gan_loss"),
     *("discriminator", "adversarial_weight", "perceptual_weight", "perceptual_weights", "batch", "patch"),
     *("generator", "channels", "blocks", "batch_norm", "init_from", "seed", "device"),
     *("teacher", "teacher_weight", "teacher_self_ensemble"),
@@ -31,6 +31,7 @@ def train(
     run: own.Run = Path("run"),
     held_out: own.HeldOut = "",
     low: own.Low = None,
+    pair: own.PairOption = "",
     unpaired: own.Unpaired = "",
     degradation: own.Degradation = "bicubic",
     recipe: own.Recipe = None,

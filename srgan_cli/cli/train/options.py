@@ -17,6 +17,9 @@ Low = Annotated[
     list[str] | None,
     typer.Option(help="Folder of low-resolution partners of the same names; one for every DATA. [default: made]"),
 ]
+PairOption = Annotated[
+    str, typer.Option("--pair", help="Names in --low, such as '{stem}_LR'. [default: equal, or {stem}x4]")
+]
 HeldOut = Annotated[str, typer.Option(help="Folder inside DATA for validation only. [default: one picture in twenty]")]
 Unpaired = Annotated[
     str,

@@ -17,8 +17,9 @@ from srgan_cli.errors import PictureError, SrganError
 from srgan_cli.image.io import picture_size, read_picture
 from srgan_cli.image.ops import downscale, to_bytes
 from srgan_cli.metrics.perceptual.feature_distance import MIN_SIDE
-from srgan_cli.system.discovery import find_pictures, pair_by_name
+from srgan_cli.system.discovery import find_pictures
 from srgan_cli.system.distributed import World
+from srgan_cli.system.pairing import pair_by_name
 from srgan_cli.system.progress import Progress
 from srgan_cli.training.config import TrainConfig
 from srgan_cli.training.data.store import PixelCache
@@ -149,7 +150,7 @@ def _entries(config: TrainConfig) -> tuple[list[_Entry], list[Skipped]]:
         if low is None:
             found = {path: _Entry(path, None, source.weight) for path in find_pictures(source.folder)}
         else:
-            pairing = pair_by_name(source.folder, low)
+            pairing = pair_by_name(source.folder, low, template=config.data.pair)
             found = {path: _Entry(path, partner, source.weight) for _, path, partner in pairing.pairs}
             missing += [
                 Skipped(source.folder / name, f"{name} has no partner in {low}") for name in pairing.only_reference

@@ -1,0 +1,187 @@
+"""Pairing: the pictures of two folders, matched by their names."""
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from srgan_cli.errors import SrganError, UsageError
+from srgan_cli.system.discovery import find_pictures, not_found_error
+
+TEMPLATE_FIELDS = {"stem": "(.+)", "scale": r"\d+(?:\.\d+)?", "model": ".+", "suffix": ""}
+"""The fields of a template, and what each stands for. Names are compared without suffix, so {suffix} is empty."""
+_SCALE_MARK = re.compile(r"(.+?)(?:[_-]?x\d+(?:\.\d+)?|[_-]\d+x)", re.IGNORECASE | re.DOTALL)
+"""A name with its enlargement: a_x4 as `srgan upscale` writes it, ax4 as DIV2K, a-4x."""
+_EXAMPLES = 2
+"""Names that an error shows of each folder."""
+
+
+@dataclass(frozen=True)
+class Pairing:
+    """Pictures of two folders, matched by name."""
+
+    pairs: list[tuple[str, Path, Path]]
+    """Name, reference and candidate."""
+    only_reference: list[str]
+    """Names without a candidate."""
+    only_candidate: list[str]
+    """Names without a reference."""
+
+
+@dataclass(frozen=True)
+class PairTemplate:
+    """How the names of references and candidates differ."""
+
+    reference: re.Pattern[str]
+    """Matches the names of references; its group is the common part."""
+    candidate: re.Pattern[str]
+    """The same for candidates."""
+    text: str
+
+    @classmethod
+    def parse(cls, text: str) -> "PairTemplate":
+        """Parse `{stem}_x4`, the names of candidates, or `{stem}_HR={stem}_LR`, those of references first.
+
+        Raises UsageError for a template without {stem}, and for an unknown field.
+        """
+        reference, _, candidate = text.rpartition("=")
+        return cls(_pattern(reference or "{stem}", text), _pattern(candidate, text), text)
+
+
+def pair_by_name(reference: Path, candidate: Path, *, template: str = "") -> Pairing:
+    """Match two files, or the pictures of two folders by their relative path without suffix.
+
+    Without a template, a name also matches one with an enlargement behind it, such as a and a_x4. Raises SrganError if
+    a path does not exist, if one is a file and the other a folder, if two pictures of a folder differ only in their
+    suffix, if two pictures match the same one, and if nothing matches. Raises UsageError for an invalid template.
+    """
+    parsed = PairTemplate.parse(template) if template else None
+    for path in (reference, candidate):
+        if not path.exists():
+            raise not_found_error(path)
+    if reference.is_file() and candidate.is_file():
+        return Pairing([(reference.stem, reference, candidate)], [], [])
+    if reference.is_file() != candidate.is_file():
+        raise SrganError(
+            f"{reference} and {candidate}: one is a file and the other a folder",
+            "name two files or two folders",
+        )
+    return _pair_folders(reference, candidate, parsed)
+
+
+def by_name(root: Path) -> dict[str, Path]:
+    """The pictures of a folder by their relative path without suffix; for a file, that file by its name.
+
+    Raises SrganError like find_pictures, and if two pictures differ only in their suffix.
+    """
+    if root.is_file():
+        return {root.stem: root}
+    named: dict[str, Path] = {}
+    for path in find_pictures(root):
+        name = path.relative_to(root).with_suffix("").as_posix()
+        if name in named:
+            raise SrganError(f"{named[name]} and {path} differ only in their suffix", "keep one picture of each name")
+        named[name] = path
+    return named
+
+
+def _pair_folders(reference: Path, candidate: Path, template: PairTemplate | None) -> Pairing:
+    left, right = by_name(reference), by_name(candidate)
+    matches = _match_template(left, right, template) if template else _match_names(left, right)
+    for name, found in matches.items():
+        if len(found) > 1:
+            raise SrganError(
+                f"{left[name]} has two partners: {right[found[0]]} and {right[found[1]]}",
+                "say which with --pair, such as --pair '{stem}_x4'",
+            )
+    partners = {name: found[0] for name, found in matches.items()}
+    _check_unshared(partners, left, right)
+    if not partners:
+        raise _no_pairs_error(reference, candidate, left, right, template)
+    return Pairing(
+        [(name, left[name], right[partners[name]]) for name in sorted(partners)],
+        sorted(left.keys() - partners.keys()),
+        sorted(right.keys() - set(partners.values())),
+    )
+
+
+def _match_names(left: Iterable[str], right: Iterable[str]) -> dict[str, list[str]]:
+    """The candidates of each reference: those of its name, and those whose name or its own has an enlargement more."""
+    left, right = set(left), set(right)
+    matches = defaultdict(list, {name: [name] for name in left & right})
+    for name in sorted(right - left):
+        if (plain := _without_scale(name)) in left:
+            matches[plain].append(name)
+    for name in sorted(left - right):
+        if (plain := _without_scale(name)) in right:
+            matches[name].append(plain)
+    return dict(matches)
+
+
+def _match_template(left: Iterable[str], right: Iterable[str], template: PairTemplate) -> dict[str, list[str]]:
+    candidates = _by_common_part(right, template.candidate)
+    references = _by_common_part(left, template.reference)
+    for names in references.values():
+        if len(names) > 1:
+            raise SrganError(f"{names[0]} and {names[1]} are one name for --pair {template.text}", "change --pair")
+    return {names[0]: candidates[part] for part, names in references.items() if part in candidates}
+
+
+def _check_unshared(partners: dict[str, str], left: dict[str, Path], right: dict[str, Path]) -> None:
+    """Raises SrganError if two references have the same candidate."""
+    owners: dict[str, str] = {}
+    for name, partner in partners.items():
+        if partner in owners:
+            raise SrganError(
+                f"{right[partner]} is the partner of both {left[owners[partner]]} and {left[name]}",
+                "say which with --pair, such as --pair '{stem}_x4={stem}'",
+            )
+        owners[partner] = name
+
+
+def _by_common_part(names: Iterable[str], pattern: re.Pattern[str]) -> dict[str, list[str]]:
+    """The names that match, by the part that a reference and its candidate have in common."""
+    found = defaultdict(list)
+    for name in names:
+        if part := _inside_folder(name, lambda last: (m := pattern.fullmatch(last)) and m[1]):
+            found[part].append(name)
+    return found
+
+
+def _without_scale(name: str) -> str | None:
+    """The name without the enlargement behind it; None if it has none."""
+    return _inside_folder(name, lambda last: (m := _SCALE_MARK.fullmatch(last)) and m[1])
+
+
+def _inside_folder(name: str, change: Callable[[str], str | None]) -> str | None:
+    """A relative path with its last part changed; None if the change gives None."""
+    path = PurePosixPath(name)
+    changed = change(path.name)
+    return path.with_name(changed).as_posix() if changed else None
+
+
+def _pattern(template: str, whole: str) -> re.Pattern[str]:
+    """Raises UsageError if {stem} does not occur exactly once, or a field is unknown."""
+    texts_and_fields = re.split(r"\{(\w*)\}", template)
+    texts, names = texts_and_fields[::2], texts_and_fields[1::2]
+    if names.count("stem") != 1 or not set(names) <= TEMPLATE_FIELDS.keys():
+        raise UsageError(
+            f"cannot read --pair {whole!r}",
+            "write {stem} for the common part of the names: '{stem}_x4', or '{stem}_HR={stem}_LR'",
+        )
+    fields = [TEMPLATE_FIELDS[name] for name in names]
+    parts = [piece for text, name in zip(texts, [*fields, ""], strict=True) for piece in (re.escape(text), name)]
+    return re.compile("".join(parts), re.DOTALL)
+
+
+def _no_pairs_error(
+    reference: Path, candidate: Path, left: Iterable[str], right: Iterable[str], template: PairTemplate | None
+) -> SrganError:
+    sought = f"--pair {template.text}" if template else "equal names, also with an enlargement such as _x4 behind"
+    shown = [", ".join(sorted(names)[:_EXAMPLES]) for names in (left, right)]
+    return SrganError(
+        f"no picture in {candidate} has the name of one in {reference}: looked for {sought}; "
+        f"found {shown[0]}, … and {shown[1]}, …",
+        "say how the names differ, such as --pair '{stem}_x4' or --pair '{stem}_HR={stem}_LR'",
+    )
