@@ -233,9 +233,7 @@ class TiffReader:
 
     def size(self, index: int) -> tuple[int, int]:
         """Height and width of a page, upright, from its header."""
-        _, tags = self.pages[index]
-        height, width = int(tags[tiff.HEIGHT]), int(tags[tiff.WIDTH])
-        return (width, height) if tiff.orientation(tags) >= 5 else (height, width)
+        return tiff.size(self.pages[index][1])
 
     def is_streamed(self, index: int) -> bool:
         """Whether libvips reads a page in bands; otherwise Pillow decodes it whole."""
@@ -248,7 +246,7 @@ class TiffReader:
     def read(self, index: int) -> Raster:
         """A page, upright."""
         number, tags = self.pages[index]
-        metadata, notes = tiff.read_metadata(self.file, tags)
+        metadata, notes = tiff.read_metadata(self.file, self.pages, index)
         notes += self.notes if index == 0 else []
         raster = self._read_with_vips(number, tags) if self.is_streamed(index) else self._read_with_pillow(number)
         return replace(raster, metadata=metadata.upright(), notes=(*notes, *raster.notes))

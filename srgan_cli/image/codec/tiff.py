@@ -6,7 +6,7 @@ Source: TIFF revision 6.0, Adobe 1992.
 import shutil
 import struct
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
 from typing import IO, Any
@@ -17,7 +17,7 @@ from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from srgan_cli.image.codec import vips
 from srgan_cli.image.codec.raster import Rows
-from srgan_cli.image.geo import place
+from srgan_cli.image.geo import microscopy, place
 from srgan_cli.image.metadata.metadata import PARSE_ERRORS, Metadata, as_exif_types, build_exif, dpi_of, parse_exif
 
 Tags = ImageFileDirectory_v2
@@ -25,6 +25,9 @@ WIDTH, HEIGHT, BITS, PHOTOMETRIC, STRIPS, ORIENTATION = 256, 257, 258, 262, 273,
 RESOLUTION = {282, 283, 296}
 _SUBFILE, _SUBIFDS, _XMP, _PROFILE, _EXTRA_SAMPLES, _SAMPLE_FORMAT = 254, 330, 700, 34675, 338, 339
 _UNASSOCIATED_ALPHA = 2
+_CALIBRATED = ("OME-XML", "ImageJ")
+_UNCONVERTED = (0, 1, 2)
+"""Photometric interpretations whose samples stay what they are: grey and RGB."""
 _SUBDIRECTORIES = (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo, ExifTags.IFD.Interop)
 # Tags that describe how values are stored, and tags that are wrong for another size.
 _STORAGE_TAGS = {
@@ -91,17 +94,25 @@ def is_plain(tags: Tags) -> bool:
     return depth(tags) > 8 or (shallow and len(bits) == channels + len(extra) and extra in ((), (_UNASSOCIATED_ALPHA,)))
 
 
-def read_metadata(file: IO[bytes], tags: Tags) -> tuple[Metadata, list[str]]:
+def size(tags: Tags) -> tuple[int, int]:
+    """Height and width of a page, upright."""
+    height, width = int(tags[HEIGHT]), int(tags[WIDTH])
+    return (width, height) if orientation(tags) >= 5 else (height, width)
+
+
+def read_metadata(file: IO[bytes], pages: Sequence[tuple[int, Tags]], index: int) -> tuple[Metadata, list[str]]:
     """The metadata of a page, and a note on everything that is dropped."""
-    here, notes = place.Place.from_tags(tags, int(tags[HEIGHT]), int(tags[WIDTH]), orientation(tags))
+    tags, software = pages[index][1], _software(pages)
+    here, notes = _read_place(pages, index)
     xmp = tags.get(_XMP)
-    kept: dict[int, Any] = {tag: value for tag, value in tags.items() if tag not in _STORAGE_TAGS}
+    own = _STORAGE_TAGS | ({microscopy.DESCRIPTION} if software else set())
+    kept: dict[int, Any] = {tag: value for tag, value in tags.items() if tag not in own}
     exif = None
     try:
         for tag in _SUBDIRECTORIES[:2]:
             if tag in kept:
                 kept[tag] = _read_subdirectory(file, tags, kept[tag])
-        resolution = {tag: tags[tag] for tag in RESOLUTION if tag in tags}
+        resolution = {} if software in _CALIBRATED else {tag: tags[tag] for tag in RESOLUTION if tag in tags}
         exif = build_exif(kept | resolution) if kept else None
         dpi = dpi_of(build_exif(resolution)) if resolution else None
     except PARSE_ERRORS:
@@ -109,6 +120,26 @@ def read_metadata(file: IO[bytes], tags: Tags) -> tuple[Metadata, list[str]]:
     if resolution.get(296) == 1:
         dpi = None
     return Metadata(exif, bytes(xmp) if xmp else None, dpi, here), notes
+
+
+def _software(pages: Sequence[tuple[int, Tags]]) -> str:
+    return microscopy.software_of(pages[0][1].get(microscopy.DESCRIPTION))
+
+
+def _read_place(pages: Sequence[tuple[int, Tags]], index: int) -> tuple[place.Place | None, list[str]]:
+    tags, software = pages[index][1], _software(pages)
+    stored = int(tags[HEIGHT]), int(tags[WIDTH])
+    calibrated = software in _CALIBRATED
+    here, notes = place.Place.from_tags(tags, *stored, orientation=orientation(tags), is_calibrated=calibrated)
+    if not software:
+        return here, notes
+    here = here or place.Place(*size(tags))
+    if index:
+        return here, notes
+    text = place.decode(tags[microscopy.DESCRIPTION])
+    sizes = [size(page) for _, page in pages if {WIDTH, HEIGHT} <= set(page) and page.get(PHOTOMETRIC) in _UNCONVERTED]
+    description, dropped = microscopy.clean(text, sizes, [number for number, _ in pages])
+    return replace(here, description=description), notes + dropped
 
 
 def write_pages(path: Path, pages: Sequence[tuple[Rows, dict[int, Any]]]) -> None:
@@ -184,6 +215,8 @@ def _with_strips(directory: bytes, offset: int, strips: list[int], layout: _Layo
 def tags_for(metadata: Metadata, icc_profile: bytes | None) -> dict[int, Any]:
     """The tags of a page for this metadata and profile."""
     tags = _writable_tags(metadata.exif) | dict(metadata.place.tags if metadata.place else {})
+    if metadata.place and metadata.place.description:
+        tags[microscopy.DESCRIPTION] = metadata.place.description
     if metadata.dpi:
         tags |= {282: metadata.dpi[0], 283: metadata.dpi[1], 296: 2}
     if metadata.xmp:
@@ -221,23 +254,26 @@ def _writable(tag: int, value: Any) -> bool:
 
 def _chain(file: IO[bytes]) -> Iterator[Tags]:
     file.seek(0)
-    head = _head(file.read(len(_BIG.head)))
-    offset, seen = Tags(head).next, set()
+    head = file.read(len(_BIG.head))
+    offset, seen = _directory(head).next, set()
     while offset and offset not in seen:
         seen.add(offset)
-        tags = Tags(head)
+        tags = _directory(head)
         file.seek(offset)
         tags.load(file)
         yield tags
         offset = tags.next
 
 
-def _head(start: bytes) -> bytes:
-    return start if b"+" in start[2:4] else start[: len(_CLASSIC.head)]
+def _directory(head: bytes) -> Tags:
+    """An empty directory of a file that starts with `head`; Pillow does not know BigTIFF of the other byte order."""
+    if b"+" in head[2:4]:
+        return Tags(b"II+\0" + head[4:], prefix=head[:2])
+    return Tags(head[: len(_CLASSIC.head)])
 
 
 def _read_subdirectory(file: IO[bytes], tags: Tags, offset: int) -> dict[int, Any]:
-    inner = Tags(tags._get_ifh())
+    inner = _directory(tags._get_ifh())
     file.seek(offset)
     inner.load(file)
     found: dict[int, Any] = dict(inner)

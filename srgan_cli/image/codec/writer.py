@@ -18,6 +18,7 @@ from srgan_cli.image.codec.colour import quantize_to_palette
 from srgan_cli.image.codec.headers import png_chunk
 from srgan_cli.image.codec.raster import Raster, Values
 from srgan_cli.image.dicom import file as dicom
+from srgan_cli.image.geo import microscopy
 from srgan_cli.image.metadata.metadata import EXIF_PREFIX, PARSE_ERRORS, Metadata
 
 _XMP_KEYWORD = b"XML:com.adobe.xmp"
@@ -33,7 +34,7 @@ def can_stream(name: str, count: int = 1) -> bool:
 
 def write(rasters: Sequence[Raster], path: Path, name: str, *, loop: int = 0) -> None:
     """Write a file in a format; an animation is played `loop` times, 0 for endlessly."""
-    rasters = [replace(raster, metadata=_fit_metadata(raster, name)) for raster in rasters]
+    rasters = [replace(raster, metadata=_fit_metadata(raster, name)) for raster in _describe_pages(rasters)]
     if name == "TIFF":
         pages = [(raster.rows, tiff.tags_for(raster.metadata, raster.icc_profile)) for raster in rasters]
         tiff.write_pages(path, pages)
@@ -73,6 +74,20 @@ def _fit_metadata(raster: Raster, name: str) -> Metadata:
     dpi_in_exif = FORMAT_CAPABILITIES[name].dpi and not FORMAT_CAPABILITIES[name].has_dpi_field
     metadata = raster.metadata.with_dpi_in_exif() if dpi_in_exif else raster.metadata
     return metadata.with_size(height, width)
+
+
+def _describe_pages(rasters: Sequence[Raster]) -> list[Raster]:
+    """The rasters; the description of all pages, which the first has, fits the pages as they are written."""
+    places = [raster.metadata.place for raster in rasters]
+    if not places[0] or not places[0].description:
+        return list(rasters)
+    pages = {
+        (place.height, place.width): microscopy.StoredPage(raster.rows.shape[:2], raster.rows.dtype.name)
+        for place, raster in zip(places, rasters, strict=True)
+        if place
+    }
+    described = replace(places[0], description=microscopy.fit(places[0].description, pages, len(rasters)))
+    return [replace(rasters[0], metadata=replace(rasters[0].metadata, place=described)), *rasters[1:]]
 
 
 def _images(rasters: list[Raster]) -> list[Image.Image]:

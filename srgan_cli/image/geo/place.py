@@ -6,14 +6,20 @@ from typing import Any
 
 import numpy as np
 
-from srgan_cli.image.geo import gdal, xml
+from srgan_cli.image.geo import gdal, microscopy, xml
 from srgan_cli.image.geo.geotiff import GEOREFERENCE, RPC, map_georeference, map_rpc
 from srgan_cli.image.geo.grid import GridMap, is_scaling, scaling, turning
 
 _INTERGRAPH = {33918, 33919, 33920}
-TAGS = {*GEOREFERENCE, *_INTERGRAPH, RPC, gdal.METADATA}
-"""The TIFF tags that belong to the place."""
-_ERRORS = (*xml.PARSE_ERRORS, IndexError, TypeError, np.linalg.LinAlgError)
+_PRIVATE = dict.fromkeys(_INTERGRAPH, "Intergraph georeference") | {
+    tag: f"private {name} data" for tag, name in microscopy.PRIVATE_TAGS.items()
+}
+_X_RESOLUTION, _Y_RESOLUTION, _UNIT = 282, 283, 296
+_RESOLUTION = {_X_RESOLUTION, _Y_RESOLUTION, _UNIT}
+_KEPT = {*GEOREFERENCE, RPC, gdal.METADATA}
+TAGS = {*_KEPT, *_PRIVATE}
+"""The TIFF tags that belong to the place alone."""
+_ERRORS = (*xml.PARSE_ERRORS, np.linalg.LinAlgError)
 
 
 @dataclass(frozen=True)
@@ -26,14 +32,21 @@ class Place:
     """Columns of the grid."""
     tags: Mapping[int, Any] = field(default_factory=dict)
     """TIFF tags; texts are decoded."""
+    description: str = ""
+    """What the software of a microscope says about all pages of the file."""
 
     @classmethod
     def from_tags(
-        cls, tags: Mapping[int, Any], height: int, width: int, orientation: int = 1
+        cls, tags: Mapping[int, Any], height: int, width: int, *, orientation: int = 1, is_calibrated: bool = False
     ) -> tuple["Place | None", list[str]]:
-        """The place of a page that is stored with this size and orientation, upright, and a note on what is dropped."""
-        own = {tag: decode(value) for tag, value in tags.items() if tag in TAGS - _INTERGRAPH}
-        notes = ["its Intergraph georeference is dropped"] if _INTERGRAPH & set(tags) else []
+        """The place of a page that is stored with this size and orientation, upright, and a note on what is dropped.
+
+        In a calibrated file the resolution is that of the object, which grows with the picture; in others it is that of
+        a print.
+        """
+        kept = _KEPT | (_RESOLUTION if is_calibrated else set())
+        own = {tag: decode(value) for tag, value in tags.items() if tag in kept}
+        notes = [f"its {name} is dropped" for name in sorted({_PRIVATE[tag] for tag in set(tags) & set(_PRIVATE)})]
         if not own:
             return None, notes
         if gdal.METADATA in own:
@@ -81,8 +94,18 @@ def _map_gdal(tags: Mapping[int, Any], change: GridMap) -> dict[int, Any]:
     return {gdal.METADATA: gdal.map_metadata(tags[gdal.METADATA], change)}
 
 
+def _map_resolution(tags: Mapping[int, Any], change: GridMap) -> dict[int, Any]:
+    """Pixels a unit, which may swap their axes."""
+    old = [float(tags[_X_RESOLUTION]), float(tags[_Y_RESOLUTION])]
+    across, down = (np.abs(change[:2, :2]) @ old).tolist()
+    if not 0 < min(across, down) <= max(across, down) < np.inf:
+        raise ValueError
+    return {**tags, _X_RESOLUTION: across, _Y_RESOLUTION: down}
+
+
 _PARTS: tuple[tuple[set[int], str, Callable[[Mapping[int, Any], GridMap], dict[int, Any]]], ...] = (
     (GEOREFERENCE, "georeference", map_georeference),
     ({RPC}, "rational polynomial model (RPC)", map_rpc),
     ({gdal.METADATA}, "GDAL metadata", _map_gdal),
+    (_RESOLUTION, "resolution", _map_resolution),
 )

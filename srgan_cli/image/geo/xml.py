@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from xml.dom import minidom
 from xml.parsers.expat import ExpatError
 
-PARSE_ERRORS = (ExpatError, ValueError, KeyError, LookupError)
+PARSE_ERRORS = (ExpatError, ValueError, TypeError, LookupError)
 """What damaged XML or XML with unexpected values raises."""
 
 

@@ -1,0 +1,156 @@
+"""Image descriptions of TIFF files in which microscopy software states sizes: OME-XML, ImageJ's and tifffile's.
+
+Sources: OME-TIFF specification, https://ome-model.readthedocs.io; ImageJ's class TiffEncoder; tifffile.
+"""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import prod
+from xml.dom.minidom import Document, Element
+
+from srgan_cli.image.geo import xml
+
+DESCRIPTION = 270
+"""The TIFF tag."""
+PRIVATE_TAGS = {
+    33560: "Olympus SIS", **dict.fromkeys(range(33628, 33632), "MetaMorph"), 34118: "Zeiss SEM",
+    **dict.fromkeys((34361, 34362), "FluoView"), 34412: "Zeiss LSM", **dict.fromkeys((34680, 34682), "FEI SEM"),
+    37706: "TVIPS", 43314: "NIH Image", **dict.fromkeys((50838, 50839), "ImageJ overlay"), 51023: "Fibics",
+    **dict.fromkeys(range(65420, 65459), "Hamamatsu"),
+}  # fmt: skip
+"""Tags with pixel sizes and positions in forms of their own, by whose they are."""
+_OTHERS = re.compile(r"^Aperio|<scn\b|<indica\b|Pixel_size|spatial-calibration|<FluoView")
+"""Descriptions that state sizes in further forms."""
+_IMAGEJ = "ImageJ="
+_OME_TYPES = {"float32": "float", "float64": "double"}
+_PYRAMID = "openmicroscopy.org/PyramidResolution"
+Size = tuple[int, int]
+"""Height and width."""
+
+
+@dataclass(frozen=True)
+class StoredPage:
+    """What a page becomes."""
+
+    size: Size
+    dtype: str
+    """The name of its NumPy type."""
+
+
+def software_of(text: object) -> str:
+    """The software that wrote a description with sizes; empty for other texts."""
+    if not isinstance(text, str):
+        return ""
+    if text.strip("\0 \r\n").endswith(":OME>") or text.strip("\0 \r\n").endswith("</OME>"):
+        return "OME-XML"
+    if text.startswith(_IMAGEJ):
+        return "ImageJ"
+    if text.startswith('{"shape":'):
+        return "tifffile"
+    return "microscope" if _OTHERS.search(text) else ""
+
+
+def clean(text: str, sizes: Sequence[Size], numbers: Sequence[int]) -> tuple[str, list[str]]:
+    """A description without what is not true of other pixels, and a note on that; empty if nothing remains.
+
+    `sizes` are those of all pages, `numbers` those of their directories in the file.
+    """
+    software, unchanged = software_of(text), {size: StoredPage(size, "uint8") for size in sizes}
+    try:
+        cleaned, notes = _clean_ome(text, numbers) if software == "OME-XML" else (text, [])
+    except xml.PARSE_ERRORS:
+        cleaned, notes = "", []
+    if fit(cleaned, unchanged, len(sizes)):
+        return cleaned, notes
+    return "", [f"its {software} description is dropped: it does not fit this file or states sizes in an unknown form"]
+
+
+def fit(text: str, pages: Mapping[Size, StoredPage], count: int) -> str:
+    """The description of a file of `count` pages, by the sizes that they had; empty if it describes other pages."""
+    fit_text = _FITS.get(software_of(text))
+    try:
+        return fit_text(text, pages, count) if fit_text else ""
+    except xml.PARSE_ERRORS:
+        return ""
+
+
+def _fit_imagej(text: str, _: Mapping[Size, StoredPage], count: int) -> str:
+    """ImageJ's description, whose size is the resolution's."""
+    images = re.search(r"^images=(\d+)", text, re.MULTILINE)
+    return text if int(images[1] if images else 1) == count else ""
+
+
+def _fit_shape(text: str, pages: Mapping[Size, StoredPage], count: int) -> str:
+    """tifffile's JSON with the new shape: pages, height and width, and then samples."""
+    content = json.loads(text)
+    shape = content["shape"]
+    for end in (len(shape), len(shape) - 1):
+        page = pages.get((shape[end - 2], shape[end - 1])) if end > 1 else None
+        if page and prod(shape[: end - 2]) == count:
+            return json.dumps(content | {"shape": [*shape[: end - 2], *page.size, *shape[end:]]})
+    return ""
+
+
+def _fit_ome(text: str, pages: Mapping[Size, StoredPage], count: int) -> str:
+    document = xml.parse(text)
+    described = list(xml.elements(document, "Pixels"))
+    if sum(map(_planes, described)) != count:
+        return ""
+    for pixels in described:
+        old = int(pixels.getAttribute("SizeY")), int(pixels.getAttribute("SizeX"))
+        _fit_pixels(pixels, old, pages[old])
+    return document.toxml(encoding="UTF-8").decode()
+
+
+def _fit_pixels(pixels: Element, old: Size, page: StoredPage) -> None:
+    for axis, before, after in zip("YX", old, page.size, strict=True):
+        pixels.setAttribute(f"Size{axis}", str(after))
+        if name := pixels.getAttribute(f"PhysicalSize{axis}"):
+            pixels.setAttribute(f"PhysicalSize{axis}", f"{float(name) * before / after:.12g}")
+    pixels.setAttribute("Type", _OME_TYPES.get(page.dtype, page.dtype))
+    if pixels.hasAttribute("BigEndian"):
+        pixels.setAttribute("BigEndian", "false")
+
+
+def _planes(pixels: Element) -> int:
+    """The number of pages: a channel of several samples, as colour is, lies in one."""
+    depth, times, channels = (int(pixels.getAttribute(f"Size{axis}")) for axis in "ZTC")
+    return depth * times * (len(list(xml.elements(pixels, "Channel"))) or channels)
+
+
+def _clean_ome(text: str, numbers: Sequence[int]) -> tuple[str, list[str]]:
+    """OME-XML for the pages that are kept, in one file.  Raises ValueError if its pages lie in several files."""
+    document = xml.parse(text)
+    names = [identifier for data in xml.elements(document, "TiffData") for identifier in xml.elements(data, "UUID")]
+    if len({name.getAttribute("FileName") for name in names}) > 1:
+        raise ValueError
+    for identifier in names:
+        xml.remove(identifier)
+    for root in xml.elements(document, "OME"):
+        if root.hasAttribute("UUID"):
+            root.removeAttribute("UUID")
+    for pixels in xml.elements(document, "Pixels"):
+        if pixels.hasAttribute("SignificantBits"):
+            pixels.removeAttribute("SignificantBits")
+    for data in xml.elements(document, "TiffData"):
+        if data.hasAttribute("IFD"):
+            data.setAttribute("IFD", str(list(numbers).index(int(data.getAttribute("IFD")))))
+    _remove_pyramid(document)
+    regions = [*xml.elements(document, "ROI"), *xml.elements(document, "ROIRef")]
+    for region in regions:
+        xml.remove(region)
+    return document.toxml(encoding="UTF-8").decode(), ["its regions of interest are dropped"] if regions else []
+
+
+def _remove_pyramid(document: Document) -> None:
+    """Take out the sizes of reduced copies, which are not written."""
+    found = [item for item in xml.elements(document, "MapAnnotation") if item.getAttribute("Namespace") == _PYRAMID]
+    names = {item.getAttribute("ID") for item in found}
+    references = [item for item in xml.elements(document, "AnnotationRef") if item.getAttribute("ID") in names]
+    for item in (*found, *references):
+        xml.remove(item)
+
+
+_FITS = {"OME-XML": _fit_ome, "tifffile": _fit_shape, "ImageJ": _fit_imagej}
