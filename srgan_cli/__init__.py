@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         UsageError,
         WeightsError,
     )
+    from srgan_cli.image.codec.raster import BandLayout
     from srgan_cli.image.io import read_picture, write_picture
     from srgan_cli.image.metadata.metadata import Metadata
     from srgan_cli.image.picture import ImageStream, Picture
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 
 
 __all__ = [
+    "BandLayout",
     "Consistency",
     "Difference",
     "Generator",
@@ -68,6 +70,7 @@ __all__ = [
 
 _MODULES = {
     "errors": "MismatchError OutputClosed PictureError SrganError UnknownDevice UnknownModel UsageError WeightsError",
+    "image.codec.raster": "BandLayout",
     "image.io": "read_picture write_picture",
     "image.metadata.metadata": "Metadata",
     "image.picture": "ImageStream Picture",

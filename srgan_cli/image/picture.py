@@ -2,12 +2,17 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import DTypeLike, NDArray
+from PIL import Image
 from torch import Tensor
 
 from srgan_cli.image.codec.raster import BandLayout, ValueRange
 from srgan_cli.image.codec.samples import UNIT_RANGE
+from srgan_cli.image.convert import arrays, pil
 from srgan_cli.image.metadata.metadata import Metadata
 
 
@@ -38,6 +43,25 @@ class Picture:
     nodata: str = ""
     """The stored value that stands for no data, as text; "" without one."""
 
+    @classmethod
+    def from_array(cls, array: NDArray[Any], *, value_range: ValueRange | None = None) -> "Picture":
+        """The picture of an array (H, W) or (H, W, C) of uint8, uint16 or floats: grey or RGB, with or without alpha.
+
+        Floats are 0…1 unless `value_range` names the values of black and white.  Raises UsageError for another shape or
+        dtype, and for floats that are not finite or outside their range.
+        """
+        colour, alpha, depth, found_range = arrays.from_array(array, value_range)
+        return cls(colour, alpha, depth, value_range=found_range)
+
+    @classmethod
+    def from_pil(cls, image: Image.Image, *, value_range: ValueRange | None = None) -> "Picture":
+        """The picture of a PIL image, upright, with its profile and metadata; CMYK, Lab, HSV and YCbCr become RGB.
+
+        Raises PictureError for mode I and for a damaged file, and UsageError as `from_array` does.
+        """
+        (colour, alpha, depth, found_range), profile, metadata, notes = pil.from_image(image, value_range)
+        return cls(colour, alpha, depth, profile, metadata, found_range, notes=notes)
+
     @property
     def height(self) -> int:
         """Rows."""
@@ -57,6 +81,22 @@ class Picture:
     def rgb(self) -> Tensor:
         """The colour as (3, H, W); grey is repeated."""
         return self.pixels.expand(3, -1, -1)
+
+    def to_array(self, dtype: DTypeLike | None = None) -> NDArray[Any]:
+        """The picture as an array (H, W) or (H, W, C), which `from_array` takes.
+
+        `dtype` is uint8, uint16 or a float, by default that of `depth`.  Floats are in `value_range`.
+        Raises UsageError for another dtype.
+        """
+        default = {8: np.uint8, 16: np.uint16}.get(self.depth, np.float32)
+        return arrays.to_array(self.channels, dtype or default, self.value_range)
+
+    def to_pil(self) -> Image.Image:
+        """The picture as a PIL image of 8 bits; grey of 16 bits gets the mode I;16, and grey floats F.
+
+        Pillow has no modes for deeper colour.  Profile and metadata are in `info`.
+        """
+        return pil.to_image(self.channels, self.depth, self.value_range, self.icc_profile, self.metadata)
 
     def flatten_on_white(self) -> "Picture":
         """The picture on a white background, without alpha."""

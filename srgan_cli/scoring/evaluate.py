@@ -8,24 +8,27 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from numpy.typing import NDArray
 
 from srgan_cli.errors import MismatchError, SrganError
 from srgan_cli.image.codec.limits import set_pillow_limit
-from srgan_cli.image.codec.samples import read_on_white
-from srgan_cli.image.luma import Array
+from srgan_cli.image.codec.raster import ValueRange
+from srgan_cli.image.luma import Array, as_float64
 from srgan_cli.metrics import extract_features
 from srgan_cli.metrics.distribution.sets import FeatureAccumulator, Features
 from srgan_cli.scoring.methods import BICUBIC_OF_LUMA, Method
-from srgan_cli.scoring.pairs import load_pair
-from srgan_cli.scoring.plan import ScoringPlan, plan_scoring
+from srgan_cli.scoring.pairs import load_pair, load_pixels
+from srgan_cli.scoring.plan import ScoringPlan, plan_pictures, plan_scoring
 from srgan_cli.scoring.protocol import Protocol, compare
 from srgan_cli.scoring.report.crops import Crop, find_crop
 from srgan_cli.scoring.report.report import Report, Score
 from srgan_cli.system.processes import context, init_worker
 from srgan_cli.system.progress import Progress
+
+if TYPE_CHECKING:
+    from srgan_cli.image.convert.kinds import Pictures
 
 
 @dataclass(frozen=True)
@@ -81,16 +84,31 @@ def evaluate(
 
 
 def score(
-    reference: Path | str, candidate: Path | str, protocol: Protocol | None = None, *, progress: Progress | None = None
+    reference: "Pictures",
+    candidate: "Pictures",
+    protocol: Protocol | None = None,
+    *,
+    value_range: ValueRange | None = None,
+    progress: Progress | None = None,
 ) -> Report:
     """Score a picture against its reference, or a folder of pictures against references of the same names.
 
+    Both are paths, or what `Upscaler.upscale` takes: arrays, images, tensors, Pictures, paths, or lists or iterators
+    of these, which are paired by position. Floats are 0…1 unless `value_range` names the values of black and white.
     Transparent pictures are flattened on white. Pictures that cannot be read or differ in size are listed in the
-    report. Raises SrganError if nothing can be paired. `progress` is called with the number of finished pictures and
-    of all.
+    report. Raises SrganError if nothing can be paired, and UsageError for a picture that is not taken. `progress` is
+    called with the number of finished pictures and of all.
     """
-    plan = plan_scoring(Path(reference), [Path(candidate)], [], protocol or Protocol())
-    return evaluate(plan, progress=progress)
+    settings = protocol or Protocol()
+    if isinstance(reference, Path | str) and isinstance(candidate, Path | str):
+        return evaluate(plan_scoring(Path(reference), [Path(candidate)], [], settings), progress=progress)
+    from srgan_cli.image.convert.kinds import list_pictures
+
+    references, candidates = (
+        [as_float64(picture.flatten_on_white().pixels) for picture in list_pictures(pictures, value_range)]
+        for pictures in (reference, candidate)
+    )
+    return evaluate(plan_pictures(references, candidates, settings), progress=progress)
 
 
 def _score_all(plan: ScoringPlan, pool: Executor | None) -> Iterator[PictureResult]:
@@ -121,7 +139,7 @@ def _score_in_worker(plan: ScoringPlan, name: str) -> PictureResult:
 def _score_picture(plan: ScoringPlan, name: str) -> PictureResult:
     methods = plan.methods_of(name)
     try:
-        reference = read_on_white(plan.references[name], max_pixels=plan.max_pixels)
+        reference = load_pixels(plan.references[name], max_pixels=plan.max_pixels)
     except SrganError as error:
         return PictureResult(name, [_failure(plan, method, name, error) for method in methods], {})
     scores: list[Score] = []

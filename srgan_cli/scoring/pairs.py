@@ -1,5 +1,7 @@
 """Reading the pictures of a plan: a reference and the result of each method."""
 
+from pathlib import Path
+
 from srgan_cli.errors import SrganError
 from srgan_cli.image.codec.samples import read_on_white
 from srgan_cli.image.luma import Array
@@ -13,16 +15,21 @@ def load_pair(plan: ScoringPlan, method: Method, name: str, reference: Array) ->
     Transparent pictures are flattened on white. Raises PictureError, and WeightsError if a model cannot be used.
     """
     if not method.baseline:
-        candidate = read_on_white(method.files[name], max_pixels=plan.max_pixels)
+        candidate = load_pixels(method.files[name], max_pixels=plan.max_pixels)
         return _match_size(reference, candidate, plan.protocol.mismatch)
     from srgan_cli.scoring.baselines import downscale_and_restore
 
     return downscale_and_restore(method.baseline, reference, plan.baseline_settings)
 
 
+def load_pixels(picture: Path | Array, *, max_pixels: int | None = None) -> Array:
+    """A picture in memory, or the first one of a file as float64 (1 or 3, H, W), flattened on white."""
+    return read_on_white(picture, max_pixels=max_pixels) if isinstance(picture, Path) else picture
+
+
 def load_pictures(plan: ScoringPlan, name: str) -> tuple[Array, dict[str, Array]]:
     """The reference with this name, and the pictures of the methods whose result has its size, (1 or 3, H, W)."""
-    reference = read_on_white(plan.references[name], max_pixels=plan.max_pixels)
+    reference = load_pixels(plan.references[name], max_pixels=plan.max_pixels)
     found = {}
     for method in plan.methods_of(name):
         try:

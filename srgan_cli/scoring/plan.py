@@ -6,6 +6,7 @@ from itertools import chain
 from pathlib import Path
 
 from srgan_cli.errors import SrganError, UsageError
+from srgan_cli.image.luma import Array
 from srgan_cli.metrics import METRICS, load_extractor
 from srgan_cli.scoring.methods import BaselineSettings, Method
 from srgan_cli.scoring.protocol import Protocol
@@ -21,8 +22,8 @@ class ScoringPlan:
     """What is scored."""
 
     protocol: Protocol
-    references: dict[str, Path]
-    """The reference files by picture name."""
+    references: dict[str, Path | Array]
+    """The references by picture name, files or (1 or 3, H, W) with values 0…1."""
     methods: list[Method]
     _: KW_ONLY
     only_reference: list[str] = field(default_factory=list)
@@ -104,6 +105,23 @@ def plan_scoring(
         unavailable=unavailable,
         baseline_settings=settings,
     )
+
+
+def plan_pictures(references: list[Array], candidates: list[Array], protocol: Protocol) -> ScoringPlan:
+    """Pair pictures in memory by their position; their names are numbers from 1.
+
+    Raises UsageError for lists of different lengths, and SrganError if no metric is available.
+    """
+    if len(references) != len(candidates) or not references:
+        raise UsageError(
+            f"found {len(references)} references and {len(candidates)} candidates, expected as many of both",
+            "give a picture for each reference, in the same order",
+        )
+    available, unavailable = _available_metrics(protocol)
+    pairs = {str(number): pair for number, pair in enumerate(zip(references, candidates, strict=True), 1)}
+    method = Method("candidate", {name: candidate for name, (_, candidate) in pairs.items()})
+    named = {name: reference for name, (reference, _) in pairs.items()}
+    return ScoringPlan(available, named, [method], unavailable=unavailable)
 
 
 def _baseline_method(baseline: str, names: list[str], settings: BaselineSettings) -> Method:

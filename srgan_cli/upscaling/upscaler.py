@@ -6,12 +6,15 @@ from functools import cached_property, partial
 from itertools import groupby
 from math import inf
 from pathlib import Path
+from typing import Any, overload
 
 import torch
 from torch import Tensor
 
 from srgan_cli.errors import UsageError
 from srgan_cli.image.alpha import bleed_alpha
+from srgan_cli.image.codec.raster import ValueRange
+from srgan_cli.image.convert.kinds import HandT, Listed, Stored, map_pictures
 from srgan_cli.image.ops import KERNELS
 from srgan_cli.image.picture import ImageStream, Picture
 from srgan_cli.networks import Generator
@@ -34,8 +37,9 @@ from srgan_cli.upscaling.tiles.memory import (
     plan_uniform_side,
 )
 from srgan_cli.upscaling.tiles.plan import TilePlan
+from srgan_cli.upscaling.tiles.progress import PictureProgress
 from srgan_cli.upscaling.tiles.runner import TileRunner
-from srgan_cli.upscaling.tiles.tiling import TilePolicy, Window, tiles
+from srgan_cli.upscaling.tiles.tiling import TilePolicy, tiles
 from srgan_cli.upscaling.tiles.transfer import TileTransfer
 from srgan_cli.weights.interpolation import interpolate
 from srgan_cli.weights.registry import find_weights
@@ -134,15 +138,61 @@ class Upscaler:
         """Seconds that the calling thread has waited for other threads to run the generator, in total."""
         return self.transfer.lock.wait_seconds
 
+    @overload
+    def upscale(self, image: Stored, *, scale: Scale = ..., progress: Progress | None = ...) -> Picture: ...
+    @overload
     def upscale(
-        self, picture: Picture | ImageStream, *, scale: Scale = None, progress: Progress | None = None
-    ) -> Picture:
-        """Return the enlarged picture.  Grey stays grey, and alpha is enlarged too.
+        self, image: Listed[Stored], *, scale: Scale = ..., progress: Progress | None = ...
+    ) -> list[Picture]: ...
+    @overload
+    def upscale(
+        self, image: Iterator[Stored], *, scale: Scale = ..., progress: Progress | None = ...
+    ) -> Iterator[Picture]: ...
+    @overload
+    def upscale(
+        self, image: HandT, *, scale: Scale = ..., value_range: ValueRange | None = ..., progress: Progress | None = ...
+    ) -> HandT: ...
+    @overload
+    def upscale(
+        self,
+        image: Listed[HandT],
+        *,
+        scale: Scale = ...,
+        value_range: ValueRange | None = ...,
+        progress: Progress | None = ...,
+    ) -> list[HandT]: ...
+    @overload
+    def upscale(
+        self,
+        image: Iterator[HandT],
+        *,
+        scale: Scale = ...,
+        value_range: ValueRange | None = ...,
+        progress: Progress | None = ...,
+    ) -> Iterator[HandT]: ...
+    def upscale(
+        self,
+        image: Any,
+        *,
+        scale: Scale = None,
+        value_range: ValueRange | None = None,
+        progress: Progress | None = None,
+    ) -> Any:
+        """Return the enlarged picture in the kind of `image`, or those of a list, a batch or an iterator.
+
+        `image` is a Picture or an ImageStream; the path of a file, which gives a Picture; a NumPy array (H, W) or
+        (H, W, C) or a tensor (C, H, W) or (N, C, H, W) of uint8, uint16 or floats; a PIL image; a list of these, or an
+        iterator, whose results are computed when they are taken.  Grey stays grey, and alpha is enlarged too.  Floats
+        are 0…1 unless `value_range` names the values of black and white.
 
         A `scale` other than the generator's own is reached by antialiased resampling of its result.
-        `progress` is called with the number of input pixels done and their total.
-        Raises UsageError for a scale outside 1…16, and SrganError when memory does not suffice.
+        `progress` is called with the number of input pixels done and their total, for each picture anew.
+        Raises UsageError for a scale outside 1…16 and for a picture that is not taken, PictureError for a file that
+        cannot be read, and SrganError when memory does not suffice.
         """
+        return map_pictures(image, partial(self._upscale_picture, scale=scale, progress=progress), value_range)
+
+    def _upscale_picture(self, picture: Picture | ImageStream, *, scale: Scale, progress: Progress | None) -> Picture:
         stream = picture if isinstance(picture, ImageStream) else ImageStream.from_picture(picture)
         has_alpha = stream.header.alpha is not None
         plan = self.plan(stream.height, stream.width, scale=scale, has_alpha=has_alpha)
@@ -228,9 +278,14 @@ class Upscaler:
     def _radius(self) -> int:
         return self.generator.receptive_radius
 
+    @property
+    def _reports_layers(self) -> bool:
+        """Whether a layer that returns has been computed.  A hook in a compiled network would compile it again."""
+        return self.device.type == "cpu" and not self.compiled
+
     @cached_property
     def _activation_bytes(self) -> float:
-        with self.transfer.lock:
+        with self.transfer.lock, self.transfer.layers.counting():
             return activation_bytes(self.generator, 3 + self.generator.noise)
 
     @torch.no_grad()
@@ -239,14 +294,19 @@ class Upscaler:
     ) -> Iterator[Picture]:
         """Yield the result, one row of tiles after the other."""
         self._expect_window(geometry)
-        runner = TileRunner(self.transfer, warn=self._warn, on_shrink=partial(self._learn_limit, geometry))
-        row_buffer, counter = RowBuffer(self._input_bands(stream)), _ProgressCounter(stream, progress)
+        row_buffer, counter = RowBuffer(self._input_bands(stream)), PictureProgress(stream, progress)
+        runner = TileRunner(
+            self.transfer,
+            warn=self._warn,
+            on_shrink=partial(self._learn_limit, geometry),
+            on_layers=counter.advance_layers if progress and self._reports_layers else None,
+        )
         cut = tiles(stream.height, stream.width, geometry.halo, tile_sides, geometry.grid)
         overlap = None
         for _, row in groupby(cut, lambda tile: tile.output.top):
             outputs = [tile.output for tile in row]
-            canvas = _canvas(stream.header, row_buffer, geometry, outputs)
-            runner.run(canvas, outputs, counter.advance)
+            canvas = Canvas.for_row(stream.header, row_buffer, geometry, outputs)
+            runner.run(canvas, outputs, counter.advance_tile)
             if overlap is not None:
                 canvas.add_overlap(overlap)
             part, overlap = canvas.completed_rows()
@@ -276,28 +336,6 @@ class Upscaler:
             alpha = [] if band.alpha is None else [band.alpha]
             rows = [torch.randn(count, 1, band.width, generator=random) for _ in range(band.height if count else 0)]
             yield torch.cat([band.pixels, *alpha, *([torch.cat(rows, 1)] if rows else [])])
-
-
-class _ProgressCounter:
-    """Counts input pixels and reports them; a picture with alpha is counted twice."""
-
-    def __init__(self, stream: ImageStream, progress: Progress | None) -> None:
-        self.layers = 1 if stream.header.alpha is None else 2
-        self.total = self.layers * stream.height * stream.width
-        self.done = 0
-        self.progress = progress
-
-    def advance(self, pixels: int) -> None:
-        self.done += self.layers * pixels
-        if self.progress:
-            self.progress(self.done, self.total)
-
-
-def _canvas(header: Picture, row_buffer: RowBuffer, geometry: Geometry, outputs: list[Window]) -> Canvas:
-    """Return the canvas of a row of tiles."""
-    tile_row = Window(outputs[0].top, outputs[0].left, outputs[-1].bottom, outputs[-1].right)
-    input_window = geometry.input_window(tile_row)
-    return Canvas(header, row_buffer.rows(input_window.top, input_window.bottom), input_window, geometry, tile_row)
 
 
 def _reject_network_options(name: str, **given: bool) -> None:

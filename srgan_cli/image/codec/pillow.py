@@ -15,6 +15,8 @@ from srgan_cli.image.codec.colour import NON_RGB_MODES, convert_to_srgb
 from srgan_cli.image.codec.raster import Values
 
 _SIGNATURE_BYTES = 16
+ORIENTED_BY_DECODER = ("JXL", "HEIF")
+"""Their decoders apply the orientation, but leave it in EXIF."""
 
 Decoded = tuple[Values, bytes | None, list[str]]
 """Values, ICC profile, notes."""
@@ -49,7 +51,8 @@ def exif_orientation(image: Image.Image) -> int:
 
 def turn_upright(image: Image.Image) -> Image.Image:
     """The image with its EXIF orientation applied; itself if it is upright: a copy would take the memory twice."""
-    return ImageOps.exif_transpose(image) if exif_orientation(image) > 1 else image
+    stored = image.format not in ORIENTED_BY_DECODER and exif_orientation(image) > 1
+    return ImageOps.exif_transpose(image) if stored else image
 
 
 def decode(upright: Image.Image, path: Path) -> Decoded:

@@ -16,7 +16,14 @@ from srgan_cli.image.codec import headers, tiff, vips
 from srgan_cli.image.codec.capabilities import JXL_SIGNATURES, register_plugin, require_plugin
 from srgan_cli.image.codec.errors import TIFF_SIGNATURES, translate_errors
 from srgan_cli.image.codec.limits import check_max_pixels
-from srgan_cli.image.codec.pillow import Decoded, decode, exif_orientation, open_image, turn_upright
+from srgan_cli.image.codec.pillow import (
+    ORIENTED_BY_DECODER,
+    Decoded,
+    decode,
+    exif_orientation,
+    open_image,
+    turn_upright,
+)
 from srgan_cli.image.codec.raster import Raster, Rows, Values, apply_exif_orientation
 from srgan_cli.image.dicom.file import DicomReader, is_dicom
 from srgan_cli.image.metadata.metadata import read_metadata
@@ -27,8 +34,6 @@ _DECODE_BYTES_PER_PIXEL = 20
 """Memory of Pillow while it decodes: 3 (grey) to 18 (WebP) were measured, of which 1 to 4 stay."""
 _ANIMATED = ("GIF", "PNG", "WEBP", "AVIF")
 _PAGED = ("HEIF", "MPO")
-_ORIENTED_BY_DECODER = ("JXL", "HEIF")
-"""Their decoders apply the orientation, but leave it in EXIF."""
 _KEPT_TEXTS = ("xml:com.adobe.xmp", "raw profile type exif", "raw profile type xmp")
 _IPTC = 0x0404
 _MAX_BITS = 32
@@ -163,7 +168,7 @@ class PillowReader:
         """Height and width of a picture, upright, from its header."""
         self.image.seek(index + self.has_default_image)
         width, height = self.image.size
-        sideways = self.format not in _ORIENTED_BY_DECODER and exif_orientation(self.image) >= 5
+        sideways = self.format not in ORIENTED_BY_DECODER and exif_orientation(self.image) >= 5
         return (width, height) if sideways else (height, width)
 
     def is_streamed(self, _: int) -> bool:
@@ -200,8 +205,7 @@ class PillowReader:
         deep = self._netpbm_values()
         if deep is not None:
             return apply_exif_orientation(deep, exif_orientation(self.image)), self.image.info.get("icc_profile"), []
-        upright = self.image if self.format in _ORIENTED_BY_DECODER else turn_upright(self.image)
-        values, profile, changes = decode(upright, self.path)
+        values, profile, changes = decode(turn_upright(self.image), self.path)
         reduced = self.bits > 8 and not _is_deep(self.image)
         return values, profile, [*([f"its {self.bits} bits a channel are reduced to 8"] if reduced else []), *changes]
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from srgan_cli.image.picture import Picture
-from srgan_cli.upscaling.tiles.geometry import Geometry
+from srgan_cli.upscaling.tiles.geometry import Geometry, RowBuffer
 from srgan_cli.upscaling.tiles.tiling import Window
 
 
@@ -29,6 +29,13 @@ class Canvas:
         self.buffer = (torch.zeros if blended else torch.empty)(
             count, self.output_window.height, self.output_window.width
         )
+
+    @classmethod
+    def for_row(cls, header: Picture, row_buffer: RowBuffer, geometry: Geometry, outputs: list[Window]) -> "Canvas":
+        """Return the canvas of a row of tiles with these outputs; its input rows are taken from the buffer."""
+        tile_row = Window(outputs[0].top, outputs[0].left, outputs[-1].bottom, outputs[-1].right)
+        window = geometry.input_window(tile_row)
+        return cls(header, row_buffer.rows(window.top, window.bottom), window, geometry, tile_row)
 
     def blend_in(self, output: Window, layers: Tensor) -> None:
         """Write the result for a tile's output: colour, and alpha if the picture has it."""

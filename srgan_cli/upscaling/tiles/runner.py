@@ -31,11 +31,17 @@ class TileRunner:
     """
 
     def __init__(
-        self, transfer: TileTransfer, *, warn: Callable[[str], None], on_shrink: Callable[[int], None]
+        self,
+        transfer: TileTransfer,
+        *,
+        warn: Callable[[str], None],
+        on_shrink: Callable[[int], None],
+        on_layers: Callable[[float], None] | None = None,
     ) -> None:
+        """`on_layers` is called with the input pixels that the layers computed so far of a tile are worth."""
         self.transfer = transfer
         self.max_side = _NO_LIMIT
-        self._warn, self._on_shrink = warn, on_shrink
+        self._warn, self._on_shrink, self._on_layers = warn, on_shrink, on_layers
 
     def run(self, canvas: Canvas, outputs: Iterable[Window], advance: Callable[[int], None]) -> None:
         """Enlarge windows of the picture into a canvas; `advance` is called with the input pixels that are done.
@@ -125,7 +131,9 @@ class TileRunner:
             cropped = enlarged[:, *part]
             return cropped.mean(dim=0, keepdim=True) if grey else cropped
 
-        collect = self.transfer.submit(torch.cat([pixels.expand(3, -1, -1), noise]), crop)
+        report, area = self._on_layers, output.area
+        on_layer = report and (lambda share: report(share * area))
+        collect = self.transfer.submit(torch.cat([pixels.expand(3, -1, -1), noise]), crop, on_layer)
         return lambda: geometry.resize_output(collect(), needed, output, scale).clamp(0, 1)
 
 

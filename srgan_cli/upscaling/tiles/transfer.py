@@ -9,6 +9,7 @@ from torch import Tensor
 
 from srgan_cli.networks import Generator
 from srgan_cli.upscaling.precision import MixedPrecision
+from srgan_cli.upscaling.tiles.progress import LayerWatch
 
 
 class GeneratorLock:
@@ -41,20 +42,24 @@ class TileTransfer:
 
     def __init__(self, generator: Generator, device: torch.device) -> None:
         self.generator, self.device, self.lock = generator, device, GeneratorLock()
+        self.layers = LayerWatch(generator)
         on_cuda = device.type == "cuda"
         self.copy_stream = torch.cuda.Stream(device) if on_cuda else None  # type: ignore[no-untyped-call]
         self.prefetch = 0 if self.copy_stream is None else 1
         """Number of tiles to keep in flight while another one is submitted."""
 
-    def submit(self, tile: Tensor, crop: Callable[[Tensor], Tensor]) -> Callable[[], Tensor]:
+    def submit(
+        self, tile: Tensor, crop: Callable[[Tensor], Tensor], on_layer: Callable[[float], None] | None = None
+    ) -> Callable[[], Tensor]:
         """Start to enlarge a tile (C, H, W).  The returned function waits and returns `crop` of the result, on the CPU.
 
-        A tile that broke in half precision is computed again when it is collected.
+        A tile that broke in half precision is computed again when it is collected.  `on_layer` is called with its share
+        of the work after each layer.
         """
         generator, x = self.generator, self._to_device(tile[None])
         if not isinstance(generator, MixedPrecision):
-            return self._to_host(crop(self._run(generator, x)[0]))
-        enlarged = self._run(generator, x, check=False)
+            return self._to_host(crop(self._run(generator, x, on_layer)[0]))
+        enlarged = self._run(generator, x, on_layer, check=False)
         stats, result = self._to_host(generator.health_stats(enlarged, x)), self._to_host(crop(enlarged[0]))
 
         def collect() -> Tensor:
@@ -63,8 +68,14 @@ class TileTransfer:
 
         return collect
 
-    def _run(self, network: Callable[..., Tensor], x: Tensor, **options: bool) -> Tensor:
-        with self.lock:
+    def _run(
+        self,
+        network: Callable[..., Tensor],
+        x: Tensor,
+        on_layer: Callable[[float], None] | None = None,
+        **options: bool,
+    ) -> Tensor:
+        with self.lock, self.layers.reporting(on_layer):
             return network(x, **options)
 
     def _to_device(self, x: Tensor) -> Tensor:

@@ -1,0 +1,61 @@
+"""Conversion between NumPy arrays and pixels 0…1."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import DTypeLike, NDArray
+from torch import Tensor
+
+from srgan_cli.errors import UsageError
+from srgan_cli.image.codec.raster import ValueRange
+from srgan_cli.image.codec.samples import UNIT_RANGE
+from srgan_cli.image.convert.tensors import Channels, from_tensor, to_tensor
+
+_MAX_CHANNELS = 4
+_DTYPES = {"uint8": torch.uint8, "uint16": torch.uint16}
+
+
+def from_array(array: NDArray[Any], value_range: ValueRange | None = None) -> Channels:
+    """The pixels of an array (H, W) or (H, W, C) of uint8, uint16 or floats.  The array is copied.
+
+    Raises UsageError as `from_tensor` does.
+    """
+    _check_shape(array)
+    _check_dtype(array.dtype)
+    channels = array.reshape(*array.shape[:2], -1).transpose(2, 0, 1)
+    native = np.float64 if array.dtype.kind == "f" else array.dtype.newbyteorder("=")
+    return from_tensor(torch.from_numpy(np.array(channels, native, order="C")), value_range)
+
+
+def to_array(channels: list[Tensor], dtype: DTypeLike, value_range: ValueRange = UNIT_RANGE) -> NDArray[Any]:
+    """An array of channels (1, H, W) with values 0…1: (H, W) for one channel, else (H, W, C).
+
+    Raises UsageError for a dtype that `from_array` does not take.
+    """
+    wanted = np.dtype(dtype)
+    _check_dtype(wanted)
+    tensor = to_tensor(channels, _DTYPES.get(wanted.name, torch.float64), value_range)
+    array = tensor.permute(1, 2, 0).numpy().astype(wanted, order="C")
+    return array[..., 0] if len(tensor) == 1 else array
+
+
+def _check_dtype(dtype: np.dtype[Any]) -> None:
+    if dtype.name not in _DTYPES and dtype.kind != "f":
+        raise UsageError(
+            f"found an array of {dtype.name}, expected uint8, uint16 or floats",
+            "convert it, such as image.astype(numpy.uint8)",
+        )
+
+
+def _check_shape(array: NDArray[Any]) -> None:
+    if isinstance(array, np.ma.MaskedArray):
+        raise UsageError("found a masked array, whose mask would be dropped", "fill it, as by image.filled(0)")
+    if array.ndim in (2, 3) and array.size and (array.ndim == 2 or array.shape[2] <= _MAX_CHANNELS):
+        return
+    first = array.ndim == 3 and array.shape[0] <= _MAX_CHANNELS
+    hint = "give several pictures as a list" if array.ndim == 4 else "give the rows and columns of one picture"
+    raise UsageError(
+        f"found an array of shape {array.shape}, expected (H, W) or (H, W, C) with 1 to 4 channels",
+        "move the channels to the end: image.transpose(1, 2, 0)" if first else hint,
+    )

@@ -1,0 +1,52 @@
+"""Conversion between PIL images and pixels 0…1."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+from torch import Tensor
+
+from srgan_cli.image.codec.errors import translate_errors
+from srgan_cli.image.codec.pillow import decode, turn_upright
+from srgan_cli.image.codec.raster import ValueRange
+from srgan_cli.image.codec.samples import UNIT_RANGE
+from srgan_cli.image.convert.arrays import from_array, to_array
+from srgan_cli.image.convert.tensors import Channels
+from srgan_cli.image.metadata.metadata import Metadata, read_metadata
+
+
+class Decoded(NamedTuple):
+    """What a PIL image holds."""
+
+    channels: Channels
+    icc_profile: bytes | None
+    """The colour profile; None where its colours became sRGB."""
+    metadata: Metadata
+    notes: tuple[str, ...]
+    """A sentence for everything that was changed or dropped."""
+
+
+def from_image(image: Image.Image, value_range: ValueRange | None = None) -> Decoded:
+    """The pixels and metadata of an image of any mode but I, upright.
+
+    CMYK, Lab, HSV and YCbCr become RGB.  Raises PictureError for mode I and for a damaged file, and UsageError as
+    `from_tensor` does.
+    """
+    path = Path(getattr(image, "filename", "") or "the image")
+    with translate_errors(path):
+        image.load()
+        metadata, notes = read_metadata(image)
+        values, profile, changes = decode(turn_upright(image), path)
+    return Decoded(from_array(values, value_range), profile, metadata.upright(), (*notes, *changes))
+
+
+def to_image(
+    channels: list[Tensor], depth: int, value_range: ValueRange, icc_profile: bytes | None, metadata: Metadata
+) -> Image.Image:
+    """An image of mode L, LA, RGB or RGBA; grey of 16 bits has the mode I;16, grey floats F."""
+    dtype = {16: np.uint16, 32: np.float32}.get(depth, np.uint8) if len(channels) == 1 else np.uint8
+    image = Image.fromarray(to_array(channels, dtype, value_range if dtype == np.float32 else UNIT_RANGE))
+    info = {"icc_profile": icc_profile, "exif": metadata.exif, "xmp": metadata.xmp, "dpi": metadata.dpi}
+    image.info |= {key: value for key, value in info.items() if value}
+    return image

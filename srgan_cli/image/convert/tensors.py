@@ -1,0 +1,96 @@
+"""Conversion between torch tensors of any number format and pixels 0…1."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from srgan_cli.errors import UsageError
+from srgan_cli.image.codec.raster import ValueRange
+from srgan_cli.image.codec.samples import UNIT_RANGE
+from srgan_cli.image.ops import to_levels
+
+_INTEGER_DEPTHS = {torch.uint8: 8, torch.uint16: 16}
+_FLOAT_DEPTH = 32
+_TOLERANCE = 1 / 512
+"""How far floats may leave their range, as a fraction of it: half a step of 8 bits.  They are clipped."""
+_MAX_CHANNELS = 4
+RANGE_HINT = "say which values are black and white, such as value_range=(0, 255)"
+
+
+class Channels(NamedTuple):
+    """The pixels of a picture, as `Picture` holds them."""
+
+    colour: Tensor
+    """float32 (1 or 3, H, W), values 0…1."""
+    alpha: Tensor | None
+    """float32 (1, H, W), 1 is opaque; None without transparency."""
+    depth: int
+    """Bits a channel: 8, 16, or 32 for floats."""
+    value_range: ValueRange
+    """The values that 0 and 1 stand for."""
+
+
+def from_tensor(values: Tensor, value_range: ValueRange | None = None) -> Channels:
+    """The pixels of a tensor (C, H, W) of uint8, uint16 or floats: grey, grey and alpha, RGB or RGBA.
+
+    Floats are 0…1 unless `value_range` names the values of black and white.  The tensor is copied to the CPU.
+    Raises UsageError for another shape or number format, and for values that are not finite or outside their range.
+    """
+    _check_shape(values)
+    depth = _INTEGER_DEPTHS.get(values.dtype, _FLOAT_DEPTH)
+    if depth == _FLOAT_DEPTH and not values.is_floating_point():
+        raise UsageError(
+            f"found a tensor of {str(values.dtype).removeprefix('torch.')}, expected uint8, uint16 or floats",
+            "convert it, such as image.to(torch.uint8)",
+        )
+    if depth < _FLOAT_DEPTH and value_range:
+        raise UsageError("value_range is for floats, found integers", "convert the picture to floats first")
+    channels = values.detach().cpu()
+    if depth < _FLOAT_DEPTH:
+        channels = channels.float() / (2**depth - 1)
+    else:
+        channels = _to_unit_range(channels.double(), _checked(value_range)).float()
+    has_alpha = len(channels) in (2, 4)
+    colour, alpha = (channels[:-1], channels[-1:]) if has_alpha else (channels, None)
+    return Channels(colour, alpha, depth, value_range or UNIT_RANGE)
+
+
+def to_tensor(channels: list[Tensor], dtype: torch.dtype, value_range: ValueRange = UNIT_RANGE) -> Tensor:
+    """A tensor (C, H, W) of channels (1, H, W) with values 0…1, as `from_tensor` takes it."""
+    pixels = torch.cat(channels)
+    if dtype in _INTEGER_DEPTHS:
+        return to_levels(pixels, _INTEGER_DEPTHS[dtype]).to(dtype)
+    low, high = value_range
+    return pixels.to(dtype) if value_range == UNIT_RANGE else (pixels.double() * (high - low) + low).to(dtype)
+
+
+def _check_shape(values: Tensor) -> None:
+    if values.dim() == 3 and 1 <= len(values) <= _MAX_CHANNELS and values.numel():
+        return
+    last = values.dim() == 3 and 1 <= values.shape[2] <= _MAX_CHANNELS
+    raise UsageError(
+        f"found a tensor of shape {tuple(values.shape)}, expected (C, H, W) or (N, C, H, W) with 1 to 4 channels",
+        "move the channels to the front: image.permute(2, 0, 1)" if last else "add missing axes, such as image[None]",
+    )
+
+
+def _checked(value_range: ValueRange | None) -> ValueRange:
+    low, high = value_range or UNIT_RANGE
+    if not -torch.inf < low < high < torch.inf:
+        raise UsageError(
+            f"the value_range is ({low}, {high}), expected the value of black and a larger one of white", RANGE_HINT
+        )
+    return low, high
+
+
+def _to_unit_range(values: Tensor, value_range: ValueRange) -> Tensor:
+    """Values with those of `value_range` at 0 and 1."""
+    if not values.isfinite().all():
+        raise UsageError("the picture has values that are NaN or infinite", "replace them, as by numpy.nan_to_num")
+    low, high = value_range
+    unit = (values - low) / (high - low)
+    if unit.min() < -_TOLERANCE or unit.max() > 1 + _TOLERANCE:
+        found = f"{float(values.min()):.6g} to {float(values.max()):.6g}"
+        raise UsageError(f"the picture has values {found}, expected {low:g} to {high:g}", RANGE_HINT)
+    return unit.clamp(0, 1)
