@@ -16,8 +16,9 @@ from support import Outcome
 
 import srgan_cli
 from srgan_cli import ImageSequence, ImageStream, Picture, TilePolicy, Upscaler, open_pictures, write_pictures
+from srgan_cli.image.convert.kinds import Pictures
 
-FOREIGN = {"builtins", "collections", "numpy", "pathlib", "torch", "types", "typing"}
+FOREIGN = {"PIL", "builtins", "collections", "numpy", "pathlib", "torch", "types", "typing"}
 BUILT_BY_THE_PACKAGE = {"TilePlan", "Report", "Summary", "Difference", "Score"}
 """Classes that users receive and do not construct."""
 
@@ -52,7 +53,7 @@ def types_in(hint: Any) -> Iterator[type]:
 def test_every_type_in_a_public_signature_is_public(name: str) -> None:
     """Generator is excluded: it is a torch.nn.Module with methods for those who write networks."""
     for function in functions(name):
-        for argument, hint in get_type_hints(function, localns={"Tensor": torch.Tensor}).items():
+        for argument, hint in get_type_hints(function, localns={"Tensor": torch.Tensor, "Pictures": Pictures}).items():
             for found in types_in(hint):
                 is_public = getattr(srgan_cli, found.__name__, None) is found
                 assert is_public or found.__module__.partition(".")[0] in FOREIGN, (

@@ -1,5 +1,6 @@
 """Planning: pairs references with candidates, and finds the available metrics."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field, replace
 from functools import partial
 from itertools import chain
@@ -22,7 +23,7 @@ class ScoringPlan:
     """What is scored."""
 
     protocol: Protocol
-    references: dict[str, Path | Array]
+    references: Mapping[str, Path | Array]
     """The references by picture name, files or (1 or 3, H, W) with values 0…1."""
     methods: list[Method]
     _: KW_ONLY
@@ -107,7 +108,7 @@ def plan_scoring(
     )
 
 
-def plan_pictures(references: list[Array], candidates: list[Array], protocol: Protocol) -> ScoringPlan:
+def plan_pictures(references: Sequence[Array], candidates: Sequence[Array], protocol: Protocol) -> ScoringPlan:
     """Pair pictures in memory by their position; their names are numbers from 1.
 
     Raises UsageError for lists of different lengths, and SrganError if no metric is available.
