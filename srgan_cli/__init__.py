@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         WeightsError,
     )
     from srgan_cli.image.codec.raster import BandLayout
+    from srgan_cli.image.geo.place import Place
     from srgan_cli.image.io import read_picture, write_picture
     from srgan_cli.image.metadata.metadata import Metadata
     from srgan_cli.image.picture import ImageStream, Picture
@@ -45,6 +46,7 @@ __all__ = [
     "OutputClosed",
     "Picture",
     "PictureError",
+    "Place",
     "Protocol",
     "Report",
     "ReservedMemory",
@@ -71,6 +73,7 @@ __all__ = [
 _MODULES = {
     "errors": "MismatchError OutputClosed PictureError SrganError UnknownDevice UnknownModel UsageError WeightsError",
     "image.codec.raster": "BandLayout",
+    "image.geo.place": "Place",
     "image.io": "read_picture write_picture",
     "image.metadata.metadata": "Metadata",
     "image.picture": "ImageStream Picture",

@@ -70,6 +70,6 @@ class PictureProgress:
             self._report(done)
 
     def _report(self, done: int) -> None:
+        if self.progress and done > self.reported:
+            self.progress(done, self.total)
         self.reported = max(done, self.reported)
-        if self.progress:
-            self.progress(self.reported, self.total)

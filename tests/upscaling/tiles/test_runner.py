@@ -1,6 +1,7 @@
 """Tiles of one picture, also when memory runs out and when one is in flight while the next is submitted."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -41,8 +42,8 @@ class LateFailure(TileTransfer):
 
     limit = 10**9
 
-    def submit(self, tile: Tensor, crop: Callable[[Tensor], Tensor]) -> Callable[[], Tensor]:
-        collect = super().submit(tile, crop)
+    def submit(self, tile: Tensor, crop: Callable[[Tensor], Tensor], *rest: Any) -> Callable[[], Tensor]:
+        collect = super().submit(tile, crop, *rest)
 
         def fail() -> Tensor:
             raise torch.OutOfMemoryError("out of memory")
@@ -83,9 +84,9 @@ def test_a_tile_is_collected_after_the_next_is_submitted(ahead: int, expected: s
     log = list[str]()
 
     class Logged(TileTransfer):
-        def submit(self, tile: Tensor, crop: Callable[[Tensor], Tensor]) -> Callable[[], Tensor]:
+        def submit(self, tile: Tensor, crop: Callable[[Tensor], Tensor], *rest: Any) -> Callable[[], Tensor]:
             log.append("s")
-            collect = super().submit(tile, crop)
+            collect = super().submit(tile, crop, *rest)
             return lambda: (log.append("c"), collect())[1]
 
     upscaler = Upscaler(Random(), CPU, policy=TilePolicy(20))
