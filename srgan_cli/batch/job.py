@@ -58,6 +58,8 @@ class Job:
     progress: Progress
     check_cancelled: Callable[[], None]
     """Called after each tile and before each iteration of back-projection; what it raises ends the job."""
+    claim: Callable[[], None]
+    """Called when the output is complete, before it appears."""
 
     def run(self, pictures: ImageSequence, budget: PixelBudget) -> JobResult:
         """Read, enlarge and write all pictures that the output format holds.  Raises SrganError."""
@@ -74,7 +76,7 @@ class Job:
             make_folder(self.target.parent)
             tiling_error = self._check_tiling(pictures, plans) if self.options.verify_tiles else None
             enlarged = self._enlarged(pictures, plans, reserved, consistencies.append)
-            write_pictures(replace(pictures, frames=enlarged), self.target)
+            write_pictures(replace(pictures, frames=enlarged), self.target, before_commit=self.claim)
             seconds = time.monotonic() - self.upscaler.wait_seconds - began
         return JobResult(sizes[0], pictures.count, seconds, tiling_error, tuple(consistencies))
 

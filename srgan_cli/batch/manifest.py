@@ -21,7 +21,8 @@ class Manifest:
     """A file with a line of JSON for each output: its key, size, time and SHA-256.  The last line of an output counts.
 
     Outputs that were truncated or edited do not match their lines, and truncated lines are ignored; both are made
-    again.  Threads and processes can share a folder.
+    again.  An output is claimed by a line with its name alone before it appears: a killed process may leave it
+    without its other line.  Threads and processes can share a folder.
     """
 
     def __init__(self, folder: Path, settings_digest: str = "") -> None:
@@ -36,26 +37,35 @@ class Manifest:
 
     def is_current(self, target: Path, key: str) -> bool:
         """Whether the file was made with this key and has not changed since."""
-        return self.is_own_output(target) and bool(self._line(target)["key"] == key)
+        line = self.lines.get(self._name(target), {})
+        return line.get("key") == key and self.is_own_output(target)
 
     def is_own_output(self, target: Path) -> bool:
         """Whether the file was made by srgan, with any key, and has not changed since."""
-        line = self._line(target)
-        if not line or not target.is_file() or target.stat().st_size != line.get("bytes"):
+        line = self.lines.get(self._name(target))
+        if line is None or not target.is_file():
+            return False
+        if not line:  # claimed
+            return True
+        if target.stat().st_size != line.get("bytes"):
             return False
         return target.stat().st_mtime_ns == line.get("mtime_ns") or digest(target) == line.get("sha256")
 
+    def claim(self, target: Path) -> None:
+        """Add an output that is about to appear.  Raises SrganError as `record` does."""
+        self._append(target, {})
+
     def record(self, target: Path, key: str) -> None:
-        """Add an output.  Raises SrganError if the manifest cannot be written."""
+        """Add an output that has been written.  Raises SrganError if the manifest cannot be written."""
         stat = target.stat()
         line = {"key": key, "bytes": stat.st_size, "mtime_ns": stat.st_mtime_ns, "sha256": digest(target)}
+        self._append(target, line)
+
+    def _append(self, target: Path, line: dict[str, Any]) -> None:
         self.lines[self._name(target)] = line
         with translate_write_errors(self.path), self.lock, self.path.open("ab+") as file:
             lock(file)
             file.write(_end_of_line(file) + json.dumps({"out": self._name(target), **line}).encode() + b"\n")
-
-    def _line(self, target: Path) -> dict[str, Any]:
-        return self.lines.get(self._name(target), {})
 
     def _name(self, target: Path) -> str:
         return Path(os.path.relpath(target, self.folder)).as_posix()

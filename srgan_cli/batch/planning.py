@@ -2,16 +2,17 @@
 
 import os
 import unicodedata
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from tempfile import NamedTemporaryFile
 
 from srgan_cli.batch.naming import DEFAULT_NAME, Naming
-from srgan_cli.batch.task import Task
+from srgan_cli.batch.task import OverwritePolicy, Task
 from srgan_cli.errors import SrganError, UsageError
 from srgan_cli.image.codec.capabilities import FORMATS, output_format
-from srgan_cli.system.files import check_writable, make_folder
+from srgan_cli.system.files import check_writable, exists_error, make_folder
 from srgan_cli.system.storage import (
     Location,
     absolute,
@@ -51,26 +52,31 @@ def plan_batch(
     *,
     listed: Sequence[str] | None = None,
     is_own_output: Callable[[Path], bool] = lambda _: False,
+    overwrite: OverwritePolicy = "update",
 ) -> BatchPlan:
     """Plan the output of each picture in `places`, which are files and folders, and in `listed`, which are files.
 
     `out` is a file for a single picture, else a folder.  The tree below an input folder is kept there, and the whole
-    path of a listed file.  Files for which `is_own_output` holds are not inputs.
-    Raises UsageError where two outputs are the same file, where an output is an input or lies outside `out`, and for
-    an unknown format; SrganError where `out` cannot be written.
+    path of a listed file.  Files for which `is_own_output` holds are not inputs; of other outputs in a folder, and of a
+    single one, `update` replaces none.
+    Raises UsageError where two outputs are the same file, where an output is an input, lies outside `out` or would
+    replace a file that it must not, and for an unknown format; SrganError where `out` cannot be written.
     """
     sources, target = [parse_location(place) for place in places], parse_location(out)
     if listed is None and len(sources) == 1 and not is_dir(sources[0]) and not is_folder(out):
-        return _plan_single(Task(sources[0], target), naming)
+        return _plan_single(Task(sources[0], target), naming, overwrite)
     if not is_folder(out) and (exists(target) or target.suffix.lower() in FORMATS):
         message = "{out} is one file, expected a folder for many pictures"
         raise UsageError(message, "end the name of a folder with a slash", out=out)
     entries: list[tuple[Location, Location | None]] = [(place, _base_folder(place)) for place in sources]
     entries += [(parse_location(place if is_url(place) else os.path.normpath(place)), None) for place in listed or ()]
-    return _plan_folder(entries, target, naming, is_own_output)
+    plan = _plan_folder(entries, target, naming, is_own_output)
+    if overwrite == "update" and not is_remote(target):
+        _check_existing(plan.tasks, is_own_output)
+    return plan
 
 
-def _plan_single(task: Task, naming: Naming) -> BatchPlan:
+def _plan_single(task: Task, naming: Naming, overwrite: OverwritePolicy) -> BatchPlan:
     if naming.template != DEFAULT_NAME:
         hint = "--name is for folders; end OUT with a slash"
         raise UsageError("{path} has a name already", hint, path=task.target)
@@ -81,8 +87,11 @@ def _plan_single(task: Task, naming: Naming) -> BatchPlan:
             f"{task.target} asks for {asked}, --format for {FORMATS[naming.suffix]}",
             "leave --format out",
         )
-    if not is_remote(task.target):
-        check_writable(task.target)
+    if is_remote(task.target):
+        if overwrite == "update" and exists(task.target):
+            raise exists_error(task.target)
+    else:
+        check_writable(task.target, overwrite=overwrite != "update")
     return BatchPlan([task])
 
 
@@ -152,24 +161,34 @@ def _is_below_output(path: Location, folder: Location, root: Location) -> bool:
 def _check(tasks: Collection[Task], folder: Location | None) -> None:
     """Raises UsageError for colliding outputs, and for those outside `folder`."""
     ignore_case = folder is not None and not is_remote(folder) and _ignores_case(folder)
-    sources = {absolute(task.source) for task in tasks}
+    sources = {_identity(task.source) for task in tasks}
     taken: dict[str, Task] = {}
     clashes = []
     for task in tasks:
         output_format(task.target)
-        if absolute(task.target) in sources:
-            itself = absolute(task.target) == absolute(task.source)
+        if _identity(task.target) in sources:
+            itself = _identity(task.target) == _identity(task.source)
             message = "{path} is the input itself" if itself else "{path} is an input too"
             raise UsageError(message, _OTHER_NAME_HINT, path=task.target)
         if folder is not None and _escapes(task.target, folder):
             raise UsageError(
                 f"{task.target} leads out of {folder}", "remove the symbolic link, or choose another --name"
             )
-        earlier = taken.setdefault(_normalised(task.target, ignore_case), task)
+        earlier = taken.setdefault(_normalised(absolute(task.target), ignore_case), task)
         if earlier is not task:
             clashes.append((earlier.source, task.source, task.target))
     if clashes:
         raise _collision_error(clashes)
+
+
+def _check_existing(tasks: Iterable[Task], is_own_output: Callable[[Path], bool]) -> None:
+    """Raises UsageError for outputs that exist, unless they are empty or as srgan wrote them."""
+    targets = (task.target for task in tasks if isinstance(task.target, Path))
+    found = [path for path in targets if path.exists() and path.stat().st_size and not is_own_output(path)]
+    if found:
+        others = f" and {len(found) - 1} more exist" if len(found) > 1 else " exists"
+        message = f"{{path}}{others} already, not as srgan wrote it"
+        raise UsageError(message, "--overwrite replaces, --no-clobber keeps such files", path=found[0])
 
 
 def _collision_error(clashes: Sequence[tuple[Location, Location, Location]]) -> UsageError:
@@ -189,7 +208,15 @@ def _escapes(target: Location, folder: Location) -> bool:
     return ".." in parts or not absolute(target).is_relative_to(absolute(folder))
 
 
-def _normalised(path: Location, ignore_case: bool) -> str:
+def _identity(location: Location) -> Hashable:
+    """What is the same for all names of a file, hard links too: its device and inode, or its path if it is missing."""
+    with suppress(OSError):
+        if not is_remote(location) and (found := location.stat()).st_ino:
+            return found.st_dev, found.st_ino
+    return absolute(location)
+
+
+def _normalised(path: PurePath, ignore_case: bool) -> str:
     return unicodedata.normalize("NFC", str(path)).casefold() if ignore_case else str(path)
 
 

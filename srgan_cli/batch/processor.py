@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable, Iterator
+from functools import partial
 from itertools import count
 from pathlib import Path
 from threading import Event, Lock
@@ -28,6 +29,10 @@ _FILES_PER_TRIM = 32
 
 def no_progress(_done: int, _total: int) -> None:
     """Ignore the progress."""
+
+
+def no_claim() -> None:
+    """Claim nothing: there is no manifest."""
 
 
 class ImageProcessor:
@@ -99,7 +104,8 @@ class ImageProcessor:
         self, task: Task, pictures: ImageSequence, target: Path, warnings: list[str], progress: Progress
     ) -> TaskResult:
         report_losses = LossReporter(Path(task.target.name), warnings.append, strict=self.options.strict)
-        job = Job(self.upscaler, self.options, target, report_losses, progress, self.check_cancelled)
+        claim = partial(self.manifest.claim, target) if self.manifest else no_claim
+        job = Job(self.upscaler, self.options, target, report_losses, progress, self.check_cancelled, claim)
         done = job.run(pictures, self.budget)
         return TaskResult(
             task,

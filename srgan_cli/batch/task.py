@@ -28,8 +28,8 @@ class UpscaleOptions:
     strict: bool = False
     """Fail where the output format would lose anything of a picture."""
     overwrite: OverwritePolicy = "update"
-    """`update` keeps an existing output if the manifest records it as current, and any output at a URL; `overwrite`
-    replaces every output; `keep` replaces none."""
+    """`update` keeps an existing output if the manifest records it as current, and any output at a URL, and replaces
+    other outputs of srgan; `overwrite` replaces every file; `keep` replaces none."""
     consistent: bool = False
     """Project the result back, so that downscaling it gives the input again."""
     verify_tiles: bool = False

@@ -21,9 +21,9 @@ app = typer.Typer(
 )
 app.command(epilog="Example: srgan upscale --scale 2 photo.jpg photo-large.png")(upscale)
 app.command(epilog="Example: srgan score originals/ enlarged/ --baseline bicubic --metric psnr --metric ssim")(score)
-app.command(epilog="Example: srgan train --time 30m photos/ && srgan upscale -m run/srgan-x4.safetensors a.png b.png")(
-    train
-)
+app.command(
+    epilog="Example: srgan train --time 30m photos/ && srgan upscale -m run/srgan-x4.safetensors a.png large.png"
+)(train)
 app.command(epilog="Example: srgan models --json | jq -r '.[].name'")(models)
 app.command(epilog="Example: srgan export srgan-x4.onnx -m srgan-x4")(export)
 

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from srgan_cli.cli.fast_import import gc_paused
-from srgan_cli.cli.options import Debug, Offline
+from srgan_cli.cli.options import Debug, Offline, Overwrite
 
 
 def export(
@@ -14,6 +14,7 @@ def export(
     model: Annotated[
         str, typer.Option("--model", "-m", help="Weights by name, file or address, as for srgan upscale.")
     ] = "srgan",
+    overwrite: Overwrite = False,
     offline: Offline = False,
     debug: Debug = False,
 ) -> None:
@@ -29,7 +30,7 @@ def export(
         from srgan_cli.weights.onnx import export_onnx
         from srgan_cli.weights.registry import find_weights
 
-    check_writable(target)
+    check_writable(target, overwrite=overwrite)
     generator, card = interpolate(find_weights(resolve_model(model, offline)))
     difference = export_onnx(generator, target)
     info(f"{card.name}, x{card.scale}: differs from torch by at most {difference:.2g}")

@@ -9,6 +9,7 @@ from srgan_cli.image.codec.limits import set_pillow_limit
 
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")]
 Offline = Annotated[bool, typer.Option("--offline", help="Do not fetch weights; use only those in the cache.")]
 
 

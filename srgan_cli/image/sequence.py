@@ -164,11 +164,13 @@ def sequence_losses(path: Path, pictures: ImageSequence) -> list[str]:
     return []
 
 
-def write_pictures(pictures: ImageSequence, path: Path | str) -> None:
+def write_pictures(
+    pictures: ImageSequence, path: Path | str, *, before_commit: Callable[[], None] = lambda: None
+) -> None:
     """Write as many pictures as the format of the suffix stores; the file appears complete or not at all.
 
-    What the format cannot store is dropped; `sequence_losses` and `picture_losses` list it.  Raises as write_picture
-    does.
+    What the format cannot store is dropped; `sequence_losses` and `picture_losses` list it.  `before_commit` is called
+    when the file is complete.  Raises as write_picture does.
     """
     path = Path(path)
     name, kept = output_format(path), fit_to_format(pictures, path)
@@ -180,6 +182,7 @@ def write_pictures(pictures: ImageSequence, path: Path | str) -> None:
     check_space(path.parent, _max_file_bytes(rasters, name))
     with atomic_write(path) as temporary:
         writer.write(rasters, temporary, name, loop=pictures.loop)
+        before_commit()
 
 
 def is_streamed(path: Path, count: int) -> bool:

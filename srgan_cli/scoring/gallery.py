@@ -38,13 +38,13 @@ class Gallery:
             write_page(report, images, total=len(names), path=self.page)
 
 
-def plan_gallery(figure: Path | None, page: Path | None, crop: str) -> Gallery:
-    """The gallery with these files. Raises UsageError and SrganError if they cannot be written."""
+def plan_gallery(figure: Path | None, page: Path | None, crop: str, *, overwrite: bool = False) -> Gallery:
+    """The gallery with these files. Raises UsageError and SrganError if they cannot be written or must not be."""
     for path, suffix in ((figure, ".png"), (page, ".html")):
         if path and path.suffix.lower() != suffix:
             raise UsageError(f"{path} does not end in {suffix}", f"name a {suffix} file")
         if path:
-            check_writable(path)
+            check_writable(path, overwrite=overwrite)
             remove_stale_temporaries(path.parent)
     if crop and not figure:
         raise UsageError("--crop needs --figure", "add --figure fig.png")

@@ -10,15 +10,17 @@ import os
 import re
 import secrets
 import shutil
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import gettempdir
 from typing import IO
 
-from srgan_cli.errors import PictureError, SrganError
+from srgan_cli.errors import PictureError, SrganError, UsageError
 
 _SCRATCH = "srgan-scratch-"
+_OWNER_WRITES = stat.S_IRUSR | stat.S_IWUSR
 _TEMPORARY = re.compile(r"\..*\.srgan-[0-9a-f]{8}(\.[^.]*)?", re.DOTALL)
 _HINTS = {
     errno.ENOSPC: "the disk is full: free some space or choose another disk",
@@ -31,8 +33,8 @@ _HINTS = {
 }
 
 
-def check_writable(path: Path) -> None:
-    """Raises SrganError if `path` certainly cannot be written."""
+def check_writable(path: Path, *, overwrite: bool = True) -> None:
+    """Raises SrganError if `path` certainly cannot be written, or holds anything and `overwrite` is False."""
     try:
         exists = path.exists()
     except OSError as error:  # the name is too long
@@ -45,6 +47,13 @@ def check_writable(path: Path) -> None:
         raise SrganError(f"no such folder: {path.parent}", "create it, or choose another folder")
     if not os.access(path.parent, os.W_OK):
         raise SrganError(f"no permission to write in {path.parent}", "choose another folder")
+    if exists and not overwrite and path.stat().st_size:
+        raise exists_error(path)
+
+
+def exists_error(path: object) -> UsageError:
+    """The error for an output that exists."""
+    return UsageError("{path} exists already", "--overwrite replaces it", path=path)
 
 
 def check_space(folder: Path, size: int) -> None:
@@ -67,7 +76,8 @@ def atomic_write(path: Path) -> Iterator[Path]:
     """A temporary path beside `path` to write to, which replaces `path` at the end.
 
     If anything fails, `path` is unchanged and the temporary file is deleted.  Raises SrganError for a missing folder,
-    missing permissions and a full disk.  The target of a symbolic link is replaced, not the link.
+    missing permissions and a full disk.  The target of a symbolic link is replaced, not the link.  A file that is
+    replaced keeps its permissions and, where that is allowed, its owner.
     """
     check_writable(path)
     path = path.resolve() if path.is_symlink() else path
@@ -85,7 +95,18 @@ def commit(temporary: Path, path: Path) -> None:
     """Flush a file that was written beside `path` to the disk, and replace `path` with it."""
     with temporary.open("rb+") as file:
         os.fsync(file.fileno())
+    _copy_permissions(path, temporary)
     temporary.replace(path)
+
+
+def _copy_permissions(path: Path, temporary: Path, *, extra: int = 0) -> None:
+    """Give a file the owner and the permissions of `path`, and `extra` ones, if `path` exists."""
+    with suppress(OSError):
+        found = path.stat()
+        if hasattr(os, "chown") and (found.st_uid, found.st_gid) != (os.geteuid(), os.getegid()):
+            with suppress(OSError):  # only root may give files away
+                os.chown(temporary, found.st_uid, found.st_gid)
+        temporary.chmod(stat.S_IMODE(found.st_mode) | extra)
 
 
 @contextmanager
@@ -182,6 +203,7 @@ def _create_temporary(path: Path) -> IO[bytes]:
         file = path.with_name(f".{path.stem[:40]}.srgan-{secrets.token_hex(4)}{path.suffix}").open("wb")
         lock(file)
         if Path(file.name).exists():
+            _copy_permissions(path, Path(file.name), extra=_OWNER_WRITES)  # before anything private is in it
             return file
         file.close()
 

@@ -87,10 +87,11 @@ def test_killing_a_score_while_it_writes_keeps_the_existing_page(
 ) -> None:
     picture, page = smooth_pictures / "0.png", tmp_path / "report.html"
     page.write_text("an earlier page")
-    killed_while_writing("report.html", "score", picture, picture, "--html", page)
+    killed_while_writing("report.html", "score", picture, picture, "--html", page, "--overwrite")
     assert page.read_text() == "an earlier page"
     assert left_behind(tmp_path)
-    assert srgan("score", picture, picture, "--html", page).code == 0
+    assert srgan("score", picture, picture, "--html", page).code == 2
+    assert srgan("score", picture, picture, "--html", page, "--overwrite").code == 0
     assert page.read_text().startswith("<!doctype html>")
     assert not left_behind(tmp_path)
 
@@ -116,7 +117,7 @@ def test_a_full_disk_keeps_the_existing_output(srgan: Srgan, picture: Path, tmp_
     out.parent.mkdir()
     out.write_text("an earlier output")
     with full_disk(1500):
-        outcome = srgan("upscale", picture, out, "-m", "bicubic")
+        outcome = srgan("upscale", "--overwrite", picture, out, "-m", "bicubic")
     assert (outcome.code, outcome.out) == (1, "")
     hint = "the file is too large for this disk or the limits of this process"
     assert outcome.err.endswith(f"srgan: cannot write {out}: File too large\n  hint: {hint}\n")

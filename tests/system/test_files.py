@@ -165,3 +165,34 @@ def test_a_temporary_that_is_removed_before_it_is_locked_is_created_again(
         temporary.write_text("whole")
     assert len(removed) == 1
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {"a.png": "whole"}
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o444, 0o755])
+def test_a_file_that_is_replaced_keeps_its_permissions(tmp_path: Path, mode: int) -> None:
+    path = tmp_path / "a.png"
+    path.touch()
+    path.chmod(mode)
+    with umask(0o022), atomic_write(path) as temporary:
+        assert stat.S_IMODE(temporary.stat().st_mode) == mode | 0o600
+        temporary.write_text("private")
+    assert (path.read_text(), stat.S_IMODE(path.stat().st_mode)) == ("private", mode)
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root may give files away")
+def test_a_file_that_is_replaced_keeps_its_owner(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    path.touch()
+    os.chown(path, 1234, 1235)
+    with atomic_write(path) as temporary:
+        temporary.touch()
+    assert (path.stat().st_uid, path.stat().st_gid) == (1234, 1235)
+
+
+def test_only_empty_files_are_replaced_without_overwrite(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    path.touch()
+    check_writable(path, overwrite=False)
+    path.write_text("something")
+    check_writable(path)
+    with pytest.raises(SrganError, match="exists already"):
+        check_writable(path, overwrite=False)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import typer
 
 import srgan_cli.cli.score.options as own
-from srgan_cli.cli.options import Debug, Device, MaxPixels, On
+from srgan_cli.cli.options import Debug, Device, MaxPixels, On, Overwrite
 
 if TYPE_CHECKING:
     from srgan_cli.batch.ray import RayExecutor
@@ -39,6 +39,7 @@ def score(
     figure: own.Figure = None,
     crop: own.Crop = "",
     html: own.Html = None,
+    overwrite: Overwrite = False,
     fail_under: own.FailUnder = None,
     fail_over: own.FailOver = None,
     max_pixels: MaxPixels = None,
@@ -64,7 +65,7 @@ def score(
     if metric_weights:
         os.environ[own.METRIC_WEIGHTS_VARIABLE] = str(metric_weights)  # worker processes inherit it
     text_format = output_format(json=as_json, csv=as_csv, markdown=as_markdown, latex=as_latex)
-    gallery = plan_gallery(figure, html, crop)
+    gallery = plan_gallery(figure, html, crop, overwrite=overwrite)
     thresholds = parse_thresholds(fail_under or [], fail_over or [])
     metrics = tuple(dict.fromkeys([*(metric or PIXEL_METRICS), *(threshold.metric for threshold in thresholds)]))
     chosen = replace(

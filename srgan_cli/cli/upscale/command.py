@@ -14,9 +14,7 @@ if TYPE_CHECKING:
     from srgan_cli.batch.task import OverwritePolicy
     from srgan_cli.upscaling.scale import Size
 
-_NOT_FOR_VIDEO = (
-    *("name", "from_file", "overwrite", "no_clobber", "strict", "consistent", "verify_tiles", "devices", "on"),
-)
+_NOT_FOR_VIDEO = (*("name", "from_file", "no_clobber", "strict", "consistent", "verify_tiles", "devices", "on"),)
 _EXCLUSIVE = (("size", "scale"), ("overwrite", "no_clobber"), ("device", "devices"), ("device", "on"))
 
 

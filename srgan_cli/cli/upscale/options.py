@@ -47,8 +47,8 @@ FromFile = Annotated[
     str,
     typer.Option(metavar="FILE", help="Read more inputs from this list, one per line or NUL-separated; - for stdin."),
 ]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Always overwrite, even if the result would be the same.")]
-NoClobber = Annotated[bool, typer.Option("--no-clobber", help="Never overwrite existing files.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace existing files, whatever they are.")]
+NoClobber = Annotated[bool, typer.Option("--no-clobber", help="Keep existing files, whatever they are.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print a line of JSON for each file.")]
 Devices = Annotated[
     str, typer.Option(metavar="LIST", help="One worker process per device: all; 0,1 for two GPUs; or cpu,cpu.")

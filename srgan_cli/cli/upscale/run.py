@@ -21,6 +21,7 @@ from srgan_cli.cli.upscale.request import UpscaleRequest
 from srgan_cli.errors import UsageError
 from srgan_cli.system.devices import pick_devices
 from srgan_cli.system.distributed import SINGLE_PROCESS, World, shared_queue
+from srgan_cli.system.files import check_writable
 from srgan_cli.system.storage import Location, is_remote, parse_location
 from srgan_cli.upscaling.upscaler import Upscaler
 from srgan_cli.upscaling.video import upscale_video
@@ -39,7 +40,14 @@ def run(request: UpscaleRequest) -> None:
         naming = replace(request.naming, scale=request.factory.scale or upscaler.scale, model=upscaler.name)
         is_own_output = _own_output_test(parse_location(files.out))
         plan = world.broadcast(
-            plan_batch(files.inputs, files.out, naming, listed=listed, is_own_output=is_own_output)
+            plan_batch(
+                files.inputs,
+                files.out,
+                naming,
+                listed=listed,
+                is_own_output=is_own_output,
+                overwrite=request.options.overwrite,
+            )
             if world.is_main
             else BatchPlan([])
         )
@@ -79,6 +87,8 @@ def run_video(request: UpscaleRequest) -> None:
     task = Task(Path(inputs[0]), Path(out))
     if STANDARD not in (inputs[0], out) and task.source.resolve() == task.target.resolve():
         raise UsageError(f"{out} is the input itself", "name another file to write")
+    if out != STANDARD:
+        check_writable(task.target, overwrite=request.options.overwrite == "overwrite")
     with open_binary(inputs[0], out) as (incoming, outgoing):
         upscaler, began = request.upscaler(SINGLE_PROCESS), time.monotonic()
         size, enlarged, count = upscale_video(incoming, outgoing, upscaler, scale=request.options.scale)

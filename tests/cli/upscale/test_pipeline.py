@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from batches import PATIENCE, command, outputs, started
 from PIL import Image
-from support import REPOSITORY, Outcome
+from support import REPOSITORY, Outcome, size_of
 from typer.main import get_command
 
 from srgan_cli.cli import app
@@ -293,7 +293,7 @@ def test_existing_outputs_are_made_again_only_if_they_would_differ(
     before = {path: path.stat().st_mtime_ns for path in outputs(out)}
     assert summary() == "0 enlarged, 3 kept, 0 failed"
     assert {path: path.stat().st_mtime_ns for path in outputs(out)} == before
-    (out / "0.png").write_bytes((out / "0.png").read_bytes()[:-9])
+    (out / "0.png").write_bytes(b"")
     (source / "1.png").write_bytes((source / "0.png").read_bytes())
     assert summary("--no-clobber") == "0 enlarged, 3 kept, 0 failed"
     assert summary() == "2 enlarged, 1 kept, 0 failed"
@@ -301,6 +301,54 @@ def test_existing_outputs_are_made_again_only_if_they_would_differ(
     assert summary("--overwrite") == "3 enlarged, 0 failed"
     assert summary("--scale", 2) == "3 enlarged, 0 failed"
     assert summary("--scale", 2, "--precision", "fp32") == "3 enlarged, 0 failed"
+
+
+def test_no_file_is_replaced_by_accident(srgan: Srgan, picture: Path, tmp_path: Path) -> None:
+    other, out = tmp_path / "other.png", tmp_path / "out"
+    other.write_bytes(b"precious")
+    arguments = ("upscale", "-m", "bicubic", "-s", 2, picture)
+    outcome = srgan(*arguments, other)
+    assert (outcome.code, outcome.err) == (2, f"srgan: {other} exists already\n  hint: --overwrite replaces it\n")
+    assert srgan(*arguments, other, "--no-clobber").code == 0
+    assert other.read_bytes() == b"precious"
+    assert srgan(*arguments, f"{out}/").code == srgan(*arguments, out, "-s", 3).code == 0
+    (out / "in.png").write_bytes(b"retouched")
+    outcome = srgan(*arguments, out)
+    assert outcome.code == 2
+    assert outcome.err.startswith(
+        f"srgan: {out}/in.png exists already, not as srgan wrote it\n  hint: --overwrite replaces"
+    )
+    assert (out / "in.png").read_bytes() == b"retouched"
+    for target in (other, out):
+        assert srgan(*arguments, target, "--overwrite").code == 0
+    assert size_of(other) == size_of(out / "in.png") == (40, 28)
+
+
+@pytest.mark.parametrize("other", ["link.png", "hard.png", "../folder/in.png"])
+def test_an_input_is_never_an_output_under_any_name(srgan: Srgan, picture: Path, other: str) -> None:
+    folder = picture.parent / "folder"
+    folder.mkdir()
+    picture = picture.rename(folder / "in.png")
+    (folder / "link.png").symlink_to("in.png")
+    (folder / "hard.png").hardlink_to(picture)
+    outcome = srgan("upscale", "-m", "bicubic", "--overwrite", picture, folder / other)
+    assert (outcome.code, " is the input itself\n" in outcome.err) == (2, True)
+
+
+def test_a_video_is_not_replaced_by_accident(srgan: Srgan, picture: Path, piped: Callable[[bytes], None]) -> None:
+    for options, code in (((), 2), (("--overwrite",), 0)):
+        piped(b"YUV4MPEG2 W8 H6 F25:1 Ip\nFRAME\n" + bytes(72))
+        assert srgan("upscale", "--format", "y4m", "-m", "bicubic", "-s", 2, *options, "-", picture).code == code
+
+
+def test_a_killed_batch_may_leave_an_output_without_its_line(srgan: Srgan, picture: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    arguments = ("upscale", "-m", "bicubic", picture, f"{out}/")
+    assert srgan(*arguments).code == 0
+    claim, line = (out / ".srgan.jsonl").read_text().splitlines()
+    assert json.loads(line)["out"] == json.loads(claim)["out"] == "in.png"
+    (out / ".srgan.jsonl").write_text(f"{claim}\n")
+    assert " -> " in srgan(*arguments).err
 
 
 @pytest.mark.parametrize("option", [("--tile", 8), ("--max-memory", "4G"), ("--verify-tiles",)])
