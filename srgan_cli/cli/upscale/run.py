@@ -15,7 +15,7 @@ from srgan_cli.batch.runner import BatchRunner, Worker
 from srgan_cli.batch.task import Task, TaskResult
 from srgan_cli.batch.workers import WorkerSpec, start_process_workers
 from srgan_cli.cli.console import progress_bar
-from srgan_cli.cli.stdio import STANDARD, SpooledFiles, open_binary, read_list, spool_stdio
+from srgan_cli.cli.stdio import STANDARD, SpooledFiles, is_stream, open_binary, read_list, spool_stdio
 from srgan_cli.cli.upscale.reporter import Reporter
 from srgan_cli.cli.upscale.request import UpscaleRequest
 from srgan_cli.errors import UsageError
@@ -87,8 +87,8 @@ def run_video(request: UpscaleRequest) -> None:
     task = Task(Path(inputs[0]), Path(out))
     if STANDARD not in (inputs[0], out) and task.source.resolve() == task.target.resolve():
         raise UsageError(f"{out} is the input itself", "name another file to write")
-    if out != STANDARD:
-        check_writable(task.target, overwrite=request.options.overwrite == "overwrite")
+    if not is_stream(out):
+        check_writable(Path(out), overwrite=request.options.overwrite == "overwrite")
     with open_binary(inputs[0], out) as (incoming, outgoing):
         upscaler, began = request.upscaler(SINGLE_PROCESS), time.monotonic()
         size, enlarged, count = upscale_video(incoming, outgoing, upscaler, scale=request.options.scale)
