@@ -96,20 +96,15 @@ def picture_losses(path: Path, picture: Picture | ImageStream) -> list[str]:
     header = picture.header if isinstance(picture, ImageStream) else picture
     name, metadata = output_format(path), header.metadata
     capabilities, most_bits = FORMAT_CAPABILITIES[name], max(FORMAT_CAPABILITIES[name].depths)
-    lost_profile = bool(header.icc_profile) and not _profile(header, capabilities)
+    _, _, dropped = _fit_metadata(header, name)
     losses = {
         "has no transparency: the picture is flattened on white": header.alpha is not None and not capabilities.alpha,
         f"stores {most_bits} of this picture's {header.depth} bits a channel": header.depth > most_bits,
         "clips values outside 0…1": header.value_range != UNIT_RANGE and 32 not in capabilities.depths,
-        "cannot store this picture's colour profile": lost_profile,
-        "cannot store this picture's EXIF": len(metadata.exif or b"") > capabilities.exif_bytes,
         "cannot store all of this picture's EXIF": name == "TIFF" and tiff.has_unwritable_tags(metadata.exif),
-        "cannot store this picture's XMP": len(metadata.xmp or b"") > capabilities.xmp_bytes,
-        "cannot store this picture's georeference": bool(metadata.place) and name != "TIFF",
-        "cannot store this picture's DICOM data set": bool(metadata.dicom) and name != "DICOM",
-        "cannot store this picture's resolution": bool(metadata.dpi) and not capabilities.dpi,
     }
     lost = [loss for loss, applies in losses.items() if applies]
+    lost += [f"cannot store this picture's {part}" for part in dropped]
     return [f"{name} {loss}" for loss in (*lost, *_palette_losses(picture, capabilities.colours))]
 
 
@@ -136,17 +131,11 @@ def to_raster(picture: Picture | ImageStream, name: str) -> Raster:
     """The raster that a file of this format stores of a picture; what it cannot store is dropped."""
     stream = picture if isinstance(picture, ImageStream) else ImageStream.from_picture(picture)
     header, capabilities = stream.header, FORMAT_CAPABILITIES[name]
-    metadata = Metadata(
-        _if_fits(header.metadata.exif, capabilities.exif_bytes),
-        _if_fits(header.metadata.xmp, capabilities.xmp_bytes),
-        header.metadata.dpi if capabilities.dpi else None,
-        header.metadata.place,
-        header.metadata.dicom,
-    )
+    metadata, profile, _ = _fit_metadata(header, name)
     empty = _to_values(header, capabilities)
     shape = (stream.height, stream.width, empty.shape[2])
     rows = Rows(shape, empty.dtype, lambda: map(partial(_to_values, capabilities=capabilities), _split_bands(stream)))
-    return Raster(rows, _profile(header, capabilities), metadata, header.duration)
+    return Raster(rows, profile, metadata, header.duration)
 
 
 def _split_bands(stream: ImageStream) -> Iterator[Picture]:
@@ -156,10 +145,6 @@ def _split_bands(stream: ImageStream) -> Iterator[Picture]:
         for top in range(0, band.height, step):
             yield band.rows(top, top + step)
         del band  # before the next one is made
-
-
-def _if_fits(part: bytes | None, limit: int) -> bytes | None:
-    return part if part and len(part) <= limit else None
 
 
 def _from_values(values: Values, like: Picture) -> Picture:
@@ -184,10 +169,10 @@ def _values_of_depth(picture: Picture, depth: int) -> Values:
     return values
 
 
-def _profile(picture: Picture, capabilities: FormatCapabilities) -> bytes | None:
-    """The profile, if the format stores one.  A grey profile does not fit a picture that becomes RGB."""
-    fits = capabilities.profile and (capabilities.grey or len(picture.pixels) == 3)
-    return picture.icc_profile if fits else None
+def _fit_metadata(header: Picture, name: str) -> tuple[Metadata, bytes | None, list[str]]:
+    """What the format stores of the metadata and the profile, and the names of what it does not store."""
+    grey = len(header.pixels) == 1
+    return writer.fit_metadata(header.metadata, header.icc_profile, name, depth=header.depth, grey=grey)
 
 
 def _palette_losses(picture: Picture | ImageStream, palette_size: int | None) -> list[str]:

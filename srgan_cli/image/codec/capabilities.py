@@ -50,6 +50,8 @@ class FormatCapabilities:
     """The longest XMP packet; 0 for none."""
     has_dpi_field: bool = False
     """Whether the format has its own field for the resolution; otherwise it is stored in EXIF."""
+    holds: frozenset[str] = frozenset()
+    """The fields of Metadata that it stores, of those in KINDS, and COLOUR."""
     sequence: SequenceKind = "no"
     """What several pictures in one file are."""
     loop: bool = True
@@ -68,9 +70,34 @@ class FormatCapabilities:
     """Arguments of Pillow's `Image.save`."""
 
     @property
+    def holds_any_colour(self) -> bool:
+        """Whether it stores declared colour that has no codes in H.273, too."""
+        return self.holds >= {COLOUR, "background"}
+
+    @property
     def dpi(self) -> bool:
         """Whether the resolution is kept, in a field of its own or in EXIF."""
         return self.has_dpi_field or bool(self.exif_bytes)
+
+
+KINDS = {
+    "place": "georeference",
+    "dicom": "DICOM data set",
+    "significant_bits": "significant bits",
+    "mastering_display": "mastering display",
+    "light_levels": "light levels",
+    "pixel_ratio": "ratio of pixels that are not square",
+    "background": "background colour",
+    "time": "time of change",
+    "comments": "comment",
+    "texts": "texts",
+    "photoshop": "IPTC and Photoshop resources",
+    "gain_map": "gain map",
+}
+"""What files hold beside pixels, profile, EXIF, XMP and resolution, by its field in Metadata."""
+COLOUR = "colour"
+"""The field of Metadata that formats store as it is, or as an ICC profile."""
+_HDR = frozenset({COLOUR, "significant_bits", "mastering_display", "light_levels", "pixel_ratio"})
 
 
 FORMAT_CAPABILITIES = {
@@ -80,6 +107,7 @@ FORMAT_CAPABILITIES = {
         has_dpi_field=True,
         sequence="animation",
         largest_side=2**31 - 1,
+        holds=frozenset(KINDS) - {"gain_map", "place", "dicom"} | {COLOUR},
         can_stream=True,
         encode_memory=EncodeMemory(each=25),
         options={"compress_level": 4},
@@ -88,29 +116,35 @@ FORMAT_CAPABILITIES = {
         (".jpg", ".jpeg", ".jpe", ".jfif"),
         alpha=False,
         exif_bytes=65_527,
-        xmp_bytes=65_504,
         has_dpi_field=True,
+        holds=frozenset({"pixel_ratio", "comments", "photoshop", "gain_map"}),
         largest_side=65_535,
         can_stream=True,
-        options={"quality": 95, "subsampling": 0},
     ),
     "WEBP": FormatCapabilities(
         (".webp",),
         grey=False,
+        holds=frozenset({"pixel_ratio"}),
         sequence="animation",
         largest_side=16_383,
         encode_memory=EncodeMemory(once=26, each=26),
         options={"quality": 95, "method": 4},
     ),
-    "TIFF": FormatCapabilities((".tif", ".tiff"), (8, 16, 32), has_dpi_field=True, sequence="pages", can_stream=True),
-    "BMP": FormatCapabilities(
-        (".bmp", ".dib"), alpha=False, profile=False, exif_bytes=0, xmp_bytes=0, has_dpi_field=True
+    "TIFF": FormatCapabilities(
+        (".tif", ".tiff"),
+        (8, 16, 32),
+        has_dpi_field=True,
+        holds=frozenset({"pixel_ratio", "photoshop", "place"}),
+        sequence="pages",
+        can_stream=True,
     ),
+    "BMP": FormatCapabilities((".bmp", ".dib"), alpha=False, exif_bytes=0, xmp_bytes=0, has_dpi_field=True),
     "GIF": FormatCapabilities(
         (".gif",),
         profile=False,
         exif_bytes=0,
         xmp_bytes=0,
+        holds=frozenset({"pixel_ratio", "comments"}),
         sequence="animation",
         colours=256,
         largest_side=65_535,
@@ -118,6 +152,7 @@ FORMAT_CAPABILITIES = {
     ),
     "AVIF": FormatCapabilities(
         (".avif",),
+        holds=_HDR,
         sequence="animation",
         loop=False,
         largest_side=65_535,
@@ -126,13 +161,19 @@ FORMAT_CAPABILITIES = {
     ),
     "HEIF": FormatCapabilities(
         (".heic", ".heif"),
+        holds=_HDR,
         sequence="pages",
         extra="heic",
         encode_memory=EncodeMemory(once=46, each=32),
         options={"quality": 92, "chroma": 444},
     ),
     "JXL": FormatCapabilities(
-        (".jxl",), profile=False, extra="jxl", encode_memory=EncodeMemory(once=40, each=17), options={"quality": 95}
+        (".jxl",),
+        profile=False,
+        holds=frozenset({"pixel_ratio"}),
+        extra="jxl",
+        encode_memory=EncodeMemory(once=40, each=17),
+        options={"quality": 95},
     ),
     "DICOM": FormatCapabilities(
         (".dcm", ".dicom"),
@@ -141,6 +182,7 @@ FORMAT_CAPABILITIES = {
         profile=False,
         exif_bytes=0,
         xmp_bytes=0,
+        holds=frozenset({"dicom"}),
         sequence="pages",
         largest_side=65_535,
         extra="dicom",

@@ -1,26 +1,21 @@
 """What the headers of PNG, PGM/PPM, AVIF and JPEG XL files say and Pillow does not report."""
 
-import os
 import re
 import struct
-import zlib
 from dataclasses import dataclass
-from io import BytesIO
 from typing import IO
 
 import numpy as np
 from PIL import Image
 
 from srgan_cli.image.codec.raster import Values
+from srgan_cli.image.metadata import png
+from srgan_cli.image.metadata.isobmff import boxes
 
 _GAP = rb"(?:\s|#[^\n]*\n)+"
 _NETPBM = re.compile(rb"P([56])" + _GAP + rb"(\d+)" + _GAP + rb"(\d+)" + _GAP + rb"(\d+)\s")
 _HEAD_BYTES = 65_536
-PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-PNG_HEADER_END = len(PNG_SIGNATURE) + 25
-"""Where the chunk IHDR ends."""
-_PNG_DEPTH_OFFSET = len(PNG_SIGNATURE) + 16
-_REPLACED_CHUNKS = (b"IHDR", b"IDAT", b"PLTE", b"tRNS", b"bKGD", b"hIST", b"sBIT")
+_PNG_DEPTH_OFFSET = 24
 _CHANNELS = {0: 1, 2: 3, 4: 2, 6: 4}
 """By PNG colour type, without palettes: grey, RGB, grey with alpha, RGB with alpha."""
 
@@ -32,30 +27,23 @@ class PngHeader:
     height: int
     width: int
     is_plain: bool
-    """Whether it is a still picture whose values are stored in whole bytes, without a palette."""
+    """Whether it is a still picture without a palette."""
     decode_bytes: int
     """The memory that interlaced rows take until they are in order; 0 without interlacing."""
-    metadata_image: bytes
-    """A PNG of a single pixel with the same metadata."""
+    chunks: list[png.Chunk]
+    """Those that hold metadata."""
 
 
 def read_png_header(file: IO[bytes]) -> PngHeader | None:
     """The header of a PNG; None for another file and for one that is damaged before its pixels."""
-    chunks = _png_chunks(file)
+    chunks = png.read_chunks(file)
     if not chunks or chunks[0][0] != b"IHDR" or len(chunks[0][1]) != 13:
         return None
     width, height, bits, colour_type, _, _, interlaced = struct.unpack(">LLBBBBB", chunks[0][1])
     names = [name for name, _ in chunks]
-    is_plain = bits >= 8 and colour_type in _CHANNELS and b"acTL" not in names and b"IDAT" in names
-    decode_bytes = height * width * _CHANNELS.get(colour_type, 1) * bits // 8 if interlaced else 0
-    return PngHeader(height, width, is_plain, decode_bytes, _metadata_image(chunks))
-
-
-def _metadata_image(chunks: list[tuple[bytes, bytes]]) -> bytes:
-    small = BytesIO()
-    Image.new("L", (1, 1)).save(small, "PNG")
-    kept = b"".join(png_chunk(name, content) for name, content in chunks if name not in _REPLACED_CHUNKS)
-    return small.getvalue()[:PNG_HEADER_END] + kept + small.getvalue()[PNG_HEADER_END:]
+    is_plain = colour_type in _CHANNELS and b"acTL" not in names and b"IDAT" in names
+    decode_bytes = height * width * _CHANNELS.get(colour_type, 1) * max(bits, 8) // 8 if interlaced else 0
+    return PngHeader(height, width, is_plain, decode_bytes, chunks)
 
 
 def bits_per_channel(image: Image.Image, file: IO[bytes]) -> int:
@@ -82,41 +70,6 @@ def read_netpbm(data: bytes) -> Values | None:
     values = np.frombuffer(data, ">u2", height * width * channels, found.end()).reshape(height, width, channels)
     scaled: Values = np.rint(np.minimum(values, top) * (65_535 / top)).astype(np.uint16)
     return scaled
-
-
-def read_boxes(data: bytes) -> dict[bytes, bytes]:
-    """The contents of the outermost boxes of a file by name, the first of each name.  Source: ISO/IEC 14496-12, 4.2."""
-    found: dict[bytes, bytes] = {}
-    offset = 0
-    while offset + 8 <= len(data):
-        size, start = int.from_bytes(data[offset : offset + 4], "big"), offset + 8
-        if size == 1:
-            size, start = int.from_bytes(data[start : start + 8], "big"), offset + 16
-        end = offset + size if size else len(data)
-        if end < start:
-            break
-        found.setdefault(data[offset + 4 : offset + 8], data[start:end])
-        offset = end
-    return found
-
-
-def png_chunk(kind: bytes, content: bytes) -> bytes:
-    """A PNG chunk.  Source: Portable Network Graphics (third edition), W3C 2025, 5.3."""
-    return struct.pack(">L", len(content)) + kind + content + struct.pack(">L", zlib.crc32(kind + content))
-
-
-def _png_chunks(file: IO[bytes]) -> list[tuple[bytes, bytes]]:
-    """The names and contents of the chunks of a PNG; contents of chunks with pixels are left out."""
-    file.seek(0)
-    found: list[tuple[bytes, bytes]] = []
-    if file.read(len(PNG_SIGNATURE)) != PNG_SIGNATURE:
-        return found
-    while len(head := file.read(8)) == 8 and head[4:] != b"IEND":
-        length, name = int.from_bytes(head[:4], "big"), head[4:]
-        content = b"" if name in (b"IDAT", b"fdAT") else file.read(length)
-        file.seek(4 + (0 if content else length), os.SEEK_CUR)
-        found.append((name, content))
-    return found
 
 
 def _read_head(file: IO[bytes]) -> bytes:
@@ -163,8 +116,8 @@ def parse_jxl_header(data: bytes) -> JxlHeader:
 
 def _codestream(data: bytes) -> bytes:
     """The start of the codestream inside the boxes of a file."""
-    boxes = read_boxes(data)
-    return boxes.get(b"jxlc") or boxes.get(b"jxlp", b"")[_PARTIAL_BOX_COUNTER:]
+    found = dict(reversed(list(boxes(data))))
+    return found.get(b"jxlc") or found.get(b"jxlp", b"")[_PARTIAL_BOX_COUNTER:]
 
 
 class _BitReader:

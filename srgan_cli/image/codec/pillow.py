@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import IO
 
 import numpy as np
-from PIL import ExifTags, Image, ImageFile, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageFile, UnidentifiedImageError
 
 from srgan_cli.errors import PictureError
 from srgan_cli.image.codec.capabilities import PILLOW_DECODERS
 from srgan_cli.image.codec.colour import NON_RGB_MODES, convert_to_srgb
-from srgan_cli.image.codec.raster import Values
+from srgan_cli.image.codec.raster import Values, apply_exif_orientation
 
 _SIGNATURE_BYTES = 16
 ORIENTED_BY_DECODER = ("JXL", "HEIF")
@@ -43,24 +43,13 @@ def open_image(file: IO[bytes], formats: Sequence[str] = PILLOW_DECODERS) -> Ima
     raise UnidentifiedImageError("no decoder accepts this file")
 
 
-def exif_orientation(image: Image.Image) -> int:
-    """1 to 8; 1 is upright."""
-    found = image.getexif().get(ExifTags.Base.Orientation, 1)
-    return found if isinstance(found, int) else 1
-
-
-def turn_upright(image: Image.Image) -> Image.Image:
-    """The image with its EXIF orientation applied; itself if it is upright: a copy would take the memory twice."""
-    stored = image.format not in ORIENTED_BY_DECODER and exif_orientation(image) > 1
-    return ImageOps.exif_transpose(image) if stored else image
-
-
-def decode(upright: Image.Image, path: Path) -> Decoded:
-    """The values of a Pillow image; CMYK, Lab and HSV become sRGB, without a profile."""
-    if upright.mode in NON_RGB_MODES:
-        converted, note = convert_to_srgb(upright)
-        return _plain_values(converted, path), None, [note]
-    return _plain_values(upright, path), upright.info.get("icc_profile"), []
+def decode(image: Image.Image, path: Path, *, orientation: int = 1) -> Decoded:
+    """The values of a Pillow image, upright; CMYK, Lab and HSV become sRGB, without a profile."""
+    profile, notes = image.info.get("icc_profile"), list[str]()
+    if image.mode in NON_RGB_MODES:
+        image, note = convert_to_srgb(image)
+        profile, notes = None, [note]
+    return apply_exif_orientation(_plain_values(image, path), orientation), profile, notes
 
 
 def _plain_values(image: Image.Image, path: Path) -> Values:

@@ -1,10 +1,9 @@
 """Reading: the pictures of a file as rasters, each decoded when it is requested."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
-from io import BytesIO
 from math import prod
 from pathlib import Path
 from typing import IO, Protocol
@@ -16,28 +15,20 @@ from srgan_cli.image.codec import headers, tiff, vips
 from srgan_cli.image.codec.capabilities import JXL_SIGNATURES, register_plugin, require_plugin
 from srgan_cli.image.codec.errors import TIFF_SIGNATURES, translate_errors
 from srgan_cli.image.codec.limits import check_max_pixels
-from srgan_cli.image.codec.pillow import (
-    ORIENTED_BY_DECODER,
-    Decoded,
-    decode,
-    exif_orientation,
-    open_image,
-    turn_upright,
-)
-from srgan_cli.image.codec.raster import Raster, Rows, Values, apply_exif_orientation
+from srgan_cli.image.codec.pillow import ORIENTED_BY_DECODER, Decoded, decode, open_image
+from srgan_cli.image.codec.raster import Raster, Rows, Values
 from srgan_cli.image.dicom.file import DicomReader, is_dicom
-from srgan_cli.image.metadata.metadata import read_metadata
+from srgan_cli.image.metadata import jpeg, png
+from srgan_cli.image.metadata.isobmff import boxes
+from srgan_cli.image.metadata.metadata import Metadata
+from srgan_cli.image.metadata.reading import finish, read_metadata
 from srgan_cli.system.files import check_unchanged, file_stamp
 
 _HEAD_BYTES = 64
 _DECODE_BYTES_PER_PIXEL = 20
 """Memory of Pillow while it decodes: 3 (grey) to 18 (WebP) were measured, of which 1 to 4 stay."""
 _ANIMATED = ("GIF", "PNG", "WEBP", "AVIF")
-_PAGED = ("HEIF", "MPO")
-_KEPT_TEXTS = ("xml:com.adobe.xmp", "raw profile type exif", "raw profile type xmp")
-_IPTC = 0x0404
 _MAX_BITS = 32
-_SRGB_GAMMA = 1 / 2.2
 
 
 class ImageReader(Protocol):
@@ -122,13 +113,12 @@ class PngReader:
 
     def __init__(self, path: Path, header: headers.PngHeader) -> None:
         self.path, self.header = path, header
-        self.metadata_image = open_image(BytesIO(header.metadata_image), ("PNG",))
-        self.metadata_image.load()
+        self.metadata, self.notes = finish(*png.read_metadata(header.chunks))
 
     def size(self, _: int) -> tuple[int, int]:
         """Height and width of the picture, upright."""
         height, width = self.header.height, self.header.width
-        return (width, height) if exif_orientation(self.metadata_image) >= 5 else (height, width)
+        return (width, height) if self.metadata.orientation >= 5 else (height, width)
 
     def is_streamed(self, _: int) -> bool:
         """Always."""
@@ -140,11 +130,9 @@ class PngReader:
 
     def read(self, _: int) -> Raster:
         """The picture, upright."""
-        image = self.metadata_image
-        metadata, notes = read_metadata(image)
-        rows, changes = vips.read(self.path, "PNG", orientation=exif_orientation(image))
-        notes += [*_dropped_texts(image), *_dropped_gamma(image), *changes]
-        return Raster(rows, image.info.get("icc_profile"), metadata.upright(), notes=tuple(notes))
+        rows, changes = vips.read(self.path, "PNG", orientation=self.metadata.orientation)
+        profile = png.read_profile(self.header.chunks)
+        return Raster(rows, profile, self.metadata.upright(), notes=(*self.notes, *changes))
 
 
 class PillowReader:
@@ -154,22 +142,41 @@ class PillowReader:
         self.path, self.image, self.stamp = path, image, file_stamp(path)
         self.format = image.format or ""
         self.has_default_image = bool(getattr(image, "default_image", False))
-        several = self.format in _ANIMATED + _PAGED
-        self.count = getattr(image, "n_frames", 1) - self.has_default_image if several else 1
+        self.data = path.read_bytes()
+        self.pages = self._page_numbers()
+        self.count = len(self.pages)
+        self.found: dict[int, tuple[Metadata, list[str]]] = {}
         self.animated = self.format in _ANIMATED and self.count > 1
         self.redecodes = self.count > 1 and not self.animated
         self.loop = _loop_count(image)
         self.bits = jxl.bits if jxl else headers.bits_per_channel(image, file)
         self.drops_frames = bool(jxl and jxl.is_animated)
         if jxl:
-            image.info["xmp"] = headers.read_boxes(path.read_bytes()).get(b"xml ")
+            image.info["xmp"] = dict(reversed(list(boxes(self.data)))).get(b"xml ")
+
+    def _page_numbers(self) -> Sequence[int]:
+        """The numbers that Pillow gives to the pictures."""
+        if self.format == "MPO":
+            return [0, *jpeg.pages(self.data)]
+        several = self.format in _ANIMATED or self.format == "HEIF"
+        return range(self.has_default_image, getattr(self.image, "n_frames", 1)) if several else [0]
+
+    def _metadata(self, index: int) -> tuple[Metadata, list[str]]:
+        """Those of a picture, and the notes on them."""
+        index = 0 if self.animated else index
+        if index not in self.found:
+            self.image.seek(self.pages[index])
+            self.found[index] = read_metadata(self.image, self.data, self.pages[index])
+        return self.found[index]
+
+    def _orientation(self, index: int) -> int:
+        return 1 if self.format in ORIENTED_BY_DECODER else self._metadata(index)[0].orientation
 
     def size(self, index: int) -> tuple[int, int]:
         """Height and width of a picture, upright, from its header."""
-        self.image.seek(index + self.has_default_image)
+        self.image.seek(self.pages[index])
         width, height = self.image.size
-        sideways = self.format not in ORIENTED_BY_DECODER and exif_orientation(self.image) >= 5
-        return (width, height) if sideways else (height, width)
+        return (width, height) if self._orientation(index) >= 5 else (height, width)
 
     def is_streamed(self, _: int) -> bool:
         """Never."""
@@ -182,42 +189,41 @@ class PillowReader:
     def read(self, index: int) -> Raster:
         """A picture, upright."""
         self._load(index)
-        image = self.image
-        metadata, notes = read_metadata(image)
-        notes += self._dropped_notes() if index == 0 else []
-        values, profile, changes = self._values()
-        duration = float(image.info.get("duration") or 0) if self.animated else 0
+        metadata, notes = self._metadata(index)
+        notes = [*self._dropped_notes(), *notes] if index == 0 else notes
+        values, profile, changes = self._values(index)
+        duration = float(self.image.info.get("duration") or 0) if self.animated else 0
         rows = Rows.lazy(values, partial(self._redecode, index)) if self.redecodes else Rows.from_array(values)
         return Raster(rows, profile, metadata.upright(), duration, (*notes, *changes))
 
     def _load(self, index: int) -> None:
         if self.count > 1:
-            self.image.seek(index + self.has_default_image)
+            self.image.seek(self.pages[index])
         self.image.load()
 
     def _redecode(self, index: int) -> Values:
         with _reopen(self.path, self.stamp) as file, open_image(file) as image:
             reader = PillowReader(self.path, file, image)
             reader._load(index)
-            return reader._values()[0]
+            return reader._values(index)[0]
 
-    def _values(self) -> Decoded:
+    def _values(self, index: int) -> Decoded:
         deep = self._netpbm_values()
         if deep is not None:
-            return apply_exif_orientation(deep, exif_orientation(self.image)), self.image.info.get("icc_profile"), []
-        values, profile, changes = decode(turn_upright(self.image), self.path)
+            return deep, None, []
+        values, profile, changes = decode(self.image, self.path, orientation=self._orientation(index))
         reduced = self.bits > 8 and not _is_deep(self.image)
         return values, profile, [*([f"its {self.bits} bits a channel are reduced to 8"] if reduced else []), *changes]
 
     def _netpbm_values(self) -> Values | None:
         """The values of a PGM or PPM of 16 bits, which Pillow would reduce to 8; None for other files."""
-        return headers.read_netpbm(self.path.read_bytes()) if self.format == "PPM" and self.bits > 8 else None
+        return headers.read_netpbm(self.data) if self.format == "PPM" and self.bits > 8 else None
 
     def _dropped_notes(self) -> list[str]:
         notes = ["the default image of its animation is dropped"] if self.has_default_image else []
         if self.drops_frames:
             notes.append("its animation is reduced to the first frame")
-        return [*notes, *_dropped_texts(self.image), *_dropped_gamma(self.image)]
+        return notes
 
 
 class TiffReader:
@@ -271,7 +277,7 @@ class TiffReader:
         with open_image(file, ("TIFF",)) as image:
             image.seek(number)
             image.load()
-            return decode(turn_upright(image), self.path)
+            return decode(image, self.path, orientation=tiff.orientation(dict(self.pages)[number]))
 
     def _redecode(self, number: int) -> Values:
         with _reopen(self.path, self.stamp) as file:
@@ -280,23 +286,6 @@ class TiffReader:
 
 def _is_deep(image: Image.Image) -> bool:
     return image.mode == "F" or image.mode.startswith("I")
-
-
-def _dropped_texts(image: Image.Image) -> list[str]:
-    """Notes on texts other than EXIF and XMP."""
-    texts = sorted(key for key in getattr(image, "text", {}) if key.lower() not in _KEPT_TEXTS)
-    notes = [f"its texts are dropped: {', '.join(texts)}"] if texts else []
-    if image.info.get("comment"):
-        notes.append("its comment is dropped")
-    if _IPTC in (image.info.get("photoshop") or {}):
-        notes.append("its IPTC is dropped")
-    return notes
-
-
-def _dropped_gamma(image: Image.Image) -> list[str]:
-    gamma, managed = image.info.get("gamma"), "icc_profile" in image.info or "srgb" in image.info
-    unusual = gamma and not managed and abs(gamma - _SRGB_GAMMA) > 0.005
-    return [f"its gamma of {gamma:g} is dropped"] if unusual else []
 
 
 def _loop_count(image: Image.Image) -> int:

@@ -18,12 +18,22 @@ from PIL.TiffImagePlugin import ImageFileDirectory_v2
 from srgan_cli.image.codec import vips
 from srgan_cli.image.codec.raster import Rows
 from srgan_cli.image.geo import microscopy, place
-from srgan_cli.image.metadata.metadata import PARSE_ERRORS, Metadata, as_exif_types, build_exif, dpi_of, parse_exif
+from srgan_cli.image.metadata import photoshop, xmp
+from srgan_cli.image.metadata.metadata import (
+    PARSE_ERRORS,
+    Metadata,
+    as_exif_types,
+    build_exif,
+    parse_exif,
+    resolution_of,
+)
+from srgan_cli.image.metadata.reading import finish
 
 Tags = ImageFileDirectory_v2
 WIDTH, HEIGHT, BITS, PHOTOMETRIC, STRIPS, ORIENTATION = 256, 257, 258, 262, 273, 274
 RESOLUTION = {282, 283, 296}
 _SUBFILE, _SUBIFDS, _XMP, _PROFILE, _EXTRA_SAMPLES, _SAMPLE_FORMAT = 254, 330, 700, 34675, 338, 339
+_IPTC, _PHOTOSHOP, _C2PA = 33723, 34377, 52545
 _UNASSOCIATED_ALPHA = 2
 _CALIBRATED = ("OME-XML", "ImageJ")
 _UNCONVERTED = (0, 1, 2)
@@ -33,7 +43,7 @@ _SUBDIRECTORIES = (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo, ExifTags.IFD.Interop
 _STORAGE_TAGS = {
     *range(254, 267), 273, 274, *range(277, 282), 284, *range(288, 293), 297, 301, 317, *range(320, 326),
     *range(330, 333), *range(334, 339), 339, 340, 341, 347, *range(512, 522), *range(529, 533), _XMP, _PROFILE,
-    37724, *place.TAGS, *RESOLUTION,
+    _IPTC, _PHOTOSHOP, _C2PA, 37724, *place.TAGS, *RESOLUTION,
 }  # fmt: skip
 MAX_CLASSIC_BYTES = 2**32 - 2**24
 """The most bytes of pixels in a TIFF that is not a BigTIFF; the rest is for directories."""
@@ -104,7 +114,7 @@ def read_metadata(file: IO[bytes], pages: Sequence[tuple[int, Tags]], index: int
     """The metadata of a page, and a note on everything that is dropped."""
     tags, software = pages[index][1], _software(pages)
     here, notes = _read_place(pages, index)
-    xmp = tags.get(_XMP)
+    packet, notes = tags.get(_XMP), [*notes, *([xmp.C2PA_NOTE] if _C2PA in tags else [])]
     own = _STORAGE_TAGS | ({microscopy.DESCRIPTION} if software else set())
     kept: dict[int, Any] = {tag: value for tag, value in tags.items() if tag not in own}
     exif = None
@@ -114,12 +124,18 @@ def read_metadata(file: IO[bytes], pages: Sequence[tuple[int, Tags]], index: int
                 kept[tag] = _read_subdirectory(file, tags, kept[tag])
         resolution = {} if software in _CALIBRATED else {tag: tags[tag] for tag in RESOLUTION if tag in tags}
         exif = build_exif(kept | resolution) if kept else None
-        dpi = dpi_of(build_exif(resolution)) if resolution else None
+        dpi, ratio = resolution_of(build_exif(resolution) if resolution else None)
     except PARSE_ERRORS:
         return Metadata(place=here), [*notes, "its EXIF is damaged and dropped"]
-    if resolution.get(296) == 1:
-        dpi = None
-    return Metadata(exif, bytes(xmp) if xmp else None, dpi, here), notes
+    resources = photoshop.from_profile(_as_bytes(tags, _PHOTOSHOP) or _as_bytes(tags, _IPTC))
+    packet = bytes(packet) if packet else None
+    return finish(Metadata(exif, packet, dpi, here, pixel_ratio=ratio, photoshop=resources), notes)
+
+
+def _as_bytes(tags: Tags, tag: int) -> bytes:
+    """The value of a tag of bytes, which some programs store as integers of 32 bits; empty without it."""
+    value = tags.get(tag, b"")
+    return struct.pack(f"{tags._endian}{len(value)}L", *value) if isinstance(value, tuple) else bytes(value)
 
 
 def _software(pages: Sequence[tuple[int, Tags]]) -> str:
@@ -219,6 +235,11 @@ def tags_for(metadata: Metadata, icc_profile: bytes | None) -> dict[int, Any]:
         tags[microscopy.DESCRIPTION] = metadata.place.description
     if metadata.dpi:
         tags |= {282: metadata.dpi[0], 283: metadata.dpi[1], 296: 2}
+    if metadata.pixel_ratio:
+        tags |= {282: metadata.pixel_ratio[0], 283: metadata.pixel_ratio[1], 296: 1}
+    if metadata.photoshop:
+        iptc = photoshop.iptc(metadata.photoshop)
+        tags |= {_PHOTOSHOP: metadata.photoshop} | ({_IPTC: iptc} if iptc else {})
     if metadata.xmp:
         tags[_XMP] = metadata.xmp
     if icc_profile:

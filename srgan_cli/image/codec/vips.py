@@ -18,8 +18,8 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 
 from srgan_cli.errors import PictureError, SrganError
-from srgan_cli.image.codec.headers import PNG_HEADER_END, PNG_SIGNATURE, png_chunk
 from srgan_cli.image.codec.raster import EXIF_TURNS, Rows, Values, band_rows
+from srgan_cli.image.metadata import png
 from srgan_cli.system.files import check_space, check_unchanged, file_stamp
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def read(path: Path, kind: str, *, page: int = 0, orientation: int = 1) -> tuple
 def write_png(rows: Rows, file: IO[bytes], chunks: bytes) -> None:
     """Write a PNG; its only metadata are `chunks`."""
     options = {"keep": "none", "compression": 2, "filter": "avg"}
-    with _splice(file, b"IDAT", lambda head: head[:PNG_HEADER_END] + chunks + head[-4:]) as target:
+    with _splice(file, b"IDAT", lambda head: head[: png.HEADER_END] + chunks + head[-4:]) as target:
         _encode(rows, lambda image: image.pngsave_target(target, **options))
 
 
@@ -167,16 +167,16 @@ def _as_array(image: "pyvips.Image", rows: Rows) -> "pyvips.Image":
 def _write_bytes_as_png(rows: Rows, pipe: IO[bytes], failures: list[str]) -> None:
     height, width, channels = rows.shape
     length = width * channels * rows.dtype.itemsize
-    pipe.write(PNG_SIGNATURE + png_chunk(b"IHDR", struct.pack(">LLBBBBB", length, height, 8, 0, 0, 0, 0)))
+    pipe.write(png.SIGNATURE + png.chunk(b"IHDR", struct.pack(">LLBBBBB", length, height, 8, 0, 0, 0, 0)))
     stored = zlib.compressobj(0)
     for band in rows.bands():
         if failures:
             return
         lines = np.zeros((len(band), 1 + length), np.uint8)
         lines[:, 1:] = np.ascontiguousarray(band).view(np.uint8).reshape(len(band), length)
-        pipe.write(png_chunk(b"IDAT", stored.compress(lines.data)))
+        pipe.write(png.chunk(b"IDAT", stored.compress(lines.data)))
         del band, lines  # before the next ones are made
-    pipe.write(png_chunk(b"IDAT", stored.flush()) + png_chunk(b"IEND", b""))
+    pipe.write(png.chunk(b"IDAT", stored.flush()) + png.chunk(b"IEND", b""))
 
 
 def _import_vips() -> Any:

@@ -1,7 +1,5 @@
 """Writing: rasters encoded into a file."""
 
-import struct
-import zlib
 from collections.abc import Sequence
 from dataclasses import replace
 from io import BytesIO
@@ -9,27 +7,67 @@ from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
-from PIL import Image, PngImagePlugin
+from PIL import Image
 
 from srgan_cli.errors import PictureError
 from srgan_cli.image.codec import tiff, vips
-from srgan_cli.image.codec.capabilities import FORMAT_CAPABILITIES
+from srgan_cli.image.codec.capabilities import COLOUR, FORMAT_CAPABILITIES, KINDS, FormatCapabilities
 from srgan_cli.image.codec.colour import quantize_to_palette
-from srgan_cli.image.codec.headers import png_chunk
 from srgan_cli.image.codec.raster import Raster, Values
 from srgan_cli.image.dicom import file as dicom
 from srgan_cli.image.geo import microscopy
-from srgan_cli.image.metadata.metadata import EXIF_PREFIX, PARSE_ERRORS, Metadata
+from srgan_cli.image.metadata import bmp, isobmff, jpeg, png
+from srgan_cli.image.metadata.colour import Colour
+from srgan_cli.image.metadata.exif import EXIF_PREFIX
+from srgan_cli.image.metadata.metadata import PARSE_ERRORS, Metadata
 
-_XMP_KEYWORD = b"XML:com.adobe.xmp"
-_METRES_PER_INCH = 0.0254
-_JPEG_QUANTISATION_TABLES = 0xDB
+_GIF_ASPECT = 12
+_BT601 = 6
+"""The matrix from RGB to YCbCr, by its code in H.273."""
+_MASTERING_KEYS = (
+    *("white_point_x", "white_point_y", "max_display_mastering_luminance", "min_display_mastering_luminance"),
+)
 _RESTORE_BACKGROUND = 2
 
 
 def can_stream(name: str, count: int = 1) -> bool:
     """Whether a file of `count` pictures is written band by band in this format, with a constant amount of memory."""
     return FORMAT_CAPABILITIES[name].can_stream and (count == 1 or name == "TIFF")
+
+
+def fit_metadata(
+    metadata: Metadata, icc_profile: bytes | None, name: str, *, depth: int, grey: bool
+) -> tuple[Metadata, bytes | None, list[str]]:
+    """What a format stores of the metadata and the profile of a picture, and the names of what it does not store."""
+    capabilities, empty = FORMAT_CAPABILITIES[name], Metadata()
+    if min(metadata.significant_bits or (depth,)) >= depth and "significant_bits" not in capabilities.holds:
+        metadata = replace(metadata, significant_bits=None)
+    colour, profile, losses = _fit_colour(metadata.colour, icc_profile, capabilities, grey=grey)
+    dropped = [kind for kind in KINDS if kind not in capabilities.holds and getattr(metadata, kind)]
+    dropped += [] if len(metadata.exif or b"") <= capabilities.exif_bytes else ["exif"]
+    dropped += [] if len(metadata.xmp or b"") <= capabilities.xmp_bytes else ["xmp"]
+    dropped += [] if capabilities.dpi or not metadata.dpi else ["dpi"]
+    kept = replace(metadata, colour=colour, **{kind: getattr(empty, kind) for kind in dropped})
+    names = KINDS | {"exif": "EXIF", "xmp": "XMP", "dpi": "resolution"}
+    return kept, profile, [*losses, *(names[kind] for kind in dropped)]
+
+
+def _fit_colour(
+    colour: Colour, icc_profile: bytes | None, capabilities: FormatCapabilities, *, grey: bool
+) -> tuple[Colour, bytes | None, list[str]]:
+    """The colour as numbers and as profile, of which the format stores either, and what is lost.
+
+    A grey profile does not fit a picture that becomes RGB.  Beside a profile, numbers need not be stored.
+    """
+    stored_grey = grey and capabilities.grey
+    if icc_profile:
+        fits = capabilities.profile and stored_grey == grey
+        kept = colour if capabilities.holds_any_colour else Colour()
+        return kept, icc_profile if fits else None, [] if fits else ["colour profile"]
+    if capabilities.holds_any_colour or (COLOUR in capabilities.holds and colour.codes and colour.full_range):
+        return colour, None, []
+    profile = colour.profile(grey=stored_grey) if capabilities.profile else None
+    return Colour(), profile, [] if profile or colour.is_srgb else [f"colour ({colour})"]
 
 
 def write(rasters: Sequence[Raster], path: Path, name: str, *, loop: int = 0) -> None:
@@ -55,17 +93,38 @@ def _write_whole(rasters: list[Raster], file: IO[bytes], name: str, loop: int) -
         images = [quantize_to_palette(raster.values, reserve_transparent=transparent) for raster in rasters]
     else:
         images = _images(rasters)
-    options = {**FORMAT_CAPABILITIES[name].options, **_pillow_options(rasters[0], name)}
+    options = FORMAT_CAPABILITIES[name].options | (_pillow_options(rasters[0], name) if name != "PNG" else {})
     if name == "AVIF" and images[0].mode == "L":
         options["subsampling"] = "4:0:0"  # otherwise it would be read as colour
     if len(images) > 1:
         options |= _animation_options(images, rasters, name, loop)
+    encoded = BytesIO()
     try:
-        images[0].save(file, format=name, **options)
+        images[0].save(encoded, format=name, **options)
     except PARSE_ERRORS as error:
         if isinstance(error, OSError) and error.errno:
             raise
         raise PictureError(f"cannot encode this picture as {name}: {error}", "try another format") from error
+    file.write(_complete(encoded.getvalue(), rasters[0], name))
+
+
+def _complete(data: bytes, raster: Raster, name: str) -> bytes:
+    """A file of Pillow with the metadata that it does not write."""
+    metadata = raster.metadata
+    if name == "PNG":
+        return data[: png.HEADER_END] + _png_chunks(raster) + data[png.HEADER_END :]
+    if name == "AVIF":
+        return isobmff.add_properties(data, metadata)
+    if name == "BMP" and raster.icc_profile:
+        return bmp.add_profile(data, raster.icc_profile)
+    if name == "GIF" and metadata.pixel_ratio:
+        return data[:_GIF_ASPECT] + bytes([_gif_aspect(*metadata.pixel_ratio)]) + data[_GIF_ASPECT + 1 :]
+    return data
+
+
+def _gif_aspect(across: float, down: float) -> int:
+    """The width of a pixel by its height in 1/64, less 15.  Source: GIF 89a, 18."""
+    return min(max(round(64 * down / across) - 15, 1), 255)
 
 
 def _fit_metadata(raster: Raster, name: str) -> Metadata:
@@ -116,11 +175,31 @@ def _pillow_options(raster: Raster, name: str) -> dict[str, Any]:
         options["exif"] = EXIF_PREFIX + metadata.exif
     if metadata.dpi or name == "BMP":
         options["dpi"] = metadata.dpi or (0, 0)  # the default of Pillow is 96
-    if metadata.xmp and name == "PNG":
-        options["pnginfo"] = PngImagePlugin.PngInfo()
-        options["pnginfo"].add_itxt(_XMP_KEYWORD.decode(), metadata.xmp.decode("utf-8", "replace"))
-    elif metadata.xmp:
+    if metadata.xmp:
         options["xmp"] = metadata.xmp
+    if metadata.comments and name == "GIF":
+        options["comment"] = "\n".join(metadata.comments)
+    return options | (_heif_options(metadata) if name == "HEIF" else {})
+
+
+def _heif_options(metadata: Metadata) -> dict[str, Any]:
+    """Arguments of pillow_heif for what HEIF stores in properties."""
+    options: dict[str, Any] = {}
+    if metadata.colour.codes:
+        keys = ("color_primaries", "transfer_characteristics", "matrix_coefficients", "full_range_flag")
+        options |= dict(zip(keys, (*metadata.colour.codes, _BT601, 1), strict=True))
+    if metadata.light_levels:
+        most, mean = isobmff.to_clli(metadata.light_levels)
+        options["content_light_level"] = {"max_content_light_level": most, "max_pic_average_light_level": mean}
+    if metadata.mastering_display:
+        numbers = isobmff.to_mdcv(metadata.mastering_display)
+        options["mastering_display_colour_volume"] = {
+            "display_primaries_x": numbers[:3],
+            "display_primaries_y": numbers[3:6],
+            **dict(zip(_MASTERING_KEYS, numbers[6:], strict=True)),
+        }
+    if metadata.pixel_ratio:
+        options["pixel_aspect_ratio"] = isobmff.to_pasp(metadata.pixel_ratio)
     return options
 
 
@@ -135,35 +214,24 @@ def _animation_options(images: list[Image.Image], rasters: list[Raster], name: s
     return options | {"loop": loop}
 
 
+def _png_chunks(raster: Raster) -> bytes:
+    return png.write_chunks(raster.metadata, raster.icc_profile, raster.depth, raster.rows.shape[2])
+
+
 def _write_png(raster: Raster, file: IO[bytes]) -> None:
     """libvips writes the pixels; the metadata are inserted unchanged."""
-    metadata, chunks = raster.metadata, b""
-    if raster.icc_profile:
-        chunks += png_chunk(b"iCCP", b"ICC profile\x00\x00" + zlib.compress(raster.icc_profile))
-    if metadata.dpi:
-        per_metre = (round(number / _METRES_PER_INCH) for number in metadata.dpi)
-        chunks += png_chunk(b"pHYs", struct.pack(">LLB", *per_metre, 1))
-    if metadata.exif:
-        chunks += png_chunk(b"eXIf", metadata.exif)
-    if metadata.xmp:
-        chunks += png_chunk(b"iTXt", _XMP_KEYWORD + bytes(5) + metadata.xmp)
-    vips.write_png(raster.rows, file, chunks)
+    vips.write_png(raster.rows, file, _png_chunks(raster))
 
 
 def _write_jpeg(raster: Raster, file: IO[bytes]) -> None:
-    """libvips writes the pixels; the metadata are those that Pillow writes for a picture of one pixel."""
-    small = BytesIO()
-    options = FORMAT_CAPABILITIES["JPEG"].options | _pillow_options(raster, "JPEG")
-    Image.new("RGB" if raster.has_colour else "L", (1, 1)).save(small, format="JPEG", **options)
-    vips.write_jpeg(raster.rows, file, _before_tables(small.getvalue()))
-
-
-def _before_tables(data: bytes) -> bytes:
-    """The part of a JPEG before its quantisation tables."""
-    end = 2
-    while data[end + 1] != _JPEG_QUANTISATION_TABLES:
-        end += 2 + int.from_bytes(data[end + 2 : end + 4], "big")
-    return data[:end]
+    """libvips writes the pixels; a gain map follows them."""
+    head, gain_map = jpeg.write_head(raster.metadata, raster.icc_profile), raster.metadata.gain_map
+    vips.write_jpeg(raster.rows, file, head)
+    if gain_map:
+        picture_bytes = file.tell()
+        file.write(gain_map.data)
+        file.seek(0)
+        file.write(jpeg.complete_index(head, picture_bytes, gain_map))
 
 
 _STREAM_WRITERS = {"PNG": _write_png, "JPEG": _write_jpeg}

@@ -8,12 +8,13 @@ from PIL import Image
 from torch import Tensor
 
 from srgan_cli.image.codec.errors import translate_errors
-from srgan_cli.image.codec.pillow import decode, turn_upright
+from srgan_cli.image.codec.pillow import ORIENTED_BY_DECODER, decode
 from srgan_cli.image.codec.raster import ValueRange
 from srgan_cli.image.codec.samples import UNIT_RANGE
 from srgan_cli.image.convert.arrays import from_array, to_array
 from srgan_cli.image.convert.tensors import Channels
-from srgan_cli.image.metadata.metadata import Metadata, read_metadata
+from srgan_cli.image.metadata.metadata import Metadata
+from srgan_cli.image.metadata.reading import read_info
 
 
 class Decoded(NamedTuple):
@@ -36,8 +37,9 @@ def from_image(image: Image.Image, value_range: ValueRange | None = None) -> Dec
     path = Path(getattr(image, "filename", "") or "the image")
     with translate_errors(path):
         image.load()
-        metadata, notes = read_metadata(image)
-        values, profile, changes = decode(turn_upright(image), path)
+        metadata, notes = read_info(image)
+        orientation = 1 if image.format in ORIENTED_BY_DECODER else metadata.orientation
+        values, profile, changes = decode(image, path, orientation=orientation)
     return Decoded(from_array(values, value_range), profile, metadata.upright(), (*notes, *changes))
 
 

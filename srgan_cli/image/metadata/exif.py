@@ -6,6 +6,8 @@ Source: CIPA DC-008, Exchangeable image file format for digital still cameras (E
 import struct
 from collections.abc import Iterator
 
+EXIF_PREFIX = b"Exif\x00\x00"
+"""What precedes the block in JPEG and where Pillow expects it."""
 _SHORT, _LONG = 3, 4
 _EXIF_DIRECTORY = 0x8769
 _WIDTHS, _HEIGHTS = (0x0100, 0xA002), (0x0101, 0xA003)

@@ -1,7 +1,6 @@
 """EXIF, XMP, resolution and place of a picture."""
 
 import math
-import re
 import struct
 from dataclasses import dataclass, replace
 from typing import Any
@@ -9,18 +8,27 @@ from typing import Any
 from PIL import ExifTags, Image
 
 from srgan_cli.image.geo.place import Place
-from srgan_cli.image.metadata.exif import ExifBlock
+from srgan_cli.image.metadata import xmp as xmp_packet
+from srgan_cli.image.metadata.colour import NO_COLOUR, Colour
+from srgan_cli.image.metadata.exif import EXIF_PREFIX, ExifBlock
+from srgan_cli.image.metadata.gain_map import GainMap
 
-EXIF_PREFIX = b"Exif\x00\x00"
 PARSE_ERRORS = (struct.error, KeyError, IndexError, ValueError, TypeError, OverflowError, SyntaxError, OSError)
 """What Pillow raises for damaged EXIF."""
 _ORIENTATION, _X_RESOLUTION, _Y_RESOLUTION, _UNIT = 0x0112, 0x011A, 0x011B, 0x0128
-_CENTIMETRE = 3
-_XMP_ORIENTATION = re.compile(rb'(tiff:Orientation(?:="|>))(\d+)')
-_XMP_SIZES = (
-    (re.compile(rb'((?:tiff:ImageWidth|exif:PixelXDimension)(?:="|>))\d+'), 1),
-    (re.compile(rb'((?:tiff:ImageLength|exif:PixelYDimension)(?:="|>))\d+'), 0),
-)
+_NO_UNIT, _INCH, _CENTIMETRE = 1, 2, 3
+
+
+@dataclass(frozen=True)
+class Text:
+    """A text by keyword, as PNG stores it."""
+
+    keyword: str
+    text: str
+    language: str = ""
+    """A tag of RFC 5646, or nothing."""
+    translated: str = ""
+    """The keyword in this language, or nothing."""
 
 
 @dataclass(frozen=True)
@@ -37,26 +45,52 @@ class Metadata:
     """Where the pixels lie; upright."""
     dicom: bytes | None = None
     """The data set of a DICOM file without its pixels, as a file."""
+    pixel_ratio: tuple[float, float] | None = None
+    """Pixels across and down on the same length, which is unknown, of a picture whose pixels are not square."""
+    colour: Colour = NO_COLOUR
+    """Colour that the file declares by numbers."""
+    significant_bits: tuple[int, ...] | None = None
+    """Bits of each channel of the original from which a PNG was made."""
+    coded_bits: int | None = None
+    """Bits a channel of HEIF and AVIF, which come as 16."""
+    mastering_display: bytes | None = None
+    """The colour volume of the mastering display, as the chunk mDCV of PNG holds it."""
+    light_levels: tuple[int, ...] | None = None
+    """The largest light level of a pixel and of the mean of a frame, in 1/10 000 cd/m²."""
+    background: tuple[float, ...] | None = None
+    """The colour on which the picture is to be shown: one level 0…1 for grey, or three."""
+    time: bytes | None = None
+    """The time of the last change, as the chunk tIME of PNG holds it."""
+    comments: tuple[str, ...] = ()
+    texts: tuple[Text, ...] = ()
+    """Texts by keyword other than comments."""
+    photoshop: bytes | None = None
+    """Photoshop's image resources, with IPTC and clipping paths among them."""
+    gain_map: GainMap | None = None
 
     def upright(self) -> "Metadata":
         """The metadata after the orientation was applied: it is reset to 1."""
         exif = self.exif and ExifBlock(self.exif).set_short(_ORIENTATION, 1).to_bytes()
-        return replace(self, exif=exif, xmp=self.xmp and _XMP_ORIENTATION.sub(rb"\g<1>1", self.xmp))
+        gain_map = self.gain_map and self.gain_map.upright(self.orientation)
+        return replace(self, exif=exif, xmp=self.xmp and xmp_packet.upright(self.xmp), gain_map=gain_map)
 
     def with_size(self, height: int, width: int) -> "Metadata":
         """The metadata for a picture of this size, without the thumbnail."""
-        exif, xmp = self.exif, self.xmp
-        if exif:
-            exif = ExifBlock(exif).without_thumbnail().set_size(height, width).to_bytes()
-        for pattern, across in _XMP_SIZES:
-            xmp = xmp and pattern.sub(rb"\g<1>%d" % (width if across else height), xmp)
-        return replace(self, exif=exif, xmp=xmp, place=self.place and self.place.with_size(height, width))
+        exif = self.exif and ExifBlock(self.exif).without_thumbnail().set_size(height, width).to_bytes()
+        return replace(
+            self,
+            exif=exif,
+            xmp=self.xmp and xmp_packet.with_size(self.xmp, height, width),
+            place=self.place and self.place.with_size(height, width),
+            gain_map=self.gain_map and self.gain_map.with_size(height, width),
+        )
 
     def with_dpi_in_exif(self) -> "Metadata":
         """The metadata with the resolution in EXIF, for formats without a field of their own for it."""
-        if self.dpi is None or dpi_of(self.exif) is not None:
+        pair = self.dpi or self.pixel_ratio
+        if pair is None or any(resolution_of(self.exif)):
             return self
-        resolution = {_X_RESOLUTION: self.dpi[0], _Y_RESOLUTION: self.dpi[1], _UNIT: 2}
+        resolution = {_X_RESOLUTION: pair[0], _Y_RESOLUTION: pair[1], _UNIT: _INCH if self.dpi else _NO_UNIT}
         try:
             return replace(self, exif=build_exif((parse_exif(self.exif) if self.exif else {}) | resolution))
         except PARSE_ERRORS:
@@ -66,34 +100,24 @@ class Metadata:
     def orientation(self) -> int:
         """The orientation of the stored picture, 1 to 8, from EXIF or else from XMP; 1 is upright."""
         number = ExifBlock(self.exif).get_int(_ORIENTATION) if self.exif else None
-        match = None if number else _XMP_ORIENTATION.search(self.xmp or b"")
-        number = int(match[2]) if match else number
+        number = number or xmp_packet.orientation(self.xmp or b"")
         return number if number and number < 9 else 1
 
 
-def read_metadata(image: Image.Image) -> tuple[Metadata, list[str]]:
-    """The metadata of an image that Pillow has opened, and a note on everything that is dropped."""
-    info, notes = image.info, []
-    exif = info.get("exif") or _exif_from_text(info.get("Raw profile type exif"))
-    exif = bytes(exif).removeprefix(EXIF_PREFIX) if exif else None
-    if exif and not ExifBlock.is_readable(exif):
-        exif, notes = None, ["its EXIF is damaged and dropped"]
-    xmp = info.get("xmp") or info.get("XML:com.adobe.xmp")
-    xmp = xmp.encode() if isinstance(xmp, str) else xmp
-    dpi = plausible_dpi(info.get("dpi")) or dpi_of(exif)
-    return Metadata(exif, xmp.rstrip(b"\x00") if xmp else None, dpi), notes
+Pair = tuple[float, float]
 
 
-def dpi_of(exif: bytes | None) -> tuple[float, float] | None:
-    """The resolution in an EXIF block, or None."""
-    if not exif:
-        return None
+def resolution_of(exif: bytes | None) -> tuple[Pair | None, Pair | None]:
+    """The resolution in an EXIF block, or None, and the ratio of pixels that are not square if it has no unit."""
     try:
-        tags = parse_exif(exif)
-        factor = 2.54 if tags.get(_UNIT) == _CENTIMETRE else 1
-        return plausible_dpi((tags[_X_RESOLUTION] * factor, tags[_Y_RESOLUTION] * factor))
+        tags = parse_exif(exif) if exif else {}
+        pair = plausible_dpi((tags[_X_RESOLUTION], tags[_Y_RESOLUTION]))
     except (*PARSE_ERRORS, ZeroDivisionError):
-        return None
+        return None, None
+    if pair is None or tags.get(_UNIT) == _NO_UNIT:
+        return None, pair if pair and pair[0] != pair[1] else None
+    factor = 2.54 if tags.get(_UNIT) == _CENTIMETRE else 1
+    return (pair[0] * factor, pair[1] * factor), None
 
 
 def plausible_dpi(dpi: Any) -> tuple[float, float] | None:
@@ -141,13 +165,3 @@ def _undefined(tags: dict[int, Any]) -> dict[int, Any]:
     """Bytes become a bytearray in a tuple: Pillow has no type for it and writes UNDEFINED."""
     nested = {tag: _undefined(value) for tag, value in tags.items() if isinstance(value, dict)}
     return tags | nested | {tag: (bytearray(value),) for tag, value in tags.items() if isinstance(value, bytes)}
-
-
-def _exif_from_text(text: object) -> bytes | None:
-    """EXIF as ImageMagick stores it in PNG: a heading, a length, and hexadecimal digits."""
-    if not isinstance(text, str):
-        return None
-    try:
-        return bytes.fromhex("".join(text.split("\n")[3:]))
-    except ValueError:
-        return None

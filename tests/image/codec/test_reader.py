@@ -18,10 +18,12 @@ from PIL.TiffImagePlugin import ImageFileDirectory_v2
 from support import REPOSITORY
 
 from srgan_cli.errors import PictureError, SrganError
-from srgan_cli.image.codec import headers
 from srgan_cli.image.codec.raster import apply_exif_orientation
 from srgan_cli.image.codec.reader import open_reader
 from srgan_cli.image.io import picture_size, read_picture, write_picture
+from srgan_cli.image.metadata.colour import Colour
+from srgan_cli.image.metadata.isobmff import boxes
+from srgan_cli.image.metadata.metadata import Metadata, Text
 from srgan_cli.image.picture import Picture
 
 REAL = REPOSITORY.parent / "shared/data/codec"
@@ -205,24 +207,24 @@ def test_lab_becomes_srgb(
     assert picture.pixels[:, 1, 1].numpy() * 255 == pytest.approx(np.array(rgb), abs=16 if depth == 8 else 4)
 
 
-def test_a_gamma_is_noted(tmp_path: Path) -> None:
+def test_a_gamma_is_read(tmp_path: Path) -> None:
     plain = io.BytesIO()
     Image.new("RGB", (2, 2)).save(plain, "PNG")
     data = plain.getvalue()
     content = b"gAMA" + struct.pack(">L", 100_000)
     chunk = struct.pack(">L", 4) + content + struct.pack(">L", zlib.crc32(content))
     (tmp_path / "a.png").write_bytes(data[:33] + chunk + data[33:])
-    assert read_picture(tmp_path / "a.png").notes == ("its gamma of 1 is dropped",)
+    assert read_picture(tmp_path / "a.png").metadata.colour == Colour(gamma=1)
 
 
 def test_boxes_are_found_by_name() -> None:
     small, large = struct.pack(">L4s", 11, b"abcd") + b"xyz", struct.pack(">L4sQ", 1, b"long", 20) + b"four"
-    assert headers.read_boxes(small + large + struct.pack(">L4s", 0, b"last") + b"to the end") == {
+    assert dict(boxes(small + large + struct.pack(">L4s", 0, b"last") + b"to the end")) == {
         b"abcd": b"xyz",
         b"long": b"four",
         b"last": b"to the end",
     }
-    assert headers.read_boxes(struct.pack(">L4s", 3, b"abcd")) == {}
+    assert not list(boxes(struct.pack(">L4s", 3, b"abcd")))
 
 
 @pytest.mark.parametrize("suffix", ["png", "tif"])
@@ -280,14 +282,14 @@ def test_real_files_are_read(name: str, depth: int, count: int) -> None:
         assert {source.read(index).depth for index in range(count)} == {depth}
 
 
-def test_dropped_texts_are_noted(tmp_path: Path) -> None:
+def test_texts_are_read(tmp_path: Path) -> None:
     texts = PngImagePlugin.PngInfo()
     texts.add_text("Title", "A cat")
     texts.add_itxt("XML:com.adobe.xmp", "<x/>")
     Image.new("L", (2, 2)).save(tmp_path / "a.png", pnginfo=texts)
-    assert read_picture(tmp_path / "a.png").notes == ("its texts are dropped: Title",)
+    assert read_picture(tmp_path / "a.png").metadata == Metadata(xmp=b"<x/>", texts=(Text("Title", "A cat"),))
     Image.new("L", (2, 2)).save(tmp_path / "a.jpg", comment=b"a cat")
-    assert read_picture(tmp_path / "a.jpg").notes == ("its comment is dropped",)
+    assert read_picture(tmp_path / "a.jpg").metadata == Metadata(comments=("a cat",))
 
 
 @pytest.mark.parametrize(

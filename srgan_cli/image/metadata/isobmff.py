@@ -1,0 +1,242 @@
+"""The boxes of HEIF, AVIF and JPEG XL files: what they say of the first picture, and what stands beside it.
+
+Sources: ISO/IEC 14496-12 (boxes), ISO/IEC 23008-12 (HEIF).
+"""
+
+import re
+import struct
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from fractions import Fraction
+
+from srgan_cli.image.metadata import xmp
+from srgan_cli.image.metadata.colour import NO_COLOUR, SRGB_PRIMARIES, SRGB_TRANSFER, Colour, from_cicp
+from srgan_cli.image.metadata.metadata import Metadata
+
+Box = tuple[bytes, bytes]
+"""Name and content."""
+_C2PA = bytes.fromhex("d8fec3d61b0e483c92975828877ec481")
+_ALPHA = (b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha", b"urn:mpeg:hevc:2015:auxid:1")
+_AUXILIARY = {
+    b"gainmap": "gain map",
+    b"disparity": "depth map",
+    b"depth": "depth map",
+    b"auxid:2": "depth map",
+    b"matte": "matte",
+}
+_LIGHT_UNIT = 10_000
+_NUMBER = 0x7FFF
+_NCLX = re.compile(rb"(colrnclx)(....)", re.DOTALL)
+_FULL_RANGE = 0x80
+_BT601 = 6
+
+
+def boxes(data: bytes) -> Iterator[Box]:
+    """The boxes that follow one another in data, until it is damaged."""
+    offset = 0
+    while offset + 8 <= len(data):
+        size, start = int.from_bytes(data[offset : offset + 4], "big"), offset + 8
+        if size == 1:
+            size, start = int.from_bytes(data[start : start + 8], "big"), offset + 16
+        end = offset + size if size else len(data)
+        if end < start:
+            return
+        yield data[offset + 4 : offset + 8], data[start:end]
+        offset = end
+
+
+@dataclass(frozen=True)
+class _Items:
+    """The items of a file, of which one is the picture."""
+
+    properties: list[Box]
+    """Those of the picture."""
+    others: list[Box]
+    """Those of all items."""
+    kinds: list[bytes]
+    references: list[Box]
+
+
+def read_metadata(data: bytes) -> tuple[Metadata, list[str]]:
+    """What the boxes of a file say of its picture beside EXIF, XMP and profiles, and a note on everything dropped."""
+    notes = _provenance(data)
+    try:
+        items = _items(dict(reversed(list(boxes(data)))).get(b"meta", b""))
+    except (struct.error, IndexError, KeyError):
+        return Metadata(), notes
+    properties = dict(items.properties)
+    levels = properties.get(b"clli", b"")
+    mastering = properties.get(b"mdcv", b"")
+    across, down = _unpack(">LL", properties.get(b"pasp", b"")) or (1, 1)
+    return Metadata(
+        colour=_colour(items.properties),
+        light_levels=tuple(level * _LIGHT_UNIT for level in _unpack(">HH", levels) or ()) or None,
+        mastering_display=mastering[8:12] + mastering[:8] + mastering[12:] if len(mastering) == 24 else None,
+        pixel_ratio=(down, across) if across != down and across and down else None,
+    ), [*notes, *_dropped_items(items)]
+
+
+def to_clli(light_levels: tuple[int, ...]) -> tuple[int, int]:
+    """The two light levels in cd/m²."""
+    most, mean = (min(-(-level // _LIGHT_UNIT), 65_535) for level in light_levels)
+    return most, mean
+
+
+def to_mdcv(mastering_display: bytes) -> tuple[int, ...]:
+    """x of red, green and blue, y of them, x and y of white, and the luminances, of the content of mDCV of PNG."""
+    numbers = struct.unpack(">8H2L", mastering_display)
+    return (*numbers[0:6:2], *numbers[1:6:2], *numbers[6:])
+
+
+def to_pasp(pixel_ratio: tuple[float, float]) -> tuple[int, int]:
+    """Width and height of a pixel, relative to each other."""
+    ratio = Fraction(pixel_ratio[1] / pixel_ratio[0]).limit_denominator(10_000)
+    return ratio.numerator, ratio.denominator
+
+
+def add_properties(data: bytes, metadata: Metadata) -> bytes:
+    """An AVIF with the properties of its picture that this metadata has; an animation only with its colour.
+
+    The codes of colour that are there are replaced; the matrix that the encoder has used stays.
+    """
+    codes = metadata.colour.codes
+    if codes:
+        data = _NCLX.sub(lambda found: found[1] + struct.pack(">HH", *codes), data)
+    added = (
+        []
+        if not codes or _NCLX.search(data)
+        else [(b"colr", b"nclx" + struct.pack(">HHHB", *codes, _BT601, _FULL_RANGE))]
+    )
+    if metadata.light_levels:
+        added.append((b"clli", struct.pack(">HH", *to_clli(metadata.light_levels))))
+    mastering = metadata.mastering_display
+    if mastering:
+        added.append((b"mdcv", mastering[4:12] + mastering[:4] + mastering[12:]))
+    if metadata.pixel_ratio:
+        added.append((b"pasp", struct.pack(">LL", *to_pasp(metadata.pixel_ratio))))
+    names = [name for name, _ in boxes(data)]
+    return _insert(data, added) if added and b"moov" not in names else data
+
+
+def _insert(data: bytes, added: list[Box]) -> bytes:
+    """The file with further properties of its picture; its pixels, which follow, move back."""
+    outer = list(boxes(data))
+    meta = dict(outer)[b"meta"]
+    parts = dict(boxes(meta[4:]))
+    inner = list(boxes(parts[b"iprp"]))
+    content = dict(inner)
+    first = len(list(boxes(content[b"ipco"]))) + 1
+    primary = struct.unpack_from(">H", parts[b"pitm"], 4)[0]
+    content[b"ipco"] += b"".join(_box(*box) for box in added)
+    content[b"ipma"] = _associate(content[b"ipma"], primary, range(first, first + len(added)))
+    parts[b"iprp"] = b"".join(_box(name, content[name]) for name, _ in inner)
+    growth = sum(len(_box(name, parts[name])) for name in parts) + 4 - len(meta)
+    parts[b"iloc"] = _shift(parts[b"iloc"], growth)
+    changed = meta[:4] + b"".join(_box(name, parts[name]) for name in parts)
+    return b"".join(_box(name, changed if name == b"meta" else part) for name, part in outer)
+
+
+def _associate(content: bytes, item: int, numbers: Iterable[int]) -> bytes:
+    """The associations, with further properties of an item."""
+    found = _associations(content)
+    found[item] += numbers
+    entries = (struct.pack(f">HB{len(own)}H", key, len(own), *own) for key, own in found.items())
+    return struct.pack(">LL", 1, len(found)) + b"".join(entries)
+
+
+def _shift(content: bytes, growth: int) -> bytes:
+    """The locations of items in a file whose pixels move back."""
+    changed, version = bytearray(content), content[0]
+    offset_bytes, length_bytes, base_bytes = content[4] >> 4, content[4] & 15, content[5] >> 4
+    index_bytes = content[5] & 15 if version else 0
+    id_bytes = 4 if version == 2 else 2
+    position = 6 + id_bytes
+
+    def add(start: int, length: int) -> None:
+        value = int.from_bytes(changed[start : start + length], "big") + growth
+        changed[start : start + length] = value.to_bytes(length, "big")
+
+    for _ in range(int.from_bytes(content[6:position], "big")):
+        position += id_bytes
+        in_file = not version or not content[position + 1] & 15
+        position += (2 if version else 0) + 2
+        if in_file and base_bytes:
+            add(position, base_bytes)
+        extents = int.from_bytes(content[position + base_bytes : position + base_bytes + 2], "big")
+        position += base_bytes + 2
+        for _ in range(extents):
+            if in_file and not base_bytes:
+                add(position + index_bytes, offset_bytes)
+            position += index_bytes + offset_bytes + length_bytes
+    return bytes(changed)
+
+
+def _box(name: bytes, content: bytes) -> bytes:
+    return struct.pack(">L", len(content) + 8) + name + content
+
+
+def _colour(properties: Sequence[Box]) -> Colour:
+    """That of nclx; a profile beside it has precedence."""
+    contents = [content for name, content in properties if name == b"colr"]
+    if any(content[:4] in (b"prof", b"rICC") for content in contents):
+        return NO_COLOUR
+    for content in contents:
+        if content[:4] == b"nclx" and len(content) >= 10:
+            codes = struct.unpack_from(">HH", content, 4)
+            return Colour(intent=0) if codes == (SRGB_PRIMARIES, SRGB_TRANSFER) else from_cicp(*codes)
+    return NO_COLOUR
+
+
+def _items(meta: bytes) -> _Items:
+    parts = dict(boxes(meta[4:]))
+    primary = struct.unpack_from(">H" if parts[b"pitm"][0] == 0 else ">L", parts[b"pitm"], 4)[0]
+    inner = list(boxes(parts[b"iprp"]))
+    everything = list(boxes(dict(inner)[b"ipco"]))
+    numbers = [n for name, content in inner if name == b"ipma" for n in _associations(content).get(primary, ())]
+    wide = bool(parts[b"iinf"][0])
+    entries = boxes(parts[b"iinf"][8 if wide else 6 :])
+    kinds = [content[8:12] if content[0] == 2 else content[10:14] for name, content in entries if name == b"infe"]
+    own = [everything[(n & _NUMBER) - 1] for n in numbers if 0 < n & _NUMBER <= len(everything)]
+    return _Items(own, everything, kinds, list(boxes(parts.get(b"iref", bytes(4))[4:])))
+
+
+def _associations(content: bytes) -> dict[int, list[int]]:
+    """The numbers of the properties of every item; the highest of 16 bits says that readers must know a property."""
+    offset, found = 8, dict[int, list[int]]()
+    id_layout, is_wide = (">L" if content[0] else ">H"), bool(content[3] & 1)
+    for _ in range(struct.unpack_from(">L", content, 4)[0]):
+        (item,) = struct.unpack_from(id_layout, content, offset)
+        offset += struct.calcsize(id_layout) + 1
+        layout = f">{content[offset - 1]}{'H' if is_wide else 'B'}"
+        numbers = struct.unpack_from(layout, content, offset)
+        found[item] = list(numbers) if is_wide else [(n & 0x80) << 8 | n & 0x7F for n in numbers]
+        offset += struct.calcsize(layout)
+    return found
+
+
+def _dropped_items(items: _Items) -> list[str]:
+    types = [content[4:].partition(b"\0")[0] for name, content in items.others if name == b"auxC"]
+    found = [_auxiliary_name(kind) for kind in types if kind not in _ALPHA]
+    found += ["gain map"] if b"tmap" in items.kinds else []
+    return [f"its {kind} is dropped" for kind in dict.fromkeys(found)]
+
+
+def _auxiliary_name(kind: bytes) -> str:
+    return next(
+        (name for key, name in _AUXILIARY.items() if key in kind), f"auxiliary picture {kind.decode('latin-1')}"
+    )
+
+
+def _provenance(data: bytes) -> list[str]:
+    found = any(
+        (name == b"uuid" and content.startswith(_C2PA)) or (name == b"jumb" and b"c2pa" in content)
+        for name, content in boxes(data)
+    )
+    return [xmp.C2PA_NOTE] if found else []
+
+
+def _unpack(layout: str, content: bytes) -> tuple[int, ...] | None:
+    with suppress(struct.error):
+        return struct.unpack(layout, content)
+    return None

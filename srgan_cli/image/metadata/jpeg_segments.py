@@ -1,0 +1,138 @@
+"""The segments of JPEG files and the pictures that follow the first one.
+
+Sources: ITU-T T.81, annex B; CIPA DC-007-2021, Multi-Picture Format.
+"""
+
+import re
+import struct
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+
+APP0, APP1, APP2, APP11, APP12, APP13, APP14, COMMENT = 0xE0, 0xE1, 0xE2, 0xEB, 0xEC, 0xED, 0xEE, 0xFE
+MAX_CONTENT = 65_533
+"""The most bytes of a segment."""
+_SCAN, _END = 0xDA, 0xD9
+_START = b"\xff\xd8"
+_MARKER = re.compile(rb"\xff+([^\x00\xd0-\xd7\xff])")
+MPF = b"MPF\0"
+_MP_COUNT, _MP_ENTRIES = 0xB001, 0xB002
+_MP_ENTRY_BYTES = 16
+_MP_HEAD_BYTES = len(MPF) + 8 + 2 + 3 * 12 + 4
+
+Segment = tuple[int, bytes]
+"""Marker and content."""
+
+
+@dataclass(frozen=True)
+class Jpeg:
+    """A JPEG picture as the first of a file."""
+
+    segments: tuple[Segment, ...]
+    """Those before its pixels."""
+    offsets: tuple[int, ...]
+    """Where their contents start."""
+    end: int
+    """Where the picture ends; the end of the file if it is cut off."""
+
+    def contents(self, marker: int, prefix: bytes = b"") -> list[bytes]:
+        """The contents of the segments of a kind, without the prefix by which they are known."""
+        found = (content for kind, content in self.segments if kind == marker)
+        return [content.removeprefix(prefix) for content in found if content.startswith(prefix)]
+
+
+def read(data: bytes) -> Jpeg:
+    """The first picture in a JPEG file; its segments end where the file is damaged."""
+    segments, offsets, position, in_head = list[Segment](), list[int](), 2, True
+    while match := _MARKER.search(data, position):
+        marker, start = match[1][0], match.end()
+        if marker == _END:
+            return Jpeg(tuple(segments), tuple(offsets), start)
+        length = int.from_bytes(data[start : start + 2], "big")
+        in_head = in_head and marker != _SCAN
+        if in_head:
+            segments.append((marker, data[start + 2 : start + length]))
+            offsets.append(start + 2)
+        position = start + length
+    return Jpeg(tuple(segments), tuple(offsets), len(data))
+
+
+def segment(marker: int, content: bytes) -> bytes:
+    """The bytes of a segment."""
+    return struct.pack(">BBH", 0xFF, marker, len(content) + 2) + content
+
+
+def split(marker: int, prefix: bytes, content: bytes) -> bytes:
+    """The bytes of as many segments as content needs, each with the prefix."""
+    room = MAX_CONTENT - len(prefix)
+    parts = range(0, len(content), room)
+    return b"".join(segment(marker, prefix + content[start : start + room]) for start in parts)
+
+
+@dataclass(frozen=True)
+class Extra:
+    """A picture or something else that follows the first picture of a file."""
+
+    start: int
+    content: bytes
+    kind: int | None = None
+    """The type of Multi-Picture Format; None for what is not listed there."""
+    index: int = 0
+    """Its number in the list of Multi-Picture Format."""
+
+
+def extras(data: bytes, first: Jpeg) -> list[Extra]:
+    """What follows the first picture: the pictures that are listed, then JPEGs and others that are not."""
+    found = []
+    with suppress(struct.error, IndexError):
+        found = [extra for extra in _listed(data, first) if extra.content.startswith(_START)]
+    position = first.end
+    for extra in sorted(found, key=lambda extra: extra.start):
+        found += _unlisted(data, position, extra.start)
+        position = max(position, extra.start + len(extra.content))
+    return found + list(_unlisted(data, position, len(data)))
+
+
+def _unlisted(data: bytes, start: int, stop: int) -> Iterator[Extra]:
+    rest = data[start:stop]
+    while rest.startswith(_START):
+        end = read(rest).end
+        yield Extra(start, rest[:end])
+        start, rest = start + end, rest[end:]
+    if rest.strip(b"\0\xff\r\n "):
+        yield Extra(start, rest)
+
+
+def _listed(data: bytes, first: Jpeg) -> Iterator[Extra]:
+    """The pictures behind the first one that the index of Multi-Picture Format lists."""
+    for (marker, content), offset in zip(first.segments, first.offsets, strict=True):
+        if marker == APP2 and content.startswith(MPF):
+            base, index = offset + len(MPF), content[len(MPF) :]
+            order = {b"II": "<", b"MM": ">"}.get(index[:2], ">")
+            for number, (kind, size, start) in enumerate(_entries(index, order)):
+                if number:
+                    yield Extra(base + start, data[base + start : base + start + size], kind & 0xFFFFFF, number)
+            return
+
+
+def _entries(index: bytes, order: str) -> Iterator[tuple[int, int, int]]:
+    (directory,) = struct.unpack_from(order + "L", index, 4)
+    (count,) = struct.unpack_from(order + "H", index, directory)
+    tags = [struct.unpack_from(order + "HHLL", index, directory + 2 + 12 * number) for number in range(count)]
+    pictures = next((value for tag, _, _, value in tags if tag == _MP_COUNT), 0)
+    start = next(value for tag, _, _, value in tags if tag == _MP_ENTRIES) if pictures else 0
+    for number in range(pictures):
+        kind, size, offset, _ = struct.unpack_from(order + "LLLL", index, start + _MP_ENTRY_BYTES * number)
+        yield kind, size, offset
+
+
+def index_of_two(first_bytes: int, second_bytes: int, position: int) -> bytes:
+    """The content of a segment that lists two pictures, of which the second one follows the first one.
+
+    `position` is where the content starts in the file.
+    """
+    entries = struct.pack(">HHL4s", 0xB000, 7, 4, b"0100") + struct.pack(">HHLL", _MP_COUNT, 4, 1, 2)
+    entries += struct.pack(">HHLL", _MP_ENTRIES, 7, 2 * _MP_ENTRY_BYTES, _MP_HEAD_BYTES - len(MPF))
+    first = struct.pack(">LLLHH", 0x030000, first_bytes, 0, 0, 0)
+    second = struct.pack(">LLLHH", 0, second_bytes, max(first_bytes - position - len(MPF), 0), 0, 0)
+    return MPF + b"MM\0*" + struct.pack(">LH", 8, 3) + entries + bytes(4) + first + second

@@ -1,0 +1,76 @@
+"""The metadata of a file in any format."""
+
+from dataclasses import replace
+from io import BytesIO
+
+from PIL import Image
+
+from srgan_cli.image.metadata import bmp, isobmff, jpeg, png, xmp
+from srgan_cli.image.metadata.exif import EXIF_PREFIX, ExifBlock
+from srgan_cli.image.metadata.metadata import Metadata, plausible_dpi, resolution_of
+
+_BOXED = ("HEIF", "AVIF", "JXL")
+_RIFF_C2PA = b"C2PA"
+
+
+def read_metadata(image: Image.Image, data: bytes, page: int = 0) -> tuple[Metadata, list[str]]:
+    """The metadata of an image that Pillow has opened and loaded, and a note on everything that is dropped.
+
+    `data` is its file, and `page` the number of the picture there.  A profile that Pillow overlooks is added to the
+    information of the image.
+    """
+    width, height = image.size
+    if image.format in ("JPEG", "MPO"):
+        return finish(*jpeg.read_metadata(jpeg.page(data, page) if page else data, height=height, width=width))
+    if image.format == "PNG":
+        chunks = png.read_chunks(BytesIO(data))
+        _add_profile(image, png.read_profile(chunks))
+        return finish(*png.read_metadata(chunks))
+    found, notes = Metadata(), list[str]()
+    if image.format in _BOXED and image.info.get("primary", not page):
+        found, notes = isobmff.read_metadata(data)
+    elif image.format in ("BMP", "DIB"):
+        colour, profile, notes = bmp.read_colour(data)
+        found = replace(found, colour=colour)
+        _add_profile(image, profile)
+    elif image.format == "WEBP" and _RIFF_C2PA in data[-len(data) // 2 :]:
+        notes = [xmp.C2PA_NOTE]
+    return finish(_with_info(found, image), notes)
+
+
+def read_info(image: Image.Image) -> tuple[Metadata, list[str]]:
+    """The metadata that Pillow reports of an image, and a note on everything that is dropped."""
+    return finish(_with_info(Metadata(), image), [])
+
+
+def finish(found: Metadata, notes: list[str]) -> tuple[Metadata, list[str]]:
+    """The metadata without damaged parts and what no longer is true, and the notes with one on each of them."""
+    if found.exif and not ExifBlock.is_readable(found.exif):
+        found, notes = replace(found, exif=None), [*notes, "its EXIF is damaged and dropped"]
+    packet = found.xmp and xmp.without(found.xmp, *xmp.STALE)
+    if packet and found.orientation > 1 and xmp.has(packet, xmp.DEPTH):
+        packet, notes = xmp.without(packet, xmp.DEPTH), [*notes, "its depth map is dropped: the picture is turned"]
+    found = replace(found, xmp=packet)
+    if found.dpi or found.pixel_ratio:
+        return found, notes
+    dpi, ratio = resolution_of(found.exif)
+    return replace(found, dpi=dpi, pixel_ratio=ratio), notes
+
+
+def _with_info(found: Metadata, image: Image.Image) -> Metadata:
+    """The metadata with those that Pillow reports."""
+    info = image.info
+    exif, packet, comment = info.get("exif"), info.get("xmp") or info.get("XML:com.adobe.xmp"), info.get("comment")
+    comment = comment.decode("utf-8", "replace") if isinstance(comment, bytes) else comment
+    return replace(
+        found,
+        exif=bytes(exif).removeprefix(EXIF_PREFIX) if exif else None,
+        xmp=(packet.encode() if isinstance(packet, str) else packet).rstrip(b"\0") if packet else None,
+        dpi=plausible_dpi(info.get("dpi")),
+        comments=(str(comment),) if comment else (),
+    )
+
+
+def _add_profile(image: Image.Image, profile: bytes | None) -> None:
+    if profile:
+        image.info["icc_profile"] = profile

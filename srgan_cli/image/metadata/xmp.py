@@ -1,0 +1,149 @@
+"""Changing XMP packets in place, so that everything else stays the same byte for byte.
+
+Source: Adobe, Extensible Metadata Platform (XMP) specification part 3, 1.1.3.1 (extended XMP of JPEG).
+"""
+
+import hashlib
+import re
+from xml.parsers import expat
+
+_ORIENTATION = re.compile(rb'(tiff:Orientation(?:="|>))(\d+)')
+_SIZES = (
+    (re.compile(rb'((?:tiff:ImageWidth|exif:PixelXDimension)(?:="|>))\d+'), 1),
+    (re.compile(rb'((?:tiff:ImageLength|exif:PixelYDimension)(?:="|>))\d+'), 0),
+)
+_RDF = b"http://www.w3.org/1999/02/22-rdf-syntax-ns#"
+_RDF_END = re.compile(rb"</\w+:RDF\s*>")
+_NOTE = "http://ns.adobe.com/xmp/note/"
+_GOOGLE = "http://ns.google.com/photos/1.0/"
+_EMPTY = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="%s"></rdf:RDF></x:xmpmeta>' % _RDF
+_EXTENDED_DESCRIPTION = b'<rdf:Description xmlns:xmpNote="%s" xmpNote:HasExtendedXMP="%s"/>'
+_PADDING = re.compile(rb"\s{100,}")
+Properties = dict[str, str]
+"""By namespace, a regular expression of the local names."""
+ULTRA_HDR: Properties = {"http://ns.adobe.com/hdr-gain-map/1.0/": r"\w+"}
+"""What says that a picture has a gain map, or how it is applied."""
+APPLE_HDR: Properties = {"http://ns.apple.com/HDRGainMap/1.0/": r"\w+"}
+CONTAINER: Properties = {_GOOGLE + "container/": r"\w+", "http://ns.google.com/photos/dd/1.0/device/": r"\w+"}
+"""The list of the pictures and videos that are appended to a JPEG."""
+MOTION_PHOTO: Properties = {_GOOGLE + "camera/": r"(?:MotionPhoto|MicroVideo)\w*"}
+DEPTH: Properties = {_GOOGLE + "depthmap/": r"\w+", _GOOGLE + "image/": r"\w+", _GOOGLE + "focus/": r"\w+"}
+"""A depth map and what belongs to it, as text inside the packet."""
+PROVENANCE: Properties = {"http://purl.org/dc/terms/": "provenance"}
+"""The address of a C2PA manifest."""
+STALE = (ULTRA_HDR, APPLE_HDR, CONTAINER, MOTION_PHOTO, PROVENANCE)
+"""What is not true of another file, unless it is written again."""
+C2PA_NOTE = "its C2PA manifest is dropped: its signature is not valid for another picture"
+_EXTENDED: Properties = {_NOTE: "HasExtendedXMP"}
+_GAIN_MAP_DESCRIPTION = (
+    b'<rdf:Description xmlns:hdrgm="http://ns.adobe.com/hdr-gain-map/1.0/" '
+    b'xmlns:Container="http://ns.google.com/photos/1.0/container/" '
+    b'xmlns:Item="http://ns.google.com/photos/1.0/container/item/" hdrgm:Version="1.0"><Container:Directory><rdf:Seq>'
+    b'<rdf:li rdf:parseType="Resource"><Container:Item Item:Semantic="Primary" Item:Mime="image/jpeg"/></rdf:li>'
+    b'<rdf:li rdf:parseType="Resource"><Container:Item Item:Semantic="GainMap" Item:Mime="image/jpeg" '
+    b'Item:Length="%d"/></rdf:li></rdf:Seq></Container:Directory></rdf:Description>'
+)
+
+
+def orientation(xmp: bytes) -> int | None:
+    """The EXIF orientation that a packet names, or None."""
+    match = _ORIENTATION.search(xmp)
+    return int(match[2]) if match else None
+
+
+def upright(xmp: bytes) -> bytes:
+    """The packet with its orientation reset."""
+    return _ORIENTATION.sub(rb"\g<1>1", xmp)
+
+
+def with_size(xmp: bytes, height: int, width: int) -> bytes:
+    """The packet with this size in pixels in all properties that have it."""
+    for pattern, across in _SIZES:
+        xmp = pattern.sub(rb"\g<1>%d" % (width if across else height), xmp)
+    return xmp
+
+
+def without(xmp: bytes, *properties: Properties) -> bytes:
+    """The packet without these properties, whether they are attributes or elements."""
+    for namespace, names in (item for group in properties for item in group.items()):
+        for prefix in set(re.findall(rb"xmlns:(\w+)\s*=\s*[\"']%s[\"']" % re.escape(namespace.encode()), xmp)):
+            name = rb"%s:%s" % (prefix, names.encode())
+            xmp = re.sub(rb"<(%s)(?=[\s/>])(?:[^>]*/>|.*?</\1\s*>)" % name, b"", xmp, flags=re.DOTALL)
+            xmp = re.sub(rb"\s+%s\s*=\s*(?:\"[^\"]*\"|'[^']*')" % name, b"", xmp)
+    return xmp
+
+
+def has(xmp: bytes, properties: Properties) -> bool:
+    """Whether a packet has any of these properties."""
+    return without(xmp, properties) != xmp
+
+
+def with_gain_map(xmp: bytes | None, length: int) -> bytes:
+    """A packet that says that a gain map of so many bytes follows the picture."""
+    return _insert(xmp if xmp and _RDF_END.search(xmp) else _EMPTY, _GAIN_MAP_DESCRIPTION % length)
+
+
+def join_extended(main: bytes, extended: bytes) -> bytes:
+    """One packet of the two that a JPEG has; the main one alone if the other one is damaged."""
+    return _insert(without(main, _EXTENDED), b"".join(extended[part] for part in _descriptions(extended)))
+
+
+def split_extended(xmp: bytes, limit: int) -> tuple[bytes, bytes | None]:
+    """A packet of at most `limit` bytes and, if needed, another one with the descriptions that do not fit into it.
+
+    The first one names the second one by its MD5 digest.
+    """
+    if len(xmp) <= limit:
+        return xmp, None
+    xmp = _PADDING.sub(b"\n", xmp)
+    parts = _descriptions(xmp)
+    room, kept, moved = limit - len(_EXTENDED_DESCRIPTION) - 100, list[slice](), list[slice]()
+    room -= len(xmp) - sum(part.stop - part.start for part in parts)
+    for part in parts:
+        fits = part.stop - part.start <= room
+        (kept if fits else moved).append(part)
+        room -= part.stop - part.start if fits else 0
+    extended = _cut(xmp, kept)
+    digest = hashlib.md5(extended, usedforsecurity=False).hexdigest().upper()
+    main = _cut(xmp, moved) if moved and room >= 0 else _EMPTY
+    return _insert(main, _EXTENDED_DESCRIPTION % (_NOTE.encode(), digest.encode())), extended
+
+
+def extended_digest(main: bytes) -> bytes | None:
+    """The digest of the extended packet that a main packet names, or None."""
+    match = re.search(rb"HasExtendedXMP\s*(?:=\s*[\"']|>)\s*([0-9A-Fa-f]{32})", main)
+    return match[1] if match else None
+
+
+def _insert(xmp: bytes, descriptions: bytes) -> bytes:
+    end = _RDF_END.search(xmp)
+    return xmp[: end.start()] + descriptions + xmp[end.start() :] if end else xmp
+
+
+def _cut(xmp: bytes, parts: list[slice]) -> bytes:
+    for part in reversed(parts):
+        xmp = xmp[: part.start] + xmp[part.stop :]
+    return xmp
+
+
+def _descriptions(xmp: bytes) -> list[slice]:
+    """Where the rdf:Description elements right below rdf:RDF are; none if the packet is damaged.
+
+    Their namespaces are declared in them, or by the usual prefixes: nothing else is moved with them.
+    """
+    parser, path, found = expat.ParserCreate(), list[tuple[str, int]](), list[slice]()
+
+    def end(name: str) -> None:
+        start = path.pop()[1]
+        if path and path[-1][0].endswith(":RDF") and name.endswith(":Description"):
+            stop = parser.CurrentByteIndex  # of its closing tag, or behind it if it is empty
+            closing = xmp.startswith(b"</" + name.encode(), stop)
+            found.append(slice(start, xmp.index(b">", stop) + 1 if closing else stop))
+
+    parser.StartElementHandler = lambda name, _: path.append((name, parser.CurrentByteIndex))
+    parser.EndElementHandler = end
+    try:
+        parser.Parse(xmp.rstrip(b"\x00"), True)
+    except (expat.ExpatError, ValueError):
+        return []
+    return found
