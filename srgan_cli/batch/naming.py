@@ -6,6 +6,7 @@ from string import Formatter
 
 from srgan_cli.errors import UsageError
 from srgan_cli.image.codec.capabilities import FALLBACK_SUFFIX, FORMATS, output_format
+from srgan_cli.upscaling.video.options import CONTAINERS
 
 DEFAULT_NAME = "{stem}{suffix}"
 
@@ -50,13 +51,15 @@ class Naming:
 def suffix_of(form: str) -> str:
     """The suffix for `--format`, which may lack the dot; "" for "".  Raises UsageError for an unknown format."""
     suffix = f".{form.lower().removeprefix('.')}" if form else ""
-    if suffix and suffix not in FORMATS:
-        raise UsageError(f"no format {form!r}", f"use one of: {' '.join(known[1:] for known in FORMATS)}")
+    if suffix and suffix not in FORMATS and suffix not in CONTAINERS:
+        raise UsageError(f"no format {form!r}", f"use one of: {' '.join(name[1:] for name in (*FORMATS, *CONTAINERS))}")
     return suffix
 
 
 def _writable(suffix: str) -> str:
     """The suffix if its format can be written, else .png."""
+    if suffix.lower() in CONTAINERS:
+        return suffix
     try:
         output_format(Path(f"name{suffix}"))
     except UsageError:

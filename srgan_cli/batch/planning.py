@@ -24,6 +24,7 @@ from srgan_cli.system.storage import (
     list_pictures,
     parse_location,
 )
+from srgan_cli.upscaling.video.options import CONTAINERS, is_video_name
 
 _SHOWN = 3
 _OTHER_NAME_HINT = "choose another folder, or other names: --name '{stem}_x{scale}{suffix}'"
@@ -65,7 +66,7 @@ def plan_batch(
     sources, target = [parse_location(place) for place in places], parse_location(out)
     if listed is None and len(sources) == 1 and not is_dir(sources[0]) and not is_folder(out):
         return _plan_single(Task(sources[0], target), naming, overwrite)
-    if not is_folder(out) and (exists(target) or target.suffix.lower() in FORMATS):
+    if not is_folder(out) and (exists(target) or target.suffix.lower() in {*FORMATS, *CONTAINERS}):
         message = "{out} is one file, expected a folder for many pictures"
         raise UsageError(message, "end the name of a folder with a slash", out=out)
     entries: list[tuple[Location, Location | None]] = [(place, _base_folder(place)) for place in sources]
@@ -81,12 +82,9 @@ def _plan_single(task: Task, naming: Naming, overwrite: OverwritePolicy) -> Batc
         hint = "--name is for folders; end OUT with a slash"
         raise UsageError("{path} has a name already", hint, path=task.target)
     _check([task], None)
-    asked = output_format(task.target)
-    if naming.suffix and asked != FORMATS[naming.suffix]:
-        raise UsageError(
-            f"{task.target} asks for {asked}, --format for {FORMATS[naming.suffix]}",
-            "leave --format out",
-        )
+    asked, form = _format_of(task.target), _format_of(PurePath(f"name{naming.suffix or task.target.suffix}"))
+    if asked != form:
+        raise UsageError(f"{task.target} asks for {asked}, --format for {form}", "leave --format out")
     if is_remote(task.target):
         if overwrite == "update" and exists(task.target):
             raise exists_error(task.target)
@@ -165,7 +163,7 @@ def _check(tasks: Collection[Task], folder: Location | None) -> None:
     taken: dict[str, Task] = {}
     clashes = []
     for task in tasks:
-        output_format(task.target)
+        _check_format(task)
         if _identity(task.target) in sources:
             itself = _identity(task.target) == _identity(task.source)
             message = "{path} is the input itself" if itself else "{path} is an input too"
@@ -189,6 +187,21 @@ def _check_existing(tasks: Iterable[Task], is_own_output: Callable[[Path], bool]
         others = f" and {len(found) - 1} more exist" if len(found) > 1 else " exists"
         message = f"{{path}}{others} already, not as srgan wrote it"
         raise UsageError(message, "--overwrite replaces, --no-clobber keeps such files", path=found[0])
+
+
+def _check_format(task: Task) -> None:
+    """Raises UsageError for an unknown format, and for a video that would become a picture."""
+    if is_video_name(as_pure_path(task.target)):
+        return
+    output_format(task.target)
+    if is_video_name(as_pure_path(task.source)):
+        message = "{path} is a video, and {target} names a picture"
+        raise UsageError(message, f"end OUT in one of: {' '.join(CONTAINERS)}", path=task.source, target=task.target)
+
+
+def _format_of(path: Location | PurePath) -> str:
+    """The name of the format that a suffix asks for."""
+    return CONTAINERS.get(path.suffix.lower()) or output_format(Path(f"name{path.suffix}"))
 
 
 def _collision_error(clashes: Sequence[tuple[Location, Location, Location]]) -> UsageError:

@@ -63,7 +63,7 @@ class ImageProcessor:
         try:
             return self._process(task, warnings, progress)
         except Exception as error:  # a bad file does not stop the others
-            return _failure(task, error, warnings)
+            return failure(task, error, warnings)
         finally:
             progress(1, 1)
             if next(self.finished) % _FILES_PER_TRIM == 0:
@@ -140,7 +140,7 @@ def default_concurrency(device: str, policy: TilePolicy, processes_sharing: int 
     return 3 if device == "cpu" else max(3, (os.cpu_count() or 1) // processes_sharing)
 
 
-def _failure(task: Task, error: Exception, warnings: list[str]) -> TaskResult:
+def failure(task: Task, error: Exception, warnings: list[str]) -> TaskResult:
     """The error without its traceback's frames, which hold pictures and open files."""
     trace = "".join(format_exception(error))
     known = to_srgan_error(error).with_traceback(None)

@@ -9,7 +9,6 @@ from pathlib import Path
 from secrets import token_hex
 from typing import Any, TypeVar
 
-from srgan_cli.batch.processor import default_concurrency
 from srgan_cli.batch.runner import Worker
 from srgan_cli.batch.task import Task, TaskResult
 from srgan_cli.batch.workers import RemoteWorker, WorkerProxy, WorkerSpec, chdir_if_exists, translate_worker_death
@@ -90,7 +89,7 @@ def start_ray_workers(spec: WorkerSpec, devices: str, policy: TilePolicy) -> lis
         available = f"{free['cuda']} GPUs and {free['cpu']} cores"
         raise UsageError(f"Ray has {available} free, {len(chosen)} workers were requested", "request fewer, or wait")
     processes_sharing = max(1, free["cuda"])
-    return [RayWorker(spec, name, default_concurrency(name, policy, processes_sharing)) for name in chosen]
+    return [RayWorker(spec, name, spec.concurrency(name, policy, processes_sharing)) for name in chosen]
 
 
 class RayWorker(WorkerProxy[Any]):

@@ -66,5 +66,7 @@ class TaskResult:
     """The device that enlarged the file."""
     peak_memory: int | None = None
     """The most bytes that the working process has held so far; None if unknown."""
+    is_video: bool = False
+    """Whether the pictures are frames of a video."""
     consistency: Consistency | None = None
     """How the output agrees with its input, where `consistent` asked for it; the worst of the file's pictures."""

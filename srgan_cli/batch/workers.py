@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from multiprocessing.managers import BaseManager
 from pathlib import Path
 from threading import Lock
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import torch
 
 from srgan_cli.batch.manifest import Manifest
-from srgan_cli.batch.processor import ImageProcessor, default_concurrency
+from srgan_cli.batch.processor import ImageProcessor, default_concurrency, no_progress
 from srgan_cli.batch.runner import Worker
 from srgan_cli.batch.task import Task, TaskResult, UpscaleOptions
 from srgan_cli.errors import SrganError
@@ -23,6 +23,10 @@ from srgan_cli.system.processes import context, cores, init_worker, limit_kernel
 from srgan_cli.system.progress import Progress
 from srgan_cli.upscaling.tiles.tiling import TilePolicy
 from srgan_cli.upscaling.upscaler import Upscaler
+
+if TYPE_CHECKING:
+    from srgan_cli.batch.video import SegmentProcessor
+    from srgan_cli.upscaling.video.pipeline import VideoWork
 
 ATTEMPTS = 3
 _DEATH_ERRORS = (EOFError, ConnectionError)
@@ -40,6 +44,8 @@ class WorkerSpec:
     """The folder of the manifest, if there is one."""
     settings_digest: str = ""
     """The manifest's digest of the settings."""
+    video: "VideoWork | None" = None
+    """The video whose segments are the tasks; None for files."""
     working_directory: Path = field(default_factory=Path.cwd)
     """The folder that relative paths start from."""
 
@@ -48,6 +54,18 @@ class WorkerSpec:
         """The manifest as it is on disk now."""
         return Manifest(self.folder, self.settings_digest) if self.folder else None
 
+    def processor(self, upscaler: Upscaler) -> "ImageProcessor | SegmentProcessor":
+        """What processes the tasks with an upscaler in this process."""
+        if self.video is None:
+            return ImageProcessor(upscaler, self.options, self.manifest)
+        from srgan_cli.batch.video import SegmentProcessor
+
+        return SegmentProcessor(upscaler, self.video)
+
+    def concurrency(self, device: str, policy: TilePolicy, processes_sharing: int = 1) -> int:
+        """How many tasks to process at once on a type of device."""
+        return 1 if self.video else default_concurrency(device, policy, processes_sharing)
+
 
 class RemoteWorker:
     """An ImageProcessor in a worker process, set up when the first task arrives."""
@@ -55,12 +73,12 @@ class RemoteWorker:
     def __init__(self, spec: WorkerSpec, device: str, threads: int) -> None:
         self.spec, self.device, self.threads = spec, device, threads
         self.lock = Lock()
-        self.processor: ImageProcessor | None = None
+        self.processor: ImageProcessor | SegmentProcessor | None = None
         self.stopped = False
 
     def process(self, task: Task) -> TaskResult:
         """The result of a task.  Raises SrganError if the worker cannot be set up."""
-        return self._start().process(task)
+        return self._start().process(task, no_progress)
 
     def stop(self) -> None:
         """Cancel all tasks, present and future."""
@@ -68,7 +86,7 @@ class RemoteWorker:
         if self.processor:
             self.processor.stop()
 
-    def _start(self) -> ImageProcessor:
+    def _start(self) -> "ImageProcessor | SegmentProcessor":
         with self.lock:
             if self.processor is None and not self.stopped:
                 torch.set_num_threads(self.threads)
@@ -78,7 +96,7 @@ class RemoteWorker:
                 upscaler = self.spec.load(device=self.device)
                 if upscaler.policy.max_memory is None:
                     retain_freed_memory()
-                self.processor = ImageProcessor(upscaler, self.spec.options, self.spec.manifest)
+                self.processor = self.spec.processor(upscaler)
             if self.processor is None or self.stopped:  # also if `stop` was called while the upscaler was loaded
                 raise SrganError("stopped")
             return self.processor
@@ -221,6 +239,6 @@ def start_process_workers(spec: WorkerSpec, devices: Sequence[str], policy: Tile
     """One worker process per device; those on the CPU share its cores."""
     threads = max(1, cores() // max(1, devices.count("cpu")))
     return [
-        ProcessWorker(spec, name, default_concurrency(name.partition(":")[0], policy, len(devices)), threads)
+        ProcessWorker(spec, name, spec.concurrency(name.partition(":")[0], policy, len(devices)), threads)
         for name in devices
     ]

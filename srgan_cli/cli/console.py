@@ -31,15 +31,37 @@ def warn(text: str) -> None:
 @contextmanager
 def progress_bar(label: str) -> Iterator[Progress]:
     """A progress bar on a terminal; nothing in a pipe."""
-    columns = (
-        bars.TextColumn("{task.description}", markup=False),
-        bars.BarColumn(),
-        bars.TaskProgressColumn(),
-        bars.TimeRemainingColumn(),
-    )
-    with bars.Progress(*columns, console=stderr, transient=True, disable=not stderr.is_terminal) as progress:
+    with _bar(bars.TaskProgressColumn()) as progress:
         task = progress.add_task(label, total=None)
         yield lambda done, total: progress.update(task, completed=done, total=total)
+
+
+@contextmanager
+def frames_bar(label: str, frames: int) -> Iterator[Progress]:
+    """A progress bar that shows frames and frames a second; the amounts that it is given may have any unit."""
+    with _bar(bars.MofNCompleteColumn(), _FrameRate()) as progress:
+        task = progress.add_task(label, total=frames)
+        yield lambda done, total: progress.update(task, completed=done * frames // total)
+
+
+def _bar(*columns: bars.ProgressColumn) -> bars.Progress:
+    return bars.Progress(
+        bars.TextColumn("{task.description}", markup=False),
+        bars.BarColumn(),
+        *columns,
+        bars.TimeRemainingColumn(),
+        console=stderr,
+        transient=True,
+        disable=not stderr.is_terminal,
+    )
+
+
+class _FrameRate(bars.ProgressColumn):
+    """Frames a second."""
+
+    def render(self, task: bars.Task) -> Text:
+        """The rate of the last moments."""
+        return Text("" if task.speed is None else f"{task.speed:.1f} frames/s")
 
 
 def show(*results: RenderableType) -> None:

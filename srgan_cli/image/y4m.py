@@ -1,8 +1,8 @@
-"""YUV4MPEG2, the raw video that programs exchange through pipes, to RGB and back.
+"""YUV4MPEG2, the raw video that programs exchange through pipes.
 
 The header does not say the matrix, and rarely the range.  As players do, videos below 1280 x 720 are treated as BT.601
 and others as BT.709, and all as limited range (16–235) unless the header has XCOLORRANGE=FULL.
-Sources: yuv4mpeg(5) of the MJPEG Tools; ITU-R BT.601-7 and BT.709-6; chroma siting as in MPEG-2 and JPEG.
+Sources: yuv4mpeg(5) of the MJPEG Tools; ITU-R BT.601-7 and BT.709-6.
 """
 
 import re
@@ -16,13 +16,13 @@ import torch
 from torch import Tensor
 
 from srgan_cli.errors import PictureError
+from srgan_cli.image.yuv import HIGH_DEFINITION, from_rgb, to_rgb
 
 _MAGIC = b"YUV4MPEG2"
 _MAX_LINE_BYTES = 4096
 _CHROMA = re.compile(r"(420|422|444|mono)(jpeg|mpeg2|paldv)?(?:p?(9|10|12|14|16))?")
 _LUMA_WEIGHTS = {False: (0.299, 0.114), True: (0.2126, 0.0722)}
 """The weights of red and blue, by whether a video is of high definition."""
-_HIGH_DEFINITION = (720, 1280)
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ class VideoHeader:
     @property
     def luma_weights(self) -> tuple[float, float]:
         """The weights of red and blue in luma."""
-        return _LUMA_WEIGHTS[self.height >= _HIGH_DEFINITION[0] or self.width >= _HIGH_DEFINITION[1]]
+        return _LUMA_WEIGHTS[self.height >= HIGH_DEFINITION[0] or self.width >= HIGH_DEFINITION[1]]
 
     def with_size(self, height: int, width: int) -> "VideoHeader":
         """The header for frames of another size."""
@@ -155,34 +155,6 @@ def write_frame(stream: IO[bytes], frame: Frame, header: VideoHeader) -> None:
     stream.flush()
 
 
-def to_rgb(planes: list[Tensor], header: VideoHeader) -> Tensor:
-    """(3, H, W) RGB or (1, H, W) grey, clipped to 0…1, of planes (1, h, w) of integers."""
-    black, luma_range, chroma_range = _levels(header)
-    luma = (planes[0] - black) / luma_range
-    if header.is_grey:
-        return luma.clamp(0, 1)
-    upsampled = (_upsample_chroma(plane, header)[:, : header.height, : header.width] for plane in planes[1:])
-    cb, cr = ((plane - _middle(header)) / chroma_range for plane in upsampled)
-    kr, kb = header.luma_weights
-    r, b = luma + 2 * (1 - kr) * cr, luma + 2 * (1 - kb) * cb
-    g = (luma - kr * r - kb * b) / (1 - kr - kb)
-    return torch.cat([r, g, b]).clamp(0, 1)
-
-
-def from_rgb(pixels: Tensor, header: VideoHeader) -> list[Tensor]:
-    """The planes (1, h, w) of integers, as floats, of (3, H, W) RGB or (1, H, W) grey."""
-    black, luma_range, chroma_range = _levels(header)
-    top = 2**header.depth - 1
-    if header.is_grey:
-        return [(pixels * luma_range + black).round().clamp(0, top)]
-    r, g, b = (plane[None] for plane in pixels.expand(3, -1, -1))
-    kr, kb = header.luma_weights
-    luma = kr * r + (1 - kr - kb) * g + kb * b
-    differences = ((b - luma) / (2 * (1 - kb)), (r - luma) / (2 * (1 - kr)))
-    chroma = [_downsample_chroma(plane, header) * chroma_range + _middle(header) for plane in differences]
-    return [plane.round().clamp(0, top) for plane in (luma * luma_range + black, *chroma)]
-
-
 def _split_planes(samples: Tensor, sizes: list[tuple[int, int]]) -> list[Tensor]:
     """The samples of a frame as planes (1, h, w)."""
     ends = list(accumulate(height * width for height, width in sizes))
@@ -193,42 +165,3 @@ def _parse_chroma(chroma: str) -> tuple[str, str, str]:
     """Subsampling, siting and depth; empty where a pixel format does not say them."""
     found = _CHROMA.fullmatch(chroma)
     return (found[1], found[2] or "", found[3] or "") if found else ("", "", "")
-
-
-def _levels(header: VideoHeader) -> tuple[float, float, float]:
-    """The level of black, the range from it to white, and the range of chroma."""
-    if header.full_range:
-        return 0, 2**header.depth - 1, 2**header.depth - 1
-    unit = 2.0 ** (header.depth - 8)
-    return 16 * unit, 219 * unit, 224 * unit
-
-
-def _middle(header: VideoHeader) -> float:
-    return 2.0 ** (header.depth - 1)
-
-
-def _upsample_chroma(plane: Tensor, header: VideoHeader) -> Tensor:
-    """Chroma at every luma sample, by linear interpolation."""
-    for dim, halved, cosited in zip((1, 2), header.subsampled, header.cosited, strict=True):
-        if halved:
-            before, after = _neighbour(plane, dim, -1), _neighbour(plane, dim, 1)
-            centred = ((before + 3 * plane) / 4, (3 * plane + after) / 4)
-            alternating = (plane, (plane + after) / 2) if cosited else centred
-            plane = torch.stack(alternating, dim + 1).flatten(dim, dim + 1)
-    return plane
-
-
-def _downsample_chroma(plane: Tensor, header: VideoHeader) -> Tensor:
-    """The chroma that is stored, from chroma at every luma sample."""
-    for dim, halved, cosited in zip((1, 2), header.subsampled, header.cosited, strict=True):
-        if halved:
-            before, after = _neighbour(plane, dim, -1), _neighbour(plane, dim, 1)
-            mean = (before + 2 * plane + after) / 4 if cosited else (plane + after) / 2
-            plane = mean.index_select(dim, torch.arange(0, plane.shape[dim], 2))
-    return plane
-
-
-def _neighbour(plane: Tensor, dim: int, by: int) -> Tensor:
-    """The neighbour before (-1) or after (1) each sample; at the edge, the sample itself."""
-    length = plane.shape[dim]
-    return plane.index_select(dim, (torch.arange(length) + by).clamp(0, length - 1))

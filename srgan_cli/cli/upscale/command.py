@@ -14,7 +14,10 @@ if TYPE_CHECKING:
     from srgan_cli.batch.task import OverwritePolicy
     from srgan_cli.upscaling.scale import Size
 
-_NOT_FOR_VIDEO = (*("name", "from_file", "no_clobber", "strict", "consistent", "verify_tiles", "devices", "on"),)
+_NOT_FOR_VIDEO = (
+    *("name", "from_file", "no_clobber", "strict", "consistent", "verify_tiles", "devices", "on"),
+    *("codec", "crf", "preset", "start", "duration", "deinterlace"),
+)
 _EXCLUSIVE = (("size", "scale"), ("overwrite", "no_clobber"), ("device", "devices"), ("device", "on"))
 
 
@@ -31,6 +34,12 @@ def upscale(
     consistent: own.Consistent = False,
     name: own.Name = "{stem}{suffix}",
     form: own.Form = "",
+    codec: own.Codec = "",
+    crf: own.Crf = None,
+    preset: own.Preset = "",
+    start: own.Start = "",
+    duration: own.Duration = "",
+    deinterlace: own.Deinterlace = False,
     from_file: own.FromFile = "",
     overwrite: own.Overwrite = False,
     no_clobber: own.NoClobber = False,
@@ -47,7 +56,7 @@ def upscale(
     strict: own.Strict = False,
     debug: Debug = False,
 ) -> None:
-    """Enlarge pictures, animations and multi-page documents, or all pictures in a folder and its subfolders.
+    """Enlarge pictures, animations, multi-page documents and videos, or all pictures in a folder and its subfolders.
 
     A file that cannot be read does not stop the others; failures are listed at the end.  In an output folder, files
     that were made from the same input, weights and options are kept.  IN and OUT may be - for stdin and stdout.
@@ -64,7 +73,8 @@ def upscale(
         from srgan_cli.upscaling.scale import check_scale
         from srgan_cli.upscaling.tiles.memory import parse_bytes
         from srgan_cli.upscaling.tiles.tiling import TilePolicy
-        from srgan_cli.upscaling.video import is_video
+        from srgan_cli.upscaling.video.options import VideoOptions, parse_time
+        from srgan_cli.upscaling.video.pipe import is_video
 
     inputs, out = _split(places or [], from_file)
     video = is_video(inputs, out, form)
@@ -86,6 +96,14 @@ def upscale(
             consistent=consistent,
             verify_tiles=verify_tiles,
             max_pixels=max_pixels,
+        ),
+        video=VideoOptions(
+            codec=codec,
+            crf=crf,
+            preset=preset,
+            start=parse_time(start or "0", "--start"),
+            duration=parse_time(duration, "--duration") if duration else None,
+            deinterlace=deinterlace,
         ),
         factory=UpscalerFactory(
             model=model,
@@ -110,7 +128,7 @@ def upscale(
 
 def _check(context: typer.Context, out: str, *, video: bool) -> None:
     """Raises UsageError for options that exclude each other."""
-    from srgan_cli.upscaling.video import VIDEO
+    from srgan_cli.upscaling.video.pipe import VIDEO
 
     for pair in _EXCLUSIVE:
         check_exclusive(context, *pair)

@@ -49,6 +49,26 @@ FromFile = Annotated[
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace existing files, whatever they are.")]
 NoClobber = Annotated[bool, typer.Option("--no-clobber", help="Keep existing files, whatever they are.")]
+Codec = Annotated[
+    str,
+    typer.Option(
+        metavar="NAME",
+        help="Video: h264, h265, vp9, av1, or an encoder of FFmpeg such as hevc_nvenc. [default: by container and bit "
+        "depth]",
+    ),
+]
+Crf = Annotated[
+    float | None,
+    typer.Option(min=0, help="Video: quality, on the encoder's own scale; lower is better. [default: the codec's]"),
+]
+Preset = Annotated[
+    str, typer.Option(metavar="NAME", help="Video: speed of the encoder, by its own names. [default: the codec's]")
+]
+Start = Annotated[str, typer.Option(metavar="TIME", help="Video: skip this much, in seconds or as 1:02:03.")]
+Duration = Annotated[str, typer.Option(metavar="TIME", help="Video: enlarge this much, in seconds or as 1:02:03.")]
+Deinterlace = Annotated[
+    bool, typer.Option("--deinterlace", help="Video: turn fields into frames; interlaced video is refused otherwise.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print a line of JSON for each file.")]
 Devices = Annotated[
     str, typer.Option(metavar="LIST", help="One worker process per device: all; 0,1 for two GPUs; or cpu,cpu.")

@@ -99,7 +99,8 @@ class Reporter:
         (height, width), (tall, wide) = result.input_size, result.output_size
         source, target = self._name(result.task.source), self._name(result.task.target)
         agreed = f", {result.consistency.psnr:.1f} dB when downscaled again" if result.consistency else ""
-        several = f", {result.count} pictures" if result.count > 1 else ""
+        unit = "frames" if result.is_video else "pictures"
+        several = f", {result.count} {unit}" if result.count > 1 or result.is_video else ""
         if result.tiling_error is not None:
             several += f", tiled and untiled differ by {result.tiling_error * 255:.4f} of 255 levels"
         return (
@@ -115,6 +116,7 @@ class Reporter:
             "in_size": _width_and_height(result.input_size),
             "out_size": _width_and_height(result.output_size),
             "pictures": result.count,
+            "frames": result.count if result.is_video else None,
             "model": self.upscaler.name,
             "sha256": self.upscaler.sha256,
             "seconds": round(result.seconds, 3),

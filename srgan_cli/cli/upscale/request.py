@@ -15,12 +15,15 @@ from srgan_cli.system.distributed import World
 from srgan_cli.system.storage import Location, is_remote
 from srgan_cli.upscaling.tiles.tiling import TilePolicy
 from srgan_cli.upscaling.upscaler import Upscaler
+from srgan_cli.upscaling.video.options import VideoOptions
 
 _IRRELEVANT_OPTIONS = {
     *("places", "model", "strength", "name", "form", "from_file", "as_json", "overwrite", "no_clobber"),
     *("offline", "device", "devices", "on", "debug", "max_pixels", "compile"),
 }
 """Options that do not change the pictures, or do so through the weights, which have a digest of their own."""
+_VIDEO_OPTIONS = {"codec", "crf", "preset", "start", "duration", "deinterlace", "steady"}
+"""Options that concern video alone."""
 _TILING_OPTIONS = {"tile", "max_memory", "verify_tiles"}
 """Options that do not change the pictures where tiled equals whole."""
 
@@ -65,6 +68,7 @@ class UpscaleRequest:
     """A file that lists further inputs, if not empty."""
     naming: Naming
     options: UpscaleOptions
+    video: VideoOptions
     factory: UpscalerFactory
     device: str
     """The device of this process, unless `devices` or `on` are given."""
@@ -102,7 +106,11 @@ class UpscaleRequest:
         """The work of all workers; with a manifest if the outputs go into a local folder."""
         if folder is None or is_remote(folder):
             return WorkerSpec(self.factory, self.options)
+        return WorkerSpec(self.factory, self.options, folder, self.settings_digest(upscaler, scale))
+
+    def settings_digest(self, upscaler: Upscaler, scale: float) -> str:
+        """Everything that outputs depend on except inputs; options of video only where they are given."""
         irrelevant = _IRRELEVANT_OPTIONS | (_TILING_OPTIONS if upscaler.generator.exact_tiles else set())
+        irrelevant |= {name for name in _VIDEO_OPTIONS if not self.given.get(name)}
         options = {key: value for key, value in self.given.items() if key not in irrelevant}
-        digest = settings_digest(upscaler, {**options, "scale": float(scale)})
-        return WorkerSpec(self.factory, self.options, folder, digest)
+        return settings_digest(upscaler, {**options, "scale": float(scale)})

@@ -7,9 +7,10 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from torch.distributed import Store  # type: ignore[attr-defined]
+
 from srgan_cli.batch.manifest import Manifest
 from srgan_cli.batch.planning import BatchPlan, plan_batch
-from srgan_cli.batch.processor import ImageProcessor
 from srgan_cli.batch.ray import ray_session, start_ray_workers
 from srgan_cli.batch.runner import BatchRunner, Worker
 from srgan_cli.batch.task import Task, TaskResult
@@ -22,9 +23,10 @@ from srgan_cli.errors import UsageError
 from srgan_cli.system.devices import pick_devices
 from srgan_cli.system.distributed import SINGLE_PROCESS, World, shared_queue
 from srgan_cli.system.files import check_writable
-from srgan_cli.system.storage import Location, is_remote, parse_location
+from srgan_cli.system.storage import Location, as_pure_path, is_remote, parse_location
 from srgan_cli.upscaling.upscaler import Upscaler
-from srgan_cli.upscaling.video import upscale_video
+from srgan_cli.upscaling.video.options import check_installed, is_video_name
+from srgan_cli.upscaling.video.pipe import upscale_video
 
 
 def run(request: UpscaleRequest) -> None:
@@ -52,16 +54,41 @@ def run(request: UpscaleRequest) -> None:
             else BatchPlan([])
         )
         spec = request.worker_spec(upscaler, plan.folder, naming.scale)
-        batch = BatchRunner(*_start_workers(request, upscaler, spec))
+        start_workers = partial(_start_workers, request, upscaler)
         reporter = Reporter(upscaler, files, plan, world, as_json=request.as_json, debug=request.debug)
-        with (
-            progress_bar(reporter.label) if world.size == 1 else nullcontext() as progress,
-            closing(batch.run(plan.tasks, progress=progress, share=partial(shared_queue, store))) as results,
-        ):
-            for result in results:
-                reporter.report(result)
+        videos = [task for task in plan.tasks if is_video_name(as_pure_path(task.target))]
+        if pictures := [task for task in plan.tasks if task not in videos]:
+            _enlarge_pictures(pictures, BatchRunner(*start_workers(spec)), reporter, world, store)
+        if videos:
+            _enlarge_videos(videos, request, upscaler, spec, start_workers, reporter, world, store)
         files.copy_to_stdout()
         reporter.summarise(world.collect(store, (reporter.counts, reporter.failures)))
+
+
+def _enlarge_pictures(tasks: list[Task], batch: BatchRunner, reporter: Reporter, world: World, store: Store) -> None:
+    with (
+        progress_bar(reporter.label) if world.size == 1 else nullcontext() as progress,
+        closing(batch.run(tasks, progress=progress, share=partial(shared_queue, store))) as results,
+    ):
+        for result in results:
+            reporter.report(result)
+
+
+def _enlarge_videos(
+    tasks: list[Task],
+    request: UpscaleRequest,
+    upscaler: Upscaler,
+    spec: WorkerSpec,
+    start_workers: Callable[[WorkerSpec], list[Worker]],
+    reporter: Reporter,
+    world: World,
+    store: Store,
+) -> None:
+    check_installed(request.video)
+    from srgan_cli.cli.upscale.video import VideoRun
+
+    for result in VideoRun(request, world, store, upscaler, spec, start_workers).results(tasks):
+        reporter.report(result)
 
 
 def _start_workers(request: UpscaleRequest, upscaler: Upscaler, spec: WorkerSpec) -> list[Worker]:
@@ -70,7 +97,7 @@ def _start_workers(request: UpscaleRequest, upscaler: Upscaler, spec: WorkerSpec
         return start_ray_workers(spec, request.devices, upscaler.policy)
     if request.devices:
         return start_process_workers(spec, pick_devices(request.devices), upscaler.policy)
-    return [ImageProcessor(upscaler, spec.options, spec.manifest)]
+    return [spec.processor(upscaler)]
 
 
 def _own_output_test(out: Location) -> Callable[[Path], bool]:

@@ -1,0 +1,200 @@
+"""Enlarging one video: its segments are tasks of a batch, whose results are joined at the end."""
+
+import hashlib
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from threading import Event
+
+from srgan_cli.batch.processor import failure
+from srgan_cli.batch.task import Task, TaskResult
+from srgan_cli.errors import PictureError, SrganError
+from srgan_cli.system.files import atomic_write, file_stamp, lock, make_folder, remove_stale_temporaries
+from srgan_cli.system.memory import peak_rss
+from srgan_cli.system.progress import Progress
+from srgan_cli.upscaling.scale import Scale
+from srgan_cli.upscaling.upscaler import Upscaler
+from srgan_cli.upscaling.video.encoder import check_encoder, choose_encoder
+from srgan_cli.upscaling.video.mux import losses, mux
+from srgan_cli.upscaling.video.options import VideoOptions
+from srgan_cli.upscaling.video.pipeline import VideoWork, enlarge_segment
+from srgan_cli.upscaling.video.segments import EncodedPacket, Segment, cut, read_packets, read_summary, within
+from srgan_cli.upscaling.video.source import DEINTERLACE_HINT, probe, scan, time_range
+
+_SETTINGS, _LOCK = "settings", "lock"
+_LEAD_FRAMES = 2
+"""Frames before a segment that deinterlacing looks at."""
+
+
+@dataclass(frozen=True)
+class SegmentTask(Task):
+    """A segment of a video; the target is the file of its packets."""
+
+    segment: Segment
+
+
+@dataclass(frozen=True)
+class VideoPlan:
+    """How a video is enlarged."""
+
+    task: Task
+    """The video."""
+    work: VideoWork
+    """What its segments have in common."""
+    segments: tuple[SegmentTask, ...]
+    """All segments, in order."""
+    losses: tuple[str, ...]
+    """What the output will not hold of the input, a sentence each."""
+    damage: str = ""
+    """Why the input could not be read to its end."""
+
+    @property
+    def remaining(self) -> list[SegmentTask]:
+        """The segments that have not been enlarged."""
+        return [task for task in self.segments if not task.target.exists()]
+
+
+class SegmentProcessor:
+    """Enlarges the segments of a video, one after the other: each keeps decoder, generator and encoder busy."""
+
+    concurrency = 1
+
+    def __init__(self, upscaler: Upscaler, work: VideoWork) -> None:
+        self.upscaler, self.work = upscaler, work
+        self.stopped = Event()
+
+    def process(self, task: Task, progress: Progress) -> TaskResult:
+        """The result of a segment; an error is part of it.  `progress` ends with 1 of 1."""
+        assert isinstance(task, SegmentTask)
+        target = Path(str(task.target))
+        try:
+            done = enlarge_segment(
+                self.work,
+                task.segment,
+                self.upscaler,
+                target,
+                progress=progress,
+                check_cancelled=self.check_cancelled,
+            )
+        except Exception as error:
+            return failure(task, error, [])
+        finally:
+            progress(1, 1)
+        return TaskResult(task, "enlarged", count=done.frames, device=str(self.upscaler.device), peak_memory=peak_rss())
+
+    def stop(self) -> None:
+        """Cancel the segment at its next tile."""
+        self.stopped.set()
+
+    def check_cancelled(self) -> None:
+        """Raises SrganError after `stop` was called."""
+        if self.stopped.is_set():
+            raise SrganError("stopped")
+
+    def close(self) -> None:
+        """Do nothing: the processor holds no resources."""
+
+
+def plan_video(
+    task: Task, source: Path, target: Path, upscaler: Upscaler, scale: Scale, options: VideoOptions
+) -> VideoPlan:
+    """Plan the segments of the video `source`, which becomes `target`.
+
+    Raises PictureError for a file that is not a video, and UsageError for options that do not fit it.
+    """
+    found = probe(source)
+    if found.is_interlaced and not options.deinterlace:
+        raise PictureError("{path} is interlaced", DEINTERLACE_HINT, path=source)
+    size = upscaler.target(found.height, found.width, scale)
+    settings, lost = choose_encoder(found, target, size, options)
+    lost += losses(source, settings, options, check_encoder(settings))
+    index = scan(source)
+    begin, stop = time_range(source, found, options)
+    times = within(index.times, begin, stop) if options.start or stop is not None else index.times
+    if not times:
+        raise PictureError("{path} has no frames from {start:g} s on", "choose an earlier --start", path=source)
+    lead = _LEAD_FRAMES if options.deinterlace else 0
+    work = VideoWork(found if index.keys else found.with_times(index.times), settings, options, scale)
+    folder = work_folder(target)
+    segments = (SegmentTask(source, folder / f"{part.number:06}", part) for part in cut(times, index.keys, stop, lead))
+    return VideoPlan(task, work, tuple(segments), tuple(lost), index.damage)
+
+
+def work_folder(target: Path) -> Path:
+    """The folder that keeps the finished segments of a video until it is complete."""
+    return target.with_name(f".{target.name}.srgan-video")
+
+
+@contextmanager
+def resumable(plan: VideoPlan, settings: str) -> Iterator[None]:
+    """Keep the finished segments of a plan while it is worked on, and after a failure; removes them at the end.
+
+    Segments of other settings, or of another input, are deleted.  Raises SrganError if another process works on it.
+    """
+    folder = Path(str(plan.segments[0].target)).parent
+    make_folder(folder)
+    remove_stale_temporaries(folder)
+    with (folder / _LOCK).open("wb") as file:
+        if not lock(file, wait=False) and _has_locks():
+            raise SrganError(f"another process is writing {plan.task.target}", "wait for it, or end it")
+        key = f"{settings} {plan.work} {plan.segments}"
+        _keep_if_same(folder, hashlib.sha256(key.encode()).hexdigest())
+        yield
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _has_locks() -> bool:
+    with suppress(ImportError):
+        import fcntl
+
+        return bool(fcntl)
+    return False
+
+
+def _keep_if_same(folder: Path, settings: str) -> None:
+    noted = folder / _SETTINGS
+    if not noted.exists() or noted.read_text() != settings:
+        for path in folder.iterdir():
+            if path.name != _LOCK:
+                path.unlink()
+        with atomic_write(noted) as temporary:
+            temporary.write_text(settings)
+
+
+def settings_key(source: Path, digest: str) -> str:
+    """What finished segments depend on besides their plan: the input file and the settings of the upscaler."""
+    return f"{digest} {file_stamp(source)}"
+
+
+def join(plan: VideoPlan, source: Path, target: Path) -> tuple[int, SrganError | None]:
+    """Write the output from all finished segments; returns its frames, and an error if the input was damaged.
+
+    Raises SrganError if nothing could be decoded.
+    """
+    files = [Path(str(task.target)) for task in plan.segments]
+    summaries = [read_summary(file) for file in files]
+    frames = sum(summary.frames for summary in summaries)
+    if not frames:
+        raise PictureError("{path} has no frame that can be decoded", "check the file with ffprobe", path=source)
+
+    def packets(*, with_data: bool = True) -> Iterator[EncodedPacket]:
+        return chain.from_iterable(read_packets(file, with_data=with_data) for file in files)
+
+    with atomic_write(target) as temporary:
+        incomplete = mux(source, temporary, plan.work.encoder, plan.work.options, packets)
+    damaged = sum(summary.damaged for summary in summaries)
+    unreadable = f"{damaged} packets or frames could not be decoded" if damaged else ""
+    if reason := plan.damage or unreadable or incomplete:
+        message = "{path} is damaged ({reason}): {frames} frames were enlarged"
+        return frames, PictureError(
+            message, "the output holds them", path=plan.task.source, reason=reason, frames=frames
+        )
+    return frames, None
+
+
+def first_error(results: Sequence[TaskResult]) -> SrganError | None:
+    """The first error among the results of segments."""
+    return next((result.error for result in results if result.error), None)

@@ -1,0 +1,114 @@
+"""Videos of srgan upscale: the segments of each are shared among the workers, as files are."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, nullcontext
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+from torch.distributed import PrefixStore, Store  # type: ignore[attr-defined]
+
+from srgan_cli.batch.processor import failure
+from srgan_cli.batch.runner import BatchRunner, Worker
+from srgan_cli.batch.task import Task, TaskResult
+from srgan_cli.batch.video import SegmentTask, VideoPlan, join, plan_video, resumable, settings_key
+from srgan_cli.batch.workers import WorkerSpec
+from srgan_cli.cli.console import frames_bar
+from srgan_cli.cli.upscale.request import UpscaleRequest
+from srgan_cli.errors import SrganError
+from srgan_cli.image.sequence import LossReporter
+from srgan_cli.system.distributed import World, shared_queue
+from srgan_cli.system.storage import exists, local_copy, upload_on_success
+from srgan_cli.upscaling.upscaler import Upscaler
+
+_Share = tuple[VideoPlan, list[SegmentTask]]
+"""A video, and those of its segments that are not enlarged yet."""
+
+
+@dataclass(frozen=True)
+class VideoRun:
+    """Enlarges videos, one after the other, together with the other processes of `world`."""
+
+    request: UpscaleRequest
+    world: World
+    store: Store
+    upscaler: Upscaler
+    spec: WorkerSpec
+    start_workers: Callable[[WorkerSpec], list[Worker]]
+
+    def results(self, tasks: list[Task]) -> Iterator[TaskResult]:
+        """The results, in the main process; an error is part of a result."""
+        for number, task in enumerate(tasks):
+            store = PrefixStore(f"video {number}", self.store)
+            if self.world.is_main:
+                yield self._lead(task, store)
+            else:
+                self._follow(store)
+
+    def _lead(self, task: Task, store: Store) -> TaskResult:
+        warnings: list[str] = []
+        sent: list[_Share | None] = []
+        try:
+            return self._enlarge(task, store, warnings, sent)
+        except Exception as error:  # a bad file does not stop the others
+            return failure(task, error, warnings)
+        finally:
+            if not sent:
+                self.world.broadcast(None)
+
+    def _enlarge(self, task: Task, store: Store, warnings: list[str], sent: list["_Share | None"]) -> TaskResult:
+        began, options, manifest = time.monotonic(), self.request.options, self.spec.manifest
+        target_exists = exists(task.target)
+        if target_exists and options.overwrite == "keep":
+            return TaskResult(task, "kept")
+        with local_copy(task.source) as source, upload_on_success(task.target) as target:
+            key = manifest.key(source) if manifest else ""
+            if target_exists and options.overwrite == "update" and manifest and manifest.is_current(target, key):
+                return TaskResult(task, "kept")
+            plan = plan_video(task, source, target, self.upscaler, options.scale, self.request.video)
+            LossReporter(Path(task.target.name), warnings.append, strict=options.strict)(plan.losses)
+            with resumable(
+                plan, settings_key(source, self.request.settings_digest(self.upscaler, self.upscaler.scale))
+            ):
+                share = plan, plan.remaining
+                sent.append(self.world.broadcast(share))
+                errors = self.world.collect(store, self._run(share, store))
+                for message, hint in filter(None, errors):
+                    raise SrganError(message, hint)
+                frames, damage = join(plan, source, target)
+            if manifest and not damage:
+                manifest.record(target, key)
+        done, encoder = plan.work.source, plan.work.encoder
+        return TaskResult(
+            task,
+            "failed" if damage else "enlarged",
+            input_size=(done.height, done.width),
+            output_size=(encoder.height, encoder.width),
+            count=frames,
+            seconds=time.monotonic() - began,
+            warnings=tuple(warnings),
+            error=damage,
+            device=self.request.devices or self.request.on or str(self.upscaler.device),
+            is_video=True,
+        )
+
+    def _follow(self, store: Store) -> None:
+        """Take segments of the video that the main process has planned."""
+        share: _Share | None = self.world.broadcast(None)
+        if share is not None:
+            self.world.collect(store, self._run(share, store))
+
+    def _run(self, share: "_Share", store: Store) -> tuple[str, str] | None:
+        """Enlarge this process's share of the segments; returns the message and the hint of an error."""
+        plan, tasks = share
+        batch = BatchRunner(*self.start_workers(replace(self.spec, video=plan.work)))
+        frames = sum(task.segment.frames for task in tasks)
+        with (
+            frames_bar(plan.task.source.name, frames) if self.world.size == 1 else nullcontext() as progress,
+            closing(batch.run(tasks, progress=progress, share=partial(shared_queue, store))) as results,
+        ):
+            for result in results:
+                if result.error:
+                    return result.error.message, result.error.hint
+        return None

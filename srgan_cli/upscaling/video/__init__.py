@@ -1,0 +1,1 @@
+"""Video: decoding, enlarging and encoding, frame by frame and segment by segment."""

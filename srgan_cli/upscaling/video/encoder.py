@@ -1,0 +1,257 @@
+"""Encoding: the encoder for a container and a bit depth, its options, and its packets."""
+
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+
+from srgan_cli.errors import UsageError
+from srgan_cli.upscaling.video.frames import FrameLayout, layout_of
+from srgan_cli.upscaling.video.hdr import LIGHT_LEVEL, MASTERING, SEI_UNITS, format_mastering
+from srgan_cli.upscaling.video.options import VideoOptions, container_of
+from srgan_cli.upscaling.video.segments import EncodedPacket
+from srgan_cli.upscaling.video.source import VideoSource
+
+_ALIASES = {"h264": "libx264", "h265": "libx265", "hevc": "libx265", "vp9": "libvpx-vp9", "av1": "libsvtav1"}
+_DEFAULTS = {
+    "libx264": {"crf": "18"},
+    "libx265": {"crf": "20", "x265-params": "log-level=error"},
+    "libvpx-vp9": {"crf": "24", "b": "0", "cpu-used": "4", "row-mt": "1"},
+    "libsvtav1": {"crf": "28", "preset": "8"},
+}
+"""Options of encoders where nothing else is asked for."""
+_QUALITY_OPTIONS, _SPEED_OPTIONS = ("crf", "cq", "qp", "global_quality"), ("preset", "cpu-used")
+_REPACKED = {"yuv420p": "nv12", "yuv420p10le": "p010le", "yuv422p10le": "p210le"}
+"""Formats of hardware encoders that hold the same samples as planar ones."""
+_HDR_OPTIONS = {
+    "libx264": ("x264-params", "mastering-display", "cll", SEI_UNITS),
+    "libx265": ("x265-params", "master-display", "max-cll", SEI_UNITS),
+    "libsvtav1": ("svtav1-params", "mastering-display", "content-light", (1, 1)),
+}
+"""An encoder's option for further parameters, and among these its names for the mastering display and the light level,
+and its units of chromaticity and luminance."""
+_OPAQUE = ("cuda", "vaapi", "qsv", "d3d11", "dxva2_vld", "videotoolbox_vld", "vulkan", "drm_prime", "amf")
+"""Formats in the memory of a device."""
+
+
+@dataclass(frozen=True)
+class EncoderSettings:
+    """How a video is encoded."""
+
+    container: str
+    """The muxer."""
+    codec: str
+    """The encoder."""
+    height: int
+    """Rows."""
+    width: int
+    """Columns."""
+    layout: FrameLayout
+    """The planes that the encoder is given."""
+    pixel_format: str
+    """The pixel format that it encodes, with the same samples."""
+    options: tuple[tuple[str, str], ...]
+    """Its options."""
+    tags: tuple[int, int, int, int]
+    """As in VideoSource."""
+    time_base: Fraction
+    """Seconds of a unit of time stamps."""
+    rate: Fraction
+    """Frames a second."""
+    aspect: Fraction | None
+    """Width of a sample divided by its height."""
+    rotation: tuple[int, ...] | None
+    """The display matrix."""
+
+    def add_to(self, container: "av.container.OutputContainer") -> "av.VideoStream":
+        """A stream of these settings in a container.  Raises UsageError where the container cannot hold the codec."""
+        try:
+            stream: Any = container.add_stream(
+                self.codec,
+                rate=self.rate,
+                options=dict(self.options),
+                width=self.width,
+                height=self.height,
+                time_base=self.time_base,
+            )
+        except ValueError as error:
+            raise UsageError(f"{self.container} cannot hold video of {self.codec}", "choose another --codec") from error
+        context = stream.codec_context
+        context.pix_fmt = self.pixel_format
+        context.sample_aspect_ratio = self.aspect or Fraction(0)
+        context.color_primaries, context.color_trc, context.colorspace, context.color_range = self.tags
+        if self.container in ("mp4", "mov") and context.codec.canonical_name == "hevc":
+            context.codec_tag = "hvc1"  # which Apple's players need
+        stream.set_display_matrix(self.rotation)
+        return stream  # type: ignore[no-any-return]
+
+
+def choose_encoder(
+    source: VideoSource, target: Path, size: tuple[int, int], options: VideoOptions
+) -> tuple[EncoderSettings, list[str]]:
+    """The settings for a video enlarged to `size`, and a sentence for everything that they lose.
+
+    Raises UsageError for an unknown codec, options that it does not take, and a size that it cannot encode.
+    """
+    container = container_of(target)
+    name = options.codec or _default_codec(container, source.layout.depth)
+    codec = _find_codec(_ALIASES.get(name, name))
+    layout, pixel_format = _choose_format(codec, source.layout)
+    _check_size(codec, layout, size)
+    is_avi = container == "avi"
+    settings = EncoderSettings(
+        container,
+        codec.name,
+        *size,
+        layout,
+        pixel_format,
+        tuple(_encoder_options(codec, options, source, is_avi=is_avi).items()),
+        source.tags,
+        1 / source.rate if is_avi else source.time_base,
+        source.rate,
+        source.aspect,
+        source.rotation,
+    )
+    return settings, _losses(codec.name, source.layout, layout)
+
+
+def check_encoder(settings: EncoderSettings) -> list[EncodedPacket]:
+    """The packets of a black frame.  Raises UsageError where the encoder does not accept its settings."""
+    frame = av.VideoFrame(settings.width, settings.height, settings.layout.name)
+    try:
+        encoder = SegmentEncoder(settings)
+        return [*encoder.encode(frame, 0, 1), *encoder.flush()]
+    except (av.FFmpegError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise UsageError(
+            f"{settings.codec} does not encode {settings.width} x {settings.height} with these options: {reason}",
+            "choose another --codec, --crf or --preset",
+        ) from error
+
+
+class SegmentEncoder:
+    """Encodes the frames of one segment."""
+
+    def __init__(self, settings: EncoderSettings) -> None:
+        self.settings = settings
+        self.container = av.open(io.BytesIO(), "w", format=settings.container)  # sets what the muxer needs
+        self.stream: Any = settings.add_to(self.container)
+        self.durations: dict[int, int] = {}
+
+    def encode(self, frame: "av.VideoFrame", time: int, duration: int) -> Iterator[EncodedPacket]:
+        """The packets that are ready after another frame; `time` and `duration` are in units of the time base."""
+        frame.pts, frame.time_base = time, self.settings.time_base
+        frame.color_range = self.settings.tags[3]
+        self.durations[time] = duration
+        return map(self._packet, self.stream.encode(frame))
+
+    def flush(self) -> Iterator[EncodedPacket]:
+        """The packets that are left at the end."""
+        return map(self._packet, self.stream.encode(None))
+
+    def _packet(self, packet: Any) -> EncodedPacket:
+        duration = self.durations.pop(packet.pts, 0)
+        return EncodedPacket(packet.pts, duration, bool(packet.is_keyframe), bytes(packet))
+
+
+def _default_codec(container: str, depth: int) -> str:
+    if container == "webm":
+        return "vp9" if depth == 8 else "av1"
+    return "h264" if depth == 8 else "h265"
+
+
+def _find_codec(name: str) -> Any:
+    try:
+        codec = av.Codec(name, "w")
+    except av.codec.codec.UnknownCodecError as error:
+        raise UsageError(f"no encoder {name!r}", "use h264, h265, vp9, av1, or an encoder of FFmpeg") from error
+    if codec.type != "video":
+        raise UsageError(f"{name} does not encode video", "use h264, h265, vp9, av1, or an encoder of FFmpeg")
+    return codec
+
+
+def _choose_format(codec: Any, wanted: FrameLayout) -> tuple[FrameLayout, str]:
+    """The planar layout that loses the least, and the encoder's pixel format for it."""
+    names = [known.name for known in codec.video_formats or [] if known.name not in _OPAQUE] or [wanted.name]
+    planar = {name: replace(wanted, **_shape(layout_of(name)), has_alpha=False) for name in names}
+    name = min(planar, key=lambda name: (*_cost(planar[name], wanted), name != planar[name].name))
+    layout = planar[name]
+    if layout.kind != "rgb" and wanted.kind == "rgb":
+        layout = replace(layout, full_range=False)
+    exact = name in (layout.name, _REPACKED.get(layout.name), layout.name.replace("yuv", "yuvj"))
+    return layout, layout.name if exact and name.startswith("yuvj") else name
+
+
+def _shape(layout: FrameLayout) -> dict[str, Any]:
+    return {"kind": layout.kind, "depth": layout.depth, "subsampled": layout.subsampled}
+
+
+def _cost(layout: FrameLayout, wanted: FrameLayout) -> tuple[int, ...]:
+    """What a layout loses of another one, and then how much it stores in vain."""
+    loses_colour = layout.is_grey and not wanted.is_grey
+    loses_chroma = sum(has and not had for has, had in zip(layout.subsampled, wanted.subsampled, strict=True))
+    return (
+        int(loses_colour),
+        max(0, wanted.depth - layout.depth),
+        loses_chroma,
+        int(layout.kind != wanted.kind),
+        layout.depth - wanted.depth,
+        -sum(layout.subsampled),
+    )
+
+
+def _losses(name: str, had: FrameLayout, has: FrameLayout) -> list[str]:
+    losses = {
+        f"{name} stores {has.depth} of this video's {had.depth} bits a channel": has.depth < had.depth,
+        f"{name} stores chroma at a lower resolution": sum(has.subsampled) > sum(had.subsampled),
+        f"{name} has no transparency: it is dropped": had.has_alpha,
+    }
+    return [loss for loss, applies in losses.items() if applies]
+
+
+def _check_size(codec: Any, layout: FrameLayout, size: tuple[int, int]) -> None:
+    if codec.name.startswith(("libvpx", "libsvtav1", "libaom", "ffv1")):  # which store odd sizes
+        return
+    for name, length, halved in zip(("height", "width"), size, layout.subsampled, strict=True):
+        if halved and length % 2:
+            raise UsageError(
+                f"{codec.name} with chroma of half the resolution needs an even {name}, found {length}",
+                "choose another --scale or --size, or --codec vp9",
+            )
+
+
+def _encoder_options(codec: Any, options: VideoOptions, source: VideoSource, *, is_avi: bool) -> dict[str, str]:
+    chosen = dict(_DEFAULTS.get(codec.name, {}))
+    if options.crf is not None:
+        chosen[_option_name(codec, _QUALITY_OPTIONS, "--crf")] = f"{options.crf:g}"
+    if options.preset:
+        chosen[_option_name(codec, _SPEED_OPTIONS, "--preset")] = options.preset
+    if is_avi:
+        chosen["bf"] = "0"  # AVI has no time stamps, only an order
+    for name, values in _hdr_options(codec.name, source).items():
+        chosen[name] = ":".join(filter(None, (chosen.get(name, ""), *values)))
+    return chosen
+
+
+def _option_name(codec: Any, names: tuple[str, ...], option: str) -> str:
+    """The first of the names that the encoder knows.  Raises UsageError."""
+    known = {found.name for found in codec.create("video").supported_options.private}
+    for name in names:
+        if name in known:
+            return name
+    raise UsageError(f"{codec.name} takes no {option}", "leave it out, or choose another --codec")
+
+
+def _hdr_options(codec: str, source: VideoSource) -> dict[str, list[str]]:
+    """The mastering display and content light level as options of an encoder that takes them."""
+    if codec not in _HDR_OPTIONS or not source.hdr:
+        return {}
+    option, display, level, units = _HDR_OPTIONS[codec]
+    mastering, light = source.hdr.get(MASTERING), source.hdr.get(LIGHT_LEVEL)
+    values = [f"{display}={format_mastering(mastering, *units)}"] if mastering else []
+    values += [f"{level}={light[0]},{light[1]}"] if light else []
+    return {option: values}

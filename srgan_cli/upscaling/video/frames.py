@@ -1,0 +1,153 @@
+"""Frames of PyAV to tensors and back."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import av
+import numpy as np
+import torch
+from torch import Tensor
+
+from srgan_cli.errors import PictureError
+from srgan_cli.image.yuv import HIGH_DEFINITION, from_rgb, to_rgb
+
+Kind = Literal["rgb", "grey", "yuv"]
+BT709, UNSPECIFIED, SMPTE170M, BT2020 = 1, 2, 6, 9
+"""Numbers of matrices in ITU-T H.273."""
+FULL_RANGE = 2
+_BT601_WEIGHTS = (0.299, 0.114)
+_LUMA_WEIGHTS = {
+    BT709: (0.2126, 0.0722),
+    4: (0.30, 0.11),
+    5: _BT601_WEIGHTS,
+    SMPTE170M: _BT601_WEIGHTS,
+    7: (0.212, 0.087),
+    BT2020: (0.2627, 0.0593),
+    10: (0.2627, 0.0593),
+}
+"""The weights of red and blue by the number of a matrix."""
+_PLANAR = {(True, True): "yuv420p", (False, True): "yuv422p", (True, False): "yuv440p", (False, False): "yuv444p"}
+_PROBE_SIDE = 64
+_CENTRED_CODECS = ("mjpeg", "mpeg1video")
+"""Codecs whose chroma lies between the samples of luma, as in JPEG."""
+
+
+@dataclass(frozen=True)
+class FrameLayout:
+    """How the planes of a frame stand for colours."""
+
+    kind: Kind
+    """RGB in three planes of one size, luma alone, or luma and chroma."""
+    depth: int
+    """Bits a sample."""
+    subsampled: tuple[bool, bool] = (False, False)
+    """Whether chroma has half the rows, and half the columns."""
+    cosited: tuple[bool, bool] = (False, True)
+    """Whether chroma samples lie on luma samples, vertically and horizontally."""
+    full_range: bool = False
+    """Whether luma uses all levels."""
+    luma_weights: tuple[float, float] = _BT601_WEIGHTS
+    """The weights of red and blue in luma."""
+    has_alpha: bool = False
+    """Whether the file has transparency, which is not read."""
+
+    @property
+    def is_grey(self) -> bool:
+        """Whether there is only luma."""
+        return self.kind == "grey"
+
+    @property
+    def name(self) -> str:
+        """FFmpeg's name of the planar pixel format."""
+        base = {"rgb": "gbrp", "grey": "gray"}.get(self.kind) or _PLANAR[self.subsampled]
+        return base if self.depth == 8 else f"{base}{self.depth}le"
+
+
+def layout_of(name: str) -> FrameLayout:
+    """The planar layout nearest to a pixel format of FFmpeg; its colours are those of a video without tags."""
+    known = av.VideoFormat(name, _PROBE_SIDE, _PROBE_SIDE)
+    parts = known.components
+    depth = max(8, *(part.bits for part in parts))
+    kind: Kind = "rgb" if known.is_rgb or known.has_palette else "grey" if len(parts) < 3 else "yuv"
+    chroma = parts[1] if kind == "yuv" else None
+    halved = (chroma.height < _PROBE_SIDE, chroma.width < _PROBE_SIDE) if chroma else (False, False)
+    return FrameLayout(kind, depth, halved, has_alpha=len(parts) in (2, 4))
+
+
+def matrix_of(frame: av.VideoFrame, kind: Kind) -> int:
+    """The number of a frame's matrix; without one, what players take for its size.  Raises PictureError."""
+    matrix = int(frame.colorspace)
+    if kind == "rgb" or matrix in (0, UNSPECIFIED):
+        is_large = frame.height >= HIGH_DEFINITION[0] or frame.width >= HIGH_DEFINITION[1]
+        return BT709 if is_large else SMPTE170M
+    if matrix not in _LUMA_WEIGHTS:
+        raise PictureError(f"the video has the unsupported colour matrix {matrix}", "convert it with ffmpeg first")
+    return matrix
+
+
+def frame_layout(frame: av.VideoFrame, codec: str) -> FrameLayout:
+    """The layout of a decoded frame's planes.  Raises PictureError for a matrix that is not supported."""
+    found = layout_of(frame.format.name)
+    matrix = matrix_of(frame, found.kind)
+    full_range = found.kind == "rgb" or int(frame.color_range) == FULL_RANGE or frame.format.name.startswith("yuvj")
+    return FrameLayout(
+        found.kind,
+        found.depth,
+        found.subsampled,
+        (matrix == BT2020, codec not in _CENTRED_CODECS),
+        full_range,
+        _LUMA_WEIGHTS[matrix],
+        found.has_alpha,
+    )
+
+
+def read_planes(frame: av.VideoFrame, layout: FrameLayout) -> list[Tensor]:
+    """The planes (1, h, w) of a frame, as integers."""
+    plain = frame.format.name.replace("yuvj", "yuv").replace("yuva", "yuv").replace("gbrap", "gbrp")
+    planar = frame if plain == layout.name else frame.reformat(format=layout.name)
+    count = 1 if layout.is_grey else 3
+    return [_read_plane(plane, layout.depth) for plane in planar.planes[:count]]
+
+
+def to_pixels(planes: Sequence[Tensor], layout: FrameLayout) -> Tensor:
+    """(3, H, W) RGB or (1, H, W) grey, 0…1, of a frame's planes."""
+    floats = [plane.float() for plane in planes]
+    if layout.kind == "rgb":
+        green, blue, red = floats
+        return torch.cat([red, green, blue]) / (2**layout.depth - 1)
+    return to_rgb(floats, layout)
+
+
+def to_frame(pixels: Tensor, layout: FrameLayout) -> av.VideoFrame:
+    """A frame of (3, H, W) RGB or (1, H, W) grey."""
+    frame = av.VideoFrame(pixels.shape[2], pixels.shape[1], layout.name)
+    for plane, values in zip(frame.planes, _to_planes(pixels, layout), strict=True):
+        _write_plane(plane, values[0], layout.depth)
+    return frame
+
+
+def _to_planes(pixels: Tensor, layout: FrameLayout) -> list[Tensor]:
+    if layout.kind == "rgb":
+        levels = (pixels.expand(3, -1, -1) * (2**layout.depth - 1)).round().clamp(0, 2**layout.depth - 1)
+        return [levels[channel : channel + 1] for channel in (1, 2, 0)]
+    if layout.is_grey and len(pixels) == 3:
+        raise AssertionError("a coloured picture for a grey video")
+    return from_rgb(pixels, layout)
+
+
+def _dtype(depth: int) -> "type[np.uint8 | np.uint16]":
+    return np.uint8 if depth == 8 else np.uint16
+
+
+def _read_plane(plane: "av.video.plane.VideoPlane", depth: int) -> Tensor:
+    dtype = np.dtype(_dtype(depth))
+    rows = np.frombuffer(plane, dtype).reshape(-1, plane.line_size // dtype.itemsize)
+    return torch.from_numpy(rows[: plane.height, : plane.width].astype(np.int32))[None]
+
+
+def _write_plane(plane: "av.video.plane.VideoPlane", values: Tensor, depth: int) -> None:
+    dtype = np.dtype(_dtype(depth))
+    rows = np.zeros((plane.buffer_size // plane.line_size, plane.line_size // dtype.itemsize), dtype)
+    rows[: plane.height, : plane.width] = values.numpy().astype(dtype)
+    plane.update(rows.tobytes())

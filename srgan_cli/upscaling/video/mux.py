@@ -1,0 +1,266 @@
+"""Writing the output: the enlarged video, and everything else of the source as it is."""
+
+import io
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from fractions import Fraction
+from heapq import heappop, heappush
+from pathlib import Path
+from typing import Any
+
+import av
+
+from srgan_cli.errors import SrganError
+from srgan_cli.upscaling.video.encoder import EncoderSettings
+from srgan_cli.upscaling.video.hdr import side_data_names
+from srgan_cli.upscaling.video.options import VideoOptions
+from srgan_cli.upscaling.video.segments import EncodedPacket
+from srgan_cli.upscaling.video.source import is_cover, opened, video_stream
+
+_OWN_METADATA = {
+    *("encoder", "major_brand", "minor_version", "compatible_brands", "software", "handler_name", "vendor_id"),
+    *("duration", "bps", "number_of_frames", "number_of_bytes", "creation_time", "timecode"),
+    *("_statistics_writing_app", "_statistics_writing_date_utc", "_statistics_tags", "source_id", "rotate"),
+}
+"""Metadata of the file itself, which do not pass to another file, and metadata that FFmpeg derives."""
+_PROBE_PACKETS = 3
+_TAG_NAMES = ("colour primaries", "transfer function", "colour matrix", "colour range")
+
+
+@dataclass(frozen=True)
+class Range:
+    """The part of the source that is kept, in seconds of its time stamps."""
+
+    start: Fraction
+    """Where it begins."""
+    stop: Fraction | None
+    """Where it ends; None for the end of the file."""
+    shift: Fraction
+    """How much earlier everything is in the output."""
+
+    @classmethod
+    def of(cls, options: VideoOptions, container: Any) -> "Range":
+        """The part that the options ask for, counted from the start of the container."""
+        begin = Fraction(container.start_time or 0, 1_000_000)
+        stop = None if options.duration is None else begin + options.start + options.duration
+        return cls(begin + options.start, stop, options.start)
+
+    def holds(self, time: Fraction) -> bool:
+        """Whether a time lies in it."""
+        return (not self.shift or time >= self.start) and (self.stop is None or time < self.stop)
+
+
+class Muxer:
+    """Writes a file with an enlarged video and the other streams of its source."""
+
+    def __init__(self, source: Any, output: Any, settings: EncoderSettings, options: VideoOptions, video: Any) -> None:
+        """`source` and `output` are containers, `video` is the stream of the source that is enlarged."""
+        self.source, self.output, self.settings = source, output, settings
+        self.range = Range.of(options, source)
+        self.stream = settings.add_to(output)
+        _describe(self.stream, video)
+        others = [stream for stream in source.streams if stream is not video]
+        self.copies = {stream.index: _copied(stream, output) for stream in others if _can_hold(settings, stream)}
+        self.dropped = [stream for stream in others if stream.index not in self.copies]
+        output.metadata.update(_kept_metadata(source.metadata))
+        with suppress(av.FFmpegError, ValueError):  # a container without chapters
+            output.set_chapters(list(_shifted(source.chapters(), self.range)))
+
+    def write(self, packets: Iterable[EncodedPacket], depth: int, *, limit: int | None = None) -> str:
+        """Write everything, in the order of time; returns why the other streams could not be copied to their end.
+
+        `depth` is that of `reorder_depth`.  With a `limit`, at most so many packets of each other stream are written.
+        """
+        waiting = self._video_packets(packets, depth)
+        video = next(waiting, None)
+        damage: list[str] = []
+        self.output.start_encoding()
+        for packet in self._copied_packets(limit, damage.append):
+            time = packet.dts * packet.time_base
+            while video is not None and video.dts * video.time_base <= time:
+                self.output.mux(video)
+                video = next(waiting, None)
+            self.output.mux(packet)
+        while video is not None:
+            self.output.mux(video)
+            video = next(waiting, None)
+        return damage[0] if damage else ""
+
+    def _video_packets(self, packets: Iterable[EncodedPacket], depth: int) -> Iterator[Any]:
+        """The packets with their decoding times: the time stamps in order, `depth` frames earlier."""
+        times: list[int] = []
+        first = step = 0
+        for number, packet in enumerate(packets):
+            if not number:
+                first, step = packet.pts, packet.duration or 1
+            heappush(times, packet.pts)
+            dts = first - (depth - number) * step if number < depth else heappop(times)
+            yield self._packet(packet, dts)
+
+    def _packet(self, packet: EncodedPacket, dts: int) -> Any:
+        made = av.Packet(packet.data)
+        made.pts, made.dts, made.duration = packet.pts, min(dts, packet.pts), packet.duration
+        made.is_keyframe, made.time_base, made.stream = packet.is_keyframe, self.settings.time_base, self.stream
+        return made
+
+    def _copied_packets(self, limit: int | None, report: Callable[[str], None]) -> Iterator[Any]:
+        wanted = [stream for stream in self.source.streams if stream.index in self.copies]
+        counts = dict.fromkeys(self.copies, 0)
+        if not [stream for stream in wanted if stream.type != "attachment"]:
+            return
+        try:
+            for packet in self.source.demux(wanted):
+                if packet.dts is None and packet.pts is None:
+                    continue
+                index = packet.stream.index
+                counts[index] += 1
+                if limit is not None and min(counts.values()) >= limit:
+                    return
+                if limit is not None and counts[index] > limit:
+                    continue
+                if self._place(packet):
+                    yield packet
+        except av.FFmpegError as error:
+            report(error.strerror or "the other streams cannot be read to their end")
+
+    def _place(self, packet: Any) -> bool:
+        """Move a packet of the source to its stream and time in the output; returns whether it belongs there."""
+        is_still = is_cover(packet.stream)
+        packet.dts = packet.pts if packet.dts is None else packet.dts
+        time = (packet.dts if packet.pts is None else packet.pts) * packet.time_base
+        if not is_still and not self.range.holds(time):
+            return False
+        shift = 0 if is_still else round(self.range.shift / packet.time_base)
+        packet.dts -= shift
+        packet.pts = None if packet.pts is None else packet.pts - shift
+        packet.stream = self.copies[packet.stream.index]
+        return True
+
+
+def reorder_depth(times: Iterable[int]) -> int:
+    """How many frames decoding runs ahead of showing, from the time stamps in the order of decoding."""
+    in_order = sorted(decoded := list(times))
+    ahead: set[int] = set()
+    depth = shown = 0
+    for time in decoded:
+        ahead.add(time)
+        while shown < len(in_order) and in_order[shown] in ahead:
+            ahead.discard(in_order[shown])
+            shown += 1
+        depth = max(depth, len(ahead))
+    return depth
+
+
+def _describe(stream: Any, template: Any) -> None:
+    stream.metadata.update(_kept_metadata(template.metadata))
+    stream.disposition = int(template.disposition)
+
+
+def _copied(template: Any, output: Any) -> Any:
+    """A stream of the output for the packets of a stream.  Raises as PyAV does where the output cannot hold it."""
+    stream = output.add_stream_from_template(template, opaque=True)
+    _describe(stream, template)
+    return stream
+
+
+def _can_hold(settings: EncoderSettings, stream: Any) -> bool:
+    """Whether the container accepts a stream beside the video."""
+    try:
+        with av.open(io.BytesIO(), "w", format=settings.container) as container:
+            settings.add_to(container)
+            _copied(stream, container)
+            container.start_encoding()
+    except (av.FFmpegError, ValueError):
+        return False
+    return True
+
+
+def _kept_metadata(metadata: dict[str, str]) -> dict[str, str]:
+    return {key: value for key, value in metadata.items() if _base_name(key) not in _OWN_METADATA - {"handler_name"}}
+
+
+def _base_name(key: str) -> str:
+    return key.lower().removesuffix("-eng")
+
+
+def _shifted(chapters: Iterable[Any], part: Range) -> Iterator[Any]:
+    """The chapters that begin or go on in a part, with their times in the output."""
+    for chapter in chapters:
+        unit = chapter["time_base"]
+        start, stop = chapter["start"] * unit, chapter["end"] * unit
+        if stop > part.start and (part.stop is None or start < part.stop):
+            start, stop = max(start, part.start), stop if part.stop is None else min(stop, part.stop)
+            times = {"start": round((start - part.shift) / unit), "end": round((stop - part.shift) / unit)}
+            yield {**chapter, **times}
+
+
+def mux(
+    path: Path,
+    target: Any,
+    settings: EncoderSettings,
+    options: VideoOptions,
+    packets: Callable[[], Iterable[EncodedPacket]],
+) -> str:
+    """Write the output to `target`, a path or a file object; returns why it is incomplete, if it is.
+
+    `packets` returns those of the video, and is called twice.
+    """
+    with opened(path) as source, _output(target, settings) as output:
+        muxer = Muxer(source, output, settings, options, video_stream(source, path))
+        return muxer.write(packets(), reorder_depth(packet.pts for packet in packets()))
+
+
+def losses(path: Path, settings: EncoderSettings, options: VideoOptions, packets: list[EncodedPacket]) -> list[str]:
+    """What the output will not hold of the source, a sentence each, found by writing and reading a file of a frame."""
+    probe = io.BytesIO()
+    with opened(path) as source:
+        video = video_stream(source, path)
+        try:
+            with _output(probe, settings) as output:
+                muxer = Muxer(source, output, settings, options, video)
+                muxer.write(packets, 0, limit=_PROBE_PACKETS)
+        except (av.FFmpegError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            raise SrganError(f"cannot write {settings.container}: {reason}", "try .mkv, which holds most") from error
+        probe.seek(0)
+        with av.open(probe) as written:
+            return [*map(_name, muxer.dropped), *_differences(source, video, written, settings, options)]
+
+
+def _output(target: Any, settings: EncoderSettings) -> Any:
+    """A container to write to a path or a file object; the index of an MP4 file comes first, so that it streams."""
+    is_path = isinstance(target, Path)
+    options = {"movflags": "+faststart"} if is_path and settings.container in ("mp4", "mov") else {}
+    return av.open(str(target) if is_path else target, "w", format=settings.container, container_options=options)
+
+
+def _name(stream: Any) -> str:
+    codec = getattr(stream.codec_context, "name", None) or getattr(stream, "name", None) or "unknown"
+    language = f" ({stream.language})" if stream.language not in (None, "und") else ""
+    return f"cannot hold stream {stream.index}, {stream.type} {codec}{language}: it is dropped"
+
+
+def _differences(
+    source: Any, video: Any, written: Any, settings: EncoderSettings, options: VideoOptions
+) -> Iterator[str]:
+    """What differs between the source and what was written of it."""
+    lost = _kept_metadata(source.metadata).keys() - {"handler_name"}
+    found = {key.lower() for key in written.metadata}
+    if missing := sorted(key for key in lost if key.lower() not in found):
+        yield f"cannot hold the metadata {', '.join(missing)}"
+    expected = list(_shifted(source.chapters(), Range.of(options, source)))
+    if len(written.chapters()) < len(expected):
+        yield f"cannot hold the {len(expected)} chapters"
+    result = written.streams.video[0]
+    context = result.codec_context
+    source.seek(0)
+    frame, before = next(written.decode(result)), next(source.decode(video))
+    if (settings.aspect or 1) != (result.sample_aspect_ratio or 1):
+        yield f"cannot hold the sample aspect ratio {settings.aspect}"
+    has = context.color_primaries, context.color_trc, context.colorspace, context.color_range
+    for name, wanted, got in zip(_TAG_NAMES, settings.tags, has, strict=True):
+        if wanted not in (got, 0, 2) or (name == _TAG_NAMES[3] and wanted == 2 != got):
+            yield f"cannot hold the {name} (number {wanted})"
+    for name in sorted(side_data_names(before) - side_data_names(frame)):
+        yield f"cannot hold the side data {name.lower().replace('_', ' ')} of the frames"

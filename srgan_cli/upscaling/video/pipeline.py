@@ -1,0 +1,195 @@
+"""Enlarging a segment: frames are decoded and encoded in threads of their own while the generator enlarges others."""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+from queue import Full, Queue
+from threading import Event, Thread
+from typing import Generic, TypeVar
+
+import torch
+from torch import Tensor
+
+from srgan_cli.image.picture import ImageStream, Picture
+from srgan_cli.system.files import atomic_write
+from srgan_cli.system.progress import Progress
+from srgan_cli.upscaling.scale import Scale
+from srgan_cli.upscaling.tiles.memory import ReservedMemory
+from srgan_cli.upscaling.upscaler import Upscaler
+from srgan_cli.upscaling.video.encoder import EncoderSettings, SegmentEncoder
+from srgan_cli.upscaling.video.frames import read_planes, to_frame, to_pixels
+from srgan_cli.upscaling.video.options import VideoOptions
+from srgan_cli.upscaling.video.segments import Segment, SegmentSummary, SegmentWriter
+from srgan_cli.upscaling.video.source import FrameReader, VideoSource
+
+_QUEUED = 2
+"""Frames that wait between two threads."""
+_POLL_SECONDS = 0.1
+_FLOAT_RGB = 12
+_ENCODER_FRAMES = 60
+"""Frames that an encoder looks ahead and keeps."""
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True)
+class VideoWork:
+    """Everything that the segments of a video have in common."""
+
+    source: VideoSource
+    encoder: EncoderSettings
+    options: VideoOptions
+    scale: Scale
+
+    def to_output_time(self, time: int) -> int:
+        """A time stamp of the source in units of the encoder, counted from `options.start`."""
+        return round((time * self.source.time_base - self.options.start) / self.encoder.time_base)
+
+    def to_output_duration(self, duration: int) -> int:
+        """A duration in units of the encoder."""
+        return round(duration * self.source.time_base / self.encoder.time_base)
+
+
+@dataclass(frozen=True)
+class _Frame:
+    """A frame on its way."""
+
+    time: int
+    """Time stamp in the source."""
+    duration: int
+    """In the same unit; 0 if unknown."""
+    pixels: Tensor
+    """(C, H, W), 0…1."""
+    is_new: bool
+    """Whether it differs from the frame before."""
+
+
+def enlarge_segment(
+    work: VideoWork,
+    segment: Segment,
+    upscaler: Upscaler,
+    target: Path,
+    *,
+    progress: Progress,
+    check_cancelled: Callable[[], None],
+) -> SegmentSummary:
+    """Enlarge a segment and write its packets to `target`, which appears complete or not at all.
+
+    `progress` gets the frames done and their total.  Raises SrganError as FrameReader does, and what
+    `check_cancelled` raises between two tiles.
+    """
+    reader = FrameReader(work.source, segment, work.options.deinterlace)
+    encoder, count = SegmentEncoder(work.encoder), 0
+    with (
+        closing(background(_read(reader))) as frames,
+        closing(background(_enlarged(frames, work, upscaler, check_cancelled))) as enlarged,
+        atomic_write(target) as temporary,
+        temporary.open("wb") as file,
+    ):
+        writer, made = SegmentWriter(file), None
+        for frame, duration in _with_durations(enlarged, work, segment):
+            if frame.is_new or made is None:
+                made = to_frame(frame.pixels, work.encoder.layout)
+            for packet in encoder.encode(made, work.to_output_time(frame.time), duration):
+                writer.write(packet)
+            count += 1
+            progress(min(count, segment.frames), segment.frames)
+        for packet in encoder.flush() if count else ():
+            writer.write(packet)
+        summary = SegmentSummary(count, reader.damaged)
+        writer.finish(summary)
+    return summary
+
+
+def _read(reader: FrameReader) -> Iterator[_Frame]:
+    layout, before, pixels = reader.source.layout, None, None
+    for time, frame in reader.frames():
+        planes = read_planes(frame, layout)
+        is_new = before is None or not all(map(torch.equal, planes, before))
+        pixels = to_pixels(planes, layout) if is_new or pixels is None else pixels
+        before = planes
+        yield _Frame(time, frame.duration or 0, pixels, is_new)
+
+
+def _enlarged(
+    frames: Iterable[_Frame], work: VideoWork, upscaler: Upscaler, check_cancelled: Callable[[], None]
+) -> Iterator[_Frame]:
+    """The frames enlarged; one that is as the frame before is not computed again."""
+    source, target = work.source, work.encoder
+    reserved = ReservedMemory(frame_memory(source.height * source.width, target.height * target.width))
+    plan = upscaler.plan(source.height, source.width, scale=work.scale, reserved=reserved)
+    result = None
+    for frame in frames:
+        check_cancelled()
+        if frame.is_new or result is None:
+            stream = ImageStream.from_picture(Picture(frame.pixels))
+            result = upscaler.upscale_stream(stream, plan, progress=lambda _done, _total: check_cancelled())
+            result = result.to_picture().pixels
+        yield replace(frame, pixels=result)
+
+
+def frame_memory(input_pixels: int, output_pixels: int) -> int:
+    """The bytes of frames that wait between threads, and of those in the encoder."""
+    waiting = _FLOAT_RGB * (_QUEUED + 2) * (input_pixels + output_pixels)
+    return waiting + _ENCODER_FRAMES * 2 * output_pixels
+
+
+def _with_durations(frames: Iterable[_Frame], work: VideoWork, segment: Segment) -> Iterator[tuple[_Frame, int]]:
+    """The frames of a segment, without those before its start, and how long each is shown."""
+    before, duration = None, round(1 / work.source.rate / work.source.time_base)
+    for frame in frames:
+        if before is not None and before.time >= segment.start:
+            duration = frame.time - before.time
+            yield before, work.to_output_duration(duration)
+        before = frame
+    if before is not None and before.time >= segment.start:
+        until_stop = 0 if segment.stop is None else segment.stop - before.time
+        yield before, work.to_output_duration(until_stop or before.duration or duration)
+
+
+class _Background(Generic[Item]):
+    """Runs an iterator in a thread, which is at most _QUEUED items ahead."""
+
+    def __init__(self, items: Iterator[Item]) -> None:
+        self.items, self.stopped = items, Event()
+        self.queue: Queue[tuple[Item | None, BaseException | None]] = Queue(_QUEUED)
+        self.thread = Thread(target=self._run, daemon=True)
+        self.thread.start()
+
+    def _run(self) -> None:
+        error: BaseException | None = None
+        try:
+            for item in self.items:
+                self._put((item, None))
+                if self.stopped.is_set():
+                    break
+        except BaseException as raised:  # raised again by the reader
+            error = raised
+        finally:
+            getattr(self.items, "close", bool)()
+        self._put((None, error or StopIteration()))
+
+    def _put(self, entry: tuple[Item | None, BaseException | None]) -> None:
+        while not self.stopped.is_set():
+            try:
+                self.queue.put(entry, timeout=_POLL_SECONDS)
+            except Full:
+                continue
+            return
+
+
+def background(items: Iterator[Item]) -> Iterator[Item]:
+    """The items of an iterator that runs in a thread of its own; closing this one ends the thread."""
+    thread = _Background(items)
+    try:
+        while True:
+            item, error = thread.queue.get()
+            if isinstance(error, StopIteration):
+                return
+            if error is not None:
+                raise error
+            yield item  # type: ignore[misc]
+            del item  # before the next one is made
+    finally:
+        thread.stopped.set()
+        thread.thread.join()

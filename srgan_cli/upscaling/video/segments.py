@@ -1,0 +1,114 @@
+"""Segments: the parts of a video that are enlarged one by one, and the files that keep their encoded packets."""
+
+import json
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from os import SEEK_CUR
+from pathlib import Path
+from typing import IO
+
+_MIN_FRAMES, _MAX_FRAMES = 96, 480
+"""A segment ends at the first key frame after so many frames, and without one after the larger number."""
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A part of a video.  Times are time stamps of the video stream."""
+
+    number: int
+    seek: int | None
+    """The key frame where decoding begins; None for the beginning of the file."""
+    lead: int
+    """The first frame that is decoded for `--steady` and `--deinterlace`, up to `start`; it is not written."""
+    start: int
+    """The first frame."""
+    stop: int | None
+    """The frame after the last one; None for the end of the file."""
+    frames: int
+    """How many frames the file's packets promise."""
+
+
+def cut(times: Sequence[int], keys: Sequence[int], stop: int | None, lead_frames: int) -> list[Segment]:
+    """The segments of a video with these sorted time stamps, of which `keys` are key frames, up to `stop`."""
+    firsts = _first_frames(times, set(keys)) if keys else [0]
+    ends = [*firsts[1:], len(times)]
+    segments = []
+    for number, (first, end) in enumerate(zip(firsts, ends, strict=True)):
+        lead = times[max(0, first - lead_frames)]
+        seek = bisect_right(keys, lead) - 1
+        last = times[end] if end < len(times) else stop
+        key = keys[seek] if seek > 0 else None
+        segments.append(Segment(number, key, lead, times[first], last, end - first))
+    return segments
+
+
+def _first_frames(times: Sequence[int], keys: set[int]) -> list[int]:
+    """The indices of the frames that begin a segment."""
+    firsts = [0]
+    for index, time in enumerate(times):
+        length = index - firsts[-1]
+        if length >= _MAX_FRAMES or (length >= _MIN_FRAMES and time in keys):
+            firsts.append(index)
+    return firsts
+
+
+def within(times: Sequence[int], start: int, stop: int | None) -> Sequence[int]:
+    """Those of the sorted times from `start` up to `stop`."""
+    return times[bisect_left(times, start) : None if stop is None else bisect_left(times, stop)]
+
+
+@dataclass(frozen=True)
+class EncodedPacket:
+    """A packet of the enlarged video."""
+
+    pts: int
+    """Time stamp, in the time base of the encoder."""
+    duration: int
+    """In the same unit; 0 if unknown."""
+    is_keyframe: bool
+    """Whether decoding can begin here."""
+    data: bytes = b""
+
+
+@dataclass(frozen=True)
+class SegmentSummary:
+    """What became of a segment; the last line of its file."""
+
+    frames: int
+    """How many frames were enlarged."""
+    damaged: int
+    """How many packets or frames of the input were damaged."""
+
+
+class SegmentWriter:
+    """Writes packets and a summary: a line of JSON for each, followed by the packet's bytes."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self.file = file
+
+    def write(self, packet: EncodedPacket) -> None:
+        """Add a packet."""
+        line = [packet.pts, packet.duration, packet.is_keyframe, len(packet.data)]
+        self.file.write(json.dumps(line).encode() + b"\n" + packet.data + b"\n")
+
+    def finish(self, summary: SegmentSummary) -> None:
+        """Add the summary, after all packets."""
+        self.file.write(json.dumps(vars(summary)).encode() + b"\n")
+
+
+def read_packets(path: Path, *, with_data: bool = True) -> Iterator[EncodedPacket]:
+    """The packets of a segment's file, in the order of decoding; without their bytes if `with_data` is false."""
+    with path.open("rb") as file:
+        while isinstance(line := json.loads(file.readline()), list):
+            pts, duration, key, size = line
+            data = file.read(size) if with_data else b""
+            file.seek(1 if with_data else size + 1, SEEK_CUR)
+            yield EncodedPacket(pts, duration, key, data)
+
+
+def read_summary(path: Path) -> SegmentSummary:
+    """The last line of a segment's file."""
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - 200))
+        return SegmentSummary(**json.loads(file.read().splitlines()[-1]))
