@@ -29,6 +29,8 @@ LINE_OF = {name: number for number, names in enumerate(ORDER) for name in names}
 TERMINAL = {"cli", "__main__"}
 """The only packages that may talk to the terminal."""
 HEAVY = {
+    "av",
+    "cv2",
     "huggingface_hub",
     "torch",
     "numpy",

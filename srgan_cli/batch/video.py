@@ -109,13 +109,14 @@ def plan_video(
     if found.is_interlaced and not options.deinterlace:
         raise PictureError("{path} is interlaced", DEINTERLACE_HINT, path=source)
     size = upscaler.target(found.height, found.width, scale)
-    settings, lost = choose_encoder(found, target, size, options)
-    lost += losses(source, settings, options, check_encoder(settings))
     index = scan(source)
+    settings, lost = choose_encoder(found, index.times, target, size, options)
+    lost += losses(source, settings, options, check_encoder(settings))
     begin, stop = time_range(source, found, options)
     times = within(index.times, begin, stop) if options.start or stop is not None else index.times
     if not times:
-        raise PictureError("{path} has no frames from {start:g} s on", "choose an earlier --start", path=source)
+        message, start = "{path} has no frames from {start} s on", f"{float(options.start):g}"
+        raise PictureError(message, "choose an earlier --start", path=source, start=start)
     lead = _LEAD_FRAMES if options.deinterlace else 0
     work = VideoWork(found if index.keys else found.with_times(index.times), settings, options, scale)
     folder = work_folder(target)

@@ -22,7 +22,7 @@ _IRRELEVANT_OPTIONS = {
     *("offline", "device", "devices", "on", "debug", "max_pixels", "compile"),
 }
 """Options that do not change the pictures, or do so through the weights, which have a digest of their own."""
-_VIDEO_OPTIONS = {"codec", "crf", "preset", "start", "duration", "deinterlace", "steady"}
+_VIDEO_OPTIONS = ("codec", "crf", "preset", "start", "duration", "deinterlace", "steady")
 """Options that concern video alone."""
 _TILING_OPTIONS = {"tile", "max_memory", "verify_tiles"}
 """Options that do not change the pictures where tiled equals whole."""
@@ -90,6 +90,12 @@ class UpscaleRequest:
             raise UsageError("standard input and output, and pipes, belong to one process", "name files and folders")
         if (world.size > 1 or self.on or self.devices) and any(place.startswith("memory:") for place in places):
             raise UsageError("memory:// is in one process alone", "name a place that all workers reach")
+
+    def check_video_options(self, has_videos: bool) -> None:
+        """Raises UsageError for an option that concerns video alone where there is none."""
+        for name in _VIDEO_OPTIONS if not has_videos else ():
+            if self.given.get(name):
+                raise UsageError(f"--{name} is for video", "leave it out")
 
     def sharing_machine(self, world: World) -> "UpscaleRequest":
         """The same, with tiles that leave memory to the other workers on this machine, if there are any."""

@@ -57,6 +57,7 @@ def run(request: UpscaleRequest) -> None:
         start_workers = partial(_start_workers, request, upscaler)
         reporter = Reporter(upscaler, files, plan, world, as_json=request.as_json, debug=request.debug)
         videos = [task for task in plan.tasks if is_video_name(as_pure_path(task.target))]
+        request.check_video_options(bool(videos or plan.errors))
         if pictures := [task for task in plan.tasks if task not in videos]:
             _enlarge_pictures(pictures, BatchRunner(*start_workers(spec)), reporter, world, store)
         if videos:

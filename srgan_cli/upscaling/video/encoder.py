@@ -1,7 +1,7 @@
 """Encoding: the encoder for a container and a bit depth, its options, and its packets."""
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -24,6 +24,8 @@ _DEFAULTS = {
     "libsvtav1": {"crf": "28", "preset": "8"},
 }
 """Options of encoders where nothing else is asked for."""
+_LEAST_CUTREE_SIDE = 64
+"""x265 writes beyond its memory in the analysis `cutree` of smaller frames."""
 _QUALITY_OPTIONS, _SPEED_OPTIONS = ("crf", "cq", "qp", "global_quality"), ("preset", "cpu-used")
 _REPACKED = {"yuv420p": "nv12", "yuv420p10le": "p010le", "yuv422p10le": "p210le"}
 """Formats of hardware encoders that hold the same samples as planar ones."""
@@ -91,9 +93,11 @@ class EncoderSettings:
 
 
 def choose_encoder(
-    source: VideoSource, target: Path, size: tuple[int, int], options: VideoOptions
+    source: VideoSource, times: Sequence[int], target: Path, size: tuple[int, int], options: VideoOptions
 ) -> tuple[EncoderSettings, list[str]]:
     """The settings for a video enlarged to `size`, and a sentence for everything that they lose.
+
+    `times` are the time stamps of its frames.
 
     Raises UsageError for an unknown codec, options that it does not take, and a size that it cannot encode.
     """
@@ -102,21 +106,22 @@ def choose_encoder(
     codec = _find_codec(_ALIASES.get(name, name))
     layout, pixel_format = _choose_format(codec, source.layout)
     _check_size(codec, layout, size)
-    is_avi = container == "avi"
+    is_avi, is_regular = container == "avi", _is_regular(source, times)
     settings = EncoderSettings(
         container,
         codec.name,
         *size,
         layout,
         pixel_format,
-        tuple(_encoder_options(codec, options, source, is_avi=is_avi).items()),
+        tuple(_encoder_options(codec, options, source, size, is_avi=is_avi).items()),
         source.tags,
-        1 / source.rate if is_avi else source.time_base,
+        1 / source.rate if is_avi or (is_regular and not options.start) else source.time_base,
         source.rate,
         source.aspect,
         source.rotation,
     )
-    return settings, _losses(codec.name, source.layout, layout)
+    lost = [] if is_regular or not is_avi else ["AVI has a fixed frame rate: the times of frames are rounded to it"]
+    return settings, [*lost, *_losses(codec.name, source.layout, layout)]
 
 
 def check_encoder(settings: EncoderSettings) -> list[EncodedPacket]:
@@ -156,6 +161,12 @@ class SegmentEncoder:
     def _packet(self, packet: Any) -> EncodedPacket:
         duration = self.durations.pop(packet.pts, 0)
         return EncodedPacket(packet.pts, duration, bool(packet.is_keyframe), bytes(packet))
+
+
+def _is_regular(source: VideoSource, times: Sequence[int]) -> bool:
+    """Whether every time stamp is a whole number of frames at the average rate."""
+    unit = source.time_base * source.rate
+    return all((time * unit).denominator == 1 for time in times)
 
 
 def _default_codec(container: str, depth: int) -> str:
@@ -224,8 +235,12 @@ def _check_size(codec: Any, layout: FrameLayout, size: tuple[int, int]) -> None:
             )
 
 
-def _encoder_options(codec: Any, options: VideoOptions, source: VideoSource, *, is_avi: bool) -> dict[str, str]:
+def _encoder_options(
+    codec: Any, options: VideoOptions, source: VideoSource, size: tuple[int, int], *, is_avi: bool
+) -> dict[str, str]:
     chosen = dict(_DEFAULTS.get(codec.name, {}))
+    if codec.name == "libx265" and min(size) < _LEAST_CUTREE_SIDE:
+        chosen["x265-params"] += ":cutree=0"
     if options.crf is not None:
         chosen[_option_name(codec, _QUALITY_OPTIONS, "--crf")] = f"{options.crf:g}"
     if options.preset:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from srgan_cli.errors import PictureError
+from srgan_cli.image.luma import luma_full_range
 from srgan_cli.image.yuv import HIGH_DEFINITION, from_rgb, to_rgb
 
 Kind = Literal["rgb", "grey", "yuv"]
@@ -115,7 +116,7 @@ def to_pixels(planes: Sequence[Tensor], layout: FrameLayout) -> Tensor:
     floats = [plane.float() for plane in planes]
     if layout.kind == "rgb":
         green, blue, red = floats
-        return torch.cat([red, green, blue]) / (2**layout.depth - 1)
+        return torch.cat([red, green, blue]).div_(2**layout.depth - 1)
     return to_rgb(floats, layout)
 
 
@@ -132,7 +133,7 @@ def _to_planes(pixels: Tensor, layout: FrameLayout) -> list[Tensor]:
         levels = (pixels.expand(3, -1, -1) * (2**layout.depth - 1)).round().clamp(0, 2**layout.depth - 1)
         return [levels[channel : channel + 1] for channel in (1, 2, 0)]
     if layout.is_grey and len(pixels) == 3:
-        raise AssertionError("a coloured picture for a grey video")
+        pixels = luma_full_range(pixels)
     return from_rgb(pixels, layout)
 
 
@@ -142,7 +143,7 @@ def _dtype(depth: int) -> "type[np.uint8 | np.uint16]":
 
 def _read_plane(plane: "av.video.plane.VideoPlane", depth: int) -> Tensor:
     dtype = np.dtype(_dtype(depth))
-    rows = np.frombuffer(plane, dtype).reshape(-1, plane.line_size // dtype.itemsize)
+    rows = np.frombuffer(memoryview(plane), dtype).reshape(-1, plane.line_size // dtype.itemsize)
     return torch.from_numpy(rows[: plane.height, : plane.width].astype(np.int32))[None]
 
 

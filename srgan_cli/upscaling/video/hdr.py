@@ -36,7 +36,8 @@ def side_data_names(frame: Any) -> set[str]:
 def format_mastering(values: tuple[int, ...], chromaticity: int, luminance: int) -> str:
     """A mastering display as encoders take it; the numbers are units of a chromaticity of 1 and of 1 cd/m²."""
     scales = [chromaticity] * 8 + [luminance] * 2
-    numbers = [f"{scale * values[2 * at] / (values[2 * at + 1] or 1):.7g}" for at, scale in enumerate(scales)]
+    amounts = [scale * values[2 * at] / (values[2 * at + 1] or 1) for at, scale in enumerate(scales)]
+    numbers = [f"{value:.6f}" if chromaticity == 1 else f"{round(value)}" for value in amounts]
     red, green, blue, white = (f"({numbers[at]},{numbers[at + 1]})" for at in range(0, 8, 2))
     return f"G{green}B{blue}R{red}WP{white}L({numbers[9]},{numbers[8]})"
 

@@ -1,6 +1,7 @@
 """Enlarging a segment: frames are decoded and encoded in threads of their own while the generator enlarges others."""
 
 from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Generator as Stream
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -118,14 +119,14 @@ def _enlarged(
     source, target = work.source, work.encoder
     reserved = ReservedMemory(frame_memory(source.height * source.width, target.height * target.width))
     plan = upscaler.plan(source.height, source.width, scale=work.scale, reserved=reserved)
-    result = None
+    pixels = None
     for frame in frames:
         check_cancelled()
-        if frame.is_new or result is None:
+        if frame.is_new or pixels is None:
             stream = ImageStream.from_picture(Picture(frame.pixels))
-            result = upscaler.upscale_stream(stream, plan, progress=lambda _done, _total: check_cancelled())
-            result = result.to_picture().pixels
-        yield replace(frame, pixels=result)
+            enlarged = upscaler.upscale_stream(stream, plan, progress=lambda _done, _total: check_cancelled())
+            pixels = enlarged.to_picture().pixels
+        yield replace(frame, pixels=pixels)
 
 
 def frame_memory(input_pixels: int, output_pixels: int) -> int:
@@ -178,7 +179,7 @@ class _Background(Generic[Item]):
             return
 
 
-def background(items: Iterator[Item]) -> Iterator[Item]:
+def background(items: Iterator[Item]) -> Stream[Item]:
     """The items of an iterator that runs in a thread of its own; closing this one ends the thread."""
     thread = _Background(items)
     try:

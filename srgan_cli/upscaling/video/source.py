@@ -252,4 +252,4 @@ def _deinterlaced(frames: "Iterator[av.VideoFrame]", stream: Any, *, flagged_onl
         graph.push(frame)
         with suppress(av.BlockingIOError, EOFError):
             while True:
-                yield graph.pull()
+                yield graph.vpull()

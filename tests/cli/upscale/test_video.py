@@ -1,0 +1,206 @@
+"""srgan upscale with videos."""
+
+import json
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from clips import REGULAR, TICK, av, flat, packets, read_planes, read_times, write_clip
+from support import Outcome
+
+pytestmark = pytest.mark.usefixtures("one_core")
+Srgan = Callable[..., Outcome]
+BICUBIC = ("-m", "bicubic", "-s", "2")
+IRREGULAR = (0, 24, 30, 120, 130, 131, 200, 290)
+TURNED = [0, 65536, 0, -65536, 0, 0, 0, 0, 1 << 30]
+
+
+def describe(path: Path) -> dict[str, Any]:
+    """What a file says of its video."""
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        frame = next(container.decode(stream))
+        context = stream.codec_context
+        return {
+            "codec": context.codec.canonical_name,
+            "format": context.pix_fmt,
+            "size": (frame.height, frame.width),
+            "tags": (context.color_primaries, context.color_trc, context.colorspace, context.color_range),
+            "aspect": stream.sample_aspect_ratio,
+            "rotation": frame.rotation,
+            "title": container.metadata.get("title"),
+            "chapters": len(container.chapters()),
+            "side": {item.type.name for item in frame.side_data} - {"SEI_UNREGISTERED"},
+        }
+
+
+@pytest.mark.parametrize(
+    ("suffix", "codec"), [("mp4", "h264"), ("mov", "h264"), ("mkv", "h264"), ("avi", "h264"), ("webm", "vp9")]
+)
+def test_frames_and_times_are_those_of_the_input(tmp_path: Path, srgan: Srgan, suffix: str, codec: str) -> None:
+    source, target = write_clip(tmp_path / "in.mp4"), tmp_path / f"out.{suffix}"
+    done = srgan("upscale", *BICUBIC, source, target, "--json", "--strict")
+    assert done.code == 0, done.err
+    found = describe(target)
+    assert (found["codec"], found["size"], found["format"]) == (codec, (64, 96), "yuv420p")
+    times = read_times(target)
+    assert [time - times[0] for time in times] == [time * TICK for time in REGULAR]
+    record = json.loads(done.out)
+    assert (record["frames"], record["in_size"], record["out_size"]) == (24, [48, 32], [96, 64])
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.mp4", target.name]
+    before, after = read_planes(source), read_planes(target)
+    for small, large in zip(before, after, strict=True):
+        assert np.abs(large[0].reshape(32, 2, 48, 2).mean((1, 3)) - small[0]).mean() < 4
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv"])
+def test_irregular_times_are_carried(tmp_path: Path, srgan: Srgan, suffix: str) -> None:
+    source, target = write_clip(tmp_path / "in.mp4", IRREGULAR), tmp_path / f"out.{suffix}"
+    assert srgan("upscale", *BICUBIC, source, target).code == 0
+    rounding = 0 if suffix == "mp4" else Fraction(1, 2000)
+    for time, expected in zip(read_times(target), IRREGULAR, strict=True):
+        assert abs(time - expected * TICK) <= rounding
+
+
+@pytest.mark.parametrize(
+    ("pixel_format", "codec", "levels"),
+    [("yuv420p", "libx264", (90, 110, 160)), ("yuv420p10le", "libx265", (361, 441, 643))],
+)
+@pytest.mark.parametrize("tags", [(1, 1, 1, 1), (9, 16, 9, 1), (6, 6, 6, 2), (2, 2, 2, 0)])
+def test_a_single_colour_keeps_its_samples(
+    tmp_path: Path,
+    srgan: Srgan,
+    pixel_format: str,
+    codec: str,
+    levels: tuple[int, int, int],
+    tags: tuple[int, int, int, int],
+) -> None:
+    def tag(_container: Any, stream: Any) -> None:
+        context = stream.codec_context
+        context.color_primaries, context.color_trc, context.colorspace, context.color_range = tags
+
+    source, target = tmp_path / "in.mp4", tmp_path / "out.mp4"
+    write_clip(source, REGULAR[:3], codec=codec, pixel_format=pixel_format, planes=flat(levels), setup=tag, crf="1")
+    assert srgan("upscale", *BICUBIC, source, target, "--crf", 1).code == 0
+    for before, after in zip(read_planes(source)[0], read_planes(target)[0], strict=True):
+        assert np.abs(after - before.flat[0]).max() <= 1
+    found = describe(target)["tags"]
+    assert found == (*tags[:2], 6 if tags[2] == 2 else tags[2], found[3] if tags[3] == 0 else tags[3])
+
+
+def test_everything_beside_the_frames_is_copied(tmp_path: Path, srgan: Srgan) -> None:
+    def decorate(container: Any, stream: Any) -> None:
+        container.metadata["title"] = "A title"
+        stream.codec_context.sample_aspect_ratio = Fraction(4, 3)
+        stream.set_display_matrix(TURNED)
+        unit = Fraction(1, 1000)
+        chapters = [
+            {"id": n, "start": 400 * n, "end": 400 * n + 400, "time_base": unit, "metadata": {}} for n in (0, 1)
+        ]
+        container.set_chapters(chapters)
+        container.add_attachment("font.ttf", "font/ttf", b"a font")
+
+    source, target = tmp_path / "in.mkv", tmp_path / "out.mkv"
+    write_clip(source, sound="flac", setup=decorate)
+    done = srgan("upscale", *BICUBIC, source, target, "--strict")
+    assert done.code == 0, done.err
+    found = describe(target)
+    assert (found["title"], found["chapters"], found["aspect"], found["rotation"]) == (
+        "A title",
+        2,
+        Fraction(4, 3),
+        -90,
+    )
+    assert packets(target, "audio") == packets(source, "audio")
+    with av.open(str(target)) as container:
+        assert [stream.data for stream in container.streams.attachments] == [b"a font"]
+
+
+def test_what_a_container_cannot_hold_is_reported(tmp_path: Path, srgan: Srgan) -> None:
+    source = write_clip(tmp_path / "in.mp4", sound="aac")
+    done = srgan("upscale", *BICUBIC, source, tmp_path / "out.webm")
+    assert (done.code, "cannot hold stream 1, audio aac: it is dropped" in done.err) == (0, True)
+    done = srgan("upscale", *BICUBIC, source, tmp_path / "strict.webm", "--strict")
+    assert (done.code, "leave out --strict" in done.err) == (1, True)
+    assert not (tmp_path / "strict.webm").exists()
+
+
+def test_high_dynamic_range_is_described(tmp_path: Path, srgan: Srgan) -> None:
+    display = "G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,50)"
+    parameters = f"log-level=error:cutree=0:master-display={display}:max-cll=1000,400"
+    source, target = tmp_path / "in.mp4", tmp_path / "out.mp4"
+    write_clip(source, REGULAR[:3], codec="libx265", pixel_format="yuv420p10le", **{"x265-params": parameters})
+    assert srgan("upscale", *BICUBIC, source, target, "--strict").code == 0
+    for kind in ("MASTERING_DISPLAY_METADATA", "CONTENT_LIGHT_LEVEL"):
+        assert _side_data(target, kind) == _side_data(source, kind)
+
+
+def _side_data(path: Path, kind: str) -> list[Fraction] | bytes:
+    with av.open(str(path)) as container:
+        frame = next(container.decode(video=0))
+        data = next(bytes(item) for item in frame.side_data if item.type.name == kind)
+    return (
+        data
+        if len(data) < 20
+        else [Fraction(*pair) for pair in np.frombuffer(data, np.int32)[:20].reshape(-1, 2).tolist()]
+    )
+
+
+def test_interlaced_video_is_refused_or_deinterlaced(tmp_path: Path, srgan: Srgan) -> None:
+    source = write_clip(tmp_path / "in.mkv", **{"x264-params": "tff=1"})
+    target = tmp_path / "out.mkv"
+    refused = srgan("upscale", *BICUBIC, source, target)
+    assert (refused.code, "is interlaced" in refused.err, "--deinterlace" in refused.err) == (1, True, True)
+    assert srgan("upscale", *BICUBIC, source, target, "--deinterlace").code == 0
+    assert read_times(target) == read_times(source)
+
+
+def test_start_and_duration_take_a_part(tmp_path: Path, srgan: Srgan) -> None:
+    source, target = write_clip(tmp_path / "in.mp4", sound="aac"), tmp_path / "out.mp4"
+    assert srgan("upscale", *BICUBIC, source, target, "--start", "0.2", "--duration", "0.32").code == 0
+    assert read_times(target) == [time * TICK for time in REGULAR[:8]]
+    middle = read_planes(source)[5][0]
+    assert np.abs(read_planes(target)[0][0].reshape(32, 2, 48, 2).mean((1, 3)) - middle).mean() < 4
+    late = srgan("upscale", *BICUBIC, source, target, "--overwrite", "--start", "1:00")
+    assert (late.code, "no frames from 60 s on" in late.err) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "message"),
+    [
+        (("--codec", "av1x"), 2, "no encoder 'av1x'"),
+        (("--codec", "h264", "--preset", "sleepy"), 2, "does not encode"),
+        (("--codec", "ffv1", "--crf", "3"), 2, "ffv1 takes no --crf"),
+        (("-s", "1.4"), 2, "even height, found 45"),
+        (("--start", "soon"), 2, "cannot read --start 'soon'"),
+    ],
+)
+def test_impossible_wishes_are_one_line(
+    tmp_path: Path, srgan: Srgan, options: tuple[str, ...], code: int, message: str
+) -> None:
+    source = write_clip(tmp_path / "in.mp4", REGULAR[:3])
+    done = srgan("upscale", *BICUBIC, source, tmp_path / "out.mkv", *options)
+    assert (done.code, message in done.err) == (code, True), done.err
+    assert "Traceback" not in done.err
+    assert [path.name for path in tmp_path.iterdir()] == ["in.mp4"]
+
+
+def test_files_that_are_not_videos_are_one_line(tmp_path: Path, srgan: Srgan, picture: Path) -> None:
+    text = tmp_path / "text.mp4"
+    text.write_text("no video\n" * 100)
+    assert "text.mp4: not a video" in srgan("upscale", *BICUBIC, text, tmp_path / "out.mp4").err
+    assert "is a picture, not a video" in srgan("upscale", *BICUBIC, picture, tmp_path / "out.mp4").err
+    refused = srgan("upscale", *BICUBIC, text, tmp_path / "out.png")
+    assert (refused.code, "is a video, and" in refused.err) == (2, True)
+    refused = srgan("upscale", *BICUBIC, picture, tmp_path / "out.png", "--crf", 3)
+    assert (refused.code, "--crf is for video" in refused.err) == (2, True)
+
+
+def test_a_missing_library_is_named(tmp_path: Path, srgan: Srgan, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = write_clip(tmp_path / "in.mp4", REGULAR[:3])
+    monkeypatch.setattr("srgan_cli.upscaling.video.options.find_spec", lambda _name: None)
+    done = srgan("upscale", *BICUBIC, source, tmp_path / "out.mp4")
+    assert (done.code, "pip install 'srgan-cli[video]'" in done.err) == (2, True)
