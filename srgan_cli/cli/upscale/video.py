@@ -76,6 +76,8 @@ class VideoRun:
                 errors = self.world.collect(store, self._run(share, store))
                 for message, hint in filter(None, errors):
                     raise SrganError(message, hint)
+                if manifest:
+                    manifest.claim(target)
                 frames, damage = join(plan, source, target)
             if manifest and not damage:
                 manifest.record(target, key)
