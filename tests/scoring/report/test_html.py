@@ -160,15 +160,119 @@ def test_browser_shows_tables_plots_and_sliders_without_errors(browser: Any) -> 
     assert widths == [32] * 4
 
 
-def test_keyboard_moves_the_divider(browser: Any) -> None:
+@pytest.fixture(params=[(390, "light"), (390, "dark"), (1440, "light"), (1440, "dark")], ids=lambda p: f"{p[0]} {p[1]}")
+def screen(browser: Any, request: pytest.FixtureRequest) -> Iterator[Any]:
+    """The page on a phone and on a desktop, in both colour schemes."""
+    width, scheme = request.param
+    metrics = {"width": width, "height": 844, "deviceScaleFactor": 1, "mobile": width < 500}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    browser.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", {"enabled": width < 500})
+    features = [{"name": "prefers-color-scheme", "value": scheme}]
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+    wait_until(lambda: browser.execute_script("return innerWidth"), width)
+    yield browser
+    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+    browser.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", {"enabled": False})
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
+
+
+def divider(browser: Any) -> Any:
+    return browser.find_element("css selector", "[role=slider]")
+
+
+def wait_for_divider(browser: Any, place: int) -> None:
+    """Wait until the value, the divider with its thumb, and the edge of the left picture are at this percentage."""
+    read = (
+        "const stack = document.querySelector('.stack').getBoundingClientRect();"
+        "const at = name => { const box = document.querySelector(name).getBoundingClientRect();"
+        " return Math.round(100 * ((box.left + box.right) / 2 - stack.left) / stack.width); };"
+        "return [at('.divider'), at('.thumb'), Number(document.querySelector('.divider').ariaValueNow),"
+        " 100 - Math.round(parseFloat(document.querySelector('.left').style.clipPath.split(' ')[1]))]"
+    )
+    wait_until(lambda: browser.execute_script(read), [place] * 4)
+
+
+def test_nothing_scrolls_sideways_and_every_picture_fits_its_frame(screen: Any) -> None:
+    assert screen.execute_script("return document.documentElement.scrollWidth <= innerWidth")
+    beyond = (
+        "return [...document.querySelectorAll('body *')].filter(e => e.getBoundingClientRect().right > innerWidth + 1"
+        " && !e.closest('svg')).map(e => e.outerHTML.slice(0, 99))"
+    )
+    assert screen.execute_script(beyond) == []
+    fits = (
+        "return [...document.querySelectorAll('.viewer')].every(v => v.scrollWidth <= v.clientWidth"
+        " && v.scrollHeight <= v.clientHeight && v.clientHeight < innerHeight)"
+    )
+    assert screen.execute_script(fits)
+
+
+def test_text_contrasts_with_the_background(screen: Any) -> None:
+    colours = (
+        "const light = c => c.match(/[\\d.]+/g).slice(0, 3).reduce((a, b) => a + Number(b), 0) / 765;"
+        "const style = getComputedStyle(document.body), back = getComputedStyle(document.documentElement);"
+        "const dark = matchMedia('(prefers-color-scheme: dark)').matches;"
+        "return [dark, light(style.color) > 0.5]"
+    )
+    dark, light_text = screen.execute_script(colours)
+    assert dark == light_text
+
+
+def test_the_reference_is_compared_with_a_candidate_first_and_both_halves_are_labelled(screen: Any) -> None:
+    labels = [label.text for label in screen.find_elements("css selector", "figure:first-of-type .half span")]
+    assert sorted(labels) == ["first", "reference"]
+    assert screen.find_element("css selector", ".left span").text == "reference"
+    menus = screen.find_elements("css selector", "figure:first-of-type select")
+    assert [menu.get_attribute("value") for menu in menus] == ["reference", "first"]
+    menus[0].send_keys("second")
+    wait_until(lambda: screen.find_element("css selector", ".left span").text, "second")
+
+
+def test_the_mouse_drags_the_divider_from_anywhere_on_the_picture(screen: Any) -> None:
+    from selenium.webdriver import ActionChains
+
+    stack = screen.find_element("css selector", ".stack")
+    screen.execute_script("arguments[0].scrollIntoView({block: 'center'})", stack)
+    width = stack.size["width"]
+    mouse = ActionChains(screen, duration=50)
+    mouse.move_to_element_with_offset(stack, round(-0.3 * width), 3).click().perform()
+    wait_for_divider(screen, 20)
+    mouse = ActionChains(screen, duration=50)
+    mouse.move_to_element_with_offset(stack, round(-0.2 * width), 3).click_and_hold()
+    mouse.move_to_element_with_offset(stack, round(0.2 * width), 9).release().perform()
+    wait_for_divider(screen, 70)
+    ActionChains(screen, duration=50).move_to_element_with_offset(stack, 0, 0).perform()
+    wait_for_divider(screen, 70)
+
+
+def test_a_finger_drags_the_divider(screen: Any) -> None:
+    stack = screen.find_element("css selector", ".stack")
+    screen.execute_script("arguments[0].scrollIntoView({block: 'center'})", stack)
+    box = screen.execute_script("return arguments[0].getBoundingClientRect().toJSON()", stack)
+
+    def touch(kind: str, share: float | None = None) -> None:
+        at = [] if share is None else [{"x": box["x"] + share * box["width"], "y": box["y"] + box["height"] / 3}]
+        screen.execute_cdp_cmd("Input.dispatchTouchEvent", {"type": kind, "touchPoints": at})
+
+    touch("touchStart", 0.3)
+    for share in (0.4, 0.6, 0.8):
+        touch("touchMove", share)
+    touch("touchEnd")
+    wait_for_divider(screen, 80)
+    assert screen.execute_script("return document.scrollingElement.scrollLeft") == 0
+
+
+def test_the_keyboard_moves_the_divider(screen: Any) -> None:
     from selenium.webdriver.common.keys import Keys
 
-    slider = browser.find_element("css selector", "input[type=range]")
-    slider.send_keys(Keys.HOME)
-    divider = browser.find_element("css selector", ".divider")
-    wait_until(lambda: divider.get_attribute("style"), "left: 0%;")
-    slider.send_keys(Keys.ARROW_RIGHT)
-    wait_until(lambda: divider.get_attribute("style"), "left: 1%;")
+    for key, place in (
+        (Keys.HOME, 0),
+        (Keys.ARROW_RIGHT, 1),
+        (Keys.PAGE_UP, 11),
+        (Keys.ARROW_LEFT, 10),
+        (Keys.END, 100),
+    ):
+        divider(screen).send_keys(key)
+        wait_for_divider(screen, place)
 
 
 def test_keyboard_sorts_a_table(browser: Any) -> None:
@@ -188,9 +292,11 @@ def test_keyboard_sorts_a_table(browser: Any) -> None:
 def test_zoom_enlarges_every_picture(browser: Any) -> None:
     from selenium.webdriver.common.keys import Keys
 
-    browser.find_element("id", "zoom").send_keys(Keys.ARROW_DOWN)
     stacks = browser.find_elements("css selector", ".stack")
-    wait_until(lambda: [stack.size["width"] for stack in stacks], [64, 64])
+    wait_until(lambda: [stack.size["width"] for stack in stacks], [128, 128])
+    for width in (32, 64):
+        browser.find_element("id", "zoom").send_keys(Keys.ARROW_DOWN)
+        wait_until(lambda: [stack.size["width"] for stack in stacks], [width, width])
 
 
 def test_every_control_can_be_reached_and_has_a_name(browser: Any) -> None:
