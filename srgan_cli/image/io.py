@@ -95,11 +95,12 @@ def picture_losses(path: Path, picture: Picture | ImageStream) -> list[str]:
     """What the format of `path` drops of a picture, a sentence each."""
     header = picture.header if isinstance(picture, ImageStream) else picture
     name, metadata = output_format(path), header.metadata
-    capabilities, most_bits = FORMAT_CAPABILITIES[name], max(FORMAT_CAPABILITIES[name].depths)
+    capabilities, most_bits = FORMAT_CAPABILITIES[name], FORMAT_CAPABILITIES[name].most_bits
+    bits = (metadata.coded_bits if header.depth == 16 else None) or header.depth
     _, _, dropped = _fit_metadata(header, name)
     losses = {
         "has no transparency: the picture is flattened on white": header.alpha is not None and not capabilities.alpha,
-        f"stores {most_bits} of this picture's {header.depth} bits a channel": header.depth > most_bits,
+        f"stores {most_bits} of this picture's {bits} bits a channel": bits > most_bits,
         "clips values outside 0…1": header.value_range != UNIT_RANGE and 32 not in capabilities.depths,
         "cannot store all of this picture's EXIF": name == "TIFF" and tiff.has_unwritable_tags(metadata.exif),
     }

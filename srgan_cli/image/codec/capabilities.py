@@ -38,6 +38,8 @@ class FormatCapabilities:
     """The suffixes that select the format; the first one is the default."""
     depths: tuple[int, ...] = (8,)
     """Bits a channel: 8 and 16 are integers, 32 is float."""
+    coded_bits: tuple[int, ...] = ()
+    """Bits a channel to which 16 are rounded, if there are fewer."""
     grey: bool = True
     """Whether one channel is stored as one; otherwise grey becomes RGB."""
     alpha: bool = True
@@ -68,6 +70,15 @@ class FormatCapabilities:
     """What encoding takes where pictures are not streamed."""
     options: dict[str, object] = field(default_factory=dict)
     """Arguments of Pillow's `Image.save`."""
+
+    @property
+    def most_bits(self) -> int:
+        """The most bits a channel."""
+        return max(self.coded_bits or self.depths)
+
+    def bits_for(self, wanted: int) -> int:
+        """The bits a channel that a picture of more than 8 bits is coded with."""
+        return min([bits for bits in self.coded_bits if bits >= wanted], default=self.most_bits)
 
     @property
     def holds_any_colour(self) -> bool:
@@ -152,6 +163,8 @@ FORMAT_CAPABILITIES = {
     ),
     "AVIF": FormatCapabilities(
         (".avif",),
+        (8, 16),
+        coded_bits=(10, 12),
         holds=_HDR,
         sequence="animation",
         loop=False,
@@ -161,6 +174,8 @@ FORMAT_CAPABILITIES = {
     ),
     "HEIF": FormatCapabilities(
         (".heic", ".heif"),
+        (8, 16),
+        coded_bits=(10, 12),
         holds=_HDR,
         sequence="pages",
         extra="heic",

@@ -61,11 +61,11 @@ def bits_per_channel(image: Image.Image, file: IO[bytes]) -> int:
     return 16 if ";16" in " ".join(str(tile[3]) for tile in getattr(image, "tile", ())) else 8
 
 
-def read_netpbm(data: bytes) -> Values | None:
-    """The values (H, W, C) of a binary PGM or PPM of 16 bits, scaled to 0…65535; None for another file."""
+def read_netpbm(data: bytes) -> Values:
+    """The values (H, W, C) of a binary PGM or PPM of 16 bits, scaled to 0…65535.  Raises ValueError for others."""
     found = _NETPBM.match(data)
     if found is None:
-        return None
+        raise ValueError("a PGM or PPM that is not binary")
     channels, (width, height, top) = {b"5": 1, b"6": 3}[found[1]], (int(found[number]) for number in (2, 3, 4))
     values = np.frombuffer(data, ">u2", height * width * channels, found.end()).reshape(height, width, channels)
     scaled: Values = np.rint(np.minimum(values, top) * (65_535 / top)).astype(np.uint16)

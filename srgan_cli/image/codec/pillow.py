@@ -3,8 +3,9 @@
 import struct
 from collections.abc import Sequence
 from contextlib import suppress
+from io import BytesIO
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 from PIL import Image, ImageFile, UnidentifiedImageError
@@ -12,9 +13,11 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 from srgan_cli.errors import PictureError
 from srgan_cli.image.codec.capabilities import PILLOW_DECODERS
 from srgan_cli.image.codec.colour import NON_RGB_MODES, convert_to_srgb
-from srgan_cli.image.codec.raster import Values, apply_exif_orientation
+from srgan_cli.image.codec.raster import Values, apply_exif_orientation, from_coded_bits, to_coded_bits
 
 _SIGNATURE_BYTES = 16
+_DEEP_MODES = {1: "I;16", 2: "LA;16", 3: "RGB;16", 4: "RGBA;16"}
+"""Modes of pillow_heif, by the number of channels."""
 ORIENTED_BY_DECODER = ("JXL", "HEIF")
 """Their decoders apply the orientation, but leave it in EXIF."""
 
@@ -85,3 +88,23 @@ def _plain_mode(image: Image.Image) -> str:
 def _has_grey_palette(image: Image.Image) -> bool:
     table = image.getpalette() if image.mode == "P" else None
     return table is not None and table[0::3] == table[1::3] == table[2::3]
+
+
+def read_deep_heif(data: bytes, page: int, bits: int) -> Values:
+    """The values of a picture of HEIF with more than 8 bits, scaled to 16, upright."""
+    import pillow_heif
+
+    image = pillow_heif.open_heif(BytesIO(data), convert_hdr_to_8bit=False)[page]
+    values = np.asarray(image)
+    return from_coded_bits(values if values.ndim == 3 else values[..., None], bits)
+
+
+def write_deep_heif(pictures: Sequence[Values], file: IO[bytes], bits: int, options: dict[str, Any]) -> None:
+    """Write pictures of 16 bits as HEIF with fewer bits."""
+    import pillow_heif
+
+    container = pillow_heif.HeifFile()
+    for values in pictures:
+        height, width, channels = values.shape
+        container.add_frombytes(_DEEP_MODES[channels], (width, height), to_coded_bits(values, bits).tobytes())
+    container.save(file, bit_depth=bits, **options)

@@ -147,3 +147,15 @@ def apply_exif_orientation(values: Values, orientation: int) -> Values:
     quarters, mirrored = EXIF_TURNS.get(orientation, (0, False))
     upright = np.rot90(values, quarters)
     return upright[:, ::-1] if mirrored else upright
+
+
+def from_coded_bits(values: Values, bits: int) -> Values:
+    """Values of 16 bits of which the decoder has filled only the highest ones, so that white is 65 535."""
+    scaled: Values = np.rint((values >> (16 - bits)) * (65_535 / (2**bits - 1))).astype(np.uint16)
+    return scaled
+
+
+def to_coded_bits(values: Values, bits: int) -> Values:
+    """The opposite: values of 16 bits rounded to fewer, which are the highest ones."""
+    rounded: Values = np.rint(values * ((2**bits - 1) / 65_535)).astype(np.uint16) << (16 - bits)
+    return rounded

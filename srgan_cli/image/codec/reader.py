@@ -15,7 +15,7 @@ from srgan_cli.image.codec import headers, tiff, vips
 from srgan_cli.image.codec.capabilities import JXL_SIGNATURES, register_plugin, require_plugin
 from srgan_cli.image.codec.errors import TIFF_SIGNATURES, translate_errors
 from srgan_cli.image.codec.limits import check_max_pixels
-from srgan_cli.image.codec.pillow import ORIENTED_BY_DECODER, Decoded, decode, open_image
+from srgan_cli.image.codec.pillow import ORIENTED_BY_DECODER, Decoded, decode, open_image, read_deep_heif
 from srgan_cli.image.codec.raster import Raster, Rows, Values
 from srgan_cli.image.dicom.file import DicomReader, is_dicom
 from srgan_cli.image.metadata import jpeg, png
@@ -150,6 +150,7 @@ class PillowReader:
         self.redecodes = self.count > 1 and not self.animated
         self.loop = _loop_count(image)
         self.bits = jxl.bits if jxl else headers.bits_per_channel(image, file)
+        self.is_deep = self.bits > 8 and self.format in ("PPM", "HEIF", "AVIF") and not self.animated
         self.drops_frames = bool(jxl and jxl.is_animated)
         if jxl:
             image.info["xmp"] = dict(reversed(list(boxes(self.data)))).get(b"xml ")
@@ -194,12 +195,14 @@ class PillowReader:
         values, profile, changes = self._values(index)
         duration = float(self.image.info.get("duration") or 0) if self.animated else 0
         rows = Rows.lazy(values, partial(self._redecode, index)) if self.redecodes else Rows.from_array(values)
-        return Raster(rows, profile, metadata.upright(), duration, (*notes, *changes))
+        metadata = replace(metadata.upright(), coded_bits=self.bits if self.is_deep and self.bits < 16 else None)
+        return Raster(rows, profile, metadata, duration, (*notes, *changes))
 
     def _load(self, index: int) -> None:
         if self.count > 1:
             self.image.seek(self.pages[index])
-        self.image.load()
+        if not self.is_deep:
+            self.image.load()
 
     def _redecode(self, index: int) -> Values:
         with _reopen(self.path, self.stamp) as file, open_image(file) as image:
@@ -208,16 +211,20 @@ class PillowReader:
             return reader._values(index)[0]
 
     def _values(self, index: int) -> Decoded:
-        deep = self._netpbm_values()
-        if deep is not None:
-            return deep, None, []
+        if self.is_deep:
+            return self._deep_values(index), self.image.info.get("icc_profile"), []
         values, profile, changes = decode(self.image, self.path, orientation=self._orientation(index))
         reduced = self.bits > 8 and not _is_deep(self.image)
         return values, profile, [*([f"its {self.bits} bits a channel are reduced to 8"] if reduced else []), *changes]
 
-    def _netpbm_values(self) -> Values | None:
-        """The values of a PGM or PPM of 16 bits, which Pillow would reduce to 8; None for other files."""
-        return headers.read_netpbm(self.data) if self.format == "PPM" and self.bits > 8 else None
+    def _deep_values(self, index: int) -> Values:
+        """The values of formats whose 16 bits Pillow would reduce to 8."""
+        if self.format == "HEIF":
+            return read_deep_heif(self.data, self.pages[index], self.bits)
+        if self.format == "AVIF":
+            values = vips.read_deep_avif(self.data, self.bits)
+            return values[..., ::3] if self.image.mode in ("L", "LA") else values
+        return headers.read_netpbm(self.data)
 
     def _dropped_notes(self) -> list[str]:
         notes = ["the default image of its animation is dropped"] if self.has_default_image else []

@@ -18,7 +18,7 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 
 from srgan_cli.errors import PictureError, SrganError
-from srgan_cli.image.codec.raster import EXIF_TURNS, Rows, Values, band_rows
+from srgan_cli.image.codec.raster import EXIF_TURNS, Rows, Values, band_rows, from_coded_bits, to_coded_bits
 from srgan_cli.image.metadata import png
 from srgan_cli.system.files import check_space, check_unchanged, file_stamp
 
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 _KINDS = {"uint8": "uchar", "uint16": "ushort", "float32": "float"}
 _DTYPES = {kind: np.dtype(name) for name, kind in _KINDS.items()}
 _PIPE_BYTES = 2**16
+_KEEP = {"exif-data": 1, "xmp-data": 2, "icc-profile-data": 8}
+"""The flags of what libvips writes."""
 _MAX_CACHED_BYTES = 100 * 2**20
 _TO_SRGB = {"intent": "relative", "black_point_compensation": True}
 CMYK_NOTE = "its CMYK is converted to sRGB"
@@ -63,6 +65,26 @@ def read(path: Path, kind: str, *, page: int = 0, orientation: int = 1) -> tuple
                 yield np.frombuffer(data, dtype).reshape(count, *shape[1:])
 
     return Rows(shape, dtype, bands), notes
+
+
+def read_deep_avif(data: bytes, bits: int) -> Values:
+    """The values of an AVIF with more than 8 bits, scaled to 16, upright; grey comes as RGB."""
+    pyvips = _import_vips()
+    return from_coded_bits(pyvips.Image.heifload_buffer(data, unlimited=True).numpy(), bits)
+
+
+def write_deep_avif(values: Values, file: IO[bytes], bits: int, metadata: dict[str, bytes]) -> None:
+    """Write a picture of 16 bits as AVIF with fewer bits; metadata by the names of libvips."""
+    pyvips = _import_vips()
+    image = pyvips.Image.new_from_array(to_coded_bits(values, bits))
+    image = image.copy(interpretation="rgb16" if values.shape[2] > 2 else "grey16")
+    for name, content in metadata.items():
+        image.set_type(pyvips.GValue.blob_type, name, content)
+    keep = sum(_KEEP[name] for name in metadata)
+    try:
+        file.write(image.heifsave_buffer(compression="av1", bitdepth=bits, Q=92, subsample_mode="off", keep=keep))
+    except pyvips.Error as error:
+        raise _failure(_reason(error)) from error
 
 
 def write_png(rows: Rows, file: IO[bytes], chunks: bytes) -> None:

@@ -13,6 +13,7 @@ from srgan_cli.errors import PictureError
 from srgan_cli.image.codec import tiff, vips
 from srgan_cli.image.codec.capabilities import COLOUR, FORMAT_CAPABILITIES, KINDS, FormatCapabilities
 from srgan_cli.image.codec.colour import quantize_to_palette
+from srgan_cli.image.codec.pillow import write_deep_heif
 from srgan_cli.image.codec.raster import Raster, Values
 from srgan_cli.image.dicom import file as dicom
 from srgan_cli.image.geo import microscopy
@@ -81,10 +82,28 @@ def write(rasters: Sequence[Raster], path: Path, name: str, *, loop: int = 0) ->
         dicom.write(rasters, path)
         return
     with path.open("wb") as file:
-        if can_stream(name, len(rasters)):
+        if FORMAT_CAPABILITIES[name].coded_bits and any(raster.depth > 8 for raster in rasters):
+            _write_deep(rasters, file, name)
+        elif can_stream(name, len(rasters)):
             _STREAM_WRITERS[name](rasters[0], file)
         else:
             _write_whole(rasters, file, name, loop)
+
+
+def _write_deep(rasters: list[Raster], file: IO[bytes], name: str) -> None:
+    """AVIF and HEIF of more than 8 bits."""
+    first = rasters[0].metadata
+    wanted = first.coded_bits or max(first.significant_bits or (rasters[0].depth,))
+    bits, options = FORMAT_CAPABILITIES[name].bits_for(wanted), _pillow_options(rasters[0], name)
+    if name == "HEIF":
+        values = [raster.values.astype(np.uint16) * (1 if raster.depth > 8 else 257) for raster in rasters]
+        write_deep_heif(values, file, bits, FORMAT_CAPABILITIES[name].options | options)
+        return
+    encoded, parts = BytesIO(), {"exif": "exif-data", "xmp": "xmp-data", "icc_profile": "icc-profile-data"}
+    vips.write_deep_avif(
+        rasters[0].values, encoded, bits, {parts[key]: value for key, value in options.items() if key in parts}
+    )
+    file.write(_complete(encoded.getvalue(), rasters[0], name))
 
 
 def _write_whole(rasters: list[Raster], file: IO[bytes], name: str, loop: int) -> None:

@@ -84,9 +84,9 @@ def to_clli(light_levels: tuple[int, ...]) -> tuple[int, int]:
 
 
 def to_mdcv(mastering_display: bytes) -> tuple[int, ...]:
-    """x of red, green and blue, y of them, x and y of white, and the luminances, of the content of mDCV of PNG."""
+    """x of green, blue and red, y of them, x and y of white, and the luminances, of the content of mDCV of PNG."""
     numbers = struct.unpack(">8H2L", mastering_display)
-    return (*numbers[0:6:2], *numbers[1:6:2], *numbers[6:])
+    return (*numbers[2:6:2], numbers[0], *numbers[3:6:2], numbers[1], *numbers[6:])
 
 
 def to_pasp(pixel_ratio: tuple[float, float]) -> tuple[int, int]:

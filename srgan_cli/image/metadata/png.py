@@ -260,8 +260,10 @@ def _number_chunks(metadata: Metadata, depth: int, channels: int) -> Iterator[Ch
         yield b"mDCV", metadata.mastering_display
     if metadata.light_levels:
         yield b"cLLI", struct.pack(">2L", *metadata.light_levels)
-    if metadata.significant_bits:
-        yield b"sBIT", bytes(_bits_of_channels(metadata.significant_bits, depth, channels))
+    coded = (metadata.coded_bits,) if metadata.coded_bits and depth == 16 else None
+    significant = metadata.significant_bits or coded
+    if significant:
+        yield b"sBIT", bytes(_bits_of_channels(significant, depth, channels))
     if metadata.background:
         colours = _of_colours(metadata.background, channels)
         yield b"bKGD", b"".join(struct.pack(">H", round(level * (2**depth - 1))) for level in colours)
