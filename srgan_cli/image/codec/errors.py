@@ -1,5 +1,6 @@
 """Errors of missing, damaged and unsupported files, as PictureError."""
 
+import re
 import struct
 import zlib
 from collections.abc import Iterator
@@ -16,6 +17,8 @@ _DAMAGE_ERRORS = (
     *(OSError, SyntaxError, ValueError, EOFError, RuntimeError, IndexError, KeyError, TypeError, struct.error),
     *(AssertionError, AttributeError, ArithmeticError, zlib.error),
 )
+_DECODER_ERRORS = (OSError, SyntaxError, RuntimeError)
+_PYTHON = re.compile("_io|<|\\bobject\\b|argument|NoneType|buffer")
 _SIGNATURES = {b"\xff\xd8": "JPEG", b"\x89PNG": "PNG", b"GIF8": "GIF", b"BM": "BMP", b"RIFF": "WebP"}
 _SIGNATURES |= dict.fromkeys(TIFF_SIGNATURES, "TIFF")
 _HEAD_BYTES = 64
@@ -46,8 +49,13 @@ def translate_errors(path: Path) -> Iterator[None]:
     except _DAMAGE_ERRORS as error:
         system = getattr(error, "strerror", None)
         hint = "check the path" if system else "the file is damaged or incomplete: copy or download it again"
-        reason = system or error or type(error).__name__
+        reason = system or _own_words(error) or "it is damaged"
         raise PictureError("cannot read {path}: {reason}", hint, path=path, reason=reason) from error
+
+
+def _own_words(error: Exception) -> str:
+    """What a decoder says; empty for messages of Python itself."""
+    return "" if _PYTHON.search(str(error)) or not isinstance(error, _DECODER_ERRORS) else str(error)
 
 
 def _unidentified(path: Path) -> PictureError:

@@ -1,7 +1,7 @@
 """Reading: the pictures of a file as rasters, each decoded when it is requested."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from math import prod
@@ -16,7 +16,10 @@ from srgan_cli.image.codec.capabilities import JXL_SIGNATURES, register_plugin, 
 from srgan_cli.image.codec.errors import TIFF_SIGNATURES, translate_errors
 from srgan_cli.image.codec.limits import check_max_pixels
 from srgan_cli.image.codec.pillow import ORIENTED_BY_DECODER, Decoded, decode, open_image, read_deep_heif
-from srgan_cli.image.codec.raster import Raster, Rows, Values
+from srgan_cli.image.codec.raster import Raster, Rows, Values, apply_exif_orientation
+from srgan_cli.image.decoders import png as png_repair
+from srgan_cli.image.decoders import tiff_page
+from srgan_cli.image.decoders.fallback import open_fallback
 from srgan_cli.image.dicom.file import DicomReader, is_dicom
 from srgan_cli.image.metadata import jpeg, png
 from srgan_cli.image.metadata.isobmff import boxes
@@ -29,6 +32,8 @@ _DECODE_BYTES_PER_PIXEL = 20
 """Memory of Pillow while it decodes: 3 (grey) to 18 (WebP) were measured, of which 1 to 4 stay."""
 _ANIMATED = ("GIF", "PNG", "WEBP", "AVIF")
 _MAX_BITS = 32
+_PILLOW_BITS = 8
+"""Pillow reads TIFFs of more bits a channel as grey alone, or not at all."""
 
 
 class ImageReader(Protocol):
@@ -82,8 +87,17 @@ def open_reader(path: Path, *, max_pixels: int | None = None) -> Iterator[ImageR
         register_plugin(path, head)
         jxl = _read_jxl_header(path, max_pixels) if head.startswith(JXL_SIGNATURES) else None
         # A file object, not the path: Pillow maps some TIFFs into memory and returns wrong pixels for rotated ones.
-        with open_image(file) as image:
-            yield PillowReader(path, file, image, jxl)
+        source, notes = png_repair.repair(file) if png is not None else (file, [])
+        try:
+            image = open_image(source)
+        except (UnidentifiedImageError, OSError, ValueError, RuntimeError):
+            other = open_fallback(path)
+            if other is None:
+                raise
+            yield other
+            return
+        with image:
+            yield PillowReader(path, source, image, jxl, notes)
         check_unchanged(path, stamp)
 
 
@@ -138,8 +152,16 @@ class PngReader:
 class PillowReader:
     """Files that only Pillow and its plugins can read."""
 
-    def __init__(self, path: Path, file: IO[bytes], image: Image.Image, jxl: headers.JxlHeader | None = None) -> None:
-        self.path, self.image, self.stamp = path, image, file_stamp(path)
+    def __init__(
+        self,
+        path: Path,
+        file: IO[bytes],
+        image: Image.Image,
+        jxl: headers.JxlHeader | None = None,
+        notes: Sequence[str] = (),
+    ) -> None:
+        """`notes` are about the file as a whole."""
+        self.path, self.image, self.stamp, self.notes = path, image, file_stamp(path), notes
         self.format = image.format or ""
         self.has_default_image = bool(getattr(image, "default_image", False))
         self.data = path.read_bytes()
@@ -230,7 +252,7 @@ class PillowReader:
         notes = ["the default image of its animation is dropped"] if self.has_default_image else []
         if self.drops_frames:
             notes.append("its animation is reduced to the first frame")
-        return notes
+        return [*self.notes, *notes]
 
 
 class TiffReader:
@@ -265,7 +287,7 @@ class TiffReader:
         number, tags = self.pages[index]
         metadata, notes = tiff.read_metadata(self.file, self.pages, index)
         notes += self.notes if index == 0 else []
-        raster = self._read_with_vips(number, tags) if self.is_streamed(index) else self._read_with_pillow(number)
+        raster = self._read_with_vips(number, tags) if self.is_streamed(index) else self._read_whole(number, tags)
         return replace(raster, metadata=metadata.upright(), notes=(*notes, *raster.notes))
 
     def _read_with_vips(self, number: int, tags: tiff.Tags) -> Raster:
@@ -275,20 +297,24 @@ class TiffReader:
         rows, notes = vips.read(self.path, "TIFF", page=number, orientation=tiff.orientation(tags))
         return Raster(rows, None if notes else tiff.profile(tags), notes=tuple(notes))
 
-    def _read_with_pillow(self, number: int) -> Raster:
-        values, profile, notes = self._values(self.file, number)
-        rows = Rows.lazy(values, partial(self._redecode, number)) if self.redecodes else Rows.from_array(values)
+    def _read_whole(self, number: int, tags: tiff.Tags) -> Raster:
+        values, profile, notes = self._values(self.file, number, tags)
+        rows = Rows.lazy(values, partial(self._redecode, number, tags)) if self.redecodes else Rows.from_array(values)
         return Raster(rows, profile, notes=tuple(notes))
 
-    def _values(self, file: IO[bytes], number: int) -> Decoded:
-        with open_image(file, ("TIFF",)) as image:
+    def _values(self, file: IO[bytes], number: int, tags: tiff.Tags) -> Decoded:
+        """Decoded by Pillow, or by tifffile if Pillow does not know the kind of page."""
+        with suppress(UnidentifiedImageError, SyntaxError, KeyError), open_image(file, ("TIFF",)) as image:
             image.seek(number)
-            image.load()
-            return decode(image, self.path, orientation=tiff.orientation(dict(self.pages)[number]))
+            if tiff.depth(tags) <= _PILLOW_BITS:
+                image.load()
+                return decode(image, self.path, orientation=tiff.orientation(tags))
+        values, profile, notes = tiff_page.decode(self.path, number)
+        return apply_exif_orientation(values, tiff.orientation(tags)), profile, notes
 
-    def _redecode(self, number: int) -> Values:
+    def _redecode(self, number: int, tags: tiff.Tags) -> Values:
         with _reopen(self.path, self.stamp) as file:
-            return self._values(file, number)[0]
+            return self._values(file, number, tags)[0]
 
 
 def _is_deep(image: Image.Image) -> bool:

@@ -34,6 +34,11 @@ WIDTH, HEIGHT, BITS, PHOTOMETRIC, STRIPS, ORIENTATION = 256, 257, 258, 262, 273,
 RESOLUTION = {282, 283, 296}
 _SUBFILE, _SUBIFDS, _XMP, _PROFILE, _EXTRA_SAMPLES, _SAMPLE_FORMAT = 254, 330, 700, 34675, 338, 339
 _IPTC, _PHOTOSHOP, _C2PA = 33723, 34377, 52545
+_COMPRESSION, _PLANAR, _TILE_WIDTH = 259, 284, 322
+_SEPARATE_PLANES, _SEPARATED, _LOG_L, _FLOAT = 2, 5, 32844, 3
+_NOT_IN_VIPS = (6, 34887, 34925, 50000)
+"""Compressions: JPEG in the old style, LERC, LZMA and Zstandard."""
+_DEEP_BITS = {16, 32, 64}
 _UNASSOCIATED_ALPHA = 2
 _CALIBRATED = ("OME-XML", "ImageJ")
 _UNCONVERTED = (0, 1, 2)
@@ -96,12 +101,20 @@ def profile(tags: Tags) -> bytes | None:
 def is_plain(tags: Tags) -> bool:
     """Whether libvips reads a page as Pillow does.
 
-    That is the case for more than 8 bits, and for grey and RGB of 8 bits with unassociated alpha or none.
+    That is the case for 16 bits and more, and for grey and RGB of 8 bits with unassociated alpha or none, but not for
+    compressions and layouts that libvips does not know, and for inks in floats, which it takes for 0…255.
     """
+    tiled_planes = tags.get(_PLANAR) == _SEPARATE_PLANES and _TILE_WIDTH in tags
+    kind = tags.get(PHOTOMETRIC)
+    float_inks = kind == _SEPARATED and _FLOAT in tags.get(_SAMPLE_FORMAT, ())
+    if tags.get(_COMPRESSION) in _NOT_IN_VIPS or tiled_planes or float_inks or kind == _LOG_L:
+        return False
     bits, extra = tags.get(BITS, (1,)), tags.get(_EXTRA_SAMPLES, ())
     channels = {0: 1, 1: 1, 2: 3}.get(tags.get(PHOTOMETRIC, -1), -1)
     shallow = set(bits) == {8} and set(tags.get(_SAMPLE_FORMAT, (1,))) == {1}
-    return depth(tags) > 8 or (shallow and len(bits) == channels + len(extra) and extra in ((), (_UNASSOCIATED_ALPHA,)))
+    return set(bits) <= _DEEP_BITS or (
+        shallow and len(bits) == channels + len(extra) and extra in ((), (_UNASSOCIATED_ALPHA,))
+    )
 
 
 def size(tags: Tags) -> tuple[int, int]:

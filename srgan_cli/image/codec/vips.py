@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -27,17 +28,27 @@ if TYPE_CHECKING:
 
 _KINDS = {"uint8": "uchar", "uint16": "ushort", "float32": "float"}
 _DTYPES = {kind: np.dtype(name) for name, kind in _KINDS.items()}
+LOADERS = {
+    "PNG": "pngload",
+    "TIFF": "tiffload",
+    "JPEG": "jpegload",
+    "GIF": "gifload",
+    "WEBP": "webpload",
+    "AVIF": "heifload",
+}
+_FIELDS = ("exif-data", "xmp-data", "icc-profile-data", "orientation")
 _PIPE_BYTES = 2**16
 _KEEP = {"exif-data": 1, "xmp-data": 2, "icc-profile-data": 8}
 """The flags of what libvips writes."""
 _MAX_CACHED_BYTES = 100 * 2**20
 _TO_SRGB = {"intent": "relative", "black_point_compensation": True}
 CMYK_NOTE = "its CMYK is converted to sRGB"
+XYZ_NOTE = "its LogLuv is converted to sRGB of 16 bits, where what is brighter than white is clipped"
 LAB_NOTE = "its Lab is converted to sRGB"
 
 
 def read(path: Path, kind: str, *, page: int = 0, orientation: int = 1) -> tuple[Rows, list[str]]:
-    """The values of a PNG or TIFF (`kind`), upright, and a note if its colours were converted to sRGB.
+    """The values of a file of a `kind` in LOADERS, upright, and a note if its colours were converted to sRGB.
 
     Values are uint8, uint16 or float32.  Colour that is multiplied by alpha in the file is divided by it.  A rotated
     picture is decoded to a temporary file first if it is larger than libvips keeps in memory.
@@ -85,6 +96,24 @@ def write_deep_avif(values: Values, file: IO[bytes], bits: int, metadata: dict[s
         file.write(image.heifsave_buffer(compression="av1", bitdepth=bits, Q=92, subsample_mode="off", keep=keep))
     except pyvips.Error as error:
         raise _failure(_reason(error)) from error
+
+
+@dataclass(frozen=True)
+class Fields:
+    """The metadata of a file, as stored."""
+
+    exif: bytes | None
+    xmp: bytes | None
+    profile: bytes | None
+    orientation: int
+
+
+def read_any(path: Path, kind: str) -> tuple[Rows, list[str], Fields]:
+    """The values of a still picture of a `kind` in LOADERS, upright, as `read` returns them, and its metadata."""
+    image = _load(path, kind, 0, "sequential")
+    exif, xmp, profile, orientation = (image.get(name) if image.get_typeof(name) else None for name in _FIELDS)
+    fields = Fields(exif, xmp, profile, 1 if kind == "AVIF" else orientation or 1)  # heifload turns pictures itself
+    return *read(path, kind, orientation=fields.orientation), fields
 
 
 def write_png(rows: Rows, file: IO[bytes], chunks: bytes) -> None:
@@ -212,15 +241,17 @@ def _import_vips() -> Any:
 
 
 def _open(path: Path, kind: str, page: int, orientation: int) -> tuple["pyvips.Image", list[str]]:
-    pyvips = _import_vips()
+    _import_vips()
     with _translate_vips_errors(path):
-        options = {"fail_on": "error", "access": "sequential" if orientation == 1 else "random"}
-        if kind == "PNG":
-            image = pyvips.Image.pngload(os.fsencode(path), **options, unlimited=True)
-        else:
-            image = pyvips.Image.tiffload(os.fsencode(path), page=page, **options)
-        image, notes = _in_srgb(image)
+        image, notes = _in_srgb(_load(path, kind, page, "sequential" if orientation == 1 else "random"))
         return _orient(_check_values(image, path), orientation), notes
+
+
+def _load(path: Path, kind: str, page: int, access: str) -> "pyvips.Image":
+    pyvips = _import_vips()
+    options: dict[str, Any] = {"unlimited": True} if kind == "PNG" else {"page": page} if kind == "TIFF" else {}
+    with _translate_vips_errors(path):
+        return getattr(pyvips.Image, LOADERS[kind])(os.fsencode(path), fail_on="error", access=access, **options)
 
 
 @contextmanager
@@ -237,7 +268,7 @@ def _translate_vips_errors(path: Path) -> Iterator[None]:
 
 
 def _reason(error: "pyvips.Error") -> str:
-    return str(error.detail or error).strip().splitlines()[-1]
+    return (error.detail or "it is damaged").strip().splitlines()[-1]
 
 
 def _orient(image: "pyvips.Image", orientation: int) -> "pyvips.Image":
@@ -254,6 +285,8 @@ def _in_srgb(image: "pyvips.Image") -> tuple["pyvips.Image", list[str]]:
         return image.icc_transform("srgb", **options), [f"{CMYK_NOTE} {how}"]
     if image.interpretation in ("lab", "labs"):
         return image.colourspace("lab").icc_export(output_profile="srgb", depth=depth, **_TO_SRGB), [LAB_NOTE]
+    if image.interpretation == "xyz":
+        return image.colourspace("rgb16"), [XYZ_NOTE]
     return image, []
 
 

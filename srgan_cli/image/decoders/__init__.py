@@ -1,0 +1,1 @@
+"""Decoders for kinds of files that Pillow and libvips refuse."""

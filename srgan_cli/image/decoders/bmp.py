@@ -1,0 +1,117 @@
+"""BMP with any bit fields, with palettes of 1 to 8 bits, and with shortened headers, which Pillow refuses.
+
+Source: Microsoft, Bitmap Header Types; OS/2 2.0 Presentation Manager, Bitmap File Format.
+"""
+
+import struct
+from dataclasses import dataclass
+
+import numpy as np
+
+from srgan_cli.errors import PictureError
+from srgan_cli.image.codec.raster import Values
+
+SIGNATURE = b"BM"
+_FILE_HEADER = 14
+_INFO_HEADER = 40
+_RGB, _BIT_FIELDS, _ALPHA_BIT_FIELDS = 0, 3, 6
+_ALPHA_HEADER = 56
+"""From this size on, the header has a mask for alpha."""
+_METRES_PER_INCH = 0.0254
+_DEFAULT_MASKS = {16: (0x7C00, 0x3E0, 0x1F), 24: (0xFF0000, 0xFF00, 0xFF), 32: (0xFF0000, 0xFF00, 0xFF)}
+_COMPRESSIONS = {1: "RLE8", 2: "RLE4", 4: "JPEG", 5: "PNG"}
+
+
+@dataclass(frozen=True)
+class BmpHeader:
+    """The header of a BMP."""
+
+    size: int
+    """Bytes of the header."""
+    width: int
+    rows: int
+    """Height; negative if the first row is the top one."""
+    bits: int
+    """Bits a pixel."""
+    compression: int
+    colours: int
+    """Entries of the palette; 0 for the default."""
+    start: int
+    """Where the pixels start in the file."""
+
+    dpi: tuple[float, float] | None
+    """Pixels an inch."""
+
+    @property
+    def height(self) -> int:
+        """Rows."""
+        return abs(self.rows)
+
+
+def read_header(data: bytes) -> BmpHeader:
+    """The header of a BMP.  Raises PictureError for a compression or depth that cannot be read."""
+    size = int.from_bytes(data[_FILE_HEADER : _FILE_HEADER + 4], "little")
+    fields = data[_FILE_HEADER + 4 : _FILE_HEADER + min(size, _INFO_HEADER)].ljust(_INFO_HEADER - 4, b"\0")
+    width, rows, _, bits, compression, _, across, down, colours, _ = struct.unpack("<iiHHLLllLL", fields)
+    if compression not in (_RGB, _BIT_FIELDS, _ALPHA_BIT_FIELDS):
+        name = _COMPRESSIONS.get(compression, f"number {compression}")
+        raise PictureError(f"BMP with the compression {name} is not supported", "convert it to PNG first")
+    if bits not in (1, 2, 4, 8, *_DEFAULT_MASKS) or width <= 0 or not rows:
+        raise PictureError(f"BMP of {width} x {rows} pixels of {bits} bits is not supported", "convert it to PNG first")
+    dpi = (across * _METRES_PER_INCH, down * _METRES_PER_INCH) if across > 0 and down > 0 else None
+    return BmpHeader(size, width, rows, bits, compression, colours, int.from_bytes(data[10:14], "little"), dpi)
+
+
+def decode(data: bytes) -> Values:
+    """The values (H, W, 3 or 4): uint8, or uint16 if a channel has more than 8 bits.
+
+    Raises PictureError as read_header does, and ValueError for a file that is too short.
+    """
+    header = read_header(data)
+    stride = -(-header.width * header.bits // 32) * 4
+    lines = np.frombuffer(data, np.uint8, stride * header.height, header.start).reshape(header.height, stride)
+    lines = lines if header.rows < 0 else lines[::-1]
+    return _colours(header, data, lines) if header.bits <= 8 else _bit_fields(header, data, lines)
+
+
+def _colours(header: BmpHeader, data: bytes, lines: Values) -> Values:
+    """The colours of indices; those beyond the palette are black."""
+    bits = np.unpackbits(lines, axis=1).reshape(header.height, -1, header.bits)[:, : header.width]
+    index = bits @ (1 << np.arange(header.bits)[::-1])
+    start, count = _FILE_HEADER + header.size, min(header.colours or 256, 2**header.bits)
+    palette = np.zeros((256, 3), np.uint8)
+    found = np.frombuffer(data, np.uint8, min(4 * count, header.start - start), start).reshape(-1, 4)
+    palette[: len(found)] = found[:, 2::-1]
+    colours: Values = palette[index]
+    return colours
+
+
+def _bit_fields(header: BmpHeader, data: bytes, lines: Values) -> Values:
+    """The channels by their masks.  Alpha that is zero everywhere is unused."""
+    bytes_each = header.bits // 8
+    each = lines[:, : header.width * bytes_each].reshape(header.height, header.width, bytes_each)
+    pixels = each.astype(np.uint32) @ (1 << 8 * np.arange(bytes_each, dtype=np.uint32))
+    masks = _masks(header, data)
+    deep = max(mask.bit_count() for mask in masks) > 8
+    channels = [_scaled(pixels, mask, 65_535 if deep else 255) for mask in masks]
+    if len(channels) == 4 and not channels[3].any():
+        channels.pop()
+    return np.stack(channels, axis=-1).astype(np.uint16 if deep else np.uint8)
+
+
+def _masks(header: BmpHeader, data: bytes) -> tuple[int, ...]:
+    """The masks of red, green, blue and, if there is any, alpha."""
+    if header.compression == _RGB:
+        return _DEFAULT_MASKS[header.bits]
+    has_alpha = header.size >= _ALPHA_HEADER or header.compression == _ALPHA_BIT_FIELDS
+    masks = struct.unpack_from("<4L", data, _FILE_HEADER + _INFO_HEADER)
+    return masks if has_alpha and masks[3] else masks[:3]
+
+
+def _scaled(pixels: Values, mask: int, top: int) -> Values:
+    """One channel, 0…`top`."""
+    if not mask:
+        return np.zeros_like(pixels)
+    shift = (mask & -mask).bit_length() - 1
+    scaled: Values = np.rint(((pixels & mask) >> shift) * (top / (mask >> shift)))
+    return scaled

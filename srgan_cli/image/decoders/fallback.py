@@ -1,0 +1,133 @@
+"""Still pictures that Pillow cannot open: BMP with odd bit fields, and what libvips reads all the same."""
+
+from math import prod
+from pathlib import Path
+from typing import Protocol
+
+from srgan_cli.errors import PictureError
+from srgan_cli.image.codec import vips
+from srgan_cli.image.codec.raster import Raster, Rows
+from srgan_cli.image.decoders import bmp
+from srgan_cli.image.metadata.exif import EXIF_PREFIX
+from srgan_cli.image.metadata.metadata import Metadata
+from srgan_cli.image.metadata.reading import finish
+
+_HEAD_BYTES = 12
+_BMP_BYTES_PER_PIXEL = 40
+_MARKER, _JPEG_LS = 0xFF, 0xF7
+_FRAMES = {0xC0: "", 0xC1: "", 0xC2: "", 0xC3: "without loss"}
+_FRAMES |= dict.fromkeys((0xC5, 0xC6, 0xC7, 0xCD, 0xCE, 0xCF), "in a hierarchy")
+_FRAMES |= dict.fromkeys((0xC9, 0xCA, 0xCB), "with arithmetic coding")
+_KINDS = {b"\xff\xd8": "JPEG", b"GIF8": "GIF", b"RIFF": "WEBP", b"\x89PNG": "PNG"}
+
+
+class FallbackReader(Protocol):
+    """An ImageReader of a single still picture."""
+
+    format: str
+    count = 1
+    animated = False
+    loop = 0
+    redecodes = False
+
+    def size(self, index: int, /) -> tuple[int, int]:
+        """Height and width, upright."""
+
+    def is_streamed(self, index: int, /) -> bool:
+        """Whether it is read in bands."""
+
+    def decode_bytes(self, index: int, /) -> int:
+        """The memory that decoding takes."""
+
+    def read(self, index: int, /) -> Raster:
+        """The picture, upright."""
+
+
+def open_fallback(path: Path) -> FallbackReader | None:
+    """A reader for a file that Pillow cannot open, or None if there is none either.
+
+    Raises PictureError with the name of what is not supported.
+    """
+    with path.open("rb") as file:
+        head = file.read(_HEAD_BYTES)
+    if head.startswith(bmp.SIGNATURE):
+        return BmpReader(path)
+    kind = next((kind for signature, kind in _KINDS.items() if head.startswith(signature)), "")
+    kind = "AVIF" if head[4:8] == b"ftyp" else kind
+    try:
+        return VipsReader(path, kind) if kind else None
+    except PictureError:
+        if kind == "JPEG" and (found := jpeg_process(path.read_bytes())):
+            hint = "convert it to a JPEG of 8 bits, or to PNG"
+            raise PictureError(
+                "{path} is a JPEG {found}, which is not supported", hint, path=path, found=found
+            ) from None
+        return None
+
+
+def jpeg_process(data: bytes) -> str:
+    """How a JPEG is coded if that is unusual; else empty.  Source: ITU-T T.81, B.1.1.3."""
+    start = 2
+    while start + 5 <= len(data) and data[start] == _MARKER:
+        marker = data[start + 1]
+        if marker == _JPEG_LS:
+            return "of the kind JPEG-LS"
+        if marker in _FRAMES:
+            bits = data[start + 4]
+            return f"of {bits} bits a channel" if bits != 8 else _FRAMES[marker]
+        start += 2 + int.from_bytes(data[start + 2 : start + 4], "big")
+    return ""
+
+
+class BmpReader(FallbackReader):
+    """A BMP."""
+
+    format = "BMP"
+
+    def __init__(self, path: Path) -> None:
+        self.data = path.read_bytes()
+        self.header = bmp.read_header(self.data)
+
+    def size(self, _: int) -> tuple[int, int]:
+        """Height and width."""
+        return self.header.height, self.header.width
+
+    def is_streamed(self, _: int) -> bool:
+        """Never."""
+        return False
+
+    def decode_bytes(self, index: int) -> int:
+        """The memory of its masked channels."""
+        return _BMP_BYTES_PER_PIXEL * prod(self.size(index))
+
+    def read(self, _: int) -> Raster:
+        """The picture."""
+        return Raster(Rows.from_array(bmp.decode(self.data)), metadata=Metadata(dpi=self.header.dpi))
+
+
+class VipsReader(FallbackReader):
+    """A picture that libvips reads in bands."""
+
+    def __init__(self, path: Path, kind: str) -> None:
+        self.format = kind
+        self.rows, changes, fields = vips.read_any(path, kind)
+        exif = fields.exif and fields.exif.removeprefix(EXIF_PREFIX)
+        metadata, notes = finish(Metadata(exif, fields.xmp), [])
+        self.metadata, self.notes = metadata.upright(), (*notes, *changes)
+        self.profile = None if changes else fields.profile
+
+    def size(self, _: int) -> tuple[int, int]:
+        """Height and width, upright."""
+        return self.rows.shape[:2]
+
+    def is_streamed(self, _: int) -> bool:
+        """Never, so that its size is limited: libvips holds most formats whole."""
+        return False
+
+    def decode_bytes(self, _: int) -> int:
+        """The memory of its values."""
+        return prod(self.rows.shape) * self.rows.dtype.itemsize
+
+    def read(self, _: int) -> Raster:
+        """The picture, upright."""
+        return Raster(self.rows, self.profile, self.metadata, notes=self.notes)

@@ -1,0 +1,93 @@
+"""PNG without the parts that are damaged and not needed for the picture."""
+
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from io import BytesIO
+from typing import IO
+
+from PIL import Image, UnidentifiedImageError
+
+from srgan_cli.image.codec.pillow import open_image
+from srgan_cli.image.metadata.metadata import PARSE_ERRORS
+from srgan_cli.image.metadata.png import SIGNATURE
+
+_ANIMATION = (b"acTL", b"fcTL", b"fdAT")
+_DEPENDENT = (*_ANIMATION, b"tRNS", b"bKGD", b"hIST", b"sBIT")
+
+
+@dataclass(frozen=True)
+class _Chunk:
+    name: bytes
+    content: bytes
+    """All of its bytes."""
+    is_intact: bool
+    """Whether its checksum is right."""
+
+    @property
+    def is_ancillary(self) -> bool:
+        """Whether the picture can be decoded without it."""
+        return bool(self.name[0] & 0x20)
+
+
+def repair(file: IO[bytes]) -> tuple[IO[bytes], list[str]]:
+    """A PNG without damaged ancillary chunks and without a damaged animation, and a note on what was left out.
+
+    A chunk is damaged if its checksum is wrong or Pillow refuses it, an animation if its frames are not numbered in
+    order.
+    """
+    file.seek(0)
+    chunks = list(_chunks(file.read()))
+    kept, notes = [chunk for chunk in chunks if chunk.is_intact or not chunk.is_ancillary], []
+    if not _is_animation_sound(kept):
+        kept = [chunk for chunk in kept if chunk.name not in _ANIMATION]
+        notes.append("its animation is damaged: only the default image is read")
+    if not _opens(kept):
+        kept = [chunk for chunk in kept if not chunk.is_ancillary or _is_readable(chunk)]
+    names = {chunk.name for chunk in chunks} - {chunk.name for chunk in kept} - set(_ANIMATION)
+    if names:
+        notes.append(f"its damaged parts are dropped: {b', '.join(sorted(names)).decode('latin-1')}")
+    return (_joined(kept), notes) if len(kept) < len(chunks) else (file, [])
+
+
+def _joined(chunks: Iterable[_Chunk]) -> IO[bytes]:
+    return BytesIO(SIGNATURE + b"".join(chunk.content for chunk in chunks))
+
+
+def _opens(chunks: Iterable[_Chunk]) -> bool:
+    """Whether Pillow opens a PNG of these chunks."""
+    try:
+        open_image(_joined(chunks), ("PNG",))
+    except (UnidentifiedImageError, OSError, *PARSE_ERRORS, zlib.error):
+        return False
+    return True
+
+
+def _is_readable(chunk: _Chunk) -> bool:
+    """Whether Pillow reads a chunk in a grey picture; those that depend on the pixels are trusted."""
+    if chunk.name in _DEPENDENT:
+        return True
+    target = BytesIO()
+    Image.new("L", (1, 1)).save(target, "PNG")
+    head, *rest = _chunks(target.getvalue())
+    return _opens([head, chunk, *rest])
+
+
+def _is_animation_sound(chunks: list[_Chunk]) -> bool:
+    """Whether the frames of an APNG are numbered in order, and declared before the pixels; true without frames.
+
+    Source: Portable Network Graphics (third edition), W3C 2025, 4.9.
+    """
+    names = [chunk.name for chunk in chunks]
+    numbers = [chunk.content[8:12] for chunk in chunks if chunk.name in _ANIMATION[1:]]
+    late = b"acTL" in names and b"IDAT" in names and names.index(b"acTL") > names.index(b"IDAT")
+    return not late and numbers == [number.to_bytes(4, "big") for number in range(len(numbers))]
+
+
+def _chunks(data: bytes) -> Iterator[_Chunk]:
+    start = len(SIGNATURE)
+    while start + 12 <= len(data):
+        end = start + 12 + int.from_bytes(data[start : start + 4], "big")
+        crc = int.from_bytes(data[end - 4 : end], "big")
+        yield _Chunk(data[start + 4 : start + 8], data[start:end], zlib.crc32(data[start + 4 : end - 4]) == crc)
+        start = end

@@ -1,0 +1,108 @@
+"""Pages of a TIFF that neither libvips nor Pillow decodes: odd depths, planar tiles, rare compressions.
+
+tifffile reads them, with imagecodecs for most compressions.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from srgan_cli.errors import PictureError
+from srgan_cli.image.codec.colour import convert_to_srgb
+from srgan_cli.image.codec.pillow import Decoded
+from srgan_cli.image.codec.raster import Values
+
+_HINT = "convert it to an uncompressed TIFF of 8 or 16 bits, or to PNG"
+_COLOURS = {"MINISWHITE": 1, "MINISBLACK": 1, "PALETTE": 1, "RGB": 3, "YCBCR": 3, "SEPARATED": 4}
+"""The photometric interpretations that are read, with their channels."""
+_ASSOCIATED_ALPHA, _UNASSOCIATED_ALPHA = 1, 2
+_FAILURES = (ValueError, RuntimeError, TypeError, LookupError, ImportError, NotImplementedError, AttributeError)
+
+
+def decode(path: Path, number: int) -> Decoded:
+    """The values of a page as stored, not turned upright: integers of 8 or 16 bits, or float32.
+
+    Raises PictureError with the name of what is not supported.
+    """
+    import tifffile  # takes a tenth of a second
+
+    with tifffile.TiffFile(path) as file:
+        page: Any = file.pages[number]
+        if _name(page.photometric) not in _COLOURS:
+            raise _unsupported(path, f"colours of the kind {_name(page.photometric)}")
+        try:
+            values = page.asarray()
+        except _FAILURES as error:
+            stored = f"samples of {page.bitspersample} bits, compression {_name(page.compression)}"
+            raise _unsupported(path, stored, needs_extra="imagecodecs" in str(error)) from error
+        return _to_colours(_to_channels_last(values, page.axes), page, path)
+
+
+def _name(value: Any) -> str:
+    return str(getattr(value, "name", value))
+
+
+def _unsupported(path: Path, found: str, *, needs_extra: bool = False) -> PictureError:
+    hint = "pip install 'srgan-cli[tiff]'" if needs_extra else _HINT
+    return PictureError("{path} has {found}, which cannot be read", hint, path=path, found=found)
+
+
+def _to_channels_last(values: Values, axes: str) -> Values:
+    return np.moveaxis(values, 0, -1) if axes == "SYX" else values.reshape(*values.shape[:2], -1)
+
+
+def _to_colours(stored: Values, page: Any, path: Path) -> Decoded:
+    """The colours of stored channels, with alpha if there is any."""
+    kind, alpha = _name(page.photometric), page.extrasamples[:1] in ((_ASSOCIATED_ALPHA,), (_UNASSOCIATED_ALPHA,))
+    if stored.shape[2] != _COLOURS[kind] + alpha:
+        raise _unsupported(path, f"{stored.shape[2]} channels of the kind {kind}")
+    if kind == "PALETTE":
+        return (page.colormap.T[stored[..., 0]] // 257).astype(np.uint8), None, []
+    values, notes = _to_depth(stored, page.bitspersample, path)
+    if kind == "MINISWHITE":
+        values[..., 0] = _top(values) - values[..., 0]
+    profile = page.iccprofile
+    if kind == "SEPARATED":
+        return _from_cmyk(values, profile)
+    if alpha and page.extrasamples[0] == _ASSOCIATED_ALPHA:
+        values = _unmultiplied(values)
+    return values, profile, notes
+
+
+def _top(values: Values) -> int:
+    """The value of white."""
+    return np.iinfo(values.dtype).max if values.dtype.kind == "u" else 1
+
+
+def _to_depth(values: Values, bits: int, path: Path) -> tuple[Values, list[str]]:
+    """The same as uint8, uint16 or float32, and a note where bits are lost."""
+    if values.dtype.kind == "f":
+        return values.astype(np.float32), []
+    if values.dtype.kind not in "ub":
+        raise _unsupported(path, f"values of the type {values.dtype.name}")
+    dtype, top = (np.uint8, 255) if bits <= 8 else (np.uint16, 65_535)
+    scaled: Values = np.rint(values * (top / (2**bits - 1))).astype(dtype)
+    return scaled, [f"its {bits} bits a channel are reduced to 16"] if bits > 16 else []
+
+
+def _from_cmyk(values: Values, profile: bytes | None) -> Decoded:
+    """RGB of 8 bits."""
+    inks = np.rint(values[..., :4].clip(0, _top(values)) * (255 / _top(values))).astype(np.uint8)
+    image = Image.fromarray(np.ascontiguousarray(inks), "CMYK")
+    image.info["icc_profile"] = profile
+    converted, note = convert_to_srgb(image)
+    return (
+        np.asarray(converted),
+        None,
+        [note, *(["its bits a channel are reduced to 8"] if values.itemsize > 1 else [])],
+    )
+
+
+def _unmultiplied(values: Values) -> Values:
+    """Colours divided by their alpha."""
+    alpha = values[..., -1:].astype(np.float32) / _top(values)
+    colours = values[..., :-1] / np.where(alpha > 0, alpha, 1)
+    plain = colours if values.dtype.kind == "f" else np.rint(colours).clip(0, _top(values))
+    return np.concatenate([plain.astype(values.dtype), values[..., -1:]], axis=2)

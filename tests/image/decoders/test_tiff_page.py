@@ -1,0 +1,95 @@
+"""TIFF pages that neither libvips nor Pillow decodes."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+from srgan_cli.errors import PictureError
+from srgan_cli.image.io import read_picture
+
+pytest.importorskip("imagecodecs", reason="needs srgan-cli[tiff]")
+GREY = np.linspace(0, 1, 48 * 32).reshape(48, 32)
+RGB = np.stack([GREY, GREY[::-1], GREY[:, ::-1]], axis=-1)
+
+
+def saved(path: Path, unit: np.ndarray[Any, Any], top: float, dtype: str, **options: Any) -> Path:
+    values = np.rint(unit * top) if dtype.startswith("u") else unit * top
+    planar = options.get("planarconfig") == "separate"
+    stored = np.ascontiguousarray(np.moveaxis(values, -1, 0)) if planar else values
+    tifffile.imwrite(path, stored.astype(dtype), metadata=None, **options)
+    return path
+
+
+@pytest.mark.parametrize("bits", [2, 3, 4, 6, 10, 12, 14])
+@pytest.mark.parametrize("unit", [GREY, RGB], ids=["grey", "colour"])
+def test_odd_depths_are_scaled_to_8_or_16_bits(tmp_path: Path, bits: int, unit: np.ndarray[Any, Any]) -> None:
+    kind = "rgb" if unit is RGB else "minisblack"
+    dtype = "uint8" if bits <= 8 else "uint16"
+    path = saved(tmp_path / "a.tif", unit, 2**bits - 1, dtype, bitspersample=bits, photometric=kind)
+    picture = read_picture(path)
+    assert picture.depth == (8 if bits <= 8 else 16)
+    expected = np.rint(unit * (2**bits - 1)) / (2**bits - 1)
+    assert np.abs(picture.pixels.numpy() - np.atleast_3d(expected).transpose(2, 0, 1)).max() < 0.003
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"tile": (16, 16), "planarconfig": "separate"},
+        {"compression": "zstd"},
+        {"compression": "lzma"},
+        {"compression": "lerc"},
+        {"byteorder": ">", "bigtiff": True},
+        {"byteorder": ">", "bigtiff": True, "compression": "zstd"},
+    ],
+    ids=str,
+)
+def test_rare_compressions_and_layouts_are_read(tmp_path: Path, dtype: str, options: dict[str, Any]) -> None:
+    path = saved(tmp_path / "a.tif", RGB, np.iinfo(dtype).max, dtype, photometric="rgb", **options)
+    assert np.abs(read_picture(path).pixels.numpy() - RGB.transpose(2, 0, 1)).max() < 0.003
+
+
+@pytest.mark.parametrize("compression", ["group3", "group4"])
+def test_faxes_are_read(tmp_path: Path, compression: str) -> None:
+    image = Image.fromarray(GREY > 0.5)
+    image.save(tmp_path / "a.tif", compression=compression)
+    assert (read_picture(tmp_path / "a.tif").pixels[0].numpy() == (GREY > 0.5)).all()
+
+
+def test_inks_in_floats_are_not_white(tmp_path: Path) -> None:
+    inks = np.concatenate([RGB, np.zeros_like(RGB[..., :1])], axis=-1)
+    picture = read_picture(saved(tmp_path / "a.tif", inks, 1, "float32", photometric="separated"))
+    assert np.abs(picture.pixels.numpy() - 1 + RGB.transpose(2, 0, 1)).max() < 0.005
+    assert picture.notes == (
+        "its CMYK is converted to sRGB by plain arithmetic: it has no profile",
+        "its bits a channel are reduced to 8",
+    )
+
+
+def test_log_luminance_is_not_white(tmp_path: Path) -> None:
+    level = round(256 * (np.log2(0.2) + 64))
+    path = saved(tmp_path / "a.tif", RGB, 1, "int16", photometric="rgb", rowsperstrip=len(RGB))
+    grey = bytes([level >> 8, level & 255, round(410 * 4 / 19), round(410 * 9 / 19)])
+    run = 126 + RGB.shape[1]
+    with tifffile.TiffFile(path, mode="r+") as file:
+        page: Any = file.pages[0]
+        file.filehandle.seek(page.dataoffsets[0])
+        file.filehandle.write(len(RGB) * b"".join(bytes([run, value]) for value in grey))
+        page.tags["PhotometricInterpretation"].overwrite(32845)
+        page.tags["Compression"].overwrite(34676)
+        page.tags["StripByteCounts"].overwrite(8 * len(RGB))
+    picture = read_picture(path)
+    assert picture.pixels.mean().item() == pytest.approx(0.485, abs=0.01)  # 0.2 in sRGB
+    assert any("LogLuv" in note for note in picture.notes)
+
+
+@pytest.mark.parametrize(("photometric", "dtype", "name"), [("cfa", "uint8", "CFA"), ("logl", "int16", "LOGL")])
+def test_what_is_not_supported_is_named(tmp_path: Path, photometric: str, dtype: str, name: str) -> None:
+    path = saved(tmp_path / "a.tif", GREY, 255, dtype, photometric=photometric)
+    with pytest.raises(PictureError, match=f"has colours of the kind {name}, which cannot be read"):
+        read_picture(path)
