@@ -25,10 +25,10 @@ class FallbackReader(Protocol):
     """An ImageReader of a single still picture."""
 
     format: str
-    count = 1
-    animated = False
-    loop = 0
-    redecodes = False
+    count: int = 1
+    animated: bool = False
+    loop: int = 0
+    redecodes: bool = False
 
     def size(self, index: int, /) -> tuple[int, int]:
         """Height and width, upright."""
