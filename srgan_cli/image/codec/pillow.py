@@ -21,6 +21,8 @@ _DEEP_MODES = {1: "I;16", 2: "LA;16", 3: "RGB;16", 4: "RGBA;16"}
 ORIENTED_BY_DECODER = ("JXL", "HEIF")
 """Their decoders apply the orientation, but leave it in EXIF."""
 
+_TGA_DESCRIPTOR, _TGA_ALPHA_BITS = 17, 15
+
 Decoded = tuple[Values, bytes | None, list[str]]
 """Values, ICC profile, notes."""
 
@@ -44,6 +46,24 @@ def open_image(file: IO[bytes], formats: Sequence[str] = PILLOW_DECODERS) -> Ima
                 file.seek(0)
                 return factory(file, "")
     raise UnidentifiedImageError("no decoder accepts this file")
+
+
+def expose_alpha(image: ImageFile.ImageFile) -> None:
+    """Let Pillow decode the fourth byte of the pixels of a BMP, which it ignores without a mask, as alpha."""
+    for number, tile in enumerate(image.tile if image.format == "BMP" else []):
+        if isinstance(tile.args, tuple) and tile.args[0] == "BGRX":
+            image.tile[number] = tile._replace(args=("BGRA", *tile.args[1:]))
+            image._mode = "RGBA"
+
+
+def without_unused_alpha(values: Values, name: str, data: bytes) -> Values:
+    """The values of a BMP or TGA without alpha that is 0 everywhere, or that a TGA does not declare.
+
+    Most readers ignore such alpha: many programs write 0 there.
+    """
+    undeclared = name == "TGA" and not data[_TGA_DESCRIPTOR] & _TGA_ALPHA_BITS
+    unused = values.shape[2] == 4 and (undeclared or not values[..., 3].any())
+    return values[..., :3] if unused and name in ("BMP", "DIB", "TGA") else values
 
 
 def decode(image: Image.Image, path: Path, *, orientation: int = 1) -> Decoded:

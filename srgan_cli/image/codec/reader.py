@@ -8,14 +8,22 @@ from math import prod
 from pathlib import Path
 from typing import IO, Protocol
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageFile, UnidentifiedImageError
 
 from srgan_cli.errors import PictureError
 from srgan_cli.image.codec import headers, tiff, vips
 from srgan_cli.image.codec.capabilities import JXL_SIGNATURES, register_plugin, require_plugin
 from srgan_cli.image.codec.errors import TIFF_SIGNATURES, translate_errors
 from srgan_cli.image.codec.limits import check_max_pixels
-from srgan_cli.image.codec.pillow import ORIENTED_BY_DECODER, Decoded, decode, open_image, read_deep_heif
+from srgan_cli.image.codec.pillow import (
+    ORIENTED_BY_DECODER,
+    Decoded,
+    decode,
+    expose_alpha,
+    open_image,
+    read_deep_heif,
+    without_unused_alpha,
+)
 from srgan_cli.image.codec.raster import Raster, Rows, Values, apply_exif_orientation
 from srgan_cli.image.decoders import png as png_repair
 from srgan_cli.image.decoders import tiff_page
@@ -156,13 +164,14 @@ class PillowReader:
         self,
         path: Path,
         file: IO[bytes],
-        image: Image.Image,
+        image: ImageFile.ImageFile,
         jxl: headers.JxlHeader | None = None,
         notes: Sequence[str] = (),
     ) -> None:
         """`notes` are about the file as a whole."""
         self.path, self.image, self.stamp, self.notes = path, image, file_stamp(path), notes
         self.format = image.format or ""
+        expose_alpha(image)
         self.has_default_image = bool(getattr(image, "default_image", False))
         self.data = path.read_bytes()
         self.pages = self._page_numbers()
@@ -236,6 +245,7 @@ class PillowReader:
         if self.is_deep:
             return self._deep_values(index), self.image.info.get("icc_profile"), []
         values, profile, changes = decode(self.image, self.path, orientation=self._orientation(index))
+        values = without_unused_alpha(values, self.format, self.data)
         reduced = self.bits > 8 and not _is_deep(self.image)
         return values, profile, [*([f"its {self.bits} bits a channel are reduced to 8"] if reduced else []), *changes]
 
@@ -306,7 +316,7 @@ class TiffReader:
         """Decoded by Pillow, or by tifffile if Pillow does not know the kind of page."""
         with suppress(UnidentifiedImageError, SyntaxError, KeyError), open_image(file, ("TIFF",)) as image:
             image.seek(number)
-            if tiff.depth(tags) <= _PILLOW_BITS:
+            if tiff.depth(tags) <= _PILLOW_BITS and not tiff.has_planes(tags):
                 image.load()
                 return decode(image, self.path, orientation=tiff.orientation(tags))
         values, profile, notes = tiff_page.decode(self.path, number)

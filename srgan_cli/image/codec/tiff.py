@@ -35,11 +35,11 @@ RESOLUTION = {282, 283, 296}
 _SUBFILE, _SUBIFDS, _XMP, _PROFILE, _EXTRA_SAMPLES, _SAMPLE_FORMAT = 254, 330, 700, 34675, 338, 339
 _IPTC, _PHOTOSHOP, _C2PA = 33723, 34377, 52545
 _COMPRESSION, _PLANAR, _TILE_WIDTH = 259, 284, 322
-_SEPARATE_PLANES, _SEPARATED, _LOG_L, _FLOAT = 2, 5, 32844, 3
+_RGB, _SEPARATE_PLANES, _SEPARATED, _LOG_L, _FLOAT = 2, 2, 5, 32844, 3
 _NOT_IN_VIPS = (6, 34887, 34925, 50000)
 """Compressions: JPEG in the old style, LERC, LZMA and Zstandard."""
 _DEEP_BITS = {16, 32, 64}
-_UNASSOCIATED_ALPHA = 2
+_ASSOCIATED_ALPHA, _UNASSOCIATED_ALPHA = 1, 2
 _CALIBRATED = ("OME-XML", "ImageJ")
 _UNCONVERTED = (0, 1, 2)
 """Photometric interpretations whose samples stay what they are: grey and RGB."""
@@ -101,20 +101,26 @@ def profile(tags: Tags) -> bytes | None:
 def is_plain(tags: Tags) -> bool:
     """Whether libvips reads a page as Pillow does.
 
-    That is the case for 16 bits and more, and for grey and RGB of 8 bits with unassociated alpha or none, but not for
+    That is the case for 16 bits and more, and for grey and RGB of 8 bits with alpha or none, but not for
     compressions and layouts that libvips does not know, and for inks in floats, which it takes for 0…255.
     """
-    tiled_planes = tags.get(_PLANAR) == _SEPARATE_PLANES and _TILE_WIDTH in tags
     kind = tags.get(PHOTOMETRIC)
+    # libvips refuses planes in tiles, and mixes the rows of planes of other pictures than RGB.
+    planes = has_planes(tags) and (_TILE_WIDTH in tags or kind != _RGB)
     float_inks = kind == _SEPARATED and _FLOAT in tags.get(_SAMPLE_FORMAT, ())
-    if tags.get(_COMPRESSION) in _NOT_IN_VIPS or tiled_planes or float_inks or kind == _LOG_L:
+    if tags.get(_COMPRESSION) in _NOT_IN_VIPS or planes or float_inks or kind == _LOG_L:
         return False
     bits, extra = tags.get(BITS, (1,)), tags.get(_EXTRA_SAMPLES, ())
     channels = {0: 1, 1: 1, 2: 3}.get(tags.get(PHOTOMETRIC, -1), -1)
     shallow = set(bits) == {8} and set(tags.get(_SAMPLE_FORMAT, (1,))) == {1}
     return set(bits) <= _DEEP_BITS or (
-        shallow and len(bits) == channels + len(extra) and extra in ((), (_UNASSOCIATED_ALPHA,))
+        shallow and len(bits) == channels + len(extra) and extra in ((), (_ASSOCIATED_ALPHA,), (_UNASSOCIATED_ALPHA,))
     )
+
+
+def has_planes(tags: Tags) -> bool:
+    """Whether each of several channels is stored on its own."""
+    return tags.get(_PLANAR) == _SEPARATE_PLANES and len(tags.get(BITS, (1,))) > 1
 
 
 def size(tags: Tags) -> tuple[int, int]:
