@@ -9,7 +9,8 @@ from pathlib import Path
 from srgan_cli.batch.pixel_budget import PixelBudget
 from srgan_cli.batch.task import UpscaleOptions
 from srgan_cli.errors import SrganError
-from srgan_cli.image.io import check_size, picture_losses
+from srgan_cli.image.geo.export import kept_files
+from srgan_cli.image.io import check_size, output_format, picture_losses
 from srgan_cli.image.picture import ImageStream, Picture
 from srgan_cli.image.sequence import (
     ImageSequence,
@@ -43,6 +44,8 @@ class JobResult:
     """Time spent, without waiting for other jobs."""
     tiling_error: float | None
     """See TaskResult."""
+    sidecars: tuple[Path, ...]
+    """The files written beside the target."""
     consistencies: tuple[Consistency, ...]
     """How each picture agrees with its original, where that was asked for."""
 
@@ -76,9 +79,14 @@ class Job:
             make_folder(self.target.parent)
             tiling_error = self._check_tiling(pictures, plans) if self.options.verify_tiles else None
             enlarged = self._enlarged(pictures, plans, reserved, consistencies.append)
-            write_pictures(replace(pictures, frames=enlarged), self.target, before_commit=self.claim)
+            sidecars = write_pictures(
+                replace(pictures, frames=enlarged),
+                self.target,
+                overwrite_sidecars=self.options.overwrite != "keep",
+                before_commit=self.claim,
+            )
             seconds = time.monotonic() - self.upscaler.wait_seconds - began
-        return JobResult(sizes[0], pictures.count, seconds, tiling_error, tuple(consistencies))
+        return JobResult(sizes[0], pictures.count, seconds, tiling_error, tuple(sidecars), tuple(consistencies))
 
     def _reserve_memory(self, pictures: ImageSequence, sizes: list[tuple[int, int]]) -> ReservedMemory:
         """Memory for anything but tiles.  Raises SrganError, before decoding, where the limit is too low."""
@@ -128,7 +136,15 @@ class Job:
             if not is_streamed(self.target, pictures.count):
                 enlarged = ImageStream.from_picture(enlarged.to_picture())
             self.report_losses(picture_losses(self.target, enlarged))
+            if number == 0:
+                self.report_losses(self._kept_files(enlarged))
             yield enlarged
+
+    def _kept_files(self, picture: ImageStream) -> list[str]:
+        """A sentence for each file beside the target that does not become that of this picture."""
+        place, name = picture.header.metadata.place, output_format(self.target)
+        size = picture.height, picture.width
+        return kept_files(place, size, self.target, name, overwrite=self.options.overwrite != "keep")
 
     def _advance(self, number: int, count: int) -> Progress:
         """The progress of a picture as part of the file's progress."""

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from threading import Lock
 from typing import IO, Any
@@ -31,9 +31,10 @@ class Manifest:
         self.path, self.lock = folder / FILE, Lock()
         self.lines = _read(self.path)
 
-    def key(self, source: Path) -> str:
-        """A digest of the content of the input and of all settings."""
-        return hashlib.sha256(f"{digest(source)} {self.settings_digest}".encode()).hexdigest()
+    def key(self, source: Path, beside: Sequence[Path] = ()) -> str:
+        """A digest of the content of the input, of files beside it, and of all settings."""
+        content = " ".join(map(digest, (source, *beside)))
+        return hashlib.sha256(f"{content} {self.settings_digest}".encode()).hexdigest()
 
     def is_current(self, target: Path, key: str) -> bool:
         """Whether the file was made with this key and has not changed since."""

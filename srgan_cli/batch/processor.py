@@ -14,6 +14,7 @@ from srgan_cli.batch.pixel_budget import PixelBudget
 from srgan_cli.batch.task import Task, TaskResult, UpscaleOptions
 from srgan_cli.errors import SrganError, to_srgan_error
 from srgan_cli.image.codec.limits import check_streamed_pixels
+from srgan_cli.image.geo.sidecar import sidecar_paths
 from srgan_cli.image.sequence import ImageSequence, LossReporter, fit_to_format, open_pictures
 from srgan_cli.system.files import remove_stale_temporaries
 from srgan_cli.system.memory import peak_rss, trim_heap
@@ -90,7 +91,7 @@ class ImageProcessor:
             pictures = open_pictures(source, max_pixels=self.options.max_pixels)
             for size in fit_to_format(pictures, target).sizes:
                 check_streamed_pixels(source, *size, max_pixels=self.options.max_pixels)
-            key = self.manifest.key(source) if self.manifest else ""
+            key = self.manifest.key(source, [path for _, path in sidecar_paths(source)]) if self.manifest else ""
             may_keep = target_exists and overwrite == "update"
             if may_keep and self.manifest and self.manifest.is_current(target, key):
                 size = self.upscaler.target(*pictures.size, self.options.scale)
@@ -114,6 +115,7 @@ class ImageProcessor:
             output_size=done.output_size,
             count=done.count,
             seconds=done.seconds,
+            sidecars=tuple(path.name for path in done.sidecars),
             warnings=(*warnings, *_inconsistencies(done.consistencies)),
             tiling_error=done.tiling_error,
             device=str(self.upscaler.device),

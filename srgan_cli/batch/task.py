@@ -54,6 +54,8 @@ class TaskResult:
     """How many pictures the file holds."""
     seconds: float = 0
     """Time spent on the file, without waiting for other files."""
+    sidecars: tuple[str, ...] = ()
+    """The names of the files written beside the output."""
     warnings: tuple[str, ...] = ()
     """A sentence for each loss."""
     error: SrganError | None = None

@@ -22,6 +22,7 @@ from srgan_cli.image.codec.limits import check_max_pixels
 from srgan_cli.image.codec.raster import Raster, Rows, Values, band_rows
 from srgan_cli.image.codec.reader import open_reader
 from srgan_cli.image.codec.samples import UNIT_RANGE, to_arrays, value_range_of
+from srgan_cli.image.geo.export import place_losses, write_place
 from srgan_cli.image.metadata.metadata import Metadata
 from srgan_cli.image.ops import to_levels
 from srgan_cli.image.picture import ImageStream, Picture
@@ -81,14 +82,17 @@ def writable_suffix(path: Path) -> str:
 def write_picture(picture: Picture | ImageStream, path: Path | str) -> None:
     """Write a picture in the format of the suffix; the file appears complete or not at all.
 
-    What the format cannot store is dropped; `picture_losses` lists it.  Raises UsageError for a suffix that is not in
-    FORMATS, PictureError for a picture that is too large for the format, and SrganError as atomic_write does.
+    Where it lies is written into files beside it as far as the format does not store it.  What the format cannot store
+    is dropped; `picture_losses` lists it.  Raises UsageError for a suffix that is not in FORMATS, PictureError for a
+    picture that is too large for the format, and SrganError as atomic_write does.
     """
     path = Path(path)
     name = output_format(path)
     check_size(path, picture.height, picture.width)
     with atomic_write(path) as temporary:
         writer.write([to_raster(picture, name)], temporary, name)
+    header = picture.header if isinstance(picture, ImageStream) else picture
+    write_place(header.metadata.place, (picture.height, picture.width), path, name)
 
 
 def picture_losses(path: Path, picture: Picture | ImageStream) -> list[str]:
@@ -105,7 +109,7 @@ def picture_losses(path: Path, picture: Picture | ImageStream) -> list[str]:
         "cannot store all of this picture's EXIF": name == "TIFF" and tiff.has_unwritable_tags(metadata.exif),
     }
     lost = [loss for loss, applies in losses.items() if applies]
-    lost += [f"cannot store this picture's {part}" for part in dropped]
+    lost += [f"cannot store this picture's {part}" for part in (*dropped, *place_losses(metadata.place, name))]
     return [f"{name} {loss}" for loss in (*lost, *_palette_losses(picture, capabilities.colours))]
 
 

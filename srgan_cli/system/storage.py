@@ -91,7 +91,7 @@ def local_copy(source: Location) -> Iterator[Path]:
 
 @contextmanager
 def upload_on_success(target: Location) -> Iterator[Path]:
-    """A local file to write.  It is uploaded at the end, if it exists and nothing failed.
+    """A local file to write.  It is uploaded at the end with the files beside it, if nothing failed.
 
     Errors name the location.  Raises SrganError if it cannot be uploaded.
     """
@@ -102,9 +102,9 @@ def upload_on_success(target: Location) -> Iterator[Path]:
         original = folder / target.name
         with _name_location_in_errors(original, target):
             yield original
-            if original.exists():
+            for written in folder.iterdir():
                 with _translate_storage_errors(target):
-                    target.fs.put_file(str(original), target.path)
+                    target.fs.put_file(str(written), (target.parent / written.name).path)
 
 
 def _entry_type(location: "UPath") -> str:

@@ -1,6 +1,7 @@
 """Reporting the result of each file, for people on stderr and for programs on stdout."""
 
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -59,6 +60,9 @@ class Reporter:
             write_record(self._record(result))
         for warning in result.warnings:
             warn(f"{self._name(result.task.target)}: {warning.removeprefix(f'{result.task.target.name}: ')}")
+        if result.sidecars and str(result.task.target) in self.files.streams:
+            warn(f"{self._name(result.task.target)}: the files beside it are dropped, which say where it lies")
+            result = replace(result, sidecars=())
         if result.traceback and self.debug:
             info(result.traceback)
         if result.error:
@@ -98,13 +102,14 @@ class Reporter:
     def _message(self, result: TaskResult) -> str:
         (height, width), (tall, wide) = result.input_size, result.output_size
         source, target = self._name(result.task.source), self._name(result.task.target)
+        beside = "".join(f" and {name}" for name in result.sidecars if target == result.task.target.name)
         agreed = f", {result.consistency.psnr:.1f} dB when downscaled again" if result.consistency else ""
         unit = "frames" if result.is_video else "pictures"
         several = f", {result.count} {unit}" if result.count > 1 or result.is_video else ""
         if result.tiling_error is not None:
             several += f", tiled and untiled differ by {result.tiling_error * 255:.4f} of 255 levels"
         return (
-            f"{source} {width} x {height} -> {target} {wide} x {tall}{several}"
+            f"{source} {width} x {height} -> {target} {wide} x {tall}{beside}{several}"
             f" ({self.upscaler.name} on {result.device}, {result.seconds:.1f} s{agreed})"
         )
 
@@ -122,6 +127,7 @@ class Reporter:
             "seconds": round(result.seconds, 3),
             "consistency": result.consistency and result.consistency.to_json(),
             "peak_memory": result.peak_memory,
+            "sidecars": list(result.sidecars),
             "warnings": list(result.warnings),
             "error": result.error and result.error.message,
         }

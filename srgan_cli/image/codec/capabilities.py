@@ -92,7 +92,6 @@ class FormatCapabilities:
 
 
 KINDS = {
-    "place": "georeference",
     "dicom": "DICOM data set",
     "significant_bits": "significant bits",
     "mastering_display": "mastering display",
@@ -105,7 +104,7 @@ KINDS = {
     "photoshop": "IPTC and Photoshop resources",
     "gain_map": "gain map",
 }
-"""What files hold beside pixels, profile, EXIF, XMP and resolution, by its field in Metadata."""
+"""What files hold beside pixels, profile, EXIF, XMP, resolution and place, by its field in Metadata."""
 COLOUR = "colour"
 """The field of Metadata that formats store as it is, or as an ICC profile."""
 _HDR = frozenset({COLOUR, "significant_bits", "mastering_display", "light_levels", "pixel_ratio"})
@@ -118,7 +117,7 @@ FORMAT_CAPABILITIES = {
         has_dpi_field=True,
         sequence="animation",
         largest_side=2**31 - 1,
-        holds=frozenset(KINDS) - {"gain_map", "place", "dicom"} | {COLOUR},
+        holds=frozenset(KINDS) - {"gain_map", "dicom"} | {COLOUR},
         can_stream=True,
         encode_memory=EncodeMemory(each=25),
         options={"compress_level": 4},
@@ -145,7 +144,7 @@ FORMAT_CAPABILITIES = {
         (".tif", ".tiff"),
         (8, 16, 32),
         has_dpi_field=True,
-        holds=frozenset({"pixel_ratio", "photoshop", "place"}),
+        holds=frozenset({"pixel_ratio", "photoshop"}),
         sequence="pages",
         can_stream=True,
     ),

@@ -11,7 +11,7 @@ from typing import IO, Protocol
 from PIL import Image, ImageFile, UnidentifiedImageError
 
 from srgan_cli.errors import PictureError
-from srgan_cli.image.codec import headers, tiff, vips
+from srgan_cli.image.codec import headers, jp2, tiff, vips
 from srgan_cli.image.codec.capabilities import JXL_SIGNATURES, register_plugin, require_plugin
 from srgan_cli.image.codec.errors import TIFF_SIGNATURES, translate_errors
 from srgan_cli.image.codec.limits import check_max_pixels
@@ -29,6 +29,7 @@ from srgan_cli.image.decoders import png as png_repair
 from srgan_cli.image.decoders import tiff_page
 from srgan_cli.image.decoders.fallback import open_fallback
 from srgan_cli.image.dicom.file import DicomReader, is_dicom
+from srgan_cli.image.geo.place import Place, add_sidecars
 from srgan_cli.image.metadata import jpeg, png
 from srgan_cli.image.metadata.isobmff import boxes
 from srgan_cli.image.metadata.metadata import Metadata
@@ -152,9 +153,11 @@ class PngReader:
 
     def read(self, _: int) -> Raster:
         """The picture, upright."""
+        place, dropped = add_sidecars(None, self.path, self.size(0), self.metadata.orientation)
         rows, changes = vips.read(self.path, "PNG", orientation=self.metadata.orientation)
         profile = png.read_profile(self.header.chunks)
-        return Raster(rows, profile, self.metadata.upright(), notes=(*self.notes, *changes))
+        metadata = replace(self.metadata.upright(), place=place)
+        return Raster(rows, profile, metadata, notes=(*self.notes, *dropped, *changes))
 
 
 class PillowReader:
@@ -222,12 +225,21 @@ class PillowReader:
         """A picture, upright."""
         self._load(index)
         metadata, notes = self._metadata(index)
-        notes = [*self._dropped_notes(), *notes] if index == 0 else notes
+        if index == 0:
+            place, dropped = self._place()
+            metadata, notes = replace(metadata, place=place), [*self._dropped_notes(), *notes, *dropped]
         values, profile, changes = self._values(index)
         duration = float(self.image.info.get("duration") or 0) if self.animated else 0
         rows = Rows.lazy(values, partial(self._redecode, index)) if self.redecodes else Rows.from_array(values)
         metadata = replace(metadata.upright(), coded_bits=self.bits if self.is_deep and self.bits < 16 else None)
         return Raster(rows, profile, metadata, duration, (*notes, *changes))
+
+    def _place(self) -> tuple[Place | None, list[str]]:
+        """Where the first picture lies, upright, and a note on what is dropped."""
+        size, is_jp2 = self.size(0), self.format == "JPEG2000"
+        place, notes = jp2.read_place(self.path, *size) if is_jp2 else (None, [])
+        place, more = add_sidecars(place, self.path, size, self._orientation(0))
+        return place, notes + more
 
     def _load(self, index: int) -> None:
         if self.count > 1:
@@ -296,7 +308,9 @@ class TiffReader:
         """A page, upright."""
         number, tags = self.pages[index]
         metadata, notes = tiff.read_metadata(self.file, self.pages, index)
-        notes += self.notes if index == 0 else []
+        if index == 0:
+            place, more = add_sidecars(metadata.place, self.path, self.size(0), tiff.orientation(tags))
+            metadata, notes = replace(metadata, place=place), [*notes, *self.notes, *more]
         raster = self._read_with_vips(number, tags) if self.is_streamed(index) else self._read_whole(number, tags)
         return replace(raster, metadata=metadata.upright(), notes=(*notes, *raster.notes))
 

@@ -3,7 +3,7 @@
 Source: GDAL, drivers GTiff and "GDAL Persistent Auxiliary Metadata", https://gdal.org/en/stable/user/raster_data_model.html
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from xml.dom.minidom import Document, Element
 
 from srgan_cli.image.geo import grid, rpc, xml
@@ -48,19 +48,40 @@ def map_metadata(text: str, change: GridMap) -> str:
     return _written(document, text)
 
 
-def has_rpc(text: str) -> bool:
-    """Whether there are rational polynomial coefficients."""
-    return any(domain == "rpc" for domain, _, _ in _items(xml.parse(text)))
+def extend(
+    text: str,
+    parts: Mapping[str, str] | None = None,
+    rpcs: Mapping[str, str] | None = None,
+    points: Sequence[tuple[float, ...]] = (),
+) -> str:
+    """An .aux.xml with these elements, RPCs and control points where it has none; empty if it says nothing at all.
 
-
-def has_geotransform(text: str) -> bool:
-    """Whether there is a geotransform."""
-    return next(xml.elements(xml.parse(text), "GeoTransform"), None) is not None
+    A control point is its column and row, and then x, y, z.  Raises one of xml.PARSE_ERRORS for anything else.
+    """
+    document, parts = xml.parse(text), parts or {}
+    (root,) = xml.elements(document, "PAMDataset")
+    if points and not list(xml.elements(document, "GCPList")):
+        listed = xml.append(root, "GCPList")
+        listed.setAttribute("Projection", parts.get("SRS", ""))
+        for point in points:
+            element = xml.append(listed, "GCP")
+            for name, number in zip(("Pixel", "Line", "X", "Y", "Z"), point, strict=True):
+                element.setAttribute(name, repr(number))
+    for name, content in parts.items():
+        if not list(xml.elements(document, name)):
+            xml.append(root, name, content)
+    if rpcs and not any(domain == "rpc" for domain, _, _ in _items(document)):
+        metadata = xml.append(root, "Metadata")
+        metadata.setAttribute("domain", "RPC")
+        for name, content in rpcs.items():
+            xml.append(metadata, "MDI", content).setAttribute("key", name)
+    containers = [*xml.elements(root, "Metadata"), *xml.elements(root, "PAMRasterBand")]
+    return _written(document, text) if len(root.getElementsByTagName("*")) > len(containers) else ""
 
 
 def format_geotransform(numbers: tuple[float, ...]) -> str:
     """A geotransform as text with all its digits."""
-    return ", ".join(f"{number:.17g}" for number in numbers)
+    return ", ".join(map(repr, numbers))
 
 
 def _items(document: Document) -> Iterator[tuple[str, str, Element]]:

@@ -16,6 +16,11 @@ DOUBLES, TEXTS, RPC = 34736, 34737, 50844
 GEOREFERENCE = {PIXEL_SCALE, TIE_POINTS, TRANSFORMATION, KEYS, DOUBLES, TEXTS}
 _RASTER_TYPE, _POINT = 1025, 2
 _RPC_NUMBERS = 92
+_RPC_NAMES = (
+    *("ERR_BIAS", "ERR_RAND", "LINE_OFF", "SAMP_OFF", "LAT_OFF", "LONG_OFF", "HEIGHT_OFF"),
+    *("LINE_SCALE", "SAMP_SCALE", "LAT_SCALE", "LONG_SCALE", "HEIGHT_SCALE"),
+)
+_RPC_COEFFICIENTS = ("LINE_NUM_COEFF", "LINE_DEN_COEFF", "SAMP_NUM_COEFF", "SAMP_DEN_COEFF")
 _RPC_AXES = ((3, 8), (2, 7))
 """Where the offset and the scale of the columns and of the rows stand."""
 
@@ -61,6 +66,22 @@ def geotransform_of(tags: Mapping[int, Any]) -> tuple[float, ...] | None:
     (a, b, _, x), (d, e, _, y), *_ = matrix.tolist()
     half = 0.5 if is_point(tags) else 0
     return x - half * (a + b), a, b, y - half * (d + e), d, e
+
+
+def control_points_of(tags: Mapping[int, Any]) -> list[tuple[float, ...]]:
+    """Column and row, of the corners of pixels, and x, y, z of several tie points without a pixel scale."""
+    points = _numbers(tags.get(TIE_POINTS, ())).reshape(-1, 6).tolist()
+    half = 0.5 if is_point(tags) else 0
+    return [] if PIXEL_SCALE in tags else [(i + half, j + half, *ground) for i, j, _, *ground in points]
+
+
+def rpcs_of(tags: Mapping[int, Any]) -> dict[str, str]:
+    """The RPCs by GDAL's names."""
+    numbers = [f"{number!r}" for number in tags.get(RPC, ())]
+    if not numbers:
+        return {}
+    groups = (" ".join(numbers[start : start + 20]) for start in range(12, _RPC_NUMBERS, 20))
+    return dict(zip((*_RPC_NAMES, *_RPC_COEFFICIENTS), (*numbers[:12], *groups), strict=True))
 
 
 def epsg_of(tags: Mapping[int, Any]) -> int | None:

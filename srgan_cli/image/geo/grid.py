@@ -39,7 +39,9 @@ def is_scaling(change: GridMap) -> bool:
 
 
 def geotransform(numbers: tuple[float, ...], change: GridMap) -> tuple[float, ...]:
-    """A geotransform in GDAL's order for the new coordinates."""
+    """A geotransform in GDAL's order for the new coordinates.  Raises ValueError if it is not finite."""
     x, a, b, y, d, e = numbers
+    if not np.isfinite(numbers).all():
+        raise ValueError
     (a, b, x), (d, e, y), _ = (np.array([[a, b, x], [d, e, y], [0, 0, 1]]) @ np.linalg.inv(change)).tolist()
     return x, a, b, y, d, e

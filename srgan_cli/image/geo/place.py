@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from srgan_cli.image.geo import gdal, microscopy, xml
 from srgan_cli.image.geo.geotiff import GEOREFERENCE, RPC, map_georeference, map_rpc
 from srgan_cli.image.geo.grid import GridMap, is_scaling, scaling, turning
+from srgan_cli.image.geo.sidecar import Sidecar, find_sidecars
 
 _INTERGRAPH = {33918, 33919, 33920}
 _PRIVATE = dict.fromkeys(_INTERGRAPH, "Intergraph georeference") | {
@@ -34,6 +36,8 @@ class Place:
     """TIFF tags; texts are decoded."""
     description: str = ""
     """What the software of a microscope says about all pages of the file."""
+    sidecars: tuple[Sidecar, ...] = ()
+    """Files beside it."""
 
     @classmethod
     def from_tags(
@@ -63,15 +67,33 @@ class Place:
     def _mapped(self, change: GridMap) -> tuple["Place", list[str]]:
         """The place after a change of the grid, and a note on everything that cannot follow."""
         mapped, notes = dict[int, Any](), []
+        reason = "it is damaged" if is_scaling(change) else "it cannot be turned upright"
         for part, name, function in _PARTS:
             own = {tag: value for tag, value in self.tags.items() if tag in part}
             try:
                 mapped |= function(own, change) if own else {}
             except _ERRORS:
-                reason = "it is damaged" if is_scaling(change) else "it cannot be turned upright"
                 notes.append(f"its {name} is dropped: {reason}")
+        sidecars = []
+        for sidecar in self.sidecars:
+            try:
+                sidecars.append(sidecar.mapped(change))
+            except _ERRORS:
+                notes.append(f"the {sidecar.kind} beside it is dropped: {reason}")
         height, width = (self.height, self.width) if change[0, 0] else (self.width, self.height)
-        return replace(self, height=height, width=width, tags=mapped), notes
+        return replace(self, height=height, width=width, tags=mapped, sidecars=tuple(sidecars)), notes
+
+
+def add_sidecars(
+    place: Place | None, picture: Path, size: tuple[int, int], orientation: int
+) -> tuple[Place | None, list[str]]:
+    """The place with the files beside a picture of this size, upright, and of this orientation; and notes as above."""
+    found, notes = find_sidecars(picture)
+    if not found:
+        return place, notes
+    height, width = size[::-1] if orientation >= 5 else size
+    here, damaged = Place(height, width, sidecars=tuple(found))._mapped(turning(orientation, height, width))
+    return replace(place or here, sidecars=here.sidecars), notes + damaged
 
 
 def decode(value: Any) -> Any:

@@ -37,6 +37,14 @@ def text_of(found: minidom.Element) -> str:
     return "".join(node.data for node in found.childNodes if isinstance(node, minidom.Text))
 
 
+def append(parent: minidom.Element, name: str, text: str = "") -> minidom.Element:
+    """A new element at the end of another, with this text."""
+    found = minidom.Document().createElement(name)
+    set_text(found, text)
+    parent.appendChild(found)
+    return found
+
+
 def set_text(found: minidom.Element, text: str) -> None:
     """Replace the text of an element."""
     while found.firstChild:

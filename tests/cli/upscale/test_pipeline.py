@@ -266,6 +266,7 @@ def test_json_has_a_line_for_each_file(srgan: Srgan, picture: Path, weights: Pat
         "consistency": None,
         "seconds": 0,
         "peak_memory": 0,
+        "sidecars": [],
         "warnings": [],
         "error": None,
     }

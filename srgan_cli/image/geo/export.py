@@ -1,0 +1,84 @@
+"""Writing the place of a picture into files beside it, for formats that have no tags for it."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from srgan_cli.image.geo import gdal, geotiff, sidecar
+from srgan_cli.image.geo.place import Place
+from srgan_cli.image.geo.sidecar import Sidecar
+from srgan_cli.system.files import atomic_write
+
+_TAGGED = "TIFF"
+"""The format that stores a place itself."""
+_PAM = "<PAMDataset/>"
+_CALIBRATION = {282, 283, 296}
+
+
+def place_losses(place: Place | None, name: str) -> list[str]:
+    """What neither a file of this format nor the files beside it keep of a place."""
+    if place is None or name == _TAGGED:
+        return []
+    losses = {
+        "GDAL metadata": gdal.METADATA in place.tags,
+        "coordinate system, which has no EPSG code": geotiff.KEYS in place.tags and not geotiff.epsg_of(place.tags),
+        "microscope's description": bool(place.description),
+        "resolution of the object": bool(_CALIBRATION & set(place.tags)),
+    }
+    return [loss for loss, applies in losses.items() if applies]
+
+
+def write_place(
+    place: Place | None, size: tuple[int, int], path: Path, name: str, *, overwrite: bool = True
+) -> list[Path]:
+    """Write the files that belong beside a picture of this size and format; returns those that were written.
+
+    Each appears complete or not at all.  Files that exist stay unless `overwrite` is set, and those that the place was
+    read from always.
+    """
+    written: list[Path] = []
+    if place is None:
+        return written
+    for path_beside, text in _files(place.with_size(*size), path, name):
+        if not _is_kept(place, path_beside, overwrite=overwrite):
+            with atomic_write(path_beside) as temporary:
+                temporary.write_text(text, encoding="utf8")
+            written.append(path_beside)
+    return written
+
+
+def kept_files(
+    place: Place | None, size: tuple[int, int], path: Path, name: str, *, overwrite: bool = True
+) -> list[str]:
+    """A sentence for each file beside a picture that is not what `write_place` would like to write."""
+    files = dict(_files(place.with_size(*size), path, name)) if place else {}
+    kept = [found for found in files if place and _is_kept(place, found, overwrite=overwrite)]
+    kept = [found for found in kept if sidecar.read_text(found) != files[found]]
+    others = [
+        found
+        for kind, found in sidecar.sidecar_paths(path)
+        if found not in files and Sidecar(kind, "").beside(path) not in files
+    ]
+    return [f"{found.name} exists and is kept, but does not fit it" for found in (*kept, *others)]
+
+
+def _is_kept(place: Place, path: Path, *, overwrite: bool) -> bool:
+    """Whether a file beside the output is left alone."""
+    sources = [found.source for found in place.sidecars if found.source]
+    return path.exists() and (not overwrite or any(path.samefile(source) for source in sources if source.exists()))
+
+
+def _files(place: Place, path: Path, name: str) -> Sequence[tuple[Path, str]]:
+    """The paths and contents of the files beside a picture."""
+    sidecars = {found.kind: found for found in place.sidecars}
+    tags = {} if name == _TAGGED else place.tags
+    parts, rpcs, transform = dict[str, str](), geotiff.rpcs_of(tags), geotiff.geotransform_of(tags)
+    if epsg := geotiff.epsg_of(tags):
+        parts["SRS"] = f"EPSG:{epsg}"
+    if transform:
+        parts["GeoTransform"] = gdal.format_geotransform(transform)
+        sidecars.setdefault("world file", sidecar.world_file(transform))
+    auxiliary = sidecars.pop("auxiliary file", None)
+    points = [] if transform else geotiff.control_points_of(tags)
+    text = gdal.extend(auxiliary.text if auxiliary else _PAM, parts, rpcs, points)
+    files = [(found.beside(path), found.text) for found in sidecars.values()]
+    return [*files, (Sidecar("auxiliary file", text).beside(path), text)] if text else files

@@ -1,0 +1,133 @@
+"""Files beside a picture that say where it lies: world files, GDAL's .aux.xml, .prj, and RPCs.
+
+Source: GDAL's documentation of raster drivers, https://gdal.org/en/stable/drivers/raster/
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from srgan_cli.image.geo import gdal, grid, rpc, xml
+from srgan_cli.image.geo.grid import GridMap
+
+Kind = Literal["world file", "auxiliary file", "projection file", "RPC file"]
+_UNREAD = {"{name}.ovr": "overviews", "{name}.msk": "a mask", "{name}.vat.dbf": "an attribute table"}
+_UNREAD |= {"{stem}.rrd": "overviews", "{stem}.imd": "metadata", "{stem}.IMD": "metadata"}
+_MAX_BYTES = 2**24
+
+
+@dataclass(frozen=True)
+class Sidecar:
+    """A file beside a picture."""
+
+    kind: Kind
+    text: str
+    """Its content."""
+    source: Path | None = None
+    """The file that it was read from."""
+
+    def mapped(self, change: GridMap) -> "Sidecar":
+        """The file for the new grid.  Raises ValueError or ExpatError where it is damaged or cannot follow."""
+        return replace(self, text=_MAPS[self.kind](self.text, change))
+
+    def beside(self, picture: Path) -> Path:
+        """Where it belongs for a picture: by the same name, with the suffix for the picture's format."""
+        if self.kind == "world file":
+            return picture.with_suffix(next(_world_suffixes(picture)))
+        if self.kind == "auxiliary file":
+            return picture.with_name(f"{picture.name}.aux.xml")
+        is_rpb = self.source and self.source.suffix.lower() == ".rpb"
+        ending = ".prj" if self.kind == "projection file" else ".RPB" if is_rpb else "_RPC.TXT"
+        return picture.with_name(picture.stem + ending)
+
+
+def find_sidecars(picture: Path) -> tuple[list[Sidecar], list[str]]:
+    """The files beside a picture, and a note on each that is not understood."""
+    found, notes = (
+        [],
+        [
+            f"{path.name} beside it, {what}, is dropped"
+            for name, what in _UNREAD.items()
+            if (path := picture.with_name(name.format(name=picture.name, stem=picture.stem))).is_file()
+        ],
+    )
+    for kind, path in sidecar_paths(picture):
+        text = read_text(path)
+        if text is None:
+            notes.append(f"{path.name} beside it is dropped: it cannot be read")
+            continue
+        try:
+            stale: list[str] = []
+            if kind == "auxiliary file":
+                text, stale = gdal.clean(text)
+                text = gdal.extend(text)
+            found += [Sidecar(kind, text, path)] if text else []
+            notes += stale
+        except xml.PARSE_ERRORS:
+            notes.append(f"{path.name} beside it is dropped: it is damaged")
+    return found, notes
+
+
+def sidecar_paths(picture: Path) -> list[tuple[Kind, Path]]:
+    """The files beside a picture that say where it lies; a .prj only beside others, since other files have one too."""
+    found: dict[Kind, Path] = {}
+    for kind, path in _candidates(picture):
+        if kind not in found and path.is_file():
+            found[kind] = path
+    if len(found) == 1:
+        found.pop("projection file", None)
+    return list(found.items())
+
+
+def _candidates(picture: Path) -> Iterator[tuple[Kind, Path]]:
+    for suffix in (*_world_suffixes(picture), ".wld"):
+        yield from (("world file", picture.with_suffix(spelled)) for spelled in (suffix, suffix.upper()))
+    yield "auxiliary file", picture.with_name(f"{picture.name}.aux.xml")
+    for ending in ("_RPC.TXT", "_rpc.txt", ".RPB", ".rpb"):
+        yield "RPC file", picture.with_name(picture.stem + ending)
+    for ending in (".prj", ".PRJ"):
+        yield "projection file", picture.with_name(picture.stem + ending)
+
+
+def _world_suffixes(picture: Path) -> Iterator[str]:
+    """The suffixes of a world file: of .tif, .tfw and .tifw."""
+    suffix = picture.suffix.lower().removeprefix(".") or "w"
+    yield f".{suffix[0]}{suffix[-1]}w"
+    yield f".{suffix}w"
+
+
+def read_text(path: Path) -> str | None:
+    """The text of a file; None if it cannot be read or is too large."""
+    try:
+        data = path.read_bytes() if path.stat().st_size <= _MAX_BYTES else None
+    except OSError:
+        return None
+    if data is None:
+        return None
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return data.decode("latin-1")
+
+
+def world_file(geotransform: tuple[float, ...]) -> Sidecar:
+    """The world file of a geotransform in GDAL's order, of the corners of pixels."""
+    x, a, b, y, d, e = geotransform
+    numbers = (a, d, b, e, x + (a + b) / 2, y + (d + e) / 2)
+    return Sidecar("world file", "".join(f"{number!r}\n" for number in numbers))
+
+
+def _map_world(text: str, change: GridMap) -> str:
+    """Six lines, of the centres of pixels.  Source: ESRI, World files for raster datasets."""
+    a, d, b, e, x, y = (float(line.replace(",", ".")) for line in text.split()[:6])
+    x, a, b, y, d, e = grid.geotransform((x, a, b, y, d, e), grid.at_centres(change))
+    return "".join(f"{number!r}\n" for number in (a, d, b, e, x, y))
+
+
+_MAPS: dict[Kind, Callable[[str, GridMap], str]] = {
+    "world file": _map_world,
+    "auxiliary file": gdal.map_metadata,
+    "projection file": lambda text, _: text,
+    "RPC file": rpc.map_text,
+}
