@@ -1,10 +1,13 @@
 """Errors: their messages, and how they travel."""
 
+import ast
 import pickle
 from pathlib import Path
 
 import pytest
+from support import REPOSITORY
 
+from srgan_cli import errors
 from srgan_cli.errors import OutputClosed, PictureError, SrganError, to_srgan_error
 
 
@@ -41,3 +44,14 @@ def test_errors_travel_between_processes() -> None:
 )
 def test_other_errors_become_one_line(error: Exception, message: str) -> None:
     assert to_srgan_error(error).message == message
+
+
+@pytest.mark.parametrize("module", sorted((REPOSITORY / "srgan_cli").rglob("*.py")), ids=str)
+def test_every_error_says_what_to_try(module: Path) -> None:
+    classes = {name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, SrganError)}
+    classes.remove("OutputClosed")
+    for node in ast.walk(ast.parse(module.read_text(encoding="utf8"))):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in classes:
+            hint = node.args[1:2] or [word.value for word in node.keywords if word.arg == "hint"]
+            assert hint, f"line {node.lineno}: no hint"
+            assert not (isinstance(hint[0], ast.Constant) and not hint[0].value), f"line {node.lineno}: an empty hint"

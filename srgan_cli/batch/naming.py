@@ -1,11 +1,12 @@
 """Names of output files."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePath
 from string import Formatter
 
 from srgan_cli.errors import UsageError
 from srgan_cli.image.codec.capabilities import FALLBACK_SUFFIX, FORMATS, output_format
+from srgan_cli.system.storage import Location, is_dir, is_remote
 from srgan_cli.upscaling.video.options import CONTAINERS
 
 DEFAULT_NAME = "{stem}{suffix}"
@@ -46,6 +47,19 @@ class Naming:
         """The name of the output for an input of this name."""
         suffix = self.suffix or _writable(name.suffix)
         return self.template.format(stem=name.stem, suffix=suffix, scale=f"{self.scale:g}", model=self.model)
+
+
+def default_output(location: Location, naming: Naming, label: str) -> tuple[str, Naming]:
+    """Where a single input goes if nothing is named, and the names there: `a.png` to `a_x4.png` beside it, for `x4`.
+
+    A folder `photos` goes to `photos_x4/`.
+    """
+    if not is_dir(location):
+        template = f"{{stem}}_{label}{{suffix}}" if naming.template == DEFAULT_NAME else naming.template
+        name = replace(naming, template=template).of(PurePath(location.name))
+        return str(location.parent / name), replace(naming, template=DEFAULT_NAME)
+    folder = location if is_remote(location) or location.name not in ("", "..") else location.resolve()
+    return f"{folder.parent / f'{folder.name}_{label}'}/", naming
 
 
 def suffix_of(form: str) -> str:

@@ -81,6 +81,9 @@ def _plan_single(task: Task, naming: Naming, overwrite: OverwritePolicy) -> Batc
     if naming.template != DEFAULT_NAME:
         hint = "--name is for folders; end OUT with a slash"
         raise UsageError("{path} has a name already", hint, path=task.target)
+    if not task.target.suffix:
+        hint = f"{task.target}/ is a folder, {task.target}.png is a file"
+        raise UsageError("{path} has no suffix, which chooses the format", hint, path=task.target)
     _check([task], None)
     asked, form = _format_of(task.target), _format_of(PurePath(f"name{naming.suffix or task.target.suffix}"))
     if asked != form:

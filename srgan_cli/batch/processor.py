@@ -77,7 +77,7 @@ class ImageProcessor:
     def check_cancelled(self) -> None:
         """Raises SrganError after `stop` was called."""
         if self.stopped.is_set():
-            raise SrganError("stopped")
+            raise SrganError("stopped", "run the command again to go on")
 
     def close(self) -> None:
         """Do nothing: the processor holds no resources."""

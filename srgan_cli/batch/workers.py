@@ -98,7 +98,7 @@ class RemoteWorker:
                     retain_freed_memory()
                 self.processor = self.spec.processor(upscaler)
             if self.processor is None or self.stopped:  # also if `stop` was called while the upscaler was loaded
-                raise SrganError("stopped")
+                raise SrganError("stopped", "run the command again to go on")
             return self.processor
 
 
@@ -169,7 +169,7 @@ class WorkerProxy(ABC, Generic[Connection]):
     def _connection(self) -> Connection:
         with self.lock:
             if self.stopped:
-                raise SrganError("stopped")
+                raise SrganError("stopped", "run the command again to go on")
             if self.connection is None:
                 self.connection = self.connect()
             return self.connection

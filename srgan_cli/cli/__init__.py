@@ -4,28 +4,27 @@ from typing import Annotated
 
 import typer
 
-from srgan_cli.cli.export import export
-from srgan_cli.cli.models import models
+from srgan_cli.cli.help import Command, Group
 from srgan_cli.cli.score.command import score
 from srgan_cli.cli.train.command import train
 from srgan_cli.cli.upscale.command import upscale
+from srgan_cli.cli.weights.export import export
+from srgan_cli.cli.weights.models import models
 
 __all__ = ["app"]
 
 app = typer.Typer(
+    cls=Group,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    rich_markup_mode=None,  # rich would double the time of --help
+    rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
-    help="Enlarge pictures with a generative adversarial network.",
 )
-app.command(epilog="Example: srgan upscale --scale 2 photo.jpg photo-large.png")(upscale)
-app.command(epilog="Example: srgan score originals/ enlarged/ --baseline bicubic --metric psnr --metric ssim")(score)
-app.command(
-    epilog="Example: srgan train --time 30m photos/ && srgan upscale -m run/srgan-x4.safetensors a.png large.png"
-)(train)
-app.command(epilog="Example: srgan models --json | jq -r '.[].name'")(models)
-app.command(epilog="Example: srgan export srgan-x4.onnx -m srgan-x4")(export)
+app.command(cls=Command, epilog="Example: srgan upscale photo.jpg")(upscale)
+app.command(cls=Command, epilog="Example: srgan score originals/ enlarged/ --baseline bicubic")(score)
+app.command(cls=Command, epilog="Example: srgan train --time 30m photos/")(train)
+app.command(cls=Command, epilog="Example: srgan models srgan-x4")(models)
+app.command(cls=Command, epilog="Example: srgan export srgan-x4.onnx -m srgan-x4")(export)
 
 
 def _show_version(wanted: bool) -> None:

@@ -1,14 +1,29 @@
 """Options that several commands share."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 
+from srgan_cli.cli.defaults import load_defaults
 from srgan_cli.errors import UsageError
 from srgan_cli.image.codec.limits import set_pillow_limit
 
+COMMAND_LINE = ("COMMANDLINE", "ENVIRONMENT")
+"""The sources of options that a person has given for this command."""
+DEFAULTS_FILE = ("DEFAULT_MAP",)
+"""The source of options from srgan.toml."""
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+NoConfig = Annotated[
+    bool,
+    typer.Option(
+        "--no-config",
+        is_eager=True,
+        callback=load_defaults,
+        help="Do not read srgan.toml, the file of defaults in this folder or in your configuration folder.",
+    ),
+]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")]
 Offline = Annotated[bool, typer.Option("--offline", help="Do not fetch weights; use only those in the cache.")]
 
@@ -29,15 +44,23 @@ On = Annotated[
 ]
 
 
-def given_options(context: typer.Context, *names: str) -> list[str]:
-    """The options among `names` that were given on the command line, spelled as there."""
-    sources = {name: context.get_parameter_source(name) for name in names}
+def parse_factor(text: str) -> float:
+    """The number of a factor such as 4, 4x or x4.  Raises BadParameter."""
+    try:
+        return float(text.strip().lower().replace("×", "x").removeprefix("x").removesuffix("x"))
+    except ValueError as error:
+        raise typer.BadParameter(f"expected a number such as 4, found {text!r}") from error
+
+
+def given_options(context: typer.Context, *names: str, sources: Sequence[str] = COMMAND_LINE) -> list[str]:
+    """The options among `names` that were given on the command line, or by other sources, spelled as there."""
+    found = {name: context.get_parameter_source(name) for name in names}
     written = {parameter.name: parameter.opts[0] for parameter in context.command.params}
-    return [written[name] for name, source in sources.items() if source is not None and source.name != "DEFAULT"]
+    return [written[name] for name, source in found.items() if source is not None and source.name in sources]
 
 
 def check_exclusive(context: typer.Context, *names: str) -> None:
     """Raises UsageError where more than one of the options is given."""
-    found = given_options(context, *names)
+    found = given_options(context, *names, sources=(*COMMAND_LINE, *DEFAULTS_FILE))
     if len(found) > 1:
         raise UsageError(f"{' and '.join(found)} exclude each other", "leave one out")

@@ -1,6 +1,8 @@
 """Finding pictures in folders."""
 
 import os
+from contextlib import suppress
+from difflib import get_close_matches
 from pathlib import Path, PurePath
 
 from srgan_cli.errors import SrganError
@@ -14,6 +16,8 @@ READABLE = frozenset(
     for suffix in group.split()
 )
 
+_SIMILAR = 0.7
+"""How similar a name must be to be suggested, from 0 to 1."""
 _LONGEST_NAME = 200
 """Bytes: most file systems allow 255, and suffixes are added to names."""
 
@@ -53,6 +57,18 @@ def is_plain_name(name: str) -> bool:
     return 0 < size <= _LONGEST_NAME and not set(name) & {"/", os.sep, "\0"} and name not in (".", "..")
 
 
+def not_found_hint(path: Path) -> str:
+    """What may have been meant by a path that does not exist: one of a similar name, or a pattern."""
+    if set(path.name) & set("*?["):
+        return "the pattern matched nothing: check the folder and the suffix"
+    if not path.parent.is_dir():
+        return f"there is no folder {path.parent}"
+    with suppress(OSError):  # the folder cannot be listed
+        if near := get_close_matches(path.name, [entry.name for entry in path.parent.iterdir()], 1, _SIMILAR):
+            return f"did you mean {path.with_name(near[0])}?"
+    return "check the spelling of the path"
+
+
 def not_found_error(path: Path) -> SrganError:
     """The error for a path that does not exist."""
-    return SrganError(f"no such file or folder: {path}", "check the spelling of the path")
+    return SrganError(f"no such file or folder: {path}", not_found_hint(path))

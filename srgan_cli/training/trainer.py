@@ -297,7 +297,9 @@ class Trainer:
         try:
             self._load_checkpoint(state)
         except (KeyError, RuntimeError, ValueError, TypeError) as error:
-            raise WeightsError(f"the checkpoint in {run} does not match its settings: {error}") from error
+            raise WeightsError(
+                f"the checkpoint in {run} does not match its settings: {error}", "start a new run"
+            ) from error
         if state.get("data") != self.dataset.digest:
             raise UsageError(
                 f"the pictures in {self.config.data.folder_names} are not those with which the run started",

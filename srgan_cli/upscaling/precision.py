@@ -71,7 +71,8 @@ def with_precision(generator: Generator, device: torch.device, precision: str = 
     if precision == "auto":
         return MixedPrecision(generator, *fast[:1])
     if precision not in INFERENCE_DTYPES:
-        raise UsageError(f"the precision is {precision!r}, expected one of auto, {', '.join(INFERENCE_DTYPES)}")
+        choices = ", ".join(["auto", *INFERENCE_DTYPES])
+        raise UsageError(f"the precision is {precision!r}, expected one of {choices}", "leave --precision out")
     dtype = INFERENCE_DTYPES[precision]
     if dtype not in (torch.float32, *fast):
         where = f"on {device.type}" if dtype in generator.half_formats else "by this network"

@@ -23,7 +23,7 @@ def interpolate(path: Path, strength: float | None = None) -> tuple[Generator, W
     generator, card = load_weights(path)
     share = card.strength if strength is None else strength
     if not 0 <= share <= 1:
-        raise UsageError(f"the strength is {share:g}, expected 0 to 1")
+        raise UsageError(f"the strength is {share:g}, expected 0 to 1", "0 is the most faithful, 1 the sharpest")
     if share == 1:
         return generator, card
     if not card.counterpart:

@@ -14,6 +14,8 @@ from srgan_cli.weights.formats import SAFETENSORS
 from srgan_cli.weights.hub import fetch, is_reference, list_cached, list_corrupt
 
 SHIPPED = "shipped"
+_SIMILAR = 0.7
+"""How similar a name must be to be suggested, from 0 to 1."""
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,7 @@ def find_weights(name: str, scale: float | None = None) -> Path:
         return family[min((each for each in family if each >= (scale or largest)), default=largest)]
     if Path(name).suffix or Path(name).is_file():
         return Path(name)
-    near = get_close_matches(name, shipped, 1, 0.4)
-    hint = f"did you mean {near[0]}? " if near else ""
-    raise UnknownModel(f"no weights named {name!r}", f"{hint}available: {', '.join(shipped) or 'none'}; or a path")
+    near = get_close_matches(name, shipped, 1, _SIMILAR)
+    hint = f"did you mean {near[0]}?" if near else f"available: {', '.join(shipped) or 'none'}"
+    foreign = "weights of other projects are named by their file or address: -m ./4x_foo.pth, hf://… or https://…"
+    raise UnknownModel(f"no weights named {name!r}", f"{hint}; {foreign}")

@@ -6,7 +6,7 @@ from pathlib import Path, PurePath
 import pytest
 
 from srgan_cli.batch import planning
-from srgan_cli.batch.naming import Naming
+from srgan_cli.batch.naming import Naming, default_output
 from srgan_cli.batch.planning import BatchPlan, plan_batch
 from srgan_cli.errors import SrganError, UsageError
 from srgan_cli.image.codec import capabilities as formats
@@ -208,3 +208,36 @@ def test_circular_links_are_planned_and_names_with_nul_are_errors(tree: Callable
     assert len(plan_batch(["one/a.png", "one/b.png"], "out", Naming()).tasks) == 2
     with pytest.raises(UsageError, match="has a NUL"):
         Naming("{stem}\0")
+
+
+@pytest.mark.parametrize(
+    ("place", "naming", "out"),
+    [
+        ("deep/a.png", Naming(), "deep/a_x4.png"),
+        ("a.ppm", Naming(), "a_x4.png"),
+        ("a.png", Naming(suffix=".webp"), "a_x4.webp"),
+        ("a.png", Naming("{stem}-{scale}{suffix}", scale=4), "a-4.png"),
+        ("deep/", Naming(), "deep_x4/"),
+        ("deep/..", Naming(), "{here}_x4/"),
+    ],
+)
+def test_a_single_input_goes_beside_itself(tree: Callable[..., None], place: str, naming: Naming, out: str) -> None:
+    tree("deep/a.png", "a.png")
+    assert default_output(Path(place), naming, "x4")[0] == out.format(here=Path.cwd())
+
+
+def test_two_outputs_in_one_file_through_a_link_collide(tree: Callable[..., None]) -> None:
+    tree("in/a.png", "in/b.png", "out/b.png")
+    Path("out/a.png").symlink_to("b.png")
+    with pytest.raises(UsageError, match="would both become"):
+        plan_batch(["in"], "out", Naming())
+
+
+def test_files_of_others_are_neither_replaced_nor_kept_silently(tree: Callable[..., None]) -> None:
+    tree("in/a.png", "in/b.png", "in/c.png", "out/c.png")
+    for name in "ab":
+        Path(f"out/{name}.png").write_text("precious")
+    with pytest.raises(UsageError, match=r"out/a\.png and 1 more exist already"):
+        plan_batch(["in"], "out", Naming())
+    assert len(plan_batch(["in"], "out", Naming(), overwrite="keep").tasks) == 3
+    assert len(plan_batch(["in"], "out", Naming(), is_own_output=lambda path: "out" in path.parts).tasks) == 3

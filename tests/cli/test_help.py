@@ -8,16 +8,52 @@ from support import Outcome
 from typer.main import get_command
 
 from srgan_cli.cli import app
+from srgan_cli.cli.help import PANELS, panels
 from srgan_cli.training.config import SETTINGS
 from srgan_cli.upscaling import upscaler
 from srgan_cli.upscaling.tiles.tiling import TilePolicy
 
+COMMANDS = get_command(app).commands  # type: ignore[attr-defined]
 
-@pytest.mark.parametrize("command", ["upscale", "score", "train"])
-def test_help_has_an_example(srgan: Callable[..., Outcome], command: str) -> None:
-    outcome = srgan(command, "--help")
+
+@pytest.mark.parametrize("columns", [80, 120])
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_starts_with_an_example_and_fills_the_width(
+    srgan: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch, name: str, columns: int
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    outcome = srgan(name, "--help")
+    lines = outcome.out.splitlines()
     assert outcome.code == 0
-    assert f"Example: srgan {command} " in " ".join(outcome.out.split())
+    assert lines[0].startswith(f"Usage: srgan {name} ")
+    assert lines[1].startswith(f"Example: srgan {name} ")
+    assert {len(line) for line in lines if line.startswith("│")} == {columns}
+    assert max(map(len, lines)) == columns
+
+
+def test_options_stand_in_the_order_of_their_use(srgan: Callable[..., Outcome]) -> None:
+    out = srgan("upscale", "--help").out
+    headings = [heading for heading in re.findall(r"╭─ (.*?) ─", out) if heading != "Arguments"]
+    assert headings == list(PANELS)
+    assert re.search(r"-s, --scale NUMBER +Scale factor", out)
+
+
+def test_every_option_is_shown_once() -> None:
+    for command in COMMANDS.values():
+        shown = [label for _, rows in panels(command) for label, _ in rows if label.startswith("-")]
+        visible = [option for option in command.params if option.param_type_name == "option" and not option.hidden]
+        assert len(shown) == len(set(shown)) == len(visible) + 1  # and --help
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+def test_the_first_help_has_an_example_of_each_command(
+    srgan: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch, columns: int
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    out = srgan("--help").out
+    assert max(map(len, out.splitlines())) <= columns
+    for name, command in COMMANDS.items():
+        assert f"           {command.epilog.removeprefix('Example: ')}\n" in out, name
 
 
 def test_version(srgan: Callable[..., Outcome]) -> None:
@@ -25,10 +61,9 @@ def test_version(srgan: Callable[..., Outcome]) -> None:
 
 
 def test_defaults_are_those_of_the_library() -> None:
-    commands = get_command(app).commands  # type: ignore[attr-defined]
-    options = {parameter.name: parameter.default for parameter in commands["train"].params}
+    options = {parameter.name: parameter.default for parameter in COMMANDS["train"].params}
     for key, setting in SETTINGS.items():
         if key in options and key not in ("data", "low", "name", "teacher"):
             assert options[key] == setting.default, key
-    enlarge = {parameter.name: parameter.default for parameter in commands["upscale"].params}
+    enlarge = {parameter.name: parameter.default for parameter in COMMANDS["upscale"].params}
     assert (enlarge["model"], enlarge["tile"]) == (upscaler.DEFAULT_MODEL, TilePolicy().size)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import typer
 
 import srgan_cli.cli.score.options as own
-from srgan_cli.cli.options import Debug, Device, MaxPixels, On, Overwrite
+from srgan_cli.cli.options import Debug, Device, MaxPixels, NoConfig, On, Overwrite
 
 if TYPE_CHECKING:
     from srgan_cli.batch.ray import RayExecutor
@@ -46,6 +46,7 @@ def score(
     jobs: own.Jobs = 0,
     on: On = "",
     device: Device = "auto",
+    no_config: NoConfig = False,
     debug: Debug = False,
 ) -> None:
     """Print PSNR, SSIM and other scores of pictures against their originals.

@@ -1,6 +1,7 @@
 """srgan train."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -8,7 +9,7 @@ import typer
 
 import srgan_cli.cli.train.options as own
 from srgan_cli.cli.fast_import import gc_paused
-from srgan_cli.cli.options import Debug, Device, MaxPixels, given_options
+from srgan_cli.cli.options import COMMAND_LINE, DEFAULTS_FILE, Debug, Device, MaxPixels, NoConfig, given_options
 from srgan_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ def train(
     device: Device = "auto",
     pixel_share: own.PixelShare = None,
     game: own.Game = None,
+    no_config: NoConfig = False,
     debug: Debug = False,
 ) -> None:
     """Train a generator against a discriminator on a folder of pictures.
@@ -70,9 +72,7 @@ def train(
     --check reports problems of the pictures and the cost of the run; it exits 1 if the run would fail.
     Ctrl-C saves; --resume continues with the settings of the run.
     """
-    length: dict[str, Any] = {}
-    if duration or steps is not None:
-        length = {"seconds": parse_duration(duration) if duration else None, "steps": steps}
+    length = _length(context, COMMAND_LINE)
     if resume:
         _refuse_settings(context)
     with gc_paused():
@@ -95,11 +95,11 @@ def train(
 
 
 def _config(context: typer.Context, recipe: Path | None, length: dict[str, Any], *, verbose: bool) -> "TrainConfig":
-    """The settings of a new run.  Options override the recipe, which overrides the defaults."""
+    """The settings of a new run.  Options override the recipe, which overrides srgan.toml."""
     from srgan_cli.training.config import TrainConfig
     from srgan_cli.training.recipe import read_recipe
 
-    settings = read_recipe(recipe) if recipe else {}
+    settings = _defaults(context, read_recipe(recipe) if recipe else {})
     if verbose:
         _warn_of_former_names(context, recipe)
     settings |= _former_options(context)
@@ -108,6 +108,21 @@ def _config(context: typer.Context, recipe: Path | None, length: dict[str, Any],
     if "data" not in settings:
         raise UsageError("no pictures to train on", "name a folder: srgan train photos/")
     return TrainConfig.from_settings(**{**settings, "run": context.params["run"]})
+
+
+def _length(context: typer.Context, sources: Sequence[str]) -> dict[str, Any]:
+    """The length of the run, if one of these sources gives it."""
+    if not given_options(context, "duration", "steps", sources=sources):
+        return {}
+    duration, steps = context.params["duration"], context.params["steps"]
+    return {"seconds": parse_duration(duration) if duration else None, "steps": steps}
+
+
+def _defaults(context: typer.Context, recipe: dict[str, Any]) -> dict[str, Any]:
+    """A recipe over the settings from the defaults file."""
+    keys = [key for key in _SETTINGS if given_options(context, key, sources=DEFAULTS_FILE)]
+    length = {} if recipe.keys() & {"seconds", "steps"} else _length(context, DEFAULTS_FILE)
+    return {**{key: context.params[key] for key in keys}, **length, **recipe}
 
 
 def _former_options(context: typer.Context) -> dict[str, Any]:
@@ -142,7 +157,7 @@ def parse_duration(text: str) -> float:
 
 def _refuse_settings(context: typer.Context) -> None:
     """Raises UsageError for options that a resumed run cannot change."""
-    free = ("data", "held_out", "run", "duration", "steps", "max_pixels", "device", "resume", "debug")
+    free = ("data", "held_out", "run", "duration", "steps", "max_pixels", "device", "resume", "debug", "no_config")
     names = [parameter.name for parameter in context.command.params if parameter.name and parameter.name not in free]
     if fixed := given_options(context, *names):
         raise UsageError(

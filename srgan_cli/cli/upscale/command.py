@@ -6,7 +6,7 @@ import typer
 
 import srgan_cli.cli.upscale.options as own
 from srgan_cli.cli.fast_import import gc_paused
-from srgan_cli.cli.options import Debug, Device, MaxPixels, Offline, On, check_exclusive, given_options
+from srgan_cli.cli.options import Debug, Device, MaxPixels, NoConfig, Offline, On, check_exclusive, given_options
 from srgan_cli.cli.stdio import STANDARD, is_stream, standard_names
 from srgan_cli.errors import UsageError
 
@@ -54,6 +54,7 @@ def upscale(
     max_pixels: MaxPixels = None,
     verify_tiles: own.VerifyTiles = False,
     strict: own.Strict = False,
+    no_config: NoConfig = False,
     debug: Debug = False,
 ) -> None:
     """Enlarge pictures, animations, multi-page documents and videos, or all pictures in a folder and its subfolders.
@@ -149,9 +150,16 @@ def _fit(size: str, name: str) -> "Size | None":
 
 
 def _split(places: list[str], from_file: str) -> tuple[list[str], str]:
-    """The inputs and the output.  Raises UsageError where one is missing or not possible."""
-    if len(places) < (1 if from_file else 2):
-        raise UsageError(f"{'OUT' if places or from_file else 'IN and OUT'} is missing", "srgan upscale in.png out.png")
+    """The inputs and the output, which is "" if it goes beside the only input.
+
+    Raises UsageError where one is missing or not possible.
+    """
+    if not places:
+        raise UsageError(f"{'OUT' if from_file else 'IN'} is missing", "srgan upscale in.png out.png")
+    if len(places) == 1 and not from_file:
+        if is_stream(places[0]):
+            raise UsageError("OUT is missing", f"srgan upscale {places[0]} out.png")
+        return places, ""
     inputs, out = standard_names(places[:-1], places[-1])
     if from_file == STANDARD and STANDARD in inputs:
         raise UsageError("standard input cannot be both a list and a picture", "give the list as a file")

@@ -4,11 +4,14 @@ from typing import Annotated
 
 import typer
 
+from srgan_cli.cli.options import parse_factor
+
 Places = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="IN... OUT",
-        help="Pictures, folders or URLs (s3://…) to enlarge; then a file, whose suffix sets the format, or a folder.",
+        metavar="IN... [OUT]",
+        help="Pictures, folders or URLs (s3://…) to enlarge; then a file, whose suffix sets the format, or a folder. "
+        "A single IN may be alone: a.png goes to a_x4.png, photos/ to photos_x4/.",
     ),
 ]
 Model = Annotated[
@@ -20,7 +23,12 @@ Model = Annotated[
         "lanczos.",
     ),
 ]
-Scale = Annotated[float | None, typer.Option("--scale", "-s", help="Scale factor, 1 to 16. [default: the model's]")]
+Scale = Annotated[
+    float | None,
+    typer.Option(
+        "--scale", "-s", parser=parse_factor, metavar="NUMBER", help="Scale factor, 1 to 16. [default: the model's]"
+    ),
+]
 FitSize = Annotated[
     str, typer.Option(metavar="WxH", help="Instead of --scale: the largest size that fits, such as 3840x2160.")
 ]

@@ -95,9 +95,9 @@ class Reporter:
             raise typer.Exit(1)
 
     def _name(self, path: "Location") -> str:
-        """The file's name alone if it is the only one, else its path."""
+        """The file's name alone if it is the only one and the output was named, else its path."""
         name = self.files.display_name(path)
-        return path.name if self.single and name == str(path) else name
+        return path.name if self.single and self.files.out and name == str(path) else name
 
     def _message(self, result: TaskResult) -> str:
         (height, width), (tall, wide) = result.input_size, result.output_size

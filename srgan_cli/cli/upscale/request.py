@@ -8,8 +8,8 @@ from srgan_cli.batch.naming import Naming
 from srgan_cli.batch.task import UpscaleOptions
 from srgan_cli.batch.workers import WorkerSpec
 from srgan_cli.cli.console import warn
-from srgan_cli.cli.fetch import resolve_model
 from srgan_cli.cli.stdio import STANDARD, is_stream
+from srgan_cli.cli.weights.fetch import resolve_model
 from srgan_cli.errors import UsageError
 from srgan_cli.system.distributed import World
 from srgan_cli.system.storage import Location, is_remote
@@ -19,7 +19,7 @@ from srgan_cli.upscaling.video.options import VideoOptions
 
 _IRRELEVANT_OPTIONS = {
     *("places", "model", "strength", "name", "form", "from_file", "as_json", "overwrite", "no_clobber"),
-    *("offline", "device", "devices", "on", "debug", "max_pixels", "compile"),
+    *("offline", "device", "devices", "on", "debug", "max_pixels", "compile", "no_config"),
 }
 """Options that do not change the pictures, or do so through the weights, which have a digest of their own."""
 _VIDEO_OPTIONS = ("codec", "crf", "preset", "start", "duration", "deinterlace", "steady")

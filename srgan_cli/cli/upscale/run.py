@@ -10,6 +10,7 @@ from pathlib import Path
 from torch.distributed import Store  # type: ignore[attr-defined]
 
 from srgan_cli.batch.manifest import Manifest
+from srgan_cli.batch.naming import Naming, default_output
 from srgan_cli.batch.planning import BatchPlan, plan_batch
 from srgan_cli.batch.ray import ray_session, start_ray_workers
 from srgan_cli.batch.runner import BatchRunner, Worker
@@ -24,6 +25,7 @@ from srgan_cli.system.devices import pick_devices
 from srgan_cli.system.distributed import SINGLE_PROCESS, World, shared_queue
 from srgan_cli.system.files import check_writable
 from srgan_cli.system.storage import Location, as_pure_path, is_remote, parse_location
+from srgan_cli.upscaling.scale import Scale, Size
 from srgan_cli.upscaling.upscaler import Upscaler
 from srgan_cli.upscaling.video.options import check_installed, is_video_name
 from srgan_cli.upscaling.video.pipe import upscale_video
@@ -40,11 +42,12 @@ def run(request: UpscaleRequest) -> None:
     with spooled as files, world.join(request.device) as store, ray:
         upscaler = request.upscaler(world)
         naming = replace(request.naming, scale=request.factory.scale or upscaler.scale, model=upscaler.name)
-        is_own_output = _own_output_test(parse_location(files.out))
+        out, naming = _output(files, naming, request.options.scale)
+        is_own_output = _own_output_test(parse_location(out))
         plan = world.broadcast(
             plan_batch(
                 files.inputs,
-                files.out,
+                out,
                 naming,
                 listed=listed,
                 is_own_output=is_own_output,
@@ -92,6 +95,14 @@ def _enlarge_videos(
         reporter.report(result)
 
 
+def _output(files: SpooledFiles, naming: Naming, scale: Scale) -> tuple[str, Naming]:
+    """The output, which is beside the input if it was not named, and how files in it are named."""
+    if files.out:
+        return files.out, naming
+    label = f"{scale.width}x{scale.height}" if isinstance(scale, Size) else f"x{naming.scale:g}"
+    return default_output(parse_location(files.inputs[0]), naming, label)
+
+
 def _start_workers(request: UpscaleRequest, upscaler: Upscaler, spec: WorkerSpec) -> list[Worker]:
     """Raises UnknownDevice, and UsageError where there are too few devices."""
     if request.on:
@@ -110,6 +121,8 @@ def run_video(request: UpscaleRequest) -> None:
     """Enlarge a raw video frame by frame.  Raises SrganError."""
     inputs, out = request.inputs, request.out
     request.check(World.from_environment())
+    if not out:
+        raise UsageError("OUT is missing", "srgan upscale in.y4m out.y4m")
     if len(inputs) > 1:
         raise UsageError("raw video takes one file or stream in and one out", "srgan upscale in.y4m out.y4m")
     task = Task(Path(inputs[0]), Path(out))

@@ -10,6 +10,7 @@ from pathlib import Path
 from PIL import Image, UnidentifiedImageError
 
 from srgan_cli.errors import PictureError
+from srgan_cli.system.discovery import not_found_hint
 
 TIFF_SIGNATURES = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
 # What Pillow's decoders raise for damaged files.
@@ -30,7 +31,7 @@ def translate_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError as error:
-        raise PictureError("no such file: {path}", "check the spelling of the path", path=path) from error
+        raise PictureError("no such file: {path}", not_found_hint(path), path=path) from error
     except IsADirectoryError as error:
         raise PictureError("{path} is a folder", "name a picture file", path=path) from error
     except PermissionError as error:

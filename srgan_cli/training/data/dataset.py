@@ -117,8 +117,9 @@ def load_dataset(config: TrainConfig, progress: Progress | None = None, *, max_p
     pairs = [pair for _, pair in paired]
     if len(pairs) < 2:
         raise SrganError(
-            f"{len(pairs)} usable pictures in {config.data.folder_names}, expected at least 2",
-            f"pictures need {_smallest(config)} pixels a side; a smaller --patch allows smaller ones"
+            f"{len(pairs)} usable picture{'s' * (not pairs)} in {config.data.folder_names}, expected at least 2:"
+            " one to train on and one to validate with",
+            "add pictures; hundreds are better, and --check counts them"
             if not skipped
             else f"the first that cannot be used: {skipped[0].reason}",
         )
@@ -212,7 +213,8 @@ def _size_of_pair(config: TrainConfig, max_pixels: int | None, entry: _Entry) ->
     low = picture_size(entry.partner, max_pixels=max_pixels) if entry.partner else expected
     if low != expected:
         raise PictureError(
-            f"{entry.path} is {width} x {height} and its partner {low[1]} x {low[0]}, not 1/{config.scale}"
+            f"{entry.path} is {width} x {height} and its partner {low[1]} x {low[0]}, not 1/{config.scale}",
+            "name the folder of partners of this scale with --low, or give its --scale",
         )
     return low[0] * config.scale, low[1] * config.scale
 
@@ -221,7 +223,9 @@ def _size(smallest: int, max_pixels: int | None, entry: _Entry) -> HeightWidth:
     """The size of a picture.  Raises PictureError for a side below `smallest` or more than `max_pixels` pixels."""
     height, width = picture_size(entry.path, max_pixels=max_pixels)
     if min(height, width) < smallest:
-        raise PictureError(f"{entry.path} is {width} x {height}, expected at least {smallest} pixels a side")
+        raise PictureError(
+            f"{entry.path} is {width} x {height}, expected at least {smallest} pixels a side", "lower --patch"
+        )
     return height, width
 
 

@@ -40,4 +40,5 @@ def test_one_process_of_torchrun_says_the_current_name(
     srgan: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("RANK", "1")
+    monkeypatch.setenv("WORLD_SIZE", "2")
     assert srgan("train", "--game", "hinge").err.splitlines()[0] == "srgan: no pictures to train on"

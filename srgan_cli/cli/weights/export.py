@@ -24,7 +24,7 @@ def export(
     """
     with gc_paused():
         from srgan_cli.cli.console import info, write_line
-        from srgan_cli.cli.fetch import resolve_model
+        from srgan_cli.cli.weights.fetch import resolve_model
         from srgan_cli.system.files import check_writable
         from srgan_cli.weights.interpolation import interpolate
         from srgan_cli.weights.onnx import export_onnx

@@ -1,0 +1,97 @@
+"""The defaults file: `srgan.toml` in the working folder, else in the user's configuration folder."""
+
+import tomllib
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from srgan_cli.errors import UsageError
+
+FILE = "srgan.toml"
+EXCLUSIVE = (
+    *(("size", "scale"), ("overwrite", "no_clobber"), ("device", "devices"), ("device", "on"), ("quality", "lossless")),
+    *(("model", "preset"), ("as_json", "as_csv", "as_markdown", "as_latex"), ("duration", "steps")),
+)
+"""Options of which a command line overrides all in the file, if it has one of them."""
+_NOT_IN_FILE = ("help", "no_config")
+
+
+def load_defaults(context: typer.Context, unwanted: bool) -> bool:
+    """Take the defaults of a command from the file, unless that is unwanted, and print them.  Raises UsageError."""
+    path = None if unwanted or context.resilient_parsing else find_file()
+    if path:
+        table = read_table(path, context.command)
+        context.default_map = {option.name: value for option, value in table}
+        if table:
+            shown = ", ".join(f"{_key(option)} = {value}" for option, value in table)
+            typer.echo(f"defaults from {path}: {shown}", err=True)
+    return unwanted
+
+
+def find_file() -> Path | None:
+    """The defaults file that counts, if there is one."""
+    from platformdirs import user_config_path
+
+    return next((path for path in (Path(FILE), user_config_path("srgan") / FILE) if path.is_file()), None)
+
+
+def read_table(path: Path, command: Any) -> list[tuple[Any, Any]]:
+    """The options of a command that a file sets, and their values as a command line has them.  Raises UsageError."""
+    try:
+        tables = tomllib.loads(path.read_text(encoding="utf8"))
+    except (OSError, ValueError) as error:
+        raise UsageError(f"cannot read {path}: {error}", "correct it, or use --no-config") from error
+    _check_known(path, tables, ("upscale", "score", "train"), "table")
+    options = {_key(item): item for item in command.params if _may_be_in_file(item)}
+    table = tables.get(command.name, {})
+    if not isinstance(table, dict):
+        raise UsageError(f"{path}: {command.name} is no table", f"write [{command.name}] on a line of its own")
+    named = {key.replace("_", "-"): value for key, value in table.items()}
+    _check_known(path, named, options, f"key in [{command.name}]")
+    return [(options[key], _value(path, options[key], value)) for key, value in named.items()]
+
+
+def drop_overridden(context: Any) -> None:
+    """Reset the options from the file that an option of the command line excludes."""
+    sources = {name: context.get_parameter_source(name) for name in context.params}
+    for names in EXCLUSIVE:
+        known = [name for name in names if sources.get(name)]
+        if any(sources[name].name == "COMMANDLINE" for name in known):
+            for name in (name for name in known if sources[name].name == "DEFAULT_MAP"):
+                default = next(item.default for item in context.command.params if item.name == name)
+                context.params[name] = default
+                context.set_parameter_source(name, type(sources[name]).DEFAULT)
+
+
+def _key(option: Any) -> str:
+    return str(max(option.opts, key=len)).lstrip("-")
+
+
+def _may_be_in_file(item: Any) -> bool:
+    return item.param_type_name == "option" and not item.hidden and item.name not in _NOT_IN_FILE
+
+
+def _check_known(path: Path, found: Any, known: Any, kind: str) -> None:
+    for name in found:
+        if name not in known:
+            near = get_close_matches(name, known, 1)
+            hint = f"did you mean {near[0]}?" if near else f"expected one of: {', '.join(sorted(known))}"
+            raise UsageError(f"{path}: unknown {kind}: {name}", hint)
+
+
+def _value(path: Path, option: Any, value: Any) -> Any:
+    """A value as a command line has it: text, a list of texts, or whether a flag is given.  Raises UsageError."""
+    if option.is_flag and isinstance(value, bool):
+        return value
+    if option.multiple:
+        return [_text(path, option, item) for item in (value if isinstance(value, list) else [value])]
+    return _text(path, option, value)
+
+
+def _text(path: Path, option: Any, value: Any) -> str:
+    if option.is_flag or isinstance(value, bool | list | dict):
+        expected = "true or false" if option.is_flag else "a text or a number"
+        raise UsageError(f"{path}: {_key(option)} is {value!r}, expected {expected}", "see docs/upscaling.md")
+    return str(value)

@@ -1,0 +1,219 @@
+"""The help and the errors of the command line, in one style for all commands."""
+
+import shlex
+import shutil
+import sys
+import textwrap
+from collections.abc import Iterator
+from difflib import get_close_matches
+from enum import EnumType
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args, get_type_hints
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+from srgan_cli.cli.defaults import drop_overridden
+from srgan_cli.errors import UsageError
+
+if TYPE_CHECKING:
+    from rich.panel import Panel
+
+Rows = list[tuple[str, str]]
+"""Names and descriptions."""
+PANELS = {
+    "Everyday": "model preset scale size baseline metric run recipe duration steps resume check held_out",
+    "Quality": "strength self_ensemble consistent seed protocol border channels on_mismatch features patch low pair "
+    "set unpaired degradation generator blocks batch_norm discriminator gan_loss adversarial_weight perceptual_weight "
+    "perceptual_weights pretrain_fraction batch init_from teacher teacher_weight teacher_self_ensemble",
+    "Output": "name form quality lossless codec crf overwrite no_clobber strict as_json as_csv as_markdown as_latex figure "
+    "crop html fail_under fail_over",
+    "Speed and memory": "device precision compile tile max_memory jobs",
+    "Many machines": "devices on",
+    "Rare": "",
+}
+"""The options below each heading, in the order of their use; all others are rare."""
+_METAVARS = {
+    **dict.fromkeys(("run", "held_out", "low", "unpaired", "metric_weights"), "FOLDER"),
+    **{"model": "MODEL", "baseline": "MODEL", "teacher": "MODEL", "init_from": "MODEL", "duration": "TIME"},
+    **{"metric": "METRIC", "device": "DEVICE", "form": "SUFFIX", "fail_under": "METRIC=NUMBER"},
+    **{"fail_over": "METRIC=NUMBER", "crop": "X,Y,W,H", "name": "NAME"},
+}
+"""What options take, by their name, if it is not the type that says it."""
+_TYPES = {int: "NUMBER", float: "NUMBER", Path: "FILE"}
+_CLICK_ERROR: type[Any] = typer.BadParameter.__mro__[2]
+"""ClickException, which newer versions of Typer keep in a private module."""
+
+
+class Command(TyperCommand):
+    """A command whose help shows an example first, and its options by their use."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse the command line; it overrides the defaults file."""
+        rest = super().parse_args(ctx, args)
+        drop_overridden(ctx)
+        return rest
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002
+        """Write the help."""
+        from rich.console import Console
+        from rich.text import Text
+
+        screen = Console(highlight=False)
+        with screen.capture() as drawn:
+            for text in (f"Usage: {usage(self)}\n{self.epilog or ''}", *paragraphs(self)):
+                screen.print(Text(f"{text}\n"))
+            for heading, rows in panels(self):
+                screen.print(_panel(heading, rows))
+        formatter.write(drawn.get())
+
+
+class Group(TyperGroup):
+    """The commands of srgan.  Its errors are UsageErrors."""
+
+    def main(self, *args: Any, **options: Any) -> Any:
+        """Run the command line and exit.  Raises UsageError."""
+        try:
+            sys.exit(super().main(*args, **{**options, "standalone_mode": False}) or 0)
+        except typer.Abort:
+            sys.exit(1)
+        except _CLICK_ERROR as error:
+            raise translate(error) from error
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Find the command.  Raises UsageError with the command that was meant."""
+        name = args[0]
+        if name in self.commands or name.startswith("-"):
+            return super().resolve_command(ctx, args)
+        if close := get_close_matches(name, self.commands, 1):
+            raise UsageError(f"no such command: {name}", f"did you mean srgan {close[0]}?")
+        if Path(name).exists() or Path(name).suffix:
+            raise UsageError(f"{name} is not a command", f"did you mean: srgan upscale {shlex.join(args)}")
+        raise UsageError(f"no such command: {name}", f"the commands are {', '.join(self.commands)}")
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002
+        """Write what each command does, with an example of each.  Without rich, which would double the time."""
+        lines = ["Usage: srgan COMMAND [OPTIONS] …", *(f"\n{_fill(text)}" for text in paragraphs(self)), ""]
+        for name, command in self.commands.items():
+            lines += [_fill(paragraphs(command)[0].partition(". ")[0].rstrip("."), f"  {name:9}")]
+            lines += [f"{'':11}{example(command)}", ""]
+        for option in _visible(self, "option"):
+            lines.append(_fill(option.help or "", f"  {', '.join(option.opts):22}"))
+        formatter.write("\n".join([*lines, "\nsrgan COMMAND --help shows the options of a command.\n"]))
+
+
+def paragraphs(command: Any) -> list[str]:
+    """The description of a command, a line for each paragraph."""
+    return [" ".join(text.split()) for text in (command.help or "").split("\n\n")]
+
+
+def example(command: Any) -> str:
+    """The example of a command."""
+    return str(command.epilog or "").removeprefix("Example: ")
+
+
+def usage(command: Any) -> str:
+    """The form of a command line."""
+    return " ".join(["srgan", command.name, "[OPTIONS]", *(name for name, _ in _arguments(command))])
+
+
+def panels(command: Any) -> Iterator[tuple[str, Rows]]:
+    """Headings with the names and descriptions below them: of arguments first, then of options by their use."""
+    rows = {option.name: (label(command, option), description(option)) for option in _visible(command, "option")}
+    places = {name: (heading, place) for heading, names in PANELS.items() for place, name in enumerate(names.split())}
+    yield "Arguments", _arguments(command)
+    for heading in PANELS:
+        within = [name for name in rows if places.get(name, ("Rare", 0))[0] == heading]
+        if within:
+            yield heading, [rows[name] for name in sorted(within, key=lambda name: places.get(name, ("", 0))[1])]
+
+
+def label(command: Any, option: Any) -> str:
+    """The names of an option and what it takes, such as `-s, --scale NUMBER`."""
+    names = ", ".join(sorted(option.opts, key=len))
+    return names if option.is_flag or option.name == "help" else f"{names} {_metavar(command, option)}"
+
+
+def description(option: Any) -> str:
+    """The help of an option with its default, unless the help has one."""
+    text, default = option.help or "", getattr(option.default, "value", option.default)
+    hidden = default in (None, False, "") or callable(default) or "[default" in text
+    return text if hidden else f"{text} [default: {default}]"
+
+
+def translate(error: Any) -> UsageError:
+    """An error of Typer in the style of srgan's own."""
+    command = error.ctx.command_path if getattr(error, "ctx", None) else "srgan"
+    if hasattr(error, "possibilities"):
+        return _unknown_option(error, command)
+    message = error.format_message().rstrip(".").partition(", unable to parse")[0].replace("Value error, ", "")
+    message = message.replace("Input should be ", "expected ")
+    found = [str(cause["input"]) for cause in getattr(error.__cause__, "errors", list)()][:1]
+    shown = f", found {found[0]!r}" if found and repr(found[0]) not in message else ""
+    return UsageError(f"{message[:1].lower()}{message[1:]}{shown}", f"{command} --help shows what it takes")
+
+
+def _unknown_option(error: Any, command: str) -> UsageError:
+    """Name the option or, for training, the setting that was meant."""
+    near = sorted(getattr(error, "possibilities", None) or [])
+    hint = f"did you mean {' or '.join(near)}?" if near else f"{command} --help lists the options"
+    if command.endswith(" train") and (setting := _setting_like(error.option_name)):
+        hint = f"{setting} is a setting: write it into a file, such as run.toml, and use --config run.toml"
+    return UsageError(f"no such option: {error.option_name}", hint)
+
+
+def _setting_like(option: str) -> str:
+    """The setting of a run that is only in recipes and has this name, or this one in short."""
+    from srgan_cli.training.config import SETTINGS
+
+    name = option.lstrip("-").replace("-", "_")
+    if name in SETTINGS:
+        return name
+    initials = {"".join(word[0] for word in key.split("_")): key for key in reversed(SETTINGS)}
+    return initials.get(name) or next(iter(get_close_matches(name, SETTINGS, 1, 0.8)), "")
+
+
+def _visible(command: Any, kind: str) -> list[Any]:
+    parameters = command.get_params(typer.Context(command))
+    return [item for item in parameters if item.param_type_name == kind and not item.hidden]
+
+
+def _arguments(command: Any) -> Rows:
+    return [(item.metavar or item.name.upper(), item.help or "") for item in _visible(command, "argument")]
+
+
+def _metavar(command: Any, option: Any) -> str:
+    """What an option takes: its metavar, its choices or a word for its type."""
+    if known := option.metavar or _METAVARS.get(option.name):
+        return str(known)
+    kinds = list(_parts(get_type_hints(command.callback)[option.name]))
+    enums: list[Any] = [kind for kind in kinds if isinstance(kind, EnumType)]
+    return "|".join(choice.value for kind in enums for choice in kind) or next(
+        (_TYPES[kind] for kind in kinds if kind in _TYPES), "TEXT"
+    )
+
+
+def _parts(hint: Any) -> Iterator[Any]:
+    """The types within a type hint."""
+    yield hint
+    for part in get_args(hint):
+        yield from _parts(part)
+
+
+def _fill(text: str, start: str = "") -> str:
+    """The text in lines of the terminal's width, after `start`."""
+    width = shutil.get_terminal_size().columns
+    return textwrap.fill(text, width, initial_indent=start, subsequent_indent=" " * len(start))
+
+
+def _panel(heading: str, rows: Rows) -> "Panel":
+    from rich.panel import Panel
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table.grid(padding=(0, 2), expand=True)
+    table.add_column(ratio=2)
+    table.add_column(ratio=3)
+    for name, text in rows:
+        table.add_row(Text(name, style="bold"), Text(text))
+    return Panel(table, title=heading, title_align="left", border_style="dim")

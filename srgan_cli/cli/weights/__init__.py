@@ -1,0 +1,1 @@
+"""The commands about weights, and fetching them."""

@@ -1,0 +1,86 @@
+"""The file of defaults, srgan.toml."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import platformdirs
+import pytest
+from support import Outcome, size_of
+
+from srgan_cli.cli.defaults import FILE
+
+Srgan = Callable[..., Outcome]
+
+
+@pytest.fixture(autouse=True)
+def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The working folder, and below it the user's configuration folder, which is returned."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(platformdirs, "user_config_path", lambda name: tmp_path / "home" / name)
+    (tmp_path / "home/srgan").mkdir(parents=True)
+    return tmp_path / "home/srgan"
+
+
+def write(folder: Path, *lines: str) -> None:
+    (folder / FILE).write_text("\n".join(lines))
+
+
+def test_the_command_line_overrides_the_file(srgan: Srgan, picture: Path, tmp_path: Path) -> None:
+    write(tmp_path, "[upscale]", "model = 'bicubic'", "scale = 3", "format = 'webp'", "max-memory = '4G'")
+    outcome = srgan("upscale", picture)
+    assert outcome.err.startswith(f"defaults from {FILE}: model = bicubic, scale = 3, format = webp, max-memory = 4G\n")
+    assert size_of(tmp_path / "in_x3.webp") == (60, 42)
+    assert srgan("upscale", picture, "-s", 2).code == 0
+    assert size_of(tmp_path / "in_x2.webp") == (40, 28)
+    assert srgan("upscale", picture, "--size", "30x30").code == 0
+    assert size_of(tmp_path / "in_30x30.webp") == (30, 21)
+
+
+def test_no_config_ignores_the_file(srgan: Srgan, picture: Path, tmp_path: Path) -> None:
+    write(tmp_path, "[upscale]", "scale = 3")
+    outcome = srgan("upscale", "--no-config", picture, "-m", "bicubic")
+    assert "defaults" not in outcome.err
+    assert size_of(tmp_path / "in_x4.png") == (80, 56)
+
+
+def test_the_working_folder_comes_before_the_configuration_folder(
+    srgan: Srgan, picture: Path, tmp_path: Path, folders: Path
+) -> None:
+    write(folders, "[score]", "json = true", "metric = ['psnr']")
+    assert json.loads(srgan("score", picture, picture).out)["methods"][0]["mean"].keys() == {"psnr"}
+    write(tmp_path, "[score]", "csv = true")
+    assert srgan("score", picture, picture).out.startswith("picture,method")
+    assert json.loads(srgan("score", picture, picture, "--json").out)
+
+
+def test_a_recipe_overrides_the_file(srgan: Srgan, smooth_pictures: Path, tmp_path: Path) -> None:
+    write(tmp_path, "[train]", "time = '1h'", "seed = 3", "channels = 8", "blocks = 1", "patch = 8", "batch = 2")
+    Path("run.toml").write_text("steps = 1\nchannels = 4\n")
+    arguments = ("train", smooth_pictures, "--config", "run.toml", "--scale", 2, "--device", "cpu", "--seed", 5)
+    outcome = srgan(*arguments)
+    assert outcome.code == 0, outcome.err
+    config = json.loads(Path("run/config.json").read_text())
+    assert (config["steps"], config["channels"], config["blocks"], config["seed"]) == (1, 4, 1, 5)
+    assert srgan("train", "--run", "run", "--resume", "--steps", 2).code == 0
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("[upscale]\nscal = 3", "unknown key in [upscale]: scal\n  hint: did you mean scale?"),
+        ("[upscal]", "unknown table: upscal\n  hint: did you mean upscale?"),
+        ("upscale = 3", "upscale is no table"),
+        ("[upscale]\nstrict = 'yes'", "strict is 'yes', expected true or false"),
+        ("[upscale]\nscale = true", "scale is True, expected a text or a number"),
+        ("[upscale", "cannot read srgan.toml"),
+        ("[upscale]\nscale = 'much'", "expected a number such as 4, found 'much'"),
+        ("[upscale]\nscale = 3\nsize = '30x30'", "exclude each other"),
+    ],
+)
+def test_mistakes_in_the_file_are_errors(srgan: Srgan, picture: Path, tmp_path: Path, line: str, message: str) -> None:
+    write(tmp_path, line)
+    outcome = srgan("upscale", picture)
+    assert outcome.code == 2
+    assert message in outcome.err
+    assert "Traceback" not in outcome.err
