@@ -26,8 +26,8 @@ PANELS = {
     "Quality": "strength self_ensemble consistent seed protocol border channels on_mismatch features patch low pair "
     "set unpaired degradation generator blocks batch_norm discriminator gan_loss adversarial_weight perceptual_weight "
     "perceptual_weights pretrain_fraction batch init_from teacher teacher_weight teacher_self_ensemble",
-    "Output": "name form quality lossless codec crf overwrite no_clobber strict as_json as_csv as_markdown as_latex figure "
-    "crop html fail_under fail_over",
+    "Output": "name form quality lossless codec crf overwrite no_clobber strict as_json as_csv as_markdown as_latex "
+    "figure crop html fail_under fail_over",
     "Speed and memory": "device precision compile tile max_memory jobs",
     "Many machines": "devices on",
     "Rare": "",
