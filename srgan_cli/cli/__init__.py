@@ -6,6 +6,7 @@ import typer
 
 from srgan_cli.cli.help import Command, Group
 from srgan_cli.cli.score.command import score
+from srgan_cli.cli.serve.command import serve
 from srgan_cli.cli.train.command import train
 from srgan_cli.cli.upscale.command import upscale
 from srgan_cli.cli.weights.export import export
@@ -24,6 +25,7 @@ app.command(cls=Command, epilog="Example: srgan upscale photo.jpg")(upscale)
 app.command(cls=Command, epilog="Example: srgan score originals/ enlarged/ --baseline bicubic")(score)
 app.command(cls=Command, epilog="Example: srgan train --time 30m photos/")(train)
 app.command(cls=Command, epilog="Example: srgan models srgan-x4")(models)
+app.command(cls=Command, epilog="Example: srgan serve --port 7860")(serve)
 app.command(cls=Command, epilog="Example: srgan export srgan-x4.onnx -m srgan-x4")(export)
 
 

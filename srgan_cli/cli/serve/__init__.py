@@ -1,0 +1,1 @@
+"""srgan serve: a local page in the browser."""

@@ -1,0 +1,86 @@
+"""The server of the page, whose files are deleted when it ends."""
+
+import os
+import tempfile
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # read when gradio is imported
+
+import gradio as gr
+from starlette.middleware import Middleware
+
+from srgan_cli.cli.serve.jobs import Studio, Visits
+from srgan_cli.cli.serve.page import FONTS, build
+from srgan_cli.errors import UsageError
+
+POLICY = (
+    "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self' ws: wss:; worker-src 'self' blob:"
+)
+"""What a browser may load: everything comes from this server."""
+_Receive = Callable[[], Awaitable[Any]]
+_Send = Callable[[Any], Awaitable[None]]
+
+
+class OwnContentOnly:
+    """ASGI middleware that forbids the browser to load anything from elsewhere, as gradio's page would."""
+
+    def __init__(self, app: Callable[[Any, _Receive, _Send], Awaitable[None]]) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Any, receive: _Receive, send: _Send) -> None:
+        """Handle a request."""
+
+        async def with_policy(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], (b"content-security-policy", POLICY.encode())]
+            await send(message)
+
+        await self.app(scope, receive, with_policy)
+
+
+def run(
+    *,
+    model: str,
+    host: str,
+    port: int,
+    device: str,
+    max_pixels: int | None,
+    max_upload: int,
+    share: bool,
+    say: Callable[[str], None],
+) -> None:
+    """Serve the page until it is interrupted.  `max_upload` is in megabytes; `say` is called with the address.
+
+    Raises UsageError when the port is taken, and SrganError as Upscaler.load does.
+    """
+    with tempfile.TemporaryDirectory(prefix="srgan-serve-") as folder:
+        os.environ["GRADIO_TEMP_DIR"] = folder
+        studio, visits = Studio(device=device, max_pixels=max_pixels), Visits(Path(folder))
+        studio.upscaler(model)  # a wrong name ends the command here
+        page = build(studio, visits, model)
+        try:
+            page.launch(
+                server_name=host,
+                server_port=port,
+                share=share,
+                max_file_size=max_upload * 2**20,
+                prevent_thread_lock=True,
+                quiet=True,
+                ssr_mode=False,
+                pwa=False,
+                footer_links=["api"],
+                theme=gr.themes.Default(font=FONTS, font_mono=["monospace"]),
+                app_kwargs={"middleware": [Middleware(OwnContentOnly)]},
+            )
+        except OSError as error:
+            raise UsageError(f"cannot listen on {host}:{port}", "choose another --port") from error
+        say(page.share_url if share and page.share_url else page.local_url)
+        try:
+            while True:
+                time.sleep(3600)
+        finally:
+            page.close(verbose=False)
