@@ -1,5 +1,6 @@
 """srgan serve."""
 
+from importlib.util import find_spec
 from typing import Annotated
 
 import typer
@@ -32,12 +33,10 @@ def serve(
     """
     with gc_paused():
         from srgan_cli.cli.console import info, warn
+        from srgan_cli.cli.serve.server import run
 
-        try:
-            from srgan_cli.cli.serve.server import run
-        except ImportError as error:
-            raise UsageError("the page needs gradio, which is not installed", "pip install 'srgan-cli[web]'") from error
-
+    if find_spec("gradio") is None:
+        raise UsageError("the page needs gradio, which is not installed", "pip install 'srgan-cli[web]'")
     if host not in _LOCAL:
         warn(f"everyone who reaches {host}:{port} can use this page: it has no password")
     if share:

@@ -16,8 +16,6 @@ from srgan_cli.image.codec.capabilities import FORMAT_CAPABILITIES, output_forma
 from srgan_cli.system.progress import Progress
 from srgan_cli.weights.registry import list_weights
 
-FONTS = ["system-ui", "sans-serif"]
-"""Fonts of the visitor's system: none is fetched."""
 SAME_FORMAT = "as the input"
 OWN = "of the weights"
 KERNELS = ("bicubic", "lanczos")

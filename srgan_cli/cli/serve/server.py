@@ -7,13 +7,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # read when gradio is imported
-
-import gradio as gr
-from starlette.middleware import Middleware
-
 from srgan_cli.cli.serve.jobs import Studio, Visits
-from srgan_cli.cli.serve.page import FONTS, build
 from srgan_cli.errors import UsageError
 
 POLICY = (
@@ -21,6 +15,7 @@ POLICY = (
     "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self' ws: wss:; worker-src 'self' blob:"
 )
 """What a browser may load: everything comes from this server."""
+_KEYBOARD = Path(__file__).with_name("keyboard.js")
 _Receive = Callable[[], Awaitable[Any]]
 _Send = Callable[[Any], Awaitable[None]]
 
@@ -58,7 +53,13 @@ def run(
     Raises UsageError when the port is taken, and SrganError as Upscaler.load does.
     """
     with tempfile.TemporaryDirectory(prefix="srgan-serve-") as folder:
-        os.environ["GRADIO_TEMP_DIR"] = folder
+        # gradio reads these when it is imported
+        os.environ |= {"GRADIO_TEMP_DIR": folder, "GRADIO_ANALYTICS_ENABLED": "False"}
+        import gradio as gr
+        from starlette.middleware import Middleware
+
+        from srgan_cli.cli.serve.page import build
+
         studio, visits = Studio(device=device, max_pixels=max_pixels), Visits(Path(folder))
         studio.upscaler(model)  # a wrong name ends the command here
         page = build(studio, visits, model)
@@ -73,7 +74,8 @@ def run(
                 ssr_mode=False,
                 pwa=False,
                 footer_links=["api"],
-                theme=gr.themes.Default(font=FONTS, font_mono=["monospace"]),
+                theme=gr.themes.Default(font=["system-ui", "sans-serif"], font_mono=["monospace"]),
+                head=f"<script>{_KEYBOARD.read_text(encoding='utf8')}</script>",
                 app_kwargs={"middleware": [Middleware(OwnContentOnly)]},
             )
         except OSError as error:

@@ -1,0 +1,168 @@
+"""The page of srgan serve, in a browser and through gradio's client."""
+
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from support import REPOSITORY
+
+pytest.importorskip("gradio", reason="needs srgan-cli[web]")
+client = pytest.importorskip("gradio_client", reason="needs srgan-cli[web]")
+
+CAT = REPOSITORY / "examples/cat.png"
+PATIENCE = 120
+MAX_PIXELS = 300 * 300
+CHOICES = ("bicubic", "2", "of the weights", ".png")
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a running page with small limits, which leaves no files when it ends."""
+    scratch = tmp_path_factory.mktemp("scratch")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    limits = ["--max-pixels", str(MAX_PIXELS), "--max-upload", "1"]
+    command = [sys.executable, "-m", "srgan_cli", "serve", "--port", str(port), "-m", "bicubic", *limits]
+    server = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env={**os.environ, "TMPDIR": str(scratch)})
+    assert server.stderr
+    said = server.stderr.readline()
+    assert f"http://127.0.0.1:{port}" in said
+    yield f"http://127.0.0.1:{port}/"
+    assert any(scratch.iterdir())
+    server.terminate()
+    assert "Traceback" not in server.communicate(timeout=PATIENCE)[1]
+    assert not any(scratch.iterdir())
+
+
+@pytest.fixture
+def visitor(address: str, tmp_path: Path) -> Any:
+    return client.Client(address, verbose=False, download_files=tmp_path / "downloads")
+
+
+def enlarge(visitor: Any, *files: Path) -> tuple[list[Path], str]:
+    """The files that the page hands back, and what it says."""
+    handled = [client.handle_file(file) for file in files]
+    results, *_, report = visitor.predict(handled, *CHOICES, api_name="/enlarge")
+    return [Path(result) for result in results], report
+
+
+def test_the_api_returns_a_picture_of_its_own_depth(visitor: Any, tmp_path: Path) -> None:
+    deep = np.linspace(0, 65_535, 32 * 32).reshape(32, 32).astype(np.uint16)
+    Image.fromarray(deep).save(tmp_path / "deep.png")
+    (result,), report = enlarge(visitor, tmp_path / "deep.png")
+    with Image.open(result) as image:
+        assert (image.size, image.mode) == ((64, 64), "I;16")
+    assert "deep.png: 32 x 32 to 64 x 64" in report
+
+
+def test_several_pictures_come_with_an_archive_and_equal_names_stay_apart(visitor: Any, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    Image.new("RGB", (10, 10), "red").save(tmp_path / "other/cat.png")
+    results, _ = enlarge(visitor, CAT, tmp_path / "other/cat.png")
+    assert [result.name for result in results] == ["srgan.zip", "cat_x2.png", "cat_x2-2.png"]
+    with zipfile.ZipFile(results[0]) as stored:
+        assert stored.namelist() == ["cat_x2.png", "cat_x2-2.png"]
+
+
+def test_a_bad_file_does_not_stop_the_others(visitor: Any, tmp_path: Path) -> None:
+    (tmp_path / "bad.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(100))
+    results, report = enlarge(visitor, tmp_path / "bad.png", CAT)
+    assert [result.name for result in results] == ["cat_x2.png"]
+    assert "**bad.png**" in report
+
+
+@pytest.mark.parametrize("kind", ["hostile", "too many pixels", "none"])
+def test_a_mistake_is_one_message_without_a_trace(visitor: Any, tmp_path: Path, kind: str) -> None:
+    if kind == "hostile":
+        (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(100))
+    elif kind == "too many pixels":
+        Image.new("L", (400, 400)).save(tmp_path / "a.png")
+    expected = {"hostile": "a.png", "too many pixels": "pixels", "none": "no picture"}[kind]
+    with pytest.raises(Exception, match=expected) as raised:
+        enlarge(visitor, *(tmp_path.glob("a.png")))
+    assert "Traceback" not in str(raised.value)
+    assert "srgan-serve" not in str(raised.value)
+
+
+def test_a_file_that_is_too_large_is_refused(visitor: Any, tmp_path: Path) -> None:
+    (tmp_path / "large.png").write_bytes(bytes(2 * 2**20))
+    with pytest.raises(Exception, match=r"(?i)size|large|413"):
+        enlarge(visitor, tmp_path / "large.png")
+
+
+def test_two_visitors_get_their_own_results(address: str, tmp_path: Path) -> None:
+    jobs = []
+    for number, colour in enumerate(("red", "blue")):
+        Image.new("RGB", (20, 20), colour).save(tmp_path / f"{colour}.png")
+        one = client.Client(address, verbose=False, download_files=tmp_path / str(number))
+        jobs.append(one.submit([client.handle_file(tmp_path / f"{colour}.png")], *CHOICES, api_name="/enlarge"))
+    colours = []
+    for job in jobs:
+        with Image.open(job.result(PATIENCE)[0][0]) as image:
+            colours.append(image.convert("RGB").getpixel((5, 5)))
+    assert colours == [(255, 0, 0), (0, 0, 255)]
+
+
+@pytest.fixture(params=[390, 1440])
+def browser(request: pytest.FixtureRequest, address: str) -> Iterator[Any]:
+    """The page in headless Chromium at a width in pixels."""
+    webdriver = pytest.importorskip("selenium.webdriver")
+    if not shutil.which("chromedriver"):
+        pytest.skip("no chromedriver")
+    options = webdriver.ChromeOptions()
+    for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage"):
+        options.add_argument(argument)
+    options.set_capability("goog:loggingPrefs", {"performance": "ALL"})
+    driver = webdriver.Chrome(options, webdriver.ChromeService(shutil.which("chromedriver")))
+    size = {"width": request.param, "height": 900, "deviceScaleFactor": 1, "mobile": False}
+    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    driver.get(address)
+    yield driver
+    driver.quit()
+
+
+def find(browser: Any, selector: str) -> Any:
+    """The element, when the page has it."""
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    return WebDriverWait(browser, PATIENCE).until(lambda page: page.find_elements("css selector", selector))[0]
+
+
+def test_a_picture_is_dropped_compared_and_taken_away(browser: Any) -> None:
+    """By mouse and by keyboard, and the browser asks no other server for anything."""
+    from selenium.webdriver.common.action_chains import ActionChains
+    from selenium.webdriver.common.keys import Keys
+
+    find(browser, "#pictures input[type=file]").send_keys(str(CAT))
+    find(browser, "#pictures .file-preview")
+    find(browser, "#enlarge").click()
+    find(browser, "#compare img")
+    slider = find(browser, "#compare [data-testid=slider][tabindex]")
+    thumb = find(browser, "#compare .icon-wrap")
+    time.sleep(0.5)  # until the pictures are laid out
+    browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", thumb)
+    places = [thumb.rect["x"]]
+    ActionChains(browser).move_to_element(thumb).click_and_hold().move_by_offset(-60, 0).release().perform()
+    places.append(thumb.rect["x"])
+    slider.send_keys(Keys.ARROW_RIGHT)
+    places.append(thumb.rect["x"])
+    assert places[1] < places[0] - 40
+    assert places[2] > places[1]
+    assert find(browser, "#results a[download]").get_attribute("href").endswith("cat_x4.png")
+    width, shown = browser.execute_script("return [document.documentElement.scrollWidth, innerWidth]")
+    assert width <= shown
+    requests = [entry["message"] for entry in browser.get_log("performance") if "requestWillBeSent" in entry["message"]]
+    asked = {host for message in requests for host in re.findall(r'"url":"\w+://([^/"]+)', message)}
+    assert {host.partition(":")[0] for host in asked} == {"127.0.0.1"}
