@@ -137,9 +137,9 @@ def _shown(results: Sequence[TaskResult], job: Job) -> tuple[Any, ...]:
     done = [result for result in results if result.error is None]
     if not done and results[0].error:
         raise results[0].error
-    targets = [Path(result.task.target) for result in done]
+    targets = [Path(str(result.task.target)) for result in done]
     pairs = [
-        (target.name, tuple(map(str, previews(Path(result.task.source), target))))
+        (target.name, tuple(map(str, previews(Path(str(result.task.source)), target))))
         for result, target in zip(done, targets, strict=True)
     ]
     files = [archive(targets, job.folder / "srgan.zip"), *targets] if len(targets) > 1 else targets
@@ -150,7 +150,7 @@ def _shown(results: Sequence[TaskResult], job: Job) -> tuple[Any, ...]:
 def _said(results: Sequence[TaskResult]) -> Iterator[str]:
     """A line for each picture: its sizes and warnings, or why it failed."""
     for result in results:
-        name = Path(result.task.source).name
+        name = Path(str(result.task.source)).name
         if result.error:
             yield f"- **{name}**: {_sentence(result.error)}"
             continue
