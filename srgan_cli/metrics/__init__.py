@@ -8,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass
 from functools import partial
 from importlib import import_module
+from math import sqrt
+from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -16,7 +18,8 @@ from numpy.typing import NDArray
 from srgan_cli.errors import UsageError
 from srgan_cli.metrics.distribution.frechet import frechet_distance, kernel_distance
 from srgan_cli.metrics.gradients import gradient_divergence
-from srgan_cli.metrics.psnr import psnr
+from srgan_cli.metrics.psnr import pool_psnr, psnr
+from srgan_cli.metrics.spectral import ergas, rmse, sam
 from srgan_cli.metrics.ssim import ssim
 
 
@@ -56,11 +59,17 @@ class MetricInfo:
 class Metric(MetricInfo):
     """A metric of two pictures of equal shape."""
 
-    compute: Callable[[Any, Any], float]
+    compute: Callable[..., float]
     """Takes the reference and the candidate: arrays or tensors (C, H, W) with values 0…1."""
     _: KW_ONLY
     whole: bool = False
     """Whether it takes the whole picture in RGB, regardless of the protocol's channels and border."""
+    in_units: bool = False
+    """Whether it takes all bands in the units of the reference, regardless of the protocol's channels."""
+    masks: bool = False
+    """Whether it takes `valid` (1, H, W), the pixels that count."""
+    pool: Callable[[list[float]], float] = fmean
+    """The value of several frames from those of each."""
     load: Callable[[], object] | None = None
     """Loads what the metric needs. Raises SrganError if that is not available."""
 
@@ -82,15 +91,25 @@ _lpips, _load_lpips = LazyFunction("perceptual.lpips", "lpips"), LazyFunction("p
 _dists, _load_dists = LazyFunction("perceptual.dists", "dists"), LazyFunction("perceptual.dists", "load_dists")
 
 
+_consistency = LazyFunction("consistency", "consistency")
+
+
+def _root_mean_square(values: list[float]) -> float:
+    return sqrt(fmean(value**2 for value in values))
+
+
 def _niqe(_reference: Any, candidate: Any) -> float:
     return float(LazyFunction("niqe", "niqe")(candidate))
 
 
 METRICS: dict[str, Metric] = {
-    "psnr": Metric("PSNR", "dB", True, 2, psnr),
-    "ssim": Metric("SSIM", "", True, 4, ssim),
+    "psnr": Metric("PSNR", "dB", True, 2, psnr, masks=True, pool=pool_psnr),
+    "ssim": Metric("SSIM", "", True, 4, ssim, masks=True),
+    "rmse": Metric("RMSE", "", False, 4, rmse, in_units=True, masks=True, pool=_root_mean_square),
+    "sam": Metric("SAM", "°", False, 3, sam, in_units=True, masks=True),
+    "ergas": Metric("ERGAS", "", False, 3, ergas, in_units=True, masks=True),
     "ms-ssim": Metric("MS-SSIM", "", True, 4, LazyFunction("ms_ssim", "ms_ssim")),
-    "consistency": Metric("consistency", "dB", True, 2, LazyFunction("consistency", "consistency"), whole=True),
+    "consistency": Metric("consistency", "dB", True, 2, _consistency, whole=True, pool=pool_psnr),
     "gradients": Metric("gradients", "nats", False, 4, gradient_divergence, whole=True),
     "sqd": Metric("SQD", "", False, 4, _squeezenet, whole=True, load=partial(_load_network, "squeezenet")),
     "vggd": Metric("VGGD", "", False, 4, _vgg, whole=True, load=partial(_load_network, "vgg16")),

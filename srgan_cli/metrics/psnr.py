@@ -5,13 +5,21 @@ Source: Q. Huynh-Thu and M. Ghanbari, Scope of Validity of PSNR in Image/Video Q
 """
 
 import numpy as np
+from numpy.typing import NDArray
 
 from srgan_cli.image.luma import ArrayOrTensor, as_float64, mse_to_psnr
 
 
-def psnr(reference: ArrayOrTensor, candidate: ArrayOrTensor) -> float:
+def psnr(reference: ArrayOrTensor, candidate: ArrayOrTensor, *, valid: NDArray[np.bool_] | None = None) -> float:
     """PSNR in dB of (C, H, W) pictures with values 0…1; infinite for equal pictures. Higher is better.
 
-    The value equals that of scikit-image, whose function is not used because importing it takes as long as scoring.
+    `valid` (1, H, W) says which pixels count. The value equals that of scikit-image, whose function is not used because
+    importing it takes as long as scoring.
     """
-    return mse_to_psnr(float(np.mean((as_float64(reference) - as_float64(candidate)) ** 2)))
+    errors = (as_float64(reference) - as_float64(candidate)) ** 2
+    return mse_to_psnr(float(np.mean(errors if valid is None else errors[:, valid[0]])))
+
+
+def pool_psnr(values: list[float]) -> float:
+    """The PSNR of frames together, from that of each: that of the mean of their squared errors."""
+    return mse_to_psnr(float(np.mean([10 ** (-value / 10) for value in values])))

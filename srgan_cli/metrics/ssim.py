@@ -6,8 +6,11 @@ Structural Similarity, IEEE TIP 2004.
 
 from dataclasses import dataclass
 
+import numpy as np
+from numpy.typing import NDArray
+
 from srgan_cli.errors import PictureError
-from srgan_cli.image.luma import ArrayOrTensor, as_float64
+from srgan_cli.image.luma import ArrayOrTensor, as_float64, crop_border
 
 
 @dataclass(frozen=True)
@@ -30,11 +33,18 @@ SSIM_SETTINGS = {
 """`gaussian` is the window of the authors' MATLAB program, `uniform` the default of scikit-image."""
 
 
-def ssim(reference: ArrayOrTensor, candidate: ArrayOrTensor, window: str = "gaussian") -> float:
+def ssim(
+    reference: ArrayOrTensor,
+    candidate: ArrayOrTensor,
+    window: str = "gaussian",
+    *,
+    valid: NDArray[np.bool_] | None = None,
+) -> float:
     """SSIM of (C, H, W) pictures with values 0…1, at most 1; the mean over channels. Higher is better.
 
-    Only positions where the window fits count. `window` is a key of SSIM_SETTINGS. Raises PictureError for pictures
-    smaller than the window.
+    Only positions where the window fits count, and of those, with `valid` (1, H, W), where the window has no other
+    pixels. `window` is a key of SSIM_SETTINGS. Raises PictureError for pictures smaller than the window, and if no
+    window is valid.
     """
     settings = SSIM_SETTINGS[window]
     if min(reference.shape[-2:]) < settings.side:
@@ -44,15 +54,26 @@ def ssim(reference: ArrayOrTensor, candidate: ArrayOrTensor, window: str = "gaus
         )
     from skimage.metrics import structural_similarity  # takes a third of a second, so only when needed
 
-    return float(
-        structural_similarity(
-            as_float64(reference),
-            as_float64(candidate),
-            data_range=1,
-            channel_axis=0,
-            win_size=settings.side,
-            gaussian_weights=settings.gaussian,
-            sigma=1.5,
-            use_sample_covariance=settings.sample,
-        )
+    mean, positions = structural_similarity(
+        as_float64(reference),
+        as_float64(candidate),
+        data_range=1,
+        channel_axis=0,
+        win_size=settings.side,
+        gaussian_weights=settings.gaussian,
+        sigma=1.5,
+        use_sample_covariance=settings.sample,
+        full=True,
     )
+    return float(mean) if valid is None else _mean_of_valid(positions, valid, settings.side)
+
+
+def _mean_of_valid(positions: NDArray[np.float64], valid: NDArray[np.bool_], side: int) -> float:
+    """The mean over the positions (C, H, W) whose window of this side has valid pixels only."""
+    from skimage.util import view_as_windows
+
+    inner = crop_border(positions, side // 2)
+    counted = view_as_windows(valid[0], (side, side)).all((2, 3))
+    if not counted.any():
+        raise PictureError(f"SSIM needs {side} x {side} pixels without gaps", "use --metric psnr or rmse")
+    return float(inner[:, counted].mean())

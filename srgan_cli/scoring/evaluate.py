@@ -10,16 +10,17 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from srgan_cli.errors import MismatchError, SrganError
 from srgan_cli.image.codec.limits import set_pillow_limit
 from srgan_cli.image.codec.raster import ValueRange
 from srgan_cli.image.luma import Array, as_float64
-from srgan_cli.metrics import extract_features
+from srgan_cli.metrics import METRICS, extract_features
 from srgan_cli.metrics.distribution.sets import FeatureAccumulator, Features
 from srgan_cli.scoring.methods import BICUBIC_OF_LUMA, Method
-from srgan_cli.scoring.pairs import load_pair, load_pixels
+from srgan_cli.scoring.pairs import Reference, load_pairs, load_pictures
 from srgan_cli.scoring.plan import ScoringPlan, plan_pictures, plan_scoring
 from srgan_cli.scoring.protocol import Protocol, compare
 from srgan_cli.scoring.report.crops import Crop, find_crop
@@ -139,25 +140,66 @@ def _score_in_worker(plan: ScoringPlan, name: str) -> PictureResult:
 def _score_picture(plan: ScoringPlan, name: str) -> PictureResult:
     methods = plan.methods_of(name)
     try:
-        reference = load_pixels(plan.references[name], max_pixels=plan.max_pixels)
+        reference = Reference.open(plan, name)
     except SrganError as error:
         return PictureResult(name, [_failure(plan, method, name, error) for method in methods], {})
     scores: list[Score] = []
-    pictures: dict[str, Array] = {}
     features: dict[str, Features] = {}
     extract = _FeatureExtractor(plan.protocol)
     for method in methods:
         try:
-            left, right = load_pair(plan, method, name, reference)
-            values = compare(left, right, _protocol_for(method, plan))
-            if plan.protocol.set_metrics:
-                features[method.name] = extract(left, right)
-            scores.append(Score(name, values, method=method.name))
-            pictures[method.name] = right
+            score, found = _score_frames(plan, method, name, reference, extract)
         except SrganError as error:
             scores.append(_failure(plan, method, name, error))
-    crop = find_crop(reference, list(pictures.values()), plan.crop_side) if plan.crop_side else None
-    return PictureResult(name, scores, features, crop)
+            continue
+        scores.append(score)
+        if found:
+            features[method.name] = found
+    return PictureResult(name, scores, features, _find_crop(plan, name))
+
+
+def _score_frames(
+    plan: ScoringPlan, method: Method, name: str, reference: Reference, extract: "_FeatureExtractor"
+) -> tuple[Score, Features | None]:
+    """The score of all frames of a picture, and their features if the protocol has a metric of sets."""
+    scale, protocol = reference.scale, _protocol_for(method, plan)
+    values: list[dict[str, float]] = []
+    features: list[Features] = []
+    excluded, notes = [0, 0], dict[str, None]()
+    for pair in load_pairs(plan, method, name, reference):
+        values.append(
+            compare(
+                pair.reference,
+                pair.candidate,
+                protocol,
+                valid=pair.valid,
+                value_range=scale.range,
+                measured=scale.is_measured,
+            )
+        )
+        if protocol.set_metrics:
+            features.append(extract(pair.reference, pair.candidate))
+        excluded = [total + count for total, count in zip(excluded, pair.excluded, strict=True)]
+        notes |= dict.fromkeys(pair.notes)
+    score = Score(
+        name,
+        {key: METRICS[key].pool([row[key] for row in values]) for key in values[0]},
+        method=method.name,
+        frames=len(values),
+        value_range=scale.range,
+        excluded=(excluded[0], excluded[1]),
+        notes=tuple(notes),
+    )
+    joined = (np.concatenate(side) for side in zip(*features, strict=True))
+    return score, (next(joined), next(joined)) if features else None
+
+
+def _find_crop(plan: ScoringPlan, name: str) -> Crop | None:
+    """Where the methods differ most, if the plan asks for it."""
+    if not plan.crop_side:
+        return None
+    reference, pictures = load_pictures(plan, name)
+    return find_crop(reference, list(pictures.values()), plan.crop_side)
 
 
 def _failure(plan: ScoringPlan, method: Method, name: str, error: SrganError) -> Score:

@@ -1,54 +1,153 @@
-"""Reading the pictures of a plan: a reference and the result of each method."""
+"""Reading the pictures of a plan: the frames of a reference and of each method, in one range of values."""
 
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
-from srgan_cli.errors import SrganError
-from srgan_cli.image.codec.samples import read_on_white
+import numpy as np
+
+from srgan_cli.errors import MismatchError, PictureError, SrganError
 from srgan_cli.image.luma import Array
+from srgan_cli.scoring.frames import Frame, Mask, ValueScale, count_frames, read_frames
 from srgan_cli.scoring.methods import Method
 from srgan_cli.scoring.plan import ScoringPlan
+from srgan_cli.scoring.profiles import match_profile
 
 
-def load_pair(plan: ScoringPlan, method: Method, name: str, reference: Array) -> tuple[Array, Array]:
-    """The compared part of a reference (1 or 3, H, W), and the method's picture, in sizes as the protocol says.
+@dataclass(frozen=True)
+class FramePair:
+    """A frame of a reference and of a method's picture, in one range and in sizes as the protocol says."""
 
-    Transparent pictures are flattened on white. Raises PictureError, and WeightsError if a model cannot be used.
+    reference: Array
+    """(C, H, W), 0…1."""
+    candidate: Array
+    """The same."""
+    valid: Mask | None
+    """(1, H, W): where both have a value; None for everywhere."""
+    excluded: tuple[int, int] = (0, 0)
+    """The number of pixels without a value, in the reference and in the candidate."""
+    notes: tuple[str, ...] = ()
+    """A sentence for everything that was done before the comparison."""
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A reference of a plan, read frame by frame."""
+
+    picture: Path | Array
+    """A file, or a picture in memory."""
+    max_pixels: int | None
+    scale: ValueScale
+    count: int
+    """The number of its frames."""
+    only: Frame | None = None
+    """Its frame, if it is the only one, which stays in memory."""
+
+    @classmethod
+    def open(cls, plan: ScoringPlan, name: str) -> "Reference":
+        """The reference with this name. Raises PictureError."""
+        picture, limit = plan.references[name], plan.max_pixels
+        count = count_frames(picture, max_pixels=limit)
+        only = next(read_frames(picture, max_pixels=limit)) if count == 1 else None
+        frames = [only] if only else read_frames(picture, max_pixels=limit)
+        return cls(picture, limit, ValueScale.of_reference(frames, plan.protocol.value_range), count, only)
+
+    def frames(self) -> Iterator[Frame]:
+        """Its frames, each decoded when it is requested."""
+        return iter([self.only]) if self.only else read_frames(self.picture, max_pixels=self.max_pixels)
+
+
+def load_pairs(plan: ScoringPlan, method: Method, name: str, reference: Reference) -> Iterator[FramePair]:
+    """The frames of a reference, each with that of the method.
+
+    Transparent pictures are flattened on white, and colours converted to the profile of the reference. Raises
+    MismatchError for another number of frames, PictureError, and WeightsError if a model cannot be used.
     """
-    if not method.baseline:
-        candidate = load_pixels(method.files[name], max_pixels=plan.max_pixels)
-        return _match_size(reference, candidate, plan.protocol.mismatch)
-    from srgan_cli.scoring.baselines import downscale_and_restore
-
-    return downscale_and_restore(method.baseline, reference, plan.baseline_settings)
-
-
-def load_pixels(picture: Path | Array, *, max_pixels: int | None = None) -> Array:
-    """A picture in memory, or the first one of a file as float64 (1 or 3, H, W), flattened on white."""
-    return read_on_white(picture, max_pixels=max_pixels) if isinstance(picture, Path) else picture
+    if method.baseline:
+        yield from (_restore(plan, method.baseline, frame, reference.scale) for frame in reference.frames())
+        return
+    picture = method.files[name]
+    count = count_frames(picture, max_pixels=plan.max_pixels)
+    if count != reference.count and plan.protocol.mismatch != "crop":
+        raise MismatchError(
+            f"the reference has {reference.count} frames or pages, the candidate {count}",
+            "--on-mismatch crop compares those that both have",
+        )
+    candidates = read_frames(picture, max_pixels=plan.max_pixels)
+    for left, right in zip(reference.frames(), candidates, strict=False):
+        yield _pair(left, right, reference.scale, plan.protocol.mismatch)
 
 
 def load_pictures(plan: ScoringPlan, name: str) -> tuple[Array, dict[str, Array]]:
-    """The reference with this name, and the pictures of the methods whose result has its size, (1 or 3, H, W)."""
-    reference = load_pixels(plan.references[name], max_pixels=plan.max_pixels)
+    """The reference with this name, and the pictures of the methods whose result has its size, as they are shown.
+
+    They are (1 or 3, H, W) with values 0…1; of several frames the first, of other bands the first three or the first.
+    """
+    reference = Reference.open(plan, name)
+    original = _shown(reference.scale.normalise(next(reference.frames())))
     found = {}
     for method in plan.methods_of(name):
-        try:
-            left, right = load_pair(plan, method, name, reference)
-        except SrganError:  # the report lists it
-            continue
-        if left.shape[-2:] == right.shape[-2:]:
-            found[method.name] = right
-    height, width = (min(sides) for sides in zip(*(p.shape[-2:] for p in (reference, *found.values())), strict=True))
-    return reference[:, :height, :width], {name: pixels[:, :height, :width] for name, pixels in found.items()}
+        with suppress(SrganError):  # the report lists it
+            pair = next(load_pairs(plan, method, name, reference))
+            if pair.reference.shape[-2:] == pair.candidate.shape[-2:]:
+                found[method.name] = _shown(pair.candidate)
+    height, width = (min(sides) for sides in zip(*(p.shape[-2:] for p in (original, *found.values())), strict=True))
+    return original[:, :height, :width], {name: pixels[:, :height, :width] for name, pixels in found.items()}
 
 
-def _match_size(reference: Array, candidate: Array, mismatch: str) -> tuple[Array, Array]:
-    """Both pictures, with `crop` or `resize` in one size."""
-    if mismatch == "resize" and reference.shape[-2:] != candidate.shape[-2:]:
-        from srgan_cli.scoring.baselines import resize_to
-
-        return reference, resize_to(candidate, *reference.shape[-2:])
+def _pair(left: Frame, right: Frame, scale: ValueScale, mismatch: str) -> FramePair:
+    """Both frames, with `crop` or `resize` in one size."""
+    right, notes = match_profile(right, left)
     if mismatch == "crop":
-        height, width = (min(sides) for sides in zip(reference.shape[-2:], candidate.shape[-2:], strict=True))
-        return reference[:, :height, :width], candidate[:, :height, :width]
-    return reference, candidate
+        height, width = (min(sides) for sides in zip(left.values.shape[-2:], right.values.shape[-2:], strict=True))
+        left, right = (frame.crop(height, width) for frame in (left, right))
+    scale = scale.for_candidate(right)
+    valid = _both(left.valid, right.valid) if left.values.shape[-2:] == right.values.shape[-2:] else None
+    candidate = scale.normalise(right)
+    if mismatch == "resize" and left.values.shape[-2:] != right.values.shape[-2:]:
+        candidate, valid = _resize(candidate, right.valid, left.values.shape[-2:]), left.valid
+    excluded = _missing(left.valid), _missing(right.valid)
+    return FramePair(scale.normalise(left), candidate, valid, excluded, (*notes, *_alpha_notes(left, right)))
+
+
+def _restore(plan: ScoringPlan, baseline: str, frame: Frame, scale: ValueScale) -> FramePair:
+    from srgan_cli.scoring.baselines import downscale_and_restore
+
+    if frame.valid is not None or len(frame.values) not in (1, 3):
+        raise PictureError(f"{baseline} needs grey or RGB with a value for every pixel", "score results in files")
+    return FramePair(*downscale_and_restore(baseline, scale.normalise(frame), plan.baseline_settings), None)
+
+
+def _resize(pixels: Array, valid: Mask | None, size: tuple[int, ...]) -> Array:
+    if valid is not None:
+        raise PictureError("a picture with gaps in its data cannot be resized", "use --on-mismatch crop")
+    from srgan_cli.scoring.baselines import resize_to
+
+    return resize_to(pixels, *size)
+
+
+def _both(left: Mask | None, right: Mask | None) -> Mask | None:
+    if left is None or right is None:
+        return right if left is None else left
+    return left & right
+
+
+def _missing(valid: Mask | None) -> int:
+    return 0 if valid is None else int(valid.size - np.count_nonzero(valid))
+
+
+def _alpha_notes(left: Frame, right: Frame) -> list[str]:
+    """A note if the transparency of the frames differs; colours are compared on white."""
+    if left.alpha is None and right.alpha is None:
+        return []
+    first, second = (
+        np.ones(frame.values.shape[-2:]) if frame.alpha is None else frame.alpha[0] for frame in (left, right)
+    )
+    same = first.shape == second.shape and np.allclose(first, second, rtol=0, atol=1 / 255)
+    return [] if same else ["its transparency differs: only the colours on white are compared"]
+
+
+def _shown(pixels: Array) -> Array:
+    """The first three bands, or the first one, clipped to 0…1."""
+    return np.asarray(pixels[: 3 if len(pixels) > 2 else 1].clip(0, 1))

@@ -3,11 +3,15 @@
 from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass
 from functools import partial
+from math import inf
 from typing import Any
 
-from srgan_cli.errors import MismatchError, UsageError
+import numpy as np
+from numpy.typing import NDArray
+
+from srgan_cli.errors import MismatchError, PictureError, UsageError
 from srgan_cli.image.luma import ArrayOrTensor, PixelsT, crop_border, luma, luma_full_range, to_rgb
-from srgan_cli.metrics import FEATURES, METRICS, PIXEL_METRICS, SET_METRICS, metric_of
+from srgan_cli.metrics import FEATURES, METRICS, PIXEL_METRICS, SET_METRICS, MetricInfo, metric_of
 from srgan_cli.metrics.ssim import SSIM_SETTINGS
 
 PROTOCOLS = {
@@ -17,9 +21,9 @@ PROTOCOLS = {
     "skimage": ("rgb", "uniform"),
 }
 """Channels and SSIM window of the named protocols."""
-CHANNELS = ("y", "y-grey", "rgb")
+CHANNELS = ("y", "y-grey", "rgb", "bands")
 MISMATCHES = ("error", "crop", "resize", "skip")
-RANGE = "0…1 of each file's own depth"
+RANGE = "of each reference (declared, bit depth, 0…1, or its valid values)"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +34,10 @@ class Protocol:
     """
 
     channels: str = "y"
-    """`y`: BT.601 luma, 16–235. `y-grey`: the same, but grey pictures are compared in full range. `rgb`."""
+    """`y`: BT.601 luma, 16–235. `y-grey`: the same, but grey pictures are compared in full range. `rgb`.
+
+    `bands`: all bands as they are. Pictures that are no photographs are always compared in this way.
+    """
     border: int = 4
     """Pixels cut from every side."""
     metrics: tuple[str, ...] = PIXEL_METRICS
@@ -45,6 +52,8 @@ class Protocol:
     """The network for the metrics of sets, one of FEATURES."""
     patch: int = 0
     """Side of the patches for the metrics of sets; 0 for whole pictures."""
+    value_range: tuple[float, float] | None = None
+    """The range of values of all references; None for that of each."""
 
     def __post_init__(self) -> None:
         _check("channels", self.channels, CHANNELS)
@@ -55,9 +64,11 @@ class Protocol:
             metric_of(name)
 
     def __str__(self) -> str:
-        channels = "RGB" if self.channels == "rgb" else "BT.601 luma (16–235)"
+        channels = {"rgb": "RGB", "bands": "all bands"}.get(self.channels, "BT.601 luma (16–235)")
+        value_range = "{:g}…{:g}".format(*self.value_range) if self.value_range else RANGE
         parts = [
-            f"{channels}, border {self.border} px cut, range {RANGE}, SSIM with {SSIM_SETTINGS[self.window].label}"
+            f"{channels}, border {self.border} px cut, range {value_range}, "
+            f"SSIM with {SSIM_SETTINGS[self.window].label}"
         ]
         if self.channels == "y-grey":
             parts.append("grey pictures in full range")
@@ -90,15 +101,21 @@ class Protocol:
         """All settings and their description, as JSON types."""
         return {"name": self.name, **asdict(self), "range": RANGE, "description": str(self)}
 
-    def prepare(self, pixels: PixelsT, *, grey: bool = False) -> PixelsT:
-        """The part of a (1 or 3, H, W) picture that is compared. `grey`: the reference is a grey picture."""
+    def prepare(self, pixels: PixelsT, *, grey: bool = False, measured: bool = False) -> PixelsT:
+        """The part of a (C, H, W) picture that is compared.
+
+        `grey`: the reference is a grey picture. `measured`: it is no photograph, so that all bands are compared.
+        """
+        if measured or self.channels == "bands" or len(pixels) not in (1, 3):
+            return crop_border(pixels, self.border)
         if self.channels == "rgb":
             return crop_border(to_rgb(pixels), self.border)
         return crop_border(luma_full_range(pixels) if grey and self.channels == "y-grey" else luma(pixels), self.border)
 
-    def metric_function(self, name: str) -> Callable[[ArrayOrTensor, ArrayOrTensor], float]:
+    def metric_function(self, name: str) -> Callable[..., float]:
         """The function of a metric of pictures, with the settings of this protocol."""
-        options: dict[str, dict[str, Any]] = {"ssim": {"window": self.window}, "consistency": {"scale": self.scale}}
+        scale = {"scale": self.scale}
+        options: dict[str, dict[str, Any]] = {"ssim": {"window": self.window}, "consistency": scale, "ergas": scale}
         return partial(METRICS[name].compute, **options.get(name, {}))
 
 
@@ -126,24 +143,72 @@ def named_protocol(
     )
 
 
-def compare(reference: PixelsT, candidate: PixelsT, protocol: Protocol) -> dict[str, float]:
-    """The protocol's metrics of two (1 or 3, H, W) pictures with values 0…1, by name.
+def parse_range(text: str) -> tuple[float, float]:
+    """A range of values, written as 0,10000. Raises UsageError for anything else."""
+    try:
+        low, high = map(float, text.split(","))
+    except ValueError:
+        low = high = 0.0
+    if not -inf < low < high < inf:
+        raise UsageError(
+            f"cannot read the range of values {text!r}", "write the least and the largest, such as 0,10000"
+        )
+    return low, high
 
-    Raises MismatchError if the sizes differ.
+
+def compare(
+    reference: PixelsT,
+    candidate: PixelsT,
+    protocol: Protocol,
+    *,
+    valid: NDArray[np.bool_] | None = None,
+    value_range: tuple[float, float] = (0.0, 1.0),
+    measured: bool = False,
+) -> dict[str, float]:
+    """The protocol's metrics of two (C, H, W) pictures with values 0…1, by name.
+
+    `valid` (1, H, W) says which pixels count. `value_range` are the values that 0 and 1 stand for, for the metrics in
+    units. `measured`: they are no photographs, so that all bands are compared. Raises MismatchError if the shapes
+    differ, and PictureError if a metric cannot be computed.
     """
+    _check_shapes(reference, candidate)
+    grey = len(reference) == 1
+    pair = (reference, candidate) if len(reference) == len(candidate) else (to_rgb(reference), to_rgb(candidate))
+    prepared = [protocol.prepare(pixels, grey=grey, measured=measured) for pixels in pair]
+    low, high = value_range
+    in_units = [crop_border(pixels, protocol.border) * (high - low) + low for pixels in pair]
+    counted = None if valid is None else crop_border(valid.astype(np.float64), protocol.border) > 0
+    if 0 in prepared[0].shape or (counted is not None and not counted.any()):
+        raise PictureError("no pixel is compared", "cut a smaller --border; see which pixels have no data")
+    values = {}
+    for name in protocol.picture_metrics:
+        metric, function = METRICS[name], protocol.metric_function(name)
+        if metric.masks:
+            values[name] = function(*(in_units if metric.in_units else prepared), valid=counted)
+        else:
+            _check_photograph(metric, reference, valid)
+            values[name] = function(*(map(to_rgb, pair) if metric.whole else prepared))
+    return values
+
+
+def _check_shapes(reference: ArrayOrTensor, candidate: ArrayOrTensor) -> None:
+    """Raises MismatchError for other sizes, and for other numbers of bands except grey against RGB."""
     if reference.shape[-2:] != candidate.shape[-2:]:
         sizes = [f"{pixels.shape[-1]} x {pixels.shape[-2]}" for pixels in (reference, candidate)]
         raise MismatchError(
             f"the reference is {sizes[0]}, the candidate {sizes[1]}",
             "--on-mismatch crop compares the common part, resize fits the candidate",
         )
-    grey = len(reference) == 1
-    whole = to_rgb(reference), to_rgb(candidate)
-    prepared = protocol.prepare(reference, grey=grey), protocol.prepare(candidate, grey=grey)
-    return {
-        name: protocol.metric_function(name)(*(whole if METRICS[name].whole else prepared))
-        for name in protocol.picture_metrics
-    }
+    if len(reference) != len(candidate) and not {len(reference), len(candidate)} <= {1, 3}:
+        raise PictureError(f"the reference has {len(reference)} bands, the candidate {len(candidate)}")
+
+
+def _check_photograph(metric: MetricInfo, pixels: ArrayOrTensor, valid: object | None) -> None:
+    """Raises PictureError for pictures that a metric of whole photographs cannot take."""
+    if len(pixels) not in (1, 3):
+        raise PictureError(f"{metric.label} needs grey or RGB, found {len(pixels)} bands")
+    if valid is not None:
+        raise PictureError(f"{metric.label} needs a value for every pixel, found some without data")
 
 
 def _check(setting: str, name: str, known: Collection[str]) -> None:

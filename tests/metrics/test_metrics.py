@@ -7,7 +7,7 @@ from metric_pictures import LARGE, noisy_pair, photograph
 from srgan_cli.errors import UsageError
 from srgan_cli.metrics import METRICS, SET_METRICS, metric_of
 
-ASYMMETRIC = ("gradients", "niqe")
+ASYMMETRIC = ("gradients", "niqe", "ergas")
 
 
 @pytest.mark.usefixtures("random_backbones", "random_heads")

@@ -28,6 +28,7 @@ def score(
     protocol: own.ProtocolOption = own.ProtocolName.sr_y,
     border: own.Border = None,
     channels: own.ChannelsOption = None,
+    value_range: own.ValueRange = "",
     on_mismatch: own.OnMismatch = own.Mismatch.error,
     features: own.Features = "inception",
     patch: own.Patch = 0,
@@ -36,6 +37,7 @@ def score(
     as_csv: own.AsCsv = False,
     as_markdown: own.AsMarkdown = False,
     as_latex: own.AsLatex = False,
+    no_interval: own.NoInterval = False,
     figure: own.Figure = None,
     crop: own.Crop = "",
     html: own.Html = None,
@@ -59,7 +61,7 @@ def score(
     from srgan_cli.scoring.gallery import plan_gallery
     from srgan_cli.scoring.methods import BaselineSettings
     from srgan_cli.scoring.plan import plan_scoring
-    from srgan_cli.scoring.protocol import named_protocol
+    from srgan_cli.scoring.protocol import named_protocol, parse_range
     from srgan_cli.scoring.report.text import output_format
     from srgan_cli.scoring.report.thresholds import failed_thresholds, parse_thresholds
 
@@ -76,13 +78,14 @@ def score(
         mismatch=on_mismatch.value,
         features=features,
         patch=patch,
+        value_range=parse_range(value_range) if value_range else None,
     )
     with _spooled([reference, *(candidates or [])]) as (original, *results):
         plan = plan_scoring(original, results, baseline or [], chosen, BaselineSettings(scale, device), pair=pair)
         plan = replace(plan, jobs=jobs, crop_side=gallery.crop_side, max_pixels=max_pixels)
-        report = _evaluate_and_print(plan, text_format, on)
+        report = _evaluate_and_print(plan, text_format, on, has_intervals=not no_interval)
         failed = failed_thresholds(report, thresholds)
-        for message in [*report.errors, *failed]:
+        for message in [*report.notes, *report.errors, *failed]:
             warn(message)
         gallery.write(plan, report)
     if failed or not report.complete:
@@ -105,8 +108,11 @@ def _spooled(places: "list[Path]") -> "Iterator[list[Path]]":
         yield [Path(place) for place in files.inputs]
 
 
-def _evaluate_and_print(plan: "ScoringPlan", text_format: str, on: str) -> "Report":
-    """Score the plan and print its report; as JSON, each picture is printed as soon as it is scored."""
+def _evaluate_and_print(plan: "ScoringPlan", text_format: str, on: str, *, has_intervals: bool) -> "Report":
+    """Score the plan and print its report; as JSON, each picture is printed as soon as it is scored.
+
+    Where no picture was scored, there is no table.
+    """
     from srgan_cli.cli.console import progress_bar, write_text
     from srgan_cli.cli.score.tables import show_report
     from srgan_cli.scoring.evaluate import evaluate
@@ -116,11 +122,12 @@ def _evaluate_and_print(plan: "ScoringPlan", text_format: str, on: str) -> "Repo
     with _pool_on(on) as pool, progress_bar("scoring") as progress:
         plan = replace(plan, jobs=plan.jobs or pool.size) if pool else plan
         report = evaluate(plan, progress=progress, on_score=stream.add if stream else None, pool=pool)
+        report = replace(report, has_intervals=has_intervals)
     if stream:
         stream.close(report)
     elif text_format:
         write_text(RENDERERS[text_format](report))
-    else:
+    elif report.mean:
         show_report(report)
     return report
 

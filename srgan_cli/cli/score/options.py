@@ -6,9 +6,12 @@ from typing import Annotated
 
 import typer
 
-_METRICS = "psnr, ssim, ms-ssim, consistency, gradients, sqd, vggd, lpips, lpips-vgg, dists, niqe, fid or kid"
+_METRICS = (
+    "psnr, ssim, rmse, sam, ergas, ms-ssim, consistency, gradients, sqd, vggd, lpips, lpips-vgg, dists, niqe, "
+    "fid or kid"
+)
 METRIC_WEIGHTS_VARIABLE = "SRGAN_METRIC_WEIGHTS"  # as in weights/backbones.py, which imports torch
-Channels = StrEnum("Channels", "y rgb")
+Channels = StrEnum("Channels", "y rgb bands")
 ProtocolName = StrEnum("ProtocolName", {"sr_y": "sr-y", "sr_y_grey": "sr-y-grey", "rgb": "rgb", "skimage": "skimage"})
 Mismatch = StrEnum("Mismatch", "error crop resize skip")
 
@@ -32,7 +35,10 @@ ProtocolOption = Annotated[
     ProtocolName, typer.Option(help="What is compared; sr-y-grey compares grey pictures in full range.")
 ]
 Border = Annotated[int | None, typer.Option(min=0, help="Pixels to cut from every side. [default: --scale]")]
-ChannelsOption = Annotated[Channels | None, typer.Option(help="BT.601 luma, or all colour channels.")]
+ChannelsOption = Annotated[Channels | None, typer.Option(help="BT.601 luma, RGB, or all bands as they are.")]
+ValueRange = Annotated[
+    str, typer.Option(metavar="LOW,HIGH", help="Range of values of the references. [default: see docs/scoring.md]")
+]
 OnMismatch = Annotated[Mismatch, typer.Option(help="How to treat pictures of another size.")]
 Features = Annotated[str, typer.Option(help="Network for fid and kid: inception, squeezenet or vgg16.")]
 Patch = Annotated[int, typer.Option(min=0, help="Side of the patches for fid and kid; 0 for whole pictures.")]
@@ -49,6 +55,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 AsCsv = Annotated[bool, typer.Option("--csv", help="Print CSV, one line per picture and method.")]
 AsMarkdown = Annotated[bool, typer.Option("--markdown", help="Print Markdown.")]
 AsLatex = Annotated[bool, typer.Option("--latex", help="Print LaTeX.")]
+NoInterval = Annotated[bool, typer.Option("--no-interval", help="Print means without their 95 % intervals.")]
 Figure = Annotated[Path | None, typer.Option(help="Write the same crop of every method to this .png.")]
 Crop = Annotated[str, typer.Option(help="x,y,w,h of the crop. [default: where the methods differ most]")]
 Html = Annotated[Path | None, typer.Option(help="Write a page with tables, plots and sliders to this .html.")]

@@ -22,5 +22,5 @@ def _table(grid: Grid) -> Table:
         footer = Text(grid.footer[number]) if grid.footer else ""
         table.add_column(Text(heading), footer, justify="right" if number else "left", no_wrap=not number)
     for row in grid.rows:
-        table.add_row(*(Text(cell.text, style="bold" if cell.best else "") for cell in row))
+        table.add_row(*(Text.assemble((cell.text, "bold" if cell.best else ""), cell.detail) for cell in row))
     return table

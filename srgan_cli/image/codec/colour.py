@@ -1,6 +1,7 @@
 """Colour conversion: CMYK, Lab and HSV to sRGB, and any picture to a palette."""
 
 from io import BytesIO
+from tempfile import NamedTemporaryFile
 from typing import Any
 
 import numpy as np
@@ -42,6 +43,28 @@ def _apply_profile(profile: Any, image: Image.Image) -> Image.Image:
     if converted is None:
         raise ValueError("the colour transform returned no image")
     return converted
+
+
+def convert_profile(values: Values, source: bytes, target: bytes | None) -> Values | None:
+    """Colours (H, W, 1 or 3), 0…1, converted from a profile to another one (None: sRGB), with 16 bits of precision.
+
+    None if the profiles do not fit the colours.
+    """
+    import pyvips
+
+    with NamedTemporaryFile(suffix=".icc") as file:
+        file.write(target or b"")
+        file.flush()
+        levels = np.rint(values.clip(0, 1) * 65535).astype(np.uint16)
+        image = pyvips.Image.new_from_array(levels, interpretation="rgb16" if levels.shape[2] == 3 else "grey16")
+        image = image.copy()
+        image.set_type(pyvips.GValue.blob_type, "icc-profile-data", source)
+        options = {"embedded": True, "intent": "relative", "black_point_compensation": True, "depth": 16}
+        try:
+            converted: Values = image.icc_transform(file.name if target else "srgb", **options).numpy()
+        except pyvips.Error:
+            return None
+    return converted.reshape(values.shape) / 65535 if converted.size == values.size else None
 
 
 def quantize_to_palette(values: Values, *, reserve_transparent: bool) -> Image.Image:

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 RESAMPLES = 10_000
 SEED = 0
 LEVEL = 0.95
+MIN_ROWS = 5
+"""With fewer pictures, an interval says more about the method than about the pictures."""
 CHUNK = 1_000_000
 """Random numbers drawn at a time, which limits the memory."""
 
@@ -27,9 +29,9 @@ def mean_intervals(columns: dict[str, list[float]]) -> dict[str, Interval | None
     """The 95 % percentile interval of the mean of each column. Columns have equal length, one row per picture.
 
     Rows are resampled together with a fixed seed, so equal columns have equal intervals. The interval is None for fewer
-    than two rows, or if a value is not finite.
+    than MIN_ROWS rows, or if a value is not finite.
     """
-    usable = {key: values for key, values in columns.items() if len(values) > 1 and all(map(isfinite, values))}
+    usable = {key: values for key, values in columns.items() if len(values) >= MIN_ROWS and all(map(isfinite, values))}
     if not usable:
         return dict.fromkeys(columns)
     means = _resampled_means(np.array(list(usable.values()), dtype=np.float64).T)

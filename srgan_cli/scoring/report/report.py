@@ -1,9 +1,12 @@
 """The report: scores of pictures, and their means and differences by method."""
 
+from collections.abc import Iterator
 from dataclasses import KW_ONLY, dataclass, field
 from functools import cached_property
 from itertools import combinations
+from math import isfinite
 from statistics import fmean
+from typing import Any
 
 from srgan_cli.metrics import metric_of
 from srgan_cli.scoring.protocol import Protocol
@@ -25,35 +28,47 @@ class Score:
     """Why the picture could not be scored."""
     skipped: bool = False
     """Whether the error does not count, because the protocol skips pictures of another size."""
+    frames: int = 1
+    """The number of frames or pages that were compared."""
+    value_range: tuple[float, float] = (0.0, 1.0)
+    """The range of values in which they were compared, in the units of the reference."""
+    excluded: tuple[int, int] = (0, 0)
+    """The pixels that were left out because they have no value: in the reference, and in the candidate."""
+    notes: tuple[str, ...] = ()
+    """A sentence for everything that was done before the comparison."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Summary:
+class Estimate:
+    """The means of values of pictures, by metric."""
+
+    count: int
+    """The number of pictures."""
+    mean: dict[str, float]
+    """The mean; for a metric of sets, its value."""
+    finite_mean: dict[str, float]
+    """The mean without infinite values, unless all are infinite. This is printed, and compared with thresholds."""
+    infinite: dict[str, list[str]]
+    """The names of the pictures that `finite_mean` leaves out, for metrics that have any."""
+    interval: dict[str, Interval | None]
+    """The 95 % interval of the mean."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Summary(Estimate):
     """The means of one method."""
 
     method: str
-    count: int
-    """The number of scored pictures."""
-    mean: dict[str, float]
-    """The mean by metric; for a metric of sets, its value."""
-    interval: dict[str, Interval | None]
-    """The 95 % interval of the mean by metric."""
     counts: dict[str, int] = field(default_factory=dict)
     """The number of pictures or patches by metric of sets."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Difference:
+class Difference(Estimate):
     """The paired differences of two methods, first minus second, on the pictures that both have."""
 
     first: str
     second: str
-    count: int
-    """The number of these pictures."""
-    mean: dict[str, float]
-    """The mean difference by metric."""
-    interval: dict[str, Interval | None]
-    """Its 95 % interval by metric."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +90,8 @@ class Report:
     """The methods that are baselines."""
     crops: dict[str, Crop] = field(default_factory=dict)
     """Where the methods differ most, by picture; only for a figure."""
+    has_intervals: bool = True
+    """Whether its means have intervals."""
 
     @property
     def complete(self) -> bool:
@@ -114,6 +131,21 @@ class Report:
         ]
 
     @property
+    def notes(self) -> list[str]:
+        """A sentence for everything that changes what is compared or averaged."""
+        several = len(self.methods) > 1
+        labels = {method: f" ({method})" if several else "" for method in self.methods}
+        return [
+            *(f"{s.name}{labels[s.method]}: {note}" for s in self.scores for note in [*s.notes, *_excluded_notes(s)]),
+            *(note for s in self.summaries for note in _infinite_notes(s, labels[s.method])),
+        ]
+
+    @property
+    def value_ranges(self) -> list[tuple[float, float]]:
+        """The ranges of values in which pictures were compared, each once, in order."""
+        return sorted({score.value_range for score in self.scores if not score.error})
+
+    @property
     def best(self) -> dict[str, set[str]]:
         """The methods with the best mean by metric, compared as printed; empty for fewer than two methods."""
         return {name: self._winners(name) for name in self.protocol.metrics} if len(self.methods) > 1 else {}
@@ -123,17 +155,13 @@ class Report:
         return {score.name: score.values for score in self.scores if score.method == method and not score.error}
 
     def _summary(self, method: str) -> Summary:
-        rows = list(self.values(method).values())
-        columns = {key: [row[key] for row in rows] for key in self.protocol.picture_metrics} if rows else {}
-        set_scores = self.set_scores.get(method, {})
-        mean = {key: fmean(column) for key, column in columns.items()}
-        return Summary(
-            method=method,
-            count=len(rows),
-            mean=mean | {key: value for key, (value, _) in set_scores.items()},
-            interval=mean_intervals(columns),
-            counts={key: count for key, (_, count) in set_scores.items()},
-        )
+        values = self.values(method)
+        columns = {key: [row[key] for row in values.values()] for key in self.protocol.picture_metrics if values}
+        estimate = self._estimate(list(values), columns)
+        of_sets = {key: value for key, (value, _) in self.set_scores.get(method, {}).items()}
+        estimate |= {key: estimate[key] | of_sets for key in ("mean", "finite_mean")}
+        counts = {key: count for key, (_, count) in self.set_scores.get(method, {}).items()}
+        return Summary(method=method, counts=counts, **estimate)
 
     def _difference(self, first: str, second: str) -> Difference:
         left, right = self.values(first), self.values(second)
@@ -142,16 +170,50 @@ class Report:
             key: [_subtract(left[name][key], right[name][key]) for name in common]
             for key in (self.protocol.picture_metrics if common else ())
         }
-        mean = {key: fmean(column) for key, column in columns.items()}
-        return Difference(first=first, second=second, count=len(common), mean=mean, interval=mean_intervals(columns))
+        return Difference(first=first, second=second, **self._estimate(common, columns))
+
+    def _estimate(self, names: list[str], columns: dict[str, list[float]]) -> dict[str, Any]:
+        """The fields of an Estimate, from a column of values for each metric, with one for each name."""
+        infinite = {key: _left_out(names, column) for key, column in columns.items()}
+        return {
+            "count": len(names),
+            "mean": {key: fmean(column) for key, column in columns.items()},
+            "finite_mean": {key: _finite_mean(column) for key, column in columns.items()},
+            "infinite": {key: left_out for key, left_out in infinite.items() if left_out},
+            "interval": mean_intervals(columns) if self.has_intervals else dict.fromkeys(columns),
+        }
 
     def _winners(self, name: str) -> set[str]:
         metric = metric_of(name)
-        means = {s.method: round(s.mean[name], metric.decimals) for s in self.summaries if name in s.mean}
+        means = {s.method: round(s.finite_mean[name], metric.decimals) for s in self.summaries if name in s.finite_mean}
         if not means:
             return set()
         best = max(means.values()) if metric.higher_is_better else min(means.values())
         return {method for method, value in means.items() if value == best}
+
+
+def _finite_mean(column: list[float]) -> float:
+    """The mean of the finite values; of all, if none is finite."""
+    return fmean([value for value in column if isfinite(value)] or column)
+
+
+def _left_out(names: list[str], column: list[float]) -> list[str]:
+    """The names of the values that `_finite_mean` leaves out."""
+    infinite = [name for name, value in zip(names, column, strict=True) if not isfinite(value)]
+    return infinite if len(infinite) < len(names) else []
+
+
+def _infinite_notes(summary: Summary, label: str) -> Iterator[str]:
+    for key, names in summary.infinite.items():
+        others = summary.count - len(names)
+        listed = ", ".join(names[:3]) + (", …" if len(names) > 3 else "")
+        yield f"{metric_of(key).label}{label} is infinite for {listed}; the mean is that of the other {others}"
+
+
+def _excluded_notes(score: Score) -> Iterator[str]:
+    of_reference, of_candidate = score.excluded
+    if of_reference or of_candidate:
+        yield f"pixels without data are left out: {of_reference} of the reference, {of_candidate} of the candidate"
 
 
 def _subtract(left: float, right: float) -> float:

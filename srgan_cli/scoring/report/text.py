@@ -10,9 +10,9 @@ from typing import Any
 
 from srgan_cli.errors import UsageError
 from srgan_cli.metrics import metric_of
-from srgan_cli.scoring.protocol import RANGE, Protocol
+from srgan_cli.scoring.protocol import Protocol
 from srgan_cli.scoring.report.bootstrap import Interval
-from srgan_cli.scoring.report.report import Difference, Report, Score, Summary
+from srgan_cli.scoring.report.report import Difference, Estimate, Report, Score, Summary
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,8 @@ class Cell:
     text: str
     best: bool = False
     """Whether its value is the best of its column."""
+    detail: str = ""
+    """What stands behind the value, such as its interval."""
 
 
 @dataclass(frozen=True)
@@ -45,20 +47,21 @@ def report_grids(report: Report) -> list[Grid]:
 
 
 def report_notes(report: Report) -> list[str]:
-    """The lines below the tables: for one method the intervals of its means."""
-    return [line for line in (_interval_line(report),) if line and len(report.methods) == 1]
+    """The lines below the tables: for one method the intervals of its means, and the range of values."""
+    intervals = _interval_line(report) if len(report.methods) == 1 else ""
+    return [line for line in (intervals, _range_line(report)) if line]
 
 
 def to_csv(report: Report) -> str:
     """A line per picture and method, with the protocol's name, border and range; missing values are empty."""
     metrics = report.protocol.picture_metrics
-    protocol = report.protocol.name, report.protocol.border, RANGE
+    protocol = report.protocol.name, report.protocol.border
     file = StringIO()
     writer = csv.writer(file, lineterminator="\n")
     writer.writerow(["picture", "method", "protocol", "border", "range", *metrics, "problem"])
     for score in report.scores:
         values = [score.values.get(name, "") for name in metrics]
-        writer.writerow([score.name, score.method, *protocol, *values, score.error])
+        writer.writerow([score.name, score.method, *protocol, _range(score.value_range), *values, score.error])
     return file.getvalue()
 
 
@@ -90,7 +93,7 @@ class JsonStream:
     def add(self, score: Score) -> None:
         """Write the scores of one picture by one method, unless it failed."""
         if not score.error:
-            row = {"name": score.name, "method": score.method, **_finite(score.values)}
+            row = {"name": score.name, "method": score.method, **_finite(score.values), **_conditions(score)}
             self.write(f"{self.separator}    {json.dumps(row, ensure_ascii=False)}")
             self.separator = ",\n"
 
@@ -101,6 +104,7 @@ class JsonStream:
             "methods": [_summary(summary) for summary in report.summaries],
             "differences": [_difference(difference) for difference in report.differences],
             "problems": report.errors,
+            "notes": report.notes,
         }
         self.write("\n  ],\n" + ",\n".join(f'  "{key}": {_indented(value)}' for key, value in rest.items()) + "\n}\n")
 
@@ -128,15 +132,19 @@ def output_format(**flags: bool) -> str:
 
 
 def _pictures_grid(report: Report) -> Grid:
-    metrics, means = report.protocol.metrics, report.mean
+    metrics = report.protocol.metrics
     rows = [
         [Cell(s.name), *(Cell(metric_of(m).format(s.values[m]) if m in s.values else "") for m in metrics)]
         for s in report.scores
         if not s.error
     ]
-    counts = {key: f" of {count}" for s in report.summaries for key, count in s.counts.items()}
-    footer = [f"{metric_of(m).format(means[m])}{counts.get(m, '')}" if m in means else "-" for m in metrics]
-    return Grid(["picture", *map(_heading, metrics)], rows, [f"mean of {len(rows)}", *footer])
+    summaries = report.summaries[:1]
+    footer = [_cell(m, s, interval=False) for s in summaries for m in metrics] or [Cell("-") for _ in metrics]
+    return Grid(
+        ["picture", *map(_heading, metrics)],
+        rows,
+        [f"mean of {len(rows)}", *(cell.text + cell.detail for cell in footer)],
+    )
 
 
 def _methods_grid(report: Report) -> Grid:
@@ -145,7 +153,7 @@ def _methods_grid(report: Report) -> Grid:
         [
             Cell(summary.method),
             Cell(str(summary.count)),
-            *(Cell(_with_interval(name, summary), summary.method in best[name]) for name in metrics),
+            *(_cell(name, summary, best=summary.method in best[name]) for name in metrics),
         ]
         for summary in report.summaries
     ]
@@ -158,7 +166,7 @@ def _differences_grid(report: Report) -> Grid:
         [
             Cell(f"{d.first} − {d.second}"),
             Cell(str(d.count)),
-            *(Cell(_with_interval(name, d, "+")) for name in metrics),
+            *(_cell(name, d, sign="+") for name in metrics),
         ]
         for d in report.differences
     ]
@@ -178,14 +186,30 @@ def _interval_line(report: Report) -> str:
     return f"95 % interval of the mean: {', '.join(parts)}" if parts else ""
 
 
-def _with_interval(name: str, found: Summary | Difference, sign: str = "") -> str:
-    if name not in found.mean:
-        return "-"
-    interval = found.interval.get(name)
+def _range_line(report: Report) -> str:
+    """The range of values of all pictures, or the first and the last of several; empty if no picture was scored."""
+    ranges = [_range(bounds) for bounds in report.value_ranges]
+    if len(ranges) < 2:
+        return "".join(f"range of values: {bounds}" for bounds in ranges)
+    return f"ranges of values: {ranges[0]} to {ranges[-1]}, {len(ranges)} in all"
+
+
+def _range(bounds: tuple[float, float]) -> str:
+    return "{:g}…{:g}".format(*bounds)
+
+
+def _cell(name: str, found: Estimate, *, best: bool = False, sign: str = "", interval: bool = True) -> Cell:
+    """The mean, and behind it its interval, its number of patches, and the number of infinite values left out."""
+    if name not in found.finite_mean:
+        return Cell("-")
+    bounds = found.interval.get(name) if interval else None
     counts = found.counts if isinstance(found, Summary) else {}
-    count = f" of {counts[name]}" if name in counts else ""
-    bounds = f" {_bounds(name, interval, sign)}" if interval else ""
-    return f"{metric_of(name).format(found.mean[name], sign)}{bounds}{count}"
+    details = [
+        f" {_bounds(name, bounds, sign)}" if bounds else "",
+        f" of {counts[name]}" if name in counts else "",
+        f" without {len(found.infinite[name])} inf" if name in found.infinite else "",
+    ]
+    return Cell(metric_of(name).format(found.finite_mean[name], sign), best, "".join(details))
 
 
 def _bounds(name: str, interval: Interval, sign: str = "") -> str:
@@ -200,13 +224,14 @@ def _markdown_lines(grid: Grid) -> Iterator[str]:
     yield line(grid.headings)
     yield line(["---", *["---:"] * (len(grid.headings) - 1)])
     for row in grid.rows:
-        yield line(f"**{cell.text}**" if cell.best else cell.text for cell in row)
+        yield line((f"**{cell.text}**" if cell.best else cell.text) + cell.detail for cell in row)
     if grid.footer:
         yield line(grid.footer)
 
 
 def _latex_cell(cell: Cell) -> str:
-    return rf"\textbf{{{_escape(cell.text)}}}" if cell.best else _escape(cell.text)
+    text = _escape(cell.text)
+    return (rf"\textbf{{{text}}}" if cell.best else text) + _escape(cell.detail)
 
 
 def _escape(text: str) -> str:
@@ -226,9 +251,18 @@ def _difference(difference: Difference) -> dict[str, Any]:
     return {"first": difference.first, "second": difference.second, **_estimate(difference)}
 
 
-def _estimate(found: Summary | Difference) -> dict[str, Any]:
+def _estimate(found: Estimate) -> dict[str, Any]:
     interval = {key: list(bounds) if bounds else None for key, bounds in found.interval.items()}
-    return {"pictures": found.count, "mean": _finite(found.mean), "interval": interval}
+    infinite = {"finite_mean": _finite(found.finite_mean), "infinite": found.infinite} if found.infinite else {}
+    return {"pictures": found.count, "mean": _finite(found.mean), **infinite, "interval": interval}
+
+
+def _conditions(score: Score) -> dict[str, Any]:
+    """How a picture was compared: its range of values, its frames if there are several, and pixels without data."""
+    frames = {"frames": score.frames} if score.frames > 1 else {}
+    reference, candidate = score.excluded
+    excluded = {"excluded": {"reference": reference, "candidate": candidate}} if reference or candidate else {}
+    return {"range": list(score.value_range), **frames, **excluded}
 
 
 def _finite(values: dict[str, float]) -> dict[str, float | None]:

@@ -26,10 +26,11 @@ def parse_thresholds(lower: list[str], upper: list[str]) -> list[Threshold]:
 def failed_thresholds(report: Report, thresholds: list[Threshold]) -> list[str]:
     """A message for each threshold that a candidate fails, or for which it has no mean.
 
-    Baselines count only if there is no candidate.
+    Baselines count only if there is no candidate. Infinite values of single pictures are left out of a mean, so that
+    one perfect picture does not make up for the others.
     """
     candidates = [s for s in report.summaries if s.method not in report.baselines] or report.summaries
-    cases = [(threshold, s.method, s.mean.get(threshold.metric)) for threshold in thresholds for s in candidates]
+    cases = [(threshold, s.method, s.finite_mean.get(threshold.metric)) for threshold in thresholds for s in candidates]
     return [_message(*case) for case in cases if _fails(case[0], case[2])]
 
 

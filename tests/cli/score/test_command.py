@@ -66,7 +66,7 @@ def test_several_candidates_have_a_row_each_and_their_differences(
     assert [line.split()[0] for line in outcome.out.splitlines() if re.match(r" *(near|far|bicubic) +3 ", line)] == [
         *("near", "far", "bicubic"),
     ]
-    assert re.search(r"near − far +3 +\+\d+\.\d\d \[\+", outcome.out)
+    assert re.search(r"near − far +3 +\+\d+\.\d\d ", outcome.out)
     assert "protocol: BT.601 luma (16–235), border 2 px cut" in outcome.out
 
 

@@ -10,7 +10,7 @@ from srgan_cli.scoring.report import bootstrap as intervals
 from srgan_cli.scoring.report.bootstrap import mean_intervals
 
 
-@pytest.mark.parametrize("count", [2, 5, 14, 100])
+@pytest.mark.parametrize("count", [5, 14, 100])
 def test_interval_equals_that_of_scipy(count: int) -> None:
     values = np.random.default_rng(count).gamma(2, 3, count)
     expected = bootstrap((values,), np.mean, method="percentile", n_resamples=20_000, rng=1).confidence_interval
@@ -26,19 +26,19 @@ def test_interval_covers_the_true_mean_in_about_95_percent_of_samples() -> None:
 
 
 def test_equal_numbers_give_equal_intervals() -> None:
-    columns = {"a": [1.0, 2.0, 4.0], "b": [1.0, 2.0, 4.0]}
+    columns = {"a": [1.0, 2.0, 4.0, 4.0, 5.0], "b": [1.0, 2.0, 4.0, 4.0, 5.0]}
     first, second = mean_intervals(columns), mean_intervals(columns)
     assert first == second
     assert first["a"] == first["b"]
 
 
-@pytest.mark.parametrize("values", [[], [1.0], [1.0, inf], [nan, 1.0]])
+@pytest.mark.parametrize("values", [[], [1.0], [1.0] * 4, [1.0] * 4 + [inf], [nan] + [1.0] * 5])
 def test_column_without_interval_does_not_affect_others(values: list[float]) -> None:
     assert mean_intervals({"a": values}) == {"a": None}
     other = [1.0] * len(values)
     found = mean_intervals({"a": values, "b": other})
     assert found["a"] is None
-    assert found["b"] == ((1.0, 1.0) if len(values) > 1 else None)
+    assert found["b"] == ((1.0, 1.0) if len(values) >= 5 else None)
 
 
 def test_resampling_in_chunks_gives_about_the_same_interval(monkeypatch: pytest.MonkeyPatch) -> None:

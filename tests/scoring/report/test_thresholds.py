@@ -1,5 +1,7 @@
 """Thresholds for means."""
 
+from math import inf
+
 import pytest
 
 from srgan_cli.errors import UsageError
@@ -26,6 +28,14 @@ def test_bound_that_is_not_a_number_is_refused(text: str) -> None:
 def test_unknown_metric_is_refused() -> None:
     with pytest.raises(UsageError, match="unknown metric 'beauty'"):
         parse_thresholds(["beauty=1"], [])
+
+
+def test_one_perfect_picture_does_not_pass_for_the_others() -> None:
+    scores = [Score(name, {"psnr": value}, method="m") for name, value in (("a", inf), ("b", 20.0))]
+    bad = Report(Protocol(metrics=("psnr",)), scores, [], [])
+    assert failed_thresholds(bad, [Threshold("psnr", 40, False)]) == ["PSNR of m is 20.00, below the threshold of 40"]
+    perfect = Report(Protocol(metrics=("psnr",)), scores[:1], [], [])
+    assert failed_thresholds(perfect, [Threshold("psnr", 40, False)]) == []
 
 
 @pytest.mark.parametrize(
