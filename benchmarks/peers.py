@@ -26,7 +26,7 @@ from srgan_cli.networks import Generator
 from srgan_cli.upscaling.precision import MixedPrecision
 from srgan_cli.upscaling.upscaler import Upscaler
 from srgan_cli.weights.file import read_card
-from srgan_cli.weights.registry import list_weights
+from srgan_cli.weights.formats import list_weights
 
 Upscale = Callable[[Tensor], Tensor]
 PROBE = 32

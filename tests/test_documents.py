@@ -144,16 +144,6 @@ def test_example_of_every_help_text_runs(srgan: Callable[..., Any]) -> None:
             run(srgan, line)
 
 
-def test_shell_completion_knows_commands_and_options(
-    monkeypatch: pytest.MonkeyPatch, srgan: Callable[..., Any]
-) -> None:
-    monkeypatch.setenv("_SRGAN_COMPLETE", "complete_bash")
-    for words, expected in (("srgan upsc", "upscale"), ("srgan upscale --prec", "--precision")):
-        monkeypatch.setenv("COMP_WORDS", words)
-        monkeypatch.setenv("COMP_CWORD", str(words.count(" ")))
-        assert srgan().out.strip() == expected
-
-
 def test_reference_is_current() -> None:
     page = runpy.run_path(str(REPOSITORY / "docs/reference.py"))["page"]()
     assert page + "\n" == (REPOSITORY / "docs/reference.md").read_text(), "run python docs/reference.py"

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from srgan_cli.cli.completion import complete_devices
 from srgan_cli.cli.defaults import load_defaults
 from srgan_cli.errors import UsageError
 from srgan_cli.image.codec.limits import set_pillow_limit
@@ -13,7 +14,7 @@ COMMAND_LINE = ("COMMANDLINE", "ENVIRONMENT")
 """The sources of options that a person has given for this command."""
 DEFAULTS_FILE = ("DEFAULT_MAP",)
 """The source of options from srgan.toml."""
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:N or mps.")]
+Device = Annotated[str, typer.Option(autocompletion=complete_devices, help="auto, cpu, cuda, cuda:N or mps.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 NoConfig = Annotated[
     bool,

@@ -7,7 +7,7 @@ import torch
 
 from srgan_cli.system.devices import list_devices
 from srgan_cli.version import __version__
-from srgan_cli.weights.registry import list_weights
+from srgan_cli.weights.formats import list_weights
 
 
 def version_report() -> Iterator[str]:

@@ -10,7 +10,7 @@ from srgan_cli.errors import SrganError, UnknownModel
 from srgan_cli.system.files import digest
 from srgan_cli.weights.card import WeightsCard
 from srgan_cli.weights.file import read_card
-from srgan_cli.weights.formats import SAFETENSORS
+from srgan_cli.weights.formats import list_weights
 from srgan_cli.weights.hub import fetch, is_reference, list_cached, list_corrupt
 
 SHIPPED = "shipped"
@@ -67,18 +67,6 @@ def _try_read_card(path: Path) -> tuple[WeightsCard | None, str]:
         return None, error.message
 
 
-def shipped_folder() -> Path:
-    """The folder of the shipped weights: in the wheel, or beside the package in a checkout."""
-    package = Path(__file__).parents[1]
-    in_wheel = package / "shipped"
-    return in_wheel if in_wheel.is_dir() else package.parent / "weights"
-
-
-def list_weights() -> dict[str, Path]:
-    """The files of the shipped weights by name."""
-    return {path.stem: path for path in sorted(shipped_folder().glob(f"*{SAFETENSORS}"))}
-
-
 def find_weights(name: str, scale: float | None = None) -> Path:
     """The file of shipped weights by name, a file by its path, or a download by its address (see hub.fetch).
 
@@ -98,6 +86,6 @@ def find_weights(name: str, scale: float | None = None) -> Path:
     if Path(name).suffix or Path(name).is_file():
         return Path(name)
     near = get_close_matches(name, shipped, 1, _SIMILAR)
-    hint = f"did you mean {near[0]}?" if near else f"available: {', '.join(shipped) or 'none'}"
+    hint = f"{f'did you mean {near[0]}? ' if near else ''}available: {', '.join(shipped) or 'none'}"
     foreign = "weights of other projects are named by their file or address: -m ./4x_foo.pth, hf://… or https://…"
     raise UnknownModel(f"no weights named {name!r}", f"{hint}; {foreign}")

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from small_weights import DETAILS, save_small_weights, small_generator
 
-from srgan_cli.weights import registry
+from srgan_cli.weights import formats
 from srgan_cli.weights.card import WeightsCard
 from srgan_cli.weights.file import save_weights
 
@@ -24,5 +24,5 @@ def shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "shipped"
     folder.mkdir()
     save_small_weights(folder, "srgan-x4", "srgan-x2", "fidelity-x4")
-    monkeypatch.setattr(registry, "shipped_folder", lambda: folder)
+    monkeypatch.setattr(formats, "shipped_folder", lambda: folder)
     return folder

@@ -17,7 +17,7 @@ from srgan_cli.errors import WeightsError
 from srgan_cli.networks.generators.smfanet import SMFANet
 from srgan_cli.weights.card import WeightsCard
 from srgan_cli.weights.file import load_weights, read_card, save_weights
-from srgan_cli.weights.registry import list_weights
+from srgan_cli.weights.formats import list_weights
 
 
 @pytest.fixture

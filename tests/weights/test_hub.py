@@ -24,9 +24,10 @@ from typer.testing import CliRunner
 from srgan_cli.cli import app
 from srgan_cli.errors import UsageError, WeightsError
 from srgan_cli.weights import download
+from srgan_cli.weights.formats import list_weights
 from srgan_cli.weights.hub import CACHE_VARIABLE, cache_folder, fetch, list_cached
 from srgan_cli.weights.huggingface import ENDPOINT_VARIABLE
-from srgan_cli.weights.registry import find_weights, list_weights
+from srgan_cli.weights.registry import find_weights
 
 CONTENT = bytes(range(256)) * 40
 COMMIT = "c" * 40

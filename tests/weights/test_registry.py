@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from srgan_cli.cli import app
+from srgan_cli.cli import app, console
 from srgan_cli.errors import UnknownModel
 from srgan_cli.system.files import digest
 from srgan_cli.upscaling.upscaler import Upscaler
 from srgan_cli.weights.file import read_card
+from srgan_cli.weights.formats import list_weights
 from srgan_cli.weights.hub import CACHE_VARIABLE, CachedFile
-from srgan_cli.weights.registry import find_weights, list_models, list_weights
+from srgan_cli.weights.registry import find_weights, list_models
 
 
 @pytest.fixture
@@ -60,8 +61,11 @@ def test_a_corrupt_record_hides_no_other_weights(cached: list[CachedFile]) -> No
 def test_the_command_prints_all_weights(cached: list[CachedFile]) -> None:
     psnr = read_card(list_weights()["fidelity-x4"]).scores["Set5"]["psnr"]
     table = CliRunner().invoke(app, ["models"]).stdout
-    for expected in (*list_weights(), *(entry.source for entry in cached), "Apache-2.0", "x4", f"Set5 {psnr:.2f} / "):
+    for expected in (*list_weights(), *(entry.source for entry in cached), "x4", f"{psnr:.2f}", "(default)"):
         assert expected in table
+    details = CliRunner().invoke(app, ["models", "fidelity-x4"]).stdout
+    for expected in ("Apache-2.0", f"Set5: psnr {psnr:g}", "closest to the original", "521"):
+        assert expected in details
     listed = json.loads(CliRunner().invoke(app, ["models", "--json"]).stdout)
     assert {entry["name"]: entry.get("scale") for entry in listed} == {
         **{name: read_card(path).scale for name, path in list_weights().items()},
@@ -129,3 +133,14 @@ def test_the_error_for_an_unknown_name_lists_the_available_ones() -> None:
         find_weights("???")
     assert "did you mean" not in caught.value.hint
     assert "srgan-x2" in caught.value.hint
+
+
+def test_the_table_fits_a_small_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(console, "PIPE_WIDTH", 80)
+    lines = CliRunner().invoke(app, ["models"]).stdout.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert {line.split()[0] for line in lines if line.strip()} >= set(list_weights())
+
+
+def test_unknown_names_are_errors() -> None:
+    assert isinstance(CliRunner().invoke(app, ["models", "no-such"]).exception, UnknownModel)

@@ -13,7 +13,8 @@ from srgan_cli.scoring.protocol import Protocol, compare
 from srgan_cli.training.data.degradations import jpeg
 from srgan_cli.upscaling.upscaler import DEFAULT_MODEL, Upscaler
 from srgan_cli.weights.file import read_card
-from srgan_cli.weights.registry import find_weights, list_weights
+from srgan_cli.weights.formats import list_weights
+from srgan_cli.weights.registry import find_weights
 
 SHIPPED = list_weights()
 LARGEST_FILE = 25_000_000

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from srgan_cli.cli.completion import complete_features, complete_metrics, complete_models
+
 _METRICS = (
     "psnr, ssim, rmse, sam, ergas, ms-ssim, consistency, gradients, sqd, vggd, lpips, lpips-vgg, dists, niqe, "
     "fid or kid"
@@ -25,12 +27,18 @@ PairOption = Annotated[
 ]
 Baseline = Annotated[
     list[str] | None,
-    typer.Option(help="bicubic, lanczos or a model: score its result for the downscaled original. Repeatable."),
+    typer.Option(
+        autocompletion=complete_models,
+        help="bicubic, lanczos or a model: score its result for the downscaled original. Repeatable.",
+    ),
 ]
 Factor = Annotated[
     int, typer.Option("--scale", "-s", min=0, help="The enlargement, and the border unless --border is given.")
 ]
-Metrics = Annotated[list[str] | None, typer.Option(help=f"{_METRICS}. Repeatable. [default: psnr, ssim]")]
+Metrics = Annotated[
+    list[str] | None,
+    typer.Option(autocompletion=complete_metrics, help=f"{_METRICS}. Repeatable. [default: psnr, ssim]"),
+]
 ProtocolOption = Annotated[
     ProtocolName, typer.Option(help="What is compared; sr-y-grey compares grey pictures in full range.")
 ]
@@ -40,7 +48,9 @@ ValueRange = Annotated[
     str, typer.Option(metavar="LOW,HIGH", help="Range of values of the references. [default: see docs/scoring.md]")
 ]
 OnMismatch = Annotated[Mismatch, typer.Option(help="How to treat pictures of another size.")]
-Features = Annotated[str, typer.Option(help="Network for fid and kid: inception, squeezenet or vgg16.")]
+Features = Annotated[
+    str, typer.Option(autocompletion=complete_features, help="Network for fid and kid: inception, squeezenet or vgg16.")
+]
 Patch = Annotated[int, typer.Option(min=0, help="Side of the patches for fid and kid; 0 for whole pictures.")]
 MetricWeights = Annotated[
     Path | None,

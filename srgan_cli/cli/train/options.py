@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from srgan_cli.cli.completion import complete_models, complete_setting
+
 Data = Annotated[
     list[str] | None,
     typer.Argument(
@@ -26,7 +28,11 @@ Unpaired = Annotated[
     typer.Option(help="Folder of low-resolution pictures of other scenes, whose degradation is learned."),
 ]
 Degradation = Annotated[
-    str, typer.Option(help="How partners are made: bicubic, mild or real (blur, noise, JPEG and more).")
+    str,
+    typer.Option(
+        autocompletion=complete_setting("degradation"),
+        help="How partners are made: bicubic, mild or real (blur, noise, JPEG and more).",
+    ),
 ]
 Recipe = Annotated[Path | None, typer.Option("--config", help="TOML file of settings; options override it.")]
 Name = Annotated[str, typer.Option(help="Name of the weights. [default: srgan-xSCALE]")]
@@ -38,11 +44,16 @@ PretrainFraction = Annotated[
 ]
 GanLoss = Annotated[
     str,
-    typer.Option(help="Adversarial loss: minimax, non-saturating, least-squares, hinge, relativistic, wasserstein."),
+    typer.Option(
+        autocompletion=complete_setting("gan_loss"),
+        help="Adversarial loss: minimax, non-saturating, least-squares, hinge, relativistic, wasserstein.",
+    ),
 ]
 PixelShare = Annotated[float | None, typer.Option(hidden=True, help="The former name of --pretrain-fraction.")]
 Game = Annotated[str | None, typer.Option(hidden=True, help="The former name of --gan-loss.")]
-DiscriminatorName = Annotated[str, typer.Option(help="vgg, patch or unet.")]
+DiscriminatorName = Annotated[
+    str, typer.Option(autocompletion=complete_setting("discriminator"), help="vgg, patch or unet.")
+]
 AdversarialWeight = Annotated[float, typer.Option(min=0, help="Weight of the adversarial loss.")]
 PerceptualWeight = Annotated[float, typer.Option(min=0, help="Weight of the perceptual loss.")]
 PerceptualWeights = Annotated[
@@ -53,14 +64,28 @@ PerceptualWeights = Annotated[
 ]
 BatchSize = Annotated[int, typer.Option(min=1, help="Patches in a batch.")]
 Patch = Annotated[int, typer.Option(min=8, help="Side of the low-resolution patches in pixels.")]
-GeneratorName = Annotated[str, typer.Option(help="srresnet, rrdb, smfanet, span, srcnn, swinir or unet.")]
+GeneratorName = Annotated[
+    str,
+    typer.Option(
+        autocompletion=complete_setting("generator"), help="srresnet, rrdb, smfanet, span, srcnn, swinir or unet."
+    ),
+]
 Channels = Annotated[int, typer.Option(min=1, help="Channels of the generator.")]
 Blocks = Annotated[int, typer.Option(min=1, help="Residual blocks of the generator.")]
 BatchNorm = Annotated[bool, typer.Option("--batch-norm", help="Use batch norm in the generator.")]
-InitFrom = Annotated[str, typer.Option(help="Weights to start from: a name or a file, also of another project (.pth).")]
+InitFrom = Annotated[
+    str,
+    typer.Option(
+        autocompletion=complete_models, help="Weights to start from: a name or a file, also of another project (.pth)."
+    ),
+]
 Teachers = Annotated[
     list[str] | None,
-    typer.Option("--teacher", help="Learn the output of this model, as upscale -m takes it; of several, the mean."),
+    typer.Option(
+        "--teacher",
+        autocompletion=complete_models,
+        help="Learn the output of this model, as upscale -m takes it; of several, the mean.",
+    ),
 ]
 TeacherWeight = Annotated[
     float, typer.Option(min=0, max=1, help="Fraction of the teacher in the target; the rest is the original.")

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from srgan_cli.cli.completion import complete_formats, complete_models, complete_precisions
 from srgan_cli.cli.options import parse_factor
 
 Places = Annotated[
@@ -19,6 +20,7 @@ Model = Annotated[
     typer.Option(
         "--model",
         "-m",
+        autocompletion=complete_models,
         help="Weights: a name, a .safetensors, .pth or .onnx file, hf://owner/repo/file or https://…; or bicubic, "
         "lanczos.",
     ),
@@ -48,7 +50,9 @@ Name = Annotated[str, typer.Option(help="File names in a folder, from {stem}, {s
 Form = Annotated[
     str,
     typer.Option(
-        "--format", help="Format of stdout and of files in folders, such as png; y4m: raw video. [default: the input's]"
+        "--format",
+        autocompletion=complete_formats,
+        help="Format of stdout and of files in folders, such as png; y4m: raw video. [default: the input's]",
     ),
 ]
 FromFile = Annotated[
@@ -82,7 +86,11 @@ Devices = Annotated[
     str, typer.Option(metavar="LIST", help="One worker process per device: all; 0,1 for two GPUs; or cpu,cpu.")
 ]
 Precision = Annotated[
-    str, typer.Option(help="auto, fp32, fp16 or bf16; auto uses half precision where device and model support it well.")
+    str,
+    typer.Option(
+        autocompletion=complete_precisions,
+        help="auto, fp32, fp16 or bf16; auto uses half precision where device and model support it well.",
+    ),
 ]
 Compile = Annotated[
     bool,

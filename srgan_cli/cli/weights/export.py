@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from srgan_cli.cli.completion import complete_models
 from srgan_cli.cli.fast_import import gc_paused
 from srgan_cli.cli.options import Debug, Offline, Overwrite
 
@@ -12,7 +13,13 @@ from srgan_cli.cli.options import Debug, Offline, Overwrite
 def export(
     target: Annotated[Path, typer.Argument(metavar="OUT", help="The .onnx file to write.")],
     model: Annotated[
-        str, typer.Option("--model", "-m", help="Weights by name, file or address, as for srgan upscale.")
+        str,
+        typer.Option(
+            "--model",
+            "-m",
+            autocompletion=complete_models,
+            help="Weights by name, file or address, as for srgan upscale.",
+        ),
     ] = "srgan",
     overwrite: Overwrite = False,
     offline: Offline = False,

@@ -1,29 +1,53 @@
 """srgan models."""
 
 import json
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from srgan_cli.cli.completion import complete_models
 from srgan_cli.cli.fast_import import gc_paused
 from srgan_cli.cli.options import Debug
+from srgan_cli.errors import UnknownModel
 
 if TYPE_CHECKING:
     from srgan_cli.weights.registry import ModelInfo
 
+_SET = "Set5"
+_PURPOSES = {
+    "srgan": "sharp, plausible detail",
+    "fidelity": "closest to the original",
+    "fidelity-jpeg": "compressed pictures",
+    "srcnn": "a baseline for srgan score",
+}
+"""What the shipped weights are for, by their name without the scale."""
+
 
 def models(
+    name: Annotated[
+        str,
+        typer.Argument(metavar="[NAME]", autocompletion=complete_models, help="Show all that is known about these."),
+    ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     debug: Debug = False,
 ) -> None:
-    """List the weights that come with srgan, and the fetched weights in the cache."""
+    """List the weights that come with srgan, and the fetched ones.
+
+    `srgan upscale -m NAME` takes the names.  PSNR is that of the luma of Set5, in dB.
+    """
     with gc_paused():
         from srgan_cli.cli.console import write_line
         from srgan_cli.weights.registry import list_models
 
-    entries = list(list_models())
+    entries = [entry for entry in list_models() if not name or name in (entry.name, _family(entry.name))]
+    if not entries:
+        raise UnknownModel(f"no weights named {name!r}", "srgan models lists all")
     if as_json:
         write_line(json.dumps([entry.to_json() for entry in entries], indent=2))
+    elif name:
+        for key, value in (row for entry in entries for row in _details(entry)):
+            write_line(f"{key:9} {value}")
     else:
         _show_table(entries)
 
@@ -36,20 +60,51 @@ def _show_table(entries: "list[ModelInfo]") -> None:
     from srgan_cli.cli.console import show
 
     table = Table(box=SIMPLE_HEAD)
-    for heading in ("model", "scale", "network", "MB", "licence", "PSNR / SSIM"):
-        table.add_column(heading, justify="right" if heading in ("scale", "MB") else "left", overflow="fold")
+    for heading in ("name", "scale", "for", "PSNR", "MB"):
+        table.add_column(heading, justify="right" if heading in ("PSNR", "MB") else "left", overflow="fold")
     for entry in entries:
         table.add_row(*map(Text, _row(entry)))
-    show(table)
+    show(table, Text("srgan models NAME shows more; the default is srgan, at the scale that fits."))
 
 
 def _row(entry: "ModelInfo") -> tuple[str, ...]:
-    scale, network = (f"x{entry.card.scale}", entry.card.architecture) if entry.card else ("?", "?")
-    size = f"{entry.path.stat().st_size / 1e6:.1f}"
-    last = _format_scores(entry.card.scores) if entry.card else entry.reason
-    return entry.name, scale, network, size, entry.licence or "unknown", last
+    card, size = entry.card, f"{entry.path.stat().st_size / 1e6:.1f}"
+    if card is None:
+        return entry.name, "?", entry.reason, "", size
+    default = " (default)" if _family(entry.name) == "srgan" else ""
+    purpose = f"{_PURPOSES.get(_family(entry.name), card.architecture)}{default}"
+    psnr = card.scores.get(_SET, {}).get("psnr")
+    return entry.name, f"x{card.scale}", purpose, f"{psnr:.2f}" if psnr else "", size
 
 
-def _format_scores(scores: dict[str, Any]) -> str:
-    rows = {name: row for name, row in scores.items() if isinstance(row, dict) and {"psnr", "ssim"} <= row.keys()}
-    return ", ".join(f"{name} {row['psnr']:.2f} / {row['ssim']:.4f}" for name, row in rows.items())
+def _details(entry: "ModelInfo") -> Iterator[tuple[str, Any]]:
+    """What is known about weights, each with a heading."""
+    yield from (("name", entry.name), ("file", entry.path), ("sha256", entry.sha256))
+    yield "licence", entry.licence or "unknown"
+    card = entry.card
+    if card is None:
+        yield "unusable", entry.reason
+        return
+    yield "for", _PURPOSES.get(_family(entry.name), "unknown")
+    yield from (("scale", f"x{card.scale}"), ("network", f"{card.architecture} {_plain(card.config)}"))
+    if card.counterpart:
+        yield "strength", f"{card.strength:g} of 1 by default; 0 is {card.counterpart}"
+    for name, scores in card.scores.items():
+        yield "scores", f"{name}: {_plain(scores)}"
+    for key, value in card.training.items():
+        if not isinstance(value, dict | list):
+            yield "training", f"{key}: {value}"
+
+
+def _plain(values: Any) -> str:
+    """A dictionary in words."""
+    if not isinstance(values, dict):
+        return str(values)
+    return ", ".join(
+        f"{key} {value:g}" if isinstance(value, float) else f"{key} {value}" for key, value in values.items()
+    )
+
+
+def _family(name: str) -> str:
+    """The name of weights without their scale."""
+    return name.rpartition("-x")[0] or name

@@ -1,0 +1,67 @@
+"""What the shells offer when Tab is pressed."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+
+import pytest
+from support import Outcome
+
+from srgan_cli.training.config import SETTINGS
+from srgan_cli.weights.formats import list_weights
+
+SHELLS = ("bash", "zsh", "fish")
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("srgan upsc", ["upscale"]),
+        ("srgan upscale --prec", ["--precision"]),
+        ("srgan upscale -m srgan", ["srgan", "srgan-x2", "srgan-x4"]),
+        ("srgan upscale --model b", ["bicubic"]),
+        ("srgan upscale --device c", ["cpu", "cuda"]),
+        ("srgan upscale --precision b", ["bf16"]),
+        ("srgan upscale --format ti", ["tif", "tiff"]),
+        ("srgan models fid", [name for name in list_weights() if name.startswith("fid")]),
+        ("srgan export -m srcnn-", ["srcnn-x4"]),
+        ("srgan score --metric l", ["lpips", "lpips-vgg"]),
+        ("srgan score --protocol sr", ["sr-y", "sr-y-grey"]),
+        ("srgan score --features v", ["vgg16"]),
+        ("srgan score --baseline la", ["lanczos"]),
+        ("srgan train --generator s", ["srresnet", "smfanet", "span", "srcnn", "swinir"]),
+        ("srgan train --gan-loss h", ["hinge"]),
+        ("srgan train --discriminator p", ["patch"]),
+        ("srgan train --degradation m", ["mild"]),
+        ("srgan train --teacher fidelity-jpeg", ["fidelity-jpeg", "fidelity-jpeg-x2", "fidelity-jpeg-x4"]),
+    ],
+)
+def test_shells_offer_names(
+    monkeypatch: pytest.MonkeyPatch, srgan: Callable[..., Outcome], shell: str, line: str, expected: list[str]
+) -> None:
+    monkeypatch.setenv("_SRGAN_COMPLETE", f"complete_{shell}")
+    monkeypatch.setenv("COMP_WORDS", line)
+    monkeypatch.setenv("COMP_CWORD", str(line.count(" ")))
+    monkeypatch.setenv("_TYPER_COMPLETE_ARGS", line)
+    monkeypatch.setenv("_TYPER_COMPLETE_FISH_ACTION", "get-args")
+    outcome = srgan()
+    assert outcome.err == ""
+    assert all(name in outcome.out.replace('"', " ").split() for name in expected), outcome.out
+
+
+@pytest.mark.parametrize("key", ["generator", "gan_loss", "discriminator", "degradation"])
+def test_settings_that_are_completed_have_choices(key: str) -> None:
+    assert SETTINGS[key].accepts.choices  # type: ignore[union-attr]
+
+
+def test_completion_is_fast_because_torch_is_not_imported() -> None:
+    program = """
+import sys
+from srgan_cli.cli import completion
+for complete in (completion.complete_models, completion.complete_metrics, completion.complete_formats):
+    assert list(complete(""))
+assert list(completion.complete_setting("generator")(""))
+assert "torch" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)
