@@ -27,11 +27,11 @@ from rich.table import Table
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
+from srgan_cli.system.devices import peak_memory
 from srgan_cli.system.memory import retain_freed_memory
 from srgan_cli.training.config import DEGRADATION, TrainConfig
 from srgan_cli.training.data.dataset import Dataset, load_dataset
 from srgan_cli.training.optim.optimizer import ComputeContext
-from srgan_cli.training.preflight import peak_memory
 from srgan_cli.training.recipe import read_recipe
 from srgan_cli.training.trainer import Trainer
 

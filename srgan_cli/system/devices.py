@@ -3,6 +3,7 @@
 import torch
 
 from srgan_cli.errors import UnknownDevice
+from srgan_cli.system.memory import peak_rss
 
 _TENSOR_CORES = {torch.float16: (7, 0), torch.bfloat16: (8, 0)}
 """The first CUDA compute capability whose tensor cores support a format."""
@@ -55,3 +56,10 @@ def pick_dtype(device: torch.device) -> torch.dtype:
 def _cpu_has_bfloat16() -> bool:
     tests = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
     return any(getattr(torch.cpu, test, bool)() for test in tests)
+
+
+def peak_memory(device: torch.device) -> int:
+    """Peak memory of this process in bytes, on the GPU if it computes there; 0 if the system does not report it."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    return peak_rss() or 0

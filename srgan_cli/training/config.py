@@ -29,7 +29,7 @@ from srgan_cli.training.settings import (
 
 PATH_SETTINGS = (
     *("data", "run", "held_out", "low", "pair", "unpaired"),
-    *("init_from", "teacher", "perceptual_weights", "device"),
+    *("init_from", "teacher", "perceptual_weights", "device", "log"),
 )
 """Settings that depend on the machine.  Recipes leave them out."""
 SETTINGS_FILE = "config.json"

@@ -11,7 +11,7 @@ from torch import Tensor
 from srgan_cli.errors import SrganError
 from srgan_cli.image.luma import crop_border, crop_multiple, luma
 from srgan_cli.image.ops import downscale, resize
-from srgan_cli.system.memory import peak_rss
+from srgan_cli.system.devices import peak_memory
 from srgan_cli.training.config import TrainConfig
 from srgan_cli.training.data.dataset import VALIDATION_SIDE, Dataset, Pair, centre
 from srgan_cli.training.data.degradations import JPEG_BLOCK
@@ -102,13 +102,6 @@ def check_disk_space(cost: Cost, run: Path) -> None:
             f"{run} has {free / 1e6:.0f} MB of free space, the run takes {cost.disk / 1e6:.0f} MB",
             "free some space, or choose another folder with --run",
         )
-
-
-def peak_memory(device: torch.device) -> int:
-    """Peak memory of this process in bytes, on the GPU if it trains there; 0 if the system does not report it."""
-    if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device)
-    return peak_rss() or 0
 
 
 def _remarks(pair: Pair, config: TrainConfig) -> Iterator[str]:

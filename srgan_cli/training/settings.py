@@ -55,6 +55,8 @@ class RunConfig(Settings):
     """The seed of all random choices."""
     device: str = "auto"
     """The device that trains: auto, cpu, cuda, cuda:N or mps."""
+    log: Annotated[str, OneOf("auto", "tensorboard", "trackio", "none")] = "auto"
+    """The program that receives losses and scores beside metrics.jsonl; auto is TensorBoard if it is installed."""
 
     @property
     def fidelity_name(self) -> str:

@@ -7,11 +7,13 @@ generator on the pixel loss; it trains the generator against a discriminator.
 import copy
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 
 import torch
 
 from srgan_cli.errors import UsageError, WeightsError
+from srgan_cli.system.devices import peak_memory
 from srgan_cli.system.distributed import SINGLE_PROCESS, World
 from srgan_cli.training.config import ADVERSARIAL, DEGRADATION, PIXEL, TrainConfig
 from srgan_cli.training.data.dataset import Dataset
@@ -28,7 +30,7 @@ from srgan_cli.training.run.contact_sheet import PARTNERS, ROWS
 from srgan_cli.training.run.folder import NullRunFolder, RunFolder, serialize
 from srgan_cli.training.run.initial_weights import InitialWeights, first_generator, rebuild
 from srgan_cli.training.run.report import StepReport
-from srgan_cli.training.run.validation import BestValidation, Validation, mean, validate, validation_protocol
+from srgan_cli.training.run.validation import BestValidation, HeldOut, Validation, mean, validation_protocol
 from srgan_cli.weights.card import WeightsCard
 
 SECONDS_BETWEEN_CHECKPOINTS = 600
@@ -50,7 +52,8 @@ class Trainer:
         self.config = config
         self.dataset = dataset
         self.world = world
-        self.folder = (RunFolder if world.is_main else NullRunFolder)(config.run.folder, config.run.name)
+        folder = RunFolder if world.is_main else NullRunFolder
+        self.folder = folder(config.run.folder, config.run.name, log=config.run.log)
         self.compute = ComputeContext.for_device(world.device(config.run.device), config.optim.precision)
         self.device = self.compute.device
         torch.manual_seed(config.run.seed)
@@ -60,6 +63,7 @@ class Trainer:
         self.learned_degradation = (
             LearnedDegradation(config, dataset, self.compute, world) if config.data.unpaired else None
         )
+        self.held_out = HeldOut(dataset.validation, self.device, world)
         self.sampler = Sampler(dataset.training, config, world)
         self.started_from = initial.provenance if initial else {}
         self.monitor = DivergenceMonitor()
@@ -91,7 +95,12 @@ class Trainer:
         last validation and halve the learning rates.  Raises SrganError when that does not help; saved files stay.
         """
         self.folder.save_settings(self.config)
-        self.folder.open_log(self.progress.steps)
+        with closing(self.folder):
+            yield from self._fit()
+
+    def _fit(self) -> Iterator[StepReport]:
+        self.held_out.resume(self.folder.open_log(self.progress.steps))
+        self.held_out.measure_bicubic(self.config.scale)
         self.progress.start()
         self._saved = self.progress.seconds
         if not self._validation.scores:
@@ -108,12 +117,27 @@ class Trainer:
                 self._validate()
             if validate or save:
                 self.save()
-            scores, remaining = self._validation.scores, self.progress.remaining
-            yield StepReport(
-                self.progress.steps, self.progress.phase, progress, losses, scores, rate, remaining, self.notice
-            )
+            yield self._report(progress, losses, rate)
         if progress < 1:
             self.save()
+
+    def _report(self, progress: float, losses: dict[str, float], rate: float) -> StepReport:
+        return StepReport(
+            self.progress.steps,
+            self.progress.phase,
+            progress,
+            losses,
+            self._validation.scores,
+            rate,
+            self.progress.remaining,
+            self.notice,
+            learning_rate=self.gan.optimizer_step.learning_rate if self._model is self.gan else None,
+            device=str(self.device),
+            memory=peak_memory(self.device),
+            psnr=tuple(self.held_out.psnr),
+            bicubic=self.held_out.bicubic,
+            best=(self.best.measure, self.best.value) if self.best.measure else None,
+        )
 
     def _status(self) -> tuple[float, bool, bool]:
         """The fraction that is done, and whether to validate and to save.  The main process's clock decides."""
@@ -231,11 +255,10 @@ class Trainer:
             self._save_weights(f"{self.config.run.name}-best")
 
     def _score(self) -> dict[str, float]:
-        pairs = self.dataset.validation[self.world.rank :: self.world.size]
-        results = validate(copy.deepcopy(self.gan.ema), self.device, pairs)
-        originals = [pair.high.float() / 255 for pair in pairs[:ROWS]]
+        results, scores = self.held_out.score(copy.deepcopy(self.gan.ema))
+        originals = [pair.high.float() / 255 for pair in self.held_out.pairs[:ROWS]]
         self.folder.save_samples(self.progress.steps, originals, [result.output for result in results[:ROWS]])
-        return mean(self.world.gather([result.scores for result in results]))
+        return scores
 
     def _show_partners(self) -> dict[str, float]:
         """Add the learned partners to their contact sheet.  The scores of the last validation."""

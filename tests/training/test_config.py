@@ -241,7 +241,7 @@ def test_a_recipe_gives_settings_by_name(tmp_path: Path) -> None:
     ("text", "message", "hint"),
     [
         ("learning_rat = 1e-3", "unknown setting 'learning_rat'", "did you mean learning_rate?"),
-        ("zzz = 1", "unknown setting 'zzz'", "known settings: scale, name, seed, device, seconds"),
+        ("zzz = 1", "unknown setting 'zzz'", "known settings: scale, name, seed, device, log"),
         ('run = "x"', "unknown setting 'run'", ""),
         ("data = [1]", r"data is \[1\] .*, expected a text or a list of texts", ""),
         ('batch = "many"', "batch is 'many'", ""),

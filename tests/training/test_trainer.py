@@ -2,12 +2,10 @@
 
 import errno
 import json
-import sys
 import weakref
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -23,7 +21,6 @@ from srgan_cli.training.losses.perceptual import PerceptualLoss
 from srgan_cli.training.models import discriminator as discriminator_module
 from srgan_cli.training.optim.optimizer import ComputeContext
 from srgan_cli.training.recipe import read_recipe
-from srgan_cli.training.run import folder as run
 from srgan_cli.training.run import validation
 from srgan_cli.training.run.folder import CHECKPOINT, RunFolder, read_checkpoint
 from srgan_cli.training.run.initial_weights import prepare_run
@@ -158,26 +155,18 @@ def resumed_best(trainer: Trainer) -> BestValidation:
     return resumed_run(trainer.config, trainer.dataset).best
 
 
-def test_events_are_written_where_tensorboard_is_installed(
+def test_reports_know_the_held_out_psnr_from_the_start_also_of_a_resumed_run(
     config: TrainConfig, dataset: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    written: list[tuple[str, float, int]] = []
-
-    class Writer:
-        def __init__(self, folder: str) -> None:
-            assert folder == str(config.run.folder / "events")
-
-        def add_scalar(self, name: str, value: float, step: int) -> None:
-            written.append((name, value, step))
-
-        def flush(self) -> None:
-            pass
-
-    monkeypatch.setattr(run, "find_spec", lambda _: True)
-    monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", SimpleNamespace(SummaryWriter=Writer))
-    list(fresh(config.replace(steps=2), dataset).fit())
-    last = log(config)[-1]
-    assert ("psnr", last["psnr"], 2) in written
+    monkeypatch.setattr(validation, "MIN_STEPS", 3)
+    *_, report = until(fresh(config, dataset), 7)
+    scored = [line["psnr"] for line in log(config)]
+    assert len(scored) == 3
+    assert report.psnr == tuple(scored)
+    assert report.bicubic == pytest.approx(scored[0], abs=0.01), "a new generator is bicubic"
+    assert report.device == "cpu"
+    assert 0 < (report.learning_rate or 0) < config.optim.learning_rate
+    assert next(iter(resumed_run(config, dataset).fit())).psnr == tuple(scored)
 
 
 def test_the_weights_can_be_used_and_describe_their_training(config: TrainConfig, dataset: Dataset) -> None:

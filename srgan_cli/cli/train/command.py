@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _SETTINGS = (
     *("data", "held_out", "low", "pair", "unpaired", "name", "scale", "pretrain_fraction", "degradation", "gan_loss"),
     *("discriminator", "adversarial_weight", "perceptual_weight", "perceptual_weights", "batch", "patch"),
-    *("generator", "channels", "blocks", "batch_norm", "init_from", "seed", "device"),
+    *("generator", "channels", "blocks", "batch_norm", "init_from", "seed", "device", "log"),
     *("teacher", "teacher_weight", "teacher_self_ensemble"),
 )
 """The options of `train` that are settings of the run, by their flat keys."""
@@ -56,6 +56,7 @@ def train(
     teacher: own.Teachers = None,
     teacher_weight: own.TeacherWeight = 1.0,
     teacher_self_ensemble: own.TeacherSelfEnsemble = False,
+    log: own.Log = "auto",
     check: own.Check = False,
     resume: own.Resume = False,
     seed: own.Seed = 0,
@@ -84,7 +85,9 @@ def train(
     retain_freed_memory()
     world = World.from_environment()
     if resume or (world.restarts and has_checkpoint(run)):
-        chosen = {key: context.params[key] for key in ("data", "held_out", "device") if given_options(context, key)}
+        chosen = {
+            key: context.params[key] for key in ("data", "held_out", "device", "log") if given_options(context, key)
+        }
         resume_run(run, world, max_pixels, **length, **chosen)
         return
     config = _config(context, recipe, length, verbose=world.is_main)
@@ -157,10 +160,22 @@ def parse_duration(text: str) -> float:
 
 def _refuse_settings(context: typer.Context) -> None:
     """Raises UsageError for options that a resumed run cannot change."""
-    free = ("data", "held_out", "run", "duration", "steps", "max_pixels", "device", "resume", "debug", "no_config")
+    free = (
+        "data",
+        "held_out",
+        "run",
+        "duration",
+        "steps",
+        "max_pixels",
+        "device",
+        "log",
+        "resume",
+        "debug",
+        "no_config",
+    )
     names = [parameter.name for parameter in context.command.params if parameter.name and parameter.name not in free]
     if fixed := given_options(context, *names):
         raise UsageError(
             f"a resumed run keeps its settings, found {', '.join(fixed)}",
-            "only DATA, --held-out, --time, --steps, --max-pixels and --device may change",
+            "only DATA, --held-out, --time, --steps, --max-pixels, --device and --log may change",
         )

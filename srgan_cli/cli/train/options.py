@@ -93,6 +93,12 @@ TeacherWeight = Annotated[
 TeacherSelfEnsemble = Annotated[
     bool, typer.Option("--teacher-self-ensemble", help="Average the teacher over 8 flips and rotations.")
 ]
+Log = Annotated[
+    str,
+    typer.Option(
+        help="Also log to tensorboard, to trackio (on this machine) or none. [default: tensorboard if installed]"
+    ),
+]
 Check = Annotated[bool, typer.Option("--check", help="Check the pictures and measure the cost of the run, then stop.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Continue the run in --run.")]
 Seed = Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Seed of all random choices.")]

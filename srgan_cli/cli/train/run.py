@@ -16,6 +16,7 @@ from srgan_cli.training.data.teacher import Teacher, TeacherCache, resolve_cache
 from srgan_cli.training.preflight import check_disk_space, estimate_cost, estimate_cost_with_cache, find_problems
 from srgan_cli.training.run.folder import read_checkpoint
 from srgan_cli.training.run.initial_weights import InitialWeights, check_start, first_generator, prepare_run
+from srgan_cli.training.run.loggers import check_logger
 from srgan_cli.training.trainer import Trainer
 
 _END_SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
@@ -35,6 +36,7 @@ def resume_run(run: Path, world: World, max_pixels: int | None = None, **changes
     """Continue the run in a folder, with some settings changed.  Raises as `start_run` does."""
     state = read_checkpoint(run)
     config = TrainConfig.from_json(state["config"], run=run, **changes)
+    check_logger(config.run.log, run)
     with world.join(config.run.device):
         config, teacher = _load_teacher(config, None, world)
         dataset = _load_dataset(config, max_pixels, verbose=world.is_main)

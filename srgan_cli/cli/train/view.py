@@ -1,7 +1,7 @@
 """Training on the terminal: the progress of a run, and the findings of --check."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 
@@ -14,11 +14,17 @@ from rich.text import Text
 
 import srgan_cli.cli.console as console
 from srgan_cli.metrics import METRICS
-from srgan_cli.training.config import TrainConfig
+from srgan_cli.training.config import ADVERSARIAL, PIXEL, TrainConfig
 from srgan_cli.training.preflight import Cost, Finding
+from srgan_cli.training.run.contact_sheet import SAMPLES, SHEET
+from srgan_cli.training.run.folder import LOG
+from srgan_cli.training.run.loggers import EVENTS, logs_events
 from srgan_cli.training.run.report import StepReport
+from srgan_cli.training.run.validation import MAX_PSNR_LOSS
 
 _SMOOTHING = 0.98
+_LEVELS = "▁▂▃▄▅▆▇█"
+_BARS = 40
 
 
 def show_check(findings: list[Finding], cost: Cost, config: TrainConfig) -> None:
@@ -41,7 +47,7 @@ def show_check(findings: list[Finding], cost: Cost, config: TrainConfig) -> None
 def training_view(config: TrainConfig) -> Iterator[Callable[[StepReport], None]]:
     """A function to call with each report: it updates a table on a terminal, and prints lines in a pipe."""
     if not console.stderr.is_terminal:
-        yield _LineView()
+        yield _LineView(config)
         return
     with Live(console=console.stderr, refresh_per_second=4) as live:
         averages: dict[str, float] = {}
@@ -57,36 +63,110 @@ def training_view(config: TrainConfig) -> Iterator[Callable[[StepReport], None]]
 
 
 class _LineView:
-    """Prints a line after each validation."""
+    """Prints a line at the start, and one after each validation."""
 
-    def __init__(self) -> None:
-        self.scores: dict[str, float] = {}
+    def __init__(self, config: TrainConfig) -> None:
+        self.config = config
+        self.scores: dict[str, float] | None = None
 
     def __call__(self, report: StepReport) -> None:
+        if self.scores is None:
+            where = f"training on {report.device} in {self.config.run.folder}"
+            console.info(f"{where}; discriminator: {_discriminator(self.config, report)}")
         if report.notice:
             console.warn(report.notice)
         if report.scores is not self.scores:
             self.scores = report.scores
-            parts = [f"{name} {value:.4g}" for name, value in {**report.losses, **report.scores}.items()]
             console.info(
-                f"step {report.step} ({report.progress:.0%}, {report.phase}): {', '.join(parts)}, "
-                f"{report.rate:.0f} patches/s, {_duration(report.remaining)} left"
+                f"step {report.step} ({report.progress:.0%}, {report.phase}): {_values(report.losses)}; "
+                f"held out: {_values(report.scores)}{_compared(report)}; {report.rate:.0f} patches/s, "
+                f"{_duration(report.remaining)} left"
             )
 
 
 def _table(config: TrainConfig, report: StepReport, averages: dict[str, float]) -> RenderableType:
     """One quantity a line, so that the table fits a narrow terminal."""
     table = Table(box=SIMPLE_HEAD, show_header=False, title=Text(config.run.name), title_justify="left")
-    rows = {
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for heading, value in _rows(config, report, averages).items():
+        if value:
+            table.add_row(Text(heading), Text(value))
+    return Group(table, ProgressBar(total=1.0, completed=report.progress))
+
+
+def _rows(config: TrainConfig, report: StepReport, averages: dict[str, float]) -> dict[str, str]:
+    """The quantities of the table; those without a value are empty."""
+    memory = f", {report.memory / 1e9:.1f} GB of memory at most" if report.memory else ""
+    scores = {
+        f"{METRICS[key].label}, held out": f"{METRICS[key].format(value)} {METRICS[key].unit}".strip()
+        for key, value in report.scores.items()
+    }
+    if "psnr" in report.scores:
+        scores[f"{METRICS['psnr'].label}, held out"] += _compared(report)
+    return {
         "step": f"{report.step} ({report.phase} phase)",
+        "device": report.device + memory,
+        "discriminator": _discriminator(config, report),
         **{f"{name} loss": f"{loss:.4f}" for name, loss in averages.items()},
-        **{METRICS[key].label: f"{value:.{METRICS[key].decimals}f}" for key, value in report.scores.items()},
+        "learning rate": f"{report.learning_rate:.2e}" if report.learning_rate is not None else "",
+        **scores,
+        "PSNR so far": sparkline(report.psnr),
         "patches a second": f"{report.rate:.0f}",
         "time left": _duration(report.remaining),
+        "run folder": str(config.run.folder),
+        **_files(config),
+        f"{config.run.name}-best": _best(report),
     }
-    for heading, value in rows.items():
-        table.add_row(heading, value)
-    return Group(table, ProgressBar(total=1.0, completed=report.progress))
+
+
+def _values(values: dict[str, float]) -> str:
+    return ", ".join(f"{name} {value:.4g}" for name, value in values.items())
+
+
+def _compared(report: StepReport) -> str:
+    """What the held-out PSNR is to be compared with, in parentheses."""
+    known = {"best": max(report.psnr), "start": report.psnr[0]} if report.psnr else {}
+    if report.bicubic is not None:
+        known["bicubic"] = report.bicubic
+    return f" ({', '.join(f'{name} {value:.2f}' for name, value in known.items())})" if known else ""
+
+
+def _discriminator(config: TrainConfig, report: StepReport) -> str:
+    """When the discriminator joins, or that it has joined."""
+    joins = config.phase_ends[PIXEL]
+    if report.phase == ADVERSARIAL:
+        return "trains"
+    if joins >= 1:
+        return "does not join"
+    seconds = report.remaining * (joins - report.progress) / max(1 - report.progress, 1e-9)
+    return f"joins at {joins:.0%}, in {_duration(max(seconds, 0))}"
+
+
+def _files(config: TrainConfig) -> dict[str, str]:
+    """Where to look at pictures and curves, inside the run folder."""
+    programs = {"trackio": f"trackio show --project {config.run.name}"}
+    if logs_events(config.run.log, config.run.folder):
+        programs[config.run.log] = f"tensorboard --logdir {config.run.folder / EVENTS}"
+    curves = [LOG, *([programs[config.run.log]] if config.run.log in programs else [])]
+    return {"samples": f"{SAMPLES}/{SHEET}", "curves": "; ".join(curves)}
+
+
+def _best(report: StepReport) -> str:
+    """What the weights of the best validation are best at."""
+    if report.best is None:
+        return ""
+    metric, value = METRICS[report.best[0]], report.best[1]
+    lost = f"a PSNR at most {MAX_PSNR_LOSS} dB below that without discriminator"
+    return f"{metric.label} {metric.format(value)}, the best so far with {lost}"
+
+
+def sparkline(values: Sequence[float]) -> str:
+    """The last values as bars, from the lowest to the highest of them."""
+    shown = values[-_BARS:]
+    low, high = min(shown, default=0), max(shown, default=0)
+    steps = (len(_LEVELS) - 1) / (high - low) if high > low else 0
+    return "".join(_LEVELS[round((value - low) * steps)] for value in shown)
 
 
 def _duration(seconds: float) -> str:

@@ -109,6 +109,11 @@ class OptimizerStep:
         for group in self.optimizer.param_groups:
             group["lr"] = rate
 
+    @property
+    def learning_rate(self) -> float:
+        """The learning rate of the last step."""
+        return float(self.optimizer.param_groups[0]["lr"])
+
     def state_dict(self) -> dict[str, Any]:
         """The state of optimizer and gradient scaler."""
         return {"optimizer": self.optimizer.state_dict(), "scaler": self.scaler.state_dict()}

@@ -2,7 +2,6 @@
 
 import json
 import math
-from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from srgan_cli.system.files import atomic_write, remove_stale_temporaries, trans
 from srgan_cli.training.config import SETTINGS_FILE, TrainConfig
 from srgan_cli.training.legacy import LEGACY_DEFAULTS, current_names
 from srgan_cli.training.run.contact_sheet import SAMPLES, ContactSheet
+from srgan_cli.training.run.loggers import Logger, NoLogger, open_logger
 from srgan_cli.weights.card import WeightsCard
 from srgan_cli.weights.file import save_weights
 from srgan_cli.weights.formats import SAFETENSORS
@@ -27,10 +27,12 @@ LOG = "metrics.jsonl"
 class RunFolder:
     """Writes the files of a run."""
 
-    def __init__(self, folder: Path, name: str) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, name: str, *, log: str = "none") -> None:
+        """`log` is the kind of logger that receives the values, as `open_logger` takes it."""
+        self.folder, self.name = folder, name
         self.weights = folder / f"{name}{SAFETENSORS}"
-        self._events: Any = None
+        self._log = log
+        self._logger: Logger = NoLogger()
 
     def save_weights(self, generator: Generator, card: WeightsCard) -> None:
         """Write weights that `srgan upscale` takes, under the card's name."""
@@ -53,33 +55,31 @@ class RunFolder:
         """Add to the contact sheet of this name; pictures are (3, H, W), values 0…1."""
         ContactSheet(self.folder / name).add(step, originals, outputs)
 
-    def open_log(self, step: int) -> None:
-        """Drop the lines after this step, which will be repeated, and temporary files of a killed process."""
+    def open_log(self, step: int) -> list[dict[str, Any]]:
+        """Drop the lines after this step, which will be repeated, and temporary files of a killed process.
+
+        The lines that are left.  Raises as `open_logger` does.
+        """
         remove_stale_temporaries(self.folder)
         path = self.folder / LOG
         lines = path.read_bytes().splitlines() if path.is_file() and step else []
         kept = [line.decode() for line in lines if _step_of(line) <= step]
         with atomic_write(path) as temporary:
             temporary.write_text("".join(f"{line}\n" for line in kept), encoding="utf8")
+        self._logger = open_logger(self._log, self.folder, self.name, resumed=step > 0)
+        return [json.loads(line) for line in kept]
 
     def log(self, line: dict[str, Any]) -> None:
-        """Append a line of JSON to the log."""
+        """Append a line of JSON to the log, and hand its numbers to the logger."""
         path = self.folder / LOG
         with translate_write_errors(path), path.open("a", encoding="utf8") as file:
             file.write(json.dumps(line) + "\n")
-        self._show_events(line)
+        numbers = {name: value for name, value in line.items() if isinstance(value, float) and name != "seconds"}
+        self._logger.log(line["step"], numbers)
 
-    def _show_events(self, line: dict[str, Any]) -> None:
-        """Write the line for TensorBoard, if it is installed; it cannot write to folders whose name is not Unicode."""
-        if find_spec("tensorboard") is None or not _is_unicode(self.folder):
-            return
-        from torch.utils.tensorboard import SummaryWriter
-
-        self._events = self._events or SummaryWriter(str(self.folder / "events"))
-        for name, value in line.items():
-            if isinstance(value, float) and name != "seconds":
-                self._events.add_scalar(name, value, line["step"])
-        self._events.flush()
+    def close(self) -> None:
+        """Close the logger."""
+        self._logger.close()
 
 
 class NullRunFolder(RunFolder):
@@ -97,8 +97,9 @@ class NullRunFolder(RunFolder):
     def save_samples(self, step: int, originals: list[Tensor], outputs: list[Tensor], name: str = SAMPLES) -> None:
         """Does nothing."""
 
-    def open_log(self, step: int) -> None:
-        """Does nothing."""
+    def open_log(self, step: int) -> list[dict[str, Any]]:  # noqa: ARG002
+        """Does nothing; no lines."""
+        return []
 
     def log(self, line: dict[str, Any]) -> None:
         """Does nothing."""
@@ -131,10 +132,6 @@ def read_checkpoint(run: Path) -> dict[str, Any]:
         except Exception as error:  # reading a damaged file fails in many ways
             reason = error
     raise WeightsError(f"cannot read {paths[0]}: it is damaged", "start a new run in another folder") from reason
-
-
-def _is_unicode(path: Path) -> bool:
-    return str(path).isascii() or str(path).encode("utf8", "replace").decode() == str(path)
 
 
 def _step_of(line: bytes) -> float:

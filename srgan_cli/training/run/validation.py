@@ -1,18 +1,20 @@
 """Validation: scores of a generator on the held-out pictures, upscaled as users do."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import inf
 from statistics import fmean
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from srgan_cli.image.ops import quantise
+from srgan_cli.image.ops import quantise, resize
 from srgan_cli.image.picture import Picture
 from srgan_cli.metrics import PIXEL_METRICS
 from srgan_cli.metrics.perceptual.lpips import lpips_is_available
 from srgan_cli.networks import Generator
 from srgan_cli.scoring.protocol import Protocol, compare
+from srgan_cli.system.distributed import World
 from srgan_cli.training.data.dataset import Pair
 from srgan_cli.training.run.clock import RunProgress
 from srgan_cli.upscaling.upscaler import Upscaler
@@ -93,15 +95,44 @@ class ValidationResult:
     scores: dict[str, float]
 
 
-def validate(generator: Generator, device: torch.device, pairs: list[Pair]) -> list[ValidationResult]:
-    """Upscale the low-resolution picture of every pair, quantise to 8 bits and score."""
-    upscaler, protocol = Upscaler(generator, device), validation_protocol(generator.scale)
-    return [_result(upscaler, pair, protocol) for pair in pairs]
+class HeldOut:
+    """The held-out pictures, and their PSNR over the run.  Every process scores a part of them."""
+
+    def __init__(self, pairs: list[Pair], device: torch.device, world: World) -> None:
+        self.pairs = pairs[world.rank :: world.size]
+        self.device, self.world = device, world
+        self.psnr: list[float] = []
+        """Of every validation so far, in dB; the first one is that of the initial weights."""
+        self.bicubic: float | None = None
+        """Of bicubic upscaling, in dB."""
+
+    def resume(self, lines: list[dict[str, Any]]) -> None:
+        """Take over the validations in the log of a resumed run."""
+        self.psnr = [line["psnr"] for line in lines if "psnr" in line]
+
+    def measure_bicubic(self, scale: int) -> None:
+        """Score bicubic upscaling."""
+        self.bicubic = mean(self.world.gather([_score_bicubic(pair, scale) for pair in self.pairs]))["psnr"]
+
+    def score(self, generator: Generator) -> tuple[list[ValidationResult], dict[str, float]]:
+        """Upscale the pictures of this process, quantise to 8 bits and score.  The mean is over all processes."""
+        upscaler, protocol = Upscaler(generator, self.device), validation_protocol(generator.scale)
+        results = [_result(upscaler, pair, protocol) for pair in self.pairs]
+        scores = mean(self.world.gather([result.scores for result in results]))
+        self.psnr.append(scores["psnr"])
+        return results, scores
 
 
 def mean(rows: list[dict[str, float]]) -> dict[str, float]:
     """The mean of every value that all rows have; empty for no rows."""
     return {key: fmean(row[key] for row in rows) for key in rows[-1] if all(key in row for row in rows)} if rows else {}
+
+
+def _score_bicubic(pair: Pair, scale: int) -> dict[str, float]:
+    """The PSNR of bicubic upscaling of a pair's low-resolution picture, by the same protocol."""
+    high = pair.high.float() / 255
+    output = quantise(resize(pair.low.float() / 255, *high.shape[-2:]))
+    return compare(high, output, replace(validation_protocol(scale), metrics=("psnr",)))
 
 
 def _result(upscaler: Upscaler, pair: Pair, protocol: Protocol) -> ValidationResult:
