@@ -95,9 +95,7 @@ TeacherSelfEnsemble = Annotated[
 ]
 Log = Annotated[
     str,
-    typer.Option(
-        help="Also log to tensorboard, to trackio (on this machine) or none. [default: tensorboard if installed]"
-    ),
+    typer.Option(help="Also log to tensorboard, trackio (on this machine), none, or auto: TensorBoard if installed."),
 ]
 Check = Annotated[bool, typer.Option("--check", help="Check the pictures and measure the cost of the run, then stop.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Continue the run in --run.")]
