@@ -1,7 +1,9 @@
 """Pictures of every kind go in, and come back in kind."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import get_ident
 from typing import Any
 
 import numpy as np
@@ -156,6 +158,16 @@ def test_an_iterator_is_lazy(upscaler: Upscaler) -> None:
     assert taken == []
     assert next(results).shape == (8, 8)
     assert taken == [0]
+
+
+def test_threads_share_an_upscaler() -> None:
+    upscaler = Upscaler.load("srcnn-x4", device="cpu")
+    given = [np.full((20, 30), level) for level in np.linspace(0, 1, 8)]
+    calls: list[int] = []
+    with ThreadPoolExecutor(4) as pool:
+        results = pool.map(lambda array: upscaler.upscale(array, progress=lambda *_: calls.append(get_ident())), given)
+        assert all(np.array_equal(*pair) for pair in zip(results, map(upscaler.upscale, given), strict=True))
+    assert len(calls) >= len(given)
 
 
 @pytest.mark.parametrize(
