@@ -1,0 +1,58 @@
+"""Optical flow between frames, and warping along it."""
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from srgan_cli.image.luma import luma_full_range
+
+Flow = NDArray[np.float32]
+"""(H, W, 2): how far each pixel's content lies to the right and below in the other frame, in pixels."""
+_CONSISTENT_PIXELS = 0.5
+"""How far forward and backward flow may miss each other, beyond _CONSISTENT_PART of their length."""
+_CONSISTENT_PART = 0.05
+_LEAST_SIDE = 16
+"""DIS works on frames of at least this side."""
+
+
+def grey_levels(pixels: Tensor) -> NDArray[np.uint8]:
+    """The luma of (C, H, W) as (H, W) levels, at least _LEAST_SIDE in height and width."""
+    levels = (luma_full_range(pixels)[0] * 255).round().clamp(0, 255).to(torch.uint8).numpy()
+    missing = [max(0, _LEAST_SIDE - length) for length in levels.shape]
+    return np.pad(levels, [(0, rows) for rows in missing], mode="edge")
+
+
+def optical_flow(frame: NDArray[np.uint8], other: NDArray[np.uint8]) -> Flow:
+    """The flow from a frame to another one, by dense inverse search.
+
+    Source: Kroeger and others, Fast Optical Flow using Dense Inverse Search, 2016, as in OpenCV.
+    """
+    return np.asarray(cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM).calc(frame, other, None), np.float32)
+
+
+def visible(flow: Flow, back: Flow) -> NDArray[np.bool_]:
+    """Where the flow back from the other frame returns to the pixel, which so is not occluded there."""
+    rows, columns = np.indices(flow.shape[:2], np.float32)
+    x, y = columns + flow[..., 0], rows + flow[..., 1]
+    returned = cv2.remap(back, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    miss = np.linalg.norm(flow + returned, axis=2)
+    length = np.linalg.norm(flow, axis=2) + np.linalg.norm(returned, axis=2)
+    inside = (x >= 0) & (y >= 0) & (x <= flow.shape[1] - 1) & (y <= flow.shape[0] - 1)
+    return np.asarray(inside & (miss < _CONSISTENT_PIXELS + _CONSISTENT_PART * length))
+
+
+def enlarge_flow(flow: Flow, height: int, width: int) -> Flow:
+    """The flow between frames enlarged to this size."""
+    scale = np.array([width / flow.shape[1], height / flow.shape[0]], np.float32)
+    return np.asarray(cv2.resize(flow, (width, height), interpolation=cv2.INTER_LINEAR) * scale, np.float32)
+
+
+def warp(pixels: Tensor, flow: Flow) -> Tensor:
+    """(C, H, W) of the other frame, where the flow finds the content of each pixel; by bicubic interpolation."""
+    rows, columns = np.indices(flow.shape[:2], np.float32)
+    image = np.ascontiguousarray(pixels.permute(1, 2, 0).numpy())
+    x, y = columns + flow[..., 0], rows + flow[..., 1]
+    moved = cv2.remap(image, x, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    return torch.from_numpy(moved.reshape(image.shape)).permute(2, 0, 1)
