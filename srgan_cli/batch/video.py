@@ -12,6 +12,7 @@ from threading import Event
 from srgan_cli.batch.processor import failure
 from srgan_cli.batch.task import Task, TaskResult
 from srgan_cli.errors import PictureError, SrganError
+from srgan_cli.image.codec.limits import check_max_pixels
 from srgan_cli.system.files import atomic_write, file_stamp, lock, make_folder, remove_stale_temporaries
 from srgan_cli.system.memory import peak_rss
 from srgan_cli.system.progress import Progress
@@ -25,8 +26,9 @@ from srgan_cli.upscaling.video.segments import EncodedPacket, Segment, cut, read
 from srgan_cli.upscaling.video.source import DEINTERLACE_HINT, probe, scan, time_range
 
 _SETTINGS, _LOCK = "settings", "lock"
-_LEAD_FRAMES = 2
-"""Frames before a segment that deinterlacing looks at."""
+_DEINTERLACE_LEAD, _STEADY_LEAD = 2, 6
+"""Frames before a segment that deinterlacing looks at, and from which `--steady` carries detail on: after so many, a
+tenth of it is left."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,14 @@ class SegmentProcessor:
 
 
 def plan_video(
-    task: Task, source: Path, target: Path, upscaler: Upscaler, scale: Scale, options: VideoOptions
+    task: Task,
+    source: Path,
+    target: Path,
+    upscaler: Upscaler,
+    scale: Scale,
+    options: VideoOptions,
+    *,
+    max_pixels: int | None = None,
 ) -> VideoPlan:
     """Plan the segments of the video `source`, which becomes `target`.
 
@@ -108,6 +117,7 @@ def plan_video(
     found = probe(source)
     if found.is_interlaced and not options.deinterlace:
         raise PictureError("{path} is interlaced", DEINTERLACE_HINT, path=source)
+    check_max_pixels(source, found.height, found.width, max_pixels=max_pixels)
     size = upscaler.target(found.height, found.width, scale)
     index = scan(source)
     settings, lost = choose_encoder(found, index.times, target, size, options)
@@ -117,7 +127,7 @@ def plan_video(
     if not times:
         message, start = "{path} has no frames from {start} s on", f"{float(options.start):g}"
         raise PictureError(message, "choose an earlier --start", path=source, start=start)
-    lead = _LEAD_FRAMES if options.deinterlace else 0
+    lead = max(_DEINTERLACE_LEAD * options.deinterlace, _STEADY_LEAD * options.steady)
     work = VideoWork(found if index.keys else found.with_times(index.times), settings, options, scale)
     folder = work_folder(target)
     segments = (SegmentTask(source, folder / f"{part.number:06}", part) for part in cut(times, index.keys, stop, lead))

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _NOT_FOR_VIDEO = (
     *("name", "from_file", "no_clobber", "strict", "consistent", "verify_tiles", "devices", "on"),
-    *("codec", "crf", "preset", "start", "duration", "deinterlace"),
+    *("codec", "crf", "preset", "start", "duration", "deinterlace", "steady"),
 )
 _EXCLUSIVE = (("size", "scale"), ("overwrite", "no_clobber"), ("device", "devices"), ("device", "on"))
 
@@ -40,6 +40,7 @@ def upscale(
     start: own.Start = "",
     duration: own.Duration = "",
     deinterlace: own.Deinterlace = False,
+    steady: own.Steady = False,
     from_file: own.FromFile = "",
     overwrite: own.Overwrite = False,
     no_clobber: own.NoClobber = False,
@@ -105,6 +106,7 @@ def upscale(
             start=parse_time(start or "0", "--start"),
             duration=parse_time(duration, "--duration") if duration else None,
             deinterlace=deinterlace,
+            steady=steady,
         ),
         factory=UpscalerFactory(
             model=model,

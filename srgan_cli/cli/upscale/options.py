@@ -78,6 +78,9 @@ Preset = Annotated[
 ]
 Start = Annotated[str, typer.Option(metavar="TIME", help="Video: skip this much, in seconds or as 1:02:03.")]
 Duration = Annotated[str, typer.Option(metavar="TIME", help="Video: enlarge this much, in seconds or as 1:02:03.")]
+Steady = Annotated[
+    bool, typer.Option("--steady", help="Video: hold detail together over time, so that it does not flicker.")
+]
 Deinterlace = Annotated[
     bool, typer.Option("--deinterlace", help="Video: turn fields into frames; interlaced video is refused otherwise.")
 ]

@@ -24,6 +24,8 @@ _IRRELEVANT_OPTIONS = {
 """Options that do not change the pictures, or do so through the weights, which have a digest of their own."""
 _VIDEO_OPTIONS = ("codec", "crf", "preset", "start", "duration", "deinterlace", "steady")
 """Options that concern video alone."""
+_PICTURE_OPTIONS = ("consistent", "verify_tiles")
+"""Options that concern pictures alone."""
 _TILING_OPTIONS = {"tile", "max_memory", "verify_tiles"}
 """Options that do not change the pictures where tiled equals whole."""
 
@@ -92,10 +94,11 @@ class UpscaleRequest:
             raise UsageError("memory:// is in one process alone", "name a place that all workers reach")
 
     def check_video_options(self, has_videos: bool) -> None:
-        """Raises UsageError for an option that concerns video alone where there is none."""
-        for name in _VIDEO_OPTIONS if not has_videos else ():
+        """Raises UsageError for an option that concerns video alone where there is none, or pictures alone."""
+        for name in _PICTURE_OPTIONS if has_videos else _VIDEO_OPTIONS:
             if self.given.get(name):
-                raise UsageError(f"--{name} is for video", "leave it out")
+                kind = "pictures" if has_videos else "video"
+                raise UsageError(f"--{name.replace('_', '-')} is for {kind}", "leave it out")
 
     def sharing_machine(self, world: World) -> "UpscaleRequest":
         """The same, with tiles that leave memory to the other workers on this machine, if there are any."""

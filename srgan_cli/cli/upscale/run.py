@@ -1,5 +1,6 @@
 """Running srgan upscale: files by workers, or a raw video frame by frame."""
 
+import os
 import time
 from collections.abc import Callable
 from contextlib import closing, nullcontext
@@ -60,7 +61,8 @@ def run(request: UpscaleRequest) -> None:
         start_workers = partial(_start_workers, request, upscaler)
         reporter = Reporter(upscaler, files, plan, world, as_json=request.as_json, debug=request.debug)
         videos = [task for task in plan.tasks if is_video_name(as_pure_path(task.target))]
-        request.check_video_options(bool(videos or plan.errors))
+        if not plan.errors:
+            request.check_video_options(bool(videos))
         if pictures := [task for task in plan.tasks if task not in videos]:
             _enlarge_pictures(pictures, BatchRunner(*start_workers(spec)), reporter, world, store)
         if videos:
@@ -89,6 +91,7 @@ def _enlarge_videos(
     store: Store,
 ) -> None:
     check_installed(request.video)
+    os.environ.setdefault("SVT_LOG", "1")  # SVT-AV1 prints its settings otherwise
     from srgan_cli.cli.upscale.video import VideoRun
 
     for result in VideoRun(request, world, store, upscaler, spec, start_workers).results(tasks):

@@ -66,7 +66,15 @@ class VideoRun:
             key = manifest.key(source) if manifest else ""
             if target_exists and options.overwrite == "update" and manifest and manifest.is_current(target, key):
                 return TaskResult(task, "kept")
-            plan = plan_video(task, source, target, self.upscaler, options.scale, self.request.video)
+            plan = plan_video(
+                task,
+                source,
+                target,
+                self.upscaler,
+                options.scale,
+                self.request.video,
+                max_pixels=options.max_pixels,
+            )
             LossReporter(Path(task.target.name), warnings.append, strict=options.strict)(plan.losses)
             with resumable(
                 plan, settings_key(source, self.request.settings_digest(self.upscaler, self.upscaler.scale))

@@ -20,8 +20,8 @@ from srgan_cli.upscaling.video.source import is_cover, opened, video_stream
 
 _OWN_METADATA = {
     *("encoder", "major_brand", "minor_version", "compatible_brands", "software", "handler_name", "vendor_id"),
-    *("duration", "bps", "number_of_frames", "number_of_bytes", "creation_time", "timecode"),
-    *("_statistics_writing_app", "_statistics_writing_date_utc", "_statistics_tags", "source_id", "rotate"),
+    *("duration", "bps", "number_of_frames", "number_of_bytes", "source_id", "rotate"),
+    *("_statistics_writing_app", "_statistics_writing_date_utc", "_statistics_tags"),
 }
 """Metadata of the file itself, which do not pass to another file, and metadata that FFmpeg derives."""
 _PROBE_PACKETS = 3
@@ -180,6 +180,13 @@ def _kept_metadata(metadata: dict[str, str]) -> dict[str, str]:
     return {key: value for key, value in metadata.items() if _base_name(key) not in _OWN_METADATA - {"handler_name"}}
 
 
+def _missing_keys(before: Any, after: Any) -> set[str]:
+    """The metadata of a container or stream that its copy lacks."""
+    found = {key.lower() for key in after.metadata} | {"handler_name"}
+    wanted = {key for key, value in _kept_metadata(before.metadata).items() if (key, value) != ("language", "und")}
+    return {key for key in wanted if key.lower() not in found}
+
+
 def _base_name(key: str) -> str:
     return key.lower().removesuffix("-eng")
 
@@ -206,9 +213,12 @@ def mux(
 
     `packets` returns those of the video, and is called twice.
     """
-    with opened(path) as source, _output(target, settings) as output:
-        muxer = Muxer(source, output, settings, options, video_stream(source, path))
-        return muxer.write(packets(), reorder_depth(packet.pts for packet in packets()))
+    try:
+        with opened(path) as source, _output(target, settings) as output:
+            muxer = Muxer(source, output, settings, options, video_stream(source, path))
+            return muxer.write(packets(), reorder_depth(packet.pts for packet in packets()))
+    except av.FFmpegError as error:
+        raise SrganError(f"cannot write {settings.container}: {error.strerror}", "is the disk full?") from error
 
 
 def losses(path: Path, settings: EncoderSettings, options: VideoOptions, packets: list[EncodedPacket]) -> list[str]:
@@ -225,7 +235,9 @@ def losses(path: Path, settings: EncoderSettings, options: VideoOptions, packets
             raise SrganError(f"cannot write {settings.container}: {reason}", "try .mkv, which holds most") from error
         probe.seek(0)
         with av.open(probe) as written:
-            return [*map(_name, muxer.dropped), *_differences(source, video, written, settings, options)]
+            held = [video, *(stream for stream in source.streams if stream.index in muxer.copies)]
+            copies = list(zip(held, written.streams, strict=False))
+            return [*map(_name, muxer.dropped), *_differences(source, written, copies, settings, options)]
 
 
 def _output(target: Any, settings: EncoderSettings) -> Any:
@@ -242,17 +254,18 @@ def _name(stream: Any) -> str:
 
 
 def _differences(
-    source: Any, video: Any, written: Any, settings: EncoderSettings, options: VideoOptions
+    source: Any, written: Any, copies: list[tuple[Any, Any]], settings: EncoderSettings, options: VideoOptions
 ) -> Iterator[str]:
-    """What differs between the source and what was written of it."""
-    lost = _kept_metadata(source.metadata).keys() - {"handler_name"}
-    found = {key.lower() for key in written.metadata}
-    if missing := sorted(key for key in lost if key.lower() not in found):
+    """What differs between the source and what was written of it; `copies` are streams of both, the video first."""
+    if missing := sorted(_missing_keys(source, written)):
         yield f"cannot hold the metadata {', '.join(missing)}"
+    for before, after in copies:
+        if missing := sorted(_missing_keys(before, after)):
+            yield f"cannot hold {', '.join(missing)} of stream {before.index}"
     expected = list(_shifted(source.chapters(), Range.of(options, source)))
     if len(written.chapters()) < len(expected):
         yield f"cannot hold the {len(expected)} chapters"
-    result = written.streams.video[0]
+    video, result = copies[0]
     context = result.codec_context
     source.seek(0)
     frame, before = next(written.decode(result)), next(source.decode(video))

@@ -119,6 +119,7 @@ def _enlarged(
     source, target = work.source, work.encoder
     reserved = ReservedMemory(frame_memory(source.height * source.width, target.height * target.width))
     plan = upscaler.plan(source.height, source.width, scale=work.scale, reserved=reserved)
+    steady = _steadier() if work.options.steady else None
     pixels = None
     for frame in frames:
         check_cancelled()
@@ -126,7 +127,14 @@ def _enlarged(
             stream = ImageStream.from_picture(Picture(frame.pixels))
             enlarged = upscaler.upscale_stream(stream, plan, progress=lambda _done, _total: check_cancelled())
             pixels = enlarged.to_picture().pixels
+            pixels = steady(frame.pixels, pixels) if steady else pixels
         yield replace(frame, pixels=pixels)
+
+
+def _steadier() -> Callable[[Tensor, Tensor], Tensor]:
+    from srgan_cli.upscaling.video.steady import Steadier  # imports OpenCV
+
+    return Steadier().steady
 
 
 def frame_memory(input_pixels: int, output_pixels: int) -> int:

@@ -126,26 +126,28 @@ def probe(path: Path) -> VideoSource:
 
 def scan(path: Path) -> Index:
     """The time stamps of a video, from all of its packets.  Raises PictureError."""
-    times: list[int] = []
+    shown: list[int | None] = []
+    decoded: list[int] = []
     keys: list[int] = []
     damage: list[str] = []
     with opened(path) as container:
         stream = video_stream(container, path)
-        trusted = container.format.name != "avi"  # whose packets have no time stamps
         end = 0.0
         for packet in _packets(container, list(container.streams), damage.append):
-            time = packet.pts if trusted and packet.pts is not None else packet.dts
+            time = packet.dts if packet.pts is None else packet.pts
             if time is None or not packet.size:
                 continue
             end = max(end, float((time + (packet.duration or 0)) * packet.time_base))
             if packet.stream_index == stream.index and not packet.is_discard:
-                trusted = trusted and packet.pts is not None
-                times.append(time)
+                shown.append(packet.pts)
+                decoded += [] if packet.dts is None else [packet.dts]
                 keys += [time] if packet.is_keyframe else []
         missing = (container.duration or 0) / 1e6 + max(0, container.start_time or 0) / 1e6 - end
         if missing > _MISSING_SECONDS:
             damage.append(f"the last {missing:.0f} of {(container.duration or 0) / 1e6:.0f} s are missing")
-    return Index(sorted(set(times)), sorted(keys) if trusted else [], damage[0] if damage else "")
+        trusted = None not in shown and container.format.name != "avi"  # whose packets have no time stamps
+    times = {time for time in (shown if trusted else decoded) if time is not None}
+    return Index(sorted(times), sorted(keys) if trusted else [], damage[0] if damage else "")
 
 
 def time_range(path: Path, source: VideoSource, options: VideoOptions) -> tuple[int, int | None]:

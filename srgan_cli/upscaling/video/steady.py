@@ -11,12 +11,12 @@ from torch import Tensor
 from srgan_cli.image.ops import resize
 from srgan_cli.upscaling.video.flow import enlarge_flow, grey_levels, optical_flow, visible, warp
 
-LEAD_FRAMES = 6
-"""Frames before a segment from which its detail is carried on: of older ones, PERSISTENCE leaves little."""
 PERSISTENCE = 0.7
 """The weight of the detail carried on from the frames before."""
-_TOLERANCE = 8 / 255
-"""Where the frame before, moved along the flow, differs by more, its detail is not carried on."""
+_TOLERANCE, _TOLERANCE_OF_CONTRAST = 8 / 255, 0.5
+"""Where the frame before, moved along the flow, differs by more than a constant and a part of the contrast, less detail
+is carried on; none where it differs by twice as much."""
+_WINDOW = 5
 _CUT_PART = 0.5
 """A frame of which less than this part was visible before begins a new scene."""
 
@@ -42,8 +42,9 @@ class Steadier:
         if self._frame is not None and self._levels is not None and self._detail is not None:
             flow = optical_flow(levels, self._levels)
             shown = visible(flow, optical_flow(self._levels, levels))
-            flow, shown = (part[: frame.shape[1], : frame.shape[2]] for part in (flow, shown))
-            trust = self._trust(frame, self._frame, flow, shown)
+            inside = np.s_[: frame.shape[1], : frame.shape[2]]  # levels may be padded
+            flow = flow[inside]
+            trust = self._trust(frame, self._frame, flow, shown[inside])
             if trust.mean() >= _CUT_PART * self.persistence:
                 moved = warp(self._detail, enlarge_flow(flow, height, width))
                 weight = torch.from_numpy(cv2.resize(trust, (width, height), interpolation=cv2.INTER_LINEAR))
@@ -56,5 +57,12 @@ class Steadier:
     ) -> NDArray[np.float32]:
         """The weight (H, W) of the detail of the frame before."""
         difference = (warp(before, flow) - frame).abs().mean(0).numpy()
-        alike = np.clip(2 - difference / _TOLERANCE, 0, 1)
+        alike = np.clip(2 - difference / (_TOLERANCE + _TOLERANCE_OF_CONTRAST * _contrast(frame)), 0, 1)
         return np.asarray(self.persistence * shown * alike, np.float32)
+
+
+def _contrast(frame: Tensor) -> NDArray[np.float32]:
+    """The standard deviation (H, W) of luma around each pixel."""
+    luma = frame.mean(0).numpy()
+    mean, square = (cv2.blur(values, (_WINDOW, _WINDOW)) for values in (luma, luma * luma))
+    return np.sqrt(np.maximum(square - mean * mean, 0))

@@ -33,13 +33,13 @@ def assert_same(one: Path, other: Path) -> None:
 
 
 @pytest.mark.usefixtures("short_segments")
-@pytest.mark.parametrize("options", [(), ("--deinterlace",)])
+@pytest.mark.parametrize("options", [(), ("--deinterlace",), ("--steady",)])
 def test_an_interrupted_run_goes_on_and_gives_the_same(
-    tmp_path: Path, srgan: Srgan, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...]
+    tmp_path: Path, srgan: Srgan, monkeypatch: pytest.MonkeyPatch, weights: Path, options: tuple[str, ...]
 ) -> None:
     source = write_clip(tmp_path / "in.mp4", sound="aac")
     whole, target = tmp_path / "whole.mp4", tmp_path / "out.mp4"
-    assert srgan("upscale", *BICUBIC, source, whole, *options).code == 0
+    assert srgan("upscale", "-m", weights, "-s", "2", source, whole, *options).code == 0
     done, enlarge = [], video.enlarge_segment
 
     def interrupted(*arguments: object, **named: object) -> object:
@@ -49,11 +49,11 @@ def test_an_interrupted_run_goes_on_and_gives_the_same(
         return enlarge(*arguments, **named)  # type: ignore[arg-type]
 
     monkeypatch.setattr(video, "enlarge_segment", interrupted)
-    assert srgan("upscale", *BICUBIC, source, target, *options).code == 130
+    assert srgan("upscale", "-m", weights, "-s", "2", source, target, *options).code == 130
     folder = tmp_path / ".out.mp4.srgan-video"
     assert not target.exists()
     assert sorted(path.name for path in folder.iterdir()) == ["000000", "lock", "settings"]
-    assert srgan("upscale", *BICUBIC, source, target, *options).code == 0
+    assert srgan("upscale", "-m", weights, "-s", "2", source, target, *options).code == 0
     assert [segment.number for segment in done][-2:] == [1, 2]
     assert not folder.exists()
     assert_same(whole, target)
