@@ -1,21 +1,26 @@
 """Prints docs/reference.md: the options of all commands, the settings of a run, and the metrics.
 
 python docs/reference.py > docs/reference.md
+python docs/reference.py --man > docs/srgan.1        the manual page
 """
 
 import ast
 import inspect
+import sys
 from enum import EnumType
 from typing import Any, get_args, get_type_hints
 
+from typer.main import get_command
 from typer.models import ArgumentInfo, OptionInfo
 
 from srgan_cli.cli import app
+from srgan_cli.cli.help import example, panels, paragraphs, usage
 from srgan_cli.metrics import METRICS, SET_METRICS
 from srgan_cli.training import config, settings
 from srgan_cli.training.config import SETTINGS
 from srgan_cli.training.recipe import KINDS, known_settings
 from srgan_cli.training.schema import OneOf, Setting
+from srgan_cli.version import __version__
 
 HEAD = """# Reference
 
@@ -125,5 +130,35 @@ def metrics() -> str:
 
 MEANINGS = meanings()
 
+
+def manual() -> str:
+    """The manual page of all commands, for man(1)."""
+    group = get_command(app)
+    lines = [
+        f'.TH SRGAN 1 "" "srgan {__version__}"',
+        ".SH NAME",
+        "srgan \\- enlarge pictures, score and train the networks",
+    ]
+    lines += [".SH SYNOPSIS", *(f".B {roff(usage(command))}\n.br" for command in group.commands.values())]
+    lines += [".SH DESCRIPTION", *(f".PP\n{roff(text)}" for text in paragraphs(group))]
+    for command in group.commands.values():
+        lines += [f".SH {command.name.upper()}", *(f".PP\n{roff(text)}" for text in paragraphs(command))]
+        lines += [f".PP\nExample:\n.B {roff(example(command))}"]
+        for heading, rows in panels(command):
+            lines += [f".SS {heading}", *(f".TP\n.B {roff(name)}\n{roff(text)}" for name, text in rows)]
+    lines += [
+        ".SH FILES",
+        ".TP\n.I srgan.toml",
+        "Defaults of options, in the working folder or in the configuration folder.",
+    ]
+    return "\n".join(lines)
+
+
+def roff(text: str) -> str:
+    """Text with what roff would interpret escaped."""
+    escaped = text.replace("\\", "\\e").replace("-", "\\-")
+    return f"\\&{escaped}" if escaped.startswith((".", "'")) else escaped
+
+
 if __name__ == "__main__":
-    print(page())
+    print(manual() if "--man" in sys.argv else page())

@@ -150,6 +150,24 @@ def test_reference_is_current() -> None:
     assert page + "\n" == (REPOSITORY / "docs/reference.md").read_text(), "run python docs/reference.py"
 
 
+def test_manual_page_is_current() -> None:
+    page = runpy.run_path(str(REPOSITORY / "docs/reference.py"))["manual"]()
+    expected = (REPOSITORY / "docs/srgan.1").read_text()
+    assert page + "\n" == expected, "run python docs/reference.py --man > docs/srgan.1"
+    options = [item for command in COMMANDS.values() for item in command.params if item.param_type_name == "option"]
+    assert all(max(item.opts, key=len).replace("-", "\\-") in page for item in options if not item.hidden)
+
+
+@pytest.mark.skipif(shutil.which("man") is None, reason="man is not installed")
+def test_manual_page_has_no_errors() -> None:
+    line = ["man", "--warnings", "-l", str(REPOSITORY / "docs/srgan.1")]
+    done = subprocess.run(
+        line, capture_output=True, text=True, env=os.environ | {"MANWIDTH": "80", "LC_ALL": "C.UTF-8"}
+    )
+    assert done.stderr == ""
+    assert "--scale NUMBER" in done.stdout
+
+
 @pytest.mark.parametrize(
     "page", [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))], ids=lambda page: page.stem
 )

@@ -1,5 +1,6 @@
 """The commands: each parses its options, calls the library, and prints the results."""
 
+from collections.abc import Iterator
 from typing import Annotated
 
 import typer
@@ -32,11 +33,26 @@ app.command(cls=Command, epilog="Example: srgan export srgan-x4.onnx -m srgan-x4
 def _show_version(wanted: bool) -> None:
     if wanted:
         from srgan_cli.cli.console import write_line
-        from srgan_cli.cli.version import version_report
 
-        for line in version_report():
+        for line in _version_report():
             write_line(line)
         raise typer.Exit
+
+
+def _version_report() -> Iterator[str]:
+    """One line each: this version; Python and the system; torch and its devices; the shipped weights."""
+    import platform
+
+    import torch
+
+    from srgan_cli.system.devices import list_devices
+    from srgan_cli.version import __version__
+    from srgan_cli.weights.formats import list_weights
+
+    yield f"srgan {__version__}"
+    yield f"Python {platform.python_version()} on {platform.system()} {platform.machine()}"
+    yield f"torch {torch.__version__}, {torch.get_num_threads()} threads, devices: {', '.join(list_devices())}"
+    yield f"weights: {', '.join(list_weights()) or 'none'}"
 
 
 @app.callback()

@@ -200,15 +200,18 @@ def _check_shapes(reference: ArrayOrTensor, candidate: ArrayOrTensor) -> None:
             "--on-mismatch crop compares the common part, resize fits the candidate",
         )
     if len(reference) != len(candidate) and not {len(reference), len(candidate)} <= {1, 3}:
-        raise PictureError(f"the reference has {len(reference)} bands, the candidate {len(candidate)}")
+        message = f"the reference has {len(reference)} bands, the candidate {len(candidate)}"
+        raise PictureError(message, "compare pictures with the same bands")
 
 
 def _check_photograph(metric: MetricInfo, pixels: ArrayOrTensor, valid: object | None) -> None:
     """Raises PictureError for pictures that a metric of whole photographs cannot take."""
     if len(pixels) not in (1, 3):
-        raise PictureError(f"{metric.label} needs grey or RGB, found {len(pixels)} bands")
+        message = f"{metric.label} needs grey or RGB, found {len(pixels)} bands"
+        raise PictureError(message, "choose other metrics with --metric, such as psnr and ssim")
     if valid is not None:
-        raise PictureError(f"{metric.label} needs a value for every pixel, found some without data")
+        message = f"{metric.label} needs a value for every pixel, found some without data"
+        raise PictureError(message, "choose other metrics with --metric, such as psnr and ssim")
 
 
 def _check(setting: str, name: str, known: Collection[str]) -> None:

@@ -14,7 +14,7 @@ from srgan_cli.cli.serve.jobs import Choice, Job, Studio, Visits, archive, previ
 from srgan_cli.errors import SrganError, UsageError
 from srgan_cli.image.codec.capabilities import FORMAT_CAPABILITIES, output_format
 from srgan_cli.system.progress import Progress
-from srgan_cli.weights.registry import list_weights
+from srgan_cli.weights.formats import list_weights
 
 SAME_FORMAT = "as the input"
 OWN = "of the weights"
