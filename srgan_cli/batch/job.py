@@ -8,7 +8,9 @@ from pathlib import Path
 
 from srgan_cli.batch.pixel_budget import PixelBudget
 from srgan_cli.batch.task import UpscaleOptions
-from srgan_cli.errors import SrganError
+from srgan_cli.errors import PictureError, SrganError
+from srgan_cli.image.codec import tiff
+from srgan_cli.image.geo.cog import KEPT_TAGS
 from srgan_cli.image.geo.export import kept_files
 from srgan_cli.image.io import check_size, output_format, picture_losses
 from srgan_cli.image.picture import ImageStream, Picture
@@ -66,6 +68,9 @@ class Job:
 
     def run(self, pictures: ImageSequence, budget: PixelBudget) -> JobResult:
         """Read, enlarge and write all pictures that the output format holds.  Raises SrganError."""
+        if self.options.cog and (output_format(self.target) != "TIFF" or pictures.count > 1):
+            message, hint = "--cog writes one picture as TIFF: {path} is none", "leave --cog out, or write a .tif"
+            raise PictureError(message, hint, path=self.target)
         self.report_losses(sequence_losses(self.target, pictures))
         pictures = fit_to_format(pictures, self.target)
         sizes = [self.upscaler.target(*size, self.options.scale) for size in filter(all, pictures.sizes)]
@@ -83,6 +88,7 @@ class Job:
                 replace(pictures, frames=enlarged),
                 self.target,
                 overwrite_sidecars=self.options.overwrite != "keep",
+                cloud_optimised=self.options.cog,
                 before_commit=self.claim,
             )
             seconds = time.monotonic() - self.upscaler.wait_seconds - began
@@ -138,6 +144,8 @@ class Job:
             self.report_losses(picture_losses(self.target, enlarged))
             if number == 0:
                 self.report_losses(self._kept_files(enlarged))
+            if self.options.cog and tiff.has_unwritable_tags(picture.header.metadata.exif, KEPT_TAGS):
+                self.report_losses(["a cloud-optimised TIFF cannot store all of this picture's EXIF"])
             yield enlarged
 
     def _kept_files(self, picture: ImageStream) -> list[str]:

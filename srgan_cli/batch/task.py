@@ -32,6 +32,8 @@ class UpscaleOptions:
     other outputs of srgan; `overwrite` replaces every file; `keep` replaces none."""
     consistent: bool = False
     """Project the result back, so that downscaling it gives the input again."""
+    cog: bool = False
+    """Write TIFFs cloud-optimised."""
     verify_tiles: bool = False
     """Compare tiled and untiled results first."""
     max_pixels: int | None = None

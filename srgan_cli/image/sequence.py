@@ -13,6 +13,7 @@ from srgan_cli.image.codec.errors import translate_errors
 from srgan_cli.image.codec.limits import check_max_pixels, check_streamed_pixels
 from srgan_cli.image.codec.raster import Raster
 from srgan_cli.image.codec.reader import ImageReader, open_reader
+from srgan_cli.image.geo.cog import make_cloud_optimised
 from srgan_cli.image.geo.export import write_place
 from srgan_cli.image.io import check_size, output_format, stream_raster, to_raster
 from srgan_cli.image.picture import ImageStream, Picture
@@ -170,13 +171,14 @@ def write_pictures(
     path: Path | str,
     *,
     overwrite_sidecars: bool = True,
+    cloud_optimised: bool = False,
     before_commit: Callable[[], None] = lambda: None,
 ) -> list[Path]:
     """Write as many pictures as the format of the suffix stores; the file appears complete or not at all.
 
     Returns the files that were written beside it, which say where the first picture lies.  What the format cannot store
     is dropped; `sequence_losses` and `picture_losses` list it.  `before_commit` is called when the file is complete.
-    Raises as write_picture does.
+    `cloud_optimised` writes a TIFF of one page so, which needs rasterio.  Raises as write_picture does.
     """
     path = Path(path)
     name, kept = output_format(path), fit_to_format(pictures, path)
@@ -188,6 +190,8 @@ def write_pictures(
     check_space(path.parent, _max_file_bytes(rasters, name))
     with atomic_write(path) as temporary:
         writer.write(rasters, temporary, name, loop=pictures.loop)
+        if cloud_optimised:
+            make_cloud_optimised(temporary)
         before_commit()
     place, (height, width, _) = rasters[0].metadata.place, rasters[0].rows.shape
     return write_place(place, (height, width), path, name, overwrite=overwrite_sidecars)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from srgan_cli.upscaling.scale import Size
 
 _NOT_FOR_VIDEO = (
-    *("name", "from_file", "no_clobber", "strict", "consistent", "verify_tiles", "devices", "on"),
+    *("name", "from_file", "no_clobber", "strict", "consistent", "verify_tiles", "cog", "devices", "on"),
     *("codec", "crf", "preset", "start", "duration", "deinterlace", "steady"),
 )
 _EXCLUSIVE = (("size", "scale"), ("overwrite", "no_clobber"), ("device", "devices"), ("device", "on"))
@@ -54,6 +54,7 @@ def upscale(
     max_memory: own.MaxMemory = "",
     max_pixels: MaxPixels = None,
     verify_tiles: own.VerifyTiles = False,
+    cog: own.Cog = False,
     strict: own.Strict = False,
     no_config: NoConfig = False,
     debug: Debug = False,
@@ -94,6 +95,7 @@ def upscale(
         options=UpscaleOptions(
             scale=_fit(size, name) or scale,
             strict=strict,
+            cog=cog,
             overwrite=overwrite_policy,
             consistent=consistent,
             verify_tiles=verify_tiles,
@@ -131,10 +133,13 @@ def upscale(
 
 def _check(context: typer.Context, out: str, *, video: bool) -> None:
     """Raises UsageError for options that exclude each other."""
+    from srgan_cli.image.geo.cog import require_rasterio
     from srgan_cli.upscaling.video.pipe import VIDEO
 
     for pair in _EXCLUSIVE:
         check_exclusive(context, *pair)
+    if context.params["cog"]:
+        require_rasterio()
     if context.params["as_json"] and out == STANDARD:
         raise UsageError("standard output cannot hold both a picture and JSON", "name a file, or leave --json out")
     if video and context.params["form"] not in ("", VIDEO):

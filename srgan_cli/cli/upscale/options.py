@@ -108,4 +108,7 @@ MaxMemory = Annotated[
 VerifyTiles = Annotated[
     bool, typer.Option("--verify-tiles", help="First compare tiled and untiled results in the middle of the picture.")
 ]
+Cog = Annotated[
+    bool, typer.Option("--cog", help="Write TIFFs cloud-optimised (COG), with tiles and overviews; needs rasterio.")
+]
 Strict = Annotated[bool, typer.Option("--strict", help="Fail if the output format would lose anything of the picture.")]

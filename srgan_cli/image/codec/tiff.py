@@ -5,7 +5,7 @@ Source: TIFF revision 6.0, Adobe 1992.
 
 import shutil
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
@@ -266,10 +266,13 @@ def tags_for(metadata: Metadata, icc_profile: bytes | None) -> dict[int, Any]:
     return tags
 
 
-def has_unwritable_tags(exif: bytes | None) -> bool:
-    """Whether an EXIF block has tags that are lost in a TIFF."""
+def has_unwritable_tags(exif: bytes | None, kept: Set[int] | None = None) -> bool:
+    """Whether an EXIF block has tags that are lost in a TIFF, which keeps only tags of the set `kept`, if given."""
     try:
-        return bool(exif) and len(_writable_tags(exif)) < len(parse_exif(exif or b"").keys() - _STORAGE_TAGS)
+        writable = set(_writable_tags(exif))
+        return bool(exif) and len(writable if kept is None else writable & kept) < len(
+            parse_exif(exif or b"").keys() - _STORAGE_TAGS
+        )
     except PARSE_ERRORS:
         return True
 

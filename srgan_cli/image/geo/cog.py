@@ -1,0 +1,46 @@
+"""Cloud-optimised GeoTIFF: tiles and overviews in the order in which they are fetched over a network.
+
+Source: OGC Cloud Optimized GeoTIFF Standard 1.0; GDAL's driver COG, which writes it.
+"""
+
+from pathlib import Path
+
+from srgan_cli.errors import PictureError, UsageError
+
+OPTIONS = {
+    "compress": "DEFLATE",
+    "predictor": "YES",
+    "bigtiff": "IF_SAFER",
+    "overview_resampling": "AVERAGE",
+}
+KEPT_TAGS = {269, 270, 282, 283, 296, 305, 306, 315, 316, 33432}
+"""The tags of EXIF that GDAL keeps."""
+_CACHE_BYTES = 2**27
+
+
+def require_rasterio() -> None:
+    """Raises UsageError if rasterio is not installed."""
+    try:
+        import rasterio.shutil  # noqa: F401
+    except ImportError as error:
+        message, hint = "--cog needs rasterio, which is not installed", "pip install 'srgan-cli[geo]'"
+        raise UsageError(message, hint) from error
+
+
+def make_cloud_optimised(path: Path) -> None:
+    """Replace a TIFF of one page by a cloud-optimised one with the same pixels, and overviews by averaging.
+
+    Raises PictureError where GDAL fails.
+    """
+    import rasterio
+    import rasterio.shutil
+
+    plain = path.with_suffix(".plain")
+    path.rename(plain)
+    try:
+        with rasterio.Env(GDAL_PAM_ENABLED="NO", GDAL_CACHEMAX=_CACHE_BYTES):
+            rasterio.shutil.copy(plain, path, driver="COG", **OPTIONS)
+    except Exception as error:  # those of GDAL have no public class
+        raise PictureError(f"cannot write a cloud-optimised TIFF: {error}", "leave --cog out") from error
+    finally:
+        plain.unlink(missing_ok=True)

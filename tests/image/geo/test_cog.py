@@ -1,0 +1,59 @@
+"""Cloud-optimised TIFFs."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from srgan_cli.batch.processor import ImageProcessor
+from srgan_cli.batch.task import Task, TaskResult, UpscaleOptions
+from srgan_cli.errors import UsageError
+from srgan_cli.image.geo.cog import require_rasterio
+from srgan_cli.upscaling.upscaler import Upscaler
+
+rasterio = pytest.importorskip("rasterio", reason="rasterio is not installed")
+
+
+def enlarge(path: Path, out: str, *, cog: bool = True) -> TaskResult:
+    """The result of enlarging a file twice by bicubic interpolation, into a file beside it."""
+    processor = ImageProcessor(Upscaler.load("bicubic", device="cpu"), UpscaleOptions(cog=cog))
+    return processor.process(Task(path, path.with_name(out)))
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Path:
+    """A GeoTIFF that is large enough for overviews."""
+    values = np.random.default_rng(0).integers(0, 9999, (4, 300, 400), dtype=np.uint16)
+    place = {"crs": "EPSG:32632", "transform": rasterio.Affine(10, 0, 5e5, 0, -10, 46e5)}
+    profile = {"driver": "GTiff", "width": 400, "height": 300, "count": 4, "dtype": "uint16", **place}
+    with rasterio.open(tmp_path / "in.tif", "w", **profile) as file:
+        file.write(values)
+        file.set_band_description(4, "near infrared")
+    return tmp_path / "in.tif"
+
+
+def test_cog_has_tiles_and_overviews_and_the_same_pixels(scene: Path) -> None:
+    for name, cog in (("plain.tif", False), ("out.tif", True)):
+        result = enlarge(scene, name, cog=cog)
+        assert result.error is None
+    with rasterio.open(scene.with_name("out.tif")) as file, rasterio.open(scene.with_name("plain.tif")) as plain:
+        assert file.tags(ns="IMAGE_STRUCTURE")["LAYOUT"] == "COG"
+        assert file.overviews(1) == [2, 4]
+        assert (file.transform, file.crs) == (plain.transform, plain.crs)
+        assert file.descriptions == plain.descriptions
+        assert np.array_equal(file.read(), plain.read())
+    assert sorted(path.name for path in scene.parent.iterdir()) == ["in.tif", "out.tif", "plain.tif"]
+
+
+def test_cog_of_another_format_fails(scene: Path) -> None:
+    error = enlarge(scene, "out.png").error
+    assert error is not None
+    assert error.message == f"--cog writes one picture as TIFF: {scene.with_name('out.png')} is none"
+
+
+def test_cog_without_rasterio_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "rasterio", None)
+    with pytest.raises(UsageError) as raised:
+        require_rasterio()
+    assert raised.value.hint == "pip install 'srgan-cli[geo]'"
