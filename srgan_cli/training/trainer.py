@@ -25,6 +25,7 @@ from srgan_cli.training.models.learned_degradation import LearnedDegradation
 from srgan_cli.training.optim.divergence import DivergenceMonitor
 from srgan_cli.training.optim.optimizer import ComputeContext, StepResult
 from srgan_cli.training.optim.schedule import SCHEDULES
+from srgan_cli.training.run.card import run_card
 from srgan_cli.training.run.clock import RunProgress, patch_and_batch
 from srgan_cli.training.run.contact_sheet import PARTNERS, ROWS
 from srgan_cli.training.run.folder import NullRunFolder, RunFolder, serialize
@@ -52,8 +53,7 @@ class Trainer:
         self.config = config
         self.dataset = dataset
         self.world = world
-        folder = RunFolder if world.is_main else NullRunFolder
-        self.folder = folder(config.run.folder, config.run.name, log=config.run.log)
+        self.folder = (RunFolder if world.is_main else NullRunFolder).of(config.run)
         self.compute = ComputeContext.for_device(world.device(config.run.device), config.optim.precision)
         self.device = self.compute.device
         torch.manual_seed(config.run.seed)
@@ -99,8 +99,7 @@ class Trainer:
             yield from self._fit()
 
     def _fit(self) -> Iterator[StepReport]:
-        self.held_out.resume(self.folder.open_log(self.progress.steps))
-        self.held_out.measure_bicubic(self.config.scale)
+        self.held_out.start(self.folder.open_log(self.progress.steps), self.config.scale)
         self.progress.start()
         self._saved = self.progress.seconds
         if not self._validation.scores:
@@ -274,29 +273,16 @@ class Trainer:
         self.folder.save_weights(self.gan.ema, self._card(name))
 
     def _card(self, name: str) -> WeightsCard:
-        training = {
-            "pictures": len(self.dataset.training),
-            "steps": self.progress.steps,
-            "hours": round(self.progress.seconds / 3600, 3),
-            "device": str(self.device),
-            "settings": self.config.to_recipe(),
-            **({"started_from": self.started_from} if self.started_from else {}),
-            **({"teachers": self.teacher.description} if self.teacher else {}),
-        }
-        validation = {"protocol": str(validation_protocol(self.config.scale)), **self._validation.scores}
-        return WeightsCard.for_generator(
+        return run_card(
             self.gan.ema,
             name,
-            training=training,
-            scores={"validation": validation},
-            counterpart=self._counterpart if self.gan.discriminator else "",
+            self.config,
+            self.progress,
+            {"pictures": len(self.dataset.training), "device": str(self.device)},
+            {"started_from": self.started_from, "teachers": self.teacher.description if self.teacher else None},
+            self._validation.scores,
+            is_adversarial=self.gan.discriminator is not None,
         )
-
-    @property
-    def _counterpart(self) -> str:
-        """The fidelity weights from which the adversarial phase started."""
-        pretrained = self.config.schedule.pretrain_fraction > 0
-        return self.config.run.fidelity_name if pretrained else str(self.started_from.get("name", ""))
 
     def _state(self) -> dict[str, Any]:
         return {

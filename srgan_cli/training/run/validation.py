@@ -106,12 +106,9 @@ class HeldOut:
         self.bicubic: float | None = None
         """Of bicubic upscaling, in dB."""
 
-    def resume(self, lines: list[dict[str, Any]]) -> None:
-        """Take over the validations in the log of a resumed run."""
+    def start(self, lines: list[dict[str, Any]], scale: int) -> None:
+        """Take over the validations in the log of a resumed run, and score bicubic upscaling."""
         self.psnr = [line["psnr"] for line in lines if "psnr" in line]
-
-    def measure_bicubic(self, scale: int) -> None:
-        """Score bicubic upscaling."""
         self.bicubic = mean(self.world.gather([_score_bicubic(pair, scale) for pair in self.pairs]))["psnr"]
 
     def score(self, generator: Generator) -> tuple[list[ValidationResult], dict[str, float]]:
