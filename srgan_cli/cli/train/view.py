@@ -111,7 +111,7 @@ def _rows(config: TrainConfig, report: StepReport, averages: dict[str, float]) -
         **{f"{name} loss": f"{loss:.4f}" for name, loss in averages.items()},
         "learning rate": f"{report.learning_rate:.2e}" if report.learning_rate is not None else "",
         **scores,
-        "PSNR so far": sparkline(report.psnr),
+        "PSNR so far": _course(report.psnr),
         "patches a second": f"{report.rate:.0f}",
         "time left": _duration(report.remaining),
         "run folder": str(config.run.folder),
@@ -144,12 +144,13 @@ def _discriminator(config: TrainConfig, report: StepReport) -> str:
 
 
 def _files(config: TrainConfig) -> dict[str, str]:
-    """Where to look at pictures and curves, inside the run folder."""
+    """Where to look at pictures and curves."""
+    folder = config.run.folder
     programs = {"trackio": f"trackio show --project {config.run.name}"}
-    if logs_events(config.run.log, config.run.folder):
-        programs[config.run.log] = f"tensorboard --logdir {config.run.folder / EVENTS}"
-    curves = [LOG, *([programs[config.run.log]] if config.run.log in programs else [])]
-    return {"samples": f"{SAMPLES}/{SHEET}", "curves": "; ".join(curves)}
+    if logs_events(config.run.log, folder):
+        programs[config.run.log] = f"tensorboard --logdir {folder / EVENTS}"
+    curves = [str(folder / LOG), *([programs[config.run.log]] if config.run.log in programs else [])]
+    return {"samples": str(folder / SAMPLES / SHEET), "curves": "; ".join(curves)}
 
 
 def _best(report: StepReport) -> str:
@@ -161,12 +162,17 @@ def _best(report: StepReport) -> str:
     return f"{metric.label} {metric.format(value)}, the best so far with {lost}"
 
 
-def sparkline(values: Sequence[float]) -> str:
-    """The last values as bars, from the lowest to the highest of them."""
+def _course(values: Sequence[float]) -> str:
+    """The last values as bars, and what the lowest and the highest bar stand for."""
     shown = values[-_BARS:]
-    low, high = min(shown, default=0), max(shown, default=0)
+    return f"{sparkline(shown)} {min(shown):.2f} to {max(shown):.2f}" if shown else ""
+
+
+def sparkline(values: Sequence[float]) -> str:
+    """The values as bars, from the lowest to the highest of them."""
+    low, high = min(values, default=0), max(values, default=0)
     steps = (len(_LEVELS) - 1) / (high - low) if high > low else 0
-    return "".join(_LEVELS[round((value - low) * steps)] for value in shown)
+    return "".join(_LEVELS[round((value - low) * steps)] for value in values)
 
 
 def _duration(seconds: float) -> str:
