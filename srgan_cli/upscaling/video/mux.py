@@ -60,7 +60,7 @@ class Muxer:
         self.range = Range.of(options, source)
         self.stream = settings.add_to(output)
         _describe(self.stream, video)
-        others = [stream for stream in source.streams if stream is not video]
+        others = [stream for stream in source.streams if stream is not video and not _is_rewritten(stream, settings)]
         self.copies = {stream.index: _copied(stream, output) for stream in others if _can_hold(settings, stream)}
         self.dropped = [stream for stream in others if stream.index not in self.copies]
         output.metadata.update(_kept_metadata(source.metadata))
@@ -176,6 +176,11 @@ def _can_hold(settings: EncoderSettings, stream: Any) -> bool:
     return True
 
 
+def _is_rewritten(stream: Any, settings: EncoderSettings) -> bool:
+    """Whether the muxer itself makes this stream: QuickTime's time code, from the metadata of the video."""
+    return settings.container in ("mp4", "mov") and stream.type == "data" and "timecode" in stream.metadata
+
+
 def _kept_metadata(metadata: dict[str, str]) -> dict[str, str]:
     return {key: value for key, value in metadata.items() if _base_name(key) not in _OWN_METADATA - {"handler_name"}}
 
@@ -260,7 +265,7 @@ def _differences(
     if missing := sorted(_missing_keys(source, written)):
         yield f"cannot hold the metadata {', '.join(missing)}"
     for before, after in copies:
-        if missing := sorted(_missing_keys(before, after)):
+        if missing := sorted(_missing_keys(before, after) - {"creation_time"}):
             yield f"cannot hold {', '.join(missing)} of stream {before.index}"
     expected = list(_shifted(source.chapters(), Range.of(options, source)))
     if len(written.chapters()) < len(expected):
