@@ -110,3 +110,14 @@ def test_settings_digest_depends_on_version_parameters_and_options(monkeypatch: 
 
 def test_digest_equals_sha256sum(source: Path) -> None:
     assert digest(source) == "41cf6794ba4200b839c53531555f0f3998df4cbb01a4d5cb0b94e3ca5e23947d"
+
+
+def test_a_changed_file_beside_the_input_makes_its_output_stale(tmp_path: Path) -> None:
+    for name in ("in.png", "in.pgw"):
+        (tmp_path / name).write_text(name)
+    manifest = Manifest(tmp_path)
+    source, beside = tmp_path / "in.png", [tmp_path / "in.pgw"]
+    before = manifest.key(source, beside)
+    assert before == manifest.key(source, beside)
+    beside[0].write_text("changed")
+    assert before != manifest.key(source, beside)

@@ -172,3 +172,12 @@ def test_remote_pictures_are_upscaled_into_a_folder_with_a_manifest(
     for status in ("1 enlarged", "0 enlarged, 1 kept"):
         outcome = srgan("upscale", "memory://bucket/in/deep", "missing.png", f"{tmp_path}/out/", "-m", weights)
         assert f"{status}, 1 failed:" in outcome.err
+
+
+@pytest.mark.usefixtures("store")
+def test_files_beside_an_output_are_uploaded_with_it() -> None:
+    target = parse_location("memory://bucket/out/a.png")
+    with upload_on_success(target) as local:
+        for suffix in (".png", ".pgw"):
+            local.with_suffix(suffix).write_text(suffix)
+    assert [target.with_suffix(suffix).read_text() for suffix in (".png", ".pgw")] == [".png", ".pgw"]

@@ -11,7 +11,7 @@ from typing import IO, Protocol
 from PIL import Image, ImageFile, UnidentifiedImageError
 
 from srgan_cli.errors import PictureError
-from srgan_cli.image.codec import headers, jp2, tiff, vips
+from srgan_cli.image.codec import headers, tiff, vips
 from srgan_cli.image.codec.capabilities import JXL_SIGNATURES, register_plugin, require_plugin
 from srgan_cli.image.codec.errors import TIFF_SIGNATURES, translate_errors
 from srgan_cli.image.codec.limits import check_max_pixels
@@ -25,8 +25,8 @@ from srgan_cli.image.codec.pillow import (
     without_unused_alpha,
 )
 from srgan_cli.image.codec.raster import Raster, Rows, Values, apply_exif_orientation
+from srgan_cli.image.decoders import jp2, tiff_page
 from srgan_cli.image.decoders import png as png_repair
-from srgan_cli.image.decoders import tiff_page
 from srgan_cli.image.decoders.fallback import open_fallback
 from srgan_cli.image.dicom.file import DicomReader, is_dicom
 from srgan_cli.image.geo.place import Place, add_sidecars
