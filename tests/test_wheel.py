@@ -100,7 +100,12 @@ def test_wheel_is_marked_as_typed(wheel: Path) -> None:
 def test_wheel_holds_the_package_and_nothing_beside_it(wheel: Path) -> None:
     with ZipFile(wheel) as archive:
         folders = {name.partition("/")[0] for name in archive.namelist()}
-    assert {folder for folder in folders if not folder.endswith(".dist-info")} == {"srgan_cli"}
+    assert {folder for folder in folders if not folder.endswith((".dist-info", ".data"))} == {"srgan_cli"}
+
+
+def test_wheel_installs_the_manual_page(wheel: Path) -> None:
+    with ZipFile(wheel) as archive:
+        assert any(name.endswith(".data/data/share/man/man1/srgan.1") for name in archive.namelist())
 
 
 def test_bare_environment_has_nothing_of_the_test_extra(installed: Path, tmp_path: Path) -> None:

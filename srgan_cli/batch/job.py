@@ -87,12 +87,19 @@ class Job:
             sidecars = write_pictures(
                 replace(pictures, frames=enlarged),
                 self.target,
-                overwrite_sidecars=self.options.overwrite != "keep",
+                overwrite_sidecars=self._replaces_sidecars,
                 cloud_optimised=self.options.cog,
+                encoding=self.options.encoding,
                 before_commit=self.claim,
             )
             seconds = time.monotonic() - self.upscaler.wait_seconds - began
         return JobResult(sizes[0], pictures.count, seconds, tiling_error, tuple(sidecars), tuple(consistencies))
+
+    @property
+    def _replaces_sidecars(self) -> bool:
+        """Whether files beside the output may be replaced: together with an output of an earlier run, or always."""
+        policy = self.options.overwrite
+        return policy == "overwrite" or (policy == "update" and self.target.exists())
 
     def _reserve_memory(self, pictures: ImageSequence, sizes: list[tuple[int, int]]) -> ReservedMemory:
         """Memory for anything but tiles.  Raises SrganError, before decoding, where the limit is too low."""
@@ -152,7 +159,7 @@ class Job:
         """A sentence for each file beside the target that does not become that of this picture."""
         place, name = picture.header.metadata.place, output_format(self.target)
         size = picture.height, picture.width
-        return kept_files(place, size, self.target, name, overwrite=self.options.overwrite != "keep")
+        return kept_files(place, size, self.target, name, overwrite=self._replaces_sidecars)
 
     def _advance(self, number: int, count: int) -> Progress:
         """The progress of a picture as part of the file's progress."""

@@ -4,6 +4,7 @@ from dataclasses import KW_ONLY, dataclass
 from typing import Literal
 
 from srgan_cli.errors import SrganError
+from srgan_cli.image.codec.capabilities import DEFAULT_ENCODING, Encoding
 from srgan_cli.system.storage import Location
 from srgan_cli.upscaling.back_projection import Consistency
 from srgan_cli.upscaling.scale import Scale
@@ -36,6 +37,8 @@ class UpscaleOptions:
     """Write TIFFs cloud-optimised."""
     verify_tiles: bool = False
     """Compare tiled and untiled results first."""
+    encoding: Encoding = DEFAULT_ENCODING
+    """How lossy formats compress."""
     max_pixels: int | None = None
     """The most pixels of a picture; see `open_pictures` for None."""
 

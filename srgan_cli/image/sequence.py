@@ -8,7 +8,7 @@ from pathlib import Path
 
 from srgan_cli.errors import PictureError
 from srgan_cli.image.codec import writer
-from srgan_cli.image.codec.capabilities import FORMAT_CAPABILITIES
+from srgan_cli.image.codec.capabilities import DEFAULT_ENCODING, FORMAT_CAPABILITIES, Encoding
 from srgan_cli.image.codec.errors import translate_errors
 from srgan_cli.image.codec.limits import check_max_pixels, check_streamed_pixels
 from srgan_cli.image.codec.raster import Raster
@@ -172,6 +172,7 @@ def write_pictures(
     *,
     overwrite_sidecars: bool = True,
     cloud_optimised: bool = False,
+    encoding: Encoding = DEFAULT_ENCODING,
     before_commit: Callable[[], None] = lambda: None,
 ) -> list[Path]:
     """Write as many pictures as the format of the suffix stores; the file appears complete or not at all.
@@ -189,7 +190,7 @@ def write_pictures(
         rasters.append(to_raster(stream.map(_as_8_bit) if is_animation else stream, name))
     check_space(path.parent, _max_file_bytes(rasters, name))
     with atomic_write(path) as temporary:
-        writer.write(rasters, temporary, name, loop=pictures.loop)
+        writer.write(rasters, temporary, name, loop=pictures.loop, encoding=encoding)
         if cloud_optimised:
             make_cloud_optimised(temporary)
         before_commit()

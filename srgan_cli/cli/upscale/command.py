@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import typer
 
 import srgan_cli.cli.upscale.options as own
+from srgan_cli.cli.defaults import EXCLUSIVE
 from srgan_cli.cli.fast_import import gc_paused
 from srgan_cli.cli.options import Debug, Device, MaxPixels, NoConfig, Offline, On, check_exclusive, given_options
 from srgan_cli.cli.stdio import STANDARD, is_stream, standard_names
@@ -18,7 +19,6 @@ _NOT_FOR_VIDEO = (
     *("name", "from_file", "no_clobber", "strict", "consistent", "verify_tiles", "cog", "devices", "on"),
     *("codec", "crf", "preset", "start", "duration", "deinterlace", "steady"),
 )
-_EXCLUSIVE = (("size", "scale"), ("overwrite", "no_clobber"), ("device", "devices"), ("device", "on"))
 
 
 def upscale(
@@ -42,6 +42,8 @@ def upscale(
     deinterlace: own.Deinterlace = False,
     steady: own.Steady = False,
     from_file: own.FromFile = "",
+    quality: own.Quality = None,
+    lossless: own.Lossless = False,
     overwrite: own.Overwrite = False,
     no_clobber: own.NoClobber = False,
     as_json: own.AsJson = False,
@@ -72,6 +74,7 @@ def upscale(
         from srgan_cli.batch.task import UpscaleOptions
         from srgan_cli.cli.upscale.request import UpscaleRequest, UpscalerFactory
         from srgan_cli.cli.upscale.run import run, run_video
+        from srgan_cli.image.codec.capabilities import Encoding
         from srgan_cli.system.memory import retain_freed_memory
         from srgan_cli.upscaling.scale import check_scale
         from srgan_cli.upscaling.tiles.memory import parse_bytes
@@ -99,6 +102,7 @@ def upscale(
             overwrite=overwrite_policy,
             consistent=consistent,
             verify_tiles=verify_tiles,
+            encoding=Encoding(quality, lossless),
             max_pixels=max_pixels,
         ),
         video=VideoOptions(
@@ -136,8 +140,8 @@ def _check(context: typer.Context, out: str, *, video: bool) -> None:
     from srgan_cli.image.geo.cog import require_rasterio
     from srgan_cli.upscaling.video.pipe import VIDEO
 
-    for pair in _EXCLUSIVE:
-        check_exclusive(context, *pair)
+    for names in EXCLUSIVE:
+        check_exclusive(context, *names)
     if context.params["cog"]:
         require_rasterio()
     if context.params["as_json"] and out == STANDARD:

@@ -59,6 +59,13 @@ FromFile = Annotated[
     str,
     typer.Option(metavar="FILE", help="Read more inputs from this list, one per line or NUL-separated; - for stdin."),
 ]
+Quality = Annotated[
+    int | None,
+    typer.Option(
+        min=0, max=100, metavar="NUMBER", help="Quality of JPEG, WebP, AVIF, HEIC and JPEG XL. [default: 92 or 95]"
+    ),
+]
+Lossless = Annotated[bool, typer.Option("--lossless", help="Write WebP, HEIC and JPEG XL without loss.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace existing files, whatever they are.")]
 NoClobber = Annotated[bool, typer.Option("--no-clobber", help="Keep existing files, whatever they are.")]
 Codec = Annotated[

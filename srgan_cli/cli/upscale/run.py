@@ -17,11 +17,12 @@ from srgan_cli.batch.ray import ray_session, start_ray_workers
 from srgan_cli.batch.runner import BatchRunner, Worker
 from srgan_cli.batch.task import Task, TaskResult
 from srgan_cli.batch.workers import WorkerSpec, start_process_workers
-from srgan_cli.cli.console import progress_bar
+from srgan_cli.cli.console import info, progress_bar
 from srgan_cli.cli.stdio import STANDARD, SpooledFiles, is_stream, open_binary, read_list, spool_stdio
 from srgan_cli.cli.upscale.reporter import Reporter
 from srgan_cli.cli.upscale.request import UpscaleRequest
 from srgan_cli.errors import UsageError
+from srgan_cli.image.codec.capabilities import output_format
 from srgan_cli.system.devices import pick_devices
 from srgan_cli.system.distributed import SINGLE_PROCESS, World, shared_queue
 from srgan_cli.system.files import check_writable
@@ -63,6 +64,9 @@ def run(request: UpscaleRequest) -> None:
         videos = [task for task in plan.tasks if is_video_name(as_pure_path(task.target))]
         if not plan.errors:
             request.check_video_options(bool(videos))
+        formats = sorted({output_format(task.target) for task in plan.tasks if task not in videos})
+        for note in request.options.encoding.check(formats):
+            info(note)
         if pictures := [task for task in plan.tasks if task not in videos]:
             _enlarge_pictures(pictures, BatchRunner(*start_workers(spec)), reporter, world, store)
         if videos:

@@ -1,5 +1,6 @@
 """What each file format can store of a picture, and which suffixes select it."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path, PurePath
@@ -130,6 +131,7 @@ FORMAT_CAPABILITIES = {
         holds=frozenset({"pixel_ratio", "comments", "photoshop", "gain_map"}),
         largest_side=65_535,
         can_stream=True,
+        options={"quality": 95},
     ),
     "WEBP": FormatCapabilities(
         (".webp",),
@@ -205,6 +207,12 @@ FORMAT_CAPABILITIES = {
 }
 FORMATS = {suffix: name for name, capabilities in FORMAT_CAPABILITIES.items() for suffix in capabilities.suffixes}
 """The format of every suffix that can be written."""
+_LOSSLESS: dict[str, dict[str, object]] = {
+    "WEBP": {"lossless": True, "exact": True},
+    "HEIF": {"quality": -1, "matrix_coefficients": 0},
+    "JXL": {"lossless": True},
+}
+"""Arguments of Pillow's `Image.save` for the lossless mode of lossy formats."""
 FALLBACK_SUFFIX = ".png"
 """Where pictures go whose own format cannot be written."""
 PILLOW_DECODERS = (
@@ -220,6 +228,44 @@ HDF5 use loaders that other programs have registered, and MPEG has no pixels.
 _PLUGINS = {"heic": ("pillow_heif", "HEIC"), "jxl": ("pillow_jxl", "JPEG XL"), "dicom": ("pydicom", "DICOM")}
 _HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1")
 JXL_SIGNATURES = (b"\xff\x0a", b"\x00\x00\x00\x0cJXL ")
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """How lossy formats compress."""
+
+    quality: int | None = None
+    """From 0 to 100; None for the default of the format."""
+    lossless: bool = False
+    """Lose nothing, where the format can."""
+
+    def options(self, name: str) -> dict[str, object]:
+        """Arguments of Pillow's `Image.save` that replace the default ones of a format."""
+        if self.lossless:
+            return _LOSSLESS.get(name, {})
+        return {"quality": self.quality} if self.quality is not None and is_lossy(name) else {}
+
+    def check(self, names: Iterable[str]) -> list[str]:
+        """A note for each format that is lossless anyway.  Raises UsageError for one that cannot be lossless."""
+        lossless = {name: not is_lossy(name) and not FORMAT_CAPABILITIES[name].colours for name in names}
+        if self.lossless and (
+            lossy := next((name for name in lossless if not (lossless[name] or name in _LOSSLESS)), "")
+        ):
+            raise UsageError(f"{lossy} is not written without loss", "use .png, .tif, .webp, .heic or .jxl")
+        if not self.lossless and self.quality is None:
+            return []
+        asked = "--lossless" if self.lossless else "--quality"
+        reasons = {name: "is lossless" if lossless[name] else "has no quality" for name in names if not is_lossy(name)}
+        return [f"{name} {reason}: {asked} changes nothing" for name, reason in reasons.items()]
+
+
+DEFAULT_ENCODING = Encoding()
+"""Each format's default quality."""
+
+
+def is_lossy(name: str) -> bool:
+    """Whether a format has a quality."""
+    return "quality" in FORMAT_CAPABILITIES[name].options
 
 
 def output_format(path: Union[PurePath, "UPath"]) -> str:

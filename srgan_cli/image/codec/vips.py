@@ -84,7 +84,7 @@ def read_deep_avif(data: bytes, bits: int) -> Values:
     return from_coded_bits(pyvips.Image.heifload_buffer(data, unlimited=True).numpy(), bits)
 
 
-def write_deep_avif(values: Values, file: IO[bytes], bits: int, metadata: dict[str, bytes]) -> None:
+def write_deep_avif(values: Values, file: IO[bytes], bits: int, metadata: dict[str, bytes], *, quality: int) -> None:
     """Write a picture of 16 bits as AVIF with fewer bits; metadata by the names of libvips."""
     pyvips = _import_vips()
     image = pyvips.Image.new_from_array(to_coded_bits(values, bits))
@@ -93,7 +93,8 @@ def write_deep_avif(values: Values, file: IO[bytes], bits: int, metadata: dict[s
         image.set_type(pyvips.GValue.blob_type, name, content)
     keep = sum(_KEEP[name] for name in metadata)
     try:
-        file.write(image.heifsave_buffer(compression="av1", bitdepth=bits, Q=92, subsample_mode="off", keep=keep))
+        options = {"compression": "av1", "bitdepth": bits, "Q": quality, "subsample_mode": "off", "keep": keep}
+        file.write(image.heifsave_buffer(**options))
     except pyvips.Error as error:
         raise _failure(_reason(error)) from error
 
@@ -123,9 +124,9 @@ def write_png(rows: Rows, file: IO[bytes], chunks: bytes) -> None:
         _encode(rows, lambda image: image.pngsave_target(target, **options))
 
 
-def write_jpeg(rows: Rows, file: IO[bytes], head: bytes) -> None:
+def write_jpeg(rows: Rows, file: IO[bytes], head: bytes, *, quality: int) -> None:
     """Write a JPEG that starts with `head`, which replaces everything before the quantisation tables."""
-    options = {"keep": "none", "Q": 95, "subsample_mode": "off"}
+    options = {"keep": "none", "Q": quality, "subsample_mode": "off"}
     with _splice(file, b"\xff\xdb", lambda _: head) as target:
         _encode(rows, lambda image: image.jpegsave_target(target, **options))
 

@@ -11,7 +11,14 @@ from PIL import Image
 
 from srgan_cli.errors import PictureError
 from srgan_cli.image.codec import tiff, vips
-from srgan_cli.image.codec.capabilities import COLOUR, FORMAT_CAPABILITIES, KINDS, FormatCapabilities
+from srgan_cli.image.codec.capabilities import (
+    COLOUR,
+    DEFAULT_ENCODING,
+    FORMAT_CAPABILITIES,
+    KINDS,
+    Encoding,
+    FormatCapabilities,
+)
 from srgan_cli.image.codec.colour import quantize_to_palette
 from srgan_cli.image.codec.pillow import write_deep_heif
 from srgan_cli.image.codec.raster import Raster, Values
@@ -71,7 +78,9 @@ def _fit_colour(
     return Colour(), profile, [] if profile or colour.is_srgb else [f"colour ({colour})"]
 
 
-def write(rasters: Sequence[Raster], path: Path, name: str, *, loop: int = 0) -> None:
+def write(
+    rasters: Sequence[Raster], path: Path, name: str, *, loop: int = 0, encoding: Encoding = DEFAULT_ENCODING
+) -> None:
     """Write a file in a format; an animation is played `loop` times, 0 for endlessly."""
     rasters = [replace(raster, metadata=_fit_metadata(raster, name)) for raster in _describe_pages(rasters)]
     if name == "TIFF":
@@ -83,30 +92,34 @@ def write(rasters: Sequence[Raster], path: Path, name: str, *, loop: int = 0) ->
         return
     with path.open("wb") as file:
         if FORMAT_CAPABILITIES[name].coded_bits and any(raster.depth > 8 for raster in rasters):
-            _write_deep(rasters, file, name)
+            _write_deep(rasters, file, name, encoding)
         elif can_stream(name, len(rasters)):
-            _STREAM_WRITERS[name](rasters[0], file)
+            _STREAM_WRITERS[name](rasters[0], file, encoding)
         else:
-            _write_whole(rasters, file, name, loop)
+            _write_whole(rasters, file, name, loop, encoding)
 
 
-def _write_deep(rasters: list[Raster], file: IO[bytes], name: str) -> None:
+def _write_deep(rasters: list[Raster], file: IO[bytes], name: str, encoding: Encoding) -> None:
     """AVIF and HEIF of more than 8 bits."""
     first = rasters[0].metadata
     wanted = first.coded_bits or max(first.significant_bits or (rasters[0].depth,))
     bits, options = FORMAT_CAPABILITIES[name].bits_for(wanted), _pillow_options(rasters[0], name)
     if name == "HEIF":
         values = [raster.values.astype(np.uint16) * (1 if raster.depth > 8 else 257) for raster in rasters]
-        write_deep_heif(values, file, bits, FORMAT_CAPABILITIES[name].options | options)
+        write_deep_heif(values, file, bits, FORMAT_CAPABILITIES[name].options | options | encoding.options(name))
         return
     encoded, parts = BytesIO(), {"exif": "exif-data", "xmp": "xmp-data", "icc_profile": "icc-profile-data"}
-    vips.write_deep_avif(
-        rasters[0].values, encoded, bits, {parts[key]: value for key, value in options.items() if key in parts}
-    )
+    stored = {parts[key]: value for key, value in options.items() if key in parts}
+    vips.write_deep_avif(rasters[0].values, encoded, bits, stored, quality=_quality(name, encoding))
     file.write(_complete(encoded.getvalue(), rasters[0], name))
 
 
-def _write_whole(rasters: list[Raster], file: IO[bytes], name: str, loop: int) -> None:
+def _quality(name: str, encoding: Encoding) -> int:
+    options = FORMAT_CAPABILITIES[name].options | encoding.options(name)
+    return int(str(options["quality"]))
+
+
+def _write_whole(rasters: list[Raster], file: IO[bytes], name: str, loop: int, encoding: Encoding) -> None:
     if name == "GIF":
         transparent = len(rasters) > 1 and any(raster.has_alpha for raster in rasters)
         images = [quantize_to_palette(raster.values, reserve_transparent=transparent) for raster in rasters]
@@ -115,6 +128,7 @@ def _write_whole(rasters: list[Raster], file: IO[bytes], name: str, loop: int) -
     options = FORMAT_CAPABILITIES[name].options | (_pillow_options(rasters[0], name) if name != "PNG" else {})
     if name == "AVIF" and images[0].mode == "L":
         options["subsampling"] = "4:0:0"  # otherwise it would be read as colour
+    options |= encoding.options(name)
     if len(images) > 1:
         options |= _animation_options(images, rasters, name, loop)
     encoded = BytesIO()
@@ -237,15 +251,15 @@ def _png_chunks(raster: Raster) -> bytes:
     return png.write_chunks(raster.metadata, raster.icc_profile, raster.depth, raster.rows.shape[2])
 
 
-def _write_png(raster: Raster, file: IO[bytes]) -> None:
+def _write_png(raster: Raster, file: IO[bytes], _encoding: Encoding) -> None:
     """libvips writes the pixels; the metadata are inserted unchanged."""
     vips.write_png(raster.rows, file, _png_chunks(raster))
 
 
-def _write_jpeg(raster: Raster, file: IO[bytes]) -> None:
+def _write_jpeg(raster: Raster, file: IO[bytes], encoding: Encoding) -> None:
     """libvips writes the pixels; a gain map follows them."""
     head, gain_map = jpeg.write_head(raster.metadata, raster.icc_profile), raster.metadata.gain_map
-    vips.write_jpeg(raster.rows, file, head)
+    vips.write_jpeg(raster.rows, file, head, quality=_quality("JPEG", encoding))
     if gain_map:
         picture_bytes = file.tell()
         file.write(gain_map.data)
