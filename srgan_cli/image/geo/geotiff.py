@@ -105,8 +105,8 @@ def _keys(tags: Mapping[int, Any]) -> dict[int, int]:
 
 def _as_matrix(found: Mapping[int, Any]) -> Any:
     """The transformation that a pixel scale and the first tie point stand for."""
-    (i, j, k, x, y, z), (across, down, up) = found[TIE_POINTS][:6], found[PIXEL_SCALE][:3]
-    across, down = abs(across), abs(down)
+    (i, j, k, x, y, z), (across, down) = found[TIE_POINTS][:6], abs(found[PIXEL_SCALE][:2])
+    up = found[PIXEL_SCALE][2] if len(found[PIXEL_SCALE]) > 2 else 0
     return np.array([[across, 0, 0, x - i * across], [0, -down, 0, y + j * down], [0, 0, up, z - k * up], [0, 0, 0, 1]])
 
 

@@ -157,3 +157,11 @@ def test_overviews_are_dropped_with_a_note(tmp_path: Path) -> None:
     assert picture.notes == ("its 2 reduced copies (overviews) are dropped",)
     with rasterio.open(out) as target:
         assert not target.overviews(1)
+
+
+def test_a_pixel_scale_of_two_numbers_is_one(tmp_path: Path) -> None:
+    path = write(tmp_path / "in.tif", [(33550, "d", 2, (10.0, 20.0)), SCALE_AND_TIE[1]])
+    picture = read_picture(path)
+    write_picture(picture, tmp_path / "out.png")
+    with rasterio.open(path) as source, rasterio.open(tmp_path / "out.png") as target:
+        assert target.transform == source.transform
