@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from srgan_cli.image.codec.raster import BandLayout
     from srgan_cli.image.geo.place import Place
     from srgan_cli.image.io import read_picture, write_picture
-    from srgan_cli.image.metadata.metadata import Metadata
+    from srgan_cli.image.metadata.colour import Colour
+    from srgan_cli.image.metadata.gain_map import GainMap
+    from srgan_cli.image.metadata.metadata import Metadata, Text
     from srgan_cli.image.picture import ImageStream, Picture
     from srgan_cli.image.sequence import ImageSequence, open_pictures, write_pictures
     from srgan_cli.networks import Generator
@@ -36,8 +38,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BandLayout",
+    "Colour",
     "Consistency",
     "Difference",
+    "GainMap",
     "Generator",
     "ImageSequence",
     "ImageStream",
@@ -54,6 +58,7 @@ __all__ = [
     "Size",
     "SrganError",
     "Summary",
+    "Text",
     "TilePlan",
     "TilePolicy",
     "UnknownDevice",
@@ -75,7 +80,9 @@ _MODULES = {
     "image.codec.raster": "BandLayout",
     "image.geo.place": "Place",
     "image.io": "read_picture write_picture",
-    "image.metadata.metadata": "Metadata",
+    "image.metadata.colour": "Colour",
+    "image.metadata.gain_map": "GainMap",
+    "image.metadata.metadata": "Metadata Text",
     "image.picture": "ImageStream Picture",
     "image.sequence": "ImageSequence open_pictures write_pictures",
     "networks": "Generator",

@@ -19,7 +19,7 @@ from srgan_cli import ImageSequence, ImageStream, Picture, TilePolicy, Upscaler,
 from srgan_cli.image.convert.kinds import Pictures
 
 FOREIGN = {"PIL", "builtins", "collections", "numpy", "pathlib", "torch", "types", "typing"}
-BUILT_BY_THE_PACKAGE = {"TilePlan", "Report", "Summary", "Difference", "Score"}
+BUILT_BY_THE_PACKAGE = {"Place", "TilePlan", "Report", "Summary", "Difference", "Score"}
 """Classes that users receive and do not construct."""
 
 
