@@ -26,6 +26,7 @@ from srgan_cli.image.sequence import (
 from srgan_cli.system.files import make_folder
 from srgan_cli.system.progress import Progress
 from srgan_cli.upscaling.back_projection import Consistency, back_project
+from srgan_cli.upscaling.tiles.layers import Layers
 from srgan_cli.upscaling.tiles.memory import ReservedMemory, check_decode_memory
 from srgan_cli.upscaling.tiles.plan import TilePlan
 from srgan_cli.upscaling.upscaler import Upscaler
@@ -116,11 +117,11 @@ class Job:
         return {size: self.upscaler.plan(*size, scale=self.options.scale, reserved=reserved) for size in known}
 
     def _plan_for(self, picture: ImageStream, plans: _Plans, reserved: ReservedMemory) -> TilePlan:
-        """The plan made before decoding, or a new one for alpha and for further pictures of the same size."""
-        size, has_alpha = (picture.height, picture.width), picture.header.alpha is not None
+        """The plan made before decoding, or a new one for other layers and for further pictures of the same size."""
+        size, layers = (picture.height, picture.width), Layers.of(picture.header)
         plan = plans.pop(size, None)
-        if plan is None or has_alpha:
-            return self.upscaler.plan(*size, scale=self.options.scale, has_alpha=has_alpha, reserved=reserved)
+        if plan is None or plan.geometry.layers != layers:
+            return self.upscaler.plan(*size, scale=self.options.scale, layers=layers, reserved=reserved)
         return plan
 
     def _check_tiling(self, pictures: ImageSequence, plans: _Plans) -> float:

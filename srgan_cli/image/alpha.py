@@ -1,4 +1,4 @@
-"""Alpha bleeding: transparent pixels get the colour of their surroundings, so that upscaling leaves no fringe."""
+"""Filling what is hidden: transparent pixels, and those without data, get the values of their surroundings."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -17,40 +17,54 @@ _TRUSTED_ALPHA = 1 / 8
 _TINY = torch.finfo(torch.float32).tiny
 
 
-def bleed_alpha(stream: ImageStream) -> ImageStream:
-    """The picture with the colour of its nearly transparent pixels taken from their surroundings.
+def fill_hidden(stream: ImageStream) -> Iterator[tuple[Picture, Picture]]:
+    """Each band of rows with its hidden pixels filled, and as it is.
 
     The colour of transparent pixels is arbitrary, and that of nearly transparent ones is coarsely rounded.  When the
-    picture is upscaled, it would leak into the edges as a dark or coloured fringe.
+    picture is upscaled, it would leak into the edges as a dark or coloured fringe, and so would values that stand for
+    no data.  All of them are taken from visible surroundings.
     The bands are read twice.  The first pass keeps the picture at 1/BAND_GRID of its size, for distant surroundings.
     """
-    return stream if stream.header.alpha is None else replace(stream, bands=lambda: _bleed_bands(stream))
-
-
-def _bleed_bands(stream: ImageStream) -> Iterator[Picture]:
+    if stream.header.alpha is None and stream.header.valid is None:
+        yield from ((band, band) for band in stream.bands())
+        return
     coarsest, top = _fill(*_downsample(stream)), 0
     for band in stream.bands():
-        assert band.alpha is not None
         part = coarsest[:, top // BAND_GRID : -(-(top + band.height) // BAND_GRID)]
-        yield replace(band, pixels=_fill(band.pixels * band.alpha, band.alpha, coarsest=part))
+        weighted, weight = _weigh(band)
+        yield replace(band, pixels=_keep_valid(_fill(weighted, weight, coarsest=part), band)), band
         top += band.height
 
 
+def _keep_valid(filled: Tensor, band: Picture) -> Tensor:
+    """The filled values where there is a hole; others exactly as they are, unless alpha has changed them."""
+    opaque = band.alpha is None or band.has_mask
+    return torch.where(band.valid, band.pixels, filled) if band.valid is not None and opaque else filled
+
+
+def _weigh(band: Picture) -> tuple[Tensor, Tensor]:
+    """The values (C, H, W) times their weight, and their weight (1 or C, H, W): alpha, and 0 without data."""
+    weight = torch.ones(1, 1, 1) if band.alpha is None or band.has_mask else band.alpha
+    if band.valid is None:
+        return band.pixels * weight, weight
+    return torch.where(band.valid, band.pixels, 0) * weight, band.valid * weight.to(band.pixels.dtype)
+
+
 def _downsample(stream: ImageStream) -> tuple[Tensor, Tensor]:
-    """The means of colour times alpha, and of alpha, over squares of BAND_GRID pixels."""
-    weighted, weights = [], []
+    """The means of values times weight, and of the weight, over squares of BAND_GRID pixels."""
+    count = len(stream.header.pixels)
+    parts = []
     for band in stream.bands():
-        assert band.alpha is not None
-        layers = torch.cat([band.pixels * band.alpha, band.alpha])
+        layers = torch.cat(_weigh(band))
         for _ in range(_LEVELS):
             layers = _halve(layers)
-        weighted.append(layers[:-1])
-        weights.append(layers[-1:])
-    return torch.cat(weighted, 1), torch.cat(weights, 1)
+        parts.append(layers)
+    joined = torch.cat(parts, 1)
+    return joined[:count], joined[count:]
 
 
 def _fill(weighted: Tensor, weight: Tensor, *, coarsest: Tensor | None = None, level: int = 0) -> Tensor:
-    """The colour of each pixel: its own in proportion to its weight, else that of larger and larger squares around it.
+    """The value of each pixel: its own in proportion to its weight, else that of larger and larger squares around it.
 
     `coarsest` is the result for squares of BAND_GRID pixels, if it is known.
     """

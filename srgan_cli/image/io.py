@@ -1,12 +1,9 @@
-"""Reading pictures from files and writing them.  Values of files become tensors 0…1 here, and back."""
+"""Reading pictures from files and writing them."""
 
-from collections.abc import Iterator
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from srgan_cli.image.codec import tiff, writer
 from srgan_cli.image.codec.capabilities import (
@@ -19,12 +16,12 @@ from srgan_cli.image.codec.capabilities import (
 )
 from srgan_cli.image.codec.colour import count_colours
 from srgan_cli.image.codec.limits import check_max_pixels
-from srgan_cli.image.codec.raster import Raster, Rows, Values, band_rows
+from srgan_cli.image.codec.raster import Raster
 from srgan_cli.image.codec.reader import open_reader
-from srgan_cli.image.codec.samples import UNIT_RANGE, to_arrays, value_range_of
+from srgan_cli.image.codec.samples import UNIT_RANGE
+from srgan_cli.image.convert.values import stream_raster, to_rows, to_values
 from srgan_cli.image.geo.export import place_losses, write_place
 from srgan_cli.image.metadata.metadata import Metadata
-from srgan_cli.image.ops import to_levels
 from srgan_cli.image.picture import ImageStream, Picture
 from srgan_cli.system.files import atomic_write
 
@@ -38,12 +35,11 @@ __all__ = [
     "picture_losses",
     "picture_size",
     "read_picture",
-    "stream_raster",
     "to_raster",
     "writable_suffix",
     "write_picture",
 ]
-_DTYPES = {8: np.uint8, 16: np.uint16, 32: np.float32}
+_DTYPES = {8: np.uint8, 16: np.uint16}
 _GIF_TIME_UNIT = 10
 """Milliseconds."""
 
@@ -104,8 +100,10 @@ def picture_losses(path: Path, picture: Picture | ImageStream) -> list[str]:
     _, _, dropped = _fit_metadata(header, name)
     losses = {
         "has no transparency: the picture is flattened on white": header.alpha is not None and not capabilities.alpha,
-        f"stores {most_bits} of this picture's {bits} bits a channel": bits > most_bits,
-        "clips values outside 0…1": header.value_range != UNIT_RANGE and 32 not in capabilities.depths,
+        f"stores {most_bits} of this picture's {bits} bits a channel": bits > most_bits
+        and not _keeps_samples(header, name),
+        "clips values outside 0…1": _exceeds_unit_range(header) and not _keeps_samples(header, name),
+        "cannot store which value is no data": bool(header.nodata) and not _keeps_samples(header, name),
         "cannot store all of this picture's EXIF": name == "TIFF" and tiff.has_unwritable_tags(metadata.exif),
     }
     lost = [loss for loss, applies in losses.items() if applies]
@@ -113,65 +111,34 @@ def picture_losses(path: Path, picture: Picture | ImageStream) -> list[str]:
     return [f"{name} {loss}" for loss in (*lost, *_palette_losses(picture, capabilities.colours))]
 
 
-def stream_raster(raster: Raster) -> ImageStream:
-    """The picture of a raster.  Floats are read once to find their range."""
-    height, width, channels = raster.rows.shape
-    empty = torch.empty(channels, 0, width)
-    colour, alpha = (empty[:-1], empty[-1:]) if raster.has_alpha else (empty, None)
-    value_range, notes = value_range_of(raster)
-    header = Picture(
-        colour,
-        alpha,
-        raster.depth,
-        raster.icc_profile,
-        raster.metadata,
-        value_range,
-        raster.duration,
-        (*raster.notes, *notes),
-    )
-    return ImageStream(header, height, lambda: map(partial(_from_values, like=header), raster.rows.bands()))
-
-
 def to_raster(picture: Picture | ImageStream, name: str) -> Raster:
     """The raster that a file of this format stores of a picture; what it cannot store is dropped."""
     stream = picture if isinstance(picture, ImageStream) else ImageStream.from_picture(picture)
     header, capabilities = stream.header, FORMAT_CAPABILITIES[name]
     metadata, profile, _ = _fit_metadata(header, name)
-    empty = _to_values(header, capabilities)
-    shape = (stream.height, stream.width, empty.shape[2])
-    rows = Rows(shape, empty.dtype, lambda: map(partial(_to_values, capabilities=capabilities), _split_bands(stream)))
+    stream = stream if capabilities.alpha else stream.map(Picture.flatten_on_white)
+    if _keeps_samples(header, name):
+        rows = to_rows(stream, header.dtype, header.depth)
+        raster = Raster(rows, profile, metadata, header.duration, bits=header.depth, layout=stream.header.layout)
+        return replace(raster, nodata=header.nodata, declared_range=header.declared_range)
+    depth = _stored_depth(header.depth, capabilities)
+    rows = to_rows(stream, np.dtype(_DTYPES[depth]), depth)
     return Raster(rows, profile, metadata, header.duration)
 
 
-def _split_bands(stream: ImageStream) -> Iterator[Picture]:
-    """The bands of a stream, split into parts that are as thin as the bands of files."""
-    step = band_rows(stream.width, len(stream.header.channels))
-    for band in stream.bands():
-        for top in range(0, band.height, step):
-            yield band.rows(top, top + step)
-        del band  # before the next one is made
+def _keeps_samples(header: Picture, name: str) -> bool:
+    """Whether a format stores a picture's own samples, whatever their type is."""
+    return FORMAT_CAPABILITIES[name].any_bands or (name == "DICOM" and header.dtype.kind != "f")
 
 
-def _from_values(values: Values, like: Picture) -> Picture:
-    """The picture of stored values (H, W, C), with everything else from `like`."""
-    colour, alpha = to_arrays(values, like.depth, like.alpha is not None, value_range=like.value_range)
-    return replace(like, pixels=torch.from_numpy(colour), alpha=None if alpha is None else torch.from_numpy(alpha))
+def _exceeds_unit_range(header: Picture) -> bool:
+    """Whether its samples have units of their own, and most of them are not in 0…1."""
+    return header.full_scale == 1 and header.value_ranges not in ((), (UNIT_RANGE,) * len(header.pixels))
 
 
-def _to_values(picture: Picture, capabilities: FormatCapabilities) -> Values:
-    """The values (H, W, C) that a format stores of a picture."""
-    depth = max(depth for depth in capabilities.depths if depth <= picture.depth)
-    return _values_of_depth(picture if capabilities.alpha else picture.flatten_on_white(), depth)
-
-
-def _values_of_depth(picture: Picture, depth: int) -> Values:
-    values: Values = np.empty((picture.height, picture.width, len(picture.channels)), _DTYPES[depth])
-    low, high = (bound / 2 for bound in picture.value_range)  # halves: the whole difference may overflow
-    for index, channel in enumerate(picture.channels):  # one by one, to save memory
-        if index < len(picture.pixels) and picture.value_range != UNIT_RANGE:
-            channel = (channel * (high - low) + low) * 2
-        values[..., index] = (channel if depth == 32 else to_levels(channel, depth))[0]
-    return values
+def _stored_depth(depth: int, capabilities: FormatCapabilities) -> int:
+    """The bits a channel in which a format without other sample types stores a picture of `depth` bits."""
+    return min((bits for bits in capabilities.depths if bits >= depth), default=max(capabilities.depths))
 
 
 def _fit_metadata(header: Picture, name: str) -> tuple[Metadata, bytes | None, list[str]]:
@@ -186,7 +153,7 @@ def _palette_losses(picture: Picture | ImageStream, palette_size: int | None) ->
         return []
     picture = picture.to_picture() if isinstance(picture, ImageStream) else picture
     losses = []
-    values = _values_of_depth(replace(picture, alpha=None), 8)
+    values = to_values(replace(picture, alpha=None), np.dtype(np.uint8), 8)
     visible = np.ones(values.shape[:2], bool) if picture.alpha is None else picture.alpha[0].numpy() >= 0.5
     if count_colours(values[visible][None]) > palette_size - (not visible.all()):
         losses.append(f"stores {palette_size} of this picture's colours")

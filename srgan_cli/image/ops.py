@@ -73,13 +73,18 @@ def lanczos(distance: Tensor) -> Tensor:
     return torch.where(distance.abs() < 3, torch.sinc(distance) * torch.sinc(distance / 3), 0)
 
 
+def nearest(distance: Tensor) -> Tensor:
+    """A box of one sample at these distances; between two samples the second one counts."""
+    return ((distance >= -0.5) & (distance < 0.5)).to(distance)
+
+
 @dataclass(frozen=True)
 class Kernel:
     """A resampling kernel."""
 
     weight: Callable[[Tensor], Tensor]
     """The weights at these distances, in samples."""
-    radius: int
+    radius: float
     """The distance in samples beyond which weights are 0."""
 
     def support(self, in_size: int, out_size: int) -> float:
@@ -87,7 +92,7 @@ class Kernel:
         return self.radius / min(out_size / in_size, 1)
 
 
-KERNELS = {"bicubic": Kernel(cubic, 2), "lanczos": Kernel(lanczos, 3)}
+KERNELS = {"bicubic": Kernel(cubic, 2), "lanczos": Kernel(lanczos, 3), "nearest": Kernel(nearest, 0.5)}
 """bicubic is Keys' with a = -0.5.
 
 Source: R. Keys, Cubic convolution interpolation for digital image processing, 1981.

@@ -1,4 +1,4 @@
-"""Picture and ImageStream: pixels with alpha, depth and metadata, whole or in bands."""
+"""Picture and ImageStream: pixels with alpha, depth and metadata, whole or in bands of rows."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -11,8 +11,9 @@ from PIL import Image
 from torch import Tensor
 
 from srgan_cli.image.codec.raster import BandLayout, ValueRange
-from srgan_cli.image.codec.samples import UNIT_RANGE
+from srgan_cli.image.codec.samples import UNIT_RANGE, full_scale
 from srgan_cli.image.convert import arrays, pil
+from srgan_cli.image.convert.tensors import Channels
 from srgan_cli.image.metadata.metadata import Metadata
 
 
@@ -21,17 +22,21 @@ class Picture:
     """A picture in memory."""
 
     pixels: Tensor
-    """float32 (1, H, W) grey or (3, H, W) RGB, values 0…1, not multiplied by alpha."""
+    """(C, H, W): grey, RGB or any number of bands, not multiplied by alpha.
+
+    Values are 0…1 for 8 and 16 bits without sign; all other samples keep their own units (see `samples`).  float32, or
+    float64 where that is needed to hold them.
+    """
     alpha: Tensor | None = None
     """float32 (1, H, W), 1 is opaque; None without transparency."""
     depth: int = 8
-    """Bits a channel in its file: 8 and 16 for integers, 32 for floats."""
+    """Bits a channel in its file."""
     icc_profile: bytes | None = None
     """The colour profile as stored in the file."""
     metadata: Metadata = field(default_factory=Metadata)
     """EXIF, XMP and resolution."""
-    value_range: ValueRange = UNIT_RANGE
-    """The values in the file that 0 and 1 stand for."""
+    value_ranges: tuple[ValueRange, ...] = ()
+    """For each band the stored values that a network sees as 0 and 1; () where those are 0 and the full scale."""
     duration: float = 0
     """Milliseconds for which it is shown as a frame of an animation; else 0."""
     notes: tuple[str, ...] = ()
@@ -42,6 +47,45 @@ class Picture:
     """What its bands and its alpha are, in the order of the file; None for grey or RGB, by their number."""
     nodata: str = ""
     """The stored value that stands for no data, as text; "" without one."""
+    sample_type: str = ""
+    """NumPy's name of the type of its samples; "" for that of its depth: uint8, uint16 or float32."""
+    declared_range: ValueRange | None = None
+    """The range of values that its file declares."""
+    rgb_bands: tuple[int, ...] = ()
+    """The bands that a network sees as red, green and blue; () for the first three of an RGB picture."""
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The type of its samples in the file."""
+        return np.dtype(self.sample_type or ("uint8" if self.depth <= 8 else "uint16" if self.depth <= 16 else "f4"))
+
+    @property
+    def full_scale(self) -> float:
+        """The stored value that a pixel of 1 stands for; 1 for samples that keep their own units."""
+        return full_scale(self.dtype, self.depth)
+
+    @property
+    def bands(self) -> BandLayout:
+        """What its bands and its alpha are."""
+        return self.layout or BandLayout.of_channels(len(self.channels))
+
+    @property
+    def pixel_ranges(self) -> tuple[ValueRange, ...]:
+        """For each band the values of pixels that a network sees as 0 and 1."""
+        if not self.value_ranges:
+            return (UNIT_RANGE,) * len(self.pixels)
+        return tuple((low / self.full_scale, high / self.full_scale) for low, high in self.value_ranges)
+
+    @property
+    def groups(self) -> tuple[tuple[int, ...], ...]:
+        """The bands that a network sees at once: three as colour, each other one as grey."""
+        count, colours = len(self.pixels), self.rgb_bands or tuple(range(self.bands.colours))
+        return (colours, *((band,) for band in range(count) if band not in colours))
+
+    @property
+    def has_mask(self) -> bool:
+        """Whether its alpha says which pixels are valid, and is no transparency."""
+        return bool(self.layout and self.layout.mask)
 
     @classmethod
     def from_array(cls, array: NDArray[Any], *, value_range: ValueRange | None = None) -> "Picture":
@@ -50,8 +94,7 @@ class Picture:
         Floats are 0…1 unless `value_range` names the values of black and white.  Raises UsageError for another shape or
         dtype, and for floats that are not finite or outside their range.
         """
-        colour, alpha, depth, found_range = arrays.from_array(array, value_range)
-        return cls(colour, alpha, depth, value_range=found_range)
+        return cls.from_channels(arrays.from_array(array, value_range))
 
     @classmethod
     def from_pil(cls, image: Image.Image, *, value_range: ValueRange | None = None) -> "Picture":
@@ -59,8 +102,15 @@ class Picture:
 
         Raises PictureError for mode I and for a damaged file, and UsageError as `from_array` does.
         """
-        (colour, alpha, depth, found_range), profile, metadata, notes = pil.from_image(image, value_range)
-        return cls(colour, alpha, depth, profile, metadata, found_range, notes=notes)
+        channels, profile, metadata, notes = pil.from_image(image, value_range)
+        return replace(cls.from_channels(channels), icc_profile=profile, metadata=metadata, notes=notes)
+
+    @classmethod
+    def from_channels(cls, channels: Channels) -> "Picture":
+        """The picture of an array or a tensor; the range of its floats is declared."""
+        colour, alpha, depth, declared = channels
+        ranges = (declared,) * len(colour) if declared and declared != UNIT_RANGE else ()
+        return cls(colour, alpha, depth, value_ranges=ranges, declared_range=declared)
 
     @property
     def height(self) -> int:
@@ -74,40 +124,78 @@ class Picture:
 
     @property
     def channels(self) -> list[Tensor]:
-        """The colours and then alpha, if there is any, each (1, H, W)."""
+        """The bands and then alpha, if there is any, each (1, H, W)."""
         return [*(channel[None] for channel in self.pixels), *([] if self.alpha is None else [self.alpha])]
 
     @property
+    def tensors(self) -> list[Tensor]:
+        """Its pixels, alpha and validity, where it has them."""
+        return [part for part in (self.pixels, self.alpha, self.valid) if part is not None]
+
+    @property
     def rgb(self) -> Tensor:
-        """The colour as (3, H, W); grey is repeated."""
-        return self.pixels.expand(3, -1, -1)
+        """The colour as (3, H, W) with values 0…1 for those of `pixel_ranges`; grey, or the first band, is repeated."""
+        return self.unit_pixels[: self.bands.colours].expand(3, -1, -1)
+
+    @property
+    def unit_pixels(self) -> Tensor:
+        """The bands with the values of `pixel_ranges` at 0 and 1."""
+        if not self.value_ranges:
+            return self.pixels
+        low, high = torch.tensor(self.pixel_ranges, dtype=torch.float64).T[..., None, None]
+        unit: Tensor = (self.pixels - low) / (high - low)
+        return unit.to(self.pixels.dtype)
+
+    @property
+    def black_and_white(self) -> ValueRange:
+        """The values of pixels that are black and white."""
+        return self.pixel_ranges[0]
+
+    @property
+    def within_declared(self) -> Tensor:
+        """The bands, clipped to the declared range of floats."""
+        if self.declared_range is None or self.dtype.kind != "f":
+            return self.pixels
+        return self.pixels.clamp(*self.declared_range)
 
     def to_array(self, dtype: DTypeLike | None = None) -> NDArray[Any]:
         """The picture as an array (H, W) or (H, W, C), which `from_array` takes.
 
-        `dtype` is uint8, uint16 or a float, by default that of `depth`.  Floats are in `value_range`.
+        `dtype` is uint8, uint16 or a float, by default that of `depth`.  Floats have the values of `pixels`.
         Raises UsageError for another dtype.
         """
         default = {8: np.uint8, 16: np.uint16}.get(self.depth, np.float32)
-        return arrays.to_array(self.channels, dtype or default, self.value_range)
+        return arrays.to_array(self.within_declared, self.alpha, dtype or default, self.black_and_white)
 
     def to_pil(self) -> Image.Image:
         """The picture as a PIL image of 8 bits; grey of 16 bits gets the mode I;16, and grey floats F.
 
         Pillow has no modes for deeper colour.  Profile and metadata are in `info`.
         """
-        return pil.to_image(self.channels, self.depth, self.value_range, self.icc_profile, self.metadata)
+        parts = self.within_declared, self.alpha, self.depth, self.black_and_white
+        return pil.to_image(*parts, self.icc_profile, self.metadata)
 
     def flatten_on_white(self) -> "Picture":
         """The picture on a white background, without alpha."""
         if self.alpha is None:
             return self
-        return replace(self, pixels=self.pixels * self.alpha + (1 - self.alpha), alpha=None)
+        white = torch.tensor([high for _, high in self.pixel_ranges]).view(-1, 1, 1)
+        white = torch.lerp(white.to(self.pixels), self.pixels, self.alpha.to(self.pixels))
+        return replace(self, pixels=white, alpha=None, layout=self.layout and self.layout.without_alpha())
 
     def rows(self, start: int, stop: int) -> "Picture":
         """The part between two rows."""
-        alpha = None if self.alpha is None else self.alpha[:, start:stop]
-        return replace(self, pixels=self.pixels[:, start:stop], alpha=alpha)
+        alpha, valid = (None if part is None else part[:, start:stop] for part in (self.alpha, self.valid))
+        return replace(self, pixels=self.pixels[:, start:stop], alpha=alpha, valid=valid)
+
+    def with_size(self, height: int, width: int) -> "Picture":
+        """The same with tensors of another size, whose content is undefined."""
+        pixels, alpha, valid = (
+            None if part is None else part.new_empty(len(part), height, width)
+            for part in (self.pixels, self.alpha, self.valid)
+        )
+        assert pixels is not None
+        return replace(self, pixels=pixels, alpha=alpha, valid=valid)
 
 
 @dataclass(frozen=True)
@@ -140,11 +228,10 @@ class ImageStream:
 
     def to_picture(self) -> Picture:
         """The whole picture in memory."""
-        channels, top = self.header.channels, 0
-        result = torch.empty(len(channels), self.height, self.width)
+        header, top = self.header, 0
+        whole = header.with_size(self.height, self.width)
         for band in self.bands():
-            torch.cat(band.channels, out=result[:, top : top + band.height])
+            for part, rows in zip(whole.tensors, band.tensors, strict=True):
+                part[:, top : top + band.height] = rows
             top += band.height
-        colours = len(self.header.pixels)
-        alpha = None if self.header.alpha is None else result[colours:]
-        return replace(self.header, pixels=result[:colours], alpha=alpha)
+        return whole

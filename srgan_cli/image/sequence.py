@@ -13,9 +13,10 @@ from srgan_cli.image.codec.errors import translate_errors
 from srgan_cli.image.codec.limits import check_max_pixels, check_streamed_pixels
 from srgan_cli.image.codec.raster import Raster
 from srgan_cli.image.codec.reader import ImageReader, open_reader
+from srgan_cli.image.convert.values import stream_raster
 from srgan_cli.image.geo.cog import make_cloud_optimised
 from srgan_cli.image.geo.export import write_place
-from srgan_cli.image.io import check_size, output_format, stream_raster, to_raster
+from srgan_cli.image.io import check_size, output_format, to_raster
 from srgan_cli.image.picture import ImageStream, Picture
 from srgan_cli.system.files import atomic_write, check_space
 

@@ -106,7 +106,7 @@ def score(
     from srgan_cli.image.convert.kinds import list_pictures
 
     references, candidates = (
-        [as_float64(picture.flatten_on_white().pixels) for picture in list_pictures(pictures, value_range)]
+        [as_float64(picture.flatten_on_white().unit_pixels) for picture in list_pictures(pictures, value_range)]
         for pictures in (reference, candidate)
     )
     return evaluate(plan_pictures(references, candidates, settings), progress=progress)

@@ -9,7 +9,7 @@ from math import isfinite
 
 from torch import Tensor
 
-from srgan_cli.image.alpha import bleed_alpha
+from srgan_cli.image.alpha import fill_hidden
 from srgan_cli.image.luma import mse_to_psnr
 from srgan_cli.image.ops import quantise, resize
 from srgan_cli.image.picture import ImageStream, Picture
@@ -49,7 +49,8 @@ def back_project(
     `check_cancelled` is called before each iteration and may raise to end it.  Alpha is unchanged.
     Memory: five times the enlarged picture and twice the original, as float32.
     """
-    pixels, colour = enlarged.pixels, bleed_alpha(ImageStream.from_picture(original)).to_picture().pixels
+    filled, _ = next(fill_hidden(ImageStream.from_picture(original)))
+    pixels, colour = enlarged.pixels, filled.pixels
     small, large = colour.shape[-2:], pixels.shape[-2:]
     for _ in range(MAX_ITERATIONS):
         if check_cancelled:

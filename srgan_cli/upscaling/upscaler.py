@@ -11,8 +11,8 @@ from typing import Any, overload
 import torch
 from torch import Tensor
 
-from srgan_cli.errors import UsageError
-from srgan_cli.image.alpha import bleed_alpha
+from srgan_cli.errors import PictureError, UsageError
+from srgan_cli.image.alpha import fill_hidden
 from srgan_cli.image.codec.raster import ValueRange
 from srgan_cli.image.convert.kinds import HandT, Listed, Stored, map_pictures
 from srgan_cli.image.ops import KERNELS
@@ -28,6 +28,7 @@ from srgan_cli.upscaling.precision import with_precision
 from srgan_cli.upscaling.scale import Scale, Size, check_scale
 from srgan_cli.upscaling.tiles.canvas import Canvas
 from srgan_cli.upscaling.tiles.geometry import Geometry, RowBuffer
+from srgan_cli.upscaling.tiles.layers import Layers
 from srgan_cli.upscaling.tiles.memory import (
     MemoryEstimate,
     ReservedMemory,
@@ -194,24 +195,33 @@ class Upscaler:
 
     def _upscale_picture(self, picture: Picture | ImageStream, *, scale: Scale, progress: Progress | None) -> Picture:
         stream = picture if isinstance(picture, ImageStream) else ImageStream.from_picture(picture)
-        has_alpha = stream.header.alpha is not None
-        plan = self.plan(stream.height, stream.width, scale=scale, has_alpha=has_alpha)
+        plan = self.plan(stream.height, stream.width, scale=scale, layers=Layers.of(stream.header))
         return self.upscale_stream(stream, plan, progress=progress).to_picture()
 
     def upscale_stream(self, stream: ImageStream, plan: TilePlan, *, progress: Progress | None = None) -> ImageStream:
         """Return the enlarged picture as a stream, which computes its bands when they are read.
 
-        `plan` is made by `plan` for the size of this picture, with `has_alpha` if it has alpha.
+        `plan` is made by `plan` for the size of this picture, and its layers.
         `progress` may raise an exception to end the work between two tiles.
         """
         header, geometry = stream.header, plan.geometry
-        pixels = header.pixels.new_empty(len(header.pixels), 0, geometry.target_width)
-        alpha = None if header.alpha is None else header.alpha.new_empty(1, 0, geometry.target_width)
+        self._check_exact(header)
 
         def bands() -> Iterator[Picture]:
             return self._bands(stream, plan.geometry, plan.tile_sides, progress)
 
-        return ImageStream(replace(header, pixels=pixels, alpha=alpha), geometry.target_height, bands)
+        return ImageStream(header.with_size(0, geometry.target_width), geometry.target_height, bands)
+
+    def _check_exact(self, header: Picture) -> None:
+        """Raise PictureError for integers that a network, which computes in float32, would change."""
+        if (
+            header.dtype.kind != "f"
+            and header.pixels.dtype == torch.float64
+            and not isinstance(self.generator, Identity)
+        ):
+            raise PictureError(
+                "its integers exceed 24 bits, and a network computes with 24", "take -m bicubic, lanczos or nearest"
+            )
 
     def target(self, height: int, width: int, scale: Scale = None) -> tuple[int, int]:
         """Return the height and width of the enlarged picture.  Raises UsageError as `upscale` does."""
@@ -227,7 +237,7 @@ class Upscaler:
         width: int,
         *,
         scale: Scale = None,
-        has_alpha: bool = False,
+        layers: Layers | None = None,
         reserved: ReservedMemory | None = None,
     ) -> TilePlan:
         """Plan the tiles of a picture of this size.
@@ -246,7 +256,7 @@ class Upscaler:
             radius=self._radius,
             grid=self.generator.grid,
             blend=self.generator.blend,
-            has_alpha=has_alpha,
+            layers=layers or Layers(),
         )
         estimate = MemoryEstimate.for_picture(
             geometry,
@@ -267,12 +277,13 @@ class Upscaler:
         """
         halo = plan.geometry.halo
         crop = ImageStream.from_picture(_centre_crop(stream, *(side + 2 * halo for side in plan.tile_sides)))
-        geometry = plan.geometry.for_crop(crop.height, crop.width)
+        geometry = plan.geometry.for_crop(crop.height, crop.width, Layers.of(crop.header))
         whole, tiled = (
             torch.cat([band.pixels for band in self._bands(crop, geometry, sides, None)], 1)
             for sides in ((crop.height, crop.width), (-(-crop.height // 2), -(-crop.width // 2)))
         )
-        return float((whole - tiled).abs().max())
+        spans = torch.tensor([high - low for low, high in crop.header.pixel_ranges]).view(-1, 1, 1)
+        return float(((whole - tiled).abs() / spans).max())
 
     @cached_property
     def _radius(self) -> int:
@@ -332,10 +343,10 @@ class Upscaler:
         """
         random = torch.Generator().manual_seed(self.seed or 0)
         count = 0 if self.seed is None else self.generator.noise
-        for band in bleed_alpha(stream).bands():
-            alpha = [] if band.alpha is None else [band.alpha]
+        layers = Layers.of(stream.header)
+        for filled, band in fill_hidden(stream):
             rows = [torch.randn(count, 1, band.width, generator=random) for _ in range(band.height if count else 0)]
-            yield torch.cat([band.pixels, *alpha, *([torch.cat(rows, 1)] if rows else [])])
+            yield layers.pack(filled, band, torch.cat(rows, 1) if rows else torch.empty(0, band.height, band.width))
 
 
 def _reject_network_options(name: str, **given: bool) -> None:
@@ -345,8 +356,10 @@ def _reject_network_options(name: str, **given: bool) -> None:
 
 
 def _centre_crop(stream: ImageStream, height: int, width: int) -> Picture:
-    """Return the middle of a picture, at most this large, without alpha."""
+    """Return the middle of a picture, at most this large, with what is hidden filled and without alpha."""
     height, width = min(height, stream.height), min(width, stream.width)
     top, left = (stream.height - height) // 2, (stream.width - width) // 2
-    rows = RowBuffer(band.pixels[..., left : left + width] for band in stream.bands()).rows(0, top + height)[:, top:]
-    return replace(stream.header, pixels=rows, alpha=None)
+    rows = RowBuffer(band.pixels[..., left : left + width] for band, _ in fill_hidden(stream)).rows(0, top + height)[
+        :, top:
+    ]
+    return replace(stream.header, pixels=rows, alpha=None, valid=None)

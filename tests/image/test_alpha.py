@@ -6,12 +6,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from srgan_cli.image.alpha import bleed_alpha
+from srgan_cli.image.alpha import fill_hidden
 from srgan_cli.image.picture import ImageStream, Picture
 
 
 def bleed(picture: Picture) -> Tensor:
-    return bleed_alpha(ImageStream.from_picture(picture)).to_picture().pixels
+    return next(fill_hidden(ImageStream.from_picture(picture)))[0].pixels
 
 
 @given(st.integers(1, 9), st.integers(1, 9), st.integers(0, 99))

@@ -18,6 +18,7 @@ from srgan_cli.image.ops import KERNELS, resize
 from srgan_cli.image.picture import ImageStream, Picture
 from srgan_cli.networks.generators.srresnet import SRResNet
 from srgan_cli.upscaling.scale import Scale, Size, check_scale
+from srgan_cli.upscaling.tiles.layers import Layers
 from srgan_cli.upscaling.tiles.memory import ReservedMemory
 from srgan_cli.upscaling.tiles.tiling import TilePolicy
 from srgan_cli.upscaling.upscaler import Upscaler
@@ -258,8 +259,8 @@ def in_bands(picture: Picture, rows: int = BAND_GRID) -> ImageStream:
 
 
 def enlarged_stream(upscaler: Upscaler, stream: ImageStream, scale: Scale = None) -> ImageStream:
-    has_alpha = stream.header.alpha is not None
-    return upscaler.upscale_stream(stream, upscaler.plan(stream.height, stream.width, scale=scale, has_alpha=has_alpha))
+    layers = Layers.of(stream.header)
+    return upscaler.upscale_stream(stream, upscaler.plan(stream.height, stream.width, scale=scale, layers=layers))
 
 
 @given(st.integers(1, 150), st.integers(1, 40), st.sampled_from([None, 1, 1.3, 2.5]), st.booleans(), st.integers(1, 3))
@@ -319,7 +320,7 @@ def test_the_tiling_error_is_measured_on_the_picture(monkeypatch: pytest.MonkeyP
 
     def max_error(scale: Scale = None) -> float:
         tiled = upscaler(random_weights(2), 40)
-        return tiled.max_tiling_error(stream, tiled.plan(150, 120, scale=scale, has_alpha=True))
+        return tiled.max_tiling_error(stream, tiled.plan(150, 120, scale=scale, layers=Layers.of(stream.header)))
 
     assert max_error() < 1e-4
     assert max_error(1.5) < 1e-4

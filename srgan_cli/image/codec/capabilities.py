@@ -41,6 +41,8 @@ class FormatCapabilities:
     """Bits a channel: 8 and 16 are integers, 32 is float."""
     coded_bits: tuple[int, ...] = ()
     """Bits a channel to which 16 are rounded, if there are fewer."""
+    any_bands: bool = False
+    """Whether any number of bands is stored, of any type: signed, 32 bits, floats."""
     grey: bool = True
     """Whether one channel is stored as one; otherwise grey becomes RGB."""
     alpha: bool = True
@@ -145,6 +147,7 @@ FORMAT_CAPABILITIES = {
     "TIFF": FormatCapabilities(
         (".tif", ".tiff"),
         (8, 16, 32),
+        any_bands=True,
         has_dpi_field=True,
         holds=frozenset({"pixel_ratio", "photoshop"}),
         sequence="pages",

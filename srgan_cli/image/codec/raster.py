@@ -32,8 +32,8 @@ class BandLayout:
     """The first channels, which are one grey (1) or RGB (3) picture."""
     extra: tuple[int, ...] = ()
     """What each further channel is: UNSPECIFIED, ASSOCIATED or UNASSOCIATED."""
-    names: tuple[str, ...] = ()
-    """The names of all channels, if the file has them."""
+    white_is_zero: bool = False
+    """Whether its file says that grey values fall towards white."""
     mask: Literal["", "page", "alpha"] = ""
     """Where the file says which pixels are valid, apart from a nodata value: a mask of its own, or 0 and full alpha."""
 
@@ -42,6 +42,15 @@ class BandLayout:
         """The layout of formats that have only grey and RGB, with alpha or without."""
         return cls(1 if count < 3 else 3, () if count in (1, 3) else (UNASSOCIATED,))
 
+    def without_alpha(self) -> "BandLayout":
+        """The layout of the bands alone."""
+        index = self.alpha
+        if index is None:
+            return self
+        extra = list(self.extra)
+        del extra[index - self.colours]
+        return BandLayout(self.colours, tuple(extra))
+
     @property
     def count(self) -> int:
         """The number of channels, alpha included."""
@@ -49,9 +58,11 @@ class BandLayout:
 
     @property
     def alpha(self) -> int | None:
-        """The index of the alpha channel."""
+        """The index of the alpha channel; None without one, and where several claim to be alpha."""
         found = [index for index, kind in enumerate(self.extra, self.colours) if kind != UNSPECIFIED]
-        return found[0] if found else None
+        if self.mask == "page":
+            return self.count - 1
+        return found[0] if len(found) == 1 else None
 
 
 @dataclass(frozen=True)
@@ -80,6 +91,10 @@ class Rows:
         """Rows of the shape and type of `values`, which `decode` returns for every pass; nothing stays in memory."""
         height, width, channels = values.shape
         return cls((height, width, channels), values.dtype, lambda: cls.from_array(decode()).bands())
+
+    def map(self, change: Callable[[Values], Values], dtype: np.dtype[Any] | None = None) -> "Rows":
+        """The rows with `change` applied to every band; it keeps the shape, and the type unless `dtype` is given."""
+        return Rows(self.shape, dtype or self.dtype, lambda: map(change, self.bands()))
 
     def to_array(self) -> Values:
         """The whole picture, (H, W, C)."""
@@ -115,6 +130,8 @@ class Raster:
     """The range of values that its file declares."""
     is_measured: bool = False
     """Whether its file says that it is no photograph: by a place on Earth, a nodata value or a mask."""
+    bits: int = 0
+    """Bits a channel, if fewer than its type has."""
 
     @property
     def values(self) -> Values:
@@ -129,7 +146,7 @@ class Raster:
     @property
     def depth(self) -> int:
         """Bits a channel."""
-        return self.rows.dtype.itemsize * 8
+        return self.bits or self.rows.dtype.itemsize * 8
 
     @property
     def has_colour(self) -> bool:

@@ -8,9 +8,9 @@ from math import prod
 from pathlib import Path
 from typing import IO, Protocol
 
+import numpy as np
 from PIL import Image, ImageFile, UnidentifiedImageError
 
-from srgan_cli.errors import PictureError
 from srgan_cli.image.codec import headers, tiff, vips
 from srgan_cli.image.codec.capabilities import JXL_SIGNATURES, register_plugin, require_plugin
 from srgan_cli.image.codec.errors import TIFF_SIGNATURES, translate_errors
@@ -29,6 +29,16 @@ from srgan_cli.image.decoders import jp2, tiff_page
 from srgan_cli.image.decoders import png as png_repair
 from srgan_cli.image.decoders.fallback import open_fallback
 from srgan_cli.image.dicom.file import DicomReader, is_dicom
+from srgan_cli.image.geo import gdal_reader
+from srgan_cli.image.geo.bands import (
+    NODATA,
+    Decoder,
+    as_black_is_zero,
+    decoder,
+    has_own_samples,
+    read_bands,
+    unmultiply,
+)
 from srgan_cli.image.geo.place import Place, add_sidecars
 from srgan_cli.image.metadata import jpeg, png
 from srgan_cli.image.metadata.isobmff import boxes
@@ -40,7 +50,6 @@ _HEAD_BYTES = 64
 _DECODE_BYTES_PER_PIXEL = 20
 """Memory of Pillow while it decodes: 3 (grey) to 18 (WebP) were measured, of which 1 to 4 stay."""
 _ANIMATED = ("GIF", "PNG", "WEBP", "AVIF")
-_MAX_BITS = 32
 _PILLOW_BITS = 8
 """Pillow reads TIFFs of more bits a channel as grey alone, or not at all."""
 
@@ -287,6 +296,7 @@ class TiffReader:
     def __init__(self, path: Path, file: IO[bytes]) -> None:
         self.path, self.file, self.stamp = path, file, file_stamp(path)
         self.pages, self.notes = tiff.pages(file)
+        self.masks = tiff.masks(file)
         self.count = len(self.pages)
         self.redecodes = self.count > 1
         if not self.count or not {tiff.WIDTH, tiff.HEIGHT} <= set(self.pages[0][1]):
@@ -297,8 +307,8 @@ class TiffReader:
         return tiff.size(self.pages[index][1])
 
     def is_streamed(self, index: int) -> bool:
-        """Whether libvips reads a page in bands; otherwise Pillow decodes it whole."""
-        return tiff.is_plain(self.pages[index][1])
+        """Whether libvips or GDAL reads a page in bands; otherwise Pillow or tifffile decodes it whole."""
+        return self._decoder(index) != "whole"
 
     def decode_bytes(self, index: int) -> int:
         """The memory that decoding a page takes, if it does not come in bands; else 0."""
@@ -311,23 +321,43 @@ class TiffReader:
         if index == 0:
             place, more = add_sidecars(metadata.place, self.path, self.size(0), tiff.orientation(tags))
             metadata, notes = replace(metadata, place=place), [*notes, *self.notes, *more]
-        raster = self._read_with_vips(number, tags) if self.is_streamed(index) else self._read_whole(number, tags)
-        return replace(raster, metadata=metadata.upright(), notes=(*notes, *raster.notes))
+        is_measured = bool(metadata.place) or number in self.masks or NODATA in tags
+        raster = self._read_in_bands(index) if self.is_streamed(index) else self._read_whole(index)
+        raster = replace(raster, metadata=metadata.upright(), notes=(*notes, *raster.notes), is_measured=is_measured)
+        return as_black_is_zero(raster, tags, is_inverted=self._decoder(index) == "vips")
 
-    def _read_with_vips(self, number: int, tags: tiff.Tags) -> Raster:
-        if tiff.depth(tags) > _MAX_BITS:
-            found = "{path} stores {bits} bits a channel, expected 8 or 16, or floats of at most 32"
-            raise PictureError(found, "convert it first", path=self.path, bits=tiff.depth(tags))
-        rows, notes = vips.read(self.path, "TIFF", page=number, orientation=tiff.orientation(tags))
-        return Raster(rows, None if notes else tiff.profile(tags), notes=tuple(notes))
+    def _decoder(self, index: int) -> Decoder:
+        number, tags = self.pages[index]
+        return decoder(tags, has_mask=number in self.masks)
 
-    def _read_whole(self, number: int, tags: tiff.Tags) -> Raster:
+    def _read_in_bands(self, index: int) -> Raster:
+        number, tags = self.pages[index]
+        turn, notes, mask = tiff.orientation(tags), list[str](), self.masks.get(number)
+        if self._decoder(index) == "gdal":
+            rows = gdal_reader.read(self.path, number, turn, mask)
+        else:
+            rows, notes = vips.read(self.path, "TIFF", page=number, orientation=turn)
+        fields = read_bands(tags, has_mask=mask is not None)
+        rows = unmultiply(rows, fields["layout"]) if self._decoder(index) == "gdal" else rows
+        if rows.dtype.kind == "f" and fields.get("bits") == 16:
+            rows = rows.map(lambda band: band.astype(np.float16), np.dtype(np.float16))
+        return Raster(rows, None if notes else tiff.profile(tags), notes=tuple(notes), **fields)
+
+    def _read_whole(self, index: int) -> Raster:
+        number, tags = self.pages[index]
         values, profile, notes = self._values(self.file, number, tags)
         rows = Rows.lazy(values, partial(self._redecode, number, tags)) if self.redecodes else Rows.from_array(values)
-        return Raster(rows, profile, notes=tuple(notes))
+        raster, fields = Raster(rows, profile, notes=tuple(notes)), read_bands(tags, has_mask=number in self.masks)
+        is_same = fields.get("bits", 0) >= 8 and fields["layout"].count == values.shape[2]
+        return replace(raster, **fields) if is_same else raster
 
     def _values(self, file: IO[bytes], number: int, tags: tiff.Tags) -> Decoded:
-        """Decoded by Pillow, or by tifffile if Pillow does not know the kind of page."""
+        """Decoded by Pillow, or by tifffile if Pillow does not know the kind of page or would convert its samples."""
+        if has_own_samples(tags):
+            values = tiff_page.decode_samples(self.path, number, self.masks.get(number))
+            layout = read_bands(tags, has_mask=number in self.masks)["layout"]
+            values = unmultiply(Rows.from_array(values), layout).to_array()
+            return apply_exif_orientation(values, tiff.orientation(tags)), tiff.profile(tags), []
         with suppress(UnidentifiedImageError, SyntaxError, KeyError), open_image(file, ("TIFF",)) as image:
             image.seek(number)
             if tiff.depth(tags) <= _PILLOW_BITS and not tiff.has_planes(tags):

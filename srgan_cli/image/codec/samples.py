@@ -1,69 +1,172 @@
-"""Conversion between the values that files store and arrays of floats 0…1, without torch."""
+"""Samples: the values that files store, what pixels of them are, and which of them are no data.  Without torch.
 
-from pathlib import Path
+Pixels of 8 and 16 bits without sign are 0…1.  All other samples (signed, 32 bits, floats) keep their own units.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
-from srgan_cli.image.codec.limits import check_max_pixels
 from srgan_cli.image.codec.raster import Raster, ValueRange, Values
-from srgan_cli.image.codec.reader import open_reader
-from srgan_cli.image.luma import Array, PixelsT, as_float64, to_rgb
+from srgan_cli.image.luma import PixelsT, as_float64, to_rgb
 
 UNIT_RANGE: ValueRange = (0.0, 1.0)
-_FLOAT_DEPTH = 32
+_PERCENTILES = (0.5, 99.5)
+_MARGIN = 0.1
+"""How far a range extends beyond its percentiles, as a part of their distance."""
+_PHOTOGRAPH_TOP = 0.25
+"""Floats whose percentiles lie in 0…1 and reach this value are taken for a photograph, whose range is 0…1."""
+_SAMPLED_VALUES = 2**20
+"""About so many values of a picture are looked at for its percentiles."""
+_FLOAT32_INTEGERS = 2**24
+"""float32 holds all integers up to this one."""
+_HUGE = 1e30
+_NODATA_TOLERANCE = 1e-5
+"""Relative, for huge values of no data: texts such as -3.40282e+38 do not give all digits."""
 
 
-def read_on_white(path: Path, *, max_pixels: int | None = None) -> Array:
-    """The first picture of a file as float64 (1 or 3, H, W), flattened on white.
-
-    Raises PictureError as open_reader does, and for more than `max_pixels` pixels (None: DEFAULT_MAX_PIXELS).
-    """
-    with open_reader(path, max_pixels=max_pixels) as reader:
-        check_max_pixels(path, *reader.size(0), max_pixels=max_pixels)
-        raster = reader.read(0)
-        colour, alpha = to_arrays(
-            raster.values, raster.depth, raster.has_alpha, value_range=value_range_of(raster)[0], dtype=np.float64
-        )
-    return colour if alpha is None else colour * alpha + (1 - alpha)
+def full_scale(dtype: np.dtype[Any], depth: int) -> float:
+    """The stored value that a pixel of 1 stands for: 1 for samples that keep their own units."""
+    return float(2**depth - 1) if dtype.kind == "u" and depth <= 16 else 1.0
 
 
-def value_range_of(raster: Raster) -> tuple[ValueRange, tuple[str, ...]]:
-    """The range that the colours of a float picture span, at least 0…1, and a note if some are NaN or infinite.
+def alpha_scale(dtype: np.dtype[Any], depth: int) -> float:
+    """The stored value of opaque alpha."""
+    return 1.0 if dtype.kind == "f" else float(2 ** (depth - (dtype.kind == "i")) - 1)
 
-    Goes through all of its rows.  Integers always have UNIT_RANGE.
-    """
-    if raster.depth < _FLOAT_DEPTH:
-        return UNIT_RANGE, ()
-    low, high, finite = 0.0, 1.0, True
+
+def parse_nodata(text: str, dtype: np.dtype[Any]) -> float | None:
+    """The value that stands for no data, as samples of this type hold it; None without one, and for NaN."""
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    if math.isnan(value):
+        return None
+    if dtype.kind == "f":
+        return float(dtype.type(value))
+    limits = np.iinfo(dtype)
+    return value if value.is_integer() and limits.min <= value <= limits.max else None
+
+
+def is_valid(values: Values, nodata: float | None) -> NDArray[np.bool_]:
+    """Which of the stored values are data: finite, not at the limit of their type, and not `nodata`."""
+    if values.dtype.kind != "f":
+        return np.ones(values.shape, bool) if nodata is None else values != nodata
+    largest = float(np.finfo(values.dtype).max) * (1 - _NODATA_TOLERANCE)
+    valid: NDArray[np.bool_] = np.abs(values) < values.dtype.type(largest)  # False for NaN
+    if nodata is not None:
+        slack = abs(nodata) * _NODATA_TOLERANCE if abs(nodata) > _HUGE else 0
+        valid &= (values < nodata - slack) | (values > nodata + slack)
+    return valid
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What a pass through all rows of a raster finds."""
+
+    has_invalid: bool = False
+    """Whether some values are no data."""
+    alpha_is_mask: bool = False
+    """Whether alpha has no values but 0 and one other."""
+    is_double: bool = False
+    """Whether float32 cannot hold its values: 64-bit floats, and integers above 24 bits."""
+    value_ranges: tuple[ValueRange, ...] = ()
+    """The range of each band; () for the full scale of 8 and 16 bits."""
+
+
+def survey(raster: Raster) -> Survey:
+    """What is known of the values of a raster after a pass through it; nothing of photographs of 8 and 16 bits."""
+    dtype = raster.rows.dtype
+    plain = full_scale(dtype, raster.depth) > 1
+    if plain and not raster.nodata and not raster.is_measured:
+        return Survey()
+    found = _Sampler(raster)
     for band in raster.rows.bands():
-        colour = band[..., :-1] if raster.has_alpha else band
-        numbers = colour[np.isfinite(colour)]
-        finite = finite and bool(np.isfinite(band).all())
-        low, high = min(low, float(numbers.min(initial=0))), max(high, float(numbers.max(initial=1)))
-    return (low, high), () if finite else ("its NaN and infinite values are set to 0 or 1",)
+        found.add(band)
+    has_range = not plain or dtype.itemsize > 1
+    ranges = tuple(_shared_ranges(found.ranges(), raster)) if has_range else ()
+    return Survey(found.has_invalid, found.alpha_is_mask, found.is_double, ranges)
 
 
-def to_arrays(
-    values: Values,
-    depth: int,
-    has_alpha: bool,
-    *,
-    value_range: ValueRange = UNIT_RANGE,
-    dtype: type[np.floating[Any]] = np.float32,
-) -> tuple[Array, Array | None]:
-    """Colour (1 or 3, H, W) and alpha (1, H, W) or None, 0…1, of values (H, W, C) with `depth` bits a channel."""
-    channels = np.array(values.transpose(2, 0, 1), dtype, order="C")
-    colour, alpha = (channels[:-1], channels[-1:]) if has_alpha else (channels, None)
-    if depth < _FLOAT_DEPTH:
-        channels /= 2**depth - 1
-        return colour, alpha
-    np.nan_to_num(channels, copy=False, nan=0, posinf=1, neginf=0)
-    if value_range != UNIT_RANGE:
-        low, high = (bound / 2 for bound in value_range)  # halves: the whole difference may overflow
-        np.divide(colour / 2 - low, high - low, out=colour)
-    return colour, None if alpha is None else alpha.clip(0, 1)
+class _Sampler:
+    """Collects a part of the valid values of each band, and what all values have in common."""
+
+    def __init__(self, raster: Raster) -> None:
+        height, width, _ = raster.rows.shape
+        self.raster, self.alpha = raster, raster.bands.alpha
+        self.bands = [index for index in range(raster.bands.count) if index != self.alpha]
+        self.step = math.ceil(math.sqrt(height * width * len(self.bands) / _SAMPLED_VALUES))
+        self.nodata = parse_nodata(raster.nodata, raster.rows.dtype)
+        self.samples: list[list[Values]] = [[] for _ in self.bands]
+        self.has_invalid, self.top, self.largest = False, 0, 0.0
+        self.alphas = np.zeros(0, raster.rows.dtype)
+
+    def add(self, rows: Values) -> None:
+        """Look at the next rows."""
+        visible = np.ones(rows.shape[:2], bool)
+        if self.alpha is not None:
+            self.alphas = np.unique(np.concatenate([self.alphas, np.unique(rows[..., self.alpha])[:3]]))[:3]
+            visible = rows[..., self.alpha] > 0
+        start = -self.top % self.step
+        for samples, index in zip(self.samples, self.bands, strict=True):
+            valid = is_valid(rows[..., index], self.nodata)
+            self.has_invalid = self.has_invalid or not valid.all()
+            chosen = (slice(start, None, self.step), slice(None, None, self.step))
+            samples.append(rows[..., index][chosen][(valid & visible)[chosen]])
+            self.largest = max(self.largest, self._largest(rows[..., index], valid))
+        self.top += len(rows)
+
+    def _largest(self, values: Values, valid: NDArray[np.bool_]) -> float:
+        if values.dtype.kind == "f" or values.dtype.itemsize < 4:
+            return 0
+        return float(np.abs(values[valid].astype(np.int64)).max(initial=0))
+
+    @property
+    def alpha_is_mask(self) -> bool:
+        """Whether alpha has no values but 0 and one other, in a raster that is no photograph."""
+        measured = self.raster.is_measured or bool(self.raster.nodata)
+        return measured and self.alpha is not None and bool(np.count_nonzero(self.alphas) < 2)
+
+    @property
+    def is_double(self) -> bool:
+        """See Survey."""
+        return self.raster.rows.dtype == np.float64 or self.largest > _FLOAT32_INTEGERS
+
+    def ranges(self) -> Iterator[ValueRange]:
+        """The range of each band: declared in the file, or that of its percentiles."""
+        for samples in self.samples:
+            values = np.concatenate(samples).astype(np.float64)
+            yield self.raster.declared_range or percentile_range(values, is_float=self.raster.rows.dtype.kind == "f")
+
+
+def percentile_range(values: NDArray[np.float64], *, is_float: bool = True) -> ValueRange:
+    """The range of values that a network sees as 0…1, from valid values; single extreme ones do not change it.
+
+    The percentiles 0.5 and 99.5, and a tenth of their distance more at both ends.  Floats that look like those of a
+    photograph have 0…1.
+    """
+    if not values.size:
+        return UNIT_RANGE
+    low, high = (float(bound) for bound in np.percentile(values, _PERCENTILES))
+    if is_float and low >= 0 and _PHOTOGRAPH_TOP <= high <= 1:
+        return UNIT_RANGE
+    margin = (high - low) * _MARGIN or max(abs(low), 1e-30) / 2
+    return low - margin, high + margin
+
+
+def _shared_ranges(ranges: Iterator[ValueRange], raster: Raster) -> Iterator[ValueRange]:
+    """The ranges with the same one for all colours: otherwise their balance would change."""
+    found = list(ranges)
+    colours = found[: raster.bands.colours]
+    shared = min(low for low, _ in colours), max(high for _, high in colours)
+    yield from [shared] * len(colours)
+    yield from found[len(colours) :]
 
 
 def to_image(pixels: PixelsT) -> Image.Image:

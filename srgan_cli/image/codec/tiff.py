@@ -16,8 +16,9 @@ from PIL import ExifTags, TiffTags
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from srgan_cli.image.codec import vips
-from srgan_cli.image.codec.raster import Rows
-from srgan_cli.image.geo import microscopy, place
+from srgan_cli.image.codec.raster import Raster, Rows, Values
+from srgan_cli.image.geo import bands, microscopy, place
+from srgan_cli.image.geo.mask import MaskStrips
 from srgan_cli.image.metadata import photoshop, xmp
 from srgan_cli.image.metadata.metadata import (
     PARSE_ERRORS,
@@ -32,14 +33,9 @@ from srgan_cli.image.metadata.reading import finish
 Tags = ImageFileDirectory_v2
 WIDTH, HEIGHT, BITS, PHOTOMETRIC, STRIPS, ORIENTATION = 256, 257, 258, 262, 273, 274
 RESOLUTION = {282, 283, 296}
-_SUBFILE, _SUBIFDS, _XMP, _PROFILE, _EXTRA_SAMPLES, _SAMPLE_FORMAT = 254, 330, 700, 34675, 338, 339
+_SUBFILE, _SUBIFDS, _XMP, _PROFILE = 254, 330, 700, 34675
 _IPTC, _PHOTOSHOP, _C2PA = 33723, 34377, 52545
-_COMPRESSION, _PLANAR, _TILE_WIDTH = 259, 284, 322
-_RGB, _SEPARATE_PLANES, _SEPARATED, _LOG_L, _FLOAT = 2, 2, 5, 32844, 3
-_NOT_IN_VIPS = (6, 34887, 34925, 50000)
-"""Compressions: JPEG in the old style, LERC, LZMA and Zstandard."""
-_DEEP_BITS = {16, 32, 64}
-_ASSOCIATED_ALPHA, _UNASSOCIATED_ALPHA = 1, 2
+_PLANAR, _SEPARATE_PLANES = 284, 2
 _CALIBRATED = ("OME-XML", "ImageJ")
 _UNCONVERTED = (0, 1, 2)
 """Photometric interpretations whose samples stay what they are: grey and RGB."""
@@ -48,7 +44,7 @@ _SUBDIRECTORIES = (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo, ExifTags.IFD.Interop
 _STORAGE_TAGS = {
     *range(254, 267), 273, 274, *range(277, 282), 284, *range(288, 293), 297, 301, 317, *range(320, 326),
     *range(330, 333), *range(334, 339), 339, 340, 341, 347, *range(512, 522), *range(529, 533), _XMP, _PROFILE,
-    _IPTC, _PHOTOSHOP, _C2PA, 37724, *place.TAGS, *RESOLUTION,
+    _IPTC, _PHOTOSHOP, _C2PA, 37724, bands.NODATA, *place.TAGS, *RESOLUTION,
 }  # fmt: skip
 MAX_CLASSIC_BYTES = 2**32 - 2**24
 """The most bytes of pixels in a TIFF that is not a BigTIFF; the rest is for directories."""
@@ -75,7 +71,7 @@ _BIG = _Layout(b"II+\x00\x08\x00\x00\x00" + bytes(8), "<Q", 8, 20, 16)
 def pages(file: IO[bytes]) -> tuple[list[tuple[int, Tags]], list[str]]:
     """The directories of a TIFF with their numbers, and a note if there are reduced copies, which are left out."""
     found = list(enumerate(_chain(file)))
-    kept = [(number, tags) for number, tags in found if number == 0 or not tags.get(_SUBFILE, 0) & 1]
+    kept = [(number, tags) for number, tags in found if number == 0 or not tags.get(_SUBFILE, 0) & 5]
     copies = sum(tags.get(_SUBFILE, 0) & 5 == 1 for number, tags in found if number)
     copies += sum(len(np.atleast_1d(tags[_SUBIFDS])) for _, tags in kept if _SUBIFDS in tags)
     return kept, [f"its {copies} reduced copies (overviews) are dropped"] if copies else []
@@ -84,6 +80,18 @@ def pages(file: IO[bytes]) -> tuple[list[tuple[int, Tags]], list[str]]:
 def depth(tags: Tags) -> int:
     """Bits a channel."""
     return int(max(tags.get(BITS, (1,))))
+
+
+def masks(file: IO[bytes]) -> dict[int, int]:
+    """The number of the mask of every page that has one."""
+    found, page = dict[int, int](), 0
+    for number, tags in enumerate(_chain(file)):
+        kind = tags.get(_SUBFILE, 0) & 5
+        if number and kind == 4:
+            found[page] = number
+        elif not kind:
+            page = number
+    return found
 
 
 def orientation(tags: Tags) -> int:
@@ -96,26 +104,6 @@ def profile(tags: Tags) -> bytes | None:
     """The colour profile, or None."""
     found: bytes | None = tags.get(_PROFILE)
     return found
-
-
-def is_plain(tags: Tags) -> bool:
-    """Whether libvips reads a page as Pillow does.
-
-    That is the case for 16 bits and more, and for grey and RGB of 8 bits with alpha or none, but not for
-    compressions and layouts that libvips does not know, and for inks in floats, which it takes for 0…255.
-    """
-    kind = tags.get(PHOTOMETRIC)
-    # libvips refuses planes in tiles, and mixes the rows of planes of other pictures than RGB.
-    planes = has_planes(tags) and (_TILE_WIDTH in tags or kind != _RGB)
-    float_inks = kind == _SEPARATED and _FLOAT in tags.get(_SAMPLE_FORMAT, ())
-    if tags.get(_COMPRESSION) in _NOT_IN_VIPS or planes or float_inks or kind == _LOG_L:
-        return False
-    bits, extra = tags.get(BITS, (1,)), tags.get(_EXTRA_SAMPLES, ())
-    channels = {0: 1, 1: 1, 2: 3}.get(tags.get(PHOTOMETRIC, -1), -1)
-    shallow = set(bits) == {8} and set(tags.get(_SAMPLE_FORMAT, (1,))) == {1}
-    return set(bits) <= _DEEP_BITS or (
-        shallow and len(bits) == channels + len(extra) and extra in ((), (_ASSOCIATED_ALPHA,), (_UNASSOCIATED_ALPHA,))
-    )
 
 
 def has_planes(tags: Tags) -> bool:
@@ -177,24 +165,58 @@ def _read_place(pages: Sequence[tuple[int, Tags]], index: int) -> tuple[place.Pl
     return replace(here, description=description), notes + dropped
 
 
-def write_pages(path: Path, pages: Sequence[tuple[Rows, dict[int, Any]]]) -> None:
+def write_pages(path: Path, pages: Sequence[tuple[Raster, dict[int, Any]]]) -> None:
     """Write a TIFF of these pages, each with further tags; a BigTIFF if they may not fit into a classic one.
 
     libvips encodes each page.  Then a directory with all tags is appended, which replaces the one of libvips.
     """
-    size = sum(prod(rows.shape) * rows.dtype.itemsize for rows, _ in pages)
+    size = sum(prod(raster.rows.shape) * raster.rows.dtype.itemsize for raster, _ in pages)
     layout = _BIG if size > MAX_CLASSIC_BYTES else _CLASSIC
     link = len(layout.head) - struct.calcsize(layout.link)
-    for number, (rows, extra) in enumerate(pages):
+    for number, (raster, extra) in enumerate(pages):
         page = path.with_suffix(".page") if number else path
+        mask = MaskStrips(raster.rows) if raster.bands.mask == "page" else None
         try:
-            vips.write_tiff(rows, page, big=layout is _BIG)
+            rows, stored = _as_stored(mask.pixels if mask else raster.rows, raster.depth)
+            vips.write_tiff(rows, page, big=layout is _BIG, predictor="none" if stored else "")
             tags = _first_page(page)
             start = _append(page, path) if number else 0
         finally:
             if number:
                 page.unlink(missing_ok=True)
-        link = _add_directory(path, link, _merge_tags(tags, extra, layout), start, layout)
+        link = _add_directory(path, link, _merge_tags(tags, extra | stored, layout), start, layout)
+        link = _add_mask(path, link, mask, layout) if mask else link
+
+
+def _add_mask(path: Path, link: int, mask: MaskStrips, layout: _Layout) -> int:
+    """Append the mask of a page, as `_add_directory` appends a page."""
+    with path.open("ab") as file:
+        start = file.tell()
+        file.writelines(mask.strips)
+    return _add_directory(path, link, _merge_tags(Tags(layout.head), mask.tags(start), layout), 0, layout)
+
+
+def _as_stored(rows: Rows, depth: int) -> tuple[Rows, dict[int, Any]]:
+    """The rows as they are, or as bytes if libvips cannot write their type, with the tags that say what the bytes are.
+
+    Those are half floats, and integers of 10, 12 or 14 bits.
+    """
+    height, width, channels = rows.shape
+    if rows.dtype != np.float16 and depth % 8 == 0:
+        return rows, {}
+    length = -(-width * channels * depth // 8)
+    packed = Rows((height, length, 1), np.dtype(np.uint8), lambda: (_pack(band, depth) for band in rows.bands()))
+    return packed, {WIDTH: width, BITS: (depth,) * channels, bands.SAMPLES: channels}
+
+
+def _pack(band: Values, depth: int) -> Values:
+    """The bytes (H, N, 1) of rows of samples with `depth` bits each."""
+    flat = band.reshape(len(band), -1)
+    if band.dtype == np.float16:
+        return flat.astype("<f2").view(np.uint8)[..., None]
+    bits = flat[..., None] >> np.arange(depth - 1, -1, -1, dtype=flat.dtype) & 1
+    packed: Values = np.packbits(bits.astype(np.uint8).reshape(len(flat), -1), axis=1)[..., None]
+    return packed
 
 
 def _first_page(path: Path) -> Tags:

@@ -26,7 +26,11 @@ from srgan_cli.system.files import check_space, check_unchanged, file_stamp
 if TYPE_CHECKING:
     import pyvips
 
-_KINDS = {"uint8": "uchar", "uint16": "ushort", "float32": "float"}
+_KINDS = {
+    "uint8": "uchar", "int8": "char", "uint16": "ushort", "int16": "short", "uint32": "uint", "int32": "int",
+    "float32": "float", "float64": "double",
+}  # fmt: skip
+"""libvips' names of the types of samples."""
 _DTYPES = {kind: np.dtype(name) for name, kind in _KINDS.items()}
 LOADERS = {
     "PNG": "pngload",
@@ -50,8 +54,8 @@ LAB_NOTE = "its Lab is converted to sRGB"
 def read(path: Path, kind: str, *, page: int = 0, orientation: int = 1) -> tuple[Rows, list[str]]:
     """The values of a file of a `kind` in LOADERS, upright, and a note if its colours were converted to sRGB.
 
-    Values are uint8, uint16 or float32.  Colour that is multiplied by alpha in the file is divided by it.  A rotated
-    picture is decoded to a temporary file first if it is larger than libvips keeps in memory.
+    Colour that is multiplied by alpha in the file is divided by it.  A rotated picture is decoded to a temporary file
+    first if it is larger than libvips keeps in memory.
     Raises PictureError when libvips cannot read the header of the file; damage further down is raised by the bands.
     """
     stamp = file_stamp(path)
@@ -131,9 +135,9 @@ def write_jpeg(rows: Rows, file: IO[bytes], head: bytes, *, quality: int) -> Non
         _encode(rows, lambda image: image.jpegsave_target(target, **options))
 
 
-def write_tiff(rows: Rows, path: Path, *, big: bool = False) -> None:
+def write_tiff(rows: Rows, path: Path, *, big: bool = False, predictor: str = "") -> None:
     """Write a TIFF without metadata; `big` selects BigTIFF, for more than 4 GB."""
-    predictor = "float" if rows.dtype == np.float32 else "horizontal"
+    predictor = predictor or ("float" if rows.dtype.kind == "f" else "horizontal")
     options = {"keep": "none", "compression": "deflate", "predictor": predictor, "bigtiff": big}
     _encode(rows, lambda image: image.tiffsave(os.fsencode(path), **options))
 
@@ -211,9 +215,10 @@ def _failure(reason: str) -> Exception:
 def _as_array(image: "pyvips.Image", rows: Rows) -> "pyvips.Image":
     """Reinterpret a grey image of bytes as the values that it carries."""
     channels, kind = rows.shape[2], _KINDS[rows.dtype.name]
-    names = {"uchar": ("b-w", "srgb"), "ushort": ("grey16", "rgb16"), "float": ("b-w", "srgb")}[kind]
+    names = ("grey16", "rgb16") if kind == "ushort" else ("b-w", "srgb")
     folded = image.bandfold(factor=channels * rows.dtype.itemsize)
-    return folded.copy(bands=channels, format=kind, interpretation=names[channels > 2])
+    name = "multiband" if channels > 4 else names[channels > 2]
+    return folded.copy(bands=channels, format=kind, interpretation=name)
 
 
 def _write_bytes_as_png(rows: Rows, pipe: IO[bytes], failures: list[str]) -> None:
@@ -292,18 +297,8 @@ def _in_srgb(image: "pyvips.Image") -> tuple["pyvips.Image", list[str]]:
 
 
 def _check_values(image: "pyvips.Image", path: Path) -> "pyvips.Image":
-    """The image, as float instead of double.  Raises PictureError for other values than 8 or 16 bits or floats."""
-    if image.format == "double":
-        image = image.cast("float")
+    """The image.  Raises PictureError for complex numbers."""
     if image.format not in _DTYPES:
-        found = {"uint": "32-bit", "int": "32-bit", "short": "signed 16-bit", "char": "signed 8-bit"}
-        raise PictureError(
-            "{path} stores {found} integers, expected 8 or 16 bits or floats",
-            "convert it to 16 bit first",
-            path=path,
-            found=found.get(image.format, image.format),
-        )
-    if image.bands > 4:
-        message = "{path} has {bands} channels, expected 1 to 4"
-        raise PictureError(message, "split its channels into several files first", path=path, bands=image.bands)
+        message = "{path} stores {found} numbers, expected integers or floats"
+        raise PictureError(message, "convert it first", path=path, found=image.format)
     return image

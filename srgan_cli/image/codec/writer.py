@@ -24,6 +24,7 @@ from srgan_cli.image.codec.pillow import write_deep_heif
 from srgan_cli.image.codec.raster import Raster, Values
 from srgan_cli.image.dicom import file as dicom
 from srgan_cli.image.geo import microscopy
+from srgan_cli.image.geo.bands import write_bands
 from srgan_cli.image.metadata import bmp, isobmff, jpeg, png
 from srgan_cli.image.metadata.colour import Colour
 from srgan_cli.image.metadata.exif import EXIF_PREFIX
@@ -84,8 +85,8 @@ def write(
     """Write a file in a format; an animation is played `loop` times, 0 for endlessly."""
     rasters = [replace(raster, metadata=_fit_metadata(raster, name)) for raster in _describe_pages(rasters)]
     if name == "TIFF":
-        pages = [(raster.rows, tiff.tags_for(raster.metadata, raster.icc_profile)) for raster in rasters]
-        tiff.write_pages(path, pages)
+        tags = (tiff.tags_for(raster.metadata, raster.icc_profile) | write_bands(raster) for raster in rasters)
+        tiff.write_pages(path, list(zip(rasters, tags, strict=True)))
         return
     if name == "DICOM":
         dicom.write(rasters, path)

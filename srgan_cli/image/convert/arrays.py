@@ -28,14 +28,16 @@ def from_array(array: NDArray[Any], value_range: ValueRange | None = None) -> Ch
     return from_tensor(torch.from_numpy(np.array(channels, native, order="C")), value_range)
 
 
-def to_array(channels: list[Tensor], dtype: DTypeLike, value_range: ValueRange = UNIT_RANGE) -> NDArray[Any]:
-    """An array of channels (1, H, W) with values 0…1: (H, W) for one channel, else (H, W, C).
+def to_array(
+    pixels: Tensor, alpha: Tensor | None, dtype: DTypeLike, value_range: ValueRange = UNIT_RANGE
+) -> NDArray[Any]:
+    """An array of pixels and alpha, as `to_tensor` makes it: (H, W) for one channel, else (H, W, C).
 
     Raises UsageError for a dtype that `from_array` does not take.
     """
     wanted = np.dtype(dtype)
     _check_dtype(wanted)
-    tensor = to_tensor(channels, _DTYPES.get(wanted.name, torch.float64), value_range)
+    tensor = to_tensor(pixels, alpha, _DTYPES.get(wanted.name, torch.float64), value_range)
     array = tensor.permute(1, 2, 0).numpy().astype(wanted, order="C")
     return array[..., 0] if len(tensor) == 1 else array
 

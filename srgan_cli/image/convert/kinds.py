@@ -58,8 +58,7 @@ def to_picture(image: Any, value_range: ValueRange | None) -> Picture | ImageStr
     if isinstance(image, Image.Image):
         return Picture.from_pil(image, value_range=value_range)
     if isinstance(image, Tensor):
-        colour, alpha, depth, found_range = from_tensor(image, value_range)
-        return Picture(colour, alpha, depth, value_range=found_range)
+        return Picture.from_channels(from_tensor(image, value_range))
     if not isinstance(image, Picture | ImageStream | Path | str):
         raise UsageError(f"found a {type(image).__name__}, expected a picture", f"take {TAKEN}")
     if value_range:
@@ -80,5 +79,5 @@ def _like(image: Any, result: Picture) -> Any:
         array = result.to_array(image.dtype)
         return array if image.ndim == array.ndim else array[..., None]
     if isinstance(image, Tensor):
-        return to_tensor(result.channels, image.dtype, result.value_range).to(image.device)
+        return to_tensor(result.within_declared, result.alpha, image.dtype, result.black_and_white).to(image.device)
     return result.to_pil() if isinstance(image, Image.Image) else result

@@ -10,7 +10,6 @@ from torch import Tensor
 from srgan_cli.image.codec.errors import translate_errors
 from srgan_cli.image.codec.pillow import ORIENTED_BY_DECODER, decode
 from srgan_cli.image.codec.raster import ValueRange
-from srgan_cli.image.codec.samples import UNIT_RANGE
 from srgan_cli.image.convert.arrays import from_array, to_array
 from srgan_cli.image.convert.tensors import Channels
 from srgan_cli.image.metadata.metadata import Metadata
@@ -44,11 +43,17 @@ def from_image(image: Image.Image, value_range: ValueRange | None = None) -> Dec
 
 
 def to_image(
-    channels: list[Tensor], depth: int, value_range: ValueRange, icc_profile: bytes | None, metadata: Metadata
+    pixels: Tensor,
+    alpha: Tensor | None,
+    depth: int,
+    value_range: ValueRange,
+    icc_profile: bytes | None,
+    metadata: Metadata,
 ) -> Image.Image:
     """An image of mode L, LA, RGB or RGBA; grey of 16 bits has the mode I;16, grey floats F."""
-    dtype = {16: np.uint16, 32: np.float32}.get(depth, np.uint8) if len(channels) == 1 else np.uint8
-    image = Image.fromarray(to_array(channels, dtype, value_range if dtype == np.float32 else UNIT_RANGE))
+    is_grey = len(pixels) == 1 and alpha is None
+    dtype = {16: np.uint16, 32: np.float32}.get(depth, np.uint8) if is_grey else np.uint8
+    image = Image.fromarray(to_array(pixels, alpha, dtype, value_range))
     info = {"icc_profile": icc_profile, "exif": metadata.exif, "xmp": metadata.xmp, "dpi": metadata.dpi}
     image.info |= {key: value for key, value in info.items() if value}
     return image

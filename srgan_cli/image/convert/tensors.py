@@ -1,4 +1,4 @@
-"""Conversion between torch tensors of any number format and pixels 0…1."""
+"""Conversion between torch tensors of any number format and pixels."""
 
 from typing import NamedTuple
 
@@ -22,13 +22,13 @@ class Channels(NamedTuple):
     """The pixels of a picture, as `Picture` holds them."""
 
     colour: Tensor
-    """float32 (1 or 3, H, W), values 0…1."""
+    """float32 (1 or 3, H, W), values 0…1 for integers, those of the tensor for floats."""
     alpha: Tensor | None
     """float32 (1, H, W), 1 is opaque; None without transparency."""
     depth: int
     """Bits a channel: 8, 16, or 32 for floats."""
-    value_range: ValueRange
-    """The values that 0 and 1 stand for."""
+    value_range: ValueRange | None
+    """The values of black and white; None for integers."""
 
 
 def from_tensor(values: Tensor, value_range: ValueRange | None = None) -> Channels:
@@ -46,23 +46,30 @@ def from_tensor(values: Tensor, value_range: ValueRange | None = None) -> Channe
         )
     if depth < _FLOAT_DEPTH and value_range:
         raise UsageError("value_range is for floats, found integers", "convert the picture to floats first")
-    channels = values.detach().cpu()
+    channels, has_alpha = values.detach().cpu(), len(values) in (2, 4)
     if depth < _FLOAT_DEPTH:
         channels = channels.float() / (2**depth - 1)
-    else:
-        channels = _to_unit_range(channels.double(), _checked(value_range)).float()
-    has_alpha = len(channels) in (2, 4)
-    colour, alpha = (channels[:-1], channels[-1:]) if has_alpha else (channels, None)
-    return Channels(colour, alpha, depth, value_range or UNIT_RANGE)
+        return Channels(channels[: len(channels) - has_alpha], channels[-1:] if has_alpha else None, depth, None)
+    low, high = _checked(value_range)
+    channels = _within_range(channels.double(), (low, high))
+    alpha = ((channels[-1:] - low) / (high - low)).float() if has_alpha else None
+    return Channels(channels[: len(channels) - has_alpha].float(), alpha, depth, (low, high))
 
 
-def to_tensor(channels: list[Tensor], dtype: torch.dtype, value_range: ValueRange = UNIT_RANGE) -> Tensor:
-    """A tensor (C, H, W) of channels (1, H, W) with values 0…1, as `from_tensor` takes it."""
-    pixels = torch.cat(channels)
-    if dtype in _INTEGER_DEPTHS:
-        return to_levels(pixels, _INTEGER_DEPTHS[dtype]).to(dtype)
+def to_tensor(pixels: Tensor, alpha: Tensor | None, dtype: torch.dtype, value_range: ValueRange = UNIT_RANGE) -> Tensor:
+    """A tensor (C, H, W) of pixels and alpha (1, H, W), as `from_tensor` takes it.
+
+    `value_range` are the pixels' values of black and white.  Integers have them at 0 and the largest value; floats have
+    the pixels' own values, and alpha in the same range.
+    """
     low, high = value_range
-    return pixels.to(dtype) if value_range == UNIT_RANGE else (pixels.double() * (high - low) + low).to(dtype)
+    if dtype not in _INTEGER_DEPTHS:
+        parts = (
+            [pixels.to(dtype)] if alpha is None else [pixels.to(dtype), (alpha.double() * (high - low) + low).to(dtype)]
+        )
+        return torch.cat(parts)
+    unit = pixels if value_range == UNIT_RANGE else (pixels - low) / (high - low)
+    return to_levels(torch.cat([unit, *([] if alpha is None else [alpha])]), _INTEGER_DEPTHS[dtype]).to(dtype)
 
 
 def _check_shape(values: Tensor) -> None:
@@ -84,8 +91,8 @@ def _checked(value_range: ValueRange | None) -> ValueRange:
     return low, high
 
 
-def _to_unit_range(values: Tensor, value_range: ValueRange) -> Tensor:
-    """Values with those of `value_range` at 0 and 1."""
+def _within_range(values: Tensor, value_range: ValueRange) -> Tensor:
+    """The values, clipped to their range."""
     if not values.isfinite().all():
         raise UsageError("the picture has values that are NaN or infinite", "replace them, as by numpy.nan_to_num")
     low, high = value_range
@@ -93,4 +100,4 @@ def _to_unit_range(values: Tensor, value_range: ValueRange) -> Tensor:
     if unit.min() < -_TOLERANCE or unit.max() > 1 + _TOLERANCE:
         found = f"{float(values.min()):.6g} to {float(values.max()):.6g}"
         raise UsageError(f"the picture has values {found}, expected {low:g} to {high:g}", RANGE_HINT)
-    return unit.clamp(0, 1)
+    return values.clamp(low, high)

@@ -22,7 +22,7 @@ _FAILURES = (ValueError, RuntimeError, TypeError, LookupError, ImportError, NotI
 
 
 def decode(path: Path, number: int) -> Decoded:
-    """The values of a page as stored, not turned upright: integers of 8 or 16 bits, or float32.
+    """The values of a page in grey or RGB, not turned upright: integers of 8 or 16 bits, or float32.
 
     Raises PictureError with the name of what is not supported.
     """
@@ -32,12 +32,32 @@ def decode(path: Path, number: int) -> Decoded:
         page: Any = file.pages[number]
         if _name(page.photometric) not in _COLOURS:
             raise _unsupported(path, f"colours of the kind {_name(page.photometric)}")
-        try:
-            values = page.asarray()
-        except _FAILURES as error:
-            stored = f"samples of {page.bitspersample} bits, compression {_name(page.compression)}"
-            raise _unsupported(path, stored, needs_extra="imagecodecs" in str(error)) from error
-        return _to_colours(_to_channels_last(values, page.axes), page, path)
+        return _to_colours(_samples(page, path), page, path)
+
+
+def decode_samples(path: Path, number: int, mask: int | None = None) -> Values:
+    """The samples (H, W, C) of a page as they are stored, not turned upright, and its mask as a last channel.
+
+    Raises as `decode` does.
+    """
+    import tifffile
+
+    with tifffile.TiffFile(path) as file:
+        values = _samples(file.pages[number], path)
+        if mask is not None:
+            visible = _samples(file.pages[mask], path) > 0
+            values = np.concatenate([values, np.where(visible, _top(values), 0).astype(values.dtype)], axis=2)
+    if values.dtype.kind == "c" or (values.dtype.kind in "iu" and values.itemsize > 4):
+        raise _unsupported(path, f"samples of the type {values.dtype.name}")
+    return values.astype(values.dtype.newbyteorder("="))
+
+
+def _samples(page: Any, path: Path) -> Values:
+    try:
+        return _to_channels_last(page.asarray(), page.axes)
+    except _FAILURES as error:
+        stored = f"samples of {page.bitspersample} bits, compression {_name(page.compression)}"
+        raise _unsupported(path, stored, needs_extra="imagecodecs" in str(error)) from error
 
 
 def _name(value: Any) -> str:
@@ -73,7 +93,7 @@ def _to_colours(stored: Values, page: Any, path: Path) -> Decoded:
 
 def _top(values: Values) -> int:
     """The value of white."""
-    return np.iinfo(values.dtype).max if values.dtype.kind == "u" else 1
+    return np.iinfo(values.dtype).max if values.dtype.kind in "iu" else 1
 
 
 def _to_depth(values: Values, bits: int, path: Path) -> tuple[Values, list[str]]:

@@ -25,9 +25,9 @@ class Canvas:
         self.output_window = geometry.output_window(geometry.blend_window(tile_row))
         self.stop = geometry.completed_rows(tile_row)
         blended = geometry.blend > 0
-        count = len(header.pixels) + (header.alpha is not None) + blended
+        count = geometry.layers.visible + blended
         self.buffer = (torch.zeros if blended else torch.empty)(
-            count, self.output_window.height, self.output_window.width
+            count, self.output_window.height, self.output_window.width, dtype=layers.dtype
         )
 
     @classmethod
@@ -59,9 +59,22 @@ class Canvas:
         result = self.buffer[:, :rows]
         if self.geometry.blend:
             result = result[:-1].div_(result[-1:])
-        colours = len(self.header.pixels)
-        alpha = None if self.header.alpha is None else result[colours:]
-        return replace(self.header, pixels=result[:colours], alpha=alpha), overlap
+        bands = self.geometry.layers.bands
+        alpha = None if self.header.alpha is None else result[bands:].float()
+        picture = replace(self.header, pixels=result[:bands], alpha=alpha)
+        return picture if self.header.valid is None else self._with_holes(picture), overlap
+
+    def _with_holes(self, picture: Picture) -> Picture:
+        """The picture with what is not valid as it was, enlarged by the nearest pixel."""
+        window = replace(self.output_window, bottom=self.output_window.top + picture.height)
+        stored, valid = (
+            self.geometry.resize_nearest(part, self.input_window, window)
+            for part in self.geometry.layers.original(self.layers)
+        )
+        alpha, index = picture.alpha, self.geometry.layers.bands
+        if picture.has_mask:
+            alpha = self.geometry.resize_nearest(self.layers[index : index + 1], self.input_window, window).float()
+        return replace(picture, pixels=torch.where(valid, picture.pixels, stored), alpha=alpha, valid=valid)
 
     def _weight(self, window: Window) -> Tensor:
         """Weights (1, H, W) that fall towards every edge of the window that is not an edge of the picture."""

@@ -1,7 +1,7 @@
 """Geometry of enlarging a picture in parts: which input pixels an output pixel depends on."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import ceil
 
@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from srgan_cli.image.ops import AxisResize, Kernel, resize_part
+from srgan_cli.upscaling.tiles.layers import Layers
 from srgan_cli.upscaling.tiles.tiling import Window, even_length
 
 _EXTRA_TAPS = 3
@@ -37,8 +38,8 @@ class Geometry:
     """Windows start at multiples of the generator's grid."""
     blend: int = 0
     """How far tiles are blended into each other, in input pixels."""
-    has_alpha: bool = False
-    """Whether the picture has alpha, which is resized directly in addition."""
+    layers: Layers = field(default_factory=Layers)
+    """What the channels of the picture are."""
     side: int = 0
     """Longest side of a tile's output when all tiles read windows of one shape, else 0."""
 
@@ -55,7 +56,7 @@ class Geometry:
     @cached_property
     def halo(self) -> int:
         """How far around a window the input is needed, in input pixels."""
-        return max(self.radius + self.resize_margin, max(self._support(1)) if self.has_alpha else 0)
+        return max(self.radius + self.resize_margin, max(self._support(1)) if self.layers.resizes_input else 0)
 
     @property
     def max_halo(self) -> int:
@@ -109,15 +110,25 @@ class Geometry:
         columns = AxisResize(self.width * scale, self.target_width, first.left, part.left, part.right)
         return resize_part(pixels, rows, columns, self.kernel)
 
-    def for_crop(self, height: int, width: int) -> "Geometry":
-        """Return the geometry of an opaque crop of the picture, enlarged by the same factor."""
+    def resize_nearest(self, pixels: Tensor, at: Window, part: Window) -> Tensor:
+        """Return the nearest pixel for each pixel of `part` of the result, from the window `at` of the picture."""
+        for dim, sizes, first, ends in (
+            (1, (self.height, self.target_height), at.top, (part.top, part.bottom)),
+            (2, (self.width, self.target_width), at.left, (part.left, part.right)),
+        ):
+            centre = (torch.arange(*ends, dtype=torch.float64) + 0.5) * sizes[0] / sizes[1]
+            pixels = pixels.index_select(dim, centre.long().clamp(max=sizes[0] - 1) - first)
+        return pixels
+
+    def for_crop(self, height: int, width: int, layers: Layers) -> "Geometry":
+        """Return the geometry of a crop with these layers of the picture, enlarged by the same factor."""
         return replace(
             self,
             height=height,
             width=width,
             target_height=max(1, round(height * self.target_height / self.height)),
             target_width=max(1, round(width * self.target_width / self.width)),
-            has_alpha=False,
+            layers=layers,
             side=0,
         )
 

@@ -158,8 +158,8 @@ class MemoryEstimate:
         max_input_pixels: float = inf,
     ) -> "MemoryEstimate":
         """Estimate for an RGB picture and a network with this many bytes of activations for each pixel."""
-        layers, passes = 3 + geometry.has_alpha, 1 + geometry.has_alpha  # the network enlarges alpha separately
-        results = _FLOAT * 3 * (2 + 3 * geometry.area_ratio) * passes
+        layers = geometry.layers.floats
+        results = _FLOAT * 3 * (2 + 3 * geometry.area_ratio) * geometry.layers.passes
         network = WORKSPACE * activations
         tile = max(network, results) if on_host else network + results  # a GPU still copies the previous results
         line = geometry.width * _FLOAT * layers

@@ -8,6 +8,7 @@ from torch import nn
 
 from srgan_cli.image.picture import ImageStream
 from srgan_cli.system.progress import Progress
+from srgan_cli.upscaling.tiles.layers import Layers
 
 _REPORTS = 200
 """About the largest number of reports for a picture."""
@@ -48,10 +49,10 @@ class LayerWatch:
 
 
 class PictureProgress:
-    """Counts the input pixels of a picture that are done and reports them; one with alpha is counted twice."""
+    """Counts the input pixels of a picture that are done and reports them; once for each run of the network."""
 
     def __init__(self, stream: ImageStream, progress: Progress | None) -> None:
-        self.passes = 1 if stream.header.alpha is None else 2
+        self.passes = Layers.of(stream.header).passes
         self.total = self.passes * stream.height * stream.width
         self.done = self.reported = 0
         self.within_tile = 0.0

@@ -10,6 +10,10 @@ import torch
 from torch import Tensor
 
 from srgan_cli.errors import SrganError, is_out_of_memory
+from srgan_cli.image.codec.raster import ValueRange
+from srgan_cli.image.codec.samples import UNIT_RANGE
+from srgan_cli.image.picture import Picture
+from srgan_cli.networks.generators.base import Identity
 from srgan_cli.upscaling.tiles.canvas import Canvas
 from srgan_cli.upscaling.tiles.geometry import Geometry
 from srgan_cli.upscaling.tiles.tiling import Window
@@ -107,25 +111,36 @@ class TileRunner:
         if self.max_side < geometry.side:  # a piece; the window that all tiles share would take as much memory again
             geometry = replace(geometry, side=0)
         input_window, blend_window = geometry.input_window(output), geometry.blend_window(output)
-        layers = canvas.layers[:, *input_window.relative_to(canvas.input_window).slices]
-        colours, transparent = len(canvas.header.pixels), canvas.header.alpha is not None
-        noise = layers[colours + transparent :]
-        colour = self._start_generator(layers[:colours], noise, geometry, input_window, blend_window)
-        if not transparent:
-            return colour
-        alpha = layers[colours : colours + 1]
-        sharp = self._start_generator(alpha, noise, geometry, input_window, blend_window)
-        return lambda: torch.cat(
-            [colour(), _snap_alpha(sharp(), geometry.resize_output(alpha, input_window, blend_window, 1))]
+        layers, parts = canvas.layers[:, *input_window.relative_to(canvas.input_window).slices], geometry.layers
+        resize = partial(geometry.resize_output, at=input_window, output=blend_window, scale=1)
+        if isinstance(self.transfer.generator, Identity):
+            return lambda: _clamped(resize(layers[: parts.visible]), canvas.header)
+        start = partial(
+            self._start_generator, parts.noise(layers), geometry=geometry, at=input_window, output=blend_window
         )
+        ranges, order = canvas.header.pixel_ranges, [band for group in parts.groups for band in group]
+        started = [_start_group(layers[list(group)], ranges[group[0]], start, resize) for group in parts.groups]
+        alpha = layers[parts.bands : parts.visible].float()
+        sharp = start(alpha) if parts.has_alpha else None
+
+        def collect() -> Tensor:
+            bands = torch.cat([enlarged() for enlarged in started])
+            if order != sorted(order):
+                bands = bands[[order.index(band) for band in range(len(order))]]
+            return bands if sharp is None else torch.cat([bands, _snap_alpha(sharp(), resize(alpha)).to(bands)])
+
+        return collect
 
     def _start_generator(
-        self, pixels: Tensor, noise: Tensor, geometry: Geometry, input_window: Window, output: Window
+        self, noise: Tensor, pixels: Tensor, *, geometry: Geometry, at: Window, output: Window
     ) -> Callable[[], Tensor]:
-        """Start to enlarge colour or grey (C, H, W).  The returned function returns the result for `output`."""
+        """Start to enlarge colour or grey (C, H, W), 0…1, which is the window `at` of the picture.
+
+        The returned function returns the result for `output`.
+        """
         scale, grey = geometry.scale, len(pixels) == 1
         needed = output.pad(geometry.resize_margin, geometry.height, geometry.width)
-        part = needed.relative_to(input_window).scaled(scale).slices
+        part = needed.relative_to(at).scaled(scale).slices
 
         def crop(enlarged: Tensor) -> Tensor:
             cropped = enlarged[:, *part]
@@ -133,8 +148,38 @@ class TileRunner:
 
         report, area = self._on_layers, output.area
         on_layer = report and (lambda share: report(share * area))
-        collect = self.transfer.submit(torch.cat([pixels.expand(3, -1, -1), noise]), crop, on_layer)
+        collect = self.transfer.submit(torch.cat([pixels.expand(3, -1, -1), noise.float()]), crop, on_layer)
         return lambda: geometry.resize_output(collect(), needed, output, scale).clamp(0, 1)
+
+
+def _start_group(
+    pixels: Tensor,
+    pixel_range: ValueRange,
+    start: Callable[[Tensor], Callable[[], Tensor]],
+    resize: Callable[[Tensor], Tensor],
+) -> Callable[[], Tensor]:
+    """Start to enlarge bands whose range is 0…1 for the network.  What lies outside the range is resized and added."""
+    low, high = pixel_range
+    if (low, high) == UNIT_RANGE and (not len(pixels) or (pixels.min() >= 0 and pixels.max() <= 1)):
+        return start(pixels.float())
+    inside = pixels.clamp(low, high)
+    excess = pixels - inside
+    started = start(((inside - low) / (high - low)).float())
+
+    def collect() -> Tensor:
+        enlarged = started().to(pixels.dtype) * (high - low) + low
+        return enlarged + resize(excess) if excess.any() else enlarged
+
+    return collect
+
+
+def _clamped(enlarged: Tensor, header: Picture) -> Tensor:
+    """A resampled picture within 0…1, unless its samples have units of their own."""
+    bands, alpha = enlarged[: len(header.pixels)], enlarged[len(header.pixels) :]
+    if header.full_scale != 1:
+        bands.clamp_(0, 1)
+    _snap_alpha(alpha.clamp_(0, 1), alpha)
+    return enlarged
 
 
 def _snap_alpha(sharp: Tensor, smooth: Tensor) -> Tensor:

@@ -8,7 +8,6 @@ from PIL import Image
 
 from srgan_cli.errors import PictureError
 from srgan_cli.image.codec import limits
-from srgan_cli.image.codec.samples import read_on_white
 from srgan_cli.image.io import picture_size, read_picture
 from srgan_cli.image.sequence import open_pictures
 
@@ -16,7 +15,7 @@ SUFFIXES = (".png", ".gif", ".jpg", ".webp", ".tif", ".bmp")
 
 
 @pytest.mark.parametrize("suffix", SUFFIXES)
-@pytest.mark.parametrize("read", [read_picture, read_on_white, open_pictures, picture_size])
+@pytest.mark.parametrize("read", [read_picture, open_pictures, picture_size])
 def test_a_limit_holds_for_one_call(tmp_path: Path, read: Callable[..., object], suffix: str) -> None:
     path = tmp_path / f"a{suffix}"
     Image.new("RGB", (20, 10)).save(path)
@@ -46,7 +45,7 @@ def test_without_an_argument_the_default_holds(tmp_path: Path, monkeypatch: pyte
         read_picture(tmp_path / f"a{suffix}")
 
 
-@pytest.mark.parametrize("read", [read_picture, read_on_white, open_pictures, picture_size])
+@pytest.mark.parametrize("read", [read_picture, open_pictures, picture_size])
 def test_jpeg_xl_may_exceed_the_default(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, read: Callable[..., object]
 ) -> None:

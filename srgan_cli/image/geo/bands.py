@@ -1,0 +1,159 @@
+"""What a TIFF page says about its bands: what they are, which value is no data, and their declared range.
+
+Source: TIFF revision 6.0, Adobe 1992, ExtraSamples and SampleFormat; GDAL, driver GTiff, GDAL_NODATA.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace
+from importlib.util import find_spec
+from typing import Any, Literal
+
+import numpy as np
+
+from srgan_cli.image.codec.raster import (
+    ASSOCIATED,
+    UNASSOCIATED,
+    UNSPECIFIED,
+    BandLayout,
+    Raster,
+    Rows,
+    ValueRange,
+    Values,
+)
+
+BITS, PHOTOMETRIC, SAMPLES, PLANAR, PREDICTOR, EXTRA, FORMAT = 258, 262, 277, 284, 317, 338, 339
+NODATA = 42113
+_COMPRESSION, _TILE_WIDTH, _LEAST, _GREATEST = 259, 322, 340, 341
+_VIPS_COMPRESSIONS = (1, 2, 3, 4, 5, 7, 8, 32946, 32773, 34676, 34677, 34712)
+"""Others, such as Zstandard and LZMA, libvips may read as zeros."""
+_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _SEPARATED, _LOG_L = 0, 1, 2, 5, 32844
+_UNCONVERTED = (_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB)
+_SEPARATE_PLANES = 2
+_UNSIGNED, _SIGNED, _FLOAT = 1, 2, 3
+_KINDS = {"u": _UNSIGNED, "i": _SIGNED, "f": _FLOAT}
+Decoder = Literal["vips", "gdal", "whole"]
+Tags = Mapping[int, Any]
+
+
+def decoder(tags: Tags, *, has_mask: bool = False) -> Decoder:
+    """Which library reads a page.
+
+    libvips reads in bands, but mixes up planes, and knows neither masks nor 64 bits, nor 10, 12 or 14.  GDAL, if it is
+    installed, reads these in bands too.  Pillow and tifffile decode whatever is left whole.
+    """
+    bits, colours = set(_bits(tags)), tags.get(PHOTOMETRIC)
+    planes = tags.get(PLANAR, 1) == _SEPARATE_PLANES and (colours, tags.get(SAMPLES)) != (_RGB, 3)
+    known = tags.get(_COMPRESSION, 1) in _VIPS_COMPRESSIONS and not (tags.get(PLANAR) == 2 and _TILE_WIDTH in tags)
+    plain = bits in ({8}, {16}, {32}) and known and not planes and not has_mask
+    if colours not in _UNCONVERTED:
+        floats = colours == _SEPARATED and _FLOAT in np.atleast_1d(tags.get(FORMAT, ()))
+        return "vips" if plain and bits != {8} and not floats and colours != _LOG_L else "whole"
+    if plain:
+        return "vips"
+    return "gdal" if max(bits) >= 8 and find_spec("rasterio") else "whole"
+
+
+def has_own_samples(tags: Tags) -> bool:
+    """Whether the samples of a page are kept as they are: grey, RGB and bands of at least 8 bits."""
+    return tags.get(PHOTOMETRIC) in _UNCONVERTED and max(_bits(tags)) >= 8
+
+
+def read_bands(tags: Tags, *, has_mask: bool = False) -> dict[str, Any]:
+    """The fields of a Raster: layout, nodata, declared_range and bits; nothing where colours are converted.
+
+    A mask is a last channel.
+    """
+    if tags.get(PHOTOMETRIC, _BLACK_IS_ZERO) not in _UNCONVERTED:
+        return {}
+    layout = BandLayout(_colours(tags), _extra(tags))
+    if has_mask:
+        layout = BandLayout(layout.colours, (*layout.extra, UNASSOCIATED), mask="page")
+    return {
+        "layout": layout,
+        "nodata": str(tags.get(NODATA, "")).strip("\x00 "),
+        "declared_range": _declared_range(tags),
+        "bits": max(_bits(tags)),
+    }
+
+
+def write_bands(raster: Raster) -> dict[int, Any]:
+    """The tags of a page for the bands of a raster."""
+    layout, kind = raster.bands, _KINDS[raster.rows.dtype.kind]
+    extra = layout.extra[:-1] if layout.mask == "page" else layout.extra
+    grey = _WHITE_IS_ZERO if layout.white_is_zero else _BLACK_IS_ZERO
+    tags: dict[int, Any] = {PHOTOMETRIC: _RGB if layout.colours == 3 else grey}
+    if extra:
+        tags[EXTRA] = extra
+    if raster.nodata:
+        tags[NODATA] = raster.nodata
+    if raster.declared_range:
+        count = layout.colours + len(extra)
+        tags |= {tag: (end,) * count for tag, end in zip((_LEAST, _GREATEST), raster.declared_range, strict=True)}
+    return tags | {FORMAT: (kind,) * (layout.colours + len(extra))}
+
+
+def as_black_is_zero(raster: Raster, tags: Tags, *, is_inverted: bool) -> Raster:
+    """The raster with more meaning brighter, as pictures are; measurements keep their values and say what they are.
+
+    `is_inverted` says that the reader has inverted values without sign already.
+    """
+    layout = raster.layout
+    if tags.get(PHOTOMETRIC) != _WHITE_IS_ZERO or layout is None:
+        return raster
+    unsigned, keeps_values = raster.rows.dtype.kind == "u", raster.is_measured
+    if unsigned and is_inverted == keeps_values:
+        raster = replace(raster, rows=_inverted(raster.rows, raster.depth, layout.alpha))
+    return replace(raster, layout=replace(layout, white_is_zero=keeps_values or not unsigned))
+
+
+def _inverted(rows: Rows, depth: int, alpha: int | None) -> Rows:
+    def change(values: Values) -> Values:
+        result: Values = 2**depth - 1 - values
+        if alpha is not None:
+            result[..., alpha] = values[..., alpha]
+        return result
+
+    return rows.map(change)
+
+
+def unmultiply(rows: Rows, layout: BandLayout) -> Rows:
+    """The rows with colours divided by their alpha, if they are multiplied by it."""
+    alpha = layout.alpha
+    if alpha is None or layout.mask == "page" or layout.extra[alpha - layout.colours] != ASSOCIATED:
+        return rows
+    opaque = 1 if rows.dtype.kind == "f" else np.iinfo(rows.dtype).max
+
+    def change(values: Values) -> Values:
+        opacity = values[..., alpha : alpha + 1] / opaque
+        divided = values / np.where(opacity > 0, opacity, 1)
+        divided[..., alpha] = values[..., alpha]
+        rounded = divided if rows.dtype.kind == "f" else np.rint(divided).clip(0, opaque)
+        return rounded.astype(rows.dtype)
+
+    return rows.map(change)
+
+
+def _bits(tags: Tags) -> tuple[int, ...]:
+    return tuple(np.atleast_1d(tags.get(BITS, 1)).tolist())
+
+
+def _colours(tags: Tags) -> int:
+    return 3 if tags.get(PHOTOMETRIC) == _RGB else 1
+
+
+def _extra(tags: Tags) -> tuple[int, ...]:
+    """What each sample beyond the colours is; a single one that is not described is alpha in RGB, as in libtiff."""
+    described = tuple(int(kind) for kind in np.atleast_1d(tags.get(EXTRA, ())))
+    missing = max(int(tags.get(SAMPLES, 1)) - _colours(tags) - len(described), 0)
+    if missing == 1 and not described and _colours(tags) == 3:
+        return (UNASSOCIATED,)
+    return described + (UNSPECIFIED,) * missing
+
+
+def _declared_range(tags: Tags) -> ValueRange | None:
+    """The range of SMinSampleValue and SMaxSampleValue; None without one, and for one that is endless."""
+    if not {_LEAST, _GREATEST} <= set(tags):
+        return None
+    low, high = float(np.min(tags[_LEAST])), float(np.max(tags[_GREATEST]))
+    return (low, high) if low < high and math.isfinite(high - low) and max(abs(low), abs(high)) < 1e30 else None

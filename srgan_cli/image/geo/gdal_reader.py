@@ -1,0 +1,70 @@
+"""Reading TIFF pages that only GDAL reads, through rasterio: separate planes, masks, 64 bits, 10, 12 or 14 bits."""
+
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from srgan_cli.errors import PictureError
+from srgan_cli.image.codec.raster import BAND_GRID, Rows, Values, apply_exif_orientation
+
+_READABLE = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "float16", "float32", "float64")
+
+
+def read(path: Path, page: int, orientation: int, mask: int | None = None) -> Rows:
+    """The values of a page, upright; its mask, if any, is a last channel: 0, or the largest integer, or 1 of floats.
+
+    Raises PictureError for types of samples that are not supported.
+    """
+    with _open(path, page) as file:
+        shape, names = (file.height, file.width, file.count + (mask is not None)), set(file.dtypes)
+    if len(names) > 1 or not names <= set(_READABLE):
+        message = "{path} has samples of the type {types}, which cannot be read"
+        raise PictureError(
+            message, "convert them to integers of 32 bits or to floats", path=path, types=", ".join(sorted(names))
+        )
+    rows = Rows(shape, np.dtype(names.pop()), lambda: _bands(path, page, mask))
+    return rows if orientation == 1 else Rows.from_array(apply_exif_orientation(rows.to_array(), orientation))
+
+
+def _bands(path: Path, page: int, mask: int | None) -> Iterator[Values]:
+    if mask is None:
+        yield from _windows(path, page)
+        return
+    for values, visible in zip(_windows(path, page), _windows(path, mask), strict=True):
+        opaque = 1 if values.dtype.kind == "f" else np.iinfo(values.dtype).max
+        yield np.concatenate([values, np.where(visible > 0, opaque, 0).astype(values.dtype)], axis=2)
+
+
+def _windows(path: Path, page: int) -> Iterator[Values]:
+    """The rows of a page, from top to bottom."""
+    from rasterio.errors import RasterioError
+    from rasterio.windows import Window
+
+    with _open(path, page) as file:
+        for top in range(0, file.height, BAND_GRID):
+            window = Window(0, top, file.width, min(BAND_GRID, file.height - top))
+            try:
+                yield np.moveaxis(file.read(window=window), 0, 2)
+            except RasterioError as error:
+                raise _failure(path, error) from error
+
+
+def _open(path: Path, page: int) -> Any:
+    import rasterio
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a picture without georeference is usual here
+        try:
+            return rasterio.open(f"GTIFF_DIR:{page + 1}:{path}", sharing=False)
+        except rasterio.errors.RasterioError as error:
+            raise _failure(path, error) from error
+
+
+def _failure(path: Path, error: Exception) -> PictureError:
+    reason = str(error).strip().splitlines()[-1]
+    return PictureError(
+        "cannot read {path}: {reason}", "it is damaged or of an unsupported kind", path=path, reason=reason
+    )
