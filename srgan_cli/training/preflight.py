@@ -9,12 +9,14 @@ import torch
 from torch import Tensor
 
 from srgan_cli.errors import SrganError
-from srgan_cli.image.luma import crop_border, crop_multiple, luma
+from srgan_cli.image.luma import crop_multiple, luma
 from srgan_cli.image.ops import downscale, resize
 from srgan_cli.system.devices import peak_memory
 from srgan_cli.training.config import TrainConfig
-from srgan_cli.training.data.dataset import VALIDATION_SIDE, Dataset, Pair, centre
+from srgan_cli.training.data.dataset import VALIDATION_SIDE, Dataset, Pair, centre, training_files
 from srgan_cli.training.data.degradations import JPEG_BLOCK
+from srgan_cli.training.data.inspection import inspect_files
+from srgan_cli.training.data.registration import register
 from srgan_cli.training.data.teacher import Teacher, TeacherCache
 from srgan_cli.training.run.initial_weights import InitialWeights
 from srgan_cli.training.trainer import Trainer
@@ -28,9 +30,8 @@ BLOCKINESS = 1.4
 MIN_STEP, MIN_POWER = 0.5 / 255, 1e-9
 THUMBNAIL, DUPLICATE_DISTANCE, DUPLICATE_ROWS = 12, 0.01, 1024
 """Side in pixels of the thumbnails that are compared, their largest difference, and the number compared at once."""
-MAX_SHIFT = 2
-CLEARLY_BETTER = 0.8
-"""A shift must reduce the squared error below this fraction to be reported."""
+SAMPLED_PAIRS = 64
+"""The most pairs whose registration is checked."""
 
 
 @dataclass(frozen=True)
@@ -57,8 +58,8 @@ class Cost:
     """For the cache of a teacher, before the training."""
 
 
-def find_problems(dataset: Dataset, config: TrainConfig) -> Iterator[Finding]:
-    """The problems of the pictures of a dataset."""
+def find_problems(dataset: Dataset, config: TrainConfig, *, max_pixels: int | None = None) -> Iterator[Finding]:
+    """The problems of the pictures of a dataset. Those of reading are counted over all files."""
     for skip in dataset.skipped:
         yield Finding(skip.path.name, f"cannot be used: {skip.reason}")
     pairs = [*dataset.training, *dataset.validation]
@@ -68,6 +69,22 @@ def find_problems(dataset: Dataset, config: TrainConfig) -> Iterator[Finding]:
             yield Finding(pair.name, f"looks the same as {pairs[duplicates[number]].name}")
         for remark in _remarks(pair, config):
             yield Finding(pair.name, remark)
+    yield from find_misplaced(pairs, config)
+    for count, remark in inspect_files(training_files(config), max_pixels=max_pixels):
+        yield Finding(f"{count} file{'s' * (count > 1)}", remark)
+
+
+def find_misplaced(pairs: list[Pair], config: TrainConfig, *, most: int = SAMPLED_PAIRS) -> Iterator[Finding]:
+    """Which of at most `most` pairs of real partners are shifted against each other, or show different things."""
+    for pair in pairs[:: -(-len(pairs) // most)] if config.data.low else ():
+        crop = centre(pair, config.scale, MAX_SIDE)
+        low, high = (luma(pixels.float() / 255) for pixels in (crop.low, crop.high))
+        found = register(downscale(high, config.scale), low)
+        if found.is_unlike:
+            yield Finding(pair.name, f"looks unlike its low-resolution partner (correlation {found.correlation:.2f})")
+        elif found.is_shifted:
+            place = f"{found.down:z.1f} low-resolution pixels down and {found.right:z.1f} right"
+            yield Finding(pair.name, f"is shifted {place} of its partner")
 
 
 def estimate_cost_with_cache(
@@ -106,7 +123,7 @@ def check_disk_space(cost: Cost, run: Path) -> None:
 
 def _remarks(pair: Pair, config: TrainConfig) -> Iterator[str]:
     crop = centre(pair, config.scale, MAX_SIDE)
-    low, high = (luma(pixels.float() / 255) for pixels in (crop.low, crop.high))
+    high = luma(crop.high.float() / 255)
     half, finest = _octave(high)
     missing = _octave(half)[1] - finest
     if missing > MISSING_DETAIL:
@@ -114,9 +131,6 @@ def _remarks(pair: Pair, config: TrainConfig) -> Iterator[str]:
     blocks = _blockiness(high)
     if blocks > BLOCKINESS:
         yield f"has visible JPEG blocks (steps {blocks:.2f} times as large as inside blocks)"
-    shift = _shift(low, downscale(high, config.scale)) if config.data.low else None
-    if shift:
-        yield f"is shifted {shift[0]} pixels down and {shift[1]} right of its low-resolution partner"
 
 
 def _octave(pixels: Tensor) -> tuple[Tensor, float]:
@@ -160,14 +174,3 @@ def _near_duplicates(pairs: list[Pair], scale: int) -> dict[int, int]:
 def _thumbnail(pair: Pair) -> Tensor:
     """The luma of a picture at thumbnail size, flattened."""
     return resize(luma(pair.low.float() / 255), THUMBNAIL, THUMBNAIL).flatten()
-
-
-def _shift(low: Tensor, reduced: Tensor) -> tuple[int, int] | None:
-    """The shift in pixels, down and right, of the reduced original against its partner; None without a shift."""
-    errors = {
-        (down, right): float(crop_border(torch.roll(low, (down, right), (-2, -1)) - reduced, MAX_SHIFT).square().mean())
-        for down in range(-MAX_SHIFT, MAX_SHIFT + 1)
-        for right in range(-MAX_SHIFT, MAX_SHIFT + 1)
-    }
-    best = min(errors, key=errors.__getitem__)
-    return best if errors[best] < CLEARLY_BETTER * errors[0, 0] else None

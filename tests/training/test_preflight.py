@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 import torch
 from PIL import Image
 
@@ -89,9 +90,45 @@ def test_a_shift_between_partners_is_measured(config: TrainConfig, tmp_path: Pat
         small = np.asarray(Image.open(path).resize((48, 40), Image.Resampling.BICUBIC))
         Image.fromarray(np.roll(small, (-shift[0], -shift[1]), (0, 1))).save(low / path.name)
     found = remarks(config.replace(low=(low,)))
-    expected = f"is shifted {shift[0]} pixels down and {shift[1]} right of"
+    expected = f"is shifted {shift[0]:.1f} low-resolution pixels down and {shift[1]:.1f} right of"
     assert len(found) == (3 if any(shift) else 0)
     assert all(expected in remark for remark in found.values())
+
+
+def test_partners_of_other_content_are_reported(config: TrainConfig, tmp_path: Path) -> None:
+    (tmp_path / "low").mkdir()
+    for path in sorted(config.data.folders[0].folder.iterdir()):
+        small = np.asarray(Image.open(path).resize((48, 40), Image.Resampling.BICUBIC))
+        Image.fromarray(255 - small).save(tmp_path / "low" / path.name)
+    found = remarks(config.replace(low=(tmp_path / "low",)))
+    assert len(found) == 3
+    assert all("looks unlike its low-resolution partner" in remark for remark in found.values())
+
+
+def test_what_reading_changes_is_counted_with_examples(config: TrainConfig) -> None:
+    folder = config.data.folders[0].folder
+    picture = np.asarray(scene(4))
+    Image.fromarray(picture[..., 0].astype(np.uint16) * 257).save(folder / "deep.png")
+    alpha = np.full(picture.shape[:2], 255, np.uint8)
+    Image.fromarray(np.dstack([np.asarray(scene(5)), alpha])).save(folder / "opaque.png")
+    alpha[:9] = 0
+    Image.fromarray(np.dstack([np.asarray(scene(6)), alpha])).save(folder / "clear.png")
+    scene(7).save(folder / "moving.gif", save_all=True, append_images=[scene(8)])
+    floats = np.asarray(scene(9)).astype(np.float32) / 255
+    floats[3:5, 3:5] = np.nan
+    tifffile.imwrite(folder / "gaps.tif", floats, photometric="rgb", metadata=None)
+    counted = {
+        f.remark: f.name for f in find_problems(load_dataset(config), config) if f.name.endswith(("file", "files"))
+    }
+    assert counted.keys() >= {
+        "hold NaN or infinite values: gaps.tif",
+        "have several frames or pages, of which only the first is used: moving.gif",
+        "are transparent and are composited on white: clear.png",
+        "have 16 bits a channel, others not: deep.png",
+        "have floats, others not: gaps.tif",
+    }
+    assert counted["hold NaN or infinite values: gaps.tif"] == "1 file"
+    assert "6 files" in counted.values()
 
 
 def test_too_little_disk_space_is_reported(tmp_path: Path) -> None:

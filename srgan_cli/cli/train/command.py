@@ -80,10 +80,13 @@ def train(
         from srgan_cli.cli.train.run import check_run, resume_run, start_run
         from srgan_cli.system.distributed import World
         from srgan_cli.system.memory import retain_freed_memory
-        from srgan_cli.training.run.folder import has_checkpoint
+        from srgan_cli.training.run.folder import has_checkpoint, latest_folder
 
     retain_freed_memory()
     world = World.from_environment()
+    is_default = not given_options(context, "run")
+    if is_default and world.restarts:
+        run = latest_folder(run)
     if resume or (world.restarts and has_checkpoint(run)):
         chosen = {
             key: context.params[key] for key in ("data", "held_out", "device", "log") if given_options(context, key)
@@ -92,9 +95,9 @@ def train(
         return
     config = _config(context, recipe, length, verbose=world.is_main)
     if check:
-        check_run(config, max_pixels)
+        check_run(config, max_pixels, numbered=is_default)
     else:
-        start_run(config, world, max_pixels)
+        start_run(config, world, max_pixels, numbered=is_default)
 
 
 def _config(context: typer.Context, recipe: Path | None, length: dict[str, Any], *, verbose: bool) -> "TrainConfig":

@@ -14,7 +14,10 @@ Data = Annotated[
         help="Folders of pictures, searched recursively; pictures of photos/:3 are sampled three times as often.",
     ),
 ]
-Run = Annotated[Path, typer.Option(help="Folder that receives weights, checkpoint and log.")]
+Run = Annotated[
+    Path,
+    typer.Option(help="Folder for weights, checkpoint and log. [default: run, or run-2 if used]", show_default=False),
+]
 Low = Annotated[
     list[str] | None,
     typer.Option(help="Folder of low-resolution partners of the same names; one for every DATA. [default: made]"),

@@ -13,21 +13,36 @@ from srgan_cli.system.distributed import World
 from srgan_cli.training.config import TrainConfig
 from srgan_cli.training.data.dataset import Dataset, load_dataset
 from srgan_cli.training.data.teacher import Teacher, TeacherCache, resolve_cache
-from srgan_cli.training.preflight import check_disk_space, estimate_cost, estimate_cost_with_cache, find_problems
-from srgan_cli.training.run.folder import read_checkpoint
+from srgan_cli.training.preflight import (
+    check_disk_space,
+    estimate_cost,
+    estimate_cost_with_cache,
+    find_misplaced,
+    find_problems,
+)
+from srgan_cli.training.run.folder import read_checkpoint, unused_folder
 from srgan_cli.training.run.initial_weights import InitialWeights, check_start, first_generator, prepare_run
 from srgan_cli.training.run.loggers import check_logger
 from srgan_cli.training.trainer import Trainer
 
 _END_SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 
+_SAMPLED_PAIRS = 8
+"""The real pairs whose registration is checked before a run."""
 
-def start_run(config: TrainConfig, world: World, max_pixels: int | None = None) -> None:
-    """Start a new run.  Raises SrganError, and Exit after a signal."""
+
+def start_run(config: TrainConfig, world: World, max_pixels: int | None = None, *, numbered: bool = False) -> None:
+    """Start a new run.  Raises SrganError, and Exit after a signal.
+
+    With `numbered`, the run goes to a folder with a number if its own is used.
+    """
     with world.join(config.run.device):
+        config = world.broadcast(_with_unused_folder(config, verbose=world.is_main) if numbered else config)
         config, initial = prepare_run(config)
         config, teacher = _load_teacher(config, initial, world)
         dataset = _load_dataset(config, max_pixels, verbose=world.is_main)
+        if world.is_main:
+            _warn_of_misplaced(config, dataset)
         dataset = _cache_teacher(config, dataset, teacher, world)
         _fit(Trainer(config, dataset, initial=initial, world=world))
 
@@ -44,8 +59,9 @@ def resume_run(run: Path, world: World, max_pixels: int | None = None, **changes
         _fit(Trainer.resume(config, dataset, state, world=world))
 
 
-def check_run(config: TrainConfig, max_pixels: int | None = None) -> None:
+def check_run(config: TrainConfig, max_pixels: int | None = None, *, numbered: bool = False) -> None:
     """Show problems of the pictures and the cost of the run.  Raises SrganError if the run would fail."""
+    config = _with_unused_folder(config, verbose=True) if numbered else config
     config, initial = check_start(config)
     config, teacher = _load_teacher(config, initial, World())
     dataset = _load_dataset(config, max_pixels)
@@ -53,8 +69,16 @@ def check_run(config: TrainConfig, max_pixels: int | None = None) -> None:
         cost = estimate_cost_with_cache(config, dataset, teacher, initial)
     else:
         cost = estimate_cost(config, dataset, initial)
-    show_check(list(find_problems(dataset, config)), cost, config)
+    show_check(list(find_problems(dataset, config, max_pixels=max_pixels)), cost, config)
     check_disk_space(cost, config.run.folder)
+
+
+def _with_unused_folder(config: TrainConfig, *, verbose: bool) -> TrainConfig:
+    """The settings with the first unused of the run folder and those with a number behind."""
+    folder = unused_folder(config.run.folder)
+    if folder != config.run.folder and verbose:
+        info(f"{config.run.folder} is used; this run goes to {folder}")
+    return config.replace(run=folder)
 
 
 def _load_teacher(
@@ -78,6 +102,13 @@ def _cache_teacher(config: TrainConfig, dataset: Dataset, teacher: Teacher | Non
         return cache.fill(dataset, teacher, world, progress)
 
 
+def _warn_of_misplaced(config: TrainConfig, dataset: Dataset) -> None:
+    """Print one of the real partners that do not lie on their picture, among a few."""
+    found = list(find_misplaced([*dataset.training, *dataset.validation], config, most=_SAMPLED_PAIRS))
+    if found:
+        warn(f"{found[0].name} {found[0].remark}; srgan train --check lists such pairs, {len(found)} or more")
+
+
 def _load_dataset(config: TrainConfig, max_pixels: int | None, *, verbose: bool = True) -> Dataset:
     if not verbose:
         return load_dataset(config, max_pixels=max_pixels)
@@ -85,6 +116,9 @@ def _load_dataset(config: TrainConfig, max_pixels: int | None, *, verbose: bool 
         dataset = load_dataset(config, progress, max_pixels=max_pixels)
     for skip in dataset.skipped:
         warn(f"skipped: {skip.reason}")
+    if dataset.left_out:
+        folders = ", ".join(sorted({str(path.parent) for path in dataset.left_out}))
+        info(f"left out: {len(dataset.left_out)} pictures that runs of srgan have made, in {folders}")
     info(
         f"{len(dataset.training)} pictures to train on, {len(dataset.validation)} held out, "
         f"{len(dataset.skipped)} skipped"

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
 from hashlib import sha256
-from itertools import zip_longest
+from itertools import takewhile, zip_longest
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,9 +21,10 @@ from srgan_cli.system.discovery import find_pictures
 from srgan_cli.system.distributed import World
 from srgan_cli.system.pairing import pair_by_name
 from srgan_cli.system.progress import Progress
-from srgan_cli.training.config import TrainConfig
+from srgan_cli.training.config import SETTINGS_FILE, TrainConfig
 from srgan_cli.training.data.store import PixelCache
 from srgan_cli.training.run.contact_sheet import PARTNERS, SAMPLES
+from srgan_cli.training.run.folder import CHECKPOINT, LOG
 from srgan_cli.upscaling.tiles.tiling import Window
 
 VALIDATION_SIDE = 384
@@ -76,6 +77,8 @@ class Dataset:
     skipped: list[Skipped]
     unpaired: list[Tensor] = field(default_factory=list)
     """Low-resolution pictures of other scenes, uint8 (3, H, W)."""
+    left_out: list[Path] = field(default_factory=list)
+    """Pictures inside the data that runs of this tool have made."""
 
     @property
     def digest(self) -> str:
@@ -104,13 +107,14 @@ def load_dataset(config: TrainConfig, progress: Progress | None = None, *, max_p
     Low-resolution partners are read from `low`, or made by MATLAB-compatible bicubic reduction.  Pictures below
     `held_out` are for validation; without it about one in twenty is drawn, at least one and at most
     `validation_pictures`.  Transparent pictures are composited on white.  A picture below several folders has the
-    weight of the last one; samples of the run itself are ignored.  Files that cannot be used are listed in `skipped`,
-    among them pictures of more than `max_pixels` pixels (None: DEFAULT_MAX_PIXELS).  Pixels that exceed half of the
-    memory go to memory-mapped files in the run folder.  `progress` is called with the number of files done and in all.
+    weight of the last one; pictures in run folders inside the data are left out.  Files that cannot be used are listed
+    in `skipped`, among them pictures of more than `max_pixels` pixels (None: DEFAULT_MAX_PIXELS).  Pixels that exceed
+    half of the memory go to memory-mapped files in the run folder.  `progress` is called with the number of files done
+    and in all.
 
     Raises SrganError for fewer than two usable pictures, and for a folder of unpaired pictures without a usable one.
     """
-    entries, skipped = _entries(config)
+    entries, skipped, left_out = _entries(config)
     if config.data.held_out:
         _below([entry.path for entry in entries], config)  # raises before any picture is decoded
     paired = list(_pairs(config, entries, skipped, progress, max_pixels))
@@ -130,6 +134,7 @@ def load_dataset(config: TrainConfig, progress: Progress | None = None, *, max_p
         [centre(pairs[index], config.scale, VALIDATION_SIDE) for index in sorted(held_out)],
         sorted(skipped, key=lambda skip: skip.path),
         unpaired,
+        left_out,
     )
 
 
@@ -143,10 +148,22 @@ def centre(pair: Pair, scale: int, side: int) -> Pair:
     return Pair(pair.name, low.clone(), high.clone())
 
 
-def _entries(config: TrainConfig) -> tuple[list[_Entry], list[Skipped]]:
-    """The pictures with the files of their partners, and those whose partner is missing."""
+def training_files(config: TrainConfig) -> list[Path]:
+    """The files of all pictures and partners of a run.  Raises SrganError as `load_dataset` does."""
+    entries, _, _ = _entries(config)
+    return [path for entry in entries for path in (entry.path, entry.partner) if path]
+
+
+def is_run_folder(folder: Path) -> bool:
+    """Whether a run of this tool has written this folder."""
+    return (folder / SETTINGS_FILE).is_file() and any((folder / name).is_file() for name in (LOG, CHECKPOINT))
+
+
+def _entries(config: TrainConfig) -> tuple[list[_Entry], list[Skipped], list[Path]]:
+    """The pictures with the files of their partners, those whose partner is missing, and those that runs made."""
     entries: dict[Path, _Entry] = {}
     missing: list[Skipped] = []
+    made: set[Path] = set()
     for source, low in zip_longest(config.data.folders, config.data.low):
         if low is None:
             found = {path: _Entry(path, None, source.weight) for path in find_pictures(source.folder)}
@@ -156,13 +173,17 @@ def _entries(config: TrainConfig) -> tuple[list[_Entry], list[Skipped]]:
             missing += [
                 Skipped(source.folder / name, f"{name} has no partner in {low}") for name in pairing.only_reference
             ]
-        entries |= {path: entry for path, entry in found.items() if not _is_sample(path, config)}
-    return list(entries.values()), missing
+        made |= {path for path in found if _is_made(path, source.folder, config)}
+        missing = [skip for skip in missing if not _is_made(skip.path, source.folder, config)]
+        entries |= {path: entry for path, entry in found.items() if path not in made}
+    return list(entries.values()), missing, sorted(made)
 
 
-def _is_sample(path: Path, config: TrainConfig) -> bool:
-    """Whether the run made this picture; its folder may lie below the data."""
-    return path.parent.name in (SAMPLES, PARTNERS) and path.parent.parent.resolve() == config.run.folder.resolve()
+def _is_made(path: Path, root: Path, config: TrainConfig) -> bool:
+    """Whether this run or another one made this picture; their folders may lie inside the data."""
+    below = takewhile(lambda folder: folder != root, path.parents)
+    own = path.parent.name in (SAMPLES, PARTNERS) and path.parent.parent.resolve() == config.run.folder.resolve()
+    return own or any(map(is_run_folder, below))
 
 
 def _pairs(
@@ -247,7 +268,8 @@ def _read(path: Path, max_pixels: int | None) -> Tensor:
 
 def _unpaired(config: TrainConfig, skipped: list[Skipped], max_pixels: int | None) -> list[Tensor]:
     """The unpaired low-resolution pictures.  Raises SrganError when none can be used."""
-    entries = [_Entry(path) for path in find_pictures(Path(config.data.unpaired)) if not _is_sample(path, config)]
+    folder = Path(config.data.unpaired)
+    entries = [_Entry(path) for path in find_pictures(folder) if not _is_made(path, folder, config)]
     sizes = dict(_each(partial(_size, config.data.patch, max_pixels), entries, skipped, map))
     cache = PixelCache(sum(map(_bytes_of, sizes.values())), _cache_file(config, "unpaired"))
     with ThreadPoolExecutor(DECODERS) as pool:

@@ -2,7 +2,9 @@
 
 import json
 import math
+from collections.abc import Iterator
 from io import BytesIO
+from itertools import chain, count, takewhile
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +120,16 @@ def serialize(state: dict[str, Any]) -> bytes:
     return buffer.getvalue()
 
 
+def unused_folder(folder: Path) -> Path:
+    """The folder, or the first of folder-2, folder-3 and so on that does not exist or is empty."""
+    return next(path for path in _numbered(folder) if not path.exists() or not any(path.iterdir()))
+
+
+def latest_folder(folder: Path) -> Path:
+    """The last of folder, folder-2 and so on that holds a run; the folder itself if none does."""
+    return [folder, *filter(has_checkpoint, takewhile(Path.exists, _numbered(folder)))][-1]
+
+
 def has_checkpoint(run: Path) -> bool:
     """Whether the folder holds a run that can be resumed."""
     return bool(_checkpoints(run))
@@ -138,6 +150,10 @@ def read_checkpoint(run: Path) -> dict[str, Any]:
         except Exception as error:  # reading a damaged file fails in many ways
             reason = error
     raise WeightsError(f"cannot read {paths[0]}: it is damaged", "start a new run in another folder") from reason
+
+
+def _numbered(folder: Path) -> Iterator[Path]:
+    return chain([folder], (folder.with_name(f"{folder.name}-{number}") for number in count(2)))
 
 
 def _step_of(line: bytes) -> float:

@@ -7,13 +7,15 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from batches import PATIENCE, wait_until
+from PIL import Image
 from support import Outcome
 
 from srgan_cli.cli.train.command import parse_duration
 from srgan_cli.errors import UsageError
-from srgan_cli.training.run.folder import read_checkpoint
+from srgan_cli.training.run.folder import latest_folder, read_checkpoint
 
 TINY_RUN = ["--scale=2", "--channels=8", "--blocks=1", "--patch=8", "--batch=2", "--device=cpu"]
 
@@ -29,6 +31,34 @@ def test_the_path_of_usable_weights_is_printed(
     again = srgan("train", photographs, "--run", tmp_path / "run", "--steps", 4, *TINY_RUN)
     assert again.code == 2
     assert "already holds a run" in again.err
+
+
+def test_a_used_folder_gets_a_number_unless_it_is_named(
+    srgan: Callable[..., Outcome], photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "run").mkdir()
+    outcomes = [srgan("train", photographs, "--steps", 2, *TINY_RUN) for _ in range(3)]
+    assert [Path(outcome.out.strip()).parent.name for outcome in outcomes] == ["run", "run-2", "run-3"]
+    assert "run is used; this run goes to run-2" in outcomes[1].err
+    assert "in run-4" in srgan("train", photographs, "--check", "--steps", 2, *TINY_RUN).out
+    assert srgan("train", photographs, "--run", "run", "--steps", 2, *TINY_RUN).code == 2
+    assert latest_folder(Path("run")) == Path("run-3")
+    assert latest_folder(Path("other")) == Path("other")
+
+
+def test_a_shift_of_partners_is_reported_before_training(
+    srgan: Callable[..., Outcome], photographs: Path, tmp_path: Path
+) -> None:
+    low = tmp_path / "low"
+    low.mkdir()
+    for path in photographs.iterdir():
+        with Image.open(path) as image:
+            moved = np.roll(np.asarray(image), 8, 1)
+        Image.fromarray(moved).resize((image.width // 2, image.height // 2)).save(low / f"{path.stem}x2.png")
+    outcome = srgan("train", photographs, "--low", low, "--run", tmp_path / "run", "--steps", 2, *TINY_RUN)
+    assert outcome.code == 0
+    assert re.search(r"is shifted -?0.0 low-resolution pixels down and -4.0 right of its partner", outcome.err)
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

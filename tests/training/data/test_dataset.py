@@ -70,6 +70,21 @@ def test_samples_of_the_run_are_not_training_pictures(config: TrainConfig, sheet
     assert load_dataset(config).digest != before
 
 
+@pytest.mark.parametrize("log", ["metrics.jsonl", "checkpoint.pt"])
+def test_pictures_in_run_folders_inside_the_data_are_left_out(config: TrainConfig, log: str) -> None:
+    folder, before = config.data.folders[0].folder, load_dataset(config).digest
+    old = folder / "deep/old"
+    for name in ("samples/sheet.png", "partners/sheet.png", "figure.png"):
+        noise(old / name)
+    assert len(load_dataset(config).left_out) == 0
+    (old / "config.json").write_text("{}")
+    (old / log).touch()
+    dataset = load_dataset(config)
+    assert dataset.digest == before
+    assert {path.name for path in dataset.left_out} == {"sheet.png", "figure.png"}
+    assert len(load_dataset(config.replace(data=old)).left_out) == 0
+
+
 def test_partners_are_bicubic_reductions(config: TrainConfig) -> None:
     for pair in load_dataset(config).training:
         assert [2 * side for side in pair.low.shape[1:]] == list(pair.high.shape[1:])
@@ -117,7 +132,7 @@ def test_pictures_too_small_for_a_metric_are_skipped(config: TrainConfig) -> Non
 def test_too_little_data_is_refused(tmp_path: Path, prepare: Callable[[Path], None]) -> None:
     prepare(tmp_path)
     noise(tmp_path / "tiny.png", 9, 9)
-    with pytest.raises(SrganError, match="usable pictures"):
+    with pytest.raises(SrganError, match="usable picture"):
         load_dataset(TrainConfig.from_settings(data=tmp_path, run=tmp_path / "run", scale=2, patch=8))
 
 

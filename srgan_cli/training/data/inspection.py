@@ -1,0 +1,66 @@
+"""Inspection: what reading does to the files of a dataset that are more than plain pictures of one depth."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from srgan_cli.errors import SrganError
+from srgan_cli.image.codec.raster import Raster
+from srgan_cli.image.codec.reader import open_reader
+from srgan_cli.training.data.dataset import DECODERS
+
+NOT_FINITE = "hold NaN or infinite values"
+FRAMES = "have several frames or pages, of which only the first is used"
+TRANSPARENT = "are transparent and are composited on white"
+NO_DATA = "have pixels without data"
+_EXAMPLES = 3
+
+
+def inspect_files(paths: Iterable[Path], *, max_pixels: int | None = None) -> Iterator[tuple[int, str]]:
+    """The number of files with a peculiarity, and a sentence part that says which, with examples.
+
+    The depths are listed if there are several. Files that cannot be read are left out.
+    """
+    depths, found = defaultdict[str, list[str]](list), defaultdict[str, list[str]](list)
+    paths = list(paths)
+    with ThreadPoolExecutor(DECODERS) as pool:
+        for path, traits in zip(paths, pool.map(partial(_traits, max_pixels=max_pixels), paths), strict=True):
+            for depth in traits[:1]:
+                depths[depth].append(path.name)
+            for trait in traits[1:]:
+                found[trait].append(path.name)
+    mixed = {f"have {depth}, others not": names for depth, names in depths.items()} if len(depths) > 1 else {}
+    for trait, names in {**found, **mixed}.items():
+        more = ", …" if len(names) > _EXAMPLES else ""
+        yield len(names), f"{trait}: {', '.join(names[:_EXAMPLES])}{more}"
+
+
+def _traits(path: Path, *, max_pixels: int | None) -> list[str]:
+    """The depth of a file, and its peculiarities; nothing for a file that cannot be read."""
+    try:
+        with open_reader(path, max_pixels=max_pixels) as reader:
+            frames = [FRAMES] if reader.count > 1 else []
+            if reader.format == "JPEG":
+                return ["8 bits a channel", *frames]
+            return [*_raster_traits(reader.read(0)), *frames]
+    except SrganError:
+        return []
+
+
+def _raster_traits(raster: Raster) -> Iterator[str]:
+    dtype, alpha = raster.rows.dtype, raster.bands.alpha
+    yield "floats" if dtype.kind == "f" else f"{raster.depth} bits a channel"
+    if dtype.kind != "f" and alpha is None and not raster.nodata:
+        return
+    values = raster.values
+    if not np.isfinite(values).all():
+        yield NOT_FINITE
+    if raster.nodata and (values == np.float64(raster.nodata).astype(dtype)).any():
+        yield NO_DATA
+    opaque = 1.0 if dtype.kind == "f" else 2**raster.depth - 1
+    if alpha is not None and (values[..., alpha] < opaque).any():
+        yield TRANSPARENT
