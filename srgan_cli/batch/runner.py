@@ -1,16 +1,19 @@
 """Running the tasks of a batch on workers: in this process, in others, or on other machines."""
 
+import time
 from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Generator as Stream
-from concurrent.futures import ThreadPoolExecutor
 from queue import SimpleQueue
-from threading import Lock
+from threading import Lock, Thread
 from typing import Protocol
 
 from srgan_cli.batch.task import Task, TaskResult
+from srgan_cli.system.files import discard_unfinished, remove_stale_temporaries
 from srgan_cli.system.progress import Progress
+from srgan_cli.system.storage import is_remote
 
 _UNITS_PER_TASK = 1000
+_PATIENCE = 0.3
 Outcome = SimpleQueue[TaskResult | BaseException]
 """Receives one result or error.  A signal that interrupts `get` leaves no lock behind, as it may in a Future."""
 
@@ -48,15 +51,19 @@ class BatchRunner:
         """Yield the results in the order of the tasks.  The workers are closed at the end.
 
         `share` yields the tasks assigned to this process, one per idle slot.
-        When the caller closes the generator, tasks in progress are cancelled, and their outputs are not written.
+        When the caller closes the generator, tasks in progress are cancelled, and their outputs are not written.  An
+        encoder that cannot be interrupted goes on in a thread, which does not keep the process from ending.
         """
         aggregator, queue = ProgressAggregator(len(tasks), progress), TaskQueue(share(tasks))
         # The first slots of all workers come first, so that each has work from the beginning.
         slots = sorted((turn, index) for index, worker in enumerate(self.workers) for turn in range(worker.concurrency))
-        pool = ThreadPoolExecutor(len(slots), "slot")
+        # Daemons, since an encoder cannot be interrupted: a process that is told to end does not wait for it.
+        threads = [
+            Thread(target=_run_worker, args=(self.workers[index], queue, aggregator), daemon=True) for _, index in slots
+        ]
         try:
-            for _, index in slots:
-                pool.submit(_run_worker, self.workers[index], queue, aggregator)
+            for thread in threads:
+                thread.start()
             while outcome := queue.outcomes.get():
                 result = outcome.get()
                 if isinstance(result, BaseException):
@@ -66,9 +73,27 @@ class BatchRunner:
             queue.close()
             for worker in self.workers:
                 worker.stop()
-            pool.shutdown()
+            finished = _join(threads)
             for worker in self.workers:
                 worker.close()
+            if not finished:
+                _remove_temporaries(tasks)
+
+
+def _join(threads: Sequence[Thread]) -> bool:
+    """Wait for threads that were told to stop, but for _PATIENCE seconds only; returns whether all have ended."""
+    end = time.monotonic() + _PATIENCE
+    for thread in threads:
+        thread.join(max(0.0, end - time.monotonic()))
+    return not any(thread.is_alive() for thread in threads)
+
+
+def _remove_temporaries(tasks: Sequence[Task]) -> None:
+    """Delete what threads and processes have written that did not end: they cannot put it in place any more."""
+    targets = [task.target for task in tasks if not is_remote(task.target)]
+    discard_unfinished(targets)
+    for folder in {target.parent for target in targets}:
+        remove_stale_temporaries(folder)
 
 
 def _run_worker(worker: Worker, queue: "TaskQueue", aggregator: "ProgressAggregator") -> None:

@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from rich import progress as bars
@@ -29,11 +30,11 @@ def warn(text: str) -> None:
 
 
 @contextmanager
-def progress_bar(label: str) -> Iterator[Progress]:
-    """A progress bar on a terminal; nothing in a pipe."""
+def progress_bar(label: str, *, then: str = "") -> Iterator[Progress]:
+    """A progress bar on a terminal; nothing in a pipe.  `then` is what goes on when everything is computed."""
     with _bar(bars.TaskProgressColumn()) as progress:
         task = progress.add_task(label, total=None)
-        yield lambda done, total: progress.update(task, completed=done, total=total)
+        yield partial(_update, progress, task, label, then)
 
 
 @contextmanager
@@ -44,11 +45,20 @@ def frames_bar(label: str, frames: int) -> Iterator[Progress]:
         yield lambda done, total: progress.update(task, completed=done * frames // total)
 
 
+def _update(progress: bars.Progress, task: bars.TaskID, label: str, then: str, done: int, total: int) -> None:
+    """Show an amount, or at the end `then`, which takes an unknown time."""
+    if done < total or not then:
+        progress.update(task, completed=done, total=total, description=label)
+    else:
+        progress.update(task, total=None, description=f"{label}: {then}")
+
+
 def _bar(*columns: bars.ProgressColumn) -> bars.Progress:
     return bars.Progress(
         bars.TextColumn("{task.description}", markup=False),
         bars.BarColumn(),
         *columns,
+        bars.TimeElapsedColumn(),
         bars.TimeRemainingColumn(),
         console=stderr,
         transient=True,

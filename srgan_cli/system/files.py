@@ -11,7 +11,7 @@ import re
 import secrets
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import gettempdir
@@ -22,6 +22,8 @@ from srgan_cli.errors import PictureError, SrganError, UsageError
 _SCRATCH = "srgan-scratch-"
 _OWNER_WRITES = stat.S_IRUSR | stat.S_IWUSR
 _TEMPORARY = re.compile(r"\..*\.srgan-[0-9a-f]{8}(\.[^.]*)?", re.DOTALL)
+_unfinished: dict[Path, Path] = {}
+"""The paths that are being written, by their temporary files."""
 _HINTS = {
     errno.ENOSPC: "the disk is full: free some space or choose another disk",
     errno.EDQUOT: "the disk quota is exceeded: free some space or choose another disk",
@@ -83,10 +85,21 @@ def atomic_write(path: Path) -> Iterator[Path]:
     path = path.resolve() if path.is_symlink() else path
     with translate_write_errors(path), _create_temporary(path) as file:
         temporary = Path(file.name)
+        _unfinished[temporary] = path
         try:
             yield temporary
             commit(temporary, path)
         finally:
+            del _unfinished[temporary]
+            with suppress(OSError):
+                temporary.unlink()
+
+
+def discard_unfinished(paths: Collection[Path]) -> None:
+    """Delete the temporary files that threads of this process are writing for these paths, which then fail."""
+    wanted = {path.resolve() for path in paths}
+    for temporary, path in list(_unfinished.items()):
+        if path.resolve() in wanted:
             with suppress(OSError):
                 temporary.unlink()
 

@@ -1,6 +1,7 @@
 """Running many tasks: results in order, cancellation and limits."""
 
 import copy
+import signal
 import threading
 import time
 from pathlib import Path
@@ -14,9 +15,10 @@ from PIL import Image
 from srgan_cli.batch.pixel_budget import PixelBudget
 from srgan_cli.batch.processor import ImageProcessor
 from srgan_cli.batch.runner import BatchRunner
-from srgan_cli.batch.task import Task, UpscaleOptions
+from srgan_cli.batch.task import Task, TaskResult, UpscaleOptions
 from srgan_cli.image.ops import resize
 from srgan_cli.networks import GENERATORS
+from srgan_cli.system.files import atomic_write
 from srgan_cli.system.memory import rss
 from srgan_cli.upscaling import back_projection
 from srgan_cli.upscaling.tiles.memory import OVERHEAD
@@ -208,3 +210,39 @@ def test_errors_hold_no_pictures(upscaler: Upscaler, tasks: list[Task]) -> None:
     assert result.error is not None
     assert (result.error.__traceback__, result.error.__cause__, result.error.__context__) == (None, None, None)
     assert "UnidentifiedImageError" in result.traceback
+
+
+class _Encoder:
+    """A worker whose encoder cannot be interrupted."""
+
+    concurrency = 1
+
+    def __init__(self) -> None:
+        self.encoding, self.done = threading.Event(), threading.Event()
+
+    def process(self, task: Task, _progress: object) -> TaskResult:
+        with atomic_write(Path(task.target)):
+            self.encoding.set()
+            self.done.wait(60)
+        return TaskResult(task, "enlarged")
+
+    def stop(self) -> None:
+        """Go on."""
+
+    def close(self) -> None:
+        """Hold no resources."""
+
+
+def test_a_batch_that_is_closed_does_not_wait_for_an_encoder(tmp_path: Path) -> None:
+    before = threading.active_count()
+    encoder, tasks = _Encoder(), [Task(tmp_path / "a.png", tmp_path / f"{name}.png") for name in "ab"]
+    results = BatchRunner(encoder).run(tasks)
+    interruption = threading.Timer(0.2, signal.pthread_kill, (threading.get_ident(), signal.SIGINT))
+    interruption.start()
+    with pytest.raises(KeyboardInterrupt):
+        next(results)
+    assert encoder.encoding.is_set()
+    assert not list(tmp_path.iterdir())
+    encoder.done.set()
+    wait_until(lambda: threading.active_count() <= before)
+    assert not list(tmp_path.iterdir())

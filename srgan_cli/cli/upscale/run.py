@@ -77,7 +77,7 @@ def run(request: UpscaleRequest) -> None:
 
 def _enlarge_pictures(tasks: list[Task], batch: BatchRunner, reporter: Reporter, world: World, store: Store) -> None:
     with (
-        progress_bar(reporter.label) if world.size == 1 else nullcontext() as progress,
+        progress_bar(reporter.label, then="writing") if world.size == 1 else nullcontext() as progress,
         closing(batch.run(tasks, progress=progress, share=partial(shared_queue, store))) as results,
     ):
         for result in results:

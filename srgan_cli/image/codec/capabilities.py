@@ -123,7 +123,7 @@ FORMAT_CAPABILITIES = {
         holds=frozenset(KINDS) - {"gain_map", "dicom"} | {COLOUR},
         can_stream=True,
         encode_memory=EncodeMemory(each=25),
-        options={"compress_level": 4},
+        options={"compress_level": 2},
     ),
     "JPEG": FormatCapabilities(
         (".jpg", ".jpeg", ".jpe", ".jfif"),
@@ -174,7 +174,7 @@ FORMAT_CAPABILITIES = {
         loop=False,
         largest_side=65_535,
         encode_memory=EncodeMemory(once=36, each=26, several=240),
-        options={"quality": 92, "subsampling": "4:4:4"},
+        options={"quality": 94, "speed": 8, "subsampling": "4:4:4"},
     ),
     "HEIF": FormatCapabilities(
         (".heic", ".heif"),
@@ -184,7 +184,7 @@ FORMAT_CAPABILITIES = {
         sequence="pages",
         extra="heic",
         encode_memory=EncodeMemory(once=46, each=32),
-        options={"quality": 92, "chroma": 444},
+        options={"quality": 91, "chroma": 444, "enc_params": {"preset": "ultrafast"}},
     ),
     "JXL": FormatCapabilities(
         (".jxl",),

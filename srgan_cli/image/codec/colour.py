@@ -1,5 +1,6 @@
 """Colour conversion: CMYK, Lab and HSV to sRGB, and any picture to a palette."""
 
+import math
 from io import BytesIO
 from tempfile import NamedTemporaryFile
 from typing import Any
@@ -14,6 +15,7 @@ NON_RGB_MODES = ("CMYK", "LAB", "HSV")
 """Pillow's modes that `convert_to_srgb` converts."""
 PALETTE_SIZE = 256
 _OPAQUE_FROM = 128
+_SAMPLES = 2**16
 
 
 def convert_to_srgb(image: Image.Image) -> tuple[Image.Image, str]:
@@ -78,7 +80,7 @@ def quantize_to_palette(values: Values, *, reserve_transparent: bool) -> Image.I
     colours = np.repeat(shown, 3, axis=2) if shown.shape[2] == 1 else shown
     transparent = reserve_transparent or (hidden is not None and bool(hidden.any()))
     size = PALETTE_SIZE - transparent
-    indexed = _exact_palette(colours, hidden, size) or Image.fromarray(colours).quantize(size)
+    indexed = _index(colours, hidden, size)
     return _add_transparent_entry(indexed, hidden) if transparent else indexed
 
 
@@ -87,18 +89,28 @@ def count_colours(values: Values) -> int:
     return len(np.unique(_pack(values)))
 
 
-def _exact_palette(colours: Values, hidden: Values | None, size: int) -> Image.Image | None:
-    """An image whose palette has all of its colours, or None if there are more than `size`."""
+def _index(colours: Values, hidden: Values | None, size: int) -> Image.Image:
+    """An image with a palette of all of its colours, or if there are more than `size`, with the nearest of a sample."""
     packed = _pack(colours)
     if hidden is not None:
         packed = np.where(hidden, packed[~hidden].flat[0] if (~hidden).any() else 0, packed)
     found, index = np.unique(packed, return_inverse=True)
-    if len(found) > size:
-        return None
-    result = Image.fromarray(index.reshape(packed.shape).astype(np.uint8))
     table = np.stack([found >> 16, found >> 8 & 255, found & 255], axis=1).astype(np.uint8)
+    if len(found) > size:
+        from scipy.spatial import KDTree  # takes a tenth of a second
+
+        palette = _median_cut(colours, size)
+        index, table = KDTree(palette).query(table)[1].astype(np.uint8)[index], palette
+    result = Image.fromarray(index.reshape(packed.shape).astype(np.uint8))
     result.putpalette(table.tobytes())
     return result
+
+
+def _median_cut(colours: Values, size: int) -> Values:
+    """A palette (N, 3) of at most `size` colours, from about _SAMPLES pixels: more take long and improve nothing."""
+    step = max(1, math.isqrt(colours.shape[0] * colours.shape[1] // _SAMPLES))
+    sample = Image.fromarray(np.ascontiguousarray(colours[::step, ::step])).quantize(size)
+    return np.array(sample.getpalette(), np.uint8).reshape(-1, 3)
 
 
 def _add_transparent_entry(indexed: Image.Image, hidden: Values | None) -> Image.Image:

@@ -97,7 +97,14 @@ def write_deep_avif(values: Values, file: IO[bytes], bits: int, metadata: dict[s
         image.set_type(pyvips.GValue.blob_type, name, content)
     keep = sum(_KEEP[name] for name in metadata)
     try:
-        options = {"compression": "av1", "bitdepth": bits, "Q": quality, "subsample_mode": "off", "keep": keep}
+        options = {
+            "compression": "av1",
+            "bitdepth": bits,
+            "Q": quality,
+            "effort": 1,
+            "subsample_mode": "off",
+            "keep": keep,
+        }
         file.write(image.heifsave_buffer(**options))
     except pyvips.Error as error:
         raise _failure(_reason(error)) from error

@@ -54,14 +54,12 @@ def open_fallback(path: Path) -> FallbackReader | None:
         return BmpReader(path)
     kind = next((kind for signature, kind in _KINDS.items() if head.startswith(signature)), "")
     kind = "AVIF" if head[4:8] == b"ftyp" else kind
+    if kind == "JPEG" and (found := jpeg_process(path.read_bytes())):
+        hint = "convert it to a JPEG of 8 bits, or to PNG"
+        raise PictureError("{path} is a JPEG {found}, which is not supported", hint, path=path, found=found)
     try:
         return VipsReader(path, kind) if kind else None
     except PictureError:
-        if kind == "JPEG" and (found := jpeg_process(path.read_bytes())):
-            hint = "convert it to a JPEG of 8 bits, or to PNG"
-            raise PictureError(
-                "{path} is a JPEG {found}, which is not supported", hint, path=path, found=found
-            ) from None
         return None
 
 

@@ -9,11 +9,13 @@ import shlex
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
-from batches import PATIENCE, command, outputs, started
+from batches import PATIENCE, command, outputs, started, wait_until
 from PIL import Image
 from support import REPOSITORY, Outcome, size_of
 from typer.main import get_command
@@ -379,6 +381,22 @@ def test_outputs_beside_their_inputs_are_not_inputs(srgan: Srgan, picture: Path,
         assert outcome.code == 0
     assert outcome.err == f"{folder / 'in_x4.png'} is kept as it is\n"
     assert [path.name for path in outputs(folder)] == ["in.png", "in_x4.png"]
+
+
+@pytest.mark.parametrize("options", [[], ["--devices", "cpu"]], ids=["thread", "process"])
+def test_an_encoder_is_interrupted_at_once(tmp_path: Path, options: list[str]) -> None:
+    pytest.importorskip("pillow_heif")
+    noise = np.random.default_rng(0).integers(0, 256, (500, 500, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(tmp_path / "in.png")
+    line = command("-m", "bicubic", "-s", "4", tmp_path / "in.png", tmp_path / "out.heic", *options)
+    with subprocess.Popen(line, stderr=subprocess.DEVNULL) as running:
+        wait_until(lambda: list(tmp_path.glob(".out.*")))
+        time.sleep(1)  # until it encodes, which takes several seconds
+        began = time.monotonic()
+        running.send_signal(signal.SIGINT)
+        assert running.wait() == 130
+    assert time.monotonic() - began < 10  # on a busy machine; a second otherwise
+    assert [path.name for path in tmp_path.iterdir()] == ["in.png"]
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

@@ -1,0 +1,264 @@
+"""Enlarges every file of a folder by -m bicubic -s 2 and compares it with what other programs read.
+
+    python benchmarks/differential.py FOLDER [--report FILE.json] [--max-pixels N]
+
+- Pixels: source and output are decoded by libvips, or by Pillow where libvips cannot, and laid on grey.  The mean
+  difference of the output to the source enlarged by Pillow's bicubic filter must be below 4 levels of 255, unless a
+  warning of srgan or KNOWN explains it.
+- Metadata: exiftool lists the tags of both; every tag that the output lacks must be matched by a warning.
+- Refused files are listed by reason, with the programs (libvips, ImageMagick) that read them without complaint.
+
+Exits with 1 for an unexplained difference, a silent loss, or a message that quotes Python.
+"""
+
+import json
+import re
+import shutil
+import subprocess
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import pyvips
+import torch
+import typer
+from numpy.typing import NDArray
+from PIL import Image
+
+from srgan_cli.batch.processor import ImageProcessor
+from srgan_cli.batch.task import Task, UpscaleOptions
+from srgan_cli.errors import SrganError
+from srgan_cli.image.codec.limits import set_pillow_limit
+from srgan_cli.image.io import writable_suffix
+from srgan_cli.upscaling.upscaler import Upscaler
+
+LIMIT = 4.0
+"""Levels of 255."""
+SECONDS = 30
+"""How long another program may take for a file."""
+PYTHON = re.compile(r"fromhex|buffer|BytesIO|_io\.|object|NoneType|Error\b|Errno|unpack|0x[0-9a-f]+|argument|\bbytes\b")
+"""Words of Python's own messages."""
+KNOWN: dict[str, str] = {}
+"""Patterns of names, and why such files differ from what libvips reads."""
+EXPLAINING = re.compile(
+    "converted to sRGB|its HSV|colours|NaN|flattened|default image|first frame|partial transparency"
+)
+"""Warnings that explain another colour."""
+
+
+@dataclass
+class Result:
+    """What became of a file."""
+
+    path: str
+    reason: str = ""
+    """Why it was refused; empty if it was enlarged."""
+    readers: list[str] = field(default_factory=list)
+    """The other programs that read a refused file."""
+    difference: float | None = None
+    """Mean levels; None if no other program reads it."""
+    explanation: str = ""
+    losses: list[str] = field(default_factory=list)
+    """Tags that were lost without a warning."""
+    warnings: list[str] = field(default_factory=list)
+
+
+def main(folder: Path, report: Path | None = None, max_pixels: int = 2**22) -> None:
+    """Enlarge the files, print a summary, and exit with 1 for findings."""
+    torch.set_num_threads(1)
+    set_pillow_limit(max_pixels)
+    processor = ImageProcessor(Upscaler.load("bicubic", scale=2), UpscaleOptions(scale=2, max_pixels=max_pixels))
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    with TemporaryDirectory() as place:
+        outputs = Path(place)
+        results = [examine(processor, path, folder, outputs / str(number)) for number, path in enumerate(files)]
+    if report:
+        report.write_text(json.dumps([asdict(result) for result in results], indent=1))
+    raise typer.Exit(summarise(results))
+
+
+def examine(processor: ImageProcessor, path: Path, root: Path, target: Path) -> Result:
+    """Enlarge a file and compare the output with it."""
+    try:
+        suffix = writable_suffix(path)
+    except SrganError:
+        suffix = ".png"
+    target = target.with_suffix(suffix)
+    done = processor.process(Task(path, target))
+    result = Result(str(path.relative_to(root)), warnings=list(done.warnings))
+    if done.error:
+        result.reason = done.error.message.replace(str(path), "{path}").replace(path.name, "{path}")
+        result.readers = [name for name, reads in READERS.items() if reads(path)]
+        return result
+    result.difference = difference(path, target)
+    if result.difference is None or result.difference >= LIMIT:
+        result.explanation = explain(result)
+    result.losses = silent_losses(path, target, result.warnings)
+    target.unlink()
+    return result
+
+
+def libvips_reads(path: Path) -> bool:
+    """Whether libvips decodes a file without complaint."""
+    try:
+        pyvips.Image.new_from_file(str(path), fail_on="error", access="sequential").avg()
+    except (pyvips.Error, UnicodeDecodeError):
+        return False
+    return True
+
+
+def imagemagick_reads(path: Path) -> bool:
+    """Whether ImageMagick, if it is installed, decodes a file without complaint."""
+    program = shutil.which("convert")
+    if not program:
+        return False
+    try:
+        done = subprocess.run([program, f"{path}[0]", "rgb:-"], capture_output=True, timeout=SECONDS)
+    except subprocess.TimeoutExpired:
+        return False
+    return bool(done.stdout) and not done.returncode and not done.stderr
+
+
+READERS: dict[str, Callable[[Path], bool]] = {"libvips": libvips_reads, "ImageMagick": imagemagick_reads}
+
+
+def difference(source: Path, target: Path) -> float | None:
+    """The mean difference of an enlarged file to the bicubic enlargement of its source, in levels."""
+    before, after = decode(source), decode(target)
+    if before is None or after is None:
+        return None
+    height, width = after.shape[:2]
+    if (height, width) != (2 * before.shape[0], 2 * before.shape[1]):
+        return float("inf")
+    large = np.asarray(Image.fromarray(before).resize((width, height), Image.Resampling.BICUBIC))
+    return float(np.abs(large.astype(np.float64) - after).mean())
+
+
+def decode(path: Path) -> NDArray[np.uint8] | None:
+    """The first picture of a file on grey, (H, W, 3), upright; None if neither libvips nor Pillow reads it."""
+    try:
+        image = pyvips.Image.new_from_file(str(path), fail_on="error").autorot()
+        return as_levels(image)
+    except (pyvips.Error, UnicodeDecodeError):
+        return decode_with_pillow(path)
+
+
+def as_levels(image: pyvips.Image) -> NDArray[np.uint8]:
+    """Values (H, W, 3) of 8 bits."""
+    if image.format in ("float", "double") and image.interpretation not in ("lab", "xyz", "scrgb", "cmyk"):
+        low, high = min(0.0, image.min()), max(1.0, image.max())
+        image = ((image - low) * (255 / (high - low))).copy(interpretation="srgb" if image.bands > 2 else "b-w")
+    elif image.interpretation in ("multiband", "matrix"):
+        image = image.copy(interpretation="srgb" if image.bands > 2 else "b-w")
+    image = image.colourspace("srgb")
+    if image.hasalpha():
+        image = image.flatten(background=[128, 128, 128])
+    image = image.extract_band(0, n=min(3, image.bands)).cast("uchar")
+    values = np.ndarray(buffer=image.write_to_memory(), dtype=np.uint8, shape=[image.height, image.width, image.bands])
+    return np.repeat(values, 3, axis=2) if values.shape[2] == 1 else values
+
+
+def decode_with_pillow(path: Path) -> NDArray[np.uint8] | None:
+    """The same by Pillow."""
+    try:
+        with Image.open(path) as image:
+            image = image.convert("RGBA") if image.has_transparency_data else image.convert("RGB")
+            ground = Image.new("RGB", image.size, (128, 128, 128))
+            ground.paste(image, mask=image if image.mode == "RGBA" else None)
+            return np.asarray(ground)
+    except Exception:  # whatever a decoder raises for a damaged file
+        return None
+
+
+def explain(result: Result) -> str:
+    """Why a file differs; empty if nothing explains it."""
+    if result.difference is None:
+        return "no other program reads it"
+    for pattern, reason in KNOWN.items():
+        if re.search(pattern, result.path):
+            return reason
+    return next((line for line in result.warnings if EXPLAINING.search(line)), "")
+
+
+def silent_losses(source: Path, target: Path, warnings: Iterable[str]) -> list[str]:
+    """The groups of tags that a file has and its output lacks, without those that a warning names."""
+    if not shutil.which("exiftool"):
+        return []
+    line = ["exiftool", "-json", "-G1", "-a", "-n", str(source), str(target)]
+    done = subprocess.run(line, capture_output=True, timeout=SECONDS)
+    before, after = (tags(entry) for entry in json.loads(done.stdout))
+    told = " ".join(warnings).lower()
+    lost = [(family, sorted(names - after.get(family, set()))) for family, names in before.items()]
+    return [
+        f"{family} {' '.join(names)}" for family, names in lost if names and not any(w in told for w in WORDS[family])
+    ]
+
+
+def tags(entry: dict[str, object]) -> dict[str, set[str]]:
+    """The names of the tags that should survive, by family."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for key, value in entry.items():
+        group, _, name = key.partition(":")
+        family = next((family for pattern, family in FAMILIES.items() if re.match(pattern, group)), "")
+        if family and name not in UNIMPORTANT and value not in ("", None):
+            found[family].add(name)
+    return found
+
+
+FAMILIES = {
+    r"IFD0|ExifIFD|GPS|InteropIFD|SubIFD": "EXIF",
+    r"XMP-": "XMP",
+    r"IPTC": "IPTC",
+    r"ICC": "profile",
+}
+"""The families of metadata by exiftool's groups.  Texts and comments change their group with the format."""
+WORDS = {
+    "EXIF": ("exif", "thumbnail", "multi-picture"),
+    "XMP": ("xmp", "gain map", "depth", "c2pa"),
+    "IPTC": ("iptc", "photoshop"),
+    "profile": ("profile", "cmyk", "lab", "grey"),
+}
+"""What a warning calls a family."""
+UNIMPORTANT = {
+    *("ImageWidth", "ImageHeight", "ExifImageWidth", "ExifImageHeight", "Orientation", "BitsPerSample", "Compression"),
+    *("PhotometricInterpretation", "StripOffsets", "StripByteCounts", "RowsPerStrip", "SamplesPerPixel", "Predictor"),
+    *("PlanarConfiguration", "ThumbnailOffset", "ThumbnailLength", "ThumbnailImage", "YCbCrPositioning", "ColorMap"),
+    *("XResolution", "YResolution", "ResolutionUnit", "ExtraSamples", "SampleFormat", "TileWidth", "TileLength"),
+    *("TileOffsets", "TileByteCounts", "FillOrder", "SubfileType", "PageNumber", "YCbCrCoefficients", "T6Options"),
+    *("YCbCrSubSampling", "ReferenceBlackWhite", "JPEGTables", "Padding", "OffsetSchema", "XMPToolkit", "T4Options"),
+    *("InkSet", "DotRange", "NumberofInks", "InkNames", "CellWidth", "CellLength", "MinSampleValue", "MaxSampleValue"),
+}
+"""Tags that describe how pixels are stored, which the output has in its own way."""
+
+
+def summarise(results: list[Result]) -> int:
+    """Print counts, refused files by reason, and findings; returns the exit code."""
+    refused: dict[str, list[Result]] = defaultdict(list)
+    for result in results:
+        if result.reason:
+            refused[result.reason].append(result)
+    enlarged = [result for result in results if not result.reason]
+    print(f"{len(results)} files, {len(enlarged)} enlarged, {len(results) - len(enlarged)} refused")
+    for reason, group in sorted(refused.items(), key=lambda item: -len(item[1])):
+        readers = {name: [result.path for result in group if name in result.readers] for name in READERS}
+        read = ", ".join(
+            f"{name} reads {len(paths)} ({' '.join(paths[:3])})" for name, paths in readers.items() if paths
+        )
+        print(f"  {len(group):4} {reason}{f'; {read}' if read else ''}")
+    findings = [f"{r.path}: {r.difference:.1f} levels" for r in enlarged if unexplained(r)]
+    findings += [f"{r.path}: {loss} is lost without a word" for r in enlarged for loss in r.losses]
+    findings += [f"{r.path}: {r.reason}" for r in results if PYTHON.search(r.reason)]
+    print(f"{len(findings)} findings", *findings, sep="\n  ")
+    return int(bool(findings))
+
+
+def unexplained(result: Result) -> bool:
+    """Whether the pixels of an enlarged file are a finding."""
+    return result.difference is not None and result.difference >= LIMIT and not result.explanation
+
+
+if __name__ == "__main__":
+    typer.run(main)
