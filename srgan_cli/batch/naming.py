@@ -7,7 +7,8 @@ from string import Formatter
 from srgan_cli.errors import UsageError
 from srgan_cli.image.codec.capabilities import FALLBACK_SUFFIX, FORMATS, output_format
 from srgan_cli.system.storage import Location, is_dir, is_remote
-from srgan_cli.upscaling.video.options import CONTAINERS
+from srgan_cli.upscaling.video import options
+from srgan_cli.upscaling.video.options import CONTAINERS, is_video_input
 
 DEFAULT_NAME = "{stem}{suffix}"
 
@@ -72,8 +73,8 @@ def suffix_of(form: str) -> str:
 
 def _writable(suffix: str) -> str:
     """The suffix if its format can be written, else .png."""
-    if suffix.lower() in CONTAINERS:
-        return suffix
+    if is_video_input(PurePath(f"name{suffix}")):
+        return suffix if suffix.lower() in CONTAINERS else options.FALLBACK_SUFFIX
     try:
         output_format(Path(f"name{suffix}"))
     except UsageError:

@@ -24,7 +24,7 @@ from srgan_cli.system.storage import (
     list_pictures,
     parse_location,
 )
-from srgan_cli.upscaling.video.options import CONTAINERS, is_video_name
+from srgan_cli.upscaling.video.options import CONTAINERS, is_video_input, is_video_name
 
 _SHOWN = 3
 _OTHER_NAME_HINT = "choose another folder, or other names: --name '{stem}_x{scale}{suffix}'"
@@ -197,7 +197,7 @@ def _check_format(task: Task) -> None:
     if is_video_name(as_pure_path(task.target)):
         return
     output_format(task.target)
-    if is_video_name(as_pure_path(task.source)):
+    if is_video_input(as_pure_path(task.source)):
         message = "{path} is a video, and {target} names a picture"
         raise UsageError(message, f"end OUT in one of: {' '.join(CONTAINERS)}", path=task.source, target=task.target)
 

@@ -58,46 +58,53 @@ class VideoRun:
                 self.world.broadcast(None)
 
     def _enlarge(self, task: Task, store: Store, warnings: list[str], sent: list["_Share | None"]) -> TaskResult:
-        began, options, manifest = time.monotonic(), self.request.options, self.spec.manifest
-        target_exists = exists(task.target)
-        if target_exists and options.overwrite == "keep":
+        began, manifest = time.monotonic(), self.spec.manifest
+        if exists(task.target) and self.request.options.overwrite == "keep":
             return TaskResult(task, "kept")
         with local_copy(task.source) as source, upload_on_success(task.target) as target:
             key = manifest.key(source) if manifest else ""
-            if target_exists and options.overwrite == "update" and manifest and manifest.is_current(target, key):
+            if manifest and self.request.options.overwrite == "update" and manifest.is_current(target, key):
                 return TaskResult(task, "kept")
-            plan = plan_video(
-                task,
-                source,
-                target,
-                self.upscaler,
-                options.scale,
-                self.request.video,
-                max_pixels=options.max_pixels,
-            )
-            LossReporter(Path(task.target.name), warnings.append, strict=options.strict)(plan.losses)
-            with resumable(
-                plan, settings_key(source, self.request.settings_digest(self.upscaler, self.upscaler.scale))
-            ):
-                share = plan, plan.remaining
-                sent.append(self.world.broadcast(share))
-                errors = self.world.collect(store, self._run(share, store))
-                for message, hint in filter(None, errors):
-                    raise SrganError(message, hint)
+            plan = self._plan(task, source, target, warnings)
+            digest = self.request.settings_digest(self.upscaler, self.upscaler.scale)
+            with resumable(plan, settings_key(source, digest)):
+                self._enlarge_segments(plan, store, sent)
                 if manifest:
                     manifest.claim(target)
                 frames, damage = join(plan, source, target)
             if manifest and not damage:
                 manifest.record(target, key)
-        done, encoder = plan.work.source, plan.work.encoder
+        return self._result(plan, frames, damage, time.monotonic() - began, tuple(warnings))
+
+    def _plan(self, task: Task, source: Path, target: Path, warnings: list[str]) -> VideoPlan:
+        """The plan of a video; `warnings` gets what the output will not hold of it."""
+        options = self.request.options
+        plan = plan_video(
+            task, source, target, self.upscaler, options.scale, self.request.video, max_pixels=options.max_pixels
+        )
+        LossReporter(Path(task.target.name), warnings.append, strict=options.strict)(plan.losses)
+        return plan
+
+    def _enlarge_segments(self, plan: VideoPlan, store: Store, sent: list["_Share | None"]) -> None:
+        """Enlarge what is left, together with the other processes.  Raises SrganError as any of them did."""
+        share = plan, plan.remaining
+        sent.append(self.world.broadcast(share))
+        errors = self.world.collect(store, self._run(share, store))
+        for message, hint in filter(None, errors):
+            raise SrganError(message, hint)
+
+    def _result(
+        self, plan: VideoPlan, frames: int, damage: SrganError | None, seconds: float, warnings: tuple[str, ...]
+    ) -> TaskResult:
+        source, encoder = plan.work.source, plan.work.encoder
         return TaskResult(
-            task,
+            plan.task,
             "failed" if damage else "enlarged",
-            input_size=(done.height, done.width),
+            input_size=(source.height, source.width),
             output_size=(encoder.height, encoder.width),
             count=frames,
-            seconds=time.monotonic() - began,
-            warnings=tuple(warnings),
+            seconds=seconds,
+            warnings=warnings,
             error=damage,
             device=self.request.devices or self.request.on or str(self.upscaler.device),
             is_video=True,

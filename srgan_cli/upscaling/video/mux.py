@@ -25,6 +25,7 @@ _OWN_METADATA = {
 }
 """Metadata of the file itself, which do not pass to another file, and metadata that FFmpeg derives."""
 _PROBE_PACKETS = 3
+_COVER_SUFFIXES = {"mjpeg": "jpg"}
 _TAG_NAMES = ("colour primaries", "transfer function", "colour matrix", "colour range")
 
 
@@ -63,6 +64,7 @@ class Muxer:
         others = [stream for stream in source.streams if stream is not video and not _is_rewritten(stream, settings)]
         self.copies = {stream.index: _copied(stream, output) for stream in others if _can_hold(settings, stream)}
         self.dropped = [stream for stream in others if stream.index not in self.copies]
+        self.attached = {index for index, stream in self.copies.items() if stream.type == "attachment"}
         output.metadata.update(_kept_metadata(source.metadata))
         with suppress(av.FFmpegError, ValueError):  # a container without chapters
             output.set_chapters(list(_shifted(source.chapters(), self.range)))
@@ -105,12 +107,14 @@ class Muxer:
         return made
 
     def _copied_packets(self, limit: int | None, report: Callable[[str], None]) -> Iterator[Any]:
-        wanted = [stream for stream in self.source.streams if stream.index in self.copies]
-        counts = dict.fromkeys(self.copies, 0)
-        if not [stream for stream in wanted if stream.type != "attachment"]:
+        wanted = [s for s in self.source.streams if s.index in self.copies and s.index not in self.attached]
+        counts = dict.fromkeys([stream.index for stream in wanted], 0)
+        if not wanted:
             return
         try:
             for packet in self.source.demux(wanted):
+                if is_cover(packet.stream) and packet.size:
+                    packet.pts = packet.dts = packet.pts or 0
                 if packet.dts is None and packet.pts is None:
                     continue
                 index = packet.stream.index
@@ -158,10 +162,22 @@ def _describe(stream: Any, template: Any) -> None:
 
 
 def _copied(template: Any, output: Any) -> Any:
-    """A stream of the output for the packets of a stream.  Raises as PyAV does where the output cannot hold it."""
+    """A stream of the output for the packets of a stream.  Raises as PyAV does where the output cannot hold it.
+
+    A cover picture becomes an attachment where the format has those.
+    """
+    if is_cover(template) and output.format.name == "matroska":
+        name = template.metadata.get("filename", f"cover.{_COVER_SUFFIXES.get(template.name, template.name)}")
+        kind = template.metadata.get("mimetype", f"image/{template.name.replace('mjpeg', 'jpeg')}")
+        return output.add_attachment(name, kind, _cover_bytes(template))
     stream = output.add_stream_from_template(template, opaque=True)
     _describe(stream, template)
     return stream
+
+
+def _cover_bytes(stream: Any) -> bytes:
+    with av.open(stream.container.name, metadata_errors="replace") as container:
+        return next(bytes(packet) for packet in container.demux(container.streams[stream.index]) if packet.size)
 
 
 def _can_hold(settings: EncoderSettings, stream: Any) -> bool:
@@ -242,14 +258,15 @@ def losses(path: Path, settings: EncoderSettings, options: VideoOptions, packets
         with av.open(probe) as written:
             held = [video, *(stream for stream in source.streams if stream.index in muxer.copies)]
             copies = list(zip(held, written.streams, strict=False))
-            return [*map(_name, muxer.dropped), *_differences(source, written, copies, settings, options)]
+            dropped = [*muxer.dropped, *held[len(written.streams) :]]
+            return [*map(_name, dropped), *_differences(source, written, copies, settings, options)]
 
 
 def _output(target: Any, settings: EncoderSettings) -> Any:
     """A container to write to a path or a file object; the index of an MP4 file comes first, so that it streams."""
     is_path = isinstance(target, Path)
     options = {"movflags": "+faststart"} if is_path and settings.container in ("mp4", "mov") else {}
-    return av.open(str(target) if is_path else target, "w", format=settings.container, container_options=options)
+    return av.open(f"file:{target}" if is_path else target, "w", format=settings.container, container_options=options)
 
 
 def _name(stream: Any) -> str:
@@ -265,7 +282,8 @@ def _differences(
     if missing := sorted(_missing_keys(source, written)):
         yield f"cannot hold the metadata {', '.join(missing)}"
     for before, after in copies:
-        if missing := sorted(_missing_keys(before, after) - {"creation_time"}):
+        derived = {"creation_time", *(("filename", "mimetype") if is_cover(before) else ())}
+        if missing := sorted(_missing_keys(before, after) - derived):
             yield f"cannot hold {', '.join(missing)} of stream {before.index}"
     expected = list(_shifted(source.chapters(), Range.of(options, source)))
     if len(written.chapters()) < len(expected):

@@ -17,6 +17,12 @@ CONTAINERS = {
     ".avi": "avi",
 }
 """The muxer for each suffix of a video."""
+_READ_ONLY = frozenset(
+    (".ts", ".mts", ".m2ts", ".mpg", ".mpeg", ".m2v", ".vob", ".flv", ".wmv", ".3gp", ".ogv", ".mxf")
+)
+"""Further suffixes of videos."""
+FALLBACK_SUFFIX = ".mkv"
+"""The suffix of outputs for videos that can be read but not written."""
 _TIME = re.compile(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d+)?)")
 
 
@@ -43,6 +49,11 @@ class VideoOptions:
 def is_video_name(path: PurePath) -> bool:
     """Whether the suffix is that of a video that can be written."""
     return path.suffix.lower() in CONTAINERS
+
+
+def is_video_input(path: PurePath) -> bool:
+    """Whether the suffix is that of a video."""
+    return is_video_name(path) or path.suffix.lower() in _READ_ONLY
 
 
 def container_of(path: PurePath) -> str:

@@ -74,7 +74,7 @@ class Index:
 def opened(path: Path) -> "Iterator[av.container.InputContainer]":
     """The container of a file.  Raises PictureError if it is not a video or cannot be read."""
     try:
-        container = av.open(str(path), metadata_errors="replace")
+        container = av.open(f"file:{path}", metadata_errors="replace")  # a name with a colon is not a protocol
     except (av.FFmpegError, OSError) as error:
         reason = "not a video" if isinstance(error, av.InvalidDataError) else error.strerror or "not a video"
         raise PictureError("{path}: {reason}", "check the file with ffprobe", path=path, reason=reason) from error

@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from clips import REGULAR, TICK, av, flat, packets, read_planes, read_times, write_clip
+from clips import REGULAR, TICK, av, flat, packets, read_planes, read_times, texture, write_clip
 from support import Outcome
+
+from srgan_cli.upscaling.upscaler import Upscaler
 
 pytestmark = pytest.mark.usefixtures("one_core")
 Srgan = Callable[..., Outcome]
@@ -204,3 +206,35 @@ def test_a_missing_library_is_named(tmp_path: Path, srgan: Srgan, monkeypatch: p
     monkeypatch.setattr("srgan_cli.upscaling.video.options.find_spec", lambda _name: None)
     done = srgan("upscale", *BICUBIC, source, tmp_path / "out.mp4")
     assert (done.code, "pip install 'srgan-cli[video]'" in done.err) == (2, True)
+
+
+def test_frames_that_repeat_are_computed_once(tmp_path: Path, srgan: Srgan, monkeypatch: pytest.MonkeyPatch) -> None:
+    source, target = tmp_path / "in.mkv", tmp_path / "out.mkv"
+    write_clip(source, codec="ffv1", planes=lambda number, *size: texture(number // 6, *size))
+    upscale, calls = Upscaler.upscale_stream, []
+
+    def counted(self: Upscaler, *arguments: Any, **named: Any) -> Any:
+        calls.append(arguments)
+        return upscale(self, *arguments, **named)
+
+    monkeypatch.setattr(Upscaler, "upscale_stream", counted)
+    assert srgan("upscale", *BICUBIC, source, target).code == 0
+    assert (len(calls), len(read_times(target))) == (4, 24)
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv"])
+def test_a_cover_picture_is_copied(tmp_path: Path, srgan: Srgan, picture: Path, suffix: str) -> None:
+    def attach(container: Any, _stream: Any) -> None:
+        container.add_attachment("cover.png", "image/png", picture.read_bytes())
+
+    source, target = write_clip(tmp_path / "in.mkv", setup=attach), tmp_path / f"out.{suffix}"
+    assert srgan("upscale", *BICUBIC, source, target, "--strict").code == 0
+    with av.open(str(target)) as container:
+        cover = container.streams.video[1]
+        assert cover.disposition & av.stream.Disposition.attached_pic
+        assert [bytes(packet) for packet in container.demux(cover) if packet.size] == [picture.read_bytes()]
+
+
+def test_options_of_pictures_are_refused(tmp_path: Path, srgan: Srgan) -> None:
+    done = srgan("upscale", *BICUBIC, write_clip(tmp_path / "in.mp4"), tmp_path / "out.mp4", "--consistent")
+    assert (done.code, "--consistent is for pictures" in done.err) == (2, True)
