@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,10 +10,10 @@ from numpy.typing import NDArray
 from srgan_cli.image.codec.limits import check_max_pixels
 from srgan_cli.image.codec.raster import Raster, ValueRange
 from srgan_cli.image.codec.reader import open_reader
+from srgan_cli.image.codec.samples import UNIT_RANGE, alpha_scale, full_scale, is_valid, parse_nodata
 from srgan_cli.image.luma import Array
 
 Mask = NDArray[np.bool_]
-UNIT_RANGE: ValueRange = (0.0, 1.0)
 _BEYOND_UNIT = (-1.0, 2.0)
 """Floats beyond these have units of their own; 0…1 with some overshoot does not."""
 
@@ -144,33 +143,23 @@ def _has_units(low: float, high: float) -> bool:
 
 
 def _frame(raster: Raster) -> Frame:
-    stored, layout = raster.values.transpose(2, 0, 1), raster.bands
-    channels = stored.astype(np.float64)
-    full = float(np.iinfo(stored.dtype).max) if stored.dtype in (np.uint8, np.uint16) else 0.0
-    valid = _valid(stored, raster)
-    colours, alpha = channels, None
+    stored, dtype, layout = raster.values.transpose(2, 0, 1), raster.rows.dtype, raster.bands
+    scale = full_scale(dtype, raster.depth)
+    colours, alpha = stored, None
     if layout.alpha is not None:
-        colours, alpha = np.delete(channels, layout.alpha, 0), channels[[layout.alpha]] / (full or 1.0)
+        colours = np.delete(stored, layout.alpha, 0)
+        alpha = stored[[layout.alpha]] / alpha_scale(dtype, raster.depth)
+    valid: Mask = np.asarray(is_valid(colours, parse_nodata(raster.nodata, dtype)).all(0, keepdims=True))
     is_measured = raster.is_measured or bool(raster.nodata) or len(colours) not in (1, 3)
-    if alpha is not None and is_measured and np.isin(alpha, (0, 1)).all():
+    if alpha is not None and is_measured and len(np.unique(alpha[alpha > 0])) < 2:
         valid, alpha = valid & (alpha > 0), None
-    colours = np.where(valid, colours, 0)
-    if alpha is not None:
-        colours = colours * alpha + (full or 1.0) * (1 - alpha)
+    values = np.where(valid, colours, 0).astype(np.float64)
     return Frame(
-        colours,
+        values if alpha is None else values * alpha + scale * (1 - alpha),
         None if valid.all() else valid,
-        full,
+        scale if scale > 1 else 0.0,
         is_measured,
         raster.declared_range,
         raster.icc_profile,
         alpha,
     )
-
-
-def _valid(stored: NDArray[Any], raster: Raster) -> Mask:
-    """(1, H, W): where all channels are finite and none holds the value for no data."""
-    valid = np.isfinite(stored)
-    if raster.nodata:
-        valid &= stored != np.float64(raster.nodata).astype(stored.dtype)
-    return np.asarray(valid.all(0, keepdims=True))

@@ -11,6 +11,7 @@ import numpy as np
 from srgan_cli.errors import SrganError
 from srgan_cli.image.codec.raster import Raster
 from srgan_cli.image.codec.reader import open_reader
+from srgan_cli.image.codec.samples import alpha_scale, is_valid, parse_nodata
 from srgan_cli.training.data.dataset import DECODERS
 
 NOT_FINITE = "hold NaN or infinite values"
@@ -59,8 +60,8 @@ def _raster_traits(raster: Raster) -> Iterator[str]:
     values = raster.values
     if not np.isfinite(values).all():
         yield NOT_FINITE
-    if raster.nodata and (values == np.float64(raster.nodata).astype(dtype)).any():
+    nodata = parse_nodata(raster.nodata, dtype)
+    if nodata is not None and not is_valid(values[np.isfinite(values)], nodata).all():
         yield NO_DATA
-    opaque = 1.0 if dtype.kind == "f" else 2**raster.depth - 1
-    if alpha is not None and (values[..., alpha] < opaque).any():
-        yield TRANSPARENT
+    if alpha is not None and (values[..., alpha] < alpha_scale(dtype, raster.depth)).any():
+        yield NO_DATA if raster.is_measured else TRANSPARENT
