@@ -168,6 +168,14 @@ def test_manual_page_has_no_errors() -> None:
     assert "--scale NUMBER" in done.stdout
 
 
+def test_the_table_of_what_formats_keep_is_current(tmp_path: Path) -> None:
+    for plugin in ("pillow_heif", "pillow_jxl"):
+        pytest.importorskip(plugin)
+    table = runpy.run_path(str(REPOSITORY / "docs/formats.py"))["table"](tmp_path)
+    assert "LOST" not in table
+    assert table in (REPOSITORY / "docs/formats.md").read_text(), f"run python docs/formats.py:\n{table}"
+
+
 @pytest.mark.parametrize(
     "page", [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))], ids=lambda page: page.stem
 )

@@ -110,7 +110,7 @@ KINDS = {
 """What files hold beside pixels, profile, EXIF, XMP, resolution and place, by its field in Metadata."""
 COLOUR = "colour"
 """The field of Metadata that formats store as it is, or as an ICC profile."""
-_HDR = frozenset({COLOUR, "significant_bits", "mastering_display", "light_levels", "pixel_ratio"})
+_HDR = frozenset({COLOUR, "mastering_display", "light_levels", "pixel_ratio"})
 
 
 FORMAT_CAPABILITIES = {

@@ -123,7 +123,7 @@ def read_metadata(file: IO[bytes], pages: Sequence[tuple[int, Tags]], index: int
     here, notes = _read_place(pages, index)
     packet, notes = tags.get(_XMP), [*notes, *([xmp.C2PA_NOTE] if _C2PA in tags else [])]
     own = _STORAGE_TAGS | ({microscopy.DESCRIPTION} if software else set())
-    kept: dict[int, Any] = {tag: value for tag, value in tags.items() if tag not in own}
+    kept: dict[int, Any] = {tag: tags[tag] for tag in tags if tag not in own}
     exif = None
     try:
         for tag in _SUBDIRECTORIES[:2]:
@@ -140,9 +140,8 @@ def read_metadata(file: IO[bytes], pages: Sequence[tuple[int, Tags]], index: int
 
 
 def _as_bytes(tags: Tags, tag: int) -> bytes:
-    """The value of a tag of bytes, which some programs store as integers of 32 bits; empty without it."""
-    value = tags.get(tag, b"")
-    return struct.pack(f"{tags._endian}{len(value)}L", *value) if isinstance(value, tuple) else bytes(value)
+    """The bytes of a tag, which some programs store with the type of integers; empty without it."""
+    return bytes(tags._tagdata.get(tag, b""))
 
 
 def _software(pages: Sequence[tuple[int, Tags]]) -> str:

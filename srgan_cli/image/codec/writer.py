@@ -49,8 +49,7 @@ def fit_metadata(
 ) -> tuple[Metadata, bytes | None, list[str]]:
     """What a format stores of the metadata and the profile of a picture, and the names of what it does not store."""
     capabilities, empty = FORMAT_CAPABILITIES[name], Metadata()
-    if min(metadata.significant_bits or (depth,)) >= depth and "significant_bits" not in capabilities.holds:
-        metadata = replace(metadata, significant_bits=None)
+    metadata = _fit_significant_bits(metadata, capabilities, depth)
     colour, profile, losses = _fit_colour(metadata.colour, icc_profile, capabilities, grey=grey)
     dropped = [kind for kind in KINDS if kind not in capabilities.holds and getattr(metadata, kind)]
     dropped += [] if len(metadata.exif or b"") <= capabilities.exif_bytes else ["exif"]
@@ -59,6 +58,16 @@ def fit_metadata(
     kept = replace(metadata, colour=colour, **{kind: getattr(empty, kind) for kind in dropped})
     names = KINDS | {"exif": "EXIF", "xmp": "XMP", "dpi": "resolution"}
     return kept, profile, [*losses, *(names[kind] for kind in dropped)]
+
+
+def _fit_significant_bits(metadata: Metadata, capabilities: FormatCapabilities, depth: int) -> Metadata:
+    """The metadata with significant bits as the depth of coding, and without those that are all bits."""
+    found = set(metadata.significant_bits or ())
+    if "significant_bits" in capabilities.holds or not found:
+        return metadata
+    if depth > 8 and found <= set(capabilities.coded_bits) and len(found) == 1:
+        return replace(metadata, significant_bits=None, coded_bits=found.pop())
+    return replace(metadata, significant_bits=None) if min(found) >= depth else metadata
 
 
 def _fit_colour(
@@ -103,7 +112,7 @@ def write(
 def _write_deep(rasters: list[Raster], file: IO[bytes], name: str, encoding: Encoding) -> None:
     """AVIF and HEIF of more than 8 bits."""
     first = rasters[0].metadata
-    wanted = first.coded_bits or max(first.significant_bits or (rasters[0].depth,))
+    wanted = first.coded_bits or rasters[0].depth
     bits, options = FORMAT_CAPABILITIES[name].bits_for(wanted), _pillow_options(rasters[0], name)
     if name == "HEIF":
         values = [raster.values.astype(np.uint16) * (1 if raster.depth > 8 else 257) for raster in rasters]

@@ -10,6 +10,8 @@ from srgan_cli.image.metadata.exif import EXIF_PREFIX, ExifBlock
 from srgan_cli.image.metadata.metadata import Metadata, plausible_dpi, resolution_of
 
 _BOXED = ("HEIF", "AVIF", "JXL")
+_GIF_ASPECT = 12
+"""Where the width of a pixel by its height stands, in 1/64, less 15; 0 if it is not stated."""
 _RIFF_C2PA = b"C2PA"
 
 
@@ -33,6 +35,8 @@ def read_metadata(image: Image.Image, data: bytes, page: int = 0) -> tuple[Metad
         colour, profile, notes = bmp.read_colour(data)
         found = replace(found, colour=colour)
         _add_profile(image, profile)
+    elif image.format == "GIF" and data[_GIF_ASPECT]:
+        found = replace(found, pixel_ratio=(64, data[_GIF_ASPECT] + 15))
     elif image.format == "WEBP" and _RIFF_C2PA in data[-len(data) // 2 :]:
         notes = [xmp.C2PA_NOTE]
     return finish(_with_info(found, image), notes)

@@ -18,6 +18,7 @@ _NOTE = "http://ns.adobe.com/xmp/note/"
 _GOOGLE = "http://ns.google.com/photos/1.0/"
 _EMPTY = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="%s"></rdf:RDF></x:xmpmeta>' % _RDF
 _EXTENDED_DESCRIPTION = b'<rdf:Description xmlns:xmpNote="%s" xmpNote:HasExtendedXMP="%s"/>'
+_EMPTY_DESCRIPTION = re.compile(rb'<rdf:Description xmlns:xmpNote="[^"]*"/>')
 _PADDING = re.compile(rb"\s{100,}")
 Properties = dict[str, str]
 """By namespace, a regular expression of the local names."""
@@ -85,7 +86,8 @@ def with_gain_map(xmp: bytes | None, length: int) -> bytes:
 
 def join_extended(main: bytes, extended: bytes) -> bytes:
     """One packet of the two that a JPEG has; the main one alone if the other one is damaged."""
-    return _insert(without(main, _EXTENDED), b"".join(extended[part] for part in _descriptions(extended)))
+    main = _EMPTY_DESCRIPTION.sub(b"", without(main, _EXTENDED))
+    return _insert(main, b"".join(extended[part] for part in _descriptions(extended)))
 
 
 def split_extended(xmp: bytes, limit: int) -> tuple[bytes, bytes | None]:
