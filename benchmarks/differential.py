@@ -39,7 +39,7 @@ LIMIT = 4.0
 """Levels of 255."""
 SECONDS = 30
 """How long another program may take for a file."""
-PYTHON = re.compile(r"fromhex|buffer|BytesIO|_io\.|object|NoneType|Error\b|Errno|unpack|0x[0-9a-f]+|argument|\bbytes\b")
+PYTHON = re.compile(r"fromhex|buffer|BytesIO|_io\.|object|NoneType|Error\b|Errno|unpack|0x[0-9a-f]+|argument")
 """Words of Python's own messages."""
 KNOWN: dict[str, str] = {}
 """Patterns of names, and why such files differ from what libvips reads."""
@@ -148,7 +148,7 @@ def decode(path: Path) -> NDArray[np.uint8] | None:
 
 def as_levels(image: pyvips.Image) -> NDArray[np.uint8]:
     """Values (H, W, 3) of 8 bits."""
-    if image.format in ("float", "double") and image.interpretation not in ("lab", "xyz", "scrgb", "cmyk"):
+    if image.format not in ("uchar", "ushort") and image.interpretation not in ("lab", "xyz", "scrgb", "cmyk"):
         low, high = min(0.0, image.min()), max(1.0, image.max())
         image = ((image - low) * (255 / (high - low))).copy(interpretation="srgb" if image.bands > 2 else "b-w")
     elif image.interpretation in ("multiband", "matrix"):
@@ -230,6 +230,7 @@ UNIMPORTANT = {
     *("TileOffsets", "TileByteCounts", "FillOrder", "SubfileType", "PageNumber", "YCbCrCoefficients", "T6Options"),
     *("YCbCrSubSampling", "ReferenceBlackWhite", "JPEGTables", "Padding", "OffsetSchema", "XMPToolkit", "T4Options"),
     *("InkSet", "DotRange", "NumberofInks", "InkNames", "CellWidth", "CellLength", "MinSampleValue", "MaxSampleValue"),
+    *("SMinSampleValue", "SMaxSampleValue", "PreviewImage", "PreviewImageStart", "PreviewImageLength"),
 }
 """Tags that describe how pixels are stored, which the output has in its own way."""
 
