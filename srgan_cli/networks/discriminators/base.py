@@ -17,7 +17,7 @@ class DiscriminatorOutput:
 
 
 class Discriminator(nn.Module):
-    """Distinguishes real pictures (N, 3, H, W) with values 0…1 from generated ones.
+    """Distinguishes real pictures (N, bands, H, W) with values 0…1 from generated ones.
 
     `forward` returns a DiscriminatorOutput. `config` holds the constructor's arguments.
     """

@@ -15,15 +15,15 @@ from srgan_cli.networks.discriminators.base import (
 
 
 class PatchDiscriminator(Discriminator):
-    """One logit per patch of 70 x 70 pixels, 8 pixels apart: (N, 3, H, W) to (N, 1, H / 8 - 2, W / 8 - 2).
+    """One logit per patch of 70 x 70 pixels, 8 pixels apart: (N, bands, H, W) to (N, 1, H / 8 - 2, W / 8 - 2).
 
     The paper uses 64 channels. The first layer has no normalisation. Sides are at least 24 pixels.
     """
 
-    def __init__(self, channels: int = 64, norm: str = "batch") -> None:
+    def __init__(self, channels: int = 64, norm: str = "batch", bands: int = 3) -> None:
         super().__init__(channels=channels, norm=norm)
         widths = [channels * factor for factor in (1, 2, 4, 8)]
-        layers: list[nn.Module] = [nn.Conv2d(3, channels, 4, 2, padding=1), nn.LeakyReLU(0.2)]
+        layers: list[nn.Module] = [nn.Conv2d(bands, channels, 4, 2, padding=1), nn.LeakyReLU(0.2)]
         for index, stride in ((1, 2), (2, 2), (3, 1)):
             layers += [
                 nn.Conv2d(widths[index - 1], widths[index], 4, stride, padding=1, bias=norm == "none"),

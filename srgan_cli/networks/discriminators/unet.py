@@ -16,16 +16,16 @@ from srgan_cli.networks.discriminators.base import Discriminator, DiscriminatorO
 
 
 class UNetDiscriminator(Discriminator):
-    """One logit per pixel: (N, 3, H, W) to (N, 1, H, W), for sides that are multiples of 8.
+    """One logit per pixel: (N, bands, H, W) to (N, 1, H, W), for sides that are multiples of 8.
 
     Three strided convolutions halve the size and grow the channels from `channels` (64 in the paper) to eight times as
     many. Three bilinear upsamplings follow, each with a skip connection from the map of its size.
     """
 
-    def __init__(self, channels: int = 64) -> None:
+    def __init__(self, channels: int = 64, bands: int = 3) -> None:
         super().__init__(channels=channels)
         widths = [channels * factor for factor in (1, 2, 4, 8)]
-        self.head = nn.Conv2d(3, channels, 3, padding=1)
+        self.head = nn.Conv2d(bands, channels, 3, padding=1)
         self.down = nn.ModuleList(_layer(a, b, 4, stride=2) for a, b in pairwise(widths))
         widths.reverse()
         self.up = nn.ModuleList(_layer(a, b, 3) for a, b in pairwise(widths))

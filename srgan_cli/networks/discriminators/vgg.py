@@ -15,17 +15,17 @@ from srgan_cli.networks.discriminators.base import (
 
 
 class VGGDiscriminator(Discriminator):
-    """One logit per picture: (N, 3, H, W) to (N, 1).
+    """One logit per picture: (N, bands, H, W) to (N, 1).
 
     Eight convolutions halve the size four times and grow the channels from `channels` (64 in the paper) to eight times
     as many. Two dense layers follow. The last map is average-pooled to 6 x 6: the network accepts sides from 16 pixels,
     and nothing changes for the 96 x 96 pictures of the paper.
     """
 
-    def __init__(self, channels: int = 64, norm: str = "batch") -> None:
+    def __init__(self, channels: int = 64, norm: str = "batch", bands: int = 3) -> None:
         super().__init__(channels=channels, norm=norm)
         widths = [channels * factor for factor in (1, 1, 2, 2, 4, 4, 8, 8)]
-        layers: list[nn.Module] = [nn.Conv2d(3, channels, 3, padding=1), nn.LeakyReLU(0.2)]
+        layers: list[nn.Module] = [nn.Conv2d(bands, channels, 3, padding=1), nn.LeakyReLU(0.2)]
         for index in range(1, 8):
             stride = 1 + index % 2
             layers += [

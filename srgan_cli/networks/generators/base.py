@@ -8,16 +8,18 @@ from torch import Tensor, nn
 
 from srgan_cli.image.ops import LARGEST_SCALE, cubic
 
+RGB = 3
+"""The bands of a picture in colour."""
 BICUBIC_RADIUS = 2
 """Radius of the bicubic kernel in input pixels."""
 
 
 class Generator(nn.Module):
-    """Upscales pictures: (N, 3, H, W) with values 0…1 to (N, 3, scale x H, scale x W), about 0…1, not clamped.
+    """Upscales pictures: (N, bands, H, W), values 0…1, to (N, bands, scale x H, scale x W), about 0…1, not clamped.
 
-    A generator with `noise` channels also takes (N, 3 + noise, H, W): different noise gives different pictures, and
-    missing noise counts as zero. `config` holds the constructor's arguments: `GENERATORS[name](**generator.config)`
-    builds a network that the same weights fit.
+    `bands` is 3 by default: RGB.  A generator with `noise` channels also takes (N, bands + noise, H, W): different
+    noise gives different pictures, and missing noise counts as zero.  `config` holds the constructor's arguments:
+    `GENERATORS[name](**generator.config)` builds a network that the same weights fit.
     """
 
     grid: int = 1
@@ -35,7 +37,8 @@ class Generator(nn.Module):
 
     def __init__(self, **config: Any) -> None:
         super().__init__()
-        self.config = config
+        self.bands: int = config.pop("bands", RGB)
+        self.config = config | ({"bands": self.bands} if self.bands != RGB else {})
         self.scale: int = config["scale"]
         self.noise: int = config.get("noise", 0)
 
@@ -102,9 +105,9 @@ def zero_init(convolution: nn.Conv2d) -> nn.Conv2d:
     return convolution
 
 
-def pad_noise(x: Tensor, noise: int) -> Tensor:
-    """(N, 3 + noise, H, W): missing noise channels are filled with zeros."""
-    return F.pad(x, [0, 0, 0, 0, 0, 3 + noise - x.shape[1]])
+def pad_noise(x: Tensor, channels: int) -> Tensor:
+    """(N, channels, H, W): missing channels of noise are filled with zeros."""
+    return F.pad(x, [0, 0, 0, 0, 0, channels - x.shape[1]])
 
 
 def pad_to_grid(x: Tensor, grid: int) -> Tensor:

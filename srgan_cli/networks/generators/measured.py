@@ -31,7 +31,7 @@ class MeasuredGenerator(Generator):
         """
         cut = -(-_CUT // self.grid) * self.grid
         device = next((parameter.device for parameter in self.parameters()), torch.device("cpu"))
-        strip = _texture(_STRIP_HEIGHT, cut + 2 * LARGEST_HALO).to(device)
+        strip = _texture(self.bands, _STRIP_HEIGHT, cut + 2 * LARGEST_HALO).to(device)
         with torch.no_grad():
             whole, part = self(strip), self(strip[..., cut:])
         change = (whole[..., cut * self.scale :] - part).abs().amax((0, 1, 2)).view(-1, self.scale).amax(1)
@@ -44,9 +44,9 @@ class MeasuredGenerator(Generator):
         return LARGEST_HALO // 2 if self.receptive_radius > LARGEST_HALO - GRID else 0
 
 
-def _texture(height: int, width: int) -> Tensor:
-    """(1, 3, H, W), 0…1: random pixels on random patches, fine and coarse structure."""
+def _texture(bands: int, height: int, width: int) -> Tensor:
+    """(1, bands, H, W), 0…1: random pixels on random patches, fine and coarse structure."""
     random = torch.Generator().manual_seed(0)
-    fine = torch.rand(1, 3, height, width, generator=random)
-    coarse = torch.rand(1, 3, height // 8 + 1, width // 8 + 1, generator=random)
+    fine = torch.rand(1, bands, height, width, generator=random)
+    coarse = torch.rand(1, bands, height // 8 + 1, width // 8 + 1, generator=random)
     return (fine + 2 * F.interpolate(coarse, scale_factor=8)[..., :height, :width]) / 3

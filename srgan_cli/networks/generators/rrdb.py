@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from srgan_cli.networks.generators.base import Generator
+from srgan_cli.networks.generators.base import RGB, Generator
 
 RESIDUAL_SCALE = 0.2
 UPSAMPLING = {2: (2,), 3: (3,), 4: (2, 2)}
@@ -24,23 +24,25 @@ class RRDBNet(Generator):
 
     With 64 channels, 23 blocks and a growth of 32 it is the network of the public ESRGAN files. It has their tensor
     names, and also loads the older ones ("model.1.sub.0.RDB1...").
-    Input (N, 3, H, W), output (N, 3, scale x H, scale x W).
+    Input (N, bands, H, W), output (N, bands, scale x H, scale x W).
     """
 
     half_formats = (torch.float16,)  # the steps of bfloat16 are 1/256 near 1, and nothing restores the precision
 
-    def __init__(self, scale: int = 4, channels: int = 64, blocks: int = 23, growth: int = 32) -> None:
+    def __init__(
+        self, scale: int = 4, channels: int = 64, blocks: int = 23, growth: int = 32, bands: int = RGB
+    ) -> None:
         """Raises ValueError for a scale that is not in UPSAMPLING."""
-        super().__init__(scale=scale, channels=channels, blocks=blocks, growth=growth)
+        super().__init__(scale=scale, channels=channels, blocks=blocks, growth=growth, bands=bands)
         if scale not in UPSAMPLING:
             raise ValueError(f"the scale is {scale}, expected one of {', '.join(map(str, UPSAMPLING))}")
-        self.conv_first = nn.Conv2d(3, channels, 3, padding=1)
+        self.conv_first = nn.Conv2d(bands, channels, 3, padding=1)
         self.body = nn.Sequential(*[RRDB(channels, growth) for _ in range(blocks)])
         self.conv_body = nn.Conv2d(channels, channels, 3, padding=1)
         for index, _ in enumerate(UPSAMPLING[scale], 1):
             self.add_module(f"conv_up{index}", nn.Conv2d(channels, channels, 3, padding=1))
         self.conv_hr = nn.Conv2d(channels, channels, 3, padding=1)
-        self.conv_last = nn.Conv2d(channels, 3, 3, padding=1)
+        self.conv_last = nn.Conv2d(channels, bands, 3, padding=1)
 
     @property
     def receptive_radius(self) -> int:

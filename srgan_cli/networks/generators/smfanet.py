@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from srgan_cli.networks.generators.base import pad_to_grid
+from srgan_cli.networks.generators.base import RGB, pad_to_grid
 from srgan_cli.networks.generators.measured import MeasuredGenerator
 
 POOLING = 8
@@ -23,14 +23,14 @@ class SMFANet(MeasuredGenerator):
     With 48 channels and 12 blocks it is the paper's SMFANet+.  The variance of a map over the whole picture is part of
     the modulation, so that tiled is close to whole, not equal.
 
-    Input (N, 3, H, W), output (N, 3, scale x H, scale x W).
+    Input (N, bands, H, W), output (N, bands, scale x H, scale x W).
     """
 
-    def __init__(self, scale: int = 4, channels: int = 36, blocks: int = 8) -> None:
-        super().__init__(scale=scale, channels=channels, blocks=blocks)
-        self.to_feat = nn.Conv2d(3, channels, 3, padding=1)
+    def __init__(self, scale: int = 4, channels: int = 36, blocks: int = 8, bands: int = RGB) -> None:
+        super().__init__(scale=scale, channels=channels, blocks=blocks, bands=bands)
+        self.to_feat = nn.Conv2d(bands, channels, 3, padding=1)
         self.feats = nn.Sequential(*[FeatureModulationBlock(channels) for _ in range(blocks)])
-        self.to_img = nn.Sequential(nn.Conv2d(channels, 3 * scale**2, 3, padding=1), nn.PixelShuffle(scale))
+        self.to_img = nn.Sequential(nn.Conv2d(channels, bands * scale**2, 3, padding=1), nn.PixelShuffle(scale))
 
     @classmethod
     def from_shapes(cls, tensors: dict[str, Any]) -> Self | None:

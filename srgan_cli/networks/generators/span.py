@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from srgan_cli.networks.generators.base import BicubicResidual, Generator, zero_init
+from srgan_cli.networks.generators.base import RGB, BicubicResidual, Generator, zero_init
 
 
 class SPAN(Generator):
@@ -16,16 +16,16 @@ class SPAN(Generator):
 
     Unlike in the paper, the result is added to bicubic upscaling, and training uses plain convolutions without
     reparameterisation.
-    Input (N, 3, H, W), output (N, 3, scale x H, scale x W).
+    Input (N, bands, H, W), output (N, bands, scale x H, scale x W).
     """
 
-    def __init__(self, scale: int = 4, channels: int = 48, blocks: int = 6) -> None:
-        super().__init__(scale=scale, channels=channels, blocks=blocks)
-        self.head = nn.Conv2d(3, channels, 3, padding=1)
+    def __init__(self, scale: int = 4, channels: int = 48, blocks: int = 6, bands: int = RGB) -> None:
+        super().__init__(scale=scale, channels=channels, blocks=blocks, bands=bands)
+        self.head = nn.Conv2d(bands, channels, 3, padding=1)
         self.body = nn.ModuleList(AttentionBlock(channels) for _ in range(blocks))
         self.fuse = nn.Conv2d(channels, channels, 3, padding=1)
         self.join = nn.Conv2d(4 * channels, channels, 1)
-        self.tail = zero_init(nn.Conv2d(channels, 3 * scale**2, 3, padding=1))
+        self.tail = zero_init(nn.Conv2d(channels, bands * scale**2, 3, padding=1))
         self.bicubic = BicubicResidual(scale)
         self.shuffle = nn.PixelShuffle(scale)
 

@@ -6,7 +6,7 @@ Source: C. Dong et al., Image Super-Resolution Using Deep Convolutional Networks
 import torch
 from torch import Tensor, nn
 
-from srgan_cli.networks.generators.base import BicubicResidual, Generator, radius_after_bicubic, zero_init
+from srgan_cli.networks.generators.base import RGB, BicubicResidual, Generator, radius_after_bicubic, zero_init
 
 
 class SRCNN(Generator):
@@ -15,17 +15,17 @@ class SRCNN(Generator):
     The network of the paper takes luma; this one takes RGB and learns the difference to bicubic upscaling. Its input is
     centred and its weights are initialised as in He et al. (ICCV 2015); without this, its wide kernels die at usual
     learning rates.
-    Input (N, 3, H, W), output (N, 3, scale x H, scale x W).
+    Input (N, bands, H, W), output (N, bands, scale x H, scale x W).
     """
 
-    def __init__(self, scale: int = 4, channels: int = 64) -> None:
-        super().__init__(scale=scale, channels=channels)
+    def __init__(self, scale: int = 4, channels: int = 64, bands: int = RGB) -> None:
+        super().__init__(scale=scale, channels=channels, bands=bands)
         self.bicubic = nn.Sequential(BicubicResidual(scale), nn.PixelShuffle(scale))
-        self.extract = nn.Conv2d(3, channels, 9, padding=4)
+        self.extract = nn.Conv2d(bands, channels, 9, padding=4)
         self.map = nn.Conv2d(channels, channels // 2, 5, padding=2)
         for layer in (self.extract, self.map):
             nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
-        self.reconstruct = zero_init(nn.Conv2d(channels // 2, 3, 5, padding=2))
+        self.reconstruct = zero_init(nn.Conv2d(channels // 2, bands, 5, padding=2))
 
     @property
     def receptive_radius(self) -> int:

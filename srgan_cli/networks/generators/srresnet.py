@@ -9,7 +9,7 @@ et al., Reflash Dropout in Image Super-Resolution, CVPR 2022 (arXiv:2112.12089).
 import torch
 from torch import Tensor, nn
 
-from srgan_cli.networks.generators.base import BicubicResidual, Generator, pad_noise, zero_init
+from srgan_cli.networks.generators.base import RGB, BicubicResidual, Generator, pad_noise, zero_init
 
 
 class SRResNet(Generator):
@@ -18,7 +18,7 @@ class SRResNet(Generator):
     Unlike in the paper, the first and last kernels are 3 x 3, and a single pixel shuffle at the end upscales by 2, 3 or
     4: every convolution runs at input resolution.
 
-    Input (N, 3, H, W), output (N, 3, scale x H, scale x W).
+    Input (N, bands, H, W), output (N, bands, scale x H, scale x W).
     """
 
     def __init__(
@@ -29,15 +29,22 @@ class SRResNet(Generator):
         batch_norm: bool = False,
         dropout: float = 0.0,
         noise: int = 0,
+        bands: int = RGB,
     ) -> None:
         super().__init__(
-            scale=scale, channels=channels, blocks=blocks, batch_norm=batch_norm, dropout=dropout, noise=noise
+            scale=scale,
+            channels=channels,
+            blocks=blocks,
+            batch_norm=batch_norm,
+            dropout=dropout,
+            noise=noise,
+            bands=bands,
         )
-        self.head = nn.Conv2d(3 + noise, channels, 3, padding=1)
+        self.head = nn.Conv2d(bands + noise, channels, 3, padding=1)
         self.body = nn.Sequential(*[ResidualBlock(channels, batch_norm) for _ in range(blocks)])
         self.fuse = nn.Conv2d(channels, channels, 3, padding=1)
         self.dropout = nn.Dropout2d(dropout)
-        self.tail = zero_init(nn.Conv2d(channels, 3 * scale**2, 3, padding=1))
+        self.tail = zero_init(nn.Conv2d(channels, bands * scale**2, 3, padding=1))
         self.bicubic = BicubicResidual(scale)
         self.shuffle = nn.PixelShuffle(scale)
 
@@ -48,11 +55,11 @@ class SRResNet(Generator):
 
     def _before_shuffle(self, x: Tensor) -> Tensor:
         """The input of the pixel shuffle. It is a method, so that the feature maps are freed before the shuffle."""
-        shallow = self.head(pad_noise(x, self.noise))
+        shallow = self.head(pad_noise(x, self.bands + self.noise))
         deep = self.fuse(self.body(shallow)).add_(shallow)
         residual = self.tail(self.dropout(deep))
         del shallow, deep
-        upscaled: Tensor = self.bicubic(x[:, :3]).add_(residual)
+        upscaled: Tensor = self.bicubic(x[:, : self.bands]).add_(residual)
         return upscaled
 
 

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from srgan_cli.networks.generators.base import BicubicResidual, Generator, pad_to_grid, zero_init
+from srgan_cli.networks.generators.base import RGB, BicubicResidual, Generator, pad_to_grid, zero_init
 
 WINDOW = 8
 """Side of an attention window in pixels."""
@@ -22,23 +22,23 @@ class SwinIR(Generator):
     """Groups of attention layers at input resolution and one pixel shuffle, added to bicubic upscaling.
 
     The lightweight network of the paper has 60 channels, 24 layers (`blocks`) and 6 heads.
-    Input (N, 3, H, W), output (N, 3, scale x H, scale x W).
+    Input (N, bands, H, W), output (N, bands, scale x H, scale x W).
     """
 
     grid = WINDOW
 
-    def __init__(self, scale: int = 4, channels: int = 60, blocks: int = 24, heads: int = 6) -> None:
-        super().__init__(scale=scale, channels=channels, blocks=blocks, heads=heads)
+    def __init__(self, scale: int = 4, channels: int = 60, blocks: int = 24, heads: int = 6, bands: int = RGB) -> None:
+        super().__init__(scale=scale, channels=channels, blocks=blocks, heads=heads, bands=bands)
         if heads < 1 or channels % heads:
             raise ValueError(f"the number of channels, {channels}, must be a multiple of the number of heads, {heads}")
         self.blocks = blocks
-        self.head = nn.Conv2d(3, channels, 3, padding=1)
+        self.head = nn.Conv2d(bands, channels, 3, padding=1)
         self.body = nn.Sequential(
             *[ResidualGroup(channels, min(GROUP, blocks - start), heads) for start in range(0, blocks, GROUP)]
         )
         self.norm = nn.LayerNorm(channels)
         self.fuse = nn.Conv2d(channels, channels, 3, padding=1)
-        self.tail = zero_init(nn.Conv2d(channels, 3 * scale**2, 3, padding=1))
+        self.tail = zero_init(nn.Conv2d(channels, bands * scale**2, 3, padding=1))
         self.bicubic = BicubicResidual(scale)
         self.shuffle = nn.PixelShuffle(scale)
 

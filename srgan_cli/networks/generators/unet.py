@@ -9,24 +9,24 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from srgan_cli.networks.generators.base import BicubicResidual, Generator, pad_to_grid, zero_init
+from srgan_cli.networks.generators.base import RGB, BicubicResidual, Generator, pad_to_grid, zero_init
 
 
 class UNet(Generator):
     """Two downsamplings and two upsamplings with skip connections, added to bicubic upscaling.
 
-    Input (N, 3, H, W), output (N, 3, scale x H, scale x W).
+    Input (N, bands, H, W), output (N, bands, scale x H, scale x W).
     """
 
     grid = 4
 
-    def __init__(self, scale: int = 4, channels: int = 48, dropout: float = 0.0) -> None:
-        super().__init__(scale=scale, channels=channels, dropout=dropout)
-        self.enter = _convolutions(3, channels)
+    def __init__(self, scale: int = 4, channels: int = 48, dropout: float = 0.0, bands: int = RGB) -> None:
+        super().__init__(scale=scale, channels=channels, dropout=dropout, bands=bands)
+        self.enter = _convolutions(bands, channels)
         self.down = nn.ModuleList([_convolutions(channels, 2 * channels), _convolutions(2 * channels, 4 * channels)])
         self.dropout = nn.Dropout2d(dropout)
         self.up = nn.ModuleList([_convolutions(6 * channels, 2 * channels), _convolutions(3 * channels, channels)])
-        self.tail = zero_init(nn.Conv2d(channels, 3 * scale**2, 3, padding=1))
+        self.tail = zero_init(nn.Conv2d(channels, bands * scale**2, 3, padding=1))
         self.bicubic = BicubicResidual(scale)
         self.shuffle = nn.PixelShuffle(scale)
 
