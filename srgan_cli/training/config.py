@@ -64,6 +64,7 @@ class TrainConfig(Settings):
             not (self.loss.penalises_gradients and self.discriminator.norm == "batch"),
             "a gradient penalty needs independent pictures, which batch norm mixes: set discriminator_norm to layer",
         )
+        self._check_bands()
         folders, partners = len(data.folders), len(data.low)
         expect(partners in (0, folders), f"found {folders} folders of pictures and {partners} folders of partners")
         expect(not data.pair or bool(data.low), "pair needs low: name the folder of partners")
@@ -74,6 +75,28 @@ class TrainConfig(Settings):
         )
         name = self.run.name
         expect(is_plain_name(name), f"the name is {shown(name)}, expected the name of a file without a folder")
+
+    def _check_bands(self) -> None:
+        """Raises UsageError for settings that need photographs, if the pictures are measurements."""
+        data = self.data
+        named = data.rgb_bands.split(",") if data.rgb_bands else []
+        expect(data.bands > 0 or not (named or data.value_range), "rgb_bands and value_range are for --bands")
+        fits = [part.isdecimal() and 0 < int(part) <= data.bands for part in named]
+        expect(
+            not named or (all(fits) and len(set(named)) == 3),
+            f"rgb_bands is {data.rgb_bands}, expected three of the bands, such as 4,3,2",
+        )
+        if data.bands:
+            expect(
+                not data.unpaired and not self.teacher.models,
+                "unpaired pictures and teachers are for photographs, not for bands",
+            )
+            expect(
+                not self.generator.noise and not data.channel_shuffle_prob,
+                "noise and channel_shuffle_prob are for photographs, not for bands",
+            )
+            seen = bool(named) or data.bands == 3 or not self.loss.perceptual_weight
+            expect(seen, "the perceptual loss sees three bands: name them with --rgb-bands, or set its weight to 0")
 
     @property
     def high_patch(self) -> int:

@@ -90,6 +90,12 @@ class DataConfig(Settings):
     """A folder of low-resolution partners for each folder of pictures.  Without it partners are made."""
     pair: str = ""
     """How the names of pictures and partners differ, such as {stem}x4; see `PairTemplate.parse`."""
+    bands: Annotated[int, NON_NEGATIVE] = 0
+    """The number of bands of measurements; 0 for photographs, which are RGB."""
+    value_range: str = ""
+    """The values of measurements that the network sees as 0 and 1, LOW:HIGH.  Without it percentiles of the data."""
+    rgb_bands: str = ""
+    """The three bands, counted from 1, that perceptual losses and samples show as red, green and blue."""
     held_out: str = ""
     """A folder inside `data` for validation.  Without it the pictures for validation are drawn from all."""
     unpaired: str = ""
@@ -108,6 +114,12 @@ class DataConfig(Settings):
     """The probability that the colour channels of a patch are permuted."""
     mixup_prob: Fraction = 0.0
     """The probability that the patches of a batch are blended with one another."""
+
+    @property
+    def shown_bands(self) -> tuple[int, ...]:
+        """The channels that stand for colour, counted from 0: three, or one that is shown as grey."""
+        named = tuple(int(number) - 1 for number in self.rgb_bands.split(",") if number)
+        return named or ((0,) if self.bands in (1, 2) else (0, 1, 2))
 
     @property
     def largest_patch(self) -> int:

@@ -17,6 +17,7 @@ from srgan_cli.system.devices import peak_memory
 from srgan_cli.system.distributed import SINGLE_PROCESS, World
 from srgan_cli.training.config import ADVERSARIAL, DEGRADATION, PIXEL, TrainConfig
 from srgan_cli.training.data.dataset import Dataset
+from srgan_cli.training.data.measurements import LEVELS
 from srgan_cli.training.data.random import seeded
 from srgan_cli.training.data.sampling import Batch, BatchRequest, Sampler
 from srgan_cli.training.data.teacher import Teacher
@@ -63,7 +64,7 @@ class Trainer:
         self.learned_degradation = (
             LearnedDegradation(config, dataset, self.compute, world) if config.data.unpaired else None
         )
-        self.held_out = HeldOut(dataset.validation, self.device, world)
+        self.held_out = HeldOut(dataset.validation, self.device, world, config.data.shown_bands)
         self.sampler = Sampler(dataset.training, config, world)
         self.started_from = initial.provenance if initial else {}
         self.monitor = DivergenceMonitor()
@@ -255,7 +256,8 @@ class Trainer:
 
     def _score(self) -> dict[str, float]:
         results, scores = self.held_out.score(copy.deepcopy(self.gan.ema))
-        originals = [pair.high.float() / 255 for pair in self.held_out.pairs[:ROWS]]
+        shown = self.held_out.shown
+        originals = [(pair.high[shown].float() / LEVELS).clamp(0, 1) for pair in self.held_out.pairs[:ROWS]]
         self.folder.save_samples(self.progress.steps, originals, [result.output for result in results[:ROWS]])
         return scores
 
@@ -282,6 +284,7 @@ class Trainer:
             {"started_from": self.started_from, "teachers": self.teacher.description if self.teacher else None},
             self._validation.scores,
             is_adversarial=self.gan.discriminator is not None,
+            value_range=self.dataset.value_range,
         )
 
     def _state(self) -> dict[str, Any]:

@@ -45,6 +45,14 @@ class WeightsCard:
     """The fidelity weights that these adversarial weights can be interpolated with: a file beside, or shipped."""
     strength: float = 1.0
     """The default share of these weights in that interpolation, 0…1."""
+    value_range: tuple[float, float] | None = None
+    """The values of measurements that the network sees as 0 and 1; None for photographs."""
+
+    def __post_init__(self) -> None:
+        """Raises TypeError and ValueError for a range that is not two numbers."""
+        if self.value_range is not None:  # JSON has lists
+            low, high = self.value_range
+            object.__setattr__(self, "value_range", (float(low), float(high)))
 
     @classmethod
     def for_generator(cls, generator: Generator, name: str, **details: Any) -> "WeightsCard":

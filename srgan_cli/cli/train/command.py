@@ -19,7 +19,7 @@ _SETTINGS = (
     *("data", "held_out", "low", "pair", "unpaired", "name", "scale", "pretrain_fraction", "degradation", "gan_loss"),
     *("discriminator", "adversarial_weight", "perceptual_weight", "perceptual_weights", "batch", "patch"),
     *("generator", "channels", "blocks", "batch_norm", "init_from", "seed", "device", "log"),
-    *("teacher", "teacher_weight", "teacher_self_ensemble"),
+    *("bands", "value_range", "rgb_bands", "teacher", "teacher_weight", "teacher_self_ensemble"),
 )
 """The options of `train` that are settings of the run, by their flat keys."""
 _FORMER_OPTIONS = {"pixel_share": "pretrain_fraction", "game": "gan_loss"}
@@ -34,6 +34,9 @@ def train(
     low: own.Low = None,
     pair: own.PairOption = "",
     unpaired: own.Unpaired = "",
+    bands: own.Bands = "",
+    value_range: own.RangeOption = "",
+    rgb_bands: own.RgbBands = "",
     degradation: own.Degradation = "bicubic",
     recipe: own.Recipe = None,
     name: own.Name = "",
@@ -111,6 +114,8 @@ def _config(context: typer.Context, recipe: Path | None, length: dict[str, Any],
     settings |= _former_options(context)
     settings |= {key: context.params[key] for key in _SETTINGS if given_options(context, key)} | length
     settings.setdefault("name", f"srgan-x{settings.get('scale', TrainConfig.scale)}")
+    if "bands" in settings:
+        settings["bands"] = _band_count(settings["bands"], settings.get("data", ()))
     if "data" not in settings:
         raise UsageError("no pictures to train on", "name a folder: srgan train photos/")
     return TrainConfig.from_settings(**{**settings, "run": context.params["run"]})
@@ -129,6 +134,18 @@ def _defaults(context: typer.Context, recipe: dict[str, Any]) -> dict[str, Any]:
     keys = [key for key in _SETTINGS if given_options(context, key, sources=DEFAULTS_FILE)]
     length = {} if recipe.keys() & {"seconds", "steps"} else _length(context, DEFAULTS_FILE)
     return {**{key: context.params[key] for key in keys}, **length, **recipe}
+
+
+def _band_count(text: str | int, data: Sequence[str]) -> int:
+    """The number in `--bands`; that of the first picture for `all`.  Raises SrganError."""
+    if text == "all":
+        from srgan_cli.system.discovery import find_pictures
+        from srgan_cli.training.data.measurements import count_bands
+
+        return count_bands(next(iter(find_pictures(Path(data[0])))))
+    if not str(text).isdecimal():
+        raise UsageError(f"--bands is {text!r}, expected a number or all", "srgan train --bands 4 scenes/")
+    return int(text)
 
 
 def _former_options(context: typer.Context) -> dict[str, Any]:

@@ -25,6 +25,22 @@ Low = Annotated[
 PairOption = Annotated[
     str, typer.Option("--pair", help="Names in --low, such as '{stem}_LR'. [default: equal, or {stem}x4]")
 ]
+Bands = Annotated[
+    str,
+    typer.Option(
+        help="Pictures are measurements of this number of bands; all takes that of the first. [default: photographs]"
+    ),
+]
+RangeOption = Annotated[
+    str,
+    typer.Option(
+        "--value-range", help="Values of measurements that are seen as 0 and 1: LOW:HIGH. [default: percentiles]"
+    ),
+]
+RgbBands = Annotated[
+    str,
+    typer.Option(help="The bands that perceptual losses and samples take as red, green, blue: 4,3,2. [default: 1,2,3]"),
+]
 HeldOut = Annotated[str, typer.Option(help="Folder inside DATA for validation only. [default: one picture in twenty]")]
 Unpaired = Annotated[
     str,

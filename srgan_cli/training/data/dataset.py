@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from hashlib import sha256
 from itertools import takewhile, zip_longest
+from math import prod
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,6 +15,7 @@ import torch
 from torch import Tensor
 
 from srgan_cli.errors import PictureError, SrganError
+from srgan_cli.image.codec.raster import ValueRange
 from srgan_cli.image.io import picture_size, read_picture
 from srgan_cli.image.ops import downscale, to_bytes
 from srgan_cli.metrics.perceptual.feature_distance import MIN_SIDE
@@ -22,6 +24,7 @@ from srgan_cli.system.distributed import World
 from srgan_cli.system.pairing import pair_by_name
 from srgan_cli.system.progress import Progress
 from srgan_cli.training.config import SETTINGS_FILE, TrainConfig
+from srgan_cli.training.data.measurements import MeasurementReader, common_range, parse_range, valid_corners
 from srgan_cli.training.data.store import PixelCache
 from srgan_cli.training.run.contact_sheet import PARTNERS, SAMPLES
 from srgan_cli.training.run.folder import CHECKPOINT, LOG
@@ -39,11 +42,13 @@ class Pair:
 
     name: str
     low: Tensor
-    """uint8 (3, H / scale, W / scale)."""
+    """uint8 (3, H / scale, W / scale); of measurements float32 (bands, H / scale, W / scale), see Measurement."""
     high: Tensor
-    """uint8 (3, H, W)."""
+    """The same of H x W."""
     weight: float = 1.0
     """How many times as often as others it is sampled."""
+    valid: Tensor | None = None
+    """bool (1, H / scale, W / scale): where measurements have data; None if everywhere."""
     teacher_samples: "tuple[TeacherSample, ...]" = ()
     """Cached outputs of a teacher, one for each degradation of the low-resolution picture."""
 
@@ -79,6 +84,8 @@ class Dataset:
     """Low-resolution pictures of other scenes, uint8 (3, H, W)."""
     left_out: list[Path] = field(default_factory=list)
     """Pictures inside the data that runs of this tool have made."""
+    value_range: ValueRange | None = None
+    """The values of measurements that the network sees as 0 and 1."""
 
     @property
     def digest(self) -> str:
@@ -117,7 +124,8 @@ def load_dataset(config: TrainConfig, progress: Progress | None = None, *, max_p
     entries, skipped, left_out = _entries(config)
     if config.data.held_out:
         _below([entry.path for entry in entries], config)  # raises before any picture is decoded
-    paired = list(_pairs(config, entries, skipped, progress, max_pixels))
+    reader = _measurement_reader(config, [entry.path for entry in entries], max_pixels) if config.data.bands else None
+    paired = list(_pairs(config, reader, entries, skipped, progress, max_pixels))
     pairs = [pair for _, pair in paired]
     if len(pairs) < 2:
         raise SrganError(
@@ -135,6 +143,7 @@ def load_dataset(config: TrainConfig, progress: Progress | None = None, *, max_p
         sorted(skipped, key=lambda skip: skip.path),
         unpaired,
         left_out,
+        reader.value_range if reader else None,
     )
 
 
@@ -145,7 +154,14 @@ def centre(pair: Pair, scale: int, side: int) -> Pair:
     top, left = max(0, (height - side) // 2), max(0, (width - side) // 2)
     window = Window(top, left, min(height, top + side), min(width, left + side))
     low, high = pair.low[:, *window.slices], pair.high[:, *window.scaled(scale).slices]
-    return Pair(pair.name, low.clone(), high.clone())
+    valid = None if pair.valid is None else pair.valid[:, *window.slices].clone()
+    return Pair(pair.name, low.clone(), high.clone(), valid=valid)
+
+
+def _measurement_reader(config: TrainConfig, paths: list[Path], max_pixels: int | None) -> MeasurementReader:
+    """Raises UsageError for a range that cannot be read, and SrganError for pictures without one."""
+    bands, text = config.data.bands, config.data.value_range
+    return MeasurementReader(bands, parse_range(text) if text else common_range(paths, bands, max_pixels), max_pixels)
 
 
 def training_files(config: TrainConfig) -> list[Path]:
@@ -188,6 +204,7 @@ def _is_made(path: Path, root: Path, config: TrainConfig) -> bool:
 
 def _pairs(
     config: TrainConfig,
+    reader: MeasurementReader | None,
     entries: list[_Entry],
     skipped: list[Skipped],
     progress: Progress | None,
@@ -195,12 +212,15 @@ def _pairs(
 ) -> Iterator[tuple[_Entry, Pair]]:
     """The usable pictures, with their pixels in the cache."""
     sizes = dict(_each(partial(_size_of_pair, config, max_pixels), entries, skipped, map))
-    needed = sum(_bytes_of(size) + _bytes_of(size) // config.scale**2 for size in sizes.values())
+    pixel = 4 * config.data.bands or 3
+    needed = sum(pixel * (prod(size) + prod(size) // config.scale**2) for size in sizes.values())
     cache = PixelCache(needed, _cache_file(config, "pixels"))
     with ThreadPoolExecutor(DECODERS) as pool:
-        decoded = _each(lambda entry: _decode(config, entry, sizes[entry], max_pixels), sizes, skipped, pool.map)
-        for done, (entry, (low, high)) in enumerate(decoded, 1):
-            yield entry, Pair(entry.path.name, cache.add(low), cache.add(high), entry.weight)
+        decoded = _each(
+            lambda entry: _decode(config, reader, entry, sizes[entry], max_pixels), sizes, skipped, pool.map
+        )
+        for done, (entry, (low, high, valid)) in enumerate(decoded, 1):
+            yield entry, Pair(entry.path.name, cache.add(low), cache.add(high), entry.weight, valid)
             if progress:
                 progress(done, len(sizes))
 
@@ -255,11 +275,28 @@ def _smallest(config: TrainConfig) -> int:
     return max(config.data.largest_patch * config.scale, MIN_SIDE)
 
 
-def _decode(config: TrainConfig, entry: _Entry, size: HeightWidth, max_pixels: int | None) -> tuple[Tensor, Tensor]:
-    """The partner and the picture as bytes.  Raises PictureError for a damaged file."""
+def _decode(
+    config: TrainConfig, reader: MeasurementReader | None, entry: _Entry, size: HeightWidth, max_pixels: int | None
+) -> tuple[Tensor, Tensor, Tensor | None]:
+    """The partner, the picture, and where they are valid.  Raises PictureError for a file that cannot be used."""
+    if reader:
+        return _decode_measurement(config, reader, entry, size)
     high = _read(entry.path, max_pixels)[:, : size[0], : size[1]]
     low = _read(entry.partner, max_pixels) if entry.partner else downscale(high, config.scale)
-    return to_bytes(low), to_bytes(high)
+    return to_bytes(low), to_bytes(high), None
+
+
+def _decode_measurement(
+    config: TrainConfig, reader: MeasurementReader, entry: _Entry, size: HeightWidth
+) -> tuple[Tensor, Tensor, Tensor | None]:
+    """As `_decode`.  Raises PictureError where no patch has data everywhere, too."""
+    high = reader.read(entry.path).cropped(*size)
+    reduced = high.reduced(config.scale)
+    low = reader.read(entry.partner) if entry.partner else reduced
+    valid = low.valid & reduced.valid
+    if not valid_corners(valid, config.data.largest_patch).any():
+        raise PictureError("{path} has no patch without no data", "lower --patch", path=entry.path)
+    return low.levels, high.levels, None if valid.all() else valid
 
 
 def _read(path: Path, max_pixels: int | None) -> Tensor:
@@ -271,18 +308,13 @@ def _unpaired(config: TrainConfig, skipped: list[Skipped], max_pixels: int | Non
     folder = Path(config.data.unpaired)
     entries = [_Entry(path) for path in find_pictures(folder) if not _is_made(path, folder, config)]
     sizes = dict(_each(partial(_size, config.data.patch, max_pixels), entries, skipped, map))
-    cache = PixelCache(sum(map(_bytes_of, sizes.values())), _cache_file(config, "unpaired"))
+    cache = PixelCache(sum(3 * prod(size) for size in sizes.values()), _cache_file(config, "unpaired"))
     with ThreadPoolExecutor(DECODERS) as pool:
         decoded = _each(lambda entry: to_bytes(_read(entry.path, max_pixels)), sizes, skipped, pool.map)
         pictures = [cache.add(pixels) for _, pixels in decoded]
     if not pictures:
         raise SrganError(f"no usable picture in {config.data.unpaired}", f"they need {config.data.patch} pixels a side")
     return pictures
-
-
-def _bytes_of(size: HeightWidth) -> int:
-    """The bytes of a picture of this size."""
-    return 3 * size[0] * size[1]
 
 
 def _cache_file(config: TrainConfig, name: str) -> Path:

@@ -2,7 +2,8 @@
 
 The building blocks map a float picture (3, H, W), values 0…255, to another and draw random numbers from a
 torch.Generator.  DEGRADATIONS holds the combinations by name: functions of a low-resolution picture (3, H, W) and its
-original (3, scale x H, scale x W), both uint8, that return the degraded low-resolution picture.
+original (3, scale x H, scale x W), both uint8, that return the degraded low-resolution picture.  Measurements,
+which are floats of any number of bands, are not compressed.
 """
 
 from collections.abc import Callable
@@ -33,8 +34,8 @@ def mild(low: Tensor, _high: Tensor, rng: torch.Generator) -> Tensor:
     if bernoulli(0.5, rng):
         picture = add_noise(picture, uniform(0, 4, rng), rng)
     if bernoulli(0.75, rng):
-        picture = jpeg(picture, round(uniform(60, 100, rng)), SUBSAMPLINGS[bernoulli(0.5, rng)])
-    return _bytes(picture)
+        picture = _compress(picture, low, round(uniform(60, 100, rng)), SUBSAMPLINGS[bernoulli(0.5, rng)])
+    return _like(low, picture)
 
 
 def real(low: Tensor, high: Tensor, rng: torch.Generator) -> Tensor:
@@ -46,7 +47,7 @@ def real(low: Tensor, high: Tensor, rng: torch.Generator) -> Tensor:
     height, width = low.shape[-2:]
     picture = convolve(high.float(), _random_kernel(3.0, rng))
     picture = _random_resize(picture, uniform(0.3, 1.2, rng), rng)
-    picture = jpeg(_random_noise(picture, 30, rng), round(uniform(30, 95, rng)), "4:2:0")
+    picture = _compress(_random_noise(picture, 30, rng), low, round(uniform(30, 95, rng)), "4:2:0")
     if bernoulli(0.8, rng):
         picture = convolve(picture, _random_kernel(1.5, rng))
     picture = _random_noise(_random_resize(picture, uniform(0.5, 1.2, rng), rng), 25, rng)
@@ -54,9 +55,9 @@ def real(low: Tensor, high: Tensor, rng: torch.Generator) -> Tensor:
     quality = round(uniform(30, 95, rng))
     if bernoulli(0.5, rng):
         picture = convolve(_resize(picture, height, width, rng), ringing)
-        return _bytes(jpeg(picture, quality, "4:2:0"))
-    picture = jpeg(picture, quality, "4:2:0")
-    return _bytes(convolve(_resize(picture, height, width, rng), ringing))
+        return _like(low, _compress(picture, low, quality, "4:2:0"))
+    picture = _compress(picture, low, quality, "4:2:0")
+    return _like(low, convolve(_resize(picture, height, width, rng), ringing))
 
 
 DEGRADATIONS: dict[str, Callable[[Tensor, Tensor, torch.Generator], Tensor]] = {"mild": mild, "real": real}
@@ -114,6 +115,16 @@ def jpeg(picture: Tensor, quality: int, subsampling: str) -> Tensor:
         file, "JPEG", quality=quality, subsampling=subsampling
     )
     return torch.from_numpy(np.array(Image.open(file))).permute(2, 0, 1).float()
+
+
+def _compress(picture: Tensor, low: Tensor, quality: int, subsampling: str) -> Tensor:
+    """The picture after JPEG compression, unless `low` is a measurement."""
+    return picture if low.is_floating_point() else jpeg(picture, quality, subsampling)
+
+
+def _like(low: Tensor, picture: Tensor) -> Tensor:
+    """The picture in the type of `low`."""
+    return picture if low.is_floating_point() else _bytes(picture)
 
 
 def _random_kernel(largest: float, rng: torch.Generator) -> Tensor:

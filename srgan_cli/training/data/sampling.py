@@ -17,6 +17,7 @@ from srgan_cli.system.distributed import SINGLE_PROCESS, World
 from srgan_cli.training.config import TrainConfig
 from srgan_cli.training.data.dataset import Pair
 from srgan_cli.training.data.degradations import DEGRADATIONS, JPEG_BLOCK
+from srgan_cli.training.data.measurements import valid_corners
 from srgan_cli.training.data.random import bernoulli, randint, seeded
 from srgan_cli.upscaling.tiles.tiling import Window
 
@@ -25,8 +26,8 @@ MARGIN = 8
 WORKERS = max(1, min(8, (os.cpu_count() or 1) // 2))
 """Threads that make batches in the background, and the number of batches made ahead."""
 Patches = tuple[Tensor, ...]
-"""Low-resolution patches (N, 3, patch, patch), their partners (N, 3, scale x patch, scale x patch), and for a teacher
-its cached output (like the partners) or its clean input (like the low-resolution patches); uint8."""
+"""Low-resolution patches (N, C, patch, patch), their partners (N, C, scale x patch, scale x patch), and for a teacher
+its cached output (like the partners) or its clean input (like the low-resolution patches); levels 0…255."""
 
 
 class Batch(NamedTuple):
@@ -109,7 +110,7 @@ class Sampler:
             mixed = bernoulli(self.config.degradation.cutblur_prob, rng)
             parts[0] = cutblur(degraded, clean, rng) if mixed else degraded
         if bernoulli(self.config.data.channel_shuffle_prob, rng):
-            order = torch.randperm(3, generator=rng)
+            order = torch.randperm(len(parts[0]), generator=rng)
             parts = [part[order] for part in parts]
         orientation = randint(8, rng)
         return tuple(orient(part, orientation) for part in parts)
@@ -148,8 +149,16 @@ class Sampler:
         places = []
         for ticket, *position in _random_fractions((self.config.data.candidate_patches, 3), rng):
             pair = self.pairs[bisect_right(self._ends, ticket * self._ends[-1], hi=len(self.pairs) - 1)]
-            places.append((pair, square(pair.low, patch, *position)))
+            window = square(pair.low, patch, *position)
+            places.append((pair, window if _has_data(pair, window) else self._window_with_data(pair, patch, rng)))
         return places
+
+    def _window_with_data(self, pair: Pair, patch: int, rng: torch.Generator) -> Window:
+        """A random square of a measurement that has data everywhere."""
+        assert pair.valid is not None
+        corners = valid_corners(pair.valid, patch)[0].nonzero()
+        top, left = corners[randint(len(corners), rng)].tolist()
+        return Window(top, left, top + patch, left + patch)
 
     def _degraded(self, pair: Pair, window: Window, rng: torch.Generator) -> Tensor:
         """A window of the degraded picture.  The JPEG grid has a random offset."""
@@ -162,6 +171,10 @@ class Sampler:
         )
         low, high = pair.low[:, *padded.slices], pair.high[:, *padded.scaled(self.config.scale).slices]
         return DEGRADATIONS[self.config.degradation.kind](low, high, rng)[:, *window.relative_to(padded).slices]
+
+
+def _has_data(pair: Pair, window: Window) -> bool:
+    return pair.valid is None or bool(pair.valid[:, *window.slices].all())
 
 
 def cut_unpaired(
@@ -195,8 +208,8 @@ def square(pixels: Tensor, side: int, down: float, right: float) -> Window:
 
 
 def detail(pixels: Tensor) -> Tensor:
-    """The mean absolute difference of neighbouring grey values in pictures (N, 3, H, W): (N,)."""
-    grey = pixels.sum(1, dtype=torch.float32) / 3
+    """The mean absolute difference of neighbouring grey values in pictures (N, C, H, W): (N,)."""
+    grey = pixels.sum(1, dtype=torch.float32) / pixels.shape[1]
     down, right = (grey.diff(dim=dim).abs_().mean((-2, -1)) for dim in (-2, -1))
     return down + right
 

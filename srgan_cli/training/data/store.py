@@ -19,9 +19,9 @@ class PixelCache:
         self.used = 0
 
     def add(self, pixels: Tensor) -> Tensor:
-        """A copy of the pixels (uint8) in the cache."""
-        copy = self.bytes[self.used : self.used + pixels.numel()].view(pixels.shape)
-        self.used += pixels.numel()
+        """A copy of the pixels in the cache."""
+        copy = self.bytes[self.used : self.used + pixels.nbytes].view(pixels.dtype).view(pixels.shape)
+        self.used += pixels.nbytes
         return copy.copy_(pixels)
 
 

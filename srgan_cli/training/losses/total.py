@@ -16,6 +16,8 @@ class GeneratorLoss:
         """Raises WeightsError when the backbone of the perceptual loss is not available."""
         self.config = config.loss
         self.scale = config.scale
+        self.seen = list(config.data.shown_bands)
+        """The bands that the perceptual loss compares."""
         wanted = config.loss.perceptual_weight and config.schedule.pretrain_fraction < 1
         self.perceptual = PerceptualLoss(config, compute) if wanted else None
 
@@ -31,7 +33,7 @@ class GeneratorLoss:
         if self.config.phase_weight:
             losses["phase"] = phase_loss(generated, target, self.scale)
         if self.perceptual and not pixel_only:
-            losses["perceptual"] = self.perceptual(generated, target)
+            losses["perceptual"] = self.perceptual(generated[:, self.seen], target[:, self.seen])
         return losses
 
     def total(self, losses: dict[str, Tensor], adversarial_ramp: float) -> Tensor:

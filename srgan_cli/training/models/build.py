@@ -5,6 +5,7 @@ from inspect import signature
 from typing import Any
 
 from srgan_cli.networks import DISCRIMINATORS, GENERATORS, Discriminator, Generator
+from srgan_cli.networks.generators.base import RGB
 from srgan_cli.training.config import TrainConfig
 
 
@@ -19,12 +20,16 @@ def build_discriminator(config: TrainConfig) -> Discriminator:
     network = DISCRIMINATORS[config.discriminator.architecture]
     default = "layer" if config.loss.penalises_gradients else "batch"
     norm = default if config.discriminator.norm == "auto" else config.discriminator.norm
-    return network(**_accepted(network, {"channels": config.discriminator.channels, "norm": norm}))
+    return network(
+        **_accepted(
+            network, {"channels": config.discriminator.channels, "norm": norm, "bands": config.data.bands or RGB}
+        )
+    )
 
 
 def generator_arguments(config: TrainConfig) -> dict[str, Any]:
     """The settings that constructors of generators may take."""
-    return {"scale": config.scale, **vars(config.generator)}
+    return {"scale": config.scale, "bands": config.data.bands or RGB, **vars(config.generator)}
 
 
 def _accepted(network: Callable[..., Any], arguments: Mapping[str, Any]) -> dict[str, Any]:

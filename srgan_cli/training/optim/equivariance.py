@@ -121,7 +121,7 @@ def _composed(last: int, first: int) -> int:
 
 def _is_equivariant(generator: Generator, group: str) -> bool:
     """Whether a random picture gives the same output in all orientations of a group."""
-    picture = torch.rand(1, 3, PROBE, PROBE, generator=torch.Generator().manual_seed(0))
+    picture = torch.rand(1, generator.bands, PROBE, PROBE, generator=torch.Generator().manual_seed(0))
     generator.eval()
     with torch.no_grad():
         upright = generator(picture)

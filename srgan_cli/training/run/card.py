@@ -19,11 +19,12 @@ def run_card(
     scores: dict[str, float],
     *,
     is_adversarial: bool,
+    value_range: tuple[float, float] | None = None,
 ) -> WeightsCard:
     """The card of a run's weights.
 
     `facts`, and those of `origins` that are not empty, go into the entry about the training; `scores` are those of the
-    last validation.  After the discriminator has joined, the counterpart is the fidelity weights from which it started.
+    last validation.  `value_range` is that of measurements.  After the discriminator has joined, the counterpart is the fidelity weights from which it started.
     """
     pretrained = config.schedule.pretrain_fraction > 0
     fidelity = config.run.fidelity_name if pretrained else str(origins.get("started_from", {}).get("name", ""))
@@ -39,4 +40,5 @@ def run_card(
         },
         scores={"validation": {"protocol": str(validation_protocol(config.scale)), **scores}},
         counterpart=fidelity if is_adversarial else "",
+        value_range=value_range,
     )

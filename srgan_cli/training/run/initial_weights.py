@@ -9,6 +9,7 @@ import torch
 
 from srgan_cli.errors import UsageError
 from srgan_cli.networks import Generator
+from srgan_cli.networks.generators.base import RGB
 from srgan_cli.system.devices import pick_device
 from srgan_cli.system.files import make_folder
 from srgan_cli.training.config import TrainConfig
@@ -103,6 +104,9 @@ def _adapt(config: TrainConfig) -> tuple[TrainConfig, InitialWeights]:
     generator, card = load_weights(find_weights(config.generator.init_from, config.scale))
     if isinstance(generator, OnnxGenerator):
         raise UsageError(f"{card.name} is an ONNX model and cannot be trained", "give it as --teacher instead")
+    if generator.bands != (config.data.bands or RGB):
+        found, expected = generator.bands, config.data.bands or RGB
+        raise UsageError(f"{card.name} takes {found} bands, the run has {expected}", "start from other weights")
     initial = InitialWeights(generator, card.name, card.training)
     if isinstance(generator, SpandrelGenerator):
         check_trainable(generator, card.name)

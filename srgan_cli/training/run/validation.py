@@ -1,5 +1,6 @@
 """Validation: scores of a generator on the held-out pictures, upscaled as users do."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from math import inf
 from statistics import fmean
@@ -16,6 +17,7 @@ from srgan_cli.networks import Generator
 from srgan_cli.scoring.protocol import Protocol, compare
 from srgan_cli.system.distributed import World
 from srgan_cli.training.data.dataset import Pair
+from srgan_cli.training.data.measurements import LEVELS, enlarge_mask
 from srgan_cli.training.run.clock import RunProgress
 from srgan_cli.upscaling.upscaler import Upscaler
 from srgan_cli.weights.backbones import is_available
@@ -98,8 +100,9 @@ class ValidationResult:
 class HeldOut:
     """The held-out pictures, and their PSNR over the run.  Every process scores a part of them."""
 
-    def __init__(self, pairs: list[Pair], device: torch.device, world: World) -> None:
-        self.pairs = pairs[world.rank :: world.size]
+    def __init__(self, pairs: list[Pair], device: torch.device, world: World, shown: Sequence[int] = (0, 1, 2)) -> None:
+        """`shown` are the bands of measurements that stand for colour."""
+        self.pairs, self.shown = pairs[world.rank :: world.size], list(shown)
         self.device, self.world = device, world
         self.psnr: list[float] = []
         """Of every validation so far, in dB; the first one is that of the initial weights."""
@@ -109,12 +112,13 @@ class HeldOut:
     def start(self, lines: list[dict[str, Any]], scale: int) -> None:
         """Take over the validations in the log of a resumed run, and score bicubic upscaling."""
         self.psnr = [line["psnr"] for line in lines if "psnr" in line]
-        self.bicubic = mean(self.world.gather([_score_bicubic(pair, scale) for pair in self.pairs]))["psnr"]
+        bicubic = [_score_bicubic(pair, scale, self.shown) for pair in self.pairs]
+        self.bicubic = mean(self.world.gather(bicubic))["psnr"]
 
     def score(self, generator: Generator) -> tuple[list[ValidationResult], dict[str, float]]:
         """Upscale the pictures of this process, quantise to 8 bits and score.  The mean is over all processes."""
         upscaler, protocol = Upscaler(generator, self.device), validation_protocol(generator.scale)
-        results = [_result(upscaler, pair, protocol) for pair in self.pairs]
+        results = [_result(upscaler, pair, protocol, self.shown) for pair in self.pairs]
         scores = mean(self.world.gather([result.scores for result in results]))
         self.psnr.append(scores["psnr"])
         return results, scores
@@ -125,13 +129,26 @@ def mean(rows: list[dict[str, float]]) -> dict[str, float]:
     return {key: fmean(row[key] for row in rows) for key in rows[-1] if all(key in row for row in rows)} if rows else {}
 
 
-def _score_bicubic(pair: Pair, scale: int) -> dict[str, float]:
+def _score_bicubic(pair: Pair, scale: int, shown: list[int]) -> dict[str, float]:
     """The PSNR of bicubic upscaling of a pair's low-resolution picture, by the same protocol."""
-    high = pair.high.float() / 255
-    output = quantise(resize(pair.low.float() / 255, *high.shape[-2:]))
-    return compare(high, output, replace(validation_protocol(scale), metrics=("psnr",)))
+    output = resize(pair.low.float() / LEVELS, *pair.high.shape[-2:])
+    return _scores(pair, output, replace(validation_protocol(scale), metrics=("psnr",)), shown)
 
 
-def _result(upscaler: Upscaler, pair: Pair, protocol: Protocol) -> ValidationResult:
-    output = quantise(upscaler.upscale(Picture(pair.low.float() / 255)).pixels)
-    return ValidationResult(output, compare(pair.high.float() / 255, output, protocol))
+def _result(upscaler: Upscaler, pair: Pair, protocol: Protocol, shown: list[int]) -> ValidationResult:
+    output = upscaler.upscale(Picture(pair.low.float() / LEVELS)).pixels
+    return ValidationResult(output[shown[: len(output)]].clamp(0, 1), _scores(pair, output, protocol, shown))
+
+
+def _scores(pair: Pair, output: Tensor, protocol: Protocol, shown: list[int]) -> dict[str, float]:
+    """The scores of an enlarged picture: a photograph with 8 bits, or a measurement where it has data.
+
+    The PSNR of a measurement is that of all bands, and the other metrics see the bands that stand for colour.
+    """
+    high = pair.high.float() / LEVELS
+    if not pair.low.is_floating_point():
+        return compare(high, quantise(output), protocol)
+    valid = None if pair.valid is None else enlarge_mask(pair.valid, protocol.scale).numpy()
+    psnr = compare(high, output, replace(protocol, metrics=("psnr",)), valid=valid, measured=True)
+    colour, original = (part[shown].clamp(0, 1) for part in (output, high))
+    return compare(original, colour, protocol) | psnr
