@@ -24,7 +24,8 @@ def run_card(
     """The card of a run's weights.
 
     `facts`, and those of `origins` that are not empty, go into the entry about the training; `scores` are those of the
-    last validation.  `value_range` is that of measurements.  After the discriminator has joined, the counterpart is the fidelity weights from which it started.
+    last validation.  `value_range` is that of measurements.
+    After the discriminator has joined, the counterpart is the fidelity weights from which it started.
     """
     pretrained = config.schedule.pretrain_fraction > 0
     fidelity = config.run.fidelity_name if pretrained else str(origins.get("started_from", {}).get("name", ""))
