@@ -125,7 +125,7 @@ class Job:
         return plan
 
     def _check_tiling(self, pictures: ImageSequence, plans: _Plans) -> float:
-        error = self.upscaler.max_tiling_error(next(pictures.streams()), plans[pictures.size])
+        error = self.upscaler.max_tiling_error(self.upscaler.prepare(next(pictures.streams())), plans[pictures.size])
         if error * _LEVELS > 1:
             raise SrganError(
                 f"tiled and untiled results differ by {error * _LEVELS:.2f} of {_LEVELS} levels",
@@ -141,7 +141,7 @@ class Job:
         report: Callable[[Consistency], None],
     ) -> Iterator[ImageStream]:
         """One picture after the other.  Those that the format streams are computed while their bands are encoded."""
-        for number, picture in enumerate(pictures.streams()):
+        for number, picture in enumerate(map(self.upscaler.prepare, pictures.streams())):
             self.report_losses([*picture.header.notes, *picture_losses(self.target, picture)])
             plan, advance = self._plan_for(picture, plans, reserved), self._advance(number, pictures.count)
             enlarged = self.upscaler.upscale_stream(picture, plan, progress=advance)

@@ -70,12 +70,15 @@ class Upscaler:
         name: str = "",
         seed: int | None = None,
         sha256: str = "",
+        value_range: ValueRange | None = None,
         warn: Callable[[str], None] | None = None,
     ) -> None:
-        """`sha256` is the digest of the weights file.  Raises UsageError for a seed if the generator takes no noise."""
+        """`sha256` is the digest of the weights file, `value_range` that of its measurements (see WeightsCard).
+
+        Raises UsageError for a seed if the generator takes no noise."""
         if seed is not None and not generator.noise:
             raise UsageError(f"{name or 'the generator'} takes no noise: a seed changes nothing", "leave --seed out")
-        self.name, self.sha256 = name, sha256
+        self.name, self.sha256, self.value_range = name, sha256, value_range
         self.seed = seed
         self.generator = generator.to(device).eval()
         self.generator.to(memory_format=generator.memory_format)
@@ -123,7 +126,16 @@ class Upscaler:
         generator, card = interpolate(path, strength)
         built = compile_generator(generator, chosen) if compile else generator
         running = with_precision(SelfEnsemble(built) if self_ensemble else built, chosen, precision)
-        return cls(running, chosen, policy=policy, name=card.name, seed=seed, sha256=digest(path), warn=warn)
+        return cls(
+            running,
+            chosen,
+            policy=policy,
+            name=card.name,
+            seed=seed,
+            sha256=digest(path),
+            value_range=card.value_range,
+            warn=warn,
+        )
 
     @classmethod
     def _from_kernel(cls, name: str, device: torch.device, policy: TilePolicy | None, seed: int | None) -> "Upscaler":
@@ -195,8 +207,24 @@ class Upscaler:
 
     def _upscale_picture(self, picture: Picture | ImageStream, *, scale: Scale, progress: Progress | None) -> Picture:
         stream = picture if isinstance(picture, ImageStream) else ImageStream.from_picture(picture)
+        stream = self.prepare(stream)
         plan = self.plan(stream.height, stream.width, scale=scale, layers=Layers.of(stream.header))
         return self.upscale_stream(stream, plan, progress=progress).to_picture()
+
+    def prepare(self, stream: ImageStream) -> ImageStream:
+        """Return a picture as the generator sees it: for weights of measurements all bands at once, in their range.
+
+        Raises PictureError where weights of measurements take another number of bands.
+        """
+        if self.value_range is None:
+            return stream
+        bands, found = self.generator.bands, len(stream.header.pixels)
+        if found != bands:
+            raise PictureError(
+                f"{self.name} takes pictures of {bands} bands, this one has {found}", "take other weights"
+            )
+        ranges = (self.value_range,) * bands
+        return stream.map(lambda part: replace(part, rgb_bands=tuple(range(bands)), value_ranges=ranges))
 
     def upscale_stream(self, stream: ImageStream, plan: TilePlan, *, progress: Progress | None = None) -> ImageStream:
         """Return the enlarged picture as a stream, which computes its bands when they are read.
@@ -297,7 +325,7 @@ class Upscaler:
     @cached_property
     def _activation_bytes(self) -> float:
         with self.transfer.lock, self.transfer.layers.counting():
-            return activation_bytes(self.generator, 3 + self.generator.noise)
+            return activation_bytes(self.generator, self.generator.bands + self.generator.noise)
 
     @torch.no_grad()
     def _bands(

@@ -7,7 +7,7 @@ class WrappedGenerator(Generator):
     """A generator that runs another one and is cut into tiles like it."""
 
     def __init__(self, generator: Generator) -> None:
-        super().__init__(scale=generator.scale, noise=generator.noise)
+        super().__init__(scale=generator.scale, noise=generator.noise, bands=generator.bands)
         self.generator = generator
         self.grid, self.exact_tiles = generator.grid, generator.exact_tiles
         self.half_formats, self.memory_format = generator.half_formats, generator.memory_format

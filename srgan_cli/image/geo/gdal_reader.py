@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -38,6 +39,10 @@ def _bands(path: Path, page: int, mask: int | None) -> Iterator[Values]:
         yield np.concatenate([values, np.where(visible > 0, opaque, 0).astype(values.dtype)], axis=2)
 
 
+_WARNINGS = Lock()
+"""The filters of warnings belong to the process."""
+
+
 def _windows(path: Path, page: int) -> Iterator[Values]:
     """The rows of a page, from top to bottom."""
     from rasterio.errors import RasterioError
@@ -55,7 +60,7 @@ def _windows(path: Path, page: int) -> Iterator[Values]:
 def _open(path: Path, page: int) -> Any:
     import rasterio
 
-    with warnings.catch_warnings():
+    with _WARNINGS, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a picture without georeference is usual here
         try:
             return rasterio.open(f"GTIFF_DIR:{page + 1}:{path}", sharing=False)

@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from srgan_cli.image.codec.raster import UNSPECIFIED, BandLayout
+from srgan_cli.image.codec.samples import UNIT_RANGE
 from srgan_cli.image.ops import quantise, resize
 from srgan_cli.image.picture import Picture
 from srgan_cli.metrics import PIXEL_METRICS
@@ -117,7 +119,9 @@ class HeldOut:
 
     def score(self, generator: Generator) -> tuple[list[ValidationResult], dict[str, float]]:
         """Upscale the pictures of this process, quantise to 8 bits and score.  The mean is over all processes."""
-        upscaler, protocol = Upscaler(generator, self.device), validation_protocol(generator.scale)
+        measured = UNIT_RANGE if any(pair.low.is_floating_point() for pair in self.pairs) else None
+        upscaler = Upscaler(generator, self.device, value_range=measured)
+        protocol = validation_protocol(generator.scale)
         results = [_result(upscaler, pair, protocol, self.shown) for pair in self.pairs]
         scores = mean(self.world.gather([result.scores for result in results]))
         self.psnr.append(scores["psnr"])
@@ -136,8 +140,16 @@ def _score_bicubic(pair: Pair, scale: int, shown: list[int]) -> dict[str, float]
 
 
 def _result(upscaler: Upscaler, pair: Pair, protocol: Protocol, shown: list[int]) -> ValidationResult:
-    output = upscaler.upscale(Picture(pair.low.float() / LEVELS)).pixels
+    output = upscaler.upscale(_picture(pair.low)).pixels
     return ValidationResult(output[shown[: len(output)]].clamp(0, 1), _scores(pair, output, protocol, shown))
+
+
+def _picture(low: Tensor) -> Picture:
+    """The picture of a photograph, or of the bands of a measurement."""
+    if not low.is_floating_point():
+        return Picture(low.float() / LEVELS)
+    layout = BandLayout(1, (UNSPECIFIED,) * (len(low) - 1))
+    return Picture(low / LEVELS, depth=32, sample_type="float32", layout=layout)
 
 
 def _scores(pair: Pair, output: Tensor, protocol: Protocol, shown: list[int]) -> dict[str, float]:

@@ -12,7 +12,7 @@ from srgan_cli.training.config import TrainConfig
 from srgan_cli.training.data.dataset import load_dataset
 from srgan_cli.training.data.measurements import MeasurementReader, common_range, parse_range, valid_corners
 from srgan_cli.training.data.sampling import BatchRequest, Sampler
-from srgan_cli.training.run.initial_weights import check_start
+from srgan_cli.training.run.initial_weights import prepare_run
 from srgan_cli.training.trainer import Trainer
 
 tifffile = pytest.importorskip("tifffile")
@@ -94,7 +94,7 @@ def test_a_run_on_bands_gives_weights_that_upscale_takes(tmp_path: Path, dtype: 
     for number in range(3):
         write(tmp_path / "scenes", f"{number}.tif", scene(number, dtype=dtype))
     config = small(tmp_path / "scenes", tmp_path / "run", pretrain_fraction=0.5)
-    config, initial = check_start(config)
+    config, initial = prepare_run(config)
     reports = list(Trainer(config, load_dataset(config), initial=initial).fit())
     assert [report.phase for report in reports] == ["pixel", "pixel", "adversarial"]
     assert reports[-1].scores["psnr"] > 20
@@ -111,6 +111,7 @@ def test_weights_for_bands_refuse_other_pictures(tmp_path: Path) -> None:
     for number in range(2):
         write(tmp_path / "scenes", f"{number}.tif", scene(number))
     config = small(tmp_path / "scenes", tmp_path / "run", steps=1, pretrain_fraction=1.0)
+    prepare_run(config)
     list(Trainer(config, load_dataset(config)).fit())
     upscaler = Upscaler.load(tmp_path / "run/srgan-x4.safetensors")
     with pytest.raises(PictureError, match="4 bands"):
