@@ -77,17 +77,19 @@ def plan_scoring(
     baseline_settings: BaselineSettings | None = None,
     *,
     pair: str = "",
+    names: list[str] | None = None,
 ) -> ScoringPlan:
     """Pair every candidate with the references by name, and find the available metrics.
 
-    `pair` is a template as `pair_by_name` takes it. Raises UsageError without candidates and baselines, and SrganError
-    if nothing can be paired or no metric is available.
+    `pair` is a template as `pair_by_name` takes it, `names` the names of the candidates (None: from their paths). Raises
+    UsageError without candidates and baselines, and SrganError if nothing can be paired or no metric is available.
     """
     settings = baseline_settings or BaselineSettings(protocol.scale)
     if not candidates and not baselines:
         raise UsageError("nothing to score", "name a picture or a folder after the reference, or use --baseline")
-    candidates = list({path.resolve(): path for path in candidates}.values())
-    names = _method_names(candidates)
+    if names is None:
+        candidates = list({path.resolve(): path for path in candidates}.values())
+        names = _method_names(candidates)
     pairings = {
         name: pair_by_name(reference, path, template=pair) for name, path in zip(names, candidates, strict=True)
     }

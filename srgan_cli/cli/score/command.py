@@ -1,7 +1,7 @@
 """srgan score."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -11,11 +11,13 @@ import typer
 
 import srgan_cli.cli.score.options as own
 from srgan_cli.cli.options import Debug, Device, MaxPixels, NoConfig, On, Overwrite
+from srgan_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from srgan_cli.batch.ray import RayExecutor
     from srgan_cli.scoring.plan import ScoringPlan
-    from srgan_cli.scoring.report.report import Report
+    from srgan_cli.scoring.report.report import Report, Score
+    from srgan_cli.scoring.sets import DataSet
 
 
 def score(
@@ -23,6 +25,8 @@ def score(
     candidates: own.Candidates = None,
     baseline: own.Baseline = None,
     pair: own.PairOption = "",
+    sets: own.Sets = None,
+    by_folder: own.ByFolder = False,
     scale: own.Factor = 4,
     metric: own.Metrics = None,
     protocol: own.ProtocolOption = own.ProtocolName.sr_y,
@@ -64,11 +68,14 @@ def score(
     from srgan_cli.scoring.protocol import named_protocol, parse_range
     from srgan_cli.scoring.report.text import output_format
     from srgan_cli.scoring.report.thresholds import failed_thresholds, parse_thresholds
+    from srgan_cli.scoring.sets import method_names
 
     if metric_weights:
         os.environ[own.METRIC_WEIGHTS_VARIABLE] = str(metric_weights)  # worker processes inherit it
     text_format = output_format(json=as_json, csv=as_csv, markdown=as_markdown, latex=as_latex)
     gallery = plan_gallery(figure, html, crop, overwrite=overwrite)
+    if (sets or by_folder) and (figure or html):
+        raise UsageError("--figure and --html show one data set", "leave out --set and --by-folder")
     thresholds = parse_thresholds(fail_under or [], fail_over or [])
     metrics = tuple(dict.fromkeys([*(metric or PIXEL_METRICS), *(threshold.metric for threshold in thresholds)]))
     chosen = replace(
@@ -81,15 +88,58 @@ def score(
         value_range=parse_range(value_range) if value_range else None,
     )
     with _spooled([reference, *(candidates or [])]) as (original, *results):
-        plan = plan_scoring(original, results, baseline or [], chosen, BaselineSettings(scale, device), pair=pair)
-        plan = replace(plan, jobs=jobs, crop_side=gallery.crop_side, max_pixels=max_pixels)
-        report = _evaluate_and_print(plan, text_format, on, has_intervals=not no_interval)
-        failed = failed_thresholds(report, thresholds)
-        for message in [*report.notes, *report.errors, *failed]:
-            warn(message)
-        gallery.write(plan, report)
-    if failed or not report.complete:
+        groups = _data_sets(sets, by_folder, original, results, has_baselines=bool(baseline))
+        names = method_names(groups) if groups[0].name else None
+        settings = BaselineSettings(scale, device)
+        plans = {
+            group.name: replace(
+                plan_scoring(
+                    group.reference, group.candidates, baseline or [], chosen, settings, pair=pair, names=names
+                ),
+                jobs=jobs,
+                crop_side=gallery.crop_side,
+                max_pixels=max_pixels,
+            )
+            for group in groups
+        }
+        if names is None:
+            reports = {"": _evaluate_and_print(plans[""], text_format, on, has_intervals=not no_interval)}
+        else:
+            reports = _evaluate_and_print_sets(plans, text_format, on, has_intervals=not no_interval)
+        failed = {name: failed_thresholds(report, thresholds) for name, report in reports.items()}
+        for name, report in reports.items():
+            for message in [*report.notes, *report.errors, *failed[name]]:
+                warn(f"{name}: {message}" if name else message)
+            gallery.write(plans[name], report)
+    if any(failed.values()) or not all(report.complete for report in reports.values()):
         raise typer.Exit(1)
+
+
+def _data_sets(
+    sets: list[str] | None, by_folder: bool, reference: Path, candidates: list[Path], *, has_baselines: bool
+) -> "list[DataSet]":
+    """The data sets that are asked for, or one without a name."""
+    from srgan_cli.scoring.sets import DataSet, parse_sets, sets_in
+
+    if sets:
+        return parse_sets(sets, [reference, *candidates], has_baselines=has_baselines)
+    return sets_in(reference, candidates) if by_folder else [DataSet("", reference, candidates)]
+
+
+def _evaluate_and_print_sets(
+    plans: "dict[str, ScoringPlan]", text_format: str, on: str, *, has_intervals: bool
+) -> "dict[str, Report]":
+    """Score the plans of several data sets and print one table of their means."""
+    from srgan_cli.cli.console import write_text
+    from srgan_cli.cli.score.tables import show_sets
+    from srgan_cli.scoring.report.text import sets_to_text
+
+    reports = {name: replace(_evaluate(plan, on), has_intervals=has_intervals) for name, plan in plans.items()}
+    if text_format:
+        write_text(sets_to_text(reports, text_format))
+    else:
+        show_sets(reports)
+    return reports
 
 
 @contextmanager
@@ -113,16 +163,12 @@ def _evaluate_and_print(plan: "ScoringPlan", text_format: str, on: str, *, has_i
 
     Where no picture was scored, there is no table.
     """
-    from srgan_cli.cli.console import progress_bar, write_text
+    from srgan_cli.cli.console import write_text
     from srgan_cli.cli.score.tables import show_report
-    from srgan_cli.scoring.evaluate import evaluate
     from srgan_cli.scoring.report.text import RENDERERS, JsonStream
 
     stream = JsonStream(plan.protocol, write_text) if text_format == "json" else None
-    with _pool_on(on) as pool, progress_bar("scoring") as progress:
-        plan = replace(plan, jobs=plan.jobs or pool.size) if pool else plan
-        report = evaluate(plan, progress=progress, on_score=stream.add if stream else None, pool=pool)
-        report = replace(report, has_intervals=has_intervals)
+    report = replace(_evaluate(plan, on, stream.add if stream else None), has_intervals=has_intervals)
     if stream:
         stream.close(report)
     elif text_format:
@@ -130,6 +176,15 @@ def _evaluate_and_print(plan: "ScoringPlan", text_format: str, on: str, *, has_i
     elif report.mean:
         show_report(report)
     return report
+
+
+def _evaluate(plan: "ScoringPlan", on: str, on_score: "Callable[[Score], None] | None" = None) -> "Report":
+    from srgan_cli.cli.console import progress_bar
+    from srgan_cli.scoring.evaluate import evaluate
+
+    with _pool_on(on) as pool, progress_bar("scoring") as progress:
+        plan = replace(plan, jobs=plan.jobs or pool.size) if pool else plan
+        return evaluate(plan, progress=progress, on_score=on_score, pool=pool)
 
 
 @contextmanager

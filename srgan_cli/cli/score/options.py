@@ -25,11 +25,16 @@ Candidates = Annotated[
 PairOption = Annotated[
     str, typer.Option("--pair", help="Names in OUT, such as '{stem}_out'. [default: equal, or {stem}_x4]")
 ]
+Sets = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="NAME REF OUT...", help="A data set with a group of columns of its own. Repeatable."),
+]
+ByFolder = Annotated[bool, typer.Option("--by-folder", help="Take the folders in REF and OUT as data sets.")]
 Baseline = Annotated[
     list[str] | None,
     typer.Option(
         autocompletion=complete_models,
-        help="bicubic, lanczos or a model: score its result for the downscaled original. Repeatable.",
+        help="bicubic, lanczos, nearest or a model: score its result for the downscaled original. Repeatable.",
     ),
 ]
 Factor = Annotated[

@@ -1,18 +1,25 @@
 """Tables of scores on the terminal."""
 
+from collections.abc import Mapping
+
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
 from srgan_cli.cli.console import show
 from srgan_cli.scoring.report.report import Report
-from srgan_cli.scoring.report.text import Grid, report_grids, report_notes
+from srgan_cli.scoring.report.text import Grid, report_grids, report_notes, sets_grid
 
 
 def show_report(report: Report) -> None:
     """Print the tables of scores on stdout, the best of a column in bold, and the protocol below."""
     lines = [*report_notes(report), f"protocol: {report.protocol}"]
     show(*map(_table, report_grids(report)), *map(Text, lines))
+
+
+def show_sets(reports: Mapping[str, Report]) -> None:
+    """Print one table of several data sets on stdout, and the protocol below."""
+    show(_table(sets_grid(reports)), Text(f"protocol: {next(iter(reports.values())).protocol}"))
 
 
 def _table(grid: Grid) -> Table:

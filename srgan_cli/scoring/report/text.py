@@ -2,8 +2,8 @@
 
 import csv
 import json
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from io import StringIO
 from math import isfinite
 from typing import Any
@@ -73,13 +73,46 @@ def to_markdown(report: Report) -> str:
 
 def to_latex(report: Report) -> str:
     """The first table as a tabular with booktabs rules; the protocol is a comment above it."""
-    grid = report_grids(report)[0]
+    return _latex(report_grids(report)[0], report.protocol)
+
+
+def sets_grid(reports: Mapping[str, Report]) -> Grid:
+    """One table of the means of several data sets side by side, a row for each method."""
+    headings = [f"{name} {_heading(m)}" for name, report in reports.items() for m in report.protocol.metrics]
+    methods = dict.fromkeys(method for report in reports.values() for method in report.methods)
+    rows = [[Cell(method), *_row_of_sets(method, reports.values())] for method in methods]
+    return Grid(["method", *headings], rows, [])
+
+
+def _row_of_sets(method: str, reports: Iterable[Report]) -> Iterator[Cell]:
+    for report in reports:
+        summary = next((found for found in report.summaries if found.method == method), None)
+        for name in report.protocol.metrics:
+            yield _cell(name, summary, best=method in report.best.get(name, ())) if summary else Cell("-")
+
+
+def sets_to_text(reports: Mapping[str, Report], text_format: str) -> str:
+    """The reports of several data sets in a format of RENDERERS, or as JSON."""
+    first = next(iter(reports.values()))
+    if text_format == "json":
+        sets = [{"name": name, **json.loads(to_json(report))} for name, report in reports.items()]
+        return json.dumps({"sets": sets}, indent=2, ensure_ascii=False) + "\n"
+    if text_format == "csv":
+        scores = [replace(s, name=f"{name}/{s.name}") for name, report in reports.items() for s in report.scores]
+        return to_csv(replace(first, scores=scores))
+    grid = sets_grid(reports)
+    if text_format == "latex":
+        return _latex(grid, first.protocol)
+    return "\n".join([*_markdown_lines(grid), "", f"Protocol: {first.protocol}."]) + "\n"
+
+
+def _latex(grid: Grid, protocol: Protocol) -> str:
     rows = [[_latex_cell(cell) for cell in row] for row in grid.rows]
     body = [" & ".join(row) + r" \\" for row in [[_escape(text) for text in grid.headings], *rows]]
     if grid.footer:
         body += [r"\midrule", " & ".join(map(_escape, grid.footer)) + r" \\"]
     columns = "l" + "r" * (len(grid.headings) - 1)
-    lines = [f"% protocol: {report.protocol}", rf"\begin{{tabular}}{{{columns}}}", r"\toprule", body[0], r"\midrule"]
+    lines = [f"% protocol: {protocol}", rf"\begin{{tabular}}{{{columns}}}", r"\toprule", body[0], r"\midrule"]
     return "\n".join([*lines, *body[1:], r"\bottomrule", r"\end{tabular}"]) + "\n"
 
 

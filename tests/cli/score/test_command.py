@@ -155,3 +155,66 @@ def test_help_names_every_metric_and_choice(srgan: Callable[..., Outcome]) -> No
     text = " ".join(srgan("score", "--help").out.split())
     for name in (*METRICS, *SET_METRICS, *PROTOCOLS, *MISMATCHES, *EXTRACTORS, *KERNELS):
         assert re.search(rf"\b{name}\b", text), name
+
+
+@pytest.fixture
+def benchmark(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Folders of two data sets with six pictures: ref/one, ref/two, and results of two methods, good/one and so on."""
+    monkeypatch.chdir(tmp_path)
+    for number, name in enumerate(("one", "two")):
+        for index in range(6):
+            pixels = np.random.default_rng(10 * number + index).integers(20, 230, (24, 24, 3)).astype(np.uint8)
+            for method, error in (("ref", 0), ("good", 2), ("bad", 9)):
+                path = tmp_path / method / name / f"{index}.png"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                Image.fromarray(pixels + np.uint8(error)).save(path)
+    return tmp_path
+
+
+SETS = ("--set", "One", "ref/one", "good/one", "bad/one", "--set", "Two", "ref/two", "good/two", "bad/two")
+
+
+@pytest.mark.usefixtures("benchmark")
+def test_data_sets_stand_side_by_side(srgan: Callable[..., Outcome]) -> None:
+    outcome = srgan("score", *SETS, "--latex", "--no-interval", "--channels", "rgb", "--metric", "psnr")
+    assert outcome.code == 0
+    assert r"method & One PSNR (dB) $\uparrow$ & Two PSNR (dB) $\uparrow$ \\" in outcome.out
+    assert r"good & \textbf{42.11} & \textbf{42.11} \\" in outcome.out
+    assert r"bad & 29.05 & 29.05 \\" in outcome.out
+    content = json.loads(srgan("score", *SETS, "--json").out)
+    assert [entry["name"] for entry in content["sets"]] == ["One", "Two"]
+    assert [method["name"] for method in content["sets"][1]["methods"]] == ["good", "bad"]
+    assert "Two/5,bad," in srgan("score", *SETS, "--csv").out
+
+
+@pytest.mark.usefixtures("benchmark")
+def test_folders_in_folders_are_data_sets(srgan: Callable[..., Outcome]) -> None:
+    outcome = srgan("score", "ref", "good", "bad", "--by-folder", "--baseline", "bicubic", "--scale", 2)
+    assert outcome.code == 0
+    assert re.search(r"method .*one PSNR .*two SSIM", outcome.out)
+    assert [line.split()[0] for line in outcome.out.splitlines() if re.match(r" *(good|bad|bicubic) ", line)] == [
+        *("good", "bad", "bicubic"),
+    ]
+    gated = srgan("score", "ref", "good", "bad", "--by-folder", "--fail-under", "psnr=40")
+    assert gated.code == 1
+    assert "srgan: two: PSNR of bad is" in gated.err
+
+
+@pytest.mark.usefixtures("benchmark")
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--set", "One", "ref/one", "--set", "Two", "ref/two"), "found 2 sets (One, Two) and 2 paths"),
+        (("--set", "One", "ref/one", "good/one", "--set", "Two", "ref/two"), "and 3 paths"),
+        (("--set", "One", "ref/one", "good/one", "--set", "One", "ref/two", "good/two"), "found 2 sets"),
+        (("--by-folder", "ref/one", "good/one"), "no folders in ref/one"),
+        (("--by-folder", "ref", "good/one"), "no folder good/one/one"),
+        ((*SETS, "--html", "page.html"), "--figure and --html show one data set"),
+    ],
+)
+def test_data_sets_that_do_not_fit_are_refused(
+    srgan: Callable[..., Outcome], arguments: tuple[str, ...], message: str
+) -> None:
+    outcome = srgan("score", *arguments)
+    assert (outcome.code, outcome.out) == (2, "")
+    assert message in outcome.err
