@@ -81,7 +81,7 @@ def plan_scoring(
 ) -> ScoringPlan:
     """Pair every candidate with the references by name, and find the available metrics.
 
-    `pair` is a template as `pair_by_name` takes it, `names` the names of the candidates (None: from their paths). Raises
+    `pair` is a template as `pair_by_name` takes it, `names` the names of candidates (None: from their paths). Raises
     UsageError without candidates and baselines, and SrganError if nothing can be paired or no metric is available.
     """
     settings = baseline_settings or BaselineSettings(protocol.scale)
