@@ -17,6 +17,7 @@ from srgan_cli.image.metadata.metadata import Metadata
 Box = tuple[bytes, bytes]
 """Name and content."""
 _C2PA = bytes.fromhex("d8fec3d61b0e483c92975828877ec481")
+_XMP = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
 _ALPHA = (b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha", b"urn:mpeg:hevc:2015:auxid:1")
 _AUXILIARY = {
     b"gainmap": "gain map",
@@ -44,6 +45,12 @@ def boxes(data: bytes) -> Iterator[Box]:
             return
         yield data[offset + 4 : offset + 8], data[start:end]
         offset = end
+
+
+def read_xmp(data: bytes) -> bytes | None:
+    """The XMP of a JPEG 2000 file, or None.  Source: XMP specification part 3, 1.1.5."""
+    found = (content for name, content in boxes(data) if name == b"uuid" and content.startswith(_XMP))
+    return next((content.removeprefix(_XMP) for content in found), None)
 
 
 @dataclass(frozen=True)

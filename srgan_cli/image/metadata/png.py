@@ -64,6 +64,8 @@ def read_metadata(chunks: list[Chunk]) -> tuple[Metadata, list[str]]:
                 texts.append(_read_text(name, content))
             except (ValueError, IndexError, zlib.error):
                 notes.append("a text that is damaged is dropped")
+    if b"iCCP" in first and read_profile(chunks) is None:
+        notes.append("its colour profile is damaged and dropped")
     metadata = replace(_from_texts(texts, notes), colour=_read_colour(first), **_read_numbers(first))
     return replace(metadata, exif=first.get(b"eXIf", metadata.exif)), notes
 

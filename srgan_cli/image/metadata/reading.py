@@ -39,7 +39,10 @@ def read_metadata(image: Image.Image, data: bytes, page: int = 0) -> tuple[Metad
         found = replace(found, pixel_ratio=(64, data[_GIF_ASPECT] + 15))
     elif image.format == "WEBP" and _RIFF_C2PA in data[-len(data) // 2 :]:
         notes = [xmp.C2PA_NOTE]
-    return finish(_with_info(found, image), notes)
+    found = _with_info(found, image)
+    if image.format == "JPEG2000":
+        found = replace(found, xmp=isobmff.read_xmp(data))
+    return finish(found, notes)
 
 
 def read_info(image: Image.Image) -> tuple[Metadata, list[str]]:

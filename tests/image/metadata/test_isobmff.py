@@ -1,0 +1,102 @@
+"""What the boxes of HEIF, AVIF and JPEG 2000 say, and what stands beside the picture."""
+
+import struct
+from dataclasses import replace
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from PIL import Image, features
+
+from srgan_cli.image.io import read_picture
+from srgan_cli.image.metadata import isobmff, xmp
+from srgan_cli.image.metadata.colour import NO_COLOUR, Colour, from_cicp
+from srgan_cli.image.metadata.metadata import Metadata
+
+PACKET = b"<x:xmpmeta/>"
+
+
+def box(name: bytes, content: bytes) -> bytes:
+    return struct.pack(">L4s", len(content) + 8, name) + content
+
+
+def heif(properties: list[bytes], kind: bytes = b"hvc1") -> bytes:
+    """A file whose only item has these properties."""
+    item = box(b"infe", bytes([2, 0, 0, 0]) + struct.pack(">HH4s", 1, 0, kind) + b"\0")
+    numbers = bytes(range(1, len(properties) + 1))
+    link = bytes(4) + struct.pack(">LHB", 1, 1, len(numbers)) + numbers
+    parts = box(b"pitm", bytes(4) + b"\0\1") + box(b"iinf", bytes(4) + b"\0\1" + item)
+    parts += box(b"iprp", box(b"ipco", b"".join(properties)) + box(b"ipma", link))
+    return box(b"ftyp", b"heic") + box(b"meta", bytes(4) + parts)
+
+
+def nclx(primaries: int, transfer: int) -> bytes:
+    return box(b"colr", b"nclx" + struct.pack(">HHHB", primaries, transfer, 6, 0x80))
+
+
+@pytest.mark.parametrize(
+    ("properties", "expected"),
+    [
+        ([nclx(9, 16)], Metadata(colour=from_cicp(9, 16))),
+        ([nclx(1, 13)], Metadata(colour=Colour(intent=0))),
+        ([nclx(2, 2)], Metadata()),
+        ([box(b"colr", b"prof"), nclx(9, 16)], Metadata()),
+        ([box(b"clli", struct.pack(">HH", 1000, 400))], Metadata(light_levels=(10_000_000, 4_000_000))),
+        ([box(b"pasp", struct.pack(">LL", 2, 1))], Metadata(pixel_ratio=(1, 2))),
+        (
+            [box(b"mdcv", b"GGGGBBBBRRRRWWWW" + bytes(8))],
+            Metadata(mastering_display=b"RRRRGGGGBBBBWWWW" + bytes(8)),
+        ),
+    ],
+)
+def test_properties_are_read(properties: list[bytes], expected: Metadata) -> None:
+    assert isobmff.read_metadata(heif(properties)) == (expected, [])
+
+
+@pytest.mark.parametrize(
+    ("kind", "note"),
+    [
+        (b"urn:com:apple:photo:2020:aux:hdrgainmap", "its gain map is dropped"),
+        (b"urn:mpeg:hevc:2015:auxid:2", "its depth map is dropped"),
+        (b"urn:com:apple:photo:2018:aux:portraiteffectsmatte", "its matte is dropped"),
+        (b"urn:other", "its auxiliary picture urn:other is dropped"),
+        (b"urn:mpeg:hevc:2015:auxid:1", None),
+    ],
+)
+def test_auxiliary_pictures_are_reported_but_for_alpha(kind: bytes, note: str | None) -> None:
+    _, notes = isobmff.read_metadata(heif([box(b"auxC", bytes(4) + kind + b"\0")]))
+    assert notes == ([note] if note else [])
+
+
+def test_tone_maps_and_manifests_are_reported() -> None:
+    assert isobmff.read_metadata(heif([], b"tmap"))[1] == ["its gain map is dropped"]
+    manifest = box(b"uuid", bytes.fromhex("d8fec3d61b0e483c92975828877ec481"))
+    assert isobmff.read_metadata(heif([]) + manifest)[1] == [xmp.C2PA_NOTE]
+
+
+def test_damaged_boxes_say_nothing() -> None:
+    data = heif([nclx(9, 16)])
+    for end in range(len(data)):
+        found, _ = isobmff.read_metadata(data[:end])
+        assert found.colour in (NO_COLOUR, from_cicp(9, 16))
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA"])
+def test_properties_are_added_to_avif(mode: str) -> None:
+    file = BytesIO()
+    Image.new(mode, (16, 16), "red").save(file, "AVIF")
+    added = Metadata(colour=from_cicp(9, 16), light_levels=(10_000_000, 4_000_000), pixel_ratio=(2, 1))
+    data = isobmff.add_properties(file.getvalue(), added)
+    assert isobmff.read_metadata(data) == (replace(added, pixel_ratio=(2, 1)), [])
+    with Image.open(BytesIO(data)) as changed, Image.open(BytesIO(file.getvalue())) as original:
+        assert changed.tobytes() == original.tobytes()
+
+
+@pytest.mark.skipif(not features.check("jpg_2000"), reason="Pillow without JPEG 2000")
+def test_xmp_of_jpeg_2000_is_read(tmp_path: Path) -> None:
+    file = BytesIO()
+    Image.new("L", (16, 16)).save(file, "JPEG2000")
+    packet = box(b"uuid", bytes.fromhex("be7acfcb97a942e89c71999491e3afac") + PACKET)
+    head, mark, rest = file.getvalue().partition(b"jp2c")
+    (tmp_path / "a.jp2").write_bytes(head[:-4] + packet + head[-4:] + mark + rest)
+    assert read_picture(tmp_path / "a.jp2").metadata.xmp == PACKET
