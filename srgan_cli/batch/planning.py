@@ -88,11 +88,12 @@ def _plan_single(task: Task, naming: Naming, overwrite: OverwritePolicy) -> Batc
     asked, form = _format_of(task.target), _format_of(PurePath(f"name{naming.suffix or task.target.suffix}"))
     if asked != form:
         raise UsageError(f"{task.target} asks for {asked}, --format for {form}", "leave --format out")
-    if is_remote(task.target):
-        if overwrite == "update" and exists(task.target):
-            raise exists_error(task.target)
-    else:
-        check_writable(task.target, overwrite=overwrite != "update")
+    if not is_remote(task.target):
+        check_writable(task.target)
+    if overwrite == "update" and _holds_anything(task.target):
+        raise exists_error(
+            task.target, "--overwrite replaces it; to enlarge both, name a folder after them, such as out/"
+        )
     return BatchPlan([task])
 
 
@@ -185,7 +186,7 @@ def _check(tasks: Collection[Task], folder: Location | None) -> None:
 def _check_existing(tasks: Iterable[Task], is_own_output: Callable[[Path], bool]) -> None:
     """Raises UsageError for outputs that exist, unless they are empty or as srgan wrote them."""
     targets = (task.target for task in tasks if isinstance(task.target, Path))
-    found = [path for path in targets if path.exists() and path.stat().st_size and not is_own_output(path)]
+    found = [path for path in targets if _holds_anything(path) and not is_own_output(path)]
     if found:
         others = f" and {len(found) - 1} more exist" if len(found) > 1 else " exists"
         message = f"{{path}}{others} already, not as srgan wrote it"
@@ -205,6 +206,11 @@ def _check_format(task: Task) -> None:
 def _format_of(path: Location | PurePath) -> str:
     """The name of the format that a suffix asks for."""
     return CONTAINERS.get(path.suffix.lower()) or output_format(Path(f"name{path.suffix}"))
+
+
+def _holds_anything(location: Location) -> bool:
+    """Whether there is a file that is not empty."""
+    return exists(location) and (is_remote(location) or location.stat().st_size > 0)
 
 
 def _collision_error(clashes: Sequence[tuple[Location, Location, Location]]) -> UsageError:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 _DEVICES = ("auto", "cpu", "cuda", "cuda:0", "cuda:1", "mps")
 _PRECISIONS = ("auto", "fp32", "fp16", "bf16")
-_KERNELS = ("bicubic", "lanczos")
+_KERNELS = ("bicubic", "lanczos", "nearest")
 _FEATURES = ("inception", "squeezenet", "vgg16")
 
 

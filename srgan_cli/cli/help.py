@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 Rows = list[tuple[str, str]]
 """Names and descriptions."""
 PANELS = {
-    "Everyday": "model scale size baseline metric run recipe duration steps resume check held_out",
+    "Everyday": "model purpose scale size baseline metric run recipe duration steps resume check held_out",
     "Quality": "strength self_ensemble consistent seed protocol border channels on_mismatch features patch low pair "
     "set unpaired degradation generator blocks batch_norm discriminator gan_loss adversarial_weight perceptual_weight "
     "perceptual_weights pretrain_fraction batch init_from teacher teacher_weight teacher_self_ensemble",

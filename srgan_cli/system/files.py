@@ -53,9 +53,9 @@ def check_writable(path: Path, *, overwrite: bool = True) -> None:
         raise exists_error(path)
 
 
-def exists_error(path: object) -> UsageError:
+def exists_error(path: object, hint: str = "--overwrite replaces it") -> UsageError:
     """The error for an output that exists."""
-    return UsageError("{path} exists already", "--overwrite replaces it", path=path)
+    return UsageError("{path} exists already", hint, path=path)
 
 
 def check_space(folder: Path, size: int) -> None:

@@ -107,7 +107,7 @@ class Upscaler:
         compile: bool = False,
         warn: Callable[[str], None] | None = None,
     ) -> "Upscaler":
-        """Load the Upscaler of a model: a name, a weights file, an address, or a kernel (bicubic or lanczos).
+        """Load the Upscaler of a model: a name, a weights file, an address, or a kernel (bicubic, lanczos or nearest).
 
         A Path always is a file.  `scale` chooses among the scales of a name that has several.  `strength` interpolates
         between adversarial weights and their fidelity counterpart (see `interpolate`).  `self_ensemble` averages over

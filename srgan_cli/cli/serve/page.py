@@ -18,7 +18,7 @@ from srgan_cli.weights.formats import list_weights
 
 SAME_FORMAT = "as the input"
 OWN = "of the weights"
-KERNELS = ("bicubic", "lanczos")
+KERNELS = ("bicubic", "lanczos", "nearest")
 POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self' ws: wss:; worker-src 'self' blob:"

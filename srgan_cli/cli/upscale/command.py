@@ -25,6 +25,7 @@ def upscale(
     context: typer.Context,
     places: own.Places = None,
     model: own.Model = "srgan",
+    purpose: own.Purpose = None,
     offline: Offline = False,
     scale: own.Scale = None,
     size: own.FitSize = "",
@@ -115,7 +116,7 @@ def upscale(
             steady=steady,
         ),
         factory=UpscalerFactory(
-            model=model,
+            model=_choose_model(context, purpose, size) or model,
             offline=offline,
             policy=policy,
             scale=scale,
@@ -150,6 +151,19 @@ def _check(context: typer.Context, out: str, *, video: bool) -> None:
         raise UsageError(f"{out} asks for y4m, --format for {context.params['form']}", "leave --format out")
     if video and (refused := given_options(context, *_NOT_FOR_VIDEO)):
         raise UsageError(f"raw video takes no {refused[0]}", "leave it out")
+
+
+def _choose_model(context: typer.Context, purpose: own.PurposeName | None, size: str) -> str:
+    """The model for a purpose, which is printed; "" without a purpose.  Raises UsageError for broken factors."""
+    if purpose is None:
+        return ""
+    from srgan_cli.cli.console import info
+
+    scale = context.params["scale"] or 4
+    if size or scale != int(scale):
+        raise UsageError("--for pixels takes a whole factor", "give it by --scale, such as -s 4")
+    info(f"--for pixels: nearest, every pixel becomes {scale:g} x {scale:g} pixels")
+    return "nearest"
 
 
 def _fit(size: str, name: str) -> "Size | None":

@@ -1,5 +1,6 @@
 """The options of srgan upscale."""
 
+from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -22,8 +23,13 @@ Model = Annotated[
         "-m",
         autocompletion=complete_models,
         help="Weights: a name, a .safetensors, .pth or .onnx file, hf://owner/repo/file or https://…; or bicubic, "
-        "lanczos.",
+        "lanczos, nearest.",
     ),
+]
+PurposeName = StrEnum("PurposeName", "pixels")
+Purpose = Annotated[
+    PurposeName | None,
+    typer.Option("--for", help="Instead of --model: pixels repeats the pixels of pixel art, by a whole factor."),
 ]
 Scale = Annotated[
     float | None,

@@ -31,15 +31,17 @@ class Reporter:
         plan: "BatchPlan",
         world: "World",
         *,
+        model_label: str,
         as_json: bool,
         debug: bool,
     ) -> None:
         """The main process of `world` reports the errors of the plan.  Raises one that is the only task.
 
-        `as_json` prints a line of JSON for each file, too; `debug` prints tracebacks.
+        `model_label` names the model for people; `as_json` prints a line of JSON for each file, too; `debug` prints
+        tracebacks.
         """
         self.upscaler, self.files, self.plan = upscaler, files, plan
-        self.as_json, self.debug = as_json, debug
+        self.model_label, self.as_json, self.debug = model_label, as_json, debug
         self.single = plan.is_single and world.size == 1
         self.counts: Counter[str] = Counter()
         self.failures: list[str] = []
@@ -110,7 +112,7 @@ class Reporter:
             several += f", tiled and untiled differ by {result.tiling_error * 255:.4f} of 255 levels"
         return (
             f"{source} {width} x {height} -> {target} {wide} x {tall}{beside}{several}"
-            f" ({self.upscaler.name} on {result.device}, {result.seconds:.1f} s{agreed})"
+            f" ({self.model_label} on {result.device}, {result.seconds:.1f} s{agreed})"
         )
 
     def _record(self, result: TaskResult) -> dict[str, Any]:

@@ -16,9 +16,10 @@ from srgan_cli.system.storage import Location, is_remote
 from srgan_cli.upscaling.tiles.tiling import TilePolicy
 from srgan_cli.upscaling.upscaler import Upscaler
 from srgan_cli.upscaling.video.options import VideoOptions
+from srgan_cli.weights.formats import list_weights
 
 _IRRELEVANT_OPTIONS = {
-    *("places", "model", "strength", "name", "form", "from_file", "as_json", "overwrite", "no_clobber"),
+    *("places", "model", "purpose", "strength", "name", "form", "from_file", "as_json", "overwrite", "no_clobber"),
     *("offline", "device", "devices", "on", "debug", "max_pixels", "compile", "no_config"),
 }
 """Options that do not change the pictures, or do so through the weights, which have a digest of their own."""
@@ -104,6 +105,13 @@ class UpscaleRequest:
         """The same, with tiles that leave memory to the other workers on this machine, if there are any."""
         shared = bool(world.size > 1 or self.devices or self.on)
         return replace(self, factory=replace(self.factory, policy=replace(self.factory.policy, shared_machine=shared)))
+
+    def model_label(self, upscaler: Upscaler) -> str:
+        """The name of the model; with its file or address too, if it is named like shipped weights and is none."""
+        shipped = list_weights()
+        is_shipped = self.factory.model in {*shipped, *(name.rpartition("-x")[0] for name in shipped)}
+        named_alike = upscaler.name in shipped and not is_shipped
+        return f"{upscaler.name} of {self.factory.model}" if named_alike else upscaler.name
 
     def upscaler(self, world: World) -> Upscaler:
         """The upscaler of this process.  Where only workers enlarge, it serves for the model's name and scale."""

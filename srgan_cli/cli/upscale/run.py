@@ -44,6 +44,8 @@ def run(request: UpscaleRequest) -> None:
     with spooled as files, world.join(request.device) as store, ray:
         upscaler = request.upscaler(world)
         naming = replace(request.naming, scale=request.factory.scale or upscaler.scale, model=upscaler.name)
+        if world.is_main and (note := _resampling_note(upscaler, request.options.scale, request.model_label(upscaler))):
+            info(note)
         out, naming = _output(files, naming, request.options.scale)
         is_own_output = _own_output_test(parse_location(out))
         plan = world.broadcast(
@@ -60,7 +62,15 @@ def run(request: UpscaleRequest) -> None:
         )
         spec = request.worker_spec(upscaler, plan.folder, naming.scale)
         start_workers = partial(_start_workers, request, upscaler)
-        reporter = Reporter(upscaler, files, plan, world, as_json=request.as_json, debug=request.debug)
+        reporter = Reporter(
+            upscaler,
+            files,
+            plan,
+            world,
+            model_label=request.model_label(upscaler),
+            as_json=request.as_json,
+            debug=request.debug,
+        )
         videos = [task for task in plan.tasks if is_video_name(as_pure_path(task.target))]
         if not plan.errors:
             request.check_video_options(bool(videos))
@@ -100,6 +110,14 @@ def _enlarge_videos(
 
     for result in VideoRun(request, world, store, upscaler, spec, start_workers).results(tasks):
         reporter.report(result)
+
+
+def _resampling_note(upscaler: Upscaler, scale: Scale, label: str) -> str:
+    """What part of a scale is resampling, if the network reaches less; else ""."""
+    if not isinstance(scale, float) or not upscaler.sha256 or scale <= upscaler.scale:
+        return ""
+    rest = f"{scale / upscaler.scale:g}"
+    return f"{label} enlarges {upscaler.scale} times, bicubic resampling {rest} times: {scale:g} times in all"
 
 
 def _output(files: SpooledFiles, naming: Naming, scale: Scale) -> tuple[str, Naming]:
@@ -142,7 +160,15 @@ def run_video(request: UpscaleRequest) -> None:
         size, enlarged, count = upscale_video(incoming, outgoing, upscaler, scale=request.options.scale)
     seconds = time.monotonic() - began
     files, plan = SpooledFiles(inputs, out), BatchPlan([task])
-    reporter = Reporter(upscaler, files, plan, SINGLE_PROCESS, as_json=request.as_json, debug=request.debug)
+    reporter = Reporter(
+        upscaler,
+        files,
+        plan,
+        SINGLE_PROCESS,
+        model_label=request.model_label(upscaler),
+        as_json=request.as_json,
+        debug=request.debug,
+    )
     reporter.report(
         TaskResult(
             task,

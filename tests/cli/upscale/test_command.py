@@ -1,5 +1,6 @@
 """srgan upscale: what is written, and what is printed where."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from srgan_cli.image.io import read_picture, write_picture
 from srgan_cli.image.metadata.metadata import Metadata, build_exif, parse_exif
 from srgan_cli.image.picture import Picture
 from srgan_cli.upscaling import upscaler
+from srgan_cli.weights.formats import list_weights
 
 
 def test_the_picture_is_written_and_stdout_stays_empty(
@@ -116,3 +118,30 @@ def test_a_bad_file_does_not_stop_the_others_and_failures_are_listed(
 def test_the_hint_for_an_unknown_model_is_the_nearest_name(srgan: Callable[..., Outcome], picture: Path) -> None:
     outcome = srgan("upscale", picture, picture.with_name("out.png"), "-m", "sgran-x4")
     assert "did you mean srgan-x4?" in outcome.err
+
+
+def test_pixel_art_is_repeated_exactly(srgan: Callable[..., Outcome], picture: Path) -> None:
+    outcome = srgan("upscale", "--for", "pixels", "-s", 3, picture, "--strict")
+    assert outcome.err.startswith("--for pixels: nearest, every pixel becomes 3 x 3 pixels\n")
+    small, large = read_picture(picture).pixels, read_picture(picture.with_name("in_x3.png")).pixels
+    assert large.equal(small.repeat_interleave(3, 1).repeat_interleave(3, 2))
+
+
+@pytest.mark.parametrize("options", [("-s", 2.5), ("--size", "60x60"), ("-m", "bicubic")])
+def test_pixel_art_takes_whole_factors_alone(
+    srgan: Callable[..., Outcome], picture: Path, options: tuple[object, ...]
+) -> None:
+    assert srgan("upscale", "--for", "pixels", *options, picture).code == 2
+
+
+def test_the_part_of_resampling_is_named(srgan: Callable[..., Outcome], picture: Path, weights: Path) -> None:
+    line = "tiny enlarges 4 times, bicubic resampling 1.5 times: 6 times in all\n"
+    assert srgan("upscale", "-m", weights, "-s", 6, picture).err.startswith(line)
+    for options in (("-m", weights, "-s", 4), ("-m", weights), ("-m", "bicubic", "-s", 6)):
+        assert "bicubic resampling" not in srgan("upscale", "--overwrite", *options, picture).err
+
+
+def test_own_weights_are_not_reported_as_shipped_ones(srgan: Callable[..., Outcome], picture: Path) -> None:
+    own = shutil.copy(list_weights()["srcnn-x4"], picture.with_name("srcnn-x4.safetensors"))
+    assert f"(srcnn-x4 of {own} on " in srgan("upscale", "-m", own, picture).err
+    assert "(srcnn-x4 on " in srgan("upscale", "-m", "srcnn-x4", "--overwrite", picture).err

@@ -39,6 +39,7 @@ def piped(monkeypatch: pytest.MonkeyPatch) -> Callable[[bytes], None]:
     return give
 
 
+HINT = "  hint: --overwrite replaces it; to enlarge both, name a folder after them, such as out/"
 PAGE = (REPOSITORY / "docs/pipelines.md").read_text()
 
 
@@ -311,7 +312,7 @@ def test_no_file_is_replaced_by_accident(srgan: Srgan, picture: Path, tmp_path: 
     other.write_bytes(b"precious")
     arguments = ("upscale", "-m", "bicubic", "-s", 2, picture)
     outcome = srgan(*arguments, other)
-    assert (outcome.code, outcome.err) == (2, f"srgan: {other} exists already\n  hint: --overwrite replaces it\n")
+    assert (outcome.code, outcome.err) == (2, f"srgan: {other} exists already\n{HINT}\n")
     assert srgan(*arguments, other, "--no-clobber").code == 0
     assert other.read_bytes() == b"precious"
     assert srgan(*arguments, f"{out}/").code == srgan(*arguments, out, "-s", 3).code == 0
