@@ -14,7 +14,7 @@ from srgan_cli.batch.runner import BatchRunner, Worker
 from srgan_cli.batch.task import Task, TaskResult
 from srgan_cli.batch.video import SegmentTask, VideoPlan, join, plan_video, resumable, settings_key
 from srgan_cli.batch.workers import WorkerSpec
-from srgan_cli.cli.console import frames_bar
+from srgan_cli.cli.console import frames_bar, info
 from srgan_cli.cli.upscale.request import UpscaleRequest
 from srgan_cli.errors import SrganError
 from srgan_cli.image.sequence import LossReporter
@@ -88,8 +88,14 @@ class VideoRun:
     def _enlarge_segments(self, plan: VideoPlan, store: Store, sent: list["_Share | None"]) -> None:
         """Enlarge what is left, together with the other processes.  Raises SrganError as any of them did."""
         share = plan, plan.remaining
+        if done := len(plan.segments) - len(plan.remaining):
+            info(f"{plan.task.target}: goes on after {done} of {len(plan.segments)} segments")
         sent.append(self.world.broadcast(share))
-        errors = self.world.collect(store, self._run(share, store))
+        try:
+            errors = self.world.collect(store, self._run(share, store))
+        except KeyboardInterrupt:
+            info(f"{plan.task.target}: finished segments are kept, and the same command goes on after them")
+            raise
         for message, hint in filter(None, errors):
             raise SrganError(message, hint)
 

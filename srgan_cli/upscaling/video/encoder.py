@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
@@ -128,8 +129,8 @@ def check_encoder(settings: EncoderSettings) -> list[EncodedPacket]:
     """The packets of a black frame.  Raises UsageError where the encoder does not accept its settings."""
     frame = av.VideoFrame(settings.width, settings.height, settings.layout.name)
     try:
-        encoder = SegmentEncoder(settings)
-        return [*encoder.encode(frame, 0, 1), *encoder.flush()]
+        with closing(SegmentEncoder(settings)) as encoder:
+            return [*encoder.encode(frame, 0, 1), *encoder.flush()]
     except (av.FFmpegError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise UsageError(
@@ -157,6 +158,11 @@ class SegmentEncoder:
     def flush(self) -> Iterator[EncodedPacket]:
         """The packets that are left at the end."""
         return map(self._packet, self.stream.encode(None))
+
+    def close(self) -> None:
+        """Free the encoder's memory, which waits for the garbage collector otherwise."""
+        self.stream = None
+        self.container.close()
 
     def _packet(self, packet: Any) -> EncodedPacket:
         duration = self.durations.pop(packet.pts, 0)

@@ -80,8 +80,9 @@ def enlarge_segment(
     `check_cancelled` raises between two tiles.
     """
     reader = FrameReader(work.source, segment, work.options.deinterlace)
-    encoder, count = SegmentEncoder(work.encoder), 0
+    count = 0
     with (
+        closing(SegmentEncoder(work.encoder)) as encoder,
         closing(background(_read(reader))) as frames,
         closing(background(_enlarged(frames, work, upscaler, check_cancelled))) as enlarged,
         atomic_write(target) as temporary,

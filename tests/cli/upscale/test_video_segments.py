@@ -53,7 +53,8 @@ def test_an_interrupted_run_goes_on_and_gives_the_same(
     folder = tmp_path / ".out.mp4.srgan-video"
     assert not target.exists()
     assert sorted(path.name for path in folder.iterdir()) == ["000000", "lock", "settings"]
-    assert srgan("upscale", "-m", weights, "-s", "2", source, target, *options).code == 0
+    again = srgan("upscale", "-m", weights, "-s", "2", source, target, *options)
+    assert (again.code, "goes on after 1 of 3 segments" in again.err) == (0, True)
     assert [segment.number for segment in done][-2:] == [1, 2]
     assert not folder.exists()
     assert_same(whole, target)
