@@ -15,7 +15,7 @@ from PIL import ExifTags, Image
 from srgan_cli.errors import UsageError
 from srgan_cli.image.codec import tiff
 from srgan_cli.image.codec.capabilities import FORMAT_CAPABILITIES, FORMATS
-from srgan_cli.image.codec.raster import Rows
+from srgan_cli.image.codec.raster import Raster, Rows
 from srgan_cli.image.io import output_format, picture_losses, read_picture, write_picture
 from srgan_cli.image.metadata.colour import NO_COLOUR, Colour
 from srgan_cli.image.metadata.exif import EXIF_PREFIX, ExifBlock
@@ -105,7 +105,7 @@ def test_damaged_exif_is_unreadable_or_harmless(tmp_path_factory: pytest.TempPat
         changed.with_dpi_in_exif()
         page = tiff.tags_for(changed, None)
         path = tmp_path_factory.getbasetemp() / "damaged-exif.tif"
-        tiff.write_pages(path, [(Rows.from_array(np.zeros((1, 2, 3), np.uint16)), page)])
+        tiff.write_pages(path, [(Raster(Rows.from_array(np.zeros((1, 2, 3), np.uint16))), page)])
         assert path.read_bytes().startswith(b"II")
         assert tiff.has_unwritable_tags(block) in (True, False)
 
