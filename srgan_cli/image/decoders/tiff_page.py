@@ -3,6 +3,7 @@
 tifffile reads them, with imagecodecs for most compressions.
 """
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,8 @@ def decode(path: Path, number: int) -> Decoded:
     Raises PictureError with the name of what is not supported.
     """
     import tifffile  # takes a tenth of a second
+
+    logging.getLogger(tifffile.__name__).addHandler(logging.NullHandler())  # it writes about damage to stderr
 
     with tifffile.TiffFile(path) as file:
         page: Any = file.pages[number]
