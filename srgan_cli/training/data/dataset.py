@@ -295,7 +295,7 @@ def _decode_measurement(
     low = reader.read(entry.partner) if entry.partner else reduced
     valid = low.valid & reduced.valid
     if not valid_corners(valid, config.data.largest_patch).any():
-        raise PictureError("{path} has no patch without no data", "lower --patch", path=entry.path)
+        raise PictureError("{path} has no patch with data everywhere", "lower --patch", path=entry.path)
     return low.levels, high.levels, None if valid.all() else valid
 
 
