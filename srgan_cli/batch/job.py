@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from math import prod
 from pathlib import Path
 
@@ -10,9 +11,10 @@ from srgan_cli.batch.pixel_budget import PixelBudget
 from srgan_cli.batch.task import UpscaleOptions
 from srgan_cli.errors import PictureError, SrganError
 from srgan_cli.image.codec import tiff
+from srgan_cli.image.codec.raster import ValueRange
 from srgan_cli.image.geo.cog import KEPT_TAGS
 from srgan_cli.image.geo.export import kept_files
-from srgan_cli.image.io import check_size, output_format, picture_losses
+from srgan_cli.image.io import check_samples, check_size, output_format, picture_losses
 from srgan_cli.image.picture import ImageStream, Picture
 from srgan_cli.image.sequence import (
     ImageSequence,
@@ -51,6 +53,8 @@ class JobResult:
     """The files written beside the target."""
     consistencies: tuple[Consistency, ...]
     """How each picture agrees with its original, where that was asked for."""
+    value_ranges: tuple[ValueRange, ...] = ()
+    """See TaskResult."""
 
 
 @dataclass(frozen=True)
@@ -77,14 +81,15 @@ class Job:
         sizes = [self.upscaler.target(*size, self.options.scale) for size in filter(all, pictures.sizes)]
         for size in sizes:
             check_size(self.target, *size)
-        consistencies: list[Consistency] = []
+        consistencies, ranges = list[Consistency](), list[tuple[ValueRange, ...]]()
         with budget.reserve(sum(map(prod, pictures.sizes))):
             began = time.monotonic() - self.upscaler.wait_seconds
             reserved = self._reserve_memory(pictures, sizes)
             plans = self._plan_tiles(pictures.sizes, reserved)
             make_folder(self.target.parent)
             tiling_error = self._check_tiling(pictures, plans) if self.options.verify_tiles else None
-            enlarged = self._enlarged(pictures, plans, reserved, consistencies.append)
+            prepared = pictures.map(partial(self._prepare, report=ranges.append))
+            enlarged = self._enlarged(prepared, plans, reserved, consistencies.append)
             sidecars = write_pictures(
                 replace(pictures, frames=enlarged),
                 self.target,
@@ -94,7 +99,19 @@ class Job:
                 before_commit=self.claim,
             )
             seconds = time.monotonic() - self.upscaler.wait_seconds - began
-        return JobResult(sizes[0], pictures.count, seconds, tiling_error, tuple(sidecars), tuple(consistencies))
+        found = tuple(sidecars), tuple(consistencies), ranges[0]
+        return JobResult(sizes[0], pictures.count, seconds, tiling_error, *found)
+
+    def _prepare(self, picture: ImageStream, *, report: Callable[[tuple[ValueRange, ...]], None]) -> ImageStream:
+        """A picture with the bands that the network sees as colour; `report` gets the ranges that it sees."""
+        check_samples(self.target, picture)
+        if self.options.rgb_bands:
+            picture = picture.map(lambda part: part.with_rgb_bands(self.options.rgb_bands))
+        header = picture.header
+        if self.options.consistent and (header.full_scale == 1 or header.valid is not None or len(header.pixels) > 3):
+            raise PictureError("--consistent takes photographs, and this is a measurement", "leave --consistent out")
+        report(() if self.upscaler.is_kernel else header.value_ranges)
+        return picture
 
     @property
     def _replaces_sidecars(self) -> bool:

@@ -120,6 +120,7 @@ class ImageProcessor:
             tiling_error=done.tiling_error,
             device=str(self.upscaler.device),
             peak_memory=peak_rss(),
+            value_ranges=done.value_ranges,
             consistency=min(done.consistencies, key=lambda consistency: consistency.psnr, default=None),
         )
 

@@ -5,6 +5,7 @@ from typing import Literal
 
 from srgan_cli.errors import SrganError
 from srgan_cli.image.codec.capabilities import DEFAULT_ENCODING, Encoding
+from srgan_cli.image.codec.raster import ValueRange
 from srgan_cli.system.storage import Location
 from srgan_cli.upscaling.back_projection import Consistency
 from srgan_cli.upscaling.scale import Scale
@@ -35,6 +36,8 @@ class UpscaleOptions:
     """Project the result back, so that downscaling it gives the input again."""
     cog: bool = False
     """Write TIFFs cloud-optimised."""
+    rgb_bands: tuple[int, ...] = ()
+    """The numbers of the bands that a network sees as red, green and blue; () for those of the file."""
     verify_tiles: bool = False
     """Compare tiled and untiled results first."""
     encoding: Encoding = DEFAULT_ENCODING
@@ -75,5 +78,7 @@ class TaskResult:
     """The most bytes that the working process has held so far; None if unknown."""
     is_video: bool = False
     """Whether the pictures are frames of a video."""
+    value_ranges: tuple[ValueRange, ...] = ()
+    """For each band of the first picture the values that the network saw as 0 and 1; () for 0 and full scale."""
     consistency: Consistency | None = None
     """How the output agrees with its input, where `consistent` asked for it; the worst of the file's pictures."""

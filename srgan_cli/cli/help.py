@@ -23,9 +23,10 @@ Rows = list[tuple[str, str]]
 """Names and descriptions."""
 PANELS = {
     "Everyday": "model purpose scale size baseline metric run recipe duration steps resume check held_out",
-    "Quality": "strength self_ensemble consistent seed protocol border channels on_mismatch features patch low pair "
-    "set unpaired degradation generator blocks batch_norm discriminator gan_loss adversarial_weight perceptual_weight "
-    "perceptual_weights pretrain_fraction batch init_from teacher teacher_weight teacher_self_ensemble",
+    "Quality": "strength self_ensemble consistent rgb_bands seed protocol border channels on_mismatch features patch "
+    "low pair set unpaired degradation generator blocks batch_norm discriminator gan_loss adversarial_weight "
+    "perceptual_weight perceptual_weights pretrain_fraction batch init_from teacher teacher_weight "
+    "teacher_self_ensemble",
     "Output": "name form quality lossless codec crf preset cog overwrite no_clobber strict as_json as_csv as_markdown "
     "as_latex figure crop html fail_under fail_over",
     "Speed and memory": "device precision compile tile max_memory jobs",

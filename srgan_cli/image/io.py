@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from srgan_cli.errors import PictureError
 from srgan_cli.image.codec import tiff, writer
 from srgan_cli.image.codec.capabilities import (
     FALLBACK_SUFFIX,
@@ -30,6 +31,7 @@ __all__ = [
     "ImageStream",
     "Metadata",
     "Picture",
+    "check_samples",
     "check_size",
     "output_format",
     "picture_losses",
@@ -85,6 +87,7 @@ def write_picture(picture: Picture | ImageStream, path: Path | str) -> None:
     path = Path(path)
     name = output_format(path)
     check_size(path, picture.height, picture.width)
+    check_samples(path, picture)
     with atomic_write(path) as temporary:
         writer.write([to_raster(picture, name)], temporary, name)
     header = picture.header if isinstance(picture, ImageStream) else picture
@@ -109,6 +112,22 @@ def picture_losses(path: Path, picture: Picture | ImageStream) -> list[str]:
     lost = [loss for loss, applies in losses.items() if applies]
     lost += [f"cannot store this picture's {part}" for part in (*dropped, *place_losses(metadata.place, name))]
     return [f"{name} {loss}" for loss in (*lost, *_palette_losses(picture, capabilities.colours))]
+
+
+def check_samples(path: Path, picture: Picture | ImageStream) -> None:
+    """Raises PictureError for bands and samples that would be lost or changed beyond use in the format of `path`."""
+    header, name = picture.header if isinstance(picture, ImageStream) else picture, output_format(path)
+    count, layout = len(header.pixels), header.bands
+    reason = ""
+    if not FORMAT_CAPABILITIES[name].any_bands and count != layout.colours:
+        reason = f"{count} bands"
+    elif not _keeps_samples(header, name) and header.full_scale == 1 and header.dtype.kind != "f":
+        reason = f"samples of the type {header.dtype.name}"
+    elif not _keeps_samples(header, name) and any(low >= 1 or high <= 0 for low, high in header.value_ranges):
+        low, high = header.value_ranges[0]
+        reason = f"values of about {low:.6g} to {high:.6g}" if header.full_scale == 1 else ""
+    if reason:
+        raise PictureError(f"{name} cannot store {reason}", "write a .tif")
 
 
 def to_raster(picture: Picture | ImageStream, name: str) -> Raster:

@@ -10,6 +10,7 @@ from numpy.typing import DTypeLike, NDArray
 from PIL import Image
 from torch import Tensor
 
+from srgan_cli.errors import UsageError
 from srgan_cli.image.codec.raster import BandLayout, ValueRange
 from srgan_cli.image.codec.samples import UNIT_RANGE, full_scale
 from srgan_cli.image.convert import arrays, pil
@@ -81,6 +82,23 @@ class Picture:
         """The bands that a network sees at once: three as colour, each other one as grey."""
         count, colours = len(self.pixels), self.rgb_bands or tuple(range(self.bands.colours))
         return (colours, *((band,) for band in range(count) if band not in colours))
+
+    def with_rgb_bands(self, numbers: tuple[int, ...]) -> "Picture":
+        """The picture whose bands with these numbers, counted from 1 as in its file, a network sees as colour.
+
+        Raises UsageError where it has no such bands.
+        """
+        order = [index for index in range(self.bands.count) if index != self.bands.alpha]
+        if not all(number - 1 in order for number in numbers):
+            found = f"--rgb-bands names {','.join(map(str, numbers))}, the picture has {len(order)} bands"
+            raise UsageError(found, "name three of its bands, such as --rgb-bands 3,2,1")
+        bands = tuple(order.index(number - 1) for number in numbers)
+        ranges = list(self.value_ranges)
+        if ranges:
+            lows, highs = zip(*(ranges[band] for band in bands), strict=True)
+            for band in bands:
+                ranges[band] = min(lows), max(highs)
+        return replace(self, rgb_bands=bands, value_ranges=tuple(ranges))
 
     @property
     def has_mask(self) -> bool:

@@ -147,6 +147,11 @@ class Upscaler:
         return upscaler
 
     @property
+    def is_kernel(self) -> bool:
+        """Whether it resamples, without a network."""
+        return isinstance(self.generator, Identity)
+
+    @property
     def wait_seconds(self) -> float:
         """Seconds that the calling thread has waited for other threads to run the generator, in total."""
         return self.transfer.lock.wait_seconds
@@ -242,11 +247,7 @@ class Upscaler:
 
     def _check_exact(self, header: Picture) -> None:
         """Raise PictureError for integers that a network, which computes in float32, would change."""
-        if (
-            header.dtype.kind != "f"
-            and header.pixels.dtype == torch.float64
-            and not isinstance(self.generator, Identity)
-        ):
+        if header.dtype.kind != "f" and header.pixels.dtype == torch.float64 and not self.is_kernel:
             raise PictureError(
                 "its integers exceed 24 bits, and a network computes with 24", "take -m bicubic, lanczos or nearest"
             )

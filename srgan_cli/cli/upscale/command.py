@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from srgan_cli.upscaling.scale import Size
 
 _NOT_FOR_VIDEO = (
-    *("name", "from_file", "no_clobber", "strict", "consistent", "verify_tiles", "cog", "devices", "on"),
+    *("name", "from_file", "no_clobber", "strict", "consistent", "rgb_bands", "verify_tiles", "cog", "devices", "on"),
     *("codec", "crf", "preset", "start", "duration", "deinterlace", "steady"),
 )
 
@@ -33,6 +33,7 @@ def upscale(
     seed: own.Seed = None,
     self_ensemble: own.SelfEnsemble = False,
     consistent: own.Consistent = False,
+    rgb_bands: own.RgbBands = "",
     name: own.Name = "{stem}{suffix}",
     form: own.Form = "",
     codec: own.Codec = "",
@@ -102,6 +103,7 @@ def upscale(
             cog=cog,
             overwrite=overwrite_policy,
             consistent=consistent,
+            rgb_bands=_bands(rgb_bands),
             verify_tiles=verify_tiles,
             encoding=Encoding(quality, lossless),
             max_pixels=max_pixels,
@@ -164,6 +166,14 @@ def _choose_model(context: typer.Context, purpose: own.PurposeName | None, size:
         raise UsageError("--for pixels takes a whole factor", "give it by --scale, such as -s 4")
     info(f"--for pixels: nearest, every pixel becomes {scale:g} x {scale:g} pixels")
     return "nearest"
+
+
+def _bands(numbers: str) -> tuple[int, ...]:
+    """The numbers of three bands.  Raises UsageError."""
+    found = tuple(int(number) for number in numbers.split(",") if number.strip().isdigit())
+    if numbers and (len(set(found)) != 3 or numbers.count(",") != 2 or 0 in found):
+        raise UsageError(f"--rgb-bands {numbers} does not name three bands", "write it as 4,3,2")
+    return found
 
 
 def _fit(size: str, name: str) -> "Size | None":

@@ -118,6 +118,12 @@ Tile = Annotated[int, typer.Option(min=0, help="Maximum side of a tile in input 
 MaxMemory = Annotated[
     str, typer.Option(metavar="SIZE", help="Memory limit of each worker, such as 2G; tiles are sized to fit.")
 ]
+RgbBands = Annotated[
+    str,
+    typer.Option(
+        metavar="LIST", help="The bands of a raster that a network sees as red, green and blue, such as 4,3,2."
+    ),
+]
 VerifyTiles = Annotated[
     bool, typer.Option("--verify-tiles", help="First compare tiled and untiled results in the middle of the picture.")
 ]

@@ -13,6 +13,7 @@ from srgan_cli.cli.stdio import SpooledFiles
 if TYPE_CHECKING:
     from srgan_cli.batch.planning import BatchPlan
     from srgan_cli.errors import SrganError
+    from srgan_cli.image.codec.raster import ValueRange
     from srgan_cli.system.distributed import World
     from srgan_cli.system.storage import Location
     from srgan_cli.upscaling.upscaler import Upscaler
@@ -110,6 +111,7 @@ class Reporter:
         several = f", {result.count} {unit}" if result.count > 1 or result.is_video else ""
         if result.tiling_error is not None:
             several += f", tiled and untiled differ by {result.tiling_error * 255:.4f} of 255 levels"
+        agreed += _ranges(result.value_ranges)
         return (
             f"{source} {width} x {height} -> {target} {wide} x {tall}{beside}{several}"
             f" ({self.model_label} on {result.device}, {result.seconds:.1f} s{agreed})"
@@ -128,11 +130,21 @@ class Reporter:
             "sha256": self.upscaler.sha256,
             "seconds": round(result.seconds, 3),
             "consistency": result.consistency and result.consistency.to_json(),
+            "value_ranges": [list(ends) for ends in result.value_ranges] or None,
             "peak_memory": result.peak_memory,
             "sidecars": list(result.sidecars),
             "warnings": list(result.warnings),
             "error": result.error and result.error.message,
         }
+
+
+def _ranges(ranges: "tuple[ValueRange, ...]") -> str:
+    """Which values of a measurement the network has seen as 0 to 1."""
+    if not ranges:
+        return ""
+    (low, high), *more = dict.fromkeys(ranges)
+    others = f", and {len(more)} other ranges of further bands" if more else ""
+    return f", with values {low:.6g} to {high:.6g}{others} as 0 to 1"
 
 
 def _width_and_height(size: tuple[int, int]) -> list[int] | None:

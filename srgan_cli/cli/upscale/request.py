@@ -25,7 +25,7 @@ _IRRELEVANT_OPTIONS = {
 """Options that do not change the pictures, or do so through the weights, which have a digest of their own."""
 _VIDEO_OPTIONS = ("codec", "crf", "preset", "start", "duration", "deinterlace", "steady")
 """Options that concern video alone."""
-_PICTURE_OPTIONS = ("consistent", "verify_tiles", "cog")
+_PICTURE_OPTIONS = ("consistent", "rgb_bands", "verify_tiles", "cog")
 """Options that concern pictures alone."""
 _TILING_OPTIONS = {"tile", "max_memory", "verify_tiles"}
 """Options that do not change the pictures where tiled equals whole."""
@@ -126,8 +126,8 @@ class UpscaleRequest:
         return WorkerSpec(self.factory, self.options, folder, self.settings_digest(upscaler, scale))
 
     def settings_digest(self, upscaler: Upscaler, scale: float) -> str:
-        """Everything that outputs depend on except inputs; options of video and --cog only where they are given."""
+        """Everything that outputs depend on except inputs; options of some kinds of files only where they are given."""
         irrelevant = _IRRELEVANT_OPTIONS | (_TILING_OPTIONS if upscaler.generator.exact_tiles else set())
-        irrelevant |= {name for name in (*_VIDEO_OPTIONS, "cog") if not self.given.get(name)}
+        irrelevant |= {name for name in (*_VIDEO_OPTIONS, "cog", "rgb_bands") if not self.given.get(name)}
         options = {key: value for key, value in self.given.items() if key not in irrelevant}
         return settings_digest(upscaler, {**options, "scale": float(scale)})

@@ -26,6 +26,8 @@ _SAMPLED_VALUES = 2**20
 _FLOAT32_INTEGERS = 2**24
 """float32 holds all integers up to this one."""
 _HUGE = 1e30
+_EQUAL = 5e-7
+"""Relative difference of floats that are equal for GDAL."""
 _NODATA_TOLERANCE = 1e-5
 """Relative, for huge values of no data: texts such as -3.40282e+38 do not give all digits."""
 
@@ -54,6 +56,11 @@ def parse_nodata(text: str, dtype: np.dtype[Any]) -> float | None:
     return value if value.is_integer() and limits.min <= value <= limits.max else None
 
 
+def nodata_slack(nodata: float) -> float:
+    """How far floats may be from the nodata value and still stand for no data, at least as far as for GDAL."""
+    return abs(nodata) * (_NODATA_TOLERANCE if abs(nodata) > _HUGE else _EQUAL)
+
+
 def is_valid(values: Values, nodata: float | None) -> NDArray[np.bool_]:
     """Which of the stored values are data: finite, not at the limit of their type, and not `nodata`."""
     if values.dtype.kind != "f":
@@ -61,7 +68,7 @@ def is_valid(values: Values, nodata: float | None) -> NDArray[np.bool_]:
     largest = float(np.finfo(values.dtype).max) * (1 - _NODATA_TOLERANCE)
     valid: NDArray[np.bool_] = np.abs(values) < values.dtype.type(largest)  # False for NaN
     if nodata is not None:
-        slack = abs(nodata) * _NODATA_TOLERANCE if abs(nodata) > _HUGE else 0
+        slack = nodata_slack(nodata)
         valid &= (values < nodata - slack) | (values > nodata + slack)
     return valid
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from srgan_cli.image.codec.raster import ASSOCIATED, Raster, Rows, Values, band_rows
-from srgan_cli.image.codec.samples import alpha_scale, full_scale, is_valid, parse_nodata, survey
+from srgan_cli.image.codec.samples import alpha_scale, full_scale, is_valid, nodata_slack, parse_nodata, survey
 from srgan_cli.image.luma import Array
 from srgan_cli.image.picture import ImageStream, Picture
 
@@ -77,9 +77,9 @@ def to_values(picture: Picture, dtype: np.dtype[Any], depth: int) -> Values:
         exact = band * full_scale(dtype, depth)
         stored = _as_samples(exact, dtype, depth)
         if nodata is not None:
-            wrong = torch.from_numpy(stored == nodata) & (True if picture.valid is None else picture.valid[index])
+            wrong = ~is_valid(stored, nodata) & (True if picture.valid is None else picture.valid[index].numpy())
             if wrong.any():
-                stored = np.where(wrong.numpy(), _beside(nodata, exact.numpy(), dtype, depth), stored)
+                stored = np.where(wrong, _beside(nodata, exact.numpy(), dtype, depth), stored)
         values[..., targets[index]] = stored
     return values
 
@@ -87,8 +87,8 @@ def to_values(picture: Picture, dtype: np.dtype[Any], depth: int) -> Values:
 def _beside(nodata: float, exact: Values, dtype: np.dtype[Any], depth: int) -> Values:
     """The value next to nodata that is closer to the exact one."""
     if dtype.kind == "f":
-        below, above = (np.nextafter(dtype.type(nodata), dtype.type(end)) for end in (-np.inf, np.inf))
-        floats: Values = np.where(exact < nodata, below, above)
+        step = 2 * nodata_slack(nodata) or float(np.finfo(dtype).tiny)
+        floats: Values = np.where(exact < nodata, nodata - step, nodata + step).astype(dtype)
         return floats
     top = 2 ** (depth - (dtype.kind == "i")) - 1
     bottom = -top - 1 if dtype.kind == "i" else 0

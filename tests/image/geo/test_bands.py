@@ -1,0 +1,101 @@
+"""Bands, nodata, masks and types of samples of TIFFs, against GDAL."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from srgan_cli.errors import PictureError
+from srgan_cli.image.io import read_picture, write_picture
+
+rasterio = pytest.importorskip("rasterio")
+pytestmark = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
+RANDOM = np.random.default_rng(4)
+
+
+def save(path: Path, values: NDArray[Any], mask: NDArray[np.bool_] | None = None, **options: object) -> Path:
+    count, height, width = values.shape
+    size = {"driver": "GTiff", "count": count, "height": height, "width": width, "dtype": values.dtype.name}
+    with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True), rasterio.open(path, "w", **size, **options) as file:
+        file.write(values)
+        if mask is not None:
+            file.write_mask(mask)
+    return path
+
+
+def rewritten(source: Path) -> Any:
+    """The file after reading and writing, opened by GDAL."""
+    target = source.with_name("b.tif")
+    write_picture(read_picture(source), target)
+    return rasterio.open(target)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int8", "uint16", "int16", "uint32", "int32", "float32", "float64"])
+@pytest.mark.parametrize("options", [{}, {"interleave": "band", "tiled": True, "blockxsize": 16, "blockysize": 16}])
+@pytest.mark.parametrize("count", [1, 2, 4, 5])
+def test_bands_of_every_type_come_back(tmp_path: Path, dtype: str, options: dict[str, Any], count: int) -> None:
+    values = RANDOM.integers(0, 100, (count, 20, 30)).astype(dtype)
+    path = save(tmp_path / "a.tif", values, photometric="minisblack", compress="deflate", **options)
+    with rasterio.open(path) as before, rewritten(path) as after:
+        assert np.array_equal(after.read(), values)
+        assert (after.dtypes, after.colorinterp) == (before.dtypes, before.colorinterp)
+
+
+@pytest.mark.parametrize("bits", [10, 12, 14])
+def test_odd_bits_are_written_as_they_were(tmp_path: Path, bits: int) -> None:
+    values = RANDOM.integers(0, 2**bits, (2, 9, 11), dtype=np.uint16)
+    with rewritten(save(tmp_path / "a.tif", values, nbits=bits, photometric="minisblack")) as after:
+        assert np.array_equal(after.read(), values)
+        assert after.tags(1, ns="IMAGE_STRUCTURE")["NBITS"] == str(bits)
+
+
+def test_half_floats_are_written_as_they_were(tmp_path: Path) -> None:
+    values = RANDOM.normal(0, 100, (2, 9, 11)).astype(np.float16).astype(np.float32)
+    with rewritten(save(tmp_path / "a.tif", values, nbits=16, photometric="minisblack")) as after:
+        assert np.array_equal(after.read(), values)
+        assert after.tags(1, ns="IMAGE_STRUCTURE")["NBITS"] == "16"
+
+
+def test_a_mask_stays_one(tmp_path: Path) -> None:
+    values, mask = RANDOM.integers(0, 255, (3, 300, 20), dtype=np.uint8), RANDOM.random((300, 20)) > 0.3
+    with rewritten(save(tmp_path / "a.tif", values, mask, photometric="rgb")) as after:
+        assert np.array_equal(after.read(), values)
+        assert np.array_equal(after.dataset_mask() > 0, mask)
+        assert after.count == 3
+
+
+@pytest.mark.parametrize(("dtype", "nodata"), [("uint8", 0), ("uint8", 255), ("int16", -9999), ("float32", -9999)])
+def test_data_never_becomes_no_data(tmp_path: Path, dtype: str, nodata: float) -> None:
+    values = np.full((1, 8, 8), nodata, dtype)
+    values[:, 2:] = nodata + 1 if nodata != 255 else 254
+    picture = read_picture(save(tmp_path / "a.tif", values, nodata=nodata))
+    assert picture.valid is not None
+    picture.pixels[picture.valid] = nodata / picture.full_scale
+    write_picture(picture, tmp_path / "b.tif")
+    with rasterio.open(tmp_path / "b.tif") as after:
+        assert after.nodata == nodata
+        assert np.array_equal(after.read_masks(1) > 0, picture.valid[0])
+
+
+def test_white_may_be_zero_in_measurements_too(tmp_path: Path) -> None:
+    values = RANDOM.integers(1, 255, (1, 9, 11), dtype=np.uint8)
+    with rewritten(save(tmp_path / "a.tif", values, nodata=0, photometric="miniswhite")) as after:
+        assert np.array_equal(after.read(), values)
+        assert after.tags(ns="IMAGE_STRUCTURE").get("MINISWHITE") == "YES"
+
+
+@pytest.mark.parametrize(
+    ("values", "found"),
+    [
+        (np.zeros((5, 4, 4), np.uint8), "5 bands"),
+        (np.zeros((1, 4, 4), np.int16), "samples of the type int16"),
+        (np.full((1, 4, 4), 700, np.float32), "values of about"),
+    ],
+)
+def test_other_formats_refuse_what_would_be_lost(tmp_path: Path, values: NDArray[Any], found: str) -> None:
+    picture = read_picture(save(tmp_path / "a.tif", values, photometric="minisblack"))
+    with pytest.raises(PictureError, match=found) as caught:
+        write_picture(picture, tmp_path / "a.png")
+    assert caught.value.hint == "write a .tif"
