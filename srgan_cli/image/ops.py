@@ -65,6 +65,11 @@ def cubic(distance: Tensor) -> Tensor:
     return torch.where(x <= 1, near, torch.where(x <= 2, far, torch.zeros_like(x)))
 
 
+def linear(distance: Tensor) -> Tensor:
+    """The kernel of linear interpolation at these distances, in samples."""
+    return (1 - distance.abs()).clamp(min=0)
+
+
 def lanczos(distance: Tensor) -> Tensor:
     """Lanczos' kernel of three lobes at these distances, in samples.
 
@@ -97,6 +102,10 @@ KERNELS = {"bicubic": Kernel(cubic, 2), "lanczos": Kernel(lanczos, 3), "nearest"
 
 Source: R. Keys, Cubic convolution interpolation for digital image processing, 1981.
 """
+
+
+LINEAR = Kernel(linear, 1)
+"""It never overshoots."""
 
 
 @dataclass(frozen=True)

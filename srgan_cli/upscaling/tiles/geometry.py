@@ -102,13 +102,18 @@ class Geometry:
         left, right = (round(column * across) for column in (output.left, output.right))
         return Window(top, left, bottom, right)
 
-    def resize_output(self, pixels: Tensor, at: Window, output: Window, scale: int) -> Tensor:
-        """Return the result's pixels for `output`, from the window `at` of the picture enlarged `scale` times."""
+    def resize_output(
+        self, pixels: Tensor, at: Window, output: Window, scale: int, kernel: Kernel | None = None
+    ) -> Tensor:
+        """Return the result's pixels for `output`, from the window `at` of the picture enlarged `scale` times.
+
+        `kernel` replaces that of the geometry, and must not be wider.
+        """
         part = self.output_window(output)
         first = at.scaled(scale)
         rows = AxisResize(self.height * scale, self.target_height, first.top, part.top, part.bottom)
         columns = AxisResize(self.width * scale, self.target_width, first.left, part.left, part.right)
-        return resize_part(pixels, rows, columns, self.kernel)
+        return resize_part(pixels, rows, columns, kernel or self.kernel)
 
     def resize_nearest(self, pixels: Tensor, at: Window, part: Window) -> Tensor:
         """Return the nearest pixel for each pixel of `part` of the result, from the window `at` of the picture."""

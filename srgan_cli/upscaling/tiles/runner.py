@@ -12,6 +12,7 @@ from torch import Tensor
 from srgan_cli.errors import SrganError, is_out_of_memory
 from srgan_cli.image.codec.raster import ValueRange
 from srgan_cli.image.codec.samples import UNIT_RANGE
+from srgan_cli.image.ops import LINEAR, Kernel
 from srgan_cli.image.picture import Picture
 from srgan_cli.networks.generators.base import Identity
 from srgan_cli.upscaling.tiles.canvas import Canvas
@@ -114,7 +115,7 @@ class TileRunner:
         layers, parts = canvas.layers[:, *input_window.relative_to(canvas.input_window).slices], geometry.layers
         resize = partial(geometry.resize_output, at=input_window, output=blend_window, scale=1)
         if isinstance(self.transfer.generator, Identity):
-            return lambda: _clamped(resize(layers[: parts.visible]), canvas.header)
+            return lambda: _resampled(layers[: parts.visible], canvas.header, geometry.kernel, resize)
         start = partial(
             self._start_generator, parts.noise(layers), geometry=geometry, at=input_window, output=blend_window
         )
@@ -175,13 +176,18 @@ def _start_group(
     return collect
 
 
-def _clamped(enlarged: Tensor, header: Picture) -> Tensor:
-    """A resampled picture within 0…1, unless its samples have units of their own."""
-    bands, alpha = enlarged[: len(header.pixels)], enlarged[len(header.pixels) :]
+def _resampled(layers: Tensor, header: Picture, kernel: Kernel, resize: Callable[..., Tensor]) -> Tensor:
+    """Bands and alpha after resampling; bands within 0…1, unless their samples have units of their own.
+
+    Alpha is interpolated linearly: other kernels overshoot, and clipping would make the whole picture more transparent.
+    """
+    bands = resize(layers[: len(header.pixels)])
     if header.full_scale != 1:
         bands.clamp_(0, 1)
-    _snap_alpha(alpha.clamp_(0, 1), alpha)
-    return enlarged
+    if header.alpha is None:
+        return bands
+    alpha = resize(layers[len(header.pixels) :], kernel=LINEAR if kernel.radius > LINEAR.radius else kernel)
+    return torch.cat([bands, alpha])
 
 
 def _snap_alpha(sharp: Tensor, smooth: Tensor) -> Tensor:
