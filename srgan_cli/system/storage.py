@@ -44,7 +44,9 @@ def is_remote(location: Location) -> "TypeIs[UPath]":
 
 def exists(location: Location) -> bool:
     """Whether there is a file or folder.  Raises SrganError if the storage does not answer."""
-    return bool(_entry_type(location)) if is_remote(location) else location.exists()
+    if is_remote(location):
+        return bool(_entry_type(location))
+    return os.path.exists(location)  # noqa: PTH110 (Path.exists fails for long names)
 
 
 def is_dir(location: Location) -> bool:

@@ -39,7 +39,7 @@ def full_scale(dtype: np.dtype[Any], depth: int) -> float:
 
 def alpha_scale(dtype: np.dtype[Any], depth: int) -> float:
     """The stored value of opaque alpha."""
-    return 1.0 if dtype.kind == "f" else float(2 ** (depth - (dtype.kind == "i")) - 1)
+    return 1.0 if dtype.kind == "f" else float(2 ** (min(depth, 8 * dtype.itemsize) - (dtype.kind == "i")) - 1)
 
 
 def parse_nodata(text: str, dtype: np.dtype[Any]) -> float | None:

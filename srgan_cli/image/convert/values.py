@@ -109,7 +109,7 @@ def _as_samples(channel: Tensor, dtype: np.dtype[Any], depth: int) -> Values:
     """A channel (H, W) in stored units, rounded and clipped to what samples of this type hold."""
     if dtype.kind == "f":
         return _as_floats(channel.numpy(), dtype)
-    top = float(2 ** (depth - (dtype.kind == "i")) - 1)
+    top = float(2 ** (min(depth, 8 * dtype.itemsize) - (dtype.kind == "i")) - 1)
     channel = channel.double() if depth > 24 else channel
     rounded: Values = channel.nan_to_num(0).round().clamp_(-top - 1 if dtype.kind == "i" else 0, top).numpy()
     return rounded.astype(dtype)
