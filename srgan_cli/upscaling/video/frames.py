@@ -11,7 +11,7 @@ from torch import Tensor
 
 from srgan_cli.errors import PictureError
 from srgan_cli.image.luma import luma_full_range
-from srgan_cli.image.yuv import HIGH_DEFINITION, from_rgb, to_rgb
+from srgan_cli.image.raw_video.yuv import HIGH_DEFINITION, from_rgb, to_rgb
 
 Kind = Literal["rgb", "grey", "yuv"]
 BT709, UNSPECIFIED, SMPTE170M, BT2020 = 1, 2, 6, 9

@@ -6,7 +6,7 @@ from pathlib import PurePath
 from typing import IO
 
 from srgan_cli.image.picture import Picture
-from srgan_cli.image.y4m import read_frames, read_header, write_frame, write_header
+from srgan_cli.image.raw_video.y4m import read_frames, read_header, write_frame, write_header
 from srgan_cli.upscaling.scale import Scale
 from srgan_cli.upscaling.upscaler import Upscaler
 

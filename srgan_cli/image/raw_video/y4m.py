@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from srgan_cli.errors import PictureError
-from srgan_cli.image.yuv import HIGH_DEFINITION, from_rgb, to_rgb
+from srgan_cli.image.raw_video.yuv import HIGH_DEFINITION, from_rgb, to_rgb
 
 _MAGIC = b"YUV4MPEG2"
 _MAX_LINE_BYTES = 4096

@@ -8,8 +8,8 @@ import torch
 
 from srgan_cli.errors import PictureError
 from srgan_cli.image.luma import luma
-from srgan_cli.image.y4m import VideoHeader, read_frames, read_header, write_frame, write_header
-from srgan_cli.image.yuv import from_rgb, to_rgb
+from srgan_cli.image.raw_video.y4m import VideoHeader, read_frames, read_header, write_frame, write_header
+from srgan_cli.image.raw_video.yuv import from_rgb, to_rgb
 
 CHROMA = ["420jpeg", "420", "420mpeg2", "420paldv", "422", "444", "420p10", "422p10", "444p10", "444p12"]
 
