@@ -20,7 +20,7 @@ _DAMAGE_ERRORS = (
 )
 _DECODER_ERRORS = (OSError, SyntaxError, RuntimeError)
 _PYTHON = re.compile("_io|<|\\bobject\\b|argument|NoneType|buffer")
-_SIGNATURES = {b"\xff\xd8": "JPEG", b"\x89PNG": "PNG", b"GIF8": "GIF", b"BM": "BMP", b"RIFF": "WebP"}
+_SIGNATURES = {b"\xff\xd8": "JPEG", b"\x89PNG": "PNG", b"GIF8": "GIF", b"BM": "BMP", b"RIFF": "WebP", b"8BPS": "PSD"}
 _SIGNATURES |= dict.fromkeys(TIFF_SIGNATURES, "TIFF")
 _HEAD_BYTES = 64
 

@@ -58,6 +58,8 @@ def bits_per_channel(image: Image.Image, file: IO[bytes]) -> int:
         return 16 if found and int(found[4]) > 255 else 8
     if image.format == "AVIF":
         return _av1_bits(head)
+    if image.format in ("BMP", "DIB"):  # BGR;16 are 16 bits a pixel
+        return 8
     return 16 if ";16" in " ".join(str(tile[3]) for tile in getattr(image, "tile", ())) else 8
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
-from PIL import Image, ImageFile, UnidentifiedImageError
+from PIL import Image, ImageCms, ImageFile, UnidentifiedImageError
 
 from srgan_cli.errors import PictureError
 from srgan_cli.image.codec.capabilities import PILLOW_DECODERS
@@ -54,6 +54,22 @@ def expose_alpha(image: ImageFile.ImageFile) -> None:
         if isinstance(tile.args, tuple) and tile.args[0] == "BGRX":
             image.tile[number] = tile._replace(args=("BGRA", *tile.args[1:]))
             image._mode = "RGBA"
+
+
+def without_assumed_profile(image: ImageFile.ImageFile) -> None:
+    """Remove the profile that the decoder of JPEG XL makes for a file that declares sRGB by codes."""
+    profile = image.info.get("icc_profile")
+    with suppress(ImageCms.PyCMSError):
+        if profile and ImageCms.getProfileDescription(ImageCms.ImageCmsProfile(BytesIO(profile))).strip() == "sRGB":
+            del image.info["icc_profile"]
+
+
+def dropped_pictures(image: ImageFile.ImageFile) -> list[str]:
+    """A note on the layers of a PSD, which holds them merged as well, and on the smaller pictures of an icon."""
+    notes, sizes = list[str](), len(image.info.get("sizes", ()))
+    with suppress(SyntaxError, OSError, IndexError, ValueError, struct.error):
+        notes += ["its layers are merged"] if image.format == "PSD" and getattr(image, "layers", ()) else []
+    return [*notes, *([f"its {sizes - 1} smaller pictures are dropped"] if sizes > 1 else [])]
 
 
 def without_unused_alpha(values: Values, name: str, data: bytes) -> Values:

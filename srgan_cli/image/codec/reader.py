@@ -19,9 +19,11 @@ from srgan_cli.image.codec.pillow import (
     ORIENTED_BY_DECODER,
     Decoded,
     decode,
+    dropped_pictures,
     expose_alpha,
     open_image,
     read_deep_heif,
+    without_assumed_profile,
     without_unused_alpha,
 )
 from srgan_cli.image.codec.raster import Raster, Rows, Values, apply_exif_orientation
@@ -196,6 +198,7 @@ class PillowReader:
         self.is_deep = self.bits > 8 and self.format in ("PPM", "HEIF", "AVIF") and not self.animated
         self.drops_frames = bool(jxl and jxl.is_animated)
         if jxl:
+            without_assumed_profile(image)
             image.info["xmp"] = dict(reversed(list(boxes(self.data)))).get(b"xml ")
 
     def _page_numbers(self) -> Sequence[int]:
@@ -203,7 +206,7 @@ class PillowReader:
         if self.format == "MPO":
             return [0, *jpeg.pages(self.data)]
         several = self.format in _ANIMATED or self.format == "HEIF"
-        return range(self.has_default_image, getattr(self.image, "n_frames", 1)) if several else [0]
+        return range(self.has_default_image, getattr(self.image, "n_frames", 1)) if several else [self.image.tell()]
 
     def _metadata(self, index: int) -> tuple[Metadata, list[str]]:
         """Those of a picture, and the notes on them."""
@@ -283,6 +286,7 @@ class PillowReader:
         notes = ["the default image of its animation is dropped"] if self.has_default_image else []
         if self.drops_frames:
             notes.append("its animation is reduced to the first frame")
+        notes += dropped_pictures(self.image)
         return [*self.notes, *notes]
 
 
@@ -360,6 +364,7 @@ class TiffReader:
             return apply_exif_orientation(values, tiff.orientation(tags)), tiff.profile(tags), []
         with suppress(UnidentifiedImageError, SyntaxError, KeyError), open_image(file, ("TIFF",)) as image:
             image.seek(number)
+            image.info["icc_profile"] = tiff.profile(tags)  # Pillow keeps that of an earlier page
             if tiff.depth(tags) <= _PILLOW_BITS and not tiff.has_planes(tags):
                 image.load()
                 return decode(image, self.path, orientation=tiff.orientation(tags))

@@ -1,6 +1,7 @@
 """Writing: rasters encoded into a file."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
@@ -75,9 +76,13 @@ def _fit_colour(
 ) -> tuple[Colour, bytes | None, list[str]]:
     """The colour as numbers and as profile, of which the format stores either, and what is lost.
 
-    A grey profile does not fit a picture that becomes RGB.  Beside a profile, numbers need not be stored.
+    A grey profile does not fit a picture that becomes RGB.  Beside a profile, numbers need not be stored, except codes:
+    where a PNG has both, the codes count.
     """
     stored_grey = grey and capabilities.grey
+    if icc_profile and colour.cicp and not capabilities.holds_any_colour:
+        coded = _fit_colour(colour, None, capabilities, grey=grey)
+        icc_profile = None if not coded[2] else icc_profile
     if icc_profile:
         fits = capabilities.profile and stored_grey == grey
         kept = colour if capabilities.holds_any_colour else Colour()
@@ -116,7 +121,8 @@ def _write_deep(rasters: list[Raster], file: IO[bytes], name: str, encoding: Enc
     bits, options = FORMAT_CAPABILITIES[name].bits_for(wanted), _pillow_options(rasters[0], name)
     if name == "HEIF":
         values = [raster.values.astype(np.uint16) * (1 if raster.depth > 8 else 257) for raster in rasters]
-        write_deep_heif(values, file, bits, FORMAT_CAPABILITIES[name].options | options | encoding.options(name))
+        with _encoding_errors(name):
+            write_deep_heif(values, file, bits, FORMAT_CAPABILITIES[name].options | options | encoding.options(name))
         return
     encoded, parts = BytesIO(), {"exif": "exif-data", "xmp": "xmp-data", "icc_profile": "icc-profile-data"}
     stored = {parts[key]: value for key, value in options.items() if key in parts}
@@ -142,13 +148,20 @@ def _write_whole(rasters: list[Raster], file: IO[bytes], name: str, loop: int, e
     if len(images) > 1:
         options |= _animation_options(images, rasters, name, loop)
     encoded = BytesIO()
-    try:
+    with _encoding_errors(name):
         images[0].save(encoded, format=name, **options)
-    except PARSE_ERRORS as error:
+    file.write(_complete(encoded.getvalue(), rasters[0], name))
+
+
+@contextmanager
+def _encoding_errors(name: str) -> Iterator[None]:
+    """Translate what the encoders of Pillow and its plugins raise into a PictureError."""
+    try:
+        yield
+    except (*PARSE_ERRORS, RuntimeError) as error:
         if isinstance(error, OSError) and error.errno:
             raise
         raise PictureError(f"cannot encode this picture as {name}: {error}", "try another format") from error
-    file.write(_complete(encoded.getvalue(), rasters[0], name))
 
 
 def _complete(data: bytes, raster: Raster, name: str) -> bytes:

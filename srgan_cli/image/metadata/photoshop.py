@@ -5,18 +5,23 @@ Model 4.2.
 """
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 PREFIX = b"Photoshop 3.0\x00"
 """What precedes the resources in a JPEG."""
 _SIGNATURES = (b"8BIM", b"8BPS", b"PHUT", b"AgHg", b"DCSR", b"MeSa")
+RESOLUTION, EXIF, XMP = 0x03ED, 0x0422, 0x0424
+"""Numbers of resources."""
 _IPTC = 0x0404
 _IPTC_MARK = b"\x1c"
 _STALE = {
     *(0x0408, 0x041A),  # guides and slices, in pixels
     *(0x0409, 0x040C),  # thumbnails
-    *(0x040F, 0x0422, 0x0424),  # the profile, EXIF and XMP, which are stored elsewhere
+    *(0x040F, EXIF, XMP),  # the profile, EXIF and XMP, which are stored elsewhere
 }
+_PATHS = range(2000, 2998)
+_PORTABLE = {_IPTC, 0x040A, 0x040B, 0x0BB7}
+"""IPTC, the flag and the address of copyright, and the name of the clipping path."""
 
 
 def from_profile(block: bytes) -> bytes | None:
@@ -28,6 +33,12 @@ def from_profile(block: bytes) -> bytes | None:
     block = block.removeprefix(PREFIX)
     block = from_iptc(block) if block.startswith(_IPTC_MARK) else block
     return b"".join(_resource(*resource) for resource in _resources(block) if resource[1] not in _STALE) or None
+
+
+def from_resources(contents: Mapping[int, bytes]) -> bytes | None:
+    """The same of a PSD, whose contents come by number; those that say how its layers are stored go, too."""
+    portable = [number for number in contents if number in _PORTABLE or number in _PATHS]
+    return b"".join(_resource(b"8BIM", number, b"\0\0", contents[number]) for number in portable) or None
 
 
 def from_iptc(iptc: bytes) -> bytes:

@@ -118,13 +118,13 @@ class Muxer:
                 if packet.dts is None and packet.pts is None:
                     continue
                 index = packet.stream.index
-                counts[index] += 1
-                if limit is not None and min(counts.values()) >= limit:
-                    return
-                if limit is not None and counts[index] > limit:
+                if limit is not None and counts[index] >= limit:
                     continue
                 if self._place(packet):
+                    counts[index] += 1
                     yield packet
+                if limit is not None and min(counts.values()) >= limit:
+                    return
         except av.FFmpegError as error:
             report(error.strerror or "the other streams cannot be read to their end")
 
@@ -250,6 +250,7 @@ def losses(path: Path, settings: EncoderSettings, options: VideoOptions, packets
         try:
             with _output(probe, settings) as output:
                 muxer = Muxer(source, output, settings, options, video)
+                source.seek(int(muxer.range.start * 1_000_000))
                 muxer.write(packets, 0, limit=_PROBE_PACKETS)
         except (av.FFmpegError, ValueError) as error:
             reason = getattr(error, "strerror", None) or str(error)

@@ -12,6 +12,7 @@ from typing import Any
 import av
 
 from srgan_cli.errors import PictureError
+from srgan_cli.system.discovery import not_found_hint
 from srgan_cli.upscaling.video.frames import FrameLayout, frame_layout, matrix_of
 from srgan_cli.upscaling.video.hdr import display_matrix, hdr_data
 from srgan_cli.upscaling.video.options import VideoOptions
@@ -75,6 +76,8 @@ def opened(path: Path) -> "Iterator[av.container.InputContainer]":
     """The container of a file.  Raises PictureError if it is not a video or cannot be read."""
     try:
         container = av.open(f"file:{path}", metadata_errors="replace")  # a name with a colon is not a protocol
+    except FileNotFoundError as error:
+        raise PictureError("no such file: {path}", not_found_hint(path), path=path) from error
     except (av.FFmpegError, OSError) as error:
         reason = "not a video" if isinstance(error, av.InvalidDataError) else error.strerror or "not a video"
         raise PictureError("{path}: {reason}", "check the file with ffprobe", path=path, reason=reason) from error

@@ -162,7 +162,7 @@ def test_interlaced_video_is_refused_or_deinterlaced(tmp_path: Path, srgan: Srga
 
 def test_start_and_duration_take_a_part(tmp_path: Path, srgan: Srgan) -> None:
     source, target = write_clip(tmp_path / "in.mp4", sound="aac"), tmp_path / "out.mp4"
-    assert srgan("upscale", *BICUBIC, source, target, "--start", "0.2", "--duration", "0.32").code == 0
+    assert srgan("upscale", *BICUBIC, source, target, "--start", "0.2", "--duration", "0.32", "--strict").code == 0
     assert read_times(target) == [time * TICK for time in REGULAR[:8]]
     middle = read_planes(source)[5][0]
     assert np.abs(read_planes(target)[0][0].reshape(32, 2, 48, 2).mean((1, 3)) - middle).mean() < 4

@@ -72,6 +72,12 @@ def test_sizes_of_real_files_are_read(sides: tuple[int, int]) -> None:
     assert (header.height, header.width) == sides
 
 
+def test_a_jpeg_xl_in_srgb_has_no_profile_to_lose(tmp_path: Path) -> None:
+    pytest.importorskip("pillow_jxl")
+    Image.new("RGB", (20, 10)).save(tmp_path / "a.jxl", "JXL")
+    assert read_picture(tmp_path / "a.jxl").icc_profile is None
+
+
 def test_jpeg_xl_is_checked_before_it_is_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     plugin = pytest.importorskip("pillow_jxl.JpegXLImagePlugin")
     path = tmp_path / "a.jxl"

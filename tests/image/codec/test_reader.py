@@ -21,6 +21,7 @@ from srgan_cli.errors import PictureError, SrganError
 from srgan_cli.image.codec.raster import apply_exif_orientation
 from srgan_cli.image.codec.reader import open_reader
 from srgan_cli.image.io import picture_size, read_picture, write_picture
+from srgan_cli.image.metadata import photoshop
 from srgan_cli.image.metadata.colour import Colour
 from srgan_cli.image.metadata.isobmff import boxes
 from srgan_cli.image.metadata.metadata import Metadata, Text
@@ -329,3 +330,61 @@ def test_tall_pictures_come_in_bands_of_few_rows(tmp_path: Path, suffix: str) ->
         bands = list(source.read(0).rows.bands())
     assert max(map(len, bands)) <= 4096
     assert np.array_equal(np.concatenate(bands)[..., 0], values)
+
+
+def psd(resources: dict[int, bytes]) -> bytes:
+    """A grey PSD of 2 x 1 pixels without layers."""
+    blocks = b"".join(
+        b"8BIM" + struct.pack(">HHL", number, 0, len(content)) + content + bytes(len(content) % 2)
+        for number, content in resources.items()
+    )
+    head = b"8BPS" + struct.pack(">H6xHLLHH", 1, 1, 1, 2, 8, 1)
+    return head + bytes(4) + struct.pack(">L", len(blocks)) + blocks + bytes(4) + bytes(2) + bytes([7, 200])
+
+
+def test_a_psd_is_read_with_its_metadata(tmp_path: Path) -> None:
+    iptc = b"\x1c\x02\x05\x00\x05Title"
+    resolution = struct.pack(">LHHLHH", 300 << 16, 1, 1, 150 << 16, 1, 1)
+    (tmp_path / "a.psd").write_bytes(psd({0x03ED: resolution, 0x0404: iptc, 0x0424: b"<x/>", 0x040D: bytes(4)}))
+    picture = read_picture(tmp_path / "a.psd")
+    assert np.array_equal((picture.pixels * 255).round(), [[[7, 200]]])
+    assert (picture.metadata.dpi, picture.metadata.xmp) == ((300, 150), b"<x/>")
+    assert picture.metadata.photoshop == photoshop.from_iptc(iptc)
+
+
+def test_xmp_and_profile_of_a_gif_are_read(tmp_path: Path) -> None:
+    file = io.BytesIO()
+    Image.new("L", (4, 4)).save(file, "GIF")
+    data, start = file.getvalue(), 13 + 3 * 256
+    profile, mark = bytes(range(256)) * 2, b"\x21\xff\x0b"
+    blocks = b"".join(bytes([len(part)]) + part for part in (profile[:255], profile[255:510], profile[510:]))
+    trailer = bytes([1, *range(255, -1, -1), 0])
+    extensions = mark + b"XMP DataXMP<x/>" + trailer + mark + b"ICCRGBG1012" + blocks + b"\0"
+    (tmp_path / "a.gif").write_bytes(data[:start] + extensions + data[start:])
+    picture = read_picture(tmp_path / "a.gif")
+    assert (picture.metadata.xmp, picture.icc_profile) == (b"<x/>", profile)
+
+
+def test_smaller_pictures_of_an_icon_are_reported(tmp_path: Path) -> None:
+    Image.new("RGB", (32, 32)).save(tmp_path / "a.ico", sizes=[(16, 16), (32, 32)])
+    with open_reader(tmp_path / "a.ico") as source:
+        assert source.read(0).notes == ("its 1 smaller pictures are dropped",)
+
+
+def test_sixteen_bits_a_pixel_of_a_bmp_are_not_reported(tmp_path: Path) -> None:
+    header = struct.pack("<LllHHLLllLL", 40, 2, 1, 1, 16, 3, 4, 0, 0, 0, 0)
+    masks, pixels = struct.pack("<LLL", 0xF800, 0x7E0, 0x1F), struct.pack("<HH", 0xF800, 0x1F)
+    (tmp_path / "a.bmp").write_bytes(b"BM" + struct.pack("<LLL", 70, 0, 66) + header + masks + pixels)
+    with open_reader(tmp_path / "a.bmp") as source:
+        raster = source.read(0)
+    assert raster.notes == ()
+    assert raster.values.tolist() == [[[255, 0, 0], [0, 0, 255]]]
+
+
+def test_a_page_of_a_tiff_has_no_profile_of_an_earlier_one(tmp_path: Path) -> None:
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    page = Image.new("P", (4, 4))
+    Image.new("RGB", (4, 4)).save(tmp_path / "a.tif", save_all=True, append_images=[page], icc_profile=profile)
+    with open_reader(tmp_path / "a.tif") as source:
+        stored = [bool(tag[1].get(34675)) for tag in source.pages]  # type: ignore[attr-defined]
+        assert [bool(source.read(index).icc_profile) for index in (0, 1)] == stored

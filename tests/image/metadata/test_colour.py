@@ -9,9 +9,10 @@ import pytest
 import torch
 from PIL import Image, ImageCms
 
+from srgan_cli.image.codec.writer import fit_metadata
 from srgan_cli.image.io import picture_losses, read_picture, write_picture
 from srgan_cli.image.metadata import bmp, png
-from srgan_cli.image.metadata.colour import HLG, PQ, PRIMARIES, Colour, from_calibration, from_cicp
+from srgan_cli.image.metadata.colour import HLG, NO_COLOUR, PQ, PRIMARIES, Colour, from_calibration, from_cicp
 from srgan_cli.image.metadata.metadata import Metadata
 from srgan_cli.image.picture import Picture
 
@@ -186,3 +187,11 @@ def test_bmp_keeps_a_profile_and_reads_its_calibration(tmp_path: Path) -> None:
     assert not notes
     assert found.is_srgb
     assert found.gamma == pytest.approx(1 / 2.2, abs=1e-5)
+
+
+@pytest.mark.parametrize("name", ["JPEG", "HEIF", "PNG"])
+def test_codes_count_before_a_profile(name: str) -> None:
+    metadata, profile, losses = fit_metadata(Metadata(colour=Colour((9, 16))), b"profile", name, depth=8, grey=False)
+    assert losses == []
+    assert profile == {"JPEG": Colour((9, 16)).profile(grey=False), "HEIF": None, "PNG": b"profile"}[name]
+    assert metadata.colour == (NO_COLOUR if name == "JPEG" else Colour((9, 16)))
