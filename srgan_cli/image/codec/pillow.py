@@ -68,7 +68,8 @@ def dropped_pictures(image: ImageFile.ImageFile) -> list[str]:
     """A note on the layers of a PSD, which holds them merged as well, and on the smaller pictures of an icon."""
     notes, sizes = list[str](), len(image.info.get("sizes", ()))
     with suppress(SyntaxError, OSError, IndexError, ValueError, struct.error):
-        notes += ["its layers are merged"] if image.format == "PSD" and getattr(image, "layers", ()) else []
+        layers: list[object] = getattr(image, "layers", []) if image.format == "PSD" else []
+        notes += ["its layers are merged"] if layers else []
     return [*notes, *([f"its {sizes - 1} smaller pictures are dropped"] if sizes > 1 else [])]
 
 
