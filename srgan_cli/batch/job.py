@@ -103,13 +103,15 @@ class Job:
         return JobResult(sizes[0], pictures.count, seconds, tiling_error, *found)
 
     def _prepare(self, picture: ImageStream, *, report: Callable[[tuple[ValueRange, ...]], None]) -> ImageStream:
-        """A picture with the bands that the network sees as colour; `report` gets the ranges that it sees."""
+        """A picture as the network sees it; `report` gets the ranges of its bands."""
         check_samples(self.target, picture)
         if self.options.rgb_bands:
             picture = picture.map(lambda part: part.with_rgb_bands(self.options.rgb_bands))
         header = picture.header
         if self.options.consistent and (header.full_scale == 1 or header.valid is not None or len(header.pixels) > 3):
             raise PictureError("--consistent takes photographs, and this is a measurement", "leave --consistent out")
+        picture = self.upscaler.prepare(picture)
+        header = picture.header
         report(() if self.upscaler.is_kernel else header.value_ranges)
         return picture
 
@@ -158,7 +160,7 @@ class Job:
         report: Callable[[Consistency], None],
     ) -> Iterator[ImageStream]:
         """One picture after the other.  Those that the format streams are computed while their bands are encoded."""
-        for number, picture in enumerate(map(self.upscaler.prepare, pictures.streams())):
+        for number, picture in enumerate(pictures.streams()):
             self.report_losses([*picture.header.notes, *picture_losses(self.target, picture)])
             plan, advance = self._plan_for(picture, plans, reserved), self._advance(number, pictures.count)
             enlarged = self.upscaler.upscale_stream(picture, plan, progress=advance)

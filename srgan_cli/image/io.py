@@ -19,7 +19,7 @@ from srgan_cli.image.codec.colour import count_colours
 from srgan_cli.image.codec.limits import check_max_pixels
 from srgan_cli.image.codec.raster import Raster
 from srgan_cli.image.codec.reader import open_reader
-from srgan_cli.image.codec.samples import UNIT_RANGE
+from srgan_cli.image.codec.samples import UNIT_RANGE, overlap
 from srgan_cli.image.convert.values import stream_raster, to_rows, to_values
 from srgan_cli.image.geo.export import place_losses, write_place
 from srgan_cli.image.metadata.metadata import Metadata
@@ -42,6 +42,8 @@ __all__ = [
     "write_picture",
 ]
 _DTYPES = {8: np.uint8, 16: np.uint16}
+_LEAST_SHOWN = 0.1
+"""The least part of a range of values that lies in 0…1, in a format that clips the rest."""
 _GIF_TIME_UNIT = 10
 """Milliseconds."""
 
@@ -106,7 +108,7 @@ def picture_losses(path: Path, picture: Picture | ImageStream) -> list[str]:
         f"stores {most_bits} of this picture's {bits} bits a channel": bits > most_bits
         and not _keeps_samples(header, name),
         "clips values outside 0…1": _exceeds_unit_range(header) and not _keeps_samples(header, name),
-        "cannot store which value is no data": bool(header.nodata) and not _keeps_samples(header, name),
+        "cannot store which value is no data": bool(header.nodata) and not _keeps_nodata(header, name),
         "cannot store all of this picture's EXIF": name == "TIFF" and tiff.has_unwritable_tags(metadata.exif),
     }
     lost = [loss for loss, applies in losses.items() if applies]
@@ -123,9 +125,9 @@ def check_samples(path: Path, picture: Picture | ImageStream) -> None:
         reason = f"{count} bands"
     elif not _keeps_samples(header, name) and header.full_scale == 1 and header.dtype.kind != "f":
         reason = f"samples of the type {header.dtype.name}"
-    elif not _keeps_samples(header, name) and any(low >= 1 or high <= 0 for low, high in header.value_ranges):
-        low, high = header.value_ranges[0]
-        reason = f"values of about {low:.6g} to {high:.6g}" if header.full_scale == 1 else ""
+    elif not _keeps_samples(header, name) and header.full_scale == 1:
+        lost = (ends for ends in header.value_ranges if overlap(ends, UNIT_RANGE) < _LEAST_SHOWN)
+        reason = next((f"values of about {low:.6g} to {high:.6g}" for low, high in lost), "")
     if reason:
         raise PictureError(f"{name} cannot store {reason}", "write a .tif")
 
@@ -139,7 +141,8 @@ def to_raster(picture: Picture | ImageStream, name: str) -> Raster:
     if _keeps_samples(header, name):
         rows = to_rows(stream, header.dtype, header.depth)
         raster = Raster(rows, profile, metadata, header.duration, bits=header.depth, layout=stream.header.layout)
-        return replace(raster, nodata=header.nodata, declared_range=header.declared_range)
+        declared = None if header.metadata.dicom else header.declared_range  # that of DICOM is one of percentiles
+        return replace(raster, nodata=header.nodata, declared_range=declared)
     depth = _stored_depth(header.depth, capabilities)
     rows = to_rows(stream, np.dtype(_DTYPES[depth]), depth)
     return Raster(rows, profile, metadata, header.duration)
@@ -148,6 +151,12 @@ def to_raster(picture: Picture | ImageStream, name: str) -> Raster:
 def _keeps_samples(header: Picture, name: str) -> bool:
     """Whether a format stores a picture's own samples, whatever their type is."""
     return FORMAT_CAPABILITIES[name].any_bands or (name == "DICOM" and header.dtype.kind != "f")
+
+
+def _keeps_nodata(header: Picture, name: str) -> bool:
+    """Whether a format stores which value is no data; DICOM does for grey of at most 16 bits."""
+    stores = name != "DICOM" or (len(header.pixels) == 1 and header.dtype.itemsize <= 2)
+    return stores and _keeps_samples(header, name)
 
 
 def _exceeds_unit_range(header: Picture) -> bool:

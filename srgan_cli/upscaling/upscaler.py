@@ -14,6 +14,7 @@ from torch import Tensor
 from srgan_cli.errors import PictureError, UsageError
 from srgan_cli.image.alpha import fill_hidden
 from srgan_cli.image.codec.raster import ValueRange
+from srgan_cli.image.codec.samples import overlap
 from srgan_cli.image.convert.kinds import HandT, Listed, Stored, map_pictures
 from srgan_cli.image.ops import KERNELS
 from srgan_cli.image.picture import ImageStream, Picture
@@ -46,6 +47,8 @@ from srgan_cli.weights.interpolation import interpolate
 from srgan_cli.weights.registry import find_weights
 
 DEFAULT_MODEL = "srgan"
+_LEAST_OVERLAP = 0.1
+"""The part of a picture's range of values from which on weights of measurements know them."""
 _RESAMPLING_SCALE = 4
 _RESAMPLING_TILE = 512
 """Resampling reads its tiles several times and is faster when they fit into the processor's cache."""
@@ -223,13 +226,18 @@ class Upscaler:
         """
         if self.value_range is None:
             return stream
-        bands, found = self.generator.bands, len(stream.header.pixels)
+        header, bands = stream.header, self.generator.bands
+        found = len(header.pixels)
         if found != bands:
             raise PictureError(
                 f"{self.name} takes pictures of {bands} bands, this one has {found}", "take other weights"
             )
-        ranges = (self.value_range,) * bands
-        return stream.map(lambda part: replace(part, rgb_bands=tuple(range(bands)), value_ranges=ranges))
+        own = header.value_ranges or ((0.0, header.full_scale),)
+        strange = next((ends for ends in own if overlap(ends, self.value_range) < _LEAST_OVERLAP), None)
+        note = "its values of about {:.6g} to {:.6g} are not those of the weights, {:.6g} to {:.6g}"
+        notes = header.notes if strange is None else (*header.notes, note.format(*strange, *self.value_range))
+        ranges, colours = (self.value_range,) * bands, tuple(range(bands))
+        return stream.map(lambda part: replace(part, rgb_bands=colours, value_ranges=ranges, notes=notes))
 
     def upscale_stream(self, stream: ImageStream, plan: TilePlan, *, progress: Progress | None = None) -> ImageStream:
         """Return the enlarged picture as a stream, which computes its bands when they are read.

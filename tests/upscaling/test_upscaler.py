@@ -156,6 +156,14 @@ def test_a_scale_out_of_range_is_an_error(scale: float) -> None:
         check_scale(scale)
 
 
+@pytest.mark.parametrize(("ranges", "notes"), [((0.1, 0.3), 0), ((200.0, 6000.0), 1)])
+def test_weights_of_measurements_say_when_values_are_strange_to_them(ranges: tuple[float, float], notes: int) -> None:
+    measured = Upscaler(SRResNet(bands=1, channels=4, blocks=1), CPU, value_range=(0, 0.4))
+    picture = Picture(torch.rand(1, 9, 9), depth=32, value_ranges=(ranges,))
+    prepared = measured.prepare(ImageStream.from_picture(picture)).header
+    assert (prepared.value_ranges, len(prepared.notes)) == (((0, 0.4),), notes)
+
+
 def test_the_default_scale_is_the_generators() -> None:
     check_scale(None)
     assert upscaler(bicubic(3)).upscale(Picture(noise(3, 4, 5))).pixels.shape == (3, 12, 15)

@@ -46,6 +46,7 @@ class Reporter:
         self.single = plan.is_single and world.size == 1
         self.counts: Counter[str] = Counter()
         self.failures: list[str] = []
+        self.has_warned = False
         for place, problem in plan.errors if world.is_main else ():
             self.report(TaskResult(Task(place, plan.folder or place), "failed", error=problem))
 
@@ -74,8 +75,17 @@ class Reporter:
         self.counts[result.status] += 1
         if result.status == "enlarged":
             info(self._message(result))
+            self._warn_of_diagnosis(result.task)
         elif self.single:
             info(f"{result.task.target} is kept as it is")
+
+    def _warn_of_diagnosis(self, task: Task) -> None:
+        """Say once what results in medicine are not for."""
+        from srgan_cli.image.dicom.file import SUFFIXES
+
+        if not self.has_warned and {task.source.suffix.lower(), task.target.suffix.lower()} & set(SUFFIXES):
+            info("enlarged medical pictures are not for diagnosis")
+            self.has_warned = True
 
     def _fail(self, error: "SrganError", name: str) -> None:
         if self.single:

@@ -43,17 +43,22 @@ def alpha_scale(dtype: np.dtype[Any], depth: int) -> float:
 
 
 def parse_nodata(text: str, dtype: np.dtype[Any]) -> float | None:
-    """The value that stands for no data, as samples of this type hold it; None without one, and for NaN."""
+    """The value that stands for no data, as samples of this type hold it; None without a finite one."""
     try:
         value = float(text)
     except ValueError:
         return None
-    if math.isnan(value):
-        return None
     if dtype.kind == "f":
-        return float(dtype.type(value))
+        with np.errstate(over="ignore"):
+            stored = float(dtype.type(value))
+        return stored if math.isfinite(stored) else None
     limits = np.iinfo(dtype)
     return value if value.is_integer() and limits.min <= value <= limits.max else None
+
+
+def overlap(own: ValueRange, other: ValueRange) -> float:
+    """Which part of a range lies in another one; negative if none does."""
+    return (min(own[1], other[1]) - max(own[0], other[0])) / (own[1] - own[0])
 
 
 def nodata_slack(nodata: float) -> float:

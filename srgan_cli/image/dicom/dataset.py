@@ -6,6 +6,8 @@ Source: DICOM PS3.3 2024e, C.7.6.2 (image plane), C.7.6.3 (pixels), C.7.6.16 (fu
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from srgan_cli.image.codec.raster import Raster
+from srgan_cli.image.codec.samples import parse_nodata
 from srgan_cli.version import __version__
 
 if TYPE_CHECKING:
@@ -71,7 +73,7 @@ def enlarge(dataset: "Dataset", height: int, width: int) -> None:
     dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = generate_uid()
 
 
-def secondary_capture(bits: int, has_colour: bool) -> "Dataset":
+def secondary_capture(raster: Raster) -> "Dataset":
     """The data set of a picture that no scanner made.  Source: DICOM PS3.3, A.8.1 and PS3.4, B.5."""
     from pydicom import Dataset, uid
     from pydicom.dataset import FileMetaDataset
@@ -83,9 +85,12 @@ def secondary_capture(bits: int, has_colour: bool) -> "Dataset":
     for name in _UNKNOWN:
         setattr(dataset, name, "")
     dataset.Modality, dataset.ConversionType = "OT", "WSD"
-    dataset.BitsAllocated = dataset.BitsStored = bits
-    dataset.HighBit, dataset.PixelRepresentation = bits - 1, 0
-    dataset.SamplesPerPixel, dataset.PhotometricInterpretation = (3, "RGB") if has_colour else (1, "MONOCHROME2")
+    dtype, nodata = raster.rows.dtype, parse_nodata(raster.nodata, raster.rows.dtype)
+    dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit = 8 * dtype.itemsize, raster.depth, raster.depth - 1
+    dataset.PixelRepresentation = int(dtype.kind == "i")
+    dataset.SamplesPerPixel, dataset.PhotometricInterpretation = (3, "RGB") if raster.has_colour else (1, "MONOCHROME2")
+    if nodata is not None and not raster.has_colour and dtype.itemsize <= 2:
+        dataset.add_new("PixelPaddingValue", "SS" if dtype.kind == "i" else "US", int(nodata))
     dataset.file_meta = meta
     return dataset
 

@@ -1,5 +1,6 @@
 """Reading the frames of DICOM files, and writing enlarged ones with everything else from the source."""
 
+import math
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ import numpy as np
 
 from srgan_cli.errors import PictureError
 from srgan_cli.image.codec.raster import Raster, Rows, ValueRange, Values
+from srgan_cli.image.codec.samples import parse_nodata
 from srgan_cli.image.dicom.dataset import drop_unfit, enlarge, secondary_capture
 from srgan_cli.image.metadata.metadata import Metadata
 
@@ -26,6 +28,8 @@ _INTEGER_BITS = (8, 16, 32)
 _COPIES = 4
 """Memory of a frame while it is decoded, as a multiple of its bytes."""
 _RANGE_FRAMES = 16
+_RANGE_VALUES = 2**22
+"""The most values that are looked at for the range."""
 _RANGE_PERCENTILES = (0.1, 99.9)
 _PALETTE = tuple(
     f"{colour}Palette{kind}"
@@ -89,7 +93,8 @@ class DicomReader:
             notes=notes,
             nodata=self._padding,
             declared_range=self._range,
-            is_measured=True,
+            is_measured=self._is_grey,
+            bits=self._bits,
         )
 
     def _values(self, index: int) -> Values:
@@ -98,7 +103,7 @@ class DicomReader:
 
         data = self.dataset
         with _quietly(self.path, f" ({data.file_meta.TransferSyntaxUID.name})"):
-            values = pixel_array(data, index=index)
+            values = _join_padding(pixel_array(data, index=index), data)
             if data.PhotometricInterpretation == "PALETTE COLOR":
                 values = apply_color_lut(values, data)
         values = values if data.PhotometricInterpretation != "MONOCHROME1" else invert(values, data)
@@ -115,10 +120,22 @@ class DicomReader:
             return _to_bytes(header), notes
 
     @property
+    def _is_grey(self) -> bool:
+        return bool(self.dataset.SamplesPerPixel == 1 and self.dataset.PhotometricInterpretation != "PALETTE COLOR")
+
+    @property
+    def _bits(self) -> int:
+        """Bits a channel; 0 for those of the type, of colours from a palette and where only the type holds padding."""
+        bits, is_signed = int(self.dataset.BitsStored), bool(self.dataset.PixelRepresentation)
+        bottom = -(2 ** (bits - 1)) if is_signed else 0
+        padding = int(self._padding or 0)
+        return bits if self._is_grey and bottom <= padding < bottom + 2**bits else 0
+
+    @property
     def _padding(self) -> str:
         """The value of pixels without data."""
         padding = self.dataset.get("PixelPaddingValue")
-        if padding is None or self.dataset.SamplesPerPixel != 1:
+        if padding is None or not self._is_grey:
             return ""
         number = np.array(padding)
         inverted = invert(number, self.dataset) if self.dataset.PhotometricInterpretation == "MONOCHROME1" else number
@@ -127,10 +144,11 @@ class DicomReader:
     @cached_property
     def _range(self) -> ValueRange | None:
         """The range of grey values deeper than 8 bits: percentiles over frames across the file, without padding."""
-        if self.dataset.SamplesPerPixel != 1 or self.dataset.BitsStored <= 8:
+        if not self._is_grey or self.dataset.BitsStored <= 8:
             return None
         chosen = np.linspace(0, self.count - 1, min(self.count, _RANGE_FRAMES)).round().astype(int)
-        values = np.concatenate([self._values(int(index)).ravel() for index in chosen])
+        step = math.ceil(math.sqrt(len(chosen) * self.height * self.width / _RANGE_VALUES))
+        values = np.concatenate([self._values(int(index))[::step, ::step].ravel() for index in chosen])
         kept = values[values != int(self._padding)] if self._padding else values
         if not kept.size:
             return None
@@ -147,14 +165,14 @@ def write(rasters: Sequence[Raster], path: Path) -> None:
     if len(kinds) > 1:
         raise PictureError("DICOM stores frames of one size and depth", "write a .tif")
     with _quietly(path):
-        dataset = _parse(BytesIO(header)) if header else secondary_capture(rasters[0].depth, rasters[0].has_colour)
+        dataset = _parse(BytesIO(header)) if header else secondary_capture(rasters[0])
         height, width, _ = rasters[0].rows.shape
         if header:
             enlarge(dataset, height, width)
         dataset.Rows, dataset.Columns = height, width
         if rasters[0].has_colour:
             _describe_rgb(dataset)
-        frames = [_stored(raster.values, dataset) for raster in rasters]
+        frames = [_stored(raster, dataset) for raster in rasters]
         _set_extremes(dataset, frames)
         data = b"".join(frame.tobytes() for frame in frames)
         dataset.PixelData = data + bytes(len(data) % 2)
@@ -171,11 +189,23 @@ def invert(values: Values, dataset: "Dataset") -> Values:
     return (top - values.astype(np.int64)).astype(values.dtype)
 
 
-def _stored(values: Values, dataset: "Dataset") -> Values:
-    """Values as the file stores them: integers within its bits."""
+def _join_padding(values: Values, dataset: "Dataset") -> Values:
+    """Values with all of the padding's range as PixelPaddingValue.  Source: DICOM PS3.3, C.7.5.1.1.2."""
+    padding, limit = dataset.get("PixelPaddingValue"), dataset.get("PixelPaddingRangeLimit")
+    if padding is None or limit is None:
+        return values
+    low, high = sorted((padding, limit))
+    joined: Values = np.where((values >= low) & (values <= high), padding, values).astype(values.dtype)
+    return joined
+
+
+def _stored(raster: Raster, dataset: "Dataset") -> Values:
+    """Values as the file stores them: integers within its bits, or its padding."""
+    values, nodata = raster.values, parse_nodata(raster.nodata, raster.rows.dtype)
     bits, signed = int(dataset.BitsStored), bool(dataset.PixelRepresentation)
     low, high = (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) if signed else (0, 2**bits - 1)
-    stored = np.rint(values.astype(np.float64)).clip(low, high).astype(_dtype(dataset))
+    clipped = values.clip(low, high) if nodata is None else np.where(values == nodata, values, values.clip(low, high))
+    stored = clipped.astype(_dtype(dataset))
     return invert(stored, dataset) if dataset.PhotometricInterpretation == "MONOCHROME1" else stored
 
 

@@ -39,17 +39,19 @@ Tags = Mapping[int, Any]
 def decoder(tags: Tags, *, has_mask: bool = False) -> Decoder:
     """Which library reads a page.
 
-    libvips reads in bands, but mixes up planes, and knows neither masks nor 64 bits, nor 10, 12 or 14.  GDAL, if it is
+    libvips reads in bands, but mixes up planes, reads NaN of half floats as infinity, and knows neither masks nor 64
+    bits, nor 10, 12 or 14.  GDAL, if it is
     installed, reads these in bands too.  Pillow and tifffile decode whatever is left whole.
     """
     bits, colours = set(_bits(tags)), tags.get(PHOTOMETRIC)
     planes = tags.get(PLANAR, 1) == _SEPARATE_PLANES and (colours, tags.get(SAMPLES)) != (_RGB, 3)
     known = tags.get(_COMPRESSION, 1) in _VIPS_COMPRESSIONS and not (tags.get(PLANAR) == 2 and _TILE_WIDTH in tags)
     plain = bits in ({8}, {16}, {32}) and known and not planes and not has_mask
+    floats = _FLOAT in np.atleast_1d(tags.get(FORMAT, ()))
     if colours not in _UNCONVERTED:
-        floats = colours == _SEPARATED and _FLOAT in np.atleast_1d(tags.get(FORMAT, ()))
+        floats = floats and colours == _SEPARATED
         return "vips" if plain and bits != {8} and not floats and colours != _LOG_L else "whole"
-    if plain:
+    if plain and not (floats and bits == {16}):
         return "vips"
     return "gdal" if max(bits) >= 8 and find_spec("rasterio") else "whole"
 

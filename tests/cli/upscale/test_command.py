@@ -51,6 +51,16 @@ def test_strict_fails_instead_of_losing_anything(srgan: Callable[..., Outcome], 
     assert srgan("upscale", "--strict", tmp_path / "clear.png", tmp_path / "out.png", "-m", weights).code == 0
 
 
+def test_medical_results_are_said_once_not_to_be_for_diagnosis(srgan: Callable[..., Outcome], tmp_path: Path) -> None:
+    pytest.importorskip("pydicom", reason="needs srgan-cli[dicom]")
+    for name in ("a.png", "b.png"):
+        Image.new("L", (5, 5), 90).save(tmp_path / name)
+    arguments = ("-m", "bicubic", "--strict", "--name", "{stem}.dcm")
+    outcome = srgan("upscale", tmp_path / "a.png", tmp_path / "b.png", tmp_path / "out", *arguments)
+    assert outcome.code == 0
+    assert outcome.err.count("not for diagnosis") == 1
+
+
 def test_conversion_of_cmyk_is_reported(srgan: Callable[..., Outcome], weights: Path, tmp_path: Path) -> None:
     Image.new("CMYK", (5, 5), (200, 0, 0, 0)).save(tmp_path / "ink.jpg")
     outcome = srgan("upscale", tmp_path / "ink.jpg", tmp_path / "out.png", "-m", weights)

@@ -13,6 +13,8 @@ from pydicom.dataset import FileMetaDataset  # noqa: E402
 
 from srgan_cli import Upscaler, read_picture, write_picture  # noqa: E402
 from srgan_cli.errors import PictureError  # noqa: E402
+from srgan_cli.image.codec.raster import Raster, Rows  # noqa: E402
+from srgan_cli.image.convert.values import stream_raster  # noqa: E402
 from srgan_cli.image.sequence import open_pictures, write_pictures  # noqa: E402
 
 PATIENT = "Doe^Jane"
@@ -187,3 +189,41 @@ def test_old_files_without_a_preamble_are_read_by_name(tmp_path: Path) -> None:
     del made.file_meta
     made.save_as(tmp_path / "a.dcm", implicit_vr=True, little_endian=True, enforce_file_format=False)
     assert read_picture(tmp_path / "a.dcm").width == 24
+
+
+@pytest.mark.parametrize(("dtype", "bits", "nodata"), [("int16", 16, "-9999"), ("uint16", 12, "0"), ("uint8", 8, "")])
+def test_other_pictures_become_secondary_captures_with_their_own_samples(
+    tmp_path: Path, dtype: str, bits: int, nodata: str
+) -> None:
+    values = ramp(dtype, 5, 200)
+    if nodata:
+        values[:4] = int(nodata)
+    raster = Raster(Rows.from_array(values[..., None]), nodata=nodata, bits=bits)
+    write_picture(stream_raster(raster), tmp_path / "a.dcm")
+    written = pydicom.dcmread(tmp_path / "a.dcm")
+    np.testing.assert_array_equal(written.pixel_array, values)
+    assert (written.BitsStored, written.PixelRepresentation) == (bits, int(dtype == "int16"))
+    assert written.get("PixelPaddingValue") == (int(nodata) if nodata else None)
+
+
+def test_all_of_the_padding_range_is_no_data(tmp_path: Path) -> None:
+    values = ramp("int16", 100, 900)
+    values[:4], values[4:6] = -2000, -1900
+    made = dataset(values)
+    made.add_new("PixelPaddingValue", "SS", -2000)
+    made.add_new("PixelPaddingRangeLimit", "SS", -1500)
+    large = enlarge(save(made, tmp_path / "a.dcm"), tmp_path / "b.dcm").pixel_array
+    assert (large[:12] == -2000).all()
+    assert large[12:].min() > 0
+
+
+def test_a_picture_of_12_bits_is_as_bright_in_other_formats(tmp_path: Path) -> None:
+    source = save(dataset(ramp("uint16", 0, 4095), BitsStored=12, HighBit=11), tmp_path / "a.dcm")
+    write_picture(read_picture(source), tmp_path / "a.png")
+    assert read_picture(tmp_path / "a.png").pixels.max() == 1
+
+
+def test_percentiles_are_not_written_as_a_declared_range(tmp_path: Path) -> None:
+    source = save(dataset(ramp("int16", -1000, 3000)), tmp_path / "a.dcm")
+    write_picture(read_picture(source), tmp_path / "a.tif")
+    assert read_picture(tmp_path / "a.tif").declared_range is None

@@ -53,9 +53,25 @@ def test_odd_bits_are_written_as_they_were(tmp_path: Path, bits: int) -> None:
 
 def test_half_floats_are_written_as_they_were(tmp_path: Path) -> None:
     values = RANDOM.normal(0, 100, (2, 9, 11)).astype(np.float16).astype(np.float32)
+    values[:, 2:4, 3:5] = np.nan
     with rewritten(save(tmp_path / "a.tif", values, nbits=16, photometric="minisblack")) as after:
-        assert np.array_equal(after.read(), values)
+        assert np.array_equal(after.read(), values, equal_nan=True)
         assert after.tags(1, ns="IMAGE_STRUCTURE")["NBITS"] == "16"
+
+
+@pytest.mark.parametrize("nodata", [np.inf, -np.inf, np.nan, -1.7976931348623157e308])
+def test_only_the_infinite_is_no_data_where_the_nodata_value_is_infinite(tmp_path: Path, nodata: float) -> None:
+    values = RANDOM.normal(0, 100, (1, 9, 11)).astype(np.float64)
+    values[:, 2:4, 3:5] = nodata
+    valid = read_picture(save(tmp_path / "a.tif", values, nodata=nodata)).valid
+    assert valid is not None
+    assert np.array_equal(~valid.numpy(), np.isin(values, nodata) | np.isnan(values))
+
+
+def test_values_that_hardly_lie_in_0_to_1_are_refused_by_formats_that_clip(tmp_path: Path) -> None:
+    path = save(tmp_path / "a.tif", RANDOM.uniform(0, 3000, (1, 9, 11)).astype(np.float32))
+    with pytest.raises(PictureError, match="PNG cannot store values of about"):
+        write_picture(read_picture(path), tmp_path / "a.png")
 
 
 def test_a_mask_stays_one(tmp_path: Path) -> None:
