@@ -16,7 +16,9 @@ if TYPE_CHECKING:
         UsageError,
         WeightsError,
     )
+    from srgan_cli.image.codec.capabilities import Encoding
     from srgan_cli.image.codec.raster import BandLayout
+    from srgan_cli.image.convert.tensors import Channels
     from srgan_cli.image.geo.place import Place
     from srgan_cli.image.io import read_picture, write_picture
     from srgan_cli.image.metadata.colour import Colour
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from srgan_cli.scoring.report.report import Difference, Report, Score, Summary
     from srgan_cli.upscaling.back_projection import Consistency, back_project
     from srgan_cli.upscaling.scale import Size
+    from srgan_cli.upscaling.tiles.layers import Layers
     from srgan_cli.upscaling.tiles.memory import ReservedMemory
     from srgan_cli.upscaling.tiles.plan import TilePlan
     from srgan_cli.upscaling.tiles.tiling import TilePolicy
@@ -38,13 +41,16 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BandLayout",
+    "Channels",
     "Colour",
     "Consistency",
     "Difference",
+    "Encoding",
     "GainMap",
     "Generator",
     "ImageSequence",
     "ImageStream",
+    "Layers",
     "Metadata",
     "MismatchError",
     "OutputClosed",
@@ -77,7 +83,9 @@ __all__ = [
 
 _MODULES = {
     "errors": "MismatchError OutputClosed PictureError SrganError UnknownDevice UnknownModel UsageError WeightsError",
+    "image.codec.capabilities": "Encoding",
     "image.codec.raster": "BandLayout",
+    "image.convert.tensors": "Channels",
     "image.geo.place": "Place",
     "image.io": "read_picture write_picture",
     "image.metadata.colour": "Colour",
@@ -91,6 +99,7 @@ _MODULES = {
     "scoring.report.report": "Difference Report Score Summary",
     "upscaling.back_projection": "Consistency back_project",
     "upscaling.scale": "Size",
+    "upscaling.tiles.layers": "Layers",
     "upscaling.tiles.memory": "ReservedMemory",
     "upscaling.tiles.plan": "TilePlan",
     "upscaling.tiles.tiling": "TilePolicy",

@@ -61,5 +61,5 @@ def test_max_pixels_allows_larger_pictures(
     Image.effect_noise((20, 20), 50).save(tmp_path / "a.png")
     Image.new("L", (300, 300)).save(tmp_path / "plain.png", compress_level=9)
     for name, options, code in (("a", [], 0), ("plain", [], 1), ("plain", ["--max-pixels", 90_000], 0)):
-        line = ("upscale", tmp_path / f"{name}.png", tmp_path / "out.png", "-m", "bicubic", "-s", 2)
+        line = ("upscale", tmp_path / f"{name}.png", tmp_path / "out.png", "-m", "bicubic", "-s", 2, "--overwrite")
         assert srgan(*line, *options).code == code

@@ -125,7 +125,10 @@ def test_processes_share_a_folder_and_continue_when_one_is_killed(mixture: Path,
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [("- out.png", "standard input and output belong to one process"), ("in out --devices cpu", "under torchrun")],
+    [
+        ("- out.png", "standard input and output, and pipes, belong to one process"),
+        ("in out --devices cpu", "under torchrun"),
+    ],
 )
 def test_what_several_processes_cannot_share_is_refused(
     srgan: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch, arguments: str, message: str

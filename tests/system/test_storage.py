@@ -137,7 +137,7 @@ def test_batches_are_planned_from_storage_to_storage_and_to_a_folder(tmp_path: P
 
 @pytest.mark.usefixtures("store")
 def test_the_error_for_a_url_without_a_format_names_it() -> None:
-    with pytest.raises(UsageError, match=r"the format of memory://bucket/out: it has no suffix"):
+    with pytest.raises(UsageError, match=r"memory://bucket/out has no suffix"):
         plan_batch(["memory://bucket/in/a.png"], "memory://bucket/out", Naming())
 
 
