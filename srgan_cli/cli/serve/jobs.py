@@ -17,6 +17,7 @@ from srgan_cli.batch.naming import Naming
 from srgan_cli.batch.processor import ImageProcessor
 from srgan_cli.batch.task import Task, TaskResult, UpscaleOptions
 from srgan_cli.errors import SrganError
+from srgan_cli.image.codec.capabilities import DEFAULT_ENCODING, Encoding, output_format
 from srgan_cli.image.codec.samples import to_image
 from srgan_cli.image.io import read_picture
 from srgan_cli.system.progress import Progress
@@ -41,6 +42,7 @@ class Choice:
     """None for the default of the model, also where it has none."""
     suffix: str = ""
     """The format of the results; "" for that of each input."""
+    encoding: Encoding = DEFAULT_ENCODING
 
 
 @dataclass
@@ -94,9 +96,12 @@ class Studio:
         """
         upscaler = self.upscaler(choice.model, choice.scale, choice.strength)
         naming = Naming(_NAME, choice.suffix, choice.scale or upscaler.scale, upscaler.name)
-        options = UpscaleOptions(scale=choice.scale, max_pixels=self.max_pixels, overwrite="overwrite")
-        processor, results = ImageProcessor(upscaler, options), []
-        for number, task in enumerate(_tasks(sources, job.folder, naming)):
+        options = UpscaleOptions(
+            scale=choice.scale, max_pixels=self.max_pixels, overwrite="overwrite", encoding=choice.encoding
+        )
+        processor, results, tasks = ImageProcessor(upscaler, options), [], _tasks(sources, job.folder, naming)
+        choice.encoding.check(output_format(PurePath(task.target.name)) for task in tasks)
+        for number, task in enumerate(tasks):
 
             def advance(done: int, total: int, number: int = number) -> None:
                 if job.cancelled.is_set():
@@ -142,11 +147,15 @@ def previews(source: Path, target: Path) -> tuple[Path, Path]:
 
 def _thumbnail(path: Path, width: int, height: int, *, force: bool = False) -> pyvips.Image:
     """A picture as sRGB with 8 bits, within this size or, by force, of this size."""
+    size = "force" if force else "down"
     try:
-        image = pyvips.Image.thumbnail(str(path), width, height=height, size="force" if force else "down")
+        return _as_srgb(pyvips.Image.thumbnail(str(path), width, height=height, size=size))
     except pyvips.Error:  # a format that only Pillow reads
         rgb = to_image(read_picture(path).flatten_on_white().pixels)
-        image = pyvips.Image.new_from_array(np.asarray(rgb))
-        image = image.thumbnail_image(width, height=height, size="force" if force else "down")
+        return _as_srgb(pyvips.Image.new_from_array(np.asarray(rgb)).thumbnail_image(width, height=height, size=size))
+
+
+def _as_srgb(image: pyvips.Image) -> pyvips.Image:
+    """The decoded picture on white.  Raises pyvips.Error if it cannot be decoded."""
     image = image.flatten(background=_WHITE) if image.hasalpha() else image
-    return image.colourspace("srgb").cast("uchar")
+    return image.colourspace("srgb").cast("uchar").copy_memory()

@@ -1,5 +1,14 @@
 // The slider of gradio follows the mouse alone: arrow keys move it as if it were dragged.
 const STEP = 0.02;
+function describe(handle) {
+  const thumb = handle.firstElementChild.getBoundingClientRect(), frame = handle.parentElement.getBoundingClientRect();
+  const place = Math.round(100 * (thumb.x + thumb.width / 2 - frame.x) / frame.width);
+  handle.setAttribute("aria-valuenow", String(place));
+}
+document.addEventListener("focusin", (event) => {
+  const handle = event.target.closest?.("#compare [data-testid=slider]");
+  if (handle) describe(handle);
+});
 document.addEventListener("keydown", (event) => {
   const handle = event.target.closest?.("#compare [data-testid=slider]");
   const direction = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
@@ -12,6 +21,7 @@ document.addEventListener("keydown", (event) => {
   handle.dispatchEvent(new MouseEvent("mousedown", at(x)));
   window.dispatchEvent(new MouseEvent("mousemove", at(x + step)));
   window.dispatchEvent(new MouseEvent("mouseup", at(x + step)));
+  describe(handle);
 });
 new MutationObserver(() => {
   const handle = document.querySelector("#compare [data-testid=slider]:not([tabindex])");

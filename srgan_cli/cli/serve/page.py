@@ -2,7 +2,7 @@
 
 import re
 import tempfile
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePath
 from typing import Any
@@ -12,37 +12,21 @@ import gradio as gr
 from srgan_cli.batch.task import TaskResult
 from srgan_cli.cli.serve.jobs import Choice, Job, Studio, Visits, archive, previews
 from srgan_cli.errors import SrganError, UsageError
-from srgan_cli.image.codec.capabilities import FORMAT_CAPABILITIES, output_format
+from srgan_cli.image.codec.capabilities import FORMAT_CAPABILITIES, Encoding, output_format
 from srgan_cli.system.progress import Progress
 from srgan_cli.weights.formats import list_weights
 
 SAME_FORMAT = "as the input"
 OWN = "of the weights"
+DEFAULT_QUALITY = "of the format"
 KERNELS = ("bicubic", "lanczos", "nearest")
-POLICY = (
-    "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
-    "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self' ws: wss:; worker-src 'self' blob:"
-)
-"""What a browser may load: everything comes from this server."""
-_Receive = Callable[[], Awaitable[Any]]
-_Send = Callable[[Any], Awaitable[None]]
-
-
-class OwnContentOnly:
-    """ASGI middleware that forbids the browser to load anything from elsewhere, as gradio's page would."""
-
-    def __init__(self, app: Callable[[Any, _Receive, _Send], Awaitable[None]]) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Any, receive: _Receive, send: _Send) -> None:
-        """Handle a request."""
-
-        async def with_policy(message: Any) -> None:
-            if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], (b"content-security-policy", POLICY.encode())]
-            await send(message)
-
-        await self.app(scope, receive, with_policy)
+PRESETS = {
+    "photograph": ("", OWN, OWN),
+    "faithful": ("srgan-x4", OWN, "0"),
+    "sharp": ("srgan-x4", OWN, "1"),
+    "pixel art": ("nearest", "4", OWN),
+}
+"""Weights ("" for those that are chosen at first), scale and strength by purpose."""
 
 
 def build(studio: Studio, visits: Visits, model: str) -> gr.Blocks:
@@ -54,6 +38,8 @@ def build(studio: Studio, visits: Visits, model: str) -> gr.Blocks:
         scale: str,
         strength: str,
         form: str,
+        quality: str,
+        lossless: bool,
         request: gr.Request,
         progress: gr.Progress = gr.Progress(),  # noqa: B008
     ) -> tuple[Any, ...]:
@@ -61,7 +47,8 @@ def build(studio: Studio, visits: Visits, model: str) -> gr.Blocks:
         job = visits.start(_session(request))
         with _errors_as_messages():
             suffix = "" if form == SAME_FORMAT else form
-            choice = Choice(weights, _number("scale", scale), _number("strength", strength), suffix)
+            encoding = Encoding(_quality(quality), lossless)
+            choice = Choice(weights, _number("scale", scale), _number("strength", strength), suffix, encoding)
             if not files:
                 raise UsageError("no picture", "drop one into the box first")
             return _shown(studio.enlarge([*map(Path, files)], choice, job, _progress_to(progress)), job)
@@ -76,7 +63,16 @@ def build(studio: Studio, visits: Visits, model: str) -> gr.Blocks:
         gr.Markdown("# srgan\nPictures stay on the machine that runs this page.")
         with gr.Row():
             with gr.Column(scale=1, min_width=280):
+                pictures = gr.File(label="Pictures", file_count="multiple", type="filepath", elem_id="pictures")
+                preset = gr.Radio([*PRESETS], label="Preset", elem_id="preset")
                 choices = _choices(model)
+                preset.input(
+                    lambda name: (PRESETS[name][0] or model, *PRESETS[name][1:]),
+                    preset,
+                    choices[:3],
+                    queue=False,
+                    api_visibility="private",
+                )
                 with gr.Row():
                     go = gr.Button("Enlarge", variant="primary", elem_id="enlarge")
                     stop = gr.Button("Cancel", elem_id="cancel")
@@ -92,18 +88,18 @@ def build(studio: Studio, visits: Visits, model: str) -> gr.Blocks:
                 names, pairs = gr.Radio([], label="Shown", visible=False), gr.State([])
                 report = gr.Markdown()
                 files = gr.File(label="Results", file_count="multiple", interactive=False, elem_id="results")
-        go.click(enlarge, choices, [files, slider, names, pairs, report], api_name="enlarge", concurrency_limit=1)
-        stop.click(cancel, queue=False, api_visibility="private")
+        shown = [files, slider, names, pairs, report]
+        work = go.click(enlarge, [pictures, *choices], shown, api_name="enlarge", concurrency_limit=1)
+        stop.click(cancel, cancels=[work], queue=False, api_visibility="private")
         names.input(lambda name, known: dict(known)[name], [names, pairs], slider, api_visibility="private")
         page.unload(forget)
     return page
 
 
 def _choices(model: str) -> list[Any]:
-    """What a visitor chooses: pictures, weights, scale, strength, format."""
+    """What a visitor chooses beside pictures: weights, scale, strength, format, quality, and whether without loss."""
     formats = [suffix for suffix in (kind.suffixes[0] for kind in FORMAT_CAPABILITIES.values()) if _can_write(suffix)]
     return [
-        gr.File(label="Pictures", file_count="multiple", type="filepath", elem_id="pictures"),
         gr.Dropdown([*list_weights(), *KERNELS], value=model, label="Weights"),
         gr.Dropdown([OWN, "2", "3", "4", "8", "16"], value=OWN, label="Scale", allow_custom_value=True),
         gr.Dropdown(
@@ -114,6 +110,14 @@ def _choices(model: str) -> list[Any]:
             allow_custom_value=True,
         ),
         gr.Dropdown([SAME_FORMAT, *formats], value=SAME_FORMAT, label="Format"),
+        gr.Dropdown(
+            [DEFAULT_QUALITY, "50", "75", "85", "95", "100"],
+            value=DEFAULT_QUALITY,
+            label="Quality",
+            info="from 0 to 100, of JPEG, WebP, AVIF, HEIC and JPEG XL",
+            allow_custom_value=True,
+        ),
+        gr.Checkbox(label="Without loss (WebP, HEIC, JPEG XL)"),
     ]
 
 
@@ -123,6 +127,15 @@ def _number(name: str, text: str) -> float | None:
         return None if text == OWN else float(text)
     except ValueError as error:
         raise UsageError(f"the {name} is {text!r}, expected a number", "type for example 2.5") from error
+
+
+def _quality(text: str) -> int | None:
+    """The quality that a visitor typed; None for the default.  Raises UsageError for anything else."""
+    if text == DEFAULT_QUALITY:
+        return None
+    if not text.isdecimal() or int(text) > 100:
+        raise UsageError(f"the quality is {text!r}, expected a whole number from 0 to 100", "type for example 90")
+    return int(text)
 
 
 def _can_write(suffix: str) -> bool:
@@ -138,13 +151,19 @@ def _shown(results: Sequence[TaskResult], job: Job) -> tuple[Any, ...]:
     if not done and results[0].error:
         raise results[0].error
     targets = [Path(str(result.task.target)) for result in done]
+    written = [target.with_name(name) for target, result in zip(targets, done, strict=True) for name in _names(result)]
     pairs = [
         (target.name, tuple(map(str, previews(Path(str(result.task.source)), target))))
         for result, target in zip(done, targets, strict=True)
     ]
-    files = [archive(targets, job.folder / "srgan.zip"), *targets] if len(targets) > 1 else targets
+    files = [archive(written, job.folder / "srgan.zip"), *written] if len(written) > 1 else written
     names = gr.Radio([name for name, _ in pairs], value=pairs[0][0], visible=len(pairs) > 1)
     return [*map(str, files)], pairs[0][1], names, pairs, "\n".join(_said(results))
+
+
+def _names(result: TaskResult) -> tuple[str, ...]:
+    """The names of the files of a result: the picture, and files beside it, such as its georeference."""
+    return result.task.target.name, *result.sidecars
 
 
 def _said(results: Sequence[TaskResult]) -> Iterator[str]:

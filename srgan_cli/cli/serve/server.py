@@ -85,4 +85,6 @@ def run(
             while True:
                 time.sleep(3600)
         finally:
+            for session in list(visits.jobs):
+                visits.cancel(session)
             page.close(verbose=False)

@@ -23,7 +23,7 @@ client = pytest.importorskip("gradio_client", reason="needs srgan-cli[web]")
 CAT = REPOSITORY / "examples/cat.png"
 PATIENCE = 120
 MAX_PIXELS = 300 * 300
-CHOICES = ("bicubic", "2", "of the weights", ".png")
+CHOICES = ("bicubic", "2", "of the weights", ".png", "of the format", False)
 
 
 @pytest.fixture(scope="module")
@@ -51,10 +51,10 @@ def visitor(address: str, tmp_path: Path) -> Any:
     return client.Client(address, verbose=False, download_files=tmp_path / "downloads")
 
 
-def enlarge(visitor: Any, *files: Path) -> tuple[list[Path], str]:
+def enlarge(visitor: Any, *files: Path, choices: tuple[object, ...] = CHOICES) -> tuple[list[Path], str]:
     """The files that the page hands back, and what it says."""
     handled = [client.handle_file(file) for file in files]
-    results, *_, report = visitor.predict(handled, *CHOICES, api_name="/enlarge")
+    results, *_, report = visitor.predict(handled, *choices, api_name="/enlarge")
     return [Path(result) for result in results], report
 
 
@@ -65,6 +65,34 @@ def test_the_api_returns_a_picture_of_its_own_depth(visitor: Any, tmp_path: Path
     with Image.open(result) as image:
         assert (image.size, image.mode) == ((64, 64), "I;16")
     assert "deep.png: 32 x 32 to 64 x 64" in report
+
+
+def test_quality_and_lossless_are_those_of_the_command(visitor: Any) -> None:
+    sizes = []
+    for choices in ((".webp", "5", False), (".webp", "95", False), (".webp", "of the format", True)):
+        (result,), _ = enlarge(visitor, CAT, choices=(*CHOICES[:3], *choices))
+        sizes.append(result.stat().st_size)
+    assert sizes == sorted(sizes)
+    for choices, message in (((".jpg", "101", False), "from 0 to 100"), ((".jpg", "90", True), "not written without")):
+        with pytest.raises(Exception, match=message):
+            enlarge(visitor, CAT, choices=(*CHOICES[:3], *choices))
+
+
+def test_a_format_that_libvips_cannot_read_has_a_preview(visitor: Any) -> None:
+    pytest.importorskip("pillow_heif")
+    (result,), _ = enlarge(visitor, CAT, choices=(*CHOICES[:3], ".heic", "of the format", False))
+    (again,), _ = enlarge(visitor, result, choices=(*CHOICES[:3], ".png", "of the format", False))
+    with Image.open(again) as image:
+        assert image.size == (720, 480)
+
+
+def test_files_beside_a_result_are_handed_back(visitor: Any, tmp_path: Path) -> None:
+    tifffile = pytest.importorskip("tifffile")
+    place = [(33550, "d", 3, (2.0, 2.0, 0.0), True), (33922, "d", 6, (0, 0, 0, 500.0, 900.0, 0), True)]
+    tifffile.imwrite(tmp_path / "a.tif", np.zeros((8, 8, 3), np.uint8), extratags=place)
+    results, _ = enlarge(visitor, tmp_path / "a.tif")
+    assert [result.name for result in results][:2] == ["srgan.zip", "a_x2.png"]
+    assert len(results) > 2
 
 
 def test_several_pictures_come_with_an_archive_and_equal_names_stay_apart(visitor: Any, tmp_path: Path) -> None:
