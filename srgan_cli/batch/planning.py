@@ -92,7 +92,7 @@ def _plan_single(task: Task, naming: Naming, overwrite: OverwritePolicy) -> Batc
         check_writable(task.target)
     if overwrite == "update" and _holds_anything(task.target):
         raise exists_error(
-            task.target, "--overwrite replaces it; to enlarge both, name a folder after them, such as out/"
+            task.target, "--overwrite replaces it; to enlarge it too, name a folder after it, such as out/"
         )
     return BatchPlan([task])
 
@@ -116,7 +116,7 @@ def _plan_folder(
             continue
         tasks |= dict.fromkeys(_make_task(path, _relative_name(root, path), folder, naming) for path in found)
     _check(tasks, folder)
-    if not is_remote(folder):
+    if tasks and not is_remote(folder):
         make_folder(folder)
     return BatchPlan(list(tasks), errors, folder)
 

@@ -12,7 +12,7 @@ from srgan_cli.errors import UsageError
 FILE = "srgan.toml"
 EXCLUSIVE = (
     *(("size", "scale"), ("overwrite", "no_clobber"), ("device", "devices"), ("device", "on"), ("quality", "lossless")),
-    *(("model", "purpose"), ("as_json", "as_csv", "as_markdown", "as_latex"), ("duration", "steps")),
+    *(("model", "purpose"), ("as_json", "as_csv", "as_markdown", "as_latex"), ("time", "steps")),
 )
 """Options of which a command line overrides all in the file, if it has one of them."""
 _NOT_IN_FILE = ("help", "no_config")

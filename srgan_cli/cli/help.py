@@ -22,21 +22,23 @@ if TYPE_CHECKING:
 Rows = list[tuple[str, str]]
 """Names and descriptions."""
 PANELS = {
-    "Everyday": "model purpose scale size baseline metric run recipe duration steps resume check held_out",
-    "Quality": "strength self_ensemble consistent rgb_bands seed protocol border channels on_mismatch features patch "
-    "low pair set unpaired degradation generator blocks batch_norm discriminator gan_loss adversarial_weight "
+    "Everyday": "model purpose scale size baseline metric run recipe time steps resume check held_out",
+    "Quality": "strength self_ensemble consistent steady rgb_bands seed protocol border channels on_mismatch features "
+    "patch low pair set unpaired degradation generator blocks batch_norm discriminator gan_loss adversarial_weight "
     "perceptual_weight perceptual_weights pretrain_fraction batch init_from teacher teacher_weight "
     "teacher_self_ensemble",
     "Output": "name form quality lossless codec crf preset cog overwrite no_clobber strict as_json as_csv as_markdown "
     "as_latex figure crop html fail_under fail_over",
     "Speed and memory": "device precision compile tile max_memory jobs",
     "Many machines": "devices on",
-    "Rare": "",
+    "Rare": "start duration deinterlace offline",
 }
 """The options below each heading, in the order of their use; all others are rare."""
 _METAVARS = {
     **dict.fromkeys(("run", "held_out", "low", "unpaired", "metric_weights"), "FOLDER"),
-    **{"model": "MODEL", "baseline": "MODEL", "teacher": "MODEL", "init_from": "MODEL", "duration": "TIME"},
+    **{"model": "MODEL", "baseline": "MODEL", "teacher": "MODEL", "init_from": "MODEL", "time": "TIME"},
+    **dict.fromkeys(("precision", "features", "degradation", "generator", "discriminator", "gan_loss", "log"), "NAME"),
+    **{"rgb_bands": "LIST", "value_range": "LOW,HIGH", "bands": "NUMBER", "pair": "TEMPLATE", "host": "ADDRESS"},
     **{"metric": "METRIC", "device": "DEVICE", "form": "SUFFIX", "fail_under": "METRIC=NUMBER"},
     **{"fail_over": "METRIC=NUMBER", "crop": "X,Y,W,H", "name": "NAME"},
 }
@@ -122,7 +124,8 @@ def panels(command: Any) -> Iterator[tuple[str, Rows]]:
     """Headings with the names and descriptions below them: of arguments first, then of options by their use."""
     rows = {option.name: (label(command, option), description(option)) for option in _visible(command, "option")}
     places = {name: (heading, place) for heading, names in PANELS.items() for place, name in enumerate(names.split())}
-    yield "Arguments", _arguments(command)
+    if arguments := _arguments(command):
+        yield "Arguments", arguments
     for heading in PANELS:
         within = [name for name in rows if places.get(name, ("Rare", 0))[0] == heading]
         if within:

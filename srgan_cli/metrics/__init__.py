@@ -6,6 +6,7 @@ need it: through LazyFunction here, by imports inside functions there. tests/tes
 
 from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass
+from difflib import get_close_matches
 from functools import partial
 from importlib import import_module
 from math import sqrt
@@ -136,5 +137,6 @@ def metric_of(name: str) -> MetricInfo:
     """The metric with this name in METRICS or SET_METRICS. Raises UsageError for an unknown name."""
     known: dict[str, MetricInfo] = {**METRICS, **SET_METRICS}
     if name not in known:
-        raise UsageError(f"unknown metric {name!r}", f"available metrics: {', '.join(known)}")
+        near = [f"did you mean {other}? " for other in get_close_matches(name, known, 1)]
+        raise UsageError(f"unknown metric {name!r}", f"{''.join(near)}available metrics: {', '.join(known)}")
     return known[name]

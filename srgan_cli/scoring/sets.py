@@ -19,12 +19,12 @@ class DataSet:
 def parse_sets(names: Sequence[str], paths: Sequence[Path], *, has_baselines: bool = False) -> list[DataSet]:
     """The sets with these names, among which the paths are divided evenly: a reference, then a result of each method.
 
-    Raises UsageError if the paths cannot be divided, and for a name that stands twice.
+    Raises UsageError if the paths cannot be divided, and for a name that stands twice or is empty.
     """
     share, rest = divmod(len(paths), len(names))
-    if rest or share < 2 - has_baselines or len(set(names)) < len(names):
+    if rest or share < 2 - has_baselines or len(set(names)) < len(names) or "" in names:
         raise UsageError(
-            f"found {len(names)} sets ({', '.join(names)}) and {len(paths)} paths",
+            f"found --set {', --set '.join(map(repr, names))} and {len(paths)} paths",
             "write --set NAME REF OUT for each set, with as many OUT and another NAME for each",
         )
     parts = [paths[start : start + share] for start in range(0, len(paths), share)]

@@ -93,7 +93,7 @@ class DataConfig(Settings):
     bands: Annotated[int, NON_NEGATIVE] = 0
     """The number of bands of measurements; 0 for photographs, which are RGB."""
     value_range: str = ""
-    """The values of measurements that the network sees as 0 and 1, LOW:HIGH.  Without it percentiles of the data."""
+    """The values of measurements that the network sees as 0 and 1, as LOW,HIGH.  Without it percentiles of the data."""
     rgb_bands: str = ""
     """The three bands, counted from 1, that perceptual losses and samples show as red, green and blue."""
     held_out: str = ""

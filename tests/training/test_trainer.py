@@ -447,6 +447,16 @@ def test_the_fidelity_weights_carry_their_own_scores(config: TrainConfig, datase
     assert card.scores["validation"]["psnr"] == line["psnr"]
 
 
+@pytest.mark.parametrize("name", ["config.json", "samples", "tiny.safetensors", "tiny-best.safetensors"])
+def test_files_that_no_run_has_written_are_not_replaced(config: TrainConfig, name: str) -> None:
+    config.run.folder.mkdir(exist_ok=True)
+    (config.run.folder / name).write_text("mine")
+    with pytest.raises(UsageError, match="exists already"):
+        prepare_run(config)
+    (config.run.folder / name).rename(config.run.folder / "notes.txt")
+    prepare_run(config)
+
+
 def test_a_run_is_never_overwritten(config: TrainConfig, dataset: Dataset) -> None:
     list(until(fresh(config, dataset), 1))
     with pytest.raises(UsageError, match="already holds a run"):

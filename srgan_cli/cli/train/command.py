@@ -41,7 +41,7 @@ def train(
     recipe: own.Recipe = None,
     name: own.Name = "",
     scale: own.Scale = 4,
-    duration: own.Duration = "",
+    time: own.Duration = "",
     steps: own.Steps = None,
     pretrain_fraction: own.PretrainFraction = 0.6,
     gan_loss: own.GanLoss = "non-saturating",
@@ -123,10 +123,10 @@ def _config(context: typer.Context, recipe: Path | None, length: dict[str, Any],
 
 def _length(context: typer.Context, sources: Sequence[str]) -> dict[str, Any]:
     """The length of the run, if one of these sources gives it."""
-    if not given_options(context, "duration", "steps", sources=sources):
+    if not given_options(context, "time", "steps", sources=sources):
         return {}
-    duration, steps = context.params["duration"], context.params["steps"]
-    return {"seconds": parse_duration(duration) if duration else None, "steps": steps}
+    time, steps = context.params["time"], context.params["steps"]
+    return {"seconds": parse_duration(time) if time else None, "steps": steps}
 
 
 def _defaults(context: typer.Context, recipe: dict[str, Any]) -> dict[str, Any]:
@@ -184,7 +184,7 @@ def _refuse_settings(context: typer.Context) -> None:
         "data",
         "held_out",
         "run",
-        "duration",
+        "time",
         "steps",
         "max_pixels",
         "device",

@@ -33,9 +33,7 @@ Bands = Annotated[
 ]
 RangeOption = Annotated[
     str,
-    typer.Option(
-        "--value-range", help="Values of measurements that are seen as 0 and 1: LOW:HIGH. [default: percentiles]"
-    ),
+    typer.Option("--value-range", help="Values of measurements that are seen as 0 and 1. [default: percentiles]"),
 ]
 RgbBands = Annotated[
     str,
@@ -65,7 +63,7 @@ GanLoss = Annotated[
     str,
     typer.Option(
         autocompletion=complete_setting("gan_loss"),
-        help="Adversarial loss: minimax, non-saturating, least-squares, hinge, relativistic, wasserstein.",
+        help="Adversarial loss: minimax, non-saturating, least-squares, hinge, relativistic or wasserstein.",
     ),
 ]
 PixelShare = Annotated[float | None, typer.Option(hidden=True, help="The former name of --pretrain-fraction.")]

@@ -37,7 +37,7 @@ def show_check(findings: list[Finding], cost: Cost, config: TrainConfig) -> None
     rates = ", ".join(f"{rate:.2f} steps a second ({phase} phase)" for phase, rate in cost.rates.items())
     console.show(
         *([table] if findings else []),
-        Text(f"{len(findings)} remarks; {rates}; {cost.hours:.2f} hours in all"),
+        Text(f"{len(findings)} remark{'s' if len(findings) != 1 else ''}; {rates}; {cost.hours:.2f} hours in all"),
         *([Text(f"{cost.teacher_hours:.2f} hours before that for the teacher's cache")] if cost.teacher_hours else []),
         Text(f"{cost.memory / 1e9:.2f} GB of memory, {cost.disk / 1e6:.0f} MB on the disk in {config.run.folder}"),
     )

@@ -192,7 +192,7 @@ def _split(places: list[str], from_file: str) -> tuple[list[str], str]:
     if not places:
         raise UsageError(f"{'OUT' if from_file else 'IN'} is missing", "srgan upscale in.png out.png")
     if len(places) == 1 and not from_file:
-        if is_stream(places[0]):
+        if is_stream(standard_names(places, "")[0][0]):
             raise UsageError("OUT is missing", f"srgan upscale {places[0]} out.png")
         return places, ""
     inputs, out = standard_names(places[:-1], places[-1])

@@ -108,9 +108,9 @@ class Reporter:
             raise typer.Exit(1)
 
     def _name(self, path: "Location") -> str:
-        """The file's name alone if it is the only one and the output was named, else its path."""
+        """The file's name alone if it is the only one and an output file was named, else its path."""
         name = self.files.display_name(path)
-        return path.name if self.single and self.files.out and name == str(path) else name
+        return path.name if self.single and self.files.out and not self.plan.folder and name == str(path) else name
 
     def _message(self, result: TaskResult) -> str:
         (height, width), (tall, wide) = result.input_size, result.output_size
@@ -135,7 +135,6 @@ class Reporter:
             "in_size": _width_and_height(result.input_size),
             "out_size": _width_and_height(result.output_size),
             "pictures": result.count,
-            "frames": result.count if result.is_video else None,
             "model": self.upscaler.name,
             "sha256": self.upscaler.sha256,
             "seconds": round(result.seconds, 3),

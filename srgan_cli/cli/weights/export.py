@@ -8,6 +8,7 @@ import typer
 from srgan_cli.cli.completion import complete_models
 from srgan_cli.cli.fast_import import gc_paused
 from srgan_cli.cli.options import Debug, Offline, Overwrite
+from srgan_cli.errors import UsageError
 
 
 def export(
@@ -37,6 +38,8 @@ def export(
         from srgan_cli.weights.onnx import export_onnx
         from srgan_cli.weights.registry import find_weights
 
+    if target.suffix.lower() != ".onnx":
+        raise UsageError(f"{target} does not end in .onnx", f"srgan export {target.with_suffix('.onnx')}")
     check_writable(target, overwrite=overwrite)
     generator, card = interpolate(find_weights(resolve_model(model, offline)))
     difference = export_onnx(generator, target)

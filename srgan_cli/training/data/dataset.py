@@ -19,15 +19,16 @@ from srgan_cli.image.codec.raster import ValueRange
 from srgan_cli.image.io import picture_size, read_picture
 from srgan_cli.image.ops import downscale, to_bytes
 from srgan_cli.metrics.perceptual.feature_distance import MIN_SIDE
+from srgan_cli.scoring.protocol import parse_range
 from srgan_cli.system.discovery import find_pictures
 from srgan_cli.system.distributed import World
 from srgan_cli.system.pairing import pair_by_name
 from srgan_cli.system.progress import Progress
-from srgan_cli.training.config import SETTINGS_FILE, TrainConfig
-from srgan_cli.training.data.measurements import MeasurementReader, common_range, parse_range, valid_corners
+from srgan_cli.training.config import TrainConfig
+from srgan_cli.training.data.measurements import MeasurementReader, common_range, valid_corners
 from srgan_cli.training.data.store import PixelCache
 from srgan_cli.training.run.contact_sheet import PARTNERS, SAMPLES
-from srgan_cli.training.run.folder import CHECKPOINT, LOG
+from srgan_cli.training.run.folder import is_run_folder
 from srgan_cli.upscaling.tiles.tiling import Window
 
 VALIDATION_SIDE = 384
@@ -168,11 +169,6 @@ def training_files(config: TrainConfig) -> list[Path]:
     """The files of all pictures and partners of a run.  Raises SrganError as `load_dataset` does."""
     entries, _, _ = _entries(config)
     return [path for entry in entries for path in (entry.path, entry.partner) if path]
-
-
-def is_run_folder(folder: Path) -> bool:
-    """Whether a run of this tool has written this folder."""
-    return (folder / SETTINGS_FILE).is_file() and any((folder / name).is_file() for name in (LOG, CHECKPOINT))
 
 
 def _entries(config: TrainConfig) -> tuple[list[_Entry], list[Skipped], list[Path]]:

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from srgan_cli.errors import PictureError, SrganError, UsageError
+from srgan_cli.errors import PictureError, SrganError
 from srgan_cli.image.codec.raster import ValueRange
 from srgan_cli.image.io import read_picture
 from srgan_cli.image.ops import resize
@@ -80,18 +80,6 @@ def common_range(paths: Sequence[Path], bands: int, max_pixels: int | None = Non
     if not low < high:
         raise SrganError(f"no file with {bands} bands and different values", "check --bands, or give --value-range")
     return float(low), float(high)
-
-
-def parse_range(text: str) -> ValueRange:
-    """The range of LOW:HIGH.  Raises UsageError for anything else."""
-    low, _, high = text.partition(":")
-    try:
-        found = float(low), float(high)
-    except ValueError as error:
-        raise UsageError(f"the range is {text!r}, expected two numbers", "write it as 0:10000") from error
-    if not -np.inf < found[0] < found[1] < np.inf:
-        raise UsageError(f"the range is {text!r}, expected a larger second number", "write it as 0:10000")
-    return found
 
 
 def enlarge_mask(valid: Tensor, scale: int) -> Tensor:

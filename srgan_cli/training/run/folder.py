@@ -11,12 +11,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from srgan_cli.errors import WeightsError
+from srgan_cli.errors import UsageError, WeightsError
 from srgan_cli.networks import Generator
 from srgan_cli.system.files import atomic_write, remove_stale_temporaries, translate_write_errors
 from srgan_cli.training.config import SETTINGS_FILE, TrainConfig
 from srgan_cli.training.legacy import LEGACY_DEFAULTS, current_names
-from srgan_cli.training.run.contact_sheet import SAMPLES, ContactSheet
+from srgan_cli.training.run.contact_sheet import PARTNERS, SAMPLES, ContactSheet
 from srgan_cli.training.run.loggers import Logger, NoLogger, open_logger
 from srgan_cli.training.settings import RunConfig
 from srgan_cli.weights.card import WeightsCard
@@ -128,6 +128,24 @@ def unused_folder(folder: Path) -> Path:
 def latest_folder(folder: Path) -> Path:
     """The last of folder, folder-2 and so on that holds a run; the folder itself if none does."""
     return [folder, *filter(has_checkpoint, takewhile(Path.exists, _numbered(folder)))][-1]
+
+
+def is_run_folder(folder: Path) -> bool:
+    """Whether a run of this tool has written this folder."""
+    return (folder / SETTINGS_FILE).is_file() and any((folder / name).is_file() for name in (LOG, CHECKPOINT))
+
+
+def check_unused(folder: Path, name: str) -> None:
+    """Raises UsageError if the folder holds a run that can be resumed, or files of others that a run would replace."""
+    if has_checkpoint(folder):
+        hint = "continue it with --resume, or name another folder with --run"
+        raise UsageError("{path} already holds a run", hint, path=folder)
+    weights = [f"{name}{part}{SAFETENSORS}" for part in ("", "-best", "-fidelity")]
+    written = [folder / each for each in (SETTINGS_FILE, LOG, SAMPLES, PARTNERS, *weights)]
+    for path in filter(Path.exists, written if not is_run_folder(folder) else ()):
+        raise UsageError(
+            "{path} exists already, and no run has written it", "name another folder with --run", path=path
+        )
 
 
 def has_checkpoint(run: Path) -> bool:

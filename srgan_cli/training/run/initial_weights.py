@@ -15,7 +15,7 @@ from srgan_cli.system.files import make_folder
 from srgan_cli.training.config import TrainConfig
 from srgan_cli.training.models.build import build_generator, generator_arguments
 from srgan_cli.training.optim.equivariance import GROUPS, Equivariance, check_equivariant
-from srgan_cli.training.run.folder import has_checkpoint
+from srgan_cli.training.run.folder import check_unused
 from srgan_cli.training.run.loggers import check_logger
 from srgan_cli.weights.file import load_weights
 from srgan_cli.weights.onnx_runtime import OnnxGenerator
@@ -73,13 +73,10 @@ def prepare_run(config: TrainConfig) -> tuple[TrainConfig, InitialWeights | None
 def check_start(config: TrainConfig) -> tuple[TrainConfig, InitialWeights | None]:
     """Check a new run before any work.  The settings, with the shape of the initial weights, and these weights.
 
-    Raises UsageError when the run folder holds another run, the initial weights or the device are unknown, the
-    program to log to is missing, or the settings do not give a generator that is equivariant as requested.
+    Raises UsageError when the run folder holds another run or foreign files, the initial weights or the device are
+    unknown, the program to log to is missing, or the settings do not give a generator that is equivariant as requested.
     """
-    if has_checkpoint(config.run.folder):
-        raise UsageError(
-            f"{config.run.folder} already holds a run", "continue it with --resume, or name another folder with --run"
-        )
+    check_unused(config.run.folder, config.run.name)
     pick_device(config.run.device)
     check_logger(config.run.log, config.run.folder)
     if config.generator.architecture.startswith(PREFIX) and not config.generator.init_from:

@@ -204,9 +204,10 @@ def test_folders_in_folders_are_data_sets(srgan: Callable[..., Outcome]) -> None
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--set", "One", "ref/one", "--set", "Two", "ref/two"), "found 2 sets (One, Two) and 2 paths"),
+        (("--set", "One", "ref/one", "--set", "Two", "ref/two"), "found --set 'One', --set 'Two' and 2 paths"),
         (("--set", "One", "ref/one", "good/one", "--set", "Two", "ref/two"), "and 3 paths"),
-        (("--set", "One", "ref/one", "good/one", "--set", "One", "ref/two", "good/two"), "found 2 sets"),
+        (("--set", "", "ref/one", "good/one"), "--set ''"),
+        (("--set", "One", "ref/one", "good/one", "--set", "One", "ref/two", "good/two"), "--set 'One', --set 'One'"),
         (("--by-folder", "ref/one", "good/one"), "no folders in ref/one"),
         (("--by-folder", "ref", "good/one"), "no folder good/one/one"),
         ((*SETS, "--html", "page.html"), "--figure and --html show one data set"),

@@ -39,7 +39,7 @@ def piped(monkeypatch: pytest.MonkeyPatch) -> Callable[[bytes], None]:
     return give
 
 
-HINT = "  hint: --overwrite replaces it; to enlarge both, name a folder after them, such as out/"
+HINT = "  hint: --overwrite replaces it; to enlarge it too, name a folder after it, such as out/"
 PAGE = (REPOSITORY / "docs/pipelines.md").read_text()
 
 
@@ -75,7 +75,14 @@ def test_errors_name_standard_input_and_output(
 
 @pytest.mark.parametrize(
     "arguments",
-    ["--help", "models", "models --json", "score {picture} {picture}", "score {picture} {picture} --json", "--version"],
+    [
+        "--help",
+        "models",
+        "models --json",
+        "score {picture} {picture} --border 0",
+        "score {picture} {picture} --json",
+        "--version",
+    ],
 )
 def test_a_closed_pipe_exits_with_141_and_no_message(picture: Path, arguments: str) -> None:
     read, write = os.pipe()
@@ -267,6 +274,7 @@ def test_json_has_a_line_for_each_file(srgan: Srgan, picture: Path, weights: Pat
         "model": "tiny",
         "sha256": digest(weights),
         "consistency": None,
+        "value_ranges": None,
         "seconds": 0,
         "peak_memory": 0,
         "sidecars": [],

@@ -51,7 +51,7 @@ def test_frames_and_times_are_those_of_the_input(tmp_path: Path, srgan: Srgan, s
     times = read_times(target)
     assert [time - times[0] for time in times] == [time * TICK for time in REGULAR]
     record = json.loads(done.out)
-    assert (record["frames"], record["in_size"], record["out_size"]) == (24, [48, 32], [96, 64])
+    assert (record["pictures"], record["in_size"], record["out_size"]) == (24, [48, 32], [96, 64])
     assert sorted(path.name for path in tmp_path.iterdir()) == ["in.mp4", target.name]
     before, after = read_planes(source), read_planes(target)
     for small, large in zip(before, after, strict=True):
