@@ -131,6 +131,13 @@ def _find_inputs(location: Location, folder: Location, is_own_output: Callable[[
     return [path for path in found if is_remote(path) or not is_own_output(path)]
 
 
+def count_videos(places: Iterable[str]) -> int:
+    """How many videos lie in the local folders among `places`, where they are not looked for; not hidden ones."""
+    folders = [Path(place) for place in places if not is_url(place) and Path(place).is_dir()]
+    found = (path.relative_to(folder) for folder in folders for path in folder.rglob("*") if is_video_input(path))
+    return sum(not any(part.startswith(".") for part in path.parts) for path in found)
+
+
 def _base_folder(location: Location) -> Location:
     return location if is_dir(location) else location.parent
 

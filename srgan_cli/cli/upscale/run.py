@@ -12,7 +12,7 @@ from torch.distributed import Store  # type: ignore[attr-defined]
 
 from srgan_cli.batch.manifest import Manifest
 from srgan_cli.batch.naming import Naming, default_output
-from srgan_cli.batch.planning import BatchPlan, plan_batch
+from srgan_cli.batch.planning import BatchPlan, count_videos, plan_batch
 from srgan_cli.batch.ray import ray_session, start_ray_workers
 from srgan_cli.batch.runner import BatchRunner, Worker
 from srgan_cli.batch.task import Task, TaskResult
@@ -77,6 +77,8 @@ def run(request: UpscaleRequest) -> None:
         formats = sorted({output_format(task.target) for task in plan.tasks if task not in videos})
         for note in request.options.encoding.check(formats):
             info(note)
+        if world.is_main and (left := count_videos(request.inputs)):
+            info(f"videos in folders are not enlarged: {left} left out; name them, such as photos/*.mp4")
         if pictures := [task for task in plan.tasks if task not in videos]:
             _enlarge_pictures(pictures, BatchRunner(*start_workers(spec)), reporter, world, store)
         if videos:

@@ -23,6 +23,9 @@ _PYTHON = re.compile("_io|<|\\bobject\\b|argument|NoneType|buffer")
 _SIGNATURES = {b"\xff\xd8": "JPEG", b"\x89PNG": "PNG", b"GIF8": "GIF", b"BM": "BMP", b"RIFF": "WebP", b"8BPS": "PSD"}
 _SIGNATURES |= dict.fromkeys(TIFF_SIGNATURES, "TIFF")
 _HEAD_BYTES = 64
+_MATROSKA = b"\x1aE\xdf\xa3"
+_VIDEO_BRANDS = (b"isom", b"iso2", b"iso4", b"iso5", b"iso6", b"mp41", b"mp42", b"avc1", b"M4V ", b"qt  ")
+"""First brands of MP4 and QuickTime files."""
 
 
 @contextmanager
@@ -63,6 +66,8 @@ def _unidentified(path: Path) -> PictureError:
     """The error for a file that no decoder accepts."""
     with path.open("rb") as file:
         head = file.read(_HEAD_BYTES)
+    if head.startswith(_MATROSKA) or head[8:12] == b"AVI " or (head[4:8] == b"ftyp" and head[8:12] in _VIDEO_BRANDS):
+        return PictureError("{path} is a video", "end OUT in one of: .mp4 .m4v .mov .mkv .webm .avi", path=path)
     for signature, name in _SIGNATURES.items():
         if head.startswith(signature):
             found = "cannot read {path}: it starts like a {format} file, but cannot be decoded"

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from clips import REGULAR, TICK, av, flat, packets, read_planes, read_times, texture, write_clip
+from PIL import Image
 from support import Outcome
 
 from srgan_cli.upscaling.upscaler import Upscaler
@@ -158,6 +159,21 @@ def test_interlaced_video_is_refused_or_deinterlaced(tmp_path: Path, srgan: Srga
     assert (refused.code, "is interlaced" in refused.err, "--deinterlace" in refused.err) == (1, True, True)
     assert srgan("upscale", *BICUBIC, source, target, "--deinterlace").code == 0
     assert read_times(target) == read_times(source)
+
+
+def test_videos_in_a_folder_are_reported_and_pictures_enlarged(tmp_path: Path, srgan: Srgan) -> None:
+    (tmp_path / "in").mkdir()
+    write_clip(tmp_path / "in/a.mp4", REGULAR[:3])
+    Image.new("RGB", (8, 8)).save(tmp_path / "in/b.png")
+    done = srgan("upscale", *BICUBIC, tmp_path / "in", f"{tmp_path / 'out'}/")
+    assert (done.code, "1 left out" in done.err) == (0, True)
+    assert [path.name for path in (tmp_path / "out").glob("[ab]*")] == ["b.png"]
+
+
+def test_a_video_under_the_name_of_a_picture_is_named_as_such(tmp_path: Path, srgan: Srgan) -> None:
+    write_clip(tmp_path / "in.mp4", REGULAR[:3]).rename(tmp_path / "in.png")
+    done = srgan("upscale", *BICUBIC, tmp_path / "in.png", tmp_path / "out.png")
+    assert (done.code, "is a video" in done.err) == (1, True)
 
 
 def test_start_and_duration_take_a_part(tmp_path: Path, srgan: Srgan) -> None:
