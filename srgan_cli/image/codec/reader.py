@@ -202,11 +202,14 @@ class PillowReader:
             image.info["xmp"] = dict(reversed(list(boxes(self.data)))).get(b"xml ")
 
     def _page_numbers(self) -> Sequence[int]:
-        """The numbers that Pillow gives to the pictures."""
+        """The numbers that Pillow gives to the pictures; the primary one of HEIF, which is shown, comes first."""
         if self.format == "MPO":
             return [0, *jpeg.pages(self.data)]
-        several = self.format in _ANIMATED or self.format == "HEIF"
-        return range(self.has_default_image, getattr(self.image, "n_frames", 1)) if several else [self.image.tell()]
+        first = self.image.tell()
+        if self.format not in (*_ANIMATED, "HEIF"):
+            return [first]
+        numbers = range(self.has_default_image, getattr(self.image, "n_frames", 1))
+        return numbers if self.format in _ANIMATED else sorted(numbers, key=lambda number: (number != first, number))
 
     def _metadata(self, index: int) -> tuple[Metadata, list[str]]:
         """Those of a picture, and the notes on them."""

@@ -15,6 +15,7 @@ _GIF_ASPECT = 12
 """Where the width of a pixel by its height stands, in 1/64, less 15; 0 if it is not stated."""
 _GIF_XMP, _GIF_XMP_END, _GIF_ICC = b"\x21\xff\x0bXMP DataXMP", b"\x01\xff\xfe\xfd", b"\x21\xff\x0bICCRGBG1012"
 _RIFF_C2PA = b"C2PA"
+_RIFF_KNOWN = {b"VP8 ", b"VP8L", b"VP8X", b"ALPH", b"ANIM", b"ANMF", b"ICCP", b"EXIF", b"XMP ", _RIFF_C2PA}
 
 
 def read_metadata(image: Image.Image, data: bytes, page: int = 0) -> tuple[Metadata, list[str]]:
@@ -43,8 +44,8 @@ def read_metadata(image: Image.Image, data: bytes, page: int = 0) -> tuple[Metad
         _add_profile(image, _gif_profile(data))
     elif image.format == "PSD":
         found = _with_resources(found, image)
-    elif image.format == "WEBP" and _RIFF_C2PA in data[-len(data) // 2 :]:
-        notes = [xmp.C2PA_NOTE]
+    elif image.format == "WEBP":
+        notes = _dropped_riff_chunks(data)
     found = _with_info(found, image)
     if image.format == "JPEG2000":
         found = replace(found, xmp=isobmff.read_xmp(data))
@@ -62,6 +63,20 @@ def _gif_profile(data: bytes) -> bytes | None:
     while rest and rest[0]:
         profile, rest = profile + rest[1 : 1 + rest[0]], rest[1 + rest[0] :]
     return profile or None
+
+
+def _dropped_riff_chunks(data: bytes) -> list[str]:
+    """A note on chunks of other programs in a WebP, and on what follows its end."""
+    offset, end, names = 12, min(len(data), 8 + int.from_bytes(data[4:8], "little")), list[bytes]()
+    while offset + 8 <= end:
+        names.append(data[offset : offset + 4])
+        size = int.from_bytes(data[offset + 4 : offset + 8], "little")
+        offset += 8 + size + size % 2
+    other = sorted(set(names) - _RIFF_KNOWN)
+    notes = [xmp.C2PA_NOTE] if _RIFF_C2PA in names else []
+    notes += [f"its chunks {b' '.join(other).decode('latin-1')} are dropped"] if other else []
+    rest = data[end:].strip(b"\0")
+    return [*notes, *([f"what follows its end ({len(rest)} bytes) is dropped"] if rest else [])]
 
 
 def _with_resources(found: Metadata, image: Image.Image) -> Metadata:

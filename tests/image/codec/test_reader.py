@@ -388,3 +388,22 @@ def test_a_page_of_a_tiff_has_no_profile_of_an_earlier_one(tmp_path: Path) -> No
     with open_reader(tmp_path / "a.tif") as source:
         stored = [bool(tag[1].get(34675)) for tag in source.pages]  # type: ignore[attr-defined]
         assert [bool(source.read(index).icc_profile) for index in (0, 1)] == stored
+
+
+def test_the_primary_picture_of_a_heic_comes_first(tmp_path: Path) -> None:
+    heif = pytest.importorskip("pillow_heif")
+    file = heif.HeifFile()
+    for level in (10, 200):
+        file.add_from_pillow(Image.new("RGB", (64, 64), (level,) * 3))
+    file.save(tmp_path / "a.heic", primary_index=1)
+    with open_reader(tmp_path / "a.heic") as source:
+        assert [round(float(source.read(index).values.mean()) / 10) for index in range(source.count)] == [20, 1]
+
+
+def test_chunks_of_other_programs_in_a_webp_are_reported(tmp_path: Path) -> None:
+    file = io.BytesIO()
+    Image.new("RGB", (4, 4)).save(file, "WEBP")
+    data = file.getvalue() + b"abcd" + struct.pack("<L", 2) + b"hi"
+    (tmp_path / "a.webp").write_bytes(data[:4] + struct.pack("<L", len(data) - 8) + data[8:] + b"more")
+    with open_reader(tmp_path / "a.webp") as source:
+        assert source.read(0).notes == ("its chunks abcd are dropped", "what follows its end (4 bytes) is dropped")
