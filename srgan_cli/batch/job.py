@@ -53,7 +53,7 @@ class JobResult:
     """The files written beside the target."""
     consistencies: tuple[Consistency, ...]
     """How each picture agrees with its original, where that was asked for."""
-    value_ranges: tuple[ValueRange, ...] = ()
+    value_ranges: tuple[tuple[ValueRange, ...], ...] = ()
     """See TaskResult."""
 
 
@@ -99,7 +99,7 @@ class Job:
                 before_commit=self.claim,
             )
             seconds = time.monotonic() - self.upscaler.wait_seconds - began
-        found = tuple(sidecars), tuple(consistencies), ranges[0]
+        found = tuple(sidecars), tuple(consistencies), tuple(ranges)
         return JobResult(sizes[0], pictures.count, seconds, tiling_error, *found)
 
     def _prepare(self, picture: ImageStream, *, report: Callable[[tuple[ValueRange, ...]], None]) -> ImageStream:

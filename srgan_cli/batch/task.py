@@ -78,7 +78,7 @@ class TaskResult:
     """The most bytes that the working process has held so far; None if unknown."""
     is_video: bool = False
     """Whether the pictures are frames of a video."""
-    value_ranges: tuple[ValueRange, ...] = ()
-    """For each band of the first picture the values that the network saw as 0 and 1; () for 0 and full scale."""
+    value_ranges: tuple[tuple[ValueRange, ...], ...] = ()
+    """For each picture, and each of its bands, the values that the network saw as 0 and 1; () for 0 and full scale."""
     consistency: Consistency | None = None
     """How the output agrees with its input, where `consistent` asked for it; the worst of the file's pictures."""

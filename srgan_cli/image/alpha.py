@@ -17,28 +17,30 @@ _TRUSTED_ALPHA = 1 / 8
 _TINY = torch.finfo(torch.float32).tiny
 
 
-def fill_hidden(stream: ImageStream) -> Iterator[tuple[Picture, Picture]]:
+def fill_hidden(stream: ImageStream, *, keep_colours: bool = False) -> Iterator[tuple[Picture, Picture]]:
     """Each band of rows with its hidden pixels filled, and as it is.
 
     The colour of transparent pixels is arbitrary, and that of nearly transparent ones is coarsely rounded.  When the
     picture is upscaled, it would leak into the edges as a dark or coloured fringe, and so would values that stand for
     no data.  All of them are taken from visible surroundings.
+    `keep_colours` leaves those of transparent pixels, for a kernel that mixes no pixels.
     The bands are read twice.  The first pass keeps the picture at 1/BAND_GRID of its size, for distant surroundings.
     """
-    if stream.header.alpha is None and stream.header.valid is None:
+    if (keep_colours or stream.header.alpha is None) and stream.header.valid is None:
         yield from ((band, band) for band in stream.bands())
         return
     coarsest, top = _fill(*_downsample(stream)), 0
     for band in stream.bands():
         part = coarsest[:, top // BAND_GRID : -(-(top + band.height) // BAND_GRID)]
         weighted, weight = _weigh(band)
-        yield replace(band, pixels=_keep_valid(_fill(weighted, weight, coarsest=part), band)), band
+        filled = _fill(weighted, weight, coarsest=part)
+        yield replace(band, pixels=_keep_valid(filled, band, keep_colours=keep_colours)), band
         top += band.height
 
 
-def _keep_valid(filled: Tensor, band: Picture) -> Tensor:
+def _keep_valid(filled: Tensor, band: Picture, *, keep_colours: bool) -> Tensor:
     """The filled values where there is a hole; others exactly as they are, unless alpha has changed them."""
-    opaque = band.alpha is None or band.has_mask
+    opaque = keep_colours or band.alpha is None or band.has_mask
     return torch.where(band.valid, band.pixels, filled) if band.valid is not None and opaque else filled
 
 

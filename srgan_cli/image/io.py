@@ -137,6 +137,7 @@ def to_raster(picture: Picture | ImageStream, name: str) -> Raster:
     stream = picture if isinstance(picture, ImageStream) else ImageStream.from_picture(picture)
     header, capabilities = stream.header, FORMAT_CAPABILITIES[name]
     metadata, profile, _ = _fit_metadata(header, name)
+    stream = stream if _keeps_samples(header, name) else stream.map(_with_white_on_top)
     stream = stream if capabilities.alpha else stream.map(Picture.flatten_on_white)
     if _keeps_samples(header, name):
         rows = to_rows(stream, header.dtype, header.depth)
@@ -146,6 +147,13 @@ def to_raster(picture: Picture | ImageStream, name: str) -> Raster:
     depth = _stored_depth(header.depth, capabilities)
     rows = to_rows(stream, np.dtype(_DTYPES[depth]), depth)
     return Raster(rows, profile, metadata, header.duration)
+
+
+def _with_white_on_top(picture: Picture) -> Picture:
+    """The picture with grey that rises towards white."""
+    if not picture.bands.white_is_zero:
+        return picture
+    return replace(picture, pixels=1 - picture.pixels, layout=replace(picture.bands, white_is_zero=False))
 
 
 def _keeps_samples(header: Picture, name: str) -> bool:

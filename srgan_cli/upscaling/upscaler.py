@@ -381,7 +381,7 @@ class Upscaler:
         random = torch.Generator().manual_seed(self.seed or 0)
         count = 0 if self.seed is None else self.generator.noise
         layers = Layers.of(stream.header)
-        for filled, band in fill_hidden(stream):
+        for filled, band in fill_hidden(stream, keep_colours=self.is_kernel and self.kernel is KERNELS["nearest"]):
             rows = [torch.randn(count, 1, band.width, generator=random) for _ in range(band.height if count else 0)]
             yield layers.pack(filled, band, torch.cat(rows, 1) if rows else torch.empty(0, band.height, band.width))
 

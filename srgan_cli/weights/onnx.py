@@ -18,15 +18,16 @@ from srgan_cli.weights.onnx_runtime import OnnxGenerator
 
 INPUT, OUTPUT = "pictures", "enlarged"
 LARGEST_DIFFERENCE = 1e-3
-_EXAMPLE_SHAPE, _CHECKED_SHAPES = (2, 3, 40, 48), ((1, 3, 64, 48), (2, 3, 32, 80))
+_EXAMPLE_SIZE, _CHECKED_SIZES = (2, 40, 48), ((1, 64, 48), (2, 32, 80))
+"""Number of pictures, height and width."""
 
 
 def export_onnx(generator: Generator, path: Path) -> float:
     """Write a generator on the CPU as ONNX; returns the largest difference between onnxruntime and torch.
 
-    Batch and size are free.  Input: "pictures" (N, 3, H, W), RGB 0…1.  Output: "enlarged" (N, 3, scale x H, scale x W),
-    not clamped.  Raises UsageError without the extra srgan-cli[onnx], SrganError if the network cannot be exported with
-    free sizes or a result differs by more than LARGEST_DIFFERENCE.
+    Batch and size are free.  Input: "pictures" (N, bands, H, W), RGB 0…1 or measurements in their range.  Output:
+    "enlarged" (N, bands, scale x H, scale x W), not clamped.  Raises UsageError without the extra srgan-cli[onnx],
+    SrganError if the network cannot be exported with free sizes or a result differs by more than LARGEST_DIFFERENCE.
     """
     _check_installed()
     if isinstance(generator, OnnxGenerator):
@@ -39,7 +40,7 @@ def export_onnx(generator: Generator, path: Path) -> float:
             raise SrganError(
                 f"this network cannot be exported with free sizes: {reason}", "try another model"
             ) from error
-        difference = max(_difference(generator, temporary, shape) for shape in _CHECKED_SHAPES)
+        difference = max(_difference(generator, temporary, size) for size in _CHECKED_SIZES)
         if not difference <= LARGEST_DIFFERENCE:
             raise SrganError(f"the exported model differs from torch by {difference:.3g}", "try another model")
     return difference
@@ -50,7 +51,7 @@ def _write(generator: Generator, path: Path) -> None:
     with _silence():
         program = torch.onnx.export(
             generator,
-            (torch.rand(_EXAMPLE_SHAPE),),
+            (_draw_pictures(generator, _EXAMPLE_SIZE),),
             input_names=[INPUT],
             output_names=[OUTPUT],
             dynamic_shapes=(free,),
@@ -61,9 +62,15 @@ def _write(generator: Generator, path: Path) -> None:
         program.save(path)
 
 
-def _difference(generator: Generator, path: Path, shape: tuple[int, ...]) -> float:
-    """The largest difference between onnxruntime and torch for random pictures of this shape."""
-    pictures = torch.rand(shape, generator=torch.Generator().manual_seed(0))
+def _draw_pictures(generator: Generator, size: tuple[int, int, int]) -> Tensor:
+    """Random pictures of this number, height and width."""
+    count, height, width = size
+    return torch.rand(count, generator.bands, height, width, generator=torch.Generator().manual_seed(0))
+
+
+def _difference(generator: Generator, path: Path, size: tuple[int, int, int]) -> float:
+    """The largest difference between onnxruntime and torch for random pictures of this size."""
+    pictures = _draw_pictures(generator, size)
     found = _run(path, pictures)
     with torch.no_grad():
         expected: Tensor = generator(pictures)
@@ -100,12 +107,11 @@ def _check_installed() -> None:
 @contextlib.contextmanager
 def _silence() -> Any:
     """Suppress what the exporter of torch prints and warns about its internals."""
-    logger = logging.getLogger("torch.onnx")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
+    disabled = logging.root.manager.disable
+    logging.disable(logging.ERROR)
     try:
         with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
             warnings.simplefilter("ignore")
             yield
     finally:
-        logger.setLevel(level)
+        logging.disable(disabled)

@@ -48,3 +48,9 @@ def test_a_transparent_picture_becomes_black(size: tuple[int, int]) -> None:
 def test_an_opaque_picture_is_unchanged() -> None:
     pixels = torch.rand(3, 11, 14)
     assert torch.equal(bleed(Picture(pixels)), pixels)
+
+
+def test_colours_stay_where_no_pixels_are_mixed() -> None:
+    picture = Picture(torch.rand(3, 9, 7), (torch.rand(1, 9, 7) > 0.5).float())
+    ((filled, _),) = fill_hidden(ImageStream.from_picture(picture), keep_colours=True)
+    assert torch.equal(filled.pixels, picture.pixels)

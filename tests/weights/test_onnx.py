@@ -38,7 +38,12 @@ def test_the_command_exports_a_shipped_model(runtime: Any, tmp_path: Path) -> No
 
 @pytest.mark.usefixtures("runtime")
 @pytest.mark.parametrize(
-    ("name", "config"), [("rrdb", {"channels": 4, "blocks": 1, "growth": 2}), ("span", {"channels": 4, "blocks": 3})]
+    ("name", "config"),
+    [
+        ("rrdb", {"channels": 4, "blocks": 1, "growth": 2}),
+        ("span", {"channels": 4, "blocks": 3}),
+        ("srresnet", {"channels": 4, "blocks": 1, "bands": 4}),
+    ],
 )
 def test_other_generators_are_exported(tmp_path: Path, name: str, config: dict[str, int]) -> None:
     generator = GENERATORS[name](scale=2, **config).eval().requires_grad_(False)

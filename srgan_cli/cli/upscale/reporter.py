@@ -139,7 +139,8 @@ class Reporter:
             "sha256": self.upscaler.sha256,
             "seconds": round(result.seconds, 3),
             "consistency": result.consistency and result.consistency.to_json(),
-            "value_ranges": [list(ends) for ends in result.value_ranges] or None,
+            "value_ranges": next(iter(result.value_ranges), ()) or None,
+            "page_ranges": result.value_ranges if len(set(result.value_ranges)) > 1 else None,
             "peak_memory": result.peak_memory,
             "sidecars": list(result.sidecars),
             "warnings": list(result.warnings),
@@ -147,12 +148,14 @@ class Reporter:
         }
 
 
-def _ranges(ranges: "tuple[ValueRange, ...]") -> str:
+def _ranges(pages: "tuple[tuple[ValueRange, ...], ...]") -> str:
     """Which values of a measurement the network has seen as 0 to 1."""
+    ranges = dict.fromkeys(ends for bands in pages for ends in bands)
     if not ranges:
         return ""
-    (low, high), *more = dict.fromkeys(ranges)
-    others = f", and {len(more)} other ranges of further bands" if more else ""
+    (low, high), *more = ranges
+    kind = "pages" if len(set(pages)) > 1 else "bands"
+    others = f", and {len(more)} other ranges of further {kind}" if more else ""
     return f", with values {low:.6g} to {high:.6g}{others} as 0 to 1"
 
 

@@ -44,4 +44,7 @@ def export(
     generator, card = interpolate(find_weights(resolve_model(model, offline)))
     difference = export_onnx(generator, target)
     info(f"{card.name}, x{card.scale}: differs from torch by at most {difference:.2g}")
+    if card.value_range:
+        low, high = card.value_range
+        info(f"its input has {generator.bands} bands, with values {low:.6g} to {high:.6g} as 0 to 1")
     write_line(target)

@@ -88,7 +88,8 @@ def secondary_capture(raster: Raster) -> "Dataset":
     dtype, nodata = raster.rows.dtype, parse_nodata(raster.nodata, raster.rows.dtype)
     dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit = 8 * dtype.itemsize, raster.depth, raster.depth - 1
     dataset.PixelRepresentation = int(dtype.kind == "i")
-    dataset.SamplesPerPixel, dataset.PhotometricInterpretation = (3, "RGB") if raster.has_colour else (1, "MONOCHROME2")
+    grey = "MONOCHROME1" if raster.bands.white_is_zero else "MONOCHROME2"
+    dataset.SamplesPerPixel, dataset.PhotometricInterpretation = (3, "RGB") if raster.has_colour else (1, grey)
     if nodata is not None and not raster.has_colour and dtype.itemsize <= 2:
         dataset.add_new("PixelPaddingValue", "SS" if dtype.kind == "i" else "US", int(nodata))
     dataset.file_meta = meta

@@ -206,7 +206,8 @@ def _stored(raster: Raster, dataset: "Dataset") -> Values:
     low, high = (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) if signed else (0, 2**bits - 1)
     clipped = values.clip(low, high) if nodata is None else np.where(values == nodata, values, values.clip(low, high))
     stored = clipped.astype(_dtype(dataset))
-    return invert(stored, dataset) if dataset.PhotometricInterpretation == "MONOCHROME1" else stored
+    is_inverted = dataset.PhotometricInterpretation == "MONOCHROME1" and not raster.bands.white_is_zero
+    return invert(stored, dataset) if is_inverted else stored
 
 
 def _dtype(dataset: "Dataset") -> np.dtype[Any]:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from srgan_cli.image.geo import gdal, geotiff, sidecar
+from srgan_cli.image.geo import gdal, geotiff, microscopy, sidecar
 from srgan_cli.image.geo.place import Place
 from srgan_cli.image.geo.sidecar import Sidecar
 from srgan_cli.system.files import atomic_write
@@ -21,7 +21,7 @@ def place_losses(place: Place | None, name: str) -> list[str]:
     losses = {
         "GDAL metadata": gdal.METADATA in place.tags,
         "coordinate system, which has no EPSG code": geotiff.KEYS in place.tags and not geotiff.epsg_of(place.tags),
-        "microscope's description": bool(place.description),
+        "microscope's description": microscopy.software_of(place.description) in ("OME-XML", "ImageJ"),
         "resolution of the object": bool(_CALIBRATION & set(place.tags)),
     }
     return [loss for loss, applies in losses.items() if applies]

@@ -296,7 +296,12 @@ def _decode_measurement(
 
 
 def _read(path: Path, max_pixels: int | None) -> Tensor:
-    return read_picture(path, max_pixels=max_pixels).flatten_on_white().rgb
+    """A photograph.  Raises PictureError for further bands, which would be dropped."""
+    picture = read_picture(path, max_pixels=max_pixels)
+    if (found := len(picture.pixels)) != picture.bands.colours:
+        message, hint = "{path} has {found} bands, photographs have 1 or 3", "train on measurements with --bands all"
+        raise PictureError(message, hint, path=path, found=found)
+    return picture.flatten_on_white().rgb
 
 
 def _unpaired(config: TrainConfig, skipped: list[Skipped], max_pixels: int | None) -> list[Tensor]:

@@ -275,6 +275,7 @@ def test_json_has_a_line_for_each_file(srgan: Srgan, picture: Path, weights: Pat
         "sha256": digest(weights),
         "consistency": None,
         "value_ranges": None,
+        "page_ranges": None,
         "seconds": 0,
         "peak_memory": 0,
         "sidecars": [],

@@ -115,3 +115,10 @@ def test_other_formats_refuse_what_would_be_lost(tmp_path: Path, values: NDArray
     with pytest.raises(PictureError, match=found) as caught:
         write_picture(picture, tmp_path / "a.png")
     assert caught.value.hint == "write a .tif"
+
+
+def test_grey_that_falls_towards_white_looks_the_same_in_other_formats(tmp_path: Path) -> None:
+    values = RANDOM.integers(1, 200, (1, 9, 11)).astype(np.uint8)
+    source = save(tmp_path / "a.tif", values, photometric="miniswhite", nodata=0)
+    write_picture(read_picture(source), tmp_path / "a.png")
+    assert np.array_equal(read_picture(tmp_path / "a.png").to_array(), 255 - values[0])

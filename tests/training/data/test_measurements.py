@@ -144,3 +144,9 @@ def test_a_folder_without_such_pictures_is_one_clear_error(tmp_path: Path) -> No
     path = write(tmp_path, "a.tif", scene(0, bands=3))
     with pytest.raises(SrganError, match="no file with 4 bands"):
         common_range([path], BANDS)
+
+
+def test_bands_are_not_dropped_without_the_option(scenes: Path, tmp_path: Path) -> None:
+    with pytest.raises(SrganError, match="0 usable pictures") as caught:
+        load_dataset(small(scenes, tmp_path / "run", bands=0))
+    assert "4 bands" in caught.value.hint
