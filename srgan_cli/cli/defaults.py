@@ -25,7 +25,7 @@ def load_defaults(context: typer.Context, unwanted: bool) -> bool:
         table = read_table(path, context.command)
         context.default_map = {option.name: value for option, value in table}
         if table:
-            shown = ", ".join(f"{_key(option)} = {value}" for option, value in table)
+            shown = ", ".join(f"{_key(option)} = {_shown(value)}" for option, value in table)
             typer.echo(f"defaults from {path}: {shown}", err=True)
     return unwanted
 
@@ -63,6 +63,13 @@ def drop_overridden(context: Any) -> None:
                 default = next(item.default for item in context.command.params if item.name == name)
                 context.params[name] = default
                 context.set_parameter_source(name, type(sources[name]).DEFAULT)
+
+
+def _shown(value: Any) -> str:
+    """A value as the file has it, without quotes."""
+    if isinstance(value, list):
+        return ", ".join(value)
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _key(option: Any) -> str:

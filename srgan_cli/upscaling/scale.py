@@ -39,7 +39,9 @@ Scale = float | Size | None
 """A factor, a size to fit, or None for the factor of the model."""
 
 
-def check_scale(scale: float | None) -> None:
-    """Raise UsageError unless the scale is None or a number from 1 to LARGEST_SCALE."""
+def check_scale(scale: float | str | None) -> None:
+    """Raises UsageError unless the scale is None or a number from 1 to LARGEST_SCALE."""
+    if isinstance(scale, str):  # from Python
+        raise UsageError(f"the scale is {scale!r}, expected a number", "give a scale such as 4")
     if scale is not None and not 1 <= scale <= LARGEST_SCALE:
         raise UsageError(f"cannot enlarge {scale:g} times", f"give a scale from 1 to {LARGEST_SCALE}")

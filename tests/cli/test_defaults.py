@@ -48,7 +48,9 @@ def test_the_working_folder_comes_before_the_configuration_folder(
     srgan: Srgan, picture: Path, tmp_path: Path, folders: Path
 ) -> None:
     write(folders, "[score]", "json = true", "metric = ['psnr']")
-    assert json.loads(srgan("score", picture, picture).out)["methods"][0]["mean"].keys() == {"psnr"}
+    outcome = srgan("score", picture, picture)
+    assert json.loads(outcome.out)["methods"][0]["mean"].keys() == {"psnr"}
+    assert "json = true, metric = psnr" in outcome.err
     write(tmp_path, "[score]", "csv = true")
     assert srgan("score", picture, picture).out.startswith("picture,method")
     assert json.loads(srgan("score", picture, picture, "--json").out)

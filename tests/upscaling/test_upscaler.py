@@ -156,6 +156,11 @@ def test_a_scale_out_of_range_is_an_error(scale: float) -> None:
         check_scale(scale)
 
 
+def test_a_scale_that_is_text_is_an_error() -> None:
+    with pytest.raises(UsageError, match="expected a number"):
+        check_scale("4")
+
+
 @pytest.mark.parametrize(("ranges", "notes"), [((0.1, 0.3), 0), ((200.0, 6000.0), 1)])
 def test_weights_of_measurements_say_when_values_are_strange_to_them(ranges: tuple[float, float], notes: int) -> None:
     measured = Upscaler(SRResNet(bands=1, channels=4, blocks=1), CPU, value_range=(0, 0.4))

@@ -56,7 +56,7 @@ def _check_shape(array: NDArray[Any]) -> None:
     if array.ndim in (2, 3) and array.size and (array.ndim == 2 or array.shape[2] <= _MAX_CHANNELS):
         return
     first = array.ndim == 3 and array.shape[0] <= _MAX_CHANNELS
-    hint = "give several pictures as a list" if array.ndim == 4 else "give the rows and columns of one picture"
+    hint = "give several pictures as a list" if array.ndim == 4 else "for more bands make a Picture of (C, H, W)"
     raise UsageError(
         f"found an array of shape {array.shape}, expected (H, W) or (H, W, C) with 1 to 4 channels",
         "move the channels to the end: image.transpose(1, 2, 0)" if first else hint,
