@@ -25,6 +25,7 @@ _PREAMBLE, _MAGIC = 128, b"DICM"
 _FIRST_GROUPS = (b"\x02\x00", b"\x08\x00", b"\x00\x08")
 """How files without a preamble start."""
 _INTEGER_BITS = (8, 16, 32)
+_ODD_BITS = (10, 12, 14)
 _COPIES = 4
 """Memory of a frame while it is decoded, as a multiple of its bytes."""
 _RANGE_FRAMES = 16
@@ -125,11 +126,10 @@ class DicomReader:
 
     @property
     def _bits(self) -> int:
-        """Bits a channel; 0 for those of the type, of colours from a palette and where only the type holds padding."""
-        bits, is_signed = int(self.dataset.BitsStored), bool(self.dataset.PixelRepresentation)
-        bottom = -(2 ** (bits - 1)) if is_signed else 0
-        padding = int(self._padding or 0)
-        return bits if self._is_grey and bottom <= padding < bottom + 2**bits else 0
+        """10, 12 or 14 bits without sign, as other formats know them too, if they hold the padding; else 0."""
+        bits, padding = int(self.dataset.BitsStored), int(self._padding or 0)
+        fits = bits in _ODD_BITS and not self.dataset.PixelRepresentation and 0 <= padding < 2**bits
+        return bits if fits and self._is_grey else 0
 
     @property
     def _padding(self) -> str:
