@@ -11,6 +11,7 @@ from typing import IO, Protocol
 import numpy as np
 from PIL import Image, ImageFile, UnidentifiedImageError
 
+from srgan_cli.errors import PictureError
 from srgan_cli.image.codec import headers, tiff, vips
 from srgan_cli.image.codec.capabilities import JXL_SIGNATURES, register_plugin, require_plugin
 from srgan_cli.image.codec.errors import TIFF_SIGNATURES, translate_errors
@@ -171,6 +172,11 @@ class PngReader:
         return Raster(rows, profile, metadata, notes=(*self.notes, *dropped, *changes))
 
 
+_DAMAGED = "it is damaged: copy or download it again"
+_MOST_BITS = 128
+"""Of a complex number, which is refused by name."""
+
+
 class PillowReader:
     """Files that only Pillow and its plugins can read."""
 
@@ -190,6 +196,10 @@ class PillowReader:
         self.data = path.read_bytes()
         self.pages = self._page_numbers()
         self.count = len(self.pages)
+        if self.count > len(self.data):
+            raise PictureError(
+                "{path} states {count} pictures, more than it has bytes", _DAMAGED, path=path, count=self.count
+            )
         self.found: dict[int, tuple[Metadata, list[str]]] = {}
         self.animated = self.format in _ANIMATED and self.count > 1
         self.redecodes = self.count > 1 and not self.animated
@@ -238,12 +248,15 @@ class PillowReader:
 
     def read(self, index: int) -> Raster:
         """A picture, upright."""
+        stated = self.size(index)
         self._load(index)
         metadata, notes = self._metadata(index)
         if index == 0:
             place, dropped = self._place()
             metadata, notes = replace(metadata, place=place), [*self._dropped_notes(), *notes, *dropped]
         values, profile, changes = self._values(index)
+        if self.format == "HEIF" and values.shape[:2] != stated:
+            raise PictureError("{path} holds a picture of another size than it states", _DAMAGED, path=self.path)
         duration = float(self.image.info.get("duration") or 0) if self.animated else 0
         rows = Rows.lazy(values, partial(self._redecode, index)) if self.redecodes else Rows.from_array(values)
         metadata = replace(metadata.upright(), coded_bits=self.bits if self.is_deep and self.bits < 16 else None)
@@ -324,6 +337,8 @@ class TiffReader:
     def read(self, index: int) -> Raster:
         """A page, upright."""
         number, tags = self.pages[index]
+        if tiff.depth(tags) > _MOST_BITS:
+            raise PictureError("{path} states {bits} bits a channel", _DAMAGED, path=self.path, bits=tiff.depth(tags))
         metadata, notes = tiff.read_metadata(self.file, self.pages, index)
         if index == 0:
             place, more = add_sidecars(metadata.place, self.path, self.size(0), tiff.orientation(tags))

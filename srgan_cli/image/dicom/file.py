@@ -257,6 +257,10 @@ def _check(path: Path, dataset: "Dataset") -> None:
     missing = [name for name in ("Rows", "Columns", "BitsAllocated") if name not in dataset]
     if missing or "PixelData" not in dataset:
         raise PictureError("{path} is DICOM without integer pixels", "name a file that holds a picture", path=path)
+    bits, frames = int(dataset.get("BitsStored", dataset.BitsAllocated)), int(dataset.get("NumberOfFrames") or 1)
+    if not (0 < bits <= dataset.BitsAllocated and 0 < frames <= len(dataset.PixelData)):
+        found = "{path} states {bits} bits and {frames} frames, which its pixels cannot have"
+        raise PictureError(found, "it is damaged: copy it again", path=path, bits=bits, frames=frames)
     if dataset.BitsAllocated not in _INTEGER_BITS:
         found = "{path} stores {bits} bit a pixel, expected 8, 16 or 32"
         raise PictureError(found, "convert it first", path=path, bits=dataset.BitsAllocated)

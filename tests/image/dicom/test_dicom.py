@@ -167,7 +167,7 @@ def test_other_pictures_become_a_secondary_capture(tmp_path: Path) -> None:
     assert np.array_equal(read_picture(tmp_path / "a.dcm").pixels, picture.pixels)
 
 
-@pytest.mark.parametrize("kind", ["no pixels", "one bit", "truncated"])
+@pytest.mark.parametrize("kind", ["no pixels", "one bit", "too many bits", "too many frames", "truncated"])
 def test_what_cannot_be_read_is_one_error_that_names_no_patient(
     tmp_path: Path, kind: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -176,6 +176,10 @@ def test_what_cannot_be_read_is_one_error_that_names_no_patient(
         del made.PixelData
     elif kind == "one bit":
         made.BitsAllocated = made.BitsStored = 1
+    elif kind == "too many bits":
+        made.BitsStored = 65_516
+    elif kind == "too many frames":
+        made.NumberOfFrames = 2**31 - 1
     else:
         made.PixelData = made.PixelData[:100]
     with pytest.raises(PictureError) as raised:
