@@ -250,6 +250,7 @@ def _import_vips() -> Any:
     except (ImportError, OSError) as error:
         raise SrganError("libvips cannot be loaded", "install it: pip install 'pyvips[binary]'") from error
     pyvips.cache_set_max(0)  # the cache would keep files open and return old content of rewritten files
+    pyvips.vips_lib.vips_error_clear()  # pyvips fails on what an earlier error quotes of a damaged file
     return pyvips
 
 
