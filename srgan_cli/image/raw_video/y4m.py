@@ -19,6 +19,7 @@ from srgan_cli.errors import PictureError
 from srgan_cli.image.raw_video.yuv import HIGH_DEFINITION, from_rgb, to_rgb
 
 _MAGIC = b"YUV4MPEG2"
+_LARGEST_SIDE = 2**20
 _MAX_LINE_BYTES = 4096
 _CHROMA = re.compile(r"(420|422|444|mono)(jpeg|mpeg2|paldv)?(?:p?(9|10|12|14|16))?")
 _LUMA_WEIGHTS = {False: (0.299, 0.114), True: (0.2126, 0.0722)}
@@ -34,9 +35,9 @@ class VideoHeader:
 
     def __post_init__(self) -> None:
         """Check the parameters."""
-        if not all(self._token(letter).isdecimal() and int(self._token(letter)) for letter in "WH"):
+        if not all(self._token(side).isdecimal() and 0 < int(self._token(side)) <= _LARGEST_SIDE for side in "WH"):
             raise PictureError(
-                "the video has no valid width or height", "its header must have W and H, both more than 0"
+                "the video has no valid width or height", f"its header must have W and H, both 1 to {_LARGEST_SIDE}"
             )
         if self._token("I", "p") not in ("p", "?"):
             raise PictureError("the video is interlaced", "deinterlace it first: ffmpeg -vf bwdif")
