@@ -141,7 +141,11 @@ def _start_workers(request: UpscaleRequest, upscaler: Upscaler, spec: WorkerSpec
 
 def _own_output_test(out: Location) -> Callable[[Path], bool]:
     """A test whether a file is the output of an earlier run."""
-    return (lambda _: False) if is_remote(out) else Manifest(out).is_own_output
+    if is_remote(out):
+        return lambda _: False
+    manifest = Manifest(out)
+    # Another process may have added an output since the record was read.
+    return lambda path: manifest.is_own_output(path) or Manifest(out).is_own_output(path)
 
 
 def run_video(request: UpscaleRequest) -> None:
