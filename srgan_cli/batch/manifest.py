@@ -3,7 +3,7 @@
 import hashlib
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from threading import Lock
 from typing import IO, Any
@@ -79,6 +79,15 @@ def settings_digest(upscaler: Upscaler, options: Mapping[str, object]) -> str:
         found.update(name.encode())
         found.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
     return f"{found.hexdigest()} {json.dumps(options, sort_keys=True, default=str)}"
+
+
+def own_outputs(folder: Path, paths: Iterable[Path]) -> set[Path]:
+    """Those of the paths that srgan has written into a folder, and that have not changed since."""
+    unknown = set(paths)
+    for _ in range(2):  # another process may have replaced an output since the first reading
+        manifest = Manifest(folder)
+        unknown -= {path for path in unknown if manifest.is_own_output(path)}
+    return set(paths) - unknown
 
 
 def _end_of_line(file: IO[bytes]) -> bytes:

@@ -2,12 +2,13 @@
 
 import os
 import unicodedata
-from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
+from collections.abc import Collection, Hashable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from tempfile import NamedTemporaryFile
 
+from srgan_cli.batch.manifest import own_outputs
 from srgan_cli.batch.naming import DEFAULT_NAME, Naming
 from srgan_cli.batch.task import OverwritePolicy, Task
 from srgan_cli.errors import SrganError, UsageError
@@ -52,14 +53,13 @@ def plan_batch(
     naming: Naming,
     *,
     listed: Sequence[str] | None = None,
-    is_own_output: Callable[[Path], bool] = lambda _: False,
     overwrite: OverwritePolicy = "update",
 ) -> BatchPlan:
     """Plan the output of each picture in `places`, which are files and folders, and in `listed`, which are files.
 
     `out` is a file for a single picture, else a folder.  The tree below an input folder is kept there, and the whole
-    path of a listed file.  Files for which `is_own_output` holds are not inputs; of other outputs in a folder, and of a
-    single one, `update` replaces none.
+    path of a listed file.  Outputs of srgan are not inputs; of other outputs in a folder, and of a single one, `update`
+    replaces none.
     Raises UsageError where two outputs are the same file, where an output is an input, lies outside `out` or would
     replace a file that it must not, and for an unknown format; SrganError where `out` cannot be written.
     """
@@ -71,9 +71,9 @@ def plan_batch(
         raise UsageError(message, "end the name of a folder with a slash", out=out)
     entries: list[tuple[Location, Location | None]] = [(place, _base_folder(place)) for place in sources]
     entries += [(parse_location(place if is_url(place) else os.path.normpath(place)), None) for place in listed or ()]
-    plan = _plan_folder(entries, target, naming, is_own_output)
+    plan = _plan_folder(entries, target, naming)
     if overwrite == "update" and not is_remote(target):
-        _check_existing(plan.tasks, is_own_output)
+        _check_existing(plan.tasks, target)
     return plan
 
 
@@ -97,18 +97,13 @@ def _plan_single(task: Task, naming: Naming, overwrite: OverwritePolicy) -> Batc
     return BatchPlan([task])
 
 
-def _plan_folder(
-    entries: Iterable[tuple[Location, Location | None]],
-    folder: Location,
-    naming: Naming,
-    is_own_output: Callable[[Path], bool],
-) -> BatchPlan:
+def _plan_folder(entries: Iterable[tuple[Location, Location | None]], folder: Location, naming: Naming) -> BatchPlan:
     """`entries` are inputs, each with the folder that its pictures' paths are relative to."""
     tasks: dict[Task, None] = {}
     errors = []
     for place, root in entries:
         try:
-            found = _find_inputs(place, folder, is_own_output) if is_dir(place) else [place]
+            found = _find_inputs(place, folder) if is_dir(place) else [place]
         except UsageError:
             raise
         except SrganError as error:
@@ -121,14 +116,15 @@ def _plan_folder(
     return BatchPlan(list(tasks), errors, folder)
 
 
-def _find_inputs(location: Location, folder: Location, is_own_output: Callable[[Path], bool]) -> list[Location]:
+def _find_inputs(location: Location, folder: Location) -> list[Location]:
     """The pictures in a folder without the outputs of earlier runs.  Raises SrganError where there are none at all."""
     if is_remote(folder) and absolute(folder) == absolute(location):
         raise UsageError(
             f"{folder} holds the inputs", "outputs there could not be distinguished from inputs: choose another folder"
         )
     found = [path for path in list_pictures(location) if not _is_below_output(path, folder, location)]
-    return [path for path in found if is_remote(path) or not is_own_output(path)]
+    own = set() if is_remote(folder) else own_outputs(folder, [path for path in found if not is_remote(path)])
+    return [path for path in found if path not in own]
 
 
 def count_videos(places: Iterable[str]) -> int:
@@ -190,11 +186,11 @@ def _check(tasks: Collection[Task], folder: Location | None) -> None:
         raise _collision_error(clashes)
 
 
-def _check_existing(tasks: Iterable[Task], is_own_output: Callable[[Path], bool]) -> None:
+def _check_existing(tasks: Iterable[Task], folder: Path) -> None:
     """Raises UsageError for outputs that exist, unless they are empty or as srgan wrote them."""
-    targets = (task.target for task in tasks if isinstance(task.target, Path))
-    found = [path for path in targets if _holds_anything(path) and not is_own_output(path)]
-    if found:
+    existing = [task.target for task in tasks if isinstance(task.target, Path) and _holds_anything(task.target)]
+    own = own_outputs(folder, existing)
+    if found := [path for path in existing if path not in own]:
         others = f" and {len(found) - 1} more exist" if len(found) > 1 else " exists"
         message = f"{{path}}{others} already, not as srgan wrote it"
         raise UsageError(message, "--overwrite replaces, --no-clobber keeps such files", path=found[0])

@@ -101,7 +101,7 @@ class Group(TyperGroup):
             lines += [_fill(paragraphs(command)[0].partition(". ")[0].rstrip("."), f"  {name:9}")]
             lines += [f"{'':11}{example(command)}", ""]
         for option in _visible(self, "option"):
-            lines.append(_fill(option.help or "", f"  {', '.join(option.opts):22}"))
+            lines.append(_fill(option.help or "", f"  {', '.join(sorted(option.opts, key=len)):22}"))
         formatter.write("\n".join([*lines, "\nsrgan COMMAND --help shows the options of a command.\n"]))
 
 

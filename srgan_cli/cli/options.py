@@ -1,7 +1,10 @@
 """Options that several commands share."""
 
-from collections.abc import Sequence
-from typing import Annotated
+from collections.abc import Callable, Sequence
+from dataclasses import MISSING, fields
+from functools import update_wrapper
+from inspect import Parameter, Signature
+from typing import Annotated, Any, TypeVar
 
 import typer
 
@@ -10,6 +13,7 @@ from srgan_cli.cli.defaults import load_defaults
 from srgan_cli.errors import UsageError
 from srgan_cli.image.codec.limits import set_pillow_limit
 
+Arguments = TypeVar("Arguments")
 COMMAND_LINE = ("COMMANDLINE", "ENVIRONMENT")
 """The sources of options that a person has given for this command."""
 DEFAULTS_FILE = ("DEFAULT_MAP",)
@@ -43,6 +47,33 @@ MaxPixels = Annotated[
 On = Annotated[
     str, typer.Option(metavar="ray", help="Run on Ray: ray for a local instance, ray://host:port for a cluster.")
 ]
+
+
+def takes(
+    arguments: type[Arguments],
+) -> Callable[[Callable[[typer.Context, Arguments], None]], Callable[..., None]]:
+    """A decorator for a command whose parameters are the fields of `arguments`, a dataclass."""
+    own = [
+        Parameter(
+            f.name,
+            Parameter.KEYWORD_ONLY,
+            default=Parameter.empty if f.default is MISSING else f.default,
+            annotation=f.type,
+        )
+        for f in fields(arguments)  # type: ignore[arg-type]
+    ]
+    parameters = [Parameter("context", Parameter.KEYWORD_ONLY, annotation=typer.Context), *own]
+
+    def decorate(function: Callable[[typer.Context, Arguments], None]) -> Callable[..., None]:
+        def command(context: typer.Context, **given: Any) -> None:
+            function(context, arguments(**given))
+
+        update_wrapper(command, function)
+        command.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
+        command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+        return command
+
+    return decorate
 
 
 def parse_factor(text: str) -> float:

@@ -6,6 +6,7 @@ from pathlib import Path, PurePath
 import pytest
 
 from srgan_cli.batch import planning
+from srgan_cli.batch.manifest import Manifest
 from srgan_cli.batch.naming import Naming, default_output
 from srgan_cli.batch.planning import BatchPlan, plan_batch
 from srgan_cli.errors import SrganError, UsageError
@@ -240,4 +241,7 @@ def test_files_of_others_are_neither_replaced_nor_kept_silently(tree: Callable[.
     with pytest.raises(UsageError, match=r"out/a\.png and 1 more exist already"):
         plan_batch(["in"], "out", Naming())
     assert len(plan_batch(["in"], "out", Naming(), overwrite="keep").tasks) == 3
-    assert len(plan_batch(["in"], "out", Naming(), is_own_output=lambda path: "out" in path.parts).tasks) == 3
+    manifest = Manifest(Path("out"))
+    for name in "ab":
+        manifest.record(Path(f"out/{name}.png"), "key")
+    assert len(plan_batch(["in"], "out", Naming()).tasks) == 3

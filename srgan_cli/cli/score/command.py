@@ -9,103 +9,44 @@ from typing import TYPE_CHECKING
 
 import typer
 
-import srgan_cli.cli.score.options as own
-from srgan_cli.cli.options import Debug, Device, MaxPixels, NoConfig, On, Overwrite
+from srgan_cli.cli.options import takes
+from srgan_cli.cli.score.options import METRIC_WEIGHTS_VARIABLE, ScoreArguments
 from srgan_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from srgan_cli.batch.ray import RayExecutor
     from srgan_cli.scoring.plan import ScoringPlan
+    from srgan_cli.scoring.protocol import Protocol
     from srgan_cli.scoring.report.report import Report, Score
     from srgan_cli.scoring.sets import DataSet
 
 
-def score(
-    reference: own.Reference,
-    candidates: own.Candidates = None,
-    baseline: own.Baseline = None,
-    pair: own.PairOption = "",
-    sets: own.Sets = None,
-    by_folder: own.ByFolder = False,
-    scale: own.Factor = 4,
-    metric: own.Metrics = None,
-    protocol: own.ProtocolOption = own.ProtocolName.sr_y,
-    border: own.Border = None,
-    channels: own.ChannelsOption = None,
-    value_range: own.ValueRange = "",
-    on_mismatch: own.OnMismatch = own.Mismatch.error,
-    features: own.Features = "inception",
-    patch: own.Patch = 0,
-    metric_weights: own.MetricWeights = None,
-    as_json: own.AsJson = False,
-    as_csv: own.AsCsv = False,
-    as_markdown: own.AsMarkdown = False,
-    as_latex: own.AsLatex = False,
-    no_interval: own.NoInterval = False,
-    figure: own.Figure = None,
-    crop: own.Crop = "",
-    html: own.Html = None,
-    overwrite: Overwrite = False,
-    fail_under: own.FailUnder = None,
-    fail_over: own.FailOver = None,
-    max_pixels: MaxPixels = None,
-    jobs: own.Jobs = 0,
-    on: On = "",
-    device: Device = "auto",
-    no_config: NoConfig = False,
-    debug: Debug = False,
-) -> None:
+@takes(ScoreArguments)
+def score(_context: typer.Context, arguments: ScoreArguments) -> None:
     """Print PSNR, SSIM and other scores of pictures against their originals.
 
     Pictures are paired by name without suffix. Several candidates give a row each, with 95 % confidence intervals.
     Exits with 1 if a picture has no partner or another size, a metric is not available, or a threshold is not met.
     """
     from srgan_cli.cli.console import warn
-    from srgan_cli.metrics import PIXEL_METRICS
     from srgan_cli.scoring.gallery import plan_gallery
-    from srgan_cli.scoring.methods import BaselineSettings
-    from srgan_cli.scoring.plan import plan_scoring
-    from srgan_cli.scoring.protocol import named_protocol, parse_range
     from srgan_cli.scoring.report.text import output_format
     from srgan_cli.scoring.report.thresholds import failed_thresholds, parse_thresholds
-    from srgan_cli.scoring.sets import method_names
 
-    if metric_weights:
-        os.environ[own.METRIC_WEIGHTS_VARIABLE] = str(metric_weights)  # worker processes inherit it
-    text_format = output_format(json=as_json, csv=as_csv, markdown=as_markdown, latex=as_latex)
-    gallery = plan_gallery(figure, html, crop, overwrite=overwrite)
-    if (sets or by_folder) and (figure or html):
-        raise UsageError("--figure and --html show one data set", "leave out --set and --by-folder")
-    thresholds = parse_thresholds(fail_under or [], fail_over or [])
-    metrics = tuple(dict.fromkeys([*(metric or PIXEL_METRICS), *(threshold.metric for threshold in thresholds)]))
-    chosen = replace(
-        named_protocol(
-            protocol.value, scale=scale, border=border, metrics=metrics, channels=channels.value if channels else None
-        ),
-        mismatch=on_mismatch.value,
-        features=features,
-        patch=patch,
-        value_range=parse_range(value_range) if value_range else None,
+    if arguments.metric_weights:
+        os.environ[METRIC_WEIGHTS_VARIABLE] = str(arguments.metric_weights)  # worker processes inherit it
+    text_format = output_format(
+        json=arguments.as_json, csv=arguments.as_csv, markdown=arguments.as_markdown, latex=arguments.as_latex
     )
-    with _spooled([reference, *(candidates or [])]) as (original, *results):
-        groups = _data_sets(sets, by_folder, original, results, has_baselines=bool(baseline))
-        names = method_names(groups) if groups[0].name else None
-        settings = BaselineSettings(scale, device)
-        plans = {
-            group.name: replace(
-                plan_scoring(
-                    group.reference, group.candidates, baseline or [], chosen, settings, pair=pair, names=names
-                ),
-                jobs=jobs,
-                crop_side=gallery.crop_side,
-                max_pixels=max_pixels,
-            )
-            for group in groups
-        }
-        if names is None:
-            reports = {"": _evaluate_and_print(plans[""], text_format, on, has_intervals=not no_interval)}
-        else:
-            reports = _evaluate_and_print_sets(plans, text_format, on, has_intervals=not no_interval)
+    gallery = plan_gallery(arguments.figure, arguments.html, arguments.crop, overwrite=arguments.overwrite)
+    if (arguments.sets or arguments.by_folder) and (arguments.figure or arguments.html):
+        raise UsageError("--figure and --html show one data set", "leave out --set and --by-folder")
+    thresholds = parse_thresholds(arguments.fail_under or [], arguments.fail_over or [])
+    protocol = _protocol(arguments, [threshold.metric for threshold in thresholds])
+    with _spooled([arguments.reference, *(arguments.candidates or [])]) as (reference, *candidates):
+        plans = _plans(arguments, protocol, reference, candidates, crop_side=gallery.crop_side)
+        evaluate = _evaluate_and_print if arguments.is_one_set else _evaluate_and_print_sets
+        reports = evaluate(plans, text_format, arguments.on, has_intervals=not arguments.no_interval)
         failed = {name: failed_thresholds(report, thresholds) for name, report in reports.items()}
         for name, report in reports.items():
             for message in [*report.notes, *report.errors, *failed[name]]:
@@ -115,15 +56,57 @@ def score(
         raise typer.Exit(1)
 
 
-def _data_sets(
-    sets: list[str] | None, by_folder: bool, reference: Path, candidates: list[Path], *, has_baselines: bool
-) -> "list[DataSet]":
+def _protocol(arguments: ScoreArguments, of_thresholds: list[str]) -> "Protocol":
+    from srgan_cli.metrics import PIXEL_METRICS
+    from srgan_cli.scoring.protocol import named_protocol, parse_range
+
+    named = named_protocol(
+        arguments.protocol.value,
+        scale=arguments.scale,
+        border=arguments.border,
+        metrics=tuple(dict.fromkeys([*(arguments.metric or PIXEL_METRICS), *of_thresholds])),
+        channels=arguments.channels.value if arguments.channels else None,
+    )
+    return replace(
+        named,
+        mismatch=arguments.on_mismatch.value,
+        features=arguments.features,
+        patch=arguments.patch,
+        value_range=parse_range(arguments.value_range) if arguments.value_range else None,
+    )
+
+
+def _plans(
+    arguments: ScoreArguments, protocol: "Protocol", reference: Path, candidates: list[Path], *, crop_side: int
+) -> "dict[str, ScoringPlan]":
+    """The plan of each data set, by its name."""
+    from srgan_cli.scoring.methods import BaselineSettings
+    from srgan_cli.scoring.plan import plan_scoring
+    from srgan_cli.scoring.sets import method_names
+
+    baselines, settings = arguments.baseline or [], BaselineSettings(arguments.scale, arguments.device)
+    groups = _data_sets(arguments, reference, candidates)
+    names = None if arguments.is_one_set else method_names(groups)
+    found = {
+        group.name: plan_scoring(
+            group.reference, group.candidates, baselines, protocol, settings, pair=arguments.pair, names=names
+        )
+        for group in groups
+    }
+    return {
+        name: replace(plan, jobs=arguments.jobs, crop_side=crop_side, max_pixels=arguments.max_pixels)
+        for name, plan in found.items()
+    }
+
+
+def _data_sets(arguments: ScoreArguments, reference: Path, candidates: list[Path]) -> "list[DataSet]":
     """The data sets that are asked for, or one without a name."""
     from srgan_cli.scoring.sets import DataSet, parse_sets, sets_in
 
-    if sets:
-        return parse_sets(sets, [reference, *candidates], has_baselines=has_baselines)
-    return sets_in(reference, candidates) if by_folder else [DataSet("", reference, candidates)]
+    if arguments.sets:
+        paths = [reference, *candidates]
+        return parse_sets(arguments.sets, paths, has_baselines=bool(arguments.baseline))
+    return sets_in(reference, candidates) if arguments.by_folder else [DataSet("", reference, candidates)]
 
 
 def _evaluate_and_print_sets(
@@ -158,8 +141,10 @@ def _spooled(places: "list[Path]") -> "Iterator[list[Path]]":
         yield [Path(place) for place in files.inputs]
 
 
-def _evaluate_and_print(plan: "ScoringPlan", text_format: str, on: str, *, has_intervals: bool) -> "Report":
-    """Score the plan and print its report; as JSON, each picture is printed as soon as it is scored.
+def _evaluate_and_print(
+    plans: "dict[str, ScoringPlan]", text_format: str, on: str, *, has_intervals: bool
+) -> "dict[str, Report]":
+    """Score the only plan and print its report; as JSON, each picture is printed as soon as it is scored.
 
     Where no picture was scored, there is no table.
     """
@@ -167,6 +152,7 @@ def _evaluate_and_print(plan: "ScoringPlan", text_format: str, on: str, *, has_i
     from srgan_cli.cli.score.tables import show_report
     from srgan_cli.scoring.report.text import RENDERERS, JsonStream
 
+    ((name, plan),) = plans.items()
     stream = JsonStream(plan.protocol, write_text) if text_format == "json" else None
     report = replace(_evaluate(plan, on, stream.add if stream else None), has_intervals=has_intervals)
     if stream:
@@ -175,7 +161,7 @@ def _evaluate_and_print(plan: "ScoringPlan", text_format: str, on: str, *, has_i
         write_text(RENDERERS[text_format](report))
     elif report.mean:
         show_report(report)
-    return report
+    return {name: report}
 
 
 def _evaluate(plan: "ScoringPlan", on: str, on_score: "Callable[[Score], None] | None" = None) -> "Report":

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-import srgan_cli.cli.train.options as own
 from srgan_cli.cli.fast_import import gc_paused
-from srgan_cli.cli.options import COMMAND_LINE, DEFAULTS_FILE, Debug, Device, MaxPixels, NoConfig, given_options
+from srgan_cli.cli.options import COMMAND_LINE, DEFAULTS_FILE, given_options, takes
+from srgan_cli.cli.train.options import TrainArguments
 from srgan_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -22,54 +22,14 @@ _SETTINGS = (
     *("bands", "value_range", "rgb_bands", "teacher", "teacher_weight", "teacher_self_ensemble"),
 )
 """The options of `train` that are settings of the run, by their flat keys."""
+_CHANGEABLE = ("data", "held_out", "device", "log")
+"""The settings that a resumed run may change."""
 _FORMER_OPTIONS = {"pixel_share": "pretrain_fraction", "game": "gan_loss"}
 """Former names of options, and the current ones."""
 
 
-def train(
-    context: typer.Context,
-    data: own.Data = None,
-    run: own.Run = Path("run"),
-    held_out: own.HeldOut = "",
-    low: own.Low = None,
-    pair: own.PairOption = "",
-    unpaired: own.Unpaired = "",
-    bands: own.Bands = "",
-    value_range: own.RangeOption = "",
-    rgb_bands: own.RgbBands = "",
-    degradation: own.Degradation = "bicubic",
-    recipe: own.Recipe = None,
-    name: own.Name = "",
-    scale: own.Scale = 4,
-    time: own.Duration = "",
-    steps: own.Steps = None,
-    pretrain_fraction: own.PretrainFraction = 0.6,
-    gan_loss: own.GanLoss = "non-saturating",
-    discriminator: own.DiscriminatorName = "vgg",
-    adversarial_weight: own.AdversarialWeight = 1e-3,
-    perceptual_weight: own.PerceptualWeight = 0.0,
-    perceptual_weights: own.PerceptualWeights = "",
-    batch: own.BatchSize = 16,
-    patch: own.Patch = 24,
-    generator: own.GeneratorName = "srresnet",
-    channels: own.Channels = 48,
-    blocks: own.Blocks = 8,
-    batch_norm: own.BatchNorm = False,
-    init_from: own.InitFrom = "",
-    teacher: own.Teachers = None,
-    teacher_weight: own.TeacherWeight = 1.0,
-    teacher_self_ensemble: own.TeacherSelfEnsemble = False,
-    log: own.Log = "auto",
-    check: own.Check = False,
-    resume: own.Resume = False,
-    seed: own.Seed = 0,
-    max_pixels: MaxPixels = None,
-    device: Device = "auto",
-    pixel_share: own.PixelShare = None,
-    game: own.Game = None,
-    no_config: NoConfig = False,
-    debug: Debug = False,
-) -> None:
+@takes(TrainArguments)
+def train(context: typer.Context, arguments: TrainArguments) -> None:
     """Train a generator against a discriminator on a folder of pictures.
 
     Pretrains on the pixel loss, then adds the adversarial loss.  Prints the path of the finished weights.
@@ -77,7 +37,7 @@ def train(
     Ctrl-C saves; --resume continues with the settings of the run.
     """
     length = _length(context, COMMAND_LINE)
-    if resume:
+    if arguments.resume:
         _refuse_settings(context)
     with gc_paused():
         from srgan_cli.cli.train.run import check_run, resume_run, start_run
@@ -86,18 +46,16 @@ def train(
         from srgan_cli.training.run.folder import has_checkpoint, latest_folder
 
     retain_freed_memory()
-    world = World.from_environment()
+    world, run, max_pixels = World.from_environment(), arguments.run, arguments.max_pixels
     is_default = not given_options(context, "run")
     if is_default and world.restarts:
         run = latest_folder(run)
-    if resume or (world.restarts and has_checkpoint(run)):
-        chosen = {
-            key: context.params[key] for key in ("data", "held_out", "device", "log") if given_options(context, key)
-        }
+    if arguments.resume or (world.restarts and has_checkpoint(run)):
+        chosen = {key: context.params[key] for key in _CHANGEABLE if given_options(context, key)}
         resume_run(run, world, max_pixels, **length, **chosen)
         return
-    config = _config(context, recipe, length, verbose=world.is_main)
-    if check:
+    config = _config(context, arguments.recipe, length, verbose=world.is_main)
+    if arguments.check:
         check_run(config, max_pixels, numbered=is_default)
     else:
         start_run(config, world, max_pixels, numbered=is_default)
@@ -180,19 +138,7 @@ def parse_duration(text: str) -> float:
 
 def _refuse_settings(context: typer.Context) -> None:
     """Raises UsageError for options that a resumed run cannot change."""
-    free = (
-        "data",
-        "held_out",
-        "run",
-        "time",
-        "steps",
-        "max_pixels",
-        "device",
-        "log",
-        "resume",
-        "debug",
-        "no_config",
-    )
+    free = (*_CHANGEABLE, "run", "time", "steps", "max_pixels", "resume", "debug", "no_config")
     names = [parameter.name for parameter in context.command.params if parameter.name and parameter.name not in free]
     if fixed := given_options(context, *names):
         raise UsageError(

@@ -12,6 +12,7 @@ from srgan_cli.cli.stdio import SpooledFiles
 
 if TYPE_CHECKING:
     from srgan_cli.batch.planning import BatchPlan
+    from srgan_cli.cli.upscale.request import UpscaleRequest
     from srgan_cli.errors import SrganError
     from srgan_cli.image.codec.raster import ValueRange
     from srgan_cli.system.distributed import World
@@ -27,22 +28,15 @@ class Reporter:
 
     def __init__(
         self,
+        request: "UpscaleRequest",
         upscaler: "Upscaler",
         files: SpooledFiles,
         plan: "BatchPlan",
         world: "World",
-        *,
-        model_label: str,
-        as_json: bool,
-        debug: bool,
     ) -> None:
-        """The main process of `world` reports the errors of the plan.  Raises one that is the only task.
-
-        `model_label` names the model for people; `as_json` prints a line of JSON for each file, too; `debug` prints
-        tracebacks.
-        """
+        """The main process of `world` reports the errors of the plan.  Raises one that is the only task."""
         self.upscaler, self.files, self.plan = upscaler, files, plan
-        self.model_label, self.as_json, self.debug = model_label, as_json, debug
+        self.arguments, self.model_label = request.arguments, request.model_label(upscaler)
         self.single = plan.is_single and world.size == 1
         self.counts: Counter[str] = Counter()
         self.failures: list[str] = []
@@ -60,14 +54,14 @@ class Reporter:
         """Print the result of a file.  Raises its error if it is the only one."""
         if result.error:
             self.files.name_in(result.error)
-        if self.as_json:
+        if self.arguments.as_json:
             write_record(self._record(result))
         for warning in result.warnings:
             warn(f"{self._name(result.task.target)}: {warning.removeprefix(f'{result.task.target.name}: ')}")
         if result.sidecars and str(result.task.target) in self.files.streams:
             warn(f"{self._name(result.task.target)}: the files beside it are dropped, which say where it lies")
             result = replace(result, sidecars=())
-        if result.traceback and self.debug:
+        if result.traceback and self.arguments.debug:
             info(result.traceback)
         if result.error:
             self._fail(result.error, self.files.display_name(result.task.source))

@@ -1,21 +1,24 @@
 """A request to enlarge files, checked before any work."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from srgan_cli.batch.manifest import settings_digest
-from srgan_cli.batch.naming import Naming
+from srgan_cli.batch.naming import Naming, suffix_of
 from srgan_cli.batch.task import UpscaleOptions
 from srgan_cli.batch.workers import WorkerSpec
-from srgan_cli.cli.console import warn
+from srgan_cli.cli.console import info, warn
 from srgan_cli.cli.stdio import STANDARD, is_stream
+from srgan_cli.cli.upscale.options import UpscaleArguments
 from srgan_cli.cli.weights.fetch import resolve_model
 from srgan_cli.errors import UsageError
+from srgan_cli.image.codec.capabilities import Encoding
 from srgan_cli.system.distributed import World
 from srgan_cli.system.storage import Location, is_remote
+from srgan_cli.upscaling.scale import Scale, Size
+from srgan_cli.upscaling.tiles.memory import parse_bytes
 from srgan_cli.upscaling.tiles.tiling import TilePolicy
 from srgan_cli.upscaling.upscaler import Upscaler
-from srgan_cli.upscaling.video.options import VideoOptions
+from srgan_cli.upscaling.video.options import VideoOptions, parse_time
 from srgan_cli.weights.formats import list_weights
 
 _IRRELEVANT_OPTIONS = {
@@ -63,47 +66,68 @@ class UpscalerFactory:
 
 @dataclass(frozen=True, kw_only=True)
 class UpscaleRequest:
-    """The arguments and options of srgan upscale."""
+    """What srgan upscale is asked for."""
 
+    arguments: UpscaleArguments
+    """The command line."""
     inputs: list[str]
     out: str
-    from_file: str
-    """A file that lists further inputs, if not empty."""
+    """The output; "" beside the only input."""
     naming: Naming
     options: UpscaleOptions
     video: VideoOptions
     factory: UpscalerFactory
-    device: str
-    """The device of this process, unless `devices` or `on` are given."""
-    devices: str
-    """Devices of worker processes, if not empty."""
-    on: str
-    """A Ray cluster, if not empty."""
-    as_json: bool
-    debug: bool
-    given: Mapping[str, object]
-    """All options by name, for the manifest."""
+
+    @classmethod
+    def of(cls, arguments: UpscaleArguments, inputs: list[str], out: str, *, is_raw_video: bool) -> "UpscaleRequest":
+        """The request of a command line with these inputs and output.  Raises UsageError."""
+        policy = TilePolicy(arguments.tile, parse_bytes(arguments.max_memory) if arguments.max_memory else None)
+        return cls(
+            arguments=arguments,
+            inputs=inputs,
+            out=out,
+            naming=Naming(arguments.name, "" if is_raw_video else suffix_of(arguments.form)),
+            options=_options(arguments),
+            video=_video_options(arguments),
+            factory=UpscalerFactory(
+                model=_model(arguments),
+                offline=arguments.offline,
+                policy=policy,
+                scale=arguments.scale,
+                strength=arguments.strength,
+                seed=arguments.seed,
+                self_ensemble=arguments.self_ensemble,
+                precision=arguments.precision,
+                compile=arguments.compile,
+            ),
+        )
+
+    @property
+    def has_workers(self) -> bool:
+        """Whether other processes enlarge, here or on a Ray cluster."""
+        return bool(self.arguments.devices or self.arguments.on)
 
     def check(self, world: World) -> None:
         """Raises UsageError for combinations that several processes cannot share."""
-        if world.size > 1 and (self.devices or self.on):
+        if world.size > 1 and self.has_workers:
             raise UsageError("under torchrun every process is a worker already", "leave --devices and --on out")
-        places = [*self.inputs, self.out, self.from_file]
-        if (world.size > 1 or self.on) and (self.from_file == STANDARD or any(map(is_stream, places[:-1]))):
+        from_file, on = self.arguments.from_file, self.arguments.on
+        places = [*self.inputs, self.out, from_file]
+        if (world.size > 1 or on) and (from_file == STANDARD or any(map(is_stream, places[:-1]))):
             raise UsageError("standard input and output, and pipes, belong to one process", "name files and folders")
-        if (world.size > 1 or self.on or self.devices) and any(place.startswith("memory:") for place in places):
+        if (world.size > 1 or self.has_workers) and any(place.startswith("memory:") for place in places):
             raise UsageError("memory:// is in one process alone", "name a place that all workers reach")
 
     def check_video_options(self, has_videos: bool) -> None:
         """Raises UsageError for an option that concerns video alone where there is none, or pictures alone."""
         for name in _PICTURE_OPTIONS if has_videos else _VIDEO_OPTIONS:
-            if self.given.get(name):
+            if getattr(self.arguments, name):
                 kind = "pictures" if has_videos else "video"
                 raise UsageError(f"--{name.replace('_', '-')} is for {kind}", "leave it out")
 
     def sharing_machine(self, world: World) -> "UpscaleRequest":
         """The same, with tiles that leave memory to the other workers on this machine, if there are any."""
-        shared = bool(world.size > 1 or self.devices or self.on)
+        shared = world.size > 1 or self.has_workers
         return replace(self, factory=replace(self.factory, policy=replace(self.factory.policy, shared_machine=shared)))
 
     def model_label(self, upscaler: Upscaler) -> str:
@@ -115,9 +139,9 @@ class UpscaleRequest:
 
     def upscaler(self, world: World) -> Upscaler:
         """The upscaler of this process.  Where only workers enlarge, it serves for the model's name and scale."""
-        if self.devices or self.on:
+        if self.has_workers:
             return replace(self.factory, precision="auto", compile=False)("cpu")
-        return self.factory(world.device(self.device))
+        return self.factory(world.device(self.arguments.device))
 
     def worker_spec(self, upscaler: Upscaler, folder: Location | None, scale: float) -> WorkerSpec:
         """The work of all workers; with a manifest if the outputs go into a local folder."""
@@ -128,6 +152,57 @@ class UpscaleRequest:
     def settings_digest(self, upscaler: Upscaler, scale: float) -> str:
         """Everything that outputs depend on except inputs; options of some kinds of files only where they are given."""
         irrelevant = _IRRELEVANT_OPTIONS | (_TILING_OPTIONS if upscaler.generator.exact_tiles else set())
-        irrelevant |= {name for name in (*_VIDEO_OPTIONS, "cog", "rgb_bands") if not self.given.get(name)}
-        options = {key: value for key, value in self.given.items() if key not in irrelevant}
+        irrelevant |= {name for name in (*_VIDEO_OPTIONS, "cog", "rgb_bands") if not getattr(self.arguments, name)}
+        options = {key: value for key, value in vars(self.arguments).items() if key not in irrelevant}
         return settings_digest(upscaler, {**options, "scale": float(scale)})
+
+
+def _options(arguments: UpscaleArguments) -> UpscaleOptions:
+    return UpscaleOptions(
+        scale=_scale(arguments),
+        strict=arguments.strict,
+        cog=arguments.cog,
+        overwrite="overwrite" if arguments.overwrite else "keep" if arguments.no_clobber else "update",
+        consistent=arguments.consistent,
+        rgb_bands=_bands(arguments.rgb_bands),
+        verify_tiles=arguments.verify_tiles,
+        encoding=Encoding(arguments.quality, arguments.lossless),
+        max_pixels=arguments.max_pixels,
+    )
+
+
+def _video_options(arguments: UpscaleArguments) -> VideoOptions:
+    return VideoOptions(
+        codec=arguments.codec,
+        crf=arguments.crf,
+        preset=arguments.preset,
+        start=parse_time(arguments.start or "0", "--start"),
+        duration=parse_time(arguments.duration, "--duration") if arguments.duration else None,
+        deinterlace=arguments.deinterlace,
+        steady=arguments.steady,
+    )
+
+
+def _scale(arguments: UpscaleArguments) -> Scale:
+    if arguments.size and "{scale" in arguments.name:
+        raise UsageError("with --size every picture has its own scale", "leave {scale} out of --name")
+    return Size.parse(arguments.size) if arguments.size else arguments.scale
+
+
+def _bands(numbers: str) -> tuple[int, ...]:
+    """The numbers of three bands.  Raises UsageError."""
+    found = tuple(int(number) for number in numbers.split(",") if number.strip().isdigit())
+    if numbers and (len(set(found)) != 3 or numbers.count(",") != 2 or 0 in found):
+        raise UsageError(f"--rgb-bands {numbers} does not name three bands", "write it as 4,3,2")
+    return found
+
+
+def _model(arguments: UpscaleArguments) -> str:
+    """The model, that for the purpose if there is one.  Raises UsageError for a purpose with a broken factor."""
+    if arguments.purpose is None:
+        return arguments.model
+    scale = arguments.scale or 4
+    if arguments.size or scale != int(scale):
+        raise UsageError("--for pixels takes a whole factor", "give it by --scale, such as -s 4")
+    info(f"--for pixels: nearest, every pixel becomes {scale:g} x {scale:g} pixels")
+    return "nearest"

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from torch.distributed import Store  # type: ignore[attr-defined]
 
-from srgan_cli.batch.manifest import Manifest
 from srgan_cli.batch.naming import Naming, default_output
 from srgan_cli.batch.planning import BatchPlan, count_videos, plan_batch
 from srgan_cli.batch.ray import ray_session, start_ray_workers
@@ -26,7 +25,7 @@ from srgan_cli.image.codec.capabilities import output_format
 from srgan_cli.system.devices import pick_devices
 from srgan_cli.system.distributed import SINGLE_PROCESS, World, shared_queue
 from srgan_cli.system.files import check_writable
-from srgan_cli.system.storage import Location, as_pure_path, is_remote, parse_location
+from srgan_cli.system.storage import as_pure_path, parse_location
 from srgan_cli.upscaling.scale import Scale, Size
 from srgan_cli.upscaling.upscaler import Upscaler
 from srgan_cli.upscaling.video.options import check_installed, is_video_name
@@ -35,56 +34,45 @@ from srgan_cli.upscaling.video.pipe import upscale_video
 
 def run(request: UpscaleRequest) -> None:
     """Enlarge files and report each.  Raises SrganError, and Exit with 1 where a file failed."""
-    world = World.from_environment()
+    world, arguments = World.from_environment(), request.arguments
     request.check(world)
     request = request.sharing_machine(world)
-    listed = read_list(request.from_file) if request.from_file and world.is_main else None
-    ray = ray_session(request.on, request.devices) if request.on else nullcontext()
+    listed = read_list(arguments.from_file) if arguments.from_file and world.is_main else None
+    ray = ray_session(arguments.on, arguments.devices) if arguments.on else nullcontext()
     spooled = spool_stdio(request.inputs, request.out, request.naming.suffix)
-    with spooled as files, world.join(request.device) as store, ray:
+    with spooled as files, world.join(arguments.device) as store, ray:
         upscaler = request.upscaler(world)
         naming = replace(request.naming, scale=request.factory.scale or upscaler.scale, model=upscaler.name)
         if world.is_main and (note := _resampling_note(upscaler, request.options.scale, request.model_label(upscaler))):
             info(note)
-        out, naming = _output(files, naming, request.options.scale)
-        is_own_output = _own_output_test(parse_location(out))
-        plan = world.broadcast(
-            plan_batch(
-                files.inputs,
-                out,
-                naming,
-                listed=listed,
-                is_own_output=is_own_output,
-                overwrite=request.options.overwrite,
-            )
-            if world.is_main
-            else BatchPlan([])
-        )
+        plan = world.broadcast(_plan(request, files, naming, listed) if world.is_main else BatchPlan([]))
         spec = request.worker_spec(upscaler, plan.folder, naming.scale)
         start_workers = partial(_start_workers, request, upscaler)
-        reporter = Reporter(
-            upscaler,
-            files,
-            plan,
-            world,
-            model_label=request.model_label(upscaler),
-            as_json=request.as_json,
-            debug=request.debug,
-        )
+        reporter = Reporter(request, upscaler, files, plan, world)
         videos = [task for task in plan.tasks if is_video_name(as_pure_path(task.target))]
-        if not plan.errors:
-            request.check_video_options(bool(videos))
-        formats = sorted({output_format(task.target) for task in plan.tasks if task not in videos})
-        for note in request.options.encoding.check(formats):
-            info(note)
+        pictures = [task for task in plan.tasks if task not in videos]
+        _check_kinds(request, plan, pictures, videos)
         if world.is_main and (left := count_videos(request.inputs)):
             info(f"videos in folders are not enlarged: {left} left out; name them, such as photos/*.mp4")
-        if pictures := [task for task in plan.tasks if task not in videos]:
+        if pictures:
             _enlarge_pictures(pictures, BatchRunner(*start_workers(spec)), reporter, world, store)
         if videos:
             _enlarge_videos(videos, request, upscaler, spec, start_workers, reporter, world, store)
         files.copy_to_stdout()
         reporter.summarise(world.collect(store, (reporter.counts, reporter.failures)))
+
+
+def _plan(request: UpscaleRequest, files: SpooledFiles, naming: Naming, listed: list[str] | None) -> BatchPlan:
+    out, naming = _output(files, naming, request.options.scale)
+    return plan_batch(files.inputs, out, naming, listed=listed, overwrite=request.options.overwrite)
+
+
+def _check_kinds(request: UpscaleRequest, plan: BatchPlan, pictures: list[Task], videos: list[Task]) -> None:
+    """Print what formats do not do of what is asked for.  Raises UsageError for options that fit none of the files."""
+    if not plan.errors:
+        request.check_video_options(bool(videos))
+    for note in request.options.encoding.check(sorted({output_format(task.target) for task in pictures})):
+        info(note)
 
 
 def _enlarge_pictures(tasks: list[Task], batch: BatchRunner, reporter: Reporter, world: World, store: Store) -> None:
@@ -132,20 +120,12 @@ def _output(files: SpooledFiles, naming: Naming, scale: Scale) -> tuple[str, Nam
 
 def _start_workers(request: UpscaleRequest, upscaler: Upscaler, spec: WorkerSpec) -> list[Worker]:
     """Raises UnknownDevice, and UsageError where there are too few devices."""
-    if request.on:
-        return start_ray_workers(spec, request.devices, upscaler.policy)
-    if request.devices:
-        return start_process_workers(spec, pick_devices(request.devices), upscaler.policy)
+    arguments = request.arguments
+    if arguments.on:
+        return start_ray_workers(spec, arguments.devices, upscaler.policy)
+    if arguments.devices:
+        return start_process_workers(spec, pick_devices(arguments.devices), upscaler.policy)
     return [spec.processor(upscaler)]
-
-
-def _own_output_test(out: Location) -> Callable[[Path], bool]:
-    """A test whether a file is the output of an earlier run."""
-    if is_remote(out):
-        return lambda _: False
-    manifest = Manifest(out)
-    # Another process may have added an output since the record was read.
-    return lambda path: manifest.is_own_output(path) or Manifest(out).is_own_output(path)
 
 
 def run_video(request: UpscaleRequest) -> None:
@@ -165,16 +145,7 @@ def run_video(request: UpscaleRequest) -> None:
         upscaler, began = request.upscaler(SINGLE_PROCESS), time.monotonic()
         size, enlarged, count = upscale_video(incoming, outgoing, upscaler, scale=request.options.scale)
     seconds = time.monotonic() - began
-    files, plan = SpooledFiles(inputs, out), BatchPlan([task])
-    reporter = Reporter(
-        upscaler,
-        files,
-        plan,
-        SINGLE_PROCESS,
-        model_label=request.model_label(upscaler),
-        as_json=request.as_json,
-        debug=request.debug,
-    )
+    reporter = Reporter(request, upscaler, SpooledFiles(inputs, out), BatchPlan([task]), SINGLE_PROCESS)
     reporter.report(
         TaskResult(
             task,

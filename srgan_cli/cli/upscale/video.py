@@ -112,7 +112,7 @@ class VideoRun:
             seconds=seconds,
             warnings=warnings,
             error=damage,
-            device=self.request.devices or self.request.on or str(self.upscaler.device),
+            device=self.request.arguments.devices or self.request.arguments.on or str(self.upscaler.device),
             is_video=True,
         )
 
