@@ -69,7 +69,9 @@ def plan_batch(
     if not is_folder(out) and (exists(target) or target.suffix.lower() in {*FORMATS, *CONTAINERS}):
         message = "{out} is one file, expected a folder for many pictures"
         raise UsageError(message, "end the name of a folder with a slash", out=out)
-    entries: list[tuple[Location, Location | None]] = [(place, _base_folder(place)) for place in sources]
+    entries: list[tuple[Location, Location | None]] = [
+        (place, place if is_dir(place) else place.parent) for place in sources
+    ]
     entries += [(parse_location(place if is_url(place) else os.path.normpath(place)), None) for place in listed or ()]
     plan = _plan_folder(entries, target, naming)
     if overwrite == "update" and not is_remote(target):
@@ -132,10 +134,6 @@ def count_videos(places: Iterable[str]) -> int:
     folders = [Path(place) for place in places if not is_url(place) and Path(place).is_dir()]
     found = (path.relative_to(folder) for folder in folders for path in folder.rglob("*") if is_video_input(path))
     return sum(not any(part.startswith(".") for part in path.parts) for path in found)
-
-
-def _base_folder(location: Location) -> Location:
-    return location if is_dir(location) else location.parent
 
 
 def _relative_name(root: Location | None, path: Location) -> PurePath:
@@ -207,7 +205,6 @@ def _check_format(task: Task) -> None:
 
 
 def _format_of(path: Location | PurePath) -> str:
-    """The name of the format that a suffix asks for."""
     return CONTAINERS.get(path.suffix.lower()) or output_format(Path(f"name{path.suffix}"))
 
 

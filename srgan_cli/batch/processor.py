@@ -11,8 +11,8 @@ from traceback import format_exception
 from srgan_cli.batch.job import Job
 from srgan_cli.batch.manifest import Manifest
 from srgan_cli.batch.pixel_budget import PixelBudget
-from srgan_cli.batch.task import Task, TaskResult, UpscaleOptions
-from srgan_cli.errors import SrganError, to_srgan_error
+from srgan_cli.batch.task import Task, TaskResult, UpscaleOptions, cancelled_error
+from srgan_cli.errors import to_srgan_error
 from srgan_cli.image.codec.limits import check_streamed_pixels
 from srgan_cli.image.geo.sidecar import sidecar_paths
 from srgan_cli.image.sequence import ImageSequence, LossReporter, fit_to_format, open_pictures
@@ -32,11 +32,26 @@ def no_progress(_done: int, _total: int) -> None:
     """Ignore the progress."""
 
 
-def no_claim() -> None:
-    """Claim nothing: there is no manifest."""
+class Processor:
+    """Processes tasks in this process, until it is stopped."""
+
+    def __init__(self) -> None:
+        self.stopped = Event()
+
+    def stop(self) -> None:
+        """Cancel all tasks at their next tile."""
+        self.stopped.set()
+
+    def check_cancelled(self) -> None:
+        """Raises SrganError after `stop` was called."""
+        if self.stopped.is_set():
+            raise cancelled_error()
+
+    def close(self) -> None:
+        """Do nothing: it holds no resources."""
 
 
-class ImageProcessor:
+class ImageProcessor(Processor):
     """Enlarges files, in several threads at once.
 
     Each thread takes a file from reading to writing.  They share a generator, which one thread at a time runs.  At most
@@ -47,8 +62,9 @@ class ImageProcessor:
         self, upscaler: Upscaler, options: UpscaleOptions | None = None, manifest: Manifest | None = None
     ) -> None:
         """`manifest` is that of the output folder."""
+        super().__init__()
         self.upscaler, self.options, self.manifest = upscaler, options or UpscaleOptions(), manifest
-        self.budget, self.stopped = PixelBudget(_MAX_PIXELS_IN_FLIGHT), Event()
+        self.budget = PixelBudget(_MAX_PIXELS_IN_FLIGHT)
         self.cleaned: set[Path] = set()
         self.finished = count(1)
         self.lock = Lock()
@@ -69,18 +85,6 @@ class ImageProcessor:
             progress(1, 1)
             if next(self.finished) % _FILES_PER_TRIM == 0:
                 trim_heap()
-
-    def stop(self) -> None:
-        """Cancel all files at their next tile."""
-        self.stopped.set()
-
-    def check_cancelled(self) -> None:
-        """Raises SrganError after `stop` was called."""
-        if self.stopped.is_set():
-            raise SrganError("stopped", "run the command again to go on")
-
-    def close(self) -> None:
-        """Do nothing: the processor holds no resources."""
 
     def _process(self, task: Task, warnings: list[str], progress: Progress) -> TaskResult:
         self._clean(task.target.parent)
@@ -105,7 +109,7 @@ class ImageProcessor:
         self, task: Task, pictures: ImageSequence, target: Path, warnings: list[str], progress: Progress
     ) -> TaskResult:
         report_losses = LossReporter(Path(task.target.name), warnings.append, strict=self.options.strict)
-        claim = partial(self.manifest.claim, target) if self.manifest else no_claim
+        claim = partial(self.manifest.claim, target) if self.manifest else lambda: None
         job = Job(self.upscaler, self.options, target, report_losses, progress, self.check_cancelled, claim)
         done = job.run(pictures, self.budget)
         return TaskResult(

@@ -10,7 +10,6 @@ from secrets import token_hex
 from typing import Any, TypeVar
 
 from srgan_cli.batch.runner import Worker
-from srgan_cli.batch.task import Task, TaskResult
 from srgan_cli.batch.workers import RemoteWorker, WorkerProxy, WorkerSpec, chdir_if_exists, translate_worker_death
 from srgan_cli.errors import SrganError, UsageError
 from srgan_cli.system.processes import cores
@@ -106,14 +105,14 @@ class RayWorker(WorkerProxy[Any]):
             .remote(*self.arguments)
         )
 
-    def run_task(self, connection: Any, task: Task) -> TaskResult:
-        """The result of a task.  Raises WorkerDied."""
-        result: TaskResult = _get_result(connection.process.remote(task))
-        return result
-
-    def send_stop(self, connection: Any) -> None:
-        """Call the actor's `stop`.  Raises WorkerDied."""
-        _get_result(connection.stop.remote())
+    def call(self, connection: Any, method: str, *arguments: Any) -> Any:
+        """The result of a method of the actor.  Raises WorkerDied, and the errors of the actor."""
+        ray = _import_ray()
+        try:
+            with translate_worker_death(ray.exceptions.RayActorError):
+                return ray.get(getattr(connection, method).remote(*arguments))
+        except ray.exceptions.RayTaskError as error:
+            raise error.cause from None
 
     def disconnect(self, connection: Any) -> None:
         """End the actor."""
@@ -146,16 +145,6 @@ def _pass_token() -> None:
 def _call(start: Path, function: Callable[..., Returned], *arguments: Any, **named: Any) -> Returned:
     chdir_if_exists(start)
     return function(*arguments, **named)
-
-
-def _get_result(reference: Any) -> Any:
-    """The result of an actor's call.  Raises the errors of the actor."""
-    ray = _import_ray()
-    try:
-        with translate_worker_death(ray.exceptions.RayActorError):
-            return ray.get(reference)
-    except ray.exceptions.RayTaskError as error:
-        raise error.cause from None
 
 
 def _import_ray() -> Any:

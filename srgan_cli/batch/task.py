@@ -13,6 +13,11 @@ from srgan_cli.upscaling.scale import Scale
 OverwritePolicy = Literal["update", "overwrite", "keep"]
 
 
+def cancelled_error() -> SrganError:
+    """The error of tasks that were cancelled."""
+    return SrganError("stopped", "run the command again to go on")
+
+
 @dataclass(frozen=True)
 class Task:
     """A file to read and a file to write."""

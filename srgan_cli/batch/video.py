@@ -2,14 +2,13 @@
 
 import hashlib
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from threading import Event
 
-from srgan_cli.batch.processor import failure
+from srgan_cli.batch.processor import Processor, failure
 from srgan_cli.batch.task import Task, TaskResult
 from srgan_cli.errors import PictureError, SrganError
 from srgan_cli.image.codec.limits import check_max_pixels
@@ -59,14 +58,14 @@ class VideoPlan:
         return [task for task in self.segments if not task.target.exists()]
 
 
-class SegmentProcessor:
+class SegmentProcessor(Processor):
     """Enlarges the segments of a video, one after the other: each keeps decoder, generator and encoder busy."""
 
     concurrency = 1
 
     def __init__(self, upscaler: Upscaler, work: VideoWork) -> None:
+        super().__init__()
         self.upscaler, self.work = upscaler, work
-        self.stopped = Event()
 
     def process(self, task: Task, progress: Progress) -> TaskResult:
         """The result of a segment; an error is part of it.  `progress` ends with 1 of 1."""
@@ -81,23 +80,11 @@ class SegmentProcessor:
                 progress=progress,
                 check_cancelled=self.check_cancelled,
             )
-        except Exception as error:
+        except Exception as error:  # a bad segment does not stop the others
             return failure(task, error, [])
         finally:
             progress(1, 1)
         return TaskResult(task, "enlarged", count=done.frames, device=str(self.upscaler.device), peak_memory=peak_rss())
-
-    def stop(self) -> None:
-        """Cancel the segment at its next tile."""
-        self.stopped.set()
-
-    def check_cancelled(self) -> None:
-        """Raises SrganError after `stop` was called."""
-        if self.stopped.is_set():
-            raise SrganError("stopped", "run the command again to go on")
-
-    def close(self) -> None:
-        """Do nothing: the processor holds no resources."""
 
 
 def plan_video(
@@ -204,8 +191,3 @@ def join(plan: VideoPlan, source: Path, target: Path) -> tuple[int, SrganError |
             message, "the output holds them", path=plan.task.source, reason=reason, frames=frames
         )
     return frames, None
-
-
-def first_error(results: Sequence[TaskResult]) -> SrganError | None:
-    """The first error among the results of segments."""
-    return next((result.error for result in results if result.error), None)

@@ -15,7 +15,7 @@ import torch
 from srgan_cli.batch.manifest import Manifest
 from srgan_cli.batch.processor import ImageProcessor, default_concurrency, no_progress
 from srgan_cli.batch.runner import Worker
-from srgan_cli.batch.task import Task, TaskResult, UpscaleOptions
+from srgan_cli.batch.task import Task, TaskResult, UpscaleOptions, cancelled_error
 from srgan_cli.errors import SrganError
 from srgan_cli.image.codec.limits import set_pillow_limit
 from srgan_cli.system.memory import retain_freed_memory
@@ -98,7 +98,7 @@ class RemoteWorker:
                     retain_freed_memory()
                 self.processor = self.spec.processor(upscaler)
             if self.processor is None or self.stopped:  # also if `stop` was called while the upscaler was loaded
-                raise SrganError("stopped", "run the command again to go on")
+                raise cancelled_error()
             return self.processor
 
 
@@ -125,12 +125,8 @@ class WorkerProxy(ABC, Generic[Connection]):
         """Start a RemoteWorker and connect to it."""
 
     @abstractmethod
-    def run_task(self, connection: Connection, task: Task) -> TaskResult:
-        """The result of a task.  Raises WorkerDied."""
-
-    @abstractmethod
-    def send_stop(self, connection: Connection) -> None:
-        """Call the worker's `stop`.  Raises WorkerDied."""
+    def call(self, connection: Connection, method: str, *arguments: Any) -> Any:
+        """The result of a method of the worker.  Raises WorkerDied."""
 
     @abstractmethod
     def disconnect(self, connection: Connection) -> None:
@@ -151,7 +147,7 @@ class WorkerProxy(ABC, Generic[Connection]):
         with self.lock, suppress(WorkerDied):
             self.stopped = True
             if self.connection is not None:
-                self.send_stop(self.connection)
+                self.call(self.connection, "stop")
 
     def close(self) -> None:
         """End the worker."""
@@ -161,15 +157,16 @@ class WorkerProxy(ABC, Generic[Connection]):
     def _attempt(self, task: Task) -> TaskResult:
         connection = self._connection()
         try:
-            return self.run_task(connection, task)
+            result: TaskResult = self.call(connection, "process", task)
         except WorkerDied:
             self._discard(connection)
             raise
+        return result
 
     def _connection(self) -> Connection:
         with self.lock:
             if self.stopped:
-                raise SrganError("stopped", "run the command again to go on")
+                raise cancelled_error()
             if self.connection is None:
                 self.connection = self.connect()
             return self.connection
@@ -219,16 +216,10 @@ class ProcessWorker(WorkerProxy[tuple[_Manager, Any]]):
             manager.start(init_worker)
             return manager, manager.RemoteWorker(*self.arguments)  # type: ignore[attr-defined]
 
-    def run_task(self, connection: tuple[_Manager, Any], task: Task) -> TaskResult:
-        """The result of a task.  Raises WorkerDied."""
+    def call(self, connection: tuple[_Manager, Any], method: str, *arguments: Any) -> Any:
+        """The result of a method of the worker.  Raises WorkerDied."""
         with translate_worker_death(*_DEATH_ERRORS):
-            result: TaskResult = connection[1].process(task)
-            return result
-
-    def send_stop(self, connection: tuple[_Manager, Any]) -> None:
-        """Call the worker's `stop`.  Raises WorkerDied."""
-        with translate_worker_death(*_DEATH_ERRORS):
-            connection[1].stop()
+            return getattr(connection[1], method)(*arguments)
 
     def disconnect(self, connection: tuple[_Manager, Any]) -> None:
         """End the process."""

@@ -198,7 +198,6 @@ def _metavar(command: Any, option: Any) -> str:
 
 
 def _parts(hint: Any) -> Iterator[Any]:
-    """The types within a type hint."""
     yield hint
     for part in get_args(hint):
         yield from _parts(part)

@@ -51,6 +51,5 @@ class Degrader(nn.Module):
 
 
 def _bicubic_filter(scale: int, height: int, width: int) -> Tensor:
-    """The filter (height, width) of antialiased bicubic downscaling."""
     lines = [cubic((torch.arange(size) - (size - 1) / 2) / scale) for size in (height, width)]
     return torch.outer(*[line / line.sum() for line in lines])

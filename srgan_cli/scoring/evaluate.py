@@ -195,7 +195,6 @@ def _score_frames(
 
 
 def _find_crop(plan: ScoringPlan, name: str) -> Crop | None:
-    """Where the methods differ most, if the plan asks for it."""
     if not plan.crop_side:
         return None
     reference, pictures = load_pictures(plan, name)

@@ -155,7 +155,6 @@ class TrainConfig(Settings):
 
 
 def _of_group(group: str, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings of one group, by the names of its fields."""
     return {SETTINGS[key].field: value for key, value in settings.items() if SETTINGS[key].group == group}
 
 
@@ -169,15 +168,12 @@ def _folders(value: Any) -> tuple[DataFolder, ...]:
     return tuple(part if isinstance(part, DataFolder) else DataFolder.of(str(part)) for part in _listed(value))
 
 
-def _paths(value: Any) -> tuple[Path, ...]:
-    return tuple(map(Path, _listed(value)))
-
-
-def _texts(value: Any) -> tuple[str, ...]:
-    return tuple(map(str, _listed(value)))
-
-
-_PARSERS: dict[str, Callable[[Any], Any]] = {"data": _folders, "low": _paths, "run": Path, "teacher": _texts}
+_PARSERS: dict[str, Callable[[Any], Any]] = {
+    "data": _folders,
+    "low": lambda value: tuple(map(Path, _listed(value))),
+    "run": Path,
+    "teacher": lambda value: tuple(map(str, _listed(value))),
+}
 GROUPS: dict[str, type] = {
     field.name: field.default_factory  # type: ignore[misc]
     for field in fields(TrainConfig)

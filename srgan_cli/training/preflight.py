@@ -158,9 +158,9 @@ def _near_duplicates(pairs: list[Pair], scale: int) -> dict[int, int]:
     only the centre of pictures for validation.
     """
     owners = [number for number in range(len(pairs)) for _ in range(2)]
-    thumbnails = torch.stack(
-        [_thumbnail(part) for pair in pairs for part in (pair, centre(pair, scale, VALIDATION_SIDE))]
-    )
+    parts = (part for pair in pairs for part in (pair, centre(pair, scale, VALIDATION_SIDE)))
+    lumas = (resize(luma(part.low.float() / 255), THUMBNAIL, THUMBNAIL) for part in parts)
+    thumbnails = torch.stack([thumbnail.flatten() for thumbnail in lumas])
     found: dict[int, int] = {}
     for start in range(0, len(thumbnails), DUPLICATE_ROWS):
         near = torch.cdist(thumbnails[start : start + DUPLICATE_ROWS], thumbnails) < DUPLICATE_DISTANCE * THUMBNAIL
@@ -169,8 +169,3 @@ def _near_duplicates(pairs: list[Pair], scale: int) -> dict[int, int]:
             if earlier < later:
                 found[later] = min(earlier, found.get(later, earlier))
     return found
-
-
-def _thumbnail(pair: Pair) -> Tensor:
-    """The luma of a picture at thumbnail size, flattened."""
-    return resize(luma(pair.low.float() / 255), THUMBNAIL, THUMBNAIL).flatten()

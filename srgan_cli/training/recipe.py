@@ -52,7 +52,6 @@ def former_settings(path: Path) -> dict[str, str]:
 
 
 def _read(path: Path) -> dict[str, Any]:
-    """The keys and values of a file as they are written."""
     try:
         text = path.read_text(encoding="utf8")
         settings = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)

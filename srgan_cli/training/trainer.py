@@ -19,7 +19,7 @@ from srgan_cli.training.config import ADVERSARIAL, DEGRADATION, PIXEL, TrainConf
 from srgan_cli.training.data.dataset import Dataset
 from srgan_cli.training.data.measurements import LEVELS
 from srgan_cli.training.data.random import seeded
-from srgan_cli.training.data.sampling import Batch, BatchRequest, Sampler
+from srgan_cli.training.data.sampling import BatchRequest, Sampler
 from srgan_cli.training.data.teacher import Teacher
 from srgan_cli.training.models.gan import GAN
 from srgan_cli.training.models.learned_degradation import LearnedDegradation
@@ -33,7 +33,6 @@ from srgan_cli.training.run.folder import NullRunFolder, RunFolder, serialize
 from srgan_cli.training.run.initial_weights import InitialWeights, first_generator, rebuild
 from srgan_cli.training.run.report import StepReport
 from srgan_cli.training.run.validation import BestValidation, HeldOut, Validation, mean, validation_protocol
-from srgan_cli.weights.card import WeightsCard
 
 SECONDS_BETWEEN_CHECKPOINTS = 600
 ADVERSARIAL_RAMP = 0.2
@@ -193,11 +192,11 @@ class Trainer:
         self._model.set_learning_rate(self.monitor.rate_share * factor)
 
     def _train_on_batch(self, progress: float, number: int) -> StepResult:
-        """Train the networks of this phase on the batch of this number."""
         if isinstance(self._model, LearnedDegradation):
             return self._model.train_step(number, self.rng)
         within, pretraining = self.progress.phase_fraction(progress), self.progress.phase == PIXEL
-        batch = self._batch(within if pretraining else 0.0, number)
+        request = BatchRequest(number, *patch_and_batch(self.config, within if pretraining else 0.0))
+        batch = self.sampler.take(request).to(self.device)
         target = self.teacher.target(batch) if self.teacher else batch.high
         squared = pretraining and within >= 1 - self.config.schedule.l2_fraction
         ramp = min(1.0, within / ADVERSARIAL_RAMP)
@@ -207,10 +206,6 @@ class Trainer:
     def _model(self) -> GAN | LearnedDegradation:
         """What is trained in this phase."""
         return self.learned_degradation if self.learned_degradation and self.progress.phase == DEGRADATION else self.gan
-
-    def _batch(self, growth: float, number: int) -> Batch:
-        """A batch on the device; `growth`, 0…1, is how far the patches have grown to their largest size."""
-        return self.sampler.take(BatchRequest(number, *patch_and_batch(self.config, growth))).to(self.device)
 
     def _begin_next_phase(self) -> None:
         following = self._end_degradation() if self.progress.phase == DEGRADATION else self._end_pixel()
@@ -272,10 +267,7 @@ class Trainer:
         return self._validation.scores
 
     def _save_weights(self, name: str) -> None:
-        self.folder.save_weights(self.gan.ema, self._card(name))
-
-    def _card(self, name: str) -> WeightsCard:
-        return run_card(
+        card = run_card(
             self.gan.ema,
             name,
             self.config,
@@ -286,6 +278,7 @@ class Trainer:
             is_adversarial=self.gan.discriminator is not None,
             value_range=self.dataset.value_range,
         )
+        self.folder.save_weights(self.gan.ema, card)
 
     def _state(self) -> dict[str, Any]:
         return {
@@ -345,7 +338,6 @@ class Trainer:
         return self.gan.parts() | (self.learned_degradation.parts() if self.learned_degradation else {})
 
     def _snapshot(self) -> dict[str, Any]:
-        """A copy of the state of all parts."""
         return copy.deepcopy({name: part.state_dict() for name, part in self._parts().items()})
 
     def _load(self, state: dict[str, Any]) -> None:

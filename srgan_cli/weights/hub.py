@@ -91,7 +91,6 @@ def cache_folder() -> Path:
 
 
 def _entry_folder(source: str) -> Path:
-    """The folder of a reference."""
     return cache_folder() / hashlib.sha256(source.encode()).hexdigest()[:16]
 
 
@@ -159,7 +158,6 @@ def _read_record(folder: Path) -> CachedFile | None:
 
 
 def _read_records() -> dict[Path, CachedFile | WeightsError | None]:
-    """The records in the cache by their path, or why they cannot be read."""
     records: dict[Path, CachedFile | WeightsError | None] = {}
     for path in sorted(cache_folder().glob(f"*/{_RECORD}")):
         try:

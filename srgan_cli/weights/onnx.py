@@ -63,7 +63,6 @@ def _write(generator: Generator, path: Path) -> None:
 
 
 def _draw_pictures(generator: Generator, size: tuple[int, int, int]) -> Tensor:
-    """Random pictures of this number, height and width."""
     count, height, width = size
     return torch.rand(count, generator.bands, height, width, generator=torch.Generator().manual_seed(0))
 

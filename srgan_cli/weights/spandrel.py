@@ -132,7 +132,6 @@ def read_tensors(path: Path) -> dict[str, Any]:
 
 
 def _recognise(spandrel: Any, tensors: dict[str, Any], source: str) -> Any:
-    """The model descriptor of spandrel."""
     try:
         return spandrel.ModelLoader().load_from_state_dict(spandrel.canonicalize_state_dict(tensors))
     except spandrel.UnsupportedModelError as error:

@@ -42,16 +42,17 @@ class MortalWorker(WorkerProxy[list[str]]):
         self.connections.append([])
         return self.connections[-1]
 
-    def run_task(self, connection: list[str], task: Task) -> TaskResult:
+    def call(self, connection: list[str], method: str, *arguments: Task) -> TaskResult | None:
+        if method == "stop":
+            self.stop_calls.append(connection)
+            return None
+        (task,) = arguments
         connection.append(task.source.name)
         if task.source.name in self.deadly:
             connection.append("dead")
         if "dead" in connection:
             raise WorkerDied
         return TaskResult(task, "enlarged")
-
-    def send_stop(self, connection: list[str]) -> None:
-        self.stop_calls.append(connection)
 
     def disconnect(self, connection: list[str]) -> None:
         connection.append("ended")

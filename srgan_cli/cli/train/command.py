@@ -107,7 +107,6 @@ def _band_count(text: str | int, data: Sequence[str]) -> int:
 
 
 def _former_options(context: typer.Context) -> dict[str, Any]:
-    """The settings of options that were given by their former names."""
     return {
         current: context.params[former] for former, current in _FORMER_OPTIONS.items() if given_options(context, former)
     }

@@ -117,7 +117,6 @@ class VideoRun:
         )
 
     def _follow(self, store: Store) -> None:
-        """Take segments of the video that the main process has planned."""
         share: _Share | None = self.world.broadcast(None)
         if share is not None:
             self.world.collect(store, self._run(share, store))

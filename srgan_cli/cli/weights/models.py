@@ -106,5 +106,4 @@ def _plain(values: Any) -> str:
 
 
 def _family(name: str) -> str:
-    """The name of weights without their scale."""
     return name.rpartition("-x")[0] or name

@@ -169,7 +169,6 @@ def _parse_extra_fields(bits: _BitReader) -> bool:
 
 
 def _parse_size(bits: _BitReader) -> tuple[int, int]:
-    """Height and width."""
     in_eighths = bool(bits.read(1))
     height = _parse_side(bits, in_eighths)
     ratio = bits.read(3)

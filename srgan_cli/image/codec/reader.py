@@ -222,7 +222,6 @@ class PillowReader:
         return numbers if self.format in _ANIMATED else sorted(numbers, key=lambda number: (number != first, number))
 
     def _metadata(self, index: int) -> tuple[Metadata, list[str]]:
-        """Those of a picture, and the notes on them."""
         index = 0 if self.animated else index
         if index not in self.found:
             self.image.seek(self.pages[index])

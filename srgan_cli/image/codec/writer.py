@@ -155,7 +155,6 @@ def _write_whole(rasters: list[Raster], file: IO[bytes], name: str, loop: int, e
 
 @contextmanager
 def _encoding_errors(name: str) -> Iterator[None]:
-    """Translate what the encoders of Pillow and its plugins raise into a PictureError."""
     try:
         yield
     except (*PARSE_ERRORS, RuntimeError) as error:

@@ -92,7 +92,6 @@ def _checked(value_range: ValueRange | None) -> ValueRange:
 
 
 def _within_range(values: Tensor, value_range: ValueRange) -> Tensor:
-    """The values, clipped to their range."""
     if not values.isfinite().all():
         raise UsageError("the picture has values that are NaN or infinite", "replace them, as by numpy.nan_to_num")
     low, high = value_range

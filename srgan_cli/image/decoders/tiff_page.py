@@ -95,7 +95,6 @@ def _to_colours(stored: Values, page: Any, path: Path) -> Decoded:
 
 
 def _top(values: Values) -> int:
-    """The value of white."""
     return np.iinfo(values.dtype).max if values.dtype.kind in "iu" else 1
 
 
@@ -124,7 +123,6 @@ def _from_cmyk(values: Values, profile: bytes | None) -> Decoded:
 
 
 def _unmultiplied(values: Values) -> Values:
-    """Colours divided by their alpha."""
     alpha = values[..., -1:].astype(np.float32) / _top(values)
     colours = values[..., :-1] / np.where(alpha > 0, alpha, 1)
     plain = colours if values.dtype.kind == "f" else np.rint(colours).clip(0, _top(values))

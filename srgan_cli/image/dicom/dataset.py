@@ -151,7 +151,6 @@ def _scale_aspect(dataset: "Dataset", factors: tuple[float, float]) -> None:
 
 
 def _add_source(dataset: "Dataset") -> None:
-    """Name the original as the source of the picture."""
     from pydicom import Dataset, Sequence
 
     source = Dataset()

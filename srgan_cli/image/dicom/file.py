@@ -133,7 +133,6 @@ class DicomReader:
 
     @property
     def _padding(self) -> str:
-        """The value of pixels without data."""
         padding = self.dataset.get("PixelPaddingValue")
         if padding is None or not self._is_grey:
             return ""
@@ -222,7 +221,6 @@ def _describe_rgb(dataset: "Dataset") -> None:
 
 
 def _set_extremes(dataset: "Dataset", frames: Sequence[Values]) -> None:
-    """The smallest and the largest value, where the source states them."""
     extremes = {"SmallestImagePixelValue": np.min, "LargestImagePixelValue": np.max}
     for name, extreme in extremes.items():
         if name in dataset:

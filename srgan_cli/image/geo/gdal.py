@@ -85,7 +85,6 @@ def format_geotransform(numbers: tuple[float, ...]) -> str:
 
 
 def _items(document: Document) -> Iterator[tuple[str, str, Element]]:
-    """Domain and name of every item, and its element."""
     for element in xml.elements(document, "Item"):
         yield element.getAttribute("domain").lower(), element.getAttribute("name"), element
     for parent in xml.elements(document, "Metadata"):

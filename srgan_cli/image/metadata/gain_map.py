@@ -64,7 +64,6 @@ class GainMap:
         return any(xmp_packet.has(packet, xmp_packet.ULTRA_HDR) for packet in _packets(self.data))
 
     def _encode(self, image: Image.Image) -> bytes:
-        """A JPEG of another image with the segments of this one."""
         file = BytesIO()
         image.save(file, "JPEG", quality=_QUALITY, subsampling=0)
         parts = (part for part in jpeg.read(self.data).segments if part[0] in (jpeg.APP1, jpeg.APP2))

@@ -55,8 +55,6 @@ def read_xmp(data: bytes) -> bytes | None:
 
 @dataclass(frozen=True)
 class _Items:
-    """The items of a file, of which one is the picture."""
-
     properties: list[Box]
     """Those of the picture."""
     others: list[Box]

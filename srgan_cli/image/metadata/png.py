@@ -225,7 +225,6 @@ def _colour_chunks(colour: Colour, icc_profile: bytes | None) -> Iterator[Chunk]
 
 
 def _read_numbers(first: dict[bytes, bytes]) -> dict[str, Any]:
-    """The fields of Metadata that are numbers."""
     mastering, levels = first.get(b"mDCV", b""), _unpack(">2L", first.get(b"cLLI"))
     time = first.get(b"tIME", b"")
     return {

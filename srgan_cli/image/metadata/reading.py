@@ -108,7 +108,6 @@ def finish(found: Metadata, notes: list[str]) -> tuple[Metadata, list[str]]:
 
 
 def _with_info(found: Metadata, image: Image.Image) -> Metadata:
-    """The metadata with those that Pillow reports."""
     info = image.info
     exif, packet, comment = info.get("exif"), info.get("xmp") or info.get("XML:com.adobe.xmp"), info.get("comment")
     comment = comment.decode("utf-8", "replace") if isinstance(comment, bytes) else comment

@@ -43,6 +43,5 @@ def _mean_off_diagonal(kernel: NDArray[Any]) -> float:
 
 
 def _matrix_root(covariance: NDArray[Any]) -> NDArray[Any]:
-    """The symmetric square root of a covariance."""
     values, vectors = np.linalg.eigh(covariance)
     return np.asarray((vectors * np.sqrt(values.clip(0))) @ vectors.T)

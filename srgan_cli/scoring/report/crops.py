@@ -44,7 +44,6 @@ def find_crop(reference: Array, pictures: list[Array], side: int) -> Crop | None
 
 
 def _window_means(values: NDArray[np.float32], height: int, width: int) -> NDArray[np.float64]:
-    """The mean in every window of this size, by summed areas."""
     sums = np.pad(values.cumsum(0, np.float64).cumsum(1), ((1, 0), (1, 0)))
     rows = sums[height:] - sums[:-height]
     return np.asarray((rows[:, width:] - rows[:, :-width]) / (height * width))

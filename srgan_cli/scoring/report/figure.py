@@ -70,7 +70,6 @@ def _draw_frame(image: Image.Image, crop: Crop, height: int) -> Image.Image:
 
 
 def _draw_row(images: list[Image.Image], captions: list[list[str]]) -> Image.Image:
-    """Images in a row, each above its caption."""
     font = ImageFont.load_default(14)
     widths = [
         max([image.width, *(round(font.getlength(line)) for line in lines)])

@@ -95,7 +95,6 @@ def _picture(image: PageImage) -> dict[str, Any]:
 
 
 def _data_url(pixels: Array) -> str:
-    """The picture as a data: URL."""
     encoded = BytesIO()
     to_image(pixels).save(encoded, "WEBP", lossless=True, method=2)
     return f"data:image/webp;base64,{b64encode(encoded.getvalue()).decode()}"

@@ -123,7 +123,6 @@ def _compress(picture: Tensor, low: Tensor, quality: int, subsampling: str) -> T
 
 
 def _like(low: Tensor, picture: Tensor) -> Tensor:
-    """The picture in the type of `low`."""
     return picture if low.is_floating_point() else _bytes(picture)
 
 

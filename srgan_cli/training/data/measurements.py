@@ -98,7 +98,6 @@ def count_bands(path: Path) -> int:
 
 
 def _read(path: Path, bands: int, max_pixels: int | None) -> tuple[Tensor, Tensor]:
-    """The stored values as float64, and where they are valid, both (bands, H, W)."""
     picture = read_picture(path, max_pixels=max_pixels)
     if len(picture.pixels) != bands:
         message, found = "{path} has {found} bands, expected {bands}", len(picture.pixels)

@@ -186,7 +186,6 @@ class TeacherCache:
         return pair.low
 
     def _open(self, world: World) -> list[TeacherSample]:
-        """All samples, in the file."""
         path, size = self.config.run.folder / CACHE_FILE, sum(self.sizes)
         if world.is_main and not (path.is_file() and path.stat().st_size == size):
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -197,7 +196,6 @@ class TeacherCache:
         return [_sample(part, pair) for part, pair in zip(torch.split(content, self.sizes), pairs, strict=True)]
 
     def _key(self, dataset: Dataset, teacher: Teacher, world: World) -> str:
-        """A hash of everything that the samples depend on."""
         settings = self.config.to_settings()
         used = {name: settings[name] for name in _RELEVANT}
         hashes = [upscaler.sha256 for upscaler in teacher.upscalers]

@@ -76,7 +76,6 @@ class DiscriminatorTrainer:
         self.optimizer_step.load_state_dict(state["learner"])
 
     def _penalty(self, outputs: DiscriminatorPass, rng: torch.Generator) -> Tensor:
-        """The weighted sum of the gradient penalties."""
         real, fake, loss = outputs.real, outputs.fake.detach(), self.config.loss
         penalty = real.new_zeros(())
         if loss.gradient_penalty_weight:

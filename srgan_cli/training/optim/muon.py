@@ -50,14 +50,12 @@ class Muon(Optimizer):
         self._share()
 
     def _move(self, kernels: list[Tensor]) -> None:
-        """Update kernels of one shape, orthogonalised as a batch."""
         directions = orthogonalize(torch.stack([self._direction(kernel) for kernel in kernels]).flatten(2))
         length = STEP * max(directions.shape[-2:]) ** 0.5 * self.param_groups[0]["lr"]
         for kernel, direction in zip(kernels, directions, strict=True):
             kernel.sub_(direction.view_as(kernel), alpha=length)
 
     def _direction(self, kernel: Tensor) -> Tensor:
-        """The gradient with Nesterov momentum."""
         assert kernel.grad is not None
         state = self.state[kernel]
         if not state:

@@ -93,24 +93,13 @@ class RunFolder:
 class NullRunFolder(RunFolder):
     """The run folder of a process that does not write."""
 
-    def save_weights(self, generator: Generator, card: WeightsCard) -> None:
-        """Does nothing."""
+    def _do_nothing(self, *_: Any, **__: Any) -> None: ...
 
-    def save_checkpoint(self, state: dict[str, Any]) -> None:
-        """Does nothing."""
-
-    def save_settings(self, config: TrainConfig) -> None:
-        """Does nothing."""
-
-    def save_samples(self, step: int, originals: list[Tensor], outputs: list[Tensor], name: str = SAMPLES) -> None:
-        """Does nothing."""
+    save_weights = save_checkpoint = save_settings = save_samples = log = _do_nothing
 
     def open_log(self, step: int) -> list[dict[str, Any]]:  # noqa: ARG002
-        """Does nothing; no lines."""
+        """No lines."""
         return []
-
-    def log(self, line: dict[str, Any]) -> None:
-        """Does nothing."""
 
 
 def serialize(state: dict[str, Any]) -> bytes:
@@ -183,5 +172,4 @@ def _step_of(line: bytes) -> float:
 
 
 def _checkpoints(run: Path) -> list[Path]:
-    """The existing ones of the last checkpoint and the one before it."""
     return [run / name for name in (CHECKPOINT, CHECKPOINT_BEFORE) if (run / name).is_file()]

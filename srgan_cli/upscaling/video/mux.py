@@ -181,7 +181,6 @@ def _cover_bytes(stream: Any) -> bytes:
 
 
 def _can_hold(settings: EncoderSettings, stream: Any) -> bool:
-    """Whether the container accepts a stream beside the video."""
     try:
         with av.open(io.BytesIO(), "w", format=settings.container) as container:
             settings.add_to(container)

@@ -44,7 +44,6 @@ def cut(times: Sequence[int], keys: Sequence[int], stop: int | None, lead_frames
 
 
 def _first_frames(times: Sequence[int], keys: set[int]) -> list[int]:
-    """The indices of the frames that begin a segment."""
     firsts = [0]
     for index, time in enumerate(times):
         length = index - firsts[-1]
