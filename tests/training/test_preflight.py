@@ -1,5 +1,6 @@
 """Checks before a run."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -25,22 +26,12 @@ def scene(seed: int, width: int = 96, height: int = 80) -> Image.Image:
 
 
 @pytest.fixture
-def config(tmp_path: Path) -> TrainConfig:
+def config(tmp_path: Path, small_run: Callable[..., TrainConfig]) -> TrainConfig:
     folder = tmp_path / "data"
     folder.mkdir()
     for seed in range(3):
         scene(seed).save(folder / f"good{seed}.png")
-    return TrainConfig.from_settings(
-        data=folder,
-        run=tmp_path / "run",
-        scale=2,
-        patch=8,
-        batch=2,
-        channels=4,
-        blocks=1,
-        discriminator_channels=4,
-        device="cpu",
-    )
+    return small_run(folder, seconds=3600.0, steps=None, channels=4)
 
 
 def remarks(config: TrainConfig) -> dict[str, str]:

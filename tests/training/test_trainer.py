@@ -3,7 +3,7 @@
 import errno
 import json
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -35,21 +35,8 @@ STEPS = 20
 
 
 @pytest.fixture
-def config(smooth_pictures: Path, tmp_path: Path) -> TrainConfig:
-    return TrainConfig.from_settings(
-        data=smooth_pictures,
-        run=tmp_path / "run",
-        name="tiny",
-        scale=2,
-        seconds=None,
-        steps=STEPS,
-        channels=8,
-        blocks=1,
-        discriminator_channels=4,
-        batch=2,
-        patch=8,
-        device="cpu",
-    )
+def config(smooth_pictures: Path, small_run: Callable[..., TrainConfig]) -> TrainConfig:
+    return small_run(smooth_pictures, name="tiny", steps=STEPS)
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """Training towards the output of other generators."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -39,24 +40,16 @@ def teacher_file(tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def config(smooth_pictures: Path, tmp_path: Path, teacher_file: str) -> TrainConfig:
-    return TrainConfig.from_settings(
-        data=smooth_pictures,
-        run=tmp_path / "run",
+def config(smooth_pictures: Path, teacher_file: str, small_run: Callable[..., TrainConfig]) -> TrainConfig:
+    return small_run(
+        smooth_pictures,
         name="tiny",
-        scale=2,
-        seconds=None,
         steps=4,
         pretrain_fraction=1.0,
-        channels=8,
-        blocks=1,
-        batch=2,
-        patch=8,
         teacher=[teacher_file],
         teacher_draws=2,
         degradation="mild",
         equivariance="off",
-        device="cpu",
     )
 
 

@@ -125,27 +125,13 @@ def test_an_untrained_degrader_gives_the_bicubic_reduction(scale: int) -> None:
 
 
 @pytest.fixture
-def config(tmp_path: Path, smooth_pictures: Path) -> TrainConfig:
+def config(tmp_path: Path, smooth_pictures: Path, small_run: Callable[..., TrainConfig]) -> TrainConfig:
     low = tmp_path / "low"
     low.mkdir()
     for seed in range(3):
         write_picture(Picture(KINDS["a colour cast"](scene(seed)).clamp(0, 1)), low / f"{seed}.png")
     (low / "broken.png").write_text("no picture")
-    return TrainConfig.from_settings(
-        data=smooth_pictures,
-        run=tmp_path / "run",
-        unpaired=str(low),
-        scale=2,
-        seconds=None,
-        steps=20,
-        degradation_learning_fraction=0.5,
-        channels=4,
-        blocks=1,
-        discriminator_channels=4,
-        batch=2,
-        patch=8,
-        device="cpu",
-    )
+    return small_run(smooth_pictures, unpaired=str(low), degradation_learning_fraction=0.5, channels=4)
 
 
 def test_a_run_learns_the_degradation_and_trains_on_learned_partners(config: TrainConfig) -> None:

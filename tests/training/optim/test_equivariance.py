@@ -1,5 +1,6 @@
 """Equivariance of convolutional networks, and of the weights of a run."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -20,11 +21,8 @@ SMALL = {"srresnet": {"channels": 8, "blocks": 1}, "rrdb": {"channels": 16, "blo
 
 
 @pytest.fixture
-def config(smooth_pictures: Path, tmp_path: Path) -> TrainConfig:
-    sizes = {"channels": 8, "blocks": 1, "discriminator_channels": 4, "batch": 2, "patch": 8}
-    return TrainConfig.from_settings(
-        data=smooth_pictures, run=tmp_path / "run", scale=2, seconds=None, steps=6, device="cpu", **sizes
-    )
+def config(smooth_pictures: Path, small_run: Callable[..., TrainConfig]) -> TrainConfig:
+    return small_run(smooth_pictures, steps=6)
 
 
 def spread(generator: Generator) -> float:
