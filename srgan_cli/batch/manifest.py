@@ -31,9 +31,11 @@ class Manifest:
         self.path, self.lock = folder / FILE, Lock()
         self.lines = _read(self.path)
 
-    def key(self, source: Path, beside: Sequence[Path] = ()) -> str:
-        """A digest of the content of the input, of files beside it, and of all settings."""
-        content = " ".join(map(digest, (source, *beside)))
+    def key(self, source: Path, beside: Sequence[Path] = (), *, weights: str = "") -> str:
+        """A digest of the content of the input, of files beside it, and of all settings.
+
+        `weights` is the digest of weights that were chosen for this input."""
+        content = " ".join([*map(digest, (source, *beside)), *([weights] if weights else [])])
         return hashlib.sha256(f"{content} {self.settings_digest}".encode()).hexdigest()
 
     def is_current(self, target: Path, key: str) -> bool:

@@ -1,13 +1,15 @@
 """Enlarging files on one device: some are decoded and encoded while the generator enlarges others."""
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from functools import partial
 from itertools import count
 from pathlib import Path
 from threading import Event, Lock
 from traceback import format_exception
 
+from srgan_cli.batch.choice import WeightsChoice
 from srgan_cli.batch.job import Job
 from srgan_cli.batch.manifest import Manifest
 from srgan_cli.batch.pixel_budget import PixelBudget
@@ -59,11 +61,17 @@ class ImageProcessor(Processor):
     """
 
     def __init__(
-        self, upscaler: Upscaler, options: UpscaleOptions | None = None, manifest: Manifest | None = None
+        self,
+        upscaler: Upscaler,
+        options: UpscaleOptions | None = None,
+        manifest: Manifest | None = None,
+        *,
+        load_photo: Callable[[], Upscaler] | None = None,
     ) -> None:
-        """`manifest` is that of the output folder."""
+        """`manifest` is that of the output folder; `load_photo` loads other weights for compressed photographs."""
         super().__init__()
         self.upscaler, self.options, self.manifest = upscaler, options or UpscaleOptions(), manifest
+        self.choice = WeightsChoice(upscaler, load_photo)
         self.budget = PixelBudget(_MAX_PIXELS_IN_FLIGHT)
         self.cleaned: set[Path] = set()
         self.finished = count(1)
@@ -95,22 +103,30 @@ class ImageProcessor(Processor):
             pictures = open_pictures(source, max_pixels=self.options.max_pixels)
             for size in fit_to_format(pictures, target).sizes:
                 check_streamed_pixels(source, *size, max_pixels=self.options.max_pixels)
-            key = self.manifest.key(source, [path for _, path in sidecar_paths(source)]) if self.manifest else ""
+            upscaler, reason = self.choice.of(source)
+            beside, weights = [path for _, path in sidecar_paths(source)], upscaler.sha256 if reason else ""
+            key = self.manifest.key(source, beside, weights=weights) if self.manifest else ""
             may_keep = target_exists and overwrite == "update"
             if may_keep and self.manifest and self.manifest.is_current(target, key):
-                size = self.upscaler.target(*pictures.size, self.options.scale)
+                size = upscaler.target(*pictures.size, self.options.scale)
                 return TaskResult(task, "kept", input_size=pictures.size, output_size=size, count=pictures.count)
-            result = self._enlarge(task, pictures, target, warnings, progress)
+            result = self._enlarge(task, pictures, upscaler, target, warnings, progress)
             if self.manifest:
                 self.manifest.record(target, key)
-        return result
+        return replace(result, reason=reason)
 
     def _enlarge(
-        self, task: Task, pictures: ImageSequence, target: Path, warnings: list[str], progress: Progress
+        self,
+        task: Task,
+        pictures: ImageSequence,
+        upscaler: Upscaler,
+        target: Path,
+        warnings: list[str],
+        progress: Progress,
     ) -> TaskResult:
         report_losses = LossReporter(Path(task.target.name), warnings.append, strict=self.options.strict)
         claim = partial(self.manifest.claim, target) if self.manifest else lambda: None
-        job = Job(self.upscaler, self.options, target, report_losses, progress, self.check_cancelled, claim)
+        job = Job(upscaler, self.options, target, report_losses, progress, self.check_cancelled, claim)
         done = job.run(pictures, self.budget)
         return TaskResult(
             task,
@@ -122,7 +138,9 @@ class ImageProcessor(Processor):
             sidecars=tuple(path.name for path in done.sidecars),
             warnings=(*warnings, *_inconsistencies(done.consistencies)),
             tiling_error=done.tiling_error,
-            device=str(self.upscaler.device),
+            model=upscaler.name,
+            sha256=upscaler.sha256,
+            device=str(upscaler.device),
             peak_memory=peak_rss(),
             value_ranges=done.value_ranges,
             consistency=min(done.consistencies, key=lambda consistency: consistency.psnr, default=None),

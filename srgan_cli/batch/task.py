@@ -77,6 +77,12 @@ class TaskResult:
     """Where it failed."""
     tiling_error: float | None = None
     """The largest difference between tiled and untiled results, 0…1, where `verify_tiles` asked for it."""
+    model: str = ""
+    """The name of the weights; "" where nothing was enlarged."""
+    sha256: str = ""
+    """The digest of the weights."""
+    reason: str = ""
+    """Why these weights, where they were chosen for the file."""
     device: str = ""
     """The device that enlarged the file."""
     peak_memory: int | None = None

@@ -5,6 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from multiprocessing.managers import BaseManager
 from pathlib import Path
 from threading import Lock
@@ -40,6 +41,8 @@ class WorkerSpec:
     load: Callable[..., Upscaler]
     """Returns the upscaler for a `device`."""
     options: UpscaleOptions
+    load_photo: Callable[..., Upscaler] | None = None
+    """Returns the upscaler for compressed photographs for a `device`; None to enlarge all alike."""
     folder: Path | None = None
     """The folder of the manifest, if there is one."""
     settings_digest: str = ""
@@ -57,7 +60,8 @@ class WorkerSpec:
     def processor(self, upscaler: Upscaler) -> "ImageProcessor | SegmentProcessor":
         """What processes the tasks with an upscaler in this process."""
         if self.video is None:
-            return ImageProcessor(upscaler, self.options, self.manifest)
+            load_photo = partial(self.load_photo, device=str(upscaler.device)) if self.load_photo else None
+            return ImageProcessor(upscaler, self.options, self.manifest, load_photo=load_photo)
         from srgan_cli.batch.video import SegmentProcessor
 
         return SegmentProcessor(upscaler, self.video)

@@ -16,6 +16,12 @@ def complete_models(incomplete: str) -> Iterator[str]:
     yield from _matching([*dict.fromkeys(name.rpartition("-x")[0] for name in names), *names, *_KERNELS], incomplete)
 
 
+def complete_models_or_auto(incomplete: str) -> Iterator[str]:
+    """What `srgan upscale` chooses itself, and all that `complete_models` offers."""
+    yield from _matching(["auto"], incomplete)
+    yield from complete_models(incomplete)
+
+
 def complete_metrics(incomplete: str) -> Iterator[str]:
     """The metrics."""
     from srgan_cli.metrics import METRICS, SET_METRICS

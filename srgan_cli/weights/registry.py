@@ -60,6 +60,11 @@ def list_models() -> Iterator[ModelInfo]:
         yield ModelInfo(str(record.parent), str(record.parent), record, "", "", None, reason)
 
 
+def family(name: str) -> dict[int, Path]:
+    """The shipped weights of a name without its scale, by scale."""
+    return {read_card(path).scale: path for key, path in list_weights().items() if key.rpartition("-x")[0] == name}
+
+
 def _try_read_card(path: Path) -> tuple[WeightsCard | None, str]:
     try:
         return read_card(path), ""
@@ -79,10 +84,9 @@ def find_weights(name: str, scale: float | None = None) -> Path:
     shipped = list_weights()
     if name in shipped:
         return shipped[name]
-    family = {read_card(path).scale: path for key, path in shipped.items() if key.rpartition("-x")[0] == name}
-    if family:
-        largest = max(family)
-        return family[min((each for each in family if each >= (scale or largest)), default=largest)]
+    if scales := family(name):
+        largest = max(scales)
+        return scales[min((each for each in scales if each >= (scale or largest)), default=largest)]
     if Path(name).suffix or Path(name).is_file():
         return Path(name)
     near = get_close_matches(name, shipped, 1, _SIMILAR)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from srgan_cli.cli.completion import complete_formats, complete_models, complete_precisions
+from srgan_cli.cli.completion import complete_formats, complete_models_or_auto, complete_precisions
 from srgan_cli.cli.options import Debug, Device, MaxPixels, NoConfig, Offline, On, parse_factor
 
 PurposeName = StrEnum("PurposeName", "pixels")
@@ -29,11 +29,11 @@ class UpscaleArguments:
         typer.Option(
             "--model",
             "-m",
-            autocompletion=complete_models,
-            help="Weights: a name, a .safetensors, .pth or .onnx file, hf://owner/repo/file or https://…; or bicubic, "
-            "lanczos, nearest.",
+            autocompletion=complete_models_or_auto,
+            help="Weights: auto, a name, a .safetensors, .pth or .onnx file, hf://owner/repo/file or https://…; or "
+            "bicubic, lanczos, nearest.",
         ),
-    ] = "srgan"
+    ] = "auto"
     purpose: Annotated[
         PurposeName | None,
         typer.Option("--for", help="Instead of --model: pixels repeats the pixels of pixel art, by a whole factor."),

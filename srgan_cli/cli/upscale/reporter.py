@@ -118,8 +118,12 @@ class Reporter:
         agreed += _ranges(result.value_ranges)
         return (
             f"{source} {width} x {height} -> {target} {wide} x {tall}{beside}{several}"
-            f" ({self.model_label} on {result.device}, {result.seconds:.1f} s{agreed})"
+            f" ({self._model(result)} on {result.device}, {result.seconds:.1f} s{agreed})"
         )
+
+    def _model(self, result: TaskResult) -> str:
+        """The weights, with the reason where they were chosen for this file."""
+        return f"{result.model}, since it is {result.reason}," if result.reason else self.model_label
 
     def _record(self, result: TaskResult) -> dict[str, Any]:
         return {
@@ -129,8 +133,8 @@ class Reporter:
             "in_size": _width_and_height(result.input_size),
             "out_size": _width_and_height(result.output_size),
             "pictures": result.count,
-            "model": self.upscaler.name,
-            "sha256": self.upscaler.sha256,
+            "model": result.model or self.upscaler.name,
+            "sha256": result.sha256 or self.upscaler.sha256,
             "seconds": round(result.seconds, 3),
             "consistency": result.consistency and result.consistency.to_json(),
             "value_ranges": next(iter(result.value_ranges), ()) or None,

@@ -17,9 +17,13 @@ from srgan_cli.system.storage import Location, is_remote
 from srgan_cli.upscaling.scale import Scale, Size
 from srgan_cli.upscaling.tiles.memory import parse_bytes
 from srgan_cli.upscaling.tiles.tiling import TilePolicy
-from srgan_cli.upscaling.upscaler import Upscaler
+from srgan_cli.upscaling.upscaler import DEFAULT_MODEL, Upscaler
 from srgan_cli.upscaling.video.options import VideoOptions, parse_time
 from srgan_cli.weights.formats import list_weights
+from srgan_cli.weights.registry import family
+
+AUTOMATIC, PHOTO = "auto", "photo"
+"""The model that stands for a choice by file, and the weights that it takes for compressed photographs."""
 
 _IRRELEVANT_OPTIONS = {
     *("places", "model", "purpose", "strength", "name", "form", "from_file", "as_json", "overwrite", "no_clobber"),
@@ -39,6 +43,7 @@ class UpscalerFactory:
     """Loads the upscaler, in this process or in another one."""
 
     model: str
+    """What `-m` takes; AUTOMATIC for the default weights, and PHOTO for files of lossy formats."""
     offline: bool
     policy: TilePolicy
     scale: float | None
@@ -51,7 +56,7 @@ class UpscalerFactory:
     def __call__(self, device: str) -> Upscaler:
         """The upscaler on a device.  Raises SrganError as Upscaler.load does."""
         return Upscaler.load(
-            resolve_model(self.model, self.offline),
+            resolve_model(DEFAULT_MODEL if self.model == AUTOMATIC else self.model, self.offline),
             device=device,
             policy=self.policy,
             scale=self.scale,
@@ -62,6 +67,11 @@ class UpscalerFactory:
             compile=self.compile,
             warn=warn,
         )
+
+    @property
+    def for_photos(self) -> "UpscalerFactory | None":
+        """The factory for compressed photographs, if weights are chosen for each file."""
+        return replace(self, model=PHOTO) if self.model == AUTOMATIC and family(PHOTO) else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,10 +140,14 @@ class UpscaleRequest:
         shared = world.size > 1 or self.has_workers
         return replace(self, factory=replace(self.factory, policy=replace(self.factory.policy, shared_machine=shared)))
 
+    def name(self, upscaler: Upscaler) -> str:
+        """The name of the model in the names of outputs."""
+        return AUTOMATIC if self.factory.for_photos else upscaler.name
+
     def model_label(self, upscaler: Upscaler) -> str:
         """The name of the model; with its file or address too, if it is named like shipped weights and is none."""
         shipped = list_weights()
-        is_shipped = self.factory.model in {*shipped, *(name.rpartition("-x")[0] for name in shipped)}
+        is_shipped = self.factory.model in {AUTOMATIC, *shipped, *(name.rpartition("-x")[0] for name in shipped)}
         named_alike = upscaler.name in shipped and not is_shipped
         return f"{upscaler.name} of {self.factory.model}" if named_alike else upscaler.name
 
@@ -146,8 +160,9 @@ class UpscaleRequest:
     def worker_spec(self, upscaler: Upscaler, folder: Location | None, scale: float) -> WorkerSpec:
         """The work of all workers; with a manifest if the outputs go into a local folder."""
         if folder is None or is_remote(folder):
-            return WorkerSpec(self.factory, self.options)
-        return WorkerSpec(self.factory, self.options, folder, self.settings_digest(upscaler, scale))
+            return WorkerSpec(self.factory, self.options, self.factory.for_photos)
+        digest = self.settings_digest(upscaler, scale)
+        return WorkerSpec(self.factory, self.options, self.factory.for_photos, folder, digest)
 
     def settings_digest(self, upscaler: Upscaler, scale: float) -> str:
         """Everything that outputs depend on except inputs; options of some kinds of files only where they are given."""

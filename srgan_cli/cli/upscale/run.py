@@ -42,7 +42,7 @@ def run(request: UpscaleRequest) -> None:
     spooled = spool_stdio(request.inputs, request.out, request.naming.suffix)
     with spooled as files, world.join(arguments.device) as store, ray:
         upscaler = request.upscaler(world)
-        naming = replace(request.naming, scale=request.factory.scale or upscaler.scale, model=upscaler.name)
+        naming = replace(request.naming, scale=request.factory.scale or upscaler.scale, model=request.name(upscaler))
         if world.is_main and (note := _resampling_note(upscaler, request.options.scale, request.model_label(upscaler))):
             info(note)
         plan = world.broadcast(_plan(request, files, naming, listed) if world.is_main else BatchPlan([]))

@@ -17,11 +17,13 @@ if TYPE_CHECKING:
 _SET = "Set5"
 _PURPOSES = {
     "srgan": "sharp, plausible detail",
+    "photo": "compressed photographs",
     "fidelity": "closest to the original",
     "fidelity-jpeg": "compressed pictures",
     "srcnn": "a baseline for srgan score",
 }
 """What the shipped weights are for, by their name without the scale."""
+_DEFAULTS = {"srgan": " (default)", "photo": " (default for JPEG)"}
 
 
 def models(
@@ -64,14 +66,14 @@ def _show_table(entries: "list[ModelInfo]") -> None:
         table.add_column(heading, justify="right" if heading in ("PSNR", "MB") else "left", overflow="fold")
     for entry in entries:
         table.add_row(*map(Text, _row(entry)))
-    show(table, Text("srgan models NAME shows more; the default is srgan, at the scale that fits."))
+    show(table, Text("srgan models NAME shows more; the default is chosen for each file."))
 
 
 def _row(entry: "ModelInfo") -> tuple[str, ...]:
     card, size = entry.card, f"{entry.path.stat().st_size / 1e6:.1f}"
     if card is None:
         return entry.name, "?", entry.reason, "", size
-    default = " (default)" if _family(entry.name) == "srgan" else ""
+    default = _DEFAULTS.get(_family(entry.name), "")
     purpose = f"{_PURPOSES.get(_family(entry.name), card.architecture)}{default}"
     psnr = card.scores.get(_SET, {}).get("psnr")
     return entry.name, f"x{card.scale}", purpose, f"{psnr:.2f}" if psnr else "", size

@@ -1,0 +1,32 @@
+"""The weights for each file, where they are chosen automatically."""
+
+from collections.abc import Callable
+from pathlib import Path
+from threading import Lock
+
+from srgan_cli.image.codec.compression import describe_compression
+from srgan_cli.upscaling.upscaler import Upscaler
+
+CLEAN_QUALITY = 96
+"""The quality from which on a JPEG is enlarged as uncompressed pictures are."""
+
+
+class WeightsChoice:
+    """The upscaler for each file.  That for compressed photographs is loaded when the first of them comes."""
+
+    def __init__(self, upscaler: Upscaler, load_photo: Callable[[], Upscaler] | None = None) -> None:
+        """`load_photo` returns the upscaler for compressed photographs; None to enlarge all files alike."""
+        self.upscaler, self.load_photo = upscaler, load_photo
+        self.photo: Upscaler | None = None
+        self.lock = Lock()
+
+    def of(self, source: Path) -> tuple[Upscaler, str]:
+        """The upscaler for a file, and why it is not that of the others, or ""."""
+        reason = describe_compression(source, below_quality=CLEAN_QUALITY) if self.load_photo else ""
+        if not reason or self.load_photo is None:
+            return self.upscaler, ""
+        with self.lock:
+            if self.photo is None:
+                self.photo = self.load_photo()
+                self.photo.share_generator_lock(self.upscaler)
+            return self.photo, reason
