@@ -1,12 +1,14 @@
 """Running srgan train: loads the pictures, trains, shows the progress."""
 
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import typer
 
-from srgan_cli.cli.console import info, progress_bar, warn, write_line
+from srgan_cli.cli.console import info, progress_bar, warn
 from srgan_cli.cli.train.view import show_check, training_view
 from srgan_cli.system.devices import pick_device
 from srgan_cli.system.distributed import World
@@ -128,6 +130,23 @@ def _load_dataset(config: TrainConfig, max_pixels: int | None, *, verbose: bool 
 
 def _fit(trainer: Trainer) -> None:
     """Train.  The first Ctrl-C, SIGTERM or SIGHUP saves and stops; a second one stops at once."""
+    with _saving_on_signals(trainer) as received:
+        if not trainer.world.is_main:
+            for _ in trainer.fit():
+                pass
+            return
+        with training_view(trainer.config) as show:
+            for report in trainer.fit():
+                show(report)
+    if received:
+        info(f"saved; continue with: srgan train --run {trainer.config.run.folder} --resume")
+        raise typer.Exit(128 + received[0])
+    write_line(trainer.folder.weights)
+
+
+@contextmanager
+def _saving_on_signals(trainer: Trainer) -> Iterator[list[int]]:
+    """The numbers of the signals that have come; the first of each kind ends the training after this step."""
     received: list[int] = []
 
     def save_and_end(number: int, _frame: object) -> None:
@@ -136,16 +155,9 @@ def _fit(trainer: Trainer) -> None:
         signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
         info("saving; press Ctrl-C again to stop at once")
 
-    for number in _END_SIGNALS:
-        signal.signal(number, save_and_end)
-    if not trainer.world.is_main:
-        for _ in trainer.fit():
-            pass
-        return
-    with training_view(trainer.config) as show:
-        for report in trainer.fit():
-            show(report)
-    if received:
-        info(f"saved; continue with: srgan train --run {trainer.config.run.folder} --resume")
-        raise typer.Exit(128 + received[0])
-    write_line(trainer.folder.weights)
+    before = {number: signal.signal(number, save_and_end) for number in _END_SIGNALS}
+    try:
+        yield received
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
