@@ -8,7 +8,7 @@ from typing import Any
 
 import typer
 
-from srgan_cli.cli.console import info, progress_bar, warn
+from srgan_cli.cli.console import info, progress_bar, warn, write_line
 from srgan_cli.cli.train.view import show_check, training_view
 from srgan_cli.system.devices import pick_device
 from srgan_cli.system.distributed import World
