@@ -12,8 +12,9 @@ from srgan_cli.image.codec.capabilities import DEFAULT_ENCODING, FORMAT_CAPABILI
 from srgan_cli.image.codec.errors import translate_errors
 from srgan_cli.image.codec.limits import check_max_pixels, check_streamed_pixels
 from srgan_cli.image.codec.raster import Raster
-from srgan_cli.image.codec.reader import ImageReader, open_reader
+from srgan_cli.image.codec.reader import open_reader
 from srgan_cli.image.convert.values import stream_raster
+from srgan_cli.image.decoders.base import ImageReader
 from srgan_cli.image.geo.cog import make_cloud_optimised
 from srgan_cli.image.geo.export import write_place
 from srgan_cli.image.io import check_size, output_format, to_raster

@@ -1,18 +1,17 @@
 """Reading: the pictures of a file as rasters, each decoded when it is requested."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from math import prod
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO
 
-import numpy as np
 from PIL import Image, ImageFile, UnidentifiedImageError
 
 from srgan_cli.errors import PictureError
-from srgan_cli.image.codec import headers, tiff, vips
+from srgan_cli.image.codec import headers, vips
 from srgan_cli.image.codec.capabilities import JXL_SIGNATURES, register_plugin, require_plugin
 from srgan_cli.image.codec.errors import TIFF_SIGNATURES, translate_errors
 from srgan_cli.image.codec.limits import check_max_pixels
@@ -27,21 +26,13 @@ from srgan_cli.image.codec.pillow import (
     without_assumed_profile,
     without_unused_alpha,
 )
-from srgan_cli.image.codec.raster import Raster, Rows, Values, apply_exif_orientation
-from srgan_cli.image.decoders import jp2, tiff_page
+from srgan_cli.image.codec.raster import Raster, Rows, Values
+from srgan_cli.image.decoders import jp2
 from srgan_cli.image.decoders import png as png_repair
+from srgan_cli.image.decoders.base import DAMAGED_HINT, DECODE_BYTES_PER_PIXEL, ImageReader, reopen
 from srgan_cli.image.decoders.fallback import open_fallback
+from srgan_cli.image.decoders.tiff_reader import TiffReader
 from srgan_cli.image.dicom.file import DicomReader, is_dicom
-from srgan_cli.image.geo import gdal_reader
-from srgan_cli.image.geo.bands import (
-    NODATA,
-    Decoder,
-    as_black_is_zero,
-    decoder,
-    has_own_samples,
-    read_bands,
-    unmultiply,
-)
 from srgan_cli.image.geo.place import Place, add_sidecars
 from srgan_cli.image.metadata import jpeg, png
 from srgan_cli.image.metadata.isobmff import boxes
@@ -50,38 +41,7 @@ from srgan_cli.image.metadata.reading import finish, read_metadata
 from srgan_cli.system.files import check_unchanged, file_stamp
 
 _HEAD_BYTES = 64
-_DECODE_BYTES_PER_PIXEL = 20
-"""Memory of Pillow while it decodes: 3 (grey) to 18 (WebP) were measured, of which 1 to 4 stay."""
 _ANIMATED = ("GIF", "PNG", "WEBP", "AVIF")
-_PILLOW_BITS = 8
-"""Pillow reads TIFFs of more bits a channel as grey alone, or not at all."""
-
-
-class ImageReader(Protocol):
-    """An open file of pictures."""
-
-    format: str
-    """Pillow's name of the format."""
-    count: int
-    """The number of pictures."""
-    animated: bool
-    """Whether they are the frames of an animation."""
-    loop: int
-    """How often the animation is played; 0 for endlessly."""
-    redecodes: bool
-    """Whether every pass through the rows of a picture decodes it again, so that not all pages stay in memory."""
-
-    def size(self, index: int, /) -> tuple[int, int]:
-        """Height and width of a picture, upright, from its header."""
-
-    def is_streamed(self, index: int, /) -> bool:
-        """Whether a picture is read in bands; otherwise it is decoded whole."""
-
-    def decode_bytes(self, index: int, /) -> int:
-        """The memory that decoding a picture takes, if it does not come in bands; else 0."""
-
-    def read(self, index: int, /) -> Raster:
-        """A picture, upright."""
 
 
 @contextmanager
@@ -128,22 +88,10 @@ def _read_jxl_header(path: Path, max_pixels: int | None) -> headers.JxlHeader:
     return header
 
 
-@contextmanager
-def _reopen(path: Path, stamp: tuple[int, int, int]) -> Iterator[IO[bytes]]:
-    """A file that was read before.  Raises PictureError when it has changed since then, or is damaged."""
-    with translate_errors(path):
-        check_unchanged(path, stamp)
-        with path.open("rb") as file:
-            yield file
-
-
-class PngReader:
+class PngReader(ImageReader):
     """A still PNG of 8 or 16 bits without a palette, which libvips decodes in bands."""
 
     format = "PNG"
-    count = 1
-    animated = False
-    loop = 0
     redecodes = True
 
     def __init__(self, path: Path, header: headers.PngHeader) -> None:
@@ -172,12 +120,7 @@ class PngReader:
         return Raster(rows, profile, metadata, notes=(*self.notes, *dropped, *changes))
 
 
-_DAMAGED = "it is damaged: copy or download it again"
-_MOST_BITS = 128
-"""Of a complex number, which is refused by name."""
-
-
-class PillowReader:
+class PillowReader(ImageReader):
     """Files that only Pillow and its plugins can read."""
 
     def __init__(
@@ -198,7 +141,7 @@ class PillowReader:
         self.count = len(self.pages)
         if self.count > len(self.data):
             raise PictureError(
-                "{path} states {count} pictures, more than it has bytes", _DAMAGED, path=path, count=self.count
+                "{path} states {count} pictures, more than it has bytes", DAMAGED_HINT, path=path, count=self.count
             )
         self.found: dict[int, tuple[Metadata, list[str]]] = {}
         self.animated = self.format in _ANIMATED and self.count > 1
@@ -237,13 +180,9 @@ class PillowReader:
         width, height = self.image.size
         return (width, height) if self._orientation(index) >= 5 else (height, width)
 
-    def is_streamed(self, _: int) -> bool:
-        """Never."""
-        return False
-
     def decode_bytes(self, index: int) -> int:
         """The memory that decoding a picture takes."""
-        return _DECODE_BYTES_PER_PIXEL * prod(self.size(index))
+        return DECODE_BYTES_PER_PIXEL * prod(self.size(index))
 
     def read(self, index: int) -> Raster:
         """A picture, upright."""
@@ -255,7 +194,7 @@ class PillowReader:
             metadata, notes = replace(metadata, place=place), [*self._dropped_notes(), *notes, *dropped]
         values, profile, changes = self._values(index)
         if self.format == "HEIF" and values.shape[:2] != stated:
-            raise PictureError("{path} holds a picture of another size than it states", _DAMAGED, path=self.path)
+            raise PictureError("{path} holds a picture of another size than it states", DAMAGED_HINT, path=self.path)
         duration = float(self.image.info.get("duration") or 0) if self.animated else 0
         rows = Rows.lazy(values, partial(self._redecode, index)) if self.redecodes else Rows.from_array(values)
         metadata = replace(metadata.upright(), coded_bits=self.bits if self.is_deep and self.bits < 16 else None)
@@ -275,7 +214,7 @@ class PillowReader:
             self.image.load()
 
     def _redecode(self, index: int) -> Values:
-        with _reopen(self.path, self.stamp) as file, open_image(file) as image:
+        with reopen(self.path, self.stamp) as file, open_image(file) as image:
             reader = PillowReader(self.path, file, image)
             reader._load(index)
             return reader._values(index)[0]
@@ -303,94 +242,6 @@ class PillowReader:
             notes.append("its animation is reduced to the first frame")
         notes += dropped_pictures(self.image)
         return [*self.notes, *notes]
-
-
-class TiffReader:
-    """TIFF, whose pages may differ in size, depth and metadata."""
-
-    format = "TIFF"
-    animated = False
-    loop = 0
-
-    def __init__(self, path: Path, file: IO[bytes]) -> None:
-        self.path, self.file, self.stamp = path, file, file_stamp(path)
-        self.pages, self.notes = tiff.pages(file)
-        self.masks = tiff.masks(file)
-        self.count = len(self.pages)
-        self.redecodes = self.count > 1
-        if not self.count or not {tiff.WIDTH, tiff.HEIGHT} <= set(self.pages[0][1]):
-            raise UnidentifiedImageError("a TIFF without pages")
-
-    def size(self, index: int) -> tuple[int, int]:
-        """Height and width of a page, upright, from its header."""
-        return tiff.size(self.pages[index][1])
-
-    def is_streamed(self, index: int) -> bool:
-        """Whether libvips or GDAL reads a page in bands; otherwise Pillow or tifffile decodes it whole."""
-        return self._decoder(index) != "whole"
-
-    def decode_bytes(self, index: int) -> int:
-        """The memory that decoding a page takes, if it does not come in bands; else 0."""
-        return 0 if self.is_streamed(index) else _DECODE_BYTES_PER_PIXEL * prod(self.size(index))
-
-    def read(self, index: int) -> Raster:
-        """A page, upright."""
-        number, tags = self.pages[index]
-        if tiff.depth(tags) > _MOST_BITS:
-            raise PictureError("{path} states {bits} bits a channel", _DAMAGED, path=self.path, bits=tiff.depth(tags))
-        metadata, notes = tiff.read_metadata(self.file, self.pages, index)
-        if index == 0:
-            place, more = add_sidecars(metadata.place, self.path, self.size(0), tiff.orientation(tags))
-            metadata, notes = replace(metadata, place=place), [*notes, *self.notes, *more]
-        is_measured = bool(metadata.place) or number in self.masks or NODATA in tags
-        raster = self._read_in_bands(index) if self.is_streamed(index) else self._read_whole(index)
-        raster = replace(raster, metadata=metadata.upright(), notes=(*notes, *raster.notes), is_measured=is_measured)
-        return as_black_is_zero(raster, tags, is_inverted=self._decoder(index) == "vips")
-
-    def _decoder(self, index: int) -> Decoder:
-        number, tags = self.pages[index]
-        return decoder(tags, has_mask=number in self.masks)
-
-    def _read_in_bands(self, index: int) -> Raster:
-        number, tags = self.pages[index]
-        turn, notes, mask = tiff.orientation(tags), list[str](), self.masks.get(number)
-        if self._decoder(index) == "gdal":
-            rows = gdal_reader.read(self.path, number, turn, mask)
-        else:
-            rows, notes = vips.read(self.path, "TIFF", page=number, orientation=turn)
-        fields = read_bands(tags, has_mask=mask is not None)
-        rows = unmultiply(rows, fields["layout"]) if self._decoder(index) == "gdal" else rows
-        if rows.dtype.kind == "f" and fields.get("bits") == 16:
-            rows = rows.map(lambda band: band.astype(np.float16), np.dtype(np.float16))
-        return Raster(rows, None if notes else tiff.profile(tags), notes=tuple(notes), **fields)
-
-    def _read_whole(self, index: int) -> Raster:
-        number, tags = self.pages[index]
-        values, profile, notes = self._values(self.file, number, tags)
-        rows = Rows.lazy(values, partial(self._redecode, number, tags)) if self.redecodes else Rows.from_array(values)
-        raster, fields = Raster(rows, profile, notes=tuple(notes)), read_bands(tags, has_mask=number in self.masks)
-        is_same = fields.get("bits", 0) >= 8 and fields["layout"].count == values.shape[2]
-        return replace(raster, **fields) if is_same else raster
-
-    def _values(self, file: IO[bytes], number: int, tags: tiff.Tags) -> Decoded:
-        """Decoded by Pillow, or by tifffile if Pillow does not know the kind of page or would convert its samples."""
-        if has_own_samples(tags):
-            values = tiff_page.decode_samples(self.path, number, self.masks.get(number))
-            layout = read_bands(tags, has_mask=number in self.masks)["layout"]
-            values = unmultiply(Rows.from_array(values), layout).to_array()
-            return apply_exif_orientation(values, tiff.orientation(tags)), tiff.profile(tags), []
-        with suppress(UnidentifiedImageError, SyntaxError, KeyError), open_image(file, ("TIFF",)) as image:
-            image.seek(number)
-            image.info["icc_profile"] = tiff.profile(tags)  # Pillow keeps that of an earlier page
-            if tiff.depth(tags) <= _PILLOW_BITS and not tiff.has_planes(tags):
-                image.load()
-                return decode(image, self.path, orientation=tiff.orientation(tags))
-        values, profile, notes = tiff_page.decode(self.path, number)
-        return apply_exif_orientation(values, tiff.orientation(tags)), profile, notes
-
-    def _redecode(self, number: int, tags: tiff.Tags) -> Values:
-        with _reopen(self.path, self.stamp) as file:
-            return self._values(file, number, tags)[0]
 
 
 def _is_deep(image: Image.Image) -> bool:

@@ -2,12 +2,12 @@
 
 from math import prod
 from pathlib import Path
-from typing import Protocol
 
 from srgan_cli.errors import PictureError
 from srgan_cli.image.codec import vips
 from srgan_cli.image.codec.raster import Raster, Rows
 from srgan_cli.image.decoders import bmp
+from srgan_cli.image.decoders.base import ImageReader
 from srgan_cli.image.metadata.exif import EXIF_PREFIX
 from srgan_cli.image.metadata.metadata import Metadata
 from srgan_cli.image.metadata.reading import finish
@@ -21,29 +21,7 @@ _FRAMES |= dict.fromkeys((0xC9, 0xCA, 0xCB), "with arithmetic coding")
 _KINDS = {b"\xff\xd8": "JPEG", b"GIF8": "GIF", b"RIFF": "WEBP", b"\x89PNG": "PNG"}
 
 
-class FallbackReader(Protocol):
-    """An ImageReader of a single still picture."""
-
-    format: str
-    count: int = 1
-    animated: bool = False
-    loop: int = 0
-    redecodes: bool = False
-
-    def size(self, index: int, /) -> tuple[int, int]:
-        """Height and width, upright."""
-
-    def is_streamed(self, index: int, /) -> bool:
-        """Whether it is read in bands."""
-
-    def decode_bytes(self, index: int, /) -> int:
-        """The memory that decoding takes."""
-
-    def read(self, index: int, /) -> Raster:
-        """The picture, upright."""
-
-
-def open_fallback(path: Path) -> FallbackReader | None:
+def open_fallback(path: Path) -> ImageReader | None:
     """A reader for a file that Pillow cannot open, or None if there is none either.
 
     Raises PictureError with the name of what is not supported.
@@ -77,7 +55,7 @@ def jpeg_process(data: bytes) -> str:
     return ""
 
 
-class BmpReader(FallbackReader):
+class BmpReader(ImageReader):
     """A BMP."""
 
     format = "BMP"
@@ -90,10 +68,6 @@ class BmpReader(FallbackReader):
         """Height and width."""
         return self.header.height, self.header.width
 
-    def is_streamed(self, _: int) -> bool:
-        """Never."""
-        return False
-
     def decode_bytes(self, index: int) -> int:
         """The memory of its masked channels."""
         return _BMP_BYTES_PER_PIXEL * prod(self.size(index))
@@ -103,8 +77,8 @@ class BmpReader(FallbackReader):
         return Raster(Rows.from_array(bmp.decode(self.data)), metadata=Metadata(dpi=self.header.dpi))
 
 
-class VipsReader(FallbackReader):
-    """A picture that libvips reads in bands."""
+class VipsReader(ImageReader):
+    """A picture that libvips reads.  It does not count as streamed: libvips holds most formats whole."""
 
     def __init__(self, path: Path, kind: str) -> None:
         self.format = kind
@@ -117,10 +91,6 @@ class VipsReader(FallbackReader):
     def size(self, _: int) -> tuple[int, int]:
         """Height and width, upright."""
         return self.rows.shape[:2]
-
-    def is_streamed(self, _: int) -> bool:
-        """Never, so that its size is limited: libvips holds most formats whole."""
-        return False
 
     def decode_bytes(self, _: int) -> int:
         """The memory of its values."""

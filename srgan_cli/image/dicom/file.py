@@ -14,6 +14,7 @@ import numpy as np
 from srgan_cli.errors import PictureError
 from srgan_cli.image.codec.raster import Raster, Rows, ValueRange, Values
 from srgan_cli.image.codec.samples import parse_nodata
+from srgan_cli.image.decoders.base import ImageReader
 from srgan_cli.image.dicom.dataset import drop_unfit, enlarge, secondary_capture
 from srgan_cli.image.metadata.metadata import Metadata
 
@@ -49,7 +50,7 @@ def is_dicom(path: Path, file: IO[bytes]) -> bool:
     return head.endswith(_MAGIC) or (path.suffix.lower() in SUFFIXES and head[:2] in _FIRST_GROUPS)
 
 
-class DicomReader:
+class DicomReader(ImageReader):
     """The frames of a DICOM file.
 
     Values are those that the file stores, so that its rescaling to units holds for the result; MONOCHROME1 is inverted,
@@ -57,8 +58,6 @@ class DicomReader:
     """
 
     format = "DICOM"
-    animated = False
-    loop = 0
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -72,10 +71,6 @@ class DicomReader:
     def size(self, _: int) -> tuple[int, int]:
         """Height and width of a frame."""
         return self.height, self.width
-
-    def is_streamed(self, _: int) -> bool:
-        """Never."""
-        return False
 
     def decode_bytes(self, _: int) -> int:
         """The memory that decoding a frame takes, the file included."""

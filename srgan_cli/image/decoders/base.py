@@ -1,0 +1,55 @@
+"""The base class of readers, and opening a file again."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from srgan_cli.image.codec.errors import translate_errors
+from srgan_cli.image.codec.raster import Raster
+from srgan_cli.system.files import check_unchanged
+
+DECODE_BYTES_PER_PIXEL = 20
+"""Memory of Pillow while it decodes: 3 (grey) to 18 (WebP) were measured, of which 1 to 4 stay."""
+DAMAGED_HINT = "it is damaged: copy or download it again"
+
+
+class ImageReader(ABC):
+    """An open file of pictures; by default a single still picture that is decoded whole."""
+
+    format: str = ""
+    """Pillow's name of the format."""
+    count: int = 1
+    """The number of pictures."""
+    animated: bool = False
+    """Whether they are the frames of an animation."""
+    loop: int = 0
+    """How often the animation is played; 0 for endlessly."""
+    redecodes: bool = False
+    """Whether every pass through the rows of a picture decodes it again, so that not all pages stay in memory."""
+
+    @abstractmethod
+    def size(self, index: int, /) -> tuple[int, int]:
+        """Height and width of a picture, upright, from its header."""
+
+    def is_streamed(self, _: int, /) -> bool:
+        """Whether a picture is read in bands; otherwise it is decoded whole."""
+        return False
+
+    @abstractmethod
+    def decode_bytes(self, index: int, /) -> int:
+        """The memory that decoding a picture takes, if it does not come in bands; else 0."""
+
+    @abstractmethod
+    def read(self, index: int, /) -> Raster:
+        """A picture, upright."""
+
+
+@contextmanager
+def reopen(path: Path, stamp: tuple[int, int, int]) -> Iterator[IO[bytes]]:
+    """A file that was read before.  Raises PictureError when it has changed since then, or is damaged."""
+    with translate_errors(path):
+        check_unchanged(path, stamp)
+        with path.open("rb") as file:
+            yield file

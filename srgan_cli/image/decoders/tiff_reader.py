@@ -1,0 +1,123 @@
+"""Reading the pages of a TIFF: by libvips or GDAL in bands, or whole by Pillow or tifffile."""
+
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
+from math import prod
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+from PIL import UnidentifiedImageError
+
+from srgan_cli.errors import PictureError
+from srgan_cli.image.codec import tiff, vips
+from srgan_cli.image.codec.pillow import Decoded, decode, open_image
+from srgan_cli.image.codec.raster import Raster, Rows, Values, apply_exif_orientation
+from srgan_cli.image.decoders import tiff_page
+from srgan_cli.image.decoders.base import DAMAGED_HINT, DECODE_BYTES_PER_PIXEL, ImageReader, reopen
+from srgan_cli.image.geo import gdal_reader
+from srgan_cli.image.geo.bands import (
+    NODATA,
+    Decoder,
+    as_black_is_zero,
+    decoder,
+    has_own_samples,
+    read_bands,
+    unmultiply,
+)
+from srgan_cli.image.geo.place import add_sidecars
+from srgan_cli.system.files import file_stamp
+
+_PILLOW_BITS = 8
+"""Pillow reads TIFFs of more bits a channel as grey alone, or not at all."""
+_MOST_BITS = 128
+"""Of a complex number, which is refused by name."""
+
+
+class TiffReader(ImageReader):
+    """TIFF, whose pages may differ in size, depth and metadata."""
+
+    format = "TIFF"
+
+    def __init__(self, path: Path, file: IO[bytes]) -> None:
+        self.path, self.file, self.stamp = path, file, file_stamp(path)
+        self.pages, self.notes = tiff.pages(file)
+        self.masks = tiff.masks(file)
+        self.count = len(self.pages)
+        self.redecodes = self.count > 1
+        if not self.count or not {tiff.WIDTH, tiff.HEIGHT} <= set(self.pages[0][1]):
+            raise UnidentifiedImageError("a TIFF without pages")
+
+    def size(self, index: int) -> tuple[int, int]:
+        """Height and width of a page, upright, from its header."""
+        return tiff.size(self.pages[index][1])
+
+    def is_streamed(self, index: int) -> bool:
+        """Whether libvips or GDAL reads a page in bands; otherwise Pillow or tifffile decodes it whole."""
+        return self._decoder(index) != "whole"
+
+    def decode_bytes(self, index: int) -> int:
+        """The memory that decoding a page takes, if it does not come in bands; else 0."""
+        return 0 if self.is_streamed(index) else DECODE_BYTES_PER_PIXEL * prod(self.size(index))
+
+    def read(self, index: int) -> Raster:
+        """A page, upright."""
+        number, tags = self.pages[index]
+        if tiff.depth(tags) > _MOST_BITS:
+            raise PictureError(
+                "{path} states {bits} bits a channel", DAMAGED_HINT, path=self.path, bits=tiff.depth(tags)
+            )
+        metadata, notes = tiff.read_metadata(self.file, self.pages, index)
+        if index == 0:
+            place, more = add_sidecars(metadata.place, self.path, self.size(0), tiff.orientation(tags))
+            metadata, notes = replace(metadata, place=place), [*notes, *self.notes, *more]
+        is_measured = bool(metadata.place) or number in self.masks or NODATA in tags
+        raster = self._read_in_bands(index) if self.is_streamed(index) else self._read_whole(index)
+        raster = replace(raster, metadata=metadata.upright(), notes=(*notes, *raster.notes), is_measured=is_measured)
+        return as_black_is_zero(raster, tags, is_inverted=self._decoder(index) == "vips")
+
+    def _decoder(self, index: int) -> Decoder:
+        number, tags = self.pages[index]
+        return decoder(tags, has_mask=number in self.masks)
+
+    def _read_in_bands(self, index: int) -> Raster:
+        number, tags = self.pages[index]
+        turn, notes, mask = tiff.orientation(tags), list[str](), self.masks.get(number)
+        if self._decoder(index) == "gdal":
+            rows = gdal_reader.read(self.path, number, turn, mask)
+        else:
+            rows, notes = vips.read(self.path, "TIFF", page=number, orientation=turn)
+        fields = read_bands(tags, has_mask=mask is not None)
+        rows = unmultiply(rows, fields["layout"]) if self._decoder(index) == "gdal" else rows
+        if rows.dtype.kind == "f" and fields.get("bits") == 16:
+            rows = rows.map(lambda band: band.astype(np.float16), np.dtype(np.float16))
+        return Raster(rows, None if notes else tiff.profile(tags), notes=tuple(notes), **fields)
+
+    def _read_whole(self, index: int) -> Raster:
+        number, tags = self.pages[index]
+        values, profile, notes = self._values(self.file, number, tags)
+        rows = Rows.lazy(values, partial(self._redecode, number, tags)) if self.redecodes else Rows.from_array(values)
+        raster, fields = Raster(rows, profile, notes=tuple(notes)), read_bands(tags, has_mask=number in self.masks)
+        is_same = fields.get("bits", 0) >= 8 and fields["layout"].count == values.shape[2]
+        return replace(raster, **fields) if is_same else raster
+
+    def _values(self, file: IO[bytes], number: int, tags: tiff.Tags) -> Decoded:
+        """Decoded by Pillow, or by tifffile if Pillow does not know the kind of page or would convert its samples."""
+        if has_own_samples(tags):
+            values = tiff_page.decode_samples(self.path, number, self.masks.get(number))
+            layout = read_bands(tags, has_mask=number in self.masks)["layout"]
+            values = unmultiply(Rows.from_array(values), layout).to_array()
+            return apply_exif_orientation(values, tiff.orientation(tags)), tiff.profile(tags), []
+        with suppress(UnidentifiedImageError, SyntaxError, KeyError), open_image(file, ("TIFF",)) as image:
+            image.seek(number)
+            image.info["icc_profile"] = tiff.profile(tags)  # Pillow keeps that of an earlier page
+            if tiff.depth(tags) <= _PILLOW_BITS and not tiff.has_planes(tags):
+                image.load()
+                return decode(image, self.path, orientation=tiff.orientation(tags))
+        values, profile, notes = tiff_page.decode(self.path, number)
+        return apply_exif_orientation(values, tiff.orientation(tags)), profile, notes
+
+    def _redecode(self, number: int, tags: tiff.Tags) -> Values:
+        with reopen(self.path, self.stamp) as file:
+            return self._values(file, number, tags)[0]
