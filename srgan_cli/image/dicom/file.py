@@ -67,6 +67,8 @@ class DicomReader(ImageReader):
             self.count = int(self.dataset.get("NumberOfFrames") or 1)
             self.height, self.width = int(self.dataset.Rows), int(self.dataset.Columns)
         self.redecodes = self.count > 1
+        self.decoded: dict[int, Values] = {}
+        """The frame that is being read, from which the range may be taken, too."""
 
     def size(self, _: int) -> tuple[int, int]:
         """Height and width of a frame."""
@@ -82,18 +84,22 @@ class DicomReader(ImageReader):
         values = self._values(index)
         rows = Rows.lazy(values, lambda: self._values(index)) if self.redecodes else Rows.from_array(values)
         header, notes = self._header
-        metadata = Metadata(dicom=header)
+        self.decoded = {index: values}
+        declared = self._range
+        self.decoded = {}
         return Raster(
             rows,
-            metadata=metadata,
+            metadata=Metadata(dicom=header),
             notes=notes,
             nodata=self._padding,
-            declared_range=self._range,
+            declared_range=declared,
             is_measured=self._is_grey,
             bits=self._bits,
         )
 
     def _values(self, index: int) -> Values:
+        if index in self.decoded:
+            return self.decoded[index]
         from pydicom.pixels.processing import apply_color_lut
         from pydicom.pixels.utils import pixel_array
 
