@@ -6,15 +6,13 @@ from functools import cached_property, partial
 from itertools import groupby
 from math import inf
 from pathlib import Path
-from typing import Any, overload
+from typing import Any, TypedDict, Unpack, overload
 
 import torch
 from torch import Tensor
 
 from srgan_cli.errors import PictureError, UsageError
-from srgan_cli.image.alpha import fill_hidden
 from srgan_cli.image.codec.raster import ValueRange
-from srgan_cli.image.codec.samples import overlap
 from srgan_cli.image.convert.kinds import HandT, Listed, Stored, map_pictures
 from srgan_cli.image.ops import KERNELS
 from srgan_cli.image.picture import ImageStream, Picture
@@ -28,7 +26,7 @@ from srgan_cli.upscaling.ensemble import SelfEnsemble
 from srgan_cli.upscaling.precision import with_precision
 from srgan_cli.upscaling.scale import Scale, Size, check_scale
 from srgan_cli.upscaling.tiles.canvas import Canvas
-from srgan_cli.upscaling.tiles.geometry import Geometry, RowBuffer
+from srgan_cli.upscaling.tiles.geometry import Geometry
 from srgan_cli.upscaling.tiles.layers import Layers
 from srgan_cli.upscaling.tiles.memory import (
     MemoryEstimate,
@@ -40,18 +38,27 @@ from srgan_cli.upscaling.tiles.memory import (
 )
 from srgan_cli.upscaling.tiles.plan import TilePlan
 from srgan_cli.upscaling.tiles.progress import PictureProgress
+from srgan_cli.upscaling.tiles.rows import RowBuffer, centre_crop, input_rows
 from srgan_cli.upscaling.tiles.runner import TileRunner
 from srgan_cli.upscaling.tiles.tiling import TilePolicy, tiles
 from srgan_cli.upscaling.tiles.transfer import TileTransfer
+from srgan_cli.upscaling.value_range import fit_range
 from srgan_cli.weights.interpolation import interpolate
 from srgan_cli.weights.registry import find_weights
 
 DEFAULT_MODEL = "srgan"
-_LEAST_OVERLAP = 0.1
-"""The part of a picture's range of values from which on weights of measurements know them."""
 _RESAMPLING_SCALE = 4
 _RESAMPLING_TILE = 512
 """Resampling reads its tiles several times and is faster when they fit into the processor's cache."""
+
+
+class _Options(TypedDict, total=False):
+    scale: Scale
+    progress: Progress | None
+
+
+class _RangeOptions(_Options, total=False):
+    value_range: ValueRange | None
 
 
 class Upscaler:
@@ -164,37 +171,17 @@ class Upscaler:
         return self.transfer.lock.wait_seconds
 
     @overload
-    def upscale(self, image: Stored, *, scale: Scale = ..., progress: Progress | None = ...) -> Picture: ...
+    def upscale(self, image: Stored, **options: Unpack[_Options]) -> Picture: ...
     @overload
-    def upscale(
-        self, image: Listed[Stored], *, scale: Scale = ..., progress: Progress | None = ...
-    ) -> list[Picture]: ...
+    def upscale(self, image: Listed[Stored], **options: Unpack[_Options]) -> list[Picture]: ...
     @overload
-    def upscale(
-        self, image: Iterator[Stored], *, scale: Scale = ..., progress: Progress | None = ...
-    ) -> Iterator[Picture]: ...
+    def upscale(self, image: Iterator[Stored], **options: Unpack[_Options]) -> Iterator[Picture]: ...
     @overload
-    def upscale(
-        self, image: HandT, *, scale: Scale = ..., value_range: ValueRange | None = ..., progress: Progress | None = ...
-    ) -> HandT: ...
+    def upscale(self, image: HandT, **options: Unpack[_RangeOptions]) -> HandT: ...
     @overload
-    def upscale(
-        self,
-        image: Listed[HandT],
-        *,
-        scale: Scale = ...,
-        value_range: ValueRange | None = ...,
-        progress: Progress | None = ...,
-    ) -> list[HandT]: ...
+    def upscale(self, image: Listed[HandT], **options: Unpack[_RangeOptions]) -> list[HandT]: ...
     @overload
-    def upscale(
-        self,
-        image: Iterator[HandT],
-        *,
-        scale: Scale = ...,
-        value_range: ValueRange | None = ...,
-        progress: Progress | None = ...,
-    ) -> Iterator[HandT]: ...
+    def upscale(self, image: Iterator[HandT], **options: Unpack[_RangeOptions]) -> Iterator[HandT]: ...
     def upscale(
         self,
         image: Any,
@@ -230,18 +217,7 @@ class Upscaler:
         """
         if self.value_range is None:
             return stream
-        header, bands = stream.header, self.generator.bands
-        found = len(header.pixels)
-        if found != bands:
-            raise PictureError(
-                f"{self.name} takes pictures of {bands} bands, this one has {found}", "take other weights"
-            )
-        own = header.value_ranges or ((0.0, header.full_scale),)
-        strange = next((ends for ends in own if overlap(ends, self.value_range) < _LEAST_OVERLAP), None)
-        note = "its values of about {:.6g} to {:.6g} are not those of the weights, {:.6g} to {:.6g}"
-        notes = header.notes if strange is None else (*header.notes, note.format(*strange, *self.value_range))
-        ranges, colours = (self.value_range,) * bands, tuple(range(bands))
-        return stream.map(lambda part: replace(part, rgb_bands=colours, value_ranges=ranges, notes=notes))
+        return fit_range(stream, self.generator.bands, self.value_range, self.name)
 
     def upscale_stream(self, stream: ImageStream, plan: TilePlan, *, progress: Progress | None = None) -> ImageStream:
         """Return the enlarged picture as a stream, which computes its bands when they are read.
@@ -250,19 +226,12 @@ class Upscaler:
         `progress` may raise an exception to end the work between two tiles.
         """
         header, geometry = stream.header, plan.geometry
-        self._check_exact(header)
-
-        def bands() -> Iterator[Picture]:
-            return self._bands(stream, plan.geometry, plan.tile_sides, progress)
-
-        return ImageStream(header.with_size(0, geometry.target_width), geometry.target_height, bands)
-
-    def _check_exact(self, header: Picture) -> None:
-        """Raise PictureError for integers that a network, which computes in float32, would change."""
         if header.dtype.kind != "f" and header.pixels.dtype == torch.float64 and not self.is_kernel:
             raise PictureError(
                 "its integers exceed 24 bits, and a network computes with 24", "take -m bicubic, lanczos or nearest"
             )
+        bands = partial(self._bands, stream, geometry, plan.tile_sides, progress)
+        return ImageStream(header.with_size(0, geometry.target_width), geometry.target_height, bands)
 
     def target(self, height: int, width: int, scale: Scale = None) -> tuple[int, int]:
         """Return the height and width of the enlarged picture.  Raises UsageError as `upscale` does."""
@@ -294,7 +263,7 @@ class Upscaler:
             target_height=target_height,
             target_width=target_width,
             kernel=self.kernel,
-            radius=self._radius,
+            radius=self.generator.receptive_radius,
             grid=self.generator.grid,
             blend=self.generator.blend,
             layers=layers or Layers(),
@@ -317,7 +286,7 @@ class Upscaler:
         A crop that the generator can take whole is enlarged whole and in four tiles.
         """
         halo = plan.geometry.halo
-        crop = ImageStream.from_picture(_centre_crop(stream, *(side + 2 * halo for side in plan.tile_sides)))
+        crop = ImageStream.from_picture(centre_crop(stream, *(side + 2 * halo for side in plan.tile_sides)))
         geometry = plan.geometry.for_crop(crop.height, crop.width, Layers.of(crop.header))
         whole, tiled = (
             torch.cat([band.pixels for band in self._bands(crop, geometry, sides, None)], 1)
@@ -325,15 +294,6 @@ class Upscaler:
         )
         spans = torch.tensor([high - low for low, high in crop.header.pixel_ranges]).view(-1, 1, 1)
         return float(((whole - tiled).abs() / spans).max())
-
-    @cached_property
-    def _radius(self) -> int:
-        return self.generator.receptive_radius
-
-    @property
-    def _reports_layers(self) -> bool:
-        """Whether a layer that returns has been computed.  A hook in a compiled network would compile it again."""
-        return self.device.type == "cpu" and not self.compiled
 
     @cached_property
     def _activation_bytes(self) -> float:
@@ -346,12 +306,14 @@ class Upscaler:
     ) -> Iterator[Picture]:
         """Yield the result, one row of tiles after the other."""
         self._expect_window(geometry)
-        row_buffer, counter = RowBuffer(self._input_bands(stream)), PictureProgress(stream, progress)
+        row_buffer, counter = RowBuffer(self._input_rows(stream)), PictureProgress(stream, progress)
+        # On a GPU a layer that returns is not computed, and a hook in a compiled network would compile it again.
+        reports_layers = progress and self.device.type == "cpu" and not self.compiled
         runner = TileRunner(
             self.transfer,
             warn=self._warn,
             on_shrink=partial(self._learn_limit, geometry),
-            on_layers=counter.advance_layers if progress and self._reports_layers else None,
+            on_layers=counter.advance_layers if reports_layers else None,
         )
         cut = tiles(stream.height, stream.width, geometry.halo, tile_sides, geometry.grid)
         overlap = None
@@ -367,6 +329,10 @@ class Upscaler:
             while rows:
                 yield rows.pop()
 
+    def _input_rows(self, stream: ImageStream) -> Iterator[Tensor]:
+        noise, is_nearest = self.generator.noise, self.is_kernel and self.kernel is KERNELS["nearest"]
+        return input_rows(stream, 0 if self.seed is None else noise, self.seed or 0, keep_colours=is_nearest)
+
     def _expect_window(self, geometry: Geometry) -> None:
         if self.compiled and geometry.side:
             height, width = geometry.window_size
@@ -377,30 +343,8 @@ class Upscaler:
         area = input_area((max_side, max_side), (geometry.height, geometry.width), geometry.max_halo)
         self.max_input_pixels = min(self.max_input_pixels, area)
 
-    def _input_bands(self, stream: ImageStream) -> Iterator[Tensor]:
-        """Yield colour, alpha if present, and noise, band by band.
-
-        Noise is drawn row by row, so that it does not depend on how the picture is cut.
-        """
-        random = torch.Generator().manual_seed(self.seed or 0)
-        count = 0 if self.seed is None else self.generator.noise
-        layers = Layers.of(stream.header)
-        for filled, band in fill_hidden(stream, keep_colours=self.is_kernel and self.kernel is KERNELS["nearest"]):
-            rows = [torch.randn(count, 1, band.width, generator=random) for _ in range(band.height if count else 0)]
-            yield layers.pack(filled, band, torch.cat(rows, 1) if rows else torch.empty(0, band.height, band.width))
-
 
 def _reject_network_options(name: str, **given: bool) -> None:
     """Raise UsageError for an option that has no effect because a kernel replaces the network."""
     for option in (option for option, is_given in given.items() if is_given):
         raise UsageError(f"{name} is not a network", f"leave --{option.replace('_', '-')} out")
-
-
-def _centre_crop(stream: ImageStream, height: int, width: int) -> Picture:
-    """Return the middle of a picture, at most this large, with what is hidden filled and without alpha."""
-    height, width = min(height, stream.height), min(width, stream.width)
-    top, left = (stream.height - height) // 2, (stream.width - width) // 2
-    rows = RowBuffer(band.pixels[..., left : left + width] for band, _ in fill_hidden(stream)).rows(0, top + height)[
-        :, top:
-    ]
-    return replace(stream.header, pixels=rows, alpha=None, valid=None)

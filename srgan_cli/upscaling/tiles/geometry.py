@@ -1,6 +1,5 @@
 """Geometry of enlarging a picture in parts: which input pixels an output pixel depends on."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import ceil
@@ -143,23 +142,3 @@ class Geometry:
             0 if before == after else ceil(self.kernel.support(before, after)) + _EXTRA_TAPS
             for before, after in lengths
         ]
-
-
-class RowBuffer:
-    """Rows (C, H, W) of a picture that arrives in bands; rows that are no longer needed are dropped."""
-
-    def __init__(self, bands: Iterator[Tensor]) -> None:
-        self.bands = bands
-        self.buffered: Tensor | None = None
-        self.top = 0
-
-    def rows(self, top: int, bottom: int) -> Tensor:
-        """Return the rows from `top` to `bottom`; `top` must not be smaller than in the previous call."""
-        parts = [] if self.buffered is None else [self.buffered[:, top - self.top :]]
-        count = parts[0].shape[1] if parts else top - self.top
-        self.buffered = None
-        while top + count < bottom:
-            parts.append(next(self.bands))
-            count += parts[-1].shape[1]
-        self.buffered, self.top = parts[0] if len(parts) == 1 else torch.cat(parts, 1), top
-        return self.buffered[:, : bottom - top]
