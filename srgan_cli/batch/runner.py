@@ -57,7 +57,7 @@ class BatchRunner:
         aggregator, queue = ProgressAggregator(len(tasks), progress), TaskQueue(share(tasks))
         # The first slots of all workers come first, so that each has work from the beginning.
         slots = sorted((turn, index) for index, worker in enumerate(self.workers) for turn in range(worker.concurrency))
-        # Daemons, since an encoder cannot be interrupted: a process that is told to end does not wait for it.
+        # Daemons, since an encoder cannot be interrupted: a process that must end does not wait for it.
         threads = [
             Thread(target=_run_worker, args=(self.workers[index], queue, aggregator), daemon=True) for _, index in slots
         ]
@@ -81,7 +81,7 @@ class BatchRunner:
 
 
 def _join(threads: Sequence[Thread]) -> bool:
-    """Wait for threads that were told to stop, but for _PATIENCE seconds only; returns whether all have ended."""
+    """Wait at most _PATIENCE seconds for stopped threads; returns whether all have ended."""
     end = time.monotonic() + _PATIENCE
     for thread in threads:
         thread.join(max(0.0, end - time.monotonic()))

@@ -47,7 +47,7 @@ def sets_in(reference: Path, candidates: Sequence[Path]) -> list[DataSet]:
 def method_names(sets: Sequence[DataSet]) -> list[str]:
     """The names of the methods: what their folders in all sets have in common, as gan of gan/Set5 and gan/Set14.
 
-    The names are numbers where nothing tells the methods apart.
+    The methods are numbered where the folders do not distinguish them.
     """
     paths = [[path.resolve().parts for path in data.candidates] for data in sets]
     for place in range(1, min((len(parts) for row in paths for parts in row), default=0)):

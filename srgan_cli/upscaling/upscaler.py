@@ -198,7 +198,7 @@ class Upscaler:
         are 0…1 unless `value_range` names the values of black and white.
 
         A `scale` other than the generator's own is reached by antialiased resampling of its result.
-        `progress` is called with the number of input pixels done and their total, for each picture anew.
+        `progress` is called with the number of input pixels done and their total, separately for each picture.
         Raises UsageError for a scale outside 1…16 and for a picture that is not taken, PictureError for a file that
         cannot be read, and SrganError when memory does not suffice.
         """

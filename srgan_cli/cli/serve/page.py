@@ -29,10 +29,14 @@ PRESETS = {
 """Weights ("" for those that are chosen at first), scale and strength by purpose."""
 
 
-def build(studio: Studio, visits: Visits, model: str) -> gr.Blocks:
-    """The page; `model` is what it offers first."""
+class _Actions:
+    """What the page does when a visitor acts."""
+
+    def __init__(self, studio: Studio, visits: Visits) -> None:
+        self.studio, self.visits = studio, visits
 
     def enlarge(
+        self,
         files: list[str] | None,
         weights: str,
         scale: str,
@@ -44,21 +48,27 @@ def build(studio: Studio, visits: Visits, model: str) -> gr.Blocks:
         progress: gr.Progress = gr.Progress(),  # noqa: B008
     ) -> tuple[Any, ...]:
         """Enlarge pictures.  Returns the files, the previews of the first, the names, all previews, and what to say."""
-        job = visits.start(_session(request))
+        job = self.visits.start(_session(request))
         with _errors_as_messages():
             suffix = "" if form == SAME_FORMAT else form
             encoding = Encoding(_quality(quality), lossless)
             choice = Choice(weights, _number("scale", scale), _number("strength", strength), suffix, encoding)
             if not files:
                 raise UsageError("no picture", "drop one into the box first")
-            return _shown(studio.enlarge([*map(Path, files)], choice, job, _progress_to(progress)), job)
+            return _shown(self.studio.enlarge([*map(Path, files)], choice, job, _progress_to(progress)), job)
 
-    def cancel(request: gr.Request) -> None:
-        visits.cancel(_session(request))
+    def cancel(self, request: gr.Request) -> None:
+        """End the work on the visitor's pictures."""
+        self.visits.cancel(_session(request))
 
-    def forget(request: gr.Request) -> None:
-        visits.forget(_session(request))
+    def forget(self, request: gr.Request) -> None:
+        """Delete the visitor's pictures."""
+        self.visits.forget(_session(request))
 
+
+def build(studio: Studio, visits: Visits, model: str) -> gr.Blocks:
+    """The page; `model` is what it offers first."""
+    actions, private = _Actions(studio, visits), {"queue": False, "api_visibility": "private"}
     with gr.Blocks(title="srgan", analytics_enabled=False) as page:
         gr.Markdown("# srgan\nPictures stay on the machine that runs this page.")
         with gr.Row():
@@ -67,11 +77,7 @@ def build(studio: Studio, visits: Visits, model: str) -> gr.Blocks:
                 preset = gr.Radio([*PRESETS], label="Preset", elem_id="preset")
                 choices = _choices(model)
                 preset.input(
-                    lambda name: (PRESETS[name][0] or model, *PRESETS[name][1:]),
-                    preset,
-                    choices[:3],
-                    queue=False,
-                    api_visibility="private",
+                    lambda name: (PRESETS[name][0] or model, *PRESETS[name][1:]), preset, choices[:3], **private
                 )
                 with gr.Row():
                     go = gr.Button("Enlarge", variant="primary", elem_id="enlarge")
@@ -89,10 +95,10 @@ def build(studio: Studio, visits: Visits, model: str) -> gr.Blocks:
                 report = gr.Markdown()
                 files = gr.File(label="Results", file_count="multiple", interactive=False, elem_id="results")
         shown = [files, slider, names, pairs, report]
-        work = go.click(enlarge, [pictures, *choices], shown, api_name="enlarge", concurrency_limit=1)
-        stop.click(cancel, cancels=[work], queue=False, api_visibility="private")
+        work = go.click(actions.enlarge, [pictures, *choices], shown, api_name="enlarge", concurrency_limit=1)
+        stop.click(actions.cancel, cancels=[work], **private)
         names.input(lambda name, known: dict(known)[name], [names, pairs], slider, api_visibility="private")
-        page.unload(forget)
+        page.unload(actions.forget)
     return page
 
 
@@ -101,24 +107,27 @@ def _choices(model: str) -> list[Any]:
     formats = [suffix for suffix in (kind.suffixes[0] for kind in FORMAT_CAPABILITIES.values()) if _can_write(suffix)]
     return [
         gr.Dropdown([*list_weights(), *KERNELS], value=model, label="Weights"),
-        gr.Dropdown([OWN, "2", "3", "4", "8", "16"], value=OWN, label="Scale", allow_custom_value=True),
-        gr.Dropdown(
-            [OWN, "0", "0.25", "0.5", "0.75", "1"],
-            value=OWN,
-            label="Strength",
+        _numbers("Scale", OWN, "2", "3", "4", "8", "16"),
+        _numbers(
+            "Strength",
+            OWN,
+            *("0", "0.25", "0.5", "0.75", "1"),
             info="0 is the most faithful, 1 the sharpest; only for srgan",
-            allow_custom_value=True,
         ),
         gr.Dropdown([SAME_FORMAT, *formats], value=SAME_FORMAT, label="Format"),
-        gr.Dropdown(
-            [DEFAULT_QUALITY, "50", "75", "85", "95", "100"],
-            value=DEFAULT_QUALITY,
-            label="Quality",
+        _numbers(
+            "Quality",
+            DEFAULT_QUALITY,
+            *("50", "75", "85", "95", "100"),
             info="from 0 to 100, of JPEG, WebP, AVIF, HEIC and JPEG XL",
-            allow_custom_value=True,
         ),
         gr.Checkbox(label="Without loss (WebP, HEIC, JPEG XL)"),
     ]
+
+
+def _numbers(label: str, default: str, *offered: str, info: str | None = None) -> gr.Dropdown:
+    """A choice of a number, which may be another one than those that are offered."""
+    return gr.Dropdown([default, *offered], value=default, label=label, info=info, allow_custom_value=True)
 
 
 def _number(name: str, text: str) -> float | None:

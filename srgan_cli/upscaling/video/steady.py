@@ -1,4 +1,4 @@
-"""Detail that is held together over time: a generator that sees one frame at a time draws it anew in each."""
+"""Steady detail over time: a generator that sees one frame at a time draws detail differently in each."""
 
 from dataclasses import dataclass, field
 
@@ -26,7 +26,7 @@ class Steadier:
     """Blends the detail of each enlarged frame, its difference from bicubic, with that of the frames before.
 
     The detail is moved along the optical flow of the input, and is not carried on where the content was hidden in the
-    frame before, or looks different.  A scene cut begins anew.  Holds the last frame and its detail.
+    frame before, or looks different.  A scene cut starts again.  Holds the last frame and its detail.
     """
 
     persistence: float = PERSISTENCE
