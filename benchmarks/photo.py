@@ -75,21 +75,25 @@ def not_trained_on(paths: list[Path], config: TrainConfig) -> list[Path]:
 
 
 def made_cases(paths: list[Path], seed: int) -> Iterator[Case]:
-    """A tile of every picture in turn, then a second one of each, and so on."""
-    rounds = zip_longest(*[tiles(path, numbered(seed, index)) for index, path in enumerate(paths)])
-    drawn = (case for case in chain.from_iterable(rounds) if case)
-    for number, (name, high) in enumerate(drawn):
+    """The cases, without end while there are tiles."""
+    for number, (name, high) in enumerate(rounds(paths, seed)):
         low = Picture(photographed(high, numbered(seed, len(paths) + number)))
         yield Case("photo", f"{number:02}-{name}.png", high, low)
 
 
-def tiles(path: Path, random: torch.Generator) -> Iterator[tuple[str, Tensor]]:
+def rounds(paths: list[Path], seed: int, side: int = TILE) -> Iterator[tuple[str, Tensor]]:
+    """A tile of every picture in turn, then a second one of each, and so on, with the name of its picture."""
+    each = [tiles(path, numbered(seed, index), side) for index, path in enumerate(paths)]
+    return (tile for tile in chain.from_iterable(zip_longest(*each)) if tile)
+
+
+def tiles(path: Path, random: torch.Generator, side: int) -> Iterator[tuple[str, Tensor]]:
     """The name of a picture with its tiles, which do not overlap, in random order."""
     high = read_picture(path).flatten_on_white().rgb
-    columns = high.shape[-1] // TILE
-    for place in torch.randperm(high.shape[-2] // TILE * columns, generator=random).tolist():
-        top, left = (TILE * index for index in divmod(place, columns))
-        yield path.stem, high[:, top : top + TILE, left : left + TILE].contiguous()
+    columns = high.shape[-1] // side
+    for place in torch.randperm(high.shape[-2] // side * columns, generator=random).tolist():
+        top, left = (side * index for index in divmod(place, columns))
+        yield path.stem, high[:, top : top + side, left : left + side].contiguous()
 
 
 def numbered(seed: int, number: int) -> torch.Generator:
