@@ -37,6 +37,17 @@ def one_core() -> Iterator[None]:
 
 
 @pytest.fixture
+def cpu_bfloat16(monkeypatch: pytest.MonkeyPatch) -> Callable[[bool], None]:
+    """Let the CPU have instructions for bfloat16, or none, as torch reports it."""
+
+    def report(native: bool) -> None:
+        for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):
+            monkeypatch.setattr(torch.cpu, name, lambda: native, raising=False)
+
+    return report
+
+
+@pytest.fixture
 def smooth_pictures(tmp_path: Path) -> Path:
     """A folder of four smooth pictures of 48 x 48, on which training makes progress."""
     folder = tmp_path / "data"

@@ -6,14 +6,13 @@ from collections.abc import Collection, Hashable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
-from tempfile import NamedTemporaryFile
 
 from srgan_cli.batch.manifest import own_outputs
 from srgan_cli.batch.naming import DEFAULT_NAME, Naming
 from srgan_cli.batch.task import OverwritePolicy, Task
 from srgan_cli.errors import SrganError, UsageError
 from srgan_cli.image.codec.capabilities import FORMATS, output_format
-from srgan_cli.system.files import check_writable, exists_error, make_folder
+from srgan_cli.system.files import check_writable, exists_error, ignores_case, make_folder
 from srgan_cli.system.storage import (
     Location,
     absolute,
@@ -163,7 +162,7 @@ def _is_below_output(path: Location, folder: Location, root: Location) -> bool:
 
 def _check(tasks: Collection[Task], folder: Location | None) -> None:
     """Raises UsageError for colliding outputs, and for those outside `folder`."""
-    ignore_case = folder is not None and not is_remote(folder) and _ignores_case(folder)
+    ignore_case = folder is not None and not is_remote(folder) and ignores_case(folder)
     sources = {_identity(task.source) for task in tasks}
     taken: dict[str, Task] = {}
     clashes = []
@@ -240,13 +239,3 @@ def _identity(location: Location) -> Hashable:
 
 def _normalised(path: PurePath, ignore_case: bool) -> str:
     return unicodedata.normalize("NFC", str(path)).casefold() if ignore_case else str(path)
-
-
-def _ignores_case(folder: Path) -> bool:
-    """Whether the file system of this folder, which may not exist yet, ignores case in names."""
-    place = next(place for place in (folder, *folder.absolute().parents) if place.is_dir())
-    try:
-        with NamedTemporaryFile(prefix=".srgan-case-", dir=place) as file:
-            return Path(file.name).with_name(Path(file.name).name.upper()).exists()
-    except OSError:
-        return False

@@ -14,7 +14,7 @@ import stat
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from tempfile import gettempdir
+from tempfile import NamedTemporaryFile, gettempdir
 from typing import IO
 
 from srgan_cli.errors import PictureError, SrganError, UsageError
@@ -208,6 +208,16 @@ def make_folder(path: Path) -> None:
     with translate_write_errors(path):
         path.mkdir(parents=True, exist_ok=True)
     check_writable(path / "file")
+
+
+def ignores_case(folder: Path) -> bool:
+    """Whether the file system of this folder, which may not exist yet, ignores case in names."""
+    place = next(place for place in (folder, *folder.absolute().parents) if place.is_dir())
+    try:
+        with NamedTemporaryFile(prefix=".srgan-case-", dir=place) as file:
+            return Path(file.name).with_name(Path(file.name).name.upper()).exists()
+    except OSError:
+        return False
 
 
 def _create_temporary(path: Path) -> IO[bytes]:

@@ -1,5 +1,6 @@
 """Which files are read and written."""
 
+import sys
 from collections.abc import Callable
 from pathlib import Path, PurePath
 
@@ -10,7 +11,7 @@ from srgan_cli.batch.manifest import Manifest
 from srgan_cli.batch.naming import Naming, default_output
 from srgan_cli.batch.planning import BatchPlan, plan_batch
 from srgan_cli.errors import SrganError, UsageError
-from srgan_cli.image.codec import capabilities as formats
+from srgan_cli.system.files import ignores_case
 
 
 @pytest.fixture
@@ -59,7 +60,7 @@ def test_formats_that_cannot_be_written_become_png(tree: Callable[..., None]) ->
 
 def test_a_format_without_its_plugin_becomes_png(tree: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> None:
     tree("in/a.heic", "in/b.jpg")
-    monkeypatch.setattr(formats, "_load_plugin", lambda _: False)
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
     assert targets(plan_batch(["in"], "out", Naming())) == {"in/a.heic": "out/a.png", "in/b.jpg": "out/b.jpg"}
 
 
@@ -128,7 +129,7 @@ def test_names_that_differ_in_case_collide_if_the_file_system_ignores_case(
     tree: Callable[..., None], monkeypatch: pytest.MonkeyPatch, ignores: bool, count: int
 ) -> None:
     tree("one/É.png", "two/é.png")
-    monkeypatch.setattr(planning, "_ignores_case", lambda _: ignores)
+    monkeypatch.setattr(planning, "ignores_case", lambda _: ignores)
     if ignores:
         with pytest.raises(UsageError, match="would both become"):
             plan_batch(["one", "two"], "out", Naming())
@@ -137,7 +138,7 @@ def test_names_that_differ_in_case_collide_if_the_file_system_ignores_case(
 
 
 def test_checking_case_leaves_no_file(tmp_path: Path) -> None:
-    assert planning._ignores_case(tmp_path / "not/yet/there") == (tmp_path.with_name(tmp_path.name.upper())).exists()
+    assert ignores_case(tmp_path / "not/yet/there") == (tmp_path.with_name(tmp_path.name.upper())).exists()
     assert not list(tmp_path.iterdir())
 
 

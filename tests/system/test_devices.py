@@ -1,5 +1,7 @@
 """Choosing the device and the number format."""
 
+from collections.abc import Callable
+
 import pytest
 import torch
 
@@ -69,9 +71,9 @@ def test_gpus_use_bfloat16_from_compute_capability_8(
 
 @pytest.mark.parametrize(("native", "expected"), [(True, torch.bfloat16), (False, torch.float32)])
 def test_a_cpu_uses_bfloat16_if_it_is_native(
-    monkeypatch: pytest.MonkeyPatch, native: bool, expected: torch.dtype
+    cpu_bfloat16: Callable[[bool], None], native: bool, expected: torch.dtype
 ) -> None:
-    monkeypatch.setattr("srgan_cli.system.devices._cpu_has_bfloat16", lambda: native)
+    cpu_bfloat16(native)
     assert pick_dtype(torch.device("cpu")) is expected
 
 

@@ -1,5 +1,7 @@
 """Half precision, and tiles that are computed again in float32."""
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from generators import noise, random_generator, randomise
@@ -101,16 +103,21 @@ def test_a_network_whose_values_are_not_finite_is_an_error(dtype: torch.dtype) -
     ],
 )
 def test_auto_takes_a_half_format_that_the_device_supports_well(
-    monkeypatch: pytest.MonkeyPatch, device: str, capability: tuple[int, int], native: bool, expected: torch.dtype
+    monkeypatch: pytest.MonkeyPatch,
+    cpu_bfloat16: Callable[[bool], None],
+    device: str,
+    capability: tuple[int, int],
+    native: bool,
+    expected: torch.dtype,
 ) -> None:
     monkeypatch.setattr("torch.cuda.get_device_capability", lambda _: capability)
-    monkeypatch.setattr("srgan_cli.system.devices._cpu_has_bfloat16", lambda: native)
+    cpu_bfloat16(native)
     assert with_precision(random_generator(), torch.device(device)).dtype is expected
     assert with_precision(random_generator(), torch.device(device), "fp32").dtype is torch.float32
 
 
-def test_auto_takes_a_half_format_that_the_network_supports_well(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("srgan_cli.system.devices._cpu_has_bfloat16", lambda: True)
+def test_auto_takes_a_half_format_that_the_network_supports_well(cpu_bfloat16: Callable[[bool], None]) -> None:
+    cpu_bfloat16(True)
     plain = GENERATORS["rrdb"](scale=2, channels=4, blocks=1, growth=4)
     assert with_precision(plain, CPU).dtype is torch.float32
     with pytest.raises(UsageError, match="bf16 is not supported efficiently by this network"):

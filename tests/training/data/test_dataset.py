@@ -100,20 +100,20 @@ def test_the_seed_decides_what_is_held_out(config: TrainConfig) -> None:
 
 def test_pixels_go_to_a_file_when_memory_is_short(config: TrainConfig, monkeypatch: pytest.MonkeyPatch) -> None:
     in_memory = load_dataset(config).training
-    monkeypatch.setattr(store, "fits_memory", lambda _: False)
+    monkeypatch.setattr(store, "total_memory", lambda: 0)
     on_disk = load_dataset(config).training
     assert (config.run.folder / "pixels-0.cache").stat().st_size > 0
     assert all(torch.equal(a.high, b.high) for a, b in zip(in_memory, on_disk, strict=True))
 
 
 def test_pictures_beyond_the_limit_take_no_memory(config: TrainConfig, monkeypatch: pytest.MonkeyPatch) -> None:
-    sizes: list[int] = []
-    monkeypatch.setattr(store, "fits_memory", lambda size: not sizes.append(size))
+    monkeypatch.setattr(store, "total_memory", lambda: 0)
     load_dataset(config)
+    needed = (config.run.folder / "pixels-0.cache").stat().st_size
     noise(config.data.folders[0].folder / "large.bmp", 200, 100)
     skipped = load_dataset(config, max_pixels=19_999).skipped
     assert any("large.bmp has 20000 pixels" in skip.reason for skip in skipped)
-    assert sizes[0] == sizes[1]
+    assert (config.run.folder / "pixels-0.cache").stat().st_size == needed
 
 
 def test_pixels_may_take_half_of_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
