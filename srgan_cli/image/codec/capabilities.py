@@ -156,9 +156,7 @@ FORMAT_CAPABILITIES = {
     "BMP": FormatCapabilities((".bmp", ".dib"), alpha=False, exif_bytes=0, xmp_bytes=0, has_dpi_field=True),
     "GIF": FormatCapabilities(
         (".gif",),
-        profile=False,
         exif_bytes=0,
-        xmp_bytes=0,
         holds=frozenset({"pixel_ratio", "comments"}),
         sequence="animation",
         colours=256,

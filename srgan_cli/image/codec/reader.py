@@ -27,7 +27,7 @@ from srgan_cli.image.codec.pillow import (
     without_unused_alpha,
 )
 from srgan_cli.image.codec.raster import Raster, Rows, Values
-from srgan_cli.image.decoders import jp2
+from srgan_cli.image.decoders import gif, jp2
 from srgan_cli.image.decoders import png as png_repair
 from srgan_cli.image.decoders.base import DAMAGED_HINT, DECODE_BYTES_PER_PIXEL, ImageReader, reopen
 from srgan_cli.image.decoders.fallback import open_fallback
@@ -41,7 +41,7 @@ from srgan_cli.image.metadata.reading import finish, read_metadata
 from srgan_cli.system.files import check_unchanged, file_stamp
 
 _HEAD_BYTES = 64
-_ANIMATED = ("GIF", "PNG", "WEBP", "AVIF")
+_ANIMATED = ("PNG", "WEBP", "AVIF")
 
 
 @contextmanager
@@ -60,6 +60,9 @@ def open_reader(path: Path, *, max_pixels: int | None = None) -> Iterator[ImageR
             return
         if head.startswith(TIFF_SIGNATURES):
             yield TiffReader(path, file)
+            return
+        if head.startswith(gif.SIGNATURES):
+            yield gif.GifReader(path)
             return
         png = headers.read_png_header(file)
         if png is not None and png.is_plain:
@@ -146,7 +149,7 @@ class PillowReader(ImageReader):
         self.found: dict[int, tuple[Metadata, list[str]]] = {}
         self.animated = self.format in _ANIMATED and self.count > 1
         self.redecodes = self.count > 1 and not self.animated
-        self.loop = _loop_count(image)
+        self.loop = int(image.info.get("loop") or 0)
         self.bits = jxl.bits if jxl else headers.bits_per_channel(image, file)
         self.is_deep = self.bits > 8 and self.format in ("PPM", "HEIF", "AVIF") and not self.animated
         self.drops_frames = bool(jxl and jxl.is_animated)
@@ -246,11 +249,3 @@ class PillowReader(ImageReader):
 
 def _is_deep(image: Image.Image) -> bool:
     return image.mode == "F" or image.mode.startswith("I")
-
-
-def _loop_count(image: Image.Image) -> int:
-    """How often an animation is played.  A GIF stores the number of repetitions, and nothing to be played once."""
-    loop = image.info.get("loop")
-    if image.format == "GIF":
-        return 1 if loop is None else loop + 1 if loop else 0
-    return int(loop or 0)

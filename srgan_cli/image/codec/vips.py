@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from math import prod
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -126,6 +127,22 @@ def read_any(path: Path, kind: str) -> tuple[Rows, list[str], Fields]:
     exif, xmp, profile, orientation = (image.get(name) if image.get_typeof(name) else None for name in _FIELDS)
     fields = Fields(exif, xmp, profile, 1 if kind == "AVIF" else orientation or 1)  # heifload turns pictures itself
     return *read(path, kind, orientation=fields.orientation), fields
+
+
+def gif_frames(path: Path) -> tuple[tuple[int, int], int]:
+    """Height and width of the frames of a GIF, and their number."""
+    image = _load(path, "GIF", 0, "sequential")
+    return (image.height, image.width), image.get("n-pages") if image.get_typeof("n-pages") else 1
+
+
+def read_gif(path: Path) -> Iterator[Values]:
+    """The frames of a GIF, each laid over those before it."""
+    height, width = gif_frames(path)[0]
+    frames = _load(path, "GIF", 0, "sequential", n=-1)
+    with _translate_vips_errors(path):
+        region = _import_vips().Region.new(frames)
+        for top in range(0, frames.height, height):
+            yield np.frombuffer(region.fetch(0, top, width, height), np.uint8).reshape(height, width, -1)
 
 
 def write_png(rows: Rows, file: IO[bytes], chunks: bytes) -> None:
@@ -243,12 +260,20 @@ def _write_bytes_as_png(rows: Rows, pipe: IO[bytes], failures: list[str]) -> Non
     pipe.write(png.chunk(b"IDAT", stored.flush()) + png.chunk(b"IEND", b""))
 
 
+@cache
+def _silence(pyvips: Any) -> None:
+    """Drop the warnings of libvips: pyvips prints a traceback for those that quote bytes of a damaged file."""
+    if pyvips.API_mode:
+        pyvips.ffi.def_extern("_log_handler_callback")(lambda *_: None)
+
+
 def _import_vips() -> Any:
     """The module pyvips.  Raises SrganError when the library is missing."""
     try:
         import pyvips
     except (ImportError, OSError) as error:
         raise SrganError("libvips cannot be loaded", "install it: pip install 'pyvips[binary]'") from error
+    _silence(pyvips)
     pyvips.cache_set_max(0)  # the cache would keep files open and return old content of rewritten files
     pyvips.vips_lib.vips_error_clear()  # pyvips fails on what an earlier error quotes of a damaged file
     return pyvips
@@ -261,9 +286,9 @@ def _open(path: Path, kind: str, page: int, orientation: int) -> tuple["pyvips.I
         return _orient(_check_values(image, path), orientation), notes
 
 
-def _load(path: Path, kind: str, page: int, access: str) -> "pyvips.Image":
+def _load(path: Path, kind: str, page: int, access: str, **options: Any) -> "pyvips.Image":
     pyvips = _import_vips()
-    options: dict[str, Any] = {"unlimited": True} if kind == "PNG" else {"page": page} if kind == "TIFF" else {}
+    options |= {"unlimited": True} if kind == "PNG" else {"page": page} if kind == "TIFF" else {}
     with _translate_vips_errors(path):
         return getattr(pyvips.Image, LOADERS[kind])(os.fsencode(path), fail_on="error", access=access, **options)
 

@@ -26,17 +26,18 @@ from srgan_cli.image.codec.raster import Raster, Values
 from srgan_cli.image.dicom import file as dicom
 from srgan_cli.image.geo import microscopy
 from srgan_cli.image.geo.bands import write_bands
-from srgan_cli.image.metadata import bmp, isobmff, jpeg, png
+from srgan_cli.image.metadata import bmp, gif, isobmff, jpeg, png
 from srgan_cli.image.metadata.colour import Colour
 from srgan_cli.image.metadata.exif import EXIF_PREFIX
 from srgan_cli.image.metadata.metadata import PARSE_ERRORS, Metadata
 
-_GIF_ASPECT = 12
 _BT601 = 6
 """The matrix from RGB to YCbCr, by its code in H.273."""
 _MASTERING_KEYS = (
     *("white_point_x", "white_point_y", "max_display_mastering_luminance", "min_display_mastering_luminance"),
 )
+_OWN = ("PNG", "GIF")
+"""Pillow writes only the pixels of these formats."""
 _RESTORE_BACKGROUND = 2
 
 
@@ -141,7 +142,7 @@ def _write_whole(rasters: list[Raster], file: IO[bytes], name: str, loop: int, e
         images = [quantize_to_palette(raster.values, reserve_transparent=transparent) for raster in rasters]
     else:
         images = _images(rasters)
-    options = FORMAT_CAPABILITIES[name].options | (_pillow_options(rasters[0], name) if name != "PNG" else {})
+    options = FORMAT_CAPABILITIES[name].options | (_pillow_options(rasters[0], name) if name not in _OWN else {})
     if name == "AVIF" and images[0].mode == "L":
         options["subsampling"] = "4:0:0"  # otherwise it would be read as colour
     options |= encoding.options(name)
@@ -172,14 +173,7 @@ def _complete(data: bytes, raster: Raster, name: str) -> bytes:
         return isobmff.add_properties(data, metadata)
     if name == "BMP" and raster.icc_profile:
         return bmp.add_profile(data, raster.icc_profile)
-    if name == "GIF" and metadata.pixel_ratio:
-        return data[:_GIF_ASPECT] + bytes([_gif_aspect(*metadata.pixel_ratio)]) + data[_GIF_ASPECT + 1 :]
-    return data
-
-
-def _gif_aspect(across: float, down: float) -> int:
-    """The width of a pixel by its height in 1/64, less 15.  Source: GIF 89a, 18."""
-    return min(max(round(64 * down / across) - 15, 1), 255)
+    return gif.add_blocks(data, metadata, raster.icc_profile) if name == "GIF" else data
 
 
 def _fit_metadata(raster: Raster, name: str) -> Metadata:
@@ -232,8 +226,6 @@ def _pillow_options(raster: Raster, name: str) -> dict[str, Any]:
         options["dpi"] = metadata.dpi or (0, 0)  # the default of Pillow is 96
     if metadata.xmp:
         options["xmp"] = metadata.xmp
-    if metadata.comments and name == "GIF":
-        options["comment"] = "\n".join(metadata.comments)
     return options | (_heif_options(metadata) if name == "HEIF" else {})
 
 

@@ -11,9 +11,6 @@ from srgan_cli.image.metadata.exif import EXIF_PREFIX, ExifBlock
 from srgan_cli.image.metadata.metadata import Metadata, plausible_dpi, resolution_of
 
 _BOXED = ("HEIF", "AVIF", "JXL")
-_GIF_ASPECT = 12
-"""Where the width of a pixel by its height stands, in 1/64, less 15; 0 if it is not stated."""
-_GIF_XMP, _GIF_XMP_END, _GIF_ICC = b"\x21\xff\x0bXMP DataXMP", b"\x01\xff\xfe\xfd", b"\x21\xff\x0bICCRGBG1012"
 _RIFF_C2PA = b"C2PA"
 _RIFF_KNOWN = {b"VP8 ", b"VP8L", b"VP8X", b"ALPH", b"ANIM", b"ANMF", b"ICCP", b"EXIF", b"XMP ", _RIFF_C2PA}
 
@@ -38,10 +35,6 @@ def read_metadata(image: Image.Image, data: bytes, page: int = 0) -> tuple[Metad
         colour, profile, notes = bmp.read_colour(data)
         found = replace(found, colour=colour)
         _add_profile(image, profile)
-    elif image.format == "GIF":
-        found = replace(found, pixel_ratio=(64, data[_GIF_ASPECT] + 15) if data[_GIF_ASPECT] else None)
-        image.info["xmp"] = _gif_xmp(data)
-        _add_profile(image, _gif_profile(data))
     elif image.format == "PSD":
         found = _with_resources(found, image)
     elif image.format == "WEBP":
@@ -50,19 +43,6 @@ def read_metadata(image: Image.Image, data: bytes, page: int = 0) -> tuple[Metad
     if image.format == "JPEG2000":
         found = replace(found, xmp=isobmff.read_xmp(data))
     return finish(found, notes)
-
-
-def _gif_xmp(data: bytes) -> bytes | None:
-    """The XMP of a GIF, or None.  Source: XMP specification part 3, 1.1.2."""
-    return data.partition(_GIF_XMP)[2].partition(_GIF_XMP_END)[0] or None
-
-
-def _gif_profile(data: bytes) -> bytes | None:
-    """The ICC profile of a GIF, in blocks that each begin with their length, or None."""
-    rest, profile = data.partition(_GIF_ICC)[2], b""
-    while rest and rest[0]:
-        profile, rest = profile + rest[1 : 1 + rest[0]], rest[1 + rest[0] :]
-    return profile or None
 
 
 def _dropped_riff_chunks(data: bytes) -> list[str]:

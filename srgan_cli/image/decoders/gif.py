@@ -1,0 +1,58 @@
+"""GIF, whose frames libvips lays over one another: Pillow fills what they leave free with a colour of the palette."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from math import prod
+from pathlib import Path
+
+from srgan_cli.image.codec import vips
+from srgan_cli.image.codec.raster import Raster, Rows, Values
+from srgan_cli.image.geo.place import add_sidecars
+from srgan_cli.image.metadata.gif import read_header
+from srgan_cli.image.metadata.reading import finish
+
+SIGNATURES = (b"GIF87a", b"GIF89a")
+_DECODE_BYTES_PER_PIXEL = 12
+
+
+class GifReader:
+    """A GIF, as an ImageReader."""
+
+    format = "GIF"
+    redecodes = False
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.header = path, read_header(path.read_bytes())
+        self.shape, self.count = vips.gif_frames(path)
+        self.animated, self.loop = self.count > 1, self.header.loop
+        self.frames: Iterator[Values] = iter(())
+        self.next = self.count
+
+    def size(self, _: int) -> tuple[int, int]:
+        """Height and width."""
+        return self.shape
+
+    def is_streamed(self, _: int) -> bool:
+        """Never."""
+        return False
+
+    def decode_bytes(self, _: int) -> int:
+        """The memory of a frame and of that before it."""
+        return _DECODE_BYTES_PER_PIXEL * prod(self.shape)
+
+    def read(self, index: int) -> Raster:
+        """A frame; those before it are decoded, too, unless they have just been read."""
+        if index < self.next:
+            self.frames, self.next = vips.read_gif(self.path), 0
+        for _ in range(self.next, index + 1):
+            values = next(self.frames)
+        self.next = index + 1
+        metadata, notes = finish(self.header.metadata, self.header.notes)
+        metadata = metadata.upright()
+        if index == 0:
+            place, dropped = add_sidecars(None, self.path, self.shape, 1)
+            metadata, notes = replace(metadata, place=place), [*notes, *dropped]
+        return Raster(Rows.from_array(values), self.header.profile, metadata, self._duration(index), tuple(notes))
+
+    def _duration(self, index: int) -> float:
+        return dict(enumerate(self.header.durations)).get(index, 0) if self.animated else 0

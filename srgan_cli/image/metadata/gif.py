@@ -1,0 +1,125 @@
+"""The blocks of GIF files.  Sources: GIF 89a, W3C 1990; XMP specification part 3, 1.1.2; ICC.1:2022, annex B.6."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from srgan_cli.image.metadata import xmp
+from srgan_cli.image.metadata.metadata import Metadata
+
+_HEADER, _FLAGS, _ASPECT = 13, 10, 12
+_HAS_PALETTE = 0x80
+"""The flag of a palette, whose size is in the three lowest bits."""
+_EXTENSION, _PICTURE, _END = 0x21, 0x2C, 0x3B
+_PICTURE_BYTES = 10
+_CONTROL, _COMMENT, _PLAIN_TEXT, _APPLICATION = 0xF9, 0xFE, 0x01, 0xFF
+_NAME_BYTES = 11
+_XMP, _ICC, _C2PA, _LOOPS = b"XMP DataXMP", b"ICCRGBG1012", b"C2PA_GIF", (b"NETSCAPE2.0", b"ANIMEXTS1.0")
+_XMP_TRAILER = bytes([1, *range(255, -1, -1), 0])
+"""Leads readers that skip blocks by their lengths out of a packet, which has no lengths."""
+_TIME_UNIT = 10
+
+Block = tuple[int, bytes]
+"""The label of an extension or the mark of a picture or of the end, and the content."""
+
+
+@dataclass(frozen=True)
+class GifHeader:
+    """What a GIF says besides its pixels."""
+
+    metadata: Metadata
+    profile: bytes | None
+    durations: list[int]
+    """Milliseconds of each frame."""
+    loop: int
+    """How often it is played; 0 for endlessly."""
+    notes: list[str]
+    """A note on everything that is dropped."""
+
+
+def read_header(data: bytes) -> GifHeader:
+    """What a GIF says besides its pixels, until it is damaged."""
+    blocks = list(_blocks(data))
+    found = {content[:_NAME_BYTES]: content[_NAME_BYTES:] for label, content in blocks if label == _APPLICATION}
+    metadata = Metadata(
+        xmp=found.get(_XMP, b"").partition(_XMP_TRAILER[:4])[0] or None,
+        comments=tuple(content.decode("utf-8", "replace") for label, content in blocks if label == _COMMENT),
+        pixel_ratio=(64, data[_ASPECT] + 15) if data[_ASPECT] else None,
+    )
+    return GifHeader(metadata, found.get(_ICC), _durations(blocks), _loop(found), _dropped(blocks, set(found)))
+
+
+def add_blocks(data: bytes, metadata: Metadata, icc_profile: bytes | None) -> bytes:
+    """A GIF with its profile, XMP, comments and ratio of pixels."""
+    added = [_extension(_COMMENT, b"", comment.encode()) for comment in metadata.comments]
+    added += [_extension(_APPLICATION, _ICC, icc_profile)] if icc_profile else []
+    if metadata.xmp:
+        added.append(bytes([_EXTENSION, _APPLICATION, _NAME_BYTES]) + _XMP + metadata.xmp + _XMP_TRAILER)
+    aspect = _aspect(*metadata.pixel_ratio) if metadata.pixel_ratio else 0
+    return data[:_ASPECT] + bytes([aspect]) + data[_ASPECT + 1 : -1] + b"".join(added) + data[-1:]
+
+
+def _aspect(across: float, down: float) -> int:
+    """The width of a pixel by its height in 1/64, less 15."""
+    return min(max(round(64 * down / across) - 15, 1), 255)
+
+
+def _extension(label: int, name: bytes, content: bytes) -> bytes:
+    parts = [*([name] if name else []), *(content[start : start + 255] for start in range(0, len(content), 255))]
+    return bytes([_EXTENSION, label]) + b"".join(bytes([len(part)]) + part for part in parts) + b"\0"
+
+
+def _durations(blocks: list[Block]) -> list[int]:
+    durations, delay = list[int](), 0
+    for label, content in blocks:
+        if label == _CONTROL:
+            delay = int.from_bytes(content[1:3], "little") * _TIME_UNIT
+        elif label == _PICTURE:
+            durations, delay = [*durations, delay], 0
+    return durations
+
+
+def _loop(found: dict[bytes, bytes]) -> int:
+    """How often the frames are played.  The file has the number of repetitions, and nothing to be played once."""
+    content = next((found[name] for name in _LOOPS if len(found.get(name, b"")) >= 3), b"")
+    repetitions = int.from_bytes(content[1:3], "little")
+    return repetitions + 1 if repetitions else int(not content)
+
+
+def _dropped(blocks: list[Block], names: set[bytes]) -> list[str]:
+    provenance = {name for name in names if name.startswith(_C2PA)}
+    other = sorted(names - provenance - {_XMP, _ICC, *_LOOPS})
+    notes = [xmp.C2PA_NOTE] if provenance else []
+    notes += [f"its extension {name.decode('latin-1').strip()} is dropped" for name in other]
+    notes += ["its plain text is dropped"] if _PLAIN_TEXT in dict(blocks) else []
+    rest = dict(blocks).get(_END, b"").strip(b"\0")
+    return [*notes, *([f"what follows its end ({len(rest)} bytes) is dropped"] if rest else [])]
+
+
+def _blocks(data: bytes) -> Iterator[Block]:
+    """The blocks of a file: the content of XMP is raw, a picture has none, and that of the end is what follows it."""
+    offset = _HEADER + _palette_bytes(data[_FLAGS])
+    while offset + _PICTURE_BYTES < len(data) and data[offset] in (0, _EXTENSION, _PICTURE):
+        if data[offset] == 0:
+            offset += 1
+        elif data[offset] == _PICTURE:
+            offset = _content(data, offset + _PICTURE_BYTES + _palette_bytes(data[offset + _PICTURE_BYTES - 1]) + 1)[1]
+            yield _PICTURE, b""
+        else:
+            label, (content, end) = data[offset + 1], _content(data, offset + 2)
+            raw = data[offset + 3 : end] if content.startswith(_XMP) else content
+            yield label, raw
+            offset = end
+    yield _END, data[offset + 1 :] if data[offset : offset + 1] == bytes([_END]) else b""
+
+
+def _content(data: bytes, start: int) -> tuple[bytes, int]:
+    """The content of parts that each begin with their length, and where they end."""
+    parts = list[bytes]()
+    while start < len(data) and (length := data[start]):
+        parts.append(data[start + 1 : start + 1 + length])
+        start += 1 + length
+    return b"".join(parts), start + 1
+
+
+def _palette_bytes(flags: int) -> int:
+    return 3 << (flags & 7) + 1 if flags & _HAS_PALETTE else 0
