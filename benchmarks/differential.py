@@ -255,7 +255,8 @@ UNIMPORTANT = {
     *("InkSet", "DotRange", "NumberofInks", "InkNames", "CellWidth", "CellLength", "MinSampleValue", "MaxSampleValue"),
     *("SMinSampleValue", "SMaxSampleValue", "PreviewImage", "PreviewImageStart", "PreviewImageLength"),
     *("BitDepth", "ColorType", "Filter", "Interlace", "Palette", "Transparency", "AnimationFrames", "ProfileName"),
-    *("PixelsPerUnitX", "PixelsPerUnitY", "PixelUnits", "BackgroundColor"),
+    *("PaletteHistogram", "PixelsPerUnitX", "PixelsPerUnitY", "PixelUnits", "BackgroundColor"),
+    *("PhotoshopThumbnail", "NumSlices", "SlicesGroupName"),
 }
 """Tags that describe how pixels are stored, which the output has in its own way."""
 

@@ -49,6 +49,8 @@ class FormatCapabilities:
     """Transparency."""
     profile: bool = True
     """ICC colour profiles."""
+    strict_profile: bool = False
+    """Whether the profile of a grey picture must be grey."""
     exif_bytes: int = 2**31
     """The longest EXIF block; 0 for none."""
     xmp_bytes: int = 2**31
@@ -117,6 +119,7 @@ FORMAT_CAPABILITIES = {
     "PNG": FormatCapabilities(
         (".png", ".apng"),
         (8, 16),
+        strict_profile=True,
         has_dpi_field=True,
         sequence="animation",
         largest_side=2**31 - 1,

@@ -22,6 +22,26 @@ _DECODER_ERRORS = (OSError, SyntaxError, RuntimeError)
 _PYTHON = re.compile("_io|<|\\bobject\\b|argument|NoneType|buffer")
 _SIGNATURES = {b"\xff\xd8": "JPEG", b"\x89PNG": "PNG", b"GIF8": "GIF", b"BM": "BMP", b"RIFF": "WebP", b"8BPS": "PSD"}
 _SIGNATURES |= dict.fromkeys(TIFF_SIGNATURES, "TIFF")
+_UNSUPPORTED = {
+    **dict.fromkeys((b"SDPX", b"XPDS"), "DPX"),
+    **dict.fromkeys((b"#?RADIANCE", b"#?RGBE"), "Radiance HDR"),
+    **dict.fromkeys((b"IIU\0", b"IIRO", b"IIRS", b"MMOR", b"FUJIFILMCCD-RAW", b"FOVb", b"\0MRM"), "camera raw"),
+    **dict.fromkeys((b"%!PS", b"\xc5\xd0\xd3\xc6"), "PostScript"),
+    **dict.fromkeys((b"II\xbc", b"WMPHOTO"), "JPEG XR"),
+    b"\x80\x2a\x5f\xd7": "Cineon",
+    b"v/1\x01": "OpenEXR",
+    b"id=ImageMagick": "MIFF",
+    b"gimp xcf": "XCF (GIMP)",
+    b"8BPS\0\2": "PSB (large Photoshop document)",
+    b"%PDF": "PDF",
+    b"PF\n": "PFM in colour",
+    b"<svg": "SVG",
+    b"BPG\xfb": "BPG",
+    b"FLIF": "FLIF",
+    b"farbfeld": "farbfeld",
+}
+"""First bytes of formats that no decoder reads."""
+_PSD_BITS = slice(22, 24)
 _HEAD_BYTES = 64
 _MATROSKA = b"\x1aE\xdf\xa3"
 _VIDEO_BRANDS = (b"isom", b"iso2", b"iso4", b"iso5", b"iso6", b"mp41", b"mp42", b"avc1", b"M4V ", b"qt  ")
@@ -68,6 +88,14 @@ def _unidentified(path: Path) -> PictureError:
         head = file.read(_HEAD_BYTES)
     if head.startswith(_MATROSKA) or head[8:12] == b"AVI " or (head[4:8] == b"ftyp" and head[8:12] in _VIDEO_BRANDS):
         return PictureError("{path} is a video", "end OUT in one of: .mp4 .m4v .mov .mkv .webm .avi", path=path)
+    unsupported = next((name for start, name in _UNSUPPORTED.items() if head.startswith(start)), "")
+    unsupported = "camera raw" if head[4:12] == b"ftypcrx " else unsupported
+    bits = int.from_bytes(head[_PSD_BITS], "big")
+    if head.startswith(b"8BPS") and bits != 8 and not unsupported:
+        unsupported = f"PSD of {bits} bits a channel"
+    if unsupported:
+        found, hint = "{path} is a file of a kind that is not supported: {format}", "convert it to TIFF or PNG first"
+        return PictureError(found, hint, path=path, format=unsupported)
     for signature, name in _SIGNATURES.items():
         if head.startswith(signature):
             found = "cannot read {path}: it starts like a {format} file, but cannot be decoded"

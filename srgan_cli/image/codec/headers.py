@@ -74,6 +74,15 @@ def read_netpbm(data: bytes) -> Values:
     return scaled
 
 
+def after_netpbm(data: bytes) -> bytes:
+    """What follows the first picture of a binary PGM or PPM."""
+    found = _NETPBM.match(data)
+    if not found:
+        return b""
+    width, height, top = (int(found[number]) for number in (2, 3, 4))
+    return data[found.end() + width * height * {b"5": 1, b"6": 3}[found[1]] * (1 + (top > 255)) :]
+
+
 def _read_head(file: IO[bytes]) -> bytes:
     position = file.tell()
     file.seek(0)

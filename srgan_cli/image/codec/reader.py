@@ -36,7 +36,7 @@ from srgan_cli.image.dicom.file import DicomReader, is_dicom
 from srgan_cli.image.geo.place import Place, add_sidecars
 from srgan_cli.image.metadata import jpeg, png
 from srgan_cli.image.metadata.isobmff import boxes
-from srgan_cli.image.metadata.metadata import Metadata
+from srgan_cli.image.metadata.metadata import Metadata, trailing_note
 from srgan_cli.image.metadata.reading import finish, read_metadata
 from srgan_cli.system.files import check_unchanged, file_stamp
 
@@ -243,7 +243,7 @@ class PillowReader(ImageReader):
         notes = ["the default image of its animation is dropped"] if self.has_default_image else []
         if self.drops_frames:
             notes.append("its animation is reduced to the first frame")
-        notes += dropped_pictures(self.image)
+        notes += dropped_pictures(self.image) + trailing_note(headers.after_netpbm(self.data))
         return [*self.notes, *notes]
 
 

@@ -27,7 +27,7 @@ from srgan_cli.image.dicom import file as dicom
 from srgan_cli.image.geo import microscopy
 from srgan_cli.image.geo.bands import write_bands
 from srgan_cli.image.metadata import bmp, gif, isobmff, jpeg, png
-from srgan_cli.image.metadata.colour import Colour
+from srgan_cli.image.metadata.colour import Colour, fit_profile
 from srgan_cli.image.metadata.exif import EXIF_PREFIX
 from srgan_cli.image.metadata.metadata import PARSE_ERRORS, Metadata
 
@@ -86,8 +86,11 @@ def _fit_colour(
         icc_profile = None if not coded[2] else icc_profile
     if icc_profile:
         fits = capabilities.profile and stored_grey == grey
+        fitted = icc_profile if fits else None
+        if fitted and capabilities.strict_profile:
+            fitted = fit_profile(fitted, grey=grey)
         kept = colour if capabilities.holds_any_colour else Colour()
-        return kept, icc_profile if fits else None, [] if fits else ["colour profile"]
+        return kept, fitted, [] if fitted else ["colour profile"]
     if capabilities.holds_any_colour or (COLOUR in capabilities.holds and colour.codes and colour.full_range):
         return colour, None, []
     profile = colour.profile(grey=stored_grey) if capabilities.profile else None

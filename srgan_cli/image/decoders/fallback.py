@@ -1,24 +1,30 @@
-"""Still pictures that Pillow cannot open: BMP with odd bit fields, and what libvips reads all the same."""
+"""Still pictures that Pillow cannot open: BMP with odd bit fields, PAM, and what libvips reads all the same."""
 
+from collections.abc import Callable
 from math import prod
 from pathlib import Path
 
 from srgan_cli.errors import PictureError
 from srgan_cli.image.codec import vips
 from srgan_cli.image.codec.raster import Raster, Rows
-from srgan_cli.image.decoders import bmp
+from srgan_cli.image.decoders import bmp, pam
 from srgan_cli.image.decoders.base import ImageReader
 from srgan_cli.image.metadata.exif import EXIF_PREFIX
 from srgan_cli.image.metadata.metadata import Metadata
 from srgan_cli.image.metadata.reading import finish
 
 _HEAD_BYTES = 12
-_BMP_BYTES_PER_PIXEL = 40
+_BYTES_PER_PIXEL = 40
 _MARKER, _JPEG_LS = 0xFF, 0xF7
 _FRAMES = {0xC0: "", 0xC1: "", 0xC2: "", 0xC3: "without loss"}
 _FRAMES |= dict.fromkeys((0xC5, 0xC6, 0xC7, 0xCD, 0xCE, 0xCF), "in a hierarchy")
 _FRAMES |= dict.fromkeys((0xC9, 0xCA, 0xCB), "with arithmetic coding")
-_KINDS = {b"\xff\xd8": "JPEG", b"GIF8": "GIF", b"RIFF": "WEBP", b"\x89PNG": "PNG"}
+_KINDS = {b"\xff\xd8": "JPEG", b"RIFF": "WEBP", b"\x89PNG": "PNG"}
+_READ_HEADER: dict[str, Callable[[bytes], bmp.BmpHeader | pam.PamHeader]] = {
+    "BMP": bmp.read_header,
+    "PAM": pam.read_header,
+}
+_DECODE = {"BMP": bmp.decode, "PAM": pam.decode}
 
 
 def open_fallback(path: Path) -> ImageReader | None:
@@ -28,8 +34,8 @@ def open_fallback(path: Path) -> ImageReader | None:
     """
     with path.open("rb") as file:
         head = file.read(_HEAD_BYTES)
-    if head.startswith(bmp.SIGNATURE):
-        return BmpReader(path)
+    if head.startswith((bmp.SIGNATURE, pam.SIGNATURE)):
+        return WholeReader(path, "BMP" if head.startswith(bmp.SIGNATURE) else "PAM")
     kind = next((kind for signature, kind in _KINDS.items() if head.startswith(signature)), "")
     kind = "AVIF" if head[4:8] == b"ftyp" else kind
     if kind == "JPEG" and (found := jpeg_process(path.read_bytes())):
@@ -55,26 +61,24 @@ def jpeg_process(data: bytes) -> str:
     return ""
 
 
-class BmpReader(ImageReader):
-    """A BMP."""
+class WholeReader(ImageReader):
+    """A picture that is decoded whole."""
 
-    format = "BMP"
-
-    def __init__(self, path: Path) -> None:
-        self.data = path.read_bytes()
-        self.header = bmp.read_header(self.data)
+    def __init__(self, path: Path, kind: str) -> None:
+        self.format, self.data = kind, path.read_bytes()
+        self.header = _READ_HEADER[kind](self.data)
 
     def size(self, _: int) -> tuple[int, int]:
         """Height and width."""
         return self.header.height, self.header.width
 
     def decode_bytes(self, index: int) -> int:
-        """The memory of its masked channels."""
-        return _BMP_BYTES_PER_PIXEL * prod(self.size(index))
+        """The memory of its channels."""
+        return _BYTES_PER_PIXEL * prod(self.size(index))
 
     def read(self, _: int) -> Raster:
         """The picture."""
-        return Raster(Rows.from_array(bmp.decode(self.data)), metadata=Metadata(dpi=self.header.dpi))
+        return Raster(Rows.from_array(_DECODE[self.format](self.data)), metadata=Metadata(dpi=self.header.dpi))
 
 
 class VipsReader(ImageReader):

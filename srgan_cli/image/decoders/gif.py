@@ -7,6 +7,7 @@ from pathlib import Path
 
 from srgan_cli.image.codec import vips
 from srgan_cli.image.codec.raster import Raster, Rows, Values
+from srgan_cli.image.decoders.base import ImageReader
 from srgan_cli.image.geo.place import add_sidecars
 from srgan_cli.image.metadata.gif import read_header
 from srgan_cli.image.metadata.reading import finish
@@ -15,11 +16,10 @@ SIGNATURES = (b"GIF87a", b"GIF89a")
 _DECODE_BYTES_PER_PIXEL = 12
 
 
-class GifReader:
-    """A GIF, as an ImageReader."""
+class GifReader(ImageReader):
+    """A GIF."""
 
     format = "GIF"
-    redecodes = False
 
     def __init__(self, path: Path) -> None:
         self.path, self.header = path, read_header(path.read_bytes())
@@ -32,10 +32,6 @@ class GifReader:
         """Height and width."""
         return self.shape
 
-    def is_streamed(self, _: int) -> bool:
-        """Never."""
-        return False
-
     def decode_bytes(self, _: int) -> int:
         """The memory of a frame and of that before it."""
         return _DECODE_BYTES_PER_PIXEL * prod(self.shape)
@@ -46,6 +42,7 @@ class GifReader:
             self.frames, self.next = vips.read_gif(self.path), 0
         for _ in range(self.next, index + 1):
             values = next(self.frames)
+        values = values[..., ::3] if self.header.is_grey else values
         self.next = index + 1
         metadata, notes = finish(self.header.metadata, self.header.notes)
         metadata = metadata.upright()

@@ -42,6 +42,8 @@ _PARAMETRIC: dict[int, tuple[float, ...]] = {
 }
 """By the code of H.273, the parameters of an ICC curve of type 0 or 3, from stored values to light."""
 _NAMES = {9: "BT.2020", 11: "DCI-P3", 12: "Display P3", PQ: "PQ", HLG: "HLG", 1: "BT.709", 8: "linear"}
+_SPACE = slice(16, 20)
+"""Where a profile names its colours."""
 _TABLE_SIZE = 4096
 _SRGB_GAMMA = 1 / 2.2
 _GAMMA_TOLERANCE = 0.005
@@ -131,6 +133,21 @@ def from_calibration(chromaticities: Chromaticities | None, gamma: float | None)
     """The colour of measured primaries and a gamma, None where they are impossible."""
     possible = chromaticities and all(chromaticities[1::2]) and abs(np.linalg.det(_xyz(chromaticities[2:]))) > 1e-6
     return Colour(gamma=gamma or None, chromaticities=chromaticities if possible else None)
+
+
+def fit_profile(profile: bytes, *, grey: bool) -> bytes | None:
+    """The profile, in grey if the picture is: an RGB profile becomes a grey one with its curve, if it has one."""
+    if not grey or profile[_SPACE] != b"RGB ":
+        return profile
+    count = int.from_bytes(profile[128:132], "big")
+    entries = (
+        struct.unpack_from(">4sLL", profile, 132 + 12 * index) for index in range(min(count, len(profile) // 12))
+    )
+    tags = {name: _padded(profile[start : start + size]) for name, start, size in entries}
+    kept = {b"desc": b"desc", b"cprt": b"cprt", b"wtpt": b"wtpt", b"gTRC": b"kTRC"}
+    found = {kept[name]: element for name, element in tags.items() if name in kept}
+    fitted = _assemble(found, b"GRAY", 0) if len(found) == len(kept) else None
+    return fitted and fitted[:8] + profile[8:12] + fitted[12:]  # the version says which types its elements have
 
 
 def _pq_to_light(stored: _Matrix) -> _Matrix:

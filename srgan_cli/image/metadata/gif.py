@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from srgan_cli.image.metadata import xmp
-from srgan_cli.image.metadata.metadata import Metadata
+from srgan_cli.image.metadata.metadata import Metadata, trailing_note
 
 _HEADER, _FLAGS, _ASPECT = 13, 10, 12
 _HAS_PALETTE = 0x80
@@ -16,10 +16,12 @@ _NAME_BYTES = 11
 _XMP, _ICC, _C2PA, _LOOPS = b"XMP DataXMP", b"ICCRGBG1012", b"C2PA_GIF", (b"NETSCAPE2.0", b"ANIMEXTS1.0")
 _XMP_TRAILER = bytes([1, *range(255, -1, -1), 0])
 """Leads readers that skip blocks by their lengths out of a packet, which has no lengths."""
+_SPACE = slice(16, 20)
+"""Where an ICC profile has the name of its colours."""
 _TIME_UNIT = 10
 
 Block = tuple[int, bytes]
-"""The label of an extension or the mark of a picture or of the end, and the content."""
+"""The label of an extension and its content, the mark of a picture and its palette, or of the end and what follows."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,8 @@ class GifHeader:
     """Milliseconds of each frame."""
     loop: int
     """How often it is played; 0 for endlessly."""
+    is_grey: bool
+    """Whether all of its palettes are grey, and its profile, too."""
     notes: list[str]
     """A note on everything that is dropped."""
 
@@ -43,9 +47,13 @@ def read_header(data: bytes) -> GifHeader:
     metadata = Metadata(
         xmp=found.get(_XMP, b"").partition(_XMP_TRAILER[:4])[0] or None,
         comments=tuple(content.decode("utf-8", "replace") for label, content in blocks if label == _COMMENT),
-        pixel_ratio=(64, data[_ASPECT] + 15) if data[_ASPECT] else None,
+        pixel_ratio=(64, data[_ASPECT] + 15) if data[_ASPECT:][:1] > b"\0" else None,
     )
-    return GifHeader(metadata, found.get(_ICC), _durations(blocks), _loop(found), _dropped(blocks, set(found)))
+    palettes = [content for label, content in blocks if label == _PICTURE]
+    profile, notes = found.get(_ICC), _dropped(blocks, set(found))
+    is_grey = all(palette[0::3] == palette[1::3] == palette[2::3] for palette in palettes)
+    is_grey = is_grey and (not profile or profile[_SPACE] == b"GRAY")
+    return GifHeader(metadata, profile, _durations(blocks), _loop(found), is_grey, notes)
 
 
 def add_blocks(data: bytes, metadata: Metadata, icc_profile: bytes | None) -> bytes:
@@ -91,23 +99,23 @@ def _dropped(blocks: list[Block], names: set[bytes]) -> list[str]:
     notes = [xmp.C2PA_NOTE] if provenance else []
     notes += [f"its extension {name.decode('latin-1').strip()} is dropped" for name in other]
     notes += ["its plain text is dropped"] if _PLAIN_TEXT in dict(blocks) else []
-    rest = dict(blocks).get(_END, b"").strip(b"\0")
-    return [*notes, *([f"what follows its end ({len(rest)} bytes) is dropped"] if rest else [])]
+    return notes + trailing_note(dict(blocks).get(_END, b""))
 
 
 def _blocks(data: bytes) -> Iterator[Block]:
-    """The blocks of a file: the content of XMP is raw, a picture has none, and that of the end is what follows it."""
-    offset = _HEADER + _palette_bytes(data[_FLAGS])
-    while offset + _PICTURE_BYTES < len(data) and data[offset] in (0, _EXTENSION, _PICTURE):
+    """The blocks of a file; the content of XMP is raw."""
+    size = _palette_bytes(data, _FLAGS)
+    offset, palette = _HEADER + size, data[_HEADER : _HEADER + size]
+    while offset + 2 < len(data) and data[offset] in (0, _EXTENSION, _PICTURE):
         if data[offset] == 0:
             offset += 1
         elif data[offset] == _PICTURE:
-            offset = _content(data, offset + _PICTURE_BYTES + _palette_bytes(data[offset + _PICTURE_BYTES - 1]) + 1)[1]
-            yield _PICTURE, b""
+            start, size = offset + _PICTURE_BYTES, _palette_bytes(data, offset + _PICTURE_BYTES - 1)
+            yield _PICTURE, data[start : start + size] if size else palette
+            offset = _content(data, start + size + 1)[1]
         else:
             label, (content, end) = data[offset + 1], _content(data, offset + 2)
-            raw = data[offset + 3 : end] if content.startswith(_XMP) else content
-            yield label, raw
+            yield label, data[offset + 3 : end] if content.startswith(_XMP) else content
             offset = end
     yield _END, data[offset + 1 :] if data[offset : offset + 1] == bytes([_END]) else b""
 
@@ -121,5 +129,7 @@ def _content(data: bytes, start: int) -> tuple[bytes, int]:
     return b"".join(parts), start + 1
 
 
-def _palette_bytes(flags: int) -> int:
+def _palette_bytes(data: bytes, offset: int) -> int:
+    """The size of the palette whose flags are at an offset."""
+    flags = data[offset] if offset < len(data) else 0
     return 3 << (flags & 7) + 1 if flags & _HAS_PALETTE else 0

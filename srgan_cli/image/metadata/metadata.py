@@ -120,6 +120,11 @@ def resolution_of(exif: bytes | None) -> tuple[Pair | None, Pair | None]:
     return (pair[0] * factor, pair[1] * factor), None
 
 
+def trailing_note(rest: bytes) -> list[str]:
+    """A note on what follows the end of a picture, if it is more than padding."""
+    return [f"what follows its end ({len(rest)} bytes) is dropped"] if rest.strip(b"\0") else []
+
+
 def plausible_dpi(dpi: Any) -> tuple[float, float] | None:
     """The value as two positive, finite numbers, or None if it is something else."""
     try:

@@ -10,7 +10,7 @@ from typing import IO, Any
 from srgan_cli.image.metadata import photoshop, xmp
 from srgan_cli.image.metadata.colour import Colour, from_calibration, from_cicp
 from srgan_cli.image.metadata.exif import EXIF_PREFIX
-from srgan_cli.image.metadata.metadata import Metadata, Text
+from srgan_cli.image.metadata.metadata import Metadata, Text, trailing_note
 
 Chunk = tuple[bytes, bytes]
 """Name and content."""
@@ -41,7 +41,7 @@ def chunk(name: bytes, content: bytes) -> bytes:
 
 
 def read_chunks(file: IO[bytes]) -> list[Chunk]:
-    """The chunks of a file, those with pixels without their content; none of a file that is no PNG."""
+    """The chunks of a file, none if it is no PNG; those with pixels have no content, and IEND has what follows it."""
     file.seek(0)
     found: list[Chunk] = []
     if file.read(len(SIGNATURE)) != SIGNATURE:
@@ -51,7 +51,7 @@ def read_chunks(file: IO[bytes]) -> list[Chunk]:
         content = b"" if name in _PIXEL_CHUNKS else file.read(length)
         file.seek(4 + (0 if content else length), os.SEEK_CUR)
         found.append((name, content))
-    return found
+    return [*found, (b"IEND", file.read()[4:])]
 
 
 def read_metadata(chunks: list[Chunk]) -> tuple[Metadata, list[str]]:
@@ -99,7 +99,8 @@ def write_chunks(metadata: Metadata, icc_profile: bytes | None, depth: int, chan
 def _dropped_chunks(chunks: list[Chunk]) -> list[str]:
     names = sorted({name for name, _ in chunks} - {*_KNOWN, _C2PA})
     notes = [xmp.C2PA_NOTE] if _C2PA in dict(chunks) else []
-    return [*notes, *([f"its chunks {b' '.join(names).decode('latin-1')} are dropped"] if names else [])]
+    notes += [f"its chunks {b' '.join(names).decode('latin-1')} are dropped"] if names else []
+    return notes + trailing_note(dict(chunks).get(b"IEND", b""))
 
 
 def _read_text(name: bytes, content: bytes) -> Text:

@@ -8,7 +8,7 @@ from PIL import Image
 
 from srgan_cli.image.metadata import bmp, isobmff, jpeg, photoshop, png, xmp
 from srgan_cli.image.metadata.exif import EXIF_PREFIX, ExifBlock
-from srgan_cli.image.metadata.metadata import Metadata, plausible_dpi, resolution_of
+from srgan_cli.image.metadata.metadata import Metadata, plausible_dpi, resolution_of, trailing_note
 
 _BOXED = ("HEIF", "AVIF", "JXL")
 _RIFF_C2PA = b"C2PA"
@@ -33,7 +33,7 @@ def read_metadata(image: Image.Image, data: bytes, page: int = 0) -> tuple[Metad
         found, notes = isobmff.read_metadata(data)
     elif image.format in ("BMP", "DIB"):
         colour, profile, notes = bmp.read_colour(data)
-        found = replace(found, colour=colour)
+        found, notes = replace(found, colour=colour), notes + trailing_note(bmp.trailing(data))
         _add_profile(image, profile)
     elif image.format == "PSD":
         found = _with_resources(found, image)
@@ -55,8 +55,7 @@ def _dropped_riff_chunks(data: bytes) -> list[str]:
     other = sorted(set(names) - _RIFF_KNOWN)
     notes = [xmp.C2PA_NOTE] if _RIFF_C2PA in names else []
     notes += [f"its chunks {b' '.join(other).decode('latin-1')} are dropped"] if other else []
-    rest = data[end:].strip(b"\0")
-    return [*notes, *([f"what follows its end ({len(rest)} bytes) is dropped"] if rest else [])]
+    return notes + trailing_note(data[end:])
 
 
 def _with_resources(found: Metadata, image: Image.Image) -> Metadata:

@@ -355,7 +355,7 @@ def test_a_psd_is_read_with_its_metadata(tmp_path: Path) -> None:
 def test_xmp_and_profile_of_a_gif_are_read(tmp_path: Path) -> None:
     file = io.BytesIO()
     Image.new("L", (4, 4)).save(file, "GIF")
-    data, start = file.getvalue(), 13 + 3 * 256
+    data, start = file.getvalue(), 13 + (3 << (file.getvalue()[10] & 7) + 1)
     profile, mark = bytes(range(256)) * 2, b"\x21\xff\x0b"
     blocks = b"".join(bytes([len(part)]) + part for part in (profile[:255], profile[255:510], profile[510:]))
     trailer = bytes([1, *range(255, -1, -1), 0])

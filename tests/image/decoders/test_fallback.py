@@ -48,3 +48,50 @@ def test_messages_of_python_reach_nobody(tmp_path: Path) -> None:
         with pytest.raises(PictureError) as caught:
             read_picture(path)
         assert not {"buffer", "unpack", "_io", "object"} & set(caught.value.message.split())
+
+
+@pytest.mark.parametrize(
+    ("kind", "channels", "top"),
+    [("GRAYSCALE", 1, 15), ("GRAYSCALE_ALPHA", 2, 255), ("RGB", 3, 1000), ("RGB_ALPHA", 4, 65535)],
+)
+def test_a_pam_is_read(tmp_path: Path, kind: str, channels: int, top: int) -> None:
+    header = f"P7\n# a comment\nWIDTH 2\nHEIGHT 1\nDEPTH {channels}\nMAXVAL {top}\nTUPLTYPE {kind}\nENDHDR\n"
+    samples = [top, 0, top // 2, 0, top, 0, top, 0][: 2 * channels]
+    pixels = b"".join(sample.to_bytes(1 if top < 256 else 2, "big") for sample in samples)
+    (tmp_path / "a.pam").write_bytes(header.encode() + pixels)
+    picture = read_picture(tmp_path / "a.pam")
+    assert (len(picture.pixels), picture.alpha is not None) == (1 if channels < 3 else 3, channels in (2, 4))
+    assert picture.pixels[0, 0, 0] == 1
+    assert picture.depth == (8 if top < 256 else 16)
+
+
+@pytest.mark.parametrize("fields", ["WIDTH 2\nHEIGHT 1\nMAXVAL 9\n", "WIDTH 2\nHEIGHT 1\nDEPTH 9\nMAXVAL 9\n", ""])
+def test_a_pam_with_other_channels_or_a_damaged_header_is_refused(tmp_path: Path, fields: str) -> None:
+    (tmp_path / "a.pam").write_bytes(f"P7\n{fields}ENDHDR\n".encode() + bytes(18))
+    with pytest.raises(PictureError, match="PAM"):
+        read_picture(tmp_path / "a.pam")
+
+
+@pytest.mark.parametrize(
+    ("head", "name"),
+    [
+        (b"SDPX", "DPX"),
+        (b"#?RADIANCE\n", "Radiance HDR"),
+        (b"v/1\x01", "OpenEXR"),
+        (b"8BPS\0\1" + bytes(17) + b"\x10", "16 bits"),
+    ],
+)
+def test_unsupported_kinds_are_named(tmp_path: Path, head: bytes, name: str) -> None:
+    (tmp_path / "a.png").write_bytes(head + bytes(64))
+    with pytest.raises(PictureError, match=name):
+        read_picture(tmp_path / "a.png")
+
+
+@pytest.mark.parametrize("suffix", [".png", ".apng", ".gif", ".bmp", ".ppm", ".jpg", ".webp"])
+def test_what_follows_the_end_is_reported(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"a{suffix}"
+    frames = [Image.new("RGB", (9, 8), (level, 0, 0)) for level in (9, 200)]
+    frames[0].save(path, **({"save_all": True, "append_images": frames[1:]} if suffix == ".apng" else {}))
+    assert read_picture(path).notes == ()
+    path.write_bytes(path.read_bytes() + b"\0a secret")
+    assert any("what follows its end (9 bytes)" in note for note in next(open_pictures(path).streams()).header.notes)

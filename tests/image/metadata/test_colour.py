@@ -165,7 +165,7 @@ def test_declared_colour_is_kept_or_becomes_a_profile_or_is_reported(
     as_profile = back.icc_profile is not None and back.icc_profile == colour.profile(grey=len(back.pixels) == 1)
     reported = f"colour ({colour})" in " ".join(picture_losses(tmp_path / f"out{suffix}", picture))
     assert [kept, as_profile, reported].count(True) == 1
-    assert reported == (suffix in (".gif", ".jxl"))
+    assert reported == (suffix == ".jxl")
 
 
 def test_srgb_is_no_loss_where_readers_assume_it(tmp_path: Path) -> None:
@@ -195,3 +195,13 @@ def test_codes_count_before_a_profile(name: str) -> None:
     assert losses == []
     assert profile == {"JPEG": Colour((9, 16)).profile(grey=False), "HEIF": None, "PNG": b"profile"}[name]
     assert metadata.colour == (NO_COLOUR if name == "JPEG" else Colour((9, 16)))
+
+
+def test_a_grey_png_has_a_grey_profile(tmp_path: Path) -> None:
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    for data, kept in ((profile, True), (profile.replace(b"gTRC", b"A2B0"), False)):
+        picture = Picture(flat()[:1], icc_profile=data)
+        assert bool(picture_losses(tmp_path / "a.png", picture)) != kept
+        write_picture(picture, tmp_path / "a.png")
+        found = read_picture(tmp_path / "a.png").icc_profile
+        assert (found is not None and ImageCms.ImageCmsProfile(BytesIO(found)).profile.xcolor_space == "GRAY") == kept

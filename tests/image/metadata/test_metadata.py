@@ -188,7 +188,6 @@ def test_damaged_exif_is_dropped_with_a_note(tmp_path: Path) -> None:
     ("metadata", "name", "loss"),
     [
         (Metadata(exif()), "a.bmp", "BMP cannot store this picture's EXIF"),
-        (Metadata(xmp=XMP), "a.gif", "GIF cannot store this picture's XMP"),
         (Metadata(dpi=(300, 300)), "a.gif", "GIF cannot store this picture's resolution"),
         (Metadata(build_exif({0x927C: bytes(70_000)})), "a.jpg", "JPEG cannot store this picture's EXIF"),
     ],
