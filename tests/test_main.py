@@ -40,7 +40,7 @@ from srgan_cli.upscaling import upscaler
         ("upscale -", 2, "OUT is missing"),
         ("upscale", 2, "IN is missing"),
         ("upscale in.png out", 2, "out has no suffix, which chooses the format"),
-        ("upscale in.png --scale a", 2, "expected a number such as 4, found 'a'"),
+        ("upscale in.png --scale a", 2, "--scale is 'a', expected a number"),
         ("upscale in.png --tile a", 2, "found 'a'"),
         ("upscale in.png --overwrit", 2, "did you mean --overwrite?"),
         ("upscale im.png -m bicubic", 1, "did you mean in.png?"),
@@ -61,12 +61,26 @@ from srgan_cli.upscaling import upscaler
         ("train empty", 1, "no pictures in empty"),
         ("train pictures", 1, "0 usable pictures"),
         ("train pictures --time soon", 2, "cannot read the duration 'soon'"),
-        ("train pictures --time 1h --steps 5", 2, "expected exactly one of seconds and steps"),
+        ("train pictures --time 1h --steps 5", 2, "--time and --steps exclude each other"),
         ("train pictures --scale 7", 2, "scale is 7"),
         ("train pictures --resume", 1, "no checkpoint in run"),
         ("train --resume --config run.toml", 2, "keeps its settings, found --config"),
         ("train pictures --generator swinir --channels 10", 2, "the number of channels, 10, must be a multiple"),
         ("train pictures --init-from nosuch", 2, "no weights named 'nosuch'"),
+        ("upscale in.png out.png -m bicubi", 2, "did you mean bicubic? available:"),
+        ("upscale in.png out.png -m pictures", 2, "pictures is a folder, expected weights"),
+        ("upscale in.png out.png -m in.png", 1, "weights end in one of: .safetensors"),
+        ("upscale in.png ~/nosuch/out.png", 1, "the shell replaces ~"),
+        ("upscale pictures in.png", 2, "did you mean: srgan upscale in.png pictures/"),
+        ("upscale -dash.png out.png", 2, "is written as ./-dash.png"),
+        ("upscale empty.png", 1, "empty.png is empty"),
+        ("upscale in.png in.png", 2, "without OUT, a.png goes to a_x4.png"),
+        ("models srgn", 2, "did you mean srgan?"),
+        ("score", 2, "such as: srgan score originals/"),
+        ("score in.png in.png --html", 2, "hint: srgan score --help"),
+        ("score in.png in.png -s 2.5", 2, "--scale is '2.5', expected a whole number"),
+        ("train pictures --gan-loss hing", 2, "did you mean hinge?"),
+        ("train pictures --config nosuch.toml", 2, "no such file: nosuch.toml"),
         ("nonsense", 2, "nonsense"),
     ],
 )
@@ -83,6 +97,8 @@ def test_errors_are_one_line_with_an_exit_code(
     for name in ("folder.png", "empty", "pictures"):
         (folder / name).mkdir()
     (folder / "text.png").write_text("not a picture")
+    for name in ("empty.png", "-dash.png"):
+        (folder / name).touch()
     (folder / "cut.png").write_bytes(picture.read_bytes()[:150])
     Image.new("RGB", (9, 9)).save(folder / "pictures/small.png")
     outcome = srgan(*arguments.split())
@@ -90,6 +106,7 @@ def test_errors_are_one_line_with_an_exit_code(
     assert message in outcome.err
     assert "Traceback" not in outcome.err
     assert not (folder / "out.png").exists()
+    assert not (folder / "run").exists()
 
 
 def test_unexpected_errors_are_one_line_and_have_a_traceback_with_debug(

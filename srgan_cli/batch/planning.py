@@ -27,6 +27,8 @@ from srgan_cli.system.storage import (
 from srgan_cli.upscaling.video.options import CONTAINERS, is_video_input, is_video_name
 
 _SHOWN = 3
+_FOLDER_HINT = "end the name of a folder with a slash"
+_OTHER_FILE_HINT = "name another file, or none: without OUT, a.png goes to a_x4.png"
 _OTHER_NAME_HINT = "choose another folder, or other names: --name '{stem}_x{scale}{suffix}'"
 
 
@@ -67,7 +69,9 @@ def plan_batch(
         return _plan_single(Task(sources[0], target), naming, overwrite)
     if not is_folder(out) and (exists(target) or target.suffix.lower() in {*FORMATS, *CONTAINERS}):
         message = "{out} is one file, expected a folder for many pictures"
-        raise UsageError(message, "end the name of a folder with a slash", out=out)
+        swapped = len(sources) == 1 and exists(target) and listed is None
+        hint = f"did you mean: srgan upscale {out} {places[0].rstrip('/')}/" if swapped else _FOLDER_HINT
+        raise UsageError(message, hint, out=out)
     entries: list[tuple[Location, Location | None]] = [
         (place, place if is_dir(place) else place.parent) for place in sources
     ]
@@ -171,7 +175,7 @@ def _check(tasks: Collection[Task], folder: Location | None) -> None:
         if _identity(task.target) in sources:
             itself = _identity(task.target) == _identity(task.source)
             message = "{path} is the input itself" if itself else "{path} is an input too"
-            raise UsageError(message, _OTHER_NAME_HINT, path=task.target)
+            raise UsageError(message, _OTHER_NAME_HINT if folder else _OTHER_FILE_HINT, path=task.target)
         if folder is not None and _escapes(task.target, folder):
             raise UsageError(
                 f"{task.target} leads out of {folder}", "remove the symbolic link, or choose another --name"

@@ -101,4 +101,5 @@ def _text(path: Path, option: Any, value: Any) -> str:
     if option.is_flag or isinstance(value, bool | list | dict):
         expected = "true or false" if option.is_flag else "a text or a number"
         raise UsageError(f"{path}: {_key(option)} is {value!r}, expected {expected}", "see docs/upscaling.md")
-    return str(value)
+    text = str(value)
+    return str(Path(text).expanduser()) if text.startswith("~/") else text

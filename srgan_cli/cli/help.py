@@ -4,7 +4,7 @@ import shlex
 import shutil
 import sys
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 from enum import EnumType
 from pathlib import Path
@@ -22,18 +22,20 @@ if TYPE_CHECKING:
 Rows = list[tuple[str, str]]
 """Names and descriptions."""
 PANELS = {
-    "Everyday": "model purpose scale size baseline metric run recipe time steps resume check held_out",
-    "Quality": "strength self_ensemble consistent steady rgb_bands seed protocol border channels on_mismatch features "
-    "patch low pair set unpaired degradation generator blocks batch_norm discriminator gan_loss adversarial_weight "
-    "perceptual_weight perceptual_weights pretrain_fraction batch init_from teacher teacher_weight "
-    "teacher_self_ensemble",
+    "Everyday": "model purpose scale size baseline metric sets by_folder run recipe time steps resume check held_out "
+    "host port",
+    "Quality": "strength self_ensemble consistent steady protocol border on_mismatch features low pair unpaired "
+    "degradation generator channels blocks batch_norm init_from discriminator gan_loss adversarial_weight "
+    "perceptual_weight perceptual_weights pretrain_fraction batch patch teacher teacher_weight teacher_self_ensemble "
+    "bands value_range rgb_bands seed",
     "Output": "name form quality lossless codec crf preset cog overwrite no_clobber strict as_json as_csv as_markdown "
-    "as_latex figure crop html fail_under fail_over",
+    "as_latex no_interval figure crop html fail_under fail_over log",
     "Speed and memory": "device precision compile tile max_memory jobs",
     "Many machines": "devices on",
-    "Rare": "start duration deinterlace offline",
+    "Rare": "from_file start duration deinterlace max_upload share metric_weights offline max_pixels verify_tiles "
+    "no_config debug help",
 }
-"""The options below each heading, in the order of their use; all others are rare."""
+"""The options below each heading, in the order of their use."""
 _METAVARS = {
     **dict.fromkeys(("run", "held_out", "low", "unpaired", "metric_weights"), "FOLDER"),
     **{"model": "MODEL", "baseline": "MODEL", "teacher": "MODEL", "init_from": "MODEL", "time": "TIME"},
@@ -66,8 +68,10 @@ class Command(TyperCommand):
         with screen.capture() as drawn:
             for text in (f"Usage: {usage(self)}\n{self.epilog or ''}", *paragraphs(self)):
                 screen.print(Text(f"{text}\n"))
-            for heading, rows in panels(self):
-                screen.print(_panel(heading, rows))
+            sections = list(panels(self))
+            widest = max(len(name) for _, rows in sections for name, _ in rows)
+            for heading, rows in sections:
+                screen.print(_panel(heading, rows, min(widest, 2 * screen.width // 5)))
         formatter.write(drawn.get())
 
 
@@ -81,7 +85,7 @@ class Group(TyperGroup):
         except typer.Abort:
             sys.exit(1)
         except _CLICK_ERROR as error:
-            raise translate(error) from error
+            raise translate(error, self.commands) from error
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Find the command.  Raises UsageError with the command that was meant."""
@@ -127,9 +131,9 @@ def panels(command: Any) -> Iterator[tuple[str, Rows]]:
     if arguments := _arguments(command):
         yield "Arguments", arguments
     for heading in PANELS:
-        within = [name for name in rows if places.get(name, ("Rare", 0))[0] == heading]
+        within = [name for name in rows if places[name][0] == heading]
         if within:
-            yield heading, [rows[name] for name in sorted(within, key=lambda name: places.get(name, ("", 0))[1])]
+            yield heading, [rows[name] for name in sorted(within, key=lambda name: places[name][1])]
 
 
 def label(command: Any, option: Any) -> str:
@@ -145,16 +149,19 @@ def description(option: Any) -> str:
     return text if hidden else f"{text} [default: {default}]"
 
 
-def translate(error: Any) -> UsageError:
+def translate(error: Any, commands: Mapping[str, Any]) -> UsageError:
     """An error of Typer in the style of srgan's own."""
-    command = error.ctx.command_path if getattr(error, "ctx", None) else "srgan"
+    name = next((word for word in sys.argv[1:2] if word in commands), "")
+    command = f"srgan {name}".rstrip()
     if hasattr(error, "possibilities"):
         return _unknown_option(error, command)
     message = error.format_message().rstrip(".").partition(", unable to parse")[0].replace("Value error, ", "")
     message = message.replace("Input should be ", "expected ")
     found = [str(cause["input"]) for cause in getattr(error.__cause__, "errors", list)()][:1]
     shown = f", found {found[0]!r}" if found and repr(found[0]) not in message else ""
-    return UsageError(f"{message[:1].lower()}{message[1:]}{shown}", f"{command} --help shows what it takes")
+    lacks_argument = message.startswith("Missing argument")
+    hint = f"such as: {example(commands[name])}" if lacks_argument else f"{command} --help shows what it takes"
+    return UsageError(f"{message[:1].lower()}{message[1:]}{shown}", hint)
 
 
 def _unknown_option(error: Any, command: str) -> UsageError:
@@ -163,6 +170,8 @@ def _unknown_option(error: Any, command: str) -> UsageError:
     hint = f"did you mean {' or '.join(near)}?" if near else f"{command} --help lists the options"
     if command.endswith(" train") and (setting := _setting_like(error.option_name)):
         hint = f"{setting} is a setting: write it into a file, such as run.toml, and use --config run.toml"
+    if files := [word for word in sys.argv if word.startswith(error.option_name) and Path(word).exists()]:
+        hint = f"a file whose name begins with a dash is written as ./{files[0]}"
     return UsageError(f"no such option: {error.option_name}", hint)
 
 
@@ -209,14 +218,14 @@ def _fill(text: str, start: str = "") -> str:
     return textwrap.fill(text, width, initial_indent=start, subsequent_indent=" " * len(start))
 
 
-def _panel(heading: str, rows: Rows) -> "Panel":
+def _panel(heading: str, rows: Rows, width: int) -> "Panel":
     from rich.panel import Panel
     from rich.table import Table
     from rich.text import Text
 
     table = Table.grid(padding=(0, 2), expand=True)
-    table.add_column(ratio=2)
-    table.add_column(ratio=3)
+    table.add_column(width=width)
+    table.add_column(ratio=1)
     for name, text in rows:
         table.add_row(Text(name, style="bold"), Text(text))
     return Panel(table, title=heading, title_align="left", border_style="dim")

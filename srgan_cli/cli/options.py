@@ -76,12 +76,20 @@ def takes(
     return decorate
 
 
-def parse_factor(text: str) -> float:
-    """The number of a factor such as 4, 4x or x4.  Raises BadParameter."""
+def parse_factor(text: str | float) -> float:
+    """The number of a factor such as 4, 4x or x4.  Raises UsageError."""
     try:
-        return float(text.strip().lower().replace("×", "x").removeprefix("x").removesuffix("x"))
+        return float(str(text).strip().lower().replace("×", "x").removeprefix("x").removesuffix("x"))
     except ValueError as error:
-        raise typer.BadParameter(f"expected a number such as 4, found {text!r}") from error
+        raise UsageError(f"--scale is {text!r}, expected a number", "write it as -s 4") from error
+
+
+def parse_whole_factor(text: str | float) -> int:
+    """The number of a whole factor such as 4, 4x or x4.  Raises UsageError."""
+    factor = parse_factor(text)
+    if factor < 0 or factor != int(factor):
+        raise UsageError(f"--scale is {text!r}, expected a whole number", "write it as -s 4")
+    return int(factor)
 
 
 def given_options(context: typer.Context, *names: str, sources: Sequence[str] = COMMAND_LINE) -> list[str]:

@@ -22,6 +22,7 @@ from srgan_cli.errors import PictureError, SrganError, UsageError
 _SCRATCH = "srgan-scratch-"
 _OWNER_WRITES = stat.S_IRUSR | stat.S_IWUSR
 _TEMPORARY = re.compile(r"\..*\.srgan-[0-9a-f]{8}(\.[^.]*)?", re.DOTALL)
+_NO_FOLDER_HINT = "create it, or choose another folder"
 _unfinished: dict[Path, Path] = {}
 """The paths that are being written, by their temporary files."""
 _HINTS = {
@@ -46,7 +47,9 @@ def check_writable(path: Path, *, overwrite: bool = True) -> None:
     if exists and not path.is_file():  # replacing a device or a pipe would not write to it
         raise SrganError("{path} is not a regular file", "choose another path", path=path)
     if not path.parent.is_dir():
-        raise SrganError(f"no such folder: {path.parent}", "create it, or choose another folder")
+        quoted = str(path).startswith("~")
+        hint = "the shell replaces ~ at the start of a word without quotes" if quoted else _NO_FOLDER_HINT
+        raise SrganError(f"no such folder: {path.parent}", hint)
     if not os.access(path.parent, os.W_OK):
         raise SrganError(f"no permission to write in {path.parent}", "choose another folder")
     if exists and not overwrite and path.stat().st_size:

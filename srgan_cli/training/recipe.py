@@ -8,6 +8,7 @@ from reprlib import repr as shown
 from typing import Any
 
 from srgan_cli.errors import UsageError
+from srgan_cli.system.discovery import not_found_hint
 from srgan_cli.training.config import SETTINGS, SETTINGS_FILE
 from srgan_cli.training.legacy import LEGACY_DEFAULTS, RENAMED_SETTINGS, current_names
 
@@ -52,6 +53,8 @@ def former_settings(path: Path) -> dict[str, str]:
 
 
 def _read(path: Path) -> dict[str, Any]:
+    if not path.exists():
+        raise UsageError(f"no such file: {path}", not_found_hint(path))
     try:
         text = path.read_text(encoding="utf8")
         settings = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)

@@ -2,11 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import MISSING, dataclass, fields
+from difflib import get_close_matches
 from reprlib import repr as shown
 from types import UnionType
 from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 from srgan_cli.errors import UsageError
+
+_HINT = "see srgan train --help"
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,9 @@ class Settings:
             value = getattr(self, setting.field)
             if setting.accepts:
                 message = f"{setting.key} is {shown(value)}, expected {setting.accepts.expected}"
-                expect(setting.accepts.accepts(value), message)
+                choices = setting.accepts.choices if isinstance(setting.accepts, OneOf) else ()
+                near = get_close_matches(str(value), map(str, choices), 1)
+                expect(setting.accepts.accepts(value), message, f"did you mean {near[0]}?" if near else _HINT)
 
 
 def settings_of(group: type, name: str = "") -> list[Setting]:
@@ -89,7 +94,7 @@ def _setting(hint: Any, group: str, field: str, default: Any) -> Setting:
     return Setting(key, group, field, plain, default, accepts)
 
 
-def expect(condition: bool, otherwise: str) -> None:
+def expect(condition: bool, otherwise: str, hint: str = _HINT) -> None:
     """Raises UsageError with the message where the condition does not hold."""
     if not condition:
-        raise UsageError(otherwise, "see srgan train --help")
+        raise UsageError(otherwise, hint)

@@ -16,9 +16,10 @@ from torch.nn.modules.module import register_module_parameter_registration_hook
 from srgan_cli.errors import WeightsError
 from srgan_cli.networks import GENERATORS, Generator
 from srgan_cli.networks.generators.smfanet import SMFANet
+from srgan_cli.system.discovery import not_found_hint
 from srgan_cli.system.files import atomic_write
 from srgan_cli.weights.card import WeightsCard
-from srgan_cli.weights.formats import ONNX_SUFFIX, TORCH_SUFFIXES
+from srgan_cli.weights.formats import ONNX_SUFFIX, TORCH_SUFFIXES, WEIGHTS_SUFFIXES
 from srgan_cli.weights.onnx_runtime import load_onnx
 from srgan_cli.weights.spandrel import PREFIX, build_spandrel, read_tensors
 
@@ -107,7 +108,7 @@ def _limit_parameters(tensors: dict[str, Tensor]) -> Iterator[None]:
 
 def _read(path: Path, *, tensors: bool = True) -> tuple[WeightsCard | None, dict[str, Tensor]]:
     if not path.is_file():
-        raise WeightsError(f"no such weights file: {path}", "check the spelling of the path")
+        raise WeightsError(f"no such weights file: {path}", not_found_hint(path))
     if path.suffix.lower() == ONNX_SUFFIX:
         return None, {}
     if path.suffix.lower() in TORCH_SUFFIXES:
@@ -118,4 +119,6 @@ def _read(path: Path, *, tensors: bool = True) -> tuple[WeightsCard | None, dict
             return card, {key: file.get_tensor(key) for key in file.keys()} if tensors else {}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
         reason = str(error)[:240]
-        raise WeightsError(f"{path} is not a readable safetensors file: {reason}", "download it again") from error
+        known = path.suffix.lower() in WEIGHTS_SUFFIXES
+        hint = "download it again" if known else f"weights end in one of: {' '.join(WEIGHTS_SUFFIXES)}"
+        raise WeightsError(f"{path} is not a readable safetensors file: {reason}", hint) from error

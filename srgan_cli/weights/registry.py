@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from srgan_cli.errors import SrganError, UnknownModel
+from srgan_cli.image.ops import KERNELS
 from srgan_cli.system.files import digest
 from srgan_cli.weights.card import WeightsCard
 from srgan_cli.weights.file import read_card
@@ -87,9 +88,18 @@ def find_weights(name: str, scale: float | None = None) -> Path:
     if scales := family(name):
         largest = max(scales)
         return scales[min((each for each in scales if each >= (scale or largest)), default=largest)]
+    if Path(name).is_dir():
+        raise UnknownModel(f"{name} is a folder, expected weights", "name a file in it, such as run/mine.safetensors")
     if Path(name).suffix or Path(name).is_file():
         return Path(name)
-    near = get_close_matches(name, shipped, 1, _SIMILAR)
+    raise unknown_model_error(name)
+
+
+def unknown_model_error(name: str) -> UnknownModel:
+    """The error for a name that no weights have, with the most similar name and the way to other weights."""
+    shipped = list_weights()
+    names = dict.fromkeys([*shipped, *(key.rpartition("-x")[0] for key in shipped), *KERNELS])
+    near = get_close_matches(name.lower(), names, 1, _SIMILAR)
     hint = f"{f'did you mean {near[0]}? ' if near else ''}available: {', '.join(shipped) or 'none'}"
     foreign = "weights of other projects are named by their file or address: -m ./4x_foo.pth, hf://… or https://…"
-    raise UnknownModel(f"no weights named {name!r}", f"{hint}; {foreign}")
+    return UnknownModel(f"no weights named {name!r}", f"{hint}; {foreign}")

@@ -76,7 +76,7 @@ def test_a_recipe_overrides_the_file(srgan: Srgan, smooth_pictures: Path, tmp_pa
         ("[upscale]\nstrict = 'yes'", "strict is 'yes', expected true or false"),
         ("[upscale]\nscale = true", "scale is True, expected a text or a number"),
         ("[upscale", "cannot read srgan.toml"),
-        ("[upscale]\nscale = 'much'", "expected a number such as 4, found 'much'"),
+        ("[upscale]\nscale = 'much'", "--scale is 'much', expected a number"),
         ("[upscale]\nscale = 3\nsize = '30x30'", "exclude each other"),
     ],
 )

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from support import Outcome
@@ -38,11 +39,20 @@ def test_options_stand_in_the_order_of_their_use(srgan: Callable[..., Outcome]) 
     assert re.search(r"-s, --scale NUMBER +Scale factor", out)
 
 
+def test_panels_name_options_and_no_others() -> None:
+    placed = [name for names in PANELS.values() for name in names.split()]
+    assert len(placed) == len(set(placed))
+    assert set(placed) == {"help", *(item.name for command in COMMANDS.values() for item in _visible_options(command))}
+
+
 def test_every_option_is_shown_once() -> None:
     for command in COMMANDS.values():
         shown = [label for _, rows in panels(command) for label, _ in rows if label.startswith("-")]
-        visible = [option for option in command.params if option.param_type_name == "option" and not option.hidden]
-        assert len(shown) == len(set(shown)) == len(visible) + 1  # and --help
+        assert len(shown) == len(set(shown)) == len(_visible_options(command)) + 1  # and --help
+
+
+def _visible_options(command: Any) -> list[Any]:
+    return [option for option in command.params if option.param_type_name == "option" and not option.hidden]
 
 
 @pytest.mark.parametrize("columns", [80, 120])

@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 def score(_context: typer.Context, arguments: ScoreArguments) -> None:
     """Print PSNR, SSIM and other scores of pictures against their originals.
 
-    Pictures are paired by name without suffix. Several candidates give a row each, with 95 % confidence intervals.
-    Exits with 1 if a picture has no partner or another size, a metric is not available, or a threshold is not met.
+    Pictures are paired by name without suffix. Several candidates give a row each; means of at least five pictures
+    have 95 % confidence intervals. Exits with 1 if a picture has no partner or another size, a metric is not
+    available, or a threshold is not met.
     """
     from srgan_cli.cli.console import warn
     from srgan_cli.scoring.gallery import plan_gallery

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from srgan_cli.cli.completion import complete_features, complete_metrics, complete_models
-from srgan_cli.cli.options import Debug, Device, MaxPixels, NoConfig, On, Overwrite
+from srgan_cli.cli.options import Debug, Device, MaxPixels, NoConfig, On, Overwrite, parse_whole_factor
 
 _METRICS = (
     "psnr, ssim, rmse, sam, ergas, ms-ssim, consistency, gradients, sqd, vggd, lpips, lpips-vgg, dists, niqe, "
@@ -47,7 +47,14 @@ class ScoreArguments:
         False
     )
     scale: Annotated[
-        int, typer.Option("--scale", "-s", min=0, help="The enlargement, and the border unless --border is given.")
+        int,
+        typer.Option(
+            "--scale",
+            "-s",
+            parser=parse_whole_factor,
+            metavar="NUMBER",
+            help="The enlargement, and the border unless --border is given.",
+        ),
     ] = 4
     metric: Annotated[
         list[str] | None,

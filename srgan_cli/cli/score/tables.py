@@ -27,7 +27,8 @@ def _table(grid: Grid) -> Table:
     table = Table(box=SIMPLE_HEAD, show_footer=bool(grid.footer))
     for number, heading in enumerate(grid.headings):
         footer = Text(grid.footer[number]) if grid.footer else ""
-        table.add_column(Text(heading), footer, justify="right" if number else "left", no_wrap=not number)
+        above = f"{grid.groups[number]}\n" if grid.groups else ""
+        table.add_column(Text(above + heading), footer, justify="right" if number else "left", no_wrap=not number)
     for row in grid.rows:
         table.add_row(*(Text.assemble((cell.text, "bold" if cell.best else ""), cell.detail) for cell in row))
     return table

@@ -121,7 +121,7 @@ def _choices(model: str) -> list[Any]:
             *("50", "75", "85", "95", "100"),
             info="from 0 to 100, of JPEG, WebP, AVIF, HEIC and JPEG XL",
         ),
-        gr.Checkbox(label="Without loss (WebP, HEIC, JPEG XL)"),
+        gr.Checkbox(label="Without loss (WebP, AVIF, HEIC, JPEG XL)"),
     ]
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from srgan_cli.cli.fast_import import gc_paused
-from srgan_cli.cli.options import COMMAND_LINE, DEFAULTS_FILE, given_options, takes
+from srgan_cli.cli.options import COMMAND_LINE, DEFAULTS_FILE, check_exclusive, given_options, takes
 from srgan_cli.cli.train.options import TrainArguments
 from srgan_cli.errors import UsageError
 
@@ -36,6 +36,7 @@ def train(context: typer.Context, arguments: TrainArguments) -> None:
     --check reports problems of the pictures and the cost of the run; it exits 1 if the run would fail.
     Ctrl-C saves; --resume continues with the settings of the run.
     """
+    check_exclusive(context, "time", "steps")
     length = _length(context, COMMAND_LINE)
     if arguments.resume:
         _refuse_settings(context)

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from srgan_cli.cli.completion import complete_models, complete_setting
-from srgan_cli.cli.options import Debug, Device, MaxPixels, NoConfig
+from srgan_cli.cli.options import Debug, Device, MaxPixels, NoConfig, parse_whole_factor
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +67,9 @@ class TrainArguments:
     ] = "bicubic"
     recipe: Annotated[Path | None, typer.Option("--config", help="TOML file of settings; options override it.")] = None
     name: Annotated[str, typer.Option(help="Name of the weights. [default: srgan-xSCALE]")] = ""
-    scale: Annotated[int, typer.Option("--scale", "-s", help="2, 3 or 4.")] = 4
+    scale: Annotated[
+        int, typer.Option("--scale", "-s", parser=parse_whole_factor, metavar="NUMBER", help="2, 3 or 4.")
+    ] = 4
     time: Annotated[str, typer.Option("--time", help="Length of the run, as 45s, 30m or 1h30m. [default: 1h]")] = ""
     steps: Annotated[int | None, typer.Option(min=1, help="Length of the run in steps.")] = None
     pretrain_fraction: Annotated[

@@ -2,7 +2,7 @@
 
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -40,13 +40,27 @@ def start_run(config: TrainConfig, world: World, max_pixels: int | None = None, 
     """
     with world.join(config.run.device):
         config = world.broadcast(_with_unused_folder(config, verbose=world.is_main) if numbered else config)
-        config, initial = prepare_run(config)
-        config, teacher = _load_teacher(config, initial, world)
-        dataset = _load_dataset(config, max_pixels, verbose=world.is_main)
-        if world.is_main:
-            _warn_of_misplaced(config, dataset)
-        dataset = _cache_teacher(config, dataset, teacher, world)
-        _fit(Trainer(config, dataset, initial=initial, world=world))
+        with _removed_if_empty(config.run.folder):
+            config, initial = prepare_run(config)
+            config, teacher = _load_teacher(config, initial, world)
+            dataset = _load_dataset(config, max_pixels, verbose=world.is_main)
+            if world.is_main:
+                _warn_of_misplaced(config, dataset)
+            dataset = _cache_teacher(config, dataset, teacher, world)
+            _fit(Trainer(config, dataset, initial=initial, world=world))
+
+
+@contextmanager
+def _removed_if_empty(folder: Path) -> Iterator[None]:
+    """Delete a new folder in which a run that fails has left nothing."""
+    existed = folder.exists()
+    try:
+        yield
+    except BaseException:
+        if not existed:
+            with suppress(OSError):  # it is not empty, or was not made
+                folder.rmdir()
+        raise
 
 
 def resume_run(run: Path, world: World, max_pixels: int | None = None, **changes: Any) -> None:

@@ -112,10 +112,12 @@ class UpscaleArguments:
     quality: Annotated[
         int | None,
         typer.Option(
-            min=0, max=100, metavar="NUMBER", help="Quality of JPEG, WebP, AVIF, HEIC and JPEG XL. [default: 92 or 95]"
+            min=0, max=100, metavar="NUMBER", help="Quality of JPEG, WebP, AVIF, HEIC and JPEG XL. [default: 91 to 95]"
         ),
     ] = None
-    lossless: Annotated[bool, typer.Option("--lossless", help="Write WebP, HEIC and JPEG XL without loss.")] = False
+    lossless: Annotated[bool, typer.Option("--lossless", help="Write WebP, AVIF, HEIC and JPEG XL without loss.")] = (
+        False
+    )
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing files, whatever they are.")] = False
     no_clobber: Annotated[bool, typer.Option("--no-clobber", help="Keep existing files, whatever they are.")] = False
     as_json: Annotated[bool, typer.Option("--json", help="Print a line of JSON for each file.")] = False

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import replace
+from operator import truediv
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -122,8 +123,12 @@ class Reporter:
         )
 
     def _model(self, result: TaskResult) -> str:
-        """The weights, with the reason where they were chosen for this file."""
-        return f"{result.model}, since it is {result.reason}," if result.reason else self.model_label
+        """The weights, the reason where they were chosen for this file, and what part of the factor is resampling."""
+        label = f"{result.model}, since it is {result.reason}," if result.reason else self.model_label
+        reached, factor = self.upscaler.scale, max(map(truediv, result.output_size, result.input_size))
+        if not self.upscaler.sha256 or factor < reached + 1 / 8:  # sizes are whole numbers
+            return label
+        return f"{label} {reached} times, then bicubic resampling {factor / reached:.3g} times,"
 
     def _record(self, result: TaskResult) -> dict[str, Any]:
         return {

@@ -43,8 +43,6 @@ def run(request: UpscaleRequest) -> None:
     with spooled as files, world.join(arguments.device) as store, ray:
         upscaler = request.upscaler(world)
         naming = replace(request.naming, scale=request.factory.scale or upscaler.scale, model=request.name(upscaler))
-        if world.is_main and (note := _resampling_note(upscaler, request.options.scale, request.model_label(upscaler))):
-            info(note)
         plan = world.broadcast(_plan(request, files, naming, listed) if world.is_main else BatchPlan([]))
         spec = request.worker_spec(upscaler, plan.folder, naming.scale)
         start_workers = partial(_start_workers, request, upscaler)
@@ -100,14 +98,6 @@ def _enlarge_videos(
 
     for result in VideoRun(request, world, store, upscaler, spec, start_workers).results(tasks):
         reporter.report(result)
-
-
-def _resampling_note(upscaler: Upscaler, scale: Scale, label: str) -> str:
-    """What part of a scale is resampling, if the network reaches less; else ""."""
-    if not isinstance(scale, float) or not upscaler.sha256 or scale <= upscaler.scale:
-        return ""
-    rest = f"{scale / upscaler.scale:g}"
-    return f"{label} enlarges {upscaler.scale} times, bicubic resampling {rest} times: {scale:g} times in all"
 
 
 def _output(files: SpooledFiles, naming: Naming, scale: Scale) -> tuple[str, Naming]:

@@ -9,7 +9,6 @@ import typer
 from srgan_cli.cli.completion import complete_models
 from srgan_cli.cli.fast_import import gc_paused
 from srgan_cli.cli.options import Debug
-from srgan_cli.errors import UnknownModel
 
 if TYPE_CHECKING:
     from srgan_cli.weights.registry import ModelInfo
@@ -40,11 +39,11 @@ def models(
     """
     with gc_paused():
         from srgan_cli.cli.console import write_line
-        from srgan_cli.weights.registry import list_models
+        from srgan_cli.weights.registry import list_models, unknown_model_error
 
     entries = [entry for entry in list_models() if not name or name in (entry.name, _family(entry.name))]
     if not entries:
-        raise UnknownModel(f"no weights named {name!r}", "srgan models lists all")
+        raise unknown_model_error(name)
     if as_json:
         write_line(json.dumps([entry.to_json() for entry in entries], indent=2))
     elif name:

@@ -215,8 +215,9 @@ _LOSSLESS: dict[str, dict[str, object]] = {
     "WEBP": {"lossless": True, "exact": True},
     "HEIF": {"quality": -1, "matrix_coefficients": 0},
     "JXL": {"lossless": True},
+    "AVIF": {"quality": 100},
 }
-"""Arguments of Pillow's `Image.save` for the lossless mode of lossy formats."""
+"""Arguments of Pillow's `Image.save` for the lossless mode of lossy formats; of AVIF, only grey without alpha."""
 FALLBACK_SUFFIX = ".png"
 """Where pictures go whose own format cannot be written."""
 PILLOW_DECODERS = (
@@ -255,7 +256,7 @@ class Encoding:
         if self.lossless and (
             lossy := next((name for name in lossless if not (lossless[name] or name in _LOSSLESS)), "")
         ):
-            raise UsageError(f"{lossy} is not written without loss", "use .png, .tif, .webp, .heic or .jxl")
+            raise UsageError(f"{lossy} is not written without loss", "use .png, .tif, .webp, .avif, .heic or .jxl")
         if not self.lossless and self.quality is None:
             return []
         asked = "--lossless" if self.lossless else "--quality"

@@ -86,6 +86,8 @@ def _unidentified(path: Path) -> PictureError:
     """The error for a file that no decoder accepts."""
     with path.open("rb") as file:
         head = file.read(_HEAD_BYTES)
+    if not head:
+        return PictureError("{path} is empty", "it has no content: copy or download it again", path=path)
     if head.startswith(_MATROSKA) or head[8:12] == b"AVI " or (head[4:8] == b"ftyp" and head[8:12] in _VIDEO_BRANDS):
         return PictureError("{path} is a video", "end OUT in one of: .mp4 .m4v .mov .mkv .webm .avi", path=path)
     unsupported = next((name for start, name in _UNSUPPORTED.items() if head.startswith(start)), "")

@@ -20,7 +20,7 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 
 from srgan_cli.errors import PictureError, SrganError
-from srgan_cli.image.codec.raster import EXIF_TURNS, Rows, Values, band_rows, from_coded_bits, to_coded_bits
+from srgan_cli.image.codec.raster import EXIF_TURNS, Rows, Values, band_rows, from_coded_bits
 from srgan_cli.image.metadata import png
 from srgan_cli.system.files import check_space, check_unchanged, file_stamp
 
@@ -89,11 +89,14 @@ def read_deep_avif(data: bytes, bits: int) -> Values:
     return from_coded_bits(pyvips.Image.heifload_buffer(data, unlimited=True).numpy(), bits)
 
 
-def write_deep_avif(values: Values, file: IO[bytes], bits: int, metadata: dict[str, bytes], *, quality: int) -> None:
-    """Write a picture of 16 bits as AVIF with fewer bits; metadata by the names of libvips."""
+def write_avif(values: Values, file: IO[bytes], bits: int, metadata: dict[str, bytes], *, quality: int | None) -> None:
+    """Write a picture of 8, 10 or 12 bits, which are the highest ones, as AVIF; without a quality without loss.
+
+    `metadata` has the names of libvips.
+    """
     pyvips = _import_vips()
-    image = pyvips.Image.new_from_array(to_coded_bits(values, bits))
-    image = image.copy(interpretation="rgb16" if values.shape[2] > 2 else "grey16")
+    kinds = ("b-w", "srgb") if bits == 8 else ("grey16", "rgb16")
+    image = pyvips.Image.new_from_array(values).copy(interpretation=kinds[values.shape[2] > 2])
     for name, content in metadata.items():
         image.set_type(pyvips.GValue.blob_type, name, content)
     keep = sum(_KEEP[name] for name in metadata)
@@ -101,7 +104,7 @@ def write_deep_avif(values: Values, file: IO[bytes], bits: int, metadata: dict[s
         options = {
             "compression": "av1",
             "bitdepth": bits,
-            "Q": quality,
+            **({"lossless": True} if quality is None else {"Q": quality}),
             "effort": 1,
             "subsample_mode": "off",
             "keep": keep,

@@ -22,7 +22,7 @@ from srgan_cli.image.codec.capabilities import (
 )
 from srgan_cli.image.codec.colour import quantize_to_palette
 from srgan_cli.image.codec.pillow import write_deep_heif
-from srgan_cli.image.codec.raster import Raster, Values
+from srgan_cli.image.codec.raster import Raster, Values, to_coded_bits
 from srgan_cli.image.dicom import file as dicom
 from srgan_cli.image.geo import microscopy
 from srgan_cli.image.geo.bands import write_bands
@@ -112,6 +112,10 @@ def write(
     with path.open("wb") as file:
         if FORMAT_CAPABILITIES[name].coded_bits and any(raster.depth > 8 for raster in rasters):
             _write_deep(rasters, file, name, encoding)
+        elif name == "AVIF" and encoding.lossless and rasters[0].values.shape[2] > 1:
+            if len(rasters) > 1:
+                raise PictureError("an animation is not written as AVIF without loss", "use .webp or .png")
+            _write_avif(rasters[0], rasters[0].values, 8, file, encoding)
         elif can_stream(name, len(rasters)):
             _STREAM_WRITERS[name](rasters[0], file, encoding)
         else:
@@ -123,15 +127,21 @@ def _write_deep(rasters: list[Raster], file: IO[bytes], name: str, encoding: Enc
     first = rasters[0].metadata
     wanted = first.coded_bits or rasters[0].depth
     bits, options = FORMAT_CAPABILITIES[name].bits_for(wanted), _pillow_options(rasters[0], name)
-    if name == "HEIF":
+    if name == "AVIF":
+        _write_avif(rasters[0], to_coded_bits(rasters[0].values, bits), bits, file, encoding)
+    else:
         values = [raster.values.astype(np.uint16) * (1 if raster.depth > 8 else 257) for raster in rasters]
         with _encoding_errors(name):
             write_deep_heif(values, file, bits, FORMAT_CAPABILITIES[name].options | options | encoding.options(name))
-        return
+
+
+def _write_avif(raster: Raster, values: Values, bits: int, file: IO[bytes], encoding: Encoding) -> None:
+    """AVIF by libvips: of more than 8 bits, and of colours without loss, which Pillow cannot write."""
     encoded, parts = BytesIO(), {"exif": "exif-data", "xmp": "xmp-data", "icc_profile": "icc-profile-data"}
-    stored = {parts[key]: value for key, value in options.items() if key in parts}
-    vips.write_deep_avif(rasters[0].values, encoded, bits, stored, quality=_quality(name, encoding))
-    file.write(_complete(encoded.getvalue(), rasters[0], name))
+    stored = {parts[key]: value for key, value in _pillow_options(raster, "AVIF").items() if key in parts}
+    quality = None if encoding.lossless else _quality("AVIF", encoding)
+    vips.write_avif(values, encoded, bits, stored, quality=quality)
+    file.write(_complete(encoded.getvalue(), raster, "AVIF"))
 
 
 def _quality(name: str, encoding: Encoding) -> int:

@@ -2,9 +2,10 @@
 
 import csv
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from io import StringIO
+from itertools import accumulate, groupby
 from math import isfinite
 from typing import Any
 
@@ -34,6 +35,8 @@ class Grid:
     rows: list[list[Cell]]
     footer: list[str]
     """The last row; may be empty."""
+    groups: tuple[str, ...] = ()
+    """What stands above each heading, such as a data set; "" for nothing."""
 
 
 def report_grids(report: Report) -> list[Grid]:
@@ -78,10 +81,11 @@ def to_latex(report: Report) -> str:
 
 def sets_grid(reports: Mapping[str, Report]) -> Grid:
     """One table of the means of several data sets side by side, a row for each method."""
-    headings = [f"{name} {_heading(m)}" for name, report in reports.items() for m in report.protocol.metrics]
+    columns = [(name, _heading(m)) for name, report in reports.items() for m in report.protocol.metrics]
+    groups, headings = zip(("", "method"), *columns, strict=True)
     methods = dict.fromkeys(method for report in reports.values() for method in report.methods)
     rows = [[Cell(method), *_row_of_sets(method, reports.values())] for method in methods]
-    return Grid(["method", *headings], rows, [])
+    return Grid([*headings], rows, [], groups)
 
 
 def _row_of_sets(method: str, reports: Iterable[Report]) -> Iterator[Cell]:
@@ -112,8 +116,19 @@ def _latex(grid: Grid, protocol: Protocol) -> str:
     if grid.footer:
         body += [r"\midrule", " & ".join(map(_escape, grid.footer)) + r" \\"]
     columns = "l" + "r" * (len(grid.headings) - 1)
-    lines = [f"% protocol: {protocol}", rf"\begin{{tabular}}{{{columns}}}", r"\toprule", body[0], r"\midrule"]
-    return "\n".join([*lines, *body[1:], r"\bottomrule", r"\end{tabular}"]) + "\n"
+    lines = [f"% protocol: {protocol}", rf"\begin{{tabular}}{{{columns}}}", r"\toprule", *_latex_groups(grid.groups)]
+    return "\n".join([*lines, body[0], r"\midrule", *body[1:], r"\bottomrule", r"\end{tabular}"]) + "\n"
+
+
+def _latex_groups(groups: Sequence[str]) -> Iterator[str]:
+    """A line with the names of the groups over their columns, and the rules below them."""
+    spans = [(name, len(list(columns))) for name, columns in groupby(groups)]
+    ends = accumulate(width for _, width in spans)
+    if any(groups):
+        names = [rf"\multicolumn{{{width}}}{{c}}{{{_escape(name)}}}" if name else "" for name, width in spans]
+        yield " & ".join(names) + r" \\"
+        places = [(end - width + 1, end) for (name, width), end in zip(spans, ends, strict=True) if name]
+        yield " ".join(rf"\cmidrule(lr){{{first}-{last}}}" for first, last in places)
 
 
 class JsonStream:
@@ -254,7 +269,8 @@ def _markdown_lines(grid: Grid) -> Iterator[str]:
     def line(texts: Iterable[str]) -> str:
         return f"| {' | '.join(text.replace('|', chr(92) + '|') for text in texts)} |"
 
-    yield line(grid.headings)
+    groups = grid.groups or [""] * len(grid.headings)
+    yield line(f"{group} {heading}".strip() for group, heading in zip(groups, grid.headings, strict=True))
     yield line(["---", *["---:"] * (len(grid.headings) - 1)])
     for row in grid.rows:
         yield line((f"**{cell.text}**" if cell.best else cell.text) + cell.detail for cell in row)

@@ -178,7 +178,12 @@ SETS = ("--set", "One", "ref/one", "good/one", "bad/one", "--set", "Two", "ref/t
 def test_data_sets_stand_side_by_side(srgan: Callable[..., Outcome]) -> None:
     outcome = srgan("score", *SETS, "--latex", "--no-interval", "--channels", "rgb", "--metric", "psnr")
     assert outcome.code == 0
-    assert r"method & One PSNR (dB) $\uparrow$ & Two PSNR (dB) $\uparrow$ \\" in outcome.out
+    heading = (
+        r" & \multicolumn{1}{c}{One} & \multicolumn{1}{c}{Two} \\",
+        r"\cmidrule(lr){2-2} \cmidrule(lr){3-3}",
+        r"method & PSNR (dB) $\uparrow$ & PSNR (dB) $\uparrow$ \\",
+    )
+    assert "\n".join(heading) in outcome.out
     assert r"good & \textbf{42.11} & \textbf{42.11} \\" in outcome.out
     assert r"bad & 29.05 & 29.05 \\" in outcome.out
     content = json.loads(srgan("score", *SETS, "--json").out)
@@ -191,7 +196,7 @@ def test_data_sets_stand_side_by_side(srgan: Callable[..., Outcome]) -> None:
 def test_folders_in_folders_are_data_sets(srgan: Callable[..., Outcome]) -> None:
     outcome = srgan("score", "ref", "good", "bad", "--by-folder", "--baseline", "bicubic", "--scale", 2)
     assert outcome.code == 0
-    assert re.search(r"method .*one PSNR .*two SSIM", outcome.out)
+    assert re.search(r" one .* two .*\n *method .*PSNR .*SSIM .*PSNR .*SSIM ", outcome.out)
     assert [line.split()[0] for line in outcome.out.splitlines() if re.match(r" *(good|bad|bicubic) ", line)] == [
         *("good", "bad", "bicubic"),
     ]
