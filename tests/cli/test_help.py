@@ -10,8 +10,8 @@ from typer.main import get_command
 
 from srgan_cli.cli import app
 from srgan_cli.cli.help import PANELS, panels
+from srgan_cli.cli.upscale.request import AUTOMATIC
 from srgan_cli.training.config import SETTINGS
-from srgan_cli.upscaling import upscaler
 from srgan_cli.upscaling.tiles.tiling import TilePolicy
 
 COMMANDS = get_command(app).commands  # type: ignore[attr-defined]
@@ -76,4 +76,4 @@ def test_defaults_are_those_of_the_library() -> None:
         if key in options and key not in ("data", "low", "name", "teacher", "bands"):
             assert options[key] == setting.default, key
     enlarge = {parameter.name: parameter.default for parameter in COMMANDS["upscale"].params}
-    assert (enlarge["model"], enlarge["tile"]) == (upscaler.DEFAULT_MODEL, TilePolicy().size)
+    assert (enlarge["model"], enlarge["tile"]) == (AUTOMATIC, TilePolicy().size)
