@@ -226,7 +226,7 @@ class Run:
         self.checkpoint, self.weights = checkpoint, weights
         self.compute = ComputeContext.for_device(str(device))
         self.gan = GAN(config, generator.train().requires_grad_(True), self.compute, SINGLE_PROCESS)
-        self.gan.add_discriminator()
+        self.gan.end_pretraining()
         self.steps, self.seconds, self.ramp_steps = 0, 0.0, 0
         self.began = time.monotonic()
         if checkpoint.is_file():

@@ -225,7 +225,7 @@ class LossConfig(Settings):
     ] = "non-saturating"
     """The adversarial loss."""
     adversarial_weight: Weight = 1e-3
-    """The weight of the adversarial loss."""
+    """The weight of the adversarial loss.  If 0, there is no discriminator: the perceptual loss alone joins."""
     feature_matching_weight: Weight = 0.0
     """The weight of feature matching in the discriminator."""
     label_smoothing: Fraction = 0.0
@@ -255,6 +255,11 @@ class LossConfig(Settings):
         if self.gradient_penalty is not None:
             return self.gradient_penalty
         return 10.0 if self.gan_loss == "wasserstein" else 0.0
+
+    @property
+    def needs_discriminator(self) -> bool:
+        """Whether a loss of the adversarial phase asks the discriminator."""
+        return bool(self.adversarial_weight or self.feature_matching_weight)
 
     @property
     def penalises_gradients(self) -> bool:

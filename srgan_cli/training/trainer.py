@@ -151,7 +151,7 @@ class Trainer:
     def benchmark(self, phase: str, steps: int = 6) -> float:
         """Steps a second of a phase, measured on a few steps.  Nothing is written to the run folder."""
         if phase == ADVERSARIAL:
-            self.gan.add_discriminator()
+            self.gan.end_pretraining()
         self.progress.start_phase(phase, 0, 0.0)
         self._train_step(0.0)
         began = time.monotonic()
@@ -229,7 +229,7 @@ class Trainer:
             if self._validation.step != self.progress.steps:
                 self._validate()
             self._save_weights(self.config.run.fidelity_name)
-        self.gan.add_discriminator()
+        self.gan.end_pretraining()
         self.best = BestValidation(self._validation.scores.get("psnr"))
         return ADVERSARIAL
 
@@ -275,7 +275,7 @@ class Trainer:
             {"pictures": len(self.dataset.training), "device": str(self.device)},
             {"started_from": self.started_from, "teachers": self.teacher.description if self.teacher else None},
             self._validation.scores,
-            is_adversarial=self.gan.discriminator is not None,
+            is_adversarial=not self.gan.pretraining,
             value_range=self.dataset.value_range,
         )
         self.folder.save_weights(self.gan.ema, card)
@@ -325,7 +325,7 @@ class Trainer:
         if self.learned_degradation and phase != DEGRADATION:
             self.learned_degradation.drop_discriminators()
         if phase == ADVERSARIAL:
-            self.gan.add_discriminator()
+            self.gan.end_pretraining()
         self._load(state)
         self.monitor = DivergenceMonitor(**state["guard"])
         self.rng.set_state(state["random"].cpu())

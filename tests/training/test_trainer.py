@@ -233,6 +233,19 @@ def test_every_adversarial_loss_and_discriminator_trains_with_all_other_losses(
 
 
 @pytest.mark.usefixtures("random_backbones")
+def test_without_an_adversarial_weight_the_perceptual_loss_joins_alone(config: TrainConfig, dataset: Dataset) -> None:
+    config = config.replace(adversarial_weight=0.0, perceptual_weight=0.5, perceptual_network="squeezenet", patch=16)
+    trainer = fresh(config, dataset)
+    reports = list(trainer.fit())
+    assert set(reports[0].losses) == {"pixel"}
+    assert set(reports[-1].losses) == {"pixel", "perceptual"}
+    assert "adversary" not in checkpoint(config)
+    extended = config.replace(steps=STEPS + 2)
+    more = list(resumed_run(extended, dataset).fit())
+    assert [set(report.losses) for report in more] == [{"pixel", "perceptual"}] * 2
+
+
+@pytest.mark.usefixtures("random_backbones")
 def test_the_distances_of_several_backbones_are_averaged(config: TrainConfig) -> None:
     pair = torch.rand(2, 1, 3, 64, 64)
     precision = ComputeContext.for_device("cpu", "fp32")

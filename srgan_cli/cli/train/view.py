@@ -135,10 +135,10 @@ def _compared(report: StepReport) -> str:
 def _discriminator(config: TrainConfig, report: StepReport) -> str:
     """When the discriminator joins, or that it has joined."""
     joins = config.phase_ends[PIXEL]
+    if joins >= 1 or not config.loss.needs_discriminator:
+        return "does not join"
     if report.phase == ADVERSARIAL:
         return "trains"
-    if joins >= 1:
-        return "does not join"
     seconds = report.remaining * (joins - report.progress) / max(1 - report.progress, 1e-9)
     return f"joins at {joins:.0%}, in {_duration(max(seconds, 0))}"
 

@@ -17,7 +17,10 @@ from srgan_cli.training.optim.optimizer import ComputeContext, OptimizerStep, St
 
 
 class GAN:
-    """Trains a generator: alone on the pixel loss, then against a discriminator."""
+    """Trains a generator: alone on the pixel loss, then with the perceptual loss and against a discriminator.
+
+    There is no discriminator if no loss needs it.
+    """
 
     def __init__(self, config: TrainConfig, generator: Generator, compute: ComputeContext, world: World) -> None:
         """Raises WeightsError when the backbone of the perceptual loss is not available."""
@@ -30,14 +33,18 @@ class GAN:
         if config.optim.compile:
             self.generator.compile()
         self.optimizer_step = self._new_optimizer_step()
+        self.pretraining = True
+        """Whether the pixel loss is the only one."""
         self.discriminator: DiscriminatorTrainer | None = None
         self.loss = GeneratorLoss(config, compute)
 
-    def add_discriminator(self) -> None:
+    def end_pretraining(self) -> None:
         """Start the adversarial phase: the generator continues from its average, with a new optimizer."""
+        self.pretraining = False
         self.generator.load_state_dict(self.ema.state_dict())
         self.optimizer_step = self._new_optimizer_step()
-        self.discriminator = DiscriminatorTrainer(self.config, self.compute, self.world)
+        if self.config.loss.needs_discriminator:
+            self.discriminator = DiscriminatorTrainer(self.config, self.compute, self.world)
 
     def train_step(
         self, batch: Batch, target: Tensor, *, squared: bool, adversarial_ramp: float, rng: torch.Generator
@@ -50,7 +57,7 @@ class GAN:
         """
         with self.compute.autocast():
             generated = self.optimizer_step.forward(batch.low.contiguous(memory_format=torch.channels_last)).float()
-        losses = self.loss.losses(generated, target, squared=squared, pixel_only=not self.discriminator)
+        losses = self.loss.losses(generated, target, squared=squared, pixel_only=self.pretraining)
         if not self.discriminator:
             return StepResult.of(losses, self.optimizer_step.minimize(self.loss.total(losses, adversarial_ramp)))
         outputs = self.discriminator.discriminate(batch.high, generated)
@@ -62,7 +69,7 @@ class GAN:
     def set_learning_rate(self, factor: float) -> None:
         """Set the learning rates of the next steps to the configured ones times `factor`."""
         optim = self.config.optim
-        base = optim.adversarial_learning_rate if self.discriminator else optim.learning_rate
+        base = optim.learning_rate if self.pretraining else optim.adversarial_learning_rate
         self.optimizer_step.set_learning_rate(base * factor)
         if self.discriminator:
             self.discriminator.optimizer_step.set_learning_rate(optim.discriminator_learning_rate * factor)
