@@ -114,7 +114,10 @@ def _plan_folder(entries: Iterable[tuple[Location, Location | None]], folder: Lo
         except SrganError as error:
             errors.append((place, error))
             continue
-        tasks |= dict.fromkeys(_make_task(path, _relative_name(root, path), folder, naming) for path in found)
+        names = {path: _relative_name(root, path) for path in found}
+        tasks |= dict.fromkeys(
+            Task(path, folder / (name.parent / naming.of(name)).as_posix()) for path, name in names.items()
+        )
     _check(tasks, folder)
     if tasks and not is_remote(folder):
         make_folder(folder)
@@ -147,10 +150,6 @@ def _relative_name(root: Location | None, path: Location) -> PurePath:
         return PurePath(*as_pure_path(path).parts[1:])
     path = path.resolve() if ".." in path.parts else path
     return path.relative_to(path.anchor)
-
-
-def _make_task(source: Location, name: PurePath, folder: Location, naming: Naming) -> Task:
-    return Task(source, folder / (name.parent / naming.of(name)).as_posix())
 
 
 def is_folder(out: str) -> bool:

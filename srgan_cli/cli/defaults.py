@@ -44,7 +44,11 @@ def read_table(path: Path, command: Any) -> list[tuple[Any, Any]]:
     except (OSError, ValueError) as error:
         raise UsageError(f"cannot read {path}: {error}", "correct it, or use --no-config") from error
     _check_known(path, tables, ("upscale", "score", "train"), "table")
-    options = {_key(item): item for item in command.params if _may_be_in_file(item)}
+    options = {
+        _key(item): item
+        for item in command.params
+        if item.param_type_name == "option" and not item.hidden and item.name not in _NOT_IN_FILE
+    }
     table = tables.get(command.name, {})
     if not isinstance(table, dict):
         raise UsageError(f"{path}: {command.name} is no table", f"write [{command.name}] on a line of its own")
@@ -74,10 +78,6 @@ def _shown(value: Any) -> str:
 
 def _key(option: Any) -> str:
     return str(max(option.opts, key=len)).lstrip("-")
-
-
-def _may_be_in_file(item: Any) -> bool:
-    return item.param_type_name == "option" and not item.hidden and item.name not in _NOT_IN_FILE
 
 
 def _check_known(path: Path, found: Any, known: Any, kind: str) -> None:

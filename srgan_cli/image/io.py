@@ -11,7 +11,6 @@ from srgan_cli.image.codec.capabilities import (
     FALLBACK_SUFFIX,
     FORMAT_CAPABILITIES,
     FORMATS,
-    FormatCapabilities,
     check_size,
     output_format,
 )
@@ -144,7 +143,7 @@ def to_raster(picture: Picture | ImageStream, name: str) -> Raster:
         raster = Raster(rows, profile, metadata, header.duration, bits=header.depth, layout=stream.header.layout)
         declared = None if header.metadata.dicom else header.declared_range  # that of DICOM is one of percentiles
         return replace(raster, nodata=header.nodata, declared_range=declared)
-    depth = _stored_depth(header.depth, capabilities)
+    depth = min((bits for bits in capabilities.depths if bits >= header.depth), default=max(capabilities.depths))
     rows = to_rows(stream, np.dtype(_DTYPES[depth]), depth)
     return Raster(rows, profile, metadata, header.duration)
 
@@ -170,11 +169,6 @@ def _keeps_nodata(header: Picture, name: str) -> bool:
 def _exceeds_unit_range(header: Picture) -> bool:
     """Whether its samples have units of their own, and most of them are not in 0…1."""
     return header.full_scale == 1 and header.value_ranges not in ((), (UNIT_RANGE,) * len(header.pixels))
-
-
-def _stored_depth(depth: int, capabilities: FormatCapabilities) -> int:
-    """The bits a channel in which a format without other sample types stores a picture of `depth` bits."""
-    return min((bits for bits in capabilities.depths if bits >= depth), default=max(capabilities.depths))
 
 
 def _fit_metadata(header: Picture, name: str) -> tuple[Metadata, bytes | None, list[str]]:

@@ -189,7 +189,9 @@ def write_pictures(
     rasters = []
     for stream in kept.streams():
         check_size(path, stream.height, stream.width)
-        rasters.append(to_raster(stream.map(_as_8_bit) if is_animation else stream, name))
+        rasters.append(
+            to_raster(stream.map(lambda part: replace(part, depth=_ANIMATION_DEPTH)) if is_animation else stream, name)
+        )
     check_space(path.parent, _max_file_bytes(rasters, name))
     with atomic_write(path) as temporary:
         writer.write(rasters, temporary, name, loop=pictures.loop, encoding=encoding)
@@ -220,10 +222,6 @@ def _max_file_bytes(rasters: Iterable[Raster], name: str) -> int:
     """An upper bound of the size of a file; lossy compression takes far less than half of the pixels' bytes."""
     pixel_bytes = sum(prod(raster.rows.shape) * raster.rows.dtype.itemsize for raster in rasters)
     return pixel_bytes if name in _LOSSLESS else pixel_bytes // 2
-
-
-def _as_8_bit(picture: Picture) -> Picture:
-    return replace(picture, depth=_ANIMATION_DEPTH)
 
 
 class LossReporter:

@@ -164,12 +164,10 @@ def _listed(value: Any) -> Iterable[Any]:
     return list(value)
 
 
-def _folders(value: Any) -> tuple[DataFolder, ...]:
-    return tuple(part if isinstance(part, DataFolder) else DataFolder.of(str(part)) for part in _listed(value))
-
-
 _PARSERS: dict[str, Callable[[Any], Any]] = {
-    "data": _folders,
+    "data": lambda value: tuple(
+        part if isinstance(part, DataFolder) else DataFolder.of(str(part)) for part in _listed(value)
+    ),
     "low": lambda value: tuple(map(Path, _listed(value))),
     "run": Path,
     "teacher": lambda value: tuple(map(str, _listed(value))),

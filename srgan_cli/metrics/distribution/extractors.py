@@ -56,17 +56,13 @@ def _global_pooling(name: str) -> Extractor:
     return extract
 
 
-def _inception() -> Extractor:
-    return _load_inception(find_backbone("inception"))
-
-
 @cache
 def _load_inception(path: Path | None) -> Extractor:
     return load_inception(path)
 
 
 EXTRACTORS: dict[str, Callable[[], Extractor]] = {
-    "inception": _inception,
+    "inception": lambda: _load_inception(find_backbone("inception")),
     "squeezenet": lambda: _global_pooling("squeezenet"),
     "vgg16": lambda: _global_pooling("vgg16"),
 }

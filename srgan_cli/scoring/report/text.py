@@ -13,7 +13,7 @@ from srgan_cli.errors import UsageError
 from srgan_cli.metrics import metric_of
 from srgan_cli.scoring.protocol import Protocol
 from srgan_cli.scoring.report.bootstrap import Interval
-from srgan_cli.scoring.report.report import Difference, Estimate, Report, Score, Summary
+from srgan_cli.scoring.report.report import Estimate, Report, Score, Summary
 
 
 @dataclass(frozen=True)
@@ -150,7 +150,7 @@ class JsonStream:
         rest = {
             "mean": _finite(report.mean),
             "methods": [_summary(summary) for summary in report.summaries],
-            "differences": [_difference(difference) for difference in report.differences],
+            "differences": [{"first": d.first, "second": d.second, **_estimate(d)} for d in report.differences],
             "problems": report.errors,
             "notes": report.notes,
         }
@@ -294,10 +294,6 @@ def _escape(text: str) -> str:
 def _summary(summary: Summary) -> dict[str, Any]:
     sets = {"counts": summary.counts} if summary.counts else {}
     return {"name": summary.method, **_estimate(summary), **sets}
-
-
-def _difference(difference: Difference) -> dict[str, Any]:
-    return {"first": difference.first, "second": difference.second, **_estimate(difference)}
 
 
 def _estimate(found: Estimate) -> dict[str, Any]:

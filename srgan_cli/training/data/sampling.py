@@ -150,7 +150,8 @@ class Sampler:
         for ticket, *position in _random_fractions((self.config.data.candidate_patches, 3), rng):
             pair = self.pairs[bisect_right(self._ends, ticket * self._ends[-1], hi=len(self.pairs) - 1)]
             window = square(pair.low, patch, *position)
-            places.append((pair, window if _has_data(pair, window) else self._window_with_data(pair, patch, rng)))
+            has_data = pair.valid is None or bool(pair.valid[:, *window.slices].all())
+            places.append((pair, window if has_data else self._window_with_data(pair, patch, rng)))
         return places
 
     def _window_with_data(self, pair: Pair, patch: int, rng: torch.Generator) -> Window:
@@ -171,10 +172,6 @@ class Sampler:
         )
         low, high = pair.low[:, *padded.slices], pair.high[:, *padded.scaled(self.config.scale).slices]
         return DEGRADATIONS[self.config.degradation.kind](low, high, rng)[:, *window.relative_to(padded).slices]
-
-
-def _has_data(pair: Pair, window: Window) -> bool:
-    return pair.valid is None or bool(pair.valid[:, *window.slices].all())
 
 
 def cut_unpaired(

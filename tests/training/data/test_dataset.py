@@ -116,10 +116,13 @@ def test_pictures_beyond_the_limit_take_no_memory(config: TrainConfig, monkeypat
     assert (config.run.folder / "pixels-0.cache").stat().st_size == needed
 
 
-def test_pixels_may_take_half_of_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("size", "in_file"), [(50, False), (51, True)])
+def test_pixels_may_take_half_of_the_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int, in_file: bool
+) -> None:
     monkeypatch.setattr(store, "total_memory", lambda: 100)
-    assert store.fits_memory(50)
-    assert not store.fits_memory(51)
+    store.PixelCache(size, tmp_path / "cache")
+    assert (tmp_path / "cache").exists() == in_file
 
 
 def test_pictures_too_small_for_a_metric_are_skipped(config: TrainConfig) -> None:
