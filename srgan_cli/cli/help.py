@@ -44,7 +44,7 @@ _METAVARS = {
     **{"metric": "METRIC", "device": "DEVICE", "form": "SUFFIX", "fail_under": "METRIC=NUMBER"},
     **{"fail_over": "METRIC=NUMBER", "crop": "X,Y,W,H", "name": "NAME"},
 }
-"""What options take, by their name, if it is not the type that says it."""
+"""What options take, by their name, where the type does not say it."""
 _TYPES = {int: "NUMBER", float: "NUMBER", Path: "FILE"}
 _CLICK_ERROR: type[Any] = typer.BadParameter.__mro__[2]
 """ClickException, which newer versions of Typer keep in a private module."""

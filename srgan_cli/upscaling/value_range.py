@@ -8,7 +8,7 @@ from srgan_cli.image.codec.samples import overlap
 from srgan_cli.image.picture import ImageStream
 
 _LEAST_OVERLAP = 0.1
-"""The part of a picture's range of values from which on weights of measurements know them."""
+"""The smallest part of a picture's range of values that must lie in that of weights of measurements."""
 
 
 def fit_range(stream: ImageStream, bands: int, value_range: ValueRange, name: str) -> ImageStream:

@@ -126,7 +126,7 @@ def _choices(model: str) -> list[Any]:
 
 
 def _numbers(label: str, default: str, *offered: str, info: str | None = None) -> gr.Dropdown:
-    """A choice of a number, which may be another one than those that are offered."""
+    """A choice of numbers in which a visitor may also type another one."""
     return gr.Dropdown([default, *offered], value=default, label=label, info=info, allow_custom_value=True)
 
 

@@ -28,7 +28,7 @@ TAKEN = "a NumPy array, a PIL image, a torch tensor, a path, a Picture, or a lis
 
 
 def map_pictures(image: Any, change: Callable[[Picture | ImageStream], Picture], value_range: ValueRange | None) -> Any:
-    """`change` of a picture of any kind, in its kind: a batch of a batch, for an iterator an iterator.
+    """`change` applied to a picture of any kind; returns the same kind: a batch for a batch, an iterator for one.
 
     Raises UsageError for a type, shape, number format or range that is not taken, and PictureError as read_picture
     does.
@@ -74,7 +74,7 @@ def _is_batch(image: Any) -> bool:
 
 
 def _like(image: Any, result: Picture) -> Any:
-    """The result in the kind of the picture it was made of."""
+    """The result as the kind of picture that it was made from."""
     if isinstance(image, np.ndarray):
         array = result.to_array(image.dtype)
         return array if image.ndim == array.ndim else array[..., None]

@@ -16,7 +16,7 @@ from srgan_cli.image.picture import ImageStream, Picture
 
 
 def stream_raster(raster: Raster) -> ImageStream:
-    """The picture of a raster.  Goes through measurements once before, to find what is no data, and their range."""
+    """The picture of a raster.  Measurements are read once before, to find their range and which values are no data."""
     height, width, channels = raster.rows.shape
     found, bands = survey(raster), raster.bands
     is_mask = bands.mask == "page" or found.alpha_is_mask

@@ -74,7 +74,7 @@ def enlarge(dataset: "Dataset", height: int, width: int) -> None:
 
 
 def secondary_capture(raster: Raster) -> "Dataset":
-    """The data set of a picture that no scanner made.  Source: DICOM PS3.3, A.8.1 and PS3.4, B.5."""
+    """The data set of a picture that does not come from DICOM.  Source: DICOM PS3.3, A.8.1 and PS3.4, B.5."""
     from pydicom import Dataset, uid
     from pydicom.dataset import FileMetaDataset
 

@@ -190,7 +190,7 @@ def invert(values: Values, dataset: "Dataset") -> Values:
 
 
 def _join_padding(values: Values, dataset: "Dataset") -> Values:
-    """Values with all of the padding's range as PixelPaddingValue.  Source: DICOM PS3.3, C.7.5.1.1.2."""
+    """Values with PixelPaddingValue for the whole padding range.  Source: DICOM PS3.3, C.7.5.1.1.2."""
     padding, limit = dataset.get("PixelPaddingValue"), dataset.get("PixelPaddingRangeLimit")
     if padding is None or limit is None:
         return values

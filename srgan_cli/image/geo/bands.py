@@ -96,9 +96,9 @@ def write_bands(raster: Raster) -> dict[int, Any]:
 
 
 def as_black_is_zero(raster: Raster, tags: Tags, *, is_inverted: bool) -> Raster:
-    """The raster with more meaning brighter, as pictures are; measurements keep their values and say what they are.
+    """The raster with larger values brighter, as in pictures; measurements keep their values, and `white_is_zero`.
 
-    `is_inverted` says that the reader has inverted values without sign already.
+    `is_inverted`: the reader has already inverted unsigned values.
     """
     layout = raster.layout
     if tags.get(PHOTOMETRIC) != _WHITE_IS_ZERO or layout is None:

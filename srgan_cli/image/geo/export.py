@@ -49,7 +49,7 @@ def write_place(
 def kept_files(
     place: Place | None, size: tuple[int, int], path: Path, name: str, *, overwrite: bool = True
 ) -> list[str]:
-    """A sentence for each file beside a picture that is not what `write_place` would like to write."""
+    """A sentence for each existing file beside a picture that differs from what `write_place` would write."""
     files = dict(_files(place.with_size(*size), path, name)) if place else {}
     kept = [found for found in files if place and _is_kept(place, found, overwrite=overwrite)]
     kept = [found for found in kept if sidecar.read_text(found) != files[found]]

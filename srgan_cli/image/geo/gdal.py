@@ -17,7 +17,7 @@ _STALE_ELEMENTS = {"Histograms": _STATISTICS, "GeodataXform": _STALE_DOMAINS["xm
 
 
 def clean(text: str) -> tuple[str, list[str]]:
-    """The XML without what is not true of other pixels, and a note on it.  Raises one of xml.PARSE_ERRORS."""
+    """The XML without what holds for the original pixels only, and a note on it.  Raises one of xml.PARSE_ERRORS."""
     document, dropped = xml.parse(text), set()
     for name, kind in _STALE_ELEMENTS.items():
         for element in xml.elements(document, name):

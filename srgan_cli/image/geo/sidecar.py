@@ -28,7 +28,7 @@ class Sidecar:
     """The file that it was read from."""
 
     def mapped(self, change: GridMap) -> "Sidecar":
-        """The file for the new grid.  Raises ValueError or ExpatError where it is damaged or cannot follow."""
+        """The file for the new grid.  Raises ValueError or ExpatError if it is damaged or cannot be adapted."""
         return replace(self, text=_MAPS[self.kind](self.text, change))
 
     def beside(self, picture: Path) -> Path:
@@ -43,7 +43,7 @@ class Sidecar:
 
 
 def find_sidecars(picture: Path) -> tuple[list[Sidecar], list[str]]:
-    """The files beside a picture, and a note on each that is not understood."""
+    """The files beside a picture, and a note on each that cannot be interpreted."""
     found, notes = (
         [],
         [

@@ -54,12 +54,12 @@ _BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0
 
 @dataclass(frozen=True)
 class Colour:
-    """Colour that a file declares by numbers.  The first of its fields that is there counts, as in PNG."""
+    """Colour that a file declares by numbers.  The first field that is set counts, as in PNG."""
 
     cicp: tuple[int, int] | None = None
-    """The codes of H.273 for primaries and transfer; not for one that is unspecified."""
+    """The codes of H.273 for primaries and transfer, neither of them unspecified."""
     full_range: bool = True
-    """False if the values of RGB leave room at both ends, as those of video do."""
+    """False for limited range, as in video."""
     intent: int | None = None
     """sRGB with this rendering intent."""
     gamma: float | None = None
@@ -68,7 +68,7 @@ class Colour:
 
     @property
     def is_srgb(self) -> bool:
-        """Whether it says what readers assume of a picture without any declaration."""
+        """Whether it is what readers assume where a file declares nothing."""
         if self.cicp or not self.full_range:
             return self.full_range and self.cicp == (SRGB_PRIMARIES, SRGB_TRANSFER)
         if self.intent is not None:
@@ -78,7 +78,7 @@ class Colour:
 
     @property
     def codes(self) -> tuple[int, int] | None:
-        """The codes of H.273 for primaries and transfer, where they say it exactly; else None."""
+        """The codes of H.273 for primaries and transfer, if they describe the colour exactly; else None."""
         if self.cicp:
             return self.cicp
         return (SRGB_PRIMARIES, SRGB_TRANSFER) if self.intent is not None else None
@@ -92,7 +92,7 @@ class Colour:
         return " and ".join([*parts, *(["chromaticities"] if self.chromaticities else [])]) or "sRGB"
 
     def profile(self, *, grey: bool) -> bytes | None:
-        """An ICC profile that says the same, in grey or RGB; None if there is nothing to say or no way."""
+        """The equivalent ICC profile for grey or RGB; None if nothing is declared or a profile cannot express it."""
         if self == NO_COLOUR or not self.full_range:
             return None
         curve = self._curve
@@ -122,7 +122,7 @@ NO_COLOUR = Colour()
 
 
 def from_cicp(primaries: int, transfer: int, *, full_range: bool = True) -> Colour:
-    """The colour of the codes of H.273; one of them that is unspecified is that of sRGB."""
+    """The colour of the codes of H.273; if one of them is unspecified, that of sRGB takes its place."""
     if primaries == transfer == _UNSPECIFIED:
         return Colour(full_range=full_range)
     codes = [default if code == _UNSPECIFIED else code for code, default in ((primaries, 1), (transfer, SRGB_TRANSFER))]

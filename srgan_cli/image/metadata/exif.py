@@ -43,7 +43,7 @@ class ExifBlock:
         return None
 
     def set_short(self, tag: int, value: int) -> "ExifBlock":
-        """Replace the value of a tag that is there."""
+        """Replace the value of an existing tag."""
         for found, offset in self._entries():
             if found == tag:
                 struct.pack_into(f"{self._order}HLHH", self._data, offset + 2, _SHORT, 1, value, 0)

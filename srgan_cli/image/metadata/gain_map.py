@@ -55,12 +55,12 @@ class GainMap:
 
     @property
     def is_iso(self) -> bool:
-        """Whether it says how it is applied in the way of ISO 21496-1."""
+        """Whether it has the metadata of ISO 21496-1, which say how it is applied."""
         return bool(jpeg.read(self.data).contents(jpeg.APP2, ISO_PREFIX))
 
     @property
     def is_in_xmp(self) -> bool:
-        """Whether it says how it is applied in XMP, as Ultra HDR does."""
+        """Whether it has the XMP of Ultra HDR, which says how it is applied."""
         return any(xmp_packet.has(packet, xmp_packet.ULTRA_HDR) for packet in _packets(self.data))
 
     def _encode(self, image: Image.Image) -> bytes:

@@ -56,15 +56,15 @@ def read_xmp(data: bytes) -> bytes | None:
 @dataclass(frozen=True)
 class _Items:
     properties: list[Box]
-    """Those of the picture."""
+    """The properties of the picture."""
     others: list[Box]
-    """Those of all items."""
+    """The properties of all items."""
     kinds: list[bytes]
     references: list[Box]
 
 
 def read_metadata(data: bytes) -> tuple[Metadata, list[str]]:
-    """What the boxes of a file say of its picture beside EXIF, XMP and profiles, and a note on everything dropped."""
+    """What the boxes say about the picture, apart from EXIF, XMP and profiles, and a note on everything dropped."""
     notes = _provenance(data)
     try:
         items = _items(dict(reversed(list(boxes(data)))).get(b"meta", b""))
@@ -103,7 +103,7 @@ def to_pasp(pixel_ratio: tuple[float, float]) -> tuple[int, int]:
 def add_properties(data: bytes, metadata: Metadata) -> bytes:
     """An AVIF with the properties of its picture that this metadata has; an animation only with its colour.
 
-    The codes of colour that are there are replaced; the matrix that the encoder has used stays.
+    Existing colour codes are replaced, but the encoder's matrix stays.
     """
     codes = metadata.colour.codes
     if codes:

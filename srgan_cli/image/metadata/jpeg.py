@@ -77,7 +77,7 @@ def write_head(metadata: Metadata, icc_profile: bytes | None) -> bytes:
 
 
 def complete_index(head: bytes, picture_bytes: int, gain_map: GainMap) -> bytes:
-    """The head of a file of so many bytes that a gain map follows; its length is the same."""
+    """The head of a file of this many bytes, which a gain map follows; its length does not change."""
     length = len(jpeg.index_of_two(0, 0, 0))
     start = len(head) - length
     return head[:start] + jpeg.index_of_two(picture_bytes, len(gain_map.data), start)
@@ -98,7 +98,7 @@ def _read_xmp(first: jpeg.Jpeg) -> tuple[bytes | None, list[str]]:
 
 
 def _read_extended(parts: list[bytes], digest: bytes) -> bytes:
-    """The packet that its parts make together; nothing if some are missing."""
+    """The packet made of its parts; empty if some are missing."""
     found, length = dict[int, bytes](), 0
     for part in parts:
         if part[:32].upper() == digest.upper() and len(part) >= _EXTENDED_HEAD_BYTES:

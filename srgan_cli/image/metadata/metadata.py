@@ -46,7 +46,7 @@ class Metadata:
     dicom: bytes | None = None
     """The data set of a DICOM file without its pixels, as a file."""
     pixel_ratio: tuple[float, float] | None = None
-    """Pixels across and down on the same length, which is unknown, of a picture whose pixels are not square."""
+    """Horizontal and vertical resolution without a unit, if pixels are not square."""
     colour: Colour = NO_COLOUR
     """Colour that the file declares by numbers."""
     significant_bits: tuple[int, ...] | None = None
@@ -69,7 +69,7 @@ class Metadata:
     gain_map: GainMap | None = None
 
     def upright(self) -> "Metadata":
-        """The metadata after the orientation was applied: it is reset to 1."""
+        """The metadata with the orientation reset to 1, after it was applied."""
         exif = self.exif and ExifBlock(self.exif).set_short(_ORIENTATION, 1).to_bytes()
         gain_map = self.gain_map and self.gain_map.upright(self.orientation)
         return replace(self, exif=exif, xmp=self.xmp and xmp_packet.upright(self.xmp), gain_map=gain_map)

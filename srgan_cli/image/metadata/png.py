@@ -124,7 +124,7 @@ def _inflate(data: bytes) -> bytes:
 
 
 def _from_texts(texts: list[Text], notes: list[str]) -> Metadata:
-    """The metadata that stand in texts; the others are kept as texts."""
+    """The metadata that are stored as texts; other texts are kept as they are."""
     found, rest = Metadata(), list[Text]()
     for text in texts:
         if text.keyword == _COMMENT and not text.language:

@@ -208,7 +208,7 @@ def _shape(layout: FrameLayout) -> dict[str, Any]:
 
 
 def _cost(layout: FrameLayout, wanted: FrameLayout) -> tuple[int, ...]:
-    """What a layout loses of another one, and then how much it stores in vain."""
+    """What a layout loses of another one, and then how much it stores beyond it; less is better."""
     loses_colour = layout.is_grey and not wanted.is_grey
     loses_chroma = sum(has and not had for has, had in zip(layout.subsampled, wanted.subsampled, strict=True))
     return (

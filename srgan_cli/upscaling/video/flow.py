@@ -39,7 +39,7 @@ def optical_flow(frame: NDArray[np.uint8], other: NDArray[np.uint8]) -> Flow:
 
 
 def visible(flow: Flow, back: Flow) -> NDArray[np.bool_]:
-    """Where the flow back from the other frame returns to the pixel, which so is not occluded there."""
+    """Where the flow back from the other frame returns to the pixel: it is not occluded there."""
     rows, columns = np.indices(flow.shape[:2], np.float32)
     x, y = columns + flow[..., 0], rows + flow[..., 1]
     returned = cv2.remap(back, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
@@ -56,7 +56,7 @@ def enlarge_flow(flow: Flow, height: int, width: int) -> Flow:
 
 
 def warp(pixels: Tensor, flow: Flow) -> Tensor:
-    """(C, H, W) of the other frame, where the flow finds the content of each pixel; by bicubic interpolation."""
+    """The other frame (C, H, W), moved along the flow to this one; by bicubic interpolation."""
     rows, columns = np.indices(flow.shape[:2], np.float32)
     image = np.ascontiguousarray(pixels.permute(1, 2, 0).numpy())
     x, y = columns + flow[..., 0], rows + flow[..., 1]

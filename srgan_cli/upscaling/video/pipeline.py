@@ -116,7 +116,7 @@ def _read(reader: FrameReader) -> Iterator[_Frame]:
 def _enlarged(
     frames: Iterable[_Frame], work: VideoWork, upscaler: Upscaler, check_cancelled: Callable[[], None]
 ) -> Iterator[_Frame]:
-    """The frames enlarged; one that is as the frame before is not computed again."""
+    """The enlarged frames; one that equals the frame before is not computed again."""
     source, target = work.source, work.encoder
     reserved = ReservedMemory(frame_memory(source.height * source.width, target.height * target.width))
     plan = upscaler.plan(source.height, source.width, scale=work.scale, reserved=reserved)
