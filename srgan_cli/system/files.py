@@ -62,8 +62,8 @@ def exists_error(path: object, hint: str = "--overwrite replaces it") -> UsageEr
 
 
 def check_space(folder: Path, size: int) -> None:
-    """Raises SrganError if less than `size` bytes are free on the disk of this folder."""
-    free = shutil.disk_usage(folder).free
+    """Raises SrganError if less than `size` bytes are free on the disk of this folder, which may not exist yet."""
+    free = shutil.disk_usage(_existing(folder)).free
     if free < size:
         raise SrganError(
             f"up to {format_bytes(size)} are needed in {folder}, found {format_bytes(free)} free",
@@ -215,12 +215,16 @@ def make_folder(path: Path) -> None:
 
 def ignores_case(folder: Path) -> bool:
     """Whether the file system of this folder, which may not exist yet, ignores case in names."""
-    place = next(place for place in (folder, *folder.absolute().parents) if place.is_dir())
     try:
-        with NamedTemporaryFile(prefix=".srgan-case-", dir=place) as file:
+        with NamedTemporaryFile(prefix=".srgan-case-", dir=_existing(folder)) as file:
             return Path(file.name).with_name(Path(file.name).name.upper()).exists()
     except OSError:
         return False
+
+
+def _existing(folder: Path) -> Path:
+    """The folder, or the nearest one above it that exists."""
+    return next(place for place in (folder, *folder.absolute().parents) if place.is_dir())
 
 
 def _create_temporary(path: Path) -> IO[bytes]:

@@ -2,13 +2,10 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
-from shutil import disk_usage
 
 import torch
 from torch import Tensor
 
-from srgan_cli.errors import SrganError
 from srgan_cli.image.luma import crop_multiple, luma
 from srgan_cli.image.ops import downscale, resize
 from srgan_cli.system.devices import peak_memory
@@ -108,17 +105,6 @@ def estimate_cost(config: TrainConfig, dataset: Dataset, initial: InitialWeights
         fractions[phase] * (config.schedule.steps or 0) / rate for phase, rate in rates.items()
     )
     return Cost(rates, seconds / 3600, peak_memory(trainer.device), disk)
-
-
-def check_disk_space(cost: Cost, run: Path) -> None:
-    """Raises SrganError when the disk has less free space than a run takes."""
-    parent = next(folder for folder in (run, *run.resolve().parents) if folder.exists())
-    free = disk_usage(parent).free
-    if cost.disk > free:
-        raise SrganError(
-            f"{run} has {free / 1e6:.0f} MB of free space, the run takes {cost.disk / 1e6:.0f} MB",
-            "free some space, or choose another folder with --run",
-        )
 
 
 def _remarks(pair: Pair, config: TrainConfig) -> Iterator[str]:

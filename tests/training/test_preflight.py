@@ -9,10 +9,9 @@ import tifffile
 import torch
 from PIL import Image
 
-from srgan_cli.errors import SrganError
 from srgan_cli.training.config import TrainConfig
 from srgan_cli.training.data.dataset import load_dataset
-from srgan_cli.training.preflight import Cost, check_disk_space, estimate_cost, find_problems
+from srgan_cli.training.preflight import estimate_cost, find_problems
 
 
 def scene(seed: int, width: int = 96, height: int = 80) -> Image.Image:
@@ -120,12 +119,6 @@ def test_what_reading_changes_is_counted_with_examples(config: TrainConfig) -> N
     }
     assert counted["hold NaN or infinite values: gaps.tif"] == "1 file"
     assert "6 files" in counted.values()
-
-
-def test_too_little_disk_space_is_reported(tmp_path: Path) -> None:
-    check_disk_space(Cost({}, 1.0, 1, disk=1), tmp_path / "run")
-    with pytest.raises(SrganError, match=r"has \d+ MB of free space, the run takes 1000000000000 MB"):
-        check_disk_space(Cost({}, 1.0, 1, disk=10**18), tmp_path / "run")
 
 
 @pytest.mark.parametrize(("fraction", "phases"), [(1.0, {"pixel"}), (0.5, {"pixel", "adversarial"})])

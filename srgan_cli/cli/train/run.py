@@ -12,16 +12,11 @@ from srgan_cli.cli.console import info, progress_bar, warn, write_line
 from srgan_cli.cli.train.view import show_check, training_view
 from srgan_cli.system.devices import pick_device
 from srgan_cli.system.distributed import World
+from srgan_cli.system.files import check_space
 from srgan_cli.training.config import TrainConfig
 from srgan_cli.training.data.dataset import Dataset, load_dataset
 from srgan_cli.training.data.teacher import Teacher, TeacherCache, resolve_cache
-from srgan_cli.training.preflight import (
-    check_disk_space,
-    estimate_cost,
-    estimate_cost_with_cache,
-    find_misplaced,
-    find_problems,
-)
+from srgan_cli.training.preflight import estimate_cost, estimate_cost_with_cache, find_misplaced, find_problems
 from srgan_cli.training.run.folder import read_checkpoint, unused_folder
 from srgan_cli.training.run.initial_weights import InitialWeights, check_start, first_generator, prepare_run
 from srgan_cli.training.run.loggers import check_logger
@@ -86,7 +81,7 @@ def check_run(config: TrainConfig, max_pixels: int | None = None, *, numbered: b
     else:
         cost = estimate_cost(config, dataset, initial)
     show_check(list(find_problems(dataset, config, max_pixels=max_pixels)), cost, config)
-    check_disk_space(cost, config.run.folder)
+    check_space(config.run.folder, cost.disk)
 
 
 def _with_unused_folder(config: TrainConfig, *, verbose: bool) -> TrainConfig:

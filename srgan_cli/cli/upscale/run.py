@@ -2,7 +2,6 @@
 
 import os
 import time
-from collections.abc import Callable
 from contextlib import closing, nullcontext
 from dataclasses import replace
 from functools import partial
@@ -55,7 +54,12 @@ def run(request: UpscaleRequest) -> None:
         if pictures:
             _enlarge_pictures(pictures, BatchRunner(*start_workers(spec)), reporter, world, store)
         if videos:
-            _enlarge_videos(videos, request, upscaler, spec, start_workers, reporter, world, store)
+            check_installed(request.video)
+            os.environ.setdefault("SVT_LOG", "1")  # SVT-AV1 prints its settings otherwise
+            from srgan_cli.cli.upscale.video import VideoRun
+
+            for result in VideoRun(request, world, store, upscaler, spec, start_workers).results(videos):
+                reporter.report(result)
         files.copy_to_stdout()
         reporter.summarise(world.collect(store, (reporter.counts, reporter.failures)))
 
@@ -80,24 +84,6 @@ def _enlarge_pictures(tasks: list[Task], batch: BatchRunner, reporter: Reporter,
     ):
         for result in results:
             reporter.report(result)
-
-
-def _enlarge_videos(
-    tasks: list[Task],
-    request: UpscaleRequest,
-    upscaler: Upscaler,
-    spec: WorkerSpec,
-    start_workers: Callable[[WorkerSpec], list[Worker]],
-    reporter: Reporter,
-    world: World,
-    store: Store,
-) -> None:
-    check_installed(request.video)
-    os.environ.setdefault("SVT_LOG", "1")  # SVT-AV1 prints its settings otherwise
-    from srgan_cli.cli.upscale.video import VideoRun
-
-    for result in VideoRun(request, world, store, upscaler, spec, start_workers).results(tasks):
-        reporter.report(result)
 
 
 def _output(files: SpooledFiles, naming: Naming, scale: Scale) -> tuple[str, Naming]:

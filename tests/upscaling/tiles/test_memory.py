@@ -175,6 +175,7 @@ def test_a_whole_picture_that_does_not_fit_is_an_error() -> None:
 
 def test_too_little_disk_space_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     check_space(tmp_path, 1)
+    check_space(tmp_path / "new/folder", 1)
     monkeypatch.setattr(files.shutil, "disk_usage", lambda _: SimpleNamespace(free=2**20))
     with pytest.raises(SrganError, match=r"up to 2M are needed in .*, found 1M free"):
         check_space(tmp_path, 2**21)
