@@ -1,6 +1,6 @@
 """Measures how much enlarged video flickers, with and without --steady.
 
-    python benchmarks/video.py PICTURES [-m WEIGHTS] [--frames 16] [--write FOLDER]
+    python benchmarks/video.py PICTURES [-m WEIGHTS ...] [--frames 16] [--write FOLDER]
 
 Each clip is a window that moves over a photograph: it pans, turns, zooms, or pans behind an object that moves the other
 way. The motion is known, so that the warping error does not depend on an estimated flow: the mean squared difference
@@ -16,6 +16,7 @@ Every clip is downscaled by 4 (bicubic) and enlarged by bicubic, and by the weig
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from math import cos, radians, sin
 from pathlib import Path
 from typing import Annotated
@@ -164,20 +165,22 @@ def measure(clip: Clip, frames: list[Tensor], seconds: float) -> Row:
     return Row(*(float(np.mean(values)) for values in (errors, differences, psnr, sqd)), seconds)
 
 
-def enlarge_all(clip: Clip, upscaler: Upscaler, persistences: list[float]) -> Iterator[tuple[str, list[Tensor], float]]:
+def enlarge_all(clip: Clip, upscalers: list[Upscaler]) -> Iterator[tuple[str, list[Tensor], float]]:
     """Each method with its frames, and its seconds for a frame."""
     small = [downscale(frame, SCALE) for frame in clip.frames]
     yield "original", clip.frames, 0.0
     yield timed("bicubic", lambda frame: resize(frame, HEIGHT, WIDTH).clamp(0, 1), small)
-    name, enlarged, seconds = timed(
-        upscaler.name, lambda frame: upscaler.upscale(Picture(frame), scale=SCALE).pixels, small
-    )
-    yield name, enlarged, seconds
-    for persistence in persistences:
-        steadier = Steadier(persistence)
-        pairs = iter(enlarged)
+    for upscaler in upscalers:
+        name, enlarged, seconds = timed(upscaler.name, partial(enlarge, upscaler), small)
+        yield name, enlarged, seconds
+        pairs, steadier = iter(enlarged), Steadier()
         _, frames, more = timed("", lambda frame: steadier.steady(frame, next(pairs)), small)  # noqa: B023
-        yield f"{name} --steady, {persistence:g}", frames, seconds + more
+        yield f"{name} --steady", frames, seconds + more
+
+
+def enlarge(upscaler: Upscaler, frame: Tensor) -> Tensor:
+    """The frame enlarged."""
+    return upscaler.upscale(Picture(frame), scale=SCALE).pixels
 
 
 def timed(name: str, enlarge: Callable[[Tensor], Tensor], frames: list[Tensor]) -> tuple[str, list[Tensor], float]:
@@ -189,22 +192,21 @@ def timed(name: str, enlarge: Callable[[Tensor], Tensor], frames: list[Tensor]) 
 
 def main(
     pictures: Path,
-    model: Annotated[str, typer.Option("-m", "--model", help="Weights.")] = "srgan-x4",
+    model: Annotated[list[str] | None, typer.Option("-m", "--model", help="Weights. [default: srgan-x4]")] = None,
     frames: Annotated[int, typer.Option(help="Frames of a clip.")] = 16,
-    persistence: Annotated[list[float] | None, typer.Option(help="Values to try.")] = None,
     write: Annotated[Path | None, typer.Option(help="Folder for the frames of all results.")] = None,
 ) -> None:
     """Make the clips, enlarge them and print a table."""
     photographs = list(large_pictures(pictures, len(MOTIONS) + 1))
-    upscaler = Upscaler.load(model, device="cpu")
+    upscalers = [Upscaler.load(name, device="cpu") for name in model or ["srgan-x4"]]
     rows: dict[str, list[Row]] = {}
     for clip in make_clips(photographs, frames):
-        for name, results, seconds in enlarge_all(clip, upscaler, persistence or [0.7]):
+        for name, results, seconds in enlarge_all(clip, upscalers):
             rows.setdefault(name, []).append(measure(clip, results, seconds))
             if write:
                 write_frames(write / clip.name / name.replace(" ", "-"), results)
     for clip_number, clip_name in [*enumerate(MOTIONS), (None, "mean")]:
-        typer.echo(f"\n{clip_name}\n{'':28}warping   /bicubic  difference  PSNR    SQD      s/frame")
+        typer.echo(f"\n{clip_name}\n{'':36}warping   /bicubic  difference  PSNR    SQD      s/frame")
         for name, measured in rows.items():
             typer.echo(line(name, measured, rows["bicubic"], clip_number))
 
@@ -219,7 +221,7 @@ def line(name: str, measured: list[Row], bicubic: list[Row], number: int | None)
     values = (mean(measured, key) for key in ("temporal_difference", "psnr", "sqd", "seconds"))
     difference, psnr, sqd, seconds = values
     error = mean(measured, "warping_error")
-    return f"{name:26}{error:9.3f}{ratio:11.3f}{difference:12.3f}{psnr:8.2f}{sqd:9.4f}{seconds:9.3f}"
+    return f"{name:34}{error:9.3f}{ratio:11.3f}{difference:12.3f}{psnr:8.2f}{sqd:9.4f}{seconds:9.3f}"
 
 
 def large_pictures(folder: Path, count: int) -> Iterator[Tensor]:

@@ -111,6 +111,18 @@ def _values(plane: Any, name: str) -> np.ndarray[Any, Any]:
     return rows[: plane.height, : plane.width].astype(int)
 
 
+def damage(path: Path, number: int, part: float = 0.5, length: int = 20) -> Path:
+    """Overwrite bytes in a part of one packet of the video."""
+    with av.open(str(path)) as container:
+        packet = bytes(next(packet for at, packet in enumerate(container.demux(video=0)) if at == number))
+    data = bytearray(path.read_bytes())
+    first = data.index(packet) + int(len(packet) * part)
+    last = min(first + length, data.index(packet) + len(packet))
+    data[first:last] = b"\x5a" * (last - first)
+    path.write_bytes(data)
+    return path
+
+
 def packets(path: Path, kind: str) -> list[bytes]:
     """The packets of the first stream of a kind."""
     with av.open(str(path)) as container:
@@ -118,4 +130,4 @@ def packets(path: Path, kind: str) -> list[bytes]:
         return [bytes(packet) for packet in container.demux(stream) if packet.size]
 
 
-__all__ = ["REGULAR", "TICK", "av", "flat", "packets", "read_planes", "read_times", "texture", "write_clip"]
+__all__ = ["REGULAR", "TICK", "av", "damage", "flat", "packets", "read_planes", "read_times", "texture", "write_clip"]

@@ -4,7 +4,7 @@ import hashlib
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
 
@@ -26,8 +26,7 @@ from srgan_cli.upscaling.video.source import DEINTERLACE_HINT, probe, scan, time
 
 _SETTINGS, _LOCK = "settings", "lock"
 _DEINTERLACE_LEAD, _STEADY_LEAD = 2, 6
-"""Frames before a segment that deinterlacing looks at, and from which `--steady` carries detail on: after so many, a
-tenth of it is left."""
+"""Frames before a segment that deinterlacing looks at, and from which detail is held: after so many, 5 % of it is left."""
 
 
 @dataclass(frozen=True)
@@ -101,6 +100,8 @@ def plan_video(
 
     Raises PictureError for a file that is not a video, and UsageError for options that do not fit it.
     """
+    if options.steady is None:
+        options = replace(options, steady=not upscaler.is_kernel)
     found = probe(source)
     if found.is_interlaced and not options.deinterlace:
         raise PictureError("{path} is interlaced", DEINTERLACE_HINT, path=source)
@@ -114,7 +115,7 @@ def plan_video(
     if not times:
         message, start = "{path} has no frames from {start} s on", f"{float(options.start):g}"
         raise PictureError(message, "choose an earlier --start", path=source, start=start)
-    lead = max(_DEINTERLACE_LEAD * options.deinterlace, _STEADY_LEAD * options.steady)
+    lead = max(_DEINTERLACE_LEAD * options.deinterlace, _STEADY_LEAD * bool(options.steady))
     work = VideoWork(found if index.keys else found.with_times(index.times), settings, options, scale)
     folder = work_folder(target)
     segments = (SegmentTask(source, folder / f"{part.number:06}", part) for part in cut(times, index.keys, stop, lead))

@@ -26,7 +26,7 @@ def upscale(context: typer.Context, arguments: UpscaleArguments) -> None:
     143 terminated.
     """
     with gc_paused():
-        from srgan_cli.cli.upscale.request import UpscaleRequest
+        from srgan_cli.cli.upscale.request import PICTURE_OPTIONS, VIDEO_OPTIONS, UpscaleRequest
         from srgan_cli.cli.upscale.run import run, run_video
         from srgan_cli.system.memory import retain_freed_memory
         from srgan_cli.upscaling.scale import check_scale
@@ -36,7 +36,8 @@ def upscale(context: typer.Context, arguments: UpscaleArguments) -> None:
     video = is_video(inputs, out, arguments.form)
     check_scale(arguments.scale)
     _check(context, arguments, out, video=video)
-    request = UpscaleRequest.of(arguments, inputs, out, is_raw_video=video)
+    named = given_options(context, *VIDEO_OPTIONS, *PICTURE_OPTIONS)
+    request = UpscaleRequest.of(arguments, inputs, out, named=named, is_raw_video=video)
     if request.factory.policy.max_memory is None:  # retained memory would count towards the limit
         retain_freed_memory()
     (run_video if video else run)(request)

@@ -101,8 +101,12 @@ class UpscaleArguments:
         typer.Option("--deinterlace", help="Video: turn fields into frames; interlaced video is refused otherwise."),
     ] = False
     steady: Annotated[
-        bool, typer.Option("--steady", help="Video: hold detail together over time, so that it does not flicker.")
-    ] = False
+        bool | None,
+        typer.Option(
+            "--steady/--no-steady",
+            help="Video: hold detail together over time, so that it does not flicker. [default: for networks]",
+        ),
+    ] = None
     from_file: Annotated[
         str,
         typer.Option(

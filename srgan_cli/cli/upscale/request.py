@@ -1,5 +1,6 @@
 """A request to enlarge files, checked before any work."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from srgan_cli.batch.manifest import settings_digest
@@ -30,9 +31,9 @@ _IRRELEVANT_OPTIONS = {
     *("offline", "device", "devices", "on", "debug", "max_pixels", "compile", "no_config"),
 }
 """Options that do not change the pictures, or do so through the weights, which have a digest of their own."""
-_VIDEO_OPTIONS = ("codec", "crf", "preset", "start", "duration", "deinterlace", "steady")
+VIDEO_OPTIONS = ("codec", "crf", "preset", "start", "duration", "deinterlace", "steady")
 """Options that concern video alone."""
-_PICTURE_OPTIONS = ("consistent", "rgb_bands", "verify_tiles", "cog")
+PICTURE_OPTIONS = ("consistent", "rgb_bands", "verify_tiles", "cog")
 """Options that concern pictures alone."""
 _TILING_OPTIONS = {"tile", "max_memory", "verify_tiles"}
 """Options that do not change the pictures where tiled equals whole."""
@@ -79,7 +80,9 @@ class UpscaleRequest:
     """What srgan upscale is asked for."""
 
     arguments: UpscaleArguments
-    """The command line."""
+    """The command line, with the defaults of the file."""
+    named: Sequence[str]
+    """Those of VIDEO_OPTIONS and PICTURE_OPTIONS that the command line itself has, as it spells them."""
     inputs: list[str]
     out: str
     """The output; "" beside the only input."""
@@ -89,11 +92,14 @@ class UpscaleRequest:
     factory: UpscalerFactory
 
     @classmethod
-    def of(cls, arguments: UpscaleArguments, inputs: list[str], out: str, *, is_raw_video: bool) -> "UpscaleRequest":
+    def of(
+        cls, arguments: UpscaleArguments, inputs: list[str], out: str, *, named: Sequence[str], is_raw_video: bool
+    ) -> "UpscaleRequest":
         """The request of a command line with these inputs and output.  Raises UsageError."""
         policy = TilePolicy(arguments.tile, parse_bytes(arguments.max_memory) if arguments.max_memory else None)
         return cls(
             arguments=arguments,
+            named=named,
             inputs=inputs,
             out=out,
             naming=Naming(arguments.name, "" if is_raw_video else suffix_of(arguments.form)),
@@ -130,10 +136,10 @@ class UpscaleRequest:
 
     def check_video_options(self, has_videos: bool) -> None:
         """Raises UsageError for an option that concerns video alone where there is none, or pictures alone."""
-        for name in _PICTURE_OPTIONS if has_videos else _VIDEO_OPTIONS:
-            if getattr(self.arguments, name):
-                kind = "pictures" if has_videos else "video"
-                raise UsageError(f"--{name.replace('_', '-')} is for {kind}", "leave it out")
+        kind, unfit = ("pictures", PICTURE_OPTIONS) if has_videos else ("video", VIDEO_OPTIONS)
+        for option in self.named:
+            if option.removeprefix("--").replace("-", "_") in unfit:
+                raise UsageError(f"{option} is for {kind}", "leave it out")
 
     def sharing_machine(self, world: World) -> "UpscaleRequest":
         """The same, with tiles that leave memory to the other workers on this machine, if there are any."""
@@ -167,9 +173,13 @@ class UpscaleRequest:
     def settings_digest(self, upscaler: Upscaler, scale: float) -> str:
         """Everything that outputs depend on except inputs; options of some kinds of files only where they are given."""
         irrelevant = _IRRELEVANT_OPTIONS | (_TILING_OPTIONS if upscaler.generator.exact_tiles else set())
-        irrelevant |= {name for name in (*_VIDEO_OPTIONS, "cog", "rgb_bands") if not getattr(self.arguments, name)}
+        irrelevant |= {name for name in (*VIDEO_OPTIONS, "cog", "rgb_bands") if _is_unset(name, getattr(self.arguments, name))}
         options = {key: value for key, value in vars(self.arguments).items() if key not in irrelevant}
         return settings_digest(upscaler, {**options, "scale": float(scale)})
+
+
+def _is_unset(name: str, value: object) -> bool:
+    return value in (None, "") or (value is False and name != "steady")
 
 
 def _options(arguments: UpscaleArguments) -> UpscaleOptions:

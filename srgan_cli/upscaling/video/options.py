@@ -42,8 +42,8 @@ class VideoOptions:
     """Seconds to enlarge; None up to the end."""
     deinterlace: bool = False
     """Turn fields into frames."""
-    steady: bool = False
-    """Hold the generator's detail together over time."""
+    steady: bool | None = None
+    """Hold detail together over time; None does so for networks."""
 
 
 def is_video_name(path: PurePath) -> bool:
@@ -72,7 +72,7 @@ def parse_time(text: str, option: str) -> Fraction:
 
 def check_installed(options: VideoOptions) -> None:
     """Raises UsageError where a library for video is missing."""
-    needed = {"av": "video"} | ({"cv2": "--steady"} if options.steady else {})
+    needed = {"av": "video"} | ({} if options.steady is False else {"cv2": "--steady"})
     for module, purpose in needed.items():
         if find_spec(module) is None:
             raise UsageError(f"{purpose} needs the package {module}", "pip install 'srgan-cli[video]'")

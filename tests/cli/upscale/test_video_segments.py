@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from clips import read_planes, read_times, write_clip
+from clips import damage, read_planes, read_times, write_clip
 from support import Outcome
 
 from srgan_cli.batch import video
@@ -88,11 +88,7 @@ def test_a_damaged_video_is_enlarged_as_far_as_it_goes(tmp_path: Path, srgan: Sr
 
 
 def test_damaged_packets_are_reported(tmp_path: Path, srgan: Srgan) -> None:
-    source = write_clip(tmp_path / "in.mkv", codec="mpeg4", size=(96, 128))
-    data = bytearray(source.read_bytes())
-    middle = len(data) // 2
-    data[middle : middle + 60] = b"\x5a" * 60
-    source.write_bytes(data)
+    source = damage(write_clip(tmp_path / "in.mkv", codec="mpeg4", size=(96, 128)), 8)
     done = srgan("upscale", *BICUBIC, source, tmp_path / "out.mkv")
     assert (done.code, "is damaged" in done.err) == (1, True)
     assert len(read_times(tmp_path / "out.mkv")) >= 20
