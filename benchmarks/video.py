@@ -9,7 +9,7 @@ Blind Video Temporal Consistency, 2018), on values 0…255. The temporal differe
 between two frames that follow each other. PSNR is that of Y without a border of 4 pixels, SQD that of
 `srgan score`, both of every fourth frame.
 
-Every clip is downscaled by 4 (bicubic) and enlarged by bicubic, and by the weights frame by frame and with --steady.
+Every clip is downscaled by 4 (bicubic) and enlarged by bicubic, and all weights frame by frame and with --steady.
 `original` is the clip itself. Seconds are for a frame.
 """
 

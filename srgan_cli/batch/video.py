@@ -26,7 +26,8 @@ from srgan_cli.upscaling.video.source import DEINTERLACE_HINT, probe, scan, time
 
 _SETTINGS, _LOCK = "settings", "lock"
 _DEINTERLACE_LEAD, _STEADY_LEAD = 2, 6
-"""Frames before a segment that deinterlacing looks at, and from which detail is held: after so many, 5 % of it is left."""
+"""Frames before a segment that deinterlacing looks at, and from which `--steady` carries on: after so many, 5 % of a
+frame is left."""
 
 
 @dataclass(frozen=True)

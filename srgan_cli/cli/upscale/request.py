@@ -173,7 +173,9 @@ class UpscaleRequest:
     def settings_digest(self, upscaler: Upscaler, scale: float) -> str:
         """Everything that outputs depend on except inputs; options of some kinds of files only where they are given."""
         irrelevant = _IRRELEVANT_OPTIONS | (_TILING_OPTIONS if upscaler.generator.exact_tiles else set())
-        irrelevant |= {name for name in (*VIDEO_OPTIONS, "cog", "rgb_bands") if _is_unset(name, getattr(self.arguments, name))}
+        irrelevant |= {
+            name for name in (*VIDEO_OPTIONS, "cog", "rgb_bands") if _is_unset(name, getattr(self.arguments, name))
+        }
         options = {key: value for key, value in vars(self.arguments).items() if key not in irrelevant}
         return settings_digest(upscaler, {**options, "scale": float(scale)})
 

@@ -27,7 +27,7 @@ class Steadier:
 
     The result before is moved along the optical flow of the input, and does not count where the content was hidden, or
     looks different.  What downscaling would show of the change is taken back: at the resolution of the input, each
-    frame is as the generator enlarged it.  A scene cut begins anew.  Holds the last frame and its result.
+    frame is as the generator enlarged it.  A scene cut starts again.  Holds the last frame and its result.
     """
 
     persistence: float = PERSISTENCE

@@ -33,7 +33,7 @@ def assert_same(one: Path, other: Path) -> None:
 
 
 @pytest.mark.usefixtures("short_segments")
-@pytest.mark.parametrize("options", [(), ("--deinterlace",), ("--steady",)])
+@pytest.mark.parametrize("options", [(), ("--deinterlace",), ("--no-steady",)])
 def test_an_interrupted_run_goes_on_and_gives_the_same(
     tmp_path: Path, srgan: Srgan, monkeypatch: pytest.MonkeyPatch, weights: Path, options: tuple[str, ...]
 ) -> None:
