@@ -238,7 +238,7 @@ FAMILIES = {
 WORDS = {
     "EXIF": "exif|thumbnail|multi-picture",
     "XMP": "xmp|gain map|depth|c2pa|motion photo",
-    "IPTC": "iptc|photoshop",
+    "IPTC": "iptc|photoshop|layers",
     "profile": "profile|cmyk|lab|grey",
     "texts": "text|comment|chunks|background|gamma|chromaticities|significant|light|time of|damaged",
     "C2PA": "c2pa|jumbf",
@@ -256,7 +256,7 @@ UNIMPORTANT = {
     *("SMinSampleValue", "SMaxSampleValue", "PreviewImage", "PreviewImageStart", "PreviewImageLength"),
     *("BitDepth", "ColorType", "Filter", "Interlace", "Palette", "Transparency", "AnimationFrames", "ProfileName"),
     *("PaletteHistogram", "PixelsPerUnitX", "PixelsPerUnitY", "PixelUnits", "BackgroundColor"),
-    *("PhotoshopThumbnail", "NumSlices", "SlicesGroupName"),
+    *("PhotoshopThumbnail", "NumSlices", "SlicesGroupName", "ColorMode", "NumChannels", "LayerCount"),
 }
 """Tags that describe how pixels are stored, which the output has in its own way."""
 

@@ -134,7 +134,7 @@ def read_metadata(file: IO[bytes], pages: Sequence[tuple[int, Tags]], index: int
         dpi, ratio = resolution_of(build_exif(resolution) if resolution else None)
     except PARSE_ERRORS:
         return Metadata(place=here), [*notes, "its EXIF is damaged and dropped"]
-    resources = photoshop.from_profile(_as_bytes(tags, _PHOTOSHOP) or _as_bytes(tags, _IPTC))
+    resources = photoshop.from_profile(_as_bytes(tags, _PHOTOSHOP), iptc=_as_bytes(tags, _IPTC))
     packet = bytes(packet) if packet else None
     return finish(Metadata(exif, packet, dpi, here, pixel_ratio=ratio, photoshop=resources), notes)
 
@@ -278,7 +278,7 @@ def tags_for(metadata: Metadata, icc_profile: bytes | None) -> dict[int, Any]:
     if metadata.pixel_ratio:
         tags |= {282: metadata.pixel_ratio[0], 283: metadata.pixel_ratio[1], 296: 1}
     if metadata.photoshop:
-        iptc = photoshop.iptc(metadata.photoshop)
+        iptc = photoshop.find_iptc(metadata.photoshop)
         tags |= {_PHOTOSHOP: metadata.photoshop} | ({_IPTC: iptc} if iptc else {})
     if metadata.xmp:
         tags[_XMP] = metadata.xmp

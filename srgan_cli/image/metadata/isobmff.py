@@ -10,14 +10,20 @@ from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 
-from srgan_cli.image.metadata import xmp
+from srgan_cli.image.metadata import photoshop, xmp
 from srgan_cli.image.metadata.colour import NO_COLOUR, SRGB_PRIMARIES, SRGB_TRANSFER, Colour, from_cicp
+from srgan_cli.image.metadata.exif import EXIF_PREFIX
 from srgan_cli.image.metadata.metadata import Metadata
 
 Box = tuple[bytes, bytes]
 """Name and content."""
 _C2PA = bytes.fromhex("d8fec3d61b0e483c92975828877ec481")
 _XMP = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
+_EXIF, _IPTC = b"JpgTiffExif->JP2", bytes.fromhex("33c7a4d2b81d4723a0baf1a3e097ad38")
+_PHOTOSHOP = bytes.fromhex("2c4c0100850440b9a03e562148d6dfeb")
+_GEOTIFF = bytes.fromhex("b14bf8bd083d4b43a5ae8cd7d5a6ce03")
+_WITH_PROFILE = (b"\2", b"\3")
+"""The methods of colour that have an ICC profile."""
 _ALPHA = (b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha", b"urn:mpeg:hevc:2015:auxid:1")
 _AUXILIARY = {
     b"gainmap": "gain map",
@@ -47,10 +53,24 @@ def boxes(data: bytes) -> Iterator[Box]:
         offset = end
 
 
-def read_xmp(data: bytes) -> bytes | None:
-    """The XMP of a JPEG 2000 file, or None.  Source: XMP specification part 3, 1.1.5."""
-    found = (content for name, content in boxes(data) if name == b"uuid" and content.startswith(_XMP))
-    return next((content.removeprefix(_XMP) for content in found), None)
+def read_jp2(data: bytes) -> tuple[Metadata, bytes | None, list[str]]:
+    """The metadata and the profile in the boxes of a JPEG 2000 file, and a note on every box that is dropped.
+
+    Sources: ISO/IEC 15444-1, annex I; XMP specification part 3, 1.1.5.
+    """
+    outer = [box for box in boxes(data) if box[0] != b"jp2c"]
+    header = boxes(dict(outer).get(b"jp2h", b""))
+    profiles = [content[3:] for name, content in header if name == b"colr" and content[:1] in _WITH_PROFILE]
+    found = {content[:16]: content[16:] for name, content in outer if name == b"uuid"}
+    metadata = Metadata(
+        exif=found.get(_EXIF, b"").removeprefix(EXIF_PREFIX) or None,
+        xmp=found.get(_XMP),
+        photoshop=photoshop.from_profile(found.get(_PHOTOSHOP, b""), iptc=found.get(_IPTC, b"")),
+    )
+    others = set(found) - {_EXIF, _XMP, _IPTC, _PHOTOSHOP, _GEOTIFF}
+    notes = [f"its {len(others)} boxes of other programs are dropped"] if others else []
+    notes += ["its XML boxes are dropped"] if b"xml " in dict(outer) else []
+    return metadata, profiles[0] if profiles else None, notes
 
 
 @dataclass(frozen=True)

@@ -24,14 +24,16 @@ _PORTABLE = {_IPTC, 0x040A, 0x040B, 0x0BB7}
 """IPTC, the flag and the address of copyright, and the name of the clipping path."""
 
 
-def from_profile(block: bytes) -> bytes | None:
+def from_profile(block: bytes, *, iptc: bytes = b"") -> bytes | None:
     """The resources of a block that holds them or IPTC alone; None if nothing is left.
 
+    `iptc` is added where the block has none.
     What is wrong for another size or stored elsewhere is left out.  Clipping paths stay: their points are fractions of
     the size.
     """
     block = block.removeprefix(PREFIX)
     block = from_iptc(block) if block.startswith(_IPTC_MARK) else block
+    block += from_iptc(iptc) if iptc and not find_iptc(block) else b""
     return b"".join(_resource(*resource) for resource in _resources(block) if resource[1] not in _STALE) or None
 
 
@@ -46,7 +48,7 @@ def from_iptc(iptc: bytes) -> bytes:
     return _resource(b"8BIM", _IPTC, b"\0\0", iptc)
 
 
-def iptc(block: bytes) -> bytes | None:
+def find_iptc(block: bytes) -> bytes | None:
     """The IPTC in resources, or None."""
     return next((content for _, number, _, content in _resources(block) if number == _IPTC), None)
 

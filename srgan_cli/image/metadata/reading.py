@@ -39,10 +39,11 @@ def read_metadata(image: Image.Image, data: bytes, page: int = 0) -> tuple[Metad
         found = _with_resources(found, image)
     elif image.format == "WEBP":
         notes = _dropped_riff_chunks(data)
-    found = _with_info(found, image)
-    if image.format == "JPEG2000":
-        found = replace(found, xmp=isobmff.read_xmp(data))
-    return finish(found, notes)
+    elif image.format == "JPEG2000":
+        found, profile, notes = isobmff.read_jp2(data)
+        image.info |= {"exif": found.exif, "xmp": found.xmp}
+        _add_profile(image, profile)
+    return finish(_with_info(found, image), notes)
 
 
 def _dropped_riff_chunks(data: bytes) -> list[str]:

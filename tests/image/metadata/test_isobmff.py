@@ -6,12 +6,12 @@ from io import BytesIO
 from pathlib import Path
 
 import pytest
-from PIL import Image, features
+from PIL import Image, ImageCms, features
 
 from srgan_cli.image.io import read_picture
-from srgan_cli.image.metadata import isobmff, xmp
+from srgan_cli.image.metadata import isobmff, photoshop, xmp
 from srgan_cli.image.metadata.colour import NO_COLOUR, Colour, from_cicp
-from srgan_cli.image.metadata.metadata import Metadata
+from srgan_cli.image.metadata.metadata import Metadata, build_exif
 
 PACKET = b"<x:xmpmeta/>"
 
@@ -100,3 +100,22 @@ def test_xmp_of_jpeg_2000_is_read(tmp_path: Path) -> None:
     head, mark, rest = file.getvalue().partition(b"jp2c")
     (tmp_path / "a.jp2").write_bytes(head[:-4] + packet + head[-4:] + mark + rest)
     assert read_picture(tmp_path / "a.jp2").metadata.xmp == PACKET
+
+
+def test_boxes_of_jpeg_2000_are_kept_or_reported(tmp_path: Path) -> None:
+    profile, exif = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes(), build_exif({271: "Camera"})
+    iptc = b"\x1c\x02\x05\x00\x05A cat"
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.jp2")
+    outer = dict(isobmff.boxes((tmp_path / "a.jp2").read_bytes()))
+    inner = dict(isobmff.boxes(outer[b"jp2h"])) | {b"colr": b"\2\0\0" + profile}
+    outer[b"jp2h"] = b"".join(box(*part) for part in inner.items())
+    known = {"be7acfcb97a942e89c71999491e3afac": b"<x/>", "33c7a4d2b81d4723a0baf1a3e097ad38": iptc}
+    uuids = [(b"uuid", bytes.fromhex(name) + content) for name, content in known.items()]
+    uuids += [(b"uuid", b"JpgTiffExif->JP2" + exif), (b"uuid", bytes(20)), (b"xml ", b"<a/>")]
+    parts = [*outer.items()]
+    (tmp_path / "a.jp2").write_bytes(b"".join(box(*part) for part in (*parts[:-1], *uuids, parts[-1])))
+    picture = read_picture(tmp_path / "a.jp2")
+    assert (picture.icc_profile, picture.metadata.xmp) == (profile, b"<x/>")
+    assert b"Camera" in (picture.metadata.exif or b"")
+    assert picture.metadata.photoshop == photoshop.from_iptc(iptc)
+    assert picture.notes == ("its 1 boxes of other programs are dropped", "its XML boxes are dropped")

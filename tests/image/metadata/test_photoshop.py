@@ -58,4 +58,13 @@ def test_iptc_alone_in_tiff(tmp_path: Path, as_integers: bool) -> None:
     if as_integers:  # as Photoshop writes it
         as_bytes, integers = (struct.pack("<HHL", 33723, kind, len(padded) // size) for kind, size in ((7, 1), (4, 4)))
         (tmp_path / "a.tif").write_bytes((tmp_path / "a.tif").read_bytes().replace(as_bytes, integers))
-    assert photoshop.iptc(read_picture(tmp_path / "a.tif").metadata.photoshop or b"") == padded
+    assert photoshop.find_iptc(read_picture(tmp_path / "a.tif").metadata.photoshop or b"") == padded
+
+
+def test_iptc_of_a_tiff_stands_beside_other_resources(tmp_path: Path) -> None:
+    tags = ImageFileDirectory_v2()
+    for tag, content in ((34377, resource(2000, bytes(26))), (33723, IPTC)):
+        tags.tagtype[tag], tags[tag] = 7, content
+    Image.new("L", (8, 8)).save(tmp_path / "a.tif", tiffinfo=tags)
+    found = read_picture(tmp_path / "a.tif").metadata.photoshop or b""
+    assert (photoshop.find_iptc(found), found.startswith(resource(2000, bytes(26)))) == (IPTC, True)
