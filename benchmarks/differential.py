@@ -165,7 +165,7 @@ def decode(path: Path) -> NDArray[np.uint8] | None:
     """The first picture of a file, (H, W, 4), upright; None if neither libvips nor Pillow reads it."""
     try:
         image = pyvips.Image.new_from_file(str(path), fail_on="error").autorot()
-        return as_levels(image)
+        return as_levels(image) if image.max() else decode_with_pillow(path)  # libvips reads Zstandard as zeros
     except (pyvips.Error, UnicodeDecodeError):
         return decode_with_pillow(path)
 
@@ -186,7 +186,8 @@ def decode_with_pillow(path: Path) -> NDArray[np.uint8] | None:
     """The same by Pillow."""
     try:
         with Image.open(path) as image:
-            return np.asarray(image.convert("RGBA"))
+            levels = image.point(lambda level: level / 257).convert("L") if image.mode.startswith("I") else image
+            return np.asarray(levels.convert("RGBA"))
     except Exception:  # whatever a decoder raises for a damaged file
         return None
 
@@ -220,7 +221,8 @@ def tags(entry: dict[str, object]) -> dict[str, set[tuple[str, str]]]:
         group, _, name = key.partition(":")
         family = next((family for pattern, family in FAMILIES.items() if re.match(pattern, group)), "")
         if (family and name not in UNIMPORTANT and value not in ("", None)) or name == "Comment":
-            found[family or "texts"].add((name, f"{value:.3g}" if isinstance(value, float) else str(value)))
+            text = f"{value:.3g}" if isinstance(value, float) else str(value)
+            found[family or "texts"].add((name, "" if name in SCALED else text))
     return found
 
 
@@ -245,6 +247,8 @@ WORDS = {
     "pictures": "picture|preview",
 }
 """What a warning calls a family."""
+SCALED = {"ImageDescription", "GDALMetadata"}
+"""Tags that may say something about the size, so that their values change."""
 UNIMPORTANT = {
     *("ImageWidth", "ImageHeight", "ExifImageWidth", "ExifImageHeight", "Orientation", "BitsPerSample", "Compression"),
     *("PhotometricInterpretation", "StripOffsets", "StripByteCounts", "RowsPerStrip", "SamplesPerPixel", "Predictor"),
@@ -257,6 +261,7 @@ UNIMPORTANT = {
     *("BitDepth", "ColorType", "Filter", "Interlace", "Palette", "Transparency", "AnimationFrames", "ProfileName"),
     *("PaletteHistogram", "PixelsPerUnitX", "PixelsPerUnitY", "PixelUnits", "BackgroundColor"),
     *("PhotoshopThumbnail", "NumSlices", "SlicesGroupName", "ColorMode", "NumChannels", "LayerCount"),
+    *("JPEGProc", "OtherImage", "OtherImageStart", "OtherImageLength"),
 }
 """Tags that describe how pixels are stored, which the output has in its own way."""
 

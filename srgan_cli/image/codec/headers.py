@@ -13,7 +13,12 @@ from srgan_cli.image.metadata import png
 from srgan_cli.image.metadata.isobmff import boxes
 
 _GAP = rb"(?:\s|#[^\n]*\n)+"
-_NETPBM = re.compile(rb"P([56])" + _GAP + rb"(\d+)" + _GAP + rb"(\d+)" + _GAP + rb"(\d+)\s")
+_NETPBM = re.compile(rb"P([2356])" + _GAP + rb"(\d+)" + _GAP + rb"(\d+)" + _GAP + rb"(\d+)\s")
+_NETPBM_CHANNELS = {b"2": 1, b"3": 3, b"5": 1, b"6": 3}
+_NETPBM_TEXT = (b"2", b"3")
+_JPEG_2000_SIZE = re.compile(rb"\xff\x4f\xff\x51.{38}(.)", re.DOTALL)
+"""The marker of the size, which ends in the depth of the first channel.  Source: ITU-T T.800, A.5.1."""
+_SGI_DEPTH_OFFSET = 3
 _HEAD_BYTES = 65_536
 _PNG_DEPTH_OFFSET = 24
 _CHANNELS = {0: 1, 2: 3, 4: 2, 6: 4}
@@ -58,18 +63,28 @@ def bits_per_channel(image: Image.Image, file: IO[bytes]) -> int:
         return 16 if found and int(found[4]) > 255 else 8
     if image.format == "AVIF":
         return _av1_bits(head)
+    if image.format == "SGI":
+        return 8 * head[_SGI_DEPTH_OFFSET]
+    if image.format == "JPEG2000":
+        found = _JPEG_2000_SIZE.search(head)
+        return (found[1][0] & 0x7F) + 1 if found else 8
     if image.format in ("BMP", "DIB"):  # BGR;16 are 16 bits a pixel
         return 8
     return 16 if ";16" in " ".join(str(tile[3]) for tile in getattr(image, "tile", ())) else 8
 
 
 def read_netpbm(data: bytes) -> Values:
-    """The values (H, W, C) of a binary PGM or PPM of 16 bits, scaled to 0…65535.  Raises ValueError for others."""
+    """The values (H, W, C) of a PGM or PPM of 16 bits, scaled to 0…65535.  Raises ValueError for a damaged one."""
     found = _NETPBM.match(data)
     if found is None:
-        raise ValueError("a PGM or PPM that is not binary")
-    channels, (width, height, top) = {b"5": 1, b"6": 3}[found[1]], (int(found[number]) for number in (2, 3, 4))
-    values = np.frombuffer(data, ">u2", height * width * channels, found.end()).reshape(height, width, channels)
+        raise ValueError("a PGM or PPM with a damaged header")
+    channels, (width, height, top) = _NETPBM_CHANNELS[found[1]], (int(found[number]) for number in (2, 3, 4))
+    count = height * width * channels
+    if found[1] in _NETPBM_TEXT:
+        flat = np.array(data[found.end() :].split(maxsplit=count)[:count], np.int64)
+    else:
+        flat = np.frombuffer(data, ">u2", count, found.end())
+    values = flat.reshape(height, width, channels)
     scaled: Values = np.rint(np.minimum(values, top) * (65_535 / top)).astype(np.uint16)
     return scaled
 
@@ -77,10 +92,10 @@ def read_netpbm(data: bytes) -> Values:
 def after_netpbm(data: bytes) -> bytes:
     """What follows the first picture of a binary PGM or PPM."""
     found = _NETPBM.match(data)
-    if not found:
+    if not found or found[1] in _NETPBM_TEXT:
         return b""
     width, height, top = (int(found[number]) for number in (2, 3, 4))
-    return data[found.end() + width * height * {b"5": 1, b"6": 3}[found[1]] * (1 + (top > 255)) :]
+    return data[found.end() + width * height * _NETPBM_CHANNELS[found[1]] * (1 + (top > 255)) :]
 
 
 def _read_head(file: IO[bytes]) -> bytes:

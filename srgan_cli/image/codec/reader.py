@@ -26,7 +26,7 @@ from srgan_cli.image.codec.pillow import (
     without_assumed_profile,
     without_unused_alpha,
 )
-from srgan_cli.image.codec.raster import Raster, Rows, Values
+from srgan_cli.image.codec.raster import Raster, Rows, Values, apply_exif_orientation
 from srgan_cli.image.decoders import gif, jp2
 from srgan_cli.image.decoders import png as png_repair
 from srgan_cli.image.decoders.base import DAMAGED_HINT, DECODE_BYTES_PER_PIXEL, ImageReader, reopen
@@ -42,6 +42,8 @@ from srgan_cli.system.files import check_unchanged, file_stamp
 
 _HEAD_BYTES = 64
 _ANIMATED = ("PNG", "WEBP", "AVIF")
+_DEEP = ("PPM", "HEIF", "AVIF", "JPEG2000")
+"""Formats of which other decoders read more than the 8 bits of Pillow."""
 
 
 @contextmanager
@@ -151,7 +153,8 @@ class PillowReader(ImageReader):
         self.redecodes = self.count > 1 and not self.animated
         self.loop = int(image.info.get("loop") or 0)
         self.bits = jxl.bits if jxl else headers.bits_per_channel(image, file)
-        self.is_deep = self.bits > 8 and self.format in ("PPM", "HEIF", "AVIF") and not self.animated
+        self.is_deep = self.bits > 8 and self.format in _DEEP and not self.animated
+        self.is_deep = self.is_deep and not (self.format == "JPEG2000" and _is_deep(image))
         self.drops_frames = bool(jxl and jxl.is_animated)
         if jxl:
             without_assumed_profile(image)
@@ -237,13 +240,16 @@ class PillowReader(ImageReader):
         if self.format == "AVIF":
             values = vips.read_deep_avif(self.data, self.bits)
             return values[..., ::3] if self.image.mode in ("L", "LA") else values
+        if self.format == "JPEG2000":
+            values = jp2.read_deep(self.path, self.data, self.bits)
+            return apply_exif_orientation(values, self._orientation(index))
         return headers.read_netpbm(self.data)
 
     def _dropped_notes(self) -> list[str]:
         notes = ["the default image of its animation is dropped"] if self.has_default_image else []
         if self.drops_frames:
             notes.append("its animation is reduced to the first frame")
-        notes += dropped_pictures(self.image) + trailing_note(headers.after_netpbm(self.data))
+        notes += dropped_pictures(self.image, self.data) + trailing_note(headers.after_netpbm(self.data))
         return [*self.notes, *notes]
 
 

@@ -1,4 +1,4 @@
-"""The georeference of a JPEG 2000 file: GeoJP2, a GeoTIFF of one pixel in a box.
+"""What Pillow does not read of JPEG 2000: colour of more than 8 bits, and GeoJP2, a GeoTIFF of one pixel in a box.
 
 Source: The "GeoTIFF Box" Specification for JPEG 2000 Metadata (GeoJP2), 2004; ISO/IEC 15444-1, annex I.
 """
@@ -7,13 +7,34 @@ from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 
+import numpy as np
+
+from srgan_cli.errors import PictureError
 from srgan_cli.image.codec import tiff
+from srgan_cli.image.codec.raster import Values
 from srgan_cli.image.geo.place import Place
 from srgan_cli.image.metadata.metadata import PARSE_ERRORS
 
 _GEOTIFF = bytes.fromhex("b14bf8bd083d4b43a5ae8cd7d5a6ce03")
 _GML = b"gml.data"
 _MAX_BYTES = 2**24
+
+
+def read_deep(path: Path, data: bytes, bits: int) -> Values:
+    """The values of a picture of more than 8 bits, scaled to 16; Pillow turns white into black where it is in colour.
+
+    Raises PictureError without the library that reads it.
+    """
+    try:
+        import imagecodecs
+    except ImportError as error:
+        found, hint = "{path} is a JPEG 2000 of {bits} bits a channel in colour", "pip install 'srgan-cli[tiff]'"
+        raise PictureError(found, hint, path=path, bits=bits) from error
+    values = imagecodecs.jpeg2k_decode(data)
+    if values.dtype != np.uint16:
+        raise PictureError("{path} has samples of the type {found}", "convert it first", path=path, found=values.dtype)
+    scaled: Values = np.rint(values * (65_535 / (2**bits - 1))).astype(np.uint16)
+    return scaled.reshape(*scaled.shape[:2], -1)
 
 
 def read_place(path: Path, height: int, width: int) -> tuple[Place | None, list[str]]:

@@ -1,8 +1,11 @@
 """Pictures that Pillow cannot open, and libvips reads."""
 
+import struct
+import sys
 from io import BytesIO
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -95,3 +98,41 @@ def test_what_follows_the_end_is_reported(tmp_path: Path, suffix: str) -> None:
     assert read_picture(path).notes == ()
     path.write_bytes(path.read_bytes() + b"\0a secret")
     assert any("what follows its end (9 bytes)" in note for note in next(open_pictures(path).streams()).header.notes)
+
+
+@pytest.mark.parametrize("bits", [12, 16])
+def test_colour_of_a_deep_jpeg_2000_keeps_its_bits_and_white(tmp_path: Path, bits: int) -> None:
+    imagecodecs = pytest.importorskip("imagecodecs")
+    values = np.random.default_rng(0).integers(0, 2**bits, (16, 16, 3)).astype(np.uint16)
+    values[0] = 2**bits - 1
+    (tmp_path / "a.jp2").write_bytes(imagecodecs.jpeg2k_encode(values, bitspersample=bits, level=0, reversible=True))
+    picture = read_picture(tmp_path / "a.jp2")
+    assert (picture.depth, picture.metadata.coded_bits) == (16, 12 if bits == 12 else None)
+    assert np.allclose(picture.pixels.numpy() * (2**bits - 1), np.moveaxis(values, -1, 0), atol=0.1)
+
+
+def test_a_deep_jpeg_2000_needs_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    imagecodecs = pytest.importorskip("imagecodecs")
+    (tmp_path / "a.jp2").write_bytes(imagecodecs.jpeg2k_encode(np.zeros((8, 8, 3), np.uint16), level=0))
+    monkeypatch.setitem(sys.modules, "imagecodecs", None)
+    with pytest.raises(PictureError, match="JPEG 2000 of 16 bits"):
+        read_picture(tmp_path / "a.jp2")
+
+
+@pytest.mark.parametrize(("magic", "channels"), [("P2", 1), ("P3", 3)])
+def test_sixteen_bits_as_text_are_kept(tmp_path: Path, magic: str, channels: int) -> None:
+    (tmp_path / "a.ppm").write_text(f"{magic}\n2 1\n# a comment\n1000\n{'1000 ' * channels}\n{'3 ' * channels}\n")
+    picture = read_picture(tmp_path / "a.ppm")
+    assert picture.depth == 16
+    assert (picture.pixels[:, 0, 1] * 1000).tolist() == pytest.approx([3] * channels, abs=0.01)
+
+
+def test_pictures_of_other_formats_that_are_not_read_are_reported(tmp_path: Path) -> None:
+    cards = [f"{name:8}= {value:>20}" for name, value in (("SIMPLE", "T"), ("BITPIX", 8), ("NAXIS", 3))]
+    cards += [f"{f'NAXIS{axis}':8}= {size:>20}" for axis, size in ((1, 2), (2, 2), (3, 3))]
+    header = "".join(f"{card:80}" for card in [*cards, "END"])
+    (tmp_path / "a.fits").write_bytes(f"{header:2880}".encode() + bytes(2880))
+    assert "its 2 further pictures are dropped" in read_picture(tmp_path / "a.fits").notes
+    deep = struct.pack(">hBBHHHHll", 474, 0, 2, 3, 2, 2, 3, 0, 65535).ljust(512, b"\0") + bytes(24)
+    (tmp_path / "a.sgi").write_bytes(deep)
+    assert read_picture(tmp_path / "a.sgi").notes == ("its 16 bits a channel are reduced to 8",)
