@@ -1,1 +1,1 @@
-"""Readers: their base class, that of TIFF, and those of files that Pillow and libvips refuse or read wrongly."""
+"""Readers: their base class, those of TIFF and GIF, and those of files that Pillow and libvips misread or refuse."""
