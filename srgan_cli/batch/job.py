@@ -11,10 +11,11 @@ from srgan_cli.batch.pixel_budget import PixelBudget
 from srgan_cli.batch.task import UpscaleOptions
 from srgan_cli.errors import PictureError, SrganError
 from srgan_cli.image.codec import tiff
+from srgan_cli.image.codec.capabilities import check_size, output_format
 from srgan_cli.image.codec.raster import ValueRange
 from srgan_cli.image.geo.cog import KEPT_TAGS
 from srgan_cli.image.geo.export import kept_files
-from srgan_cli.image.io import check_samples, check_size, output_format, picture_losses
+from srgan_cli.image.io import check_samples, picture_losses
 from srgan_cli.image.picture import ImageStream, Picture
 from srgan_cli.image.sequence import (
     ImageSequence,

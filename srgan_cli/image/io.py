@@ -10,7 +10,6 @@ from srgan_cli.image.codec import tiff, writer
 from srgan_cli.image.codec.capabilities import (
     FALLBACK_SUFFIX,
     FORMAT_CAPABILITIES,
-    FORMATS,
     check_size,
     output_format,
 )
@@ -25,21 +24,6 @@ from srgan_cli.image.metadata.metadata import Metadata
 from srgan_cli.image.picture import ImageStream, Picture
 from srgan_cli.system.files import atomic_write
 
-__all__ = [
-    "FORMATS",
-    "ImageStream",
-    "Metadata",
-    "Picture",
-    "check_samples",
-    "check_size",
-    "output_format",
-    "picture_losses",
-    "picture_size",
-    "read_picture",
-    "to_raster",
-    "writable_suffix",
-    "write_picture",
-]
 _DTYPES = {8: np.uint8, 16: np.uint16}
 _LEAST_SHOWN = 0.1
 """The least part of a range of values that lies in 0…1, in a format that clips the rest."""

@@ -8,7 +8,13 @@ from pathlib import Path
 
 from srgan_cli.errors import PictureError
 from srgan_cli.image.codec import writer
-from srgan_cli.image.codec.capabilities import DEFAULT_ENCODING, FORMAT_CAPABILITIES, Encoding
+from srgan_cli.image.codec.capabilities import (
+    DEFAULT_ENCODING,
+    FORMAT_CAPABILITIES,
+    Encoding,
+    check_size,
+    output_format,
+)
 from srgan_cli.image.codec.errors import translate_errors
 from srgan_cli.image.codec.limits import check_max_pixels, check_streamed_pixels
 from srgan_cli.image.codec.raster import Raster
@@ -17,7 +23,7 @@ from srgan_cli.image.convert.values import stream_raster
 from srgan_cli.image.decoders.base import ImageReader
 from srgan_cli.image.geo.cog import make_cloud_optimised
 from srgan_cli.image.geo.export import write_place
-from srgan_cli.image.io import check_size, output_format, to_raster
+from srgan_cli.image.io import to_raster
 from srgan_cli.image.picture import ImageStream, Picture
 from srgan_cli.system.files import atomic_write, check_space
 

@@ -16,8 +16,8 @@ from PIL import Image, ImageCms, ImageOps
 from torch import Tensor
 
 from srgan_cli.errors import PictureError, UsageError
-from srgan_cli.image.codec.capabilities import FORMAT_CAPABILITIES, FormatCapabilities
-from srgan_cli.image.io import FORMATS, output_format, picture_losses, picture_size, read_picture, write_picture
+from srgan_cli.image.codec.capabilities import FORMAT_CAPABILITIES, FORMATS, FormatCapabilities, output_format
+from srgan_cli.image.io import picture_losses, picture_size, read_picture, write_picture
 from srgan_cli.image.ops import quantise
 from srgan_cli.image.picture import Picture
 

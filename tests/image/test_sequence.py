@@ -16,9 +16,9 @@ from PIL import Image
 
 from srgan_cli.errors import PictureError, UsageError
 from srgan_cli.image.codec import tiff
-from srgan_cli.image.codec.capabilities import FORMAT_CAPABILITIES
+from srgan_cli.image.codec.capabilities import FORMAT_CAPABILITIES, output_format
 from srgan_cli.image.codec.raster import Rows
-from srgan_cli.image.io import output_format, read_picture, write_picture
+from srgan_cli.image.io import read_picture, write_picture
 from srgan_cli.image.metadata.metadata import Metadata, build_exif, parse_exif
 from srgan_cli.image.picture import ImageStream, Picture
 from srgan_cli.image.sequence import (

@@ -14,9 +14,9 @@ from PIL import ExifTags, Image
 
 from srgan_cli.errors import UsageError
 from srgan_cli.image.codec import tiff
-from srgan_cli.image.codec.capabilities import FORMAT_CAPABILITIES, FORMATS
+from srgan_cli.image.codec.capabilities import FORMAT_CAPABILITIES, FORMATS, output_format
 from srgan_cli.image.codec.raster import Raster, Rows
-from srgan_cli.image.io import output_format, picture_losses, read_picture, write_picture
+from srgan_cli.image.io import picture_losses, read_picture, write_picture
 from srgan_cli.image.metadata.colour import NO_COLOUR, Colour
 from srgan_cli.image.metadata.exif import EXIF_PREFIX, ExifBlock
 from srgan_cli.image.metadata.metadata import Metadata, build_exif, parse_exif
