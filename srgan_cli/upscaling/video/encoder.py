@@ -11,32 +11,15 @@ from typing import Any
 import av
 
 from srgan_cli.errors import UsageError
+from srgan_cli.upscaling.video.encoder_options import encoder_options, is_hardware
 from srgan_cli.upscaling.video.frames import FrameLayout, layout_of
-from srgan_cli.upscaling.video.hdr import LIGHT_LEVEL, MASTERING, SEI_UNITS, format_mastering
 from srgan_cli.upscaling.video.options import VideoOptions, container_of
 from srgan_cli.upscaling.video.segments import EncodedPacket
 from srgan_cli.upscaling.video.source import VideoSource
 
 _ALIASES = {"h264": "libx264", "h265": "libx265", "hevc": "libx265", "vp9": "libvpx-vp9", "av1": "libsvtav1"}
-_DEFAULTS = {
-    "libx264": {"crf": "18"},
-    "libx265": {"crf": "20", "x265-params": "log-level=error"},
-    "libvpx-vp9": {"crf": "24", "b": "0", "cpu-used": "4", "row-mt": "1"},
-    "libsvtav1": {"crf": "28", "preset": "8"},
-}
-"""Options of encoders where nothing else is asked for."""
-_LEAST_CUTREE_SIDE = 64
-"""x265 writes beyond its memory in the analysis `cutree` of smaller frames."""
-_QUALITY_OPTIONS, _SPEED_OPTIONS = ("crf", "cq", "qp", "global_quality"), ("preset", "cpu-used")
 _REPACKED = {"yuv420p": "nv12", "yuv420p10le": "p010le", "yuv422p10le": "p210le"}
 """Formats of hardware encoders that hold the same samples as planar ones."""
-_HDR_OPTIONS = {
-    "libx264": ("x264-params", "mastering-display", "cll", SEI_UNITS),
-    "libx265": ("x265-params", "master-display", "max-cll", SEI_UNITS),
-    "libsvtav1": ("svtav1-params", "mastering-display", "content-light", (1, 1)),
-}
-"""An encoder's option for further parameters, and among these its names for the mastering display and the light level,
-and its units of chromaticity and luminance."""
 _OPAQUE = ("cuda", "vaapi", "qsv", "d3d11", "dxva2_vld", "videotoolbox_vld", "vulkan", "drm_prime", "amf")
 """Formats in the memory of a device."""
 
@@ -114,7 +97,7 @@ def choose_encoder(
         *size,
         layout,
         pixel_format,
-        tuple(_encoder_options(codec, options, source, size, is_avi=is_avi).items()),
+        tuple(encoder_options(codec, options, source, size, is_avi=is_avi).items()),
         source.tags,
         1 / source.rate if is_avi or (is_regular and not options.start) else source.time_base,
         source.rate,
@@ -133,6 +116,9 @@ def check_encoder(settings: EncoderSettings) -> list[EncodedPacket]:
             return [*encoder.encode(frame, 0, 1), *encoder.flush()]
     except (av.FFmpegError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
+        if is_hardware(settings.codec):
+            hint = "it needs its device and driver; without them leave --codec out"
+            raise UsageError(f"{settings.codec} does not start on this machine: {reason}", hint) from error
         raise UsageError(
             f"{settings.codec} does not encode {settings.width} x {settings.height} with these options: {reason}",
             "choose another --codec, --crf or --preset",
@@ -182,18 +168,25 @@ def _default_codec(container: str, depth: int) -> str:
 
 
 def _find_codec(name: str) -> Any:
+    hint = "use h264, h265, vp9, av1, or an encoder of FFmpeg"
     try:
         codec = av.Codec(name, "w")
     except av.codec.codec.UnknownCodecError as error:
-        raise UsageError(f"no encoder {name!r}", "use h264, h265, vp9, av1, or an encoder of FFmpeg") from error
+        kind = f"{name.partition('_')[0]}_"
+        has = sorted(found for found in av.codecs_available if found.startswith(kind) and is_hardware(found))
+        known = f"PyAV's FFmpeg has on this system: {', '.join(has) or 'none of this kind'}"
+        raise UsageError(f"no encoder {name!r}", known if is_hardware(name) else hint) from error
     if codec.type != "video":
-        raise UsageError(f"{name} does not encode video", "use h264, h265, vp9, av1, or an encoder of FFmpeg")
+        raise UsageError(f"{name} does not encode video", hint)
     return codec
 
 
 def _choose_format(codec: Any, wanted: FrameLayout) -> tuple[FrameLayout, str]:
     """The planar layout that loses the least, and the encoder's pixel format for it."""
-    names = [known.name for known in codec.video_formats or [] if known.name not in _OPAQUE] or [wanted.name]
+    formats = [known.name for known in codec.video_formats or []]
+    names = [name for name in formats if name not in _OPAQUE] or [wanted.name]
+    if formats and not set(formats) - set(_OPAQUE):
+        raise UsageError(f"{codec.name} takes frames in the memory of its device only", "choose another --codec")
     planar = {name: replace(wanted, **_shape(layout_of(name)), has_alpha=False) for name in names}
     name = min(planar, key=lambda name: (*_cost(planar[name], wanted), name != planar[name].name))
     layout = planar[name]
@@ -239,40 +232,3 @@ def _check_size(codec: Any, layout: FrameLayout, size: tuple[int, int]) -> None:
                 f"{codec.name} with chroma of half the resolution needs an even {name}, found {length}",
                 "choose another --scale or --size, or --codec vp9",
             )
-
-
-def _encoder_options(
-    codec: Any, options: VideoOptions, source: VideoSource, size: tuple[int, int], *, is_avi: bool
-) -> dict[str, str]:
-    chosen = dict(_DEFAULTS.get(codec.name, {}))
-    if codec.name == "libx265" and min(size) < _LEAST_CUTREE_SIDE:
-        chosen["x265-params"] += ":cutree=0"
-    if options.crf is not None:
-        chosen[_option_name(codec, _QUALITY_OPTIONS, "--crf")] = f"{options.crf:g}"
-    if options.preset:
-        chosen[_option_name(codec, _SPEED_OPTIONS, "--preset")] = options.preset
-    if is_avi:
-        chosen["bf"] = "0"  # AVI has no time stamps, only an order
-    for name, values in _hdr_options(codec.name, source).items():
-        chosen[name] = ":".join(filter(None, (chosen.get(name, ""), *values)))
-    return chosen
-
-
-def _option_name(codec: Any, names: tuple[str, ...], option: str) -> str:
-    """The first of the names that the encoder knows.  Raises UsageError."""
-    known = {found.name for found in codec.create("video").supported_options.private}
-    for name in names:
-        if name in known:
-            return name
-    raise UsageError(f"{codec.name} takes no {option}", "leave it out, or choose another --codec")
-
-
-def _hdr_options(codec: str, source: VideoSource) -> dict[str, list[str]]:
-    """The mastering display and content light level as options of an encoder that takes them."""
-    if codec not in _HDR_OPTIONS or not source.hdr:
-        return {}
-    option, display, level, units = _HDR_OPTIONS[codec]
-    mastering, light = source.hdr.get(MASTERING), source.hdr.get(LIGHT_LEVEL)
-    values = [f"{display}={format_mastering(mastering, *units)}"] if mastering else []
-    values += [f"{level}={light[0]},{light[1]}"] if light else []
-    return {option: values}

@@ -190,7 +190,11 @@ def test_start_and_duration_take_a_part(tmp_path: Path, srgan: Srgan) -> None:
     ("options", "code", "message"),
     [
         (("--codec", "av1x"), 2, "no encoder 'av1x'"),
-        (("--codec", "h264", "--preset", "sleepy"), 2, "does not encode"),
+        (("--codec", "h264", "--preset", "sleepy"), 2, "libx264 has no preset 'sleepy'"),
+        (("--codec", "vp9", "--preset", "slow"), 2, "a whole number from -8 to 8, found 'slow'"),
+        (("--codec", "h265", "--crf", "99"), 2, "--crf of libx265 is from 0 to 51, found 99"),
+        (("--codec", "av1", "--crf", "64"), 2, "--crf of libsvtav1 is from 0 to 63, found 64"),
+        (("--codec", "dirac_vaapi"), 2, "PyAV's FFmpeg has on this system: none of this kind"),
         (("--codec", "ffv1", "--crf", "3"), 2, "ffv1 takes no --crf"),
         (("-s", "1.4"), 2, "even height, found 45"),
         (("--start", "soon"), 2, "cannot read --start 'soon'"),
