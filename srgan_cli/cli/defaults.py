@@ -43,7 +43,7 @@ def read_table(path: Path, command: Any) -> list[tuple[Any, Any]]:
         tables = tomllib.loads(path.read_text(encoding="utf8"))
     except (OSError, ValueError) as error:
         raise UsageError(f"cannot read {path}: {error}", "correct it, or use --no-config") from error
-    _check_known(path, tables, ("upscale", "score", "train"), "table")
+    _check_known(path, tables, ("upscale", "score", "train", "serve"), "table")
     options = {
         _key(item): item
         for item in command.params

@@ -5,8 +5,9 @@ from typing import Annotated
 
 import typer
 
+from srgan_cli.cli.completion import complete_models
 from srgan_cli.cli.fast_import import gc_paused
-from srgan_cli.cli.options import Debug, Device, MaxPixels
+from srgan_cli.cli.options import Debug, Device, MaxPixels, NoConfig, Offline
 from srgan_cli.errors import UsageError
 
 _LOCAL = ("127.0.0.1", "localhost", "::1")
@@ -17,7 +18,16 @@ def serve(
         "127.0.0.1"
     ),
     port: Annotated[int, typer.Option(min=1, max=65_535, help="The port to listen on.")] = 7860,
-    model: Annotated[str, typer.Option("--model", "-m", help="The weights that are chosen at first.")] = "srgan-x4",
+    model: Annotated[
+        str,
+        typer.Option(
+            "--model",
+            "-m",
+            autocompletion=complete_models,
+            help="The weights that are chosen at first, as for srgan upscale.",
+        ),
+    ] = "srgan-x4",
+    offline: Offline = False,
     device: Device = "auto",
     max_pixels: MaxPixels = None,
     max_upload: Annotated[int, typer.Option(min=1, help="The largest file that is accepted, in megabytes.")] = 100,
@@ -25,6 +35,7 @@ def serve(
         bool,
         typer.Option("--share", help="Make the page public through gradio's servers.  Pictures pass through them."),
     ] = False,
+    no_config: NoConfig = False,
     debug: Debug = False,
 ) -> None:
     """Open a page in the browser on which pictures are dropped, compared and taken away.
@@ -43,6 +54,7 @@ def serve(
         warn("everyone who knows the public address can use this page")
     run(
         model=model,
+        offline=offline,
         host=host,
         port=port,
         device=device,

@@ -2,7 +2,7 @@
 
 import re
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path, PurePath
 from typing import Any
@@ -15,6 +15,7 @@ from srgan_cli.errors import SrganError, UsageError
 from srgan_cli.image.codec.capabilities import FORMAT_CAPABILITIES, Encoding, output_format
 from srgan_cli.system.progress import Progress
 from srgan_cli.weights.formats import list_weights
+from srgan_cli.weights.hub import list_cached
 
 SAME_FORMAT = "as the input"
 OWN = "of the weights"
@@ -27,13 +28,15 @@ PRESETS = {
     "pixel art": ("nearest", "4", OWN),
 }
 """Weights ("" for those that are chosen at first), scale and strength by purpose."""
+_STOPPED = "Stopped. Enlarge starts again."
 
 
 class _Actions:
     """What the page does when a visitor acts."""
 
-    def __init__(self, studio: Studio, visits: Visits) -> None:
-        self.studio, self.visits = studio, visits
+    def __init__(self, studio: Studio, visits: Visits, models: dict[str, str]) -> None:
+        """`models` are the weights that are offered, by their names on the page."""
+        self.studio, self.visits, self.models = studio, visits, models
 
     def enlarge(
         self,
@@ -50,16 +53,20 @@ class _Actions:
         """Enlarge pictures.  Returns the files, the previews of the first, the names, all previews, and what to say."""
         job = self.visits.start(_session(request))
         with _errors_as_messages():
+            weights, scale, strength, form, quality = map(str, (weights, scale, strength, form, quality))
+            _check("weights", weights, self.models)
+            _check("format", form, _formats())
             suffix = "" if form == SAME_FORMAT else form
-            encoding = Encoding(_quality(quality), lossless)
-            choice = Choice(weights, _number("scale", scale), _number("strength", strength), suffix, encoding)
+            factor, sharpness = _number("scale", scale), _number("strength", strength)
+            choice = Choice(self.models[weights], factor, sharpness, suffix, Encoding(_quality(quality), lossless))
             if not files:
                 raise UsageError("no picture", "drop one into the box first")
             return _shown(self.studio.enlarge([*map(Path, files)], choice, job, _progress_to(progress)), job)
 
-    def cancel(self, request: gr.Request) -> None:
-        """End the work on the visitor's pictures."""
+    def cancel(self, request: gr.Request) -> str:
+        """End the work on the visitor's pictures.  Returns what to say."""
         self.visits.cancel(_session(request))
+        return _STOPPED
 
     def forget(self, request: gr.Request) -> None:
         """Delete the visitor's pictures."""
@@ -68,20 +75,24 @@ class _Actions:
 
 def build(studio: Studio, visits: Visits, model: str) -> gr.Blocks:
     """The page; `model` is what it offers first."""
-    actions, private = _Actions(studio, visits), {"queue": False, "api_visibility": "private"}
-    with gr.Blocks(title="srgan", analytics_enabled=False) as page:
+    models = _models(model)
+    first = next(name for name, place in models.items() if place == model)
+    actions, private = _Actions(studio, visits, models), {"queue": False, "api_visibility": "private"}
+    with gr.Blocks(title="srgan", analytics_enabled=False, fill_width=True) as page:
         gr.Markdown("# srgan\nPictures stay on the machine that runs this page.")
         with gr.Row():
-            with gr.Column(scale=1, min_width=280):
-                pictures = gr.File(label="Pictures", file_count="multiple", type="filepath", elem_id="pictures")
-                preset = gr.Radio([*PRESETS], label="Preset", elem_id="preset")
-                choices = _choices(model)
+            with gr.Column(scale=1, min_width=320):
+                pictures = gr.File(
+                    label="Pictures", file_count="multiple", type="filepath", elem_id="pictures", height=190
+                )
+                preset = gr.Radio([*PRESETS], value=next(iter(PRESETS)), label="Preset", elem_id="preset")
+                choices = _choices(models, first)
                 preset.input(
-                    lambda name: (PRESETS[name][0] or model, *PRESETS[name][1:]), preset, choices[:3], **private
+                    lambda name: (PRESETS[name][0] or first, *PRESETS[name][1:]), preset, choices[:3], **private
                 )
                 with gr.Row():
-                    go = gr.Button("Enlarge", variant="primary", elem_id="enlarge")
-                    stop = gr.Button("Cancel", elem_id="cancel")
+                    go = gr.Button("Enlarge", variant="primary", elem_id="enlarge", scale=2, min_width=120)
+                    stop = gr.Button("Cancel", elem_id="cancel", min_width=90)
             with gr.Column(scale=3, min_width=320):
                 slider = gr.ImageSlider(
                     label="Original and result",
@@ -92,42 +103,72 @@ def build(studio: Studio, visits: Visits, model: str) -> gr.Blocks:
                     max_height=720,
                 )
                 names, pairs = gr.Radio([], label="Shown", visible=False), gr.State([])
-                report = gr.Markdown()
-                files = gr.File(label="Results", file_count="multiple", interactive=False, elem_id="results")
+                report = gr.Markdown(elem_id="report")
+                files = gr.File(
+                    label="Results", file_count="multiple", interactive=False, elem_id="results", visible=False
+                )
         shown = [files, slider, names, pairs, report]
-        work = go.click(actions.enlarge, [pictures, *choices], shown, api_name="enlarge", concurrency_limit=1)
-        stop.click(actions.cancel, cancels=[work], **private)
+        work = go.click(
+            actions.enlarge,
+            [pictures, *choices],
+            shown,
+            api_name="enlarge",
+            concurrency_limit=1,
+            show_progress_on=[slider],
+        )
+        work.success(lambda: gr.File(visible=True), None, files, **private)
+        stop.click(actions.cancel, None, report, cancels=[work], **private)
         names.input(lambda name, known: dict(known)[name], [names, pairs], slider, api_visibility="private")
         page.unload(actions.forget)
     return page
 
 
-def _choices(model: str) -> list[Any]:
+def _models(first: str) -> dict[str, str]:
+    """The weights that are offered, by their names on the page; a file is called by its name alone."""
+    known = {name: name for name in (*list_weights(), *(cached.source for cached in list_cached()), *KERNELS)}
+    return known if first in known else {PurePath(first).name: first, **known}
+
+
+def _choices(models: Iterable[str], first: str) -> list[Any]:
     """What a visitor chooses beside pictures: weights, scale, strength, format, quality, and whether without loss."""
-    formats = [suffix for suffix in (kind.suffixes[0] for kind in FORMAT_CAPABILITIES.values()) if _can_write(suffix)]
-    return [
-        gr.Dropdown([*list_weights(), *KERNELS], value=model, label="Weights"),
-        _numbers("Scale", OWN, "2", "3", "4", "8", "16"),
-        _numbers(
-            "Strength",
-            OWN,
-            *("0", "0.25", "0.5", "0.75", "1"),
-            info="0 is the most faithful, 1 the sharpest; only for srgan",
-        ),
-        gr.Dropdown([SAME_FORMAT, *formats], value=SAME_FORMAT, label="Format"),
-        _numbers(
-            "Quality",
-            DEFAULT_QUALITY,
-            *("50", "75", "85", "95", "100"),
-            info="from 0 to 100, of JPEG, WebP, AVIF, HEIC and JPEG XL",
-        ),
-        gr.Checkbox(label="Without loss (WebP, AVIF, HEIC, JPEG XL)"),
-    ]
+    weights = _dropdown("Weights", first, *(name for name in models if name != first))
+    scale = _dropdown("Scale", OWN, "2", "3", "4", "8", "16")
+    with gr.Accordion("Strength, format and quality", open=False, elem_id="more"):
+        return [
+            weights,
+            scale,
+            _dropdown(
+                "Strength",
+                OWN,
+                *("0", "0.25", "0.5", "0.75", "1"),
+                info="0 is the most faithful, 1 the sharpest; only for srgan",
+            ),
+            _dropdown("Format", *_formats()),
+            _dropdown(
+                "Quality",
+                DEFAULT_QUALITY,
+                *("50", "75", "85", "95", "100"),
+                info="from 0 to 100, of JPEG, WebP, AVIF, HEIC and JPEG XL",
+            ),
+            gr.Checkbox(label="Without loss (WebP, AVIF, HEIC, JPEG XL)"),
+        ]
 
 
-def _numbers(label: str, default: str, *offered: str, info: str | None = None) -> gr.Dropdown:
-    """A choice of numbers in which a visitor may also type another one."""
+def _formats() -> list[str]:
+    """The formats that are offered."""
+    suffixes = (kind.suffixes[0] for kind in FORMAT_CAPABILITIES.values())
+    return [SAME_FORMAT, *filter(_can_write, suffixes)]
+
+
+def _dropdown(label: str, default: str, *offered: str, info: str | None = None) -> gr.Dropdown:
+    """A list of choices.  The page checks what it gets: gradio prints a trace for a value outside of such a list."""
     return gr.Dropdown([default, *offered], value=default, label=label, info=info, allow_custom_value=True)
+
+
+def _check(name: str, chosen: str, offered: Collection[str]) -> None:
+    """Raises UsageError for a choice that is not offered."""
+    if chosen not in offered:
+        raise UsageError(f"{name} {chosen!r} not offered", f"choose one of: {', '.join(offered)}")
 
 
 def _number(name: str, text: str) -> float | None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from srgan_cli.cli.serve.jobs import Studio, Visits
+from srgan_cli.cli.weights.fetch import resolve_model
 from srgan_cli.errors import UsageError
 
 POLICY = (
@@ -15,7 +16,7 @@ POLICY = (
     "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self' ws: wss:; worker-src 'self' blob:"
 )
 """What a browser may load: everything comes from this server."""
-_KEYBOARD = Path(__file__).with_name("keyboard.js")
+_KEYBOARD, _STYLE = (Path(__file__).with_name(name) for name in ("keyboard.js", "page.css"))
 _Receive = Callable[[], Awaitable[Any]]
 _Send = Callable[[Any], Awaitable[None]]
 
@@ -40,6 +41,7 @@ class OwnContentOnly:
 def run(
     *,
     model: str,
+    offline: bool,
     host: str,
     port: int,
     device: str,
@@ -48,8 +50,9 @@ def run(
     share: bool,
     say: Callable[[str], None],
 ) -> None:
-    """Serve the page until it is interrupted.  `max_upload` is in megabytes; `say` is called with the address.
+    """Serve the page until it is interrupted.
 
+    `offline` fetches no weights; `max_upload` is in megabytes; `say` is called with the address.
     Raises UsageError when the port is taken, and SrganError as Upscaler.load does.
     """
     with tempfile.TemporaryDirectory(prefix="srgan-serve-") as folder:
@@ -61,6 +64,7 @@ def run(
         from srgan_cli.cli.serve.page import build
 
         studio, visits = Studio(device=device, max_pixels=max_pixels), Visits(Path(folder))
+        model = resolve_model(model, offline)
         studio.upscaler(model)  # a wrong name ends the command here
         page = build(studio, visits, model)
         try:
@@ -75,6 +79,7 @@ def run(
                 pwa=False,
                 footer_links=["api"],
                 theme=gr.themes.Default(font=["system-ui", "sans-serif"], font_mono=["monospace"]),
+                css=_STYLE.read_text(encoding="utf8"),
                 head=f"<script>{_KEYBOARD.read_text(encoding='utf8')}</script>",
                 app_kwargs={"middleware": [Middleware(OwnContentOnly)]},
             )

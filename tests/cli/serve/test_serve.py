@@ -111,6 +111,23 @@ def test_a_bad_file_does_not_stop_the_others(visitor: Any, tmp_path: Path) -> No
     assert "**bad.png**" in report
 
 
+@pytest.mark.parametrize(
+    ("place", "choice", "message"),
+    [
+        (0, "nosuch", "weights 'nosuch' not offered"),
+        (0, "/etc/passwd", "weights '/etc/passwd' not offered"),
+        (0, ["bicubic"], "not offered"),
+        (1, "four", "expected a number"),
+        (2, None, "expected a number"),
+        (3, "/../../a.png", "format '/../../a.png' not offered"),
+        (4, "high", "expected a whole number"),
+    ],
+)
+def test_a_choice_that_is_not_offered_is_a_message(visitor: Any, place: int, choice: object, message: str) -> None:
+    with pytest.raises(Exception, match=re.escape(message)):
+        enlarge(visitor, CAT, choices=(*CHOICES[:place], choice, *CHOICES[place + 1 :]))
+
+
 @pytest.mark.parametrize("kind", ["hostile", "too many pixels", "none"])
 def test_a_mistake_is_one_message_without_a_trace(visitor: Any, tmp_path: Path, kind: str) -> None:
     if kind == "hostile":
@@ -168,6 +185,21 @@ def find(browser: Any, selector: str) -> Any:
     return WebDriverWait(browser, PATIENCE).until(lambda page: page.find_elements("css selector", selector))[0]
 
 
+def test_a_run_that_is_stopped_says_so(browser: Any, tmp_path: Path) -> None:
+    """Without the word "Error"."""
+    noise = np.random.default_rng(0).integers(0, 256, (299, 299, 3), np.uint8)
+    Image.fromarray(noise).save(tmp_path / "slow.png")
+    find(browser, "#pictures input[type=file]").send_keys(str(tmp_path / "slow.png"))
+    find(browser, "#pictures .file-preview")
+    find(browser, "#preset input[value=sharp]").click()  # a network, which takes a while
+    find(browser, "#enlarge").click()
+    find(browser, "#compare .progress-level, #compare .meta-text, #compare .meta-text-center")
+    find(browser, "#cancel").click()
+    find(browser, "#report p")
+    assert find(browser, "#report").text == "Stopped. Enlarge starts again."
+    assert not any(element.is_displayed() for element in browser.find_elements("css selector", ".error"))
+
+
 def test_a_picture_is_dropped_compared_and_taken_away(browser: Any) -> None:
     """By mouse and by keyboard, and the browser asks no other server for anything."""
     from selenium.webdriver.common.action_chains import ActionChains
@@ -178,10 +210,15 @@ def test_a_picture_is_dropped_compared_and_taken_away(browser: Any) -> None:
     find(browser, "#enlarge").click()
     find(browser, "#compare img")
     slider = find(browser, "#compare [data-testid=slider][tabindex]")
-    thumb = find(browser, "#compare .icon-wrap")
+    compare, thumb = find(browser, "#compare"), find(browser, "#compare .icon-wrap")
     time.sleep(0.5)  # until the pictures are laid out
     browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", thumb)
     places = [thumb.rect["x"]]
+    halves = [
+        browser.execute_script("return getComputedStyle(arguments[0], arguments[1]).content", compare, half)
+        for half in ("::before", "::after")
+    ]
+    assert halves == ['"original"', '"result"']
     ActionChains(browser).move_to_element(thumb).click_and_hold().move_by_offset(-60, 0).release().perform()
     places.append(thumb.rect["x"])
     slider.send_keys(Keys.ARROW_RIGHT)
