@@ -19,7 +19,7 @@ from srgan_cli.batch.runner import Worker
 from srgan_cli.batch.task import Task, TaskResult, UpscaleOptions, cancelled_error
 from srgan_cli.errors import SrganError
 from srgan_cli.image.codec.limits import set_pillow_limit
-from srgan_cli.system.memory import retain_freed_memory
+from srgan_cli.system.memory import retain_freed_memory, return_freed_memory
 from srgan_cli.system.processes import context, cores, init_worker, limit_kernel_caches
 from srgan_cli.system.progress import Progress
 from srgan_cli.upscaling.tiles.tiling import TilePolicy
@@ -98,8 +98,8 @@ class RemoteWorker:
                 limit_kernel_caches()
                 set_pillow_limit(self.spec.options.max_pixels)
                 upscaler = self.spec.load(device=self.device)
-                if upscaler.policy.max_memory is None:
-                    retain_freed_memory()
+                retains = upscaler.policy.max_memory is None and not upscaler.is_kernel
+                (retain_freed_memory if retains else return_freed_memory)()
                 self.processor = self.spec.processor(upscaler)
             if self.processor is None or self.stopped:  # also if `stop` was called while the upscaler was loaded
                 raise cancelled_error()

@@ -27,6 +27,8 @@ from srgan_cli.system.files import atomic_write
 _DTYPES = {8: np.uint8, 16: np.uint16}
 _LEAST_SHOWN = 0.1
 """The least part of a range of values that lies in 0…1, in a format that clips the rest."""
+_PACKED_BITS = (10, 12, 14)
+"""Bits a channel that TIFF stores without filling them up to bytes."""
 _GIF_TIME_UNIT = 10
 """Milliseconds."""
 
@@ -90,6 +92,9 @@ def picture_losses(path: Path, picture: Picture | ImageStream) -> list[str]:
         "has no transparency: the picture is flattened on white": header.alpha is not None and not capabilities.alpha,
         f"stores {most_bits} of this picture's {bits} bits a channel": bits > most_bits
         and not _keeps_samples(header, name),
+        f"shows stored values of 0 to {header.full_scale:.0f} as black to white, without the data set's window": bool(
+            metadata.dicom and header.full_scale > 1 and not _keeps_samples(header, name)
+        ),
         "clips values outside 0…1": _exceeds_unit_range(header) and not _keeps_samples(header, name),
         "cannot store which value is no data": bool(header.nodata) and not _keeps_nodata(header, name),
         "cannot store all of this picture's EXIF": name == "TIFF" and tiff.has_unwritable_tags(metadata.exif),
@@ -124,7 +129,9 @@ def to_raster(picture: Picture | ImageStream, name: str) -> Raster:
     stream = stream if capabilities.alpha else stream.map(Picture.flatten_on_white)
     if _keeps_samples(header, name):
         rows = to_rows(stream, header.dtype, header.depth)
-        raster = Raster(rows, profile, metadata, header.duration, bits=header.depth, layout=stream.header.layout)
+        is_packed = header.dtype == np.uint16 and header.depth in _PACKED_BITS
+        bits = header.depth if is_packed else 8 * header.dtype.itemsize
+        raster = Raster(rows, profile, metadata, header.duration, bits=bits, layout=stream.header.layout)
         declared = None if header.metadata.dicom else header.declared_range  # that of DICOM is one of percentiles
         return replace(raster, nodata=header.nodata, declared_range=declared)
     depth = min((bits for bits in capabilities.depths if bits >= header.depth), default=max(capabilities.depths))

@@ -10,8 +10,9 @@ import psutil
 CGROUP_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 """The files where Linux states the memory limit of a container, for control groups v2 and v1."""
 _STATUS = Path("/proc/self/status")
-_TRIM_THRESHOLD, _MMAP_MAX, _ARENA_MAX = -1, -4, -8
+_TRIM_THRESHOLD, _MMAP_THRESHOLD, _MMAP_MAX, _ARENA_MAX = -1, -3, -4, -8
 """Parameters of mallopt, from glibc's malloc.h."""
+_LARGE = 2**24
 
 
 def total_memory() -> int:
@@ -41,8 +42,20 @@ def retain_freed_memory() -> None:
     It makes all threads share one heap, whatever the size of an allocation.  It changes the whole process, so only the
     command line calls it.  Does nothing where the C library is not glibc.
     """
+    _set_malloc({_MMAP_MAX: 0, _TRIM_THRESHOLD: 2**31 - 1, _ARENA_MAX: 1})
+
+
+def return_freed_memory() -> None:
+    """Return large tensors to the system when they are freed; otherwise the heap grows by the holes that they leave.
+
+    Like `retain_freed_memory`, it is for the command line, and does nothing where the C library is not glibc.
+    """
+    _set_malloc({_MMAP_THRESHOLD: _LARGE, _ARENA_MAX: 1})
+
+
+def _set_malloc(parameters: dict[int, int]) -> None:
     if library := _glibc():
-        for name, value in ((_MMAP_MAX, 0), (_TRIM_THRESHOLD, 2**31 - 1), (_ARENA_MAX, 1)):
+        for name, value in parameters.items():
             library.mallopt(name, value)
 
 

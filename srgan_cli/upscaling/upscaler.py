@@ -50,6 +50,8 @@ DEFAULT_MODEL = "srgan"
 _RESAMPLING_SCALE = 4
 _RESAMPLING_TILE = 512
 """Resampling reads its tiles several times and is faster when they fit into the processor's cache."""
+_RESAMPLING_MEMORY = 2**27
+"""Of tiles and rows of tiles, so that memory hardly grows with the width of a picture."""
 
 
 class _Options(TypedDict, total=False):
@@ -151,8 +153,8 @@ class Upscaler:
     def _from_kernel(cls, name: str, device: torch.device, policy: TilePolicy | None, seed: int | None) -> "Upscaler":
         """Return an Upscaler that resamples and has no weights."""
         policy = policy or TilePolicy()
-        cached = replace(policy, size=min(policy.size, _RESAMPLING_TILE), shared_machine=True)
-        upscaler = cls(Identity(), device, policy=cached, name=name, seed=seed)
+        small = replace(policy, size=min(policy.size, _RESAMPLING_TILE), working_memory=_RESAMPLING_MEMORY)
+        upscaler = cls(Identity(), device, policy=small, name=name, seed=seed)
         upscaler.scale, upscaler.kernel = _RESAMPLING_SCALE, KERNELS[name]
         return upscaler
 

@@ -28,7 +28,8 @@ def upscale(context: typer.Context, arguments: UpscaleArguments) -> None:
     with gc_paused():
         from srgan_cli.cli.upscale.request import PICTURE_OPTIONS, VIDEO_OPTIONS, UpscaleRequest
         from srgan_cli.cli.upscale.run import run, run_video
-        from srgan_cli.system.memory import retain_freed_memory
+        from srgan_cli.image.ops import KERNELS
+        from srgan_cli.system.memory import retain_freed_memory, return_freed_memory
         from srgan_cli.upscaling.scale import check_scale
         from srgan_cli.upscaling.video.pipe import is_video
 
@@ -38,8 +39,10 @@ def upscale(context: typer.Context, arguments: UpscaleArguments) -> None:
     _check(context, arguments, out, video=video)
     named = given_options(context, *VIDEO_OPTIONS, *PICTURE_OPTIONS)
     request = UpscaleRequest.of(arguments, inputs, out, named=named, is_raw_video=video)
-    if request.factory.policy.max_memory is None:  # retained memory would count towards the limit
+    if request.factory.policy.max_memory is None and request.factory.model not in KERNELS:
         retain_freed_memory()
+    else:  # retained memory would count towards the limit
+        return_freed_memory()
     (run_video if video else run)(request)
 
 

@@ -46,6 +46,8 @@ _PIPE_BYTES = 2**16
 _KEEP = {"exif-data": 1, "xmp-data": 2, "icc-profile-data": 8}
 """The flags of what libvips writes."""
 _MAX_CACHED_BYTES = 100 * 2**20
+_STRIP_ROWS, _STRIP_BYTES = 128, 2**22
+"""The most rows of a strip of a TIFF, and about the most bytes: libvips holds several strips."""
 _TO_SRGB = {"intent": "relative", "black_point_compensation": True}
 CMYK_NOTE = "its CMYK is converted to sRGB"
 XYZ_NOTE = "its LogLuv is converted to sRGB of 16 bits, where what is brighter than white is clipped"
@@ -165,7 +167,9 @@ def write_jpeg(rows: Rows, file: IO[bytes], head: bytes, *, quality: int) -> Non
 def write_tiff(rows: Rows, path: Path, *, big: bool = False, predictor: str = "") -> None:
     """Write a TIFF without metadata; `big` selects BigTIFF, for more than 4 GB."""
     predictor = predictor or ("float" if rows.dtype.kind == "f" else "horizontal")
+    strip_rows = max(1, min(_STRIP_ROWS, _STRIP_BYTES // (prod(rows.shape[1:]) * rows.dtype.itemsize)))
     options = {"keep": "none", "compression": "deflate", "predictor": predictor, "bigtiff": big}
+    options |= {"tile_height": strip_rows}
     _encode(rows, lambda image: image.tiffsave(os.fsencode(path), **options))
 
 

@@ -12,7 +12,7 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 
 from srgan_cli.errors import PictureError
-from srgan_cli.image.codec.raster import Raster, Rows, ValueRange, Values
+from srgan_cli.image.codec.raster import BandLayout, Raster, Rows, ValueRange, Values
 from srgan_cli.image.codec.samples import parse_nodata
 from srgan_cli.image.decoders.base import ImageReader
 from srgan_cli.image.dicom.dataset import drop_unfit, enlarge, secondary_capture
@@ -26,7 +26,7 @@ _PREAMBLE, _MAGIC = 128, b"DICM"
 _FIRST_GROUPS = (b"\x02\x00", b"\x08\x00", b"\x00\x08")
 """How files without a preamble start."""
 _INTEGER_BITS = (8, 16, 32)
-_ODD_BITS = (10, 12, 14)
+_MOST_BITS = 16
 _COPIES = 4
 """Memory of a frame while it is decoded, as a multiple of its bytes."""
 _RANGE_FRAMES = 16
@@ -53,8 +53,7 @@ def is_dicom(path: Path, file: IO[bytes]) -> bool:
 class DicomReader(ImageReader):
     """The frames of a DICOM file.
 
-    Values are those that the file stores, so that its rescaling to units holds for the result; MONOCHROME1 is inverted,
-    so that more is brighter.
+    Values are those that the file stores, so that its rescaling to units holds for the result.
     """
 
     format = "DICOM"
@@ -91,6 +90,7 @@ class DicomReader(ImageReader):
             rows,
             metadata=Metadata(dicom=header),
             notes=notes,
+            layout=BandLayout(white_is_zero=True) if self._is_inverted else None,
             nodata=self._padding,
             declared_range=declared,
             is_measured=self._is_grey,
@@ -108,7 +108,6 @@ class DicomReader(ImageReader):
             values = _join_padding(pixel_array(data, index=index), data)
             if data.PhotometricInterpretation == "PALETTE COLOR":
                 values = apply_color_lut(values, data)
-        values = values if data.PhotometricInterpretation != "MONOCHROME1" else invert(values, data)
         return np.atleast_3d(values)
 
     @cached_property
@@ -126,10 +125,14 @@ class DicomReader(ImageReader):
         return bool(self.dataset.SamplesPerPixel == 1 and self.dataset.PhotometricInterpretation != "PALETTE COLOR")
 
     @property
+    def _is_inverted(self) -> bool:
+        return bool(self.dataset.PhotometricInterpretation == "MONOCHROME1")
+
+    @property
     def _bits(self) -> int:
-        """10, 12 or 14 bits without sign, as other formats know them too, if they hold the padding; else 0."""
+        """The stored bits, up to 16 without sign, if they hold the padding; else 0."""
         bits, padding = int(self.dataset.BitsStored), int(self._padding or 0)
-        fits = bits in _ODD_BITS and not self.dataset.PixelRepresentation and 0 <= padding < 2**bits
+        fits = bits <= _MOST_BITS and not self.dataset.PixelRepresentation and 0 <= padding < 2**bits
         return bits if fits and self._is_grey else 0
 
     @property
@@ -137,9 +140,7 @@ class DicomReader(ImageReader):
         padding = self.dataset.get("PixelPaddingValue")
         if padding is None or not self._is_grey:
             return ""
-        number = np.array(padding)
-        inverted = invert(number, self.dataset) if self.dataset.PhotometricInterpretation == "MONOCHROME1" else number
-        return str(int(inverted))
+        return str(int(padding))
 
     @cached_property
     def _range(self) -> ValueRange | None:
@@ -183,12 +184,6 @@ def write(rasters: Sequence[Raster], path: Path) -> None:
     path.write_bytes(content)
 
 
-def invert(values: Values, dataset: "Dataset") -> Values:
-    """Values with dark and bright exchanged within the stored bits: 0…2^bits - 1, or from -2^(bits - 1) if signed."""
-    top = -1 if dataset.PixelRepresentation else 2 ** int(dataset.BitsStored) - 1
-    return (top - values.astype(np.int64)).astype(values.dtype)
-
-
 def _join_padding(values: Values, dataset: "Dataset") -> Values:
     """Values with PixelPaddingValue for the whole padding range.  Source: DICOM PS3.3, C.7.5.1.1.2."""
     padding, limit = dataset.get("PixelPaddingValue"), dataset.get("PixelPaddingRangeLimit")
@@ -205,9 +200,7 @@ def _stored(raster: Raster, dataset: "Dataset") -> Values:
     bits, signed = int(dataset.BitsStored), bool(dataset.PixelRepresentation)
     low, high = (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) if signed else (0, 2**bits - 1)
     clipped = values.clip(low, high) if nodata is None else np.where(values == nodata, values, values.clip(low, high))
-    stored = clipped.astype(_dtype(dataset))
-    is_inverted = dataset.PhotometricInterpretation == "MONOCHROME1" and not raster.bands.white_is_zero
-    return invert(stored, dataset) if is_inverted else stored
+    return clipped.astype(_dtype(dataset))
 
 
 def _dtype(dataset: "Dataset") -> np.dtype[Any]:

@@ -12,6 +12,8 @@ from srgan_cli.errors import PictureError
 from srgan_cli.image.codec.raster import BAND_GRID, Rows, Values, apply_exif_orientation
 
 _READABLE = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "float16", "float32", "float64")
+_LEAST_CACHE = 2**24
+"""Bytes."""
 
 
 def read(path: Path, page: int, orientation: int, mask: int | None = None) -> Rows:
@@ -44,15 +46,20 @@ _WARNINGS = Lock()
 
 
 def _windows(path: Path, page: int) -> Iterator[Values]:
-    """The rows of a page, from top to bottom."""
+    """The rows of a page, from top to bottom.  GDAL keeps a row of blocks, and not a part of the machine's memory."""
+    from rasterio import Env
     from rasterio.errors import RasterioError
     from rasterio.windows import Window
 
     with _open(path, page) as file:
+        sample = np.dtype(file.dtypes[0]).itemsize
+        blocks = max(height for height, _ in file.block_shapes) * file.width * file.count * sample
         for top in range(0, file.height, BAND_GRID):
             window = Window(0, top, file.width, min(BAND_GRID, file.height - top))
             try:
-                yield np.moveaxis(file.read(window=window), 0, 2)
+                with Env(GDAL_CACHEMAX=max(_LEAST_CACHE, 2 * blocks)):
+                    values = file.read(window=window)
+                yield np.moveaxis(values, 0, 2)
             except RasterioError as error:
                 raise _failure(path, error) from error
 

@@ -185,12 +185,13 @@ def plan_tile_sides(estimate: MemoryEstimate, height: int, width: int, policy: T
 
     Raises SrganError when the picture does not fit within the policy's limit.
     """
-    picture, most, budget = (height, width), policy.sides(height, width), _budget(estimate, policy)
+    picture, most, limit = (height, width), policy.sides(height, width), _budget(estimate, policy)
+    budget = min(limit, policy.working_memory + estimate.fixed_bytes)
     keep_whole = policy.size == 0 and _fits(estimate, most, picture, inf)
     least = most if keep_whole else (min(_STEP, most[0]), min(_STEP, most[1]))
     if _fits(estimate, most, picture, budget) or (policy.max_memory is None and least == most):
         return most
-    _check_limit(estimate, least, policy, budget)
+    _check_limit(estimate, least, policy, limit)
     down, across = (
         {
             even_length(length, side): _total_read(length, side, estimate.halo)

@@ -6,7 +6,7 @@ pixels of a cut.  Every tile therefore reads r pixels more than it outputs, and 
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from math import ceil
+from math import ceil, inf
 
 from srgan_cli.errors import UsageError
 
@@ -97,6 +97,8 @@ class TilePolicy:
     """
     shared_machine: bool = False
     """Whether other workers share this machine's memory."""
+    working_memory: float = inf
+    """Limit on the memory of a tile and its row, in bytes, as far as the smallest tiles keep it."""
 
     def __post_init__(self) -> None:
         """Raise UsageError for a negative size."""

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tifffile
 
 pydicom = pytest.importorskip("pydicom", reason="needs srgan-cli[dicom]")
 
@@ -15,6 +16,7 @@ from srgan_cli import Upscaler, read_picture, write_picture  # noqa: E402
 from srgan_cli.errors import PictureError  # noqa: E402
 from srgan_cli.image.codec.raster import Raster, Rows  # noqa: E402
 from srgan_cli.image.convert.values import stream_raster  # noqa: E402
+from srgan_cli.image.io import picture_losses  # noqa: E402
 from srgan_cli.image.sequence import open_pictures, write_pictures  # noqa: E402
 
 PATIENT = "Doe^Jane"
@@ -79,16 +81,21 @@ def test_values_stay_within_the_stored_bits(tmp_path: Path) -> None:
     assert done.pixel_array.max() == 4095
 
 
-def test_monochrome1_is_inverted_for_the_network_and_back(tmp_path: Path) -> None:
+def test_monochrome1_keeps_its_values_where_files_can_say_so(tmp_path: Path) -> None:
     values = ramp("uint16", 0, 4095)
     source = save(
         dataset(values, PhotometricInterpretation="MONOCHROME1", BitsStored=12, HighBit=11), tmp_path / "a.dcm"
     )
-    first, last = read_picture(source).pixels.flatten()[[0, -1]].tolist()
-    assert first > last
     done = enlarge(source, tmp_path / "b.dcm")
     assert done.PhotometricInterpretation == "MONOCHROME1"
     assert done.pixel_array[2, 2] < done.pixel_array[-3, -3]
+    write_picture(read_picture(source), tmp_path / "a.tif")
+    with tifffile.TiffFile(tmp_path / "a.tif") as file:
+        assert file.pages[0].photometric.name == "MINISWHITE"
+    assert (read_picture(tmp_path / "a.tif").pixels + read_picture(source).pixels - 1).abs().max() < 1e-6
+    write_picture(read_picture(source), tmp_path / "a.png")
+    first, last = read_picture(tmp_path / "a.png").pixels.flatten()[[0, -1]].tolist()
+    assert (first, last) == (1, 0)
 
 
 def test_the_grid_of_a_slice_keeps_its_outer_edges(tmp_path: Path) -> None:
@@ -221,10 +228,15 @@ def test_all_of_the_padding_range_is_no_data(tmp_path: Path) -> None:
     assert large[12:].min() > 0
 
 
-def test_a_picture_of_12_bits_is_as_bright_in_other_formats(tmp_path: Path) -> None:
-    source = save(dataset(ramp("uint16", 0, 4095), BitsStored=12, HighBit=11), tmp_path / "a.dcm")
+@pytest.mark.parametrize("bits", [7, 9, 12, 13])
+def test_a_picture_of_fewer_bits_is_as_bright_in_other_formats(tmp_path: Path, bits: int) -> None:
+    values = ramp("uint16", 0, 2**bits - 1)
+    source = save(dataset(values, BitsStored=bits, HighBit=bits - 1), tmp_path / "a.dcm")
     write_picture(read_picture(source), tmp_path / "a.png")
     assert read_picture(tmp_path / "a.png").pixels.max() == 1
+    assert any("as black to white" in loss for loss in picture_losses(tmp_path / "a.png", read_picture(source)))
+    write_picture(read_picture(source), tmp_path / "a.tif")
+    assert (tifffile.imread(tmp_path / "a.tif") == values).all()
 
 
 def test_percentiles_are_not_written_as_a_declared_range(tmp_path: Path) -> None:
