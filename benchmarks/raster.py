@@ -3,9 +3,11 @@
     python benchmarks/raster.py [--count 100] [--seed 0] [--keep FOLDER]
 
 Varied are the type of samples, the number of bands, the order of planes, tiles and strips, compression, predictor, and
-what says which values are no data: a nodata value, NaN, a mask, alpha of 0 and 255, or nothing.  Beside the border and
-beyond the reach of invalid pixels, results may differ by one level of integers, and by TOLERANCE of the range of
-floats.  Invalid pixels stay as they are, and type, bands and tags stay what they were.
+what says which values are no data: a nodata value, NaN, a mask, alpha of 0 and 255, or nothing; and where they lie:
+nowhere, upright, rotated, south up, as centres of pixels, or by control points.  Beside the border and beyond the reach
+of invalid pixels, results may differ by one level of integers, and by TOLERANCE of the range of floats.  Invalid pixels
+stay as they are, and type, bands and tags stay what they were.  Corners and control points coincide to
+PIXEL_TOLERANCE, as rasterio reads them.
 """
 
 import subprocess
@@ -21,17 +23,23 @@ from typing import Any
 import numpy as np
 import rasterio
 import typer
+from affine import Affine
 from numpy.typing import NDArray
+from rasterio.control import GroundControlPoint
 from rasterio.enums import ColorInterp, Resampling
 
 TOLERANCE = 2e-6
 """Of the range of floats: GDAL computes with 32 bits."""
+PIXEL_TOLERANCE = 0.01
+"""In pixels of the input."""
 REACH = 2
 """Input pixels beyond which bicubic does not reach."""
 TYPES = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "float32", "float64")
 COUNTS = (1, 2, 3, 4, 5, 7)
 COMPRESSIONS = ("none", "deflate", "lzw", "packbits", "zstd")
 HOLES = ("none", "nodata", "nodata", "nan", "mask", "alpha")
+PLACES = ("none", "none", "upright", "rotated", "south up", "points", "control points")
+CRS = "EPSG:32633"
 Array = NDArray[Any]
 
 
@@ -47,6 +55,7 @@ class Case:
     predictor: int
     holes: str
     bits: int
+    place: str
 
     @classmethod
     def draw(cls, rng: np.random.Generator) -> "Case":
@@ -60,7 +69,17 @@ class Case:
         bits = bits or (int(rng.choice([0, 16])) if dtype == "float32" and predictor == 1 else 0)
         count = int(rng.choice([2, 4] if holes == "alpha" else COUNTS))
         interleave = str(rng.choice(["pixel", "band"]))
-        return cls(dtype, count, interleave, bool(rng.integers(2)), compress, 1 if bits else predictor, holes, bits)
+        place = str(rng.choice([place for place in PLACES if place != "none" or holes != "alpha"]))
+        tiled = bool(rng.integers(2))
+        return cls(dtype, count, interleave, tiled, compress, 1 if bits else predictor, holes, bits, place)
+
+    @property
+    def transform(self) -> Affine:
+        """From pixels to metres."""
+        upright = Affine(10, 0, 500_000, 0, -10, 4_000_000)
+        return {"rotated": upright * Affine.rotation(20), "south up": upright * Affine.scale(1, -1)}.get(
+            self.place, upright
+        )
 
     @property
     def options(self) -> dict[str, Any]:
@@ -104,10 +123,21 @@ def write(path: Path, case: Case, rng: np.random.Generator) -> None:
         values[:, ~valid] = np.nan
     if case.holes == "alpha":
         values[-1] = np.where(valid, np.iinfo(case.dtype).max if values.dtype.kind != "f" else 1, 0)
-        options["transform"] = rasterio.transform.from_origin(500_000, 4_000_000, 10, 10)
+    if case.place not in ("none", "control points"):
+        options |= {"transform": case.transform, "crs": CRS}
     with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True), rasterio.open(path, "w", **options) as file:
         if case.holes == "alpha":
             file.colorinterp = [*file.colorinterp[:-1], ColorInterp.alpha]
+        if case.place == "points":
+            file.update_tags(AREA_OR_POINT="Point")
+        if case.place == "control points":
+            places = [
+                (x, y, *(case.transform * (x, y))) for x, y in ((0, 0), (width, 3.5), (5, height), (width, height))
+            ]
+            file.gcps = (
+                [GroundControlPoint(y, x, east, north) for x, y, east, north in places],
+                rasterio.CRS.from_string(CRS),
+            )
         file.write(values)
         if case.holes == "mask":
             file.write_mask(valid)
@@ -117,6 +147,7 @@ def compare(source: Path, result: Path, case: Case) -> Iterator[str]:
     """A sentence for everything that is wrong with the result."""
     with rasterio.open(source) as before, rasterio.open(result) as after:
         yield from _tags(before, after, case)
+        yield from _place(before, after)
         if (after.count, after.height, after.width) != (before.count, 2 * before.height, 2 * before.width):
             yield f"{after.count} bands of {after.height} x {after.width}"
             return
@@ -131,6 +162,22 @@ def _tags(before: Any, after: Any, case: Case) -> Iterator[str]:
             yield f"{name}: {one} became {other}"
     if case.bits and after.tags(1, ns="IMAGE_STRUCTURE").get("NBITS") != str(case.bits):
         yield f"{case.bits} bits became {after.tags(1, ns='IMAGE_STRUCTURE')}"
+
+
+def _place(before: Any, after: Any) -> Iterator[str]:
+    (points, crs), (found, found_crs) = before.gcps, after.gcps
+    if (before.crs, crs) != (after.crs, found_crs) or before.tags().get("AREA_OR_POINT") != after.tags().get(
+        "AREA_OR_POINT"
+    ):
+        yield f"{before.crs or crs}, {before.tags()} became {after.crs or found_crs}, {after.tags()}"
+    back = ~before.transform
+    for x, y in ((0, 0), (before.width, 0), (0, before.height), (before.width, before.height)):
+        moved = back * (after.transform * (2 * x, 2 * y)) if before.transform != Affine.identity() else (x, y)
+        if max(abs(moved[0] - x), abs(moved[1] - y)) > PIXEL_TOLERANCE:
+            yield f"the corner {x}, {y} moved to {moved}"
+    pairs = [((p.col, p.row, p.x, p.y), (q.col / 2, q.row / 2, q.x, q.y)) for p, q in zip(points, found, strict=False)]
+    if len(points) != len(found) or any(not np.allclose(*pair, rtol=0, atol=PIXEL_TOLERANCE) for pair in pairs):
+        yield f"control points: {pairs}"
 
 
 def _band(before: Any, after: Any, band: int, case: Case) -> Iterator[str]:
