@@ -29,6 +29,7 @@ from srgan_cli.upscaling.tiles.memory import (
     plan_tile_sides,
 )
 from srgan_cli.upscaling.tiles.tiling import TilePolicy
+from srgan_cli.upscaling.upscaler import Upscaler
 
 MEASURE_RISE = """
 import sys, torch
@@ -142,6 +143,13 @@ def test_tiles_fit_within_the_limit(monkeypatch: pytest.MonkeyPatch, row: float,
     height, width = plan_tile_sides(estimate, 9000, 9000, TilePolicy(384, limit))
     assert estimate.for_tiles(height, width) <= available * 2**20
     assert estimate.for_tiles(height + 17, width + 17) > available * 2**20 or max(height, width) > 367
+
+
+@pytest.mark.parametrize("limit", [None, 2**33])
+def test_wide_pictures_have_low_tiles_for_kernels(limit: int | None) -> None:
+    upscaler = Upscaler.load("bicubic", policy=TilePolicy(max_memory=limit))
+    pixels = [upscaler.plan(9000, width, scale=2).tile_sides[0] * width for width in (3000, 9000, 30_000)]
+    assert 2**18 < min(pixels) <= max(pixels) < 2**20
 
 
 def test_results_in_page_locked_memory_count_for_the_host() -> None:
