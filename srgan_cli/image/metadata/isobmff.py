@@ -85,16 +85,19 @@ class _Items:
 
 def read_metadata(data: bytes) -> tuple[Metadata, list[str]]:
     """What the boxes say about the picture, apart from EXIF, XMP and profiles, and a note on everything dropped."""
-    notes = _provenance(data)
+    outer = list(boxes(data))
+    notes = _provenance(outer) + _dropped_user_data(outer)
+    packet = next((content[16:] for name, content in outer if name == b"uuid" and content.startswith(_XMP)), None)
     try:
-        items = _items(dict(reversed(list(boxes(data)))).get(b"meta", b""))
+        items = _items(dict(reversed(outer)).get(b"meta", b""))
     except (struct.error, IndexError, KeyError):
-        return Metadata(), notes
+        return Metadata(xmp=packet), notes
     properties = dict(items.properties)
     levels = properties.get(b"clli", b"")
     mastering = properties.get(b"mdcv", b"")
     across, down = _unpack(">LL", properties.get(b"pasp", b"")) or (1, 1)
     return Metadata(
+        xmp=packet,
         colour=_colour(items.properties),
         light_levels=tuple(level * _LIGHT_UNIT for level in _unpack(">HH", levels) or ()) or None,
         mastering_display=mastering[8:12] + mastering[:8] + mastering[12:] if len(mastering) == 24 else None,
@@ -253,12 +256,18 @@ def _auxiliary_name(kind: bytes) -> str:
     )
 
 
-def _provenance(data: bytes) -> list[str]:
+def _provenance(outer: list[Box]) -> list[str]:
     found = any(
         (name == b"uuid" and content.startswith(_C2PA)) or (name == b"jumb" and b"c2pa" in content)
-        for name, content in boxes(data)
+        for name, content in outer
     )
     return [xmp.C2PA_NOTE] if found else []
+
+
+def _dropped_user_data(outer: list[Box]) -> list[str]:
+    """A note on the texts of an animation that stand where those of a video do."""
+    movie = dict(boxes(dict(outer).get(b"moov", b"")))
+    return ["the texts of its movie are dropped"] if movie.get(b"udta") else []
 
 
 def _unpack(layout: str, content: bytes) -> tuple[int, ...] | None:

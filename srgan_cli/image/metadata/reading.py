@@ -41,7 +41,6 @@ def read_metadata(image: Image.Image, data: bytes, page: int = 0) -> tuple[Metad
         notes = _dropped_riff_chunks(data)
     elif image.format == "JPEG2000":
         found, profile, notes = isobmff.read_jp2(data)
-        image.info |= {"exif": found.exif, "xmp": found.xmp}
         _add_profile(image, profile)
     return finish(_with_info(found, image), notes)
 
@@ -93,8 +92,8 @@ def _with_info(found: Metadata, image: Image.Image) -> Metadata:
     comment = comment.decode("utf-8", "replace") if isinstance(comment, bytes) else comment
     return replace(
         found,
-        exif=bytes(exif).removeprefix(EXIF_PREFIX) if exif else None,
-        xmp=(packet.encode() if isinstance(packet, str) else packet).rstrip(b"\0") if packet else None,
+        exif=bytes(exif).removeprefix(EXIF_PREFIX) if exif else found.exif,
+        xmp=(packet.encode() if isinstance(packet, str) else packet).rstrip(b"\0") if packet else found.xmp,
         dpi=plausible_dpi(info.get("dpi")),
         comments=(str(comment),) if comment else (),
     )

@@ -119,3 +119,17 @@ def test_boxes_of_jpeg_2000_are_kept_or_reported(tmp_path: Path) -> None:
     assert b"Camera" in (picture.metadata.exif or b"")
     assert picture.metadata.photoshop == photoshop.from_iptc(iptc)
     assert picture.notes == ("its 1 boxes of other programs are dropped", "its XML boxes are dropped")
+
+
+@pytest.mark.skipif(not features.check("avif"), reason="Pillow without AVIF")
+def test_metadata_of_the_movie_of_an_avif_are_kept_or_reported(tmp_path: Path) -> None:
+    frames = [Image.new("RGB", (16, 16), (level, 0, 0)) for level in (9, 200)]
+    frames[0].save(tmp_path / "a.avif", save_all=True, append_images=frames[1:])
+    data = (tmp_path / "a.avif").read_bytes()
+    outer = [
+        (name, content + box(b"udta", b"a text") if name == b"moov" else content)
+        for name, content in isobmff.boxes(data)
+    ]
+    packet = (b"uuid", bytes.fromhex("be7acfcb97a942e89c71999491e3afac") + PACKET)
+    found, notes = isobmff.read_metadata(b"".join(box(*part) for part in [*outer, packet]))
+    assert (found.xmp, notes) == (PACKET, ["the texts of its movie are dropped"])
