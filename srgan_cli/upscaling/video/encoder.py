@@ -12,7 +12,7 @@ import av
 
 from srgan_cli.errors import UsageError
 from srgan_cli.upscaling.video.encoder_options import encoder_options, is_hardware
-from srgan_cli.upscaling.video.frames import FrameLayout, layout_of
+from srgan_cli.upscaling.video.frames import LIMITED_RANGE, FrameLayout, layout_of
 from srgan_cli.upscaling.video.options import VideoOptions, container_of
 from srgan_cli.upscaling.video.segments import EncodedPacket
 from srgan_cli.upscaling.video.source import VideoSource
@@ -98,7 +98,7 @@ def choose_encoder(
         layout,
         pixel_format,
         tuple(encoder_options(codec, options, source, size, is_avi=is_avi).items()),
-        source.tags,
+        _tags(source, layout),
         1 / source.rate if is_avi or (is_regular and not options.start) else source.time_base,
         source.rate,
         source.aspect,
@@ -153,6 +153,12 @@ class SegmentEncoder:
     def _packet(self, packet: Any) -> EncodedPacket:
         duration = self.durations.pop(packet.pts, 0)
         return EncodedPacket(packet.pts, duration, bool(packet.is_keyframe), bytes(packet))
+
+
+def _tags(source: VideoSource, layout: FrameLayout) -> tuple[int, int, int, int]:
+    """The tags of the source; RGB, which uses all levels, becomes luma and chroma that do not."""
+    is_converted = layout.kind != "rgb" and source.layout.kind == "rgb"
+    return (*source.tags[:3], LIMITED_RANGE) if is_converted else source.tags
 
 
 def _is_regular(source: VideoSource, times: Sequence[int]) -> bool:

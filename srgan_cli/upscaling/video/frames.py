@@ -16,7 +16,7 @@ from srgan_cli.image.raw_video.yuv import HIGH_DEFINITION, from_rgb, to_rgb
 Kind = Literal["rgb", "grey", "yuv"]
 BT709, UNSPECIFIED, SMPTE170M, BT2020 = 1, 2, 6, 9
 """Numbers of matrices in ITU-T H.273."""
-FULL_RANGE = 2
+LIMITED_RANGE, FULL_RANGE = 1, 2
 _BT601_WEIGHTS = (0.299, 0.114)
 _LUMA_WEIGHTS = {
     BT709: (0.2126, 0.0722),

@@ -20,7 +20,7 @@ from srgan_cli.upscaling.video.source import is_cover, opened, video_stream
 
 _OWN_METADATA = {
     *("encoder", "major_brand", "minor_version", "compatible_brands", "software", "handler_name", "vendor_id"),
-    *("duration", "bps", "number_of_frames", "number_of_bytes", "source_id", "rotate"),
+    *("duration", "alpha_mode", "bps", "number_of_frames", "number_of_bytes", "source_id", "rotate"),
     *("_statistics_writing_app", "_statistics_writing_date_utc", "_statistics_tags"),
 }
 """Metadata of the file itself, which do not pass to another file, and metadata that FFmpeg derives."""

@@ -16,6 +16,7 @@ from srgan_cli.image.picture import ImageStream, Picture
 from srgan_cli.system.files import atomic_write
 from srgan_cli.system.progress import Progress
 from srgan_cli.upscaling.scale import Scale
+from srgan_cli.upscaling.tiles.layers import Layers
 from srgan_cli.upscaling.tiles.memory import ReservedMemory
 from srgan_cli.upscaling.upscaler import Upscaler
 from srgan_cli.upscaling.video.encoder import EncoderSettings, SegmentEncoder
@@ -119,7 +120,8 @@ def _enlarged(
     """The enlarged frames; one that equals the frame before is not computed again."""
     source, target = work.source, work.encoder
     reserved = ReservedMemory(frame_memory(source.height * source.width, target.height * target.width))
-    plan = upscaler.plan(source.height, source.width, scale=work.scale, reserved=reserved)
+    layers = Layers(((0,),)) if source.layout.is_grey else Layers()
+    plan = upscaler.plan(source.height, source.width, scale=work.scale, layers=layers, reserved=reserved)
     steady = _steadier() if work.options.steady else None
     pixels = None
     for frame in frames:

@@ -111,6 +111,8 @@ def probe(path: Path) -> VideoSource:
         if frame is None:
             raise PictureError("{path} has no frame that can be decoded", "check the file with ffprobe", path=path)
         layout = frame_layout(frame, context.name)
+        if "alpha_mode" in stream.metadata:  # transparency of WebM, which FFmpeg's decoder does not return
+            layout = replace(layout, has_alpha=True)
         tags = frame.color_primaries, frame.color_trc, matrix_of(frame, layout.kind), frame.color_range
         return VideoSource(
             path,

@@ -94,6 +94,24 @@ def test_a_single_colour_keeps_its_samples(
     assert found == (*tags[:2], 6 if tags[2] == 2 else tags[2], found[3] if tags[3] == 0 else tags[3])
 
 
+@pytest.mark.parametrize("pixel_format", ["gray", "bgr0"])
+def test_grey_and_rgb_keep_their_colours(tmp_path: Path, srgan: Srgan, pixel_format: str) -> None:
+    source, target = tmp_path / "in.mkv", tmp_path / "out.mkv"
+    colour = av.VideoFrame.from_ndarray(np.full((32, 48, 3), (200, 90, 30), np.uint8), format="rgb24")
+    with av.open(str(source), "w") as container:
+        stream = container.add_stream("ffv1", rate=25, width=48, height=32, pix_fmt=pixel_format)
+        container.mux([*stream.encode(colour.reformat(format=pixel_format)), *stream.encode(None)])
+    done = srgan("upscale", *BICUBIC, source, target, "--strict", "--crf", 1)
+    assert done.code == 0, done.err
+    before, after = (_colour(path) for path in (source, target))
+    assert np.abs(after - before).max() <= 3
+
+
+def _colour(path: Path) -> Any:
+    with av.open(str(path)) as container:
+        return next(container.decode(video=0)).to_ndarray(format="rgb24").astype(int)[5, 5]
+
+
 def test_everything_beside_the_frames_is_copied(tmp_path: Path, srgan: Srgan) -> None:
     def decorate(container: Any, stream: Any) -> None:
         container.metadata["title"] = "A title"
