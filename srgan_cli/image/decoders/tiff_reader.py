@@ -33,6 +33,7 @@ _PILLOW_BITS = 8
 """Pillow reads TIFFs of more bits a channel as grey alone, or not at all."""
 _MOST_BITS = 128
 """Of a complex number, which is refused by name."""
+_NODATA_LOST = "its colours are converted, and its nodata value is dropped"
 
 
 class TiffReader(ImageReader):
@@ -74,6 +75,7 @@ class TiffReader(ImageReader):
             metadata, notes = replace(metadata, place=place), [*notes, *self.notes, *more]
         is_measured = bool(metadata.place) or number in self.masks or NODATA in tags
         raster = self._read_in_bands(index) if self.is_streamed(index) else self._read_whole(index)
+        notes += [_NODATA_LOST] if NODATA in tags and not raster.nodata else []
         raster = replace(raster, metadata=metadata.upright(), notes=(*notes, *raster.notes), is_measured=is_measured)
         return as_black_is_zero(raster, tags, is_inverted=self._decoder(index) == "vips")
 

@@ -122,3 +122,8 @@ def test_grey_that_falls_towards_white_looks_the_same_in_other_formats(tmp_path:
     source = save(tmp_path / "a.tif", values, photometric="miniswhite", nodata=0)
     write_picture(read_picture(source), tmp_path / "a.png")
     assert np.array_equal(read_picture(tmp_path / "a.png").to_array(), 255 - values[0])
+
+
+def test_a_palette_loses_its_nodata_value_with_a_note(tmp_path: Path) -> None:
+    path = save(tmp_path / "a.tif", RANDOM.integers(0, 5, (1, 9, 9)).astype("uint8"), photometric="palette", nodata=0)
+    assert any("nodata value is dropped" in note for note in read_picture(path).notes)
