@@ -115,8 +115,8 @@ class TiffReader(ImageReader):
             image.seek(number)
             image.info["icc_profile"] = tiff.profile(tags)  # Pillow keeps that of an earlier page
             if tiff.depth(tags) <= _PILLOW_BITS and not tiff.has_planes(tags):
-                image.load()
-                return decode(image, self.path, orientation=tiff.orientation(tags))
+                image.load()  # turns it upright, too
+                return decode(image, self.path)
         values, profile, notes = tiff_page.decode(self.path, number)
         return apply_exif_orientation(values, tiff.orientation(tags)), profile, notes
 

@@ -9,6 +9,7 @@ import tifffile
 from PIL import Image
 
 from srgan_cli.errors import PictureError
+from srgan_cli.image.codec.raster import apply_exif_orientation
 from srgan_cli.image.io import read_picture
 
 pytest.importorskip("imagecodecs", reason="needs srgan-cli[tiff]")
@@ -93,3 +94,16 @@ def test_what_is_not_supported_is_named(tmp_path: Path, photometric: str, dtype:
     path = saved(tmp_path / "a.tif", GREY, 255, dtype, photometric=photometric)
     with pytest.raises(PictureError, match=f"has colours of the kind {name}, which cannot be read"):
         read_picture(path)
+
+
+@pytest.mark.parametrize("in_xmp", [False, True])
+@pytest.mark.parametrize("mode", ["1", "P", "CMYK"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_pages_that_pillow_decodes_are_turned_once(tmp_path: Path, mode: str, orientation: int, in_xmp: bool) -> None:
+    stored = np.zeros((3, 5), np.uint8)
+    stored[0, :2] = 255
+    packet = b'<x:xmpmeta xmlns:x="adobe:ns:meta/" xmlns:tiff="t" tiff:Orientation="%d"/>' % orientation
+    tags = {700: packet} if in_xmp else {274: orientation}
+    Image.fromarray(stored).convert(mode).save(tmp_path / "a.tif", tiffinfo=tags)
+    found = read_picture(tmp_path / "a.tif").pixels[0].numpy() > 0.5
+    assert np.array_equal(found, apply_exif_orientation(stored[..., None], orientation)[..., 0] > 127)
