@@ -152,6 +152,8 @@ def scan(path: Path) -> Index:
             damage.append(f"the last {missing:.0f} of {(container.duration or 0) / 1e6:.0f} s are missing")
         trusted = None not in shown and container.format.name != "avi"  # whose packets have no time stamps
     times = {time for time in (shown if trusted else decoded) if time is not None}
+    if not times:
+        raise PictureError("{path} has no time stamps", "give it some: ffmpeg -r 25 -i IN -c copy OUT.mp4", path=path)
     return Index(sorted(times), sorted(keys) if trusted else [], damage[0] if damage else "")
 
 

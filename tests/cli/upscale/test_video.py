@@ -239,6 +239,12 @@ def test_files_that_are_not_videos_are_one_line(tmp_path: Path, srgan: Srgan, pi
     assert (refused.code, "--crf is for video" in refused.err) == (2, True)
 
 
+def test_a_video_without_time_stamps_is_one_line(tmp_path: Path, srgan: Srgan) -> None:
+    source = write_clip(tmp_path / "in.h264", REGULAR[:3])
+    refused = srgan("upscale", *BICUBIC, source, tmp_path / "out.mp4")
+    assert (refused.code, "has no time stamps" in refused.err) == (1, True)
+
+
 def test_a_missing_library_is_named(tmp_path: Path, srgan: Srgan, monkeypatch: pytest.MonkeyPatch) -> None:
     source = write_clip(tmp_path / "in.mp4", REGULAR[:3])
     monkeypatch.setattr("srgan_cli.upscaling.video.options.find_spec", lambda _name: None)
