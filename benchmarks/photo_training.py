@@ -163,7 +163,7 @@ def main(
     batch: int = 12,
     patch: int = 32,
     learning_rate: float = 4e-4,
-    teacher_weight: Annotated[float, typer.Option(help="Fraction of the patches that learn from the teacher.")] = 0.65,
+    teacher_weight: Annotated[float, typer.Option(help="Fraction of the patches that learn from the teacher.")] = 1.0,
     perceptual_weight: float = 0.8,
     adversarial_weight: float = 5e-3,
     discriminator_channels: int = 16,

@@ -1,4 +1,4 @@
-"""Draws examples/before-after.png: crops of four example pictures, upscaled by bicubic and by the shipped weights.
+"""Draws examples/before-after.png: crops of example pictures, upscaled by bicubic and by the shipped weights.
 
 python examples/before_after.py examples/before-after.png
 """
@@ -12,9 +12,11 @@ from srgan_cli import Upscaler, read_picture
 from srgan_cli.image.picture import Picture
 
 HERE = Path(__file__).parent
-CROPS = {"astronaut.png": (20, 20), "page.png": (0, 0), "cat.png": (55, 30), "street.png": (58, 58)}
+CROPS = {"web.jpg": (0, 0), "astronaut.png": (20, 20), "page.png": (0, 0), "cat.png": (55, 30), "street.png": (58, 58)}
 """Left and top of each crop, in input pixels."""
-METHODS = {"bicubic": "bicubic", "fidelity-x4": "fidelity-x4", "srgan-x4": "srgan-x4 (default)"}
+METHODS = ("bicubic", "fidelity-x4", "default")
+CHOSEN = {".jpg": "photo-x4", ".png": "srgan-x4"}
+"""The weights that `srgan upscale` takes by default."""
 SIDE, GAP, TITLE = 70, 6, 24
 """Side of a crop in input pixels; the space between crops and above them in output pixels."""
 
@@ -24,10 +26,10 @@ def main(target: Path) -> None:
     step = 4 * SIDE + GAP
     sheet = Image.new("RGB", (len(METHODS) * step - GAP, TITLE + len(CROPS) * step - GAP), "white")
     pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(14)
-    for column, (method, title) in enumerate(METHODS.items()):
-        upscaler = Upscaler.load(method)
-        pen.text((column * step + 2 * SIDE, TITLE // 2), title, "black", font, anchor="mm")
+    for column, method in enumerate(METHODS):
+        pen.text((column * step + 2 * SIDE, TITLE // 2), method, "black", font, anchor="mm")
         for row, (name, corner) in enumerate(CROPS.items()):
+            upscaler = Upscaler.load(CHOSEN[Path(name).suffix] if method == "default" else method)
             upscaled = upscaler.upscale(read_picture(HERE / name), scale=4)
             sheet.paste(crop(upscaled, *corner), (column * step, TITLE + row * step))
     sheet.save(target, optimize=True)

@@ -9,7 +9,7 @@ import typer
 from srgan_cli.cli.completion import complete_formats, complete_models_or_auto, complete_precisions
 from srgan_cli.cli.options import Debug, Device, MaxPixels, NoConfig, Offline, On, parse_factor
 
-PurposeName = StrEnum("PurposeName", "pixels")
+PurposeName = StrEnum("PurposeName", "photo pixels")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +36,11 @@ class UpscaleArguments:
     ] = "auto"
     purpose: Annotated[
         PurposeName | None,
-        typer.Option("--for", help="Instead of --model: pixels repeats the pixels of pixel art, by a whole factor."),
+        typer.Option(
+            "--for",
+            help="Instead of --model: photo cleans and sharpens photographs of the web; pixels repeats the pixels of "
+            "pixel art, by a whole factor.",
+        ),
     ] = None
     offline: Offline = False
     scale: Annotated[

@@ -228,6 +228,9 @@ def _model(arguments: UpscaleArguments) -> str:
     """The model, that for the purpose if there is one.  Raises UsageError for a purpose with a broken factor."""
     if arguments.purpose is None:
         return arguments.model
+    if arguments.purpose == "photo":
+        info("--for photo: the weights photo, which clean and sharpen compressed, noisy or blurred photographs")
+        return PHOTO
     scale = arguments.scale or 4
     if arguments.size or scale != int(scale):
         raise UsageError("--for pixels takes a whole factor", "give it by --scale, such as -s 4")

@@ -16,13 +16,14 @@ if TYPE_CHECKING:
 _SET = "Set5"
 _PURPOSES = {
     "srgan": "sharp, plausible detail",
-    "photo": "compressed photographs",
+    "photo": "photographs of the web",
+    "photo-fidelity": "the same, softer",
     "fidelity": "closest to the original",
     "fidelity-jpeg": "compressed pictures",
     "srcnn": "a baseline for srgan score",
 }
 """What the shipped weights are for, by their name without the scale."""
-_DEFAULTS = {"srgan": " (default)", "photo": " (default for JPEG)"}
+_DEFAULTS = ("srgan", "photo")
 
 
 def models(
@@ -65,14 +66,14 @@ def _show_table(entries: "list[ModelInfo]") -> None:
         table.add_column(heading, justify="right" if heading in ("PSNR", "MB") else "left", overflow="fold")
     for entry in entries:
         table.add_row(*map(Text, _row(entry)))
-    show(table, Text("srgan models NAME shows more; the default is chosen for each file."))
+    show(table, Text("srgan models NAME shows more; the default is photo for JPEG, else srgan."))
 
 
 def _row(entry: "ModelInfo") -> tuple[str, ...]:
     card, size = entry.card, f"{entry.path.stat().st_size / 1e6:.1f}"
     if card is None:
         return entry.name, "?", entry.reason, "", size
-    default = _DEFAULTS.get(_family(entry.name), "")
+    default = " (default)" if _family(entry.name) in _DEFAULTS else ""
     purpose = f"{_PURPOSES.get(_family(entry.name), card.architecture)}{default}"
     psnr = card.scores.get(_SET, {}).get("psnr")
     return entry.name, f"x{card.scale}", purpose, f"{psnr:.2f}" if psnr else "", size
