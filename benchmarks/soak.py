@@ -33,7 +33,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from srgan_cli.image.io import read_picture, write_picture
 from srgan_cli.image.picture import Picture
-from srgan_cli.upscaling.tiles.memory import parse_bytes
+from srgan_cli.upscaling.tiles.memory_limit import parse_bytes
 
 EXAMPLES = [Path(__file__).parents[1] / f"examples/{name}.png" for name in ("astronaut", "cat", "street")]
 SUFFIXES = (".png", ".jpg", ".webp", ".tif", ".bmp", ".gif", ".avif")

@@ -19,9 +19,10 @@ from srgan_cli.errors import UsageError
 from srgan_cli.image.codec.capabilities import FORMAT_CAPABILITIES, output_format
 from srgan_cli.image.io import picture_losses, read_picture, write_picture
 from srgan_cli.image.metadata import jpeg_segments, photoshop
-from srgan_cli.image.metadata.colour import PRIMARIES, Colour, from_cicp
+from srgan_cli.image.metadata.exif import build_exif
 from srgan_cli.image.metadata.gain_map import ISO_PREFIX, GainMap
-from srgan_cli.image.metadata.metadata import Metadata, Text, build_exif
+from srgan_cli.image.metadata.icc import PRIMARIES, Colour, from_cicp
+from srgan_cli.image.metadata.metadata import Metadata, Text
 from srgan_cli.image.picture import Picture
 
 XMP = (

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from srgan_cli.image.convert.tensors import Channels
     from srgan_cli.image.geo.place import Place
     from srgan_cli.image.io import read_picture, write_picture
-    from srgan_cli.image.metadata.colour import Colour
     from srgan_cli.image.metadata.gain_map import GainMap
+    from srgan_cli.image.metadata.icc import Colour
     from srgan_cli.image.metadata.metadata import Metadata, Text
     from srgan_cli.image.picture import ImageStream, Picture
     from srgan_cli.image.sequence import ImageSequence, open_pictures, write_pictures
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from srgan_cli.upscaling.back_projection import Consistency, back_project
     from srgan_cli.upscaling.scale import Size
     from srgan_cli.upscaling.tiles.layers import Layers
-    from srgan_cli.upscaling.tiles.memory import ReservedMemory
+    from srgan_cli.upscaling.tiles.memory_limit import ReservedMemory
     from srgan_cli.upscaling.tiles.plan import TilePlan
     from srgan_cli.upscaling.tiles.tiling import TilePolicy
     from srgan_cli.upscaling.upscaler import Upscaler
@@ -88,7 +88,7 @@ _MODULES = {
     "image.convert.tensors": "Channels",
     "image.geo.place": "Place",
     "image.io": "read_picture write_picture",
-    "image.metadata.colour": "Colour",
+    "image.metadata.icc": "Colour",
     "image.metadata.gain_map": "GainMap",
     "image.metadata.metadata": "Metadata Text",
     "image.picture": "ImageStream Picture",
@@ -100,7 +100,7 @@ _MODULES = {
     "upscaling.back_projection": "Consistency back_project",
     "upscaling.scale": "Size",
     "upscaling.tiles.layers": "Layers",
-    "upscaling.tiles.memory": "ReservedMemory",
+    "upscaling.tiles.memory_limit": "ReservedMemory",
     "upscaling.tiles.plan": "TilePlan",
     "upscaling.tiles.tiling": "TilePolicy",
     "upscaling.upscaler": "Upscaler",

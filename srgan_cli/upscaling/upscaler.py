@@ -28,7 +28,7 @@ from srgan_cli.upscaling.scale import Scale, Size, check_scale
 from srgan_cli.upscaling.tiles.canvas import Canvas
 from srgan_cli.upscaling.tiles.geometry import Geometry
 from srgan_cli.upscaling.tiles.layers import Layers
-from srgan_cli.upscaling.tiles.memory import (
+from srgan_cli.upscaling.tiles.memory_limit import (
     MemoryEstimate,
     ReservedMemory,
     activation_bytes,

@@ -19,7 +19,8 @@ from srgan_cli.image.codec import tiff
 from srgan_cli.image.codec.capabilities import FORMAT_CAPABILITIES, output_format
 from srgan_cli.image.codec.raster import Rows
 from srgan_cli.image.io import read_picture, write_picture
-from srgan_cli.image.metadata.metadata import Metadata, build_exif, parse_exif
+from srgan_cli.image.metadata.exif import build_exif, parse_exif
+from srgan_cli.image.metadata.metadata import Metadata
 from srgan_cli.image.picture import ImageStream, Picture
 from srgan_cli.image.sequence import (
     ImageSequence,

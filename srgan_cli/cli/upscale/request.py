@@ -16,7 +16,7 @@ from srgan_cli.image.codec.capabilities import Encoding
 from srgan_cli.system.distributed import World
 from srgan_cli.system.storage import Location, is_remote
 from srgan_cli.upscaling.scale import Scale, Size
-from srgan_cli.upscaling.tiles.memory import parse_bytes
+from srgan_cli.upscaling.tiles.memory_limit import parse_bytes
 from srgan_cli.upscaling.tiles.tiling import TilePolicy
 from srgan_cli.upscaling.upscaler import DEFAULT_MODEL, Upscaler
 from srgan_cli.upscaling.video.options import VideoOptions, parse_time

@@ -20,14 +20,8 @@ from srgan_cli.image.codec.raster import Raster, Rows, Values
 from srgan_cli.image.geo import bands, microscopy, place
 from srgan_cli.image.geo.mask import MaskStrips
 from srgan_cli.image.metadata import photoshop, xmp
-from srgan_cli.image.metadata.metadata import (
-    PARSE_ERRORS,
-    Metadata,
-    as_exif_types,
-    build_exif,
-    parse_exif,
-    resolution_of,
-)
+from srgan_cli.image.metadata.exif import PARSE_ERRORS, as_exif_types, build_exif, parse_exif, resolution_of
+from srgan_cli.image.metadata.metadata import Metadata
 from srgan_cli.image.metadata.reading import finish
 
 Tags = ImageFileDirectory_v2

@@ -13,7 +13,7 @@ from srgan_cli.errors import PictureError
 from srgan_cli.image.codec import tiff
 from srgan_cli.image.codec.raster import Values
 from srgan_cli.image.geo.place import Place
-from srgan_cli.image.metadata.metadata import PARSE_ERRORS
+from srgan_cli.image.metadata.exif import PARSE_ERRORS
 
 _GEOTIFF = bytes.fromhex("b14bf8bd083d4b43a5ae8cd7d5a6ce03")
 _GML = b"gml.data"

@@ -9,7 +9,7 @@ from typing import IO
 from PIL import Image, UnidentifiedImageError
 
 from srgan_cli.image.codec.pillow import open_image
-from srgan_cli.image.metadata.metadata import PARSE_ERRORS
+from srgan_cli.image.metadata.exif import PARSE_ERRORS
 from srgan_cli.image.metadata.png import SIGNATURE
 
 _ANIMATION = (b"acTL", b"fcTL", b"fdAT")

@@ -2,7 +2,7 @@
 
 import struct
 
-from srgan_cli.image.metadata.colour import Colour, from_calibration
+from srgan_cli.image.metadata.icc import Colour, from_calibration
 
 _FILE_HEADER_BYTES = 14
 _INFO_BYTES, _V4_BYTES, _V5_BYTES = 40, 108, 124

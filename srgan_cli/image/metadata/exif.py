@@ -1,13 +1,23 @@
-"""Changing an EXIF block in place, so that everything else stays the same byte for byte, including maker notes.
+"""EXIF: parsing and building a block, and changing one in place.
+
+A change keeps everything else the same byte for byte, including maker notes.
 
 Source: CIPA DC-008, Exchangeable image file format for digital still cameras (Exif), and TIFF 6.0.
 """
 
+import math
 import struct
 from collections.abc import Iterator
+from typing import Any
+
+from PIL import ExifTags, Image
 
 EXIF_PREFIX = b"Exif\x00\x00"
 """What precedes the block in JPEG and where Pillow expects it."""
+PARSE_ERRORS = (struct.error, KeyError, IndexError, ValueError, TypeError, OverflowError, SyntaxError, OSError)
+"""What Pillow raises for damaged EXIF."""
+_X_RESOLUTION, _Y_RESOLUTION, _UNIT = 0x011A, 0x011B, 0x0128
+_NO_UNIT, _CENTIMETRE = 1, 3
 _SHORT, _LONG = 3, 4
 _EXIF_DIRECTORY = 0x8769
 _WIDTHS, _HEIGHTS = (0x0100, 0xA002), (0x0101, 0xA003)
@@ -98,3 +108,66 @@ class ExifBlock:
     def _unpack(self, kind: str, offset: int) -> int:
         (number,) = struct.unpack_from(self._order + kind, self._data, offset)
         return int(number)
+
+
+Pair = tuple[float, float]
+
+
+def resolution_of(exif: bytes | None) -> tuple[Pair | None, Pair | None]:
+    """The resolution in an EXIF block, or None, and the ratio of pixels that are not square if it has no unit."""
+    try:
+        tags = parse_exif(exif) if exif else {}
+        pair = plausible_dpi((tags[_X_RESOLUTION], tags[_Y_RESOLUTION]))
+    except (*PARSE_ERRORS, ZeroDivisionError):
+        return None, None
+    if pair is None or tags.get(_UNIT) == _NO_UNIT:
+        return None, pair if pair and pair[0] != pair[1] else None
+    factor = 2.54 if tags.get(_UNIT) == _CENTIMETRE else 1
+    return (pair[0] * factor, pair[1] * factor), None
+
+
+def plausible_dpi(dpi: Any) -> tuple[float, float] | None:
+    """The value as two positive, finite numbers, or None if it is something else."""
+    try:
+        across, down = (float(number) for number in dpi)
+    except (TypeError, ValueError, ZeroDivisionError):
+        return None
+    return (across, down) if 0 < across < math.inf and 0 < down < math.inf else None
+
+
+def parse_exif(exif: bytes) -> dict[int, Any]:
+    """The tags of an EXIF block by number; directories inside it are dictionaries."""
+    block = Image.Exif()
+    block.load(EXIF_PREFIX + exif)
+    tags = dict(block)
+    for directory in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo):
+        if directory in tags:
+            tags[directory] = dict(block.get_ifd(directory))
+    inner = tags.get(ExifTags.IFD.Exif, {})
+    if ExifTags.IFD.Interop in inner:
+        inner[ExifTags.IFD.Interop] = dict(block.get_ifd(ExifTags.IFD.Interop))
+    return tags
+
+
+def build_exif(tags: dict[int, Any]) -> bytes:
+    """An EXIF block with these tags."""
+    block = Image.Exif()
+    block.endian = "<"
+    for tag, value in as_exif_types(tags).items():
+        block[tag] = value
+    return block.tobytes().removeprefix(EXIF_PREFIX)
+
+
+def as_exif_types(tags: dict[int, Any]) -> dict[int, Any]:
+    """The tags with the bytes of the EXIF directory in the form that Pillow writes with type UNDEFINED.
+
+    Pillow writes plain bytes with type BYTE.  The standard demands UNDEFINED, and libtiff ignores other types.
+    """
+    directory = ExifTags.IFD.Exif
+    return tags | {directory: _undefined(tags[directory])} if isinstance(tags.get(directory), dict) else tags
+
+
+def _undefined(tags: dict[int, Any]) -> dict[int, Any]:
+    """Bytes become a bytearray in a tuple: Pillow has no type for it and writes UNDEFINED."""
+    nested = {tag: _undefined(value) for tag, value in tags.items() if isinstance(value, dict)}
+    return tags | nested | {tag: (bytearray(value),) for tag, value in tags.items() if isinstance(value, bytes)}

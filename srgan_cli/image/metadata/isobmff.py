@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from srgan_cli.image.metadata import photoshop, xmp
-from srgan_cli.image.metadata.colour import NO_COLOUR, SRGB_PRIMARIES, SRGB_TRANSFER, Colour, from_cicp
 from srgan_cli.image.metadata.exif import EXIF_PREFIX
+from srgan_cli.image.metadata.icc import NO_COLOUR, SRGB_PRIMARIES, SRGB_TRANSFER, Colour, from_cicp
 from srgan_cli.image.metadata.metadata import Metadata
 
 Box = tuple[bytes, bytes]

@@ -7,9 +7,9 @@ from math import gcd
 
 from srgan_cli.image.metadata import jpeg_segments as jpeg
 from srgan_cli.image.metadata import photoshop, xmp
-from srgan_cli.image.metadata.exif import EXIF_PREFIX
+from srgan_cli.image.metadata.exif import EXIF_PREFIX, plausible_dpi
 from srgan_cli.image.metadata.gain_map import ISO_PREFIX, XMP_PREFIX, GainMap, is_gain_map
-from srgan_cli.image.metadata.metadata import Metadata, plausible_dpi
+from srgan_cli.image.metadata.metadata import Metadata
 
 _EXTENDED_PREFIX = b"http://ns.adobe.com/xmp/extension/\0"
 _EXTENDED_HEAD_BYTES = 40

@@ -1,22 +1,15 @@
 """EXIF, XMP, resolution and place of a picture."""
 
-import math
-import struct
 from dataclasses import dataclass, replace
-from typing import Any
-
-from PIL import ExifTags, Image
 
 from srgan_cli.image.geo.place import Place
 from srgan_cli.image.metadata import xmp as xmp_packet
-from srgan_cli.image.metadata.colour import NO_COLOUR, Colour
-from srgan_cli.image.metadata.exif import EXIF_PREFIX, ExifBlock
+from srgan_cli.image.metadata.exif import PARSE_ERRORS, ExifBlock, build_exif, parse_exif, resolution_of
 from srgan_cli.image.metadata.gain_map import GainMap
+from srgan_cli.image.metadata.icc import NO_COLOUR, Colour
 
-PARSE_ERRORS = (struct.error, KeyError, IndexError, ValueError, TypeError, OverflowError, SyntaxError, OSError)
-"""What Pillow raises for damaged EXIF."""
 _ORIENTATION, _X_RESOLUTION, _Y_RESOLUTION, _UNIT = 0x0112, 0x011A, 0x011B, 0x0128
-_NO_UNIT, _INCH, _CENTIMETRE = 1, 2, 3
+_NO_UNIT, _INCH = 1, 2
 
 
 @dataclass(frozen=True)
@@ -104,69 +97,6 @@ class Metadata:
         return number if number and number < 9 else 1
 
 
-Pair = tuple[float, float]
-
-
-def resolution_of(exif: bytes | None) -> tuple[Pair | None, Pair | None]:
-    """The resolution in an EXIF block, or None, and the ratio of pixels that are not square if it has no unit."""
-    try:
-        tags = parse_exif(exif) if exif else {}
-        pair = plausible_dpi((tags[_X_RESOLUTION], tags[_Y_RESOLUTION]))
-    except (*PARSE_ERRORS, ZeroDivisionError):
-        return None, None
-    if pair is None or tags.get(_UNIT) == _NO_UNIT:
-        return None, pair if pair and pair[0] != pair[1] else None
-    factor = 2.54 if tags.get(_UNIT) == _CENTIMETRE else 1
-    return (pair[0] * factor, pair[1] * factor), None
-
-
 def trailing_note(rest: bytes) -> list[str]:
     """A note on what follows the end of a picture, if it is more than padding."""
     return [f"what follows its end ({len(rest)} bytes) is dropped"] if rest.strip(b"\0") else []
-
-
-def plausible_dpi(dpi: Any) -> tuple[float, float] | None:
-    """The value as two positive, finite numbers, or None if it is something else."""
-    try:
-        across, down = (float(number) for number in dpi)
-    except (TypeError, ValueError, ZeroDivisionError):
-        return None
-    return (across, down) if 0 < across < math.inf and 0 < down < math.inf else None
-
-
-def parse_exif(exif: bytes) -> dict[int, Any]:
-    """The tags of an EXIF block by number; directories inside it are dictionaries."""
-    block = Image.Exif()
-    block.load(EXIF_PREFIX + exif)
-    tags = dict(block)
-    for directory in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo):
-        if directory in tags:
-            tags[directory] = dict(block.get_ifd(directory))
-    inner = tags.get(ExifTags.IFD.Exif, {})
-    if ExifTags.IFD.Interop in inner:
-        inner[ExifTags.IFD.Interop] = dict(block.get_ifd(ExifTags.IFD.Interop))
-    return tags
-
-
-def build_exif(tags: dict[int, Any]) -> bytes:
-    """An EXIF block with these tags."""
-    block = Image.Exif()
-    block.endian = "<"
-    for tag, value in as_exif_types(tags).items():
-        block[tag] = value
-    return block.tobytes().removeprefix(EXIF_PREFIX)
-
-
-def as_exif_types(tags: dict[int, Any]) -> dict[int, Any]:
-    """The tags with the bytes of the EXIF directory in the form that Pillow writes with type UNDEFINED.
-
-    Pillow writes plain bytes with type BYTE.  The standard demands UNDEFINED, and libtiff ignores other types.
-    """
-    directory = ExifTags.IFD.Exif
-    return tags | {directory: _undefined(tags[directory])} if isinstance(tags.get(directory), dict) else tags
-
-
-def _undefined(tags: dict[int, Any]) -> dict[int, Any]:
-    """Bytes become a bytearray in a tuple: Pillow has no type for it and writes UNDEFINED."""
-    nested = {tag: _undefined(value) for tag, value in tags.items() if isinstance(value, dict)}
-    return tags | nested | {tag: (bytearray(value),) for tag, value in tags.items() if isinstance(value, bytes)}

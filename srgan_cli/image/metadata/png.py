@@ -8,8 +8,8 @@ from dataclasses import replace
 from typing import IO, Any
 
 from srgan_cli.image.metadata import photoshop, xmp
-from srgan_cli.image.metadata.colour import Colour, from_calibration, from_cicp
 from srgan_cli.image.metadata.exif import EXIF_PREFIX
+from srgan_cli.image.metadata.icc import Colour, from_calibration, from_cicp
 from srgan_cli.image.metadata.metadata import Metadata, Text, trailing_note
 
 Chunk = tuple[bytes, bytes]

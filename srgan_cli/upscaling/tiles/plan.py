@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from srgan_cli.upscaling.tiles.geometry import Geometry
-from srgan_cli.upscaling.tiles.memory import ReservedMemory
+from srgan_cli.upscaling.tiles.memory_limit import ReservedMemory
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from srgan_cli.system.files import atomic_write
 from srgan_cli.system.progress import Progress
 from srgan_cli.upscaling.scale import Scale
 from srgan_cli.upscaling.tiles.layers import Layers
-from srgan_cli.upscaling.tiles.memory import ReservedMemory
+from srgan_cli.upscaling.tiles.memory_limit import ReservedMemory
 from srgan_cli.upscaling.upscaler import Upscaler
 from srgan_cli.upscaling.video.encoder import EncoderSettings, SegmentEncoder
 from srgan_cli.upscaling.video.frames import read_planes, to_frame, to_pixels

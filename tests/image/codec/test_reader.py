@@ -22,7 +22,7 @@ from srgan_cli.image.codec.raster import apply_exif_orientation
 from srgan_cli.image.codec.reader import open_reader
 from srgan_cli.image.io import picture_size, read_picture, write_picture
 from srgan_cli.image.metadata import photoshop
-from srgan_cli.image.metadata.colour import Colour
+from srgan_cli.image.metadata.icc import Colour
 from srgan_cli.image.metadata.isobmff import boxes
 from srgan_cli.image.metadata.metadata import Metadata, Text
 from srgan_cli.image.picture import Picture

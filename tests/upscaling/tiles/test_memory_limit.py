@@ -20,8 +20,8 @@ from srgan_cli.networks import GENERATORS
 from srgan_cli.system import files
 from srgan_cli.system.files import check_space, format_bytes
 from srgan_cli.system.memory import rss
-from srgan_cli.upscaling.tiles import memory
-from srgan_cli.upscaling.tiles.memory import (
+from srgan_cli.upscaling.tiles import memory_limit
+from srgan_cli.upscaling.tiles.memory_limit import (
     MemoryEstimate,
     ReservedMemory,
     activation_bytes,
@@ -82,11 +82,11 @@ def test_a_process_takes_about_the_counted_memory(name: str) -> None:
         [sys.executable, "-c", MEASURE_RISE, name, str(side)], capture_output=True, text=True, check=True
     )
     counted = activation_bytes(GENERATORS[name]().eval(), 3) * side**2
-    assert 0.8 * counted < int(done.stdout) < memory.ALLOCATOR_FACTOR * memory.WORKSPACE * counted
+    assert 0.8 * counted < int(done.stdout) < memory_limit.ALLOCATOR_FACTOR * memory_limit.WORKSPACE * counted
 
 
 def limited(available: int, size: int = 384) -> TilePolicy:
-    return TilePolicy(size, rss() + memory.OVERHEAD + available)
+    return TilePolicy(size, rss() + memory_limit.OVERHEAD + available)
 
 
 def test_tiles_are_as_large_as_the_policy_allows_if_they_fit() -> None:
@@ -98,16 +98,16 @@ def test_tiles_are_as_large_as_the_policy_allows_if_they_fit() -> None:
 def test_tiles_read_no_more_pixels_than_allowed(size: int) -> None:
     estimate = MemoryEstimate(1, 1, 0, 10, max_input_pixels=9000)
     sides = plan_tile_sides(estimate, 1000, 700, TilePolicy(size))
-    assert 0.7 * 9000 < memory.input_area(sides, (1000, 700), 10) <= 9000
+    assert 0.7 * 9000 < memory_limit.input_area(sides, (1000, 700), 10) <= 9000
     assert plan_tile_sides(estimate, 90, 100, TilePolicy(size)) == (90, 100)
-    uniform = memory.plan_uniform_side(estimate, 1000, 700, TilePolicy(size))
-    assert memory.input_area((uniform, uniform), (1000, 700), 10) <= 9000
+    uniform = memory_limit.plan_uniform_side(estimate, 1000, 700, TilePolicy(size))
+    assert memory_limit.input_area((uniform, uniform), (1000, 700), 10) <= 9000
 
 
 def test_tiles_overlap_as_little_as_possible(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two halves fit, side by side or one above the other; the shorter cut costs less."""
-    monkeypatch.setattr(memory, "total_memory", lambda: 0)
-    estimate = MemoryEstimate(memory.MIN_BUDGET / 1.3e6 / memory.ALLOCATOR_FACTOR, 0, 0, 20)
+    monkeypatch.setattr(memory_limit, "total_memory", lambda: 0)
+    estimate = MemoryEstimate(memory_limit.MIN_BUDGET / 1.3e6 / memory_limit.ALLOCATOR_FACTOR, 0, 0, 20)
     assert plan_tile_sides(estimate, 1000, 2000, TilePolicy(2000)) == (1000, 1000)
 
 
@@ -118,14 +118,14 @@ def test_tiles_overlap_as_little_as_possible(monkeypatch: pytest.MonkeyPatch) ->
 def test_tiles_take_an_eighth_of_the_machines_memory(
     monkeypatch: pytest.MonkeyPatch, machine: int, on_host: bool, available: int | None
 ) -> None:
-    monkeypatch.setattr(memory, "total_memory", lambda: machine)
+    monkeypatch.setattr(memory_limit, "total_memory", lambda: machine)
     estimate = MemoryEstimate(2000, 0, 0, 20, on_host)
-    most = available or memory.MIN_BUDGET
+    most = available or memory_limit.MIN_BUDGET
     sides = plan_tile_sides(estimate, 9000, 9000, TilePolicy(4096))
     assert 0.8 * most < estimate.for_tiles(*sides) <= most
     assert (
         estimate.for_tiles(*plan_tile_sides(estimate, 9000, 9000, TilePolicy(4096, shared_machine=True)))
-        <= memory.MIN_BUDGET
+        <= memory_limit.MIN_BUDGET
     )
 
 
@@ -133,9 +133,9 @@ def test_tiles_take_an_eighth_of_the_machines_memory(
 @pytest.mark.parametrize("available", [50, 100, 300])
 @pytest.mark.parametrize("row", [1e3, 1e6])
 def test_tiles_fit_within_the_limit(monkeypatch: pytest.MonkeyPatch, row: float, available: int, on_host: bool) -> None:
-    monkeypatch.setattr(memory, "rss", lambda: 300 * 2**20)
+    monkeypatch.setattr(memory_limit, "rss", lambda: 300 * 2**20)
     estimate = MemoryEstimate(2000, row, 1e6, 19, on_host)
-    limit = available * 2**20 + memory.OVERHEAD + (300 * 2**20 if on_host else 0)
+    limit = available * 2**20 + memory_limit.OVERHEAD + (300 * 2**20 if on_host else 0)
     if estimate.for_tiles(16, 16) > available * 2**20:
         with pytest.raises(SrganError, match="cannot be enlarged within"):
             plan_tile_sides(estimate, 9000, 9000, TilePolicy(384, limit))
@@ -168,7 +168,7 @@ def test_results_in_page_locked_memory_count_for_the_host() -> None:
 
 
 def test_the_limit_named_in_an_error_is_sufficient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(memory, "rss", lambda: 300 * 2**20)
+    monkeypatch.setattr(memory_limit, "rss", lambda: 300 * 2**20)
     estimate = MemoryEstimate(20_000, 1e6, 5e8, 19)
     with pytest.raises(SrganError) as caught:
         plan_tile_sides(estimate, 5000, 5000, TilePolicy(384, 2**29))
@@ -277,7 +277,7 @@ def test_whole_encoding_takes_all_results_and_a_copy_of_the_largest(tmp_path: Pa
 def test_promised_memory_is_counted_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """The process grows into the promised memory; only growth beyond it counts."""
     now = iter([100, 100, 130, 190])
-    monkeypatch.setattr(memory, "rss", lambda: next(now))
+    monkeypatch.setattr(memory_limit, "rss", lambda: next(now))
     reserve = ReservedMemory(promised=50)
     assert [reserve.in_use for _ in range(3)] == [100, 100, 140]
 
@@ -310,16 +310,16 @@ def test_the_limit_named_in_an_error_is_sufficient_for_whole_encoding(
 
 
 def test_uniform_tiles_are_halved_until_they_fit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(memory, "rss", lambda: 300 * 2**20)
+    monkeypatch.setattr(memory_limit, "rss", lambda: 300 * 2**20)
     estimate = MemoryEstimate(2000, 10, 0, 19)
-    assert memory.plan_uniform_side(estimate, 5000, 5000, TilePolicy(384)) == 384
-    assert memory.plan_uniform_side(estimate, 5000, 5000, TilePolicy(0)) == 5000
-    tight = 300 * 2**20 + memory.OVERHEAD
+    assert memory_limit.plan_uniform_side(estimate, 5000, 5000, TilePolicy(384)) == 384
+    assert memory_limit.plan_uniform_side(estimate, 5000, 5000, TilePolicy(0)) == 5000
+    tight = 300 * 2**20 + memory_limit.OVERHEAD
     sides = [
-        memory.plan_uniform_side(estimate, 5000, 5000, TilePolicy(384, tight + available * 2**20))
+        memory_limit.plan_uniform_side(estimate, 5000, 5000, TilePolicy(384, tight + available * 2**20))
         for available in (700, 500, 50, 10)
     ]
     assert sides == [384, 192, 48, 12]
-    assert memory.plan_uniform_side(estimate, 30, 40, TilePolicy(384, tight + 50 * 2**20)) == 384
+    assert memory_limit.plan_uniform_side(estimate, 30, 40, TilePolicy(384, tight + 50 * 2**20)) == 384
     with pytest.raises(SrganError, match="cannot be enlarged within"):
-        memory.plan_uniform_side(estimate, 5000, 5000, TilePolicy(384, tight + 2**20))
+        memory_limit.plan_uniform_side(estimate, 5000, 5000, TilePolicy(384, tight + 2**20))
