@@ -89,6 +89,8 @@ def own_outputs(folder: Path, paths: Iterable[Path]) -> set[Path]:
     for _ in range(2):  # another process may have replaced an output since the first reading
         manifest = Manifest(folder)
         unknown -= {path for path in unknown if manifest.is_own_output(path)}
+        if not unknown:
+            break
     return set(paths) - unknown
 
 

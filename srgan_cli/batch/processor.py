@@ -109,7 +109,16 @@ class ImageProcessor(Processor):
             may_keep = target_exists and overwrite == "update"
             if may_keep and self.manifest and self.manifest.is_current(target, key):
                 size = upscaler.target(*pictures.size, self.options.scale)
-                return TaskResult(task, "kept", input_size=pictures.size, output_size=size, count=pictures.count)
+                return TaskResult(
+                    task,
+                    "kept",
+                    input_size=pictures.size,
+                    output_size=size,
+                    count=pictures.count,
+                    model=upscaler.name,
+                    sha256=upscaler.sha256,
+                    reason=reason,
+                )
             result = self._enlarge(task, pictures, upscaler, target, warnings, progress)
             if self.manifest:
                 self.manifest.record(target, key)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import MISSING, fields
 from functools import update_wrapper
 from inspect import Parameter, Signature
+from math import isfinite
 from typing import Annotated, Any, TypeVar
 
 import typer
@@ -87,7 +88,7 @@ def parse_factor(text: str | float) -> float:
 def parse_whole_factor(text: str | float) -> int:
     """The number of a whole factor such as 4, 4x or x4.  Raises UsageError."""
     factor = parse_factor(text)
-    if factor < 0 or factor != int(factor):
+    if not isfinite(factor) or factor < 0 or factor != int(factor):
         raise UsageError(f"--scale is {text!r}, expected a whole number", "write it as -s 4")
     return int(factor)
 
@@ -95,8 +96,17 @@ def parse_whole_factor(text: str | float) -> int:
 def given_options(context: typer.Context, *names: str, sources: Sequence[str] = COMMAND_LINE) -> list[str]:
     """The options among `names` that were given on the command line, or by other sources, spelled as there."""
     found = {name: context.get_parameter_source(name) for name in names}
-    written = {parameter.name: parameter.opts[0] for parameter in context.command.params}
+    written = {
+        parameter.name: _spelling(parameter, context.params.get(str(parameter.name)))
+        for parameter in context.command.params
+    }
     return [written[name] for name, source in found.items() if source is not None and source.name in sources]
+
+
+def _spelling(parameter: Any, value: object) -> str:
+    """The option as it is written for this value: --no-steady for False."""
+    names: list[str] = parameter.secondary_opts if value is False and parameter.secondary_opts else parameter.opts
+    return names[0]
 
 
 def check_exclusive(context: typer.Context, *names: str) -> None:

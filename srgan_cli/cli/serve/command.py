@@ -24,7 +24,7 @@ def serve(
             "--model",
             "-m",
             autocompletion=complete_models,
-            help="The weights that are chosen at first, as for srgan upscale.",
+            help="The weights that are chosen at first, as for srgan upscale, without auto.",
         ),
     ] = "srgan-x4",
     offline: Offline = False,

@@ -117,7 +117,7 @@ class TrainArguments:
         typer.Option(
             "--teacher",
             autocompletion=complete_models,
-            help="Learn the output of this model, as upscale -m takes it; of several, the mean.",
+            help="Learn the output of this model, as upscale -m takes it, without auto; of several, the mean.",
         ),
     ] = None
     teacher_weight: Annotated[

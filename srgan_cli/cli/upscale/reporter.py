@@ -124,11 +124,11 @@ class Reporter:
 
     def _model(self, result: TaskResult) -> str:
         """The weights, the reason where they were chosen for this file, and what part of the factor is resampling."""
-        label = f"{result.model}, since it is {result.reason}," if result.reason else self.model_label
+        label = result.model if result.reason else self.model_label
         reached, factor = self.upscaler.scale, max(map(truediv, result.output_size, result.input_size))
-        if not self.upscaler.sha256 or factor < reached + 1 / 8:  # sizes are whole numbers
-            return label
-        return f"{label} {reached} times, then bicubic resampling {factor / reached:.3g} times,"
+        if self.upscaler.sha256 and factor >= reached + 1 / 8:  # sizes are whole numbers
+            label += f" {reached} times, then bicubic resampling {factor / reached:.3g} times,"
+        return f"{label.removesuffix(',')}, chosen for {result.reason}," if result.reason else label
 
     def _record(self, result: TaskResult) -> dict[str, Any]:
         return {
@@ -140,6 +140,7 @@ class Reporter:
             "pictures": result.count,
             "model": result.model or self.upscaler.name,
             "sha256": result.sha256 or self.upscaler.sha256,
+            "reason": result.reason or None,
             "seconds": round(result.seconds, 3),
             "consistency": result.consistency and result.consistency.to_json(),
             "value_ranges": next(iter(result.value_ranges), ()) or None,

@@ -138,7 +138,7 @@ class UpscaleRequest:
         """Raises UsageError for an option that concerns video alone where there is none, or pictures alone."""
         kind, unfit = ("pictures", PICTURE_OPTIONS) if has_videos else ("video", VIDEO_OPTIONS)
         for option in self.named:
-            if option.removeprefix("--").replace("-", "_") in unfit:
+            if option.removeprefix("--").removeprefix("no-").replace("-", "_") in unfit:
                 raise UsageError(f"{option} is for {kind}", "leave it out")
 
     def sharing_machine(self, world: World) -> "UpscaleRequest":
@@ -218,7 +218,7 @@ def _scale(arguments: UpscaleArguments) -> Scale:
 
 def _bands(numbers: str) -> tuple[int, ...]:
     """The numbers of three bands.  Raises UsageError."""
-    found = tuple(int(number) for number in numbers.split(",") if number.strip().isdigit())
+    found = tuple(int(number) for number in numbers.split(",") if number.strip().isdecimal())
     if numbers and (len(set(found)) != 3 or numbers.count(",") != 2 or 0 in found):
         raise UsageError(f"--rgb-bands {numbers} does not name three bands", "write it as 4,3,2")
     return found

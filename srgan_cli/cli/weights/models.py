@@ -17,7 +17,7 @@ _SET = "Set5"
 _PURPOSES = {
     "srgan": "sharp, plausible detail",
     "photo": "photographs of the web",
-    "photo-fidelity": "the same, softer",
+    "photo-fidelity": "photographs of the web, softer",
     "fidelity": "closest to the original",
     "fidelity-jpeg": "compressed pictures",
     "srcnn": "a baseline for srgan score",
@@ -66,7 +66,7 @@ def _show_table(entries: "list[ModelInfo]") -> None:
         table.add_column(heading, justify="right" if heading in ("PSNR", "MB") else "left", overflow="fold")
     for entry in entries:
         table.add_row(*map(Text, _row(entry)))
-    show(table, Text("srgan models NAME shows more; the default is photo for JPEG, else srgan."))
+    show(table, Text("srgan models NAME shows more; default: photo for JPEG and WebP, else srgan."))
 
 
 def _row(entry: "ModelInfo") -> tuple[str, ...]:

@@ -52,4 +52,5 @@ class GifReader(ImageReader):
         return Raster(Rows.from_array(values), self.header.profile, metadata, self._duration(index), tuple(notes))
 
     def _duration(self, index: int) -> float:
-        return dict(enumerate(self.header.durations)).get(index, 0) if self.animated else 0
+        known = self.animated and index < len(self.header.durations)
+        return self.header.durations[index] if known else 0

@@ -1,5 +1,6 @@
 """Options of encoders: quality, speed, and what describes high dynamic range."""
 
+import re
 from typing import Any
 
 from srgan_cli.errors import UsageError
@@ -98,7 +99,7 @@ def _speed(codec: Any, preset: str) -> dict[str, str]:
     if names := [choice.name for choice in found.choices] or _PRESETS.get(codec.name, []):
         if preset not in names:
             raise UsageError(f"{codec.name} has no preset {preset!r}", f"it has {', '.join(names)}")
-    elif not (preset.lstrip("-").isdigit() and found.min <= int(preset) <= found.max):
+    elif not (re.fullmatch("-?[0-9]+", preset) and found.min <= int(preset) <= found.max):
         message = f"--preset of {codec.name} is a whole number from {found.min:g} to {found.max:g}, found {preset!r}"
         raise UsageError(message, "a larger one is faster")
     return {found.name: preset}

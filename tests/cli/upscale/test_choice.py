@@ -43,8 +43,10 @@ def test_a_compressed_photograph_gets_weights_of_its_own_and_the_reason_is_named
     assert outcome.code == 0
     models = {Path(line["in"]).name: line["model"] for line in map(json.loads, outcome.out.splitlines())}
     assert models == {"web.jpg": "photo-x4", "fine.jpg": "srgan-x4", "clean.png": "srgan-x4"}
-    assert "(photo-x4, since it is a JPEG of quality 75, on cpu" in outcome.err
-    assert "3 kept" in srgan("upscale", photos, tmp_path / "out").err
+    assert "(photo-x4, chosen for a JPEG of quality 75, on cpu" in outcome.err
+    again = srgan("upscale", photos, tmp_path / "out", "--json")
+    assert "3 kept" in again.err
+    assert {Path(line["in"]).name: line["model"] for line in map(json.loads, again.out.splitlines())} == models
 
 
 def test_named_weights_enlarge_every_file(srgan: Callable[..., Outcome], photos: Path, tmp_path: Path) -> None:
@@ -64,7 +66,7 @@ def test_other_weights_for_photographs_enlarge_them_again(
 
 def test_two_times_is_four_times_reduced(srgan: Callable[..., Outcome], photos: Path, tmp_path: Path) -> None:
     outcome = srgan("upscale", photos / "web.jpg", tmp_path / "out.png", "-s", "2")
-    assert "web.jpg 20 x 14 -> out.png 40 x 28 (photo-x4, since" in outcome.err
+    assert "web.jpg 20 x 14 -> out.png 40 x 28 (photo-x4, chosen" in outcome.err
 
 
 def test_without_weights_for_photographs_all_files_are_enlarged_alike(
