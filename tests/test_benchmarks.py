@@ -27,6 +27,7 @@ def test_program_has_a_help_text(path: Path, monkeypatch: pytest.MonkeyPatch) ->
         assert "has no command line" in str(program.__doc__)
         return
     assert f"python {path.parent.name}/{path.name} " in str(program.__doc__)
-    app = typer.Typer()
-    app.command()(program.main)
+    app = getattr(program, "app", None) or typer.Typer()
+    if hasattr(program, "main"):
+        app.command()(program.main)
     assert CliRunner().invoke(app, ["--help"]).exit_code == 0

@@ -177,10 +177,10 @@ def load_resampling(device: str) -> Upscaler:
 
 
 def test_a_worker_accepts_frames_above_the_own_limit_of_pillow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    frames = [Image.new("P", (20, 10), colour) for colour in (0, 1)]
-    frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:], disposal=2)
+    frames = [Image.new("RGB", (20, 10), colour) for colour in ("red", "blue")]
+    frames[0].save(tmp_path / "a.webp", save_all=True, append_images=frames[1:])
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 75)
-    task = Task(tmp_path / "a.gif", tmp_path / "out.gif")
+    task = Task(tmp_path / "a.webp", tmp_path / "out.webp")
     for max_pixels, status in ((None, "failed"), (200, "enlarged")):
         spec = WorkerSpec(load_resampling, UpscaleOptions(max_pixels=max_pixels))
         assert RemoteWorker(spec, "cpu", 1).process(task).status == status

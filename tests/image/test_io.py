@@ -297,7 +297,7 @@ def test_transparency_is_flattened_on_white(tmp_path: Path) -> None:
         ("missing.png", "no such file"),
         ("folder", "is a folder"),
         ("text.png", "not a picture"),
-        ("empty.png", "not a picture"),
+        ("empty.png", "is empty"),
         ("x" * 300 + ".png", "cannot read"),
     ],
 )

@@ -340,9 +340,10 @@ def test_bicubic_of_luma_scores_as_in_the_literature(scale: int, decibels: float
 
 
 def test_processes_accept_frames_above_the_own_limit_of_pillow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    frames = [Image.new("P", (24, 22), colour) for colour in (0, 1)]
-    frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:], disposal=2)
+    frames = [Image.new("RGB", (24, 22), colour) for colour in ("red", "blue")]
+    for name in "ab":
+        frames[0].save(tmp_path / f"{name}.webp", save_all=True, append_images=frames[1:])
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 24 * 22 // 2 - 1)
-    plan = plan_scoring(tmp_path / "a.gif", [noise(tmp_path / "b.png", 0)], [], Protocol())
+    plan = plan_scoring(tmp_path / "a.webp", [tmp_path / "b.webp"], [], Protocol())
     assert not evaluate(plan, pool=ThreadPoolExecutor(1)).complete
     assert evaluate(replace(plan, max_pixels=24 * 22), pool=ThreadPoolExecutor(1)).complete

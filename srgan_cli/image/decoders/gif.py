@@ -11,6 +11,7 @@ from srgan_cli.image.decoders.base import ImageReader
 from srgan_cli.image.geo.place import add_sidecars
 from srgan_cli.image.metadata.gif import read_header
 from srgan_cli.image.metadata.reading import finish
+from srgan_cli.system.files import check_unchanged, file_stamp
 
 SIGNATURES = (b"GIF87a", b"GIF89a")
 _DECODE_BYTES_PER_PIXEL = 12
@@ -22,7 +23,7 @@ class GifReader(ImageReader):
     format = "GIF"
 
     def __init__(self, path: Path) -> None:
-        self.path, self.header = path, read_header(path.read_bytes())
+        self.path, self.stamp, self.header = path, file_stamp(path), read_header(path.read_bytes())
         self.shape, self.count = vips.gif_frames(path)
         self.animated, self.loop = self.count > 1, self.header.loop
         self.frames: Iterator[Values] = iter(())
@@ -49,7 +50,13 @@ class GifReader(ImageReader):
         if index == 0:
             place, dropped = add_sidecars(None, self.path, self.shape, 1)
             metadata, notes = replace(metadata, place=place), [*notes, *dropped]
-        return Raster(Rows.from_array(values), self.header.profile, metadata, self._duration(index), tuple(notes))
+
+        def bands() -> Iterator[Values]:
+            check_unchanged(self.path, self.stamp)
+            yield values
+
+        rows = Rows(values.shape, values.dtype, bands)
+        return Raster(rows, self.header.profile, metadata, self._duration(index), tuple(notes))
 
     def _duration(self, index: int) -> float:
         known = self.animated and index < len(self.header.durations)

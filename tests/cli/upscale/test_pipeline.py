@@ -273,6 +273,7 @@ def test_json_has_a_line_for_each_file(srgan: Srgan, picture: Path, weights: Pat
         "pictures": 1,
         "model": "tiny",
         "sha256": digest(weights),
+        "reason": None,
         "consistency": None,
         "value_ranges": None,
         "page_ranges": None,
