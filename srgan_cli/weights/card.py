@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict, dataclass, field, fields
+from math import isfinite
 from pathlib import Path
 from reprlib import repr as shorten_repr
 from typing import Any
@@ -91,4 +92,7 @@ class WeightsCard:
                 return name
         if self.counterpart and not is_plain_name(self.counterpart):
             return "counterpart"
+        values = self.config.values() if isinstance(self.config, dict) else ()
+        if not all(isfinite(value) for value in values if isinstance(value, float)):  # JSON knows NaN
+            return "config"
         return None if 0 <= self.strength <= 1 else "strength"
