@@ -22,8 +22,7 @@ class WeightsChoice:
 
     def of(self, source: Path) -> tuple[Upscaler, str]:
         """The upscaler for a file, and why it is not that of the others, or ""."""
-        reason = describe_compression(source, below_quality=CLEAN_QUALITY) if self.load_photo else ""
-        if not reason or self.load_photo is None:
+        if self.load_photo is None or not (reason := describe_compression(source, below_quality=CLEAN_QUALITY)):
             return self.upscaler, ""
         with self.lock:
             if self.photo is None:

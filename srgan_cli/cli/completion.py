@@ -10,10 +10,10 @@ _FEATURES = ("inception", "squeezenet", "vgg16")
 
 def complete_models(incomplete: str) -> Iterator[str]:
     """The shipped weights, their names without a scale, and the kernels."""
-    from srgan_cli.weights.formats import list_weights
+    from srgan_cli.weights.formats import family_name, list_weights
 
     names = list(list_weights())
-    yield from _matching([*dict.fromkeys(name.rpartition("-x")[0] for name in names), *names, *_KERNELS], incomplete)
+    yield from _matching([*dict.fromkeys(map(family_name, names)), *names, *_KERNELS], incomplete)
 
 
 def complete_models_or_auto(incomplete: str) -> Iterator[str]:

@@ -17,6 +17,11 @@ def shipped_folder() -> Path:
     return in_wheel if in_wheel.is_dir() else package.parent / "weights"
 
 
+def family_name(name: str) -> str:
+    """The name of weights without their scale: srgan for srgan-x4."""
+    return name.rpartition("-x")[0] or name
+
+
 def list_weights() -> dict[str, Path]:
     """The files of the shipped weights by name."""
     return {path.stem: path for path in sorted(shipped_folder().glob(f"*{SAFETENSORS}"))}

@@ -11,7 +11,7 @@ from srgan_cli.image.ops import KERNELS
 from srgan_cli.system.files import digest
 from srgan_cli.weights.card import WeightsCard
 from srgan_cli.weights.file import read_card
-from srgan_cli.weights.formats import list_weights
+from srgan_cli.weights.formats import family_name, list_weights
 from srgan_cli.weights.hub import fetch, is_reference, list_cached, list_corrupt
 
 SHIPPED = "shipped"
@@ -63,7 +63,7 @@ def list_models() -> Iterator[ModelInfo]:
 
 def family(name: str) -> dict[int, Path]:
     """The shipped weights of a name without its scale, by scale."""
-    return {read_card(path).scale: path for key, path in list_weights().items() if key.rpartition("-x")[0] == name}
+    return {read_card(path).scale: path for key, path in list_weights().items() if family_name(key) == name}
 
 
 def _try_read_card(path: Path) -> tuple[WeightsCard | None, str]:
@@ -98,7 +98,7 @@ def find_weights(name: str, scale: float | None = None) -> Path:
 def unknown_model_error(name: str) -> UnknownModel:
     """The error for a name that no weights have, with the most similar name and the way to other weights."""
     shipped = list_weights()
-    names = dict.fromkeys([*shipped, *(key.rpartition("-x")[0] for key in shipped), *KERNELS])
+    names = dict.fromkeys([*shipped, *map(family_name, shipped), *KERNELS])
     near = get_close_matches(name.lower(), names, 1, _SIMILAR)
     hint = f"{f'did you mean {near[0]}? ' if near else ''}available: {', '.join(shipped) or 'none'}"
     foreign = "weights of other projects are named by their file or address: -m ./4x_foo.pth, hf://… or https://…"

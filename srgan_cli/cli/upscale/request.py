@@ -20,7 +20,7 @@ from srgan_cli.upscaling.tiles.memory_limit import parse_bytes
 from srgan_cli.upscaling.tiles.tiling import TilePolicy
 from srgan_cli.upscaling.upscaler import DEFAULT_MODEL, Upscaler
 from srgan_cli.upscaling.video.options import VideoOptions, parse_time
-from srgan_cli.weights.formats import list_weights
+from srgan_cli.weights.formats import family_name, list_weights
 from srgan_cli.weights.registry import family
 
 AUTOMATIC, PHOTO = "auto", "photo"
@@ -153,7 +153,7 @@ class UpscaleRequest:
     def model_label(self, upscaler: Upscaler) -> str:
         """The name of the model; with its file or address too, if it is named like shipped weights and is none."""
         shipped = list_weights()
-        is_shipped = self.factory.model in {AUTOMATIC, *shipped, *(name.rpartition("-x")[0] for name in shipped)}
+        is_shipped = self.factory.model in {AUTOMATIC, *shipped, *map(family_name, shipped)}
         named_alike = upscaler.name in shipped and not is_shipped
         return f"{upscaler.name} of {self.factory.model}" if named_alike else upscaler.name
 

@@ -9,6 +9,7 @@ import typer
 from srgan_cli.cli.completion import complete_models
 from srgan_cli.cli.fast_import import gc_paused
 from srgan_cli.cli.options import Debug
+from srgan_cli.weights.formats import family_name
 
 if TYPE_CHECKING:
     from srgan_cli.weights.registry import ModelInfo
@@ -42,7 +43,7 @@ def models(
         from srgan_cli.cli.console import write_line
         from srgan_cli.weights.registry import list_models, unknown_model_error
 
-    entries = [entry for entry in list_models() if not name or name in (entry.name, _family(entry.name))]
+    entries = [entry for entry in list_models() if not name or name in (entry.name, family_name(entry.name))]
     if not entries:
         raise unknown_model_error(name)
     if as_json:
@@ -73,8 +74,8 @@ def _row(entry: "ModelInfo") -> tuple[str, ...]:
     card, size = entry.card, f"{entry.path.stat().st_size / 1e6:.1f}"
     if card is None:
         return entry.name, "?", entry.reason, "", size
-    default = " (default)" if _family(entry.name) in _DEFAULTS else ""
-    purpose = f"{_PURPOSES.get(_family(entry.name), card.architecture)}{default}"
+    default = " (default)" if family_name(entry.name) in _DEFAULTS else ""
+    purpose = f"{_PURPOSES.get(family_name(entry.name), card.architecture)}{default}"
     psnr = card.scores.get(_SET, {}).get("psnr")
     return entry.name, f"x{card.scale}", purpose, f"{psnr:.2f}" if psnr else "", size
 
@@ -87,7 +88,7 @@ def _details(entry: "ModelInfo") -> Iterator[tuple[str, Any]]:
     if card is None:
         yield "unusable", entry.reason
         return
-    yield "for", _PURPOSES.get(_family(entry.name), "unknown")
+    yield "for", _PURPOSES.get(family_name(entry.name), "unknown")
     yield from (("scale", f"x{card.scale}"), ("network", f"{card.architecture} {_plain(card.config)}"))
     if card.counterpart:
         yield "strength", f"{card.strength:g} of 1 by default; 0 is {card.counterpart}"
@@ -105,7 +106,3 @@ def _plain(values: Any) -> str:
     return ", ".join(
         f"{key} {value:g}" if isinstance(value, float) else f"{key} {value}" for key, value in values.items()
     )
-
-
-def _family(name: str) -> str:
-    return name.rpartition("-x")[0] or name

@@ -153,8 +153,8 @@ class PillowReader(ImageReader):
         self.redecodes = self.count > 1 and not self.animated
         self.loop = int(image.info.get("loop") or 0)
         self.bits = jxl.bits if jxl else headers.bits_per_channel(image, file)
-        self.is_deep = self.bits > 8 and self.format in _DEEP and not self.animated
-        self.is_deep = self.is_deep and not (self.format == "JPEG2000" and _is_deep(image))
+        read_by_pillow = self.animated or (self.format == "JPEG2000" and _is_deep(image))
+        self.is_deep = self.bits > 8 and self.format in _DEEP and not read_by_pillow
         self.drops_frames = bool(jxl and jxl.is_animated)
         if jxl:
             without_assumed_profile(image)

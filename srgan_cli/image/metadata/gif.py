@@ -82,7 +82,8 @@ def _durations(blocks: list[Block]) -> list[int]:
         if label == _CONTROL:
             delay = int.from_bytes(content[1:3], "little") * _TIME_UNIT
         elif label == _PICTURE:
-            durations, delay = [*durations, delay], 0
+            durations.append(delay)
+            delay = 0
     return durations
 
 
