@@ -21,16 +21,16 @@ import torch
 import typer
 
 from srgan_cli.batch import ray as ray_workers
-from srgan_cli.batch import workers
-from srgan_cli.batch.manifest import Manifest
+from srgan_cli.batch import worker_processes
 from srgan_cli.batch.naming import Naming
 from srgan_cli.batch.planning import plan_batch
+from srgan_cli.batch.resume import Manifest
 from srgan_cli.batch.runner import BatchRunner, Worker
 from srgan_cli.batch.task import UpscaleOptions
 from srgan_cli.image.io import read_picture, write_picture
 from srgan_cli.image.ops import resize
 from srgan_cli.image.picture import Picture
-from srgan_cli.upscaling.tiles.tiling import TilePolicy
+from srgan_cli.upscaling.tiles.memory_limit import TilePolicy
 from srgan_cli.upscaling.upscaler import Upscaler
 
 CAT = Path(__file__).parents[1] / "examples/cat.png"
@@ -87,8 +87,8 @@ def measure_dispatch(folder: Path, ray: bool) -> list[tuple[str, float, float]]:
     (folder / "tiny").mkdir()
     for number in range(DISPATCHED):
         write_picture(Picture(torch.rand(3, 16, 16)), folder / f"tiny/{number}.png")
-    spec = workers.WorkerSpec(partial(Upscaler.load, "bicubic"), UpscaleOptions())
-    local = lambda: workers.start_process_workers(spec, ["cpu", "cpu"], TilePolicy())  # noqa: E731
+    spec = worker_processes.WorkerSpec(partial(Upscaler.load, "bicubic"), UpscaleOptions())
+    local = lambda: worker_processes.start_process_workers(spec, ["cpu", "cpu"], TilePolicy())  # noqa: E731
     on_ray = lambda: ray_workers.start_ray_workers(spec, "cpu,cpu", TilePolicy())  # noqa: E731
     found = [("dispatch a file to a process", dispatch_seconds(folder, local), 0.0)]
     with ray_workers.ray_session("ray", "cpu,cpu") if ray else nullcontext():

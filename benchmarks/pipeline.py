@@ -21,7 +21,7 @@ from srgan_cli.batch.naming import Naming, suffix_of
 from srgan_cli.batch.planning import plan_batch
 from srgan_cli.batch.processor import ImageProcessor
 from srgan_cli.batch.runner import BatchRunner
-from srgan_cli.upscaling.tiles.tiling import TilePolicy
+from srgan_cli.upscaling.tiles.memory_limit import TilePolicy
 from srgan_cli.upscaling.upscaler import DEFAULT_MODEL, Upscaler
 
 

@@ -43,7 +43,7 @@ from srgan_cli.image.ops import quantise
 from srgan_cli.image.picture import Picture
 from srgan_cli.scoring.protocol import Protocol, compare
 from srgan_cli.system.devices import pick_device
-from srgan_cli.system.memory import peak_rss, retain_freed_memory, rss
+from srgan_cli.system.memory_usage import peak_rss, retain_freed_memory, rss
 from srgan_cli.system.processes import limit_kernel_caches
 
 EXAMPLE = Path(__file__).parents[1] / "examples/cat.png"

@@ -28,7 +28,7 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from srgan_cli.system.devices import peak_memory
-from srgan_cli.system.memory import retain_freed_memory
+from srgan_cli.system.memory_usage import retain_freed_memory
 from srgan_cli.training.config import DEGRADATION, TrainConfig
 from srgan_cli.training.data.dataset import Dataset, load_dataset
 from srgan_cli.training.optim.optimizer import ComputeContext

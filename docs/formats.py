@@ -22,7 +22,7 @@ from srgan_cli.image.metadata import jpeg_segments, photoshop
 from srgan_cli.image.metadata.exif import build_exif
 from srgan_cli.image.metadata.gain_map import ISO_PREFIX, GainMap
 from srgan_cli.image.metadata.icc import PRIMARIES, Colour, from_cicp
-from srgan_cli.image.metadata.metadata import Metadata, Text
+from srgan_cli.image.metadata.record import Metadata, Text
 from srgan_cli.image.picture import Picture
 
 XMP = (

@@ -33,9 +33,9 @@ from srgan_cli.image.sequence import open_pictures
 from srgan_cli.system.pairing import pair_by_name
 from srgan_cli.training.config import TrainConfig
 from srgan_cli.training.recipe import read_recipe
-from srgan_cli.training.run.folder import CHECKPOINT, read_checkpoint
+from srgan_cli.training.run.checkpoints import CHECKPOINT, read_checkpoint
 from srgan_cli.upscaling.upscaler import Upscaler
-from srgan_cli.upscaling.video.pipe import upscale_video
+from srgan_cli.upscaling.video.raw import upscale_video
 from srgan_cli.weights.file import read_card
 
 MAX_PIXELS = 2**24

@@ -23,19 +23,18 @@ if TYPE_CHECKING:
     from srgan_cli.image.io import read_picture, write_picture
     from srgan_cli.image.metadata.gain_map import GainMap
     from srgan_cli.image.metadata.icc import Colour
-    from srgan_cli.image.metadata.metadata import Metadata, Text
+    from srgan_cli.image.metadata.record import Metadata, Text
     from srgan_cli.image.picture import ImageStream, Picture
     from srgan_cli.image.sequence import ImageSequence, open_pictures, write_pictures
     from srgan_cli.networks import Generator
     from srgan_cli.scoring.evaluate import score
     from srgan_cli.scoring.protocol import Protocol
-    from srgan_cli.scoring.report.report import Difference, Report, Score, Summary
+    from srgan_cli.scoring.report.summary import Difference, Report, Score, Summary
     from srgan_cli.upscaling.back_projection import Consistency, back_project
     from srgan_cli.upscaling.scale import Size
     from srgan_cli.upscaling.tiles.layers import Layers
-    from srgan_cli.upscaling.tiles.memory_limit import ReservedMemory
+    from srgan_cli.upscaling.tiles.memory_limit import ReservedMemory, TilePolicy
     from srgan_cli.upscaling.tiles.plan import TilePlan
-    from srgan_cli.upscaling.tiles.tiling import TilePolicy
     from srgan_cli.upscaling.upscaler import Upscaler
 
 
@@ -90,19 +89,18 @@ _MODULES = {
     "image.io": "read_picture write_picture",
     "image.metadata.icc": "Colour",
     "image.metadata.gain_map": "GainMap",
-    "image.metadata.metadata": "Metadata Text",
+    "image.metadata.record": "Metadata Text",
     "image.picture": "ImageStream Picture",
     "image.sequence": "ImageSequence open_pictures write_pictures",
     "networks": "Generator",
     "scoring.evaluate": "score",
     "scoring.protocol": "Protocol",
-    "scoring.report.report": "Difference Report Score Summary",
+    "scoring.report.summary": "Difference Report Score Summary",
     "upscaling.back_projection": "Consistency back_project",
     "upscaling.scale": "Size",
     "upscaling.tiles.layers": "Layers",
-    "upscaling.tiles.memory_limit": "ReservedMemory",
+    "upscaling.tiles.memory_limit": "ReservedMemory TilePolicy",
     "upscaling.tiles.plan": "TilePlan",
-    "upscaling.tiles.tiling": "TilePolicy",
     "upscaling.upscaler": "Upscaler",
 }
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names.split()}

@@ -6,7 +6,7 @@ from string import Formatter
 
 from srgan_cli.errors import UsageError
 from srgan_cli.image.codec.capabilities import FALLBACK_SUFFIX, FORMATS, output_format
-from srgan_cli.system.storage import Location, is_dir, is_remote
+from srgan_cli.system.remote_storage import Location, is_dir, is_remote
 from srgan_cli.upscaling.video import options
 from srgan_cli.upscaling.video.options import CONTAINERS, is_video_input
 

@@ -7,13 +7,13 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
-from srgan_cli.batch.manifest import own_outputs
 from srgan_cli.batch.naming import DEFAULT_NAME, Naming
+from srgan_cli.batch.resume import own_outputs
 from srgan_cli.batch.task import OverwritePolicy, Task
 from srgan_cli.errors import SrganError, UsageError
 from srgan_cli.image.codec.capabilities import FORMATS, output_format
 from srgan_cli.system.files import check_writable, exists_error, ignores_case, make_folder
-from srgan_cli.system.storage import (
+from srgan_cli.system.remote_storage import (
     Location,
     absolute,
     as_pure_path,

@@ -9,21 +9,21 @@ from pathlib import Path
 from threading import Event, Lock
 from traceback import format_exception
 
-from srgan_cli.batch.choice import WeightsChoice
 from srgan_cli.batch.job import Job
-from srgan_cli.batch.manifest import Manifest
 from srgan_cli.batch.pixel_budget import PixelBudget
+from srgan_cli.batch.resume import Manifest
 from srgan_cli.batch.task import Task, TaskResult, UpscaleOptions, cancelled_error
+from srgan_cli.batch.weights_choice import WeightsChoice
 from srgan_cli.errors import to_srgan_error
 from srgan_cli.image.codec.limits import check_streamed_pixels
 from srgan_cli.image.geo.sidecar import sidecar_paths
 from srgan_cli.image.sequence import ImageSequence, LossReporter, fit_to_format, open_pictures
 from srgan_cli.system.files import remove_stale_temporaries
-from srgan_cli.system.memory import peak_rss, trim_heap
+from srgan_cli.system.memory_usage import peak_rss, trim_heap
 from srgan_cli.system.progress import Progress
-from srgan_cli.system.storage import Location, exists, is_remote, local_copy, upload_on_success
+from srgan_cli.system.remote_storage import Location, exists, is_remote, local_copy, upload_on_success
 from srgan_cli.upscaling.back_projection import Consistency
-from srgan_cli.upscaling.tiles.tiling import TilePolicy
+from srgan_cli.upscaling.tiles.memory_limit import TilePolicy
 from srgan_cli.upscaling.upscaler import Upscaler
 
 _MAX_PIXELS_IN_FLIGHT = 2**23

@@ -10,10 +10,16 @@ from secrets import token_hex
 from typing import Any, TypeVar
 
 from srgan_cli.batch.runner import Worker
-from srgan_cli.batch.workers import RemoteWorker, WorkerProxy, WorkerSpec, chdir_if_exists, translate_worker_death
+from srgan_cli.batch.worker_processes import (
+    RemoteWorker,
+    WorkerProxy,
+    WorkerSpec,
+    chdir_if_exists,
+    translate_worker_death,
+)
 from srgan_cli.errors import SrganError, UsageError
 from srgan_cli.system.processes import cores
-from srgan_cli.upscaling.tiles.tiling import TilePolicy
+from srgan_cli.upscaling.tiles.memory_limit import TilePolicy
 from srgan_cli.weights.backbones import METRIC_WEIGHTS_VARIABLE
 
 RAY = "ray"

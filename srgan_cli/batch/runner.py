@@ -10,7 +10,7 @@ from typing import Protocol
 from srgan_cli.batch.task import Task, TaskResult
 from srgan_cli.system.files import discard_unfinished, remove_stale_temporaries
 from srgan_cli.system.progress import Progress
-from srgan_cli.system.storage import is_remote
+from srgan_cli.system.remote_storage import is_remote
 
 _UNITS_PER_TASK = 1000
 _PATIENCE = 0.3

@@ -6,7 +6,7 @@ from typing import Literal
 from srgan_cli.errors import SrganError
 from srgan_cli.image.codec.capabilities import DEFAULT_ENCODING, Encoding
 from srgan_cli.image.codec.raster import ValueRange
-from srgan_cli.system.storage import Location
+from srgan_cli.system.remote_storage import Location
 from srgan_cli.upscaling.back_projection import Consistency
 from srgan_cli.upscaling.scale import Scale
 

@@ -13,7 +13,7 @@ from typing import IO, Literal
 
 from srgan_cli.errors import OutputClosed, SrganError, UsageError
 from srgan_cli.system.files import atomic_write, scratch_folder
-from srgan_cli.system.storage import Location, local_copy, parse_location
+from srgan_cli.system.remote_storage import Location, local_copy, parse_location
 
 STANDARD = "-"
 """The name of standard input or output on the command line."""

@@ -20,7 +20,7 @@ from srgan_cli.image.codec.reader import open_reader
 from srgan_cli.image.codec.samples import UNIT_RANGE, overlap
 from srgan_cli.image.convert.values import stream_raster, to_rows, to_values
 from srgan_cli.image.geo.export import place_losses, write_place
-from srgan_cli.image.metadata.metadata import Metadata
+from srgan_cli.image.metadata.record import Metadata
 from srgan_cli.image.picture import ImageStream, Picture
 from srgan_cli.system.files import atomic_write
 

@@ -15,7 +15,7 @@ from srgan_cli.image.codec.raster import BandLayout, ValueRange
 from srgan_cli.image.codec.samples import UNIT_RANGE, full_scale
 from srgan_cli.image.convert import arrays, pil
 from srgan_cli.image.convert.tensors import Channels
-from srgan_cli.image.metadata.metadata import Metadata
+from srgan_cli.image.metadata.record import Metadata
 
 
 @dataclass(frozen=True)

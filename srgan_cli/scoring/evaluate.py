@@ -24,7 +24,7 @@ from srgan_cli.scoring.pairs import Reference, load_pairs, load_pictures
 from srgan_cli.scoring.plan import ScoringPlan, plan_pictures, plan_scoring
 from srgan_cli.scoring.protocol import Protocol, compare
 from srgan_cli.scoring.report.crops import Crop, find_crop
-from srgan_cli.scoring.report.report import Report, Score
+from srgan_cli.scoring.report.summary import Report, Score
 from srgan_cli.system.processes import context, init_worker
 from srgan_cli.system.progress import Progress
 

@@ -10,7 +10,7 @@ from srgan_cli.scoring.plan import ScoringPlan
 from srgan_cli.scoring.report.crops import Crop, parse_crop
 from srgan_cli.scoring.report.figure import CROP_SIDE, Panel, draw_figure, write_figure
 from srgan_cli.scoring.report.html import PageImage, write_page
-from srgan_cli.scoring.report.report import Report
+from srgan_cli.scoring.report.summary import Report
 from srgan_cli.system.files import check_writable, remove_stale_temporaries
 
 

@@ -3,7 +3,7 @@
 import torch
 
 from srgan_cli.errors import UnknownDevice
-from srgan_cli.system.memory import peak_rss
+from srgan_cli.system.memory_usage import peak_rss
 
 _TENSOR_CORES = {torch.float16: (7, 0), torch.bfloat16: (8, 0)}
 """The first CUDA compute capability whose tensor cores support a format."""

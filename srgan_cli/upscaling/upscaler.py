@@ -25,12 +25,13 @@ from srgan_cli.upscaling.compilation import CompiledGenerator, compile_generator
 from srgan_cli.upscaling.ensemble import SelfEnsemble
 from srgan_cli.upscaling.precision import with_precision
 from srgan_cli.upscaling.scale import Scale, Size, check_scale
-from srgan_cli.upscaling.tiles.canvas import Canvas
-from srgan_cli.upscaling.tiles.geometry import Geometry
+from srgan_cli.upscaling.tiles.blending import Canvas
+from srgan_cli.upscaling.tiles.geometry import Geometry, tiles
 from srgan_cli.upscaling.tiles.layers import Layers
 from srgan_cli.upscaling.tiles.memory_limit import (
     MemoryEstimate,
     ReservedMemory,
+    TilePolicy,
     activation_bytes,
     input_area,
     plan_tile_sides,
@@ -40,7 +41,6 @@ from srgan_cli.upscaling.tiles.plan import TilePlan
 from srgan_cli.upscaling.tiles.progress import PictureProgress
 from srgan_cli.upscaling.tiles.rows import RowBuffer, centre_crop, input_rows
 from srgan_cli.upscaling.tiles.runner import TileRunner
-from srgan_cli.upscaling.tiles.tiling import TilePolicy, tiles
 from srgan_cli.upscaling.tiles.transfer import TileTransfer
 from srgan_cli.upscaling.value_range import fit_range
 from srgan_cli.weights.interpolation import interpolate

@@ -7,7 +7,7 @@ from PIL import Image
 
 from srgan_cli.batch.processor import ImageProcessor
 from srgan_cli.batch.task import Task, UpscaleOptions
-from srgan_cli.system.storage import Location
+from srgan_cli.system.remote_storage import Location
 from srgan_cli.upscaling.upscaler import Upscaler
 
 

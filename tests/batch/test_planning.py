@@ -7,9 +7,9 @@ from pathlib import Path, PurePath
 import pytest
 
 from srgan_cli.batch import planning
-from srgan_cli.batch.manifest import Manifest
 from srgan_cli.batch.naming import Naming, default_output
 from srgan_cli.batch.planning import BatchPlan, plan_batch
+from srgan_cli.batch.resume import Manifest
 from srgan_cli.errors import SrganError, UsageError
 from srgan_cli.system.files import ignores_case
 

@@ -19,10 +19,9 @@ from srgan_cli.batch.task import Task, TaskResult, UpscaleOptions
 from srgan_cli.image.ops import resize
 from srgan_cli.networks import GENERATORS
 from srgan_cli.system.files import atomic_write
-from srgan_cli.system.memory import rss
+from srgan_cli.system.memory_usage import rss
 from srgan_cli.upscaling import back_projection
-from srgan_cli.upscaling.tiles.memory_limit import OVERHEAD
-from srgan_cli.upscaling.tiles.tiling import TilePolicy
+from srgan_cli.upscaling.tiles.memory_limit import OVERHEAD, TilePolicy
 from srgan_cli.upscaling.upscaler import Upscaler
 
 pytestmark = pytest.mark.usefixtures("one_core")

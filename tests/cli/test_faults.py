@@ -20,7 +20,7 @@ from support import REPOSITORY, Outcome
 
 from srgan_cli.errors import PictureError
 from srgan_cli.image.codec.reader import open_reader
-from srgan_cli.training.run.folder import read_checkpoint
+from srgan_cli.training.run.checkpoints import read_checkpoint
 
 pytestmark = pytest.mark.usefixtures("one_core")
 Srgan = Callable[..., Outcome]

@@ -12,7 +12,7 @@ from srgan_cli.cli import app
 from srgan_cli.cli.help import PANELS, panels
 from srgan_cli.cli.upscale.request import AUTOMATIC
 from srgan_cli.training.config import SETTINGS
-from srgan_cli.upscaling.tiles.tiling import TilePolicy
+from srgan_cli.upscaling.tiles.memory_limit import TilePolicy
 
 COMMANDS = get_command(app).commands  # type: ignore[attr-defined]
 

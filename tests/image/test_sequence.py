@@ -20,7 +20,7 @@ from srgan_cli.image.codec.capabilities import FORMAT_CAPABILITIES, output_forma
 from srgan_cli.image.codec.raster import Rows
 from srgan_cli.image.io import read_picture, write_picture
 from srgan_cli.image.metadata.exif import build_exif, parse_exif
-from srgan_cli.image.metadata.metadata import Metadata
+from srgan_cli.image.metadata.record import Metadata
 from srgan_cli.image.picture import ImageStream, Picture
 from srgan_cli.image.sequence import (
     ImageSequence,

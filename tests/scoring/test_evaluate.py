@@ -21,7 +21,7 @@ from srgan_cli.scoring.methods import BaselineSettings
 from srgan_cli.scoring.pairs import load_pictures
 from srgan_cli.scoring.plan import plan_scoring
 from srgan_cli.scoring.protocol import Protocol, named_protocol
-from srgan_cli.scoring.report.report import Score
+from srgan_cli.scoring.report.summary import Score
 from srgan_cli.weights import backbones
 
 BENCHMARK = Path(os.environ.get("SRGAN_BENCH") or REPOSITORY.parent / "shared/data/bench")

@@ -13,7 +13,7 @@ from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from srgan_cli.scoring.evaluate import score
 from srgan_cli.scoring.protocol import Protocol
-from srgan_cli.scoring.report.report import Report
+from srgan_cli.scoring.report.summary import Report
 
 Values = NDArray[Any]
 BANDS = Protocol(channels="bands", border=0, metrics=("psnr", "ssim", "rmse"))

@@ -14,7 +14,7 @@ import torch
 from srgan_cli.system.distributed import World
 from srgan_cli.training.config import TrainConfig
 from srgan_cli.training.data.dataset import load_dataset
-from srgan_cli.training.run.folder import has_checkpoint, read_checkpoint
+from srgan_cli.training.run.checkpoints import has_checkpoint, read_checkpoint
 from srgan_cli.training.run.initial_weights import prepare_run
 from srgan_cli.training.trainer import Trainer
 

@@ -25,7 +25,7 @@ from srgan_cli.training.optim.equivariance import GROUPS
 from srgan_cli.training.optim.optimizer import OPTIMIZERS, TRAINING_DTYPES
 from srgan_cli.training.optim.schedule import SCHEDULES
 from srgan_cli.training.recipe import former_settings, known_settings, read_recipe
-from srgan_cli.training.run.folder import CHECKPOINT, read_checkpoint, serialize
+from srgan_cli.training.run.checkpoints import CHECKPOINT, read_checkpoint, serialize
 from srgan_cli.training.schema import OneOf
 from srgan_cli.training.settings import DataFolder
 from srgan_cli.weights.spandrel import PREFIX

@@ -23,7 +23,7 @@ from srgan_cli.networks import Generator
 from srgan_cli.upscaling.compilation import CompiledGenerator, check_compiler
 from srgan_cli.upscaling.ensemble import SelfEnsemble
 from srgan_cli.upscaling.precision import MixedPrecision, with_precision
-from srgan_cli.upscaling.tiles.tiling import TilePolicy
+from srgan_cli.upscaling.tiles.memory_limit import TilePolicy
 from srgan_cli.upscaling.upscaler import Upscaler
 
 CPU = torch.device("cpu")

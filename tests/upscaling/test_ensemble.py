@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from srgan_cli.image.picture import Picture
 from srgan_cli.networks import GENERATORS, Generator
 from srgan_cli.upscaling.ensemble import SelfEnsemble
-from srgan_cli.upscaling.tiles.tiling import TilePolicy
+from srgan_cli.upscaling.tiles.memory_limit import TilePolicy
 from srgan_cli.upscaling.upscaler import Upscaler
 
 CPU = torch.device("cpu")

@@ -11,7 +11,7 @@ from srgan_cli.errors import SrganError, UsageError
 from srgan_cli.image.picture import Picture
 from srgan_cli.networks import GENERATORS, Generator
 from srgan_cli.upscaling.precision import MixedPrecision, with_precision
-from srgan_cli.upscaling.tiles.tiling import TilePolicy
+from srgan_cli.upscaling.tiles.memory_limit import TilePolicy
 from srgan_cli.upscaling.upscaler import Upscaler
 
 CPU = torch.device("cpu")

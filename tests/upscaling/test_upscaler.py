@@ -19,8 +19,7 @@ from srgan_cli.image.picture import ImageStream, Picture
 from srgan_cli.networks.generators.srresnet import SRResNet
 from srgan_cli.upscaling.scale import Scale, Size, check_scale
 from srgan_cli.upscaling.tiles.layers import Layers
-from srgan_cli.upscaling.tiles.memory_limit import ReservedMemory
-from srgan_cli.upscaling.tiles.tiling import TilePolicy
+from srgan_cli.upscaling.tiles.memory_limit import ReservedMemory, TilePolicy
 from srgan_cli.upscaling.upscaler import Upscaler
 
 CPU = torch.device("cpu")

@@ -19,8 +19,7 @@ from srgan_cli.networks import GENERATORS, Generator
 from srgan_cli.training.config import TrainConfig
 from srgan_cli.training.run.initial_weights import check_start
 from srgan_cli.upscaling.precision import with_precision
-from srgan_cli.upscaling.tiles.memory_limit import activation_bytes
-from srgan_cli.upscaling.tiles.tiling import TilePolicy
+from srgan_cli.upscaling.tiles.memory_limit import TilePolicy, activation_bytes
 from srgan_cli.upscaling.upscaler import Upscaler
 from srgan_cli.weights.file import load_weights, read_card
 from srgan_cli.weights.onnx import export_onnx

@@ -15,7 +15,7 @@ from srgan_cli.errors import WeightsError
 from srgan_cli.image.io import read_picture
 from srgan_cli.image.picture import Picture
 from srgan_cli.networks.generators.measured import GRID, LARGEST_HALO
-from srgan_cli.upscaling.tiles.tiling import TilePolicy
+from srgan_cli.upscaling.tiles.memory_limit import TilePolicy
 from srgan_cli.upscaling.upscaler import Upscaler
 from srgan_cli.weights.card import WeightsCard
 from srgan_cli.weights.file import load_weights, read_card, save_weights

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from srgan_cli.batch.ray import RayExecutor
     from srgan_cli.scoring.plan import ScoringPlan
     from srgan_cli.scoring.protocol import Protocol
-    from srgan_cli.scoring.report.report import Report, Score
+    from srgan_cli.scoring.report.summary import Report, Score
     from srgan_cli.scoring.sets import DataSet
 
 

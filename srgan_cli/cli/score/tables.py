@@ -7,7 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from srgan_cli.cli.console import show
-from srgan_cli.scoring.report.report import Report
+from srgan_cli.scoring.report.summary import Report
 from srgan_cli.scoring.report.text import Grid, report_grids, report_notes, sets_grid
 
 

@@ -43,8 +43,9 @@ def train(context: typer.Context, arguments: TrainArguments) -> None:
     with gc_paused():
         from srgan_cli.cli.train.run import check_run, resume_run, start_run
         from srgan_cli.system.distributed import World
-        from srgan_cli.system.memory import retain_freed_memory
-        from srgan_cli.training.run.folder import has_checkpoint, latest_folder
+        from srgan_cli.system.memory_usage import retain_freed_memory
+        from srgan_cli.training.run.checkpoints import has_checkpoint
+        from srgan_cli.training.run.folder import latest_folder
 
     retain_freed_memory()
     world, run, max_pixels = World.from_environment(), arguments.run, arguments.max_pixels

@@ -17,7 +17,8 @@ from srgan_cli.training.config import TrainConfig
 from srgan_cli.training.data.dataset import Dataset, load_dataset
 from srgan_cli.training.data.teacher import Teacher, TeacherCache, resolve_cache
 from srgan_cli.training.preflight import estimate_cost, estimate_cost_with_cache, find_misplaced, find_problems
-from srgan_cli.training.run.folder import read_checkpoint, unused_folder
+from srgan_cli.training.run.checkpoints import read_checkpoint
+from srgan_cli.training.run.folder import unused_folder
 from srgan_cli.training.run.initial_weights import InitialWeights, check_start, first_generator, prepare_run
 from srgan_cli.training.run.loggers import check_logger
 from srgan_cli.training.trainer import Trainer

@@ -29,9 +29,9 @@ def upscale(context: typer.Context, arguments: UpscaleArguments) -> None:
         from srgan_cli.cli.upscale.request import PICTURE_OPTIONS, VIDEO_OPTIONS, UpscaleRequest
         from srgan_cli.cli.upscale.run import run, run_video
         from srgan_cli.image.ops import KERNELS
-        from srgan_cli.system.memory import retain_freed_memory, return_freed_memory
+        from srgan_cli.system.memory_usage import retain_freed_memory, return_freed_memory
         from srgan_cli.upscaling.scale import check_scale
-        from srgan_cli.upscaling.video.pipe import is_video
+        from srgan_cli.upscaling.video.raw import is_video
 
     inputs, out = _split(arguments.places or [], arguments.from_file)
     video = is_video(inputs, out, arguments.form)
@@ -49,7 +49,7 @@ def upscale(context: typer.Context, arguments: UpscaleArguments) -> None:
 def _check(context: typer.Context, arguments: UpscaleArguments, out: str, *, video: bool) -> None:
     """Raises UsageError for options that exclude each other."""
     from srgan_cli.image.geo.cog import require_rasterio
-    from srgan_cli.upscaling.video.pipe import VIDEO
+    from srgan_cli.upscaling.video.raw import VIDEO
 
     for names in EXCLUSIVE:
         check_exclusive(context, *names)

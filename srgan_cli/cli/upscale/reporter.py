@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from srgan_cli.errors import SrganError
     from srgan_cli.image.codec.raster import ValueRange
     from srgan_cli.system.distributed import World
-    from srgan_cli.system.storage import Location
+    from srgan_cli.system.remote_storage import Location
     from srgan_cli.upscaling.upscaler import Upscaler
 
 

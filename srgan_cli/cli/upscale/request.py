@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from srgan_cli.batch.manifest import settings_digest
 from srgan_cli.batch.naming import Naming, suffix_of
+from srgan_cli.batch.resume import settings_digest
 from srgan_cli.batch.task import UpscaleOptions
-from srgan_cli.batch.workers import WorkerSpec
+from srgan_cli.batch.worker_processes import WorkerSpec
 from srgan_cli.cli.console import info, warn
 from srgan_cli.cli.stdio import STANDARD, is_stream
 from srgan_cli.cli.upscale.options import UpscaleArguments
@@ -14,10 +14,9 @@ from srgan_cli.cli.weights.fetch import resolve_model
 from srgan_cli.errors import UsageError
 from srgan_cli.image.codec.capabilities import Encoding
 from srgan_cli.system.distributed import World
-from srgan_cli.system.storage import Location, is_remote
+from srgan_cli.system.remote_storage import Location, is_remote
 from srgan_cli.upscaling.scale import Scale, Size
-from srgan_cli.upscaling.tiles.memory_limit import parse_bytes
-from srgan_cli.upscaling.tiles.tiling import TilePolicy
+from srgan_cli.upscaling.tiles.memory_limit import TilePolicy, parse_bytes
 from srgan_cli.upscaling.upscaler import DEFAULT_MODEL, Upscaler
 from srgan_cli.upscaling.video.options import VideoOptions, parse_time
 from srgan_cli.weights.formats import family_name, list_weights

@@ -14,7 +14,7 @@ from srgan_cli.batch.planning import BatchPlan, count_videos, plan_batch
 from srgan_cli.batch.ray import ray_session, start_ray_workers
 from srgan_cli.batch.runner import BatchRunner, Worker
 from srgan_cli.batch.task import Task, TaskResult
-from srgan_cli.batch.workers import WorkerSpec, start_process_workers
+from srgan_cli.batch.worker_processes import WorkerSpec, start_process_workers
 from srgan_cli.cli.console import info, progress_bar
 from srgan_cli.cli.stdio import STANDARD, SpooledFiles, is_stream, open_binary, read_list, spool_stdio
 from srgan_cli.cli.upscale.reporter import Reporter
@@ -24,11 +24,11 @@ from srgan_cli.image.codec.capabilities import output_format
 from srgan_cli.system.devices import pick_devices
 from srgan_cli.system.distributed import SINGLE_PROCESS, World, shared_queue
 from srgan_cli.system.files import check_writable
-from srgan_cli.system.storage import as_pure_path, parse_location
+from srgan_cli.system.remote_storage import as_pure_path, parse_location
 from srgan_cli.upscaling.scale import Scale, Size
 from srgan_cli.upscaling.upscaler import Upscaler
 from srgan_cli.upscaling.video.options import check_installed, is_video_name
-from srgan_cli.upscaling.video.pipe import upscale_video
+from srgan_cli.upscaling.video.raw import upscale_video
 
 
 def run(request: UpscaleRequest) -> None:
@@ -56,7 +56,7 @@ def run(request: UpscaleRequest) -> None:
         if videos:
             check_installed(request.video)
             os.environ.setdefault("SVT_LOG", "1")  # SVT-AV1 prints its settings otherwise
-            from srgan_cli.cli.upscale.video import VideoRun
+            from srgan_cli.cli.upscale.video_run import VideoRun
 
             for result in VideoRun(request, world, store, upscaler, spec, start_workers).results(videos):
                 reporter.report(result)

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from srgan_cli.image.metadata.metadata import Metadata
+from srgan_cli.image.metadata.record import Metadata
 
 Values = NDArray[Any]
 """(H, W, C) of integers or floats as a file stores them; what the channels are says a BandLayout."""

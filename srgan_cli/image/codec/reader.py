@@ -36,8 +36,8 @@ from srgan_cli.image.dicom.file import DicomReader, is_dicom
 from srgan_cli.image.geo.place import Place, add_sidecars
 from srgan_cli.image.metadata import jpeg, png
 from srgan_cli.image.metadata.isobmff import boxes
-from srgan_cli.image.metadata.metadata import Metadata, trailing_note
 from srgan_cli.image.metadata.reading import finish, read_metadata
+from srgan_cli.image.metadata.record import Metadata, trailing_note
 from srgan_cli.system.files import check_unchanged, file_stamp
 
 _HEAD_BYTES = 64

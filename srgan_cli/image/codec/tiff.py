@@ -21,8 +21,8 @@ from srgan_cli.image.geo import bands, microscopy, place
 from srgan_cli.image.geo.mask import MaskStrips
 from srgan_cli.image.metadata import photoshop, xmp
 from srgan_cli.image.metadata.exif import PARSE_ERRORS, as_exif_types, build_exif, parse_exif, resolution_of
-from srgan_cli.image.metadata.metadata import Metadata
 from srgan_cli.image.metadata.reading import finish
+from srgan_cli.image.metadata.record import Metadata
 
 Tags = ImageFileDirectory_v2
 WIDTH, HEIGHT, BITS, PHOTOMETRIC, STRIPS, ORIENTATION = 256, 257, 258, 262, 273, 274

@@ -29,7 +29,7 @@ from srgan_cli.image.geo.bands import write_bands
 from srgan_cli.image.metadata import bmp, gif, isobmff, jpeg, png
 from srgan_cli.image.metadata.exif import EXIF_PREFIX, PARSE_ERRORS
 from srgan_cli.image.metadata.icc import Colour, fit_profile
-from srgan_cli.image.metadata.metadata import Metadata
+from srgan_cli.image.metadata.record import Metadata
 
 _BT601 = 6
 """The matrix from RGB to YCbCr, by its code in H.273."""

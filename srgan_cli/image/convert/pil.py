@@ -12,8 +12,8 @@ from srgan_cli.image.codec.pillow import ORIENTED_BY_DECODER, decode
 from srgan_cli.image.codec.raster import ValueRange
 from srgan_cli.image.convert.arrays import from_array, to_array
 from srgan_cli.image.convert.tensors import Channels
-from srgan_cli.image.metadata.metadata import Metadata
 from srgan_cli.image.metadata.reading import read_info
+from srgan_cli.image.metadata.record import Metadata
 
 
 class Decoded(NamedTuple):

@@ -10,8 +10,8 @@ from srgan_cli.image.codec.raster import Raster, Rows
 from srgan_cli.image.decoders import bmp, pam
 from srgan_cli.image.decoders.base import ImageReader
 from srgan_cli.image.metadata.exif import EXIF_PREFIX
-from srgan_cli.image.metadata.metadata import Metadata
 from srgan_cli.image.metadata.reading import finish
+from srgan_cli.image.metadata.record import Metadata
 
 _HEAD_BYTES = 12
 _BYTES_PER_PIXEL = 40

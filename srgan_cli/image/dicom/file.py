@@ -16,7 +16,7 @@ from srgan_cli.image.codec.raster import BandLayout, Raster, Rows, ValueRange, V
 from srgan_cli.image.codec.samples import parse_nodata
 from srgan_cli.image.decoders.base import ImageReader
 from srgan_cli.image.dicom.dataset import drop_unfit, enlarge, secondary_capture
-from srgan_cli.image.metadata.metadata import Metadata
+from srgan_cli.image.metadata.record import Metadata
 
 if TYPE_CHECKING:
     from pydicom import Dataset

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from srgan_cli.image.metadata import xmp
-from srgan_cli.image.metadata.metadata import Metadata, trailing_note
+from srgan_cli.image.metadata.record import Metadata, trailing_note
 
 _HEADER, _FLAGS, _ASPECT = 13, 10, 12
 _HAS_PALETTE = 0x80

@@ -13,7 +13,7 @@ from fractions import Fraction
 from srgan_cli.image.metadata import photoshop, xmp
 from srgan_cli.image.metadata.exif import EXIF_PREFIX
 from srgan_cli.image.metadata.icc import NO_COLOUR, SRGB_PRIMARIES, SRGB_TRANSFER, Colour, from_cicp
-from srgan_cli.image.metadata.metadata import Metadata
+from srgan_cli.image.metadata.record import Metadata
 
 Box = tuple[bytes, bytes]
 """Name and content."""

@@ -9,7 +9,7 @@ from srgan_cli.image.metadata import jpeg_segments as jpeg
 from srgan_cli.image.metadata import photoshop, xmp
 from srgan_cli.image.metadata.exif import EXIF_PREFIX, plausible_dpi
 from srgan_cli.image.metadata.gain_map import ISO_PREFIX, XMP_PREFIX, GainMap, is_gain_map
-from srgan_cli.image.metadata.metadata import Metadata
+from srgan_cli.image.metadata.record import Metadata
 
 _EXTENDED_PREFIX = b"http://ns.adobe.com/xmp/extension/\0"
 _EXTENDED_HEAD_BYTES = 40

@@ -10,7 +10,7 @@ from typing import IO, Any
 from srgan_cli.image.metadata import photoshop, xmp
 from srgan_cli.image.metadata.exif import EXIF_PREFIX
 from srgan_cli.image.metadata.icc import Colour, from_calibration, from_cicp
-from srgan_cli.image.metadata.metadata import Metadata, Text, trailing_note
+from srgan_cli.image.metadata.record import Metadata, Text, trailing_note
 
 Chunk = tuple[bytes, bytes]
 """Name and content."""

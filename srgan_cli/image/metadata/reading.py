@@ -8,7 +8,7 @@ from PIL import Image
 
 from srgan_cli.image.metadata import bmp, isobmff, jpeg, photoshop, png, xmp
 from srgan_cli.image.metadata.exif import EXIF_PREFIX, ExifBlock, plausible_dpi, resolution_of
-from srgan_cli.image.metadata.metadata import Metadata, trailing_note
+from srgan_cli.image.metadata.record import Metadata, trailing_note
 
 _BOXED = ("HEIF", "AVIF", "JXL")
 _RIFF_C2PA = b"C2PA"

@@ -11,7 +11,7 @@ from typing import Any
 from srgan_cli.image.codec.samples import to_image
 from srgan_cli.image.luma import Array
 from srgan_cli.metrics import metric_of
-from srgan_cli.scoring.report.report import Report
+from srgan_cli.scoring.report.summary import Report
 from srgan_cli.scoring.report.text import to_json
 from srgan_cli.system.files import atomic_write
 

@@ -13,7 +13,7 @@ from srgan_cli.errors import UsageError
 from srgan_cli.metrics import metric_of
 from srgan_cli.scoring.protocol import Protocol
 from srgan_cli.scoring.report.bootstrap import Interval
-from srgan_cli.scoring.report.report import Estimate, Report, Score, Summary
+from srgan_cli.scoring.report.summary import Estimate, Report, Score, Summary
 
 
 @dataclass(frozen=True)

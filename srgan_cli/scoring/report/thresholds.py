@@ -5,7 +5,7 @@ from math import isnan
 
 from srgan_cli.errors import UsageError
 from srgan_cli.metrics import metric_of
-from srgan_cli.scoring.report.report import Report
+from srgan_cli.scoring.report.summary import Report
 
 
 @dataclass(frozen=True)

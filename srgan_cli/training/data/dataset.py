@@ -29,7 +29,7 @@ from srgan_cli.training.data.measurements import MeasurementReader, common_range
 from srgan_cli.training.data.store import PixelCache
 from srgan_cli.training.run.contact_sheet import PARTNERS, SAMPLES
 from srgan_cli.training.run.folder import is_run_folder
-from srgan_cli.upscaling.tiles.tiling import Window
+from srgan_cli.upscaling.tiles.geometry import Window
 
 VALIDATION_SIDE = 384
 DECODERS = 4

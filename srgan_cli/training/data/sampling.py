@@ -19,7 +19,7 @@ from srgan_cli.training.data.dataset import Pair
 from srgan_cli.training.data.degradations import DEGRADATIONS, JPEG_BLOCK
 from srgan_cli.training.data.measurements import valid_corners
 from srgan_cli.training.data.random import bernoulli, randint, seeded
-from srgan_cli.upscaling.tiles.tiling import Window
+from srgan_cli.upscaling.tiles.geometry import Window
 
 MARGIN = 8
 """Low-resolution pixels around a patch that are degraded with it, to avoid border effects."""

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from srgan_cli.system.memory import total_memory
+from srgan_cli.system.memory_usage import total_memory
 
 
 class PixelCache:

@@ -1,21 +1,19 @@
-"""The folder of a run: weights, checkpoints, settings, samples and log."""
+"""The folder of a run: weights, settings, samples and log."""
 
 import json
 import math
 from collections.abc import Iterator
-from io import BytesIO
 from itertools import chain, count, takewhile
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
-from srgan_cli.errors import UsageError, WeightsError
+from srgan_cli.errors import UsageError
 from srgan_cli.networks import Generator
 from srgan_cli.system.files import atomic_write, remove_stale_temporaries, translate_write_errors
 from srgan_cli.training.config import SETTINGS_FILE, TrainConfig
-from srgan_cli.training.legacy import LEGACY_DEFAULTS, current_names
+from srgan_cli.training.run.checkpoints import CHECKPOINT, has_checkpoint, write_checkpoint
 from srgan_cli.training.run.contact_sheet import PARTNERS, SAMPLES, ContactSheet
 from srgan_cli.training.run.loggers import Logger, NoLogger, open_logger
 from srgan_cli.training.settings import RunConfig
@@ -23,7 +21,6 @@ from srgan_cli.weights.card import WeightsCard
 from srgan_cli.weights.file import save_weights
 from srgan_cli.weights.formats import SAFETENSORS
 
-CHECKPOINT, CHECKPOINT_BEFORE = "checkpoint.pt", "checkpoint-before.pt"
 LOG = "metrics.jsonl"
 
 
@@ -48,11 +45,7 @@ class RunFolder:
 
     def save_checkpoint(self, state: dict[str, Any]) -> None:
         """Write the checkpoint; the previous one is kept beside it."""
-        path = self.folder / CHECKPOINT
-        with atomic_write(path) as temporary:
-            temporary.write_bytes(serialize(state))
-            if path.exists():
-                path.replace(self.folder / CHECKPOINT_BEFORE)
+        write_checkpoint(self.folder, state)
 
     def save_settings(self, config: TrainConfig) -> None:
         """Write the settings as a recipe that repeats the run."""
@@ -102,13 +95,6 @@ class NullRunFolder(RunFolder):
         return []
 
 
-def serialize(state: dict[str, Any]) -> bytes:
-    """A checkpoint as bytes."""
-    buffer = BytesIO()
-    torch.save(state, buffer)
-    return buffer.getvalue()
-
-
 def unused_folder(folder: Path) -> Path:
     """The folder, or the first of folder-2, folder-3 and so on that does not exist or is empty."""
     return next(path for path in _numbered(folder) if not path.exists() or not any(path.iterdir()))
@@ -137,28 +123,6 @@ def check_unused(folder: Path, name: str) -> None:
         )
 
 
-def has_checkpoint(run: Path) -> bool:
-    """Whether the folder holds a run that can be resumed."""
-    return bool(_checkpoints(run))
-
-
-def read_checkpoint(run: Path) -> dict[str, Any]:
-    """The last readable checkpoint of a run.  Code in it is never executed.
-
-    Former names of settings are replaced.  Raises WeightsError for a folder without a readable checkpoint.
-    """
-    paths = _checkpoints(run)
-    if not paths:
-        raise WeightsError(f"no checkpoint in {run}", "name the run's folder with --run")
-    for path in paths:
-        try:
-            state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-            return {**state, "config": {**LEGACY_DEFAULTS, **current_names(state["config"])}}
-        except Exception as error:  # reading a damaged file fails in many ways
-            reason = error
-    raise WeightsError(f"cannot read {paths[0]}: it is damaged", "start a new run in another folder") from reason
-
-
 def _numbered(folder: Path) -> Iterator[Path]:
     return chain([folder], (folder.with_name(f"{folder.name}-{number}") for number in count(2)))
 
@@ -169,7 +133,3 @@ def _step_of(line: bytes) -> float:
         return int(json.loads(line)["step"])
     except (ValueError, KeyError, TypeError):
         return math.inf
-
-
-def _checkpoints(run: Path) -> list[Path]:
-    return [run / name for name in (CHECKPOINT, CHECKPOINT_BEFORE) if (run / name).is_file()]

@@ -23,9 +23,8 @@ from srgan_cli.errors import SrganError, UsageError
 from srgan_cli.image.codec.raster import band_rows
 from srgan_cli.networks import Generator
 from srgan_cli.system.files import format_bytes
-from srgan_cli.system.memory import rss, total_memory
-from srgan_cli.upscaling.tiles.geometry import Geometry
-from srgan_cli.upscaling.tiles.tiling import TilePolicy, even_length
+from srgan_cli.system.memory_usage import rss, total_memory
+from srgan_cli.upscaling.tiles.geometry import Geometry, even_length
 
 MIN_BUDGET, MAX_BUDGET = 768 * 2**20, 2 * 2**30
 """Without a limit, tiles and rows of tiles may take an eighth of the machine's memory between these bounds, and the
@@ -53,6 +52,35 @@ def parse_bytes(text: str) -> int:
     if not found or not float(found[1]):
         raise UsageError(f"cannot read the memory size {text!r}", "write it as 800M or 2G")
     return int(float(found[1]) * _UNITS[found[2].upper()])
+
+
+@dataclass(frozen=True)
+class TilePolicy:
+    """Limits on the size of tiles."""
+
+    size: int = 1024
+    """Longest side of a tile's output in input pixels; 0 processes the picture whole."""
+    max_memory: int | None = None
+    """Limit on the memory of the whole process, in bytes.
+
+    With None, tiles and rows of tiles may take an eighth of the machine's memory, at least 768 MiB and at most 2 GiB;
+    on a GPU, or when the machine is shared, 768 MiB.
+    """
+    shared_machine: bool = False
+    """Whether other workers share this machine's memory."""
+    working_memory: float = inf
+    """Limit on the memory of a tile and its row, in bytes, as far as the smallest tiles keep it."""
+
+    def __post_init__(self) -> None:
+        """Raise UsageError for a negative size."""
+        if self.size < 0:
+            raise UsageError(f"the tile size is {self.size}", "give a number of pixels, or 0 for the picture whole")
+
+    def sides(self, height: int, width: int) -> tuple[int, int]:
+        """Return the height and width of a tile's output: as few tiles as allowed, of about equal size."""
+        if self.size == 0:
+            return height, width
+        return even_length(height, self.size), even_length(width, self.size)
 
 
 def activation_bytes(network: Generator, channels: int) -> float:

@@ -15,9 +15,8 @@ from srgan_cli.image.codec.samples import UNIT_RANGE
 from srgan_cli.image.ops import LINEAR, Kernel
 from srgan_cli.image.picture import Picture
 from srgan_cli.networks.generators.base import Identity
-from srgan_cli.upscaling.tiles.canvas import Canvas
-from srgan_cli.upscaling.tiles.geometry import Geometry
-from srgan_cli.upscaling.tiles.tiling import Window
+from srgan_cli.upscaling.tiles.blending import Canvas
+from srgan_cli.upscaling.tiles.geometry import Geometry, Window
 from srgan_cli.upscaling.tiles.transfer import TileTransfer
 
 _ALPHA_TOLERANCE = 1e-4

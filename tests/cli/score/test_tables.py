@@ -6,7 +6,7 @@ import pytest
 
 from srgan_cli.cli.score.tables import show_report
 from srgan_cli.scoring.protocol import Protocol
-from srgan_cli.scoring.report.report import Report, Score
+from srgan_cli.scoring.report.summary import Report, Score
 
 
 def test_names_with_brackets_are_not_markup(capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,7 +15,8 @@ from support import Outcome
 
 from srgan_cli.cli.train.command import parse_duration
 from srgan_cli.errors import UsageError
-from srgan_cli.training.run.folder import latest_folder, read_checkpoint
+from srgan_cli.training.run.checkpoints import read_checkpoint
+from srgan_cli.training.run.folder import latest_folder
 
 TINY_RUN = ["--scale=2", "--channels=8", "--blocks=1", "--patch=8", "--batch=2", "--device=cpu"]
 

@@ -11,7 +11,7 @@ from support import Outcome, files_in, size_of
 
 from srgan_cli.image.io import read_picture, write_picture
 from srgan_cli.image.metadata.exif import build_exif, parse_exif
-from srgan_cli.image.metadata.metadata import Metadata
+from srgan_cli.image.metadata.record import Metadata
 from srgan_cli.image.picture import Picture
 from srgan_cli.upscaling import upscaler
 from srgan_cli.weights.formats import list_weights

@@ -11,8 +11,8 @@ import pytest
 from clips import damage, read_planes, read_times, write_clip
 from support import Outcome
 
-from srgan_cli.batch import video
-from srgan_cli.cli.upscale import video as cli_video
+from srgan_cli.batch import video_segments
+from srgan_cli.cli.upscale import video_run
 from srgan_cli.upscaling.video import segments
 
 pytestmark = pytest.mark.usefixtures("one_core")
@@ -40,7 +40,7 @@ def test_an_interrupted_run_goes_on_and_gives_the_same(
     source = write_clip(tmp_path / "in.mp4", sound="aac")
     whole, target = tmp_path / "whole.mp4", tmp_path / "out.mp4"
     assert srgan("upscale", "-m", weights, "-s", "2", source, whole, *options).code == 0
-    done, enlarge = [], video.enlarge_segment
+    done, enlarge = [], video_segments.enlarge_segment
 
     def interrupted(*arguments: object, **named: object) -> object:
         done.append(arguments[1])
@@ -48,7 +48,7 @@ def test_an_interrupted_run_goes_on_and_gives_the_same(
             raise KeyboardInterrupt
         return enlarge(*arguments, **named)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(video, "enlarge_segment", interrupted)
+    monkeypatch.setattr(video_segments, "enlarge_segment", interrupted)
     assert srgan("upscale", "-m", weights, "-s", "2", source, target, *options).code == 130
     folder = tmp_path / ".out.mp4.srgan-video"
     assert not target.exists()
@@ -64,15 +64,15 @@ def test_an_interrupted_run_goes_on_and_gives_the_same(
 def test_segments_of_other_settings_are_not_used(tmp_path: Path, srgan: Srgan, monkeypatch: pytest.MonkeyPatch) -> None:
     source, target = write_clip(tmp_path / "in.mp4"), tmp_path / "out.mp4"
     with monkeypatch.context() as patched:
-        patched.setattr(cli_video, "join", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        patched.setattr(video_run, "join", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         assert srgan("upscale", *BICUBIC, source, target).code == 130
-    done, enlarge = [], video.enlarge_segment
+    done, enlarge = [], video_segments.enlarge_segment
 
     def counted(*arguments: object, **named: object) -> object:
         done.append(arguments[1])
         return enlarge(*arguments, **named)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(video, "enlarge_segment", counted)
+    monkeypatch.setattr(video_segments, "enlarge_segment", counted)
     assert srgan("upscale", *BICUBIC, source, target, "--crf", 30).code == 0
     assert len(done) == 3
 

@@ -13,7 +13,7 @@ from srgan_cli.image.codec import capabilities
 from srgan_cli.image.codec.capabilities import FORMAT_CAPABILITIES, FORMATS, check_size, output_format
 from srgan_cli.image.io import picture_losses, read_picture, write_picture
 from srgan_cli.image.metadata.exif import build_exif, parse_exif
-from srgan_cli.image.metadata.metadata import Metadata
+from srgan_cli.image.metadata.record import Metadata
 from srgan_cli.image.ops import quantise
 from srgan_cli.image.picture import Picture
 from srgan_cli.image.sequence import ImageSequence, open_pictures, sequence_losses, write_pictures

@@ -24,7 +24,7 @@ from srgan_cli.image.io import picture_size, read_picture, write_picture
 from srgan_cli.image.metadata import photoshop
 from srgan_cli.image.metadata.icc import Colour
 from srgan_cli.image.metadata.isobmff import boxes
-from srgan_cli.image.metadata.metadata import Metadata, Text
+from srgan_cli.image.metadata.record import Metadata, Text
 from srgan_cli.image.picture import Picture
 
 REAL = REPOSITORY.parent / "shared/data/codec"

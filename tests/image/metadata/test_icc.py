@@ -13,7 +13,7 @@ from srgan_cli.image.codec.writer import fit_metadata
 from srgan_cli.image.io import picture_losses, read_picture, write_picture
 from srgan_cli.image.metadata import bmp, png
 from srgan_cli.image.metadata.icc import HLG, NO_COLOUR, PQ, PRIMARIES, Colour, from_calibration, from_cicp
-from srgan_cli.image.metadata.metadata import Metadata
+from srgan_cli.image.metadata.record import Metadata
 from srgan_cli.image.picture import Picture
 
 SRGB = PRIMARIES[1]

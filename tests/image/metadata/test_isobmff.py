@@ -12,7 +12,7 @@ from srgan_cli.image.io import read_picture
 from srgan_cli.image.metadata import isobmff, photoshop, xmp
 from srgan_cli.image.metadata.exif import build_exif
 from srgan_cli.image.metadata.icc import NO_COLOUR, Colour, from_cicp
-from srgan_cli.image.metadata.metadata import Metadata
+from srgan_cli.image.metadata.record import Metadata
 
 PACKET = b"<x:xmpmeta/>"
 

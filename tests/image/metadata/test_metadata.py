@@ -19,7 +19,7 @@ from srgan_cli.image.codec.raster import Raster, Rows
 from srgan_cli.image.io import picture_losses, read_picture, write_picture
 from srgan_cli.image.metadata.exif import EXIF_PREFIX, ExifBlock, build_exif, parse_exif
 from srgan_cli.image.metadata.icc import NO_COLOUR, Colour
-from srgan_cli.image.metadata.metadata import Metadata
+from srgan_cli.image.metadata.record import Metadata
 from srgan_cli.image.picture import Picture
 
 NOTE = bytes(range(200))

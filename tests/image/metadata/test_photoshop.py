@@ -10,7 +10,7 @@ from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from srgan_cli.image.io import picture_losses, read_picture, write_picture
 from srgan_cli.image.metadata import jpeg_segments, photoshop
-from srgan_cli.image.metadata.metadata import Metadata
+from srgan_cli.image.metadata.record import Metadata
 from srgan_cli.image.picture import Picture
 
 IPTC = b"\x1c\x02\x05\x00\x05A cat"

@@ -17,7 +17,7 @@ from PIL import Image
 
 from srgan_cli.scoring.protocol import Protocol
 from srgan_cli.scoring.report.html import TEMPLATE, PageImage, write_page
-from srgan_cli.scoring.report.report import Report, Score
+from srgan_cli.scoring.report.summary import Report, Score
 
 NAME = "a </script><b>"
 METHODS = ("first", "second")

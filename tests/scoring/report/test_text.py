@@ -11,7 +11,7 @@ import pytest
 from srgan_cli.errors import UsageError
 from srgan_cli.scoring.protocol import Protocol
 from srgan_cli.scoring.report import bootstrap
-from srgan_cli.scoring.report.report import Report, Score
+from srgan_cli.scoring.report.summary import Report, Score
 from srgan_cli.scoring.report.text import (
     JsonStream,
     output_format,

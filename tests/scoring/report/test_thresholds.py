@@ -6,7 +6,7 @@ import pytest
 
 from srgan_cli.errors import UsageError
 from srgan_cli.scoring.protocol import Protocol
-from srgan_cli.scoring.report.report import Report, Score
+from srgan_cli.scoring.report.summary import Report, Score
 from srgan_cli.scoring.report.thresholds import Threshold, failed_thresholds, parse_thresholds
 
 

@@ -16,7 +16,7 @@ from srgan_cli.training.data.dataset import Dataset, load_dataset
 from srgan_cli.training.data.sampling import Batch, BatchRequest, Sampler
 from srgan_cli.training.data.teacher import CACHE_FILE, Teacher, TeacherCache, relative_cost, resolve_cache
 from srgan_cli.training.preflight import estimate_cost_with_cache
-from srgan_cli.training.run.folder import read_checkpoint
+from srgan_cli.training.run.checkpoints import read_checkpoint
 from srgan_cli.training.run.initial_weights import first_generator
 from srgan_cli.training.trainer import Trainer
 from srgan_cli.weights.card import WeightsCard

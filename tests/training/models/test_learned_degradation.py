@@ -22,9 +22,9 @@ from srgan_cli.training.data.degradations import add_noise, convolve, gaussian
 from srgan_cli.training.models import cycle_gan
 from srgan_cli.training.models.learned_degradation import LearnedDegradation
 from srgan_cli.training.optim.optimizer import ComputeContext
+from srgan_cli.training.run.checkpoints import read_checkpoint
 from srgan_cli.training.run.contact_sheet import PARTNERS
 from srgan_cli.training.run.contact_sheet import SIDE as SIDE_OF_SAMPLES
-from srgan_cli.training.run.folder import read_checkpoint
 from srgan_cli.training.run.initial_weights import prepare_run
 from srgan_cli.training.trainer import Trainer
 

@@ -1,14 +1,19 @@
-"""Which input pixels an output pixel depends on."""
+"""How pictures are cut into tiles, and which input pixels an output pixel depends on."""
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from srgan_cli.errors import UsageError
 from srgan_cli.image.ops import KERNELS
-from srgan_cli.upscaling.tiles.geometry import Geometry
-from srgan_cli.upscaling.tiles.tiling import Window
+from srgan_cli.upscaling.tiles.geometry import Geometry, Tile, Window, tiles
+from srgan_cli.upscaling.tiles.memory_limit import TilePolicy
 
 ends = st.integers(1, 200)
+sides = st.integers(1, 90)
+halos = st.integers(0, 30)
+sizes = st.integers(1, 50)
 
 
 def uniform(height: int, width: int, side: int, radius: int, grid: int) -> Geometry:
@@ -60,3 +65,81 @@ def test_all_pictures_larger_than_a_window_share_its_shape(height: int, width: i
 def test_a_picture_that_fits_a_window_is_not_cut() -> None:
     assert uniform(49, 51, 30, 10, 1).tile_sides == (49, 26)
     assert uniform(50, 20, 30, 10, 1).window_size == (50, 20)
+
+
+@given(sides, sides, halos, st.just(0) | sizes)
+def test_outputs_partition_the_picture(height: int, width: int, halo: int, size: int) -> None:
+    answered = np.zeros((height, width), int)
+    for tile in tiles(height, width, halo, TilePolicy(size).sides(height, width)):
+        answered[tile.output.slices] += 1
+        assert answered[tile.output.slices].size == tile.output.area
+    assert (answered == 1).all()
+
+
+@given(sides, sides, halos, sizes)
+def test_inputs_extend_outputs_by_the_halo_or_end_at_the_edge(height: int, width: int, halo: int, size: int) -> None:
+    for tile in tiles(height, width, halo, TilePolicy(size).sides(height, width)):
+        window, output = tile.input, tile.output
+        assert window.top == max(0, output.top - halo)
+        assert window.left == max(0, output.left - halo)
+        assert window.bottom == min(height, output.bottom + halo)
+        assert window.right == min(width, output.right + halo)
+
+
+@given(sides, sides, halos, sizes, st.integers(1, 8))
+def test_inputs_start_and_end_on_the_grid_or_at_the_edge(
+    height: int, width: int, halo: int, size: int, grid: int
+) -> None:
+    for tile in tiles(height, width, halo, TilePolicy(size).sides(height, width), grid):
+        window, output = tile.input, tile.output
+        assert window.top % grid == window.left % grid == 0
+        assert window.bottom % grid == 0 or window.bottom == height
+        assert window.right % grid == 0 or window.right == width
+        assert window.top <= max(0, output.top - halo)
+        assert window.right >= min(width, output.right + halo)
+
+
+@given(sides, sides, sizes)
+def test_no_side_exceeds_the_policy_and_there_are_no_more_tiles_than_needed(height: int, width: int, size: int) -> None:
+    outputs = [tile.output for tile in tiles(height, width, 0, TilePolicy(size).sides(height, width))]
+    assert all(output.bottom - output.top <= size and output.right - output.left <= size for output in outputs)
+    assert len(outputs) == -(-height // size) * -(-width // size)
+
+
+def test_tiles_have_about_equal_sizes() -> None:
+    widths = [tile.output.right - tile.output.left for tile in tiles(1, 101, 0, TilePolicy(50).sides(1, 101))]
+    assert widths == [34, 34, 33]
+
+
+@given(sides, sides, halos)
+def test_size_zero_keeps_the_picture_whole(height: int, width: int, halo: int) -> None:
+    whole = Window(0, 0, height, width)
+    assert list(tiles(height, width, halo, TilePolicy(0).sides(height, width))) == [Tile(whole, whole)]
+
+
+def test_a_scaled_window_covers_the_same_area() -> None:
+    picture = np.arange(20).reshape(4, 5)
+    window = Window(1, 2, 3, 5)
+    enlarged = np.kron(picture, np.ones((3, 3), int))
+    expected = np.kron(picture[window.slices], np.ones((3, 3), int))
+    assert (enlarged[window.scaled(3).slices] == expected).all()
+
+
+@pytest.mark.parametrize(
+    ("outer", "expected"),
+    [
+        (Window(0, 0, 4, 5), Window(1, 2, 2, 4)),
+        (Window(1, 1, 3, 4), Window(0, 1, 1, 3)),
+        (Window(1, 2, 2, 4), Window(0, 0, 1, 2)),
+    ],
+)
+def test_a_relative_window_covers_the_same_area(outer: Window, expected: Window) -> None:
+    picture = np.arange(20).reshape(4, 5)
+    window = Window(1, 2, 2, 4)
+    assert window.relative_to(outer) == expected
+    assert (picture[outer.slices][window.relative_to(outer).slices] == picture[window.slices]).all()
+
+
+def test_a_negative_size_is_an_error() -> None:
+    with pytest.raises(UsageError, match="the tile size is -1"):
+        TilePolicy(-1)

@@ -10,7 +10,7 @@ from srgan_cli.errors import PictureError
 from srgan_cli.image.codec.raster import BandLayout
 from srgan_cli.image.picture import Picture
 from srgan_cli.networks.generators.srresnet import SRResNet
-from srgan_cli.upscaling.tiles.tiling import TilePolicy
+from srgan_cli.upscaling.tiles.memory_limit import TilePolicy
 from srgan_cli.upscaling.upscaler import Upscaler
 
 CPU = torch.device("cpu")

@@ -19,22 +19,22 @@ from srgan_cli.image.sequence import encode_bytes, open_pictures
 from srgan_cli.networks import GENERATORS
 from srgan_cli.system import files
 from srgan_cli.system.files import check_space, format_bytes
-from srgan_cli.system.memory import rss
+from srgan_cli.system.memory_usage import rss
 from srgan_cli.upscaling.tiles import memory_limit
 from srgan_cli.upscaling.tiles.memory_limit import (
     MemoryEstimate,
     ReservedMemory,
+    TilePolicy,
     activation_bytes,
     parse_bytes,
     plan_tile_sides,
 )
-from srgan_cli.upscaling.tiles.tiling import TilePolicy
 from srgan_cli.upscaling.upscaler import Upscaler
 
 MEASURE_RISE = """
 import sys, torch
 from srgan_cli.networks import GENERATORS
-from srgan_cli.system.memory import peak_rss, rss
+from srgan_cli.system.memory_usage import peak_rss, rss
 torch.set_num_threads(2)
 generator = GENERATORS[sys.argv[1]]().eval()
 with torch.no_grad():

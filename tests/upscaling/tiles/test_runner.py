@@ -14,7 +14,7 @@ from srgan_cli.networks import Generator
 from srgan_cli.networks.generators.srresnet import SRResNet
 from srgan_cli.upscaling.compilation import CompiledGenerator
 from srgan_cli.upscaling.precision import with_precision
-from srgan_cli.upscaling.tiles.tiling import TilePolicy
+from srgan_cli.upscaling.tiles.memory_limit import TilePolicy
 from srgan_cli.upscaling.tiles.transfer import TileTransfer
 from srgan_cli.upscaling.upscaler import Upscaler
 

@@ -13,7 +13,7 @@ from srgan_cli.batch.naming import Naming
 from srgan_cli.batch.planning import plan_batch
 from srgan_cli.errors import SrganError, UsageError
 from srgan_cli.image.io import read_picture
-from srgan_cli.system.storage import (
+from srgan_cli.system.remote_storage import (
     Location,
     absolute,
     as_pure_path,

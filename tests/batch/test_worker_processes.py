@@ -15,7 +15,7 @@ from support import Outcome
 
 from srgan_cli.batch.runner import BatchRunner
 from srgan_cli.batch.task import Task, TaskResult, UpscaleOptions
-from srgan_cli.batch.workers import (
+from srgan_cli.batch.worker_processes import (
     ATTEMPTS,
     RemoteWorker,
     WorkerDied,
@@ -24,7 +24,7 @@ from srgan_cli.batch.workers import (
     start_process_workers,
 )
 from srgan_cli.errors import SrganError, UnknownModel
-from srgan_cli.upscaling.tiles.tiling import TilePolicy
+from srgan_cli.upscaling.tiles.memory_limit import TilePolicy
 from srgan_cli.upscaling.upscaler import Upscaler
 
 pytestmark = pytest.mark.usefixtures("one_core")

@@ -9,7 +9,7 @@ from torch import Tensor
 from srgan_cli.image.picture import ImageStream, Picture
 from srgan_cli.networks import Generator
 from srgan_cli.networks.generators.srresnet import SRResNet
-from srgan_cli.upscaling.tiles.tiling import TilePolicy
+from srgan_cli.upscaling.tiles.memory_limit import TilePolicy
 from srgan_cli.upscaling.upscaler import Upscaler
 
 RADIUS, BLEND = 12, 8

@@ -13,20 +13,20 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import torch
 
-from srgan_cli.batch.manifest import Manifest
 from srgan_cli.batch.processor import ImageProcessor, default_concurrency, no_progress
+from srgan_cli.batch.resume import Manifest
 from srgan_cli.batch.runner import Worker
 from srgan_cli.batch.task import Task, TaskResult, UpscaleOptions, cancelled_error
 from srgan_cli.errors import SrganError
 from srgan_cli.image.codec.limits import set_pillow_limit
-from srgan_cli.system.memory import retain_freed_memory, return_freed_memory
+from srgan_cli.system.memory_usage import retain_freed_memory, return_freed_memory
 from srgan_cli.system.processes import context, cores, init_worker, limit_kernel_caches
 from srgan_cli.system.progress import Progress
-from srgan_cli.upscaling.tiles.tiling import TilePolicy
+from srgan_cli.upscaling.tiles.memory_limit import TilePolicy
 from srgan_cli.upscaling.upscaler import Upscaler
 
 if TYPE_CHECKING:
-    from srgan_cli.batch.video import SegmentProcessor
+    from srgan_cli.batch.video_segments import SegmentProcessor
     from srgan_cli.upscaling.video.pipeline import VideoWork
 
 ATTEMPTS = 3
@@ -62,7 +62,7 @@ class WorkerSpec:
         if self.video is None:
             load_photo = partial(self.load_photo, device=str(upscaler.device)) if self.load_photo else None
             return ImageProcessor(upscaler, self.options, self.manifest, load_photo=load_photo)
-        from srgan_cli.batch.video import SegmentProcessor
+        from srgan_cli.batch.video_segments import SegmentProcessor
 
         return SegmentProcessor(upscaler, self.video)
 

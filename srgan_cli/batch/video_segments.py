@@ -13,7 +13,7 @@ from srgan_cli.batch.task import Task, TaskResult
 from srgan_cli.errors import PictureError, SrganError
 from srgan_cli.image.codec.limits import check_max_pixels
 from srgan_cli.system.files import atomic_write, file_stamp, lock, make_folder, remove_stale_temporaries
-from srgan_cli.system.memory import peak_rss
+from srgan_cli.system.memory_usage import peak_rss
 from srgan_cli.system.progress import Progress
 from srgan_cli.upscaling.scale import Scale
 from srgan_cli.upscaling.upscaler import Upscaler

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from srgan_cli.system.memory import peak_rss, rss, total_memory
+from srgan_cli.system.memory_usage import peak_rss, rss, total_memory
 
 PAGE_FAULTS = """
 import resource, sys, torch
-from srgan_cli.system.memory import retain_freed_memory
+from srgan_cli.system.memory_usage import retain_freed_memory
 if sys.argv[1] == "retained": retain_freed_memory()
 for _ in range(12): torch.ones(2**24)
 before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
@@ -22,7 +22,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 """
 TRIMMED_BYTES = """
 import torch
-from srgan_cli.system.memory import retain_freed_memory, rss, trim_heap
+from srgan_cli.system.memory_usage import retain_freed_memory, rss, trim_heap
 retain_freed_memory()
 torch.ones(2**24)
 before = rss()
@@ -65,7 +65,7 @@ def test_a_process_whose_name_is_cut_within_a_letter_knows_its_memory(function: 
     """Linux cuts process names to 15 bytes."""
     program = (
         "open('/proc/self/comm', 'wb').write('größe'.encode()[:3])\n"
-        f"from srgan_cli.system.memory import {function}\nprint({function}())"
+        f"from srgan_cli.system.memory_usage import {function}\nprint({function}())"
     )
     assert output_of(program) > 2**20
 
@@ -73,7 +73,7 @@ def test_a_process_whose_name_is_cut_within_a_letter_knows_its_memory(function: 
 def test_the_limit_of_a_container_counts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     whole = total_memory()
     limits = tmp_path / "memory.max", tmp_path / "none"
-    monkeypatch.setattr("srgan_cli.system.memory.CGROUP_LIMITS", limits)
+    monkeypatch.setattr("srgan_cli.system.memory_usage.CGROUP_LIMITS", limits)
     limits[0].write_text("max\n")
     assert total_memory() >= whole
     limits[0].write_text("268435456\n")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from srgan_cli.batch.manifest import FILE, Manifest, settings_digest
+from srgan_cli.batch.resume import FILE, Manifest, settings_digest
 from srgan_cli.networks import GENERATORS
 from srgan_cli.system.files import digest
 from srgan_cli.upscaling.upscaler import Upscaler
@@ -104,7 +104,7 @@ def test_settings_digest_depends_on_version_parameters_and_options(monkeypatch: 
         next(upscaler.generator.parameters())[0, 0, 0, 0] += 1e-6
     second = settings_digest(upscaler, {"scale": 2, "seed": None})
     assert second != first
-    monkeypatch.setattr("srgan_cli.batch.manifest.__version__", "9.9.9")
+    monkeypatch.setattr("srgan_cli.batch.resume.__version__", "9.9.9")
     assert settings_digest(upscaler, {"scale": 2, "seed": None}) != second
 
 

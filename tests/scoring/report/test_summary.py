@@ -5,7 +5,7 @@ from math import inf
 import pytest
 
 from srgan_cli.scoring.protocol import Protocol
-from srgan_cli.scoring.report.report import Report, Score
+from srgan_cli.scoring.report.summary import Report, Score
 
 
 def test_report_without_any_score_has_no_mean() -> None:

@@ -8,7 +8,7 @@ import torch
 from srgan_cli.image.raw_video.y4m import read_frames, read_header
 from srgan_cli.networks import GENERATORS
 from srgan_cli.upscaling.upscaler import Upscaler
-from srgan_cli.upscaling.video.pipe import upscale_video
+from srgan_cli.upscaling.video.raw import upscale_video
 
 pytestmark = pytest.mark.usefixtures("one_core")
 

@@ -6,9 +6,8 @@ import torch
 from torch import Tensor
 
 from srgan_cli.image.picture import Picture
-from srgan_cli.upscaling.tiles.geometry import Geometry
+from srgan_cli.upscaling.tiles.geometry import Geometry, Window
 from srgan_cli.upscaling.tiles.rows import RowBuffer
-from srgan_cli.upscaling.tiles.tiling import Window
 
 
 class Canvas:
