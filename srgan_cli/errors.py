@@ -6,6 +6,7 @@ SrganError                exit 1: the work failed
 ├── WeightsError          a weights file or a checkpoint cannot be used
 ├── OutputClosed          exit 141: standard output was closed; nothing is printed
 └── UsageError            exit 2: the request is invalid
+    ├── OutputExists      --overwrite would replace the output
     ├── UnknownModel      no shipped weights have this name
     └── UnknownDevice     this machine has no such device
 """
@@ -70,6 +71,10 @@ class UsageError(SrganError):
     """The request is invalid."""
 
     exit_code = 2
+
+
+class OutputExists(UsageError):  # noqa: N818
+    """There is an output that --overwrite would replace."""
 
 
 class UnknownModel(UsageError):  # noqa: N818

@@ -1,5 +1,6 @@
 """The entry point: how errors are printed, and exit codes."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -76,6 +77,9 @@ from srgan_cli.upscaling import upscaler
         ("upscale empty.png", 1, "empty.png is empty"),
         ("upscale in.png in.png", 2, "without OUT, a.png goes to a_x4.png"),
         ("models srgn", 2, "did you mean srgan?"),
+        ("models auto", 2, "auto is a choice of weights for each file"),
+        ("score in.png in.png --baseline auto", 2, "name what it chooses from: photo"),
+        ("export out.onnx -m bicubic", 2, "bicubic is a filter without weights"),
         ("score", 2, "such as: srgan score originals/"),
         ("score in.png in.png --html", 2, "hint: srgan score --help"),
         ("score in.png in.png -s 2.5", 2, "--scale is '2.5', expected a whole number"),
@@ -167,6 +171,32 @@ def test_an_interrupt_exits_with_130(
     outcome = srgan("upscale", picture, picture.with_name("out.png"), "-m", weights)
     assert outcome.code == 130
     assert "Traceback" not in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("answer", "more", "code", "replaced"),
+    [("y", (), 0, True), ("", (), 2, False), ("n", (), 2, False), (None, ("--json",), 2, False)],
+    ids=["yes", "empty", "no", "JSON"],
+)
+def test_on_a_terminal_an_existing_output_is_asked_for(
+    picture: Path, answer: str | None, more: tuple[str, ...], code: int, replaced: bool
+) -> None:
+    pty = pytest.importorskip("pty", reason="terminals of this system are different")
+    target = picture.with_name("out.png")
+    target.write_bytes(b"mine")
+    terminal, end = pty.openpty()
+    line = [sys.executable, "-m", "srgan_cli", "upscale", "in.png", "out.png", "-m", "bicubic", *more]
+    running = subprocess.Popen(line, stdin=end, stderr=end, stdout=subprocess.PIPE, cwd=picture.parent)
+    os.close(end)
+    if answer is not None:
+        seen = b""
+        while b"out.png exists already. Overwrite? [y/N] " not in seen:
+            seen += os.read(terminal, 1024)
+        os.write(terminal, f"{answer}\n".encode())
+    running.communicate(timeout=60)
+    os.close(terminal)
+    assert running.returncode == code
+    assert (target.read_bytes() != b"mine") is replaced
 
 
 ENDS = """

@@ -10,9 +10,9 @@ from pathlib import Path, PurePath
 from srgan_cli.batch.naming import DEFAULT_NAME, Naming
 from srgan_cli.batch.resume import own_outputs
 from srgan_cli.batch.task import OverwritePolicy, Task
-from srgan_cli.errors import SrganError, UsageError
+from srgan_cli.errors import OutputExists, SrganError, UsageError
 from srgan_cli.image.codec.capabilities import FORMATS, output_format
-from srgan_cli.system.files import check_writable, exists_error, ignores_case, make_folder
+from srgan_cli.system.files import check_writable, ignores_case, make_folder
 from srgan_cli.system.remote_storage import (
     Location,
     absolute,
@@ -96,9 +96,8 @@ def _plan_single(task: Task, naming: Naming, overwrite: OverwritePolicy) -> Batc
     if not is_remote(task.target):
         check_writable(task.target)
     if overwrite == "update" and _holds_anything(task.target):
-        raise exists_error(
-            task.target, "--overwrite replaces it; to enlarge it too, name a folder after it, such as out/"
-        )
+        hint = "--overwrite replaces it; to enlarge it too, name a folder after it, such as out/"
+        raise OutputExists("{path} exists already", hint, path=task.target)
     return BatchPlan([task])
 
 
@@ -193,7 +192,7 @@ def _check_existing(tasks: Iterable[Task], folder: Path) -> None:
     if found := [path for path in existing if path not in own]:
         others = f" and {len(found) - 1} more exist" if len(found) > 1 else " exists"
         message = f"{{path}}{others} already, not as srgan wrote it"
-        raise UsageError(message, "--overwrite replaces, --no-clobber keeps such files", path=found[0])
+        raise OutputExists(message, "--overwrite replaces, --no-clobber keeps such files", path=found[0])
 
 
 def _check_format(task: Task) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from stat import S_ISFIFO, S_ISSOCK
 from typing import IO, Literal
 
-from srgan_cli.errors import OutputClosed, SrganError, UsageError
+from srgan_cli.errors import OutputClosed, OutputExists, SrganError, UsageError
 from srgan_cli.system.files import atomic_write, scratch_folder
 from srgan_cli.system.remote_storage import Location, local_copy, parse_location
 
@@ -81,6 +81,19 @@ def is_stream(place: str) -> bool:
     except (OSError, ValueError):  # missing, or no valid path, which is reported later
         return False
     return S_ISFIFO(mode) or S_ISSOCK(mode)
+
+
+def confirm_overwrite(error: OutputExists, arguments: Iterable[str]) -> bool:
+    """Whether a person at a terminal agrees that the existing output of a command is replaced.
+
+    Nobody is asked in pipes, for JSON, under torchrun, and where an input could not be read again.
+    """
+    interactive = sys.stdin.isatty() and sys.stderr.isatty() and "RANK" not in os.environ
+    if not interactive or "--json" in arguments or any(map(is_stream, arguments)):
+        return False
+    sys.stderr.write(f"{error.message}. Overwrite? [y/N] ")
+    sys.stderr.flush()
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile, gettempdir
 from typing import IO
 
-from srgan_cli.errors import PictureError, SrganError, UsageError
+from srgan_cli.errors import OutputExists, PictureError, SrganError
 
 _SCRATCH = "srgan-scratch-"
 _OWNER_WRITES = stat.S_IRUSR | stat.S_IWUSR
@@ -53,12 +53,7 @@ def check_writable(path: Path, *, overwrite: bool = True) -> None:
     if not os.access(path.parent, os.W_OK):
         raise SrganError(f"no permission to write in {path.parent}", "choose another folder")
     if exists and not overwrite and path.stat().st_size:
-        raise exists_error(path)
-
-
-def exists_error(path: object, hint: str = "--overwrite replaces it") -> UsageError:
-    """The error for an output that exists."""
-    return UsageError("{path} exists already", hint, path=path)
+        raise OutputExists("{path} exists already", "--overwrite replaces it", path=path)
 
 
 def check_space(folder: Path, size: int) -> None:

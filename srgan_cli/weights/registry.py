@@ -14,6 +14,8 @@ from srgan_cli.weights.file import read_card
 from srgan_cli.weights.formats import family_name, list_weights
 from srgan_cli.weights.hub import fetch, is_reference, list_cached, list_corrupt
 
+AUTOMATIC = "auto"
+"""What stands for a choice of weights for each file."""
 SHIPPED = "shipped"
 _SIMILAR = 0.7
 """How similar a name must be to be suggested, from 0 to 1."""
@@ -97,8 +99,13 @@ def find_weights(name: str, scale: float | None = None) -> Path:
 
 def unknown_model_error(name: str) -> UnknownModel:
     """The error for a name that no weights have, with the most similar name and the way to other weights."""
+    if name == AUTOMATIC:
+        message = "auto is a choice of weights for each file by srgan upscale, expected one name"
+        return UnknownModel(message, "name what it chooses from: photo for JPEG and WebP, else srgan")
+    if name in KERNELS:
+        return UnknownModel(f"{name} is a filter without weights", "srgan models lists the weights")
     shipped = list_weights()
-    names = dict.fromkeys([*shipped, *map(family_name, shipped), *KERNELS])
+    names = dict.fromkeys([*shipped, *map(family_name, shipped), *KERNELS, AUTOMATIC])
     near = get_close_matches(name.lower(), names, 1, _SIMILAR)
     hint = f"{f'did you mean {near[0]}? ' if near else ''}available: {', '.join(shipped) or 'none'}"
     foreign = "weights of other projects are named by their file or address: -m ./4x_foo.pth, hf://… or https://…"

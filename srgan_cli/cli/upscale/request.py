@@ -20,10 +20,10 @@ from srgan_cli.upscaling.tiles.memory_limit import TilePolicy, parse_bytes
 from srgan_cli.upscaling.upscaler import DEFAULT_MODEL, Upscaler
 from srgan_cli.upscaling.video.options import VideoOptions, parse_time
 from srgan_cli.weights.formats import family_name, list_weights
-from srgan_cli.weights.registry import family
+from srgan_cli.weights.registry import AUTOMATIC, family
 
-AUTOMATIC, PHOTO = "auto", "photo"
-"""The model that stands for a choice by file, and the weights that it takes for compressed photographs."""
+PHOTO = "photo"
+"""The weights that a choice by file takes for compressed photographs."""
 
 _IRRELEVANT_OPTIONS = {
     *("places", "model", "purpose", "strength", "name", "form", "from_file", "as_json", "overwrite", "no_clobber"),
