@@ -21,7 +21,7 @@ from srgan_cli.image.codec.samples import UNIT_RANGE, overlap
 from srgan_cli.image.convert.values import stream_raster, to_rows, to_values
 from srgan_cli.image.geo.export import place_losses, write_place
 from srgan_cli.image.metadata.record import Metadata
-from srgan_cli.image.picture import ImageStream, Picture
+from srgan_cli.image.picture import ImageStream, Picture, check_picture
 from srgan_cli.system.files import atomic_write
 
 _DTYPES = {8: np.uint8, 16: np.uint16}
@@ -71,6 +71,7 @@ def write_picture(picture: Picture | ImageStream, path: Path | str) -> None:
     is dropped; `picture_losses` lists it.  Raises UsageError for a suffix that is not in FORMATS, PictureError for a
     picture that is too large for the format, and SrganError as atomic_write does.
     """
+    check_picture(picture)
     path = Path(path)
     name = output_format(path)
     check_size(path, picture.height, picture.width)

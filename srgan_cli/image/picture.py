@@ -216,6 +216,13 @@ class Picture:
         return replace(self, pixels=pixels, alpha=alpha, valid=valid)
 
 
+def check_picture(picture: object) -> None:
+    """Raises UsageError for what is neither a Picture nor an ImageStream."""
+    if not isinstance(picture, Picture | ImageStream):
+        hint = "make one by Picture.from_array, Picture.from_pil or read_picture"
+        raise UsageError(f"found a {type(picture).__name__}, expected a Picture", hint)
+
+
 @dataclass(frozen=True)
 class ImageStream:
     """A picture that comes in bands of full rows, from top to bottom, so that it need not fit into memory."""

@@ -60,6 +60,8 @@ class Protocol:
         _check("SSIM window", self.window, SSIM_SETTINGS)
         _check("treatment of other sizes", self.mismatch, MISMATCHES)
         _check("features", self.features, FEATURES)
+        if self.border < 0 or self.patch < 0 or self.scale < 1:
+            raise UsageError("border, patch or scale is negative", "give pixels, or 0; and a factor such as 4")
         for name in self.metrics:
             metric_of(name)
 

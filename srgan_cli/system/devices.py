@@ -16,15 +16,14 @@ def list_devices() -> list[str]:
     return [*cuda, *mps, "cpu"]
 
 
-def pick_device(name: str = "auto") -> torch.device:
+def pick_device(device: str | torch.device = "auto") -> torch.device:
     """The device with this name: auto, cpu, cuda, cuda:N or mps.
 
     auto is CUDA if available, else Apple's Metal, else the CPU.
     Raises UnknownDevice if this machine has no such device.
     """
     available = list_devices()
-    if name == "auto":
-        name = available[0]
+    name = available[0] if device == "auto" else str(device)
     known = [*available, *(["cuda"] if "cuda:0" in available else [])]
     if name not in known:
         raise UnknownDevice(f"no device {name!r} on this machine", f"available: {', '.join(['auto', *known])}")

@@ -12,7 +12,7 @@ from torch import Tensor
 from srgan_cli.image.alpha import fill_hidden
 from srgan_cli.image.luma import mse_to_psnr
 from srgan_cli.image.ops import quantise, resize
-from srgan_cli.image.picture import ImageStream, Picture
+from srgan_cli.image.picture import ImageStream, Picture, check_picture
 
 MAX_ITERATIONS = 60
 _TOLERANCE = 0.3 / 255
@@ -49,6 +49,8 @@ def back_project(
     `check_cancelled` is called before each iteration and may raise to end it.  Alpha is unchanged.
     Memory: five times the enlarged picture and twice the original, as float32.
     """
+    for picture in (enlarged, original):
+        check_picture(picture)
     filled, _ = next(fill_hidden(ImageStream.from_picture(original)))
     pixels, colour = enlarged.pixels, filled.pixels
     small, large = colour.shape[-2:], pixels.shape[-2:]

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from numbers import Real
 
 from srgan_cli.errors import UsageError
 from srgan_cli.image.ops import LARGEST_SCALE
@@ -39,9 +40,11 @@ Scale = float | Size | None
 """A factor, a size to fit, or None for the factor of the model."""
 
 
-def check_scale(scale: float | str | None) -> None:
+def check_scale(scale: object) -> None:
     """Raises UsageError unless the scale is None or a number from 1 to LARGEST_SCALE."""
-    if isinstance(scale, str):  # from Python
-        raise UsageError(f"the scale is {scale!r}, expected a number", "give a scale such as 4")
-    if scale is not None and not 1 <= scale <= LARGEST_SCALE:
-        raise UsageError(f"cannot enlarge {scale:g} times", f"give a scale from 1 to {LARGEST_SCALE}")
+    if scale is None:
+        return
+    if not isinstance(scale, Real):  # from Python
+        raise UsageError(f"the scale is {scale!r}, expected a number", "give a scale such as 4, or a Size")
+    if not 1 <= float(scale) <= LARGEST_SCALE:
+        raise UsageError(f"cannot enlarge {float(scale):g} times", f"give a scale from 1 to {LARGEST_SCALE}")

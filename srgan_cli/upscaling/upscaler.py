@@ -13,7 +13,7 @@ from torch import Tensor
 
 from srgan_cli.errors import PictureError, UsageError
 from srgan_cli.image.codec.raster import ValueRange
-from srgan_cli.image.convert.kinds import HandT, Listed, Stored, map_pictures
+from srgan_cli.image.convert.kinds import HandT, Listed, Stored, StoredT, map_pictures
 from srgan_cli.image.ops import KERNELS
 from srgan_cli.image.picture import ImageStream, Picture
 from srgan_cli.networks import Generator
@@ -109,7 +109,7 @@ class Upscaler:
         cls,
         model: str | Path = DEFAULT_MODEL,
         *,
-        device: str = "auto",
+        device: str | torch.device = "auto",
         policy: TilePolicy | None = None,
         scale: float | None = None,
         strength: float | None = None,
@@ -175,7 +175,7 @@ class Upscaler:
     @overload
     def upscale(self, image: Stored, **options: Unpack[_Options]) -> Picture: ...
     @overload
-    def upscale(self, image: Listed[Stored], **options: Unpack[_Options]) -> list[Picture]: ...
+    def upscale(self, image: Listed[StoredT], **options: Unpack[_Options]) -> list[Picture]: ...
     @overload
     def upscale(self, image: Iterator[Stored], **options: Unpack[_Options]) -> Iterator[Picture]: ...
     @overload
@@ -184,6 +184,8 @@ class Upscaler:
     def upscale(self, image: Listed[HandT], **options: Unpack[_RangeOptions]) -> list[HandT]: ...
     @overload
     def upscale(self, image: Iterator[HandT], **options: Unpack[_RangeOptions]) -> Iterator[HandT]: ...
+    @overload
+    def upscale(self, image: Listed[Any], **options: Unpack[_RangeOptions]) -> list[Any]: ...
     def upscale(
         self,
         image: Any,

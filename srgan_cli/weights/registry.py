@@ -82,6 +82,8 @@ def find_weights(name: str, scale: float | None = None) -> Path:
     The name of shipped weights always means them; a file of that name is ./srgan.
     Raises UnknownModel, with the most similar name, if nothing has this name.
     """
+    if not name or not isinstance(name, str):
+        raise UnknownModel(f"{name!r} names no weights", "srgan models lists them")
     if is_reference(name):
         return fetch(name).path
     shipped = list_weights()

@@ -23,7 +23,7 @@ def from_array(array: NDArray[Any], value_range: ValueRange | None = None) -> Ch
     """
     _check_shape(array)
     _check_dtype(array.dtype)
-    channels = array.reshape(*array.shape[:2], -1).transpose(2, 0, 1)
+    channels = np.asarray(array).reshape(*array.shape[:2], -1).transpose(2, 0, 1)
     native = np.float64 if array.dtype.kind == "f" else array.dtype.newbyteorder("=")
     return from_tensor(torch.from_numpy(np.array(channels, native, order="C")), value_range)
 
@@ -51,9 +51,13 @@ def _check_dtype(dtype: np.dtype[Any]) -> None:
 
 
 def _check_shape(array: NDArray[Any]) -> None:
+    if not isinstance(array, np.ndarray):
+        raise UsageError(f"found a {type(array).__name__}, expected a NumPy array", "convert it by numpy.asarray")
+    if not array.size:
+        raise UsageError("the picture is empty, expected at least one pixel", "check how it was made")
     if isinstance(array, np.ma.MaskedArray):
         raise UsageError("found a masked array, whose mask would be dropped", "fill it, as by image.filled(0)")
-    if array.ndim in (2, 3) and array.size and (array.ndim == 2 or array.shape[2] <= _MAX_CHANNELS):
+    if array.ndim in (2, 3) and (array.ndim == 2 or array.shape[2] <= _MAX_CHANNELS):
         return
     first = array.ndim == 3 and array.shape[0] <= _MAX_CHANNELS
     hint = "give several pictures as a list" if array.ndim == 4 else "for more bands make a Picture of (C, H, W)"

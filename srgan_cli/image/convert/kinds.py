@@ -1,6 +1,7 @@
 """Pictures of every kind that the public functions take, one or many; results come back in kind."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from io import IOBase
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
@@ -18,6 +19,8 @@ from srgan_cli.image.picture import ImageStream, Picture
 
 Stored: TypeAlias = Picture | ImageStream | Path | str
 """What becomes a Picture."""
+StoredT = TypeVar("StoredT", bound=Stored)
+"""One of these: a list of paths alone is no list of `Stored`."""
 HandT = TypeVar("HandT", bound=NDArray[Any] | Image.Image | Tensor)
 """What comes back in kind: (H, W[, C]), an image, (C, H, W) or (N, C, H, W)."""
 PartT = TypeVar("PartT")
@@ -61,7 +64,7 @@ def to_picture(image: Any, value_range: ValueRange | None) -> Picture | ImageStr
         return Picture.from_channels(from_tensor(image, value_range))
     if not isinstance(image, Picture | ImageStream | Path | str):
         raise UsageError(f"found a {type(image).__name__}, expected a picture", f"take {TAKEN}")
-    if value_range:
+    if value_range is not None:
         raise UsageError("value_range is for arrays, tensors and images, and this picture has its own", RANGE_HINT)
     return image if isinstance(image, Picture | ImageStream) else read_picture(image)
 
@@ -69,7 +72,7 @@ def to_picture(image: Any, value_range: ValueRange | None) -> Picture | ImageStr
 def _is_batch(image: Any) -> bool:
     if isinstance(image, Tensor):
         return image.dim() == 4 and len(image) > 0
-    single = isinstance(image, np.ndarray | Image.Image | Picture | ImageStream | Path | str | bytes | Mapping)
+    single = isinstance(image, np.ndarray | Image.Image | Picture | ImageStream | Path | str | bytes | Mapping | IOBase)
     return not single and isinstance(image, Iterable)
 
 

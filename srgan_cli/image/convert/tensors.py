@@ -44,7 +44,9 @@ def from_tensor(values: Tensor, value_range: ValueRange | None = None) -> Channe
             f"found a tensor of {str(values.dtype).removeprefix('torch.')}, expected uint8, uint16 or floats",
             "convert it, such as image.to(torch.uint8)",
         )
-    if depth < _FLOAT_DEPTH and value_range:
+    if values.layout is not torch.strided or values.is_meta:
+        raise UsageError("found a sparse or a meta tensor, expected one with all its values", "image.to_dense()")
+    if depth < _FLOAT_DEPTH and value_range is not None:
         raise UsageError("value_range is for floats, found integers", "convert the picture to floats first")
     channels, has_alpha = values.detach().cpu(), len(values) in (2, 4)
     if depth < _FLOAT_DEPTH:
@@ -83,10 +85,13 @@ def _check_shape(values: Tensor) -> None:
 
 
 def _checked(value_range: ValueRange | None) -> ValueRange:
-    low, high = value_range or UNIT_RANGE
+    try:
+        low, high = map(float, UNIT_RANGE if value_range is None else value_range)
+    except (TypeError, ValueError):
+        low = high = 0.0
     if not -torch.inf < low < high < torch.inf:
         raise UsageError(
-            f"the value_range is ({low}, {high}), expected the value of black and a larger one of white", RANGE_HINT
+            f"the value_range is {value_range}, expected the value of black and a larger one of white", RANGE_HINT
         )
     return low, high
 

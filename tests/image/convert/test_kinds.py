@@ -1,7 +1,10 @@
 """Pictures of every kind go in, and come back in kind."""
 
-from collections.abc import Iterator
+import io
+import re
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from threading import get_ident
 from typing import Any
@@ -12,7 +15,17 @@ import torch
 from PIL import Image
 from support import REPOSITORY
 
-from srgan_cli import Picture, SrganError, TilePolicy, Upscaler, read_picture, score
+from srgan_cli import (
+    Picture,
+    Protocol,
+    SrganError,
+    TilePolicy,
+    Upscaler,
+    back_project,
+    read_picture,
+    score,
+    write_picture,
+)
 from srgan_cli.image.picture import ImageStream
 
 CAT = REPOSITORY / "examples/cat.png"
@@ -179,7 +192,8 @@ def test_threads_share_an_upscaler() -> None:
         *(np.full((4, 4), value) for value in (2.0, -1.0, np.nan, np.inf)),
         *(torch.zeros(shape) for shape in ((4, 4), (9, 9, 3), (0, 3, 4, 4), (1, 1, 3, 4, 4))),
         *(torch.zeros(3, 4, 4, dtype=dtype) for dtype in (torch.int64, torch.bool, torch.complex64)),
-        image("L").convert("I"),
+        *(torch.zeros(3, 4, 4).to_sparse(), torch.zeros(3, 4, 4, device="meta")),
+        *(image("L").convert("I"), io.BytesIO(), np.ma.zeros((4, 4))),
     ],
     ids=lambda wrong: f"{type(wrong).__name__} {getattr(wrong, 'dtype', '')} {getattr(wrong, 'shape', '')}",
 )
@@ -187,11 +201,32 @@ def test_what_is_not_taken_raises_an_error_that_says_what_is(upscaler: Upscaler,
     with pytest.raises(SrganError) as raised:
         upscaler.upscale(wrong)
     assert raised.value.hint
-    assert "expected" in raised.value.message or "NaN" in raised.value.message
+    assert re.search("expected|NaN|masked", raised.value.message)
 
 
-@pytest.mark.parametrize("wrong", [(1, 0), (0, np.inf), (0, 0)])
-def test_a_value_range_is_finite_and_rises(upscaler: Upscaler, wrong: tuple[float, float]) -> None:
+@pytest.mark.parametrize(
+    "call",
+    [
+        *(partial(Picture.from_array, wrong) for wrong in ([[1, 2]], torch.zeros(3, 4, 4))),
+        *(partial(Picture.from_pil, wrong) for wrong in (np.zeros((4, 4)), CAT)),
+        *(partial(write_picture, wrong, "out.png") for wrong in (None, np.zeros((4, 4)))),
+        *(partial(back_project, *wrong) for wrong in [(np.zeros((8, 8)), read_picture(CAT)), (read_picture(CAT), CAT)]),
+        *(partial(Upscaler.load, wrong) for wrong in (None, 3, "", "auto")),
+        *(partial(Protocol, border=-1), partial(Protocol, scale=0)),
+    ],
+)
+def test_functions_say_which_type_they_take(call: Callable[[], object]) -> None:
+    with pytest.raises(SrganError) as raised:
+        call()
+    assert raised.value.hint
+
+
+def test_a_device_may_be_one_of_torch() -> None:
+    assert Upscaler.load("bicubic", device=torch.device("cpu")).device.type == "cpu"
+
+
+@pytest.mark.parametrize("wrong", [(1, 0), (0, np.inf), (0, 0), (0,), (0, 1, 2), 255, "ab", (None, 1)])
+def test_a_value_range_is_finite_and_rises(upscaler: Upscaler, wrong: Any) -> None:
     with pytest.raises(SrganError, match="value_range"):
         upscaler.upscale(values(4, 4), value_range=wrong)
 
