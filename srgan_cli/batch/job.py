@@ -154,11 +154,7 @@ class Job:
         return error
 
     def _enlarged(
-        self,
-        pictures: ImageSequence,
-        plans: _Plans,
-        reserved: ReservedMemory,
-        report: Callable[[Consistency], None],
+        self, pictures: ImageSequence, plans: _Plans, reserved: ReservedMemory, report: Callable[[Consistency], None]
     ) -> Iterator[ImageStream]:
         """One picture after the other.  Those that the format streams are computed while their bands are encoded."""
         for number, picture in enumerate(pictures.streams()):

@@ -73,12 +73,7 @@ class SegmentProcessor(Processor):
         target = Path(str(task.target))
         try:
             done = enlarge_segment(
-                self.work,
-                task.segment,
-                self.upscaler,
-                target,
-                progress=progress,
-                check_cancelled=self.check_cancelled,
+                self.work, task.segment, self.upscaler, target, progress=progress, check_cancelled=self.check_cancelled
             )
         except Exception as error:  # a bad segment does not stop the others
             return failure(task, error, [])

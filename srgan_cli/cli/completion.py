@@ -2,67 +2,57 @@
 
 from collections.abc import Callable, Iterable, Iterator
 
-_DEVICES = ("auto", "cpu", "cuda", "cuda:0", "cuda:1", "mps")
-_PRECISIONS = ("auto", "fp32", "fp16", "bf16")
+Complete = Callable[[str], Iterator[str]]
 _KERNELS = ("bicubic", "lanczos", "nearest")
-_FEATURES = ("inception", "squeezenet", "vgg16")
 
 
-def complete_models(incomplete: str) -> Iterator[str]:
-    """The shipped weights, their names without a scale, and the kernels."""
-    from srgan_cli.weights.formats import family_name, list_weights
-
-    names = list(list_weights())
-    yield from _matching([*dict.fromkeys(map(family_name, names)), *names, *_KERNELS], incomplete)
-
-
-def complete_models_or_auto(incomplete: str) -> Iterator[str]:
-    """What `srgan upscale` chooses itself, and all that `complete_models` offers."""
-    yield from _matching(["auto"], incomplete)
-    yield from complete_models(incomplete)
-
-
-def complete_metrics(incomplete: str) -> Iterator[str]:
-    """The metrics."""
-    from srgan_cli.metrics import METRICS, SET_METRICS
-
-    yield from _matching([*METRICS, *SET_METRICS], incomplete)
-
-
-def complete_formats(incomplete: str) -> Iterator[str]:
-    """The suffixes that can be written, without the dot."""
-    from srgan_cli.image.codec.capabilities import FORMATS
-
-    yield from _matching((suffix[1:] for suffix in FORMATS), incomplete)
-
-
-def complete_devices(incomplete: str) -> Iterator[str]:
-    """The names of devices."""
-    yield from _matching(_DEVICES, incomplete)
-
-
-def complete_precisions(incomplete: str) -> Iterator[str]:
-    """The number formats of inference."""
-    yield from _matching(_PRECISIONS, incomplete)
-
-
-def complete_features(incomplete: str) -> Iterator[str]:
-    """The networks for FID and KID."""
-    yield from _matching(_FEATURES, incomplete)
-
-
-def complete_setting(key: str) -> Callable[[str], Iterator[str]]:
-    """A function for the choices of a setting of a run."""
+def _offer(find: Callable[[], Iterable[str]]) -> Complete:
+    """A function for those of the found words that begin with what is typed."""
 
     def complete(incomplete: str) -> Iterator[str]:
-        from srgan_cli.training.config import SETTINGS
-        from srgan_cli.training.schema import OneOf
-
-        accepts = SETTINGS[key].accepts
-        yield from _matching(accepts.choices if isinstance(accepts, OneOf) else (), incomplete)
+        return (word for word in find() if word.startswith(incomplete))
 
     return complete
 
 
-def _matching(names: Iterable[str], incomplete: str) -> Iterator[str]:
-    return (name for name in names if name.startswith(incomplete))
+def _models() -> list[str]:
+    """The shipped weights, their names without a scale, and the kernels."""
+    from srgan_cli.weights.formats import family_name, list_weights
+
+    names = list(list_weights())
+    return [*dict.fromkeys(map(family_name, names)), *names, *_KERNELS]
+
+
+def _metrics() -> list[str]:
+    from srgan_cli.metrics import METRICS, SET_METRICS
+
+    return [*METRICS, *SET_METRICS]
+
+
+def _formats() -> list[str]:
+    """The suffixes that can be written, without the dot."""
+    from srgan_cli.image.codec.capabilities import FORMATS
+
+    return [suffix[1:] for suffix in FORMATS]
+
+
+complete_models = _offer(_models)
+complete_models_or_auto = _offer(lambda: ["auto", *_models()])
+complete_metrics = _offer(_metrics)
+complete_formats = _offer(_formats)
+complete_devices = _offer(lambda: ("auto", "cpu", "cuda", "cuda:0", "cuda:1", "mps"))
+complete_precisions = _offer(lambda: ("auto", "fp32", "fp16", "bf16"))
+complete_features = _offer(lambda: ("inception", "squeezenet", "vgg16"))
+
+
+def complete_setting(key: str) -> Complete:
+    """A function for the choices of a setting of a run."""
+
+    def choices() -> Iterable[str]:
+        from srgan_cli.training.config import SETTINGS
+        from srgan_cli.training.schema import OneOf
+
+        accepts = SETTINGS[key].accepts
+        return accepts.choices if isinstance(accepts, OneOf) else ()
+
+    return _offer(choices)

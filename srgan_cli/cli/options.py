@@ -1,7 +1,7 @@
 """Options that several commands share."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, Field, field, fields
 from functools import update_wrapper
 from inspect import Parameter, Signature
 from math import isfinite
@@ -50,16 +50,22 @@ On = Annotated[
 ]
 
 
-def takes(
-    arguments: type[Arguments],
-) -> Callable[[Callable[[typer.Context, Arguments], None]], Callable[..., None]]:
+def option(default: Any, help: str, *names: str, **settings: Any) -> Any:
+    """A field for `takes`, which is an option: without names it is called as the field, and has no --no-NAME.
+
+    `settings` are further arguments of typer.Option.
+    """
+    return field(default=default, metadata={"names": names, "settings": {"help": help, **settings}})
+
+
+def takes(arguments: type[Arguments]) -> Callable[[Callable[[typer.Context, Arguments], None]], Callable[..., None]]:
     """A decorator for a command whose parameters are the fields of `arguments`, a dataclass."""
     own = [
         Parameter(
             f.name,
             Parameter.KEYWORD_ONLY,
             default=Parameter.empty if f.default is MISSING else f.default,
-            annotation=f.type,
+            annotation=_annotation(f),
         )
         for f in fields(arguments)  # type: ignore[arg-type]
     ]
@@ -75,6 +81,13 @@ def takes(
         return command
 
     return decorate
+
+
+def _annotation(f: Field[Any]) -> Any:
+    if "names" not in f.metadata:
+        return f.type
+    names = f.metadata["names"] or [f"--{f.name.replace('_', '-')}"]
+    return Annotated[f.type, typer.Option(*names, **f.metadata["settings"])]
 
 
 def parse_factor(text: str | float) -> float:

@@ -7,12 +7,7 @@ import numpy as np
 
 from srgan_cli.errors import PictureError
 from srgan_cli.image.codec import tiff, writer
-from srgan_cli.image.codec.capabilities import (
-    FALLBACK_SUFFIX,
-    FORMAT_CAPABILITIES,
-    check_size,
-    output_format,
-)
+from srgan_cli.image.codec.capabilities import FALLBACK_SUFFIX, FORMAT_CAPABILITIES, check_size, output_format
 from srgan_cli.image.codec.colour import count_colours
 from srgan_cli.image.codec.limits import check_max_pixels
 from srgan_cli.image.codec.raster import Raster

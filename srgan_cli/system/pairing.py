@@ -64,8 +64,7 @@ def pair_by_name(reference: Path, candidate: Path, *, template: str = "") -> Pai
         return Pairing([(reference.stem, reference, candidate)], [], [])
     if reference.is_file() != candidate.is_file():
         raise SrganError(
-            f"{reference} and {candidate}: one is a file and the other a folder",
-            "name two files or two folders",
+            f"{reference} and {candidate}: one is a file and the other a folder", "name two files or two folders"
         )
     return _pair_folders(reference, candidate, parsed)
 

@@ -26,7 +26,7 @@ from srgan_cli.upscaling.ensemble import SelfEnsemble
 from srgan_cli.upscaling.precision import with_precision
 from srgan_cli.upscaling.scale import Scale, Size, check_scale
 from srgan_cli.upscaling.tiles.blending import Canvas
-from srgan_cli.upscaling.tiles.geometry import Geometry, tiles
+from srgan_cli.upscaling.tiles.geometry import Geometry, Window
 from srgan_cli.upscaling.tiles.layers import Layers
 from srgan_cli.upscaling.tiles.memory_limit import (
     MemoryEstimate,
@@ -319,10 +319,9 @@ class Upscaler:
             on_shrink=partial(self._learn_limit, geometry),
             on_layers=counter.advance_layers if reports_layers else None,
         )
-        cut = tiles(stream.height, stream.width, geometry.halo, tile_sides, geometry.grid)
+        cut = Window(0, 0, stream.height, stream.width).split(*tile_sides)
         overlap = None
-        for _, row in groupby(cut, lambda tile: tile.output.top):
-            outputs = [tile.output for tile in row]
+        for outputs in (list(row) for _, row in groupby(cut, lambda output: output.top)):
             canvas = Canvas.for_row(stream.header, row_buffer, geometry, outputs)
             runner.run(canvas, outputs, counter.advance_tile)
             if overlap is not None:

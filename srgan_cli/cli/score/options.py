@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from srgan_cli.cli.completion import complete_features, complete_metrics, complete_models
-from srgan_cli.cli.options import Debug, Device, MaxPixels, NoConfig, On, Overwrite, parse_whole_factor
+from srgan_cli.cli.options import Debug, Device, MaxPixels, NoConfig, On, Overwrite, option, parse_whole_factor
 
 _METRICS = (
     "psnr, ssim, rmse, sam, ergas, ms-ssim, consistency, gradients, sqd, vggd, lpips, lpips-vgg, dists, niqe, "
@@ -29,79 +29,60 @@ class ScoreArguments:
         list[Path] | None,
         typer.Argument(metavar="[OUT]...", help="Pictures to score, or folders with pictures of the same names."),
     ] = None
-    baseline: Annotated[
-        list[str] | None,
-        typer.Option(
-            autocompletion=complete_models,
-            help="bicubic, lanczos, nearest or a model: score its result for the downscaled original. Repeatable.",
-        ),
-    ] = None
-    pair: Annotated[str, typer.Option(help="Names in OUT, such as '{stem}_out'. [default: equal, or {stem}_x4]")] = ""
-    sets: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set", metavar="NAME REF OUT...", help="A data set with a group of columns of its own. Repeatable."
-        ),
-    ] = None
-    by_folder: Annotated[bool, typer.Option("--by-folder", help="Take the folders in REF and OUT as data sets.")] = (
-        False
+    baseline: list[str] | None = option(
+        None,
+        "bicubic, lanczos, nearest or a model: score its result for the downscaled original. Repeatable.",
+        autocompletion=complete_models,
     )
-    scale: Annotated[
-        int,
-        typer.Option(
-            "--scale",
-            "-s",
-            parser=parse_whole_factor,
-            metavar="NUMBER",
-            help="The enlargement, and the border unless --border is given.",
-        ),
-    ] = 4
-    metric: Annotated[
-        list[str] | None,
-        typer.Option(autocompletion=complete_metrics, help=f"{_METRICS}. Repeatable. [default: psnr, ssim]"),
-    ] = None
-    protocol: Annotated[
-        ProtocolName, typer.Option(help="What is compared; sr-y-grey compares grey pictures in full range.")
-    ] = ProtocolName.sr_y
-    border: Annotated[int | None, typer.Option(min=0, help="Pixels to cut from every side. [default: --scale]")] = None
-    channels: Annotated[Channels | None, typer.Option(help="BT.601 luma, RGB, or all bands as they are.")] = None
-    value_range: Annotated[
-        str, typer.Option(metavar="LOW,HIGH", help="Range of values of the references. [default: see docs/scoring.md]")
-    ] = ""
-    on_mismatch: Annotated[Mismatch, typer.Option(help="How to treat pictures of another size.")] = Mismatch.error
-    features: Annotated[
-        str,
-        typer.Option(autocompletion=complete_features, help="Network for fid and kid: inception, squeezenet or vgg16."),
-    ] = "inception"
-    patch: Annotated[int, typer.Option(min=0, help="Side of the patches for fid and kid; 0 for whole pictures.")] = 0
-    metric_weights: Annotated[
-        Path | None,
-        typer.Option(
-            exists=True,
-            file_okay=False,
-            envvar=METRIC_WEIGHTS_VARIABLE,
-            help="Folder with the networks of metrics. [default: download]",
-        ),
-    ] = None
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False
-    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV, one line per picture and method.")] = False
-    as_markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown.")] = False
-    as_latex: Annotated[bool, typer.Option("--latex", help="Print LaTeX.")] = False
-    no_interval: Annotated[bool, typer.Option("--no-interval", help="Print means without their 95 % intervals.")] = (
-        False
+    pair: str = option("", "Names in OUT, such as '{stem}_out'. [default: equal, or {stem}_x4]")
+    sets: list[str] | None = option(
+        None, "A data set with a group of columns of its own. Repeatable.", "--set", metavar="NAME REF OUT..."
     )
-    figure: Annotated[Path | None, typer.Option(help="Write the same crop of every method to this .png.")] = None
-    crop: Annotated[str, typer.Option(help="The crop, in pixels. [default: where the methods differ most]")] = ""
-    html: Annotated[Path | None, typer.Option(help="Write a page with tables, plots and sliders to this .html.")] = None
+    by_folder: bool = option(False, "Take the folders in REF and OUT as data sets.")
+    scale: int = option(
+        4,
+        "The enlargement, and the border unless --border is given.",
+        "--scale",
+        "-s",
+        parser=parse_whole_factor,
+        metavar="NUMBER",
+    )
+    metric: list[str] | None = option(
+        None, f"{_METRICS}. Repeatable. [default: psnr, ssim]", autocompletion=complete_metrics
+    )
+    protocol: ProtocolName = option(
+        ProtocolName.sr_y, "What is compared; sr-y-grey compares grey pictures in full range."
+    )
+    border: int | None = option(None, "Pixels to cut from every side. [default: --scale]", min=0)
+    channels: Channels | None = option(None, "BT.601 luma, RGB, or all bands as they are.")
+    value_range: str = option(
+        "", "Range of values of the references. [default: see docs/scoring.md]", metavar="LOW,HIGH"
+    )
+    on_mismatch: Mismatch = option(Mismatch.error, "How to treat pictures of another size.")
+    features: str = option(
+        "inception", "Network for fid and kid: inception, squeezenet or vgg16.", autocompletion=complete_features
+    )
+    patch: int = option(0, "Side of the patches for fid and kid; 0 for whole pictures.", min=0)
+    metric_weights: Path | None = option(
+        None,
+        "Folder with the networks of metrics. [default: download]",
+        exists=True,
+        file_okay=False,
+        envvar=METRIC_WEIGHTS_VARIABLE,
+    )
+    as_json: bool = option(False, "Print JSON.", "--json")
+    as_csv: bool = option(False, "Print CSV, one line per picture and method.", "--csv")
+    as_markdown: bool = option(False, "Print Markdown.", "--markdown")
+    as_latex: bool = option(False, "Print LaTeX.", "--latex")
+    no_interval: bool = option(False, "Print means without their 95 % intervals.")
+    figure: Path | None = option(None, "Write the same crop of every method to this .png.")
+    crop: str = option("", "The crop, in pixels. [default: where the methods differ most]")
+    html: Path | None = option(None, "Write a page with tables, plots and sliders to this .html.")
     overwrite: Overwrite = False
-    fail_under: Annotated[list[str] | None, typer.Option(help="Exit with 1 if a mean is lower, such as psnr=28.")] = (
-        None
-    )
-    fail_over: Annotated[list[str] | None, typer.Option(help="Exit with 1 if a mean is higher, such as sqd=0.3.")] = (
-        None
-    )
+    fail_under: list[str] | None = option(None, "Exit with 1 if a mean is lower, such as psnr=28.")
+    fail_over: list[str] | None = option(None, "Exit with 1 if a mean is higher, such as sqd=0.3.")
     max_pixels: MaxPixels = None
-    jobs: Annotated[int, typer.Option(min=0, help="Number of processes; 0 for all cores.")] = 0
+    jobs: int = option(0, "Number of processes; 0 for all cores.", min=0)
     on: On = ""
     device: Device = "auto"
     no_config: NoConfig = False

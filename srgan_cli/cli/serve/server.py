@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from srgan_cli.cli.serve.jobs import Studio, Visits
+from srgan_cli.cli.serve.options import ServeArguments
 from srgan_cli.cli.weights.fetch import resolve_model
 from srgan_cli.errors import UsageError
 
@@ -38,21 +39,9 @@ class OwnContentOnly:
         await self.app(scope, receive, with_policy)
 
 
-def run(
-    *,
-    model: str,
-    offline: bool,
-    host: str,
-    port: int,
-    device: str,
-    max_pixels: int | None,
-    max_upload: int,
-    share: bool,
-    say: Callable[[str], None],
-) -> None:
-    """Serve the page until it is interrupted.
+def run(arguments: ServeArguments, *, say: Callable[[str], None]) -> None:
+    """Serve the page until it is interrupted; `say` is called with the address.
 
-    `offline` fetches no weights; `max_upload` is in megabytes; `say` is called with the address.
     Raises UsageError when the port is taken, and SrganError as Upscaler.load does.
     """
     with tempfile.TemporaryDirectory(prefix="srgan-serve-") as folder:
@@ -63,16 +52,16 @@ def run(
 
         from srgan_cli.cli.serve.page import build
 
-        studio, visits = Studio(device=device, max_pixels=max_pixels), Visits(Path(folder))
-        model = resolve_model(model, offline)
+        studio, visits = Studio(device=arguments.device, max_pixels=arguments.max_pixels), Visits(Path(folder))
+        model = resolve_model(arguments.model, arguments.offline)
         studio.upscaler(model)  # a wrong name ends the command here
         page = build(studio, visits, model)
         try:
             page.launch(
-                server_name=host,
-                server_port=port,
-                share=share,
-                max_file_size=max_upload * 2**20,
+                server_name=arguments.host,
+                server_port=arguments.port,
+                share=arguments.share,
+                max_file_size=arguments.max_upload * 2**20,
                 prevent_thread_lock=True,
                 quiet=True,
                 ssr_mode=False,
@@ -84,8 +73,8 @@ def run(
                 app_kwargs={"middleware": [Middleware(OwnContentOnly)]},
             )
         except OSError as error:
-            raise UsageError(f"cannot listen on {host}:{port}", "choose another --port") from error
-        say(page.share_url if share and page.share_url else page.local_url)
+            raise UsageError(f"cannot listen on {arguments.host}:{arguments.port}", "choose another --port") from error
+        say((arguments.share and page.share_url) or page.local_url)
         try:
             while True:
                 time.sleep(3600)

@@ -28,12 +28,7 @@ class Reporter:
     """
 
     def __init__(
-        self,
-        request: "UpscaleRequest",
-        upscaler: "Upscaler",
-        files: SpooledFiles,
-        plan: "BatchPlan",
-        world: "World",
+        self, request: "UpscaleRequest", upscaler: "Upscaler", files: SpooledFiles, plan: "BatchPlan", world: "World"
     ) -> None:
         """The main process of `world` reports the errors of the plan.  Raises one that is the only task."""
         self.upscaler, self.files, self.plan = upscaler, files, plan

@@ -7,12 +7,7 @@ from pathlib import Path
 
 from srgan_cli.errors import PictureError, UsageError
 
-OPTIONS = {
-    "compress": "DEFLATE",
-    "predictor": "YES",
-    "bigtiff": "IF_SAFER",
-    "overview_resampling": "AVERAGE",
-}
+OPTIONS = {"compress": "DEFLATE", "predictor": "YES", "bigtiff": "IF_SAFER", "overview_resampling": "AVERAGE"}
 KEPT_TAGS = {269, 270, 282, 283, 296, 305, 306, 315, 316, 33432}
 """The tags of EXIF that GDAL keeps."""
 _CACHE_BYTES = 2**27

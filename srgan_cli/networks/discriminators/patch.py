@@ -6,12 +6,7 @@ Source: P. Isola et al., Image-to-Image Translation with Conditional Adversarial
 
 from torch import Tensor, nn
 
-from srgan_cli.networks.discriminators.base import (
-    Discriminator,
-    DiscriminatorOutput,
-    forward_with_features,
-    norm_layer,
-)
+from srgan_cli.networks.discriminators.base import Discriminator, DiscriminatorOutput, forward_with_features, norm_layer
 
 
 class PatchDiscriminator(Discriminator):

@@ -6,12 +6,7 @@ Network, CVPR 2017, figure 4 (arXiv:1609.04802).
 
 from torch import Tensor, nn
 
-from srgan_cli.networks.discriminators.base import (
-    Discriminator,
-    DiscriminatorOutput,
-    forward_with_features,
-    norm_layer,
-)
+from srgan_cli.networks.discriminators.base import Discriminator, DiscriminatorOutput, forward_with_features, norm_layer
 
 
 class VGGDiscriminator(Discriminator):

@@ -70,11 +70,7 @@ class ResidualBlock(nn.Module):
         super().__init__()
         first, second = (nn.Conv2d(channels, channels, 3, padding=1) for _ in range(2))
         self.layers = nn.Sequential(
-            first,
-            *_norm(channels, batch_norm),
-            nn.LeakyReLU(0.1, inplace=True),
-            second,
-            *_norm(channels, batch_norm),
+            first, *_norm(channels, batch_norm), nn.LeakyReLU(0.1, inplace=True), second, *_norm(channels, batch_norm)
         )
         with torch.no_grad():
             second.weight.mul_(0.1)

@@ -211,11 +211,7 @@ def _methods_grid(report: Report) -> Grid:
 def _differences_grid(report: Report) -> Grid:
     metrics = report.protocol.picture_metrics
     rows = [
-        [
-            Cell(f"{d.first} − {d.second}"),
-            Cell(str(d.count)),
-            *(_cell(name, d, sign="+") for name in metrics),
-        ]
+        [Cell(f"{d.first} − {d.second}"), Cell(str(d.count)), *(_cell(name, d, sign="+") for name in metrics)]
         for d in report.differences
     ]
     return Grid(["paired difference", "pictures", *map(_heading, metrics)], rows, [])

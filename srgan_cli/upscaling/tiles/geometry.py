@@ -82,16 +82,6 @@ class Window:
 
 
 @dataclass(frozen=True)
-class Tile:
-    """A part of a picture that is enlarged at once."""
-
-    input: Window
-    """The window that is read: the output with its halo."""
-    output: Window
-    """The window that this tile computes; the outputs of all tiles partition the picture."""
-
-
-@dataclass(frozen=True)
 class Geometry:
     """A picture that a generator enlarges by a whole factor, and that is then resized to its target size."""
 
@@ -218,15 +208,6 @@ class Geometry:
             0 if before == after else ceil(self.kernel.support(before, after)) + _EXTRA_TAPS
             for before, after in lengths
         ]
-
-
-def tiles(height: int, width: int, halo: int, sides: tuple[int, int], grid: int = 1) -> Iterator[Tile]:
-    """Yield the tiles of a picture row by row; their outputs have at most these sides and partition the picture.
-
-    Inputs extend `halo` pixels further and from there to the next multiple of `grid`, or to the edge of the picture.
-    """
-    for output in Window(0, 0, height, width).split(*sides):
-        yield Tile(output.pad(halo, height, width, grid), output)
 
 
 def even_length(length: int, limit: int) -> int:

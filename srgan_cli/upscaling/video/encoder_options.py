@@ -38,11 +38,7 @@ _HARDWARE_QUALITY: dict[str, tuple[int, dict[str, int]]] = {
 """The largest --crf, and the options that it sets, each to a multiple of it."""
 _HARDWARE_CRF = {"_nvenc": 20, "_qsv": 20, "_amf": 20, "_videotoolbox": 65}
 """The quality where none is asked for: their own is a low bit rate."""
-_QUALITY_MODE = {
-    "_nvenc": {"rc": "vbr", "b": "0"},
-    "_amf": {"rc": "cqp"},
-    "_videotoolbox": {"flags": "+qscale"},
-}
+_QUALITY_MODE = {"_nvenc": {"rc": "vbr", "b": "0"}, "_amf": {"rc": "cqp"}, "_videotoolbox": {"flags": "+qscale"}}
 """Options without which hardware encoders ignore a quality."""
 _HDR_OPTIONS = {
     "libx264": ("x264-params", "mastering-display", "cll", SEI_UNITS),

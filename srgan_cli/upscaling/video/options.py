@@ -8,14 +8,7 @@ from pathlib import PurePath
 
 from srgan_cli.errors import UsageError
 
-CONTAINERS = {
-    ".mp4": "mp4",
-    ".m4v": "mp4",
-    ".mov": "mov",
-    ".mkv": "matroska",
-    ".webm": "webm",
-    ".avi": "avi",
-}
+CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm", ".avi": "avi"}
 """The muxer for each suffix of a video."""
 _READ_ONLY = frozenset(
     (".ts", ".mts", ".m2ts", ".mpg", ".mpeg", ".m2v", ".vob", ".flv", ".wmv", ".3gp", ".ogv", ".mxf")

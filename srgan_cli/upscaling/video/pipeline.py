@@ -5,9 +5,9 @@ from collections.abc import Generator as Stream
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
-from queue import Full, Queue
-from threading import Event, Thread
-from typing import Generic, TypeVar
+from queue import SimpleQueue
+from threading import Event, Semaphore, Thread
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -27,7 +27,6 @@ from srgan_cli.upscaling.video.source import FrameReader, VideoSource
 
 _QUEUED = 2
 """Frames that wait between two threads."""
-_POLL_SECONDS = 0.1
 _FLOAT_RGB = 12
 _ENCODER_FRAMES = 60
 """Frames that an encoder looks ahead and keeps."""
@@ -159,49 +158,38 @@ def _with_durations(frames: Iterable[_Frame], work: VideoWork, segment: Segment)
         yield before, work.to_output_duration(until_stop or before.duration or duration)
 
 
-class _Background(Generic[Item]):
-    """Runs an iterator in a thread, which is at most _QUEUED items ahead."""
+def background(items: Iterator[Item]) -> Stream[Item]:
+    """The items of an iterator that runs in a thread, up to _QUEUED ahead; closing this one ends the thread."""
+    queue: SimpleQueue[tuple[Item | None, BaseException | None]] = SimpleQueue()
+    free, stopped = Semaphore(_QUEUED), Event()
 
-    def __init__(self, items: Iterator[Item]) -> None:
-        self.items, self.stopped = items, Event()
-        self.queue: Queue[tuple[Item | None, BaseException | None]] = Queue(_QUEUED)
-        self.thread = Thread(target=self._run, daemon=True)
-        self.thread.start()
-
-    def _run(self) -> None:
+    def run() -> None:
         error: BaseException | None = None
         try:
-            for item in self.items:
-                self._put((item, None))
-                if self.stopped.is_set():
+            for item in items:
+                queue.put((item, None))
+                free.acquire()
+                if stopped.is_set():
                     break
         except BaseException as raised:  # raised again by the reader
             error = raised
         finally:
-            getattr(self.items, "close", bool)()
-        self._put((None, error or StopIteration()))
+            getattr(items, "close", bool)()
+        queue.put((None, error or StopIteration()))
 
-    def _put(self, entry: tuple[Item | None, BaseException | None]) -> None:
-        while not self.stopped.is_set():
-            try:
-                self.queue.put(entry, timeout=_POLL_SECONDS)
-            except Full:
-                continue
-            return
-
-
-def background(items: Iterator[Item]) -> Stream[Item]:
-    """The items of an iterator that runs in a thread of its own; closing this one ends the thread."""
-    thread = _Background(items)
+    thread = Thread(target=run, daemon=True)
+    thread.start()
     try:
         while True:
-            item, error = thread.queue.get()
+            item, error = queue.get()
             if isinstance(error, StopIteration):
                 return
             if error is not None:
                 raise error
+            free.release()
             yield item  # type: ignore[misc]
             del item  # before the next one is made
     finally:
-        thread.stopped.set()
-        thread.thread.join()
+        stopped.set()
+        free.release()
+        thread.join()

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from srgan_cli.errors import UsageError
 from srgan_cli.image.ops import KERNELS
-from srgan_cli.upscaling.tiles.geometry import Geometry, Tile, Window, tiles
+from srgan_cli.upscaling.tiles.geometry import Geometry, Window
 from srgan_cli.upscaling.tiles.memory_limit import TilePolicy
 
 ends = st.integers(1, 200)
@@ -67,19 +67,25 @@ def test_a_picture_that_fits_a_window_is_not_cut() -> None:
     assert uniform(50, 20, 30, 10, 1).window_size == (50, 20)
 
 
-@given(sides, sides, halos, st.just(0) | sizes)
-def test_outputs_partition_the_picture(height: int, width: int, halo: int, size: int) -> None:
+def cut(height: int, width: int, size: int) -> list[Window]:
+    """The outputs of the tiles of a picture."""
+    return list(Window(0, 0, height, width).split(*TilePolicy(size).sides(height, width)))
+
+
+@given(sides, sides, st.just(0) | sizes)
+def test_outputs_partition_the_picture(height: int, width: int, size: int) -> None:
     answered = np.zeros((height, width), int)
-    for tile in tiles(height, width, halo, TilePolicy(size).sides(height, width)):
-        answered[tile.output.slices] += 1
-        assert answered[tile.output.slices].size == tile.output.area
+    for output in cut(height, width, size):
+        answered[output.slices] += 1
+        assert answered[output.slices].size == output.area
     assert (answered == 1).all()
 
 
 @given(sides, sides, halos, sizes)
 def test_inputs_extend_outputs_by_the_halo_or_end_at_the_edge(height: int, width: int, halo: int, size: int) -> None:
-    for tile in tiles(height, width, halo, TilePolicy(size).sides(height, width)):
-        window, output = tile.input, tile.output
+    geometry = Geometry(height, width, 2, 2 * height, 2 * width, KERNELS["bicubic"], halo)
+    for output in cut(height, width, size):
+        window = geometry.input_window(output)
         assert window.top == max(0, output.top - halo)
         assert window.left == max(0, output.left - halo)
         assert window.bottom == min(height, output.bottom + halo)
@@ -90,8 +96,9 @@ def test_inputs_extend_outputs_by_the_halo_or_end_at_the_edge(height: int, width
 def test_inputs_start_and_end_on_the_grid_or_at_the_edge(
     height: int, width: int, halo: int, size: int, grid: int
 ) -> None:
-    for tile in tiles(height, width, halo, TilePolicy(size).sides(height, width), grid):
-        window, output = tile.input, tile.output
+    geometry = Geometry(height, width, 2, 2 * height, 2 * width, KERNELS["bicubic"], halo, grid)
+    for output in cut(height, width, size):
+        window = geometry.input_window(output)
         assert window.top % grid == window.left % grid == 0
         assert window.bottom % grid == 0 or window.bottom == height
         assert window.right % grid == 0 or window.right == width
@@ -101,20 +108,20 @@ def test_inputs_start_and_end_on_the_grid_or_at_the_edge(
 
 @given(sides, sides, sizes)
 def test_no_side_exceeds_the_policy_and_there_are_no_more_tiles_than_needed(height: int, width: int, size: int) -> None:
-    outputs = [tile.output for tile in tiles(height, width, 0, TilePolicy(size).sides(height, width))]
-    assert all(output.bottom - output.top <= size and output.right - output.left <= size for output in outputs)
+    outputs = cut(height, width, size)
+    assert all(output.height <= size and output.width <= size for output in outputs)
     assert len(outputs) == -(-height // size) * -(-width // size)
 
 
 def test_tiles_have_about_equal_sizes() -> None:
-    widths = [tile.output.right - tile.output.left for tile in tiles(1, 101, 0, TilePolicy(50).sides(1, 101))]
-    assert widths == [34, 34, 33]
+    assert [output.width for output in cut(1, 101, 50)] == [34, 34, 33]
 
 
 @given(sides, sides, halos)
 def test_size_zero_keeps_the_picture_whole(height: int, width: int, halo: int) -> None:
-    whole = Window(0, 0, height, width)
-    assert list(tiles(height, width, halo, TilePolicy(0).sides(height, width))) == [Tile(whole, whole)]
+    geometry = Geometry(height, width, 2, 2 * height, 2 * width, KERNELS["bicubic"], halo)
+    assert cut(height, width, 0) == [Window(0, 0, height, width)]
+    assert geometry.input_window(Window(0, 0, height, width)) == Window(0, 0, height, width)
 
 
 def test_a_scaled_window_covers_the_same_area() -> None:
