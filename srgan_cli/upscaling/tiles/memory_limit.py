@@ -227,7 +227,9 @@ def plan_tile_sides(estimate: MemoryEstimate, height: int, width: int, policy: T
         }
         for length, low, high in zip(picture, least, most, strict=True)
     )
-    fitting = [sides for sides in product(down, across) if _fits(estimate, sides, picture, budget)] or [least]
+    lowest = product([min(down)], across)  # where a row of the least tiles exceeds the budget, they may still be wide
+    fitting = [sides for sides in product(down, across) if _fits(estimate, sides, picture, budget)]
+    fitting = fitting or [sides for sides in lowest if _fits(estimate, sides, picture, limit)] or [least]
     return min(fitting, key=lambda sides: down[sides[0]] * across[sides[1]])
 
 
