@@ -96,6 +96,17 @@ class Rows:
         """The rows with `change` applied to every band; it keeps the shape, and the type unless `dtype` is given."""
         return Rows(self.shape, dtype or self.dtype, lambda: map(change, self.bands()))
 
+    def split(self, count: int) -> Iterator[Values]:
+        """The values in pieces of `count` rows; the last one may have fewer."""
+        rest = np.empty((0, *self.shape[1:]), self.dtype)
+        for band in self.bands():
+            joined = np.concatenate([rest, band]) if len(rest) else band
+            end = len(joined) - len(joined) % count
+            yield from (joined[top : top + count] for top in range(0, end, count))
+            rest = joined[end:]
+        if len(rest):
+            yield rest
+
     def to_array(self) -> Values:
         """The whole picture, (H, W, C)."""
         result, top = np.empty(self.shape, self.dtype), 0

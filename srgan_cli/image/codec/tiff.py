@@ -3,10 +3,11 @@
 Source: TIFF revision 6.0, Adobe 1992.
 """
 
-import shutil
 import struct
+import zlib
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, replace
+from io import SEEK_END, BytesIO
 from math import prod
 from pathlib import Path
 from typing import IO, Any
@@ -18,7 +19,6 @@ from PIL.TiffImagePlugin import ImageFileDirectory_v2
 from srgan_cli.image.codec import vips
 from srgan_cli.image.codec.raster import Raster, Rows, Values
 from srgan_cli.image.geo import bands, microscopy, place
-from srgan_cli.image.geo.mask import MaskStrips
 from srgan_cli.image.metadata import photoshop, xmp
 from srgan_cli.image.metadata.exif import PARSE_ERRORS, as_exif_types, build_exif, parse_exif, resolution_of
 from srgan_cli.image.metadata.reading import finish
@@ -26,6 +26,7 @@ from srgan_cli.image.metadata.record import Metadata
 
 Tags = ImageFileDirectory_v2
 WIDTH, HEIGHT, BITS, PHOTOMETRIC, STRIPS, ORIENTATION = 256, 257, 258, 262, 273, 274
+_STRIP_BYTES, _MASK = 279, 4
 RESOLUTION = {282, 283, 296}
 _SUBFILE, _SUBIFDS, _XMP, _PROFILE = 254, 330, 700, 34675
 _IPTC, _PHOTOSHOP, _C2PA = 33723, 34377, 52545
@@ -40,6 +41,8 @@ _STORAGE_TAGS = {
     *range(330, 333), *range(334, 339), 339, 340, 341, 347, *range(512, 522), *range(529, 533), _XMP, _PROFILE,
     _IPTC, _PHOTOSHOP, _C2PA, 37724, bands.NODATA, *place.TAGS, *RESOLUTION,
 }  # fmt: skip
+_MOST_STRIP_ROWS, _MOST_STRIP_BYTES = 128, 2**22
+"""The most rows and about the most bytes of a strip."""
 MAX_CLASSIC_BYTES = 2**32 - 2**24
 """The most bytes of pixels in a TIFF that is not a BigTIFF; the rest is for directories."""
 
@@ -159,99 +162,89 @@ def _read_place(pages: Sequence[tuple[int, Tags]], index: int) -> tuple[place.Pl
 
 
 def write_pages(path: Path, pages: Sequence[tuple[Raster, dict[int, Any]]]) -> None:
-    """Write a TIFF of these pages, each with further tags; a BigTIFF if they may not fit into a classic one.
-
-    libvips encodes each page.  Then a directory with all tags is appended, which replaces the one of libvips.
-    """
+    """Write a TIFF of these pages, each with further tags; a BigTIFF if they may not fit into a classic one."""
     size = sum(prod(raster.rows.shape) * raster.rows.dtype.itemsize for raster, _ in pages)
     layout = _BIG if size > MAX_CLASSIC_BYTES else _CLASSIC
     link = len(layout.head) - struct.calcsize(layout.link)
-    for number, (raster, extra) in enumerate(pages):
-        page = path.with_suffix(".page") if number else path
-        mask = MaskStrips(raster.rows) if raster.bands.mask == "page" else None
-        try:
-            rows, stored = _as_stored(mask.pixels if mask else raster.rows, raster.depth)
-            vips.write_tiff(rows, page, big=layout is _BIG, predictor="none" if stored else "")
-            tags = _first_page(page)
-            start = _append(page, path) if number else 0
-        finally:
-            if number:
-                page.unlink(missing_ok=True)
-        link = _add_directory(path, link, _merge_tags(tags, extra | stored, layout), start, layout)
-        link = _add_mask(path, link, mask, layout) if mask else link
+    with path.open("wb+") as file:
+        file.write(layout.head)
+        for raster, extra in pages:
+            tags, masks = _write_strips(file, raster)
+            link = _add_directory(file, link, tags | extra, layout)
+            if masks:
+                link = _add_directory(file, link, _write_mask(file, masks, raster), layout)
 
 
-def _add_mask(path: Path, link: int, mask: MaskStrips, layout: _Layout) -> int:
-    """Append the mask of a page, as `_add_directory` appends a page."""
-    with path.open("ab") as file:
-        start = file.tell()
-        file.writelines(mask.strips)
-    return _add_directory(path, link, _merge_tags(Tags(layout.head), mask.tags(start), layout), 0, layout)
-
-
-def _as_stored(rows: Rows, depth: int) -> tuple[Rows, dict[int, Any]]:
-    """The rows as they are, or as bytes if libvips cannot write their type, with the tags that say what the bytes are.
-
-    Those are half floats, and integers of 10, 12 or 14 bits.
-    """
+def _write_strips(file: IO[bytes], raster: Raster) -> tuple[dict[int, Any], list[bytes]]:
+    """Append the strips of a page, which libvips encodes; returns their tags, and the strips of the page's mask."""
+    rows, masks = raster.rows, list[bytes]()
     height, width, channels = rows.shape
-    if rows.dtype != np.float16 and depth % 8 == 0:
-        return rows, {}
-    length = -(-width * channels * depth // 8)
-    packed = Rows((height, length, 1), np.dtype(np.uint8), lambda: (_pack(band, depth) for band in rows.bands()))
-    return packed, {WIDTH: width, BITS: (depth,) * channels, bands.SAMPLES: channels}
+    is_packed, has_mask = rows.dtype == np.float16 or raster.depth % 8 > 0, raster.bands.mask == "page"
+
+    def strips() -> Iterator[Values]:
+        for strip in rows.split(_strip_rows(rows)):
+            if has_mask:
+                masks.append(zlib.compress(np.packbits(strip[..., -1] > 0, axis=1).tobytes()))
+                strip = strip[..., :-1]
+            yield _pack(strip, raster.depth) if is_packed else strip
+
+    predictor = "none" if is_packed else "float" if rows.dtype.kind == "f" else "horizontal"
+    tags, starts, sizes = dict[int, Any](), list[int](), list[int]()
+    for encoded in vips.encode_strips(strips(), predictor=predictor):
+        found = next(_chain(BytesIO(encoded)))
+        tags = tags or {tag: found[tag] for tag in found if tag not in RESOLUTION}
+        starts.append(file.tell())
+        sizes.append(found[_STRIP_BYTES][0])
+        file.write(encoded[found[STRIPS][0] :][: sizes[-1]])
+    tags |= {HEIGHT: height, STRIPS: tuple(starts), _STRIP_BYTES: tuple(sizes)}
+    if is_packed:
+        count = channels - has_mask
+        tags |= {WIDTH: width, BITS: (raster.depth,) * count, bands.SAMPLES: count}
+    return tags, masks
 
 
-def _pack(band: Values, depth: int) -> Values:
-    """The bytes (H, N, 1) of rows of samples with `depth` bits each."""
-    flat = band.reshape(len(band), -1)
-    if band.dtype == np.float16:
+def _write_mask(file: IO[bytes], strips: list[bytes], raster: Raster) -> dict[int, Any]:
+    """Append the strips of a mask, 1 bit where a pixel is valid; returns the tags of its page.  Source: GDAL RFC 15."""
+    ends = np.cumsum([file.tell(), *map(len, strips)]).tolist()
+    file.writelines(strips)
+    height, width, _ = raster.rows.shape
+    return {
+        _SUBFILE: _MASK, WIDTH: width, HEIGHT: height, BITS: 1, 259: 8, PHOTOMETRIC: _MASK, STRIPS: tuple(ends[:-1]),
+        bands.SAMPLES: 1, 278: _strip_rows(raster.rows), _STRIP_BYTES: tuple(map(len, strips)),
+    }  # fmt: skip
+
+
+def _strip_rows(rows: Rows) -> int:
+    return max(1, min(_MOST_STRIP_ROWS, _MOST_STRIP_BYTES // (prod(rows.shape[1:]) * rows.dtype.itemsize)))
+
+
+def _pack(strip: Values, depth: int) -> Values:
+    """The bytes (H, N, 1) of samples that libvips cannot write: half floats, and integers of 10, 12 or 14 bits."""
+    flat = np.ascontiguousarray(strip).reshape(len(strip), -1)
+    if strip.dtype == np.float16:
         return flat.astype("<f2").view(np.uint8)[..., None]
     bits = flat[..., None] >> np.arange(depth - 1, -1, -1, dtype=flat.dtype) & 1
     packed: Values = np.packbits(bits.astype(np.uint8).reshape(len(flat), -1), axis=1)[..., None]
     return packed
 
 
-def _first_page(path: Path) -> Tags:
-    with path.open("rb") as file:
-        return next(_chain(file))
-
-
-def _append(source: Path, target: Path) -> int:
-    """Append a file to another, and return where it starts there."""
-    with target.open("ab") as file, source.open("rb") as content:
-        start = file.tell()
-        shutil.copyfileobj(content, file)
-    return start
-
-
-def _merge_tags(source: Tags, extra: dict[int, Any], layout: _Layout) -> Tags:
+def _add_directory(file: IO[bytes], link: int, values: dict[int, Any], layout: _Layout) -> int:
+    """Append a directory, store its offset at `link`, and return the offset of its own link."""
     tags = Tags(layout.head)
-    for tag in source:
-        if tag not in RESOLUTION:
-            tags.tagtype[tag] = source.tagtype[tag]
-            tags[tag] = source[tag]
-    for tag, value in as_exif_types(extra).items():
+    for tag, value in as_exif_types(values).items():
         if isinstance(value, str):
             tags.tagtype[tag], value = TiffTags.ASCII, value.encode()
         tags[tag] = value
-    tags.tagtype[STRIPS] = layout.offset_type
-    return tags
-
-
-def _add_directory(path: Path, link: int, tags: Tags, start: int, layout: _Layout) -> int:
-    """Append a directory for a page at `start`, store its offset at `link`, and return the offset of its own link."""
-    strips = [start + offset for offset in tags[STRIPS]]
-    with path.open("rb+") as file:
-        offset = file.seek(0, 2) + file.tell() % 2
-        file.write(bytes(offset - file.tell()))
-        file.write(_with_strips(tags.tobytes(offset), offset, strips, layout))
-        file.seek(link)
-        file.write(struct.pack(layout.link, offset))
+    tags.tagtype[STRIPS] = tags.tagtype[_STRIP_BYTES] = layout.offset_type
+    offset = file.seek(0, SEEK_END) + file.tell() % 2
+    file.write(bytes(offset - file.tell()) + _with_strips(tags.tobytes(offset), offset, tags[STRIPS], layout))
+    file.seek(link)
+    file.write(struct.pack(layout.link, offset))
+    file.seek(0, SEEK_END)
     return offset + layout.count_bytes + layout.entry_bytes * len(tags)
 
 
-def _with_strips(directory: bytes, offset: int, strips: list[int], layout: _Layout) -> bytes:
+def _with_strips(directory: bytes, offset: int, strips: Sequence[int], layout: _Layout) -> bytes:
     """The bytes of a directory with these offsets of strips; Pillow has written others."""
     changed, width = bytearray(directory), struct.calcsize(layout.link)
     entries = range(layout.count_bytes, len(directory), layout.entry_bytes)

@@ -8,8 +8,9 @@ import os
 import struct
 import tempfile
 import zlib
+from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -46,8 +47,7 @@ _PIPE_BYTES = 2**16
 _KEEP = {"exif-data": 1, "xmp-data": 2, "icc-profile-data": 8}
 """The flags of what libvips writes."""
 _MAX_CACHED_BYTES = 100 * 2**20
-_STRIP_ROWS, _STRIP_BYTES = 128, 2**22
-"""The most rows of a strip of a TIFF, and about the most bytes: libvips holds several strips."""
+_STRIP_THREADS = 4
 _TO_SRGB = {"intent": "relative", "black_point_compensation": True}
 CMYK_NOTE = "its CMYK is converted to sRGB"
 XYZ_NOTE = "its LogLuv is converted to sRGB of 16 bits, where what is brighter than white is clipped"
@@ -164,13 +164,32 @@ def write_jpeg(rows: Rows, file: IO[bytes], head: bytes, *, quality: int) -> Non
         _encode(rows, lambda image: image.jpegsave_target(target, **options))
 
 
-def write_tiff(rows: Rows, path: Path, *, big: bool = False, predictor: str = "") -> None:
-    """Write a TIFF without metadata; `big` selects BigTIFF, for more than 4 GB."""
-    predictor = predictor or ("float" if rows.dtype.kind == "f" else "horizontal")
-    strip_rows = max(1, min(_STRIP_ROWS, _STRIP_BYTES // (prod(rows.shape[1:]) * rows.dtype.itemsize)))
-    options = {"keep": "none", "compression": "deflate", "predictor": predictor, "bigtiff": big}
-    options |= {"tile_height": strip_rows}
-    _encode(rows, lambda image: image.tiffsave(os.fsencode(path), **options))
+def encode_strips(strips: Iterator[Values], *, predictor: str) -> Iterator[bytes]:
+    """A TIFF of a single strip for each of these arrays (H, W, C), compressed while further ones are computed."""
+    _import_vips()
+    threads = min(os.cpu_count() or 1, _STRIP_THREADS)
+    with ThreadPoolExecutor(threads) as pool:
+        pending = deque[Future[bytes]]()
+        for strip in strips:
+            pending.append(pool.submit(_encode_strip, np.ascontiguousarray(strip), predictor))
+            while len(pending) > threads:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
+
+
+def _encode_strip(values: Values, predictor: str) -> bytes:
+    import pyvips
+
+    height, width, channels = values.shape
+    kind = _KINDS[values.dtype.name]
+    image = pyvips.Image.new_from_memory(values.data, width, height, channels, kind)
+    options = {"keep": "none", "compression": "deflate", "predictor": predictor, "tile_height": height}
+    try:
+        encoded: bytes = image.copy(interpretation=_interpretation(kind, channels)).tiffsave_buffer(**options)
+    except pyvips.Error as error:
+        raise _failure(_reason(error)) from error
+    return encoded
 
 
 @contextmanager
@@ -246,10 +265,13 @@ def _failure(reason: str) -> Exception:
 def _as_array(image: "pyvips.Image", rows: Rows) -> "pyvips.Image":
     """Reinterpret a grey image of bytes as the values that it carries."""
     channels, kind = rows.shape[2], _KINDS[rows.dtype.name]
-    names = ("grey16", "rgb16") if kind == "ushort" else ("b-w", "srgb")
     folded = image.bandfold(factor=channels * rows.dtype.itemsize)
-    name = "multiband" if channels > 4 else names[channels > 2]
-    return folded.copy(bands=channels, format=kind, interpretation=name)
+    return folded.copy(bands=channels, format=kind, interpretation=_interpretation(kind, channels))
+
+
+def _interpretation(kind: str, channels: int) -> str:
+    names = ("grey16", "rgb16") if kind == "ushort" else ("b-w", "srgb")
+    return "multiband" if channels > 4 else names[channels > 2]
 
 
 def _write_bytes_as_png(rows: Rows, pipe: IO[bytes], failures: list[str]) -> None:
