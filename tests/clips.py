@@ -99,6 +99,17 @@ def read_times(path: Path) -> list[Fraction]:
         return [frame.pts * frame.time_base for frame in container.decode(video=0)]
 
 
+def sound_offset(path: Path) -> Fraction:
+    """How much later than the picture the sound begins, in seconds."""
+    with av.open(str(path)) as container:
+        starts: dict[str, Fraction] = {}
+        for packet in container.demux():
+            time = packet.dts if path.suffix == ".avi" else packet.pts
+            if time is not None:
+                starts[packet.stream.type] = min(starts.get(packet.stream.type, 10**9), time * packet.time_base)
+        return starts["audio"] - starts["video"]
+
+
 def read_planes(path: Path) -> list[list[np.ndarray[Any, Any]]]:
     """The planes of every frame."""
     with av.open(str(path)) as container:
@@ -109,6 +120,19 @@ def _values(plane: Any, name: str) -> np.ndarray[Any, Any]:
     dtype = np.dtype(np.uint16 if "10" in name else np.uint8)
     rows = np.frombuffer(memoryview(plane), dtype).reshape(-1, plane.line_size // dtype.itemsize)
     return rows[: plane.height, : plane.width].astype(int)
+
+
+def remux(source: Path, target: Path, *, later: float = 0, sound: float = 0, **options: str) -> Path:
+    """Copy a clip later by so many seconds, its sound by some more, with options of the muxer."""
+    with av.open(str(source)) as before, av.open(str(target), "w", options=options) as after:
+        streams = {stream.index: after.add_stream_from_template(stream, opaque=True) for stream in before.streams}
+        for packet in before.demux():
+            if packet.dts is not None:
+                shift = round((later + sound * (packet.stream.type == "audio")) / packet.time_base)
+                packet.pts, packet.dts = packet.pts + shift, packet.dts + shift
+                packet.stream = streams[packet.stream_index]
+                after.mux(packet)
+    return target
 
 
 def damage(path: Path, number: int, part: float = 0.5, length: int = 20) -> Path:
@@ -130,4 +154,17 @@ def packets(path: Path, kind: str) -> list[bytes]:
         return [bytes(packet) for packet in container.demux(stream) if packet.size]
 
 
-__all__ = ["REGULAR", "TICK", "av", "damage", "flat", "packets", "read_planes", "read_times", "texture", "write_clip"]
+__all__ = [
+    "REGULAR",
+    "TICK",
+    "av",
+    "damage",
+    "flat",
+    "packets",
+    "read_planes",
+    "read_times",
+    "remux",
+    "sound_offset",
+    "texture",
+    "write_clip",
+]

@@ -4,8 +4,9 @@ import hashlib
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import chain
+from math import ceil
 from pathlib import Path
 
 from srgan_cli.batch.processor import Processor, failure
@@ -22,7 +23,7 @@ from srgan_cli.upscaling.video.mux import losses, mux
 from srgan_cli.upscaling.video.options import VideoOptions
 from srgan_cli.upscaling.video.pipeline import VideoWork, enlarge_segment
 from srgan_cli.upscaling.video.segments import EncodedPacket, Segment, cut, read_packets, read_summary, within
-from srgan_cli.upscaling.video.source import DEINTERLACE_HINT, probe, scan, time_range
+from srgan_cli.upscaling.video.source import DEINTERLACE_HINT, TimeRange, probe, scan
 
 _SETTINGS, _LOCK = "settings", "lock"
 _DEINTERLACE_LEAD, _STEADY_LEAD = 2, 6
@@ -96,23 +97,23 @@ def plan_video(
 
     Raises PictureError for a file that is not a video, and UsageError for options that do not fit it.
     """
-    if options.steady is None:
-        options = replace(options, steady=not upscaler.is_kernel)
     found = probe(source)
     if found.is_interlaced and not options.deinterlace:
         raise PictureError("{path} is interlaced", DEINTERLACE_HINT, path=source)
     check_max_pixels(source, found.height, found.width, max_pixels=max_pixels)
     size = upscaler.target(found.height, found.width, scale)
     index = scan(source)
-    settings, lost = choose_encoder(found, index.times, target, size, options)
-    lost += losses(source, settings, options, check_encoder(settings))
-    begin, stop = time_range(source, found, options)
-    times = within(index.times, begin, stop) if options.start or stop is not None else index.times
+    part, unit = TimeRange.of(index, options), found.time_base
+    stop = None if part.stop is None else ceil(part.stop / unit)
+    times = within(index.times, ceil(part.start / unit) if part.is_cut else None, stop)
+    seconds = [time * unit - part.shift for time in times]
     if not times:
         message, start = "{path} has no frames from {start} s on", f"{float(options.start):g}"
         raise PictureError(message, "choose an earlier --start", path=source, start=start)
+    settings, lost = choose_encoder(found, seconds, target, size, options)
+    lost += losses(found, settings, part, check_encoder(settings))
     lead = max(_DEINTERLACE_LEAD * options.deinterlace, _STEADY_LEAD * bool(options.steady))
-    work = VideoWork(found if index.keys else found.with_times(index.times), settings, options, scale)
+    work = VideoWork(found if index.keys else found.with_times(index.times), settings, options, part, scale)
     folder = work_folder(target)
     segments = (SegmentTask(source, folder / f"{part.number:06}", part) for part in cut(times, index.keys, stop, lead))
     return VideoPlan(task, work, tuple(segments), tuple(lost), index.damage)
@@ -179,9 +180,9 @@ def join(plan: VideoPlan, source: Path, target: Path) -> tuple[int, SrganError |
         return chain.from_iterable(read_packets(file, with_data=with_data) for file in files)
 
     with atomic_write(target) as temporary:
-        incomplete = mux(source, temporary, plan.work.encoder, plan.work.options, packets)
+        incomplete = mux(source, temporary, plan.work.encoder, plan.work.part, packets)
     damaged = sum(summary.damaged for summary in summaries)
-    unreadable = f"{damaged} packets or frames could not be decoded" if damaged else ""
+    unreadable = f"errors in {damaged} packets or frames" if damaged else ""
     if reason := plan.damage or unreadable or incomplete:
         message = "{path} is damaged ({reason}): {frames} frames were enlarged"
         return frames, PictureError(

@@ -162,19 +162,22 @@ class UpscaleRequest:
             return replace(self.factory, precision="auto", compile=False)("cpu")
         return self.factory(world.device(self.arguments.device))
 
-    def worker_spec(self, upscaler: Upscaler, folder: Location | None, scale: float) -> WorkerSpec:
+    def worker_spec(
+        self, upscaler: Upscaler, folder: Location | None, scale: float, *, for_video: bool = False
+    ) -> WorkerSpec:
         """The work of all workers; with a manifest if the outputs go into a local folder."""
         if folder is None or is_remote(folder):
             return WorkerSpec(self.factory, self.options, self.factory.for_photos)
-        digest = self.settings_digest(upscaler, scale)
+        digest = self.settings_digest(upscaler, scale, for_video=for_video)
         return WorkerSpec(self.factory, self.options, self.factory.for_photos, folder, digest)
 
-    def settings_digest(self, upscaler: Upscaler, scale: float) -> str:
+    def settings_digest(self, upscaler: Upscaler, scale: float, *, for_video: bool) -> str:
         """Everything that outputs depend on except inputs; options of some kinds of files only where they are given."""
         irrelevant = _IRRELEVANT_OPTIONS | (_TILING_OPTIONS if upscaler.generator.exact_tiles else set())
         irrelevant |= {
             name for name in (*VIDEO_OPTIONS, "cog", "rgb_bands") if _is_unset(name, getattr(self.arguments, name))
         }
+        irrelevant |= set() if for_video else set(VIDEO_OPTIONS)
         options = {key: value for key, value in vars(self.arguments).items() if key not in irrelevant}
         return settings_digest(upscaler, {**options, "scale": float(scale)})
 

@@ -54,10 +54,13 @@ def run(request: UpscaleRequest) -> None:
         if pictures:
             _enlarge_pictures(pictures, BatchRunner(*start_workers(spec)), reporter, world, store)
         if videos:
+            if request.video.steady is None:
+                request = replace(request, video=replace(request.video, steady=not upscaler.is_kernel))
             check_installed(request.video)
             os.environ.setdefault("SVT_LOG", "1")  # SVT-AV1 prints its settings otherwise
             from srgan_cli.cli.upscale.video_run import VideoRun
 
+            spec = request.worker_spec(upscaler, plan.folder, naming.scale, for_video=True)
             for result in VideoRun(request, world, store, upscaler, spec, start_workers).results(videos):
                 reporter.report(result)
         files.copy_to_stdout()

@@ -66,7 +66,7 @@ class VideoRun:
             if manifest and self.request.options.overwrite == "update" and manifest.is_current(target, key):
                 return TaskResult(task, "kept")
             plan = self._plan(task, source, target, warnings)
-            digest = self.request.settings_digest(self.upscaler, self.upscaler.scale)
+            digest = self.request.settings_digest(self.upscaler, self.upscaler.scale, for_video=True)
             with resumable(plan, settings_key(source, digest)):
                 self._enlarge_segments(plan, store, sent)
                 if manifest:

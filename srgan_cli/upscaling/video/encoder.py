@@ -5,6 +5,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from math import floor
+from operator import sub
 from pathlib import Path
 from typing import Any
 
@@ -77,11 +79,11 @@ class EncoderSettings:
 
 
 def choose_encoder(
-    source: VideoSource, times: Sequence[int], target: Path, size: tuple[int, int], options: VideoOptions
+    source: VideoSource, times: Sequence[Fraction], target: Path, size: tuple[int, int], options: VideoOptions
 ) -> tuple[EncoderSettings, list[str]]:
     """The settings for a video enlarged to `size`, and a sentence for everything that they lose.
 
-    `times` are the time stamps of its frames.
+    `times` are those of its frames in the output, in seconds.
 
     Raises UsageError for an unknown codec, options that it does not take, and a size that it cannot encode.
     """
@@ -90,7 +92,8 @@ def choose_encoder(
     codec = _find_codec(_ALIASES.get(name, name))
     layout, pixel_format = _choose_format(codec, source.layout)
     _check_size(codec, layout, size)
-    is_avi, is_regular = container == "avi", _is_regular(source, times)
+    is_avi, first = container == "avi", times[0] if container == "avi" else 0  # where every stream begins at 0
+    is_regular = all(((time - first) * source.rate).denominator == 1 for time in times)
     settings = EncoderSettings(
         container,
         codec.name,
@@ -99,13 +102,24 @@ def choose_encoder(
         pixel_format,
         tuple(encoder_options(codec, options, source, size, is_avi=is_avi).items()),
         _tags(source, layout),
-        1 / source.rate if is_avi or (is_regular and not options.start) else source.time_base,
+        1 / source.rate if is_regular else _avi_unit(times, source.rate) if is_avi else source.time_base,
         source.rate,
         source.aspect,
         source.rotation,
     )
     lost = [] if is_regular or not is_avi else ["AVI has a fixed frame rate: the times of frames are rounded to it"]
     return settings, [*lost, *_losses(codec.name, source.layout, layout)]
+
+
+def to_units(time: Fraction, unit: Fraction) -> int:
+    """The number of units that is nearest to a time, and the larger of two."""
+    return floor(time / unit + Fraction(1, 2))
+
+
+def _avi_unit(times: Sequence[Fraction], rate: Fraction) -> Fraction:
+    """The time between frames of AVI, in which no two frames fall together."""
+    numbers = {to_units(time, 1 / rate) for time in times}
+    return 1 / rate if len(numbers) == len(times) else min(map(sub, times[1:], times))
 
 
 def check_encoder(settings: EncoderSettings) -> list[EncodedPacket]:
@@ -159,12 +173,6 @@ def _tags(source: VideoSource, layout: FrameLayout) -> tuple[int, int, int, int]
     """The tags of the source; RGB, which uses all levels, becomes luma and chroma that do not."""
     is_converted = layout.kind != "rgb" and source.layout.kind == "rgb"
     return (*source.tags[:3], LIMITED_RANGE) if is_converted else source.tags
-
-
-def _is_regular(source: VideoSource, times: Sequence[int]) -> bool:
-    """Whether every time stamp is a whole number of frames at the average rate."""
-    unit = source.time_base * source.rate
-    return all((time * unit).denominator == 1 for time in times)
 
 
 def _default_codec(container: str, depth: int) -> str:

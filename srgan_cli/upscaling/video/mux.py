@@ -3,20 +3,19 @@
 import io
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from fractions import Fraction
 from heapq import heappop, heappush
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import av
 
 from srgan_cli.errors import SrganError
 from srgan_cli.upscaling.video.encoder import EncoderSettings
 from srgan_cli.upscaling.video.hdr import side_data_names
-from srgan_cli.upscaling.video.options import VideoOptions
+from srgan_cli.upscaling.video.headers import RESERVED, set_avi_starts, set_display_width
 from srgan_cli.upscaling.video.segments import EncodedPacket
-from srgan_cli.upscaling.video.source import is_cover, opened, video_stream
+from srgan_cli.upscaling.video.source import TimeRange, VideoSource, is_cover, opened, video_stream
 
 _OWN_METADATA = {
     *("encoder", "major_brand", "minor_version", "compatible_brands", "software", "handler_name", "vendor_id"),
@@ -25,42 +24,27 @@ _OWN_METADATA = {
 }
 """Metadata of the file itself, which do not pass to another file, and metadata that FFmpeg derives."""
 _PROBE_PACKETS = 3
+_PREROLL = Fraction(1, 10)
+"""Seconds of sound that a decoder needs before its first sample."""
+_WITH_ASPECT = ("h264", "hevc", "mpeg4", "mpeg2video")
+"""Codecs whose own headers have the aspect ratio of samples."""
 _COVER_SUFFIXES = {"mjpeg": "jpg"}
 _TAG_NAMES = ("colour primaries", "transfer function", "colour matrix", "colour range")
-
-
-@dataclass(frozen=True)
-class Range:
-    """The part of the source that is kept, in seconds of its time stamps."""
-
-    start: Fraction
-    """Where it begins."""
-    stop: Fraction | None
-    """Where it ends; None for the end of the file."""
-    shift: Fraction
-    """How much earlier everything is in the output."""
-
-    @classmethod
-    def of(cls, options: VideoOptions, container: Any) -> "Range":
-        """The part that the options ask for, counted from the start of the container."""
-        begin = Fraction(container.start_time or 0, 1_000_000)
-        stop = None if options.duration is None else begin + options.start + options.duration
-        return cls(begin + options.start, stop, options.start)
-
-    def holds(self, time: Fraction) -> bool:
-        """Whether a time lies in it."""
-        return (not self.shift or time >= self.start) and (self.stop is None or time < self.stop)
 
 
 class Muxer:
     """Writes a file with an enlarged video and the other streams of its source."""
 
-    def __init__(self, source: Any, output: Any, settings: EncoderSettings, options: VideoOptions, video: Any) -> None:
+    def __init__(self, source: Any, output: Any, settings: EncoderSettings, part: TimeRange, video: Any) -> None:
         """`source` and `output` are containers, `video` is the stream of the source that is enlarged."""
         self.source, self.output, self.settings = source, output, settings
-        self.range = Range.of(options, source)
+        self.range = part
+        self.last: dict[int, int] = {}
+        self.starts: dict[int, Fraction] = {}
         self.stream = settings.add_to(output)
         _describe(self.stream, video)
+        if self._sets_display_width:
+            self.stream.metadata["title"] = self.stream.metadata.get("title", "") + RESERVED
         others = [stream for stream in source.streams if stream is not video and not _is_rewritten(stream, settings)]
         self.copies = {stream.index: _copied(stream, output) for stream in others if _can_hold(settings, stream)}
         self.dropped = [stream for stream in others if stream.index not in self.copies]
@@ -81,13 +65,33 @@ class Muxer:
         for packet in self._copied_packets(limit, damage.append):
             time = packet.dts * packet.time_base
             while video is not None and video.dts * video.time_base <= time:
-                self.output.mux(video)
+                self._mux(video)
                 video = next(waiting, None)
-            self.output.mux(packet)
+            self._mux(packet)
         while video is not None:
-            self.output.mux(video)
+            self._mux(video)
             video = next(waiting, None)
         return damage[0] if damage else ""
+
+    def complete(self, file: IO[bytes]) -> None:
+        """Write what FFmpeg's muxer does not into the headers of the closed file."""
+        if self.settings.container == "avi":
+            set_avi_starts(file, [self.starts.get(number, Fraction(0)) for number in range(1 + len(self.copies))])
+        if self._sets_display_width:
+            set_display_width(file, round(self.settings.width * (self.settings.aspect or 1)))
+
+    @property
+    def _sets_display_width(self) -> bool:
+        """Whether the file alone can tell the aspect ratio of samples, which PyAV does not pass to Matroska's muxer."""
+        is_told = av.Codec(self.settings.codec, "w").canonical_name in _WITH_ASPECT
+        return self.settings.container in ("matroska", "webm") and bool(self.settings.aspect) and not is_told
+
+    def _mux(self, packet: Any) -> None:
+        """Write a packet; in AVI every stream counts from its own start."""
+        if self.settings.container == "avi":
+            start = self.starts.setdefault(packet.stream.index, packet.dts * packet.time_base)
+            packet.pts = packet.dts = packet.dts - round(start / packet.time_base)
+        self.output.mux(packet)
 
     def _video_packets(self, packets: Iterable[EncodedPacket], depth: int) -> Iterator[Any]:
         """The packets with their decoding times: the time stamps in order, `depth` frames earlier."""
@@ -133,13 +137,17 @@ class Muxer:
         is_still = is_cover(packet.stream)
         packet.dts = packet.pts if packet.dts is None else packet.dts
         time = (packet.dts if packet.pts is None else packet.pts) * packet.time_base
-        if not is_still and not self.range.holds(time):
+        if not is_still and not (self._is_preroll(time) if packet.is_discard else self.range.holds(time)):
             return False
-        shift = 0 if is_still else round(self.range.shift / packet.time_base)
-        packet.dts -= shift
-        packet.pts = None if packet.pts is None else packet.pts - shift
-        packet.stream = self.copies[packet.stream.index]
+        index, shift = packet.stream.index, 0 if is_still else round(self.range.shift / packet.time_base)
+        self.last[index] = packet.dts = max(packet.dts - shift, self.last.get(index, packet.dts - shift - 1) + 1)
+        packet.pts = None if packet.pts is None else max(packet.pts - shift, packet.dts)
+        packet.stream = self.copies[index]
         return True
+
+    def _is_preroll(self, time: Fraction) -> bool:
+        """Whether a decoder needs a packet that is not played: it lies just before the beginning."""
+        return self.range.start - _PREROLL <= time < self.range.start and self.settings.container != "avi"
 
 
 def reorder_depth(times: Iterable[int]) -> int:
@@ -197,7 +205,8 @@ def _is_rewritten(stream: Any, settings: EncoderSettings) -> bool:
 
 
 def _kept_metadata(metadata: dict[str, str]) -> dict[str, str]:
-    return {key: value for key, value in metadata.items() if _base_name(key) not in _OWN_METADATA - {"handler_name"}}
+    kept = {key: value for key, value in metadata.items() if value}
+    return {key: value for key, value in kept.items() if _base_name(key) not in _OWN_METADATA - {"handler_name"}}
 
 
 def _missing_keys(before: Any, after: Any) -> set[str]:
@@ -211,7 +220,7 @@ def _base_name(key: str) -> str:
     return key.lower().removesuffix("-eng")
 
 
-def _shifted(chapters: Iterable[Any], part: Range) -> Iterator[Any]:
+def _shifted(chapters: Iterable[Any], part: TimeRange) -> Iterator[Any]:
     """The chapters that begin or go on in a part, with their times in the output."""
     for chapter in chapters:
         unit = chapter["time_base"]
@@ -224,42 +233,47 @@ def _shifted(chapters: Iterable[Any], part: Range) -> Iterator[Any]:
 
 def mux(
     path: Path,
-    target: Any,
+    target: Path,
     settings: EncoderSettings,
-    options: VideoOptions,
+    part: TimeRange,
     packets: Callable[[], Iterable[EncodedPacket]],
 ) -> str:
-    """Write the output to `target`, a path or a file object; returns why it is incomplete, if it is.
+    """Write the output to `target`; returns why it is incomplete, if it is.
 
     `packets` returns those of the video, and is called twice.
     """
     try:
         with opened(path) as source, _output(target, settings) as output:
-            muxer = Muxer(source, output, settings, options, video_stream(source, path))
-            return muxer.write(packets(), reorder_depth(packet.pts for packet in packets()))
+            muxer = Muxer(source, output, settings, part, video_stream(source, path))
+            damage = muxer.write(packets(), reorder_depth(packet.pts for packet in packets()))
     except av.FFmpegError as error:
         raise SrganError(f"cannot write {settings.container}: {error.strerror}", "is the disk full?") from error
+    with target.open("r+b") as file:
+        muxer.complete(file)
+    return damage
 
 
-def losses(path: Path, settings: EncoderSettings, options: VideoOptions, packets: list[EncodedPacket]) -> list[str]:
+def losses(found: VideoSource, settings: EncoderSettings, part: TimeRange, packets: list[EncodedPacket]) -> list[str]:
     """What the output will not hold of the source, a sentence each, found by writing and reading a file of a frame."""
     probe = io.BytesIO()
-    with opened(path) as source:
-        video = video_stream(source, path)
+    with opened(found.path) as source:
+        video = video_stream(source, found.path)
         try:
             with _output(probe, settings) as output:
-                muxer = Muxer(source, output, settings, options, video)
-                source.seek(int(muxer.range.start * 1_000_000))
+                muxer = Muxer(source, output, settings, part, video)
+                if part.is_cut:
+                    source.seek(int(part.start * 1_000_000))
                 muxer.write(packets, 0, limit=_PROBE_PACKETS)
         except (av.FFmpegError, ValueError) as error:
             reason = getattr(error, "strerror", None) or str(error)
             raise SrganError(f"cannot write {settings.container}: {reason}", "try .mkv, which holds most") from error
+        muxer.complete(probe)
         probe.seek(0)
         with av.open(probe) as written:
             held = [video, *(stream for stream in source.streams if stream.index in muxer.copies)]
             copies = list(zip(held, written.streams, strict=False))
             dropped = [*muxer.dropped, *held[len(written.streams) :]]
-            return [*map(_name, dropped), *_differences(source, written, copies, settings, options)]
+            return [*map(_name, dropped), *_differences(found, source, written, copies, settings, part)]
 
 
 def _output(target: Any, settings: EncoderSettings) -> Any:
@@ -276,7 +290,12 @@ def _name(stream: Any) -> str:
 
 
 def _differences(
-    source: Any, written: Any, copies: list[tuple[Any, Any]], settings: EncoderSettings, options: VideoOptions
+    found: VideoSource,
+    source: Any,
+    written: Any,
+    copies: list[tuple[Any, Any]],
+    settings: EncoderSettings,
+    part: TimeRange,
 ) -> Iterator[str]:
     """What differs between the source and what was written of it; `copies` are streams of both, the video first."""
     if missing := sorted(_missing_keys(source, written)):
@@ -285,18 +304,17 @@ def _differences(
         derived = {"creation_time", *(("filename", "mimetype") if is_cover(before) else ())}
         if missing := sorted(_missing_keys(before, after) - derived):
             yield f"cannot hold {', '.join(missing)} of stream {before.index}"
-    expected = list(_shifted(source.chapters(), Range.of(options, source)))
+    expected = list(_shifted(source.chapters(), part))
     if len(written.chapters()) < len(expected):
         yield f"cannot hold the {len(expected)} chapters"
-    video, result = copies[0]
+    result = copies[0][1]
     context = result.codec_context
-    source.seek(0)
-    frame, before = next(written.decode(result)), next(source.decode(video))
-    if (settings.aspect or 1) != (result.sample_aspect_ratio or 1):
+    frame = next(written.decode(result))
+    if abs((result.sample_aspect_ratio or 1) / (settings.aspect or 1) - 1) * settings.width > 1:  # whole pixels
         yield f"cannot hold the sample aspect ratio {settings.aspect}"
     has = context.color_primaries, context.color_trc, context.colorspace, context.color_range
     for name, wanted, got in zip(_TAG_NAMES, settings.tags, has, strict=True):
         if wanted not in (got, 0, 2) or (name == _TAG_NAMES[3] and wanted == 2 != got):
             yield f"cannot hold the {name} (number {wanted})"
-    for name in sorted(side_data_names(before) - side_data_names(frame)):
+    for name in sorted(found.side_data - side_data_names(frame)):
         yield f"cannot hold the side data {name.lower().replace('_', ' ')} of the frames"

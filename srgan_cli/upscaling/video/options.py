@@ -64,8 +64,8 @@ def parse_time(text: str, option: str) -> Fraction:
 
 
 def check_installed(options: VideoOptions) -> None:
-    """Raises UsageError where a library for video is missing."""
-    needed = {"av": "video"} | ({} if options.steady is False else {"cv2": "--steady"})
+    """Raises UsageError where a library for video is missing; `options.steady` is decided."""
+    needed = {"av": "video"} | ({"cv2": "--steady"} if options.steady else {})
     for module, purpose in needed.items():
         if find_spec(module) is None:
             raise UsageError(f"{purpose} needs the package {module}", "pip install 'srgan-cli[video]'")

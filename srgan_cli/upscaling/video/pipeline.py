@@ -19,11 +19,11 @@ from srgan_cli.upscaling.scale import Scale
 from srgan_cli.upscaling.tiles.layers import Layers
 from srgan_cli.upscaling.tiles.memory_limit import ReservedMemory
 from srgan_cli.upscaling.upscaler import Upscaler
-from srgan_cli.upscaling.video.encoder import EncoderSettings, SegmentEncoder
+from srgan_cli.upscaling.video.encoder import EncoderSettings, SegmentEncoder, to_units
 from srgan_cli.upscaling.video.frames import read_planes, to_frame, to_pixels
 from srgan_cli.upscaling.video.options import VideoOptions
 from srgan_cli.upscaling.video.segments import Segment, SegmentSummary, SegmentWriter
-from srgan_cli.upscaling.video.source import FrameReader, VideoSource
+from srgan_cli.upscaling.video.source import FrameReader, TimeRange, VideoSource
 
 _QUEUED = 2
 """Frames that wait between two threads."""
@@ -40,11 +40,12 @@ class VideoWork:
     source: VideoSource
     encoder: EncoderSettings
     options: VideoOptions
+    part: TimeRange
     scale: Scale
 
     def to_output_time(self, time: int) -> int:
-        """A time stamp of the source in units of the encoder, counted from `options.start`."""
-        return round((time * self.source.time_base - self.options.start) / self.encoder.time_base)
+        """A time stamp of the source in units of the encoder, of the output's time."""
+        return to_units(time * self.source.time_base - self.part.shift, self.encoder.time_base)
 
     def to_output_duration(self, duration: int) -> int:
         """A duration in units of the encoder."""

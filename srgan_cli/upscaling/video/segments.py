@@ -52,9 +52,10 @@ def _first_frames(times: Sequence[int], keys: set[int]) -> list[int]:
     return firsts
 
 
-def within(times: Sequence[int], start: int, stop: int | None) -> Sequence[int]:
+def within(times: Sequence[int], start: int | None, stop: int | None) -> Sequence[int]:
     """Those of the sorted times from `start` up to `stop`."""
-    return times[bisect_left(times, start) : None if stop is None else bisect_left(times, stop)]
+    first, last = (None if end is None else bisect_left(times, end) for end in (start, stop))
+    return times[first:last]
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,13 @@
 """The video to be enlarged: what its container says, and its frames."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import chain
-from math import ceil
+from operator import sub
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import av
@@ -14,13 +15,15 @@ import av
 from srgan_cli.errors import PictureError
 from srgan_cli.system.discovery import not_found_hint
 from srgan_cli.upscaling.video.frames import FrameLayout, frame_layout, matrix_of
-from srgan_cli.upscaling.video.hdr import display_matrix, hdr_data
+from srgan_cli.upscaling.video.hdr import display_matrix, hdr_data, side_data_names
 from srgan_cli.upscaling.video.options import VideoOptions
 from srgan_cli.upscaling.video.segments import Segment
 
 _PROGRESSIVE = (0, 1)
 """Field orders of FFmpeg: unknown and progressive."""
 _DEFAULT_RATE = Fraction(25)
+_SEEK_BACK = 5
+"""Seconds before a key frame where it is looked for again: some containers seek by times of decoding."""
 _MISSING_SECONDS = 1
 """A file that ends so much earlier than its header says has been cut off."""
 DEINTERLACE_HINT = "--deinterlace turns its fields into frames"
@@ -49,6 +52,8 @@ class VideoSource:
     """The display matrix, if there is one."""
     hdr: dict[str, tuple[int, ...]]
     """Mastering display and content light level, as in FFmpeg's structures."""
+    side_data: frozenset[str]
+    """The kinds of side data that describe a frame."""
     is_interlaced: bool
     """Whether the frames consist of two fields."""
     times: tuple[int, ...] | None = None
@@ -67,8 +72,37 @@ class Index:
     """Of all frames, sorted."""
     keys: list[int]
     """Of the frames where decoding may begin, sorted; empty where time stamps cannot be trusted."""
+    start: Fraction
+    """When the file begins, in seconds."""
+    origin: Fraction
+    """The second that becomes 0 in the output: no file begins earlier, and that of a transport stream is arbitrary."""
     damage: str = ""
     """Why the file could not be read to its end."""
+
+
+@dataclass(frozen=True)
+class TimeRange:
+    """The part of a video that is kept, in seconds of its time stamps."""
+
+    start: Fraction
+    """Where it begins."""
+    stop: Fraction | None
+    """Where it ends; None for the end of the file."""
+    shift: Fraction
+    """How much earlier everything is in the output."""
+    is_cut: bool
+    """Whether what lies before its start is left out."""
+
+    @classmethod
+    def of(cls, index: Index, options: VideoOptions) -> "TimeRange":
+        """The part that the options ask for."""
+        start = index.start + options.start
+        stop = None if options.duration is None else start + options.duration
+        return cls(start, stop, index.origin + options.start, bool(options.start))
+
+    def holds(self, time: Fraction) -> bool:
+        """Whether a time lies in it."""
+        return (not self.is_cut or time >= self.start) and (self.stop is None or time < self.stop)
 
 
 @contextmanager
@@ -121,10 +155,11 @@ def probe(path: Path) -> VideoSource:
             layout,
             (int(tags[0]), int(tags[1]), tags[2], int(tags[3])),
             stream.time_base or Fraction(1, 1000),
-            stream.average_rate or stream.guessed_rate or _DEFAULT_RATE,
+            _rate(stream),
             stream.sample_aspect_ratio or None,
             display_matrix(frame),
             hdr_data(frame),
+            frozenset(side_data_names(frame)),
             frame.interlaced_frame or context.field_order not in _PROGRESSIVE,
         )
 
@@ -132,37 +167,63 @@ def probe(path: Path) -> VideoSource:
 def scan(path: Path) -> Index:
     """The time stamps of a video, from all of its packets.  Raises PictureError."""
     shown: list[int | None] = []
-    decoded: list[int] = []
+    decoded: list[int | None] = []
     keys: list[int] = []
     damage: list[str] = []
     with opened(path) as container:
-        stream = video_stream(container, path)
-        end = 0.0
+        stream: Any = video_stream(container, path)
+        end, count, is_avi = Fraction(0), 0, _is_avi(container)
         for packet in _packets(container, list(container.streams), damage.append):
-            time = packet.dts if packet.pts is None else packet.pts
-            if time is None or not packet.size:
+            if not packet.size:
                 continue
-            end = max(end, float((time + (packet.duration or 0)) * packet.time_base))
+            time = packet.dts if packet.pts is None else packet.pts
+            end = max(end, ((time or 0) + (packet.duration or 0)) * packet.time_base)
+            count += packet.stream_index == stream.index
             if packet.stream_index == stream.index and not packet.is_discard:
-                shown.append(packet.pts)
-                decoded += [] if packet.dts is None else [packet.dts]
-                keys += [time] if packet.is_keyframe else []
-        missing = (container.duration or 0) / 1e6 + max(0, container.start_time or 0) / 1e6 - end
-        if missing > _MISSING_SECONDS:
-            damage.append(f"the last {missing:.0f} of {(container.duration or 0) / 1e6:.0f} s are missing")
-        trusted = None not in shown and container.format.name != "avi"  # whose packets have no time stamps
-    times = {time for time in (shown if trusted else decoded) if time is not None}
-    if not times:
-        raise PictureError("{path} has no time stamps", "give it some: ffmpeg -r 25 -i IN -c copy OUT.mp4", path=path)
-    return Index(sorted(times), sorted(keys) if trusted else [], damage[0] if damage else "")
+                shown.append(packet.dts if is_avi else packet.pts)
+                decoded.append(packet.dts)
+                keys += [time] if packet.is_keyframe and time is not None else []
+        damage += _missing(container, stream, count, end)
+        trusted = None not in shown and not (is_avi and stream.codec_context.reorder_depth)
+        times = _completed(shown if trusted or None in decoded else decoded, stream)
+        if not times:
+            hint = "give it some: ffmpeg -r 25 -i IN -c copy OUT.mp4"
+            raise PictureError("{path} has no time stamps", hint, path=path)
+        start = min(Fraction(container.start_time or 0, 1_000_000), times[0] * stream.time_base)
+        is_arbitrary = av.format.Flags.ts_discont in av.format.Flags(container.format.flags)
+    keys = sorted(keys) if trusted else []
+    return Index(times, keys, start, start if is_arbitrary else min(start, Fraction(0)), "".join(damage[:1]))
 
 
-def time_range(path: Path, source: VideoSource, options: VideoOptions) -> tuple[int, int | None]:
-    """The time stamps where `--start` and `--duration` begin and end; None for the end of the file."""
-    with opened(path) as container:
-        begin = Fraction(container.start_time or 0, 1_000_000) + options.start
-    stop = None if options.duration is None else ceil((begin + options.duration) / source.time_base)
-    return ceil(begin / source.time_base), stop
+def _is_avi(container: Any) -> bool:
+    """Whether a file stores no times of showing; where no frame is reordered they are those of decoding."""
+    return bool(container.format.name == "avi")
+
+
+def _missing(container: Any, stream: Any, count: int, end: Fraction) -> Iterator[str]:
+    """What the header promises beyond `count` packets of the video and the second `end`."""
+    promised = Fraction((container.duration or 0) + min(0, container.start_time or 0), 1_000_000)
+    if promised - end > _MISSING_SECONDS:
+        yield f"the last {float(promised - end):.0f} of {float(promised):.0f} s are missing"
+    elif stream.frames > count and not _is_avi(container):  # which counts repeated frames
+        yield f"{stream.frames - count} of {stream.frames} frames are missing"
+
+
+def _rate(stream: Any) -> Fraction:
+    """Frames a second, on average."""
+    return stream.average_rate or stream.guessed_rate or _DEFAULT_RATE
+
+
+def _completed(times: Collection[int | None], stream: Any) -> list[int]:
+    """The times sorted, with regular ones for frames before time 0, of which Matroska's demuxer does not give any."""
+    known = sorted({time for time in times if time is not None})
+    step = median(map(sub, known[1:], known)) if known[1:] else round(1 / _rate(stream) / stream.time_base)
+    missing = sum(time is None for time in times) if known else 0
+    return [known[0] - round(step * number) for number in range(missing, 0, -1)] + known
+
+
+class _DamagedError(Exception):
+    """A packet was damaged."""
 
 
 @dataclass
@@ -174,52 +235,77 @@ class FrameReader:
     deinterlace: bool = False
     damaged: int = field(default=0, init=False)
     """How many packets and frames were damaged or had no time of their own."""
+    _conceals: bool = field(default=False, init=False)
+    _started: bool = field(default=False, init=False)
 
     def frames(self) -> "Iterator[tuple[int, av.VideoFrame]]":
-        """The frames and their time stamps, from `segment.lead` up to `segment.stop`.  Raises PictureError."""
-        last = None
-        for time, frame in self._timed(self.segment.seek):
-            if self.segment.stop is not None and time >= self.segment.stop:
-                return
-            if time >= self.segment.lead:
-                self._check(frame)
-                if last is None or time > last:
-                    self.damaged += frame.is_corrupt
-                    yield time, frame
-                    last = time
-                else:
-                    self.damaged += 1
+        """The frames and their time stamps, from `segment.lead` up to `segment.stop`.  Raises PictureError.
 
-    def _timed(self, seek: int | None) -> "Iterator[tuple[int, av.VideoFrame]]":
-        """Frames from a key frame on; from the beginning of the file where the container finds only a later one."""
-        with opened(self.source.path) as container:
-            stream = video_stream(container, self.source.path)
-            stream.thread_type = "AUTO"
-            if seek is not None:
-                container.seek(seek, stream=stream)
-            frames = self._with_times(self._filtered(container, stream))
-            first = next(frames, None)
-            if first is None or seek is None or first[0] <= self.segment.lead:
-                yield from chain([] if first is None else [first], frames)
-                return
-        yield from self._timed(None)
+        They are decoded so that every error shows, and from the first one on again, as far as FFmpeg conceals it.
+        """
+        last = None
+        for self._conceals in (False, True):
+            done = last
+            try:
+                for time, frame in self._timed():
+                    if self.segment.stop is not None and time >= self.segment.stop:
+                        break
+                    if time < self.segment.lead or (done is not None and time <= done):
+                        continue
+                    self._check(frame)
+                    self._started = True
+                    if last is None or time > last:
+                        self.damaged += frame.is_corrupt
+                        yield time, frame
+                        last = time
+                    else:
+                        self.damaged += 1
+            except _DamagedError:
+                continue
+            break
+        self.damaged = max(self.damaged, self._conceals)
+
+    def _timed(self) -> "Iterator[tuple[int, av.VideoFrame]]":
+        """Frames from the key frame on; from an earlier place where the container finds only a later one."""
+        seek = self.segment.seek
+        earlier = [] if seek is None else [seek, seek - round(_SEEK_BACK / self.source.time_base)]
+        for place in (*earlier, None):
+            with opened(self.source.path) as container:
+                stream = video_stream(container, self.source.path)
+                stream.thread_type = "AUTO"
+                if not self._conceals:
+                    stream.codec_context.options = {"err_detect": "explode"}
+                if place is not None:
+                    with suppress(av.FFmpegError):
+                        container.seek(place, stream=stream)
+                frames = self._with_times(self._filtered(container, stream), is_avi=_is_avi(container))
+                first = next(frames, None)
+                if place is None or (first is not None and first[0] <= self.segment.lead):
+                    yield from chain([] if first is None else [first], frames)
+                    return
 
     def _filtered(self, container: Any, stream: Any) -> "Iterator[av.VideoFrame]":
         frames = _decoded(container, stream, self._count)
         return _deinterlaced(frames, stream, flagged_only=self.source.is_interlaced) if self.deinterlace else frames
 
-    def _with_times(self, frames: "Iterator[av.VideoFrame]") -> "Iterator[tuple[int, av.VideoFrame]]":
-        if self.source.times is not None:
-            yield from zip(self.source.times, frames, strict=False)
-            return
-        for frame in frames:
-            if frame.pts is None or frame.time_base is None:
+    def _with_times(self, frames: "Iterator[av.VideoFrame]", *, is_avi: bool) -> "Iterator[tuple[int, av.VideoFrame]]":
+        times = self.source.times or ()
+        for number, frame in enumerate(frames):
+            time = frame.dts if is_avi else frame.pts
+            if number < len(times) and (is_avi or time is None):
+                yield times[number], frame
+                continue
+            if time is None or frame.time_base is None:
                 self.damaged += 1
             else:
-                yield round(frame.pts * frame.time_base / self.source.time_base), frame
+                yield round(time * frame.time_base / self.source.time_base), frame
 
     def _count(self, _reason: str) -> None:
-        self.damaged += 1
+        """Count an error; those before the first frame are of frames that refer to others before the key frame."""
+        if self._conceals:
+            self.damaged += 1
+        elif self._started or self.segment.seek is None:
+            raise _DamagedError
 
     def _check(self, frame: "av.VideoFrame") -> None:
         if (frame.height, frame.width) != (self.source.height, self.source.width):

@@ -1,0 +1,81 @@
+"""What FFmpeg's muxers, or PyAV, leave out of the headers of finished files.
+
+Sources: the AVI RIFF File Reference of Microsoft (AVISTREAMHEADER), and RFC 8794 and RFC 9559 (EBML and Matroska).
+"""
+
+import struct
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from typing import IO
+from zlib import crc32
+
+RESERVED = "\N{NO-BREAK SPACE}" * 3
+"""The end of the title of a video in Matroska, whose bytes are given to its display width."""
+_HEAD_BYTES = 2**22
+_UNIT, _START = 28, 36
+"""Where a stream header of AVI has its unit of time, and its start, counted from the name of the chunk."""
+_SEGMENT, _TRACKS, _ENTRY, _NAME, _VIDEO = b"\x18\x53\x80\x67", b"\x16\x54\xae\x6b", b"\xae", b"\x53\x6e", b"\xe0"
+_DISPLAY_UNIT, _DISPLAY_WIDTH, _VOID, _CRC = b"\x54\xb2", b"\x54\xb0", b"\xec\x81\0", b"\xbf"
+
+
+def set_avi_starts(file: IO[bytes], starts: Sequence[Fraction]) -> None:
+    """Write when each stream of an AVI file begins, in seconds."""
+    file.seek(0)
+    head = file.read(_HEAD_BYTES)
+    at = 0
+    for start in starts:
+        at = head.index(b"strh", at + 1)
+        scale, rate = struct.unpack_from("<II", head, at + _UNIT)
+        file.seek(at + _START)
+        file.write(struct.pack("<I", max(0, round(start * rate / scale))))
+
+
+def set_display_width(file: IO[bytes], width: int) -> None:
+    """Write the display width of the first track of a Matroska file, whose title ends with RESERVED."""
+    file.seek(0)
+    head = bytearray(file.read(_HEAD_BYTES))
+    segment = _child(head, (0, len(head)), _SEGMENT)
+    tracks = _child(head, segment, _TRACKS)
+    entry = _child(head, tracks, _ENTRY)
+    name, video = _child(head, entry, _NAME), _child(head, entry, _VIDEO)
+    element = _DISPLAY_WIDTH + b"\x83" + width.to_bytes(3, "big")
+    for unit in (span for found, span in _children(head, video) if found == _DISPLAY_UNIT):
+        head[slice(*unit)] = bytes(unit[1] - unit[0])  # pixels
+    head[video[1] : video[1]] = element
+    _resize(head, video, len(element))
+    del head[name[1] - len(element) : name[1]]
+    _resize(head, name, -len(element))
+    if name[1] - name[0] == len(element):
+        head[name[0] - 3 : name[0]] = _VOID  # in place of an empty title
+    for found, (start, stop) in _children(head, tracks):
+        if found == _CRC:
+            head[start:stop] = struct.pack("<I", crc32(head[stop : tracks[1]]))
+    file.seek(0)
+    file.write(head)
+
+
+def _resize(data: bytearray, span: tuple[int, int], change: int) -> None:
+    """Change the size that stands before the content `span` of an element."""
+    size = span[1] - span[0]
+    width = next(width for width in range(1, 9) if _number(data, span[0] - width) == (size, width))
+    data[span[0] - width : span[0]] = (size + change | 1 << 7 * width).to_bytes(width, "big")
+
+
+def _child(data: bytearray, span: tuple[int, int], name: bytes) -> tuple[int, int]:
+    return next(content for found, content in _children(data, span) if found == name)
+
+
+def _children(data: bytearray, span: tuple[int, int]) -> Iterator[tuple[bytes, tuple[int, int]]]:
+    """The name of each element in a part of a file, and where its content lies."""
+    at, stop = span
+    while at < stop:
+        start = at + 9 - data[at].bit_length()
+        size, width = _number(data, start)
+        yield bytes(data[at:start]), (start + width, min(start + width + size, stop))
+        at = start + width + size
+
+
+def _number(data: bytearray, at: int) -> tuple[int, int]:
+    """A number of variable length, and its length."""
+    width = 9 - data[at].bit_length()
+    return int.from_bytes(data[at : at + width], "big") ^ 1 << 7 * width, width
