@@ -41,16 +41,11 @@ def main() -> None:
     for ending in ("SIGTERM", "SIGHUP"):
         number = getattr(signal, ending, None)
         if number and signal.getsignal(number) != signal.SIG_IGN:  # ignored under nohup
-            signal.signal(number, _raise_on_signal)
+            signal.signal(number, lambda number, _frame: sys.exit(128 + number))  # so that temporary files are removed
     try:
         _run()
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
-
-
-def _raise_on_signal(number: int, _frame: object) -> None:
-    """Exit by an exception, so that temporary files are removed."""
-    sys.exit(128 + number)
 
 
 def _run() -> None:

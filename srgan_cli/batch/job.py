@@ -147,10 +147,8 @@ class Job:
     def _check_tiling(self, pictures: ImageSequence, plans: _Plans) -> float:
         error = self.upscaler.max_tiling_error(self.upscaler.prepare(next(pictures.streams())), plans[pictures.size])
         if error * _LEVELS > 1:
-            raise SrganError(
-                f"tiled and untiled results differ by {error * _LEVELS:.2f} of {_LEVELS} levels",
-                "disable tiling with --tile 0",
-            )
+            message = f"tiled and untiled results differ by {error * _LEVELS:.2f} of {_LEVELS} levels"
+            raise SrganError(message, "disable tiling with --tile 0")
         return error
 
     def _enlarged(

@@ -126,9 +126,8 @@ def _plan_folder(entries: Iterable[tuple[Location, Location | None]], folder: Lo
 def _find_inputs(location: Location, folder: Location) -> list[Location]:
     """The pictures in a folder without the outputs of earlier runs.  Raises SrganError where there are none at all."""
     if is_remote(folder) and absolute(folder) == absolute(location):
-        raise UsageError(
-            f"{folder} holds the inputs", "outputs there could not be distinguished from inputs: choose another folder"
-        )
+        message = f"{folder} holds the inputs"
+        raise UsageError(message, "outputs there could not be distinguished from inputs: choose another folder")
     found = [path for path in list_pictures(location) if not _is_below_output(path, folder, location)]
     own = set() if is_remote(folder) else own_outputs(folder, [path for path in found if not is_remote(path)])
     return [path for path in found if path not in own]

@@ -94,10 +94,10 @@ def start_ray_workers(spec: WorkerSpec, devices: str, policy: TilePolicy) -> lis
         available = f"{free['cuda']} GPUs and {free['cpu']} cores"
         raise UsageError(f"Ray has {available} free, {len(chosen)} workers were requested", "request fewer, or wait")
     processes_sharing = max(1, free["cuda"])
-    return [RayWorker(spec, name, spec.concurrency(name, policy, processes_sharing)) for name in chosen]
+    return [_RayWorker(spec, name, spec.concurrency(name, policy, processes_sharing)) for name in chosen]
 
 
-class RayWorker(WorkerProxy[Any]):
+class _RayWorker(WorkerProxy[Any]):
     """A worker on a machine chosen by Ray."""
 
     def connect(self) -> Any:
@@ -121,7 +121,6 @@ class RayWorker(WorkerProxy[Any]):
             raise error.cause from None
 
     def disconnect(self, connection: Any) -> None:
-        """End the actor."""
         _import_ray().kill(connection)
 
 

@@ -114,14 +114,9 @@ def plan_video(
     lost += losses(found, settings, part, check_encoder(settings))
     lead = max(_DEINTERLACE_LEAD * options.deinterlace, _STEADY_LEAD * bool(options.steady))
     work = VideoWork(found if index.keys else found.with_times(index.times), settings, options, part, scale)
-    folder = work_folder(target)
+    folder = target.with_name(f".{target.name}.srgan-video")  # keeps the segments until the video is complete
     segments = (SegmentTask(source, folder / f"{part.number:06}", part) for part in cut(times, index.keys, stop, lead))
     return VideoPlan(task, work, tuple(segments), tuple(lost), index.damage)
-
-
-def work_folder(target: Path) -> Path:
-    """The folder that keeps the finished segments of a video until it is complete."""
-    return target.with_name(f".{target.name}.srgan-video")
 
 
 @contextmanager

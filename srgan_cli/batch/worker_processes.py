@@ -210,23 +210,20 @@ class _Manager(BaseManager):
 _Manager.register("RemoteWorker", RemoteWorker)
 
 
-class ProcessWorker(WorkerProxy[tuple[_Manager, Any]]):
+class _ProcessWorker(WorkerProxy[tuple[_Manager, Any]]):
     """A worker in another process of this machine."""
 
     def connect(self) -> tuple[_Manager, Any]:
-        """Start a process."""
         with translate_worker_death(*_DEATH_ERRORS):
             manager = _Manager(ctx=context(__name__))
             manager.start(init_worker)
             return manager, manager.RemoteWorker(*self.arguments)  # type: ignore[attr-defined]
 
     def call(self, connection: tuple[_Manager, Any], method: str, *arguments: Any) -> Any:
-        """The result of a method of the worker.  Raises WorkerDied."""
         with translate_worker_death(*_DEATH_ERRORS):
             return getattr(connection[1], method)(*arguments)
 
     def disconnect(self, connection: tuple[_Manager, Any]) -> None:
-        """End the process."""
         connection[0].shutdown()
 
 
@@ -234,6 +231,6 @@ def start_process_workers(spec: WorkerSpec, devices: Sequence[str], policy: Tile
     """One worker process per device; those on the CPU share its cores."""
     threads = max(1, cores() // max(1, devices.count("cpu")))
     return [
-        ProcessWorker(spec, name, spec.concurrency(name.partition(":")[0], policy, len(devices)), threads)
+        _ProcessWorker(spec, name, spec.concurrency(name.partition(":")[0], policy, len(devices)), threads)
         for name in devices
     ]

@@ -125,11 +125,8 @@ def open_pictures(path: Path | str, *, max_pixels: int | None = None) -> ImageSe
             entries = list(_page_sizes(path, reader))
         sizes, decode_bytes = zip(*entries, strict=True)
         if not all(sizes[0]):
-            raise PictureError(
-                "{path} has no pixels according to its header",
-                "the file is damaged: copy or download it again",
-                path=path,
-            )
+            message = "{path} has no pixels according to its header"
+            raise PictureError(message, "the file is damaged: copy or download it again", path=path)
         frames = _Frames(path, max_pixels)
         return ImageSequence(frames, sizes, reader.animated, reader.loop, decode_bytes, reader.redecodes)
 

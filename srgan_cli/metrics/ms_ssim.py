@@ -26,10 +26,8 @@ def ms_ssim(reference: Tensor, candidate: Tensor) -> float:
     negative means count as 0. Raises PictureError for sides below 176 pixels.
     """
     if min(reference.shape[-2:]) < MIN_SIDE:
-        raise PictureError(
-            f"MS-SSIM needs {MIN_SIDE} x {MIN_SIDE} pixels, found {reference.shape[-1]} x {reference.shape[-2]}",
-            "score larger pictures",
-        )
+        message = f"MS-SSIM needs {MIN_SIDE} x {MIN_SIDE} pixels, found {reference.shape[-1]} x {reference.shape[-2]}"
+        raise PictureError(message, "score larger pictures")
     x, y = reference.double()[:, None], candidate.double()[:, None]
     product = torch.ones(len(x), dtype=torch.float64)
     for number, weight in enumerate(WEIGHTS, 1):

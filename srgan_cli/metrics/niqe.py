@@ -129,7 +129,7 @@ def _fit_gaussian(blocks: Values) -> tuple[Values, Values, Values]:
     """Shape, left and right width (N,) of asymmetric generalised Gaussians, fitted to the moments of the blocks."""
     values = blocks.reshape(len(blocks), math.prod(blocks.shape[1:]))
     with np.errstate(invalid="ignore", divide="ignore"):
-        below, above = (np.sqrt(_mean_square(values, side)) for side in (values < 0, values > 0))
+        below, above = (np.sqrt((values**2 * side).sum(1) / side.sum(1)) for side in (values < 0, values > 0))
         skew = below / above
         moments = np.abs(values).mean(1) ** 2 / (values**2).mean(1)
         ratio = moments * (skew**3 + 1) * (skew + 1) / (skew**2 + 1) ** 2
@@ -137,10 +137,6 @@ def _fit_gaussian(blocks: Values) -> tuple[Values, Values, Values]:
     shape = np.interp(ratio, ratios, shapes)
     width = np.sqrt(_gamma(1 / shape) / _gamma(3 / shape))
     return shape, below * width, above * width
-
-
-def _mean_square(values: Values, mask: NDArray[np.bool_]) -> Values:
-    return np.asarray((values**2 * mask).sum(1) / mask.sum(1))
 
 
 @cache

@@ -93,10 +93,6 @@ class ValueScale:
         margin = 0.0 if low < high else 0.5
         return cls(low - margin, high + margin, is_relative=not _has_units(low, high), is_measured=True)
 
-    def for_candidate(self, candidate: Frame) -> "ValueScale":
-        """The scale for this candidate: if it has units of its own, the stored values are compared."""
-        return replace(self, is_relative=self.is_relative and not candidate.has_units)
-
     def normalise(self, frame: Frame) -> Array:
         """The values of a frame, 0…1 for this range."""
         own, unit = (frame.full_scale or 1.0, self.unit) if self.is_relative else (1.0, 1.0)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -70,10 +70,8 @@ def load_pairs(plan: ScoringPlan, method: Method, name: str, reference: Referenc
     picture = method.files[name]
     count = count_frames(picture, max_pixels=plan.max_pixels)
     if count != reference.count and plan.protocol.mismatch != "crop":
-        raise MismatchError(
-            f"the reference has {reference.count} frames or pages, the candidate {count}",
-            "--on-mismatch crop compares those that both have",
-        )
+        message = f"the reference has {reference.count} frames or pages, the candidate {count}"
+        raise MismatchError(message, "--on-mismatch crop compares those that both have")
     candidates = read_frames(picture, max_pixels=plan.max_pixels)
     for left, right in zip(reference.frames(), candidates, strict=False):
         yield _pair(left, right, reference.scale, plan.protocol.mismatch)
@@ -102,7 +100,8 @@ def _pair(left: Frame, right: Frame, scale: ValueScale, mismatch: str) -> FrameP
     if mismatch == "crop":
         height, width = (min(sides) for sides in zip(left.values.shape[-2:], right.values.shape[-2:], strict=True))
         left, right = (frame.crop(height, width) for frame in (left, right))
-    scale = scale.for_candidate(right)
+    if right.has_units:  # the stored values are compared
+        scale = replace(scale, is_relative=False)
     valid = _both(left.valid, right.valid) if left.values.shape[-2:] == right.values.shape[-2:] else None
     candidate = scale.normalise(right)
     if mismatch == "resize" and left.values.shape[-2:] != right.values.shape[-2:]:

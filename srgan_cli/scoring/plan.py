@@ -116,10 +116,8 @@ def plan_pictures(references: Sequence[Array], candidates: Sequence[Array], prot
     Raises UsageError for lists of different lengths, and SrganError if no metric is available.
     """
     if len(references) != len(candidates) or not references:
-        raise UsageError(
-            f"found {len(references)} references and {len(candidates)} candidates, expected as many of both",
-            "give a picture for each reference, in the same order",
-        )
+        message = f"found {len(references)} references and {len(candidates)} candidates, expected as many of both"
+        raise UsageError(message, "give a picture for each reference, in the same order")
     available, unavailable = _available_metrics(protocol)
     pairs = {str(number): pair for number, pair in enumerate(zip(references, candidates, strict=True), 1)}
     method = Method("candidate", {name: candidate for name, (_, candidate) in pairs.items()})

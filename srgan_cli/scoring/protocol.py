@@ -152,9 +152,8 @@ def parse_range(text: str) -> tuple[float, float]:
     except ValueError:
         low = high = 0.0
     if not -inf < low < high < inf:
-        raise UsageError(
-            f"cannot read the range of values {text!r}", "write the least and the largest, such as 0,10000"
-        )
+        message = f"cannot read the range of values {text!r}"
+        raise UsageError(message, "write the least and the largest, such as 0,10000")
     return low, high
 
 

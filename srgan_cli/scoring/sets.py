@@ -23,10 +23,8 @@ def parse_sets(names: Sequence[str], paths: Sequence[Path], *, has_baselines: bo
     """
     share, rest = divmod(len(paths), len(names))
     if rest or share < 2 - has_baselines or len(set(names)) < len(names) or "" in names:
-        raise UsageError(
-            f"found --set {', --set '.join(map(repr, names))} and {len(paths)} paths",
-            "write --set NAME REF OUT for each set, with as many OUT and another NAME for each",
-        )
+        message = f"found --set {', --set '.join(map(repr, names))} and {len(paths)} paths"
+        raise UsageError(message, "write --set NAME REF OUT for each set, with as many OUT and another NAME for each")
     parts = [paths[start : start + share] for start in range(0, len(paths), share)]
     return [DataSet(name, part[0], list(part[1:])) for name, part in zip(names, parts, strict=True)]
 

@@ -60,10 +60,8 @@ def check_space(folder: Path, size: int) -> None:
     """Raises SrganError if less than `size` bytes are free on the disk of this folder, which may not exist yet."""
     free = shutil.disk_usage(_existing(folder)).free
     if free < size:
-        raise SrganError(
-            f"up to {format_bytes(size)} are needed in {folder}, found {format_bytes(free)} free",
-            "free some space or choose another folder",
-        )
+        message = f"up to {format_bytes(size)} are needed in {folder}, found {format_bytes(free)} free"
+        raise SrganError(message, "free some space or choose another folder")
 
 
 def format_bytes(size: float) -> str:

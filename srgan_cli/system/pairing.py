@@ -63,9 +63,8 @@ def pair_by_name(reference: Path, candidate: Path, *, template: str = "") -> Pai
     if reference.is_file() and candidate.is_file():
         return Pairing([(reference.stem, reference, candidate)], [], [])
     if reference.is_file() != candidate.is_file():
-        raise SrganError(
-            f"{reference} and {candidate}: one is a file and the other a folder", "name two files or two folders"
-        )
+        message = f"{reference} and {candidate}: one is a file and the other a folder"
+        raise SrganError(message, "name two files or two folders")
     return _pair_folders(reference, candidate, parsed)
 
 
@@ -90,10 +89,8 @@ def _pair_folders(reference: Path, candidate: Path, template: PairTemplate | Non
     matches = _match_template(left, right, template) if template else _match_names(left, right)
     for name, found in matches.items():
         if len(found) > 1:
-            raise SrganError(
-                f"{left[name]} has two partners: {right[found[0]]} and {right[found[1]]}",
-                "say which with --pair, such as --pair '{stem}_x4'",
-            )
+            message = f"{left[name]} has two partners: {right[found[0]]} and {right[found[1]]}"
+            raise SrganError(message, "say which with --pair, such as --pair '{stem}_x4'")
     partners = {name: found[0] for name, found in matches.items()}
     _check_unshared(partners, left, right)
     if not partners:
@@ -132,10 +129,8 @@ def _check_unshared(partners: dict[str, str], left: dict[str, Path], right: dict
     owners: dict[str, str] = {}
     for name, partner in partners.items():
         if partner in owners:
-            raise SrganError(
-                f"{right[partner]} is the partner of both {left[owners[partner]]} and {left[name]}",
-                "say which with --pair, such as --pair '{stem}_x4={stem}'",
-            )
+            message = f"{right[partner]} is the partner of both {left[owners[partner]]} and {left[name]}"
+            raise SrganError(message, "say which with --pair, such as --pair '{stem}_x4={stem}'")
         owners[partner] = name
 
 

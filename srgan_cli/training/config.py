@@ -70,7 +70,7 @@ class TrainConfig(Settings):
         expect(not data.pair or bool(data.low), "pair needs low: name the folder of partners")
         expect(not (data.low and data.unpaired), "low and unpaired exclude each other")
         expect(
-            data.batch > 1 or self.high_patch > 16,
+            data.batch > 1 or data.patch * self.scale > 16,
             "one patch of at most 16 pixels is too small for the discriminator: enlarge the batch or the patch",
         )
         name = self.run.name
@@ -97,11 +97,6 @@ class TrainConfig(Settings):
             )
             seen = bool(named) or data.bands == 3 or not self.loss.perceptual_weight
             expect(seen, "the perceptual loss sees three bands: name them with --rgb-bands, or set its weight to 0")
-
-    @property
-    def high_patch(self) -> int:
-        """Side of the high-resolution patches in pixels."""
-        return self.data.patch * self.scale
 
     @property
     def phase_ends(self) -> dict[str, float]:

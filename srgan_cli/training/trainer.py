@@ -51,9 +51,7 @@ class Trainer:
         initial: InitialWeights | None = None,
         world: World = SINGLE_PROCESS,
     ) -> None:
-        self.config = config
-        self.dataset = dataset
-        self.world = world
+        self.config, self.dataset, self.world = config, dataset, world
         self.folder = (RunFolder if world.is_main else NullRunFolder).of(config.run)
         self.compute = ComputeContext.for_device(world.device(config.run.device), config.optim.precision)
         self.device = self.compute.device
@@ -303,14 +301,11 @@ class Trainer:
         try:
             self._load_checkpoint(state)
         except (KeyError, RuntimeError, ValueError, TypeError) as error:
-            raise WeightsError(
-                f"the checkpoint in {run} does not match its settings: {error}", "start a new run"
-            ) from error
+            message = f"the checkpoint in {run} does not match its settings: {error}"
+            raise WeightsError(message, "start a new run") from error
         if state.get("data") != self.dataset.digest:
-            raise UsageError(
-                f"the pictures in {self.config.data.folder_names} are not those with which the run started",
-                "restore them, or start a new run from its weights with --init-from",
-            )
+            message = f"the pictures in {self.config.data.folder_names} are not those with which the run started"
+            raise UsageError(message, "restore them, or start a new run from its weights with --init-from")
         if self.progress.fraction >= 1:
             raise UsageError(f"the run in {run} is finished", "extend it with a larger --time or --steps")
         if self.learned_degradation and self.progress.phase != DEGRADATION:

@@ -9,8 +9,7 @@ from torch import Tensor
 
 from srgan_cli.errors import SrganError, is_out_of_memory
 from srgan_cli.networks import Generator
-from srgan_cli.networks.generators.base import pad_to_grid
-from srgan_cli.upscaling.wrapper import WrappedGenerator
+from srgan_cli.networks.generators.base import WrappedGenerator, pad_to_grid
 
 _MAX_SHAPES = 4
 

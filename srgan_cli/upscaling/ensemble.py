@@ -3,8 +3,7 @@
 import torch
 from torch import Tensor
 
-from srgan_cli.networks.generators.base import pad_to_grid
-from srgan_cli.upscaling.wrapper import WrappedGenerator
+from srgan_cli.networks.generators.base import WrappedGenerator, pad_to_grid
 
 
 class SelfEnsemble(WrappedGenerator):

@@ -7,8 +7,8 @@ from torch import Tensor
 
 from srgan_cli.errors import SrganError, UsageError
 from srgan_cli.networks import Generator
+from srgan_cli.networks.generators.base import WrappedGenerator
 from srgan_cli.system.devices import has_fast
-from srgan_cli.upscaling.wrapper import WrappedGenerator
 
 INFERENCE_DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 

@@ -29,10 +29,8 @@ class Size:
         """Return the factor for a picture of this size.  Raises UsageError unless it is 1 to LARGEST_SCALE."""
         factor = min(self.width / width, self.height / height)
         if not 1 <= factor <= LARGEST_SCALE:
-            raise UsageError(
-                f"{width} x {height} would have to grow {factor:.3g} times to fit {self.width} x {self.height}",
-                f"give a size that is 1 to {LARGEST_SCALE} times the picture's",
-            )
+            message = f"{width} x {height} would have to grow {factor:.3g} times to fit {self.width} x {self.height}"
+            raise UsageError(message, f"give a size that is 1 to {LARGEST_SCALE} times the picture's")
         return factor
 
 

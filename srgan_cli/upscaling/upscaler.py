@@ -90,14 +90,10 @@ class Upscaler:
         Raises UsageError for a seed if the generator takes no noise."""
         if seed is not None and not generator.noise:
             raise UsageError(f"{name or 'the generator'} takes no noise: a seed changes nothing", "leave --seed out")
-        self.name, self.sha256, self.value_range = name, sha256, value_range
-        self.seed = seed
-        self.generator = generator.to(device).eval()
-        self.generator.to(memory_format=generator.memory_format)
-        self.device = device
-        self.policy = policy or TilePolicy()
-        self.scale = generator.scale
-        self.kernel = KERNELS["bicubic"]
+        self.name, self.sha256, self.value_range, self.seed = name, sha256, value_range, seed
+        self.generator = generator.to(device).to(memory_format=generator.memory_format).eval()
+        self.device, self.policy = device, policy or TilePolicy()
+        self.scale, self.kernel = generator.scale, KERNELS["bicubic"]
         self.compiled = next((part for part in generator.modules() if isinstance(part, CompiledGenerator)), None)
         self.transfer = TileTransfer(self.generator, device)
         self.max_input_pixels = inf
@@ -130,29 +126,21 @@ class Upscaler:
         chosen = pick_device(device)
         if model in KERNELS:
             half = precision not in ("auto", "fp32")
-            _reject_network_options(
-                str(model), strength=strength is not None, self_ensemble=self_ensemble, precision=half, compile=compile
-            )
-            return cls._from_kernel(str(model), chosen, policy, seed)
+            given = {"strength": strength is not None, "self-ensemble": self_ensemble, "precision": half}
+            for option, is_given in {**given, "compile": compile}.items():
+                if is_given:
+                    raise UsageError(f"{model} is not a network", f"leave --{option} out")
+            return cls._from_kernel(str(model), chosen, policy or TilePolicy(), seed)
         path = model if isinstance(model, Path) else find_weights(model, scale)
         generator, card = interpolate(path, strength)
         built = compile_generator(generator, chosen) if compile else generator
         running = with_precision(SelfEnsemble(built) if self_ensemble else built, chosen, precision)
-        return cls(
-            running,
-            chosen,
-            policy=policy,
-            name=card.name,
-            seed=seed,
-            sha256=digest(path),
-            value_range=card.value_range,
-            warn=warn,
-        )
+        origin = partial(cls, name=card.name, sha256=digest(path), value_range=card.value_range)
+        return origin(running, chosen, policy=policy, seed=seed, warn=warn)
 
     @classmethod
-    def _from_kernel(cls, name: str, device: torch.device, policy: TilePolicy | None, seed: int | None) -> "Upscaler":
+    def _from_kernel(cls, name: str, device: torch.device, policy: TilePolicy, seed: int | None) -> "Upscaler":
         """Return an Upscaler that resamples and has no weights."""
-        policy = policy or TilePolicy()
         small = replace(policy, size=min(policy.size, _RESAMPLING_TILE), working_memory=_RESAMPLING_MEMORY)
         upscaler = cls(Identity(), device, policy=small, name=name, seed=seed)
         upscaler.scale, upscaler.kernel = _RESAMPLING_SCALE, KERNELS[name]
@@ -231,9 +219,8 @@ class Upscaler:
         """
         header, geometry = stream.header, plan.geometry
         if header.dtype.kind != "f" and header.pixels.dtype == torch.float64 and not self.is_kernel:
-            raise PictureError(
-                "its integers exceed 24 bits, and a network computes with 24", "take -m bicubic, lanczos or nearest"
-            )
+            message = "its integers exceed 24 bits, and a network computes with 24"
+            raise PictureError(message, "take -m bicubic, lanczos or nearest")
         bands = partial(self._bands, stream, geometry, plan.tile_sides, progress)
         return ImageStream(header.with_size(0, geometry.target_width), geometry.target_height, bands)
 
@@ -309,7 +296,9 @@ class Upscaler:
         self, stream: ImageStream, geometry: Geometry, tile_sides: tuple[int, int], progress: Progress | None
     ) -> Iterator[Picture]:
         """Yield the result, one row of tiles after the other."""
-        self._expect_window(geometry)
+        if self.compiled and geometry.side:
+            height, width = geometry.window_size
+            self.compiled.expect_shape(height, width, whole=height < geometry.height and width < geometry.width)
         row_buffer, counter = RowBuffer(self._input_rows(stream)), PictureProgress(stream, progress)
         # On a GPU a layer that returns is not computed, and a hook in a compiled network would compile it again.
         reports_layers = progress and self.device.type == "cpu" and not self.compiled
@@ -336,18 +325,7 @@ class Upscaler:
         noise, is_nearest = self.generator.noise, self.is_kernel and self.kernel is KERNELS["nearest"]
         return input_rows(stream, 0 if self.seed is None else noise, self.seed or 0, keep_colours=is_nearest)
 
-    def _expect_window(self, geometry: Geometry) -> None:
-        if self.compiled and geometry.side:
-            height, width = geometry.window_size
-            self.compiled.expect_shape(height, width, whole=height < geometry.height and width < geometry.width)
-
     def _learn_limit(self, geometry: Geometry, max_side: int) -> None:
         """Remember that memory ran out for tiles whose output has a side longer than `max_side`."""
         area = input_area((max_side, max_side), (geometry.height, geometry.width), geometry.max_halo)
         self.max_input_pixels = min(self.max_input_pixels, area)
-
-
-def _reject_network_options(name: str, **given: bool) -> None:
-    """Raise UsageError for an option that has no effect because a kernel replaces the network."""
-    for option in (option for option, is_given in given.items() if is_given):
-        raise UsageError(f"{name} is not a network", f"leave --{option.replace('_', '-')} out")

@@ -40,9 +40,8 @@ def load_backbone(name: str, path: Path | None = None) -> Backbone:
     try:
         backbone.load_state_dict({key: value.float() for key, value in tensors.items() if key in wanted})
     except (RuntimeError, AttributeError) as error:
-        raise WeightsError(
-            f"{path or DOWNLOAD_URLS[name]} does not contain the features of {name}", "use another file"
-        ) from error
+        message = f"{path or DOWNLOAD_URLS[name]} does not contain the features of {name}"
+        raise WeightsError(message, "use another file") from error
     return backbone.eval().requires_grad_(False)
 
 

@@ -129,21 +129,19 @@ def _add(source: str, name: str, remote: RemoteFile, known: CachedFile | None, p
     except WeightsError:
         discard(part)
         raise
-    _write_record(entry)  # before the file appears: a file without a pin is never used
+    with atomic_write(_entry_folder(source) / _RECORD) as temporary:  # first: a file without a pin is never used
+        temporary.write_text(json.dumps(asdict(entry), indent=2) + "\n", encoding="utf8")
     commit(part, entry.path)
     return entry
 
 
 def _check_pin(entry: CachedFile, known: CachedFile | None, remote: RemoteFile) -> None:
     if known and known.sha256 != entry.sha256:
-        raise WeightsError(
-            f"{entry.source} has changed: sha256 {entry.sha256}, at the first download {known.sha256}",
-            f"to accept the new version, delete {entry.path.parent}",
-        )
+        message = f"{entry.source} has changed: sha256 {entry.sha256}, at the first download {known.sha256}"
+        raise WeightsError(message, f"to accept the new version, delete {entry.path.parent}")
     if remote.sha256 not in ("", entry.sha256):
-        raise WeightsError(
-            f"{entry.source} has sha256 {entry.sha256}, its repository states {remote.sha256}", "try again"
-        )
+        message = f"{entry.source} has sha256 {entry.sha256}, its repository states {remote.sha256}"
+        raise WeightsError(message, "try again")
 
 
 def _read_record(folder: Path) -> CachedFile | None:
@@ -152,9 +150,8 @@ def _read_record(folder: Path) -> CachedFile | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError, TypeError) as error:
-        raise WeightsError(
-            f"cannot read {folder / _RECORD}: {error}", f"delete {folder} to download the file again"
-        ) from error
+        message = f"cannot read {folder / _RECORD}: {error}"
+        raise WeightsError(message, f"delete {folder} to download the file again") from error
 
 
 def _read_records() -> dict[Path, CachedFile | WeightsError | None]:
@@ -167,16 +164,9 @@ def _read_records() -> dict[Path, CachedFile | WeightsError | None]:
     return records
 
 
-def _write_record(entry: CachedFile) -> None:
-    with atomic_write(_entry_folder(entry.source) / _RECORD) as temporary:
-        temporary.write_text(json.dumps(asdict(entry), indent=2) + "\n", encoding="utf8")
-
-
 def _verify(entry: CachedFile) -> CachedFile:
     found = digest(entry.path)
     if found != entry.sha256:
-        raise WeightsError(
-            f"{entry.path} has changed since the download: sha256 {found}, expected {entry.sha256}",
-            "delete it to download it again",
-        )
+        message = f"{entry.path} has changed since the download: sha256 {found}, expected {entry.sha256}"
+        raise WeightsError(message, "delete it to download it again")
     return entry

@@ -41,11 +41,12 @@ def locate(source: str, *, offline: bool = False) -> RemoteFile:
         raise UsageError(f"cannot read {source}: {error}", _FORM) from error
     if offline and not isinstance(copy, str):
         raise UsageError(f"{source} is not in the cache", "to download it, omit --offline and unset HF_HUB_OFFLINE")
+    large = {file.rfilename: file.lfs for file in (info and info.siblings) or []}.get(path)  # of Git LFS
     return RemoteFile(
         url,
         build_hf_headers(library_name="srgan", library_version=__version__),
         licence=str(getattr(info and info.card_data, "license", None) or ""),
-        sha256=_stated_sha256(info, path),
+        sha256=str(large.sha256) if large else "",
         local_copy=Path(copy) if isinstance(copy, str) else None,
     )
 
@@ -74,9 +75,3 @@ def _model_info(endpoint: str, repository: str, revision: str) -> Any:
         raise WeightsError(f"{repository} has no revision {revision}", "check the name of the revision") from error
     except Exception:  # errors of several HTTP clients without a common class; the download then states the reason
         return None
-
-
-def _stated_sha256(info: Any, path: str) -> str:
-    """The SHA-256 of a large file (Git LFS); "" for others."""
-    files = {file.rfilename: file.lfs for file in (info and info.siblings) or []}
-    return str(files[path].sha256) if files.get(path) else ""

@@ -28,15 +28,11 @@ def interpolate(path: Path, strength: float | None = None) -> tuple[Generator, W
         return generator, card
     if not card.counterpart:
         raise UsageError(f"{card.name} has no fidelity counterpart to interpolate with", "omit --strength")
-    fidelity, other = load_weights(_find_counterpart(path, card))
+    beside = path.with_name(f"{card.counterpart}{SAFETENSORS}")
+    fidelity, other = load_weights(beside if beside.is_file() else find_weights(card.counterpart))
     if (other.architecture, other.config) != (card.architecture, card.config):
         raise WeightsError(f"{other.name} and {card.name} have different architectures or settings", "omit --strength")
     for adversarial, plain in zip(generator.state_dict().values(), fidelity.state_dict().values(), strict=True):
         if adversarial.is_floating_point():
             adversarial.copy_(torch.lerp(plain, adversarial, share))
     return generator, card
-
-
-def _find_counterpart(path: Path, card: WeightsCard) -> Path:
-    beside = path.with_name(f"{card.counterpart}{SAFETENSORS}")
-    return beside if beside.is_file() else find_weights(card.counterpart)

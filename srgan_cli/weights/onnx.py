@@ -37,9 +37,8 @@ def export_onnx(generator: Generator, path: Path) -> float:
             _write(generator, temporary)
         except Exception as error:  # networks that depend on sizes fail in many ways
             reason = shorten(str(error), 160)
-            raise SrganError(
-                f"this network cannot be exported with free sizes: {reason}", "try another model"
-            ) from error
+            message = f"this network cannot be exported with free sizes: {reason}"
+            raise SrganError(message, "try another model") from error
         difference = max(_difference(generator, temporary, size) for size in _CHECKED_SIZES)
         if not difference <= LARGEST_DIFFERENCE:
             raise SrganError(f"the exported model differs from torch by {difference:.3g}", "try another model")
@@ -87,10 +86,8 @@ def _run(path: Path, pictures: Tensor) -> Tensor:
         (found,) = session.run([OUTPUT], {INPUT: pictures.numpy()})
     except Exception as error:  # the classes of onnxruntime have no common base
         size = f"{pictures.shape[3]} x {pictures.shape[2]}"
-        raise SrganError(
-            f"the exported model fails for {size} pixels: {shorten(str(error), 120)}",
-            "this network cannot be exported with free sizes: try another model",
-        ) from error
+        message = f"the exported model fails for {size} pixels: {shorten(str(error), 120)}"
+        raise SrganError(message, "this network cannot be exported with free sizes: try another model") from error
     return torch.from_numpy(found)
 
 

@@ -94,10 +94,8 @@ def _probe(session: Any, path: Path, shape: tuple[int, int]) -> float:
     try:
         made = _run(session, given.name, np.zeros((1, 3, *shape), _DTYPES[given.type]))
     except Exception as error:  # onnxruntime's own, of no common class
-        raise WeightsError(
-            f"{path} does not take RGB pictures of any size: {shorten(str(error), 120)}",
-            "export it with dynamic height and width",
-        ) from error
+        message = f"{path} does not take RGB pictures of any size: {shorten(str(error), 120)}"
+        raise WeightsError(message, "export it with dynamic height and width") from error
     scale = made.shape[-1] / shape[-1]
     return scale if made.shape == (1, 3, round(shape[0] * scale), round(shape[1] * scale)) else 0
 

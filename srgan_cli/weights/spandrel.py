@@ -83,9 +83,8 @@ def build_spandrel(tensors: dict[str, Any], source: str) -> SpandrelGenerator:
     spandrel = _import_spandrel(source)
     descriptor = _recognise(spandrel, tensors, source)
     if not isinstance(descriptor, spandrel.ImageModelDescriptor):
-        raise WeightsError(
-            f"{source} is an inpainting model and needs a mask", "use a model for upscaling or restoration"
-        )
+        message = f"{source} is an inpainting model and needs a mask"
+        raise WeightsError(message, "use a model for upscaling or restoration")
     if descriptor.input_channels != descriptor.output_channels or descriptor.input_channels not in (1, 3, 4):
         channels = f"{descriptor.input_channels} to {descriptor.output_channels} channels"
         raise WeightsError(f"{source} converts {channels}, expected 1, 3 or 4 of both", "use other weights")
@@ -104,9 +103,8 @@ def check_trainable(generator: SpandrelGenerator, name: str) -> None:
     except Exception:  # some networks need more than a picture, and each fails in its own way
         trainable = False
     if not trainable:
-        raise UsageError(
-            f"{copied.architecture.removeprefix(PREFIX)} networks cannot be trained by srgan", "use another file"
-        )
+        message = f"{copied.architecture.removeprefix(PREFIX)} networks cannot be trained by srgan"
+        raise UsageError(message, "use another file")
 
 
 def read_tensors(path: Path) -> dict[str, Any]:
@@ -140,9 +138,8 @@ def _recognise(spandrel: Any, tensors: dict[str, Any], source: str) -> Any:
         raise WeightsError(f"{source} has no known architecture", hint) from error
     except Exception as error:  # each architecture fails in its own way on tensors that do not fit it
         reason = shorten(str(error), 160)
-        raise WeightsError(
-            f"{source} does not match the architecture that it resembles: {reason}", "download it again"
-        ) from error
+        message = f"{source} does not match the architecture that it resembles: {reason}"
+        raise WeightsError(message, "download it again") from error
 
 
 def _pickle_error(path: Path, error: UnpicklingError) -> WeightsError:

@@ -5,7 +5,7 @@ import shutil
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import chain, count
 from pathlib import Path, PurePath
 from threading import Event
@@ -87,14 +87,14 @@ class Studio:
     def __init__(self, *, device: str = "auto", max_pixels: int | None = None) -> None:
         """`max_pixels` limits each picture; see `open_pictures` for None."""
         self.device, self.max_pixels = device, max_pixels
-        self.upscaler = lru_cache(maxsize=_KEPT_UPSCALERS)(self._load)
+        self.upscaler = lru_cache(maxsize=_KEPT_UPSCALERS)(partial(Upscaler.load, device=device))
 
     def enlarge(self, sources: Sequence[Path], choice: Choice, job: Job, progress: Progress) -> list[TaskResult]:
         """A result for each picture; a failed one says why.  `progress` is called with the work done and all of it.
 
         Raises SrganError for a choice that does not fit, and when the job is cancelled.
         """
-        upscaler = self.upscaler(choice.model, choice.scale, choice.strength)
+        upscaler = self.upscaler(choice.model, scale=choice.scale, strength=choice.strength)
         naming = Naming(_NAME, choice.suffix, choice.scale or upscaler.scale, upscaler.name)
         options = UpscaleOptions(
             scale=choice.scale, max_pixels=self.max_pixels, overwrite="overwrite", encoding=choice.encoding
@@ -112,9 +112,6 @@ class Studio:
             if job.cancelled.is_set():
                 raise SrganError("cancelled", "press Enlarge to start again")
         return results
-
-    def _load(self, model: str, scale: float | None = None, strength: float | None = None) -> Upscaler:
-        return Upscaler.load(model, device=self.device, scale=scale, strength=strength)
 
 
 def _tasks(sources: Sequence[Path], folder: Path, naming: Naming) -> list[Task]:

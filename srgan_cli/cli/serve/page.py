@@ -202,7 +202,11 @@ def _shown(results: Sequence[TaskResult], job: Job) -> tuple[Any, ...]:
     if not done and results[0].error:
         raise results[0].error
     targets = [Path(str(result.task.target)) for result in done]
-    written = [target.with_name(name) for target, result in zip(targets, done, strict=True) for name in _names(result)]
+    written = [
+        target.with_name(name)
+        for target, result in zip(targets, done, strict=True)
+        for name in (target.name, *result.sidecars)
+    ]
     pairs = [
         (target.name, tuple(map(str, previews(Path(str(result.task.source)), target))))
         for result, target in zip(done, targets, strict=True)
@@ -210,11 +214,6 @@ def _shown(results: Sequence[TaskResult], job: Job) -> tuple[Any, ...]:
     files = [archive(written, job.folder / "srgan.zip"), *written] if len(written) > 1 else written
     names = gr.Radio([name for name, _ in pairs], value=pairs[0][0], visible=len(pairs) > 1)
     return [*map(str, files)], pairs[0][1], names, pairs, "\n".join(_said(results))
-
-
-def _names(result: TaskResult) -> tuple[str, ...]:
-    """The names of the files of a result: the picture, and files beside it, such as its georeference."""
-    return result.task.target.name, *result.sidecars
 
 
 def _said(results: Sequence[TaskResult]) -> Iterator[str]:

@@ -71,7 +71,8 @@ def _config(context: typer.Context, recipe: Path | None, length: dict[str, Any],
     settings = _defaults(context, read_recipe(recipe) if recipe else {})
     if verbose:
         _warn_of_former_names(context, recipe)
-    settings |= _former_options(context)
+    former = [name for name in _FORMER_OPTIONS if given_options(context, name)]
+    settings |= {_FORMER_OPTIONS[name]: context.params[name] for name in former}
     settings |= {key: context.params[key] for key in _SETTINGS if given_options(context, key)} | length
     settings.setdefault("name", f"srgan-x{settings.get('scale', TrainConfig.scale)}")
     if "bands" in settings:
@@ -108,12 +109,6 @@ def _band_count(text: str | int, data: Sequence[str]) -> int:
     return int(text)
 
 
-def _former_options(context: typer.Context) -> dict[str, Any]:
-    return {
-        current: context.params[former] for former, current in _FORMER_OPTIONS.items() if given_options(context, former)
-    }
-
-
 def _warn_of_former_names(context: typer.Context, recipe: Path | None) -> None:
     """Print the current names of options and settings that were given by their former ones."""
     from srgan_cli.cli.console import warn
@@ -142,7 +137,5 @@ def _refuse_settings(context: typer.Context) -> None:
     free = (*_CHANGEABLE, "run", "time", "steps", "max_pixels", "resume", "debug", "no_config")
     names = [parameter.name for parameter in context.command.params if parameter.name and parameter.name not in free]
     if fixed := given_options(context, *names):
-        raise UsageError(
-            f"a resumed run keeps its settings, found {', '.join(fixed)}",
-            "only DATA, --held-out, --time, --steps, --max-pixels, --device and --log may change",
-        )
+        message = f"a resumed run keeps its settings, found {', '.join(fixed)}"
+        raise UsageError(message, "only DATA, --held-out, --time, --steps, --max-pixels, --device and --log may change")

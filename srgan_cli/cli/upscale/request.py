@@ -42,29 +42,25 @@ _TILING_OPTIONS = {"tile", "max_memory", "verify_tiles"}
 class UpscalerFactory:
     """Loads the upscaler, in this process or in another one."""
 
+    arguments: UpscaleArguments
+    """The options of the network, such as --strength."""
     model: str
     """What `-m` takes; AUTOMATIC for the default weights, and PHOTO for files of lossy formats."""
-    offline: bool
     policy: TilePolicy
-    scale: float | None
-    strength: float | None
-    seed: int | None
-    self_ensemble: bool
-    precision: str
-    compile: bool
 
     def __call__(self, device: str) -> Upscaler:
         """The upscaler on a device.  Raises SrganError as Upscaler.load does."""
+        given = self.arguments
         return Upscaler.load(
-            resolve_model(DEFAULT_MODEL if self.model == AUTOMATIC else self.model, self.offline),
+            resolve_model(DEFAULT_MODEL if self.model == AUTOMATIC else self.model, given.offline),
             device=device,
             policy=self.policy,
-            scale=self.scale,
-            strength=self.strength,
-            seed=self.seed,
-            self_ensemble=self.self_ensemble,
-            precision=self.precision,
-            compile=self.compile,
+            scale=given.scale,
+            strength=given.strength,
+            seed=given.seed,
+            self_ensemble=given.self_ensemble,
+            precision=given.precision,
+            compile=given.compile,
             warn=warn,
         )
 
@@ -104,17 +100,7 @@ class UpscaleRequest:
             naming=Naming(arguments.name, "" if is_raw_video else suffix_of(arguments.form)),
             options=_options(arguments),
             video=_video_options(arguments),
-            factory=UpscalerFactory(
-                model=_model(arguments),
-                offline=arguments.offline,
-                policy=policy,
-                scale=arguments.scale,
-                strength=arguments.strength,
-                seed=arguments.seed,
-                self_ensemble=arguments.self_ensemble,
-                precision=arguments.precision,
-                compile=arguments.compile,
-            ),
+            factory=UpscalerFactory(arguments=arguments, model=_model(arguments), policy=policy),
         )
 
     @property
@@ -159,7 +145,8 @@ class UpscaleRequest:
     def upscaler(self, world: World) -> Upscaler:
         """The upscaler of this process.  Where only workers enlarge, it serves for the model's name and scale."""
         if self.has_workers:
-            return replace(self.factory, precision="auto", compile=False)("cpu")
+            plain = replace(self.arguments, precision="auto", compile=False)
+            return replace(self.factory, arguments=plain)("cpu")
         return self.factory(world.device(self.arguments.device))
 
     def worker_spec(

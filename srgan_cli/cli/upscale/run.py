@@ -41,7 +41,7 @@ def run(request: UpscaleRequest) -> None:
     spooled = spool_stdio(request.inputs, request.out, request.naming.suffix)
     with spooled as files, world.join(arguments.device) as store, ray:
         upscaler = request.upscaler(world)
-        naming = replace(request.naming, scale=request.factory.scale or upscaler.scale, model=request.name(upscaler))
+        naming = replace(request.naming, scale=request.arguments.scale or upscaler.scale, model=request.name(upscaler))
         plan = world.broadcast(_plan(request, files, naming, listed) if world.is_main else BatchPlan([]))
         spec = request.worker_spec(upscaler, plan.folder, naming.scale)
         start_workers = partial(_start_workers, request, upscaler)

@@ -293,9 +293,8 @@ def check_size(path: Path, height: int, width: int) -> None:
     name = output_format(path)
     limit = FORMAT_CAPABILITIES[name].largest_side
     if limit and max(height, width) > limit:
-        raise PictureError(
-            f"{name} stores at most {limit} pixels a side, the picture is {width} x {height}", "write a .png or .tif"
-        )
+        message = f"{name} stores at most {limit} pixels a side, the picture is {width} x {height}"
+        raise PictureError(message, "write a .png or .tif")
 
 
 def register_plugin(path: Path, head: bytes) -> None:

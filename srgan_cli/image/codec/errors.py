@@ -62,8 +62,9 @@ def translate_errors(path: Path) -> Iterator[None]:
     except UnidentifiedImageError as error:
         raise _unidentified(path) from error
     except Image.DecompressionBombError as error:
+        message = "{path} has a frame with more pixels than Pillow's own limit ({limit})"
         raise PictureError(
-            "{path} has a frame with more pixels than Pillow's own limit ({limit})",
+            message,
             "convert it to PNG or JPEG, or raise PIL.Image.MAX_IMAGE_PIXELS",
             path=path,
             limit=2 * (Image.MAX_IMAGE_PIXELS or 0),
@@ -73,13 +74,9 @@ def translate_errors(path: Path) -> Iterator[None]:
     except _DAMAGE_ERRORS as error:
         system = getattr(error, "strerror", None)
         hint = "check the path" if system else "the file is damaged or incomplete: copy or download it again"
-        reason = system or _own_words(error) or "it is damaged"
+        speaks = isinstance(error, _DECODER_ERRORS) and not _PYTHON.search(str(error))  # not Python itself
+        reason = system or (str(error) if speaks else "") or "it is damaged"
         raise PictureError("cannot read {path}: {reason}", hint, path=path, reason=reason) from error
-
-
-def _own_words(error: Exception) -> str:
-    """What a decoder says; empty for messages of Python itself."""
-    return "" if _PYTHON.search(str(error)) or not isinstance(error, _DECODER_ERRORS) else str(error)
 
 
 def _unidentified(path: Path) -> PictureError:

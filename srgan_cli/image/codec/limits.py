@@ -13,12 +13,9 @@ def check_max_pixels(path: Path, height: int, width: int, *, max_pixels: int | N
     """Raises PictureError for more than `max_pixels` pixels; None means DEFAULT_MAX_PIXELS."""
     limit = max_pixels or DEFAULT_MAX_PIXELS
     if height * width > limit:
+        message = "{path} has {count} pixels, more than --max-pixels ({limit})"
         raise PictureError(
-            "{path} has {count} pixels, more than --max-pixels ({limit})",
-            "raise --max-pixels if you trust the file",
-            path=path,
-            count=height * width,
-            limit=limit,
+            message, "raise --max-pixels if you trust the file", path=path, count=height * width, limit=limit
         )
 
 

@@ -116,6 +116,26 @@ class Rows:
         return result
 
 
+def opaque(dtype: np.dtype[Any]) -> int:
+    """The value of full alpha: the largest integer, or 1 of floats."""
+    return 1 if dtype.kind == "f" else int(np.iinfo(dtype).max)
+
+
+def add_mask(values: Values, mask: Values) -> Values:
+    """The values with a last channel that is opaque where the mask (H, W, 1) is not 0."""
+    return np.concatenate([values, np.where(mask > 0, opaque(values.dtype), 0).astype(values.dtype)], axis=2)
+
+
+def divide_by_alpha(values: Values, alpha: int) -> Values:
+    """The values with all channels divided by that of this index, but alpha itself."""
+    top = opaque(values.dtype)
+    opacity = values[..., [alpha]] / top
+    divided = values / np.where(opacity > 0, opacity, 1)
+    divided[..., alpha] = values[..., alpha]
+    rounded = divided if values.dtype.kind == "f" else np.rint(divided).clip(0, top)
+    return rounded.astype(values.dtype)
+
+
 def band_rows(width: int, channels: int) -> int:
     """The number of rows of a band, a multiple of BAND_GRID: at most about 4 MB as floats, if that is one BAND_GRID."""
     fitting: int = min(_BAND_BYTES // (4 * channels * width), _BAND_ROWS)

@@ -68,7 +68,7 @@ def open_reader(path: Path, *, max_pixels: int | None = None) -> Iterator[ImageR
             return
         png = headers.read_png_header(file)
         if png is not None and png.is_plain:
-            yield PngReader(path, png)
+            yield _PngReader(path, png)
             return
         register_plugin(path, head)
         jxl = _read_jxl_header(path, max_pixels) if head.startswith(JXL_SIGNATURES) else None
@@ -83,7 +83,7 @@ def open_reader(path: Path, *, max_pixels: int | None = None) -> Iterator[ImageR
             yield other
             return
         with image:
-            yield PillowReader(path, source, image, jxl, notes)
+            yield _PillowReader(path, source, image, jxl, notes)
         check_unchanged(path, stamp)
 
 
@@ -93,7 +93,7 @@ def _read_jxl_header(path: Path, max_pixels: int | None) -> headers.JxlHeader:
     return header
 
 
-class PngReader(ImageReader):
+class _PngReader(ImageReader):
     """A still PNG of 8 or 16 bits without a palette, which libvips decodes in bands."""
 
     format = "PNG"
@@ -104,12 +104,10 @@ class PngReader(ImageReader):
         self.metadata, self.notes = finish(*png.read_metadata(header.chunks))
 
     def size(self, _: int) -> tuple[int, int]:
-        """Height and width of the picture, upright."""
         height, width = self.header.height, self.header.width
         return (width, height) if self.metadata.orientation >= 5 else (height, width)
 
     def is_streamed(self, _: int) -> bool:
-        """Always."""
         return True
 
     def decode_bytes(self, _: int) -> int:
@@ -117,7 +115,6 @@ class PngReader(ImageReader):
         return self.header.decode_bytes
 
     def read(self, _: int) -> Raster:
-        """The picture, upright."""
         place, dropped = add_sidecars(None, self.path, self.size(0), self.metadata.orientation)
         rows, changes = vips.read(self.path, "PNG", orientation=self.metadata.orientation)
         profile = png.read_profile(self.header.chunks)
@@ -125,7 +122,7 @@ class PngReader(ImageReader):
         return Raster(rows, profile, metadata, notes=(*self.notes, *dropped, *changes))
 
 
-class PillowReader(ImageReader):
+class _PillowReader(ImageReader):
     """Files that only Pillow and its plugins can read."""
 
     def __init__(
@@ -145,9 +142,8 @@ class PillowReader(ImageReader):
         self.pages = self._page_numbers()
         self.count = len(self.pages)
         if self.count > len(self.data):
-            raise PictureError(
-                "{path} states {count} pictures, more than it has bytes", DAMAGED_HINT, path=path, count=self.count
-            )
+            message = "{path} states {count} pictures, more than it has bytes"
+            raise PictureError(message, DAMAGED_HINT, path=path, count=self.count)
         self.found: dict[int, tuple[Metadata, list[str]]] = {}
         self.animated = self.format in _ANIMATED and self.count > 1
         self.redecodes = self.count > 1 and not self.animated
@@ -187,11 +183,9 @@ class PillowReader(ImageReader):
         return (width, height) if self._orientation(index) >= 5 else (height, width)
 
     def decode_bytes(self, index: int) -> int:
-        """The memory that decoding a picture takes."""
         return DECODE_BYTES_PER_PIXEL * prod(self.size(index))
 
     def read(self, index: int) -> Raster:
-        """A picture, upright."""
         stated = self.size(index)
         self._load(index)
         metadata, notes = self._metadata(index)
@@ -209,7 +203,7 @@ class PillowReader(ImageReader):
     def _place(self) -> tuple[Place | None, list[str]]:
         """Where the first picture lies, upright, and a note on what is dropped."""
         size, is_jp2 = self.size(0), self.format == "JPEG2000"
-        place, notes = jp2.read_place(self.path, *size) if is_jp2 else (None, [])
+        place, notes = jp2.read_place(self.data, *size) if is_jp2 else (None, [])
         place, more = add_sidecars(place, self.path, size, self._orientation(0))
         return place, notes + more
 
@@ -221,7 +215,7 @@ class PillowReader(ImageReader):
 
     def _redecode(self, index: int) -> Values:
         with reopen(self.path, self.stamp) as file, open_image(file) as image:
-            reader = PillowReader(self.path, file, image)
+            reader = _PillowReader(self.path, file, image)
             reader._load(index)
             return reader._values(index)[0]
 

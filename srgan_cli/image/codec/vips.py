@@ -140,9 +140,8 @@ def gif_frames(path: Path) -> tuple[tuple[int, int], int]:
     return (image.height, image.width), image.get("n-pages") if image.get_typeof("n-pages") else 1
 
 
-def read_gif(path: Path) -> Iterator[Values]:
-    """The frames of a GIF, each laid over those before it."""
-    height, width = gif_frames(path)[0]
+def read_gif(path: Path, height: int, width: int) -> Iterator[Values]:
+    """The frames of a GIF of this size, each laid over those before it."""
     frames = _load(path, "GIF", 0, "sequential", n=-1)
     with _translate_vips_errors(path):
         region = _import_vips().Region.new(frames)
@@ -330,9 +329,8 @@ def _translate_vips_errors(path: Path) -> Iterator[None]:
         yield
     except (pyvips.Error, UnicodeDecodeError) as error:  # pyvips cannot decode names that are not UTF-8
         reason = _reason(error) if isinstance(error, pyvips.Error) else "it is damaged"
-        raise PictureError(
-            "cannot read {path}: {reason}", "it is damaged or of an unsupported kind", path=path, reason=reason
-        ) from error
+        message = "cannot read {path}: {reason}"
+        raise PictureError(message, "it is damaged or of an unsupported kind", path=path, reason=reason) from error
 
 
 def _reason(error: "pyvips.Error") -> str:

@@ -44,10 +44,8 @@ def to_array(
 
 def _check_dtype(dtype: np.dtype[Any]) -> None:
     if dtype.name not in _DTYPES and dtype.kind != "f":
-        raise UsageError(
-            f"found an array of {dtype.name}, expected uint8, uint16 or floats",
-            "convert it, such as image.astype(numpy.uint8)",
-        )
+        message = f"found an array of {dtype.name}, expected uint8, uint16 or floats"
+        raise UsageError(message, "convert it, such as image.astype(numpy.uint8)")
 
 
 def _check_shape(array: NDArray[Any]) -> None:
@@ -61,7 +59,5 @@ def _check_shape(array: NDArray[Any]) -> None:
         return
     first = array.ndim == 3 and array.shape[0] <= _MAX_CHANNELS
     hint = "give several pictures as a list" if array.ndim == 4 else "for more bands make a Picture of (C, H, W)"
-    raise UsageError(
-        f"found an array of shape {array.shape}, expected (H, W) or (H, W, C) with 1 to 4 channels",
-        "move the channels to the end: image.transpose(1, 2, 0)" if first else hint,
-    )
+    message = f"found an array of shape {array.shape}, expected (H, W) or (H, W, C) with 1 to 4 channels"
+    raise UsageError(message, "move the channels to the end: image.transpose(1, 2, 0)" if first else hint)

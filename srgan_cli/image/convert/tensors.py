@@ -40,10 +40,8 @@ def from_tensor(values: Tensor, value_range: ValueRange | None = None) -> Channe
     _check_shape(values)
     depth = _INTEGER_DEPTHS.get(values.dtype, _FLOAT_DEPTH)
     if depth == _FLOAT_DEPTH and not values.is_floating_point():
-        raise UsageError(
-            f"found a tensor of {str(values.dtype).removeprefix('torch.')}, expected uint8, uint16 or floats",
-            "convert it, such as image.to(torch.uint8)",
-        )
+        message = f"found a tensor of {str(values.dtype).removeprefix('torch.')}, expected uint8, uint16 or floats"
+        raise UsageError(message, "convert it, such as image.to(torch.uint8)")
     if values.layout is not torch.strided or values.is_meta:
         raise UsageError("found a sparse or a meta tensor, expected one with all its values", "image.to_dense()")
     if depth < _FLOAT_DEPTH and value_range is not None:
@@ -90,9 +88,8 @@ def _checked(value_range: ValueRange | None) -> ValueRange:
     except (TypeError, ValueError):
         low = high = 0.0
     if not -torch.inf < low < high < torch.inf:
-        raise UsageError(
-            f"the value_range is {value_range}, expected the value of black and a larger one of white", RANGE_HINT
-        )
+        message = f"the value_range is {value_range}, expected the value of black and a larger one of white"
+        raise UsageError(message, RANGE_HINT)
     return low, high
 
 

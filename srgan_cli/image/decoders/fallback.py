@@ -35,14 +35,14 @@ def open_fallback(path: Path) -> ImageReader | None:
     with path.open("rb") as file:
         head = file.read(_HEAD_BYTES)
     if head.startswith((bmp.SIGNATURE, pam.SIGNATURE)):
-        return WholeReader(path, "BMP" if head.startswith(bmp.SIGNATURE) else "PAM")
+        return _WholeReader(path, "BMP" if head.startswith(bmp.SIGNATURE) else "PAM")
     kind = next((kind for signature, kind in _KINDS.items() if head.startswith(signature)), "")
     kind = "AVIF" if head[4:8] == b"ftyp" else kind
     if kind == "JPEG" and (found := jpeg_process(path.read_bytes())):
         hint = "convert it to a JPEG of 8 bits, or to PNG"
         raise PictureError("{path} is a JPEG {found}, which is not supported", hint, path=path, found=found)
     try:
-        return VipsReader(path, kind) if kind else None
+        return _VipsReader(path, kind) if kind else None
     except PictureError:
         return None
 
@@ -61,7 +61,7 @@ def jpeg_process(data: bytes) -> str:
     return ""
 
 
-class WholeReader(ImageReader):
+class _WholeReader(ImageReader):
     """A picture that is decoded whole."""
 
     def __init__(self, path: Path, kind: str) -> None:
@@ -69,19 +69,16 @@ class WholeReader(ImageReader):
         self.header = _READ_HEADER[kind](self.data)
 
     def size(self, _: int) -> tuple[int, int]:
-        """Height and width."""
         return self.header.height, self.header.width
 
     def decode_bytes(self, index: int) -> int:
-        """The memory of its channels."""
         return _BYTES_PER_PIXEL * prod(self.size(index))
 
     def read(self, _: int) -> Raster:
-        """The picture."""
         return Raster(Rows.from_array(_DECODE[self.format](self.data)), metadata=Metadata(dpi=self.header.dpi))
 
 
-class VipsReader(ImageReader):
+class _VipsReader(ImageReader):
     """A picture that libvips reads.  It does not count as streamed: libvips holds most formats whole."""
 
     def __init__(self, path: Path, kind: str) -> None:
@@ -93,13 +90,10 @@ class VipsReader(ImageReader):
         self.profile = None if changes else fields.profile
 
     def size(self, _: int) -> tuple[int, int]:
-        """Height and width, upright."""
         return self.rows.shape[:2]
 
     def decode_bytes(self, _: int) -> int:
-        """The memory of its values."""
         return prod(self.rows.shape) * self.rows.dtype.itemsize
 
     def read(self, _: int) -> Raster:
-        """The picture, upright."""
         return Raster(self.rows, self.profile, self.metadata, notes=self.notes)

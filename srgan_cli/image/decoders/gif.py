@@ -40,7 +40,7 @@ class GifReader(ImageReader):
     def read(self, index: int) -> Raster:
         """A frame; those before it are decoded, too, unless they have just been read."""
         if index < self.next:
-            self.frames, self.next = vips.read_gif(self.path), 0
+            self.frames, self.next = vips.read_gif(self.path, *self.shape), 0
         for _ in range(self.next, index + 1):
             values = next(self.frames)
         values = values[..., ::3] if self.header.is_grey else values
@@ -55,9 +55,6 @@ class GifReader(ImageReader):
             check_unchanged(self.path, self.stamp)
             yield values
 
-        rows = Rows(values.shape, values.dtype, bands)
-        return Raster(rows, self.header.profile, metadata, self._duration(index), tuple(notes))
-
-    def _duration(self, index: int) -> float:
-        known = self.animated and index < len(self.header.durations)
-        return self.header.durations[index] if known else 0
+        rows, durations = Rows(values.shape, values.dtype, bands), self.header.durations if self.animated else ()
+        duration = durations[index] if index < len(durations) else 0
+        return Raster(rows, self.header.profile, metadata, duration, tuple(notes))

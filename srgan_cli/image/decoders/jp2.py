@@ -3,7 +3,6 @@
 Source: The "GeoTIFF Box" Specification for JPEG 2000 Metadata (GeoJP2), 2004; ISO/IEC 15444-1, annex I.
 """
 
-from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 
@@ -14,10 +13,9 @@ from srgan_cli.image.codec import tiff
 from srgan_cli.image.codec.raster import Values
 from srgan_cli.image.geo.place import Place
 from srgan_cli.image.metadata.exif import PARSE_ERRORS
+from srgan_cli.image.metadata.isobmff import GEOTIFF_BOX, boxes
 
-_GEOTIFF = bytes.fromhex("b14bf8bd083d4b43a5ae8cd7d5a6ce03")
 _GML = b"gml.data"
-_MAX_BYTES = 2**24
 
 
 def read_deep(path: Path, data: bytes, bits: int) -> Values:
@@ -37,12 +35,12 @@ def read_deep(path: Path, data: bytes, bits: int) -> Values:
     return scaled.reshape(*scaled.shape[:2], -1)
 
 
-def read_place(path: Path, height: int, width: int) -> tuple[Place | None, list[str]]:
+def read_place(data: bytes, height: int, width: int) -> tuple[Place | None, list[str]]:
     """Where a picture of this size lies, and a note on what is dropped."""
-    boxes = list(_boxes(path))
-    found = [content[16:] for name, content in boxes if name == b"uuid" and content.startswith(_GEOTIFF)]
+    outer = [box for box in boxes(data) if box[0] != b"jp2c"]
+    found = [content[16:] for name, content in outer if name == b"uuid" and content.startswith(GEOTIFF_BOX)]
     if not found:
-        has_gml = any(name == b"asoc" and _GML in content for name, content in boxes)
+        has_gml = any(name == b"asoc" and _GML in content for name, content in outer)
         return None, ["its GMLJP2 georeference is dropped"] if has_gml else []
     try:
         pages, _ = tiff.pages(BytesIO(found[0]))
@@ -50,17 +48,3 @@ def read_place(path: Path, height: int, width: int) -> tuple[Place | None, list[
     except PARSE_ERRORS:
         place, notes = None, []
     return place, notes if place else ["its georeference is dropped: it is damaged"]
-
-
-def _boxes(path: Path) -> Iterator[tuple[bytes, bytes]]:
-    """Names and contents of the outermost boxes, without that of the pixels."""
-    with path.open("rb") as file:
-        while len(head := file.read(8)) == 8:
-            size, name = int.from_bytes(head[:4], "big"), head[4:]
-            length = int.from_bytes(file.read(8), "big") - 16 if size == 1 else size - 8
-            if name == b"jp2c" or not 0 <= length <= _MAX_BYTES:
-                if size == 0 or length < 0:
-                    return
-                file.seek(length, 1)
-                continue
-            yield name, file.read(length)

@@ -13,7 +13,7 @@ from PIL import Image
 from srgan_cli.errors import PictureError
 from srgan_cli.image.codec.colour import convert_to_srgb
 from srgan_cli.image.codec.pillow import Decoded
-from srgan_cli.image.codec.raster import Values
+from srgan_cli.image.codec.raster import Values, add_mask, divide_by_alpha, opaque
 
 _HINT = "convert it to an uncompressed TIFF of 8 or 16 bits, or to PNG"
 _COLOURS = {"MINISWHITE": 1, "MINISBLACK": 1, "PALETTE": 1, "RGB": 3, "YCBCR": 3, "SEPARATED": 4}
@@ -48,8 +48,7 @@ def decode_samples(path: Path, number: int, mask: int | None = None) -> Values:
     with tifffile.TiffFile(path) as file:
         values = _samples(file.pages[number], path)
         if mask is not None:
-            visible = _samples(file.pages[mask], path) > 0
-            values = np.concatenate([values, np.where(visible, _top(values), 0).astype(values.dtype)], axis=2)
+            values = add_mask(values, _samples(file.pages[mask], path))
     if values.dtype.kind == "c" or (values.dtype.kind in "iu" and values.itemsize > 4):
         raise _unsupported(path, f"samples of the type {values.dtype.name}")
     return values.astype(values.dtype.newbyteorder("="))
@@ -57,7 +56,8 @@ def decode_samples(path: Path, number: int, mask: int | None = None) -> Values:
 
 def _samples(page: Any, path: Path) -> Values:
     try:
-        return _to_channels_last(page.asarray(), page.axes)
+        values = page.asarray()
+        return np.moveaxis(values, 0, -1) if page.axes == "SYX" else values.reshape(*values.shape[:2], -1)
     except _FAILURES as error:
         stored = f"samples of {page.bitspersample} bits, compression {_name(page.compression)}"
         raise _unsupported(path, stored, needs_extra="imagecodecs" in str(error)) from error
@@ -72,10 +72,6 @@ def _unsupported(path: Path, found: str, *, needs_extra: bool = False) -> Pictur
     return PictureError("{path} has {found}, which cannot be read", hint, path=path, found=found)
 
 
-def _to_channels_last(values: Values, axes: str) -> Values:
-    return np.moveaxis(values, 0, -1) if axes == "SYX" else values.reshape(*values.shape[:2], -1)
-
-
 def _to_colours(stored: Values, page: Any, path: Path) -> Decoded:
     """The colours of stored channels, with alpha if there is any."""
     kind, alpha = _name(page.photometric), page.extrasamples[:1] in ((_ASSOCIATED_ALPHA,), (_UNASSOCIATED_ALPHA,))
@@ -85,17 +81,13 @@ def _to_colours(stored: Values, page: Any, path: Path) -> Decoded:
         return (page.colormap.T[stored[..., 0]] // 257).astype(np.uint8), None, []
     values, notes = _to_depth(stored, page.bitspersample, path)
     if kind == "MINISWHITE":
-        values[..., 0] = _top(values) - values[..., 0]
+        values[..., 0] = opaque(values.dtype) - values[..., 0]
     profile = page.iccprofile
     if kind == "SEPARATED":
         return _from_cmyk(values, profile)
     if alpha and page.extrasamples[0] == _ASSOCIATED_ALPHA:
-        values = _unmultiplied(values)
+        values = divide_by_alpha(values, -1)
     return values, profile, notes
-
-
-def _top(values: Values) -> int:
-    return np.iinfo(values.dtype).max if values.dtype.kind in "iu" else 1
 
 
 def _to_depth(values: Values, bits: int, path: Path) -> tuple[Values, list[str]]:
@@ -111,19 +103,10 @@ def _to_depth(values: Values, bits: int, path: Path) -> tuple[Values, list[str]]
 
 def _from_cmyk(values: Values, profile: bytes | None) -> Decoded:
     """RGB of 8 bits."""
-    inks = np.rint(values[..., :4].clip(0, _top(values)) * (255 / _top(values))).astype(np.uint8)
+    top = opaque(values.dtype)
+    inks = np.rint(values[..., :4].clip(0, top) * (255 / top)).astype(np.uint8)
     image = Image.fromarray(np.ascontiguousarray(inks), "CMYK")
     image.info["icc_profile"] = profile
     converted, note = convert_to_srgb(image)
-    return (
-        np.asarray(converted),
-        None,
-        [note, *(["its bits a channel are reduced to 8"] if values.itemsize > 1 else [])],
-    )
-
-
-def _unmultiplied(values: Values) -> Values:
-    alpha = values[..., -1:].astype(np.float32) / _top(values)
-    colours = values[..., :-1] / np.where(alpha > 0, alpha, 1)
-    plain = colours if values.dtype.kind == "f" else np.rint(colours).clip(0, _top(values))
-    return np.concatenate([plain.astype(values.dtype), values[..., -1:]], axis=2)
+    notes = ["its bits a channel are reduced to 8"] if values.itemsize > 1 else []
+    return np.asarray(converted), None, [note, *notes]

@@ -66,9 +66,8 @@ class TiffReader(ImageReader):
         """A page, upright."""
         number, tags = self.pages[index]
         if tiff.depth(tags) > _MOST_BITS:
-            raise PictureError(
-                "{path} states {bits} bits a channel", DAMAGED_HINT, path=self.path, bits=tiff.depth(tags)
-            )
+            message = "{path} states {bits} bits a channel"
+            raise PictureError(message, DAMAGED_HINT, path=self.path, bits=tiff.depth(tags))
         metadata, notes = tiff.read_metadata(self.file, self.pages, index)
         if index == 0:
             place, more = add_sidecars(metadata.place, self.path, self.size(0), tiff.orientation(tags))

@@ -3,7 +3,7 @@
 Source: DICOM PS3.3 2024e, C.7.6.2 (image plane), C.7.6.3 (pixels), C.7.6.16 (functional groups) and C.12.4 (source).
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from srgan_cli.image.codec.raster import Raster
@@ -59,9 +59,9 @@ def enlarge(dataset: "Dataset", height: int, width: int) -> None:
 
     factors = height / dataset.Rows, width / dataset.Columns
     planes = list(_planes(dataset))
-    for position, orientation, measures in _unique(planes):
+    for position, orientation, measures in {id(plane[0]): plane for plane in planes}.values():  # frames may share parts
         _shift(position, orientation, measures, factors)
-    for measures in _distinct(measures for *_, measures in planes):
+    for measures in {id(measures): measures for *_, measures in planes}.values():
         _divide_spacings(measures, factors)
     _scale_aspect(dataset, factors)
     for keyword, factor in zip(("TotalPixelMatrixRows", "TotalPixelMatrixColumns"), factors, strict=True):
@@ -104,15 +104,6 @@ def _planes(dataset: "Dataset") -> Iterator[tuple[Any, Any, Any]]:
         names = ("PlanePositionSequence", "PlaneOrientationSequence", "PixelMeasuresSequence")
         position, orientation, measures = ((frame.get(name) or shared[0].get(name) or [{}])[0] for name in names)
         yield position, orientation, measures
-
-
-def _unique(planes: Iterable[tuple[Any, Any, Any]]) -> list[tuple[Any, Any, Any]]:
-    """The planes, those that share a position once."""
-    return list({id(plane[0]): plane for plane in planes}.values())
-
-
-def _distinct(parts: Iterable[Any]) -> list[Any]:
-    return list({id(part): part for part in parts}.values())
 
 
 def _shift(position: Any, orientation: Any, measures: Any, factors: tuple[float, float]) -> None:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from functools import cached_property
 from io import BytesIO
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING
 
 import numpy as np
 
@@ -90,7 +90,7 @@ class DicomReader(ImageReader):
             rows,
             metadata=Metadata(dicom=header),
             notes=notes,
-            layout=BandLayout(white_is_zero=True) if self._is_inverted else None,
+            layout=BandLayout(white_is_zero=True) if self.dataset.PhotometricInterpretation == "MONOCHROME1" else None,
             nodata=self._padding,
             declared_range=declared,
             is_measured=self._is_grey,
@@ -123,10 +123,6 @@ class DicomReader(ImageReader):
     @property
     def _is_grey(self) -> bool:
         return bool(self.dataset.SamplesPerPixel == 1 and self.dataset.PhotometricInterpretation != "PALETTE COLOR")
-
-    @property
-    def _is_inverted(self) -> bool:
-        return bool(self.dataset.PhotometricInterpretation == "MONOCHROME1")
 
     @property
     def _bits(self) -> int:
@@ -200,11 +196,7 @@ def _stored(raster: Raster, dataset: "Dataset") -> Values:
     bits, signed = int(dataset.BitsStored), bool(dataset.PixelRepresentation)
     low, high = (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) if signed else (0, 2**bits - 1)
     clipped = values.clip(low, high) if nodata is None else np.where(values == nodata, values, values.clip(low, high))
-    return clipped.astype(_dtype(dataset))
-
-
-def _dtype(dataset: "Dataset") -> np.dtype[Any]:
-    return np.dtype(f"<{'i' if dataset.PixelRepresentation else 'u'}{dataset.BitsAllocated // 8}")
+    return clipped.astype(f"<{'i' if signed else 'u'}{dataset.BitsAllocated // 8}")
 
 
 def _describe_rgb(dataset: "Dataset") -> None:

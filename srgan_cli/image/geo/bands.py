@@ -6,6 +6,7 @@ Source: TIFF revision 6.0, Adobe 1992, ExtraSamples and SampleFormat; GDAL, driv
 import math
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from importlib.util import find_spec
 from typing import Any, Literal
 
@@ -20,6 +21,7 @@ from srgan_cli.image.codec.raster import (
     Rows,
     ValueRange,
     Values,
+    divide_by_alpha,
 )
 
 BITS, PHOTOMETRIC, SAMPLES, PLANAR, PREDICTOR, EXTRA, FORMAT = 258, 262, 277, 284, 317, 338, 339
@@ -124,16 +126,7 @@ def unmultiply(rows: Rows, layout: BandLayout) -> Rows:
     alpha = layout.alpha
     if alpha is None or layout.mask == "page" or layout.extra[alpha - layout.colours] != ASSOCIATED:
         return rows
-    opaque = 1 if rows.dtype.kind == "f" else np.iinfo(rows.dtype).max
-
-    def change(values: Values) -> Values:
-        opacity = values[..., alpha : alpha + 1] / opaque
-        divided = values / np.where(opacity > 0, opacity, 1)
-        divided[..., alpha] = values[..., alpha]
-        rounded = divided if rows.dtype.kind == "f" else np.rint(divided).clip(0, opaque)
-        return rounded.astype(rows.dtype)
-
-    return rows.map(change)
+    return rows.map(partial(divide_by_alpha, alpha=alpha))
 
 
 def _bits(tags: Tags) -> tuple[int, ...]:

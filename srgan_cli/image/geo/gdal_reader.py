@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from srgan_cli.errors import PictureError
-from srgan_cli.image.codec.raster import BAND_GRID, Rows, Values, apply_exif_orientation
+from srgan_cli.image.codec.raster import BAND_GRID, Rows, Values, add_mask, apply_exif_orientation
 
 _READABLE = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "float16", "float32", "float64")
 _LEAST_CACHE = 2**24
@@ -24,10 +24,8 @@ def read(path: Path, page: int, orientation: int, mask: int | None = None) -> Ro
     with _open(path, page) as file:
         shape, names = (file.height, file.width, file.count + (mask is not None)), set(file.dtypes)
     if len(names) > 1 or not names <= set(_READABLE):
-        message = "{path} has samples of the type {types}, which cannot be read"
-        raise PictureError(
-            message, "convert them to integers of 32 bits or to floats", path=path, types=", ".join(sorted(names))
-        )
+        message, types = "{path} has samples of the type {types}, which cannot be read", ", ".join(sorted(names))
+        raise PictureError(message, "convert them to integers of 32 bits or to floats", path=path, types=types)
     rows = Rows(shape, np.dtype(names.pop()), lambda: _bands(path, page, mask))
     return rows if orientation == 1 else Rows.from_array(apply_exif_orientation(rows.to_array(), orientation))
 
@@ -36,9 +34,7 @@ def _bands(path: Path, page: int, mask: int | None) -> Iterator[Values]:
     if mask is None:
         yield from _windows(path, page)
         return
-    for values, visible in zip(_windows(path, page), _windows(path, mask), strict=True):
-        opaque = 1 if values.dtype.kind == "f" else np.iinfo(values.dtype).max
-        yield np.concatenate([values, np.where(visible > 0, opaque, 0).astype(values.dtype)], axis=2)
+    yield from map(add_mask, _windows(path, page), _windows(path, mask))
 
 
 _WARNINGS = Lock()

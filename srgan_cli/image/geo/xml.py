@@ -19,11 +19,7 @@ def parse(text: str | bytes) -> minidom.Document:
 
 def elements(parent: minidom.Document | minidom.Element, name: str) -> Iterator[minidom.Element]:
     """The elements of this name, in any namespace, at any depth."""
-    return iter([found for found in parent.getElementsByTagName("*") if _local(found) == name])
-
-
-def _local(element: minidom.Element) -> str:
-    return element.tagName.rpartition(":")[2]
+    return iter([found for found in parent.getElementsByTagName("*") if found.tagName.rpartition(":")[2] == name])
 
 
 def remove(found: minidom.Element) -> None:

@@ -62,13 +62,9 @@ def add_blocks(data: bytes, metadata: Metadata, icc_profile: bytes | None) -> by
     added += [_extension(_APPLICATION, _ICC, icc_profile)] if icc_profile else []
     if metadata.xmp:
         added.append(bytes([_EXTENSION, _APPLICATION, _NAME_BYTES]) + _XMP + metadata.xmp + _XMP_TRAILER)
-    aspect = _aspect(*metadata.pixel_ratio) if metadata.pixel_ratio else 0
+    across, down = metadata.pixel_ratio or (0, 0)
+    aspect = min(max(round(64 * down / across) - 15, 1), 255) if across else 0
     return data[:_ASPECT] + bytes([aspect]) + data[_ASPECT + 1 : -1] + b"".join(added) + data[-1:]
-
-
-def _aspect(across: float, down: float) -> int:
-    """The width of a pixel by its height in 1/64, less 15."""
-    return min(max(round(64 * down / across) - 15, 1), 255)
 
 
 def _extension(label: int, name: bytes, content: bytes) -> bytes:

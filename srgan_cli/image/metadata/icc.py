@@ -169,16 +169,11 @@ def _xyz(pairs: Chromaticities) -> _Matrix:
     ).T
 
 
-def _adaptation(white: _Matrix) -> _Matrix:
-    """The matrix from colours under this white to those under D50."""
-    return np.asarray(np.linalg.inv(_BRADFORD) @ np.diag(_BRADFORD @ _D50 / (_BRADFORD @ white)) @ _BRADFORD)
-
-
 def _profile(
     chromaticities: Chromaticities, curve: bytes, grey: bool, intent: int, name: str, cicp: tuple[int, int] | None
 ) -> bytes:
     white, primaries = _xyz(chromaticities[:2])[:, 0], _xyz(chromaticities[2:])
-    adaptation = _adaptation(white)
+    adaptation = np.linalg.inv(_BRADFORD) @ np.diag(_BRADFORD @ _D50 / (_BRADFORD @ white)) @ _BRADFORD  # to D50
     colorants = adaptation @ primaries * np.linalg.solve(primaries, white)
     tags = {b"desc": _text(name), b"cprt": _text("CC0"), b"wtpt": _numbers(b"XYZ ", _D50)}
     tags[b"chad"] = _numbers(b"sf32", adaptation.ravel())

@@ -21,7 +21,7 @@ _C2PA = bytes.fromhex("d8fec3d61b0e483c92975828877ec481")
 _XMP = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
 _EXIF, _IPTC = b"JpgTiffExif->JP2", bytes.fromhex("33c7a4d2b81d4723a0baf1a3e097ad38")
 _PHOTOSHOP = bytes.fromhex("2c4c0100850440b9a03e562148d6dfeb")
-_GEOTIFF = bytes.fromhex("b14bf8bd083d4b43a5ae8cd7d5a6ce03")
+GEOTIFF_BOX = bytes.fromhex("b14bf8bd083d4b43a5ae8cd7d5a6ce03")
 _WITH_PROFILE = (b"\2", b"\3")
 """The methods of colour that have an ICC profile."""
 _ALPHA = (b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha", b"urn:mpeg:hevc:2015:auxid:1")
@@ -67,7 +67,7 @@ def read_jp2(data: bytes) -> tuple[Metadata, bytes | None, list[str]]:
         xmp=found.get(_XMP),
         photoshop=photoshop.from_profile(found.get(_PHOTOSHOP, b""), iptc=found.get(_IPTC, b"")),
     )
-    others = set(found) - {_EXIF, _XMP, _IPTC, _PHOTOSHOP, _GEOTIFF}
+    others = set(found) - {_EXIF, _XMP, _IPTC, _PHOTOSHOP, GEOTIFF_BOX}
     notes = [f"its {len(others)} boxes of other programs are dropped"] if others else []
     notes += ["its XML boxes are dropped"] if b"xml " in dict(outer) else []
     return metadata, profiles[0] if profiles else None, notes

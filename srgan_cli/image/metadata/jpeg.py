@@ -43,7 +43,8 @@ def read_metadata(data: bytes, *, height: int, width: int) -> tuple[Metadata, li
         photoshop=photoshop.from_profile(b"".join(first.contents(jpeg.APP13, photoshop.PREFIX))),
         gain_map=GainMap(gain_maps[0].content, height, width) if gain_maps else None,
     )
-    notes += [*_dropped_segments(first), *_dropped_extras([extra for extra in extras if extra not in gain_maps[:1]])]
+    others = [extra for extra in extras if extra not in gain_maps[:1] and not _is_page(extra)]
+    notes += [*_dropped_segments(first), *(f"{kind} is dropped" for kind in dict.fromkeys(map(_describe, others)))]
     return _with_density(metadata, first), notes
 
 
@@ -160,11 +161,6 @@ def _dropped_segments(first: jpeg.Jpeg) -> list[str]:
             name = content[:12].partition(b"\0")[0].decode("ascii", "replace")
             notes.append(f"its segment APP{marker - jpeg.APP0} {name!r} is dropped")
     return list(dict.fromkeys(notes))
-
-
-def _dropped_extras(extras: list[jpeg.Extra]) -> list[str]:
-    kinds = [_describe(extra) for extra in extras if not _is_page(extra)]
-    return [f"{kind} is dropped" for kind in dict.fromkeys(kinds)]
 
 
 def _describe(extra: jpeg.Extra) -> str:

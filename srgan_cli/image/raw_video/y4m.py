@@ -8,7 +8,6 @@ Sources: yuv4mpeg(5) of the MJPEG Tools; ITU-R BT.601-7 and BT.709-6.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import accumulate
 from typing import IO
 
 import numpy as np
@@ -16,14 +15,13 @@ import torch
 from torch import Tensor
 
 from srgan_cli.errors import PictureError
-from srgan_cli.image.raw_video.yuv import HIGH_DEFINITION, from_rgb, to_rgb
+from srgan_cli.image.raw_video.yuv import BT601_WEIGHTS, HIGH_DEFINITION, PlaneLayout, from_rgb, to_rgb
 
 _MAGIC = b"YUV4MPEG2"
 _LARGEST_SIDE = 2**20
 _MAX_LINE_BYTES = 4096
 _CHROMA = re.compile(r"(420|422|444|mono)(jpeg|mpeg2|paldv)?(?:p?(9|10|12|14|16))?")
-_LUMA_WEIGHTS = {False: (0.299, 0.114), True: (0.2126, 0.0722)}
-"""The weights of red and blue, by whether a video is of high definition."""
+_BT709_WEIGHTS = (0.2126, 0.0722)
 
 
 @dataclass(frozen=True)
@@ -36,9 +34,8 @@ class VideoHeader:
     def __post_init__(self) -> None:
         """Check the parameters."""
         if not all(self._token(side).isdecimal() and 0 < int(self._token(side)) <= _LARGEST_SIDE for side in "WH"):
-            raise PictureError(
-                "the video has no valid width or height", f"its header must have W and H, both 1 to {_LARGEST_SIDE}"
-            )
+            message = "the video has no valid width or height"
+            raise PictureError(message, f"its header must have W and H, both 1 to {_LARGEST_SIDE}")
         if self._token("I", "p") not in ("p", "?"):
             raise PictureError("the video is interlaced", "deinterlace it first: ffmpeg -vf bwdif")
         if not _CHROMA.fullmatch(self.chroma):
@@ -64,35 +61,19 @@ class VideoHeader:
         return self._token("C", "420jpeg")
 
     @property
-    def depth(self) -> int:
-        """Bits a sample."""
-        return int(_parse_chroma(self.chroma)[2] or 8)
-
-    @property
-    def is_grey(self) -> bool:
-        """Whether there is only luma."""
-        return _parse_chroma(self.chroma)[0] == "mono"
-
-    @property
-    def subsampled(self) -> tuple[bool, bool]:
-        """Whether chroma has half the rows, and half the columns."""
-        return _parse_chroma(self.chroma)[0] == "420", _parse_chroma(self.chroma)[0] in ("420", "422")
-
-    @property
-    def cosited(self) -> tuple[bool, bool]:
-        """Whether chroma samples lie on luma samples, vertically and horizontally, or halfway between two."""
-        siting = _parse_chroma(self.chroma)[1]
-        return siting == "paldv", siting != "jpeg" and self.chroma != "420"
-
-    @property
-    def full_range(self) -> bool:
-        """Whether luma uses all levels."""
-        return "XCOLORRANGE=FULL" in self.tokens
-
-    @property
-    def luma_weights(self) -> tuple[float, float]:
-        """The weights of red and blue in luma."""
-        return _LUMA_WEIGHTS[self.height >= HIGH_DEFINITION[0] or self.width >= HIGH_DEFINITION[1]]
+    def layout(self) -> PlaneLayout:
+        """How the planes of a frame stand for colours."""
+        found = _CHROMA.fullmatch(self.chroma)
+        sampling, siting, depth = found.groups("") if found else ("", "", "")
+        is_large = self.height >= HIGH_DEFINITION[0] or self.width >= HIGH_DEFINITION[1]
+        return PlaneLayout(
+            "grey" if sampling == "mono" else "yuv",
+            int(depth or 8),
+            subsampled=(sampling == "420", sampling in ("420", "422")),
+            cosited=(siting == "paldv", siting != "jpeg" and self.chroma != "420"),
+            full_range="XCOLORRANGE=FULL" in self.tokens,
+            luma_weights=_BT709_WEIGHTS if is_large else BT601_WEIGHTS,
+        )
 
     def with_size(self, height: int, width: int) -> "VideoHeader":
         """The header for frames of another size."""
@@ -100,9 +81,10 @@ class VideoHeader:
 
     def plane_sizes(self) -> list[tuple[int, int]]:
         """Height and width of each plane: luma, and two of chroma."""
-        down, across = (1 + half for half in self.subsampled)
+        layout = self.layout
+        down, across = (1 + half for half in layout.subsampled)
         chroma = (-(-self.height // down), -(-self.width // across))
-        return [(self.height, self.width)] + ([] if self.is_grey else [chroma, chroma])
+        return [(self.height, self.width)] + ([] if layout.is_grey else [chroma, chroma])
 
 
 @dataclass(frozen=True)
@@ -127,19 +109,17 @@ def read_header(stream: IO[bytes]) -> VideoHeader:
 
 def read_frames(stream: IO[bytes], header: VideoHeader) -> Iterator[Frame]:
     """The frames as they arrive.  Raises PictureError when the stream ends within a frame."""
-    dtype = np.dtype(np.uint8 if header.depth == 8 else "<u2")
-    sizes = header.plane_sizes()
+    layout, sizes, number = header.layout, header.plane_sizes(), 0
+    dtype = np.dtype(np.uint8 if layout.depth == 8 else "<u2")
     length = dtype.itemsize * sum(height * width for height, width in sizes)
-    number = 0
     while line := stream.readline(_MAX_LINE_BYTES):
         number += 1
         data = stream.read(length)
         if not line.startswith(b"FRAME") or len(data) < length:
-            raise PictureError(
-                f"the video ends within frame {number}", "check whether the program before the pipe failed"
-            )
+            message = f"the video ends within frame {number}"
+            raise PictureError(message, "check whether the program before the pipe failed")
         samples = np.frombuffer(data, dtype).astype(np.float32)
-        yield Frame(line, to_rgb(_split_planes(torch.from_numpy(samples), sizes), header))
+        yield Frame(line, to_rgb(_split_planes(torch.from_numpy(samples), sizes), layout))
 
 
 def write_header(stream: IO[bytes], header: VideoHeader) -> None:
@@ -149,20 +129,14 @@ def write_header(stream: IO[bytes], header: VideoHeader) -> None:
 
 def write_frame(stream: IO[bytes], frame: Frame, header: VideoHeader) -> None:
     """Write a frame of the size in the header, and flush it."""
-    dtype = np.uint8 if header.depth == 8 else np.dtype("<u2")
+    dtype = np.uint8 if header.layout.depth == 8 else np.dtype("<u2")
     stream.write(frame.line)
-    for plane in from_rgb(frame.pixels, header):
+    for plane in from_rgb(frame.pixels, header.layout):
         stream.write(plane.numpy().astype(dtype).tobytes())
     stream.flush()
 
 
 def _split_planes(samples: Tensor, sizes: list[tuple[int, int]]) -> list[Tensor]:
     """The samples of a frame as planes (1, h, w)."""
-    ends = list(accumulate(height * width for height, width in sizes))
-    return [samples[end - h * w : end].view(1, h, w) for end, (h, w) in zip(ends, sizes, strict=True)]
-
-
-def _parse_chroma(chroma: str) -> tuple[str, str, str]:
-    """Subsampling, siting and depth; empty where a pixel format does not say them."""
-    found = _CHROMA.fullmatch(chroma)
-    return (found[1], found[2] or "", found[3] or "") if found else ("", "", "")
+    planes = torch.split(samples, [height * width for height, width in sizes])
+    return [plane.view(1, *size) for plane, size in zip(planes, sizes, strict=True)]

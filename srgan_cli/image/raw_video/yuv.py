@@ -3,44 +3,43 @@
 Sources: ITU-R BT.601-7, BT.709-6 and BT.2020-2; chroma siting as in MPEG-2 and JPEG.
 """
 
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor
 
+Kind = Literal["rgb", "grey", "yuv"]
 HIGH_DEFINITION = (720, 1280)
 """Height and width from which on a video without a stated matrix is treated as BT.709, by players too."""
+BT601_WEIGHTS = (0.299, 0.114)
+"""The weights of red and blue in luma."""
 
 
-class YuvLayout(Protocol):
-    """How the samples of a frame stand for colours."""
+@dataclass(frozen=True)
+class PlaneLayout:
+    """How the planes of a frame stand for colours."""
 
-    @property
-    def depth(self) -> int:
-        """Bits a sample."""
+    kind: Kind
+    """RGB in three planes of one size, luma alone, or luma and chroma."""
+    depth: int
+    """Bits a sample."""
+    subsampled: tuple[bool, bool] = (False, False)
+    """Whether chroma has half the rows, and half the columns."""
+    cosited: tuple[bool, bool] = (False, True)
+    """Whether chroma samples lie on luma samples, vertically and horizontally, or halfway between two."""
+    full_range: bool = False
+    """Whether luma uses all levels."""
+    luma_weights: tuple[float, float] = BT601_WEIGHTS
+    """The weights of red and blue in luma."""
 
     @property
     def is_grey(self) -> bool:
         """Whether there is only luma."""
-
-    @property
-    def subsampled(self) -> tuple[bool, bool]:
-        """Whether chroma has half the rows, and half the columns."""
-
-    @property
-    def cosited(self) -> tuple[bool, bool]:
-        """Whether chroma samples lie on luma samples, vertically and horizontally, or halfway between two."""
-
-    @property
-    def full_range(self) -> bool:
-        """Whether luma uses all levels."""
-
-    @property
-    def luma_weights(self) -> tuple[float, float]:
-        """The weights of red and blue in luma."""
+        return self.kind == "grey"
 
 
-def to_rgb(planes: list[Tensor], layout: YuvLayout) -> Tensor:
+def to_rgb(planes: list[Tensor], layout: PlaneLayout) -> Tensor:
     """(3, H, W) RGB or (1, H, W) grey, clipped to 0…1, of planes (1, h, w) of integers."""
     black, luma_range, chroma_range = _levels(layout)
     luma = (planes[0] - black) / luma_range
@@ -54,7 +53,7 @@ def to_rgb(planes: list[Tensor], layout: YuvLayout) -> Tensor:
     return torch.cat([r, g, b]).clamp(0, 1)
 
 
-def from_rgb(pixels: Tensor, layout: YuvLayout) -> list[Tensor]:
+def from_rgb(pixels: Tensor, layout: PlaneLayout) -> list[Tensor]:
     """The planes (1, h, w) of integers, as floats, of (3, H, W) RGB or (1, H, W) grey."""
     black, luma_range, chroma_range = _levels(layout)
     top = 2**layout.depth - 1
@@ -68,7 +67,7 @@ def from_rgb(pixels: Tensor, layout: YuvLayout) -> list[Tensor]:
     return [plane.round().clamp(0, top) for plane in (luma * luma_range + black, *chroma)]
 
 
-def _levels(layout: YuvLayout) -> tuple[float, float, float]:
+def _levels(layout: PlaneLayout) -> tuple[float, float, float]:
     """The level of black, the range from it to white, and the range of chroma."""
     if layout.full_range:
         return 0, 2**layout.depth - 1, 2**layout.depth - 1
@@ -76,11 +75,11 @@ def _levels(layout: YuvLayout) -> tuple[float, float, float]:
     return 16 * unit, 219 * unit, 224 * unit
 
 
-def _middle(layout: YuvLayout) -> float:
+def _middle(layout: PlaneLayout) -> float:
     return 2.0 ** (layout.depth - 1)
 
 
-def _upsample_chroma(plane: Tensor, layout: YuvLayout) -> Tensor:
+def _upsample_chroma(plane: Tensor, layout: PlaneLayout) -> Tensor:
     """Chroma at every luma sample, by linear interpolation."""
     for dim, halved, cosited in zip((1, 2), layout.subsampled, layout.cosited, strict=True):
         if halved:
@@ -91,7 +90,7 @@ def _upsample_chroma(plane: Tensor, layout: YuvLayout) -> Tensor:
     return plane
 
 
-def _downsample_chroma(plane: Tensor, layout: YuvLayout) -> Tensor:
+def _downsample_chroma(plane: Tensor, layout: PlaneLayout) -> Tensor:
     """The chroma that is stored, from chroma at every luma sample."""
     for dim, halved, cosited in zip((1, 2), layout.subsampled, layout.cosited, strict=True):
         if halved:

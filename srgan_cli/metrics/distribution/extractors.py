@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -56,11 +55,7 @@ def _global_pooling(name: str) -> Extractor:
     return extract
 
 
-@cache
-def _load_inception(path: Path | None) -> Extractor:
-    return load_inception(path)
-
-
+_load_inception = cache(load_inception)
 EXTRACTORS: dict[str, Callable[[], Extractor]] = {
     "inception": lambda: _load_inception(find_backbone("inception")),
     "squeezenet": lambda: _global_pooling("squeezenet"),

@@ -26,18 +26,16 @@ def load_inception(path: Path | None = None) -> Callable[[Tensor], Tensor]:
     except ImportError as error:
         raise WeightsError("torch-fidelity is not installed", "pip install 'srgan-cli[metrics]'") from error
     except RuntimeError as error:  # it imports torchvision, which fails if it was built for another torch
-        raise WeightsError(
-            f"torch-fidelity cannot be imported: {error}", "install a torchvision that was built for this torch"
-        ) from error
+        message = f"torch-fidelity cannot be imported: {error}"
+        raise WeightsError(message, "install a torchvision that was built for this torch") from error
     checked = BytesIO()  # the library unpickles its file without checks, so it gets tensors that were read safely
     torch.save(load_tensors("inception", path), checked)
     checked.seek(0)
     try:
         network = FeatureExtractorInceptionV3("inception-v3-compat", ["2048"], feature_extractor_weights_path=checked)
     except (RuntimeError, AttributeError) as error:
-        raise WeightsError(
-            f"{path or DOWNLOAD_URLS['inception']} does not contain Inception weights", "use another file"
-        ) from error
+        message = f"{path or DOWNLOAD_URLS['inception']} does not contain Inception weights"
+        raise WeightsError(message, "use another file") from error
 
     def extract(pictures: Tensor) -> Tensor:
         features: Tensor = network(to_bytes(pictures))[0]

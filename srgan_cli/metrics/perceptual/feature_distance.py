@@ -1,7 +1,6 @@
 """Feature distances by classification networks. They are not LPIPS, because they lack its calibrated heads."""
 
 from functools import cache
-from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -12,6 +11,7 @@ from srgan_cli.weights.backbones import find_backbone, load_backbone
 
 MIN_SIDE = 32
 """The smallest side, in pixels, that the deepest layers accept."""
+_load_network = cache(load_backbone)
 
 
 @torch.no_grad()
@@ -35,11 +35,5 @@ def check_min_side(pixels: Tensor) -> None:
     """Raises PictureError if a picture (..., H, W) has a side below MIN_SIDE."""
     height, width = pixels.shape[-2:]
     if min(height, width) < MIN_SIDE:
-        raise PictureError(
-            f"feature distances need {MIN_SIDE} x {MIN_SIDE} pixels, found {width} x {height}", "score larger pictures"
-        )
-
-
-@cache
-def _load_network(name: str, path: Path | None) -> Backbone:
-    return load_backbone(name, path)
+        message = f"feature distances need {MIN_SIDE} x {MIN_SIDE} pixels, found {width} x {height}"
+        raise PictureError(message, "score larger pictures")

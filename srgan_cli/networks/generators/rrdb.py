@@ -72,7 +72,7 @@ class RRDB(nn.Module):
 
     def __init__(self, channels: int, growth: int) -> None:
         super().__init__()
-        self.rdb1, self.rdb2, self.rdb3 = (DenseBlock(channels, growth) for _ in range(3))
+        self.rdb1, self.rdb2, self.rdb3 = (_DenseBlock(channels, growth) for _ in range(3))
 
     def forward(self, x: Tensor) -> Tensor:
         """The block's output, of the shape of its input."""
@@ -80,7 +80,7 @@ class RRDB(nn.Module):
         return x + RESIDUAL_SCALE * residual
 
 
-class DenseBlock(nn.Module):
+class _DenseBlock(nn.Module):
     """Five convolutions, each of which takes the outputs of all before it."""
 
     def __init__(self, channels: int, growth: int) -> None:
@@ -93,7 +93,6 @@ class DenseBlock(nn.Module):
             self.add_module(f"conv{index}", layer)
 
     def forward(self, x: Tensor) -> Tensor:
-        """The block's output, of the shape of its input."""
         features = x
         for index in range(1, 5):
             features = torch.cat([features, _activate(self.get_submodule(f"conv{index}")(features))], 1)

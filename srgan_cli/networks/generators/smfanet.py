@@ -29,7 +29,7 @@ class SMFANet(MeasuredGenerator):
     def __init__(self, scale: int = 4, channels: int = 36, blocks: int = 8, bands: int = RGB) -> None:
         super().__init__(scale=scale, channels=channels, blocks=blocks, bands=bands)
         self.to_feat = nn.Conv2d(bands, channels, 3, padding=1)
-        self.feats = nn.Sequential(*[FeatureModulationBlock(channels) for _ in range(blocks)])
+        self.feats = nn.Sequential(*[_FeatureModulationBlock(channels) for _ in range(blocks)])
         self.to_img = nn.Sequential(nn.Conv2d(channels, bands * scale**2, 3, padding=1), nn.PixelShuffle(scale))
 
     @classmethod
@@ -51,22 +51,21 @@ class SMFANet(MeasuredGenerator):
         return enlarged[..., :height, :width].float()
 
 
-class FeatureModulationBlock(nn.Module):
+class _FeatureModulationBlock(nn.Module):
     """Aggregation and feed-forward network, each on normalised maps and added to its input."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.smfa = FeatureAggregation(channels)
-        self.pcfn = PartialFeedForward(channels)
+        self.smfa = _FeatureAggregation(channels)
+        self.pcfn = _PartialFeedForward(channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        """The block's output, of the shape of its input."""
         x = self.smfa(F.normalize(x)) + x
         change: Tensor = self.pcfn(F.normalize(x))
         return change + x
 
 
-class FeatureAggregation(nn.Module):
+class _FeatureAggregation(nn.Module):
     """Self-modulation feature aggregation: one half of the channels for local detail, the other for the wide view."""
 
     def __init__(self, channels: int) -> None:
@@ -76,7 +75,7 @@ class FeatureAggregation(nn.Module):
         self.linear_0 = nn.Conv2d(channels, 2 * channels, 1)
         self.linear_1 = nn.Conv2d(channels, channels, 1)
         self.linear_2 = nn.Conv2d(channels, channels, 1)
-        self.lde = LocalDetail(channels)
+        self.lde = _LocalDetail(channels)
         self.dw_conv = nn.Conv2d(channels, channels, 3, padding=1, groups=channels)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -93,7 +92,7 @@ class FeatureAggregation(nn.Module):
         return F.interpolate(modulation, scale_factor=POOLING, mode="nearest")
 
 
-class LocalDetail(nn.Module):
+class _LocalDetail(nn.Module):
     """A depthwise convolution between layers of 1 x 1."""
 
     def __init__(self, channels: int) -> None:
@@ -109,7 +108,7 @@ class LocalDetail(nn.Module):
         return detail
 
 
-class PartialFeedForward(nn.Module):
+class _PartialFeedForward(nn.Module):
     """A feed-forward network that convolves a quarter of its hidden channels."""
 
     def __init__(self, channels: int) -> None:

@@ -22,7 +22,7 @@ class SPAN(Generator):
     def __init__(self, scale: int = 4, channels: int = 48, blocks: int = 6, bands: int = RGB) -> None:
         super().__init__(scale=scale, channels=channels, blocks=blocks, bands=bands)
         self.head = nn.Conv2d(bands, channels, 3, padding=1)
-        self.body = nn.ModuleList(AttentionBlock(channels) for _ in range(blocks))
+        self.body = nn.ModuleList(_AttentionBlock(channels) for _ in range(blocks))
         self.fuse = nn.Conv2d(channels, channels, 3, padding=1)
         self.join = nn.Conv2d(4 * channels, channels, 1)
         self.tail = zero_init(nn.Conv2d(channels, bands * scale**2, 3, padding=1))
@@ -39,7 +39,7 @@ class SPAN(Generator):
         return upscaled
 
 
-class AttentionBlock(nn.Module):
+class _AttentionBlock(nn.Module):
     """(y + x) times the attention map sigmoid(y) - 0.5, where y is the output of the convolutions."""
 
     def __init__(self, channels: int) -> None:
@@ -47,7 +47,6 @@ class AttentionBlock(nn.Module):
         self.layers = nn.ModuleList(nn.Conv2d(channels, channels, 3, padding=1) for _ in range(3))
 
     def forward(self, x: Tensor) -> Tensor:
-        """The block's output, of the shape of its input."""
         first, second, third = self.layers
         y: Tensor = third(F.silu(second(F.silu(first(x)))))
         return (y + x) * (torch.sigmoid(y) - 0.5)

@@ -34,7 +34,7 @@ class SwinIR(Generator):
         self.blocks = blocks
         self.head = nn.Conv2d(bands, channels, 3, padding=1)
         self.body = nn.Sequential(
-            *[ResidualGroup(channels, min(GROUP, blocks - start), heads) for start in range(0, blocks, GROUP)]
+            *[_ResidualGroup(channels, min(GROUP, blocks - start), heads) for start in range(0, blocks, GROUP)]
         )
         self.norm = nn.LayerNorm(channels)
         self.fuse = nn.Conv2d(channels, channels, 3, padding=1)
@@ -57,34 +57,32 @@ class SwinIR(Generator):
         return upscaled
 
 
-class ResidualGroup(nn.Module):
+class _ResidualGroup(nn.Module):
     """Attention layers, every second one with shifted windows, and a convolution, with a residual connection."""
 
     def __init__(self, channels: int, layers: int, heads: int) -> None:
         super().__init__()
         shifts = [WINDOW // 2 * (index % 2) for index in range(layers)]
-        self.layers = nn.Sequential(*[SwinLayer(channels, heads, shift) for shift in shifts])
+        self.layers = nn.Sequential(*[_SwinLayer(channels, heads, shift) for shift in shifts])
         self.convolution = nn.Conv2d(channels, channels, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, C, H, W) to the same shape."""
         residual: Tensor = self.convolution(_to_maps(self.layers(_to_tokens(x))))
         return x + residual
 
 
-class SwinLayer(nn.Module):
+class _SwinLayer(nn.Module):
     """Window attention, then a two-layer MLP per pixel, each with a residual connection: (N, H, W, C)."""
 
     def __init__(self, channels: int, heads: int, shift: int) -> None:
         super().__init__()
         self.shift = shift
         self.first_norm = nn.LayerNorm(channels)
-        self.attention = WindowAttention(channels, heads)
+        self.attention = _WindowAttention(channels, heads)
         self.second_norm = nn.LayerNorm(channels)
         self.dense = nn.Sequential(nn.Linear(channels, 2 * channels), nn.GELU(), nn.Linear(2 * channels, channels))
 
     def forward(self, x: Tensor) -> Tensor:
-        """The layer's output, of the shape of its input."""
         height, width = x.shape[1:3]
         rolled = torch.roll(self.first_norm(x), (-self.shift, -self.shift), (1, 2))
         mask = _attention_mask(height, width, self.shift, x.device) if self.shift else None
@@ -94,7 +92,7 @@ class SwinLayer(nn.Module):
         return x + residual
 
 
-class WindowAttention(nn.Module):
+class _WindowAttention(nn.Module):
     """Self-attention with a learned bias for each relative position of two pixels: (N, windows, WINDOW², C)."""
 
     offsets: Tensor

@@ -37,10 +37,8 @@ def draw_figure(reference: Array, panels: list[Panel], crop: Crop, title: str) -
     """
     height, width = reference.shape[-2:]
     if crop.x + crop.width > width or crop.y + crop.height > height:
-        raise UsageError(
-            f"the crop {crop.x},{crop.y},{crop.width},{crop.height} is not within {title}, {width} x {height}",
-            "use another --crop",
-        )
+        message = f"the crop {crop.x},{crop.y},{crop.width},{crop.height} is not within {title}, {width} x {height}"
+        raise UsageError(message, "use another --crop")
     crops = [_enlarge_crop(to_image(panel.pixels), crop) for panel in panels]
     overview = _draw_frame(to_image(reference), crop, crops[0].height)
     return _draw_row([overview, *crops], [[title], *(panel.caption for panel in panels)])

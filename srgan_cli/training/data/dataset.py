@@ -245,14 +245,13 @@ def _each(
 
 def _size_of_pair(config: TrainConfig, max_pixels: int | None, entry: _Entry) -> HeightWidth:
     """The size of the picture, cropped to multiples of the scale.  Raises PictureError if the pair cannot be used."""
-    height, width = _size(_smallest(config), max_pixels, entry)
+    smallest = max(config.data.largest_patch * config.scale, MIN_SIDE)  # for a patch and the metrics of validation
+    height, width = _size(smallest, max_pixels, entry)
     expected = height // config.scale, width // config.scale
     low = picture_size(entry.partner, max_pixels=max_pixels) if entry.partner else expected
     if low != expected:
-        raise PictureError(
-            f"{entry.path} is {width} x {height} and its partner {low[1]} x {low[0]}, not 1/{config.scale}",
-            "name the folder of partners of this scale with --low, or give its --scale",
-        )
+        message = f"{entry.path} is {width} x {height} and its partner {low[1]} x {low[0]}, not 1/{config.scale}"
+        raise PictureError(message, "name the folder of partners of this scale with --low, or give its --scale")
     return low[0] * config.scale, low[1] * config.scale
 
 
@@ -260,15 +259,9 @@ def _size(smallest: int, max_pixels: int | None, entry: _Entry) -> HeightWidth:
     """The size of a picture.  Raises PictureError for a side below `smallest` or more than `max_pixels` pixels."""
     height, width = picture_size(entry.path, max_pixels=max_pixels)
     if min(height, width) < smallest:
-        raise PictureError(
-            f"{entry.path} is {width} x {height}, expected at least {smallest} pixels a side", "lower --patch"
-        )
+        message = f"{entry.path} is {width} x {height}, expected at least {smallest} pixels a side"
+        raise PictureError(message, "lower --patch")
     return height, width
-
-
-def _smallest(config: TrainConfig) -> int:
-    """The side in pixels that a patch and the metrics of validation need."""
-    return max(config.data.largest_patch * config.scale, MIN_SIDE)
 
 
 def _decode(
@@ -337,8 +330,6 @@ def _below(paths: list[Path], config: TrainConfig) -> set[int]:
     folder = Path(config.data.held_out).resolve()
     below = {index for index, path in enumerate(paths) if path.parent.resolve().is_relative_to(folder)}
     if not 0 < len(below) < len(paths):
-        raise SrganError(
-            f"{len(below)} of the {len(paths)} usable pictures in {config.data.folder_names} are below {folder}",
-            "hold out a folder inside DATA, or one that is itself named as DATA",
-        )
+        message = f"{len(below)} of the {len(paths)} usable pictures in {config.data.folder_names} are below {folder}"
+        raise SrganError(message, "hold out a folder inside DATA, or one that is itself named as DATA")
     return below

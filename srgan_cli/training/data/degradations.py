@@ -99,7 +99,8 @@ def convolve(picture: Tensor, kernel: Tensor) -> Tensor:
 
 def add_noise(picture: Tensor, deviation: float, rng: torch.Generator, grey: bool = False) -> Tensor:
     """The picture with Gaussian noise of this standard deviation, the same in all channels if `grey`."""
-    return picture + deviation * torch.randn(_noise_shape(picture, grey), generator=rng)
+    shape = picture[:1].shape if grey else picture.shape
+    return picture + deviation * torch.randn(shape, generator=rng)
 
 
 def add_shot_noise(picture: Tensor, strength: float, rng: torch.Generator, grey: bool = False) -> Tensor:
@@ -156,11 +157,6 @@ def _resize(picture: Tensor, height: int, width: int, rng: torch.Generator) -> T
     mode = RESAMPLINGS[randint(len(RESAMPLINGS), rng)]
     antialias = {} if mode == "area" else {"antialias": True}
     return F.interpolate(picture[None], (height, width), mode=mode, **antialias)[0]
-
-
-def _noise_shape(picture: Tensor, grey: bool) -> tuple[int, int, int]:
-    channels, height, width = picture.shape
-    return (1 if grey else channels), height, width
 
 
 def _bytes(picture: Tensor) -> Tensor:

@@ -63,9 +63,7 @@ class Sampler:
     """
 
     def __init__(self, pairs: Sequence[Pair], config: TrainConfig, world: World = SINGLE_PROCESS) -> None:
-        self.pairs = pairs
-        self.config = config
-        self.world = world
+        self.pairs, self.config, self.world = pairs, config, world
         self._ends = list(accumulate(pair.weight for pair in pairs))
         self._background = ThreadPoolExecutor(WORKERS, initializer=torch.set_num_threads, initargs=(1,))
         self._ahead: dict[BatchRequest, Future[Patches]] = {}

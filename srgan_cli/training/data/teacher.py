@@ -43,9 +43,7 @@ class Teacher:
 
     def __init__(self, upscalers: Sequence[Upscaler], licences: Sequence[str], weight: float) -> None:
         """`weight` is the fraction of the teacher in a target, 0…1."""
-        self.upscalers = upscalers
-        self.licences = licences
-        self.weight = weight
+        self.upscalers, self.licences, self.weight = upscalers, licences, weight
 
     @classmethod
     def load(cls, config: TrainConfig, device: torch.device) -> "Teacher":
@@ -159,7 +157,8 @@ class TeacherCache:
         key = self._key(dataset, teacher, world)
         for done in range(_read_state(state, key), len(own)):
             self._compute(own[done], samples[own[done]], teacher)
-            _write_state(state, key, done + 1)
+            with atomic_write(state) as temporary:
+                temporary.write_text(json.dumps({"key": key, "done": done + 1}), encoding="utf8")
             if progress:
                 progress(done + 1, len(own))
         world.all_true(True)  # waits for the others
@@ -171,11 +170,8 @@ class TeacherCache:
         return replace(dataset, training=training)
 
     def _compute(self, number: int, sample: TeacherSample, teacher: Teacher) -> None:
-        sample.low.copy_(
-            self._teacher_input(
-                self.pairs[number // self.draws], seeded(self.config.run.seed, "cached degradation", number)
-            )
-        )
+        rng = seeded(self.config.run.seed, "cached degradation", number)
+        sample.low.copy_(self._teacher_input(self.pairs[number // self.draws], rng))
         sample.output.copy_(teacher.upscale(sample.low))
 
     def _teacher_input(self, pair: Pair, rng: torch.Generator) -> Tensor:
@@ -214,11 +210,6 @@ def _read_state(path: Path, key: str) -> int:
         return int(state["done"]) if state["key"] == key else 0
     except (OSError, ValueError, KeyError, TypeError):
         return 0
-
-
-def _write_state(path: Path, key: str, done: int) -> None:
-    with atomic_write(path) as temporary:
-        temporary.write_text(json.dumps({"key": key, "done": done}), encoding="utf8")
 
 
 def _seconds(run: Callable[[], object]) -> float:

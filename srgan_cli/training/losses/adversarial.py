@@ -36,49 +36,7 @@ def discriminator_loss(real: Tensor, fake: Tensor, smoothing: float = 0.0) -> Te
     return real_loss.mean() + F.softplus(fake).mean()
 
 
-def minimax_loss(_real: Tensor, fake: Tensor) -> Tensor:
-    """log(1 - D(fake)), the generator's minimax loss.
-
-    Its gradient vanishes when the discriminator is confident.  Source: as above.
-    """
-    return -F.softplus(fake).mean()
-
-
-def non_saturating_loss(_real: Tensor, fake: Tensor) -> Tensor:
-    """-log D(fake), the generator's loss whose gradient does not vanish.
-
-    Source: as above, section 3.
-    """
-    return F.softplus(-fake).mean()
-
-
-def least_squares_discriminator_loss(real: Tensor, fake: Tensor, smoothing: float = 0.0) -> Tensor:
-    """((real - 1)² + fake²) / 2.
-
-    Source: X. Mao et al., Least Squares Generative Adversarial Networks, ICCV 2017, equation 9 (arXiv:1611.04076).
-    """
-    return 0.5 * ((real - (1 - smoothing)).square().mean() + fake.square().mean())
-
-
-def least_squares_generator_loss(_real: Tensor, fake: Tensor) -> Tensor:
-    """(fake - 1)² / 2.  Source: as above."""
-    return 0.5 * (fake - 1).square().mean()
-
-
-def hinge_discriminator_loss(real: Tensor, fake: Tensor, smoothing: float = 0.0) -> Tensor:
-    """max(0, 1 - real) + max(0, 1 + fake).
-
-    Source: J. Lim and J. Ye, Geometric GAN, 2017 (arXiv:1705.02894).
-    """
-    return F.relu(1 - smoothing - real).mean() + F.relu(1 + fake).mean()
-
-
-def critic_generator_loss(_real: Tensor, fake: Tensor) -> Tensor:
-    """-fake, the generator's loss for the hinge and the Wasserstein loss."""
-    return -fake.mean()
-
-
-def relativistic_discriminator_loss(real: Tensor, fake: Tensor, smoothing: float = 0.0) -> Tensor:
+def relativistic_loss(real: Tensor, fake: Tensor, smoothing: float = 0.0) -> Tensor:
     """Half the original discriminator loss with D(x) = sigmoid(logit of x - mean logit of the other kind).
 
     Source: A. Jolicoeur-Martineau, The relativistic discriminator, ICLR 2019, equation 8 (arXiv:1807.00734), halved as
@@ -87,26 +45,31 @@ def relativistic_discriminator_loss(real: Tensor, fake: Tensor, smoothing: float
     return 0.5 * discriminator_loss(real - fake.mean(), fake - real.mean(), smoothing)
 
 
-def relativistic_generator_loss(real: Tensor, fake: Tensor) -> Tensor:
-    """The discriminator's loss with real and generated exchanged."""
-    return relativistic_discriminator_loss(fake, real)
-
-
-def wasserstein_discriminator_loss(real: Tensor, fake: Tensor, _smoothing: float = 0.0) -> Tensor:
-    """fake - real: the negative Wasserstein distance, if the critic is Lipschitz continuous.
-
-    Source: M. Arjovsky et al., Wasserstein GAN, ICML 2017 (arXiv:1701.07875).
-    """
-    return fake.mean() - real.mean()
-
-
 ADVERSARIAL_LOSSES: dict[str, AdversarialLoss] = {
-    "minimax": AdversarialLoss(discriminator_loss, minimax_loss, 1.386),
-    "non-saturating": AdversarialLoss(discriminator_loss, non_saturating_loss, 1.386),
-    "least-squares": AdversarialLoss(least_squares_discriminator_loss, least_squares_generator_loss, 0.5),
-    "hinge": AdversarialLoss(hinge_discriminator_loss, critic_generator_loss, 2.0),
-    "relativistic": AdversarialLoss(relativistic_discriminator_loss, relativistic_generator_loss, 0.693),
-    "wasserstein": AdversarialLoss(wasserstein_discriminator_loss, critic_generator_loss, 0.0),
+    # The generator's log(1 - D(fake)), whose gradient vanishes when the discriminator is confident: Goodfellow 2014.
+    "minimax": AdversarialLoss(discriminator_loss, lambda _real, fake: -F.softplus(fake).mean(), 1.386),
+    # The generator's -log D(fake), whose gradient does not vanish: Goodfellow 2014, section 3.
+    "non-saturating": AdversarialLoss(discriminator_loss, lambda _real, fake: F.softplus(-fake).mean(), 1.386),
+    # ((real - 1)² + fake²) / 2, and (fake - 1)² / 2.
+    # X. Mao et al., Least Squares Generative Adversarial Networks, ICCV 2017, equation 9 (arXiv:1611.04076).
+    "least-squares": AdversarialLoss(
+        lambda real, fake, smoothing: 0.5 * ((real - (1 - smoothing)).square().mean() + fake.square().mean()),
+        lambda _real, fake: 0.5 * (fake - 1).square().mean(),
+        0.5,
+    ),
+    # max(0, 1 - real) + max(0, 1 + fake), and -fake: J. Lim and J. Ye, Geometric GAN, 2017 (arXiv:1705.02894).
+    "hinge": AdversarialLoss(
+        lambda real, fake, smoothing: F.relu(1 - smoothing - real).mean() + F.relu(1 + fake).mean(),
+        lambda _real, fake: -fake.mean(),
+        2.0,
+    ),
+    # The generator's loss is the discriminator's with real and generated exchanged.
+    "relativistic": AdversarialLoss(relativistic_loss, lambda real, fake: relativistic_loss(fake, real), 0.693),
+    # fake - real, the negative Wasserstein distance, if the critic is Lipschitz continuous, and -fake.
+    # M. Arjovsky et al., Wasserstein GAN, ICML 2017 (arXiv:1701.07875).
+    "wasserstein": AdversarialLoss(
+        lambda real, fake, _smoothing: fake.mean() - real.mean(), lambda _real, fake: -fake.mean(), 0.0
+    ),
 }
 
 

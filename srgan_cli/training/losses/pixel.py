@@ -10,16 +10,6 @@ CHARBONNIER_EPSILON = 1e-3
 PHASE_WINDOW = 8
 
 
-def l1_loss(generated: Tensor, target: Tensor) -> Tensor:
-    """Mean absolute difference of pictures of equal shape."""
-    return F.l1_loss(generated, target)
-
-
-def l2_loss(generated: Tensor, target: Tensor) -> Tensor:
-    """Mean squared difference of pictures of equal shape; PSNR is its negative logarithm."""
-    return F.mse_loss(generated, target)
-
-
 def charbonnier_loss(generated: Tensor, target: Tensor) -> Tensor:
     """Mean of sqrt(difference² + epsilon²), a differentiable absolute difference.
 
@@ -30,10 +20,11 @@ def charbonnier_loss(generated: Tensor, target: Tensor) -> Tensor:
 
 
 PIXEL_LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
-    "l1": l1_loss,
-    "l2": l2_loss,
+    "l1": F.l1_loss,
+    "l2": F.mse_loss,
     "charbonnier": charbonnier_loss,
 }
+"""Losses of pictures of equal shape, by their name."""
 
 
 def frequency_loss(generated: Tensor, target: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ from torch import Tensor
 
 from srgan_cli.training.config import TrainConfig
 from srgan_cli.training.losses.perceptual import PerceptualLoss
-from srgan_cli.training.losses.pixel import PIXEL_LOSSES, frequency_loss, l2_loss, phase_loss
+from srgan_cli.training.losses.pixel import PIXEL_LOSSES, frequency_loss, phase_loss
 from srgan_cli.training.optim.optimizer import ComputeContext
 
 
@@ -26,7 +26,7 @@ class GeneratorLoss:
 
         `squared` selects the squared pixel loss.  `pixel_only` leaves the perceptual loss out.
         """
-        pixel_loss = l2_loss if squared else PIXEL_LOSSES[self.config.pixel_loss]
+        pixel_loss = PIXEL_LOSSES["l2" if squared else self.config.pixel_loss]
         losses = {"pixel": pixel_loss(generated, target)}
         if self.config.frequency_weight:
             losses["frequency"] = frequency_loss(generated, target)

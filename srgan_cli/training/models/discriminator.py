@@ -34,9 +34,7 @@ class DiscriminatorTrainer:
     """Trains the discriminator and computes the generator's adversarial loss."""
 
     def __init__(self, config: TrainConfig, compute: ComputeContext, world: World = SINGLE_PROCESS) -> None:
-        self.config = config
-        self.world = world
-        self.compute = compute
+        self.config, self.world, self.compute = config, world, compute
         self.loss = ADVERSARIAL_LOSSES[config.loss.gan_loss]
         self.network = channels_last(build_discriminator(config).to(compute.device))
         self.optimizer_step = OptimizerStep(

@@ -24,9 +24,7 @@ class GAN:
 
     def __init__(self, config: TrainConfig, generator: Generator, compute: ComputeContext, world: World) -> None:
         """Raises WeightsError when the backbone of the perceptual loss is not available."""
-        self.config = config
-        self.compute = compute
-        self.world = world
+        self.config, self.compute, self.world = config, compute, world
         self.generator = channels_last(generator.to(compute.device))
         self.ema = copy.deepcopy(self.generator).eval().requires_grad_(False)
         """The exponential moving average of the generator, which a run delivers."""

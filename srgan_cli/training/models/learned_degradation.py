@@ -29,9 +29,7 @@ class LearnedDegradation:
     """Learns the degradation of unpaired pictures with a CycleGAN, then applies it to make partners."""
 
     def __init__(self, config: TrainConfig, dataset: Dataset, compute: ComputeContext, world: World) -> None:
-        self.config = config
-        self.dataset = dataset
-        self.world = world
+        self.config, self.dataset, self.world = config, dataset, world
         self.device = compute.device
         self.sampler = Sampler(dataset.training, config, world)
         self.cycle: CycleGAN | None = CycleGAN(config, compute, world)

@@ -32,9 +32,8 @@ class DivergenceMonitor:
         if finite and self.rate_share <= MIN_RATE_FACTOR_WHEN_SATURATED:
             return ""
         if self.rate_share <= MIN_RATE_FACTOR:
-            raise SrganError(
-                "the training diverges at every learning rate", "start a new run with smaller loss weights"
-            )
+            message = "the training diverges at every learning rate"
+            raise SrganError(message, "start a new run with smaller loss weights")
         self.rate_share /= 2
         reason = "the discriminator was saturated" if finite else "losses were not finite"
         return f"{reason} for {PATIENCE} steps: back to the last validation, learning rates halved"

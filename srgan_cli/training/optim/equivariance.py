@@ -106,9 +106,8 @@ def _sub_pixels(count: int, number: int) -> Tensor:
     """The permutation of the channels before a pixel shuffle for an orientation of the output."""
     side = isqrt(count // 3)
     if count != 3 * side**2 or not count:
-        raise _unfit(
-            f"the last convolution of this generator gives {count} channels, expected sub-pixels of three colours"
-        )
+        message = f"the last convolution of this generator gives {count} channels, expected sub-pixels of three colours"
+        raise _unfit(message)
     return orient(torch.arange(count).view(3, side, side), number).flatten()
 
 

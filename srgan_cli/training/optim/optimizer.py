@@ -86,8 +86,7 @@ class OptimizerStep:
         self.world = world
         self.optimizer = OPTIMIZERS[optimizer](network, compute.device.type in ("cpu", "cuda"))
         self.scaler = torch.amp.GradScaler(compute.device.type, enabled=compute.dtype == torch.float16)
-        self.accumulate = accumulate
-        self.transform_gradients = transform_gradients
+        self.accumulate, self.transform_gradients = accumulate, transform_gradients
         self._accumulated = 0
 
     def minimize(self, loss: Tensor, *, retain_graph: bool = False) -> bool:

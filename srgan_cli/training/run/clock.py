@@ -23,9 +23,7 @@ class RunProgress:
         phase: str = "",
         phase_began: tuple[int, float] = (0, 0.0),
     ) -> None:
-        self.config = config
-        self.steps = steps
-        self._before = seconds
+        self.config, self.steps, self._before = config, steps, seconds
         self._started: float | None = None
         self.phase = phase or (DEGRADATION if config.data.unpaired else PIXEL)
         self.phase_began = phase_began

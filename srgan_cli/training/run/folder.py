@@ -118,9 +118,8 @@ def check_unused(folder: Path, name: str) -> None:
     weights = [f"{name}{part}{SAFETENSORS}" for part in ("", "-best", "-fidelity")]
     written = [folder / each for each in (SETTINGS_FILE, LOG, SAMPLES, PARTNERS, *weights)]
     for path in filter(Path.exists, written if not is_run_folder(folder) else ()):
-        raise UsageError(
-            "{path} exists already, and no run has written it", "name another folder with --run", path=path
-        )
+        message = "{path} exists already, and no run has written it"
+        raise UsageError(message, "name another folder with --run", path=path)
 
 
 def _numbered(folder: Path) -> Iterator[Path]:

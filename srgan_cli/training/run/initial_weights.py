@@ -80,9 +80,8 @@ def check_start(config: TrainConfig) -> tuple[TrainConfig, InitialWeights | None
     pick_device(config.run.device)
     check_logger(config.run.log, config.run.folder)
     if config.generator.architecture.startswith(PREFIX) and not config.generator.init_from:
-        raise UsageError(
-            f"a {config.generator.architecture} network is built from its weights", "name them with --init-from"
-        )
+        message = f"a {config.generator.architecture} network is built from its weights"
+        raise UsageError(message, "name them with --init-from")
     if config.generator.init_from:
         config, initial = _adapt(config)
         return _resolve_equivariance(config, initial.build(config), trained=True), initial
@@ -108,9 +107,8 @@ def _adapt(config: TrainConfig) -> tuple[TrainConfig, InitialWeights]:
     if isinstance(generator, SpandrelGenerator):
         check_trainable(generator, card.name)
         if generator.scale != config.scale:
-            raise UsageError(
-                f"{card.name} has scale {generator.scale}, the run {config.scale}", f"give --scale {generator.scale}"
-            )
+            message = f"{card.name} has scale {generator.scale}, the run {config.scale}"
+            raise UsageError(message, f"give --scale {generator.scale}")
         return config.replace(generator=card.architecture), initial
     _check_settable(generator, config, card.name)
     settings = generator_arguments(config)

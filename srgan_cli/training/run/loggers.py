@@ -35,7 +35,7 @@ class NoLogger:
         """Does nothing."""
 
 
-class TensorBoardLogger:
+class _TensorBoardLogger:
     """Writes event files, for `tensorboard --logdir`."""
 
     def __init__(self, folder: Path) -> None:
@@ -44,17 +44,15 @@ class TensorBoardLogger:
         self._writer: Any = SummaryWriter(str(folder / EVENTS))
 
     def log(self, step: int, values: dict[str, float], /) -> None:
-        """Record the values as scalars."""
         for name, value in values.items():
             self._writer.add_scalar(name, value, step)
         self._writer.flush()
 
     def close(self) -> None:
-        """Close the file."""
         self._writer.close()
 
 
-class TrackioLogger:
+class _TrackioLogger:
     """Writes into Trackio's database on this machine, for `trackio show`; nothing is sent anywhere."""
 
     def __init__(self, folder: Path, name: str, *, resumed: bool) -> None:
@@ -73,7 +71,6 @@ class TrackioLogger:
         self._finish = trackio.finish
 
     def log(self, step: int, values: dict[str, float], /) -> None:
-        """Record the values."""
         self._run.log(values, step=step)
 
     def close(self) -> None:
@@ -86,8 +83,8 @@ def open_logger(kind: str, folder: Path, name: str, *, resumed: bool) -> Logger:
     """The logger of this kind: auto, tensorboard, trackio or none.  Raises as `check_logger` does."""
     check_logger(kind, folder)
     if kind == "trackio":
-        return TrackioLogger(folder, name, resumed=resumed)
-    return TensorBoardLogger(folder) if logs_events(kind, folder) else NoLogger()
+        return _TrackioLogger(folder, name, resumed=resumed)
+    return _TensorBoardLogger(folder) if logs_events(kind, folder) else NoLogger()
 
 
 def check_logger(kind: str, folder: Path) -> None:

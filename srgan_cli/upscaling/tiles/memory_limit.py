@@ -220,13 +220,13 @@ def plan_tile_sides(estimate: MemoryEstimate, height: int, width: int, policy: T
     if _fits(estimate, most, picture, budget) or (policy.max_memory is None and least == most):
         return most
     _check_limit(estimate, least, policy, limit)
-    down, across = (
-        {
-            even_length(length, side): _total_read(length, side, estimate.halo)
-            for side in (*range(low, high, _STEP), high)
-        }
-        for length, low, high in zip(picture, least, most, strict=True)
-    )
+
+    def pixels_read(length: int, low: int, high: int) -> dict[int, int]:
+        """For each side, the pixels that tiles read along one dimension, with overlaps counted twice."""
+        sides = {even_length(length, side): ceil(length / side) for side in (*range(low, high, _STEP), high)}
+        return {side: length + 2 * estimate.halo * (count - 1) for side, count in sides.items()}
+
+    down, across = map(pixels_read, picture, least, most)
     lowest = product([min(down)], across)  # where a row of the least tiles exceeds the budget, they may still be wide
     fitting = [sides for sides in product(down, across) if _fits(estimate, sides, picture, budget)]
     fitting = fitting or [sides for sides in lowest if _fits(estimate, sides, picture, limit)] or [least]
@@ -264,11 +264,6 @@ def _check_limit(estimate: MemoryEstimate, sides: tuple[int, int], policy: TileP
     needed = estimate.for_tiles(*sides)
     if policy.max_memory is not None and needed > budget:
         raise _limit_error(policy.max_memory, policy.max_memory - budget + needed, estimate)
-
-
-def _total_read(length: int, side: int, halo: int) -> int:
-    """Return the pixels that tiles of at most this side read along one dimension, with overlaps counted twice."""
-    return length + 2 * halo * (ceil(length / side) - 1)
 
 
 def check_decode_memory(size: int, reserved: ReservedMemory, policy: TilePolicy) -> None:

@@ -93,9 +93,8 @@ class TileRunner:
     def _shrink(self, output: Window) -> None:
         longest = max(output.height, output.width)
         if longest <= _SMALLEST_TILE:
-            raise SrganError(
-                f"memory runs out even for tiles of {longest} pixels", "close other programs, or take --device cpu"
-            )
+            message = f"memory runs out even for tiles of {longest} pixels"
+            raise SrganError(message, "close other programs, or take --device cpu")
         if self.max_side == _NO_LIMIT:
             self._warn(
                 f"memory ran out at a tile of {output.width} x {output.height} pixels: going on with smaller ones"

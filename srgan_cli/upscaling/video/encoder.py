@@ -133,10 +133,8 @@ def check_encoder(settings: EncoderSettings) -> list[EncodedPacket]:
         if is_hardware(settings.codec):
             hint = "it needs its device and driver; without them leave --codec out"
             raise UsageError(f"{settings.codec} does not start on this machine: {reason}", hint) from error
-        raise UsageError(
-            f"{settings.codec} does not encode {settings.width} x {settings.height} with these options: {reason}",
-            "choose another --codec, --crf or --preset",
-        ) from error
+        message = f"{settings.codec} does not encode {settings.width} x {settings.height} with these options: {reason}"
+        raise UsageError(message, "choose another --codec, --crf or --preset") from error
 
 
 class SegmentEncoder:
@@ -242,7 +240,5 @@ def _check_size(codec: Any, layout: FrameLayout, size: tuple[int, int]) -> None:
         return
     for name, length, halved in zip(("height", "width"), size, layout.subsampled, strict=True):
         if halved and length % 2:
-            raise UsageError(
-                f"{codec.name} with chroma of half the resolution needs an even {name}, found {length}",
-                "choose another --scale or --size, or --codec vp9",
-            )
+            message = f"{codec.name} with chroma of half the resolution needs an even {name}, found {length}"
+            raise UsageError(message, "choose another --scale or --size, or --codec vp9")

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import av
 import numpy as np
@@ -11,18 +10,16 @@ from torch import Tensor
 
 from srgan_cli.errors import PictureError
 from srgan_cli.image.luma import luma_full_range
-from srgan_cli.image.raw_video.yuv import HIGH_DEFINITION, from_rgb, to_rgb
+from srgan_cli.image.raw_video.yuv import BT601_WEIGHTS, HIGH_DEFINITION, Kind, PlaneLayout, from_rgb, to_rgb
 
-Kind = Literal["rgb", "grey", "yuv"]
 BT709, UNSPECIFIED, SMPTE170M, BT2020 = 1, 2, 6, 9
 """Numbers of matrices in ITU-T H.273."""
 LIMITED_RANGE, FULL_RANGE = 1, 2
-_BT601_WEIGHTS = (0.299, 0.114)
 _LUMA_WEIGHTS = {
     BT709: (0.2126, 0.0722),
     4: (0.30, 0.11),
-    5: _BT601_WEIGHTS,
-    SMPTE170M: _BT601_WEIGHTS,
+    5: BT601_WEIGHTS,
+    SMPTE170M: BT601_WEIGHTS,
     7: (0.212, 0.087),
     BT2020: (0.2627, 0.0593),
     10: (0.2627, 0.0593),
@@ -35,28 +32,11 @@ _CENTRED_CODECS = ("mjpeg", "mpeg1video")
 
 
 @dataclass(frozen=True)
-class FrameLayout:
-    """How the planes of a frame stand for colours."""
+class FrameLayout(PlaneLayout):
+    """The layout of a frame of PyAV."""
 
-    kind: Kind
-    """RGB in three planes of one size, luma alone, or luma and chroma."""
-    depth: int
-    """Bits a sample."""
-    subsampled: tuple[bool, bool] = (False, False)
-    """Whether chroma has half the rows, and half the columns."""
-    cosited: tuple[bool, bool] = (False, True)
-    """Whether chroma samples lie on luma samples, vertically and horizontally."""
-    full_range: bool = False
-    """Whether luma uses all levels."""
-    luma_weights: tuple[float, float] = _BT601_WEIGHTS
-    """The weights of red and blue in luma."""
     has_alpha: bool = False
     """Whether the file has transparency, which is not read."""
-
-    @property
-    def is_grey(self) -> bool:
-        """Whether there is only luma."""
-        return self.kind == "grey"
 
     @property
     def name(self) -> str:

@@ -205,8 +205,8 @@ def _is_rewritten(stream: Any, settings: EncoderSettings) -> bool:
 
 
 def _kept_metadata(metadata: dict[str, str]) -> dict[str, str]:
-    kept = {key: value for key, value in metadata.items() if value}
-    return {key: value for key, value in kept.items() if _base_name(key) not in _OWN_METADATA - {"handler_name"}}
+    own = _OWN_METADATA - {"handler_name"}
+    return {key: text for key, text in metadata.items() if text and key.lower().removesuffix("-eng") not in own}
 
 
 def _missing_keys(before: Any, after: Any) -> set[str]:
@@ -214,10 +214,6 @@ def _missing_keys(before: Any, after: Any) -> set[str]:
     found = {key.lower() for key in after.metadata} | {"handler_name"}
     wanted = {key for key, value in _kept_metadata(before.metadata).items() if (key, value) != ("language", "und")}
     return {key for key in wanted if key.lower() not in found}
-
-
-def _base_name(key: str) -> str:
-    return key.lower().removesuffix("-eng")
 
 
 def _shifted(chapters: Iterable[Any], part: TimeRange) -> Iterator[Any]:
