@@ -6,79 +6,44 @@ from typing import TYPE_CHECKING, Any
 from srgan_cli.version import __version__
 
 if TYPE_CHECKING:
-    from srgan_cli.errors import (
-        MismatchError,
-        OutputClosed,
-        PictureError,
-        SrganError,
-        UnknownDevice,
-        UnknownModel,
-        UsageError,
-        WeightsError,
-    )
-    from srgan_cli.image.codec.capabilities import Encoding
-    from srgan_cli.image.codec.raster import BandLayout
-    from srgan_cli.image.convert.tensors import Channels
-    from srgan_cli.image.geo.place import Place
-    from srgan_cli.image.io import read_picture, write_picture
-    from srgan_cli.image.metadata.gain_map import GainMap
-    from srgan_cli.image.metadata.icc import Colour
-    from srgan_cli.image.metadata.record import Metadata, Text
-    from srgan_cli.image.picture import ImageStream, Picture
-    from srgan_cli.image.sequence import ImageSequence, open_pictures, write_pictures
-    from srgan_cli.networks import Generator
-    from srgan_cli.scoring.evaluate import score
-    from srgan_cli.scoring.protocol import Protocol
-    from srgan_cli.scoring.report.summary import Difference, Report, Score, Summary
-    from srgan_cli.upscaling.back_projection import Consistency, back_project
-    from srgan_cli.upscaling.scale import Size
-    from srgan_cli.upscaling.tiles.layers import Layers
-    from srgan_cli.upscaling.tiles.memory_limit import ReservedMemory, TilePolicy
-    from srgan_cli.upscaling.tiles.plan import TilePlan
-    from srgan_cli.upscaling.upscaler import Upscaler
-
-
-__all__ = [
-    "BandLayout",
-    "Channels",
-    "Colour",
-    "Consistency",
-    "Difference",
-    "Encoding",
-    "GainMap",
-    "Generator",
-    "ImageSequence",
-    "ImageStream",
-    "Layers",
-    "Metadata",
-    "MismatchError",
-    "OutputClosed",
-    "Picture",
-    "PictureError",
-    "Place",
-    "Protocol",
-    "Report",
-    "ReservedMemory",
-    "Score",
-    "Size",
-    "SrganError",
-    "Summary",
-    "Text",
-    "TilePlan",
-    "TilePolicy",
-    "UnknownDevice",
-    "UnknownModel",
-    "Upscaler",
-    "UsageError",
-    "WeightsError",
-    "__version__",
-    "back_project",
-    "open_pictures",
-    "read_picture",
-    "score",
-    "write_picture",
-    "write_pictures",
-]
+    from srgan_cli.errors import MismatchError as MismatchError
+    from srgan_cli.errors import OutputClosed as OutputClosed
+    from srgan_cli.errors import PictureError as PictureError
+    from srgan_cli.errors import SrganError as SrganError
+    from srgan_cli.errors import UnknownDevice as UnknownDevice
+    from srgan_cli.errors import UnknownModel as UnknownModel
+    from srgan_cli.errors import UsageError as UsageError
+    from srgan_cli.errors import WeightsError as WeightsError
+    from srgan_cli.image.codec.capabilities import Encoding as Encoding
+    from srgan_cli.image.codec.raster import BandLayout as BandLayout
+    from srgan_cli.image.convert.tensors import Channels as Channels
+    from srgan_cli.image.geo.place import Place as Place
+    from srgan_cli.image.io import read_picture as read_picture
+    from srgan_cli.image.io import write_picture as write_picture
+    from srgan_cli.image.metadata.gain_map import GainMap as GainMap
+    from srgan_cli.image.metadata.icc import Colour as Colour
+    from srgan_cli.image.metadata.record import Metadata as Metadata
+    from srgan_cli.image.metadata.record import Text as Text
+    from srgan_cli.image.picture import ImageStream as ImageStream
+    from srgan_cli.image.picture import Picture as Picture
+    from srgan_cli.image.sequence import ImageSequence as ImageSequence
+    from srgan_cli.image.sequence import open_pictures as open_pictures
+    from srgan_cli.image.sequence import write_pictures as write_pictures
+    from srgan_cli.networks import Generator as Generator
+    from srgan_cli.scoring.evaluate import score as score
+    from srgan_cli.scoring.protocol import Protocol as Protocol
+    from srgan_cli.scoring.report.summary import Difference as Difference
+    from srgan_cli.scoring.report.summary import Report as Report
+    from srgan_cli.scoring.report.summary import Score as Score
+    from srgan_cli.scoring.report.summary import Summary as Summary
+    from srgan_cli.upscaling.back_projection import Consistency as Consistency
+    from srgan_cli.upscaling.back_projection import back_project as back_project
+    from srgan_cli.upscaling.scale import Size as Size
+    from srgan_cli.upscaling.tiles.layers import Layers as Layers
+    from srgan_cli.upscaling.tiles.memory_limit import ReservedMemory as ReservedMemory
+    from srgan_cli.upscaling.tiles.memory_limit import TilePlan as TilePlan
+    from srgan_cli.upscaling.tiles.memory_limit import TilePolicy as TilePolicy
+    from srgan_cli.upscaling.upscaler import Upscaler as Upscaler
 
 _MODULES = {
     "errors": "MismatchError OutputClosed PictureError SrganError UnknownDevice UnknownModel UsageError WeightsError",
@@ -99,11 +64,11 @@ _MODULES = {
     "upscaling.back_projection": "Consistency back_project",
     "upscaling.scale": "Size",
     "upscaling.tiles.layers": "Layers",
-    "upscaling.tiles.memory_limit": "ReservedMemory TilePolicy",
-    "upscaling.tiles.plan": "TilePlan",
+    "upscaling.tiles.memory_limit": "ReservedMemory TilePlan TilePolicy",
     "upscaling.upscaler": "Upscaler",
 }
 _MODULE_OF = {name: module for module, names in _MODULES.items() for name in names.split()}
+__all__ = ["__version__", *_MODULE_OF]
 
 
 def __getattr__(name: str) -> Any:

@@ -93,9 +93,8 @@ def to_srgan_error(error: Exception) -> SrganError:
         return SrganError("out of memory", "try a smaller --tile, --scale, --batch or --patch")
     if isinstance(error, OSError) and error.strerror:
         if error.filename:
-            return SrganError(
-                "{reason}: {path}", "check this file or folder", reason=error.strerror, path=error.filename
-            )
+            hint = "check this file or folder"
+            return SrganError("{reason}: {path}", hint, reason=error.strerror, path=error.filename)
         return SrganError(error.strerror, "check the files and folders that were named")
     first_line = (str(error).splitlines() or [""])[0]
     return SrganError(f"{type(error).__name__}: {first_line}", "this is a bug in srgan; --debug shows the traceback")

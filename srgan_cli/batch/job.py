@@ -30,8 +30,7 @@ from srgan_cli.system.files import make_folder
 from srgan_cli.system.progress import Progress
 from srgan_cli.upscaling.back_projection import Consistency, back_project
 from srgan_cli.upscaling.tiles.layers import Layers
-from srgan_cli.upscaling.tiles.memory_limit import ReservedMemory, check_decode_memory
-from srgan_cli.upscaling.tiles.plan import TilePlan
+from srgan_cli.upscaling.tiles.memory_limit import ReservedMemory, TilePlan, check_decode_memory
 from srgan_cli.upscaling.upscaler import Upscaler
 
 _LEVELS = 255

@@ -209,7 +209,6 @@ def _format_of(path: Location | PurePath) -> str:
 
 
 def _holds_anything(location: Location) -> bool:
-    """Whether there is a file that is not empty."""
     return exists(location) and (is_remote(location) or location.stat().st_size > 0)
 
 

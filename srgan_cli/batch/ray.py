@@ -81,9 +81,8 @@ def start_ray_workers(spec: WorkerSpec, devices: str, policy: TilePolicy) -> lis
     If `devices` is empty or `all`: one for every free GPU, or every free core if there is no GPU.
     Raises UsageError for more than are free.
     """
-    free = {
-        kind: int(_import_ray().available_resources().get(name, 0)) for kind, name in (("cpu", "CPU"), ("cuda", "GPU"))
-    }
+    available = _import_ray().available_resources()
+    free = {"cpu": int(available.get("CPU", 0)), "cuda": int(available.get("GPU", 0))}
     named = [] if devices in ("", "all") else devices.split(",")
     unknown = [name for name in named if name not in _KINDS]
     if unknown:
@@ -153,7 +152,6 @@ def _call(start: Path, function: Callable[..., Returned], *arguments: Any, **nam
 
 
 def _import_ray() -> Any:
-    """The module.  Raises UsageError if Ray is not installed."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # Ray would report its use
     try:
         import ray

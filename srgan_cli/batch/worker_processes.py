@@ -198,7 +198,6 @@ def translate_worker_death(*deaths: type[Exception]) -> Iterator[None]:
 
 
 def _crashed(task: Task) -> TaskResult:
-    """The result of a task that failed because of its workers' deaths."""
     message, hint = "the worker processing {path} crashed {times} times", "memory may have run out: try --max-memory"
     return TaskResult(task, "failed", error=SrganError(message, hint, path=task.source, times=ATTEMPTS))
 

@@ -30,7 +30,6 @@ def _metrics() -> list[str]:
 
 
 def _formats() -> list[str]:
-    """The suffixes that can be written, without the dot."""
     from srgan_cli.image.codec.capabilities import FORMATS
 
     return [suffix[1:] for suffix in FORMATS]

@@ -153,7 +153,6 @@ def _display(place: str, direction: str) -> str:
 
 
 def _check(inputs: Sequence[str], out: str) -> None:
-    """Raises UsageError."""
     streams = [place for place in inputs if is_stream(place)]
     if repeated := next((place for place in streams if inputs.count(place) > 1), None):
         raise UsageError(f"{_display(repeated, 'input')} is named twice", "it holds one picture")

@@ -32,14 +32,12 @@ class LazyFunction:
     """Module inside srgan_cli.metrics."""
     function: str
 
-    def __call__(self, *arguments: Any, **options: Any) -> Any:
+    def __call__(self, *values: Any, **options: Any) -> Any:
         """Call the function. Arrays are passed as float32 tensors."""
         import torch
 
         function = getattr(import_module(f"{__name__}.{self.module}"), self.function)
-        return function(
-            *(torch.from_numpy(a).float() if isinstance(a, np.ndarray) else a for a in arguments), **options
-        )
+        return function(*(torch.from_numpy(a).float() if isinstance(a, np.ndarray) else a for a in values), **options)
 
 
 @dataclass(frozen=True)

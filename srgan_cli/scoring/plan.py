@@ -90,9 +90,8 @@ def plan_scoring(
     if names is None:
         candidates = list({path.resolve(): path for path in candidates}.values())
         names = _method_names(candidates)
-    pairings = {
-        name: pair_by_name(reference, path, template=pair) for name, path in zip(names, candidates, strict=True)
-    }
+    named = zip(names, candidates, strict=True)
+    pairings = {name: pair_by_name(reference, path, template=pair) for name, path in named}
     references = by_name(reference)
     methods = [Method(name, {key: path for key, _, path in pairing.pairs}) for name, pairing in pairings.items()]
     methods += [_baseline_method(baseline, names, settings) for baseline in dict.fromkeys(baselines)]

@@ -59,9 +59,8 @@ class Trainer:
         self.rng = seeded(config.run.seed, "step")
         self.gan = GAN(config, first_generator(config, initial), self.compute, world)
         self.teacher = Teacher.load(config, self.device) if config.teacher.models else None
-        self.learned_degradation = (
-            LearnedDegradation(config, dataset, self.compute, world) if config.data.unpaired else None
-        )
+        unpaired = config.data.unpaired
+        self.learned_degradation = LearnedDegradation(config, dataset, self.compute, world) if unpaired else None
         self.held_out = HeldOut(dataset.validation, self.device, world, config.data.shown_bands)
         self.sampler = Sampler(dataset.training, config, world)
         self.started_from = initial.provenance if initial else {}
@@ -260,9 +259,8 @@ class Trainer:
         assert self.learned_degradation
         pairs = self.dataset.validation[:ROWS]
         lows, learned = [pair.low for pair in pairs], self.learned_degradation.partners(pairs)
-        self.folder.save_samples(
-            self.progress.steps, [low / 255 for low in lows], [low / 255 for low in learned], PARTNERS
-        )
+        bicubic, made = ([low / 255 for low in part] for part in (lows, learned))
+        self.folder.save_samples(self.progress.steps, bicubic, made, PARTNERS)
         return self._validation.scores
 
     def _save_weights(self, name: str) -> None:
@@ -314,10 +312,8 @@ class Trainer:
 
     def _load_checkpoint(self, state: dict[str, Any]) -> None:
         """Restore everything that `_state` holds.  Raises KeyError, RuntimeError, ValueError or TypeError."""
-        phase, began = state["phase"], tuple(state["phase_began"])
-        self.progress = RunProgress(
-            self.config, steps=state["steps"], seconds=state["seconds"], phase=phase, phase_began=began
-        )
+        phase, done = state["phase"], {name: state[name] for name in ("steps", "seconds", "phase")}
+        self.progress = RunProgress(self.config, **done, phase_began=tuple(state["phase_began"]))
         if self.learned_degradation and phase != DEGRADATION:
             self.learned_degradation.drop_discriminators()
         if phase == ADVERSARIAL:

@@ -31,13 +31,13 @@ from srgan_cli.upscaling.tiles.layers import Layers
 from srgan_cli.upscaling.tiles.memory_limit import (
     MemoryEstimate,
     ReservedMemory,
+    TilePlan,
     TilePolicy,
     activation_bytes,
     input_area,
     plan_tile_sides,
     plan_uniform_side,
 )
-from srgan_cli.upscaling.tiles.plan import TilePlan
 from srgan_cli.upscaling.tiles.progress import PictureProgress
 from srgan_cli.upscaling.tiles.rows import RowBuffer, centre_crop, input_rows
 from srgan_cli.upscaling.tiles.runner import TileRunner
@@ -140,7 +140,6 @@ class Upscaler:
 
     @classmethod
     def _from_kernel(cls, name: str, device: torch.device, policy: TilePolicy, seed: int | None) -> "Upscaler":
-        """Return an Upscaler that resamples and has no weights."""
         small = replace(policy, size=min(policy.size, _RESAMPLING_TILE), working_memory=_RESAMPLING_MEMORY)
         upscaler = cls(Identity(), device, policy=small, name=name, seed=seed)
         upscaler.scale, upscaler.kernel = _RESAMPLING_SCALE, KERNELS[name]

@@ -76,7 +76,8 @@ class _Actions:
 
 def build(studio: Studio, visits: Visits, model: str) -> gr.Blocks:
     """The page; `model` is what it offers first."""
-    models = _models(model)
+    known = {name: name for name in (*list_weights(), *(cached.source for cached in list_cached()), *KERNELS)}
+    models = known if model in known else {PurePath(model).name: model, **known}  # a file is called by its name alone
     first = next(name for name, place in models.items() if place == model)
     actions, private = _Actions(studio, visits, models), {"queue": False, "api_visibility": "private"}
     with gr.Blocks(title="srgan", analytics_enabled=False, fill_width=True) as page:
@@ -124,12 +125,6 @@ def build(studio: Studio, visits: Visits, model: str) -> gr.Blocks:
     return page
 
 
-def _models(first: str) -> dict[str, str]:
-    """The weights that are offered, by their names on the page; a file is called by its name alone."""
-    known = {name: name for name in (*list_weights(), *(cached.source for cached in list_cached()), *KERNELS)}
-    return known if first in known else {PurePath(first).name: first, **known}
-
-
 def _choices(models: Iterable[str], first: str) -> list[Any]:
     """What a visitor chooses beside pictures: weights, scale, strength, format, quality, and whether without loss."""
     weights = _dropdown("Weights", first, *(name for name in models if name != first))
@@ -156,7 +151,6 @@ def _choices(models: Iterable[str], first: str) -> list[Any]:
 
 
 def _formats() -> list[str]:
-    """The formats that are offered."""
     suffixes = (kind.suffixes[0] for kind in FORMAT_CAPABILITIES.values())
     return [SAME_FORMAT, *filter(_can_write, suffixes)]
 
@@ -167,7 +161,6 @@ def _dropdown(label: str, default: str, *offered: str, info: str | None = None) 
 
 
 def _check(name: str, chosen: str, offered: Collection[str]) -> None:
-    """Raises UsageError for a choice that is not offered."""
     if chosen not in offered:
         raise UsageError(f"{name} {chosen!r} not offered", f"choose one of: {', '.join(offered)}")
 

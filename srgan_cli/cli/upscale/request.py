@@ -161,11 +161,10 @@ class UpscaleRequest:
     def settings_digest(self, upscaler: Upscaler, scale: float, *, for_video: bool) -> str:
         """Everything that outputs depend on except inputs; options of some kinds of files only where they are given."""
         irrelevant = _IRRELEVANT_OPTIONS | (_TILING_OPTIONS if upscaler.generator.exact_tiles else set())
-        irrelevant |= {
-            name for name in (*VIDEO_OPTIONS, "cog", "rgb_bands") if _is_unset(name, getattr(self.arguments, name))
-        }
+        given, of_kinds = vars(self.arguments), (*VIDEO_OPTIONS, "cog", "rgb_bands")
+        irrelevant |= {name for name in of_kinds if _is_unset(name, given[name])}
         irrelevant |= set() if for_video else set(VIDEO_OPTIONS)
-        options = {key: value for key, value in vars(self.arguments).items() if key not in irrelevant}
+        options = {key: value for key, value in given.items() if key not in irrelevant}
         return settings_digest(upscaler, {**options, "scale": float(scale)})
 
 
@@ -206,7 +205,6 @@ def _scale(arguments: UpscaleArguments) -> Scale:
 
 
 def _bands(numbers: str) -> tuple[int, ...]:
-    """The numbers of three bands.  Raises UsageError."""
     found = tuple(int(number) for number in numbers.split(",") if number.strip().isdecimal())
     if numbers and (len(set(found)) != 3 or numbers.count(",") != 2 or 0 in found):
         raise UsageError(f"--rgb-bands {numbers} does not name three bands", "write it as 4,3,2")

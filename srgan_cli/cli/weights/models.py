@@ -81,7 +81,6 @@ def _row(entry: "ModelInfo") -> tuple[str, ...]:
 
 
 def _details(entry: "ModelInfo") -> Iterator[tuple[str, Any]]:
-    """What is known about weights, each with a heading."""
     yield from (("name", entry.name), ("file", entry.path), ("sha256", entry.sha256))
     yield "licence", entry.licence or "unknown"
     card = entry.card
@@ -100,7 +99,6 @@ def _details(entry: "ModelInfo") -> Iterator[tuple[str, Any]]:
 
 
 def _plain(values: Any) -> str:
-    """A dictionary in words."""
     if not isinstance(values, dict):
         return str(values)
     return ", ".join(

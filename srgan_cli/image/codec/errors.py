@@ -80,7 +80,6 @@ def translate_errors(path: Path) -> Iterator[None]:
 
 
 def _unidentified(path: Path) -> PictureError:
-    """The error for a file that no decoder accepts."""
     with path.open("rb") as file:
         head = file.read(_HEAD_BYTES)
     if not head:

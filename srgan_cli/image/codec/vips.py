@@ -296,7 +296,6 @@ def _silence(pyvips: Any) -> None:
 
 
 def _import_vips() -> Any:
-    """The module pyvips.  Raises SrganError when the library is missing."""
     try:
         import pyvips
     except (ImportError, OSError) as error:

@@ -55,7 +55,6 @@ def _from_values(values: Values, like: Picture) -> Picture:
 
 
 def _alpha(values: Values, like: Picture) -> Array:
-    """Alpha 0…1 of stored values."""
     alpha: Array = np.nan_to_num(values.astype(np.float32, order="C")) / np.float32(alpha_scale(like.dtype, like.depth))
     return alpha.clip(0, 1)
 

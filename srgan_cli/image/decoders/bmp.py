@@ -100,7 +100,6 @@ def _bit_fields(header: BmpHeader, data: bytes, lines: Values) -> Values:
 
 
 def _masks(header: BmpHeader, data: bytes) -> tuple[int, ...]:
-    """The masks of red, green, blue and, if there is any, alpha."""
     if header.compression == _RGB:
         return _DEFAULT_MASKS[header.bits]
     has_alpha = header.size >= _ALPHA_HEADER or header.compression == _ALPHA_BIT_FIELDS

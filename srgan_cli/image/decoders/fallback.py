@@ -62,8 +62,6 @@ def jpeg_process(data: bytes) -> str:
 
 
 class _WholeReader(ImageReader):
-    """A picture that is decoded whole."""
-
     def __init__(self, path: Path, kind: str) -> None:
         self.format, self.data = kind, path.read_bytes()
         self.header = _READ_HEADER[kind](self.data)

@@ -62,7 +62,6 @@ def kept_files(
 
 
 def _is_kept(place: Place, path: Path, *, overwrite: bool) -> bool:
-    """Whether a file beside the output is left alone."""
     sources = [found.source for found in place.sidecars if found.source]
     return path.exists() and (not overwrite or any(path.samefile(source) for source in sources if source.exists()))
 

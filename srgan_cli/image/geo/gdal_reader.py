@@ -72,7 +72,5 @@ def _open(path: Path, page: int) -> Any:
 
 
 def _failure(path: Path, error: Exception) -> PictureError:
-    reason = str(error).strip().splitlines()[-1]
-    return PictureError(
-        "cannot read {path}: {reason}", "it is damaged or of an unsupported kind", path=path, reason=reason
-    )
+    reason, hint = str(error).strip().splitlines()[-1], "it is damaged or of an unsupported kind"
+    return PictureError("cannot read {path}: {reason}", hint, path=path, reason=reason)

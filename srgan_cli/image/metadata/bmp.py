@@ -47,9 +47,8 @@ def add_profile(data: bytes, profile: bytes) -> bytes:
     header = struct.pack("<L", _V5_BYTES) + old[4:] + bytes(56 - length) + struct.pack("<L", _EMBEDDED) + bytes(48)
     header += struct.pack("<LLLL", 4, start, len(profile), 0)
     size, reserved, pixels = struct.unpack_from("<LLL", data, 2)
-    return (
-        data[:2] + struct.pack("<LLL", size + added + len(profile), reserved, pixels + added) + header + rest + profile
-    )
+    head = data[:2] + struct.pack("<LLL", size + added + len(profile), reserved, pixels + added)
+    return head + header + rest + profile
 
 
 def _calibration(header: bytes) -> Colour:

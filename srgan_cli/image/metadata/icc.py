@@ -103,9 +103,8 @@ class Colour:
     def _primaries(self) -> Chromaticities:
         if self.cicp:
             return PRIMARIES.get(self.cicp[0], PRIMARIES[SRGB_PRIMARIES])
-        return (
-            PRIMARIES[SRGB_PRIMARIES] if self.intent is not None else self.chromaticities or PRIMARIES[SRGB_PRIMARIES]
-        )
+        own = self.chromaticities if self.intent is None else None
+        return own or PRIMARIES[SRGB_PRIMARIES]
 
     @property
     def _curve(self) -> bytes | None:
@@ -140,9 +139,8 @@ def fit_profile(profile: bytes, *, grey: bool) -> bytes | None:
     if not grey or profile[_SPACE] != b"RGB ":
         return profile
     count = int.from_bytes(profile[128:132], "big")
-    entries = (
-        struct.unpack_from(">4sLL", profile, 132 + 12 * index) for index in range(min(count, len(profile) // 12))
-    )
+    starts = range(132, 132 + 12 * min(count, len(profile) // 12), 12)
+    entries = (struct.unpack_from(">4sLL", profile, start) for start in starts)
     tags = {name: _padded(profile[start : start + size]) for name, start, size in entries}
     kept = {b"desc": b"desc", b"cprt": b"cprt", b"wtpt": b"wtpt", b"gTRC": b"kTRC"}
     found = {kept[name]: element for name, element in tags.items() if name in kept}

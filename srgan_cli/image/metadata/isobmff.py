@@ -86,7 +86,9 @@ class _Items:
 def read_metadata(data: bytes) -> tuple[Metadata, list[str]]:
     """What the boxes say about the picture, apart from EXIF, XMP and profiles, and a note on everything dropped."""
     outer = list(boxes(data))
-    notes = _provenance(outer) + _dropped_user_data(outer)
+    movie = dict(boxes(dict(outer).get(b"moov", b"")))
+    texts = ["the texts of its movie are dropped"] if movie.get(b"udta") else []  # they stand where those of a video do
+    notes = _provenance(outer) + texts
     packet = next((content[16:] for name, content in outer if name == b"uuid" and content.startswith(_XMP)), None)
     try:
         items = _items(dict(reversed(outer)).get(b"meta", b""))
@@ -251,9 +253,7 @@ def _dropped_items(items: _Items) -> list[str]:
 
 
 def _auxiliary_name(kind: bytes) -> str:
-    return next(
-        (name for key, name in _AUXILIARY.items() if key in kind), f"auxiliary picture {kind.decode('latin-1')}"
-    )
+    return next((name for key, name in _AUXILIARY.items() if key in kind), f"auxiliary picture {kind.decode('latin1')}")
 
 
 def _provenance(outer: list[Box]) -> list[str]:
@@ -262,12 +262,6 @@ def _provenance(outer: list[Box]) -> list[str]:
         for name, content in outer
     )
     return [xmp.C2PA_NOTE] if found else []
-
-
-def _dropped_user_data(outer: list[Box]) -> list[str]:
-    """A note on the texts of an animation that stand where those of a video do."""
-    movie = dict(boxes(dict(outer).get(b"moov", b"")))
-    return ["the texts of its movie are dropped"] if movie.get(b"udta") else []
 
 
 def _unpack(layout: str, content: bytes) -> tuple[int, ...] | None:

@@ -191,9 +191,8 @@ def _read_colour(first: dict[bytes, bytes]) -> Colour:
     """The colour of cICP; without one, that of sRGB, or of cHRM and gAMA."""
     cicp = first.get(b"cICP", b"")
     if len(cicp) == 4:
-        return replace(
-            from_cicp(cicp[0], cicp[1], full_range=bool(cicp[3])), intent=_intent(first), **_calibration(first)
-        )
+        colour = from_cicp(*cicp[:2], full_range=bool(cicp[3]))
+        return replace(colour, intent=_intent(first), **_calibration(first))
     return Colour(intent=_intent(first), **_calibration(first))
 
 

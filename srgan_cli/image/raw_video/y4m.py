@@ -137,6 +137,5 @@ def write_frame(stream: IO[bytes], frame: Frame, header: VideoHeader) -> None:
 
 
 def _split_planes(samples: Tensor, sizes: list[tuple[int, int]]) -> list[Tensor]:
-    """The samples of a frame as planes (1, h, w)."""
     planes = torch.split(samples, [height * width for height, width in sizes])
     return [plane.view(1, *size) for plane, size in zip(planes, sizes, strict=True)]

@@ -108,9 +108,7 @@ def rename_tensors(state: Mapping[str, Any]) -> dict[str, Any]:
     body = max(int(name.split(".")[3]) for name in state if name.startswith("model.1.sub."))
     heads = {"model.0": "conv_first", f"model.1.sub.{body}": "conv_body", f"model.{last}": "conv_last"}
     heads[f"model.{last - 2}"] = "conv_hr"
-    heads |= {
-        f"model.{3 * index}": f"conv_up{index}" for index in range(1, (last - 2) // 3 + 1) if 3 * index < last - 2
-    }
+    heads |= {f"model.{index}": f"conv_up{index // 3}" for index in range(3, last - 2, 3)}
     return {_rename(name, heads): value for name, value in state.items()}
 
 

@@ -85,7 +85,6 @@ class _FeatureAggregation(nn.Module):
         return aggregated
 
     def _modulation(self, x: Tensor) -> Tensor:
-        """From the pooled maps and the variance of each."""
         coarse = self.dw_conv(F.max_pool2d(x, POOLING))
         variance = x.var((-2, -1), keepdim=True)
         modulation = F.gelu(self.linear_1(coarse * self.alpha + variance * self.belt))

@@ -212,10 +212,8 @@ def _pairs(
     needed = sum(pixel * (prod(size) + prod(size) // config.scale**2) for size in sizes.values())
     cache = PixelCache(needed, _cache_file(config, "pixels"))
     with ThreadPoolExecutor(DECODERS) as pool:
-        decoded = _each(
-            lambda entry: _decode(config, reader, entry, sizes[entry], max_pixels), sizes, skipped, pool.map
-        )
-        for done, (entry, (low, high, valid)) in enumerate(decoded, 1):
+        found = _each(lambda entry: _decode(config, reader, entry, sizes[entry], max_pixels), sizes, skipped, pool.map)
+        for done, (entry, (low, high, valid)) in enumerate(found, 1):
             yield entry, Pair(entry.path.name, cache.add(low), cache.add(high), entry.weight, valid)
             if progress:
                 progress(done, len(sizes))

@@ -12,7 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-Logits = Tensor
+Logits = Callable[[Tensor], Tensor]
+"""Pictures to their logits."""
 
 
 @dataclass(frozen=True)
@@ -73,9 +74,7 @@ ADVERSARIAL_LOSSES: dict[str, AdversarialLoss] = {
 }
 
 
-def gradient_penalty(
-    discriminator: Callable[[Tensor], Logits], real: Tensor, fake: Tensor, rng: torch.Generator
-) -> Tensor:
+def gradient_penalty(discriminator: Logits, real: Tensor, fake: Tensor, rng: torch.Generator) -> Tensor:
     """(|gradient of the logits| - 1)² at random interpolations of real and generated pictures (N, C, H, W).
 
     Source: I. Gulrajani et al., Improved Training of Wasserstein GANs, NeurIPS 2017, equation 3 (arXiv:1704.00028).
@@ -85,7 +84,7 @@ def gradient_penalty(
     return (_gradient_norm(discriminator, between) - 1).square().mean()
 
 
-def r1_penalty(discriminator: Callable[[Tensor], Logits], real: Tensor) -> Tensor:
+def r1_penalty(discriminator: Logits, real: Tensor) -> Tensor:
     """Half the squared norm of the gradient of the logits at real pictures (N, C, H, W).
 
     Source: L. Mescheder et al., Which Training Methods for GANs do actually Converge?, ICML 2018, equation 9
@@ -94,7 +93,7 @@ def r1_penalty(discriminator: Callable[[Tensor], Logits], real: Tensor) -> Tenso
     return 0.5 * _gradient_norm(discriminator, real.detach().requires_grad_(True)).square().mean()
 
 
-def _gradient_norm(discriminator: Callable[[Tensor], Logits], pictures: Tensor) -> Tensor:
+def _gradient_norm(discriminator: Logits, pictures: Tensor) -> Tensor:
     """The norm of the gradient for each picture, (N,); several logits of a picture are averaged."""
     logits = discriminator(pictures).flatten(1).mean(1).sum()
     (gradient,) = torch.autograd.grad(logits, pictures, create_graph=True)

@@ -83,13 +83,10 @@ class DiscriminatorTrainer:
         return penalty
 
     def _logits(self, pictures: Tensor) -> Tensor:
-        """The logits in full precision, for second derivatives."""
         logits: Tensor = self.network(pictures).logits
         return logits
 
     def _forward(self, pictures: Tensor) -> DiscriminatorOutput:
         with self.compute.autocast():
-            output: DiscriminatorOutput = self.optimizer_step.forward(
-                pictures.contiguous(memory_format=torch.channels_last)
-            )
+            output = self.optimizer_step.forward(pictures.contiguous(memory_format=torch.channels_last))
         return DiscriminatorOutput(output.logits.float(), output.features)

@@ -112,7 +112,6 @@ def _sub_pixels(count: int, number: int) -> Tensor:
 
 
 def _composed(last: int, first: int) -> int:
-    """The composition of two orientations."""
     square = torch.arange(4).view(2, 2)
     both = orient(orient(square, first), last)
     return next(number for number in range(ORIENTATIONS) if orient(square, number).equal(both))

@@ -96,9 +96,8 @@ class TileRunner:
             message = f"memory runs out even for tiles of {longest} pixels"
             raise SrganError(message, "close other programs, or take --device cpu")
         if self.max_side == _NO_LIMIT:
-            self._warn(
-                f"memory ran out at a tile of {output.width} x {output.height} pixels: going on with smaller ones"
-            )
+            size = f"{output.width} x {output.height} pixels"
+            self._warn(f"memory ran out at a tile of {size}: going on with smaller ones")
         self.max_side = min(self.max_side, -(-longest // 2))
         self._on_shrink(self.max_side)
         if self.transfer.device.type == "cuda":

@@ -10,9 +10,7 @@ from srgan_cli.errors import UsageError
 
 CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm", ".avi": "avi"}
 """The muxer for each suffix of a video."""
-_READ_ONLY = frozenset(
-    (".ts", ".mts", ".m2ts", ".mpg", ".mpeg", ".m2v", ".vob", ".flv", ".wmv", ".3gp", ".ogv", ".mxf")
-)
+_READ_ONLY = {".ts", ".mts", ".m2ts", ".mpg", ".mpeg", ".m2v", ".vob", ".flv", ".wmv", ".3gp", ".ogv", ".mxf"}
 """Further suffixes of videos."""
 FALLBACK_SUFFIX = ".mkv"
 """The suffix of outputs for videos that can be read but not written."""

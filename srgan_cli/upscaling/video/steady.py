@@ -11,6 +11,7 @@ from torch import Tensor
 from srgan_cli.image.ops import resize
 from srgan_cli.upscaling.video.flow import enlarge_flow, grey_levels, optical_flow, visible, warp
 
+Plane = NDArray[np.float32]
 PERSISTENCE = 0.6
 """The weight of the result before."""
 _TOLERANCE, _TOLERANCE_OF_CONTRAST = 8 / 255, 0.25
@@ -50,25 +51,21 @@ class Steadier:
         self._frame, self._levels, self._result = frame, levels, result
         return result
 
-    def _change(
-        self, enlarged: Tensor, before: Tensor, flow: NDArray[np.float32], trust: NDArray[np.float32]
-    ) -> Tensor:
+    def _change(self, enlarged: Tensor, before: Tensor, flow: Plane, trust: Plane) -> Tensor:
         """The weighted difference (C, H, W) to the result before, without what downscaling would show."""
         height, width = enlarged.shape[1:]
         weight = torch.from_numpy(cv2.resize(trust, (width, height), interpolation=cv2.INTER_LINEAR))
         change = weight * (warp(before, enlarge_flow(flow, height, width)) - enlarged)
         return change - resize(resize(change, *trust.shape), height, width)
 
-    def _trust(
-        self, frame: Tensor, before: Tensor, flow: NDArray[np.float32], shown: NDArray[np.bool_]
-    ) -> NDArray[np.float32]:
+    def _trust(self, frame: Tensor, before: Tensor, flow: Plane, shown: NDArray[np.bool_]) -> Plane:
         """The weight (H, W) of the frame before."""
         difference = (warp(before, flow) - frame).abs().mean(0).numpy()
         alike = np.clip(2 - difference / (_TOLERANCE + _TOLERANCE_OF_CONTRAST * _contrast(frame)), 0, 1)
         return np.asarray(self.persistence * shown * alike, np.float32)
 
 
-def _contrast(frame: Tensor) -> NDArray[np.float32]:
+def _contrast(frame: Tensor) -> Plane:
     """The standard deviation (H, W) of luma around each pixel."""
     luma = frame.mean(0).numpy()
     mean, square = (cv2.blur(values, (_WINDOW, _WINDOW)) for values in (luma, luma * luma))

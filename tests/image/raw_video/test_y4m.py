@@ -28,25 +28,27 @@ def stream(words: str, frames: list[bytes], line: bytes = b"FRAME\n") -> io.Byte
 def test_single_colours_are_restored(chroma: str, colour: tuple[float, float, float], extra: tuple[str, ...]) -> None:
     parsed = header(f"C{chroma}", *extra, height=5, width=7)
     pixels = torch.tensor(colour).view(3, 1, 1).expand(3, 5, 7)
-    planes = from_rgb(pixels, parsed)
+    planes = from_rgb(pixels, parsed.layout)
     assert [tuple(plane.shape[1:]) for plane in planes] == parsed.plane_sizes()
-    assert to_rgb(planes, parsed) == pytest.approx(pixels, abs=2.2 / 2**parsed.depth)
+    assert to_rgb(planes, parsed.layout) == pytest.approx(pixels, abs=2.2 / 2**parsed.layout.depth)
 
 
 @pytest.mark.parametrize(("extra", "levels"), [((), (16, 235)), (("XCOLORRANGE=FULL",), (0, 255))])
 def test_black_and_white_have_the_levels_of_the_range(extra: tuple[str, ...], levels: tuple[int, int]) -> None:
     for value, level in zip((0.0, 1.0), levels, strict=True):
-        y, u, v = from_rgb(torch.full((3, 6, 8), value), header("C444", *extra))
+        y, u, v = from_rgb(torch.full((3, 6, 8), value), header("C444", *extra).layout)
         assert (y.unique().tolist(), u.unique().tolist(), v.unique().tolist()) == ([level], [128], [128])
-    (ten,) = from_rgb(torch.ones(1, 6, 8), header("Cmonop10"))
+    (ten,) = from_rgb(torch.ones(1, 6, 8), header("Cmonop10").layout)
     assert ten.unique().tolist() == [940]
 
 
 def test_small_videos_are_bt601_and_large_ones_bt709() -> None:
     pixels = torch.rand(3, 6, 8, generator=torch.Generator().manual_seed(0))
-    small = from_rgb(pixels, header("C444"))[0]
+    small = from_rgb(pixels, header("C444").layout)[0]
     assert small == pytest.approx((luma(pixels) * 255).round(), abs=1)
-    large = from_rgb(torch.tensor([1.0, 0, 0]).view(3, 1, 1).expand(3, 720, 2), header("C444", height=720, width=2))[0]
+    large = from_rgb(
+        torch.tensor([1.0, 0, 0]).view(3, 1, 1).expand(3, 720, 2), header("C444", height=720, width=2).layout
+    )[0]
     assert large.unique().tolist() == [round(16 + 219 * 0.2126)]
 
 
@@ -63,7 +65,7 @@ def test_chroma_siting_follows_the_pixel_format(chroma: str, expected: list[floa
     parsed = header(f"C{chroma}", "XCOLORRANGE=FULL", height=2, width=len(expected))
     (rows, _), _, (tall, wide) = parsed.plane_sizes()
     ramp = torch.tensor([128.0, 228.0]).view(1, 1, wide).expand(1, tall, wide)
-    rgb = to_rgb([torch.full((1, rows, len(expected)), 100.0), torch.full((1, tall, wide), 128.0), ramp], parsed)
+    rgb = to_rgb([torch.full((1, rows, len(expected)), 100.0), torch.full((1, tall, wide), 128.0), ramp], parsed.layout)
     red = (rgb[0, 0] - rgb[0, 0, 0]) * 255 / 1.402
     assert red == pytest.approx(torch.tensor(expected, dtype=torch.float32), abs=1e-3)
 
@@ -73,7 +75,9 @@ def test_smooth_colours_survive_subsampled_chroma() -> None:
     across[2] = across[2].flip(-1)
     for chroma in CHROMA:
         parsed = header(f"C{chroma}", height=16, width=32)
-        assert to_rgb(from_rgb(across, parsed), parsed)[..., 2:-2] == pytest.approx(across[..., 2:-2], abs=0.02)
+        assert to_rgb(from_rgb(across, parsed.layout), parsed.layout)[..., 2:-2] == pytest.approx(
+            across[..., 2:-2], abs=0.02
+        )
 
 
 @pytest.mark.parametrize(
@@ -110,9 +114,9 @@ def test_a_stream_is_written_as_it_was_read(chroma: str, kind: str) -> None:
     parsed = header(f"C{chroma}", "XYSCSS=SOMETHING", "XCOLORRANGE=FULL")
     random, samples = np.random.default_rng(0), sum(height * width for height, width in parsed.plane_sizes())
     # greys, which RGB holds in full
-    frames = [random.integers(0, 2**parsed.depth, samples).astype(kind) for _ in range(3)]
+    frames = [random.integers(0, 2**parsed.layout.depth, samples).astype(kind) for _ in range(3)]
     for frame in frames:
-        frame[48:] = 2 ** (parsed.depth - 1)
+        frame[48:] = 2 ** (parsed.layout.depth - 1)
     source = stream(" ".join(parsed.tokens), [frame.tobytes() for frame in frames], b"FRAME Xkept\n")
     target = io.BytesIO()
     found = read_header(source)
