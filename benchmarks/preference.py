@@ -3,10 +3,11 @@
     python benchmarks/preference.py draw PICTURES SHEETS -m WEIGHTS [-m WEIGHTS ...]
     python benchmarks/preference.py count SHEETS/key.json judgements.csv
 
-`draw` takes 40 tiles of 320 x 320 pixels, in turn from the pictures that `srgan train` holds out of PICTURES. The even
-ones are downscaled by 4 (bicubic) and nothing else: clean. The odd ones are also blurred, noisy and compressed as JPEG,
-as in photo.py: degraded. Each gives a sheet with the original, the input, and the result of every candidate under a
-letter, in random order. `key.json` says which letter is which candidate.
+`draw` takes 60 tiles of 320 x 320 pixels, in turn from the pictures that `srgan train` holds out of PICTURES, and
+downscales them by 4 (bicubic). A third stays as it is: clean. A third is blurred, noisy and compressed as JPEG, as in
+photo.py: degraded. A third is only compressed as JPEG with 4:2:0 chroma, half of it with quality 85 to 91, half with 92
+to 98. Each gives a sheet with the original, the input, and the result of every candidate under a letter, in random
+order. `key.json` says which letter is which candidate.
 
 A line of judgements.csv is the number of a sheet and the letters from best to worst; letters that are equally good
 stand together: `7,B,AC,D`. `count` prints how often each candidate was best, and how often it was preferred to, equal
@@ -26,16 +27,20 @@ import typer
 from peers import Candidate, Case, named_model, one_of_ours
 from photo import SCALE, not_trained_on, numbered, photographed, rounds
 from PIL import Image, ImageDraw
+from torch import Tensor
 
 from srgan_cli.image.codec.samples import to_image
 from srgan_cli.image.ops import downscale
 from srgan_cli.image.picture import Picture
 from srgan_cli.system.discovery import find_pictures
 from srgan_cli.training.config import TrainConfig
+from srgan_cli.training.data.degradations import jpeg
+from srgan_cli.training.data.random import randint
 from srgan_cli.weights.formats import list_weights
 
-TILE, COUNT, COLUMNS, MARGIN = 320, 40, 4, 22
-KINDS = ("clean", "degraded")
+TILE, COUNT, COLUMNS, MARGIN = 320, 60, 4, 22
+KINDS = ("clean", "degraded", "JPEG 85 to 91", "clean", "degraded", "JPEG 92 to 98")
+"""The kinds of six tiles that follow each other."""
 app = typer.Typer(pretty_exceptions_enable=False)
 
 
@@ -56,12 +61,22 @@ def draw(
     sheets.mkdir(parents=True, exist_ok=True)
     key = {}
     for number, (name, high) in enumerate(islice(rounds(paths, seed, TILE), COUNT)):
-        kind, random = KINDS[number % 2], numbered(seed, len(paths) + number)
-        low = downscale(high, SCALE) if kind == "clean" else photographed(high, random)
+        kind, random = KINDS[number % len(KINDS)], numbered(seed, len(paths) + number)
+        low = made_low(high, kind, random)
         order = [candidates[index] for index in torch.randperm(len(candidates), generator=random).tolist()]
         draw_sheet(Case(kind, name, high, Picture(low)), order).save(sheets / f"{number:02}.png")
         key[number] = {"kind": kind, "picture": name, "order": [candidate.name for candidate in order]}
     (sheets / "key.json").write_text(json.dumps(key, indent=1))
+
+
+def made_low(high: Tensor, kind: str, random: torch.Generator) -> Tensor:
+    """The input of a kind, values 0…1."""
+    if kind == "degraded":
+        return photographed(high, random)
+    low = downscale(high, SCALE)
+    if kind == "clean":
+        return low
+    return jpeg(255 * low, int(kind.split()[1]) + randint(7, random), "4:2:0") / 255
 
 
 def draw_sheet(case: Case, order: list[Candidate]) -> Image.Image:
@@ -98,7 +113,7 @@ def count(key: Path, judgements: Path) -> None:
             for one, other in combinations(sorted(place), 2):
                 outcome = "better" if place[one] < place[other] else "worse" if place[one] > place[other] else "equal"
                 duels.setdefault((kind, one, other), Counter())[outcome] += 1
-    for kind in KINDS:
+    for kind in sorted(judged):
         print(f"\n{kind}, {judged[kind]} pictures\n\n| | best |\n|---|---|")
         for name in sorted({name for _, name in best} | {name for _, *pair in duels for name in pair}):
             print(f"| {name} | {best[kind, name]} |")
