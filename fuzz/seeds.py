@@ -35,6 +35,7 @@ _RECIPES = Path(__file__).parents[1] / "examples/recipes"
 _SMALL: dict[str, dict[str, Any]] = {
     "srresnet": {"scale": 2, "channels": 4, "blocks": 1},
     "rrdb": {"scale": 2, "channels": 4, "blocks": 1},
+    "compact": {"scale": 2, "channels": 4, "blocks": 1},
     "span": {"scale": 2, "channels": 4, "blocks": 1},
     "swinir": {"scale": 2, "channels": 6, "blocks": 1},
     "unet": {"scale": 2, "channels": 4},

@@ -10,6 +10,7 @@ from srgan_cli.networks import GENERATORS, Generator
 from srgan_cli.networks.generators.srresnet import SRResNet
 
 SMALL: dict[str, dict[str, Any]] = {
+    "compact": {"channels": 4, "blocks": 2},
     "rrdb": {"channels": 4, "blocks": 1, "growth": 2},
     "span": {"channels": 4, "blocks": 3},
     "smfanet": {"channels": 4, "blocks": 1},

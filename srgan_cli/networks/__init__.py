@@ -6,6 +6,7 @@ from srgan_cli.networks.discriminators.patch import PatchDiscriminator
 from srgan_cli.networks.discriminators.unet import UNetDiscriminator
 from srgan_cli.networks.discriminators.vgg import VGGDiscriminator
 from srgan_cli.networks.generators.base import Generator
+from srgan_cli.networks.generators.compact import Compact
 from srgan_cli.networks.generators.rrdb import RRDBNet
 from srgan_cli.networks.generators.smfanet import SMFANet
 from srgan_cli.networks.generators.span import SPAN
@@ -15,6 +16,7 @@ from srgan_cli.networks.generators.swinir import SwinIR
 from srgan_cli.networks.generators.unet import UNet
 
 GENERATORS: dict[str, type[Generator]] = {
+    "compact": Compact,
     "rrdb": RRDBNet,
     "smfanet": SMFANet,
     "span": SPAN,

@@ -151,7 +151,7 @@ class GeneratorConfig(Settings):
     architecture: Annotated[
         str,
         Key("generator"),
-        OneOf("rrdb", "smfanet", "span", "srcnn", "srresnet", "swinir", "unet", prefix=FOREIGN_PREFIX),
+        OneOf("compact", "rrdb", "smfanet", "span", "srcnn", "srresnet", "swinir", "unet", prefix=FOREIGN_PREFIX),
     ] = "srresnet"
     """The architecture of the network."""
     channels: Count = 48

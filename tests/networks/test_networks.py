@@ -5,16 +5,19 @@ from typing import Any
 
 import pytest
 import torch
+from spandrel import ModelLoader
 from torch import Tensor, nn
 
 from srgan_cli.image.ops import resize
 from srgan_cli.networks import DISCRIMINATORS, GENERATORS, Discriminator, Generator
 from srgan_cli.networks.generators.base import BICUBIC_RADIUS
+from srgan_cli.networks.generators.compact import Compact
 from srgan_cli.networks.generators.smfanet import SMFANet
 from srgan_cli.networks.generators.srresnet import ResidualBlock, SRResNet
 
 SCALES = (2, 3, 4)
 GENERATOR_VARIANTS: dict[str, list[dict[str, Any]]] = {
+    "compact": [{"channels": 4, "blocks": 2}],
     "rrdb": [{"channels": 4, "blocks": 1, "growth": 2}],
     "smfanet": [{"channels": 4, "blocks": 1}],
     "span": [{"channels": 4, "blocks": 3}],
@@ -261,6 +264,15 @@ class TestDiscriminator:
 def _built(kind: type[nn.Module], config: dict[str, Any], seed: int) -> dict[str, Tensor]:
     torch.manual_seed(seed)
     return kind(**config).state_dict()
+
+
+def test_compact_is_the_public_network() -> None:
+    """With the same weights, spandrel's gives the same; with 32 blocks it has the published number of parameters."""
+    generator = randomised(Compact(4, channels=8, blocks=3))
+    public = ModelLoader().load_from_state_dict(dict(generator.state_dict())).model
+    picture = torch.rand(1, 3, 9, 12)
+    assert torch.allclose(public(picture), generator(picture), atol=1e-6)
+    assert Compact(4, blocks=32).parameter_count == 1_213_296
 
 
 @pytest.mark.parametrize("scale", [2, 4])

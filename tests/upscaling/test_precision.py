@@ -18,6 +18,7 @@ CPU = torch.device("cpu")
 pytestmark = pytest.mark.usefixtures("one_core")
 SMALL = {
     "srresnet": {"channels": 8, "blocks": 2},
+    "compact": {"channels": 8, "blocks": 2},
     "span": {"channels": 8, "blocks": 2},
     "srcnn": {"channels": 8},
     "swinir": {"channels": 12, "blocks": 2, "heads": 2},

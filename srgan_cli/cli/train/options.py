@@ -65,7 +65,7 @@ class TrainArguments:
     patch: int = option(24, "Side of the low-resolution patches in pixels.", min=8)
     generator: str = option(
         "srresnet",
-        "srresnet, rrdb, smfanet, span, srcnn, swinir or unet.",
+        "srresnet, rrdb, compact, smfanet, span, srcnn, swinir or unet.",
         autocompletion=complete_setting("generator"),
     )
     channels: int = option(48, "Channels of the generator.", min=1)

@@ -1,0 +1,33 @@
+"""Compact: a chain of convolutions, the shape of many public models for photographs, drawings and video.
+
+Source: SRVGGNetCompact of X. Wang et al., Real-ESRGAN: Training Real-World Blind Super-Resolution with Pure Synthetic
+Data, ICCVW 2021 (arXiv:2107.10833).  The tensors have the names of the public files, so that other programs read
+them too.
+"""
+
+from torch import Tensor, nn
+
+from srgan_cli.networks.generators.base import RGB, Generator, zero_init
+
+
+class Compact(Generator):
+    """Convolutions at input resolution with parametric ReLU and one pixel shuffle, added to nearest upscaling.
+
+    `blocks` counts the convolutions between the first and the last.
+
+    Input (N, bands, H, W), output (N, bands, scale x H, scale x W).
+    """
+
+    def __init__(self, scale: int = 4, channels: int = 64, blocks: int = 16, bands: int = RGB) -> None:
+        super().__init__(scale=scale, channels=channels, blocks=blocks, bands=bands)
+        layers: list[nn.Module] = [nn.Conv2d(bands, channels, 3, padding=1), nn.PReLU(channels)]
+        for _ in range(blocks):
+            layers += [nn.Conv2d(channels, channels, 3, padding=1), nn.PReLU(channels)]
+        self.body = nn.Sequential(*layers, zero_init(nn.Conv2d(channels, bands * scale**2, 3, padding=1)))
+        self.shuffle = nn.PixelShuffle(scale)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The upscaled pictures. Before training, this is nearest-neighbour upscaling."""
+        residual = self.body(x)
+        upscaled: Tensor = self.shuffle(residual + x.repeat_interleave(self.scale**2, dim=1))
+        return upscaled
