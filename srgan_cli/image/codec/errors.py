@@ -19,7 +19,7 @@ _DAMAGE_ERRORS = (
     *(AssertionError, AttributeError, ArithmeticError, zlib.error),
 )
 _DECODER_ERRORS = (OSError, SyntaxError, RuntimeError)
-_PYTHON = re.compile("_io|<|\\bobject\\b|argument|NoneType|buffer")
+_PYTHON = re.compile("cannot load this image|_io|<|\\bobject\\b|argument|NoneType|buffer")
 _SIGNATURES = {b"\xff\xd8": "JPEG", b"\x89PNG": "PNG", b"GIF8": "GIF", b"BM": "BMP", b"RIFF": "WebP", b"8BPS": "PSD"}
 _SIGNATURES |= dict.fromkeys(TIFF_SIGNATURES, "TIFF")
 _UNSUPPORTED = {
@@ -69,8 +69,10 @@ def translate_errors(path: Path) -> Iterator[None]:
             path=path,
             limit=2 * (Image.MAX_IMAGE_PIXELS or 0),
         ) from error
-    except PictureError:
-        raise
+    except PictureError as error:
+        if "path" in error.values:
+            raise
+        raise PictureError("cannot read {path}: {reason}", error.hint, path=path, reason=error.message) from error
     except _DAMAGE_ERRORS as error:
         system = getattr(error, "strerror", None)
         hint = "check the path" if system else "the file is damaged or incomplete: copy or download it again"

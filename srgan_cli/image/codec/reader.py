@@ -35,7 +35,6 @@ from srgan_cli.image.decoders.tiff_reader import TiffReader
 from srgan_cli.image.dicom.file import DicomReader, is_dicom
 from srgan_cli.image.geo.place import Place, add_sidecars
 from srgan_cli.image.metadata import jpeg, png
-from srgan_cli.image.metadata.isobmff import boxes
 from srgan_cli.image.metadata.reading import finish, read_metadata
 from srgan_cli.image.metadata.record import Metadata, trailing_note
 from srgan_cli.system.files import check_unchanged, file_stamp
@@ -154,7 +153,6 @@ class _PillowReader(ImageReader):
         self.drops_frames = bool(jxl and jxl.is_animated)
         if jxl:
             without_assumed_profile(image)
-            image.info["xmp"] = dict(reversed(list(boxes(self.data)))).get(b"xml ")
 
     def _page_numbers(self) -> Sequence[int]:
         """The numbers that Pillow gives to the pictures; the primary one of HEIF, which is shown, comes first."""

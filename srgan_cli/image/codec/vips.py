@@ -333,7 +333,8 @@ def _translate_vips_errors(path: Path) -> Iterator[None]:
 
 
 def _reason(error: "pyvips.Error") -> str:
-    return (error.detail or "it is damaged").strip().splitlines()[-1]
+    """The last line of what libvips says, without the name of its part."""
+    return (error.detail or "it is damaged").strip().splitlines()[-1].removeprefix("vipspng: ")
 
 
 def _orient(image: "pyvips.Image", orientation: int) -> "pyvips.Image":

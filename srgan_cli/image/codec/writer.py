@@ -234,7 +234,7 @@ def _pillow_options(raster: Raster, name: str) -> dict[str, Any]:
     if raster.icc_profile:
         options["icc_profile"] = raster.icc_profile
     if metadata.exif:
-        options["exif"] = EXIF_PREFIX + metadata.exif
+        options["exif"] = (bytes(4) if name == "JXL" else EXIF_PREFIX) + metadata.exif  # JPEG XL has an offset there
     if metadata.dpi or name == "BMP":
         options["dpi"] = metadata.dpi or (0, 0)  # the default of Pillow is 96
     if metadata.xmp:

@@ -34,7 +34,7 @@ def read_header(data: bytes) -> PamHeader:
     fields = {name: int(number) for name, number in _FIELD.findall(found[1])} if found else {}
     height, width, channels, top = (fields.get(name, 0) for name in (b"HEIGHT", b"WIDTH", b"DEPTH", b"MAXVAL"))
     if not found or not height or not width or not 0 < top < 65_536:
-        raise PictureError("a PAM with a damaged header", "copy or download it again")
+        raise PictureError("its header is damaged", "copy or download it again")
     if not 0 < channels < 5:
         raise PictureError(f"PAM with {channels} channels is not supported", "convert it to TIFF first")
     return PamHeader(height, width, channels, top, found.end())

@@ -7,7 +7,7 @@ import re
 import struct
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 from srgan_cli.image.metadata import photoshop, xmp
@@ -32,6 +32,20 @@ _AUXILIARY = {
     b"auxid:2": "depth map",
     b"matte": "matte",
 }
+_BESIDE = {b"mpvd": "video (motion photo)", b"jhgm": "gain map", b"brob": "compressed metadata"}
+"""What boxes hold beside the picture."""
+_KNOWN = {
+    *(b"ftyp", b"meta", b"mdat", b"moov", b"free", b"skip", b"wide", b"pdin", bytes(4)),
+    *(b"JXL ", b"jxlc", b"jxlp", b"jxll", b"jxli", b"jbrd", b"Exif", b"xml ", b"jP  ", b"jp2h", b"jp2c"),
+}
+_ITEMS = {
+    *("hvc1", "hev1", "vvc1", "evc1", "lhv1", "avc1", "av01", "jpeg", "j2k1", "unci", "grid", "iden", "iovl"),
+    *("Exif", "mime", "tmap"),
+}
+"""Kinds of items that are pictures or metadata, or that are reported by other names."""
+_MOST_UNPACKED = 2**26
+_BARE_JXL = b"\xff\x0a"
+"""The start of a JPEG XL file without boxes."""
 _LIGHT_UNIT = 10_000
 _NUMBER = 0x7FFF
 _NCLX = re.compile(rb"(colrnclx)(....)", re.DOTALL)
@@ -67,10 +81,9 @@ def read_jp2(data: bytes) -> tuple[Metadata, bytes | None, list[str]]:
         xmp=found.get(_XMP),
         photoshop=photoshop.from_profile(found.get(_PHOTOSHOP, b""), iptc=found.get(_IPTC, b"")),
     )
-    others = set(found) - {_EXIF, _XMP, _IPTC, _PHOTOSHOP, GEOTIFF_BOX}
-    notes = [f"its {len(others)} boxes of other programs are dropped"] if others else []
-    notes += ["its XML boxes are dropped"] if b"xml " in dict(outer) else []
-    return metadata, profiles[0] if profiles else None, notes
+    notes = ["its XML boxes are dropped"] if b"xml " in dict(outer) else []
+    known = (_EXIF, _XMP, _IPTC, _PHOTOSHOP, GEOTIFF_BOX)
+    return metadata, profiles[0] if profiles else None, [*_dropped_boxes(outer, known), *notes]
 
 
 @dataclass(frozen=True)
@@ -85,21 +98,23 @@ class _Items:
 
 def read_metadata(data: bytes) -> tuple[Metadata, list[str]]:
     """What the boxes say about the picture, apart from EXIF, XMP and profiles, and a note on everything dropped."""
-    outer = list(boxes(data))
-    movie = dict(boxes(dict(outer).get(b"moov", b"")))
-    texts = ["the texts of its movie are dropped"] if movie.get(b"udta") else []  # they stand where those of a video do
-    notes = _provenance(outer) + texts
+    outer = [] if data.startswith(_BARE_JXL) else [_unpacked(*box) for box in boxes(data)]
+    notes = _provenance(outer) + _dropped_movie(outer) + _dropped_boxes(outer, (_XMP, _C2PA))
+    found = dict(reversed(outer))
     packet = next((content[16:] for name, content in outer if name == b"uuid" and content.startswith(_XMP)), None)
+    exif = found.get(b"Exif", b"")
+    start = 0 if exif.startswith((b"II", b"MM")) else 4 + int.from_bytes(exif[:4], "big")  # some programs leave it out
+    metadata = Metadata(exif=exif[start:] or None, xmp=packet or found.get(b"xml "))
     try:
-        items = _items(dict(reversed(outer)).get(b"meta", b""))
+        items = _items(found.get(b"meta", b""))
     except (struct.error, IndexError, KeyError):
-        return Metadata(xmp=packet), notes
+        return metadata, notes
     properties = dict(items.properties)
     levels = properties.get(b"clli", b"")
     mastering = properties.get(b"mdcv", b"")
     across, down = _unpack(">LL", properties.get(b"pasp", b"")) or (1, 1)
-    return Metadata(
-        xmp=packet,
+    return replace(
+        metadata,
         colour=_colour(items.properties),
         light_levels=tuple(level * _LIGHT_UNIT for level in _unpack(">HH", levels) or ()) or None,
         mastering_display=mastering[8:12] + mastering[:8] + mastering[12:] if len(mastering) == 24 else None,
@@ -249,7 +264,9 @@ def _dropped_items(items: _Items) -> list[str]:
     types = [content[4:].partition(b"\0")[0] for name, content in items.others if name == b"auxC"]
     found = [_auxiliary_name(kind) for kind in types if kind not in _ALPHA]
     found += ["gain map"] if b"tmap" in items.kinds else []
-    return [f"its {kind} is dropped" for kind in dict.fromkeys(found)]
+    others = sorted({kind.decode("latin-1") for kind in items.kinds} - _ITEMS)
+    notes = [f"its {kind} is dropped" for kind in dict.fromkeys(found)]
+    return notes + ([f"its items of the kind {' '.join(others)} are dropped"] if others else [])
 
 
 def _auxiliary_name(kind: bytes) -> str:
@@ -262,6 +279,40 @@ def _provenance(outer: list[Box]) -> list[str]:
         for name, content in outer
     )
     return [xmp.C2PA_NOTE] if found else []
+
+
+def _dropped_movie(outer: list[Box]) -> list[str]:
+    """Notes on a sequence beside the pictures, and on the texts of an animation, which stand where a video has them."""
+    found = dict(outer)
+    notes = ["its image sequence is dropped"] if b"moov" in found and b"avis" not in found.get(b"ftyp", b"") else []
+    return notes + (["the texts of its movie are dropped"] if b"udta" in dict(boxes(found.get(b"moov", b""))) else [])
+
+
+def _dropped_boxes(outer: list[Box], uuids: Sequence[bytes]) -> list[str]:
+    """Notes on boxes outside the pictures, but for uuid boxes of the kinds `uuids` and padding."""
+    kinds = dict.fromkeys(name for name, _ in outer if name in _BESIDE)
+    others = {
+        (name, content[:16] if name == b"uuid" else b"")
+        for name, content in outer
+        if name not in {*_KNOWN, *_BESIDE}
+        and not (name == b"uuid" and content.startswith(tuple(uuids)))
+        and not (name == b"jumb" and b"c2pa" in content)
+    }
+    notes = [f"its {_BESIDE[name]} is dropped" for name in kinds]
+    return notes + ([f"its {len(others)} boxes of other programs are dropped"] if others else [])
+
+
+def _unpacked(name: bytes, content: bytes) -> Box:
+    """A box of JPEG XL without its compression, if the library for it is installed.  Source: ISO/IEC 18181-2, 9.4."""
+    if name == b"brob":
+        with suppress(ImportError):
+            import brotli
+
+            unpacker = brotli.Decompressor()
+            with suppress(brotli.error):
+                unpacked = unpacker.process(content[4:], output_buffer_limit=_MOST_UNPACKED)
+                return (content[:4], unpacked) if unpacker.is_finished() else (name, content)
+    return name, content
 
 
 def _unpack(layout: str, content: bytes) -> tuple[int, ...] | None:

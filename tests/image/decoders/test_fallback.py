@@ -71,8 +71,11 @@ def test_a_pam_is_read(tmp_path: Path, kind: str, channels: int, top: int) -> No
 @pytest.mark.parametrize("fields", ["WIDTH 2\nHEIGHT 1\nMAXVAL 9\n", "WIDTH 2\nHEIGHT 1\nDEPTH 9\nMAXVAL 9\n", ""])
 def test_a_pam_with_other_channels_or_a_damaged_header_is_refused(tmp_path: Path, fields: str) -> None:
     (tmp_path / "a.pam").write_bytes(f"P7\n{fields}ENDHDR\n".encode() + bytes(18))
-    with pytest.raises(PictureError, match="PAM"):
+    with pytest.raises(
+        PictureError, match=r"cannot read \S+/a\.pam: (PAM with [09] channels|its header is damaged)"
+    ) as error:
         read_picture(tmp_path / "a.pam")
+    assert error.value.values["path"] == str(tmp_path / "a.pam")
 
 
 @pytest.mark.parametrize(

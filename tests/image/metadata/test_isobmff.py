@@ -1,6 +1,7 @@
 """What the boxes of HEIF, AVIF and JPEG 2000 say, and what stands beside the picture."""
 
 import struct
+import sys
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
@@ -73,6 +74,43 @@ def test_tone_maps_and_manifests_are_reported() -> None:
     assert isobmff.read_metadata(heif([], b"tmap"))[1] == ["its gain map is dropped"]
     manifest = box(b"uuid", bytes.fromhex("d8fec3d61b0e483c92975828877ec481"))
     assert isobmff.read_metadata(heif([]) + manifest)[1] == [xmp.C2PA_NOTE]
+
+
+@pytest.mark.parametrize(
+    ("added", "note"),
+    [
+        (box(b"mpvd", b"ftyp"), "its video (motion photo) is dropped"),
+        (box(b"jhgm", bytes(9)), "its gain map is dropped"),
+        (box(b"moov", box(b"mvhd", bytes(9))), "its image sequence is dropped"),
+        (box(b"sefd", b"SEFT") + box(b"uuid", bytes(16)), "its 2 boxes of other programs are dropped"),
+        (box(b"jumb", b"of another kind"), "its 1 boxes of other programs are dropped"),
+        (box(b"free", b"room") + bytes(20), None),
+    ],
+)
+def test_boxes_beside_the_picture_are_reported(added: bytes, note: str | None) -> None:
+    assert isobmff.read_metadata(heif([]) + added)[1] == ([note] if note else [])
+
+
+def test_items_of_unknown_kinds_are_reported() -> None:
+    assert isobmff.read_metadata(heif([], b"rgan"))[1] == ["its items of the kind rgan are dropped"]
+
+
+def test_packed_boxes_of_jpeg_xl_are_read() -> None:
+    brotli = pytest.importorskip("brotli")
+    exif = build_exif({271: "Camera"})
+    packed = [
+        box(b"brob", kind + brotli.compress(content))
+        for kind, content in ((b"Exif", bytes(4) + exif), (b"xml ", PACKET))
+    ]
+    data = box(b"JXL ", b"\r\n\x87\n") + b"".join(packed)
+    assert isobmff.read_metadata(data) == (Metadata(exif=exif, xmp=PACKET), [])
+
+
+def test_packed_boxes_that_cannot_be_read_are_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = box(b"JXL ", b"\r\n\x87\n") + box(b"brob", b"Exif\x8b\x0c")
+    assert isobmff.read_metadata(data) == (Metadata(), ["its compressed metadata is dropped"])
+    monkeypatch.setitem(sys.modules, "brotli", None)
+    assert isobmff.read_metadata(data)[1] == ["its compressed metadata is dropped"]
 
 
 def test_damaged_boxes_say_nothing() -> None:
