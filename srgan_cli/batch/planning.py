@@ -198,10 +198,10 @@ def _check_format(task: Task) -> None:
     """Raises UsageError for an unknown format, and for a video that would become a picture."""
     if is_video_name(as_pure_path(task.target)):
         return
-    output_format(task.target)
     if is_video_input(as_pure_path(task.source)):
-        message = "{path} is a video, and {target} names a picture"
+        message = "{path} is a video, and {target} does not name one that can be written"
         raise UsageError(message, f"end OUT in one of: {' '.join(CONTAINERS)}", path=task.source, target=task.target)
+    output_format(task.target)
 
 
 def _format_of(path: Location | PurePath) -> str:

@@ -14,7 +14,7 @@ import av
 
 from srgan_cli.errors import UsageError
 from srgan_cli.upscaling.video.encoder_options import encoder_options, is_hardware
-from srgan_cli.upscaling.video.frames import LIMITED_RANGE, FrameLayout, layout_of
+from srgan_cli.upscaling.video.frames import LIMITED_RANGE, UNSPECIFIED, FrameLayout, layout_of
 from srgan_cli.upscaling.video.options import VideoOptions, container_of
 from srgan_cli.upscaling.video.segments import EncodedPacket
 from srgan_cli.upscaling.video.source import VideoSource
@@ -168,9 +168,10 @@ class SegmentEncoder:
 
 
 def _tags(source: VideoSource, layout: FrameLayout) -> tuple[int, int, int, int]:
-    """The tags of the source; RGB, which uses all levels, becomes luma and chroma that do not."""
+    """The tags of the source; RGB, which uses all levels and has no matrix, becomes luma and chroma that do not."""
     is_converted = layout.kind != "rgb" and source.layout.kind == "rgb"
-    return (*source.tags[:3], LIMITED_RANGE) if is_converted else source.tags
+    matrix = {"rgb": 0, "grey": UNSPECIFIED, "yuv": source.tags[2]}[layout.kind]
+    return (*source.tags[:2], matrix, LIMITED_RANGE if is_converted else source.tags[3])
 
 
 def _default_codec(container: str, depth: int) -> str:
@@ -230,7 +231,7 @@ def _losses(name: str, had: FrameLayout, has: FrameLayout) -> list[str]:
     losses = {
         f"{name} stores {has.depth} of this video's {had.depth} bits a channel": has.depth < had.depth,
         f"{name} stores chroma at a lower resolution": sum(has.subsampled) > sum(had.subsampled),
-        f"{name} has no transparency: it is dropped": had.has_alpha,
+        "transparency of video is not enlarged: it is dropped": had.has_alpha,
     }
     return [loss for loss, applies in losses.items() if applies]
 

@@ -189,6 +189,8 @@ def _cover_bytes(stream: Any) -> bytes:
 
 
 def _can_hold(settings: EncoderSettings, stream: Any) -> bool:
+    if settings.container == "avi" and not _fits_avi(stream):
+        return False
     try:
         with av.open(io.BytesIO(), "w", format=settings.container) as container:
             settings.add_to(container)
@@ -197,6 +199,13 @@ def _can_hold(settings: EncoderSettings, stream: Any) -> bool:
     except (av.FFmpegError, ValueError):
         return False
     return True
+
+
+def _fits_avi(stream: Any) -> bool:
+    """Whether AVI, which has no time stamps, keeps the times of a stream: of sound in packets of one duration."""
+    packed = set() if stream.container.format.name == "avi" else {"aac", "ac3", "flac"}  # which lose it there
+    codec = stream.codec_context.codec.canonical_name if stream.type == "audio" else ""
+    return codec in {"mp2", "mp3", *packed} or codec.startswith("pcm_")
 
 
 def _is_rewritten(stream: Any, settings: EncoderSettings) -> bool:

@@ -172,7 +172,7 @@ def scan(path: Path) -> Index:
     damage: list[str] = []
     with opened(path) as container:
         stream: Any = video_stream(container, path)
-        end, count, is_avi = Fraction(0), 0, _is_avi(container)
+        end, count, lost, is_avi = Fraction(0), 0, 0, _is_avi(container)
         for packet in _packets(container, list(container.streams), damage.append):
             if not packet.size:
                 continue
@@ -183,7 +183,9 @@ def scan(path: Path) -> Index:
                 shown.append(packet.dts if is_avi else packet.pts)
                 decoded.append(packet.dts)
                 keys += [time] if packet.is_keyframe and time is not None else []
+                lost += not (keys or packet.is_keyframe)
         damage += _missing(container, stream, count, end)
+        damage += [f"the first {lost} frames are incomplete"] if keys and lost else []
         trusted = None not in shown and not (is_avi and stream.codec_context.reorder_depth)
         times = _completed(shown if trusted or None in decoded else decoded, stream)
         if not times:
@@ -327,6 +329,8 @@ def _packets(container: Any, streams: Any, report: Callable[[str], None]) -> Ite
 def _decoded(container: Any, stream: Any, report: Callable[[str], None]) -> "Iterator[av.VideoFrame]":
     """The frames of a stream without those that cannot be decoded; `report` gets each reason."""
     for packet in chain(_packets(container, stream, report), [None]):
+        if packet and not packet.size and packet.dts is not None:  # repeats a frame
+            continue
         try:
             yield from stream.decode(packet)
         except EOFError:  # flushed before

@@ -5,7 +5,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import pytest
-from clips import REGULAR, TICK, av, read_times, remux, sound_offset, texture, write_clip
+from clips import REGULAR, TICK, av, damage, read_times, remux, sound_offset, texture, write_clip
 from support import Outcome
 
 pytestmark = pytest.mark.usefixtures("one_core")
@@ -102,3 +102,20 @@ def test_options_of_video_do_not_concern_pictures(
     assert srgan("upscale", *BICUBIC, picture, f"{tmp_path}/out/").code == 0
     (tmp_path / "srgan.toml").write_text("[upscale]\nsteady = false\ncrf = 20\n")
     assert "in.png is kept" in srgan("upscale", *BICUBIC, picture, f"{tmp_path}/out/").err
+
+
+def test_sound_that_avi_cannot_time_and_frames_before_a_key_frame_are_reported(tmp_path: Path, srgan: Srgan) -> None:
+    source = write_clip(tmp_path / "in.mkv", REGULAR[:3], sound="ac3")
+    done = srgan("upscale", *BICUBIC, source, tmp_path / "out.avi")
+    assert (done.code, "audio ac3: it is dropped" in done.err) == (0, True)
+    cut = write_clip(tmp_path / "cut.ts")
+    cut.write_bytes(cut.read_bytes()[188 * 8 :])
+    done = srgan("upscale", *BICUBIC, cut, tmp_path / "out.mkv")
+    assert (done.code, "frames are incomplete" in done.err) == (1, True), done.err
+
+
+def test_concealed_errors_are_reported(tmp_path: Path, srgan: Srgan) -> None:
+    source = damage(write_clip(tmp_path / "in.mkv", size=(96, 128)), 8)
+    done = srgan("upscale", *BICUBIC, source, tmp_path / "out.mkv")
+    assert (done.code, "is damaged (errors in" in done.err) == (1, True), done.err
+    assert len(read_times(tmp_path / "out.mkv")) == len(REGULAR)
