@@ -140,11 +140,9 @@ def difference(source: Path, target: Path) -> float | None:
     if after.shape[:2] != (2 * before.shape[0], 2 * before.shape[1]):
         return float("inf")
     alpha = resize(before[..., 3], Image.Resampling.BILINEAR)
-    large = np.asarray([*(resize(before[..., channel]) for channel in range(3)), alpha])
-    differences = np.abs(large - np.moveaxis(after, -1, 0))
     even = (resize(spread(before[..., 3])) == 0) & (alpha > 0)
-    colours = differences[:3, even].mean() if even.any() else 0.0
-    return float(max(colours, differences[3].mean()))
+    colours = [np.abs(resize(before[..., band]) - after[..., band])[even].mean() for band in range(3) if even.any()]
+    return float(max(sum(colours) / 3, np.abs(alpha - after[..., 3]).mean()))
 
 
 def resize(channel: NDArray[np.uint8], kernel: Image.Resampling = Image.Resampling.BICUBIC) -> NDArray[np.float64]:

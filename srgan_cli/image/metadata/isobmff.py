@@ -99,7 +99,7 @@ class _Items:
 def read_metadata(data: bytes) -> tuple[Metadata, list[str]]:
     """What the boxes say about the picture, apart from EXIF, XMP and profiles, and a note on everything dropped."""
     outer = [] if data.startswith(_BARE_JXL) else [_unpacked(*box) for box in boxes(data)]
-    notes = _provenance(outer) + _dropped_movie(outer) + _dropped_boxes(outer, (_XMP, _C2PA))
+    notes = _dropped_boxes(outer, (_XMP,)) + _dropped_movie(outer)
     found = dict(reversed(outer))
     packet = next((content[16:] for name, content in outer if name == b"uuid" and content.startswith(_XMP)), None)
     exif = found.get(b"Exif", b"")
@@ -273,14 +273,6 @@ def _auxiliary_name(kind: bytes) -> str:
     return next((name for key, name in _AUXILIARY.items() if key in kind), f"auxiliary picture {kind.decode('latin1')}")
 
 
-def _provenance(outer: list[Box]) -> list[str]:
-    found = any(
-        (name == b"uuid" and content.startswith(_C2PA)) or (name == b"jumb" and b"c2pa" in content)
-        for name, content in outer
-    )
-    return [xmp.C2PA_NOTE] if found else []
-
-
 def _dropped_movie(outer: list[Box]) -> list[str]:
     """Notes on a sequence beside the pictures, and on the texts of an animation, which stand where a video has them."""
     found = dict(outer)
@@ -290,16 +282,16 @@ def _dropped_movie(outer: list[Box]) -> list[str]:
 
 def _dropped_boxes(outer: list[Box], uuids: Sequence[bytes]) -> list[str]:
     """Notes on boxes outside the pictures, but for uuid boxes of the kinds `uuids` and padding."""
-    kinds = dict.fromkeys(name for name, _ in outer if name in _BESIDE)
-    others = {
-        (name, content[:16] if name == b"uuid" else b"")
-        for name, content in outer
-        if name not in {*_KNOWN, *_BESIDE}
-        and not (name == b"uuid" and content.startswith(tuple(uuids)))
-        and not (name == b"jumb" and b"c2pa" in content)
-    }
-    notes = [f"its {_BESIDE[name]} is dropped" for name in kinds]
-    return notes + ([f"its {len(others)} boxes of other programs are dropped"] if others else [])
+    notes, others = list[str](), set[tuple[bytes, bytes]]()
+    for name, content in outer:
+        kind = content[:16] if name == b"uuid" else b""
+        if kind == _C2PA or (name == b"jumb" and b"c2pa" in content):
+            notes.append(xmp.C2PA_NOTE)
+        elif name in _BESIDE:
+            notes.append(f"its {_BESIDE[name]} is dropped")
+        elif name not in _KNOWN and kind not in uuids:
+            others.add((name, kind))
+    return [*dict.fromkeys(notes), *([f"its {len(others)} boxes of other programs are dropped"] if others else [])]
 
 
 def _unpacked(name: bytes, content: bytes) -> Box:

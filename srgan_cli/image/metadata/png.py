@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import IO, Any
 
-from srgan_cli.image.metadata import photoshop, xmp
+from srgan_cli.image.metadata import photoshop
 from srgan_cli.image.metadata.exif import EXIF_PREFIX
 from srgan_cli.image.metadata.icc import Colour, from_calibration, from_cicp
-from srgan_cli.image.metadata.record import Metadata, Text, trailing_note
+from srgan_cli.image.metadata.record import Metadata, Text, dropped_notes
 
 Chunk = tuple[bytes, bytes]
 """Name and content."""
@@ -57,7 +57,7 @@ def read_chunks(file: IO[bytes]) -> list[Chunk]:
 def read_metadata(chunks: list[Chunk]) -> tuple[Metadata, list[str]]:
     """What the chunks say of a picture, and a note on everything that is dropped; EXIF is not checked."""
     first = dict(reversed(chunks))
-    texts, notes = list[Text](), _dropped_chunks(chunks)
+    texts, notes = list[Text](), dropped_notes({*first} - {*_KNOWN}, _C2PA, first.get(b"IEND", b""))
     for name, content in chunks:
         if name in TEXT_CHUNKS:
             try:
@@ -94,13 +94,6 @@ def write_chunks(metadata: Metadata, icc_profile: bytes | None, depth: int, chan
         chunks.append(_raw_profile("8bim", metadata.photoshop))
     chunks += [_text_chunk(text) for text in (*metadata.texts, *(Text(_COMMENT, line) for line in metadata.comments))]
     return b"".join(chunk(name, content) for name, content in chunks)
-
-
-def _dropped_chunks(chunks: list[Chunk]) -> list[str]:
-    names = sorted({name for name, _ in chunks} - {*_KNOWN, _C2PA})
-    notes = [xmp.C2PA_NOTE] if _C2PA in dict(chunks) else []
-    notes += [f"its chunks {b' '.join(names).decode('latin-1')} are dropped"] if names else []
-    return notes + trailing_note(dict(chunks).get(b"IEND", b""))
 
 
 def _read_text(name: bytes, content: bytes) -> Text:

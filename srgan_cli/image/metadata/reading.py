@@ -8,11 +8,11 @@ from PIL import Image
 
 from srgan_cli.image.metadata import bmp, isobmff, jpeg, photoshop, png, xmp
 from srgan_cli.image.metadata.exif import EXIF_PREFIX, ExifBlock, plausible_dpi, resolution_of
-from srgan_cli.image.metadata.record import Metadata, trailing_note
+from srgan_cli.image.metadata.record import Metadata, dropped_notes, trailing_note
 
 _BOXED = ("HEIF", "AVIF", "JXL")
 _RIFF_C2PA = b"C2PA"
-_RIFF_KNOWN = {b"VP8 ", b"VP8L", b"VP8X", b"ALPH", b"ANIM", b"ANMF", b"ICCP", b"EXIF", b"XMP ", _RIFF_C2PA}
+_RIFF_KNOWN = {b"VP8 ", b"VP8L", b"VP8X", b"ALPH", b"ANIM", b"ANMF", b"ICCP", b"EXIF", b"XMP "}
 
 
 def read_metadata(image: Image.Image, data: bytes, page: int = 0) -> tuple[Metadata, list[str]]:
@@ -52,10 +52,7 @@ def _dropped_riff_chunks(data: bytes) -> list[str]:
         names.append(data[offset : offset + 4])
         size = int.from_bytes(data[offset + 4 : offset + 8], "little")
         offset += 8 + size + size % 2
-    other = sorted(set(names) - _RIFF_KNOWN)
-    notes = [xmp.C2PA_NOTE] if _RIFF_C2PA in names else []
-    notes += [f"its chunks {b' '.join(other).decode('latin-1')} are dropped"] if other else []
-    return notes + trailing_note(data[end:])
+    return dropped_notes(set(names) - _RIFF_KNOWN, _RIFF_C2PA, data[end:])
 
 
 def _with_resources(found: Metadata, image: Image.Image) -> Metadata:

@@ -1,5 +1,6 @@
 """EXIF, XMP, resolution and place of a picture."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from srgan_cli.image.geo.place import Place
@@ -100,3 +101,11 @@ class Metadata:
 def trailing_note(rest: bytes) -> list[str]:
     """A note on what follows the end of a picture, if it is more than padding."""
     return [f"what follows its end ({len(rest)} bytes) is dropped"] if rest.strip(b"\0") else []
+
+
+def dropped_notes(names: Collection[bytes], provenance: bytes, rest: bytes) -> list[str]:
+    """Notes on chunks that are dropped, of which those named `provenance` have a C2PA manifest, and on what follows."""
+    others = sorted({*names} - {provenance})
+    notes = [xmp_packet.C2PA_NOTE] if provenance in names else []
+    notes += [f"its chunks {b' '.join(others).decode('latin-1')} are dropped"] if others else []
+    return notes + trailing_note(rest)
