@@ -42,11 +42,6 @@ class BatchPlan:
     folder: Location | None = None
     """The output folder; None for a single output file."""
 
-    @property
-    def is_single(self) -> bool:
-        """Whether there is a single task or error."""
-        return len(self.tasks) + len(self.errors) == 1
-
 
 def plan_batch(
     places: Sequence[str],
@@ -174,10 +169,11 @@ def _check(tasks: Collection[Task], folder: Location | None) -> None:
             message = "{path} is the input itself" if itself else "{path} is an input too"
             raise UsageError(message, _OTHER_NAME_HINT if folder else _OTHER_FILE_HINT, path=task.target)
         if folder is not None and _escapes(task.target, folder):
-            raise UsageError(
-                f"{task.target} leads out of {folder}", "remove the symbolic link, or choose another --name"
-            )
-        earlier = taken.setdefault(_normalised(absolute(task.target), ignore_case), task)
+            hint = "remove the symbolic link, or choose another --name"
+            raise UsageError(f"{task.target} leads out of {folder}", hint)
+        place = str(absolute(task.target))
+        place = unicodedata.normalize("NFC", place).casefold() if ignore_case else place
+        earlier = taken.setdefault(place, task)
         if earlier is not task:
             clashes.append((earlier.source, task.source, task.target))
     if clashes:
@@ -235,7 +231,3 @@ def _identity(location: Location) -> Hashable:
         if not is_remote(location) and (found := location.stat()).st_ino:
             return found.st_dev, found.st_ino
     return absolute(location)
-
-
-def _normalised(path: PurePath, ignore_case: bool) -> str:
-    return unicodedata.normalize("NFC", str(path)).casefold() if ignore_case else str(path)

@@ -4,7 +4,7 @@ import hashlib
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from math import ceil
 from pathlib import Path
@@ -13,7 +13,7 @@ from srgan_cli.batch.processor import Processor, failure
 from srgan_cli.batch.task import Task, TaskResult
 from srgan_cli.errors import PictureError, SrganError
 from srgan_cli.image.codec.limits import check_max_pixels
-from srgan_cli.system.files import atomic_write, file_stamp, lock, make_folder, remove_stale_temporaries
+from srgan_cli.system.files import atomic_write, lock, make_folder, remove_stale_temporaries
 from srgan_cli.system.memory_usage import peak_rss
 from srgan_cli.system.progress import Progress
 from srgan_cli.upscaling.scale import Scale
@@ -113,7 +113,7 @@ def plan_video(
     settings, lost = choose_encoder(found, seconds, target, size, options)
     lost += losses(found, settings, part, check_encoder(settings))
     lead = max(_DEINTERLACE_LEAD * options.deinterlace, _STEADY_LEAD * bool(options.steady))
-    work = VideoWork(found if index.keys else found.with_times(index.times), settings, options, part, scale)
+    work = VideoWork(found if index.keys else replace(found, times=tuple(index.times)), settings, options, part, scale)
     folder = target.with_name(f".{target.name}.srgan-video")  # keeps the segments until the video is complete
     segments = (SegmentTask(source, folder / f"{part.number:06}", part) for part in cut(times, index.keys, stop, lead))
     return VideoPlan(task, work, tuple(segments), tuple(lost), index.damage)
@@ -153,11 +153,6 @@ def _keep_if_same(folder: Path, settings: str) -> None:
                 path.unlink()
         with atomic_write(noted) as temporary:
             temporary.write_text(settings)
-
-
-def settings_key(source: Path, digest: str) -> str:
-    """What finished segments depend on besides their plan: the input file and the settings of the upscaler."""
-    return f"{digest} {file_stamp(source)}"
 
 
 def join(plan: VideoPlan, source: Path, target: Path) -> tuple[int, SrganError | None]:

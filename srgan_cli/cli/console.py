@@ -1,11 +1,9 @@
 """Output to the terminal: lines, progress bars and tables.  Results go to stdout, everything else to stderr."""
 
-import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
 
 from rich import progress as bars
 from rich.console import Console, RenderableType
@@ -83,11 +81,6 @@ def show(*results: RenderableType) -> None:
         for result in results:
             screen.print(result, soft_wrap=isinstance(result, Text))
     write_text(drawn.get())
-
-
-def write_record(record: dict[str, Any]) -> None:
-    """Print a line of JSON on stdout."""
-    write_line(json.dumps(record))
 
 
 def write_line(text: object) -> None:

@@ -29,11 +29,6 @@ def downscale_and_restore(baseline: str, reference: Array, settings: BaselineSet
     return original.numpy(), upscaled.numpy()
 
 
-def runs_on_cpu(baseline: str, settings: BaselineSettings) -> bool:
-    """Whether a baseline runs on the CPU. Raises the errors of `load_model`."""
-    return baseline in BASELINES or load_model(baseline, settings).device.type == "cpu"
-
-
 @cache
 def load_model(model: str, settings: BaselineSettings) -> Upscaler:
     """The upscaler of a baseline, loaded once. Raises UnknownModel, UnknownDevice, UsageError and WeightsError."""

@@ -135,9 +135,9 @@ def _runs_on_cpu(method: Method, settings: BaselineSettings) -> bool:
     """Whether a method runs on the CPU. Raises the errors of `load_model`."""
     if not method.baseline:
         return True
-    from srgan_cli.scoring.baselines import runs_on_cpu
+    from srgan_cli.scoring.baselines import BASELINES, load_model
 
-    return runs_on_cpu(method.baseline, settings)
+    return method.baseline in BASELINES or load_model(method.baseline, settings).device.type == "cpu"
 
 
 def _available_metrics(protocol: Protocol) -> tuple[Protocol, list[str]]:

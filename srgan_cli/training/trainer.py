@@ -217,7 +217,7 @@ class Trainer:
         assert self.learned_degradation
         self._show_partners()
         self.monitor = DivergenceMonitor()
-        self.learned_degradation.drop_discriminators()
+        self.learned_degradation.cycle = None
         self.learned_degradation.make_partners()
         return PIXEL
 
@@ -315,7 +315,7 @@ class Trainer:
         phase, done = state["phase"], {name: state[name] for name in ("steps", "seconds", "phase")}
         self.progress = RunProgress(self.config, **done, phase_began=tuple(state["phase_began"]))
         if self.learned_degradation and phase != DEGRADATION:
-            self.learned_degradation.drop_discriminators()
+            self.learned_degradation.cycle = None
         if phase == ADVERSARIAL:
             self.gan.end_pretraining()
         self._load(state)

@@ -100,10 +100,10 @@ def _defaults(context: typer.Context, recipe: dict[str, Any]) -> dict[str, Any]:
 def _band_count(text: str | int, data: Sequence[str]) -> int:
     """The number in `--bands`; that of the first picture for `all`.  Raises SrganError."""
     if text == "all":
+        from srgan_cli.image.io import read_picture
         from srgan_cli.system.discovery import find_pictures
-        from srgan_cli.training.data.measurements import count_bands
 
-        return count_bands(next(iter(find_pictures(Path(data[0])))))
+        return len(read_picture(next(iter(find_pictures(Path(data[0]))))).pixels)
     if not str(text).isdecimal():
         raise UsageError(f"--bands is {text!r}, expected a number or all", "srgan train --bands 4 scenes/")
     return int(text)

@@ -1,5 +1,6 @@
 """Reporting the result of each file, for people on stderr and for programs on stdout."""
 
+import json
 from collections import Counter
 from dataclasses import replace
 from operator import truediv
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from srgan_cli.batch.task import Task, TaskResult
-from srgan_cli.cli.console import info, warn, write_record
+from srgan_cli.cli.console import info, warn, write_line
 from srgan_cli.cli.stdio import SpooledFiles
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ class Reporter:
         """The main process of `world` reports the errors of the plan.  Raises one that is the only task."""
         self.upscaler, self.files, self.plan = upscaler, files, plan
         self.arguments, self.model_label = request.arguments, request.model_label(upscaler)
-        self.single = plan.is_single and world.size == 1
+        self.single = len(plan.tasks) + len(plan.errors) == world.size == 1
         self.counts: Counter[str] = Counter()
         self.failures: list[str] = []
         self.has_warned = False
@@ -51,7 +52,7 @@ class Reporter:
         if result.error:
             self.files.name_in(result.error)
         if self.arguments.as_json:
-            write_record(self._record(result))
+            write_line(json.dumps(self._record(result)))
         for warning in result.warnings:
             warn(f"{self._name(result.task.target)}: {warning.removeprefix(f'{result.task.target.name}: ')}")
         if result.sidecars and str(result.task.target) in self.files.streams:

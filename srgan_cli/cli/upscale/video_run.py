@@ -12,13 +12,14 @@ from torch.distributed import PrefixStore, Store  # type: ignore[attr-defined]
 from srgan_cli.batch.processor import failure
 from srgan_cli.batch.runner import BatchRunner, Worker
 from srgan_cli.batch.task import Task, TaskResult
-from srgan_cli.batch.video_segments import SegmentTask, VideoPlan, join, plan_video, resumable, settings_key
+from srgan_cli.batch.video_segments import SegmentTask, VideoPlan, join, plan_video, resumable
 from srgan_cli.batch.worker_processes import WorkerSpec
 from srgan_cli.cli.console import frames_bar, info
 from srgan_cli.cli.upscale.request import UpscaleRequest
 from srgan_cli.errors import SrganError
 from srgan_cli.image.sequence import LossReporter
 from srgan_cli.system.distributed import World, shared_queue
+from srgan_cli.system.files import file_stamp
 from srgan_cli.system.remote_storage import exists, local_copy, upload_on_success
 from srgan_cli.upscaling.upscaler import Upscaler
 
@@ -67,7 +68,7 @@ class VideoRun:
                 return TaskResult(task, "kept")
             plan = self._plan(task, source, target, warnings)
             digest = self.request.settings_digest(self.upscaler, self.upscaler.scale, for_video=True)
-            with resumable(plan, settings_key(source, digest)):
+            with resumable(plan, f"{digest} {file_stamp(source)}"):
                 self._enlarge_segments(plan, store, sent)
                 if manifest:
                     manifest.claim(target)

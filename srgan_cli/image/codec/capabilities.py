@@ -297,21 +297,14 @@ def check_size(path: Path, height: int, width: int) -> None:
         raise PictureError(message, "write a .png or .tif")
 
 
-def register_plugin(path: Path, head: bytes) -> None:
-    """Register the plugin with Pillow that a file with these first bytes needs.
-
-    Raises PictureError when it is not installed.
-    """
-    require_plugin(path, _extra_for(head))
-
-
 def require_plugin(path: Path, extra: str) -> None:
-    """Raises PictureError when the plugin of this extra ("": none) is not installed."""
+    """Register the plugin of this extra ("": none) with Pillow.  Raises PictureError when it is not installed."""
     if extra and not _load_plugin(extra):
         raise _missing_plugin(PictureError, path, extra)
 
 
-def _extra_for(head: bytes) -> str:
+def extra_for(head: bytes) -> str:
+    """The extra that a file with these first bytes needs; "" for none."""
     if head.startswith(JXL_SIGNATURES):
         return "jxl"
     brands = (head[8:12], *(head[start : start + 4] for start in range(16, len(head) - 3, 4)))

@@ -12,7 +12,7 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 
 from srgan_cli.errors import PictureError
 from srgan_cli.image.codec import headers, vips
-from srgan_cli.image.codec.capabilities import JXL_SIGNATURES, register_plugin, require_plugin
+from srgan_cli.image.codec.capabilities import JXL_SIGNATURES, extra_for, require_plugin
 from srgan_cli.image.codec.errors import TIFF_SIGNATURES, translate_errors
 from srgan_cli.image.codec.limits import check_max_pixels
 from srgan_cli.image.codec.pillow import (
@@ -69,7 +69,7 @@ def open_reader(path: Path, *, max_pixels: int | None = None) -> Iterator[ImageR
         if png is not None and png.is_plain:
             yield _PngReader(path, png)
             return
-        register_plugin(path, head)
+        require_plugin(path, extra_for(head))
         jxl = _read_jxl_header(path, max_pixels) if head.startswith(JXL_SIGNATURES) else None
         # A file object, not the path: Pillow maps some TIFFs into memory and returns wrong pixels for rotated ones.
         source, notes = png_repair.repair(file) if png is not None else (file, [])

@@ -29,9 +29,12 @@ class ImageReader(ABC):
     redecodes: bool = False
     """Whether every pass through the rows of a picture decodes it again, so that not all pages stay in memory."""
 
-    @abstractmethod
-    def size(self, index: int, /) -> tuple[int, int]:
+    shape: tuple[int, int] = (0, 0)
+    """Height and width, upright, where all pictures have the same."""
+
+    def size(self, _: int, /) -> tuple[int, int]:
         """Height and width of a picture, upright, from its header."""
+        return self.shape
 
     def is_streamed(self, _: int, /) -> bool:
         """Whether a picture is read in bands; otherwise it is decoded whole."""

@@ -65,12 +65,10 @@ class _WholeReader(ImageReader):
     def __init__(self, path: Path, kind: str) -> None:
         self.format, self.data = kind, path.read_bytes()
         self.header = _READ_HEADER[kind](self.data)
+        self.shape = self.header.height, self.header.width
 
-    def size(self, _: int) -> tuple[int, int]:
-        return self.header.height, self.header.width
-
-    def decode_bytes(self, index: int) -> int:
-        return _BYTES_PER_PIXEL * prod(self.size(index))
+    def decode_bytes(self, _: int) -> int:
+        return _BYTES_PER_PIXEL * prod(self.shape)
 
     def read(self, _: int) -> Raster:
         return Raster(Rows.from_array(_DECODE[self.format](self.data)), metadata=Metadata(dpi=self.header.dpi))
@@ -82,13 +80,11 @@ class _VipsReader(ImageReader):
     def __init__(self, path: Path, kind: str) -> None:
         self.format = kind
         self.rows, changes, fields = vips.read_any(path, kind)
+        self.shape = self.rows.shape[:2]
         exif = fields.exif and fields.exif.removeprefix(EXIF_PREFIX)
         metadata, notes = finish(Metadata(exif, fields.xmp), [])
         self.metadata, self.notes = metadata.upright(), (*notes, *changes)
         self.profile = None if changes else fields.profile
-
-    def size(self, _: int) -> tuple[int, int]:
-        return self.rows.shape[:2]
 
     def decode_bytes(self, _: int) -> int:
         return prod(self.rows.shape) * self.rows.dtype.itemsize

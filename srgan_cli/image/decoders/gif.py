@@ -29,10 +29,6 @@ class GifReader(ImageReader):
         self.frames: Iterator[Values] = iter(())
         self.next = self.count
 
-    def size(self, _: int) -> tuple[int, int]:
-        """Height and width."""
-        return self.shape
-
     def decode_bytes(self, _: int) -> int:
         """The memory of a frame and of that before it."""
         return _DECODE_BYTES_PER_PIXEL * prod(self.shape)

@@ -64,18 +64,14 @@ class DicomReader(ImageReader):
             self.dataset = _parse(file)
             _check(path, self.dataset)
             self.count = int(self.dataset.get("NumberOfFrames") or 1)
-            self.height, self.width = int(self.dataset.Rows), int(self.dataset.Columns)
+            self.shape = int(self.dataset.Rows), int(self.dataset.Columns)
         self.redecodes = self.count > 1
         self.decoded: dict[int, Values] = {}
         """The frame that is being read, from which the range may be taken, too."""
 
-    def size(self, _: int) -> tuple[int, int]:
-        """Height and width of a frame."""
-        return self.height, self.width
-
     def decode_bytes(self, _: int) -> int:
         """The memory that decoding a frame takes, the file included."""
-        frame = self.height * self.width * int(self.dataset.SamplesPerPixel) * int(self.dataset.BitsAllocated) // 8
+        frame = math.prod(self.shape) * int(self.dataset.SamplesPerPixel) * int(self.dataset.BitsAllocated) // 8
         return self.path.stat().st_size + _COPIES * frame
 
     def read(self, index: int) -> Raster:
@@ -144,7 +140,7 @@ class DicomReader(ImageReader):
         if not self._is_grey or self.dataset.BitsStored <= 8:
             return None
         chosen = np.linspace(0, self.count - 1, min(self.count, _RANGE_FRAMES)).round().astype(int)
-        step = math.ceil(math.sqrt(len(chosen) * self.height * self.width / _RANGE_VALUES))
+        step = math.ceil(math.sqrt(len(chosen) * math.prod(self.shape) / _RANGE_VALUES))
         values = np.concatenate([self._values(int(index))[::step, ::step].ravel() for index in chosen])
         kept = values[values != int(self._padding)] if self._padding else values
         if not kept.size:

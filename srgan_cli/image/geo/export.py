@@ -74,7 +74,7 @@ def _files(place: Place, path: Path, name: str) -> Sequence[tuple[Path, str]]:
     if epsg := geotiff.epsg_of(tags):
         parts["SRS"] = f"EPSG:{epsg}"
     if transform:
-        parts["GeoTransform"] = gdal.format_geotransform(transform)
+        parts["GeoTransform"] = ", ".join(map(repr, transform))
         sidecars.setdefault("world file", sidecar.world_file(transform))
     auxiliary = sidecars.pop("auxiliary file", None)
     points = [] if transform else geotiff.control_points_of(tags)

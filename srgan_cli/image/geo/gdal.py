@@ -40,7 +40,7 @@ def map_metadata(text: str, change: GridMap) -> str:
             xml.set_text(element, rpc.map_value(name, xml.text_of(element), change))
     for element in xml.elements(document, "GeoTransform"):
         numbers = tuple(map(float, xml.text_of(element).split(",")))
-        xml.set_text(element, format_geotransform(grid.geotransform(numbers, change)))
+        xml.set_text(element, ", ".join(map(repr, grid.geotransform(numbers, change))))
     for element in xml.elements(document, "GCP"):
         point = change @ [float(element.getAttribute("Pixel")), float(element.getAttribute("Line")), 1]
         element.setAttribute("Pixel", f"{point[0]:.15g}")
@@ -77,11 +77,6 @@ def extend(
             xml.append(metadata, "MDI", content).setAttribute("key", name)
     containers = [*xml.elements(root, "Metadata"), *xml.elements(root, "PAMRasterBand")]
     return _written(document, text) if len(root.getElementsByTagName("*")) > len(containers) else ""
-
-
-def format_geotransform(numbers: tuple[float, ...]) -> str:
-    """A geotransform as text with all its digits."""
-    return ", ".join(map(repr, numbers))
 
 
 def _items(document: Document) -> Iterator[tuple[str, str, Element]]:

@@ -46,7 +46,7 @@ def to_rgb(planes: list[Tensor], layout: PlaneLayout) -> Tensor:
     if layout.is_grey:
         return luma.clamp(0, 1)
     upsampled = (_upsample_chroma(plane, layout)[:, : luma.shape[1], : luma.shape[2]] for plane in planes[1:])
-    cb, cr = ((plane - _middle(layout)) / chroma_range for plane in upsampled)
+    cb, cr = ((plane - 2.0 ** (layout.depth - 1)) / chroma_range for plane in upsampled)
     kr, kb = layout.luma_weights
     r, b = luma + 2 * (1 - kr) * cr, luma + 2 * (1 - kb) * cb
     g = (luma - kr * r - kb * b) / (1 - kr - kb)
@@ -63,7 +63,7 @@ def from_rgb(pixels: Tensor, layout: PlaneLayout) -> list[Tensor]:
     kr, kb = layout.luma_weights
     luma = kr * r + (1 - kr - kb) * g + kb * b
     differences = ((b - luma) / (2 * (1 - kb)), (r - luma) / (2 * (1 - kr)))
-    chroma = [_downsample_chroma(plane, layout) * chroma_range + _middle(layout) for plane in differences]
+    chroma = [_downsample_chroma(plane, layout) * chroma_range + 2.0 ** (layout.depth - 1) for plane in differences]
     return [plane.round().clamp(0, top) for plane in (luma * luma_range + black, *chroma)]
 
 
@@ -73,10 +73,6 @@ def _levels(layout: PlaneLayout) -> tuple[float, float, float]:
         return 0, 2**layout.depth - 1, 2**layout.depth - 1
     unit = 2.0 ** (layout.depth - 8)
     return 16 * unit, 219 * unit, 224 * unit
-
-
-def _middle(layout: PlaneLayout) -> float:
-    return 2.0 ** (layout.depth - 1)
 
 
 def _upsample_chroma(plane: Tensor, layout: PlaneLayout) -> Tensor:

@@ -11,8 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from srgan_cli.metrics.perceptual.calibration import read_calibration
-from srgan_cli.metrics.perceptual.feature_distance import check_min_side
+from srgan_cli.metrics.perceptual.feature_distance import check_min_side, read_calibration
 from srgan_cli.networks.backbones import Backbone
 from srgan_cli.weights.backbones import find_backbone, load_backbone
 

@@ -1,16 +1,20 @@
 """Feature distances by classification networks. They are not LPIPS, because they lack its calibrated heads."""
 
 from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from srgan_cli.errors import PictureError
+from srgan_cli.errors import PictureError, WeightsError
 from srgan_cli.networks.backbones import Backbone, feature_distance
 from srgan_cli.weights.backbones import find_backbone, load_backbone
 
 MIN_SIDE = 32
 """The smallest side, in pixels, that the deepest layers accept."""
+PACKAGE = "torchmetrics"
+"""It ships the calibrated weights of LPIPS and DISTS among its files."""
 _load_network = cache(load_backbone)
 
 
@@ -37,3 +41,19 @@ def check_min_side(pixels: Tensor) -> None:
     if min(height, width) < MIN_SIDE:
         message = f"feature distances need {MIN_SIDE} x {MIN_SIDE} pixels, found {width} x {height}"
         raise PictureError(message, "score larger pictures")
+
+
+@cache
+def read_calibration(file: str) -> dict[str, Tensor]:
+    """The tensors of a file in torchmetrics/functional/image/, read once.
+
+    Raises WeightsError if torchmetrics is not installed or does not contain the file.
+    """
+    spec = find_spec(PACKAGE)
+    if spec is None or spec.origin is None:
+        raise WeightsError(f"{PACKAGE} is not installed", "pip install 'srgan-cli[metrics]'")
+    path = Path(spec.origin).parent / "functional" / "image" / file
+    if not path.is_file():
+        raise WeightsError(f"the installed {PACKAGE} does not contain {file}", f"install {PACKAGE} 1.9")
+    tensors: dict[str, Tensor] = torch.load(path, map_location="cpu", weights_only=True)
+    return {key: value.float() for key, value in tensors.items()}

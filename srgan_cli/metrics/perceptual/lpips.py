@@ -10,8 +10,7 @@ import torch
 from torch import Tensor
 
 from srgan_cli.errors import WeightsError
-from srgan_cli.metrics.perceptual.calibration import read_calibration
-from srgan_cli.metrics.perceptual.feature_distance import check_min_side, load_network
+from srgan_cli.metrics.perceptual.feature_distance import check_min_side, load_network, read_calibration
 from srgan_cli.networks.backbones import Backbone, normalise_channels
 from srgan_cli.weights.backbones import is_available
 

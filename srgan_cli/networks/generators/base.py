@@ -126,17 +126,7 @@ def zero_init(convolution: nn.Conv2d) -> nn.Conv2d:
     return convolution
 
 
-def pad_noise(x: Tensor, channels: int) -> Tensor:
-    """(N, channels, H, W): missing channels of noise are filled with zeros."""
-    return F.pad(x, [0, 0, 0, 0, 0, channels - x.shape[1]])
-
-
 def pad_to_grid(x: Tensor, grid: int) -> Tensor:
     """Pad the right and bottom to multiples of `grid` by repeating the edge."""
     height, width = x.shape[-2:]
     return F.pad(x, [0, -width % grid, 0, -height % grid], mode="replicate")
-
-
-def radius_after_bicubic(radius: int, scale: int) -> int:
-    """The receptive radius, in input pixels, of layers with this radius that run on bicubic upscaling."""
-    return -(-radius // scale) + BICUBIC_RADIUS

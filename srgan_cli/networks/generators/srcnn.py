@@ -6,7 +6,7 @@ Source: C. Dong et al., Image Super-Resolution Using Deep Convolutional Networks
 import torch
 from torch import Tensor, nn
 
-from srgan_cli.networks.generators.base import RGB, BicubicResidual, Generator, radius_after_bicubic, zero_init
+from srgan_cli.networks.generators.base import BICUBIC_RADIUS, RGB, BicubicResidual, Generator, zero_init
 
 
 class SRCNN(Generator):
@@ -30,7 +30,7 @@ class SRCNN(Generator):
     @property
     def receptive_radius(self) -> int:
         """In input pixels. The convolutions run after upscaling."""
-        return radius_after_bicubic(4 + 2 + 2, self.scale)
+        return -(-(4 + 2 + 2) // self.scale) + BICUBIC_RADIUS
 
     def forward(self, x: Tensor) -> Tensor:
         """The upscaled pictures. Before training, this is bicubic upscaling."""

@@ -7,9 +7,10 @@ et al., Reflash Dropout in Image Super-Resolution, CVPR 2022 (arXiv:2112.12089).
 """
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
-from srgan_cli.networks.generators.base import RGB, BicubicResidual, Generator, pad_noise, zero_init
+from srgan_cli.networks.generators.base import RGB, BicubicResidual, Generator, zero_init
 
 
 class SRResNet(Generator):
@@ -55,7 +56,8 @@ class SRResNet(Generator):
 
     def _before_shuffle(self, x: Tensor) -> Tensor:
         """The input of the pixel shuffle. It is a method, so that the feature maps are freed before the shuffle."""
-        shallow = self.head(pad_noise(x, self.bands + self.noise))
+        missing_noise = [0, 0, 0, 0, 0, self.bands + self.noise - x.shape[1]]
+        shallow = self.head(F.pad(x, missing_noise))
         deep = self.fuse(self.body(shallow)).add_(shallow)
         residual = self.tail(self.dropout(deep))
         del shallow, deep

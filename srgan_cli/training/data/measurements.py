@@ -82,19 +82,9 @@ def common_range(paths: Sequence[Path], bands: int, max_pixels: int | None = Non
     return float(low), float(high)
 
 
-def enlarge_mask(valid: Tensor, scale: int) -> Tensor:
-    """A mask (1, H, W) on the grid that is `scale` times as fine."""
-    return valid.repeat_interleave(scale, -2).repeat_interleave(scale, -1)
-
-
 def valid_corners(valid: Tensor, side: int) -> Tensor:
     """Where squares of this side start that have data everywhere: bool (1, H - side + 1, W - side + 1)."""
     return F.max_pool2d((~valid).float(), side, 1) == 0
-
-
-def count_bands(path: Path) -> int:
-    """The bands of a file.  Raises PictureError."""
-    return len(read_picture(path).pixels)
 
 
 def _read(path: Path, bands: int, max_pixels: int | None) -> tuple[Tensor, Tensor]:

@@ -33,6 +33,7 @@ class LearnedDegradation:
         self.device = compute.device
         self.sampler = Sampler(dataset.training, config, world)
         self.cycle: CycleGAN | None = CycleGAN(config, compute, world)
+        """None at the end of its training: the degrader is kept only."""
         self.degrader = self.cycle.degrader
         self._init_blur()
 
@@ -67,10 +68,6 @@ class LearnedDegradation:
     def discriminator_saturated(self) -> bool:
         """Whether a discriminator was saturated in the last step."""
         return self.cycle is not None and self.cycle.discriminator_saturated
-
-    def drop_discriminators(self) -> None:
-        """Keep the degrader only."""
-        self.cycle = None
 
     def make_partners(self) -> None:
         """Replace the bicubic partners of the dataset by learned ones."""

@@ -19,7 +19,7 @@ from srgan_cli.networks import Generator
 from srgan_cli.scoring.protocol import Protocol, compare
 from srgan_cli.system.distributed import World
 from srgan_cli.training.data.dataset import Pair
-from srgan_cli.training.data.measurements import LEVELS, enlarge_mask
+from srgan_cli.training.data.measurements import LEVELS
 from srgan_cli.training.run.clock import RunProgress
 from srgan_cli.upscaling.upscaler import Upscaler
 from srgan_cli.weights.backbones import is_available
@@ -160,7 +160,8 @@ def _scores(pair: Pair, output: Tensor, protocol: Protocol, shown: list[int]) ->
     high = pair.high.float() / LEVELS
     if not pair.low.is_floating_point():
         return compare(high, quantise(output), protocol)
-    valid = None if pair.valid is None else enlarge_mask(pair.valid, protocol.scale).numpy()
+    scale, low = protocol.scale, pair.valid
+    valid = None if low is None else low.repeat_interleave(scale, -2).repeat_interleave(scale, -1).numpy()
     psnr = compare(high, output, replace(protocol, metrics=("psnr",)), valid=valid, measured=True)
     colour, original = (part[shown].clamp(0, 1) for part in (output, high))
     return compare(original, colour, protocol) | psnr

@@ -121,7 +121,8 @@ class Geometry:
     @cached_property
     def halo(self) -> int:
         """How far around a window the input is needed, in input pixels."""
-        return max(self.radius + self.resize_margin, max(self._support(1)) if self.layers.resizes_input else 0)
+        resizes_input = self.layers.has_alpha or self.layers.has_ranges  # beside the network's result
+        return max(self.radius + self.resize_margin, max(self._support(1)) if resizes_input else 0)
 
     @property
     def max_halo(self) -> int:

@@ -54,11 +54,6 @@ class Layers:
         return len(self.groups) + self.has_alpha
 
     @property
-    def resizes_input(self) -> bool:
-        """Whether the picture itself is resized beside the network's result."""
-        return self.has_alpha or self.has_ranges
-
-    @property
     def floats(self) -> int:
         """Size of a pixel, as a number of float32."""
         own = self.visible + (2 * self.bands if self.has_holes else 0)

@@ -15,7 +15,7 @@ import av
 from srgan_cli.errors import UsageError
 from srgan_cli.upscaling.video.encoder_options import encoder_options, is_hardware
 from srgan_cli.upscaling.video.frames import LIMITED_RANGE, UNSPECIFIED, FrameLayout, layout_of
-from srgan_cli.upscaling.video.options import VideoOptions, container_of
+from srgan_cli.upscaling.video.options import CONTAINERS, VideoOptions
 from srgan_cli.upscaling.video.segments import EncodedPacket
 from srgan_cli.upscaling.video.source import VideoSource
 
@@ -87,7 +87,7 @@ def choose_encoder(
 
     Raises UsageError for an unknown codec, options that it does not take, and a size that it cannot encode.
     """
-    container = container_of(target)
+    container = CONTAINERS[target.suffix.lower()]
     name = options.codec or _default_codec(container, source.layout.depth)
     codec = _find_codec(_ALIASES.get(name, name))
     layout, pixel_format = _choose_format(codec, source.layout)

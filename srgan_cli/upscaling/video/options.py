@@ -47,11 +47,6 @@ def is_video_input(path: PurePath) -> bool:
     return is_video_name(path) or path.suffix.lower() in _READ_ONLY
 
 
-def container_of(path: PurePath) -> str:
-    """The muxer for a video of this name."""
-    return CONTAINERS[path.suffix.lower()]
-
-
 def parse_time(text: str, option: str) -> Fraction:
     """Seconds of a time such as 90, 12.5 or 1:02:03.  Raises UsageError."""
     found = _TIME.fullmatch(text)

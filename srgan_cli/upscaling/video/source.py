@@ -1,6 +1,6 @@
 """The video to be enlarged: what its container says, and its frames."""
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -58,10 +58,6 @@ class VideoSource:
     """Whether the frames consist of two fields."""
     times: tuple[int, ...] | None = None
     """The time stamp of each frame, where those of the packets cannot be trusted."""
-
-    def with_times(self, times: Sequence[int]) -> "VideoSource":
-        """The same with time stamps for its frames, in the order of showing."""
-        return replace(self, times=tuple(times))
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ from torch import Tensor
 
 from srgan_cli.errors import PictureError, WeightsError
 from srgan_cli.metrics import METRICS
-from srgan_cli.metrics.perceptual import calibration
-from srgan_cli.metrics.perceptual.calibration import read_calibration
+from srgan_cli.metrics.perceptual import feature_distance as distances
 from srgan_cli.metrics.perceptual.dists import dists
+from srgan_cli.metrics.perceptual.feature_distance import read_calibration
 from srgan_cli.metrics.perceptual.lpips import lpips
 from srgan_cli.weights.backbones import load_backbone
 
@@ -110,7 +110,7 @@ def test_torchmetrics_contains_the_calibration() -> None:
 
 def test_missing_torchmetrics_gives_an_error_with_a_hint(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     read_calibration.cache_clear()
-    monkeypatch.setattr(calibration, "PACKAGE", f"missing_{tmp_path.name}")
+    monkeypatch.setattr(distances, "PACKAGE", f"missing_{tmp_path.name}")
     with pytest.raises(WeightsError, match="is not installed") as raised:
         read_calibration("lpips_models/alex.pth")
     assert "srgan-cli[metrics]" in raised.value.hint
