@@ -34,6 +34,7 @@ from srgan_cli.upscaling.tiles.memory_limit import ReservedMemory, TilePlan, che
 from srgan_cli.upscaling.upscaler import Upscaler
 
 _LEVELS = 255
+_CLASSES = "its palette names classes, which are not blended: enlarged by nearest; convert it to RGB if it is a picture"
 _Plans = dict[tuple[int, int], TilePlan]
 
 
@@ -108,11 +109,12 @@ class Job:
         if self.options.rgb_bands:
             picture = picture.map(lambda part: part.with_rgb_bands(self.options.rgb_bands))
         header = picture.header
-        if self.options.consistent and (header.full_scale == 1 or header.valid is not None or len(header.pixels) > 3):
+        is_measured = header.full_scale == 1 or header.valid is not None or len(header.pixels) > 3
+        if self.options.consistent and (is_measured or header.bands.palette or header.value_ranges):
             raise PictureError("--consistent takes photographs, and this is a measurement", "leave --consistent out")
-        picture = self.upscaler.prepare(picture)
-        header = picture.header
-        report(() if self.upscaler.is_kernel else header.value_ranges)
+        upscaler = self.upscaler.for_picture(header)
+        picture = upscaler.prepare(picture)
+        report(() if upscaler.is_kernel else picture.header.value_ranges)
         return picture
 
     @property
@@ -135,16 +137,19 @@ class Job:
         known = sorted(filter(all, set(sizes)), key=prod, reverse=True)
         return {size: self.upscaler.plan(*size, scale=self.options.scale, reserved=reserved) for size in known}
 
-    def _plan_for(self, picture: ImageStream, plans: _Plans, reserved: ReservedMemory) -> TilePlan:
+    def _plan_for(self, picture: ImageStream, upscaler: Upscaler, plans: _Plans, reserved: ReservedMemory) -> TilePlan:
         """The plan made before decoding, or a new one for other layers and for further pictures of the same size."""
         size, layers = (picture.height, picture.width), Layers.of(picture.header)
         plan = plans.pop(size, None)
-        if plan is None or plan.geometry.layers != layers:
-            return self.upscaler.plan(*size, scale=self.options.scale, layers=layers, reserved=reserved)
+        if plan is None or plan.geometry.layers != layers or upscaler is not self.upscaler:
+            return upscaler.plan(*size, scale=self.options.scale, layers=layers, reserved=reserved)
         return plan
 
     def _check_tiling(self, pictures: ImageSequence, plans: _Plans) -> float:
-        error = self.upscaler.max_tiling_error(self.upscaler.prepare(next(pictures.streams())), plans[pictures.size])
+        first = next(pictures.streams())
+        if self.upscaler.for_picture(first.header) is not self.upscaler:
+            return 0
+        error = self.upscaler.max_tiling_error(self.upscaler.prepare(first), plans[pictures.size])
         if error * _LEVELS > 1:
             message = f"tiled and untiled results differ by {error * _LEVELS:.2f} of {_LEVELS} levels"
             raise SrganError(message, "disable tiling with --tile 0")
@@ -155,9 +160,11 @@ class Job:
     ) -> Iterator[ImageStream]:
         """One picture after the other.  Those that the format streams are computed while their bands are encoded."""
         for number, picture in enumerate(pictures.streams()):
-            self.report_losses([*picture.header.notes, *picture_losses(self.target, picture)])
-            plan, advance = self._plan_for(picture, plans, reserved), self._advance(number, pictures.count)
-            enlarged = self.upscaler.upscale_stream(picture, plan, progress=advance)
+            upscaler = self.upscaler.for_picture(picture.header)
+            notes = [] if upscaler is self.upscaler else [_CLASSES]
+            self.report_losses([*notes, *picture.header.notes, *picture_losses(self.target, picture)])
+            plan, advance = self._plan_for(picture, upscaler, plans, reserved), self._advance(number, pictures.count)
+            enlarged = upscaler.upscale_stream(picture, plan, progress=advance)
             if self.options.consistent:
                 enlarged = _back_projected(enlarged, picture, self.check_cancelled, report)
             if not is_streamed(self.target, pictures.count):

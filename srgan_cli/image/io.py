@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from srgan_cli.errors import PictureError
 from srgan_cli.image.codec import tiff, writer
@@ -28,17 +29,17 @@ _GIF_TIME_UNIT = 10
 """Milliseconds."""
 
 
-def read_picture(path: Path | str, *, max_pixels: int | None = None) -> Picture:
+def read_picture(path: Path | str, *, max_pixels: int | None = None, keep_classes: bool = False) -> Picture:
     """The first picture of a file, upright according to its EXIF orientation.
 
-    Grey stays grey, palettes become RGB, transparency becomes alpha, CMYK and Lab become sRGB.  Raises PictureError
-    when the file is missing, not a picture, damaged, stores 32-bit integers, or has more than `max_pixels` pixels
-    (None: DEFAULT_MAX_PIXELS).
+    Grey stays grey, palettes become RGB (those of maps of classes not with `keep_classes`), transparency becomes alpha,
+    CMYK and Lab become sRGB.  Raises PictureError when the file is missing, not a picture, damaged, stores 64-bit
+    integers, or has more than `max_pixels` pixels (None: DEFAULT_MAX_PIXELS).
     """
     path = Path(path)
     with open_reader(path, max_pixels=max_pixels) as reader:
         check_max_pixels(path, *reader.size(0), max_pixels=max_pixels)
-        return stream_raster(reader.read(0)).to_picture()
+        return stream_raster(reader.read(0), keep_classes=keep_classes).to_picture()
 
 
 def picture_size(path: Path, *, max_pixels: int | None = None) -> tuple[int, int]:
@@ -92,6 +93,8 @@ def picture_losses(path: Path, picture: Picture | ImageStream) -> list[str]:
             metadata.dicom and header.full_scale > 1 and not _keeps_samples(header, name)
         ),
         "clips values outside 0…1": _exceeds_unit_range(header) and not _keeps_samples(header, name),
+        "stores the colours of this picture's classes, not their numbers": bool(header.bands.palette)
+        and not _keeps_samples(header, name),
         "cannot store which value is no data": bool(header.nodata) and not _keeps_nodata(header, name),
         "cannot store all of this picture's EXIF": name == "TIFF" and tiff.has_unwritable_tags(metadata.exif),
     }
@@ -121,7 +124,7 @@ def to_raster(picture: Picture | ImageStream, name: str) -> Raster:
     stream = picture if isinstance(picture, ImageStream) else ImageStream.from_picture(picture)
     header, capabilities = stream.header, FORMAT_CAPABILITIES[name]
     metadata, profile, _ = _fit_metadata(header, name)
-    stream = stream if _keeps_samples(header, name) else stream.map(_with_white_on_top)
+    stream = stream if _keeps_samples(header, name) else stream.map(_as_shown)
     stream = stream if capabilities.alpha else stream.map(Picture.flatten_on_white)
     if _keeps_samples(header, name):
         rows = to_rows(stream, header.dtype, header.depth)
@@ -135,8 +138,12 @@ def to_raster(picture: Picture | ImageStream, name: str) -> Raster:
     return Raster(rows, profile, metadata, header.duration)
 
 
-def _with_white_on_top(picture: Picture) -> Picture:
-    """The picture with grey that rises towards white."""
+def _as_shown(picture: Picture) -> Picture:
+    """The picture with the colours of its classes, or with grey that rises towards white."""
+    if picture.bands.palette:
+        table = torch.from_numpy(picture.bands.colour_table).T / 255
+        colours = table[:, (picture.pixels[0] * picture.full_scale).round().long()]
+        return replace(picture, pixels=colours, depth=8, sample_type="", layout=None, nodata="")
     if not picture.bands.white_is_zero:
         return picture
     return replace(picture, pixels=1 - picture.pixels, layout=replace(picture.bands, white_is_zero=False))
@@ -144,7 +151,8 @@ def _with_white_on_top(picture: Picture) -> Picture:
 
 def _keeps_samples(header: Picture, name: str) -> bool:
     """Whether a format stores a picture's own samples, whatever their type is."""
-    return FORMAT_CAPABILITIES[name].any_bands or (name == "DICOM" and header.dtype.kind != "f")
+    is_plain = header.dtype.kind != "f" and not header.bands.palette
+    return FORMAT_CAPABILITIES[name].any_bands or (name == "DICOM" and is_plain)
 
 
 def _keeps_nodata(header: Picture, name: str) -> bool:
@@ -160,7 +168,7 @@ def _exceeds_unit_range(header: Picture) -> bool:
 
 def _fit_metadata(header: Picture, name: str) -> tuple[Metadata, bytes | None, list[str]]:
     """What the format stores of the metadata and the profile, and the names of what it does not store."""
-    grey = len(header.pixels) == 1
+    grey = len(header.pixels) == 1 and not header.bands.palette
     return writer.fit_metadata(header.metadata, header.icc_profile, name, depth=header.depth, grey=grey)
 
 

@@ -97,7 +97,7 @@ class _Frames:
         with open_reader(self.path, max_pixels=self.max_pixels) as reader:
             for index in range(reader.count):
                 _check_pixels(self.path, reader, index, self.max_pixels)
-                yield stream_raster(reader.read(index))
+                yield stream_raster(reader.read(index), keep_classes=True)
 
 
 @dataclass(frozen=True)
@@ -199,7 +199,7 @@ def write_pictures(
     with atomic_write(path) as temporary:
         writer.write(rasters, temporary, name, loop=pictures.loop, encoding=encoding)
         if cloud_optimised:
-            make_cloud_optimised(temporary)
+            make_cloud_optimised(temporary, has_classes=bool(rasters[0].bands.palette))
         before_commit()
     place, (height, width, _) = rasters[0].metadata.place, rasters[0].rows.shape
     return write_place(place, (height, width), path, name, overwrite=overwrite_sidecars)

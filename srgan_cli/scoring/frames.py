@@ -117,7 +117,7 @@ def read_frames(picture: Path | Array, *, max_pixels: int | None = None) -> Iter
     with open_reader(picture, max_pixels=max_pixels) as reader:
         for index in range(reader.count):
             check_max_pixels(picture, *reader.size(index), max_pixels=max_pixels)
-            yield _frame(reader.read(index))
+            yield _frame(reader.read(index).in_colours())
 
 
 def count_frames(picture: Path | Array, *, max_pixels: int | None = None) -> int:

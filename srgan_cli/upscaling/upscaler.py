@@ -197,9 +197,18 @@ class Upscaler:
 
     def _upscale_picture(self, picture: Picture | ImageStream, *, scale: Scale, progress: Progress | None) -> Picture:
         stream = picture if isinstance(picture, ImageStream) else ImageStream.from_picture(picture)
-        stream = self.prepare(stream)
-        plan = self.plan(stream.height, stream.width, scale=scale, layers=Layers.of(stream.header))
-        return self.upscale_stream(stream, plan, progress=progress).to_picture()
+        chosen = self.for_picture(stream.header)
+        stream = chosen.prepare(stream)
+        plan = chosen.plan(stream.height, stream.width, scale=scale, layers=Layers.of(stream.header))
+        return chosen.upscale_stream(stream, plan, progress=progress).to_picture()
+
+    def for_picture(self, header: Picture) -> "Upscaler":
+        """Return this one; for a map of classes, whose values must not be blended, one that takes the nearest pixel."""
+        if not header.bands.palette or self.kernel is KERNELS["nearest"]:
+            return self
+        nearest = self._from_kernel("nearest", self.device, self.policy, None)
+        nearest.scale = self.scale
+        return nearest
 
     def prepare(self, stream: ImageStream) -> ImageStream:
         """Return a picture as the generator sees it: for weights of measurements all bands at once, in their range.

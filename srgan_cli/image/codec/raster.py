@@ -1,7 +1,7 @@
 """Raster: a picture with the values that its file stores."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -20,6 +20,7 @@ BAND_GRID = 32
 _BAND_BYTES = 2**22
 _BAND_ROWS = 4096
 """The most rows of a band: libvips takes longer for each row, the more of them are requested at once."""
+NODATA_LOST = "its colours are converted, and its nodata value is dropped"
 EXIF_TURNS = {2: (0, True), 3: (2, False), 4: (2, True), 5: (3, True), 6: (3, False), 7: (1, True), 8: (1, False)}
 """For each EXIF orientation but 1: quarter turns counterclockwise, then whether to mirror left and right."""
 
@@ -36,6 +37,14 @@ class BandLayout:
     """Whether its file says that grey values fall towards white."""
     mask: Literal["", "page", "alpha"] = ""
     """Where the file says which pixels are valid, apart from a nodata value: a mask of its own, or 0 and full alpha."""
+    palette: tuple[int, ...] = ()
+    """Red, green and blue of all values, as in TIFF's ColorMap, of a map of classes, which must not be blended."""
+
+    @property
+    def colour_table(self) -> NDArray[np.uint8]:
+        """(N, 3): the colour of each class."""
+        table: NDArray[np.uint8] = (np.reshape(self.palette, (3, -1)).T >> 8).astype(np.uint8)
+        return table
 
     @classmethod
     def of_channels(cls, count: int) -> "BandLayout":
@@ -178,6 +187,15 @@ class Raster:
     def depth(self) -> int:
         """Bits a channel."""
         return self.bits or self.rows.dtype.itemsize * 8
+
+    def in_colours(self) -> "Raster":
+        """The raster with the colours of its classes, if it is a map of classes."""
+        if not self.bands.palette:
+            return self
+        table = self.bands.colour_table
+        rows = Rows((*self.rows.shape[:2], 3), table.dtype, lambda: (table[band[..., 0]] for band in self.rows.bands()))
+        notes = (*self.notes, NODATA_LOST) if self.nodata else self.notes
+        return replace(self, rows=rows, layout=None, nodata="", bits=0, notes=notes)
 
     @property
     def has_colour(self) -> bool:

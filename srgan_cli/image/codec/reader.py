@@ -8,6 +8,7 @@ from math import prod
 from pathlib import Path
 from typing import IO
 
+import numpy as np
 from PIL import Image, ImageFile, UnidentifiedImageError
 
 from srgan_cli.errors import PictureError
@@ -26,7 +27,7 @@ from srgan_cli.image.codec.pillow import (
     without_assumed_profile,
     without_unused_alpha,
 )
-from srgan_cli.image.codec.raster import Raster, Rows, Values, apply_exif_orientation
+from srgan_cli.image.codec.raster import BandLayout, Raster, Rows, Values, apply_exif_orientation
 from srgan_cli.image.decoders import gif, jp2
 from srgan_cli.image.decoders import png as png_repair
 from srgan_cli.image.decoders.base import DAMAGED_HINT, DECODE_BYTES_PER_PIXEL, ImageReader, reopen
@@ -191,12 +192,23 @@ class _PillowReader(ImageReader):
             place, dropped = self._place()
             metadata, notes = replace(metadata, place=place), [*self._dropped_notes(), *notes, *dropped]
         values, profile, changes = self._values(index)
+        layout = self._classes() if metadata.place and self.count == 1 else None
+        values = np.asarray(self.image)[..., None] if layout else values
         if self.format == "HEIF" and values.shape[:2] != stated:
             raise PictureError("{path} holds a picture of another size than it states", DAMAGED_HINT, path=self.path)
         duration = float(self.image.info.get("duration") or 0) if self.animated else 0
         rows = Rows.lazy(values, partial(self._redecode, index)) if self.redecodes else Rows.from_array(values)
         metadata = replace(metadata.upright(), coded_bits=self.bits if self.is_deep and self.bits < 16 else None)
-        return Raster(rows, profile, metadata, duration, (*notes, *changes))
+        return Raster(rows, profile, metadata, duration, (*notes, *changes), layout)
+
+    def _classes(self) -> BandLayout | None:
+        """The layout of a picture with an opaque palette that is a map of classes; None for other pictures."""
+        palette = (
+            self.image.getpalette() if self._orientation(0) == 1 and not self.image.has_transparency_data else None
+        )
+        table = np.reshape(palette or [], (-1, 3)).T
+        padded = np.pad(table * 257, ((0, 0), (0, 256 - table.shape[1])))
+        return BandLayout(palette=tuple(padded.ravel().tolist())) if palette else None
 
     def _place(self) -> tuple[Place | None, list[str]]:
         """Where the first picture lies, upright, and a note on what is dropped."""

@@ -66,7 +66,7 @@ def to_picture(image: Any, value_range: ValueRange | None) -> Picture | ImageStr
         raise UsageError(f"found a {type(image).__name__}, expected a picture", f"take {TAKEN}")
     if value_range is not None:
         raise UsageError("value_range is for arrays, tensors and images, and this picture has its own", RANGE_HINT)
-    return image if isinstance(image, Picture | ImageStream) else read_picture(image)
+    return image if isinstance(image, Picture | ImageStream) else read_picture(image, keep_classes=True)
 
 
 def _is_batch(image: Any) -> bool:

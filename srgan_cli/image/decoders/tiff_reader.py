@@ -5,7 +5,7 @@ from dataclasses import replace
 from functools import partial
 from math import prod
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 from PIL import UnidentifiedImageError
@@ -13,7 +13,7 @@ from PIL import UnidentifiedImageError
 from srgan_cli.errors import PictureError
 from srgan_cli.image.codec import tiff, vips
 from srgan_cli.image.codec.pillow import Decoded, decode, open_image
-from srgan_cli.image.codec.raster import Raster, Rows, Values, apply_exif_orientation
+from srgan_cli.image.codec.raster import NODATA_LOST, Raster, Rows, Values, apply_exif_orientation
 from srgan_cli.image.decoders import tiff_page
 from srgan_cli.image.decoders.base import DAMAGED_HINT, DECODE_BYTES_PER_PIXEL, ImageReader, reopen
 from srgan_cli.image.geo import gdal_reader
@@ -23,17 +23,19 @@ from srgan_cli.image.geo.bands import (
     as_black_is_zero,
     decoder,
     has_own_samples,
+    has_palette,
     read_bands,
     unmultiply,
 )
+from srgan_cli.image.geo.geotiff import GEOREFERENCE
 from srgan_cli.image.geo.place import add_sidecars
+from srgan_cli.image.geo.sidecar import sidecar_paths
 from srgan_cli.system.files import file_stamp
 
 _PILLOW_BITS = 8
 """Pillow reads TIFFs of more bits a channel as grey alone, or not at all."""
 _MOST_BITS = 128
 """Of a complex number, which is refused by name."""
-_NODATA_LOST = "its colours are converted, and its nodata value is dropped"
 
 
 class TiffReader(ImageReader):
@@ -74,13 +76,24 @@ class TiffReader(ImageReader):
             metadata, notes = replace(metadata, place=place), [*notes, *self.notes, *more]
         is_measured = bool(metadata.place) or number in self.masks or NODATA in tags
         raster = self._read_in_bands(index) if self.is_streamed(index) else self._read_whole(index)
-        notes += [_NODATA_LOST] if NODATA in tags and not raster.nodata else []
+        notes += [NODATA_LOST] if NODATA in tags and not raster.nodata else []
         raster = replace(raster, metadata=metadata.upright(), notes=(*notes, *raster.notes), is_measured=is_measured)
         return as_black_is_zero(raster, tags, is_inverted=self._decoder(index) == "vips")
 
     def _decoder(self, index: int) -> Decoder:
         number, tags = self.pages[index]
-        return decoder(tags, has_mask=number in self.masks)
+        return decoder(tags, has_mask=number in self.masks, has_classes=self._has_classes(index))
+
+    def _has_classes(self, index: int) -> bool:
+        """Whether a page is a map of classes: it has a palette, and a place on Earth, no data or a mask."""
+        number, tags = self.pages[index]
+        is_placed = bool({NODATA, *GEOREFERENCE} & set(tags)) or (index == 0 and bool(sidecar_paths(self.path)))
+        return has_palette(tags) and (is_placed or number in self.masks)
+
+    def _fields(self, index: int) -> dict[str, Any]:
+        """The fields of a Raster that the tags of a page give."""
+        number, tags = self.pages[index]
+        return read_bands(tags, has_mask=number in self.masks, has_classes=self._has_classes(index))
 
     def _read_in_bands(self, index: int) -> Raster:
         number, tags = self.pages[index]
@@ -89,26 +102,25 @@ class TiffReader(ImageReader):
             rows = gdal_reader.read(self.path, number, turn, mask)
         else:
             rows, notes = vips.read(self.path, "TIFF", page=number, orientation=turn)
-        fields = read_bands(tags, has_mask=mask is not None)
+        fields = self._fields(index)
         rows = unmultiply(rows, fields["layout"]) if self._decoder(index) == "gdal" else rows
         if rows.dtype.kind == "f" and fields.get("bits") == 16:
             rows = rows.map(lambda band: band.astype(np.float16), np.dtype(np.float16))
         return Raster(rows, None if notes else tiff.profile(tags), notes=tuple(notes), **fields)
 
     def _read_whole(self, index: int) -> Raster:
-        number, tags = self.pages[index]
-        values, profile, notes = self._values(self.file, number, tags)
-        rows = Rows.lazy(values, partial(self._redecode, number, tags)) if self.redecodes else Rows.from_array(values)
-        raster, fields = Raster(rows, profile, notes=tuple(notes)), read_bands(tags, has_mask=number in self.masks)
+        values, profile, notes = self._values(self.file, index)
+        rows = Rows.lazy(values, partial(self._redecode, index)) if self.redecodes else Rows.from_array(values)
+        raster, fields = Raster(rows, profile, notes=tuple(notes)), self._fields(index)
         is_same = fields.get("bits", 0) >= 8 and fields["layout"].count == values.shape[2]
         return replace(raster, **fields) if is_same else raster
 
-    def _values(self, file: IO[bytes], number: int, tags: tiff.Tags) -> Decoded:
+    def _values(self, file: IO[bytes], index: int) -> Decoded:
         """Decoded by Pillow, or by tifffile if Pillow does not know the kind of page or would convert its samples."""
-        if has_own_samples(tags):
+        number, tags = self.pages[index]
+        if has_own_samples(tags) or self._has_classes(index):
             values = tiff_page.decode_samples(self.path, number, self.masks.get(number))
-            layout = read_bands(tags, has_mask=number in self.masks)["layout"]
-            values = unmultiply(Rows.from_array(values), layout).to_array()
+            values = unmultiply(Rows.from_array(values), self._fields(index)["layout"]).to_array()
             return apply_exif_orientation(values, tiff.orientation(tags)), tiff.profile(tags), []
         with suppress(UnidentifiedImageError, SyntaxError, KeyError), open_image(file, ("TIFF",)) as image:
             image.seek(number)
@@ -119,6 +131,6 @@ class TiffReader(ImageReader):
         values, profile, notes = tiff_page.decode(self.path, number)
         return apply_exif_orientation(values, tiff.orientation(tags)), profile, notes
 
-    def _redecode(self, number: int, tags: tiff.Tags) -> Values:
+    def _redecode(self, index: int) -> Values:
         with reopen(self.path, self.stamp) as file:
-            return self._values(file, number, tags)[0]
+            return self._values(file, index)[0]

@@ -26,10 +26,10 @@ from srgan_cli.image.codec.raster import (
 
 BITS, PHOTOMETRIC, SAMPLES, PLANAR, EXTRA, FORMAT = 258, 262, 277, 284, 338, 339
 NODATA = 42113
-_COMPRESSION, _TILE_WIDTH, _LEAST, _GREATEST = 259, 322, 340, 341
+_COMPRESSION, _COLOUR_MAP, _TILE_WIDTH, _LEAST, _GREATEST = 259, 320, 322, 340, 341
 _VIPS_COMPRESSIONS = (1, 2, 3, 4, 5, 7, 8, 32946, 32773, 34676, 34677, 34712)
 """Others, such as Zstandard and LZMA, libvips may read as zeros."""
-_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _SEPARATED, _LOG_L = 0, 1, 2, 5, 32844
+_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE, _SEPARATED, _LOG_L = 0, 1, 2, 3, 5, 32844
 _UNCONVERTED = (_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB)
 _SEPARATE_PLANES = 2
 _UNSIGNED, _SIGNED, _FLOAT = 1, 2, 3
@@ -38,7 +38,12 @@ Decoder = Literal["vips", "gdal", "whole"]
 Tags = Mapping[int, Any]
 
 
-def decoder(tags: Tags, *, has_mask: bool = False) -> Decoder:
+def has_palette(tags: Tags) -> bool:
+    """Whether the samples of a page are numbers of colours."""
+    return tags.get(PHOTOMETRIC) == _PALETTE and _COLOUR_MAP in tags and tags.get(SAMPLES, 1) == 1
+
+
+def decoder(tags: Tags, *, has_mask: bool = False, has_classes: bool = False) -> Decoder:
     """Which library reads a page.
 
     libvips reads in bands, but mixes up planes, reads NaN of half floats as infinity, and knows neither masks nor 64
@@ -50,6 +55,8 @@ def decoder(tags: Tags, *, has_mask: bool = False) -> Decoder:
     known = tags.get(_COMPRESSION, 1) in _VIPS_COMPRESSIONS and not (tags.get(PLANAR) == 2 and _TILE_WIDTH in tags)
     plain = bits in ({8}, {16}, {32}) and known and not planes and not has_mask
     floats = _FLOAT in np.atleast_1d(tags.get(FORMAT, ()))
+    if has_classes:
+        return "gdal" if find_spec("rasterio") else "whole"
     if colours not in _UNCONVERTED:
         floats = floats and colours == _SEPARATED
         return "vips" if plain and bits != {8} and not floats and colours != _LOG_L else "whole"
@@ -63,21 +70,26 @@ def has_own_samples(tags: Tags) -> bool:
     return tags.get(PHOTOMETRIC) in _UNCONVERTED and max(_bits(tags)) >= 8
 
 
-def read_bands(tags: Tags, *, has_mask: bool = False) -> dict[str, Any]:
+def read_bands(tags: Tags, *, has_mask: bool = False, has_classes: bool = False) -> dict[str, Any]:
     """The fields of a Raster: layout, nodata, declared_range and bits; nothing where colours are converted.
 
     A mask is a last channel.
     """
-    if tags.get(PHOTOMETRIC, _BLACK_IS_ZERO) not in _UNCONVERTED:
+    if not has_classes and tags.get(PHOTOMETRIC, _BLACK_IS_ZERO) not in _UNCONVERTED:
         return {}
-    layout = BandLayout(_colours(tags), _extra(tags))
+    layout, bits = BandLayout(_colours(tags), _extra(tags)), max(_bits(tags))
     if has_mask:
-        layout = BandLayout(layout.colours, (*layout.extra, UNASSOCIATED), mask="page")
+        layout = replace(layout, extra=(*layout.extra, UNASSOCIATED), mask="page")
+    if has_classes:
+        bits = max(bits, 8)
+        colours = np.reshape(tags[_COLOUR_MAP], (3, -1))
+        colours = np.pad(colours, ((0, 0), (0, 2**bits - colours.shape[1])))
+        layout = replace(layout, palette=tuple(colours.ravel().tolist()))
     return {
         "layout": layout,
         "nodata": str(tags.get(NODATA, "")).strip("\x00 "),
         "declared_range": _declared_range(tags),
-        "bits": max(_bits(tags)),
+        "bits": bits,
     }
 
 
@@ -87,6 +99,8 @@ def write_bands(raster: Raster) -> dict[int, Any]:
     extra = layout.extra[:-1] if layout.mask == "page" else layout.extra
     grey = _WHITE_IS_ZERO if layout.white_is_zero else _BLACK_IS_ZERO
     tags: dict[int, Any] = {PHOTOMETRIC: _RGB if layout.colours == 3 else grey}
+    if layout.palette:
+        tags = {PHOTOMETRIC: _PALETTE, _COLOUR_MAP: layout.palette}
     if extra:
         tags[EXTRA] = extra
     if raster.nodata:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from srgan_cli.errors import PictureError, UsageError
 
-OPTIONS = {"compress": "DEFLATE", "predictor": "YES", "bigtiff": "IF_SAFER", "overview_resampling": "AVERAGE"}
+OPTIONS = {"compress": "DEFLATE", "predictor": "YES", "bigtiff": "IF_SAFER"}
 KEPT_TAGS = {269, 270, 282, 283, 296, 305, 306, 315, 316, 33432}
 """The tags of EXIF that GDAL keeps."""
 _CACHE_BYTES = 2**27
@@ -22,8 +22,10 @@ def require_rasterio() -> None:
         raise UsageError(message, hint) from error
 
 
-def make_cloud_optimised(path: Path) -> None:
+def make_cloud_optimised(path: Path, *, has_classes: bool = False) -> None:
     """Replace a TIFF of one page by a cloud-optimised one with the same pixels, and overviews by averaging.
+
+    Those of a map of classes have the most frequent class.
 
     Raises PictureError where GDAL fails.
     """
@@ -34,7 +36,8 @@ def make_cloud_optimised(path: Path) -> None:
     path.rename(plain)
     try:
         with rasterio.Env(GDAL_PAM_ENABLED="NO", GDAL_CACHEMAX=_CACHE_BYTES):
-            rasterio.shutil.copy(plain, path, driver="COG", **OPTIONS)
+            resampling = "MODE" if has_classes else "AVERAGE"
+            rasterio.shutil.copy(plain, path, driver="COG", overview_resampling=resampling, **OPTIONS)
     except Exception as error:  # those of GDAL have no public class
         raise PictureError(f"cannot write a cloud-optimised TIFF: {error}", "leave --cog out") from error
     finally:

@@ -6,9 +6,11 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 
 from srgan_cli.errors import PictureError
-from srgan_cli.image.io import read_picture, write_picture
+from srgan_cli.image.io import picture_losses, read_picture, write_picture
+from srgan_cli.upscaling.upscaler import Upscaler
 
 rasterio = pytest.importorskip("rasterio")
 pytestmark = pytest.mark.filterwarnings("ignore::rasterio.errors.NotGeoreferencedWarning")
@@ -127,3 +129,40 @@ def test_grey_that_falls_towards_white_looks_the_same_in_other_formats(tmp_path:
 def test_a_palette_loses_its_nodata_value_with_a_note(tmp_path: Path) -> None:
     path = save(tmp_path / "a.tif", RANDOM.integers(0, 5, (1, 9, 9)).astype("uint8"), photometric="palette", nodata=0)
     assert any("nodata value is dropped" in note for note in read_picture(path).notes)
+
+
+@pytest.mark.parametrize(
+    "options", [{"nodata": 7}, {"crs": "EPSG:4326", "transform": rasterio.Affine(1, 0, 9, 0, -1, 9)}]
+)
+@pytest.mark.parametrize("bits", [4, 8])
+def test_classes_are_never_blended(tmp_path: Path, options: dict[str, Any], bits: int) -> None:
+    values = RANDOM.integers(0, 8, (1, 9, 11)).astype(np.uint8)
+    colours = {number: (number * 9, 255 - number, 3, 255) for number in range(8)}
+    source = save(tmp_path / "a.tif", values, photometric="palette", nbits=bits, **options)
+    with rasterio.open(source, "r+") as file:
+        file.write_colormap(1, colours)
+    enlarged, expected = (
+        Upscaler.load("bicubic").upscale(source, scale=2),
+        np.kron(values[0], np.ones((2, 2), np.uint8)),
+    )
+    write_picture(enlarged, tmp_path / "b.tif")
+    with rasterio.open(tmp_path / "b.tif") as file:
+        assert np.array_equal(file.read(1), expected)
+        assert (file.colorinterp[0].name, file.nodata) == ("palette", options.get("nodata"))
+        assert all(file.colormap(1)[number][:3] == colour[:3] for number, colour in colours.items())
+    write_picture(enlarged, tmp_path / "b.png")
+    table = np.array([colours[number][:3] for number in range(8)])
+    assert np.array_equal(read_picture(tmp_path / "b.png").to_array(), table[expected])
+    assert any("colours of this picture's classes" in loss for loss in picture_losses(tmp_path / "b.png", enlarged))
+
+
+def test_a_palette_is_a_picture_unless_it_has_a_place(tmp_path: Path) -> None:
+    values = RANDOM.integers(0, 8, (9, 11)).astype(np.uint8)
+    image = Image.fromarray(values)
+    image.putpalette([9 * number for number in range(24)])
+    image.save(tmp_path / "a.png")
+    assert len(read_picture(tmp_path / "a.png", keep_classes=True).pixels) == 1 + 2
+    (tmp_path / "a.pgw").write_text("1\n0\n0\n-1\n5\n5\n")
+    picture = read_picture(tmp_path / "a.png", keep_classes=True)
+    assert np.array_equal(picture.to_array(), values)
+    assert read_picture(tmp_path / "a.png").pixels.shape == (3, 9, 11)
