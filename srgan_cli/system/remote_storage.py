@@ -1,8 +1,8 @@
 """Locations of pictures: local files, and URLs of every storage that fsspec knows."""
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path, PurePath, PurePosixPath
 from typing import TYPE_CHECKING, TypeAlias, Union
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 Location: TypeAlias = Union[Path, "UPath"]
 _FILE = "file://"
+_RASTERS = (".tif", ".tiff", ".jp2")
 
 
 def is_url(text: str) -> bool:
@@ -78,8 +79,11 @@ def list_pictures(location: Location) -> list[Location]:
 
 
 @contextmanager
-def local_copy(source: Location) -> Iterator[Path]:
-    """A local file with the content of a location, which errors name.  Raises SrganError if it cannot be read."""
+def local_copy(source: Location, beside: Sequence[str] = ()) -> Iterator[Path]:
+    """A local file with the content of a location, which errors name, and those of the files `beside` it that exist.
+
+    Raises SrganError if it cannot be read.
+    """
     if not is_remote(source):
         yield source
         return
@@ -88,6 +92,8 @@ def local_copy(source: Location) -> Iterator[Path]:
         with _name_location_in_errors(copy, source):
             with _translate_storage_errors(source):
                 source.fs.get_file(source.path, str(copy))
+                for name in _existing(source, beside):
+                    source.fs.get_file((source.parent / name).path, str(folder / name))
             yield copy
 
 
@@ -107,6 +113,18 @@ def upload_on_success(target: Location) -> Iterator[Path]:
             for written in folder.iterdir():
                 with _translate_storage_errors(target):
                     target.fs.put_file(str(written), (target.parent / written.name).path)
+
+
+def _existing(location: "UPath", names: Sequence[str]) -> list[str]:
+    """Those of the names that are beside a location.  A web server is asked for each, and only for rasters."""
+    parent, is_web = location.parent, location.protocol in ("http", "https")
+    if is_web and location.suffix.lower() not in _RASTERS:
+        return []
+    with suppress(Exception):  # a storage may be readable without being listable
+        if not is_web:
+            listed = {PurePosixPath(path).name for path in location.fs.ls(parent.path, detail=False)}
+            return [name for name in names if name in listed]
+    return [name for name in names if location.fs.exists((parent / name).path)]
 
 
 def _entry_type(location: "UPath") -> str:

@@ -76,6 +76,13 @@ def test_a_local_copy_is_deleted_and_errors_name_the_location(store: fsspec.Abst
     assert refused(local_copy(parse_location("memory://bucket/in/a.png"))) == "bad: memory://bucket/in/a.png"
 
 
+def test_files_beside_a_remote_picture_are_fetched(store: fsspec.AbstractFileSystem) -> None:
+    store.pipe("/bucket/in/a.pgw", b"10")
+    with local_copy(parse_location("memory://bucket/in/a.png"), ["a.pgw", "a.wld"]) as copy:
+        assert copy.with_suffix(".pgw").read_bytes() == b"10"
+        assert not copy.with_suffix(".wld").exists()
+
+
 def refused(ending: AbstractContextManager[Path]) -> str:
     """The message of an error that names the local file."""
 

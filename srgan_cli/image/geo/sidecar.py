@@ -80,6 +80,11 @@ def sidecar_paths(picture: Path) -> list[tuple[Kind, Path]]:
     return list(found.items())
 
 
+def names_beside(picture: str) -> list[str]:
+    """The names of all files that may say where a picture of this name lies."""
+    return [path.name for _, path in _candidates(Path(picture))]
+
+
 def _candidates(picture: Path) -> Iterator[tuple[Kind, Path]]:
     for suffix in (*_world_suffixes(picture), ".wld"):
         yield from (("world file", picture.with_suffix(spelled)) for spelled in (suffix, suffix.upper()))
