@@ -99,13 +99,14 @@ class ImageProcessor(Processor):
         overwrite, target_exists = self.options.overwrite, exists(task.target)
         if target_exists and (overwrite == "keep" or (overwrite == "update" and is_remote(task.target))):
             return TaskResult(task, "kept")
-        with local_copy(task.source, names_beside(task.source.name)) as source, upload_on_success(task.target) as target:
+        beside = names_beside(task.source.name)
+        with local_copy(task.source, beside) as source, upload_on_success(task.target) as target:
             pictures = open_pictures(source, max_pixels=self.options.max_pixels)
             for size in fit_to_format(pictures, target).sizes:
                 check_streamed_pixels(source, *size, max_pixels=self.options.max_pixels)
             upscaler, reason = self.choice.of(source)
-            beside, weights = [path for _, path in sidecar_paths(source)], upscaler.sha256 if reason else ""
-            key = self.manifest.key(source, beside, weights=weights) if self.manifest else ""
+            found, weights = [path for _, path in sidecar_paths(source)], upscaler.sha256 if reason else ""
+            key = self.manifest.key(source, found, weights=weights) if self.manifest else ""
             may_keep = target_exists and overwrite == "update"
             if may_keep and self.manifest and self.manifest.is_current(target, key):
                 size = upscaler.target(*pictures.size, self.options.scale)
