@@ -115,7 +115,10 @@ class _Sampler:
         self.bands = [index for index in range(raster.bands.count) if index != self.alpha]
         self.step = math.ceil(math.sqrt(height * width * len(self.bands) / _SAMPLED_VALUES))
         self.nodata = parse_nodata(raster.nodata, raster.rows.dtype)
-        self.samples: list[list[Values]] = [[] for _ in self.bands]
+        most = math.ceil(height / self.step) * math.ceil(width / self.step)
+        self.samples = [np.empty(most, raster.rows.dtype) for _ in self.bands]
+        """One array each: many small ones between larger temporary ones would fragment the heap."""
+        self.counts = [0] * len(self.bands)
         self.has_invalid, self.top, self.largest = False, 0, 0.0
         self.alphas = np.zeros(0, raster.rows.dtype)
 
@@ -126,11 +129,13 @@ class _Sampler:
             self.alphas = np.unique(np.concatenate([self.alphas, np.unique(rows[..., self.alpha])[:3]]))[:3]
             visible = rows[..., self.alpha] > 0
         start = -self.top % self.step
-        for samples, index in zip(self.samples, self.bands, strict=True):
+        chosen = (slice(start, None, self.step), slice(None, None, self.step))
+        for number, index in enumerate(self.bands):
             valid = is_valid(rows[..., index], self.nodata)
             self.has_invalid = self.has_invalid or not valid.all()
-            chosen = (slice(start, None, self.step), slice(None, None, self.step))
-            samples.append(rows[..., index][chosen][(valid & visible)[chosen]])
+            found, count = rows[..., index][chosen][(valid & visible)[chosen]], self.counts[number]
+            self.counts[number] = count + len(found)
+            self.samples[number][count : count + len(found)] = found
             self.largest = max(self.largest, self._largest(rows[..., index], valid))
         self.top += len(rows)
 
@@ -152,8 +157,8 @@ class _Sampler:
 
     def ranges(self) -> Iterator[ValueRange]:
         """The range of each band: declared in the file, or that of its percentiles."""
-        for samples in self.samples:
-            values = np.concatenate(samples).astype(np.float64)
+        for samples, count in zip(self.samples, self.counts, strict=True):
+            values = samples[:count].astype(np.float64)
             yield self.raster.declared_range or percentile_range(values, is_float=self.raster.rows.dtype.kind == "f")
 
 
