@@ -15,12 +15,12 @@ def _offer(find: Callable[[], Iterable[str]]) -> Complete:
     return complete
 
 
-def _models() -> list[str]:
-    """The shipped weights, their names without a scale, and the kernels."""
+def _weights() -> list[str]:
+    """The shipped weights and their names without a scale."""
     from srgan_cli.weights.formats import family_name, list_weights
 
     names = list(list_weights())
-    return [*dict.fromkeys(map(family_name, names)), *names, *_KERNELS]
+    return [*dict.fromkeys(map(family_name, names)), *names]
 
 
 def _metrics() -> list[str]:
@@ -35,8 +35,9 @@ def _formats() -> list[str]:
     return [suffix[1:] for suffix in FORMATS]
 
 
-complete_models = _offer(_models)
-complete_models_or_auto = _offer(lambda: ["auto", *_models()])
+complete_weights = _offer(_weights)
+complete_models = _offer(lambda: [*_weights(), *_KERNELS])
+complete_models_or_auto = _offer(lambda: ["auto", *_weights(), *_KERNELS])
 complete_metrics = _offer(_metrics)
 complete_formats = _offer(_formats)
 complete_devices = _offer(lambda: ("auto", "cpu", "cuda", "cuda:0", "cuda:1", "mps"))

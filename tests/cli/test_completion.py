@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 from support import Outcome
 
+from srgan_cli.cli import completion
 from srgan_cli.training.config import SETTINGS
 from srgan_cli.weights.formats import list_weights
 
@@ -65,3 +66,8 @@ assert list(completion.complete_setting("generator")(""))
 assert "torch" not in sys.modules
 """
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_filters_are_offered_where_no_weights_are_needed() -> None:
+    offers = completion.complete_models_or_auto, completion.complete_models, completion.complete_weights
+    assert [[*complete("bic"), *complete("aut")] for complete in offers] == [["bicubic", "auto"], ["bicubic"], []]

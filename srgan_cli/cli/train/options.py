@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from srgan_cli.cli.completion import complete_models, complete_setting
+from srgan_cli.cli.completion import complete_setting, complete_weights
 from srgan_cli.cli.options import Debug, Device, MaxPixels, NoConfig, option, parse_whole_factor
 
 
@@ -72,12 +72,12 @@ class TrainArguments:
     blocks: int = option(8, "Residual blocks of the generator.", min=1)
     batch_norm: bool = option(False, "Use batch norm in the generator.")
     init_from: str = option(
-        "", "Weights to start from: a name or a file, also of another project (.pth).", autocompletion=complete_models
+        "", "Weights to start from: a name or a file, also of another project (.pth).", autocompletion=complete_weights
     )
     teacher: list[str] | None = option(
         None,
         "Learn the output of this model, as upscale -m takes it, without auto; of several, the mean.",
-        autocompletion=complete_models,
+        autocompletion=complete_weights,
     )
     teacher_weight: float = option(
         1.0, "Fraction of the teacher in the target; the rest is the original.", min=0, max=1

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from srgan_cli.cli.completion import complete_models
+from srgan_cli.cli.completion import complete_weights
 from srgan_cli.cli.fast_import import gc_paused
 from srgan_cli.cli.options import Debug, Offline, Overwrite, option, takes
 from srgan_cli.errors import UsageError
@@ -21,7 +21,7 @@ class ExportArguments:
         "srgan",
         "Weights by name, file or address, as for srgan upscale.",
         *("--model", "-m"),
-        autocompletion=complete_models,
+        autocompletion=complete_weights,
     )
     overwrite: Overwrite = False
     offline: Offline = False

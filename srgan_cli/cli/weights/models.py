@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from srgan_cli.cli.completion import complete_models
+from srgan_cli.cli.completion import complete_weights
 from srgan_cli.cli.fast_import import gc_paused
 from srgan_cli.cli.options import Debug
 from srgan_cli.weights.formats import family_name
@@ -30,7 +30,7 @@ _DEFAULTS = ("srgan", "photo")
 def models(
     name: Annotated[
         str,
-        typer.Argument(metavar="[NAME]", autocompletion=complete_models, help="Show all that is known about these."),
+        typer.Argument(metavar="[NAME]", autocompletion=complete_weights, help="Show all that is known about these."),
     ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     debug: Debug = False,
