@@ -10,7 +10,7 @@ from PIL import Image
 
 from srgan_cli.image.codec.raster import Values
 from srgan_cli.image.metadata import png
-from srgan_cli.image.metadata.isobmff import boxes
+from srgan_cli.image.metadata.isobmff import BARE_JXL, boxes
 
 _GAP = rb"(?:\s|#[^\n]*\n)+"
 _NETPBM = re.compile(rb"P([2356])" + _GAP + rb"(\d+)" + _GAP + rb"(\d+)" + _GAP + rb"(\d+)\s")
@@ -113,7 +113,6 @@ def _av1_bits(head: bytes) -> int:
     return (12 if flags & 0x20 else 10) if flags & 0x40 else 8
 
 
-_JXL_SIGNATURE = b"\xff\x0a"
 _PARTIAL_BOX_COUNTER = 4
 _JXL_RATIOS = {1: (1, 1), 2: (12, 10), 3: (4, 3), 4: (3, 2), 5: (16, 9), 6: (5, 4), 7: (2, 1)}
 """Width to height."""
@@ -133,9 +132,9 @@ class JxlHeader:
 
 def parse_jxl_header(data: bytes) -> JxlHeader:
     """The header of a JPEG XL file; that of a still picture of 8 bits where it cannot be parsed."""
-    codestream = data if data.startswith(_JXL_SIGNATURE) else _codestream(data)
+    codestream = data if data.startswith(BARE_JXL) else _codestream(data)
     try:
-        return _parse_metadata(_BitReader(codestream[len(_JXL_SIGNATURE) :]))
+        return _parse_metadata(_BitReader(codestream[len(BARE_JXL) :]))
     except IndexError:
         return JxlHeader()
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from srgan_cli.image.metadata import xmp
+from srgan_cli.image.metadata.icc import SPACE
 from srgan_cli.image.metadata.record import Metadata, trailing_note
 
 _HEADER, _FLAGS, _ASPECT = 13, 10, 12
@@ -16,8 +17,6 @@ _NAME_BYTES = 11
 _XMP, _ICC, _C2PA, _LOOPS = b"XMP DataXMP", b"ICCRGBG1012", b"C2PA_GIF", (b"NETSCAPE2.0", b"ANIMEXTS1.0")
 _XMP_TRAILER = bytes([1, *range(255, -1, -1), 0])
 """Leads readers that skip blocks by their lengths out of a packet, which has no lengths."""
-_SPACE = slice(16, 20)
-"""Where an ICC profile has the name of its colours."""
 _TIME_UNIT = 10
 
 Block = tuple[int, bytes]
@@ -52,7 +51,7 @@ def read_header(data: bytes) -> GifHeader:
     palettes = [content for label, content in blocks if label == _PICTURE]
     profile, notes = found.get(_ICC), _dropped(blocks, set(found))
     is_grey = all(palette[0::3] == palette[1::3] == palette[2::3] for palette in palettes)
-    is_grey = is_grey and (not profile or profile[_SPACE] == b"GRAY")
+    is_grey = is_grey and (not profile or profile[SPACE] == b"GRAY")
     return GifHeader(metadata, profile, _durations(blocks), _loop(found), is_grey, notes)
 
 

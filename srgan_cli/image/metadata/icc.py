@@ -42,7 +42,7 @@ _PARAMETRIC: dict[int, tuple[float, ...]] = {
 }
 """By the code of H.273, the parameters of an ICC curve of type 0 or 3, from stored values to light."""
 _NAMES = {9: "BT.2020", 11: "DCI-P3", 12: "Display P3", PQ: "PQ", HLG: "HLG", 1: "BT.709", 8: "linear"}
-_SPACE = slice(16, 20)
+SPACE = slice(16, 20)
 """Where a profile names its colours."""
 _TABLE_SIZE = 4096
 _SRGB_GAMMA = 1 / 2.2
@@ -136,7 +136,7 @@ def from_calibration(chromaticities: Chromaticities | None, gamma: float | None)
 
 def fit_profile(profile: bytes, *, grey: bool) -> bytes | None:
     """The profile, in grey if the picture is: an RGB profile becomes a grey one with its curve, if it has one."""
-    if not grey or profile[_SPACE] != b"RGB ":
+    if not grey or profile[SPACE] != b"RGB ":
         return profile
     count = int.from_bytes(profile[128:132], "big")
     starts = range(132, 132 + 12 * min(count, len(profile) // 12), 12)

@@ -13,7 +13,7 @@ from fractions import Fraction
 from srgan_cli.image.metadata import photoshop, xmp
 from srgan_cli.image.metadata.exif import EXIF_PREFIX
 from srgan_cli.image.metadata.icc import NO_COLOUR, SRGB_PRIMARIES, SRGB_TRANSFER, Colour, from_cicp
-from srgan_cli.image.metadata.record import Metadata
+from srgan_cli.image.metadata.record import Metadata, unpack
 
 Box = tuple[bytes, bytes]
 """Name and content."""
@@ -44,7 +44,7 @@ _ITEMS = {
 }
 """Kinds of items that are pictures or metadata, or that are reported by other names."""
 _MOST_UNPACKED = 2**26
-_BARE_JXL = b"\xff\x0a"
+BARE_JXL = b"\xff\x0a"
 """The start of a JPEG XL file without boxes."""
 _LIGHT_UNIT = 10_000
 _NUMBER = 0x7FFF
@@ -98,7 +98,7 @@ class _Items:
 
 def read_metadata(data: bytes) -> tuple[Metadata, list[str]]:
     """What the boxes say about the picture, apart from EXIF, XMP and profiles, and a note on everything dropped."""
-    outer = [] if data.startswith(_BARE_JXL) else [_unpacked(*box) for box in boxes(data)]
+    outer = [] if data.startswith(BARE_JXL) else [_unpacked(*box) for box in boxes(data)]
     notes = _dropped_boxes(outer, (_XMP,)) + _dropped_movie(outer)
     found = dict(reversed(outer))
     packet = next((content[16:] for name, content in outer if name == b"uuid" and content.startswith(_XMP)), None)
@@ -112,11 +112,11 @@ def read_metadata(data: bytes) -> tuple[Metadata, list[str]]:
     properties = dict(items.properties)
     levels = properties.get(b"clli", b"")
     mastering = properties.get(b"mdcv", b"")
-    across, down = _unpack(">LL", properties.get(b"pasp", b"")) or (1, 1)
+    across, down = unpack(">LL", properties.get(b"pasp", b"")) or (1, 1)
     return replace(
         metadata,
         colour=_colour(items.properties),
-        light_levels=tuple(level * _LIGHT_UNIT for level in _unpack(">HH", levels) or ()) or None,
+        light_levels=tuple(level * _LIGHT_UNIT for level in unpack(">HH", levels) or ()) or None,
         mastering_display=mastering[8:12] + mastering[:8] + mastering[12:] if len(mastering) == 24 else None,
         pixel_ratio=(down, across) if across != down and across and down else None,
     ), [*notes, *_dropped_items(items)]
@@ -305,9 +305,3 @@ def _unpacked(name: bytes, content: bytes) -> Box:
                 unpacked = unpacker.process(content[4:], output_buffer_limit=_MOST_UNPACKED)
                 return (content[:4], unpacked) if unpacker.is_finished() else (name, content)
     return name, content
-
-
-def _unpack(layout: str, content: bytes) -> tuple[int, ...] | None:
-    with suppress(struct.error):
-        return struct.unpack(layout, content)
-    return None

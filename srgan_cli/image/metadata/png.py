@@ -10,7 +10,7 @@ from typing import IO, Any
 from srgan_cli.image.metadata import photoshop
 from srgan_cli.image.metadata.exif import EXIF_PREFIX
 from srgan_cli.image.metadata.icc import Colour, from_calibration, from_cicp
-from srgan_cli.image.metadata.record import Metadata, Text, dropped_notes
+from srgan_cli.image.metadata.record import Metadata, Text, dropped_notes, unpack
 
 Chunk = tuple[bytes, bytes]
 """Name and content."""
@@ -195,8 +195,8 @@ def _intent(first: dict[bytes, bytes]) -> int | None:
 
 
 def _calibration(first: dict[bytes, bytes]) -> dict[str, Any]:
-    gamma = _unpack(">L", first.get(b"gAMA"))
-    measured = _unpack(">8L", first.get(b"cHRM"))
+    gamma = unpack(">L", first.get(b"gAMA"))
+    measured = unpack(">8L", first.get(b"cHRM"))
     colour = from_calibration(
         tuple(number / 100_000 for number in measured) if measured else None, gamma[0] / 100_000 if gamma else None
     )
@@ -218,10 +218,10 @@ def _colour_chunks(colour: Colour, icc_profile: bytes | None) -> Iterator[Chunk]
 
 
 def _read_numbers(first: dict[bytes, bytes]) -> dict[str, Any]:
-    mastering, levels = first.get(b"mDCV", b""), _unpack(">2L", first.get(b"cLLI"))
+    mastering, levels = first.get(b"mDCV", b""), unpack(">2L", first.get(b"cLLI"))
     time = first.get(b"tIME", b"")
     return {
-        **_read_resolution(_unpack(">2LB", first.get(b"pHYs"))),
+        **_read_resolution(unpack(">2LB", first.get(b"pHYs"))),
         "significant_bits": tuple(first.get(b"sBIT", b"")) or None,
         "mastering_display": mastering if len(mastering) == _MASTERING_BYTES else None,
         "light_levels": levels,
@@ -245,7 +245,7 @@ def _read_background(first: dict[bytes, bytes]) -> tuple[float, ...] | None:
     if len(content) == 1:
         entry = first.get(b"PLTE", b"")[3 * content[0] : 3 * content[0] + 3]
         return tuple(level / 255 for level in entry) if len(entry) == 3 else None
-    found = _unpack(">3H" if colour_type & 2 else ">H", content)
+    found = unpack(">3H" if colour_type & 2 else ">H", content)
     return tuple(min(level / (2**bits - 1), 1.0) for level in found) if found else None
 
 
@@ -279,8 +279,3 @@ def _of_colours(numbers: tuple[Any, ...], channels: int) -> tuple[Any, ...]:
     """One number for a picture in grey, and three for one in RGB."""
     wanted = 1 if channels < 3 else 3
     return numbers if len(numbers) == wanted else (numbers[0],) * wanted
-
-
-def _unpack(layout: str, content: bytes | None) -> tuple[int, ...] | None:
-    """The numbers of a chunk, or None if it is missing or of another length."""
-    return struct.unpack(layout, content) if content and len(content) == struct.calcsize(layout) else None

@@ -1,5 +1,6 @@
 """EXIF, XMP, resolution and place of a picture."""
 
+import struct
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 
@@ -109,3 +110,8 @@ def dropped_notes(names: Collection[bytes], provenance: bytes, rest: bytes) -> l
     notes = [xmp_packet.C2PA_NOTE] if provenance in names else []
     notes += [f"its chunks {b' '.join(others).decode('latin-1')} are dropped"] if others else []
     return notes + trailing_note(rest)
+
+
+def unpack(layout: str, content: bytes | None) -> tuple[int, ...] | None:
+    """The numbers in a chunk or a box, or None if it is missing or of another length."""
+    return struct.unpack(layout, content) if content and len(content) == struct.calcsize(layout) else None
