@@ -52,7 +52,7 @@ def _removed_if_empty(folder: Path) -> Iterator[None]:
     existed = folder.exists()
     try:
         yield
-    except BaseException:
+    except BaseException:  # even a KeyboardInterrupt
         if not existed:
             with suppress(OSError):  # it is not empty, or was not made
                 folder.rmdir()

@@ -12,7 +12,6 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cache
 from math import prod
 from pathlib import Path
@@ -34,15 +33,7 @@ _KINDS = {
 }  # fmt: skip
 """libvips' names of the types of samples."""
 _DTYPES = {kind: np.dtype(name) for name, kind in _KINDS.items()}
-LOADERS = {
-    "PNG": "pngload",
-    "TIFF": "tiffload",
-    "JPEG": "jpegload",
-    "GIF": "gifload",
-    "WEBP": "webpload",
-    "AVIF": "heifload",
-}
-_FIELDS = ("exif-data", "xmp-data", "icc-profile-data", "orientation")
+LOADERS = {kind: f"{kind.lower()}load" for kind in ("PNG", "TIFF", "JPEG", "GIF", "WEBP")} | {"AVIF": "heifload"}
 _PIPE_BYTES = 2**16
 _KEEP = {"exif-data": 1, "xmp-data": 2, "icc-profile-data": 8}
 """The flags of what libvips writes."""
@@ -101,37 +92,23 @@ def write_avif(values: Values, file: IO[bytes], bits: int, metadata: dict[str, b
     image = pyvips.Image.new_from_array(values).copy(interpretation=kinds[values.shape[2] > 2])
     for name, content in metadata.items():
         image.set_type(pyvips.GValue.blob_type, name, content)
-    keep = sum(_KEEP[name] for name in metadata)
+    options: dict[str, object] = {"lossless": True} if quality is None else {"Q": quality}
+    options |= {"compression": "av1", "bitdepth": bits, "effort": 1, "subsample_mode": "off"}
     try:
-        options = {
-            "compression": "av1",
-            "bitdepth": bits,
-            **({"lossless": True} if quality is None else {"Q": quality}),
-            "effort": 1,
-            "subsample_mode": "off",
-            "keep": keep,
-        }
-        file.write(image.heifsave_buffer(**options))
+        file.write(image.heifsave_buffer(**options, keep=sum(_KEEP[name] for name in metadata)))
     except pyvips.Error as error:
         raise _failure(_reason(error)) from error
 
 
-@dataclass(frozen=True)
-class Fields:
-    """The metadata of a file, as stored."""
+def read_any(path: Path, kind: str) -> tuple[Rows, list[str], dict[str, bytes | None]]:
+    """The values of a still picture of a `kind` in LOADERS, upright, as `read` returns them.
 
-    exif: bytes | None
-    xmp: bytes | None
-    profile: bytes | None
-    orientation: int
-
-
-def read_any(path: Path, kind: str) -> tuple[Rows, list[str], Fields]:
-    """The values of a still picture of a `kind` in LOADERS, upright, as `read` returns them, and its metadata."""
+    Then its EXIF, XMP and profile as stored, by the names of libvips.
+    """
     image = _load(path, kind, 0, "sequential")
-    exif, xmp, profile, orientation = (image.get(name) if image.get_typeof(name) else None for name in _FIELDS)
-    fields = Fields(exif, xmp, profile, 1 if kind == "AVIF" else orientation or 1)  # heifload turns pictures itself
-    return *read(path, kind, orientation=fields.orientation), fields
+    exists = image.get_typeof("orientation") and kind != "AVIF"  # heifload turns pictures itself
+    fields = {name: image.get(name) if image.get_typeof(name) else None for name in _KEEP}
+    return *read(path, kind, orientation=(exists and image.get("orientation")) or 1), fields
 
 
 def gif_frames(path: Path) -> tuple[tuple[int, int], int]:

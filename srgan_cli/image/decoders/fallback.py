@@ -81,10 +81,10 @@ class _VipsReader(ImageReader):
         self.format = kind
         self.rows, changes, fields = vips.read_any(path, kind)
         self.shape = self.rows.shape[:2]
-        exif = fields.exif and fields.exif.removeprefix(EXIF_PREFIX)
-        metadata, notes = finish(Metadata(exif, fields.xmp), [])
+        exif = (fields["exif-data"] or b"").removeprefix(EXIF_PREFIX)
+        metadata, notes = finish(Metadata(exif or None, fields["xmp-data"]), [])
         self.metadata, self.notes = metadata.upright(), (*notes, *changes)
-        self.profile = None if changes else fields.profile
+        self.profile = None if changes else fields["icc-profile-data"]
 
     def decode_bytes(self, _: int) -> int:
         return prod(self.rows.shape) * self.rows.dtype.itemsize
