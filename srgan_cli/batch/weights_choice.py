@@ -15,7 +15,7 @@ class WeightsChoice:
     """The upscaler for each file.  That for compressed photographs is loaded when the first of them comes."""
 
     def __init__(self, upscaler: Upscaler, load_photo: Callable[[], Upscaler] | None = None) -> None:
-        """`load_photo` returns the upscaler for compressed photographs; None to enlarge all files alike."""
+        """`load_photo` returns the upscaler for compressed photographs; None to use the same weights for all files."""
         self.upscaler, self.load_photo = upscaler, load_photo
         self.photo: Upscaler | None = None
         self.lock = Lock()

@@ -42,7 +42,7 @@ class WorkerSpec:
     """Returns the upscaler for a `device`."""
     options: UpscaleOptions
     load_photo: Callable[..., Upscaler] | None = None
-    """Returns the upscaler for compressed photographs for a `device`; None to enlarge all alike."""
+    """Returns the upscaler for compressed photographs for a `device`; None to use the same weights for all."""
     folder: Path | None = None
     """The folder of the manifest, if there is one."""
     settings_digest: str = ""

@@ -1,4 +1,4 @@
-"""Luma, cropping and PSNR, for NumPy arrays and torch tensors alike: (..., C, H, W) with values 0…1.
+"""Luma, cropping and PSNR, for NumPy arrays and torch tensors: (..., C, H, W) with values 0…1.
 
 torch is not imported: loading it takes longer than scoring two pictures.
 """

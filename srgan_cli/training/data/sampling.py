@@ -210,7 +210,7 @@ def detail(pixels: Tensor) -> Tensor:
 
 
 def mixup(parts: tuple[Tensor, ...], rng: torch.Generator) -> tuple[Tensor, ...]:
-    """Every patch blended with another of the batch by a uniformly random fraction, and its partners alike.
+    """Every patch and its partners, blended with another of the batch by a uniformly random fraction.
 
     Source: H. Zhang et al., mixup: Beyond Empirical Risk Minimization, ICLR 2018 (arXiv:1710.09412).
     """

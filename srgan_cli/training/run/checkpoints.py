@@ -1,4 +1,4 @@
-"""Checkpoints: the state of a run, from which it goes on."""
+"""Checkpoints: the state of a run, from which it is resumed."""
 
 from io import BytesIO
 from pathlib import Path
