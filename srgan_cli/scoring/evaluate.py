@@ -163,20 +163,12 @@ def _score_frames(
 ) -> tuple[Score, Features | None]:
     """The score of all frames of a picture, and their features if the protocol has a metric of sets."""
     scale, protocol = reference.scale, _protocol_for(method, plan)
+    compare_frames = partial(compare, value_range=scale.range, measured=scale.is_measured)
     values: list[dict[str, float]] = []
     features: list[Features] = []
     excluded, notes = [0, 0], dict[str, None]()
     for pair in load_pairs(plan, method, name, reference):
-        values.append(
-            compare(
-                pair.reference,
-                pair.candidate,
-                protocol,
-                valid=pair.valid,
-                value_range=scale.range,
-                measured=scale.is_measured,
-            )
-        )
+        values.append(compare_frames(pair.reference, pair.candidate, protocol, valid=pair.valid))
         if protocol.set_metrics:
             features.append(extract(pair.reference, pair.candidate))
         excluded = [total + count for total, count in zip(excluded, pair.excluded, strict=True)]

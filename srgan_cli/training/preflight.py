@@ -101,9 +101,8 @@ def estimate_cost(config: TrainConfig, dataset: Dataset, initial: InitialWeights
         trainer = Trainer(config, dataset, initial=initial)
         rates[phase] = trainer.benchmark(phase)
         disk = max(disk, trainer.bytes_on_disk())
-    seconds = config.schedule.seconds or sum(
-        fractions[phase] * (config.schedule.steps or 0) / rate for phase, rate in rates.items()
-    )
+    steps = config.schedule.steps or 0
+    seconds = config.schedule.seconds or sum(fractions[phase] * steps / rate for phase, rate in rates.items())
     return Cost(rates, seconds / 3600, peak_memory(trainer.device), disk)
 
 

@@ -64,10 +64,8 @@ def to_tensor(pixels: Tensor, alpha: Tensor | None, dtype: torch.dtype, value_ra
     """
     low, high = value_range
     if dtype not in _INTEGER_DEPTHS:
-        parts = (
-            [pixels.to(dtype)] if alpha is None else [pixels.to(dtype), (alpha.double() * (high - low) + low).to(dtype)]
-        )
-        return torch.cat(parts)
+        parts = [pixels, *([] if alpha is None else [alpha.double() * (high - low) + low])]
+        return torch.cat([part.to(dtype) for part in parts])
     unit = pixels if value_range == UNIT_RANGE else (pixels - low) / (high - low)
     return to_levels(torch.cat([unit, *([] if alpha is None else [alpha])]), _INTEGER_DEPTHS[dtype]).to(dtype)
 

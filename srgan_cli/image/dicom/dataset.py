@@ -108,14 +108,8 @@ def _planes(dataset: "Dataset") -> Iterator[tuple[Any, Any, Any]]:
 
 def _shift(position: Any, orientation: Any, measures: Any, factors: tuple[float, float]) -> None:
     """Move the position of the first pixel's centre to that of the first enlarged pixel."""
-    origin, cosines, spacing = (
-        [float(number) for number in part.get(name) or ()]
-        for part, name in (
-            (position, "ImagePositionPatient"),
-            (orientation, "ImageOrientationPatient"),
-            (measures, "PixelSpacing"),
-        )
-    )
+    parts = {"ImagePositionPatient": position, "ImageOrientationPatient": orientation, "PixelSpacing": measures}
+    origin, cosines, spacing = ([float(number) for number in part.get(name) or ()] for name, part in parts.items())
     if len(origin) != 3 or len(cosines) != 6 or len(spacing) != 2:
         return
     down, across = ((1 / factor - 1) / 2 * side for factor, side in zip(factors, spacing, strict=True))

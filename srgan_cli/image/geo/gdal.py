@@ -27,9 +27,8 @@ def clean(text: str) -> tuple[str, list[str]]:
         if domain in _STALE_DOMAINS or name.startswith("STATISTICS_"):
             xml.remove(element)
             dropped.add(_STALE_DOMAINS.get(domain, _STATISTICS))
-    return _written(document, text), [
-        f"its {kind} in GDAL's metadata are dropped: they describe the input" for kind in sorted(dropped - {""})
-    ]
+    note = "its {} in GDAL's metadata are dropped: they describe the input"
+    return _written(document, text), [note.format(kind) for kind in sorted(dropped - {""})]
 
 
 def map_metadata(text: str, change: GridMap) -> str:

@@ -44,14 +44,9 @@ class Sidecar:
 
 def find_sidecars(picture: Path) -> tuple[list[Sidecar], list[str]]:
     """The files beside a picture, and a note on each that cannot be interpreted."""
-    found, notes = (
-        [],
-        [
-            f"{path.name} beside it, {what}, is dropped"
-            for name, what in _UNREAD.items()
-            if (path := picture.with_name(name.format(name=picture.name, stem=picture.stem))).is_file()
-        ],
-    )
+    unread = {name.format(name=picture.name, stem=picture.stem): what for name, what in _UNREAD.items()}
+    beside = [name for name in unread if picture.with_name(name).is_file()]
+    found, notes = [], [f"{name} beside it, {unread[name]}, is dropped" for name in beside]
     for kind, path in sidecar_paths(picture):
         text = read_text(path)
         if text is None:

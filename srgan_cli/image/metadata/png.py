@@ -197,9 +197,8 @@ def _intent(first: dict[bytes, bytes]) -> int | None:
 def _calibration(first: dict[bytes, bytes]) -> dict[str, Any]:
     gamma = unpack(">L", first.get(b"gAMA"))
     measured = unpack(">8L", first.get(b"cHRM"))
-    colour = from_calibration(
-        tuple(number / 100_000 for number in measured) if measured else None, gamma[0] / 100_000 if gamma else None
-    )
+    chromaticities = tuple(number / 100_000 for number in measured) if measured else None
+    colour = from_calibration(chromaticities, gamma[0] / 100_000 if gamma else None)
     return {"gamma": colour.gamma, "chromaticities": colour.chromaticities}
 
 

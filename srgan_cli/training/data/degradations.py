@@ -112,9 +112,8 @@ def add_shot_noise(picture: Tensor, strength: float, rng: torch.Generator, grey:
 def jpeg(picture: Tensor, quality: int, subsampling: str) -> Tensor:
     """The picture after JPEG compression at this quality (0…100) and chroma subsampling."""
     file = BytesIO()
-    Image.fromarray(_bytes(picture).permute(1, 2, 0).contiguous().numpy()).save(
-        file, "JPEG", quality=quality, subsampling=subsampling
-    )
+    image = Image.fromarray(_bytes(picture).permute(1, 2, 0).contiguous().numpy())
+    image.save(file, "JPEG", quality=quality, subsampling=subsampling)
     return torch.from_numpy(np.array(Image.open(file))).permute(2, 0, 1).float()
 
 

@@ -20,11 +20,8 @@ def build_discriminator(config: TrainConfig) -> Discriminator:
     network = DISCRIMINATORS[config.discriminator.architecture]
     default = "layer" if config.loss.penalises_gradients else "batch"
     norm = default if config.discriminator.norm == "auto" else config.discriminator.norm
-    return network(
-        **_accepted(
-            network, {"channels": config.discriminator.channels, "norm": norm, "bands": config.data.bands or RGB}
-        )
-    )
+    arguments = {"channels": config.discriminator.channels, "norm": norm, "bands": config.data.bands or RGB}
+    return network(**_accepted(network, arguments))
 
 
 def generator_arguments(config: TrainConfig) -> dict[str, Any]:
