@@ -27,5 +27,5 @@ class WeightsChoice:
         with self.lock:
             if self.photo is None:
                 self.photo = self.load_photo()
-                self.photo.share_generator_lock(self.upscaler)
+                self.photo.transfer.lock = self.upscaler.transfer.lock  # they take turns in running their generators
             return self.photo, reason

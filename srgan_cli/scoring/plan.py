@@ -94,7 +94,9 @@ def plan_scoring(
     pairings = {name: pair_by_name(reference, path, template=pair) for name, path in named}
     references = by_name(reference)
     methods = [Method(name, {key: path for key, _, path in pairing.pairs}) for name, pairing in pairings.items()]
-    methods += [_baseline_method(baseline, names, settings) for baseline in dict.fromkeys(baselines)]
+    for baseline in dict.fromkeys(baselines):
+        methods.append(Method(f"{baseline} (baseline)" if baseline in names else baseline, baseline=baseline))
+        _runs_on_cpu(methods[-1], settings)  # raises an error if its weights are not available
     paired = references if baselines else {key for method in methods for key in method.files}
     labels = {name: f" ({name})" if len(methods) > 1 else "" for name in names}
     available, unavailable = _available_metrics(protocol)
@@ -122,13 +124,6 @@ def plan_pictures(references: Sequence[Array], candidates: Sequence[Array], prot
     method = Method("candidate", {name: candidate for name, (_, candidate) in pairs.items()})
     named = {name: reference for name, (reference, _) in pairs.items()}
     return ScoringPlan(available, named, [method], unavailable=unavailable)
-
-
-def _baseline_method(baseline: str, names: list[str], settings: BaselineSettings) -> Method:
-    """The method of a baseline. Raises an error if its weights are not available."""
-    method = Method(f"{baseline} (baseline)" if baseline in names else baseline, baseline=baseline)
-    _runs_on_cpu(method, settings)
-    return method
 
 
 def _runs_on_cpu(method: Method, settings: BaselineSettings) -> bool:

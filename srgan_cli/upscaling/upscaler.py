@@ -150,10 +150,6 @@ class Upscaler:
         """Whether it resamples, without a network."""
         return isinstance(self.generator, Identity)
 
-    def share_generator_lock(self, other: "Upscaler") -> None:
-        """Let this one and another one take turns in running their generators."""
-        self.transfer.lock = other.transfer.lock
-
     @property
     def wait_seconds(self) -> float:
         """Seconds that the calling thread has waited for other threads to run the generator, in total."""

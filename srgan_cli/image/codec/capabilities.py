@@ -81,10 +81,6 @@ class FormatCapabilities:
         """The most bits a channel."""
         return max(self.coded_bits or self.depths)
 
-    def bits_for(self, wanted: int) -> int:
-        """The bits a channel that a picture of more than 8 bits is coded with."""
-        return min([bits for bits in self.coded_bits if bits >= wanted], default=self.most_bits)
-
     @property
     def holds_any_colour(self) -> bool:
         """Whether it stores declared colour that has no codes in H.273, too."""

@@ -126,7 +126,8 @@ def _write_deep(rasters: list[Raster], file: IO[bytes], name: str, encoding: Enc
     """AVIF and HEIF of more than 8 bits."""
     first = rasters[0].metadata
     wanted = first.coded_bits or rasters[0].depth
-    bits, options = FORMAT_CAPABILITIES[name].bits_for(wanted), _pillow_options(rasters[0], name)
+    capabilities, options = FORMAT_CAPABILITIES[name], _pillow_options(rasters[0], name)
+    bits = min([bits for bits in capabilities.coded_bits if bits >= wanted], default=capabilities.most_bits)
     if name == "AVIF":
         _write_avif(rasters[0], to_coded_bits(rasters[0].values, bits), bits, file, encoding)
     else:
