@@ -129,23 +129,14 @@ def _choices(models: Iterable[str], first: str) -> list[Any]:
     """What a visitor chooses beside pictures: weights, scale, strength, format, quality, and whether without loss."""
     weights = _dropdown("Weights", first, *(name for name in models if name != first))
     scale = _dropdown("Scale", OWN, "2", "3", "4", "8", "16")
+    strengths, levels = ("0", "0.25", "0.5", "0.75", "1"), ("50", "75", "85", "95", "100")
     with gr.Accordion("Strength, format and quality", open=False, elem_id="more"):
         return [
             weights,
             scale,
-            _dropdown(
-                "Strength",
-                OWN,
-                *("0", "0.25", "0.5", "0.75", "1"),
-                info="0 is the most faithful, 1 the sharpest; only for srgan",
-            ),
+            _dropdown("Strength", OWN, *strengths, info="0 is the most faithful, 1 the sharpest; only for srgan"),
             _dropdown("Format", *_formats()),
-            _dropdown(
-                "Quality",
-                DEFAULT_QUALITY,
-                *("50", "75", "85", "95", "100"),
-                info="from 0 to 100, of JPEG, WebP, AVIF, HEIC and JPEG XL",
-            ),
+            _dropdown("Quality", DEFAULT_QUALITY, *levels, info="from 0 to 100, of JPEG, WebP, AVIF, HEIC and JPEG XL"),
             gr.Checkbox(label="Without loss (WebP, AVIF, HEIC, JPEG XL)"),
         ]
 
