@@ -10,6 +10,7 @@ from typing import Any
 import gradio as gr
 
 from srgan_cli.batch.task import TaskResult
+from srgan_cli.cli.console import warn
 from srgan_cli.cli.serve.jobs import Choice, Job, Studio, Visits, archive, previews
 from srgan_cli.errors import SrganError, UsageError
 from srgan_cli.image.codec.capabilities import FORMAT_CAPABILITIES, Encoding, output_format
@@ -30,6 +31,21 @@ PRESETS = {
 }
 """Weights ("" for those that are chosen at first), scale and strength by purpose."""
 _STOPPED = "Stopped. Enlarge starts again."
+
+
+class _Page(gr.Blocks):
+    """A page that answers a request which does not fit it with a message; gradio prints a trace."""
+
+    async def process_api(self, *arguments: Any, **named: Any) -> Any:
+        """What a function returns for what a browser or program sent.  Raises gradio.Error."""
+        try:
+            return await super().process_api(*arguments, **named)
+        except Exception as error:
+            if isinstance(error, gr.Error) and not error.print_exception:
+                raise
+            reason = getattr(error, "message", str(error)).partition("\n")[0]
+            warn(f"a request failed: {reason}")
+            raise gr.Error(f"this page cannot do that: {reason}", print_exception=False, title="") from error
 
 
 class _Actions:
@@ -80,7 +96,7 @@ def build(studio: Studio, visits: Visits, model: str) -> gr.Blocks:
     models = known if model in known else {PurePath(model).name: model, **known}  # a file is called by its name alone
     first = next(name for name, place in models.items() if place == model)
     actions, private = _Actions(studio, visits, models), {"queue": False, "api_visibility": "private"}
-    with gr.Blocks(title="srgan", analytics_enabled=False, fill_width=True) as page:
+    with _Page(title="srgan", analytics_enabled=False, fill_width=True) as page:
         gr.Markdown("# srgan\nPictures stay on the machine that runs this page.")
         with gr.Row():
             with gr.Column(scale=1, min_width=320):
@@ -120,7 +136,7 @@ def build(studio: Studio, visits: Visits, model: str) -> gr.Blocks:
         )
         work.success(lambda: gr.File(visible=True), None, files, **private)
         stop.click(actions.cancel, None, report, cancels=[work], **private)
-        names.input(lambda name, known: dict(known)[name], [names, pairs], slider, api_visibility="private")
+        names.input(lambda name, known: dict(known).get(name), [names, pairs], slider, api_visibility="private")
         page.unload(actions.forget)
     return page
 

@@ -4,9 +4,11 @@ import os
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from srgan_cli.cli.console import warn
 from srgan_cli.cli.serve.jobs import Studio, Visits
 from srgan_cli.cli.serve.options import ServeArguments
 from srgan_cli.cli.weights.fetch import resolve_model
@@ -23,7 +25,10 @@ _Send = Callable[[Any], Awaitable[None]]
 
 
 class OwnContentOnly:
-    """ASGI middleware that forbids the browser to load anything from elsewhere, as gradio's page would."""
+    """ASGI middleware that forbids the browser to load anything from elsewhere, as gradio's page would.
+
+    A request that gradio fails at, such as one for a function that the page does not have, is answered by 400.
+    """
 
     def __init__(self, app: Callable[[Any, _Receive, _Send], Awaitable[None]]) -> None:
         self.app = app
@@ -36,7 +41,13 @@ class OwnContentOnly:
                 message["headers"] = [*message["headers"], (b"content-security-policy", POLICY.encode())]
             await send(message)
 
-        await self.app(scope, receive, with_policy)
+        try:
+            await self.app(scope, receive, with_policy)
+        except Exception as error:  # the server would print a trace
+            warn(f"a request failed: {error!r}".partition("\n")[0])
+            with suppress(Exception):  # where an answer has begun
+                await send({"type": "http.response.start", "status": 400, "headers": []})
+                await send({"type": "http.response.body", "body": b"this page cannot do that"})
 
 
 def run(arguments: ServeArguments, *, say: Callable[[str], None]) -> None:

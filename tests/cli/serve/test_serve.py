@@ -18,6 +18,7 @@ from PIL import Image
 from support import REPOSITORY
 
 pytest.importorskip("gradio", reason="needs srgan-cli[web]")
+httpx = pytest.importorskip("httpx")
 client = pytest.importorskip("gradio_client", reason="needs srgan-cli[web]")
 
 CAT = REPOSITORY / "examples/cat.png"
@@ -139,6 +140,18 @@ def test_a_mistake_is_one_message_without_a_trace(visitor: Any, tmp_path: Path, 
         enlarge(visitor, *(tmp_path.glob("a.png")))
     assert "Traceback" not in str(raised.value)
     assert "srgan-serve" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "body", [{"data": []}, {"data": ["a", *CHOICES]}, {"data": [[{"path": "/etc/passwd"}], *CHOICES]}]
+)
+def test_a_request_that_does_not_fit_prints_no_trace(address: str, body: dict[str, Any]) -> None:
+    """The fixture reads what the server printed."""
+    posted = httpx.post(f"{address}gradio_api/call/enlarge", json=body).json()
+    answer = httpx.get(f"{address}gradio_api/call/enlarge/{posted['event_id']}", timeout=PATIENCE).text
+    assert "this page cannot do that" in answer
+    joined = {"data": [], "fn_index": 99, "session_hash": "a"}
+    assert httpx.post(f"{address}gradio_api/queue/join", json=joined).status_code == 400
 
 
 def test_a_file_that_is_too_large_is_refused(visitor: Any, tmp_path: Path) -> None:
