@@ -33,7 +33,7 @@ PRESETS = {
 _STOPPED = "Stopped. Enlarge starts again."
 
 
-class _Page(gr.Blocks):
+class _Page(gr.Blocks):  # type: ignore[misc]
     """A page that answers a request which does not fit it with a message; gradio prints a trace."""
 
     async def process_api(self, *arguments: Any, **named: Any) -> Any:
