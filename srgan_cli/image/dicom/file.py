@@ -164,7 +164,7 @@ def write(rasters: Sequence[Raster], path: Path) -> None:
             enlarge(dataset, height, width)
         dataset.Rows, dataset.Columns = height, width
         if rasters[0].has_colour:
-            _describe_rgb(dataset)
+            _describe_rgb(dataset, rasters[0].depth)
         frames = [_stored(raster, dataset) for raster in rasters]
         _set_extremes(dataset, frames)
         data = b"".join(frame.tobytes() for frame in frames)
@@ -195,8 +195,15 @@ def _stored(raster: Raster, dataset: "Dataset") -> Values:
     return clipped.astype(f"<{'i' if signed else 'u'}{dataset.BitsAllocated // 8}")
 
 
-def _describe_rgb(dataset: "Dataset") -> None:
-    """Describe interleaved RGB, also where the source was YBR or had a palette."""
+def _describe_rgb(dataset: "Dataset", bits: int) -> None:
+    """Describe interleaved RGB, also where the source was YBR or had a palette, whose colours have other bits."""
+    if dataset.PhotometricInterpretation == "PALETTE COLOR":
+        dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit, dataset.PixelRepresentation = (
+            bits,
+            bits,
+            bits - 1,
+            0,
+        )
     for name in _PALETTE:
         dataset.pop(name, None)
     dataset.PhotometricInterpretation, dataset.SamplesPerPixel, dataset.PlanarConfiguration = "RGB", 3, 0

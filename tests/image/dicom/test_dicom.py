@@ -166,6 +166,18 @@ def test_a_palette_becomes_rgb_and_what_fits_only_the_original_is_reported(tmp_p
     assert np.abs(done.pixel_array[..., 2].astype(int) - 7).max() <= 1
 
 
+def test_a_palette_of_16_bits_becomes_rgb_of_16_bits(tmp_path: Path) -> None:
+    made = dataset(ramp("uint8", 0, 255), PhotometricInterpretation="PALETTE COLOR")
+    for colour in ("Red", "Green", "Blue"):
+        setattr(made, f"{colour}PaletteColorLookupTableDescriptor", [256, 0, 16])
+        setattr(made, f"{colour}PaletteColorLookupTableData", np.arange(0, 2**16, 256, np.uint16).tobytes())
+    source = save(made, tmp_path / "a.dcm")
+    write_picture(read_picture(source), tmp_path / "b.dcm")
+    done = pydicom.dcmread(tmp_path / "b.dcm")
+    assert done.BitsStored == 16
+    assert np.array_equal(done.pixel_array[..., 0], pydicom.dcmread(source).pixel_array.astype(int) * 256)
+
+
 def test_other_pictures_become_a_secondary_capture(tmp_path: Path) -> None:
     picture = read_picture(Path(__file__).parents[3] / "examples/cat.png")
     write_picture(picture, tmp_path / "a.dcm")
