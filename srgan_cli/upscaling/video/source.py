@@ -21,7 +21,6 @@ from srgan_cli.upscaling.video.segments import Segment
 
 _PROGRESSIVE = (0, 1)
 """Field orders of FFmpeg: unknown and progressive."""
-_DEFAULT_RATE = Fraction(25)
 _SEEK_BACK = 5
 """Seconds before a key frame where it is looked for again: some containers seek by times of decoding."""
 _MISSING_SECONDS = 1
@@ -164,24 +163,26 @@ def scan(path: Path) -> Index:
     """The time stamps of a video, from all of its packets.  Raises PictureError."""
     shown: list[int | None] = []
     decoded: list[int | None] = []
-    keys: list[int] = []
+    keys: list[int | None] = []
     damage: list[str] = []
     with opened(path) as container:
         stream: Any = video_stream(container, path)
-        end, count, lost, is_avi = Fraction(0), 0, 0, _is_avi(container)
+        end, count, lost, has_key, is_avi = Fraction(0), 0, 0, False, _is_avi(container)
         for packet in _packets(container, list(container.streams), damage.append):
             if not packet.size:
                 continue
             time = packet.dts if packet.pts is None else packet.pts
             end = max(end, ((time or 0) + (packet.duration or 0)) * packet.time_base)
-            count += packet.stream_index == stream.index
-            if packet.stream_index == stream.index and not packet.is_discard:
+            if packet.stream_index != stream.index:
+                continue
+            has_key |= packet.is_keyframe
+            count, lost = count + 1, lost + (not has_key)
+            if not packet.is_discard:
                 shown.append(packet.dts if is_avi else packet.pts)
                 decoded.append(packet.dts)
-                keys += [time] if packet.is_keyframe and time is not None else []
-                lost += not (keys or packet.is_keyframe)
+                keys += shown[-1:] if packet.is_keyframe else []
         damage += _missing(container, stream, count, end)
-        damage += [f"the first {lost} frames are incomplete"] if keys and lost else []
+        damage += [f"the first {lost} frames are incomplete"] if has_key and lost else []
         trusted = None not in shown and not (is_avi and stream.codec_context.reorder_depth)
         times = _completed(shown if trusted or None in decoded else decoded, stream)
         if not times:
@@ -189,8 +190,8 @@ def scan(path: Path) -> Index:
             raise PictureError("{path} has no time stamps", hint, path=path)
         start = min(Fraction(container.start_time or 0, 1_000_000), times[0] * stream.time_base)
         is_arbitrary = av.format.Flags.ts_discont in av.format.Flags(container.format.flags)
-    keys = sorted(keys) if trusted else []
-    return Index(times, keys, start, start if is_arbitrary else min(start, Fraction(0)), "".join(damage[:1]))
+    known = sorted(key for key in keys if key is not None) if trusted else []
+    return Index(times, known, start, start if is_arbitrary else min(start, Fraction(0)), "".join(damage[:1]))
 
 
 def _is_avi(container: Any) -> bool:
@@ -209,7 +210,7 @@ def _missing(container: Any, stream: Any, count: int, end: Fraction) -> Iterator
 
 def _rate(stream: Any) -> Fraction:
     """Frames a second, on average."""
-    return stream.average_rate or stream.guessed_rate or _DEFAULT_RATE
+    return stream.average_rate or stream.guessed_rate or Fraction(25)
 
 
 def _completed(times: Collection[int | None], stream: Any) -> list[int]:
@@ -266,8 +267,7 @@ class FrameReader:
     def _timed(self) -> "Iterator[tuple[int, av.VideoFrame]]":
         """Frames from the key frame on; from an earlier place where the container finds only a later one."""
         seek = self.segment.seek
-        earlier = [] if seek is None else [seek, seek - round(_SEEK_BACK / self.source.time_base)]
-        for place in (*earlier, None):
+        for place in (None,) if seek is None else (seek, seek - round(_SEEK_BACK / self.source.time_base), None):
             with opened(self.source.path) as container:
                 stream = video_stream(container, self.source.path)
                 stream.thread_type = "AUTO"
@@ -292,8 +292,7 @@ class FrameReader:
             time = frame.dts if is_avi else frame.pts
             if number < len(times) and (is_avi or time is None):
                 yield times[number], frame
-                continue
-            if time is None or frame.time_base is None:
+            elif time is None or frame.time_base is None:
                 self.damaged += 1
             else:
                 yield round(time * frame.time_base / self.source.time_base), frame
