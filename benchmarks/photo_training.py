@@ -6,10 +6,10 @@
 It reads the checkpoint (without one it starts from WEIGHTS), writes it anew, at most 16 MB, and writes the averaged
 generator to WEIGHTS. It needs $SRGAN_METRIC_WEIGHTS for SqueezeNet.
 
-The student learns from TEACHER (Real-ESRGAN x4plus) on degraded crops: L1 distance, distance of SqueezeNet features and
-phase loss, to the teacher's output for some of the patches and to the original for the others, and an adversarial
-loss against sharpened originals. What the teacher makes of a crop is used --reuse times at different windows: 1 on a
-GPU, where the teacher is cheap, about 40 on a CPU.
+The student learns from TEACHER (Real-ESRGAN x4plus) on degraded crops. The target has the detail of the teacher's
+output and the coarse values of the original, since the teacher shifts colours and brightness. The losses are L1
+distance, distance of SqueezeNet features, phase loss and an adversarial loss, all against the target.
+A target is used --reuse times at different windows: 1 on a GPU, where the teacher is cheap, about 40 on a CPU.
 """
 
 import io
@@ -55,10 +55,12 @@ FIRST_CROPS = 32.0
 RAMP = 500
 """Steps over which the adversarial weight rises."""
 CHECKPOINT_SECONDS = 240
+COARSE = 4.0
+"""Standard deviation, in output pixels, of the blur that separates detail and coarse values."""
 TEACHER = {"name": "realesrgan-x4plus", "licence": "BSD-3-Clause", "source": "github.com/xinntao/Real-ESRGAN"}
 """What the card of the weights says of the teacher."""
-Crop = tuple[Tensor, Tensor, Tensor]
-"""Degraded, original and sharpened pictures, uint8 (3, H, W)."""
+Crop = tuple[Tensor, Tensor]
+"""A degraded picture and its original or target, uint8 (3, H, W)."""
 
 
 class DegradedCrops(IterableDataset[Crop]):
@@ -83,8 +85,7 @@ class DegradedCrops(IterableDataset[Crop]):
         low = degrade(to_bytes(downscale(high / 255, SCALE)), high, rng)
         top, left = (MARGIN + randint(8, rng) for _ in range(2))
         low, high = low[:, top : top + CROP, left : left + CROP], high[:, SCALE * top :, SCALE * left :]
-        high = high[:, : SCALE * CROP, : SCALE * CROP].contiguous()
-        return low.contiguous(), high, to_bytes(sharpen(high / 255))
+        return low.contiguous(), high[:, : SCALE * CROP, : SCALE * CROP].contiguous()
 
 
 def degrade(low: Tensor, high: Tensor, rng: torch.Generator) -> Tensor:
@@ -107,46 +108,40 @@ def photographed(low: Tensor, high: Tensor, rng: torch.Generator) -> Tensor:
     return compressed.clamp(0, 255).to(torch.uint8)
 
 
-def sharpen(pixels: Tensor, amount: float = 0.5, threshold: float = 10 / 255, deviation: float = 8.0) -> Tensor:
-    """Unsharp masking of pictures (3, H, W), values 0…1, where they differ from their blur by more than the threshold.
-
-    Source: X. Wang et al., Real-ESRGAN, ICCVW 2021, section 3.4 (arXiv:2107.10833), with the values of its program.
-    """
-    rest = pixels - blur(pixels, deviation)
-    mask = blur((rest.abs() > threshold).float(), deviation)
-    return torch.lerp(pixels, (pixels + amount * rest).clamp(0, 1), mask)
+def with_coarse_values(detailed: Tensor, original: Tensor) -> Tensor:
+    """The detail of one picture (N, 3, H, W) on the coarse values of another."""
+    return detailed + blur(original - detailed, COARSE)
 
 
 def blur(pixels: Tensor, deviation: float) -> Tensor:
-    """Under a Gaussian as far as three standard deviations; beyond the edge the picture is mirrored."""
+    """Pictures (N, 3, H, W) under a Gaussian as far as three standard deviations; the edge is mirrored."""
     radius = round(3 * deviation)
     line = torch.exp(-0.5 * (torch.arange(-radius, radius + 1.0) / deviation) ** 2)
-    line = (line / line.sum()).view(1, 1, 1, -1)
-    padded = F.pad(pixels[:, None], [radius] * 4, mode="reflect")
-    return F.conv2d(F.conv2d(padded, line), line.mT)[:, 0]
+    line = (line / line.sum()).view(1, 1, 1, -1).to(pixels)
+    padded = F.pad(pixels.flatten(0, 1)[:, None], [radius] * 4, mode="reflect")
+    return F.conv2d(F.conv2d(padded, line), line.mT).view_as(pixels)
 
 
 @dataclass
 class ReplayBuffer:
-    """The latest crops with the teacher's output."""
+    """The latest crops with their targets."""
 
-    crops: list[tuple[Tensor, Tensor, Tensor, Tensor]] = field(default_factory=list)
+    crops: list[Crop] = field(default_factory=list)
 
-    def add(self, *parts: Tensor) -> None:
-        """Add crops (N, 3, H, W): degraded, original, sharpened and the teacher's output."""
-        self.crops = [*self.crops, *zip(*parts, strict=True)][-BUFFER:]
+    def add(self, low: Tensor, target: Tensor) -> None:
+        """Add crops (N, 3, H, W)."""
+        self.crops = [*self.crops, *zip(low, target, strict=True)][-BUFFER:]
 
-    def patches(self, batch: int, patch: int, teacher_weight: float, rng: torch.Generator) -> tuple[Batch, Tensor]:
-        """Random windows in random orientations, and their targets: the teacher's output or the original."""
-        rows = [self._patch(patch, bernoulli(teacher_weight, rng), rng) for _ in range(batch)]
-        low, real, target = (torch.stack(side).float().div_(255) for side in zip(*rows, strict=True))
-        return Batch(low, real), target
+    def patches(self, batch: int, patch: int, rng: torch.Generator) -> Batch:
+        """Random windows in random orientations."""
+        rows = [self._patch(patch, rng) for _ in range(batch)]
+        return Batch(*(torch.stack(side).float().div_(255) for side in zip(*rows, strict=True)))
 
-    def _patch(self, patch: int, taught: bool, rng: torch.Generator) -> list[Tensor]:
-        low, high, sharp, output = self.crops[randint(len(self.crops), rng)]
+    def _patch(self, patch: int, rng: torch.Generator) -> list[Tensor]:
+        low, target = self.crops[randint(len(self.crops), rng)]
         top, left = (randint(CROP - patch + 1, rng) for _ in range(2))
         orientation = randint(8, rng)
-        parts = ((low, 1), (sharp, SCALE), (output if taught else high, SCALE))
+        parts = ((low, 1), (target, SCALE))
         windows = [p[:, s * top : s * (top + patch), s * left : s * (left + patch)] for p, s in parts]
         return [orient(window, orientation) for window in windows]
 
@@ -159,13 +154,12 @@ def main(
     minutes: float = 8.0,
     device: str = "auto",
     workers: int = 0,
-    reuse: Annotated[float, typer.Option(help="Uses of every output of the teacher.")] = 1.0,
+    reuse: Annotated[float, typer.Option(help="Uses of every target.")] = 1.0,
     batch: int = 12,
     patch: int = 32,
-    learning_rate: float = 4e-4,
-    teacher_weight: Annotated[float, typer.Option(help="Fraction of the patches that learn from the teacher.")] = 1.0,
-    perceptual_weight: float = 0.8,
-    adversarial_weight: float = 5e-3,
+    learning_rate: float = 4e-5,
+    perceptual_weight: float = 1.0,
+    adversarial_weight: float = 0.1,
     discriminator_channels: int = 16,
     anneal: Annotated[bool, typer.Option("--anneal", help="Reduce the learning rate to zero.")] = False,
     seed: int = 0,
@@ -179,11 +173,11 @@ def main(
     rng, due = seeded(seed, "patches", run.steps), FIRST_CROPS
     while (elapsed := (time.monotonic() - began) / 60) < minutes:
         while due >= 8:
-            low, high, sharp = (part.to(run.compute.device) for part in next(crops))
+            low, high = (part.to(run.compute.device) for part in next(crops))
             with torch.no_grad():
-                buffer.add(low, high, sharp, to_bytes(upscaler.generator(low / 255).clamp(0, 1)))
+                buffer.add(low, to_bytes(with_coarse_values(upscaler.generator(low / 255), high / 255).clamp(0, 1)))
             due -= 8
-        run.step(*buffer.patches(batch, patch, teacher_weight, rng), 1 - elapsed / minutes if anneal else 1.0, rng)
+        run.step(buffer.patches(batch, patch, rng), 1 - elapsed / minutes if anneal else 1.0, rng)
         due += batch * (patch / CROP) ** 2 / reuse
         if time.monotonic() - saved > CHECKPOINT_SECONDS:
             run.save()
@@ -211,8 +205,8 @@ def settings(
         adversarial_weight=adversarial,
         perceptual_network="squeezenet",
         perceptual_weight=perceptual,
-        phase_weight=8.0,
-        ema_decay=0.998,
+        phase_weight=4.0,
+        ema_decay=0.995,
         seed=seed,
     )
 
@@ -232,11 +226,11 @@ class Run:
         if checkpoint.is_file():
             self._load(torch.load(checkpoint, map_location="cpu", weights_only=True))
 
-    def step(self, batch: Batch, target: Tensor, factor: float, rng: torch.Generator) -> None:
+    def step(self, batch: Batch, factor: float, rng: torch.Generator) -> None:
         """One step of both networks."""
         ramp = min(1.0, self.ramp_steps / RAMP)
         self.gan.set_learning_rate(factor * min(1.0, (self.ramp_steps + 1) / 100))
-        result = self.gan.train_step(batch, target, squared=False, adversarial_ramp=ramp, rng=rng)
+        result = self.gan.train_step(batch, batch.high, squared=False, adversarial_ramp=ramp, rng=rng)
         self.steps += 1
         self.ramp_steps += 1
         if result.finite:
