@@ -7,7 +7,7 @@ from threading import Lock
 from srgan_cli.image.codec.compression import describe_compression
 from srgan_cli.upscaling.upscaler import Upscaler
 
-CLEAN_QUALITY = 96
+CLEAN_QUALITY = 98
 """The quality from which on a JPEG is enlarged as uncompressed pictures are."""
 
 
