@@ -66,6 +66,7 @@ def test_the_command_prints_all_weights(cached: list[CachedFile]) -> None:
     details = CliRunner().invoke(app, ["models", "fidelity-x4"]).stdout
     for expected in ("Apache-2.0", f"Set5: psnr {psnr:g}", "closest to the original", "521"):
         assert expected in details
+    assert "teachers: name realesrgan-x4plus, licence BSD" in CliRunner().invoke(app, ["models", "photo-x4"]).stdout
     listed = json.loads(CliRunner().invoke(app, ["models", "--json"]).stdout)
     assert {entry["name"]: entry.get("scale") for entry in listed} == {
         **{name: read_card(path).scale for name, path in list_weights().items()},

@@ -94,8 +94,9 @@ def _details(entry: "ModelInfo") -> Iterator[tuple[str, Any]]:
     for name, scores in card.scores.items():
         yield "scores", f"{name}: {_plain(scores)}"
     for key, value in card.training.items():
-        if not isinstance(value, dict | list):
-            yield "training", f"{key}: {value}"
+        if key in ("started_from", "teachers") or not isinstance(value, dict | list):
+            for part in value if isinstance(value, list) else [value]:
+                yield "training", f"{key}: {_plain(part)}"
 
 
 def _plain(values: Any) -> str:
