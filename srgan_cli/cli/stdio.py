@@ -93,7 +93,10 @@ def confirm_overwrite(error: OutputExists, arguments: Iterable[str]) -> bool:
         return False
     sys.stderr.write(f"{error.message}. Overwrite? [y/N] ")
     sys.stderr.flush()
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
+    answer = sys.stdin.readline()
+    if not answer:
+        sys.stderr.write("\n")
+    return answer.strip().lower() in ("y", "yes")
 
 
 @contextmanager

@@ -116,15 +116,23 @@ def upload_on_success(target: Location) -> Iterator[Path]:
 
 
 def _existing(location: "UPath", names: Sequence[str]) -> list[str]:
-    """Those of the names that are beside a location.  A web server is asked for each, and only for rasters."""
+    """Those of the names that are beside a location.  A web server is asked for each in one case, for rasters alone."""
     parent, is_web = location.parent, location.protocol in ("http", "https")
-    if is_web and location.suffix.lower() not in _RASTERS:
-        return []
+    if is_web:
+        names = list({name.lower(): name for name in reversed(names)}.values())
+        names = names if location.suffix.lower() in _RASTERS else []
     with suppress(Exception):  # a storage may be readable without being listable
         if not is_web:
             listed = {PurePosixPath(path).name for path in location.fs.ls(parent.path, detail=False)}
             return [name for name in names if name in listed]
-    return [name for name in names if location.fs.exists((parent / name).path)]
+    return [name for name in names if _exists(parent / name)]
+
+
+def _exists(location: "UPath") -> bool:
+    """Whether a file exists.  Storage that cannot be listed may answer that what is missing is forbidden."""
+    with suppress(Exception):
+        return bool(location.fs.exists(location.path))
+    return False
 
 
 def _entry_type(location: "UPath") -> str:

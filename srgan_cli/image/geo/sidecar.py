@@ -54,6 +54,8 @@ def find_sidecars(picture: Path) -> tuple[list[Sidecar], list[str]]:
             continue
         try:
             stale: list[str] = []
+            if kind == "projection file" and text.lstrip().startswith("<"):
+                raise ValueError("a web page, which some servers send for missing files")
             if kind == "auxiliary file":
                 text, stale = gdal.clean(text)
                 text = gdal.extend(text)

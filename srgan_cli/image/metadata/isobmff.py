@@ -43,7 +43,7 @@ _ITEMS = {
     *("Exif", "mime", "tmap"),
 }
 """Kinds of items that are pictures or metadata, or that are reported by other names."""
-_MOST_UNPACKED = 2**26
+_MOST_UNPACKED, _BEGINNING = 2**26, 2**12
 BARE_JXL = b"\xff\x0a"
 """The start of a JPEG XL file without boxes."""
 _LIGHT_UNIT = 10_000
@@ -98,13 +98,13 @@ class _Items:
 
 def read_metadata(data: bytes) -> tuple[Metadata, list[str]]:
     """What the boxes say about the picture, apart from EXIF, XMP and profiles, and a note on everything dropped."""
-    outer = [] if data.startswith(BARE_JXL) else [_unpacked(*box) for box in boxes(data)]
+    outer = [] if data.startswith(BARE_JXL) else _unpacked(boxes(data))
     notes = _dropped_boxes(outer, (_XMP,)) + _dropped_movie(outer)
     found = dict(reversed(outer))
     packet = next((content[16:] for name, content in outer if name == b"uuid" and content.startswith(_XMP)), None)
     exif = found.get(b"Exif", b"")
     start = 0 if exif.startswith((b"II", b"MM")) else 4 + int.from_bytes(exif[:4], "big")  # some programs leave it out
-    metadata = Metadata(exif=exif[start:] or None, xmp=packet or found.get(b"xml "))
+    metadata = Metadata(exif=exif[start:].removeprefix(EXIF_PREFIX) or None, xmp=packet or found.get(b"xml "))
     try:
         items = _items(found.get(b"meta", b""))
     except (struct.error, IndexError, KeyError):
@@ -294,14 +294,29 @@ def _dropped_boxes(outer: list[Box], uuids: Sequence[bytes]) -> list[str]:
     return [*dict.fromkeys(notes), *([f"its {len(others)} boxes of other programs are dropped"] if others else [])]
 
 
-def _unpacked(name: bytes, content: bytes) -> Box:
-    """A box of JPEG XL without its compression, if the library for it is installed.  Source: ISO/IEC 18181-2, 9.4."""
-    if name == b"brob":
-        with suppress(ImportError):
-            import brotli
+def _unpacked(packed: Iterable[Box]) -> list[Box]:
+    """Boxes of JPEG XL without their compression, if the library for it is installed.  Source: ISO/IEC 18181-2, 9.4.
 
-            unpacker = brotli.Decompressor()
-            with suppress(brotli.error):
-                unpacked = unpacker.process(content[4:], output_buffer_limit=_MOST_UNPACKED)
-                return (content[:4], unpacked) if unpacker.is_finished() else (name, content)
-    return name, content
+    Of all but the first EXIF and XMP only the beginning is unpacked, since a small file could fill the memory.
+    """
+    found, whole = list[Box](), {b"Exif", b"xml "}
+    for name, content in packed:
+        if name == b"brob":
+            found.append(_unpack(content, whole=content[:4] in whole))
+            whole.discard(content[:4])
+        else:
+            found.append((name, content))
+    return found
+
+
+def _unpack(content: bytes, *, whole: bool) -> Box:
+    """The box in a compressed box, or the compressed box if it cannot be unpacked."""
+    with suppress(ImportError):
+        import brotli
+
+        unpacker = brotli.Decompressor()
+        with suppress(brotli.error):
+            unpacked = unpacker.process(content[4:], output_buffer_limit=_MOST_UNPACKED if whole else _BEGINNING)
+            if unpacker.is_finished() or not whole:
+                return content[:4], unpacked
+    return b"brob", content

@@ -87,9 +87,10 @@ def _with_info(found: Metadata, image: Image.Image) -> Metadata:
     info = image.info
     exif, packet, comment = info.get("exif"), info.get("xmp") or info.get("XML:com.adobe.xmp"), info.get("comment")
     comment = comment.decode("utf-8", "replace") if isinstance(comment, bytes) else comment
+    is_jxl = image.format == "JXL"  # whose plugin gives the offset before EXIF with it
     return replace(
         found,
-        exif=bytes(exif).removeprefix(EXIF_PREFIX) if exif else found.exif,
+        exif=bytes(exif).removeprefix(EXIF_PREFIX) if exif and not (is_jxl and found.exif) else found.exif,
         xmp=(packet.encode() if isinstance(packet, str) else packet).rstrip(b"\0") if packet else found.xmp,
         dpi=plausible_dpi(info.get("dpi")),
         comments=(str(comment),) if comment else (),

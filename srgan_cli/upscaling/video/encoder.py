@@ -107,7 +107,8 @@ def choose_encoder(
         source.aspect,
         source.rotation,
     )
-    lost = [] if is_regular or not is_avi else ["AVI has a fixed frame rate: the times of frames are rounded to it"]
+    is_rounded = is_avi and not (is_regular and (first * source.rate).denominator == 1)
+    lost = [] if not is_rounded else ["AVI has a fixed frame rate: the times of frames are rounded to it"]
     return settings, [*lost, *_losses(codec.name, source.layout, layout)]
 
 

@@ -58,6 +58,8 @@ def _resize(data: bytearray, span: tuple[int, int], change: int) -> None:
     """Change the size that stands before the content `span` of an element."""
     size = span[1] - span[0]
     width = next(width for width in range(1, 9) if _number(data, span[0] - width) == (size, width))
+    if size + change >= (1 << 7 * width) - 1:
+        raise ValueError(f"a size of {size + change} bytes does not fit into {width} bytes")
     data[span[0] - width : span[0]] = (size + change | 1 << 7 * width).to_bytes(width, "big")
 
 

@@ -78,7 +78,8 @@ class Muxer:
         if self.settings.container == "avi":
             set_avi_starts(file, [self.starts.get(number, Fraction(0)) for number in range(1 + len(self.copies))])
         if self._sets_display_width:
-            set_display_width(file, round(self.settings.width * (self.settings.aspect or 1)))
+            with suppress(ValueError):  # no room for it: the aspect is reported as lost
+                set_display_width(file, round(self.settings.width * (self.settings.aspect or 1)))
 
     @property
     def _sets_display_width(self) -> bool:

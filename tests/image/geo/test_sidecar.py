@@ -53,6 +53,15 @@ def assert_same_corners(one: Path, other: Path) -> None:
             assert ends[0] == pytest.approx(ends[1], rel=1e-12)
 
 
+def test_a_web_page_is_no_projection(tmp_path: Path) -> None:
+    path = write_picture_file(tmp_path / "in.jpg")
+    path.with_suffix(".jgw").write_text(WORLD)
+    path.with_suffix(".prj").write_text("<html>not found</html>")
+    _, picture = enlarge(path, "out.jpg")
+    assert picture.notes == ("in.prj beside it is dropped: it is damaged",)
+    assert not (tmp_path / "out.prj").exists()
+
+
 @pytest.mark.parametrize("suffix", [".jgw", ".jpgw", ".wld", ".JGW"])
 @pytest.mark.parametrize(("out", "beside"), [("out.jpg", "out.jgw"), ("out.tif", "out.tfw"), ("out.png", "out.pgw")])
 def test_world_files_are_scaled(tmp_path: Path, suffix: str, out: str, beside: str) -> None:

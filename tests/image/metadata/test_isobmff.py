@@ -2,6 +2,7 @@
 
 import struct
 import sys
+import tracemalloc
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
@@ -104,6 +105,18 @@ def test_packed_boxes_of_jpeg_xl_are_read() -> None:
     ]
     data = box(b"JXL ", b"\r\n\x87\n") + b"".join(packed)
     assert isobmff.read_metadata(data) == (Metadata(exif=exif, xmp=PACKET), [])
+
+
+def test_packed_boxes_do_not_fill_the_memory() -> None:
+    brotli = pytest.importorskip("brotli")
+    content = brotli.compress(bytes(2**26))
+    packed = box(b"brob", b"xml " + brotli.compress(PACKET)) + 50 * box(b"brob", b"xml " + content)
+    data = box(b"JXL ", b"\r\n\x87\n") + packed + 50 * box(b"brob", b"jhgm" + content)
+    tracemalloc.start()
+    found, notes = isobmff.read_metadata(data)
+    assert tracemalloc.get_traced_memory()[1] < 2**24
+    tracemalloc.stop()
+    assert (found.xmp, notes) == (PACKET, ["its gain map is dropped"])
 
 
 def test_packed_boxes_that_cannot_be_read_are_reported(monkeypatch: pytest.MonkeyPatch) -> None:
