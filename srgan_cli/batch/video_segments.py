@@ -108,7 +108,8 @@ def plan_video(
     times = within(index.times, ceil(part.start / unit) if part.is_cut else None, stop)
     seconds = [time * unit - part.shift for time in times]
     if not times:
-        message, start = "{path} has no frames between --start, {start} s, and the end", f"{float(options.start):g}"
+        limit = "" if options.duration is None else f", within {float(options.duration):g} s"
+        message, start = f"{{path}} has no frames from {{start}} s on{limit}", f"{float(options.start):g}"
         raise PictureError(message, "choose an earlier --start or a longer --duration", path=source, start=start)
     settings, lost = choose_encoder(found, seconds, target, size, options)
     lost += losses(found, settings, part, check_encoder(settings))

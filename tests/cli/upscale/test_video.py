@@ -202,6 +202,8 @@ def test_start_and_duration_take_a_part(tmp_path: Path, srgan: Srgan) -> None:
     assert np.abs(read_planes(target)[0][0].reshape(32, 2, 48, 2).mean((1, 3)) - middle).mean() < 4
     late = srgan("upscale", *BICUBIC, source, target, "--overwrite", "--start", "1:00")
     assert (late.code, "no frames from 60 s on" in late.err) == (1, True)
+    empty = srgan("upscale", *BICUBIC, source, target, "--overwrite", "--duration", "0")
+    assert (empty.code, "no frames from 0 s on, within 0 s" in empty.err) == (1, True)
 
 
 @pytest.mark.parametrize(
