@@ -41,6 +41,7 @@ from srgan_cli.weights.formats import list_weights
 TILE, COUNT, COLUMNS, MARGIN = 320, 60, 4, 22
 KINDS = ("clean", "degraded", "JPEG 85 to 91", "clean", "degraded", "JPEG 92 to 98")
 """The kinds of six tiles that follow each other."""
+LOWEST_QUALITY = {"JPEG 85 to 91": 85, "JPEG 92 to 98": 92}
 app = typer.Typer(pretty_exceptions_enable=False)
 
 
@@ -76,7 +77,7 @@ def made_low(high: Tensor, kind: str, random: torch.Generator) -> Tensor:
     low = downscale(high, SCALE)
     if kind == "clean":
         return low
-    return jpeg(255 * low, int(kind.split()[1]) + randint(7, random), "4:2:0") / 255
+    return jpeg(255 * low, LOWEST_QUALITY[kind] + randint(7, random), "4:2:0") / 255
 
 
 def draw_sheet(case: Case, order: list[Candidate]) -> Image.Image:

@@ -117,12 +117,12 @@ def upload_on_success(target: Location) -> Iterator[Path]:
 
 def _existing(location: "UPath", names: Sequence[str]) -> list[str]:
     """Those of the names that are beside a location.  A web server is asked for each in one case, for rasters alone."""
-    parent, is_web = location.parent, location.protocol in ("http", "https")
-    if is_web:
+    parent = location.parent
+    if location.protocol in ("http", "https"):
         names = list({name.lower(): name for name in reversed(names)}.values())
         names = names if location.suffix.lower() in _RASTERS else []
-    with suppress(Exception):  # a storage may be readable without being listable
-        if not is_web:
+    else:
+        with suppress(Exception):  # a storage may be readable without being listable
             listed = {PurePosixPath(path).name for path in location.fs.ls(parent.path, detail=False)}
             return [name for name in names if name in listed]
     return [name for name in names if _exists(parent / name)]

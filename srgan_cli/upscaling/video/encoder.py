@@ -108,7 +108,7 @@ def choose_encoder(
         source.rotation,
     )
     is_rounded = is_avi and not (is_regular and (first * source.rate).denominator == 1)
-    lost = [] if not is_rounded else ["AVI has a fixed frame rate: the times of frames are rounded to it"]
+    lost = ["AVI has a fixed frame rate: the times of frames are rounded to it"] if is_rounded else []
     return settings, [*lost, *_losses(codec.name, source.layout, layout)]
 
 
