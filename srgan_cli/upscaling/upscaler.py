@@ -200,8 +200,10 @@ class Upscaler:
 
     def for_picture(self, header: Picture) -> "Upscaler":
         """Return this one; for a map of classes, whose values must not be blended, one that takes the nearest pixel."""
-        if not header.bands.palette or self.kernel is KERNELS["nearest"]:
-            return self
+        return self._nearest if header.bands.palette and self.kernel is not KERNELS["nearest"] else self
+
+    @cached_property
+    def _nearest(self) -> "Upscaler":
         nearest = self._from_kernel("nearest", self.device, self.policy, None)
         nearest.scale = self.scale
         return nearest
