@@ -40,22 +40,17 @@ _Plans = dict[tuple[int, int], TilePlan]
 
 @dataclass(frozen=True)
 class JobResult:
-    """What `Job.run` did."""
+    """What `Job.run` did.  The fields are those of TaskResult, of the files written beside the target the paths."""
 
     output_size: tuple[int, int]
-    """Height and width of the first picture."""
     count: int
-    """How many pictures were written."""
     seconds: float
     """Time spent, without waiting for other jobs."""
     tiling_error: float | None
-    """See TaskResult."""
     sidecars: tuple[Path, ...]
-    """The files written beside the target."""
     consistencies: tuple[Consistency, ...]
     """How each picture agrees with its original, where that was asked for."""
     value_ranges: tuple[tuple[ValueRange, ...], ...] = ()
-    """See TaskResult."""
 
 
 @dataclass(frozen=True)

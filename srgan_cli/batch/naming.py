@@ -51,10 +51,7 @@ class Naming:
 
 
 def default_output(location: Location, naming: Naming, label: str) -> tuple[str, Naming]:
-    """Where a single input goes if nothing is named, and the names there: `a.png` to `a_x4.png` beside it, for `x4`.
-
-    A folder `photos` goes to `photos_x4/`.
-    """
+    """Where a single input goes if nothing is named, and the names there: for `x4` to `a_x4.png`, or `photos_x4/`."""
     if not is_dir(location):
         template = f"{{stem}}_{label}{{suffix}}" if naming.template == DEFAULT_NAME else naming.template
         name = replace(naming, template=template).of(PurePath(location.name))

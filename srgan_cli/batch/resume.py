@@ -32,9 +32,7 @@ class Manifest:
         self.lines = _read(self.path)
 
     def key(self, source: Path, beside: Sequence[Path] = (), *, weights: str = "") -> str:
-        """A digest of the content of the input, of files beside it, and of all settings.
-
-        `weights` is the digest of weights that were chosen for this input."""
+        """A digest of the input's content, of files beside it, of all settings, and of `weights` chosen for it."""
         content = " ".join([*map(digest, (source, *beside)), *([weights] if weights else [])])
         return hashlib.sha256(f"{content} {self.settings_digest}".encode()).hexdigest()
 

@@ -44,7 +44,6 @@ class UpscaleOptions:
     rgb_bands: tuple[int, ...] = ()
     """The numbers of the bands that a network sees as red, green and blue; () for those of the file."""
     verify_tiles: bool = False
-    """Compare tiled and untiled results first."""
     encoding: Encoding = DEFAULT_ENCODING
     """How lossy formats compress."""
     max_pixels: int | None = None
@@ -72,9 +71,7 @@ class TaskResult:
     warnings: tuple[str, ...] = ()
     """A sentence for each loss."""
     error: SrganError | None = None
-    """Why the task failed."""
     traceback: str = ""
-    """Where it failed."""
     tiling_error: float | None = None
     """The largest difference between tiled and untiled results, 0…1, where `verify_tiles` asked for it."""
     model: str = ""
@@ -84,11 +81,9 @@ class TaskResult:
     reason: str = ""
     """Why these weights, where they were chosen for the file."""
     device: str = ""
-    """The device that enlarged the file."""
     peak_memory: int | None = None
     """The most bytes that the working process has held so far; None if unknown."""
     is_video: bool = False
-    """Whether the pictures are frames of a video."""
     value_ranges: tuple[tuple[ValueRange, ...], ...] = ()
     """For each picture, and each of its bands, the values that the network saw as 0 and 1; () for 0 and full scale."""
     consistency: Consistency | None = None

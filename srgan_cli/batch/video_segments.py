@@ -43,11 +43,8 @@ class VideoPlan:
     """How a video is enlarged."""
 
     task: Task
-    """The video."""
     work: VideoWork
-    """What its segments have in common."""
     segments: tuple[SegmentTask, ...]
-    """All segments, in order."""
     losses: tuple[str, ...]
     """What the output will not hold of the input, a sentence each."""
     damage: str = ""
@@ -93,10 +90,7 @@ def plan_video(
     *,
     max_pixels: int | None = None,
 ) -> VideoPlan:
-    """Plan the segments of the video `source`, which becomes `target`.
-
-    Raises PictureError for a file that is not a video, and UsageError for options that do not fit it.
-    """
+    """Plan the segments of the video `source`.  Raises PictureError, and UsageError for options that do not fit it."""
     found = probe(source)
     if found.is_interlaced and not options.deinterlace:
         raise PictureError("{path} is interlaced", DEINTERLACE_HINT, path=source)
@@ -157,10 +151,7 @@ def _keep_if_same(folder: Path, settings: str) -> None:
 
 
 def join(plan: VideoPlan, source: Path, target: Path) -> tuple[int, SrganError | None]:
-    """Write the output from all finished segments; returns its frames, and an error if the input was damaged.
-
-    Raises SrganError if nothing could be decoded.
-    """
+    """Write the output from all finished segments; returns its frames, and an error if the input was damaged."""
     files = [Path(str(task.target)) for task in plan.segments]
     summaries = [read_summary(file) for file in files]
     frames = sum(summary.frames for summary in summaries)

@@ -46,7 +46,6 @@ class WorkerSpec:
     folder: Path | None = None
     """The folder of the manifest, if there is one."""
     settings_digest: str = ""
-    """The manifest's digest of the settings."""
     video: "VideoWork | None" = None
     """The video whose segments are the tasks; None for files."""
     working_directory: Path = field(default_factory=Path.cwd)

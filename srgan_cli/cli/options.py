@@ -51,10 +51,7 @@ On = Annotated[
 
 
 def option(default: Any, help: str, *names: str, **settings: Any) -> Any:
-    """A field for `takes`, which is an option: without names it is called as the field, and has no --no-NAME.
-
-    `settings` are further arguments of typer.Option.
-    """
+    """A field for `takes`: an option that is called as the field, with arguments of typer.Option as `settings`."""
     return field(default=default, metadata={"names": names, "settings": {"help": help, **settings}})
 
 

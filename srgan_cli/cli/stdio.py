@@ -136,10 +136,7 @@ def open_binary(source: str, target: str) -> Iterator[tuple[IO[bytes], IO[bytes]
 
 
 def read_list(source: str) -> list[str]:
-    """The names in a file or stream, separated by NUL bytes if there are any, else by line ends.
-
-    A byte order mark is dropped; with one of UTF-16, names are in that encoding.
-    """
+    """The names in a file or stream, of UTF-8 or UTF-16, separated by NUL bytes if there are any, else by line ends."""
     with _open_input(source) as file:
         data = file.read()
     data = data.decode("utf-16").encode() if data.startswith(_UTF16_MARKS) else data.removeprefix(codecs.BOM_UTF8)

@@ -66,10 +66,7 @@ def _downsample(stream: ImageStream) -> tuple[Tensor, Tensor]:
 
 
 def _fill(weighted: Tensor, weight: Tensor, *, coarsest: Tensor | None = None, level: int = 0) -> Tensor:
-    """The value of each pixel: its own in proportion to its weight, else that of larger and larger squares around it.
-
-    `coarsest` is the result for squares of BAND_GRID pixels, if it is known.
-    """
+    """The value of each pixel by its weight, else that of larger squares around it; `coarsest` is the last if known."""
     if coarsest is not None and level == _LEVELS:
         return coarsest
     height, width = weight.shape[-2:]

@@ -51,10 +51,7 @@ def picture_size(path: Path, *, max_pixels: int | None = None) -> tuple[int, int
 
 
 def writable_suffix(path: Path) -> str:
-    """A suffix for a picture like the one in this file: that of its format, or FALLBACK_SUFFIX if it cannot be written.
-
-    The content of the file decides.  Raises PictureError as read_picture does.
-    """
+    """The suffix of the format that a file's content has, or FALLBACK_SUFFIX.  Raises PictureError as read_picture."""
     with open_reader(path) as reader:
         name = {"MPO": "JPEG"}.get(reader.format, reader.format)
     return FORMAT_CAPABILITIES[name].suffixes[0] if name in FORMAT_CAPABILITIES else FALLBACK_SUFFIX

@@ -33,9 +33,7 @@ class Picture:
     depth: int = 8
     """Bits a channel in its file."""
     icc_profile: bytes | None = None
-    """The colour profile as stored in the file."""
     metadata: Metadata = field(default_factory=Metadata)
-    """EXIF, XMP and resolution."""
     value_ranges: tuple[ValueRange, ...] = ()
     """For each band the stored values that a network sees as 0 and 1; () where those are 0 and the full scale."""
     duration: float = 0
@@ -84,10 +82,7 @@ class Picture:
         return (colours, *((band,) for band in range(count) if band not in colours))
 
     def with_rgb_bands(self, numbers: tuple[int, ...]) -> "Picture":
-        """The picture whose bands with these numbers, counted from 1 as in its file, a network sees as colour.
-
-        Raises UsageError where it has no such bands.
-        """
+        """The picture whose bands of these numbers, from 1, a network sees as colour.  Raises UsageError for others."""
         order = [index for index in range(self.bands.count) if index != self.bands.alpha]
         if not all(number - 1 in order for number in numbers):
             found = f"--rgb-bands names {','.join(map(str, numbers))}, the picture has {len(order)} bands"
@@ -230,7 +225,6 @@ class ImageStream:
     header: Picture
     """The picture without its rows: its tensors have the shape (C, 0, W)."""
     height: int
-    """Rows."""
     bands: Callable[[], Iterator[Picture]]
     """Starts again at the top with every call.
 

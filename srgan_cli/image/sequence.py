@@ -211,10 +211,7 @@ def is_streamed(path: Path, count: int) -> bool:
 
 
 def encode_bytes(sizes: Sequence[tuple[int, int]], path: Path, *, back_projected: bool = False) -> int:
-    """The memory for results of these sizes until they are written, in bytes; 0 where they are streamed.
-
-    Back-projection holds several copies of a result.
-    """
+    """The bytes that results of these sizes, and their back-projection, take until they are written or streamed."""
     areas = [height * width for height, width in sizes]
     capabilities = FORMAT_CAPABILITIES[output_format(path)]
     encoding = 0 if is_streamed(path, len(sizes)) else capabilities.encode_memory.total(areas)

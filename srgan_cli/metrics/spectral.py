@@ -15,10 +15,7 @@ Mask = NDArray[np.bool_]
 
 
 def rmse(reference: ArrayOrTensor, candidate: ArrayOrTensor, *, valid: Mask | None = None) -> float:
-    """The root of the mean squared error of (C, H, W) pictures in their units. Lower is better.
-
-    `valid` (1, H, W) says which pixels count.
-    """
+    """The root of the mean squared error of (C, H, W) pictures in their units, where `valid`.  Lower is better."""
     return float(np.sqrt(np.mean((_spectra(reference, valid) - _spectra(candidate, valid)) ** 2)))
 
 

@@ -15,10 +15,7 @@ EPSILON = 1e-10
 
 
 class Backbone(nn.Module):
-    """The first layers of a classifier: pictures (N, 3, H, W) with values 0…1 to a list of feature maps.
-
-    `taps` are the indices of the layers whose outputs are returned.
-    """
+    """The first layers of a classifier: pictures (N, 3, H, W), 0…1, to the feature maps of the layers `taps`."""
 
     mean: Tensor
     std: Tensor

@@ -30,4 +30,3 @@ class BaselineSettings:
     factor: int = 4
     """References are downscaled and upscaled by this factor."""
     device: str = "auto"
-    """The device for models."""

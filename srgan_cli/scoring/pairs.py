@@ -22,7 +22,6 @@ class FramePair:
     reference: Array
     """(C, H, W), 0…1."""
     candidate: Array
-    """The same."""
     valid: Mask | None
     """(1, H, W): where both have a value; None for everywhere."""
     excluded: tuple[int, int] = (0, 0)

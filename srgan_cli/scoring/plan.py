@@ -28,9 +28,7 @@ class ScoringPlan:
     methods: list[Method]
     _: KW_ONLY
     only_reference: list[str] = field(default_factory=list)
-    """References without a candidate."""
     only_candidate: list[str] = field(default_factory=list)
-    """Candidates without a reference."""
     unavailable: list[str] = field(default_factory=list)
     """A message for each metric that is not available."""
     baseline_settings: BaselineSettings = field(default_factory=BaselineSettings)
@@ -112,10 +110,7 @@ def plan_scoring(
 
 
 def plan_pictures(references: Sequence[Array], candidates: Sequence[Array], protocol: Protocol) -> ScoringPlan:
-    """Pair pictures in memory by their position; their names are numbers from 1.
-
-    Raises UsageError for lists of different lengths, and SrganError if no metric is available.
-    """
+    """Pair pictures in memory by position, with numbers as names.  Raises UsageError for lists of other lengths."""
     if len(references) != len(candidates) or not references:
         message = f"found {len(references)} references and {len(candidates)} candidates, expected as many of both"
         raise UsageError(message, "give a picture for each reference, in the same order")

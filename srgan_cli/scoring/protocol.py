@@ -41,7 +41,6 @@ class Protocol:
     border: int = 4
     """Pixels cut from every side."""
     metrics: tuple[str, ...] = PIXEL_METRICS
-    """Names in METRICS and SET_METRICS."""
     window: str = "gaussian"
     """The window of SSIM, a key of SSIM_SETTINGS."""
     scale: int = 4
@@ -129,10 +128,7 @@ def named_protocol(
     metrics: tuple[str, ...] = PIXEL_METRICS,
     channels: str | None = None,
 ) -> Protocol:
-    """A protocol by its name in PROTOCOLS. `border` and `channels` override its settings.
-
-    The default border is the scale; for `skimage` it is 0. Raises UsageError for an unknown name.
-    """
+    """A protocol by its name in PROTOCOLS.  The border is by default the scale, and for `skimage` 0."""
     _check("protocol", name, PROTOCOLS)
     default_channels, window = PROTOCOLS[name]
     default_border = 0 if name == "skimage" else scale

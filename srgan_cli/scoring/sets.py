@@ -30,10 +30,7 @@ def parse_sets(names: Sequence[str], paths: Sequence[Path], *, has_baselines: bo
 
 
 def sets_in(reference: Path, candidates: Sequence[Path]) -> list[DataSet]:
-    """The folders in a folder of references as sets, with the folders of the same names in those of the candidates.
-
-    Raises UsageError if there are none, or a candidate lacks one.
-    """
+    """The folders of references as sets, with those of the same names of each candidate.  Raises UsageError."""
     names = sorted(path.name for path in reference.iterdir() if path.is_dir()) if reference.is_dir() else []
     lacking = [str(path / name) for path in candidates for name in names if not (path / name).is_dir()]
     if not names or lacking:
@@ -43,10 +40,7 @@ def sets_in(reference: Path, candidates: Sequence[Path]) -> list[DataSet]:
 
 
 def method_names(sets: Sequence[DataSet]) -> list[str]:
-    """The names of the methods: what their folders in all sets have in common, as gan of gan/Set5 and gan/Set14.
-
-    The methods are numbered where the folders do not distinguish them.
-    """
+    """The names of the methods, as gan of gan/Set5 and gan/Set14; numbers where the folders do not distinguish them."""
     paths = [[path.resolve().parts for path in data.candidates] for data in sets]
     for place in range(1, min((len(parts) for row in paths for parts in row), default=0)):
         found = [[parts[-place] for parts in column] for column in zip(*paths, strict=True)]

@@ -17,11 +17,7 @@ def list_devices() -> list[str]:
 
 
 def pick_device(device: str | torch.device = "auto") -> torch.device:
-    """The device with this name: auto, cpu, cuda, cuda:N or mps.
-
-    auto is CUDA if available, else Apple's Metal, else the CPU.
-    Raises UnknownDevice if this machine has no such device.
-    """
+    """The device of this name; auto is CUDA, else Metal, else the CPU.  Raises UnknownDevice for a missing one."""
     available = list_devices()
     name = available[0] if device == "auto" else str(device)
     known = [*available, *(["cuda"] if "cuda:0" in available else [])]
@@ -31,10 +27,7 @@ def pick_device(device: str | torch.device = "auto") -> torch.device:
 
 
 def pick_devices(names: str) -> list[str]:
-    """The devices of a list such as 0,1 or cpu,cpu, where a number means a CUDA device.
-
-    `all` means every accelerator, or the CPU without one.  Raises UnknownDevice if this machine lacks one of them.
-    """
+    """The devices of a list such as 0,1 (of CUDA) or cpu,cpu; `all` accelerators, or cpu.  Raises UnknownDevice."""
     if names == "all":
         return list_devices()[:-1] or ["cpu"]
     return [str(pick_device(f"cuda:{name}" if name.isdecimal() else name)) for name in names.split(",")]

@@ -103,10 +103,7 @@ class World:
         return all(self.gather([condition]))
 
     def collect(self, store: Store, value: Any) -> list[Any]:
-        """The JSON values of all processes, for the main one; an empty list for the others.
-
-        The main process waits without a limit on time, which `gather` has.
-        """
+        """The JSON values of all processes, for the main one, which waits without limit; none for the others."""
         store.set(f"result {self.rank}", json.dumps(value))
         if not self.is_main:
             return []

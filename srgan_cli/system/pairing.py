@@ -36,15 +36,11 @@ class PairTemplate:
     reference: re.Pattern[str]
     """Matches the names of references; its group is the common part."""
     candidate: re.Pattern[str]
-    """The same for candidates."""
     text: str
 
     @classmethod
     def parse(cls, text: str) -> "PairTemplate":
-        """Parse `{stem}_x4`, the names of candidates, or `{stem}_HR={stem}_LR`, those of references first.
-
-        Raises UsageError for a template without {stem}, and for an unknown field.
-        """
+        """Parse `{stem}_x4`, the names of candidates, or `{stem}_HR={stem}_LR`.  Raises UsageError."""
         reference, _, candidate = text.rpartition("=")
         return cls(_pattern(reference or "{stem}", text), _pattern(candidate, text), text)
 
@@ -69,10 +65,7 @@ def pair_by_name(reference: Path, candidate: Path, *, template: str = "") -> Pai
 
 
 def by_name(root: Path) -> dict[str, Path]:
-    """The pictures of a folder by their relative path without suffix; for a file, that file by its name.
-
-    Raises SrganError like find_pictures, and if two pictures differ only in their suffix.
-    """
+    """The pictures of a folder, or a file, by their path without suffix.  Raises SrganError for equal ones."""
     if root.is_file():
         return {root.stem: root}
     named: dict[str, Path] = {}

@@ -36,7 +36,6 @@ class Finding:
     """A problem of a picture."""
 
     name: str
-    """The file name of the picture."""
     remark: str
 
 

@@ -43,10 +43,7 @@ def known_settings() -> dict[str, type]:
 
 
 def former_settings(path: Path) -> dict[str, str]:
-    """The former keys that a recipe uses, each with the current one; none for the `config.json` of a run.
-
-    Raises UsageError as `read_recipe` does.
-    """
+    """The former keys that a recipe uses, each with the current one; none for the `config.json` of a run."""
     if path.name == SETTINGS_FILE:  # a program wrote it
         return {}
     return {key: RENAMED_SETTINGS[key] for key in _read(path) if key in RENAMED_SETTINGS}

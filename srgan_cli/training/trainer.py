@@ -232,10 +232,7 @@ class Trainer:
         return ADVERSARIAL
 
     def _validate(self) -> None:
-        """Score the averaged generator on the held-out pictures, as users run it, and log the scores.
-
-        In the degradation phase the generator does not change: the learned partners are shown instead.
-        """
+        """Score the averaged generator as users run it, or show partners while it does not change; log the scores."""
         began = self.progress.seconds
         unchanged = self.progress.phase == DEGRADATION and self.progress.steps
         scores = self._show_partners() if unchanged else self._score()

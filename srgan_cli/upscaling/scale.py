@@ -13,9 +13,7 @@ class Size:
     """A size to fit: enlarged pictures become as large as possible within it and keep their aspect ratio."""
 
     width: int
-    """Largest width in pixels."""
     height: int
-    """Largest height in pixels."""
 
     @classmethod
     def parse(cls, text: str) -> "Size":

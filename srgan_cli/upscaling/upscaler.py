@@ -209,10 +209,7 @@ class Upscaler:
         return nearest
 
     def prepare(self, stream: ImageStream) -> ImageStream:
-        """Return a picture as the generator sees it: for weights of measurements all bands at once, in their range.
-
-        Raises PictureError where weights of measurements take another number of bands.
-        """
+        """A picture as the generator sees it: measurements in their range.  Raises PictureError for other bands."""
         if self.value_range is None:
             return stream
         return fit_range(stream, self.generator.bands, self.value_range, self.name)
@@ -278,10 +275,7 @@ class Upscaler:
         return TilePlan(uniform, uniform.tile_sides, reserved)
 
     def max_tiling_error(self, stream: ImageStream, plan: TilePlan) -> float:
-        """Return the largest difference (0…1) between tiled and whole, measured in the middle of a picture.
-
-        A crop that the generator can take whole is enlarged whole and in four tiles.
-        """
+        """The largest difference (0…1) between a crop from the middle that is enlarged whole and in four tiles."""
         halo = plan.geometry.halo
         crop = ImageStream.from_picture(centre_crop(stream, *(side + 2 * halo for side in plan.tile_sides)))
         geometry = plan.geometry.for_crop(crop.height, crop.width, Layers.of(crop.header))

@@ -12,10 +12,7 @@ _LEAST_OVERLAP = 0.1
 
 
 def fit_range(stream: ImageStream, bands: int, value_range: ValueRange, name: str) -> ImageStream:
-    """A picture for weights with this name, range and number of bands, and a note if its values are others.
-
-    Raises PictureError for a picture with another number of bands.
-    """
+    """A picture in the range of weights, with a note if its values are others.  Raises PictureError for other bands."""
     header = stream.header
     if len(header.pixels) != bands:
         found = f"{name} takes pictures of {bands} bands, this one has {len(header.pixels)}"

@@ -65,10 +65,7 @@ class WeightsCard:
 
     @classmethod
     def from_metadata(cls, metadata: dict[str, str], path: Path) -> "WeightsCard | None":
-        """The card in the metadata of a safetensors file; None if there is no card.
-
-        Fields of newer versions are ignored.  Raises WeightsError, which names the file, for a malformed card.
-        """
+        """The card of a safetensors file, if it has one.  New fields are ignored.  Raises WeightsError if malformed."""
         if _METADATA_KEY not in metadata:
             return None
         try:

@@ -30,7 +30,6 @@ class CachedFile:
     source: str
     """The reference that it was downloaded by."""
     name: str
-    """The name of the file."""
     sha256: str
     """The SHA-256 at the first download, in hexadecimal digits."""
     licence: str

@@ -21,10 +21,7 @@ _DTYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
 
 
 class OnnxGenerator(MeasuredGenerator):
-    """A network with one input and one output, RGB with values 0…1, for any size of picture.
-
-    It runs on the CPU, on as many threads as torch had when it was loaded.
-    """
+    """A network for RGB 0…1 of any size, on the CPU, with as many threads as torch had when it was loaded."""
 
     architecture = "onnx"
     half_formats = ()

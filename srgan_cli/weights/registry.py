@@ -30,7 +30,6 @@ class ModelInfo:
     source: str
     """SHIPPED, or the reference that they were downloaded by."""
     path: Path
-    """Their file."""
     sha256: str
     """The SHA-256 of their file, in hexadecimal digits."""
     licence: str

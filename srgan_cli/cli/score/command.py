@@ -128,10 +128,7 @@ def _evaluate_and_print_sets(
 
 @contextmanager
 def _spooled(places: "list[Path]") -> "Iterator[list[Path]]":
-    """The same files, with temporary ones in place of standard input and other streams.
-
-    Raises SrganError where a stream holds no picture.
-    """
+    """The same files, with temporary ones in place of streams.  Raises SrganError for one that holds no picture."""
     from srgan_cli.cli.stdio import spool_stdio, standard_names
 
     with spool_stdio(standard_names(map(str, places), "")[0], "", "") as files:
@@ -145,10 +142,7 @@ def _spooled(places: "list[Path]") -> "Iterator[list[Path]]":
 def _evaluate_and_print(
     plans: "dict[str, ScoringPlan]", text_format: str, on: str, *, has_intervals: bool
 ) -> "dict[str, Report]":
-    """Score the only plan and print its report; as JSON, each picture is printed as soon as it is scored.
-
-    Where no picture was scored, there is no table.
-    """
+    """Score the only plan and print its report, if it has means; as JSON, each picture as soon as it is scored."""
     from srgan_cli.cli.console import write_text
     from srgan_cli.cli.score.tables import show_report
     from srgan_cli.scoring.report.text import RENDERERS, JsonStream

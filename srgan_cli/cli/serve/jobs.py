@@ -90,10 +90,7 @@ class Studio:
         self.upscaler = lru_cache(maxsize=_KEPT_UPSCALERS)(partial(Upscaler.load, device=device))
 
     def enlarge(self, sources: Sequence[Path], choice: Choice, job: Job, progress: Progress) -> list[TaskResult]:
-        """A result for each picture; a failed one says why.  `progress` is called with the work done and all of it.
-
-        Raises SrganError for a choice that does not fit, and when the job is cancelled.
-        """
+        """A result for each picture.  Raises SrganError for a choice that does not fit, and when it is cancelled."""
         upscaler = self.upscaler(choice.model, scale=choice.scale, strength=choice.strength)
         naming = Naming(_NAME, choice.suffix, choice.scale or upscaler.scale, upscaler.name)
         options = UpscaleOptions(

@@ -51,10 +51,7 @@ class OwnContentOnly:
 
 
 def run(arguments: ServeArguments, *, say: Callable[[str], None]) -> None:
-    """Serve the page until it is interrupted; `say` is called with the address.
-
-    Raises UsageError when the port is taken, and SrganError as Upscaler.load does.
-    """
+    """Serve the page until it is interrupted; `say` gets the address.  Raises UsageError for a port that is taken."""
     with tempfile.TemporaryDirectory(prefix="srgan-serve-") as folder:
         # gradio reads these when it is imported
         os.environ |= {"GRADIO_TEMP_DIR": folder, "GRADIO_ANALYTICS_ENABLED": "False"}

@@ -30,10 +30,7 @@ _SAMPLED_PAIRS = 8
 
 
 def start_run(config: TrainConfig, world: World, max_pixels: int | None = None, *, numbered: bool = False) -> None:
-    """Start a new run.  Raises SrganError, and Exit after a signal.
-
-    With `numbered`, the run goes to a folder with a number if its own is used.
-    """
+    """Start a new run, with `numbered` in the first unused folder.  Raises SrganError, and Exit after a signal."""
     with world.join(config.run.device):
         config = world.broadcast(_with_unused_folder(config, verbose=world.is_main) if numbered else config)
         with _removed_if_empty(config.run.folder):

@@ -64,10 +64,7 @@ def _check(context: typer.Context, arguments: UpscaleArguments, out: str, *, vid
 
 
 def _split(places: list[str], from_file: str) -> tuple[list[str], str]:
-    """The inputs and the output, which is "" if it goes beside the only input.
-
-    Raises UsageError where one is missing or not possible.
-    """
+    """The inputs and the output, "" for one beside the only input.  Raises UsageError where one is missing."""
     if not places:
         raise UsageError(f"{'OUT' if from_file else 'IN'} is missing", "srgan upscale in.png out.png")
     if len(places) == 1 and not from_file:

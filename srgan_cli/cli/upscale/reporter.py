@@ -23,10 +23,7 @@ if TYPE_CHECKING:
 
 
 class Reporter:
-    """Prints a line for each file, and a summary of all at the end.
-
-    If there is a single file, its error is raised instead of counted.
-    """
+    """Prints a line for each file, and a summary at the end.  The error of a single file is raised instead."""
 
     def __init__(
         self, request: "UpscaleRequest", upscaler: "Upscaler", files: SpooledFiles, plan: "BatchPlan", world: "World"

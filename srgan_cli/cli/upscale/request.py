@@ -31,9 +31,7 @@ _IRRELEVANT_OPTIONS = {
 }
 """Options that do not change the pictures, or do so through the weights, which have a digest of their own."""
 VIDEO_OPTIONS = ("codec", "crf", "preset", "start", "duration", "deinterlace", "steady")
-"""Options that concern video alone."""
 PICTURE_OPTIONS = ("consistent", "rgb_bands", "verify_tiles", "cog")
-"""Options that concern pictures alone."""
 _TILING_OPTIONS = {"tile", "max_memory", "verify_tiles"}
 """Options that do not change the pictures where tiled equals whole."""
 

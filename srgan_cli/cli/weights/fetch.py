@@ -4,10 +4,7 @@ from srgan_cli.cli.console import info, progress_bar
 
 
 def resolve_model(model: str, offline: bool) -> str:
-    """The path of the cached file if the model is an address, else the model itself.
-
-    Prints the licence and the checksum of weights that were fetched.
-    """
+    """The path of the cached file if the model is an address, else the model; prints the licence of a new one."""
     from srgan_cli.weights.hub import fetch, is_cached, is_reference
 
     if not is_reference(model):

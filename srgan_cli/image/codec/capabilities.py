@@ -46,9 +46,7 @@ class FormatCapabilities:
     grey: bool = True
     """Whether one channel is stored as one; otherwise grey becomes RGB."""
     alpha: bool = True
-    """Transparency."""
     profile: bool = True
-    """ICC colour profiles."""
     strict_profile: bool = False
     """Whether the profile of a grey picture must be grey."""
     exif_bytes: int = 2**31
@@ -270,10 +268,7 @@ def is_lossy(name: str) -> bool:
 
 
 def output_format(path: Union[PurePath, "UPath"]) -> str:
-    """Pillow's name of the format that the suffix of a file selects.
-
-    Raises UsageError for an unknown suffix and for a format whose plugin is not installed.
-    """
+    """Pillow's name of the format for a suffix.  Raises UsageError if it is unknown, or its plugin not installed."""
     name = FORMATS.get(path.suffix.lower())
     if name is None:
         reason = f"the suffix {path.suffix!r} is unknown" if path.suffix else "it has no suffix"

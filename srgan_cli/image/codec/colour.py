@@ -48,10 +48,7 @@ def _apply_profile(profile: Any, image: Image.Image) -> Image.Image:
 
 
 def convert_profile(values: Values, source: bytes, target: bytes | None) -> Values | None:
-    """Colours (H, W, 1 or 3), 0…1, converted from a profile to another one (None: sRGB), with 16 bits of precision.
-
-    None if the profiles do not fit the colours.
-    """
+    """Colours (H, W, 1 or 3), 0…1, in another profile (None: sRGB), of 16 bits; None where profiles do not fit."""
     import pyvips
 
     with NamedTemporaryFile(suffix=".icc") as file:

@@ -81,10 +81,7 @@ def dropped_pictures(image: ImageFile.ImageFile, data: bytes) -> list[str]:
 
 
 def without_unused_alpha(values: Values, name: str, data: bytes) -> Values:
-    """The values of a BMP or TGA without alpha that is 0 everywhere, or that a TGA does not declare.
-
-    Most readers ignore such alpha: many programs write 0 there.
-    """
+    """The values of a BMP or TGA without alpha that is undeclared or 0 everywhere, which most readers ignore."""
     undeclared = name == "TGA" and not data[_TGA_DESCRIPTOR] & _TGA_ALPHA_BITS
     unused = values.shape[2] == 4 and (undeclared or not values[..., 3].any())
     return values[..., :3] if unused and name in ("BMP", "DIB", "TGA") else values

@@ -83,10 +83,7 @@ def read_deep_avif(data: bytes, bits: int) -> Values:
 
 
 def write_avif(values: Values, file: IO[bytes], bits: int, metadata: dict[str, bytes], *, quality: int | None) -> None:
-    """Write a picture of 8, 10 or 12 bits, which are the highest ones, as AVIF; without a quality without loss.
-
-    `metadata` has the names of libvips.
-    """
+    """Write a picture of the highest 8, 10 or 12 bits as AVIF, without a quality without loss."""
     pyvips = _import_vips()
     kinds = ("b-w", "srgb") if bits == 8 else ("grey16", "rgb16")
     image = pyvips.Image.new_from_array(values).copy(interpretation=kinds[values.shape[2] > 2])
@@ -101,10 +98,7 @@ def write_avif(values: Values, file: IO[bytes], bits: int, metadata: dict[str, b
 
 
 def read_any(path: Path, kind: str) -> tuple[Rows, list[str], dict[str, bytes | None]]:
-    """The values of a still picture of a `kind` in LOADERS, upright, as `read` returns them.
-
-    Then its EXIF, XMP and profile as stored, by the names of libvips.
-    """
+    """The values of a still picture and notes, as by `read`, and its EXIF, XMP and profile by the names of libvips."""
     image = _load(path, kind, 0, "sequential")
     exists = image.get_typeof("orientation") and kind != "AVIF"  # heifload turns pictures itself
     fields = {name: image.get(name) if image.get_typeof(name) else None for name in _KEEP}

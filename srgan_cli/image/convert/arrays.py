@@ -17,10 +17,7 @@ _DTYPES = {"uint8": torch.uint8, "uint16": torch.uint16}
 
 
 def from_array(array: NDArray[Any], value_range: ValueRange | None = None) -> Channels:
-    """The pixels of an array (H, W) or (H, W, C) of uint8, uint16 or floats.  The array is copied.
-
-    Raises UsageError as `from_tensor` does.
-    """
+    """The pixels of an array (H, W) or (H, W, C), which is copied.  Raises UsageError as `from_tensor` does."""
     _check_shape(array)
     _check_dtype(array.dtype)
     channels = np.asarray(array).reshape(*array.shape[:2], -1).transpose(2, 0, 1)
@@ -31,10 +28,7 @@ def from_array(array: NDArray[Any], value_range: ValueRange | None = None) -> Ch
 def to_array(
     pixels: Tensor, alpha: Tensor | None, dtype: DTypeLike, value_range: ValueRange = UNIT_RANGE
 ) -> NDArray[Any]:
-    """An array of pixels and alpha, as `to_tensor` makes it: (H, W) for one channel, else (H, W, C).
-
-    Raises UsageError for a dtype that `from_array` does not take.
-    """
+    """The array (H, W) or (H, W, C) that `from_array` would take.  Raises UsageError for another dtype."""
     wanted = np.dtype(dtype)
     _check_dtype(wanted)
     tensor = to_tensor(pixels, alpha, _DTYPES.get(wanted.name, torch.float64), value_range)

@@ -16,9 +16,7 @@ from srgan_cli.image.picture import ImageStream, Picture
 
 
 def stream_raster(raster: Raster, *, keep_classes: bool = False) -> ImageStream:
-    """The picture of a raster.  Measurements are read once before, to find their range and which values are no data.
-
-    A map of classes becomes RGB unless `keep_classes` is set."""
+    """The picture of a raster, of which measurements are read before; classes become RGB unless `keep_classes`."""
     raster = raster if keep_classes else raster.in_colours()
     height, width, channels = raster.rows.shape
     found, bands = survey(raster), raster.bands

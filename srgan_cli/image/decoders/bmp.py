@@ -63,10 +63,7 @@ def read_header(data: bytes) -> BmpHeader:
 
 
 def decode(data: bytes) -> Values:
-    """The values (H, W, 3 or 4): uint8, or uint16 if a channel has more than 8 bits.
-
-    Raises PictureError as read_header does, and ValueError for a file that is too short.
-    """
+    """The values (H, W, 3 or 4), uint8 or uint16.  Raises PictureError, and ValueError for a file that is too short."""
     header = read_header(data)
     stride = -(-header.width * header.bits // 32) * 4
     lines = np.frombuffer(data, np.uint8, stride * header.height, header.start).reshape(header.height, stride)

@@ -28,10 +28,7 @@ _DECODE = {"BMP": bmp.decode, "PAM": pam.decode}
 
 
 def open_fallback(path: Path) -> ImageReader | None:
-    """A reader for a file that Pillow cannot open, or None if there is none either.
-
-    Raises PictureError with the name of what is not supported.
-    """
+    """A reader for a file that Pillow cannot open, or None.  Raises PictureError that names what is not supported."""
     with path.open("rb") as file:
         head = file.read(_HEAD_BYTES)
     if head.startswith((bmp.SIGNATURE, pam.SIGNATURE)):

@@ -19,10 +19,7 @@ _GML = b"gml.data"
 
 
 def read_deep(path: Path, data: bytes, bits: int) -> Values:
-    """The values of a picture of more than 8 bits, scaled to 16; Pillow turns white into black where it is in colour.
-
-    Raises PictureError without the library that reads it.
-    """
+    """The values of more than 8 bits, scaled to 16, by imagecodecs: Pillow turns white in colour into black."""
     try:
         import imagecodecs
     except ImportError as error:

@@ -23,10 +23,7 @@ _FAILURES = (ValueError, RuntimeError, TypeError, LookupError, ImportError, NotI
 
 
 def decode(path: Path, number: int) -> Decoded:
-    """The values of a page in grey or RGB, not turned upright: integers of 8 or 16 bits, or float32.
-
-    Raises PictureError with the name of what is not supported.
-    """
+    """The values of a page, not turned upright: integers of 8 or 16 bits, or float32.  Raises PictureError."""
     import tifffile  # takes a tenth of a second
 
     logging.getLogger(tifffile.__name__).addHandler(logging.NullHandler())  # it writes about damage to stderr
@@ -39,10 +36,7 @@ def decode(path: Path, number: int) -> Decoded:
 
 
 def decode_samples(path: Path, number: int, mask: int | None = None) -> Values:
-    """The samples (H, W, C) of a page as they are stored, not turned upright, and its mask as a last channel.
-
-    Raises as `decode` does.
-    """
+    """The samples (H, W, C) as stored, not turned upright, with the mask as a last channel.  Raises as `decode`."""
     import tifffile
 
     with tifffile.TiffFile(path) as file:

@@ -41,20 +41,14 @@ _PALETTE = tuple(
 
 
 def is_dicom(path: Path, file: IO[bytes]) -> bool:
-    """Whether a file is DICOM.
-
-    It says so after a preamble, which may be that of a TIFF; old files have none and are known by their names.
-    """
+    """Whether a file says after a preamble, or an old one without preamble by its name, that it is DICOM."""
     file.seek(0)
     head = file.read(_PREAMBLE + len(_MAGIC))
     return head.endswith(_MAGIC) or (path.suffix.lower() in SUFFIXES and head[:2] in _FIRST_GROUPS)
 
 
 class DicomReader(ImageReader):
-    """The frames of a DICOM file.
-
-    Values are those that the file stores, so that its rescaling to units holds for the result.
-    """
+    """The frames of a DICOM file, with the values that it stores, so that its rescaling to units still holds."""
 
     format = "DICOM"
 
@@ -150,10 +144,7 @@ class DicomReader(ImageReader):
 
 
 def write(rasters: Sequence[Raster], path: Path) -> None:
-    """Write enlarged frames with the data set of their source, without compression.
-
-    Pictures that do not come from DICOM become a secondary capture.  Raises PictureError for frames of different kinds.
-    """
+    """Write uncompressed frames with the data set of their source, or as a secondary capture.  Raises PictureError."""
     header, kinds = rasters[0].metadata.dicom, {(raster.rows.shape, raster.rows.dtype) for raster in rasters}
     if len(kinds) > 1:
         raise PictureError("DICOM stores frames of one size and depth", "write a .tif")
@@ -257,10 +248,7 @@ def _check(path: Path, dataset: "Dataset") -> None:
 
 @contextmanager
 def _quietly(path: Path, kind: str = "") -> Iterator[None]:
-    """Keep pydicom from printing what it finds, since that may name patients; translate what it raises.
-
-    `kind` is how the pixels are compressed.
-    """
+    """Keep pydicom, which may name patients, from printing; translate what it raises.  `kind`: the compression."""
     from pydicom.config import disable_value_validation
 
     with warnings.catch_warnings(), disable_value_validation():

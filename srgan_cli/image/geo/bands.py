@@ -71,10 +71,7 @@ def has_own_samples(tags: Tags) -> bool:
 
 
 def read_bands(tags: Tags, *, has_mask: bool = False, has_classes: bool = False) -> dict[str, Any]:
-    """The fields of a Raster: layout, nodata, declared_range and bits; nothing where colours are converted.
-
-    A mask is a last channel.
-    """
+    """The fields of a Raster, none where colours are converted: layout (a mask comes last), nodata, range and bits."""
     if not has_classes and tags.get(PHOTOMETRIC, _BLACK_IS_ZERO) not in _UNCONVERTED:
         return {}
     layout, bits = BandLayout(_colours(tags), _extra(tags)), max(_bits(tags))

@@ -17,10 +17,7 @@ _LEAST_CACHE = 2**24
 
 
 def read(path: Path, page: int, orientation: int, mask: int | None = None) -> Rows:
-    """The values of a page, upright; its mask, if any, is a last channel: 0, or the largest integer, or 1 of floats.
-
-    Raises PictureError for types of samples that are not supported.
-    """
+    """The values of a page, upright, with its mask as a last channel.  Raises PictureError for other types."""
     with _open(path, page) as file:
         shape, names = (file.height, file.width, file.count + (mask is not None)), set(file.dtypes)
     if len(names) > 1 or not names <= set(_READABLE):

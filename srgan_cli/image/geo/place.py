@@ -29,15 +29,12 @@ class Place:
     """Where the pixels of a picture lie and how large they are, for a grid of this size."""
 
     height: int
-    """Rows of the grid."""
     width: int
-    """Columns of the grid."""
     tags: Mapping[int, Any] = field(default_factory=dict)
     """TIFF tags; texts are decoded."""
     description: str = ""
     """What the software of a microscope says about all pages of the file."""
     sidecars: tuple[Sidecar, ...] = ()
-    """Files beside it."""
 
     @classmethod
     def from_tags(

@@ -23,7 +23,6 @@ class Sidecar:
 
     kind: Kind
     text: str
-    """Its content."""
     source: Path | None = None
     """The file that it was read from."""
 

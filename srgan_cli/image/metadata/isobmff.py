@@ -91,7 +91,6 @@ class _Items:
     properties: list[Box]
     """The properties of the picture."""
     others: list[Box]
-    """The properties of all items."""
     kinds: list[bytes]
     references: list[Box]
 
@@ -141,10 +140,7 @@ def to_pasp(pixel_ratio: tuple[float, float]) -> tuple[int, int]:
 
 
 def add_properties(data: bytes, metadata: Metadata) -> bytes:
-    """An AVIF with the properties of its picture that this metadata has; an animation only with its colour.
-
-    Existing colour codes are replaced, but the encoder's matrix stays.
-    """
+    """An AVIF with what this metadata says in properties, and the encoder's matrix; an animation only with colour."""
     codes = metadata.colour.codes
     if codes:
         data = _NCLX.sub(lambda found: found[1] + struct.pack(">HH", *codes), data)

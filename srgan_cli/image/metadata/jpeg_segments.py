@@ -127,10 +127,7 @@ def _entries(index: bytes, order: str) -> Iterator[tuple[int, int, int]]:
 
 
 def index_of_two(first_bytes: int, second_bytes: int, position: int) -> bytes:
-    """The content of a segment that lists two pictures, of which the second one follows the first one.
-
-    `position` is where the content starts in the file.
-    """
+    """The content, which starts at `position`, of a segment that lists two pictures, one after the other."""
     entries = struct.pack(">HHL4s", 0xB000, 7, 4, b"0100") + struct.pack(">HHLL", _MP_COUNT, 4, 1, 2)
     entries += struct.pack(">HHLL", _MP_ENTRIES, 7, 2 * _MP_ENTRY_BYTES, _MP_HEAD_BYTES - len(MPF))
     first = struct.pack(">LLLHH", 0x030000, first_bytes, 0, 0, 0)

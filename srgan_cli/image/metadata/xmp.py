@@ -91,10 +91,7 @@ def join_extended(main: bytes, extended: bytes) -> bytes:
 
 
 def split_extended(xmp: bytes, limit: int) -> tuple[bytes, bytes | None]:
-    """A packet of at most `limit` bytes and, if needed, another one with the descriptions that do not fit into it.
-
-    The first one names the second one by its MD5 digest.
-    """
+    """A packet of at most `limit` bytes, which names by its digest another one, if needed, for what does not fit."""
     if len(xmp) <= limit:
         return xmp, None
     xmp = _PADDING.sub(b"\n", xmp)

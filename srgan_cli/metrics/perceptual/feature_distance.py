@@ -45,10 +45,7 @@ def check_min_side(pixels: Tensor) -> None:
 
 @cache
 def read_calibration(file: str) -> dict[str, Tensor]:
-    """The tensors of a file in torchmetrics/functional/image/, read once.
-
-    Raises WeightsError if torchmetrics is not installed or does not contain the file.
-    """
+    """The tensors of a file in torchmetrics/functional/image/, read once.  Raises WeightsError if it is missing."""
     spec = find_spec(PACKAGE)
     if spec is None or spec.origin is None:
         raise WeightsError(f"{PACKAGE} is not installed", "pip install 'srgan-cli[metrics]'")

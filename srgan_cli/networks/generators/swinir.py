@@ -140,10 +140,7 @@ def _from_windows(windows: Tensor, height: int, width: int) -> Tensor:
 
 
 def _attention_mask(height: int, width: int, shift: int, device: torch.device) -> Tensor:
-    """Masks attention across the edges of a rolled feature map: (windows, 1, WINDOW², WINDOW²).
-
-    It is made on the device, because a copy from the CPU would wait for all pending computations.
-    """
+    """Masks attention across the edges of a rolled map, made on the device: (windows, 1, WINDOW², WINDOW²)."""
     rows, columns = (_regions(length, shift, device) for length in (height, width))
     regions = _to_windows((3 * rows[:, None] + columns)[None, ..., None].float())[0, ..., 0]
     different = regions[:, :, None] != regions[:, None, :]

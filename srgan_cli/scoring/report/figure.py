@@ -31,10 +31,7 @@ class Panel:
 
 
 def draw_figure(reference: Array, panels: list[Panel], crop: Crop, title: str) -> Image.Image:
-    """The reference with the crop framed, then the crop of every panel, enlarged by repeating pixels.
-
-    Raises UsageError if the crop is not within the reference.
-    """
+    """The reference with the crop framed, then each panel's, enlarged by repeating pixels.  Raises UsageError."""
     height, width = reference.shape[-2:]
     if crop.x + crop.width > width or crop.y + crop.height > height:
         message = f"the crop {crop.x},{crop.y},{crop.width},{crop.height} is not within {title}, {width} x {height}"

@@ -19,7 +19,6 @@ class Score:
     """The scores of one picture by one method."""
 
     name: str
-    """The name of the picture."""
     values: dict[str, float]
     """The values by metric; empty after an error."""
     _: KW_ONLY
@@ -43,7 +42,6 @@ class Estimate:
     """The means of values of pictures, by metric."""
 
     count: int
-    """The number of pictures."""
     mean: dict[str, float]
     """The mean; for a metric of sets, its value."""
     finite_mean: dict[str, float]

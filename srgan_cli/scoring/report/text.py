@@ -40,11 +40,7 @@ class Grid:
 
 
 def report_grids(report: Report) -> list[Grid]:
-    """The tables of a report.
-
-    For one method a row per picture with the means in the footer; for several methods a row per method, and a second
-    table with their differences.
-    """
+    """The table of one method, a row for each picture; of several methods a row each, and their differences."""
     several = len(report.methods) > 1
     return [_methods_grid(report), _differences_grid(report)] if several else [_pictures_grid(report)]
 

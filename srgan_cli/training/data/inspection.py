@@ -22,10 +22,7 @@ _EXAMPLES = 3
 
 
 def inspect_files(paths: Iterable[Path], *, max_pixels: int | None = None) -> Iterator[tuple[int, str]]:
-    """The number of files with a peculiarity, and a sentence part that says which, with examples.
-
-    The depths are listed if there are several. Files that cannot be read are left out.
-    """
+    """Numbers of files with a peculiarity, and what it is, with examples; several depths are one, too."""
     depths, found = defaultdict[str, list[str]](list), defaultdict[str, list[str]](list)
     paths = list(paths)
     with ThreadPoolExecutor(DECODERS) as pool:

@@ -62,10 +62,7 @@ class MeasurementReader:
 
 
 def common_range(paths: Sequence[Path], bands: int, max_pixels: int | None = None) -> ValueRange:
-    """The range of the valid values of up to 32 of the files, by percentiles, so that outliers do not widen it.
-
-    Raises SrganError where none of them can be read, or all have a single value.
-    """
+    """The range of valid values, by percentiles, of up to 32 of the files.  Raises SrganError where there is none."""
     chosen = [paths[int(index)] for index in np.linspace(0, len(paths) - 1, min(len(paths), _SAMPLED_FILES))]
     samples = []
     for path in chosen:

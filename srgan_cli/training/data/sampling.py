@@ -52,7 +52,6 @@ class BatchRequest:
     patch: int
     """Side of the low-resolution patches."""
     batch: int
-    """Number of patches."""
 
 
 class Sampler:

@@ -22,10 +22,7 @@ class GeneratorLoss:
         self.perceptual = PerceptualLoss(config, compute) if wanted else None
 
     def losses(self, generated: Tensor, target: Tensor, *, squared: bool, pixel_only: bool) -> dict[str, Tensor]:
-        """The losses of generated pictures (N, 3, H, W) by name, without those of the discriminator.
-
-        `squared` selects the squared pixel loss.  `pixel_only` leaves the perceptual loss out.
-        """
+        """The generator's losses by name, with the squared pixel loss or without the perceptual one on request."""
         pixel_loss = PIXEL_LOSSES["l2" if squared else self.config.pixel_loss]
         losses = {"pixel": pixel_loss(generated, target)}
         if self.config.frequency_weight:

@@ -17,10 +17,7 @@ from srgan_cli.training.optim.optimizer import ComputeContext, OptimizerStep, St
 
 
 class GAN:
-    """Trains a generator: alone on the pixel loss, then with the perceptual loss and against a discriminator.
-
-    There is no discriminator if no loss needs it.
-    """
+    """Trains a generator: on the pixel loss, then with the perceptual loss and against a discriminator, if asked."""
 
     def __init__(self, config: TrainConfig, generator: Generator, compute: ComputeContext, world: World) -> None:
         """Raises WeightsError when the backbone of the perceptual loss is not available."""

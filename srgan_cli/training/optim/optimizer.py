@@ -64,10 +64,7 @@ class StepResult(NamedTuple):
 
 
 class OptimizerStep:
-    """Minimises a loss over the parameters of one network.
-
-    Losses and gradients that are not finite leave the parameters as they are.
-    """
+    """Minimises a loss over the parameters of one network; skips losses and gradients that are not finite."""
 
     def __init__(
         self,

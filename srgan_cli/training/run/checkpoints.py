@@ -35,10 +35,7 @@ def has_checkpoint(run: Path) -> bool:
 
 
 def read_checkpoint(run: Path) -> dict[str, Any]:
-    """The last readable checkpoint of a run.  Code in it is never executed.
-
-    Former names of settings are replaced.  Raises WeightsError for a folder without a readable checkpoint.
-    """
+    """The last readable checkpoint of a run, with current names.  Runs no code of it.  Raises WeightsError."""
     paths = _checkpoints(run)
     if not paths:
         raise WeightsError(f"no checkpoint in {run}", "name the run's folder with --run")

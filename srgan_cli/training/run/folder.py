@@ -57,10 +57,7 @@ class RunFolder:
         ContactSheet(self.folder / name).add(step, originals, outputs)
 
     def open_log(self, step: int) -> list[dict[str, Any]]:
-        """Drop the lines after this step, which will be repeated, and temporary files of a killed process.
-
-        The lines that are left.  Raises as `open_logger` does.
-        """
+        """Drop the lines after this step and stale temporary files; returns the others.  Raises as `open_logger`."""
         remove_stale_temporaries(self.folder)
         path = self.folder / LOG
         lines = path.read_bytes().splitlines() if path.is_file() and step else []

@@ -61,10 +61,7 @@ def first_generator(config: TrainConfig, initial: InitialWeights | None) -> Gene
 
 
 def prepare_run(config: TrainConfig) -> tuple[TrainConfig, InitialWeights | None]:
-    """Check a new run and make its folder.  Returns as `check_start` does.
-
-    Raises as `check_start` does, and SrganError when the folder cannot be created.
-    """
+    """Check a new run as `check_start` does, and make its folder.  Raises SrganError where that is not possible."""
     adapted, initial = check_start(config)
     make_folder(config.run.folder)
     return adapted, initial

@@ -12,9 +12,7 @@ class StepReport:
     progress: float
     """The fraction of the run that is done, 0…1."""
     losses: dict[str, float]
-    """The losses of this step by name."""
     scores: dict[str, float]
-    """The scores of the last validation by metric."""
     rate: float
     """Patches a second."""
     remaining: float

@@ -36,7 +36,6 @@ class Validation:
     """The last validation of a run."""
 
     scores: dict[str, float] = field(default_factory=dict)
-    """The scores by metric."""
     step: int = 0
     """The step that it followed."""
     ended: float = 0.0
@@ -65,10 +64,7 @@ class BestValidation:
     """The metric of the score; empty before the first one."""
 
     def update(self, scores: dict[str, float], measure: str) -> bool:
-        """Take these scores if they are better.  True if they are.
-
-        If the former measure is not among the scores, they are taken without comparison.
-        """
+        """Take these scores if they are better, or of another measure than before; returns whether they are taken."""
         if self.fidelity is None or scores["psnr"] < self.fidelity - MAX_PSNR_LOSS:
             return False
         same = self.measure or measure

@@ -24,13 +24,9 @@ class Window:
     """A rectangle of pixels; `bottom` and `right` are excluded."""
 
     top: int
-    """First row."""
     left: int
-    """First column."""
     bottom: int
-    """Row after the last one."""
     right: int
-    """Column after the last one."""
 
     @property
     def slices(self) -> tuple[slice, slice]:
@@ -86,15 +82,10 @@ class Geometry:
     """A picture that a generator enlarges by a whole factor, and that is then resized to its target size."""
 
     height: int
-    """Height of the picture in pixels."""
     width: int
-    """Width of the picture in pixels."""
     scale: int
-    """The generator's factor."""
     target_height: int
-    """Height of the result."""
     target_width: int
-    """Width of the result."""
     kernel: Kernel
     """The kernel that resizes the generator's result to the target size."""
     radius: int
@@ -104,7 +95,6 @@ class Geometry:
     blend: int = 0
     """How far tiles are blended into each other, in input pixels."""
     layers: Layers = field(default_factory=Layers)
-    """What the channels of the picture are."""
     side: int = 0
     """Longest side of a tile's output when all tiles read windows of one shape, else 0."""
 
@@ -171,10 +161,7 @@ class Geometry:
     def resize_output(
         self, pixels: Tensor, at: Window, output: Window, scale: int, kernel: Kernel | None = None
     ) -> Tensor:
-        """Return the result's pixels for `output`, from the window `at` of the picture enlarged `scale` times.
-
-        `kernel` replaces that of the geometry, and must not be wider.
-        """
+        """The result's pixels for `output`, from the window `at` enlarged `scale` times; `kernel` replaces its own."""
         part = self.output_window(output)
         first = at.scaled(scale)
         rows = AxisResize(self.height * scale, self.target_height, first.top, part.top, part.bottom)

@@ -221,10 +221,7 @@ class MemoryEstimate:
 
 
 def plan_tile_sides(estimate: MemoryEstimate, height: int, width: int, policy: TilePolicy) -> tuple[int, int]:
-    """Return the height and width of a picture's tiles: of those that fit into memory, the ones that read the least.
-
-    Raises SrganError when the picture does not fit within the policy's limit.
-    """
+    """The height and width of tiles that fit into memory and read the least.  Raises SrganError where none fit."""
     picture, most, limit = (height, width), policy.sides(height, width), _budget(estimate, policy)
     budget = min(limit, policy.working_memory + estimate.fixed_bytes)
     keep_whole = policy.size == 0 and _fits(estimate, most, picture, inf)
@@ -246,10 +243,7 @@ def plan_tile_sides(estimate: MemoryEstimate, height: int, width: int, policy: T
 
 
 def plan_uniform_side(estimate: MemoryEstimate, height: int, width: int, policy: TilePolicy) -> int:
-    """Return the longest side of tiles that read windows of one shape: the policy's, halved until the tiles fit.
-
-    Raises SrganError as plan_tile_sides does.
-    """
+    """The longest side of tiles of one shape: the policy's, halved until they fit.  Raises as plan_tile_sides."""
     side, budget = policy.size or max(height, width), _budget(estimate, policy)
 
     def sides() -> tuple[int, int]:

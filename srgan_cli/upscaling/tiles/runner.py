@@ -132,10 +132,7 @@ class TileRunner:
     def _start_generator(
         self, noise: Tensor, pixels: Tensor, *, geometry: Geometry, at: Window, output: Window
     ) -> Callable[[], Tensor]:
-        """Start to enlarge colour or grey (C, H, W), 0…1, which is the window `at` of the picture.
-
-        The returned function returns the result for `output`.
-        """
+        """Start to enlarge the window `at` (C, H, W), 0…1; the returned function returns the result for `output`."""
         scale, grey = geometry.scale, len(pixels) == 1
         needed = output.pad(geometry.resize_margin, geometry.height, geometry.width)
         part = needed.relative_to(at).scaled(scale).slices

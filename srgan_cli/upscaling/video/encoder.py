@@ -28,32 +28,22 @@ _OPAQUE = ("cuda", "vaapi", "qsv", "d3d11", "dxva2_vld", "videotoolbox_vld", "vu
 
 @dataclass(frozen=True)
 class EncoderSettings:
-    """How a video is encoded."""
+    """How a video is encoded.  What VideoSource has too is as there."""
 
     container: str
-    """The muxer."""
     codec: str
-    """The encoder."""
     height: int
-    """Rows."""
     width: int
-    """Columns."""
     layout: FrameLayout
     """The planes that the encoder is given."""
     pixel_format: str
     """The pixel format that it encodes, with the same samples."""
     options: tuple[tuple[str, str], ...]
-    """Its options."""
     tags: tuple[int, int, int, int]
-    """As in VideoSource."""
     time_base: Fraction
-    """Seconds of a unit of time stamps."""
     rate: Fraction
-    """Frames a second."""
     aspect: Fraction | None
-    """Width of a sample divided by its height."""
     rotation: tuple[int, ...] | None
-    """The display matrix."""
 
     def add_to(self, container: "av.container.OutputContainer") -> "av.VideoStream":
         """A stream of these settings in a container.  Raises UsageError where the container cannot hold the codec."""

@@ -171,10 +171,7 @@ def _describe(stream: Any, template: Any) -> None:
 
 
 def _copied(template: Any, output: Any) -> Any:
-    """A stream of the output for the packets of a stream.  Raises as PyAV does where the output cannot hold it.
-
-    A cover picture becomes an attachment where the format has those.
-    """
+    """A stream, or an attachment for a cover, for the packets of a stream.  Raises as PyAV does where none fits."""
     if is_cover(template) and output.format.name == "matroska":
         name = template.metadata.get("filename", f"cover.{_COVER_SUFFIXES.get(template.name, template.name)}")
         kind = template.metadata.get("mimetype", f"image/{template.name.replace('mjpeg', 'jpeg')}")
@@ -244,10 +241,7 @@ def mux(
     part: TimeRange,
     packets: Callable[[], Iterable[EncodedPacket]],
 ) -> str:
-    """Write the output to `target`; returns why it is incomplete, if it is.
-
-    `packets` returns those of the video, and is called twice.
-    """
+    """Write the output; returns why it is incomplete, if it is.  `packets`, of the video, is called twice."""
     try:
         with opened(path) as source, _output(target, settings) as output:
             muxer = Muxer(source, output, settings, part, video_stream(source, path))

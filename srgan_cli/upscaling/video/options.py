@@ -32,7 +32,6 @@ class VideoOptions:
     duration: Fraction | None = None
     """Seconds to enlarge; None up to the end."""
     deinterlace: bool = False
-    """Turn fields into frames."""
     steady: bool | None = None
     """Hold detail together over time; None does so for networks."""
 

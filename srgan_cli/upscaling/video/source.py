@@ -34,11 +34,8 @@ class VideoSource:
 
     path: Path
     height: int
-    """Rows of a frame."""
     width: int
-    """Columns of a frame."""
     layout: FrameLayout
-    """The planes of a frame."""
     tags: tuple[int, int, int, int]
     """Primaries, transfer, matrix and range, by their numbers in ITU-T H.273 and FFmpeg."""
     time_base: Fraction
@@ -80,7 +77,6 @@ class TimeRange:
     """The part of a video that is kept, in seconds of its time stamps."""
 
     start: Fraction
-    """Where it begins."""
     stop: Fraction | None
     """Where it ends; None for the end of the file."""
     shift: Fraction
