@@ -3,8 +3,11 @@
 Source: DICOM PS3.3 2024e, C.7.6.2 (image plane), C.7.6.3 (pixels), C.7.6.16 (functional groups) and C.12.4 (source).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import cycle
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from srgan_cli.image.codec.raster import Raster
 from srgan_cli.image.codec.samples import parse_nodata
@@ -13,7 +16,24 @@ from srgan_cli.version import __version__
 if TYPE_CHECKING:
     from pydicom import Dataset
 
-_SPACINGS = ("PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing", "ObjectPixelSpacingInDetailPlane")
+_SPACINGS = (
+    *("PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing"),
+    *("ObjectPixelSpacingInCenterOfBeam", "ImagePlanePixelSpacing"),
+)
+_GROUPS = ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence", "DetectorInformationSequence")
+"""What holds for some frames: functional groups, and the detectors of nuclear medicine."""
+_GRIDS = (
+    ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing"),
+    ("ImagePositionVolume", "ImageOrientationVolume", "PixelSpacing"),
+    ("RTImagePosition", "RTImageOrientation", "ImagePlanePixelSpacing"),
+)
+_FRAME_PARTS = ("PlanePosition{}Sequence", "PlaneOrientation{}Sequence", "PixelMeasuresSequence")
+_MARKS = {
+    "{}LeftVerticalEdge": (1,), "{}RightVerticalEdge": (1,), "RadiusOfCircular{}": (1,),
+    "{}UpperHorizontalEdge": (0,), "{}LowerHorizontalEdge": (0,),
+    "CenterOfCircular{}": (0, 1), "VerticesOfThePolygonal{}": (0, 1),
+}  # fmt: skip
+"""Columns (1) and rows (0), from 1, of the edges of shutters and collimators."""
 _DROPPED = {
     "IconImageSequence": "icon",
     "SequenceOfUltrasoundRegions": "ultrasound regions",
@@ -58,17 +78,16 @@ def enlarge(dataset: "Dataset", height: int, width: int) -> None:
     from pydicom.uid import generate_uid
 
     factors = height / dataset.Rows, width / dataset.Columns
-    planes = list(_planes(dataset))
-    for position, orientation, measures in {id(plane[0]): plane for plane in planes}.values():  # frames may share parts
+    for position, orientation, measures in {id(plane[0]): plane for plane in _planes(dataset)}.values():
         _shift(position, orientation, measures, factors)
-    for measures in {id(measures): measures for *_, measures in planes}.values():
-        _divide_spacings(measures, factors)
+    for part in _parts(dataset):
+        _divide_spacings(part, factors)
+        _move_marks(part, factors)
+        if "FrameType" in part:
+            part.FrameType = _derived(part.FrameType)
     _scale_aspect(dataset, factors)
-    for keyword, factor in zip(("TotalPixelMatrixRows", "TotalPixelMatrixColumns"), factors, strict=True):
-        if keyword in dataset:
-            setattr(dataset, keyword, round(dataset[keyword].value * factor))
     _add_source(dataset)
-    dataset.ImageType = ["DERIVED", "SECONDARY", *list(dataset.get("ImageType") or [])[2:]]
+    dataset.ImageType = _derived(dataset.get("ImageType"))
     dataset.DerivationDescription = _description(dataset.get("DerivationDescription"), factors[1])
     dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = generate_uid()
 
@@ -96,35 +115,63 @@ def secondary_capture(raster: Raster) -> "Dataset":
     return dataset
 
 
+def _parts(dataset: "Dataset") -> Iterator["Dataset"]:
+    """The data set, and all items of its groups of frames; none in private elements."""
+    yield dataset
+    items = [item for name in _GROUPS for item in dataset.get(name) or []]
+    while items:
+        yield (part := items.pop())
+        items += [item for element in part if element.VR == "SQ" and not element.tag.is_private for item in element]
+
+
 def _planes(dataset: "Dataset") -> Iterator[tuple[Any, Any, Any]]:
-    """The parts of a data set with position, orientation and spacings, for the file and for each of its frames."""
+    """The parts with position, orientation and spacings, for the file, its detectors and its frames."""
     yield dataset, dataset, dataset
-    shared = dataset.get("SharedFunctionalGroupsSequence") or [{}]
-    for frame in dataset.get("PerFrameFunctionalGroupsSequence") or [{}]:
-        names = ("PlanePositionSequence", "PlaneOrientationSequence", "PixelMeasuresSequence")
-        position, orientation, measures = ((frame.get(name) or shared[0].get(name) or [{}])[0] for name in names)
-        yield position, orientation, measures
+    yield from ((detector, detector, dataset) for detector in dataset.get("DetectorInformationSequence") or [])
+    shared = (dataset.get("SharedFunctionalGroupsSequence") or [{}])[0]
+    for frame in dataset.get("PerFrameFunctionalGroupsSequence") or []:
+        for kind in ("", "Volume"):
+            names = [name.format(kind) for name in _FRAME_PARTS]
+            position, orientation, measures = ((frame.get(name) or shared.get(name) or [{}])[0] for name in names)
+            yield position, orientation, measures
 
 
 def _shift(position: Any, orientation: Any, measures: Any, factors: tuple[float, float]) -> None:
     """Move the position of the first pixel's centre to that of the first enlarged pixel."""
-    parts = {"ImagePositionPatient": position, "ImageOrientationPatient": orientation, "PixelSpacing": measures}
-    origin, cosines, spacing = ([float(number) for number in part.get(name) or ()] for name, part in parts.items())
-    if len(origin) != 3 or len(cosines) != 6 or len(spacing) != 2:
-        return
-    down, across = ((1 / factor - 1) / 2 * side for factor, side in zip(factors, spacing, strict=True))
-    moved = [
-        place + across * row + down * column for place, row, column in zip(origin, cosines, cosines[3:], strict=False)
-    ]
-    position.ImagePositionPatient = [_decimal(number) for number in moved]
+    for place, direction, spacing in _GRIDS:
+        origin, cosines, sides = (
+            [float(number) for number in part.get(name) or ()]
+            for part, name in ((position, place), (orientation, direction), (measures, spacing))
+        )
+        if origin and len(cosines) == 6 and len(sides) == 2:
+            down, across = ((1 / factor - 1) / 2 * side for factor, side in zip(factors, sides, strict=True))
+            moved = [
+                at + across * row + down * column for at, row, column in zip(origin, cosines, cosines[3:], strict=False)
+            ]
+            _set_numbers(position, place, moved)
 
 
-def _divide_spacings(measures: Any, factors: tuple[float, float]) -> None:
+def _divide_spacings(measures: "Dataset", factors: tuple[float, float]) -> None:
     for name in _SPACINGS:
-        spacing = measures.get(name)
-        if spacing:
-            sides = zip(spacing, factors, strict=False)
-            setattr(measures, name, [_decimal(float(side) / factor) for side, factor in sides])
+        if spacing := measures.get(name):
+            _set_numbers(measures, name, [float(side) / factor for side, factor in zip(spacing, factors, strict=False)])
+
+
+def _set_numbers(part: "Dataset", name: str, numbers: list[float]) -> None:
+    """Set an element to numbers, which some elements store as text."""
+    part[name].value = [_decimal(number) for number in numbers] if part[name].VR == "DS" else numbers
+
+
+def _move_marks(part: "Dataset", factors: tuple[float, float]) -> None:
+    """Move what is stated in whole rows and columns, from 1, to the enlarged pixels."""
+    for name, axes in (
+        (name.format(kind), axes) for name, axes in _MARKS.items() for kind in ("Shutter", "Collimator")
+    ):
+        if name in part and part[name].VM:
+            shift = 0 if name.startswith("Radius") else 0.5
+            numbers = zip(np.atleast_1d(part[name].value), cycle(axes), strict=False)
+            moved = [round((float(number) - shift) * factors[axis] + shift) for number, axis in numbers]
+            part[name].value = moved if len(moved) > 1 else moved[0]
 
 
 def _scale_aspect(dataset: "Dataset", factors: tuple[float, float]) -> None:
@@ -136,13 +183,17 @@ def _scale_aspect(dataset: "Dataset", factors: tuple[float, float]) -> None:
 
 
 def _add_source(dataset: "Dataset") -> None:
-    from pydicom import Dataset, Sequence
+    from pydicom import Dataset
 
     source = Dataset()
     source.ReferencedSOPClassUID = dataset.get("SOPClassUID")
     source.ReferencedSOPInstanceUID = dataset.get("SOPInstanceUID")
     if source.ReferencedSOPClassUID and source.ReferencedSOPInstanceUID:
-        dataset.SourceImageSequence = Sequence([source])
+        dataset.SourceImageSequence = [source]
+
+
+def _derived(former: Sequence[str] | None) -> list[str]:
+    return ["DERIVED", "SECONDARY", *list(former or [])[2:]]
 
 
 def _description(former: str | None, factor: float) -> str:

@@ -235,15 +235,22 @@ def _check(path: Path, dataset: "Dataset") -> None:
     missing = [name for name in ("Rows", "Columns", "BitsAllocated") if name not in dataset]
     if missing or "PixelData" not in dataset:
         raise PictureError("{path} is DICOM without integer pixels", "name a file that holds a picture", path=path)
-    bits, frames = int(dataset.get("BitsStored", dataset.BitsAllocated)), int(dataset.get("NumberOfFrames") or 1)
-    if not (0 < bits <= dataset.BitsAllocated and 0 < frames <= len(dataset.PixelData)):
-        found = "{path} states {bits} bits and {frames} frames, which its pixels cannot have"
-        raise PictureError(found, "it is damaged: copy it again", path=path, bits=bits, frames=frames)
-    if dataset.BitsAllocated not in _INTEGER_BITS:
-        found = "{path} stores {bits} bit a pixel, expected 8, 16 or 32"
-        raise PictureError(found, "convert it first", path=path, bits=dataset.BitsAllocated)
-    if dataset.get("DimensionOrganizationType", "").startswith("TILED") or "TotalPixelMatrixRows" in dataset:
-        raise PictureError("{path} is a slide of tiles", "export the level as TIFF first", path=path)
+    allocated, frames = int(dataset.BitsAllocated), int(dataset.get("NumberOfFrames") or 1)
+    bits = int(dataset.get("BitsStored", allocated))
+    high, tiles = (
+        int(dataset.get("HighBit", bits - 1)),
+        dataset.get("DimensionOrganizationType", "").startswith("TILED"),
+    )
+    damaged = not (0 < bits <= allocated and 0 < frames <= len(dataset.PixelData))
+    for applies, found, hint in (
+        (damaged, f"states {bits} bits and {frames} frames, unlike its pixels", "it is damaged: copy it again"),
+        (allocated not in _INTEGER_BITS, f"stores {allocated} bit a pixel, expected 8, 16 or 32", "convert it first"),
+        (high != bits - 1, f"stores {bits} bits up to bit {high}, expected bit {bits - 1}", "convert it first"),
+        (tiles or "TotalPixelMatrixRows" in dataset, "is a slide of tiles", "export the level as TIFF first"),
+        (dataset.get("SegmentationType") == "LABELMAP", "has numbers of segments", "export it as TIFF, add -m nearest"),
+    ):  # fmt: skip
+        if applies:
+            raise PictureError(f"{{path}} {found}", hint, path=path)
 
 
 @contextmanager

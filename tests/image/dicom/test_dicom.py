@@ -111,26 +111,70 @@ def test_the_grid_of_a_slice_keeps_its_outer_edges(tmp_path: Path) -> None:
     assert np.allclose([float(number) for number in done.ImagePositionPatient], expected)
 
 
-def test_frames_and_their_functional_groups_are_enlarged(tmp_path: Path) -> None:
+def item(**elements: Any) -> Dataset:
+    """An item of a sequence."""
+    made = Dataset()
+    for name, value in elements.items():
+        setattr(made, name, value)
+    return made
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_frames_keep_their_grids_units_and_edges(tmp_path: Path, shared: bool) -> None:
+    """Enhanced CT and MR: parts of the grid are the same for all frames, or differ between them."""
     made = dataset(ramp("uint16", 0, 60_000, (3, 16, 16)))
-    measures, orientation = Dataset(), Dataset()
-    measures.PixelSpacing, orientation.ImageOrientationPatient = ["1", "1"], ["1", "0", "0", "0", "1", "0"]
-    shared = Dataset()
-    shared.PixelMeasuresSequence, shared.PlaneOrientationSequence = Sequence([measures]), Sequence([orientation])
-    made.SharedFunctionalGroupsSequence, frames = Sequence([shared]), []
+    frames, common = [], Dataset()
     for depth in range(3):
-        frame, position = Dataset(), Dataset()
-        position.ImagePositionPatient = ["0", "0", str(depth)]
-        frame.PlanePositionSequence = Sequence([position])
-        frames.append(frame)
-    made.PerFrameFunctionalGroupsSequence = Sequence(frames)
+        spacing, slope = (1, 1) if shared else (1 + depth, depth + 0.5)
+        parts = {
+            "PixelMeasuresSequence": [item(PixelSpacing=[str(spacing), "2"])],
+            "PlaneOrientationSequence": [item(ImageOrientationPatient=["0", "1", "0", "0", "0", "-1"])],
+            "PixelValueTransformationSequence": [item(RescaleSlope=str(slope), RescaleIntercept=str(-depth))],
+        }
+        position = [item(ImagePositionPatient=["0", "-10", str(5 * depth)])]
+        kind, shutter = (
+            [item(FrameType=["ORIGINAL", "PRIMARY"])],
+            [item(ShutterLeftVerticalEdge=5, ShutterRightVerticalEdge=16)],
+        )
+        frames.append(
+            item(PlanePositionSequence=position, MRImageFrameTypeSequence=kind, FrameDisplayShutterSequence=shutter)
+        )
+        for name, value in parts.items():
+            setattr(common if shared else frames[-1], name, value)
+    made.SharedFunctionalGroupsSequence, made.PerFrameFunctionalGroupsSequence = [common], frames
     done = enlarge(save(made, tmp_path / "a.dcm"), tmp_path / "b.dcm")
     assert done.pixel_array.shape == (3, 32, 32)
-    assert [float(side) for side in done.SharedFunctionalGroupsSequence[0].PixelMeasuresSequence[0].PixelSpacing] == [
-        0.5
-    ] * 2
-    places = [frame.PlanePositionSequence[0].ImagePositionPatient for frame in done.PerFrameFunctionalGroupsSequence]
-    assert [[float(number) for number in place] for place in places] == [[-0.25, -0.25, depth] for depth in range(3)]
+    for depth, frame in enumerate(done.PerFrameFunctionalGroupsSequence):
+        parts = done.SharedFunctionalGroupsSequence[0] if shared else frame
+        spacing, slope = (1, 1) if shared else (1 + depth, depth + 0.5)
+        assert list(parts.PixelMeasuresSequence[0].PixelSpacing) == [spacing / 2, 1]
+        place = list(frame.PlanePositionSequence[0].ImagePositionPatient)
+        assert place == [0, -10.5, 5 * depth + spacing / 4]
+        assert parts.PixelValueTransformationSequence[0].RescaleSlope == slope
+        assert list(frame.MRImageFrameTypeSequence[0].FrameType) == ["DERIVED", "SECONDARY"]
+        shutter = frame.FrameDisplayShutterSequence[0]
+        assert shutter.ShutterLeftVerticalEdge in (9, 10)
+        assert shutter.ShutterRightVerticalEdge in (31, 32)
+
+
+def test_detectors_volumes_and_portal_images_keep_their_outer_edges(tmp_path: Path) -> None:
+    made = dataset(ramp("uint16", 0, 100), PixelSpacing=["4", "2"], ImagePlanePixelSpacing=["4", "2"])
+    made.RTImagePosition, made.RTImageOrientation = ["-9", "9"], ["1", "0", "0", "0", "-1", "0"]
+    made.CenterOfCircularShutter, made.RadiusOfCircularShutter = [10, 12], 9
+    axes = ["1", "0", "0", "0", "1", "0"]
+    made.DetectorInformationSequence = [item(ImagePositionPatient=["0", "0", "7"], ImageOrientationPatient=axes)]
+    volume = {
+        "PlanePositionVolumeSequence": [item(ImagePositionVolume=[0.0, 0.0, 3.0])],
+        "PlaneOrientationVolumeSequence": [item(ImageOrientationVolume=[1.0, 0, 0, 0, 1, 0])],
+        "PixelMeasuresSequence": [item(PixelSpacing=["4", "2"])],
+    }
+    made.PerFrameFunctionalGroupsSequence = [item(**volume)]
+    done = enlarge(save(made, tmp_path / "a.dcm"), tmp_path / "b.dcm")
+    assert list(done.RTImagePosition) == [-9.5, 10]
+    assert list(done.DetectorInformationSequence[0].ImagePositionPatient) == [-0.5, -1, 7]
+    (frame,) = done.PerFrameFunctionalGroupsSequence
+    assert list(frame.PlanePositionVolumeSequence[0].ImagePositionVolume) == [-0.5, -1, 3]
+    assert (list(done.CenterOfCircularShutter), done.RadiusOfCircularShutter) == ([20, 24], 18)
 
 
 def test_a_result_is_derived_and_the_rest_is_kept(tmp_path: Path) -> None:
@@ -186,7 +230,9 @@ def test_other_pictures_become_a_secondary_capture(tmp_path: Path) -> None:
     assert np.array_equal(read_picture(tmp_path / "a.dcm").pixels, picture.pixels)
 
 
-@pytest.mark.parametrize("kind", ["no pixels", "one bit", "too many bits", "too many frames", "truncated"])
+@pytest.mark.parametrize(
+    "kind", ["no pixels", "one bit", "too many bits", "too many frames", "truncated", "high", "segments"]
+)
 def test_what_cannot_be_read_is_one_error_that_names_no_patient(
     tmp_path: Path, kind: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -199,8 +245,12 @@ def test_what_cannot_be_read_is_one_error_that_names_no_patient(
         made.BitsStored = 65_516
     elif kind == "too many frames":
         made.NumberOfFrames = 2**31 - 1
-    else:
+    elif kind == "truncated":
         made.PixelData = made.PixelData[:100]
+    elif kind == "high":
+        made.BitsAllocated, made.BitsStored, made.HighBit, made.Columns = 16, 12, 15, 12
+    else:
+        made.SegmentationType = "LABELMAP"
     with pytest.raises(PictureError) as raised:
         read_picture(save(made, tmp_path / "a.dcm"))
     assert raised.value.hint
