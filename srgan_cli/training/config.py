@@ -43,6 +43,7 @@ class TrainConfig(Settings):
     """The settings of a run.  The defaults train a compact x4 generator on any folder for an hour."""
 
     scale: Annotated[int, OneOf(2, 3, 4)] = 4
+    """The factor of the enlargement."""
     run: RunConfig = field(default_factory=RunConfig)
     schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
     data: DataConfig = field(default_factory=DataConfig)

@@ -50,7 +50,9 @@ class RunConfig(Settings):
     folder: Annotated[Path, Key("run")] = Path("run")
     """The folder that receives weights, checkpoint and log."""
     name: str = "srgan-x4"
+    """The name of the weights."""
     seed: int = 0
+    """The seed of all random choices."""
     device: str = "auto"
     """The device that trains: auto, cpu, cuda, cuda:N or mps."""
     log: Annotated[str, OneOf("auto", "tensorboard", "trackio", "none")] = "auto"
@@ -69,6 +71,7 @@ class ScheduleConfig(Settings):
     seconds: Annotated[float | None, POSITIVE] = 3600.0
     """The length of the run as time.  Exactly one of `seconds` and `steps` is set."""
     steps: Annotated[int | None, POSITIVE] = None
+    """The length of the run in steps."""
     degradation_learning_fraction: Annotated[float, Range("between 0 and 1", lambda value: 0 < value < 1)] = 0.2
     """The fraction of the run that learns the degradation of unpaired pictures."""
     pretrain_fraction: Fraction = 0.6
@@ -82,6 +85,7 @@ class DataConfig(Settings):
     """The pictures, and how batches are cut from them."""
 
     folders: Annotated[tuple[DataFolder, ...], Key("data")] = ()
+    """Folders of pictures."""
     low: tuple[Path, ...] = ()
     """A folder of low-resolution partners for each folder of pictures.  Without it partners are made."""
     pair: str = ""
@@ -149,10 +153,13 @@ class GeneratorConfig(Settings):
         Key("generator"),
         OneOf("compact", "rrdb", "smfanet", "span", "srcnn", "srresnet", "swinir", "unet", prefix=FOREIGN_PREFIX),
     ] = "srresnet"
+    """The architecture of the network."""
     channels: Count = 48
     """Channels of the hidden layers."""
     blocks: Count = 8
+    """Residual blocks."""
     batch_norm: bool = False
+    """Whether the network has batch norm."""
     dropout: Fraction = 0.0
     """The probability of dropout before the last layer."""
     noise: Annotated[int, Range("0 to 64 channels", lambda value: 0 <= value <= 64)] = 0
@@ -188,6 +195,7 @@ class DiscriminatorConfig(Settings):
     """The discriminator."""
 
     architecture: Annotated[str, Key("discriminator"), OneOf("patch", "unet", "vgg")] = "vgg"
+    """The architecture of the network."""
     channels: Annotated[Count, Key("discriminator_channels")] = 32
     """Channels of the first layer."""
     norm: Annotated[str, Key("discriminator_norm"), OneOf("auto", "batch", "layer", "none")] = "auto"
@@ -199,12 +207,15 @@ class LossConfig(Settings):
     """The losses of both networks and their weights."""
 
     pixel_loss: Annotated[str, OneOf("l1", "l2", "charbonnier")] = "l1"
+    """The pixel loss."""
     pixel_weight: Weight = 1.0
+    """The weight of the pixel loss."""
     frequency_weight: Weight = 0.0
     """The weight of the loss on Fourier coefficients."""
     phase_weight: Weight = 0.0
     """The weight of the loss on the means of polyphase components, which prevents checkerboards."""
     perceptual_weight: Weight = 0.0
+    """The weight of the perceptual loss."""
     perceptual_network: str = "vgg19"
     """The backbone of the perceptual loss; squeezenet+vgg16 is the mean of two."""
     perceptual_weights: str = ""
@@ -212,6 +223,7 @@ class LossConfig(Settings):
     gan_loss: Annotated[
         str, OneOf("minimax", "non-saturating", "least-squares", "hinge", "relativistic", "wasserstein")
     ] = "non-saturating"
+    """The adversarial loss."""
     adversarial_weight: Weight = 1e-3
     """The weight of the adversarial loss.  If 0, there is no discriminator: the perceptual loss alone joins."""
     feature_matching_weight: Weight = 0.0
@@ -221,6 +233,7 @@ class LossConfig(Settings):
     gradient_penalty: Annotated[float | None, NON_NEGATIVE] = None
     """The weight of the gradient penalty.  By default 10 with the Wasserstein loss, else 0."""
     r1_weight: Weight = 0.0
+    """The weight of the R1 penalty."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -259,6 +272,7 @@ class OptimConfig(Settings):
     """How the networks are optimised."""
 
     optimizer: Annotated[str, OneOf("adam", "adamw", "rmsprop", "muon")] = "adam"
+    """The optimizer of all networks."""
     lr_schedule: Annotated[str, Key("schedule"), OneOf("cosine", "multistep")] = "cosine"
     """How the learning rate falls over a phase."""
     learning_rate: LearningRate = 1e-3
@@ -266,6 +280,7 @@ class OptimConfig(Settings):
     adversarial_learning_rate: LearningRate = 1e-4
     """The generator's learning rate in the adversarial phase."""
     discriminator_learning_rate: LearningRate = 1e-4
+    """The discriminator's learning rate."""
     accumulate: Count = 1
     """Batches whose gradients make one step."""
     ema_decay: Annotated[float, Range("0 up to 1", lambda value: 0 <= value < 1)] = 0.999
