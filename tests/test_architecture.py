@@ -14,6 +14,7 @@ import srgan_cli
 
 ORDER = (
     {"errors", "version"},
+    {"arguments"},
     {"system"},
     {"image"},
     {"networks"},

@@ -15,7 +15,16 @@ from PIL import Image
 from support import Outcome
 
 import srgan_cli
-from srgan_cli import ImageSequence, ImageStream, Picture, TilePolicy, Upscaler, open_pictures, write_pictures
+from srgan_cli import (
+    ImageSequence,
+    ImageStream,
+    Picture,
+    TilePolicy,
+    Upscaler,
+    UsageError,
+    open_pictures,
+    write_pictures,
+)
 from srgan_cli.image.convert.kinds import Pictures
 
 FOREIGN = {"PIL", "builtins", "collections", "numpy", "pathlib", "torch", "types", "typing"}
@@ -59,6 +68,15 @@ def test_every_type_in_a_public_signature_is_public(name: str) -> None:
                 assert is_public or found.__module__.partition(".")[0] in FOREIGN, (
                     f"{function.__qualname__}: {argument} is {found}"
                 )
+
+
+@pytest.mark.parametrize("name", sorted(set(srgan_cli.__all__) - {"__version__", "Generator"}))
+def test_every_public_function_says_which_type_it_takes(name: str) -> None:
+    for function in functions(name):
+        wrong = {argument: object() for argument in inspect.signature(function).parameters}
+        if wrong.keys() - {"self", "cls"} and function.__name__ != "to_array" and "errors" not in function.__module__:
+            with pytest.raises(UsageError, match=rf"^{function.__qualname__.removesuffix('.__init__')}: "):
+                function(**wrong)
 
 
 @pytest.mark.parametrize("name", sorted(set(srgan_cli.__all__) - {"__version__"}))

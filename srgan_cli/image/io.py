@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from srgan_cli.arguments import checked
 from srgan_cli.errors import PictureError
 from srgan_cli.image.codec import tiff, writer
 from srgan_cli.image.codec.capabilities import FALLBACK_SUFFIX, FORMAT_CAPABILITIES, check_size, output_format
@@ -17,7 +18,7 @@ from srgan_cli.image.codec.samples import UNIT_RANGE, overlap
 from srgan_cli.image.convert.values import stream_raster, to_rows, to_values
 from srgan_cli.image.geo.export import place_losses, write_place
 from srgan_cli.image.metadata.record import Metadata
-from srgan_cli.image.picture import ImageStream, Picture, check_picture
+from srgan_cli.image.picture import ImageStream, Picture
 from srgan_cli.system.files import atomic_write
 
 _DTYPES = {8: np.uint8, 16: np.uint16}
@@ -29,6 +30,7 @@ _GIF_TIME_UNIT = 10
 """Milliseconds."""
 
 
+@checked
 def read_picture(path: Path | str, *, max_pixels: int | None = None, keep_classes: bool = False) -> Picture:
     """The first picture of a file, upright according to its EXIF orientation.
 
@@ -57,6 +59,7 @@ def writable_suffix(path: Path) -> str:
     return FORMAT_CAPABILITIES[name].suffixes[0] if name in FORMAT_CAPABILITIES else FALLBACK_SUFFIX
 
 
+@checked
 def write_picture(picture: Picture | ImageStream, path: Path | str) -> None:
     """Write a picture in the format of the suffix; the file appears complete or not at all.
 
@@ -64,7 +67,6 @@ def write_picture(picture: Picture | ImageStream, path: Path | str) -> None:
     is dropped; `picture_losses` lists it.  Raises UsageError for a suffix that is not in FORMATS, PictureError for a
     picture that is too large for the format, and SrganError as atomic_write does.
     """
-    check_picture(picture)
     path = Path(path)
     name = output_format(path)
     check_size(path, picture.height, picture.width)

@@ -10,6 +10,7 @@ from numpy.typing import DTypeLike, NDArray
 from PIL import Image
 from torch import Tensor
 
+from srgan_cli.arguments import Count, checked
 from srgan_cli.errors import UsageError
 from srgan_cli.image.codec.raster import BandLayout, ValueRange
 from srgan_cli.image.codec.samples import UNIT_RANGE, full_scale
@@ -18,6 +19,7 @@ from srgan_cli.image.convert.tensors import Channels
 from srgan_cli.image.metadata.record import Metadata
 
 
+@checked
 @dataclass(frozen=True)
 class Picture:
     """A picture in memory."""
@@ -52,6 +54,17 @@ class Picture:
     """The range of values that its file declares."""
     rgb_bands: tuple[int, ...] = ()
     """The bands that a network sees as red, green and blue; () for the first three of an RGB picture."""
+
+    def __post_init__(self) -> None:
+        """Raise UsageError for tensors that are not of floats (C, H, W), or of another size."""
+        shape, kinds = self.pixels.shape, (("alpha", self.alpha), ("valid", self.valid))
+        if len(shape) != 3 or not self.pixels.is_floating_point():
+            found = f"{str(self.pixels.dtype).removeprefix('torch.')} {tuple(shape)}"
+            raise UsageError(f"the pixels are {found}, expected floats (C, H, W)", "make it by Picture.from_array")
+        for name, part in kinds:
+            if part is not None and part.shape[-2:] != shape[-2:]:
+                message = f"{name} is {tuple(part.shape[-2:])}, the pixels are {tuple(shape[-2:])}"
+                raise UsageError(message, "give tensors of one height and width")
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -177,8 +190,8 @@ class Picture:
         `dtype` is uint8, uint16 or a float, by default that of `depth`.  Floats have the values of `pixels`.
         Raises UsageError for another dtype.
         """
-        default = {8: np.uint8, 16: np.uint16}.get(self.depth, np.float32)
-        return arrays.to_array(self.within_declared, self.alpha, dtype or default, self.black_and_white)
+        wanted = {8: np.uint8, 16: np.uint16}.get(self.depth, np.float32) if dtype is None else dtype
+        return arrays.to_array(self.within_declared, self.alpha, wanted, self.black_and_white)
 
     def to_pil(self) -> Image.Image:
         """The picture as a PIL image of 8 bits; grey of 16 bits gets the mode I;16, and grey floats F.
@@ -196,12 +209,12 @@ class Picture:
         white = torch.lerp(white.to(self.pixels), self.pixels, self.alpha.to(self.pixels))
         return replace(self, pixels=white, alpha=None, layout=self.layout and self.layout.without_alpha())
 
-    def rows(self, start: int, stop: int) -> "Picture":
+    def rows(self, start: Count, stop: Count) -> "Picture":
         """The part between two rows."""
         alpha, valid = (None if part is None else part[:, start:stop] for part in (self.alpha, self.valid))
         return replace(self, pixels=self.pixels[:, start:stop], alpha=alpha, valid=valid)
 
-    def with_size(self, height: int, width: int) -> "Picture":
+    def with_size(self, height: Count, width: Count) -> "Picture":
         """The same with tensors of another size, whose content is undefined."""
         pixels, alpha, valid = (
             None if part is None else part.new_empty(len(part), height, width)
@@ -211,20 +224,14 @@ class Picture:
         return replace(self, pixels=pixels, alpha=alpha, valid=valid)
 
 
-def check_picture(picture: object) -> None:
-    """Raises UsageError for what is neither a Picture nor an ImageStream."""
-    if not isinstance(picture, Picture | ImageStream):
-        hint = "make one by Picture.from_array, Picture.from_pil or read_picture"
-        raise UsageError(f"found a {type(picture).__name__}, expected a Picture", hint)
-
-
+@checked
 @dataclass(frozen=True)
 class ImageStream:
     """A picture that comes in bands of full rows, from top to bottom, so that it need not fit into memory."""
 
     header: Picture
     """The picture without its rows: its tensors have the shape (C, 0, W)."""
-    height: int
+    height: Count
     bands: Callable[[], Iterator[Picture]]
     """Starts again at the top with every call.
 

@@ -6,6 +6,7 @@ from itertools import islice
 from math import prod
 from pathlib import Path
 
+from srgan_cli.arguments import Count, checked
 from srgan_cli.errors import PictureError
 from srgan_cli.image.codec import writer
 from srgan_cli.image.codec.capabilities import (
@@ -37,6 +38,7 @@ _BACK_PROJECTION_COPIES = 5
 """Copies of a result in memory during back-projection: itself, the previous one, and three intermediate ones."""
 
 
+@checked
 @dataclass(frozen=True)
 class ImageSequence:
     """The pictures of one file."""
@@ -47,7 +49,7 @@ class ImageSequence:
     """Height and width of each; (0, 0) for a page that is too damaged to have one."""
     animated: bool = False
     """Whether they are frames in time, each shown for its `duration`."""
-    loop: int = 0
+    loop: Count = 0
     """How often the animation is played; 0 for endlessly."""
     decode_bytes: Sequence[int] = ()
     """The memory that decoding each of them takes; 0 for pictures that are read in bands."""
@@ -110,6 +112,7 @@ class _First:
         return islice(self.frames, 1)
 
 
+@checked
 def open_pictures(path: Path | str, *, max_pixels: int | None = None) -> ImageSequence:
     """All pictures of a file; none is decoded yet.  Raises PictureError as read_picture does, now or while decoding.
 
@@ -171,6 +174,7 @@ def sequence_losses(path: Path, pictures: ImageSequence) -> list[str]:
     return []
 
 
+@checked
 def write_pictures(
     pictures: ImageSequence,
     path: Path | str,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from srgan_cli.arguments import checked
 from srgan_cli.errors import MismatchError, SrganError
 from srgan_cli.image.codec.limits import set_pillow_limit
 from srgan_cli.image.codec.raster import ValueRange
@@ -84,6 +85,7 @@ def evaluate(
     )
 
 
+@checked
 def score(
     reference: "Pictures",
     candidate: "Pictures",

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from srgan_cli.arguments import Count, Positive, checked
 from srgan_cli.errors import MismatchError, PictureError, UsageError
 from srgan_cli.image.luma import ArrayOrTensor, PixelsT, crop_border, luma, luma_full_range, to_rgb
 from srgan_cli.metrics import FEATURES, METRICS, PIXEL_METRICS, SET_METRICS, MetricInfo, metric_of
@@ -26,6 +27,7 @@ MISMATCHES = ("error", "crop", "resize", "skip")
 RANGE = "of each reference (declared, bit depth, 0…1, or its valid values)"
 
 
+@checked
 @dataclass(frozen=True, kw_only=True)
 class Protocol:
     """What is compared, and by which metrics. Raises UsageError for unknown names.
@@ -38,18 +40,18 @@ class Protocol:
 
     `bands`: all bands as they are. Pictures that are no photographs are always compared in this way.
     """
-    border: int = 4
+    border: Count = 4
     """Pixels cut from every side."""
     metrics: tuple[str, ...] = PIXEL_METRICS
     window: str = "gaussian"
     """The window of SSIM, a key of SSIM_SETTINGS."""
-    scale: int = 4
+    scale: Positive = 4
     """The downscaling factor for `consistency`."""
     mismatch: str = "error"
     """How to treat candidates of another size: one of MISMATCHES."""
     features: str = "inception"
     """The network for the metrics of sets, one of FEATURES."""
-    patch: int = 0
+    patch: Count = 0
     """Side of the patches for the metrics of sets; 0 for whole pictures."""
     value_range: tuple[float, float] | None = None
     """The range of values of all references; None for that of each."""
@@ -59,8 +61,6 @@ class Protocol:
         _check("SSIM window", self.window, SSIM_SETTINGS)
         _check("treatment of other sizes", self.mismatch, MISMATCHES)
         _check("features", self.features, FEATURES)
-        if self.border < 0 or self.patch < 0 or self.scale < 1:
-            raise UsageError("border, patch or scale is negative", "give pixels, or 0; and a factor such as 4")
         for name in self.metrics:
             metric_of(name)
 
@@ -101,23 +101,6 @@ class Protocol:
     def to_json(self) -> dict[str, Any]:
         """All settings and their description, as JSON types."""
         return {"name": self.name, **asdict(self), "range": RANGE, "description": str(self)}
-
-    def prepare(self, pixels: PixelsT, *, grey: bool = False, measured: bool = False) -> PixelsT:
-        """The part of a (C, H, W) picture that is compared.
-
-        `grey`: the reference is a grey picture. `measured`: it is no photograph, so that all bands are compared.
-        """
-        if measured or self.channels == "bands" or len(pixels) not in (1, 3):
-            return crop_border(pixels, self.border)
-        if self.channels == "rgb":
-            return crop_border(to_rgb(pixels), self.border)
-        return crop_border(luma_full_range(pixels) if grey and self.channels == "y-grey" else luma(pixels), self.border)
-
-    def metric_function(self, name: str) -> Callable[..., float]:
-        """The function of a metric of pictures, with the settings of this protocol."""
-        scale = {"scale": self.scale}
-        options: dict[str, dict[str, Any]] = {"ssim": {"window": self.window}, "consistency": scale, "ergas": scale}
-        return partial(METRICS[name].compute, **options.get(name, {}))
 
 
 def named_protocol(
@@ -171,7 +154,7 @@ def compare(
     _check_shapes(reference, candidate)
     grey = len(reference) == 1
     pair = (reference, candidate) if len(reference) == len(candidate) else (to_rgb(reference), to_rgb(candidate))
-    prepared = [protocol.prepare(pixels, grey=grey, measured=measured) for pixels in pair]
+    prepared = [_prepare(protocol, pixels, grey=grey, measured=measured) for pixels in pair]
     low, high = value_range
     in_units = [crop_border(pixels, protocol.border) * (high - low) + low for pixels in pair]
     counted = None if valid is None else crop_border(valid.astype(np.float64), protocol.border) > 0
@@ -179,13 +162,33 @@ def compare(
         raise PictureError("no pixel is compared", "cut a smaller --border; see which pixels have no data")
     values = {}
     for name in protocol.picture_metrics:
-        metric, function = METRICS[name], protocol.metric_function(name)
+        metric, function = METRICS[name], _metric_function(protocol, name)
         if metric.masks:
             values[name] = function(*(in_units if metric.in_units else prepared), valid=counted)
         else:
             _check_photograph(metric, reference, valid)
             values[name] = function(*(map(to_rgb, pair) if metric.whole else prepared))
     return values
+
+
+def _prepare(protocol: Protocol, pixels: PixelsT, *, grey: bool = False, measured: bool = False) -> PixelsT:
+    """The part of a (C, H, W) picture that is compared.
+
+    `grey`: the reference is a grey picture. `measured`: it is no photograph, so that all bands are compared.
+    """
+    if measured or protocol.channels == "bands" or len(pixels) not in (1, 3):
+        return crop_border(pixels, protocol.border)
+    if protocol.channels == "rgb":
+        return crop_border(to_rgb(pixels), protocol.border)
+    to_luma = luma_full_range if grey and protocol.channels == "y-grey" else luma
+    return crop_border(to_luma(pixels), protocol.border)
+
+
+def _metric_function(protocol: Protocol, name: str) -> Callable[..., float]:
+    """The function of a metric of pictures, with the settings of this protocol."""
+    scale = {"scale": protocol.scale}
+    options: dict[str, dict[str, Any]] = {"ssim": {"window": protocol.window}, "consistency": scale, "ergas": scale}
+    return partial(METRICS[name].compute, **options.get(name, {}))
 
 
 def _check_shapes(reference: ArrayOrTensor, candidate: ArrayOrTensor) -> None:

@@ -9,16 +9,18 @@ from math import isfinite
 
 from torch import Tensor
 
+from srgan_cli.arguments import checked
 from srgan_cli.image.alpha import fill_hidden
 from srgan_cli.image.luma import mse_to_psnr
 from srgan_cli.image.ops import quantise, resize
-from srgan_cli.image.picture import ImageStream, Picture, check_picture
+from srgan_cli.image.picture import ImageStream, Picture
 
 MAX_ITERATIONS = 60
 _TOLERANCE = 0.3 / 255
 """Stricter than `Consistency.is_consistent`, because rounding to whole levels adds an error."""
 
 
+@checked
 @dataclass(frozen=True)
 class Consistency:
     """How well an enlarged picture, downscaled, equals its original."""
@@ -39,6 +41,7 @@ class Consistency:
         return {"decibels": decibels, "deviation": round(self.max_error, 3)}
 
 
+@checked
 def back_project(
     enlarged: Picture, original: Picture, *, check_cancelled: Callable[[], None] | None = None
 ) -> tuple[Picture, Consistency]:
@@ -49,8 +52,6 @@ def back_project(
     `check_cancelled` is called before each iteration and may raise to end it.  Alpha is unchanged.
     Memory: five times the enlarged picture and twice the original, as float32.
     """
-    for picture in (enlarged, original):
-        check_picture(picture)
     filled, _ = next(fill_hidden(ImageStream.from_picture(original)))
     pixels, colour = enlarged.pixels, filled.pixels
     small, large = colour.shape[-2:], pixels.shape[-2:]

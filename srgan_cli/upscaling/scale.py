@@ -2,18 +2,19 @@
 
 import re
 from dataclasses import dataclass
-from numbers import Real
 
+from srgan_cli.arguments import Positive, checked
 from srgan_cli.errors import UsageError
 from srgan_cli.image.ops import LARGEST_SCALE
 
 
+@checked
 @dataclass(frozen=True)
 class Size:
     """A size to fit: enlarged pictures become as large as possible within it and keep their aspect ratio."""
 
-    width: int
-    height: int
+    width: Positive
+    height: Positive
 
     @classmethod
     def parse(cls, text: str) -> "Size":
@@ -23,7 +24,7 @@ class Size:
             raise UsageError(f"cannot read the size {text!r}", "write it as 3840x2160")
         return cls(int(found[1]), int(found[2]))
 
-    def scale(self, height: int, width: int) -> float:
+    def scale(self, height: Positive, width: Positive) -> float:
         """Return the factor for a picture of this size.  Raises UsageError unless it is 1 to LARGEST_SCALE."""
         factor = min(self.width / width, self.height / height)
         if not 1 <= factor <= LARGEST_SCALE:
@@ -36,11 +37,7 @@ Scale = float | Size | None
 """A factor, a size to fit, or None for the factor of the model."""
 
 
-def check_scale(scale: object) -> None:
+def check_scale(scale: float | None) -> None:
     """Raises UsageError unless the scale is None or a number from 1 to LARGEST_SCALE."""
-    if scale is None:
-        return
-    if not isinstance(scale, Real):  # from Python
-        raise UsageError(f"the scale is {scale!r}, expected a number", "give a scale such as 4, or a Size")
-    if not 1 <= float(scale) <= LARGEST_SCALE:
+    if scale is not None and not 1 <= float(scale) <= LARGEST_SCALE:
         raise UsageError(f"cannot enlarge {float(scale):g} times", f"give a scale from 1 to {LARGEST_SCALE}")

@@ -4,13 +4,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cached_property, partial
 from itertools import groupby
-from math import inf
+from math import inf, isqrt
 from pathlib import Path
 from typing import Any, TypedDict, Unpack, overload
 
 import torch
 from torch import Tensor
 
+from srgan_cli.arguments import Positive, checked
 from srgan_cli.errors import PictureError, UsageError
 from srgan_cli.image.codec.raster import ValueRange
 from srgan_cli.image.convert.kinds import HandT, Listed, Stored, StoredT, map_pictures
@@ -50,6 +51,9 @@ DEFAULT_MODEL = "srgan"
 _RESAMPLING_SCALE = 4
 _RESAMPLING_TILE = 512
 """Resampling reads its tiles several times and is faster when they fit into the processor's cache."""
+_LEAST_REPORTS = 10
+_LEAST_SIDE, _SIDE_PER_HALO = 128, 16
+"""Tiles of this side at least are cut for the sake of progress: smaller ones take longer to read their halos."""
 _RESAMPLING_MEMORY = 2**27
 """Of tiles and rows of tiles, so that memory hardly grows with the width of a picture."""
 
@@ -63,6 +67,7 @@ class _RangeOptions(_Options, total=False):
     value_range: ValueRange | None
 
 
+@checked
 class Upscaler:
     """Enlarges pictures tile by tile; tiled equals whole.
 
@@ -227,7 +232,7 @@ class Upscaler:
         bands = partial(self._bands, stream, geometry, plan.tile_sides, progress)
         return ImageStream(header.with_size(0, geometry.target_width), geometry.target_height, bands)
 
-    def target(self, height: int, width: int, scale: Scale = None) -> tuple[int, int]:
+    def target(self, height: Positive, width: Positive, scale: Scale = None) -> tuple[int, int]:
         """Return the height and width of the enlarged picture.  Raises UsageError as `upscale` does."""
         if isinstance(scale, Size):
             scale = scale.scale(height, width)
@@ -237,8 +242,8 @@ class Upscaler:
 
     def plan(
         self,
-        height: int,
-        width: int,
+        height: Positive,
+        width: Positive,
         *,
         scale: Scale = None,
         layers: Layers | None = None,
@@ -270,9 +275,18 @@ class Upscaler:
             max_input_pixels=self.max_input_pixels,
         )
         if self.compiled is None:
-            return TilePlan(geometry, plan_tile_sides(estimate, height, width, self.policy), reserved)
+            policy = self._reporting_policy(geometry)
+            return TilePlan(geometry, plan_tile_sides(estimate, height, width, policy), reserved)
         uniform = replace(geometry, side=plan_uniform_side(estimate, height, width, self.policy))
         return TilePlan(uniform, uniform.tile_sides, reserved)
+
+    def _reporting_policy(self, geometry: Geometry) -> TilePolicy:
+        """Return the policy; on a CPU with tiles so small that progress is reported often, at little cost."""
+        if self.device.type != "cpu" or not self.policy.size:
+            return self.policy
+        tiles = -(-_LEAST_REPORTS // max(1, self.transfer.layers.count))
+        side = isqrt(geometry.height * geometry.width // tiles)
+        return replace(self.policy, size=min(self.policy.size, max(side, _LEAST_SIDE, _SIDE_PER_HALO * geometry.halo)))
 
     def max_tiling_error(self, stream: ImageStream, plan: TilePlan) -> float:
         """The largest difference (0…1) between a crop from the middle that is enlarged whole and in four tiles."""

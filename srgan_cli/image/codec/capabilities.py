@@ -4,8 +4,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING, Literal, TypeVar, Union
+from typing import TYPE_CHECKING, Annotated, Literal, TypeVar, Union
 
+from srgan_cli.arguments import checked
 from srgan_cli.errors import PictureError, SrganError, UsageError
 
 if TYPE_CHECKING:
@@ -205,6 +206,7 @@ FORMAT_CAPABILITIES = {
 }
 FORMATS = {suffix: name for name, capabilities in FORMAT_CAPABILITIES.items() for suffix in capabilities.suffixes}
 """The format of every suffix that can be written."""
+_Name = Annotated[str, tuple(FORMAT_CAPABILITIES)]
 _LOSSLESS: dict[str, dict[str, object]] = {
     "WEBP": {"lossless": True, "exact": True},
     "HEIF": {"quality": -1, "matrix_coefficients": 0},
@@ -229,22 +231,23 @@ _HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b
 JXL_SIGNATURES = (b"\xff\x0a", b"\x00\x00\x00\x0cJXL ")
 
 
+@checked
 @dataclass(frozen=True)
 class Encoding:
     """How lossy formats compress."""
 
-    quality: int | None = None
+    quality: Annotated[int, range(101)] | None = None
     """From 0 to 100; None for the default of the format."""
     lossless: bool = False
     """Lose nothing, where the format can."""
 
-    def options(self, name: str) -> dict[str, object]:
+    def options(self, name: _Name) -> dict[str, object]:
         """Arguments of Pillow's `Image.save` that replace the default ones of a format."""
         if self.lossless:
             return _LOSSLESS.get(name, {})
         return {"quality": self.quality} if self.quality is not None and is_lossy(name) else {}
 
-    def check(self, names: Iterable[str]) -> list[str]:
+    def check(self, names: Iterable[_Name]) -> list[str]:
         """A note for each format that is lossless anyway.  Raises UsageError for one that cannot be lossless."""
         lossless = {name: not is_lossy(name) and not FORMAT_CAPABILITIES[name].colours for name in names}
         if self.lossless and (

@@ -7,6 +7,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from srgan_cli.arguments import checked
 from srgan_cli.image.metadata.record import Metadata
 
 Values = NDArray[Any]
@@ -25,6 +26,7 @@ EXIF_TURNS = {2: (0, True), 3: (2, False), 4: (2, True), 5: (3, True), 6: (3, Fa
 """For each EXIF orientation but 1: quarter turns counterclockwise, then whether to mirror left and right."""
 
 
+@checked
 @dataclass(frozen=True)
 class BandLayout:
     """What the channels of a picture are, in the order of its file."""

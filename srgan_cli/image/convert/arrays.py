@@ -29,11 +29,19 @@ def to_array(
     pixels: Tensor, alpha: Tensor | None, dtype: DTypeLike, value_range: ValueRange = UNIT_RANGE
 ) -> NDArray[Any]:
     """The array (H, W) or (H, W, C) that `from_array` would take.  Raises UsageError for another dtype."""
-    wanted = np.dtype(dtype)
+    wanted = _as_dtype(dtype)
     _check_dtype(wanted)
     tensor = to_tensor(pixels, alpha, _DTYPES.get(wanted.name, torch.float64), value_range)
     array = tensor.permute(1, 2, 0).numpy().astype(wanted, order="C")
     return array[..., 0] if len(tensor) == 1 else array
+
+
+def _as_dtype(dtype: DTypeLike) -> np.dtype[Any]:
+    try:
+        return np.dtype(dtype)
+    except Exception as error:  # NumPy raises of every kind
+        found = repr(dtype) if isinstance(dtype, str) else f"a {type(dtype).__name__}"
+        raise UsageError(f"the dtype is {found}, expected one of NumPy", "take numpy.uint8 or a float") from error
 
 
 def _check_dtype(dtype: np.dtype[Any]) -> None:
@@ -43,8 +51,6 @@ def _check_dtype(dtype: np.dtype[Any]) -> None:
 
 
 def _check_shape(array: NDArray[Any]) -> None:
-    if not isinstance(array, np.ndarray):
-        raise UsageError(f"found a {type(array).__name__}, expected a NumPy array", "convert it by numpy.asarray")
     if not array.size:
         raise UsageError("the picture is empty, expected at least one pixel", "check how it was made")
     if isinstance(array, np.ma.MaskedArray):

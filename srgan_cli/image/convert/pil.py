@@ -7,7 +7,6 @@ import numpy as np
 from PIL import Image
 from torch import Tensor
 
-from srgan_cli.errors import UsageError
 from srgan_cli.image.codec.errors import translate_errors
 from srgan_cli.image.codec.pillow import ORIENTED_BY_DECODER, decode
 from srgan_cli.image.codec.raster import ValueRange
@@ -34,8 +33,6 @@ def from_image(image: Image.Image, value_range: ValueRange | None = None) -> Dec
     CMYK, Lab, HSV and YCbCr become RGB.  Raises PictureError for mode I and for a damaged file, and UsageError as
     `from_tensor` does.
     """
-    if not isinstance(image, Image.Image):
-        raise UsageError(f"found a {type(image).__name__}, expected a PIL image", "open it by PIL.Image.open")
     path = Path(getattr(image, "filename", "") or "the image")
     with translate_errors(path):
         image.load()

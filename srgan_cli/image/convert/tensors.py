@@ -5,6 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from srgan_cli.arguments import checked
 from srgan_cli.errors import UsageError
 from srgan_cli.image.codec.raster import ValueRange
 from srgan_cli.image.codec.samples import UNIT_RANGE
@@ -18,6 +19,7 @@ _MAX_CHANNELS = 4
 RANGE_HINT = "say which values are black and white, such as value_range=(0, 255)"
 
 
+@checked
 class Channels(NamedTuple):
     """The pixels of a picture, as `Picture` holds them."""
 

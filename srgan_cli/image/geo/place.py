@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from srgan_cli.arguments import checked
 from srgan_cli.image.geo import gdal, microscopy, xml
 from srgan_cli.image.geo.geotiff import GEOREFERENCE, RPC, map_georeference, map_rpc
 from srgan_cli.image.geo.grid import GridMap, is_scaling, scaling, turning
@@ -24,6 +25,7 @@ TAGS = {*_KEPT, *_PRIVATE}
 _ERRORS = (*xml.PARSE_ERRORS, np.linalg.LinAlgError)
 
 
+@checked
 @dataclass(frozen=True)
 class Place:
     """Where the pixels of a picture lie and how large they are, for a grid of this size."""

@@ -8,6 +8,7 @@ from io import BytesIO
 
 from PIL import Image
 
+from srgan_cli.arguments import checked
 from srgan_cli.image.metadata import jpeg_segments as jpeg
 from srgan_cli.image.metadata import xmp as xmp_packet
 
@@ -26,6 +27,7 @@ _TURNS = {
 }
 
 
+@checked
 @dataclass(frozen=True)
 class GainMap:
     """The gain map of a picture."""

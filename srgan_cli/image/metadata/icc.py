@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from srgan_cli.arguments import checked
+
 Chromaticities = tuple[float, ...]
 """x and y of white, red, green and blue."""
 _Matrix = NDArray[np.float64]
@@ -52,6 +54,7 @@ _UNSPECIFIED = 2
 _BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
 
 
+@checked
 @dataclass(frozen=True)
 class Colour:
     """Colour that a file declares by numbers.  The first field that is set counts, as in PNG."""

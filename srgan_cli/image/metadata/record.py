@@ -4,6 +4,7 @@ import struct
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 
+from srgan_cli.arguments import checked
 from srgan_cli.image.geo.place import Place
 from srgan_cli.image.metadata import xmp as xmp_packet
 from srgan_cli.image.metadata.exif import PARSE_ERRORS, ExifBlock, build_exif, parse_exif, resolution_of
@@ -14,6 +15,7 @@ _ORIENTATION, _X_RESOLUTION, _Y_RESOLUTION, _UNIT = 0x0112, 0x011A, 0x011B, 0x01
 _NO_UNIT, _INCH = 1, 2
 
 
+@checked
 @dataclass(frozen=True)
 class Text:
     """A text by keyword, as PNG stores it."""
@@ -26,6 +28,7 @@ class Text:
     """The keyword in this language, or nothing."""
 
 
+@checked
 @dataclass(frozen=True)
 class Metadata:
     """Metadata of a picture, each None where its file has none."""

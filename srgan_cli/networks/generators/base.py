@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from srgan_cli.arguments import checked
 from srgan_cli.image.ops import LARGEST_SCALE, cubic
 
 RGB = 3
@@ -14,6 +15,7 @@ BICUBIC_RADIUS = 2
 """Radius of the bicubic kernel in input pixels."""
 
 
+@checked
 class Generator(nn.Module):
     """Upscales pictures: (N, bands, H, W), values 0…1, to (N, bands, scale x H, scale x W), about 0…1, not clamped.
 

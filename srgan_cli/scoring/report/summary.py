@@ -8,12 +8,14 @@ from math import isfinite
 from statistics import fmean
 from typing import Any
 
+from srgan_cli.arguments import checked
 from srgan_cli.metrics import metric_of
 from srgan_cli.scoring.protocol import Protocol
 from srgan_cli.scoring.report.bootstrap import Interval, mean_intervals
 from srgan_cli.scoring.report.crops import Crop
 
 
+@checked
 @dataclass(frozen=True)
 class Score:
     """The scores of one picture by one method."""
@@ -52,6 +54,7 @@ class Estimate:
     """The 95 % interval of the mean."""
 
 
+@checked
 @dataclass(frozen=True, kw_only=True)
 class Summary(Estimate):
     """The means of one method."""
@@ -61,6 +64,7 @@ class Summary(Estimate):
     """The number of pictures or patches by metric of sets."""
 
 
+@checked
 @dataclass(frozen=True, kw_only=True)
 class Difference(Estimate):
     """The paired differences of two methods, first minus second, on the pictures that both have."""
@@ -69,6 +73,7 @@ class Difference(Estimate):
     second: str
 
 
+@checked
 @dataclass(frozen=True)
 class Report:
     """The scores of sets of pictures."""

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from srgan_cli.arguments import checked
 from srgan_cli.image.picture import Picture
 
 
+@checked
 @dataclass(frozen=True)
 class Layers:
     """What the channels of the tensor are from which tiles are cut.

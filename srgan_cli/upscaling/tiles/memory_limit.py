@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from srgan_cli.arguments import Count, Positive, checked
 from srgan_cli.errors import SrganError, UsageError
 from srgan_cli.image.codec.raster import band_rows
 from srgan_cli.networks import Generator
@@ -54,13 +55,14 @@ def parse_bytes(text: str) -> int:
     return int(float(found[1]) * _UNITS[found[2].upper()])
 
 
+@checked
 @dataclass(frozen=True)
 class TilePolicy:
     """Limits on the size of tiles."""
 
-    size: int = 1024
+    size: Count = 1024
     """Longest side of a tile's output in input pixels; 0 processes the picture whole."""
-    max_memory: int | None = None
+    max_memory: Positive | None = None
     """Limit on the memory of the whole process, in bytes.
 
     With None, tiles and rows of tiles may take an eighth of the machine's memory, at least 768 MiB and at most 2 GiB;
@@ -70,11 +72,6 @@ class TilePolicy:
     """Whether other workers share this machine's memory."""
     working_memory: float = inf
     """Limit on the memory of a tile and its row, in bytes, as far as the smallest tiles keep it."""
-
-    def __post_init__(self) -> None:
-        """Raise UsageError for a negative size."""
-        if self.size < 0:
-            raise UsageError(f"the tile size is {self.size}", "give a number of pixels, or 0 for the picture whole")
 
     def sides(self, height: int, width: int) -> tuple[int, int]:
         """Return the height and width of a tile's output: as few tiles as allowed, of about equal size."""
@@ -134,6 +131,7 @@ class AllocationTracker(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.current -= size
 
 
+@checked
 @dataclass(frozen=True)
 class ReservedMemory:
     """Memory that is not available to tiles: what the process has in use and what is promised to other parts of it.
@@ -154,6 +152,7 @@ class ReservedMemory:
         return rss()
 
 
+@checked
 @dataclass(frozen=True)
 class TilePlan:
     """How one picture is cut into tiles, made once by `Upscaler.plan`."""

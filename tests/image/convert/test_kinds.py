@@ -16,8 +16,11 @@ from PIL import Image
 from support import REPOSITORY
 
 from srgan_cli import (
+    Encoding,
+    ImageStream,
     Picture,
     Protocol,
+    Size,
     SrganError,
     TilePolicy,
     Upscaler,
@@ -26,7 +29,6 @@ from srgan_cli import (
     score,
     write_picture,
 )
-from srgan_cli.image.picture import ImageStream
 
 CAT = REPOSITORY / "examples/cat.png"
 MODES = {
@@ -212,7 +214,11 @@ def test_what_is_not_taken_raises_an_error_that_says_what_is(upscaler: Upscaler,
         *(partial(write_picture, wrong, "out.png") for wrong in (None, np.zeros((4, 4)))),
         *(partial(back_project, *wrong) for wrong in [(np.zeros((8, 8)), read_picture(CAT)), (read_picture(CAT), CAT)]),
         *(partial(Upscaler.load, wrong) for wrong in (None, 3, "", "auto")),
-        *(partial(Protocol, border=-1), partial(Protocol, scale=0)),
+        *(partial(Protocol, border=-1), partial(Protocol, scale=0), partial(Protocol, metrics="psnr")),
+        *(partial(score, CAT, CAT, "psnr"), partial(read_picture, 3), partial(Upscaler.load("bicubic").plan, 0, 3)),
+        *(partial(read_picture(CAT).to_array, wrong) for wrong in ("bogus", 3, np.zeros(3))),
+        *(partial(Picture, wrong) for wrong in (torch.zeros(3, 4), torch.zeros(3, 4, 4, dtype=torch.uint8))),
+        *(partial(Size, 0, 3), partial(Encoding, quality=101), partial(ImageStream.from_picture, CAT)),
     ],
 )
 def test_functions_say_which_type_they_take(call: Callable[[], object]) -> None:
@@ -259,6 +265,13 @@ def test_score_pairs_lists_by_their_position() -> None:
     with pytest.raises(SrganError, match="found 2 references and 1 candidates"):
         score([dark, light], [light])
     assert "32 x 32" in score(dark, np.zeros((8, 8))).errors[0]
+
+
+def test_progress_is_reported_ten_times_without_layers() -> None:
+    calls: list[int] = []
+    Upscaler.load("bicubic").upscale(values(500, 450), scale=2, progress=lambda done, _: calls.append(done))
+    assert len(calls) >= 10
+    assert calls[-1] == 500 * 450
 
 
 def test_progress_is_reported_within_a_tile() -> None:

@@ -148,5 +148,5 @@ def test_a_relative_window_covers_the_same_area(outer: Window, expected: Window)
 
 
 def test_a_negative_size_is_an_error() -> None:
-    with pytest.raises(UsageError, match="the tile size is -1"):
+    with pytest.raises(UsageError, match="size is -1, expected an integer from 0 on"):
         TilePolicy(-1)
