@@ -16,7 +16,8 @@ from srgan_cli.batch.task import Task, TaskResult, UpscaleOptions, cancelled_err
 from srgan_cli.batch.weights_choice import WeightsChoice
 from srgan_cli.errors import to_srgan_error
 from srgan_cli.image.codec.limits import check_streamed_pixels
-from srgan_cli.image.geo.sidecar import names_beside, sidecar_paths
+from srgan_cli.image.decoders.tiff_reader import files_beside
+from srgan_cli.image.geo.sidecar import sidecar_paths
 from srgan_cli.image.sequence import ImageSequence, LossReporter, fit_to_format, open_pictures
 from srgan_cli.system.files import remove_stale_temporaries
 from srgan_cli.system.memory_usage import peak_rss, trim_heap
@@ -99,8 +100,7 @@ class ImageProcessor(Processor):
         overwrite, target_exists = self.options.overwrite, exists(task.target)
         if target_exists and (overwrite == "keep" or (overwrite == "update" and is_remote(task.target))):
             return TaskResult(task, "kept")
-        beside = names_beside(task.source.name)
-        with local_copy(task.source, beside) as source, upload_on_success(task.target) as target:
+        with local_copy(task.source, files_beside) as source, upload_on_success(task.target) as target:
             pictures = open_pictures(source, max_pixels=self.options.max_pixels)
             for size in fit_to_format(pictures, target).sizes:
                 check_streamed_pixels(source, *size, max_pixels=self.options.max_pixels)

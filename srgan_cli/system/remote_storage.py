@@ -1,7 +1,7 @@
 """Locations of pictures: local files, and URLs of every storage that fsspec knows."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePath, PurePosixPath
 from typing import TYPE_CHECKING, TypeAlias, Union
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 Location: TypeAlias = Union[Path, "UPath"]
 _FILE = "file://"
 _RASTERS = (".tif", ".tiff", ".jp2")
+_NOTED = (".msk", ".ovr")
+"""What is noted beside rasters of web servers, although it is not read."""
 
 
 def is_url(text: str) -> bool:
@@ -34,7 +36,9 @@ def parse_location(text: str) -> Location:
         location = UPath(text)
         _ = location.fs  # imports the package for this storage
     except (ImportError, ValueError) as error:
-        raise UsageError(f"cannot reach {text}: {error}", "pip install s3fs for s3://, gcsfs for gs://") from error
+        raise UsageError(
+            f"cannot reach {text}: {error}", "pip install s3fs for s3://, gcsfs for gs://, aiohttp for https://"
+        ) from error
     return location
 
 
@@ -79,9 +83,10 @@ def list_pictures(location: Location) -> list[Location]:
 
 
 @contextmanager
-def local_copy(source: Location, beside: Sequence[str] = ()) -> Iterator[Path]:
-    """A local file with the content of a location, which errors name, and those of the files `beside` it that exist.
+def local_copy(source: Location, beside: Callable[[Path], Mapping[str, bool]] = lambda _: {}) -> Iterator[Path]:
+    """A local file with the content of a location, which errors name, and with those of the files beside it that exist.
 
+    `beside` gives their names for the local file, and whether their content is needed; others are empty.
     Raises SrganError if it cannot be read.
     """
     if not is_remote(source):
@@ -92,8 +97,11 @@ def local_copy(source: Location, beside: Sequence[str] = ()) -> Iterator[Path]:
         with _name_location_in_errors(copy, source):
             with _translate_storage_errors(source):
                 source.fs.get_file(source.path, str(copy))
-                for name in _existing(source, beside):
-                    source.fs.get_file((source.parent / name).path, str(folder / name))
+                for name, is_read in _existing(source, beside(copy)).items():
+                    if is_read:
+                        source.fs.get_file((source.parent / name).path, str(folder / name))
+                    else:
+                        (folder / name).touch()
             yield copy
 
 
@@ -115,17 +123,23 @@ def upload_on_success(target: Location) -> Iterator[Path]:
                     target.fs.put_file(str(written), (target.parent / written.name).path)
 
 
-def _existing(location: "UPath", names: Sequence[str]) -> list[str]:
-    """Those of the names that are beside a location.  A web server is asked for each in one case, for rasters alone."""
-    parent = location.parent
-    if location.protocol in ("http", "https"):
-        names = list({name.lower(): name for name in reversed(names)}.values())
-        names = names if location.suffix.lower() in _RASTERS else []
-    else:
-        with suppress(Exception):  # a storage may be readable without being listable
-            listed = {PurePosixPath(path).name for path in location.fs.ls(parent.path, detail=False)}
-            return [name for name in names if name in listed]
-    return [name for name in names if _exists(parent / name)]
+def _existing(location: "UPath", names: Mapping[str, bool]) -> Mapping[str, bool]:
+    """Those of the names that are beside a location.
+
+    Storage that lists the folder is asked once.  Web servers that do not are asked for each name in one case.  They are
+    asked beside rasters alone.
+    """
+    is_web = location.protocol in ("http", "https")
+    if is_web and location.suffix.lower() not in _RASTERS:
+        return {}
+    with suppress(Exception):  # a storage may be readable without being listable
+        listed = {PurePosixPath(path).name for path in location.fs.ls(location.parent.path, detail=False)}
+        if location.name in listed:
+            return {name: is_read for name, is_read in names.items() if name in listed}
+    if is_web:
+        names = {name: is_read for name, is_read in names.items() if is_read or name.endswith(_NOTED)}
+        names = {name: names[name] for name in {name.lower(): name for name in reversed(names)}.values()}
+    return {name: is_read for name, is_read in names.items() if _exists(location.parent / name)}
 
 
 def _exists(location: "UPath") -> bool:

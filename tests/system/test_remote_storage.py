@@ -3,7 +3,12 @@
 import json
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from io import BytesIO
+from os import PathLike
 from pathlib import Path, PurePath, PurePosixPath
+from threading import Thread
 
 import fsspec
 import pytest
@@ -77,10 +82,41 @@ def test_a_local_copy_is_deleted_and_errors_name_the_location(store: fsspec.Abst
 
 
 def test_files_beside_a_remote_picture_are_fetched(store: fsspec.AbstractFileSystem) -> None:
-    store.pipe("/bucket/in/a.pgw", b"10")
-    with local_copy(parse_location("memory://bucket/in/a.png"), ["a.pgw", "a.wld"]) as copy:
+    store.pipe({"/bucket/in/a.pgw": b"10", "/bucket/in/a.msk": b"large"})
+    names = {"a.pgw": True, "a.wld": True, "a.msk": False}
+    with local_copy(parse_location("memory://bucket/in/a.png"), lambda _: names) as copy:
         assert copy.with_suffix(".pgw").read_bytes() == b"10"
+        assert copy.with_suffix(".msk").read_bytes() == b""
         assert not copy.with_suffix(".wld").exists()
+
+
+@pytest.mark.parametrize(
+    ("lists", "requests"), [(True, {"in.aux.xml"}), (False, {"in.aux.xml", "in.msk", "in_rpc.txt"})]
+)
+def test_a_web_server_is_asked_for_few_files_beside_a_raster(tmp_path: Path, lists: bool, requests: set[str]) -> None:
+    pytest.importorskip("aiohttp", reason="aiohttp is not installed")
+    asked = list[str]()
+
+    class Site(SimpleHTTPRequestHandler):
+        def log_message(self, *_: object) -> None:
+            asked.append(self.path[1:])
+
+        def list_directory(self, path: str | PathLike[str]) -> BytesIO | None:
+            if lists:
+                return super().list_directory(path)
+            self.send_error(403)
+            return None
+
+    for name in ("in.tif", "in.aux.xml", "in.msk"):
+        (tmp_path / name).write_text("large")
+    names = {"in.aux.xml": True, "in_RPC.TXT": True, "in_rpc.txt": True, "in.imd": False, "in.msk": False}
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Site, directory=str(tmp_path))) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        with local_copy(parse_location(f"http://127.0.0.1:{server.server_port}/in.tif"), lambda _: names) as copy:
+            assert {path.name for path in copy.parent.iterdir()} == {"in.tif", "in.aux.xml", "in.msk"}
+            assert copy.with_suffix(".msk").stat().st_size == 0
+        server.shutdown()
+    assert {name.lower() for name in asked} - {"", "in.tif"} == requests
 
 
 def refused(ending: AbstractContextManager[Path]) -> str:

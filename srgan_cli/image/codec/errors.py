@@ -41,6 +41,21 @@ _UNSUPPORTED = {
     b"farbfeld": "farbfeld",
 }
 """First bytes of formats that no decoder reads."""
+_MEASUREMENTS = {
+    **dict.fromkeys((b"\x89HDF", b"\x0e\x03\x13\x01"), "HDF"),
+    **dict.fromkeys((b"CDF\1", b"CDF\2", b"CDF\5"), "NetCDF"),
+    **dict.fromkeys((b"NITF0", b"NSIF0"), "NITF"),
+    b"GRIB": "GRIB",
+    b"EHFA_HEADER_TAG": "ERDAS Imagine",
+    b"<VRTDataset": "GDAL's virtual raster",
+    b"SIMPLE  =": "FITS",
+    b"NRRD000": "NRRD",
+    b"ZISRAWFILE": "Zeiss CZI",
+}
+"""The same of measurements, most of which GDAL reads."""
+_MEASUREMENTS_HINT = (
+    "convert it to TIFF first: gdal_translate FILE a.tif (HDF5:FILE://NAME or NETCDF:FILE:NAME for a variable)"
+)
 _PSD_BITS = slice(22, 24)
 _HEAD_BYTES = 64
 _MATROSKA = b"\x1aE\xdf\xa3"
@@ -88,13 +103,15 @@ def _unidentified(path: Path) -> PictureError:
         return PictureError("{path} is empty", "it has no content: copy or download it again", path=path)
     if head.startswith(_MATROSKA) or head[8:12] == b"AVI " or (head[4:8] == b"ftyp" and head[8:12] in _VIDEO_BRANDS):
         return PictureError("{path} is a video", "end OUT in one of: .mp4 .m4v .mov .mkv .webm .avi", path=path)
-    unsupported = next((name for start, name in _UNSUPPORTED.items() if head.startswith(start)), "")
+    kinds = _UNSUPPORTED | _MEASUREMENTS
+    unsupported = next((name for start, name in kinds.items() if head.startswith(start)), "")
     unsupported = "camera raw" if head[4:12] == b"ftypcrx " else unsupported
     bits = int.from_bytes(head[_PSD_BITS], "big")
     if head.startswith(b"8BPS") and bits != 8 and not unsupported:
         unsupported = f"PSD of {bits} bits a channel"
     if unsupported:
-        found, hint = "{path} is a file of a kind that is not supported: {format}", "convert it to TIFF or PNG first"
+        found = "{path} is a file of a kind that is not supported: {format}"
+        hint = _MEASUREMENTS_HINT if unsupported in _MEASUREMENTS.values() else "convert it to TIFF or PNG first"
         return PictureError(found, hint, path=path, format=unsupported)
     for signature, name in _SIGNATURES.items():
         if head.startswith(signature):

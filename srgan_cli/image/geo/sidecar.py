@@ -6,7 +6,7 @@ Source: GDAL's documentation of raster drivers, https://gdal.org/en/stable/drive
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from srgan_cli.image.geo import gdal, grid, rpc, xml
 from srgan_cli.image.geo.grid import GridMap
@@ -43,7 +43,7 @@ class Sidecar:
 
 def find_sidecars(picture: Path) -> tuple[list[Sidecar], list[str]]:
     """The files beside a picture, and a note on each that cannot be interpreted."""
-    unread = {name.format(name=picture.name, stem=picture.stem): what for name, what in _UNREAD.items()}
+    unread = _unread(picture)
     beside = [name for name in unread if picture.with_name(name).is_file()]
     found, notes = [], [f"{name} beside it, {unread[name]}, is dropped" for name in beside]
     for kind, path in sidecar_paths(picture):
@@ -76,9 +76,19 @@ def sidecar_paths(picture: Path) -> list[tuple[Kind, Path]]:
     return list(found.items())
 
 
-def names_beside(picture: str) -> list[str]:
-    """The names of all files that may say where a picture of this name lies."""
-    return [path.name for _, path in _candidates(Path(picture))]
+def names_beside(picture: Path, *, has_place: bool = False) -> dict[str, bool]:
+    """The names of all files that may say more about a picture, and whether they are read.
+
+    A picture that states its own place needs neither a world file nor a projection.
+    """
+    kinds = ("auxiliary file", "RPC file") if has_place else get_args(Kind)
+    read = {path.name: True for kind, path in _candidates(picture) if kind in kinds}
+    return read | dict.fromkeys(_unread(picture), False)
+
+
+def _unread(picture: Path) -> dict[str, str]:
+    """The names of files beside a picture that are not read, and what they have."""
+    return {name.format(name=picture.name, stem=picture.stem): what for name, what in _UNREAD.items()}
 
 
 def _candidates(picture: Path) -> Iterator[tuple[Kind, Path]]:

@@ -84,6 +84,8 @@ def test_a_pam_with_other_channels_or_a_damaged_header_is_refused(tmp_path: Path
         (b"SDPX", "DPX"),
         (b"#?RADIANCE\n", "Radiance HDR"),
         (b"v/1\x01", "OpenEXR"),
+        (b"\x89HDF\r\n\x1a\n", "HDF"),
+        (b"CDF\1", "NetCDF"),
         (b"8BPS\0\1" + bytes(17) + b"\x10", "16 bits"),
     ],
 )

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from srgan_cli.image.decoders.tiff_reader import files_beside
 from srgan_cli.image.geo.export import kept_files
 from srgan_cli.image.io import picture_losses, read_picture, write_picture
 from srgan_cli.image.ops import resize
@@ -75,6 +76,16 @@ def test_world_files_are_scaled(tmp_path: Path, suffix: str, out: str, beside: s
     assert (tmp_path / "out.prj").read_text() == "GEOGCS[…]"
     if suffix in (".jgw", ".wld"):
         assert_same_corners(path, target)
+
+
+@pytest.mark.parametrize("has_place", [True, False])
+def test_a_raster_with_a_place_needs_no_world_file(tmp_path: Path, has_place: bool) -> None:
+    path = (write_geotiff if has_place else write_picture_file)(tmp_path / "in.tif")
+    names = files_beside(path)
+    assert ("in.tfw" in names) == ("in.prj" in names) == (not has_place)
+    assert names["in.tif.aux.xml"]
+    assert names["in_RPC.TXT"]
+    assert not names["in.tif.msk"]
 
 
 @pytest.mark.parametrize("out", ["out.png", "out.jpg", "out.webp"])
