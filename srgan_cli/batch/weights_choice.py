@@ -7,6 +7,8 @@ from threading import Lock
 from srgan_cli.image.codec.compression import describe_compression
 from srgan_cli.upscaling.upscaler import Upscaler
 
+PHOTO = "photo"
+"""The weights for compressed photographs."""
 CLEAN_QUALITY = 98
 """The quality from which on a JPEG is enlarged as uncompressed pictures are."""
 

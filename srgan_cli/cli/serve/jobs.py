@@ -16,14 +16,16 @@ import pyvips
 from srgan_cli.batch.naming import Naming
 from srgan_cli.batch.processor import ImageProcessor
 from srgan_cli.batch.task import Task, TaskResult, UpscaleOptions
+from srgan_cli.batch.weights_choice import PHOTO
 from srgan_cli.errors import SrganError
 from srgan_cli.image.codec.capabilities import DEFAULT_ENCODING, Encoding, output_format
 from srgan_cli.image.codec.samples import to_image
 from srgan_cli.image.io import read_picture
 from srgan_cli.system.progress import Progress
-from srgan_cli.upscaling.upscaler import Upscaler
+from srgan_cli.upscaling.upscaler import DEFAULT_MODEL, Upscaler
+from srgan_cli.weights.registry import AUTOMATIC, family
 
-PREVIEW_SIDE = 2048
+PREVIEW_SIDE = 4096
 """The longest side of a preview in pixels."""
 _PREVIEW_QUALITY = 90
 _WHITE = [255, 255, 255]
@@ -36,6 +38,7 @@ class Choice:
     """What a visitor chose."""
 
     model: str
+    """AUTOMATIC for a choice by each file, as that of `srgan upscale`."""
     scale: float | None = None
     """None for the model's own."""
     strength: float | None = None
@@ -87,16 +90,22 @@ class Studio:
     def __init__(self, *, device: str = "auto", max_pixels: int | None = None) -> None:
         """`max_pixels` limits each picture; see `open_pictures` for None."""
         self.device, self.max_pixels = device, max_pixels
-        self.upscaler = lru_cache(maxsize=_KEPT_UPSCALERS)(partial(Upscaler.load, device=device))
+        self._load = lru_cache(maxsize=_KEPT_UPSCALERS)(partial(Upscaler.load, device=device))
+
+    def upscaler(self, model: str, scale: float | None = None, strength: float | None = None) -> Upscaler:
+        """The upscaler; that of the default weights for AUTOMATIC.  Raises SrganError as Upscaler.load does."""
+        return self._load(DEFAULT_MODEL if model == AUTOMATIC else model, scale=scale, strength=strength)
 
     def enlarge(self, sources: Sequence[Path], choice: Choice, job: Job, progress: Progress) -> list[TaskResult]:
         """A result for each picture.  Raises SrganError for a choice that does not fit, and when it is cancelled."""
-        upscaler = self.upscaler(choice.model, scale=choice.scale, strength=choice.strength)
+        load = partial(self.upscaler, scale=choice.scale, strength=choice.strength)
+        upscaler, by_file = load(choice.model), choice.model == AUTOMATIC and bool(family(PHOTO))
         naming = Naming(_NAME, choice.suffix, choice.scale or upscaler.scale, upscaler.name)
         options = UpscaleOptions(
             scale=choice.scale, max_pixels=self.max_pixels, overwrite="overwrite", encoding=choice.encoding
         )
-        processor, results, tasks = ImageProcessor(upscaler, options), [], _tasks(sources, job.folder, naming)
+        processor = ImageProcessor(upscaler, options, load_photo=partial(load, PHOTO) if by_file else None)
+        results, tasks = [], _tasks(sources, job.folder, naming)
         choice.encoding.check(output_format(PurePath(task.target.name)) for task in tasks)
         for number, task in enumerate(tasks):
 

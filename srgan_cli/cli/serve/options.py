@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from srgan_cli.cli.completion import complete_models
+from srgan_cli.cli.completion import complete_models_or_auto
 from srgan_cli.cli.options import Debug, Device, MaxPixels, NoConfig, Offline, option
 
 
@@ -13,10 +13,10 @@ class ServeArguments:
     host: str = option("127.0.0.1", "The address to listen on; 0.0.0.0 for all networks of this machine.")
     port: int = option(7860, "The port to listen on.", min=1, max=65_535)
     model: str = option(
-        "srgan-x4",
-        "The weights that are chosen at first, as for srgan upscale, without auto.",
+        "auto",
+        "The weights that are chosen at first, as for srgan upscale.",
         *("--model", "-m"),
-        autocompletion=complete_models,
+        autocompletion=complete_models_or_auto,
     )
     offline: Offline = False
     device: Device = "auto"

@@ -17,6 +17,7 @@ from srgan_cli.image.codec.capabilities import FORMAT_CAPABILITIES, Encoding, ou
 from srgan_cli.system.progress import Progress
 from srgan_cli.weights.formats import list_weights
 from srgan_cli.weights.hub import list_cached
+from srgan_cli.weights.registry import AUTOMATIC
 
 SAME_FORMAT = "as the input"
 OWN = "of the weights"
@@ -92,7 +93,9 @@ class _Actions:
 
 def build(studio: Studio, visits: Visits, model: str) -> gr.Blocks:
     """The page; `model` is what it offers first."""
-    known = {name: name for name in (*list_weights(), *(cached.source for cached in list_cached()), *KERNELS)}
+    known = {
+        name: name for name in (AUTOMATIC, *list_weights(), *(cached.source for cached in list_cached()), *KERNELS)
+    }
     models = known if model in known else {PurePath(model).name: model, **known}  # a file is called by its name alone
     first = next(name for name, place in models.items() if place == model)
     actions, private = _Actions(studio, visits, models), {"queue": False, "api_visibility": "private"}
@@ -112,11 +115,12 @@ def build(studio: Studio, visits: Visits, model: str) -> gr.Blocks:
                     go = gr.Button("Enlarge", variant="primary", elem_id="enlarge", scale=2, min_width=120)
                     stop = gr.Button("Cancel", elem_id="cancel", min_width=90)
             with gr.Column(scale=3, min_width=320):
+                zooms = {sign: gr.Button(sign, render=False) for sign in ("\N{MINUS SIGN}", "+")}
                 slider = gr.ImageSlider(
                     label="Original and result",
                     type="filepath",
                     interactive=False,
-                    buttons=["fullscreen"],
+                    buttons=[*zooms.values(), "fullscreen"],
                     elem_id="compare",
                     max_height=720,
                 )
@@ -135,6 +139,8 @@ def build(studio: Studio, visits: Visits, model: str) -> gr.Blocks:
             show_progress_on=[slider],
         )
         work.success(lambda: gr.File(visible=True), None, files, **private)
+        for count, button in zip((-8, 8), zooms.values(), strict=True):
+            button.click(None, js=f"() => zoom({count})", api_visibility="private")
         stop.click(actions.cancel, None, report, cancels=[work], **private)
         names.input(lambda name, known: dict(known).get(name), [names, pairs], slider, api_visibility="private")
         page.unload(actions.forget)
@@ -143,7 +149,8 @@ def build(studio: Studio, visits: Visits, model: str) -> gr.Blocks:
 
 def _choices(models: Iterable[str], first: str) -> list[Any]:
     """What a visitor chooses beside pictures: weights, scale, strength, format, quality, and whether without loss."""
-    weights = _dropdown("Weights", first, *(name for name in models if name != first))
+    others = (name for name in models if name != first)
+    weights = _dropdown("Weights", first, *others, info="auto: photo for JPEG and lossy WebP, else srgan")
     scale = _dropdown("Scale", OWN, "2", "3", "4", "8", "16")
     strengths, levels = ("0", "0.25", "0.5", "0.75", "1"), ("50", "75", "85", "95", "100")
     with gr.Accordion("Strength, format and quality", open=False, elem_id="more"):
@@ -225,7 +232,8 @@ def _said(results: Sequence[TaskResult]) -> Iterator[str]:
             continue
         (height, width), (new_height, new_width) = result.input_size, result.output_size
         size = f"{width} x {height} to {new_width} x {new_height}, {result.seconds:.1f} s"
-        yield "; ".join((f"- {name}: {size}", *result.warnings))
+        weights = f"{result.model}, chosen for {result.reason}" if result.reason else result.model
+        yield "; ".join((f"- {name}: {size}, {weights}", *result.warnings))
 
 
 def _sentence(error: SrganError) -> str:

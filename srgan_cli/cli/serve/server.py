@@ -19,7 +19,7 @@ POLICY = (
     "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self' ws: wss:; worker-src 'self' blob:"
 )
 """What a browser may load: everything comes from this server."""
-_KEYBOARD, _STYLE = (Path(__file__).with_name(name) for name in ("keyboard.js", "page.css"))
+_SCRIPT, _STYLE = (Path(__file__).with_name(name) for name in ("compare.js", "page.css"))
 _Receive = Callable[[], Awaitable[Any]]
 _Send = Callable[[Any], Awaitable[None]]
 
@@ -77,7 +77,7 @@ def run(arguments: ServeArguments, *, say: Callable[[str], None]) -> None:
                 footer_links=["api"],
                 theme=gr.themes.Default(font=["system-ui", "sans-serif"], font_mono=["monospace"]),
                 css=_STYLE.read_text(encoding="utf8"),
-                head=f"<script>{_KEYBOARD.read_text(encoding='utf8')}</script>",
+                head=f"<script>{_SCRIPT.read_text(encoding='utf8')}</script>",
                 app_kwargs={"middleware": [Middleware(OwnContentOnly)]},
             )
         except OSError as error:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from srgan_cli.batch.naming import Naming, suffix_of
 from srgan_cli.batch.resume import settings_digest
 from srgan_cli.batch.task import UpscaleOptions
+from srgan_cli.batch.weights_choice import PHOTO
 from srgan_cli.batch.worker_processes import WorkerSpec
 from srgan_cli.cli.console import info, warn
 from srgan_cli.cli.stdio import STANDARD, is_stream
@@ -21,9 +22,6 @@ from srgan_cli.upscaling.upscaler import DEFAULT_MODEL, Upscaler
 from srgan_cli.upscaling.video.options import VideoOptions, parse_time
 from srgan_cli.weights.formats import family_name, list_weights
 from srgan_cli.weights.registry import AUTOMATIC, family
-
-PHOTO = "photo"
-"""The weights that a choice by file takes for compressed photographs."""
 
 _IRRELEVANT_OPTIONS = {
     *("places", "model", "purpose", "strength", "name", "form", "from_file", "as_json", "overwrite", "no_clobber"),

@@ -79,6 +79,15 @@ def test_quality_and_lossless_are_those_of_the_command(visitor: Any) -> None:
             enlarge(visitor, CAT, choices=(*CHOICES[:3], *choices))
 
 
+def test_weights_are_chosen_by_the_file_with_the_reason(visitor: Any, tmp_path: Path) -> None:
+    for name in ("a.jpg", "b.png"):
+        Image.new("RGB", (12, 12), "red").save(tmp_path / name)
+    choices = ("auto", *CHOICES[1:])
+    _, report = enlarge(visitor, tmp_path / "a.jpg", tmp_path / "b.png", choices=choices)
+    assert re.search(r"a\.jpg: .*, photo-x4, chosen for a JPEG of quality 75$", report, re.MULTILINE)
+    assert re.search(r"b\.png: .*, srgan-x2$", report, re.MULTILINE)
+
+
 def test_a_format_that_libvips_cannot_read_has_a_preview(visitor: Any) -> None:
     pytest.importorskip("pillow_heif")
     (result,), _ = enlarge(visitor, CAT, choices=(*CHOICES[:3], ".heic", "of the format", False))
@@ -213,22 +222,29 @@ def test_a_run_that_is_stopped_says_so(browser: Any, tmp_path: Path) -> None:
     assert not any(element.is_displayed() for element in browser.find_elements("css selector", ".error"))
 
 
+def compare(browser: Any) -> Any:
+    """Enlarge a picture; the handle of the slider that shows it."""
+    find(browser, "#pictures input[type=file]").send_keys(str(CAT))
+    find(browser, "#pictures .file-preview")
+    find(browser, "#enlarge").click()
+    find(browser, "#compare img")
+    handle, thumb = find(browser, "#compare [data-testid=slider][tabindex]"), find(browser, "#compare .icon-wrap")
+    time.sleep(0.5)  # until the pictures are laid out
+    browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", thumb)
+    return handle
+
+
 def test_a_picture_is_dropped_compared_and_taken_away(browser: Any) -> None:
     """By mouse and by keyboard, and the browser asks no other server for anything."""
     from selenium.webdriver.common.action_chains import ActionChains
     from selenium.webdriver.common.keys import Keys
 
-    find(browser, "#pictures input[type=file]").send_keys(str(CAT))
-    find(browser, "#pictures .file-preview")
-    find(browser, "#enlarge").click()
-    find(browser, "#compare img")
-    slider = find(browser, "#compare [data-testid=slider][tabindex]")
-    compare, thumb = find(browser, "#compare"), find(browser, "#compare .icon-wrap")
-    time.sleep(0.5)  # until the pictures are laid out
-    browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", thumb)
+    slider = compare(browser)
+    thumb = find(browser, "#compare .icon-wrap")
     places = [thumb.rect["x"]]
     halves = [
-        browser.execute_script("return getComputedStyle(arguments[0], arguments[1]).content", compare, half)
+        browser.execute_script("return getComputedStyle(arguments[0], arguments[1]).content", found, half)
+        for found in [find(browser, "#compare")]
         for half in ("::before", "::after")
     ]
     assert halves == ['"original"', '"result"']
@@ -244,3 +260,52 @@ def test_a_picture_is_dropped_compared_and_taken_away(browser: Any) -> None:
     requests = [entry["message"] for entry in browser.get_log("performance") if "requestWillBeSent" in entry["message"]]
     asked = {host for message in requests for host in re.findall(r'"url":"\w+://([^/"]+)', message)}
     assert {host.partition(":")[0] for host in asked} == {"127.0.0.1"}
+
+
+def test_wheel_buttons_and_keys_zoom_and_the_divider_goes_on(browser: Any) -> None:
+    from selenium.webdriver.common.action_chains import ActionChains
+    from selenium.webdriver.common.actions.wheel_input import ScrollOrigin
+    from selenium.webdriver.common.keys import Keys
+
+    slider, thumb = compare(browser), find(browser, "#compare .icon-wrap")
+
+    def place() -> list[float]:
+        """Zoom, and how far the picture is moved, of both pictures alike."""
+        time.sleep(0.3)  # gradio glides
+        form = "const {a, e, f} = new DOMMatrix(getComputedStyle(arguments[0]).transform); return [a, e, f]"
+        one, other = (
+            browser.execute_script(form, picture) for picture in browser.find_elements("css selector", "#compare img")
+        )
+        assert one == other
+        return list(one)
+
+    def boundary() -> float:
+        """Where the result begins, on the screen."""
+        picture = find(browser, "#compare img.fixed")
+        part = float(re.findall("([0-9.]+)%", picture.get_attribute("style"))[0]) / 100
+        box = browser.execute_script("return arguments[0].getBoundingClientRect().toJSON()", picture)
+        return float(box["x"] + part * box["width"])
+
+    assert place()[0] == 1
+    for offset in (0, 40):  # over the divider, and beside it
+        before = place()[0]
+        ActionChains(browser).scroll_from_origin(ScrollOrigin.from_element(thumb, offset), 0, -100).perform()
+        assert place()[0] > before * 1.15
+    slider.send_keys("+")
+    near = place()[0]
+    ActionChains(browser).key_down(Keys.SHIFT).send_keys_to_element(slider, Keys.DOWN).key_up(Keys.SHIFT).perform()
+    assert place()[2] < -10
+    ActionChains(browser).move_to_element(thumb).click_and_hold().move_by_offset(-60, 0).release().perform()
+    slider.send_keys(Keys.ARROW_LEFT)
+    assert place()[0] == near
+    assert abs(boundary() - thumb.rect["x"] - thumb.rect["width"] / 2) < 3
+    find(browser, "#compare [title='Zoom in']").click()
+    assert place()[0] > near
+    find(browser, "#compare [title='Zoom out']").click()
+    slider.send_keys("-")
+    assert 1 < place()[0] < near
+    slider.send_keys("0")
+    assert place() == [1, 0, 0]
+    find(browser, "#compare [title='Zoom in']").click()
+    find(browser, "#compare [title='Whole picture']").click()
+    assert place() == [1, 0, 0]
