@@ -61,7 +61,7 @@ class Canvas:
             result = result[:-1].div_(result[-1:])
         bands = self.geometry.layers.bands
         alpha = None if self.header.alpha is None else result[bands:].float()
-        picture = replace(self.header, pixels=result[:bands], alpha=alpha)
+        picture = replace(self.header, pixels=result[:bands], alpha=alpha, valid=None)
         return picture if self.header.valid is None else self._with_holes(picture), overlap
 
     def _with_holes(self, picture: Picture) -> Picture:
