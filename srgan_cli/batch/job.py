@@ -34,7 +34,7 @@ from srgan_cli.upscaling.tiles.memory_limit import ReservedMemory, TilePlan, che
 from srgan_cli.upscaling.upscaler import Upscaler
 
 _LEVELS = 255
-_CLASSES = "its palette names classes, which are not blended: enlarged by nearest; convert it to RGB if it is a picture"
+_CLASSES = "its values are classes, which are not blended: enlarged by nearest; convert it to RGB if it is a picture"
 _Plans = dict[tuple[int, int], TilePlan]
 
 
@@ -105,7 +105,7 @@ class Job:
             picture = picture.map(lambda part: part.with_rgb_bands(self.options.rgb_bands))
         header = picture.header
         is_measured = header.full_scale == 1 or header.valid is not None or len(header.pixels) > 3
-        if self.options.consistent and (is_measured or header.bands.palette or header.value_ranges):
+        if self.options.consistent and (is_measured or header.bands.has_classes or header.value_ranges):
             raise PictureError("--consistent takes photographs, and this is a measurement", "leave --consistent out")
         upscaler = self.upscaler.for_picture(header)
         picture = upscaler.prepare(picture)

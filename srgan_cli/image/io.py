@@ -155,7 +155,9 @@ def _keeps_samples(header: Picture, name: str) -> bool:
 
 
 def _keeps_nodata(header: Picture, name: str) -> bool:
-    """Whether a format stores which value is no data; DICOM does for grey of at most 16 bits."""
+    """Whether a format stores which value is no data: DICOM for grey of 16 bits, PNG by an .aux.xml beside it."""
+    if name == "PNG" and header.metadata.place and header.metadata.place.nodata:
+        return header.full_scale > 1
     stores = name != "DICOM" or (len(header.pixels) == 1 and header.dtype.itemsize <= 2)
     return stores and _keeps_samples(header, name)
 

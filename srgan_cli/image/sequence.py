@@ -203,7 +203,7 @@ def write_pictures(
     with atomic_write(path) as temporary:
         writer.write(rasters, temporary, name, loop=pictures.loop, encoding=encoding)
         if cloud_optimised:
-            make_cloud_optimised(temporary, has_classes=bool(rasters[0].bands.palette))
+            make_cloud_optimised(temporary, has_classes=rasters[0].bands.has_classes)
         before_commit()
     place, (height, width, _) = rasters[0].metadata.place, rasters[0].rows.shape
     return write_place(place, (height, width), path, name, overwrite=overwrite_sidecars)

@@ -205,7 +205,7 @@ class Upscaler:
 
     def for_picture(self, header: Picture) -> "Upscaler":
         """Return this one; for a map of classes, whose values must not be blended, one that takes the nearest pixel."""
-        return self._nearest if header.bands.palette and self.kernel is not KERNELS["nearest"] else self
+        return self._nearest if header.bands.has_classes and self.kernel is not KERNELS["nearest"] else self
 
     @cached_property
     def _nearest(self) -> "Upscaler":

@@ -41,6 +41,13 @@ class BandLayout:
     """Where the file says which pixels are valid, apart from a nodata value: a mask of its own, or 0 and full alpha."""
     palette: tuple[int, ...] = ()
     """Red, green and blue of all values, as in TIFF's ColorMap, of a map of classes, which must not be blended."""
+    is_named: bool = False
+    """Whether a file beside it names its classes."""
+
+    @property
+    def has_classes(self) -> bool:
+        """Whether its values are numbers of classes, which must not be blended."""
+        return self.is_named or bool(self.palette)
 
     @property
     def colour_table(self) -> NDArray[np.uint8]:
@@ -189,6 +196,15 @@ class Raster:
     def depth(self) -> int:
         """Bits a channel."""
         return self.bits or self.rows.dtype.itemsize * 8
+
+    def with_place(self) -> "Raster":
+        """The raster with the value of no data and the classes that the files beside it state."""
+        place = self.metadata.place
+        if place is None or not (place.nodata or place.has_classes):
+            return self
+        is_named = place.has_classes and self.bands.count == 1 and self.rows.dtype.kind != "f"
+        layout = replace(self.bands, is_named=is_named)
+        return replace(self, nodata=place.nodata or self.nodata, layout=layout, is_measured=True)
 
     def in_colours(self) -> "Raster":
         """The raster with the colours of its classes, if it is a map of classes."""

@@ -119,7 +119,7 @@ class _PngReader(ImageReader):
         rows, changes = vips.read(self.path, "PNG", orientation=self.metadata.orientation)
         profile = png.read_profile(self.header.chunks)
         metadata = replace(self.metadata.upright(), place=place)
-        return Raster(rows, profile, metadata, notes=(*self.notes, *dropped, *changes))
+        return Raster(rows, profile, metadata, notes=(*self.notes, *dropped, *changes)).with_place()
 
 
 class _PillowReader(ImageReader):
@@ -199,7 +199,7 @@ class _PillowReader(ImageReader):
         duration = float(self.image.info.get("duration") or 0) if self.animated else 0
         rows = Rows.lazy(values, partial(self._redecode, index)) if self.redecodes else Rows.from_array(values)
         metadata = replace(metadata.upright(), coded_bits=self.bits if self.is_deep and self.bits < 16 else None)
-        return Raster(rows, profile, metadata, duration, (*notes, *changes), layout)
+        return Raster(rows, profile, metadata, duration, (*notes, *changes), layout).with_place()
 
     def _classes(self) -> BandLayout | None:
         """The layout of a picture with an opaque palette that is a map of classes; None for other pictures."""

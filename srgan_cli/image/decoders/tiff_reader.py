@@ -87,7 +87,7 @@ class TiffReader(ImageReader):
         raster = self._read_in_bands(index) if self.is_streamed(index) else self._read_whole(index)
         notes += [NODATA_LOST] if NODATA in tags and not raster.nodata else []
         raster = replace(raster, metadata=metadata.upright(), notes=(*notes, *raster.notes), is_measured=is_measured)
-        return as_black_is_zero(raster, tags, is_inverted=self._decoder(index) == "vips")
+        return as_black_is_zero(raster.with_place(), tags, is_inverted=self._decoder(index) == "vips")
 
     def _decoder(self, index: int) -> Decoder:
         number, tags = self.pages[index]

@@ -6,6 +6,7 @@ Source: GDAL, drivers GTiff and "GDAL Persistent Auxiliary Metadata", https://gd
 from collections.abc import Iterator, Mapping, Sequence
 from xml.dom.minidom import Document, Element
 
+from srgan_cli.errors import PictureError
 from srgan_cli.image.geo import grid, rpc, xml
 from srgan_cli.image.geo.grid import GridMap
 
@@ -14,6 +15,9 @@ METADATA = 42112
 _STALE_DOMAINS = {"geolocation": "geolocation arrays", "image_structure": "", "xml:esri": "ESRI's own transformation"}
 _STATISTICS = "statistics"
 _STALE_ELEMENTS = {"Histograms": _STATISTICS, "GeodataXform": _STALE_DOMAINS["xml:esri"]}
+
+_PIXEL_COUNT, _NAME = "1", "2"
+"""What a column of a table of values is for, GDALRATFieldUsage."""
 
 
 def clean(text: str) -> tuple[str, list[str]]:
@@ -27,8 +31,30 @@ def clean(text: str) -> tuple[str, list[str]]:
         if domain in _STALE_DOMAINS or name.startswith("STATISTICS_"):
             xml.remove(element)
             dropped.add(_STALE_DOMAINS.get(domain, _STATISTICS))
+    for table in xml.elements(document, "GDALRasterAttributeTable"):
+        dropped |= {_STATISTICS} if _drop_counts(table) else set()
     note = "its {} in GDAL's metadata are dropped: they describe the input"
     return _written(document, text), [note.format(kind) for kind in sorted(dropped - {""})]
+
+
+def nodata_of(text: str) -> str:
+    """The value of no data that an .aux.xml states for all its bands; "" without one.
+
+    Raises PictureError for different ones.
+    """
+    values = {xml.text_of(element).strip() for element in xml.elements(xml.parse(text), "NoDataValue")}
+    if len(values) > 1:
+        found = f"its .aux.xml has several values of no data: {', '.join(sorted(values))}"
+        raise PictureError(found, "split the bands: gdal_translate -b 1")
+    return "".join(values)
+
+
+def names_classes(text: str) -> bool:
+    """Whether an .aux.xml gives single values names or colours, so that they must not be blended."""
+    document = xml.parse(text)
+    usages = [xml.text_of(element) for element in xml.elements(document, "Usage")]
+    named = [*xml.elements(document, "ColorTable"), *xml.elements(document, "CategoryNames")]
+    return _NAME in usages or any(element.hasChildNodes() for element in named)
 
 
 def map_metadata(text: str, change: GridMap) -> str:
@@ -76,6 +102,17 @@ def extend(
             xml.append(metadata, "MDI", content).setAttribute("key", name)
     containers = [*xml.elements(root, "Metadata"), *xml.elements(root, "PAMRasterBand")]
     return _written(document, text) if len(root.getElementsByTagName("*")) > len(containers) else ""
+
+
+def _drop_counts(table: Element) -> bool:
+    """Remove the columns of a table of values that count pixels, returns whether there were any."""
+    columns = list(xml.elements(table, "FieldDefn"))
+    usages = [[xml.text_of(usage) for usage in xml.elements(column, "Usage")] for column in columns]
+    for cells in [columns, *(list(xml.elements(row, "F")) for row in xml.elements(table, "Row"))]:
+        for cell, usage in zip(cells, usages, strict=True):
+            if usage == [_PIXEL_COUNT]:
+                xml.remove(cell)
+    return [_PIXEL_COUNT] in usages
 
 
 def _items(document: Document) -> Iterator[tuple[str, str, Element]]:

@@ -37,6 +37,10 @@ class Place:
     description: str = ""
     """What the software of a microscope says about all pages of the file."""
     sidecars: tuple[Sidecar, ...] = ()
+    nodata: str = ""
+    """The value of no data that files beside it state; "" without one."""
+    has_classes: bool = False
+    """Whether files beside it name classes."""
 
     @classmethod
     def from_tags(
@@ -88,11 +92,15 @@ def add_sidecars(
 ) -> tuple[Place | None, list[str]]:
     """The place with the files beside a picture of this size, upright, and of this orientation; and notes as above."""
     found, notes = find_sidecars(picture)
-    if not found:
+    has_table = picture.with_name(f"{picture.name}.vat.dbf").is_file()
+    if not found and not has_table:
         return place, notes
+    auxiliary = next((sidecar.text for sidecar in found if sidecar.kind == "auxiliary file"), "<PAMDataset/>")
+    nodata, has_classes = gdal.nodata_of(auxiliary), has_table or gdal.names_classes(auxiliary)
     height, width = size[::-1] if orientation >= 5 else size
     here, damaged = Place(height, width, sidecars=tuple(found))._mapped(turning(orientation, height, width))
-    return replace(place or here, sidecars=here.sidecars), notes + damaged
+    place = replace(place or here, sidecars=here.sidecars, nodata=nodata, has_classes=has_classes)
+    return place, notes + damaged
 
 
 def decode(value: Any) -> Any:

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from srgan_cli import Upscaler
+from srgan_cli.errors import PictureError
 from srgan_cli.image.decoders.tiff_reader import files_beside
 from srgan_cli.image.geo.export import kept_files
 from srgan_cli.image.io import picture_losses, read_picture, write_picture
@@ -76,6 +78,58 @@ def test_world_files_are_scaled(tmp_path: Path, suffix: str, out: str, beside: s
     assert (tmp_path / "out.prj").read_text() == "GEOGCS[…]"
     if suffix in (".jgw", ".wld"):
         assert_same_corners(path, target)
+
+
+def pam(*bands: str) -> str:
+    """An .aux.xml with this content of each band."""
+    listed = (f"<PAMRasterBand band='{number}'>{content}</PAMRasterBand>" for number, content in enumerate(bands, 1))
+    return f"<PAMDataset><GeoTransform>500, 1, 0, 900, 0, -1</GeoTransform>{''.join(listed)}</PAMDataset>"
+
+
+@pytest.mark.parametrize("name", ["in.tif", "in.png"])
+def test_no_data_of_an_auxiliary_file_is_not_blended(tmp_path: Path, name: str) -> None:
+    values = np.full((24, 32), 1000, np.uint16)
+    values[8:16, 8:16] = 65_535
+    Image.fromarray(values).save(tmp_path / name)
+    (tmp_path / f"{name}.aux.xml").write_text(pam("<NoDataValue>65535</NoDataValue>"))
+    picture = Upscaler.load("bicubic", scale=2).upscale(read_picture(tmp_path / name))
+    assert not picture_losses(tmp_path / f"out-{name}", picture)
+    write_picture(picture, tmp_path / f"out-{name}")
+    with rasterio.open(tmp_path / f"out-{name}") as file:
+        assert file.nodata == 65_535
+        assert sorted(np.unique(file.read())) == [1000, 65_535]
+
+
+def test_bands_with_different_values_of_no_data_are_refused(tmp_path: Path) -> None:
+    path = write_picture_file(tmp_path / "in.tif")
+    path.with_name("in.tif.aux.xml").write_text(pam("<NoDataValue>1</NoDataValue>", "<NoDataValue>2</NoDataValue>"))
+    with pytest.raises(PictureError, match="several values of no data: 1, 2"):
+        read_picture(path)
+
+
+CLASSES = "<GDALRasterAttributeTable><FieldDefn><Name>{}</Name><Usage>{}</Usage></FieldDefn><Row><F>9</F></Row>"
+CLASSES += "</GDALRasterAttributeTable>"
+
+
+@pytest.mark.parametrize(
+    ("suffix", "content", "has_classes"),
+    [
+        (".aux.xml", pam("<CategoryNames><Category>water</Category></CategoryNames>"), True),
+        (".aux.xml", pam("<ColorTable><Entry c1='1' c2='2' c3='3' c4='255'/></ColorTable>"), True),
+        (".aux.xml", pam(CLASSES.format("class", 2)), True),
+        (".aux.xml", pam(CLASSES.format("count", 1)), False),
+        (".vat.dbf", "table", True),
+    ],
+)
+def test_named_values_are_not_blended(tmp_path: Path, suffix: str, content: str, has_classes: bool) -> None:
+    Image.fromarray(np.eye(24, dtype=np.uint8) * 7).save(tmp_path / "in.tif")
+    (tmp_path / f"in.tif{suffix}").write_text(content)
+    picture = read_picture(tmp_path / "in.tif")
+    write_picture(Upscaler.load("bicubic", scale=2).upscale(picture), tmp_path / "out.tif")
+    with Image.open(tmp_path / "out.tif") as file:
+        assert (set(np.unique(file)) == {0, 7}) == has_classes
+    beside = tmp_path / "out.tif.aux.xml"
+    assert "count" not in (beside.read_text() if beside.exists() else "")
 
 
 @pytest.mark.parametrize("has_place", [True, False])
