@@ -52,20 +52,14 @@ def _run() -> None:
     import warnings
 
     from srgan_cli.cli import app
-    from srgan_cli.cli.stdio import confirm_overwrite
-    from srgan_cli.errors import OutputClosed, OutputExists, to_srgan_error
+    from srgan_cli.errors import OutputClosed, to_srgan_error
 
     warnings.simplefilter("ignore")  # libraries address programmers
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # file names need not be printable
     try:
-        try:
-            app(prog_name="srgan")
-        except OutputExists as error:
-            if not confirm_overwrite(error, sys.argv):
-                raise
-            app([sys.argv[1], "--overwrite", *sys.argv[2:]], prog_name="srgan")
+        app(prog_name="srgan")
     except SystemExit as ended:
         if not isinstance(ended.__context__, BrokenPipeError):
             raise

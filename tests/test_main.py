@@ -174,16 +174,20 @@ def test_an_interrupt_exits_with_130(
 
 
 @pytest.mark.parametrize(
-    ("answer", "more", "code", "replaced"),
-    [("y", (), 0, True), ("", (), 2, False), ("n", (), 2, False), (None, ("--json",), 2, False)],
-    ids=["yes", "empty", "no", "JSON"],
+    ("answer", "more", "defaults", "code", "replaced"),
+    [
+        *(("y", (), "", 0, True), ("", (), "", 2, False), ("n", (), "", 2, False), (None, ("--json",), "", 2, False)),
+        (None, (), "json = true", 2, False),
+    ],
+    ids=["yes", "empty", "no", "JSON", "JSON by default"],
 )
 def test_on_a_terminal_an_existing_output_is_asked_for(
-    picture: Path, answer: str | None, more: tuple[str, ...], code: int, replaced: bool
+    picture: Path, answer: str | None, more: tuple[str, ...], defaults: str, code: int, replaced: bool
 ) -> None:
     pty = pytest.importorskip("pty", reason="terminals of this system are different")
     target = picture.with_name("out.png")
     target.write_bytes(b"mine")
+    (picture.parent / "srgan.toml").write_text(f"[upscale]\n{defaults}")
     terminal, end = pty.openpty()
     line = [sys.executable, "-m", "srgan_cli", "upscale", "in.png", "out.png", "-m", "bicubic", *more]
     running = subprocess.Popen(line, stdin=end, stderr=end, stdout=subprocess.PIPE, cwd=picture.parent)

@@ -14,7 +14,8 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from srgan_cli.cli.defaults import drop_overridden
-from srgan_cli.errors import UsageError
+from srgan_cli.cli.stdio import confirm_overwrite
+from srgan_cli.errors import OutputExists, UsageError
 
 if TYPE_CHECKING:
     from rich.panel import Panel
@@ -58,6 +59,16 @@ class Command(TyperCommand):
         rest = super().parse_args(ctx, args)
         drop_overridden(ctx)
         return rest
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command, and once more where a person agrees that its existing output is replaced."""
+        try:
+            return super().invoke(ctx)
+        except OutputExists as error:
+            if ctx.params.get("as_json") or not confirm_overwrite(error, sys.argv):
+                raise
+            ctx.params["overwrite"] = True
+            return super().invoke(ctx)
 
     def format_help(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002
         """Write the help."""

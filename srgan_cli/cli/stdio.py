@@ -86,10 +86,10 @@ def is_stream(place: str) -> bool:
 def confirm_overwrite(error: OutputExists, arguments: Iterable[str]) -> bool:
     """Whether a person at a terminal agrees that the existing output of a command is replaced.
 
-    Nobody is asked in pipes, for JSON, under torchrun, and where an input could not be read again.
+    Nobody is asked in pipes, under torchrun, and where an input could not be read again.
     """
     interactive = sys.stdin.isatty() and sys.stderr.isatty() and "RANK" not in os.environ
-    if not interactive or "--json" in arguments or any(map(is_stream, arguments)):
+    if not interactive or any(map(is_stream, arguments)):
         return False
     sys.stderr.write(f"{error.message}. Overwrite? [y/N] ")
     sys.stderr.flush()
