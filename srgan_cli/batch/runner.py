@@ -13,7 +13,7 @@ from srgan_cli.system.progress import Progress
 from srgan_cli.system.remote_storage import is_remote
 
 _UNITS_PER_TASK = 1000
-_PATIENCE = 0.3
+_PATIENCE = 0.1
 Outcome = SimpleQueue[TaskResult | BaseException]
 """Receives one result or error.  A signal that interrupts `get` leaves no lock behind, as it may in a Future."""
 
