@@ -45,7 +45,7 @@ def decode_samples(path: Path, number: int, mask: int | None = None) -> Values:
             values = add_mask(values, _samples(file.pages[mask], path))
     if values.dtype.kind == "c" or (values.dtype.kind in "iu" and values.itemsize > 4):
         raise _unsupported(path, f"samples of the type {values.dtype.name}")
-    return values.astype(values.dtype.newbyteorder("="))
+    return values.astype(np.uint8 if values.dtype.kind == "b" else values.dtype.newbyteorder("="))
 
 
 def _samples(page: Any, path: Path) -> Values:

@@ -23,7 +23,7 @@ from srgan_cli.image.geo.bands import (
     as_black_is_zero,
     decoder,
     has_own_samples,
-    has_palette,
+    is_converted,
     read_bands,
     unmultiply,
 )
@@ -36,6 +36,7 @@ _PILLOW_BITS = 8
 """Pillow reads TIFFs of more bits a channel as grey alone, or not at all."""
 _MOST_BITS = 128
 """Of a complex number, which is refused by name."""
+_MASK_LOST = "its colours are converted, and its mask is dropped"
 _PLACES = {TIE_POINTS, TRANSFORMATION}
 
 
@@ -85,24 +86,28 @@ class TiffReader(ImageReader):
             metadata, notes = replace(metadata, place=place), [*notes, *self.notes, *more]
         is_measured = bool(metadata.place) or number in self.masks or NODATA in tags
         raster = self._read_in_bands(index) if self.is_streamed(index) else self._read_whole(index)
-        notes += [NODATA_LOST] if NODATA in tags and not raster.nodata else []
+        lost = {
+            NODATA_LOST: NODATA in tags and not raster.nodata,
+            _MASK_LOST: number in self.masks and not raster.bands.mask,
+        }
+        notes += [note for note, applies in lost.items() if applies]
         raster = replace(raster, metadata=metadata.upright(), notes=(*notes, *raster.notes), is_measured=is_measured)
         return as_black_is_zero(raster.with_place(), tags, is_inverted=self._decoder(index) == "vips")
 
     def _decoder(self, index: int) -> Decoder:
         number, tags = self.pages[index]
-        return decoder(tags, has_mask=number in self.masks, has_classes=self._has_classes(index))
+        return decoder(tags, has_mask=number in self.masks, keeps_values=self._keeps_values(index))
 
-    def _has_classes(self, index: int) -> bool:
-        """Whether a page is a map of classes: it has a palette, and a place on Earth, no data or a mask."""
+    def _keeps_values(self, index: int) -> bool:
+        """Whether samples that a picture would convert are kept: the page has a place on Earth, no data or a mask."""
         number, tags = self.pages[index]
         is_placed = bool({NODATA, *GEOREFERENCE} & set(tags)) or (index == 0 and bool(sidecar_paths(self.path)))
-        return has_palette(tags) and (is_placed or number in self.masks)
+        return is_converted(tags) and (is_placed or number in self.masks)
 
     def _fields(self, index: int) -> dict[str, Any]:
         """The fields of a Raster that the tags of a page give."""
         number, tags = self.pages[index]
-        return read_bands(tags, has_mask=number in self.masks, has_classes=self._has_classes(index))
+        return read_bands(tags, has_mask=number in self.masks, keeps_values=self._keeps_values(index))
 
     def _read_in_bands(self, index: int) -> Raster:
         number, tags = self.pages[index]
@@ -127,7 +132,7 @@ class TiffReader(ImageReader):
     def _values(self, file: IO[bytes], index: int) -> Decoded:
         """Decoded by Pillow, or by tifffile if Pillow does not know the kind of page or would convert its samples."""
         number, tags = self.pages[index]
-        if has_own_samples(tags) or self._has_classes(index):
+        if has_own_samples(tags) or self._keeps_values(index):
             values = tiff_page.decode_samples(self.path, number, self.masks.get(number))
             values = unmultiply(Rows.from_array(values), self._fields(index)["layout"]).to_array()
             return apply_exif_orientation(values, tiff.orientation(tags)), tiff.profile(tags), []

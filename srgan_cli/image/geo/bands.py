@@ -29,13 +29,22 @@ NODATA = 42113
 _COMPRESSION, _COLOUR_MAP, _TILE_WIDTH, _LEAST, _GREATEST = 259, 320, 322, 340, 341
 _VIPS_COMPRESSIONS = (1, 2, 3, 4, 5, 7, 8, 32946, 32773, 34676, 34677, 34712)
 """Others, such as Zstandard and LZMA, libvips may read as zeros."""
-_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE, _SEPARATED, _LOG_L = 0, 1, 2, 3, 5, 32844
+_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE, _SEPARATED, _YCBCR, _LOG_L = 0, 1, 2, 3, 5, 6, 32844
+_JPEG = 7
 _UNCONVERTED = (_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB)
 _SEPARATE_PLANES = 2
 _UNSIGNED, _SIGNED, _FLOAT = 1, 2, 3
+_COMPLEX = {5, 6}
 _KINDS = {"u": _UNSIGNED, "i": _SIGNED, "f": _FLOAT}
 Decoder = Literal["vips", "gdal", "whole"]
 Tags = Mapping[int, Any]
+
+
+def is_converted(tags: Tags) -> bool:
+    """Whether a picture has other samples than its page, which can be kept: classes, few bits, YCbCr in a JPEG."""
+    colours = tags.get(PHOTOMETRIC)
+    is_jpeg = (colours, tags.get(_COMPRESSION)) == (_YCBCR, _JPEG)
+    return has_palette(tags) or is_jpeg or (colours in _UNCONVERTED and max(_bits(tags)) < 8)
 
 
 def has_palette(tags: Tags) -> bool:
@@ -43,7 +52,7 @@ def has_palette(tags: Tags) -> bool:
     return tags.get(PHOTOMETRIC) == _PALETTE and _COLOUR_MAP in tags and tags.get(SAMPLES, 1) == 1
 
 
-def decoder(tags: Tags, *, has_mask: bool = False, has_classes: bool = False) -> Decoder:
+def decoder(tags: Tags, *, has_mask: bool = False, keeps_values: bool = False) -> Decoder:
     """Which library reads a page.
 
     libvips reads in bands, but mixes up planes, reads NaN of half floats as infinity, and knows neither masks nor 64
@@ -55,7 +64,7 @@ def decoder(tags: Tags, *, has_mask: bool = False, has_classes: bool = False) ->
     known = tags.get(_COMPRESSION, 1) in _VIPS_COMPRESSIONS and not (tags.get(PLANAR) == 2 and _TILE_WIDTH in tags)
     plain = bits in ({8}, {16}, {32}) and known and not planes and not has_mask
     floats = _FLOAT in np.atleast_1d(tags.get(FORMAT, ()))
-    if has_classes:
+    if keeps_values or _COMPLEX & set(np.atleast_1d(tags.get(FORMAT, ())).tolist()):
         return "gdal" if find_spec("rasterio") else "whole"
     if colours not in _UNCONVERTED:
         floats = floats and colours == _SEPARATED
@@ -70,15 +79,16 @@ def has_own_samples(tags: Tags) -> bool:
     return tags.get(PHOTOMETRIC) in _UNCONVERTED and max(_bits(tags)) >= 8
 
 
-def read_bands(tags: Tags, *, has_mask: bool = False, has_classes: bool = False) -> dict[str, Any]:
+def read_bands(tags: Tags, *, has_mask: bool = False, keeps_values: bool = False) -> dict[str, Any]:
     """The fields of a Raster, none where colours are converted: layout (a mask comes last), nodata, range and bits."""
-    if not has_classes and tags.get(PHOTOMETRIC, _BLACK_IS_ZERO) not in _UNCONVERTED:
+    if not keeps_values and tags.get(PHOTOMETRIC, _BLACK_IS_ZERO) not in _UNCONVERTED:
         return {}
     layout, bits = BandLayout(_colours(tags), _extra(tags)), max(_bits(tags))
     if has_mask:
         layout = replace(layout, extra=(*layout.extra, UNASSOCIATED), mask="page")
-    if has_classes:
+    if keeps_values:
         bits = max(bits, 8)
+    if keeps_values and has_palette(tags):
         colours = np.reshape(tags[_COLOUR_MAP], (3, -1))
         colours = np.pad(colours, ((0, 0), (0, 2**bits - colours.shape[1])))
         layout = replace(layout, palette=tuple(colours.ravel().tolist()))
@@ -145,7 +155,7 @@ def _bits(tags: Tags) -> tuple[int, ...]:
 
 
 def _colours(tags: Tags) -> int:
-    return 3 if tags.get(PHOTOMETRIC) == _RGB else 1
+    return 3 if tags.get(PHOTOMETRIC) in (_RGB, _YCBCR) else 1
 
 
 def _extra(tags: Tags) -> tuple[int, ...]:

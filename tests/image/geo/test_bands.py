@@ -156,6 +156,30 @@ def test_classes_are_never_blended(tmp_path: Path, options: dict[str, Any], bits
     assert any("colours of this picture's classes" in loss for loss in picture_losses(tmp_path / "b.png", enlarged))
 
 
+PLACE = {"crs": "EPSG:4326", "transform": rasterio.Affine(1, 0, 9, 0, -1, 9)}
+
+
+@pytest.mark.parametrize("photometric", ["minisblack", "miniswhite"])
+@pytest.mark.parametrize("bits", [1, 2, 4])
+def test_data_of_few_bits_keep_their_values(tmp_path: Path, bits: int, photometric: str) -> None:
+    values = RANDOM.integers(0, 2**bits, (1, 9, 11)).astype(np.uint8)
+    with rewritten(save(tmp_path / "a.tif", values, nbits=bits, photometric=photometric, **PLACE)) as after:
+        assert np.array_equal(after.read(), values)
+
+
+def test_an_orthophoto_keeps_its_mask(tmp_path: Path) -> None:
+    values, mask = np.full((3, 16, 16), 90, np.uint8), np.arange(256).reshape(16, 16) % 16 > 7
+    with rewritten(save(tmp_path / "a.tif", values, mask, photometric="ycbcr", compress="jpeg", **PLACE)) as after:
+        assert np.array_equal(after.dataset_mask() > 0, mask)
+        assert np.abs(after.read().astype(int)[:, mask] - 90).max() <= 2
+
+
+def test_a_mask_of_converted_colours_is_dropped_with_a_note(tmp_path: Path) -> None:
+    values, mask = np.full((4, 8, 8), 90, np.uint8), np.eye(8) > 0
+    source = save(tmp_path / "a.tif", values, mask, photometric="cmyk", **PLACE)
+    assert "its colours are converted, and its mask is dropped" in read_picture(source).notes
+
+
 def test_a_palette_is_a_picture_unless_it_has_a_place(tmp_path: Path) -> None:
     values = RANDOM.integers(0, 8, (9, 11)).astype(np.uint8)
     image = Image.fromarray(values)
