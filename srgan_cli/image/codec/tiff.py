@@ -24,7 +24,6 @@ from srgan_cli.image.metadata.exif import PARSE_ERRORS, as_exif_types, build_exi
 from srgan_cli.image.metadata.reading import finish
 from srgan_cli.image.metadata.record import Metadata
 
-Tags = ImageFileDirectory_v2
 WIDTH, HEIGHT, BITS, PHOTOMETRIC, STRIPS, ORIENTATION = 256, 257, 258, 262, 273, 274
 _STRIP_BYTES, _MASK = 279, 4
 RESOLUTION = {282, 283, 296}
@@ -45,6 +44,16 @@ _MOST_STRIP_ROWS, _MOST_STRIP_BYTES = 128, 2**22
 """The most rows and about the most bytes of a strip."""
 MAX_CLASSIC_BYTES = 2**32 - 2**24
 """The most bytes of pixels in a TIFF that is not a BigTIFF; the rest is for directories."""
+_OFFSET, _SUBIFD_OFFSET = 16, 18
+"""Types of numbers of BigTIFF."""
+
+
+class Tags(ImageFileDirectory_v2):
+    """The tags of a page, with the offsets of reduced copies in BigTIFF, which Pillow does not read."""
+
+    _load_dispatch = ImageFileDirectory_v2._load_dispatch | {
+        _SUBIFD_OFFSET: ImageFileDirectory_v2._load_dispatch[_OFFSET]
+    }
 
 
 @dataclass(frozen=True)
@@ -62,7 +71,7 @@ class _Layout:
 
 
 _CLASSIC = _Layout(b"II*\x00" + bytes(4), "<L", 2, 12, 4)
-_BIG = _Layout(b"II+\x00\x08\x00\x00\x00" + bytes(8), "<Q", 8, 20, 16)
+_BIG = _Layout(b"II+\x00\x08\x00\x00\x00" + bytes(8), "<Q", 8, 20, _OFFSET)
 
 
 def pages(file: IO[bytes]) -> tuple[list[tuple[int, Tags]], list[str]]:

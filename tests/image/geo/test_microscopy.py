@@ -67,9 +67,10 @@ def test_each_ome_image_has_its_own_size(tmp_path: Path) -> None:
     assert second["PhysicalSizeX"] == pytest.approx(2 * 14 / 18)
 
 
-def test_levels_of_an_ome_pyramid_are_dropped_with_a_note(tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_big", [True, False])
+def test_levels_of_an_ome_pyramid_are_dropped_with_a_note(tmp_path: Path, is_big: bool) -> None:
     rgb = np.zeros((24, 32, 3), np.uint8)
-    with tifffile.TiffWriter(tmp_path / "a.ome.tif", ome=True) as writer:
+    with tifffile.TiffWriter(tmp_path / "a.ome.tif", ome=True, bigtiff=is_big) as writer:
         writer.write(rgb, subifds=1, photometric="rgb", metadata={"PhysicalSizeX": 0.5})
         writer.write(rgb[::2, ::2].copy(), subfiletype=1, photometric="rgb")
     out, notes = enlarge(tmp_path / "a.ome.tif")
