@@ -95,7 +95,11 @@ class DicomReader(ImageReader):
 
         data = self.dataset
         with _quietly(self.path, f" ({data.file_meta.TransferSyntaxUID.name})"):
-            values = _join_padding(pixel_array(data, index=index), data)
+            values = pixel_array(data, index=index)
+            if self._padding and not self._fits(int(self._padding)):  # then pydicom has cut it to the stored bits
+                whole = pixel_array(data, index=index, bits_stored=data.BitsAllocated)
+                values = np.where(whole == int(self._padding), whole, values)
+            values = _join_padding(values, data)
             if data.PhotometricInterpretation == "PALETTE COLOR":
                 values = apply_color_lut(values, data)
         return np.atleast_3d(values)
@@ -117,9 +121,14 @@ class DicomReader(ImageReader):
     @property
     def _bits(self) -> int:
         """The stored bits, up to 16 without sign, if they hold the padding; else 0."""
-        bits, padding = int(self.dataset.BitsStored), int(self._padding or 0)
-        fits = bits <= _MOST_BITS and not self.dataset.PixelRepresentation and 0 <= padding < 2**bits
+        bits, is_signed = int(self.dataset.BitsStored), bool(self.dataset.PixelRepresentation)
+        fits = bits <= _MOST_BITS and not is_signed and self._fits(int(self._padding or 0))
         return bits if fits and self._is_grey else 0
+
+    def _fits(self, value: int) -> bool:
+        """Whether the stored bits hold a value."""
+        half = 2 ** (int(self.dataset.BitsStored) - 1)
+        return -half <= value < half if self.dataset.PixelRepresentation else 0 <= value < 2 * half
 
     @property
     def _padding(self) -> str:

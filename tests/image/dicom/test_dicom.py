@@ -290,6 +290,16 @@ def test_all_of_the_padding_range_is_no_data(tmp_path: Path) -> None:
     assert large[12:].min() > 0
 
 
+def test_padding_beyond_the_stored_bits_is_no_data(tmp_path: Path) -> None:
+    values = ramp("int16", 100, 900)
+    values[:4] = -32_768
+    made = dataset(values, BitsStored=12, HighBit=11)
+    made.add_new("PixelPaddingValue", "SS", -32_768)
+    large = np.frombuffer(enlarge(save(made, tmp_path / "a.dcm"), tmp_path / "b.dcm").PixelData, np.int16)
+    assert (large[: 8 * 48] == -32_768).all()
+    assert large[8 * 48 :].min() >= 100
+
+
 @pytest.mark.parametrize("bits", [7, 9, 12, 13])
 def test_a_picture_of_fewer_bits_is_as_bright_in_other_formats(tmp_path: Path, bits: int) -> None:
     values = ramp("uint16", 0, 2**bits - 1)
