@@ -22,8 +22,16 @@ from srgan_cli.upscaling.video.encoder import check_encoder, choose_encoder
 from srgan_cli.upscaling.video.mux import losses, mux
 from srgan_cli.upscaling.video.options import VideoOptions
 from srgan_cli.upscaling.video.pipeline import VideoWork, enlarge_segment
-from srgan_cli.upscaling.video.segments import EncodedPacket, Segment, cut, read_packets, read_summary, within
-from srgan_cli.upscaling.video.source import DEINTERLACE_HINT, TimeRange, probe, scan
+from srgan_cli.upscaling.video.segments import (
+    EncodedPacket,
+    Segment,
+    TimeRange,
+    cut,
+    read_packets,
+    read_summary,
+    within,
+)
+from srgan_cli.upscaling.video.source import DEINTERLACE_HINT, probe, scan
 
 _SETTINGS, _LOCK = "settings", "lock"
 _DEINTERLACE_LEAD, _STEADY_LEAD = 2, 6
@@ -108,7 +116,8 @@ def plan_video(
     settings, lost = choose_encoder(found, seconds, target, size, options)
     lost += losses(found, settings, part, check_encoder(settings))
     lead = max(_DEINTERLACE_LEAD * options.deinterlace, _STEADY_LEAD * bool(options.steady))
-    work = VideoWork(found if index.keys else replace(found, times=tuple(index.times)), settings, options, part, scale)
+    found = replace(found, times=None if index.keys else tuple(index.times), order=index.order)
+    work = VideoWork(found, settings, options, part, scale)
     folder = target.with_name(f".{target.name}.srgan-video")  # keeps the segments until the video is complete
     segments = (SegmentTask(source, folder / f"{part.number:06}", part) for part in cut(times, index.keys, stop, lead))
     return VideoPlan(task, work, tuple(segments), tuple(lost), index.damage)
@@ -165,7 +174,7 @@ def join(plan: VideoPlan, source: Path, target: Path) -> tuple[int, SrganError |
         incomplete = mux(source, temporary, plan.work.encoder, plan.work.part, packets)
     damaged = sum(summary.damaged for summary in summaries)
     unreadable = f"errors in {damaged} packets or frames" if damaged else ""
-    if reason := plan.damage or unreadable or incomplete:
+    if reason := "; ".join(filter(None, (plan.damage, unreadable, incomplete))):
         message = "{path} is damaged ({reason}): {frames} frames were enlarged"
         return frames, PictureError(
             message, "the output holds them", path=plan.task.source, reason=reason, frames=frames

@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import floor
@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import av
+import av.logging
 
 from srgan_cli.errors import UsageError
 from srgan_cli.upscaling.video.encoder_options import encoder_options, is_hardware
@@ -116,16 +117,30 @@ def _avi_unit(times: Sequence[Fraction], rate: Fraction) -> Fraction:
 def check_encoder(settings: EncoderSettings) -> list[EncodedPacket]:
     """The packets of a black frame.  Raises UsageError where the encoder does not accept its settings."""
     frame = av.VideoFrame(settings.width, settings.height, settings.layout.name)
+    logged: list[str] = []
     try:
-        with closing(SegmentEncoder(settings)) as encoder:
+        with _errors_to(logged), closing(SegmentEncoder(settings)) as encoder:
             return [*encoder.encode(frame, 0, 1), *encoder.flush()]
     except (av.FFmpegError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
+        reason = next(iter(logged), "") or getattr(error, "strerror", None) or str(error)
         if is_hardware(settings.codec):
             hint = "it needs its device and driver; without them leave --codec out"
             raise UsageError(f"{settings.codec} does not start on this machine: {reason}", hint) from error
         message = f"{settings.codec} does not encode {settings.width} x {settings.height} with these options: {reason}"
         raise UsageError(message, "choose another --codec, --crf or --preset") from error
+
+
+@contextmanager
+def _errors_to(logged: list[str]) -> Iterator[None]:
+    """Append what FFmpeg logs about errors, which says more than its error codes."""
+    level = av.logging.get_level()
+    av.logging.set_level(av.logging.ERROR)
+    try:
+        with av.logging.Capture() as messages:
+            yield
+    finally:
+        av.logging.set_level(level)
+        logged += [text.strip(" .\n") for _level, _name, text in messages]
 
 
 class SegmentEncoder:
@@ -177,12 +192,20 @@ def _find_codec(name: str) -> Any:
         codec = av.Codec(name, "w")
     except av.codec.codec.UnknownCodecError as error:
         kind = f"{name.partition('_')[0]}_"
-        has = sorted(found for found in av.codecs_available if found.startswith(kind) and is_hardware(found))
-        known = f"PyAV's FFmpeg has on this system: {', '.join(has) or 'none of this kind'}"
-        raise UsageError(f"no encoder {name!r}", known if is_hardware(name) else hint) from error
+        known = (found for found in av.codecs_available if found.startswith(kind) and is_hardware(found))
+        has = sorted(filter(_is_encoder, known))
+        found = f"PyAV's FFmpeg has on this system: {', '.join(has) or 'none of this kind'}"
+        raise UsageError(f"no encoder {name!r}", found if is_hardware(name) else hint) from error
     if codec.type != "video":
         raise UsageError(f"{name} does not encode video", hint)
     return codec
+
+
+def _is_encoder(name: str) -> bool:
+    try:
+        return bool(av.Codec(name, "w"))
+    except av.codec.codec.UnknownCodecError:
+        return False
 
 
 def _choose_format(codec: Any, wanted: FrameLayout) -> tuple[FrameLayout, str]:

@@ -1,7 +1,10 @@
-"""Frames of PyAV to tensors and back."""
+"""Frames of PyAV to tensors and back, and from two fields to one frame."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import chain
+from typing import Any
 
 import av
 import numpy as np
@@ -132,3 +135,18 @@ def _write_plane(plane: "av.video.plane.VideoPlane", values: Tensor, depth: int)
     rows = np.zeros((plane.buffer_size // plane.line_size, plane.line_size // dtype.itemsize), dtype)
     rows[: plane.height, : plane.width] = values.numpy().astype(dtype)
     plane.update(rows.tobytes())
+
+
+def deinterlaced(frames: "Iterator[av.VideoFrame]", stream: Any, *, flagged_only: bool) -> "Iterator[av.VideoFrame]":
+    """The frames after FFmpeg's bwdif, which looks at the neighbours of each."""
+    graph = av.filter.Graph()
+    source, sink = graph.add_buffer(template=stream), graph.add("buffersink")
+    bwdif = graph.add("bwdif", f"mode=send_frame:deint={'interlaced' if flagged_only else 'all'}")
+    source.link_to(bwdif)
+    bwdif.link_to(sink)
+    graph.configure()
+    for frame in chain(frames, [None]):
+        graph.push(frame)
+        with suppress(av.BlockingIOError, EOFError):
+            while True:
+                yield graph.vpull()

@@ -1,4 +1,4 @@
-"""What FFmpeg's muxers, or PyAV, leave out of the headers of finished files.
+"""What FFmpeg's muxers leave out of the headers of finished files, and damage that its demuxers pass over.
 
 Sources: the AVI RIFF File Reference of Microsoft (AVISTREAMHEADER), and RFC 8794 and RFC 9559 (EBML and Matroska).
 """
@@ -6,28 +6,42 @@ Sources: the AVI RIFF File Reference of Microsoft (AVISTREAMHEADER), and RFC 879
 import struct
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
+from mmap import ACCESS_READ, mmap
+from pathlib import Path
 from typing import IO
 from zlib import crc32
 
 RESERVED = "\N{NO-BREAK SPACE}" * 3
 """The end of the title of a video in Matroska, whose bytes are given to its display width."""
 _HEAD_BYTES = 2**22
-_UNIT, _START = 28, 36
-"""Where a stream header of AVI has its unit of time, and its start, counted from the name of the chunk."""
+_UNIT, _START, _SAMPLE_BYTES = 28, 36, 52
+"""Where a stream header of AVI has its unit of time, its start before its number of units, and the bytes of a unit."""
 _SEGMENT, _TRACKS, _ENTRY, _NAME, _VIDEO = b"\x18\x53\x80\x67", b"\x16\x54\xae\x6b", b"\xae", b"\x53\x6e", b"\xe0"
 _DISPLAY_UNIT, _DISPLAY_WIDTH, _VOID, _CRC = b"\x54\xb2", b"\x54\xb0", b"\xec\x81\0", b"\xbf"
+_CLUSTER = b"\x1f\x43\xb6\x75"
+_ELEMENTS = {
+    *map(
+        bytes.fromhex, ("1a45dfa3", "18538067", "114d9b74", "1549a966", "1654ae6b", "1f43b675", "1c53bb6b", "1941a469")
+    ),
+    *map(bytes.fromhex, ("1043a770", "1254c367", "bf", "ec", "e7", "5854", "a7", "ab", "a3", "a0", "af")),
+}
+"""The names of elements of a Matroska file, its segments and its clusters."""
 
 
-def set_avi_starts(file: IO[bytes], starts: Sequence[Fraction]) -> None:
-    """Write when each stream of an AVI file begins, in seconds."""
+def set_avi_starts(file: IO[bytes], starts: Sequence[Fraction], packets: Sequence[int]) -> None:
+    """Write when each stream of an AVI file begins, in seconds, and of how many packets; 0 for those of other units."""
     file.seek(0)
     head = file.read(_HEAD_BYTES)
     at = 0
-    for start in starts:
+    for start, count in zip(starts, packets, strict=True):
         at = head.index(b"strh", at + 1)
         scale, rate = struct.unpack_from("<II", head, at + _UNIT)
         file.seek(at + _START)
         file.write(struct.pack("<I", max(0, round(start * rate / scale))))
+        if count and struct.unpack_from("<I", head, at + _SAMPLE_BYTES)[0]:  # which FFmpeg copies with the stream
+            file.write(struct.pack("<I", count))
+            file.seek(at + _SAMPLE_BYTES)
+            file.write(bytes(4))
 
 
 def set_display_width(file: IO[bytes], width: int) -> None:
@@ -54,6 +68,29 @@ def set_display_width(file: IO[bytes], width: int) -> None:
     file.write(head)
 
 
+def find_matroska_damage(path: Path) -> str:
+    """The first damage of a Matroska file that its elements or checksums show; "" for none."""
+    with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as data:
+        return next(_damage(data), "")
+
+
+def _damage(data: mmap) -> Iterator[str]:
+    at = 0
+    while at < len(data):
+        start = at + 9 - data[at].bit_length()
+        if (name := data[at:start]) not in _ELEMENTS:
+            yield f"no element begins at byte {at}"
+        size, width = _number(data, start) if start < len(data) else (0, 1)
+        content, is_unknown = start + width, size == (1 << 7 * width) - 1
+        stop = content if is_unknown else content + size
+        if stop > len(data):
+            yield f"the last {stop - len(data)} bytes are missing"
+        is_sealed = name not in (_SEGMENT, _VOID[:1]) and data[content : content + 2] == _CRC + b"\x84"
+        if is_sealed and crc32(data[content + 6 : stop]) != int.from_bytes(data[content + 2 : content + 6], "little"):
+            yield f"the checksum at byte {content} does not fit"
+        at = content if name in (_SEGMENT, _CLUSTER) else stop
+
+
 def _resize(data: bytearray, span: tuple[int, int], change: int) -> None:
     """Change the size that stands before the content `span` of an element."""
     size = span[1] - span[0]
@@ -77,7 +114,7 @@ def _children(data: bytearray, span: tuple[int, int]) -> Iterator[tuple[bytes, t
         at = start + width + size
 
 
-def _number(data: bytearray, at: int) -> tuple[int, int]:
+def _number(data: bytearray | mmap, at: int) -> tuple[int, int]:
     """A number of variable length, and its length."""
     width = 9 - data[at].bit_length()
     return int.from_bytes(data[at : at + width], "big") ^ 1 << 7 * width, width

@@ -1,6 +1,7 @@
 """Writing the output: the enlarged video, and everything else of the source as it is."""
 
 import io
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from fractions import Fraction
@@ -14,8 +15,8 @@ from srgan_cli.errors import SrganError
 from srgan_cli.upscaling.video.encoder import EncoderSettings
 from srgan_cli.upscaling.video.hdr import side_data_names
 from srgan_cli.upscaling.video.headers import RESERVED, set_avi_starts, set_display_width
-from srgan_cli.upscaling.video.segments import EncodedPacket
-from srgan_cli.upscaling.video.source import TimeRange, VideoSource, is_cover, opened, video_stream
+from srgan_cli.upscaling.video.segments import EncodedPacket, TimeRange
+from srgan_cli.upscaling.video.source import VideoSource, is_cover, opened, video_stream
 
 _OWN_METADATA = {
     *("encoder", "major_brand", "minor_version", "compatible_brands", "software", "handler_name", "vendor_id"),
@@ -41,6 +42,7 @@ class Muxer:
         self.range = part
         self.last: dict[int, int] = {}
         self.starts: dict[int, Fraction] = {}
+        self.frames: Counter[int] = Counter()
         self.stream = settings.add_to(output)
         _describe(self.stream, video)
         if self._sets_display_width:
@@ -76,7 +78,9 @@ class Muxer:
     def complete(self, file: IO[bytes]) -> None:
         """Write what FFmpeg's muxer does not into the headers of the closed file."""
         if self.settings.container == "avi":
-            set_avi_starts(file, [self.starts.get(number, Fraction(0)) for number in range(1 + len(self.copies))])
+            streams = range(1 + len(self.copies))
+            starts = [self.starts.get(number, Fraction(0)) for number in streams]
+            set_avi_starts(file, starts, [self.frames[number] for number in streams])
         if self._sets_display_width:
             with suppress(ValueError):  # no room for it: the aspect is reported as lost
                 set_display_width(file, round(self.settings.width * (self.settings.aspect or 1)))
@@ -92,6 +96,7 @@ class Muxer:
         if self.settings.container == "avi":
             start = self.starts.setdefault(packet.stream.index, packet.dts * packet.time_base)
             packet.pts = packet.dts = packet.dts - round(start / packet.time_base)
+            self.frames[packet.stream.index] += not packet.stream.codec_context.name.startswith("pcm_")
         self.output.mux(packet)
 
     def _video_packets(self, packets: Iterable[EncodedPacket], depth: int) -> Iterator[Any]:
@@ -207,8 +212,12 @@ def _fits_avi(stream: Any) -> bool:
 
 
 def _is_rewritten(stream: Any, settings: EncoderSettings) -> bool:
-    """Whether the muxer itself makes this stream: QuickTime's time code, from the metadata of the video."""
-    return settings.container in ("mp4", "mov") and stream.type == "data" and "timecode" in stream.metadata
+    """Whether the muxer itself makes this stream: QuickTime's time code, from the metadata of the video, or chapters.
+
+    FFmpeg discards the text track of chapters.
+    """
+    is_time_code = settings.container in ("mp4", "mov") and "timecode" in stream.metadata
+    return stream.type == "data" and (is_time_code or stream.discard == av.stream.Discard.all)
 
 
 def _kept_metadata(metadata: dict[str, str]) -> dict[str, str]:

@@ -22,8 +22,8 @@ from srgan_cli.upscaling.upscaler import Upscaler
 from srgan_cli.upscaling.video.encoder import EncoderSettings, SegmentEncoder, to_units
 from srgan_cli.upscaling.video.frames import read_planes, to_frame, to_pixels
 from srgan_cli.upscaling.video.options import VideoOptions
-from srgan_cli.upscaling.video.segments import Segment, SegmentSummary, SegmentWriter
-from srgan_cli.upscaling.video.source import FrameReader, TimeRange, VideoSource
+from srgan_cli.upscaling.video.segments import Segment, SegmentSummary, SegmentWriter, TimeRange
+from srgan_cli.upscaling.video.source import FrameReader, VideoSource
 
 _QUEUED = 2
 """Frames that wait between two threads."""
@@ -99,7 +99,8 @@ def enlarge_segment(
             progress(min(count, segment.frames), segment.frames)
         for packet in encoder.flush() if count else ():
             writer.write(packet)
-        summary = SegmentSummary(count, reader.damaged)
+        missing = max(0, segment.frames - count) if work.source.has_frame_of_each_packet else 0
+        summary = SegmentSummary(count, max(reader.damaged, missing))
         writer.finish(summary)
     return summary
 

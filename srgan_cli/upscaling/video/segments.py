@@ -1,15 +1,60 @@
-"""Segments: the parts of a video that are enlarged one by one, and the files that keep their encoded packets."""
+"""The part of a video that is asked for, its segments, and the files that keep their encoded packets."""
 
 import json
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from fractions import Fraction
 from os import SEEK_CUR
 from pathlib import Path
 from typing import IO
 
+from srgan_cli.upscaling.video.options import VideoOptions
+
 _MIN_FRAMES, _MAX_FRAMES = 96, 480
 """A segment ends at the first key frame after so many frames, and without one after the larger number."""
+
+
+@dataclass(frozen=True)
+class Index:
+    """The time stamps of a video."""
+
+    times: list[int]
+    """Of all frames, sorted."""
+    keys: list[int]
+    """Of the frames where decoding may begin, sorted; empty where time stamps cannot be trusted."""
+    start: Fraction
+    """When the file begins, in seconds."""
+    origin: Fraction
+    """The second that becomes 0 in the output: no file begins earlier, and that of a transport stream is arbitrary."""
+    damage: str = ""
+    """Why the file could not be read to its end."""
+    order: dict[int, int] = field(default_factory=dict)
+    """The time of each frame by its place in the order of decoding, where packets have only that."""
+
+
+@dataclass(frozen=True)
+class TimeRange:
+    """The part of a video that is kept, in seconds of its time stamps."""
+
+    start: Fraction
+    stop: Fraction | None
+    """Where it ends; None for the end of the file."""
+    shift: Fraction
+    """How much earlier everything is in the output."""
+    is_cut: bool
+    """Whether what lies before its start is left out."""
+
+    @classmethod
+    def of(cls, index: Index, options: VideoOptions) -> "TimeRange":
+        """The part that the options ask for."""
+        start = index.start + options.start
+        stop = None if options.duration is None else start + options.duration
+        return cls(start, stop, index.origin + options.start, bool(options.start))
+
+    def holds(self, time: Fraction) -> bool:
+        """Whether a time lies in it."""
+        return (not self.is_cut or time >= self.start) and (self.stop is None or time < self.stop)
 
 
 @dataclass(frozen=True)

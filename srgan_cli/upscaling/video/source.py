@@ -14,13 +14,15 @@ import av
 
 from srgan_cli.errors import PictureError
 from srgan_cli.system.discovery import not_found_hint
-from srgan_cli.upscaling.video.frames import FrameLayout, frame_layout, matrix_of
+from srgan_cli.upscaling.video.frames import FrameLayout, deinterlaced, frame_layout, matrix_of
 from srgan_cli.upscaling.video.hdr import display_matrix, hdr_data, side_data_names
-from srgan_cli.upscaling.video.options import VideoOptions
-from srgan_cli.upscaling.video.segments import Segment
+from srgan_cli.upscaling.video.headers import find_matroska_damage
+from srgan_cli.upscaling.video.segments import Index, Segment
 
 _PROGRESSIVE = (0, 1)
 """Field orders of FFmpeg: unknown and progressive."""
+_FRAME_CODECS = ("vp9", "av1")
+"""Codecs of which every packet holds one shown frame, beside those without other frames than key frames."""
 _SEEK_BACK = 5
 """Seconds before a key frame where it is looked for again: some containers seek by times of decoding."""
 _MISSING_SECONDS = 1
@@ -52,48 +54,12 @@ class VideoSource:
     """The kinds of side data that describe a frame."""
     is_interlaced: bool
     """Whether the frames consist of two fields."""
+    has_frame_of_each_packet: bool
+    """Whether a packet without a frame is damaged; other codecs also have packets of fields and of hidden frames."""
     times: tuple[int, ...] | None = None
     """The time stamp of each frame, where those of the packets cannot be trusted."""
-
-
-@dataclass(frozen=True)
-class Index:
-    """The time stamps of a video."""
-
-    times: list[int]
-    """Of all frames, sorted."""
-    keys: list[int]
-    """Of the frames where decoding may begin, sorted; empty where time stamps cannot be trusted."""
-    start: Fraction
-    """When the file begins, in seconds."""
-    origin: Fraction
-    """The second that becomes 0 in the output: no file begins earlier, and that of a transport stream is arbitrary."""
-    damage: str = ""
-    """Why the file could not be read to its end."""
-
-
-@dataclass(frozen=True)
-class TimeRange:
-    """The part of a video that is kept, in seconds of its time stamps."""
-
-    start: Fraction
-    stop: Fraction | None
-    """Where it ends; None for the end of the file."""
-    shift: Fraction
-    """How much earlier everything is in the output."""
-    is_cut: bool
-    """Whether what lies before its start is left out."""
-
-    @classmethod
-    def of(cls, index: Index, options: VideoOptions) -> "TimeRange":
-        """The part that the options ask for."""
-        start = index.start + options.start
-        stop = None if options.duration is None else start + options.duration
-        return cls(start, stop, index.origin + options.start, bool(options.start))
-
-    def holds(self, time: Fraction) -> bool:
-        """Whether a time lies in it."""
-        return (not self.is_cut or time >= self.start) and (self.stop is None or time < self.stop)
+    order: dict[int, int] = field(default_factory=dict)
+    """The time stamp of each frame by its place in the order of decoding, where packets have only that."""
 
 
 @contextmanager
@@ -152,6 +118,7 @@ def probe(path: Path) -> VideoSource:
             hdr_data(frame),
             frozenset(side_data_names(frame)),
             frame.interlaced_frame or context.field_order not in _PROGRESSIVE,
+            context.codec.intra_only or context.codec.canonical_name in _FRAME_CODECS,
         )
 
 
@@ -163,10 +130,11 @@ def scan(path: Path) -> Index:
     damage: list[str] = []
     with opened(path) as container:
         stream: Any = video_stream(container, path)
-        end, count, lost, has_key, is_avi = Fraction(0), 0, 0, False, _is_avi(container)
+        end, count, lost, corrupt, has_key, is_avi = Fraction(0), 0, 0, 0, False, container.format.name == "avi"
         for packet in _packets(container, list(container.streams), damage.append):
             if not packet.size:
                 continue
+            corrupt += packet.is_corrupt
             time = packet.dts if packet.pts is None else packet.pts
             end = max(end, ((time or 0) + (packet.duration or 0)) * packet.time_base)
             if packet.stream_index != stream.index:
@@ -174,25 +142,32 @@ def scan(path: Path) -> Index:
             has_key |= packet.is_keyframe
             count, lost = count + 1, lost + (not has_key)
             if not packet.is_discard:
-                shown.append(packet.dts if is_avi else packet.pts)
+                shown.append(packet.pts)
                 decoded.append(packet.dts)
                 keys += shown[-1:] if packet.is_keyframe else []
         damage += _missing(container, stream, count, end)
         damage += [f"the first {lost} frames are incomplete"] if has_key and lost else []
+        damage += [f"{corrupt} packets are incomplete"] if corrupt else []
+        damage += filter(None, [find_matroska_damage(path)] if "matroska" in container.format.name else [])
         trusted = None not in shown and not (is_avi and stream.codec_context.reorder_depth)
         times = _completed(shown if trusted or None in decoded else decoded, stream)
+        order = _order(path, times) if is_avi and not trusted else {}
         if not times:
             hint = "give it some: ffmpeg -r 25 -i IN -c copy OUT.mp4"
             raise PictureError("{path} has no time stamps", hint, path=path)
         start = min(Fraction(container.start_time or 0, 1_000_000), times[0] * stream.time_base)
         is_arbitrary = av.format.Flags.ts_discont in av.format.Flags(container.format.flags)
-    known = sorted(key for key in keys if key is not None) if trusted else []
-    return Index(times, known, start, start if is_arbitrary else min(start, Fraction(0)), "".join(damage[:1]))
+    known = sorted(order.get(key, key) for key in keys if key is not None) if trusted or order else []
+    return Index(times, known, start, start if is_arbitrary else min(start, Fraction(0)), "".join(damage[:1]), order)
 
 
-def _is_avi(container: Any) -> bool:
-    """Whether a file stores no times of showing; where no frame is reordered they are those of decoding."""
-    return bool(container.format.name == "avi")
+def _order(path: Path, times: list[int]) -> dict[int, int]:
+    """The time of each frame of AVI by its place in the order of decoding; none where frames cannot be told apart."""
+    with opened(path) as container:
+        stream = video_stream(container, path)
+        places = [frame.pts for frame in _decoded(container, stream, lambda _: None)]
+    order = {place: time for place, time in zip(places, times, strict=False) if place is not None}
+    return order if len(order) == len(places) == len(times) else {}
 
 
 def _missing(container: Any, stream: Any, count: int, end: Fraction) -> Iterator[str]:
@@ -200,8 +175,8 @@ def _missing(container: Any, stream: Any, count: int, end: Fraction) -> Iterator
     promised = Fraction((container.duration or 0) + min(0, container.start_time or 0), 1_000_000)
     if promised - end > _MISSING_SECONDS:
         yield f"the last {float(promised - end):.0f} of {float(promised):.0f} s are missing"
-    elif stream.frames > count and not _is_avi(container):  # which counts repeated frames
-        yield f"{stream.frames - count} of {stream.frames} frames are missing"
+    elif (promised_count := sum(entry.size > 0 for entry in stream.index_entries)) > count:
+        yield f"{promised_count - count} of {promised_count} frames are missing"
 
 
 def _rate(stream: Any) -> Fraction:
@@ -272,7 +247,8 @@ class FrameReader:
                 if place is not None:
                     with suppress(av.FFmpegError):
                         container.seek(place, stream=stream)
-                frames = self._with_times(self._filtered(container, stream), is_avi=_is_avi(container))
+                is_avi = container.format.name == "avi"
+                frames = self._with_times(self._filtered(container, stream), is_avi=is_avi)
                 first = next(frames, None)
                 if place is None or (first is not None and first[0] <= self.segment.lead):
                     yield from chain([] if first is None else [first], frames)
@@ -280,12 +256,12 @@ class FrameReader:
 
     def _filtered(self, container: Any, stream: Any) -> "Iterator[av.VideoFrame]":
         frames = _decoded(container, stream, self._count)
-        return _deinterlaced(frames, stream, flagged_only=self.source.is_interlaced) if self.deinterlace else frames
+        return deinterlaced(frames, stream, flagged_only=self.source.is_interlaced) if self.deinterlace else frames
 
     def _with_times(self, frames: "Iterator[av.VideoFrame]", *, is_avi: bool) -> "Iterator[tuple[int, av.VideoFrame]]":
-        times = self.source.times or ()
+        times, order = self.source.times or (), self.source.order
         for number, frame in enumerate(frames):
-            time = frame.dts if is_avi else frame.pts
+            time = order.get(frame.pts, frame.pts) if frame.pts is not None else None
             if number < len(times) and (is_avi or time is None):
                 yield times[number], frame
             elif time is None or frame.time_base is None:
@@ -310,9 +286,15 @@ class FrameReader:
 
 
 def _packets(container: Any, streams: Any, report: Callable[[str], None]) -> Iterator[Any]:
-    """The packets of streams and, at the end, the empty one that flushes the decoder."""
+    """The packets of streams and, at the end, the empty one that flushes the decoder.
+
+    Those of AVI, which stores no times of showing, have those of decoding.
+    """
     try:
-        yield from container.demux(streams)
+        for packet in container.demux(streams):
+            if container.format.name == "avi":
+                packet.pts = packet.dts
+            yield packet
     except av.FFmpegError as error:
         report(error.strerror or "cannot be read to its end")
 
@@ -328,18 +310,3 @@ def _decoded(container: Any, stream: Any, report: Callable[[str], None]) -> "Ite
             return
         except av.FFmpegError as error:
             report(error.strerror or "damaged")
-
-
-def _deinterlaced(frames: "Iterator[av.VideoFrame]", stream: Any, *, flagged_only: bool) -> "Iterator[av.VideoFrame]":
-    """The frames after FFmpeg's bwdif, which looks at the neighbours of each."""
-    graph = av.filter.Graph()
-    source, sink = graph.add_buffer(template=stream), graph.add("buffersink")
-    bwdif = graph.add("bwdif", f"mode=send_frame:deint={'interlaced' if flagged_only else 'all'}")
-    source.link_to(bwdif)
-    bwdif.link_to(sink)
-    graph.configure()
-    for frame in chain(frames, [None]):
-        graph.push(frame)
-        with suppress(av.BlockingIOError, EOFError):
-            while True:
-                yield graph.vpull()

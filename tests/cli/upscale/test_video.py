@@ -140,6 +140,29 @@ def test_everything_beside_the_frames_is_copied(tmp_path: Path, srgan: Srgan) ->
         assert [stream.data for stream in container.streams.attachments] == [b"a font"]
 
 
+def test_chapters_of_mp4_are_no_stream_that_is_lost(tmp_path: Path, srgan: Srgan) -> None:
+    """FFmpeg writes them as a track of text too."""
+
+    def divide(container: Any, _stream: Any) -> None:
+        unit = Fraction(1, 1000)
+        container.set_chapters([{"id": 1, "start": 0, "end": 400, "time_base": unit, "metadata": {"title": "One"}}])
+
+    source, target = write_clip(tmp_path / "in.mp4", setup=divide), tmp_path / "out.mp4"
+    done = srgan("upscale", *BICUBIC, source, target, "--strict")
+    assert (done.code, describe(target)["chapters"]) == (0, 1), done.err
+
+
+@pytest.mark.parametrize("suffix", ["avi", "mkv"])
+def test_sound_of_avi_has_its_length(tmp_path: Path, srgan: Srgan, suffix: str) -> None:
+    """FFmpeg's muxer would count MP3 in bytes of a frame's samples."""
+    source, target = write_clip(tmp_path / f"in.{suffix}", codec="mpeg4", sound="libmp3lame"), tmp_path / "out.avi"
+    assert srgan("upscale", *BICUBIC, source, target).code == 0
+    count = len(packets(source, "audio"))
+    assert packets(target, "audio") == packets(source, "audio")
+    with av.open(str(target)) as container:
+        assert abs(container.streams.audio[0].frames - count) <= 1
+
+
 def test_what_a_container_cannot_hold_is_reported(tmp_path: Path, srgan: Srgan) -> None:
     source = write_clip(tmp_path / "in.mp4", sound="aac")
     done = srgan("upscale", *BICUBIC, source, tmp_path / "out.webm")
@@ -228,6 +251,19 @@ def test_impossible_wishes_are_one_line(
     assert (done.code, message in done.err) == (code, True), done.err
     assert "Traceback" not in done.err
     assert [path.name for path in tmp_path.iterdir()] == ["in.mp4"]
+
+
+@pytest.mark.parametrize("kind", ["nvenc", "qsv", "amf", "vaapi", "videotoolbox", "v4l2m2m", "mf", "vulkan", "omx"])
+def test_a_missing_device_is_one_line_with_its_reason(tmp_path: Path, srgan: Srgan, kind: str) -> None:
+    source = write_clip(tmp_path / "in.mp4", REGULAR[:3])
+    done = srgan("upscale", *BICUBIC, source, tmp_path / "out.mkv", "--codec", f"h264_{kind}")
+    if done.code == 0:
+        pytest.skip("this machine has the device")
+    message, hint = done.err.splitlines()
+    assert "does not start on this machine: " in message or f"no encoder 'h264_{kind}'" in message
+    assert ("device" if "start" in message else "on this system") in hint
+    assert f"h264_{kind}" not in hint
+    assert (done.code, [path.name for path in tmp_path.iterdir()]) == (2, ["in.mp4"])
 
 
 def test_files_that_are_not_videos_are_one_line(tmp_path: Path, srgan: Srgan, picture: Path) -> None:

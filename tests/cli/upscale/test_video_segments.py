@@ -33,11 +33,14 @@ def assert_same(one: Path, other: Path) -> None:
 
 
 @pytest.mark.usefixtures("short_segments")
-@pytest.mark.parametrize("options", [(), ("--deinterlace",), ("--no-steady",)])
+@pytest.mark.parametrize(
+    ("suffix", "options"), [("mp4", ()), ("mp4", ("--deinterlace",)), ("mp4", ("--no-steady",)), ("avi", ())]
+)
 def test_an_interrupted_run_goes_on_and_gives_the_same(
-    tmp_path: Path, srgan: Srgan, monkeypatch: pytest.MonkeyPatch, weights: Path, options: tuple[str, ...]
+    tmp_path: Path, srgan: Srgan, monkeypatch: pytest.MonkeyPatch, weights: Path, suffix: str, options: tuple[str, ...]
 ) -> None:
-    source = write_clip(tmp_path / "in.mp4", sound="aac")
+    reordered = {"codec": "mpeg4", "bf": "2"} if suffix == "avi" else {"sound": "aac"}
+    source = write_clip(tmp_path / f"in.{suffix}", **reordered)  # type: ignore[arg-type]
     whole, target = tmp_path / "whole.mp4", tmp_path / "out.mp4"
     assert srgan("upscale", "-m", weights, "-s", "2", source, whole, *options).code == 0
     done, enlarge = [], video_segments.enlarge_segment
