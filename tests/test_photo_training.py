@@ -65,3 +65,11 @@ def test_targets_have_the_coarse_values_of_the_original(program: dict[str, Any])
     stripes = torch.tensor([0.1, -0.1]).repeat(32)
     tinted = original + stripes + torch.rand(2, 3, 1, 1, generator=random)
     assert torch.allclose(program["with_coarse_values"](tinted, original), original + stripes, atol=0.01)
+
+
+def test_the_finest_detail_of_targets_is_raised(program: dict[str, Any]) -> None:
+    fine, coarse = torch.tensor([0.1, -0.1]).repeat(32), torch.tensor([0.1, -0.1]).repeat_interleave(32)
+    flat = torch.full((2, 3, 64, 64), 0.5)
+    raised = program["with_fine_detail"]
+    assert torch.allclose(raised(flat + fine)[..., 8:-8], flat[..., 8:-8] + 1.4 * fine[8:-8], atol=0.01)
+    assert torch.allclose(raised(flat + coarse)[..., 8:24], (flat + coarse)[..., 8:24], atol=1e-4)
