@@ -66,6 +66,9 @@ def open_reader(path: Path, *, max_pixels: int | None = None) -> Iterator[ImageR
         if head.startswith(gif.SIGNATURES):
             yield gif.GifReader(path)
             return
+        if head.startswith(jp2.SIGNATURES) and (measurement := jp2.open_measurement(path)):
+            yield measurement
+            return
         png = headers.read_png_header(file)
         if png is not None and png.is_plain:
             yield _PngReader(path, png)

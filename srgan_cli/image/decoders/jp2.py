@@ -1,8 +1,13 @@
-"""What Pillow does not read of JPEG 2000: colour of more than 8 bits, and GeoJP2, a GeoTIFF of one pixel in a box.
+"""What Pillow does not read of JPEG 2000: measurements, colour of more than 8 bits, and where a picture lies.
+
+GeoJP2 is a GeoTIFF of one pixel in a box.
 
 Source: The "GeoTIFF Box" Specification for JPEG 2000 Metadata (GeoJP2), 2004; ISO/IEC 15444-1, annex I.
 """
 
+from dataclasses import replace
+from functools import cached_property
+from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
 
@@ -10,12 +15,75 @@ import numpy as np
 
 from srgan_cli.errors import PictureError
 from srgan_cli.image.codec import tiff
-from srgan_cli.image.codec.raster import Values
-from srgan_cli.image.geo.place import Place
+from srgan_cli.image.codec.raster import Raster, Values
+from srgan_cli.image.decoders.base import ImageReader
+from srgan_cli.image.geo import gdal_reader
+from srgan_cli.image.geo.place import Place, add_sidecars
+from srgan_cli.image.geo.sidecar import sidecar_paths
 from srgan_cli.image.metadata.exif import PARSE_ERRORS
-from srgan_cli.image.metadata.isobmff import GEOTIFF_BOX, boxes
+from srgan_cli.image.metadata.isobmff import GEOTIFF_BOX, boxes, read_jp2
+from srgan_cli.image.metadata.reading import finish
 
+SIGNATURES = (b"\0\0\0\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51")
 _GML = b"gml.data"
+_SIZE, _COUNT, _PARTS = b"\xff\x4f\xff\x51", slice(40, 42), slice(42, None, 3)
+"""The marker at the start of the codestream, and where it has the number of components and their depths."""
+_SIGN, _DEPTH = 0x80, 0x7F
+
+
+class Jp2Reader(ImageReader):
+    """JPEG 2000 of measurements, which GDAL reads in bands, with the values that are stored."""
+
+    format = "JPEG2000"
+    redecodes = True
+
+    def __init__(self, path: Path, data: bytes) -> None:
+        self.path, self.data = path, data
+        self.shape = self.raster.rows.shape[:2]
+
+    def is_streamed(self, _: int) -> bool:
+        return True
+
+    def decode_bytes(self, _: int) -> int:
+        return 0
+
+    @cached_property
+    def raster(self) -> Raster:
+        """Its values and what they are, without metadata."""
+        return gdal_reader.read_raster(self.path)
+
+    def read(self, _: int) -> Raster:
+        metadata, profile, notes = read_jp2(self.data)
+        metadata, notes = finish(metadata, notes)
+        place, lost = read_place(self.data, *self.shape)
+        if place is None and (tags := gdal_reader.read_place(self.path)):
+            place, lost = Place(*self.shape, tags), []
+        place, more = add_sidecars(place, self.path, self.shape, 1)
+        metadata = replace(metadata.upright(), place=place)
+        raster = replace(self.raster, icc_profile=profile, metadata=metadata, notes=(*notes, *lost, *more))
+        return raster.with_place()
+
+
+def open_measurement(path: Path) -> Jp2Reader | None:
+    """A reader of measurements: what has a place, a sign, or other bits or bands than pictures; None for pictures.
+
+    Raises PictureError for those that need rasterio, if it is missing.
+    """
+    data = path.read_bytes()
+    start = data.find(_SIZE)
+    count = int.from_bytes(data[start:][_COUNT], "big")
+    depths = data[start:][_PARTS][:count]
+    is_odd = count not in (1, 3, 4) or any(depth & _SIGN for depth in depths)
+    is_placed = any(
+        content.startswith(GEOTIFF_BOX) or _GML in content for name, content in boxes(data) if name != b"jp2c"
+    )
+    if not (is_odd or is_placed or sidecar_paths(path)):
+        return None
+    if find_spec("rasterio"):
+        return Jp2Reader(path, data)
+    if is_odd or count == 4 or {depth & _DEPTH for depth in depths} - {7, 15}:
+        raise PictureError("{path} has measurements in JPEG 2000", "pip install 'srgan-cli[geo]'", path=path)
+    return None
 
 
 def read_deep(path: Path, data: bytes, bits: int) -> Values:

@@ -127,8 +127,9 @@ class DicomReader(ImageReader):
 
     def _fits(self, value: int) -> bool:
         """Whether the stored bits hold a value."""
-        half = 2 ** (int(self.dataset.BitsStored) - 1)
-        return -half <= value < half if self.dataset.PixelRepresentation else 0 <= value < 2 * half
+        half: int = 2 ** (int(self.dataset.BitsStored) - 1)
+        low, high = (-half, half) if self.dataset.PixelRepresentation else (0, 2 * half)
+        return low <= value < high
 
     @property
     def _padding(self) -> str:

@@ -1,4 +1,4 @@
-"""Reading TIFF pages that only GDAL reads, through rasterio: separate planes, masks, 64 bits, 10, 12 or 14 bits."""
+"""Reading what only GDAL reads, through rasterio: TIFF pages of planes, masks, 64, 10, 12 or 14 bits, and JPEG 2000."""
 
 import warnings
 from collections.abc import Iterator
@@ -9,14 +9,43 @@ from typing import Any
 import numpy as np
 
 from srgan_cli.errors import PictureError
-from srgan_cli.image.codec.raster import BAND_GRID, Rows, Values, add_mask, apply_exif_orientation
+from srgan_cli.image.codec.raster import (
+    BAND_GRID,
+    UNASSOCIATED,
+    UNSPECIFIED,
+    BandLayout,
+    Raster,
+    Rows,
+    Values,
+    add_mask,
+    apply_exif_orientation,
+)
+from srgan_cli.image.geo import geotiff
 
 _READABLE = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "float16", "float32", "float64")
 _LEAST_CACHE = 2**24
 """Bytes."""
 
 
-def read(path: Path, page: int, orientation: int, mask: int | None = None) -> Rows:
+def read_raster(path: Path) -> Raster:
+    """The values of a file, which is no TIFF, and what they are.  Raises as `read` does."""
+    with _open(path, None) as file:
+        names, nodata = [kind.name for kind in file.colorinterp], file.nodata
+    colours = 3 if names[:3] == ["red", "green", "blue"] else 1
+    extra = tuple(UNASSOCIATED if name == "alpha" else UNSPECIFIED for name in names[colours:])
+    rows, layout = read(path, None, 1), BandLayout(colours, extra)
+    return Raster(rows, layout=layout, nodata="" if nodata is None else f"{nodata:.17g}", is_measured=True)
+
+
+def read_place(path: Path) -> dict[int, Any]:
+    """The tags of a GeoTIFF for the place of a file; none where it has no EPSG code."""
+    with _open(path, None) as file:
+        transform, system = file.transform, file.crs
+    code = system.to_epsg() if system and not transform.is_identity else None
+    return geotiff.tags_for(tuple(transform), code, is_projected=system.is_projected) if code else {}
+
+
+def read(path: Path, page: int | None, orientation: int, mask: int | None = None) -> Rows:
     """The values of a page, upright, with its mask as a last channel.  Raises PictureError for other types."""
     with _open(path, page) as file:
         shape, names = (file.height, file.width, file.count + (mask is not None)), set(file.dtypes)
@@ -27,7 +56,7 @@ def read(path: Path, page: int, orientation: int, mask: int | None = None) -> Ro
     return rows if orientation == 1 else Rows.from_array(apply_exif_orientation(rows.to_array(), orientation))
 
 
-def _bands(path: Path, page: int, mask: int | None) -> Iterator[Values]:
+def _bands(path: Path, page: int | None, mask: int | None) -> Iterator[Values]:
     if mask is None:
         yield from _windows(path, page)
         return
@@ -38,7 +67,7 @@ _WARNINGS = Lock()
 """The filters of warnings belong to the process."""
 
 
-def _windows(path: Path, page: int) -> Iterator[Values]:
+def _windows(path: Path, page: int | None) -> Iterator[Values]:
     """The rows of a page, from top to bottom.  GDAL keeps a row of blocks, and not a part of the machine's memory."""
     from rasterio import Env
     from rasterio.errors import RasterioError
@@ -57,13 +86,13 @@ def _windows(path: Path, page: int) -> Iterator[Values]:
                 raise _failure(path, error) from error
 
 
-def _open(path: Path, page: int) -> Any:
+def _open(path: Path, page: int | None) -> Any:
     import rasterio
 
     with _WARNINGS, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a picture without georeference is usual here
         try:
-            return rasterio.open(f"GTIFF_DIR:{page + 1}:{path}", sharing=False)
+            return rasterio.open(path if page is None else f"GTIFF_DIR:{page + 1}:{path}", sharing=False)
         except rasterio.errors.RasterioError as error:
             raise _failure(path, error) from error
 

@@ -20,7 +20,7 @@ RANDOM = np.random.default_rng(4)
 def save(path: Path, values: NDArray[Any], mask: NDArray[np.bool_] | None = None, **options: object) -> Path:
     count, height, width = values.shape
     size = {"driver": "GTiff", "count": count, "height": height, "width": width, "dtype": values.dtype.name}
-    with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True), rasterio.open(path, "w", **size, **options) as file:
+    with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True), rasterio.open(path, "w", **size | options) as file:
         file.write(values)
         if mask is not None:
             file.write_mask(mask)
@@ -172,6 +172,29 @@ def test_an_orthophoto_keeps_its_mask(tmp_path: Path) -> None:
     with rewritten(save(tmp_path / "a.tif", values, mask, photometric="ycbcr", compress="jpeg", **PLACE)) as after:
         assert np.array_equal(after.dataset_mask() > 0, mask)
         assert np.abs(after.read().astype(int)[:, mask] - 90).max() <= 2
+
+
+@pytest.mark.parametrize(
+    ("dtype", "count", "options"),
+    [
+        ("int16", 1, {}),
+        ("uint16", 1, {"NBITS": "15"}),
+        ("uint8", 3, {}),
+        ("uint16", 4, {}),
+        ("uint16", 1, {"GeoJP2": "NO"}),
+    ],
+)
+def test_measurements_in_jpeg_2000_keep_values_bands_and_place(
+    tmp_path: Path, dtype: str, count: int, options: dict[str, Any]
+) -> None:
+    values = RANDOM.integers(0, 200, (count, 24, 32)).astype(dtype)
+    place = {"crs": "EPSG:32633", "transform": rasterio.Affine(10, 0, 5e5, 0, -10, 4e6)}
+    lossless = {"QUALITY": "100", "REVERSIBLE": "YES"}
+    source = save(tmp_path / "a.jp2", values, **place | lossless | options | {"driver": "JP2OpenJPEG"})
+    with rewritten(source) as after:
+        assert np.array_equal(after.read(), values)
+        assert (after.dtypes[0], after.crs.to_epsg(), after.transform) == (dtype, 32633, place["transform"])
+        assert "alpha" not in {kind.name for kind in after.colorinterp}
 
 
 def test_a_mask_of_converted_colours_is_dropped_with_a_note(tmp_path: Path) -> None:
