@@ -198,12 +198,12 @@ class Raster:
         return self.bits or self.rows.dtype.itemsize * 8
 
     def with_place(self) -> "Raster":
-        """The raster with the value of no data and the classes that the files beside it state."""
+        """The raster as a measurement, if it has a place, with the no data and the classes that are stated beside it."""
         place = self.metadata.place
-        if place is None or not (place.nodata or place.has_classes):
+        if place is None:
             return self
         is_named = place.has_classes and self.bands.count == 1 and self.rows.dtype.kind != "f"
-        layout = replace(self.bands, is_named=is_named)
+        layout = replace(self.bands, is_named=True) if is_named else self.layout
         return replace(self, nodata=place.nodata or self.nodata, layout=layout, is_measured=True)
 
     def in_colours(self) -> "Raster":

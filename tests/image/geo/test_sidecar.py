@@ -100,6 +100,17 @@ def test_no_data_of_an_auxiliary_file_is_not_blended(tmp_path: Path, name: str) 
         assert sorted(np.unique(file.read())) == [1000, 65_535]
 
 
+@pytest.mark.parametrize("has_place", [True, False])
+def test_full_or_no_alpha_is_a_mask_where_there_is_a_place(tmp_path: Path, has_place: bool) -> None:
+    opacity = np.where(PIXELS[..., :1] * 0 + np.arange(24)[:, None, None] < 9, 0, 255).astype(np.uint8)
+    Image.fromarray(np.concatenate([PIXELS, opacity], 2)).save(tmp_path / "in.png")
+    if has_place:
+        (tmp_path / "in.pgw").write_text(WORLD)
+    picture = Upscaler.load("bicubic", scale=2).upscale(read_picture(tmp_path / "in.png"))
+    assert picture.alpha is not None
+    assert (len(picture.alpha.unique()) == 2) == has_place
+
+
 def test_bands_with_different_values_of_no_data_are_refused(tmp_path: Path) -> None:
     path = write_picture_file(tmp_path / "in.tif")
     path.with_name("in.tif.aux.xml").write_text(pam("<NoDataValue>1</NoDataValue>", "<NoDataValue>2</NoDataValue>"))
