@@ -1,7 +1,7 @@
 """Enlarging files on one device: some are decoded and encoded while the generator enlarges others."""
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 from itertools import count
@@ -67,12 +67,12 @@ class ImageProcessor(Processor):
         options: UpscaleOptions | None = None,
         manifest: Manifest | None = None,
         *,
-        load_photo: Callable[[], Upscaler] | None = None,
+        choice: WeightsChoice | None = None,
     ) -> None:
-        """`manifest` is that of the output folder; `load_photo` loads other weights for compressed photographs."""
+        """`manifest` is that of the output folder; `choice` may choose other weights for some files."""
         super().__init__()
         self.upscaler, self.options, self.manifest = upscaler, options or UpscaleOptions(), manifest
-        self.choice = WeightsChoice(upscaler, load_photo)
+        self.choice = choice or WeightsChoice(upscaler)
         self.budget = PixelBudget(_MAX_PIXELS_IN_FLIGHT)
         self.cleaned: set[Path] = set()
         self.finished = count(1)
@@ -104,26 +104,18 @@ class ImageProcessor(Processor):
             pictures = open_pictures(source, max_pixels=self.options.max_pixels)
             for size in fit_to_format(pictures, target).sizes:
                 check_streamed_pixels(source, *size, max_pixels=self.options.max_pixels)
-            upscaler, reason = self.choice.of(source)
-            found, weights = [path for _, path in sidecar_paths(source)], upscaler.sha256 if reason else ""
+            chosen = self.choice.of(source)
+            found, weights = [path for _, path in sidecar_paths(source)], chosen.sha256 if chosen.reason else ""
             key = self.manifest.key(source, found, weights=weights) if self.manifest else ""
             may_keep = target_exists and overwrite == "update"
             if may_keep and self.manifest and self.manifest.is_current(target, key):
-                size = upscaler.target(*pictures.size, self.options.scale)
-                return TaskResult(
-                    task,
-                    "kept",
-                    input_size=pictures.size,
-                    output_size=size,
-                    count=pictures.count,
-                    model=upscaler.name,
-                    sha256=upscaler.sha256,
-                    reason=reason,
-                )
-            result = self._enlarge(task, pictures, upscaler, target, warnings, progress)
+                size = self.upscaler.target(*pictures.size, self.options.scale or chosen.scale)
+                result = TaskResult(task, "kept", input_size=pictures.size, output_size=size, count=pictures.count)
+                return replace(result, model=chosen.name, sha256=chosen.sha256, reason=chosen.reason)
+            result = self._enlarge(task, pictures, chosen.load(), target, warnings, progress)
             if self.manifest:
                 self.manifest.record(target, key)
-        return replace(result, reason=reason)
+        return replace(result, reason=chosen.reason)
 
     def _enlarge(
         self,

@@ -10,13 +10,7 @@ from secrets import token_hex
 from typing import Any, TypeVar
 
 from srgan_cli.batch.runner import Worker
-from srgan_cli.batch.worker_processes import (
-    RemoteWorker,
-    WorkerProxy,
-    WorkerSpec,
-    chdir_if_exists,
-    translate_worker_death,
-)
+from srgan_cli.batch.worker_processes import RemoteWorker, WorkerProxy, WorkerSpec, chdir_if_exists, translate_death
 from srgan_cli.errors import SrganError, UsageError
 from srgan_cli.system.processes import cores
 from srgan_cli.upscaling.tiles.memory_limit import TilePolicy
@@ -40,7 +34,13 @@ def ray_session(cluster: str, devices: str = "") -> Iterator[None]:
     """
     address = _address(cluster)
     ray, handler = _import_ray(), signal.getsignal(signal.SIGTERM)
-    options = _local_options(devices) if address == _LOCAL else _remote_options()
+    options: dict[str, Any] = {}
+    if address == _LOCAL:
+        os.environ.setdefault(_TOKEN, token_hex(32))  # else Ray writes one to the home folder
+        cpus = max(cores(), devices.count("cpu"))
+        options = {"num_cpus": cpus, "object_store_memory": _MEMORY, "include_dashboard": False}
+    elif folder := os.environ.get(METRIC_WEIGHTS_VARIABLE):
+        options = {"runtime_env": {"env_vars": {METRIC_WEIGHTS_VARIABLE: folder}}}
     try:
         ray.init(address, log_to_driver=False, logging_level="ERROR", **options)
     except (ConnectionError, RuntimeError, ValueError) as error:
@@ -64,23 +64,8 @@ def _address(cluster: str) -> str:
     return address
 
 
-def _local_options(devices: str) -> dict[str, Any]:
-    os.environ.setdefault(_TOKEN, token_hex(32))  # else Ray writes one to the home folder
-    cpus = max(cores(), devices.count("cpu"))
-    return {"num_cpus": cpus, "object_store_memory": _MEMORY, "include_dashboard": False}
-
-
-def _remote_options() -> dict[str, Any]:
-    folder = os.environ.get(METRIC_WEIGHTS_VARIABLE)
-    return {} if folder is None else {"runtime_env": {"env_vars": {METRIC_WEIGHTS_VARIABLE: folder}}}
-
-
 def start_ray_workers(spec: WorkerSpec, devices: str, policy: TilePolicy) -> list[Worker]:
-    """One worker for each of the devices, which are cpu (one core) or cuda.
-
-    If `devices` is empty or `all`: one for every free GPU, or every free core if there is no GPU.
-    Raises UsageError for more than are free.
-    """
+    """A worker for each of the devices, cpu or cuda; "" or all for every free one.  Raises UsageError for more."""
     available = _import_ray().available_resources()
     free = {"cpu": int(available.get("CPU", 0)), "cuda": int(available.get("GPU", 0))}
     named = [] if devices in ("", "all") else devices.split(",")
@@ -102,19 +87,14 @@ class _RayWorker(WorkerProxy[Any]):
     def connect(self) -> Any:
         """Start an actor with a core or a GPU of its own."""
         resources = {"num_cpus": 1} if self.arguments[1] == "cpu" else {"num_cpus": 0, "num_gpus": 1}
-        # One more than the files at once, for the call of `stop`.
-        return (
-            _import_ray()
-            .remote(RemoteWorker)
-            .options(max_concurrency=self.concurrency + 1, **resources)
-            .remote(*self.arguments)
-        )
+        resources["max_concurrency"] = self.concurrency + 1  # one more than the files at once, for the call of `stop`
+        return _import_ray().remote(RemoteWorker).options(**resources).remote(*self.arguments)
 
     def call(self, connection: Any, method: str, *arguments: Any) -> Any:
         """The result of a method of the actor.  Raises WorkerDied, and the errors of the actor."""
         ray = _import_ray()
         try:
-            with translate_worker_death(ray.exceptions.RayActorError):
+            with translate_death(ray.exceptions.RayActorError):
                 return ray.get(getattr(connection, method).remote(*arguments))
         except ray.exceptions.RayTaskError as error:
             raise error.cause from None
@@ -133,10 +113,8 @@ class RayExecutor(Executor):
 
     def submit(self, function: Callable[..., Returned], /, *arguments: Any, **named: Any) -> Future[Returned]:
         """A future for the function's result."""
-        future: Future[Returned] = (
-            _import_ray().remote(_call).remote(Path.cwd(), function, *arguments, **named).future()
-        )
-        return future
+        call = _import_ray().remote(_call)
+        return call.remote(Path.cwd(), function, *arguments, **named).future()  # type: ignore[no-any-return]
 
 
 def _pass_token() -> None:

@@ -1,11 +1,16 @@
 """The weights for each file, where they are chosen automatically."""
 
 from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from pathlib import Path
 from threading import Lock
 
 from srgan_cli.image.codec.compression import describe_compression
+from srgan_cli.system.files import digest
 from srgan_cli.upscaling.upscaler import Upscaler
+from srgan_cli.weights.file import read_card
+from srgan_cli.weights.registry import find_weights
 
 PHOTO = "photo"
 """The weights for compressed photographs."""
@@ -13,21 +18,44 @@ CLEAN_QUALITY = 98
 """The quality from which on a JPEG is enlarged as uncompressed pictures are."""
 
 
+@dataclass(frozen=True)
+class ChosenWeights:
+    """The weights for a file, which are known before they are loaded."""
+
+    name: str
+    sha256: str
+    scale: int
+    load: Callable[[], Upscaler]
+    reason: str = ""
+    """Why they are not those of the other files, if they are not."""
+
+
 class WeightsChoice:
-    """The upscaler for each file.  That for compressed photographs is loaded when the first of them comes."""
+    """Chooses the weights of each file; those for compressed photographs are loaded when one of them is enlarged."""
 
-    def __init__(self, upscaler: Upscaler, load_photo: Callable[[], Upscaler] | None = None) -> None:
-        """`load_photo` returns the upscaler for compressed photographs; None to use the same weights for all files."""
-        self.upscaler, self.load_photo = upscaler, load_photo
-        self.photo: Upscaler | None = None
+    def __init__(self, upscaler: Upscaler, photo: str = "", load: Callable[..., Upscaler] = Upscaler.load) -> None:
+        """`photo` names the weights for compressed photographs; "" to use the same for all files."""
+        self.upscaler, self.photo, self.load = upscaler, photo, load
         self.lock = Lock()
+        self.photo_upscaler: Upscaler | None = None
 
-    def of(self, source: Path) -> tuple[Upscaler, str]:
-        """The upscaler for a file, and why it is not that of the others, or ""."""
-        if self.load_photo is None or not (reason := describe_compression(source, below_quality=CLEAN_QUALITY)):
-            return self.upscaler, ""
+    def of(self, source: Path) -> ChosenWeights:
+        """The weights for a file, according to its header."""
+        reason = describe_compression(source, below_quality=CLEAN_QUALITY) if self.photo else ""
+        if not reason:
+            own = self.upscaler
+            return ChosenWeights(own.name, own.sha256, own.scale, lambda: own)
+        return replace(self._photo, reason=reason)
+
+    @cached_property
+    def _photo(self) -> ChosenWeights:
+        path = find_weights(self.photo, self.upscaler.scale)
+        card = read_card(path)
+        return ChosenWeights(card.name, digest(path), card.scale, partial(self._load_photo, path))
+
+    def _load_photo(self, path: Path) -> Upscaler:
+        """The upscaler for photographs; it and the other one take turns in running their generators."""
         with self.lock:
-            if self.photo is None:
-                self.photo = self.load_photo()
-                self.photo.transfer.lock = self.upscaler.transfer.lock  # they take turns in running their generators
-            return self.photo, reason
+            if self.photo_upscaler is None:
+                self.photo_upscaler = self.load(model=path, takes_turns_with=self.upscaler)
+            return self.photo_upscaler

@@ -17,6 +17,7 @@ from srgan_cli.batch.processor import ImageProcessor, default_concurrency, no_pr
 from srgan_cli.batch.resume import Manifest
 from srgan_cli.batch.runner import Worker
 from srgan_cli.batch.task import Task, TaskResult, UpscaleOptions, cancelled_error
+from srgan_cli.batch.weights_choice import WeightsChoice
 from srgan_cli.errors import SrganError
 from srgan_cli.image.codec.limits import set_pillow_limit
 from srgan_cli.system.memory_usage import retain_freed_memory, return_freed_memory
@@ -41,8 +42,8 @@ class WorkerSpec:
     load: Callable[..., Upscaler]
     """Returns the upscaler for a `device`."""
     options: UpscaleOptions
-    load_photo: Callable[..., Upscaler] | None = None
-    """Returns the upscaler for compressed photographs for a `device`; None to use the same weights for all."""
+    photo: str = ""
+    """The name of the weights for compressed photographs; "" to use the same weights for all files."""
     folder: Path | None = None
     """The folder of the manifest, if there is one."""
     settings_digest: str = ""
@@ -59,8 +60,8 @@ class WorkerSpec:
     def processor(self, upscaler: Upscaler) -> "ImageProcessor | SegmentProcessor":
         """What processes the tasks with an upscaler in this process."""
         if self.video is None:
-            load_photo = partial(self.load_photo, device=str(upscaler.device)) if self.load_photo else None
-            return ImageProcessor(upscaler, self.options, self.manifest, load_photo=load_photo)
+            choice = WeightsChoice(upscaler, self.photo, partial(self.load, device=str(upscaler.device)))
+            return ImageProcessor(upscaler, self.options, self.manifest, choice=choice)
         from srgan_cli.batch.video_segments import SegmentProcessor
 
         return SegmentProcessor(upscaler, self.video)
@@ -188,7 +189,7 @@ def chdir_if_exists(folder: Path) -> None:
 
 
 @contextmanager
-def translate_worker_death(*deaths: type[Exception]) -> Iterator[None]:
+def translate_death(*deaths: type[Exception]) -> Iterator[None]:
     """Turn errors of a broken connection into WorkerDied."""
     try:
         yield
@@ -212,13 +213,13 @@ class _ProcessWorker(WorkerProxy[tuple[_Manager, Any]]):
     """A worker in another process of this machine."""
 
     def connect(self) -> tuple[_Manager, Any]:
-        with translate_worker_death(*_DEATH_ERRORS):
+        with translate_death(*_DEATH_ERRORS):
             manager = _Manager(ctx=context(__name__))
             manager.start(init_worker)
             return manager, manager.RemoteWorker(*self.arguments)  # type: ignore[attr-defined]
 
     def call(self, connection: tuple[_Manager, Any], method: str, *arguments: Any) -> Any:
-        with translate_worker_death(*_DEATH_ERRORS):
+        with translate_death(*_DEATH_ERRORS):
             return getattr(connection[1], method)(*arguments)
 
     def disconnect(self, connection: tuple[_Manager, Any]) -> None:

@@ -31,11 +31,7 @@ class CompiledGenerator(WrappedGenerator):
         self.shapes: set[tuple[int, ...]] = set()
 
     def expect_shape(self, height: int, width: int, *, whole: bool) -> None:
-        """Compile for inputs of this height and width, and for the same turned by a quarter.
-
-        `whole` marks the shape that all large pictures share, which is accepted in addition to the four of smaller
-        ones.
-        """
+        """Compile for inputs of this size, also turned.  `whole` marks the shape of large pictures, beyond the four."""
         if whole or len(self.shapes) < _MAX_SHAPES:
             self.shapes.add(self._key(height, width))
 
@@ -50,12 +46,6 @@ class CompiledGenerator(WrappedGenerator):
 
     def _key(self, height: int, width: int) -> tuple[int, ...]:
         return tuple(sorted(-(-length // self.grid) * self.grid for length in (height, width)))
-
-
-def compile_generator(generator: Generator, device: torch.device) -> CompiledGenerator:
-    """Wrap a generator in a CompiledGenerator.  Raises SrganError as check_compiler does."""
-    check_compiler(device)
-    return CompiledGenerator(generator)
 
 
 def check_compiler(device: torch.device) -> None:

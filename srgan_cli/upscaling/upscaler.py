@@ -11,7 +11,6 @@ from typing import Any, TypedDict, Unpack, overload
 import torch
 from torch import Tensor
 
-from srgan_cli.arguments import Positive, checked
 from srgan_cli.errors import PictureError, UsageError
 from srgan_cli.image.codec.raster import ValueRange
 from srgan_cli.image.convert.kinds import HandT, Listed, Stored, StoredT, map_pictures
@@ -19,26 +18,19 @@ from srgan_cli.image.ops import KERNELS
 from srgan_cli.image.picture import ImageStream, Picture
 from srgan_cli.networks import Generator
 from srgan_cli.networks.generators.base import Identity
+from srgan_cli.system.arguments import Positive, checked
 from srgan_cli.system.devices import pick_device
 from srgan_cli.system.files import digest
 from srgan_cli.system.progress import Progress
-from srgan_cli.upscaling.compilation import CompiledGenerator, compile_generator
+from srgan_cli.upscaling.compilation import CompiledGenerator, check_compiler
 from srgan_cli.upscaling.ensemble import SelfEnsemble
 from srgan_cli.upscaling.precision import with_precision
 from srgan_cli.upscaling.scale import Scale, Size, check_scale
+from srgan_cli.upscaling.tiles import memory_limit
 from srgan_cli.upscaling.tiles.blending import Canvas
 from srgan_cli.upscaling.tiles.geometry import Geometry, Window
 from srgan_cli.upscaling.tiles.layers import Layers
-from srgan_cli.upscaling.tiles.memory_limit import (
-    MemoryEstimate,
-    ReservedMemory,
-    TilePlan,
-    TilePolicy,
-    activation_bytes,
-    input_area,
-    plan_tile_sides,
-    plan_uniform_side,
-)
+from srgan_cli.upscaling.tiles.memory_limit import MemoryEstimate, ReservedMemory, TilePlan, TilePolicy
 from srgan_cli.upscaling.tiles.progress import PictureProgress
 from srgan_cli.upscaling.tiles.rows import RowBuffer, centre_crop, input_rows
 from srgan_cli.upscaling.tiles.runner import TileRunner
@@ -88,10 +80,12 @@ class Upscaler:
         seed: int | None = None,
         sha256: str = "",
         value_range: ValueRange | None = None,
+        takes_turns_with: "Upscaler | None" = None,
         warn: Callable[[str], None] | None = None,
     ) -> None:
         """`sha256` is the digest of the weights file, `value_range` that of its measurements (see WeightsCard).
 
+        Those that take turns never run their generators at the same time.
         Raises UsageError for a seed if the generator takes no noise."""
         if seed is not None and not generator.noise:
             raise UsageError(f"{name or 'the generator'} takes no noise: a seed changes nothing", "leave --seed out")
@@ -100,7 +94,8 @@ class Upscaler:
         self.device, self.policy = device, policy or TilePolicy()
         self.scale, self.kernel = generator.scale, KERNELS["bicubic"]
         self.compiled = next((part for part in generator.modules() if isinstance(part, CompiledGenerator)), None)
-        self.transfer = TileTransfer(self.generator, device)
+        lock = takes_turns_with.transfer.lock if takes_turns_with else None
+        self.transfer: TileTransfer = TileTransfer(self.generator, device, lock)
         self.max_input_pixels = inf
         """Most pixels that a tile may read at once, as learned when memory ran out."""
         self._warn = warn or (lambda _: None)
@@ -118,6 +113,7 @@ class Upscaler:
         self_ensemble: bool = False,
         precision: str = "auto",
         compile: bool = False,
+        takes_turns_with: "Upscaler | None" = None,
         warn: Callable[[str], None] | None = None,
     ) -> "Upscaler":
         """Load the Upscaler of a model: a name, a weights file, an address, or a kernel (bicubic, lanczos or nearest).
@@ -138,10 +134,12 @@ class Upscaler:
             return cls._from_kernel(str(model), chosen, policy or TilePolicy(), seed)
         path = model if isinstance(model, Path) else find_weights(model, scale)
         generator, card = interpolate(path, strength)
-        built = compile_generator(generator, chosen) if compile else generator
-        running = with_precision(SelfEnsemble(built) if self_ensemble else built, chosen, precision)
+        if compile:
+            check_compiler(chosen)
+            generator = CompiledGenerator(generator)
+        running = with_precision(SelfEnsemble(generator) if self_ensemble else generator, chosen, precision)
         origin = partial(cls, name=card.name, sha256=digest(path), value_range=card.value_range)
-        return origin(running, chosen, policy=policy, seed=seed, warn=warn)
+        return origin(running, chosen, policy=policy, seed=seed, takes_turns_with=takes_turns_with, warn=warn)
 
     @classmethod
     def _from_kernel(cls, name: str, device: torch.device, policy: TilePolicy, seed: int | None) -> "Upscaler":
@@ -276,8 +274,8 @@ class Upscaler:
         )
         if self.compiled is None:
             policy = self._reporting_policy(geometry)
-            return TilePlan(geometry, plan_tile_sides(estimate, height, width, policy), reserved)
-        uniform = replace(geometry, side=plan_uniform_side(estimate, height, width, self.policy))
+            return TilePlan(geometry, memory_limit.plan_tile_sides(estimate, height, width, policy), reserved)
+        uniform = replace(geometry, side=memory_limit.plan_uniform_side(estimate, height, width, self.policy))
         return TilePlan(uniform, uniform.tile_sides, reserved)
 
     def _reporting_policy(self, geometry: Geometry) -> TilePolicy:
@@ -303,7 +301,7 @@ class Upscaler:
     @cached_property
     def _activation_bytes(self) -> float:
         with self.transfer.lock, self.transfer.layers.counting():
-            return activation_bytes(self.generator, self.generator.bands + self.generator.noise)
+            return memory_limit.activation_bytes(self.generator, self.generator.bands + self.generator.noise)
 
     @torch.no_grad()
     def _bands(
@@ -325,7 +323,7 @@ class Upscaler:
         cut = Window(0, 0, stream.height, stream.width).split(*tile_sides)
         overlap = None
         for outputs in (list(row) for _, row in groupby(cut, lambda output: output.top)):
-            canvas = Canvas.for_row(stream.header, row_buffer, geometry, outputs)
+            canvas = Canvas(stream.header, row_buffer, geometry, outputs)
             runner.run(canvas, outputs, counter.advance_tile)
             if overlap is not None:
                 canvas.add_overlap(overlap)
@@ -341,5 +339,5 @@ class Upscaler:
 
     def _learn_limit(self, geometry: Geometry, max_side: int) -> None:
         """Remember that memory ran out for tiles whose output has a side longer than `max_side`."""
-        area = input_area((max_side, max_side), (geometry.height, geometry.width), geometry.max_halo)
+        area = memory_limit.input_area((max_side, max_side), (geometry.height, geometry.width), geometry.max_halo)
         self.max_input_pixels = min(self.max_input_pixels, area)

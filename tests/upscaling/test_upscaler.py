@@ -157,7 +157,7 @@ def test_a_scale_out_of_range_is_an_error(scale: float) -> None:
 
 def test_a_scale_that_is_text_is_an_error() -> None:
     with pytest.raises(UsageError, match="expected a number"):
-        check_scale("4")
+        upscaler(bicubic()).upscale(Picture(noise(3, 4, 4)), scale="4")
 
 
 @pytest.mark.parametrize(("ranges", "notes"), [((0.1, 0.3), 0), ((200.0, 6000.0), 1)])

@@ -16,7 +16,7 @@ import pyvips
 from srgan_cli.batch.naming import Naming
 from srgan_cli.batch.processor import ImageProcessor
 from srgan_cli.batch.task import Task, TaskResult, UpscaleOptions
-from srgan_cli.batch.weights_choice import PHOTO
+from srgan_cli.batch.weights_choice import PHOTO, WeightsChoice
 from srgan_cli.errors import SrganError
 from srgan_cli.image.codec.capabilities import DEFAULT_ENCODING, Encoding, output_format
 from srgan_cli.image.codec.samples import to_image
@@ -92,19 +92,28 @@ class Studio:
         self.device, self.max_pixels = device, max_pixels
         self._load = lru_cache(maxsize=_KEPT_UPSCALERS)(partial(Upscaler.load, device=device))
 
-    def upscaler(self, model: str, scale: float | None = None, strength: float | None = None) -> Upscaler:
+    def upscaler(
+        self,
+        model: str | Path,
+        *,
+        scale: float | None = None,
+        strength: float | None = None,
+        takes_turns_with: Upscaler | None = None,
+    ) -> Upscaler:
         """The upscaler; that of the default weights for AUTOMATIC.  Raises SrganError as Upscaler.load does."""
-        return self._load(DEFAULT_MODEL if model == AUTOMATIC else model, scale=scale, strength=strength)
+        name = DEFAULT_MODEL if model == AUTOMATIC else model
+        return self._load(name, scale=scale, strength=strength, takes_turns_with=takes_turns_with)
 
     def enlarge(self, sources: Sequence[Path], choice: Choice, job: Job, progress: Progress) -> list[TaskResult]:
         """A result for each picture.  Raises SrganError for a choice that does not fit, and when it is cancelled."""
         load = partial(self.upscaler, scale=choice.scale, strength=choice.strength)
-        upscaler, by_file = load(choice.model), choice.model == AUTOMATIC and bool(family(PHOTO))
+        upscaler, by_file = load(choice.model), choice.model == AUTOMATIC and family(PHOTO)
         naming = Naming(_NAME, choice.suffix, choice.scale or upscaler.scale, upscaler.name)
         options = UpscaleOptions(
             scale=choice.scale, max_pixels=self.max_pixels, overwrite="overwrite", encoding=choice.encoding
         )
-        processor = ImageProcessor(upscaler, options, load_photo=partial(load, PHOTO) if by_file else None)
+        weights = WeightsChoice(upscaler, PHOTO if by_file else "", load)
+        processor = ImageProcessor(upscaler, options, choice=weights)
         results, tasks = [], _tasks(sources, job.folder, naming)
         choice.encoding.check(output_format(PurePath(task.target.name)) for task in tasks)
         for number, task in enumerate(tasks):

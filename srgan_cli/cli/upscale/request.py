@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from srgan_cli.batch.naming import Naming, suffix_of
 from srgan_cli.batch.resume import settings_digest
@@ -44,12 +45,14 @@ class UpscalerFactory:
     """What `-m` takes; AUTOMATIC for the default weights, and PHOTO for files of lossy formats."""
     policy: TilePolicy
 
-    def __call__(self, device: str) -> Upscaler:
-        """The upscaler on a device.  Raises SrganError as Upscaler.load does."""
+    def __call__(self, device: str, *, model: Path | None = None, takes_turns_with: Upscaler | None = None) -> Upscaler:
+        """The upscaler on a device, of this or another model.  Raises SrganError as Upscaler.load does."""
         given = self.arguments
+        own = DEFAULT_MODEL if self.model == AUTOMATIC else self.model
         return Upscaler.load(
-            resolve_model(DEFAULT_MODEL if self.model == AUTOMATIC else self.model, given.offline),
+            model or resolve_model(own, given.offline),
             device=device,
+            takes_turns_with=takes_turns_with,
             policy=self.policy,
             scale=given.scale,
             strength=given.strength,
@@ -61,9 +64,9 @@ class UpscalerFactory:
         )
 
     @property
-    def for_photos(self) -> "UpscalerFactory | None":
-        """The factory for compressed photographs, if weights are chosen for each file."""
-        return replace(self, model=PHOTO) if self.model == AUTOMATIC and family(PHOTO) else None
+    def photo(self) -> str:
+        """The name of the weights for compressed photographs, if weights are chosen for each file."""
+        return PHOTO if self.model == AUTOMATIC and family(PHOTO) else ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,7 +132,7 @@ class UpscaleRequest:
 
     def name(self, upscaler: Upscaler) -> str:
         """The name of the model in the names of outputs."""
-        return AUTOMATIC if self.factory.for_photos else upscaler.name
+        return AUTOMATIC if self.factory.photo else upscaler.name
 
     def model_label(self, upscaler: Upscaler) -> str:
         """The name of the model; with its file or address too, if it is named like shipped weights and is none."""
@@ -150,9 +153,9 @@ class UpscaleRequest:
     ) -> WorkerSpec:
         """The work of all workers; with a manifest if the outputs go into a local folder."""
         if folder is None or is_remote(folder):
-            return WorkerSpec(self.factory, self.options, self.factory.for_photos)
+            return WorkerSpec(self.factory, self.options, self.factory.photo)
         digest = self.settings_digest(upscaler, scale, for_video=for_video)
-        return WorkerSpec(self.factory, self.options, self.factory.for_photos, folder, digest)
+        return WorkerSpec(self.factory, self.options, self.factory.photo, folder, digest)
 
     def settings_digest(self, upscaler: Upscaler, scale: float, *, for_video: bool) -> str:
         """Everything that outputs depend on except inputs; options of some kinds of files only where they are given."""

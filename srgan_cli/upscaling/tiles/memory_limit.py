@@ -19,10 +19,10 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from srgan_cli.arguments import Count, Positive, checked
 from srgan_cli.errors import SrganError, UsageError
 from srgan_cli.image.codec.raster import band_rows
 from srgan_cli.networks import Generator
+from srgan_cli.system.arguments import Count, Positive, checked
 from srgan_cli.system.files import format_bytes
 from srgan_cli.system.memory_usage import rss, total_memory
 from srgan_cli.upscaling.tiles.geometry import Geometry, even_length
@@ -210,13 +210,10 @@ class MemoryEstimate:
     def for_tiles(self, height: int, width: int) -> float:
         """Return the bytes for tiles whose output has this size."""
         rows, columns = height + 2 * self.halo, width + 2 * self.halo
-        tile, band = (
-            ALLOCATOR_FACTOR * self.bytes_per_pixel * rows * columns,
-            ALLOCATOR_FACTOR * self.bytes_per_row * rows,
-        )
-        return self.fixed_bytes + (
-            tile + band if self.on_host else max(tile, band + self.pinned_bytes_per_pixel * rows * columns)
-        )
+        tile = ALLOCATOR_FACTOR * self.bytes_per_pixel * rows * columns
+        band = ALLOCATOR_FACTOR * self.bytes_per_row * rows
+        pinned = self.pinned_bytes_per_pixel * rows * columns
+        return self.fixed_bytes + (tile + band if self.on_host else max(tile, band + pinned))
 
 
 def plan_tile_sides(estimate: MemoryEstimate, height: int, width: int, policy: TilePolicy) -> tuple[int, int]:

@@ -29,8 +29,7 @@ class GeneratorLock:
     @property
     def wait_seconds(self) -> float:
         """Seconds that the calling thread has waited in total."""
-        seconds: float = getattr(self.thread, "waited", 0.0)
-        return seconds
+        return float(getattr(self.thread, "waited", 0.0))
 
 
 class TileTransfer:
@@ -40,8 +39,8 @@ class TileTransfer:
     memory on a stream of its own while the next tile is computed.  On other devices `submit` does all the work.
     """
 
-    def __init__(self, generator: Generator, device: torch.device) -> None:
-        self.generator, self.device, self.lock = generator, device, GeneratorLock()
+    def __init__(self, generator: Generator, device: torch.device, lock: GeneratorLock | None = None) -> None:
+        self.generator, self.device, self.lock = generator, device, lock or GeneratorLock()
         self.layers = LayerWatch(generator)
         on_cuda = device.type == "cuda"
         self.copy_stream = torch.cuda.Stream(device) if on_cuda else None  # type: ignore[no-untyped-call]
