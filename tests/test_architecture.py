@@ -14,7 +14,6 @@ import srgan_cli
 
 ORDER = (
     {"errors", "version"},
-    {"arguments"},
     {"system"},
     {"image"},
     {"networks"},

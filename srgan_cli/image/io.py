@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from srgan_cli.arguments import checked
 from srgan_cli.errors import PictureError
 from srgan_cli.image.codec import tiff, writer
 from srgan_cli.image.codec.capabilities import FALLBACK_SUFFIX, FORMAT_CAPABILITIES, check_size, output_format
@@ -19,6 +18,7 @@ from srgan_cli.image.convert.values import stream_raster, to_rows, to_values
 from srgan_cli.image.geo.export import place_losses, write_place
 from srgan_cli.image.metadata.record import Metadata
 from srgan_cli.image.picture import ImageStream, Picture
+from srgan_cli.system.arguments import checked
 from srgan_cli.system.files import atomic_write
 
 _DTYPES = {8: np.uint8, 16: np.uint16}
@@ -80,21 +80,21 @@ def write_picture(picture: Picture | ImageStream, path: Path | str) -> None:
 def picture_losses(path: Path, picture: Picture | ImageStream) -> list[str]:
     """What the format of `path` drops of a picture, a sentence each."""
     header = picture.header if isinstance(picture, ImageStream) else picture
-    name, metadata = output_format(path), header.metadata
+    name, metadata, full_scale = output_format(path), header.metadata, header.full_scale
     capabilities, most_bits = FORMAT_CAPABILITIES[name], FORMAT_CAPABILITIES[name].most_bits
     bits = (metadata.coded_bits if header.depth == 16 else None) or header.depth
     _, _, dropped = _fit_metadata(header, name)
+    range_shown = f"shows stored values of 0 to {full_scale:.0f} as black to white, without the data set's window"
+    of_samples = {
+        f"stores {most_bits} of this picture's {bits} bits a channel": bits > most_bits,
+        range_shown: metadata.dicom and full_scale > 1,
+        "clips values outside 0…1": _exceeds_unit_range(header),
+        "stores the colours of this picture's classes, not their numbers": header.bands.palette,
+    }
     losses = {
         "has no transparency: the picture is flattened on white": header.alpha is not None and not capabilities.alpha,
-        f"stores {most_bits} of this picture's {bits} bits a channel": bits > most_bits
-        and not _keeps_samples(header, name),
-        f"shows stored values of 0 to {header.full_scale:.0f} as black to white, without the data set's window": bool(
-            metadata.dicom and header.full_scale > 1 and not _keeps_samples(header, name)
-        ),
-        "clips values outside 0…1": _exceeds_unit_range(header) and not _keeps_samples(header, name),
-        "stores the colours of this picture's classes, not their numbers": bool(header.bands.palette)
-        and not _keeps_samples(header, name),
-        "cannot store which value is no data": bool(header.nodata) and not _keeps_nodata(header, name),
+        **({} if _keeps_samples(header, name) else of_samples),
+        "cannot store which value is no data": header.nodata and not _keeps_nodata(header, name),
         "cannot store all of this picture's EXIF": name == "TIFF" and tiff.has_unwritable_tags(metadata.exif),
     }
     lost = [loss for loss, applies in losses.items() if applies]
@@ -106,12 +106,13 @@ def check_samples(path: Path, picture: Picture | ImageStream) -> None:
     """Raises PictureError for bands and samples that would be lost or changed beyond use in the format of `path`."""
     header, name = picture.header if isinstance(picture, ImageStream) else picture, output_format(path)
     count, layout = len(header.pixels), header.bands
-    reason = ""
     if not FORMAT_CAPABILITIES[name].any_bands and count != layout.colours:
         reason = f"{count} bands"
-    elif not _keeps_samples(header, name) and header.full_scale == 1 and header.dtype.kind != "f":
+    elif _keeps_samples(header, name) or header.full_scale != 1:
+        return
+    elif header.dtype.kind != "f":
         reason = f"samples of the type {header.dtype.name}"
-    elif not _keeps_samples(header, name) and header.full_scale == 1:
+    else:
         lost = (ends for ends in header.value_ranges if overlap(ends, UNIT_RANGE) < _LEAST_SHOWN)
         reason = next((f"values of about {low:.6g} to {high:.6g}" for low, high in lost), "")
     if reason:

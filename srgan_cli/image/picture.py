@@ -10,13 +10,13 @@ from numpy.typing import DTypeLike, NDArray
 from PIL import Image
 from torch import Tensor
 
-from srgan_cli.arguments import Count, checked
 from srgan_cli.errors import UsageError
 from srgan_cli.image.codec.raster import BandLayout, ValueRange
 from srgan_cli.image.codec.samples import UNIT_RANGE, full_scale
 from srgan_cli.image.convert import arrays, pil
 from srgan_cli.image.convert.tensors import Channels
 from srgan_cli.image.metadata.record import Metadata
+from srgan_cli.system.arguments import Count, checked
 
 
 @checked
@@ -124,10 +124,7 @@ class Picture:
 
     @classmethod
     def from_pil(cls, image: Image.Image, *, value_range: ValueRange | None = None) -> "Picture":
-        """The picture of a PIL image, upright, with its profile and metadata; CMYK, Lab, HSV and YCbCr become RGB.
-
-        Raises PictureError for mode I and for a damaged file, and UsageError as `from_array` does.
-        """
+        """The picture of a PIL image, upright, in grey or RGB, with profile and metadata.  Raises PictureError."""
         channels, profile, metadata, notes = pil.from_image(image, value_range)
         return replace(cls.from_channels(channels), icc_profile=profile, metadata=metadata, notes=notes)
 

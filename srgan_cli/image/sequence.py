@@ -6,7 +6,6 @@ from itertools import islice
 from math import prod
 from pathlib import Path
 
-from srgan_cli.arguments import Count, checked
 from srgan_cli.errors import PictureError
 from srgan_cli.image.codec import writer
 from srgan_cli.image.codec.capabilities import (
@@ -26,6 +25,7 @@ from srgan_cli.image.geo.cog import make_cloud_optimised
 from srgan_cli.image.geo.export import write_place
 from srgan_cli.image.io import to_raster
 from srgan_cli.image.picture import ImageStream, Picture
+from srgan_cli.system.arguments import Count, checked
 from srgan_cli.system.files import atomic_write, check_space
 
 _ANIMATION_DEPTH = 8

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from srgan_cli.arguments import checked
 from srgan_cli.errors import MismatchError, SrganError
 from srgan_cli.image.codec.limits import set_pillow_limit
 from srgan_cli.image.codec.raster import ValueRange
@@ -26,6 +25,7 @@ from srgan_cli.scoring.plan import ScoringPlan, plan_pictures, plan_scoring
 from srgan_cli.scoring.protocol import Protocol, compare
 from srgan_cli.scoring.report.crops import Crop, find_crop
 from srgan_cli.scoring.report.summary import Report, Score
+from srgan_cli.system.arguments import checked
 from srgan_cli.system.processes import context, init_worker
 from srgan_cli.system.progress import Progress
 

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from srgan_cli.arguments import Count, Positive, checked
 from srgan_cli.errors import MismatchError, PictureError, UsageError
 from srgan_cli.image.luma import ArrayOrTensor, PixelsT, crop_border, luma, luma_full_range, to_rgb
 from srgan_cli.metrics import FEATURES, METRICS, PIXEL_METRICS, SET_METRICS, MetricInfo, metric_of
 from srgan_cli.metrics.ssim import SSIM_SETTINGS
+from srgan_cli.system.arguments import Count, Positive, checked
 
 PROTOCOLS = {
     "sr-y": ("y", "gaussian"),

@@ -9,11 +9,11 @@ from math import isfinite
 
 from torch import Tensor
 
-from srgan_cli.arguments import checked
 from srgan_cli.image.alpha import fill_hidden
 from srgan_cli.image.luma import mse_to_psnr
 from srgan_cli.image.ops import quantise, resize
 from srgan_cli.image.picture import ImageStream, Picture
+from srgan_cli.system.arguments import checked
 
 MAX_ITERATIONS = 60
 _TOLERANCE = 0.3 / 255

@@ -3,9 +3,9 @@
 import re
 from dataclasses import dataclass
 
-from srgan_cli.arguments import Positive, checked
 from srgan_cli.errors import UsageError
 from srgan_cli.image.ops import LARGEST_SCALE
+from srgan_cli.system.arguments import Positive, checked
 
 
 @checked

@@ -6,8 +6,8 @@ from importlib import import_module
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Annotated, Literal, TypeVar, Union
 
-from srgan_cli.arguments import checked
 from srgan_cli.errors import PictureError, SrganError, UsageError
+from srgan_cli.system.arguments import checked
 
 if TYPE_CHECKING:
     from upath import UPath
@@ -201,7 +201,6 @@ FORMAT_CAPABILITIES = {
         sequence="pages",
         largest_side=65_535,
         extra="dicom",
-        encode_memory=EncodeMemory(once=16, each=12),
     ),
 }
 FORMATS = {suffix: name for name, capabilities in FORMAT_CAPABILITIES.items() for suffix in capabilities.suffixes}

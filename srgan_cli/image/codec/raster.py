@@ -7,8 +7,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from srgan_cli.arguments import checked
 from srgan_cli.image.metadata.record import Metadata
+from srgan_cli.system.arguments import checked
 
 Values = NDArray[Any]
 """(H, W, C) of integers or floats as a file stores them; what the channels are says a BandLayout."""
@@ -52,8 +52,7 @@ class BandLayout:
     @property
     def colour_table(self) -> NDArray[np.uint8]:
         """(N, 3): the colour of each class."""
-        table: NDArray[np.uint8] = (np.reshape(self.palette, (3, -1)).T >> 8).astype(np.uint8)
-        return table
+        return np.asarray(np.reshape(self.palette, (3, -1)).T >> 8, np.uint8)
 
     @classmethod
     def of_channels(cls, count: int) -> "BandLayout":
@@ -235,11 +234,9 @@ def apply_exif_orientation(values: Values, orientation: int) -> Values:
 
 def from_coded_bits(values: Values, bits: int) -> Values:
     """Values of 16 bits of which the decoder has filled only the highest ones, so that white is 65 535."""
-    scaled: Values = np.rint((values >> (16 - bits)) * (65_535 / (2**bits - 1))).astype(np.uint16)
-    return scaled
+    return np.asarray(np.rint((values >> (16 - bits)) * (65_535 / (2**bits - 1))), np.uint16)
 
 
 def to_coded_bits(values: Values, bits: int) -> Values:
     """The opposite: values of 16 bits rounded to fewer, which are the highest ones."""
-    rounded: Values = np.rint(values * ((2**bits - 1) / 65_535)).astype(np.uint16) << (16 - bits)
-    return rounded
+    return np.asarray(np.rint(values * ((2**bits - 1) / 65_535)), np.uint16) << (16 - bits)

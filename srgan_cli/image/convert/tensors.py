@@ -5,11 +5,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from srgan_cli.arguments import checked
 from srgan_cli.errors import UsageError
 from srgan_cli.image.codec.raster import ValueRange
 from srgan_cli.image.codec.samples import UNIT_RANGE
 from srgan_cli.image.ops import to_levels
+from srgan_cli.system.arguments import checked
 
 _INTEGER_DEPTHS = {torch.uint8: 8, torch.uint16: 16}
 _FLOAT_DEPTH = 32

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from srgan_cli.arguments import checked
 from srgan_cli.image.geo import gdal, microscopy, xml
 from srgan_cli.image.geo.geotiff import GEOREFERENCE, RPC, map_georeference, map_rpc
 from srgan_cli.image.geo.grid import GridMap, is_scaling, scaling, turning
 from srgan_cli.image.geo.sidecar import Sidecar, find_sidecars
+from srgan_cli.system.arguments import checked
 
 _INTERGRAPH = {33918, 33919, 33920}
 _PRIVATE = dict.fromkeys(_INTERGRAPH, "Intergraph georeference") | {

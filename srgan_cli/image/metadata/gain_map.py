@@ -6,25 +6,16 @@ Sources: Ultra HDR image format 1.1 (Android), ISO 21496-1, Adobe gain map speci
 from dataclasses import dataclass
 from io import BytesIO
 
-from PIL import Image
+from PIL import ExifTags, Image, ImageOps
 
-from srgan_cli.arguments import checked
 from srgan_cli.image.metadata import jpeg_segments as jpeg
 from srgan_cli.image.metadata import xmp as xmp_packet
+from srgan_cli.system.arguments import checked
 
 XMP_PREFIX = b"http://ns.adobe.com/xap/1.0/\0"
 ISO_PREFIX = b"urn:iso:std:iso:ts:21496:-1\0"
 _APPLE_TYPE = b"aux:hdrgainmap"
 _QUALITY = 95
-_TURNS = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
 
 
 @checked
@@ -52,7 +43,8 @@ class GainMap:
         if orientation == 1:
             return self
         with Image.open(BytesIO(self.data)) as image:
-            turned = self._encode(image.transpose(_TURNS[orientation]))
+            image.getexif()[ExifTags.Base.Orientation] = orientation
+            turned = self._encode(ImageOps.exif_transpose(image))
         return GainMap(turned, *((self.width, self.height) if orientation >= 5 else (self.height, self.width)))
 
     @property

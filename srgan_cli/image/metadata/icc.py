@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from srgan_cli.arguments import checked
+from srgan_cli.system.arguments import checked
 
 Chromaticities = tuple[float, ...]
 """x and y of white, red, green and blue."""

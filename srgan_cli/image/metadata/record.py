@@ -4,12 +4,12 @@ import struct
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 
-from srgan_cli.arguments import checked
 from srgan_cli.image.geo.place import Place
 from srgan_cli.image.metadata import xmp as xmp_packet
 from srgan_cli.image.metadata.exif import PARSE_ERRORS, ExifBlock, build_exif, parse_exif, resolution_of
 from srgan_cli.image.metadata.gain_map import GainMap
 from srgan_cli.image.metadata.icc import NO_COLOUR, Colour
+from srgan_cli.system.arguments import checked
 
 _ORIENTATION, _X_RESOLUTION, _Y_RESOLUTION, _UNIT = 0x0112, 0x011A, 0x011B, 0x0128
 _NO_UNIT, _INCH = 1, 2

@@ -6,8 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from srgan_cli.arguments import checked
 from srgan_cli.image.ops import LARGEST_SCALE, cubic
+from srgan_cli.system.arguments import checked
 
 RGB = 3
 """The bands of a picture in colour."""

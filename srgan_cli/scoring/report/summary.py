@@ -8,11 +8,11 @@ from math import isfinite
 from statistics import fmean
 from typing import Any
 
-from srgan_cli.arguments import checked
 from srgan_cli.metrics import metric_of
 from srgan_cli.scoring.protocol import Protocol
 from srgan_cli.scoring.report.bootstrap import Interval, mean_intervals
 from srgan_cli.scoring.report.crops import Crop
+from srgan_cli.system.arguments import checked
 
 
 @checked

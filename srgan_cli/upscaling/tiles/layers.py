@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from srgan_cli.arguments import checked
 from srgan_cli.image.picture import Picture
+from srgan_cli.system.arguments import checked
 
 
 @checked

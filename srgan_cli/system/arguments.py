@@ -53,7 +53,7 @@ def _checked_function(function: Any) -> Any:
 
 @cache
 def _hints(function: Callable[..., Any]) -> dict[str, Any]:
-    """The annotations of single arguments that can be told: not of those that only type checkers import."""
+    """The annotations of single arguments, without those that only type checkers import."""
     try:
         hints = get_type_hints(function, include_extras=True)
     except NameError:
@@ -93,7 +93,7 @@ def _described(hint: Any) -> list[str]:
 
 
 def _accepts(hint: Any, value: object) -> bool:
-    """Whether a value has the annotated type.  What cannot be told is accepted."""
+    """Whether a value has the annotated type.  What cannot be checked is accepted."""
     kind, parts = get_origin(hint) or hint, get_args(hint)
     if kind in (Union, UnionType):
         return any(_accepts(part, value) for part in parts)
