@@ -87,9 +87,9 @@ class Muxer:
 
     @property
     def _sets_display_width(self) -> bool:
-        """Whether the file alone can tell the aspect ratio of samples, which PyAV does not pass to Matroska's muxer."""
-        is_told = av.Codec(self.settings.codec, "w").canonical_name in _WITH_ASPECT
-        return self.settings.container in ("matroska", "webm") and bool(self.settings.aspect) and not is_told
+        """Whether only the file states the aspect ratio of samples, which PyAV does not pass to Matroska's muxer."""
+        is_passed = av.Codec(self.settings.codec, "w").canonical_name in _WITH_ASPECT
+        return self.settings.container in ("matroska", "webm") and bool(self.settings.aspect) and not is_passed
 
     def _mux(self, packet: Any) -> None:
         """Write a packet; in AVI every stream counts from its own start."""
@@ -244,11 +244,7 @@ def _shifted(chapters: Iterable[Any], part: TimeRange) -> Iterator[Any]:
 
 
 def mux(
-    path: Path,
-    target: Path,
-    settings: EncoderSettings,
-    part: TimeRange,
-    packets: Callable[[], Iterable[EncodedPacket]],
+    path: Path, target: Path, settings: EncoderSettings, part: TimeRange, packets: Callable[[], Iterable[EncodedPacket]]
 ) -> str:
     """Write the output; returns why it is incomplete, if it is.  `packets`, of the video, is called twice."""
     try:

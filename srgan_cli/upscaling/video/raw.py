@@ -23,11 +23,7 @@ def is_video(inputs: Sequence[str], out: str, form: str) -> bool:
 def upscale_video(
     source: IO[bytes], target: IO[bytes], upscaler: Upscaler, *, scale: Scale = None
 ) -> tuple[tuple[int, int], tuple[int, int], int]:
-    """Enlarge a YUV4MPEG2 stream and return the input size, the output size (height, width) and the number of frames.
-
-    The header is kept except for the size.  Each frame is written before the next one is read.
-    Raises PictureError as read_header and read_frames do, and the errors of the streams.
-    """
+    """Enlarge a YUV4MPEG2 stream frame by frame; returns its size, the new one (height, width) and the frames."""
     header = read_header(source)
     large = header.with_size(*upscaler.target(header.height, header.width, scale))
     write_header(target, large)

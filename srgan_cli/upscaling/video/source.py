@@ -162,7 +162,7 @@ def scan(path: Path) -> Index:
 
 
 def _order(path: Path, times: list[int]) -> dict[int, int]:
-    """The time of each frame of AVI by its place in the order of decoding; none where frames cannot be told apart."""
+    """The time of each frame of AVI by its place in the order of decoding; none where they are equal."""
     with opened(path) as container:
         stream = video_stream(container, path)
         places = [frame.pts for frame in _decoded(container, stream, lambda _: None)]
@@ -205,58 +205,55 @@ class FrameReader:
     deinterlace: bool = False
     damaged: int = field(default=0, init=False)
     """How many packets and frames were damaged or had no time of their own."""
-    _conceals: bool = field(default=False, init=False)
-    _started: bool = field(default=False, init=False)
+    _last: int | None = field(default=None, init=False)
+    """The time stamp of the last frame that was returned."""
 
     def frames(self) -> "Iterator[tuple[int, av.VideoFrame]]":
         """The frames and their time stamps, from `segment.lead` up to `segment.stop`.  Raises PictureError.
 
         They are decoded so that every error shows, and from the first one on again, as far as FFmpeg conceals it.
         """
-        last = None
-        for self._conceals in (False, True):
-            done = last
-            try:
-                for time, frame in self._timed():
-                    if self.segment.stop is not None and time >= self.segment.stop:
-                        break
-                    if time < self.segment.lead or (done is not None and time <= done):
-                        continue
-                    self._check(frame)
-                    self._started = True
-                    if last is None or time > last:
-                        self.damaged += frame.is_corrupt
-                        yield time, frame
-                        last = time
-                    else:
-                        self.damaged += 1
-            except _DamagedError:
-                continue
-            break
-        self.damaged = max(self.damaged, self._conceals)
+        try:
+            yield from self._further(conceal=False)
+        except _DamagedError:
+            yield from self._further(conceal=True)
+            self.damaged = max(self.damaged, 1)
 
-    def _timed(self) -> "Iterator[tuple[int, av.VideoFrame]]":
+    def _further(self, *, conceal: bool) -> "Iterator[tuple[int, av.VideoFrame]]":
+        """The frames behind the last one that was returned, in the order of their time stamps."""
+        done = self._last
+        for time, frame in self._timed(conceal=conceal):
+            if self.segment.stop is not None and time >= self.segment.stop:
+                return
+            if time < self.segment.lead or (done is not None and time <= done):
+                continue
+            self._check(frame)
+            is_late = self._last is not None and time <= self._last
+            self.damaged += is_late or frame.is_corrupt
+            if not is_late:
+                self._last = time
+                yield time, frame
+
+    def _timed(self, *, conceal: bool) -> "Iterator[tuple[int, av.VideoFrame]]":
         """Frames from the key frame on; from an earlier place where the container finds only a later one."""
         seek = self.segment.seek
         for place in (None,) if seek is None else (seek, seek - round(_SEEK_BACK / self.source.time_base), None):
             with opened(self.source.path) as container:
                 stream = video_stream(container, self.source.path)
                 stream.thread_type = "AUTO"
-                if not self._conceals:
+                if not conceal:
                     stream.codec_context.options = {"err_detect": "explode"}
                 if place is not None:
                     with suppress(av.FFmpegError):
                         container.seek(place, stream=stream)
-                is_avi = container.format.name == "avi"
-                frames = self._with_times(self._filtered(container, stream), is_avi=is_avi)
+                decoded = _decoded(container, stream, self._count if conceal else self._end)
+                if self.deinterlace:
+                    decoded = deinterlaced(decoded, stream, flagged_only=self.source.is_interlaced)
+                frames = self._with_times(decoded, is_avi=container.format.name == "avi")
                 first = next(frames, None)
                 if place is None or (first is not None and first[0] <= self.segment.lead):
                     yield from chain([] if first is None else [first], frames)
                     return
-
-    def _filtered(self, container: Any, stream: Any) -> "Iterator[av.VideoFrame]":
-        frames = _decoded(container, stream, self._count)
-        return deinterlaced(frames, stream, flagged_only=self.source.is_interlaced) if self.deinterlace else frames
 
     def _with_times(self, frames: "Iterator[av.VideoFrame]", *, is_avi: bool) -> "Iterator[tuple[int, av.VideoFrame]]":
         times, order = self.source.times or (), self.source.order
@@ -270,10 +267,11 @@ class FrameReader:
                 yield round(time * frame.time_base / self.source.time_base), frame
 
     def _count(self, _reason: str) -> None:
-        """Count an error; those before the first frame are of frames that refer to others before the key frame."""
-        if self._conceals:
-            self.damaged += 1
-        elif self._started or self.segment.seek is None:
+        self.damaged += 1
+
+    def _end(self, _reason: str) -> None:
+        """Errors before the first frame are of frames that refer to others before the key frame."""
+        if self._last is not None or self.segment.seek is None:
             raise _DamagedError
 
     def _check(self, frame: "av.VideoFrame") -> None:
