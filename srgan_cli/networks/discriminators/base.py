@@ -36,6 +36,15 @@ def norm_layer(kind: str, channels: int) -> nn.Module:
     return kinds[kind]
 
 
+def convolutions(bands: int, widths: list[int], strides: tuple[int, ...], kernel: int, norm: str) -> nn.Sequential:
+    """Convolutions of these widths with leaky ReLU; all but the first one have a normalisation."""
+    layers: list[nn.Module] = []
+    for number, (before, width, stride) in enumerate(zip([bands, *widths[:-1]], widths, strides, strict=True)):
+        convolution = nn.Conv2d(before, width, kernel, stride, padding=1, bias=not number or norm == "none")
+        layers += [convolution, *([norm_layer(norm, width)] if number else []), nn.LeakyReLU(0.2)]
+    return nn.Sequential(*layers)
+
+
 def forward_with_features(layers: nn.Sequential, x: Tensor) -> tuple[Tensor, list[Tensor]]:
     """The output of the layers, and the feature maps after their activations."""
     features = []

@@ -6,7 +6,12 @@ Source: P. Isola et al., Image-to-Image Translation with Conditional Adversarial
 
 from torch import Tensor, nn
 
-from srgan_cli.networks.discriminators.base import Discriminator, DiscriminatorOutput, forward_with_features, norm_layer
+from srgan_cli.networks.discriminators.base import (
+    Discriminator,
+    DiscriminatorOutput,
+    convolutions,
+    forward_with_features,
+)
 
 
 class PatchDiscriminator(Discriminator):
@@ -17,16 +22,8 @@ class PatchDiscriminator(Discriminator):
 
     def __init__(self, channels: int = 64, norm: str = "batch", bands: int = 3) -> None:
         super().__init__(channels=channels, norm=norm)
-        widths = [channels * factor for factor in (1, 2, 4, 8)]
-        layers: list[nn.Module] = [nn.Conv2d(bands, channels, 4, 2, padding=1), nn.LeakyReLU(0.2)]
-        for index, stride in ((1, 2), (2, 2), (3, 1)):
-            layers += [
-                nn.Conv2d(widths[index - 1], widths[index], 4, stride, padding=1, bias=norm == "none"),
-                norm_layer(norm, widths[index]),
-                nn.LeakyReLU(0.2),
-            ]
-        self.features = nn.Sequential(*layers)
-        self.judge = nn.Conv2d(widths[-1], 1, 4, padding=1)
+        self.features = convolutions(bands, [channels * factor for factor in (1, 2, 4, 8)], (2, 2, 2, 1), 4, norm)
+        self.judge = nn.Conv2d(8 * channels, 1, 4, padding=1)
 
     def forward(self, x: Tensor) -> DiscriminatorOutput:
         """The sigmoid of a logit is the probability that the patch is real."""

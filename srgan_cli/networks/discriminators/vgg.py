@@ -6,7 +6,12 @@ Network, CVPR 2017, figure 4 (arXiv:1609.04802).
 
 from torch import Tensor, nn
 
-from srgan_cli.networks.discriminators.base import Discriminator, DiscriminatorOutput, forward_with_features, norm_layer
+from srgan_cli.networks.discriminators.base import (
+    Discriminator,
+    DiscriminatorOutput,
+    convolutions,
+    forward_with_features,
+)
 
 
 class VGGDiscriminator(Discriminator):
@@ -20,15 +25,7 @@ class VGGDiscriminator(Discriminator):
     def __init__(self, channels: int = 64, norm: str = "batch", bands: int = 3) -> None:
         super().__init__(channels=channels, norm=norm)
         widths = [channels * factor for factor in (1, 1, 2, 2, 4, 4, 8, 8)]
-        layers: list[nn.Module] = [nn.Conv2d(bands, channels, 3, padding=1), nn.LeakyReLU(0.2)]
-        for index in range(1, 8):
-            stride = 1 + index % 2
-            layers += [
-                nn.Conv2d(widths[index - 1], widths[index], 3, stride, padding=1, bias=norm == "none"),
-                norm_layer(norm, widths[index]),
-                nn.LeakyReLU(0.2),
-            ]
-        self.features = nn.Sequential(*layers)
+        self.features = convolutions(bands, widths, (1, 2) * 4, 3, norm)
         self.judge = nn.Sequential(
             nn.AdaptiveAvgPool2d(6),
             nn.Flatten(),

@@ -5,6 +5,7 @@ Data, ICCVW 2021 (arXiv:2107.10833).  The tensors have the names of the public f
 them too.
 """
 
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from srgan_cli.networks.generators.base import RGB, Generator, zero_init
@@ -24,10 +25,8 @@ class Compact(Generator):
         for _ in range(blocks):
             layers += [nn.Conv2d(channels, channels, 3, padding=1), nn.PReLU(channels)]
         self.body = nn.Sequential(*layers, zero_init(nn.Conv2d(channels, bands * scale**2, 3, padding=1)))
-        self.shuffle = nn.PixelShuffle(scale)
 
     def forward(self, x: Tensor) -> Tensor:
         """The upscaled pictures. Before training, this is nearest-neighbour upscaling."""
         residual = self.body(x)
-        upscaled: Tensor = self.shuffle(residual + x.repeat_interleave(self.scale**2, dim=1))
-        return upscaled
+        return F.pixel_shuffle(residual + x.repeat_interleave(self.scale**2, dim=1), self.scale)

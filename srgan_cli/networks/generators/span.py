@@ -27,7 +27,6 @@ class SPAN(Generator):
         self.join = nn.Conv2d(4 * channels, channels, 1)
         self.tail = zero_init(nn.Conv2d(channels, bands * scale**2, 3, padding=1))
         self.bicubic = BicubicResidual(scale)
-        self.shuffle = nn.PixelShuffle(scale)
 
     def forward(self, x: Tensor) -> Tensor:
         """The upscaled pictures. Before training, this is bicubic upscaling."""
@@ -35,8 +34,7 @@ class SPAN(Generator):
         for block in self.body:
             maps.append(block(maps[-1]))
         deep = self.join(torch.cat([maps[0], self.fuse(maps[-1]), maps[1], maps[-2]], 1))
-        upscaled: Tensor = self.shuffle(self.bicubic(x) + self.tail(deep))
-        return upscaled
+        return F.pixel_shuffle(self.bicubic(x) + self.tail(deep), self.scale)
 
 
 class _AttentionBlock(nn.Module):

@@ -47,12 +47,10 @@ class SRResNet(Generator):
         self.dropout = nn.Dropout2d(dropout)
         self.tail = zero_init(nn.Conv2d(channels, bands * scale**2, 3, padding=1))
         self.bicubic = BicubicResidual(scale)
-        self.shuffle = nn.PixelShuffle(scale)
 
     def forward(self, x: Tensor) -> Tensor:
         """The upscaled pictures. Before training, this is bicubic upscaling."""
-        upscaled: Tensor = self.shuffle(self._before_shuffle(x))
-        return upscaled
+        return F.pixel_shuffle(self._before_shuffle(x), self.scale)
 
     def _before_shuffle(self, x: Tensor) -> Tensor:
         """The input of the pixel shuffle. It is a method, so that the feature maps are freed before the shuffle."""

@@ -40,7 +40,6 @@ class SwinIR(Generator):
         self.fuse = nn.Conv2d(channels, channels, 3, padding=1)
         self.tail = zero_init(nn.Conv2d(channels, bands * scale**2, 3, padding=1))
         self.bicubic = BicubicResidual(scale)
-        self.shuffle = nn.PixelShuffle(scale)
 
     @property
     def receptive_radius(self) -> int:
@@ -53,8 +52,7 @@ class SwinIR(Generator):
         shallow = self.head(pad_to_grid(x, WINDOW))
         deep = _to_maps(self.norm(_to_tokens(self.body(shallow))))
         residual = self.tail(shallow + self.fuse(deep))[..., :height, :width]
-        upscaled: Tensor = self.shuffle(self.bicubic(x) + residual)
-        return upscaled
+        return F.pixel_shuffle(self.bicubic(x) + residual, self.scale)
 
 
 class _ResidualGroup(nn.Module):

@@ -28,7 +28,6 @@ class UNet(Generator):
         self.up = nn.ModuleList([_convolutions(6 * channels, 2 * channels), _convolutions(3 * channels, channels)])
         self.tail = zero_init(nn.Conv2d(channels, bands * scale**2, 3, padding=1))
         self.bicubic = BicubicResidual(scale)
-        self.shuffle = nn.PixelShuffle(scale)
 
     @property
     def receptive_radius(self) -> int:
@@ -46,8 +45,7 @@ class UNet(Generator):
             upsampled = F.interpolate(deep, scale_factor=2, mode="bilinear", align_corners=False)
             deep = layers(torch.cat([upsampled, maps.pop()], 1))
         residual = self.tail(deep)[..., :height, :width]
-        upscaled: Tensor = self.shuffle(self.bicubic(x) + residual)
-        return upscaled
+        return F.pixel_shuffle(self.bicubic(x) + residual, self.scale)
 
 
 def _convolutions(inputs: int, outputs: int) -> nn.Module:
