@@ -7,15 +7,8 @@ from pathlib import Path, PurePath
 
 from srgan_cli.errors import SrganError
 
-READABLE = frozenset(
-    f".{suffix}"
-    for group in (
-        "png jpg jpeg jpe jfif webp tif tiff bmp dib",
-        "apng gif avif heic heif jxl dcm dicom jp2 ppm pgm pnm tga",
-    )
-    for suffix in group.split()
-)
-
+_READABLE = "png jpg jpeg jpe jfif webp tif tiff bmp dib apng gif avif heic heif jxl dcm dicom jp2 ppm pgm pnm tga"
+READABLE = frozenset(f".{suffix}" for suffix in _READABLE.split())
 _SIMILAR = 0.7
 """How similar a name must be to be suggested, from 0 to 1."""
 _LONGEST_NAME = 200

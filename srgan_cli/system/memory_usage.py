@@ -46,10 +46,7 @@ def retain_freed_memory() -> None:
 
 
 def return_freed_memory() -> None:
-    """Return large tensors to the system when they are freed; otherwise the heap grows by the holes that they leave.
-
-    Like `retain_freed_memory`, it is for the command line, and does nothing where the C library is not glibc.
-    """
+    """Return large freed tensors to the system, so that they leave no holes in the heap; as `retain_freed_memory`."""
     _set_malloc({_MMAP_THRESHOLD: _LARGE, _ARENA_MAX: 1})
 
 

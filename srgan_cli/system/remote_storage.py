@@ -92,35 +92,40 @@ def local_copy(source: Location, beside: Callable[[Path], Mapping[str, bool]] = 
     if not is_remote(source):
         yield source
         return
-    with scratch_folder() as folder:
-        copy = folder / source.name
-        with _name_location_in_errors(copy, source):
-            with _translate_storage_errors(source):
-                source.fs.get_file(source.path, str(copy))
-                for name, is_read in _existing(source, beside(copy)).items():
-                    if is_read:
-                        source.fs.get_file((source.parent / name).path, str(folder / name))
-                    else:
-                        (folder / name).touch()
-            yield copy
+    with _scratch_file(source) as copy:
+        with _translate_storage_errors(source):
+            source.fs.get_file(source.path, str(copy))
+            for name, is_read in _existing(source, beside(copy)).items():
+                if is_read:
+                    source.fs.get_file((source.parent / name).path, str(copy.with_name(name)))
+                else:
+                    copy.with_name(name).touch()
+        yield copy
 
 
 @contextmanager
 def upload_on_success(target: Location) -> Iterator[Path]:
-    """A local file to write.  It is uploaded at the end with the files beside it, if nothing failed.
-
-    Errors name the location.  Raises SrganError if it cannot be uploaded.
-    """
+    """A local file to write, which is uploaded at the end with the files beside it, if nothing failed."""
     if not is_remote(target):
         yield target
         return
+    with _scratch_file(target) as original:
+        yield original
+        with _translate_storage_errors(target):
+            for written in original.parent.iterdir():
+                target.fs.put_file(str(written), (target.parent / written.name).path)
+
+
+@contextmanager
+def _scratch_file(location: "UPath") -> Iterator[Path]:
+    """A path in a scratch folder in place of a location, which errors name."""
     with scratch_folder() as folder:
-        original = folder / target.name
-        with _name_location_in_errors(original, target):
-            yield original
-            for written in folder.iterdir():
-                with _translate_storage_errors(target):
-                    target.fs.put_file(str(written), (target.parent / written.name).path)
+        file = folder / location.name
+        try:
+            yield file
+        except SrganError as error:
+            error.rename(file, location)
+            raise
 
 
 def _existing(location: "UPath", names: Mapping[str, bool]) -> Mapping[str, bool]:
@@ -156,15 +161,6 @@ def _entry_type(location: "UPath") -> str:
             return str(location.fs.info(location.path)["type"])
         except FileNotFoundError:
             return ""
-
-
-@contextmanager
-def _name_location_in_errors(file: Path, location: Location) -> Iterator[None]:
-    try:
-        yield
-    except SrganError as error:
-        error.rename(file, location)
-        raise
 
 
 @contextmanager
