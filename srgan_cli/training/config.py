@@ -12,20 +12,9 @@ from reprlib import repr as shown
 from typing import Annotated, Any
 
 from srgan_cli.system.discovery import is_plain_name
+from srgan_cli.training import settings as groups
 from srgan_cli.training.legacy import current_names
 from srgan_cli.training.schema import OneOf, Setting, Settings, expect, settings_of
-from srgan_cli.training.settings import (
-    DataConfig,
-    DataFolder,
-    DegradationConfig,
-    DiscriminatorConfig,
-    GeneratorConfig,
-    LossConfig,
-    OptimConfig,
-    RunConfig,
-    ScheduleConfig,
-    TeacherConfig,
-)
 
 PATH_SETTINGS = (
     *("data", "run", "held_out", "low", "pair", "unpaired"),
@@ -44,15 +33,15 @@ class TrainConfig(Settings):
 
     scale: Annotated[int, OneOf(2, 3, 4)] = 4
     """The factor of the enlargement."""
-    run: RunConfig = field(default_factory=RunConfig)
-    schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
-    data: DataConfig = field(default_factory=DataConfig)
-    degradation: DegradationConfig = field(default_factory=DegradationConfig)
-    generator: GeneratorConfig = field(default_factory=GeneratorConfig)
-    teacher: TeacherConfig = field(default_factory=TeacherConfig)
-    discriminator: DiscriminatorConfig = field(default_factory=DiscriminatorConfig)
-    loss: LossConfig = field(default_factory=LossConfig)
-    optim: OptimConfig = field(default_factory=OptimConfig)
+    run: groups.RunConfig = field(default_factory=groups.RunConfig)
+    schedule: groups.ScheduleConfig = field(default_factory=groups.ScheduleConfig)
+    data: groups.DataConfig = field(default_factory=groups.DataConfig)
+    degradation: groups.DegradationConfig = field(default_factory=groups.DegradationConfig)
+    generator: groups.GeneratorConfig = field(default_factory=groups.GeneratorConfig)
+    teacher: groups.TeacherConfig = field(default_factory=groups.TeacherConfig)
+    discriminator: groups.DiscriminatorConfig = field(default_factory=groups.DiscriminatorConfig)
+    loss: groups.LossConfig = field(default_factory=groups.LossConfig)
+    optim: groups.OptimConfig = field(default_factory=groups.OptimConfig)
 
     def __post_init__(self) -> None:
         """Raises UsageError for a setting outside its range, and for settings that exclude each other."""
@@ -161,7 +150,7 @@ def _listed(value: Any) -> Iterable[Any]:
 
 _PARSERS: dict[str, Callable[[Any], Any]] = {
     "data": lambda value: tuple(
-        part if isinstance(part, DataFolder) else DataFolder.of(str(part)) for part in _listed(value)
+        part if isinstance(part, groups.DataFolder) else groups.DataFolder.of(str(part)) for part in _listed(value)
     ),
     "low": lambda value: tuple(map(Path, _listed(value))),
     "run": Path,

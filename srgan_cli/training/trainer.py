@@ -52,7 +52,8 @@ class Trainer:
         world: World = SINGLE_PROCESS,
     ) -> None:
         self.config, self.dataset, self.world = config, dataset, world
-        self.folder = (RunFolder if world.is_main else NullRunFolder).of(config.run)
+        folder = RunFolder if world.is_main else NullRunFolder
+        self.folder = folder(config.run.folder, config.run.name, log=config.run.log)
         self.compute = ComputeContext.for_device(world.device(config.run.device), config.optim.precision)
         self.device = self.compute.device
         torch.manual_seed(config.run.seed)
@@ -63,7 +64,7 @@ class Trainer:
         self.learned_degradation = LearnedDegradation(config, dataset, self.compute, world) if unpaired else None
         self.held_out = HeldOut(dataset.validation, self.device, world, config.data.shown_bands)
         self.sampler = Sampler(dataset.training, config, world)
-        self.started_from = initial.provenance if initial else {}
+        self.started_from = {"name": initial.name, "training": initial.training} if initial else {}
         self.monitor = DivergenceMonitor()
         self.best = BestValidation()
         self.progress = RunProgress(config)

@@ -76,10 +76,7 @@ class Sampler:
         return self._finish(request, *self._ahead[request].result())
 
     def cut(self, request: BatchRequest) -> Batch:
-        """Random patches in random orientations, with channels of noise beside the low-resolution ones.
-
-        The batches of all processes together, and those of accumulated steps, hold the patches of one large batch.
-        """
+        """Random patches in random orientations; all processes and accumulated steps share one large batch."""
         return self._finish(request, *self._patches(request))
 
     def _patches(self, request: BatchRequest) -> Patches:

@@ -87,10 +87,7 @@ class OptimizerStep:
         self._accumulated = 0
 
     def minimize(self, loss: Tensor, *, retain_graph: bool = False) -> bool:
-        """Backpropagate the loss, and step after `accumulate` calls.  False if loss or gradient are not finite.
-
-        Gradients are computed for this network alone.  `retain_graph` keeps the graph for another network.
-        """
+        """Backpropagate for this network, and step after `accumulate` calls.  False for a loss that is not finite."""
         if not self.world.all_true(bool(loss.isfinite())):
             self._reset()
             return False

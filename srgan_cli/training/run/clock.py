@@ -71,10 +71,7 @@ class RunProgress:
 
 
 def patch_and_batch(config: TrainConfig, progress: float) -> tuple[int, int]:
-    """Side of the low-resolution patches in pixels, and their number, at this fraction of the pretraining.
-
-    The side grows in four stages from `patch` to `largest_patch`; the pixels in a batch stay about the same.
-    """
+    """Side and number of patches: the side grows in four stages of the pretraining, the pixels stay about the same."""
     stage = min(int(progress * PATCH_STAGES), PATCH_STAGES - 1) / (PATCH_STAGES - 1)
     patch = round(config.data.patch + stage * (config.data.largest_patch - config.data.patch))
     return patch, max(1, round(config.data.batch * (config.data.patch / patch) ** 2))

@@ -15,8 +15,7 @@ from srgan_cli.system.files import atomic_write, remove_stale_temporaries, trans
 from srgan_cli.training.config import SETTINGS_FILE, TrainConfig
 from srgan_cli.training.run.checkpoints import CHECKPOINT, has_checkpoint, write_checkpoint
 from srgan_cli.training.run.contact_sheet import PARTNERS, SAMPLES, ContactSheet
-from srgan_cli.training.run.loggers import Logger, NoLogger, open_logger
-from srgan_cli.training.settings import RunConfig
+from srgan_cli.training.run.loggers import Logger, open_logger
 from srgan_cli.weights.card import WeightsCard
 from srgan_cli.weights.file import save_weights
 from srgan_cli.weights.formats import SAFETENSORS
@@ -32,12 +31,7 @@ class RunFolder:
         self.folder, self.name = folder, name
         self.weights = folder / f"{name}{SAFETENSORS}"
         self._log = log
-        self._logger: Logger = NoLogger()
-
-    @classmethod
-    def of(cls, run: RunConfig) -> "RunFolder":
-        """The folder that the settings name, with their logger."""
-        return cls(run.folder, run.name, log=run.log)
+        self._logger = Logger()
 
     def save_weights(self, generator: Generator, card: WeightsCard) -> None:
         """Write weights that `srgan upscale` takes, under the card's name."""

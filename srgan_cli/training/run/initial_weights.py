@@ -44,11 +44,6 @@ class InitialWeights:
         generator.load_state_dict({**own, **fitting})
         return generator
 
-    @property
-    def provenance(self) -> dict[str, Any]:
-        """The entry in the weights card of the run."""
-        return {"name": self.name, "training": self.training}
-
 
 def first_generator(config: TrainConfig, initial: InitialWeights | None) -> Generator:
     """The generator with which a run starts."""

@@ -5,7 +5,7 @@ import os
 from contextlib import redirect_stdout
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from srgan_cli.errors import UsageError
 
@@ -15,27 +15,17 @@ _REMOTE = ("TRACKIO_SPACE_ID", "TRACKIO_SERVER_URL", "TRACKIO_WEBHOOK_URL")
 """Environment variables by which Trackio sends values to other machines."""
 
 
-class Logger(Protocol):
-    """Receives the values of a run."""
+class Logger:
+    """Receives the values of a run; by default it drops them."""
 
-    def log(self, step: int, values: dict[str, float], /) -> None:
+    def log(self, _step: int, _values: dict[str, float], /) -> None:
         """Record the losses and scores of a validation."""
 
     def close(self) -> None:
         """Write what is not written yet."""
 
 
-class NoLogger:
-    """Records nothing."""
-
-    def log(self, _step: int, _values: dict[str, float], /) -> None:
-        """Does nothing."""
-
-    def close(self) -> None:
-        """Does nothing."""
-
-
-class _TensorBoardLogger:
+class _TensorBoardLogger(Logger):
     """Writes event files, for `tensorboard --logdir`."""
 
     def __init__(self, folder: Path) -> None:
@@ -52,7 +42,7 @@ class _TensorBoardLogger:
         self._writer.close()
 
 
-class _TrackioLogger:
+class _TrackioLogger(Logger):
     """Writes into Trackio's database on this machine, for `trackio show`; nothing is sent anywhere."""
 
     def __init__(self, folder: Path, name: str, *, resumed: bool) -> None:
@@ -84,7 +74,7 @@ def open_logger(kind: str, folder: Path, name: str, *, resumed: bool) -> Logger:
     check_logger(kind, folder)
     if kind == "trackio":
         return _TrackioLogger(folder, name, resumed=resumed)
-    return _TensorBoardLogger(folder) if logs_events(kind, folder) else NoLogger()
+    return _TensorBoardLogger(folder) if logs_events(kind, folder) else Logger()
 
 
 def check_logger(kind: str, folder: Path) -> None:

@@ -76,11 +76,7 @@ class BestValidation:
 
 
 def validation_protocol(scale: int) -> Protocol:
-    """The protocol of validation; its last metric is the perceptual measure.
-
-    That is LPIPS, or the distance of SqueezeNet's features, if their weights are available; else the divergence of
-    gradient histograms.
-    """
+    """The protocol of validation; its last metric is the best perceptual one whose weights are available."""
     available = {"sqd": is_available("squeezenet"), "lpips": lpips_is_available()}
     names = [name for name, found in available.items() if found]
     return Protocol(border=scale, scale=scale, metrics=(*PIXEL_METRICS, "gradients", *names))

@@ -10,10 +10,11 @@ from PIL import Image
 
 from srgan_cli.errors import SrganError
 from srgan_cli.image.ops import downscale
-from srgan_cli.training.config import DataFolder, TrainConfig
+from srgan_cli.training.config import TrainConfig
 from srgan_cli.training.data import store
 from srgan_cli.training.data.dataset import load_dataset
 from srgan_cli.training.run.contact_sheet import PARTNERS, SAMPLES
+from srgan_cli.training.settings import DataFolder
 
 
 def noise(path: Path, width: int = 40, height: int = 36, mode: str = "RGB") -> None:
