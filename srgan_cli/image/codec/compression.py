@@ -9,10 +9,7 @@ _LUMINANCE_SUM = 3693
 
 
 def describe_compression(path: Path, *, below_quality: int) -> str:
-    """What kind of lossy file this is, such as "a JPEG of quality 75"; "" for others and from `below_quality` on.
-
-    Lossy WebP does not state its quality and always counts.  A file that cannot be read gives "".
-    """
+    """What kind of lossy file this is, such as "a JPEG of quality 75"; "" from `below_quality` on and for others."""
     try:
         with Image.open(path, formats=("JPEG", "WEBP")) as image:
             if image.format == "WEBP":

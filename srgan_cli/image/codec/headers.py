@@ -85,8 +85,7 @@ def read_netpbm(data: bytes) -> Values:
     else:
         flat = np.frombuffer(data, ">u2", count, found.end())
     values = flat.reshape(height, width, channels)
-    scaled: Values = np.rint(np.minimum(values, top) * (65_535 / top)).astype(np.uint16)
-    return scaled
+    return np.asarray(np.rint(np.minimum(values, top) * (65_535 / top)), np.uint16)
 
 
 def after_netpbm(data: bytes) -> bytes:

@@ -12,21 +12,10 @@ import numpy as np
 from PIL import Image, ImageFile, UnidentifiedImageError
 
 from srgan_cli.errors import PictureError
-from srgan_cli.image.codec import headers, vips
+from srgan_cli.image.codec import headers, pillow, vips
 from srgan_cli.image.codec.capabilities import JXL_SIGNATURES, extra_for, require_plugin
 from srgan_cli.image.codec.errors import TIFF_SIGNATURES, translate_errors
 from srgan_cli.image.codec.limits import check_max_pixels
-from srgan_cli.image.codec.pillow import (
-    ORIENTED_BY_DECODER,
-    Decoded,
-    decode,
-    dropped_pictures,
-    expose_alpha,
-    open_image,
-    read_deep_heif,
-    without_assumed_profile,
-    without_unused_alpha,
-)
 from srgan_cli.image.codec.raster import BandLayout, Raster, Rows, Values, apply_exif_orientation
 from srgan_cli.image.decoders import gif, jp2
 from srgan_cli.image.decoders import png as png_repair
@@ -78,7 +67,7 @@ def open_reader(path: Path, *, max_pixels: int | None = None) -> Iterator[ImageR
         # A file object, not the path: Pillow maps some TIFFs into memory and returns wrong pixels for rotated ones.
         source, notes = png_repair.repair(file) if png is not None else (file, [])
         try:
-            image = open_image(source)
+            image = pillow.open_image(source)
         except (UnidentifiedImageError, OSError, ValueError, RuntimeError):
             other = open_fallback(path)
             if other is None:
@@ -139,7 +128,7 @@ class _PillowReader(ImageReader):
         """`notes` are about the file as a whole."""
         self.path, self.image, self.stamp, self.notes = path, image, file_stamp(path), notes
         self.format = image.format or ""
-        expose_alpha(image)
+        pillow.expose_alpha(image)
         self.has_default_image = bool(getattr(image, "default_image", False))
         self.data = path.read_bytes()
         self.pages = self._page_numbers()
@@ -156,7 +145,7 @@ class _PillowReader(ImageReader):
         self.is_deep = self.bits > 8 and self.format in _DEEP and not read_by_pillow
         self.drops_frames = bool(jxl and jxl.is_animated)
         if jxl:
-            without_assumed_profile(image)
+            pillow.without_assumed_profile(image)
 
     def _page_numbers(self) -> Sequence[int]:
         """The numbers that Pillow gives to the pictures; the primary one of HEIF, which is shown, comes first."""
@@ -176,7 +165,7 @@ class _PillowReader(ImageReader):
         return self.found[index]
 
     def _orientation(self, index: int) -> int:
-        return 1 if self.format in ORIENTED_BY_DECODER else self._metadata(index)[0].orientation
+        return 1 if self.format in pillow.ORIENTED_BY_DECODER else self._metadata(index)[0].orientation
 
     def size(self, index: int) -> tuple[int, int]:
         """Height and width of a picture, upright, from its header."""
@@ -227,23 +216,23 @@ class _PillowReader(ImageReader):
             self.image.load()
 
     def _redecode(self, index: int) -> Values:
-        with reopen(self.path, self.stamp) as file, open_image(file) as image:
+        with reopen(self.path, self.stamp) as file, pillow.open_image(file) as image:
             reader = _PillowReader(self.path, file, image)
             reader._load(index)
             return reader._values(index)[0]
 
-    def _values(self, index: int) -> Decoded:
+    def _values(self, index: int) -> pillow.Decoded:
         if self.is_deep:
             return self._deep_values(index), self.image.info.get("icc_profile"), []
-        values, profile, changes = decode(self.image, self.path, orientation=self._orientation(index))
-        values = without_unused_alpha(values, self.format, self.data)
+        values, profile, changes = pillow.decode(self.image, self.path, orientation=self._orientation(index))
+        values = pillow.without_unused_alpha(values, self.format, self.data)
         reduced = self.bits > 8 and not _is_deep(self.image)
         return values, profile, [*([f"its {self.bits} bits a channel are reduced to 8"] if reduced else []), *changes]
 
     def _deep_values(self, index: int) -> Values:
         """The values of formats whose 16 bits Pillow would reduce to 8."""
         if self.format == "HEIF":
-            return read_deep_heif(self.data, self.pages[index], self.bits)
+            return pillow.read_deep_heif(self.data, self.pages[index], self.bits)
         if self.format == "AVIF":
             values = vips.read_deep_avif(self.data, self.bits)
             return values[..., ::3] if self.image.mode in ("L", "LA") else values
@@ -256,7 +245,7 @@ class _PillowReader(ImageReader):
         notes = ["the default image of its animation is dropped"] if self.has_default_image else []
         if self.drops_frames:
             notes.append("its animation is reduced to the first frame")
-        notes += dropped_pictures(self.image, self.data) + trailing_note(headers.after_netpbm(self.data))
+        notes += pillow.dropped_pictures(self.image, self.data) + trailing_note(headers.after_netpbm(self.data))
         return [*self.notes, *notes]
 
 

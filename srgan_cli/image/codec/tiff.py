@@ -233,8 +233,7 @@ def _pack(strip: Values, depth: int) -> Values:
     if strip.dtype == np.float16:
         return flat.astype("<f2").view(np.uint8)[..., None]
     bits = flat[..., None] >> np.arange(depth - 1, -1, -1, dtype=flat.dtype) & 1
-    packed: Values = np.packbits(bits.astype(np.uint8).reshape(len(flat), -1), axis=1)[..., None]
-    return packed
+    return np.packbits(bits.astype(np.uint8).reshape(len(flat), -1), axis=1)[..., None]
 
 
 def _add_directory(file: IO[bytes], link: int, values: dict[int, Any], layout: _Layout) -> int:
@@ -266,21 +265,18 @@ def _with_strips(directory: bytes, offset: int, strips: Sequence[int], layout: _
 
 def tags_for(metadata: Metadata, icc_profile: bytes | None) -> dict[int, Any]:
     """The tags of a page for this metadata and profile."""
-    tags = _writable_tags(metadata.exif) | dict(metadata.place.tags if metadata.place else {})
-    if metadata.place and metadata.place.description:
-        tags[microscopy.DESCRIPTION] = metadata.place.description
-    if metadata.dpi:
-        tags |= {282: metadata.dpi[0], 283: metadata.dpi[1], 296: 2}
-    if metadata.pixel_ratio:
-        tags |= {282: metadata.pixel_ratio[0], 283: metadata.pixel_ratio[1], 296: 1}
-    if metadata.photoshop:
-        iptc = photoshop.find_iptc(metadata.photoshop)
-        tags |= {_PHOTOSHOP: metadata.photoshop} | ({_IPTC: iptc} if iptc else {})
-    if metadata.xmp:
-        tags[_XMP] = metadata.xmp
-    if icc_profile:
-        tags[_PROFILE] = icc_profile
-    return tags
+    here = metadata.place
+    tags = _writable_tags(metadata.exif) | dict(here.tags if here else {})
+    if pair := metadata.pixel_ratio or metadata.dpi:
+        tags |= {282: pair[0], 283: pair[1], 296: 1 if metadata.pixel_ratio else 2}
+    own = {
+        microscopy.DESCRIPTION: here and here.description,
+        _PHOTOSHOP: metadata.photoshop,
+        _IPTC: photoshop.find_iptc(metadata.photoshop or b""),
+        _XMP: metadata.xmp,
+        _PROFILE: icc_profile,
+    }
+    return tags | {tag: value for tag, value in own.items() if value}
 
 
 def has_unwritable_tags(exif: bytes | None, kept: Set[int] | None = None) -> bool:

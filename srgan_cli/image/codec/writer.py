@@ -230,17 +230,14 @@ def _match_channels(values: Values, colour: bool, alpha: bool) -> Values:
 
 def _pillow_options(raster: Raster, name: str) -> dict[str, Any]:
     """Arguments of `Image.save` for the profile and the metadata."""
-    metadata = raster.metadata
-    options: dict[str, Any] = {}
-    if raster.icc_profile:
-        options["icc_profile"] = raster.icc_profile
-    if metadata.exif:
-        options["exif"] = (bytes(4) if name == "JXL" else EXIF_PREFIX) + metadata.exif  # JPEG XL has an offset there
-    if metadata.dpi or name == "BMP":
-        options["dpi"] = metadata.dpi or (0, 0)  # the default of Pillow is 96
-    if metadata.xmp:
-        options["xmp"] = metadata.xmp
-    return options | (_heif_options(metadata) if name == "HEIF" else {})
+    metadata, prefix = raster.metadata, bytes(4) if name == "JXL" else EXIF_PREFIX  # JPEG XL has an offset there
+    options = {
+        "icc_profile": raster.icc_profile,
+        "exif": metadata.exif and prefix + metadata.exif,
+        "dpi": metadata.dpi or (name == "BMP" and (0, 0)),  # the default of Pillow is 96
+        "xmp": metadata.xmp,
+    }
+    return {key: value for key, value in options.items() if value} | (_heif_options(metadata) if name == "HEIF" else {})
 
 
 def _heif_options(metadata: Metadata) -> dict[str, Any]:

@@ -31,11 +31,7 @@ TAKEN = "a NumPy array, a PIL image, a torch tensor, a path, a Picture, or a lis
 
 
 def map_pictures(image: Any, change: Callable[[Picture | ImageStream], Picture], value_range: ValueRange | None) -> Any:
-    """`change` applied to a picture of any kind; returns the same kind: a batch for a batch, an iterator for one.
-
-    Raises UsageError for a type, shape, number format or range that is not taken, and PictureError as read_picture
-    does.
-    """
+    """`change` applied to a picture, or to each of several; returns the same kind.  Raises UsageError, PictureError."""
     if not _is_batch(image):
         return _like(image, change(to_picture(image, value_range)))
     results = (map_pictures(part, change, value_range) for part in image)

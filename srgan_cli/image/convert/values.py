@@ -88,13 +88,11 @@ def _beside(nodata: float, exact: Values, dtype: np.dtype[Any], depth: int) -> V
     """The value next to nodata that is closer to the exact one."""
     if dtype.kind == "f":
         step = 2 * nodata_slack(nodata) or float(np.finfo(dtype).tiny)
-        floats: Values = np.where(exact < nodata, nodata - step, nodata + step).astype(dtype)
-        return floats
+        return np.asarray(np.where(exact < nodata, nodata - step, nodata + step), dtype)
     top = 2 ** (depth - (dtype.kind == "i")) - 1
     bottom = -top - 1 if dtype.kind == "i" else 0
     upwards = ((exact >= nodata) | (nodata == bottom)) & (nodata != top)
-    values: Values = np.where(upwards, nodata + 1, nodata - 1).astype(dtype)
-    return values
+    return np.asarray(np.where(upwards, nodata + 1, nodata - 1), dtype)
 
 
 def _premultiplied(picture: Picture) -> Iterator[Tensor]:
@@ -120,8 +118,7 @@ def _as_floats(values: Values, dtype: np.dtype[Any]) -> Values:
     if dtype.itemsize < values.dtype.itemsize:
         top = float(np.finfo(dtype).max)
         values = np.where(np.isfinite(values), values.clip(-top, top), values)
-    floats: Values = values.astype(dtype, copy=False)
-    return floats
+    return np.asarray(values, dtype)
 
 
 def _split_bands(stream: ImageStream) -> Iterator[Picture]:

@@ -79,8 +79,7 @@ def _colours(header: BmpHeader, data: bytes, lines: Values) -> Values:
     palette = np.zeros((256, 3), np.uint8)
     found = np.frombuffer(data, np.uint8, min(4 * count, header.start - start), start).reshape(-1, 4)
     palette[: len(found)] = found[:, 2::-1]
-    colours: Values = palette[index]
-    return colours
+    return np.asarray(palette[index])
 
 
 def _bit_fields(header: BmpHeader, data: bytes, lines: Values) -> Values:
@@ -109,5 +108,4 @@ def _scaled(pixels: Values, mask: int, top: int) -> Values:
     if not mask:
         return np.zeros_like(pixels)
     shift = (mask & -mask).bit_length() - 1
-    scaled: Values = np.rint(((pixels & mask) >> shift) * (top / (mask >> shift)))
-    return scaled
+    return np.asarray(np.rint(((pixels & mask) >> shift) * (top / (mask >> shift))))

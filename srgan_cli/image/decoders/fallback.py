@@ -1,8 +1,8 @@
 """Still pictures that Pillow cannot open: BMP with odd bit fields, PAM, and what libvips reads all the same."""
 
-from collections.abc import Callable
 from math import prod
 from pathlib import Path
+from typing import Any
 
 from srgan_cli.errors import PictureError
 from srgan_cli.image.codec import vips
@@ -20,11 +20,7 @@ _FRAMES = {0xC0: "", 0xC1: "", 0xC2: "", 0xC3: "without loss"}
 _FRAMES |= dict.fromkeys((0xC5, 0xC6, 0xC7, 0xCD, 0xCE, 0xCF), "in a hierarchy")
 _FRAMES |= dict.fromkeys((0xC9, 0xCA, 0xCB), "with arithmetic coding")
 _KINDS = {b"\xff\xd8": "JPEG", b"RIFF": "WEBP", b"\x89PNG": "PNG"}
-_READ_HEADER: dict[str, Callable[[bytes], bmp.BmpHeader | pam.PamHeader]] = {
-    "BMP": bmp.read_header,
-    "PAM": pam.read_header,
-}
-_DECODE = {"BMP": bmp.decode, "PAM": pam.decode}
+_DECODERS: dict[str, Any] = {"BMP": bmp, "PAM": pam}
 
 
 def open_fallback(path: Path) -> ImageReader | None:
@@ -60,15 +56,15 @@ def jpeg_process(data: bytes) -> str:
 
 class _WholeReader(ImageReader):
     def __init__(self, path: Path, kind: str) -> None:
-        self.format, self.data = kind, path.read_bytes()
-        self.header = _READ_HEADER[kind](self.data)
+        self.format, self.decoder, self.data = kind, _DECODERS[kind], path.read_bytes()
+        self.header = self.decoder.read_header(self.data)
         self.shape = self.header.height, self.header.width
 
     def decode_bytes(self, _: int) -> int:
         return _BYTES_PER_PIXEL * prod(self.shape)
 
     def read(self, _: int) -> Raster:
-        return Raster(Rows.from_array(_DECODE[self.format](self.data)), metadata=Metadata(dpi=self.header.dpi))
+        return Raster(Rows.from_array(self.decoder.decode(self.data)), metadata=Metadata(dpi=self.header.dpi))
 
 
 class _VipsReader(ImageReader):

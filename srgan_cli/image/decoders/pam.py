@@ -45,5 +45,5 @@ def decode(data: bytes) -> Values:
     header = read_header(data)
     shape, is_byte = (header.height, header.width, header.channels), header.top < 256
     values = np.frombuffer(data, ">u1" if is_byte else ">u2", prod(shape), header.start).reshape(shape)
-    scaled: Values = np.rint(np.minimum(values, header.top) * ((255 if is_byte else 65_535) / header.top))
-    return scaled.astype(np.uint8 if is_byte else np.uint16)
+    scaled = np.rint(np.minimum(values, header.top) * ((255 if is_byte else 65_535) / header.top))
+    return np.asarray(scaled, np.uint8 if is_byte else np.uint16)

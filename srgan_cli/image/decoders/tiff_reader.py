@@ -16,17 +16,7 @@ from srgan_cli.image.codec.pillow import Decoded, decode, open_image
 from srgan_cli.image.codec.raster import NODATA_LOST, Raster, Rows, Values, apply_exif_orientation
 from srgan_cli.image.decoders import tiff_page
 from srgan_cli.image.decoders.base import DAMAGED_HINT, DECODE_BYTES_PER_PIXEL, ImageReader, reopen
-from srgan_cli.image.geo import gdal_reader
-from srgan_cli.image.geo.bands import (
-    NODATA,
-    Decoder,
-    as_black_is_zero,
-    decoder,
-    has_own_samples,
-    is_converted,
-    read_bands,
-    unmultiply,
-)
+from srgan_cli.image.geo import bands, gdal_reader
 from srgan_cli.image.geo.geotiff import GEOREFERENCE, TIE_POINTS, TRANSFORMATION
 from srgan_cli.image.geo.place import add_sidecars
 from srgan_cli.image.geo.sidecar import names_beside, sidecar_paths
@@ -84,30 +74,30 @@ class TiffReader(ImageReader):
         if index == 0:
             place, more = add_sidecars(metadata.place, self.path, self.size(0), tiff.orientation(tags))
             metadata, notes = replace(metadata, place=place), [*notes, *self.notes, *more]
-        is_measured = bool(metadata.place) or number in self.masks or NODATA in tags
+        is_measured = bool(metadata.place) or number in self.masks or bands.NODATA in tags
         raster = self._read_in_bands(index) if self.is_streamed(index) else self._read_whole(index)
         lost = {
-            NODATA_LOST: NODATA in tags and not raster.nodata,
+            NODATA_LOST: bands.NODATA in tags and not raster.nodata,
             _MASK_LOST: number in self.masks and not raster.bands.mask,
         }
         notes += [note for note, applies in lost.items() if applies]
         raster = replace(raster, metadata=metadata.upright(), notes=(*notes, *raster.notes), is_measured=is_measured)
-        return as_black_is_zero(raster.with_place(), tags, is_inverted=self._decoder(index) == "vips")
+        return bands.as_black_is_zero(raster.with_place(), tags, is_inverted=self._decoder(index) == "vips")
 
-    def _decoder(self, index: int) -> Decoder:
+    def _decoder(self, index: int) -> bands.Decoder:
         number, tags = self.pages[index]
-        return decoder(tags, has_mask=number in self.masks, keeps_values=self._keeps_values(index))
+        return bands.decoder(tags, has_mask=number in self.masks, keeps_values=self._keeps_values(index))
 
     def _keeps_values(self, index: int) -> bool:
         """Whether samples that a picture would convert are kept: the page has a place on Earth, no data or a mask."""
         number, tags = self.pages[index]
-        is_placed = bool({NODATA, *GEOREFERENCE} & set(tags)) or (index == 0 and bool(sidecar_paths(self.path)))
-        return is_converted(tags) and (is_placed or number in self.masks)
+        is_placed = bool({bands.NODATA, *GEOREFERENCE} & set(tags)) or (index == 0 and bool(sidecar_paths(self.path)))
+        return bands.is_converted(tags) and (is_placed or number in self.masks)
 
     def _fields(self, index: int) -> dict[str, Any]:
         """The fields of a Raster that the tags of a page give."""
         number, tags = self.pages[index]
-        return read_bands(tags, has_mask=number in self.masks, keeps_values=self._keeps_values(index))
+        return bands.read_bands(tags, has_mask=number in self.masks, keeps_values=self._keeps_values(index))
 
     def _read_in_bands(self, index: int) -> Raster:
         number, tags = self.pages[index]
@@ -117,7 +107,7 @@ class TiffReader(ImageReader):
         else:
             rows, notes = vips.read(self.path, "TIFF", page=number, orientation=turn)
         fields = self._fields(index)
-        rows = unmultiply(rows, fields["layout"]) if self._decoder(index) == "gdal" else rows
+        rows = bands.unmultiply(rows, fields["layout"]) if self._decoder(index) == "gdal" else rows
         if rows.dtype.kind == "f" and fields.get("bits") == 16:
             rows = rows.map(lambda band: band.astype(np.float16), np.dtype(np.float16))
         return Raster(rows, None if notes else tiff.profile(tags), notes=tuple(notes), **fields)
@@ -132,9 +122,9 @@ class TiffReader(ImageReader):
     def _values(self, file: IO[bytes], index: int) -> Decoded:
         """Decoded by Pillow, or by tifffile if Pillow does not know the kind of page or would convert its samples."""
         number, tags = self.pages[index]
-        if has_own_samples(tags) or self._keeps_values(index):
+        if bands.has_own_samples(tags) or self._keeps_values(index):
             values = tiff_page.decode_samples(self.path, number, self.masks.get(number))
-            values = unmultiply(Rows.from_array(values), self._fields(index)["layout"]).to_array()
+            values = bands.unmultiply(Rows.from_array(values), self._fields(index)["layout"]).to_array()
             return apply_exif_orientation(values, tiff.orientation(tags)), tiff.profile(tags), []
         with suppress(UnidentifiedImageError, SyntaxError, KeyError), open_image(file, ("TIFF",)) as image:
             image.seek(number)

@@ -183,8 +183,7 @@ def _join_padding(values: Values, dataset: "Dataset") -> Values:
     if padding is None or limit is None:
         return values
     low, high = sorted((padding, limit))
-    joined: Values = np.where((values >= low) & (values <= high), padding, values).astype(values.dtype)
-    return joined
+    return np.asarray(np.where((values >= low) & (values <= high), padding, values), values.dtype)
 
 
 def _stored(raster: Raster, dataset: "Dataset") -> Values:
@@ -199,12 +198,8 @@ def _stored(raster: Raster, dataset: "Dataset") -> Values:
 def _describe_rgb(dataset: "Dataset", bits: int) -> None:
     """Describe interleaved RGB, also where the source was YBR or had a palette, whose colours have other bits."""
     if dataset.PhotometricInterpretation == "PALETTE COLOR":
-        dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit, dataset.PixelRepresentation = (
-            bits,
-            bits,
-            bits - 1,
-            0,
-        )
+        dataset.BitsAllocated = dataset.BitsStored = bits
+        dataset.HighBit, dataset.PixelRepresentation = bits - 1, 0
     for name in _PALETTE:
         dataset.pop(name, None)
     dataset.PhotometricInterpretation, dataset.SamplesPerPixel, dataset.PlanarConfiguration = "RGB", 3, 0

@@ -29,8 +29,7 @@ def turning(orientation: int, height: int, width: int) -> GridMap:
 def at_centres(change: GridMap) -> GridMap:
     """The same change of coordinates in which (0, 0) is the centre of the first pixel."""
     shift = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])
-    shifted: GridMap = np.linalg.inv(shift) @ change @ shift
-    return shifted
+    return np.asarray(np.linalg.inv(shift) @ change @ shift)
 
 
 def is_scaling(change: GridMap) -> bool:

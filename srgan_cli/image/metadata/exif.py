@@ -159,10 +159,7 @@ def build_exif(tags: dict[int, Any]) -> bytes:
 
 
 def as_exif_types(tags: dict[int, Any]) -> dict[int, Any]:
-    """The tags with the bytes of the EXIF directory in the form that Pillow writes with type UNDEFINED.
-
-    Pillow writes plain bytes with type BYTE.  The standard demands UNDEFINED, and libtiff ignores other types.
-    """
+    """The tags with the EXIF directory's bytes as Pillow writes them of type UNDEFINED, as the standard demands."""
     directory = ExifTags.IFD.Exif
     return tags | {directory: _undefined(tags[directory])} if isinstance(tags.get(directory), dict) else tags
 

@@ -141,14 +141,10 @@ def to_pasp(pixel_ratio: tuple[float, float]) -> tuple[int, int]:
 
 def add_properties(data: bytes, metadata: Metadata) -> bytes:
     """An AVIF with what this metadata says in properties, and the encoder's matrix; an animation only with colour."""
-    codes = metadata.colour.codes
+    added, codes = list[Box](), metadata.colour.codes
     if codes:
-        data = _NCLX.sub(lambda found: found[1] + struct.pack(">HH", *codes), data)
-    added = (
-        []
-        if not codes or _NCLX.search(data)
-        else [(b"colr", b"nclx" + struct.pack(">HHHB", *codes, _BT601, _FULL_RANGE))]
-    )
+        data, replaced = _NCLX.subn(lambda found: found[1] + struct.pack(">HH", *codes), data)
+        added += [] if replaced else [(b"colr", b"nclx" + struct.pack(">HHHB", *codes, _BT601, _FULL_RANGE))]
     if metadata.light_levels:
         added.append((b"clli", struct.pack(">HH", *to_clli(metadata.light_levels))))
     mastering = metadata.mastering_display

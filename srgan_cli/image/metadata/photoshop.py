@@ -68,11 +68,5 @@ def _resources(block: bytes) -> Iterator[tuple[bytes, int, bytes, bytes]]:
 
 
 def _resource(signature: bytes, number: int, name: bytes, content: bytes) -> bytes:
-    return (
-        signature
-        + struct.pack(">H", number)
-        + name
-        + struct.pack(">L", len(content))
-        + content
-        + bytes(len(content) % 2)
-    )
+    head = signature + struct.pack(">H", number) + name + struct.pack(">L", len(content))
+    return head + content + bytes(len(content) % 2)
