@@ -10,6 +10,7 @@ from pathlib import Path
 from srgan_cli.batch.pixel_budget import PixelBudget
 from srgan_cli.batch.task import UpscaleOptions
 from srgan_cli.errors import PictureError, SrganError
+from srgan_cli.image import sequence
 from srgan_cli.image.codec import tiff
 from srgan_cli.image.codec.capabilities import check_size, output_format
 from srgan_cli.image.codec.raster import ValueRange
@@ -17,15 +18,7 @@ from srgan_cli.image.geo.cog import KEPT_TAGS
 from srgan_cli.image.geo.export import kept_files
 from srgan_cli.image.io import check_samples, picture_losses
 from srgan_cli.image.picture import ImageStream, Picture
-from srgan_cli.image.sequence import (
-    ImageSequence,
-    LossReporter,
-    encode_bytes,
-    fit_to_format,
-    is_streamed,
-    sequence_losses,
-    write_pictures,
-)
+from srgan_cli.image.sequence import ImageSequence, LossReporter
 from srgan_cli.system.files import make_folder
 from srgan_cli.system.progress import Progress
 from srgan_cli.upscaling.back_projection import Consistency, back_project
@@ -72,8 +65,8 @@ class Job:
         if self.options.cog and (output_format(self.target) != "TIFF" or pictures.count > 1):
             message, hint = "--cog writes one picture as TIFF: {path} is none", "leave --cog out, or write a .tif"
             raise PictureError(message, hint, path=self.target)
-        self.report_losses(sequence_losses(self.target, pictures))
-        pictures = fit_to_format(pictures, self.target)
+        self.report_losses(sequence.sequence_losses(self.target, pictures))
+        pictures = sequence.fit_to_format(pictures, self.target)
         sizes = [self.upscaler.target(*size, self.options.scale) for size in filter(all, pictures.sizes)]
         for size in sizes:
             check_size(self.target, *size)
@@ -86,7 +79,7 @@ class Job:
             tiling_error = self._check_tiling(pictures, plans) if self.options.verify_tiles else None
             prepared = pictures.map(partial(self._prepare, report=ranges.append))
             enlarged = self._enlarged(prepared, plans, reserved, consistencies.append)
-            sidecars = write_pictures(
+            sidecars = sequence.write_pictures(
                 replace(pictures, frames=enlarged),
                 self.target,
                 overwrite_sidecars=self._replaces_sidecars,
@@ -121,7 +114,7 @@ class Job:
     def _reserve_memory(self, pictures: ImageSequence, sizes: list[tuple[int, int]]) -> ReservedMemory:
         """Memory for anything but tiles.  Raises SrganError, before decoding, where the limit is too low."""
         decoding = max(pictures.decode_bytes)
-        results = encode_bytes(sizes, self.target, back_projected=self.options.consistent)
+        results = sequence.encode_bytes(sizes, self.target, back_projected=self.options.consistent)
         reserved = ReservedMemory(results + pictures.peak_decode_bytes)
         if decoding > results:
             check_decode_memory(decoding, reserved, self.upscaler.policy)
@@ -162,7 +155,7 @@ class Job:
             enlarged = upscaler.upscale_stream(picture, plan, progress=advance)
             if self.options.consistent:
                 enlarged = _back_projected(enlarged, picture, self.check_cancelled, report)
-            if not is_streamed(self.target, pictures.count):
+            if not sequence.is_streamed(self.target, pictures.count):
                 enlarged = ImageStream.from_picture(enlarged.to_picture())
             self.report_losses(picture_losses(self.target, enlarged))
             if number == 0:

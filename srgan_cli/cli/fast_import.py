@@ -10,10 +10,7 @@ _LARGE = "torch"
 
 @contextmanager
 def gc_paused() -> Iterator[None]:
-    """Pause the garbage collector while torch is imported, and exempt the imported objects from later collections.
-
-    They live until the process ends.  Collecting them at exit alone would take half as long as importing them.
-    """
+    """Pause the garbage collector while torch is imported, and exempt its objects, which live to the end."""
     if _LARGE in sys.modules or not gc.isenabled():
         yield
         return

@@ -88,8 +88,6 @@ _squeezenet, _vgg = (partial(_feature_distance, backbone=name) for name in ("squ
 _load_network = LazyFunction("perceptual.feature_distance", "load_network")
 _lpips, _load_lpips = LazyFunction("perceptual.lpips", "lpips"), LazyFunction("perceptual.lpips", "load_lpips")
 _dists, _load_dists = LazyFunction("perceptual.dists", "dists"), LazyFunction("perceptual.dists", "load_dists")
-
-
 _consistency = LazyFunction("consistency", "consistency")
 
 

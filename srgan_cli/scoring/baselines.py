@@ -2,6 +2,7 @@
 
 from functools import cache
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -37,8 +38,7 @@ def load_model(model: str, settings: BaselineSettings) -> Upscaler:
 
 def resize_to(pixels: Array, height: int, width: int) -> Array:
     """A picture (C, H, W) resampled to this size by antialiased bicubic, clamped to 0…1."""
-    resized: Array = resize(torch.from_numpy(pixels), height, width).clamp(0, 1).numpy()
-    return resized
+    return np.asarray(resize(torch.from_numpy(pixels), height, width).clamp(0, 1))
 
 
 def _restore(baseline: str, whole: Tensor, settings: BaselineSettings) -> tuple[Tensor, Tensor]:

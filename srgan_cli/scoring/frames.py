@@ -107,10 +107,7 @@ class ValueScale:
 
 
 def read_frames(picture: Path | Array, *, max_pixels: int | None = None) -> Iterator[Frame]:
-    """The pictures of a file, each decoded when it is requested, or a picture in memory (C, H, W) with values 0…1.
-
-    Raises PictureError as open_reader does, and for more than `max_pixels` pixels (None: DEFAULT_MAX_PIXELS).
-    """
+    """The pictures of a file, decoded one by one, or one in memory (C, H, W), 0…1.  Raises PictureError."""
     if not isinstance(picture, Path):
         yield _frame_in_memory(picture)
         return

@@ -44,9 +44,8 @@ class ScoringPlan:
         """The number of processes to start: 1 for few pictures, and if a model runs on a device other than the CPU."""
         if self.jobs:
             return min(self.jobs, len(self.references))
-        if len(self.references) < MIN_PICTURES_FOR_PROCESSES or not all(
-            _runs_on_cpu(method, self.baseline_settings) for method in self.methods
-        ):
+        few = len(self.references) < MIN_PICTURES_FOR_PROCESSES
+        if few or not all(_runs_on_cpu(method, self.baseline_settings) for method in self.methods):
             return 1
         return min(cores(), len(self.references))
 
@@ -57,14 +56,8 @@ class ScoringPlan:
     def for_picture(self, name: str) -> "ScoringPlan":
         """The part of the plan that a process needs to score this picture."""
         methods = [replace(m, files={name: m.files[name]} if m.files else {}) for m in self.methods_of(name)]
-        return replace(
-            self,
-            references={name: self.references[name]},
-            methods=methods,
-            only_reference=[],
-            only_candidate=[],
-            unavailable=[],
-        )
+        part = replace(self, references={name: self.references[name]}, methods=methods)
+        return replace(part, only_reference=[], only_candidate=[], unavailable=[])
 
 
 def plan_scoring(

@@ -60,10 +60,8 @@ def find_backbone(name: str) -> Path | None:
 
 def is_available(name: str) -> bool:
     """Whether the weights of this name need no download: they are in the folder or in the cache of torch."""
-    return (
-        find_backbone(name) is not None
-        or Path(torch.hub.get_dir(), "checkpoints", Path(DOWNLOAD_URLS[name]).name).is_file()
-    )
+    cached = Path(torch.hub.get_dir(), "checkpoints", Path(DOWNLOAD_URLS[name]).name)
+    return find_backbone(name) is not None or cached.is_file()
 
 
 def _download(name: str) -> dict[str, Tensor]:

@@ -48,11 +48,7 @@ class OnnxGenerator(MeasuredGenerator):
 
 
 def load_onnx(path: Path) -> OnnxGenerator:
-    """The generator in an ONNX file.
-
-    Raises UsageError without onnxruntime, WeightsError for a file that it cannot read and for a network that does not
-    enlarge RGB pictures of any size by a whole factor.
-    """
+    """The generator in an ONNX file that enlarges RGB of any size.  Raises UsageError and WeightsError."""
     if not path.is_file():
         raise WeightsError(f"no such weights file: {path}", not_found_hint(path))
     session = _open(path)
@@ -99,5 +95,4 @@ def _probe(session: Any, path: Path, shape: tuple[int, int]) -> float:
 
 def _run(session: Any, name: str, pictures: NDArray[Any]) -> NDArray[np.float32]:
     (made,) = session.run(None, {name: pictures})
-    result: NDArray[np.float32] = made.astype(np.float32, copy=False)
-    return result
+    return np.asarray(made, np.float32)

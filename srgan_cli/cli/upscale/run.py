@@ -25,7 +25,7 @@ from srgan_cli.system.devices import pick_devices
 from srgan_cli.system.distributed import SINGLE_PROCESS, World, shared_queue
 from srgan_cli.system.files import check_writable
 from srgan_cli.system.remote_storage import as_pure_path, parse_location
-from srgan_cli.upscaling.scale import Scale, Size
+from srgan_cli.upscaling.scale import Size
 from srgan_cli.upscaling.upscaler import Upscaler
 from srgan_cli.upscaling.video.options import check_installed, is_video_name
 from srgan_cli.upscaling.video.raw import upscale_video
@@ -68,7 +68,11 @@ def run(request: UpscaleRequest) -> None:
 
 
 def _plan(request: UpscaleRequest, files: SpooledFiles, naming: Naming, listed: list[str] | None) -> BatchPlan:
-    out, naming = _output(files, naming, request.options.scale)
+    """The plan; without a named output, that is beside the input."""
+    out, scale = files.out, request.options.scale
+    if not out:
+        label = f"{scale.width}x{scale.height}" if isinstance(scale, Size) else f"x{naming.scale:g}"
+        out, naming = default_output(parse_location(files.inputs[0]), naming, label)
     return plan_batch(files.inputs, out, naming, listed=listed, overwrite=request.options.overwrite)
 
 
@@ -87,14 +91,6 @@ def _enlarge_pictures(tasks: list[Task], batch: BatchRunner, reporter: Reporter,
     ):
         for result in results:
             reporter.report(result)
-
-
-def _output(files: SpooledFiles, naming: Naming, scale: Scale) -> tuple[str, Naming]:
-    """The output, which is beside the input if it was not named, and how files in it are named."""
-    if files.out:
-        return files.out, naming
-    label = f"{scale.width}x{scale.height}" if isinstance(scale, Size) else f"x{naming.scale:g}"
-    return default_output(parse_location(files.inputs[0]), naming, label)
 
 
 def _start_workers(request: UpscaleRequest, upscaler: Upscaler, spec: WorkerSpec) -> list[Worker]:

@@ -17,10 +17,7 @@ from srgan_cli.weights.backbones import DOWNLOAD_URLS, load_tensors
 
 
 def load_inception(path: Path | None = None) -> Callable[[Tensor], Tensor]:
-    """A function from pictures (N, 3, H, W) with values 0…1 to the 2048 features of the last pooling layer.
-
-    Raises WeightsError if torch-fidelity or the weights are not available, or the weights do not fit.
-    """
+    """A function for the 2048 features of the last pooling layer of (N, 3, H, W), 0…1.  Raises WeightsError."""
     try:
         from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
     except ImportError as error:

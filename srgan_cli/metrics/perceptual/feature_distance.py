@@ -20,11 +20,7 @@ _load_network = cache(load_backbone)
 
 @torch.no_grad()
 def network_feature_distance(reference: Tensor, candidate: Tensor, *, backbone: str) -> float:
-    """Feature distance of (3, H, W) RGB pictures with values 0…1 by a network of BACKBONES, 0…4. Lower is better.
-
-    See `feature_distance`. Raises PictureError for sides below 32 pixels, and WeightsError if the network is not
-    available.
-    """
+    """Feature distance of (3, H, W) RGB 0…1 by one of BACKBONES, 0…4.  Raises PictureError and WeightsError."""
     check_min_side(reference)
     network = load_network(backbone)
     return float(feature_distance(network(reference[None]), network(candidate[None])))

@@ -4,8 +4,6 @@ Source: R. Zhang, P. Isola, A. Efros, E. Shechtman and O. Wang, The Unreasonable
 Perceptual Metric, CVPR 2018, equation 1 (arXiv:1801.03924). The heads are version 0.1, as shipped with torchmetrics.
 """
 
-from typing import NamedTuple
-
 import torch
 from torch import Tensor
 
@@ -14,20 +12,8 @@ from srgan_cli.metrics.perceptual.feature_distance import check_min_side, load_n
 from srgan_cli.networks.backbones import Backbone, normalise_channels
 from srgan_cli.weights.backbones import is_available
 
-
-class LpipsBackbone(NamedTuple):
-    """A network that LPIPS is computed with."""
-
-    backbone: str
-    """Its name in BACKBONES."""
-    calibration: str
-    """The file of its heads in torchmetrics."""
-
-
-LPIPS_BACKBONES = {
-    "alex": LpipsBackbone("alexnet", "lpips_models/alex.pth"),
-    "vgg": LpipsBackbone("vgg16", "lpips_models/vgg.pth"),
-}
+LPIPS_BACKBONES = {"alex": ("alexnet", "lpips_models/alex.pth"), "vgg": ("vgg16", "lpips_models/vgg.pth")}
+"""The network of each in BACKBONES, and the file of its heads in torchmetrics."""
 
 
 @torch.no_grad()
@@ -48,15 +34,16 @@ def lpips(reference: Tensor, candidate: Tensor, *, backbone: str = "alex") -> fl
 
 def load_lpips(backbone: str) -> tuple[Backbone, list[Tensor]]:
     """The network and a head for each of its layers. Raises WeightsError if they are not available."""
-    names = LPIPS_BACKBONES[backbone]
-    tensors = read_calibration(names.calibration)
-    return load_network(names.backbone), [tensors[key] for key in sorted(tensors)]
+    network, calibration = LPIPS_BACKBONES[backbone]
+    tensors = read_calibration(calibration)
+    return load_network(network), [tensors[key] for key in sorted(tensors)]
 
 
 def lpips_is_available() -> bool:
     """Whether LPIPS with AlexNet can be computed without a download."""
+    network, calibration = LPIPS_BACKBONES["alex"]
     try:
-        read_calibration(LPIPS_BACKBONES["alex"].calibration)
+        read_calibration(calibration)
     except WeightsError:
         return False
-    return is_available(LPIPS_BACKBONES["alex"].backbone)
+    return is_available(network)

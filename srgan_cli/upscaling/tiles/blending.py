@@ -17,25 +17,18 @@ class Canvas:
     and a pixel is the weighted mean of the tiles that cover it.
     """
 
-    def __init__(
-        self, header: Picture, layers: Tensor, input_window: Window, geometry: Geometry, tile_row: Window
-    ) -> None:
-        """`layers` (C, H, W) are the input pixels of `input_window`; `tile_row` is what the row of tiles outputs."""
-        self.header, self.layers, self.input_window, self.geometry = header, layers, input_window, geometry
+    def __init__(self, header: Picture, row_buffer: RowBuffer, geometry: Geometry, outputs: list[Window]) -> None:
+        """The canvas of a row of tiles with these outputs; its input rows are taken from the buffer."""
+        tile_row = Window(outputs[0].top, outputs[0].left, outputs[-1].bottom, outputs[-1].right)
+        self.header, self.geometry, self.input_window = header, geometry, geometry.input_window(tile_row)
+        self.layers = row_buffer.rows(self.input_window.top, self.input_window.bottom)
         self.output_window = geometry.output_window(geometry.blend_window(tile_row))
         self.stop = geometry.completed_rows(tile_row)
         blended = geometry.blend > 0
         count = geometry.layers.visible + blended
         self.buffer = (torch.zeros if blended else torch.empty)(
-            count, self.output_window.height, self.output_window.width, dtype=layers.dtype
+            count, self.output_window.height, self.output_window.width, dtype=self.layers.dtype
         )
-
-    @classmethod
-    def for_row(cls, header: Picture, row_buffer: RowBuffer, geometry: Geometry, outputs: list[Window]) -> "Canvas":
-        """Return the canvas of a row of tiles with these outputs; its input rows are taken from the buffer."""
-        tile_row = Window(outputs[0].top, outputs[0].left, outputs[-1].bottom, outputs[-1].right)
-        window = geometry.input_window(tile_row)
-        return cls(header, row_buffer.rows(window.top, window.bottom), window, geometry, tile_row)
 
     def blend_in(self, output: Window, layers: Tensor) -> None:
         """Write the result for a tile's output: colour, and alpha if the picture has it."""

@@ -32,11 +32,7 @@ class RowBuffer:
 
 
 def input_rows(stream: ImageStream, noise: int, seed: int, *, keep_colours: bool) -> Iterator[Tensor]:
-    """Yield colour, alpha if present, and `noise` channels of noise, band by band.
-
-    Noise is drawn row by row, so that it does not depend on how the picture is cut.  `keep_colours` is as for
-    `fill_hidden`.
-    """
+    """Colour, alpha if present, and noise, band by band.  Noise is drawn row by row, however the picture is cut."""
     random, layers = torch.Generator().manual_seed(seed), Layers.of(stream.header)
     for filled, band in fill_hidden(stream, keep_colours=keep_colours):
         rows = [torch.randn(noise, 1, band.width, generator=random) for _ in range(band.height if noise else 0)]
