@@ -39,9 +39,8 @@ def test_shipped_and_cached_weights_are_listed(cached: list[CachedFile]) -> None
     entries = {entry.name: entry for entry in list_models()}
     assert entries.keys() == {*list_weights(), *(entry.source for entry in cached)}
     for name, path in list_weights().items():
-        shipped = entries[name]
-        assert (shipped.source, shipped.path, shipped.card) == ("shipped", path, read_card(path))
-        assert shipped.licence == ("BSD-3-Clause" if name.startswith("photo") else "Apache-2.0")
+        shipped, card = entries[name], read_card(path)
+        assert (shipped.source, shipped.path, shipped.card, shipped.licence) == ("shipped", path, card, card.licence)
     copy, broken = (entries[entry.source] for entry in cached)
     assert (copy.licence, copy.sha256, copy.card) == ("mit", cached[0].sha256, entries["fidelity-x4"].card)
     assert broken.card is None
