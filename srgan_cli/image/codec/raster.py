@@ -197,7 +197,7 @@ class Raster:
         return self.bits or self.rows.dtype.itemsize * 8
 
     def with_place(self) -> "Raster":
-        """The raster as a measurement, if it has a place, with the no data and the classes that are stated beside it."""
+        """The raster as a measurement, if it has a place, with the no data and the classes stated beside it."""
         place = self.metadata.place
         if place is None:
             return self
