@@ -106,13 +106,14 @@ def enlarge_segment(
 
 
 def _read(reader: FrameReader) -> Iterator[_Frame]:
-    layout, before, pixels = reader.source.layout, None, None
+    layout, unit, before, pixels = reader.source.layout, reader.source.time_base, None, None
     for time, frame in reader.frames():
+        duration = round((frame.duration or 0) * (frame.time_base or unit) / unit)
         planes = read_planes(frame, layout)
         is_new = before is None or not all(map(torch.equal, planes, before))
         pixels = to_pixels(planes, layout) if is_new or pixels is None else pixels
         before = planes
-        yield _Frame(time, frame.duration or 0, pixels, is_new)
+        yield _Frame(time, duration, pixels, is_new)
 
 
 def _enlarged(

@@ -70,10 +70,16 @@ def opened(path: Path) -> "Iterator[av.container.InputContainer]":
     except FileNotFoundError as error:
         raise PictureError("no such file: {path}", not_found_hint(path), path=path) from error
     except (av.FFmpegError, OSError) as error:
-        reason = "not a video" if isinstance(error, av.InvalidDataError) else error.strerror or "not a video"
+        reason = _not_a_video(path) if isinstance(error, av.InvalidDataError) else error.strerror or "not a video"
         raise PictureError("{path}: {reason}", "check the file with ffprobe", path=path, reason=reason) from error
     with container:
         yield container
+
+
+def _not_a_video(path: Path) -> str:
+    with path.open("rb") as file:
+        is_mp4 = file.read(8)[4:] == b"ftyp"
+    return "its index is missing, as where a recording was broken off" if is_mp4 else "not a video"
 
 
 def video_stream(container: "av.container.InputContainer", path: Path) -> "av.VideoStream":

@@ -200,6 +200,8 @@ def test_interlaced_video_is_refused_or_deinterlaced(tmp_path: Path, srgan: Srga
     assert (refused.code, "is interlaced" in refused.err, "--deinterlace" in refused.err) == (1, True, True)
     assert srgan("upscale", *BICUBIC, source, target, "--deinterlace").code == 0
     assert read_times(target) == read_times(source)
+    with av.open(str(source)) as before, av.open(str(target)) as after:
+        assert before.duration == after.duration
 
 
 def test_videos_in_a_folder_are_reported_and_pictures_enlarged(tmp_path: Path, srgan: Srgan) -> None:
@@ -269,6 +271,9 @@ def test_a_missing_device_is_one_line_with_its_reason(tmp_path: Path, srgan: Srg
 def test_files_that_are_not_videos_are_one_line(tmp_path: Path, srgan: Srgan, picture: Path) -> None:
     text = tmp_path / "text.mp4"
     text.write_text("no video\n" * 100)
+    cut = write_clip(tmp_path / "cut.mp4", REGULAR[:3])
+    cut.write_bytes(cut.read_bytes()[:500])
+    assert "cut.mp4: its index is missing" in srgan("upscale", *BICUBIC, cut, tmp_path / "out.mp4").err
     assert "text.mp4: not a video" in srgan("upscale", *BICUBIC, text, tmp_path / "out.mp4").err
     assert "is a picture, not a video" in srgan("upscale", *BICUBIC, picture, tmp_path / "out.mp4").err
     refused = srgan("upscale", *BICUBIC, text, tmp_path / "out.png")
