@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from srgan_cli.errors import PictureError
+from srgan_cli.image.decoders import jp2
 from srgan_cli.image.io import picture_losses, read_picture, write_picture
 from srgan_cli.upscaling.upscaler import Upscaler
 
@@ -195,6 +196,14 @@ def test_measurements_in_jpeg_2000_keep_values_bands_and_place(
         assert np.array_equal(after.read(), values)
         assert (after.dtypes[0], after.crs.to_epsg(), after.transform) == (dtype, 32633, place["transform"])
         assert "alpha" not in {kind.name for kind in after.colorinterp}
+
+
+def test_without_rasterio_signed_jpeg_2000_is_refused_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    source = save(tmp_path / "a.jp2", np.ones((1, 24, 32), np.int16), **PLACE | {"driver": "JP2OpenJPEG"})
+    monkeypatch.setattr(jp2, "find_spec", lambda _: None)
+    with pytest.raises(PictureError, match="measurements in JPEG 2000") as caught:
+        read_picture(source)
+    assert "srgan-cli[geo]" in caught.value.hint
 
 
 def test_a_mask_of_converted_colours_is_dropped_with_a_note(tmp_path: Path) -> None:
