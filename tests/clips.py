@@ -122,9 +122,18 @@ def _values(plane: Any, name: str) -> np.ndarray[Any, Any]:
     return rows[: plane.height, : plane.width].astype(int)
 
 
-def remux(source: Path, target: Path, *, later: float = 0, sound: float = 0, **options: str) -> Path:
-    """Copy a clip later by so many seconds, its sound by some more, with options of the muxer."""
+def remux(
+    source: Path,
+    target: Path,
+    *,
+    later: float = 0,
+    sound: float = 0,
+    metadata: dict[str, str] | None = None,
+    **options: str,
+) -> Path:
+    """Copy a clip later by so many seconds, its sound by some more, with metadata and options of the muxer."""
     with av.open(str(source)) as before, av.open(str(target), "w", options=options) as after:
+        after.metadata.update(metadata or {})
         streams = {stream.index: after.add_stream_from_template(stream, opaque=True) for stream in before.streams}
         for packet in before.demux():
             if packet.dts is not None:

@@ -248,7 +248,7 @@ def mux(
 ) -> str:
     """Write the output; returns why it is incomplete, if it is.  `packets`, of the video, is called twice."""
     try:
-        with opened(path) as source, _output(target, settings) as output:
+        with opened(path) as source, _output(target, settings, source.metadata) as output:
             muxer = Muxer(source, output, settings, part, video_stream(source, path))
             damage = muxer.write(packets(), reorder_depth(packet.pts for packet in packets()))
     except av.FFmpegError as error:
@@ -264,7 +264,7 @@ def losses(found: VideoSource, settings: EncoderSettings, part: TimeRange, packe
     with opened(found.path) as source:
         video = video_stream(source, found.path)
         try:
-            with _output(probe, settings) as output:
+            with _output(probe, settings, source.metadata) as output:
                 muxer = Muxer(source, output, settings, part, video)
                 if part.is_cut:
                     source.seek(int(part.start * 1_000_000))
@@ -281,10 +281,14 @@ def losses(found: VideoSource, settings: EncoderSettings, part: TimeRange, packe
             return [*map(_name, dropped), *_differences(found, source, written, copies, settings, part)]
 
 
-def _output(target: Any, settings: EncoderSettings) -> Any:
-    """A container to write to a path or a file object; the index of an MP4 file comes first, so that it streams."""
-    is_path = isinstance(target, Path)
-    options = {"movflags": "+faststart"} if is_path and settings.container in ("mp4", "mov") else {}
+def _output(target: Any, settings: EncoderSettings, metadata: dict[str, str]) -> Any:
+    """A container to write to a path or a file object; the index of an MP4 file comes first, so that it streams.
+
+    Keys of QuickTime's metadata, such as com.apple.quicktime.make, need its own list of keys.
+    """
+    is_path, has_quicktime_keys = isinstance(target, Path), any("." in key for key in metadata)
+    flags = "+faststart" * is_path + "+use_metadata_tags" * has_quicktime_keys
+    options = {"movflags": flags} if flags and settings.container in ("mp4", "mov") else {}
     return av.open(f"file:{target}" if is_path else target, "w", format=settings.container, container_options=options)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from clips import REGULAR, TICK, av, flat, packets, read_planes, read_times, texture, write_clip
+from clips import REGULAR, TICK, av, flat, packets, read_planes, read_times, remux, texture, write_clip
 from PIL import Image
 from support import Outcome
 
@@ -150,6 +150,17 @@ def test_chapters_of_mp4_are_no_stream_that_is_lost(tmp_path: Path, srgan: Srgan
     source, target = write_clip(tmp_path / "in.mp4", setup=divide), tmp_path / "out.mp4"
     done = srgan("upscale", *BICUBIC, source, target, "--strict")
     assert (done.code, describe(target)["chapters"]) == (0, 1), done.err
+
+
+@pytest.mark.parametrize("suffix", ["mov", "mp4"])
+def test_metadata_of_phones_is_kept(tmp_path: Path, srgan: Srgan, suffix: str) -> None:
+    kept = {"com.apple.quicktime.make": "Apple", "com.apple.quicktime.location.ISO6709": "+52-001/", "title": "A title"}
+    source, target = write_clip(tmp_path / "in.mp4"), tmp_path / f"out.{suffix}"
+    phone = remux(source, tmp_path / "in.mov", metadata=kept, movflags="use_metadata_tags")
+    done = srgan("upscale", *BICUBIC, phone, target, "--strict")
+    assert done.code == 0, done.err
+    with av.open(str(target)) as container:
+        assert kept.items() <= container.metadata.items()
 
 
 @pytest.mark.parametrize("suffix", ["avi", "mkv"])
