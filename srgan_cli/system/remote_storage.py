@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 Location: TypeAlias = Union[Path, "UPath"]
 _FILE = "file://"
 _RASTERS = (".tif", ".tiff", ".jp2")
-_NOTED = (".msk", ".ovr")
+_NOTED = ".ovr"
 """What is noted beside rasters of web servers, although it is not read."""
 
 

@@ -91,7 +91,7 @@ def test_files_beside_a_remote_picture_are_fetched(store: fsspec.AbstractFileSys
 
 
 @pytest.mark.parametrize(
-    ("lists", "requests"), [(True, {"in.aux.xml"}), (False, {"in.aux.xml", "in.msk", "in_rpc.txt"})]
+    ("lists", "requests"), [(True, {"in.aux.xml"}), (False, {"in.aux.xml", "in.ovr", "in_rpc.txt"})]
 )
 def test_a_web_server_is_asked_for_few_files_beside_a_raster(tmp_path: Path, lists: bool, requests: set[str]) -> None:
     pytest.importorskip("aiohttp", reason="aiohttp is not installed")
@@ -107,14 +107,14 @@ def test_a_web_server_is_asked_for_few_files_beside_a_raster(tmp_path: Path, lis
             self.send_error(403)
             return None
 
-    for name in ("in.tif", "in.aux.xml", "in.msk"):
+    for name in ("in.tif", "in.aux.xml", "in.ovr"):
         (tmp_path / name).write_text("large")
-    names = {"in.aux.xml": True, "in_RPC.TXT": True, "in_rpc.txt": True, "in.imd": False, "in.msk": False}
+    names = {"in.aux.xml": True, "in_RPC.TXT": True, "in_rpc.txt": True, "in.imd": False, "in.ovr": False}
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(Site, directory=str(tmp_path))) as server:
         Thread(target=server.serve_forever, daemon=True).start()
         with local_copy(parse_location(f"http://127.0.0.1:{server.server_port}/in.tif"), lambda _: names) as copy:
-            assert {path.name for path in copy.parent.iterdir()} == {"in.tif", "in.aux.xml", "in.msk"}
-            assert copy.with_suffix(".msk").stat().st_size == 0
+            assert {path.name for path in copy.parent.iterdir()} == {"in.tif", "in.aux.xml", "in.ovr"}
+            assert copy.with_suffix(".ovr").stat().st_size == 0
         server.shutdown()
     assert {name.lower() for name in asked} - {"", "in.tif"} == requests
 

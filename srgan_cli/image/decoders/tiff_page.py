@@ -35,14 +35,15 @@ def decode(path: Path, number: int) -> Decoded:
         return _to_colours(_samples(page, path), page, path)
 
 
-def decode_samples(path: Path, number: int, mask: int | None = None) -> Values:
+def decode_samples(path: Path, number: int, mask: tuple[Path, int] | None = None) -> Values:
     """The samples (H, W, C) as stored, not turned upright, with the mask as a last channel.  Raises as `decode`."""
     import tifffile
 
     with tifffile.TiffFile(path) as file:
         values = _samples(file.pages[number], path)
-        if mask is not None:
-            values = add_mask(values, _samples(file.pages[mask], path))
+    if mask is not None:
+        with tifffile.TiffFile(mask[0]) as file:
+            values = add_mask(values, _samples(file.pages[mask[1]], path))
     if values.dtype.kind == "c" or (values.dtype.kind in "iu" and values.itemsize > 4):
         raise _unsupported(path, f"samples of the type {values.dtype.name}")
     return values.astype(np.uint8 if values.dtype.kind == "b" else values.dtype.newbyteorder("="))

@@ -46,11 +46,22 @@ class TiffReader(ImageReader):
     def __init__(self, path: Path, file: IO[bytes]) -> None:
         self.path, self.file, self.stamp = path, file, file_stamp(path)
         self.pages, self.notes = tiff.pages(file)
-        self.masks = tiff.masks(file)
+        inside = {page: (path, number) for page, number in tiff.masks(file).items()}
+        self.masks = inside or self._mask_beside()
+        """The file and the number of the mask of each page that has one."""
         self.count = len(self.pages)
         self.redecodes = self.count > 1
         if not self.count or not {tiff.WIDTH, tiff.HEIGHT} <= set(self.pages[0][1]):
             raise UnidentifiedImageError("a TIFF without pages")
+
+    def _mask_beside(self) -> dict[int, tuple[Path, int]]:
+        """The mask of the first page in a .msk beside it, if that has its size and one band, as GDAL writes it."""
+        path, keys = self.path.with_name(f"{self.path.name}.msk"), (tiff.WIDTH, tiff.HEIGHT)
+        with suppress(Exception), path.open("rb") as file:  # a damaged one is dropped with a note
+            ((_, mask), *_), (_, tags) = tiff.pages(file)[0], self.pages[0]
+            if [mask[key] for key in keys] == [tags[key] for key in keys] and mask.get(bands.SAMPLES, 1) == 1:
+                return {0: (path, 0)}
+        return {}
 
     def size(self, index: int) -> tuple[int, int]:
         """Height and width of a page, upright, from its header."""
@@ -72,7 +83,8 @@ class TiffReader(ImageReader):
             raise PictureError(message, DAMAGED_HINT, path=self.path, bits=tiff.depth(tags))
         metadata, notes = tiff.read_metadata(self.file, self.pages, index)
         if index == 0:
-            place, more = add_sidecars(metadata.place, self.path, self.size(0), tiff.orientation(tags))
+            mask, _ = self.masks.get(number, (None, 0))
+            place, more = add_sidecars(metadata.place, self.path, self.size(0), tiff.orientation(tags), mask=mask)
             metadata, notes = replace(metadata, place=place), [*notes, *self.notes, *more]
         is_measured = bool(metadata.place) or number in self.masks or bands.NODATA in tags
         raster = self._read_in_bands(index) if self.is_streamed(index) else self._read_whole(index)

@@ -45,7 +45,7 @@ def read_place(path: Path) -> dict[int, Any]:
     return geotiff.tags_for(tuple(transform), code, is_projected=system.is_projected) if code else {}
 
 
-def read(path: Path, page: int | None, orientation: int, mask: int | None = None) -> Rows:
+def read(path: Path, page: int | None, orientation: int, mask: tuple[Path, int] | None = None) -> Rows:
     """The values of a page, upright, with its mask as a last channel.  Raises PictureError for other types."""
     with _open(path, page) as file:
         shape, names = (file.height, file.width, file.count + (mask is not None)), set(file.dtypes)
@@ -56,11 +56,11 @@ def read(path: Path, page: int | None, orientation: int, mask: int | None = None
     return rows if orientation == 1 else Rows.from_array(apply_exif_orientation(rows.to_array(), orientation))
 
 
-def _bands(path: Path, page: int | None, mask: int | None) -> Iterator[Values]:
+def _bands(path: Path, page: int | None, mask: tuple[Path, int] | None) -> Iterator[Values]:
     if mask is None:
         yield from _windows(path, page)
         return
-    yield from map(add_mask, _windows(path, page), _windows(path, mask))
+    yield from map(add_mask, _windows(path, page), _windows(*mask))
 
 
 _WARNINGS = Lock()

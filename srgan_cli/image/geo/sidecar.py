@@ -41,10 +41,10 @@ class Sidecar:
         return picture.with_name(picture.stem + ending)
 
 
-def find_sidecars(picture: Path) -> tuple[list[Sidecar], list[str]]:
-    """The files beside a picture, and a note on each that cannot be interpreted."""
+def find_sidecars(picture: Path, mask: Path | None = None) -> tuple[list[Sidecar], list[str]]:
+    """The files beside a picture, and a note on each that cannot be interpreted, but its mask."""
     unread = _unread(picture)
-    beside = [name for name in unread if picture.with_name(name).is_file()]
+    beside = [name for name in unread if picture.with_name(name).is_file() and picture.with_name(name) != mask]
     found, notes = [], [f"{name} beside it, {unread[name]}, is dropped" for name in beside]
     for kind, path in sidecar_paths(picture):
         text = read_text(path)
@@ -83,7 +83,7 @@ def names_beside(picture: Path, *, has_place: bool = False) -> dict[str, bool]:
     """
     kinds = ("auxiliary file", "RPC file") if has_place else get_args(Kind)
     read = {path.name: True for kind, path in _candidates(picture) if kind in kinds}
-    return read | dict.fromkeys(_unread(picture), False)
+    return read | dict.fromkeys(_unread(picture), False) | {f"{picture.name}.msk": True}
 
 
 def _unread(picture: Path) -> dict[str, str]:

@@ -5,11 +5,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 from PIL import Image
 
 from srgan_cli.errors import PictureError
 from srgan_cli.image.decoders import jp2
+from srgan_cli.image.geo import bands
 from srgan_cli.image.io import picture_losses, read_picture, write_picture
 from srgan_cli.upscaling.upscaler import Upscaler
 
@@ -204,6 +206,25 @@ def test_without_rasterio_signed_jpeg_2000_is_refused_by_name(tmp_path: Path, mo
     with pytest.raises(PictureError, match="measurements in JPEG 2000") as caught:
         read_picture(source)
     assert "srgan-cli[geo]" in caught.value.hint
+
+
+@pytest.mark.parametrize("has_gdal", [True, False])
+def test_a_mask_beside_a_raster_is_read(tmp_path: Path, has_gdal: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    values, mask = RANDOM.integers(1, 200, (2, 16, 16)).astype(np.uint8), np.arange(256).reshape(16, 16) % 16 > 7
+    source = save(tmp_path / "a.tif", values, mask, photometric="minisblack", **PLACE)
+    with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=False):
+        plain = save(tmp_path / "c.tif", values, photometric="minisblack", **PLACE)
+        with rasterio.open(plain, "r+") as file:
+            file.write_mask(mask)
+    assert (tmp_path / "c.tif.msk").exists()
+    monkeypatch.setattr(bands, "find_spec", lambda _: has_gdal or None)
+    beside, inside = read_picture(plain), read_picture(source)
+    assert not beside.notes
+    assert beside.valid is not None
+    assert inside.valid is not None
+    assert torch.equal(beside.valid, inside.valid)
+    (tmp_path / "c.tif.msk").write_bytes(b"damaged")
+    assert read_picture(plain).notes == ("c.tif.msk beside it, a mask, is dropped",)
 
 
 def test_a_mask_of_converted_colours_is_dropped_with_a_note(tmp_path: Path) -> None:

@@ -150,7 +150,8 @@ def test_a_raster_with_a_place_needs_no_world_file(tmp_path: Path, has_place: bo
     assert ("in.tfw" in names) == ("in.prj" in names) == (not has_place)
     assert names["in.tif.aux.xml"]
     assert names["in_RPC.TXT"]
-    assert not names["in.tif.msk"]
+    assert names["in.tif.msk"]
+    assert not names["in.tif.ovr"]
 
 
 @pytest.mark.parametrize("out", ["out.png", "out.jpg", "out.webp"])
