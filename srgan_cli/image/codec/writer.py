@@ -26,7 +26,7 @@ from srgan_cli.image.codec.raster import Raster, Values, to_coded_bits
 from srgan_cli.image.dicom import file as dicom
 from srgan_cli.image.geo import microscopy
 from srgan_cli.image.geo.bands import write_bands
-from srgan_cli.image.metadata import bmp, gif, isobmff, jpeg, png
+from srgan_cli.image.metadata import bmp, gif, isobmff, jpeg, png, xmp
 from srgan_cli.image.metadata.exif import EXIF_PREFIX, PARSE_ERRORS
 from srgan_cli.image.metadata.icc import Colour, fit_profile
 from srgan_cli.image.metadata.record import Metadata
@@ -58,6 +58,8 @@ def fit_metadata(
     dropped += [] if len(metadata.xmp or b"") <= capabilities.xmp_bytes else ["xmp"]
     dropped += [] if capabilities.dpi or not metadata.dpi else ["dpi"]
     kept = replace(metadata, colour=colour, **{kind: getattr(empty, kind) for kind in dropped})
+    if "gain_map" in dropped and kept.xmp:
+        kept = replace(kept, xmp=xmp.without(kept.xmp, xmp.APPLE_HDR))
     names = KINDS | {"exif": "EXIF", "xmp": "XMP", "dpi": "resolution"}
     return kept, profile, [*losses, *(names[kind] for kind in dropped)]
 

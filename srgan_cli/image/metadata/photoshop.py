@@ -14,8 +14,10 @@ RESOLUTION, EXIF, XMP = 0x03ED, 0x0422, 0x0424
 """Numbers of resources."""
 _IPTC = 0x0404
 _IPTC_MARK = b"\x1c"
+_GUIDES, _SLICES = 0x0408, 0x041A
+_IN_PIXELS = {_GUIDES: "guides", _SLICES: "slices", 0x0432: "scale of measurements", 0x0438: "counted points"}
 _STALE = {
-    *(0x0408, 0x041A),  # guides and slices, in pixels
+    *_IN_PIXELS,
     *(0x0409, 0x040C),  # thumbnails
     *(0x040F, EXIF, XMP),  # the profile, EXIF and XMP, which are stored elsewhere
 }
@@ -25,21 +27,37 @@ _PORTABLE = {_IPTC, 0x040A, 0x040B, 0x0BB7}
 
 
 def from_profile(block: bytes, *, iptc: bytes = b"") -> bytes | None:
-    """The resources of a block that holds them or IPTC alone; None if nothing is left.
-
-    `iptc` is added where the block has none.
-    What is wrong for another size or stored elsewhere is left out.  Clipping paths stay: their points are fractions of
-    the size.
-    """
+    """The resources of a block that holds them or IPTC alone.  `iptc` is added where the block has none."""
     block = block.removeprefix(PREFIX)
     block = from_iptc(block) if block.startswith(_IPTC_MARK) else block
     block += from_iptc(iptc) if iptc and not find_iptc(block) else b""
-    return b"".join(_resource(*resource) for resource in _resources(block) if resource[1] not in _STALE) or None
+    return block or None
+
+
+def without_stale(block: bytes) -> tuple[bytes | None, list[str]]:
+    """The resources without what is wrong for another size or stored elsewhere, and notes; None if nothing is left.
+
+    Clipping paths stay: their points are fractions of the size.
+    """
+    found = list(_resources(block))
+    kept = b"".join(_resource(*resource) for resource in found if resource[1] not in _STALE)
+    lost = [_IN_PIXELS[number] for _, number, _, content in found if _is_in_use(number, content)]
+    return kept or None, [f"its Photoshop {', '.join(lost)} are dropped: their unit is a pixel"] if lost else []
+
+
+def _is_in_use(number: int, content: bytes) -> bool:
+    """Whether a resource that counts in pixels says more than Photoshop writes into every file."""
+    if number == _GUIDES:
+        return any(content[12:16])
+    if number == _SLICES and content[:4] == b"\0\0\0\6":
+        start = 24 + 2 * int.from_bytes(content[20:24], "big")
+        return int.from_bytes(content[start : start + 4], "big") > 1
+    return content.count(b"sliceID") > 1 if number == _SLICES else number in _IN_PIXELS
 
 
 def from_resources(contents: Mapping[int, bytes]) -> bytes | None:
-    """The same of a PSD, whose contents come by number; those that say how its layers are stored go, too."""
-    portable = [number for number in contents if number in _PORTABLE or number in _PATHS]
+    """The resources of a PSD, whose contents come by number, without those that say how its layers are stored."""
+    portable = [number for number in contents if number in _PORTABLE or number in _PATHS or number in _IN_PIXELS]
     return b"".join(_resource(b"8BIM", number, b"\0\0", contents[number]) for number in portable) or None
 
 

@@ -73,7 +73,13 @@ def finish(found: Metadata, notes: list[str]) -> tuple[Metadata, list[str]]:
     """The metadata without damaged parts and what no longer is true, and the notes with one on each of them."""
     if found.exif and not ExifBlock.is_readable(found.exif):
         found, notes = replace(found, exif=None), [*notes, "its EXIF is damaged and dropped"]
-    packet = found.xmp and xmp.without(found.xmp, *xmp.STALE)
+    if found.photoshop:
+        resources, told = photoshop.without_stale(found.photoshop)
+        found, notes = replace(found, photoshop=resources), [*notes, *told]
+    stale = xmp.STALE if not found.gain_map else [part for part in xmp.STALE if part is not xmp.APPLE_HDR]
+    packet = found.xmp and xmp.without(found.xmp, *stale)
+    if packet != found.xmp and not found.gain_map and not notes:
+        notes = ["what its XMP says about a gain map, a video or a manifest is dropped: it has none"]
     if packet and found.orientation > 1 and xmp.has(packet, xmp.DEPTH):
         packet, notes = xmp.without(packet, xmp.DEPTH), [*notes, "its depth map is dropped: the picture is turned"]
     found = replace(found, xmp=packet)

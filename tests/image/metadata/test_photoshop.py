@@ -35,10 +35,26 @@ def test_resources_are_kept(tmp_path: Path, suffix: str) -> None:
 
 
 def test_what_is_wrong_for_another_size_is_left_out() -> None:
-    stale = resource(1036, b"thumbnail") + resource(1050, b"slices") + resource(1058, b"exif")
-    assert photoshop.from_profile(photoshop.PREFIX + stale + PATHS) == PATHS
-    assert photoshop.from_profile(stale) is None
-    assert photoshop.from_profile(PATHS[:-9]) == resource(2000, bytes(26), b"\4Path\0")
+    stale = resource(1036, b"thumbnail") + resource(1058, b"exif") + resource(1032, bytes(16)) + resource(1050, b"one")
+    assert photoshop.without_stale(stale + PATHS) == (PATHS, [])
+    assert photoshop.without_stale(stale) == (None, [])
+    assert photoshop.without_stale(PATHS[:-9]) == (resource(2000, bytes(26), b"\4Path\0"), [])
+
+
+@pytest.mark.parametrize(
+    ("number", "content", "name"),
+    [
+        (1032, struct.pack(">LLLLLB", 1, 576, 576, 1, 320, 1), "guides"),
+        (1050, struct.pack(">L16xLHHL", 6, 2, 65, 66, 2), "slices"),
+        (1050, struct.pack(">L", 8) + b"sliceIDlong sliceIDlong", "slices"),
+    ],
+)
+def test_what_counts_in_pixels_is_reported(tmp_path: Path, number: int, content: bytes, name: str) -> None:
+    metadata = Metadata(photoshop=resource(number, content) + PATHS)
+    write_picture(Picture(torch.rand(3, 8, 8), metadata=metadata), tmp_path / "a.jpg")
+    read = read_picture(tmp_path / "a.jpg")
+    assert read.metadata.photoshop == PATHS
+    assert read.notes == (f"its Photoshop {name} are dropped: their unit is a pixel",)
 
 
 def test_resources_longer_than_a_segment_are_joined(tmp_path: Path) -> None:
