@@ -236,13 +236,13 @@ FAMILIES = {
 }
 """The families of metadata by exiftool's groups."""
 WORDS = {
-    "EXIF": "exif|thumbnail|multi-picture",
+    "EXIF": "exif|thumbnail|multi-picture|description|copies",
     "XMP": "xmp|gain map|depth|c2pa|motion photo",
     "IPTC": "iptc|photoshop|layers",
     "profile": "profile|cmyk|lab|grey",
     "texts": "text|comment|chunks|background|gamma|chromaticities|significant|light|time of|damaged",
     "C2PA": "c2pa|jumbf",
-    "pictures": "picture|preview",
+    "pictures": "picture|preview|pages",
 }
 """What a warning calls a family."""
 SCALED = {"ImageDescription", "GDALMetadata"}
@@ -259,7 +259,7 @@ UNIMPORTANT = {
     *("BitDepth", "ColorType", "Filter", "Interlace", "Palette", "Transparency", "AnimationFrames", "ProfileName"),
     *("PaletteHistogram", "PixelsPerUnitX", "PixelsPerUnitY", "PixelUnits", "BackgroundColor"),
     *("PhotoshopThumbnail", "NumSlices", "SlicesGroupName", "ColorMode", "NumChannels", "LayerCount"),
-    *("JPEGProc", "OtherImage", "OtherImageStart", "OtherImageLength"),
+    *("JPEGProc", "ThumbnailTIFF", "OtherImage", "OtherImageStart", "OtherImageLength"),
 }
 """Tags that describe how pixels are stored, which the output has in its own way."""
 

@@ -27,6 +27,7 @@ from srgan_cli.image.codec.raster import (
 BITS, PHOTOMETRIC, SAMPLES, PLANAR, EXTRA, FORMAT = 258, 262, 277, 284, 338, 339
 NODATA = 42113
 _COMPRESSION, _COLOUR_MAP, _TILE_WIDTH, _LEAST, _GREATEST = 259, 320, 322, 340, 341
+_SIDES, _MOST_TILE = (256, 257), 9
 _VIPS_COMPRESSIONS = (1, 2, 3, 4, 5, 7, 8, 32946, 32773, 34676, 34677, 34712)
 """Others, such as Zstandard and LZMA, libvips may read as zeros."""
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE, _SEPARATED, _YCBCR, _LOG_L = 0, 1, 2, 3, 5, 6, 32844
@@ -56,13 +57,14 @@ def decoder(tags: Tags, *, has_mask: bool = False, keeps_values: bool = False) -
     """Which library reads a page.
 
     libvips reads in bands, but mixes up planes, reads NaN of half floats as infinity, and knows neither masks nor 64
-    bits, nor 10, 12 or 14.  GDAL, if it is
-    installed, reads these in bands too.  Pillow and tifffile decode whatever is left whole.
+    bits, nor 10, 12 or 14, nor tiles ten times as large as the page.  GDAL, if it is installed, reads these in bands
+    too.  Pillow and tifffile decode whatever is left whole.
     """
     bits, colours = set(_bits(tags)), tags.get(PHOTOMETRIC)
     planes = tags.get(PLANAR, 1) == _SEPARATE_PLANES and (colours, tags.get(SAMPLES)) != (_RGB, 3)
     known = tags.get(_COMPRESSION, 1) in _VIPS_COMPRESSIONS and not (tags.get(PLANAR) == 2 and _TILE_WIDTH in tags)
-    plain = bits in ({8}, {16}, {32}) and known and not planes and not has_mask
+    fits = tags.get(_TILE_WIDTH, 0) <= _MOST_TILE * max(tags.get(side, 1) for side in _SIDES)
+    plain = bits in ({8}, {16}, {32}) and known and fits and not planes and not has_mask
     floats = _FLOAT in np.atleast_1d(tags.get(FORMAT, ()))
     if keeps_values or _COMPLEX & set(np.atleast_1d(tags.get(FORMAT, ())).tolist()):
         return "gdal" if find_spec("rasterio") else "whole"

@@ -89,7 +89,9 @@ def _read_xmp(first: jpeg.Jpeg) -> tuple[bytes | None, list[str]]:
     packets = first.contents(jpeg.APP1, XMP_PREFIX)
     if not packets:
         return None, []
-    packet, notes = packets[0].rstrip(b"\0"), list[str]()
+    packet = packets[0].rstrip(b"\0")
+    others = {other.rstrip(b"\0") for other in packets} - {packet}
+    notes = [f"its {len(others)} further XMP packets are dropped"] if others else []
     digest = xmp.extended_digest(packet)
     if digest:
         extended = _read_extended(first.contents(jpeg.APP1, _EXTENDED_PREFIX), digest)

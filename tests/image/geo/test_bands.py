@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tifffile
 import torch
 from numpy.typing import NDArray
 from PIL import Image
@@ -54,6 +55,12 @@ def test_odd_bits_are_written_as_they_were(tmp_path: Path, bits: int) -> None:
     with rewritten(save(tmp_path / "a.tif", values, nbits=bits, photometric="minisblack")) as after:
         assert np.array_equal(after.read(), values)
         assert after.tags(1, ns="IMAGE_STRUCTURE")["NBITS"] == str(bits)
+
+
+def test_tiles_much_larger_than_the_page_are_read(tmp_path: Path) -> None:
+    values = np.arange(40 * 48 * 3, dtype=np.uint8).reshape(40, 48, 3)
+    tifffile.imwrite(tmp_path / "a.tif", values, tile=(512, 512), photometric="rgb")
+    assert (read_picture(tmp_path / "a.tif").to_array() == values).all()
 
 
 def test_half_floats_are_written_as_they_were(tmp_path: Path) -> None:

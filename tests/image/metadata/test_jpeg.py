@@ -165,3 +165,19 @@ def test_incomplete_long_xmp_is_reported_and_no_longer_claimed(tmp_path: Path) -
     picture = read_picture(tmp_path / "in.jpg")
     assert picture.notes == ("its extended XMP is incomplete and dropped",)
     assert b"HasExtendedXMP" not in (picture.metadata.xmp or b"")
+
+
+def test_a_second_packet_is_reported(tmp_path: Path) -> None:
+    first, second = (packet(f'<rdf:Description xmlns:dc="http://purl.org/dc/elements/1.1/" dc:{n}="x"/>') for n in "ab")
+    (tmp_path / "a.jpg").write_bytes(jpeg(first + second + first))
+    read = read_picture(tmp_path / "a.jpg")
+    assert b"dc:a" in (read.metadata.xmp or b"")
+    assert read.notes == ("its 1 further XMP packets are dropped",)
+
+
+def test_claims_of_a_gain_map_that_is_not_there_are_dropped_and_reported(tmp_path: Path) -> None:
+    claim = '<rdf:Description xmlns:H="http://ns.apple.com/HDRGainMap/1.0/" H:HDRGainMapVersion="1"/>'
+    (tmp_path / "a.jpg").write_bytes(jpeg(packet(claim)))
+    read = read_picture(tmp_path / "a.jpg")
+    assert b"HDRGainMapVersion" not in (read.metadata.xmp or b"")
+    assert [note for note in read.notes if "gain map" in note]
