@@ -38,10 +38,7 @@ def clean(text: str) -> tuple[str, list[str]]:
 
 
 def nodata_of(text: str) -> str:
-    """The value of no data that an .aux.xml states for all its bands; "" without one.
-
-    Raises PictureError for different ones.
-    """
+    """The nodata value that an .aux.xml states for all its bands, or "".  Raises PictureError for different ones."""
     values = {xml.text_of(element).strip() for element in xml.elements(xml.parse(text), "NoDataValue")}
     if len(values) > 1:
         found = f"its .aux.xml has several values of no data: {', '.join(sorted(values))}"

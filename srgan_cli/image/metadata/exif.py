@@ -1,6 +1,6 @@
 """EXIF: parsing and building a block, and changing one in place.
 
-A change keeps everything else the same byte for byte, including maker notes.
+A change keeps everything else the same byte for byte, including maker notes.  Pillow would rewrite the whole block.
 
 Source: CIPA DC-008, Exchangeable image file format for digital still cameras (Exif), and TIFF 6.0.
 """
