@@ -54,14 +54,15 @@ def _weigh(band: Picture) -> tuple[Tensor, Tensor]:
 
 def _downsample(stream: ImageStream) -> tuple[Tensor, Tensor]:
     """The means of values times weight, and of the weight, over squares of BAND_GRID pixels."""
-    count = len(stream.header.pixels)
-    parts = []
+    count, top, joined = len(stream.header.pixels), 0, torch.empty(0)
     for band in stream.bands():
         layers = torch.cat(_weigh(band))
         for _ in range(_LEVELS):
             layers = _halve(layers)
-        parts.append(layers)
-    joined = torch.cat(parts, 1)
+        if not top:  # small tensors that stay between large ones would fragment the heap
+            joined = layers.new_empty(len(layers), -(-stream.height // BAND_GRID), layers.shape[2])
+        joined[:, top : top + layers.shape[1]] = layers
+        top += layers.shape[1]
     return joined[:count], joined[count:]
 
 
