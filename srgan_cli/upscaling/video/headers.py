@@ -75,8 +75,8 @@ def find_matroska_damage(path: Path) -> str:
 
 
 def _damage(data: mmap) -> Iterator[str]:
-    at = 0
-    while at < len(data):
+    at, end = 0, len(data)
+    while at < end:
         start = at + 9 - data[at].bit_length()
         if (name := data[at:start]) not in _ELEMENTS:
             yield f"no element begins at byte {at}"
@@ -89,6 +89,7 @@ def _damage(data: mmap) -> Iterator[str]:
         if is_sealed and crc32(data[content + 6 : stop]) != int.from_bytes(data[content + 2 : content + 6], "little"):
             yield f"the checksum at byte {content} does not fit"
         at = content if name in (_SEGMENT, _CLUSTER) else stop
+        end = stop if name == _SEGMENT and not is_unknown else end  # what follows it, such as padding, is not read
 
 
 def _resize(data: bytearray, span: tuple[int, int], change: int) -> None:

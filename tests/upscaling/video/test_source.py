@@ -51,6 +51,12 @@ def test_a_live_file_of_unknown_sizes_is_not_called_damaged(tmp_path: Path) -> N
     assert scan(path).damage == ""
 
 
+def test_padding_behind_a_file_is_not_damage(tmp_path: Path) -> None:
+    path = clip(tmp_path / "a.mkv")
+    path.write_bytes(path.read_bytes() + bytes(100))
+    assert scan(path).damage == ""
+
+
 def test_a_frame_that_a_decoder_conceals_does_not_fit_the_checksum(tmp_path: Path) -> None:
     assert "checksum" in scan(damage(clip(tmp_path / "a.mkv"), 9)).damage
 
