@@ -90,7 +90,7 @@ def _plan_single(task: Task, naming: Naming, overwrite: OverwritePolicy) -> Batc
         raise UsageError(f"{task.target} asks for {asked}, --format for {form}", "leave --format out")
     if not is_remote(task.target):
         check_writable(task.target)
-    if overwrite == "update" and _holds_anything(task.target):
+    if overwrite == "update" and exists(task.source) and _holds_anything(task.target):
         hint = "--overwrite replaces it; to enlarge it too, name a folder after it, such as out/"
         raise OutputExists("{path} exists already", hint, path=task.target)
     return BatchPlan([task])

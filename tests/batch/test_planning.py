@@ -182,6 +182,14 @@ def test_a_folder_without_pictures_does_not_stop_the_others(tree: Callable[..., 
     assert [(place, problem.message) for place, problem in planned.errors] == [(Path("empty"), "no pictures in empty")]
 
 
+def test_a_missing_input_is_no_matter_of_its_output(tree: Callable[..., None]) -> None:
+    tree("a.png")
+    Path("out.png").write_bytes(b"mine")
+    with pytest.raises(UsageError, match=r"out\.png exists already"):
+        plan_batch(["a.png"], "out.png", Naming())
+    assert plan_batch(["a.pgn"], "out.png", Naming()).tasks
+
+
 def test_an_output_in_a_missing_folder_is_an_error(tree: Callable[..., None]) -> None:
     tree("a.png")
     with pytest.raises(SrganError, match="no such folder: nowhere"):
