@@ -115,15 +115,7 @@ def build(studio: Studio, visits: Visits, model: str) -> gr.Blocks:
                     go = gr.Button("Enlarge", variant="primary", elem_id="enlarge", scale=2, min_width=120)
                     stop = gr.Button("Cancel", elem_id="cancel", min_width=90)
             with gr.Column(scale=3, min_width=320):
-                zooms = {sign: gr.Button(sign, render=False) for sign in ("\N{MINUS SIGN}", "+")}
-                slider = gr.ImageSlider(
-                    label="Original and result",
-                    type="filepath",
-                    interactive=False,
-                    buttons=[*zooms.values(), "fullscreen"],
-                    elem_id="compare",
-                    max_height=720,
-                )
+                slider = _comparison()
                 names, pairs = gr.Radio([], label="Shown", visible=False), gr.State([])
                 report = gr.Markdown(elem_id="report")
                 files = gr.File(
@@ -139,12 +131,26 @@ def build(studio: Studio, visits: Visits, model: str) -> gr.Blocks:
             show_progress_on=[slider],
         )
         work.success(lambda: gr.File(visible=True), None, files, **private)
-        for count, button in zip((-8, 8), zooms.values(), strict=True):
-            button.click(None, js=f"() => zoom({count})", api_visibility="private")
         stop.click(actions.cancel, None, report, cancels=[work], **private)
         names.input(lambda name, known: dict(known).get(name), [names, pairs], slider, api_visibility="private")
         page.unload(actions.forget)
     return page
+
+
+def _comparison() -> gr.ImageSlider:
+    """Original and result under one slider, with buttons that zoom."""
+    zooms = [gr.Button(sign, render=False) for sign in ("\N{MINUS SIGN}", "+")]
+    slider = gr.ImageSlider(
+        label="Original and result",
+        type="filepath",
+        interactive=False,
+        buttons=[*zooms, "fullscreen"],
+        elem_id="compare",
+        max_height=720,
+    )
+    for button, count in zip(zooms, (-8, 8), strict=True):
+        button.click(None, js=f"() => zoom({count})", api_visibility="private")
+    return slider
 
 
 def _choices(models: Iterable[str], first: str) -> list[Any]:
