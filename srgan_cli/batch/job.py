@@ -97,7 +97,7 @@ class Job:
         if self.options.rgb_bands:
             picture = picture.map(lambda part: part.with_rgb_bands(self.options.rgb_bands))
         header = picture.header
-        is_measured = header.full_scale == 1 or header.valid is not None or len(header.pixels) > 3
+        is_measured = header.has_own_units or header.valid is not None or len(header.pixels) > 3
         if self.options.consistent and (is_measured or header.bands.has_classes or header.value_ranges):
             raise PictureError("--consistent takes photographs, and this is a measurement", "leave --consistent out")
         upscaler = self.upscaler.for_picture(header)

@@ -108,7 +108,7 @@ def check_samples(path: Path, picture: Picture | ImageStream) -> None:
     count, layout = len(header.pixels), header.bands
     if not FORMAT_CAPABILITIES[name].any_bands and count != layout.colours:
         reason = f"{count} bands"
-    elif _keeps_samples(header, name) or header.full_scale != 1:
+    elif _keeps_samples(header, name) or not header.has_own_units:
         return
     elif header.dtype.kind != "f":
         reason = f"samples of the type {header.dtype.name}"
@@ -128,8 +128,9 @@ def to_raster(picture: Picture | ImageStream, name: str) -> Raster:
     stream = stream if capabilities.alpha else stream.map(Picture.flatten_on_white)
     if _keeps_samples(header, name):
         rows = to_rows(stream, header.dtype, header.depth)
-        is_packed = header.dtype == np.uint16 and header.depth in _PACKED_BITS
-        bits = header.depth if is_packed else 8 * header.dtype.itemsize
+        has_depth = header.dtype == np.uint16 and header.depth in _PACKED_BITS
+        has_depth = has_depth or (name == "DICOM" and header.dtype.kind == "u")
+        bits = header.depth if has_depth else 8 * header.dtype.itemsize
         raster = Raster(rows, profile, metadata, header.duration, bits=bits, layout=stream.header.layout)
         declared = None if header.metadata.dicom else header.declared_range  # that of DICOM is one of percentiles
         return replace(raster, nodata=header.nodata, declared_range=declared)
@@ -157,15 +158,15 @@ def _keeps_samples(header: Picture, name: str) -> bool:
 
 def _keeps_nodata(header: Picture, name: str) -> bool:
     """Whether a format stores which value is no data: DICOM for grey of 16 bits, PNG by an .aux.xml beside it."""
-    if name == "PNG" and header.metadata.place and header.metadata.place.nodata:
-        return header.full_scale > 1
+    if name == "PNG" and header.metadata.place and header.nodata in header.metadata.place.nodata:
+        return not header.has_own_units
     stores = name != "DICOM" or (len(header.pixels) == 1 and header.dtype.itemsize <= 2)
     return stores and _keeps_samples(header, name)
 
 
 def _exceeds_unit_range(header: Picture) -> bool:
     """Whether its samples have units of their own, and most of them are not in 0…1."""
-    return header.full_scale == 1 and header.value_ranges not in ((), (UNIT_RANGE,) * len(header.pixels))
+    return header.has_own_units and header.value_ranges not in ((), (UNIT_RANGE,) * len(header.pixels))
 
 
 def _fit_metadata(header: Picture, name: str) -> tuple[Metadata, bytes | None, list[str]]:

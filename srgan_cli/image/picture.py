@@ -12,7 +12,7 @@ from torch import Tensor
 
 from srgan_cli.errors import UsageError
 from srgan_cli.image.codec.raster import BandLayout, ValueRange
-from srgan_cli.image.codec.samples import UNIT_RANGE, full_scale
+from srgan_cli.image.codec.samples import UNIT_RANGE, full_scale, has_own_units
 from srgan_cli.image.convert import arrays, pil
 from srgan_cli.image.convert.tensors import Channels
 from srgan_cli.image.metadata.record import Metadata
@@ -75,6 +75,11 @@ class Picture:
     def full_scale(self) -> float:
         """The stored value that a pixel of 1 stands for; 1 for samples that keep their own units."""
         return full_scale(self.dtype, self.depth)
+
+    @property
+    def has_own_units(self) -> bool:
+        """Whether its samples keep their own units."""
+        return has_own_units(self.dtype, self.depth)
 
     @property
     def bands(self) -> BandLayout:
@@ -187,7 +192,7 @@ class Picture:
         `dtype` is uint8, uint16 or a float, by default that of `depth`.  Floats have the values of `pixels`.
         Raises UsageError for another dtype.
         """
-        wanted = {8: np.uint8, 16: np.uint16}.get(self.depth, np.float32) if dtype is None else dtype
+        wanted = {8: np.uint8, 16: np.uint16}.get(max(self.depth, 8), np.float32) if dtype is None else dtype
         return arrays.to_array(self.within_declared, self.alpha, wanted, self.black_and_white)
 
     def to_pil(self) -> Image.Image:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from srgan_cli.image.codec.limits import check_max_pixels
 from srgan_cli.image.codec.raster import Raster, ValueRange
 from srgan_cli.image.codec.reader import open_reader
-from srgan_cli.image.codec.samples import UNIT_RANGE, alpha_scale, full_scale, is_valid, parse_nodata
+from srgan_cli.image.codec.samples import UNIT_RANGE, alpha_scale, full_scale, has_own_units, is_valid, parse_nodata
 from srgan_cli.image.luma import Array
 
 Mask = NDArray[np.bool_]
@@ -150,7 +150,7 @@ def _frame(raster: Raster) -> Frame:
     return Frame(
         values if alpha is None else values * alpha + scale * (1 - alpha),
         None if valid.all() else valid,
-        scale if scale > 1 else 0.0,
+        0.0 if has_own_units(dtype, raster.depth) else scale,
         is_measured,
         raster.declared_range,
         raster.icc_profile,

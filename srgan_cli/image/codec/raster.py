@@ -22,6 +22,7 @@ _BAND_BYTES = 2**22
 _BAND_ROWS = 4096
 """The most rows of a band: libvips takes longer for each row, the more of them are requested at once."""
 NODATA_LOST = "its colours are converted, and its nodata value is dropped"
+_NODATA_UNUSED = "the no data of its .aux.xml ({}) is not used: expected one value, stated for every band"
 EXIF_TURNS = {2: (0, True), 3: (2, False), 4: (2, True), 5: (3, True), 6: (3, False), 7: (1, True), 8: (1, False)}
 """For each EXIF orientation but 1: quarter turns counterclockwise, then whether to mirror left and right."""
 
@@ -203,7 +204,10 @@ class Raster:
             return self
         is_named = place.has_classes and self.bands.count == 1 and self.rows.dtype.kind != "f"
         layout = replace(self.bands, is_named=True) if is_named else self.layout
-        return replace(self, nodata=place.nodata or self.nodata, layout=layout, is_measured=True)
+        nodata, notes = place.nodata[:1], self.notes
+        if nodata and (len(set(place.nodata)) > 1 or len(place.nodata) < self.bands.without_alpha().count):
+            nodata, notes = (), (*notes, _NODATA_UNUSED.format(", ".join(dict.fromkeys(place.nodata))))
+        return replace(self, nodata="".join(nodata) or self.nodata, layout=layout, is_measured=True, notes=notes)
 
     def in_colours(self) -> "Raster":
         """The raster with the colours of its classes, if it is a map of classes."""

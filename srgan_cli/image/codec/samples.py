@@ -34,7 +34,12 @@ _NODATA_TOLERANCE = 1e-5
 
 def full_scale(dtype: np.dtype[Any], depth: int) -> float:
     """The stored value that a pixel of 1 stands for: 1 for samples that keep their own units."""
-    return float(2**depth - 1) if dtype.kind == "u" and depth <= 16 else 1.0
+    return 1.0 if has_own_units(dtype, depth) else float(2**depth - 1)
+
+
+def has_own_units(dtype: np.dtype[Any], depth: int) -> bool:
+    """Whether samples keep their own units."""
+    return dtype.kind != "u" or depth > 16
 
 
 def alpha_scale(dtype: np.dtype[Any], depth: int) -> float:
@@ -95,7 +100,7 @@ class Survey:
 def survey(raster: Raster) -> Survey:
     """What is known of the values of a raster after a pass through it; nothing of photographs of 8 and 16 bits."""
     dtype = raster.rows.dtype
-    plain = full_scale(dtype, raster.depth) > 1
+    plain = not has_own_units(dtype, raster.depth)
     if plain and not raster.nodata and not raster.is_measured:
         return Survey()
     found = _Sampler(raster)

@@ -73,7 +73,8 @@ def open_measurement(path: Path) -> Jp2Reader | None:
     start = data.find(_SIZE)
     count = int.from_bytes(data[start:][_COUNT], "big")
     depths = data[start:][_PARTS][:count]
-    is_odd = count not in (1, 3, 4) or any(depth & _SIGN for depth in depths)
+    is_grey_alpha = count == 2 and set(depths) <= {7, 15}
+    is_odd = not (count in (1, 3, 4) or is_grey_alpha) or any(depth & _SIGN for depth in depths)
     is_placed = any(
         content.startswith(GEOTIFF_BOX) or _GML in content for name, content in boxes(data) if name != b"jp2c"
     )

@@ -128,7 +128,8 @@ class TiffReader(ImageReader):
         values, profile, notes = self._values(self.file, index)
         rows = Rows.lazy(values, partial(self._redecode, index)) if self.redecodes else Rows.from_array(values)
         raster, fields = Raster(rows, profile, notes=tuple(notes)), self._fields(index)
-        is_same = fields.get("bits", 0) >= 8 and fields["layout"].count == values.shape[2]
+        has_own = self._keeps_values(index) or fields.get("bits", 0) >= 8
+        is_same = has_own and fields["layout"].count == values.shape[2]
         return replace(raster, **fields) if is_same else raster
 
     def _values(self, file: IO[bytes], index: int) -> Decoded:

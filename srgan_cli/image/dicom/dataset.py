@@ -27,6 +27,8 @@ _GRIDS = (
     ("ImagePositionVolume", "ImageOrientationVolume", "PixelSpacing"),
     ("RTImagePosition", "RTImageOrientation", "ImagePlanePixelSpacing"),
 )
+_DEFAULT_PORTAL = [1.0, 0.0, 0.0, 0.0, -1.0, 0.0]
+"""The RTImageOrientation of a file that states none: that of a receptor normal to the beam."""
 _FRAME_PARTS = ("PlanePosition{}Sequence", "PlaneOrientation{}Sequence", "PixelMeasuresSequence")
 _MARKS = {
     "{}LeftVerticalEdge": (1,), "{}RightVerticalEdge": (1,), "RadiusOfCircular{}": (1,),
@@ -143,6 +145,8 @@ def _shift(position: Any, orientation: Any, measures: Any, factors: tuple[float,
             [float(number) for number in part.get(name) or ()]
             for part, name in ((position, place), (orientation, direction), (measures, spacing))
         )
+        if direction == "RTImageOrientation" and not cosines:
+            cosines = _DEFAULT_PORTAL
         if origin and len(cosines) == 6 and len(sides) == 2:
             down, across = ((1 / factor - 1) / 2 * side for factor, side in zip(factors, sides, strict=True))
             moved = [
@@ -193,7 +197,7 @@ def _add_source(dataset: "Dataset") -> None:
 
 
 def _derived(former: Sequence[str] | None) -> list[str]:
-    return ["DERIVED", "SECONDARY", *list(former or [])[2:]]
+    return ["DERIVED", "SECONDARY", *([] if isinstance(former, str) else former or [])[2:]]
 
 
 def _description(former: str | None, factor: float) -> str:

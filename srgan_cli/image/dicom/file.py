@@ -241,11 +241,9 @@ def _check(path: Path, dataset: "Dataset") -> None:
     if missing or "PixelData" not in dataset:
         raise PictureError("{path} is DICOM without integer pixels", "name a file that holds a picture", path=path)
     allocated, frames = int(dataset.BitsAllocated), int(dataset.get("NumberOfFrames") or 1)
-    bits = int(dataset.get("BitsStored", allocated))
-    high, tiles = (
-        int(dataset.get("HighBit", bits - 1)),
-        dataset.get("DimensionOrganizationType", "").startswith("TILED"),
-    )
+    bits, high = int(dataset.get("BitsStored", allocated)), dataset.get("HighBit")
+    high = bits - 1 if high is None else int(high)
+    tiles = (dataset.get("DimensionOrganizationType") or "").startswith("TILED")
     damaged = not (0 < bits <= allocated and 0 < frames <= len(dataset.PixelData))
     for applies, found, hint in (
         (damaged, f"states {bits} bits and {frames} frames, unlike its pixels", "it is damaged: copy it again"),

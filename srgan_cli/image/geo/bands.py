@@ -88,9 +88,8 @@ def read_bands(tags: Tags, *, has_mask: bool = False, keeps_values: bool = False
     layout, bits = BandLayout(_colours(tags), _extra(tags)), max(_bits(tags))
     if has_mask:
         layout = replace(layout, extra=(*layout.extra, UNASSOCIATED), mask="page")
-    if keeps_values:
-        bits = max(bits, 8)
     if keeps_values and has_palette(tags):
+        bits = max(bits, 8)
         colours = np.reshape(tags[_COLOUR_MAP], (3, -1))
         colours = np.pad(colours, ((0, 0), (0, 2**bits - colours.shape[1])))
         layout = replace(layout, palette=tuple(colours.ravel().tolist()))

@@ -3,10 +3,10 @@
 Source: GDAL, drivers GTiff and "GDAL Persistent Auxiliary Metadata", https://gdal.org/en/stable/user/raster_data_model.html
 """
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from xml.dom.minidom import Document, Element
 
-from srgan_cli.errors import PictureError
 from srgan_cli.image.geo import grid, rpc, xml
 from srgan_cli.image.geo.grid import GridMap
 
@@ -37,13 +37,18 @@ def clean(text: str) -> tuple[str, list[str]]:
     return _written(document, text), [note.format(kind) for kind in sorted(dropped - {""})]
 
 
-def nodata_of(text: str) -> str:
-    """The nodata value that an .aux.xml states for all its bands, or "".  Raises PictureError for different ones."""
-    values = {xml.text_of(element).strip() for element in xml.elements(xml.parse(text), "NoDataValue")}
-    if len(values) > 1:
-        found = f"its .aux.xml has several values of no data: {', '.join(sorted(values))}"
-        raise PictureError(found, "split the bands: gdal_translate -b 1")
-    return "".join(values)
+def nodata_of(text: str) -> tuple[str, ...]:
+    """The nodata values that an .aux.xml states, one for each band that has one; equal numbers are spelled alike."""
+    stated = [xml.text_of(element).strip() for element in xml.elements(xml.parse(text), "NoDataValue")]
+    spelled: dict[float | str, str] = {}
+    return tuple(spelled.setdefault(_number(value), value) for value in stated if value)
+
+
+def _number(text: str) -> float | str:
+    try:
+        return text if math.isnan(number := float(text)) else number
+    except ValueError:
+        return text
 
 
 def names_classes(text: str) -> bool:

@@ -30,11 +30,14 @@ _LEAST_CACHE = 2**24
 def read_raster(path: Path) -> Raster:
     """The values of a file, which is no TIFF, and what they are.  Raises as `read` does."""
     with _open(path, None) as file:
-        names, nodata = [kind.name for kind in file.colorinterp], file.nodata
+        names = [kind.name for kind in file.colorinterp]
+        nodata = {"" if value is None else f"{value:.17g}" for value in file.nodatavals}
+        bits = max(int(file.tags(band, ns="IMAGE_STRUCTURE").get("NBITS", 0)) for band in file.indexes)
     colours = 3 if names[:3] == ["red", "green", "blue"] else 1
     extra = tuple(UNASSOCIATED if name == "alpha" else UNSPECIFIED for name in names[colours:])
     rows, layout = read(path, None, 1), BandLayout(colours, extra)
-    return Raster(rows, layout=layout, nodata="" if nodata is None else f"{nodata:.17g}", is_measured=True)
+    text = nodata.pop() if len(nodata) == 1 else ""
+    return Raster(rows, layout=layout, nodata=text, is_measured=True, bits=bits)
 
 
 def read_place(path: Path) -> dict[int, Any]:

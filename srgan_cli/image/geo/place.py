@@ -37,8 +37,8 @@ class Place:
     description: str = ""
     """What the software of a microscope says about all pages of the file."""
     sidecars: tuple[Sidecar, ...] = ()
-    nodata: str = ""
-    """The value of no data that files beside it state; "" without one."""
+    nodata: tuple[str, ...] = ()
+    """The values of no data that files beside it state, one for each band that has one."""
     has_classes: bool = False
     """Whether files beside it name classes."""
 

@@ -14,6 +14,14 @@ _BOXED = ("HEIF", "AVIF", "JXL")
 _RIFF_C2PA = b"C2PA"
 _RIFF_KNOWN = {b"VP8 ", b"VP8L", b"VP8X", b"ALPH", b"ANIM", b"ANMF", b"ICCP", b"EXIF", b"XMP "}
 
+_CLAIMS = {
+    "a gain map": (("gain map",), (xmp.ULTRA_HDR, xmp.APPLE_HDR)),
+    "a video": (("video",), (xmp.MOTION_PHOTO,)),
+    "a manifest": (("manifest",), (xmp.PROVENANCE,)),
+    "appended pictures": (("gain map", "video"), (xmp.CONTAINER,)),
+}
+"""What XMP may claim a file to have, with words of notes on the same thing, and the properties that claim it."""
+
 
 def read_metadata(image: Image.Image, data: bytes, page: int = 0) -> tuple[Metadata, list[str]]:
     """The metadata of an image that Pillow has opened and loaded, and a note on everything that is dropped.
@@ -78,8 +86,7 @@ def finish(found: Metadata, notes: list[str]) -> tuple[Metadata, list[str]]:
         found, notes = replace(found, photoshop=resources), [*notes, *told]
     stale = xmp.STALE if not found.gain_map else [part for part in xmp.STALE if part is not xmp.APPLE_HDR]
     packet = found.xmp and xmp.without(found.xmp, *stale)
-    if packet != found.xmp and not found.gain_map and not notes:
-        notes = ["what its XMP says about a gain map, a video or a manifest is dropped: it has none"]
+    notes = [*notes, *_false_claims(found, notes)]
     if packet and found.orientation > 1 and xmp.has(packet, xmp.DEPTH):
         packet, notes = xmp.without(packet, xmp.DEPTH), [*notes, "its depth map is dropped: the picture is turned"]
     found = replace(found, xmp=packet)
@@ -87,6 +94,17 @@ def finish(found: Metadata, notes: list[str]) -> tuple[Metadata, list[str]]:
         return found, notes
     dpi, ratio = resolution_of(found.exif)
     return replace(found, dpi=dpi, pixel_ratio=ratio), notes
+
+
+def _false_claims(found: Metadata, notes: list[str]) -> list[str]:
+    """A note on what its XMP claims to have, but for what the file has and other notes name."""
+    told = " ".join([*notes, "gain map" if found.gain_map else ""])
+    claims = [
+        name
+        for name, (words, parts) in _CLAIMS.items()
+        if found.xmp and not any(word in told for word in words) and xmp.without(found.xmp, *parts) != found.xmp
+    ]
+    return [f"what its XMP says about {' and '.join(claims)} is dropped: it has none"] if claims else []
 
 
 def _with_info(found: Metadata, image: Image.Image) -> Metadata:

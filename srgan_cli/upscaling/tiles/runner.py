@@ -176,7 +176,7 @@ def _resampled(layers: Tensor, header: Picture, kernel: Kernel, resize: Callable
     Alpha is interpolated linearly: other kernels overshoot, and clipping would make the whole picture more transparent.
     """
     bands = resize(layers[: len(header.pixels)])
-    if header.full_scale != 1:
+    if not header.has_own_units:
         bands.clamp_(0, 1)
     if header.alpha is None:
         return bands

@@ -177,6 +177,16 @@ def test_detectors_volumes_and_portal_images_keep_their_outer_edges(tmp_path: Pa
     assert (list(done.CenterOfCircularShutter), done.RadiusOfCircularShutter) == ([20, 24], 18)
 
 
+def test_a_portal_image_without_orientation_is_normal_to_the_beam(tmp_path: Path) -> None:
+    made = dataset(ramp("uint16", 0, 100), ImagePlanePixelSpacing=["4", "2"], RTImagePosition=["-9", "9"])
+    assert list(enlarge(save(made, tmp_path / "a.dcm"), tmp_path / "b.dcm").RTImagePosition) == [-9.5, 10]
+
+
+def test_empty_and_single_elements_are_read(tmp_path: Path) -> None:
+    made = dataset(ramp("uint16", 0, 100), ImageType="ORIGINAL", HighBit=None, DimensionOrganizationType=None)
+    assert list(enlarge(save(made, tmp_path / "a.dcm"), tmp_path / "b.dcm").ImageType) == ["DERIVED", "SECONDARY"]
+
+
 def test_a_result_is_derived_and_the_rest_is_kept(tmp_path: Path) -> None:
     made = dataset(ramp("int16", -50, 100), SmallestImagePixelValue=-50, LargestImagePixelValue=100)
     made.add_new(0x00091001, "LO", "private")

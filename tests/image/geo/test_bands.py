@@ -173,8 +173,12 @@ PLACE = {"crs": "EPSG:4326", "transform": rasterio.Affine(1, 0, 9, 0, -1, 9)}
 @pytest.mark.parametrize("bits", [1, 2, 4])
 def test_data_of_few_bits_keep_their_values(tmp_path: Path, bits: int, photometric: str) -> None:
     values = RANDOM.integers(0, 2**bits, (1, 9, 11)).astype(np.uint8)
-    with rewritten(save(tmp_path / "a.tif", values, nbits=bits, photometric=photometric, **PLACE)) as after:
+    source = save(tmp_path / "a.tif", values, nbits=bits, photometric=photometric, **PLACE)
+    with rewritten(source) as after:
         assert np.array_equal(after.read(), values)
+    write_picture(read_picture(source), tmp_path / "a.png")
+    shown = values[0] if photometric == "minisblack" else 2**bits - 1 - values[0]
+    assert np.array_equal(read_picture(tmp_path / "a.png").to_array(), shown * (255 // (2**bits - 1)))
 
 
 def test_an_orthophoto_keeps_its_mask(tmp_path: Path) -> None:
@@ -205,6 +209,31 @@ def test_measurements_in_jpeg_2000_keep_values_bands_and_place(
         assert np.array_equal(after.read(), values)
         assert (after.dtypes[0], after.crs.to_epsg(), after.transform) == (dtype, 32633, place["transform"])
         assert "alpha" not in {kind.name for kind in after.colorinterp}
+
+
+def test_jpeg_2000_of_12_bits_keeps_its_depth(tmp_path: Path) -> None:
+    values = np.tile(np.where(np.arange(32) < 16, 0, 4095).astype(np.uint16), (1, 24, 1))
+    options = {"QUALITY": "100", "REVERSIBLE": "YES", "NBITS": "12", "driver": "JP2OpenJPEG"}
+    enlarged = Upscaler.load("bicubic").upscale(save(tmp_path / "a.jp2", values, **PLACE | options), scale=2)
+    write_picture(enlarged, tmp_path / "b.tif")
+    with rasterio.open(tmp_path / "b.tif") as after:
+        assert (after.read().min(), after.read().max()) == (0, 4095)
+    write_picture(enlarged, tmp_path / "b.png")
+    assert read_picture(tmp_path / "b.png").pixels.max() == 1
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+def test_grey_with_alpha_in_jpeg_2000_is_a_picture(tmp_path: Path, dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if dtype == "uint16":
+        pytest.importorskip("imagecodecs")
+    top = np.iinfo(dtype).max
+    values = np.stack([np.linspace(0, top, 768).reshape(24, 32), np.tile(np.arange(32) // 16 * top, (24, 1))])
+    options = {"QUALITY": "100", "REVERSIBLE": "YES", "driver": "JP2OpenJPEG", "photometric": "minisblack"}
+    source = save(tmp_path / "a.jp2", values.astype(dtype), **options)
+    monkeypatch.setattr(jp2, "find_spec", lambda _: None)
+    picture = read_picture(source)
+    assert np.array_equal(np.moveaxis(picture.to_array(), -1, 0), values.astype(dtype))
+    assert picture.valid is None
 
 
 def test_without_rasterio_signed_jpeg_2000_is_refused_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

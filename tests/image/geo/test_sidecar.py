@@ -1,7 +1,7 @@
 """Files beside a picture that say where it lies, compared with what rasterio reads."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,6 @@ import pytest
 from PIL import Image
 
 from srgan_cli import Upscaler
-from srgan_cli.errors import PictureError
 from srgan_cli.image.decoders.tiff_reader import files_beside
 from srgan_cli.image.geo.export import kept_files
 from srgan_cli.image.io import picture_losses, read_picture, write_picture
@@ -111,11 +110,18 @@ def test_full_or_no_alpha_is_a_mask_where_there_is_a_place(tmp_path: Path, has_p
     assert (len(picture.alpha.unique()) == 2) == has_place
 
 
-def test_bands_with_different_values_of_no_data_are_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("stated", "nodata", "told"), [("001", "", "(0, 1)"), ("0", "", "(0)"), (("0", "0.0", "0"), "0", ""), ("", "", "")]
+)
+def test_no_data_that_is_not_that_of_all_bands_is_reported(
+    tmp_path: Path, stated: Sequence[str], nodata: str, told: str
+) -> None:
     path = write_picture_file(tmp_path / "in.tif")
-    path.with_name("in.tif.aux.xml").write_text(pam("<NoDataValue>1</NoDataValue>", "<NoDataValue>2</NoDataValue>"))
-    with pytest.raises(PictureError, match="several values of no data: 1, 2"):
-        read_picture(path)
+    path.with_name("in.tif.aux.xml").write_text(pam(*(f"<NoDataValue>{value}</NoDataValue>" for value in stated)))
+    picture = read_picture(path)
+    assert (picture.nodata, len(picture.pixels)) == (nodata, 3)
+    notes = [note for note in picture.notes if "no data" in note]
+    assert (len(notes), told in "".join(notes)) == (bool(told), True)
 
 
 CLASSES = "<GDALRasterAttributeTable><FieldDefn><Name>{}</Name><Usage>{}</Usage></FieldDefn><Row><F>9</F></Row>"

@@ -181,3 +181,14 @@ def test_claims_of_a_gain_map_that_is_not_there_are_dropped_and_reported(tmp_pat
     read = read_picture(tmp_path / "a.jpg")
     assert b"HDRGainMapVersion" not in (read.metadata.xmp or b"")
     assert [note for note in read.notes if "gain map" in note]
+
+
+def test_what_xmp_claims_is_reported_beside_other_notes(tmp_path: Path) -> None:
+    camera = 'xmlns:GCamera="http://ns.google.com/photos/1.0/camera/"'
+    packet = f'<rdf:Description {camera} GCamera:MotionPhoto="1"/>'.encode()
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.jpg", xmp=packet)
+    with (tmp_path / "a.jpg").open("ab") as file:
+        file.write(b"rest")
+    ending, claim = read_picture(tmp_path / "a.jpg").notes
+    assert "what follows its end" in ending
+    assert claim == "what its XMP says about a video is dropped: it has none"
