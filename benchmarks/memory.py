@@ -48,7 +48,8 @@ def measure(height: int, width: int, bands: int, nodata: int | None, settings: l
     with TemporaryDirectory(dir=folder) as place:
         source, target = Path(place, "in.tif"), Path(place, "out.tif")
         draw(source, height, width, bands, nodata)
-        command = [sys.executable, "-m", "srgan_cli", "upscale", "--json", "--max-memory", "2G", *settings]
+        command = [sys.executable, "-m", "srgan_cli", "upscale", "--json", "--max-memory", "2G"]
+        command += ["--max-pixels", str(height * width), *settings]
         began, before = time.perf_counter(), os.times()
         done = subprocess.run([*command, source, target], check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         seconds, after = time.perf_counter() - began, os.times()
