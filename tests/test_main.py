@@ -83,6 +83,8 @@ from srgan_cli.upscaling import upscaler
         ("score", 2, "such as: srgan score originals/"),
         ("score in.png in.png --html", 2, "hint: srgan score --help"),
         ("score in.png in.png -s 2.5", 2, "--scale is '2.5', expected a whole number"),
+        ("score in.png in.png --scale 0", 2, "--scale is '0', expected a whole number from 1 on"),
+        ("upscale in.png out.png --max-memory 0.2", 2, "cannot read the memory size '0.2'"),
         ("train pictures --gan-loss hing", 2, "did you mean hinge?"),
         ("train pictures --config nosuch.toml", 2, "no such file: nosuch.toml"),
         ("nonsense", 2, "nonsense"),

@@ -96,10 +96,10 @@ def parse_factor(text: str | float) -> float:
 
 
 def parse_whole_factor(text: str | float) -> int:
-    """The number of a whole factor such as 4, 4x or x4.  Raises UsageError."""
+    """The number of a whole factor from 1 on, such as 4, 4x or x4.  Raises UsageError."""
     factor = parse_factor(text)
-    if not isfinite(factor) or factor < 0 or factor != int(factor):
-        raise UsageError(f"--scale is {text!r}, expected a whole number", "write it as -s 4")
+    if not isfinite(factor) or factor < 1 or factor != int(factor):
+        raise UsageError(f"--scale is {text!r}, expected a whole number from 1 on", "write it as -s 4")
     return int(factor)
 
 

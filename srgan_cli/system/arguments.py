@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Callable, Collection, Hashable, Mapping, Sequence, Set
+from contextlib import suppress
 from functools import cache, partial, wraps
 from inspect import isfunction, signature
 from numbers import Integral, Real
@@ -18,7 +19,7 @@ Count = Annotated[int, range(_NO_END)]
 Positive = Annotated[int, range(1, _NO_END)]
 """An integer from 1 on."""
 _TAKEN: dict[Any, Any] = {float: Real, int: Integral, tuple: tuple | list, list: tuple | list}
-"""Numbers of NumPy are taken as well, and a list for a tuple."""
+"""Numbers of NumPy are taken as well, a list or a row of an array for a tuple, and 4.0 for an integer."""
 _WORDS: dict[Any, str] = {float: "a number", int: "an integer", str: "a text", bool: "True or False", NoneType: "None"}
 _LONGEST_SHOWN = 40
 PublicT = TypeVar("PublicT")
@@ -42,13 +43,26 @@ def _checked_function(function: Any) -> Any:
 
     @wraps(function)
     def call(*positional: Any, **named: Any) -> Any:
-        hints = _hints(function)
-        for name, value in parameters.bind(*positional, **named).arguments.items():
+        hints, bound = _hints(function), None
+        with suppress(TypeError):
+            bound = parameters.bind(*positional, **named)
+        if bound is None:
+            return function(*positional, **named)  # raises the TypeError that names the function
+        for name, value in bound.arguments.items():
             if name in hints and not _accepts(hints[name], value):
-                raise _refusal(function, name, value, hints[name])
-        return function(*positional, **named)
+                bound.arguments[name] = changed = _plain(value)
+                if not _accepts(hints[name], changed):
+                    raise _refusal(function, name, value, hints[name])
+        return function(*bound.args, **bound.kwargs)
 
     return call
+
+
+def _plain(value: Any) -> Any:
+    """A whole number as an integer, and the row of an array or tensor as a tuple."""
+    if isinstance(value, Real) and not isinstance(value, Integral) and value % 1 == 0:
+        return int(float(value))
+    return tuple(value.tolist()) if getattr(value, "ndim", 0) == 1 else value
 
 
 @cache
@@ -101,6 +115,8 @@ def _accepts(hint: Any, value: object) -> bool:
         return isinstance(value, Hashable) and value in parts
     if kind is Annotated:
         return _accepts(parts[0], value) and (int(value) if isinstance(value, Integral) else value) in parts[1]
+    if isinstance(value, bool) and kind in (float, int):
+        return False
     try:
         is_kind = isinstance(value, _TAKEN.get(kind, kind))
     except TypeError:  # a variable, a protocol, or Any

@@ -1,7 +1,7 @@
 """The available weights: shipped, downloaded, or named by a path or an address."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -40,13 +40,12 @@ class ModelInfo:
     """Why they cannot be used."""
 
     def to_json(self) -> dict[str, Any]:
-        """All fields, and the main fields of the card, for JSON."""
+        """All fields, and those of the card, for JSON."""
         info = {"name": self.name, "source": self.source, "path": str(self.path), "bytes": self.path.stat().st_size}
         known = {"sha256": self.sha256, "licence": self.licence}
         if self.card is None:
             return info | known | {"reason": self.reason}
-        card = {key: getattr(self.card, key) for key in ("architecture", "scale", "scores", "training")}
-        return info | known | card
+        return asdict(self.card) | info | known
 
 
 def list_models() -> Iterator[ModelInfo]:
@@ -102,7 +101,7 @@ def unknown_model_error(name: str) -> UnknownModel:
     """The error for a name that no weights have, with the most similar name and the way to other weights."""
     if name == AUTOMATIC:
         message = "auto is a choice of weights for each file by srgan upscale, expected one name"
-        return UnknownModel(message, "name what it chooses from: photo for JPEG and WebP, else srgan")
+        return UnknownModel(message, "name what it chooses from: photo or srgan")
     if name in KERNELS:
         return UnknownModel(f"{name} is a filter without weights", "srgan models lists the weights")
     shipped = list_weights()

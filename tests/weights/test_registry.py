@@ -73,6 +73,9 @@ def test_the_command_prints_all_weights(cached: list[CachedFile]) -> None:
         cached[1].source: None,
     }
     assert all(len(entry["sha256"]) == 64 and entry["bytes"] >= 0 for entry in listed)
+    photo = next(entry for entry in listed if entry["name"] == "photo-x4")
+    assert photo.items() >= {"counterpart": "photo-fidelity-x4", "source": "shipped"}.items()
+    assert photo["config"]["channels"] == 64
 
 
 def test_shipped_weights_are_found_by_name(shipped: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import gradio as gr
 
 from srgan_cli.batch.task import TaskResult
+from srgan_cli.batch.weights_choice import CLEAN_QUALITY
 from srgan_cli.cli.console import warn
 from srgan_cli.cli.serve.jobs import Choice, Job, Studio, Visits, archive, previews
 from srgan_cli.errors import SrganError, UsageError
@@ -156,7 +157,8 @@ def _comparison() -> gr.ImageSlider:
 def _choices(models: Iterable[str], first: str) -> list[Any]:
     """What a visitor chooses beside pictures: weights, scale, strength, format, quality, and whether without loss."""
     others = (name for name in models if name != first)
-    weights = _dropdown("Weights", first, *others, info="auto: photo for JPEG and lossy WebP, else srgan")
+    rule = f"auto: photo for JPEG below quality {CLEAN_QUALITY} and lossy WebP, else srgan"
+    weights = _dropdown("Weights", first, *others, info=rule)
     scale = _dropdown("Scale", OWN, "2", "3", "4", "8", "16")
     strengths, levels = ("0", "0.25", "0.5", "0.75", "1"), ("50", "75", "85", "95", "100")
     with gr.Accordion("Strength, format and quality", open=False, elem_id="more"):

@@ -30,7 +30,9 @@ _DEFAULTS = ("srgan", "photo")
 def models(
     name: Annotated[
         str,
-        typer.Argument(metavar="[NAME]", autocompletion=complete_weights, help="Show all that is known about these."),
+        typer.Argument(
+            metavar="[NAME]", autocompletion=complete_weights, help="Show these in detail; with --json, in full."
+        ),
     ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     debug: Debug = False,
@@ -67,7 +69,8 @@ def _show_table(entries: "list[ModelInfo]") -> None:
         table.add_column(heading, justify="right" if heading in ("PSNR", "MB") else "left", overflow="fold")
     for entry in entries:
         table.add_row(*map(Text, _row(entry)))
-    show(table, Text("srgan models NAME shows more; default: photo for JPEG and WebP, else srgan."))
+    rule = "default: photo for JPEG below quality 98 and lossy WebP, else srgan"
+    show(table, Text(f"{rule}.\nsrgan models NAME shows more."))
 
 
 def _row(entry: "ModelInfo") -> tuple[str, ...]:

@@ -19,12 +19,12 @@ _UNIT, _START, _SAMPLE_BYTES = 28, 36, 52
 _SEGMENT, _TRACKS, _ENTRY, _NAME, _VIDEO = b"\x18\x53\x80\x67", b"\x16\x54\xae\x6b", b"\xae", b"\x53\x6e", b"\xe0"
 _DISPLAY_UNIT, _DISPLAY_WIDTH, _VOID, _CRC = b"\x54\xb2", b"\x54\xb0", b"\xec\x81\0", b"\xbf"
 _CLUSTER = b"\x1f\x43\xb6\x75"
-_ELEMENTS = {
-    *map(
-        bytes.fromhex, ("1a45dfa3", "18538067", "114d9b74", "1549a966", "1654ae6b", "1f43b675", "1c53bb6b", "1941a469")
-    ),
-    *map(bytes.fromhex, ("1043a770", "1254c367", "bf", "ec", "e7", "5854", "a7", "ab", "a3", "a0", "af")),
+_MASTERS = {
+    *map(bytes.fromhex, ("1a45dfa3", "114d9b74", "1549a966", "1654ae6b", "1f43b675", "1c53bb6b", "1941a469")),
+    *map(bytes.fromhex, ("1043a770", "1254c367", "a0")),
 }
+"""The names of elements that hold others, without that of segments."""
+_ELEMENTS = {*_MASTERS, _SEGMENT, *map(bytes.fromhex, ("bf", "ec", "e7", "5854", "a7", "ab", "a3", "af"))}
 """The names of elements of a Matroska file, its segments and its clusters."""
 
 
@@ -85,7 +85,7 @@ def _damage(data: mmap) -> Iterator[str]:
         stop = content if is_unknown else content + size
         if stop > len(data):
             yield f"the last {stop - len(data)} bytes are missing"
-        is_sealed = name not in (_SEGMENT, _VOID[:1]) and data[content : content + 2] == _CRC + b"\x84"
+        is_sealed = name in _MASTERS and stop >= content + 6 and data[content : content + 2] == _CRC + b"\x84"
         if is_sealed and crc32(data[content + 6 : stop]) != int.from_bytes(data[content + 2 : content + 6], "little"):
             yield f"the checksum at byte {content} does not fit"
         at = content if name in (_SEGMENT, _CLUSTER) else stop

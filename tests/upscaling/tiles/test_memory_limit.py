@@ -53,10 +53,11 @@ def test_memory_sizes_are_parsed(text: str, size: int) -> None:
     assert parse_bytes(text) == size
 
 
-@pytest.mark.parametrize("text", ["", "G", "two", "-1G", "1,5G", "0", "0G", "nanG", "1P"])
+@pytest.mark.parametrize("text", ["", "G", "two", "-1G", "1,5G", "0", "0G", "nanG", "1P", "0.2", "9" * 400])
 def test_other_texts_are_not_memory_sizes(text: str) -> None:
-    with pytest.raises(UsageError, match="cannot read the memory size"):
+    with pytest.raises(UsageError, match="cannot read the memory size") as caught:
         parse_bytes(text)
+    assert "--max-memory" in caught.value.hint
 
 
 @pytest.mark.parametrize("size", [1, 2**20, 700 * 2**20, 2**30, 3 * 2**29])

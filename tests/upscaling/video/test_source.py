@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from clips import av, damage, read_planes, remux, texture, write_clip
 
+from srgan_cli.upscaling.video.headers import find_matroska_damage
 from srgan_cli.upscaling.video.segments import cut
 from srgan_cli.upscaling.video.source import FrameReader, probe, scan
 
@@ -55,6 +56,13 @@ def test_padding_behind_a_file_is_not_damage(tmp_path: Path) -> None:
     path = clip(tmp_path / "a.mkv")
     path.write_bytes(path.read_bytes() + bytes(100))
     assert scan(path).damage == ""
+
+
+def test_numbers_that_look_like_a_checksum_are_not_damage(tmp_path: Path) -> None:
+    headers, times = "1a45dfa380 18538067 01ffffffffffffff", ("e782bf84", "e786bf8400000000")
+    clusters = (f"1f43b675{0x80 + len(time) // 2:02x}{time}" for time in times)
+    (tmp_path / "a.mkv").write_bytes(bytes.fromhex(headers + "".join(clusters)))
+    assert find_matroska_damage(tmp_path / "a.mkv") == ""
 
 
 def test_a_frame_that_a_decoder_conceals_does_not_fit_the_checksum(tmp_path: Path) -> None:
