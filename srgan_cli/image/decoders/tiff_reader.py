@@ -119,6 +119,8 @@ class TiffReader(ImageReader):
         else:
             rows, notes = vips.read(self.path, "TIFF", page=number, orientation=turn)
         fields = self._fields(index)
+        if fields and fields["layout"].count != rows.shape[2]:
+            raise PictureError(f"its tags state {fields['layout'].count} bands of {rows.shape[2]}", DAMAGED_HINT)
         rows = bands.unmultiply(rows, fields["layout"]) if self._decoder(index) == "gdal" else rows
         if rows.dtype.kind == "f" and fields.get("bits") == 16:
             rows = rows.map(lambda band: band.astype(np.float16), np.dtype(np.float16))

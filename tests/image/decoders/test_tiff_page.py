@@ -107,3 +107,12 @@ def test_pages_that_pillow_decodes_are_turned_once(tmp_path: Path, mode: str, or
     Image.fromarray(stored).convert(mode).save(tmp_path / "a.tif", tiffinfo=tags)
     found = read_picture(tmp_path / "a.tif").pixels[0].numpy() > 0.5
     assert np.array_equal(found, apply_exif_orientation(stored[..., None], orientation)[..., 0] > 127)
+
+
+def test_a_page_with_fewer_samples_than_colours_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, np.zeros((14, 20, 3), np.uint8), photometric="rgb", byteorder="<")
+    samples = b"\x15\x01\x03\x00\x01\x00\x00\x00"
+    path.write_bytes(path.read_bytes().replace(samples + b"\x03", samples + b"\x01"))
+    with pytest.raises(PictureError, match="state 3 bands of 1"):
+        read_picture(path)
