@@ -103,8 +103,10 @@ class TiffReader(ImageReader):
     def _keeps_values(self, index: int) -> bool:
         """Whether samples that a picture would convert are kept: the page has a place on Earth, no data or a mask."""
         number, tags = self.pages[index]
+        if not bands.is_converted(tags):  # most pages; the rest looks for files beside the picture
+            return False
         is_placed = bool({bands.NODATA, *GEOREFERENCE} & set(tags)) or (index == 0 and bool(sidecar_paths(self.path)))
-        return bands.is_converted(tags) and (is_placed or number in self.masks)
+        return is_placed or number in self.masks
 
     def _fields(self, index: int) -> dict[str, Any]:
         """The fields of a Raster that the tags of a page give."""

@@ -60,24 +60,8 @@ def map_rpc(tags: Mapping[int, Any], change: GridMap) -> dict[int, Any]:
 def tags_for(transform: tuple[float, ...], epsg: int, *, is_projected: bool) -> dict[int, Any]:
     """The tags of an affine transform (a, b, x, d, e, y, …) of the corners of pixels, and of an EPSG code."""
     a, b, x, d, e, y = transform[:6]
-    keys = (
-        1,
-        1,
-        0,
-        3,
-        1024,
-        0,
-        1,
-        1 if is_projected else 2,
-        _RASTER_TYPE,
-        0,
-        1,
-        1,
-        3072 if is_projected else 2048,
-        0,
-        1,
-        epsg,
-    )
+    model, system = (1, 3072) if is_projected else (2, 2048)
+    keys = (1, 1, 0, 3, 1024, 0, 1, model, _RASTER_TYPE, 0, 1, 1, system, 0, 1, epsg)
     return {TRANSFORMATION: [a, b, 0.0, x, d, e, 0.0, y, *[0.0] * 7, 1.0], KEYS: keys}
 
 
