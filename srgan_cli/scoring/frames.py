@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from srgan_cli.image.codec.limits import check_max_pixels
 from srgan_cli.image.codec.raster import Raster, ValueRange
 from srgan_cli.image.codec.reader import open_reader
-from srgan_cli.image.codec.samples import UNIT_RANGE, alpha_scale, full_scale, has_own_units, is_valid, parse_nodata
+from srgan_cli.image.codec.samples import UNIT_RANGE, full_scale, has_own_units, is_valid, opaque_alpha, parse_nodata
 from srgan_cli.image.luma import Array
 
 Mask = NDArray[np.bool_]
@@ -141,7 +141,7 @@ def _frame(raster: Raster) -> Frame:
     colours, alpha = stored, None
     if layout.alpha is not None:
         colours = np.delete(stored, layout.alpha, 0)
-        alpha = stored[[layout.alpha]] / alpha_scale(dtype, raster.depth)
+        alpha = stored[[layout.alpha]] / opaque_alpha(stored[layout.alpha], raster.depth)
     valid: Mask = np.asarray(is_valid(colours, parse_nodata(raster.nodata, dtype)).all(0, keepdims=True))
     is_measured = raster.is_measured or bool(raster.nodata) or len(colours) not in (1, 3)
     if alpha is not None and is_measured and len(np.unique(alpha[alpha > 0])) < 2:

@@ -44,6 +44,8 @@ class BandLayout:
     """Red, green and blue of all values, as in TIFF's ColorMap, of a map of classes, which must not be blended."""
     is_named: bool = False
     """Whether a file beside it names its classes."""
+    opaque: float = 0
+    """The stored value of opaque alpha; 0 for that of its type, see alpha_scale."""
 
     @property
     def has_classes(self) -> bool:
@@ -139,7 +141,7 @@ def opaque(dtype: np.dtype[Any]) -> int:
     return 1 if dtype.kind == "f" else int(np.iinfo(dtype).max)
 
 
-def add_mask(values: Values, mask: Values) -> Values:
+def _add_mask(values: Values, mask: Values) -> Values:
     """The values with a last channel that is opaque where the mask (H, W, 1) is not 0."""
     return np.concatenate([values, np.where(mask > 0, opaque(values.dtype), 0).astype(values.dtype)], axis=2)
 
@@ -208,6 +210,20 @@ class Raster:
         if nodata and (len(set(place.nodata)) > 1 or len(place.nodata) < self.bands.without_alpha().count):
             nodata, notes = (), (*notes, _NODATA_UNUSED.format(", ".join(dict.fromkeys(place.nodata))))
         return replace(self, nodata="".join(nodata) or self.nodata, layout=layout, is_measured=True, notes=notes)
+
+    def with_mask(self, mask: Rows) -> "Raster":
+        """The raster as a measurement with data where a mask (H, W, 1) is not 0, which becomes its last channel."""
+        (height, width, channels), bands = self.rows.shape, self.bands
+        extra = (*(kind and UNASSOCIATED for kind in bands.extra), UNASSOCIATED)
+
+        def joined() -> Iterator[Values]:
+            return map(_add_mask, self.rows.split(BAND_GRID), mask.split(BAND_GRID))
+
+        rows, layout = (
+            Rows((height, width, channels + 1), self.rows.dtype, joined),
+            replace(bands, extra=extra, mask="page"),
+        )
+        return replace(self, rows=rows, layout=layout, is_measured=True)
 
     def in_colours(self) -> "Raster":
         """The raster with the colours of its classes, if it is a map of classes."""

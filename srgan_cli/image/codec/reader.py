@@ -21,6 +21,7 @@ from srgan_cli.image.decoders import gif, jp2
 from srgan_cli.image.decoders import png as png_repair
 from srgan_cli.image.decoders.base import DAMAGED_HINT, DECODE_BYTES_PER_PIXEL, ImageReader, reopen
 from srgan_cli.image.decoders.fallback import open_fallback
+from srgan_cli.image.decoders.mask import StoredMask, find_mask, read_mask
 from srgan_cli.image.decoders.tiff_reader import TiffReader
 from srgan_cli.image.dicom.file import DicomReader, is_dicom
 from srgan_cli.image.geo.place import Place, add_sidecars
@@ -107,11 +108,13 @@ class _PngReader(ImageReader):
         return self.header.decode_bytes
 
     def read(self, _: int) -> Raster:
-        place, dropped = add_sidecars(None, self.path, self.size(0), self.metadata.orientation)
-        rows, changes = vips.read(self.path, "PNG", orientation=self.metadata.orientation)
+        turn, mask = self.metadata.orientation, find_mask(self.path, (self.header.height, self.header.width))
+        place, dropped = add_sidecars(None, self.path, self.size(0), turn, mask=mask)
+        rows, changes = vips.read(self.path, "PNG", orientation=turn)
         profile = png.read_profile(self.header.chunks)
         metadata = replace(self.metadata.upright(), place=place)
-        return Raster(rows, profile, metadata, notes=(*self.notes, *dropped, *changes)).with_place()
+        raster = Raster(rows, profile, metadata, notes=(*self.notes, *dropped, *changes)).with_place()
+        return raster.with_mask(read_mask(mask, turn)) if mask else raster
 
 
 class _PillowReader(ImageReader):
@@ -177,21 +180,23 @@ class _PillowReader(ImageReader):
         return DECODE_BYTES_PER_PIXEL * prod(self.size(index))
 
     def read(self, index: int) -> Raster:
-        stated = self.size(index)
+        stated, turn = self.size(index), self._orientation(index)
+        mask = None if index else find_mask(self.path, stated[::-1] if turn >= 5 else stated)
         self._load(index)
         metadata, notes = self._metadata(index)
         if index == 0:
-            place, dropped = self._place()
+            place, dropped = self._place(mask)
             metadata, notes = replace(metadata, place=place), [*self._dropped_notes(), *notes, *dropped]
         values, profile, changes = self._values(index)
-        layout = self._classes() if metadata.place and self.count == 1 else None
+        layout = self._classes() if (metadata.place or mask) and self.count == 1 else None
         values = np.asarray(self.image)[..., None] if layout else values
         if self.format == "HEIF" and values.shape[:2] != stated:
             raise PictureError("{path} holds a picture of another size than it states", DAMAGED_HINT, path=self.path)
         duration = float(self.image.info.get("duration") or 0) if self.animated else 0
         rows = Rows.lazy(values, partial(self._redecode, index)) if self.redecodes else Rows.from_array(values)
         metadata = replace(metadata.upright(), coded_bits=self.bits if self.is_deep and self.bits < 16 else None)
-        return Raster(rows, profile, metadata, duration, (*notes, *changes), layout).with_place()
+        raster = Raster(rows, profile, metadata, duration, (*notes, *changes), layout).with_place()
+        return raster.with_mask(read_mask(mask, turn)) if mask else raster
 
     def _classes(self) -> BandLayout | None:
         """The layout of a picture with an opaque palette that is a map of classes; None for other pictures."""
@@ -202,11 +207,11 @@ class _PillowReader(ImageReader):
         padded = np.pad(table * 257, ((0, 0), (0, 256 - table.shape[1])))
         return BandLayout(palette=tuple(padded.ravel().tolist())) if palette else None
 
-    def _place(self) -> tuple[Place | None, list[str]]:
+    def _place(self, mask: StoredMask | None) -> tuple[Place | None, list[str]]:
         """Where the first picture lies, upright, and a note on what is dropped."""
         size, is_jp2 = self.size(0), self.format == "JPEG2000"
         place, notes = jp2.read_place(self.data, *size) if is_jp2 else (None, [])
-        place, more = add_sidecars(place, self.path, size, self._orientation(0))
+        place, more = add_sidecars(place, self.path, size, self._orientation(0), mask=mask)
         return place, notes + more
 
     def _load(self, index: int) -> None:

@@ -47,6 +47,12 @@ def alpha_scale(dtype: np.dtype[Any], depth: int) -> float:
     return 1.0 if dtype.kind == "f" else float(2 ** (min(depth, 8 * dtype.itemsize) - (dtype.kind == "i")) - 1)
 
 
+def opaque_alpha(alpha: Values, depth: int) -> float:
+    """The same for alpha with these values: some programs, such as gdalwarp, write floats of 255."""
+    scale = alpha_scale(alpha.dtype, depth)
+    return max(scale, float(np.nan_to_num(alpha).max(initial=0))) if alpha.dtype.kind == "f" else scale
+
+
 def parse_nodata(text: str, dtype: np.dtype[Any]) -> float | None:
     """The value that stands for no data, as samples of this type hold it; None without a finite one."""
     try:
@@ -91,6 +97,8 @@ class Survey:
     """Whether some values are no data."""
     alpha_is_mask: bool = False
     """Whether alpha has no values but 0 and one other."""
+    opaque_alpha: float = 0
+    """The stored value of opaque alpha; 0 without alpha."""
     is_double: bool = False
     """Whether float32 cannot hold its values: 64-bit floats, and integers above 24 bits."""
     value_ranges: tuple[ValueRange, ...] = ()
@@ -108,7 +116,7 @@ def survey(raster: Raster) -> Survey:
         found.add(band)
     has_range = not plain or dtype.itemsize > 1
     ranges = tuple(_shared_ranges(found.ranges(), raster)) if has_range else ()
-    return Survey(found.has_invalid, found.alpha_is_mask, found.is_double, ranges)
+    return Survey(found.has_invalid, found.alpha_is_mask, found.opaque_alpha, found.is_double, ranges)
 
 
 class _Sampler:
@@ -124,7 +132,7 @@ class _Sampler:
         self.samples = [np.empty(most, raster.rows.dtype) for _ in self.bands]
         """One array each: many small ones between larger temporary ones would fragment the heap."""
         self.counts = [0] * len(self.bands)
-        self.has_invalid, self.top, self.largest = False, 0, 0.0
+        self.has_invalid, self.top, self.largest, self.opaque_alpha = False, 0, 0.0, 0.0
         self.alphas = np.zeros(0, raster.rows.dtype)
 
     def add(self, rows: Values) -> None:
@@ -133,6 +141,7 @@ class _Sampler:
         if self.alpha is not None:
             self.alphas = np.unique(np.concatenate([self.alphas, np.unique(rows[..., self.alpha])[:3]]))[:3]
             visible = rows[..., self.alpha] > 0
+            self.opaque_alpha = max(self.opaque_alpha, opaque_alpha(rows[..., self.alpha], self.raster.depth))
         start = -self.top % self.step
         chosen = (slice(start, None, self.step), slice(None, None, self.step))
         for number, index in enumerate(self.bands):

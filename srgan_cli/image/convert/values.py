@@ -22,6 +22,9 @@ def stream_raster(raster: Raster, *, keep_classes: bool = False) -> ImageStream:
     found, bands = survey(raster), raster.bands
     is_mask = bands.mask == "page" or found.alpha_is_mask
     count = channels - raster.has_alpha
+    layout = replace(bands, mask=bands.mask or "alpha") if is_mask else raster.layout
+    if found.opaque_alpha > 1 and raster.rows.dtype.kind == "f":
+        layout = replace(layout or bands, opaque=found.opaque_alpha)
     header = Picture(
         torch.empty(count, 0, width, dtype=torch.float64 if found.is_double else torch.float32),
         torch.empty(1, 0, width) if raster.has_alpha else None,
@@ -32,7 +35,7 @@ def stream_raster(raster: Raster, *, keep_classes: bool = False) -> ImageStream:
         raster.duration,
         raster.notes,
         valid=torch.empty(count, 0, width, dtype=torch.bool) if found.has_invalid or is_mask else None,
-        layout=replace(bands, mask=bands.mask or "alpha") if is_mask else raster.layout,
+        layout=layout,
         nodata=raster.nodata,
         sample_type=raster.rows.dtype.name,
         declared_range=raster.declared_range,
@@ -56,8 +59,15 @@ def _from_values(values: Values, like: Picture) -> Picture:
 
 
 def _alpha(values: Values, like: Picture) -> Array:
-    alpha: Array = np.nan_to_num(values.astype(np.float32, order="C")) / np.float32(alpha_scale(like.dtype, like.depth))
+    alpha: Array = np.nan_to_num(values.astype(np.float32, order="C")) / np.float32(
+        _opaque(like, like.dtype, like.depth)
+    )
     return alpha.clip(0, 1)
+
+
+def _opaque(picture: Picture, dtype: np.dtype[Any], depth: int) -> float:
+    """The value of opaque alpha in samples of this type."""
+    return (dtype == picture.dtype and picture.bands.opaque) or alpha_scale(dtype, depth)
 
 
 def to_rows(stream: ImageStream, dtype: np.dtype[Any], depth: int) -> Rows:
@@ -71,7 +81,7 @@ def to_values(picture: Picture, dtype: np.dtype[Any], depth: int) -> Values:
     values: Values = np.empty((picture.height, picture.width, len(picture.channels)), dtype)
     targets, alpha = list(range(values.shape[2])), picture.bands.alpha
     if picture.alpha is not None and alpha is not None:
-        values[..., targets.pop(alpha)] = _as_samples(picture.alpha[0] * alpha_scale(dtype, depth), dtype, depth)
+        values[..., targets.pop(alpha)] = _as_samples(picture.alpha[0] * _opaque(picture, dtype, depth), dtype, depth)
     nodata = parse_nodata(picture.nodata, dtype)
     for index, band in enumerate(_premultiplied(picture)):  # one by one, to save memory
         exact = band * full_scale(dtype, depth)

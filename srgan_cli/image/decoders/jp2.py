@@ -17,6 +17,7 @@ from srgan_cli.errors import PictureError
 from srgan_cli.image.codec import tiff
 from srgan_cli.image.codec.raster import Raster, Values
 from srgan_cli.image.decoders.base import ImageReader
+from srgan_cli.image.decoders.mask import find_mask, read_mask
 from srgan_cli.image.geo import gdal_reader
 from srgan_cli.image.geo.place import Place, add_sidecars
 from srgan_cli.image.geo.sidecar import sidecar_paths
@@ -58,10 +59,12 @@ class Jp2Reader(ImageReader):
         place, lost = read_place(self.data, *self.shape)
         if place is None and (tags := gdal_reader.read_place(self.path)):
             place, lost = Place(*self.shape, tags), []
-        place, more = add_sidecars(place, self.path, self.shape, 1)
+        mask = find_mask(self.path, self.shape)
+        place, more = add_sidecars(place, self.path, self.shape, 1, mask=mask)
         metadata = replace(metadata.upright(), place=place)
         raster = replace(self.raster, icc_profile=profile, metadata=metadata, notes=(*notes, *lost, *more))
-        return raster.with_place()
+        raster = raster.with_place()
+        return raster.with_mask(read_mask(mask, 1)) if mask else raster
 
 
 def open_measurement(path: Path) -> Jp2Reader | None:

@@ -13,7 +13,7 @@ from PIL import Image
 from srgan_cli.errors import PictureError
 from srgan_cli.image.codec.colour import convert_to_srgb
 from srgan_cli.image.codec.pillow import Decoded
-from srgan_cli.image.codec.raster import Values, add_mask, divide_by_alpha, opaque
+from srgan_cli.image.codec.raster import Values, divide_by_alpha, opaque
 
 _HINT = "convert it to an uncompressed TIFF of 8 or 16 bits, or to PNG"
 _COLOURS = {"MINISWHITE": 1, "MINISBLACK": 1, "PALETTE": 1, "RGB": 3, "YCBCR": 3, "SEPARATED": 4}
@@ -35,15 +35,12 @@ def decode(path: Path, number: int) -> Decoded:
         return _to_colours(_samples(page, path), page, path)
 
 
-def decode_samples(path: Path, number: int, mask: tuple[Path, int] | None = None) -> Values:
-    """The samples (H, W, C) as stored, not turned upright, with the mask as a last channel.  Raises as `decode`."""
+def decode_samples(path: Path, number: int) -> Values:
+    """The samples (H, W, C) as stored, not turned upright.  Raises as `decode`."""
     import tifffile
 
     with tifffile.TiffFile(path) as file:
         values = _samples(file.pages[number], path)
-    if mask is not None:
-        with tifffile.TiffFile(mask[0]) as file:
-            values = add_mask(values, _samples(file.pages[mask[1]], path))
     if values.dtype.kind == "c" or (values.dtype.kind in "iu" and values.itemsize > 4):
         raise _unsupported(path, f"samples of the type {values.dtype.name}")
     return values.astype(np.uint8 if values.dtype.kind == "b" else values.dtype.newbyteorder("="))

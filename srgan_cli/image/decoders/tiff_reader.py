@@ -16,6 +16,7 @@ from srgan_cli.image.codec.pillow import Decoded, decode, open_image
 from srgan_cli.image.codec.raster import NODATA_LOST, Raster, Rows, Values, apply_exif_orientation
 from srgan_cli.image.decoders import tiff_page
 from srgan_cli.image.decoders.base import DAMAGED_HINT, DECODE_BYTES_PER_PIXEL, ImageReader, reopen
+from srgan_cli.image.decoders.mask import StoredMask, find_mask, read_mask
 from srgan_cli.image.geo import bands, gdal_reader
 from srgan_cli.image.geo.geotiff import GEOREFERENCE, TIE_POINTS, TRANSFORMATION
 from srgan_cli.image.geo.place import add_sidecars
@@ -26,7 +27,6 @@ _PILLOW_BITS = 8
 """Pillow reads TIFFs of more bits a channel as grey alone, or not at all."""
 _MOST_BITS = 128
 """Of a complex number, which is refused by name."""
-_MASK_LOST = "its colours are converted, and its mask is dropped"
 _PLACES = {TIE_POINTS, TRANSFORMATION}
 
 
@@ -46,22 +46,16 @@ class TiffReader(ImageReader):
     def __init__(self, path: Path, file: IO[bytes]) -> None:
         self.path, self.file, self.stamp = path, file, file_stamp(path)
         self.pages, self.notes = tiff.pages(file)
-        inside = {page: (path, number) for page, number in tiff.masks(file).items()}
-        self.masks = inside or self._mask_beside()
-        """The file and the number of the mask of each page that has one."""
+        inside: dict[int, StoredMask] = {page: (path, number) for page, number in tiff.masks(file).items()}
+        self.masks = inside
+        """The mask of each page that has one."""
         self.count = len(self.pages)
         self.redecodes = self.count > 1
         if not self.count or not {tiff.WIDTH, tiff.HEIGHT} <= set(self.pages[0][1]):
             raise UnidentifiedImageError("a TIFF without pages")
-
-    def _mask_beside(self) -> dict[int, tuple[Path, int]]:
-        """The mask of the first page in a .msk beside it, if that has its size and one band, as GDAL writes it."""
-        path, keys = self.path.with_name(f"{self.path.name}.msk"), (tiff.WIDTH, tiff.HEIGHT)
-        with suppress(Exception), path.open("rb") as file:  # a damaged one is dropped with a note
-            ((_, mask), *_), (_, tags) = tiff.pages(file)[0], self.pages[0]
-            if [mask[key] for key in keys] == [tags[key] for key in keys] and mask.get(bands.SAMPLES, 1) == 1:
-                return {0: (path, 0)}
-        return {}
+        first = self.pages[0][1]
+        if not inside and (beside := find_mask(path, (first[tiff.HEIGHT], first[tiff.WIDTH]))):
+            self.masks[0] = beside
 
     def size(self, index: int) -> tuple[int, int]:
         """Height and width of a page, upright, from its header."""
@@ -82,23 +76,19 @@ class TiffReader(ImageReader):
             message = "{path} states {bits} bits a channel"
             raise PictureError(message, DAMAGED_HINT, path=self.path, bits=tiff.depth(tags))
         metadata, notes = tiff.read_metadata(self.file, self.pages, index)
+        turn = tiff.orientation(tags)
         if index == 0:
-            mask, _ = self.masks.get(number, (None, 0))
-            place, more = add_sidecars(metadata.place, self.path, self.size(0), tiff.orientation(tags), mask=mask)
+            place, more = add_sidecars(metadata.place, self.path, self.size(0), turn, mask=self.masks.get(number))
             metadata, notes = replace(metadata, place=place), [*notes, *self.notes, *more]
-        is_measured = bool(metadata.place) or number in self.masks or bands.NODATA in tags
+        is_measured = bool(metadata.place) or bands.NODATA in tags
         raster = self._read_in_bands(index) if self.is_streamed(index) else self._read_whole(index)
-        lost = {
-            NODATA_LOST: bands.NODATA in tags and not raster.nodata,
-            _MASK_LOST: number in self.masks and not raster.bands.mask,
-        }
-        notes += [note for note, applies in lost.items() if applies]
+        notes += [NODATA_LOST] if bands.NODATA in tags and not raster.nodata else []
         raster = replace(raster, metadata=metadata.upright(), notes=(*notes, *raster.notes), is_measured=is_measured)
-        return bands.as_black_is_zero(raster.with_place(), tags, is_inverted=self._decoder(index) == "vips")
+        raster = bands.as_black_is_zero(raster.with_place(), tags, is_inverted=self._decoder(index) == "vips")
+        return raster.with_mask(read_mask(self.masks[number], turn)) if number in self.masks else raster
 
     def _decoder(self, index: int) -> bands.Decoder:
-        number, tags = self.pages[index]
-        return bands.decoder(tags, has_mask=number in self.masks, keeps_values=self._keeps_values(index))
+        return bands.decoder(self.pages[index][1], keeps_values=self._keeps_values(index))
 
     def _keeps_values(self, index: int) -> bool:
         """Whether samples that a picture would convert are kept: the page has a place on Earth, no data or a mask."""
@@ -110,14 +100,13 @@ class TiffReader(ImageReader):
 
     def _fields(self, index: int) -> dict[str, Any]:
         """The fields of a Raster that the tags of a page give."""
-        number, tags = self.pages[index]
-        return bands.read_bands(tags, has_mask=number in self.masks, keeps_values=self._keeps_values(index))
+        return bands.read_bands(self.pages[index][1], keeps_values=self._keeps_values(index))
 
     def _read_in_bands(self, index: int) -> Raster:
         number, tags = self.pages[index]
-        turn, notes, mask = tiff.orientation(tags), list[str](), self.masks.get(number)
+        turn, notes = tiff.orientation(tags), list[str]()
         if self._decoder(index) == "gdal":
-            rows = gdal_reader.read(self.path, number, turn, mask)
+            rows = gdal_reader.read(self.path, number, turn)
         else:
             rows, notes = vips.read(self.path, "TIFF", page=number, orientation=turn)
         fields = self._fields(index)
@@ -140,7 +129,7 @@ class TiffReader(ImageReader):
         """Decoded by Pillow, or by tifffile if Pillow does not know the kind of page or would convert its samples."""
         number, tags = self.pages[index]
         if bands.has_own_samples(tags) or self._keeps_values(index):
-            values = tiff_page.decode_samples(self.path, number, self.masks.get(number))
+            values = tiff_page.decode_samples(self.path, number)
             values = bands.unmultiply(Rows.from_array(values), self._fields(index)["layout"]).to_array()
             return apply_exif_orientation(values, tiff.orientation(tags)), tiff.profile(tags), []
         with suppress(UnidentifiedImageError, SyntaxError, KeyError), open_image(file, ("TIFF",)) as image:

@@ -5,6 +5,7 @@ Source: TIFF revision 6.0, Adobe 1992, ExtraSamples and SampleFormat; GDAL, driv
 
 import math
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from importlib.util import find_spec
@@ -23,10 +24,13 @@ from srgan_cli.image.codec.raster import (
     Values,
     divide_by_alpha,
 )
+from srgan_cli.image.geo import gdal, xml
 
 BITS, PHOTOMETRIC, SAMPLES, PLANAR, EXTRA, FORMAT = 258, 262, 277, 284, 338, 339
 NODATA = 42113
 _COMPRESSION, _COLOUR_MAP, _TILE_WIDTH, _LEAST, _GREATEST = 259, 320, 322, 340, 341
+_BYTE_COUNTS = (279, 325)
+"""Of strips and tiles; a sparse file has 0 for those that are empty."""
 _SIDES, _MOST_TILE = (256, 257), 9
 _VIPS_COMPRESSIONS = (1, 2, 3, 4, 5, 7, 8, 32946, 32773, 34676, 34677, 34712)
 """Others, such as Zstandard and LZMA, libvips may read as zeros."""
@@ -53,18 +57,19 @@ def has_palette(tags: Tags) -> bool:
     return tags.get(PHOTOMETRIC) == _PALETTE and _COLOUR_MAP in tags and tags.get(SAMPLES, 1) == 1
 
 
-def decoder(tags: Tags, *, has_mask: bool = False, keeps_values: bool = False) -> Decoder:
+def decoder(tags: Tags, *, keeps_values: bool = False) -> Decoder:
     """Which library reads a page.
 
-    libvips reads in bands, but mixes up planes, reads NaN of half floats as infinity, and knows neither masks nor 64
-    bits, nor 10, 12 or 14, nor tiles ten times as large as the page.  GDAL, if it is installed, reads these in bands
-    too.  Pillow and tifffile decode whatever is left whole.
+    libvips reads in bands, but mixes up planes, reads NaN of half floats as infinity, and knows neither 64 bits, nor
+    10, 12 or 14, nor tiles ten times as large as the page, nor sparse files.  GDAL, if it is installed, reads these in
+    bands too.  Pillow and tifffile decode whatever is left whole.
     """
     bits, colours = set(_bits(tags)), tags.get(PHOTOMETRIC)
     planes = tags.get(PLANAR, 1) == _SEPARATE_PLANES and (colours, tags.get(SAMPLES)) != (_RGB, 3)
     known = tags.get(_COMPRESSION, 1) in _VIPS_COMPRESSIONS and not (tags.get(PLANAR) == 2 and _TILE_WIDTH in tags)
     fits = tags.get(_TILE_WIDTH, 0) <= _MOST_TILE * max(tags.get(side, 1) for side in _SIDES)
-    plain = bits in ({8}, {16}, {32}) and known and fits and not planes and not has_mask
+    is_sparse = any(0 in np.atleast_1d(tags.get(tag, ())) for tag in _BYTE_COUNTS)
+    plain = bits in ({8}, {16}, {32}) and known and fits and not planes and not is_sparse
     floats = _FLOAT in np.atleast_1d(tags.get(FORMAT, ()))
     if keeps_values or _COMPLEX & set(np.atleast_1d(tags.get(FORMAT, ())).tolist()):
         return "gdal" if find_spec("rasterio") else "whole"
@@ -81,13 +86,11 @@ def has_own_samples(tags: Tags) -> bool:
     return tags.get(PHOTOMETRIC) in _UNCONVERTED and max(_bits(tags)) >= 8
 
 
-def read_bands(tags: Tags, *, has_mask: bool = False, keeps_values: bool = False) -> dict[str, Any]:
-    """The fields of a Raster, none where colours are converted: layout (a mask comes last), nodata, range and bits."""
+def read_bands(tags: Tags, *, keeps_values: bool = False) -> dict[str, Any]:
+    """The fields of a Raster, none where colours are converted: layout, nodata, range and bits."""
     if not keeps_values and tags.get(PHOTOMETRIC, _BLACK_IS_ZERO) not in _UNCONVERTED:
         return {}
     layout, bits = BandLayout(_colours(tags), _extra(tags)), max(_bits(tags))
-    if has_mask:
-        layout = replace(layout, extra=(*layout.extra, UNASSOCIATED), mask="page")
     if keeps_values and has_palette(tags):
         bits = max(bits, 8)
         colours = np.reshape(tags[_COLOUR_MAP], (3, -1))
@@ -146,7 +149,7 @@ def _inverted(rows: Rows, depth: int, alpha: int | None) -> Rows:
 def unmultiply(rows: Rows, layout: BandLayout) -> Rows:
     """The rows with colours divided by their alpha, if they are multiplied by it."""
     alpha = layout.alpha
-    if alpha is None or layout.mask == "page" or layout.extra[alpha - layout.colours] != ASSOCIATED:
+    if alpha is None or layout.extra[alpha - layout.colours] != ASSOCIATED:
         return rows
     return rows.map(partial(divide_by_alpha, alpha=alpha))
 
@@ -165,7 +168,15 @@ def _extra(tags: Tags) -> tuple[int, ...]:
     missing = max(int(tags.get(SAMPLES, 1)) - _colours(tags) - len(described), 0)
     if missing == 1 and not described and _colours(tags) == 3:
         return (UNASSOCIATED,)
-    return described + (UNSPECIFIED,) * missing
+    extra, roles = [*described, *(UNSPECIFIED,) * missing], dict[int, str]()
+    with suppress(*xml.PARSE_ERRORS):
+        roles = gdal.roles_of(tags[gdal.METADATA]) if gdal.METADATA in tags else {}
+    kinds = enumerate(extra, _colours(tags))
+    return tuple(_with_role(kind, roles[index]) if index in roles else kind for index, kind in kinds)
+
+
+def _with_role(kind: int, role: str) -> int:
+    return (kind or UNASSOCIATED) if role == "Alpha" else UNSPECIFIED
 
 
 def _declared_range(tags: Tags) -> ValueRange | None:

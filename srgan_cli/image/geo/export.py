@@ -20,7 +20,7 @@ def place_losses(place: Place | None, name: str) -> list[str]:
         return []
     losses = {
         "GDAL metadata": gdal.METADATA in place.tags,
-        "coordinate system, which has no EPSG code": geotiff.KEYS in place.tags and not geotiff.epsg_of(place.tags),
+        "coordinate system, which has no EPSG code": geotiff.KEYS in place.tags and not geotiff.system_of(place.tags),
         "microscope's description": microscopy.software_of(place.description) in ("OME-XML", "ImageJ"),
         "resolution of the object": bool(_CALIBRATION & set(place.tags)),
     }
@@ -71,8 +71,8 @@ def _files(place: Place, path: Path, name: str) -> Sequence[tuple[Path, str]]:
     sidecars = {found.kind: found for found in place.sidecars}
     tags = {} if name == _TAGGED else place.tags
     parts, rpcs, transform = dict[str, str](), geotiff.rpcs_of(tags), geotiff.geotransform_of(tags)
-    if epsg := geotiff.epsg_of(tags):
-        parts["SRS"] = f"EPSG:{epsg}"
+    if system := geotiff.system_of(tags):
+        parts["SRS"] = system
     if transform:
         parts["GeoTransform"] = ", ".join(map(repr, transform))
         sidecars.setdefault("world file", sidecar.world_file(transform))

@@ -16,6 +16,7 @@ _STALE_DOMAINS = {"geolocation": "geolocation arrays", "image_structure": "", "x
 _STATISTICS = "statistics"
 _STALE_ELEMENTS = {"Histograms": _STATISTICS, "GeodataXform": _STALE_DOMAINS["xml:esri"]}
 
+_ROLE = "COLORINTERP"
 _PIXEL_COUNT, _NAME = "1", "2"
 """What a column of a table of values is for, GDALRATFieldUsage."""
 
@@ -49,6 +50,12 @@ def _number(text: str) -> float | str:
         return text if math.isnan(number := float(text)) else number
     except ValueError:
         return text
+
+
+def roles_of(text: str) -> dict[int, str]:
+    """What GDAL says of bands, by their number from 0, where the tags of a TIFF cannot, such as Alpha or Undefined."""
+    items = _items(xml.parse(text))
+    return {int(element.getAttribute("sample")): xml.text_of(element) for _, name, element in items if name == _ROLE}
 
 
 def names_classes(text: str) -> bool:

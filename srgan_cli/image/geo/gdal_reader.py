@@ -17,7 +17,6 @@ from srgan_cli.image.codec.raster import (
     Raster,
     Rows,
     Values,
-    add_mask,
     apply_exif_orientation,
 )
 from srgan_cli.image.geo import geotiff
@@ -48,22 +47,15 @@ def read_place(path: Path) -> dict[int, Any]:
     return geotiff.tags_for(tuple(transform), code, is_projected=system.is_projected) if code else {}
 
 
-def read(path: Path, page: int | None, orientation: int, mask: tuple[Path, int] | None = None) -> Rows:
-    """The values of a page, upright, with its mask as a last channel.  Raises PictureError for other types."""
+def read(path: Path, page: int | None, orientation: int) -> Rows:
+    """The values of a page, upright.  Raises PictureError for other types."""
     with _open(path, page) as file:
-        shape, names = (file.height, file.width, file.count + (mask is not None)), set(file.dtypes)
+        shape, names = (file.height, file.width, file.count), set(file.dtypes)
     if len(names) > 1 or not names <= set(_READABLE):
         message, types = "{path} has samples of the type {types}, which cannot be read", ", ".join(sorted(names))
         raise PictureError(message, "convert them to integers of 32 bits or to floats", path=path, types=types)
-    rows = Rows(shape, np.dtype(names.pop()), lambda: _bands(path, page, mask))
+    rows = Rows(shape, np.dtype(names.pop()), lambda: _windows(path, page))
     return rows if orientation == 1 else Rows.from_array(apply_exif_orientation(rows.to_array(), orientation))
-
-
-def _bands(path: Path, page: int | None, mask: tuple[Path, int] | None) -> Iterator[Values]:
-    if mask is None:
-        yield from _windows(path, page)
-        return
-    yield from map(add_mask, _windows(path, page), _windows(*mask))
 
 
 _WARNINGS = Lock()

@@ -15,6 +15,9 @@ PIXEL_SCALE, TIE_POINTS, TRANSFORMATION, KEYS = 33550, 33922, 34264, 34735
 DOUBLES, TEXTS, RPC = 34736, 34737, 50844
 GEOREFERENCE = {PIXEL_SCALE, TIE_POINTS, TRANSFORMATION, KEYS, DOUBLES, TEXTS}
 _RASTER_TYPE, _POINT = 1025, 2
+_GEOGRAPHIC, _PROJECTED, _VERTICAL = 2048, 3072, 4096
+_USER_DEFINED = 32767
+_ELLIPSOIDAL = range(4001, 5000)
 _RPC_NUMBERS = 92
 _RPC_NAMES = (
     *("ERR_BIAS", "ERR_RAND", "LINE_OFF", "SAMP_OFF", "LAT_OFF", "LONG_OFF", "HEIGHT_OFF"),
@@ -60,7 +63,7 @@ def map_rpc(tags: Mapping[int, Any], change: GridMap) -> dict[int, Any]:
 def tags_for(transform: tuple[float, ...], epsg: int, *, is_projected: bool) -> dict[int, Any]:
     """The tags of an affine transform (a, b, x, d, e, y, …) of the corners of pixels, and of an EPSG code."""
     a, b, x, d, e, y = transform[:6]
-    model, system = (1, 3072) if is_projected else (2, 2048)
+    model, system = (1, _PROJECTED) if is_projected else (2, _GEOGRAPHIC)
     keys = (1, 1, 0, 3, 1024, 0, 1, model, _RASTER_TYPE, 0, 1, 1, system, 0, 1, epsg)
     return {TRANSFORMATION: [a, b, 0.0, x, d, e, 0.0, y, *[0.0] * 7, 1.0], KEYS: keys}
 
@@ -92,11 +95,15 @@ def rpcs_of(tags: Mapping[int, Any]) -> dict[str, str]:
     return dict(zip((*_RPC_NAMES, *_RPC_COEFFICIENTS), (*numbers[:12], *groups), strict=True))
 
 
-def epsg_of(tags: Mapping[int, Any]) -> int | None:
-    """The EPSG code of a coordinate system that has one: 3072 projected, 2048 geographic."""
+def system_of(tags: Mapping[int, Any]) -> str:
+    """GDAL's name of a coordinate system by its EPSG codes, such as EPSG:28992+5709; empty where it has none."""
     keys = _keys(tags)
-    code = keys.get(3072) or keys.get(2048)
-    return code if code and code < 32767 else None
+    code, height = keys.get(_PROJECTED) or keys.get(_GEOGRAPHIC, _USER_DEFINED), keys.get(_VERTICAL, 0)
+    if max(code, height) >= _USER_DEFINED:
+        return ""
+    if height in _ELLIPSOIDAL:  # heights above the ellipsoid: of degrees, one code is for all three
+        return f"EPSG:{code if _PROJECTED in keys else height}"
+    return f"EPSG:{code}+{height}" if height else f"EPSG:{code}"
 
 
 def is_point(tags: Mapping[int, Any]) -> bool:

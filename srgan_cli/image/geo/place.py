@@ -88,13 +88,13 @@ class Place:
 
 
 def add_sidecars(
-    place: Place | None, picture: Path, size: tuple[int, int], orientation: int, *, mask: Path | None = None
+    place: Place | None, picture: Path, size: tuple[int, int], orientation: int, *, mask: tuple[Path, int] | None = None
 ) -> tuple[Place | None, list[str]]:
     """The place with the files beside a picture of this size, upright, and of this orientation; and notes as above.
 
-    `mask` is the file of its mask, which is read elsewhere.
+    `mask` is its mask, a page of a TIFF, which is read elsewhere.
     """
-    found, notes = find_sidecars(picture, mask)
+    found, notes = find_sidecars(picture, mask and mask[0])
     has_table = picture.with_name(f"{picture.name}.vat.dbf").is_file()
     if not found and not has_table:
         return place, notes

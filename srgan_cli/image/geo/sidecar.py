@@ -13,7 +13,12 @@ from srgan_cli.image.geo.grid import GridMap
 
 Kind = Literal["world file", "auxiliary file", "projection file", "RPC file"]
 _UNREAD = {"{name}.ovr": "overviews", "{name}.msk": "a mask", "{name}.vat.dbf": "an attribute table"}
-_UNREAD |= {"{stem}.rrd": "overviews", "{stem}.imd": "metadata", "{stem}.IMD": "metadata"}
+_UNREAD |= {
+    "{stem}.{world}x": "an approximate world file of ArcGIS",
+    "{stem}.rrd": "overviews",
+    "{stem}.imd": "metadata",
+    "{stem}.IMD": "metadata",
+}
 _MAX_BYTES = 2**24
 
 
@@ -88,7 +93,8 @@ def names_beside(picture: Path, *, has_place: bool = False) -> dict[str, bool]:
 
 def _unread(picture: Path) -> dict[str, str]:
     """The names of files beside a picture that are not read, and what they have."""
-    return {name.format(name=picture.name, stem=picture.stem): what for name, what in _UNREAD.items()}
+    world = next(_world_suffixes(picture)).removeprefix(".")
+    return {name.format(name=picture.name, stem=picture.stem, world=world): what for name, what in _UNREAD.items()}
 
 
 def _candidates(picture: Path) -> Iterator[tuple[Kind, Path]]:

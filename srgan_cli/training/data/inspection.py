@@ -11,7 +11,7 @@ import numpy as np
 from srgan_cli.errors import SrganError
 from srgan_cli.image.codec.raster import Raster
 from srgan_cli.image.codec.reader import open_reader
-from srgan_cli.image.codec.samples import alpha_scale, is_valid, parse_nodata
+from srgan_cli.image.codec.samples import is_valid, opaque_alpha, parse_nodata
 from srgan_cli.training.data.dataset import DECODERS
 
 NOT_FINITE = "hold NaN or infinite values"
@@ -60,5 +60,5 @@ def _raster_traits(raster: Raster) -> Iterator[str]:
     nodata = parse_nodata(raster.nodata, dtype)
     if nodata is not None and not is_valid(values[np.isfinite(values)], nodata).all():
         yield NO_DATA
-    if alpha is not None and (values[..., alpha] < alpha_scale(dtype, raster.depth)).any():
+    if alpha is not None and (values[..., alpha] < opaque_alpha(values[..., alpha], raster.depth)).any():
         yield NO_DATA if raster.is_measured else TRANSPARENT

@@ -12,6 +12,7 @@ from PIL import Image
 
 from srgan_cli.errors import PictureError
 from srgan_cli.image.decoders import jp2
+from srgan_cli.image.decoders import mask as mask_module
 from srgan_cli.image.geo import bands
 from srgan_cli.image.io import picture_losses, read_picture, write_picture
 from srgan_cli.upscaling.upscaler import Upscaler
@@ -253,7 +254,8 @@ def test_a_mask_beside_a_raster_is_read(tmp_path: Path, has_gdal: bool, monkeypa
         with rasterio.open(plain, "r+") as file:
             file.write_mask(mask)
     assert (tmp_path / "c.tif.msk").exists()
-    monkeypatch.setattr(bands, "find_spec", lambda _: has_gdal or None)
+    for module in (bands, mask_module):
+        monkeypatch.setattr(module, "find_spec", lambda _: has_gdal or None)
     beside, inside = read_picture(plain), read_picture(source)
     assert not beside.notes
     assert beside.valid is not None
@@ -263,10 +265,53 @@ def test_a_mask_beside_a_raster_is_read(tmp_path: Path, has_gdal: bool, monkeypa
     assert read_picture(plain).notes == ("c.tif.msk beside it, a mask, is dropped",)
 
 
-def test_a_mask_of_converted_colours_is_dropped_with_a_note(tmp_path: Path) -> None:
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".bmp"])
+def test_a_mask_beside_a_picture_of_another_format_is_read(tmp_path: Path, suffix: str) -> None:
+    mask, source = np.arange(256).reshape(16, 16) % 16 > 7, tmp_path / f"a{suffix}"
+    Image.fromarray(RANDOM.integers(1, 200, (16, 16, 3)).astype(np.uint8)).save(source)
+    tifffile.imwrite(f"{source}.msk", mask.astype(np.uint8) * 255, compression="zlib")
+    valid = read_picture(source).valid
+    assert valid is not None
+    assert (valid.numpy() == mask).all()
+    with rewritten(source) as after:
+        assert (after.read_masks(3) == mask * 255).all()
+
+
+def test_a_mask_of_converted_colours_is_kept(tmp_path: Path) -> None:
     values, mask = np.full((4, 8, 8), 90, np.uint8), np.eye(8) > 0
-    source = save(tmp_path / "a.tif", values, mask, photometric="cmyk", **PLACE)
-    assert "its colours are converted, and its mask is dropped" in read_picture(source).notes
+    with rewritten(save(tmp_path / "a.tif", values, mask, photometric="cmyk", **PLACE)) as after:
+        assert (after.count, (after.read_masks(1) == mask * 255).all()) == (3, True)
+
+
+@pytest.mark.parametrize("has_gdal", [True, False])
+def test_empty_blocks_of_a_sparse_file_are_no_data(
+    tmp_path: Path, has_gdal: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bands, "find_spec", lambda _: has_gdal or None)
+    blocks = {"tiled": True, "blockxsize": 16, "blockysize": 16, "sparse_ok": True}
+    values = np.full((1, 32, 32), 7, np.uint16)
+    values[:, :16, :16] = RANDOM.integers(9, 999, (16, 16))
+    with rewritten(save(tmp_path / "a.tif", values, nodata=7, **blocks, **PLACE)) as after:
+        assert (after.read() == values).all()
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.uint16, np.int16])
+def test_alpha_of_255_stays_a_mask(tmp_path: Path, dtype: type) -> None:
+    values = RANDOM.integers(0, 900, (2, 9, 11)).astype(dtype)
+    values[1] = np.where(values[0] > 300, 255, 0)
+    source = save(tmp_path / "a.tif", values, alpha="yes", photometric="minisblack", **PLACE)
+    assert read_picture(source).has_mask
+    with rewritten(source) as after:
+        assert (after.read() == values).all()
+
+
+def test_what_gdal_says_of_a_band_counts_more_than_its_tag(tmp_path: Path) -> None:
+    values, kinds = RANDOM.integers(1, 99, (4, 9, 11)).astype(np.uint8), rasterio.enums.ColorInterp
+    source = save(tmp_path / "a.tif", values, **PLACE)
+    with rasterio.open(source, "r+") as file:
+        file.colorinterp = [kinds.undefined, kinds.red, kinds.green, kinds.blue]
+    picture = read_picture(source)
+    assert (len(picture.pixels), picture.alpha) == (4, None)
 
 
 def test_a_palette_is_a_picture_unless_it_has_a_place(tmp_path: Path) -> None:

@@ -181,6 +181,13 @@ def test_what_files_beside_a_picture_cannot_say_is_reported(tmp_path: Path) -> N
     assert not picture_losses(tmp_path / "out.tif", read_picture(path))
 
 
+@pytest.mark.parametrize("code", [7415, 4979, 4326])
+def test_heights_stay_in_the_coordinate_system_beside_a_png(tmp_path: Path, code: int) -> None:
+    target, _ = enlarge(write_geotiff(tmp_path / "in.tif", crs=f"EPSG:{code}"), "out.png")
+    with rasterio.open(target) as file:
+        assert file.crs == rasterio.crs.CRS.from_epsg(code)
+
+
 def test_control_points_and_rpcs_of_a_geotiff_go_beside_a_png(tmp_path: Path) -> None:
     corners = ((0, 0, 5, 50), (24, 0, 5, 26), (9, 8, 13, 41))
     points = [rasterio.control.GroundControlPoint(*corner) for corner in corners]
@@ -268,6 +275,7 @@ def test_rpc_files_are_scaled(tmp_path: Path, ending: str, text: str, expected: 
         ("in.png.aux.xml", "<Other/>", "in.png.aux.xml beside it is dropped: it is damaged"),
         ("in_RPC.TXT", "LINE_OFF: 1", "the RPC file beside it is dropped: it is damaged"),
         ("in.png.ovr", "", "in.png.ovr beside it, overviews, is dropped"),
+        ("in.pgwx", "1\n0\n0\n-1\n5\n5\n", "in.pgwx beside it, an approximate world file of ArcGIS, is dropped"),
         ("in.png.msk", "", "in.png.msk beside it, a mask, is dropped"),
     ],
 )
