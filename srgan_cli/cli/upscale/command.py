@@ -26,7 +26,7 @@ def upscale(context: typer.Context, arguments: UpscaleArguments) -> None:
     143 terminated.
     """
     with gc_paused():
-        from srgan_cli.cli.upscale.request import PICTURE_OPTIONS, VIDEO_OPTIONS, UpscaleRequest
+        from srgan_cli.cli.upscale.request import ENCODING_OPTIONS, PICTURE_OPTIONS, VIDEO_OPTIONS, UpscaleRequest
         from srgan_cli.cli.upscale.run import run, run_video
         from srgan_cli.image.ops import KERNELS
         from srgan_cli.system.memory_usage import retain_freed_memory, return_freed_memory
@@ -37,7 +37,7 @@ def upscale(context: typer.Context, arguments: UpscaleArguments) -> None:
     video = is_video(inputs, out, arguments.form)
     check_scale(arguments.scale)
     _check(context, arguments, out, video=video)
-    named = given_options(context, *VIDEO_OPTIONS, *PICTURE_OPTIONS)
+    named = given_options(context, *VIDEO_OPTIONS, *PICTURE_OPTIONS, *ENCODING_OPTIONS)
     request = UpscaleRequest.of(arguments, inputs, out, named=named, is_raw_video=video)
     if request.factory.policy.max_memory is None and request.factory.model not in KERNELS:
         retain_freed_memory()

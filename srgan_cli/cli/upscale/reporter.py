@@ -105,8 +105,8 @@ class Reporter:
         source, target = self._name(result.task.source), self._name(result.task.target)
         beside = "".join(f" and {name}" for name in result.sidecars if target == result.task.target.name)
         agreed = f", {result.consistency.psnr:.1f} dB when downscaled again" if result.consistency else ""
-        unit = "frames" if result.is_video else "pictures"
-        several = f", {result.count} {unit}" if result.count > 1 or result.is_video else ""
+        unit = "frame" if result.is_video else "picture"
+        several = f", {result.count} {unit}{'s' * (result.count > 1)}" if result.count > 1 or result.is_video else ""
         if result.tiling_error is not None:
             several += f", tiled and untiled differ by {result.tiling_error * 255:.4f} of 255 levels"
         agreed += _ranges(result.value_ranges)

@@ -31,6 +31,8 @@ _IRRELEVANT_OPTIONS = {
 """Options that do not change the pictures, or do so through the weights, which have a digest of their own."""
 VIDEO_OPTIONS = ("codec", "crf", "preset", "start", "duration", "deinterlace", "steady")
 PICTURE_OPTIONS = ("consistent", "rgb_bands", "verify_tiles", "cog")
+ENCODING_OPTIONS = ("quality", "lossless")
+"""Options for pictures that may stand where there are videos beside them."""
 _TILING_OPTIONS = {"tile", "max_memory", "verify_tiles"}
 """Options that do not change the pictures where tiled equals whole."""
 
@@ -76,7 +78,7 @@ class UpscaleRequest:
     arguments: UpscaleArguments
     """The command line, with the defaults of the file."""
     named: Sequence[str]
-    """Those of VIDEO_OPTIONS and PICTURE_OPTIONS that the command line itself has, as it spells them."""
+    """Those of the options above that the command line itself has, as it spells them."""
     inputs: list[str]
     out: str
     """The output; "" beside the only input."""
@@ -118,9 +120,10 @@ class UpscaleRequest:
         if (world.size > 1 or self.has_workers) and any(place.startswith("memory:") for place in places):
             raise UsageError("memory:// is in one process alone", "name a place that all workers reach")
 
-    def check_video_options(self, has_videos: bool) -> None:
-        """Raises UsageError for an option that concerns video alone where there is none, or pictures alone."""
-        kind, unfit = ("pictures", PICTURE_OPTIONS) if has_videos else ("video", VIDEO_OPTIONS)
+    def check_video_options(self, *, pictures: bool, videos: bool) -> None:
+        """Raises UsageError for an option of video where there is none, or one that videos do not take."""
+        of_pictures = PICTURE_OPTIONS if pictures else (*PICTURE_OPTIONS, *ENCODING_OPTIONS)
+        kind, unfit = ("pictures", of_pictures) if videos else ("video", VIDEO_OPTIONS)
         for option in self.named:
             if option.removeprefix("--").removeprefix("no-").replace("-", "_") in unfit:
                 raise UsageError(f"{option} is for {kind}", "leave it out")

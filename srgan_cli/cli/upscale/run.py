@@ -79,7 +79,7 @@ def _plan(request: UpscaleRequest, files: SpooledFiles, naming: Naming, listed: 
 def _check_kinds(request: UpscaleRequest, plan: BatchPlan, pictures: list[Task], videos: list[Task]) -> None:
     """Print what formats do not do of what is asked for.  Raises UsageError for options that fit none of the files."""
     if not plan.errors:
-        request.check_video_options(bool(videos))
+        request.check_video_options(pictures=bool(pictures), videos=bool(videos))
     for note in request.options.encoding.check(sorted({output_format(task.target) for task in pictures})):
         info(note)
 

@@ -14,8 +14,16 @@ import av
 import av.logging
 
 from srgan_cli.errors import UsageError
+from srgan_cli.image.raw_video.yuv import BT601_WEIGHTS
 from srgan_cli.upscaling.video.encoder_options import encoder_options, is_hardware
-from srgan_cli.upscaling.video.frames import LIMITED_RANGE, UNSPECIFIED, FrameLayout, layout_of
+from srgan_cli.upscaling.video.frames import (
+    CENTRED_CODECS,
+    LIMITED_RANGE,
+    SMPTE170M,
+    UNSPECIFIED,
+    FrameLayout,
+    layout_of,
+)
 from srgan_cli.upscaling.video.options import CONTAINERS, VideoOptions
 from srgan_cli.upscaling.video.segments import EncodedPacket
 from srgan_cli.upscaling.video.source import VideoSource
@@ -80,7 +88,7 @@ def choose_encoder(
     """
     container = CONTAINERS[target.suffix.lower()]
     name = options.codec or _default_codec(container, source.layout.depth)
-    codec = _find_codec(_ALIASES.get(name, name))
+    codec = _find_codec(_ALIASES.get(name.lower(), name.lower()))
     layout, pixel_format = _choose_format(codec, source.layout)
     _check_size(codec, layout, size)
     is_avi, first = container == "avi", times[0] if container == "avi" else 0  # where every stream begins at 0
@@ -155,7 +163,7 @@ class SegmentEncoder:
     def encode(self, frame: "av.VideoFrame", time: int, duration: int) -> Iterator[EncodedPacket]:
         """The packets that are ready after another frame; `time` and `duration` are in units of the time base."""
         frame.pts, frame.time_base = time, self.settings.time_base
-        frame.color_range = self.settings.tags[3]
+        frame.color_primaries, frame.color_trc, frame.colorspace, frame.color_range = self.settings.tags
         self.durations[time] = duration
         return map(self._packet, self.stream.encode(frame))
 
@@ -174,16 +182,18 @@ class SegmentEncoder:
 
 
 def _tags(source: VideoSource, layout: FrameLayout) -> tuple[int, int, int, int]:
-    """The tags of the source; RGB, which uses all levels and has no matrix, becomes luma and chroma that do not."""
-    is_converted = layout.kind != "rgb" and source.layout.kind == "rgb"
-    matrix = {"rgb": 0, "grey": UNSPECIFIED, "yuv": source.tags[2]}[layout.kind]
-    return (*source.tags[:2], matrix, LIMITED_RANGE if is_converted else source.tags[3])
+    """The tags of the source, with the range and matrix of the layout."""
+    had = source.layout
+    is_converted = (layout.kind, layout.full_range) != (had.kind, had.full_range)
+    luma = source.tags[2] if layout.luma_weights == had.luma_weights else SMPTE170M
+    matrix = {"rgb": 0, "grey": UNSPECIFIED, "yuv": luma}[layout.kind]
+    return (*source.tags[:2], matrix, LIMITED_RANGE + layout.full_range if is_converted else source.tags[3])
 
 
 def _default_codec(container: str, depth: int) -> str:
     if container == "webm":
         return "vp9" if depth == 8 else "av1"
-    return "h264" if depth == 8 else "h265"
+    return "h264" if depth == 8 or container == "avi" else "h265"
 
 
 def _find_codec(name: str) -> Any:
@@ -217,7 +227,11 @@ def _choose_format(codec: Any, wanted: FrameLayout) -> tuple[FrameLayout, str]:
     planar = {name: replace(wanted, **_shape(layout_of(name)), has_alpha=False) for name in names}
     name = min(planar, key=lambda name: (*_cost(planar[name], wanted), name != planar[name].name))
     layout = planar[name]
-    if layout.kind != "rgb" and wanted.kind == "rgb":
+    cosited = (layout.cosited[0], codec.canonical_name not in CENTRED_CODECS)
+    layout = replace(layout, cosited=cosited)
+    if codec.canonical_name == "mjpeg":
+        layout = replace(layout, full_range=True, luma_weights=BT601_WEIGHTS)
+    elif layout.kind != "rgb" and wanted.kind == "rgb":
         layout = replace(layout, full_range=False)
     exact = name in (layout.name, _REPACKED.get(layout.name), layout.name.replace("yuv", "yuvj"))
     return layout, layout.name if exact and name.startswith("yuvj") else name

@@ -30,7 +30,7 @@ _LUMA_WEIGHTS = {
 """The weights of red and blue by the number of a matrix."""
 _PLANAR = {(True, True): "yuv420p", (False, True): "yuv422p", (True, False): "yuv440p", (False, False): "yuv444p"}
 _PROBE_SIDE = 64
-_CENTRED_CODECS = ("mjpeg", "mpeg1video")
+CENTRED_CODECS = ("mjpeg", "mpeg1video")
 """Codecs whose chroma lies between the samples of luma, as in JPEG."""
 
 
@@ -79,7 +79,7 @@ def frame_layout(frame: av.VideoFrame, codec: str) -> FrameLayout:
         found.kind,
         found.depth,
         found.subsampled,
-        (matrix == BT2020, codec not in _CENTRED_CODECS),
+        (matrix == BT2020, codec not in CENTRED_CODECS),
         full_range,
         _LUMA_WEIGHTS[matrix],
         found.has_alpha,

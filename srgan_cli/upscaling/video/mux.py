@@ -13,6 +13,7 @@ import av
 
 from srgan_cli.errors import SrganError
 from srgan_cli.upscaling.video.encoder import EncoderSettings
+from srgan_cli.upscaling.video.frames import frame_layout
 from srgan_cli.upscaling.video.hdr import side_data_names
 from srgan_cli.upscaling.video.headers import RESERVED, set_avi_starts, set_display_width
 from srgan_cli.upscaling.video.segments import EncodedPacket, TimeRange
@@ -84,6 +85,11 @@ class Muxer:
         if self._sets_display_width:
             with suppress(ValueError):  # no room for it: the aspect is reported as lost
                 set_display_width(file, round(self.settings.width * (self.settings.aspect or 1)))
+
+    @property
+    def written(self) -> set[int]:
+        """The streams of the source that the file has, of which MP4 leaves out those without packets."""
+        return {index for index in self.copies if index in self.last or self.settings.container not in ("mp4", "mov")}
 
     @property
     def _sets_display_width(self) -> bool:
@@ -275,7 +281,7 @@ def losses(found: VideoSource, settings: EncoderSettings, part: TimeRange, packe
         muxer.complete(probe)
         probe.seek(0)
         with av.open(probe) as written:
-            held = [video, *(stream for stream in source.streams if stream.index in muxer.copies)]
+            held = [video, *(stream for stream in source.streams if stream.index in muxer.written)]
             copies = list(zip(held, written.streams, strict=False))
             dropped = [*muxer.dropped, *held[len(written.streams) :]]
             return [*map(_name, dropped), *_differences(found, source, written, copies, settings, part)]
@@ -321,7 +327,9 @@ def _differences(
     frame = next(written.decode(result))
     if abs((result.sample_aspect_ratio or 1) / (settings.aspect or 1) - 1) * settings.width > 1:  # whole pixels
         yield f"cannot hold the sample aspect ratio {settings.aspect}"
-    has = context.color_primaries, context.color_trc, context.colorspace, context.color_range
+    is_alike = frame_layout(frame, context.name).luma_weights == settings.layout.luma_weights
+    matrix = settings.tags[2] if is_alike else int(frame.colorspace)  # without a tag, what players take is enough
+    has = context.color_primaries, context.color_trc, matrix, context.color_range
     for name, wanted, got in zip(_TAG_NAMES, settings.tags, has, strict=True):
         if wanted not in (got, 0, 2) or (name == _TAG_NAMES[3] and wanted == 2 != got):
             yield f"cannot hold the {name} (number {wanted})"

@@ -59,6 +59,15 @@ def test_frames_and_times_are_those_of_the_input(tmp_path: Path, srgan: Srgan, s
         assert np.abs(large[0].reshape(32, 2, 48, 2).mean((1, 3)) - small[0]).mean() < 4
 
 
+@pytest.mark.parametrize(("suffix", "codec"), [("avi", "h264"), ("webm", "av1"), ("mov", "hevc")])
+def test_ten_bits_are_kept_in_every_container(tmp_path: Path, srgan: Srgan, suffix: str, codec: str) -> None:
+    source = write_clip(tmp_path / "in.mkv", REGULAR[:3], codec="libx265", pixel_format="yuv420p10le", size=(32, 64))
+    done = srgan("upscale", *BICUBIC, source, tmp_path / f"out.{suffix}", "--strict")
+    assert done.code == 0, done.err
+    found = describe(tmp_path / f"out.{suffix}")
+    assert (found["codec"], found["format"]) == (codec, "yuv420p10le")
+
+
 @pytest.mark.parametrize("suffix", ["mp4", "mkv"])
 def test_irregular_times_are_carried(tmp_path: Path, srgan: Srgan, suffix: str) -> None:
     source, target = write_clip(tmp_path / "in.mp4", IRREGULAR), tmp_path / f"out.{suffix}"
@@ -94,14 +103,22 @@ def test_a_single_colour_keeps_its_samples(
     assert found == (*tags[:2], 6 if tags[2] == 2 else tags[2], found[3] if tags[3] == 0 else tags[3])
 
 
-@pytest.mark.parametrize("pixel_format", ["gray", "bgr0"])
-def test_grey_and_rgb_keep_their_colours(tmp_path: Path, srgan: Srgan, pixel_format: str) -> None:
-    source, target = tmp_path / "in.mkv", tmp_path / "out.mkv"
+@pytest.mark.parametrize(
+    ("pixel_format", "options"),
+    [
+        ("gray", ["--crf", "1"]),
+        ("bgr0", ["--crf", "1"]),
+        ("bgr0", ["--codec", "mjpeg"]),
+        ("bgr0", ["--codec", "PRORES"]),
+    ],
+)
+def test_grey_and_rgb_keep_their_colours(tmp_path: Path, srgan: Srgan, pixel_format: str, options: list[str]) -> None:
+    source, target = tmp_path / "in.mkv", tmp_path / "out.mov"
     colour = av.VideoFrame.from_ndarray(np.full((32, 48, 3), (200, 90, 30), np.uint8), format="rgb24")
     with av.open(str(source), "w") as container:
         stream = container.add_stream("ffv1", rate=25, width=48, height=32, pix_fmt=pixel_format)
         container.mux([*stream.encode(colour.reformat(format=pixel_format)), *stream.encode(None)])
-    done = srgan("upscale", *BICUBIC, source, target, "--strict", "--crf", 1)
+    done = srgan("upscale", *BICUBIC, source, target, *([] if "PRORES" in options else ["--strict"]), *options)
     assert done.code == 0, done.err
     before, after = (_colour(path) for path in (source, target))
     assert np.abs(after - before).max() <= 3
@@ -236,6 +253,8 @@ def test_start_and_duration_take_a_part(tmp_path: Path, srgan: Srgan) -> None:
     assert read_times(target) == [time * TICK for time in REGULAR[:8]]
     middle = read_planes(source)[5][0]
     assert np.abs(read_planes(target)[0][0].reshape(32, 2, 48, 2).mean((1, 3)) - middle).mean() < 4
+    silent = srgan("upscale", *BICUBIC, source, target, "--overwrite", "--start", "0.8", "--strict")
+    assert silent.code == 0, silent.err  # the sound is over: nothing of this part is lost
     late = srgan("upscale", *BICUBIC, source, target, "--overwrite", "--start", "1:00")
     assert (late.code, "no frames from 60 s on" in late.err) == (1, True)
     empty = srgan("upscale", *BICUBIC, source, target, "--overwrite", "--duration", "0")
@@ -333,6 +352,7 @@ def test_a_cover_picture_is_copied(tmp_path: Path, srgan: Srgan, picture: Path, 
         assert [bytes(packet) for packet in container.demux(cover) if packet.size] == [picture.read_bytes()]
 
 
-def test_options_of_pictures_are_refused(tmp_path: Path, srgan: Srgan) -> None:
-    done = srgan("upscale", *BICUBIC, write_clip(tmp_path / "in.mp4"), tmp_path / "out.mp4", "--consistent")
-    assert (done.code, "--consistent is for pictures" in done.err) == (2, True)
+@pytest.mark.parametrize("option", [["--consistent"], ["--quality", "50"], ["--lossless"]])
+def test_options_of_pictures_are_refused(tmp_path: Path, srgan: Srgan, option: list[str]) -> None:
+    done = srgan("upscale", *BICUBIC, write_clip(tmp_path / "in.mp4"), tmp_path / "out.mp4", *option)
+    assert (done.code, f"{option[0]} is for pictures" in done.err) == (2, True)
