@@ -33,17 +33,22 @@ _Plans = dict[tuple[int, int], TilePlan]
 
 @dataclass(frozen=True)
 class JobResult:
-    """What `Job.run` did.  The fields are those of TaskResult, of the files written beside the target the paths."""
+    """What `Job.run` did."""
 
     output_size: tuple[int, int]
+    """Height and width of the first picture."""
     count: int
+    """How many pictures were written."""
     seconds: float
     """Time spent, without waiting for other jobs."""
     tiling_error: float | None
+    """The largest difference between tiled and untiled results, 0…1, where that was asked for."""
     sidecars: tuple[Path, ...]
+    """The files written beside the target."""
     consistencies: tuple[Consistency, ...]
     """How each picture agrees with its original, where that was asked for."""
     value_ranges: tuple[tuple[ValueRange, ...], ...] = ()
+    """As in TaskResult."""
 
 
 @dataclass(frozen=True)
@@ -154,7 +159,7 @@ class Job:
             plan, advance = self._plan_for(picture, upscaler, plans, reserved), self._advance(number, pictures.count)
             enlarged = upscaler.upscale_stream(picture, plan, progress=advance)
             if self.options.consistent:
-                enlarged = _back_projected(enlarged, picture, self.check_cancelled, report)
+                enlarged = replace(enlarged, bands=partial(self._back_projected, enlarged, picture, report))
             if not sequence.is_streamed(self.target, pictures.count):
                 enlarged = ImageStream.from_picture(enlarged.to_picture())
             self.report_losses(picture_losses(self.target, enlarged))
@@ -179,20 +184,11 @@ class Job:
 
         return advance
 
-
-def _back_projected(
-    enlarged: ImageStream,
-    original: ImageStream,
-    check_cancelled: Callable[[], None],
-    report: Callable[[Consistency], None],
-) -> ImageStream:
-    """The picture after back-projection, as a single band; `report` gets its consistency when it is computed."""
-
-    def bands() -> Iterator[Picture]:
-        projected, consistency = back_project(
-            enlarged.to_picture(), original.to_picture(), check_cancelled=check_cancelled
-        )
+    def _back_projected(
+        self, enlarged: ImageStream, original: ImageStream, report: Callable[[Consistency], None]
+    ) -> Iterator[Picture]:
+        """The picture after back-projection, as a single band; `report` gets its consistency when it is computed."""
+        pictures = enlarged.to_picture(), original.to_picture()
+        projected, consistency = back_project(*pictures, check_cancelled=self.check_cancelled)
         report(consistency)
         yield projected
-
-    return replace(enlarged, bands=bands)

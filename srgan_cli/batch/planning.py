@@ -30,6 +30,8 @@ _SHOWN = 3
 _FOLDER_HINT = "end the name of a folder with a slash"
 _OTHER_FILE_HINT = "name another file, or none: without OUT, a.png goes to a_x4.png"
 _OTHER_NAME_HINT = "choose another folder, or other names: --name '{stem}_x{scale}{suffix}'"
+_Entry = tuple[Location, Location | None]
+"""An input, and the folder that its pictures' paths are relative to."""
 
 
 @dataclass(frozen=True)
@@ -67,9 +69,7 @@ def plan_batch(
         swapped = len(sources) == 1 and exists(target) and listed is None
         hint = f"did you mean: srgan upscale {out} {places[0].rstrip('/')}/" if swapped else _FOLDER_HINT
         raise UsageError(message, hint, out=out)
-    entries: list[tuple[Location, Location | None]] = [
-        (place, place if is_dir(place) else place.parent) for place in sources
-    ]
+    entries: list[_Entry] = [(place, place if is_dir(place) else place.parent) for place in sources]
     entries += [(parse_location(place if is_url(place) else os.path.normpath(place)), None) for place in listed or ()]
     plan = _plan_folder(entries, target, naming)
     if overwrite == "update" and not is_remote(target):
@@ -96,8 +96,7 @@ def _plan_single(task: Task, naming: Naming, overwrite: OverwritePolicy) -> Batc
     return BatchPlan([task])
 
 
-def _plan_folder(entries: Iterable[tuple[Location, Location | None]], folder: Location, naming: Naming) -> BatchPlan:
-    """`entries` are inputs, each with the folder that its pictures' paths are relative to."""
+def _plan_folder(entries: Iterable[_Entry], folder: Location, naming: Naming) -> BatchPlan:
     tasks: dict[Task, None] = {}
     errors = []
     for place, root in entries:
@@ -108,10 +107,9 @@ def _plan_folder(entries: Iterable[tuple[Location, Location | None]], folder: Lo
         except SrganError as error:
             errors.append((place, error))
             continue
-        names = {path: _relative_name(root, path) for path in found}
-        tasks |= dict.fromkeys(
-            Task(path, folder / (name.parent / naming.of(name)).as_posix()) for path, name in names.items()
-        )
+        for path in found:
+            name = _relative_name(root, path)
+            tasks[Task(path, folder / (name.parent / naming.of(name)).as_posix())] = None
     _check(tasks, folder)
     if tasks and not is_remote(folder):
         make_folder(folder)

@@ -55,12 +55,14 @@ def ray_session(cluster: str, devices: str = "") -> Iterator[None]:
 
 
 def _address(cluster: str) -> str:
-    """What Ray takes for the address of the cluster.  Raises UsageError."""
+    """The address of the cluster for Ray, whose client sends the token if there is one.  Raises UsageError."""
     if cluster != RAY and not cluster.startswith(f"{RAY}://"):
         raise UsageError(f"cannot run on {cluster!r}", "use --on ray, or --on ray://host:10001")
     address = os.environ.get(_ADDRESS, _LOCAL) if cluster == RAY else cluster
-    if address.startswith(f"{RAY}://"):
-        _pass_token()
+    with suppress(RuntimeError):  # there may be no home folder
+        has_token = any(name in os.environ for name in (_TOKEN, f"{_TOKEN}_PATH"))
+        if address.startswith(f"{RAY}://") and (has_token or (Path.home() / ".ray/auth_token").exists()):
+            os.environ.setdefault("RAY_AUTH_MODE", "token")  # Ray itself sends it on the same machine only
     return address
 
 
@@ -115,13 +117,6 @@ class RayExecutor(Executor):
         """A future for the function's result."""
         call = _import_ray().remote(_call)
         return call.remote(Path.cwd(), function, *arguments, **named).future()  # type: ignore[no-any-return]
-
-
-def _pass_token() -> None:
-    """Have Ray's client send the token, if there is one.  Ray sends it by itself on the same machine only."""
-    with suppress(RuntimeError):  # there may be no home folder
-        if any(name in os.environ for name in (_TOKEN, f"{_TOKEN}_PATH")) or (Path.home() / ".ray/auth_token").exists():
-            os.environ.setdefault("RAY_AUTH_MODE", "token")
 
 
 def _call(start: Path, function: Callable[..., Returned], *arguments: Any, **named: Any) -> Returned:

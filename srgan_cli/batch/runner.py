@@ -56,11 +56,10 @@ class BatchRunner:
         """
         aggregator, queue = ProgressAggregator(len(tasks), progress), TaskQueue(share(tasks))
         # The first slots of all workers come first, so that each has work from the beginning.
-        slots = sorted((turn, index) for index, worker in enumerate(self.workers) for turn in range(worker.concurrency))
+        most = max((worker.concurrency for worker in self.workers), default=0)
+        slots = [worker for turn in range(most) for worker in self.workers if turn < worker.concurrency]
         # Daemons, since an encoder cannot be interrupted: a process that must end does not wait for it.
-        threads = [
-            Thread(target=_run_worker, args=(self.workers[index], queue, aggregator), daemon=True) for _, index in slots
-        ]
+        threads = [Thread(target=_run_worker, args=(worker, queue, aggregator), daemon=True) for worker in slots]
         try:
             for thread in threads:
                 thread.start()

@@ -23,7 +23,9 @@ class Task:
     """A file to read and a file to write."""
 
     source: Location
+    """The file to read."""
     target: Location
+    """The file to write."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +46,7 @@ class UpscaleOptions:
     rgb_bands: tuple[int, ...] = ()
     """The numbers of the bands that a network sees as red, green and blue; () for those of the file."""
     verify_tiles: bool = False
+    """Compare tiled and untiled results of the first picture."""
     encoding: Encoding = DEFAULT_ENCODING
     """How lossy formats compress."""
     max_pixels: int | None = None
@@ -55,6 +58,7 @@ class TaskResult:
     """The result of a task."""
 
     task: Task
+    """What was to be done."""
     status: Literal["enlarged", "kept", "failed"]
     """`kept` is an output that existed before."""
     _: KW_ONLY
@@ -71,7 +75,9 @@ class TaskResult:
     warnings: tuple[str, ...] = ()
     """A sentence for each loss."""
     error: SrganError | None = None
+    """Why it failed."""
     traceback: str = ""
+    """The traceback of the error, as text."""
     tiling_error: float | None = None
     """The largest difference between tiled and untiled results, 0…1, where `verify_tiles` asked for it."""
     model: str = ""
@@ -81,9 +87,11 @@ class TaskResult:
     reason: str = ""
     """Why these weights, where they were chosen for the file."""
     device: str = ""
+    """The device that enlarged it."""
     peak_memory: int | None = None
     """The most bytes that the working process has held so far; None if unknown."""
     is_video: bool = False
+    """Whether the file is a video."""
     value_ranges: tuple[tuple[ValueRange, ...], ...] = ()
     """For each picture, and each of its bands, the values that the network saw as 0 and 1; () for 0 and full scale."""
     consistency: Consistency | None = None

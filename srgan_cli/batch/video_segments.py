@@ -3,7 +3,7 @@
 import hashlib
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import chain
 from math import ceil
@@ -44,6 +44,7 @@ class SegmentTask(Task):
     """A segment of a video; the target is the file of its packets."""
 
     segment: Segment
+    """The segment."""
 
 
 @dataclass(frozen=True)
@@ -51,8 +52,11 @@ class VideoPlan:
     """How a video is enlarged."""
 
     task: Task
+    """The video and its output."""
     work: VideoWork
+    """How each segment is enlarged."""
     segments: tuple[SegmentTask, ...]
+    """Its parts, in order."""
     losses: tuple[str, ...]
     """What the output will not hold of the input, a sentence each."""
     damage: str = ""
@@ -133,20 +137,12 @@ def resumable(plan: VideoPlan, settings: str) -> Iterator[None]:
     make_folder(folder)
     remove_stale_temporaries(folder)
     with (folder / _LOCK).open("wb") as file:
-        if not lock(file, wait=False) and _has_locks():
+        if lock(file, wait=False) is False:
             raise SrganError(f"another process is writing {plan.task.target}", "wait for it, or end it")
         key = f"{settings} {plan.work} {plan.segments}"
         _keep_if_same(folder, hashlib.sha256(key.encode()).hexdigest())
         yield
     shutil.rmtree(folder, ignore_errors=True)
-
-
-def _has_locks() -> bool:
-    with suppress(ImportError):
-        import fcntl
-
-        return bool(fcntl)
-    return False
 
 
 def _keep_if_same(folder: Path, settings: str) -> None:
@@ -175,8 +171,6 @@ def join(plan: VideoPlan, source: Path, target: Path) -> tuple[int, SrganError |
     damaged = sum(summary.damaged for summary in summaries)
     unreadable = f"errors in {damaged} packets or frames" if damaged else ""
     if reason := "; ".join(filter(None, (plan.damage, unreadable, incomplete))):
-        message = "{path} is damaged ({reason}): {frames} frames were enlarged"
-        return frames, PictureError(
-            message, "the output holds them", path=plan.task.source, reason=reason, frames=frames
-        )
+        found, hint = "{path} is damaged ({reason}): {frames} frames were enlarged", "the output holds them"
+        return frames, PictureError(found, hint, path=plan.task.source, reason=reason, frames=frames)
     return frames, None

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from srgan_cli.upscaling.video.pipeline import VideoWork
 
 ATTEMPTS = 3
+_CRASH_HINT = "memory may have run out: try --max-memory"
 _DEATH_ERRORS = (EOFError, ConnectionError)
 Connection = TypeVar("Connection")
 
@@ -142,7 +143,8 @@ class WorkerProxy(ABC, Generic[Connection]):
             for attempt in range(ATTEMPTS):
                 with self.retry_lock if attempt else nullcontext(), suppress(WorkerDied):
                     return self._attempt(task)
-            return _crashed(task)
+            message, hint = "the worker processing {path} crashed {times} times", _CRASH_HINT
+            return TaskResult(task, "failed", error=SrganError(message, hint, path=task.source, times=ATTEMPTS))
         finally:
             progress(1, 1)
 
@@ -195,11 +197,6 @@ def translate_death(*deaths: type[Exception]) -> Iterator[None]:
         yield
     except deaths as error:
         raise WorkerDied from error
-
-
-def _crashed(task: Task) -> TaskResult:
-    message, hint = "the worker processing {path} crashed {times} times", "memory may have run out: try --max-memory"
-    return TaskResult(task, "failed", error=SrganError(message, hint, path=task.source, times=ATTEMPTS))
 
 
 class _Manager(BaseManager):

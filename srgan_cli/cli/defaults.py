@@ -44,11 +44,8 @@ def read_table(path: Path, command: Any) -> list[tuple[Any, Any]]:
     except (OSError, ValueError) as error:
         raise UsageError(f"cannot read {path}: {error}", "correct it, or use --no-config") from error
     _check_known(path, tables, ("upscale", "score", "train", "serve"), "table")
-    options = {
-        _key(item): item
-        for item in command.params
-        if item.param_type_name == "option" and not item.hidden and item.name not in _NOT_IN_FILE
-    }
+    own = [item for item in command.params if item.param_type_name == "option" and not item.hidden]
+    options = {_key(item): item for item in own if item.name not in _NOT_IN_FILE}
     table = tables.get(command.name, {})
     if not isinstance(table, dict):
         raise UsageError(f"{path}: {command.name} is no table", f"write [{command.name}] on a line of its own")

@@ -212,9 +212,8 @@ def _metavar(command: Any, option: Any) -> str:
         return str(known)
     kinds = list(_parts(get_type_hints(command.callback)[option.name]))
     enums: list[Any] = [kind for kind in kinds if isinstance(kind, EnumType)]
-    return "|".join(choice.value for kind in enums for choice in kind) or next(
-        (_TYPES[kind] for kind in kinds if kind in _TYPES), "TEXT"
-    )
+    choices = "|".join(choice.value for kind in enums for choice in kind)
+    return choices or next((_TYPES[kind] for kind in kinds if kind in _TYPES), "TEXT")
 
 
 def _parts(hint: Any) -> Iterator[Any]:

@@ -57,16 +57,8 @@ def option(default: Any, help: str, *names: str, **settings: Any) -> Any:
 
 def takes(arguments: type[Arguments]) -> Callable[[Callable[[typer.Context, Arguments], None]], Callable[..., None]]:
     """A decorator for a command whose parameters are the fields of `arguments`, a dataclass."""
-    own = [
-        Parameter(
-            f.name,
-            Parameter.KEYWORD_ONLY,
-            default=Parameter.empty if f.default is MISSING else f.default,
-            annotation=_annotation(f),
-        )
-        for f in fields(arguments)  # type: ignore[arg-type]
-    ]
-    parameters = [Parameter("context", Parameter.KEYWORD_ONLY, annotation=typer.Context), *own]
+    context = Parameter("context", Parameter.KEYWORD_ONLY, annotation=typer.Context)
+    parameters = [context, *map(_parameter, fields(arguments))]  # type: ignore[arg-type]
 
     def decorate(function: Callable[[typer.Context, Arguments], None]) -> Callable[..., None]:
         def command(context: typer.Context, **given: Any) -> None:
@@ -80,11 +72,12 @@ def takes(arguments: type[Arguments]) -> Callable[[Callable[[typer.Context, Argu
     return decorate
 
 
-def _annotation(f: Field[Any]) -> Any:
-    if "names" not in f.metadata:
-        return f.type
-    names = f.metadata["names"] or [f"--{f.name.replace('_', '-')}"]
-    return Annotated[f.type, typer.Option(*names, **f.metadata["settings"])]
+def _parameter(f: Field[Any]) -> Parameter:
+    default, annotation = Parameter.empty if f.default is MISSING else f.default, f.type
+    if "names" in f.metadata:
+        names = f.metadata["names"] or [f"--{f.name.replace('_', '-')}"]
+        annotation = Annotated[f.type, typer.Option(*names, **f.metadata["settings"])]
+    return Parameter(f.name, Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
 
 
 def parse_factor(text: str | float) -> float:
@@ -106,11 +99,9 @@ def parse_whole_factor(text: str | float) -> int:
 def given_options(context: typer.Context, *names: str, sources: Sequence[str] = COMMAND_LINE) -> list[str]:
     """The options among `names` that were given on the command line, or by other sources, spelled as there."""
     found = {name: context.get_parameter_source(name) for name in names}
-    written = {
-        parameter.name: _spelling(parameter, context.params.get(str(parameter.name)))
-        for parameter in context.command.params
-    }
-    return [written[name] for name, source in found.items() if source is not None and source.name in sources]
+    given = [name for name, source in found.items() if source is not None and source.name in sources]
+    parameters = {parameter.name: parameter for parameter in context.command.params}
+    return [_spelling(parameters[name], context.params.get(name)) for name in given]
 
 
 def _spelling(parameter: Any, value: object) -> str:

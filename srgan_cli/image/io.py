@@ -88,7 +88,7 @@ def picture_losses(path: Path, picture: Picture | ImageStream) -> list[str]:
     of_samples = {
         f"stores {most_bits} of this picture's {bits} bits a channel": bits > most_bits,
         range_shown: metadata.dicom and full_scale > 1,
-        "clips values outside 0…1": _exceeds_unit_range(header),
+        "clips values outside 0…1": header.has_own_units and bool({*header.value_ranges} - {UNIT_RANGE}),
         "stores the colours of this picture's classes, not their numbers": header.bands.palette,
     }
     losses = {
@@ -162,11 +162,6 @@ def _keeps_nodata(header: Picture, name: str) -> bool:
         return not header.has_own_units
     stores = name != "DICOM" or (len(header.pixels) == 1 and header.dtype.itemsize <= 2)
     return stores and _keeps_samples(header, name)
-
-
-def _exceeds_unit_range(header: Picture) -> bool:
-    """Whether its samples have units of their own, and most of them are not in 0…1."""
-    return header.has_own_units and header.value_ranges not in ((), (UNIT_RANGE,) * len(header.pixels))
 
 
 def _fit_metadata(header: Picture, name: str) -> tuple[Metadata, bytes | None, list[str]]:

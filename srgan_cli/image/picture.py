@@ -35,7 +35,9 @@ class Picture:
     depth: int = 8
     """Bits a channel in its file."""
     icc_profile: bytes | None = None
+    """The colour profile."""
     metadata: Metadata = field(default_factory=Metadata)
+    """What its file holds beside it: EXIF, XMP, resolution, place and more."""
     value_ranges: tuple[ValueRange, ...] = ()
     """For each band the stored values that a network sees as 0 and 1; () where those are 0 and the full scale."""
     duration: float = 0
@@ -200,8 +202,12 @@ class Picture:
 
         Pillow has no modes for deeper colour.  Profile and metadata are in `info`.
         """
-        parts = self.within_declared, self.alpha, self.depth, self.black_and_white
-        return pil.to_image(*parts, self.icc_profile, self.metadata)
+        deep_grey = {16: np.uint16, 32: np.float32} if len(self.channels) == 1 else {}
+        image = Image.fromarray(self.to_array(deep_grey.get(self.depth, np.uint8)))
+        own, metadata = {"icc_profile": self.icc_profile}, self.metadata
+        info = {**own, "exif": metadata.exif, "xmp": metadata.xmp, "dpi": metadata.dpi}
+        image.info |= {key: value for key, value in info.items() if value}
+        return image
 
     def flatten_on_white(self) -> "Picture":
         """The picture on a white background, without alpha."""
@@ -213,17 +219,15 @@ class Picture:
 
     def rows(self, start: Count, stop: Count) -> "Picture":
         """The part between two rows."""
-        alpha, valid = (None if part is None else part[:, start:stop] for part in (self.alpha, self.valid))
-        return replace(self, pixels=self.pixels[:, start:stop], alpha=alpha, valid=valid)
+        return self._map_tensors(lambda part: part[:, start:stop])
 
     def with_size(self, height: Count, width: Count) -> "Picture":
         """The same with tensors of another size, whose content is undefined."""
-        pixels, alpha, valid = (
-            None if part is None else part.new_empty(len(part), height, width)
-            for part in (self.pixels, self.alpha, self.valid)
-        )
-        assert pixels is not None
-        return replace(self, pixels=pixels, alpha=alpha, valid=valid)
+        return self._map_tensors(lambda part: part.new_empty(len(part), height, width))
+
+    def _map_tensors(self, change: Callable[[Tensor], Tensor]) -> "Picture":
+        alpha, valid = (None if part is None else change(part) for part in (self.alpha, self.valid))
+        return replace(self, pixels=change(self.pixels), alpha=alpha, valid=valid)
 
 
 @checked
@@ -234,6 +238,7 @@ class ImageStream:
     header: Picture
     """The picture without its rows: its tensors have the shape (C, 0, W)."""
     height: Count
+    """Rows of the whole picture."""
     bands: Callable[[], Iterator[Picture]]
     """Starts again at the top with every call.
 

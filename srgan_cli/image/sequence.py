@@ -44,7 +44,7 @@ class ImageSequence:
     """The pictures of one file."""
 
     frames: Iterable[Picture | ImageStream]
-    """Each is decoded when it is requested."""
+    """The pictures, each decoded when it is requested; those beyond the number of `sizes` are left out."""
     sizes: Sequence[tuple[int, int]]
     """Height and width of each; (0, 0) for a page that is too damaged to have one."""
     animated: bool = False
@@ -75,9 +75,7 @@ class ImageSequence:
     @property
     def first(self) -> "ImageSequence":
         """The first picture alone."""
-        return replace(
-            self, frames=_First(self.frames), sizes=self.sizes[:1], animated=False, decode_bytes=self.decode_bytes[:1]
-        )
+        return replace(self, sizes=self.sizes[:1], animated=False, decode_bytes=self.decode_bytes[:1])
 
     def map(self, change: Callable[[ImageStream], Picture | ImageStream]) -> "ImageSequence":
         """The sequence with `change` applied to every picture when it is requested."""
@@ -85,7 +83,8 @@ class ImageSequence:
 
     def streams(self) -> Iterator[ImageStream]:
         """The pictures as streams; one in memory is a single band."""
-        return (ImageStream.from_picture(frame) if isinstance(frame, Picture) else frame for frame in self.frames)
+        frames = islice(self.frames, self.count)
+        return (ImageStream.from_picture(frame) if isinstance(frame, Picture) else frame for frame in frames)
 
 
 @dataclass(frozen=True)
@@ -100,16 +99,6 @@ class _Frames:
             for index in range(reader.count):
                 _check_pixels(self.path, reader, index, self.max_pixels)
                 yield stream_raster(reader.read(index), keep_classes=True)
-
-
-@dataclass(frozen=True)
-class _First:
-    """The first of several pictures."""
-
-    frames: Iterable[Picture | ImageStream]
-
-    def __iter__(self) -> Iterator[Picture | ImageStream]:
-        return islice(self.frames, 1)
 
 
 @checked

@@ -78,13 +78,10 @@ def _hints(function: Callable[..., Any]) -> dict[str, Any]:
 
 def _refusal(function: Callable[..., Any], name: str, value: object, hint: Any) -> UsageError:
     where = function.__qualname__.removesuffix(".__init__")
-    message = f"{where}: {name} is {_shown(value)}, expected {' or '.join(dict.fromkeys(_described(hint)))}"
+    shown = repr(value) if isinstance(value, str | bytes | Real | NoneType) else ""
+    found = shown if 0 < len(shown) <= _LONGEST_SHOWN else f"of the type {type(value).__name__}"
+    message = f"{where}: {name} is {found}, expected {' or '.join(dict.fromkeys(_described(hint)))}"
     return UsageError(message, f"help(srgan_cli.{where}) says what it takes")
-
-
-def _shown(value: object) -> str:
-    text = repr(value) if isinstance(value, str | bytes | Real | NoneType) else ""
-    return text if 0 < len(text) <= _LONGEST_SHOWN else f"of the type {type(value).__name__}"
 
 
 def _described(hint: Any) -> list[str]:

@@ -158,17 +158,19 @@ def remove_stale_temporaries(folder: Path) -> None:
                     path.unlink()
 
 
-def lock(file: IO[bytes], *, wait: bool = True) -> bool:
+def lock(file: IO[bytes], *, wait: bool = True) -> bool | None:
     """Lock an open file until it is closed or the process ends; returns whether it is locked.
 
-    It is not on Windows, on file systems without locks, and without `wait` if another process holds the lock.
+    Without `wait`, it is not if another process holds the lock.  None on Windows and on file systems without locks.
     """
     try:
         import fcntl
 
         fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except (ImportError, OSError):  # Windows, and file systems without locks
+    except BlockingIOError:
         return False
+    except (ImportError, OSError):
+        return None
     return True
 
 

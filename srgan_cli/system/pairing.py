@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -100,10 +100,10 @@ def _match_names(left: Iterable[str], right: Iterable[str]) -> dict[str, list[st
     left, right = set(left), set(right)
     matches = defaultdict(list, {name: [name] for name in left & right})
     for name in sorted(right - left):
-        if (plain := _without_scale(name)) in left:
+        if (plain := _common_part(name, _SCALE_MARK)) in left:
             matches[plain].append(name)
     for name in sorted(left - right):
-        if (plain := _without_scale(name)) in right:
+        if (plain := _common_part(name, _SCALE_MARK)) in right:
             matches[name].append(plain)
     return dict(matches)
 
@@ -131,21 +131,16 @@ def _by_common_part(names: Iterable[str], pattern: re.Pattern[str]) -> dict[str,
     """The names that match, by the part that a reference and its candidate have in common."""
     found = defaultdict(list)
     for name in names:
-        if part := _inside_folder(name, lambda last: (m := pattern.fullmatch(last)) and m[1]):
+        if part := _common_part(name, pattern):
             found[part].append(name)
     return found
 
 
-def _without_scale(name: str) -> str | None:
-    """The name without the enlargement behind it; None if it has none."""
-    return _inside_folder(name, lambda last: (m := _SCALE_MARK.fullmatch(last)) and m[1])
-
-
-def _inside_folder(name: str, change: Callable[[str], str | None]) -> str | None:
-    """A relative path with its last part changed; None if the change gives None."""
+def _common_part(name: str, pattern: re.Pattern[str]) -> str | None:
+    """A relative path with the group of the pattern as its last part; None where that does not match."""
     path = PurePosixPath(name)
-    changed = change(path.name)
-    return path.with_name(changed).as_posix() if changed else None
+    found = pattern.fullmatch(path.name)
+    return path.with_name(found[1]).as_posix() if found else None
 
 
 def _pattern(template: str, whole: str) -> re.Pattern[str]:
@@ -153,10 +148,8 @@ def _pattern(template: str, whole: str) -> re.Pattern[str]:
     texts_and_fields = re.split(r"\{(\w*)\}", template)
     texts, names = texts_and_fields[::2], texts_and_fields[1::2]
     if names.count("stem") != 1 or not set(names) <= TEMPLATE_FIELDS.keys():
-        raise UsageError(
-            f"cannot read --pair {whole!r}",
-            "write {stem} for the common part of the names: '{stem}_x4', or '{stem}_HR={stem}_LR'",
-        )
+        hint = "write {stem} for the common part of the names: '{stem}_x4', or '{stem}_HR={stem}_LR'"
+        raise UsageError(f"cannot read --pair {whole!r}", hint)
     fields = [TEMPLATE_FIELDS[name] for name in names]
     parts = [piece for text, name in zip(texts, [*fields, ""], strict=True) for piece in (re.escape(text), name)]
     return re.compile("".join(parts), re.DOTALL)

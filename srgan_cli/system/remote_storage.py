@@ -36,9 +36,8 @@ def parse_location(text: str) -> Location:
         location = UPath(text)
         _ = location.fs  # imports the package for this storage
     except (ImportError, ValueError) as error:
-        raise UsageError(
-            f"cannot reach {text}: {error}", "pip install s3fs for s3://, gcsfs for gs://, aiohttp for https://"
-        ) from error
+        hint = "pip install s3fs for s3://, gcsfs for gs://, aiohttp for https://"
+        raise UsageError(f"cannot reach {text}: {error}", hint) from error
     return location
 
 

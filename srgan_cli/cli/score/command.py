@@ -88,16 +88,12 @@ def _plans(
     baselines, settings = arguments.baseline or [], BaselineSettings(arguments.scale, arguments.device)
     groups = _data_sets(arguments, reference, candidates)
     names = None if arguments.is_one_set else method_names(groups)
-    found = {
-        group.name: plan_scoring(
-            group.reference, group.candidates, baselines, protocol, settings, pair=arguments.pair, names=names
-        )
-        for group in groups
-    }
-    return {
-        name: replace(plan, jobs=arguments.jobs, crop_side=crop_side, max_pixels=arguments.max_pixels)
-        for name, plan in found.items()
-    }
+    plans = {}
+    for group in groups:
+        files = group.reference, group.candidates
+        plan = plan_scoring(*files, baselines, protocol, settings, pair=arguments.pair, names=names)
+        plans[group.name] = replace(plan, jobs=arguments.jobs, crop_side=crop_side, max_pixels=arguments.max_pixels)
+    return plans
 
 
 def _data_sets(arguments: ScoreArguments, reference: Path, candidates: list[Path]) -> "list[DataSet]":

@@ -4,6 +4,7 @@ import re
 import tempfile
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -15,7 +16,6 @@ from srgan_cli.cli.console import warn
 from srgan_cli.cli.serve.jobs import Choice, Job, Studio, Visits, archive, previews
 from srgan_cli.errors import SrganError, UsageError
 from srgan_cli.image.codec.capabilities import FORMAT_CAPABILITIES, Encoding, output_format
-from srgan_cli.system.progress import Progress
 from srgan_cli.weights.formats import list_weights
 from srgan_cli.weights.hub import list_cached
 from srgan_cli.weights.registry import AUTOMATIC
@@ -80,7 +80,8 @@ class _Actions:
             choice = Choice(self.models[weights], factor, sharpness, suffix, Encoding(_quality(quality), lossless))
             if not files:
                 raise UsageError("no picture", "drop one into the box first")
-            return _shown(self.studio.enlarge([*map(Path, files)], choice, job, _progress_to(progress)), job)
+            show = partial(_show_progress, progress)
+            return _shown(self.studio.enlarge([*map(Path, files)], choice, job, show), job)
 
     def cancel(self, request: gr.Request) -> str:
         """End the work on the visitor's pictures.  Returns what to say."""
@@ -94,24 +95,21 @@ class _Actions:
 
 def build(studio: Studio, visits: Visits, model: str) -> gr.Blocks:
     """The page; `model` is what it offers first."""
-    known = {
-        name: name for name in (AUTOMATIC, *list_weights(), *(cached.source for cached in list_cached()), *KERNELS)
-    }
+    offered = AUTOMATIC, *list_weights(), *(cached.source for cached in list_cached()), *KERNELS
+    known = dict(zip(offered, offered, strict=True))
     models = known if model in known else {PurePath(model).name: model, **known}  # a file is called by its name alone
     first = next(name for name, place in models.items() if place == model)
+    presets = {name: (weights or first, *others) for name, (weights, *others) in PRESETS.items()}
     actions, private = _Actions(studio, visits, models), {"queue": False, "api_visibility": "private"}
+    several = {"file_count": "multiple"}
     with _Page(title="srgan", analytics_enabled=False, fill_width=True) as page:
         gr.Markdown("# srgan\nPictures stay on the machine that runs this page.")
         with gr.Row():
             with gr.Column(scale=1, min_width=320):
-                pictures = gr.File(
-                    label="Pictures", file_count="multiple", type="filepath", elem_id="pictures", height=190
-                )
+                pictures = gr.File(label="Pictures", **several, type="filepath", elem_id="pictures", height=190)
                 preset = gr.Radio([*PRESETS], value=next(iter(PRESETS)), label="Preset", elem_id="preset")
                 choices = _choices(models, first)
-                preset.input(
-                    lambda name: (PRESETS[name][0] or first, *PRESETS[name][1:]), preset, choices[:3], **private
-                )
+                preset.input(lambda name: presets[name], preset, choices[:3], **private)
                 with gr.Row():
                     go = gr.Button("Enlarge", variant="primary", elem_id="enlarge", scale=2, min_width=120)
                     stop = gr.Button("Cancel", elem_id="cancel", min_width=90)
@@ -119,18 +117,9 @@ def build(studio: Studio, visits: Visits, model: str) -> gr.Blocks:
                 slider = _comparison()
                 names, pairs = gr.Radio([], label="Shown", visible=False), gr.State([])
                 report = gr.Markdown(elem_id="report")
-                files = gr.File(
-                    label="Results", file_count="multiple", interactive=False, elem_id="results", visible=False
-                )
-        shown = [files, slider, names, pairs, report]
-        work = go.click(
-            actions.enlarge,
-            [pictures, *choices],
-            shown,
-            api_name="enlarge",
-            concurrency_limit=1,
-            show_progress_on=[slider],
-        )
+                files = gr.File(label="Results", **several, interactive=False, elem_id="results", visible=False)
+        shown, public = [files, slider, names, pairs, report], {"api_name": "enlarge", "concurrency_limit": 1}
+        work = go.click(actions.enlarge, [pictures, *choices], shown, show_progress_on=[slider], **public)
         work.success(lambda: gr.File(visible=True), None, files, **private)
         stop.click(actions.cancel, None, report, cancels=[work], **private)
         names.input(lambda name, known: dict(known).get(name), [names, pairs], slider, api_visibility="private")
@@ -217,15 +206,10 @@ def _shown(results: Sequence[TaskResult], job: Job) -> tuple[Any, ...]:
     if not done and results[0].error:
         raise results[0].error
     targets = [Path(str(result.task.target)) for result in done]
-    written = [
-        target.with_name(name)
-        for target, result in zip(targets, done, strict=True)
-        for name in (target.name, *result.sidecars)
-    ]
-    pairs = [
-        (target.name, tuple(map(str, previews(Path(str(result.task.source)), target))))
-        for result, target in zip(done, targets, strict=True)
-    ]
+    written, pairs = list[Path](), list[tuple[str, tuple[str, ...]]]()
+    for result, target in zip(done, targets, strict=True):
+        written += [target.with_name(name) for name in (target.name, *result.sidecars)]
+        pairs.append((target.name, tuple(map(str, previews(Path(str(result.task.source)), target)))))
     files = [archive(written, job.folder / "srgan.zip"), *written] if len(written) > 1 else written
     names = gr.Radio([name for name, _ in pairs], value=pairs[0][0], visible=len(pairs) > 1)
     return [*map(str, files)], pairs[0][1], names, pairs, "\n".join(_said(results))
@@ -262,5 +246,5 @@ def _session(request: gr.Request) -> str:
     return request.session_hash or ""
 
 
-def _progress_to(progress: gr.Progress) -> Progress:
-    return lambda done, total: progress(done / total, desc="Enlarging")
+def _show_progress(progress: gr.Progress, done: int, total: int) -> None:
+    progress(done / total, desc="Enlarging")

@@ -20,6 +20,7 @@ POLICY = (
 )
 """What a browser may load: everything comes from this server."""
 _SCRIPT, _STYLE = (Path(__file__).with_name(name) for name in ("compare.js", "page.css"))
+_LAUNCH = {"prevent_thread_lock": True, "quiet": True, "ssr_mode": False, "pwa": False, "footer_links": ["api"]}
 _Receive = Callable[[], Awaitable[Any]]
 _Send = Callable[[Any], Awaitable[None]]
 
@@ -70,15 +71,11 @@ def run(arguments: ServeArguments, *, say: Callable[[str], None]) -> None:
                 server_port=arguments.port,
                 share=arguments.share,
                 max_file_size=arguments.max_upload * 2**20,
-                prevent_thread_lock=True,
-                quiet=True,
-                ssr_mode=False,
-                pwa=False,
-                footer_links=["api"],
                 theme=gr.themes.Default(font=["system-ui", "sans-serif"], font_mono=["monospace"]),
                 css=_STYLE.read_text(encoding="utf8"),
                 head=f"<script>{_SCRIPT.read_text(encoding='utf8')}</script>",
                 app_kwargs={"middleware": [Middleware(OwnContentOnly)]},
+                **_LAUNCH,
             )
         except OSError as error:
             raise UsageError(f"cannot listen on {arguments.host}:{arguments.port}", "choose another --port") from error

@@ -6,6 +6,7 @@ from contextlib import closing, nullcontext
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import cast
 
 from torch.distributed import PrefixStore, Store  # type: ignore[attr-defined]
 
@@ -44,8 +45,8 @@ class VideoRun:
             store = PrefixStore(f"video {number}", self.store)
             if self.world.is_main:
                 yield self._lead(task, store)
-            else:
-                self._follow(store)
+            elif (share := self.world.broadcast(cast(_Share | None, None))) is not None:
+                self.world.collect(store, self._run(share, store))
 
     def _lead(self, task: Task, store: Store) -> TaskResult:
         warnings: list[str] = []
@@ -116,11 +117,6 @@ class VideoRun:
             device=self.request.arguments.devices or self.request.arguments.on or str(self.upscaler.device),
             is_video=True,
         )
-
-    def _follow(self, store: Store) -> None:
-        share: _Share | None = self.world.broadcast(None)
-        if share is not None:
-            self.world.collect(store, self._run(share, store))
 
     def _run(self, share: "_Share", store: Store) -> tuple[str, str] | None:
         """Enlarge this process's share of the segments; returns the message and the hint of an error."""

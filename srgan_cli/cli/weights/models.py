@@ -105,7 +105,5 @@ def _details(entry: "ModelInfo") -> Iterator[tuple[str, Any]]:
 def _plain(values: Any) -> str:
     if not isinstance(values, dict):
         return str(values)
-    single = {key: value for key, value in values.items() if not isinstance(value, dict)}
-    return ", ".join(
-        f"{key} {value:g}" if isinstance(value, float) else f"{key} {value}" for key, value in single.items()
-    )
+    shown = {key: f"{value:g}" if isinstance(value, float) else value for key, value in values.items()}
+    return ", ".join(f"{key} {value}" for key, value in shown.items() if not isinstance(value, dict))

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING, Annotated, Literal, TypeVar, Union
+from typing import TYPE_CHECKING, Annotated, Literal, Union
 
 from srgan_cli.errors import PictureError, SrganError, UsageError
 from srgan_cli.system.arguments import checked
@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from upath import UPath
 
 SequenceKind = Literal["no", "animation", "pages"]
-_Error = TypeVar("_Error", bound=SrganError)
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,9 @@ class FormatCapabilities:
     grey: bool = True
     """Whether one channel is stored as one; otherwise grey becomes RGB."""
     alpha: bool = True
+    """Whether transparency is stored."""
     profile: bool = True
+    """Whether an ICC profile is stored."""
     strict_profile: bool = False
     """Whether the profile of a grey picture must be grey."""
     exif_bytes: int = 2**31
@@ -249,10 +250,9 @@ class Encoding:
     def check(self, names: Iterable[_Name]) -> list[str]:
         """A note for each format that is lossless anyway.  Raises UsageError for one that cannot be lossless."""
         lossless = {name: not is_lossy(name) and not FORMAT_CAPABILITIES[name].colours for name in names}
-        if self.lossless and (
-            lossy := next((name for name in lossless if not (lossless[name] or name in _LOSSLESS)), "")
-        ):
-            raise UsageError(f"{lossy} is not written without loss", "use .png, .tif, .webp, .avif, .heic or .jxl")
+        lossy = [name for name in lossless if not (lossless[name] or name in _LOSSLESS)]
+        if self.lossless and lossy:
+            raise UsageError(f"{lossy[0]} is not written without loss", "use .png, .tif, .webp, .avif, .heic or .jxl")
         if not self.lossless and self.quality is None:
             return []
         asked = "--lossless" if self.lossless else "--quality"
@@ -276,8 +276,7 @@ def output_format(path: Union[PurePath, "UPath"]) -> str:
         reason = f"the suffix {path.suffix!r} is unknown" if path.suffix else "it has no suffix"
         message, hint = "cannot determine the format of {path}: {reason}", f"use one of: {' '.join(FORMATS)}"
         raise UsageError(message, hint, path=path, reason=reason)
-    if FORMAT_CAPABILITIES[name].extra and not _load_plugin(FORMAT_CAPABILITIES[name].extra):
-        raise _missing_plugin(UsageError, path, FORMAT_CAPABILITIES[name].extra)
+    require_plugin(path, FORMAT_CAPABILITIES[name].extra, error=UsageError)
     return name
 
 
@@ -290,10 +289,16 @@ def check_size(path: Path, height: int, width: int) -> None:
         raise PictureError(message, "write a .png or .tif")
 
 
-def require_plugin(path: Path, extra: str) -> None:
-    """Register the plugin of this extra ("": none) with Pillow.  Raises PictureError when it is not installed."""
-    if extra and not _load_plugin(extra):
-        raise _missing_plugin(PictureError, path, extra)
+def require_plugin(path: Union[PurePath, "UPath"], extra: str, *, error: type[SrganError] = PictureError) -> None:
+    """Register the plugin of this extra ("": none) with Pillow.  Raises `error` when it is not installed."""
+    module, kind = _PLUGINS.get(extra, ("", ""))
+    try:
+        plugin = import_module(module) if module else None
+    except ImportError:
+        message, hint = "{path}: {format} needs a plugin that is not installed", f"pip install 'srgan-cli[{extra}]'"
+        raise error(message, hint, path=path, format=kind) from None
+    if plugin and extra == "heic":
+        plugin.register_heif_opener()
 
 
 def extra_for(head: bytes) -> str:
@@ -303,19 +308,3 @@ def extra_for(head: bytes) -> str:
     brands = (head[8:12], *(head[start : start + 4] for start in range(16, len(head) - 3, 4)))
     is_avif = any(brand in (b"avif", b"avis") for brand in brands)
     return "heic" if head[4:8] == b"ftyp" and brands[0] in _HEIF_BRANDS and not is_avif else ""
-
-
-def _load_plugin(extra: str) -> bool:
-    """Whether the plugin is installed; then Pillow can use it."""
-    try:
-        module = import_module(_PLUGINS[extra][0])
-    except ImportError:
-        return False
-    if extra == "heic":
-        module.register_heif_opener()
-    return True
-
-
-def _missing_plugin(kind: type[_Error], path: Union[PurePath, "UPath"], extra: str) -> _Error:
-    message, hint = "{path}: {format} needs a plugin that is not installed", f"pip install 'srgan-cli[{extra}]'"
-    return kind(message, hint, path=path, format=_PLUGINS[extra][1])

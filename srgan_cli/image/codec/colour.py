@@ -55,8 +55,8 @@ def convert_profile(values: Values, source: bytes, target: bytes | None) -> Valu
         file.write(target or b"")
         file.flush()
         levels = np.rint(values.clip(0, 1) * 65535).astype(np.uint16)
-        image = pyvips.Image.new_from_array(levels, interpretation="rgb16" if levels.shape[2] == 3 else "grey16")
-        image = image.copy()
+        kind = "rgb16" if levels.shape[2] == 3 else "grey16"
+        image = pyvips.Image.new_from_array(levels, interpretation=kind).copy()
         image.set_type(pyvips.GValue.blob_type, "icc-profile-data", source)
         options = {"embedded": True, "intent": "relative", "black_point_compensation": True, "depth": 16}
         try:
@@ -76,8 +76,7 @@ def quantize_to_palette(values: Values, *, reserve_transparent: bool) -> Image.I
     shown = values[..., :-1] if values.shape[2] in (2, 4) else values
     colours = np.repeat(shown, 3, axis=2) if shown.shape[2] == 1 else shown
     transparent = reserve_transparent or (hidden is not None and bool(hidden.any()))
-    size = PALETTE_SIZE - transparent
-    indexed = _index(colours, hidden, size)
+    indexed = _index(colours, hidden, PALETTE_SIZE - transparent)
     return _add_transparent_entry(indexed, hidden) if transparent else indexed
 
 

@@ -77,13 +77,9 @@ def translate_errors(path: Path) -> Iterator[None]:
     except UnidentifiedImageError as error:
         raise _unidentified(path) from error
     except Image.DecompressionBombError as error:
-        message = "{path} has a frame with more pixels than Pillow's own limit ({limit})"
-        raise PictureError(
-            message,
-            "convert it to PNG or JPEG, or raise PIL.Image.MAX_IMAGE_PIXELS",
-            path=path,
-            limit=2 * (Image.MAX_IMAGE_PIXELS or 0),
-        ) from error
+        message, limit = "{path} has a frame with more pixels than Pillow's own limit ({limit})", Image.MAX_IMAGE_PIXELS
+        hint = "convert it to PNG or JPEG, or raise PIL.Image.MAX_IMAGE_PIXELS"
+        raise PictureError(message, hint, path=path, limit=2 * (limit or 0)) from error
     except PictureError as error:
         if "path" in error.values:
             raise
@@ -103,13 +99,7 @@ def _unidentified(path: Path) -> PictureError:
         return PictureError("{path} is empty", "it has no content: copy or download it again", path=path)
     if head.startswith(_MATROSKA) or head[8:12] == b"AVI " or (head[4:8] == b"ftyp" and head[8:12] in _VIDEO_BRANDS):
         return PictureError("{path} is a video", "end OUT in one of: .mp4 .m4v .mov .mkv .webm .avi", path=path)
-    kinds = _UNSUPPORTED | _MEASUREMENTS
-    unsupported = next((name for start, name in kinds.items() if head.startswith(start)), "")
-    unsupported = "camera raw" if head[4:12] == b"ftypcrx " else unsupported
-    bits = int.from_bytes(head[_PSD_BITS], "big")
-    if head.startswith(b"8BPS") and bits != 8 and not unsupported:
-        unsupported = f"PSD of {bits} bits a channel"
-    if unsupported:
+    if unsupported := _unsupported_kind(head):
         found = "{path} is a file of a kind that is not supported: {format}"
         hint = _MEASUREMENTS_HINT if unsupported in _MEASUREMENTS.values() else "convert it to TIFF or PNG first"
         return PictureError(found, hint, path=path, format=unsupported)
@@ -120,3 +110,11 @@ def _unidentified(path: Path) -> PictureError:
     if head.startswith(b"YUV4MPEG2"):
         return PictureError("{path} is a raw video", "name one output that ends in .y4m", path=path)
     return PictureError("not a picture: {path}", "convert it to PNG, JPEG, WebP, TIFF, BMP, GIF or AVIF", path=path)
+
+
+def _unsupported_kind(head: bytes) -> str:
+    if head[4:12] == b"ftypcrx ":
+        return "camera raw"
+    bits = int.from_bytes(head[_PSD_BITS], "big")
+    deep_psd = f"PSD of {bits} bits a channel" if head.startswith(b"8BPS") and bits != 8 else ""
+    return next((name for start, name in (_UNSUPPORTED | _MEASUREMENTS).items() if head.startswith(start)), deep_psd)

@@ -68,9 +68,8 @@ def bits_per_channel(image: Image.Image, file: IO[bytes]) -> int:
     if image.format == "JPEG2000":
         found = _JPEG_2000_SIZE.search(head)
         return (found[1][0] & 0x7F) + 1 if found else 8
-    if image.format in ("BMP", "DIB"):  # BGR;16 are 16 bits a pixel
-        return 8
-    return 16 if ";16" in " ".join(str(tile[3]) for tile in getattr(image, "tile", ())) else 8
+    is_bmp = image.format in ("BMP", "DIB")  # where BGR;16 are 16 bits a pixel
+    return 16 if not is_bmp and ";16" in " ".join(str(tile[3]) for tile in getattr(image, "tile", ())) else 8
 
 
 def read_netpbm(data: bytes) -> Values:
@@ -193,10 +192,8 @@ def _parse_extra_fields(bits: _BitReader) -> bool:
 def _parse_size(bits: _BitReader) -> tuple[int, int]:
     in_eighths = bool(bits.read(1))
     height = _parse_side(bits, in_eighths)
-    ratio = bits.read(3)
-    if ratio:
-        numerator, denominator = _JXL_RATIOS[ratio]
-        return height, height * numerator // denominator
+    if ratio := _JXL_RATIOS.get(bits.read(3)):
+        return height, height * ratio[0] // ratio[1]
     return height, _parse_side(bits, in_eighths)
 
 

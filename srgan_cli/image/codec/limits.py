@@ -14,9 +14,8 @@ def check_max_pixels(path: Path, height: int, width: int, *, max_pixels: int | N
     limit = max_pixels or DEFAULT_MAX_PIXELS
     if height * width > limit:
         message = "{path} has {count} pixels, more than --max-pixels ({limit})"
-        raise PictureError(
-            message, "raise --max-pixels if you trust the file", path=path, count=height * width, limit=limit
-        )
+        hint = "raise --max-pixels if you trust the file"
+        raise PictureError(message, hint, path=path, count=height * width, limit=limit)
 
 
 def check_streamed_pixels(path: Path, height: int, width: int, *, max_pixels: int | None = None) -> None:

@@ -120,15 +120,10 @@ def _sixteen_bit_values(image: Image.Image) -> Values:
 
 def _plain_mode(image: Image.Image) -> str:
     """The one of L, LA, RGB and RGBA that holds all of this image."""
-    transparent = image.has_transparency_data
-    if image.mode in ("1", "L", "LA", "La") or _has_grey_palette(image):
-        return "LA" if transparent else "L"
-    return "RGBA" if transparent else "RGB"
-
-
-def _has_grey_palette(image: Image.Image) -> bool:
     table = image.getpalette() if image.mode == "P" else None
-    return table is not None and table[0::3] == table[1::3] == table[2::3]
+    has_grey_palette = table is not None and table[0::3] == table[1::3] == table[2::3]
+    colours = "L" if image.mode in ("1", "L", "LA", "La") or has_grey_palette else "RGB"
+    return f"{colours}A" if image.has_transparency_data else colours
 
 
 def read_deep_heif(data: bytes, page: int, bits: int) -> Values:

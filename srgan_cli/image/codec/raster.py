@@ -100,11 +100,8 @@ class Rows:
         """Rows of values in memory."""
         height, width, channels = values.shape
         step = band_rows(width, channels)
-        return cls(
-            (height, width, channels),
-            values.dtype,
-            lambda: (values[top : top + step] for top in range(0, height, step)),
-        )
+        tops = range(0, height, step)
+        return cls((height, width, channels), values.dtype, lambda: (values[top : top + step] for top in tops))
 
     @classmethod
     def lazy(cls, values: Values, decode: Callable[[], Values]) -> "Rows":
@@ -167,8 +164,11 @@ class Raster:
     """A picture with the values that its file stores."""
 
     rows: Rows
+    """Its values."""
     icc_profile: bytes | None = None
+    """The colour profile."""
     metadata: Metadata = field(default_factory=Metadata)
+    """What its file holds beside it."""
     duration: float = 0
     """Milliseconds for which an animation shows it."""
     notes: tuple[str, ...] = ()

@@ -46,22 +46,9 @@ def open_reader(path: Path, *, max_pixels: int | None = None) -> Iterator[ImageR
     with translate_errors(path), path.open("rb") as file:
         stamp = file_stamp(path)
         head = file.read(_HEAD_BYTES)
-        if is_dicom(path, file):
-            require_plugin(path, "dicom")
-            yield DicomReader(path)
-            return
-        if head.startswith(TIFF_SIGNATURES):
-            yield TiffReader(path, file)
-            return
-        if head.startswith(gif.SIGNATURES):
-            yield gif.GifReader(path)
-            return
-        if head.startswith(jp2.SIGNATURES) and (measurement := jp2.open_measurement(path)):
-            yield measurement
-            return
         png = headers.read_png_header(file)
-        if png is not None and png.is_plain:
-            yield _PngReader(path, png)
+        if reader := _open_without_pillow(path, file, head, png):
+            yield reader
             return
         require_plugin(path, extra_for(head))
         jxl = _read_jxl_header(path, max_pixels) if head.startswith(JXL_SIGNATURES) else None
@@ -78,6 +65,19 @@ def open_reader(path: Path, *, max_pixels: int | None = None) -> Iterator[ImageR
         with image:
             yield _PillowReader(path, source, image, jxl, notes)
         check_unchanged(path, stamp)
+
+
+def _open_without_pillow(path: Path, file: IO[bytes], head: bytes, png: headers.PngHeader | None) -> ImageReader | None:
+    if is_dicom(path, file):
+        require_plugin(path, "dicom")
+        return DicomReader(path)
+    if head.startswith(TIFF_SIGNATURES):
+        return TiffReader(path, file)
+    if head.startswith(gif.SIGNATURES):
+        return gif.GifReader(path)
+    if head.startswith(jp2.SIGNATURES) and (measurement := jp2.open_measurement(path)):
+        return measurement
+    return _PngReader(path, png) if png is not None and png.is_plain else None
 
 
 def _read_jxl_header(path: Path, max_pixels: int | None) -> headers.JxlHeader:
@@ -200,17 +200,17 @@ class _PillowReader(ImageReader):
 
     def _classes(self) -> BandLayout | None:
         """The layout of a picture with an opaque palette that is a map of classes; None for other pictures."""
-        palette = (
-            self.image.getpalette() if self._orientation(0) == 1 and not self.image.has_transparency_data else None
-        )
-        table = np.reshape(palette or [], (-1, 3)).T
+        palette = self.image.getpalette()
+        if not palette or self._orientation(0) > 1 or self.image.has_transparency_data:
+            return None
+        table = np.reshape(palette, (-1, 3)).T
         padded = np.pad(table * 257, ((0, 0), (0, 256 - table.shape[1])))
-        return BandLayout(palette=tuple(padded.ravel().tolist())) if palette else None
+        return BandLayout(palette=tuple(padded.ravel().tolist()))
 
     def _place(self, mask: StoredMask | None) -> tuple[Place | None, list[str]]:
         """Where the first picture lies, upright, and a note on what is dropped."""
-        size, is_jp2 = self.size(0), self.format == "JPEG2000"
-        place, notes = jp2.read_place(self.data, *size) if is_jp2 else (None, [])
+        size = self.size(0)
+        place, notes = jp2.read_place(self.data, *size) if self.format == "JPEG2000" else (None, [])
         place, more = add_sidecars(place, self.path, size, self._orientation(0), mask=mask)
         return place, notes + more
 

@@ -281,7 +281,10 @@ def _open(path: Path, kind: str, page: int, orientation: int) -> tuple["pyvips.I
     _import_vips()
     with _translate_vips_errors(path):
         image, notes = _in_srgb(_load(path, kind, page, "sequential" if orientation == 1 else "random"))
-        return _orient(_check_values(image, path), orientation), notes
+        if image.format not in _DTYPES:
+            message = "{path} stores {found} numbers, expected integers or floats"
+            raise PictureError(message, "convert it first", path=path, found=image.format)
+        return _orient(image, orientation), notes
 
 
 def _load(path: Path, kind: str, page: int, access: str, **options: Any) -> "pyvips.Image":
@@ -325,11 +328,3 @@ def _in_srgb(image: "pyvips.Image") -> tuple["pyvips.Image", list[str]]:
     if image.interpretation == "xyz":
         return image.colourspace("rgb16"), [XYZ_NOTE]
     return image, []
-
-
-def _check_values(image: "pyvips.Image", path: Path) -> "pyvips.Image":
-    """The image.  Raises PictureError for complex numbers."""
-    if image.format not in _DTYPES:
-        message = "{path} stores {found} numbers, expected integers or floats"
-        raise PictureError(message, "convert it first", path=path, found=image.format)
-    return image

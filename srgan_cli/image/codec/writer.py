@@ -33,9 +33,7 @@ from srgan_cli.image.metadata.record import Metadata
 
 _BT601 = 6
 """The matrix from RGB to YCbCr, by its code in H.273."""
-_MASTERING_KEYS = (
-    *("white_point_x", "white_point_y", "max_display_mastering_luminance", "min_display_mastering_luminance"),
-)
+_MASTERING_KEYS = ("white_point_x", "white_point_y", *(f"{end}_display_mastering_luminance" for end in ("max", "min")))
 _OWN = ("PNG", "GIF")
 """Pillow writes only the pixels of these formats."""
 _RESTORE_BACKGROUND = 2
@@ -119,7 +117,7 @@ def write(
                 raise PictureError("an animation is not written as AVIF without loss", "use .webp or .png")
             _write_avif(rasters[0], rasters[0].values, 8, file, encoding)
         elif can_stream(name, len(rasters)):
-            _STREAM_WRITERS[name](rasters[0], file, encoding)
+            _write_streamed(rasters[0], file, name, encoding)
         else:
             _write_whole(rasters, file, name, loop, encoding)
 
@@ -278,13 +276,11 @@ def _png_chunks(raster: Raster) -> bytes:
     return png.write_chunks(raster.metadata, raster.icc_profile, raster.depth, raster.rows.shape[2])
 
 
-def _write_png(raster: Raster, file: IO[bytes], _encoding: Encoding) -> None:
-    """libvips writes the pixels; the metadata are inserted unchanged."""
-    vips.write_png(raster.rows, file, _png_chunks(raster))
-
-
-def _write_jpeg(raster: Raster, file: IO[bytes], encoding: Encoding) -> None:
-    """libvips writes the pixels; a gain map follows them."""
+def _write_streamed(raster: Raster, file: IO[bytes], name: str, encoding: Encoding) -> None:
+    """PNG and JPEG: libvips writes the pixels, the metadata are inserted unchanged, and a gain map follows them."""
+    if name == "PNG":
+        vips.write_png(raster.rows, file, _png_chunks(raster))
+        return
     head, gain_map = jpeg.write_head(raster.metadata, raster.icc_profile), raster.metadata.gain_map
     vips.write_jpeg(raster.rows, file, head, quality=_quality("JPEG", encoding))
     if gain_map:
@@ -292,6 +288,3 @@ def _write_jpeg(raster: Raster, file: IO[bytes], encoding: Encoding) -> None:
         file.write(gain_map.data)
         file.seek(0)
         file.write(jpeg.complete_index(head, picture_bytes, gain_map))
-
-
-_STREAM_WRITERS = {"PNG": _write_png, "JPEG": _write_jpeg}

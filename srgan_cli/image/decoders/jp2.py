@@ -6,7 +6,6 @@ Source: The "GeoTIFF Box" Specification for JPEG 2000 Metadata (GeoJP2), 2004; I
 """
 
 from dataclasses import replace
-from functools import cached_property
 from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
@@ -39,7 +38,7 @@ class Jp2Reader(ImageReader):
     redecodes = True
 
     def __init__(self, path: Path, data: bytes) -> None:
-        self.path, self.data = path, data
+        self.path, self.data, self.raster = path, data, gdal_reader.read_raster(path)
         self.shape = self.raster.rows.shape[:2]
 
     def is_streamed(self, _: int) -> bool:
@@ -47,11 +46,6 @@ class Jp2Reader(ImageReader):
 
     def decode_bytes(self, _: int) -> int:
         return 0
-
-    @cached_property
-    def raster(self) -> Raster:
-        """Its values and what they are, without metadata."""
-        return gdal_reader.read_raster(self.path)
 
     def read(self, _: int) -> Raster:
         metadata, profile, notes = read_jp2(self.data)
@@ -78,9 +72,8 @@ def open_measurement(path: Path) -> Jp2Reader | None:
     depths = data[start:][_PARTS][:count]
     is_grey_alpha = count == 2 and set(depths) <= {7, 15}
     is_odd = not (count in (1, 3, 4) or is_grey_alpha) or any(depth & _SIGN for depth in depths)
-    is_placed = any(
-        content.startswith(GEOTIFF_BOX) or _GML in content for name, content in boxes(data) if name != b"jp2c"
-    )
+    contents = [content for name, content in boxes(data) if name != b"jp2c"]
+    is_placed = any(content.startswith(GEOTIFF_BOX) or _GML in content for content in contents)
     if not (is_odd or is_placed or sidecar_paths(path)):
         return None
     if find_spec("rasterio"):

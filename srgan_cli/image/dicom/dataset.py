@@ -16,10 +16,8 @@ from srgan_cli.version import __version__
 if TYPE_CHECKING:
     from pydicom import Dataset
 
-_SPACINGS = (
-    *("PixelSpacing", "ImagerPixelSpacing", "NominalScannedPixelSpacing"),
-    *("ObjectPixelSpacingInCenterOfBeam", "ImagePlanePixelSpacing"),
-)
+_SPACINGS = [f"{kind}Spacing" for kind in ("Pixel", "ImagerPixel", "NominalScannedPixel", "ImagePlanePixel")]
+_SPACINGS += ["ObjectPixelSpacingInCenterOfBeam"]
 _GROUPS = ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence", "DetectorInformationSequence")
 """What holds for some frames: functional groups, and the detectors of nuclear medicine."""
 _GRIDS = (
@@ -35,6 +33,7 @@ _MARKS = {
     "{}UpperHorizontalEdge": (0,), "{}LowerHorizontalEdge": (0,),
     "CenterOfCircular{}": (0, 1), "VerticesOfThePolygonal{}": (0, 1),
 }  # fmt: skip
+_MARKS = {name.format(kind): axes for name, axes in _MARKS.items() for kind in ("Shutter", "Collimator")}
 """Columns (1) and rows (0), from 1, of the edges of shutters and collimators."""
 _DROPPED = {
     "IconImageSequence": "icon",
@@ -149,10 +148,8 @@ def _shift(position: Any, orientation: Any, measures: Any, factors: tuple[float,
             cosines = _DEFAULT_PORTAL
         if origin and len(cosines) == 6 and len(sides) == 2:
             down, across = ((1 / factor - 1) / 2 * side for factor, side in zip(factors, sides, strict=True))
-            moved = [
-                at + across * row + down * column for at, row, column in zip(origin, cosines, cosines[3:], strict=False)
-            ]
-            _set_numbers(position, place, moved)
+            axes = zip(origin, cosines, cosines[3:], strict=False)
+            _set_numbers(position, place, [at + across * row + down * column for at, row, column in axes])
 
 
 def _divide_spacings(measures: "Dataset", factors: tuple[float, float]) -> None:
@@ -162,15 +159,16 @@ def _divide_spacings(measures: "Dataset", factors: tuple[float, float]) -> None:
 
 
 def _set_numbers(part: "Dataset", name: str, numbers: list[float]) -> None:
-    """Set an element to numbers, which some elements store as text."""
-    part[name].value = [_decimal(number) for number in numbers] if part[name].VR == "DS" else numbers
+    """Set an element to numbers, which some elements store as text of at most 16 characters each."""
+    from pydicom.valuerep import DSfloat
+
+    is_text = part[name].VR == "DS"
+    part[name].value = [DSfloat(number, auto_format=True) for number in numbers] if is_text else numbers
 
 
 def _move_marks(part: "Dataset", factors: tuple[float, float]) -> None:
     """Move what is stated in whole rows and columns, from 1, to the enlarged pixels."""
-    for name, axes in (
-        (name.format(kind), axes) for name, axes in _MARKS.items() for kind in ("Shutter", "Collimator")
-    ):
+    for name, axes in _MARKS.items():
         if name in part and part[name].VM:
             shift = 0 if name.startswith("Radius") else 0.5
             numbers = zip(np.atleast_1d(part[name].value), cycle(axes), strict=False)
@@ -203,10 +201,3 @@ def _derived(former: Sequence[str] | None) -> list[str]:
 def _description(former: str | None, factor: float) -> str:
     text = f"Enlarged {factor:g} times by srgan {__version__}, not for diagnosis"
     return (f"{former}; {text}" if former else text)[:_LONGEST_DESCRIPTION]
-
-
-def _decimal(number: float) -> Any:
-    """A decimal string of at most 16 characters."""
-    from pydicom.valuerep import DSfloat
-
-    return DSfloat(number, auto_format=True)

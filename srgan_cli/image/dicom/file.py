@@ -134,9 +134,7 @@ class DicomReader(ImageReader):
     @property
     def _padding(self) -> str:
         padding = self.dataset.get("PixelPaddingValue")
-        if padding is None or not self._is_grey:
-            return ""
-        return str(int(padding))
+        return "" if padding is None or not self._is_grey else str(int(padding))
 
     @cached_property
     def _range(self) -> ValueRange | None:

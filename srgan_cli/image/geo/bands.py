@@ -96,12 +96,8 @@ def read_bands(tags: Tags, *, keeps_values: bool = False) -> dict[str, Any]:
         colours = np.reshape(tags[_COLOUR_MAP], (3, -1))
         colours = np.pad(colours, ((0, 0), (0, 2**bits - colours.shape[1])))
         layout = replace(layout, palette=tuple(colours.ravel().tolist()))
-    return {
-        "layout": layout,
-        "nodata": str(tags.get(NODATA, "")).strip("\x00 "),
-        "declared_range": _declared_range(tags),
-        "bits": bits,
-    }
+    nodata = str(tags.get(NODATA, "")).strip("\x00 ")
+    return {"layout": layout, "nodata": nodata, "declared_range": _declared_range(tags), "bits": bits}
 
 
 def write_bands(raster: Raster) -> dict[int, Any]:
@@ -132,18 +128,15 @@ def as_black_is_zero(raster: Raster, tags: Tags, *, is_inverted: bool) -> Raster
         return raster
     unsigned, keeps_values = raster.rows.dtype.kind == "u", raster.is_measured
     if unsigned and is_inverted == keeps_values:
-        raster = replace(raster, rows=_inverted(raster.rows, raster.depth, layout.alpha))
+        raster = replace(raster, rows=raster.rows.map(partial(_inverted, depth=raster.depth, alpha=layout.alpha)))
     return replace(raster, layout=replace(layout, white_is_zero=keeps_values or not unsigned))
 
 
-def _inverted(rows: Rows, depth: int, alpha: int | None) -> Rows:
-    def change(values: Values) -> Values:
-        result: Values = 2**depth - 1 - values
-        if alpha is not None:
-            result[..., alpha] = values[..., alpha]
-        return result
-
-    return rows.map(change)
+def _inverted(values: Values, depth: int, alpha: int | None) -> Values:
+    result: Values = 2**depth - 1 - values
+    if alpha is not None:
+        result[..., alpha] = values[..., alpha]
+    return result
 
 
 def unmultiply(rows: Rows, layout: BandLayout) -> Rows:

@@ -53,11 +53,8 @@ def kept_files(
     files = dict(_files(place.with_size(*size), path, name)) if place else {}
     kept = [found for found in files if place and _is_kept(place, found, overwrite=overwrite)]
     kept = [found for found in kept if sidecar.read_text(found) != files[found]]
-    others = [
-        found
-        for kind, found in sidecar.sidecar_paths(path)
-        if found not in files and Sidecar(kind, "").beside(path) not in files
-    ]
+    beside = {found: Sidecar(kind, "").beside(path) for kind, found in sidecar.sidecar_paths(path)}
+    others = [found for found, own in beside.items() if not {found, own} & files.keys()]
     return [f"{found.name} exists and is kept, but does not fit it" for found in (*kept, *others)]
 
 

@@ -128,12 +128,10 @@ def _clean_ome(text: str, numbers: Sequence[int]) -> tuple[str, list[str]]:
         raise ValueError
     for identifier in names:
         xml.remove(identifier)
-    for root in xml.elements(document, "OME"):
-        if root.hasAttribute("UUID"):
-            root.removeAttribute("UUID")
-    for pixels in xml.elements(document, "Pixels"):
-        if pixels.hasAttribute("SignificantBits"):
-            pixels.removeAttribute("SignificantBits")
+    for tag, attribute in (("OME", "UUID"), ("Pixels", "SignificantBits")):
+        for element in xml.elements(document, tag):
+            if element.hasAttribute(attribute):
+                element.removeAttribute(attribute)
     for data in xml.elements(document, "TiffData"):
         if data.hasAttribute("IFD"):
             data.setAttribute("IFD", str(list(numbers).index(int(data.getAttribute("IFD")))))

@@ -13,10 +13,8 @@ from srgan_cli.image.geo.grid import GridMap, is_scaling, scaling, turning
 from srgan_cli.image.geo.sidecar import Sidecar, find_sidecars
 from srgan_cli.system.arguments import checked
 
-_INTERGRAPH = {33918, 33919, 33920}
-_PRIVATE = dict.fromkeys(_INTERGRAPH, "Intergraph georeference") | {
-    tag: f"private {name} data" for tag, name in microscopy.PRIVATE_TAGS.items()
-}
+_PRIVATE = dict.fromkeys((33918, 33919, 33920), "Intergraph georeference")
+_PRIVATE |= {tag: f"private {name} data" for tag, name in microscopy.PRIVATE_TAGS.items()}
 _X_RESOLUTION, _Y_RESOLUTION, _UNIT = 282, 283, 296
 _RESOLUTION = {_X_RESOLUTION, _Y_RESOLUTION, _UNIT}
 _KEPT = {*GEOREFERENCE, RPC, gdal.METADATA}

@@ -4,6 +4,7 @@ Source: GDAL's documentation of raster drivers, https://gdal.org/en/stable/drive
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, get_args
@@ -116,16 +117,14 @@ def _world_suffixes(picture: Path) -> Iterator[str]:
 
 def read_text(path: Path) -> str | None:
     """The text of a file; None if it cannot be read or is too large."""
-    try:
-        data = path.read_bytes() if path.stat().st_size <= _MAX_BYTES else None
-    except OSError:
-        return None
-    if data is None:
-        return None
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return data.decode("latin-1")
+    with suppress(OSError):
+        if path.stat().st_size <= _MAX_BYTES:
+            data = path.read_bytes()
+            try:
+                return data.decode("utf-8-sig")
+            except UnicodeDecodeError:
+                return data.decode("latin-1")
+    return None
 
 
 def world_file(geotransform: tuple[float, ...]) -> Sidecar:

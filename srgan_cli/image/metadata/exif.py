@@ -47,10 +47,7 @@ class ExifBlock:
 
     def get_int(self, tag: int) -> int | None:
         """The integer value of a tag, or None without it."""
-        for found, offset in self._entries():
-            if found == tag:
-                return self._value(offset)
-        return None
+        return next((self._value(offset) for found, offset in self._entries() if found == tag), None)
 
     def set_short(self, tag: int, value: int) -> "ExifBlock":
         """Replace the value of an existing tag."""
@@ -80,14 +77,9 @@ class ExifBlock:
             return self
         start, length = tags.get(_THUMBNAIL), tags.get(_THUMBNAIL_LENGTH)
         if start and length and start + length <= len(self._data):
-            self._erase(start, length)
+            is_last = start + length == len(self._data)
+            self._data[start : start + length] = b"" if is_last else bytes(length)
         return self
-
-    def _erase(self, start: int, length: int) -> None:
-        if start + length == len(self._data):
-            del self._data[start:]
-        else:
-            self._data[start : start + length] = bytes(length)
 
     def _entries(self) -> Iterator[tuple[int, int]]:
         """Tags and the offsets of their entries, in the main directory and the EXIF directory."""
@@ -126,7 +118,7 @@ def resolution_of(exif: bytes | None) -> tuple[Pair | None, Pair | None]:
     return (pair[0] * factor, pair[1] * factor), None
 
 
-def plausible_dpi(dpi: Any) -> tuple[float, float] | None:
+def plausible_dpi(dpi: Any) -> Pair | None:
     """The value as two positive, finite numbers, or None if it is something else."""
     try:
         across, down = (float(number) for number in dpi)

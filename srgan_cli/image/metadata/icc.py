@@ -68,6 +68,7 @@ class Colour:
     gamma: float | None = None
     """The power of light that is stored: 1/2.2 for most files."""
     chromaticities: Chromaticities | None = None
+    """Measured primaries and white."""
 
     @property
     def is_srgb(self) -> bool:
@@ -98,8 +99,7 @@ class Colour:
         """The equivalent ICC profile for grey or RGB; None if nothing is declared or a profile cannot express it."""
         if self == NO_COLOUR or not self.full_range:
             return None
-        curve = self._curve
-        intent = self.intent or 0
+        curve, intent = self._curve, self.intent or 0
         return None if curve is None else _profile(self._primaries, curve, grey, intent, str(self), self.cicp)
 
     @property
@@ -165,9 +165,8 @@ def _hlg_to_light(stored: _Matrix) -> _Matrix:
 
 def _xyz(pairs: Chromaticities) -> _Matrix:
     """Columns X, Y, Z with Y = 1 of pairs of x and y."""
-    return np.array(
-        [[x / y, 1, (1 - x - y) / y] if y else [x, y, 1 - x - y] for x, y in zip(pairs[::2], pairs[1::2], strict=True)]
-    ).T
+    points = zip(pairs[::2], pairs[1::2], strict=True)
+    return np.array([[x / y, 1, (1 - x - y) / y] if y else [x, y, 1 - x - y] for x, y in points]).T
 
 
 def _profile(

@@ -25,13 +25,8 @@ GEOTIFF_BOX = bytes.fromhex("b14bf8bd083d4b43a5ae8cd7d5a6ce03")
 _WITH_PROFILE = (b"\2", b"\3")
 """The methods of colour that have an ICC profile."""
 _ALPHA = (b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha", b"urn:mpeg:hevc:2015:auxid:1")
-_AUXILIARY = {
-    b"gainmap": "gain map",
-    b"disparity": "depth map",
-    b"depth": "depth map",
-    b"auxid:2": "depth map",
-    b"matte": "matte",
-}
+_AUXILIARY = {b"gainmap": "gain map", b"matte": "matte"}
+_AUXILIARY |= dict.fromkeys((b"disparity", b"depth", b"auxid:2"), "depth map")
 _BESIDE = {b"mpvd": "video (motion photo)", b"jhgm": "gain map", b"brob": "compressed metadata"}
 """What boxes hold beside the picture."""
 _KNOWN = {
@@ -109,9 +104,8 @@ def read_metadata(data: bytes) -> tuple[Metadata, list[str]]:
     except (struct.error, IndexError, KeyError):
         return metadata, notes
     properties = dict(items.properties)
-    levels = properties.get(b"clli", b"")
-    mastering = properties.get(b"mdcv", b"")
-    across, down = unpack(">LL", properties.get(b"pasp", b"")) or (1, 1)
+    levels, mastering = properties.get(b"clli"), properties.get(b"mdcv", b"")
+    across, down = unpack(">LL", properties.get(b"pasp")) or (1, 1)
     return replace(
         metadata,
         colour=_colour(items.properties),
@@ -147,13 +141,11 @@ def add_properties(data: bytes, metadata: Metadata) -> bytes:
         added += [] if replaced else [(b"colr", b"nclx" + struct.pack(">HHHB", *codes, _BT601, _FULL_RANGE))]
     if metadata.light_levels:
         added.append((b"clli", struct.pack(">HH", *to_clli(metadata.light_levels))))
-    mastering = metadata.mastering_display
-    if mastering:
+    if mastering := metadata.mastering_display:
         added.append((b"mdcv", mastering[4:12] + mastering[:4] + mastering[12:]))
     if metadata.pixel_ratio:
         added.append((b"pasp", struct.pack(">LL", *to_pasp(metadata.pixel_ratio))))
-    names = [name for name, _ in boxes(data)]
-    return _insert(data, added) if added and b"moov" not in names else data
+    return _insert(data, added) if added and b"moov" not in dict(boxes(data)) else data
 
 
 def _insert(data: bytes, added: list[Box]) -> bytes:

@@ -92,8 +92,7 @@ def _read_xmp(first: jpeg.Jpeg) -> tuple[bytes | None, list[str]]:
     packet = packets[0].rstrip(b"\0")
     others = {other.rstrip(b"\0") for other in packets} - {packet}
     notes = [f"its {len(others)} further XMP packets are dropped"] if others else []
-    digest = xmp.extended_digest(packet)
-    if digest:
+    if digest := xmp.extended_digest(packet):
         extended = _read_extended(first.contents(jpeg.APP1, _EXTENDED_PREFIX), digest)
         notes += [] if extended else ["its extended XMP is incomplete and dropped"]
         packet = xmp.join_extended(packet, extended)

@@ -183,10 +183,8 @@ def _text_chunk(text: Text) -> Chunk:
 def _read_colour(first: dict[bytes, bytes]) -> Colour:
     """The colour of cICP; without one, that of sRGB, or of cHRM and gAMA."""
     cicp = first.get(b"cICP", b"")
-    if len(cicp) == 4:
-        colour = from_cicp(*cicp[:2], full_range=bool(cicp[3]))
-        return replace(colour, intent=_intent(first), **_calibration(first))
-    return Colour(intent=_intent(first), **_calibration(first))
+    colour = from_cicp(*cicp[:2], full_range=bool(cicp[3])) if len(cicp) == 4 else Colour()
+    return replace(colour, intent=_intent(first), **_calibration(first))
 
 
 def _intent(first: dict[bytes, bytes]) -> int | None:
@@ -217,13 +215,12 @@ def _colour_chunks(colour: Colour, icc_profile: bytes | None) -> Iterator[Chunk]
 
 
 def _read_numbers(first: dict[bytes, bytes]) -> dict[str, Any]:
-    mastering, levels = first.get(b"mDCV", b""), unpack(">2L", first.get(b"cLLI"))
-    time = first.get(b"tIME", b"")
+    mastering, time = first.get(b"mDCV", b""), first.get(b"tIME", b"")
     return {
         **_read_resolution(unpack(">2LB", first.get(b"pHYs"))),
         "significant_bits": tuple(first.get(b"sBIT", b"")) or None,
         "mastering_display": mastering if len(mastering) == _MASTERING_BYTES else None,
-        "light_levels": levels,
+        "light_levels": unpack(">2L", first.get(b"cLLI")),
         "background": _read_background(first),
         "time": time if len(time) == _TIME_BYTES else None,
     }
@@ -254,8 +251,7 @@ def _number_chunks(metadata: Metadata, depth: int, channels: int) -> Iterator[Ch
     if metadata.light_levels:
         yield b"cLLI", struct.pack(">2L", *metadata.light_levels)
     coded = (metadata.coded_bits,) if metadata.coded_bits and depth == 16 else None
-    significant = metadata.significant_bits or coded
-    if significant:
+    if significant := metadata.significant_bits or coded:
         yield b"sBIT", bytes(_bits_of_channels(significant, depth, channels))
     if metadata.background:
         colours = _of_colours(metadata.background, channels)

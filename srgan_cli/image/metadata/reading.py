@@ -82,8 +82,8 @@ def finish(found: Metadata, notes: list[str]) -> tuple[Metadata, list[str]]:
     if found.exif and not ExifBlock.is_readable(found.exif):
         found, notes = replace(found, exif=None), [*notes, "its EXIF is damaged and dropped"]
     if found.photoshop:
-        resources, told = photoshop.without_stale(found.photoshop)
-        found, notes = replace(found, photoshop=resources), [*notes, *told]
+        resources, lost = photoshop.without_stale(found.photoshop)
+        found, notes = replace(found, photoshop=resources), [*notes, *lost]
     stale = xmp.STALE if not found.gain_map else [part for part in xmp.STALE if part is not xmp.APPLE_HDR]
     packet = found.xmp and xmp.without(found.xmp, *stale)
     notes = [*notes, *_false_claims(found, notes)]
@@ -98,12 +98,11 @@ def finish(found: Metadata, notes: list[str]) -> tuple[Metadata, list[str]]:
 
 def _false_claims(found: Metadata, notes: list[str]) -> list[str]:
     """A note on what its XMP claims to have, but for what the file has and other notes name."""
-    told = " ".join([*notes, "gain map" if found.gain_map else ""])
-    claims = [
-        name
-        for name, (words, parts) in _CLAIMS.items()
-        if found.xmp and not any(word in told for word in words) and xmp.without(found.xmp, *parts) != found.xmp
-    ]
+    if not found.xmp:
+        return []
+    known = " ".join([*notes, "gain map" if found.gain_map else ""])
+    parts = {name: parts for name, (words, parts) in _CLAIMS.items() if not any(word in known for word in words)}
+    claims = [name for name, claimed in parts.items() if xmp.without(found.xmp, *claimed) != found.xmp]
     return [f"what its XMP says about {' and '.join(claims)} is dropped: it has none"] if claims else []
 
 

@@ -21,7 +21,9 @@ class Text:
     """A text by keyword, as PNG stores it."""
 
     keyword: str
+    """The name of the text."""
     text: str
+    """Its content."""
     language: str = ""
     """A tag of RFC 5646, or nothing."""
     translated: str = ""
@@ -60,11 +62,13 @@ class Metadata:
     time: bytes | None = None
     """The time of the last change, as the chunk tIME of PNG holds it."""
     comments: tuple[str, ...] = ()
+    """Texts without a keyword."""
     texts: tuple[Text, ...] = ()
     """Texts by keyword other than comments."""
     photoshop: bytes | None = None
     """Photoshop's image resources, with IPTC and clipping paths among them."""
     gain_map: GainMap | None = None
+    """How much brighter its parts are on a bright display."""
 
     def upright(self) -> "Metadata":
         """The metadata with the orientation reset to 1, after it was applied."""
