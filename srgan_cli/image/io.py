@@ -24,8 +24,6 @@ from srgan_cli.system.files import atomic_write
 _DTYPES = {8: np.uint8, 16: np.uint16}
 _LEAST_SHOWN = 0.1
 """The least part of a range of values that lies in 0…1, in a format that clips the rest."""
-_PACKED_BITS = (10, 12, 14)
-"""Bits a channel that TIFF stores without filling them up to bytes."""
 _GIF_TIME_UNIT = 10
 """Milliseconds."""
 
@@ -128,8 +126,7 @@ def to_raster(picture: Picture | ImageStream, name: str) -> Raster:
     stream = stream if capabilities.alpha else stream.map(Picture.flatten_on_white)
     if _keeps_samples(header, name):
         rows = to_rows(stream, header.dtype, header.depth)
-        has_depth = header.dtype == np.uint16 and header.depth in _PACKED_BITS
-        has_depth = has_depth or (name == "DICOM" and header.dtype.kind == "u")
+        has_depth = header.dtype.kind == "u" and (name == "DICOM" or header.dtype.itemsize < 4)
         bits = header.depth if has_depth else 8 * header.dtype.itemsize
         raster = Raster(rows, profile, metadata, header.duration, bits=bits, layout=stream.header.layout)
         declared = None if header.metadata.dicom else header.declared_range  # that of DICOM is one of percentiles

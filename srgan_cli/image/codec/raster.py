@@ -143,9 +143,8 @@ def _add_mask(values: Values, mask: Values) -> Values:
     return np.concatenate([values, np.where(mask > 0, opaque(values.dtype), 0).astype(values.dtype)], axis=2)
 
 
-def divide_by_alpha(values: Values, alpha: int) -> Values:
-    """The values with all channels divided by that of this index, but alpha itself."""
-    top = opaque(values.dtype)
+def divide_by_alpha(values: Values, alpha: int, top: float) -> Values:
+    """The values with all channels divided by that of this index, which is opaque at `top`, but alpha itself."""
     opacity = values[..., [alpha]] / top
     divided = values / np.where(opacity > 0, opacity, 1)
     divided[..., alpha] = values[..., alpha]

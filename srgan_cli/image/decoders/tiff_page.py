@@ -78,7 +78,7 @@ def _to_colours(stored: Values, page: Any, path: Path) -> Decoded:
     if kind == "SEPARATED":
         return _from_cmyk(values, profile)
     if alpha and page.extrasamples[0] == _ASSOCIATED_ALPHA:
-        values = divide_by_alpha(values, -1)
+        values = divide_by_alpha(values, -1, opaque(values.dtype))
     return values, profile, notes
 
 

@@ -112,7 +112,7 @@ class TiffReader(ImageReader):
         fields = self._fields(index)
         if fields and fields["layout"].count != rows.shape[2]:
             raise PictureError(f"its tags state {fields['layout'].count} bands of {rows.shape[2]}", DAMAGED_HINT)
-        rows = bands.unmultiply(rows, fields["layout"]) if self._decoder(index) == "gdal" else rows
+        rows = bands.unmultiply(rows, fields["layout"], fields["bits"]) if self._decoder(index) == "gdal" else rows
         if rows.dtype.kind == "f" and fields.get("bits") == 16:
             rows = rows.map(lambda band: band.astype(np.float16), np.dtype(np.float16))
         return Raster(rows, None if notes else tiff.profile(tags), notes=tuple(notes), **fields)
@@ -130,7 +130,8 @@ class TiffReader(ImageReader):
         number, tags = self.pages[index]
         if bands.has_own_samples(tags) or self._keeps_values(index):
             values = tiff_page.decode_samples(self.path, number)
-            values = bands.unmultiply(Rows.from_array(values), self._fields(index)["layout"]).to_array()
+            fields = self._fields(index)
+            values = bands.unmultiply(Rows.from_array(values), fields["layout"], fields["bits"]).to_array()
             return apply_exif_orientation(values, tiff.orientation(tags)), tiff.profile(tags), []
         with suppress(UnidentifiedImageError, SyntaxError, KeyError), open_image(file, ("TIFF",)) as image:
             image.seek(number)

@@ -24,6 +24,7 @@ from srgan_cli.image.codec.raster import (
     Values,
     divide_by_alpha,
 )
+from srgan_cli.image.codec.samples import alpha_scale
 from srgan_cli.image.geo import gdal, xml
 
 BITS, PHOTOMETRIC, SAMPLES, PLANAR, EXTRA, FORMAT = 258, 262, 277, 284, 338, 339
@@ -139,12 +140,12 @@ def _inverted(values: Values, depth: int, alpha: int | None) -> Values:
     return result
 
 
-def unmultiply(rows: Rows, layout: BandLayout) -> Rows:
-    """The rows with colours divided by their alpha, if they are multiplied by it."""
+def unmultiply(rows: Rows, layout: BandLayout, bits: int) -> Rows:
+    """The rows of samples of so many bits with colours divided by their alpha, if they are multiplied by it."""
     alpha = layout.alpha
     if alpha is None or layout.extra[alpha - layout.colours] != ASSOCIATED:
         return rows
-    return rows.map(partial(divide_by_alpha, alpha=alpha))
+    return rows.map(partial(divide_by_alpha, alpha=alpha, top=alpha_scale(rows.dtype, bits)))
 
 
 def _bits(tags: Tags) -> tuple[int, ...]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from srgan_cli.errors import PictureError, UsageError
 
-OPTIONS = {"compress": "DEFLATE", "predictor": "YES", "bigtiff": "IF_SAFER"}
+OPTIONS = {"compress": "DEFLATE", "bigtiff": "IF_SAFER"}
 KEPT_TAGS = {269, 270, 282, 283, 296, 305, 306, 315, 316, 33432}
 """The tags of EXIF that GDAL keeps."""
 _CACHE_BYTES = 2**27
@@ -37,7 +37,10 @@ def make_cloud_optimised(path: Path, *, has_classes: bool = False) -> None:
     try:
         with rasterio.Env(GDAL_PAM_ENABLED="NO", GDAL_CACHEMAX=_CACHE_BYTES):
             resampling = "MODE" if has_classes else "AVERAGE"
-            rasterio.shutil.copy(plain, path, driver="COG", overview_resampling=resampling, **OPTIONS)
+            with rasterio.open(plain) as file:
+                is_packed = "NBITS" in file.tags(1, ns="IMAGE_STRUCTURE")
+            options = OPTIONS | {"overview_resampling": resampling, "predictor": "NO" if is_packed else "YES"}
+            rasterio.shutil.copy(plain, path, driver="COG", **options)
     except Exception as error:  # those of GDAL have no public class
         raise PictureError(f"cannot write a cloud-optimised TIFF: {error}", "leave --cog out") from error
     finally:

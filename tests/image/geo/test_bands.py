@@ -50,7 +50,7 @@ def test_bands_of_every_type_come_back(tmp_path: Path, dtype: str, options: dict
         assert (after.dtypes, after.colorinterp) == (before.dtypes, before.colorinterp)
 
 
-@pytest.mark.parametrize("bits", [10, 12, 14])
+@pytest.mark.parametrize("bits", [9, 10, 11, 12, 13, 14, 15])
 def test_odd_bits_are_written_as_they_were(tmp_path: Path, bits: int) -> None:
     values = RANDOM.integers(0, 2**bits, (2, 9, 11), dtype=np.uint16)
     with rewritten(save(tmp_path / "a.tif", values, nbits=bits, photometric="minisblack")) as after:
@@ -171,15 +171,27 @@ PLACE = {"crs": "EPSG:4326", "transform": rasterio.Affine(1, 0, 9, 0, -1, 9)}
 
 
 @pytest.mark.parametrize("photometric", ["minisblack", "miniswhite"])
-@pytest.mark.parametrize("bits", [1, 2, 4])
+@pytest.mark.parametrize("bits", [1, 2, 3, 4, 7])
 def test_data_of_few_bits_keep_their_values(tmp_path: Path, bits: int, photometric: str) -> None:
     values = RANDOM.integers(0, 2**bits, (1, 9, 11)).astype(np.uint8)
     source = save(tmp_path / "a.tif", values, nbits=bits, photometric=photometric, **PLACE)
     with rewritten(source) as after:
         assert np.array_equal(after.read(), values)
+        assert after.tags(1, ns="IMAGE_STRUCTURE")["NBITS"] == str(bits)
     write_picture(read_picture(source), tmp_path / "a.png")
     shown = values[0] if photometric == "minisblack" else 2**bits - 1 - values[0]
-    assert np.array_equal(read_picture(tmp_path / "a.png").to_array(), shown * (255 // (2**bits - 1)))
+    assert np.array_equal(read_picture(tmp_path / "a.png").to_array(), np.rint(shown * (255 / (2**bits - 1))))
+
+
+@pytest.mark.parametrize("bits", [4, 8, 12])
+def test_grey_that_is_multiplied_by_alpha_is_divided_by_it(tmp_path: Path, bits: int) -> None:
+    top = 2**bits - 1
+    values = np.array([[[top // 3] * 9], [[top] * 5 + [top // 3] * 4]], np.uint8 if bits <= 8 else np.uint16)
+    packed = {"nbits": bits} if bits != 8 else {}
+    source = save(tmp_path / "a.tif", values, alpha="premultiplied", photometric="minisblack", **packed, **PLACE)
+    assert torch.allclose(read_picture(source).pixels, torch.tensor([[[1 / 3] * 5 + [1.0] * 4]]), atol=1e-3)
+    with rewritten(source) as after:
+        assert np.array_equal(after.read(), values)
 
 
 def test_an_orthophoto_keeps_its_mask(tmp_path: Path) -> None:

@@ -46,6 +46,16 @@ def test_cog_has_tiles_and_overviews_and_the_same_pixels(scene: Path) -> None:
     assert sorted(path.name for path in scene.parent.iterdir()) == ["in.tif", "out.tif", "plain.tif"]
 
 
+def test_cog_of_odd_bits_keeps_them(scene: Path) -> None:
+    with rasterio.open(scene) as file:
+        values, profile = file.read() // 8, file.profile
+    with rasterio.open(scene, "w", **profile | {"nbits": 12}) as file:
+        file.write(values)
+    assert enlarge(scene, "out.tif", cog=True).error is None
+    with rasterio.open(scene.with_name("out.tif")) as file:
+        assert file.tags(1, ns="IMAGE_STRUCTURE")["NBITS"] == "12"
+
+
 def test_cog_of_another_format_fails(scene: Path) -> None:
     error = enlarge(scene, "out.png").error
     assert error is not None
