@@ -6,6 +6,7 @@ from string import Formatter
 
 from srgan_cli.errors import UsageError
 from srgan_cli.image.codec.capabilities import FALLBACK_SUFFIX, FORMATS, output_format
+from srgan_cli.system.discovery import RASTER_SUFFIXES
 from srgan_cli.system.remote_storage import Location, is_dir, is_remote
 from srgan_cli.upscaling.video import options
 from srgan_cli.upscaling.video.options import CONTAINERS, is_video_input
@@ -22,7 +23,7 @@ class Naming:
     template: str = DEFAULT_NAME
     """A format string with NAME_FIELDS."""
     suffix: str = ""
-    """The suffix of all outputs.  If empty, each output has its input's suffix, or .png if that cannot be written."""
+    """The suffix of all outputs.  If empty, each output has its input's, or .tif or .png if that cannot be written."""
     scale: float = 1
     """The value of {scale}; a placeholder until the model is loaded."""
     model: str = "model"
@@ -69,13 +70,13 @@ def suffix_of(form: str) -> str:
 
 
 def _writable(suffix: str) -> str:
-    """The suffix if its format can be written, else .png."""
+    """The suffix if its format can be written, else .tif for rasters, and .png."""
     if is_video_input(PurePath(f"name{suffix}")):
         return suffix if suffix.lower() in CONTAINERS else options.FALLBACK_SUFFIX
     try:
         output_format(Path(f"name{suffix}"))
     except UsageError:
-        return FALLBACK_SUFFIX
+        return ".tif" if suffix.lower() in RASTER_SUFFIXES else FALLBACK_SUFFIX
     return suffix
 
 

@@ -13,6 +13,7 @@ from srgan_cli.cli.serve.jobs import Studio, Visits
 from srgan_cli.cli.serve.options import ServeArguments
 from srgan_cli.cli.weights.fetch import resolve_model
 from srgan_cli.errors import UsageError
+from srgan_cli.image.geo.gdal_reader import LINKING_DRIVERS
 
 POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
@@ -56,6 +57,7 @@ def run(arguments: ServeArguments, *, say: Callable[[str], None]) -> None:
     with tempfile.TemporaryDirectory(prefix="srgan-serve-") as folder:
         # gradio reads these when it is imported
         os.environ |= {"GRADIO_TEMP_DIR": folder, "GRADIO_ANALYTICS_ENABLED": "False"}
+        os.environ["GDAL_SKIP"] = " ".join(LINKING_DRIVERS)  # uploads must not have other files read
         import gradio as gr
         from starlette.middleware import Middleware
 

@@ -5,6 +5,7 @@ import struct
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
 from PIL import Image, UnidentifiedImageError
@@ -38,6 +39,9 @@ _UNSUPPORTED = {
     b"<svg": "SVG",
     b"BPG\xfb": "BPG",
     b"FLIF": "FLIF",
+    b"SIMPLE  =": "FITS",
+    b"NRRD000": "NRRD",
+    b"ZISRAWFILE": "Zeiss CZI",
     b"farbfeld": "farbfeld",
 }
 """First bytes of formats that no decoder reads."""
@@ -48,14 +52,9 @@ _MEASUREMENTS = {
     b"GRIB": "GRIB",
     b"EHFA_HEADER_TAG": "ERDAS Imagine",
     b"<VRTDataset": "GDAL's virtual raster",
-    b"SIMPLE  =": "FITS",
-    b"NRRD000": "NRRD",
-    b"ZISRAWFILE": "Zeiss CZI",
 }
-"""The same of measurements, most of which GDAL reads."""
-_MEASUREMENTS_HINT = (
-    "convert it to TIFF first: gdal_translate FILE a.tif (HDF5:FILE://NAME or NETCDF:FILE:NAME for a variable)"
-)
+"""The same of measurements, which GDAL reads if a file has one raster."""
+_RASTER_HINT = "convert one of its rasters to TIFF, as by gdal_translate HDF5:FILE://NAME (or NETCDF:FILE:NAME) a.tif"
 _PSD_BITS = slice(22, 24)
 _HEAD_BYTES = 64
 _MATROSKA = b"\x1aE\xdf\xa3"
@@ -101,7 +100,8 @@ def _unidentified(path: Path) -> PictureError:
         return PictureError("{path} is a video", "end OUT in one of: .mp4 .m4v .mov .mkv .webm .avi", path=path)
     if unsupported := _unsupported_kind(head):
         found = "{path} is a file of a kind that is not supported: {format}"
-        hint = _MEASUREMENTS_HINT if unsupported in _MEASUREMENTS.values() else "convert it to TIFF or PNG first"
+        raster_hint = _RASTER_HINT if find_spec("rasterio") else "pip install 'srgan-cli[geo]'"
+        hint = raster_hint if unsupported in _MEASUREMENTS.values() else "convert it to TIFF or PNG first"
         return PictureError(found, hint, path=path, format=unsupported)
     for signature, name in _SIGNATURES.items():
         if head.startswith(signature):

@@ -6,6 +6,7 @@ from dataclasses import replace
 from functools import partial
 from math import prod
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import IO
 
 import numpy as np
@@ -21,6 +22,7 @@ from srgan_cli.image.decoders import gif, jp2
 from srgan_cli.image.decoders import png as png_repair
 from srgan_cli.image.decoders.base import DAMAGED_HINT, DECODE_BYTES_PER_PIXEL, ImageReader, reopen
 from srgan_cli.image.decoders.fallback import open_fallback
+from srgan_cli.image.decoders.gdal import open_raster
 from srgan_cli.image.decoders.mask import StoredMask, find_mask, read_mask
 from srgan_cli.image.decoders.tiff_reader import TiffReader
 from srgan_cli.image.dicom.file import DicomReader, is_dicom
@@ -57,10 +59,11 @@ def open_reader(path: Path, *, max_pixels: int | None = None) -> Iterator[ImageR
         try:
             image = pillow.open_image(source)
         except (UnidentifiedImageError, OSError, ValueError, RuntimeError):
-            other = open_fallback(path)
-            if other is None:
-                raise
-            yield other
+            with TemporaryDirectory() as folder:
+                other = open_fallback(path) or open_raster(path, Path(folder))
+                if other is None:
+                    raise
+                yield other
             return
         with image:
             yield _PillowReader(path, source, image, jxl, notes)

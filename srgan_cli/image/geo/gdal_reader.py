@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from threading import Lock
 from typing import Any
@@ -24,6 +25,39 @@ from srgan_cli.image.geo import geotiff
 _READABLE = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "float16", "float32", "float64")
 _LEAST_CACHE = 2**24
 """Bytes."""
+LINKING_DRIVERS = ("VRT", "ERS", "ISIS3", "PCIDSK", "netCDF", "HDF5")
+"""GDAL's names of formats of rasters that may name other files and addresses to read from."""
+_DRIVERS = (
+    *("AAIGrid", "BT", "DTED", "EHdr", "ENVI", "GRASSASCIIGrid", "GRIB", "GSAG", "GSBG", "GS7BG", "HFA", "NITF"),
+    *("PCRaster", "RMF", "RST", "SAGA", "SRTMHGT", "USGSDEM", *LINKING_DRIVERS),
+)
+"""Those of all formats of rasters that are read."""
+
+
+def find_driver(path: Path) -> str:
+    """GDAL's name of the format of a raster with bands; empty for other files."""
+    for driver in _DRIVERS:
+        with suppress(PictureError), _open(path, None, driver) as file:
+            return driver if file.count else ""
+    return ""
+
+
+def read_header(path: Path, driver: str) -> tuple[tuple[int, int], int]:
+    """Height and width of a raster, and the bytes of its values."""
+    with _open(path, None, driver) as file:
+        samples = sum(np.dtype(name.removesuffix("_int16")).itemsize for name in file.dtypes)
+        return (file.height, file.width), file.height * file.width * samples
+
+
+def copy_as_tiff(path: Path, driver: str, target: Path) -> None:
+    """Write a raster as TIFF, with all that GDAL says of it.  Raises PictureError where GDAL fails."""
+    import rasterio.shutil
+
+    try:
+        with rasterio.Env(GDAL_CACHEMAX=_LEAST_CACHE), _open(path, None, driver) as file:
+            rasterio.shutil.copy(file, target, driver="GTiff", bigtiff="IF_SAFER")
+    except (rasterio.errors.RasterioError, rasterio.errors.CPLE_BaseError) as error:
+        raise _failure(path, error) from error
 
 
 def read_raster(path: Path) -> Raster:
@@ -81,13 +115,14 @@ def _windows(path: Path, page: int | None) -> Iterator[Values]:
                 raise _failure(path, error) from error
 
 
-def _open(path: Path, page: int | None) -> Any:
+def _open(path: Path, page: int | None, driver: str | None = None) -> Any:
     import rasterio
 
     with _WARNINGS, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a picture without georeference is usual here
         try:
-            return rasterio.open(path if page is None else f"GTIFF_DIR:{page + 1}:{path}", sharing=False)
+            name = path if page is None else f"GTIFF_DIR:{page + 1}:{path}"
+            return rasterio.open(name, driver=driver, sharing=False)
         except rasterio.errors.RasterioError as error:
             raise _failure(path, error) from error
 

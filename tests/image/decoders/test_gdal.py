@@ -1,0 +1,56 @@
+"""Rasters of formats that only GDAL reads."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from srgan_cli.batch.naming import Naming
+from srgan_cli.errors import PictureError
+from srgan_cli.image.io import read_picture, write_picture
+from srgan_cli.upscaling.upscaler import Upscaler
+
+rasterio = pytest.importorskip("rasterio")
+PLACE = {"crs": "EPSG:32633", "transform": rasterio.Affine(10, 0, 5e5, 0, -10, 4e6)}
+
+
+def write_raster(path: Path, driver: str) -> Path:
+    """Heights with a hole, in a format of GDAL."""
+    import rasterio.shutil
+
+    values = np.random.default_rng(5).normal(300, 80, (1, 12, 16)).astype(np.float32)
+    values[:, 3:6, 4:9] = -9999
+    profile = {"driver": "GTiff", "count": 1, "height": 12, "width": 16, "dtype": "float32", "nodata": -9999, **PLACE}
+    with rasterio.open(path.with_suffix(".tif"), "w", **profile) as file:
+        file.write(values)
+        file.set_band_description(1, "height")
+    rasterio.shutil.copy(path.with_suffix(".tif"), path, driver=driver)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "driver"),
+    [("a.img", "HFA"), ("a.dat", "ENVI"), ("a.asc", "AAIGrid"), ("a.bil", "EHdr"), ("a.vrt", "VRT"), ("a.grd", "GSBG")],
+)
+def test_rasters_keep_values_holes_and_place(tmp_path: Path, name: str, driver: str) -> None:
+    source = write_raster(tmp_path / name, driver)
+    enlarged = Upscaler.load("bicubic", scale=2).upscale(read_picture(source))
+    expected = Upscaler.load("bicubic", scale=2).upscale(read_picture(tmp_path / "a.tif"))
+    write_picture(enlarged, tmp_path / "b.tif")
+    write_picture(expected, tmp_path / "c.tif")
+    with rasterio.open(tmp_path / "b.tif") as found, rasterio.open(tmp_path / "c.tif") as same:
+        assert np.allclose(found.read(masked=True), same.read(masked=True), atol=1e-3)
+        assert np.array_equal(found.read_masks(1), same.read_masks(1))
+        assert found.transform.almost_equals(same.transform, precision=1e-6)
+        assert found.crs == same.crs or driver == "GSBG"
+
+
+@pytest.mark.parametrize("content", [b"EHFA_HEADER_TAG\0", b"<VRTDataset></VRTDataset>", b"CDF\1"])
+def test_damaged_rasters_are_refused_by_name(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "a.img").write_bytes(content)
+    with pytest.raises(PictureError, match="not supported"):
+        read_picture(tmp_path / "a.img")
+
+
+def test_rasters_become_tiffs() -> None:
+    assert Naming().of(Path("a.img")) == "a.tif"
