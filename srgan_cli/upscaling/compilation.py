@@ -25,9 +25,8 @@ class CompiledGenerator(WrappedGenerator):
     def __init__(self, generator: Generator, backend: str | Callable[..., Any] = "inductor") -> None:
         """`backend` is passed to torch.compile."""
         super().__init__(generator)
-        self.compiled_forward: Callable[[Tensor], Tensor] = torch.compile(
-            generator.forward, dynamic=False, backend=backend
-        )
+        compiled: Callable[[Tensor], Tensor] = torch.compile(generator.forward, dynamic=False, backend=backend)
+        self.compiled_forward = compiled
         self.shapes: set[tuple[int, ...]] = set()
 
     def expect_shape(self, height: int, width: int, *, whole: bool) -> None:

@@ -252,26 +252,12 @@ class Upscaler:
         Raises UsageError as `upscale` does, and SrganError when the picture cannot be enlarged within the policy's
         memory limit, of which `reserved` is not available to tiles.
         """
-        (target_height, target_width), reserved = self.target(height, width, scale), reserved or ReservedMemory()
-        geometry = Geometry(
-            height=height,
-            width=width,
-            scale=self.generator.scale,
-            target_height=target_height,
-            target_width=target_width,
-            kernel=self.kernel,
-            radius=self.generator.receptive_radius,
-            grid=self.generator.grid,
-            blend=self.generator.blend,
-            layers=layers or Layers(),
-        )
-        estimate = MemoryEstimate.for_picture(
-            geometry,
-            self._activation_bytes,
-            reserved,
-            on_host=self.device.type == "cpu",
-            max_input_pixels=self.max_input_pixels,
-        )
+        network, reserved = self.generator, reserved or ReservedMemory()
+        sizes = height, width, network.scale, *self.target(height, width, scale)
+        own = {"radius": network.receptive_radius, "grid": network.grid, "blend": network.blend}
+        geometry = Geometry(*sizes, kernel=self.kernel, layers=layers or Layers(), **own)
+        activations, on_host, most = self._activation_bytes, self.device.type == "cpu", self.max_input_pixels
+        estimate = MemoryEstimate.for_picture(geometry, activations, reserved, on_host=on_host, max_input_pixels=most)
         if self.compiled is None:
             policy = self._reporting_policy(geometry)
             return TilePlan(geometry, memory_limit.plan_tile_sides(estimate, height, width, policy), reserved)
@@ -314,12 +300,8 @@ class Upscaler:
         row_buffer, counter = RowBuffer(self._input_rows(stream)), PictureProgress(stream, progress)
         # On a GPU a layer that returns is not computed, and a hook in a compiled network would compile it again.
         reports_layers = progress and self.device.type == "cpu" and not self.compiled
-        runner = TileRunner(
-            self.transfer,
-            warn=self._warn,
-            on_shrink=partial(self._learn_limit, geometry),
-            on_layers=counter.advance_layers if reports_layers else None,
-        )
+        learn, on_layers = partial(self._learn_limit, geometry), counter.advance_layers if reports_layers else None
+        runner = TileRunner(self.transfer, warn=self._warn, on_shrink=learn, on_layers=on_layers)
         cut = Window(0, 0, stream.height, stream.width).split(*tile_sides)
         overlap = None
         for outputs in (list(row) for _, row in groupby(cut, lambda output: output.top)):

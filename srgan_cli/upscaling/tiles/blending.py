@@ -1,6 +1,7 @@
 """Canvas: what a row of tiles is enlarged from and to, with tiles blended into each other where they overlap."""
 
 from dataclasses import replace
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -25,10 +26,8 @@ class Canvas:
         self.output_window = geometry.output_window(geometry.blend_window(tile_row))
         self.stop = geometry.completed_rows(tile_row)
         blended = geometry.blend > 0
-        count = geometry.layers.visible + blended
-        self.buffer = (torch.zeros if blended else torch.empty)(
-            count, self.output_window.height, self.output_window.width, dtype=self.layers.dtype
-        )
+        shape = (geometry.layers.visible + blended, self.output_window.height, self.output_window.width)
+        self.buffer = (torch.zeros if blended else torch.empty)(shape, dtype=self.layers.dtype)
 
     def blend_in(self, output: Window, layers: Tensor) -> None:
         """Write the result for a tile's output: colour, and alpha if the picture has it."""
@@ -60,13 +59,11 @@ class Canvas:
     def _with_holes(self, picture: Picture) -> Picture:
         """The picture with what is not valid as it was, enlarged by the nearest pixel."""
         window = replace(self.output_window, bottom=self.output_window.top + picture.height)
-        stored, valid = (
-            self.geometry.resize_nearest(part, self.input_window, window)
-            for part in self.geometry.layers.original(self.layers)
-        )
+        nearest = partial(self.geometry.resize_nearest, at=self.input_window, part=window)
+        stored, valid = map(nearest, self.geometry.layers.original(self.layers))
         alpha, index = picture.alpha, self.geometry.layers.bands
         if picture.has_mask:
-            alpha = self.geometry.resize_nearest(self.layers[index : index + 1], self.input_window, window).float()
+            alpha = nearest(self.layers[index : index + 1]).float()
         return replace(picture, pixels=torch.where(valid, picture.pixels, stored), alpha=alpha, valid=valid)
 
     def _weight(self, window: Window) -> Tensor:

@@ -180,22 +180,13 @@ class Geometry:
 
     def for_crop(self, height: int, width: int, layers: Layers) -> "Geometry":
         """Return the geometry of a crop with these layers of the picture, enlarged by the same factor."""
-        return replace(
-            self,
-            height=height,
-            width=width,
-            target_height=max(1, round(height * self.target_height / self.height)),
-            target_width=max(1, round(width * self.target_width / self.width)),
-            layers=layers,
-            side=0,
-        )
+        tall = max(1, round(height * self.target_height / self.height))
+        wide = max(1, round(width * self.target_width / self.width))
+        return replace(self, height=height, width=width, target_height=tall, target_width=wide, layers=layers, side=0)
 
     def _support(self, scale: int) -> list[int]:
         lengths = ((self.height * scale, self.target_height), (self.width * scale, self.target_width))
-        return [
-            0 if before == after else ceil(self.kernel.support(before, after)) + _EXTRA_TAPS
-            for before, after in lengths
-        ]
+        return [0 if old == new else ceil(self.kernel.support(old, new)) + _EXTRA_TAPS for old, new in lengths]
 
 
 def even_length(length: int, limit: int) -> int:

@@ -32,13 +32,8 @@ class Layers:
     @classmethod
     def of(cls, header: Picture) -> "Layers":
         """The layers of a picture."""
-        return cls(
-            header.groups,
-            header.alpha is not None,
-            header.valid is not None,
-            bool(header.value_ranges),
-            header.pixels.dtype == torch.float64,
-        )
+        has = header.alpha is not None, header.valid is not None, bool(header.value_ranges)
+        return cls(header.groups, *has, header.pixels.dtype == torch.float64)
 
     @property
     def bands(self) -> int:

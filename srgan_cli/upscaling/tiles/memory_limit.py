@@ -266,7 +266,11 @@ def _check_limit(estimate: MemoryEstimate, sides: tuple[int, int], policy: TileP
     """Raise SrganError when the policy has a limit and tiles of these sides exceed it."""
     needed = estimate.for_tiles(*sides)
     if policy.max_memory is not None and needed > budget:
-        raise _limit_error(policy.max_memory, policy.max_memory - budget + needed, estimate)
+        whole = policy.max_memory - budget + needed
+        limit, takes = format_bytes(policy.max_memory), f"it takes {format_bytes(whole)}"
+        other = ", or write a TIFF, without --consistent" if estimate.fixed_bytes > whole / 2 else ""
+        hint = f"allow --max-memory {format_bytes(whole * 1.05)}{other}"
+        raise SrganError(f"this picture cannot be enlarged within {limit}: {takes}", hint)
 
 
 def check_decode_memory(size: int, reserved: ReservedMemory, policy: TilePolicy) -> None:
@@ -275,11 +279,9 @@ def check_decode_memory(size: int, reserved: ReservedMemory, policy: TilePolicy)
         return
     needed = size + OVERHEAD + reserved.in_use
     if needed > policy.max_memory:
-        raise SrganError(
-            f"this picture cannot be read within {format_bytes(policy.max_memory)}: decoded whole, it takes "
-            f"{format_bytes(needed)}",
-            f"allow --max-memory {format_bytes(needed * 1.05)}, or make it a plain PNG or TIFF, read in parts",
-        )
+        limit, takes = format_bytes(policy.max_memory), f"decoded whole, it takes {format_bytes(needed)}"
+        hint = f"allow --max-memory {format_bytes(needed * 1.05)}, or make it a plain PNG or TIFF, read in parts"
+        raise SrganError(f"this picture cannot be read within {limit}: {takes}", hint)
 
 
 def _budget(estimate: MemoryEstimate, policy: TilePolicy) -> float:
@@ -287,11 +289,3 @@ def _budget(estimate: MemoryEstimate, policy: TilePolicy) -> float:
         eighth = total_memory() // 8 if estimate.on_host and not policy.shared_machine else 0
         return min(max(MIN_BUDGET, eighth), MAX_BUDGET) + estimate.fixed_bytes
     return policy.max_memory - OVERHEAD - (estimate.reserved.in_use if estimate.on_host else 0)
-
-
-def _limit_error(limit: int, needed: float, estimate: MemoryEstimate) -> SrganError:
-    other = ", or write a TIFF, without --consistent" if estimate.fixed_bytes > needed / 2 else ""
-    return SrganError(
-        f"this picture cannot be enlarged within {format_bytes(limit)}: it takes {format_bytes(needed)}",
-        f"allow --max-memory {format_bytes(needed * 1.05)}{other}",
-    )

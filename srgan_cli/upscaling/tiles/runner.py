@@ -143,9 +143,8 @@ class TileRunner:
 
         report, area = self._on_layers, output.area
         on_layer = report and (lambda share: report(share * area))
-        collect = self.transfer.submit(
-            torch.cat([pixels.expand(self.transfer.generator.bands, -1, -1), noise.float()]), crop, on_layer
-        )
+        tile = torch.cat([pixels.expand(self.transfer.generator.bands, -1, -1), noise.float()])
+        collect = self.transfer.submit(tile, crop, on_layer)
         return lambda: geometry.resize_output(collect(), needed, output, scale).clamp(0, 1)
 
 

@@ -11,6 +11,8 @@ from srgan_cli.networks import Generator
 from srgan_cli.upscaling.precision import MixedPrecision
 from srgan_cli.upscaling.tiles.progress import LayerWatch
 
+_OnLayer = Callable[[float], None] | None
+
 
 class GeneratorLock:
     """Lets one thread at a time run a generator, and measures how long each thread waits."""
@@ -47,9 +49,7 @@ class TileTransfer:
         self.prefetch = 0 if self.copy_stream is None else 1
         """Number of tiles to keep in flight while another one is submitted."""
 
-    def submit(
-        self, tile: Tensor, crop: Callable[[Tensor], Tensor], on_layer: Callable[[float], None] | None = None
-    ) -> Callable[[], Tensor]:
+    def submit(self, tile: Tensor, crop: Callable[[Tensor], Tensor], on_layer: _OnLayer = None) -> Callable[[], Tensor]:
         """Start to enlarge a tile (C, H, W).  The returned function waits and returns `crop` of the result, on the CPU.
 
         A tile that broke in half precision is computed again when it is collected.  `on_layer` is called with its share
@@ -67,13 +67,7 @@ class TileTransfer:
 
         return collect
 
-    def _run(
-        self,
-        network: Callable[..., Tensor],
-        x: Tensor,
-        on_layer: Callable[[float], None] | None = None,
-        **options: bool,
-    ) -> Tensor:
+    def _run(self, network: Callable[..., Tensor], x: Tensor, on_layer: _OnLayer = None, **options: bool) -> Tensor:
         with self.lock, self.layers.reporting(on_layer):
             return network(x, **options)
 

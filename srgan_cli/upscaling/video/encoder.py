@@ -37,34 +37,38 @@ _OPAQUE = ("cuda", "vaapi", "qsv", "d3d11", "dxva2_vld", "videotoolbox_vld", "vu
 
 @dataclass(frozen=True)
 class EncoderSettings:
-    """How a video is encoded.  What VideoSource has too is as there."""
+    """How a video is encoded."""
 
     container: str
+    """FFmpeg's name of the muxer."""
     codec: str
+    """FFmpeg's name of the encoder."""
     height: int
+    """Rows."""
     width: int
+    """Columns."""
     layout: FrameLayout
     """The planes that the encoder is given."""
     pixel_format: str
     """The pixel format that it encodes, with the same samples."""
     options: tuple[tuple[str, str], ...]
+    """Names and values of the encoder's options."""
     tags: tuple[int, int, int, int]
+    """As in VideoSource."""
     time_base: Fraction
+    """Seconds of a unit of time stamps."""
     rate: Fraction
+    """Frames a second, on average."""
     aspect: Fraction | None
+    """Width of a sample divided by its height."""
     rotation: tuple[int, ...] | None
+    """The display matrix, if there is one."""
 
     def add_to(self, container: "av.container.OutputContainer") -> "av.VideoStream":
         """A stream of these settings in a container.  Raises UsageError where the container cannot hold the codec."""
+        shape: dict[str, Any] = {"width": self.width, "height": self.height, "time_base": self.time_base}
         try:
-            stream: Any = container.add_stream(
-                self.codec,
-                rate=self.rate,
-                options=dict(self.options),
-                width=self.width,
-                height=self.height,
-                time_base=self.time_base,
-            )
+            stream: Any = container.add_stream(self.codec, rate=self.rate, options=dict(self.options), **shape)
         except ValueError as error:
             raise UsageError(f"{self.container} cannot hold video of {self.codec}", "choose another --codec") from error
         context = stream.codec_context
@@ -245,14 +249,8 @@ def _cost(layout: FrameLayout, wanted: FrameLayout) -> tuple[int, ...]:
     """What a layout loses of another one, and then how much it stores beyond it; less is better."""
     loses_colour = layout.is_grey and not wanted.is_grey
     loses_chroma = sum(has and not had for has, had in zip(layout.subsampled, wanted.subsampled, strict=True))
-    return (
-        int(loses_colour),
-        max(0, wanted.depth - layout.depth),
-        loses_chroma,
-        int(layout.kind != wanted.kind),
-        layout.depth - wanted.depth,
-        -sum(layout.subsampled),
-    )
+    lost = int(loses_colour), max(0, wanted.depth - layout.depth), loses_chroma, int(layout.kind != wanted.kind)
+    return *lost, layout.depth - wanted.depth, -sum(layout.subsampled)
 
 
 def _losses(name: str, had: FrameLayout, has: FrameLayout) -> list[str]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any
 
@@ -75,15 +75,8 @@ def frame_layout(frame: av.VideoFrame, codec: str) -> FrameLayout:
     found = layout_of(frame.format.name)
     matrix = matrix_of(frame, found.kind)
     full_range = found.kind == "rgb" or int(frame.color_range) == FULL_RANGE or frame.format.name.startswith("yuvj")
-    return FrameLayout(
-        found.kind,
-        found.depth,
-        found.subsampled,
-        (matrix == BT2020, codec not in CENTRED_CODECS),
-        full_range,
-        _LUMA_WEIGHTS[matrix],
-        found.has_alpha,
-    )
+    cosited = matrix == BT2020, codec not in CENTRED_CODECS
+    return replace(found, cosited=cosited, full_range=full_range, luma_weights=_LUMA_WEIGHTS[matrix])
 
 
 def read_planes(frame: av.VideoFrame, layout: FrameLayout) -> list[Tensor]:

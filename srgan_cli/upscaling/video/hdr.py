@@ -21,11 +21,8 @@ def display_matrix(frame: Any) -> tuple[int, ...] | None:
 def hdr_data(frame: Any) -> dict[str, tuple[int, ...]]:
     """The integers of a frame's mastering display and content light level, where it has them."""
     found = _side_data(frame)
-    return {
-        name: struct.unpack(f"<{count}i", found[name][: 4 * count])
-        for name, count in _INTEGERS.items()
-        if name in found
-    }
+    counts = {name: count for name, count in _INTEGERS.items() if name in found}
+    return {name: struct.unpack(f"<{count}i", found[name][: 4 * count]) for name, count in counts.items()}
 
 
 def side_data_names(frame: Any) -> set[str]:

@@ -20,7 +20,7 @@ from srgan_cli.upscaling.video.segments import EncodedPacket, TimeRange
 from srgan_cli.upscaling.video.source import VideoSource, is_cover, opened, video_stream
 
 _OWN_METADATA = {
-    *("encoder", "major_brand", "minor_version", "compatible_brands", "software", "handler_name", "vendor_id"),
+    *("encoder", "major_brand", "minor_version", "compatible_brands", "software", "vendor_id"),
     *("duration", "alpha_mode", "bps", "number_of_frames", "number_of_bytes", "source_id", "rotate"),
     *("_statistics_writing_app", "_statistics_writing_date_utc", "_statistics_tags"),
 }
@@ -186,15 +186,12 @@ def _copied(template: Any, output: Any) -> Any:
     if is_cover(template) and output.format.name == "matroska":
         name = template.metadata.get("filename", f"cover.{_COVER_SUFFIXES.get(template.name, template.name)}")
         kind = template.metadata.get("mimetype", f"image/{template.name.replace('mjpeg', 'jpeg')}")
-        return output.add_attachment(name, kind, _cover_bytes(template))
+        with av.open(template.container.name, metadata_errors="replace") as container:
+            packets = container.demux(container.streams[template.index])
+            return output.add_attachment(name, kind, next(bytes(packet) for packet in packets if packet.size))
     stream = output.add_stream_from_template(template, opaque=True)
     _describe(stream, template)
     return stream
-
-
-def _cover_bytes(stream: Any) -> bytes:
-    with av.open(stream.container.name, metadata_errors="replace") as container:
-        return next(bytes(packet) for packet in container.demux(container.streams[stream.index]) if packet.size)
 
 
 def _can_hold(settings: EncoderSettings, stream: Any) -> bool:
@@ -227,7 +224,7 @@ def _is_rewritten(stream: Any, settings: EncoderSettings) -> bool:
 
 
 def _kept_metadata(metadata: dict[str, str]) -> dict[str, str]:
-    own = _OWN_METADATA - {"handler_name"}
+    own = _OWN_METADATA
     return {key: text for key, text in metadata.items() if text and key.lower().removesuffix("-eng") not in own}
 
 
@@ -284,7 +281,7 @@ def losses(found: VideoSource, settings: EncoderSettings, part: TimeRange, packe
             held = [video, *(stream for stream in source.streams if stream.index in muxer.written)]
             copies = list(zip(held, written.streams, strict=False))
             dropped = [*muxer.dropped, *held[len(written.streams) :]]
-            return [*map(_name, dropped), *_differences(found, source, written, copies, settings, part)]
+            return [*map(_name, dropped), *_differences(found, muxer, written, copies)]
 
 
 def _output(target: Any, settings: EncoderSettings, metadata: dict[str, str]) -> Any:
@@ -304,22 +301,16 @@ def _name(stream: Any) -> str:
     return f"cannot hold stream {stream.index}, {stream.type} {codec}{language}: it is dropped"
 
 
-def _differences(
-    found: VideoSource,
-    source: Any,
-    written: Any,
-    copies: list[tuple[Any, Any]],
-    settings: EncoderSettings,
-    part: TimeRange,
-) -> Iterator[str]:
+def _differences(found: VideoSource, muxer: Muxer, written: Any, copies: list[tuple[Any, Any]]) -> Iterator[str]:
     """What differs between the source and what was written of it; `copies` are streams of both, the video first."""
+    source, settings = muxer.source, muxer.settings
     if missing := sorted(_missing_keys(source, written)):
         yield f"cannot hold the metadata {', '.join(missing)}"
     for before, after in copies:
         derived = {"creation_time", *(("filename", "mimetype") if is_cover(before) else ())}
         if missing := sorted(_missing_keys(before, after) - derived):
             yield f"cannot hold {', '.join(missing)} of stream {before.index}"
-    expected = list(_shifted(source.chapters(), part))
+    expected = list(_shifted(source.chapters(), muxer.range))
     if len(written.chapters()) < len(expected):
         yield f"cannot hold the {len(expected)} chapters"
     result = copies[0][1]

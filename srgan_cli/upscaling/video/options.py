@@ -32,6 +32,7 @@ class VideoOptions:
     duration: Fraction | None = None
     """Seconds to enlarge; None up to the end."""
     deinterlace: bool = False
+    """Turn the fields of interlaced video into frames."""
     steady: bool | None = None
     """Hold detail together over time; None does so for networks."""
 

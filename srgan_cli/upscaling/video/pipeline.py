@@ -1,12 +1,12 @@
 """Enlarging a segment: frames are decoded and encoded in threads of their own while the generator enlarges others."""
 
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from collections.abc import Generator as Stream
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
-from queue import SimpleQueue
-from threading import Event, Semaphore, Thread
 from typing import TypeVar
 
 import torch
@@ -124,8 +124,11 @@ def _enlarged(
     reserved = ReservedMemory(frame_memory(source.height * source.width, target.height * target.width))
     layers = Layers(((0,),)) if source.layout.is_grey else Layers()
     plan = upscaler.plan(source.height, source.width, scale=work.scale, layers=layers, reserved=reserved)
-    steady = _steadier() if work.options.steady else None
-    pixels = None
+    steady = pixels = None
+    if work.options.steady:
+        from srgan_cli.upscaling.video.steady import Steadier  # imports OpenCV
+
+        steady = Steadier().steady
     for frame in frames:
         check_cancelled()
         if frame.is_new or pixels is None:
@@ -134,12 +137,6 @@ def _enlarged(
             pixels = enlarged.to_picture().pixels
             pixels = steady(frame.pixels, pixels) if steady else pixels
         yield replace(frame, pixels=pixels)
-
-
-def _steadier() -> Callable[[Tensor, Tensor], Tensor]:
-    from srgan_cli.upscaling.video.steady import Steadier  # imports OpenCV
-
-    return Steadier().steady
 
 
 def frame_memory(input_pixels: int, output_pixels: int) -> int:
@@ -163,36 +160,13 @@ def _with_durations(frames: Iterable[_Frame], work: VideoWork, segment: Segment)
 
 def background(items: Iterator[Item]) -> Stream[Item]:
     """The items of an iterator that runs in a thread, up to _QUEUED ahead; closing this one ends the thread."""
-    queue: SimpleQueue[tuple[Item | None, BaseException | None]] = SimpleQueue()
-    free, stopped = Semaphore(_QUEUED), Event()
-
-    def run() -> None:
-        error: BaseException | None = None
-        try:
-            for item in items:
-                queue.put((item, None))
-                free.acquire()
-                if stopped.is_set():
-                    break
-        except BaseException as raised:  # raised again by the reader
-            error = raised
-        finally:
-            getattr(items, "close", bool)()
-        queue.put((None, error or StopIteration()))
-
-    thread = Thread(target=run, daemon=True)
-    thread.start()
+    thread, end = ThreadPoolExecutor(1), object()
+    ahead = deque(thread.submit(next, items, end) for _ in range(_QUEUED))
     try:
-        while True:
-            item, error = queue.get()
-            if isinstance(error, StopIteration):
-                return
-            if error is not None:
-                raise error
-            free.release()
+        while (item := ahead.popleft().result()) is not end:
+            ahead.append(thread.submit(next, items, end))
             yield item  # type: ignore[misc]
             del item  # before the next one is made
     finally:
-        stopped.set()
-        free.release()
-        thread.join()
+        thread.shutdown(cancel_futures=True)
+        getattr(items, "close", bool)()

@@ -35,9 +35,13 @@ class VideoSource:
     """A video stream of a file."""
 
     path: Path
+    """The file."""
     height: int
+    """Rows."""
     width: int
+    """Columns."""
     layout: FrameLayout
+    """The planes of its frames."""
     tags: tuple[int, int, int, int]
     """Primaries, transfer, matrix and range, by their numbers in ITU-T H.273 and FFmpeg."""
     time_base: Fraction
@@ -130,10 +134,7 @@ def probe(path: Path) -> VideoSource:
 
 def scan(path: Path) -> Index:
     """The time stamps of a video, from all of its packets.  Raises PictureError."""
-    shown: list[int | None] = []
-    decoded: list[int | None] = []
-    keys: list[int | None] = []
-    damage: list[str] = []
+    shown, decoded, keys, damage = list[int | None](), list[int | None](), list[int | None](), list[str]()
     with opened(path) as container:
         stream: Any = video_stream(container, path)
         end, count, lost, corrupt, has_key, is_avi = Fraction(0), 0, 0, 0, False, container.format.name == "avi"
@@ -151,9 +152,7 @@ def scan(path: Path) -> Index:
                 shown.append(packet.pts)
                 decoded.append(packet.dts)
                 keys += shown[-1:] if packet.is_keyframe else []
-        damage += _missing(container, stream, count, end)
-        damage += [f"the first {lost} frames are incomplete"] if has_key and lost else []
-        damage += [f"{corrupt} packets are incomplete"] if corrupt else []
+        damage += _damage(container, stream, count, end, lost=lost if has_key else 0, corrupt=corrupt)
         damage += filter(None, [find_matroska_damage(path)] if "matroska" in container.format.name else [])
         trusted = None not in shown and not (is_avi and stream.codec_context.reorder_depth)
         times = _completed(shown if trusted or None in decoded else decoded, stream)
@@ -176,13 +175,15 @@ def _order(path: Path, times: list[int]) -> dict[int, int]:
     return order if len(order) == len(places) == len(times) else {}
 
 
-def _missing(container: Any, stream: Any, count: int, end: Fraction) -> Iterator[str]:
-    """What the header promises beyond `count` packets of the video and the second `end`."""
+def _damage(container: Any, stream: Any, count: int, end: Fraction, *, lost: int, corrupt: int) -> Iterator[str]:
+    """What the header promises beyond `count` packets of the video and the second `end`, and what is incomplete."""
     promised = Fraction((container.duration or 0) + min(0, container.start_time or 0), 1_000_000)
     if promised - end > _MISSING_SECONDS:
         yield f"the last {float(promised - end):.0f} of {float(promised):.0f} s are missing"
     elif (promised_count := sum(entry.size > 0 for entry in stream.index_entries)) > count:
         yield f"{promised_count - count} of {promised_count} frames are missing"
+    yield from [f"the first {lost} frames are incomplete"] if lost else []
+    yield from [f"{corrupt} packets are incomplete"] if corrupt else []
 
 
 def _rate(stream: Any) -> Fraction:
