@@ -71,19 +71,12 @@ class TrainConfig(Settings):
         named = data.rgb_bands.split(",") if data.rgb_bands else []
         expect(data.bands > 0 or not (named or data.value_range), "rgb_bands and value_range are for --bands")
         fits = [part.isdecimal() and 0 < int(part) <= data.bands for part in named]
-        expect(
-            not named or (all(fits) and len(set(named)) == 3),
-            f"rgb_bands is {data.rgb_bands}, expected three of the bands, such as 4,3,2",
-        )
+        names_three = not named or (all(fits) and len(set(named)) == 3)
+        expect(names_three, f"rgb_bands is {data.rgb_bands}, expected three of the bands, such as 4,3,2")
         if data.bands:
-            expect(
-                not data.unpaired and not self.teacher.models,
-                "unpaired pictures and teachers are for photographs, not for bands",
-            )
-            expect(
-                not self.generator.noise and not data.channel_shuffle_prob,
-                "noise and channel_shuffle_prob are for photographs, not for bands",
-            )
+            learned, drawn = data.unpaired or self.teacher.models, self.generator.noise or data.channel_shuffle_prob
+            expect(not learned, "unpaired pictures and teachers are for photographs, not for bands")
+            expect(not drawn, "noise and channel_shuffle_prob are for photographs, not for bands")
             seen = bool(named) or data.bands == 3 or not self.loss.perceptual_weight
             expect(seen, "the perceptual loss sees three bands: name them with --rgb-bands, or set its weight to 0")
 

@@ -109,11 +109,9 @@ def _remarks(pair: Pair, config: TrainConfig) -> Iterator[str]:
     crop = centre(pair, config.scale, MAX_SIDE)
     high = luma(crop.high.float() / 255)
     half, finest = _octave(high)
-    missing = _octave(half)[1] - finest
-    if missing > MISSING_DETAIL:
+    if (missing := _octave(half)[1] - finest) > MISSING_DETAIL:
         yield f"lacks fine detail (by {missing:.0f} dB): upscaled or out of focus?"
-    blocks = _blockiness(high)
-    if blocks > BLOCKINESS:
+    if (blocks := _blockiness(high)) > BLOCKINESS:
         yield f"has visible JPEG blocks (steps {blocks:.2f} times as large as inside blocks)"
 
 

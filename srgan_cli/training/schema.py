@@ -79,11 +79,8 @@ class Settings:
 def settings_of(group: type, name: str = "") -> list[Setting]:
     """The settings of a group."""
     hints = get_type_hints(group, include_extras=True)
-    return [
-        _setting(hints[field.name], name, field.name, field.default)
-        for field in fields(group)
-        if field.default is not MISSING
-    ]
+    own = [field for field in fields(group) if field.default is not MISSING]
+    return [_setting(hints[field.name], name, field.name, field.default) for field in own]
 
 
 def _setting(hint: Any, group: str, field: str, default: Any) -> Setting:

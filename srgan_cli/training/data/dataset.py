@@ -129,13 +129,10 @@ def load_dataset(config: TrainConfig, progress: Progress | None = None, *, max_p
     paired = list(_pairs(config, reader, entries, skipped, progress, max_pixels))
     pairs = [pair for _, pair in paired]
     if len(pairs) < 2:
-        raise SrganError(
-            f"{len(pairs)} usable picture{'s' * (not pairs)} in {config.data.folder_names}, expected at least 2:"
-            " one to train on and one to validate with",
-            "add pictures; hundreds are better, and --check counts them"
-            if not skipped
-            else f"the first that cannot be used: {skipped[0].reason}",
-        )
+        found = f"{len(pairs)} usable picture{'s' * (not pairs)} in {config.data.folder_names}"
+        hint = "add pictures; hundreds are better, and --check counts them"
+        hint = f"the first that cannot be used: {skipped[0].reason}" if skipped else hint
+        raise SrganError(f"{found}, expected at least 2: one to train on and one to validate with", hint)
     unpaired = _unpaired(config, skipped, max_pixels) if config.data.unpaired else []
     held_out = held_out_indices([entry.path for entry, _ in paired], config)
     return Dataset(
@@ -182,9 +179,8 @@ def _entries(config: TrainConfig) -> tuple[list[_Entry], list[Skipped], list[Pat
         else:
             pairing = pair_by_name(source.folder, low, template=config.data.pair)
             found = {path: _Entry(path, partner, source.weight) for _, path, partner in pairing.pairs}
-            missing += [
-                Skipped(source.folder / name, f"{name} has no partner in {low}") for name in pairing.only_reference
-            ]
+            alone = pairing.only_reference
+            missing += [Skipped(source.folder / name, f"{name} has no partner in {low}") for name in alone]
         made |= {path for path in found if _is_made(path, source.folder, config)}
         missing = [skip for skip in missing if not _is_made(skip.path, source.folder, config)]
         entries |= {path: entry for path, entry in found.items() if path not in made}

@@ -59,7 +59,11 @@ class Teacher:
 
     def target(self, batch: Batch) -> Tensor:
         """The teacher's output for a batch, blended with the originals by `weight`."""
-        return torch.lerp(batch.high, self._output(batch), self.weight)
+        if batch.teacher is None:
+            output = self.enlarge(batch.low[:, :3])
+        else:
+            output = batch.teacher if batch.teacher.shape == batch.high.shape else self.enlarge(batch.teacher)
+        return torch.lerp(batch.high, output, self.weight)
 
     @torch.no_grad()
     def enlarge(self, low: Tensor) -> Tensor:
@@ -74,15 +78,8 @@ class Teacher:
     @property
     def description(self) -> list[dict[str, str]]:
         """Name, licence and SHA-256 of each generator, for the weights card."""
-        return [
-            {"name": upscaler.name, "licence": licence or "unknown", "sha256": upscaler.sha256}
-            for upscaler, licence in zip(self.upscalers, self.licences, strict=True)
-        ]
-
-    def _output(self, batch: Batch) -> Tensor:
-        if batch.teacher is None:
-            return self.enlarge(batch.low[:, :3])
-        return batch.teacher if batch.teacher.shape == batch.high.shape else self.enlarge(batch.teacher)
+        known = zip(self.upscalers, self.licences, strict=True)
+        return [{"name": each.name, "licence": licence or "unknown", "sha256": each.sha256} for each, licence in known]
 
 
 def resolve_cache(config: TrainConfig, teacher: Teacher, student: Callable[[], nn.Module]) -> TrainConfig:
@@ -170,16 +167,12 @@ class TeacherCache:
         return replace(dataset, training=training)
 
     def _compute(self, number: int, sample: TeacherSample, teacher: Teacher) -> None:
-        rng = seeded(self.config.run.seed, "cached degradation", number)
-        sample.low.copy_(self._teacher_input(self.pairs[number // self.draws], rng))
-        sample.output.copy_(teacher.upscale(sample.low))
-
-    def _teacher_input(self, pair: Pair, rng: torch.Generator) -> Tensor:
-        """The low-resolution picture, degraded if the teacher sees what the student sees."""
+        """Fill a sample; the low-resolution picture is degraded if the teacher sees what the student sees."""
+        pair, rng = self.pairs[number // self.draws], seeded(self.config.run.seed, "cached degradation", number)
         degrade = DEGRADATIONS.get(self.config.degradation.kind) if self.config.teacher.input == "same" else None
-        if degrade and bernoulli(self.config.degradation.prob, rng):
-            return degrade(pair.low, pair.high, rng)
-        return pair.low
+        is_degraded = degrade and bernoulli(self.config.degradation.prob, rng)
+        sample.low.copy_(degrade(pair.low, pair.high, rng) if degrade and is_degraded else pair.low)
+        sample.output.copy_(teacher.upscale(sample.low))
 
     def _open(self, world: World) -> list[TeacherSample]:
         path, size = self.config.run.folder / CACHE_FILE, sum(self.sizes)

@@ -52,20 +52,12 @@ class CycleGAN:
     def __init__(self, config: TrainConfig, compute: ComputeContext, world: World = SINGLE_PROCESS) -> None:
         self.compute = compute
         self.cycle = channels_last(Cycle(config.scale).to(compute.device))
-        self.optimizer_step = OptimizerStep(
-            self.cycle, compute, "adam", accumulate=config.optim.accumulate, world=world
-        )
-        discriminators = config.replace(
-            gan_loss="least-squares",
-            discriminator="unet",
-            label_smoothing=0.0,
-            feature_matching_weight=0.0,
-            gradient_penalty=None,
-            r1_weight=0.0,
-        )
-        self.low_discriminator, self.high_discriminator = (
-            DiscriminatorTrainer(discriminators, compute, world) for _ in range(2)
-        )
+        accumulate = config.optim.accumulate
+        self.optimizer_step = OptimizerStep(self.cycle, compute, "adam", accumulate=accumulate, world=world)
+        losses = {"gan_loss": "least-squares", "label_smoothing": 0.0, "feature_matching_weight": 0.0, "r1_weight": 0.0}
+        plain = config.replace(**losses, discriminator="unet", gradient_penalty=None)
+        self.low_discriminator = DiscriminatorTrainer(plain, compute, world)
+        self.high_discriminator = DiscriminatorTrainer(plain, compute, world)
 
     def train_step(self, high: Tensor, reduced: Tensor, low: Tensor, rng: torch.Generator) -> StepResult:
         """Update all networks on a batch, values 0…1.
@@ -118,9 +110,5 @@ class CycleGAN:
             part.load_state_dict(state[name])
 
     def _parts(self) -> dict[str, Any]:
-        return {
-            "cycle": self.cycle,
-            "learner": self.optimizer_step,
-            "low": self.low_discriminator,
-            "high": self.high_discriminator,
-        }
+        discriminators = {"low": self.low_discriminator, "high": self.high_discriminator}
+        return {"cycle": self.cycle, "learner": self.optimizer_step, **discriminators}

@@ -37,9 +37,8 @@ class DiscriminatorTrainer:
         self.config, self.world, self.compute = config, world, compute
         self.loss = ADVERSARIAL_LOSSES[config.loss.gan_loss]
         self.network = channels_last(build_discriminator(config).to(compute.device))
-        self.optimizer_step = OptimizerStep(
-            self.network, compute, config.optim.optimizer, accumulate=config.optim.accumulate, world=world
-        )
+        name, accumulate = config.optim.optimizer, config.optim.accumulate
+        self.optimizer_step = OptimizerStep(self.network, compute, name, accumulate=accumulate, world=world)
         self.saturated = False
         """Whether the discriminator was saturated in the last step: its loss was near 0, so it gave no gradient."""
 

@@ -1,6 +1,7 @@
 """GAN: the generator, its moving average, and the discriminator of the adversarial phase."""
 
 import copy
+from functools import partial
 from typing import Any
 
 import torch
@@ -92,11 +93,5 @@ class GAN:
         optim, transform = self.config.optim, None
         if optim.equivariance in GROUPS:
             transform = Equivariance(self.generator, optim.equivariance).average_gradients
-        return OptimizerStep(
-            self.generator,
-            self.compute,
-            optim.optimizer,
-            accumulate=optim.accumulate,
-            world=self.world,
-            transform_gradients=transform,
-        )
+        step = partial(OptimizerStep, self.generator, self.compute, optim.optimizer, accumulate=optim.accumulate)
+        return step(world=self.world, transform_gradients=transform)

@@ -124,10 +124,8 @@ def _is_equivariant(generator: Generator, group: str) -> bool:
     with torch.no_grad():
         upright = generator(picture)
         bound = TOLERANCE * upright.abs().amax()
-        return all(
-            bool((generator(orient(picture, number)) - orient(upright, number)).abs().amax() <= bound)
-            for number in GROUPS[group]
-        )
+        differences = (generator(orient(picture, number)) - orient(upright, number) for number in GROUPS[group])
+        return all(bool(difference.abs().amax() <= bound) for difference in differences)
 
 
 def _unfit(reason: str) -> UsageError:

@@ -49,15 +49,9 @@ class _TrackioLogger(Logger):
         """The project is the name of the weights, and the run its folder."""
         import trackio
 
+        options = {"resume": "allow" if resumed else "never", "auto_log_gpu": False, "auto_log_cpu": False}
         with redirect_stdout(io.StringIO()):  # stdout is for the path of the weights
-            self._run = trackio.init(
-                name,
-                str(folder.resolve()),
-                resume="allow" if resumed else "never",
-                embed=False,
-                auto_log_gpu=False,
-                auto_log_cpu=False,
-            )
+            self._run = trackio.init(name, str(folder.resolve()), embed=False, **options)
         self._finish = trackio.finish
 
     def log(self, step: int, values: dict[str, float], /) -> None:
