@@ -25,7 +25,6 @@ _SIGNATURES = {b"\xff\xd8": "JPEG", b"\x89PNG": "PNG", b"GIF8": "GIF", b"BM": "B
 _SIGNATURES |= dict.fromkeys(TIFF_SIGNATURES, "TIFF")
 _UNSUPPORTED = {
     **dict.fromkeys((b"SDPX", b"XPDS"), "DPX"),
-    **dict.fromkeys((b"#?RADIANCE", b"#?RGBE"), "Radiance HDR"),
     **dict.fromkeys((b"IIU\0", b"IIRO", b"IIRS", b"MMOR", b"FUJIFILMCCD-RAW", b"FOVb", b"\0MRM"), "camera raw"),
     **dict.fromkeys((b"%!PS", b"\xc5\xd0\xd3\xc6"), "PostScript"),
     **dict.fromkeys((b"II\xbc", b"WMPHOTO"), "JPEG XR"),

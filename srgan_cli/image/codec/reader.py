@@ -18,12 +18,12 @@ from srgan_cli.image.codec.capabilities import JXL_SIGNATURES, extra_for, requir
 from srgan_cli.image.codec.errors import TIFF_SIGNATURES, translate_errors
 from srgan_cli.image.codec.limits import check_max_pixels
 from srgan_cli.image.codec.raster import BandLayout, Raster, Rows, Values, apply_exif_orientation
-from srgan_cli.image.decoders import gif, jp2
+from srgan_cli.image.decoders import gif, jp2, psd
 from srgan_cli.image.decoders import png as png_repair
 from srgan_cli.image.decoders.base import DAMAGED_HINT, DECODE_BYTES_PER_PIXEL, ImageReader, reopen
 from srgan_cli.image.decoders.fallback import open_fallback
 from srgan_cli.image.decoders.gdal import open_raster
-from srgan_cli.image.decoders.mask import StoredMask, find_mask, read_mask
+from srgan_cli.image.decoders.tiff_page import StoredMask, find_mask, read_mask
 from srgan_cli.image.decoders.tiff_reader import TiffReader
 from srgan_cli.image.dicom.file import DicomReader, is_dicom
 from srgan_cli.image.geo.place import Place, add_sidecars
@@ -34,7 +34,7 @@ from srgan_cli.system.files import check_unchanged, file_stamp
 
 _HEAD_BYTES = 64
 _ANIMATED = ("PNG", "WEBP", "AVIF")
-_DEEP = ("PPM", "HEIF", "AVIF", "JPEG2000")
+_DEEP = ("PPM", "HEIF", "AVIF", "JPEG2000", "PSD")
 """Formats of which other decoders read more than the 8 bits of Pillow."""
 
 
@@ -55,7 +55,8 @@ def open_reader(path: Path, *, max_pixels: int | None = None) -> Iterator[ImageR
         require_plugin(path, extra_for(head))
         jxl = _read_jxl_header(path, max_pixels) if head.startswith(JXL_SIGNATURES) else None
         # A file object, not the path: Pillow maps some TIFFs into memory and returns wrong pixels for rotated ones.
-        source, notes = png_repair.repair(file) if png is not None else (file, [])
+        source, notes = png_repair.repair(file) if png is not None else (file, list[str]())
+        source = psd.as_eight_bits(file) if psd.is_deep(head) else source
         try:
             image = pillow.open_image(source)
         except (UnidentifiedImageError, OSError, ValueError, RuntimeError):
@@ -132,7 +133,7 @@ class _PillowReader(ImageReader):
         notes: Sequence[str] = (),
     ) -> None:
         """`notes` are about the file as a whole."""
-        self.path, self.image, self.stamp, self.notes = path, image, file_stamp(path), notes
+        self.path, self.image, self.stamp = path, image, file_stamp(path)
         self.format = image.format or ""
         pillow.expose_alpha(image)
         self.has_default_image = bool(getattr(image, "default_image", False))
@@ -146,9 +147,13 @@ class _PillowReader(ImageReader):
         self.animated = self.format in _ANIMATED and self.count > 1
         self.redecodes = self.count > 1 and not self.animated
         self.loop = int(image.info.get("loop") or 0)
-        self.bits = jxl.bits if jxl else headers.bits_per_channel(image, file)
+        self.bits = (
+            jxl.bits if jxl else psd.bits(self.data) if self.format == "PSD" else headers.bits_per_channel(image, file)
+        )
         read_by_pillow = self.animated or (self.format == "JPEG2000" and _is_deep(image))
-        self.is_deep = self.bits > 8 and self.format in _DEEP and not read_by_pillow
+        further = psd.further_channels(image, self.data) if self.format == "PSD" else 0
+        self.notes = [*notes, *([f"its {further} further channels are dropped"] if further > 0 else [])]
+        self.is_deep = further > 0 or (self.bits > 8 and self.format in _DEEP and not read_by_pillow)
         self.drops_frames = bool(jxl and jxl.is_animated)
         if jxl:
             pillow.without_assumed_profile(image)
@@ -197,7 +202,7 @@ class _PillowReader(ImageReader):
             raise PictureError("{path} holds a picture of another size than it states", DAMAGED_HINT, path=self.path)
         duration = float(self.image.info.get("duration") or 0) if self.animated else 0
         rows = Rows.lazy(values, partial(self._redecode, index)) if self.redecodes else Rows.from_array(values)
-        metadata = replace(metadata.upright(), coded_bits=self.bits if self.is_deep and self.bits < 16 else None)
+        metadata = replace(metadata.upright(), coded_bits=self.bits if self.is_deep and 8 < self.bits < 16 else None)
         raster = Raster(rows, profile, metadata, duration, (*notes, *changes), layout).with_place()
         return raster.with_mask(read_mask(mask, turn)) if mask else raster
 
@@ -247,7 +252,7 @@ class _PillowReader(ImageReader):
         if self.format == "JPEG2000":
             values = jp2.read_deep(self.path, self.data, self.bits)
             return apply_exif_orientation(values, self._orientation(index))
-        return headers.read_netpbm(self.data)
+        return psd.read(self.image, self.data) if self.format == "PSD" else headers.read_netpbm(self.data)
 
     def _dropped_notes(self) -> list[str]:
         notes = ["the default image of its animation is dropped"] if self.has_default_image else []

@@ -10,6 +10,7 @@ import numpy as np
 
 from srgan_cli.errors import PictureError
 from srgan_cli.image.codec.raster import Values
+from srgan_cli.image.metadata.icc import NO_COLOUR, Colour
 
 SIGNATURE = b"BM"
 _FILE_HEADER = 14
@@ -41,6 +42,7 @@ class BmpHeader:
 
     dpi: tuple[float, float] | None
     """Pixels an inch."""
+    colour: Colour = NO_COLOUR
 
     @property
     def height(self) -> int:

@@ -1,4 +1,4 @@
-"""Still pictures that Pillow cannot open: BMP with odd bit fields, PAM, and what libvips reads all the same."""
+"""Still pictures that Pillow cannot open: odd BMP, PAM, Radiance HDR, and what libvips reads all the same."""
 
 from math import prod
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Any
 from srgan_cli.errors import PictureError
 from srgan_cli.image.codec import vips
 from srgan_cli.image.codec.raster import Raster, Rows
-from srgan_cli.image.decoders import bmp, pam
+from srgan_cli.image.decoders import bmp, hdr, pam
 from srgan_cli.image.decoders.base import ImageReader
 from srgan_cli.image.metadata.exif import EXIF_PREFIX
 from srgan_cli.image.metadata.reading import finish
@@ -20,15 +20,15 @@ _FRAMES = {0xC0: "", 0xC1: "", 0xC2: "", 0xC3: "without loss"}
 _FRAMES |= dict.fromkeys((0xC5, 0xC6, 0xC7, 0xCD, 0xCE, 0xCF), "in a hierarchy")
 _FRAMES |= dict.fromkeys((0xC9, 0xCA, 0xCB), "with arithmetic coding")
 _KINDS = {b"\xff\xd8": "JPEG", b"RIFF": "WEBP", b"\x89PNG": "PNG"}
-_DECODERS: dict[str, Any] = {"BMP": bmp, "PAM": pam}
+_DECODERS: dict[str, Any] = {"BMP": bmp, "PAM": pam, "HDR": hdr}
 
 
 def open_fallback(path: Path) -> ImageReader | None:
     """A reader for a file that Pillow cannot open, or None.  Raises PictureError that names what is not supported."""
     with path.open("rb") as file:
         head = file.read(_HEAD_BYTES)
-    if head.startswith((bmp.SIGNATURE, pam.SIGNATURE)):
-        return _WholeReader(path, "BMP" if head.startswith(bmp.SIGNATURE) else "PAM")
+    if kind := next((kind for kind, decoder in _DECODERS.items() if head.startswith(decoder.SIGNATURE)), ""):
+        return _WholeReader(path, kind)
     kind = next((kind for signature, kind in _KINDS.items() if head.startswith(signature)), "")
     kind = "AVIF" if head[4:8] == b"ftyp" else kind
     if kind == "JPEG" and (found := jpeg_process(path.read_bytes())):
@@ -64,7 +64,10 @@ class _WholeReader(ImageReader):
         return _BYTES_PER_PIXEL * prod(self.shape)
 
     def read(self, _: int) -> Raster:
-        return Raster(Rows.from_array(self.decoder.decode(self.data)), metadata=Metadata(dpi=self.header.dpi))
+        return Raster(
+            Rows.from_array(self.decoder.decode(self.data)),
+            metadata=Metadata(dpi=self.header.dpi, colour=self.header.colour),
+        )
 
 
 class _VipsReader(ImageReader):

@@ -16,7 +16,7 @@ from srgan_cli.errors import PictureError
 from srgan_cli.image.codec import tiff
 from srgan_cli.image.codec.raster import Raster, Values
 from srgan_cli.image.decoders.base import ImageReader
-from srgan_cli.image.decoders.mask import find_mask, read_mask
+from srgan_cli.image.decoders.tiff_page import find_mask, read_mask
 from srgan_cli.image.geo import gdal_reader
 from srgan_cli.image.geo.place import Place, add_sidecars
 from srgan_cli.image.geo.sidecar import sidecar_paths

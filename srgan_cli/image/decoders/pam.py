@@ -8,6 +8,7 @@ import numpy as np
 
 from srgan_cli.errors import PictureError
 from srgan_cli.image.codec.raster import Values
+from srgan_cli.image.metadata.icc import NO_COLOUR, Colour
 
 SIGNATURE = b"P7\n"
 _HEADER = re.compile(rb"P7\n(.*?\n|)ENDHDR\n", re.DOTALL)
@@ -26,6 +27,7 @@ class PamHeader:
     start: int
     """Where the pixels start."""
     dpi: None = None
+    colour: Colour = NO_COLOUR
 
 
 def read_header(data: bytes) -> PamHeader:

@@ -1,9 +1,12 @@
 """Pages of a TIFF that neither libvips nor Pillow decodes: odd depths, planar tiles, rare compressions.
 
-tifffile reads them, with imagecodecs for most compressions.
+tifffile reads them, with imagecodecs for most compressions.  And masks, in a TIFF or beside a picture, as GDAL writes
+them: which pixels have data.  Source of masks: GDAL, RFC 15.
 """
 
 import logging
+from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +14,19 @@ import numpy as np
 from PIL import Image
 
 from srgan_cli.errors import PictureError
+from srgan_cli.image.codec import tiff
 from srgan_cli.image.codec.colour import convert_to_srgb
 from srgan_cli.image.codec.pillow import Decoded
-from srgan_cli.image.codec.raster import Values, divide_by_alpha, opaque
+from srgan_cli.image.codec.raster import Rows, Values, apply_exif_orientation, divide_by_alpha, opaque
+from srgan_cli.image.geo import bands, gdal_reader
 
 _HINT = "convert it to an uncompressed TIFF of 8 or 16 bits, or to PNG"
 _COLOURS = {"MINISWHITE": 1, "MINISBLACK": 1, "PALETTE": 1, "RGB": 3, "YCBCR": 3, "SEPARATED": 4}
 """The photometric interpretations that are read, with their channels."""
 _ASSOCIATED_ALPHA, _UNASSOCIATED_ALPHA = 1, 2
 _FAILURES = (ValueError, RuntimeError, TypeError, LookupError, ImportError, NotImplementedError, AttributeError)
+StoredMask = tuple[Path, int]
+"""A TIFF, and the number of a page in it."""
 
 
 def decode(path: Path, number: int) -> Decoded:
@@ -102,3 +109,20 @@ def _from_cmyk(values: Values, profile: bytes | None) -> Decoded:
     converted, note = convert_to_srgb(image)
     notes = ["its bits a channel are reduced to 8"] if values.itemsize > 1 else []
     return np.asarray(converted), None, [note, *notes]
+
+
+def find_mask(picture: Path, size: tuple[int, int]) -> StoredMask | None:
+    """The mask in a .msk beside a picture that is stored with this size, if it has that size and one band."""
+    path = picture.with_name(f"{picture.name}.msk")
+    with suppress(Exception), path.open("rb") as file:  # a damaged one is dropped with a note
+        (_, tags), *_ = tiff.pages(file)[0]
+        if (tags[tiff.HEIGHT], tags[tiff.WIDTH]) == size and tags.get(bands.SAMPLES, 1) == 1:
+            return path, 0
+    return None
+
+
+def read_mask(mask: StoredMask, orientation: int) -> Rows:
+    """The values (H, W, 1) of a mask, upright: 0 without data."""
+    if find_spec("rasterio"):
+        return gdal_reader.read(*mask, orientation)
+    return Rows.from_array(apply_exif_orientation(decode_samples(*mask), orientation))

@@ -16,7 +16,7 @@ from srgan_cli.image.codec.pillow import Decoded, decode, open_image
 from srgan_cli.image.codec.raster import NODATA_LOST, Raster, Rows, Values, apply_exif_orientation
 from srgan_cli.image.decoders import tiff_page
 from srgan_cli.image.decoders.base import DAMAGED_HINT, DECODE_BYTES_PER_PIXEL, ImageReader, reopen
-from srgan_cli.image.decoders.mask import StoredMask, find_mask, read_mask
+from srgan_cli.image.decoders.tiff_page import StoredMask, find_mask, read_mask
 from srgan_cli.image.geo import bands, gdal_reader
 from srgan_cli.image.geo.geotiff import GEOREFERENCE, TIE_POINTS, TRANSFORMATION
 from srgan_cli.image.geo.place import add_sidecars

@@ -4,9 +4,11 @@ import struct
 import sys
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 
 from srgan_cli.errors import PictureError
@@ -82,11 +84,10 @@ def test_a_pam_with_other_channels_or_a_damaged_header_is_refused(tmp_path: Path
     ("head", "name"),
     [
         (b"SDPX", "DPX"),
-        (b"#?RADIANCE\n", "Radiance HDR"),
         (b"v/1\x01", "OpenEXR"),
         (b"\x89HDF\r\n\x1a\n", "HDF"),
         (b"CDF\1", "NetCDF"),
-        (b"8BPS\0\1" + bytes(17) + b"\x10", "16 bits"),
+        (b"8BPS\0\1" + bytes(17) + b"\x20", "32 bits"),
     ],
 )
 def test_unsupported_kinds_are_named(tmp_path: Path, head: bytes, name: str) -> None:
@@ -114,6 +115,37 @@ def test_colour_of_a_deep_jpeg_2000_keeps_its_bits_and_white(tmp_path: Path, bit
     picture = read_picture(tmp_path / "a.jp2")
     assert (picture.depth, picture.metadata.coded_bits) == (16, 12 if bits == 12 else None)
     assert np.allclose(picture.pixels.numpy() * (2**bits - 1), np.moveaxis(values, -1, 0), atol=0.1)
+
+
+def psd(values: NDArray[Any], *, is_packed: bool) -> bytes:
+    """A PSD of channels (C, H, W)."""
+    imagecodecs = pytest.importorskip("imagecodecs")
+    count, height, width = values.shape
+    stored = values.astype(values.dtype.newbyteorder(">"))
+    head = struct.pack(">4sH6xHLLHH3L", b"8BPS", 1, count, height, width, 8 * values.itemsize, 3, 0, 0, 0)
+    if not is_packed:
+        return head + struct.pack(">H", 0) + stored.tobytes()
+    rows = [bytes(imagecodecs.packbits_encode(row.tobytes())) for row in stored.reshape(-1, width)]
+    return head + struct.pack(f">H{len(rows)}H", 1, *map(len, rows)) + b"".join(rows)
+
+
+@pytest.mark.parametrize("is_packed", [True, False])
+@pytest.mark.parametrize(("dtype", "count"), [(np.uint8, 3), (np.uint8, 5), (np.uint16, 3), (np.uint16, 6)])
+def test_a_psd_of_any_channels_and_16_bits_is_read(tmp_path: Path, dtype: type, count: int, is_packed: bool) -> None:
+    values = np.random.default_rng(0).integers(0, np.iinfo(dtype).max, (count, 9, 11)).astype(dtype)
+    (tmp_path / "a.psd").write_bytes(psd(values, is_packed=is_packed))
+    picture = read_picture(tmp_path / "a.psd")
+    assert np.array_equal(np.moveaxis(picture.to_array(dtype), -1, 0), values[:3])
+    assert picture.notes == ((f"its {count - 3} further channels are dropped",) if count > 3 else ())
+
+
+def test_a_radiance_hdr_is_linear(tmp_path: Path) -> None:
+    imagecodecs = pytest.importorskip("imagecodecs")
+    values = np.exp(np.random.default_rng(0).normal(0, 2, (9, 11, 3))).astype(np.float32)
+    (tmp_path / "a.hdr").write_bytes(imagecodecs.rgbe_encode(values, header=True))
+    picture = read_picture(tmp_path / "a.hdr")
+    assert np.allclose(np.moveaxis(picture.pixels.numpy(), 0, -1), values, atol=0.01 * values.max(-1, keepdims=True))
+    assert picture.metadata.colour.gamma == 1
 
 
 def test_a_deep_jpeg_2000_needs_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from srgan_cli.errors import PictureError
-from srgan_cli.image.decoders import jp2
-from srgan_cli.image.decoders import mask as mask_module
+from srgan_cli.image.decoders import jp2, tiff_page
 from srgan_cli.image.geo import bands
 from srgan_cli.image.io import picture_losses, read_picture, write_picture
 from srgan_cli.upscaling.upscaler import Upscaler
@@ -266,7 +265,7 @@ def test_a_mask_beside_a_raster_is_read(tmp_path: Path, has_gdal: bool, monkeypa
         with rasterio.open(plain, "r+") as file:
             file.write_mask(mask)
     assert (tmp_path / "c.tif.msk").exists()
-    for module in (bands, mask_module):
+    for module in (bands, tiff_page):
         monkeypatch.setattr(module, "find_spec", lambda _: has_gdal or None)
     beside, inside = read_picture(plain), read_picture(source)
     assert not beside.notes
