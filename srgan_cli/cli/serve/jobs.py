@@ -18,7 +18,7 @@ from srgan_cli.batch.processor import ImageProcessor
 from srgan_cli.batch.task import Task, TaskResult, UpscaleOptions
 from srgan_cli.batch.weights_choice import PHOTO, WeightsChoice
 from srgan_cli.errors import SrganError
-from srgan_cli.image.codec.capabilities import DEFAULT_ENCODING, Encoding, output_format
+from srgan_cli.image.codec.capabilities import DEFAULT_ENCODING, FORMATS, Encoding
 from srgan_cli.image.codec.samples import to_image
 from srgan_cli.image.io import read_picture
 from srgan_cli.system.progress import Progress
@@ -115,7 +115,8 @@ class Studio:
         weights = WeightsChoice(upscaler, PHOTO if by_file else "", load)
         processor = ImageProcessor(upscaler, options, choice=weights)
         results, tasks = [], _tasks(sources, job.folder, naming)
-        choice.encoding.check(output_format(PurePath(task.target.name)) for task in tasks)
+        known = (FORMATS.get(task.target.suffix.lower()) for task in tasks)
+        choice.encoding.check(name for name in known if name)
         for number, task in enumerate(tasks):
 
             def advance(done: int, total: int, number: int = number) -> None:

@@ -39,6 +39,8 @@ _KEEP = {"exif-data": 1, "xmp-data": 2, "icc-profile-data": 8}
 """The flags of what libvips writes."""
 _MAX_CACHED_BYTES = 100 * 2**20
 _STRIP_THREADS = 4
+_LEAST_QUALITY = 1
+"""libvips takes its default for 0."""
 _TO_SRGB = {"intent": "relative", "black_point_compensation": True}
 CMYK_NOTE = "its CMYK is converted to sRGB"
 XYZ_NOTE = "its LogLuv is converted to sRGB of 16 bits, where what is brighter than white is clipped"
@@ -89,7 +91,7 @@ def write_avif(values: Values, file: IO[bytes], bits: int, metadata: dict[str, b
     image = pyvips.Image.new_from_array(values).copy(interpretation=kinds[values.shape[2] > 2])
     for name, content in metadata.items():
         image.set_type(pyvips.GValue.blob_type, name, content)
-    options: dict[str, object] = {"lossless": True} if quality is None else {"Q": quality}
+    options: dict[str, object] = {"lossless": True} if quality is None else {"Q": max(_LEAST_QUALITY, quality)}
     options |= {"compression": "av1", "bitdepth": bits, "effort": 1, "subsample_mode": "off"}
     try:
         file.write(image.heifsave_buffer(**options, keep=sum(_KEEP[name] for name in metadata)))
@@ -129,7 +131,7 @@ def write_png(rows: Rows, file: IO[bytes], chunks: bytes) -> None:
 
 def write_jpeg(rows: Rows, file: IO[bytes], head: bytes, *, quality: int) -> None:
     """Write a JPEG that starts with `head`, which replaces everything before the quantisation tables."""
-    options = {"keep": "none", "Q": quality, "subsample_mode": "off"}
+    options = {"keep": "none", "Q": max(_LEAST_QUALITY, quality), "subsample_mode": "off"}
     with _splice(file, b"\xff\xdb", lambda _: head) as target:
         _encode(rows, lambda image: image.jpegsave_target(target, **options))
 

@@ -116,9 +116,13 @@ def test_several_pictures_come_with_an_archive_and_equal_names_stay_apart(visito
 
 def test_a_bad_file_does_not_stop_the_others(visitor: Any, tmp_path: Path) -> None:
     (tmp_path / "bad.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(100))
-    results, report = enlarge(visitor, tmp_path / "bad.png", CAT)
+    (tmp_path / "notes.txt").write_text("no picture")
+    (tmp_path / "clip.mp4").write_bytes(b"\0\0\0\x18ftypisom" + bytes(100))
+    bad = [tmp_path / name for name in ("bad.png", "notes.txt", "clip.mp4")]
+    results, report = enlarge(visitor, *bad, CAT, choices=(*CHOICES[:3], "as the input", *CHOICES[4:]))
     assert [result.name for result in results] == ["cat_x2.png"]
-    assert "**bad.png**" in report
+    assert all(f"**{path.name}**" in report for path in bad)
+    assert "is a video" in report
 
 
 @pytest.mark.parametrize(
