@@ -244,6 +244,8 @@ def _add_directory(file: IO[bytes], link: int, values: dict[int, Any], layout: _
             tags.tagtype[tag], value = TiffTags.ASCII, value.encode()
         tags[tag] = value
     tags.tagtype[STRIPS] = tags.tagtype[_STRIP_BYTES] = layout.offset_type
+    if microscopy.BLOCK_SIZES in tags:
+        tags.tagtype[microscopy.BLOCK_SIZES] = TiffTags.LONG
     offset = file.seek(0, SEEK_END) + file.tell() % 2
     file.write(bytes(offset - file.tell()) + _with_strips(tags.tobytes(offset), offset, tags[STRIPS], layout))
     file.seek(link)

@@ -5,10 +5,14 @@ Sources: OME-TIFF specification, https://ome-model.readthedocs.io; ImageJ's clas
 
 import json
 import re
+import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
+from typing import Any
 from xml.dom.minidom import Document, Element
+
+import numpy as np
 
 from srgan_cli.image.geo import xml
 
@@ -17,13 +21,18 @@ DESCRIPTION = 270
 PRIVATE_TAGS = {
     33560: "Olympus SIS", **dict.fromkeys(range(33628, 33632), "MetaMorph"), 34118: "Zeiss SEM",
     **dict.fromkeys((34361, 34362), "FluoView"), 34412: "Zeiss LSM", **dict.fromkeys((34680, 34682), "FEI SEM"),
-    37706: "TVIPS", 43314: "NIH Image", **dict.fromkeys((50838, 50839), "ImageJ overlay"), 51023: "Fibics",
+    37706: "TVIPS", 43314: "NIH Image", 51023: "Fibics",
     **dict.fromkeys(range(65420, 65459), "Hamamatsu"),
 }  # fmt: skip
 """Tags with pixel sizes and positions in forms of their own, by whose they are."""
 _OTHERS = re.compile(r"^Aperio|<scn\b|<indica\b|Pixel_size|spatial-calibration|<FluoView")
 """Descriptions that state sizes in further forms."""
 _IMAGEJ = "ImageJ="
+BLOCK_SIZES, BLOCKS = 50838, 50839
+"""The tags of ImageJ's blocks: labels, ranges shown, colour tables, regions."""
+_REGIONS = {b"roi ", b"over"}
+_BLOCK_ITEMS = {b"rang": 8} | dict.fromkeys((b"info", b"labl", b"prop"), 2)
+"""Bytes of the items of blocks, which change with the byte order; 1 for others."""
 _OME_TYPES = {"float32": "float", "float64": "double"}
 _PYRAMID = "openmicroscopy.org/PyramidResolution"
 Size = tuple[int, int]
@@ -65,6 +74,32 @@ def clean(text: str, sizes: Sequence[Size], numbers: Sequence[int]) -> tuple[str
     if fit(cleaned, unchanged, len(sizes)):
         return cleaned, notes
     return "", [f"its {software} description is dropped: it does not fit this file or states sizes in an unknown form"]
+
+
+def clean_blocks(tags: Mapping[int, Any]) -> tuple[dict[int, Any], list[str]]:
+    """ImageJ's blocks for a little-endian file, without regions, and a note on these.
+
+    Raises struct.error, ValueError or StopIteration for damaged ones.
+    """
+    data, sizes = bytes(tags[BLOCKS]), iter(tags[BLOCK_SIZES])
+    order, start = ">" if data.startswith(b"IJIJ") else "<", next(sizes)
+    kept, kinds = list[tuple[bytes, list[bytes]]](), set()
+    for name, count in struct.iter_unpack(f"{order}4sI", data[4:start]):
+        kind, blocks = name if order == ">" else name[::-1], list[bytes]()
+        for size in (next(sizes) for _ in range(count)):
+            blocks.append(_in_order(data[start : start + size], order, _BLOCK_ITEMS.get(kind, 1)))
+            start += size
+        kinds.add(kind)
+        kept += [(kind, blocks)] if kind not in _REGIONS else []
+    head = b"JIJI" + b"".join(struct.pack("<4sI", kind[::-1], len(blocks)) for kind, blocks in kept)
+    parts = [head, *(block for _, blocks in kept for block in blocks)]
+    cleaned = {BLOCK_SIZES: tuple(map(len, parts)), BLOCKS: b"".join(parts)} if kept else {}
+    return cleaned, ["its regions of interest are dropped"] if kinds & _REGIONS else []
+
+
+def _in_order(block: bytes, order: str, size: int) -> bytes:
+    """A block of items of this size, little-endian."""
+    return np.frombuffer(block, f"{order}u{size}").astype(f"<u{size}").tobytes()
 
 
 def fit(text: str, pages: Mapping[Size, StoredPage], count: int) -> str:

@@ -1,5 +1,6 @@
 """Place: where the pixels of a picture lie and how large they are."""
 
+import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -17,8 +18,9 @@ _PRIVATE = dict.fromkeys((33918, 33919, 33920), "Intergraph georeference")
 _PRIVATE |= {tag: f"private {name} data" for tag, name in microscopy.PRIVATE_TAGS.items()}
 _X_RESOLUTION, _Y_RESOLUTION, _UNIT = 282, 283, 296
 _RESOLUTION = {_X_RESOLUTION, _Y_RESOLUTION, _UNIT}
+_BLOCKS = {microscopy.BLOCK_SIZES, microscopy.BLOCKS}
 _KEPT = {*GEOREFERENCE, RPC, gdal.METADATA}
-TAGS = {*_KEPT, *_PRIVATE}
+TAGS = {*_KEPT, *_PRIVATE, *_BLOCKS}
 """The TIFF tags that belong to the place alone."""
 _ERRORS = (*xml.PARSE_ERRORS, np.linalg.LinAlgError)
 
@@ -52,6 +54,9 @@ class Place:
         kept = _KEPT | (_RESOLUTION if is_calibrated else set())
         own = {tag: decode(value) for tag, value in tags.items() if tag in kept}
         notes = [f"its {name} is dropped" for name in sorted({_PRIVATE[tag] for tag in set(tags) & set(_PRIVATE)})]
+        if set(tags) >= _BLOCKS:
+            blocks, stale = _clean_blocks(tags)
+            own, notes = own | blocks, notes + stale
         if not own:
             return None, notes
         if gdal.METADATA in own:
@@ -120,6 +125,13 @@ def _clean(text: Any) -> tuple[Any, list[str]]:
         return text, []
 
 
+def _clean_blocks(tags: Mapping[int, Any]) -> tuple[dict[int, Any], list[str]]:
+    try:
+        return microscopy.clean_blocks(tags)
+    except (*_ERRORS, struct.error, RuntimeError, StopIteration):
+        return {}, ["its ImageJ labels and colours are dropped: they are damaged"]
+
+
 def _map_gdal(tags: Mapping[int, Any], change: GridMap) -> dict[int, Any]:
     return {gdal.METADATA: gdal.map_metadata(tags[gdal.METADATA], change)}
 
@@ -138,4 +150,5 @@ _PARTS: tuple[tuple[set[int], str, Callable[[Mapping[int, Any], GridMap], dict[i
     ({RPC}, "rational polynomial model (RPC)", map_rpc),
     ({gdal.METADATA}, "GDAL metadata", _map_gdal),
     (_RESOLUTION, "resolution", _map_resolution),
+    (_BLOCKS, "ImageJ data", lambda tags, _: dict(tags)),
 )

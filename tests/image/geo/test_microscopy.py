@@ -172,3 +172,18 @@ def test_a_photograph_keeps_its_description_and_print_resolution(tmp_path: Path)
     with tifffile.TiffFile(out) as file:
         assert file.pages[0].resolution == (300, 300)
     assert not notes
+
+
+@pytest.mark.parametrize("byteorder", ["<", ">"])
+def test_labels_and_colours_of_imagej_are_kept_and_regions_dropped(tmp_path: Path, byteorder: Any) -> None:
+    tables = [np.arange(768, dtype=np.uint8).reshape(3, 256)] * 2
+    told: dict[str, Any] = {"Labels": ["left", "höher"], "Ranges": (0.0, 9.5, 1.0, 99.0), "Info": "für", "LUTs": tables}
+    values, options = np.zeros((2, 16, 20), np.uint16), {"axes": "CYX", "mode": "composite", "Overlays": [b"x"], **told}
+    tifffile.imwrite(tmp_path / "a.tif", values, imagej=True, byteorder=byteorder, metadata=options)
+    target, notes = enlarge(tmp_path / "a.tif")
+    assert notes == ["its regions of interest are dropped"]
+    with tifffile.TiffFile(target) as file:
+        found = file.imagej_metadata or {}
+    assert np.array_equal(found["LUTs"], told.pop("LUTs"))
+    assert {key: found[key] for key in told} == told
+    assert "Overlays" not in found
