@@ -80,7 +80,12 @@ def pages(file: IO[bytes]) -> tuple[list[tuple[int, Tags]], list[str]]:
     kept = [(number, tags) for number, tags in found if number == 0 or not tags.get(_SUBFILE, 0) & 5]
     copies = sum(tags.get(_SUBFILE, 0) & 5 == 1 for number, tags in found if number)
     copies += sum(len(np.atleast_1d(tags[_SUBIFDS])) for _, tags in kept if _SUBIFDS in tags)
-    return kept, [f"its {copies} reduced copies (overviews) are dropped"] if copies else []
+    return kept, [overviews_note(copies)] if copies else []
+
+
+def overviews_note(count: int) -> str:
+    """A note on so many reduced copies."""
+    return f"its {count} reduced copies (overviews) are dropped"
 
 
 def depth(tags: Tags) -> int:

@@ -1,12 +1,16 @@
 """Rasters of formats that only GDAL reads, through a temporary TIFF with all that GDAL says of them."""
 
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
+from srgan_cli.errors import PictureError
 from srgan_cli.image.codec.raster import Raster
+from srgan_cli.image.codec.tiff import overviews_note
 from srgan_cli.image.decoders.base import ImageReader
 from srgan_cli.image.decoders.tiff_reader import TiffReader
 from srgan_cli.image.geo import gdal_reader
+from srgan_cli.image.geo.sidecar import find_sidecars
 from srgan_cli.system.files import check_space
 
 
@@ -18,7 +22,7 @@ class GdalReader(ImageReader):
     def __init__(self, path: Path, driver: str, folder: Path) -> None:
         """`driver` is GDAL's name of the format.  `folder` is empty, and stays until the values have been read."""
         self.path, self.driver, self.folder = path, driver, folder
-        self.shape, self.bytes_needed = gdal_reader.read_header(path, driver)
+        self.shape, self.bytes_needed, self.overviews = gdal_reader.read_header(path, driver)
 
     def is_streamed(self, _: int) -> bool:
         return True
@@ -30,8 +34,15 @@ class GdalReader(ImageReader):
         check_space(self.folder, self.bytes_needed)
         copy = self.folder / f"{self.path.name}.tif"
         gdal_reader.copy_as_tiff(self.path, self.driver, copy)
-        with copy.open("rb") as file:
-            return TiffReader(copy, file).read(0)
+        try:
+            with copy.open("rb") as file:
+                raster = TiffReader(copy, file).read(0)
+        except PictureError as error:
+            error.rename(copy, self.path)
+            raise
+        _, notes = find_sidecars(self.path, self.path.with_name(f"{self.path.name}.msk"))  # GDAL reads it
+        notes += [overviews_note(self.overviews)] if self.overviews else []
+        return replace(raster, notes=tuple(dict.fromkeys((*notes, *raster.notes))))
 
 
 def open_raster(path: Path, folder: Path) -> GdalReader | None:

@@ -42,11 +42,11 @@ def find_driver(path: Path) -> str:
     return ""
 
 
-def read_header(path: Path, driver: str) -> tuple[tuple[int, int], int]:
-    """Height and width of a raster, and the bytes of its values."""
+def read_header(path: Path, driver: str) -> tuple[tuple[int, int], int, int]:
+    """Height and width of a raster, the bytes of its values, and the number of its overviews."""
     with _open(path, None, driver) as file:
         samples = sum(np.dtype(name.removesuffix("_int16")).itemsize for name in file.dtypes)
-        return (file.height, file.width), file.height * file.width * samples
+        return (file.height, file.width), file.height * file.width * samples, len(file.overviews(1))
 
 
 def copy_as_tiff(path: Path, driver: str, target: Path) -> None:

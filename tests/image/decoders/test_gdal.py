@@ -52,5 +52,23 @@ def test_damaged_rasters_are_refused_by_name(tmp_path: Path, content: bytes) -> 
         read_picture(tmp_path / "a.img")
 
 
+def test_types_that_are_refused_are_so_under_the_name_of_the_file(tmp_path: Path) -> None:
+    profile = {"driver": "ENVI", "count": 1, "height": 4, "width": 5, "dtype": "complex64", **PLACE}
+    with rasterio.open(tmp_path / "a.dat", "w", **profile) as file:
+        file.write(np.ones((1, 4, 5), np.complex64))
+    with pytest.raises(PictureError, match=r"^\S+/a\.dat has samples of the type complex64"):
+        read_picture(tmp_path / "a.dat")
+
+
+def test_overviews_and_files_beside_a_raster_that_are_dropped_are_reported(tmp_path: Path) -> None:
+    source = write_raster(tmp_path / "a.img", "HFA")
+    (tmp_path / "a.img.ovr").write_bytes(b"")
+    assert read_picture(source).notes == ("a.img.ovr beside it, overviews, is dropped",)
+    (tmp_path / "a.img.ovr").unlink()
+    with rasterio.open(source, "r+") as file:
+        file.build_overviews([2])
+    assert read_picture(source).notes == ("its 1 reduced copies (overviews) are dropped",)
+
+
 def test_rasters_become_tiffs() -> None:
     assert Naming().of(Path("a.img")) == "a.tif"
