@@ -40,7 +40,7 @@ class GdalReader(ImageReader):
         except PictureError as error:
             error.rename(copy, self.path)
             raise
-        _, notes = find_sidecars(self.path, self.path.with_name(f"{self.path.name}.msk"))  # GDAL reads it
+        notes = find_sidecars(self.path, self.path.with_name(f"{self.path.name}.msk"))[1]  # GDAL reads the mask
         notes += [overviews_note(self.overviews)] if self.overviews else []
         return replace(raster, notes=tuple(dict.fromkeys((*notes, *raster.notes))))
 
