@@ -24,7 +24,7 @@ def run() -> None:
 def _exit_fast(codes: list[int]) -> None:
     """End the process with this code.  Without one, or if output cannot be flushed, let Python exit as usual."""
     try:
-        for stream in filter(None, (sys.stdout, sys.stderr)):  # None if it was closed before the start
+        for stream in (sys.stdout, sys.stderr):
             stream.flush()
     except (OSError, ValueError):  # closed
         return
@@ -38,6 +38,7 @@ def main() -> None:
     Exit codes: 0 success, 1 failure, 2 invalid usage, 129 hung up, 130 interrupted, 141 output closed,
     143 terminated.
     """
+    _open_closed_streams()
     for ending in ("SIGTERM", "SIGHUP"):
         number = getattr(signal, ending, None)
         if number and signal.getsignal(number) != signal.SIG_IGN:  # ignored under nohup
@@ -46,6 +47,13 @@ def main() -> None:
         _run()
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
+
+
+def _open_closed_streams() -> None:
+    """Open the null device for standard streams that are closed, whose numbers other files would get."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf8"))  # noqa: PTH123, SIM115 (open to the end)
 
 
 def _run() -> None:
@@ -84,7 +92,9 @@ def _discard_stdout() -> None:
 
 
 def _print_error(message: str, hint: str) -> None:
-    lines = [f"srgan: {' '.join(message.split())}", *([f"  hint: {hint}"] if hint else [])]
+    from srgan_cli.errors import printable
+
+    lines = [f"srgan: {printable(message)}", *([f"  hint: {printable(hint)}"] if hint else [])]
     sys.stderr.write("\n".join(lines) + "\n")
 
 

@@ -18,6 +18,7 @@ _OUT_OF_MEMORY = re.compile(
     re.IGNORECASE,
 )
 """What torch, and the libraries that it multiplies with, report when memory runs out."""
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 class SrganError(Exception):
@@ -68,9 +69,13 @@ class OutputClosed(SrganError):  # noqa: N818 (an event, not a fault)
 
 
 class UsageError(SrganError):
-    """The request is invalid."""
+    """The request is invalid.  `option` is the one, without dashes, that would have to be left out."""
 
     exit_code = 2
+
+    def __init__(self, message: str, hint: str = "", *, option: str = "", **values: object) -> None:
+        super().__init__(message, hint, **values)
+        self.option = option
 
 
 class OutputExists(UsageError):  # noqa: N818
@@ -98,6 +103,11 @@ def to_srgan_error(error: Exception) -> SrganError:
         return SrganError(error.strerror, "check the files and folders that were named")
     first_line = (str(error).splitlines() or [""])[0]
     return SrganError(f"{type(error).__name__}: {first_line}", "this is a bug in srgan; --debug shows the traceback")
+
+
+def printable(text: str) -> str:
+    """The text in one line, with the control characters of file names spelled out, such as \\x1b."""
+    return _CONTROLS.sub(lambda found: repr(found[0])[1:-1], re.sub(r"\s*\n\s*", " ", text))
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -44,6 +44,15 @@ from srgan_cli.upscaling import upscaler
         ("upscale in.png --scale a", 2, "--scale is 'a', expected a number"),
         ("upscale in.png --tile a", 2, "found 'a'"),
         ("upscale in.png --overwrit", 2, "did you mean --overwrite?"),
+        ("upscale in.png -o out.png", 2, "files need no option: srgan upscale [OPTIONS] IN... [OUT]"),
+        ("upscale in.png --tta", 2, "did you mean --self-ensemble?"),
+        ("upscale in.png -n srgan", 2, "did you mean -m, --model MODEL?"),
+        ("upscale in.png --widht 9", 2, "srgan upscale --help lists the options"),
+        ("upscale -r .", 2, "folders are searched with their subfolders"),
+        ("train -o x pictures", 2, "did you mean --run FOLDER?"),
+        ("train --epochs 3 pictures", 2, "did you mean --steps NUMBER?"),
+        ("-V", 2, "srgan --version shows it"),
+        ("upscale broken.png", 1, "it is a link to nowhere.png, which is missing"),
         ("upscale im.png -m bicubic", 1, "did you mean in.png?"),
         ("upscale *.webp out/ -m bicubic", 1, "the pattern matched nothing"),
         ("upscale in.png -m realesrgan-x4plus", 2, "weights of other projects are named by their file or address"),
@@ -105,6 +114,7 @@ def test_errors_are_one_line_with_an_exit_code(
     (folder / "text.png").write_text("not a picture")
     for name in ("empty.png", "-dash.png"):
         (folder / name).touch()
+    (folder / "broken.png").symlink_to("nowhere.png")
     (folder / "cut.png").write_bytes(picture.read_bytes()[:150])
     Image.new("RGB", (9, 9)).save(folder / "pictures/small.png")
     outcome = srgan(*arguments.split())

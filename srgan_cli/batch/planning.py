@@ -6,6 +6,7 @@ from collections.abc import Collection, Hashable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
+from typing import Any
 
 from srgan_cli.batch.naming import DEFAULT_NAME, Naming
 from srgan_cli.batch.resume import own_outputs
@@ -80,14 +81,14 @@ def plan_batch(
 def _plan_single(task: Task, naming: Naming, overwrite: OverwritePolicy) -> BatchPlan:
     if naming.template != DEFAULT_NAME:
         hint = "--name is for folders; end OUT with a slash"
-        raise UsageError("{path} has a name already", hint, path=task.target)
+        raise UsageError("{path} has a name already", hint, option="name", path=task.target)
     if not task.target.suffix:
         hint = f"{task.target}/ is a folder, {task.target}.png is a file"
         raise UsageError("{path} has no suffix, which chooses the format", hint, path=task.target)
     _check([task], None)
     asked, form = _format_of(task.target), _format_of(PurePath(f"name{naming.suffix or task.target.suffix}"))
     if asked != form:
-        raise UsageError(f"{task.target} asks for {asked}, --format for {form}", "leave --format out")
+        raise UsageError(f"{task.target} asks for {asked}, --format for {form}", "leave --format out", option="format")
     if not is_remote(task.target):
         check_writable(task.target)
     if overwrite == "update" and exists(task.source) and _holds_anything(task.target):
@@ -98,10 +99,10 @@ def _plan_single(task: Task, naming: Naming, overwrite: OverwritePolicy) -> Batc
 
 def _plan_folder(entries: Iterable[_Entry], folder: Location, naming: Naming) -> BatchPlan:
     tasks: dict[Task, None] = {}
-    errors = []
+    errors: list[tuple[Location, SrganError]] = []
     for place, root in entries:
         try:
-            found = _find_inputs(place, folder) if is_dir(place) else [place]
+            found = _find_inputs(place, folder, errors) if is_dir(place) else [place]
         except UsageError:
             raise
         except SrganError as error:
@@ -116,12 +117,19 @@ def _plan_folder(entries: Iterable[_Entry], folder: Location, naming: Naming) ->
     return BatchPlan(list(tasks), errors, folder)
 
 
-def _find_inputs(location: Location, folder: Location) -> list[Location]:
-    """The pictures in a folder without the outputs of earlier runs.  Raises SrganError where there are none at all."""
+def _find_inputs(location: Location, folder: Location, errors: list[tuple[Location, SrganError]]) -> list[Location]:
+    """The pictures in a folder without the outputs of earlier runs.  Raises SrganError where there are none at all.
+
+    Subfolders that cannot be listed are added to `errors`.
+    """
     if is_remote(folder) and absolute(folder) == absolute(location):
         message = f"{folder} holds the inputs"
         raise UsageError(message, "outputs there could not be distinguished from inputs: choose another folder")
-    found = [path for path in list_pictures(location) if not _is_below_output(path, folder, location)]
+    found = [
+        path
+        for path in list_pictures(location, report=lambda *found: errors.append(found))
+        if not _is_below_output(path, folder, location)
+    ]
     own = set() if is_remote(folder) else own_outputs(folder, [path for path in found if not is_remote(path)])
     return [path for path in found if path not in own]
 
@@ -209,7 +217,7 @@ def _holds_anything(location: Location) -> bool:
 def _collision_error(clashes: Sequence[tuple[Location, Location, Location]]) -> UsageError:
     """The error for pairs of inputs with the same output.  Each path is a value, so that it can be renamed."""
     lines: list[str] = []
-    paths: dict[str, Location] = {}
+    paths: dict[str, Any] = {}
     for index, (one, other, target) in enumerate(clashes[:_SHOWN]):
         lines.append(f"{{one{index}}} and {{other{index}}} would both become {{target{index}}}")
         paths |= {f"one{index}": one, f"other{index}": other, f"target{index}": target}

@@ -4,27 +4,39 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 
 from rich import progress as bars
 from rich.console import Console, RenderableType
 from rich.text import Text
 
-from srgan_cli.errors import OutputClosed
+from srgan_cli.errors import OutputClosed, printable
+from srgan_cli.system.files import translate_write_errors
 from srgan_cli.system.progress import Progress
 
 PIPE_WIDTH = 1000
 """Columns of a table that is not printed on a terminal."""
+is_quiet = False
+"""Whether warnings alone are printed on stderr."""
+_STANDARD_OUTPUT = Path("standard output")
 stderr = Console(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False)
+
+
+def set_quiet(quiet: bool) -> None:
+    """Choose whether warnings alone are printed on stderr."""
+    global is_quiet
+    is_quiet = quiet
 
 
 def info(text: str) -> None:
     """Print a line on stderr."""
-    stderr.print(text)
+    if not is_quiet:
+        stderr.print(printable(text))
 
 
 def warn(text: str) -> None:
     """Print a warning on stderr: a problem that does not stop the work."""
-    stderr.print(f"srgan: {text}", style="yellow")
+    stderr.print(f"srgan: {printable(text)}", style="yellow")
 
 
 @contextmanager
@@ -60,7 +72,7 @@ def _bar(*columns: bars.ProgressColumn) -> bars.Progress:
         bars.TimeRemainingColumn(),
         console=stderr,
         transient=True,
-        disable=not stderr.is_terminal,
+        disable=is_quiet or not stderr.is_terminal,
     )
 
 
@@ -77,7 +89,7 @@ def show(*results: RenderableType) -> None:
     screen = Console(highlight=False)
     if not screen.is_terminal:
         screen = Console(highlight=False, width=PIPE_WIDTH)
-    with screen.capture() as drawn:
+    with translate_write_errors(_STANDARD_OUTPUT), screen.capture() as drawn:  # it flushes the stream, too
         for result in results:
             screen.print(result, soft_wrap=isinstance(result, Text))
     write_text(drawn.get())
@@ -90,8 +102,9 @@ def write_line(text: object) -> None:
 
 def write_text(text: str) -> None:
     """Print text on stdout, unchanged and unbuffered.  Raises OutputClosed when its reader has closed it."""
-    try:
-        sys.stdout.write(text)
-        sys.stdout.flush()
-    except BrokenPipeError as error:
-        raise OutputClosed from error
+    with translate_write_errors(_STANDARD_OUTPUT):
+        try:
+            sys.stdout.write(text)
+            sys.stdout.flush()
+        except BrokenPipeError as error:
+            raise OutputClosed from error

@@ -40,9 +40,9 @@ def find_file() -> Path | None:
 def read_table(path: Path, command: Any) -> list[tuple[Any, Any]]:
     """The options of a command that a file sets, and their values as a command line has them.  Raises UsageError."""
     try:
-        tables = tomllib.loads(path.read_text(encoding="utf8"))
+        tables = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError) as error:
-        raise UsageError(f"cannot read {path}: {error}", "correct it, or use --no-config") from error
+        raise UsageError(f"cannot read {path}: {error}", "correct it, as UTF-8, or use --no-config") from error
     _check_known(path, tables, ("upscale", "score", "train", "serve"), "table")
     own = [item for item in command.params if item.param_type_name == "option" and not item.hidden]
     options = {_key(item): item for item in own if item.name not in _NOT_IN_FILE}
@@ -60,10 +60,27 @@ def drop_overridden(context: Any) -> None:
     for names in EXCLUSIVE:
         known = [name for name in names if sources.get(name)]
         if any(sources[name].name == "COMMANDLINE" for name in known):
-            for name in (name for name in known if sources[name].name == "DEFAULT_MAP"):
-                default = next(item.default for item in context.command.params if item.name == name)
-                context.params[name] = default
-                context.set_parameter_source(name, type(sources[name]).DEFAULT)
+            for name in known:
+                _drop(context, next(item for item in context.command.params if item.name == name))
+
+
+def drop_unfit(context: Any, error: UsageError) -> bool:
+    """Reset the option that an error names, with a line, if it is from the file; returns whether it was."""
+    for option in context.command.params:
+        if _key(option) == error.option and _drop(context, option):
+            typer.echo(f"{FILE}: {error.option} is left out: {error.message}", err=True)
+            return True
+    return False
+
+
+def _drop(context: Any, option: Any) -> bool:
+    """Reset an option that is from the file; returns whether it was."""
+    source = context.get_parameter_source(option.name)
+    if source is None or source.name != "DEFAULT_MAP":
+        return False
+    context.params[option.name] = option.default
+    context.set_parameter_source(option.name, type(source).DEFAULT)
+    return True
 
 
 def _shown(value: Any) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from srgan_cli.cli.defaults import drop_overridden
+from srgan_cli.cli.defaults import drop_overridden, drop_unfit
 from srgan_cli.cli.stdio import confirm_overwrite
 from srgan_cli.errors import OutputExists, UsageError
 
@@ -29,8 +29,8 @@ PANELS = {
     "degradation generator channels blocks batch_norm init_from discriminator gan_loss adversarial_weight "
     "perceptual_weight perceptual_weights pretrain_fraction batch patch teacher teacher_weight teacher_self_ensemble "
     "bands value_range rgb_bands seed",
-    "Output": "name form quality lossless codec crf preset cog overwrite no_clobber strict as_json as_csv as_markdown "
-    "as_latex no_interval figure crop html fail_under fail_over log",
+    "Output": "name form quality lossless codec crf preset cog overwrite no_clobber strict quiet as_json as_csv "
+    "as_markdown as_latex no_interval figure crop html fail_under fail_over log",
     "Speed and memory": "device precision compile tile max_memory jobs",
     "Many machines": "devices on",
     "Rare": "from_file start duration deinterlace max_upload share metric_weights offline max_pixels verify_tiles "
@@ -46,6 +46,30 @@ _METAVARS = {
     **{"fail_over": "METRIC=NUMBER", "crop": "X,Y,W,H", "name": "NAME"},
 }
 """What options take, by their name, where the type does not say it."""
+_OTHER_NAMES = {
+    "-i --input --image -o --output --out --outdir --output-dir": "files need no option: {usage}",
+    "-r --recursive": "folders are searched with their subfolders",
+    "-V": "srgan --version shows it",
+    "--width --height -w --resolution": "--size",
+    "--tta -x --ensemble": "--self-ensemble",
+    "--gpu --gpu-id -g --cpu --cuda": "--device",
+    "-n --model-name --model-path --weights": "--model",
+    "-f --ext --output-format": "--format",
+    "--tile-size -t --tilesize": "--tile",
+    "--factor --outscale --upscale --ratio": "--scale",
+    "--fp16 --half --fp32 --bf16": "--precision",
+    "-y --force": "--overwrite",
+    "--skip-existing --skip": "--no-clobber",
+    "-j --threads --workers --jobs": "--devices",
+    "-v --verbose": "--debug",
+    "--epochs --iterations --iter": "--steps",
+    "-o --output --output-dir --save-dir": "--run",
+    "--crop-border --shave": "--border",
+    "--metrics": "--metric",
+}
+"""What options of other programs are called here, or what to do instead."""
+_SIMILAR = 0.75
+"""How similar an option must be to be suggested, from 0 to 1."""
 _TYPES = {int: "NUMBER", float: "NUMBER", Path: "FILE"}
 _CLICK_ERROR: type[Any] = typer.BadParameter.__mro__[2]
 """ClickException, which newer versions of Typer keep in a private module."""
@@ -61,14 +85,17 @@ class Command(TyperCommand):
         return rest
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command, and once more where a person agrees that its existing output is replaced."""
+        """Run the command, and again without a default of the file that does not fit, or where a person overwrites."""
         try:
             return super().invoke(ctx)
         except OutputExists as error:
             if ctx.params.get("as_json") or not confirm_overwrite(error, sys.argv):
                 raise
             ctx.params["overwrite"] = True
-            return super().invoke(ctx)
+        except UsageError as error:
+            if not drop_unfit(ctx, error):
+                raise
+        return self.invoke(ctx)
 
     def format_help(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002
         """Write the help."""
@@ -177,13 +204,19 @@ def translate(error: Any, commands: Mapping[str, Any]) -> UsageError:
 
 def _unknown_option(error: Any, command: str) -> UsageError:
     """Name the option or, for training, the setting that was meant."""
-    near = sorted(getattr(error, "possibilities", None) or [])
+    name, options = error.option_name, {word: item for item in error.ctx.command.params for word in item.opts}
+    near = get_close_matches(name, options, 2, _SIMILAR)
     hint = f"did you mean {' or '.join(near)}?" if near else f"{command} --help lists the options"
-    if command.endswith(" train") and (setting := _setting_like(error.option_name)):
+    for known in (own for names, own in _OTHER_NAMES.items() if name in names.split()):
+        if option := options.get(known):
+            hint = f"did you mean {label(error.ctx.command, option)}?  {description(option)}"
+        elif not known.startswith("--"):
+            hint = known.format(usage=usage(error.ctx.command))
+    if command.endswith(" train") and name.startswith("--") and (setting := _setting_like(name)):
         hint = f"{setting} is a setting: write it into a file, such as run.toml, and use --config run.toml"
-    if files := [word for word in sys.argv if word.startswith(error.option_name) and Path(word).exists()]:
+    if files := [word for word in sys.argv if word.startswith(name) and Path(word).exists()]:
         hint = f"a file whose name begins with a dash is written as ./{files[0]}"
-    return UsageError(f"no such option: {error.option_name}", hint)
+    return UsageError(f"no such option: {name}", hint)
 
 
 def _setting_like(option: str) -> str:

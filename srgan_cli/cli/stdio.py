@@ -12,7 +12,7 @@ from stat import S_ISFIFO, S_ISSOCK
 from typing import IO, Literal
 
 from srgan_cli.errors import OutputClosed, OutputExists, SrganError, UsageError
-from srgan_cli.system.files import atomic_write, scratch_folder
+from srgan_cli.system.files import atomic_write, scratch_folder, translate_write_errors
 from srgan_cli.system.remote_storage import Location, local_copy, parse_location
 
 STANDARD = "-"
@@ -59,12 +59,13 @@ class SpooledFiles:
     def copy_to_stdout(self) -> None:
         """Copy the output to its stream.  Raises OutputClosed when its reader has closed it."""
         if self.stdout and self.stdout.exists():
-            try:
-                with self.stdout.open("rb") as file, _open_output(self.argument(self.stdout)) as stream:
-                    shutil.copyfileobj(file, stream)
-                    stream.flush()
-            except BrokenPipeError as error:
-                raise OutputClosed from error
+            with translate_write_errors(Path(self.display_name(self.stdout))), self.stdout.open("rb") as file:
+                try:
+                    with _open_output(self.argument(self.stdout)) as stream:
+                        shutil.copyfileobj(file, stream)
+                        stream.flush()
+                except BrokenPipeError as error:
+                    raise OutputClosed from error
 
 
 def standard_names(inputs: Iterable[str], out: str) -> tuple[list[str], str]:

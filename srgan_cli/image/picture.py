@@ -106,7 +106,7 @@ class Picture:
         order = [index for index in range(self.bands.count) if index != self.bands.alpha]
         if not all(number - 1 in order for number in numbers):
             found = f"--rgb-bands names {','.join(map(str, numbers))}, the picture has {len(order)} bands"
-            raise UsageError(found, "name three of its bands, such as --rgb-bands 3,2,1")
+            raise UsageError(found, "name three of its bands, such as --rgb-bands 3,2,1", option="rgb-bands")
         bands = tuple(order.index(number - 1) for number in numbers)
         ranges = list(self.value_ranges)
         if ranges:

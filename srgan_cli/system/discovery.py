@@ -1,6 +1,7 @@
 """Finding pictures in folders."""
 
 import os
+from collections.abc import Callable
 from contextlib import suppress
 from difflib import get_close_matches
 from pathlib import Path, PurePath
@@ -17,20 +18,31 @@ _LONGEST_NAME = 200
 """Bytes: most file systems allow 255, and suffixes are added to names."""
 
 
-def find_pictures(root: Path) -> list[Path]:
+def find_pictures(root: Path, *, report: Callable[[Path, SrganError], None] | None = None) -> list[Path]:
     """The pictures in a folder and its subfolders, sorted; for a file, that file.
 
-    Pictures are recognised by their suffix.  Hidden files and folders are skipped.
+    Pictures are recognised by their suffix; links that lead nowhere are among them.  Hidden files and folders are
+    skipped.  `report` is called for a subfolder that cannot be listed; without it, that is an error.
     Raises SrganError if `root` does not exist or contains no pictures.
     """
+
+    def fail(error: OSError) -> None:
+        problem = SrganError(f"cannot list the folder {error.filename}: {error.strerror}", "check its permissions")
+        if not report:
+            raise problem from error
+        report(Path(error.filename), problem)
+
     if root.is_file():
         return [root]
     if not root.is_dir():
         raise not_found_error(root)
-    found = sorted(path for path in root.rglob("*") if is_picture_name(path.relative_to(root)) and path.is_file())
-    if not found:
-        raise no_pictures_error(root)
-    return found
+    found = []
+    for folder, inner, names in os.walk(root, onerror=fail):
+        inner[:] = [name for name in inner if not name.startswith(".")]
+        found += [Path(folder, name) for name in names if is_picture_name(PurePath(name))]
+    if pictures := sorted(path for path in found if path.is_file() or not os.path.exists(path)):  # noqa: PTH110
+        return pictures
+    raise no_pictures_error(root)
 
 
 def is_picture_name(path: PurePath) -> bool:
@@ -54,6 +66,8 @@ def is_plain_name(name: str) -> bool:
 
 def not_found_hint(path: Path) -> str:
     """What may have been meant by a path that does not exist: one of a similar name, or a pattern."""
+    if path.is_symlink():
+        return f"it is a link to {path.readlink()}, which is missing"
     if set(path.name) & set("*?["):
         return "the pattern matched nothing: check the folder and the suffix"
     if not path.parent.is_dir():

@@ -65,8 +65,10 @@ def check_space(folder: Path, size: int) -> None:
 
 
 def format_bytes(size: float) -> str:
-    """A size in G or M, rounded up."""
-    return f"{size / 2**30:.1f}G" if size >= 2**30 else f"{-(-size // 2**20):.0f}M"
+    """A size in G, M or K, rounded up."""
+    if size >= 2**30:
+        return f"{size / 2**30:.1f}G"
+    return f"{-(-size // 2**20):.0f}M" if size > 2**20 else f"{-(-size // 2**10):.0f}K"
 
 
 @contextmanager
@@ -187,6 +189,11 @@ def digest(path: Path) -> str:
     """The SHA-256 of a file, in hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def is_file(path: Path) -> bool:
+    """Whether there is a file; no error for a name that is longer than names can be."""
+    return os.path.isfile(path)  # noqa: PTH113 (Path.is_file fails for long names)
 
 
 def file_stamp(path: Path) -> tuple[int, int, int]:

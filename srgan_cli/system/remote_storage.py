@@ -55,7 +55,9 @@ def exists(location: Location) -> bool:
 
 def is_dir(location: Location) -> bool:
     """Whether there is a folder.  Raises SrganError if the storage does not answer."""
-    return _entry_type(location) == "directory" if is_remote(location) else location.is_dir()
+    if is_remote(location):
+        return _entry_type(location) == "directory"
+    return os.path.isdir(location)  # noqa: PTH112 (as above)
 
 
 def as_pure_path(location: Location) -> PurePath:
@@ -69,10 +71,10 @@ def absolute(location: Location) -> PurePath:
     return as_pure_path(location) if is_remote(location) else Path(os.path.realpath(location))
 
 
-def list_pictures(location: Location) -> list[Location]:
+def list_pictures(location: Location, *, report: Callable[[Path, SrganError], None] | None = None) -> list[Location]:
     """The pictures of find_pictures, also for remote locations.  Raises SrganError if there are none."""
     if not is_remote(location):
-        return list(find_pictures(location))
+        return list(find_pictures(location, report=report))
     with _translate_storage_errors(location):
         names = [path[len(location.path.rstrip("/")) + 1 :] for path in location.fs.find(location.path)]
     found: list[Location] = [location / name for name in sorted(names) if is_picture_name(PurePosixPath(name))]

@@ -53,7 +53,7 @@ def _read(path: Path) -> dict[str, Any]:
     if not path.exists():
         raise UsageError(f"no such file: {path}", not_found_hint(path))
     try:
-        text = path.read_text(encoding="utf8")
+        text = path.read_text(encoding="utf-8-sig")
         settings = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
     except (OSError, ValueError, RecursionError) as error:
         raise UsageError(f"cannot read {path}: {error}", _HINT) from error

@@ -88,7 +88,9 @@ class Upscaler:
         Those that take turns never run their generators at the same time.
         Raises UsageError for a seed if the generator takes no noise."""
         if seed is not None and not generator.noise:
-            raise UsageError(f"{name or 'the generator'} takes no noise: a seed changes nothing", "leave --seed out")
+            raise UsageError(
+                f"{name or 'the generator'} takes no noise: a seed changes nothing", "leave --seed out", option="seed"
+            )
         self.name, self.sha256, self.value_range, self.seed = name, sha256, value_range, seed
         self.generator = generator.to(device).to(memory_format=generator.memory_format).eval()
         self.device, self.policy = device, policy or TilePolicy()
@@ -130,7 +132,7 @@ class Upscaler:
             given = {"strength": strength is not None, "self-ensemble": self_ensemble, "precision": half}
             for option, is_given in {**given, "compile": compile}.items():
                 if is_given:
-                    raise UsageError(f"{model} is not a network", f"leave --{option} out")
+                    raise UsageError(f"{model} is not a network", f"leave --{option} out", option=option)
             return cls._from_kernel(str(model), chosen, policy or TilePolicy(), seed)
         path = model if isinstance(model, Path) else find_weights(model, scale)
         generator, card = interpolate(path, strength)

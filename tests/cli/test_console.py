@@ -15,6 +15,23 @@ def test_a_bar_is_only_drawn_on_a_terminal(screen: io.StringIO, seen: bool) -> N
     assert ("cat.png" in screen.getvalue()) == seen
 
 
+def test_control_characters_of_names_do_not_reach_the_terminal(screen: io.StringIO) -> None:
+    console.info("a\x1b[31mb\r\n c\x9b.png\té")
+    assert screen.getvalue() == "a\\x1b[31mb c\\x9b.png\\té\n"
+
+
+@pytest.mark.parametrize("screen", [True], indirect=True)
+def test_quiet_leaves_warnings(screen: io.StringIO, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(console, "is_quiet", True)
+    console.info("small")
+    with console.progress_bar("cat.png") as advance:
+        advance(1, 2)
+    console.warn("large")
+    assert "large" in screen.getvalue()
+    assert "small" not in screen.getvalue()
+    assert "cat.png" not in screen.getvalue()
+
+
 def test_messages_with_brackets_are_not_markup(screen: io.StringIO) -> None:
     console.info("file [red] :cat:.png")
     console.warn("file [/b].png")

@@ -86,3 +86,36 @@ def test_mistakes_in_the_file_are_errors(srgan: Srgan, picture: Path, tmp_path: 
     assert outcome.code == 2
     assert message in outcome.err
     assert "Traceback" not in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("lines", "arguments"),
+    [
+        ("strength = 0.5|self-ensemble = true|compile = true|precision = 'fp16'", "out.png"),
+        ("name = '{stem}_big{suffix}'", "out.png"),
+        ("format = 'webp'", "out.png"),
+        ("lossless = true", "out.jpg"),
+        ("rgb-bands = '4,3,2'", "out.png"),
+    ],
+)
+def test_defaults_that_do_not_fit_are_left_out_with_a_line(
+    srgan: Srgan, picture: Path, tmp_path: Path, lines: str, arguments: str
+) -> None:
+    write(tmp_path, "[upscale]", *lines.split("|"))
+    outcome = srgan("upscale", picture, arguments, "-m", "bicubic")
+    assert (outcome.code, size_of(tmp_path / arguments)) == (0, (80, 56)), outcome.err
+    for line in lines.split("|"):
+        assert f"{FILE}: {line.partition(' ')[0]} is left out: " in outcome.err
+
+
+def test_options_that_do_not_fit_are_errors_also_where_the_file_has_them(
+    srgan: Srgan, picture: Path, tmp_path: Path
+) -> None:
+    write(tmp_path, "[upscale]", "strength = 0.5")
+    assert srgan("upscale", picture, "-m", "bicubic", "--strength", 1).code == 2
+
+
+def test_the_file_may_begin_with_a_byte_order_mark(srgan: Srgan, picture: Path, tmp_path: Path) -> None:
+    (tmp_path / FILE).write_bytes(b"\xef\xbb\xbf[upscale]\r\nmodel = 'bicubic'\r\nscale = 2\r\n")
+    assert srgan("upscale", picture).code == 0
+    assert size_of(tmp_path / "in_x2.png") == (40, 28)

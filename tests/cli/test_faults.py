@@ -216,9 +216,30 @@ def test_unusual_file_names_are_kept(srgan: Srgan, smooth_pictures: Path, tmp_pa
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a POSIX shell")
-def test_a_closed_stdout_is_not_an_error(tmp_path: Path) -> None:
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_streams_are_no_errors(tmp_path: Path, closed: str) -> None:
     source = REPOSITORY / "examples/cat.png"
-    words = [sys.executable, "-m", "srgan_cli", "upscale", "-m", "bicubic", str(source), str(tmp_path / "out.png")]
-    done = subprocess.run(["sh", "-c", f"{shlex.join(words)} >&-"], capture_output=True, text=True, check=True)
-    assert "Exception" not in done.stderr
+    words = [sys.executable, "-m", "srgan_cli", "upscale", "-m", "bicubic", "--json", str(source)]
+    line = f"{shlex.join([*words, str(tmp_path / 'out.png')])} {closed}"
+    done = subprocess.run(["sh", "-c", line], capture_output=True, text=True, check=True)
+    assert "Error" not in done.stderr
     assert (tmp_path / "out.png").exists()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+@pytest.mark.parametrize("arguments", ["models", "models --json", "upscale -m bicubic {picture} -"])
+def test_output_to_a_full_disk_is_a_line(picture: Path, arguments: str) -> None:
+    words = [sys.executable, "-m", "srgan_cli", *arguments.format(picture=picture).split()]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(words, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 1
+    assert "srgan: cannot write standard output: No space left on device\n  hint: the disk is full" in done.stderr
+
+
+def test_names_may_be_as_long_as_the_file_system_allows(srgan: Srgan, picture: Path, tmp_path: Path) -> None:
+    longest = picture.rename(picture.with_name(f"{'l' * 251}.png"))
+    assert srgan("upscale", "-m", "bicubic", longest, f"{tmp_path}/out/").code == 0
+    assert (tmp_path / "out" / longest.name).exists()
+    outcome = srgan("upscale", "-m", "bicubic", longest)
+    assert outcome.code == 1
+    assert "hint: the name is too long: choose a shorter one" in outcome.err

@@ -1,5 +1,6 @@
 """Finding pictures in folders."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -39,3 +40,29 @@ def test_a_path_without_pictures_is_an_error(tmp_path: Path, name: str, message:
     with pytest.raises(SrganError, match=message) as caught:
         find_pictures(tmp_path / name)
     assert caught.value.hint
+
+
+def test_links_that_lead_nowhere_are_found(tmp_path: Path) -> None:
+    touch(tmp_path, "a.png")
+    (tmp_path / "b.png").symlink_to("nowhere")
+    (tmp_path / "c.png").symlink_to("a.png")
+    assert [path.name for path in find_pictures(tmp_path)] == ["a.png", "b.png", "c.png"]
+
+
+def test_a_folder_that_cannot_be_listed_is_an_error_or_reported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    touch(tmp_path, "a.png", "locked/b.png")
+    scandir = os.scandir
+
+    def refuse(path: str) -> object:  # chmod does not stop root
+        if Path(path).name == "locked":
+            raise PermissionError(13, "Permission denied", path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(SrganError, match=r"cannot list the folder .*locked: Permission denied"):
+        find_pictures(tmp_path)
+    reported: list[Path] = []
+    assert find_pictures(tmp_path, report=lambda path, _: reported.append(path)) == [tmp_path / "a.png"]
+    assert reported == [tmp_path / "locked"]

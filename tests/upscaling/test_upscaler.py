@@ -234,7 +234,13 @@ def test_a_seed_selects_the_noise() -> None:
 
 @pytest.mark.parametrize(
     ("size", "height", "width", "expected"),
-    [("3840x2160", 540, 960, (2160, 3840)), ("100 X 30", 10, 20, (30, 60)), ("30x100", 10, 20, (15, 30))],
+    [
+        ("3840x2160", 540, 960, (2160, 3840)),
+        ("100 X 30", 10, 20, (30, 60)),
+        ("30x100", 10, 20, (15, 30)),
+        ("30x", 10, 20, (15, 30)),
+        ("×15", 10, 20, (15, 30)),
+    ],
 )
 def test_a_size_is_filled_as_far_as_the_aspect_ratio_allows(
     size: str, height: int, width: int, expected: tuple[int, int]
@@ -246,13 +252,13 @@ def test_a_picture_is_enlarged_to_fit_a_size() -> None:
     assert upscaler(bicubic()).upscale(Picture(noise(3, 7, 10)), scale=Size(35, 100)).pixels.shape == (3, 24, 35)
 
 
-@pytest.mark.parametrize("text", ["", "3840", "3840x", "0x10", "-1x4", "axb", "3840x2160x3"])
+@pytest.mark.parametrize("text", ["", "3840", "x", "0x10", "-1x4", "axb", "3840x2160x3"])
 def test_other_texts_are_not_sizes(text: str) -> None:
     with pytest.raises(UsageError, match="cannot read the size"):
         Size.parse(text)
 
 
-@pytest.mark.parametrize("size", [Size(9, 100), Size(1000, 1000)])
+@pytest.mark.parametrize("size", [Size(9, 100), Size(1000, 1000), Size.parse("9x")])
 def test_a_size_out_of_range_is_an_error(size: Size) -> None:
     with pytest.raises(UsageError, match="times to fit"):
         upscaler(bicubic()).target(10, 10, size)

@@ -48,7 +48,7 @@ class ScoreArguments:
         metavar="NUMBER",
     )
     metric: list[str] | None = option(
-        None, f"{_METRICS}. Repeatable. [default: psnr, ssim]", autocompletion=complete_metrics
+        None, f"{_METRICS}. Repeatable, or as psnr,ssim. [default: psnr,ssim]", autocompletion=complete_metrics
     )
     protocol: ProtocolName = option(
         ProtocolName.sr_y, "What is compared; sr-y-grey compares grey pictures in full range."

@@ -12,6 +12,13 @@ from srgan_cli.cli.options import Debug, Device, MaxPixels, NoConfig, Offline, O
 PurposeName = StrEnum("PurposeName", "photo pixels")
 
 
+def _set_quiet(quiet: bool) -> bool:
+    from srgan_cli.cli.console import set_quiet
+
+    set_quiet(quiet)
+    return quiet
+
+
 @dataclass(frozen=True, kw_only=True)
 class UpscaleArguments:
     """The arguments and options of srgan upscale."""
@@ -42,7 +49,9 @@ class UpscaleArguments:
     scale: float | None = option(
         None, "Scale factor, 1 to 16. [default: the model's]", "--scale", "-s", parser=parse_factor, metavar="NUMBER"
     )
-    size: str = option("", "Instead of --scale: the largest size that fits, such as 3840x2160.", metavar="WxH")
+    size: str = option(
+        "", "Instead of --scale: the largest size that fits, such as 3840x2160, or 3840x for a width.", metavar="WxH"
+    )
     strength: float | None = option(None, "From 0, most faithful, to 1, sharpest. [default: the model's]", min=0, max=1)
     seed: int | None = option(None, "Random seed of a generator that takes noise; each gives another result.", min=0)
     self_ensemble: bool = option(False, "Average over 8 flips and rotations: more accurate, 8 times slower.")
@@ -84,6 +93,7 @@ class UpscaleArguments:
     lossless: bool = option(False, "Write WebP, AVIF, HEIC and JPEG XL without loss.")
     overwrite: bool = option(False, "Replace existing files, whatever they are.")
     no_clobber: bool = option(False, "Keep existing files, whatever they are.")
+    quiet: bool = option(False, "Print only warnings and errors.", "--quiet", "-q", callback=_set_quiet)
     as_json: bool = option(False, "Print a line of JSON for each file.", "--json")
     device: Device = "auto"
     devices: str = option("", "One worker process per device: all; 0,1 for two GPUs; or cpu,cpu.", metavar="LIST")

@@ -55,8 +55,8 @@ class Reporter:
         if result.sidecars and str(result.task.target) in self.files.streams:
             warn(f"{self._name(result.task.target)}: the files beside it are dropped, which say where it lies")
             result = replace(result, sidecars=())
-        if result.traceback and self.arguments.debug:
-            info(result.traceback)
+        for line in result.traceback.splitlines() if self.arguments.debug else ():
+            info(line)
         if result.error:
             self._fail(result.error, self.files.display_name(result.task.source))
             return

@@ -26,7 +26,7 @@ from srgan_cli.weights.registry import AUTOMATIC, family
 
 _IRRELEVANT_OPTIONS = {
     *("places", "model", "purpose", "strength", "name", "form", "from_file", "as_json", "overwrite", "no_clobber"),
-    *("offline", "device", "devices", "on", "debug", "max_pixels", "compile", "no_config"),
+    *("offline", "device", "devices", "on", "debug", "max_pixels", "compile", "no_config", "quiet"),
 }
 """Options that do not change the pictures, or do so through the weights, which have a digest of their own."""
 VIDEO_OPTIONS = ("codec", "crf", "preset", "start", "duration", "deinterlace", "steady")
@@ -222,6 +222,7 @@ def _model(arguments: UpscaleArguments) -> str:
         return PHOTO
     scale = arguments.scale or 4
     if arguments.size or scale != int(scale):
-        raise UsageError("--for pixels takes a whole factor", "give it by --scale, such as -s 4")
+        given = "size" if arguments.size else "scale"
+        raise UsageError("--for pixels takes a whole factor", "give it by --scale, such as -s 4", option=given)
     info(f"--for pixels: nearest, every pixel becomes {scale:g} x {scale:g} pixels")
     return "nearest"

@@ -71,7 +71,7 @@ def _plan(request: UpscaleRequest, files: SpooledFiles, naming: Naming, listed: 
     """The plan; without a named output, that is beside the input."""
     out, scale = files.out, request.options.scale
     if not out:
-        label = f"{scale.width}x{scale.height}" if isinstance(scale, Size) else f"x{naming.scale:g}"
+        label = str(scale) if isinstance(scale, Size) else f"x{naming.scale:g}"
         out, naming = default_output(parse_location(files.inputs[0]), naming, label)
     return plan_batch(files.inputs, out, naming, listed=listed, overwrite=request.options.overwrite)
 

@@ -252,7 +252,8 @@ class Encoding:
         lossless = {name: not is_lossy(name) and not FORMAT_CAPABILITIES[name].colours for name in names}
         lossy = [name for name in lossless if not (lossless[name] or name in _LOSSLESS)]
         if self.lossless and lossy:
-            raise UsageError(f"{lossy[0]} is not written without loss", "use .png, .tif, .webp, .avif, .heic or .jxl")
+            hint = "use .png, .tif, .webp, .avif, .heic or .jxl"
+            raise UsageError(f"{lossy[0]} is not written without loss", hint, option="lossless")
         if not self.lossless and self.quality is None:
             return []
         asked = "--lossless" if self.lossless else "--quality"

@@ -6,7 +6,7 @@ from pathlib import Path
 from srgan_cli.image.geo import gdal, geotiff, microscopy, sidecar
 from srgan_cli.image.geo.place import Place
 from srgan_cli.image.geo.sidecar import Sidecar
-from srgan_cli.system.files import atomic_write
+from srgan_cli.system.files import atomic_write, is_file
 
 _TAGGED = "TIFF"
 """The format that stores a place itself."""
@@ -60,7 +60,7 @@ def kept_files(
 
 def _is_kept(place: Place, path: Path, *, overwrite: bool) -> bool:
     sources = [found.source for found in place.sidecars if found.source]
-    return path.exists() and (not overwrite or any(path.samefile(source) for source in sources if source.exists()))
+    return is_file(path) and (not overwrite or any(path.samefile(source) for source in sources if source.exists()))
 
 
 def _files(place: Place, path: Path, name: str) -> Sequence[tuple[Path, str]]:

@@ -13,6 +13,7 @@ from srgan_cli.image.geo.geotiff import GEOREFERENCE, RPC, map_georeference, map
 from srgan_cli.image.geo.grid import GridMap, is_scaling, scaling, turning
 from srgan_cli.image.geo.sidecar import Sidecar, find_sidecars
 from srgan_cli.system.arguments import checked
+from srgan_cli.system.files import is_file
 
 _PRIVATE = dict.fromkeys((33918, 33919, 33920), "Intergraph georeference")
 _PRIVATE |= {tag: f"private {name} data" for tag, name in microscopy.PRIVATE_TAGS.items()}
@@ -98,7 +99,7 @@ def add_sidecars(
     `mask` is its mask, a page of a TIFF, which is read elsewhere.
     """
     found, notes = find_sidecars(picture, mask and mask[0])
-    has_table = picture.with_name(f"{picture.name}.vat.dbf").is_file()
+    has_table = is_file(picture.with_name(f"{picture.name}.vat.dbf"))
     if not found and not has_table:
         return place, notes
     auxiliary = next((sidecar.text for sidecar in found if sidecar.kind == "auxiliary file"), "<PAMDataset/>")

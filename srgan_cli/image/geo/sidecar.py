@@ -11,6 +11,7 @@ from typing import Literal, get_args
 
 from srgan_cli.image.geo import gdal, grid, rpc, xml
 from srgan_cli.image.geo.grid import GridMap
+from srgan_cli.system.files import is_file
 
 Kind = Literal["world file", "auxiliary file", "projection file", "RPC file"]
 _UNREAD = {"{name}.ovr": "overviews", "{name}.msk": "a mask", "{name}.vat.dbf": "an attribute table"}
@@ -50,7 +51,7 @@ class Sidecar:
 def find_sidecars(picture: Path, mask: Path | None = None) -> tuple[list[Sidecar], list[str]]:
     """The files beside a picture, and a note on each that cannot be interpreted, but its mask."""
     unread = _unread(picture)
-    beside = [name for name in unread if picture.with_name(name).is_file() and picture.with_name(name) != mask]
+    beside = [name for name in unread if is_file(picture.with_name(name)) and picture.with_name(name) != mask]
     found, notes = [], [f"{name} beside it, {unread[name]}, is dropped" for name in beside]
     for kind, path in sidecar_paths(picture):
         text = read_text(path)
@@ -75,7 +76,7 @@ def sidecar_paths(picture: Path) -> list[tuple[Kind, Path]]:
     """The files beside a picture that say where it lies; a .prj only beside others, since other files have one too."""
     found: dict[Kind, Path] = {}
     for kind, path in _candidates(picture):
-        if kind not in found and path.is_file():
+        if kind not in found and is_file(path):
             found[kind] = path
     if len(found) == 1:
         found.pop("projection file", None)

@@ -60,7 +60,7 @@ def test_other_texts_are_not_memory_sizes(text: str) -> None:
     assert "--max-memory" in caught.value.hint
 
 
-@pytest.mark.parametrize("size", [1, 2**20, 700 * 2**20, 2**30, 3 * 2**29])
+@pytest.mark.parametrize("size", [1, 2**10 + 1, 2**20, 700 * 2**20, 2**30, 3 * 2**29])
 def test_a_formatted_size_is_parsed_as_no_less(size: int) -> None:
     assert parse_bytes(format_bytes(size)) >= size
 
