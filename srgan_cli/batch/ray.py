@@ -79,8 +79,7 @@ def start_ray_workers(spec: WorkerSpec, devices: str, policy: TilePolicy) -> lis
     if not chosen or any(chosen.count(kind) > free[kind] for kind in _KINDS):
         available = f"{free['cuda']} GPUs and {free['cpu']} cores"
         raise UsageError(f"Ray has {available} free, {len(chosen)} workers were requested", "request fewer, or wait")
-    processes_sharing = max(1, free["cuda"])
-    return [_RayWorker(spec, name, spec.concurrency(name, policy, processes_sharing)) for name in chosen]
+    return [_RayWorker(spec, name, spec.concurrency(name, policy, max(1, free["cuda"]))) for name in chosen]
 
 
 class _RayWorker(WorkerProxy[Any]):

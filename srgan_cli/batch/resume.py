@@ -38,8 +38,7 @@ class Manifest:
 
     def is_current(self, target: Path, key: str) -> bool:
         """Whether the file was made with this key and has not changed since."""
-        line = self.lines.get(self._name(target), {})
-        return line.get("key") == key and self.is_own_output(target)
+        return self.lines.get(self._name(target), {}).get("key") == key and self.is_own_output(target)
 
     def is_own_output(self, target: Path) -> bool:
         """Whether the file was made by srgan, with any key, and has not changed since."""

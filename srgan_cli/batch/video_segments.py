@@ -139,8 +139,7 @@ def resumable(plan: VideoPlan, settings: str) -> Iterator[None]:
     with (folder / _LOCK).open("wb") as file:
         if lock(file, wait=False) is False:
             raise SrganError(f"another process is writing {plan.task.target}", "wait for it, or end it")
-        key = f"{settings} {plan.work} {plan.segments}"
-        _keep_if_same(folder, hashlib.sha256(key.encode()).hexdigest())
+        _keep_if_same(folder, hashlib.sha256(f"{settings} {plan.work} {plan.segments}".encode()).hexdigest())
         yield
     shutil.rmtree(folder, ignore_errors=True)
 

@@ -43,8 +43,7 @@ def warn(text: str) -> None:
 def progress_bar(label: str, *, then: str = "") -> Iterator[Progress]:
     """A progress bar on a terminal; nothing in a pipe.  `then` is the label when everything is computed."""
     with _bar(bars.TaskProgressColumn()) as progress:
-        task = progress.add_task(label, total=None)
-        yield partial(_update, progress, task, label, then)
+        yield partial(_update, progress, progress.add_task(label, total=None), label, then)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Luma, cropping and PSNR, for NumPy arrays and torch tensors: (..., C, H, W) with values 0…1.
+"""Luma, sizes and PSNR, for NumPy arrays and torch tensors: (..., C, H, W) with values 0…1.
 
 torch is not imported: loading it takes longer than scoring two pictures.
 """
@@ -9,11 +9,15 @@ from typing import TYPE_CHECKING, Any, TypeVar, Union
 import numpy as np
 from numpy.typing import NDArray
 
+from srgan_cli.errors import PictureError
+
 if TYPE_CHECKING:
     from torch import Tensor
 
 Array = NDArray[np.floating[Any]]
 """float32 for upscaling, float64 for scoring."""
+Mask = NDArray[np.bool_]
+"""Which pixels have a value, or count."""
 ArrayOrTensor = Union["Tensor", Array]
 PixelsT = TypeVar("PixelsT", "Tensor", Array)
 
@@ -55,6 +59,13 @@ def crop_border(pixels: PixelsT, border: int) -> PixelsT:
     """The picture without `border` pixels on each side."""
     height, width = pixels.shape[-2:]
     return pixels[..., border : height - border, border : width - border]
+
+
+def check_min_side(pixels: ArrayOrTensor, side: int, what: str, hint: str = "score larger pictures") -> None:
+    """Raises PictureError if a side is below `side`; `what` begins the message, as "SSIM needs"."""
+    height, width = pixels.shape[-2:]
+    if min(height, width) < side:
+        raise PictureError(f"{what} {side} x {side} pixels, found {width} x {height}", hint)
 
 
 def as_float64(pixels: ArrayOrTensor) -> NDArray[np.float64]:

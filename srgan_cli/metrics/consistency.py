@@ -6,8 +6,7 @@ Workshops 2021, section 3.2 (called LR-PSNR there).
 
 from torch import Tensor
 
-from srgan_cli.errors import PictureError
-from srgan_cli.image.luma import crop_multiple
+from srgan_cli.image.luma import check_min_side, crop_multiple
 from srgan_cli.image.ops import downscale, quantise
 from srgan_cli.metrics.psnr import psnr
 
@@ -17,11 +16,7 @@ def consistency(reference: Tensor, candidate: Tensor, scale: int = 4) -> float:
 
     Infinite for equal results. Raises PictureError for pictures smaller than the scale.
     """
-    if min(reference.shape[-2:]) < scale:
-        raise PictureError(
-            f"consistency at x{scale} needs {scale} x {scale} pixels, "
-            f"found {reference.shape[-1]} x {reference.shape[-2]}",
-            "score larger pictures, or use a smaller --scale",
-        )
+    hint = "score larger pictures, or use a smaller --scale"
+    check_min_side(reference, scale, f"consistency at x{scale} needs", hint)
     small = (quantise(downscale(crop_multiple(pixels, scale), scale)) for pixels in (reference, candidate))
     return psnr(*small)

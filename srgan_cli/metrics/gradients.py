@@ -7,8 +7,7 @@ Distributions, TPAMI 2012, which restores pictures so that their gradients have 
 import numpy as np
 from numpy.typing import NDArray
 
-from srgan_cli.errors import PictureError
-from srgan_cli.image.luma import PixelsT, as_float64, luma_full_range
+from srgan_cli.image.luma import PixelsT, as_float64, check_min_side, luma_full_range
 
 BINS = 255
 """Bins of equal width over -1…1. The number is odd, so that a difference of 0 is in the middle of a bin."""
@@ -20,8 +19,7 @@ def gradient_divergence(reference: PixelsT, candidate: PixelsT) -> float:
     The histograms count the differences of full-range luma between horizontal and vertical neighbours. Every bin starts
     at 1, so that the divergence is finite. It is not symmetric. Raises PictureError for sides below 2 pixels.
     """
-    if min(reference.shape[-2:]) < 2:
-        raise PictureError("gradients need 2 x 2 pixels", "score larger pictures")
+    check_min_side(reference, 2, "gradients need")
     p, q = (_histogram(as_float64(luma_full_range(pixels))[0]) for pixels in (reference, candidate))
     return max(0.0, float((p * np.log(p / q)).sum()))
 

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from srgan_cli.errors import PictureError
+from srgan_cli.image.luma import check_min_side
 
 WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 WINDOW, SIGMA = 11, 1.5
@@ -25,9 +25,7 @@ def ms_ssim(reference: Tensor, candidate: Tensor) -> float:
     averaged over 2 x 2 pixels to make the next. Contrast and structure are taken at all scales, luminance at the last;
     negative means count as 0. Raises PictureError for sides below 176 pixels.
     """
-    if min(reference.shape[-2:]) < MIN_SIDE:
-        message = f"MS-SSIM needs {MIN_SIDE} x {MIN_SIDE} pixels, found {reference.shape[-1]} x {reference.shape[-2]}"
-        raise PictureError(message, "score larger pictures")
+    check_min_side(reference, MIN_SIDE, "MS-SSIM needs")
     x, y = reference.double()[:, None], candidate.double()[:, None]
     product = torch.ones(len(x), dtype=torch.float64)
     for number, weight in enumerate(WEIGHTS, 1):

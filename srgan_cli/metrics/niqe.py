@@ -53,11 +53,9 @@ def niqe(picture: Tensor) -> float:
     features = features[np.isfinite(features).all(1)]
     if len(features) < 2:
         height, width = picture.shape[-2:]
-        raise PictureError(
-            f"NIQE needs two blocks of {BLOCK} x {BLOCK} pixels that are not flat, found {len(features)} in "
-            f"{width} x {height} pixels",
-            "score larger pictures",
-        )
+        needed = f"two blocks of {BLOCK} x {BLOCK} pixels that are not flat"
+        found = f"found {len(features)} in {width} x {height} pixels"
+        raise PictureError(f"NIQE needs {needed}, {found}", "score larger pictures")
     difference = natural.mean - features.mean(0)
     precision = np.linalg.pinv((natural.covariance + np.cov(features, rowvar=False)) / 2)
     return math.sqrt(max(0.0, float(difference @ precision @ difference)))

@@ -5,12 +5,11 @@ Source: Q. Huynh-Thu and M. Ghanbari, Scope of Validity of PSNR in Image/Video Q
 """
 
 import numpy as np
-from numpy.typing import NDArray
 
-from srgan_cli.image.luma import ArrayOrTensor, as_float64, mse_to_psnr
+from srgan_cli.image.luma import ArrayOrTensor, Mask, as_float64, mse_to_psnr
 
 
-def psnr(reference: ArrayOrTensor, candidate: ArrayOrTensor, *, valid: NDArray[np.bool_] | None = None) -> float:
+def psnr(reference: ArrayOrTensor, candidate: ArrayOrTensor, *, valid: Mask | None = None) -> float:
     """PSNR in dB of (C, H, W) pictures with values 0…1; infinite for equal pictures. Higher is better.
 
     `valid` (1, H, W) says which pixels count. The value equals that of scikit-image, whose function is not used because

@@ -9,9 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from srgan_cli.errors import PictureError
-from srgan_cli.image.luma import ArrayOrTensor, as_float64
-
-Mask = NDArray[np.bool_]
+from srgan_cli.image.luma import ArrayOrTensor, Mask, as_float64
 
 
 def rmse(reference: ArrayOrTensor, candidate: ArrayOrTensor, *, valid: Mask | None = None) -> float:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from srgan_cli.errors import PictureError
-from srgan_cli.image.luma import ArrayOrTensor, as_float64, crop_border
+from srgan_cli.image.luma import ArrayOrTensor, Mask, as_float64, check_min_side, crop_border
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,7 @@ class SsimSettings:
     sample: bool
     """Whether covariances are those of a sample (divided by N - 1), otherwise of the population."""
     label: str
+    """Its description in a protocol."""
 
 
 SSIM_SETTINGS = {
@@ -34,11 +35,7 @@ SSIM_SETTINGS = {
 
 
 def ssim(
-    reference: ArrayOrTensor,
-    candidate: ArrayOrTensor,
-    window: str = "gaussian",
-    *,
-    valid: NDArray[np.bool_] | None = None,
+    reference: ArrayOrTensor, candidate: ArrayOrTensor, window: str = "gaussian", *, valid: Mask | None = None
 ) -> float:
     """SSIM of (C, H, W) pictures with values 0…1, at most 1; the mean over channels. Higher is better.
 
@@ -47,28 +44,16 @@ def ssim(
     window is valid.
     """
     settings = SSIM_SETTINGS[window]
-    if min(reference.shape[-2:]) < settings.side:
-        raise PictureError(
-            f"SSIM needs {settings.side} x {settings.side} pixels, found {reference.shape[-1]} x {reference.shape[-2]}",
-            "score larger pictures, or use a smaller --scale",
-        )
+    check_min_side(reference, settings.side, "SSIM needs", "score larger pictures, or use a smaller --scale")
     from skimage.metrics import structural_similarity  # takes a third of a second, so only when needed
 
-    mean, positions = structural_similarity(
-        as_float64(reference),
-        as_float64(candidate),
-        data_range=1,
-        channel_axis=0,
-        win_size=settings.side,
-        gaussian_weights=settings.gaussian,
-        sigma=1.5,
-        use_sample_covariance=settings.sample,
-        full=True,
-    )
+    x, y, side = as_float64(reference), as_float64(candidate), settings.side
+    kind = {"gaussian_weights": settings.gaussian, "sigma": 1.5, "use_sample_covariance": settings.sample}
+    mean, positions = structural_similarity(x, y, data_range=1, channel_axis=0, win_size=side, full=True, **kind)
     return float(mean) if valid is None else _mean_of_valid(positions, valid, settings.side)
 
 
-def _mean_of_valid(positions: NDArray[np.float64], valid: NDArray[np.bool_], side: int) -> float:
+def _mean_of_valid(positions: NDArray[np.float64], valid: Mask, side: int) -> float:
     """The mean over the positions (C, H, W) whose window of this side has valid pixels only."""
     from skimage.util import view_as_windows
 

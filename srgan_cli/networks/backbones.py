@@ -50,21 +50,13 @@ def vgg19() -> Backbone:
 
 def squeezenet() -> Backbone:
     """SqueezeNet 1.1, tapped after its first activation and where the size or width of its maps changes."""
+    pool = nn.MaxPool2d(3, 2, ceil_mode=True)
     return Backbone(
         [
-            nn.Conv2d(3, 64, 3, stride=2),
-            nn.ReLU(),
-            _pool(),
-            _Fire(64, 16, 64),
-            _Fire(128, 16, 64),
-            _pool(),
-            _Fire(128, 32, 128),
-            _Fire(256, 32, 128),
-            _pool(),
-            _Fire(256, 48, 192),
-            _Fire(384, 48, 192),
-            _Fire(384, 64, 256),
-            _Fire(512, 64, 256),
+            *(nn.Conv2d(3, 64, 3, stride=2), nn.ReLU(), pool),
+            *(_Fire(64, 16, 64), _Fire(128, 16, 64), pool),
+            *(_Fire(128, 32, 128), _Fire(256, 32, 128), pool),
+            *(_Fire(256, 48, 192), _Fire(384, 48, 192), _Fire(384, 64, 256), _Fire(512, 64, 256)),
         ],
         (1, 4, 7, 9, 10, 11, 12),
     )
@@ -132,7 +124,3 @@ def _vgg_layers(depths: tuple[int, ...]) -> list[nn.Module]:
             inputs = outputs
         layers.append(nn.MaxPool2d(2))
     return layers
-
-
-def _pool() -> nn.Module:
-    return nn.MaxPool2d(3, 2, ceil_mode=True)

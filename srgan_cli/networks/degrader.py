@@ -29,7 +29,8 @@ class Degrader(nn.Module):
     @torch.no_grad()
     def init_filter(self, kernel: Tensor) -> None:
         """Initialise the filter as a blur by `kernel` (K, K), K odd, at high resolution, then bicubic downscaling."""
-        bicubic = _bicubic_filter(self.scale, *self.filter.kernel_size)
+        lines = [cubic((torch.arange(size) - (size - 1) / 2) / self.scale) for size in self.filter.kernel_size]
+        bicubic = torch.outer(*[line / line.sum() for line in lines])
         combined = F.conv2d(bicubic[None, None], kernel[None, None], padding=kernel.shape[0] // 2)[0, 0]
         zero_init(self.filter).weight[range(3), range(3)] = (combined / combined.sum()).to(self.filter.weight)
 
@@ -48,8 +49,3 @@ class Degrader(nn.Module):
         """What the residual network adds."""
         residual: Tensor = self.tail(self.body(self.head(torch.cat([self.fold(x), noise], 1))))
         return residual.float()
-
-
-def _bicubic_filter(scale: int, height: int, width: int) -> Tensor:
-    lines = [cubic((torch.arange(size) - (size - 1) / 2) / scale) for size in (height, width)]
-    return torch.outer(*[line / line.sum() for line in lines])

@@ -42,14 +42,9 @@ def resize_to(pixels: Array, height: int, width: int) -> Array:
 
 
 def _restore(baseline: str, whole: Tensor, settings: BaselineSettings) -> tuple[Tensor, Tensor]:
-    if baseline == BICUBIC_OF_LUMA:
-        return _bicubic_of_luma(whole, settings.factor)
+    if baseline == BICUBIC_OF_LUMA:  # a grey picture is its own luma
+        grey = whole if len(whole) == 1 else quantise(luma(whole))
+        return grey, quantise(resize(downscale(grey, settings.factor), *grey.shape[-2:]).clamp(0, 1))
     low = Picture(quantise(downscale(whole, settings.factor)).float())
     upscaled = load_model(baseline, settings).upscale(low, scale=settings.factor).pixels
     return whole, quantise(upscaled.double())
-
-
-def _bicubic_of_luma(whole: Tensor, factor: int) -> tuple[Tensor, Tensor]:
-    """The luma (1, H, W) and its bicubic restoration; a grey picture is its own luma."""
-    original = whole if len(whole) == 1 else quantise(luma(whole))
-    return original, quantise(resize(downscale(original, factor), *original.shape[-2:]).clamp(0, 1))

@@ -73,15 +73,11 @@ def evaluate(
         if progress:
             progress(done, len(plan.references))
     set_scores, errors = accumulator.compute()
+    unavailable = [*plan.unavailable, *errors]
+    baselines = tuple(method.name for method in plan.methods if method.baseline)
+    lonely = plan.only_reference, plan.only_candidate
     return Report(
-        plan.protocol,
-        scores,
-        plan.only_reference,
-        plan.only_candidate,
-        set_scores=set_scores,
-        unavailable=[*plan.unavailable, *errors],
-        baselines=tuple(method.name for method in plan.methods if method.baseline),
-        crops=crops,
+        plan.protocol, scores, *lonely, set_scores=set_scores, unavailable=unavailable, baselines=baselines, crops=crops
     )
 
 

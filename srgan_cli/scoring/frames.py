@@ -5,15 +5,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from srgan_cli.image.codec.limits import check_max_pixels
 from srgan_cli.image.codec.raster import Raster, ValueRange
 from srgan_cli.image.codec.reader import open_reader
 from srgan_cli.image.codec.samples import UNIT_RANGE, full_scale, has_own_units, is_valid, opaque_alpha, parse_nodata
-from srgan_cli.image.luma import Array
+from srgan_cli.image.luma import Array, Mask
 
-Mask = NDArray[np.bool_]
 _BEYOND_UNIT = (-1.0, 2.0)
 """Floats beyond these have units of their own; 0…1 with some overshoot does not."""
 
@@ -109,7 +107,9 @@ class ValueScale:
 def read_frames(picture: Path | Array, *, max_pixels: int | None = None) -> Iterator[Frame]:
     """The pictures of a file, decoded one by one, or one in memory (C, H, W), 0…1.  Raises PictureError."""
     if not isinstance(picture, Path):
-        yield _frame_in_memory(picture)
+        valid: Mask = np.asarray(np.isfinite(picture).all(0, keepdims=True))
+        values, mask = (picture, None) if valid.all() else (np.where(valid, picture, 0), valid)
+        yield Frame(values, mask, 0.0, is_measured=len(picture) not in (1, 3), declared_range=UNIT_RANGE)
         return
     with open_reader(picture, max_pixels=max_pixels) as reader:
         for index in range(reader.count):
@@ -123,12 +123,6 @@ def count_frames(picture: Path | Array, *, max_pixels: int | None = None) -> int
         return 1
     with open_reader(picture, max_pixels=max_pixels) as reader:
         return reader.count
-
-
-def _frame_in_memory(pixels: Array) -> Frame:
-    valid: Mask = np.asarray(np.isfinite(pixels).all(0, keepdims=True))
-    values, mask = (pixels, None) if valid.all() else (np.where(valid, pixels, 0), valid)
-    return Frame(values, mask, 0.0, is_measured=len(pixels) not in (1, 3), declared_range=UNIT_RANGE)
 
 
 def _has_units(low: float, high: float) -> bool:

@@ -63,6 +63,5 @@ def _write_figure(plan: ScoringPlan, report: Report, path: Path, crop: Crop | No
 
 
 def _caption(report: Report, method: str, name: str) -> list[str]:
-    values = report.values(method).get(name, {})
-    metrics = [(metric_of(key), value) for key, value in values.items()]
+    metrics = [(metric_of(key), value) for key, value in report.values(method).get(name, {}).items()]
     return [method, *(f"{metric.label} {metric.format(value)} {metric.unit}".rstrip() for metric, value in metrics)]

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from srgan_cli.errors import MismatchError, PictureError, SrganError
-from srgan_cli.image.luma import Array
-from srgan_cli.scoring.frames import Frame, Mask, ValueScale, count_frames, read_frames
+from srgan_cli.image.luma import Array, Mask
+from srgan_cli.scoring.frames import Frame, ValueScale, count_frames, read_frames
 from srgan_cli.scoring.methods import Method
 from srgan_cli.scoring.plan import ScoringPlan
 from srgan_cli.scoring.profiles import match_profile
@@ -139,9 +139,7 @@ def _alpha_notes(left: Frame, right: Frame) -> list[str]:
     """A note if the transparency of the frames differs; colours are compared on white."""
     if left.alpha is None and right.alpha is None:
         return []
-    first, second = (
-        np.ones(frame.values.shape[-2:]) if frame.alpha is None else frame.alpha[0] for frame in (left, right)
-    )
+    first, second = (np.ones(f.values.shape[-2:]) if f.alpha is None else f.alpha[0] for f in (left, right))
     same = first.shape == second.shape and np.allclose(first, second, rtol=0, atol=1 / 255)
     return [] if same else ["its transparency differs: only the colours on white are compared"]
 

@@ -7,10 +7,9 @@ from math import inf
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from srgan_cli.errors import MismatchError, PictureError, UsageError
-from srgan_cli.image.luma import ArrayOrTensor, PixelsT, crop_border, luma, luma_full_range, to_rgb
+from srgan_cli.image.luma import ArrayOrTensor, Mask, PixelsT, crop_border, luma, luma_full_range, to_rgb
 from srgan_cli.metrics import FEATURES, METRICS, PIXEL_METRICS, SET_METRICS, MetricInfo, metric_of
 from srgan_cli.metrics.ssim import SSIM_SETTINGS
 from srgan_cli.system.arguments import Count, Positive, checked
@@ -67,10 +66,8 @@ class Protocol:
     def __str__(self) -> str:
         channels = {"rgb": "RGB", "bands": "all bands"}.get(self.channels, "BT.601 luma (16–235)")
         value_range = "{:g}…{:g}".format(*self.value_range) if self.value_range else RANGE
-        parts = [
-            f"{channels}, border {self.border} px cut, range {value_range}, "
-            f"SSIM with {SSIM_SETTINGS[self.window].label}"
-        ]
+        window = SSIM_SETTINGS[self.window].label
+        parts = [f"{channels}, border {self.border} px cut, range {value_range}, SSIM with {window}"]
         if self.channels == "y-grey":
             parts.append("grey pictures in full range")
         if self.mismatch != "error":
@@ -114,14 +111,9 @@ def named_protocol(
     """A protocol by its name in PROTOCOLS.  The border is by default the scale, and for `skimage` 0."""
     _check("protocol", name, PROTOCOLS)
     default_channels, window = PROTOCOLS[name]
-    default_border = 0 if name == "skimage" else scale
-    return Protocol(
-        channels=channels or default_channels,
-        border=default_border if border is None else border,
-        metrics=metrics,
-        window=window,
-        scale=scale,
-    )
+    if border is None:
+        border = 0 if name == "skimage" else scale
+    return Protocol(channels=channels or default_channels, border=border, metrics=metrics, window=window, scale=scale)
 
 
 def parse_range(text: str) -> tuple[float, float]:
@@ -141,7 +133,7 @@ def compare(
     candidate: PixelsT,
     protocol: Protocol,
     *,
-    valid: NDArray[np.bool_] | None = None,
+    valid: Mask | None = None,
     value_range: tuple[float, float] = (0.0, 1.0),
     measured: bool = False,
 ) -> dict[str, float]:
@@ -171,7 +163,7 @@ def compare(
     return values
 
 
-def _prepare(protocol: Protocol, pixels: PixelsT, *, grey: bool = False, measured: bool = False) -> PixelsT:
+def _prepare(protocol: Protocol, pixels: PixelsT, *, grey: bool, measured: bool) -> PixelsT:
     """The part of a (C, H, W) picture that is compared.
 
     `grey`: the reference is a grey picture. `measured`: it is no photograph, so that all bands are compared.
@@ -194,11 +186,9 @@ def _metric_function(protocol: Protocol, name: str) -> Callable[..., float]:
 def _check_shapes(reference: ArrayOrTensor, candidate: ArrayOrTensor) -> None:
     """Raises MismatchError for other sizes, and for other numbers of bands except grey against RGB."""
     if reference.shape[-2:] != candidate.shape[-2:]:
-        sizes = [f"{pixels.shape[-1]} x {pixels.shape[-2]}" for pixels in (reference, candidate)]
-        raise MismatchError(
-            f"the reference is {sizes[0]}, the candidate {sizes[1]}",
-            "--on-mismatch crop compares the common part, resize fits the candidate",
-        )
+        first, second = (f"{pixels.shape[-1]} x {pixels.shape[-2]}" for pixels in (reference, candidate))
+        hint = "--on-mismatch crop compares the common part, resize fits the candidate"
+        raise MismatchError(f"the reference is {first}, the candidate {second}", hint)
     if len(reference) != len(candidate) and not {len(reference), len(candidate)} <= {1, 3}:
         message = f"the reference has {len(reference)} bands, the candidate {len(candidate)}"
         raise PictureError(message, "compare pictures with the same bands")
@@ -206,12 +196,11 @@ def _check_shapes(reference: ArrayOrTensor, candidate: ArrayOrTensor) -> None:
 
 def _check_photograph(metric: MetricInfo, pixels: ArrayOrTensor, valid: object | None) -> None:
     """Raises PictureError for pictures that a metric of whole photographs cannot take."""
-    if len(pixels) not in (1, 3):
-        message = f"{metric.label} needs grey or RGB, found {len(pixels)} bands"
-        raise PictureError(message, "choose other metrics with --metric, such as psnr and ssim")
-    if valid is not None:
-        message = f"{metric.label} needs a value for every pixel, found some without data"
-        raise PictureError(message, "choose other metrics with --metric, such as psnr and ssim")
+    is_colour = len(pixels) in (1, 3)
+    if not is_colour or valid is not None:
+        bands = f"grey or RGB, found {len(pixels)} bands"
+        lack = "a value for every pixel, found some without data" if is_colour else bands
+        raise PictureError(f"{metric.label} needs {lack}", "choose other metrics with --metric, such as psnr and ssim")
 
 
 def _check(setting: str, name: str, known: Collection[str]) -> None:

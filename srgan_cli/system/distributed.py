@@ -75,8 +75,7 @@ class World:
         """The store where the processes exchange addresses; a restart gets keys of its own."""
         host, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
         is_server = self.is_main and os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True"
-        store = TCPStore(host, port, self.size, is_server)
-        return PrefixStore(f"start {self.restarts}", store)
+        return PrefixStore(f"start {self.restarts}", TCPStore(host, port, self.size, is_server))
 
     def parallel(self, network: nn.Module) -> nn.Module:
         """The network, with its gradients averaged over all processes in the backward pass."""

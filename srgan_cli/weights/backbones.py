@@ -74,9 +74,7 @@ def _download(name: str) -> dict[str, Tensor]:
             )
         return tensors
     except Exception as error:  # no network, no disk, a damaged file
-        raise WeightsError(
-            f"cannot download {name} from {DOWNLOAD_URLS[name]}: {error}",
-            f"download it by hand into a folder, and name the folder in ${METRIC_WEIGHTS_VARIABLE}",
-        ) from error
+        hint = f"download it by hand into a folder, and name the folder in ${METRIC_WEIGHTS_VARIABLE}"
+        raise WeightsError(f"cannot download {name} from {DOWNLOAD_URLS[name]}: {error}", hint) from error
     finally:
         socket.setdefaulttimeout(before)

@@ -125,9 +125,8 @@ def _open(remote: RemoteFile, headers: dict[str, str]) -> HTTPResponse:
     """Send the request.  Raises HTTPError where the requested range is empty."""
     check_safe(remote.url)
     try:
-        response: HTTPResponse = build_opener(_SafeRedirects).open(
-            Request(remote.url, headers={"user-agent": "srgan", **remote.headers, **headers}), timeout=TIMEOUT
-        )
+        request = Request(remote.url, headers={"user-agent": "srgan", **remote.headers, **headers})
+        response: HTTPResponse = build_opener(_SafeRedirects).open(request, timeout=TIMEOUT)
     except HTTPError as error:
         error.close()
         if error.code == _NOT_SATISFIABLE and headers:
@@ -199,12 +198,6 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-def _check_redirect(old: str, new: str) -> None:
-    check_safe(new)
-    if urlsplit(old).scheme == "https" != urlsplit(new).scheme:
-        raise UsageError(f"{_display(old)} redirects to {_display(new)}, which is not https", "use another address")
-
-
 class _SafeRedirects(HTTPRedirectHandler):
     """Follows a redirect if it is as safe as the address before; sends no token to another host."""
 
@@ -212,7 +205,10 @@ class _SafeRedirects(HTTPRedirectHandler):
         self, req: Request, fp: IO[bytes], code: int, msg: str, headers: HTTPMessage, newurl: str
     ) -> Request | None:
         try:
-            _check_redirect(req.full_url, newurl)
+            check_safe(newurl)
+            if urlsplit(req.full_url).scheme == "https" != urlsplit(newurl).scheme:
+                message = f"{_display(req.full_url)} redirects to {_display(newurl)}, which is not https"
+                raise UsageError(message, "use another address")
         except UsageError:
             fp.close()
             raise

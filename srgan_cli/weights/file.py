@@ -87,10 +87,8 @@ def _limit_parameters(tensors: dict[str, Tensor]) -> Iterator[None]:
     A hostile card could ask for more than fits into memory, before the missing tensors are noticed.
     """
     thread = get_ident()
-    left = {
-        "tensors": 2 * len(tensors) + _SMALL_TENSORS,
-        "numbers": 2 * sum(map(Tensor.numel, tensors.values())) + _SMALL_NUMBERS,
-    }
+    numbers = sum(map(Tensor.numel, tensors.values()))
+    left = {"tensors": 2 * len(tensors) + _SMALL_TENSORS, "numbers": 2 * numbers + _SMALL_NUMBERS}
 
     def count(_module: nn.Module, _name: str, parameter: Tensor) -> None:
         if get_ident() == thread:

@@ -36,8 +36,7 @@ def export_onnx(generator: Generator, path: Path) -> float:
         try:
             _write(generator, temporary)
         except Exception as error:  # networks that depend on sizes fail in many ways
-            reason = shorten(str(error), 160)
-            message = f"this network cannot be exported with free sizes: {reason}"
+            message = f"this network cannot be exported with free sizes: {shorten(str(error), 160)}"
             raise SrganError(message, "try another model") from error
         difference = max(_difference(generator, temporary, size) for size in _CHECKED_SIZES)
         if not difference <= LARGEST_DIFFERENCE:
@@ -46,7 +45,7 @@ def export_onnx(generator: Generator, path: Path) -> float:
 
 
 def _write(generator: Generator, path: Path) -> None:
-    free = {0: torch.export.Dim.DYNAMIC, 2: torch.export.Dim.DYNAMIC, 3: torch.export.Dim.DYNAMIC}
+    free = dict.fromkeys((0, 2, 3), torch.export.Dim.DYNAMIC)
     with _silence():
         program = torch.onnx.export(
             generator,

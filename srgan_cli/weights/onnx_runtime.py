@@ -12,7 +12,6 @@ from torch import Tensor
 from srgan_cli.errors import UsageError, WeightsError
 from srgan_cli.image.ops import LARGEST_SCALE
 from srgan_cli.networks.generators.measured import MeasuredGenerator
-from srgan_cli.system.discovery import not_found_hint
 
 BYTES_PER_PIXEL = 16_384
 """Estimated memory of the activations, per input pixel: onnxruntime does not report it. Twice what RRDB takes."""
@@ -49,8 +48,6 @@ class OnnxGenerator(MeasuredGenerator):
 
 def load_onnx(path: Path) -> OnnxGenerator:
     """The generator in an ONNX file that enlarges RGB of any size.  Raises UsageError and WeightsError."""
-    if not path.is_file():
-        raise WeightsError(f"no such weights file: {path}", not_found_hint(path))
     session = _open(path)
     given, made = session.get_inputs(), session.get_outputs()
     if len(given) != 1 or len(made) != 1 or given[0].type not in _DTYPES or len(given[0].shape) != 4:

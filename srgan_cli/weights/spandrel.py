@@ -83,8 +83,7 @@ def build_spandrel(tensors: dict[str, Any], source: str) -> SpandrelGenerator:
     spandrel = _import_spandrel(source)
     descriptor = _recognise(spandrel, tensors, source)
     if not isinstance(descriptor, spandrel.ImageModelDescriptor):
-        message = f"{source} is an inpainting model and needs a mask"
-        raise WeightsError(message, "use a model for upscaling or restoration")
+        raise WeightsError(f"{source} is an inpainting model, which needs a mask", "use a model for upscaling")
     if descriptor.input_channels != descriptor.output_channels or descriptor.input_channels not in (1, 3, 4):
         channels = f"{descriptor.input_channels} to {descriptor.output_channels} channels"
         raise WeightsError(f"{source} converts {channels}, expected 1, 3 or 4 of both", "use other weights")
@@ -137,8 +136,7 @@ def _recognise(spandrel: Any, tensors: dict[str, Any], source: str) -> Any:
         hint = f"spandrel {spandrel.__version__} knows {count} architectures; a newer version may know more"
         raise WeightsError(f"{source} has no known architecture", hint) from error
     except Exception as error:  # each architecture fails in its own way on tensors that do not fit it
-        reason = shorten(str(error), 160)
-        message = f"{source} does not match the architecture that it resembles: {reason}"
+        message = f"{source} does not match the architecture that it resembles: {shorten(str(error), 160)}"
         raise WeightsError(message, "download it again") from error
 
 
@@ -148,18 +146,15 @@ def _pickle_error(path: Path, error: UnpicklingError) -> WeightsError:
     if not refused:
         return WeightsError(f"cannot read {path}: it is damaged", "download it again")
     name = rest.split()[0].strip("`'\".,")
-    return WeightsError(
-        f"{path} asks to run code ({name}) and was not loaded",
-        "look for it as .safetensors; if you trust it, save its state dict alone",
-    )
+    hint = "look for it as .safetensors; if you trust it, save its state dict alone"
+    return WeightsError(f"{path} asks to run code ({name}) and was not loaded", hint)
 
 
 def _import_spandrel(source: str) -> Any:
     try:
         import spandrel
     except Exception as error:  # RuntimeError if torchvision was built for another torch
-        raise WeightsError(
-            f"{source} needs spandrel and torchvision, which cannot be imported: {shorten(str(error), 120)}",
-            "install the torchvision that matches this torch: pip install spandrel torchvision",
-        ) from error
+        message = f"{source} needs spandrel and torchvision, which cannot be imported: {shorten(str(error), 120)}"
+        hint = "install the torchvision that matches this torch: pip install spandrel torchvision"
+        raise WeightsError(message, hint) from error
     return spandrel

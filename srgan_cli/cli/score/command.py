@@ -102,8 +102,7 @@ def _data_sets(arguments: ScoreArguments, reference: Path, candidates: list[Path
     from srgan_cli.scoring.sets import DataSet, parse_sets, sets_in
 
     if arguments.sets:
-        paths = [reference, *candidates]
-        return parse_sets(arguments.sets, paths, has_baselines=bool(arguments.baseline))
+        return parse_sets(arguments.sets, [reference, *candidates], has_baselines=bool(arguments.baseline))
     return sets_in(reference, candidates) if arguments.by_folder else [DataSet("", reference, candidates)]
 
 

@@ -112,8 +112,7 @@ class Studio:
         options = UpscaleOptions(
             scale=choice.scale, max_pixels=self.max_pixels, overwrite="overwrite", encoding=choice.encoding
         )
-        weights = WeightsChoice(upscaler, PHOTO if by_file else "", load)
-        processor = ImageProcessor(upscaler, options, choice=weights)
+        processor = ImageProcessor(upscaler, options, choice=WeightsChoice(upscaler, PHOTO if by_file else "", load))
         results, tasks = [], _tasks(sources, job.folder, naming)
         known = (FORMATS.get(task.target.suffix.lower()) for task in tasks)
         choice.encoding.check(name for name in known if name)

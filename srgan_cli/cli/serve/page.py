@@ -80,8 +80,7 @@ class _Actions:
             choice = Choice(self.models[weights], factor, sharpness, suffix, Encoding(_quality(quality), lossless))
             if not files:
                 raise UsageError("no picture", "drop one into the box first")
-            show = partial(_show_progress, progress)
-            return _shown(self.studio.enlarge([*map(Path, files)], choice, job, show), job)
+            return _shown(self.studio.enlarge([*map(Path, files)], choice, job, partial(_show_progress, progress)), job)
 
     def cancel(self, request: gr.Request) -> str:
         """End the work on the visitor's pictures.  Returns what to say."""
@@ -162,8 +161,7 @@ def _choices(models: Iterable[str], first: str) -> list[Any]:
 
 
 def _formats() -> list[str]:
-    suffixes = (kind.suffixes[0] for kind in FORMAT_CAPABILITIES.values())
-    return [SAME_FORMAT, *filter(_can_write, suffixes)]
+    return [SAME_FORMAT, *filter(_can_write, (kind.suffixes[0] for kind in FORMAT_CAPABILITIES.values()))]
 
 
 def _dropdown(label: str, default: str, *offered: str, info: str | None = None) -> gr.Dropdown:

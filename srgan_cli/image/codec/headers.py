@@ -168,8 +168,7 @@ def _parse_metadata(bits: _BitReader) -> JxlHeader:
     if bits.read(1):  # all default
         return JxlHeader(height=height, width=width)
     is_animated = _parse_extra_fields(bits) if bits.read(1) else False
-    is_float = bits.read(1)
-    depths = ((32, 0), (16, 0), (24, 0), (1, 6)) if is_float else ((8, 0), (10, 0), (12, 0), (1, 6))
+    depths = ((32, 0), (16, 0), (24, 0), (1, 6)) if bits.read(1) else ((8, 0), (10, 0), (12, 0), (1, 6))
     return JxlHeader(bits.read_u32(*depths), is_animated, height, width)
 
 

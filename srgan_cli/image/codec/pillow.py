@@ -130,8 +130,7 @@ def read_deep_heif(data: bytes, page: int, bits: int) -> Values:
     """The values of a picture of HEIF with more than 8 bits, scaled to 16, upright."""
     import pillow_heif
 
-    image = pillow_heif.open_heif(BytesIO(data), convert_hdr_to_8bit=False)[page]
-    values = np.asarray(image)
+    values = np.asarray(pillow_heif.open_heif(BytesIO(data), convert_hdr_to_8bit=False)[page])
     return from_coded_bits(values if values.ndim == 3 else values[..., None], bits)
 
 

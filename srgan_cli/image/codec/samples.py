@@ -142,8 +142,7 @@ class _Sampler:
             self.alphas = np.unique(np.concatenate([self.alphas, np.unique(rows[..., self.alpha])[:3]]))[:3]
             visible = rows[..., self.alpha] > 0
             self.opaque_alpha = max(self.opaque_alpha, opaque_alpha(rows[..., self.alpha], self.raster.depth))
-        start = -self.top % self.step
-        chosen = (slice(start, None, self.step), slice(None, None, self.step))
+        chosen = (slice(-self.top % self.step, None, self.step), slice(None, None, self.step))
         for number, index in enumerate(self.bands):
             valid = is_valid(rows[..., index], self.nodata)
             self.has_invalid = self.has_invalid or not valid.all()

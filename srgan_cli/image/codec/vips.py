@@ -80,8 +80,7 @@ def read(path: Path, kind: str, *, page: int = 0, orientation: int = 1) -> tuple
 
 def read_deep_avif(data: bytes, bits: int) -> Values:
     """The values of an AVIF with more than 8 bits, scaled to 16, upright; grey comes as RGB."""
-    pyvips = _import_vips()
-    return from_coded_bits(pyvips.Image.heifload_buffer(data, unlimited=True).numpy(), bits)
+    return from_coded_bits(_import_vips().Image.heifload_buffer(data, unlimited=True).numpy(), bits)
 
 
 def write_avif(values: Values, file: IO[bytes], bits: int, metadata: dict[str, bytes], *, quality: int | None) -> None:

@@ -85,8 +85,7 @@ def _fit_colour(
         coded = _fit_colour(colour, None, capabilities, grey=grey)
         icc_profile = None if not coded[2] else icc_profile
     if icc_profile:
-        fits = capabilities.profile and stored_grey == grey
-        fitted = icc_profile if fits else None
+        fitted = icc_profile if capabilities.profile and stored_grey == grey else None
         if fitted and capabilities.strict_profile:
             fitted = fit_profile(fitted, grey=grey)
         kept = colour if capabilities.holds_any_colour else Colour()
@@ -124,8 +123,7 @@ def write(
 
 def _write_deep(rasters: list[Raster], file: IO[bytes], name: str, encoding: Encoding) -> None:
     """AVIF and HEIF of more than 8 bits."""
-    first = rasters[0].metadata
-    wanted = first.coded_bits or rasters[0].depth
+    wanted = rasters[0].metadata.coded_bits or rasters[0].depth
     capabilities, options = FORMAT_CAPABILITIES[name], _pillow_options(rasters[0], name)
     bits = min([bits for bits in capabilities.coded_bits if bits >= wanted], default=capabilities.most_bits)
     if name == "AVIF":

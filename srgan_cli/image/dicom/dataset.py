@@ -59,8 +59,7 @@ _LONGEST_DESCRIPTION = 1024
 
 def drop_unfit(dataset: "Dataset") -> tuple[str, ...]:
     """Remove the elements that do not fit enlarged pixels, returns a note on what is lost."""
-    tags = list(dataset.keys())
-    overlays = [tag for tag in tags if tag.group in _OVERLAY_GROUPS]
+    overlays = [tag for tag in list(dataset.keys()) if tag.group in _OVERLAY_GROUPS]
     found = [name for name in _DROPPED if name in dataset]
     for tag in overlays:
         del dataset[tag]

@@ -215,8 +215,7 @@ def _parse(file: IO[bytes], *, stop_before_pixels: bool = False) -> "Dataset":
 
     dataset = dcmread(file, force=True, stop_before_pixels=stop_before_pixels)
     if "TransferSyntaxUID" not in dataset.file_meta:  # old files
-        little = dataset.original_encoding[1]
-        explicit = uid.ExplicitVRLittleEndian if little else uid.ExplicitVRBigEndian
+        explicit = uid.ExplicitVRLittleEndian if dataset.original_encoding[1] else uid.ExplicitVRBigEndian
         dataset.file_meta.TransferSyntaxUID = uid.ImplicitVRLittleEndian if dataset.original_encoding[0] else explicit
     return dataset
 

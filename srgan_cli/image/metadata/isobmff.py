@@ -223,8 +223,7 @@ def _items(meta: bytes) -> _Items:
     inner = list(boxes(parts[b"iprp"]))
     everything = list(boxes(dict(inner)[b"ipco"]))
     numbers = [n for name, content in inner if name == b"ipma" for n in _associations(content).get(primary, ())]
-    wide = bool(parts[b"iinf"][0])
-    entries = boxes(parts[b"iinf"][8 if wide else 6 :])
+    entries = boxes(parts[b"iinf"][8 if parts[b"iinf"][0] else 6 :])
     kinds = [content[8:12] if content[0] == 2 else content[10:14] for name, content in entries if name == b"infe"]
     own = [everything[(n & _NUMBER) - 1] for n in numbers if 0 < n & _NUMBER <= len(everything)]
     return _Items(own, everything, kinds, list(boxes(parts.get(b"iref", bytes(4))[4:])))

@@ -79,8 +79,7 @@ def write_head(metadata: Metadata, icc_profile: bytes | None) -> bytes:
 
 def complete_index(head: bytes, picture_bytes: int, gain_map: GainMap) -> bytes:
     """The head of a file of this many bytes, which a gain map follows; its length does not change."""
-    length = len(jpeg.index_of_two(0, 0, 0))
-    start = len(head) - length
+    start = len(head) - len(jpeg.index_of_two(0, 0, 0))
     return head[:start] + jpeg.index_of_two(picture_bytes, len(gain_map.data), start)
 
 

@@ -65,8 +65,7 @@ def segment(marker: int, content: bytes) -> bytes:
 def split(marker: int, prefix: bytes, content: bytes) -> bytes:
     """The bytes of as many segments as content needs, each with the prefix."""
     room = MAX_CONTENT - len(prefix)
-    parts = range(0, len(content), room)
-    return b"".join(segment(marker, prefix + content[start : start + room]) for start in parts)
+    return b"".join(segment(marker, prefix + content[start : start + room]) for start in range(0, len(content), room))
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from srgan_cli.errors import PictureError
 from srgan_cli.metrics.distribution.inception import load_inception
-from srgan_cli.metrics.perceptual.feature_distance import check_min_side, load_network
+from srgan_cli.metrics.perceptual.feature_distance import check_size, load_network
 from srgan_cli.weights.backbones import find_backbone
 
 BATCH = 32
@@ -39,8 +39,7 @@ def load_extractor(name: str) -> Extractor:
 def _patches(pixels: Tensor, side: int) -> Tensor:
     if min(pixels.shape[-2:]) < side:
         raise PictureError(f"no patch of {side} x {side} pixels fits", "use a smaller --patch")
-    rows = pixels.unfold(1, side, side).unfold(2, side, side)
-    return rows.permute(1, 2, 0, 3, 4).reshape(-1, 3, side, side)
+    return pixels.unfold(1, side, side).unfold(2, side, side).permute(1, 2, 0, 3, 4).reshape(-1, 3, side, side)
 
 
 def _global_pooling(name: str) -> Extractor:
@@ -48,7 +47,7 @@ def _global_pooling(name: str) -> Extractor:
     backbone = load_network(name)
 
     def extract(pictures: Tensor) -> Tensor:
-        check_min_side(pictures)
+        check_size(pictures)
         last: Tensor = backbone(pictures)[-1]
         return last.mean((2, 3))
 

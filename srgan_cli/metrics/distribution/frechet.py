@@ -18,7 +18,8 @@ def frechet_distance(reference: NDArray[Any], candidate: NDArray[Any]) -> float:
     """
     difference = reference.mean(0) - candidate.mean(0)
     left, right = (np.atleast_2d(np.cov(side, rowvar=False)) for side in (reference, candidate))
-    root = _matrix_root(left)
+    values, vectors = np.linalg.eigh(left)
+    root = (vectors * np.sqrt(values.clip(0))) @ vectors.T
     trace_of_root = np.sqrt(np.linalg.eigvalsh(root @ right @ root).clip(0)).sum()
     return max(0.0, float(difference @ difference + np.trace(left) + np.trace(right) - 2 * trace_of_root))
 
@@ -40,8 +41,3 @@ def _kernel(left: NDArray[Any], right: NDArray[Any]) -> NDArray[Any]:
 def _mean_off_diagonal(kernel: NDArray[Any]) -> float:
     count = len(kernel)
     return float((kernel.sum() - np.trace(kernel)) / (count * (count - 1)))
-
-
-def _matrix_root(covariance: NDArray[Any]) -> NDArray[Any]:
-    values, vectors = np.linalg.eigh(covariance)
-    return np.asarray((vectors * np.sqrt(values.clip(0))) @ vectors.T)

@@ -35,8 +35,6 @@ class FeatureAccumulator:
                 if count >= (needed := metric.min_pictures(width)):
                     values.setdefault(method, {})[name] = metric.compute(sides[0], sides[1]), count
                 else:
-                    errors.append(
-                        f"{name} of {method}: {width} features need {needed} pictures or patches, found {count}; "
-                        "use more pictures, or a smaller --patch"
-                    )
+                    found = f"{width} features need {needed} pictures or patches, found {count}"
+                    errors.append(f"{name} of {method}: {found}; use more pictures, or a smaller --patch")
         return values, errors

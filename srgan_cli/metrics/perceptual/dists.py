@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from srgan_cli.metrics.perceptual.feature_distance import check_min_side, read_calibration
+from srgan_cli.metrics.perceptual.feature_distance import check_size, read_calibration
 from srgan_cli.networks.backbones import Backbone
 from srgan_cli.weights.backbones import find_backbone, load_backbone
 
@@ -28,12 +28,11 @@ def dists(reference: Tensor, candidate: Tensor) -> float:
     layers. Pictures are not resized. Raises PictureError for sides below 32 pixels, and WeightsError if the network or
     the weights are not available.
     """
-    check_min_side(reference)
+    check_size(reference)
     network, alpha, beta = load_dists()
     x, y = ([pixels[None], *network(pixels[None])] for pixels in (reference, candidate))
     texture, structure = (torch.cat(parts) for parts in zip(*map(_similarity, x, y), strict=True))
-    weighted = (alpha * texture + beta * structure).sum() / (alpha + beta).sum()
-    return float(1 - weighted)
+    return float(1 - (alpha * texture + beta * structure).sum() / (alpha + beta).sum())
 
 
 def load_dists() -> tuple[Backbone, Tensor, Tensor]:

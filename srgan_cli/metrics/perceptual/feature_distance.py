@@ -7,7 +7,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from srgan_cli.errors import PictureError, WeightsError
+from srgan_cli.errors import WeightsError
+from srgan_cli.image.luma import check_min_side
 from srgan_cli.networks.backbones import Backbone, feature_distance
 from srgan_cli.weights.backbones import find_backbone, load_backbone
 
@@ -21,7 +22,7 @@ _load_network = cache(load_backbone)
 @torch.no_grad()
 def network_feature_distance(reference: Tensor, candidate: Tensor, *, backbone: str) -> float:
     """Feature distance of (3, H, W) RGB 0…1 by one of BACKBONES, 0…4.  Raises PictureError and WeightsError."""
-    check_min_side(reference)
+    check_size(reference)
     network = load_network(backbone)
     return float(feature_distance(network(reference[None]), network(candidate[None])))
 
@@ -31,12 +32,9 @@ def load_network(name: str) -> Backbone:
     return _load_network(name, find_backbone(name))
 
 
-def check_min_side(pixels: Tensor) -> None:
+def check_size(pixels: Tensor) -> None:
     """Raises PictureError if a picture (..., H, W) has a side below MIN_SIDE."""
-    height, width = pixels.shape[-2:]
-    if min(height, width) < MIN_SIDE:
-        message = f"feature distances need {MIN_SIDE} x {MIN_SIDE} pixels, found {width} x {height}"
-        raise PictureError(message, "score larger pictures")
+    check_min_side(pixels, MIN_SIDE, "feature distances need")
 
 
 @cache

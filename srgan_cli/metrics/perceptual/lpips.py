@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from srgan_cli.errors import WeightsError
-from srgan_cli.metrics.perceptual.feature_distance import check_min_side, load_network, read_calibration
+from srgan_cli.metrics.perceptual.feature_distance import check_size, load_network, read_calibration
 from srgan_cli.networks.backbones import Backbone, normalise_channels
 from srgan_cli.weights.backbones import is_available
 
@@ -25,7 +25,7 @@ def lpips(reference: Tensor, candidate: Tensor, *, backbone: str = "alex") -> fl
     layers. Raises PictureError for sides below 32 pixels, and WeightsError if the network or the heads are not
     available.
     """
-    check_min_side(reference)
+    check_size(reference)
     network, heads = load_lpips(backbone)
     x, y = ([normalise_channels(layer) for layer in network(pixels[None])] for pixels in (reference, candidate))
     layers = zip(x, y, heads, strict=True)

@@ -27,29 +27,31 @@ class Discriminator(nn.Module):
         self.config = config
 
 
-def norm_layer(kind: str, channels: int) -> nn.Module:
-    """A normalisation layer: `batch`, `layer` or `none`.
+class ConvolutionalDiscriminator(Discriminator):
+    """Judges the last map of a chain of convolutions. Its feature maps are those after the activations."""
 
-    Layer norm normalises each picture alone, as penalties on the gradients of single pictures require.
-    """
-    kinds = {"batch": nn.BatchNorm2d(channels), "layer": nn.GroupNorm(1, channels), "none": nn.Identity()}
-    return kinds[kind]
+    features: nn.Sequential
+    judge: nn.Module
+
+    def forward(self, x: Tensor) -> DiscriminatorOutput:
+        """The sigmoid of a logit is the probability that the picture, or the patch, is real."""
+        maps = []
+        for layer in self.features:
+            x = layer(x)
+            if isinstance(layer, nn.LeakyReLU):
+                maps.append(x)
+        return DiscriminatorOutput(self.judge(x), maps)
 
 
 def convolutions(bands: int, widths: list[int], strides: tuple[int, ...], kernel: int, norm: str) -> nn.Sequential:
-    """Convolutions of these widths with leaky ReLU; all but the first one have a normalisation."""
+    """Convolutions of these widths with leaky ReLU; all but the first one have a normalisation.
+
+    `norm` is `batch`, `layer` or `none`. Layer norm normalises each picture alone, as penalties on the gradients of
+    single pictures require.
+    """
     layers: list[nn.Module] = []
     for number, (before, width, stride) in enumerate(zip([bands, *widths[:-1]], widths, strides, strict=True)):
         convolution = nn.Conv2d(before, width, kernel, stride, padding=1, bias=not number or norm == "none")
-        layers += [convolution, *([norm_layer(norm, width)] if number else []), nn.LeakyReLU(0.2)]
+        norms = {"batch": nn.BatchNorm2d(width), "layer": nn.GroupNorm(1, width), "none": nn.Identity()}
+        layers += [convolution, *([norms[norm]] if number else []), nn.LeakyReLU(0.2)]
     return nn.Sequential(*layers)
-
-
-def forward_with_features(layers: nn.Sequential, x: Tensor) -> tuple[Tensor, list[Tensor]]:
-    """The output of the layers, and the feature maps after their activations."""
-    features = []
-    for layer in layers:
-        x = layer(x)
-        if isinstance(layer, nn.LeakyReLU):
-            features.append(x)
-    return x, features

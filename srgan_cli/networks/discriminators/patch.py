@@ -4,17 +4,12 @@ Source: P. Isola et al., Image-to-Image Translation with Conditional Adversarial
 (arXiv:1611.07004).
 """
 
-from torch import Tensor, nn
+from torch import nn
 
-from srgan_cli.networks.discriminators.base import (
-    Discriminator,
-    DiscriminatorOutput,
-    convolutions,
-    forward_with_features,
-)
+from srgan_cli.networks.discriminators.base import ConvolutionalDiscriminator, convolutions
 
 
-class PatchDiscriminator(Discriminator):
+class PatchDiscriminator(ConvolutionalDiscriminator):
     """One logit per patch of 70 x 70 pixels, 8 pixels apart: (N, bands, H, W) to (N, 1, H / 8 - 2, W / 8 - 2).
 
     The paper uses 64 channels. The first layer has no normalisation. Sides are at least 24 pixels.
@@ -24,8 +19,3 @@ class PatchDiscriminator(Discriminator):
         super().__init__(channels=channels, norm=norm)
         self.features = convolutions(bands, [channels * factor for factor in (1, 2, 4, 8)], (2, 2, 2, 1), 4, norm)
         self.judge = nn.Conv2d(8 * channels, 1, 4, padding=1)
-
-    def forward(self, x: Tensor) -> DiscriminatorOutput:
-        """The sigmoid of a logit is the probability that the patch is real."""
-        last, features = forward_with_features(self.features, x)
-        return DiscriminatorOutput(self.judge(last), features)

@@ -29,9 +29,8 @@ class UNetDiscriminator(Discriminator):
         self.down = nn.ModuleList(_layer(a, b, 4, stride=2) for a, b in pairwise(widths))
         widths.reverse()
         self.up = nn.ModuleList(_layer(a, b, 3) for a, b in pairwise(widths))
-        self.tail = nn.Sequential(
-            _layer(channels, channels, 3), nn.LeakyReLU(0.2), _layer(channels, channels, 3), nn.LeakyReLU(0.2)
-        )
+        first, second = (_layer(channels, channels, 3) for _ in range(2))
+        self.tail = nn.Sequential(first, nn.LeakyReLU(0.2), second, nn.LeakyReLU(0.2))
         self.judge = nn.Conv2d(channels, 1, 3, padding=1)
 
     def forward(self, x: Tensor) -> DiscriminatorOutput:

@@ -4,17 +4,12 @@ Source: C. Ledig et al., Photo-Realistic Single Image Super-Resolution Using a G
 Network, CVPR 2017, figure 4 (arXiv:1609.04802).
 """
 
-from torch import Tensor, nn
+from torch import nn
 
-from srgan_cli.networks.discriminators.base import (
-    Discriminator,
-    DiscriminatorOutput,
-    convolutions,
-    forward_with_features,
-)
+from srgan_cli.networks.discriminators.base import ConvolutionalDiscriminator, convolutions
 
 
-class VGGDiscriminator(Discriminator):
+class VGGDiscriminator(ConvolutionalDiscriminator):
     """One logit per picture: (N, bands, H, W) to (N, 1).
 
     Eight convolutions halve the size four times and grow the channels from `channels` (64 in the paper) to eight times
@@ -26,15 +21,5 @@ class VGGDiscriminator(Discriminator):
         super().__init__(channels=channels, norm=norm)
         widths = [channels * factor for factor in (1, 1, 2, 2, 4, 4, 8, 8)]
         self.features = convolutions(bands, widths, (1, 2) * 4, 3, norm)
-        self.judge = nn.Sequential(
-            nn.AdaptiveAvgPool2d(6),
-            nn.Flatten(),
-            nn.Linear(widths[-1] * 36, 1024),
-            nn.LeakyReLU(0.2),
-            nn.Linear(1024, 1),
-        )
-
-    def forward(self, x: Tensor) -> DiscriminatorOutput:
-        """The sigmoid of a logit is the probability that the picture is real."""
-        last, features = forward_with_features(self.features, x)
-        return DiscriminatorOutput(self.judge(last), features)
+        dense = nn.Linear(widths[-1] * 36, 1024), nn.LeakyReLU(0.2), nn.Linear(1024, 1)
+        self.judge = nn.Sequential(nn.AdaptiveAvgPool2d(6), nn.Flatten(), *dense)

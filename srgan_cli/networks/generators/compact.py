@@ -15,8 +15,6 @@ class Compact(Generator):
     """Convolutions at input resolution with parametric ReLU and one pixel shuffle, added to nearest upscaling.
 
     `blocks` counts the convolutions between the first and the last.
-
-    Input (N, bands, H, W), output (N, bands, scale x H, scale x W).
     """
 
     def __init__(self, scale: int = 4, channels: int = 64, blocks: int = 16, bands: int = RGB) -> None:
@@ -28,5 +26,4 @@ class Compact(Generator):
 
     def forward(self, x: Tensor) -> Tensor:
         """The upscaled pictures. Before training, this is nearest-neighbour upscaling."""
-        residual = self.body(x)
-        return F.pixel_shuffle(residual + x.repeat_interleave(self.scale**2, dim=1), self.scale)
+        return F.pixel_shuffle(self.body(x) + x.repeat_interleave(self.scale**2, dim=1), self.scale)

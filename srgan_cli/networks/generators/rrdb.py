@@ -24,7 +24,6 @@ class RRDBNet(Generator):
 
     With 64 channels, 23 blocks and a growth of 32 it is the network of the public ESRGAN files. It has their tensor
     names, and also loads the older ones ("model.1.sub.0.RDB1...").
-    Input (N, bands, H, W), output (N, bands, scale x H, scale x W).
     """
 
     half_formats = (torch.float16,)  # the steps of bfloat16 are 1/256 near 1, and nothing restores the precision

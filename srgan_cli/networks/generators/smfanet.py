@@ -22,8 +22,6 @@ class SMFANet(MeasuredGenerator):
 
     With 48 channels and 12 blocks it is the paper's SMFANet+.  The variance of a map over the whole picture is part of
     the modulation, so that tiled is close to whole, not equal.
-
-    Input (N, bands, H, W), output (N, bands, scale x H, scale x W).
     """
 
     def __init__(self, scale: int = 4, channels: int = 36, blocks: int = 8, bands: int = RGB) -> None:
@@ -120,7 +118,6 @@ class _PartialFeedForward(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Of the shape of the input."""
-        hidden = F.gelu(self.conv_0(x))
-        first, rest = hidden.tensor_split([self.convolved], 1)
+        first, rest = F.gelu(self.conv_0(x)).tensor_split([self.convolved], 1)
         change: Tensor = self.conv_2(torch.cat([F.gelu(self.conv_1(first)), rest], 1))
         return change

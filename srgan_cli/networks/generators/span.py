@@ -16,7 +16,6 @@ class SPAN(Generator):
 
     Unlike in the paper, the result is added to bicubic upscaling, and training uses plain convolutions without
     reparameterisation.
-    Input (N, bands, H, W), output (N, bands, scale x H, scale x W).
     """
 
     def __init__(self, scale: int = 4, channels: int = 48, blocks: int = 6, bands: int = RGB) -> None:

@@ -15,7 +15,6 @@ class SRCNN(Generator):
     The network of the paper takes luma; this one takes RGB and learns the difference to bicubic upscaling. Its input is
     centred and its weights are initialised as in He et al. (ICCV 2015); without this, its wide kernels die at usual
     learning rates.
-    Input (N, bands, H, W), output (N, bands, scale x H, scale x W).
     """
 
     def __init__(self, scale: int = 4, channels: int = 64, bands: int = RGB) -> None:

@@ -18,8 +18,6 @@ class SRResNet(Generator):
 
     Unlike in the paper, the first and last kernels are 3 x 3, and a single pixel shuffle at the end upscales by 2, 3 or
     4: every convolution runs at input resolution.
-
-    Input (N, bands, H, W), output (N, bands, scale x H, scale x W).
     """
 
     def __init__(
@@ -32,15 +30,8 @@ class SRResNet(Generator):
         noise: int = 0,
         bands: int = RGB,
     ) -> None:
-        super().__init__(
-            scale=scale,
-            channels=channels,
-            blocks=blocks,
-            batch_norm=batch_norm,
-            dropout=dropout,
-            noise=noise,
-            bands=bands,
-        )
+        regularisation = {"batch_norm": batch_norm, "dropout": dropout}
+        super().__init__(scale=scale, channels=channels, blocks=blocks, **regularisation, noise=noise, bands=bands)
         self.head = nn.Conv2d(bands + noise, channels, 3, padding=1)
         self.body = nn.Sequential(*[ResidualBlock(channels, batch_norm) for _ in range(blocks)])
         self.fuse = nn.Conv2d(channels, channels, 3, padding=1)
@@ -69,9 +60,8 @@ class ResidualBlock(nn.Module):
     def __init__(self, channels: int, batch_norm: bool) -> None:
         super().__init__()
         first, second = (nn.Conv2d(channels, channels, 3, padding=1) for _ in range(2))
-        self.layers = nn.Sequential(
-            first, *_norm(channels, batch_norm), nn.LeakyReLU(0.1, inplace=True), second, *_norm(channels, batch_norm)
-        )
+        before, after = ([nn.BatchNorm2d(channels)] if batch_norm else [] for _ in range(2))
+        self.layers = nn.Sequential(first, *before, nn.LeakyReLU(0.1, inplace=True), second, *after)
         with torch.no_grad():
             second.weight.mul_(0.1)
 
@@ -79,7 +69,3 @@ class ResidualBlock(nn.Module):
         """The block's output, of the shape of its input."""
         residual: Tensor = self.layers(x)
         return residual.add_(x)
-
-
-def _norm(channels: int, batch_norm: bool) -> list[nn.Module]:
-    return [nn.BatchNorm2d(channels)] if batch_norm else []

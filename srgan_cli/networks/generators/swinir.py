@@ -22,7 +22,6 @@ class SwinIR(Generator):
     """Groups of attention layers at input resolution and one pixel shuffle, added to bicubic upscaling.
 
     The lightweight network of the paper has 60 channels, 24 layers (`blocks`) and 6 heads.
-    Input (N, bands, H, W), output (N, bands, scale x H, scale x W).
     """
 
     grid = WINDOW
@@ -33,9 +32,8 @@ class SwinIR(Generator):
             raise ValueError(f"the number of channels, {channels}, must be a multiple of the number of heads, {heads}")
         self.blocks = blocks
         self.head = nn.Conv2d(bands, channels, 3, padding=1)
-        self.body = nn.Sequential(
-            *[_ResidualGroup(channels, min(GROUP, blocks - start), heads) for start in range(0, blocks, GROUP)]
-        )
+        sizes = [min(GROUP, blocks - start) for start in range(0, blocks, GROUP)]
+        self.body = nn.Sequential(*[_ResidualGroup(channels, size, heads) for size in sizes])
         self.norm = nn.LayerNorm(channels)
         self.fuse = nn.Conv2d(channels, channels, 3, padding=1)
         self.tail = zero_init(nn.Conv2d(channels, bands * scale**2, 3, padding=1))

@@ -13,10 +13,7 @@ from srgan_cli.networks.generators.base import RGB, BicubicResidual, Generator, 
 
 
 class UNet(Generator):
-    """Two downsamplings and two upsamplings with skip connections, added to bicubic upscaling.
-
-    Input (N, bands, H, W), output (N, bands, scale x H, scale x W).
-    """
+    """Two downsamplings and two upsamplings with skip connections, added to bicubic upscaling."""
 
     grid = 4
 
@@ -44,14 +41,9 @@ class UNet(Generator):
         for layers in self.up:
             upsampled = F.interpolate(deep, scale_factor=2, mode="bilinear", align_corners=False)
             deep = layers(torch.cat([upsampled, maps.pop()], 1))
-        residual = self.tail(deep)[..., :height, :width]
-        return F.pixel_shuffle(self.bicubic(x) + residual, self.scale)
+        return F.pixel_shuffle(self.bicubic(x) + self.tail(deep)[..., :height, :width], self.scale)
 
 
 def _convolutions(inputs: int, outputs: int) -> nn.Module:
-    return nn.Sequential(
-        nn.Conv2d(inputs, outputs, 3, padding=1),
-        nn.LeakyReLU(0.1),
-        nn.Conv2d(outputs, outputs, 3, padding=1),
-        nn.LeakyReLU(0.1),
-    )
+    first, second = (nn.Conv2d(width, outputs, 3, padding=1) for width in (inputs, outputs))
+    return nn.Sequential(first, nn.LeakyReLU(0.1), second, nn.LeakyReLU(0.1))

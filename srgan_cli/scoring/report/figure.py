@@ -66,10 +66,8 @@ def _draw_frame(image: Image.Image, crop: Crop, height: int) -> Image.Image:
 
 def _draw_row(images: list[Image.Image], captions: list[list[str]]) -> Image.Image:
     font = ImageFont.load_default(14)
-    widths = [
-        max([image.width, *(round(font.getlength(line)) for line in lines)])
-        for image, lines in zip(images, captions, strict=True)
-    ]
+    texts = [max((round(font.getlength(line)) for line in lines), default=0) for lines in captions]
+    widths = [max(image.width, text) for image, text in zip(images, texts, strict=True)]
     height = max(image.height for image in images)
     size = sum(widths) + MARGIN * (len(images) + 1), height + 3 * MARGIN + LINE_HEIGHT * max(map(len, captions))
     sheet = Image.new("RGB", size, BACKGROUND)

@@ -65,13 +65,8 @@ def _content(report: Report, pictures: list[dict[str, Any]], total: int) -> dict
 
 def _metric(name: str) -> dict[str, Any]:
     metric = metric_of(name)
-    return {
-        "key": name,
-        "label": metric.label,
-        "unit": metric.unit,
-        "higher": metric.higher_is_better,
-        "decimals": metric.decimals,
-    }
+    how = {"unit": metric.unit, "higher": metric.higher_is_better, "decimals": metric.decimals}
+    return {"key": name, "label": metric.label, **how}
 
 
 def _pictures(images: Iterable[PageImage]) -> Iterator[dict[str, Any]]:
@@ -86,12 +81,8 @@ def _pictures(images: Iterable[PageImage]) -> Iterator[dict[str, Any]]:
 def _picture(image: PageImage) -> dict[str, Any]:
     height, width = image.reference.shape[-2:]
     images = {REFERENCE: image.reference, **image.pictures}
-    return {
-        "name": image.name,
-        "width": width,
-        "height": height,
-        "images": {name: _data_url(pixels) for name, pixels in images.items()},
-    }
+    urls = {name: _data_url(pixels) for name, pixels in images.items()}
+    return {"name": image.name, "width": width, "height": height, "images": urls}
 
 
 def _data_url(pixels: Array) -> str:

@@ -136,8 +136,7 @@ class Report:
     @property
     def notes(self) -> list[str]:
         """A sentence for everything that changes what is compared or averaged."""
-        several = len(self.methods) > 1
-        labels = {method: f" ({method})" if several else "" for method in self.methods}
+        labels = {method: f" ({method})" if len(self.methods) > 1 else "" for method in self.methods}
         return [
             *(f"{s.name}{labels[s.method]}: {note}" for s in self.scores for note in [*s.notes, *_excluded_notes(s)]),
             *(note for s in self.summaries for note in _infinite_notes(s, labels[s.method])),
@@ -169,10 +168,8 @@ class Report:
     def _difference(self, first: str, second: str) -> Difference:
         left, right = self.values(first), self.values(second)
         common = [name for name in left if name in right]
-        columns = {
-            key: [_subtract(left[name][key], right[name][key]) for name in common]
-            for key in (self.protocol.picture_metrics if common else ())
-        }
+        metrics = self.protocol.picture_metrics if common else ()
+        columns = {key: [_subtract(left[name][key], right[name][key]) for name in common] for key in metrics}
         return Difference(first=first, second=second, **self._estimate(common, columns))
 
     def _estimate(self, names: list[str], columns: dict[str, list[float]]) -> dict[str, Any]:

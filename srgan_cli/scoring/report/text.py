@@ -41,8 +41,7 @@ class Grid:
 
 def report_grids(report: Report) -> list[Grid]:
     """The table of one method, a row for each picture; of several methods a row each, and their differences."""
-    several = len(report.methods) > 1
-    return [_methods_grid(report), _differences_grid(report)] if several else [_pictures_grid(report)]
+    return [_methods_grid(report), _differences_grid(report)] if len(report.methods) > 1 else [_pictures_grid(report)]
 
 
 def report_notes(report: Report) -> list[str]:
@@ -177,29 +176,19 @@ def output_format(**flags: bool) -> str:
 
 def _pictures_grid(report: Report) -> Grid:
     metrics = report.protocol.metrics
-    rows = [
-        [Cell(s.name), *(Cell(metric_of(m).format(s.values[m]) if m in s.values else "") for m in metrics)]
-        for s in report.scores
-        if not s.error
-    ]
+    values = [(s.name, s.values) for s in report.scores if not s.error]
+    rows = [[Cell(name), *(Cell(metric_of(m).format(v[m]) if m in v else "") for m in metrics)] for name, v in values]
     summaries = report.summaries[:1]
     footer = [_cell(m, s, interval=False) for s in summaries for m in metrics] or [Cell("-") for _ in metrics]
-    return Grid(
-        ["picture", *map(_heading, metrics)],
-        rows,
-        [f"mean of {len(rows)}", *(cell.text + cell.detail for cell in footer)],
-    )
+    means = [f"mean of {len(rows)}", *(cell.text + cell.detail for cell in footer)]
+    return Grid(["picture", *map(_heading, metrics)], rows, means)
 
 
 def _methods_grid(report: Report) -> Grid:
     metrics, best = report.protocol.metrics, report.best
     rows = [
-        [
-            Cell(summary.method),
-            Cell(str(summary.count)),
-            *(_cell(name, summary, best=summary.method in best[name]) for name in metrics),
-        ]
-        for summary in report.summaries
+        [Cell(s.method), Cell(str(s.count)), *(_cell(name, s, best=s.method in best[name]) for name in metrics)]
+        for s in report.summaries
     ]
     return Grid(["method", "pictures", *map(_heading, metrics)], rows, [])
 

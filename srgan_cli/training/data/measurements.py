@@ -39,8 +39,7 @@ class Measurement:
         """The picture reduced by bicubic; valid where no pixel without data contributes."""
         height, width = (side // scale for side in self.levels.shape[-2:])
         holes = F.max_pool2d((~self.valid).float(), scale)
-        reach = 2 * _BICUBIC_REACH + 1
-        near = F.max_pool2d(holes[None], reach, 1, _BICUBIC_REACH)[0]
+        near = F.max_pool2d(holes[None], 2 * _BICUBIC_REACH + 1, 1, _BICUBIC_REACH)[0]
         return Measurement(resize(self.levels, height, width), near == 0)
 
 

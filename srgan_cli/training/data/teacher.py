@@ -137,8 +137,7 @@ class TeacherCache:
 
     def placeholders(self, dataset: Dataset) -> Dataset:
         """The dataset with originals for outputs: training steps cost the same."""
-        samples = [(TeacherSample(pair.low, pair.high),) for pair in self.pairs]
-        return self._with_samples(dataset, samples)
+        return self._with_samples(dataset, [(TeacherSample(pair.low, pair.high),) for pair in self.pairs])
 
     def fill(
         self, dataset: Dataset, teacher: Teacher, world: World = SINGLE_PROCESS, progress: Progress | None = None

@@ -28,8 +28,7 @@ class PerceptualLoss:
 
     def __call__(self, generated: Tensor, target: Tensor) -> Tensor:
         """The mean over pictures, layers and positions."""
-        distances = [self._distance(backbone, generated, target) for backbone in self.backbones]
-        return torch.stack(distances).mean()
+        return torch.stack([self._distance(backbone, generated, target) for backbone in self.backbones]).mean()
 
     def _distance(self, backbone: Backbone, generated: Tensor, target: Tensor) -> Tensor:
         with self.compute.autocast():

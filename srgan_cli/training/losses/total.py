@@ -23,8 +23,7 @@ class GeneratorLoss:
 
     def losses(self, generated: Tensor, target: Tensor, *, squared: bool, pixel_only: bool) -> dict[str, Tensor]:
         """The generator's losses by name, with the squared pixel loss or without the perceptual one on request."""
-        pixel_loss = PIXEL_LOSSES["l2" if squared else self.config.pixel_loss]
-        losses = {"pixel": pixel_loss(generated, target)}
+        losses = {"pixel": PIXEL_LOSSES["l2" if squared else self.config.pixel_loss](generated, target)}
         if self.config.frequency_weight:
             losses["frequency"] = frequency_loss(generated, target)
         if self.config.phase_weight:

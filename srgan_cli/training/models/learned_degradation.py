@@ -80,8 +80,7 @@ class LearnedDegradation:
         """The learned partners of pictures, uint8 (3, H, W).  The noise depends on the seed and on the order."""
         for number, pair in enumerate(pairs):
             noise = torch.randn(1, 1, *pair.low.shape[-2:], generator=seeded(self.config.run.seed, "partner", number))
-            low = self.degrader(pair.high[None].to(self.device) / 255, noise.to(self.device))
-            yield to_bytes(low[0]).cpu()
+            yield to_bytes(self.degrader(pair.high[None].to(self.device) / 255, noise.to(self.device))[0]).cpu()
 
     def parts(self) -> dict[str, Any]:
         """Everything that training changes, by its name in the checkpoint."""

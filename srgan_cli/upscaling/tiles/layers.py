@@ -64,8 +64,7 @@ class Layers:
 
     def noise(self, layers: Tensor) -> Tensor:
         """The channels of noise."""
-        end = len(layers) - (2 * self.bands if self.has_holes else 0)
-        return layers[self.visible : end]
+        return layers[self.visible : len(layers) - (2 * self.bands if self.has_holes else 0)]
 
     def original(self, layers: Tensor) -> tuple[Tensor, Tensor]:
         """The bands with their holes, and where they are valid.  Only if there are holes."""

@@ -205,8 +205,7 @@ class MemoryEstimate:
         line = geometry.width * _FLOAT * layers
         bands = _BUFFERED_ROWS * band_rows(geometry.width, layers) * line
         row, pinned = line * (_BUFFERED_ROWS + geometry.area_ratio), _PINNED_FACTOR * _FLOAT * 3 * geometry.scale**2
-        fixed = bands + reserved.promised
-        return cls(tile, row, fixed, geometry.max_halo, on_host, pinned, reserved, max_input_pixels)
+        return cls(tile, row, bands + reserved.promised, geometry.max_halo, on_host, pinned, reserved, max_input_pixels)
 
     def for_tiles(self, height: int, width: int) -> float:
         """Return the bytes for tiles whose output has this size."""

@@ -44,8 +44,7 @@ class TileTransfer:
     def __init__(self, generator: Generator, device: torch.device, lock: GeneratorLock | None = None) -> None:
         self.generator, self.device, self.lock = generator, device, lock or GeneratorLock()
         self.layers = LayerWatch(generator)
-        on_cuda = device.type == "cuda"
-        self.copy_stream = torch.cuda.Stream(device) if on_cuda else None  # type: ignore[no-untyped-call]
+        self.copy_stream = torch.cuda.Stream(device) if device.type == "cuda" else None  # type: ignore[no-untyped-call]
         self.prefetch = 0 if self.copy_stream is None else 1
         """Number of tiles to keep in flight while another one is submitted."""
 

@@ -169,8 +169,7 @@ def scan(path: Path) -> Index:
 def _order(path: Path, times: list[int]) -> dict[int, int]:
     """The time of each frame of AVI by its place in the order of decoding; none where they are equal."""
     with opened(path) as container:
-        stream = video_stream(container, path)
-        places = [frame.pts for frame in _decoded(container, stream, lambda _: None)]
+        places = [frame.pts for frame in _decoded(container, video_stream(container, path), lambda _: None)]
     order = {place: time for place, time in zip(places, times, strict=False) if place is not None}
     return order if len(order) == len(places) == len(times) else {}
 
