@@ -53,6 +53,8 @@ from srgan_cli.upscaling import upscaler
         ("train --epochs 3 pictures", 2, "did you mean --steps NUMBER?"),
         ("-V", 2, "srgan --version shows it"),
         ("upscale broken.png", 1, "it is a link to nowhere.png, which is missing"),
+        ("score https://127.0.0.1/a.png in.png", 1, "URLs are for srgan upscale"),
+        ("train https://127.0.0.1/a", 1, "URLs are for srgan upscale"),
         ("upscale im.png -m bicubic", 1, "did you mean in.png?"),
         ("upscale *.webp out/ -m bicubic", 1, "the pattern matched nothing"),
         ("upscale in.png -m realesrgan-x4plus", 2, "weights of other projects are named by their file or address"),

@@ -1,6 +1,7 @@
 """Finding pictures in folders."""
 
 import os
+import re
 from collections.abc import Callable
 from contextlib import suppress
 from difflib import get_close_matches
@@ -68,6 +69,8 @@ def not_found_hint(path: Path) -> str:
     """What may have been meant by a path that does not exist: one of a similar name, or a pattern."""
     if path.is_symlink():
         return f"it is a link to {path.readlink()}, which is missing"
+    if re.match(r"\w{2,}:/", str(path)):  # one letter is a drive
+        return "URLs are for srgan upscale: download it first"
     if set(path.name) & set("*?["):
         return "the pattern matched nothing: check the folder and the suffix"
     if not path.parent.is_dir():

@@ -204,6 +204,8 @@ def test_nothing_scrolls_sideways_and_every_picture_fits_its_frame(screen: Any) 
         " && v.scrollHeight <= v.clientHeight && v.clientHeight < innerHeight)"
     )
     assert screen.execute_script(fits)
+    heights = "return [...document.querySelectorAll('svg text')].map(text => text.getBoundingClientRect().height)"
+    assert max(screen.execute_script(heights)) < 24
 
 
 def test_text_contrasts_with_the_background(screen: Any) -> None:
