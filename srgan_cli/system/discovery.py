@@ -10,7 +10,7 @@ from pathlib import Path, PurePath
 from srgan_cli.errors import SrganError
 
 _READABLE = "png jpg jpeg jpe jfif webp tif tiff bmp dib apng gif avif heic heif jxl dcm dicom jp2 ppm pgm pnm tga"
-RASTER_SUFFIXES = (".asc", ".bil", ".dt0", ".dt1", ".dt2", ".hgt", ".img", ".nc", ".ntf", ".vrt")
+RASTER_SUFFIXES = (".asc", ".bil", ".dt0", ".dt1", ".dt2", ".hgt", ".img", ".ntf", ".vrt")
 """Of rasters that GDAL reads, of which TIFFs are made."""
 READABLE = frozenset((*(f".{suffix}" for suffix in _READABLE.split()), *RASTER_SUFFIXES))
 _SIMILAR = 0.7

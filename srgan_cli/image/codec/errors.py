@@ -52,7 +52,7 @@ _MEASUREMENTS = {
     b"EHFA_HEADER_TAG": "ERDAS Imagine",
     b"<VRTDataset": "GDAL's virtual raster",
 }
-"""The same of measurements, which GDAL reads if a file has one raster."""
+"""The same of measurements, most of which GDAL reads."""
 _RASTER_HINT = "convert one of its rasters to TIFF, as by gdal_translate HDF5:FILE://NAME (or NETCDF:FILE:NAME) a.tif"
 _PSD_BITS = slice(22, 24)
 _HEAD_BYTES = 64
@@ -100,8 +100,10 @@ def _unidentified(path: Path) -> PictureError:
         return PictureError("{path} is a video", hint, path=path)
     if unsupported := _unsupported_kind(head):
         found = "{path} is a file of a kind that is not supported: {format}"
-        raster_hint = _RASTER_HINT if find_spec("rasterio") else "pip install 'srgan-cli[geo]'"
-        hint = raster_hint if unsupported in _MEASUREMENTS.values() else "convert it to TIFF or PNG first"
+        hint = "convert it to TIFF or PNG first"
+        if unsupported in _MEASUREMENTS.values():
+            is_readable = unsupported not in ("HDF", "NetCDF")
+            hint = "pip install 'srgan-cli[geo]'" if is_readable and not find_spec("rasterio") else _RASTER_HINT
         return PictureError(found, hint, path=path, format=unsupported)
     for signature, name in _SIGNATURES.items():
         if head.startswith(signature):

@@ -1,5 +1,6 @@
 """Reading what only GDAL reads, through rasterio: TIFF pages of planes, masks, 64, 10, 12 or 14 bits, and JPEG 2000."""
 
+import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import suppress
@@ -25,13 +26,13 @@ from srgan_cli.image.geo import geotiff
 _READABLE = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "float16", "float32", "float64")
 _LEAST_CACHE = 2**24
 """Bytes."""
-LINKING_DRIVERS = ("VRT", "ERS", "ISIS3", "PCIDSK", "netCDF", "HDF5")
+LINKING_DRIVERS = ("VRT", "ERS", "ISIS3", "PCIDSK")
 """GDAL's names of formats of rasters that may name other files and addresses to read from."""
 _DRIVERS = (
     *("AAIGrid", "BT", "DTED", "EHdr", "ENVI", "GRASSASCIIGrid", "GRIB", "GSAG", "GSBG", "GS7BG", "HFA", "NITF"),
     *("PCRaster", "RMF", "RST", "SAGA", "SRTMHGT", "USGSDEM", *LINKING_DRIVERS),
 )
-"""Those of all formats of rasters that are read."""
+"""Those of all formats of rasters that are read.  Not HDF and NetCDF: GDAL crashes at damaged files of theirs."""
 
 
 def find_driver(path: Path) -> str:
@@ -120,11 +121,14 @@ def _open(path: Path, page: int | None, driver: str | None = None) -> Any:
 
     with _WARNINGS, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a picture without georeference is usual here
+        hook, sys.unraisablehook = sys.unraisablehook, lambda _: None  # rasterio fails to log bytes of a damaged file
         try:
             name = path if page is None else f"GTIFF_DIR:{page + 1}:{path}"
             return rasterio.open(name, driver=driver, sharing=False)
         except rasterio.errors.RasterioError as error:
             raise _failure(path, error) from error
+        finally:
+            sys.unraisablehook = hook
 
 
 def _failure(path: Path, error: Exception) -> PictureError:
