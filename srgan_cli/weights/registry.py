@@ -61,6 +61,12 @@ def list_models() -> Iterator[ModelInfo]:
         yield ModelInfo(str(record.parent), str(record.parent), record, "", "", None, reason)
 
 
+def read_model(path: Path) -> ModelInfo:
+    """Weights in a file.  Raises WeightsError if they cannot be used."""
+    card = read_card(path)
+    return ModelInfo(str(path), str(path), path, digest(path), card.licence, card)
+
+
 def family(name: str) -> dict[int, Path]:
     """The shipped weights of a name without its scale, by scale."""
     return {read_card(path).scale: path for key, path in list_weights().items() if family_name(key) == name}

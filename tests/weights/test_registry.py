@@ -1,6 +1,7 @@
 """Finding weights by name, and listing the available ones."""
 
 import json
+import shutil
 from dataclasses import asdict
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from srgan_cli.cli import app, console
-from srgan_cli.errors import UnknownModel
+from srgan_cli.errors import UnknownModel, WeightsError
 from srgan_cli.system.files import digest
 from srgan_cli.upscaling.upscaler import Upscaler
 from srgan_cli.weights.file import read_card
@@ -33,6 +34,16 @@ def cached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[CachedFile]:
         entries.append(CachedFile(source, entry.name, digest(entry.path), entry.licence))
         entry.path.with_name("about.json").write_text(json.dumps(asdict(entries[-1])))
     return entries
+
+
+def test_a_file_is_shown_in_detail(tmp_path: Path) -> None:
+    file = shutil.copy(list_weights()["fidelity-x4"], tmp_path / "own.safetensors")
+    details = CliRunner().invoke(app, ["models", str(file)]).stdout
+    assert f"file      {file}\n" in details
+    assert "scale     x4\n" in details
+    missing = CliRunner().invoke(app, ["models", str(tmp_path / "no.safetensors")]).exception
+    assert isinstance(missing, WeightsError)
+    assert "no such weights file" in missing.message
 
 
 def test_shipped_and_cached_weights_are_listed(cached: list[CachedFile]) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -9,7 +10,7 @@ import typer
 from srgan_cli.cli.completion import complete_weights
 from srgan_cli.cli.fast_import import gc_paused
 from srgan_cli.cli.options import Debug
-from srgan_cli.weights.formats import family_name
+from srgan_cli.weights.formats import WEIGHTS_SUFFIXES, family_name
 
 if TYPE_CHECKING:
     from srgan_cli.weights.registry import ModelInfo
@@ -31,7 +32,9 @@ def models(
     name: Annotated[
         str,
         typer.Argument(
-            metavar="[NAME]", autocompletion=complete_weights, help="Show these in detail; with --json, in full."
+            metavar="[NAME]",
+            autocompletion=complete_weights,
+            help="Show these, or a file, in detail; with --json, in full.",
         ),
     ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
@@ -43,9 +46,11 @@ def models(
     """
     with gc_paused():
         from srgan_cli.cli.console import write_line
-        from srgan_cli.weights.registry import list_models, unknown_model_error
+        from srgan_cli.weights.registry import list_models, read_model, unknown_model_error
 
     entries = [entry for entry in list_models() if not name or name in (entry.name, family_name(entry.name))]
+    if not entries and Path(name).suffix in WEIGHTS_SUFFIXES:
+        entries = [read_model(Path(name))]
     if not entries:
         raise unknown_model_error(name)
     if as_json:
