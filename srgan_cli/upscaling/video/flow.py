@@ -10,9 +10,8 @@ from srgan_cli.image.luma import luma_full_range
 
 Flow = NDArray[np.float32]
 """(H, W, 2): how far each pixel's content lies to the right and below in the other frame, in pixels."""
-_CONSISTENT_PIXELS = 0.5
-"""How far forward and backward flow may miss each other, beyond _CONSISTENT_PART of their length."""
-_CONSISTENT_PART = 0.05
+_CONSISTENT_PIXELS, _CONSISTENT_PART = 0.15, 0.02
+"""How far forward and backward flow may miss each other: a constant and a part of their length."""
 _LEAST_SIDE = 16
 """DIS works on frames of at least this side."""
 
@@ -38,15 +37,16 @@ def optical_flow(frame: NDArray[np.uint8], other: NDArray[np.uint8]) -> Flow:
     return np.asarray(cv2.resize(flow, (width, height), interpolation=cv2.INTER_AREA) / 2, np.float32)
 
 
-def visible(flow: Flow, back: Flow) -> NDArray[np.bool_]:
-    """Where the flow back from the other frame returns to the pixel: it is not occluded there."""
+def visible(flow: Flow, back: Flow) -> NDArray[np.float32]:
+    """How surely a pixel is not occluded in the other frame, 0…1: how exactly the flow back returns to it."""
     rows, columns = np.indices(flow.shape[:2], np.float32)
     x, y = columns + flow[..., 0], rows + flow[..., 1]
     returned = cv2.remap(back, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     miss = np.linalg.norm(flow + returned, axis=2)
     length = np.linalg.norm(flow, axis=2) + np.linalg.norm(returned, axis=2)
     inside = (x >= 0) & (y >= 0) & (x <= flow.shape[1] - 1) & (y <= flow.shape[0] - 1)
-    return np.asarray(inside & (miss < _CONSISTENT_PIXELS + _CONSISTENT_PART * length))
+    exact = 2 - miss / (_CONSISTENT_PIXELS + _CONSISTENT_PART * length)
+    return np.asarray(inside * exact.clip(0, 1), np.float32)
 
 
 def enlarge_flow(flow: Flow, height: int, width: int) -> Flow:

@@ -12,23 +12,28 @@ from srgan_cli.image.ops import resize
 from srgan_cli.upscaling.video.flow import enlarge_flow, grey_levels, optical_flow, visible, warp
 
 Plane = NDArray[np.float32]
-PERSISTENCE = 0.6
+PERSISTENCE = 0.75
 """The weight of the result before."""
 _TOLERANCE, _TOLERANCE_OF_CONTRAST = 8 / 255, 0.25
 """Where the input before, moved along the flow, differs by more than a constant and a part of the contrast, less is
 carried on; nothing where it differs by twice as much."""
-_WINDOW = 5
+_WINDOW, _DETAIL_WINDOW = 5, 9
+_MAX_GAIN = 1.2
+"""Detail that blending weakens is amplified up to so many times."""
+_STRENGTH_POWER, _STRENGTH_RANGE = 0.25, (0.25, 1.5)
+"""The weight of the result before rises with the power of its detail, relative to that of the new frame."""
 _CUT_PART = 0.5
-"""A frame of which less than this part was visible before begins a new scene."""
+"""A frame of which less than this part is carried on begins a new scene."""
 
 
 @dataclass
 class Steadier:
-    """Blends each enlarged frame with the result before, as far as the input does not determine it.
+    """Blends the detail of each enlarged frame, which downscaling would not show, with that of the result before.
 
-    The result before is moved along the optical flow of the input, and does not count where the content was hidden, or
-    looks different.  What downscaling would show of the change is taken back: at the resolution of the input, each
-    frame is as the generator enlarged it.  A scene cut starts again.  Holds the last frame and its result.
+    At the resolution of the input, each frame is as the generator enlarged it.  The result before is moved along the
+    optical flow of the input, and does not count where the content was hidden, or looks different.  Blending weakens
+    detail that differs, so it is amplified to the power that it had.  A scene cut starts again.  Holds the last frame
+    and its result.
     """
 
     persistence: float = PERSISTENCE
@@ -46,23 +51,35 @@ class Steadier:
             inside = np.s_[: frame.shape[1], : frame.shape[2]]  # levels may be padded
             flow = flow[inside]
             trust = self._trust(frame, self._frame, flow, shown[inside])
-            if trust.mean() >= _CUT_PART * self.persistence:
-                result = (enlarged + self._change(enlarged, self._result, flow, trust)).clamp(0, 1)
+            if (trust > 0).mean() >= _CUT_PART:
+                result = (enlarged + _change(enlarged, self._result, flow, trust)).clamp(0, 1)
         self._frame, self._levels, self._result = frame, levels, result
         return result
 
-    def _change(self, enlarged: Tensor, before: Tensor, flow: Plane, trust: Plane) -> Tensor:
-        """The weighted difference (C, H, W) to the result before, without what downscaling would show."""
-        height, width = enlarged.shape[1:]
-        weight = torch.from_numpy(cv2.resize(trust, (width, height), interpolation=cv2.INTER_LINEAR))
-        change = weight * (warp(before, enlarge_flow(flow, height, width)) - enlarged)
-        return change - resize(resize(change, *trust.shape), height, width)
-
-    def _trust(self, frame: Tensor, before: Tensor, flow: Plane, shown: NDArray[np.bool_]) -> Plane:
+    def _trust(self, frame: Tensor, before: Tensor, flow: Plane, shown: Plane) -> Plane:
         """The weight (H, W) of the frame before."""
         difference = (warp(before, flow) - frame).abs().mean(0).numpy()
         alike = np.clip(2 - difference / (_TOLERANCE + _TOLERANCE_OF_CONTRAST * _contrast(frame)), 0, 1)
         return np.asarray(self.persistence * shown * alike, np.float32)
+
+
+def _change(enlarged: Tensor, before: Tensor, flow: Plane, trust: Plane) -> Tensor:
+    """What an enlarged frame (C, H, W) lacks of its detail blended with that of the result before."""
+    height, width = enlarged.shape[1:]
+    moved = warp(before, enlarge_flow(flow, height, width))
+    new, old = (part - resize(resize(part, *trust.shape), height, width) for part in (enlarged, moved))
+    strength, old_strength = _power(new), _power(old)
+    weight = torch.from_numpy(cv2.resize(trust, (width, height), interpolation=cv2.INTER_LINEAR))
+    weight = weight * (old_strength / strength).clamp(*_STRENGTH_RANGE) ** _STRENGTH_POWER
+    detail = torch.lerp(new, old, weight.expand_as(new))
+    gain = (torch.lerp(strength, old_strength, weight) / _power(detail)).sqrt().clamp(1, _MAX_GAIN)
+    return gain * detail - new
+
+
+def _power(detail: Tensor) -> Tensor:
+    """The mean square (H, W) of detail around each pixel; never 0."""
+    square = cv2.blur(detail.square().mean(0).numpy(), (_DETAIL_WINDOW, _DETAIL_WINDOW))
+    return torch.from_numpy(square) + 1e-6
 
 
 def _contrast(frame: Tensor) -> Plane:

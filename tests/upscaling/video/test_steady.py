@@ -59,6 +59,16 @@ def test_moving_detail_flickers_less() -> None:
     assert flicker < 0.45 * before
 
 
+def test_detail_that_differs_keeps_its_power() -> None:
+    frames = [scene(0), scene(0)]
+    enlarged = noisy(frames)
+    steadier = Steadier()
+    steady = [steadier.steady(frame, large) for frame, large in zip(frames, enlarged, strict=True)]
+    details = [part[1] - resize(resize(part[1], 40, 56), 80, 112) for part in (steady, enlarged)]
+    blended, own = (detail.square().mean() for detail in details)
+    assert 0.8 * own < blended < own
+
+
 def test_at_the_resolution_of_the_input_frames_stay_as_they_were_enlarged() -> None:
     frames = [scene(1.5 * time) for time in range(3)]
     brighter = [large / 2 + 0.02 * time for time, large in enumerate(noisy(frames))]
