@@ -3,9 +3,9 @@
 import sys
 import warnings
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from threading import Lock
+from threading import RLock
 from typing import Any
 
 import numpy as np
@@ -55,7 +55,7 @@ def copy_as_tiff(path: Path, driver: str, target: Path) -> None:
     import rasterio.shutil
 
     try:
-        with rasterio.Env(GDAL_CACHEMAX=_LEAST_CACHE), _open(path, None, driver) as file:
+        with _quietly(), rasterio.Env(GDAL_CACHEMAX=_LEAST_CACHE), _open(path, None, driver) as file:
             rasterio.shutil.copy(file, target, driver="GTiff", bigtiff="IF_SAFER")
     except (rasterio.errors.RasterioError, rasterio.errors.CPLE_BaseError) as error:
         raise _failure(path, error) from error
@@ -93,8 +93,21 @@ def read(path: Path, page: int | None, orientation: int) -> Rows:
     return rows if orientation == 1 else Rows.from_array(apply_exif_orientation(rows.to_array(), orientation))
 
 
-_WARNINGS = Lock()
-"""The filters of warnings belong to the process."""
+_PROCESS = RLock()
+"""The filters of warnings and the hooks belong to the process."""
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Without warnings, and without what rasterio prints where GDAL quotes bytes of a damaged file."""
+    with _PROCESS, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a picture without georeference is usual here
+        hooks = sys.excepthook, sys.unraisablehook
+        sys.excepthook, sys.unraisablehook = (lambda *_: None), (lambda _: None)
+        try:
+            yield
+        finally:
+            sys.excepthook, sys.unraisablehook = hooks
 
 
 def _windows(path: Path, page: int | None) -> Iterator[Values]:
@@ -119,16 +132,12 @@ def _windows(path: Path, page: int | None) -> Iterator[Values]:
 def _open(path: Path, page: int | None, driver: str | None = None) -> Any:
     import rasterio
 
-    with _WARNINGS, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # a picture without georeference is usual here
-        hook, sys.unraisablehook = sys.unraisablehook, lambda _: None  # rasterio fails to log bytes of a damaged file
-        try:
-            name = path if page is None else f"GTIFF_DIR:{page + 1}:{path}"
+    name = path if page is None else f"GTIFF_DIR:{page + 1}:{path}"
+    try:
+        with _quietly():
             return rasterio.open(name, driver=driver, sharing=False)
-        except rasterio.errors.RasterioError as error:
-            raise _failure(path, error) from error
-        finally:
-            sys.unraisablehook = hook
+    except rasterio.errors.RasterioError as error:
+        raise _failure(path, error) from error
 
 
 def _failure(path: Path, error: Exception) -> PictureError:
