@@ -26,8 +26,8 @@ from srgan_cli.image.geo import geotiff
 _READABLE = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "float16", "float32", "float64")
 _LEAST_CACHE = 2**24
 """Bytes."""
-LINKING_DRIVERS = ("VRT", "ERS", "ISIS3", "PCIDSK")
-"""GDAL's names of formats of rasters that may name other files and addresses to read from."""
+LINKING_DRIVERS = {"VRT": ".vrt", "ERS": ".ers", "ISIS3": ".cub", "PCIDSK": ".pix"}
+"""GDAL's names of formats whose rasters may name other files and addresses to read from, with the suffix they need."""
 _DRIVERS = (
     *("AAIGrid", "BT", "DTED", "EHdr", "ENVI", "GRASSASCIIGrid", "GRIB", "GSAG", "GSBG", "GS7BG", "HFA", "NITF"),
     *("PCRaster", "RMF", "RST", "SAGA", "SRTMHGT", "USGSDEM", *LINKING_DRIVERS),
@@ -38,6 +38,8 @@ _DRIVERS = (
 def find_driver(path: Path) -> str:
     """GDAL's name of the format of a raster with bands; empty for other files."""
     for driver in _DRIVERS:
+        if path.suffix.lower() != LINKING_DRIVERS.get(driver, path.suffix.lower()):
+            continue
         with suppress(PictureError), _open(path, None, driver) as file:
             return driver if file.count else ""
     return ""

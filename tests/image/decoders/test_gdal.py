@@ -52,6 +52,12 @@ def test_damaged_rasters_are_refused_by_name(tmp_path: Path, content: bytes) -> 
         read_picture(tmp_path / "a.img")
 
 
+def test_only_a_vrt_may_lead_to_another_file(tmp_path: Path) -> None:
+    hidden = write_raster(tmp_path / "a.vrt", "VRT").rename(tmp_path / "a.png")
+    with pytest.raises(PictureError, match="not supported"):
+        read_picture(hidden)
+
+
 def test_types_that_are_refused_are_so_under_the_name_of_the_file(tmp_path: Path) -> None:
     profile = {"driver": "ENVI", "count": 1, "height": 4, "width": 5, "dtype": "complex64", **PLACE}
     with rasterio.open(tmp_path / "a.dat", "w", **profile) as file:
