@@ -135,7 +135,7 @@ def _frame(raster: Raster) -> Frame:
     colours, alpha = stored, None
     if layout.alpha is not None:
         colours = np.delete(stored, layout.alpha, 0)
-        alpha = stored[[layout.alpha]] / opaque_alpha(stored[layout.alpha], raster.depth)
+        alpha = (stored[[layout.alpha]] / opaque_alpha(stored[layout.alpha], raster.depth)).clip(0, 1)
     valid: Mask = np.asarray(is_valid(colours, parse_nodata(raster.nodata, dtype)).all(0, keepdims=True))
     is_measured = raster.is_measured or bool(raster.nodata) or len(colours) not in (1, 3)
     if alpha is not None and is_measured and len(np.unique(alpha[alpha > 0])) < 2:

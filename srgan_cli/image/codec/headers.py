@@ -33,6 +33,7 @@ class PngHeader:
     width: int
     is_plain: bool
     """Whether it is a still picture without a palette."""
+    has_alpha: bool
     decode_bytes: int
     """The memory that interlaced rows take until they are in order; 0 without interlacing."""
     chunks: list[png.Chunk]
@@ -47,8 +48,9 @@ def read_png_header(file: IO[bytes]) -> PngHeader | None:
     width, height, bits, colour_type, _, _, interlaced = struct.unpack(">LLBBBBB", chunks[0][1])
     names = [name for name, _ in chunks]
     is_plain = colour_type in _CHANNELS and b"acTL" not in names and b"IDAT" in names
+    has_alpha = colour_type in (4, 6) or b"tRNS" in names
     decode_bytes = height * width * _CHANNELS.get(colour_type, 1) * max(bits, 8) // 8 if interlaced else 0
-    return PngHeader(height, width, is_plain, decode_bytes, chunks)
+    return PngHeader(height, width, is_plain, has_alpha, decode_bytes, chunks)
 
 
 def bits_per_channel(image: Image.Image, file: IO[bytes]) -> int:

@@ -218,11 +218,8 @@ class Raster:
         def joined() -> Iterator[Values]:
             return map(_add_mask, self.rows.split(BAND_GRID), mask.split(BAND_GRID))
 
-        rows, layout = (
-            Rows((height, width, channels + 1), self.rows.dtype, joined),
-            replace(bands, extra=extra, mask="page"),
-        )
-        return replace(self, rows=rows, layout=layout, is_measured=True)
+        rows = Rows((height, width, channels + 1), self.rows.dtype, joined)
+        return replace(self, rows=rows, layout=replace(bands, extra=extra, mask="page"), is_measured=True)
 
     def in_colours(self) -> "Raster":
         """The raster with the colours of its classes, if it is a map of classes."""

@@ -112,7 +112,8 @@ class _PngReader(ImageReader):
         return self.header.decode_bytes
 
     def read(self, _: int) -> Raster:
-        turn, mask = self.metadata.orientation, find_mask(self.path, (self.header.height, self.header.width))
+        turn, stated = self.metadata.orientation, (self.header.height, self.header.width)
+        mask = None if self.header.has_alpha else find_mask(self.path, stated)
         place, dropped = add_sidecars(None, self.path, self.size(0), turn, mask=mask)
         rows, changes = vips.read(self.path, "PNG", orientation=turn)
         profile = png.read_profile(self.header.chunks)
@@ -152,8 +153,9 @@ class _PillowReader(ImageReader):
         )
         read_by_pillow = self.animated or (self.format == "JPEG2000" and _is_deep(image))
         further = psd.further_channels(image, self.data) if self.format == "PSD" else 0
-        self.notes = [*notes, *([f"its {further} further channels are dropped"] if further > 0 else [])]
-        self.is_deep = further > 0 or (self.bits > 8 and self.format in _DEEP and not read_by_pillow)
+        self.notes = [*notes, *([f"further channels are dropped: {further}"] if further > 0 else [])]
+        is_mixed_up = further > 0 and [tile[0] for tile in image.tile[:1]] != ["raw"]
+        self.is_deep = is_mixed_up or (self.bits > 8 and self.format in _DEEP and not read_by_pillow)
         self.drops_frames = bool(jxl and jxl.is_animated)
         if jxl:
             pillow.without_assumed_profile(image)
@@ -189,14 +191,15 @@ class _PillowReader(ImageReader):
 
     def read(self, index: int) -> Raster:
         stated, turn = self.size(index), self._orientation(index)
-        mask = None if index else find_mask(self.path, stated[::-1] if turn >= 5 else stated)
+        has_own = self.count > 1 or self.image.has_transparency_data
+        mask = None if has_own else find_mask(self.path, stated[::-1] if turn >= 5 else stated)
         self._load(index)
         metadata, notes = self._metadata(index)
         if index == 0:
             place, dropped = self._place(mask)
             metadata, notes = replace(metadata, place=place), [*self._dropped_notes(), *notes, *dropped]
         values, profile, changes = self._values(index)
-        layout = self._classes() if (metadata.place or mask) and self.count == 1 else None
+        layout = self._classes() if metadata.place and self.count == 1 else None
         values = np.asarray(self.image)[..., None] if layout else values
         if self.format == "HEIF" and values.shape[:2] != stated:
             raise PictureError("{path} holds a picture of another size than it states", DAMAGED_HINT, path=self.path)

@@ -25,6 +25,8 @@ _SAMPLED_VALUES = 2**20
 """About so many values of a picture are looked at for its percentiles."""
 _FLOAT32_INTEGERS = 2**24
 """float32 holds all integers up to this one."""
+_FLOAT_ALPHA = (255, 65_535)
+"""The values of opaque alpha, beside 1, that floats are known to have."""
 _HUGE = 1e30
 _EQUAL = 5e-7
 """Relative difference of floats that are equal for GDAL."""
@@ -48,9 +50,9 @@ def alpha_scale(dtype: np.dtype[Any], depth: int) -> float:
 
 
 def opaque_alpha(alpha: Values, depth: int) -> float:
-    """The same for alpha with these values: some programs, such as gdalwarp, write floats of 255."""
-    scale = alpha_scale(alpha.dtype, depth)
-    return max(scale, float(np.nan_to_num(alpha).max(initial=0))) if alpha.dtype.kind == "f" else scale
+    """The same for alpha with these values: some programs, such as gdalwarp, write floats of 255 or 65 535."""
+    top = float(alpha.max(initial=0, where=np.isfinite(alpha)))
+    return top if alpha.dtype.kind == "f" and top in _FLOAT_ALPHA else alpha_scale(alpha.dtype, depth)
 
 
 def parse_nodata(text: str, dtype: np.dtype[Any]) -> float | None:

@@ -42,7 +42,8 @@ def further_channels(image: ImageFile.ImageFile, data: bytes) -> int:
 def read(image: ImageFile.ImageFile, data: bytes) -> Values:
     """The values (H, W, C) of the merged picture.  Raises PictureError for CMYK, Lab, and compression by ZIP."""
     if image.mode not in ("L", "RGB", "RGBA") or not image.tile:
-        raise PictureError(f"PSD of 16 bits in {image.mode} or compressed by ZIP is not supported", _HINT)
+        kind = "with further channels" if image.tile and bits(data) == 8 else "or compressed by ZIP"
+        raise PictureError(f"PSD of {bits(data)} bits in {image.mode} {kind} is not supported", _HINT)
     count, (width, height), dtype = len(image.getbands()), image.size, f">u{bits(data) // 8}"
     codec, _, start, *_ = image.tile[0]
     stored = (
@@ -57,7 +58,9 @@ def _unpack(data: bytes, start: int, count: int, total: int, height: int) -> byt
     try:
         import imagecodecs
     except ImportError as error:
-        raise PictureError("{path} is a PSD of 16 bits", "pip install 'srgan-cli[tiff]'") from error
+        raise PictureError(
+            "{path} is a PSD of 16 bits or with further channels", "pip install 'srgan-cli[tiff]'"
+        ) from error
     table = start - 2 * count * height
     sizes = np.frombuffer(data, ">u2", total * height, table)
     begin = table + 2 * total * height

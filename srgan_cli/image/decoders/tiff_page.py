@@ -5,6 +5,7 @@ them: which pixels have data.  Source of masks: GDAL, RFC 15.
 """
 
 import logging
+from collections import deque
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
@@ -112,11 +113,12 @@ def _from_cmyk(values: Values, profile: bytes | None) -> Decoded:
 
 
 def find_mask(picture: Path, size: tuple[int, int]) -> StoredMask | None:
-    """The mask in a .msk beside a picture that is stored with this size, if it has that size and one band."""
+    """The mask in a .msk beside a picture that is of this size, if it has that size, one band, and no damage."""
     path = picture.with_name(f"{picture.name}.msk")
     with suppress(Exception), path.open("rb") as file:  # a damaged one is dropped with a note
         (_, tags), *_ = tiff.pages(file)[0]
         if (tags[tiff.HEIGHT], tags[tiff.WIDTH]) == size and tags.get(bands.SAMPLES, 1) == 1:
+            deque(read_mask((path, 0), 1).bands(), maxlen=0)
             return path, 0
     return None
 

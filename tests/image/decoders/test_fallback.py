@@ -136,7 +136,19 @@ def test_a_psd_of_any_channels_and_16_bits_is_read(tmp_path: Path, dtype: type, 
     (tmp_path / "a.psd").write_bytes(psd(values, is_packed=is_packed))
     picture = read_picture(tmp_path / "a.psd")
     assert np.array_equal(np.moveaxis(picture.to_array(dtype), -1, 0), values[:3])
-    assert picture.notes == ((f"its {count - 3} further channels are dropped",) if count > 3 else ())
+    assert picture.notes == ((f"further channels are dropped: {count - 3}",) if count > 3 else ())
+
+
+@pytest.mark.parametrize("is_packed", [True, False])
+@pytest.mark.parametrize(("mode", "count"), [(4, 5), (9, 4)])
+def test_cmyk_and_lab_in_a_psd_of_further_channels(tmp_path: Path, mode: int, count: int, is_packed: bool) -> None:
+    data = psd(np.full((count, 9, 11), 99, np.uint8), is_packed=is_packed)
+    (tmp_path / "a.psd").write_bytes(data[:24] + struct.pack(">H", mode) + data[26:])
+    if is_packed:
+        with pytest.raises(PictureError, match=r"PSD of 8 bits in \w+ with further channels is not supported"):
+            read_picture(tmp_path / "a.psd")
+    else:
+        assert read_picture(tmp_path / "a.psd").notes[0] == "further channels are dropped: 1"
 
 
 def test_a_radiance_hdr_is_linear(tmp_path: Path) -> None:

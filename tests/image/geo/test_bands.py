@@ -14,6 +14,7 @@ from srgan_cli.errors import PictureError
 from srgan_cli.image.decoders import jp2, tiff_page
 from srgan_cli.image.geo import bands
 from srgan_cli.image.io import picture_losses, read_picture, write_picture
+from srgan_cli.image.sequence import open_pictures
 from srgan_cli.upscaling.upscaler import Upscaler
 
 rasterio = pytest.importorskip("rasterio")
@@ -286,6 +287,33 @@ def test_a_mask_beside_a_picture_of_another_format_is_read(tmp_path: Path, suffi
     assert (valid.numpy() == mask).all()
     with rewritten(source) as after:
         assert (after.read_masks(3) == mask * 255).all()
+
+
+@pytest.mark.parametrize("kind", ["own alpha", "animation", "truncated mask", "palette"])
+def test_a_mask_beside_a_picture_is_read_where_it_fits(tmp_path: Path, kind: str) -> None:
+    values, source = RANDOM.integers(1, 200, (40, 50, 4 if kind == "own alpha" else 3)), tmp_path / "a.png"
+    image, frames = (
+        Image.fromarray(values.astype(np.uint8)),
+        {"save_all": True, "append_images": [Image.new("RGB", (50, 40))]},
+    )
+    image = image.quantize(16) if kind == "palette" else image
+    image.save(source, **frames if kind == "animation" else {})
+    tifffile.imwrite(f"{source}.msk", np.eye(40, 50, dtype=np.uint8) * 255)
+    if kind == "truncated mask":
+        (tmp_path / "a.png.msk").write_bytes((tmp_path / "a.png.msk").read_bytes()[:-900])
+    first = next(iter(open_pictures(source).streams())).header
+    assert first.notes == (("a.png.msk beside it, a mask, is dropped",) if kind != "palette" else ())
+    assert (len(first.pixels), first.bands.palette) == (3, ())
+
+
+@pytest.mark.parametrize("odd", [1.3, np.inf, np.nan])
+def test_odd_values_of_float_alpha_change_no_other_pixel(tmp_path: Path, odd: float) -> None:
+    values = np.ones((9, 11, 4), np.float32)
+    values[4, 4, 3] = odd
+    tifffile.imwrite(tmp_path / "a.tif", values, photometric="rgb", extrasamples=["unassalpha"])
+    alpha = read_picture(tmp_path / "a.tif").alpha
+    assert alpha is not None
+    assert (alpha == 1).sum() >= 98
 
 
 def test_a_mask_of_converted_colours_is_kept(tmp_path: Path) -> None:
