@@ -89,8 +89,9 @@ def picture_losses(path: Path, picture: Picture | ImageStream) -> list[str]:
         "clips values outside 0…1": header.has_own_units and bool({*header.value_ranges} - {UNIT_RANGE}),
         "stores the colours of this picture's classes, not their numbers": header.bands.palette,
     }
+    action = "mask is dropped" if header.bands.mask == "beside" else "picture is flattened on white"
     losses = {
-        "has no transparency: the picture is flattened on white": header.alpha is not None and not capabilities.alpha,
+        f"has no transparency: the {action}": header.alpha is not None and not capabilities.alpha,
         **({} if _keeps_samples(header, name) else of_samples),
         "cannot store which value is no data": header.nodata and not _keeps_nodata(header, name),
         "cannot store all of this picture's EXIF": name == "TIFF" and tiff.has_unwritable_tags(metadata.exif),

@@ -210,12 +210,13 @@ class Picture:
         return image
 
     def flatten_on_white(self) -> "Picture":
-        """The picture on a white background, without alpha."""
-        if self.alpha is None:
-            return self
+        """The picture on a white background, without alpha; as it is under a mask beside its file."""
+        layout = self.layout and self.layout.without_alpha()
+        if self.alpha is None or self.bands.mask == "beside":
+            return replace(self, alpha=None, layout=layout)
         white = torch.tensor([high for _, high in self.pixel_ranges]).view(-1, 1, 1)
         white = torch.lerp(white.to(self.pixels), self.pixels, self.alpha.to(self.pixels))
-        return replace(self, pixels=white, alpha=None, layout=self.layout and self.layout.without_alpha())
+        return replace(self, pixels=white, alpha=None, layout=layout)
 
     def rows(self, start: Count, stop: Count) -> "Picture":
         """The part between two rows."""

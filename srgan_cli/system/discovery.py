@@ -12,6 +12,8 @@ from srgan_cli.errors import SrganError
 _READABLE = "png jpg jpeg jpe jfif webp tif tiff bmp dib apng gif avif heic heif jxl dcm dicom jp2 ppm pgm pnm tga"
 RASTER_SUFFIXES = (".asc", ".bil", ".dt0", ".dt1", ".dt2", ".hgt", ".img", ".ntf", ".vrt")
 """Of rasters that GDAL reads, of which TIFFs are made."""
+_STARTS = {".asc": b"ncols", ".img": b"ehfa"}
+"""How such rasters begin, in lower case: other files with these suffixes are signatures and disks."""
 READABLE = frozenset((*(f".{suffix}" for suffix in _READABLE.split()), *RASTER_SUFFIXES))
 _SIMILAR = 0.7
 """How similar a name must be to be suggested, from 0 to 1."""
@@ -40,10 +42,21 @@ def find_pictures(root: Path, *, report: Callable[[Path, SrganError], None] | No
     found = []
     for folder, inner, names in os.walk(root, onerror=fail):
         inner[:] = [name for name in inner if not name.startswith(".")]
-        found += [Path(folder, name) for name in names if is_picture_name(PurePath(name))]
+        paths = (Path(folder, name) for name in names if is_picture_name(PurePath(name)))
+        found += [path for path in paths if _fits(path)]
     if pictures := sorted(path for path in found if path.is_file() or not os.path.exists(path)):  # noqa: PTH110
         return pictures
     raise no_pictures_error(root)
+
+
+def _fits(path: Path) -> bool:
+    """Whether a file begins as its suffix says, if other files have that suffix, too; ENVI has a header beside it."""
+    start = _STARTS.get(path.suffix.lower())
+    if not start or path.with_suffix(".hdr").exists():
+        return True
+    with suppress(OSError), path.open("rb") as file:
+        return file.read(64).lstrip().lower().startswith(start)
+    return False
 
 
 def is_picture_name(path: PurePath) -> bool:

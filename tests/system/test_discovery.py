@@ -22,6 +22,13 @@ def test_pictures_are_found_in_nested_folders_in_order(tmp_path: Path) -> None:
     assert found == ["a/B.TIF", "a/deep/c.jpeg", "b.png"]
 
 
+def test_suffixes_that_other_files_have_are_found_by_content(tmp_path: Path) -> None:
+    touch(tmp_path, "a.png", "a.png.asc", "disk.img", "envi.img", "envi.hdr")
+    (tmp_path / "grid.ASC").write_text(" NCOLS 5\n")
+    (tmp_path / "erdas.img").write_bytes(b"EHFA_HEADER_TAG")
+    assert {path.name for path in find_pictures(tmp_path)} == {"a.png", "grid.ASC", "erdas.img", "envi.img"}
+
+
 def test_hidden_files_and_folders_below_the_root_are_skipped(tmp_path: Path) -> None:
     root = tmp_path / ".root"
     touch(root, "a.png", ".b.png", ".cache/c.png")

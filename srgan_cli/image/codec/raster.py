@@ -38,8 +38,9 @@ class BandLayout:
     """What each further channel is: UNSPECIFIED, ASSOCIATED or UNASSOCIATED."""
     white_is_zero: bool = False
     """Whether its file says that grey values fall towards white."""
-    mask: Literal["", "page", "alpha"] = ""
-    """Where the file says which pixels are valid, apart from a nodata value: a mask of its own, or 0 and full alpha."""
+    mask: Literal["", "page", "beside", "alpha"] = ""
+    """Where a file says which pixels are valid, apart from a nodata value: a mask of a TIFF, one beside a picture of
+    another format, or 0 and full alpha."""
     palette: tuple[int, ...] = ()
     """Red, green and blue of all values, as in TIFF's ColorMap, of a map of classes, which must not be blended."""
     is_named: bool = False
@@ -80,9 +81,14 @@ class BandLayout:
     def alpha(self) -> int | None:
         """The index of the alpha channel; None without one, and where several claim to be alpha."""
         found = [index for index, kind in enumerate(self.extra, self.colours) if kind != UNSPECIFIED]
-        if self.mask == "page":
+        if self.ends_with_mask:
             return self.count - 1
         return found[0] if len(found) == 1 else None
+
+    @property
+    def ends_with_mask(self) -> bool:
+        """Whether the last channel is a mask, which is no channel of the file."""
+        return self.mask in ("page", "beside")
 
 
 @dataclass(frozen=True)
@@ -210,7 +216,7 @@ class Raster:
             nodata, notes = (), (*notes, _NODATA_UNUSED.format(", ".join(dict.fromkeys(place.nodata))))
         return replace(self, nodata="".join(nodata) or self.nodata, layout=layout, is_measured=True, notes=notes)
 
-    def with_mask(self, mask: Rows) -> "Raster":
+    def with_mask(self, mask: Rows, kind: Literal["page", "beside"] = "beside") -> "Raster":
         """The raster as a measurement with data where a mask (H, W, 1) is not 0, which becomes its last channel."""
         (height, width, channels), bands = self.rows.shape, self.bands
         extra = (*(kind and UNASSOCIATED for kind in bands.extra), UNASSOCIATED)
@@ -219,7 +225,7 @@ class Raster:
             return map(_add_mask, self.rows.split(BAND_GRID), mask.split(BAND_GRID))
 
         rows = Rows((height, width, channels + 1), self.rows.dtype, joined)
-        return replace(self, rows=rows, layout=replace(bands, extra=extra, mask="page"), is_measured=True)
+        return replace(self, rows=rows, layout=replace(bands, extra=extra, mask=kind), is_measured=True)
 
     def in_colours(self) -> "Raster":
         """The raster with the colours of its classes, if it is a map of classes."""

@@ -193,7 +193,7 @@ def _write_strips(file: IO[bytes], raster: Raster) -> tuple[dict[int, Any], list
     """Append the strips of a page, which libvips encodes; returns their tags, and the strips of the page's mask."""
     rows, masks = raster.rows, list[bytes]()
     height, width, channels = rows.shape
-    is_packed, has_mask = rows.dtype == np.float16 or raster.depth % 8 > 0, raster.bands.mask == "page"
+    is_packed, has_mask = rows.dtype == np.float16 or raster.depth % 8 > 0, raster.bands.ends_with_mask
 
     def strips() -> Iterator[Values]:
         for strip in rows.split(_strip_rows(rows)):

@@ -20,7 +20,7 @@ def stream_raster(raster: Raster, *, keep_classes: bool = False) -> ImageStream:
     raster = raster if keep_classes else raster.in_colours()
     height, width, channels = raster.rows.shape
     found, bands = survey(raster), raster.bands
-    is_mask = bands.mask == "page" or found.alpha_is_mask
+    is_mask = bands.ends_with_mask or found.alpha_is_mask
     count = channels - raster.has_alpha
     layout = replace(bands, mask=bands.mask or "alpha") if is_mask else raster.layout
     if found.opaque_alpha > 1 and raster.rows.dtype.kind == "f":

@@ -85,7 +85,7 @@ class TiffReader(ImageReader):
         notes += [NODATA_LOST] if bands.NODATA in tags and not raster.nodata else []
         raster = replace(raster, metadata=metadata.upright(), notes=(*notes, *raster.notes), is_measured=is_measured)
         raster = bands.as_black_is_zero(raster.with_place(), tags, is_inverted=self._decoder(index) == "vips")
-        return raster.with_mask(read_mask(self.masks[number], turn)) if number in self.masks else raster
+        return raster.with_mask(read_mask(self.masks[number], turn), "page") if number in self.masks else raster
 
     def _decoder(self, index: int) -> bands.Decoder:
         return bands.decoder(self.pages[index][1], keeps_values=self._keeps_values(index))

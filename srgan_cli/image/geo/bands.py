@@ -104,7 +104,7 @@ def read_bands(tags: Tags, *, keeps_values: bool = False) -> dict[str, Any]:
 def write_bands(raster: Raster) -> dict[int, Any]:
     """The tags of a page for the bands of a raster."""
     layout, kind = raster.bands, _KINDS[raster.rows.dtype.kind]
-    extra = layout.extra[:-1] if layout.mask == "page" else layout.extra
+    extra = layout.extra[:-1] if layout.ends_with_mask else layout.extra
     grey = _WHITE_IS_ZERO if layout.white_is_zero else _BLACK_IS_ZERO
     tags: dict[int, Any] = {PHOTOMETRIC: _RGB if layout.colours == 3 else grey}
     if layout.palette:

@@ -287,6 +287,10 @@ def test_a_mask_beside_a_picture_of_another_format_is_read(tmp_path: Path, suffi
     assert (valid.numpy() == mask).all()
     with rewritten(source) as after:
         assert (after.read_masks(3) == mask * 255).all()
+    assert picture_losses(tmp_path / "b.bmp", read_picture(source)) == ["BMP has no transparency: the mask is dropped"]
+    write_picture(read_picture(source), tmp_path / "b.bmp")
+    with Image.open(source) as before, Image.open(tmp_path / "b.bmp") as kept:
+        assert np.array_equal(before, kept)
 
 
 @pytest.mark.parametrize("kind", ["own alpha", "animation", "truncated mask", "palette"])
