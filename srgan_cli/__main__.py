@@ -22,12 +22,13 @@ def run() -> None:
 
 
 def _exit_fast(codes: list[int]) -> None:
-    """End the process with this code.  Without one, or if output cannot be flushed, let Python exit as usual."""
+    """End the process with this code.  Without one, or if output cannot be flushed after success, let Python exit."""
     try:
         for stream in (sys.stdout, sys.stderr):
             stream.flush()
     except (OSError, ValueError):  # closed
-        return
+        if not any(codes):
+            return
     if codes:
         os._exit(codes[0])
 
@@ -50,10 +51,13 @@ def main() -> None:
 
 
 def _open_closed_streams() -> None:
-    """Open the null device for standard streams that are closed, whose numbers other files would get."""
-    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+    """Open the null device for standard streams that are closed, whose numbers other files would get.
+
+    To print on a closed standard output fails.
+    """
+    for name, mode, access in (("stdin", "r", os.O_RDONLY), ("stdout", "w", os.O_RDONLY), ("stderr", "w", os.O_WRONLY)):
         if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, mode, encoding="utf8"))  # noqa: PTH123, SIM115 (open to the end)
+            setattr(sys, name, open(os.open(os.devnull, access), mode, encoding="utf8"))  # noqa: PTH123, SIM115
 
 
 def _run() -> None:

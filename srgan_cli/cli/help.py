@@ -14,7 +14,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from srgan_cli.cli.defaults import drop_overridden, drop_unfit
-from srgan_cli.cli.stdio import confirm_overwrite
+from srgan_cli.cli.stdio import confirm_overwrite, keep_streams
 from srgan_cli.errors import OutputExists, UsageError
 
 if TYPE_CHECKING:
@@ -86,16 +86,18 @@ class Command(TyperCommand):
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command, and again without a default of the file that does not fit, or where a person overwrites."""
-        try:
-            return super().invoke(ctx)
-        except OutputExists as error:
-            if ctx.params.get("as_json") or not confirm_overwrite(error, sys.argv):
-                raise
-            ctx.params["overwrite"] = True
-        except UsageError as error:
-            if not drop_unfit(ctx, error):
-                raise
-        return self.invoke(ctx)
+        with keep_streams():
+            while True:
+                try:
+                    return super().invoke(ctx)
+                except OutputExists as error:
+                    asked = ctx.params.get("overwrite") or ctx.params.get("as_json")
+                    if asked or not confirm_overwrite(error, sys.argv):
+                        raise
+                    ctx.params["overwrite"] = True
+                except UsageError as error:
+                    if not drop_unfit(ctx, error):
+                        raise
 
     def format_help(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002
         """Write the help."""

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
+from io import BytesIO
 from pathlib import Path
 from stat import S_ISFIFO, S_ISSOCK
 from typing import IO, Literal
@@ -20,6 +21,8 @@ STANDARD = "-"
 _DESCRIPTORS = ("/dev/fd/", "/proc/self/fd/")
 _STDIN, _STDOUT = (("/dev/stdin", 0), ("/dev/stdout", 1))
 _UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_kept: dict[str, bytes] = {}
+"""What was read from streams, which are empty then, for a command that runs again."""
 
 
 @dataclass(frozen=True)
@@ -101,6 +104,15 @@ def confirm_overwrite(error: OutputExists, arguments: Iterable[str]) -> bool:
 
 
 @contextmanager
+def keep_streams() -> Iterator[None]:
+    """Let a command that failed because of an option read its streams again."""
+    try:
+        yield
+    finally:
+        _kept.clear()
+
+
+@contextmanager
 def spool_stdio(inputs: list[str], out: str, suffix: str) -> Iterator[SpooledFiles]:
     """Put inputs and an output that are streams into temporary files; errors name the streams.
 
@@ -122,6 +134,10 @@ def spool_stdio(inputs: list[str], out: str, suffix: str) -> Iterator[SpooledFil
             yield files
         except SrganError as error:
             files.name_in(error)
+            if isinstance(error, UsageError) and error.option:
+                _kept.update(
+                    {place: Path(path).read_bytes() for path, place in files.streams.items() if path != files.out}
+                )
             raise
 
 
@@ -140,6 +156,8 @@ def read_list(source: str) -> list[str]:
     """The names in a file or stream, of UTF-8 or UTF-16, separated by NUL bytes if there are any, else by line ends."""
     with _open_input(source) as file:
         data = file.read()
+    if is_stream(source):
+        _kept[source] = data
     data = data.decode("utf-16").encode() if data.startswith(_UTF16_MARKS) else data.removeprefix(codecs.BOM_UTF8)
     names = data.split(b"\0") if b"\0" in data else data.splitlines()
     return [os.fsdecode(name) for name in names if name]
@@ -167,6 +185,8 @@ def _check(inputs: Sequence[str], out: str) -> None:
 
 def _open_input(place: str) -> AbstractContextManager[IO[bytes]]:
     """A file or stream to read.  Raises SrganError when it cannot be opened."""
+    if place in _kept:
+        return BytesIO(_kept[place])
     if place == STANDARD:
         return nullcontext(sys.stdin.buffer)
     try:

@@ -32,6 +32,7 @@ _HINTS = {
     errno.EACCES: "permission is missing: choose another folder",
     errno.EPERM: "permission is missing: choose another folder",
     errno.EROFS: "the file system is read-only: choose another one",
+    errno.EBADF: "it is closed: leave it open, or name a file",
     errno.ENAMETOOLONG: "the name is too long: choose a shorter one",
 }
 

@@ -1,6 +1,8 @@
 """The file of defaults, srgan.toml."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -106,6 +108,17 @@ def test_defaults_that_do_not_fit_are_left_out_with_a_line(
     assert (outcome.code, size_of(tmp_path / arguments)) == (0, (80, 56)), outcome.err
     for line in lines.split("|"):
         assert f"{FILE}: {line.partition(' ')[0]} is left out: " in outcome.err
+
+
+def test_streams_are_read_again_where_a_default_does_not_fit(picture: Path, tmp_path: Path) -> None:
+    write(tmp_path, "[upscale]", "strength = 0.5", "lossless = true")
+    line = [sys.executable, "-m", "srgan_cli", "upscale", "-m", "bicubic", "-s", "2"]
+    for more, data, out in (
+        (["-", "out.jpg"], picture.read_bytes(), "out.jpg"),
+        (["--from-file", "-", "out/"], picture.name.encode(), "out/in.png"),
+    ):
+        subprocess.run([*line, *more], input=data, check=True)
+        assert size_of(tmp_path / out) == (40, 28)
 
 
 def test_options_that_do_not_fit_are_errors_also_where_the_file_has_them(

@@ -219,11 +219,21 @@ def test_unusual_file_names_are_kept(srgan: Srgan, smooth_pictures: Path, tmp_pa
 @pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
 def test_closed_streams_are_no_errors(tmp_path: Path, closed: str) -> None:
     source = REPOSITORY / "examples/cat.png"
-    words = [sys.executable, "-m", "srgan_cli", "upscale", "-m", "bicubic", "--json", str(source)]
+    words = [sys.executable, "-m", "srgan_cli", "upscale", "-m", "bicubic", str(source)]
     line = f"{shlex.join([*words, str(tmp_path / 'out.png')])} {closed}"
     done = subprocess.run(["sh", "-c", line], capture_output=True, text=True, check=True)
     assert "Error" not in done.stderr
     assert (tmp_path / "out.png").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a POSIX shell")
+@pytest.mark.parametrize("arguments", ["models", "models --json", "upscale -m bicubic {picture} -"])
+def test_results_for_a_closed_standard_output_are_an_error(picture: Path, arguments: str) -> None:
+    line = f"{sys.executable} -m srgan_cli {arguments.format(picture=picture)} >&-"
+    done = subprocess.run(["sh", "-c", line], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    message = "srgan: cannot write standard output: Bad file descriptor"
+    assert done.stderr.splitlines()[-2:] == [message, "  hint: it is closed: leave it open, or name a file"]
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
