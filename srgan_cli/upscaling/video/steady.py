@@ -30,10 +30,10 @@ _CUT_PART = 0.5
 class Steadier:
     """Blends the detail of each enlarged frame, which downscaling would not show, with that of the result before.
 
-    At the resolution of the input, each frame is nearly as the generator enlarged it.  The result before is moved along
-    the optical flow of the input, and does not count where the content was hidden, or looks different.  Blending weakens
-    detail that differs, so it is amplified to the power that it had.  A scene cut starts again.  Holds the last frame
-    and its result.
+    At the resolution of the input, each frame is nearly as the generator enlarged it.  The result before is moved
+    along the optical flow of the input, and does not count where the content was hidden, or looks different.  Blending
+    weakens detail that differs, so it is amplified to the power that it had.  A scene cut starts again.  Holds the
+    last frame and its result.
     """
 
     persistence: float = PERSISTENCE
