@@ -1,12 +1,11 @@
 """Reading: the pictures of a file as rasters, each decoded when it is requested."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
 from math import prod
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import IO
 
 import numpy as np
@@ -60,8 +59,8 @@ def open_reader(path: Path, *, max_pixels: int | None = None) -> Iterator[ImageR
         try:
             image = pillow.open_image(source)
         except (UnidentifiedImageError, OSError, ValueError, RuntimeError):
-            with TemporaryDirectory() as folder:
-                other = open_fallback(path) or open_raster(path, Path(folder))
+            with ExitStack() as stack:
+                other = open_fallback(path) or open_raster(path, stack)
                 if other is None:
                     raise
                 yield other
@@ -148,9 +147,8 @@ class _PillowReader(ImageReader):
         self.animated = self.format in _ANIMATED and self.count > 1
         self.redecodes = self.count > 1 and not self.animated
         self.loop = int(image.info.get("loop") or 0)
-        self.bits = (
-            jxl.bits if jxl else psd.bits(self.data) if self.format == "PSD" else headers.bits_per_channel(image, file)
-        )
+        bits = psd.bits(self.data) if self.format == "PSD" else headers.bits_per_channel(image, file)
+        self.bits = jxl.bits if jxl else bits
         read_by_pillow = self.animated or (self.format == "JPEG2000" and _is_deep(image))
         further = psd.further_channels(image, self.data) if self.format == "PSD" else 0
         self.notes = [*notes, *([f"further channels are dropped: {further}"] if further > 0 else [])]

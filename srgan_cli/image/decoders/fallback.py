@@ -67,6 +67,7 @@ class _WholeReader(ImageReader):
         return Raster(
             Rows.from_array(self.decoder.decode(self.data)),
             metadata=Metadata(dpi=self.header.dpi, colour=self.header.colour),
+            notes=getattr(self.header, "notes", ()),
         )
 
 

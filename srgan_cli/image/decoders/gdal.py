@@ -1,8 +1,10 @@
 """Rasters of formats that only GDAL reads, through a temporary TIFF with all that GDAL says of them."""
 
+from contextlib import ExitStack
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from srgan_cli.errors import PictureError
 from srgan_cli.image.codec.raster import Raster
@@ -45,7 +47,7 @@ class GdalReader(ImageReader):
         return replace(raster, notes=tuple(dict.fromkeys((*notes, *raster.notes))))
 
 
-def open_raster(path: Path, folder: Path) -> GdalReader | None:
-    """A reader of a raster; None for other files, and without GDAL."""
+def open_raster(path: Path, stack: ExitStack) -> GdalReader | None:
+    """A reader of a raster, which needs a folder until `stack` ends; None for other files, and without GDAL."""
     driver = gdal_reader.find_driver(path) if find_spec("rasterio") else ""
-    return GdalReader(path, driver, folder) if driver else None
+    return GdalReader(path, driver, Path(stack.enter_context(TemporaryDirectory()))) if driver else None

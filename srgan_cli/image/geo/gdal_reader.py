@@ -1,4 +1,4 @@
-"""Reading what only GDAL reads, through rasterio: TIFF pages of planes, masks, 64, 10, 12 or 14 bits, and JPEG 2000."""
+"""Reading what only GDAL reads, by rasterio: TIFF pages of planes, masks, 64 or odd bits, JPEG 2000, and rasters."""
 
 import sys
 import warnings
@@ -55,11 +55,12 @@ def read_header(path: Path, driver: str) -> tuple[tuple[int, int], int, int]:
 def copy_as_tiff(path: Path, driver: str, target: Path) -> None:
     """Write a raster as TIFF, with all that GDAL says of it.  Raises PictureError where GDAL fails."""
     import rasterio.shutil
+    from rasterio._err import CPLE_BaseError
 
     try:
         with _quietly(), rasterio.Env(GDAL_CACHEMAX=_LEAST_CACHE), _open(path, None, driver) as file:
             rasterio.shutil.copy(file, target, driver="GTiff", bigtiff="IF_SAFER")
-    except (rasterio.errors.RasterioError, rasterio.errors.CPLE_BaseError) as error:
+    except (rasterio.errors.RasterioError, CPLE_BaseError) as error:
         raise _failure(path, error) from error
 
 

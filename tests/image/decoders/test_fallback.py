@@ -160,6 +160,26 @@ def test_a_radiance_hdr_is_linear(tmp_path: Path) -> None:
     assert picture.metadata.colour.gamma == 1
 
 
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ((b"\n", b"\r\n"), "header is damaged"),
+        ((b"-Y", b"+Y"), "turned"),
+        ((b"rgbe", b"xyze"), "turned"),
+        ((b"?", b"?"), ""),
+    ],
+)
+def test_a_radiance_hdr_is_refused_for_what_is_found(tmp_path: Path, change: tuple[bytes, bytes], reason: str) -> None:
+    pytest.importorskip("imagecodecs")
+    header = b"#?RADIANCE\nFORMAT=32-bit_rle_rgbe\nPRIMARIES=" + b"1" * 60_000 + b"\n\n-Y 2 +X 2\n"
+    (tmp_path / "a.hdr").write_bytes(header.replace(*change) + bytes([9, 9, 9, 128] * 4))
+    if reason:
+        with pytest.raises(PictureError, match=reason):
+            read_picture(tmp_path / "a.hdr")
+    else:
+        assert read_picture(tmp_path / "a.hdr").notes == ("its PRIMARIES are dropped: they are damaged",)
+
+
 def test_a_deep_jpeg_2000_needs_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     imagecodecs = pytest.importorskip("imagecodecs")
     (tmp_path / "a.jp2").write_bytes(imagecodecs.jpeg2k_encode(np.zeros((8, 8, 3), np.uint16), level=0))

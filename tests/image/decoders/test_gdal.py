@@ -52,6 +52,13 @@ def test_damaged_rasters_are_refused_by_name(tmp_path: Path, content: bytes) -> 
         read_picture(tmp_path / "a.img")
 
 
+def test_a_virtual_raster_names_its_missing_source(tmp_path: Path) -> None:
+    source = write_raster(tmp_path / "a.vrt", "VRT")
+    (tmp_path / "a.tif").unlink()
+    with pytest.raises(PictureError, match=r"a\.tif"):
+        read_picture(source)
+
+
 def test_only_a_vrt_may_lead_to_another_file(tmp_path: Path) -> None:
     hidden = write_raster(tmp_path / "a.vrt", "VRT").rename(tmp_path / "a.png")
     with pytest.raises(PictureError, match="not supported"):
