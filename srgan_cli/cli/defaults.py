@@ -19,15 +19,23 @@ _NOT_IN_FILE = ("help", "no_config")
 
 
 def load_defaults(context: typer.Context, unwanted: bool) -> bool:
-    """Take the defaults of a command from the file, unless that is unwanted, and print them.  Raises UsageError."""
+    """Take the defaults of a command from the file, unless that is unwanted.  Raises UsageError."""
     path = None if unwanted or context.resilient_parsing else find_file()
     if path:
         table = read_table(path, context.command)
         context.default_map = {option.name: value for option, value in table}
         if table:
             shown = ", ".join(f"{_key(option)} = {_shown(value)}" for option, value in table)
-            typer.echo(f"defaults from {path}: {shown}", err=True)
+            context.meta[FILE] = f"defaults from {path}: {shown}"
     return unwanted
+
+
+def print_defaults(context: Any) -> None:
+    """Print the defaults that were taken from the file, unless `--quiet` is given."""
+    if line := context.meta.pop(FILE, ""):
+        from srgan_cli.cli.console import info  # slow to import
+
+        info(line)
 
 
 def find_file() -> Path | None:
@@ -68,7 +76,9 @@ def drop_unfit(context: Any, error: UsageError) -> bool:
     """Reset the option that an error names, with a line, if it is from the file; returns whether it was."""
     for option in context.command.params:
         if _key(option) == error.option and _drop(context, option):
-            typer.echo(f"{FILE}: {error.option} is left out: {error.message}", err=True)
+            from srgan_cli.cli.console import warn  # slow to import
+
+            warn(f"{find_file()}: {error.option} is left out: {error.message}")
             return True
     return False
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from srgan_cli.cli.defaults import drop_overridden, drop_unfit
+from srgan_cli.cli.defaults import drop_overridden, drop_unfit, print_defaults
 from srgan_cli.cli.stdio import confirm_overwrite, keep_streams
 from srgan_cli.errors import OutputExists, UsageError
 
@@ -61,6 +61,7 @@ _OTHER_NAMES = {
     "-y --force": "--overwrite",
     "--skip-existing --skip": "--no-clobber",
     "-j --threads --workers --jobs": "--devices",
+    "-j --threads --workers": "--jobs",
     "-v --verbose": "--debug",
     "--epochs --iterations --iter": "--steps",
     "-o --output --output-dir --save-dir": "--run",
@@ -68,6 +69,8 @@ _OTHER_NAMES = {
     "--metrics": "--metric",
 }
 """What options of other programs are called here, or what to do instead."""
+_TAKE = {"files": ("upscale", "score", "train", "export"), "folders": ("upscale", "score", "train")}
+"""The commands for which what begins with such a word is true; other sentences are for all."""
 _SIMILAR = 0.75
 """How similar an option must be to be suggested, from 0 to 1."""
 _TYPES = {int: "NUMBER", float: "NUMBER", Path: "FILE"}
@@ -80,7 +83,10 @@ class Command(TyperCommand):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parse the command line; it overrides the defaults file."""
-        rest = super().parse_args(ctx, args)
+        try:
+            rest = super().parse_args(ctx, args)
+        finally:
+            print_defaults(ctx)
         drop_overridden(ctx)
         return rest
 
@@ -206,13 +212,17 @@ def translate(error: Any, commands: Mapping[str, Any]) -> UsageError:
 
 def _unknown_option(error: Any, command: str) -> UsageError:
     """Name the option or, for training, the setting that was meant."""
-    name, options = error.option_name, {word: item for item in error.ctx.command.params for word in item.opts}
-    near = get_close_matches(name, options, 2, _SIMILAR)
+    name, visible = error.option_name, _visible(error.ctx.command, "option")
+    options = {word: item for item in visible for word in (*item.opts, *item.secondary_opts)}
+    begun = [word for word in options if name.startswith("--") and word.startswith(name)]
+    near = begun[:2] or get_close_matches(name, options, 2, _SIMILAR)
     hint = f"did you mean {' or '.join(near)}?" if near else f"{command} --help lists the options"
     for known in (own for names, own in _OTHER_NAMES.items() if name in names.split()):
         if option := options.get(known):
             hint = f"did you mean {label(error.ctx.command, option)}?  {description(option)}"
-        elif not known.startswith("--"):
+        elif not known.startswith("--") and error.ctx.command.name in _TAKE.get(
+            known.split()[0], (error.ctx.command.name,)
+        ):
             hint = known.format(usage=usage(error.ctx.command))
     if command.endswith(" train") and name.startswith("--") and (setting := _setting_like(name)):
         hint = f"{setting} is a setting: write it into a file, such as run.toml, and use --config run.toml"

@@ -10,6 +10,7 @@ import platformdirs
 import pytest
 from support import Outcome, size_of
 
+from srgan_cli.cli import console
 from srgan_cli.cli.defaults import FILE
 
 Srgan = Callable[..., Outcome]
@@ -44,6 +45,15 @@ def test_no_config_ignores_the_file(srgan: Srgan, picture: Path, tmp_path: Path)
     outcome = srgan("upscale", "--no-config", picture, "-m", "bicubic")
     assert "defaults" not in outcome.err
     assert size_of(tmp_path / "in_x4.png") == (80, 56)
+
+
+def test_quiet_prints_no_defaults_but_those_left_out(
+    srgan: Srgan, picture: Path, folders: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(console, "is_quiet", False)  # restored at the end
+    write(folders, "[upscale]", "strength = 0.5")
+    message = f"srgan: {folders / FILE}: strength is left out: bicubic is not a network\n"
+    assert srgan("upscale", "-q", picture, "-m", "bicubic").err == message
 
 
 def test_the_working_folder_comes_before_the_configuration_folder(

@@ -61,7 +61,7 @@ def _protocol(arguments: ScoreArguments, of_thresholds: list[str]) -> "Protocol"
     from srgan_cli.metrics import PIXEL_METRICS
     from srgan_cli.scoring.protocol import named_protocol, parse_range
 
-    asked = [name.strip() for names in arguments.metric or PIXEL_METRICS for name in names.split(",")]
+    asked = [name.strip() for names in arguments.metric or PIXEL_METRICS for name in names.split(",") if name.strip()]
     named = named_protocol(
         arguments.protocol.value,
         scale=arguments.scale,
