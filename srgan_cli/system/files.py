@@ -69,7 +69,7 @@ def format_bytes(size: float) -> str:
     """A size in G, M or K, rounded up."""
     if size >= 2**30:
         return f"{size / 2**30:.1f}G"
-    return f"{-(-size // 2**20):.0f}M" if size > 2**20 else f"{-(-size // 2**10):.0f}K"
+    return f"{-(-size // 2**20):.0f}M" if size >= 2**20 else f"{-(-size // 2**10):.0f}K"
 
 
 @contextmanager

@@ -32,7 +32,7 @@ class SwinIR(Generator):
             raise ValueError(f"the number of channels, {channels}, must be a multiple of the number of heads, {heads}")
         self.blocks = blocks
         self.head = nn.Conv2d(bands, channels, 3, padding=1)
-        sizes = [min(GROUP, blocks - start) for start in range(0, blocks, GROUP)]
+        sizes = (min(GROUP, blocks - start) for start in range(0, blocks, GROUP))  # not a list: `blocks` may be huge
         self.body = nn.Sequential(*[_ResidualGroup(channels, size, heads) for size in sizes])
         self.norm = nn.LayerNorm(channels)
         self.fuse = nn.Conv2d(channels, channels, 3, padding=1)
