@@ -47,9 +47,6 @@ _METAVARS = {
 }
 """What options take, by their name, where the type does not say it."""
 _OTHER_NAMES = {
-    "-i --input --image -o --output --out --outdir --output-dir": "files need no option: {usage}",
-    "-r --recursive": "folders are searched with their subfolders",
-    "-V": "srgan --version shows it",
     "--width --height -w --resolution": "--size",
     "--tta -x --ensemble": "--self-ensemble",
     "--gpu --gpu-id -g --cpu --cuda": "--device",
@@ -68,9 +65,16 @@ _OTHER_NAMES = {
     "--crop-border --shave": "--border",
     "--metrics": "--metric",
 }
-"""What options of other programs are called here, or what to do instead."""
-_TAKE = {"files": ("upscale", "score", "train", "export"), "folders": ("upscale", "score", "train")}
-"""The commands for which what begins with such a word is true; other sentences are for all."""
+"""What options of other programs are called here."""
+_ANSWERS = {
+    "-i --input --image -o --output --out --outdir --output-dir": (
+        "files need no option: {usage}",
+        ("upscale", "score", "train", "export"),
+    ),
+    "-r --recursive": ("folders are searched with their subfolders", ("upscale", "score", "train")),
+    "-V": ("srgan --version shows it", ()),
+}
+"""What to do instead of options of other programs, and for which commands that is true; () for all."""
 _SIMILAR = 0.75
 """How similar an option must be to be suggested, from 0 to 1."""
 _TYPES = {int: "NUMBER", float: "NUMBER", Path: "FILE"}
@@ -217,13 +221,12 @@ def _unknown_option(error: Any, command: str) -> UsageError:
     begun = [word for word in options if name.startswith("--") and word.startswith(name)]
     near = begun[:2] or get_close_matches(name, options, 2, _SIMILAR)
     hint = f"did you mean {' or '.join(near)}?" if near else f"{command} --help lists the options"
-    for known in (own for names, own in _OTHER_NAMES.items() if name in names.split()):
-        if option := options.get(known):
+    for names, (answer, commands) in _ANSWERS.items():
+        if name in names.split() and (not commands or error.ctx.command.name in commands):
+            hint = answer.format(usage=usage(error.ctx.command))
+    for names, own in _OTHER_NAMES.items():
+        if name in names.split() and (option := options.get(own)):
             hint = f"did you mean {label(error.ctx.command, option)}?  {description(option)}"
-        elif not known.startswith("--") and error.ctx.command.name in _TAKE.get(
-            known.split()[0], (error.ctx.command.name,)
-        ):
-            hint = known.format(usage=usage(error.ctx.command))
     if command.endswith(" train") and name.startswith("--") and (setting := _setting_like(name)):
         hint = f"{setting} is a setting: write it into a file, such as run.toml, and use --config run.toml"
     if files := [word for word in sys.argv if word.startswith(name) and Path(word).exists()]:

@@ -121,5 +121,7 @@ def run_video(request: UpscaleRequest) -> None:
         size, enlarged, count = upscale_video(incoming, outgoing, upscaler, scale=request.options.scale)
     seconds = time.monotonic() - began
     reporter = Reporter(request, upscaler, SpooledFiles(inputs, out), BatchPlan([task]), SINGLE_PROCESS)
-    result = TaskResult(task, "enlarged", input_size=size, output_size=enlarged, count=count, seconds=seconds)
-    reporter.report(replace(result, device=str(upscaler.device)))
+    device = str(upscaler.device)
+    reporter.report(
+        TaskResult(task, "enlarged", input_size=size, output_size=enlarged, count=count, seconds=seconds, device=device)
+    )

@@ -11,6 +11,7 @@ from pathlib import Path
 from PIL import Image, UnidentifiedImageError
 
 from srgan_cli.errors import PictureError
+from srgan_cli.image.decoders import psd
 from srgan_cli.system.discovery import not_found_hint
 
 TIFF_SIGNATURES = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
@@ -54,7 +55,6 @@ _MEASUREMENTS = {
 }
 """The same of measurements, most of which GDAL reads."""
 _RASTER_HINT = "convert one of its rasters to TIFF, as by gdal_translate HDF5:FILE://NAME (or NETCDF:FILE:NAME) a.tif"
-_PSD_BITS = slice(22, 24)
 _HEAD_BYTES = 64
 _MATROSKA = b"\x1aE\xdf\xa3"
 _VIDEO_BRANDS = (b"isom", b"iso2", b"iso4", b"iso5", b"iso6", b"mp41", b"mp42", b"avc1", b"M4V ", b"qt  ")
@@ -117,6 +117,6 @@ def _unidentified(path: Path) -> PictureError:
 def _unsupported_kind(head: bytes) -> str:
     if head[4:12] == b"ftypcrx ":
         return "camera raw"
-    bits = int.from_bytes(head[_PSD_BITS], "big")
+    bits = psd.bits(head)
     deep_psd = f"PSD of {bits} bits a channel" if head.startswith(b"8BPS") and bits != 8 else ""
     return next((name for start, name in (_UNSUPPORTED | _MEASUREMENTS).items() if head.startswith(start)), deep_psd)

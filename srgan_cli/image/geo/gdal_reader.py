@@ -33,6 +33,8 @@ _DRIVERS = (
     *("PCRaster", "RMF", "RST", "SAGA", "SRTMHGT", "USGSDEM", *LINKING_DRIVERS),
 )
 """Those of all formats of rasters that are read.  Not HDF and NetCDF: GDAL crashes at damaged files of theirs."""
+_PROCESS = RLock()
+"""The filters of warnings and the hooks belong to the process."""
 
 
 def find_driver(path: Path) -> str:
@@ -94,10 +96,6 @@ def read(path: Path, page: int | None, orientation: int) -> Rows:
         raise PictureError(message, "convert them to integers of 32 bits or to floats", path=path, types=types)
     rows = Rows(shape, np.dtype(names.pop()), lambda: _windows(path, page))
     return rows if orientation == 1 else Rows.from_array(apply_exif_orientation(rows.to_array(), orientation))
-
-
-_PROCESS = RLock()
-"""The filters of warnings and the hooks belong to the process."""
 
 
 @contextmanager

@@ -1,7 +1,6 @@
 """GAN: the generator, its moving average, and the discriminator of the adversarial phase."""
 
 import copy
-from functools import partial
 from typing import Any
 
 import torch
@@ -93,5 +92,11 @@ class GAN:
         optim, transform = self.config.optim, None
         if optim.equivariance in GROUPS:
             transform = Equivariance(self.generator, optim.equivariance).average_gradients
-        step = partial(OptimizerStep, self.generator, self.compute, optim.optimizer, accumulate=optim.accumulate)
-        return step(world=self.world, transform_gradients=transform)
+        return OptimizerStep(
+            self.generator,
+            self.compute,
+            optim.optimizer,
+            accumulate=optim.accumulate,
+            world=self.world,
+            transform_gradients=transform,
+        )

@@ -224,8 +224,9 @@ def _is_rewritten(stream: Any, settings: EncoderSettings) -> bool:
 
 
 def _kept_metadata(metadata: dict[str, str]) -> dict[str, str]:
-    own = _OWN_METADATA
-    return {key: text for key, text in metadata.items() if text and key.lower().removesuffix("-eng") not in own}
+    return {
+        key: text for key, text in metadata.items() if text and key.lower().removesuffix("-eng") not in _OWN_METADATA
+    }
 
 
 def _missing_keys(before: Any, after: Any) -> set[str]:

@@ -181,8 +181,10 @@ def _damage(container: Any, stream: Any, count: int, end: Fraction, *, lost: int
         yield f"the last {float(promised - end):.0f} of {float(promised):.0f} s are missing"
     elif (promised_count := sum(entry.size > 0 for entry in stream.index_entries)) > count:
         yield f"{promised_count - count} of {promised_count} frames are missing"
-    yield from [f"the first {lost} frames are incomplete"] if lost else []
-    yield from [f"{corrupt} packets are incomplete"] if corrupt else []
+    if lost:
+        yield f"the first {lost} frames are incomplete"
+    if corrupt:
+        yield f"{corrupt} packets are incomplete"
 
 
 def _rate(stream: Any) -> Fraction:
