@@ -4,7 +4,7 @@ import re
 from typing import Any
 
 from srgan_cli.errors import UsageError
-from srgan_cli.upscaling.video.hdr import LIGHT_LEVEL, MASTERING, SEI_UNITS, format_mastering
+from srgan_cli.upscaling.video.frames import LIGHT_LEVEL, MASTERING, SEI_UNITS, format_mastering
 from srgan_cli.upscaling.video.options import VideoOptions
 from srgan_cli.upscaling.video.source import VideoSource
 

@@ -13,11 +13,11 @@ import av
 
 from srgan_cli.errors import SrganError
 from srgan_cli.upscaling.video.encoder import EncoderSettings
-from srgan_cli.upscaling.video.frames import frame_layout
-from srgan_cli.upscaling.video.hdr import side_data_names
+from srgan_cli.upscaling.video.frames import frame_layout, side_data_names
 from srgan_cli.upscaling.video.headers import RESERVED, set_avi_starts, set_display_width
 from srgan_cli.upscaling.video.segments import EncodedPacket, TimeRange
 from srgan_cli.upscaling.video.source import VideoSource, is_cover, opened, video_stream
+from srgan_cli.upscaling.video.subtitles import SubtitleConverter, fitting_codec
 
 _OWN_METADATA = {
     *("encoder", "major_brand", "minor_version", "compatible_brands", "software", "vendor_id"),
@@ -49,7 +49,10 @@ class Muxer:
         if self._sets_display_width:
             self.stream.metadata["title"] = self.stream.metadata.get("title", "") + RESERVED
         others = [stream for stream in source.streams if stream is not video and not _is_rewritten(stream, settings)]
-        self.copies = {stream.index: _copied(stream, output) for stream in others if _can_hold(settings, stream)}
+        self.copies: dict[int, Any] = {}
+        self.converters: dict[int, SubtitleConverter] = {}
+        for stream in others:
+            self._add(stream)
         self.dropped = [stream for stream in others if stream.index not in self.copies]
         self.attached = {index for index, stream in self.copies.items() if stream.type == "attachment"}
         output.metadata.update(_kept_metadata(source.metadata))
@@ -85,6 +88,15 @@ class Muxer:
         if self._sets_display_width:
             with suppress(ValueError):  # no room for it: the aspect is reported as lost
                 set_display_width(file, round(self.settings.width * (self.settings.aspect or 1)))
+
+    def _add(self, stream: Any) -> None:
+        """Add a stream as it is, or as text subtitles that the container can hold."""
+        if _can_hold(self.settings, stream):
+            self.copies[stream.index] = _copied(stream, self.output)
+        elif codec := fitting_codec(self.settings.container, stream):
+            self.converters[stream.index] = converter = SubtitleConverter(stream, self.output, codec)
+            self.copies[stream.index] = converter.stream
+            _describe(converter.stream, stream)
 
     @property
     def written(self) -> set[int]:
@@ -138,7 +150,7 @@ class Muxer:
                     continue
                 if self._place(packet):
                     counts[index] += 1
-                    yield packet
+                    yield from self.converters[index].convert(packet, report) if index in self.converters else [packet]
                 if limit is not None and min(counts.values()) >= limit:
                     return
         except av.FFmpegError as error:
@@ -282,7 +294,8 @@ def losses(found: VideoSource, settings: EncoderSettings, part: TimeRange, packe
             held = [video, *(stream for stream in source.streams if stream.index in muxer.written)]
             copies = list(zip(held, written.streams, strict=False))
             dropped = [*muxer.dropped, *held[len(written.streams) :]]
-            return [*map(_name, dropped), *_differences(found, muxer, written, copies)]
+            losses = (f"{_name(stream)}: it is dropped" for stream in dropped)
+            return [*losses, *_differences(found, muxer, written, copies)]
 
 
 def _output(target: Any, settings: EncoderSettings, metadata: dict[str, str]) -> Any:
@@ -299,7 +312,7 @@ def _output(target: Any, settings: EncoderSettings, metadata: dict[str, str]) ->
 def _name(stream: Any) -> str:
     codec = getattr(stream.codec_context, "name", None) or getattr(stream, "name", None) or "unknown"
     language = f" ({stream.language})" if stream.language not in (None, "und") else ""
-    return f"cannot hold stream {stream.index}, {stream.type} {codec}{language}: it is dropped"
+    return f"cannot hold stream {stream.index}, {stream.type} {codec}{language}"
 
 
 def _differences(found: VideoSource, muxer: Muxer, written: Any, copies: list[tuple[Any, Any]]) -> Iterator[str]:
@@ -308,6 +321,8 @@ def _differences(found: VideoSource, muxer: Muxer, written: Any, copies: list[tu
     if missing := sorted(_missing_keys(source, written)):
         yield f"cannot hold the metadata {', '.join(missing)}"
     for before, after in copies:
+        if before.index in muxer.converters:
+            yield f"{_name(before)}: it becomes {fitting_codec(settings.container, before)}, its style may be lost"
         derived = {"creation_time", *(("filename", "mimetype") if is_cover(before) else ())}
         if missing := sorted(_missing_keys(before, after) - derived):
             yield f"cannot hold {', '.join(missing)} of stream {before.index}"

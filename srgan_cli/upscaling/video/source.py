@@ -14,8 +14,15 @@ import av
 
 from srgan_cli.errors import PictureError
 from srgan_cli.system.discovery import not_found_hint
-from srgan_cli.upscaling.video.frames import FrameLayout, deinterlaced, frame_layout, matrix_of
-from srgan_cli.upscaling.video.hdr import display_matrix, hdr_data, side_data_names
+from srgan_cli.upscaling.video.frames import (
+    FrameLayout,
+    deinterlaced,
+    display_matrix,
+    frame_layout,
+    hdr_data,
+    matrix_of,
+    side_data_names,
+)
 from srgan_cli.upscaling.video.headers import find_matroska_damage
 from srgan_cli.upscaling.video.segments import Index, Segment
 
