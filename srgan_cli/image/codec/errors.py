@@ -24,6 +24,7 @@ _DECODER_ERRORS = (OSError, SyntaxError, RuntimeError)
 _PYTHON = re.compile("cannot load this image|_io|<|\\bobject\\b|argument|NoneType|buffer")
 _SIGNATURES = {b"\xff\xd8": "JPEG", b"\x89PNG": "PNG", b"GIF8": "GIF", b"BM": "BMP", b"RIFF": "WebP", b"8BPS": "PSD"}
 _SIGNATURES |= dict.fromkeys(TIFF_SIGNATURES, "TIFF")
+_ZIP = "ZIP archive"
 _UNSUPPORTED = {
     **dict.fromkeys((b"SDPX", b"XPDS"), "DPX"),
     **dict.fromkeys((b"IIU\0", b"IIRO", b"IIRS", b"MMOR", b"FUJIFILMCCD-RAW", b"FOVb", b"\0MRM"), "camera raw"),
@@ -43,6 +44,7 @@ _UNSUPPORTED = {
     b"NRRD000": "NRRD",
     b"ZISRAWFILE": "Zeiss CZI",
     b"farbfeld": "farbfeld",
+    b"PK\3\4": _ZIP,
 }
 """First bytes of formats that no decoder reads."""
 _MEASUREMENTS = {
@@ -52,9 +54,17 @@ _MEASUREMENTS = {
     b"GRIB": "GRIB",
     b"EHFA_HEADER_TAG": "ERDAS Imagine",
     b"<VRTDataset": "GDAL's virtual raster",
+    b"SQLite format 3": "GeoPackage or MBTiles",
+    b"LBLSIZE=": "VICAR",
+    b"PDS_VERSION_ID": "PDS",
 }
-"""The same of measurements, most of which GDAL reads."""
-_RASTER_HINT = "convert one of its rasters to TIFF, as by gdal_translate HDF5:FILE://NAME (or NETCDF:FILE:NAME) a.tif"
+"""The same of measurements."""
+_READABLE = ("NITF", "GRIB", "ERDAS Imagine", "GDAL's virtual raster")
+"""Those that GDAL reads for us."""
+_RASTER_HINT = (
+    "convert one of its rasters to TIFF: gdal_translate SOURCE a.tif, "
+    "SOURCE being the file, HDF5:FILE://NAME or NETCDF:FILE:NAME"
+)
 _HEAD_BYTES = 64
 _MATROSKA = b"\x1aE\xdf\xa3"
 _VIDEO_BRANDS = (b"isom", b"iso2", b"iso4", b"iso5", b"iso6", b"mp41", b"mp42", b"avc1", b"M4V ", b"qt  ")
@@ -100,9 +110,10 @@ def _unidentified(path: Path) -> PictureError:
         return PictureError("{path} is a video", hint, path=path)
     if unsupported := _unsupported_kind(head):
         found = "{path} is a file of a kind that is not supported: {format}"
-        hint = "convert it to TIFF or PNG first"
+        is_zip, inside = unsupported == _ZIP, f"unpack it, or name a picture in it: zip://NAME::{path.name}"
+        hint = inside if is_zip else "convert it to TIFF or PNG first"
         if unsupported in _MEASUREMENTS.values():
-            is_readable = unsupported not in ("HDF", "NetCDF")
+            is_readable = unsupported in _READABLE
             hint = "pip install 'srgan-cli[geo]'" if is_readable and not find_spec("rasterio") else _RASTER_HINT
         return PictureError(found, hint, path=path, format=unsupported)
     for signature, name in _SIGNATURES.items():

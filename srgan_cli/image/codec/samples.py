@@ -87,7 +87,8 @@ def is_valid(values: Values, nodata: float | None) -> NDArray[np.bool_]:
     valid: NDArray[np.bool_] = np.abs(values) < values.dtype.type(largest)  # False for NaN
     if nodata is not None:
         slack = nodata_slack(nodata)
-        valid &= (values < nodata - slack) | (values > nodata + slack)
+        low, high = np.asarray([nodata - slack, nodata + slack]).clip(-largest, largest).astype(values.dtype)
+        valid &= (values < low) | (values > high)
     return valid
 
 

@@ -15,6 +15,8 @@ from srgan_cli.image.geo import gdal_reader
 from srgan_cli.image.geo.sidecar import find_sidecars
 from srgan_cli.system.files import check_space
 
+_MASKS_LOST = "its masks, one for each band, are dropped"
+
 
 class GdalReader(ImageReader):
     """A raster, of which GDAL makes a TIFF once it is read."""
@@ -35,16 +37,17 @@ class GdalReader(ImageReader):
     def read(self, _: int) -> Raster:
         check_space(self.folder, self.bytes_needed)
         copy = self.folder / f"{self.path.name}.tif"
-        gdal_reader.copy_as_tiff(self.path, self.driver, copy)
+        notes = gdal_reader.copy_as_tiff(self.path, self.driver, copy)
         try:
             with copy.open("rb") as file:
                 raster = TiffReader(copy, file).read(0)
         except PictureError as error:
             error.rename(copy, self.path)
             raise
-        notes = find_sidecars(self.path, self.path.with_name(f"{self.path.name}.msk"))[1]  # GDAL reads the mask
+        notes += find_sidecars(self.path, self.path.with_name(f"{self.path.name}.msk"))[1]  # GDAL reads the mask
         notes += [overviews_note(self.overviews)] if self.overviews else []
-        return replace(raster, notes=tuple(dict.fromkeys((*notes, *raster.notes))))
+        notes += [_MASKS_LOST if note.startswith(f"{copy.name}.msk") else note for note in raster.notes]
+        return replace(raster, notes=tuple(dict.fromkeys(notes)))
 
 
 def open_raster(path: Path, stack: ExitStack) -> GdalReader | None:

@@ -83,6 +83,7 @@ class TiffReader(ImageReader):
         is_measured = bool(metadata.place) or bands.NODATA in tags
         raster = self._read_in_bands(index) if self.is_streamed(index) else self._read_whole(index)
         notes += [NODATA_LOST] if bands.NODATA in tags and not raster.nodata else []
+        notes += bands.palette_note(tags, raster)
         raster = replace(raster, metadata=metadata.upright(), notes=(*notes, *raster.notes), is_measured=is_measured)
         raster = bands.as_black_is_zero(raster.with_place(), tags, is_inverted=self._decoder(index) == "vips")
         return raster.with_mask(read_mask(self.masks[number], turn), "page") if number in self.masks else raster

@@ -54,8 +54,14 @@ def is_converted(tags: Tags) -> bool:
 
 
 def has_palette(tags: Tags) -> bool:
-    """Whether the samples of a page are numbers of colours."""
-    return tags.get(PHOTOMETRIC) == _PALETTE and _COLOUR_MAP in tags and tags.get(SAMPLES, 1) == 1
+    """Whether the samples of a page are numbers of colours; GDAL calls it grey if the palette was added later."""
+    return tags.get(PHOTOMETRIC) in (_BLACK_IS_ZERO, _PALETTE) and _COLOUR_MAP in tags and tags.get(SAMPLES, 1) == 1
+
+
+def palette_note(tags: Tags, raster: Raster) -> list[str]:
+    """A note on a palette that a page has although it says that it is grey, unless the raster has it."""
+    is_lost = _COLOUR_MAP in tags and tags.get(PHOTOMETRIC) in _UNCONVERTED and not raster.bands.palette
+    return ["its palette is dropped: it says that it is grey"] if is_lost else []
 
 
 def decoder(tags: Tags, *, keeps_values: bool = False) -> Decoder:

@@ -33,6 +33,39 @@ _DRIVERS = (
     *("PCRaster", "RMF", "RST", "SAGA", "SRTMHGT", "USGSDEM", *LINKING_DRIVERS),
 )
 """Those of all formats of rasters that are read.  Not HDF and NetCDF: GDAL crashes at damaged files of theirs."""
+_MENTIONED = {
+    *(
+        "",
+        "IMAGE_STRUCTURE",
+        "DERIVED_SUBDATASETS",
+        "SUBDATASETS",
+        "LocationInfo",
+        "IMAGERY",
+        "RPC",
+        "ENVI",
+        "ERS",
+        "GRIB",
+    ),
+    *("CGM", "NITF_METADATA"),
+}
+"""Domains of metadata that are kept, reported by another name, or that say how values are stored."""
+_ENVI_STORAGE = {
+    *(
+        "description",
+        "samples",
+        "lines",
+        "bands",
+        "header_offset",
+        "file_type",
+        "data_type",
+        "interleave",
+        "byte_order",
+    ),
+    *("map_info", "projection_info", "coordinate_system_string", "band_names", "data_ignore_value", "default_bands"),
+    *("data_gain_values", "data_offset_values", "wavelength", "wavelength_units", "fwhm", "x_start", "y_start"),
+    *("class_lookup", "class_names", "classes", "geo_points", "rpc_info", "pixel_size"),
+}
+"""Items of ENVI's header that GDAL states in its own way, or that describe the stored grid."""
 _PROCESS = RLock()
 """The filters of warnings and the hooks belong to the process."""
 
@@ -50,20 +83,35 @@ def find_driver(path: Path) -> str:
 def read_header(path: Path, driver: str) -> tuple[tuple[int, int], int, int]:
     """Height and width of a raster, the bytes of its values, and the number of its overviews."""
     with _open(path, None, driver) as file:
-        samples = sum(np.dtype(name.removesuffix("_int16")).itemsize for name in file.dtypes)
+        samples = _sample_type(path, file).itemsize * file.count
         return (file.height, file.width), file.height * file.width * samples, len(file.overviews(1))
 
 
-def copy_as_tiff(path: Path, driver: str, target: Path) -> None:
-    """Write a raster as TIFF, with all that GDAL says of it.  Raises PictureError where GDAL fails."""
+def copy_as_tiff(path: Path, driver: str, target: Path) -> list[str]:
+    """Write a raster as TIFF, with what GDAL says of it, and return notes on the rest.
+
+    Raises PictureError where GDAL fails.
+    """
     import rasterio.shutil
     from rasterio._err import CPLE_BaseError
 
     try:
         with _quietly(), rasterio.Env(GDAL_CACHEMAX=_LEAST_CACHE), _open(path, None, driver) as file:
             rasterio.shutil.copy(file, target, driver="GTiff", bigtiff="IF_SAFER")
+            items = {name: text for name, text in file.tags(ns="ENVI").items() if name not in _ENVI_STORAGE}
+            if items:
+                with rasterio.open(target, "r+") as copy:
+                    copy.update_tags(ns="ENVI", **items)
+            return _lost_in_tiff(file)
     except (rasterio.errors.RasterioError, CPLE_BaseError) as error:
         raise _failure(path, error) from error
+
+
+def _lost_in_tiff(file: Any) -> list[str]:
+    """Notes on what a TIFF of an open raster lacks."""
+    domains = {*file.tag_namespaces(), *(name for band in file.indexes for name in file.tag_namespaces(band))}
+    notes = [f"its metadata of the domain {name} are dropped" for name in sorted(domains - _MENTIONED)]
+    return notes + ([f"its {len(file.subdatasets)} subdatasets are dropped"] if file.subdatasets else [])
 
 
 def read_raster(path: Path) -> Raster:
@@ -90,12 +138,19 @@ def read_place(path: Path) -> dict[int, Any]:
 def read(path: Path, page: int | None, orientation: int) -> Rows:
     """The values of a page, upright.  Raises PictureError for other types."""
     with _open(path, page) as file:
-        shape, names = (file.height, file.width, file.count), set(file.dtypes)
+        shape, dtype = (file.height, file.width, file.count), _sample_type(path, file)
+    rows = Rows(shape, dtype, lambda: _windows(path, page))
+    return rows if orientation == 1 else Rows.from_array(apply_exif_orientation(rows.to_array(), orientation))
+
+
+def _sample_type(path: Path, file: Any) -> np.dtype[Any]:
+    """The type of all samples of an open raster.  Raises PictureError for several types, and for others."""
+    names = set(file.dtypes)
     if len(names) > 1 or not names <= set(_READABLE):
         message, types = "{path} has samples of the type {types}, which cannot be read", ", ".join(sorted(names))
-        raise PictureError(message, "convert them to integers of 32 bits or to floats", path=path, types=types)
-    rows = Rows(shape, np.dtype(names.pop()), lambda: _windows(path, page))
-    return rows if orientation == 1 else Rows.from_array(apply_exif_orientation(rows.to_array(), orientation))
+        hint = "convert them to integers of 32 bits or to floats, as by gdal_translate -ot Float32"
+        raise PictureError(message, hint, path=path, types=types)
+    return np.dtype(str(names.pop()))
 
 
 @contextmanager

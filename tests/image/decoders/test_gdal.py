@@ -85,3 +85,27 @@ def test_overviews_and_files_beside_a_raster_that_are_dropped_are_reported(tmp_p
 
 def test_rasters_become_tiffs() -> None:
     assert Naming().of(Path("a.img")) == "a.tif"
+
+
+def test_metadata_of_envi_that_hold_for_any_grid_are_kept(tmp_path: Path) -> None:
+    source = write_raster(tmp_path / "a.dat", "ENVI")
+    with source.with_suffix(".hdr").open("a") as header:
+        header.write("acquisition time = 2020-01-01\n")
+    write_picture(read_picture(source), tmp_path / "b.tif")
+    with rasterio.open(tmp_path / "b.tif") as file:
+        assert file.tags(ns="ENVI") == {"acquisition_time": "2020-01-01"}
+
+
+def test_other_domains_of_metadata_are_reported(tmp_path: Path) -> None:
+    source = write_raster(tmp_path / "a.vrt", "VRT")
+    domain = '<Metadata domain="D"><MDI key="a">b</MDI></Metadata>'
+    source.write_text(source.read_text().replace("<VRTRasterBand", f"{domain}<VRTRasterBand", 1))
+    assert read_picture(source).notes == ("its metadata of the domain D are dropped",)
+
+
+def test_bands_of_several_types_are_refused(tmp_path: Path) -> None:
+    source = write_raster(tmp_path / "a.vrt", "VRT")
+    bands = source.read_text().partition("<VRTRasterBand")
+    source.write_text(f"{bands[0]}<VRTRasterBand dataType='Byte' band='1'/>{bands[1]}{bands[2]}")
+    with pytest.raises(PictureError, match="samples of the type float32, uint8"):
+        read_picture(source)

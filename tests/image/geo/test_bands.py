@@ -146,12 +146,13 @@ def test_a_palette_loses_its_nodata_value_with_a_note(tmp_path: Path) -> None:
     "options", [{"nodata": 7}, {"crs": "EPSG:4326", "transform": rasterio.Affine(1, 0, 9, 0, -1, 9)}]
 )
 @pytest.mark.parametrize("bits", [4, 8])
-def test_classes_are_never_blended(tmp_path: Path, options: dict[str, Any], bits: int) -> None:
+@pytest.mark.parametrize("photometric", ["palette", "minisblack"])
+def test_classes_are_never_blended(tmp_path: Path, options: dict[str, Any], bits: int, photometric: str) -> None:
     values = RANDOM.integers(0, 8, (1, 9, 11)).astype(np.uint8)
     colours = {number: (number * 9, 255 - number, 3, 255) for number in range(8)}
-    source = save(tmp_path / "a.tif", values, photometric="palette", nbits=bits, **options)
+    source = save(tmp_path / "a.tif", values, photometric=photometric, nbits=bits, **options)
     with rasterio.open(source, "r+") as file:
-        file.write_colormap(1, colours)
+        file.write_colormap(1, colours)  # GDAL leaves the page grey if it was written before
     enlarged, expected = (
         Upscaler.load("bicubic").upscale(source, scale=2),
         np.kron(values[0], np.ones((2, 2), np.uint8)),
@@ -165,6 +166,12 @@ def test_classes_are_never_blended(tmp_path: Path, options: dict[str, Any], bits
     table = np.array([colours[number][:3] for number in range(8)])
     assert np.array_equal(read_picture(tmp_path / "b.png").to_array(), table[expected])
     assert any("colours of this picture's classes" in loss for loss in picture_losses(tmp_path / "b.png", enlarged))
+
+
+def test_a_palette_of_a_grey_picture_is_dropped_with_a_line(tmp_path: Path) -> None:
+    image = Image.fromarray(RANDOM.integers(0, 8, (9, 11)).astype(np.uint8))
+    image.save(tmp_path / "a.tif", tiffinfo={320: tuple(range(768))})
+    assert read_picture(tmp_path / "a.tif").notes == ("its palette is dropped: it says that it is grey",)
 
 
 PLACE = {"crs": "EPSG:4326", "transform": rasterio.Affine(1, 0, 9, 0, -1, 9)}
