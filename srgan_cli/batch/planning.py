@@ -69,6 +69,8 @@ def plan_batch(
         message = "{out} is one file, expected a folder for many pictures"
         swapped = len(sources) == 1 and exists(target) and listed is None
         hint = f"did you mean: srgan upscale {out} {places[0].rstrip('/')}/" if swapped else _FOLDER_HINT
+        if is_video_name(as_pure_path(target)) and not all(is_video_name(as_pure_path(place)) for place in sources):
+            hint = f"enlarge them into a folder, then: ffmpeg -framerate 25 -i FOLDER/%05d.png {out}"
         raise UsageError(message, hint, out=out)
     entries: list[_Entry] = [(place, place if is_dir(place) else place.parent) for place in sources]
     entries += [(parse_location(place if is_url(place) else os.path.normpath(place)), None) for place in listed or ()]
@@ -202,7 +204,10 @@ def _check_format(task: Task) -> None:
         return
     if is_video_input(as_pure_path(task.source)):
         message = "{path} is a video, and {target} does not name one that can be written"
-        raise UsageError(message, f"end OUT in one of: {' '.join(CONTAINERS)}", path=task.source, target=task.target)
+        hint = f"end OUT in one of: {' '.join(CONTAINERS)}"
+        if task.target.suffix.lower() in FORMATS:
+            hint += f"; pictures are made of it by ffmpeg -i out.mkv {task.target}"
+        raise UsageError(message, hint, path=task.source, target=task.target)
     output_format(task.target)
 
 

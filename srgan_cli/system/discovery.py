@@ -15,6 +15,7 @@ RASTER_SUFFIXES = (".asc", ".bil", ".dt0", ".dt1", ".dt2", ".hgt", ".img", ".ntf
 _STARTS = {".asc": b"ncols", ".img": b"ehfa"}
 """How such rasters begin, in lower case: other files with these suffixes are signatures and disks."""
 READABLE = frozenset((*(f".{suffix}" for suffix in _READABLE.split()), *RASTER_SUFFIXES))
+_NUMBERED = re.compile(r"%\d*d")
 _SIMILAR = 0.7
 """How similar a name must be to be suggested, from 0 to 1."""
 _LONGEST_NAME = 200
@@ -84,6 +85,9 @@ def not_found_hint(path: Path) -> str:
         return f"it is a link to {path.readlink()}, which is missing"
     if re.match(r"\w{2,}:/", str(path)):  # one letter is a drive
         return "URLs are for srgan upscale: download it first"
+    if pattern := _NUMBERED.search(path.name):
+        names = path.with_name(path.name.replace(pattern[0], "*"))
+        return f"numbered names are ffmpeg's: name the folder, {path.parent}/, or {names}"
     if set(path.name) & set("*?["):
         return "the pattern matched nothing: check the folder and the suffix"
     if not path.parent.is_dir():

@@ -106,7 +106,7 @@ def _unidentified(path: Path) -> PictureError:
     if not head:
         return PictureError("{path} is empty", "it has no content: copy or download it again", path=path)
     if head.startswith(_MATROSKA) or head[8:12] == b"AVI " or (head[4:8] == b"ftyp" and head[8:12] in _VIDEO_BRANDS):
-        hint = "srgan upscale writes it as .mp4, .m4v, .mov, .mkv, .webm or .avi"
+        hint = "srgan upscale writes it as .mp4, .m4v, .mov, .mkv, .webm or .avi, and to a pipe with --format mkv"
         return PictureError("{path} is a video", hint, path=path)
     if unsupported := _unsupported_kind(head):
         found = "{path} is a file of a kind that is not supported: {format}"

@@ -318,7 +318,8 @@ def _name(stream: Any) -> str:
 def _differences(found: VideoSource, muxer: Muxer, written: Any, copies: list[tuple[Any, Any]]) -> Iterator[str]:
     """What differs between the source and what was written of it; `copies` are streams of both, the video first."""
     source, settings = muxer.source, muxer.settings
-    if missing := sorted(_missing_keys(source, written)):
+    time_code = {"timecode"} & copies[0][1].metadata.keys()
+    if missing := sorted(_missing_keys(source, written) - time_code):
         yield f"cannot hold the metadata {', '.join(missing)}"
     for before, after in copies:
         if before.index in muxer.converters:

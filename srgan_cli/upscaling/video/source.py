@@ -76,10 +76,10 @@ class VideoSource:
 @contextmanager
 def opened(path: Path) -> "Iterator[av.container.InputContainer]":
     """The container of a file.  Raises PictureError if it is not a video or cannot be read."""
+    if not path.exists():  # FFmpeg would read numbered pictures
+        raise PictureError("no such file: {path}", not_found_hint(path), path=path)
     try:
         container = av.open(f"file:{path}", metadata_errors="replace")  # a name with a colon is not a protocol
-    except FileNotFoundError as error:
-        raise PictureError("no such file: {path}", not_found_hint(path), path=path) from error
     except (av.FFmpegError, OSError) as error:
         reason = _not_a_video(path) if isinstance(error, av.InvalidDataError) else error.strerror or "not a video"
         raise PictureError("{path}: {reason}", "check the file with ffprobe", path=path, reason=reason) from error

@@ -312,6 +312,39 @@ def test_files_that_are_not_videos_are_one_line(tmp_path: Path, srgan: Srgan, pi
     assert (refused.code, "--crf is for video" in refused.err) == (2, True)
 
 
+@pytest.mark.parametrize(
+    ("source", "target", "message"),
+    [
+        ("frames/%05d.png", "out/", "name the folder, {}/frames/, or {}/frames/*.png"),
+        ("frames/%d.png", "out.mp4", "name the folder, {}/frames/, or {}/frames/*.png"),
+        ("frames/", "out.mp4", "ffmpeg -framerate 25 -i FOLDER/%05d.png {}/out.mp4"),
+        ("in.mp4", "out/%05d.png", "ffmpeg -i out.mkv {}/out/%05d.png"),
+        ("in.mp4", "out.gif", "ffmpeg -i out.mkv {}/out.gif"),
+    ],
+)
+def test_numbered_pictures_and_animations_are_left_to_ffmpeg(
+    tmp_path: Path, srgan: Srgan, picture: Path, source: str, target: str, message: str
+) -> None:
+    (tmp_path / "frames").mkdir()
+    picture.rename(tmp_path / "frames/00001.png")
+    write_clip(tmp_path / "in.mp4", REGULAR[:3])
+    done = srgan("upscale", *BICUBIC, f"{tmp_path}/{source}", f"{tmp_path}/{target}")
+    assert (done.code > 0, message.replace("{}", str(tmp_path)) in done.err) == (True, True), done.err
+
+
+@pytest.mark.parametrize("transparency", [None, 0])
+def test_gif_becomes_a_video_and_only_its_transparency_is_lost(
+    tmp_path: Path, srgan: Srgan, transparency: int | None
+) -> None:
+    frames = [Image.fromarray(np.full((32, 48), level, np.uint8)).convert("P") for level in (0, 90, 200)]
+    kept = {} if transparency is None else {"transparency": transparency}
+    frames[0].save(tmp_path / "in.gif", save_all=True, append_images=frames[1:], duration=[200, 100, 300], **kept)
+    done = srgan("upscale", *BICUBIC, tmp_path / "in.gif", tmp_path / "out.mp4", "--strict")
+    assert (done.code, "transparency" in done.err) == ((0, False) if transparency is None else (1, True)), done.err
+    if transparency is None:
+        assert read_times(tmp_path / "out.mp4") == [0, Fraction(1, 5), Fraction(3, 10)]
+
+
 def test_a_video_without_time_stamps_is_one_line(tmp_path: Path, srgan: Srgan) -> None:
     source = write_clip(tmp_path / "in.h264", REGULAR[:3])
     refused = srgan("upscale", *BICUBIC, source, tmp_path / "out.mp4")
