@@ -72,11 +72,6 @@ def _run() -> None:
             stream.reconfigure(errors="backslashreplace")  # file names need not be printable
     try:
         app(prog_name="srgan")
-    except SystemExit as ended:
-        if not isinstance(ended.__context__, BrokenPipeError):
-            raise
-        _discard_stdout()  # typer exits with 1 when the reader of its help closes the pipe
-        sys.exit(OutputClosed.exit_code)
     except Exception as error:  # users see a traceback only with --debug
         if "--debug" in sys.argv:
             import traceback

@@ -25,13 +25,14 @@ class SrganError(Exception):
     """An error in one line: what was found and what was expected.  The hint is what to try.
 
     Where values are given, the message is a template for them: SrganError("no such file: {path}", path=path).
+    `option` is the one, without dashes, that would have to be left out.
     """
 
     exit_code = 1
 
-    def __init__(self, message: str, hint: str = "", **values: object) -> None:
+    def __init__(self, message: str, hint: str = "", *, option: str = "", **values: object) -> None:
         super().__init__(message, hint)
-        self.template, self.hint = message, hint
+        self.template, self.hint, self.option = message, hint, option
         self.values = {name: str(value) for name, value in values.items()}
 
     def __str__(self) -> str:
@@ -69,13 +70,9 @@ class OutputClosed(SrganError):  # noqa: N818 (an event, not a fault)
 
 
 class UsageError(SrganError):
-    """The request is invalid.  `option` is the one, without dashes, that would have to be left out."""
+    """The request is invalid."""
 
     exit_code = 2
-
-    def __init__(self, message: str, hint: str = "", *, option: str = "", **values: object) -> None:
-        super().__init__(message, hint, **values)
-        self.option = option
 
 
 class OutputExists(UsageError):  # noqa: N818

@@ -69,7 +69,7 @@ class Job:
         """Read, enlarge and write all pictures that the output format holds.  Raises SrganError."""
         if self.options.cog and (output_format(self.target) != "TIFF" or pictures.count > 1):
             message, hint = "--cog writes one picture as TIFF: {path} is none", "leave --cog out, or write a .tif"
-            raise PictureError(message, hint, path=self.target)
+            raise PictureError(message, hint, option="cog", path=self.target)
         self.report_losses(sequence.sequence_losses(self.target, pictures))
         pictures = sequence.fit_to_format(pictures, self.target)
         sizes = [self.upscaler.target(*size, self.options.scale) for size in filter(all, pictures.sizes)]
@@ -104,7 +104,8 @@ class Job:
         header = picture.header
         is_measured = header.has_own_units or header.valid is not None or len(header.pixels) > 3
         if self.options.consistent and (is_measured or header.bands.has_classes or header.value_ranges):
-            raise PictureError("--consistent takes photographs, and this is a measurement", "leave --consistent out")
+            message, hint = "--consistent takes photographs, and this is a measurement", "leave --consistent out"
+            raise PictureError(message, hint, option="consistent")
         upscaler = self.upscaler.for_picture(header)
         picture = upscaler.prepare(picture)
         report(() if upscaler.is_kernel else picture.header.value_ranges)

@@ -9,12 +9,12 @@ from pathlib import Path
 from threading import Event, Lock
 from traceback import format_exception
 
-from srgan_cli.batch.job import Job
+from srgan_cli.batch.job import Job, JobResult
 from srgan_cli.batch.pixel_budget import PixelBudget
 from srgan_cli.batch.resume import Manifest
 from srgan_cli.batch.task import Task, TaskResult, UpscaleOptions, cancelled_error
 from srgan_cli.batch.weights_choice import WeightsChoice
-from srgan_cli.errors import to_srgan_error
+from srgan_cli.errors import SrganError, to_srgan_error
 from srgan_cli.image.codec.limits import check_streamed_pixels
 from srgan_cli.image.decoders.tiff_reader import files_beside
 from srgan_cli.image.geo.sidecar import sidecar_paths
@@ -129,7 +129,7 @@ class ImageProcessor(Processor):
         report_losses = LossReporter(Path(task.target.name), warnings.append, strict=self.options.strict)
         claim = partial(self.manifest.claim, target) if self.manifest else lambda: None
         job = Job(upscaler, self.options, target, report_losses, progress, self.check_cancelled, claim)
-        done = job.run(pictures, self.budget)
+        done = self._run(job, pictures, warnings)
         return TaskResult(
             task,
             "enlarged",
@@ -147,6 +147,18 @@ class ImageProcessor(Processor):
             value_ranges=done.value_ranges,
             consistency=min(done.consistencies, key=lambda consistency: consistency.psnr, default=None),
         )
+
+    def _run(self, job: Job, pictures: ImageSequence, warnings: list[str]) -> JobResult:
+        """Run a job, without those of its optional options that do not fit the pictures."""
+        try:
+            return job.run(pictures, self.budget)
+        except SrganError as error:
+            if error.option not in job.options.optional:
+                raise
+            warnings.append(f"{error.option} is left out: {error.message}")
+            name = error.option.replace("-", "_")
+            options = replace(job.options, **{name: getattr(UpscaleOptions(), name)})
+            return self._run(replace(job, options=options), pictures, warnings)
 
     def _clean(self, folder: Location) -> None:
         """Remove the temporary files of killed processes from a local folder, once."""

@@ -51,6 +51,8 @@ class UpscaleOptions:
     """How lossy formats compress."""
     max_pixels: int | None = None
     """The most pixels of a picture; see `open_pictures` for None."""
+    optional: tuple[str, ...] = ()
+    """Options, spelled as in errors, that are left out with a warning for files that they do not fit."""
 
 
 @dataclass(frozen=True)

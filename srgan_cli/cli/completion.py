@@ -1,9 +1,17 @@
 """What the shell offers for an option's value.  Nothing here imports torch."""
 
+import os
 from collections.abc import Callable, Iterable, Iterator
 
 Complete = Callable[[str], Iterator[str]]
 _KERNELS = ("bicubic", "lanczos", "nearest")
+
+
+def drop_equals_sign() -> None:
+    """Let bash, for which `=` is a word of its own, complete the value in `--model=fid`."""
+    words, current = os.environ.get("COMP_WORDS", "").split("\n"), int(os.environ.get("COMP_CWORD") or 0)
+    if words[current - 1 : current] == ["="]:
+        os.environ.update(COMP_WORDS="\n".join([*words[: current - 1], *words[current:]]), COMP_CWORD=str(current - 1))
 
 
 def _offer(find: Callable[[], Iterable[str]]) -> Complete:
@@ -38,11 +46,16 @@ def _formats() -> list[str]:
 complete_weights = _offer(_weights)
 complete_models = _offer(lambda: [*_weights(), *_KERNELS])
 complete_models_or_auto = _offer(lambda: ["auto", *_weights(), *_KERNELS])
-complete_metrics = _offer(_metrics)
 complete_formats = _offer(_formats)
 complete_devices = _offer(lambda: ("auto", "cpu", "cuda", "cuda:0", "cuda:1", "mps"))
 complete_precisions = _offer(lambda: ("auto", "fp32", "fp16", "bf16"))
 complete_features = _offer(lambda: ("inception", "squeezenet", "vgg16"))
+
+
+def complete_metrics(incomplete: str) -> Iterator[str]:
+    """The metrics that begin with what is typed, of several the last one: psnr,ss goes on as psnr,ssim."""
+    known, comma, begun = incomplete.rpartition(",")
+    return (f"{known}{comma}{word}" for word in _metrics() if word.startswith(begun))
 
 
 def complete_setting(key: str) -> Complete:

@@ -4,21 +4,19 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 
 from rich import progress as bars
 from rich.console import Console, RenderableType
 from rich.text import Text
 
-from srgan_cli.errors import OutputClosed, printable
-from srgan_cli.system.files import translate_write_errors
+from srgan_cli.cli.stdio import translate_stdout_errors
+from srgan_cli.errors import printable
 from srgan_cli.system.progress import Progress
 
 PIPE_WIDTH = 1000
 """Columns of a table that is not printed on a terminal."""
 is_quiet = False
 """Whether warnings alone are printed on stderr."""
-_STANDARD_OUTPUT = Path("standard output")
 stderr = Console(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False)
 
 
@@ -88,7 +86,7 @@ def show(*results: RenderableType) -> None:
     screen = Console(highlight=False)
     if not screen.is_terminal:
         screen = Console(highlight=False, width=PIPE_WIDTH)
-    with translate_write_errors(_STANDARD_OUTPUT), screen.capture() as drawn:  # it flushes the stream, too
+    with translate_stdout_errors(), screen.capture() as drawn:  # it flushes the stream, too
         for result in results:
             screen.print(result, soft_wrap=isinstance(result, Text))
     write_text(drawn.get())
@@ -101,9 +99,6 @@ def write_line(text: object) -> None:
 
 def write_text(text: str) -> None:
     """Print text on stdout, unchanged and unbuffered.  Raises OutputClosed when its reader has closed it."""
-    with translate_write_errors(_STANDARD_OUTPUT):
-        try:
-            sys.stdout.write(text)
-            sys.stdout.flush()
-        except BrokenPipeError as error:
-            raise OutputClosed from error
+    with translate_stdout_errors():
+        sys.stdout.write(text)
+        sys.stdout.flush()

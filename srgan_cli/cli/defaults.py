@@ -7,7 +7,7 @@ from typing import Any
 
 import typer
 
-from srgan_cli.errors import UsageError
+from srgan_cli.errors import SrganError, UsageError
 
 FILE = "srgan.toml"
 EXCLUSIVE = (
@@ -15,7 +15,7 @@ EXCLUSIVE = (
     *(("model", "purpose"), ("as_json", "as_csv", "as_markdown", "as_latex"), ("time", "steps")),
 )
 """Options of which a command line overrides all in the file, if it has one of them."""
-_NOT_IN_FILE = ("help", "no_config")
+_NOT_IN_FILE = ("help", "no_config", "sets")
 
 
 def load_defaults(context: typer.Context, unwanted: bool) -> bool:
@@ -72,7 +72,7 @@ def drop_overridden(context: Any) -> None:
                 _drop(context, next(item for item in context.command.params if item.name == name))
 
 
-def drop_unfit(context: Any, error: UsageError) -> bool:
+def drop_unfit(context: Any, error: SrganError) -> bool:
     """Reset the option that an error names, with a line, if it is from the file; returns whether it was."""
     for option in context.command.params:
         if _key(option) == error.option and _drop(context, option):

@@ -13,15 +13,17 @@ from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from srgan_cli.cli.completion import drop_equals_sign
 from srgan_cli.cli.defaults import drop_overridden, drop_unfit, print_defaults
-from srgan_cli.cli.stdio import confirm_overwrite, keep_streams
-from srgan_cli.errors import OutputExists, UsageError
+from srgan_cli.cli.stdio import confirm_overwrite, keep_streams, translate_stdout_errors
+from srgan_cli.errors import OutputExists, SrganError, UsageError
 
 if TYPE_CHECKING:
     from rich.panel import Panel
 
 Rows = list[tuple[str, str]]
 """Names and descriptions."""
+HELP_OPTIONS = ["-h", "--help"]
 PANELS = {
     "Everyday": "model purpose scale size baseline metric sets by_folder run recipe time steps resume check held_out "
     "host port",
@@ -88,7 +90,8 @@ class Command(TyperCommand):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parse the command line; it overrides the defaults file."""
         try:
-            rest = super().parse_args(ctx, args)
+            with translate_stdout_errors():
+                rest = super().parse_args(ctx, args)
         finally:
             print_defaults(ctx)
         drop_overridden(ctx)
@@ -105,7 +108,7 @@ class Command(TyperCommand):
                     if asked or not confirm_overwrite(error, sys.argv):
                         raise
                     ctx.params["overwrite"] = True
-                except UsageError as error:
+                except SrganError as error:
                     if not drop_unfit(ctx, error):
                         raise
 
@@ -130,12 +133,21 @@ class Group(TyperGroup):
 
     def main(self, *args: Any, **options: Any) -> Any:
         """Run the command line and exit.  Raises UsageError."""
+        drop_equals_sign()
         try:
             sys.exit(super().main(*args, **{**options, "standalone_mode": False}) or 0)
         except typer.Abort:
             sys.exit(1)
         except _CLICK_ERROR as error:
             raise translate(error, self.commands) from error
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse the options before the command; without any arguments, write the help on stderr and exit with 2."""
+        if not args and not ctx.resilient_parsing:
+            sys.stderr.write(f"{ctx.get_help()}\n")
+            raise typer.Exit(2)
+        with translate_stdout_errors():
+            return super().parse_args(ctx, args)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Find the command.  Raises UsageError with the command that was meant."""
@@ -246,7 +258,7 @@ def _setting_like(option: str) -> str:
 
 
 def _visible(command: Any, kind: str) -> list[Any]:
-    parameters = command.get_params(typer.Context(command))
+    parameters = command.get_params(typer.Context(command, help_option_names=HELP_OPTIONS))
     return [item for item in parameters if item.param_type_name == kind and not item.hidden]
 
 

@@ -104,6 +104,16 @@ def confirm_overwrite(error: OutputExists, arguments: Iterable[str]) -> bool:
 
 
 @contextmanager
+def translate_stdout_errors() -> Iterator[None]:
+    """Turn an OSError from printing into an SrganError: OutputClosed where the reader has closed the stream."""
+    with translate_write_errors(Path("standard output")):
+        try:
+            yield
+        except BrokenPipeError as error:
+            raise OutputClosed from error
+
+
+@contextmanager
 def keep_streams() -> Iterator[None]:
     """Let a command that failed because of an option read its streams again."""
     try:
@@ -134,7 +144,7 @@ def spool_stdio(inputs: list[str], out: str, suffix: str) -> Iterator[SpooledFil
             yield files
         except SrganError as error:
             files.name_in(error)
-            if isinstance(error, UsageError) and error.option:
+            if error.option:
                 _kept.update(
                     {place: Path(path).read_bytes() for path, place in files.streams.items() if path != files.out}
                 )

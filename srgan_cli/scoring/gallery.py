@@ -47,7 +47,7 @@ def plan_gallery(figure: Path | None, page: Path | None, crop: str, *, overwrite
             check_writable(path, overwrite=overwrite)
             remove_stale_temporaries(path.parent)
     if crop and not figure:
-        raise UsageError("--crop needs --figure", "add --figure fig.png")
+        raise UsageError("--crop needs --figure", "add --figure fig.png", option="crop")
     return Gallery(figure, page, parse_crop(crop) if crop else None)
 
 

@@ -35,7 +35,7 @@ def sets_in(reference: Path, candidates: Sequence[Path]) -> list[DataSet]:
     lacking = [str(path / name) for path in candidates for name in names if not (path / name).is_dir()]
     if not names or lacking:
         found = f"no folder {lacking[0]}" if lacking else f"no folders in {reference}"
-        raise UsageError(found, "--by-folder takes REF/Set5, REF/Set14 and OUT/Set5, OUT/Set14")
+        raise UsageError(found, "--by-folder takes REF/Set5, REF/Set14 and OUT/Set5, OUT/Set14", option="by-folder")
     return [DataSet(name, reference / name, [path / name for path in candidates]) for name in names]
 
 

@@ -164,4 +164,5 @@ def _no_pairs_error(
         f"no picture in {candidate} has the name of one in {reference}: looked for {sought}; "
         f"found {shown[0]}, … and {shown[1]}, …",
         "say how the names differ, such as --pair '{stem}_x4' or --pair '{stem}_HR={stem}_LR'",
+        option="pair" if template else "",
     )

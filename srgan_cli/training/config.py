@@ -56,7 +56,7 @@ class TrainConfig(Settings):
         self._check_bands()
         folders, partners = len(data.folders), len(data.low)
         expect(partners in (0, folders), f"found {folders} folders of pictures and {partners} folders of partners")
-        expect(not data.pair or bool(data.low), "pair needs low: name the folder of partners")
+        expect(not data.pair or bool(data.low), "pair needs low: name the folder of partners", option="pair")
         expect(not (data.low and data.unpaired), "low and unpaired exclude each other")
         expect(
             data.batch > 1 or data.patch * self.scale > 16,
@@ -69,7 +69,8 @@ class TrainConfig(Settings):
         """Raises UsageError for settings that need photographs, if the pictures are measurements."""
         data = self.data
         named = data.rgb_bands.split(",") if data.rgb_bands else []
-        expect(data.bands > 0 or not (named or data.value_range), "rgb_bands and value_range are for --bands")
+        for key in ("rgb_bands", "value_range"):
+            expect(data.bands > 0 or not getattr(data, key), f"{key} is for --bands", option=key.replace("_", "-"))
         fits = [part.isdecimal() and 0 < int(part) <= data.bands for part in named]
         names_three = not named or (all(fits) and len(set(named)) == 3)
         expect(names_three, f"rgb_bands is {data.rgb_bands}, expected three of the bands, such as 4,3,2")

@@ -91,7 +91,7 @@ def _setting(hint: Any, group: str, field: str, default: Any) -> Setting:
     return Setting(key, group, field, plain, default, accepts)
 
 
-def expect(condition: bool, otherwise: str, hint: str = _HINT) -> None:
-    """Raises UsageError with the message where the condition does not hold."""
+def expect(condition: bool, otherwise: str, hint: str = _HINT, *, option: str = "") -> None:
+    """Raises UsageError with the message where the condition does not hold.  `option` is as in SrganError."""
     if not condition:
-        raise UsageError(otherwise, hint)
+        raise UsageError(otherwise, hint, option=option)

@@ -71,3 +71,12 @@ assert "torch" not in sys.modules
 def test_filters_are_offered_where_no_weights_are_needed() -> None:
     offers = completion.complete_models_or_auto, completion.complete_models, completion.complete_weights
     assert [[*complete("bic"), *complete("aut")] for complete in offers] == [["bicubic", "auto"], ["bicubic"], []]
+
+
+def test_bash_completes_the_value_after_an_equals_sign(
+    srgan: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("_SRGAN_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", "srgan\nscore\n--metric\n=\npsnr,ss")
+    monkeypatch.setenv("COMP_CWORD", "4")
+    assert srgan().out.split() == ["psnr,ssim"]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import platformdirs
 import pytest
+from PIL import Image
 from support import Outcome, size_of
 
 from srgan_cli.cli import console
@@ -22,6 +23,7 @@ def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(platformdirs, "user_config_path", lambda name: tmp_path / "home" / name)
     (tmp_path / "home/srgan").mkdir(parents=True)
+    (tmp_path / "photos").mkdir()
     return tmp_path / "home/srgan"
 
 
@@ -107,7 +109,6 @@ def test_mistakes_in_the_file_are_errors(srgan: Srgan, picture: Path, tmp_path: 
         ("name = '{stem}_big{suffix}'", "out.png"),
         ("format = 'webp'", "out.png"),
         ("lossless = true", "out.jpg"),
-        ("rgb-bands = '4,3,2'", "out.png"),
     ],
 )
 def test_defaults_that_do_not_fit_are_left_out_with_a_line(
@@ -118,6 +119,36 @@ def test_defaults_that_do_not_fit_are_left_out_with_a_line(
     assert (outcome.code, size_of(tmp_path / arguments)) == (0, (80, 56)), outcome.err
     for line in lines.split("|"):
         assert f"{FILE}: {line.partition(' ')[0]} is left out: " in outcome.err
+
+
+def test_defaults_are_left_out_of_files_that_they_do_not_fit(srgan: Srgan, picture: Path, tmp_path: Path) -> None:
+    pytest.importorskip("rasterio")
+    for name in ("photo.png", "scan.tif"):
+        Image.open(picture).save(tmp_path / "photos" / name)
+    write(tmp_path, "[upscale]", "model = 'bicubic'", "cog = true", "rgb-bands = '4,3,2'")
+    outcome = srgan("upscale", "photos", "out")
+    assert (outcome.code, outcome.err.count("rgb-bands is left out: "), outcome.err.count("cog is left")) == (0, 2, 1)
+    assert b"LAYOUT=IFDS_BEFORE_DATA" in (tmp_path / "out/scan.tif").read_bytes()
+    assert srgan("upscale", "--cog", "photos", "out2").code == 1
+
+
+@pytest.mark.parametrize(
+    ("command", "lines"),
+    [
+        ("score photos photos", "crop = '1,2,9,9'|by-folder = true|pair = '{stem}_none'"),
+        ("train photos --check --patch 8 --channels 2 --blocks 1", "pair = '{stem}_LR'|value-range = '0,9'"),
+    ],
+)
+def test_defaults_of_other_commands_that_do_not_fit_are_left_out(
+    srgan: Srgan, tmp_path: Path, command: str, lines: str
+) -> None:
+    for number in range(2):
+        Image.new("RGB", (64, 64), (9, 9, number)).save(tmp_path / f"photos/{number}.png")
+    write(tmp_path, f"[{command.split()[0]}]", *lines.split("|"))
+    outcome = srgan(*command.split())
+    for line in lines.split("|"):
+        assert f"{FILE}: {line.partition(' ')[0]} is left out: " in outcome.err
+    assert outcome.code == 0, outcome.err
 
 
 def test_streams_are_read_again_where_a_default_does_not_fit(picture: Path, tmp_path: Path) -> None:

@@ -227,7 +227,7 @@ def test_closed_streams_are_no_errors(tmp_path: Path, closed: str) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a POSIX shell")
-@pytest.mark.parametrize("arguments", ["models", "models --json", "upscale -m bicubic {picture} -"])
+@pytest.mark.parametrize("arguments", ["--help", "score --help", "models --json", "upscale -m bicubic {picture} -"])
 def test_results_for_a_closed_standard_output_are_an_error(picture: Path, arguments: str) -> None:
     line = f"{sys.executable} -m srgan_cli {arguments.format(picture=picture)} >&-"
     done = subprocess.run(["sh", "-c", line], capture_output=True, text=True, check=False)
@@ -237,7 +237,7 @@ def test_results_for_a_closed_standard_output_are_an_error(picture: Path, argume
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
-@pytest.mark.parametrize("arguments", ["models", "models --json", "upscale -m bicubic {picture} -"])
+@pytest.mark.parametrize("arguments", ["--help", "score --help", "models --json", "upscale -m bicubic {picture} -"])
 def test_output_to_a_full_disk_is_a_line(picture: Path, arguments: str) -> None:
     words = [sys.executable, "-m", "srgan_cli", *arguments.format(picture=picture).split()]
     with Path("/dev/full").open("w") as full:

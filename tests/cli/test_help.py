@@ -66,6 +66,11 @@ def test_the_first_help_has_an_example_of_each_command(
         assert f"           {command.epilog.removeprefix('Example: ')}\n" in out, name
 
 
+def test_a_bare_srgan_prints_the_help(srgan: Callable[..., Outcome]) -> None:
+    outcome = srgan()
+    assert (outcome.code, outcome.out, outcome.err.strip()) == (2, "", srgan("--help").out.strip())
+
+
 def test_version(srgan: Callable[..., Outcome]) -> None:
     assert re.match(r"srgan \d+\.\d+\.\d+\n", srgan("--version").out)
 

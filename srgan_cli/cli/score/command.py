@@ -41,7 +41,8 @@ def score(_context: typer.Context, arguments: ScoreArguments) -> None:
     )
     gallery = plan_gallery(arguments.figure, arguments.html, arguments.crop, overwrite=arguments.overwrite)
     if (arguments.sets or arguments.by_folder) and (arguments.figure or arguments.html):
-        raise UsageError("--figure and --html show one data set", "leave out --set and --by-folder")
+        option = "figure" if arguments.figure else "html"
+        raise UsageError("--figure and --html show one data set", "leave out --set and --by-folder", option=option)
     thresholds = parse_thresholds(arguments.fail_under or [], arguments.fail_over or [])
     protocol = _protocol(arguments, [threshold.metric for threshold in thresholds])
     with _spooled([arguments.reference, *(arguments.candidates or [])]) as (reference, *candidates):

@@ -99,7 +99,7 @@ class UpscaleRequest:
             inputs=inputs,
             out=out,
             naming=Naming(arguments.name, "" if is_raw_video else suffix_of(arguments.form)),
-            options=_options(arguments),
+            options=_options(arguments, named),
             video=_video_options(arguments),
             factory=UpscalerFactory(arguments=arguments, model=_model(arguments), policy=policy),
         )
@@ -174,7 +174,7 @@ def _is_unset(name: str, value: object) -> bool:
     return value in (None, "") or (value is False and name != "steady")
 
 
-def _options(arguments: UpscaleArguments) -> UpscaleOptions:
+def _options(arguments: UpscaleArguments, named: Sequence[str]) -> UpscaleOptions:
     return UpscaleOptions(
         scale=_scale(arguments),
         strict=arguments.strict,
@@ -185,6 +185,7 @@ def _options(arguments: UpscaleArguments) -> UpscaleOptions:
         verify_tiles=arguments.verify_tiles,
         encoding=Encoding(arguments.quality, arguments.lossless),
         max_pixels=arguments.max_pixels,
+        optional=tuple({"cog", "rgb-bands", "consistent"} - {name.removeprefix("--") for name in named}),
     )
 
 

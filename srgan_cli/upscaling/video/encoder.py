@@ -70,7 +70,9 @@ class EncoderSettings:
         try:
             stream: Any = container.add_stream(self.codec, rate=self.rate, options=dict(self.options), **shape)
         except ValueError as error:
-            raise UsageError(f"{self.container} cannot hold video of {self.codec}", "choose another --codec") from error
+            raise UsageError(
+                f"{self.container} cannot hold video of {self.codec}", "choose another --codec", option="codec"
+            ) from error
         context = stream.codec_context
         context.pix_fmt = self.pixel_format
         context.sample_aspect_ratio = self.aspect or Fraction(0)

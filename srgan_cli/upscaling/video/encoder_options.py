@@ -86,7 +86,9 @@ def _quality(codec: Any, crf: float) -> dict[str, str]:
         highest, factors = _MAX_CRF.get(codec.name, int(found.max)), {found.name: 1}
     lowest = int(is_hardware(codec.name))  # 0 stands for no quality
     if not lowest <= crf <= highest:
-        raise UsageError(f"--crf of {codec.name} is from {lowest} to {highest}, found {crf:g}", "see docs/video.md")
+        raise UsageError(
+            f"--crf of {codec.name} is from {lowest} to {highest}, found {crf:g}", "see docs/video.md", option="crf"
+        )
     return {**_QUALITY_MODE.get(kind, {}), **{name: f"{crf * factor:g}" for name, factor in factors.items()}}
 
 
@@ -94,10 +96,10 @@ def _speed(codec: Any, preset: str) -> dict[str, str]:
     found = _option(codec, _SPEED_OPTIONS, "--preset")
     if names := [choice.name for choice in found.choices] or _PRESETS.get(codec.name, []):
         if preset not in names:
-            raise UsageError(f"{codec.name} has no preset {preset!r}", f"it has {', '.join(names)}")
+            raise UsageError(f"{codec.name} has no preset {preset!r}", f"it has {', '.join(names)}", option="preset")
     elif not (re.fullmatch("-?[0-9]+", preset) and found.min <= int(preset) <= found.max):
         message = f"--preset of {codec.name} is a whole number from {found.min:g} to {found.max:g}, found {preset!r}"
-        raise UsageError(message, "a larger one is faster")
+        raise UsageError(message, "a larger one is faster", option="preset")
     return {found.name: preset}
 
 
@@ -107,7 +109,8 @@ def _option(codec: Any, names: tuple[str, ...], option: str) -> Any:
     for name in names:
         if name in known:
             return known[name]
-    raise UsageError(f"{codec.name} takes no {option}", "leave it out, or choose another --codec")
+    hint = "leave it out, or choose another --codec"
+    raise UsageError(f"{codec.name} takes no {option}", hint, option=option.removeprefix("--"))
 
 
 def _hdr_options(codec: str, source: VideoSource) -> dict[str, list[str]]:
