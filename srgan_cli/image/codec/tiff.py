@@ -38,7 +38,7 @@ _SUBDIRECTORIES = (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo, ExifTags.IFD.Interop
 _STORAGE_TAGS = {
     *range(254, 267), 273, 274, *range(277, 282), 284, *range(288, 293), 297, 301, 317, *range(320, 326),
     *range(330, 333), *range(334, 339), 339, 340, 341, 347, *range(512, 522), *range(529, 533), _XMP, _PROFILE,
-    _IPTC, _PHOTOSHOP, _C2PA, 37724, bands.NODATA, *place.TAGS, *RESOLUTION,
+    _IPTC, _PHOTOSHOP, _C2PA, 32997, 32998, 37724, bands.NODATA, *place.TAGS, *RESOLUTION,
 }  # fmt: skip
 _MOST_STRIP_ROWS, _MOST_STRIP_BYTES = 128, 2**22
 """The most rows and about the most bytes of a strip."""

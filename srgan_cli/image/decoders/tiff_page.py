@@ -1,12 +1,14 @@
 """Pages of a TIFF that neither libvips nor Pillow decodes: odd depths, planar tiles, rare compressions.
 
-tifffile reads them, with imagecodecs for most compressions.  And masks, in a TIFF or beside a picture, as GDAL writes
-them: which pixels have data.  Source of masks: GDAL, RFC 15.
+tifffile reads them, with imagecodecs for most compressions.  Pictures without a page of their own.  And masks, in a
+TIFF or beside a picture, as GDAL writes them: which pixels have data.  Source of masks: GDAL, RFC 15.
 """
 
 import logging
 from collections import deque
+from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -19,13 +21,16 @@ from srgan_cli.image.codec import tiff
 from srgan_cli.image.codec.colour import convert_to_srgb
 from srgan_cli.image.codec.pillow import Decoded
 from srgan_cli.image.codec.raster import Rows, Values, apply_exif_orientation, divide_by_alpha, opaque
-from srgan_cli.image.geo import bands, gdal_reader
+from srgan_cli.image.geo import bands, gdal_reader, microscopy
 
 _HINT = "convert it to an uncompressed TIFF of 8 or 16 bits, or to PNG"
 _COLOURS = {"MINISWHITE": 1, "MINISBLACK": 1, "PALETTE": 1, "RGB": 3, "YCBCR": 3, "SEPARATED": 4}
 """The photometric interpretations that are read, with their channels."""
 _ASSOCIATED_ALPHA, _UNASSOCIATED_ALPHA = 1, 2
 _FAILURES = (ValueError, RuntimeError, TypeError, LookupError, ImportError, NotImplementedError, AttributeError)
+_STACKING = ("ImageJ", "tifffile")
+_METAMORPH, _DEPTH = 33629, 32997
+"""Tags: the planes of a stack, which only the first page describes, and those of a volume in one page."""
 StoredMask = tuple[Path, int]
 """A TIFF, and the number of a page in it."""
 
@@ -52,6 +57,48 @@ def decode_samples(path: Path, number: int) -> Values:
     if values.dtype.kind == "c" or (values.dtype.kind in "iu" and values.itemsize > 4):
         raise _unsupported(path, f"samples of the type {values.dtype.name}")
     return values.astype(np.uint8 if values.dtype.kind == "b" else values.dtype.newbyteorder("="))
+
+
+@dataclass(frozen=True)
+class Planes:
+    """Pictures that follow the one of the only page, whose directory describes all."""
+
+    path: Path
+    offset: int
+    """Where the first one starts."""
+    shape: tuple[int, ...]
+    """The number of them, and the shape of one, with planes of colours first if `are_separate`."""
+    dtype: np.dtype[Any]
+    are_separate: bool = False
+
+    def rows(self, index: int, orientation: int) -> Rows:
+        """The values of a picture, upright."""
+        values = np.memmap(self.path, self.dtype, "r", self.offset, self.shape)[index]
+        whole = np.moveaxis(values, 0, -1) if self.are_separate else values.reshape(*values.shape[:2], -1)
+        native = self.dtype.newbyteorder("=")
+        rows = Rows.from_array(apply_exif_orientation(whole, orientation))
+        return rows.map(lambda band: np.asarray(band, native), native)
+
+
+def find_planes(path: Path, tags: Mapping[int, Any]) -> Planes | None:
+    """The pictures behind the only page of a TIFF, as ImageJ, MetaMorph and tifffile write them; None for other files.
+
+    Raises PictureError for those that are compressed, and for volumes.
+    """
+    if tags.get(_DEPTH, 1) > 1:
+        raise _unsupported(path, f"a volume of {tags[_DEPTH]} planes")
+    if microscopy.software_of(tags.get(microscopy.DESCRIPTION)) not in _STACKING and _METAMORPH not in tags:
+        return None
+    import tifffile
+
+    with tifffile.TiffFile(path) as file:
+        series: Any = file.series[0]
+        page: Any = file.pages[0]
+        count = series.size // page.size
+        if count > 1 and not series.dataoffset:
+            raise _unsupported(path, f"{count} pictures in one page")
+        shape, dtype = (count, *page.shape), page.dtype.newbyteorder(file.byteorder)
+        return Planes(path, series.dataoffset, shape, dtype, page.axes == "SYX") if count > 1 else None
 
 
 def _samples(page: Any, path: Path) -> Values:

@@ -1,6 +1,7 @@
 """Reading the pages of a TIFF: by libvips or GDAL in bands, or whole by Pillow or tifffile."""
 
 from contextlib import suppress
+from copy import deepcopy
 from dataclasses import replace
 from functools import partial
 from math import prod
@@ -16,8 +17,8 @@ from srgan_cli.image.codec.pillow import Decoded, decode, open_image
 from srgan_cli.image.codec.raster import NODATA_LOST, Raster, Rows, Values, apply_exif_orientation
 from srgan_cli.image.decoders import tiff_page
 from srgan_cli.image.decoders.base import DAMAGED_HINT, DECODE_BYTES_PER_PIXEL, ImageReader, reopen
-from srgan_cli.image.decoders.tiff_page import StoredMask, find_mask, read_mask
-from srgan_cli.image.geo import bands, gdal_reader
+from srgan_cli.image.decoders.tiff_page import StoredMask, find_mask, find_planes, read_mask
+from srgan_cli.image.geo import bands, gdal_reader, microscopy
 from srgan_cli.image.geo.geotiff import GEOREFERENCE, TIE_POINTS, TRANSFORMATION
 from srgan_cli.image.geo.place import add_sidecars
 from srgan_cli.image.geo.sidecar import names_beside, sidecar_paths
@@ -49,6 +50,13 @@ class TiffReader(ImageReader):
         inside: dict[int, StoredMask] = {page: (path, number) for page, number in tiff.masks(file).items()}
         self.masks = inside
         """The mask of each page that has one."""
+        self.planes = find_planes(path, self.pages[0][1]) if len(self.pages) == 1 else None
+        """Pictures without a page of their own, if there are any."""
+        if self.planes:
+            further = deepcopy(self.pages[0][1])
+            for tag in microscopy.FILE_TAGS & set(further):
+                del further[tag]
+            self.pages += [(0, further)] * (self.planes.shape[0] - 1)
         self.count = len(self.pages)
         self.redecodes = self.count > 1
         if not self.count or not {tiff.WIDTH, tiff.HEIGHT} <= set(self.pages[0][1]):
@@ -89,6 +97,8 @@ class TiffReader(ImageReader):
         return raster.with_mask(read_mask(self.masks[number], turn), "page") if number in self.masks else raster
 
     def _decoder(self, index: int) -> bands.Decoder:
+        if self.planes:
+            return "memory map"
         return bands.decoder(self.pages[index][1], keeps_values=self._keeps_values(index))
 
     def _keeps_values(self, index: int) -> bool:
@@ -106,14 +116,16 @@ class TiffReader(ImageReader):
     def _read_in_bands(self, index: int) -> Raster:
         number, tags = self.pages[index]
         turn, notes = tiff.orientation(tags), list[str]()
-        if self._decoder(index) == "gdal":
+        if self.planes:
+            rows = self.planes.rows(index, turn)
+        elif self._decoder(index) == "gdal":
             rows = gdal_reader.read(self.path, number, turn)
         else:
             rows, notes = vips.read(self.path, "TIFF", page=number, orientation=turn)
         fields = self._fields(index)
         if fields and fields["layout"].count != rows.shape[2]:
             raise PictureError(f"its tags state {fields['layout'].count} bands of {rows.shape[2]}", DAMAGED_HINT)
-        rows = bands.unmultiply(rows, fields["layout"], fields["bits"]) if self._decoder(index) == "gdal" else rows
+        rows = bands.unmultiply(rows, fields["layout"], fields["bits"]) if self._decoder(index) != "vips" else rows
         if rows.dtype.kind == "f" and fields.get("bits") == 16:
             rows = rows.map(lambda band: band.astype(np.float16), np.dtype(np.float16))
         return Raster(rows, None if notes else tiff.profile(tags), notes=tuple(notes), **fields)

@@ -33,8 +33,10 @@ _COMPRESSION, _COLOUR_MAP, _TILE_WIDTH, _LEAST, _GREATEST = 259, 320, 322, 340, 
 _BYTE_COUNTS = (279, 325)
 """Of strips and tiles; a sparse file has 0 for those that are empty."""
 _SIDES, _MOST_TILE = (256, 257), 9
-_VIPS_COMPRESSIONS = (1, 2, 3, 4, 5, 7, 8, 32946, 32773, 34676, 34677, 34712)
+_VIPS_COMPRESSIONS = (1, 2, 3, 4, 5, 7, 8, 32946, 32773, 34676, 34677)
 """Others, such as Zstandard and LZMA, libvips may read as zeros."""
+_GDAL_COMPRESSIONS = (*_VIPS_COMPRESSIONS, 34887, 34925, 50000, 50001)
+"""LERC, LZMA, Zstandard and WebP, too; others, such as JPEG 2000, JPEG XL and PNG, need codecs that it often lacks."""
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE, _SEPARATED, _YCBCR, _LOG_L = 0, 1, 2, 3, 5, 6, 32844
 _JPEG = 7
 _UNCONVERTED = (_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB)
@@ -42,7 +44,7 @@ _SEPARATE_PLANES = 2
 _UNSIGNED, _SIGNED, _FLOAT = 1, 2, 3
 _COMPLEX = {5, 6}
 _KINDS = {"u": _UNSIGNED, "i": _SIGNED, "f": _FLOAT}
-Decoder = Literal["vips", "gdal", "whole"]
+Decoder = Literal["vips", "gdal", "memory map", "whole"]
 Tags = Mapping[int, Any]
 
 
@@ -85,7 +87,8 @@ def decoder(tags: Tags, *, keeps_values: bool = False) -> Decoder:
         return "vips" if plain and bits != {8} and not floats and colours != _LOG_L else "whole"
     if plain and not (floats and bits == {16}):
         return "vips"
-    return "gdal" if max(bits) >= 8 and find_spec("rasterio") else "whole"
+    by_gdal = max(bits) >= 8 and tags.get(_COMPRESSION, 1) in _GDAL_COMPRESSIONS and find_spec("rasterio")
+    return "gdal" if by_gdal else "whole"
 
 
 def has_own_samples(tags: Tags) -> bool:

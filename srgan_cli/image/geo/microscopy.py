@@ -21,15 +21,22 @@ DESCRIPTION = 270
 PRIVATE_TAGS = {
     33560: "Olympus SIS", **dict.fromkeys(range(33628, 33632), "MetaMorph"), 34118: "Zeiss SEM",
     **dict.fromkeys((34361, 34362), "FluoView"), 34412: "Zeiss LSM", **dict.fromkeys((34680, 34682), "FEI SEM"),
-    37706: "TVIPS", 43314: "NIH Image", 51023: "Fibics",
+    37706: "TVIPS", 43314: "NIH Image", 51023: "Fibics", 51123: "Micro-Manager", 65027: "JEOL",
+    **dict.fromkeys(range(33445, 33453), "Molecular Dynamics"), **dict.fromkeys((51159, 51160), "ZIF"),
+    **dict.fromkeys(range(55000, 55005), "Aperio"), **dict.fromkeys(range(50288, 50297), "Media Cybernetics"),
     **dict.fromkeys(range(65420, 65459), "Hamamatsu"),
 }  # fmt: skip
 """Tags with pixel sizes and positions in forms of their own, by whose they are."""
-_OTHERS = re.compile(r"^Aperio|<scn\b|<indica\b|Pixel_size|spatial-calibration|<FluoView")
+_OTHERS = re.compile(
+    r"^Aperio|<scn\b|<indica\b|Pixel_size|spatial-calibration|<FluoView|PixelSize(Microns|Um)|PIXEL_SPACING|<iScan"
+    r"|hRoiManager|scanimage|\[Calibration\]|VoxelSize"
+)
 """Descriptions that state sizes in further forms."""
 _IMAGEJ = "ImageJ="
 BLOCK_SIZES, BLOCKS = 50838, 50839
 """The tags of ImageJ's blocks: labels, ranges shown, colour tables, regions."""
+FILE_TAGS = {DESCRIPTION, BLOCK_SIZES, BLOCKS}
+"""What the first page says of all."""
 _REGIONS = {b"roi ", b"over"}
 _BLOCK_ITEMS = {b"rang": 8} | dict.fromkeys((b"info", b"labl", b"prop"), 2)
 """Bytes of the items of blocks, which change with the byte order; 1 for others."""
@@ -124,7 +131,8 @@ def _fit_shape(text: str, pages: Mapping[Size, StoredPage], count: int) -> str:
     for end in (len(shape), len(shape) - 1):
         page = pages.get((shape[end - 2], shape[end - 1])) if end > 1 else None
         if page and prod(shape[: end - 2]) == count:
-            return json.dumps(content | {"shape": [*shape[: end - 2], *page.size, *shape[end:]]})
+            whole = {key: value for key, value in content.items() if key != "truncated"}
+            return json.dumps(whole | {"shape": [*shape[: end - 2], *page.size, *shape[end:]]})
     return ""
 
 

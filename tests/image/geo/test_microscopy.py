@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from srgan_cli.errors import PictureError
 from srgan_cli.image.ops import resize
 from srgan_cli.image.picture import ImageStream, Picture
 from srgan_cli.image.sequence import open_pictures, write_pictures
@@ -122,8 +123,9 @@ def test_imagej_stacks_keep_their_extent(tmp_path: Path) -> None:
     assert not notes
 
 
-def test_an_imagej_description_of_pages_without_directories_is_dropped(tmp_path: Path) -> None:
-    tifffile.imwrite(tmp_path / "a.tif", STACK, imagej=True, metadata={"axes": "ZCYX"}, truncate=True)
+def test_an_imagej_description_of_other_pages_is_dropped(tmp_path: Path) -> None:
+    text = "ImageJ=1.11a\nimages=3\nslices=3\n"
+    tifffile.imwrite(tmp_path / "a.tif", STACK[0, 0], description=text, metadata=None)
     out, notes = enlarge(tmp_path / "a.tif")
     assert notes
     assert description(out) == ""
@@ -187,3 +189,32 @@ def test_labels_and_colours_of_imagej_are_kept_and_regions_dropped(tmp_path: Pat
     assert np.array_equal(found["LUTs"], told.pop("LUTs"))
     assert {key: found[key] for key in told} == told
     assert "Overlays" not in found
+
+
+@pytest.mark.parametrize("byteorder", ["<", ">"])
+@pytest.mark.parametrize("options", [{"imagej": True}, {"photometric": "minisblack"}], ids=["ImageJ", "tifffile"])
+def test_pictures_without_a_page_of_their_own_are_read(tmp_path: Path, byteorder: Any, options: Any) -> None:
+    values = STACK.reshape(6, 24, 32)
+    tifffile.imwrite(tmp_path / "a.tif", values, truncate=True, byteorder=byteorder, **options)
+    pictures = [stream.to_picture() for stream in open_pictures(tmp_path / "a.tif").streams()]
+    assert np.allclose(np.concatenate([picture.pixels for picture in pictures]) * 65_535, values, atol=0.01)
+    out, notes = enlarge(tmp_path / "a.tif", across=2)
+    with tifffile.TiffFile(out) as file:
+        assert (len(file.pages), file.series[0].shape) == (6, (6, 48, 64))
+    assert not notes
+
+
+def test_volumes_and_compressed_stacks_in_one_page_are_refused(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", STACK[0], volumetric=True, tile=(3, 16, 16), photometric="minisblack")
+    with pytest.raises(PictureError, match="a volume of 3 planes"):
+        open_pictures(tmp_path / "a.tif")
+
+
+@pytest.mark.parametrize(
+    "text", ["<a><PixelSizeMicrons>0.5</PixelSizeMicrons></a>", '{"PixelSizeUm": 0.1}', "[0] VoxelSizeX 1"]
+)
+def test_sizes_in_descriptions_of_other_software_are_dropped(tmp_path: Path, text: str) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", STACK[0, 0], description=text, metadata=None)
+    out, notes = enlarge(tmp_path / "a.tif")
+    assert not description(out)
+    assert "microscope description is dropped" in notes[0]
