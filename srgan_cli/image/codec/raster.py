@@ -216,8 +216,10 @@ class Raster:
             nodata, notes = (), (*notes, _NODATA_UNUSED.format(", ".join(dict.fromkeys(place.nodata))))
         return replace(self, nodata="".join(nodata) or self.nodata, layout=layout, is_measured=True, notes=notes)
 
-    def with_mask(self, mask: Rows, kind: Literal["page", "beside"] = "beside") -> "Raster":
-        """The raster as a measurement with data where a mask (H, W, 1) is not 0, which becomes its last channel."""
+    def with_mask(self, mask: Rows | None, kind: Literal["page", "beside"] = "beside") -> "Raster":
+        """The raster as a measurement with data where a mask (H, W, 1), if any, is not 0; it becomes the last channel."""
+        if mask is None:
+            return self
         (height, width, channels), bands = self.rows.shape, self.bands
         extra = (*(kind and UNASSOCIATED for kind in bands.extra), UNASSOCIATED)
 

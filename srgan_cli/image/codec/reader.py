@@ -22,10 +22,10 @@ from srgan_cli.image.decoders import png as png_repair
 from srgan_cli.image.decoders.base import DAMAGED_HINT, DECODE_BYTES_PER_PIXEL, ImageReader, reopen
 from srgan_cli.image.decoders.fallback import open_fallback
 from srgan_cli.image.decoders.gdal import open_raster
-from srgan_cli.image.decoders.tiff_page import StoredMask, find_mask, read_mask
+from srgan_cli.image.decoders.tiff_page import find_mask
 from srgan_cli.image.decoders.tiff_reader import TiffReader
 from srgan_cli.image.dicom.file import DicomReader, is_dicom
-from srgan_cli.image.geo.place import Place, add_sidecars
+from srgan_cli.image.geo.place import add_sidecars
 from srgan_cli.image.metadata import jpeg, png
 from srgan_cli.image.metadata.reading import finish, read_metadata
 from srgan_cli.image.metadata.record import Metadata, trailing_note
@@ -112,13 +112,13 @@ class _PngReader(ImageReader):
 
     def read(self, _: int) -> Raster:
         turn, stated = self.metadata.orientation, (self.header.height, self.header.width)
-        mask = None if self.header.has_alpha else find_mask(self.path, stated)
-        place, dropped = add_sidecars(None, self.path, self.size(0), turn, mask=mask)
+        mask = None if self.header.has_alpha else find_mask(self.path, stated, turn)
+        place, dropped = add_sidecars(None, self.path, self.size(0), turn, has_mask=mask is not None)
         rows, changes = vips.read(self.path, "PNG", orientation=turn)
         profile = png.read_profile(self.header.chunks)
         metadata = replace(self.metadata.upright(), place=place)
-        raster = Raster(rows, profile, metadata, notes=(*self.notes, *dropped, *changes)).with_place()
-        return raster.with_mask(read_mask(mask, turn)) if mask else raster
+        raster = Raster(rows, profile, metadata, notes=(*self.notes, *dropped, *changes))
+        return raster.with_place().with_mask(mask)
 
 
 class _PillowReader(ImageReader):
@@ -151,10 +151,14 @@ class _PillowReader(ImageReader):
         self.bits = jxl.bits if jxl else bits
         read_by_pillow = self.animated or (self.format == "JPEG2000" and _is_deep(image))
         further = psd.further_channels(image, self.data) if self.format == "PSD" else 0
-        self.notes = [*notes, *([f"further channels are dropped: {further}"] if further > 0 else [])]
+        dropped = {
+            f"further channels are dropped: {further}": further > 0,
+            "the default image of its animation is dropped": self.has_default_image,
+            "its animation is reduced to the first frame": bool(jxl and jxl.is_animated),
+        }
+        self.notes = [*notes, *(note for note, applies in dropped.items() if applies)]
         is_mixed_up = further > 0 and [tile[0] for tile in image.tile[:1]] != ["raw"]
         self.is_deep = is_mixed_up or (self.bits > 8 and self.format in _DEEP and not read_by_pillow)
-        self.drops_frames = bool(jxl and jxl.is_animated)
         if jxl:
             pillow.without_assumed_profile(image)
 
@@ -190,12 +194,14 @@ class _PillowReader(ImageReader):
     def read(self, index: int) -> Raster:
         stated, turn = self.size(index), self._orientation(index)
         has_own = self.count > 1 or self.image.has_transparency_data
-        mask = None if has_own else find_mask(self.path, stated[::-1] if turn >= 5 else stated)
+        mask = None if has_own else find_mask(self.path, stated[::-1] if turn >= 5 else stated, turn)
         self._load(index)
         metadata, notes = self._metadata(index)
         if index == 0:
-            place, dropped = self._place(mask)
-            metadata, notes = replace(metadata, place=place), [*self._dropped_notes(), *notes, *dropped]
+            place, lost = jp2.read_place(self.data, *stated) if self.format == "JPEG2000" else (None, [])
+            place, dropped = add_sidecars(place, self.path, self.size(0), turn, has_mask=mask is not None)
+            further = pillow.dropped_pictures(self.image, self.data) + trailing_note(headers.after_netpbm(self.data))
+            metadata, notes = replace(metadata, place=place), [*self.notes, *further, *notes, *lost, *dropped]
         values, profile, changes = self._values(index)
         layout = self._classes() if metadata.place and self.count == 1 else None
         values = np.asarray(self.image)[..., None] if layout else values
@@ -204,8 +210,7 @@ class _PillowReader(ImageReader):
         duration = float(self.image.info.get("duration") or 0) if self.animated else 0
         rows = Rows.lazy(values, partial(self._redecode, index)) if self.redecodes else Rows.from_array(values)
         metadata = replace(metadata.upright(), coded_bits=self.bits if self.is_deep and 8 < self.bits < 16 else None)
-        raster = Raster(rows, profile, metadata, duration, (*notes, *changes), layout).with_place()
-        return raster.with_mask(read_mask(mask, turn)) if mask else raster
+        return Raster(rows, profile, metadata, duration, (*notes, *changes), layout).with_place().with_mask(mask)
 
     def _classes(self) -> BandLayout | None:
         """The layout of a picture with an opaque palette that is a map of classes; None for other pictures."""
@@ -215,13 +220,6 @@ class _PillowReader(ImageReader):
         table = np.reshape(palette, (-1, 3)).T
         padded = np.pad(table * 257, ((0, 0), (0, 256 - table.shape[1])))
         return BandLayout(palette=tuple(padded.ravel().tolist()))
-
-    def _place(self, mask: StoredMask | None) -> tuple[Place | None, list[str]]:
-        """Where the first picture lies, upright, and a note on what is dropped."""
-        size = self.size(0)
-        place, notes = jp2.read_place(self.data, *size) if self.format == "JPEG2000" else (None, [])
-        place, more = add_sidecars(place, self.path, size, self._orientation(0), mask=mask)
-        return place, notes + more
 
     def _load(self, index: int) -> None:
         if self.count > 1:
@@ -254,13 +252,6 @@ class _PillowReader(ImageReader):
             values = jp2.read_deep(self.path, self.data, self.bits)
             return apply_exif_orientation(values, self._orientation(index))
         return psd.read(self.image, self.data) if self.format == "PSD" else headers.read_netpbm(self.data)
-
-    def _dropped_notes(self) -> list[str]:
-        notes = ["the default image of its animation is dropped"] if self.has_default_image else []
-        if self.drops_frames:
-            notes.append("its animation is reduced to the first frame")
-        notes += pillow.dropped_pictures(self.image, self.data) + trailing_note(headers.after_netpbm(self.data))
-        return [*self.notes, *notes]
 
 
 def _is_deep(image: Image.Image) -> bool:

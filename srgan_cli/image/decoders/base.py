@@ -36,13 +36,13 @@ class ImageReader(ABC):
         """Height and width of a picture, upright, from its header."""
         return self.shape
 
-    def is_streamed(self, _: int, /) -> bool:
+    def is_streamed(self, index: int, /) -> bool:
         """Whether a picture is read in bands; otherwise it is decoded whole."""
-        return False
+        return not self.decode_bytes(index)
 
-    @abstractmethod
-    def decode_bytes(self, index: int, /) -> int:
+    def decode_bytes(self, _: int, /) -> int:
         """The memory that decoding a picture takes, if it does not come in bands; else 0."""
+        return 0
 
     @abstractmethod
     def read(self, index: int, /) -> Raster:

@@ -28,12 +28,6 @@ class GdalReader(ImageReader):
         self.path, self.driver, self.folder = path, driver, folder
         self.shape, self.bytes_needed, self.overviews = gdal_reader.read_header(path, driver)
 
-    def is_streamed(self, _: int) -> bool:
-        return True
-
-    def decode_bytes(self, _: int) -> int:
-        return 0
-
     def read(self, _: int) -> Raster:
         check_space(self.folder, self.bytes_needed)
         copy = self.folder / f"{self.path.name}.tif"
@@ -44,7 +38,7 @@ class GdalReader(ImageReader):
         except PictureError as error:
             error.rename(copy, self.path)
             raise
-        notes += find_sidecars(self.path, self.path.with_name(f"{self.path.name}.msk"))[1]  # GDAL reads the mask
+        notes += find_sidecars(self.path, has_mask=True)[1]  # GDAL reads it
         notes += [overviews_note(self.overviews)] if self.overviews else []
         notes += [_MASKS_LOST if note.startswith(f"{copy.name}.msk") else note for note in raster.notes]
         return replace(raster, notes=tuple(dict.fromkeys(notes)))

@@ -16,7 +16,7 @@ from srgan_cli.errors import PictureError
 from srgan_cli.image.codec import tiff
 from srgan_cli.image.codec.raster import Raster, Values
 from srgan_cli.image.decoders.base import ImageReader
-from srgan_cli.image.decoders.tiff_page import find_mask, read_mask
+from srgan_cli.image.decoders.tiff_page import find_mask
 from srgan_cli.image.geo import gdal_reader
 from srgan_cli.image.geo.place import Place, add_sidecars
 from srgan_cli.image.geo.sidecar import sidecar_paths
@@ -41,12 +41,6 @@ class Jp2Reader(ImageReader):
         self.path, self.data, self.raster = path, data, gdal_reader.read_raster(path)
         self.shape = self.raster.rows.shape[:2]
 
-    def is_streamed(self, _: int) -> bool:
-        return True
-
-    def decode_bytes(self, _: int) -> int:
-        return 0
-
     def read(self, _: int) -> Raster:
         metadata, profile, notes = read_jp2(self.data)
         metadata, notes = finish(metadata, notes)
@@ -54,11 +48,10 @@ class Jp2Reader(ImageReader):
         if place is None and (tags := gdal_reader.read_place(self.path)):
             place, lost = Place(*self.shape, tags), []
         mask = find_mask(self.path, self.shape)
-        place, more = add_sidecars(place, self.path, self.shape, 1, mask=mask)
+        place, more = add_sidecars(place, self.path, self.shape, 1, has_mask=mask is not None)
         metadata = replace(metadata.upright(), place=place)
         raster = replace(self.raster, icc_profile=profile, metadata=metadata, notes=(*notes, *lost, *more))
-        raster = raster.with_place()
-        return raster.with_mask(read_mask(mask, 1)) if mask else raster
+        return raster.with_place().with_mask(mask)
 
 
 def open_measurement(path: Path) -> Jp2Reader | None:

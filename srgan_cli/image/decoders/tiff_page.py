@@ -31,8 +31,6 @@ _FAILURES = (ValueError, RuntimeError, TypeError, LookupError, ImportError, NotI
 _STACKING = ("ImageJ", "tifffile")
 _METAMORPH, _DEPTH = 33629, 32997
 """Tags: the planes of a stack, which only the first page describes, and those of a volume in one page."""
-StoredMask = tuple[Path, int]
-"""A TIFF, and the number of a page in it."""
 
 
 def decode(path: Path, number: int) -> Decoded:
@@ -159,19 +157,20 @@ def _from_cmyk(values: Values, profile: bytes | None) -> Decoded:
     return np.asarray(converted), None, [note, *notes]
 
 
-def find_mask(picture: Path, size: tuple[int, int]) -> StoredMask | None:
-    """The mask in a .msk beside a picture that is of this size, if it has that size, one band, and no damage."""
+def find_mask(picture: Path, size: tuple[int, int], orientation: int = 1) -> Rows | None:
+    """The mask in a .msk beside a picture of this stored size, if it has that size, one band, and no damage."""
     path = picture.with_name(f"{picture.name}.msk")
     with suppress(Exception), path.open("rb") as file:  # a damaged one is dropped with a note
         (_, tags), *_ = tiff.pages(file)[0]
         if (tags[tiff.HEIGHT], tags[tiff.WIDTH]) == size and tags.get(bands.SAMPLES, 1) == 1:
-            deque(read_mask((path, 0), 1).bands(), maxlen=0)
-            return path, 0
+            mask = read_mask(path, 0, orientation)
+            deque(mask.bands(), maxlen=0)
+            return mask
     return None
 
 
-def read_mask(mask: StoredMask, orientation: int) -> Rows:
-    """The values (H, W, 1) of a mask, upright: 0 without data."""
+def read_mask(path: Path, number: int, orientation: int) -> Rows:
+    """The values (H, W, 1) of a mask, which is a page of a TIFF, upright: 0 without data."""
     if find_spec("rasterio"):
-        return gdal_reader.read(*mask, orientation)
-    return Rows.from_array(apply_exif_orientation(decode_samples(*mask), orientation))
+        return gdal_reader.read(path, number, orientation)
+    return Rows.from_array(apply_exif_orientation(decode_samples(path, number), orientation))

@@ -17,7 +17,7 @@ from srgan_cli.image.codec.pillow import Decoded, decode, open_image
 from srgan_cli.image.codec.raster import NODATA_LOST, Raster, Rows, Values, apply_exif_orientation
 from srgan_cli.image.decoders import tiff_page
 from srgan_cli.image.decoders.base import DAMAGED_HINT, DECODE_BYTES_PER_PIXEL, ImageReader, reopen
-from srgan_cli.image.decoders.tiff_page import StoredMask, find_mask, find_planes, read_mask
+from srgan_cli.image.decoders.tiff_page import find_mask, find_planes, read_mask
 from srgan_cli.image.geo import bands, gdal_reader, microscopy
 from srgan_cli.image.geo.geotiff import GEOREFERENCE, TIE_POINTS, TRANSFORMATION
 from srgan_cli.image.geo.place import add_sidecars
@@ -47,9 +47,8 @@ class TiffReader(ImageReader):
     def __init__(self, path: Path, file: IO[bytes]) -> None:
         self.path, self.file, self.stamp = path, file, file_stamp(path)
         self.pages, self.notes = tiff.pages(file)
-        inside: dict[int, StoredMask] = {page: (path, number) for page, number in tiff.masks(file).items()}
-        self.masks = inside
-        """The mask of each page that has one."""
+        self.masks = tiff.masks(file)
+        """The number of the mask of each page that has one."""
         self.planes = find_planes(path, self.pages[0][1]) if len(self.pages) == 1 else None
         """Pictures without a page of their own, if there are any."""
         if self.planes:
@@ -62,8 +61,8 @@ class TiffReader(ImageReader):
         if not self.count or not {tiff.WIDTH, tiff.HEIGHT} <= set(self.pages[0][1]):
             raise UnidentifiedImageError("a TIFF without pages")
         first = self.pages[0][1]
-        if not inside and (beside := find_mask(path, (first[tiff.HEIGHT], first[tiff.WIDTH]))):
-            self.masks[0] = beside
+        stored = first[tiff.HEIGHT], first[tiff.WIDTH]
+        self.mask_beside = None if self.masks else find_mask(path, stored, tiff.orientation(first))
 
     def size(self, index: int) -> tuple[int, int]:
         """Height and width of a page, upright, from its header."""
@@ -84,9 +83,10 @@ class TiffReader(ImageReader):
             message = "{path} states {bits} bits a channel"
             raise PictureError(message, DAMAGED_HINT, path=self.path, bits=tiff.depth(tags))
         metadata, notes = tiff.read_metadata(self.file, self.pages, index)
-        turn = tiff.orientation(tags)
+        turn, mask = tiff.orientation(tags), None if number else self.mask_beside
         if index == 0:
-            place, more = add_sidecars(metadata.place, self.path, self.size(0), turn, mask=self.masks.get(number))
+            has_mask = mask is not None
+            place, more = add_sidecars(metadata.place, self.path, self.size(0), turn, has_mask=has_mask)
             metadata, notes = replace(metadata, place=place), [*notes, *self.notes, *more]
         is_measured = bool(metadata.place) or bands.NODATA in tags
         raster = self._read_in_bands(index) if self.is_streamed(index) else self._read_whole(index)
@@ -94,7 +94,8 @@ class TiffReader(ImageReader):
         notes += bands.palette_note(tags, raster)
         raster = replace(raster, metadata=metadata.upright(), notes=(*notes, *raster.notes), is_measured=is_measured)
         raster = bands.as_black_is_zero(raster.with_place(), tags, is_inverted=self._decoder(index) == "vips")
-        return raster.with_mask(read_mask(self.masks[number], turn), "page") if number in self.masks else raster
+        mask = read_mask(self.path, self.masks[number], turn) if number in self.masks else mask
+        return raster.with_mask(mask, "page")
 
     def _decoder(self, index: int) -> bands.Decoder:
         if self.planes:
@@ -107,7 +108,7 @@ class TiffReader(ImageReader):
         if not bands.is_converted(tags):  # most pages; the rest looks for files beside the picture
             return False
         is_placed = bool({bands.NODATA, *GEOREFERENCE} & set(tags)) or (index == 0 and bool(sidecar_paths(self.path)))
-        return is_placed or number in self.masks
+        return is_placed or number in self.masks or (number == 0 and self.mask_beside is not None)
 
     def _fields(self, index: int) -> dict[str, Any]:
         """The fields of a Raster that the tags of a page give."""

@@ -92,13 +92,13 @@ class Place:
 
 
 def add_sidecars(
-    place: Place | None, picture: Path, size: tuple[int, int], orientation: int, *, mask: tuple[Path, int] | None = None
+    place: Place | None, picture: Path, size: tuple[int, int], orientation: int, *, has_mask: bool = False
 ) -> tuple[Place | None, list[str]]:
     """The place with the files beside a picture of this size, upright, and of this orientation; and notes as above.
 
-    `mask` is its mask, a page of a TIFF, which is read elsewhere.
+    `has_mask`: the mask beside it is read elsewhere.
     """
-    found, notes = find_sidecars(picture, mask and mask[0])
+    found, notes = find_sidecars(picture, has_mask=has_mask)
     has_table = is_file(picture.with_name(f"{picture.name}.vat.dbf"))
     if not found and not has_table:
         return place, notes

@@ -48,10 +48,11 @@ class Sidecar:
         return picture.with_name(picture.stem + ending)
 
 
-def find_sidecars(picture: Path, mask: Path | None = None) -> tuple[list[Sidecar], list[str]]:
-    """The files beside a picture, and a note on each that cannot be interpreted, but its mask."""
+def find_sidecars(picture: Path, *, has_mask: bool = False) -> tuple[list[Sidecar], list[str]]:
+    """The files beside a picture, and a note on each that cannot be interpreted, but a mask that is read."""
     unread = _unread(picture)
-    beside = [name for name in unread if is_file(picture.with_name(name)) and picture.with_name(name) != mask]
+    read = {f"{picture.name}.msk"} if has_mask else set()
+    beside = [name for name in unread if name not in read and is_file(picture.with_name(name))]
     found, notes = [], [f"{name} beside it, {unread[name]}, is dropped" for name in beside]
     for kind, path in sidecar_paths(picture):
         text = read_text(path)
