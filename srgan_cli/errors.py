@@ -12,6 +12,8 @@ SrganError                exit 1: the work failed
 """
 
 import re
+from importlib import import_module
+from typing import Any
 
 _OUT_OF_MEMORY = re.compile(
     "out of memory|can't allocate memory|not enough memory|CUBLAS_STATUS_ALLOC_FAILED|could not create a primitive",
@@ -100,6 +102,15 @@ def to_srgan_error(error: Exception) -> SrganError:
         return SrganError(error.strerror, "check the files and folders that were named")
     first_line = (str(error).splitlines() or [""])[0]
     return SrganError(f"{type(error).__name__}: {first_line}", "this is a bug in srgan; --debug shows the traceback")
+
+
+def import_extra(module: str, extra: str, missing: SrganError) -> Any:
+    """A module of an extra of srgan-cli.  Raises `missing`, with the extra as its hint, if it is not installed."""
+    try:
+        return import_module(module)
+    except ImportError as error:
+        missing.hint = f"pip install 'srgan-cli[{extra}]'"
+        raise missing from error
 
 
 def printable(text: str) -> str:

@@ -8,7 +8,7 @@ from math import prod
 from pathlib import Path
 
 from srgan_cli.batch.pixel_budget import PixelBudget
-from srgan_cli.batch.task import UpscaleOptions
+from srgan_cli.batch.task import Task, TaskResult, UpscaleOptions
 from srgan_cli.errors import PictureError, SrganError
 from srgan_cli.image import sequence
 from srgan_cli.image.codec import tiff
@@ -32,29 +32,10 @@ _Plans = dict[tuple[int, int], TilePlan]
 
 
 @dataclass(frozen=True)
-class JobResult:
-    """What `Job.run` did."""
-
-    output_size: tuple[int, int]
-    """Height and width of the first picture."""
-    count: int
-    """How many pictures were written."""
-    seconds: float
-    """Time spent, without waiting for other jobs."""
-    tiling_error: float | None
-    """The largest difference between tiled and untiled results, 0…1, where that was asked for."""
-    sidecars: tuple[Path, ...]
-    """The files written beside the target."""
-    consistencies: tuple[Consistency, ...]
-    """How each picture agrees with its original, where that was asked for."""
-    value_ranges: tuple[tuple[ValueRange, ...], ...] = ()
-    """As in TaskResult."""
-
-
-@dataclass(frozen=True)
 class Job:
     """Enlarges the pictures of a file and writes them to `target`."""
 
+    task: Task
     upscaler: Upscaler
     options: UpscaleOptions
     target: Path
@@ -65,7 +46,7 @@ class Job:
     claim: Callable[[], None]
     """Called when the output is complete, before it appears."""
 
-    def run(self, pictures: ImageSequence, budget: PixelBudget) -> JobResult:
+    def run(self, pictures: ImageSequence, budget: PixelBudget) -> TaskResult:
         """Read, enlarge and write all pictures that the output format holds.  Raises SrganError."""
         if self.options.cog and (output_format(self.target) != "TIFF" or pictures.count > 1):
             message, hint = "--cog writes one picture as TIFF: {path} is none", "leave --cog out, or write a .tif"
@@ -83,9 +64,8 @@ class Job:
             make_folder(self.target.parent)
             tiling_error = self._check_tiling(pictures, plans) if self.options.verify_tiles else None
             prepared = pictures.map(partial(self._prepare, report=ranges.append))
-            enlarged = self._enlarged(prepared, plans, reserved, consistencies.append)
             sidecars = sequence.write_pictures(
-                replace(pictures, frames=enlarged),
+                replace(pictures, frames=self._enlarged(prepared, plans, reserved, consistencies.append)),
                 self.target,
                 overwrite_sidecars=self._replaces_sidecars,
                 cloud_optimised=self.options.cog,
@@ -93,8 +73,16 @@ class Job:
                 before_commit=self.claim,
             )
             seconds = time.monotonic() - self.upscaler.wait_seconds - began
-        found = tuple(sidecars), tuple(consistencies), tuple(ranges)
-        return JobResult(sizes[0], pictures.count, seconds, tiling_error, *found)
+        result = TaskResult(self.task, "enlarged", input_size=pictures.size, output_size=sizes[0], seconds=seconds)
+        return replace(
+            result,
+            count=pictures.count,
+            sidecars=tuple(path.name for path in sidecars),
+            warnings=tuple(_inconsistencies(consistencies)),
+            tiling_error=tiling_error,
+            value_ranges=tuple(ranges),
+            consistency=min(consistencies, key=lambda each: each.psnr, default=None),
+        )
 
     def _prepare(self, picture: ImageStream, *, report: Callable[[tuple[ValueRange, ...]], None]) -> ImageStream:
         """A picture as the network sees it; `report` gets the ranges of its bands."""
@@ -173,8 +161,7 @@ class Job:
     def _kept_files(self, picture: ImageStream) -> list[str]:
         """A sentence for each file beside the target that does not become that of this picture."""
         place, name = picture.header.metadata.place, output_format(self.target)
-        size = picture.height, picture.width
-        return kept_files(place, size, self.target, name, overwrite=self._replaces_sidecars)
+        return kept_files(place, (picture.height, picture.width), self.target, name, overwrite=self._replaces_sidecars)
 
     def _advance(self, number: int, count: int) -> Progress:
         """The progress of a picture as part of the file's progress."""
@@ -193,3 +180,9 @@ class Job:
         projected, consistency = back_project(*pictures, check_cancelled=self.check_cancelled)
         report(consistency)
         yield projected
+
+
+def _inconsistencies(consistencies: Iterable[Consistency]) -> Iterator[str]:
+    for consistency in consistencies:
+        if not consistency.is_consistent:
+            yield f"downscaled again, it differs from the input by up to {consistency.max_error:.1f} grey levels"

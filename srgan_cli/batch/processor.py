@@ -1,7 +1,6 @@
 """Enlarging files on one device: some are decoded and encoded while the generator enlarges others."""
 
 import os
-from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 from itertools import count
@@ -23,7 +22,6 @@ from srgan_cli.system.files import remove_stale_temporaries
 from srgan_cli.system.memory_usage import peak_rss, trim_heap
 from srgan_cli.system.progress import Progress
 from srgan_cli.system.remote_storage import Location, exists, is_remote, local_copy, upload_on_success
-from srgan_cli.upscaling.back_projection import Consistency
 from srgan_cli.upscaling.tiles.memory_limit import TilePolicy
 from srgan_cli.upscaling.upscaler import Upscaler
 
@@ -128,27 +126,12 @@ class ImageProcessor(Processor):
     ) -> TaskResult:
         report_losses = LossReporter(Path(task.target.name), warnings.append, strict=self.options.strict)
         claim = partial(self.manifest.claim, target) if self.manifest else lambda: None
-        job = Job(upscaler, self.options, target, report_losses, progress, self.check_cancelled, claim)
+        job = Job(task, upscaler, self.options, target, report_losses, progress, self.check_cancelled, claim)
         done = self._run(job, pictures, warnings)
-        return TaskResult(
-            task,
-            "enlarged",
-            input_size=pictures.size,
-            output_size=done.output_size,
-            count=done.count,
-            seconds=done.seconds,
-            sidecars=tuple(path.name for path in done.sidecars),
-            warnings=(*warnings, *_inconsistencies(done.consistencies)),
-            tiling_error=done.tiling_error,
-            model=upscaler.name,
-            sha256=upscaler.sha256,
-            device=str(upscaler.device),
-            peak_memory=peak_rss(),
-            value_ranges=done.value_ranges,
-            consistency=min(done.consistencies, key=lambda consistency: consistency.psnr, default=None),
-        )
+        done = replace(done, model=upscaler.name, sha256=upscaler.sha256, device=str(upscaler.device))
+        return replace(done, warnings=(*warnings, *done.warnings), peak_memory=peak_rss())
 
-    def _run(self, job: Job, pictures: ImageSequence, warnings: list[str]) -> JobResult:
+    def _run(self, job: Job, pictures: ImageSequence, warnings: list[str]) -> TaskResult:
         """Run a job, without those of its optional options that do not fit the pictures."""
         try:
             return job.run(pictures, self.budget)
@@ -185,9 +168,3 @@ def failure(task: Task, error: Exception, warnings: list[str]) -> TaskResult:
     known = to_srgan_error(error).with_traceback(None)
     known.__context__ = known.__cause__ = None
     return TaskResult(task, "failed", warnings=tuple(warnings), error=known, traceback=trace)
-
-
-def _inconsistencies(consistencies: Iterable[Consistency]) -> Iterator[str]:
-    for consistency in consistencies:
-        if not consistency.is_consistent:
-            yield f"downscaled again, it differs from the input by up to {consistency.max_error:.1f} grey levels"

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from srgan_cli.batch.runner import Worker
 from srgan_cli.batch.worker_processes import RemoteWorker, WorkerProxy, WorkerSpec, chdir_if_exists, translate_death
-from srgan_cli.errors import SrganError, UsageError
+from srgan_cli.errors import SrganError, UsageError, import_extra
 from srgan_cli.system.processes import cores
 from srgan_cli.upscaling.tiles.memory_limit import TilePolicy
 from srgan_cli.weights.backbones import METRIC_WEIGHTS_VARIABLE
@@ -125,8 +125,4 @@ def _call(start: Path, function: Callable[..., Returned], *arguments: Any, **nam
 
 def _import_ray() -> Any:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # Ray would report its use
-    try:
-        import ray
-    except ImportError as error:
-        raise UsageError("Ray is not installed", "pip install 'srgan-cli[ray]'") from error
-    return ray
+    return import_extra("ray", "ray", UsageError("Ray is not installed"))

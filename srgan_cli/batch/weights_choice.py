@@ -6,7 +6,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from threading import Lock
 
-from srgan_cli.image.codec.compression import describe_compression
+from srgan_cli.image.codec.compression import CLEAN_QUALITY, describe_compression
 from srgan_cli.system.files import digest
 from srgan_cli.upscaling.upscaler import Upscaler
 from srgan_cli.weights.file import read_card
@@ -14,8 +14,6 @@ from srgan_cli.weights.registry import find_weights
 
 PHOTO = "photo"
 """The weights for compressed photographs."""
-CLEAN_QUALITY = 98
-"""The quality from which on a JPEG is enlarged as uncompressed pictures are."""
 
 
 @dataclass(frozen=True)

@@ -46,5 +46,4 @@ def _restore(baseline: str, whole: Tensor, settings: BaselineSettings) -> tuple[
         grey = whole if len(whole) == 1 else quantise(luma(whole))
         return grey, quantise(resize(downscale(grey, settings.factor), *grey.shape[-2:]).clamp(0, 1))
     low = Picture(quantise(downscale(whole, settings.factor)).float())
-    upscaled = load_model(baseline, settings).upscale(low, scale=settings.factor).pixels
-    return whole, quantise(upscaled.double())
+    return whole, quantise(load_model(baseline, settings).upscale(low, scale=settings.factor).pixels.double())

@@ -106,8 +106,7 @@ def estimate_cost(config: TrainConfig, dataset: Dataset, initial: InitialWeights
 
 
 def _remarks(pair: Pair, config: TrainConfig) -> Iterator[str]:
-    crop = centre(pair, config.scale, MAX_SIDE)
-    high = luma(crop.high.float() / 255)
+    high = luma(centre(pair, config.scale, MAX_SIDE).high.float() / 255)
     half, finest = _octave(high)
     if (missing := _octave(half)[1] - finest) > MISSING_DETAIL:
         yield f"lacks fine detail (by {missing:.0f} dB): upscaled or out of focus?"

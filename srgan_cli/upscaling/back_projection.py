@@ -37,8 +37,7 @@ class Consistency:
 
     def to_json(self) -> dict[str, float | None]:
         """Return the values for JSON; an infinite PSNR becomes None."""
-        decibels = round(self.psnr, 2) if isfinite(self.psnr) else None
-        return {"decibels": decibels, "deviation": round(self.max_error, 3)}
+        return {"decibels": round(self.psnr, 2) if isfinite(self.psnr) else None, "deviation": round(self.max_error, 3)}
 
 
 @checked

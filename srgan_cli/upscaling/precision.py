@@ -28,8 +28,7 @@ class MixedPrecision(WrappedGenerator):
         With `check=False` the caller passes `health_stats` of the result to `is_broken` itself, so that a GPU need not
         be waited for here.  Raises SrganError when float32 gives values that are not finite.
         """
-        half = self.dtype != torch.float32
-        with torch.autocast("cpu" if x.is_meta else x.device.type, self.dtype, enabled=half):
+        with torch.autocast("cpu" if x.is_meta else x.device.type, self.dtype, enabled=self.dtype != torch.float32):
             enlarged: Tensor = self.generator(x).float()
         if check and not enlarged.is_meta and self.is_broken(self.health_stats(enlarged, x)):  # meta has no values
             return self.run_float32(x)

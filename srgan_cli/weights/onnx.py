@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from srgan_cli.errors import SrganError, UsageError
+from srgan_cli.errors import SrganError, UsageError, import_extra
 from srgan_cli.networks import Generator
 from srgan_cli.system.files import atomic_write
 from srgan_cli.weights.onnx_runtime import OnnxGenerator
@@ -29,7 +29,8 @@ def export_onnx(generator: Generator, path: Path) -> float:
     "enlarged" (N, bands, scale x H, scale x W), not clamped.  Raises UsageError without the extra srgan-cli[onnx],
     SrganError if the network cannot be exported with free sizes or a result differs by more than LARGEST_DIFFERENCE.
     """
-    _check_installed()
+    for module in ("onnx", "onnxruntime", "onnxscript"):
+        import_extra(module, "onnx", UsageError(f"{module} is not installed"))
     if isinstance(generator, OnnxGenerator):
         raise UsageError("the model is an ONNX file already", "copy it")
     with atomic_write(path) as temporary:
@@ -88,15 +89,6 @@ def _run(path: Path, pictures: Tensor) -> Tensor:
         message = f"the exported model fails for {size} pixels: {shorten(str(error), 120)}"
         raise SrganError(message, "this network cannot be exported with free sizes: try another model") from error
     return torch.from_numpy(found)
-
-
-def _check_installed() -> None:
-    try:
-        import onnx  # noqa: F401
-        import onnxruntime  # noqa: F401
-        import onnxscript  # noqa: F401
-    except ImportError as error:
-        raise UsageError(f"{error.name} is not installed", "pip install 'srgan-cli[onnx]'") from error
 
 
 @contextlib.contextmanager

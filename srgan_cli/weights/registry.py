@@ -1,7 +1,7 @@
 """The available weights: shipped, downloaded, or named by a path or an address."""
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -51,8 +51,7 @@ class ModelInfo:
 def list_models() -> Iterator[ModelInfo]:
     """The shipped weights by name, the downloaded ones by file name, then the corrupt records of the cache."""
     for name, path in list_weights().items():
-        card = read_card(path)
-        yield ModelInfo(name, SHIPPED, path, digest(path), card.licence, card)
+        yield replace(read_model(path), name=name, source=SHIPPED)
     for cached in list_cached():
         cached_card, reason = _try_read_card(cached.path)
         licence = cached.licence or (cached_card.licence if cached_card else "")

@@ -54,8 +54,7 @@ class SpandrelGenerator(MeasuredGenerator):
         """The upscaled pictures."""
         height, width = (side * self.scale for side in x.shape[-2:])
         right, bottom = self.descriptor.size_requirements.get_padding(x.shape[-1], x.shape[-2])
-        enlarged = self._enlarge(F.pad(x, [0, right, 0, bottom], mode="replicate"))
-        return enlarged[..., :height, :width].float()
+        return self._enlarge(F.pad(x, [0, right, 0, bottom], mode="replicate"))[..., :height, :width].float()
 
     def _enlarge(self, x: Tensor) -> Tensor:
         # the descriptor adds arguments that some networks need, but computes no gradients

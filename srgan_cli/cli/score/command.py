@@ -47,8 +47,7 @@ def score(_context: typer.Context, arguments: ScoreArguments) -> None:
     protocol = _protocol(arguments, [threshold.metric for threshold in thresholds])
     with _spooled([arguments.reference, *(arguments.candidates or [])]) as (reference, *candidates):
         plans = _plans(arguments, protocol, reference, candidates, crop_side=gallery.crop_side)
-        evaluate = _evaluate_and_print if arguments.is_one_set else _evaluate_and_print_sets
-        reports = evaluate(plans, text_format, arguments.on, has_intervals=not arguments.no_interval)
+        reports = _evaluate_and_print(arguments, plans, text_format)
         failed = {name: failed_thresholds(report, thresholds) for name, report in reports.items()}
         for name, report in reports.items():
             for message in [*report.notes, *report.errors, *failed[name]]:
@@ -107,22 +106,6 @@ def _data_sets(arguments: ScoreArguments, reference: Path, candidates: list[Path
     return sets_in(reference, candidates) if arguments.by_folder else [DataSet("", reference, candidates)]
 
 
-def _evaluate_and_print_sets(
-    plans: "dict[str, ScoringPlan]", text_format: str, on: str, *, has_intervals: bool
-) -> "dict[str, Report]":
-    """Score the plans of several data sets and print one table of their means."""
-    from srgan_cli.cli.console import write_text
-    from srgan_cli.cli.score.tables import show_sets
-    from srgan_cli.scoring.report.text import sets_to_text
-
-    reports = {name: replace(_evaluate(plan, on), has_intervals=has_intervals) for name, plan in plans.items()}
-    if text_format:
-        write_text(sets_to_text(reports, text_format))
-    else:
-        show_sets(reports)
-    return reports
-
-
 @contextmanager
 def _spooled(places: "list[Path]") -> "Iterator[list[Path]]":
     """The same files, with temporary ones in place of streams.  Raises SrganError for one that holds no picture."""
@@ -137,23 +120,30 @@ def _spooled(places: "list[Path]") -> "Iterator[list[Path]]":
 
 
 def _evaluate_and_print(
-    plans: "dict[str, ScoringPlan]", text_format: str, on: str, *, has_intervals: bool
+    arguments: ScoreArguments, plans: "dict[str, ScoringPlan]", text_format: str
 ) -> "dict[str, Report]":
-    """Score the only plan and print its report, if it has means; as JSON, each picture as soon as it is scored."""
-    from srgan_cli.cli.console import write_text
-    from srgan_cli.cli.score.tables import show_report
-    from srgan_cli.scoring.report.text import RENDERERS, JsonStream
+    """Score the only plan and print its report, if it has means, or one table of several.
 
-    ((name, plan),) = plans.items()
-    stream = JsonStream(plan.protocol, write_text) if text_format == "json" else None
-    report = replace(_evaluate(plan, on, stream.add if stream else None), has_intervals=has_intervals)
+    As JSON, each picture of a single plan is printed as soon as it is scored.
+    """
+    from srgan_cli.cli.console import write_text
+    from srgan_cli.cli.score.tables import show_report, show_sets
+    from srgan_cli.scoring.report.text import RENDERERS, JsonStream, sets_to_text
+
+    protocol, several = next(iter(plans.values())).protocol, not arguments.is_one_set
+    stream = None if several or text_format != "json" else JsonStream(protocol, write_text)
+    found = {name: _evaluate(plan, arguments.on, stream.add if stream else None) for name, plan in plans.items()}
+    reports = {name: replace(report, has_intervals=not arguments.no_interval) for name, report in found.items()}
+    first = next(iter(reports.values()))
     if stream:
-        stream.close(report)
+        stream.close(first)
     elif text_format:
-        write_text(RENDERERS[text_format](report))
-    elif report.mean:
-        show_report(report)
-    return {name: report}
+        write_text(sets_to_text(reports, text_format) if several else RENDERERS[text_format](first))
+    elif several:
+        show_sets(reports)
+    elif first.mean:
+        show_report(first)
+    return reports
 
 
 def _evaluate(plan: "ScoringPlan", on: str, on_score: "Callable[[Score], None] | None" = None) -> "Report":

@@ -13,8 +13,7 @@ from srgan_cli.scoring.report.text import Grid, report_grids, report_notes, sets
 
 def show_report(report: Report) -> None:
     """Print the tables of scores on stdout, the best of a column in bold, and the protocol below."""
-    lines = [*report_notes(report), f"protocol: {report.protocol}"]
-    show(*map(_table, report_grids(report)), *map(Text, lines))
+    show(*map(_table, report_grids(report)), *map(Text, [*report_notes(report), f"protocol: {report.protocol}"]))
 
 
 def show_sets(reports: Mapping[str, Report]) -> None:

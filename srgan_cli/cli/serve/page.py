@@ -11,11 +11,11 @@ from typing import Any
 import gradio as gr
 
 from srgan_cli.batch.task import TaskResult
-from srgan_cli.batch.weights_choice import CLEAN_QUALITY
 from srgan_cli.cli.console import warn
 from srgan_cli.cli.serve.jobs import Choice, Job, Studio, Visits, archive, previews
 from srgan_cli.errors import SrganError, UsageError
 from srgan_cli.image.codec.capabilities import FORMAT_CAPABILITIES, Encoding, output_format
+from srgan_cli.image.codec.compression import CLEAN_QUALITY
 from srgan_cli.weights.formats import list_weights
 from srgan_cli.weights.hub import list_cached
 from srgan_cli.weights.registry import AUTOMATIC

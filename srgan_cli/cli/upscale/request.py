@@ -147,8 +147,7 @@ class UpscaleRequest:
     def upscaler(self, world: World) -> Upscaler:
         """The upscaler of this process.  Where only workers enlarge, it serves for the model's name and scale."""
         if self.has_workers:
-            plain = replace(self.arguments, precision="auto", compile=False)
-            return replace(self.factory, arguments=plain)("cpu")
+            return replace(self.factory, arguments=replace(self.arguments, precision="auto", compile=False))("cpu")
         return self.factory(world.device(self.arguments.device))
 
     def worker_spec(

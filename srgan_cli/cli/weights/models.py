@@ -68,13 +68,14 @@ def _show_table(entries: "list[ModelInfo]") -> None:
     from rich.text import Text
 
     from srgan_cli.cli.console import show
+    from srgan_cli.image.codec.compression import CLEAN_QUALITY
 
     table = Table(box=SIMPLE_HEAD)
     for heading in ("name", "scale", "for", "PSNR", "MB"):
         table.add_column(heading, justify="right" if heading in ("PSNR", "MB") else "left", overflow="fold")
     for entry in entries:
         table.add_row(*map(Text, _row(entry)))
-    rule = "default: photo for JPEG below quality 98 and lossy WebP, else srgan"
+    rule = f"default: photo for JPEG below quality {CLEAN_QUALITY} and lossy WebP, else srgan"
     show(table, Text(f"{rule}.\nsrgan models NAME shows more."))
 
 

@@ -4,6 +4,8 @@ from pathlib import Path
 
 from PIL import Image
 
+CLEAN_QUALITY = 98
+"""The quality from which on a JPEG is enlarged as uncompressed pictures are."""
 _LUMINANCE_SUM = 3693
 """The sum of the luminance table that libjpeg scales, of ITU-T T.81 annex K: quality 50."""
 
@@ -25,8 +27,7 @@ def estimate_quality(luminance: list[int]) -> int:
     if max(luminance) == 1:
         return 100
     scale = 100 * sum(luminance) / _LUMINANCE_SUM
-    quality = (200 - scale) / 2 if scale <= 100 else 5000 / scale
-    return min(100, max(1, round(quality)))
+    return min(100, max(1, round((200 - scale) / 2 if scale <= 100 else 5000 / scale)))
 
 
 def _is_lossy_webp(path: Path) -> bool:

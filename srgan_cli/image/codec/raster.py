@@ -65,12 +65,8 @@ class BandLayout:
 
     def without_alpha(self) -> "BandLayout":
         """The layout of the bands alone."""
-        index = self.alpha
-        if index is None:
-            return self
-        extra = list(self.extra)
-        del extra[index - self.colours]
-        return BandLayout(self.colours, tuple(extra))
+        extra = tuple(kind for index, kind in enumerate(self.extra, self.colours) if index != self.alpha)
+        return self if self.alpha is None else BandLayout(self.colours, extra)
 
     @property
     def count(self) -> int:
@@ -154,8 +150,7 @@ def divide_by_alpha(values: Values, alpha: int, top: float) -> Values:
     opacity = values[..., [alpha]] / top
     divided = values / np.where(opacity > 0, opacity, 1)
     divided[..., alpha] = values[..., alpha]
-    rounded = divided if values.dtype.kind == "f" else np.rint(divided).clip(0, top)
-    return rounded.astype(values.dtype)
+    return (divided if values.dtype.kind == "f" else np.rint(divided).clip(0, top)).astype(values.dtype)
 
 
 def band_rows(width: int, channels: int) -> int:
@@ -217,7 +212,7 @@ class Raster:
         return replace(self, nodata="".join(nodata) or self.nodata, layout=layout, is_measured=True, notes=notes)
 
     def with_mask(self, mask: Rows | None, kind: Literal["page", "beside"] = "beside") -> "Raster":
-        """The raster as a measurement with data where a mask (H, W, 1), if any, is not 0; it becomes the last channel."""
+        """The raster as a measurement with data where a mask (H, W, 1), if any, is not 0; that is its last channel."""
         if mask is None:
             return self
         (height, width, channels), bands = self.rows.shape, self.bands

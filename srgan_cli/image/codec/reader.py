@@ -218,8 +218,7 @@ class _PillowReader(ImageReader):
         if not palette or self._orientation(0) > 1 or self.image.has_transparency_data:
             return None
         table = np.reshape(palette, (-1, 3)).T
-        padded = np.pad(table * 257, ((0, 0), (0, 256 - table.shape[1])))
-        return BandLayout(palette=tuple(padded.ravel().tolist()))
+        return BandLayout(palette=tuple(np.pad(table * 257, ((0, 0), (0, 256 - table.shape[1]))).ravel().tolist()))
 
     def _load(self, index: int) -> None:
         if self.count > 1:

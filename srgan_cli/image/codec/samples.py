@@ -117,8 +117,7 @@ def survey(raster: Raster) -> Survey:
     found = _Sampler(raster)
     for band in raster.rows.bands():
         found.add(band)
-    has_range = not plain or dtype.itemsize > 1
-    ranges = tuple(_shared_ranges(found.ranges(), raster)) if has_range else ()
+    ranges = tuple(_shared_ranges(found.ranges(), raster)) if not plain or dtype.itemsize > 1 else ()
     return Survey(found.has_invalid, found.alpha_is_mask, found.opaque_alpha, found.is_double, ranges)
 
 

@@ -138,14 +138,12 @@ def _write_avif(raster: Raster, values: Values, bits: int, file: IO[bytes], enco
     """AVIF by libvips: of more than 8 bits, and of colours without loss, which Pillow cannot write."""
     encoded, parts = BytesIO(), {"exif": "exif-data", "xmp": "xmp-data", "icc_profile": "icc-profile-data"}
     stored = {parts[key]: value for key, value in _pillow_options(raster, "AVIF").items() if key in parts}
-    quality = None if encoding.lossless else _quality("AVIF", encoding)
-    vips.write_avif(values, encoded, bits, stored, quality=quality)
+    vips.write_avif(values, encoded, bits, stored, quality=None if encoding.lossless else _quality("AVIF", encoding))
     file.write(_complete(encoded.getvalue(), raster, "AVIF"))
 
 
 def _quality(name: str, encoding: Encoding) -> int:
-    options = FORMAT_CAPABILITIES[name].options | encoding.options(name)
-    return int(str(options["quality"]))
+    return int(str((FORMAT_CAPABILITIES[name].options | encoding.options(name))["quality"]))
 
 
 def _write_whole(rasters: list[Raster], file: IO[bytes], name: str, loop: int, encoding: Encoding) -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from srgan_cli.errors import PictureError
+from srgan_cli.errors import PictureError, import_extra
 from srgan_cli.image.codec.raster import Values
 from srgan_cli.image.decoders.base import DAMAGED_HINT
 from srgan_cli.image.metadata.icc import Colour, from_calibration
@@ -44,8 +44,5 @@ def read_header(data: bytes) -> HdrHeader:
 
 def decode(data: bytes) -> Values:
     """The values (H, W, 3), float32."""
-    try:
-        import imagecodecs
-    except ImportError as error:
-        raise PictureError("it is a Radiance HDR", "pip install 'srgan-cli[tiff]'") from error
+    imagecodecs = import_extra("imagecodecs", "tiff", PictureError("it is a Radiance HDR"))
     return np.asarray(imagecodecs.rgbe_decode(data))

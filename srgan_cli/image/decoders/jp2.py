@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from srgan_cli.errors import PictureError
+from srgan_cli.errors import PictureError, import_extra
 from srgan_cli.image.codec import tiff
 from srgan_cli.image.codec.raster import Raster, Values
 from srgan_cli.image.decoders.base import ImageReader
@@ -78,12 +78,8 @@ def open_measurement(path: Path) -> Jp2Reader | None:
 
 def read_deep(path: Path, data: bytes, bits: int) -> Values:
     """The values of more than 8 bits, scaled to 16, by imagecodecs: Pillow turns white in colour into black."""
-    try:
-        import imagecodecs
-    except ImportError as error:
-        found, hint = "{path} is a JPEG 2000 of {bits} bits a channel in colour", "pip install 'srgan-cli[tiff]'"
-        raise PictureError(found, hint, path=path, bits=bits) from error
-    values = imagecodecs.jpeg2k_decode(data)
+    found = "{path} is a JPEG 2000 of {bits} bits a channel in colour"
+    values = import_extra("imagecodecs", "tiff", PictureError(found, path=path, bits=bits)).jpeg2k_decode(data)
     if values.dtype != np.uint16:
         raise PictureError("{path} has samples of the type {found}", "convert it first", path=path, found=values.dtype)
     scaled: Values = np.rint(values * (65_535 / (2**bits - 1))).astype(np.uint16)

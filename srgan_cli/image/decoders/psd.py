@@ -9,7 +9,7 @@ from typing import IO
 import numpy as np
 from PIL import ImageFile
 
-from srgan_cli.errors import PictureError
+from srgan_cli.errors import PictureError, import_extra
 from srgan_cli.image.codec.raster import Values
 
 _CHANNELS, _BITS = slice(12, 14), slice(22, 24)
@@ -36,7 +36,11 @@ def bits(data: bytes) -> int:
 
 def further_channels(image: ImageFile.ImageFile, data: bytes) -> int:
     """How many channels a PSD has beyond those of its colours and alpha."""
-    return int.from_bytes(data[_CHANNELS], "big") - len(image.getbands())
+    return _channels(data) - len(image.getbands())
+
+
+def _channels(data: bytes) -> int:
+    return int.from_bytes(data[_CHANNELS], "big")
 
 
 def read(image: ImageFile.ImageFile, data: bytes) -> Values:
@@ -46,22 +50,16 @@ def read(image: ImageFile.ImageFile, data: bytes) -> Values:
         raise PictureError(f"PSD of {bits(data)} bits in {image.mode} {kind} is not supported", _HINT)
     count, (width, height), dtype = len(image.getbands()), image.size, f">u{bits(data) // 8}"
     codec, _, start, *_ = image.tile[0]
-    stored = (
-        data[start:] if codec == "raw" else _unpack(data, start, count, count + further_channels(image, data), height)
-    )
+    stored = data[start:] if codec == "raw" else _unpack(data, start, count, height)
     planes = np.frombuffer(stored, dtype, count * height * width).reshape(count, height, width)
     return np.moveaxis(planes, 0, -1).astype(np.dtype(dtype).newbyteorder("="))
 
 
-def _unpack(data: bytes, start: int, count: int, total: int, height: int) -> bytes:
-    """The bytes of the first `count` channels of `total`; Pillow takes them to start behind `count` tables of sizes."""
-    try:
-        import imagecodecs
-    except ImportError as error:
-        raise PictureError(
-            "{path} is a PSD of 16 bits or with further channels", "pip install 'srgan-cli[tiff]'"
-        ) from error
-    table = start - 2 * count * height
+def _unpack(data: bytes, start: int, count: int, height: int) -> bytes:
+    """The bytes of the first `count` channels; Pillow takes them to start behind `count` tables of sizes."""
+    missing = PictureError("{path} is a PSD of 16 bits or with further channels")
+    imagecodecs = import_extra("imagecodecs", "tiff", missing)
+    total, table = _channels(data), start - 2 * count * height
     sizes = np.frombuffer(data, ">u2", total * height, table)
     begin = table + 2 * total * height
     return bytes(imagecodecs.packbits_decode(data[begin : begin + int(sizes[: count * height].sum())]))

@@ -136,8 +136,7 @@ class TiffReader(ImageReader):
         rows = Rows.lazy(values, partial(self._redecode, index)) if self.redecodes else Rows.from_array(values)
         raster, fields = Raster(rows, profile, notes=tuple(notes)), self._fields(index)
         has_own = self._keeps_values(index) or fields.get("bits", 0) >= 8
-        is_same = has_own and fields["layout"].count == values.shape[2]
-        return replace(raster, **fields) if is_same else raster
+        return replace(raster, **fields) if has_own and fields["layout"].count == values.shape[2] else raster
 
     def _values(self, file: IO[bytes], index: int) -> Decoded:
         """Decoded by Pillow, or by tifffile if Pillow does not know the kind of page or would convert its samples."""

@@ -161,8 +161,7 @@ def _set_numbers(part: "Dataset", name: str, numbers: list[float]) -> None:
     """Set an element to numbers, which some elements store as text of at most 16 characters each."""
     from pydicom.valuerep import DSfloat
 
-    is_text = part[name].VR == "DS"
-    part[name].value = [DSfloat(number, auto_format=True) for number in numbers] if is_text else numbers
+    part[name].value = [DSfloat(number, auto_format=True) for number in numbers] if part[name].VR == "DS" else numbers
 
 
 def _move_marks(part: "Dataset", factors: tuple[float, float]) -> None:

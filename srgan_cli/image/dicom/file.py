@@ -204,8 +204,7 @@ def _describe_rgb(dataset: "Dataset", bits: int) -> None:
 
 
 def _set_extremes(dataset: "Dataset", frames: Sequence[Values]) -> None:
-    extremes = {"SmallestImagePixelValue": np.min, "LargestImagePixelValue": np.max}
-    for name, extreme in extremes.items():
+    for name, extreme in {"SmallestImagePixelValue": np.min, "LargestImagePixelValue": np.max}.items():
         if name in dataset:
             setattr(dataset, name, int(extreme([extreme(frame) for frame in frames])))
 
@@ -234,8 +233,7 @@ def _to_bytes(dataset: "Dataset") -> bytes:
 
 def _check(path: Path, dataset: "Dataset") -> None:
     """Raises PictureError for a file without pixels, and for kinds of pixels that are not supported."""
-    missing = [name for name in ("Rows", "Columns", "BitsAllocated") if name not in dataset]
-    if missing or "PixelData" not in dataset:
+    if not all(name in dataset for name in ("Rows", "Columns", "BitsAllocated", "PixelData")):
         raise PictureError("{path} is DICOM without integer pixels", "name a file that holds a picture", path=path)
     allocated, frames = int(dataset.BitsAllocated), int(dataset.get("NumberOfFrames") or 1)
     bits, high = int(dataset.get("BitsStored", allocated)), dataset.get("HighBit")

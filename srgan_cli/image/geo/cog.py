@@ -5,7 +5,7 @@ Source: OGC Cloud Optimized GeoTIFF Standard 1.0; GDAL's driver COG, which write
 
 from pathlib import Path
 
-from srgan_cli.errors import PictureError, UsageError
+from srgan_cli.errors import PictureError, UsageError, import_extra
 
 OPTIONS = {"compress": "DEFLATE", "bigtiff": "IF_SAFER"}
 KEPT_TAGS = {269, 270, 282, 283, 296, 305, 306, 315, 316, 33432}
@@ -15,11 +15,7 @@ _CACHE_BYTES = 2**27
 
 def require_rasterio() -> None:
     """Raises UsageError if rasterio is not installed."""
-    try:
-        import rasterio.shutil  # noqa: F401
-    except ImportError as error:
-        message, hint = "--cog needs rasterio, which is not installed", "pip install 'srgan-cli[geo]'"
-        raise UsageError(message, hint) from error
+    import_extra("rasterio.shutil", "geo", UsageError("--cog needs rasterio, which is not installed"))
 
 
 def make_cloud_optimised(path: Path, *, has_classes: bool = False) -> None:

@@ -123,8 +123,7 @@ def read_raster(path: Path) -> Raster:
     colours = 3 if names[:3] == ["red", "green", "blue"] else 1
     extra = tuple(UNASSOCIATED if name == "alpha" else UNSPECIFIED for name in names[colours:])
     rows, layout = read(path, None, 1), BandLayout(colours, extra)
-    text = nodata.pop() if len(nodata) == 1 else ""
-    return Raster(rows, layout=layout, nodata=text, is_measured=True, bits=bits)
+    return Raster(rows, layout=layout, nodata=nodata.pop() if len(nodata) == 1 else "", is_measured=True, bits=bits)
 
 
 def read_place(path: Path) -> dict[int, Any]:
@@ -176,10 +175,9 @@ def _windows(path: Path, page: int | None) -> Iterator[Values]:
         sample = np.dtype(file.dtypes[0]).itemsize
         blocks = max(height for height, _ in file.block_shapes) * file.width * file.count * sample
         for top in range(0, file.height, BAND_GRID):
-            window = Window(0, top, file.width, min(BAND_GRID, file.height - top))
             try:
                 with Env(GDAL_CACHEMAX=max(_LEAST_CACHE, 2 * blocks)):
-                    values = file.read(window=window)
+                    values = file.read(window=Window(0, top, file.width, min(BAND_GRID, file.height - top)))
                 yield np.moveaxis(values, 0, 2)
             except RasterioError as error:
                 raise _failure(path, error) from error

@@ -93,8 +93,9 @@ def clean_blocks(tags: Mapping[int, Any]) -> tuple[dict[int, Any], list[str]]:
     kept, kinds = list[tuple[bytes, list[bytes]]](), set()
     for name, count in struct.iter_unpack(f"{order}4sI", data[4:start]):
         kind, blocks = name if order == ">" else name[::-1], list[bytes]()
+        item = f"u{_BLOCK_ITEMS.get(kind, 1)}"
         for size in (next(sizes) for _ in range(count)):
-            blocks.append(_in_order(data[start : start + size], order, _BLOCK_ITEMS.get(kind, 1)))
+            blocks.append(np.frombuffer(data[start : start + size], order + item).astype(f"<{item}").tobytes())
             start += size
         kinds.add(kind)
         kept += [(kind, blocks)] if kind not in _REGIONS else []
@@ -102,11 +103,6 @@ def clean_blocks(tags: Mapping[int, Any]) -> tuple[dict[int, Any], list[str]]:
     parts = [head, *(block for _, blocks in kept for block in blocks)]
     cleaned = {BLOCK_SIZES: tuple(map(len, parts)), BLOCKS: b"".join(parts)} if kept else {}
     return cleaned, ["its regions of interest are dropped"] if kinds & _REGIONS else []
-
-
-def _in_order(block: bytes, order: str, size: int) -> bytes:
-    """A block of items of this size, little-endian."""
-    return np.frombuffer(block, f"{order}u{size}").astype(f"<u{size}").tobytes()
 
 
 def fit(text: str, pages: Mapping[Size, StoredPage], count: int) -> str:

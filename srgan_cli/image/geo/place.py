@@ -133,10 +133,6 @@ def _clean_blocks(tags: Mapping[int, Any]) -> tuple[dict[int, Any], list[str]]:
         return {}, ["its ImageJ labels and colours are dropped: they are damaged"]
 
 
-def _map_gdal(tags: Mapping[int, Any], change: GridMap) -> dict[int, Any]:
-    return {gdal.METADATA: gdal.map_metadata(tags[gdal.METADATA], change)}
-
-
 def _map_resolution(tags: Mapping[int, Any], change: GridMap) -> dict[int, Any]:
     """Pixels a unit, which may swap their axes."""
     old = [float(tags[_X_RESOLUTION]), float(tags[_Y_RESOLUTION])]
@@ -149,7 +145,11 @@ def _map_resolution(tags: Mapping[int, Any], change: GridMap) -> dict[int, Any]:
 _PARTS: tuple[tuple[set[int], str, Callable[[Mapping[int, Any], GridMap], dict[int, Any]]], ...] = (
     (GEOREFERENCE, "georeference", map_georeference),
     ({RPC}, "rational polynomial model (RPC)", map_rpc),
-    ({gdal.METADATA}, "GDAL metadata", _map_gdal),
+    (
+        {gdal.METADATA},
+        "GDAL metadata",
+        lambda tags, change: {tag: gdal.map_metadata(tags[tag], change) for tag in tags},
+    ),
     (_RESOLUTION, "resolution", _map_resolution),
     (_BLOCKS, "ImageJ data", lambda tags, _: dict(tags)),
 )

@@ -132,8 +132,7 @@ def read_text(path: Path) -> str | None:
 def world_file(geotransform: tuple[float, ...]) -> Sidecar:
     """The world file of a geotransform in GDAL's order, of the corners of pixels."""
     x, a, b, y, d, e = geotransform
-    numbers = (a, d, b, e, x + (a + b) / 2, y + (d + e) / 2)
-    return Sidecar("world file", "".join(f"{number!r}\n" for number in numbers))
+    return Sidecar("world file", "".join(f"{number!r}\n" for number in (a, d, b, e, x + (a + b) / 2, y + (d + e) / 2)))
 
 
 def _map_world(text: str, change: GridMap) -> str:

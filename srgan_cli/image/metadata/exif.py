@@ -77,8 +77,7 @@ class ExifBlock:
             return self
         start, length = tags.get(_THUMBNAIL), tags.get(_THUMBNAIL_LENGTH)
         if start and length and start + length <= len(self._data):
-            is_last = start + length == len(self._data)
-            self._data[start : start + length] = b"" if is_last else bytes(length)
+            self._data[start : start + length] = b"" if start + length == len(self._data) else bytes(length)
         return self
 
     def _entries(self) -> Iterator[tuple[int, int]]:

@@ -106,8 +106,7 @@ class Colour:
     def _primaries(self) -> Chromaticities:
         if self.cicp:
             return PRIMARIES.get(self.cicp[0], PRIMARIES[SRGB_PRIMARIES])
-        own = self.chromaticities if self.intent is None else None
-        return own or PRIMARIES[SRGB_PRIMARIES]
+        return (self.chromaticities if self.intent is None else None) or PRIMARIES[SRGB_PRIMARIES]
 
     @property
     def _curve(self) -> bytes | None:
@@ -211,8 +210,7 @@ def _numbers(kind: bytes, numbers: _Matrix) -> bytes:
 
 
 def _parametric(parameters: tuple[float, ...]) -> bytes:
-    kind = struct.pack(">4s4xHH", b"para", {1: 0, 5: 3}[len(parameters)], 0)
-    return kind + _numbers(b"", np.array(parameters))[4:]
+    return struct.pack(">4s4xHH", b"para", {1: 0, 5: 3}[len(parameters)], 0) + _numbers(b"", np.array(parameters))[4:]
 
 
 def _sampled(to_light: Callable[[_Matrix], _Matrix]) -> bytes:

@@ -78,10 +78,9 @@ class Metadata:
 
     def with_size(self, height: int, width: int) -> "Metadata":
         """The metadata for a picture of this size, without the thumbnail."""
-        exif = self.exif and ExifBlock(self.exif).without_thumbnail().set_size(height, width).to_bytes()
         return replace(
             self,
-            exif=exif,
+            exif=self.exif and ExifBlock(self.exif).without_thumbnail().set_size(height, width).to_bytes(),
             xmp=self.xmp and xmp_packet.with_size(self.xmp, height, width),
             place=self.place and self.place.with_size(height, width),
             gain_map=self.gain_map and self.gain_map.with_size(height, width),

@@ -85,8 +85,7 @@ class _DenseBlock(nn.Module):
     def __init__(self, channels: int, growth: int) -> None:
         super().__init__()
         for index in range(1, 6):
-            outputs = growth if index < 5 else channels
-            layer = nn.Conv2d(channels + (index - 1) * growth, outputs, 3, padding=1)
+            layer = nn.Conv2d(channels + (index - 1) * growth, growth if index < 5 else channels, 3, padding=1)
             with torch.no_grad():
                 layer.weight.mul_(0.1)
             self.add_module(f"conv{index}", layer)

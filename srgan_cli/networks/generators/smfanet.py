@@ -84,8 +84,7 @@ class _FeatureAggregation(nn.Module):
 
     def _modulation(self, x: Tensor) -> Tensor:
         coarse = self.dw_conv(F.max_pool2d(x, POOLING))
-        variance = x.var((-2, -1), keepdim=True)
-        modulation = F.gelu(self.linear_1(coarse * self.alpha + variance * self.belt))
+        modulation = F.gelu(self.linear_1(coarse * self.alpha + x.var((-2, -1), keepdim=True) * self.belt))
         return F.interpolate(modulation, scale_factor=POOLING, mode="nearest")
 
 

@@ -80,8 +80,7 @@ def _pictures(images: Iterable[PageImage]) -> Iterator[dict[str, Any]]:
 
 def _picture(image: PageImage) -> dict[str, Any]:
     height, width = image.reference.shape[-2:]
-    images = {REFERENCE: image.reference, **image.pictures}
-    urls = {name: _data_url(pixels) for name, pixels in images.items()}
+    urls = {name: _data_url(pixels) for name, pixels in {REFERENCE: image.reference, **image.pictures}.items()}
     return {"name": image.name, "width": width, "height": height, "images": urls}
 
 

@@ -99,8 +99,7 @@ def convolve(picture: Tensor, kernel: Tensor) -> Tensor:
 
 def add_noise(picture: Tensor, deviation: float, rng: torch.Generator, grey: bool = False) -> Tensor:
     """The picture with Gaussian noise of this standard deviation, the same in all channels if `grey`."""
-    shape = picture[:1].shape if grey else picture.shape
-    return picture + deviation * torch.randn(shape, generator=rng)
+    return picture + deviation * torch.randn(picture[:1].shape if grey else picture.shape, generator=rng)
 
 
 def add_shot_noise(picture: Tensor, strength: float, rng: torch.Generator, grey: bool = False) -> Tensor:

@@ -53,8 +53,7 @@ def register(first: Tensor, second: Tensor) -> Registration:
     if min(left.shape) < _MIN_SIDE or not left.std() or not other.std():
         left, other, down, right = *planes, 0, 0
     fine = _peak(left, other, normalization=None, upsample_factor=_STEPS)
-    correlation = float(np.corrcoef(left.ravel(), other.ravel())[0, 1])
-    return Registration(down + fine[0], right + fine[1], correlation)
+    return Registration(down + fine[0], right + fine[1], float(np.corrcoef(left.ravel(), other.ravel())[0, 1]))
 
 
 def _peak(first: Plane, second: Plane, **options: object) -> tuple[float, float]:

@@ -82,8 +82,7 @@ class Sampler:
     def _patches(self, request: BatchRequest) -> Patches:
         """The patches as bytes, before mixup and noise."""
         rngs = patch_rngs("patch", request, self.config, self.world)
-        places = self._places(rngs, request.patch)
-        patches = [self._patch(*place, rng) for place, rng in zip(places, rngs, strict=True)]
+        patches = [self._patch(*place, rng) for place, rng in zip(self._places(rngs, request.patch), rngs, strict=True)]
         return tuple(torch.stack(side) for side in zip(*patches, strict=True))
 
     def _finish(self, request: BatchRequest, *patches: Tensor) -> Batch:
@@ -175,8 +174,7 @@ def cut_unpaired(
     patches = []
     for rng in patch_rngs("unpaired", request, config, world):
         picture = pictures[randint(len(pictures), rng)]
-        window = random_window(picture, request.patch, rng)
-        patches.append(orient(picture[:, *window.slices], randint(8, rng)))
+        patches.append(orient(picture[:, *random_window(picture, request.patch, rng).slices], randint(8, rng)))
     return torch.stack(patches).float().div_(255)
 
 

@@ -51,8 +51,7 @@ class DiscriminatorTrainer:
         real, fake = outputs.real_output, outputs.fake_output
         losses = {"adversarial": self.loss.generator(real.logits.detach(), fake.logits)}
         if self.config.loss.feature_matching_weight:
-            target = [features.detach() for features in real.features]
-            losses["matching"] = feature_matching_loss(fake.features, target)
+            losses["matching"] = feature_matching_loss(fake.features, [features.detach() for features in real.features])
         return losses
 
     def train_step(self, outputs: DiscriminatorPass, rng: torch.Generator) -> tuple[Tensor, bool]:

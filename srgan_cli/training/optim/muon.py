@@ -28,8 +28,7 @@ class Muon(Optimizer):
     def __init__(self, network: nn.Module, fused: bool = False) -> None:
         hidden = hidden_kernels(network)
         known = {id(kernel) for kernel in hidden}
-        others = [p for p in network.parameters() if id(p) not in known]
-        self._adam = Adam(others, betas=(0.9, 0.99), fused=fused)
+        self._adam = Adam([p for p in network.parameters() if id(p) not in known], betas=(0.9, 0.99), fused=fused)
         super().__init__([{"params": hidden}, *self._adam.param_groups], {"lr": 1e-3})
         self._share()
 

@@ -122,8 +122,7 @@ class OptimizerStep:
         self.scaler.unscale_(self.optimizer)
         if self.transform_gradients:
             self.transform_gradients()
-        norm = nn.utils.clip_grad_norm_(self.network.parameters(), MAX_GRADIENT_NORM)
-        finite = bool(norm.isfinite())
+        finite = bool(nn.utils.clip_grad_norm_(self.network.parameters(), MAX_GRADIENT_NORM).isfinite())
         if finite or self.scaler.is_enabled():  # the scaler skips the step itself and lowers its scale
             self.scaler.step(self.optimizer)
             self.scaler.update()

@@ -106,8 +106,7 @@ class HeldOut:
     def start(self, lines: list[dict[str, Any]], scale: int) -> None:
         """Take over the validations in the log of a resumed run, and score bicubic upscaling."""
         self.psnr = [line["psnr"] for line in lines if "psnr" in line]
-        bicubic = [_score_bicubic(pair, scale, self.shown) for pair in self.pairs]
-        self.bicubic = mean(self.world.gather(bicubic))["psnr"]
+        self.bicubic = mean(self.world.gather([_score_bicubic(pair, scale, self.shown) for pair in self.pairs]))["psnr"]
 
     def score(self, generator: Generator) -> tuple[list[ValidationResult], dict[str, float]]:
         """Upscale the pictures of this process, quantise to 8 bits and score.  The mean is over all processes."""

@@ -61,8 +61,7 @@ class TileTransfer:
         stats, result = self._to_host(generator.health_stats(enlarged, x)), self._to_host(crop(enlarged[0]))
 
         def collect() -> Tensor:
-            broken = generator.is_broken(stats())
-            return crop(self._run(generator.run_float32, x)[0]).cpu() if broken else result()
+            return crop(self._run(generator.run_float32, x)[0]).cpu() if generator.is_broken(stats()) else result()
 
         return collect
 

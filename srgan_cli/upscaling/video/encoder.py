@@ -183,8 +183,7 @@ class SegmentEncoder:
         self.container.close()
 
     def _packet(self, packet: Any) -> EncodedPacket:
-        duration = self.durations.pop(packet.pts, 0)
-        return EncodedPacket(packet.pts, duration, bool(packet.is_keyframe), bytes(packet))
+        return EncodedPacket(packet.pts, self.durations.pop(packet.pts, 0), bool(packet.is_keyframe), bytes(packet))
 
 
 def _tags(source: VideoSource, layout: FrameLayout) -> tuple[int, int, int, int]:
@@ -230,21 +229,17 @@ def _choose_format(codec: Any, wanted: FrameLayout) -> tuple[FrameLayout, str]:
     names = [name for name in formats if name not in _OPAQUE] or [wanted.name]
     if formats and not set(formats) - set(_OPAQUE):
         raise UsageError(f"{codec.name} takes frames in the memory of its device only", "choose another --codec")
-    planar = {name: replace(wanted, **_shape(layout_of(name)), has_alpha=False) for name in names}
+    kept: dict[str, Any] = {key: getattr(wanted, key) for key in ("cosited", "full_range", "luma_weights")}
+    planar = {name: replace(layout_of(name), has_alpha=False, **kept) for name in names}
     name = min(planar, key=lambda name: (*_cost(planar[name], wanted), name != planar[name].name))
     layout = planar[name]
-    cosited = (layout.cosited[0], codec.canonical_name not in CENTRED_CODECS)
-    layout = replace(layout, cosited=cosited)
+    layout = replace(layout, cosited=(layout.cosited[0], codec.canonical_name not in CENTRED_CODECS))
     if codec.canonical_name == "mjpeg":
         layout = replace(layout, full_range=True, luma_weights=BT601_WEIGHTS)
     elif layout.kind != "rgb" and wanted.kind == "rgb":
         layout = replace(layout, full_range=False)
     exact = name in (layout.name, _REPACKED.get(layout.name), layout.name.replace("yuv", "yuvj"))
     return layout, layout.name if exact and name.startswith("yuvj") else name
-
-
-def _shape(layout: FrameLayout) -> dict[str, Any]:
-    return {"kind": layout.kind, "depth": layout.depth, "subsampled": layout.subsampled}
 
 
 def _cost(layout: FrameLayout, wanted: FrameLayout) -> tuple[int, ...]:

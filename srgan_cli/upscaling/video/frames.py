@@ -93,8 +93,7 @@ def read_planes(frame: av.VideoFrame, layout: FrameLayout) -> list[Tensor]:
     """The planes (1, h, w) of a frame, as integers."""
     plain = frame.format.name.replace("yuvj", "yuv").replace("yuva", "yuv").replace("gbrap", "gbrp")
     planar = frame if plain == layout.name else frame.reformat(format=layout.name)
-    count = 1 if layout.is_grey else 3
-    return [_read_plane(plane, layout.depth) for plane in planar.planes[:count]]
+    return [_read_plane(plane, layout.depth) for plane in planar.planes[: 1 if layout.is_grey else 3]]
 
 
 def to_pixels(planes: Sequence[Tensor], layout: FrameLayout) -> Tensor:

@@ -255,8 +255,7 @@ def _shifted(chapters: Iterable[Any], part: TimeRange) -> Iterator[Any]:
         start, stop = chapter["start"] * unit, chapter["end"] * unit
         if stop > part.start and (part.stop is None or start < part.stop):
             start, stop = max(start, part.start), stop if part.stop is None else min(stop, part.stop)
-            times = {"start": round((start - part.shift) / unit), "end": round((stop - part.shift) / unit)}
-            yield {**chapter, **times}
+            yield {**chapter, "start": round((start - part.shift) / unit), "end": round((stop - part.shift) / unit)}
 
 
 def mux(

@@ -83,8 +83,7 @@ def cut(times: Sequence[int], keys: Sequence[int], stop: int | None, lead_frames
         lead = times[max(0, first - lead_frames)]
         seek = bisect_right(keys, lead) - 1
         last = times[end] if end < len(times) else stop
-        key = keys[seek] if seek > 0 else None
-        segments.append(Segment(number, key, lead, times[first], last, end - first))
+        segments.append(Segment(number, keys[seek] if seek > 0 else None, lead, times[first], last, end - first))
     return segments
 
 
