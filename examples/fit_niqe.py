@@ -7,16 +7,32 @@ if it is in the folder of --metric-weights.
 """
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
+import numpy as np
 import torch
 import typer
 from safetensors.torch import save_file
+from torch import Tensor
 
 from srgan_cli import read_picture
-from srgan_cli.metrics.niqe import fit_niqe_model
+from srgan_cli.metrics.niqe import NiqeModel, block_statistics
 from srgan_cli.system.discovery import find_pictures
 from srgan_cli.system.files import atomic_write
+
+SHARPNESS = 0.75
+"""Blocks are used if their mean deviation is above this fraction of the sharpest block's."""
+
+
+def fit_niqe_model(pictures: Iterable[Tensor]) -> tuple[NiqeModel, int]:
+    """The model of the sharp blocks of natural pictures, and the number of these blocks."""
+    sharp = []
+    for picture in pictures:
+        features, sharpness = block_statistics(picture)
+        sharp.append(features[(sharpness > SHARPNESS * sharpness.max(initial=0)) & np.isfinite(features).all(1)])
+    blocks = np.concatenate(sharp)
+    return NiqeModel(blocks.mean(0), np.cov(blocks, rowvar=False)), len(blocks)
 
 
 def main(pictures: Path, target: Path, story: str = "") -> None:

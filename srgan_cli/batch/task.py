@@ -23,9 +23,7 @@ class Task:
     """A file to read and a file to write."""
 
     source: Location
-    """The file to read."""
     target: Location
-    """The file to write."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +58,6 @@ class TaskResult:
     """The result of a task."""
 
     task: Task
-    """What was to be done."""
     status: Literal["enlarged", "kept", "failed"]
     """`kept` is an output that existed before."""
     _: KW_ONLY
@@ -89,11 +86,9 @@ class TaskResult:
     reason: str = ""
     """Why these weights, where they were chosen for the file."""
     device: str = ""
-    """The device that enlarged it."""
     peak_memory: int | None = None
     """The most bytes that the working process has held so far; None if unknown."""
     is_video: bool = False
-    """Whether the file is a video."""
     value_ranges: tuple[tuple[ValueRange, ...], ...] = ()
     """For each picture, and each of its bands, the values that the network saw as 0 and 1; () for 0 and full scale."""
     consistency: Consistency | None = None

@@ -44,7 +44,6 @@ class SegmentTask(Task):
     """A segment of a video; the target is the file of its packets."""
 
     segment: Segment
-    """The segment."""
 
 
 @dataclass(frozen=True)

@@ -68,7 +68,7 @@ class SpooledFiles:
                         shutil.copyfileobj(file, stream)
                         stream.flush()
                 except BrokenPipeError as error:
-                    raise OutputClosed from error
+                    raise OutputClosed("") from error
 
 
 def standard_names(inputs: Iterable[str], out: str) -> tuple[list[str], str]:
@@ -110,7 +110,7 @@ def translate_stdout_errors() -> Iterator[None]:
         try:
             yield
         except BrokenPipeError as error:
-            raise OutputClosed from error
+            raise OutputClosed("") from error
 
 
 @contextmanager
@@ -159,7 +159,7 @@ def open_binary(source: str, target: str) -> Iterator[tuple[IO[bytes], IO[bytes]
         with _open_input(source) as incoming, _open_output(target) as outgoing:
             yield incoming, outgoing
     except BrokenPipeError as error:
-        raise OutputClosed from error
+        raise OutputClosed("") from error
 
 
 def read_list(source: str) -> list[str]:

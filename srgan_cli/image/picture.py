@@ -35,7 +35,6 @@ class Picture:
     depth: int = 8
     """Bits a channel in its file."""
     icc_profile: bytes | None = None
-    """The colour profile."""
     metadata: Metadata = field(default_factory=Metadata)
     """What its file holds beside it: EXIF, XMP, resolution, place and more."""
     value_ranges: tuple[ValueRange, ...] = ()

@@ -9,7 +9,6 @@ other photographs. Its values compare with each other, not with published values
 """
 
 import math
-from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -25,8 +24,6 @@ from srgan_cli.weights.backbones import find_backbone, load_tensors
 
 BLOCK = 96
 """Side of the blocks in pixels; half of it at the second scale."""
-SHARPNESS = 0.75
-"""Blocks are used for the model if their mean deviation is above this fraction of the sharpest block's."""
 SHIFTS = ((0, 1), (1, 0), (1, 1), (1, -1))
 """Rows and columns to the neighbours that a pixel is multiplied with."""
 SHIPPED = Path(__file__).with_name("niqe.safetensors")
@@ -59,16 +56,6 @@ def niqe(picture: Tensor) -> float:
     difference = natural.mean - features.mean(0)
     precision = np.linalg.pinv((natural.covariance + np.cov(features, rowvar=False)) / 2)
     return math.sqrt(max(0.0, float(difference @ precision @ difference)))
-
-
-def fit_niqe_model(pictures: Iterable[Tensor]) -> tuple[NiqeModel, int]:
-    """The model of the sharp blocks of natural pictures, and the number of these blocks."""
-    sharp = []
-    for picture in pictures:
-        features, sharpness = block_statistics(picture)
-        sharp.append(features[(sharpness > SHARPNESS * sharpness.max(initial=0)) & np.isfinite(features).all(1)])
-    blocks = np.concatenate(sharp)
-    return NiqeModel(blocks.mean(0), np.cov(blocks, rowvar=False)), len(blocks)
 
 
 def load_niqe_model() -> NiqeModel:

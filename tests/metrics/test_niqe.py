@@ -1,5 +1,6 @@
 """NIQE, compared with its formulas."""
 
+import runpy
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from scipy.special import gamma
 from torch import Tensor
 
 from srgan_cli.errors import PictureError
-from srgan_cli.metrics.niqe import NiqeModel, block_statistics, fit_niqe_model, load_niqe_model, niqe
+from srgan_cli.metrics.niqe import NiqeModel, block_statistics, load_niqe_model, niqe
 from srgan_cli.weights.backbones import METRIC_WEIGHTS_VARIABLE
 
 
@@ -76,6 +77,7 @@ def test_niqe_is_the_distance_of_two_normal_distributions(tmp_path: Path, monkey
 
 def test_model_is_fitted_to_the_sharp_blocks_of_each_picture() -> None:
     sharp, blurred = noisy_pair(8, (3, 96, 192), 0.3)[1], noisy_pair(8, (3, 96, 96), 0.02)[1]
+    fit_niqe_model = runpy.run_path(str(Path(__file__).parents[2] / "examples/fit_niqe.py"))["fit_niqe_model"]
     natural, count = fit_niqe_model([torch.cat([sharp, blurred], 2), torch.zeros(3, 50, 50)])
     assert count == 2
     assert natural.mean == pytest.approx(block_statistics(torch.cat([sharp, blurred], 2))[0][:2].mean(0))

@@ -164,9 +164,7 @@ class Raster:
     """A picture with the values that its file stores."""
 
     rows: Rows
-    """Its values."""
     icc_profile: bytes | None = None
-    """The colour profile."""
     metadata: Metadata = field(default_factory=Metadata)
     """What its file holds beside it."""
     duration: float = 0

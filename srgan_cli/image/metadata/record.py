@@ -21,9 +21,7 @@ class Text:
     """A text by keyword, as PNG stores it."""
 
     keyword: str
-    """The name of the text."""
     text: str
-    """Its content."""
     language: str = ""
     """A tag of RFC 5646, or nothing."""
     translated: str = ""

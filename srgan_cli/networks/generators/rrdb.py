@@ -4,10 +4,6 @@ Source: X. Wang et al., ESRGAN: Enhanced Super-Resolution Generative Adversarial
 (arXiv:1809.00219).
 """
 
-import re
-from collections.abc import Mapping
-from typing import Any
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -22,8 +18,7 @@ UPSAMPLING = {2: (2,), 3: (3,), 4: (2, 2)}
 class RRDBNet(Generator):
     """Dense blocks at input resolution, then nearest-neighbour upsampling and convolutions.
 
-    With 64 channels, 23 blocks and a growth of 32 it is the network of the public ESRGAN files. It has their tensor
-    names, and also loads the older ones ("model.1.sub.0.RDB1...").
+    With 64 channels, 23 blocks and a growth of 32 it is the network of the public ESRGAN files, whose names it has.
     """
 
     half_formats = (torch.float16,)  # the steps of bfloat16 are 1/256 near 1, and nothing restores the precision
@@ -61,10 +56,6 @@ class RRDBNet(Generator):
         upscaled: Tensor = self.conv_last(_activate(self.conv_hr(features)))
         return upscaled.float()
 
-    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
-        """Load tensors with the names of either layout."""
-        return super().load_state_dict(rename_tensors(state_dict), strict, assign)
-
 
 class RRDB(nn.Module):
     """Three dense blocks, whose residual is added with a factor of 0.2."""
@@ -96,26 +87,6 @@ class _DenseBlock(nn.Module):
             features = torch.cat([features, _activate(self.get_submodule(f"conv{index}")(features))], 1)
         residual: Tensor = self.get_submodule("conv5")(features)
         return x + RESIDUAL_SCALE * residual
-
-
-def rename_tensors(state: Mapping[str, Any]) -> dict[str, Any]:
-    """A state dict with the names of this class, from the older public layout or this one."""
-    if "model.0.weight" not in state:
-        return dict(state)
-    last = max(int(name.split(".")[1]) for name in state)
-    body = max(int(name.split(".")[3]) for name in state if name.startswith("model.1.sub."))
-    heads = {"model.0": "conv_first", f"model.1.sub.{body}": "conv_body", f"model.{last}": "conv_last"}
-    heads[f"model.{last - 2}"] = "conv_hr"
-    heads |= {f"model.{index}": f"conv_up{index // 3}" for index in range(3, last - 2, 3)}
-    return {_rename(name, heads): value for name, value in state.items()}
-
-
-def _rename(name: str, heads: dict[str, str]) -> str:
-    module, _, kind = name.rpartition(".")
-    if module in heads:
-        return f"{heads[module]}.{kind}"
-    block = re.fullmatch(r"model\.1\.sub\.(\d+)\.RDB(\d)\.conv(\d)\.0", module)
-    return f"body.{block[1]}.rdb{block[2]}.conv{block[3]}.{kind}" if block else name
 
 
 def _activate(x: Tensor) -> Tensor:

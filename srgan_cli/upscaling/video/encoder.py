@@ -22,6 +22,7 @@ from srgan_cli.upscaling.video.frames import (
     SMPTE170M,
     UNSPECIFIED,
     FrameLayout,
+    VideoFormat,
     layout_of,
 )
 from srgan_cli.upscaling.video.options import CONTAINERS, VideoOptions
@@ -35,34 +36,18 @@ _OPAQUE = ("cuda", "vaapi", "qsv", "d3d11", "dxva2_vld", "videotoolbox_vld", "vu
 """Formats in the memory of a device."""
 
 
-@dataclass(frozen=True)
-class EncoderSettings:
+@dataclass(frozen=True, kw_only=True)
+class EncoderSettings(VideoFormat):
     """How a video is encoded."""
 
     container: str
     """FFmpeg's name of the muxer."""
     codec: str
     """FFmpeg's name of the encoder."""
-    height: int
-    """Rows."""
-    width: int
-    """Columns."""
-    layout: FrameLayout
-    """The planes that the encoder is given."""
     pixel_format: str
     """The pixel format that it encodes, with the same samples."""
     options: tuple[tuple[str, str], ...]
     """Names and values of the encoder's options."""
-    tags: tuple[int, int, int, int]
-    """As in VideoSource."""
-    time_base: Fraction
-    """Seconds of a unit of time stamps."""
-    rate: Fraction
-    """Frames a second, on average."""
-    aspect: Fraction | None
-    """Width of a sample divided by its height."""
-    rotation: tuple[int, ...] | None
-    """The display matrix, if there is one."""
 
     def add_to(self, container: "av.container.OutputContainer") -> "av.VideoStream":
         """A stream of these settings in a container.  Raises UsageError where the container cannot hold the codec."""
@@ -100,17 +85,18 @@ def choose_encoder(
     is_avi, first = container == "avi", times[0] if container == "avi" else 0  # where every stream begins at 0
     is_regular = all(((time - first) * source.rate).denominator == 1 for time in times)
     settings = EncoderSettings(
-        container,
-        codec.name,
-        *size,
-        layout,
-        pixel_format,
-        tuple(encoder_options(codec, options, source, size, is_avi=is_avi).items()),
-        _tags(source, layout),
-        1 / source.rate if is_regular else _avi_unit(times, source.rate) if is_avi else source.time_base,
-        source.rate,
-        source.aspect,
-        source.rotation,
+        container=container,
+        codec=codec.name,
+        height=size[0],
+        width=size[1],
+        layout=layout,
+        pixel_format=pixel_format,
+        options=tuple(encoder_options(codec, options, source, size, is_avi=is_avi).items()),
+        tags=_tags(source, layout),
+        time_base=1 / source.rate if is_regular else _avi_unit(times, source.rate) if is_avi else source.time_base,
+        rate=source.rate,
+        aspect=source.aspect,
+        rotation=source.rotation,
     )
     is_rounded = is_avi and not (is_regular and (first * source.rate).denominator == 1)
     lost = ["AVI has a fixed frame rate: the times of frames are rounded to it"] if is_rounded else []

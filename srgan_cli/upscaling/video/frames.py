@@ -7,6 +7,7 @@ import struct
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from itertools import chain
 from typing import Any
 
@@ -54,6 +55,26 @@ class FrameLayout(PlaneLayout):
         """FFmpeg's name of the planar pixel format."""
         base = {"rgb": "gbrp", "grey": "gray"}.get(self.kind) or _PLANAR[self.subsampled]
         return base if self.depth == 8 else f"{base}{self.depth}le"
+
+
+@dataclass(frozen=True, kw_only=True)
+class VideoFormat:
+    """What a video and its enlarged copy state alike."""
+
+    height: int
+    width: int
+    layout: FrameLayout
+    """The planes of its frames; for a copy, those that its encoder is given."""
+    tags: tuple[int, int, int, int]
+    """Primaries, transfer, matrix and range, by their numbers in ITU-T H.273 and FFmpeg."""
+    time_base: Fraction
+    """Seconds of a unit of time stamps."""
+    rate: Fraction
+    """Frames a second, on average."""
+    aspect: Fraction | None
+    """Width of a sample divided by its height."""
+    rotation: tuple[int, ...] | None
+    """The display matrix, if there is one."""
 
 
 def layout_of(name: str) -> FrameLayout:

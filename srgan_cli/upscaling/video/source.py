@@ -15,7 +15,7 @@ import av
 from srgan_cli.errors import PictureError
 from srgan_cli.system.discovery import not_found_hint
 from srgan_cli.upscaling.video.frames import (
-    FrameLayout,
+    VideoFormat,
     deinterlaced,
     display_matrix,
     frame_layout,
@@ -37,28 +37,11 @@ _MISSING_SECONDS = 1
 DEINTERLACE_HINT = "--deinterlace turns its fields into frames"
 
 
-@dataclass(frozen=True)
-class VideoSource:
+@dataclass(frozen=True, kw_only=True)
+class VideoSource(VideoFormat):
     """A video stream of a file."""
 
     path: Path
-    """The file."""
-    height: int
-    """Rows."""
-    width: int
-    """Columns."""
-    layout: FrameLayout
-    """The planes of its frames."""
-    tags: tuple[int, int, int, int]
-    """Primaries, transfer, matrix and range, by their numbers in ITU-T H.273 and FFmpeg."""
-    time_base: Fraction
-    """Seconds of a unit of time stamps."""
-    rate: Fraction
-    """Frames a second, on average."""
-    aspect: Fraction | None
-    """Width of a sample divided by its height."""
-    rotation: tuple[int, ...] | None
-    """The display matrix, if there is one."""
     hdr: dict[str, tuple[int, ...]]
     """Mastering display and content light level, as in FFmpeg's structures."""
     side_data: frozenset[str]
@@ -123,19 +106,19 @@ def probe(path: Path) -> VideoSource:
             layout = replace(layout, has_alpha=True)
         tags = frame.color_primaries, frame.color_trc, matrix_of(frame, layout.kind), frame.color_range
         return VideoSource(
-            path,
-            frame.height,
-            frame.width,
-            layout,
-            (int(tags[0]), int(tags[1]), tags[2], int(tags[3])),
-            stream.time_base or Fraction(1, 1000),
-            _rate(stream),
-            stream.sample_aspect_ratio or None,
-            display_matrix(frame),
-            hdr_data(frame),
-            frozenset(side_data_names(frame)),
-            frame.interlaced_frame or context.field_order not in _PROGRESSIVE,
-            context.codec.intra_only or context.codec.canonical_name in _FRAME_CODECS,
+            path=path,
+            height=frame.height,
+            width=frame.width,
+            layout=layout,
+            tags=(int(tags[0]), int(tags[1]), tags[2], int(tags[3])),
+            time_base=stream.time_base or Fraction(1, 1000),
+            rate=_rate(stream),
+            aspect=stream.sample_aspect_ratio or None,
+            rotation=display_matrix(frame),
+            hdr=hdr_data(frame),
+            side_data=frozenset(side_data_names(frame)),
+            is_interlaced=frame.interlaced_frame or context.field_order not in _PROGRESSIVE,
+            has_frame_of_each_packet=context.codec.intra_only or context.codec.canonical_name in _FRAME_CODECS,
         )
 
 

@@ -37,23 +37,22 @@ class Steadier:
     """
 
     persistence: float = PERSISTENCE
-    _frame: Tensor | None = field(default=None, init=False)
-    _levels: NDArray[np.uint8] | None = field(default=None, init=False)
-    _result: Tensor | None = field(default=None, init=False)
+    _last: tuple[Tensor, NDArray[np.uint8], Tensor] | None = field(default=None, init=False)
 
     def steady(self, frame: Tensor, enlarged: Tensor) -> Tensor:
         """The enlarged frame with steady detail, clipped to 0…1; both (C, H, W)."""
         levels = grey_levels(frame)
         result = enlarged
-        if self._frame is not None and self._levels is not None and self._result is not None:
-            flow = optical_flow(levels, self._levels)
-            shown = visible(flow, optical_flow(self._levels, levels))
+        if self._last is not None:
+            frame_before, levels_before, result_before = self._last
+            flow = optical_flow(levels, levels_before)
+            shown = visible(flow, optical_flow(levels_before, levels))
             inside = np.s_[: frame.shape[1], : frame.shape[2]]  # levels may be padded
             flow = flow[inside]
-            trust = self._trust(frame, self._frame, flow, shown[inside])
+            trust = self._trust(frame, frame_before, flow, shown[inside])
             if (trust > 0).mean() >= _CUT_PART:
-                result = (enlarged + _change(enlarged, self._result, flow, trust)).clamp(0, 1)
-        self._frame, self._levels, self._result = frame, levels, result
+                result = (enlarged + _change(enlarged, result_before, flow, trust)).clamp(0, 1)
+        self._last = frame, levels, result
         return result
 
     def _trust(self, frame: Tensor, before: Tensor, flow: Plane, shown: Plane) -> Plane:
