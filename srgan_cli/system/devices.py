@@ -49,6 +49,4 @@ def pick_dtype(device: torch.device) -> torch.dtype:
 
 def peak_memory(device: torch.device) -> int:
     """Peak memory of this process in bytes, on the GPU if it computes there; 0 if the system does not report it."""
-    if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device)
-    return peak_rss() or 0
+    return torch.cuda.max_memory_allocated(device) if device.type == "cuda" else peak_rss() or 0

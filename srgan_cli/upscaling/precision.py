@@ -70,16 +70,13 @@ def with_precision(generator: Generator, device: torch.device, precision: str = 
     if precision == "auto":
         return MixedPrecision(generator, *fast[:1])
     if precision not in INFERENCE_DTYPES:
-        choices = ", ".join(["auto", *INFERENCE_DTYPES])
-        raise UsageError(
-            f"the precision is {precision!r}, expected one of {choices}", "leave --precision out", option="precision"
-        )
+        message = f"the precision is {precision!r}, expected one of {', '.join(['auto', *INFERENCE_DTYPES])}"
+        raise UsageError(message, "leave --precision out", option="precision")
     dtype = INFERENCE_DTYPES[precision]
     if dtype not in (torch.float32, *fast):
         where = f"on {device.type}" if dtype in generator.half_formats else "by this network"
-        raise UsageError(
-            f"{precision} is not supported efficiently {where}", "leave --precision out", option="precision"
-        )
+        message = f"{precision} is not supported efficiently {where}"
+        raise UsageError(message, "leave --precision out", option="precision")
     return MixedPrecision(generator, dtype)
 
 

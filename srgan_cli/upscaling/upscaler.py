@@ -88,9 +88,8 @@ class Upscaler:
         Those that take turns never run their generators at the same time.
         Raises UsageError for a seed if the generator takes no noise."""
         if seed is not None and not generator.noise:
-            raise UsageError(
-                f"{name or 'the generator'} takes no noise: a seed changes nothing", "leave --seed out", option="seed"
-            )
+            found = f"{name or 'the generator'} takes no noise: a seed changes nothing"
+            raise UsageError(found, "leave --seed out", option="seed")
         self.name, self.sha256, self.value_range, self.seed = name, sha256, value_range, seed
         self.generator = generator.to(device).to(memory_format=generator.memory_format).eval()
         self.device, self.policy = device, policy or TilePolicy()

@@ -56,9 +56,8 @@ def _check(context: typer.Context, arguments: UpscaleArguments, out: str, *, vid
     if arguments.cog:
         require_rasterio()
     if arguments.as_json and out == STANDARD:
-        raise UsageError(
-            "standard output cannot hold both a picture and JSON", "name a file, or leave --json out", option="json"
-        )
+        message = "standard output cannot hold both a picture and JSON"
+        raise UsageError(message, "name a file, or leave --json out", option="json")
     if video and arguments.form not in ("", VIDEO):
         raise UsageError(f"{out} asks for y4m, --format for {arguments.form}", "leave --format out", option="format")
     if video and (refused := given_options(context, *_NOT_FOR_VIDEO)):

@@ -184,12 +184,9 @@ def _read_colour(first: dict[bytes, bytes]) -> Colour:
     """The colour of cICP; without one, that of sRGB, or of cHRM and gAMA."""
     cicp = first.get(b"cICP", b"")
     colour = from_cicp(*cicp[:2], full_range=bool(cicp[3])) if len(cicp) == 4 else Colour()
-    return replace(colour, intent=_intent(first), **_calibration(first))
-
-
-def _intent(first: dict[bytes, bytes]) -> int | None:
-    content = first.get(b"sRGB", b"")
-    return content[0] if len(content) == 1 and content[0] < 4 else None
+    intent = first.get(b"sRGB", b"")
+    stated = intent[0] if len(intent) == 1 and intent[0] < 4 else None
+    return replace(colour, intent=stated, **_calibration(first))
 
 
 def _calibration(first: dict[bytes, bytes]) -> dict[str, Any]:

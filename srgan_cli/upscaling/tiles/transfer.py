@@ -70,9 +70,7 @@ class TileTransfer:
             return network(x, **options)
 
     def _to_device(self, x: Tensor) -> Tensor:
-        if self.copy_stream is None:
-            return x.to(self.device)
-        return x.pin_memory().to(self.device, non_blocking=True)
+        return x.to(self.device) if self.copy_stream is None else x.pin_memory().to(self.device, non_blocking=True)
 
     def _to_host(self, tensor: Tensor) -> Callable[[], Tensor]:
         """Start to copy a tensor to the CPU.  The returned function waits for the copy and returns it."""

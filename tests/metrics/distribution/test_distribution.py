@@ -12,9 +12,8 @@ from torch import Tensor, nn
 
 from srgan_cli.errors import PictureError, UsageError, WeightsError
 from srgan_cli.metrics import FEATURES, SET_METRICS
-from srgan_cli.metrics.distribution.extractors import BATCH, EXTRACTORS, extract_features
+from srgan_cli.metrics.distribution.extractors import BATCH, EXTRACTORS, extract_features, load_inception
 from srgan_cli.metrics.distribution.frechet import frechet_distance, kernel_distance
-from srgan_cli.metrics.distribution.inception import load_inception
 from srgan_cli.metrics.distribution.sets import FeatureAccumulator
 from srgan_cli.scoring.protocol import Protocol
 from srgan_cli.weights.backbones import load_backbone
