@@ -12,7 +12,7 @@ import torch
 from hypothesis import settings
 from PIL import Image
 from safetensors.torch import save_file
-from support import Outcome
+from support import Outcome, draw_smooth_pictures
 
 from srgan_cli import __main__
 from srgan_cli.networks import GENERATORS
@@ -50,13 +50,7 @@ def cpu_bfloat16(monkeypatch: pytest.MonkeyPatch) -> Callable[[bool], None]:
 @pytest.fixture
 def smooth_pictures(tmp_path: Path) -> Path:
     """A folder of four smooth pictures of 48 x 48, on which training makes progress."""
-    folder = tmp_path / "data"
-    folder.mkdir()
-    random = np.random.default_rng(0)
-    for index in range(4):
-        small = Image.fromarray(random.integers(0, 256, (12, 12, 3), dtype=np.uint8))
-        small.resize((48, 48), Image.Resampling.BICUBIC).save(folder / f"{index}.png")
-    return folder
+    return draw_smooth_pictures(tmp_path / "data")
 
 
 @pytest.fixture(scope="session")

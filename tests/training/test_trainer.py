@@ -3,16 +3,18 @@
 import errno
 import json
 import math
+import shutil
 import time
 import weakref
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from support import draw_smooth_pictures
 
 from srgan_cli.errors import SrganError, UsageError, WeightsError
 from srgan_cli.networks import DISCRIMINATORS
@@ -65,6 +67,26 @@ def log(config: TrainConfig) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (config.run.folder / "metrics.jsonl").read_text().splitlines()]
 
 
+@dataclass(frozen=True)
+class Finished:
+    """A run of the settings of `config`, which tests only read."""
+
+    config: TrainConfig
+    trainer: Trainer
+    reports: list[StepReport]
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory, small_run_in: Callable[..., TrainConfig]) -> Iterator[Finished]:
+    folder = tmp_path_factory.mktemp("finished")
+    config = small_run_in(folder / "run", draw_smooth_pictures(folder / "data"), name="tiny", steps=STEPS)
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    trainer = fresh(config, load_dataset(config))
+    yield Finished(config, trainer, list(trainer.fit()))
+    torch.set_num_threads(before)
+
+
 def until(trainer: Trainer, step: int) -> Iterator[StepReport]:
     for report in trainer.fit():
         if report.step == step:
@@ -72,8 +94,8 @@ def until(trainer: Trainer, step: int) -> Iterator[StepReport]:
         yield report
 
 
-def test_a_run_has_both_phases_and_writes_weights_checkpoint_and_log(config: TrainConfig, dataset: Dataset) -> None:
-    reports = list(fresh(config, dataset).fit())
+def test_a_run_has_both_phases_and_writes_weights_checkpoint_and_log(finished: Finished) -> None:
+    reports, config = finished.reports, finished.config
     assert [report.step for report in reports] == list(range(1, STEPS + 1))
     assert [report.phase for report in reports] == [PIXEL] * 12 + [ADVERSARIAL] * 8
     assert set(reports[0].losses) == {"pixel"}
@@ -97,17 +119,20 @@ def test_the_same_settings_give_the_same_log_and_best_weights_however_slow_the_v
     config: TrainConfig, dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(validation, "MIN_STEPS", 3)
+    config = config.replace(learning_rate=2e-3)
     list(fresh(config, dataset).fit())
-    again = TrainConfig.from_json(read_recipe(config.run.folder / "config.json"), data=config.data.folders)
-    again = again.replace(run=tmp_path / "again", device="cpu")
+    settings = read_recipe(config.run.folder / "config.json")
+    again = TrainConfig.from_settings(data=config.data.folders, run=tmp_path / "again", device="cpu", **settings)
+    assert again.replace(run=config.run.folder) == config.replace(equivariance="d4")
     score = HeldOut.score
     monkeypatch.setattr(HeldOut, "score", lambda *given: (time.sleep(0.2), score(*given))[1])
     list(fresh(again, dataset).fit())
     lines, same = ([{**line, "seconds": 0} for line in log(each)] for each in (config, again))
     assert [line["step"] for line in lines] == [0, 3, 6, 9, 12, 15, 18, 20]
     assert lines == same
-    best, other = (load_weights(each.run.folder / "tiny-best.safetensors")[0] for each in (config, again))
-    assert all(torch.equal(a, b) for a, b in zip(best.parameters(), other.parameters(), strict=True))
+    for name in ("tiny-best", "tiny"):
+        made, other = (load_weights(each.run.folder / f"{name}.safetensors")[0] for each in (config, again))
+        assert all(torch.equal(a, b) for a, b in zip(made.parameters(), other.parameters(), strict=True))
 
 
 def test_the_best_validation_has_the_best_perceptual_score_at_an_acceptable_psnr() -> None:
@@ -162,13 +187,12 @@ def test_reports_know_the_held_out_psnr_from_the_start_also_of_a_resumed_run(
     assert next(iter(resumed_run(config, dataset).fit())).psnr == tuple(scored)
 
 
-def test_the_weights_can_be_used_and_describe_their_training(config: TrainConfig, dataset: Dataset) -> None:
-    trainer = fresh(config, dataset)
-    list(trainer.fit())
-    _, card = load_weights(trainer.folder.weights)
+def test_the_weights_can_be_used_and_describe_their_training(finished: Finished) -> None:
+    weights = finished.trainer.folder.weights
+    _, card = load_weights(weights)
     assert (card.name, card.scale, card.training["steps"]) == ("tiny", 2, STEPS)
     assert card.scores["validation"]["psnr"] > 0
-    assert Upscaler.load(trainer.folder.weights, device="cpu").generator.scale == 2
+    assert Upscaler.load(weights, device="cpu").generator.scale == 2
 
 
 def test_the_pixel_phase_improves_psnr(config: TrainConfig, dataset: Dataset) -> None:
@@ -181,11 +205,9 @@ def test_the_pixel_phase_improves_psnr(config: TrainConfig, dataset: Dataset) ->
 
 @pytest.mark.parametrize("break_at", [5, 15], ids=["pixel phase", "adversarial phase"])
 def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(
-    config: TrainConfig, dataset: Dataset, break_at: int, tmp_path: Path
+    config: TrainConfig, dataset: Dataset, break_at: int, tmp_path: Path, finished: Finished
 ) -> None:
-    whole = fresh(config, dataset)
-    list(whole.fit())
-    broken = config.replace(run=tmp_path / "broken")
+    whole, broken = finished.trainer, config.replace(run=tmp_path / "broken")
     list(until(fresh(broken, dataset), break_at))
     resumed = resumed_run(broken, dataset)
     assert [report.step for report in resumed.fit()] == list(range(break_at + 1, STEPS + 1))
@@ -264,14 +286,10 @@ def test_a_missing_backbone_is_found_before_any_work(config: TrainConfig, datase
 
 def test_a_checkpoint_of_the_pixel_phase_has_no_discriminator(config: TrainConfig, dataset: Dataset) -> None:
     list(until(fresh(config, dataset), 3))
+    assert checkpoint(config)["steps"] == 3, "stopping saves the current step"
     assert "adversary" not in checkpoint(config)
     list(until(resumed_run(config, dataset), STEPS - 1))
     assert "adversary" in checkpoint(config)
-
-
-def test_stopping_saves_the_current_step(config: TrainConfig, dataset: Dataset) -> None:
-    list(until(fresh(config, dataset), 3))
-    assert checkpoint(config)["steps"] == 3
 
 
 def test_training_time_counts_over_resumptions(config: TrainConfig, dataset: Dataset) -> None:
@@ -281,8 +299,8 @@ def test_training_time_counts_over_resumptions(config: TrainConfig, dataset: Dat
     assert len(list(resumed_run(timed, dataset).fit())) <= 2
 
 
-def test_a_finished_run_is_extended_only_on_request(config: TrainConfig, dataset: Dataset) -> None:
-    list(fresh(config, dataset).fit())
+def test_a_finished_run_is_extended_only_on_request(config: TrainConfig, dataset: Dataset, finished: Finished) -> None:
+    shutil.copytree(finished.config.run.folder, config.run.folder)
     with pytest.raises(UsageError, match="is finished"):
         resumed_run(config, dataset)
     longer = resumed_run(config.replace(steps=3 * STEPS), dataset)
@@ -436,10 +454,9 @@ def test_every_adversarial_loss_trains_for_hundreds_of_steps_without_diverging(
     assert load_weights(config.run.folder / "tiny-fidelity.safetensors")[1].training["steps"] == 100
 
 
-def test_the_fidelity_weights_carry_their_own_scores(config: TrainConfig, dataset: Dataset) -> None:
-    list(fresh(config, dataset).fit())
-    card = load_weights(config.run.folder / "tiny-fidelity.safetensors")[1]
-    (line,) = [line for line in log(config) if line["step"] == card.training["steps"]]
+def test_the_fidelity_weights_carry_their_own_scores(finished: Finished) -> None:
+    card = load_weights(finished.config.run.folder / "tiny-fidelity.safetensors")[1]
+    (line,) = [line for line in log(finished.config) if line["step"] == card.training["steps"]]
     assert card.scores["validation"]["psnr"] == line["psnr"]
 
 
@@ -460,19 +477,16 @@ def test_a_run_is_never_overwritten(config: TrainConfig, dataset: Dataset) -> No
 
 
 def test_fine_tuning_starts_from_given_weights_of_any_shape(
-    config: TrainConfig, dataset: Dataset, tmp_path: Path
+    config: TrainConfig, dataset: Dataset, tmp_path: Path, finished: Finished
 ) -> None:
-    first = fresh(config, dataset)
-    list(first.fit())
-    second = config.replace(
-        run=tmp_path / "second", init_from=str(first.folder.weights), pretrain_fraction=0.0, channels=99
-    )
+    weights = Path(shutil.copy(finished.trainer.folder.weights, tmp_path))
+    second = config.replace(run=tmp_path / "second", init_from=str(weights), pretrain_fraction=0.0, channels=99)
     trainer = fresh(second, dataset)
-    for left, right in zip(first.gan.ema.parameters(), trainer.gan.generator.parameters(), strict=True):
+    for left, right in zip(finished.trainer.gan.ema.parameters(), trainer.gan.generator.parameters(), strict=True):
         assert torch.equal(left, right)
     assert next(trainer.fit()).phase == ADVERSARIAL
     trainer.save()
-    first.folder.weights.unlink()
+    weights.unlink()
     resumed = resumed_run(trainer.config, dataset)
     resumed.save()
     training = load_weights(resumed.folder.weights)[1].training
@@ -480,12 +494,12 @@ def test_fine_tuning_starts_from_given_weights_of_any_shape(
     assert (training["started_from"]["name"], training["started_from"]["training"]["steps"]) == ("tiny", STEPS)
 
 
-def test_weights_of_another_scale_initialise_the_trunk(config: TrainConfig, dataset: Dataset, tmp_path: Path) -> None:
-    first = fresh(config, dataset)
-    list(first.fit())
-    second = config.replace(run=tmp_path / "second", scale=4, init_from=str(first.folder.weights))
+def test_weights_of_another_scale_initialise_the_trunk(
+    config: TrainConfig, dataset: Dataset, finished: Finished
+) -> None:
+    second = config.replace(scale=4, init_from=str(finished.trainer.folder.weights))
     generator = fresh(second, dataset).gan.generator
-    given = first.gan.ema.state_dict()
+    given = finished.trainer.gan.ema.state_dict()
     for key, value in generator.state_dict().items():
         assert torch.equal(value, given[key]) != key.startswith("tail")
     assert generator.scale == 4
@@ -524,19 +538,6 @@ def test_a_damaged_checkpoint_is_replaced_by_the_one_before(config: TrainConfig,
     assert checkpoint(config)["steps"] == 3
     (config.run.folder / CHECKPOINT).unlink()
     assert checkpoint(config)["steps"] == 3
-
-
-def test_the_settings_of_a_run_make_the_same_run_again(config: TrainConfig, dataset: Dataset, tmp_path: Path) -> None:
-    config = config.replace(steps=3, learning_rate=2e-3)
-    first = fresh(config, dataset)
-    list(first.fit())
-    settings = read_recipe(config.run.folder / "config.json")
-    again = TrainConfig.from_settings(data=config.data.folders, run=tmp_path / "again", device="cpu", **settings)
-    assert again.replace(run=config.run.folder) == config.replace(equivariance="d4")
-    second = fresh(again, dataset)
-    list(second.fit())
-    for left, right in zip(first.gan.ema.parameters(), second.gan.ema.parameters(), strict=True):
-        assert torch.equal(left, right)
 
 
 def test_a_run_older_than_a_setting_resumes_without_it(config: TrainConfig, dataset: Dataset) -> None:

@@ -15,7 +15,7 @@ _CACHE_BYTES = 2**27
 
 def require_rasterio() -> None:
     """Raises UsageError if rasterio is not installed."""
-    import_extra("rasterio.shutil", "geo", UsageError("--cog needs rasterio, which is not installed"))
+    import_extra("rasterio", "geo", UsageError("--cog needs rasterio, which is not installed"))
 
 
 def make_cloud_optimised(path: Path, *, has_classes: bool = False) -> None:
