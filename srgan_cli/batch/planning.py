@@ -13,18 +13,9 @@ from srgan_cli.batch.resume import own_outputs
 from srgan_cli.batch.task import OverwritePolicy, Task
 from srgan_cli.errors import OutputExists, SrganError, UsageError
 from srgan_cli.image.codec.capabilities import FORMATS, output_format
+from srgan_cli.system import remote_storage
 from srgan_cli.system.files import check_writable, ignores_case, make_folder
-from srgan_cli.system.remote_storage import (
-    Location,
-    absolute,
-    as_pure_path,
-    exists,
-    is_dir,
-    is_remote,
-    is_url,
-    list_pictures,
-    parse_location,
-)
+from srgan_cli.system.remote_storage import Location, absolute, as_pure_path, exists, is_dir, is_remote, parse_location
 from srgan_cli.upscaling.video.options import CONTAINERS, is_video_input, is_video_name
 
 _SHOWN = 3
@@ -73,7 +64,10 @@ def plan_batch(
             hint = f"enlarge them into a folder, then: ffmpeg -framerate 25 -i FOLDER/%05d.png {out}"
         raise UsageError(message, hint, out=out)
     entries: list[_Entry] = [(place, place if is_dir(place) else place.parent) for place in sources]
-    entries += [(parse_location(place if is_url(place) else os.path.normpath(place)), None) for place in listed or ()]
+    entries += [
+        (parse_location(place if remote_storage.is_url(place) else os.path.normpath(place)), None)
+        for place in listed or ()
+    ]
     plan = _plan_folder(entries, target, naming)
     if overwrite == "update" and not is_remote(target):
         _check_existing(plan.tasks, target)
@@ -129,7 +123,7 @@ def _find_inputs(location: Location, folder: Location, errors: list[tuple[Locati
         raise UsageError(message, "outputs there could not be distinguished from inputs: choose another folder")
     found = [
         path
-        for path in list_pictures(location, report=lambda *found: errors.append(found))
+        for path in remote_storage.list_pictures(location, report=lambda *found: errors.append(found))
         if not _is_below_output(path, folder, location)
     ]
     own = set() if is_remote(folder) else own_outputs(folder, [path for path in found if not is_remote(path)])
@@ -138,7 +132,7 @@ def _find_inputs(location: Location, folder: Location, errors: list[tuple[Locati
 
 def count_videos(places: Iterable[str]) -> int:
     """How many videos lie in the local folders among `places`, where they are not looked for; not hidden ones."""
-    folders = [Path(place) for place in places if not is_url(place) and Path(place).is_dir()]
+    folders = [Path(place) for place in places if not remote_storage.is_url(place) and Path(place).is_dir()]
     found = (path.relative_to(folder) for folder in folders for path in folder.rglob("*") if is_video_input(path))
     return sum(not any(part.startswith(".") for part in path.parts) for path in found)
 

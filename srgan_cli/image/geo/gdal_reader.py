@@ -11,16 +11,8 @@ from typing import Any
 import numpy as np
 
 from srgan_cli.errors import PictureError
-from srgan_cli.image.codec.raster import (
-    BAND_GRID,
-    UNASSOCIATED,
-    UNSPECIFIED,
-    BandLayout,
-    Raster,
-    Rows,
-    Values,
-    apply_exif_orientation,
-)
+from srgan_cli.image.codec import raster
+from srgan_cli.image.codec.raster import BandLayout, Raster, Rows, Values
 from srgan_cli.image.geo import geotiff
 
 _READABLE = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "float16", "float32", "float64")
@@ -121,7 +113,7 @@ def read_raster(path: Path) -> Raster:
         nodata = {"" if value is None else f"{value:.17g}" for value in file.nodatavals}
         bits = max(int(file.tags(band, ns="IMAGE_STRUCTURE").get("NBITS", 0)) for band in file.indexes)
     colours = 3 if names[:3] == ["red", "green", "blue"] else 1
-    extra = tuple(UNASSOCIATED if name == "alpha" else UNSPECIFIED for name in names[colours:])
+    extra = tuple(raster.UNASSOCIATED if name == "alpha" else raster.UNSPECIFIED for name in names[colours:])
     rows, layout = read(path, None, 1), BandLayout(colours, extra)
     return Raster(rows, layout=layout, nodata=nodata.pop() if len(nodata) == 1 else "", is_measured=True, bits=bits)
 
@@ -139,7 +131,7 @@ def read(path: Path, page: int | None, orientation: int) -> Rows:
     with _open(path, page) as file:
         shape, dtype = (file.height, file.width, file.count), _sample_type(path, file)
     rows = Rows(shape, dtype, lambda: _windows(path, page))
-    return rows if orientation == 1 else Rows.from_array(apply_exif_orientation(rows.to_array(), orientation))
+    return rows if orientation == 1 else Rows.from_array(raster.apply_exif_orientation(rows.to_array(), orientation))
 
 
 def _sample_type(path: Path, file: Any) -> np.dtype[Any]:
@@ -174,10 +166,10 @@ def _windows(path: Path, page: int | None) -> Iterator[Values]:
     with _open(path, page) as file:
         sample = np.dtype(file.dtypes[0]).itemsize
         blocks = max(height for height, _ in file.block_shapes) * file.width * file.count * sample
-        for top in range(0, file.height, BAND_GRID):
+        for top in range(0, file.height, raster.BAND_GRID):
             try:
                 with Env(GDAL_CACHEMAX=max(_LEAST_CACHE, 2 * blocks)):
-                    values = file.read(window=Window(0, top, file.width, min(BAND_GRID, file.height - top)))
+                    values = file.read(window=Window(0, top, file.width, min(raster.BAND_GRID, file.height - top)))
                 yield np.moveaxis(values, 0, 2)
             except RasterioError as error:
                 raise _failure(path, error) from error

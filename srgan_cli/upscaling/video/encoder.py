@@ -15,16 +15,9 @@ import av.logging
 
 from srgan_cli.errors import UsageError
 from srgan_cli.image.raw_video.yuv import BT601_WEIGHTS
+from srgan_cli.upscaling.video import frames
 from srgan_cli.upscaling.video.encoder_options import encoder_options, is_hardware
-from srgan_cli.upscaling.video.frames import (
-    CENTRED_CODECS,
-    LIMITED_RANGE,
-    SMPTE170M,
-    UNSPECIFIED,
-    FrameLayout,
-    VideoFormat,
-    layout_of,
-)
+from srgan_cli.upscaling.video.frames import FrameLayout, VideoFormat
 from srgan_cli.upscaling.video.options import CONTAINERS, VideoOptions
 from srgan_cli.upscaling.video.segments import EncodedPacket
 from srgan_cli.upscaling.video.source import VideoSource
@@ -176,9 +169,9 @@ def _tags(source: VideoSource, layout: FrameLayout) -> tuple[int, int, int, int]
     """The tags of the source, with the range and matrix of the layout."""
     had = source.layout
     is_converted = (layout.kind, layout.full_range) != (had.kind, had.full_range)
-    luma = source.tags[2] if layout.luma_weights == had.luma_weights else SMPTE170M
-    matrix = {"rgb": 0, "grey": UNSPECIFIED, "yuv": luma}[layout.kind]
-    return (*source.tags[:2], matrix, LIMITED_RANGE + layout.full_range if is_converted else source.tags[3])
+    luma = source.tags[2] if layout.luma_weights == had.luma_weights else frames.SMPTE170M
+    matrix = {"rgb": 0, "grey": frames.UNSPECIFIED, "yuv": luma}[layout.kind]
+    return (*source.tags[:2], matrix, frames.LIMITED_RANGE + layout.full_range if is_converted else source.tags[3])
 
 
 def _default_codec(container: str, depth: int) -> str:
@@ -216,10 +209,10 @@ def _choose_format(codec: Any, wanted: FrameLayout) -> tuple[FrameLayout, str]:
     if formats and not set(formats) - set(_OPAQUE):
         raise UsageError(f"{codec.name} takes frames in the memory of its device only", "choose another --codec")
     kept: dict[str, Any] = {key: getattr(wanted, key) for key in ("cosited", "full_range", "luma_weights")}
-    planar = {name: replace(layout_of(name), has_alpha=False, **kept) for name in names}
+    planar = {name: replace(frames.layout_of(name), has_alpha=False, **kept) for name in names}
     name = min(planar, key=lambda name: (*_cost(planar[name], wanted), name != planar[name].name))
     layout = planar[name]
-    layout = replace(layout, cosited=(layout.cosited[0], codec.canonical_name not in CENTRED_CODECS))
+    layout = replace(layout, cosited=(layout.cosited[0], codec.canonical_name not in frames.CENTRED_CODECS))
     if codec.canonical_name == "mjpeg":
         layout = replace(layout, full_range=True, luma_weights=BT601_WEIGHTS)
     elif layout.kind != "rgb" and wanted.kind == "rgb":
