@@ -1,14 +1,19 @@
-"""Still pictures that Pillow cannot open: odd BMP, PAM, Radiance HDR, and what libvips reads all the same."""
+"""Still pictures that Pillow cannot open: odd BMP and JPEG, PAM, Radiance HDR, and what libvips reads all the same."""
 
+import struct
+from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from srgan_cli.errors import PictureError
 from srgan_cli.image.codec import vips
-from srgan_cli.image.codec.raster import Raster, Rows
+from srgan_cli.image.codec.raster import Raster, Rows, Values, apply_exif_orientation
 from srgan_cli.image.decoders import bmp, hdr, pam
 from srgan_cli.image.decoders.base import ImageReader
+from srgan_cli.image.metadata import jpeg
 from srgan_cli.image.metadata.exif import EXIF_PREFIX
 from srgan_cli.image.metadata.reading import finish
 from srgan_cli.image.metadata.record import Metadata
@@ -31,27 +36,74 @@ def open_fallback(path: Path) -> ImageReader | None:
         return _WholeReader(path, kind)
     kind = next((kind for signature, kind in _KINDS.items() if head.startswith(signature)), "")
     kind = "AVIF" if head[4:8] == b"ftyp" else kind
-    if kind == "JPEG" and (found := jpeg_process(path.read_bytes())):
-        hint = "convert it to a JPEG of 8 bits, or to PNG"
-        raise PictureError("{path} is a JPEG {found}, which is not supported", hint, path=path, found=found)
+    if kind == "JPEG" and (frame := unusual_jpeg(path.read_bytes())):
+        return _JpegReader(path, frame)
     try:
         return _VipsReader(path, kind) if kind else None
     except PictureError:
         return None
 
 
-def jpeg_process(data: bytes) -> str:
-    """How a JPEG is coded if that is unusual; else empty.  Source: ITU-T T.81, B.1.1.3."""
+@dataclass(frozen=True)
+class JpegFrame:
+    """The frame header of a JPEG that is coded in an unusual way."""
+
+    kind: str
+    bits: int
+    """Bits a channel."""
+    height: int
+    width: int
+    is_jpeg_ls: bool = False
+
+
+def unusual_jpeg(data: bytes) -> JpegFrame | None:
+    """The frame header of a JPEG if it is coded in an unusual way.  Source: ITU-T T.81, B.1.1.3."""
     start = 2
-    while start + 5 <= len(data) and data[start] == _MARKER:
-        marker = data[start + 1]
+    while start + 9 <= len(data) and data[start] == _MARKER:
+        marker, (bits, height, width) = data[start + 1], struct.unpack_from(">BHH", data, start + 4)
         if marker == _JPEG_LS:
-            return "of the kind JPEG-LS"
+            return JpegFrame("of the kind JPEG-LS", bits, height, width, is_jpeg_ls=True)
         if marker in _FRAMES:
-            bits = data[start + 4]
-            return f"of {bits} bits a channel" if bits != 8 else _FRAMES[marker]
+            kind = f"of {bits} bits a channel" if bits != 8 else _FRAMES[marker]
+            return JpegFrame(kind, bits, height, width) if kind else None
         start += 2 + int.from_bytes(data[start + 2 : start + 4], "big")
-    return ""
+    return None
+
+
+class _JpegReader(ImageReader):
+    """A JPEG of 12 bits, without loss, or JPEG-LS, which imagecodecs decodes."""
+
+    format = "JPEG"
+
+    def __init__(self, path: Path, frame: JpegFrame) -> None:
+        self.path, self.frame, self.data = path, frame, path.read_bytes()
+        stored = frame.height, frame.width
+        self.metadata, self.notes = finish(*jpeg.read_metadata(self.data, height=stored[0], width=stored[1]))
+        self.shape = stored[::-1] if self.metadata.orientation >= 5 else stored
+
+    def decode_bytes(self, _: int) -> int:
+        return _BYTES_PER_PIXEL * prod(self.shape)
+
+    def read(self, _: int) -> Raster:
+        bits, rows = self.frame.bits, Rows.from_array(apply_exif_orientation(self._decode(), self.metadata.orientation))
+        profile, notes = jpeg.read_profile(self.data), tuple(self.notes)
+        return Raster(rows, profile, self.metadata.upright(), notes=notes, bits=bits if 8 < bits < 16 else 0)
+
+    def _decode(self) -> Values:
+        """The values as stored.  Raises PictureError without imagecodecs, and for what it does not read."""
+        frame, hint = self.frame, "convert it to a JPEG of 8 bits, or to PNG"
+        try:
+            import imagecodecs
+
+            values = np.asarray((imagecodecs.jpegls_decode if frame.is_jpeg_ls else imagecodecs.jpeg_decode)(self.data))
+        except ImportError:
+            values, hint = np.empty(0), "pip install 'srgan-cli[tiff]'"
+        except (RuntimeError, ValueError):
+            values = np.empty(0)
+        if values.shape[:2] == (frame.height, frame.width) and values.shape[2:] in ((), (3,)) and frame.bits >= 8:
+            return np.atleast_3d(values)
+        message = "{path} is a JPEG {found}, which is not supported"
+        raise PictureError(message, hint, path=self.path, found=frame.kind)
 
 
 class _WholeReader(ImageReader):

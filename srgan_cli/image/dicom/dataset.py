@@ -85,6 +85,9 @@ def enlarge(dataset: "Dataset", height: int, width: int) -> None:
         _move_marks(part, factors)
         if "FrameType" in part:
             part.FrameType = _derived(part.FrameType)
+    for item in dataset.get("MaskSubtractionSequence") or []:
+        if shift := item.get("MaskSubPixelShift"):
+            item.MaskSubPixelShift = [float(number) * factor for number, factor in zip(shift, factors, strict=False)]
     _scale_aspect(dataset, factors)
     _add_source(dataset)
     dataset.ImageType = _derived(dataset.get("ImageType"))

@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
+from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
@@ -33,6 +34,10 @@ _RANGE_FRAMES = 16
 _RANGE_VALUES = 2**22
 """The most values that are looked at for the range."""
 _RANGE_PERCENTILES = (0.1, 99.9)
+_DEFAULTS = {"SamplesPerPixel": 1, "PhotometricInterpretation": "MONOCHROME2", "PixelRepresentation": 0}
+"""What files that lack these elements are taken for, as by other programs."""
+_COLOURS = ("MONOCHROME1", "MONOCHROME2", "PALETTE COLOR", "RGB")
+"""The photometric interpretations that are read, beside those of YBR."""
 _PALETTE = tuple(
     f"{colour}Palette{kind}"
     for colour in ("Red", "Green", "Blue", "Alpha")
@@ -56,6 +61,7 @@ class DicomReader(ImageReader):
         self.path = path
         with _quietly(path), path.open("rb") as file:
             self.dataset = _parse(file)
+            self.notes = _complete(self.dataset)
             _check(path, self.dataset)
             self.count = int(self.dataset.get("NumberOfFrames") or 1)
             self.shape = int(self.dataset.Rows), int(self.dataset.Columns)
@@ -95,6 +101,8 @@ class DicomReader(ImageReader):
 
         data = self.dataset
         with _quietly(self.path, f" ({data.file_meta.TransferSyntaxUID.name})"):
+            if _is_jpeg_12(data):
+                return self._decode_jpeg(index)
             values = pixel_array(data, index=index)
             if self._padding and not self._fits(int(self._padding)):  # then pydicom has cut it to the stored bits
                 whole = pixel_array(data, index=index, bits_stored=data.BitsAllocated)
@@ -104,12 +112,22 @@ class DicomReader(ImageReader):
                 values = apply_color_lut(values, data)
         return np.atleast_3d(values)
 
+    def _decode_jpeg(self, index: int) -> Values:
+        """A grey frame of 12 bits, which pydicom's decoders do not read."""
+        import imagecodecs
+        from pydicom.encaps import get_frame
+
+        frame = get_frame(self.dataset.PixelData, index, number_of_frames=self.count)
+        values = np.reshape(imagecodecs.jpeg_decode(frame), (*self.shape, 1))
+        return _join_padding(values, self.dataset)
+
     @cached_property
     def _header(self) -> tuple[bytes, tuple[str, ...]]:
         """The data set without pixels as a file, and a note on what is dropped."""
         with _quietly(self.path), self.path.open("rb") as file:
             header = _parse(file, stop_before_pixels=True)
-            notes = drop_unfit(header)
+            _complete(header)
+            notes = (*self.notes, *drop_unfit(header))
             if header.PhotometricInterpretation == "PALETTE COLOR":
                 notes = (*notes, "its palette becomes RGB")
             return _to_bytes(header), notes
@@ -175,6 +193,15 @@ def write(rasters: Sequence[Raster], path: Path) -> None:
     path.write_bytes(content)
 
 
+def _is_jpeg_12(dataset: "Dataset") -> bool:
+    """Whether its pixels are compressed as grey JPEG of 12 bits, which imagecodecs reads if it is installed."""
+    from pydicom import uid
+
+    if dataset.file_meta.TransferSyntaxUID != uid.JPEGExtended12Bit or not find_spec("imagecodecs"):
+        return False
+    return bool(dataset.BitsStored > 8 and dataset.SamplesPerPixel == 1 and not dataset.PixelRepresentation)
+
+
 def _join_padding(values: Values, dataset: "Dataset") -> Values:
     """Values with PixelPaddingValue for the whole padding range.  Source: DICOM PS3.3, C.7.5.1.1.2."""
     padding, limit = dataset.get("PixelPaddingValue"), dataset.get("PixelPaddingRangeLimit")
@@ -219,6 +246,15 @@ def _parse(file: IO[bytes], *, stop_before_pixels: bool = False) -> "Dataset":
     return dataset
 
 
+def _complete(dataset: "Dataset") -> tuple[str, ...]:
+    """Add missing elements that decoding needs, and return a note on each."""
+    defaults = _DEFAULTS | {"BitsStored": dataset.get("BitsAllocated")}
+    missing = [name for name in defaults if dataset.get(name) in (None, "")]
+    for name in missing:
+        setattr(dataset, name, defaults[name])
+    return tuple(f"it does not state {name}, which is taken for {defaults[name]}" for name in missing)
+
+
 def _to_bytes(dataset: "Dataset") -> bytes:
     from pydicom import dcmwrite, uid
 
@@ -236,7 +272,7 @@ def _check(path: Path, dataset: "Dataset") -> None:
     if not all(name in dataset for name in ("Rows", "Columns", "BitsAllocated", "PixelData")):
         raise PictureError("{path} is DICOM without integer pixels", "name a file that holds a picture", path=path)
     allocated, frames = int(dataset.BitsAllocated), int(dataset.get("NumberOfFrames") or 1)
-    bits, high = int(dataset.get("BitsStored", allocated)), dataset.get("HighBit")
+    bits, high, colours = int(dataset.BitsStored), dataset.get("HighBit"), dataset.PhotometricInterpretation
     high = bits - 1 if high is None else int(high)
     tiles = (dataset.get("DimensionOrganizationType") or "").startswith("TILED")
     damaged = not (0 < bits <= allocated and 0 < frames <= len(dataset.PixelData))
@@ -245,6 +281,7 @@ def _check(path: Path, dataset: "Dataset") -> None:
         (allocated not in _INTEGER_BITS, f"stores {allocated} bit a pixel, expected 8, 16 or 32", "convert it first"),
         (high != bits - 1, f"stores {bits} bits up to bit {high}, expected bit {bits - 1}", "convert it first"),
         (tiles or "TotalPixelMatrixRows" in dataset, "is a slide of tiles", "export the level as TIFF first"),
+        (not colours.startswith((*_COLOURS, "YBR_")), f"has colours of the kind {colours}", "convert it to RGB first"),
         (dataset.get("SegmentationType") == "LABELMAP", "has numbers of segments", "export it as TIFF, add -m nearest"),
     ):  # fmt: skip
         if applies:

@@ -17,7 +17,14 @@ _ICC_PREFIX, _JFIF_PREFIX = b"ICC_PROFILE\0", b"JFIF\0"
 _KNOWN = {
     *((jpeg.APP0, _JFIF_PREFIX), (jpeg.APP0, b"JFXX"), (jpeg.APP1, EXIF_PREFIX), (jpeg.APP1, XMP_PREFIX)),
     *((jpeg.APP1, _EXTENDED_PREFIX), (jpeg.APP2, _ICC_PREFIX), (jpeg.APP2, jpeg.MPF), (jpeg.APP2, ISO_PREFIX)),
-    *((jpeg.APP11, b"JP"), (jpeg.APP12, b"Ducky"), (jpeg.APP13, photoshop.PREFIX), (jpeg.APP14, b"Adobe")),
+    *(
+        (jpeg.APP8, b"SPIFF\0"),
+        (jpeg.APP8, b"\0\0\0\1"),
+        (jpeg.APP11, b"JP"),
+        (jpeg.APP12, b"Ducky"),
+        (jpeg.APP13, photoshop.PREFIX),
+        (jpeg.APP14, b"Adobe"),
+    ),
 }
 _PREVIEW = 0x010000
 _PAGE_KINDS = (0x020000, 0x030000, 0x000000)
@@ -46,6 +53,11 @@ def read_metadata(data: bytes, *, height: int, width: int) -> tuple[Metadata, li
     others = [extra for extra in extras if extra not in gain_maps[:1] and not _is_page(extra)]
     notes += [*_dropped_segments(first), *(f"{kind} is dropped" for kind in dict.fromkeys(map(_describe, others)))]
     return _with_density(metadata, first), notes
+
+
+def read_profile(data: bytes) -> bytes | None:
+    """The colour profile, whose parts each start with their number and their count."""
+    return b"".join(part[2:] for part in jpeg.read(data).contents(jpeg.APP2, _ICC_PREFIX)) or None
 
 
 def pages(data: bytes) -> list[int]:

@@ -46,6 +46,26 @@ def test_kinds_of_jpeg_are_named(tmp_path: Path, frame: bytes, found: str) -> No
         read_picture(path)
 
 
+@pytest.mark.parametrize(
+    ("codec", "options", "bits"),
+    [
+        ("jpeg8", {"bitspersample": 12, "level": 99, "subsampling": "444"}, 12),
+        ("jpeg8", {"lossless": True}, 8),
+        ("jpegls", {}, 8),
+        ("jpegls", {}, 16),
+    ],
+)
+@pytest.mark.parametrize("channels", [1, 3])
+def test_unusual_jpegs_are_read(tmp_path: Path, codec: str, options: dict[str, Any], bits: int, channels: int) -> None:
+    imagecodecs = pytest.importorskip("imagecodecs", reason="needs srgan-cli[tiff]")
+    ramp = np.linspace(0, 1, 24 * 32).reshape(24, 32, 1) ** np.arange(1, channels + 1)
+    values = np.rint(ramp * (2**bits - 1)).astype("uint16" if bits > 8 else "uint8").squeeze()
+    (tmp_path / "a.jpg").write_bytes(getattr(imagecodecs, f"{codec}_encode")(values, **options))
+    picture = read_picture(tmp_path / "a.jpg")
+    assert (picture.depth, picture.notes) == (bits, ())
+    assert np.abs(picture.pixels.numpy() - ramp.transpose(2, 0, 1)).max() < 0.02
+
+
 def test_messages_of_python_reach_nobody(tmp_path: Path) -> None:
     path = tmp_path / "a.tif"
     for data in (b"II*\0\x08", b"MM\0+\0\x08", b"II*\0\x08\0\0\0\xff\xff" + bytes(40)):

@@ -325,3 +325,40 @@ def test_percentiles_are_not_written_as_a_declared_range(tmp_path: Path) -> None
     source = save(dataset(ramp("int16", -1000, 3000)), tmp_path / "a.dcm")
     write_picture(read_picture(source), tmp_path / "a.tif")
     assert read_picture(tmp_path / "a.tif").declared_range is None
+
+
+def test_jpeg_of_12_bits_is_read(tmp_path: Path) -> None:
+    imagecodecs = pytest.importorskip("imagecodecs", reason="needs srgan-cli[tiff]")
+    frames = [ramp("uint16", 0, top, (24, 32)) for top in (4000, 3000)]
+    made = dataset(np.stack(frames), BitsStored=12, HighBit=11)
+    made.PixelData = pydicom.encaps.encapsulate(
+        [imagecodecs.jpeg8_encode(part, 98, bitspersample=12) for part in frames]
+    )
+    made.file_meta.TransferSyntaxUID = uid.JPEGExtended12Bit
+    made["PixelData"].is_undefined_length = True
+    done = enlarge(save(made, tmp_path / "a.dcm"), tmp_path / "b.dcm")
+    assert np.abs(done.pixel_array[:, ::2, ::2].astype(float) - np.stack(frames))[:, 2:-2, 2:-2].max() < 100
+
+
+@pytest.mark.parametrize("name", ["SamplesPerPixel", "PhotometricInterpretation", "PixelRepresentation", "BitsStored"])
+def test_what_a_file_does_not_state_of_its_pixels_is_assumed_with_a_line(tmp_path: Path, name: str) -> None:
+    values = ramp("uint16", 0, 900)
+    made = dataset(values)
+    delattr(made, name)
+    picture = read_picture(save(made, tmp_path / "a.dcm"))
+    assert picture.notes[0].startswith(f"it does not state {name}")
+    assert np.allclose(picture.pixels[0] * picture.full_scale, values, atol=0.01)
+
+
+def test_retired_colours_are_refused(tmp_path: Path) -> None:
+    made = dataset(ramp("uint8", 0, 90), PhotometricInterpretation="HSV")
+    with pytest.raises(PictureError, match="colours of the kind HSV"):
+        read_picture(save(made, tmp_path / "a.dcm"))
+
+
+def test_the_shift_of_a_mask_is_scaled(tmp_path: Path) -> None:
+    mask = Dataset()
+    mask.MaskSubPixelShift = [1.5, -2.0]
+    made = dataset(ramp("uint8", 0, 90), MaskSubtractionSequence=Sequence([mask]))
+    done = enlarge(save(made, tmp_path / "a.dcm"), tmp_path / "b.dcm")
+    assert list(done.MaskSubtractionSequence[0].MaskSubPixelShift) == [3.0, -4.0]
