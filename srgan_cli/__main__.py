@@ -78,16 +78,11 @@ def _run() -> None:
 
             traceback.print_exc()
         known = to_srgan_error(error)
-        if isinstance(known, OutputClosed):
-            _discard_stdout()
+        if isinstance(known, OutputClosed):  # flushing the closed stdout at exit would fail
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         else:
             _print_error(known.message, known.hint)
         sys.exit(known.exit_code)
-
-
-def _discard_stdout() -> None:
-    """Redirect stdout, which its reader has closed, so that flushing it at exit does not fail."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _print_error(message: str, hint: str) -> None:

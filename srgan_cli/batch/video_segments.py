@@ -2,6 +2,7 @@
 
 import hashlib
 import shutil
+from bisect import bisect_left
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -22,15 +23,7 @@ from srgan_cli.upscaling.video.encoder import check_encoder, choose_encoder
 from srgan_cli.upscaling.video.mux import losses, mux
 from srgan_cli.upscaling.video.options import VideoOptions
 from srgan_cli.upscaling.video.pipeline import VideoWork, enlarge_segment
-from srgan_cli.upscaling.video.segments import (
-    EncodedPacket,
-    Segment,
-    TimeRange,
-    cut,
-    read_packets,
-    read_summary,
-    within,
-)
+from srgan_cli.upscaling.video.segments import EncodedPacket, Segment, TimeRange, cut, read_packets, read_summary
 from srgan_cli.upscaling.video.source import DEINTERLACE_HINT, probe, scan
 
 _SETTINGS, _LOCK = "settings", "lock"
@@ -110,7 +103,8 @@ def plan_video(
     index = scan(source)
     part, unit = TimeRange.of(index, options), found.time_base
     stop = None if part.stop is None else ceil(part.stop / unit)
-    times = within(index.times, ceil(part.start / unit) if part.is_cut else None, stop)
+    first = bisect_left(index.times, ceil(part.start / unit)) if part.is_cut else 0
+    times = index.times[first : None if stop is None else bisect_left(index.times, stop)]
     seconds = [time * unit - part.shift for time in times]
     if not times:
         limit = "" if options.duration is None else f", within {float(options.duration):g} s"

@@ -71,8 +71,7 @@ def load_pairs(plan: ScoringPlan, method: Method, name: str, reference: Referenc
     if count != reference.count and plan.protocol.mismatch != "crop":
         message = f"the reference has {reference.count} frames or pages, the candidate {count}"
         raise MismatchError(message, "--on-mismatch crop compares those that both have")
-    candidates = read_frames(picture, max_pixels=plan.max_pixels)
-    for left, right in zip(reference.frames(), candidates, strict=False):
+    for left, right in zip(reference.frames(), read_frames(picture, max_pixels=plan.max_pixels), strict=False):
         yield _pair(left, right, reference.scale, plan.protocol.mismatch)
 
 

@@ -67,9 +67,7 @@ def fetch(source: str, *, offline: bool = False, progress: Progress | None = Non
     make_folder(folder)
     with translate_write_errors(folder), FileLock(folder.with_suffix(".lock")):
         known = _read_record(folder)  # another process may have downloaded it in the meantime
-        if known and known.path.is_file():
-            return _verify(known)
-        return _add(source, name, remote, known, progress)
+        return _verify(known) if known and known.path.is_file() else _add(source, name, remote, known, progress)
 
 
 def list_cached() -> list[CachedFile]:

@@ -42,10 +42,8 @@ class ModelInfo:
     def to_json(self) -> dict[str, Any]:
         """All fields, and those of the card, for JSON."""
         info = {"name": self.name, "source": self.source, "path": str(self.path), "bytes": self.path.stat().st_size}
-        known = {"sha256": self.sha256, "licence": self.licence}
-        if self.card is None:
-            return info | known | {"reason": self.reason}
-        return asdict(self.card) | info | known
+        info |= {"sha256": self.sha256, "licence": self.licence}
+        return asdict(self.card) | info if self.card else info | {"reason": self.reason}
 
 
 def list_models() -> Iterator[ModelInfo]:

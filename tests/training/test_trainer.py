@@ -21,7 +21,7 @@ from srgan_cli.networks import DISCRIMINATORS
 from srgan_cli.training.config import ADVERSARIAL, PIXEL, TrainConfig
 from srgan_cli.training.data.dataset import Dataset, load_dataset
 from srgan_cli.training.losses.adversarial import ADVERSARIAL_LOSSES
-from srgan_cli.training.losses.perceptual import PerceptualLoss
+from srgan_cli.training.losses.total import PerceptualLoss
 from srgan_cli.training.models import discriminator as discriminator_module
 from srgan_cli.training.optim.optimizer import ComputeContext
 from srgan_cli.training.recipe import read_recipe

@@ -114,8 +114,7 @@ class Studio:
         )
         processor = ImageProcessor(upscaler, options, choice=WeightsChoice(upscaler, PHOTO if by_file else "", load))
         results, tasks = [], _tasks(sources, job.folder, naming)
-        known = (FORMATS.get(task.target.suffix.lower()) for task in tasks)
-        choice.encoding.check(name for name in known if name)
+        choice.encoding.check(name for task in tasks if (name := FORMATS.get(task.target.suffix.lower())))
         for number, task in enumerate(tasks):
 
             def advance(done: int, total: int, number: int = number) -> None:

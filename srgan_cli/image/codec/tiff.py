@@ -330,9 +330,8 @@ def _chain(file: IO[bytes]) -> Iterator[Tags]:
 
 def _directory(head: bytes) -> Tags:
     """An empty directory of a file that starts with `head`; Pillow does not know BigTIFF of the other byte order."""
-    if b"+" in head[2:4]:
-        return Tags(b"II+\0" + head[4:], prefix=head[:2])
-    return Tags(head[: len(_CLASSIC.head)])
+    is_big = b"+" in head[2:4]
+    return Tags(b"II+\0" + head[4:], prefix=head[:2]) if is_big else Tags(head[: len(_CLASSIC.head)])
 
 
 def _read_subdirectory(file: IO[bytes], tags: Tags, offset: int) -> dict[int, Any]:

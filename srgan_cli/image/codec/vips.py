@@ -123,9 +123,8 @@ def read_gif(path: Path, height: int, width: int) -> Iterator[Values]:
 
 def write_png(rows: Rows, file: IO[bytes], chunks: bytes) -> None:
     """Write a PNG; its only metadata are `chunks`."""
-    options = {"keep": "none", "compression": 2, "filter": "avg"}
     with _splice(file, b"IDAT", lambda head: head[: png.HEADER_END] + chunks + head[-4:]) as target:
-        _encode(rows, lambda image: image.pngsave_target(target, **options))
+        _encode(rows, lambda image: image.pngsave_target(target, keep="none", compression=2, filter="avg"))
 
 
 def write_jpeg(rows: Rows, file: IO[bytes], head: bytes, *, quality: int) -> None:

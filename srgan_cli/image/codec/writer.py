@@ -190,8 +190,7 @@ def _fit_metadata(raster: Raster, name: str) -> Metadata:
     """The metadata with the size of the raster, and with the resolution where the format stores it."""
     height, width, _ = raster.rows.shape
     dpi_in_exif = FORMAT_CAPABILITIES[name].dpi and not FORMAT_CAPABILITIES[name].has_dpi_field
-    metadata = raster.metadata.with_dpi_in_exif() if dpi_in_exif else raster.metadata
-    return metadata.with_size(height, width)
+    return (raster.metadata.with_dpi_in_exif() if dpi_in_exif else raster.metadata).with_size(height, width)
 
 
 def _describe_pages(rasters: Sequence[Raster]) -> list[Raster]:

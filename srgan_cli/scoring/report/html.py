@@ -48,8 +48,7 @@ def write_page(report: Report, images: Iterable[PageImage], *, total: int, path:
 
 def _content(report: Report, pictures: list[dict[str, Any]], total: int) -> dict[str, Any]:
     data = json.loads(to_json(report))
-    scored = [score for score in report.scores if not score.error]
-    rows = zip(scored, data["pictures"], strict=True)
+    rows = zip((score for score in report.scores if not score.error), data["pictures"], strict=True)
     return {
         "protocol": str(report.protocol),
         "problems": report.errors,

@@ -273,8 +273,7 @@ def _escape(text: str) -> str:
 
 
 def _summary(summary: Summary) -> dict[str, Any]:
-    sets = {"counts": summary.counts} if summary.counts else {}
-    return {"name": summary.method, **_estimate(summary), **sets}
+    return {"name": summary.method, **_estimate(summary)} | ({"counts": summary.counts} if summary.counts else {})
 
 
 def _estimate(found: Estimate) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Knowledge distillation: the output of other generators as the target, computed for each batch or cached."""
 
 import json
-import time
+import timeit
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
@@ -207,9 +207,4 @@ def _read_state(path: Path, key: str) -> int:
 def _seconds(run: Callable[[], object]) -> float:
     """The median of a few runs, after one to warm up."""
     run()
-    times = []
-    for _ in range(_RUNS):
-        began = time.perf_counter()
-        run()
-        times.append(time.perf_counter() - began)
-    return median(times)
+    return median(timeit.repeat(run, repeat=_RUNS, number=1))

@@ -76,9 +76,7 @@ class TilePolicy:
 
     def sides(self, height: int, width: int) -> tuple[int, int]:
         """Return the height and width of a tile's output: as few tiles as allowed, of about equal size."""
-        if self.size == 0:
-            return height, width
-        return even_length(height, self.size), even_length(width, self.size)
+        return (even_length(height, self.size), even_length(width, self.size)) if self.size else (height, width)
 
 
 def activation_bytes(network: Generator, channels: int) -> float:

@@ -106,9 +106,8 @@ def _speed(codec: Any, preset: str) -> dict[str, str]:
 def _option(codec: Any, names: tuple[str, ...], option: str) -> Any:
     """The first of the options that the encoder knows.  Raises UsageError."""
     known = {found.name: found for found in codec.create("video").supported_options.private}
-    for name in names:
-        if name in known:
-            return known[name]
+    if usable := [known[name] for name in names if name in known]:
+        return usable[0]
     hint = "leave it out, or choose another --codec"
     raise UsageError(f"{codec.name} takes no {option}", hint, option=option.removeprefix("--"))
 

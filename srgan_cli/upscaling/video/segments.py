@@ -1,7 +1,7 @@
 """The part of a video that is asked for, its segments, and the files that keep their encoded packets."""
 
 import json
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -94,12 +94,6 @@ def _first_frames(times: Sequence[int], keys: set[int]) -> list[int]:
         if length >= _MAX_FRAMES or (length >= _MIN_FRAMES and time in keys):
             firsts.append(index)
     return firsts
-
-
-def within(times: Sequence[int], start: int | None, stop: int | None) -> Sequence[int]:
-    """Those of the sorted times from `start` up to `stop`."""
-    first, last = (None if end is None else bisect_left(times, end) for end in (start, stop))
-    return times[first:last]
 
 
 @dataclass(frozen=True)
