@@ -175,8 +175,7 @@ def _check(tasks: Collection[Task], folder: Location | None) -> None:
             raise UsageError(f"{task.target} leads out of {folder}", hint)
         place = str(absolute(task.target))
         place = unicodedata.normalize("NFC", place).casefold() if ignore_case else place
-        earlier = taken.setdefault(place, task)
-        if earlier is not task:
+        if (earlier := taken.setdefault(place, task)) is not task:
             clashes.append((earlier.source, task.source, task.target))
     if clashes:
         raise _collision_error(clashes)

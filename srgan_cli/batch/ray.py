@@ -71,8 +71,7 @@ def start_ray_workers(spec: WorkerSpec, devices: str, policy: TilePolicy) -> lis
     available = _import_ray().available_resources()
     free = {"cpu": int(available.get("CPU", 0)), "cuda": int(available.get("GPU", 0))}
     named = [] if devices in ("", "all") else devices.split(",")
-    unknown = [name for name in named if name not in _KINDS]
-    if unknown:
+    if unknown := [name for name in named if name not in _KINDS]:
         raise UsageError(f"Ray has no device {unknown[0]!r}", "list cpu or cuda once per worker, or use all")
     kind = "cuda" if free["cuda"] else "cpu"
     chosen = named or [kind] * free[kind]

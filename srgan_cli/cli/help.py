@@ -193,8 +193,7 @@ def panels(command: Any) -> Iterator[tuple[str, Rows]]:
     if arguments := _arguments(command):
         yield "Arguments", arguments
     for heading in PANELS:
-        within = [name for name in rows if places[name][0] == heading]
-        if within:
+        if within := [name for name in rows if places[name][0] == heading]:
             yield heading, [rows[name] for name in sorted(within, key=lambda name: places[name][1])]
 
 
@@ -250,8 +249,7 @@ def _setting_like(option: str) -> str:
     """The setting of a run that is only in recipes and has this name, or this one in short."""
     from srgan_cli.training.config import SETTINGS
 
-    name = option.lstrip("-").replace("-", "_")
-    if name in SETTINGS:
+    if (name := option.lstrip("-").replace("-", "_")) in SETTINGS:
         return name
     initials = {"".join(word[0] for word in key.split("_")): key for key in reversed(SETTINGS)}
     return initials.get(name) or next(iter(get_close_matches(name, SETTINGS, 1, 0.8)), "")

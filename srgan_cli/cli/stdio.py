@@ -97,8 +97,7 @@ def confirm_overwrite(error: OutputExists, arguments: Iterable[str]) -> bool:
         return False
     sys.stderr.write(f"{error.message}. Overwrite? [y/N] ")
     sys.stderr.flush()
-    answer = sys.stdin.readline()
-    if not answer:
+    if not (answer := sys.stdin.readline()):
         sys.stderr.write("\n")
     return answer.strip().lower() in ("y", "yes")
 

@@ -107,8 +107,7 @@ class Picture:
             found = f"--rgb-bands names {','.join(map(str, numbers))}, the picture has {len(order)} bands"
             raise UsageError(found, "name three of its bands, such as --rgb-bands 3,2,1", option="rgb-bands")
         bands = tuple(order.index(number - 1) for number in numbers)
-        ranges = list(self.value_ranges)
-        if ranges:
+        if ranges := list(self.value_ranges):
             lows, highs = zip(*(ranges[band] for band in bands), strict=True)
             for band in bands:
                 ranges[band] = min(lows), max(highs)

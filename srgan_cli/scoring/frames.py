@@ -80,8 +80,7 @@ class ValueScale:
         """
         frames = iter(frames)
         first = next(frames)
-        known = declared or first.declared_range or ((0.0, first.full_scale) if first.full_scale else None)
-        if known:
+        if known := declared or first.declared_range or ((0.0, first.full_scale) if first.full_scale else None):
             relative = bool(first.full_scale) or not first.has_units
             return cls(*known, first.full_scale or 1.0, relative, first.is_measured)
         bounds = [first.bounds, *(frame.bounds for frame in frames)]

@@ -133,8 +133,7 @@ def _available_metrics(protocol: Protocol) -> tuple[Protocol, list[str]]:
                 load()
         except SrganError as error:
             errors[name] = f"{name} is not available: {error.message}; {error.hint}"
-    available = tuple(name for name in protocol.metrics if name not in errors)
-    if not available:
+    if not (available := tuple(name for name in protocol.metrics if name not in errors)):
         raise SrganError(next(iter(errors.values())), "use another --metric")
     return replace(protocol, metrics=available), list(errors.values())
 

@@ -29,8 +29,7 @@ def match_profile(candidate: Frame, reference: Frame) -> tuple[Frame, Sequence[s
 
 
 def _convert(candidate: Frame, own: bytes, wanted: bytes) -> tuple[Frame, Sequence[str]]:
-    converted = _converted(candidate, own, wanted)
-    if converted is None:
+    if (converted := _converted(candidate, own, wanted)) is None:
         return candidate, ["its colour profile differs from that of the reference and does not convert to it"]
     if _is_same(candidate, converted):
         return candidate, ()

@@ -70,8 +70,7 @@ def by_name(root: Path) -> dict[str, Path]:
         return {root.stem: root}
     named: dict[str, Path] = {}
     for path in find_pictures(root):
-        name = path.relative_to(root).with_suffix("").as_posix()
-        if name in named:
+        if (name := path.relative_to(root).with_suffix("").as_posix()) in named:
             raise SrganError(f"{named[name]} and {path} differ only in their suffix", "keep one picture of each name")
         named[name] = path
     return named

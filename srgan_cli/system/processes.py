@@ -38,7 +38,6 @@ def limit_kernel_caches() -> None:
 
 
 def _end_with_parent() -> None:
-    parent = parent_process()
-    if parent:
+    if parent := parent_process():
         parent.join()
         os._exit(1)  # sys.exit would only end this thread

@@ -65,8 +65,7 @@ def _read(path: Path) -> dict[str, Any]:
 def _check(settings: dict[str, Any], path: Path) -> None:
     known = known_settings()
     for key, value in settings.items():
-        current = RENAMED_SETTINGS.get(key, key)
-        if current not in known:
+        if (current := RENAMED_SETTINGS.get(key, key)) not in known:
             near = get_close_matches(key, known, 1)
             hint = f"did you mean {near[0]}?" if near else f"known settings: {', '.join(known)}"
             raise UsageError(f"{path} has an unknown setting {shown(key)}", hint)

@@ -66,8 +66,7 @@ def _recognise(tensors: dict[str, Any], path: Path) -> Generator:
     """The generator that fits tensors without a card."""
     wrapped = (tensors[key] for key in ("params_ema", "params") if isinstance(tensors.get(key), dict))
     state = next(wrapped, tensors)
-    generator = SMFANet.from_shapes(state)
-    if generator is None:
+    if (generator := SMFANet.from_shapes(state)) is None:
         return build_spandrel(tensors, str(path))
     generator.load_state_dict(state)
     return generator.eval().requires_grad_(False)

@@ -162,8 +162,7 @@ def _read_records() -> dict[Path, CachedFile | WeightsError | None]:
 
 
 def _verify(entry: CachedFile) -> CachedFile:
-    found = digest(entry.path)
-    if found != entry.sha256:
+    if (found := digest(entry.path)) != entry.sha256:
         message = f"{entry.path} has changed since the download: sha256 {found}, expected {entry.sha256}"
         raise WeightsError(message, "delete it to download it again")
     return entry

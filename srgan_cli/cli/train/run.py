@@ -113,8 +113,7 @@ def _cache_teacher(config: TrainConfig, dataset: Dataset, teacher: Teacher | Non
 
 def _warn_of_misplaced(config: TrainConfig, dataset: Dataset) -> None:
     """Print one of the real partners that do not lie on their picture, among a few."""
-    found = list(find_misplaced([*dataset.training, *dataset.validation], config, most=_SAMPLED_PAIRS))
-    if found:
+    if found := list(find_misplaced([*dataset.training, *dataset.validation], config, most=_SAMPLED_PAIRS)):
         warn(f"{found[0].name} {found[0].remark}; srgan train --check lists such pairs, {len(found)} or more")
 
 

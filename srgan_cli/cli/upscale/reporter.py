@@ -147,8 +147,7 @@ class Reporter:
 
 def _ranges(pages: "tuple[tuple[ValueRange, ...], ...]") -> str:
     """Which values of a measurement the network has seen as 0 to 1."""
-    ranges = dict.fromkeys(ends for bands in pages for ends in bands)
-    if not ranges:
+    if not (ranges := dict.fromkeys(ends for bands in pages for ends in bands)):
         return ""
     (low, high), *more = ranges
     kind = "pages" if len(set(pages)) > 1 else "bands"

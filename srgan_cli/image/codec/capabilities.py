@@ -272,8 +272,7 @@ def is_lossy(name: str) -> bool:
 
 def output_format(path: Union[PurePath, "UPath"]) -> str:
     """Pillow's name of the format for a suffix.  Raises UsageError if it is unknown, or its plugin not installed."""
-    name = FORMATS.get(path.suffix.lower())
-    if name is None:
+    if (name := FORMATS.get(path.suffix.lower())) is None:
         reason = f"the suffix {path.suffix!r} is unknown" if path.suffix else "it has no suffix"
         message, hint = "cannot determine the format of {path}: {reason}", f"use one of: {' '.join(FORMATS)}"
         raise UsageError(message, hint, path=path, reason=reason)

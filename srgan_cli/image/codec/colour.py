@@ -24,8 +24,7 @@ def convert_to_srgb(image: Image.Image) -> tuple[Image.Image, str]:
         return image.convert("RGB"), "its HSV is converted to RGB"
     if image.mode == "LAB":
         return _apply_profile(ImageCms.createProfile("LAB"), image), LAB_NOTE
-    profile = image.info.get("icc_profile")
-    if not profile:
+    if not (profile := image.info.get("icc_profile")):
         return image.convert("RGB"), f"{CMYK_NOTE} by plain arithmetic: it has no profile"
     try:
         return _apply_profile(ImageCms.ImageCmsProfile(BytesIO(profile)), image), f"{CMYK_NOTE} through its profile"

@@ -76,8 +76,7 @@ def bits_per_channel(image: Image.Image, file: IO[bytes]) -> int:
 
 def read_netpbm(data: bytes) -> Values:
     """The values (H, W, C) of a PGM or PPM of 16 bits, scaled to 0…65535.  Raises ValueError for a damaged one."""
-    found = _NETPBM.match(data)
-    if found is None:
+    if (found := _NETPBM.match(data)) is None:
         raise ValueError("a PGM or PPM with a damaged header")
     channels, (width, height, top) = _NETPBM_CHANNELS[found[1]], (int(found[number]) for number in (2, 3, 4))
     count = height * width * channels

@@ -112,8 +112,7 @@ def _plain_values(image: Image.Image, path: Path) -> Values:
 
 def _sixteen_bit_values(image: Image.Image) -> Values:
     values = np.asarray(image).astype(np.uint16)
-    hidden = image.info.get("transparency")
-    if hidden is None:
+    if (hidden := image.info.get("transparency")) is None:
         return values[..., None]
     return np.stack([values, np.where(values == hidden, 0, 65_535).astype(np.uint16)], axis=-1)
 

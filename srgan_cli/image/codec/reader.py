@@ -60,8 +60,7 @@ def open_reader(path: Path, *, max_pixels: int | None = None) -> Iterator[ImageR
             image = pillow.open_image(source)
         except (UnidentifiedImageError, OSError, ValueError, RuntimeError):
             with ExitStack() as stack:
-                other = open_fallback(path) or open_raster(path, stack)
-                if other is None:
+                if (other := open_fallback(path) or open_raster(path, stack)) is None:
                     raise
                 yield other
             return

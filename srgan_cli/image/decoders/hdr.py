@@ -29,8 +29,7 @@ class HdrHeader:
 
 def read_header(data: bytes) -> HdrHeader:
     """The header of a Radiance HDR.  Raises PictureError if it is damaged, and for other than upright RGB."""
-    found = _HEADER.search(data[:65_536])
-    if not found:
+    if not (found := _HEADER.search(data[:65_536])):
         raise PictureError("its header is damaged", DAMAGED_HINT)
     texts = data[: found.start() + 1]
     if (found[1], found[3]) != (b"-Y", b"+X") or b"FORMAT=32-bit_rle_xyze" in texts:

@@ -89,8 +89,7 @@ def read_deep(path: Path, data: bytes, bits: int) -> Values:
 def read_place(data: bytes, height: int, width: int) -> tuple[Place | None, list[str]]:
     """Where a picture of this size lies, and a note on what is dropped."""
     outer = [box for box in boxes(data) if box[0] != b"jp2c"]
-    found = [content[16:] for name, content in outer if name == b"uuid" and content.startswith(GEOTIFF_BOX)]
-    if not found:
+    if not (found := [content[16:] for name, content in outer if name == b"uuid" and content.startswith(GEOTIFF_BOX)]):
         has_gml = any(name == b"asoc" and _GML in content for name, content in outer)
         return None, ["its GMLJP2 georeference is dropped"] if has_gml else []
     try:

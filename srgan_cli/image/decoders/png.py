@@ -44,8 +44,7 @@ def repair(file: IO[bytes]) -> tuple[IO[bytes], list[str]]:
         notes.append("its animation is damaged: only the default image is read")
     if not _opens(kept):
         kept = [chunk for chunk in kept if not chunk.is_ancillary or _is_readable(chunk)]
-    names = {chunk.name for chunk in chunks} - {chunk.name for chunk in kept} - set(_ANIMATION)
-    if names:
+    if names := {chunk.name for chunk in chunks} - {chunk.name for chunk in kept} - set(_ANIMATION):
         notes.append(f"its damaged parts are dropped: {b', '.join(sorted(names)).decode('latin-1')}")
     return (_joined(kept), notes) if len(kept) < len(chunks) else (file, [])
 

@@ -88,8 +88,7 @@ def control_points_of(tags: Mapping[int, Any]) -> list[tuple[float, ...]]:
 
 def rpcs_of(tags: Mapping[int, Any]) -> dict[str, str]:
     """The RPCs by GDAL's names."""
-    numbers = [f"{number!r}" for number in tags.get(RPC, ())]
-    if not numbers:
+    if not (numbers := [f"{number!r}" for number in tags.get(RPC, ())]):
         return {}
     groups = (" ".join(numbers[start : start + 20]) for start in range(12, _RPC_NUMBERS, 20))
     return dict(zip((*_RPC_NAMES, *_RPC_COEFFICIENTS), (*numbers[:12], *groups), strict=True))

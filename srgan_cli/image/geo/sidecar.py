@@ -55,8 +55,7 @@ def find_sidecars(picture: Path, *, has_mask: bool = False) -> tuple[list[Sideca
     beside = [name for name in unread if name not in read and is_file(picture.with_name(name))]
     found, notes = [], [f"{name} beside it, {unread[name]}, is dropped" for name in beside]
     for kind, path in sidecar_paths(picture):
-        text = read_text(path)
-        if text is None:
+        if (text := read_text(path)) is None:
             notes.append(f"{path.name} beside it is dropped: it cannot be read")
             continue
         try:

@@ -97,8 +97,7 @@ def complete_index(head: bytes, picture_bytes: int, gain_map: GainMap) -> bytes:
 
 def _read_xmp(first: jpeg.Jpeg) -> tuple[bytes | None, list[str]]:
     """The packet, joined with the extended one, and a note if that is dropped."""
-    packets = first.contents(jpeg.APP1, XMP_PREFIX)
-    if not packets:
+    if not (packets := first.contents(jpeg.APP1, XMP_PREFIX)):
         return None, []
     packet = packets[0].rstrip(b"\0")
     others = {other.rstrip(b"\0") for other in packets} - {packet}

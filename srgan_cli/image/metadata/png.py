@@ -133,8 +133,7 @@ def _from_texts(texts: list[Text], notes: list[str]) -> Metadata:
 
 def _with_raw_profile(found: Metadata, text: Text, notes: list[str]) -> Metadata:
     """The metadata with a block that ImageMagick stores as hexadecimal digits."""
-    block = _decode_raw_profile(text.text)
-    if block is None:
+    if (block := _decode_raw_profile(text.text)) is None:
         notes.append(f"its text {text.keyword} is damaged and dropped")
     elif text.keyword in _EXIF_KEYWORDS and block.startswith(EXIF_PREFIX):
         return replace(found, exif=block.removeprefix(EXIF_PREFIX))

@@ -99,8 +99,7 @@ class Frame:
 
 def read_header(stream: IO[bytes]) -> VideoHeader:
     """The header of a stream.  Raises PictureError for other streams, interlaced video and other pixel formats."""
-    line = stream.readline(_MAX_LINE_BYTES)
-    if not line:
+    if not (line := stream.readline(_MAX_LINE_BYTES)):
         raise PictureError("the video is empty", "check whether the program before the pipe failed")
     if not line.startswith(_MAGIC) or not line.endswith(b"\n"):
         raise PictureError("not a YUV4MPEG2 stream", "make one with: ffmpeg -i IN -f yuv4mpegpipe -strict -1 -")

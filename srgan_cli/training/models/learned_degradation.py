@@ -51,8 +51,7 @@ class LearnedDegradation:
         request = BatchRequest(0, self._patch, BLUR_PATCHES)
         bicubic = [pair.low for pair in self.dataset.training]
         sharp, blurred = (cut_unpaired(kind, request, self.config) for kind in (bicubic, self.dataset.unpaired))
-        deviation = self.config.scale * blur_between(sharp, blurred)
-        if deviation > MIN_BLUR:
+        if (deviation := self.config.scale * blur_between(sharp, blurred)) > MIN_BLUR:
             self.degrader.init_filter(gaussian(deviation))
 
     @property

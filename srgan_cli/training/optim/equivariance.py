@@ -37,8 +37,7 @@ class Equivariance:
         """Raises UsageError for batch norm, layers other than convolutions, and channels in other than eights."""
         if any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in generator.modules()):
             raise UsageError("batch norm is not equivariant", "omit --batch-norm, or set equivariance to off")
-        convolutions = [module for module in generator.modules() if isinstance(module, nn.Conv2d)]
-        if not convolutions:
+        if not (convolutions := [module for module in generator.modules() if isinstance(module, nn.Conv2d)]):
             raise _unfit("this generator has no convolutions")
         ends = {id(convolutions[0].weight): "in", id(convolutions[-1].weight): "out", id(convolutions[-1].bias): "out"}
         self._orbits = [(p, orbits(p.shape, ends.get(id(p), ""), group).to(p.device)) for p in generator.parameters()]

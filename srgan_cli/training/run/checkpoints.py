@@ -36,8 +36,7 @@ def has_checkpoint(run: Path) -> bool:
 
 def read_checkpoint(run: Path) -> dict[str, Any]:
     """The last readable checkpoint of a run, with current names.  Runs no code of it.  Raises WeightsError."""
-    paths = _checkpoints(run)
-    if not paths:
+    if not (paths := _checkpoints(run)):
         raise WeightsError(f"no checkpoint in {run}", "name the run's folder with --run")
     for path in paths:
         try:

@@ -274,8 +274,7 @@ def check_decode_memory(size: int, reserved: ReservedMemory, policy: TilePolicy)
     """Raise SrganError when decoding a picture, which takes `size` bytes, exceeds the policy's limit."""
     if policy.max_memory is None or not size:
         return
-    needed = size + OVERHEAD + reserved.in_use
-    if needed > policy.max_memory:
+    if (needed := size + OVERHEAD + reserved.in_use) > policy.max_memory:
         limit, takes = format_bytes(policy.max_memory), f"decoded whole, it takes {format_bytes(needed)}"
         hint = f"allow --max-memory {format_bytes(needed * 1.05)}, or make it a plain PNG or TIFF, read in parts"
         raise SrganError(f"this picture cannot be read within {limit}: {takes}", hint)

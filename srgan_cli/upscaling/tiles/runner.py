@@ -73,8 +73,7 @@ class TileRunner:
         self, canvas: Canvas, pending: deque[Window], in_flight: InFlight, advance: Callable[[int], None]
     ) -> None:
         output, collect = in_flight.popleft()
-        result = self._attempt(output, collect)
-        if result is None:
+        if (result := self._attempt(output, collect)) is None:
             pending.appendleft(output)
         else:
             canvas.blend_in(output, result)

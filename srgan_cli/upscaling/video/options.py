@@ -49,8 +49,7 @@ def is_video_input(path: PurePath) -> bool:
 
 def parse_time(text: str, option: str) -> Fraction:
     """Seconds of a time such as 90, 12.5 or 1:02:03.  Raises UsageError."""
-    found = _TIME.fullmatch(text)
-    if not found:
+    if not (found := _TIME.fullmatch(text)):
         raise UsageError(f"cannot read {option} {text!r}", "write seconds, as 12.5, or 1:02:03")
     hours, minutes, seconds = (Fraction(part or 0) for part in found.groups())
     return hours * 3600 + minutes * 60 + seconds

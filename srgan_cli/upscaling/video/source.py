@@ -98,8 +98,7 @@ def probe(path: Path) -> VideoSource:
     with opened(path) as container:
         stream = video_stream(container, path)
         context = stream.codec_context
-        frame = next(_decoded(container, stream, lambda _: None), None)
-        if frame is None:
+        if (frame := next(_decoded(container, stream, lambda _: None), None)) is None:
             raise PictureError("{path} has no frame that can be decoded", "check the file with ffprobe", path=path)
         layout = frame_layout(frame, context.name)
         if "alpha_mode" in stream.metadata:  # transparency of WebM, which FFmpeg's decoder does not return
