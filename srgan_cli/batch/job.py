@@ -153,15 +153,12 @@ class Job:
                 enlarged = ImageStream.from_picture(enlarged.to_picture())
             self.report_losses(picture_losses(self.target, enlarged))
             if number == 0:
-                self.report_losses(self._kept_files(enlarged))
+                place, size = enlarged.header.metadata.place, (enlarged.height, enlarged.width)
+                name, overwrite = output_format(self.target), self._replaces_sidecars
+                self.report_losses(kept_files(place, size, self.target, name, overwrite=overwrite))
             if self.options.cog and tiff.has_unwritable_tags(picture.header.metadata.exif, KEPT_TAGS):
                 self.report_losses(["a cloud-optimised TIFF cannot store all of this picture's EXIF"])
             yield enlarged
-
-    def _kept_files(self, picture: ImageStream) -> list[str]:
-        """A sentence for each file beside the target that does not become that of this picture."""
-        place, name = picture.header.metadata.place, output_format(self.target)
-        return kept_files(place, (picture.height, picture.width), self.target, name, overwrite=self._replaces_sidecars)
 
     def _advance(self, number: int, count: int) -> Progress:
         """The progress of a picture as part of the file's progress."""

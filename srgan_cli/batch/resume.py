@@ -42,8 +42,7 @@ class Manifest:
 
     def is_own_output(self, target: Path) -> bool:
         """Whether the file was made by srgan, with any key, and has not changed since."""
-        line = self.lines.get(self._name(target))
-        if line is None or not target.is_file():
+        if (line := self.lines.get(self._name(target))) is None or not target.is_file():
             return False
         if not line:  # claimed
             return True

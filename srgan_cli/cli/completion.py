@@ -31,12 +31,6 @@ def _weights() -> list[str]:
     return [*dict.fromkeys(map(family_name, names)), *names]
 
 
-def _metrics() -> list[str]:
-    from srgan_cli.metrics import METRICS, SET_METRICS
-
-    return [*METRICS, *SET_METRICS]
-
-
 def _formats() -> list[str]:
     from srgan_cli.image.codec.capabilities import FORMATS
 
@@ -54,8 +48,10 @@ complete_features = _offer(lambda: ("inception", "squeezenet", "vgg16"))
 
 def complete_metrics(incomplete: str) -> Iterator[str]:
     """The metrics that begin with what is typed, of several the last one: psnr,ss goes on as psnr,ssim."""
+    from srgan_cli.metrics import METRICS, SET_METRICS
+
     known, comma, begun = incomplete.rpartition(",")
-    return (f"{known}{comma}{word}" for word in _metrics() if word.startswith(begun))
+    return (f"{known}{comma}{word}" for word in (*METRICS, *SET_METRICS) if word.startswith(begun))
 
 
 def complete_setting(key: str) -> Complete:

@@ -52,8 +52,7 @@ def find_pictures(root: Path, *, report: Callable[[Path, SrganError], None] | No
 
 def _fits(path: Path) -> bool:
     """Whether a file begins as its suffix says, if other files have that suffix, too; ENVI has a header beside it."""
-    start = _STARTS.get(path.suffix.lower())
-    if not start or path.with_suffix(".hdr").exists():
+    if not (start := _STARTS.get(path.suffix.lower())) or path.with_suffix(".hdr").exists():
         return True
     with suppress(OSError), path.open("rb") as file:
         return file.read(64).lstrip().lower().startswith(start)

@@ -59,8 +59,7 @@ def check_writable(path: Path, *, overwrite: bool = True) -> None:
 
 def check_space(folder: Path, size: int) -> None:
     """Raises SrganError if less than `size` bytes are free on the disk of this folder, which may not exist yet."""
-    free = shutil.disk_usage(_existing(folder)).free
-    if free < size:
+    if (free := shutil.disk_usage(_existing(folder)).free) < size:
         message = f"up to {format_bytes(size)} are needed in {folder}, found {format_bytes(free)} free"
         raise SrganError(message, "free some space or choose another folder")
 

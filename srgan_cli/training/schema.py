@@ -26,8 +26,7 @@ class OneOf:
 
     def __init__(self, *choices: Any, prefix: str = "\0") -> None:
         """Names that start with `prefix` are accepted, too."""
-        self.choices = choices
-        self.prefix = prefix
+        self.choices, self.prefix = choices, prefix
         self.expected = f"one of {', '.join(map(str, choices))}"
 
     def accepts(self, value: Any) -> bool:

@@ -31,8 +31,7 @@ class DataFolder:
     @classmethod
     def of(cls, text: str) -> "DataFolder":
         """Parse `photos/` or `photos/:3`.  Raises UsageError for a weight of 0 or infinity."""
-        weighted = re.fullmatch(r"(.+):(\d+(?:\.\d+)?(?:e[+-]?\d+)?)", text)
-        if weighted is None or Path(text).exists():
+        if (weighted := re.fullmatch(r"(.+):(\d+(?:\.\d+)?(?:e[+-]?\d+)?)", text)) is None or Path(text).exists():
             return cls(Path(text))
         weight = float(weighted[2])
         expect(0 < weight < math.inf, f"{text} has the weight {weight:g}, expected more than 0 and finite")

@@ -163,14 +163,10 @@ class UpscaleRequest:
         """Everything that outputs depend on except inputs; options of some kinds of files only where they are given."""
         irrelevant = _IRRELEVANT_OPTIONS | (_TILING_OPTIONS if upscaler.generator.exact_tiles else set())
         given, of_kinds = vars(self.arguments), (*VIDEO_OPTIONS, "cog", "rgb_bands")
-        irrelevant |= {name for name in of_kinds if _is_unset(name, given[name])}
-        irrelevant |= set() if for_video else set(VIDEO_OPTIONS)
+        unset = {name for name in of_kinds if given[name] in (None, "") or (given[name] is False and name != "steady")}
+        irrelevant |= unset if for_video else {*unset, *VIDEO_OPTIONS}
         options = {key: value for key, value in given.items() if key not in irrelevant}
         return settings_digest(upscaler, {**options, "scale": float(scale)})
-
-
-def _is_unset(name: str, value: object) -> bool:
-    return value in (None, "") or (value is False and name != "steady")
 
 
 def _options(arguments: UpscaleArguments, named: Sequence[str]) -> UpscaleOptions:

@@ -92,8 +92,7 @@ def _row(entry: "ModelInfo") -> tuple[str, ...]:
 def _details(entry: "ModelInfo") -> Iterator[tuple[str, Any]]:
     yield from (("name", entry.name), ("file", entry.path), ("sha256", entry.sha256))
     yield "licence", entry.licence or "unknown"
-    card = entry.card
-    if card is None:
+    if (card := entry.card) is None:
         yield "unusable", entry.reason
         return
     yield "for", _PURPOSES.get(family_name(entry.name), "unknown")

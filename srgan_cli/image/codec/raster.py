@@ -199,8 +199,7 @@ class Raster:
 
     def with_place(self) -> "Raster":
         """The raster as a measurement, if it has a place, with the no data and the classes stated beside it."""
-        place = self.metadata.place
-        if place is None:
+        if (place := self.metadata.place) is None:
             return self
         is_named = place.has_classes and self.bands.count == 1 and self.rows.dtype.kind != "f"
         layout = replace(self.bands, is_named=True) if is_named else self.layout

@@ -213,8 +213,7 @@ class _PillowReader(ImageReader):
 
     def _classes(self) -> BandLayout | None:
         """The layout of a picture with an opaque palette that is a map of classes; None for other pictures."""
-        palette = self.image.getpalette()
-        if not palette or self._orientation(0) > 1 or self.image.has_transparency_data:
+        if not (palette := self.image.getpalette()) or self._orientation(0) > 1 or self.image.has_transparency_data:
             return None
         table = np.reshape(palette, (-1, 3)).T
         return BandLayout(palette=tuple(np.pad(table * 257, ((0, 0), (0, 256 - table.shape[1]))).ravel().tolist()))

@@ -151,13 +151,9 @@ class _Sampler:
             found, count = rows[..., index][chosen][(valid & visible)[chosen]], self.counts[number]
             self.counts[number] = count + len(found)
             self.samples[number][count : count + len(found)] = found
-            self.largest = max(self.largest, self._largest(rows[..., index], valid))
+            if rows.dtype.kind != "f" and rows.dtype.itemsize >= 4:
+                self.largest = max(self.largest, float(np.abs(rows[..., index][valid].astype(np.int64)).max(initial=0)))
         self.top += len(rows)
-
-    def _largest(self, values: Values, valid: NDArray[np.bool_]) -> float:
-        if values.dtype.kind == "f" or values.dtype.itemsize < 4:
-            return 0
-        return float(np.abs(values[valid].astype(np.int64)).max(initial=0))
 
     @property
     def alpha_is_mask(self) -> bool:

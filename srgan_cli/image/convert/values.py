@@ -59,9 +59,8 @@ def _from_values(values: Values, like: Picture) -> Picture:
 
 
 def _alpha(values: Values, like: Picture) -> Array:
-    alpha: Array = np.nan_to_num(values.astype(np.float32, order="C")) / np.float32(
-        _opaque(like, like.dtype, like.depth)
-    )
+    scale = np.float32(_opaque(like, like.dtype, like.depth))
+    alpha: Array = np.nan_to_num(values.astype(np.float32, order="C")) / scale
     return alpha.clip(0, 1)
 
 

@@ -92,8 +92,7 @@ def find_planes(path: Path, tags: Mapping[int, Any]) -> Planes | None:
     with tifffile.TiffFile(path) as file:
         series: Any = file.series[0]
         page: Any = file.pages[0]
-        count = series.size // page.size
-        if count > 1 and not series.dataoffset:
+        if (count := series.size // page.size) > 1 and not series.dataoffset:
             raise _unsupported(path, f"{count} pictures in one page")
         shape, dtype = (count, *page.shape), page.dtype.newbyteorder(file.byteorder)
         return Planes(path, series.dataoffset, shape, dtype, page.axes == "SYX") if count > 1 else None

@@ -81,7 +81,9 @@ def enlarge(dataset: "Dataset", height: int, width: int) -> None:
     for position, orientation, measures in {id(plane[0]): plane for plane in _planes(dataset)}.values():
         _shift(position, orientation, measures, factors)
     for part in _parts(dataset):
-        _divide_spacings(part, factors)
+        for name in _SPACINGS:
+            if spacing := part.get(name):
+                _set_numbers(part, name, [float(side) / factor for side, factor in zip(spacing, factors, strict=False)])
         _move_marks(part, factors)
         if "FrameType" in part:
             part.FrameType = _derived(part.FrameType)
@@ -154,12 +156,6 @@ def _shift(position: Any, orientation: Any, measures: Any, factors: tuple[float,
             _set_numbers(position, place, [at + across * row + down * column for at, row, column in axes])
 
 
-def _divide_spacings(measures: "Dataset", factors: tuple[float, float]) -> None:
-    for name in _SPACINGS:
-        if spacing := measures.get(name):
-            _set_numbers(measures, name, [float(side) / factor for side, factor in zip(spacing, factors, strict=False)])
-
-
 def _set_numbers(part: "Dataset", name: str, numbers: list[float]) -> None:
     """Set an element to numbers, which some elements store as text of at most 16 characters each."""
     from pydicom.valuerep import DSfloat
@@ -179,8 +175,7 @@ def _move_marks(part: "Dataset", factors: tuple[float, float]) -> None:
 
 def _scale_aspect(dataset: "Dataset", factors: tuple[float, float]) -> None:
     """Correct the ratio of the pixels' sides, if the axes were enlarged by different factors."""
-    ratio = dataset.get("PixelAspectRatio")
-    if ratio and factors[0] != factors[1]:
+    if (ratio := dataset.get("PixelAspectRatio")) and factors[0] != factors[1]:
         down, across = (round(10_000 * float(part) / factor) for part, factor in zip(ratio, factors, strict=True))
         dataset.PixelAspectRatio = [down, across]
 

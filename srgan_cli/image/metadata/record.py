@@ -86,8 +86,7 @@ class Metadata:
 
     def with_dpi_in_exif(self) -> "Metadata":
         """The metadata with the resolution in EXIF, for formats without a field of their own for it."""
-        pair = self.dpi or self.pixel_ratio
-        if pair is None or any(resolution_of(self.exif)):
+        if (pair := self.dpi or self.pixel_ratio) is None or any(resolution_of(self.exif)):
             return self
         resolution = {_X_RESOLUTION: pair[0], _Y_RESOLUTION: pair[1], _UNIT: _INCH if self.dpi else _NO_UNIT}
         try:

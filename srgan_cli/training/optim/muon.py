@@ -56,8 +56,7 @@ class Muon(Optimizer):
 
     def _direction(self, kernel: Tensor) -> Tensor:
         assert kernel.grad is not None
-        state = self.state[kernel]
-        if not state:
+        if not (state := self.state[kernel]):
             state["momentum"] = torch.zeros_like(kernel)
         momentum: Tensor = state["momentum"].lerp_(kernel.grad, 1 - MOMENTUM)
         return kernel.grad.lerp(momentum, MOMENTUM)

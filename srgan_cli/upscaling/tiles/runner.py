@@ -43,8 +43,7 @@ class TileRunner:
         on_layers: Callable[[float], None] | None = None,
     ) -> None:
         """`on_layers` is called with the input pixels that the layers computed so far of a tile are worth."""
-        self.transfer = transfer
-        self.max_side = _NO_LIMIT
+        self.transfer, self.max_side = transfer, _NO_LIMIT
         self._warn, self._on_shrink, self._on_layers = warn, on_shrink, on_layers
 
     def run(self, canvas: Canvas, outputs: Iterable[Window], advance: Callable[[int], None]) -> None:
