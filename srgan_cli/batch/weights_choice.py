@@ -22,7 +22,7 @@ class ChosenWeights:
 
     name: str
     sha256: str
-    scale: int
+    scale: float
     load: Callable[[], Upscaler]
     reason: str = ""
     """Why they are not those of the other files, if they are not."""

@@ -1,5 +1,6 @@
 """The help and the errors of the command line, in one style for all commands."""
 
+import os
 import shlex
 import shutil
 import sys
@@ -77,6 +78,8 @@ _ANSWERS = {
     "-V": ("srgan --version shows it", ()),
 }
 """What to do instead of options of other programs, and for which commands that is true; () for all."""
+_SHARED = ("upscale", "train")
+"""The commands whose work the processes of torchrun share."""
 _SIMILAR = 0.75
 """How similar an option must be to be suggested, from 0 to 1."""
 _TYPES = {int: "NUMBER", float: "NUMBER", Path: "FILE"}
@@ -98,7 +101,12 @@ class Command(TyperCommand):
         return rest
 
     def invoke(self, ctx: Any) -> Any:
-        """Run the command, and again without a default of the file that does not fit, or where a person overwrites."""
+        """Run the command, and again without a default of the file that does not fit, or where a person overwrites.
+
+        Of the processes of torchrun the first runs those that do not share their work.
+        """
+        if self.name not in _SHARED and int(os.environ.get("WORLD_SIZE", 1)) > 1 and os.environ.get("RANK") != "0":
+            return None
         with keep_streams():
             while True:
                 try:

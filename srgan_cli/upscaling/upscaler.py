@@ -93,7 +93,8 @@ class Upscaler:
         self.name, self.sha256, self.value_range, self.seed = name, sha256, value_range, seed
         self.generator = generator.to(device).to(memory_format=generator.memory_format).eval()
         self.device, self.policy = device, policy or TilePolicy()
-        self.scale, self.kernel = generator.scale, KERNELS["bicubic"]
+        self.scale: float = generator.scale
+        self.kernel = KERNELS["bicubic"]
         self.compiled = next((part for part in generator.modules() if isinstance(part, CompiledGenerator)), None)
         lock = takes_turns_with.transfer.lock if takes_turns_with else None
         self.transfer: TileTransfer = TileTransfer(self.generator, device, lock)
@@ -119,10 +120,10 @@ class Upscaler:
     ) -> "Upscaler":
         """Load the Upscaler of a model: a name, a weights file, an address, or a kernel (bicubic, lanczos or nearest).
 
-        A Path always is a file.  `scale` chooses among the scales of a name that has several.  `strength` interpolates
-        between adversarial weights and their fidelity counterpart (see `interpolate`).  `self_ensemble` averages over
-        eight flips and turns, in eight times the time.  `precision` is auto, fp32, fp16 or bf16 (see `with_precision`).
-        `compile` compiles the generator (see CompiledGenerator).
+        A Path always is a file.  `scale` chooses among the scales of a name that has several, and is that of a kernel.
+        `strength` interpolates between adversarial weights and their fidelity counterpart (see `interpolate`).
+        `self_ensemble` averages over eight flips and turns, in eight times the time.  `precision` is auto, fp32, fp16
+        or bf16 (see `with_precision`).  `compile` compiles the generator (see CompiledGenerator).
         Raises UnknownModel, UnknownDevice, UsageError and WeightsError, and SrganError when compilation fails.
         """
         chosen = pick_device(device)
@@ -132,7 +133,8 @@ class Upscaler:
             for option, is_given in {**given, "compile": compile}.items():
                 if is_given:
                     raise UsageError(f"{model} is not a network", f"leave --{option} out", option=option)
-            return cls._from_kernel(str(model), chosen, policy or TilePolicy(), seed)
+            check_scale(scale)
+            return cls._from_kernel(str(model), chosen, policy or TilePolicy(), seed, scale or _RESAMPLING_SCALE)
         path = model if isinstance(model, Path) else find_weights(model, scale)
         generator, card = interpolate(path, strength)
         if compile:
@@ -143,10 +145,12 @@ class Upscaler:
         return origin(running, chosen, policy=policy, seed=seed, takes_turns_with=takes_turns_with, warn=warn)
 
     @classmethod
-    def _from_kernel(cls, name: str, device: torch.device, policy: TilePolicy, seed: int | None) -> "Upscaler":
+    def _from_kernel(
+        cls, name: str, device: torch.device, policy: TilePolicy, seed: int | None, scale: float
+    ) -> "Upscaler":
         small = replace(policy, size=min(policy.size, _RESAMPLING_TILE), working_memory=_RESAMPLING_MEMORY)
         upscaler = cls(Identity(), device, policy=small, name=name, seed=seed)
-        upscaler.scale, upscaler.kernel = _RESAMPLING_SCALE, KERNELS[name]
+        upscaler.scale, upscaler.kernel = scale, KERNELS[name]
         return upscaler
 
     @property
@@ -208,9 +212,7 @@ class Upscaler:
 
     @cached_property
     def _nearest(self) -> "Upscaler":
-        nearest = self._from_kernel("nearest", self.device, self.policy, None)
-        nearest.scale = self.scale
-        return nearest
+        return self._from_kernel("nearest", self.device, self.policy, None, self.scale)
 
     def prepare(self, stream: ImageStream) -> ImageStream:
         """A picture as the generator sees it: measurements in their range.  Raises PictureError for other bands."""

@@ -63,6 +63,12 @@ def test_a_smaller_halo_changes_the_result(monkeypatch: pytest.MonkeyPatch) -> N
     assert (upscaler(random_weights(2), 20).upscale(picture).pixels - whole.pixels).abs().max() > 1e-3
 
 
+def test_a_kernel_has_the_scale_that_it_is_loaded_with() -> None:
+    assert Upscaler.load("bicubic", scale=2.5).upscale(Picture(noise(3, 4, 6))).pixels.shape == (3, 10, 15)
+    with pytest.raises(UsageError, match="cannot enlarge 0 times"):
+        Upscaler.load("nearest", scale=0)
+
+
 @pytest.mark.parametrize("scale", [2, 3, 4])
 def test_an_untrained_generator_enlarges_bicubically_away_from_the_edge(scale: int) -> None:
     pixels = noise(3, 12, 9) / 2 + 0.25

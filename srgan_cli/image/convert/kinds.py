@@ -59,7 +59,8 @@ def to_picture(image: Any, value_range: ValueRange | None) -> Picture | ImageStr
     if isinstance(image, Tensor):
         return Picture.from_channels(from_tensor(image, value_range))
     if not isinstance(image, Picture | ImageStream | Path | str):
-        raise UsageError(f"found a {type(image).__name__}, expected a picture", f"take {TAKEN}")
+        hint = "open it: PIL.Image.open(file)" if isinstance(image, bytes | IOBase) else f"take {TAKEN}"
+        raise UsageError(f"found the type {type(image).__name__}, expected a picture", hint)
     if value_range is not None:
         raise UsageError("value_range is for arrays, tensors and images, and this picture has its own", RANGE_HINT)
     return image if isinstance(image, Picture | ImageStream) else read_picture(image, keep_classes=True)
