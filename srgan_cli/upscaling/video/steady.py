@@ -14,7 +14,7 @@ from srgan_cli.upscaling.video.flow import enlarge_flow, grey_levels, optical_fl
 Plane = NDArray[np.float32]
 PERSISTENCE = 0.75
 """The weight of the result before."""
-_TOLERANCE, _TOLERANCE_OF_CONTRAST = 8 / 255, 0.25
+_TOLERANCE, _TOLERANCE_OF_CONTRAST = 8 / 255, 0.15
 """Where the input before, moved along the flow, differs by more than a constant and a part of the contrast, less is
 carried on; nothing where it differs by twice as much."""
 _WINDOW, _DETAIL_WINDOW = 5, 9

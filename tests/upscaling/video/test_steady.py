@@ -33,6 +33,18 @@ def test_flow_is_the_motion_and_warping_undoes_it() -> None:
     assert (warp(before, flow) - after)[:, 8:-8, 8:-8].abs().mean() < 0.01
 
 
+def test_flow_beside_a_moving_object_is_that_of_the_background() -> None:
+    """Dense inverse search alone misses it by 0.29 pixels there, on average."""
+    random = torch.Generator().manual_seed(0)
+    back, front = (resize(torch.rand(3, 14, 20, generator=random), 56, 80).clamp(0, 1) for _ in range(2))
+    before, after = back.clone(), back.clone()
+    before[:, 16:40, 24:52] = after[:, 16:40, 29:57] = front[:, 16:40, 24:52]
+    flow = optical_flow(grey_levels(after), grey_levels(before))
+    beside = np.zeros((56, 80), np.bool_)
+    beside[12:44, 29:61], beside[16:40, 29:57] = True, False
+    assert np.linalg.norm(flow, axis=2)[beside].mean() < 0.25
+
+
 def test_what_leaves_the_frame_is_not_visible() -> None:
     flow = np.zeros((20, 20, 2), np.float32)
     flow[..., 0] = 4
