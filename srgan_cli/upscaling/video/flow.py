@@ -49,7 +49,7 @@ def _best_around(flow: Flow, frame: NDArray[np.uint8], other: NDArray[np.uint8])
     levels, moving = (torch.from_numpy(part.astype(np.float32))[None] for part in (frame, other))
     for down, right in product((0, -_NEIGHBOUR, _NEIGHBOUR), repeat=2):
         shift = np.array([[1, 0, right], [0, 1, down]], np.float32)
-        tried = cv2.warpAffine(flow, shift, frame.shape[::-1], borderMode=cv2.BORDER_REPLICATE)
+        tried = np.asarray(cv2.warpAffine(flow, shift, frame.shape[::-1], borderMode=cv2.BORDER_REPLICATE), np.float32)
         difference = cv2.blur((warp(moving, tried) - levels).abs()[0].numpy(), (_MATCHED, _MATCHED))
         is_better = difference + _ADVANTAGE * ((down, right) != (0, 0)) < least
         best, least = np.where(is_better[..., None], tried, best), np.where(is_better, difference, least)
