@@ -92,7 +92,9 @@ class TiffReader(ImageReader):
         raster = self._read_in_bands(index) if self.is_streamed(index) else self._read_whole(index)
         notes += [NODATA_LOST] if bands.NODATA in tags and not raster.nodata else []
         notes += bands.palette_note(tags, raster)
-        raster = replace(raster, metadata=metadata.upright(), notes=(*notes, *raster.notes), is_measured=is_measured)
+        raster = replace(
+            raster, metadata=metadata.upright(orientation=turn), notes=(*notes, *raster.notes), is_measured=is_measured
+        )
         raster = bands.as_black_is_zero(raster.with_place(), tags, is_inverted=self._decoder(index) == "vips")
         mask = read_mask(self.path, self.masks[number], turn) if number in self.masks else mask
         return raster.with_mask(mask, "page")

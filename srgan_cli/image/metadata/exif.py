@@ -10,7 +10,10 @@ import struct
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 from PIL import ExifTags, Image
+
+from srgan_cli.image.geo.grid import GridMap, scaling, turning
 
 EXIF_PREFIX = b"Exif\x00\x00"
 """What precedes the block in JPEG and where Pillow expects it."""
@@ -20,6 +23,7 @@ _X_RESOLUTION, _Y_RESOLUTION, _UNIT = 0x011A, 0x011B, 0x0128
 _NO_UNIT, _CENTIMETRE = 1, 3
 _SHORT, _LONG = 3, 4
 _EXIF_DIRECTORY = 0x8769
+_ORIENTATION, _SUBJECTS = 0x0112, (0x9214, 0xA214)
 _WIDTHS, _HEIGHTS = (0x0100, 0xA002), (0x0101, 0xA003)
 _THUMBNAIL, _THUMBNAIL_LENGTH = 0x0201, 0x0202
 
@@ -57,12 +61,42 @@ class ExifBlock:
         return self
 
     def set_size(self, height: int, width: int) -> "ExifBlock":
-        """Replace the size in pixels in all tags that have it."""
+        """Replace the size in pixels in all tags that have it, and move the subject with it."""
+        if stated := self._size:
+            self._move_subject(scaling(stated, (height, width)))
+        return self._set_numbers((height, width))
+
+    def _set_numbers(self, size: tuple[int, int]) -> "ExifBlock":
         for tag, offset in self._entries():
             if tag in _WIDTHS + _HEIGHTS:
-                size = width if tag in _WIDTHS else height
-                struct.pack_into(f"{self._order}HLL", self._data, offset + 2, _LONG, 1, size)
+                struct.pack_into(f"{self._order}HLL", self._data, offset + 2, _LONG, 1, size[tag in _WIDTHS])
         return self
+
+    def upright(self, orientation: int) -> "ExifBlock":
+        """Reset the orientation, after it was applied, and turn the place of the subject with the picture."""
+        if orientation > 1 and (stated := self._size):
+            self._move_subject(turning(orientation, *stated))
+            self._set_numbers(stated[::-1] if orientation >= 5 else stated)
+        return self.set_short(_ORIENTATION, 1)
+
+    @property
+    def _size(self) -> tuple[int, int] | None:
+        """The stated height and width, or None."""
+        height, width = (next(filter(None, map(self.get_int, tags)), 0) for tags in (_HEIGHTS, _WIDTHS))
+        return (height, width) if height and width else None
+
+    def _move_subject(self, change: GridMap) -> None:
+        """Change the place of the subject: its centre, and then its diameter, or its width and height."""
+        for tag, offset in self._entries():
+            kind, count = self._unpack("H", offset + 2), self._unpack("L", offset + 4)
+            if tag in _SUBJECTS and kind == _SHORT and 2 <= count <= 4:
+                start, layout = offset + 8 if count == 2 else self._unpack("L", offset + 8), f"{self._order}{count}H"
+                if start + 2 * count > len(self._data):
+                    return
+                x, y, *sides = struct.unpack_from(layout, self._data, start)
+                sizes = np.abs(change[:2, :2]) @ (sides * 2)[:2] if sides else []
+                moved = [*(change @ (x, y, 1))[:2], *sizes[: len(sides)]]
+                struct.pack_into(layout, self._data, start, *(min(max(round(part), 0), 65_535) for part in moved))
 
     def without_thumbnail(self) -> "ExifBlock":
         """Unlink the directory of the thumbnail and erase its pixels, which may show what was cropped away."""

@@ -4,6 +4,7 @@ Sources: Adobe Photoshop file formats specification (2019), image resource block
 Model 4.2.
 """
 
+import re
 import struct
 from collections.abc import Iterator, Mapping
 
@@ -22,6 +23,8 @@ _STALE = {
     *(0x040F, EXIF, XMP),  # the profile, EXIF and XMP, which are stored elsewhere
 }
 _PATHS = range(2000, 2998)
+_LAYERS = re.compile(rb"Layr|Lr16|Lr32|ryaL|61rL|23rL")
+"""The key of layers in a TIFF, in both byte orders."""
 _PORTABLE = {_IPTC, 0x040A, 0x040B, 0x0BB7}
 """IPTC, the flag and the address of copyright, and the name of the clipping path."""
 
@@ -32,6 +35,11 @@ def from_profile(block: bytes, *, iptc: bytes = b"") -> bytes | None:
     block = from_iptc(block) if block.startswith(_IPTC_MARK) else block
     block += from_iptc(iptc) if iptc and not find_iptc(block) else b""
     return block or None
+
+
+def layers_note(data: bytes) -> list[str]:
+    """A note on the layers in the document data that Photoshop stores in a TIFF; none without layers."""
+    return ["its layers are merged"] if _LAYERS.search(data) else []
 
 
 def without_stale(block: bytes) -> tuple[bytes | None, list[str]]:

@@ -68,11 +68,12 @@ class Metadata:
     gain_map: GainMap | None = None
     """How much brighter its parts are on a bright display."""
 
-    def upright(self) -> "Metadata":
-        """The metadata with the orientation reset to 1, after it was applied."""
-        exif = self.exif and ExifBlock(self.exif).set_short(_ORIENTATION, 1).to_bytes()
-        gain_map = self.gain_map and self.gain_map.upright(self.orientation)
-        return replace(self, exif=exif, xmp=self.xmp and xmp_packet.upright(self.xmp), gain_map=gain_map)
+    def upright(self, *, orientation: int | None = None) -> "Metadata":
+        """The metadata with the orientation reset to 1, after it was applied; `orientation`: if they do not have it."""
+        turned = orientation or self.orientation
+        exif = self.exif and ExifBlock(self.exif).upright(turned).to_bytes()
+        gain_map = self.gain_map and self.gain_map.upright(turned)
+        return replace(self, exif=exif, xmp=self.xmp and xmp_packet.upright(self.xmp, turned), gain_map=gain_map)
 
     def with_size(self, height: int, width: int) -> "Metadata":
         """The metadata for a picture of this size, without the thumbnail."""

@@ -5,13 +5,23 @@ Source: Adobe, Extensible Metadata Platform (XMP) specification part 3, 1.1.3.1 
 
 import hashlib
 import re
+from collections.abc import Iterator
+from contextlib import suppress
 from xml.parsers import expat
+
+import numpy as np
+
+from srgan_cli.image.geo.grid import GridMap, turning
 
 _ORIENTATION = re.compile(rb'(tiff:Orientation(?:="|>))(\d+)')
 _SIZES = (
     (re.compile(rb'((?:tiff:ImageWidth|exif:PixelXDimension)(?:="|>))\d+'), 1),
     (re.compile(rb'((?:tiff:ImageLength|exif:PixelYDimension)(?:="|>))\d+'), 0),
 )
+_PANORAMA = re.compile(rb'(GPano:(\w+)(Width|Left|Height|Top)Pixels(?:="|>))(\d{1,9})')
+_REGION = re.compile(rb"<mwg-rs:Area\b.*?(?:/>|</mwg-rs:Area>)", re.DOTALL)
+_REGION_SIZE = re.compile(rb"<mwg-rs:AppliedToDimensions\b.*?(?:/>|</mwg-rs:AppliedToDimensions>)", re.DOTALL)
+_NUMBER = re.compile(rb'(st(?:Area|Dim):([xywh])(?:="|>))([-+\d.eE]+)')
 _RDF = b"http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 _RDF_END = re.compile(rb"</\w+:RDF\s*>")
 _NOTE = "http://ns.adobe.com/xmp/note/"
@@ -52,16 +62,45 @@ def orientation(xmp: bytes) -> int | None:
     return int(match[2]) if match else None
 
 
-def upright(xmp: bytes) -> bytes:
-    """The packet with its orientation reset."""
+def upright(xmp: bytes, turned: int) -> bytes:
+    """The packet with its orientation reset, and its regions, such as faces, turned from this orientation."""
+    change = turning(turned, 1, 1)
+    xmp = _REGION.sub(lambda found: _turn(found[0], change), xmp) if turned > 1 else xmp
     return _ORIENTATION.sub(rb"\g<1>1", xmp)
+
+
+def _turn(region: bytes, change: GridMap) -> bytes:
+    """A region, in fractions of the size, after a turn.  Source: Metadata Working Group, guidelines 2.0, 5.9."""
+    x, y, width, height = (dict(_numbers(region)).get(axis, 0.0) for axis in (b"x", b"y", b"w", b"h"))
+    place, size = change @ (x, y, 1), np.abs(change[:2, :2]) @ (width, height)
+    turned = dict(zip((b"x", b"y", b"w", b"h"), (*place[:2], *size), strict=True))
+    return _NUMBER.sub(lambda found: found[1] + b"%.9g" % turned[found[2]], region)
+
+
+def _numbers(element: bytes) -> Iterator[tuple[bytes, float]]:
+    for found in _NUMBER.finditer(element):
+        with suppress(ValueError):
+            yield found[2], float(found[3])
 
 
 def with_size(xmp: bytes, height: int, width: int) -> bytes:
     """The packet with this size in pixels in all properties that have it."""
     for pattern, across in _SIZES:
         xmp = pattern.sub(rb"\g<1>%d" % (width if across else height), xmp)
-    return xmp
+    sizes = {b"w": width, b"h": height}
+    xmp = _REGION_SIZE.sub(lambda size: _NUMBER.sub(lambda found: found[1] + b"%d" % sizes[found[2]], size[0]), xmp)
+    return _scale_panorama(xmp, height, width)
+
+
+def _scale_panorama(xmp: bytes, height: int, width: int) -> bytes:
+    """The packet with the pixels of a panorama, which are those of its cropped part.  Source: Google, GPano."""
+    stated = {found[2] + found[3]: int(found[4]) for found in _PANORAMA.finditer(xmp)}
+    old = stated.get(b"CroppedAreaImageWidth", 0), stated.get(b"CroppedAreaImageHeight", 0)
+    if not all(old):
+        return xmp
+    across, down = width / old[0], height / old[1]
+    factors = {b"Width": across, b"Left": across, b"Height": down, b"Top": down}
+    return _PANORAMA.sub(lambda found: found[1] + b"%d" % round(int(found[4]) * factors[found[3]]), xmp)
 
 
 def without(xmp: bytes, *properties: Properties) -> bytes:

@@ -1,6 +1,7 @@
 """EXIF, XMP and resolution: read, changed and written."""
 
 import io
+import re
 import struct
 from dataclasses import replace
 from pathlib import Path
@@ -211,6 +212,33 @@ def test_every_suffix_has_a_format() -> None:
     assert set(FORMATS.values()) == set(FORMAT_CAPABILITIES)
     with Image.open(io.BytesIO(encoded_png())) as image:
         assert image.format in FORMAT_CAPABILITIES
+
+
+@pytest.mark.parametrize(
+    ("orientation", "subject", "region"),
+    [(1, [20, 12, 16, 4], b"0.25 0.2 0.4 0.1"), (6, [48, 20, 4, 16], b"0.8 0.25 0.1 0.4")],
+)
+@pytest.mark.parametrize("suffix", [".jpg", ".tif"])
+def test_what_lies_in_the_picture_follows_it(
+    tmp_path: Path, orientation: int, subject: list[int], region: bytes, suffix: str
+) -> None:
+    inner = {0xA002: 40, 0xA003: 30, 0x9214: (10, 6, 8, 2)}
+    area = b'<mwg-rs:Area stArea:x="0.25" stArea:y="0.2"><stArea:w>0.4</stArea:w><stArea:h>0.1</stArea:h></mwg-rs:Area>'
+    size = b'<mwg-rs:AppliedToDimensions stDim:w="40" stDim:h="30" stDim:unit="pixel"/>'
+    pano = b'<r GPano:CroppedAreaImageWidthPixels="%d" GPano:CroppedAreaImageHeightPixels="%d"'
+    pano = pano % ((40, 30) if orientation == 1 else (30, 40)) + b' GPano:FullPanoWidthPixels="100"/>'
+    packet = area + size + pano
+    in_tiff = {700: packet} if suffix == ".tif" else {}
+    block = build_exif({274: orientation, ExifTags.IFD.Exif: inner, **in_tiff})
+    Image.new("RGB", (40, 30)).save(tmp_path / f"a{suffix}", exif=EXIF_PREFIX + block, xmp=packet)
+    metadata = read_picture(tmp_path / f"a{suffix}").metadata
+    large = metadata.with_size(60, 80) if orientation == 1 else metadata.with_size(80, 60)
+    assert list(parse_exif(large.exif or b"")[ExifTags.IFD.Exif][0x9214]) == subject
+    found = re.search(rb'x="(\S+)" stArea:y="(\S+)"><stArea:w>(.+)</stArea:w><stArea:h>([^<]+)<', large.xmp or b"")
+    assert found
+    assert b" ".join(found.groups()) == region
+    assert (b'w="80" stDim:h="60"' if orientation == 1 else b'w="60" stDim:h="80"') in (large.xmp or b"")
+    assert b'FullPanoWidthPixels="200"' in (large.xmp or b"")
 
 
 def encoded_png() -> bytes:

@@ -84,3 +84,10 @@ def test_iptc_of_a_tiff_stands_beside_other_resources(tmp_path: Path) -> None:
     Image.new("L", (8, 8)).save(tmp_path / "a.tif", tiffinfo=tags)
     found = read_picture(tmp_path / "a.tif").metadata.photoshop or b""
     assert (photoshop.find_iptc(found), found.startswith(resource(2000, bytes(26)))) == (IPTC, True)
+
+
+@pytest.mark.parametrize(("key", "notes"), [(b"MIB8ryaL", ("its layers are merged",)), (b"8BIMcinf", ())])
+def test_layers_of_a_tiff_are_reported(tmp_path: Path, key: bytes, notes: tuple[str, ...]) -> None:
+    data = b"Adobe Photoshop Document Data Block\0" + key + bytes(8)
+    Image.new("RGB", (8, 6)).save(tmp_path / "a.tif", tiffinfo={37724: data})
+    assert read_picture(tmp_path / "a.tif").notes == notes
