@@ -267,7 +267,11 @@ def mux(
             muxer = Muxer(source, output, settings, part, video_stream(source, path))
             damage = muxer.write(packets(), reorder_depth(packet.pts for packet in packets()))
     except av.FFmpegError as error:
-        raise SrganError(f"cannot write {settings.container}: {error.strerror}", "is the disk full?") from error
+        if isinstance(error, OSError):  # of the disk
+            raise
+        raise SrganError(
+            f"cannot write {settings.container}: {error.strerror}", "try .mkv, which holds most"
+        ) from error
     with target.open("r+b") as file:
         muxer.complete(file)
     return damage
