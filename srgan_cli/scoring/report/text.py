@@ -9,7 +9,7 @@ from itertools import accumulate, groupby
 from math import isfinite
 from typing import Any
 
-from srgan_cli.errors import UsageError
+from srgan_cli.errors import UsageError, printable
 from srgan_cli.metrics import metric_of
 from srgan_cli.scoring.protocol import Protocol
 from srgan_cli.scoring.report.bootstrap import Interval
@@ -76,11 +76,16 @@ def to_latex(report: Report) -> str:
 
 def sets_grid(reports: Mapping[str, Report]) -> Grid:
     """One table of the means of several data sets side by side, a row for each method."""
-    columns = [(name, _heading(m)) for name, report in reports.items() for m in report.protocol.metrics]
+    columns = [(printable(name), _heading(m)) for name, report in reports.items() for m in report.protocol.metrics]
     groups, headings = zip(("", "method"), *columns, strict=True)
     methods = dict.fromkeys(method for report in reports.values() for method in report.methods)
-    rows = [[Cell(method), *_row_of_sets(method, reports.values())] for method in methods]
+    rows = [[_named(method), *_row_of_sets(method, reports.values())] for method in methods]
     return Grid([*headings], rows, [], groups)
+
+
+def _named(name: str) -> Cell:
+    """The cell of a name, in one line without control characters."""
+    return Cell(printable(name))
 
 
 def _row_of_sets(method: str, reports: Iterable[Report]) -> Iterator[Cell]:
@@ -177,7 +182,7 @@ def output_format(**flags: bool) -> str:
 def _pictures_grid(report: Report) -> Grid:
     metrics = report.protocol.metrics
     values = [(s.name, s.values) for s in report.scores if not s.error]
-    rows = [[Cell(name), *(Cell(metric_of(m).format(v[m]) if m in v else "") for m in metrics)] for name, v in values]
+    rows = [[_named(name), *(Cell(metric_of(m).format(v[m]) if m in v else "") for m in metrics)] for name, v in values]
     summaries = report.summaries[:1]
     footer = [_cell(m, s, interval=False) for s in summaries for m in metrics] or [Cell("-") for _ in metrics]
     means = [f"mean of {len(rows)}", *(cell.text + cell.detail for cell in footer)]
@@ -187,7 +192,7 @@ def _pictures_grid(report: Report) -> Grid:
 def _methods_grid(report: Report) -> Grid:
     metrics, best = report.protocol.metrics, report.best
     rows = [
-        [Cell(s.method), Cell(str(s.count)), *(_cell(name, s, best=s.method in best[name]) for name in metrics)]
+        [_named(s.method), Cell(str(s.count)), *(_cell(name, s, best=s.method in best[name]) for name in metrics)]
         for s in report.summaries
     ]
     return Grid(["method", "pictures", *map(_heading, metrics)], rows, [])
@@ -196,7 +201,7 @@ def _methods_grid(report: Report) -> Grid:
 def _differences_grid(report: Report) -> Grid:
     metrics = report.protocol.picture_metrics
     rows = [
-        [Cell(f"{d.first} − {d.second}"), Cell(str(d.count)), *(_cell(name, d, sign="+") for name in metrics)]
+        [_named(f"{d.first} − {d.second}"), Cell(str(d.count)), *(_cell(name, d, sign="+") for name in metrics)]
         for d in report.differences
     ]
     return Grid(["paired difference", "pictures", *map(_heading, metrics)], rows, [])

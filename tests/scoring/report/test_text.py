@@ -130,6 +130,12 @@ def test_markdown_marks_the_best_and_escapes_bars(two: Report) -> None:
     assert all(len(re.findall(r"(?<!\\)\|", line)) == 5 for line in lines[:4])
 
 
+def test_names_are_printed_in_one_line_without_control_characters(one: Report) -> None:
+    odd = replace(one, scores=[replace(score, name="a\n\x1b[31mb") for score in one.scores])
+    for text in (to_markdown(odd), to_latex(odd)):
+        assert "a \\x1b[31mb " in text.replace("\\textbackslash{}", "\\")
+
+
 def test_markdown_of_one_method_has_a_row_per_picture(one: Report) -> None:
     lines = to_markdown(one).splitlines()
     assert lines[2:5] == ["| a | 20.00 | 0.2500 |", "| b | 30.00 | 0.7500 |", "| mean of 2 | 25.00 | 0.5000 |"]
