@@ -36,6 +36,8 @@ def export_onnx(generator: Generator, path: Path) -> float:
     with atomic_write(path) as temporary:
         try:
             _write(generator, temporary)
+        except OSError:  # such as a full disk
+            raise
         except Exception as error:  # networks that depend on sizes fail in many ways
             message = f"this network cannot be exported with free sizes: {shorten(str(error), 160)}"
             raise SrganError(message, "try another model") from error

@@ -23,7 +23,7 @@ def make_cloud_optimised(path: Path, *, has_classes: bool = False) -> None:
 
     Those of a map of classes have the most frequent class.
 
-    Raises PictureError where GDAL fails.
+    Raises PictureError where GDAL fails.  The pixels are read again: GDAL does not report a full disk.
     """
     import rasterio
     import rasterio.shutil
@@ -34,10 +34,15 @@ def make_cloud_optimised(path: Path, *, has_classes: bool = False) -> None:
         with rasterio.Env(GDAL_PAM_ENABLED="NO", GDAL_CACHEMAX=_CACHE_BYTES):
             resampling = "MODE" if has_classes else "AVERAGE"
             with rasterio.open(plain) as file:
+                sums = [file.checksum(band) for band in file.indexes]
                 is_packed = "NBITS" in file.tags(1, ns="IMAGE_STRUCTURE")
             options = OPTIONS | {"overview_resampling": resampling, "predictor": "NO" if is_packed else "YES"}
             rasterio.shutil.copy(plain, path, driver="COG", **options)
+            with rasterio.open(path) as file:
+                if [file.checksum(band) for band in file.indexes] != sums:
+                    raise OSError("it is incomplete")
     except Exception as error:  # those of GDAL have no public class
-        raise PictureError(f"cannot write a cloud-optimised TIFF: {error}", "leave --cog out") from error
+        hint = "is the disk full? Else leave --cog out"
+        raise PictureError(f"cannot write a cloud-optimised TIFF: {error}", hint) from error
     finally:
         plain.unlink(missing_ok=True)
