@@ -67,6 +67,9 @@ class OutputClosed(SrganError):  # noqa: N818 (an event, not a fault)
 
     exit_code = 141
 
+    def __init__(self, message: str = "", hint: str = "") -> None:
+        super().__init__(message, hint)
+
 
 class UsageError(SrganError):
     """The request is invalid."""
