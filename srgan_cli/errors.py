@@ -104,13 +104,15 @@ def to_srgan_error(error: Exception) -> SrganError:
     return SrganError(f"{type(error).__name__}: {first_line}", "this is a bug in srgan; --debug shows the traceback")
 
 
-def import_extra(module: str, extra: str, missing: SrganError) -> Any:
-    """A module of an extra of srgan-cli.  Raises `missing`, with the extra as its hint, if it is not installed."""
+def import_extra(module: str, extra: str, message: str, kind: type[SrganError] = UsageError, **data: Any) -> Any:
+    """A module of an extra of srgan-cli.
+
+    Raises an error of this kind and data if it is not installed, whose hint is the command that installs it.
+    """
     try:
         return import_module(module)
     except ImportError as error:
-        missing.hint = f"pip install 'srgan-cli[{extra}]'"
-        raise missing from error
+        raise kind(message, f"pip install 'srgan-cli[{extra}]'", **data) from error
 
 
 def printable(text: str) -> str:

@@ -124,4 +124,4 @@ def _call(start: Path, function: Callable[..., Returned], *arguments: Any, **nam
 
 def _import_ray() -> Any:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # Ray would report its use
-    return import_extra("ray", "ray", UsageError("Ray is not installed"))
+    return import_extra("ray", "ray", "Ray is not installed")

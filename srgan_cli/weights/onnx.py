@@ -30,7 +30,7 @@ def export_onnx(generator: Generator, path: Path) -> float:
     SrganError if the network cannot be exported with free sizes or a result differs by more than LARGEST_DIFFERENCE.
     """
     for module in ("onnx", "onnxruntime", "onnxscript"):
-        import_extra(module, "onnx", UsageError(f"{module} is not installed"))
+        import_extra(module, "onnx", f"{module} is not installed")
     if isinstance(generator, OnnxGenerator):
         raise UsageError("the model is an ONNX file already", "copy it")
     with atomic_write(path) as temporary:

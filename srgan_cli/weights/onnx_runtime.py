@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from srgan_cli.errors import UsageError, WeightsError, import_extra
+from srgan_cli.errors import WeightsError, import_extra
 from srgan_cli.image.ops import LARGEST_SCALE
 from srgan_cli.networks.generators.measured import MeasuredGenerator
 
@@ -57,7 +57,7 @@ def load_onnx(path: Path) -> OnnxGenerator:
 
 
 def _open(path: Path) -> Any:
-    onnxruntime = import_extra("onnxruntime", "onnx", UsageError("onnxruntime is not installed"))
+    onnxruntime = import_extra("onnxruntime", "onnx", "onnxruntime is not installed")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
     options.log_severity_level = 4

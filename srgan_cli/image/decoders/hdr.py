@@ -43,5 +43,5 @@ def read_header(data: bytes) -> HdrHeader:
 
 def decode(data: bytes) -> Values:
     """The values (H, W, 3), float32."""
-    imagecodecs = import_extra("imagecodecs", "tiff", PictureError("it is a Radiance HDR"))
+    imagecodecs = import_extra("imagecodecs", "tiff", "it is a Radiance HDR", PictureError)
     return np.asarray(imagecodecs.rgbe_decode(data))

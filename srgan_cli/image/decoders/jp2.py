@@ -79,7 +79,7 @@ def open_measurement(path: Path) -> Jp2Reader | None:
 def read_deep(path: Path, data: bytes, bits: int) -> Values:
     """The values of more than 8 bits, scaled to 16, by imagecodecs: Pillow turns white in colour into black."""
     found = "{path} is a JPEG 2000 of {bits} bits a channel in colour"
-    values = import_extra("imagecodecs", "tiff", PictureError(found, path=path, bits=bits)).jpeg2k_decode(data)
+    values = import_extra("imagecodecs", "tiff", found, PictureError, path=path, bits=bits).jpeg2k_decode(data)
     if values.dtype != np.uint16:
         raise PictureError("{path} has samples of the type {found}", "convert it first", path=path, found=values.dtype)
     scaled: Values = np.rint(values * (65_535 / (2**bits - 1))).astype(np.uint16)

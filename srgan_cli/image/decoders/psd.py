@@ -57,8 +57,8 @@ def read(image: ImageFile.ImageFile, data: bytes) -> Values:
 
 def _unpack(data: bytes, start: int, count: int, height: int) -> bytes:
     """The bytes of the first `count` channels; Pillow takes them to start behind `count` tables of sizes."""
-    missing = PictureError("{path} is a PSD of 16 bits or with further channels")
-    imagecodecs = import_extra("imagecodecs", "tiff", missing)
+    found = "{path} is a PSD of 16 bits or with further channels"
+    imagecodecs = import_extra("imagecodecs", "tiff", found, PictureError)
     total, table = _channels(data), start - 2 * count * height
     sizes = np.frombuffer(data, ">u2", total * height, table)
     begin = table + 2 * total * height
