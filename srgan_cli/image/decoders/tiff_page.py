@@ -26,6 +26,8 @@ from srgan_cli.image.geo import bands, gdal_reader, microscopy
 _HINT = "convert it to an uncompressed TIFF of 8 or 16 bits, or to PNG"
 _COLOURS = {"MINISWHITE": 1, "MINISBLACK": 1, "PALETTE": 1, "RGB": 3, "YCBCR": 3, "SEPARATED": 4}
 """The photometric interpretations that are read, with their channels."""
+_PLAIN = ("MINISWHITE", "MINISBLACK", "RGB")
+"""Those whose samples are not converted."""
 _ASSOCIATED_ALPHA, _UNASSOCIATED_ALPHA = 1, 2
 _FAILURES = (ValueError, RuntimeError, TypeError, LookupError, ImportError, NotImplementedError, AttributeError)
 _STACKING = ("ImageJ", "tifffile")
@@ -35,11 +37,7 @@ _METAMORPH, _DEPTH = 33629, 32997
 
 def decode(path: Path, number: int) -> Decoded:
     """The values of a page, not turned upright: integers of 8 or 16 bits, or float32.  Raises PictureError."""
-    import tifffile  # takes a tenth of a second
-
-    logging.getLogger(tifffile.__name__).addHandler(logging.NullHandler())  # it writes about damage to stderr
-
-    with tifffile.TiffFile(path) as file:
+    with _open(path) as file:
         page: Any = file.pages[number]
         if _name(page.photometric) not in _COLOURS:
             raise _unsupported(path, f"colours of the kind {_name(page.photometric)}")
@@ -48,12 +46,9 @@ def decode(path: Path, number: int) -> Decoded:
 
 def decode_samples(path: Path, number: int) -> Values:
     """The samples (H, W, C) as stored, not turned upright.  Raises as `decode`."""
-    import tifffile
-
-    with tifffile.TiffFile(path) as file:
+    with _open(path) as file:
         values = _samples(file.pages[number], path)
-    if values.dtype.kind == "c" or (values.dtype.kind in "iu" and values.itemsize > 4):
-        raise _unsupported(path, f"samples of the type {values.dtype.name}")
+    _check_type(values.dtype, path)
     return values.astype(np.uint8 if values.dtype.kind == "b" else values.dtype.newbyteorder("="))
 
 
@@ -81,21 +76,37 @@ class Planes:
 def find_planes(path: Path, tags: Mapping[int, Any]) -> Planes | None:
     """The pictures behind the only page of a TIFF, as ImageJ, MetaMorph and tifffile write them; None for other files.
 
-    Raises PictureError for those that are compressed, and for volumes.
+    Raises PictureError for those that are compressed or coloured in unusual ways, and for volumes.
     """
     if tags.get(_DEPTH, 1) > 1:
         raise _unsupported(path, f"a volume of {tags[_DEPTH]} planes")
     if microscopy.software_of(tags.get(microscopy.DESCRIPTION)) not in _STACKING and _METAMORPH not in tags:
         return None
-    import tifffile
+    with suppress(*_FAILURES), _open(path) as file:  # a description that does not fit is dropped with a note
+        series, page = file.series[0], file.pages[0]
+        start, kind, count = series.dataoffset, _name(page.photometric), series.size // page.size
+        if count == 1 or (start and start + series.nbytes > file.filehandle.size):
+            return None
+        if not start or kind not in _PLAIN:
+            raise _unsupported(
+                path, f"{count} pictures in one page of the kind {kind}, compression {_name(page.compression)}"
+            )
+        _check_type(page.dtype, path)
+        dtype = page.dtype.newbyteorder(file.byteorder)
+        return Planes(path, start, (count, *page.shape), dtype, page.axes == "SYX")
+    return None
 
-    with tifffile.TiffFile(path) as file:
-        series: Any = file.series[0]
-        page: Any = file.pages[0]
-        if (count := series.size // page.size) > 1 and not series.dataoffset:
-            raise _unsupported(path, f"{count} pictures in one page")
-        shape, dtype = (count, *page.shape), page.dtype.newbyteorder(file.byteorder)
-        return Planes(path, series.dataoffset, shape, dtype, page.axes == "SYX") if count > 1 else None
+
+def _open(path: Path) -> Any:
+    import tifffile  # takes a tenth of a second
+
+    logging.getLogger(tifffile.__name__).addHandler(logging.NullHandler())  # it writes about damage to stderr
+    return tifffile.TiffFile(path)
+
+
+def _check_type(dtype: np.dtype[Any], path: Path) -> None:
+    if dtype.kind == "c" or (dtype.kind in "iu" and dtype.itemsize > 4):
+        raise _unsupported(path, f"samples of the type {dtype.name}")
 
 
 def _samples(page: Any, path: Path) -> Values:

@@ -204,10 +204,29 @@ def test_pictures_without_a_page_of_their_own_are_read(tmp_path: Path, byteorder
     assert not notes
 
 
-def test_volumes_and_compressed_stacks_in_one_page_are_refused(tmp_path: Path) -> None:
-    tifffile.imwrite(tmp_path / "a.tif", STACK[0], volumetric=True, tile=(3, 16, 16), photometric="minisblack")
-    with pytest.raises(PictureError, match="a volume of 3 planes"):
+@pytest.mark.parametrize(
+    ("values", "options", "found"),
+    [
+        (STACK[0], {"volumetric": True, "tile": (3, 16, 16)}, "a volume of 3 planes"),
+        (STACK[0].astype("complex64"), {"truncate": True}, "samples of the type complex64"),
+        (STACK[0].astype("uint8"), {"truncate": True, "colormap": np.zeros((3, 256), "uint16")}, "3 pictures in one"),
+    ],
+)
+def test_volumes_and_unusual_stacks_in_one_page_are_refused(
+    tmp_path: Path, values: Any, options: Any, found: str
+) -> None:
+    photometric = "palette" if "colormap" in options else "minisblack"
+    tifffile.imwrite(tmp_path / "a.tif", values, photometric=photometric, **options)
+    with pytest.raises(PictureError, match=found):
         open_pictures(tmp_path / "a.tif")
+
+
+@pytest.mark.parametrize(
+    "text", ['{"shape": [200000000, 24, 32]}', '{"shape": [bad', '{"shape": [-1, 24, 32]}', "ImageJ=1\nimages=a\n"]
+)
+def test_descriptions_of_more_than_the_file_holds_do_not_count(tmp_path: Path, text: str) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", STACK[0, 0], description=text, metadata=None)
+    assert len(list(open_pictures(tmp_path / "a.tif").streams())) == 1
 
 
 @pytest.mark.parametrize(
