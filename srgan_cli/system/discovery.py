@@ -15,7 +15,7 @@ RASTER_SUFFIXES = (".asc", ".bil", ".dt0", ".dt1", ".dt2", ".hgt", ".img", ".ntf
 _STARTS = {".asc": b"ncols", ".img": b"ehfa"}
 """How such rasters begin, in lower case: other files with these suffixes are signatures and disks."""
 READABLE = frozenset((*(f".{suffix}" for suffix in _READABLE.split()), *RASTER_SUFFIXES))
-_NUMBERED = re.compile(r"%\d*d")
+_NUMBERED = re.compile(r"%\d*d(?![A-Za-z])")
 _SIMILAR = 0.7
 """How similar a name must be to be suggested, from 0 to 1."""
 _LONGEST_NAME = 200

@@ -61,9 +61,10 @@ def has_palette(tags: Tags) -> bool:
 
 
 def palette_note(tags: Tags, raster: Raster) -> list[str]:
-    """A note on a palette that a page has although it says that it is grey, unless the raster has it."""
+    """A note on a palette that a page has although it says that it is grey or RGB, unless the raster has it."""
     is_lost = _COLOUR_MAP in tags and tags.get(PHOTOMETRIC) in _UNCONVERTED and not raster.bands.palette
-    return ["its palette is dropped: it says that it is grey"] if is_lost else []
+    said = "RGB" if tags.get(PHOTOMETRIC) == _RGB else "grey"
+    return [f"its palette is dropped: it says that it is {said}"] if is_lost else []
 
 
 def decoder(tags: Tags, *, keeps_values: bool = False) -> Decoder:

@@ -87,8 +87,10 @@ def with_size(xmp: bytes, height: int, width: int) -> bytes:
     """The packet with this size in pixels in all properties that have it."""
     for pattern, across in _SIZES:
         xmp = pattern.sub(rb"\g<1>%d" % (width if across else height), xmp)
-    sizes = {b"w": width, b"h": height}
-    xmp = _REGION_SIZE.sub(lambda size: _NUMBER.sub(lambda found: found[1] + b"%d" % sizes[found[2]], size[0]), xmp)
+    sizes = {b"w": b"%d" % width, b"h": b"%d" % height}
+    xmp = _REGION_SIZE.sub(
+        lambda size: _NUMBER.sub(lambda found: found[1] + sizes.get(found[2], found[3]), size[0]), xmp
+    )
     return _scale_panorama(xmp, height, width)
 
 

@@ -317,6 +317,7 @@ def test_files_that_are_not_videos_are_one_line(tmp_path: Path, srgan: Srgan, pi
     [
         ("frames/%05d.png", "out/", "name the folder, {}/frames/, or {}/frames/*.png"),
         ("frames/%d.png", "out.mp4", "name the folder, {}/frames/, or {}/frames/*.png"),
+        ("50%done.png", "out.png", "check the spelling"),
         ("frames/", "out.mp4", "ffmpeg -framerate 25 -i FOLDER/%05d.png {}/out.mp4"),
         ("in.mp4", "out/%05d.png", "ffmpeg -i out.mkv {}/out/%05d.png"),
         ("in.mp4", "out.gif", "ffmpeg -i out.mkv {}/out.gif"),

@@ -168,10 +168,11 @@ def test_classes_are_never_blended(tmp_path: Path, options: dict[str, Any], bits
     assert any("colours of this picture's classes" in loss for loss in picture_losses(tmp_path / "b.png", enlarged))
 
 
-def test_a_palette_of_a_grey_picture_is_dropped_with_a_line(tmp_path: Path) -> None:
-    image = Image.fromarray(RANDOM.integers(0, 8, (9, 11)).astype(np.uint8))
+@pytest.mark.parametrize(("shape", "said"), [((9, 11), "grey"), ((9, 11, 3), "RGB")])
+def test_a_palette_that_nothing_uses_is_dropped_with_a_line(tmp_path: Path, shape: tuple[int, ...], said: str) -> None:
+    image = Image.fromarray(RANDOM.integers(0, 8, shape).astype(np.uint8))
     image.save(tmp_path / "a.tif", tiffinfo={320: tuple(range(768))})
-    assert read_picture(tmp_path / "a.tif").notes == ("its palette is dropped: it says that it is grey",)
+    assert read_picture(tmp_path / "a.tif").notes == (f"its palette is dropped: it says that it is {said}",)
 
 
 PLACE = {"crs": "EPSG:4326", "transform": rasterio.Affine(1, 0, 9, 0, -1, 9)}

@@ -224,7 +224,7 @@ def test_what_lies_in_the_picture_follows_it(
 ) -> None:
     inner = {0xA002: 40, 0xA003: 30, 0x9214: (10, 6, 8, 2)}
     area = b'<mwg-rs:Area stArea:x="0.25" stArea:y="0.2"><stArea:w>0.4</stArea:w><stArea:h>0.1</stArea:h></mwg-rs:Area>'
-    size = b'<mwg-rs:AppliedToDimensions stDim:w="40" stDim:h="30" stDim:unit="pixel"/>'
+    size = b'<mwg-rs:AppliedToDimensions stDim:x="0" stDim:w="40" stDim:h="30" stDim:unit="pixel"/>'
     pano = b'<r GPano:CroppedAreaImageWidthPixels="%d" GPano:CroppedAreaImageHeightPixels="%d"'
     pano = pano % ((40, 30) if orientation == 1 else (30, 40)) + b' GPano:FullPanoWidthPixels="100"/>'
     packet = area + size + pano
