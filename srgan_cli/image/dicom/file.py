@@ -249,6 +249,8 @@ def _parse(file: IO[bytes], *, stop_before_pixels: bool = False) -> "Dataset":
 def _complete(dataset: "Dataset") -> tuple[str, ...]:
     """Add missing elements that decoding needs, and return a note on each."""
     defaults = _DEFAULTS | {"BitsStored": dataset.get("BitsAllocated")}
+    if dataset.get("SamplesPerPixel") == 3 or str(dataset.get("PhotometricInterpretation")).startswith(("RGB", "YBR_")):
+        defaults |= {"SamplesPerPixel": 3, "PhotometricInterpretation": "RGB"}
     missing = [name for name in defaults if dataset.get(name) in (None, "")]
     for name in missing:
         setattr(dataset, name, defaults[name])

@@ -350,6 +350,17 @@ def test_what_a_file_does_not_state_of_its_pixels_is_assumed_with_a_line(tmp_pat
     assert np.allclose(picture.pixels[0] * picture.full_scale, values, atol=0.01)
 
 
+@pytest.mark.parametrize("name", ["SamplesPerPixel", "PhotometricInterpretation"])
+def test_colours_that_a_file_states_in_half_are_colours(tmp_path: Path, name: str) -> None:
+    values = np.random.default_rng(0).integers(0, 255, (24, 32, 3)).astype(np.uint8)
+    stated = {"SamplesPerPixel": 3, "PhotometricInterpretation": "RGB", "PlanarConfiguration": 0}
+    made = dataset(values[..., 0], **stated, PixelData=values.tobytes())
+    delattr(made, name)
+    picture = read_picture(save(made, tmp_path / "a.dcm"))
+    assert picture.notes == (f"it does not state {name}, which is taken for {stated[name]}",)
+    assert np.allclose(picture.pixels.numpy() * 255, np.moveaxis(values, 2, 0), atol=0.01)
+
+
 def test_retired_colours_are_refused(tmp_path: Path) -> None:
     made = dataset(ramp("uint8", 0, 90), PhotometricInterpretation="HSV")
     with pytest.raises(PictureError, match="colours of the kind HSV"):
