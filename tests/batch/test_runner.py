@@ -126,7 +126,7 @@ def test_closing_the_results_cancels_the_batch(upscaler: Upscaler, tasks: list[T
     results = BatchRunner(ImageProcessor(upscaler)).run(tasks * 4)
     assert next(results).status == "enlarged"
     results.close()
-    assert own_threads() == before
+    wait_until(lambda: own_threads() == before)
     assert all(path.name[0] != "." for path in tasks[0].target.parent.iterdir())
 
 
