@@ -17,7 +17,7 @@ from typer.core import TyperCommand, TyperGroup
 from srgan_cli.cli.completion import drop_equals_sign
 from srgan_cli.cli.defaults import drop_overridden, drop_unfit, print_defaults
 from srgan_cli.cli.stdio import confirm_overwrite, keep_streams, translate_stdout_errors
-from srgan_cli.errors import OutputExists, SrganError, UsageError
+from srgan_cli.errors import OutputClosed, OutputExists, SrganError, UsageError
 
 if TYPE_CHECKING:
     from rich.panel import Panel
@@ -105,7 +105,8 @@ class Command(TyperCommand):
 
         Of the processes of torchrun the first runs those that do not share their work.
         """
-        if self.name not in _SHARED and int(os.environ.get("WORLD_SIZE", 1)) > 1 and os.environ.get("RANK") != "0":
+        several, rank = os.environ.get("WORLD_SIZE", "1") != "1", os.environ.get("RANK", "0")
+        if self.name not in _SHARED and several and rank != "0":
             return None
         with keep_streams():
             while True:
@@ -119,6 +120,8 @@ class Command(TyperCommand):
                 except SrganError as error:
                     if not drop_unfit(ctx, error):
                         raise
+                except BrokenPipeError as error:  # of standard error, as in `2>&1 | head`
+                    raise OutputClosed("") from error
 
     def format_help(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002
         """Write the help."""

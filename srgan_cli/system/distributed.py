@@ -37,7 +37,7 @@ class World:
     def from_environment(cls) -> "World":
         """The world that torchrun describes in environment variables; without torchrun, a single process."""
         names = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "TORCHELASTIC_RESTART_COUNT")
-        rank, size, local_rank, restarts = (int(os.environ.get(name, 0)) for name in names)
+        rank, size, local_rank, restarts = (int(os.environ.get(name) or 0) for name in names)
         return cls(rank, size, local_rank, restarts) if size > 1 else cls(restarts=restarts)
 
     @property

@@ -227,7 +227,17 @@ def test_closed_streams_are_no_errors(tmp_path: Path, closed: str) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a POSIX shell")
-@pytest.mark.parametrize("arguments", ["--help", "score --help", "models --json", "upscale -m bicubic {picture} -"])
+def test_a_reader_of_both_streams_that_leaves_ends_the_command(picture: Path, tmp_path: Path) -> None:
+    words = [sys.executable, "-m", "srgan_cli", "upscale", "-m", "bicubic", str(picture), str(tmp_path / "out.png")]
+    reading, writing = os.pipe()
+    os.close(reading)
+    assert subprocess.run(words, stdout=writing, stderr=writing, check=False).returncode == 141
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs a POSIX shell")
+@pytest.mark.parametrize(
+    "arguments", ["--help", "score --help", "models", "models --json", "upscale -m bicubic {picture} -"]
+)
 def test_results_for_a_closed_standard_output_are_an_error(picture: Path, arguments: str) -> None:
     line = f"{sys.executable} -m srgan_cli {arguments.format(picture=picture)} >&-"
     done = subprocess.run(["sh", "-c", line], capture_output=True, text=True, check=False)
@@ -237,7 +247,9 @@ def test_results_for_a_closed_standard_output_are_an_error(picture: Path, argume
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
-@pytest.mark.parametrize("arguments", ["--help", "score --help", "models --json", "upscale -m bicubic {picture} -"])
+@pytest.mark.parametrize(
+    "arguments", ["--help", "score --help", "models", "models --json", "upscale -m bicubic {picture} -"]
+)
 def test_output_to_a_full_disk_is_a_line(picture: Path, arguments: str) -> None:
     words = [sys.executable, "-m", "srgan_cli", *arguments.format(picture=picture).split()]
     with Path("/dev/full").open("w") as full:

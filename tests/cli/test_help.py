@@ -71,12 +71,15 @@ def test_a_bare_srgan_prints_the_help(srgan: Callable[..., Outcome]) -> None:
     assert (outcome.code, outcome.out, outcome.err.strip()) == (2, "", srgan("--help").out.strip())
 
 
-@pytest.mark.parametrize(("rank", "printed"), [("0", True), ("1", False)])
+@pytest.mark.parametrize(
+    ("size", "rank", "printed"), [("2", "0", True), ("2", "1", False), ("2", None, True), ("", None, True)]
+)
 def test_the_first_process_of_torchrun_alone_runs_what_is_not_shared(
-    srgan: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch, rank: str, printed: bool
+    srgan: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch, size: str, rank: str | None, printed: bool
 ) -> None:
-    monkeypatch.setenv("WORLD_SIZE", "2")
-    monkeypatch.setenv("RANK", rank)
+    monkeypatch.setenv("WORLD_SIZE", size)
+    if rank:
+        monkeypatch.setenv("RANK", rank)
     outcome = srgan("models")
     assert (outcome.code, bool(outcome.out)) == (0, printed)
 
