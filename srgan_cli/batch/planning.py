@@ -1,6 +1,7 @@
 """Planning which files are read and written, before any work."""
 
 import os
+import shlex
 import unicodedata
 from collections.abc import Collection, Hashable, Iterable, Sequence
 from contextlib import suppress
@@ -19,6 +20,8 @@ from srgan_cli.system.remote_storage import Location, absolute, as_pure_path, ex
 from srgan_cli.upscaling.video.options import CONTAINERS, is_video_input, is_video_name
 
 _SHOWN = 3
+_ANIMATIONS = (".gif", ".webp", ".apng", ".avif")
+"""Names of pictures that ffmpeg writes a whole video to."""
 _FOLDER_HINT = "end the name of a folder with a slash"
 _OTHER_FILE_HINT = "name another file, or none: without OUT, a.png goes to a_x4.png"
 _OTHER_NAME_HINT = "choose another folder, or other names: --name '{stem}_x{scale}{suffix}'"
@@ -61,7 +64,7 @@ def plan_batch(
         swapped = len(sources) == 1 and exists(target) and listed is None
         hint = f"did you mean: srgan upscale {out} {places[0].rstrip('/')}/" if swapped else _FOLDER_HINT
         if is_video_name(as_pure_path(target)) and not all(is_video_name(as_pure_path(place)) for place in sources):
-            hint = f"enlarge them into a folder, then: ffmpeg -framerate 25 -i FOLDER/%05d.png {out}"
+            hint = f"enlarge them into a folder, then: ffmpeg -framerate 25 -i FOLDER/%05d.png {shlex.quote(out)}"
         raise UsageError(message, hint, out=out)
     entries: list[_Entry] = [(place, place if is_dir(place) else place.parent) for place in sources]
     entries += [
@@ -198,8 +201,11 @@ def _check_format(task: Task) -> None:
     if is_video_input(as_pure_path(task.source)):
         message = "{path} is a video, and {target} does not name one that can be written"
         hint = f"end OUT in one of: {' '.join(CONTAINERS)}"
-        if task.target.suffix.lower() in FORMATS:
-            hint += f"; pictures are made of it by ffmpeg -i out.mkv {task.target}"
+        suffix = task.target.suffix
+        if suffix.lower() in FORMATS:
+            is_one_file = "%" in task.target.name or suffix.lower() in _ANIMATIONS
+            made = task.target if is_one_file else task.target.with_name(f"{task.target.stem}-%05d{suffix}")
+            hint += f"; pictures are made of it by ffmpeg -i out.mkv {shlex.quote(str(made))}"
         raise UsageError(message, hint, path=task.source, target=task.target)
     output_format(task.target)
 

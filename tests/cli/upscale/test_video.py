@@ -320,6 +320,7 @@ def test_files_that_are_not_videos_are_one_line(tmp_path: Path, srgan: Srgan, pi
         ("50%done.png", "out.png", "check the spelling"),
         ("frames/", "out.mp4", "ffmpeg -framerate 25 -i FOLDER/%05d.png {}/out.mp4"),
         ("in.mp4", "out/%05d.png", "ffmpeg -i out.mkv {}/out/%05d.png"),
+        ("in.mp4", "my out.png", "ffmpeg -i out.mkv '{}/my out-%05d.png'"),
         ("in.mp4", "out.gif", "ffmpeg -i out.mkv {}/out.gif"),
     ],
 )
