@@ -49,8 +49,8 @@ class Job:
     def run(self, pictures: ImageSequence, budget: PixelBudget) -> TaskResult:
         """Read, enlarge and write all pictures that the output format holds.  Raises SrganError."""
         if self.options.cog and (output_format(self.target) != "TIFF" or pictures.count > 1):
-            message, hint = "--cog writes one picture as TIFF: {path} is none", "leave --cog out, or write a .tif"
-            raise PictureError(message, hint, option="cog", path=self.target)
+            message, hint = "--cog writes one picture as TIFF, not this output", "leave --cog out, or write a .tif"
+            raise PictureError(message, hint, option="cog")
         self.report_losses(sequence.sequence_losses(self.target, pictures))
         pictures = sequence.fit_to_format(pictures, self.target)
         sizes = [self.upscaler.target(*size, self.options.scale) for size in filter(all, pictures.sizes)]

@@ -59,7 +59,7 @@ def test_cog_of_odd_bits_keeps_them(scene: Path) -> None:
 def test_cog_of_another_format_fails(scene: Path) -> None:
     error = enlarge(scene, "out.png").error
     assert error is not None
-    assert error.message == f"--cog writes one picture as TIFF: {scene.with_name('out.png')} is none"
+    assert error.message == "--cog writes one picture as TIFF, not this output"
 
 
 def test_cog_without_rasterio_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
