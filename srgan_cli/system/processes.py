@@ -2,6 +2,7 @@
 
 import os
 import signal
+import warnings
 from multiprocessing import get_all_start_methods, get_context, parent_process
 from threading import Thread
 from typing import Any
@@ -17,7 +18,11 @@ def context(*modules: str) -> Any:
 
 
 def init_worker() -> None:
-    """Set up a worker process: it ignores Ctrl-C, which its parent handles, and ends when its parent is killed."""
+    """Set up a worker process: it ignores Ctrl-C, which its parent handles, and ends when its parent is killed.
+
+    Warnings of libraries, which address programmers, are not printed.
+    """
+    warnings.simplefilter("ignore")
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     Thread(target=_end_with_parent, daemon=True).start()
 

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import warnings
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -174,6 +175,19 @@ def test_a_worker_that_cannot_be_set_up_ends_the_batch() -> None:
 
 def load_resampling(device: str) -> Upscaler:
     return Upscaler.load("bicubic", device=device, policy=TilePolicy(max_memory=2**36))
+
+
+def load_with_a_warning(device: str) -> Upscaler:
+    warnings.warn("obsolete", stacklevel=2)
+    return load_resampling(device)
+
+
+def test_workers_do_not_print_the_warnings_of_libraries(
+    tmp_path: Path, picture: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    workers = start_process_workers(WorkerSpec(load_with_a_warning, UpscaleOptions()), ["cpu"], TilePolicy())
+    (result,) = BatchRunner(*workers).run([Task(picture, tmp_path / "out.png")])
+    assert (result.status, "obsolete" in capfd.readouterr().err) == ("enlarged", False)
 
 
 def test_a_worker_accepts_frames_above_the_own_limit_of_pillow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
