@@ -10,14 +10,24 @@ from rich.console import Console, RenderableType
 from rich.text import Text
 
 from srgan_cli.cli.stdio import translate_stdout_errors
-from srgan_cli.errors import printable
+from srgan_cli.errors import OutputClosed, printable
 from srgan_cli.system.progress import Progress
 
 PIPE_WIDTH = 1000
 """Columns of a table that is not printed on a terminal."""
 is_quiet = False
 """Whether warnings alone are printed on stderr."""
-stderr = Console(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False)
+
+
+class Screen(Console):
+    """A terminal or a pipe.  Printing raises OutputClosed when its reader has closed it."""
+
+    def on_broken_pipe(self) -> None:
+        """Raise OutputClosed, where rich would end the program with 1."""
+        raise OutputClosed
+
+
+stderr = Screen(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False)
 
 
 def set_quiet(quiet: bool) -> None:
@@ -83,9 +93,9 @@ class _FrameRate(bars.ProgressColumn):
 
 def show(*results: RenderableType) -> None:
     """Draw tables and text on stdout; outside a terminal lines are not wrapped.  Raises OutputClosed."""
-    screen = Console(highlight=False)
+    screen = Screen(highlight=False)
     if not screen.is_terminal:
-        screen = Console(highlight=False, width=PIPE_WIDTH)
+        screen = Screen(highlight=False, width=PIPE_WIDTH)
     with translate_stdout_errors(), screen.capture() as drawn:  # it flushes the stream, too
         for result in results:
             screen.print(result, soft_wrap=isinstance(result, Text))

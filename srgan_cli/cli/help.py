@@ -17,7 +17,7 @@ from typer.core import TyperCommand, TyperGroup
 from srgan_cli.cli.completion import drop_equals_sign
 from srgan_cli.cli.defaults import drop_overridden, drop_unfit, print_defaults
 from srgan_cli.cli.stdio import confirm_overwrite, keep_streams, translate_stdout_errors
-from srgan_cli.errors import OutputClosed, OutputExists, SrganError, UsageError
+from srgan_cli.errors import OutputExists, SrganError, UsageError
 
 if TYPE_CHECKING:
     from rich.panel import Panel
@@ -120,8 +120,6 @@ class Command(TyperCommand):
                 except SrganError as error:
                     if not drop_unfit(ctx, error):
                         raise
-                except BrokenPipeError as error:  # of standard error, as in `2>&1 | head`
-                    raise OutputClosed("") from error
 
     def format_help(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002
         """Write the help."""
