@@ -56,8 +56,9 @@ _ENVI_STORAGE = {
     *("map_info", "projection_info", "coordinate_system_string", "band_names", "data_ignore_value", "default_bands"),
     *("data_gain_values", "data_offset_values", "wavelength", "wavelength_units", "fwhm", "x_start", "y_start"),
     *("class_lookup", "class_names", "classes", "geo_points", "rpc_info", "pixel_size"),
+    *("ns", "bidx"),
 }
-"""Items of ENVI's header that GDAL states in its own way, or that describe the stored grid."""
+"""Items of ENVI's header that GDAL states in its own way, that describe the stored grid, or that rasterio refuses."""
 _PROCESS = RLock()
 """The filters of warnings and the hooks belong to the process."""
 

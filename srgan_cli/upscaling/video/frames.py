@@ -105,9 +105,12 @@ def frame_layout(frame: av.VideoFrame, codec: str) -> FrameLayout:
     matrix = matrix_of(frame, found.kind)
     full_range = found.kind == "rgb" or int(frame.color_range) == FULL_RANGE or frame.format.name.startswith("yuvj")
     cosited = matrix == BT2020, codec not in CENTRED_CODECS
-    is_opaque = codec == "gif" and bool(frame.to_ndarray(format="rgba")[..., 3].all())  # FFmpeg gives every GIF alpha
-    alpha = found.has_alpha and not is_opaque
-    return replace(found, cosited=cosited, full_range=full_range, luma_weights=_LUMA_WEIGHTS[matrix], has_alpha=alpha)
+    return replace(found, cosited=cosited, full_range=full_range, luma_weights=_LUMA_WEIGHTS[matrix])
+
+
+def is_transparent(frame: av.VideoFrame) -> bool:
+    """Whether a pixel of a frame with alpha is not opaque."""
+    return not frame.to_ndarray(format="rgba")[..., 3].all()
 
 
 def read_planes(frame: av.VideoFrame, layout: FrameLayout) -> list[Tensor]:

@@ -20,6 +20,7 @@ from srgan_cli.upscaling.video.frames import (
     display_matrix,
     frame_layout,
     hdr_data,
+    is_transparent,
     matrix_of,
     side_data_names,
 )
@@ -98,9 +99,12 @@ def probe(path: Path) -> VideoSource:
     with opened(path) as container:
         stream = video_stream(container, path)
         context = stream.codec_context
-        if (frame := next(_decoded(container, stream, lambda _: None), None)) is None:
+        frames = _decoded(container, stream, lambda _: None)
+        if (frame := next(frames, None)) is None:
             raise PictureError("{path} has no frame that can be decoded", "check the file with ffprobe", path=path)
         layout = frame_layout(frame, context.name)
+        if context.name == "gif":  # FFmpeg gives every GIF alpha
+            layout = replace(layout, has_alpha=any(map(is_transparent, chain([frame], frames))))
         if "alpha_mode" in stream.metadata:  # transparency of WebM, which FFmpeg's decoder does not return
             layout = replace(layout, has_alpha=True)
         tags = frame.color_primaries, frame.color_trc, matrix_of(frame, layout.kind), frame.color_range

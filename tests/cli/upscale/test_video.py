@@ -334,17 +334,19 @@ def test_numbered_pictures_and_animations_are_left_to_ffmpeg(
     assert (done.code > 0, message.replace("{}", str(tmp_path)) in done.err) == (True, True), done.err
 
 
-@pytest.mark.parametrize("transparency", [None, 0])
+@pytest.mark.parametrize("transparency", [None, 0, 200])
 def test_gif_becomes_a_video_and_only_its_transparency_is_lost(
     tmp_path: Path, srgan: Srgan, transparency: int | None
 ) -> None:
-    frames = [Image.fromarray(np.full((32, 48), level, np.uint8)).convert("P") for level in (0, 90, 200)]
-    kept = {} if transparency is None else {"transparency": transparency}
-    frames[0].save(tmp_path / "in.gif", save_all=True, append_images=frames[1:], duration=[200, 100, 300], **kept)
+    frames = [Image.fromarray(np.full((32, 48), level, np.uint8)).convert("P") for level in (0, 90, 180, 200)]
+    frames[2].paste(200, (0, 0, 48, 16))
+    frames[3].paste(90, (0, 16, 48, 32))
+    kept = {} if transparency is None else {"transparency": transparency, "disposal": 2}
+    frames[0].save(tmp_path / "in.gif", save_all=True, append_images=frames[1:], duration=[200, 100, 300, 100], **kept)
     done = srgan("upscale", *BICUBIC, tmp_path / "in.gif", tmp_path / "out.mp4", "--strict")
     assert (done.code, "transparency" in done.err) == ((0, False) if transparency is None else (1, True)), done.err
     if transparency is None:
-        assert read_times(tmp_path / "out.mp4") == [0, Fraction(1, 5), Fraction(3, 10)]
+        assert read_times(tmp_path / "out.mp4") == [0, Fraction(1, 5), Fraction(3, 10), Fraction(3, 5)]
 
 
 def test_a_video_without_time_stamps_is_one_line(tmp_path: Path, srgan: Srgan) -> None:
