@@ -3,14 +3,13 @@
 import json
 import os
 import signal
-import warnings
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-from batches import PATIENCE, assert_whole, descendants, outputs, started, wait_until
+from batches import PATIENCE, assert_whole, descendants, load_with_a_warning, outputs, started, wait_until
 from PIL import Image
 from support import Outcome
 
@@ -175,11 +174,6 @@ def test_a_worker_that_cannot_be_set_up_ends_the_batch() -> None:
 
 def load_resampling(device: str) -> Upscaler:
     return Upscaler.load("bicubic", device=device, policy=TilePolicy(max_memory=2**36))
-
-
-def load_with_a_warning(device: str) -> Upscaler:
-    warnings.warn("obsolete", stacklevel=2)
-    return load_resampling(device)
 
 
 def test_workers_do_not_print_the_warnings_of_libraries(
