@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from srgan_cli.errors import PictureError
+from srgan_cli.errors import PictureError, import_extra
 from srgan_cli.image.codec import vips
 from srgan_cli.image.codec.raster import Raster, Rows, Values, apply_exif_orientation
 from srgan_cli.image.decoders import bmp, hdr, pam
@@ -91,19 +91,15 @@ class _JpegReader(ImageReader):
 
     def _decode(self) -> Values:
         """The values as stored.  Raises PictureError without imagecodecs, and for what it does not read."""
-        frame, hint = self.frame, "convert it to a JPEG of 8 bits, or to PNG"
+        frame, message = self.frame, "{path} is a JPEG {found}, which is not supported"
+        imagecodecs = import_extra("imagecodecs", "tiff", message, PictureError, path=self.path, found=frame.kind)
         try:
-            import imagecodecs
-
             values = np.asarray((imagecodecs.jpegls_decode if frame.is_jpeg_ls else imagecodecs.jpeg_decode)(self.data))
-        except ImportError:
-            values, hint = np.empty(0), "pip install 'srgan-cli[tiff]'"
         except (RuntimeError, ValueError):
             values = np.empty(0)
         if values.shape[:2] == (frame.height, frame.width) and values.shape[2:] in ((), (3,)) and frame.bits >= 8:
             return np.atleast_3d(values)
-        message = "{path} is a JPEG {found}, which is not supported"
-        raise PictureError(message, hint, path=self.path, found=frame.kind)
+        raise PictureError(message, "convert it to a JPEG of 8 bits, or to PNG", path=self.path, found=frame.kind)
 
 
 class _WholeReader(ImageReader):
