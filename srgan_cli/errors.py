@@ -27,7 +27,7 @@ class SrganError(Exception):
     """An error in one line: what was found and what was expected.  The hint is what to try.
 
     Where values are given, the message is a template for them: SrganError("no such file: {path}", path=path).
-    `option` is the one, without dashes, that would have to be left out.
+    `option` names those, without dashes and with blanks between, of which one would have to be left out.
     """
 
     exit_code = 1

@@ -73,14 +73,14 @@ def drop_overridden(context: Any) -> None:
 
 
 def drop_unfit(context: Any, error: SrganError) -> bool:
-    """Reset the option that an error names, with a line, if it is from the file; returns whether it was."""
-    for option in context.command.params:
-        if _key(option) == error.option and _drop(context, option):
-            from srgan_cli.cli.console import warn  # slow to import
+    """Reset the first option that an error names and the file sets, with a line; returns whether there is one."""
+    options = {_key(option): option for option in context.command.params}
+    dropped = next((key for key in error.option.split() if _drop(context, options[key])), "")
+    if dropped:
+        from srgan_cli.cli.console import warn  # slow to import
 
-            warn(f"{find_file()}: {error.option} is left out: {error.message}")
-            return True
-    return False
+        warn(f"{find_file()}: {dropped} is left out: {error.message}")
+    return bool(dropped)
 
 
 def _drop(context: Any, option: Any) -> bool:

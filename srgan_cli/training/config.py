@@ -55,9 +55,10 @@ class TrainConfig(Settings):
         )
         self._check_bands()
         folders, partners = len(data.folders), len(data.low)
-        expect(partners in (0, folders), f"found {folders} folders of pictures and {partners} folders of partners")
+        found = f"found {folders} folders of pictures and {partners} folders of partners"
+        expect(partners in (0, folders), found, option="low")
         expect(not data.pair or bool(data.low), "pair needs low: name the folder of partners", option="pair")
-        expect(not (data.low and data.unpaired), "low and unpaired exclude each other")
+        expect(not (data.low and data.unpaired), "low and unpaired exclude each other", option="low unpaired")
         expect(
             data.batch > 1 or data.patch * self.scale > 16,
             "one patch of at most 16 pixels is too small for the discriminator: enlarge the batch or the patch",
@@ -73,10 +74,12 @@ class TrainConfig(Settings):
             expect(data.bands > 0 or not getattr(data, key), f"{key} is for --bands", option=key.replace("_", "-"))
         fits = [part.isdecimal() and 0 < int(part) <= data.bands for part in named]
         names_three = not named or (all(fits) and len(set(named)) == 3)
-        expect(names_three, f"rgb_bands is {data.rgb_bands}, expected three of the bands, such as 4,3,2")
+        found = f"rgb_bands is {data.rgb_bands}, expected three of the bands, such as 4,3,2"
+        expect(names_three, found, option="rgb-bands")
         if data.bands:
             learned, drawn = data.unpaired or self.teacher.models, self.generator.noise or data.channel_shuffle_prob
-            expect(not learned, "unpaired pictures and teachers are for photographs, not for bands")
+            message = "unpaired pictures and teachers are for photographs, not for bands"
+            expect(not learned, message, option="unpaired teacher bands")
             expect(not drawn, "noise and channel_shuffle_prob are for photographs, not for bands")
             seen = bool(named) or data.bands == 3 or not self.loss.perceptual_weight
             expect(seen, "the perceptual loss sees three bands: name them with --rgb-bands, or set its weight to 0")

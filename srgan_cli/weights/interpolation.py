@@ -27,11 +27,13 @@ def interpolate(path: Path, strength: float | None = None) -> tuple[Generator, W
     if share == 1:
         return generator, card
     if not card.counterpart:
-        raise UsageError(f"{card.name} has no fidelity counterpart to interpolate with", "omit --strength")
+        message = f"{card.name} has no fidelity counterpart to interpolate with"
+        raise UsageError(message, "omit --strength", option="strength")
     beside = path.with_name(f"{card.counterpart}{SAFETENSORS}")
     fidelity, other = load_weights(beside if beside.is_file() else find_weights(card.counterpart))
     if (other.architecture, other.config) != (card.architecture, card.config):
-        raise WeightsError(f"{other.name} and {card.name} have different architectures or settings", "omit --strength")
+        message = f"{other.name} and {card.name} have different architectures or settings"
+        raise WeightsError(message, "omit --strength", option="strength")
     for adversarial, plain in zip(generator.state_dict().values(), fidelity.state_dict().values(), strict=True):
         if adversarial.is_floating_point():
             adversarial.copy_(torch.lerp(plain, adversarial, share))

@@ -135,6 +135,8 @@ def test_defaults_are_left_out_of_files_that_they_do_not_fit(srgan: Srgan, pictu
 @pytest.mark.parametrize(
     ("command", "lines"),
     [
+        ("score photos photos --figure f.png", "by-folder = true"),
+        ("train photos --check --patch 8 --channels 2 --blocks 1 --unpaired photos", "low = 'photos'"),
         ("score photos photos", "crop = '1,2,9,9'|by-folder = true|pair = '{stem}_none'"),
         ("train photos --check --patch 8 --channels 2 --blocks 1", "pair = '{stem}_LR'|value-range = '0,9'"),
     ],

@@ -41,7 +41,7 @@ def score(_context: typer.Context, arguments: ScoreArguments) -> None:
     )
     gallery = plan_gallery(arguments.figure, arguments.html, arguments.crop, overwrite=arguments.overwrite)
     if (arguments.sets or arguments.by_folder) and (arguments.figure or arguments.html):
-        option = "figure" if arguments.figure else "html"
+        option = "by-folder figure html"
         raise UsageError("--figure and --html show one data set", "leave out --set and --by-folder", option=option)
     thresholds = parse_thresholds(arguments.fail_under or [], arguments.fail_over or [])
     protocol = _protocol(arguments, [threshold.metric for threshold in thresholds])

@@ -112,13 +112,16 @@ class UpscaleRequest:
     def check(self, world: World) -> None:
         """Raises UsageError for combinations that several processes cannot share."""
         if world.size > 1 and self.has_workers:
-            raise UsageError("under torchrun every process is a worker already", "leave --devices and --on out")
+            hint = "leave --devices and --on out"
+            raise UsageError("under torchrun every process is a worker already", hint, option="devices on")
         from_file, on = self.arguments.from_file, self.arguments.on
         places = [*self.inputs, self.out, from_file]
         if (world.size > 1 or on) and (from_file == STANDARD or any(map(is_stream, places[:-1]))):
-            raise UsageError("standard input and output, and pipes, belong to one process", "name files and folders")
+            message = "standard input and output, and pipes, belong to one process"
+            raise UsageError(message, "name files and folders", option="on from-file")
         if (world.size > 1 or self.has_workers) and any(place.startswith("memory:") for place in places):
-            raise UsageError("memory:// is in one process alone", "name a place that all workers reach")
+            hint = "name a place that all workers reach"
+            raise UsageError("memory:// is in one process alone", hint, option="devices on")
 
     def check_video_options(self, *, pictures: bool, videos: bool) -> None:
         """Raises UsageError for an option of video where there is none, or one that videos do not take."""
@@ -198,7 +201,8 @@ def _video_options(arguments: UpscaleArguments) -> VideoOptions:
 
 def _scale(arguments: UpscaleArguments) -> Scale:
     if arguments.size and "{scale" in arguments.name:
-        raise UsageError("with --size every picture has its own scale", "leave {scale} out of --name")
+        hint = "leave {scale} out of --name"
+        raise UsageError("with --size every picture has its own scale", hint, option="size name")
     return Size.parse(arguments.size) if arguments.size else arguments.scale
 
 

@@ -1,6 +1,6 @@
 """Pictures of every kind that the public functions take, one or many; results come back in kind."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from io import IOBase
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
@@ -27,6 +27,7 @@ PartT = TypeVar("PartT")
 Single: TypeAlias = Stored | NDArray[Any] | Image.Image | Tensor
 Pictures: TypeAlias = Single | Iterable[Single]
 Listed: TypeAlias = list[PartT] | tuple[PartT, ...]
+_FILE = bytes | bytearray | IOBase
 TAKEN = "a NumPy array, a PIL image, a torch tensor, a path, a Picture, or a list or iterator of them"
 
 
@@ -59,8 +60,7 @@ def to_picture(image: Any, value_range: ValueRange | None) -> Picture | ImageStr
     if isinstance(image, Tensor):
         return Picture.from_channels(from_tensor(image, value_range))
     if not isinstance(image, Picture | ImageStream | Path | str):
-        hint = "open it: PIL.Image.open(file)" if isinstance(image, bytes | IOBase) else f"take {TAKEN}"
-        raise UsageError(f"found the type {type(image).__name__}, expected a picture", hint)
+        raise UsageError(f"found the type {type(image).__name__}, expected a picture", _hint(image))
     if value_range is not None:
         raise UsageError("value_range is for arrays, tensors and images, and this picture has its own", RANGE_HINT)
     return image if isinstance(image, Picture | ImageStream) else read_picture(image, keep_classes=True)
@@ -69,8 +69,15 @@ def to_picture(image: Any, value_range: ValueRange | None) -> Picture | ImageStr
 def _is_batch(image: Any) -> bool:
     if isinstance(image, Tensor):
         return image.dim() == 4 and len(image) > 0
-    single = isinstance(image, np.ndarray | Image.Image | Picture | ImageStream | Path | str | bytes | Mapping | IOBase)
-    return not single and isinstance(image, Iterable)
+    single = isinstance(image, Image.Image | Picture | ImageStream | Path | str | Mapping | Set | _FILE | memoryview)
+    return not single and not hasattr(image, "__array__") and isinstance(image, Iterable)
+
+
+def _hint(image: Any) -> str:
+    if isinstance(image, _FILE):
+        return "open it: PIL.Image.open(file)"
+    holds_values = hasattr(image, "__array__") or isinstance(image, memoryview)
+    return "convert it: numpy.asarray(image), or list(images) of several" if holds_values else f"take {TAKEN}"
 
 
 def _like(image: Any, result: Picture) -> Any:

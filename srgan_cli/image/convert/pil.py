@@ -4,6 +4,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from srgan_cli.errors import UsageError
 from srgan_cli.image.codec.errors import translate_errors
 from srgan_cli.image.codec.pillow import ORIENTED_BY_DECODER, decode
 from srgan_cli.image.codec.raster import ValueRange
@@ -21,6 +22,8 @@ def from_image(
     CMYK, Lab, HSV and YCbCr become RGB, and the first three of them without a profile.  Raises PictureError for mode I
     and for a damaged file, and UsageError as `from_tensor` does.
     """
+    if getattr(image, "tile", None) and image.fp is None:  # type: ignore[attr-defined]
+        raise UsageError("the image was closed before it was read", "use it in the with block of Image.open")
     path = Path(getattr(image, "filename", "") or "the image")
     with translate_errors(path):
         image.load()

@@ -54,7 +54,8 @@ class Teacher:
         for upscaler in upscalers:
             if upscaler.scale != config.scale:
                 found = f"the teacher {upscaler.name} enlarges {upscaler.scale} times, the run {config.scale}"
-                raise UsageError(found, "give a teacher of the same scale, or the scale of the teacher as --scale")
+                hint = "give a teacher of the same scale, or the scale of the teacher as --scale"
+                raise UsageError(found, hint, option="scale teacher")
         return cls(upscalers, licences, config.teacher.weight)
 
     def target(self, batch: Batch) -> Tensor:

@@ -36,7 +36,8 @@ class Equivariance:
     def __init__(self, generator: Generator, group: str) -> None:
         """Raises UsageError for batch norm, layers other than convolutions, and channels in other than eights."""
         if any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in generator.modules()):
-            raise UsageError("batch norm is not equivariant", "omit --batch-norm, or set equivariance to off")
+            hint = "omit --batch-norm, or set equivariance to off"
+            raise UsageError("batch norm is not equivariant", hint, option="batch-norm")
         if not (convolutions := [module for module in generator.modules() if isinstance(module, nn.Conv2d)]):
             raise _unfit("this generator has no convolutions")
         ends = {id(convolutions[0].weight): "in", id(convolutions[-1].weight): "out", id(convolutions[-1].bias): "out"}
@@ -66,7 +67,8 @@ def check_equivariant(generator: Generator, group: str, *, trained: bool) -> Non
     if not _is_equivariant(probe, group):
         raise _unfit("layers of this generator are not equivariant")
     if trained and not _is_equivariant(generator, group):
-        raise UsageError("the initial weights are not equivariant", "omit --init-from, or set equivariance to off")
+        hint = "omit --init-from, or set equivariance to off"
+        raise UsageError("the initial weights are not equivariant", hint, option="init-from")
 
 
 @cache
@@ -95,7 +97,8 @@ def orbits(shape: torch.Size, end: str, group: str) -> Tensor:
 def _channels(count: int, number: int) -> Tensor:
     """The permutation of the hidden channels for an orientation of the picture."""
     if count % ORIENTATIONS:
-        raise UsageError(f"{count} channels cannot be equivariant", f"give a multiple of {ORIENTATIONS} as --channels")
+        hint = f"give a multiple of {ORIENTATIONS} as --channels"
+        raise UsageError(f"{count} channels cannot be equivariant", hint, option="channels")
     order = torch.empty(ORIENTATIONS, dtype=torch.long)
     order[[_composed(number, other) for other in range(ORIENTATIONS)]] = torch.arange(ORIENTATIONS)
     return (torch.arange(0, count, ORIENTATIONS)[:, None] + order).flatten()

@@ -94,13 +94,14 @@ def _adapt(config: TrainConfig) -> tuple[TrainConfig, InitialWeights]:
         raise UsageError(f"{card.name} is an ONNX model and cannot be trained", "give it as --teacher instead")
     if generator.bands != (config.data.bands or RGB):
         found, expected = generator.bands, config.data.bands or RGB
-        raise UsageError(f"{card.name} takes {found} bands, the run has {expected}", "start from other weights")
+        message = f"{card.name} takes {found} bands, the run has {expected}"
+        raise UsageError(message, "start from other weights", option="bands init-from")
     initial = InitialWeights(generator, card.name, card.training)
     if isinstance(generator, SpandrelGenerator):
         check_trainable(generator, card.name)
         if generator.scale != config.scale:
             message = f"{card.name} has scale {generator.scale}, the run {config.scale}"
-            raise UsageError(message, f"give --scale {generator.scale}")
+            raise UsageError(message, f"give --scale {generator.scale}", option="scale init-from")
         return config.replace(generator=card.architecture), initial
     _check_settable(generator, config, card.name)
     settings = generator_arguments(config)
@@ -136,4 +137,5 @@ def _check_settable(generator: Generator, config: TrainConfig, name: str) -> Non
     defaults = {key: parameter.default for key, parameter in signature(type(generator)).parameters.items()}
     for key, value in generator.config.items():
         if key not in generator_arguments(config) and value != defaults[key]:
-            raise UsageError(f"{name} has {key} {value}, expected {defaults[key]}", "start from other weights")
+            message = f"{name} has {key} {value}, expected {defaults[key]}"
+            raise UsageError(message, "start from other weights", option="init-from")

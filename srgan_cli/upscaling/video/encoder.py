@@ -118,9 +118,10 @@ def check_encoder(settings: EncoderSettings) -> list[EncodedPacket]:
         reason = next(iter(logged), "") or getattr(error, "strerror", None) or str(error)
         if is_hardware(settings.codec):
             hint = "it needs its device and driver; without them leave --codec out"
-            raise UsageError(f"{settings.codec} does not start on this machine: {reason}", hint) from error
+            message = f"{settings.codec} does not start on this machine: {reason}"
+            raise UsageError(message, hint, option="codec") from error
         message = f"{settings.codec} does not encode {settings.width} x {settings.height} with these options: {reason}"
-        raise UsageError(message, "choose another --codec, --crf or --preset") from error
+        raise UsageError(message, "choose another --codec, --crf or --preset", option="crf preset codec") from error
 
 
 @contextmanager
@@ -189,7 +190,7 @@ def _find_codec(name: str) -> Any:
         known = (found for found in av.codecs_available if found.startswith(kind) and is_hardware(found))
         has = sorted(filter(_is_encoder, known))
         found = f"PyAV's FFmpeg has on this system: {', '.join(has) or 'none of this kind'}"
-        raise UsageError(f"no encoder {name!r}", found if is_hardware(name) else hint) from error
+        raise UsageError(f"no encoder {name!r}", found if is_hardware(name) else hint, option="codec") from error
     if codec.type != "video":
         raise UsageError(f"{name} does not encode video", hint)
     return codec
@@ -207,7 +208,8 @@ def _choose_format(codec: Any, wanted: FrameLayout) -> tuple[FrameLayout, str]:
     formats = [known.name for known in codec.video_formats or []]
     names = [name for name in formats if name not in _OPAQUE] or [wanted.name]
     if formats and not set(formats) - set(_OPAQUE):
-        raise UsageError(f"{codec.name} takes frames in the memory of its device only", "choose another --codec")
+        message = f"{codec.name} takes frames in the memory of its device only"
+        raise UsageError(message, "choose another --codec", option="codec")
     kept: dict[str, Any] = {key: getattr(wanted, key) for key in ("cosited", "full_range", "luma_weights")}
     planar = {name: replace(frames.layout_of(name), has_alpha=False, **kept) for name in names}
     name = min(planar, key=lambda name: (*_cost(planar[name], wanted), name != planar[name].name))
@@ -244,4 +246,4 @@ def _check_size(codec: Any, layout: FrameLayout, size: tuple[int, int]) -> None:
     for name, length, halved in zip(("height", "width"), size, layout.subsampled, strict=True):
         if halved and length % 2:
             message = f"{codec.name} with chroma of half the resolution needs an even {name}, found {length}"
-            raise UsageError(message, "choose another --scale or --size, or --codec vp9")
+            raise UsageError(message, "choose another --scale or --size, or --codec vp9", option="codec")

@@ -39,6 +39,12 @@ MODES = {
 """The modes of PIL images, and those that they come back in."""
 
 
+class Rows(list[float]):
+    """Values of another library, which are iterated by their rows."""
+
+    __array__ = np.zeros
+
+
 @pytest.fixture(scope="module")
 def upscaler() -> Upscaler:
     return Upscaler.load("lanczos", device="cpu")
@@ -188,7 +194,8 @@ def test_threads_share_an_upscaler() -> None:
 @pytest.mark.parametrize(
     "wrong",
     [
-        *(None, 3, b"bytes", {"a": 1}, [1, 2]),
+        *(None, 3, b"bytes", bytearray(3), memoryview(np.zeros((4, 4))), {"a": 1}, {CAT}, [1, 2]),
+        Rows(),
         *(np.zeros(shape) for shape in ((), (4,), (0, 4), (3, 40, 40), (2, 8, 8, 3), (0, 0, 3))),
         *(np.zeros((4, 4), dtype) for dtype in (int, bool, complex, object, "M8[s]", "U3")),
         *(np.full((4, 4), value) for value in (2.0, -1.0, np.nan, np.inf)),
@@ -305,3 +312,10 @@ def test_progress_can_end_the_work_within_a_tile() -> None:
     with pytest.raises(KeyboardInterrupt):
         upscaler.upscale(values(20, 20), progress=stop)
     assert upscaler.upscale(values(20, 20)).shape == (80, 80)
+
+
+def test_an_image_that_was_closed_unread_is_no_damaged_file(upscaler: Upscaler) -> None:
+    with Image.open(CAT) as closed:
+        pass
+    with pytest.raises(SrganError, match="closed before it was read"):
+        upscaler.upscale(closed)
