@@ -30,6 +30,7 @@ RESOLUTION = {282, 283, 296}
 _SUBFILE, _SUBIFDS, _XMP, _PROFILE = 254, 330, 700, 34675
 _IPTC, _PHOTOSHOP, _PHOTOSHOP_LAYERS, _C2PA = 33723, 34377, 37724, 52545
 _PLANAR, _SEPARATE_PLANES = 284, 2
+_DNG_VERSION, _CR2, _CR2_OFFSET = 50706, b"CR\2", 8
 _CALIBRATED = ("OME-XML", "ImageJ")
 _UNCONVERTED = (0, 1, 2)
 """Photometric interpretations whose samples stay what they are: grey and RGB."""
@@ -77,10 +78,18 @@ _BIG = _Layout(b"II+\x00\x08\x00\x00\x00" + bytes(8), "<Q", 8, 20, _OFFSET)
 def pages(file: IO[bytes]) -> tuple[list[tuple[int, Tags]], list[str]]:
     """The directories of a TIFF with their numbers, and a note if there are reduced copies, which are left out."""
     found = list(enumerate(_chain(file)))
-    kept = [(number, tags) for number, tags in found if number == 0 or not tags.get(_SUBFILE, 0) & 5]
-    copies = sum(tags.get(_SUBFILE, 0) & 5 == 1 for number, tags in found if number)
+    kept = [(number, tags) for number, tags in found if not tags.get(_SUBFILE, 0) & 5] or found[:1]
+    copies = sum(tags.get(_SUBFILE, 0) & 5 == 1 for _, tags in found) - (kept[0][1].get(_SUBFILE, 0) & 5 == 1)
     copies += sum(len(np.atleast_1d(tags[_SUBIFDS])) for _, tags in kept if _SUBIFDS in tags)
     return kept, [overviews_note(copies)] if copies else []
+
+
+def is_camera_raw(file: IO[bytes]) -> bool:
+    """Whether a file is a camera's raw picture, of which its pages are previews at most."""
+    tags: Tags = next(_chain(file), Tags())
+    is_preview = bool(tags.get(_SUBFILE, 0) & 1) and _SUBIFDS in tags
+    file.seek(_CR2_OFFSET)
+    return is_preview or _DNG_VERSION in tags or file.read(len(_CR2)) == _CR2
 
 
 def overviews_note(count: int) -> str:

@@ -41,6 +41,8 @@ _MAX_CACHED_BYTES = 100 * 2**20
 _STRIP_THREADS = 4
 _LEAST_QUALITY = 1
 """libvips takes its default for 0."""
+_CONVERTED = {"cmyk": 4, "lab": 3, "labs": 3}
+"""The channels of colours that are converted."""
 _TO_SRGB = {"intent": "relative", "black_point_compensation": True}
 CMYK_NOTE = "its CMYK is converted to sRGB"
 XYZ_NOTE = "its LogLuv is converted to sRGB of 16 bits, where what is brighter than white is clipped"
@@ -318,7 +320,10 @@ def _orient(image: "pyvips.Image", orientation: int) -> "pyvips.Image":
 
 
 def _in_srgb(image: "pyvips.Image") -> tuple["pyvips.Image", list[str]]:
-    depth = 8 if image.format == "uchar" else 16
+    """The picture in sRGB, without further channels if its colours are converted, and a note on that."""
+    depth, channels = 8 if image.format == "uchar" else 16, _CONVERTED.get(image.interpretation)
+    if channels and image.bands > channels:  # libvips takes any 16-bit alpha of theirs for opaque
+        image = image[:channels]
     if image.interpretation == "cmyk":
         how = "through its profile" if image.get_typeof("icc-profile-data") else "through libvips' default CMYK profile"
         options: dict[str, Any] = {"embedded": True, "input_profile": "cmyk", "depth": depth, **_TO_SRGB}

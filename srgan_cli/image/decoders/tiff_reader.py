@@ -61,6 +61,9 @@ class TiffReader(ImageReader):
         if not self.count or not {tiff.WIDTH, tiff.HEIGHT} <= set(self.pages[0][1]):
             raise UnidentifiedImageError("a TIFF without pages")
         first = self.pages[0][1]
+        if tiff.is_camera_raw(file):
+            message = "{path} is a file of a kind that is not supported: camera raw"
+            raise PictureError(message, "convert it to TIFF or PNG first", path=path)
         stored = first[tiff.HEIGHT], first[tiff.WIDTH]
         self.mask_beside = None if self.masks else find_mask(path, stored, tiff.orientation(first))
 
@@ -82,6 +85,9 @@ class TiffReader(ImageReader):
         if tiff.depth(tags) > _MOST_BITS:
             message = "{path} states {bits} bits a channel"
             raise PictureError(message, DAMAGED_HINT, path=self.path, bits=tiff.depth(tags))
+        if bands.has_other_inks(tags):
+            message = "{path} has other inks than cyan, magenta, yellow and black, which cannot be read"
+            raise PictureError(message, "convert it to RGB first", path=self.path)
         metadata, notes = tiff.read_metadata(self.file, self.pages, index)
         turn, mask = tiff.orientation(tags), None if number else self.mask_beside
         if index == 0:
@@ -91,7 +97,7 @@ class TiffReader(ImageReader):
         is_measured = bool(metadata.place) or bands.NODATA in tags
         raster = self._read_in_bands(index) if self.is_streamed(index) else self._read_whole(index)
         notes += [NODATA_LOST] if bands.NODATA in tags and not raster.nodata else []
-        notes += bands.palette_note(tags, raster)
+        notes += bands.conversion_notes(tags, raster)
         raster = replace(
             raster, metadata=metadata.upright(orientation=turn), notes=(*notes, *raster.notes), is_measured=is_measured
         )

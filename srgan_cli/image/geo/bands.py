@@ -37,9 +37,14 @@ _VIPS_COMPRESSIONS = (1, 2, 3, 4, 5, 7, 8, 32946, 32773, 34676, 34677)
 """Others, such as Zstandard and LZMA, libvips may read as zeros."""
 _GDAL_COMPRESSIONS = (*_VIPS_COMPRESSIONS, 34887, 34925, 50000, 50001)
 """LERC, LZMA, Zstandard and WebP, too; others, such as JPEG 2000, JPEG XL and PNG, need codecs that it often lacks."""
-_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE, _SEPARATED, _YCBCR, _LOG_L = 0, 1, 2, 3, 5, 6, 32844
+_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _PALETTE, _SEPARATED, _YCBCR, _LAB, _LOG_LUV = 0, 1, 2, 3, 5, 6, 8, 32845
 _JPEG = 7
 _UNCONVERTED = (_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB)
+_BY_VIPS = (None, _PALETTE, _SEPARATED, _YCBCR, _LAB, _LOG_LUV)
+"""Further ones that libvips converts; it takes others, such as mosaics of cameras, for grey or RGB."""
+_INK_SET, _OTHER_INKS = 332, 2
+_CONVERTED = {_SEPARATED: 4, _LAB: 3}
+"""The channels of colours that become RGB."""
 _SEPARATE_PLANES = 2
 _UNSIGNED, _SIGNED, _FLOAT = 1, 2, 3
 _COMPLEX = {5, 6}
@@ -55,16 +60,30 @@ def is_converted(tags: Tags) -> bool:
     return has_palette(tags) or is_jpeg or (colours in _UNCONVERTED and max(_bits(tags)) < 8)
 
 
+def has_other_inks(tags: Tags) -> bool:
+    """Whether the colours of a page are inks other than cyan, magenta, yellow and black."""
+    return tags.get(PHOTOMETRIC) == _SEPARATED and tags.get(_INK_SET) == _OTHER_INKS
+
+
 def has_palette(tags: Tags) -> bool:
     """Whether the samples of a page are numbers of colours; GDAL calls it grey if the palette was added later."""
     return tags.get(PHOTOMETRIC) in (_BLACK_IS_ZERO, _PALETTE) and _COLOUR_MAP in tags and tags.get(SAMPLES, 1) == 1
 
 
-def palette_note(tags: Tags, raster: Raster) -> list[str]:
-    """A note on a palette that a page has although it says that it is grey or RGB, unless the raster has it."""
-    is_lost = _COLOUR_MAP in tags and tags.get(PHOTOMETRIC) in _UNCONVERTED and not raster.bands.palette
-    said = "RGB" if tags.get(PHOTOMETRIC) == _RGB else "grey"
-    return [f"its palette is dropped: it says that it is {said}"] if is_lost else []
+def conversion_notes(tags: Tags, raster: Raster) -> list[str]:
+    """Notes on what a raster lacks of the palette or the inks of its page."""
+    colours, levels = int(tags.get(PHOTOMETRIC, _BLACK_IS_ZERO)), np.asarray(tags.get(_COLOUR_MAP, ()))
+    if raster.bands.palette:
+        return []
+    said = "RGB" if colours == _RGB else "grey"
+    is_reduced = colours == _PALETTE and raster.rows.dtype == np.uint8 and np.any(levels % 257) and np.any(levels % 256)
+    further = int(tags.get(SAMPLES, 1)) - _CONVERTED.get(colours, math.inf) - (raster.bands.alpha is not None)
+    notes = {
+        f"its palette is dropped: it says that it is {said}": levels.size and colours in _UNCONVERTED,
+        "its palette of 16 bits is reduced to 8": is_reduced,
+        f"its {further} channels beside its colours are dropped": further > 0,
+    }
+    return [note for note, applies in notes.items() if applies]
 
 
 def decoder(tags: Tags, *, keeps_values: bool = False) -> Decoder:
@@ -85,7 +104,7 @@ def decoder(tags: Tags, *, keeps_values: bool = False) -> Decoder:
         return "gdal" if find_spec("rasterio") else "whole"
     if colours not in _UNCONVERTED:
         floats = floats and colours == _SEPARATED
-        return "vips" if plain and bits != {8} and not floats and colours != _LOG_L else "whole"
+        return "vips" if plain and bits != {8} and not floats and colours in _BY_VIPS else "whole"
     if plain and not (floats and bits == {16}):
         return "vips"
     by_gdal = max(bits) >= 8 and tags.get(_COMPRESSION, 1) in _GDAL_COMPRESSIONS and find_spec("rasterio")

@@ -92,11 +92,72 @@ def test_log_luminance_is_not_white(tmp_path: Path) -> None:
     assert any("LogLuv" in note for note in picture.notes)
 
 
-@pytest.mark.parametrize(("photometric", "dtype", "name"), [("cfa", "uint8", "CFA"), ("logl", "int16", "LOGL")])
-def test_what_is_not_supported_is_named(tmp_path: Path, photometric: str, dtype: str, name: str) -> None:
+@pytest.mark.parametrize(("photometric", "dtype"), [("cfa", "uint8"), ("cfa", "uint16"), ("logl", "int16")])
+def test_what_is_not_supported_is_named(tmp_path: Path, photometric: str, dtype: str) -> None:
     path = saved(tmp_path / "a.tif", GREY, 255, dtype, photometric=photometric)
-    with pytest.raises(PictureError, match=f"has colours of the kind {name}, which cannot be read"):
+    with pytest.raises(PictureError, match=f"has colours of the kind {photometric.upper()}, which cannot be read"):
         read_picture(path)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+def test_lab_of_a_profile_is_not_taken_for_rgb(tmp_path: Path, dtype: str) -> None:
+    path = saved(tmp_path / "a.tif", RGB, 255, dtype, photometric="icclab")
+    with pytest.raises(PictureError, match="has colours of the kind ICCLAB"):
+        read_picture(path)
+
+
+def test_inks_other_than_cmyk_are_refused(tmp_path: Path) -> None:
+    path = saved(
+        tmp_path / "a.tif",
+        np.concatenate([RGB, RGB], -1),
+        255,
+        "uint8",
+        photometric="separated",
+        extratags=[(332, 3, 1, 2, True)],
+    )
+    with pytest.raises(PictureError, match="other inks than cyan"):
+        read_picture(path)
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+@pytest.mark.parametrize("kind", ["unspecified", "unassalpha"])
+def test_channels_beside_cmyk_are_reported(tmp_path: Path, dtype: str, kind: str) -> None:
+    channels = np.concatenate([RGB, RGB[..., :2]], -1)
+    path = saved(tmp_path / "a.tif", channels, 255, dtype, photometric="separated", extrasamples=[kind])
+    picture = read_picture(path)
+    assert picture.alpha is None
+    assert "its 1 channels beside its colours are dropped" in picture.notes
+
+
+@pytest.mark.parametrize(("factor", "is_reduced"), [(256, False), (257, False), (250, True)])
+def test_a_palette_that_needs_16_bits_is_reported(tmp_path: Path, factor: int, is_reduced: bool) -> None:
+    table = np.stack([np.arange(256), np.arange(256)[::-1], np.arange(256)]).astype(np.uint16) * factor
+    path = saved(tmp_path / "a.tif", GREY, 255, "uint8", photometric="palette", colormap=table)
+    assert ("its palette of 16 bits is reduced to 8" in read_picture(path).notes) == is_reduced
+
+
+def write_preview(path: Path, *, subifds: int, tags: list[tuple[Any, ...]]) -> None:
+    """A TIFF of a preview and a picture, in a directory of its own or in the chain."""
+    with tifffile.TiffWriter(path) as file:
+        small, large = (np.uint8(RGB[::step, ::step] * 255) for step in (4, 1))
+        file.write(small, photometric="rgb", subfiletype=1, subifds=subifds, extratags=tags, metadata=None)
+        file.write(large, photometric="rgb", metadata=None)
+
+
+@pytest.mark.parametrize(("subifds", "tags"), [(1, []), (0, [(50706, 1, 4, b"\1\4\0\0", True)])])
+def test_previews_of_camera_raw_files_are_not_enlarged(
+    tmp_path: Path, subifds: int, tags: list[tuple[Any, ...]]
+) -> None:
+    write_preview(tmp_path / "a.tif", subifds=subifds, tags=tags)
+    with pytest.raises(PictureError, match="camera raw"):
+        read_picture(tmp_path / "a.tif")
+
+
+def test_a_preview_before_the_picture_is_left_out(tmp_path: Path) -> None:
+    write_preview(tmp_path / "a.tif", subifds=0, tags=[])
+    picture = read_picture(tmp_path / "a.tif")
+    assert (picture.height, picture.width) == RGB.shape[:2]
+    assert picture.notes == ("its 1 reduced copies (overviews) are dropped",)
 
 
 @pytest.mark.parametrize("in_xmp", [False, True])
