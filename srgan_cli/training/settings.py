@@ -159,6 +159,8 @@ class GeneratorConfig(Settings):
     """Residual blocks."""
     batch_norm: bool = False
     """Whether the network has batch norm."""
+    global_variance: bool = True
+    """Whether smfanet uses the variance of its maps over the whole picture; without it, all that counts is near."""
     dropout: Fraction = 0.0
     """The probability of dropout before the last layer."""
     noise: Annotated[int, Range("0 to 64 channels", lambda value: 0 <= value <= 64)] = 0

@@ -1,7 +1,7 @@
 """Weights files: safetensors with a card, so that a file is enough to run its generator."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from reprlib import repr as shorten_repr
 from textwrap import shorten
@@ -15,6 +15,7 @@ from torch.nn.modules.module import register_module_parameter_registration_hook
 
 from srgan_cli.errors import WeightsError
 from srgan_cli.networks import GENERATORS, Generator
+from srgan_cli.networks.generators.compact import Compact
 from srgan_cli.networks.generators.smfanet import SMFANet
 from srgan_cli.system.discovery import not_found_hint
 from srgan_cli.system.files import atomic_write
@@ -37,8 +38,8 @@ def save_weights(path: Path, generator: Generator, card: WeightsCard) -> None:
 def load_weights(path: Path) -> tuple[Generator, WeightsCard]:
     """The generator of a weights file, ready to run on the CPU, and its card.
 
-    The architecture of a file without a card, such as the .pth of another project, is recognised by spandrel, or is
-    SMFANet.  ONNX files run with onnxruntime.
+    The architecture of a file without a card, such as the .pth of another project, is recognised by its tensors, here
+    (Compact, SMFANet) or by spandrel.  ONNX files run with onnxruntime.
     Raises WeightsError if the file is missing, cannot be read or recognised, or does not match its card.
     """
     card, tensors = _read(path)
@@ -66,10 +67,12 @@ def _recognise(tensors: dict[str, Any], path: Path) -> Generator:
     """The generator that fits tensors without a card."""
     wrapped = (tensors[key] for key in ("params_ema", "params") if isinstance(tensors.get(key), dict))
     state = next(wrapped, tensors)
-    if (generator := SMFANet.from_shapes(state)) is None:
-        return build_spandrel(tensors, str(path))
-    generator.load_state_dict(state)
-    return generator.eval().requires_grad_(False)
+    for family in (Compact, SMFANet):
+        with suppress(ArithmeticError, TypeError, ValueError):  # shapes that no network has
+            if generator := family.from_shapes(state):
+                generator.load_state_dict(state)
+                return generator.eval().requires_grad_(False)
+    return build_spandrel(tensors, str(path))
 
 
 def _generator_class(path: Path, architecture: str) -> type[Generator]:

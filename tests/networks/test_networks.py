@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from srgan_cli.image.ops import resize
 from srgan_cli.networks import DISCRIMINATORS, GENERATORS, Discriminator, Generator
+from srgan_cli.networks.generators import smfanet
 from srgan_cli.networks.generators.base import BICUBIC_RADIUS
 from srgan_cli.networks.generators.compact import Compact
 from srgan_cli.networks.generators.smfanet import SMFANet
@@ -264,16 +265,37 @@ def test_compact_is_the_public_network() -> None:
     assert Compact(4, blocks=32).parameter_count == 1_213_296
 
 
-@pytest.mark.parametrize("scale", [2, 4])
-def test_smfanet_is_recognised_by_the_names_and_shapes_of_its_tensors(scale: int) -> None:
-    generator = randomised(SMFANet(scale, channels=8, blocks=2))
+@pytest.mark.parametrize(
+    "generator",
+    [
+        Compact(2, channels=8, blocks=3),
+        Compact(4, channels=4, blocks=0),
+        SMFANet(2, channels=8, blocks=2),
+        SMFANet(4, channels=8, blocks=1, global_variance=False),
+    ],
+)
+def test_public_networks_are_recognised_by_the_names_and_shapes_of_their_tensors(generator: Compact | SMFANet) -> None:
     tensors = dict(generator.state_dict())
-    found = SMFANet.from_shapes(tensors)
+    found = type(generator).from_shapes(tensors)
     assert found is not None
     assert found.config == generator.config
-    assert SMFANet.from_shapes({**tensors, "feats.0.smfa.alpha": torch.ones(1, 4, 1, 1)}) is None
-    assert SMFANet.from_shapes({"to_feat.weight": torch.ones(8, 3, 3, 3)}) is None
-    assert SMFANet.from_shapes({"params": tensors}) is None
+    first = next(key for key in tensors if key.endswith("weight"))
+    assert type(generator).from_shapes({**tensors, first: torch.ones(4, 3, 1, 1)}) is None
+    assert type(generator).from_shapes({first: tensors[first]}) is None
+    assert type(generator).from_shapes({"params": tensors}) is None
+
+
+@pytest.mark.parametrize("global_variance", [True, False])
+@pytest.mark.parametrize("size", [(37, 29), (8, 8), (16, 100)])
+def test_the_strips_of_smfanet_change_nothing(
+    monkeypatch: pytest.MonkeyPatch, size: tuple[int, int], global_variance: bool
+) -> None:
+    generator = randomised(SMFANet(2, channels=8, blocks=2, global_variance=global_variance))
+    picture = torch.rand(2, 3, *size)
+    whole = generator(picture)
+    monkeypatch.setattr(smfanet, "_STRIP_PIXELS", 100)
+    with torch.no_grad():
+        assert torch.allclose(generator(picture), whole, atol=1e-6)
 
 
 def test_smfanet_plus_has_its_published_number_of_parameters() -> None:

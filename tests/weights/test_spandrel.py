@@ -24,8 +24,11 @@ from srgan_cli.weights.spandrel import SpandrelGenerator, build_spandrel, read_t
 COMMUNITY = REPOSITORY.parent / "shared/data/community-weights"
 CAT = REPOSITORY / "examples/cat.png"
 NETWORKS: dict[str, tuple[str, str, dict[str, Any]]] = {
-    "compact-x4": ("Compact", "Compact", {"num_feat": 4, "num_conv": 2, "upscale": 4}),
-    "compact-x2-rgba": ("Compact", "Compact", {"num_in_ch": 4, "num_out_ch": 4, "num_feat": 4, "upscale": 2}),
+    "compact-x2-rgba": (
+        "Compact",
+        "Compact",
+        {"num_in_ch": 4, "num_out_ch": 4, "num_feat": 4, "num_conv": 2, "upscale": 2},
+    ),
     "span-x2": ("SPAN", "SPAN", {"num_in_ch": 3, "num_out_ch": 3, "feature_channels": 4, "upscale": 2}),
     "esrgan-x4": ("ESRGAN", "ESRGAN", {"num_filters": 4, "num_blocks": 2, "scale": 4}),
     "esrgan-x2-unshuffled": (
@@ -51,7 +54,7 @@ NETWORKS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "dncnn-grey": ("DnCNN", "DnCNN", {"nc": 4, "nb": 8, "act_mode": "R"}),
     "nafnet": ("NAFNet", "NAFNet", {"width": 4, "enc_blk_nums": [1, 1], "dec_blk_nums": [1, 1]}),
 }
-CONVOLUTIONS = ("compact-x4", "compact-x2-rgba", "span-x2", "esrgan-x4", "esrgan-x2-unshuffled", "dncnn-grey")
+CONVOLUTIONS = ("compact-x2-rgba", "span-x2", "esrgan-x4", "esrgan-x2-unshuffled", "dncnn-grey")
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +87,7 @@ def test_every_architecture_upscales_any_size(folder: Path, name: str) -> None:
     assert upscale(generator, Picture(noise(1, 9, 5))).shape == (1, scale * 9, scale * 5)
 
 
-@pytest.mark.parametrize("name", ["compact-x4", "esrgan-x4", "swinir-x2", "nafnet"])
+@pytest.mark.parametrize("name", ["esrgan-x4", "swinir-x2", "nafnet"])
 def test_results_are_those_of_spandrel(spandrel: Any, folder: Path, name: str) -> None:
     path, picture = folder / f"{name}.pth", noise(3, 32, 48)
     expected = spandrel.ModelLoader().load_from_file(path).eval()(picture[None])[0]
@@ -108,7 +111,7 @@ def test_tiles_equal_the_whole_picture_within_a_grey_level(folder: Path, name: s
 
 def test_a_network_with_global_information_has_about_the_largest_halo(folder: Path) -> None:
     """The attention of NAFNet uses the mean of all pixels; the few convolutions of Compact do not reach far."""
-    local, global_ = (load_weights(folder / f"{name}.pth")[0] for name in ("compact-x4", "nafnet"))
+    local, global_ = (load_weights(folder / f"{name}.pth")[0] for name in ("compact-x2-rgba", "nafnet"))
     for parameter in global_.network.parameters():
         nn.init.normal_(parameter, std=0.5, generator=torch.Generator().manual_seed(1))
     assert 0 < local.receptive_radius <= 4
@@ -131,10 +134,10 @@ def test_they_are_saved_with_a_card_and_loaded_again(folder: Path, tmp_path: Pat
 def test_files_with_other_suffixes_are_loaded(folder: Path, tmp_path: Path, suffix: str) -> None:
     from safetensors.torch import save_file
 
-    tensors = read_tensors(folder / "compact-x4.pth")["params_ema"]
+    tensors = read_tensors(folder / "span-x2.pth")["params_ema"]
     path = tmp_path / f"other{suffix}"
     save_file(tensors, path) if suffix == ".safetensors" else torch.save({"state_dict": tensors}, path)
-    assert load_weights(path)[1].architecture == read_card(path).architecture == "spandrel:Compact"
+    assert load_weights(path)[1].architecture == read_card(path).architecture == "spandrel:SPAN"
 
 
 class Evil:
@@ -179,7 +182,7 @@ def test_other_files_are_errors(tmp_path: Path, content: Any, expected: str) -> 
 def test_unknown_and_mismatching_networks_are_errors(folder: Path) -> None:
     with pytest.raises(WeightsError, match="has no known architecture"):
         build_spandrel({"weight": torch.zeros(1)}, "a.pth")
-    tensors = read_tensors(folder / "compact-x4.pth")["params_ema"]
+    tensors = read_tensors(folder / "span-x2.pth")["params_ema"]
     with pytest.raises(WeightsError, match="does not match the architecture that it resembles"):
         build_spandrel({**tensors, "body.1.weight": torch.zeros(9)}, "a.pth")
 
@@ -204,7 +207,7 @@ def test_without_spandrel_the_error_names_it(monkeypatch: pytest.MonkeyPatch) ->
 @pytest.mark.skipif(not COMMUNITY.is_dir(), reason="the community files are not available")
 @pytest.mark.usefixtures("spandrel")
 @pytest.mark.parametrize(
-    ("name", "architecture"), [("realesr-animevideov3-x4", "spandrel:Compact"), ("craft-x4", "spandrel:CRAFT")]
+    ("name", "architecture"), [("realesr-animevideov3-x4", "compact"), ("craft-x4", "spandrel:CRAFT")]
 )
 def test_community_files_upscale_a_photograph(name: str, architecture: str) -> None:
     generator, card = load_weights(COMMUNITY / f"{name}.pth")

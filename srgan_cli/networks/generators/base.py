@@ -58,6 +58,12 @@ class Generator(nn.Module):
         """The number of trainable parameters."""
         return sum(p.numel() for p in self.parameters())
 
+    def fits(self, tensors: dict[str, Any]) -> bool:
+        """Whether its state dict has the keys and shapes of `tensors`."""
+        return {key: value.shape for key, value in self.state_dict().items()} == {
+            key: getattr(value, "shape", None) for key, value in tensors.items()
+        }
+
 
 class Identity(Generator):
     """Returns its input, for methods that only resample; the upscaler resamples the result."""

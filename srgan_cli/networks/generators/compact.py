@@ -5,6 +5,9 @@ Data, ICCVW 2021 (arXiv:2107.10833).  The tensors have the names of the public f
 them too.
 """
 
+from typing import Any, Self
+
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -23,6 +26,17 @@ class Compact(Generator):
         for _ in range(blocks):
             layers += [nn.Conv2d(channels, channels, 3, padding=1), nn.PReLU(channels)]
         self.body = nn.Sequential(*layers, zero_init(nn.Conv2d(channels, bands * scale**2, 3, padding=1)))
+
+    @classmethod
+    def from_shapes(cls, tensors: dict[str, Any]) -> Self | None:
+        """The generator whose state dict has the keys and shapes of `tensors`; None where there is none."""
+        kernels = [value for value in tensors.values() if getattr(value, "ndim", 0) == len("OIHW")]
+        if "body.0.weight" not in tensors or len(kernels) < 2:
+            return None
+        scale, channels = round((len(kernels[-1]) / RGB) ** 0.5), len(kernels[0])
+        with torch.device("meta"):  # shapes alone: those of a hostile file could ask for far more memory than it has
+            generator = cls(scale, channels, len(kernels) - 2)
+        return generator.to_empty(device="cpu") if generator.fits(tensors) else None
 
     def forward(self, x: Tensor) -> Tensor:
         """The upscaled pictures. Before training, this is nearest-neighbour upscaling."""

@@ -4,6 +4,8 @@ Source: M. Zheng et al., SMFANet: A Lightweight Self-Modulation Feature Aggregat
 Super-Resolution, ECCV 2024.  The tensors have the names of the public files, so that those load.
 """
 
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any, Self
 
 import torch
@@ -15,31 +17,36 @@ from srgan_cli.networks.generators.measured import MeasuredGenerator
 
 POOLING = 8
 """The non-local branch pools its maps by this factor."""
+_STRIP_PIXELS = 16384
+"""On a CPU the maps are computed in strips of about so many pixels, which stay in its cache: nearly twice as fast."""
 
 
 class SMFANet(MeasuredGenerator):
     """Blocks of self-modulation feature aggregation, each with a partial convolution-based feed-forward network.
 
-    With 48 channels and 12 blocks it is the paper's SMFANet+.  The variance of a map over the whole picture is part of
-    the modulation, so that tiled is close to whole, not equal.
+    With 48 channels and 12 blocks it is the paper's SMFANet+.  With `global_variance`, as in the paper, the variance
+    of a map over the whole picture is part of the modulation; without it, only what is near counts.
     """
 
-    def __init__(self, scale: int = 4, channels: int = 36, blocks: int = 8, bands: int = RGB) -> None:
-        super().__init__(scale=scale, channels=channels, blocks=blocks, bands=bands)
+    def __init__(
+        self, scale: int = 4, channels: int = 36, blocks: int = 8, bands: int = RGB, global_variance: bool = True
+    ) -> None:
+        config = {"channels": channels, "blocks": blocks, "bands": bands, "global_variance": global_variance}
+        super().__init__(scale=scale, **config)
         self.to_feat = nn.Conv2d(bands, channels, 3, padding=1)
-        self.feats = nn.Sequential(*[_FeatureModulationBlock(channels) for _ in range(blocks)])
+        self.feats = nn.Sequential(*[_FeatureModulationBlock(channels, global_variance) for _ in range(blocks)])
         self.to_img = nn.Sequential(nn.Conv2d(channels, bands * scale**2, 3, padding=1), nn.PixelShuffle(scale))
 
     @classmethod
     def from_shapes(cls, tensors: dict[str, Any]) -> Self | None:
         """The generator whose state dict has the keys and shapes of `tensors`; None where there is none."""
-        head, tail = tensors.get("to_feat.weight"), tensors.get("to_img.0.weight")
-        if head is None or tail is None:
+        if not {"to_feat.weight", "to_img.0.weight"} <= tensors.keys():
             return None
-        blocks = 1 + max((int(key.split(".")[1]) for key in tensors if key.startswith("feats.")), default=-1)
-        generator = cls(round((len(tail) / 3) ** 0.5), len(head), blocks)
-        shapes = {key: value.shape for key, value in generator.state_dict().items()}
-        return generator if shapes == {key: value.shape for key, value in tensors.items()} else None
+        blocks = len({key.split(".")[1] for key in tensors if key.startswith("feats.")})
+        channels, scale = len(tensors["to_feat.weight"]), round((len(tensors["to_img.0.weight"]) / RGB) ** 0.5)
+        with torch.device("meta"):  # shapes alone: those of a hostile file could ask for far more memory than it has
+            generator = cls(scale, channels, blocks, global_variance="feats.0.smfa.belt" in tensors)
+        return generator.to_empty(device="cpu") if generator.fits(tensors) else None
 
     def forward(self, x: Tensor) -> Tensor:
         """The enlarged pictures."""
@@ -49,43 +56,102 @@ class SMFANet(MeasuredGenerator):
         return enlarged[..., :height, :width].float()
 
 
+@dataclass(frozen=True)
+class _Strip:
+    """Some rows of all maps."""
+
+    top: int
+    bottom: int
+
+    def of(self, maps: Tensor) -> Tensor:
+        """Its rows."""
+        return maps[..., self.top : self.bottom, :]
+
+    def padded(self, maps: Tensor) -> Tensor:
+        """Its rows and one more on each side, where there is one: what a 3 x 3 convolution needs."""
+        return maps[..., max(self.top - 1, 0) : self.bottom + 1, :]
+
+    def crop(self, maps: Tensor) -> Tensor:
+        """Its rows of padded maps."""
+        first = min(self.top, 1)
+        return maps[..., first : first + self.bottom - self.top, :]
+
+    def pooled(self, maps: Tensor) -> Tensor:
+        """Its rows of maps that are pooled."""
+        return maps[..., self.top // POOLING : self.bottom // POOLING, :]
+
+
+def _strips(maps: Tensor) -> list[_Strip]:
+    """Strips of (N, C, H, W); one where gradients are needed, on other devices and in compiled code."""
+    height, width = maps.shape[-2:]
+    if torch.is_grad_enabled() or maps.device.type != "cpu" or torch.compiler.is_compiling():
+        return [_Strip(0, height)]
+    step = max(1, _STRIP_PIXELS // (width * POOLING)) * POOLING
+    return [_Strip(top, min(top + step, height)) for top in range(0, height, step)]
+
+
+def _join(strips: list[_Strip], like: Tensor, function: Callable[[_Strip], Tensor]) -> Tensor:
+    """The rows that `function` returns for each strip, as maps with the shape of `like`."""
+    if len(strips) == 1:
+        return function(strips[0])
+    maps = torch.empty_like(like)
+    for strip in strips:
+        strip.of(maps).copy_(function(strip))
+    return maps
+
+
 class _FeatureModulationBlock(nn.Module):
     """Aggregation and feed-forward network, each on normalised maps and added to its input."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, global_variance: bool) -> None:
         super().__init__()
-        self.smfa = _FeatureAggregation(channels)
+        self.smfa = _FeatureAggregation(channels, global_variance)
         self.pcfn = _PartialFeedForward(channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.smfa(F.normalize(x)) + x
-        change: Tensor = self.pcfn(F.normalize(x))
-        return change + x
+        strips = _strips(x)
+        aggregated = self.smfa(x, strips)
+
+        def fed_forward(strip: _Strip) -> Tensor:
+            return strip.crop(self.pcfn(F.normalize(strip.padded(aggregated)))) + strip.of(aggregated)
+
+        return _join(strips, x, fed_forward)
 
 
 class _FeatureAggregation(nn.Module):
     """Self-modulation feature aggregation: one half of the channels for local detail, the other for the wide view."""
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, global_variance: bool) -> None:
         super().__init__()
         self.alpha = nn.Parameter(torch.ones(1, channels, 1, 1))
-        self.belt = nn.Parameter(torch.zeros(1, channels, 1, 1))
+        self.belt = nn.Parameter(torch.zeros(1, channels, 1, 1)) if global_variance else None
         self.linear_0 = nn.Conv2d(channels, 2 * channels, 1)
         self.linear_1 = nn.Conv2d(channels, channels, 1)
         self.linear_2 = nn.Conv2d(channels, channels, 1)
         self.lde = _LocalDetail(channels)
         self.dw_conv = nn.Conv2d(channels, channels, 3, padding=1, groups=channels)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """The aggregated maps, of the shape of the input."""
-        local, wide = self.linear_0(x).chunk(2, 1)
-        aggregated: Tensor = self.linear_2(wide * self._modulation(wide) + self.lde(local))
-        return aggregated
+    def forward(self, x: Tensor, strips: list[_Strip]) -> Tensor:
+        """The input and the aggregated maps, added."""
+        to_local, to_wide = _split(self.linear_0, [len(x[0])] * 2)
+        wide = _join(strips, x, lambda strip: F.conv2d(F.normalize(strip.of(x)), *to_wide))
+        modulation = self._modulation(wide)
+
+        def aggregated(strip: _Strip) -> Tensor:
+            local = strip.crop(self.lde(F.conv2d(F.normalize(strip.padded(x)), *to_local)))
+            modulated = strip.of(wide) * F.interpolate(strip.pooled(modulation), scale_factor=POOLING, mode="nearest")
+            change: Tensor = self.linear_2(modulated + local)
+            return strip.of(x) + change
+
+        return _join(strips, x, aggregated)
 
     def _modulation(self, x: Tensor) -> Tensor:
-        coarse = self.dw_conv(F.max_pool2d(x, POOLING))
-        modulation = F.gelu(self.linear_1(coarse * self.alpha + x.var((-2, -1), keepdim=True) * self.belt))
-        return F.interpolate(modulation, scale_factor=POOLING, mode="nearest")
+        """How much each map counts, pooled."""
+        coarse = self.dw_conv(F.max_pool2d(x, POOLING)) * self.alpha
+        if self.belt is not None:
+            coarse = coarse + x.var((-2, -1), keepdim=True) * self.belt
+        modulation: Tensor = F.gelu(self.linear_1(coarse))
+        return modulation
 
 
 class _LocalDetail(nn.Module):
@@ -110,13 +176,19 @@ class _PartialFeedForward(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         hidden = 2 * channels
-        self.convolved = hidden // 4
+        self.sizes = [hidden // 4, hidden - hidden // 4]
         self.conv_0 = nn.Conv2d(channels, hidden, 1)
-        self.conv_1 = nn.Conv2d(self.convolved, self.convolved, 3, padding=1)
+        self.conv_1 = nn.Conv2d(hidden // 4, hidden // 4, 3, padding=1)
         self.conv_2 = nn.Conv2d(hidden, channels, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         """Of the shape of the input."""
-        first, rest = F.gelu(self.conv_0(x)).tensor_split([self.convolved], 1)
-        change: Tensor = self.conv_2(torch.cat([F.gelu(self.conv_1(first)), rest], 1))
-        return change
+        first, rest = (F.gelu(F.conv2d(x, *part)) for part in _split(self.conv_0, self.sizes))
+        from_first, from_rest = self.conv_2.weight.split_with_sizes(self.sizes, 1)
+        return F.conv2d(F.gelu(self.conv_1(first)), from_first, self.conv_2.bias) + F.conv2d(rest, from_rest)
+
+
+def _split(convolution: nn.Conv2d, sizes: list[int]) -> Iterator[tuple[Tensor, Tensor]]:
+    """Weight and bias of convolutions that make so many maps each: their results need no copy, as slices would."""
+    assert convolution.bias is not None
+    return zip(convolution.weight.split_with_sizes(sizes), convolution.bias.split_with_sizes(sizes), strict=True)
