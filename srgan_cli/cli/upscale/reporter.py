@@ -53,7 +53,7 @@ class Reporter:
         for warning in result.warnings:
             warn(f"{self._name(result.task.target)}: {warning.removeprefix(f'{result.task.target.name}: ')}")
         if result.sidecars and str(result.task.target) in self.files.streams:
-            warn(f"{self._name(result.task.target)}: the files beside it are dropped, which say where it lies")
+            warn(f"{self._name(result.task.target)}: the files that belong beside it are dropped")
             result = replace(result, sidecars=())
         for line in result.traceback.splitlines() if self.arguments.debug else ():
             info(line)

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from srgan_cli.image.geo.place import add_sidecars
 from srgan_cli.image.metadata.record import Metadata
 from srgan_cli.system.arguments import checked
 
@@ -197,9 +199,17 @@ class Raster:
         """Bits a channel."""
         return self.bits or self.rows.dtype.itemsize * 8
 
+    def with_sidecars(self, path: Path, orientation: int = 1, mask: Rows | None = None) -> "Raster":
+        """The raster, upright, with what files beside its picture at `path` say, and with the mask beside it."""
+        size, former = self.rows.shape[:2], self.metadata.place
+        place, notes = add_sidecars(former, path, size, orientation, has_mask=mask is not None)
+        found = replace(self, metadata=replace(self.metadata, place=place), notes=(*self.notes, *notes))
+        return found.with_place().with_mask(mask)
+
     def with_place(self) -> "Raster":
         """The raster as a measurement, if it has a place, with the no data and the classes stated beside it."""
-        if (place := self.metadata.place) is None:
+        place = self.metadata.place
+        if place is None or not place.is_known:
             return self
         is_named = place.has_classes and self.bands.count == 1 and self.rows.dtype.kind != "f"
         layout = replace(self.bands, is_named=True) if is_named else self.layout

@@ -112,12 +112,11 @@ class _PngReader(ImageReader):
     def read(self, _: int) -> Raster:
         turn, stated = self.metadata.orientation, (self.header.height, self.header.width)
         mask = None if self.header.has_alpha else find_mask(self.path, stated, turn)
-        place, dropped = add_sidecars(None, self.path, self.size(0), turn, has_mask=mask is not None)
         rows, changes = vips.read(self.path, "PNG", orientation=turn)
-        profile = png.read_profile(self.header.chunks)
-        metadata = replace(self.metadata.upright(), place=place)
-        raster = Raster(rows, profile, metadata, notes=(*self.notes, *dropped, *changes))
-        return raster.with_place().with_mask(mask)
+        raster = Raster(
+            rows, png.read_profile(self.header.chunks), self.metadata.upright(), notes=(*self.notes, *changes)
+        )
+        return raster.with_sidecars(self.path, turn, mask)
 
 
 class _PillowReader(ImageReader):
@@ -198,11 +197,13 @@ class _PillowReader(ImageReader):
         metadata, notes = self._metadata(index)
         if index == 0:
             place, lost = jp2.read_place(self.data, *stated) if self.format == "JPEG2000" else (None, [])
-            place, dropped = add_sidecars(place, self.path, self.size(0), turn, has_mask=mask is not None)
+            turned, has_mask = metadata.orientation, mask is not None
+            place, dropped = add_sidecars(place, self.path, self.size(0), turned, has_mask=has_mask)
             further = pillow.dropped_pictures(self.image, self.data) + trailing_note(headers.after_netpbm(self.data))
             metadata, notes = replace(metadata, place=place), [*self.notes, *further, *notes, *lost, *dropped]
         values, profile, changes = self._values(index)
-        layout = self._classes() if metadata.place and self.count == 1 else None
+        is_placed = metadata.place is not None and metadata.place.is_known
+        layout = self._classes() if is_placed and self.count == 1 else None
         values = np.asarray(self.image)[..., None] if layout else values
         if self.format == "HEIF" and values.shape[:2] != stated:
             raise PictureError("{path} holds a picture of another size than it states", DAMAGED_HINT, path=self.path)

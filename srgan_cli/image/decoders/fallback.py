@@ -85,9 +85,11 @@ class _JpegReader(ImageReader):
         return _BYTES_PER_PIXEL * prod(self.shape)
 
     def read(self, _: int) -> Raster:
-        bits, rows = self.frame.bits, Rows.from_array(apply_exif_orientation(self._decode(), self.metadata.orientation))
-        profile, notes = jpeg.read_profile(self.data), tuple(self.notes)
-        return Raster(rows, profile, self.metadata.upright(), notes=notes, bits=bits if 8 < bits < 16 else 0)
+        bits, turn = self.frame.bits, self.metadata.orientation
+        rows, profile = Rows.from_array(apply_exif_orientation(self._decode(), turn)), jpeg.read_profile(self.data)
+        bits = bits if 8 < bits < 16 else 0
+        raster = Raster(rows, profile, self.metadata.upright(), notes=tuple(self.notes), bits=bits)
+        return raster.with_sidecars(self.path, turn)
 
     def _decode(self) -> Values:
         """The values as stored.  Raises PictureError without imagecodecs, and for what it does not read."""
@@ -104,7 +106,7 @@ class _JpegReader(ImageReader):
 
 class _WholeReader(ImageReader):
     def __init__(self, path: Path, kind: str) -> None:
-        self.format, self.decoder, self.data = kind, _DECODERS[kind], path.read_bytes()
+        self.path, self.format, self.decoder, self.data = path, kind, _DECODERS[kind], path.read_bytes()
         self.header = self.decoder.read_header(self.data)
         self.shape = self.header.height, self.header.width
 
@@ -112,27 +114,26 @@ class _WholeReader(ImageReader):
         return _BYTES_PER_PIXEL * prod(self.shape)
 
     def read(self, _: int) -> Raster:
-        return Raster(
-            Rows.from_array(self.decoder.decode(self.data)),
-            metadata=Metadata(dpi=self.header.dpi, colour=self.header.colour),
-            notes=getattr(self.header, "notes", ()),
-        )
+        metadata = Metadata(dpi=self.header.dpi, colour=self.header.colour)
+        rows, notes = Rows.from_array(self.decoder.decode(self.data)), getattr(self.header, "notes", ())
+        return Raster(rows, metadata=metadata, notes=notes).with_sidecars(self.path)
 
 
 class _VipsReader(ImageReader):
     """A picture that libvips reads.  It does not count as streamed: libvips holds most formats whole."""
 
     def __init__(self, path: Path, kind: str) -> None:
-        self.format = kind
+        self.path, self.format = path, kind
         self.rows, changes, fields = vips.read_any(path, kind)
         self.shape = self.rows.shape[:2]
         exif = (fields["exif-data"] or b"").removeprefix(EXIF_PREFIX)
-        metadata, notes = finish(Metadata(exif or None, fields["xmp-data"]), [])
-        self.metadata, self.notes = metadata.upright(), (*notes, *changes)
+        self.metadata, notes = finish(Metadata(exif or None, fields["xmp-data"]), [])
+        self.notes = (*notes, *changes)
         self.profile = None if changes else fields["icc-profile-data"]
 
     def decode_bytes(self, _: int) -> int:
         return prod(self.rows.shape) * self.rows.dtype.itemsize
 
     def read(self, _: int) -> Raster:
-        return Raster(self.rows, self.profile, self.metadata, notes=self.notes)
+        raster = Raster(self.rows, self.profile, self.metadata.upright(), notes=self.notes)
+        return raster.with_sidecars(self.path, self.metadata.orientation)

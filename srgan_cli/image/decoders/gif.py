@@ -1,14 +1,12 @@
 """GIF, whose frames libvips lays over one another: Pillow fills what they leave free with a colour of the palette."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from math import prod
 from pathlib import Path
 
 from srgan_cli.image.codec import vips
 from srgan_cli.image.codec.raster import Raster, Rows, Values
 from srgan_cli.image.decoders.base import ImageReader
-from srgan_cli.image.geo.place import add_sidecars
 from srgan_cli.image.metadata.gif import read_header
 from srgan_cli.image.metadata.reading import finish
 from srgan_cli.system.files import check_unchanged, file_stamp
@@ -42,10 +40,6 @@ class GifReader(ImageReader):
         values = values[..., ::3] if self.header.is_grey else values
         self.next = index + 1
         metadata, notes = finish(self.header.metadata, self.header.notes)
-        metadata = metadata.upright()
-        if index == 0:
-            place, dropped = add_sidecars(None, self.path, self.shape, 1)
-            metadata, notes = replace(metadata, place=place), [*notes, *dropped]
 
         def bands() -> Iterator[Values]:
             check_unchanged(self.path, self.stamp)
@@ -53,4 +47,5 @@ class GifReader(ImageReader):
 
         rows, durations = Rows(values.shape, values.dtype, bands), self.header.durations if self.animated else ()
         duration = durations[index] if index < len(durations) else 0
-        return Raster(rows, self.header.profile, metadata, duration, tuple(notes))
+        raster = Raster(rows, self.header.profile, metadata.upright(), duration, tuple(notes))
+        return raster if index else raster.with_sidecars(self.path)

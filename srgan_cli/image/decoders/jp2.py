@@ -18,8 +18,8 @@ from srgan_cli.image.codec.raster import Raster, Values
 from srgan_cli.image.decoders.base import ImageReader
 from srgan_cli.image.decoders.tiff_page import find_mask
 from srgan_cli.image.geo import gdal_reader
-from srgan_cli.image.geo.place import Place, add_sidecars
-from srgan_cli.image.geo.sidecar import sidecar_paths
+from srgan_cli.image.geo.place import Place
+from srgan_cli.image.geo.sidecar import has_place_beside
 from srgan_cli.image.metadata.exif import PARSE_ERRORS
 from srgan_cli.image.metadata.isobmff import GEOTIFF_BOX, boxes, read_jp2
 from srgan_cli.image.metadata.reading import finish
@@ -47,11 +47,9 @@ class Jp2Reader(ImageReader):
         place, lost = read_place(self.data, *self.shape)
         if place is None and (tags := gdal_reader.read_place(self.path)):
             place, lost = Place(*self.shape, tags), []
-        mask = find_mask(self.path, self.shape)
-        place, more = add_sidecars(place, self.path, self.shape, 1, has_mask=mask is not None)
         metadata = replace(metadata.upright(), place=place)
-        raster = replace(self.raster, icc_profile=profile, metadata=metadata, notes=(*notes, *lost, *more))
-        return raster.with_place().with_mask(mask)
+        raster = replace(self.raster, icc_profile=profile, metadata=metadata, notes=(*notes, *lost))
+        return raster.with_sidecars(self.path, mask=find_mask(self.path, self.shape))
 
 
 def open_measurement(path: Path) -> Jp2Reader | None:
@@ -67,7 +65,7 @@ def open_measurement(path: Path) -> Jp2Reader | None:
     is_odd = not (count in (1, 3, 4) or is_grey_alpha) or any(depth & _SIGN for depth in depths)
     contents = [content for name, content in boxes(data) if name != b"jp2c"]
     is_placed = any(content.startswith(GEOTIFF_BOX) or _GML in content for content in contents)
-    if not (is_odd or is_placed or sidecar_paths(path)):
+    if not (is_odd or is_placed or has_place_beside(path)):
         return None
     if find_spec("rasterio"):
         return Jp2Reader(path, data)

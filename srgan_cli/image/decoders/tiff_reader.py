@@ -21,7 +21,7 @@ from srgan_cli.image.decoders.tiff_page import find_mask, find_planes, read_mask
 from srgan_cli.image.geo import bands, gdal_reader, microscopy
 from srgan_cli.image.geo.geotiff import GEOREFERENCE, TIE_POINTS, TRANSFORMATION
 from srgan_cli.image.geo.place import add_sidecars
-from srgan_cli.image.geo.sidecar import names_beside, sidecar_paths
+from srgan_cli.image.geo.sidecar import has_place_beside, names_beside
 from srgan_cli.system.files import file_stamp
 
 _PILLOW_BITS = 8
@@ -94,7 +94,7 @@ class TiffReader(ImageReader):
             has_mask = mask is not None
             place, more = add_sidecars(metadata.place, self.path, self.size(0), turn, has_mask=has_mask)
             metadata, notes = replace(metadata, place=place), [*notes, *self.notes, *more]
-        is_measured = bool(metadata.place) or bands.NODATA in tags
+        is_measured = bands.NODATA in tags or (metadata.place is not None and metadata.place.is_known)
         raster = self._read_in_bands(index) if self.is_streamed(index) else self._read_whole(index)
         notes += [NODATA_LOST] if bands.NODATA in tags and not raster.nodata else []
         notes += bands.conversion_notes(tags, raster)
@@ -115,7 +115,7 @@ class TiffReader(ImageReader):
         number, tags = self.pages[index]
         if not bands.is_converted(tags):  # most pages; the rest looks for files beside the picture
             return False
-        is_placed = bool({bands.NODATA, *GEOREFERENCE} & set(tags)) or (index == 0 and bool(sidecar_paths(self.path)))
+        is_placed = bool({bands.NODATA, *GEOREFERENCE} & set(tags)) or (index == 0 and has_place_beside(self.path))
         return is_placed or number in self.masks or (number == 0 and self.mask_beside is not None)
 
     def _fields(self, index: int) -> dict[str, Any]:

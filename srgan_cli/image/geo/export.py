@@ -66,6 +66,8 @@ def _is_kept(place: Place, path: Path, *, overwrite: bool) -> bool:
 def _files(place: Place, path: Path, name: str) -> Sequence[tuple[Path, str]]:
     """The paths and contents of the files beside a picture."""
     sidecars = {found.kind: found for found in place.sidecars}
+    if place.xmp:
+        sidecars["XMP file"] = Sidecar("XMP file", place.xmp.decode())
     tags = {} if name == _TAGGED else place.tags
     parts, rpcs, transform = dict[str, str](), geotiff.rpcs_of(tags), geotiff.geotransform_of(tags)
     if system := geotiff.system_of(tags):

@@ -12,6 +12,7 @@ from srgan_cli.image.geo import gdal, microscopy, xml
 from srgan_cli.image.geo.geotiff import GEOREFERENCE, RPC, map_georeference, map_rpc
 from srgan_cli.image.geo.grid import GridMap, is_scaling, scaling, turning
 from srgan_cli.image.geo.sidecar import Sidecar, find_sidecars
+from srgan_cli.image.metadata import xmp
 from srgan_cli.system.arguments import checked
 from srgan_cli.system.files import is_file
 
@@ -42,6 +43,8 @@ class Place:
     """The values of no data that files beside it state, one for each band that has one."""
     has_classes: bool = False
     """Whether files beside it name classes."""
+    xmp: bytes = b""
+    """The packet in an XMP file beside it, which says nothing of a place."""
 
     @classmethod
     def from_tags(
@@ -66,10 +69,15 @@ class Place:
         place, damaged = cls(height, width, own)._mapped(turning(orientation, height, width))
         return place, notes + damaged
 
+    @property
+    def is_known(self) -> bool:
+        """Whether anything says where the picture lies or what its values are."""
+        return bool(self.tags or self.description or self.sidecars or self.nodata or self.has_classes)
+
     def with_size(self, height: int, width: int) -> "Place":
         """The place on a grid of this size; the corners coincide."""
         place, _ = self._mapped(scaling((self.height, self.width), (height, width)))
-        return replace(place, height=height, width=width)
+        return replace(place, height=height, width=width, xmp=xmp.with_size(self.xmp, height, width))
 
     def _mapped(self, change: GridMap) -> tuple["Place", list[str]]:
         """The place after a change of the grid, and a note on everything that cannot follow."""
@@ -104,9 +112,12 @@ def add_sidecars(
         return place, notes
     auxiliary = next((sidecar.text for sidecar in found if sidecar.kind == "auxiliary file"), "<PAMDataset/>")
     nodata, has_classes = gdal.nodata_of(auxiliary), has_table or gdal.names_classes(auxiliary)
+    packets = [sidecar.text.encode() for sidecar in found if sidecar.kind == "XMP file"]
+    turned = [xmp.upright(text, orientation) if xmp.orientation(text) == orientation else text for text in packets]
+    located = tuple(sidecar for sidecar in found if sidecar.kind != "XMP file")
     height, width = size[::-1] if orientation >= 5 else size
-    here, damaged = Place(height, width, sidecars=tuple(found))._mapped(turning(orientation, height, width))
-    place = replace(place or here, sidecars=here.sidecars, nodata=nodata, has_classes=has_classes)
+    here, damaged = Place(height, width, sidecars=located)._mapped(turning(orientation, height, width))
+    place = replace(place or here, sidecars=here.sidecars, nodata=nodata, has_classes=has_classes, xmp=b"".join(turned))
     return place, notes + damaged
 
 

@@ -1,8 +1,9 @@
-"""Files beside a picture that say where it lies: world files, GDAL's .aux.xml, .prj, and RPCs.
+"""Files beside a picture: world files, GDAL's .aux.xml, .prj and RPCs, which say where it lies, and XMP.
 
 Source: GDAL's documentation of raster drivers, https://gdal.org/en/stable/drivers/raster/
 """
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -13,15 +14,20 @@ from srgan_cli.image.geo import gdal, grid, rpc, xml
 from srgan_cli.image.geo.grid import GridMap
 from srgan_cli.system.files import is_file
 
-Kind = Literal["world file", "auxiliary file", "projection file", "RPC file"]
+Kind = Literal["world file", "auxiliary file", "projection file", "RPC file", "XMP file"]
 _UNREAD = {"{name}.ovr": "overviews", "{name}.msk": "a mask", "{name}.vat.dbf": "an attribute table"}
 _UNREAD |= {
     "{stem}.{world}x": "an approximate world file of ArcGIS",
     "{stem}.rrd": "overviews",
     "{stem}.imd": "metadata",
     "{stem}.IMD": "metadata",
+    "{name}.pp3": "edits of RawTherapee",
+    "{name}.dop": "edits of DxO PhotoLab",
+    "{stem}.AAE": "edits of Apple Photos",
 }
 _MAX_BYTES = 2**24
+_OWNER = re.compile(r'SidecarForExtension(?:="|>)(\w+)')
+"""The suffix of the picture to which an XMP file of Adobe's belongs."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +49,8 @@ class Sidecar:
             return picture.with_suffix(next(_world_suffixes(picture)))
         if self.kind == "auxiliary file":
             return picture.with_name(f"{picture.name}.aux.xml")
+        if self.kind == "XMP file":
+            return picture.with_name(f"{picture.name}.xmp")
         is_rpb = self.source and self.source.suffix.lower() == ".rpb"
         ending = ".prj" if self.kind == "projection file" else ".RPB" if is_rpb else "_RPC.TXT"
         return picture.with_name(picture.stem + ending)
@@ -62,6 +70,10 @@ def find_sidecars(picture: Path, *, has_mask: bool = False) -> tuple[list[Sideca
             stale: list[str] = []
             if kind == "projection file" and text.lstrip().startswith("<"):
                 raise ValueError("a web page, which some servers send for missing files")
+            if kind == "XMP file":
+                xml.parse(text)
+                owner = _OWNER.search(text)
+                text = text if owner is None or owner[1].lower() == picture.suffix[1:].lower() else ""
             if kind == "auxiliary file":
                 text, stale = gdal.clean(text)
                 text = gdal.extend(text)
@@ -73,14 +85,19 @@ def find_sidecars(picture: Path, *, has_mask: bool = False) -> tuple[list[Sideca
 
 
 def sidecar_paths(picture: Path) -> list[tuple[Kind, Path]]:
-    """The files beside a picture that say where it lies; a .prj only beside others, since other files have one too."""
+    """The files beside a picture that are read; a .prj only with others of a place, since other files have one too."""
     found: dict[Kind, Path] = {}
     for kind, path in _candidates(picture):
         if kind not in found and is_file(path):
             found[kind] = path
-    if len(found) == 1:
+    if set(found) <= {"projection file", "XMP file"}:
         found.pop("projection file", None)
     return list(found.items())
+
+
+def has_place_beside(picture: Path) -> bool:
+    """Whether files beside a picture say where it lies."""
+    return any(kind != "XMP file" for kind, _ in sidecar_paths(picture))
 
 
 def names_beside(picture: Path, *, has_place: bool = False) -> dict[str, bool]:
@@ -88,7 +105,7 @@ def names_beside(picture: Path, *, has_place: bool = False) -> dict[str, bool]:
 
     A picture that states its own place needs neither a world file nor a projection.
     """
-    kinds = ("auxiliary file", "RPC file") if has_place else get_args(Kind)
+    kinds = ("auxiliary file", "RPC file", "XMP file") if has_place else get_args(Kind)
     read = {path.name: True for kind, path in _candidates(picture) if kind in kinds}
     return read | dict.fromkeys(_unread(picture), False) | {f"{picture.name}.msk": True}
 
@@ -107,6 +124,8 @@ def _candidates(picture: Path) -> Iterator[tuple[Kind, Path]]:
         yield "RPC file", picture.with_name(picture.stem + ending)
     for ending in (".prj", ".PRJ"):
         yield "projection file", picture.with_name(picture.stem + ending)
+    for name in (picture.name, picture.stem):
+        yield from (("XMP file", picture.with_name(name + ending)) for ending in (".xmp", ".XMP"))
 
 
 def _world_suffixes(picture: Path) -> Iterator[str]:

@@ -335,3 +335,78 @@ def test_the_georeference_of_jpeg_2000(tmp_path: Path, damage: Callable[[bytes],
     if content.endswith(box):
         assert_same_corners(tmp_path / "box.tif", target)
     assert len(picture.notes) == (not content.endswith(box))
+
+
+PACKET = (
+    '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+    '<rdf:Description xmlns:xmp="x" xmlns:tiff="t" xmlns:photoshop="p" xmp:Rating="4" tiff:ImageWidth="32" {}/>'
+    "</rdf:RDF></x:xmpmeta>"
+)
+
+
+@pytest.mark.parametrize("name", ["in.jpg", "in.png", "in.tif", "in.webp", "in.gif", "in.pam"])
+@pytest.mark.parametrize("beside", ["{}.xmp", "{}.XMP", "in.xmp"])
+def test_an_xmp_file_is_written_for_the_new_size(tmp_path: Path, name: str, beside: str) -> None:
+    path = tmp_path / name
+    if name == "in.pam":
+        header = b"P7\nWIDTH 32\nHEIGHT 24\nDEPTH 3\nMAXVAL 255\nTUPLTYPE RGB\nENDHDR\n"
+        path.write_bytes(header + PIXELS.tobytes())
+    else:
+        write_picture_file(path)
+    (tmp_path / beside.format(name)).write_text(PACKET.format(""))
+    out, picture = enlarge(path, "out.png")
+    found = (tmp_path / "out.png.xmp").read_text()
+    assert 'tiff:ImageWidth="48"' in found
+    assert 'xmp:Rating="4"' in found
+    assert not any("xmp" in note for note in picture.notes)
+    assert picture.valid is None
+    assert read_picture(out).valid is None
+
+
+@pytest.mark.parametrize(
+    ("stated", "stored", "left"), [(6, 6, 1), (6, 1, 1), (1, 6, 6)], ids=["both", "the picture", "the file beside it"]
+)
+def test_the_orientation_in_an_xmp_file_is_reset_with_that_of_the_picture(
+    tmp_path: Path, stated: int, stored: int, left: int
+) -> None:
+    exif = Image.Exif()
+    exif[274] = stated
+    path = write_picture_file(tmp_path / "in.jpg", exif=exif)
+    path.with_name("in.jpg.xmp").write_text(PACKET.format(f'tiff:Orientation="{stored}"'))
+    enlarge(path, "out.png")
+    assert f'tiff:Orientation="{left}"' in (tmp_path / "out.png.xmp").read_text()
+
+
+@pytest.mark.parametrize("mode", ["P", "LA"])
+def test_an_xmp_file_says_nothing_of_a_place(tmp_path: Path, mode: str) -> None:
+    path = tmp_path / "in.png"
+    Image.fromarray(PIXELS).convert("L").convert(mode).save(path)
+    before = read_picture(path, keep_classes=True)
+    path.with_name("in.png.xmp").write_text(PACKET.format(""))
+    path.with_suffix(".prj").write_text("PROJCS[]")
+    after = read_picture(path, keep_classes=True)
+    assert (before.bands, before.valid) == (after.bands, after.valid)
+    write_picture(after, tmp_path / "out.png")
+    assert not (tmp_path / "out.prj").exists()
+
+
+def test_the_xmp_file_of_a_raw_picture_is_not_that_of_its_jpeg(tmp_path: Path) -> None:
+    path = write_picture_file(tmp_path / "in.jpg")
+    path.with_suffix(".xmp").write_text(PACKET.format('photoshop:SidecarForExtension="CR3"'))
+    out, picture = enlarge(path, "out.jpg")
+    assert not picture.notes
+    assert not out.with_name("out.jpg.xmp").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "note"),
+    [
+        ("in.jpg.xmp", "<x>", "in.jpg.xmp beside it is dropped: it is damaged"),
+        ("in.jpg.pp3", "[Crop]", "in.jpg.pp3 beside it, edits of RawTherapee, is dropped"),
+        ("in.AAE", "<plist/>", "in.AAE beside it, edits of Apple Photos, is dropped"),
+    ],
+)
+def test_edits_beside_a_picture_are_reported(tmp_path: Path, name: str, text: str, note: str) -> None:
+    path = write_picture_file(tmp_path / "in.jpg")
+    path.with_name(name).write_text(text)
+    assert read_picture(path).notes == (note,)
