@@ -1,6 +1,6 @@
 """Frames of PyAV to tensors and back, from two fields to one frame, and what describes them.
 
-Layouts of structures: FFmpeg's libavutil/display.h and libavutil/mastering_display_metadata.h.
+Layouts of structures: FFmpeg's libavutil/display.h, mastering_display_metadata.h and dovi_meta.h.
 """
 
 import struct
@@ -38,6 +38,10 @@ _PROBE_SIDE = 64
 CENTRED_CODECS = ("mjpeg", "mpeg1video")
 """Codecs whose chroma lies between the samples of luma, as in JPEG."""
 MASTERING, LIGHT_LEVEL = "MASTERING_DISPLAY_METADATA", "CONTENT_LIGHT_LEVEL"
+_RPU_PROFILE = 4
+"""Where AVDOVIRpuDataHeader has its profile; 0 is that of the colours that only decoders of Dolby show (profile 5)."""
+_OF_ENCODING = {"SEI_UNREGISTERED", "VIDEO_ENC_PARAMS", "MOTION_VECTORS", "SKIP_SAMPLES", "DOVI_RPU_BUFFER"}
+"""Side data that does not describe the picture, or only once more."""
 _INTEGERS = {MASTERING: 22, LIGHT_LEVEL: 2}
 SEI_UNITS = (50000, 10000)
 """Units of the messages of H.264 and H.265: chromaticity in 0.00002, luminance in 0.0001 cd/m²."""
@@ -90,6 +94,10 @@ def layout_of(name: str) -> FrameLayout:
 
 def matrix_of(frame: av.VideoFrame, kind: Kind) -> int:
     """The number of a frame's matrix; without one, what players take for its size.  Raises PictureError."""
+    metadata = _side_data(frame).get("DOVI_METADATA")
+    if metadata and metadata[int.from_bytes(metadata[:8], "little") + _RPU_PROFILE] == 0:
+        found = "the video is Dolby Vision without colours for other decoders (profile 5)"
+        raise PictureError(found, "convert it to HDR10 first, as with the filter libplacebo of ffmpeg")
     matrix = int(frame.colorspace)
     if kind == "rgb" or matrix in (0, UNSPECIFIED):
         is_large = frame.height >= HIGH_DEFINITION[0] or frame.width >= HIGH_DEFINITION[1]
@@ -193,7 +201,7 @@ def hdr_data(frame: Any) -> dict[str, tuple[int, ...]]:
 
 def side_data_names(frame: Any) -> set[str]:
     """The kinds of side data of a frame that describe it, without those of its encoding."""
-    return set(_side_data(frame)) - {"SEI_UNREGISTERED", "VIDEO_ENC_PARAMS", "MOTION_VECTORS", "SKIP_SAMPLES"}
+    return set(_side_data(frame)) - _OF_ENCODING
 
 
 def format_mastering(values: tuple[int, ...], chromaticity: int, luminance: int) -> str:

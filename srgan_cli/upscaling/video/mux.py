@@ -345,4 +345,5 @@ def _differences(found: VideoSource, muxer: Muxer, written: Any, copies: list[tu
         if wanted not in (got, 0, 2) or (name == _TAG_NAMES[3] and wanted == 2 != got):
             yield f"cannot hold the {name} (number {wanted})"
     for name in sorted(found.side_data - side_data_names(frame)):
-        yield f"cannot hold the side data {name.lower().replace('_', ' ')} of the frames"
+        shown = name.lower().replace("_", " ").replace("dovi", "Dolby Vision")
+        yield f"cannot hold the side data {shown} of the frames"

@@ -7,11 +7,17 @@ import numpy as np
 import pytest
 from clips import av, damage, read_planes, remux, texture, write_clip
 
+from srgan_cli.errors import PictureError
 from srgan_cli.upscaling.video.headers import find_matroska_damage
 from srgan_cli.upscaling.video.segments import cut
 from srgan_cli.upscaling.video.source import FrameReader, probe, scan
 
 LONG = range(250)
+DOLBY_VISION = {
+    5: "7c01190809004061b6504f003ff801ffc00fffd0000008000006800000400000340000030200000300e8afe09e80",
+    8: "7c0119080908406136504f003ff801ffc00fffd0000008000006800000400000340000030200000300a6206a4a80",
+}
+"""A unit of H.265 with metadata that change nothing, of two profiles."""
 BLOCK = b"\xa3"
 """The name of Matroska's SimpleBlock."""
 
@@ -101,3 +107,14 @@ def test_frames_of_the_index_that_are_not_in_the_file_are_missing(tmp_path: Path
     path = remux(clip(tmp_path / "a.mp4", codec="libx264"), tmp_path / "b.mp4", movflags="faststart")
     path.write_bytes(path.read_bytes()[:-300])
     assert "frames are missing" in scan(path).damage
+
+
+@pytest.mark.parametrize("profile", DOLBY_VISION)
+def test_dolby_vision_is_read_where_other_decoders_have_its_colours(tmp_path: Path, profile: int) -> None:
+    path = write_clip(tmp_path / "a.hevc", (0,), codec="libx265", pixel_format="yuv420p10le")
+    path.write_bytes(path.read_bytes() + bytes.fromhex(f"00000001{DOLBY_VISION[profile]}"))
+    if profile == 8:
+        assert probe(path).side_data == {"DOVI_METADATA"}
+    else:
+        with pytest.raises(PictureError, match="Dolby Vision"):
+            probe(path)
