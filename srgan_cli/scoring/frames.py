@@ -10,6 +10,7 @@ from srgan_cli.image.codec.limits import check_max_pixels
 from srgan_cli.image.codec.raster import Raster, ValueRange
 from srgan_cli.image.codec.reader import open_reader
 from srgan_cli.image.codec.samples import UNIT_RANGE, full_scale, has_own_units, is_valid, opaque_alpha, parse_nodata
+from srgan_cli.image.geo.place import Place
 from srgan_cli.image.luma import Array, Mask
 
 _BEYOND_UNIT = (-1.0, 2.0)
@@ -33,6 +34,8 @@ class Frame:
     icc_profile: bytes | None = None
     alpha: Array | None = None
     """(1, H, W), 0…1; None without transparency."""
+    place: Place | None = None
+    """Where its pixels lie, and what their values mean."""
 
     @property
     def has_units(self) -> bool:
@@ -148,4 +151,5 @@ def _frame(raster: Raster) -> Frame:
         raster.declared_range,
         raster.icc_profile,
         alpha,
+        raster.metadata.place,
     )

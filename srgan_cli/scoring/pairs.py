@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from srgan_cli.errors import MismatchError, PictureError, SrganError
+from srgan_cli.image.geo.place import Place
 from srgan_cli.image.luma import Array, Mask
 from srgan_cli.scoring.frames import Frame, ValueScale, count_frames, read_frames
 from srgan_cli.scoring.methods import Method
@@ -105,7 +106,8 @@ def _pair(left: Frame, right: Frame, scale: ValueScale, mismatch: str) -> FrameP
     if mismatch == "resize" and left.values.shape[-2:] != right.values.shape[-2:]:
         candidate, valid = _resize(candidate, right.valid, left.values.shape[-2:]), left.valid
     excluded = _missing(left.valid), _missing(right.valid)
-    return FramePair(scale.normalise(left), candidate, valid, excluded, (*notes, *_alpha_notes(left, right)))
+    notes = (*notes, *_alpha_notes(left, right), *_place_notes(left, right))
+    return FramePair(scale.normalise(left), candidate, valid, excluded, notes)
 
 
 def _restore(plan: ScoringPlan, baseline: str, frame: Frame, scale: ValueScale) -> FramePair:
@@ -141,6 +143,20 @@ def _alpha_notes(left: Frame, right: Frame) -> list[str]:
     first, second = (np.ones(f.values.shape[-2:]) if f.alpha is None else f.alpha[0] for f in (left, right))
     same = first.shape == second.shape and np.allclose(first, second, rtol=0, atol=1 / 255)
     return [] if same else ["its transparency differs: only the colours on white are compared"]
+
+
+def _place_notes(left: Frame, right: Frame) -> list[str]:
+    """Notes if the frames state different places, or different meanings of their stored values."""
+    first, second = (frame.place or Place(1, 1) for frame in (left, right))
+    notes = {
+        "it lies elsewhere than the original: pixels are compared by their position in the file": first.is_elsewhere(
+            second
+        ),
+        "its scale, offset or unit is not that of the original: stored values are compared": (
+            first.calibration != second.calibration
+        ),
+    }
+    return [note for note, applies in notes.items() if applies]
 
 
 def _shown(pixels: Array) -> Array:

@@ -198,3 +198,45 @@ def test_other_transparency_is_reported(tmp_path: Path) -> None:
     pair = saved(tmp_path / "a.png", white, None), saved(tmp_path / "b.png", clear, None)
     assert score(*pair).notes == ["a: its transparency differs: only the colours on white are compared"]
     assert score(pair[1], pair[1]).notes == []
+
+
+STORED = "its scale, offset or unit is not that of the original: stored values are compared"
+
+
+def placed(path: Path, *, x: float = 5e5, scale: str = "", zone: int = 33) -> Path:
+    """A TIFF of 16 bits with pixels of 10 m, whose left edge is at x."""
+    keys = (1, 1, 0, 1, 3072, 0, 1, 32600 + zone)
+    tags = [(33550, "d", 3, (10.0, 10.0, 0.0), True), (33922, "d", 6, (0.0, 0.0, 0.0, x, 46e5, 0.0), True)]
+    tags += [(34735, "H", 8, keys, True)]
+    metadata = f'<GDALMetadata><Item name="SCALE" sample="0" role="scale">{scale}</Item></GDALMetadata>'
+    tags += [(42112, "s", 0, metadata, True)] if scale else []
+    values = np.arange(24 * 24, dtype=np.uint16).reshape(24, 24)
+    tifffile.imwrite(path, values, photometric="minisblack", metadata=None, extratags=tags)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("change", "is_elsewhere"), [({"x": 5e5 + 4}, False), ({"x": 5e5 + 6}, True), ({"zone": 32}, True), ({}, False)]
+)
+def test_another_place_is_reported(tmp_path: Path, change: dict[str, Any], is_elsewhere: bool) -> None:
+    report = score(placed(tmp_path / "a.tif"), placed(tmp_path / "b.tif", **change), BANDS)
+    assert ["it lies elsewhere" in note for note in report.notes] == [True] * is_elsewhere
+    assert report.mean["psnr"] == np.inf
+
+
+@pytest.mark.parametrize(
+    ("scales", "is_reported"),
+    [(("0.1", "0.10"), False), (("0.1", "0.2"), True), (("0.1", ""), True), (("1", ""), False)],
+)
+def test_another_meaning_of_stored_values_is_reported(
+    tmp_path: Path, scales: tuple[str, str], is_reported: bool
+) -> None:
+    pair = (placed(tmp_path / f"{number}.tif", scale=scale) for number, scale in enumerate(scales))
+    assert score(*pair, BANDS).notes == [f"0: {STORED}"] * is_reported
+
+
+def test_the_meaning_of_values_beside_a_picture_counts(tmp_path: Path) -> None:
+    pair = placed(tmp_path / "a.tif", scale="2"), placed(tmp_path / "b.tif")
+    band = '<PAMRasterBand band="1"><Scale>2</Scale><Offset>0</Offset></PAMRasterBand>'
+    (tmp_path / "b.tif.aux.xml").write_text(f"<PAMDataset>{band}</PAMDataset>")
+    assert score(*pair, BANDS).notes == []

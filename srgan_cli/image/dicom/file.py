@@ -39,9 +39,14 @@ _DEFAULTS = {"SamplesPerPixel": 1, "PhotometricInterpretation": "MONOCHROME2", "
 _COLOURS = ("MONOCHROME1", "MONOCHROME2", "PALETTE COLOR", "RGB")
 """The photometric interpretations that are read, beside those of YBR."""
 _PALETTE = tuple(
-    f"{colour}Palette{kind}"
+    name.format(colour)
     for colour in ("Red", "Green", "Blue", "Alpha")
-    for kind in ("ColorLookupTableDescriptor", "ColorLookupTableData")
+    for name in (
+        "{}PaletteColorLookupTableDescriptor",
+        "{}PaletteColorLookupTableData",
+        "Segmented{}PaletteColorLookupTableData",
+        "PaletteColorLookupTableUID",
+    )
 )
 
 

@@ -17,6 +17,8 @@ _STATISTICS = "statistics"
 _STALE_ELEMENTS = {"Histograms": _STATISTICS, "GeodataXform": _STALE_DOMAINS["xml:esri"]}
 
 _ROLE = "COLORINTERP"
+_UNCALIBRATED = {"SCALE": 1.0, "OFFSET": 0.0, "UNITTYPE": ""}
+_PAM_NAMES = {"Scale": "SCALE", "Offset": "OFFSET", "UnitType": "UNITTYPE"}
 _PIXEL_COUNT, _NAME = "1", "2"
 """What a column of a table of values is for, GDALRATFieldUsage."""
 
@@ -56,6 +58,19 @@ def roles_of(text: str) -> dict[int, str]:
     """What GDAL says of bands, by their number from 0, where the tags of a TIFF cannot, such as Alpha or Undefined."""
     items = _items(xml.parse(text))
     return {int(element.getAttribute("sample")): xml.text_of(element) for _, name, element in items if name == _ROLE}
+
+
+def calibration_of(text: str) -> dict[tuple[int, str], float | str]:
+    """What scale, offset and unit the values of bands have, by their number from 0; not 1, 0 and no unit."""
+    document, found = xml.parse(text), dict[tuple[int, str], float | str]()
+    for _, name, element in _items(document):
+        if name in _UNCALIBRATED:
+            found[int(element.getAttribute("sample") or 0), name] = _number(xml.text_of(element))
+    for band in xml.elements(document, "PAMRasterBand"):
+        for stated, name in _PAM_NAMES.items():
+            for element in xml.elements(band, stated):
+                found[int(band.getAttribute("band")) - 1, name] = _number(xml.text_of(element))
+    return {key: value for key, value in found.items() if value != _UNCALIBRATED[key[1]]}
 
 
 def names_classes(text: str) -> bool:

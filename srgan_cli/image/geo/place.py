@@ -2,6 +2,7 @@
 
 import struct
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from srgan_cli.image.geo import gdal, microscopy, xml
-from srgan_cli.image.geo.geotiff import GEOREFERENCE, RPC, map_georeference, map_rpc
+from srgan_cli.image.geo.geotiff import GEOREFERENCE, RPC, geotransform_of, map_georeference, map_rpc, system_of
 from srgan_cli.image.geo.grid import GridMap, is_scaling, scaling, turning
 from srgan_cli.image.geo.sidecar import Sidecar, find_sidecars
 from srgan_cli.image.metadata import xmp
@@ -73,6 +74,29 @@ class Place:
     def is_known(self) -> bool:
         """Whether anything says where the picture lies or what its values are."""
         return bool(self.tags or self.description or self.sidecars or self.nodata or self.has_classes)
+
+    @property
+    def calibration(self) -> dict[tuple[int, str], float | str]:
+        """The scale, offset and unit of its bands' values, by band and name, as far as they are stated."""
+        texts = [
+            self.tags.get(gdal.METADATA),
+            *(found.text for found in self.sidecars if found.kind == "auxiliary file"),
+        ]
+        found = dict[tuple[int, str], float | str]()
+        for text in filter(None, texts):
+            with suppress(*_ERRORS):
+                found |= gdal.calibration_of(text)
+        return found
+
+    def is_elsewhere(self, other: "Place") -> bool:
+        """Whether both state where they lie, and a corner is not within half a pixel, or the system is another one."""
+        systems = {system_of(place.tags) for place in (self, other)} - {""}
+        transforms = [geotransform_of(place.tags) for place in (self, other)]
+        if None in transforms:
+            return False
+        own, others = (np.reshape(transform, (2, 3)) for transform in transforms)
+        moved = (own - others) @ [[1, 1, 1], [0, self.width, 0], [0, 0, self.height]]
+        return len(systems) > 1 or bool(np.abs(moved).max() > np.abs(own[:, 1:]).max() / 2)
 
     def with_size(self, height: int, width: int) -> "Place":
         """The place on a grid of this size; the corners coincide."""

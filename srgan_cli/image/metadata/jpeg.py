@@ -57,7 +57,8 @@ def read_metadata(data: bytes, *, height: int, width: int) -> tuple[Metadata, li
 
 def read_profile(data: bytes) -> bytes | None:
     """The colour profile, whose parts each start with their number and their count."""
-    return b"".join(part[2:] for part in jpeg.read(data).contents(jpeg.APP2, _ICC_PREFIX)) or None
+    parts = sorted(jpeg.read(data).contents(jpeg.APP2, _ICC_PREFIX), key=lambda part: part[:1])
+    return b"".join(part[2:] for part in parts) or None
 
 
 def pages(data: bytes) -> list[int]:

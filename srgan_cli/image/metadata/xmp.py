@@ -7,6 +7,7 @@ import hashlib
 import re
 from collections.abc import Iterator
 from contextlib import suppress
+from math import isfinite
 from xml.parsers import expat
 
 import numpy as np
@@ -71,7 +72,10 @@ def upright(xmp: bytes, turned: int) -> bytes:
 
 def _turn(region: bytes, change: GridMap) -> bytes:
     """A region, in fractions of the size, after a turn.  Source: Metadata Working Group, guidelines 2.0, 5.9."""
-    x, y, width, height = (dict(_numbers(region)).get(axis, 0.0) for axis in (b"x", b"y", b"w", b"h"))
+    numbers = dict(_numbers(region))
+    if not all(map(isfinite, numbers.values())):
+        return region
+    x, y, width, height = (numbers.get(axis, 0.0) for axis in (b"x", b"y", b"w", b"h"))
     place, size = change @ (x, y, 1), np.abs(change[:2, :2]) @ (width, height)
     turned = dict(zip((b"x", b"y", b"w", b"h"), (*place[:2], *size), strict=True))
     return _NUMBER.sub(lambda found: found[1] + b"%.9g" % turned[found[2]], region)

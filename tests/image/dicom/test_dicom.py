@@ -232,6 +232,19 @@ def test_a_palette_of_16_bits_becomes_rgb_of_16_bits(tmp_path: Path) -> None:
     assert np.array_equal(done.pixel_array[..., 0], pydicom.dcmread(source).pixel_array.astype(int) * 256)
 
 
+def test_a_palette_in_segments_becomes_rgb(tmp_path: Path) -> None:
+    made = dataset(ramp("uint8", 0, 255), PhotometricInterpretation="PALETTE COLOR", PaletteColorLookupTableUID="1.2")
+    segment = np.concatenate([[0, 256], np.arange(0, 2**16, 256)]).astype(np.uint16).tobytes()  # 0: 256 values follow
+    for colour in ("Red", "Green", "Blue"):
+        setattr(made, f"{colour}PaletteColorLookupTableDescriptor", [256, 0, 16])
+        setattr(made, f"Segmented{colour}PaletteColorLookupTableData", segment)
+    source = save(made, tmp_path / "a.dcm")
+    write_picture(read_picture(source), tmp_path / "b.dcm")
+    done = pydicom.dcmread(tmp_path / "b.dcm")
+    assert np.array_equal(done.pixel_array[..., 0], pydicom.dcmread(source).pixel_array.astype(int) * 256)
+    assert not [element.keyword for element in done if "Palette" in element.keyword]
+
+
 def test_other_pictures_become_a_secondary_capture(tmp_path: Path) -> None:
     picture = read_picture(Path(__file__).parents[3] / "examples/cat.png")
     write_picture(picture, tmp_path / "a.dcm")

@@ -13,6 +13,7 @@ from srgan_cli.image.io import picture_losses, read_picture, write_picture
 from srgan_cli.image.metadata import jpeg_segments as segments
 from srgan_cli.image.metadata import xmp
 from srgan_cli.image.metadata.gain_map import ISO_PREFIX, XMP_PREFIX
+from srgan_cli.image.metadata.jpeg import read_profile
 from srgan_cli.image.ops import resize
 from srgan_cli.image.picture import Picture
 from srgan_cli.image.sequence import open_pictures
@@ -192,3 +193,13 @@ def test_what_xmp_claims_is_reported_beside_other_notes(tmp_path: Path) -> None:
     ending, claim = read_picture(tmp_path / "a.jpg").notes
     assert "what follows its end" in ending
     assert claim == "what its XMP says about a video is dropped: it has none"
+
+
+def test_a_region_with_an_endless_number_stays_as_it_is() -> None:
+    packet = b'<mwg-rs:Area stArea:x="1e999" stArea:y="0.5" stArea:w="0.1" stArea:h="0.2"/>'
+    assert xmp.upright(packet, 6) == packet
+
+
+def test_the_parts_of_a_profile_are_joined_by_their_numbers() -> None:
+    parts = b"".join(segments.segment(segments.APP2, b"ICC_PROFILE\0" + part) for part in (b"\2\2last", b"\1\2first"))
+    assert read_profile(b"\xff\xd8" + parts + b"\xff\xd9") == b"firstlast"
