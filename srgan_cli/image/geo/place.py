@@ -91,8 +91,8 @@ class Place:
     def is_elsewhere(self, other: "Place") -> bool:
         """Whether both state where they lie, and a corner is not within half a pixel, or the system is another one."""
         systems = {system_of(place.tags) for place in (self, other)} - {""}
-        transforms = [geotransform_of(place.tags) for place in (self, other)]
-        if None in transforms:
+        transforms = [geotransform_of(place.tags) or () for place in (self, other)]
+        if not all(transforms):
             return False
         own, others = (np.reshape(transform, (2, 3)) for transform in transforms)
         moved = (own - others) @ [[1, 1, 1], [0, self.width, 0], [0, 0, self.height]]
