@@ -133,6 +133,15 @@ def read_deep_heif(data: bytes, page: int, bits: int) -> Values:
     return from_coded_bits(values if values.ndim == 3 else values[..., None], bits)
 
 
+def read_deep_jxl(data: bytes, bits: int) -> Values:
+    """The values of the first picture of a JPEG XL with more than 8 bits, upright: scaled to 16 bits, or floats."""
+    import imagecodecs
+
+    values = np.asarray(imagecodecs.jpegxl_decode(data, index=0))
+    scaled = values if values.dtype.kind == "f" else np.rint(values * (65_535 / (2**bits - 1))).astype(np.uint16)
+    return np.atleast_3d(scaled)
+
+
 def write_deep_heif(pictures: Sequence[Values], file: IO[bytes], bits: int, options: dict[str, Any]) -> None:
     """Write pictures of 16 bits as HEIF with fewer bits."""
     import pillow_heif

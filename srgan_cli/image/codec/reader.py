@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
+from importlib.util import find_spec
 from math import prod
 from pathlib import Path
 from typing import IO
@@ -26,14 +27,14 @@ from srgan_cli.image.decoders.tiff_page import find_mask
 from srgan_cli.image.decoders.tiff_reader import TiffReader
 from srgan_cli.image.dicom.file import DicomReader, is_dicom
 from srgan_cli.image.geo.place import add_sidecars
-from srgan_cli.image.metadata import jpeg, png
+from srgan_cli.image.metadata import isobmff, jpeg, png
 from srgan_cli.image.metadata.reading import finish, read_metadata
 from srgan_cli.image.metadata.record import Metadata, trailing_note
 from srgan_cli.system.files import check_unchanged, file_stamp
 
 _HEAD_BYTES = 64
 _ANIMATED = ("PNG", "WEBP", "AVIF")
-_DEEP = ("PPM", "HEIF", "AVIF", "JPEG2000", "PSD")
+_DEEP = ("PPM", "HEIF", "AVIF", "JPEG2000", "PSD", *(("JXL",) if find_spec("imagecodecs") else ()))
 """Formats of which other decoders read more than the 8 bits of Pillow."""
 
 
@@ -141,13 +142,15 @@ class _PillowReader(ImageReader):
         if self.count > len(self.data):
             message = "{path} states {count} pictures, more than it has bytes"
             raise PictureError(message, DAMAGED_HINT, path=path, count=self.count)
+        self.crop = isobmff.clean_aperture(self.data, *image.size) if self.format == "AVIF" else None
+        """What is shown of an AVIF, which Pillow does not crop."""
         self.found: dict[int, tuple[Metadata, list[str]]] = {}
         self.animated = self.format in _ANIMATED and self.count > 1
         self.redecodes = self.count > 1 and not self.animated
         self.loop = int(image.info.get("loop") or 0)
         bits = psd.bits(self.data) if self.format == "PSD" else headers.bits_per_channel(image, file)
         self.bits = jxl.bits if jxl else bits
-        read_by_pillow = self.animated or (self.format == "JPEG2000" and _is_deep(image))
+        read_by_pillow = self.animated or (self.format in ("JPEG2000", "JXL") and _is_deep(image))
         further = psd.further_channels(image, self.data) if self.format == "PSD" else 0
         dropped = {
             f"further channels are dropped: {further}": further > 0,
@@ -183,7 +186,8 @@ class _PillowReader(ImageReader):
     def size(self, index: int) -> tuple[int, int]:
         """Height and width of a picture, upright, from its header."""
         self.image.seek(self.pages[index])
-        width, height = self.image.size
+        left, top, right, bottom = self.crop or (0, 0, *self.image.size)
+        height, width = bottom - top, right - left
         return (width, height) if self._orientation(index) >= 5 else (height, width)
 
     def decode_bytes(self, index: int) -> int:
@@ -234,7 +238,8 @@ class _PillowReader(ImageReader):
     def _values(self, index: int) -> pillow.Decoded:
         if self.is_deep:
             return self._deep_values(index), self.image.info.get("icc_profile"), []
-        values, profile, changes = pillow.decode(self.image, self.path, orientation=self._orientation(index))
+        image = self.image.crop(self.crop) if self.crop else self.image
+        values, profile, changes = pillow.decode(image, self.path, orientation=self._orientation(index))
         values = pillow.without_unused_alpha(values, self.format, self.data)
         reduced = self.bits > 8 and not _is_deep(self.image)
         return values, profile, [*([f"its {self.bits} bits a channel are reduced to 8"] if reduced else []), *changes]
@@ -246,6 +251,8 @@ class _PillowReader(ImageReader):
         if self.format == "AVIF":
             values = vips.read_deep_avif(self.data, self.bits)
             return values[..., ::3] if self.image.mode in ("L", "LA") else values
+        if self.format == "JXL":
+            return pillow.read_deep_jxl(self.data, self.bits)
         if self.format == "JPEG2000":
             values = jp2.read_deep(self.path, self.data, self.bits)
             return apply_exif_orientation(values, self._orientation(index))

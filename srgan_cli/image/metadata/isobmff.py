@@ -115,6 +115,18 @@ def read_metadata(data: bytes) -> tuple[Metadata, list[str]]:
     ), [*notes, *_dropped_items(items)]
 
 
+def clean_aperture(data: bytes, width: int, height: int) -> tuple[int, int, int, int] | None:
+    """Left, top, right and bottom of what is to be shown of a picture of this stored size; None for all of it."""
+    with suppress(struct.error, IndexError, KeyError, ZeroDivisionError):
+        properties = dict(_items(dict(boxes(data)).get(b"meta", b"")).properties)
+        if numbers := unpack(">4LlLlL", properties.get(b"clap")):
+            across, down, right, lower = (numbers[at] / numbers[at + 1] for at in range(0, 8, 2))
+            left, top = round((width - across) / 2 + right), round((height - down) / 2 + lower)
+            box = left, top, left + round(across), top + round(down)
+            return box if 0 <= left < box[2] <= width and 0 <= top < box[3] <= height else None
+    return None
+
+
 def to_clli(light_levels: tuple[int, ...]) -> tuple[int, int]:
     """The two light levels in cd/m²."""
     most, mean = (min(-(-level // _LIGHT_UNIT), 65_535) for level in light_levels)

@@ -91,3 +91,18 @@ def test_jpeg_xl_is_checked_before_it_is_decoded(tmp_path: Path, monkeypatch: py
     for read in (read_picture, open_pictures):
         with pytest.raises(PictureError, match="has 200 pixels, more than"):
             read(path, max_pixels=199)
+
+
+@pytest.mark.parametrize(("bits", "channels"), [(10, 3), (12, 1), (16, 2), (16, 3), (16, 4), (32, 3)])
+def test_jpeg_xl_keeps_more_than_8_bits(tmp_path: Path, bits: int, channels: int) -> None:
+    pytest.importorskip("pillow_jxl")
+    imagecodecs = pytest.importorskip("imagecodecs", reason="needs srgan-cli[tiff]")
+    unit = np.random.default_rng(0).random((9, 7, channels)).astype(np.float32)
+    values = unit if bits == 32 else np.rint(unit * (2**bits - 1)).astype(np.uint16)
+    encoded = imagecodecs.jpegxl_encode(values, lossless=True, bitspersample=None if bits == 32 else bits)
+    (tmp_path / "a.jxl").write_bytes(encoded)
+    picture = read_picture(tmp_path / "a.jxl")
+    found = np.concatenate([picture.pixels, *([] if picture.alpha is None else [picture.alpha])])
+    assert picture.depth == max(bits, 16)
+    assert np.abs(found.transpose(1, 2, 0) - unit).max() <= 0.6 / 2 ** min(bits, 16)
+    assert picture.notes == ()

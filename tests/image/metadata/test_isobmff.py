@@ -7,10 +7,11 @@ from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image, ImageCms, features
 
-from srgan_cli.image.io import read_picture
+from srgan_cli.image.io import picture_size, read_picture
 from srgan_cli.image.metadata import isobmff, photoshop, xmp
 from srgan_cli.image.metadata.exif import build_exif
 from srgan_cli.image.metadata.icc import NO_COLOUR, Colour, from_cicp
@@ -185,3 +186,34 @@ def test_metadata_of_the_movie_of_an_avif_are_kept_or_reported(tmp_path: Path) -
     packet = (b"uuid", bytes.fromhex("be7acfcb97a942e89c71999491e3afac") + PACKET)
     found, notes = isobmff.read_metadata(b"".join(box(*part) for part in [*outer, packet]))
     assert (found.xmp, notes) == (PACKET, ["the texts of its movie are dropped"])
+
+
+@pytest.mark.parametrize(
+    ("numbers", "expected"),
+    [
+        ((40, 1, 20, 1, -36, 2, -28, 2), (10, 8, 50, 28)),
+        ((80, 2, 20, 1, 0, 1, 0, 1), (28, 22, 68, 42)),
+        ((40, 1, 20, 1, 90, 1, 0, 1), None),
+        ((40, 0, 20, 1, 0, 1, 0, 1), None),
+        ((0, 1, 20, 1, 0, 1, 0, 1), None),
+    ],
+    ids=["moved", "fraction", "outside", "divided by 0", "empty"],
+)
+def test_a_clean_aperture_is_read(numbers: tuple[int, ...], expected: tuple[int, ...] | None) -> None:
+    assert isobmff.clean_aperture(heif([box(b"clap", struct.pack(">4LlLlL", *numbers))]), 96, 64) == expected
+    assert isobmff.clean_aperture(heif([box(b"clap", bytes(3))]), 96, 64) is None
+
+
+@pytest.mark.skipif(not features.check("avif"), reason="this build of Pillow has no AVIF")
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_an_avif_is_cropped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, orientation: int) -> None:
+    exif = Image.Exif()
+    exif[274] = orientation
+    image = Image.radial_gradient("L").convert("RGB")
+    image.save(tmp_path / "a.avif", exif=exif, quality=100, subsampling="4:4:4")
+    monkeypatch.setattr(isobmff, "clean_aperture", lambda *_: (10, 8, 50, 28))
+    part = image.crop((10, 8, 50, 28))
+    expected = np.asarray(part if orientation == 1 else part.transpose(Image.Transpose.ROTATE_270))
+    assert picture_size(tmp_path / "a.avif") == expected.shape[:2]
+    pixels = read_picture(tmp_path / "a.avif").pixels.numpy()
+    assert np.abs(pixels.transpose(1, 2, 0) * 255 - expected).max() < 4
