@@ -221,6 +221,7 @@ def _stored(raster: Raster, dataset: "Dataset") -> Values:
     values, nodata = raster.values, parse_nodata(raster.nodata, raster.rows.dtype)
     bits, signed = int(dataset.BitsStored), bool(dataset.PixelRepresentation)
     low, high = (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) if signed else (0, 2**bits - 1)
+    high = dataset.get("MaximumFractionalValue") or high  # of a segmentation by probabilities
     clipped = values.clip(low, high) if nodata is None else np.where(values == nodata, values, values.clip(low, high))
     return clipped.astype(f"<{'i' if signed else 'u'}{dataset.BitsAllocated // 8}")
 

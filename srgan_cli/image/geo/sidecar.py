@@ -24,6 +24,9 @@ _UNREAD |= {
     "{name}.pp3": "edits of RawTherapee",
     "{name}.dop": "edits of DxO PhotoLab",
     "{stem}.AAE": "edits of Apple Photos",
+    "{stem}.tab": "a georeference of MapInfo",
+    "{name}.xml": "metadata of ArcGIS",
+    "{stem}.qml": "a style of QGIS",
 }
 _MAX_BYTES = 2**24
 _OWNER = re.compile(r'SidecarForExtension(?:="|>)(\w+)')

@@ -245,6 +245,12 @@ def test_a_palette_in_segments_becomes_rgb(tmp_path: Path) -> None:
     assert not [element.keyword for element in done if "Palette" in element.keyword]
 
 
+def test_probabilities_of_segments_stay_below_their_maximum(tmp_path: Path) -> None:
+    values = np.kron(np.eye(4, dtype=np.uint8), np.full((5, 6), 200, np.uint8))
+    source = save(dataset(values, MaximumFractionalValue=200), tmp_path / "a.dcm")
+    assert enlarge(source, tmp_path / "b.dcm").pixel_array.max() == 200
+
+
 def test_other_pictures_become_a_secondary_capture(tmp_path: Path) -> None:
     picture = read_picture(Path(__file__).parents[3] / "examples/cat.png")
     write_picture(picture, tmp_path / "a.dcm")

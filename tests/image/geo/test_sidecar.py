@@ -404,9 +404,11 @@ def test_the_xmp_file_of_a_raw_picture_is_not_that_of_its_jpeg(tmp_path: Path) -
         ("in.jpg.xmp", "<x>", "in.jpg.xmp beside it is dropped: it is damaged"),
         ("in.jpg.pp3", "[Crop]", "in.jpg.pp3 beside it, edits of RawTherapee, is dropped"),
         ("in.AAE", "<plist/>", "in.AAE beside it, edits of Apple Photos, is dropped"),
+        ("in.tab", "!table", "in.tab beside it, a georeference of MapInfo, is dropped"),
+        ("in.jpg.xml", "<metadata/>", "in.jpg.xml beside it, metadata of ArcGIS, is dropped"),
     ],
 )
-def test_edits_beside_a_picture_are_reported(tmp_path: Path, name: str, text: str, note: str) -> None:
+def test_what_is_not_read_beside_a_picture_is_reported(tmp_path: Path, name: str, text: str, note: str) -> None:
     path = write_picture_file(tmp_path / "in.jpg")
     path.with_name(name).write_text(text)
     assert read_picture(path).notes == (note,)
