@@ -7,6 +7,7 @@ from functools import partial
 
 from rich import progress as bars
 from rich.console import Console, RenderableType
+from rich.measure import Measurement
 from rich.text import Text
 
 from srgan_cli.cli.stdio import translate_stdout_errors
@@ -91,11 +92,21 @@ class _FrameRate(bars.ProgressColumn):
         return Text("" if task.speed is None else f"{task.speed:.1f} frames/s")
 
 
+def width() -> int:
+    """Columns of the terminal, or those of a table in a pipe."""
+    screen = Screen()
+    return screen.width if screen.is_terminal else PIPE_WIDTH
+
+
+def natural_width(drawing: RenderableType) -> int:
+    """The columns that a drawing takes where it is not wrapped."""
+    screen = Screen(width=PIPE_WIDTH)
+    return Measurement.get(screen, screen.options, drawing).maximum
+
+
 def show(*results: RenderableType) -> None:
     """Draw tables and text on stdout; outside a terminal lines are not wrapped.  Raises OutputClosed."""
-    screen = Screen(highlight=False)
-    if not screen.is_terminal:
-        screen = Screen(highlight=False, width=PIPE_WIDTH)
+    screen = Screen(highlight=False, width=width())
     with translate_stdout_errors(), screen.capture() as drawn:  # it flushes the stream, too
         for result in results:
             screen.print(result, soft_wrap=isinstance(result, Text))
