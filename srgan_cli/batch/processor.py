@@ -103,7 +103,8 @@ class ImageProcessor(Processor):
             for size in fit_to_format(pictures, target).sizes:
                 check_streamed_pixels(source, *size, max_pixels=self.options.max_pixels)
             chosen = self.choice.of(source)
-            found, weights = [path for _, path in sidecar_paths(source)], chosen.sha256 if chosen.reason else ""
+            found = [path for kind, path in sidecar_paths(source) if kind != "XMP file"]  # it changes no pixel
+            weights = chosen.sha256 if chosen.reason else ""
             key = self.manifest.key(source, found, weights=weights) if self.manifest else ""
             may_keep = target_exists and overwrite == "update"
             if may_keep and self.manifest and self.manifest.is_current(target, key):

@@ -32,8 +32,8 @@ def write_place(
 ) -> list[Path]:
     """Write the files that belong beside a picture of this size and format; returns those that were written.
 
-    Each appears complete or not at all.  Files that exist stay unless `overwrite` is set, and those that the place was
-    read from always.
+    Each appears complete or not at all.  Files that exist stay unless `overwrite` is set; XMP files, and those that the
+    place was read from, always.
     """
     written: list[Path] = []
     if place is None:
@@ -59,8 +59,11 @@ def kept_files(
 
 
 def _is_kept(place: Place, path: Path, *, overwrite: bool) -> bool:
-    sources = [found.source for found in place.sidecars if found.source]
-    return is_file(path) and (not overwrite or any(path.samefile(source) for source in sources if source.exists()))
+    if not is_file(path):
+        return False
+    sources = [found.source for found in place.sidecars if found.source and found.source.exists()]
+    is_own = path.suffix == ".xmp" or any(map(path.samefile, sources))  # people edit XMP files of results, too
+    return is_own or not overwrite
 
 
 def _files(place: Place, path: Path, name: str) -> Sequence[tuple[Path, str]]:

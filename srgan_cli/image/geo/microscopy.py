@@ -33,6 +33,8 @@ _OTHERS = re.compile(
 )
 """Descriptions that state sizes in further forms."""
 _IMAGEJ = "ImageJ="
+_SHAPE_ALONE = re.compile(r'\{"shape": \[[\d, ]*\]\}$')
+"""tifffile's description without anything that the pages do not say, too."""
 BLOCK_SIZES, BLOCKS = 50838, 50839
 """The tags of ImageJ's blocks: labels, ranges shown, colour tables, regions."""
 FILE_TAGS = {DESCRIPTION, BLOCK_SIZES, BLOCKS}
@@ -80,7 +82,8 @@ def clean(text: str, sizes: Sequence[Size], numbers: Sequence[int]) -> tuple[str
         cleaned, notes = "", []
     if fit(cleaned, unchanged, len(sizes)):
         return cleaned, notes
-    return "", [f"its {software} description is dropped: it does not fit this file or states sizes in an unknown form"]
+    note = f"its {software} description is dropped: it does not fit this file or states sizes in an unknown form"
+    return "", [] if _SHAPE_ALONE.match(text) else [note]
 
 
 def clean_blocks(tags: Mapping[int, Any]) -> tuple[dict[int, Any], list[str]]:

@@ -138,6 +138,7 @@ def test_an_imagej_description_of_other_pages_is_dropped(tmp_path: Path) -> None
         (STACK, {"photometric": "minisblack"}, [2, 3, 48, 80]),
         (np.zeros((24, 32, 3), np.uint8), {"photometric": "rgb"}, [48, 80, 3]),
         (np.zeros((3, 24, 32), np.uint8), {"photometric": "rgb", "planarconfig": "separate"}, None),
+        (np.zeros((3, 24, 32), np.uint8), {"photometric": "rgb", "metadata": {"stain": "DAPI"}}, None),
     ],
 )
 def test_shapes_of_tifffile(tmp_path: Path, values: Any, options: dict[str, Any], shape: list[int] | None) -> None:
@@ -145,7 +146,7 @@ def test_shapes_of_tifffile(tmp_path: Path, values: Any, options: dict[str, Any]
     out, notes = enlarge(tmp_path / "a.tif")
     with tifffile.TiffFile(out) as file:
         assert file.shaped_metadata == (({"shape": shape},) if shape else None)
-    assert bool(notes) is (shape is None)
+    assert bool(notes) is ("metadata" in options)
 
 
 @pytest.mark.parametrize(

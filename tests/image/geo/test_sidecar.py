@@ -390,6 +390,16 @@ def test_an_xmp_file_says_nothing_of_a_place(tmp_path: Path, mode: str) -> None:
     assert not (tmp_path / "out.prj").exists()
 
 
+def test_an_xmp_file_that_exists_stays(tmp_path: Path) -> None:
+    path = write_picture_file(tmp_path / "in.jpg")
+    path.with_name("in.jpg.xmp").write_text(PACKET.format(""))
+    (tmp_path / "out.png.xmp").write_text("edited")
+    out, picture = enlarge(path, "out.png")
+    assert (tmp_path / "out.png.xmp").read_text() == "edited"
+    kept = kept_files(picture.metadata.place, (60, 48), out, "PNG")
+    assert kept == ["out.png.xmp exists and is kept, but does not fit it"]
+
+
 def test_the_xmp_file_of_a_raw_picture_is_not_that_of_its_jpeg(tmp_path: Path) -> None:
     path = write_picture_file(tmp_path / "in.jpg")
     path.with_suffix(".xmp").write_text(PACKET.format('photoshop:SidecarForExtension="CR3"'))
