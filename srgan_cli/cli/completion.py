@@ -40,10 +40,7 @@ def _formats() -> list[str]:
 complete_weights = _offer(_weights)
 complete_models = _offer(lambda: [*_weights(), *_KERNELS])
 complete_models_or_auto = _offer(lambda: ["auto", *_weights(), *_KERNELS])
-complete_formats = _offer(_formats)
 complete_devices = _offer(lambda: ("auto", "cpu", "cuda", "cuda:0", "cuda:1", "mps"))
-complete_precisions = _offer(lambda: ("auto", "fp32", "fp16", "bf16"))
-complete_features = _offer(lambda: ("inception", "squeezenet", "vgg16"))
 
 
 def complete_metrics(incomplete: str) -> Iterator[str]:
@@ -65,3 +62,13 @@ def complete_setting(key: str) -> Complete:
         return accepts.choices if isinstance(accepts, OneOf) else ()
 
     return _offer(choices)
+
+
+COMPLETIONS: dict[str, Complete] = {
+    **{"model": complete_models_or_auto, "baseline": complete_models, "metric": complete_metrics},
+    **{"teacher": complete_weights, "init_from": complete_weights, "form": _offer(_formats)},
+    "precision": _offer(lambda: ("auto", "fp32", "fp16", "bf16")),
+    "features": _offer(lambda: ("inception", "squeezenet", "vgg16")),
+    **{key: complete_setting(key) for key in ("degradation", "generator", "discriminator", "gan_loss", "log")},
+}
+"""By the name of the option, unless a command states another one."""

@@ -42,11 +42,13 @@ PANELS = {
 """The options below each heading, in the order of their use."""
 _METAVARS = {
     **dict.fromkeys(("run", "held_out", "low", "unpaired", "metric_weights"), "FOLDER"),
-    **{"model": "MODEL", "baseline": "MODEL", "teacher": "MODEL", "init_from": "MODEL", "time": "TIME"},
+    **dict.fromkeys(("model", "baseline", "teacher", "init_from"), "MODEL"),
     **dict.fromkeys(("precision", "features", "degradation", "generator", "discriminator", "gan_loss", "log"), "NAME"),
-    **{"rgb_bands": "LIST", "value_range": "LOW,HIGH", "bands": "NUMBER", "pair": "TEMPLATE", "host": "ADDRESS"},
-    **{"metric": "METRIC", "device": "DEVICE", "form": "SUFFIX", "fail_under": "METRIC=NUMBER"},
-    **{"fail_over": "METRIC=NUMBER", "crop": "X,Y,W,H", "name": "NAME"},
+    **dict.fromkeys(("name", "codec", "preset"), "NAME") | dict.fromkeys(("time", "start", "duration"), "TIME"),
+    **{"rgb_bands": "LIST", "devices": "LIST", "value_range": "LOW,HIGH", "bands": "NUMBER", "pair": "TEMPLATE"},
+    **{"metric": "METRIC", "device": "DEVICE", "form": "SUFFIX", "fail_under": "METRIC=NUMBER", "host": "ADDRESS"},
+    **{"fail_over": "METRIC=NUMBER", "crop": "X,Y,W,H", "size": "WxH", "max_memory": "SIZE"},
+    **{"from_file": "FILE", "perceptual_weights": "FILE"},
 }
 """What options take, by their name, where the type does not say it."""
 _OTHER_NAMES = {

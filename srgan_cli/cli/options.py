@@ -9,7 +9,7 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-from srgan_cli.cli.completion import complete_devices
+from srgan_cli.cli.completion import COMPLETIONS, complete_devices
 from srgan_cli.cli.defaults import load_defaults
 from srgan_cli.errors import UsageError
 from srgan_cli.image.codec.limits import set_pillow_limit
@@ -76,7 +76,8 @@ def _parameter(f: Field[Any]) -> Parameter:
     default, annotation = Parameter.empty if f.default is MISSING else f.default, f.type
     if "names" in f.metadata:
         names = f.metadata["names"] or [f"--{f.name.replace('_', '-')}"]
-        annotation = Annotated[f.type, typer.Option(*names, **f.metadata["settings"])]
+        settings = {"autocompletion": COMPLETIONS.get(f.name), **f.metadata["settings"]}
+        annotation = Annotated[f.type, typer.Option(*names, **settings)]
     return Parameter(f.name, Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
 
 

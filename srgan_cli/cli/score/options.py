@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from srgan_cli.cli.completion import complete_features, complete_metrics, complete_models
 from srgan_cli.cli.options import Debug, Device, MaxPixels, NoConfig, On, Overwrite, option, parse_whole_factor
 
 _METRICS = (
@@ -30,9 +29,7 @@ class ScoreArguments:
         typer.Argument(metavar="[OUT]...", help="Pictures to score, or folders with pictures of the same names."),
     ] = None
     baseline: list[str] | None = option(
-        None,
-        "bicubic, lanczos, nearest or a model: score its result for the downscaled original. Repeatable.",
-        autocompletion=complete_models,
+        None, "bicubic, lanczos, nearest or a model: score its result for the downscaled original. Repeatable."
     )
     pair: str = option("", "Names in OUT, such as '{stem}_out'. [default: equal, or {stem}_x4]")
     sets: list[str] | None = option(
@@ -40,28 +37,17 @@ class ScoreArguments:
     )
     by_folder: bool = option(False, "Take the folders in REF and OUT as data sets.")
     scale: int = option(
-        4,
-        "The enlargement, and the border unless --border is given.",
-        "--scale",
-        "-s",
-        parser=parse_whole_factor,
-        metavar="NUMBER",
+        4, "The enlargement, and the border unless --border is given.", "--scale", "-s", parser=parse_whole_factor
     )
-    metric: list[str] | None = option(
-        None, f"{_METRICS}. Repeatable, or as psnr,ssim. [default: psnr,ssim]", autocompletion=complete_metrics
-    )
+    metric: list[str] | None = option(None, f"{_METRICS}. Repeatable, or as psnr,ssim. [default: psnr,ssim]")
     protocol: ProtocolName = option(
         ProtocolName.sr_y, "What is compared; sr-y-grey compares grey pictures in full range."
     )
     border: int | None = option(None, "Pixels to cut from every side. [default: --scale]", min=0)
     channels: Channels | None = option(None, "BT.601 luma, RGB, or all bands as they are.")
-    value_range: str = option(
-        "", "Range of values of the references. [default: see docs/scoring.md]", metavar="LOW,HIGH"
-    )
+    value_range: str = option("", "Range of values of the references. [default: see docs/scoring.md]")
     on_mismatch: Mismatch = option(Mismatch.error, "How to treat pictures of another size.")
-    features: str = option(
-        "inception", "Network for fid and kid: inception, squeezenet or vgg16.", autocompletion=complete_features
-    )
+    features: str = option("inception", "Network for fid and kid: inception, squeezenet or vgg16.")
     patch: int = option(0, "Side of the patches for fid and kid; 0 for whole pictures.", min=0)
     metric_weights: Path | None = option(
         None,

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 
-from srgan_cli.cli.completion import complete_models_or_auto
 from srgan_cli.cli.options import Debug, Device, MaxPixels, NoConfig, Offline, option
 
 
@@ -12,12 +11,7 @@ class ServeArguments:
 
     host: str = option("127.0.0.1", "The address to listen on; 0.0.0.0 for all networks of this machine.")
     port: int = option(7860, "The port to listen on.", min=1, max=65_535)
-    model: str = option(
-        "auto",
-        "The weights that are chosen at first, as for srgan upscale.",
-        *("--model", "-m"),
-        autocompletion=complete_models_or_auto,
-    )
+    model: str = option("auto", "The weights that are chosen at first, as for srgan upscale.", *("--model", "-m"))
     offline: Offline = False
     device: Device = "auto"
     max_pixels: MaxPixels = None

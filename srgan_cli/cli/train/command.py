@@ -15,13 +15,6 @@ from srgan_cli.errors import UsageError
 if TYPE_CHECKING:
     from srgan_cli.training.config import TrainConfig
 
-_SETTINGS = (
-    *("data", "held_out", "low", "pair", "unpaired", "name", "scale", "pretrain_fraction", "degradation", "gan_loss"),
-    *("discriminator", "adversarial_weight", "perceptual_weight", "perceptual_weights", "batch", "patch"),
-    *("generator", "channels", "blocks", "batch_norm", "init_from", "seed", "device", "log"),
-    *("bands", "value_range", "rgb_bands", "teacher", "teacher_weight", "teacher_self_ensemble"),
-)
-"""The options of `train` that are settings of the run, by their flat keys."""
 _CHANGEABLE = ("data", "held_out", "device", "log")
 """The settings that a resumed run may change."""
 _FORMER_OPTIONS = {"pixel_share": "pretrain_fraction", "game": "gan_loss"}
@@ -73,13 +66,21 @@ def _config(context: typer.Context, recipe: Path | None, length: dict[str, Any],
         _warn_of_former_names(context, recipe)
     former = [name for name in _FORMER_OPTIONS if given_options(context, name)]
     settings |= {_FORMER_OPTIONS[name]: context.params[name] for name in former}
-    settings |= {key: context.params[key] for key in _SETTINGS if given_options(context, key)} | length
+    settings |= _settings(context) | length
     settings.setdefault("name", f"srgan-x{settings.get('scale', TrainConfig.scale)}")
     if "bands" in settings:
         settings["bands"] = _band_count(settings["bands"], settings.get("data", ()))
     if "data" not in settings:
         raise UsageError("no pictures to train on", "name a folder: srgan train photos/")
     return TrainConfig.from_settings(**{**settings, "run": context.params["run"]})
+
+
+def _settings(context: typer.Context, sources: Sequence[str] = COMMAND_LINE) -> dict[str, Any]:
+    """The options from these sources that are settings of the run, by their flat keys, but its folder and length."""
+    from srgan_cli.training.config import SETTINGS
+
+    keys = [key for key in context.params if key in SETTINGS and key not in ("run", "steps")]
+    return {key: context.params[key] for key in keys if given_options(context, key, sources=sources)}
 
 
 def _length(context: typer.Context, sources: Sequence[str]) -> dict[str, Any]:
@@ -92,9 +93,8 @@ def _length(context: typer.Context, sources: Sequence[str]) -> dict[str, Any]:
 
 def _defaults(context: typer.Context, recipe: dict[str, Any]) -> dict[str, Any]:
     """A recipe over the settings from the defaults file."""
-    keys = [key for key in _SETTINGS if given_options(context, key, sources=DEFAULTS_FILE)]
     length = {} if recipe.keys() & {"seconds", "steps"} else _length(context, DEFAULTS_FILE)
-    return {**{key: context.params[key] for key in keys}, **length, **recipe}
+    return {**_settings(context, DEFAULTS_FILE), **length, **recipe}
 
 
 def _band_count(text: str | int, data: Sequence[str]) -> int:

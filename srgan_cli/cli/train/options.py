@@ -6,7 +6,6 @@ from typing import Annotated
 
 import typer
 
-from srgan_cli.cli.completion import complete_setting, complete_weights
 from srgan_cli.cli.options import Debug, Device, MaxPixels, NoConfig, option, parse_whole_factor
 
 
@@ -37,14 +36,10 @@ class TrainArguments:
     rgb_bands: str = option(
         "", "The bands that perceptual losses and samples take as red, green, blue: 4,3,2. [default: 1,2,3]"
     )
-    degradation: str = option(
-        "bicubic",
-        "How partners are made: bicubic, mild or real (blur, noise, JPEG and more).",
-        autocompletion=complete_setting("degradation"),
-    )
+    degradation: str = option("bicubic", "How partners are made: bicubic, mild or real (blur, noise, JPEG and more).")
     recipe: Path | None = option(None, "TOML file of settings; options override it.", "--config")
     name: str = option("", "Name of the weights. [default: srgan-xSCALE]")
-    scale: int = option(4, "2, 3 or 4.", "--scale", "-s", parser=parse_whole_factor, metavar="NUMBER")
+    scale: int = option(4, "2, 3 or 4.", "--scale", "-s", parser=parse_whole_factor)
     time: str = option("", "Length of the run, as 45s, 30m or 1h30m. [default: 1h]")
     steps: int | None = option(None, "Length of the run in steps.", min=1)
     pretrain_fraction: float = option(
@@ -53,31 +48,22 @@ class TrainArguments:
     gan_loss: str = option(
         "non-saturating",
         "Adversarial loss: minimax, non-saturating, least-squares, hinge, relativistic or wasserstein.",
-        autocompletion=complete_setting("gan_loss"),
     )
-    discriminator: str = option("vgg", "vgg, patch or unet.", autocompletion=complete_setting("discriminator"))
+    discriminator: str = option("vgg", "vgg, patch or unet.")
     adversarial_weight: float = option(1e-3, "Weight of the adversarial loss.", min=0)
     perceptual_weight: float = option(0.0, "Weight of the perceptual loss.", min=0)
     perceptual_weights: str = option(
-        "", "Weights file for the VGG19 of the perceptual loss. [default: torchvision's, downloaded]", metavar="FILE"
+        "", "Weights file for the VGG19 of the perceptual loss. [default: torchvision's, downloaded]"
     )
     batch: int = option(16, "Patches in a batch.", min=1)
     patch: int = option(24, "Side of the low-resolution patches in pixels.", min=8)
-    generator: str = option(
-        "srresnet",
-        "srresnet, rrdb, compact, smfanet, span, srcnn, swinir or unet.",
-        autocompletion=complete_setting("generator"),
-    )
+    generator: str = option("srresnet", "srresnet, rrdb, compact, smfanet, span, srcnn, swinir or unet.")
     channels: int = option(48, "Channels of the generator.", min=1)
     blocks: int = option(8, "Residual blocks of the generator.", min=1)
     batch_norm: bool = option(False, "Use batch norm in the generator.")
-    init_from: str = option(
-        "", "Weights to start from: a name or a file, also of another project (.pth).", autocompletion=complete_weights
-    )
+    init_from: str = option("", "Weights to start from: a name or a file, also of another project (.pth).")
     teacher: list[str] | None = option(
-        None,
-        "Learn the output of this model, as upscale -m takes it, without auto; of several, the mean.",
-        autocompletion=complete_weights,
+        None, "Learn the output of this model, as upscale -m takes it, without auto; of several, the mean."
     )
     teacher_weight: float = option(
         1.0, "Fraction of the teacher in the target; the rest is the original.", min=0, max=1

@@ -7,12 +7,10 @@ from srgan_cli.cli.fast_import import gc_paused
 from srgan_cli.cli.options import check_exclusive, given_options, takes
 from srgan_cli.cli.stdio import STANDARD, is_stream, standard_names
 from srgan_cli.cli.upscale.options import UpscaleArguments
-from srgan_cli.errors import UsageError
+from srgan_cli.errors import UsageError, import_extra
 
-_NOT_FOR_VIDEO = (
-    *("name", "from_file", "no_clobber", "strict", "consistent", "rgb_bands", "verify_tiles", "cog", "devices", "on"),
-    *("codec", "crf", "preset", "start", "duration", "deinterlace", "steady"),
-)
+_OF_FILES = ("name", "from_file", "no_clobber", "strict", "devices", "on")
+"""Options that are not for a stream of raw video, beside those of pictures and of other videos."""
 
 
 @takes(UpscaleArguments)
@@ -48,19 +46,19 @@ def upscale(context: typer.Context, arguments: UpscaleArguments) -> None:
 
 def _check(context: typer.Context, arguments: UpscaleArguments, out: str, *, video: bool) -> None:
     """Raises UsageError for options that exclude each other."""
-    from srgan_cli.image.geo.cog import require_rasterio
+    from srgan_cli.cli.upscale.request import PICTURE_OPTIONS, VIDEO_OPTIONS
     from srgan_cli.upscaling.video.raw import VIDEO
 
     for names in EXCLUSIVE:
         check_exclusive(context, *names)
     if arguments.cog:
-        require_rasterio()
+        import_extra("rasterio", "geo", "--cog needs rasterio, which is not installed")
     if arguments.as_json and out == STANDARD:
         message = "standard output cannot hold both a picture and JSON"
         raise UsageError(message, "name a file, or leave --json out", option="json")
     if video and arguments.form not in ("", VIDEO):
         raise UsageError(f"{out} asks for y4m, --format for {arguments.form}", "leave --format out", option="format")
-    if video and (refused := given_options(context, *_NOT_FOR_VIDEO)):
+    if video and (refused := given_options(context, *_OF_FILES, *PICTURE_OPTIONS, *VIDEO_OPTIONS)):
         raise UsageError(f"raw video takes no {refused[0]}", "leave it out")
 
 
