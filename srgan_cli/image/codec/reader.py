@@ -5,7 +5,6 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
 from importlib.util import find_spec
-from math import prod
 from pathlib import Path
 from typing import IO
 
@@ -123,6 +122,8 @@ class _PngReader(ImageReader):
 class _PillowReader(ImageReader):
     """Files that only Pillow and its plugins can read."""
 
+    bytes_per_pixel = DECODE_BYTES_PER_PIXEL
+
     def __init__(
         self,
         path: Path,
@@ -189,9 +190,6 @@ class _PillowReader(ImageReader):
         left, top, right, bottom = self.crop or (0, 0, *self.image.size)
         height, width = bottom - top, right - left
         return (width, height) if self._orientation(index) >= 5 else (height, width)
-
-    def decode_bytes(self, index: int) -> int:
-        return DECODE_BYTES_PER_PIXEL * prod(self.size(index))
 
     def read(self, index: int) -> Raster:
         stated, turn = self.size(index), self._orientation(index)

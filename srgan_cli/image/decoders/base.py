@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
+from math import prod
 from pathlib import Path
 from typing import IO
 
@@ -29,6 +30,8 @@ class ImageReader(ABC):
     redecodes: bool = False
     """Whether every pass through the rows of a picture decodes it again, so that not all pages stay in memory."""
 
+    bytes_per_pixel: int = 0
+    """Memory that decoding takes for each pixel, of pictures that do not come in bands."""
     shape: tuple[int, int] = (0, 0)
     """Height and width, upright, where all pictures have the same."""
 
@@ -40,9 +43,9 @@ class ImageReader(ABC):
         """Whether a picture is read in bands; otherwise it is decoded whole."""
         return not self.decode_bytes(index)
 
-    def decode_bytes(self, _: int, /) -> int:
+    def decode_bytes(self, index: int, /) -> int:
         """The memory that decoding a picture takes, if it does not come in bands; else 0."""
-        return 0
+        return self.bytes_per_pixel * prod(self.size(index))
 
     @abstractmethod
     def read(self, index: int, /) -> Raster:

@@ -74,15 +74,13 @@ class _JpegReader(ImageReader):
     """A JPEG of 12 bits, without loss, or JPEG-LS, which imagecodecs decodes."""
 
     format = "JPEG"
+    bytes_per_pixel = _BYTES_PER_PIXEL
 
     def __init__(self, path: Path, frame: JpegFrame) -> None:
         self.path, self.frame, self.data = path, frame, path.read_bytes()
         stored = frame.height, frame.width
         self.metadata, self.notes = finish(*jpeg.read_metadata(self.data, height=stored[0], width=stored[1]))
         self.shape = stored[::-1] if self.metadata.orientation >= 5 else stored
-
-    def decode_bytes(self, _: int) -> int:
-        return _BYTES_PER_PIXEL * prod(self.shape)
 
     def read(self, _: int) -> Raster:
         bits, turn = self.frame.bits, self.metadata.orientation
@@ -105,13 +103,12 @@ class _JpegReader(ImageReader):
 
 
 class _WholeReader(ImageReader):
+    bytes_per_pixel = _BYTES_PER_PIXEL
+
     def __init__(self, path: Path, kind: str) -> None:
         self.path, self.format, self.decoder, self.data = path, kind, _DECODERS[kind], path.read_bytes()
         self.header = self.decoder.read_header(self.data)
         self.shape = self.header.height, self.header.width
-
-    def decode_bytes(self, _: int) -> int:
-        return _BYTES_PER_PIXEL * prod(self.shape)
 
     def read(self, _: int) -> Raster:
         metadata = Metadata(dpi=self.header.dpi, colour=self.header.colour)

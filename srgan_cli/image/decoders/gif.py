@@ -1,7 +1,6 @@
 """GIF, whose frames libvips lays over one another: Pillow fills what they leave free with a colour of the palette."""
 
 from collections.abc import Iterator
-from math import prod
 from pathlib import Path
 
 from srgan_cli.image.codec import vips
@@ -12,13 +11,13 @@ from srgan_cli.image.metadata.reading import finish
 from srgan_cli.system.files import check_unchanged, file_stamp
 
 SIGNATURES = (b"GIF87a", b"GIF89a")
-_DECODE_BYTES_PER_PIXEL = 12
 
 
 class GifReader(ImageReader):
     """A GIF."""
 
     format = "GIF"
+    bytes_per_pixel = 12  # of a frame and of that before it
 
     def __init__(self, path: Path) -> None:
         self.path, self.stamp, self.header = path, file_stamp(path), read_header(path.read_bytes())
@@ -26,10 +25,6 @@ class GifReader(ImageReader):
         self.animated, self.loop = self.count > 1, self.header.loop
         self.frames: Iterator[Values] = iter(())
         self.next = self.count
-
-    def decode_bytes(self, _: int) -> int:
-        """The memory of a frame and of that before it."""
-        return _DECODE_BYTES_PER_PIXEL * prod(self.shape)
 
     def read(self, index: int) -> Raster:
         """A frame; those before it are decoded, too, unless they have just been read."""

@@ -4,7 +4,6 @@ from contextlib import suppress
 from copy import deepcopy
 from dataclasses import replace
 from functools import partial
-from math import prod
 from pathlib import Path
 from typing import IO, Any
 
@@ -43,6 +42,7 @@ class TiffReader(ImageReader):
     """TIFF, whose pages may differ in size, depth and metadata."""
 
     format = "TIFF"
+    bytes_per_pixel = DECODE_BYTES_PER_PIXEL
 
     def __init__(self, path: Path, file: IO[bytes]) -> None:
         self.path, self.file, self.stamp = path, file, file_stamp(path)
@@ -77,7 +77,7 @@ class TiffReader(ImageReader):
 
     def decode_bytes(self, index: int) -> int:
         """The memory that decoding a page takes, if it does not come in bands; else 0."""
-        return 0 if self.is_streamed(index) else DECODE_BYTES_PER_PIXEL * prod(self.size(index))
+        return 0 if self.is_streamed(index) else super().decode_bytes(index)
 
     def read(self, index: int) -> Raster:
         """A page, upright."""
