@@ -13,7 +13,7 @@ from torch import Tensor
 from srgan_cli.errors import UsageError
 from srgan_cli.image.codec.raster import BandLayout, ValueRange
 from srgan_cli.image.codec.samples import UNIT_RANGE, full_scale, has_own_units
-from srgan_cli.image.convert import arrays, pil
+from srgan_cli.image.convert import arrays
 from srgan_cli.image.convert.tensors import Channels
 from srgan_cli.image.metadata.record import Metadata
 from srgan_cli.system.arguments import Count, checked
@@ -130,7 +130,7 @@ class Picture:
     @classmethod
     def from_pil(cls, image: Image.Image, *, value_range: ValueRange | None = None) -> "Picture":
         """The picture of a PIL image, upright, in grey or RGB, with profile and metadata.  Raises PictureError."""
-        channels, profile, metadata, notes = pil.from_image(image, value_range)
+        channels, profile, metadata, notes = arrays.from_image(image, value_range)
         return replace(cls.from_channels(channels), icc_profile=profile, metadata=metadata, notes=notes)
 
     @classmethod

@@ -15,7 +15,7 @@ _INTEGER_DEPTHS = {torch.uint8: 8, torch.uint16: 16}
 _FLOAT_DEPTH = 32
 _TOLERANCE = 1 / 512
 """How far floats may leave their range, as a fraction of it: half a step of 8 bits.  They are clipped."""
-_MAX_CHANNELS = 4
+MAX_CHANNELS = 4
 RANGE_HINT = "say which values are black and white, such as value_range=(0, 255)"
 
 
@@ -73,9 +73,9 @@ def to_tensor(pixels: Tensor, alpha: Tensor | None, dtype: torch.dtype, value_ra
 
 
 def _check_shape(values: Tensor) -> None:
-    if values.dim() == 3 and 1 <= len(values) <= _MAX_CHANNELS and values.numel():
+    if values.dim() == 3 and 1 <= len(values) <= MAX_CHANNELS and values.numel():
         return
-    last = values.dim() == 3 and 1 <= values.shape[2] <= _MAX_CHANNELS
+    last = values.dim() == 3 and 1 <= values.shape[2] <= MAX_CHANNELS
     raise UsageError(
         f"found a tensor of shape {tuple(values.shape)}, expected (C, H, W) or (N, C, H, W) with 1 to 4 channels",
         "move the channels to the front: image.permute(2, 0, 1)" if last else "add missing axes, such as image[None]",
