@@ -4,7 +4,7 @@ Source: Z. Wang, A. Bovik, H. Sheikh and E. Simoncelli, Image Quality Assessment
 Structural Similarity, IEEE TIP 2004.
 """
 
-from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,26 +12,13 @@ from numpy.typing import NDArray
 from srgan_cli.errors import PictureError
 from srgan_cli.image.luma import ArrayOrTensor, Mask, as_float64, check_min_side, crop_border
 
-
-@dataclass(frozen=True)
-class SsimSettings:
-    """The window of SSIM."""
-
-    side: int
-    """Side of the window in pixels."""
-    gaussian: bool
-    """Whether the window is a Gaussian with sigma 1.5, otherwise uniform."""
-    sample: bool
-    """Whether covariances are those of a sample (divided by N - 1), otherwise of the population."""
-    label: str
-    """Its description in a protocol."""
-
-
-SSIM_SETTINGS = {
-    "gaussian": SsimSettings(11, True, False, "Gaussian window 11 x 11 sigma 1.5"),
-    "uniform": SsimSettings(7, False, True, "uniform window 7 x 7 and sample covariance"),
+SSIM_SETTINGS: dict[str, dict[str, Any]] = {
+    "gaussian": {"win_size": 11, "gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False},
+    "uniform": {"win_size": 7, "gaussian_weights": False, "use_sample_covariance": True},
 }
-"""`gaussian` is the window of the authors' MATLAB program, `uniform` the default of scikit-image."""
+"""Arguments of scikit-image: `gaussian` is the window of the authors' MATLAB program, `uniform` its own default."""
+SSIM_LABELS = {"gaussian": "Gaussian window 11 x 11 sigma 1.5", "uniform": "uniform window 7 x 7 and sample covariance"}
+"""The windows in words."""
 
 
 def ssim(
@@ -44,13 +31,13 @@ def ssim(
     window is valid.
     """
     settings = SSIM_SETTINGS[window]
-    check_min_side(reference, settings.side, "SSIM needs", "score larger pictures, or use a smaller --scale")
+    side = settings["win_size"]
+    check_min_side(reference, side, "SSIM needs", "score larger pictures, or use a smaller --scale")
     from skimage.metrics import structural_similarity  # takes a third of a second, so only when needed
 
-    x, y, side = as_float64(reference), as_float64(candidate), settings.side
-    kind = {"gaussian_weights": settings.gaussian, "sigma": 1.5, "use_sample_covariance": settings.sample}
-    mean, positions = structural_similarity(x, y, data_range=1, channel_axis=0, win_size=side, full=True, **kind)
-    return float(mean) if valid is None else _mean_of_valid(positions, valid, settings.side)
+    x, y = as_float64(reference), as_float64(candidate)
+    mean, positions = structural_similarity(x, y, data_range=1, channel_axis=0, full=True, **settings)
+    return float(mean) if valid is None else _mean_of_valid(positions, valid, side)
 
 
 def _mean_of_valid(positions: NDArray[np.float64], valid: Mask, side: int) -> float:

@@ -160,7 +160,8 @@ def _score_frames(
     plan: ScoringPlan, method: Method, name: str, reference: Reference, extract: "_FeatureExtractor"
 ) -> tuple[Score, Features | None]:
     """The score of all frames of a picture, and their features if the protocol has a metric of sets."""
-    scale, protocol = reference.scale, _protocol_for(method, plan)
+    scale, is_luma = reference.scale, method.baseline == BICUBIC_OF_LUMA and plan.protocol.channels == "y"
+    protocol = replace(plan.protocol, channels="y-grey") if is_luma else plan.protocol  # not converted again
     compare_frames = partial(compare, value_range=scale.range, measured=scale.is_measured)
     values: list[dict[str, float]] = []
     features: list[Features] = []
@@ -211,15 +212,8 @@ class _FeatureExtractor:
         return self._references[reference.shape], self._extract(candidate)
 
 
-def _protocol_for(method: Method, plan: ScoringPlan) -> Protocol:
-    """The plan's protocol; pictures that are luma already are not converted again."""
-    is_luma = method.baseline == BICUBIC_OF_LUMA and plan.protocol.channels == "y"
-    return replace(plan.protocol, channels="y-grey") if is_luma else plan.protocol
-
-
 def _init_worker() -> None:
     """The processes share the cores, so each uses one thread."""
-    torch = sys.modules.get("torch")
-    if torch:
+    if torch := sys.modules.get("torch"):
         torch.set_num_threads(1)
     init_worker()

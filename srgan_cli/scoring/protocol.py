@@ -11,7 +11,7 @@ import numpy as np
 from srgan_cli.errors import MismatchError, PictureError, UsageError
 from srgan_cli.image.luma import ArrayOrTensor, Mask, PixelsT, crop_border, luma, luma_full_range, to_rgb
 from srgan_cli.metrics import FEATURES, METRICS, PIXEL_METRICS, SET_METRICS, MetricInfo, metric_of
-from srgan_cli.metrics.ssim import SSIM_SETTINGS
+from srgan_cli.metrics.ssim import SSIM_LABELS
 from srgan_cli.system.arguments import Count, Positive, checked
 
 PROTOCOLS = {
@@ -43,7 +43,7 @@ class Protocol:
     """Pixels cut from every side."""
     metrics: tuple[str, ...] = PIXEL_METRICS
     window: str = "gaussian"
-    """The window of SSIM, a key of SSIM_SETTINGS."""
+    """The window of SSIM, a key of SSIM_LABELS."""
     scale: Positive = 4
     """The downscaling factor for `consistency`."""
     mismatch: str = "error"
@@ -57,7 +57,7 @@ class Protocol:
 
     def __post_init__(self) -> None:
         _check("channels", self.channels, CHANNELS)
-        _check("SSIM window", self.window, SSIM_SETTINGS)
+        _check("SSIM window", self.window, SSIM_LABELS)
         _check("treatment of other sizes", self.mismatch, MISMATCHES)
         _check("features", self.features, FEATURES)
         for name in self.metrics:
@@ -66,8 +66,7 @@ class Protocol:
     def __str__(self) -> str:
         channels = {"rgb": "RGB", "bands": "all bands"}.get(self.channels, "BT.601 luma (16–235)")
         value_range = "{:g}…{:g}".format(*self.value_range) if self.value_range else RANGE
-        window = SSIM_SETTINGS[self.window].label
-        parts = [f"{channels}, border {self.border} px cut, range {value_range}, SSIM with {window}"]
+        parts = [f"{channels}, border {self.border} px cut, range {value_range}, SSIM with {SSIM_LABELS[self.window]}"]
         if self.channels == "y-grey":
             parts.append("grey pictures in full range")
         if self.mismatch != "error":

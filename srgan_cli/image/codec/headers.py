@@ -131,17 +131,13 @@ class JxlHeader:
 
 def parse_jxl_header(data: bytes) -> JxlHeader:
     """The header of a JPEG XL file; that of a still picture of 8 bits where it cannot be parsed."""
-    codestream = data if data.startswith(BARE_JXL) else _codestream(data)
+    found = dict(reversed(list(boxes(data))))
+    boxed = found.get(b"jxlc") or found.get(b"jxlp", b"")[_PARTIAL_BOX_COUNTER:]
+    codestream = data if data.startswith(BARE_JXL) else boxed
     try:
         return _parse_metadata(_BitReader(codestream[len(BARE_JXL) :]))
     except IndexError:
         return JxlHeader()
-
-
-def _codestream(data: bytes) -> bytes:
-    """The start of the codestream inside the boxes of a file."""
-    found = dict(reversed(list(boxes(data))))
-    return found.get(b"jxlc") or found.get(b"jxlp", b"")[_PARTIAL_BOX_COUNTER:]
 
 
 class _BitReader:

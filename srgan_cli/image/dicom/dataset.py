@@ -38,13 +38,9 @@ _MARKS = {name.format(kind): axes for name, axes in _MARKS.items() for kind in (
 _DROPPED = {
     "IconImageSequence": "icon",
     "SequenceOfUltrasoundRegions": "ultrasound regions",
-    "DigitalSignaturesSequence": "digital signatures",
-    "MACParametersSequence": "digital signatures",
-    "PixelPaddingRangeLimit": "",
-    "SmallestPixelValueInSeries": "",
-    "LargestPixelValueInSeries": "",
-    "ExtendedOffsetTable": "",
-    "ExtendedOffsetTableLengths": "",
+    **dict.fromkeys(("DigitalSignaturesSequence", "MACParametersSequence"), "digital signatures"),
+    **dict.fromkeys(("PixelPaddingRangeLimit", "SmallestPixelValueInSeries", "LargestPixelValueInSeries"), ""),
+    **dict.fromkeys(("ExtendedOffsetTable", "ExtendedOffsetTableLengths"), ""),
 }
 """Elements that do not fit enlarged pixels, and their names in a note; "" if nothing that people see is lost."""
 _UNKNOWN = (

@@ -5,17 +5,12 @@ Source: OGC Cloud Optimized GeoTIFF Standard 1.0; GDAL's driver COG, which write
 
 from pathlib import Path
 
-from srgan_cli.errors import PictureError, import_extra
+from srgan_cli.errors import PictureError
 
 OPTIONS = {"compress": "DEFLATE", "bigtiff": "IF_SAFER"}
 KEPT_TAGS = {269, 270, 282, 283, 296, 305, 306, 315, 316, 33432}
 """The tags of EXIF that GDAL keeps."""
 _CACHE_BYTES = 2**27
-
-
-def require_rasterio() -> None:
-    """Raises UsageError if rasterio is not installed."""
-    import_extra("rasterio", "geo", "--cog needs rasterio, which is not installed")
 
 
 def make_cloud_optimised(path: Path, *, has_classes: bool = False) -> None:

@@ -26,37 +26,16 @@ _DRIVERS = (
 )
 """Those of all formats of rasters that are read.  Not HDF and NetCDF: GDAL crashes at damaged files of theirs."""
 _MENTIONED = {
-    *(
-        "",
-        "IMAGE_STRUCTURE",
-        "DERIVED_SUBDATASETS",
-        "SUBDATASETS",
-        "LocationInfo",
-        "IMAGERY",
-        "RPC",
-        "ENVI",
-        "ERS",
-        "GRIB",
-    ),
-    *("CGM", "NITF_METADATA"),
+    *("", "IMAGE_STRUCTURE", "DERIVED_SUBDATASETS", "SUBDATASETS", "LocationInfo", "IMAGERY", "RPC"),
+    *("ENVI", "ERS", "GRIB", "CGM", "NITF_METADATA"),
 }
 """Domains of metadata that are kept, reported by another name, or that say how values are stored."""
 _ENVI_STORAGE = {
-    *(
-        "description",
-        "samples",
-        "lines",
-        "bands",
-        "header_offset",
-        "file_type",
-        "data_type",
-        "interleave",
-        "byte_order",
-    ),
+    *("description", "samples", "lines", "bands", "header_offset", "file_type", "data_type", "interleave"),
     *("map_info", "projection_info", "coordinate_system_string", "band_names", "data_ignore_value", "default_bands"),
     *("data_gain_values", "data_offset_values", "wavelength", "wavelength_units", "fwhm", "x_start", "y_start"),
     *("class_lookup", "class_names", "classes", "geo_points", "rpc_info", "pixel_size"),
-    *("ns", "bidx"),
+    *("byte_order", "ns", "bidx"),
 }
 """Items of ENVI's header that GDAL states in its own way, that describe the stored grid, or that rasterio refuses."""
 _PROCESS = RLock()

@@ -16,11 +16,9 @@ from srgan_cli.system.files import is_file
 
 Kind = Literal["world file", "auxiliary file", "projection file", "RPC file", "XMP file"]
 _UNREAD = {"{name}.ovr": "overviews", "{name}.msk": "a mask", "{name}.vat.dbf": "an attribute table"}
+_UNREAD |= {"{stem}.{world}x": "an approximate world file of ArcGIS", "{stem}.rrd": "overviews"}
+_UNREAD |= dict.fromkeys(("{stem}.imd", "{stem}.IMD"), "metadata")
 _UNREAD |= {
-    "{stem}.{world}x": "an approximate world file of ArcGIS",
-    "{stem}.rrd": "overviews",
-    "{stem}.imd": "metadata",
-    "{stem}.IMD": "metadata",
     "{name}.pp3": "edits of RawTherapee",
     "{name}.dop": "edits of DxO PhotoLab",
     "{stem}.AAE": "edits of Apple Photos",

@@ -53,13 +53,6 @@ class ExifBlock:
         """The integer value of a tag, or None without it."""
         return next((self._value(offset) for found, offset in self._entries() if found == tag), None)
 
-    def set_short(self, tag: int, value: int) -> "ExifBlock":
-        """Replace the value of an existing tag."""
-        for found, offset in self._entries():
-            if found == tag:
-                struct.pack_into(f"{self._order}HLHH", self._data, offset + 2, _SHORT, 1, value, 0)
-        return self
-
     def set_size(self, height: int, width: int) -> "ExifBlock":
         """Replace the size in pixels in all tags that have it, and move the subject with it."""
         if stated := self._size:
@@ -77,7 +70,10 @@ class ExifBlock:
         if orientation > 1 and (stated := self._size):
             self._move_subject(turning(orientation, *stated))
             self._set_numbers(stated[::-1] if orientation >= 5 else stated)
-        return self.set_short(_ORIENTATION, 1)
+        for tag, offset in self._entries():
+            if tag == _ORIENTATION:
+                struct.pack_into(f"{self._order}HLHH", self._data, offset + 2, _SHORT, 1, 1, 0)
+        return self
 
     @property
     def _size(self) -> tuple[int, int] | None:

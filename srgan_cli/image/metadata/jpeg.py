@@ -17,14 +17,8 @@ _ICC_PREFIX, _JFIF_PREFIX = b"ICC_PROFILE\0", b"JFIF\0"
 _KNOWN = {
     *((jpeg.APP0, _JFIF_PREFIX), (jpeg.APP0, b"JFXX"), (jpeg.APP1, EXIF_PREFIX), (jpeg.APP1, XMP_PREFIX)),
     *((jpeg.APP1, _EXTENDED_PREFIX), (jpeg.APP2, _ICC_PREFIX), (jpeg.APP2, jpeg.MPF), (jpeg.APP2, ISO_PREFIX)),
-    *(
-        (jpeg.APP8, b"SPIFF\0"),
-        (jpeg.APP8, b"\0\0\0\1"),
-        (jpeg.APP11, b"JP"),
-        (jpeg.APP12, b"Ducky"),
-        (jpeg.APP13, photoshop.PREFIX),
-        (jpeg.APP14, b"Adobe"),
-    ),
+    *((jpeg.APP8, b"SPIFF\0"), (jpeg.APP8, b"\0\0\0\1"), (jpeg.APP11, b"JP"), (jpeg.APP12, b"Ducky")),
+    *((jpeg.APP13, photoshop.PREFIX), (jpeg.APP14, b"Adobe")),
 }
 _PREVIEW = 0x010000
 _PAGE_KINDS = (0x020000, 0x030000, 0x000000)

@@ -26,11 +26,9 @@ LIMITED_RANGE, FULL_RANGE = 1, 2
 _LUMA_WEIGHTS = {
     BT709: (0.2126, 0.0722),
     4: (0.30, 0.11),
-    5: BT601_WEIGHTS,
-    SMPTE170M: BT601_WEIGHTS,
+    **dict.fromkeys((5, SMPTE170M), BT601_WEIGHTS),
     7: (0.212, 0.087),
-    BT2020: (0.2627, 0.0593),
-    10: (0.2627, 0.0593),
+    **dict.fromkeys((BT2020, 10), (0.2627, 0.0593)),
 }
 """The weights of red and blue by the number of a matrix."""
 _PLANAR = {(True, True): "yuv420p", (False, True): "yuv422p", (True, False): "yuv440p", (False, False): "yuv444p"}

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 from srgan_cli.batch.processor import ImageProcessor
 from srgan_cli.batch.task import Task, TaskResult, UpscaleOptions
+from srgan_cli.cli import app
 from srgan_cli.errors import UsageError
-from srgan_cli.image.geo.cog import require_rasterio
 from srgan_cli.upscaling.upscaler import Upscaler
 
 rasterio = pytest.importorskip("rasterio", reason="rasterio is not installed")
@@ -62,8 +63,8 @@ def test_cog_of_another_format_fails(scene: Path) -> None:
     assert error.message == "--cog writes one picture as TIFF, not this output"
 
 
-def test_cog_without_rasterio_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cog_without_rasterio_names_the_extra(monkeypatch: pytest.MonkeyPatch, scene: Path) -> None:
     monkeypatch.setitem(sys.modules, "rasterio", None)
-    with pytest.raises(UsageError) as raised:
-        require_rasterio()
-    assert raised.value.hint == "pip install 'srgan-cli[geo]'"
+    error = CliRunner().invoke(app, ["upscale", str(scene), str(scene.with_name("out.tif")), "--cog"]).exception
+    assert isinstance(error, UsageError)
+    assert error.hint == "pip install 'srgan-cli[geo]'"
