@@ -14,7 +14,7 @@ from torch import Tensor
 from srgan_cli.errors import SrganError, UsageError, import_extra
 from srgan_cli.networks import Generator
 from srgan_cli.system.files import atomic_write
-from srgan_cli.weights.onnx_runtime import OnnxGenerator
+from srgan_cli.weights.onnx_runtime import OnnxGenerator, open_session, run
 
 INPUT, OUTPUT = "pictures", "enlarged"
 LARGEST_DIFFERENCE = 1e-3
@@ -71,26 +71,17 @@ def _draw_pictures(generator: Generator, size: tuple[int, int, int]) -> Tensor:
 def _difference(generator: Generator, path: Path, size: tuple[int, int, int]) -> float:
     """The largest difference between onnxruntime and torch for random pictures of this size."""
     pictures = _draw_pictures(generator, size)
-    found = _run(path, pictures)
+    try:
+        found = torch.from_numpy(run(open_session(path), INPUT, pictures.numpy()))
+    except Exception as error:  # the classes of onnxruntime have no common base
+        message = f"the exported model fails for {size[2]} x {size[1]} pixels: {shorten(str(error), 120)}"
+        raise SrganError(message, "this network cannot be exported with free sizes: try another model") from error
     with torch.no_grad():
         expected: Tensor = generator(pictures)
     if found.shape != expected.shape:
         sizes = f"{tuple(found.shape)}, expected {tuple(expected.shape)}"
         raise SrganError(f"the exported model returns {sizes}", "try another model")
     return float((found - expected).abs().max())
-
-
-def _run(path: Path, pictures: Tensor) -> Tensor:
-    import onnxruntime
-
-    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    try:
-        (found,) = session.run([OUTPUT], {INPUT: pictures.numpy()})
-    except Exception as error:  # the classes of onnxruntime have no common base
-        size = f"{pictures.shape[3]} x {pictures.shape[2]}"
-        message = f"the exported model fails for {size} pixels: {shorten(str(error), 120)}"
-        raise SrganError(message, "this network cannot be exported with free sizes: try another model") from error
-    return torch.from_numpy(found)
 
 
 @contextlib.contextmanager

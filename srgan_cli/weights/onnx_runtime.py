@@ -43,12 +43,12 @@ class OnnxGenerator(MeasuredGenerator):
         """The enlarged pictures."""
         if x.is_meta:
             return x.new_empty(len(x), 3, *(side * self.scale for side in x.shape[-2:]))
-        return torch.from_numpy(_run(self.session, self.input, x.cpu().numpy().astype(self.dtype))).to(x.device)
+        return torch.from_numpy(run(self.session, self.input, x.cpu().numpy().astype(self.dtype))).to(x.device)
 
 
 def load_onnx(path: Path) -> OnnxGenerator:
     """The generator in an ONNX file that enlarges RGB of any size.  Raises UsageError and WeightsError."""
-    session = _open(path)
+    session = open_session(path)
     given, made = session.get_inputs(), session.get_outputs()
     if len(given) != 1 or len(made) != 1 or given[0].type not in _DTYPES or len(given[0].shape) != 4:
         raise WeightsError(f"{path} has other inputs than one picture, or several outputs", "give another model")
@@ -56,7 +56,8 @@ def load_onnx(path: Path) -> OnnxGenerator:
     return OnnxGenerator(session, _scale(session, path), path.stat().st_size // size)
 
 
-def _open(path: Path) -> Any:
+def open_session(path: Path) -> Any:
+    """A session of onnxruntime, on the CPU, that runs the network of a file.  Raises UsageError and WeightsError."""
     onnxruntime = import_extra("onnxruntime", "onnx", "onnxruntime is not installed")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
@@ -79,7 +80,7 @@ def _probe(session: Any, path: Path, shape: tuple[int, int]) -> float:
     """How many times larger than a black picture the result is; 0 where it is no RGB picture of the same shape."""
     given = session.get_inputs()[0]
     try:
-        made = _run(session, given.name, np.zeros((1, 3, *shape), _DTYPES[given.type]))
+        made = run(session, given.name, np.zeros((1, 3, *shape), _DTYPES[given.type]))
     except Exception as error:  # onnxruntime's own, of no common class
         message = f"{path} does not take RGB pictures of any size: {shorten(str(error), 120)}"
         raise WeightsError(message, "export it with dynamic height and width") from error
@@ -87,6 +88,7 @@ def _probe(session: Any, path: Path, shape: tuple[int, int]) -> float:
     return scale if made.shape == (1, 3, round(shape[0] * scale), round(shape[1] * scale)) else 0
 
 
-def _run(session: Any, name: str, pictures: NDArray[Any]) -> NDArray[np.float32]:
+def run(session: Any, name: str, pictures: NDArray[Any]) -> NDArray[np.float32]:
+    """The only output of a session for its only input, of this name."""
     (made,) = session.run(None, {name: pictures})
     return np.asarray(made, np.float32)
