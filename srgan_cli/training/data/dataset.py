@@ -4,7 +4,6 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import partial
 from hashlib import sha256
 from itertools import takewhile, zip_longest
 from math import prod
@@ -123,17 +122,19 @@ def load_dataset(config: TrainConfig, progress: Progress | None = None, *, max_p
     Raises SrganError for fewer than two usable pictures, and for a folder of unpaired pictures without a usable one.
     """
     entries, skipped, left_out = _entries(config)
+    paths, bands, text = [entry.path for entry in entries], config.data.bands, config.data.value_range
     if config.data.held_out:
-        _below([entry.path for entry in entries], config)  # raises before any picture is decoded
-    reader = _measurement_reader(config, [entry.path for entry in entries], max_pixels) if config.data.bands else None
-    paired = list(_pairs(config, reader, entries, skipped, progress, max_pixels))
+        _below(paths, config)  # raises before any picture is decoded
+    value_range = (parse_range(text) if text else common_range(paths, bands, max_pixels)) if bands else None
+    loader = _Loader(config, max_pixels, skipped, value_range and MeasurementReader(bands, value_range, max_pixels))
+    paired = list(loader.pairs(entries, progress))
     pairs = [pair for _, pair in paired]
     if len(pairs) < 2:
         found = f"{len(pairs)} usable picture{'s' * (not pairs)} in {config.data.folder_names}"
         hint = "add pictures; hundreds are better, and --check counts them"
         hint = f"the first that cannot be used: {skipped[0].reason}" if skipped else hint
         raise SrganError(f"{found}, expected at least 2: one to train on and one to validate with", hint)
-    unpaired = _unpaired(config, skipped, max_pixels) if config.data.unpaired else []
+    unpaired = loader.unpaired() if config.data.unpaired else []
     held_out = held_out_indices([entry.path for entry, _ in paired], config)
     return Dataset(
         [pair for index, pair in enumerate(pairs) if index not in held_out],
@@ -141,7 +142,7 @@ def load_dataset(config: TrainConfig, progress: Progress | None = None, *, max_p
         sorted(skipped, key=lambda skip: skip.path),
         unpaired,
         left_out,
-        reader.value_range if reader else None,
+        value_range,
     )
 
 
@@ -154,12 +155,6 @@ def centre(pair: Pair, scale: int, side: int) -> Pair:
     low, high = pair.low[:, *window.slices], pair.high[:, *window.scaled(scale).slices]
     valid = None if pair.valid is None else pair.valid[:, *window.slices].clone()
     return Pair(pair.name, low.clone(), high.clone(), valid=valid)
-
-
-def _measurement_reader(config: TrainConfig, paths: list[Path], max_pixels: int | None) -> MeasurementReader:
-    """Raises UsageError for a range that cannot be read, and SrganError for pictures without one."""
-    bands, text = config.data.bands, config.data.value_range
-    return MeasurementReader(bands, parse_range(text) if text else common_range(paths, bands, max_pixels), max_pixels)
 
 
 def training_files(config: TrainConfig) -> list[Path]:
@@ -194,115 +189,108 @@ def _is_made(path: Path, root: Path, config: TrainConfig) -> bool:
     return own or any(map(is_run_folder, below))
 
 
-def _pairs(
-    config: TrainConfig,
-    reader: MeasurementReader | None,
-    entries: list[_Entry],
-    skipped: list[Skipped],
-    progress: Progress | None,
-    max_pixels: int | None,
-) -> Iterator[tuple[_Entry, Pair]]:
-    """The usable pictures, with their pixels in the cache."""
-    sizes = dict(_each(partial(_size_of_pair, config, max_pixels), entries, skipped, map))
-    pixel = 4 * config.data.bands or 3
-    needed = sum(pixel * (prod(size) + prod(size) // config.scale**2) for size in sizes.values())
-    cache = PixelCache(needed, _cache_file(config, "pixels"))
-    with ThreadPoolExecutor(DECODERS) as pool:
-        found = _each(lambda entry: _decode(config, reader, entry, sizes[entry], max_pixels), sizes, skipped, pool.map)
-        for done, (entry, (low, high, valid)) in enumerate(found, 1):
-            yield entry, Pair(entry.path.name, cache.add(low), cache.add(high), entry.weight, valid)
-            if progress:
-                progress(done, len(sizes))
+@dataclass(frozen=True)
+class _Loader:
+    """Decodes the pictures of a run into the cache; those that raise PictureError are added to `skipped`."""
 
+    config: TrainConfig
+    max_pixels: int | None
+    skipped: list[Skipped]
+    reader: MeasurementReader | None
 
-def _each(
-    work: Callable[[_Entry], Decoded],
-    entries: Iterable[_Entry],
-    skipped: list[Skipped],
-    run: Callable[..., Iterator[Any]],
-) -> Iterator[tuple[_Entry, Decoded]]:
-    """Every entry with the result of `work`; entries whose work raises PictureError are added to `skipped`."""
+    def pairs(self, entries: Iterable[_Entry], progress: Progress | None) -> Iterator[tuple[_Entry, Pair]]:
+        """The usable pictures with their partners."""
+        sizes = dict(self._each(self._size_of_pair, entries, map))
+        pixel = 4 * self.config.data.bands or 3
+        needed = sum(pixel * (prod(size) + prod(size) // self.config.scale**2) for size in sizes.values())
+        cache = PixelCache(needed, _cache_file(self.config, "pixels"))
+        with ThreadPoolExecutor(DECODERS) as pool:
+            found = self._each(lambda entry: self._decode(entry, sizes[entry]), sizes, pool.map)
+            for done, (entry, (low, high, valid)) in enumerate(found, 1):
+                yield entry, Pair(entry.path.name, cache.add(low), cache.add(high), entry.weight, valid)
+                if progress:
+                    progress(done, len(sizes))
 
-    def attempt(entry: _Entry) -> Decoded | Skipped:
-        try:
-            return work(entry)
-        except PictureError as error:
-            return Skipped(entry.path, error.message)
+    def unpaired(self) -> list[Tensor]:
+        """The unpaired low-resolution pictures.  Raises SrganError when none can be used."""
+        data, folder = self.config.data, Path(self.config.data.unpaired)
+        entries = [_Entry(path) for path in find_pictures(folder) if not _is_made(path, folder, self.config)]
+        sizes = dict(self._each(lambda entry: self._size(entry, data.patch), entries, map))
+        cache = PixelCache(sum(3 * prod(size) for size in sizes.values()), _cache_file(self.config, "unpaired"))
+        with ThreadPoolExecutor(DECODERS) as pool:
+            decoded = self._each(lambda entry: to_bytes(self._read(entry.path)), sizes, pool.map)
+            pictures = [cache.add(pixels) for _, pixels in decoded]
+        if not pictures:
+            raise SrganError(f"no usable picture in {data.unpaired}", f"they need {data.patch} pixels a side")
+        return pictures
 
-    entries = list(entries)
-    for entry, result in zip(entries, run(attempt, entries), strict=True):
-        if isinstance(result, Skipped):
-            skipped.append(result)
-        else:
-            yield entry, result
+    def _each(
+        self, work: Callable[[_Entry], Decoded], entries: Iterable[_Entry], run: Callable[..., Iterator[Any]]
+    ) -> Iterator[tuple[_Entry, Decoded]]:
+        """Every usable entry with the result of `work`."""
 
+        def attempt(entry: _Entry) -> Decoded | Skipped:
+            try:
+                return work(entry)
+            except PictureError as error:
+                return Skipped(entry.path, error.message)
 
-def _size_of_pair(config: TrainConfig, max_pixels: int | None, entry: _Entry) -> HeightWidth:
-    """The size of the picture, cropped to multiples of the scale.  Raises PictureError if the pair cannot be used."""
-    smallest = max(config.data.largest_patch * config.scale, MIN_SIDE)  # for a patch and the metrics of validation
-    height, width = _size(smallest, max_pixels, entry)
-    expected = height // config.scale, width // config.scale
-    low = picture_size(entry.partner, max_pixels=max_pixels) if entry.partner else expected
-    if low != expected:
-        message = f"{entry.path} is {width} x {height} and its partner {low[1]} x {low[0]}, not 1/{config.scale}"
-        raise PictureError(message, "name the folder of partners of this scale with --low, or give its --scale")
-    return low[0] * config.scale, low[1] * config.scale
+        entries = list(entries)
+        for entry, result in zip(entries, run(attempt, entries), strict=True):
+            if isinstance(result, Skipped):
+                self.skipped.append(result)
+            else:
+                yield entry, result
 
+    def _size_of_pair(self, entry: _Entry) -> HeightWidth:
+        """The size of the picture, cropped to multiples of the scale."""
+        scale = self.config.scale
+        height, width = self._size(entry, max(self.config.data.largest_patch * scale, MIN_SIDE))  # of a patch, a metric
+        expected = height // scale, width // scale
+        low = picture_size(entry.partner, max_pixels=self.max_pixels) if entry.partner else expected
+        if low != expected:
+            message = f"{entry.path} is {width} x {height} and its partner {low[1]} x {low[0]}, not 1/{scale}"
+            raise PictureError(message, "name the folder of partners of this scale with --low, or give its --scale")
+        return low[0] * scale, low[1] * scale
 
-def _size(smallest: int, max_pixels: int | None, entry: _Entry) -> HeightWidth:
-    """The size of a picture.  Raises PictureError for a side below `smallest` or more than `max_pixels` pixels."""
-    height, width = picture_size(entry.path, max_pixels=max_pixels)
-    if min(height, width) < smallest:
-        message = f"{entry.path} is {width} x {height}, expected at least {smallest} pixels a side"
-        raise PictureError(message, "lower --patch")
-    return height, width
+    def _size(self, entry: _Entry, smallest: int) -> HeightWidth:
+        """The size of a picture whose sides have at least `smallest` pixels."""
+        height, width = picture_size(entry.path, max_pixels=self.max_pixels)
+        if min(height, width) < smallest:
+            message = f"{entry.path} is {width} x {height}, expected at least {smallest} pixels a side"
+            raise PictureError(message, "lower --patch")
+        return height, width
 
+    def _decode(self, entry: _Entry, size: HeightWidth) -> tuple[Tensor, Tensor, Tensor | None]:
+        """The partner, the picture, and where they are valid."""
+        if self.reader:
+            return self._decode_measurement(self.reader, entry, size)
+        high = self._read(entry.path)[:, : size[0], : size[1]]
+        low = self._read(entry.partner) if entry.partner else downscale(high, self.config.scale)
+        return to_bytes(low), to_bytes(high), None
 
-def _decode(
-    config: TrainConfig, reader: MeasurementReader | None, entry: _Entry, size: HeightWidth, max_pixels: int | None
-) -> tuple[Tensor, Tensor, Tensor | None]:
-    """The partner, the picture, and where they are valid.  Raises PictureError for a file that cannot be used."""
-    if reader:
-        return _decode_measurement(config, reader, entry, size)
-    high = _read(entry.path, max_pixels)[:, : size[0], : size[1]]
-    low = _read(entry.partner, max_pixels) if entry.partner else downscale(high, config.scale)
-    return to_bytes(low), to_bytes(high), None
+    def _decode_measurement(
+        self, reader: MeasurementReader, entry: _Entry, size: HeightWidth
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
+        """As `_decode`.  Raises PictureError where no patch has data everywhere, too."""
+        high = reader.read(entry.path).cropped(*size)
+        reduced = high.reduced(self.config.scale)
+        low = reader.read(entry.partner) if entry.partner else reduced
+        valid = low.valid & reduced.valid
+        if not valid_corners(valid, self.config.data.largest_patch).any():
+            raise PictureError("{path} has no patch with data everywhere", "lower --patch", path=entry.path)
+        return low.levels, high.levels, None if valid.all() else valid
 
-
-def _decode_measurement(
-    config: TrainConfig, reader: MeasurementReader, entry: _Entry, size: HeightWidth
-) -> tuple[Tensor, Tensor, Tensor | None]:
-    """As `_decode`.  Raises PictureError where no patch has data everywhere, too."""
-    high = reader.read(entry.path).cropped(*size)
-    reduced = high.reduced(config.scale)
-    low = reader.read(entry.partner) if entry.partner else reduced
-    valid = low.valid & reduced.valid
-    if not valid_corners(valid, config.data.largest_patch).any():
-        raise PictureError("{path} has no patch with data everywhere", "lower --patch", path=entry.path)
-    return low.levels, high.levels, None if valid.all() else valid
-
-
-def _read(path: Path, max_pixels: int | None) -> Tensor:
-    """A photograph.  Raises PictureError for further bands, which would be dropped."""
-    picture = read_picture(path, max_pixels=max_pixels)
-    if (found := len(picture.pixels)) != picture.bands.colours:
-        message, hint = "{path} has {found} bands, photographs have 1 or 3", "train on measurements with --bands all"
-        raise PictureError(message, hint, path=path, found=found)
-    return picture.flatten_on_white().rgb
-
-
-def _unpaired(config: TrainConfig, skipped: list[Skipped], max_pixels: int | None) -> list[Tensor]:
-    """The unpaired low-resolution pictures.  Raises SrganError when none can be used."""
-    folder = Path(config.data.unpaired)
-    entries = [_Entry(path) for path in find_pictures(folder) if not _is_made(path, folder, config)]
-    sizes = dict(_each(partial(_size, config.data.patch, max_pixels), entries, skipped, map))
-    cache = PixelCache(sum(3 * prod(size) for size in sizes.values()), _cache_file(config, "unpaired"))
-    with ThreadPoolExecutor(DECODERS) as pool:
-        decoded = _each(lambda entry: to_bytes(_read(entry.path, max_pixels)), sizes, skipped, pool.map)
-        pictures = [cache.add(pixels) for _, pixels in decoded]
-    if not pictures:
-        raise SrganError(f"no usable picture in {config.data.unpaired}", f"they need {config.data.patch} pixels a side")
-    return pictures
+    def _read(self, path: Path) -> Tensor:
+        """A photograph.  Raises PictureError for further bands, which would be dropped."""
+        picture = read_picture(path, max_pixels=self.max_pixels)
+        if (found := len(picture.pixels)) != picture.bands.colours:
+            message, hint = (
+                "{path} has {found} bands, photographs have 1 or 3",
+                "train on measurements with --bands all",
+            )
+            raise PictureError(message, hint, path=path, found=found)
+        return picture.flatten_on_white().rgb
 
 
 def _cache_file(config: TrainConfig, name: str) -> Path:
