@@ -16,8 +16,8 @@ import typer
 from srgan_cli.system.memory_usage import retain_freed_memory
 from srgan_cli.training.config import TrainConfig
 from srgan_cli.training.data.dataset import Dataset, load_dataset
+from srgan_cli.training.run.clock import StepReport
 from srgan_cli.training.run.initial_weights import prepare_run
-from srgan_cli.training.run.step_report import StepReport
 from srgan_cli.training.trainer import Trainer
 
 

@@ -1,13 +1,14 @@
-"""Enlarging the pictures of one file."""
+"""Enlarging the pictures of one file, and a limit on the pixels that are in memory at once."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from math import prod
 from pathlib import Path
+from threading import Condition, Lock
 
-from srgan_cli.batch.pixel_budget import PixelBudget
 from srgan_cli.batch.task import Task, TaskResult, UpscaleOptions
 from srgan_cli.errors import PictureError, SrganError
 from srgan_cli.image import sequence
@@ -29,6 +30,28 @@ from srgan_cli.upscaling.upscaler import Upscaler
 _LEVELS = 255
 _CLASSES = "its values are classes, which are not blended: enlarged by nearest; convert it to RGB if it is a picture"
 _Plans = dict[tuple[int, int], TilePlan]
+
+
+class PixelBudget:
+    """Pixels that threads may hold at once.  Requests are served in order; one that exceeds the budget runs alone."""
+
+    def __init__(self, pixels: int) -> None:
+        self.pixels, self.available = pixels, pixels
+        self.entrance, self.changed = Lock(), Condition()
+
+    @contextmanager
+    def reserve(self, pixels: int) -> Iterator[None]:
+        """Wait until so many pixels are available, and hold them."""
+        share = min(pixels, self.pixels)
+        with self.entrance, self.changed:
+            self.changed.wait_for(lambda: self.available >= share)
+            self.available -= share
+        try:
+            yield
+        finally:
+            with self.changed:
+                self.available += share
+                self.changed.notify_all()
 
 
 @dataclass(frozen=True)

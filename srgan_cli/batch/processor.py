@@ -8,8 +8,7 @@ from pathlib import Path
 from threading import Event, Lock
 from traceback import format_exception
 
-from srgan_cli.batch.job import Job
-from srgan_cli.batch.pixel_budget import PixelBudget
+from srgan_cli.batch.job import Job, PixelBudget
 from srgan_cli.batch.resume import Manifest
 from srgan_cli.batch.task import Task, TaskResult, UpscaleOptions, cancelled_error
 from srgan_cli.batch.weights_choice import WeightsChoice

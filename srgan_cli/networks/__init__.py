@@ -2,9 +2,8 @@
 
 from srgan_cli.networks.degrader import Degrader
 from srgan_cli.networks.discriminators.base import Discriminator, DiscriminatorOutput
-from srgan_cli.networks.discriminators.patch import PatchDiscriminator
+from srgan_cli.networks.discriminators.convolutional import PatchDiscriminator, VGGDiscriminator
 from srgan_cli.networks.discriminators.unet import UNetDiscriminator
-from srgan_cli.networks.discriminators.vgg import VGGDiscriminator
 from srgan_cli.networks.generators.base import Generator
 from srgan_cli.networks.generators.compact import Compact
 from srgan_cli.networks.generators.rrdb import RRDBNet

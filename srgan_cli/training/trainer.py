@@ -28,11 +28,10 @@ from srgan_cli.training.optim.optimizer import ComputeContext, StepResult
 from srgan_cli.training.optim.schedule import SCHEDULES
 from srgan_cli.training.run.card import run_card
 from srgan_cli.training.run.checkpoints import serialize
-from srgan_cli.training.run.clock import RunProgress, patch_and_batch
+from srgan_cli.training.run.clock import RunProgress, StepReport, patch_and_batch
 from srgan_cli.training.run.contact_sheet import PARTNERS, ROWS
 from srgan_cli.training.run.folder import NullRunFolder, RunFolder
 from srgan_cli.training.run.initial_weights import InitialWeights, first_generator, rebuild
-from srgan_cli.training.run.step_report import StepReport
 from srgan_cli.training.run.validation import BestValidation, HeldOut, Validation, mean, validation_protocol
 
 SECONDS_BETWEEN_CHECKPOINTS = 600

@@ -12,7 +12,7 @@ import torch
 from batches import PATIENCE, wait_until
 from PIL import Image
 
-from srgan_cli.batch.pixel_budget import PixelBudget
+from srgan_cli.batch.job import PixelBudget
 from srgan_cli.batch.processor import ImageProcessor
 from srgan_cli.batch.runner import BatchRunner
 from srgan_cli.batch.task import Task, TaskResult, UpscaleOptions

@@ -27,9 +27,9 @@ from srgan_cli.training.optim.optimizer import ComputeContext
 from srgan_cli.training.recipe import read_recipe
 from srgan_cli.training.run import validation
 from srgan_cli.training.run.checkpoints import CHECKPOINT, read_checkpoint
+from srgan_cli.training.run.clock import StepReport
 from srgan_cli.training.run.folder import RunFolder
 from srgan_cli.training.run.initial_weights import prepare_run
-from srgan_cli.training.run.step_report import StepReport
 from srgan_cli.training.run.validation import BestValidation, HeldOut
 from srgan_cli.training.trainer import Trainer
 from srgan_cli.upscaling.upscaler import Upscaler

@@ -16,10 +16,10 @@ import srgan_cli.cli.console as console
 from srgan_cli.metrics import METRICS
 from srgan_cli.training.config import ADVERSARIAL, PIXEL, TrainConfig
 from srgan_cli.training.preflight import Cost, Finding
+from srgan_cli.training.run.clock import StepReport
 from srgan_cli.training.run.contact_sheet import SAMPLES, SHEET
 from srgan_cli.training.run.folder import LOG
 from srgan_cli.training.run.loggers import EVENTS, logs_events
-from srgan_cli.training.run.step_report import StepReport
 from srgan_cli.training.run.validation import MAX_PSNR_LOSS
 
 _SMOOTHING = 0.98

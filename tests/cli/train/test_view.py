@@ -6,7 +6,7 @@ import pytest
 
 from srgan_cli.cli.train.view import sparkline, training_view
 from srgan_cli.training.config import TrainConfig
-from srgan_cli.training.run.step_report import StepReport
+from srgan_cli.training.run.clock import StepReport
 
 
 def step(number: int, scores: dict[str, float], phase: str = "pixel", **known: object) -> StepReport:
