@@ -12,7 +12,10 @@ SrganError                exit 1: the work failed
 """
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
+from textwrap import shorten
 from typing import Any
 
 _OUT_OF_MEMORY = re.compile(
@@ -20,6 +23,7 @@ _OUT_OF_MEMORY = re.compile(
     re.IGNORECASE,
 )
 """What torch, and the libraries that it multiplies with, report when memory runs out."""
+_LONGEST_REASON = 240
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
@@ -67,9 +71,6 @@ class OutputClosed(SrganError):  # noqa: N818 (an event, not a fault)
 
     exit_code = 141
 
-    def __init__(self, message: str = "", hint: str = "") -> None:
-        super().__init__(message, hint)
-
 
 class UsageError(SrganError):
     """The request is invalid."""
@@ -109,10 +110,29 @@ def import_extra(module: str, extra: str, message: str, kind: type[SrganError] =
 
     Raises an error of this kind and data if it is not installed, whose hint is the command that installs it.
     """
-    try:
+    with errors_as(kind, message, f"pip install 'srgan-cli[{extra}]'", ImportError, **data):
         return import_module(module)
-    except ImportError as error:
-        raise kind(message, f"pip install 'srgan-cli[{extra}]'", **data) from error
+
+
+@contextmanager
+def errors_as(
+    kind: type[SrganError],
+    message: str = "",
+    hint: str = "",
+    /,
+    caught: type[Exception] | tuple[type[Exception], ...] = Exception,
+    **values: Any,
+) -> Iterator[None]:
+    """Raise an error of this kind instead of those that are caught.  SrganErrors stay what they are.
+
+    The message is a template for the values and for {reason}, the beginning of what the other error says.
+    """
+    try:
+        yield
+    except SrganError:
+        raise
+    except caught as error:
+        raise kind(message, hint, reason=shorten(str(error), _LONGEST_REASON), **values) from error
 
 
 def printable(text: str) -> str:

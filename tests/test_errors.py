@@ -30,7 +30,7 @@ def test_a_file_can_be_renamed_in_the_message() -> None:
 def test_errors_travel_between_processes() -> None:
     error = pickle.loads(pickle.dumps(PictureError("no such file: {path}", "look", path=Path("a.png"))))
     assert (type(error), error.message, error.hint) == (PictureError, "no such file: a.png", "look")
-    assert type(pickle.loads(pickle.dumps(OutputClosed()))) is OutputClosed
+    assert type(pickle.loads(pickle.dumps(OutputClosed("")))) is OutputClosed
 
 
 @pytest.mark.parametrize(

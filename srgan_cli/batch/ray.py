@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from srgan_cli.batch.runner import Worker
 from srgan_cli.batch.worker_processes import RemoteWorker, WorkerProxy, WorkerSpec, chdir_if_exists, translate_death
-from srgan_cli.errors import SrganError, UsageError, import_extra
+from srgan_cli.errors import SrganError, UsageError, errors_as, import_extra
 from srgan_cli.system.processes import cores
 from srgan_cli.upscaling.tiles.memory_limit import TilePolicy
 from srgan_cli.weights.backbones import METRIC_WEIGHTS_VARIABLE
@@ -41,11 +41,9 @@ def ray_session(cluster: str, devices: str = "") -> Iterator[None]:
         options = {"num_cpus": cpus, "object_store_memory": _MEMORY, "include_dashboard": False}
     elif folder := os.environ.get(METRIC_WEIGHTS_VARIABLE):
         options = {"runtime_env": {"env_vars": {METRIC_WEIGHTS_VARIABLE: folder}}}
-    try:
+    kinds, message = (ConnectionError, RuntimeError, ValueError), "cannot reach Ray at {address}: {reason}"
+    with errors_as(SrganError, message, _UNREACHABLE_HINT, kinds, address=address):
         ray.init(address, log_to_driver=False, logging_level="ERROR", **options)
-    except (ConnectionError, RuntimeError, ValueError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise SrganError(f"cannot reach Ray at {address}: {reason}", _UNREACHABLE_HINT) from error
     ray._private.worker._worker_logs_enabled = False  # Ray prints lost workers to stdout
     signal.signal(signal.SIGTERM, handler)  # Ray's handler exits with another code
     try:

@@ -25,7 +25,7 @@ class Screen(Console):
 
     def on_broken_pipe(self) -> None:
         """Raise OutputClosed, where rich would end the program with 1."""
-        raise OutputClosed
+        raise OutputClosed("")
 
 
 stderr = Screen(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False)

@@ -7,7 +7,7 @@ from typing import Any
 
 import typer
 
-from srgan_cli.errors import SrganError, UsageError
+from srgan_cli.errors import SrganError, UsageError, errors_as
 
 FILE = "srgan.toml"
 EXCLUSIVE = (
@@ -47,10 +47,9 @@ def find_file() -> Path | None:
 
 def read_table(path: Path, command: Any) -> list[tuple[Any, Any]]:
     """The options of a command that a file sets, and their values as a command line has them.  Raises UsageError."""
-    try:
+    hint = "correct it, as UTF-8, or use --no-config"
+    with errors_as(UsageError, "cannot read {path}: {reason}", hint, (OSError, ValueError), path=path):
         tables = tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError) as error:
-        raise UsageError(f"cannot read {path}: {error}", "correct it, as UTF-8, or use --no-config") from error
     _check_known(path, tables, ("upscale", "score", "train", "serve"), "table")
     own = [item for item in command.params if item.param_type_name == "option" and not item.hidden]
     options = {_key(item): item for item in own if item.name not in _NOT_IN_FILE}

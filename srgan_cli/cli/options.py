@@ -11,7 +11,7 @@ import typer
 
 from srgan_cli.cli.completion import COMPLETIONS, complete_devices
 from srgan_cli.cli.defaults import load_defaults
-from srgan_cli.errors import UsageError
+from srgan_cli.errors import UsageError, errors_as
 from srgan_cli.image.codec.limits import set_pillow_limit
 
 Arguments = TypeVar("Arguments")
@@ -41,13 +41,9 @@ def _set_pillow_limit(max_pixels: int | None) -> int | None:
 
 MaxPixels = Annotated[
     int | None,
-    typer.Option(
-        min=1, callback=_set_pillow_limit, help="Refuse pictures with more pixels than this. [default: 178956970]"
-    ),
+    typer.Option(min=1, callback=_set_pillow_limit, help="Refuse pictures of more pixels. [default: 178956970]"),
 ]
-On = Annotated[
-    str, typer.Option(metavar="ray", help="Run on Ray: ray for a local instance, ray://host:port for a cluster.")
-]
+On = Annotated[str, typer.Option(metavar="ray", help="Run on Ray: ray locally, ray://host:port on a cluster.")]
 
 
 def option(default: Any, help: str, *names: str, **settings: Any) -> Any:
@@ -83,10 +79,9 @@ def _parameter(f: Field[Any]) -> Parameter:
 
 def parse_factor(text: str | float) -> float:
     """The number of a factor such as 4, 4x or x4.  Raises UsageError."""
-    try:
+    message, hint = "--scale is {text}, expected a number", "write it as -s 4"
+    with errors_as(UsageError, message, hint, ValueError, text=repr(text)):
         return float(str(text).strip().lower().replace("×", "x").removeprefix("x").removesuffix("x"))
-    except ValueError as error:
-        raise UsageError(f"--scale is {text!r}, expected a number", "write it as -s 4") from error
 
 
 def parse_whole_factor(text: str | float) -> int:

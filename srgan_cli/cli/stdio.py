@@ -12,7 +12,7 @@ from pathlib import Path
 from stat import S_ISFIFO, S_ISSOCK
 from typing import IO, Literal
 
-from srgan_cli.errors import OutputClosed, OutputExists, SrganError, UsageError
+from srgan_cli.errors import OutputClosed, OutputExists, SrganError, UsageError, errors_as
 from srgan_cli.system.files import atomic_write, scratch_folder, translate_write_errors
 from srgan_cli.system.remote_storage import Location, local_copy, parse_location
 
@@ -62,13 +62,10 @@ class SpooledFiles:
     def copy_to_stdout(self) -> None:
         """Copy the output to its stream.  Raises OutputClosed when its reader has closed it."""
         if self.stdout and self.stdout.exists():
-            with translate_write_errors(Path(self.display_name(self.stdout))), self.stdout.open("rb") as file:
-                try:
-                    with _open_output(self.argument(self.stdout)) as stream:
-                        shutil.copyfileobj(file, stream)
-                        stream.flush()
-                except BrokenPipeError as error:
-                    raise OutputClosed("") from error
+            name, target = self.display_name(self.stdout), self.argument(self.stdout)
+            with translate_stdout_errors(name), self.stdout.open("rb") as file, _open_output(target) as stream:
+                shutil.copyfileobj(file, stream)
+                stream.flush()
 
 
 def standard_names(inputs: Iterable[str], out: str) -> tuple[list[str], str]:
@@ -103,13 +100,10 @@ def confirm_overwrite(error: OutputExists, arguments: Iterable[str]) -> bool:
 
 
 @contextmanager
-def translate_stdout_errors() -> Iterator[None]:
+def translate_stdout_errors(name: str = "standard output") -> Iterator[None]:
     """Turn an OSError from printing into an SrganError: OutputClosed where the reader has closed the stream."""
-    with translate_write_errors(Path("standard output")):
-        try:
-            yield
-        except BrokenPipeError as error:
-            raise OutputClosed("") from error
+    with translate_write_errors(Path(name)), errors_as(OutputClosed, caught=BrokenPipeError):
+        yield
 
 
 @contextmanager
@@ -154,11 +148,9 @@ def spool_stdio(inputs: list[str], out: str, suffix: str) -> Iterator[SpooledFil
 def open_binary(source: str, target: str) -> Iterator[tuple[IO[bytes], IO[bytes]]]:
     """A stream to read and one to write, of files or of standard input and output."""
     _check([source], target)
-    try:
-        with _open_input(source) as incoming, _open_output(target) as outgoing:
-            yield incoming, outgoing
-    except BrokenPipeError as error:
-        raise OutputClosed("") from error
+    closed = errors_as(OutputClosed, caught=BrokenPipeError)
+    with closed, _open_input(source) as incoming, _open_output(target) as outgoing:
+        yield incoming, outgoing
 
 
 def read_list(source: str) -> list[str]:

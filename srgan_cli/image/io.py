@@ -72,7 +72,7 @@ def write_picture(picture: Picture | ImageStream, path: Path | str) -> None:
     with atomic_write(path) as temporary:
         writer.write([to_raster(picture, name)], temporary, name)
     header = picture.header if isinstance(picture, ImageStream) else picture
-    write_place(header.metadata.place, (picture.height, picture.width), path, name)
+    write_place(header.metadata.place, (picture.height, picture.width), path, name, overwrite=True)
 
 
 def picture_losses(path: Path, picture: Picture | ImageStream) -> list[str]:

@@ -6,7 +6,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path, PurePath, PurePosixPath
 from typing import TYPE_CHECKING, TypeAlias, Union
 
-from srgan_cli.errors import PictureError, SrganError, UsageError
+from srgan_cli.errors import PictureError, SrganError, UsageError, errors_as
 from srgan_cli.system.discovery import find_pictures, is_picture_name, no_pictures_error
 from srgan_cli.system.files import scratch_folder
 
@@ -32,13 +32,11 @@ def parse_location(text: str) -> Location:
         return Path(text.removeprefix(_FILE))
     from upath import UPath
 
-    try:
+    hint = "pip install s3fs for s3://, gcsfs for gs://, aiohttp for https://"
+    with errors_as(UsageError, "cannot reach {place}: {reason}", hint, (ImportError, ValueError), place=text):
         location = UPath(text)
         _ = location.fs  # imports the package for this storage
-    except (ImportError, ValueError) as error:
-        hint = "pip install s3fs for s3://, gcsfs for gs://, aiohttp for https://"
-        raise UsageError(f"cannot reach {text}: {error}", hint) from error
-    return location
+        return location
 
 
 def is_remote(location: Location) -> "TypeIs[UPath]":

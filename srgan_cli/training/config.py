@@ -108,9 +108,7 @@ class TrainConfig(Settings):
         if unknown := settings.keys() - SETTINGS.keys():
             raise TypeError(f"unknown settings: {', '.join(sorted(unknown))}")
         parsed = {key: _PARSERS[key](value) if key in _PARSERS else value for key, value in settings.items()}
-        return cls(
-            **_of_group("", parsed), **{name: group(**_of_group(name, parsed)) for name, group in GROUPS.items()}
-        )
+        return cls(**_of_group("", parsed), **{name: kind(**_of_group(name, parsed)) for name, kind in GROUPS.items()})
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any], **changes: Any) -> "TrainConfig":

@@ -7,7 +7,7 @@ from pathlib import Path
 from reprlib import repr as shown
 from typing import Any
 
-from srgan_cli.errors import UsageError
+from srgan_cli.errors import UsageError, errors_as
 from srgan_cli.system.discovery import not_found_hint
 from srgan_cli.training.config import SETTINGS, SETTINGS_FILE
 from srgan_cli.training.legacy import LEGACY_DEFAULTS, RENAMED_SETTINGS, current_names
@@ -52,11 +52,9 @@ def former_settings(path: Path) -> dict[str, str]:
 def _read(path: Path) -> dict[str, Any]:
     if not path.exists():
         raise UsageError(f"no such file: {path}", not_found_hint(path))
-    try:
+    with errors_as(UsageError, "cannot read {path}: {reason}", _HINT, path=path):
         text = path.read_text(encoding="utf-8-sig")
         settings = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
-    except (OSError, ValueError, RecursionError) as error:
-        raise UsageError(f"cannot read {path}: {error}", _HINT) from error
     if not isinstance(settings, dict):
         raise UsageError(f"{path} does not hold settings by name", _HINT)
     return settings

@@ -185,9 +185,7 @@ class TeacherConfig(Settings):
     """Whether the teacher's output is computed once for whole pictures, before the training; auto for a slow one."""
     draws: Annotated[Count, Key("teacher_draws")] = 4
     """Cached degradations of each picture."""
-    fraction: Annotated[
-        float, Key("teacher_fraction"), Range("more than 0 and at most 1", lambda value: 0 < value <= 1)
-    ] = 1.0
+    fraction: Annotated[float, Key("teacher_fraction"), Range("above 0, at most 1", lambda value: 0 < value <= 1)] = 1.0
     """The fraction of the pictures that is cached and trained on."""
 
 

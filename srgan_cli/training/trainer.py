@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from srgan_cli.errors import UsageError, WeightsError
+from srgan_cli.errors import UsageError, WeightsError, errors_as
 from srgan_cli.system.devices import peak_memory
 from srgan_cli.system.distributed import SINGLE_PROCESS, World
 from srgan_cli.training.config import ADVERSARIAL, DEGRADATION, PIXEL, TrainConfig
@@ -293,11 +293,9 @@ class Trainer:
 
     def _restore(self, state: dict[str, Any]) -> None:
         run = self.config.run.folder
-        try:
+        message = "the checkpoint in {run} does not match its settings: {reason}"
+        with errors_as(WeightsError, message, "start a new run", run=run):
             self._load_checkpoint(state)
-        except (KeyError, RuntimeError, ValueError, TypeError) as error:
-            message = f"the checkpoint in {run} does not match its settings: {error}"
-            raise WeightsError(message, "start a new run") from error
         if state.get("data") != self.dataset.digest:
             message = f"the pictures in {self.config.data.folder_names} are not those with which the run started"
             raise UsageError(message, "restore them, or start a new run from its weights with --init-from")

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from srgan_cli.errors import WeightsError
+from srgan_cli.errors import WeightsError, errors_as
 from srgan_cli.networks.backbones import BACKBONES, Backbone
 from srgan_cli.weights.download import TIMEOUT
 from srgan_cli.weights.spandrel import read_tensors
@@ -37,11 +37,9 @@ def load_backbone(name: str, path: Path | None = None) -> Backbone:
     tensors = load_tensors(name, path)
     backbone = BACKBONES[name]()
     wanted = backbone.state_dict().keys()
-    try:
+    kinds, message = (RuntimeError, AttributeError), "{source} does not contain the features of {name}"
+    with errors_as(WeightsError, message, "use another file", kinds, source=path or DOWNLOAD_URLS[name], name=name):
         backbone.load_state_dict({key: value.float() for key, value in tensors.items() if key in wanted})
-    except (RuntimeError, AttributeError) as error:
-        message = f"{path or DOWNLOAD_URLS[name]} does not contain the features of {name}"
-        raise WeightsError(message, "use another file") from error
     return backbone.eval().requires_grad_(False)
 
 
@@ -65,16 +63,16 @@ def is_available(name: str) -> bool:
 
 
 def _download(name: str) -> dict[str, Tensor]:
-    before = socket.getdefaulttimeout()
+    url, before = DOWNLOAD_URLS[name], socket.getdefaulttimeout()
     socket.setdefaulttimeout(TIMEOUT)  # torch.hub has no argument for it, and would wait forever
+    message = "cannot download {name} from {url}: {reason}"
+    hint = f"download it by hand into a folder, and name the folder in ${METRIC_WEIGHTS_VARIABLE}"
     try:
-        with redirect_stdout(sys.stderr):  # torch.hub reports the download on stdout, where results belong
+        # torch.hub reports the download on stdout, where results belong
+        with redirect_stdout(sys.stderr), errors_as(WeightsError, message, hint, name=name, url=url):
             tensors: dict[str, Tensor] = torch.hub.load_state_dict_from_url(
-                DOWNLOAD_URLS[name], map_location="cpu", progress=sys.stderr.isatty(), check_hash=True
+                url, map_location="cpu", progress=sys.stderr.isatty(), check_hash=True
             )
         return tensors
-    except Exception as error:  # no network, no disk, a damaged file
-        hint = f"download it by hand into a folder, and name the folder in ${METRIC_WEIGHTS_VARIABLE}"
-        raise WeightsError(f"cannot download {name} from {DOWNLOAD_URLS[name]}: {error}", hint) from error
     finally:
         socket.setdefaulttimeout(before)

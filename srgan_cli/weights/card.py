@@ -7,7 +7,7 @@ from pathlib import Path
 from reprlib import repr as shorten_repr
 from typing import Any
 
-from srgan_cli.errors import WeightsError
+from srgan_cli.errors import WeightsError, errors_as
 from srgan_cli.networks import GENERATORS, Generator
 from srgan_cli.system.discovery import is_plain_name
 from srgan_cli.weights.onnx_runtime import OnnxGenerator
@@ -68,12 +68,11 @@ class WeightsCard:
         """The card of a safetensors file, if it has one.  New fields are ignored.  Raises WeightsError if malformed."""
         if _METADATA_KEY not in metadata:
             return None
-        try:
+        hint = "was it made by a newer srgan?"
+        with errors_as(WeightsError, "cannot read the card of {path}: {reason}", hint, path=path):
             stored = json.loads(metadata[_METADATA_KEY])
             known = {f.name for f in fields(cls)}
             card = cls(**{key: value for key, value in stored.items() if key in known})
-        except (ValueError, TypeError, AttributeError, RecursionError) as error:
-            raise WeightsError(f"cannot read the card of {path}: {error}", "was it made by a newer srgan?") from error
         if (name := card._invalid_field()) is not None:
             value = shorten_repr(getattr(card, name))
             raise WeightsError(f"the card of {path} has an invalid {name}: {value}", "download the file again")

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from reprlib import repr as shorten_repr
-from textwrap import shorten
 from threading import get_ident
 from typing import Any
 
@@ -13,7 +12,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 from torch.nn.modules.module import register_module_parameter_registration_hook
 
-from srgan_cli.errors import WeightsError
+from srgan_cli.errors import WeightsError, errors_as
 from srgan_cli.networks import GENERATORS, Generator
 from srgan_cli.networks.generators.compact import Compact
 from srgan_cli.networks.generators.smfanet import SMFANet
@@ -46,15 +45,13 @@ def load_weights(path: Path) -> tuple[Generator, WeightsCard]:
     if card is None:
         recognised = load_onnx(path) if path.suffix.lower() == ONNX_SUFFIX else _recognise(tensors, path)
         return recognised, WeightsCard.for_generator(recognised, path.stem)
-    try:
+    hint = "was it made by a newer srgan?"
+    with errors_as(WeightsError, "{path} does not match its own card: {reason}", hint, path=path):
         if card.architecture.startswith(PREFIX):
             return build_spandrel(tensors, str(path)), card
         with _limit_parameters(tensors):
             generator = _generator_class(path, card.architecture)(**card.config)
         generator.load_state_dict(tensors)
-    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, RuntimeError) as error:
-        reason = shorten(str(error), 240)
-        raise WeightsError(f"{path} does not match its own card: {reason}", "was it made by a newer srgan?") from error
     return generator.eval().requires_grad_(False), card
 
 

@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from srgan_cli.errors import UsageError, WeightsError
+from srgan_cli.errors import UsageError, WeightsError, errors_as
 from srgan_cli.version import __version__
 from srgan_cli.weights.download import TIMEOUT, RemoteFile, check_safe
 
@@ -34,11 +34,9 @@ def locate(source: str, *, offline: bool = False) -> RemoteFile:
     offline = offline or constants.HF_HUB_OFFLINE
     info = None if offline else _model_info(endpoint, repository, revision)
     commit = (info and info.sha) or revision
-    try:
+    with errors_as(UsageError, "cannot read {source}: {reason}", _FORM, ValueError, source=source):  # forbidden names
         copy = try_to_load_from_cache(repository, path, revision=commit)
         url = hf_hub_url(repository, path, revision=commit, endpoint=endpoint)
-    except ValueError as error:  # a name that Hugging Face does not allow
-        raise UsageError(f"cannot read {source}: {error}", _FORM) from error
     if offline and not isinstance(copy, str):
         raise UsageError(f"{source} is not in the cache", "to download it, omit --offline and unset HF_HUB_OFFLINE")
     large = {file.rfilename: file.lfs for file in (info and info.siblings) or []}.get(path)  # of Git LFS

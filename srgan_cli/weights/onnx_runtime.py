@@ -1,7 +1,6 @@
 """Networks in ONNX files, run by onnxruntime like every other generator.  They cannot be trained."""
 
 from pathlib import Path
-from textwrap import shorten
 from typing import Any
 
 import numpy as np
@@ -9,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from srgan_cli.errors import WeightsError, import_extra
+from srgan_cli.errors import WeightsError, errors_as, import_extra
 from srgan_cli.image.ops import LARGEST_SCALE
 from srgan_cli.networks.generators.measured import MeasuredGenerator
 
@@ -62,10 +61,8 @@ def open_session(path: Path) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
     options.log_severity_level = 4
-    try:
+    with errors_as(WeightsError, "cannot read {path}: {reason}", "fetch it again", path=path):
         return onnxruntime.InferenceSession(path.read_bytes(), options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime's own, of no common class
-        raise WeightsError(f"cannot read {path}: {shorten(str(error), 160)}", "fetch it again") from error
 
 
 def _scale(session: Any, path: Path) -> int:
@@ -79,11 +76,9 @@ def _scale(session: Any, path: Path) -> int:
 def _probe(session: Any, path: Path, shape: tuple[int, int]) -> float:
     """How many times larger than a black picture the result is; 0 where it is no RGB picture of the same shape."""
     given = session.get_inputs()[0]
-    try:
+    message, hint = "{path} does not take RGB pictures of any size: {reason}", "export it with dynamic height and width"
+    with errors_as(WeightsError, message, hint, path=path):
         made = run(session, given.name, np.zeros((1, 3, *shape), _DTYPES[given.type]))
-    except Exception as error:  # onnxruntime's own, of no common class
-        message = f"{path} does not take RGB pictures of any size: {shorten(str(error), 120)}"
-        raise WeightsError(message, "export it with dynamic height and width") from error
     scale = made.shape[-1] / shape[-1]
     return scale if made.shape == (1, 3, round(shape[0] * scale), round(shape[1] * scale)) else 0
 

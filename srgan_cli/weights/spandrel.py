@@ -6,10 +6,10 @@ import, so it is imported when a file without a card is loaded.
 
 import copy
 from collections.abc import Mapping
+from importlib import import_module
 from math import lcm
 from pathlib import Path
 from pickle import UnpicklingError
-from textwrap import shorten
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -18,7 +18,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from srgan_cli.errors import UsageError, WeightsError
+from srgan_cli.errors import UsageError, WeightsError, errors_as
 from srgan_cli.networks.generators.measured import GRID, MeasuredGenerator
 from srgan_cli.weights.formats import TORCH_SUFFIXES
 
@@ -128,15 +128,15 @@ def read_tensors(path: Path) -> dict[str, Any]:
 
 
 def _recognise(spandrel: Any, tensors: dict[str, Any], source: str) -> Any:
-    try:
+    count = len(list(spandrel.MAIN_REGISTRY.architectures()))
+    newer = f"spandrel {spandrel.__version__} knows {count} architectures; a newer version may know more"
+    unfit = "{source} does not match the architecture that it resembles: {reason}"
+    unknown = spandrel.UnsupportedModelError
+    with (
+        errors_as(WeightsError, unfit, "download it again", source=source),
+        errors_as(WeightsError, "{source} has no known architecture", newer, unknown, source=source),
+    ):
         return spandrel.ModelLoader().load_from_state_dict(spandrel.canonicalize_state_dict(tensors))
-    except spandrel.UnsupportedModelError as error:
-        count = len(list(spandrel.MAIN_REGISTRY.architectures()))
-        hint = f"spandrel {spandrel.__version__} knows {count} architectures; a newer version may know more"
-        raise WeightsError(f"{source} has no known architecture", hint) from error
-    except Exception as error:  # each architecture fails in its own way on tensors that do not fit it
-        message = f"{source} does not match the architecture that it resembles: {shorten(str(error), 160)}"
-        raise WeightsError(message, "download it again") from error
 
 
 def _pickle_error(path: Path, error: UnpicklingError) -> WeightsError:
@@ -150,10 +150,7 @@ def _pickle_error(path: Path, error: UnpicklingError) -> WeightsError:
 
 
 def _import_spandrel(source: str) -> Any:
-    try:
-        import spandrel
-    except Exception as error:  # RuntimeError if torchvision was built for another torch
-        message = f"{source} needs spandrel and torchvision, which cannot be imported: {shorten(str(error), 120)}"
-        hint = "install the torchvision that matches this torch: pip install spandrel torchvision"
-        raise WeightsError(message, hint) from error
-    return spandrel
+    message = "{source} needs spandrel and torchvision, which cannot be imported: {reason}"
+    hint = "install the torchvision that matches this torch: pip install spandrel torchvision"
+    with errors_as(WeightsError, message, hint, source=source):  # RuntimeError if torchvision is for another torch
+        return import_module("spandrel")

@@ -36,7 +36,7 @@ def score(_context: typer.Context, arguments: ScoreArguments) -> None:
 
     if arguments.metric_weights:
         os.environ[METRIC_WEIGHTS_VARIABLE] = str(arguments.metric_weights)  # worker processes inherit it
-    text_format = output_format(
+    form = output_format(
         json=arguments.as_json, csv=arguments.as_csv, markdown=arguments.as_markdown, latex=arguments.as_latex
     )
     gallery = plan_gallery(arguments.figure, arguments.html, arguments.crop, overwrite=arguments.overwrite)
@@ -47,7 +47,7 @@ def score(_context: typer.Context, arguments: ScoreArguments) -> None:
     protocol = _protocol(arguments, [threshold.metric for threshold in thresholds])
     with _spooled([arguments.reference, *(arguments.candidates or [])]) as (reference, *candidates):
         plans = _plans(arguments, protocol, reference, candidates, crop_side=gallery.crop_side)
-        reports = _evaluate_and_print(arguments, plans, text_format)
+        reports = _evaluate_and_print(arguments, plans, form)
         failed = {name: failed_thresholds(report, thresholds) for name, report in reports.items()}
         for name, report in reports.items():
             for message in [*report.notes, *report.errors, *failed[name]]:
@@ -119,9 +119,7 @@ def _spooled(places: "list[Path]") -> "Iterator[list[Path]]":
         yield [Path(place) for place in files.inputs]
 
 
-def _evaluate_and_print(
-    arguments: ScoreArguments, plans: "dict[str, ScoringPlan]", text_format: str
-) -> "dict[str, Report]":
+def _evaluate_and_print(arguments: ScoreArguments, plans: "dict[str, ScoringPlan]", form: str) -> "dict[str, Report]":
     """Score the only plan and print its report, if it has means, or one table of several.
 
     As JSON, each picture of a single plan is printed as soon as it is scored.
@@ -131,14 +129,14 @@ def _evaluate_and_print(
     from srgan_cli.scoring.report.text import RENDERERS, JsonStream, sets_to_text
 
     protocol, several = next(iter(plans.values())).protocol, not arguments.is_one_set
-    stream = None if several or text_format != "json" else JsonStream(protocol, write_text)
+    stream = None if several or form != "json" else JsonStream(protocol, write_text)
     found = {name: _evaluate(plan, arguments.on, stream.add if stream else None) for name, plan in plans.items()}
     reports = {name: replace(report, has_intervals=not arguments.no_interval) for name, report in found.items()}
     first = next(iter(reports.values()))
     if stream:
         stream.close(first)
-    elif text_format:
-        write_text(sets_to_text(reports, text_format) if several else RENDERERS[text_format](first))
+    elif form:
+        write_text(sets_to_text(reports, form) if several else RENDERERS[form](first))
     elif several:
         show_sets(reports)
     elif first.mean:

@@ -13,7 +13,7 @@ import gradio as gr
 from srgan_cli.batch.task import TaskResult
 from srgan_cli.cli.console import warn
 from srgan_cli.cli.serve.jobs import Choice, Job, Studio, Visits, archive, previews
-from srgan_cli.errors import SrganError, UsageError
+from srgan_cli.errors import SrganError, UsageError, errors_as
 from srgan_cli.image.codec.capabilities import FORMAT_CAPABILITIES, Encoding, output_format
 from srgan_cli.image.codec.compression import CLEAN_QUALITY
 from srgan_cli.weights.formats import list_weights
@@ -176,10 +176,9 @@ def _check(name: str, chosen: str, offered: Collection[str]) -> None:
 
 def _number(name: str, text: str) -> float | None:
     """The number that a visitor typed; None for the default.  Raises UsageError for anything else."""
-    try:
+    message, hint = "the {name} is {text!r}, expected a number", "type for example 2.5"
+    with errors_as(UsageError, message, hint, ValueError, name=name, text=text):
         return None if text == OWN else float(text)
-    except ValueError as error:
-        raise UsageError(f"the {name} is {text!r}, expected a number", "type for example 2.5") from error
 
 
 def _quality(text: str) -> int | None:

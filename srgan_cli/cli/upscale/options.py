@@ -62,9 +62,7 @@ class UpscaleArguments:
         "Video: h264, h265, vp9, av1, or an encoder of FFmpeg such as hevc_nvenc. "
         "[default: by container and bit depth]",
     )
-    crf: float | None = option(
-        None, "Video: quality, on the encoder's own scale; lower is better. [default: the codec's]", min=0
-    )
+    crf: float | None = option(None, "Video: the encoder's quality; lower is better. [default: the codec's]", min=0)
     preset: str = option("", "Video: speed of the encoder, by its own names. [default: the codec's]")
     start: str = option("", "Video: skip this much, in seconds or as 1:02:03.")
     duration: str = option("", "Video: enlarge this much, in seconds or as 1:02:03.")
@@ -86,12 +84,8 @@ class UpscaleArguments:
     device: Device = "auto"
     devices: str = option("", "One worker process per device: all; 0,1 for two GPUs; or cpu,cpu.")
     on: On = ""
-    precision: str = option(
-        "auto", "auto, fp32, fp16 or bf16; auto uses half precision where device and model support it well."
-    )
-    compile: bool = option(
-        False, "Compile the model with torch.compile; takes about a minute, which many tiles on a GPU repay."
-    )
+    precision: str = option("auto", "auto, fp32, fp16, bf16; auto is half precision where device and model allow it.")
+    compile: bool = option(False, "Compile the model with torch.compile: a minute, which many tiles on a GPU repay.")
     tile: int = option(1024, "Maximum side of a tile in input pixels; 0 disables tiling.", min=0)
     max_memory: str = option("", "Memory limit of each worker, such as 2G; tiles are sized to fit.")
     max_pixels: MaxPixels = None

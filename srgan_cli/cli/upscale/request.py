@@ -153,9 +153,7 @@ class UpscaleRequest:
             return replace(self.factory, arguments=replace(self.arguments, precision="auto", compile=False))("cpu")
         return self.factory(world.device(self.arguments.device))
 
-    def worker_spec(
-        self, upscaler: Upscaler, folder: Location | None, scale: float, *, for_video: bool = False
-    ) -> WorkerSpec:
+    def worker_spec(self, upscaler: Upscaler, folder: Location | None, scale: float, *, for_video: bool) -> WorkerSpec:
         """The work of all workers; with a manifest if the outputs go into a local folder."""
         if folder is None or is_remote(folder):
             return WorkerSpec(self.factory, self.options, self.factory.photo)

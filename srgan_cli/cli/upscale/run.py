@@ -43,7 +43,7 @@ def run(request: UpscaleRequest) -> None:
         upscaler = request.upscaler(world)
         naming = replace(request.naming, scale=request.arguments.scale or upscaler.scale, model=request.name(upscaler))
         plan = world.broadcast(_plan(request, files, naming, listed) if world.is_main else BatchPlan([]))
-        spec = request.worker_spec(upscaler, plan.folder, naming.scale)
+        spec = request.worker_spec(upscaler, plan.folder, naming.scale, for_video=False)
         start_workers = partial(_start_workers, request, upscaler)
         reporter = Reporter(request, upscaler, files, plan, world)
         videos = [task for task in plan.tasks if is_video_name(as_pure_path(task.target))]

@@ -45,16 +45,14 @@ _MOST_STRIP_ROWS, _MOST_STRIP_BYTES = 128, 2**22
 """The most rows and about the most bytes of a strip."""
 MAX_CLASSIC_BYTES = 2**32 - 2**24
 """The most bytes of pixels in a TIFF that is not a BigTIFF; the rest is for directories."""
-_OFFSET, _SUBIFD_OFFSET = 16, 18
+_LONG8, _IFD8 = 16, 18
 """Types of numbers of BigTIFF."""
 
 
 class Tags(ImageFileDirectory_v2):
     """The tags of a page, with the offsets of reduced copies in BigTIFF, which Pillow does not read."""
 
-    _load_dispatch = ImageFileDirectory_v2._load_dispatch | {
-        _SUBIFD_OFFSET: ImageFileDirectory_v2._load_dispatch[_OFFSET]
-    }
+    _load_dispatch = ImageFileDirectory_v2._load_dispatch | {_IFD8: ImageFileDirectory_v2._load_dispatch[_LONG8]}
 
 
 @dataclass(frozen=True)
@@ -72,7 +70,7 @@ class _Layout:
 
 
 _CLASSIC = _Layout(b"II*\x00" + bytes(4), "<L", 2, 12, 4)
-_BIG = _Layout(b"II+\x00\x08\x00\x00\x00" + bytes(8), "<Q", 8, 20, _OFFSET)
+_BIG = _Layout(b"II+\x00\x08\x00\x00\x00" + bytes(8), "<Q", 8, 20, _LONG8)
 
 
 def pages(file: IO[bytes]) -> tuple[list[tuple[int, Tags]], list[str]]:

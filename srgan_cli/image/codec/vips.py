@@ -19,7 +19,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 
-from srgan_cli.errors import PictureError, SrganError
+from srgan_cli.errors import PictureError, SrganError, errors_as
 from srgan_cli.image.codec.raster import EXIF_TURNS, Rows, Values, band_rows, from_coded_bits
 from srgan_cli.image.metadata import png
 from srgan_cli.system.files import check_space, check_unchanged, file_stamp
@@ -269,10 +269,9 @@ def _silence(pyvips: Any) -> None:
 
 
 def _import_vips() -> Any:
-    try:
+    hint = "install it: pip install 'pyvips[binary]'"
+    with errors_as(SrganError, "libvips cannot be loaded", hint, (ImportError, OSError)):
         import pyvips
-    except (ImportError, OSError) as error:
-        raise SrganError("libvips cannot be loaded", "install it: pip install 'pyvips[binary]'") from error
     _silence(pyvips)
     pyvips.cache_set_max(0)  # the cache would keep files open and return old content of rewritten files
     pyvips.vips_lib.vips_error_clear()  # pyvips fails on what an earlier error quotes of a damaged file

@@ -13,7 +13,6 @@ from srgan_cli.errors import UsageError
 from srgan_cli.image.codec.errors import translate_errors
 from srgan_cli.image.codec.pillow import ORIENTED_BY_DECODER, decode
 from srgan_cli.image.codec.raster import ValueRange
-from srgan_cli.image.codec.samples import UNIT_RANGE
 from srgan_cli.image.convert.tensors import MAX_CHANNELS, Channels, from_tensor, to_tensor
 from srgan_cli.image.metadata.reading import read_info
 from srgan_cli.image.metadata.record import Metadata
@@ -49,9 +48,7 @@ def from_image(
     return from_array(values, value_range), profile, metadata.upright(), (*notes, *changes)
 
 
-def to_array(
-    pixels: Tensor, alpha: Tensor | None, dtype: DTypeLike, value_range: ValueRange = UNIT_RANGE
-) -> NDArray[Any]:
+def to_array(pixels: Tensor, alpha: Tensor | None, dtype: DTypeLike, value_range: ValueRange) -> NDArray[Any]:
     """The array (H, W) or (H, W, C) that `from_array` would take.  Raises UsageError for another dtype."""
     wanted = _as_dtype(dtype)
     _check_dtype(wanted)

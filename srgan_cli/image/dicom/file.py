@@ -12,7 +12,7 @@ from typing import IO, TYPE_CHECKING
 
 import numpy as np
 
-from srgan_cli.errors import PictureError
+from srgan_cli.errors import PictureError, errors_as
 from srgan_cli.image.codec.raster import BandLayout, Raster, Rows, ValueRange, Values
 from srgan_cli.image.codec.samples import parse_nodata
 from srgan_cli.image.decoders.base import ImageReader
@@ -301,12 +301,8 @@ def _quietly(path: Path, kind: str = "") -> Iterator[None]:
     """Keep pydicom, which may name patients, from printing; translate what it raises.  `kind`: the compression."""
     from pydicom.config import disable_value_validation
 
-    with warnings.catch_warnings(), disable_value_validation():
+    hint = "it is damaged, or compressed in a way that needs pip install 'srgan-cli[dicom]' or gdcmconv --raw"
+    failure = errors_as(PictureError, "cannot read DICOM {path}{kind}", hint, path=path, kind=kind)
+    with warnings.catch_warnings(), disable_value_validation(), failure:  # the reason would quote values
         warnings.simplefilter("ignore")
-        try:
-            yield
-        except PictureError:
-            raise
-        except Exception as error:  # pydicom and its decoders have no common class, and their messages quote values
-            hint = "it is damaged, or compressed in a way that needs pip install 'srgan-cli[dicom]' or gdcmconv --raw"
-            raise PictureError("cannot read DICOM {path}{kind}", hint, path=path, kind=kind) from error
+        yield

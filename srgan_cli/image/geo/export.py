@@ -27,9 +27,7 @@ def place_losses(place: Place | None, name: str) -> list[str]:
     return [loss for loss, applies in losses.items() if applies]
 
 
-def write_place(
-    place: Place | None, size: tuple[int, int], path: Path, name: str, *, overwrite: bool = True
-) -> list[Path]:
+def write_place(place: Place | None, size: tuple[int, int], path: Path, name: str, *, overwrite: bool) -> list[Path]:
     """Write the files that belong beside a picture of this size and format; returns those that were written.
 
     Each appears complete or not at all.  Files that exist stay unless `overwrite` is set; XMP files, and those that the
@@ -46,9 +44,7 @@ def write_place(
     return written
 
 
-def kept_files(
-    place: Place | None, size: tuple[int, int], path: Path, name: str, *, overwrite: bool = True
-) -> list[str]:
+def kept_files(place: Place | None, size: tuple[int, int], path: Path, name: str, *, overwrite: bool) -> list[str]:
     """A sentence for each existing file beside a picture that differs from what `write_place` would write."""
     files = dict(_files(place.with_size(*size), path, name)) if place else {}
     kept = [found for found in files if place and _is_kept(place, found, overwrite=overwrite)]

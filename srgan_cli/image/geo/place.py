@@ -180,11 +180,7 @@ def _map_resolution(tags: Mapping[int, Any], change: GridMap) -> dict[int, Any]:
 _PARTS: tuple[tuple[set[int], str, Callable[[Mapping[int, Any], GridMap], dict[int, Any]]], ...] = (
     (GEOREFERENCE, "georeference", map_georeference),
     ({RPC}, "rational polynomial model (RPC)", map_rpc),
-    (
-        {gdal.METADATA},
-        "GDAL metadata",
-        lambda tags, change: {tag: gdal.map_metadata(tags[tag], change) for tag in tags},
-    ),
+    ({gdal.METADATA}, "GDAL metadata", lambda tags, grid: {tag: gdal.map_metadata(tags[tag], grid) for tag in tags}),
     (_RESOLUTION, "resolution", _map_resolution),
     (_BLOCKS, "ImageJ data", lambda tags, _: dict(tags)),
 )

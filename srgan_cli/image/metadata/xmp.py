@@ -92,9 +92,7 @@ def with_size(xmp: bytes, height: int, width: int) -> bytes:
     for pattern, across in _SIZES:
         xmp = pattern.sub(rb"\g<1>%d" % (width if across else height), xmp)
     sizes = {b"w": b"%d" % width, b"h": b"%d" % height}
-    xmp = _REGION_SIZE.sub(
-        lambda size: _NUMBER.sub(lambda found: found[1] + sizes.get(found[2], found[3]), size[0]), xmp
-    )
+    xmp = _REGION_SIZE.sub(lambda size: _NUMBER.sub(lambda part: part[1] + sizes.get(part[2], part[3]), size[0]), xmp)
     return _scale_panorama(xmp, height, width)
 
 

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from srgan_cli.errors import PictureError, WeightsError
+from srgan_cli.errors import PictureError, WeightsError, errors_as, import_extra
 from srgan_cli.image.ops import to_bytes
 from srgan_cli.metrics.perceptual.feature_distance import check_size, load_network
 from srgan_cli.weights.backbones import DOWNLOAD_URLS, find_backbone, load_tensors
@@ -39,21 +39,16 @@ def load_inception(path: Path | None = None) -> Extractor:
     By torch-fidelity.  Source: C. Szegedy et al., Rethinking the Inception Architecture for Computer Vision, CVPR 2016;
     weights of 2015-12-05 as used by M. Heusel et al.
     """
-    try:
-        from torch_fidelity.feature_extractor_inceptionv3 import FeatureExtractorInceptionV3
-    except ImportError as error:
-        raise WeightsError("torch-fidelity is not installed", "pip install 'srgan-cli[metrics]'") from error
-    except RuntimeError as error:  # it imports torchvision, which fails if it was built for another torch
-        message = f"torch-fidelity cannot be imported: {error}"
-        raise WeightsError(message, "install a torchvision that was built for this torch") from error
+    module, missing = "torch_fidelity.feature_extractor_inceptionv3", "torch-fidelity is not installed"
+    hint = "install a torchvision that was built for this torch"
+    with errors_as(WeightsError, "torch-fidelity cannot be imported: {reason}", hint, RuntimeError):
+        extractor = import_extra(module, "metrics", missing, WeightsError).FeatureExtractorInceptionV3
     checked = BytesIO()  # the library unpickles its file without checks, so it gets tensors that were read safely
     torch.save(load_tensors("inception", path), checked)
     checked.seek(0)
-    try:
-        network = FeatureExtractorInceptionV3("inception-v3-compat", ["2048"], feature_extractor_weights_path=checked)
-    except (RuntimeError, AttributeError) as error:
-        message = f"{path or DOWNLOAD_URLS['inception']} does not contain Inception weights"
-        raise WeightsError(message, "use another file") from error
+    kinds, message = (RuntimeError, AttributeError), "{source} does not contain Inception weights"
+    with errors_as(WeightsError, message, "use another file", kinds, source=path or DOWNLOAD_URLS["inception"]):
+        network = extractor("inception-v3-compat", ["2048"], feature_extractor_weights_path=checked)
 
     def extract(pictures: Tensor) -> Tensor:
         features: Tensor = network(to_bytes(pictures))[0]

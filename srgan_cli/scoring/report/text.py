@@ -95,17 +95,17 @@ def _row_of_sets(method: str, reports: Iterable[Report]) -> Iterator[Cell]:
             yield _cell(name, summary, best=method in report.best.get(name, ())) if summary else Cell("-")
 
 
-def sets_to_text(reports: Mapping[str, Report], text_format: str) -> str:
+def sets_to_text(reports: Mapping[str, Report], form: str) -> str:
     """The reports of several data sets in a format of RENDERERS, or as JSON."""
     first = next(iter(reports.values()))
-    if text_format == "json":
+    if form == "json":
         sets = [{"name": name, **json.loads(to_json(report))} for name, report in reports.items()]
         return json.dumps({"sets": sets}, indent=2, ensure_ascii=False) + "\n"
-    if text_format == "csv":
+    if form == "csv":
         scores = [replace(s, name=f"{name}/{s.name}") for name, report in reports.items() for s in report.scores]
         return to_csv(replace(first, scores=scores))
     grid = sets_grid(reports)
-    if text_format == "latex":
+    if form == "latex":
         return _latex(grid, first.protocol)
     return "\n".join([*_markdown_lines(grid), "", f"Protocol: {first.protocol}."]) + "\n"
 

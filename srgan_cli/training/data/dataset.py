@@ -285,11 +285,8 @@ class _Loader:
         """A photograph.  Raises PictureError for further bands, which would be dropped."""
         picture = read_picture(path, max_pixels=self.max_pixels)
         if (found := len(picture.pixels)) != picture.bands.colours:
-            message, hint = (
-                "{path} has {found} bands, photographs have 1 or 3",
-                "train on measurements with --bands all",
-            )
-            raise PictureError(message, hint, path=path, found=found)
+            message = "{path} has {found} bands, photographs have 1 or 3"
+            raise PictureError(message, "train on measurements with --bands all", path=path, found=found)
         return picture.flatten_on_white().rgb
 
 

@@ -64,15 +64,13 @@ class Sampler:
     def __init__(self, pairs: Sequence[Pair], config: TrainConfig, world: World = SINGLE_PROCESS) -> None:
         self.pairs, self.config, self.world = pairs, config, world
         self._ends = list(accumulate(pair.weight for pair in pairs))
-        self._background = ThreadPoolExecutor(WORKERS, initializer=torch.set_num_threads, initargs=(1,))
+        self._pool = ThreadPoolExecutor(WORKERS, initializer=torch.set_num_threads, initargs=(1,))
         self._ahead: dict[BatchRequest, Future[Patches]] = {}
 
     def take(self, request: BatchRequest) -> Batch:
         """The batch that `cut` gives.  The next batches are made in the background."""
         requests = [replace(request, number=request.number + later) for later in range(1 + WORKERS)]
-        self._ahead = {
-            batch: self._ahead.get(batch) or self._background.submit(self._patches, batch) for batch in requests
-        }
+        self._ahead = {batch: self._ahead.get(batch) or self._pool.submit(self._patches, batch) for batch in requests}
         return self._finish(request, *self._ahead[request].result())
 
     def cut(self, request: BatchRequest) -> Batch:
@@ -167,9 +165,7 @@ class Sampler:
         return DEGRADATIONS[self.config.degradation.kind](low, high, rng)[:, *window.relative_to(padded).slices]
 
 
-def cut_unpaired(
-    pictures: Sequence[Tensor], request: BatchRequest, config: TrainConfig, world: World = SINGLE_PROCESS
-) -> Tensor:
+def cut_unpaired(pictures: Sequence[Tensor], request: BatchRequest, config: TrainConfig, world: World) -> Tensor:
     """Random patches of pictures (uint8) in random orientations: (batch, 3, patch, patch), values 0…1."""
     patches = []
     for rng in patch_rngs("unpaired", request, config, world):

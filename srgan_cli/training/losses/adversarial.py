@@ -68,9 +68,7 @@ ADVERSARIAL_LOSSES: dict[str, AdversarialLoss] = {
     "relativistic": AdversarialLoss(relativistic_loss, lambda real, fake: relativistic_loss(fake, real), 0.693),
     # fake - real, the negative Wasserstein distance, if the critic is Lipschitz continuous, and -fake.
     # M. Arjovsky et al., Wasserstein GAN, ICML 2017 (arXiv:1701.07875).
-    "wasserstein": AdversarialLoss(
-        lambda real, fake, _smoothing: fake.mean() - real.mean(), lambda _real, fake: -fake.mean(), 0.0
-    ),
+    "wasserstein": AdversarialLoss(lambda real, fake, _: fake.mean() - real.mean(), lambda _, fake: -fake.mean(), 0.0),
 }
 
 

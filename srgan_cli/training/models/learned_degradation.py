@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from srgan_cli.image.ops import to_bytes
-from srgan_cli.system.distributed import World
+from srgan_cli.system.distributed import SINGLE_PROCESS, World
 from srgan_cli.training.config import TrainConfig
 from srgan_cli.training.data.blur import blur_between
 from srgan_cli.training.data.dataset import Dataset, Pair
@@ -49,8 +49,8 @@ class LearnedDegradation:
     def _init_blur(self) -> None:
         """Initialise the degrader with the blur that the spectra of the unpaired pictures show."""
         request = BatchRequest(0, self._patch, BLUR_PATCHES)
-        bicubic = [pair.low for pair in self.dataset.training]
-        sharp, blurred = (cut_unpaired(kind, request, self.config) for kind in (bicubic, self.dataset.unpaired))
+        bicubic, unpaired = [pair.low for pair in self.dataset.training], self.dataset.unpaired
+        sharp, blurred = (cut_unpaired(kind, request, self.config, SINGLE_PROCESS) for kind in (bicubic, unpaired))
         if (deviation := self.config.scale * blur_between(sharp, blurred)) > MIN_BLUR:
             self.degrader.init_filter(gaussian(deviation))
 

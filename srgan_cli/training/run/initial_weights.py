@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from srgan_cli.errors import UsageError
+from srgan_cli.errors import UsageError, errors_as
 from srgan_cli.networks import Generator
 from srgan_cli.networks.generators.base import RGB
 from srgan_cli.system.devices import pick_device
@@ -125,11 +125,8 @@ def _resolve_equivariance(config: TrainConfig, generator: Generator, *, trained:
 
 def _check_buildable(config: TrainConfig) -> None:
     """Build the generator without memory for its weights.  Raises UsageError for channels it does not support."""
-    try:
-        with torch.device("meta"):
-            build_generator(config)
-    except ValueError as error:
-        raise UsageError(str(error), "change --channels") from error
+    with errors_as(UsageError, "{reason}", "change --channels", ValueError), torch.device("meta"):
+        build_generator(config)
 
 
 def _check_settable(generator: Generator, config: TrainConfig, name: str) -> None:

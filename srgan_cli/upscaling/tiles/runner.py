@@ -106,14 +106,12 @@ class TileRunner:
         geometry = canvas.geometry
         if self.max_side < geometry.side:  # a piece; the window that all tiles share would take as much memory again
             geometry = replace(geometry, side=0)
-        input_window, blend_window = geometry.input_window(output), geometry.blend_window(output)
-        layers, parts = canvas.layers[:, *input_window.relative_to(canvas.input_window).slices], geometry.layers
-        resize = partial(geometry.resize_output, at=input_window, output=blend_window, scale=1)
+        seen, blended = geometry.input_window(output), geometry.blend_window(output)
+        layers, parts = canvas.layers[:, *seen.relative_to(canvas.input_window).slices], geometry.layers
+        resize = partial(geometry.resize_output, at=seen, output=blended, scale=1)
         if isinstance(self.transfer.generator, Identity):
             return lambda: _resampled(layers[: parts.visible], canvas.header, geometry.kernel, resize)
-        start = partial(
-            self._start_generator, parts.noise(layers), geometry=geometry, at=input_window, output=blend_window
-        )
+        start = partial(self._start_generator, parts.noise(layers), geometry=geometry, at=seen, output=blended)
         ranges, order = canvas.header.pixel_ranges, [band for group in parts.groups for band in group]
         started = [_start_group(layers[list(group)], ranges[group[0]], start, resize) for group in parts.groups]
         alpha = layers[parts.bands : parts.visible].float()

@@ -13,7 +13,7 @@ from typing import Any
 import av
 import av.logging
 
-from srgan_cli.errors import UsageError
+from srgan_cli.errors import UsageError, errors_as
 from srgan_cli.image.raw_video.yuv import BT601_WEIGHTS
 from srgan_cli.upscaling.video import frames
 from srgan_cli.upscaling.video.encoder_options import encoder_options, is_hardware
@@ -45,12 +45,9 @@ class EncoderSettings(VideoFormat):
     def add_to(self, container: "av.container.OutputContainer") -> "av.VideoStream":
         """A stream of these settings in a container.  Raises UsageError where the container cannot hold the codec."""
         shape: dict[str, Any] = {"width": self.width, "height": self.height, "time_base": self.time_base}
-        try:
+        message = f"{self.container} cannot hold video of {self.codec}"
+        with errors_as(UsageError, message, "choose another --codec", ValueError, option="codec"):
             stream: Any = container.add_stream(self.codec, rate=self.rate, options=dict(self.options), **shape)
-        except ValueError as error:
-            raise UsageError(
-                f"{self.container} cannot hold video of {self.codec}", "choose another --codec", option="codec"
-            ) from error
         context = stream.codec_context
         context.pix_fmt = self.pixel_format
         context.sample_aspect_ratio = self.aspect or Fraction(0)

@@ -19,7 +19,7 @@ from srgan_cli.upscaling.video.segments import EncodedPacket, TimeRange
 from srgan_cli.upscaling.video.source import VideoSource, is_cover, opened, video_stream
 from srgan_cli.upscaling.video.subtitles import SubtitleConverter, fitting_codec
 
-_OWN_METADATA = {
+_OWN_TAGS = {
     *("encoder", "major_brand", "minor_version", "compatible_brands", "software", "vendor_id"),
     *("duration", "alpha_mode", "bps", "number_of_frames", "number_of_bytes", "source_id", "rotate"),
     *("_statistics_writing_app", "_statistics_writing_date_utc", "_statistics_tags"),
@@ -236,9 +236,7 @@ def _is_rewritten(stream: Any, settings: EncoderSettings) -> bool:
 
 
 def _kept_metadata(metadata: dict[str, str]) -> dict[str, str]:
-    return {
-        key: text for key, text in metadata.items() if text and key.lower().removesuffix("-eng") not in _OWN_METADATA
-    }
+    return {key: text for key, text in metadata.items() if text and key.lower().removesuffix("-eng") not in _OWN_TAGS}
 
 
 def _missing_keys(before: Any, after: Any) -> set[str]:
@@ -269,9 +267,7 @@ def mux(
     except av.FFmpegError as error:
         if isinstance(error, OSError):  # of the disk
             raise
-        raise SrganError(
-            f"cannot write {settings.container}: {error.strerror}", "try .mkv, which holds most"
-        ) from error
+        raise SrganError(f"cannot write {settings.container}: {error.strerror}", "try .mkv; it holds most") from error
     with target.open("r+b") as file:
         muxer.complete(file)
     return damage
@@ -290,7 +286,7 @@ def losses(found: VideoSource, settings: EncoderSettings, part: TimeRange, packe
                 muxer.write(packets, 0, limit=_PROBE_PACKETS)
         except (av.FFmpegError, ValueError) as error:
             reason = getattr(error, "strerror", None) or str(error)
-            raise SrganError(f"cannot write {settings.container}: {reason}", "try .mkv, which holds most") from error
+            raise SrganError(f"cannot write {settings.container}: {reason}", "try .mkv; it holds most") from error
         muxer.complete(probe)
         probe.seek(0)
         with av.open(probe) as written:

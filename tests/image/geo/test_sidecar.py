@@ -307,7 +307,7 @@ def test_files_of_the_input_are_never_overwritten(tmp_path: Path) -> None:
     path.with_suffix(".tfw").write_text(WORLD)
     path.with_suffix(".prj").write_text("GEOGCS[…]")
     picture = read_picture(path)
-    assert kept_files(picture.metadata.place, (60, 48), tmp_path / "in.tiff", "TIFF") == [
+    assert kept_files(picture.metadata.place, (60, 48), tmp_path / "in.tiff", "TIFF", overwrite=True) == [
         "in.tfw exists and is kept, but does not fit it"
     ]
     enlarge(path, "in.tiff")
@@ -317,7 +317,7 @@ def test_files_of_the_input_are_never_overwritten(tmp_path: Path) -> None:
 def test_files_of_another_picture_are_reported(tmp_path: Path) -> None:
     picture = read_picture(write_picture_file(tmp_path / "in.png"))
     (tmp_path / "out.tif.aux.xml").write_text("<PAMDataset/>")
-    assert kept_files(picture.metadata.place, (60, 48), tmp_path / "out.tif", "TIFF") == [
+    assert kept_files(picture.metadata.place, (60, 48), tmp_path / "out.tif", "TIFF", overwrite=True) == [
         "out.tif.aux.xml exists and is kept, but does not fit it"
     ]
 
