@@ -116,20 +116,14 @@ class ImageProcessor(Processor):
         return replace(result, reason=chosen.reason)
 
     def _enlarge(
-        self,
-        task: Task,
-        pictures: ImageSequence,
-        upscaler: Upscaler,
-        target: Path,
-        warnings: list[str],
-        progress: Progress,
+        self, task: Task, pictures: ImageSequence, chosen: Upscaler, target: Path, notes: list[str], progress: Progress
     ) -> TaskResult:
-        report_losses = LossReporter(Path(task.target.name), warnings.append, strict=self.options.strict)
+        report_losses = LossReporter(Path(task.target.name), notes.append, strict=self.options.strict)
         claim = partial(self.manifest.claim, target) if self.manifest else lambda: None
-        job = Job(task, upscaler, self.options, target, report_losses, progress, self.check_cancelled, claim)
-        done = self._run(job, pictures, warnings)
-        done = replace(done, model=upscaler.name, sha256=upscaler.sha256, device=str(upscaler.device))
-        return replace(done, warnings=(*warnings, *done.warnings), peak_memory=peak_rss())
+        job = Job(task, chosen, self.options, target, report_losses, progress, self.check_cancelled, claim)
+        done = self._run(job, pictures, notes)
+        done = replace(done, model=chosen.name, sha256=chosen.sha256, device=str(chosen.device))
+        return replace(done, warnings=(*notes, *done.warnings), peak_memory=peak_rss())
 
     def _run(self, job: Job, pictures: ImageSequence, warnings: list[str]) -> TaskResult:
         """Run a job, without those of its optional options that do not fit the pictures."""

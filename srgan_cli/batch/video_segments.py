@@ -85,14 +85,7 @@ class SegmentProcessor(Processor):
 
 
 def plan_video(
-    task: Task,
-    source: Path,
-    target: Path,
-    upscaler: Upscaler,
-    scale: Scale,
-    options: VideoOptions,
-    *,
-    max_pixels: int | None = None,
+    task: Task, source: Path, out: Path, upscaler: Upscaler, scale: Scale, options: VideoOptions, max_pixels: int | None
 ) -> VideoPlan:
     """Plan the segments of the video `source`.  Raises PictureError, and UsageError for options that do not fit it."""
     found = probe(source)
@@ -110,12 +103,12 @@ def plan_video(
         limit = "" if options.duration is None else f", within {float(options.duration):g} s"
         message, start = f"{{path}} has no frames from {{start}} s on{limit}", f"{float(options.start):g}"
         raise PictureError(message, "choose an earlier --start or a longer --duration", path=source, start=start)
-    settings, lost = choose_encoder(found, seconds, target, size, options)
+    settings, lost = choose_encoder(found, seconds, out, size, options)
     lost += losses(found, settings, part, check_encoder(settings))
     lead = max(_DEINTERLACE_LEAD * options.deinterlace, _STEADY_LEAD * bool(options.steady))
     found = replace(found, times=None if index.keys else tuple(index.times), order=index.order)
     work = VideoWork(found, settings, options, part, scale)
-    folder = target.with_name(f".{target.name}.srgan-video")  # keeps the segments until the video is complete
+    folder = out.with_name(f".{out.name}.srgan-video")  # keeps the segments until the video is complete
     segments = (SegmentTask(source, folder / f"{part.number:06}", part) for part in cut(times, index.keys, stop, lead))
     return VideoPlan(task, work, tuple(segments), tuple(lost), index.damage)
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from srgan_cli.cli.help import HELP_OPTIONS, Command, Group
+from srgan_cli.cli.help import HELP_NAMES, Command, Group
 from srgan_cli.cli.score.command import score
 from srgan_cli.cli.serve.command import serve
 from srgan_cli.cli.train.command import train
@@ -16,10 +16,7 @@ from srgan_cli.cli.weights.models import models
 __all__ = ["app"]
 
 app = typer.Typer(
-    cls=Group,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-    context_settings={"help_option_names": HELP_OPTIONS},
+    cls=Group, pretty_exceptions_enable=False, rich_markup_mode=None, context_settings={"help_option_names": HELP_NAMES}
 )
 app.command(cls=Command, epilog="Example: srgan upscale photo.jpg")(upscale)
 app.command(cls=Command, epilog="Example: srgan score originals/ enlarged/ --baseline bicubic")(score)

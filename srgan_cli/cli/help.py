@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 Rows = list[tuple[str, str]]
 """Names and descriptions."""
-HELP_OPTIONS = ["-h", "--help"]
+HELP_NAMES = ["-h", "--help"]
 PANELS = {
     "Everyday": "model purpose scale size baseline metric sets by_folder run recipe time steps resume check held_out "
     "host port",
@@ -267,7 +267,7 @@ def _setting_like(option: str) -> str:
 
 
 def _visible(command: Any, kind: str) -> list[Any]:
-    parameters = command.get_params(typer.Context(command, help_option_names=HELP_OPTIONS))
+    parameters = command.get_params(typer.Context(command, help_option_names=HELP_NAMES))
     return [item for item in parameters if item.param_type_name == kind and not item.hidden]
 
 

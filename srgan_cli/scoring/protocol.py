@@ -100,12 +100,7 @@ class Protocol:
 
 
 def named_protocol(
-    name: str,
-    *,
-    scale: int,
-    border: int | None = None,
-    metrics: tuple[str, ...] = PIXEL_METRICS,
-    channels: str | None = None,
+    name: str, *, scale: int, border: int | None = None, metrics: tuple[str, ...] = PIXEL_METRICS, channels: str = ""
 ) -> Protocol:
     """A protocol by its name in PROTOCOLS.  The border is by default the scale, and for `skimage` 0."""
     _check("protocol", name, PROTOCOLS)

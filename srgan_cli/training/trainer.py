@@ -43,14 +43,9 @@ class Trainer:
     """Trains the networks of a run and writes to the run folder."""
 
     def __init__(
-        self,
-        config: TrainConfig,
-        dataset: Dataset,
-        *,
-        initial: InitialWeights | None = None,
-        world: World = SINGLE_PROCESS,
+        self, config: TrainConfig, data: Dataset, initial: InitialWeights | None = None, world: World = SINGLE_PROCESS
     ) -> None:
-        self.config, self.dataset, self.world = config, dataset, world
+        self.config, self.dataset, self.world = config, data, world
         folder = RunFolder if world.is_main else NullRunFolder
         self.folder = folder(config.run.folder, config.run.name, log=config.run.log)
         self.compute = ComputeContext.for_device(world.device(config.run.device), config.optim.precision)
@@ -60,9 +55,9 @@ class Trainer:
         self.gan = GAN(config, first_generator(config, initial), self.compute, world)
         self.teacher = Teacher.load(config, self.device) if config.teacher.models else None
         unpaired = config.data.unpaired
-        self.learned_degradation = LearnedDegradation(config, dataset, self.compute, world) if unpaired else None
-        self.held_out = HeldOut(dataset.validation, self.device, world, config.data.shown_bands)
-        self.sampler = Sampler(dataset.training, config, world)
+        self.learned_degradation = LearnedDegradation(config, data, self.compute, world) if unpaired else None
+        self.held_out = HeldOut(data.validation, self.device, world, config.data.shown_bands)
+        self.sampler = Sampler(data.training, config, world)
         self.started_from = {"name": initial.name, "training": initial.training} if initial else {}
         self.monitor = DivergenceMonitor()
         self.best = BestValidation()

@@ -67,7 +67,7 @@ def _protocol(arguments: ScoreArguments, of_thresholds: list[str]) -> "Protocol"
         scale=arguments.scale,
         border=arguments.border,
         metrics=tuple(dict.fromkeys([*asked, *of_thresholds])),
-        channels=arguments.channels.value if arguments.channels else None,
+        channels=arguments.channels.value if arguments.channels else "",
     )
     return replace(
         named,

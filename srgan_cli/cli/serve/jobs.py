@@ -9,6 +9,7 @@ from functools import lru_cache, partial
 from itertools import chain, count
 from pathlib import Path, PurePath
 from threading import Event
+from typing import Any
 
 import numpy as np
 import pyvips
@@ -92,17 +93,9 @@ class Studio:
         self.device, self.max_pixels = device, max_pixels
         self._load = lru_cache(maxsize=_KEPT_UPSCALERS)(partial(Upscaler.load, device=device))
 
-    def upscaler(
-        self,
-        model: str | Path,
-        *,
-        scale: float | None = None,
-        strength: float | None = None,
-        takes_turns_with: Upscaler | None = None,
-    ) -> Upscaler:
-        """The upscaler; that of the default weights for AUTOMATIC.  Raises SrganError as Upscaler.load does."""
-        name = DEFAULT_MODEL if model == AUTOMATIC else model
-        return self._load(name, scale=scale, strength=strength, takes_turns_with=takes_turns_with)
+    def upscaler(self, model: str | Path, **options: Any) -> Upscaler:
+        """The upscaler that Upscaler.load gives; that of the default weights for AUTOMATIC."""
+        return self._load(DEFAULT_MODEL if model == AUTOMATIC else model, **options)
 
     def enlarge(self, sources: Sequence[Path], choice: Choice, job: Job, progress: Progress) -> list[TaskResult]:
         """A result for each picture.  Raises SrganError for a choice that does not fit, and when it is cancelled."""

@@ -42,8 +42,7 @@ class TrainArguments:
     steps: int | None = option(None, "Length of the run in steps.", min=1)
     pretrain_fraction: float = option(0.6, "Fraction of the run that pretrains without discriminator.", min=0, max=1)
     gan_loss: str = option(
-        "non-saturating",
-        "Adversarial loss: minimax, non-saturating, least-squares, hinge, relativistic or wasserstein.",
+        "non-saturating", "Adversarial loss: minimax, non-saturating, least-squares, hinge, relativistic, wasserstein."
     )
     discriminator: str = option("vgg", "vgg, patch or unet.")
     adversarial_weight: float = option(1e-3, "Weight of the adversarial loss.", min=0)

@@ -81,9 +81,7 @@ class VideoRun:
     def _plan(self, task: Task, source: Path, target: Path, warnings: list[str]) -> VideoPlan:
         """The plan of a video; `warnings` gets what the output will not hold of it."""
         options = self.request.options
-        plan = plan_video(
-            task, source, target, self.upscaler, options.scale, self.request.video, max_pixels=options.max_pixels
-        )
+        plan = plan_video(task, source, target, self.upscaler, options.scale, self.request.video, options.max_pixels)
         LossReporter(Path(task.target.name), warnings.append, strict=options.strict)(plan.losses)
         return plan
 

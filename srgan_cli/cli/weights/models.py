@@ -32,9 +32,7 @@ def models(
     name: Annotated[
         str,
         typer.Argument(
-            metavar="[NAME]",
-            autocompletion=complete_weights,
-            help="Show these, or a file, in detail; with --json, in full.",
+            metavar="[NAME]", autocompletion=complete_weights, help="Show these, or a file, in detail; --json: in full."
         ),
     ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,

@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import IO
 
 import numpy as np
-from PIL import Image, ImageFile, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
+from PIL.ImageFile import ImageFile
 
 from srgan_cli.errors import PictureError
 from srgan_cli.image.codec import headers, pillow, vips
 from srgan_cli.image.codec.capabilities import JXL_SIGNATURES, extra_for, require_plugin
 from srgan_cli.image.codec.errors import TIFF_SIGNATURES, translate_errors
+from srgan_cli.image.codec.headers import JxlHeader
 from srgan_cli.image.codec.limits import check_max_pixels
 from srgan_cli.image.codec.raster import BandLayout, Raster, Rows, Values, apply_exif_orientation
 from srgan_cli.image.decoders import gif, jp2, psd
@@ -82,7 +84,7 @@ def _open_without_pillow(path: Path, file: IO[bytes], head: bytes, png: headers.
     return _PngReader(path, png) if png is not None and png.is_plain else None
 
 
-def _read_jxl_header(path: Path, max_pixels: int | None) -> headers.JxlHeader:
+def _read_jxl_header(path: Path, max_pixels: int | None) -> JxlHeader:
     header = headers.parse_jxl_header(path.read_bytes())
     check_max_pixels(path, header.height, header.width, max_pixels=max_pixels)
     return header
@@ -125,12 +127,7 @@ class _PillowReader(ImageReader):
     bytes_per_pixel = DECODE_BYTES_PER_PIXEL
 
     def __init__(
-        self,
-        path: Path,
-        file: IO[bytes],
-        image: ImageFile.ImageFile,
-        jxl: headers.JxlHeader | None = None,
-        notes: Sequence[str] = (),
+        self, path: Path, file: IO[bytes], image: ImageFile, jxl: JxlHeader | None = None, notes: Sequence[str] = ()
     ) -> None:
         """`notes` are about the file as a whole."""
         self.path, self.image, self.stamp = path, image, file_stamp(path)

@@ -97,17 +97,12 @@ def map_metadata(text: str, change: GridMap) -> str:
     return _written(document, text)
 
 
-def extend(
-    text: str,
-    parts: Mapping[str, str] | None = None,
-    rpcs: Mapping[str, str] | None = None,
-    points: Sequence[tuple[float, ...]] = (),
-) -> str:
+def extend(text: str, parts: Mapping[str, str], rpcs: Mapping[str, str], points: Sequence[tuple[float, ...]]) -> str:
     """An .aux.xml with these elements, RPCs and control points where it has none; empty if it says nothing at all.
 
     A control point is its column and row, and then x, y, z.  Raises one of xml.PARSE_ERRORS for anything else.
     """
-    document, parts = xml.parse(text), parts or {}
+    document = xml.parse(text)
     (root,) = xml.elements(document, "PAMDataset")
     if points and not list(xml.elements(document, "GCPList")):
         listed = xml.append(root, "GCPList")

@@ -77,7 +77,7 @@ def find_sidecars(picture: Path, *, has_mask: bool = False) -> tuple[list[Sideca
                 text = text if owner is None or owner[1].lower() == picture.suffix[1:].lower() else ""
             if kind == "auxiliary file":
                 text, stale = gdal.clean(text)
-                text = gdal.extend(text)
+                text = gdal.extend(text, {}, {}, ())
             found += [Sidecar(kind, text, path)] if text else []
             notes += stale
         except xml.PARSE_ERRORS:

@@ -187,13 +187,7 @@ class MemoryEstimate:
 
     @classmethod
     def for_picture(
-        cls,
-        geometry: Geometry,
-        activations: float,
-        reserved: ReservedMemory,
-        *,
-        on_host: bool,
-        max_input_pixels: float = inf,
+        cls, geometry: Geometry, activations: float, reserved: ReservedMemory, *, on_host: bool, max_input_pixels: float
     ) -> "MemoryEstimate":
         """Estimate for an RGB picture and a network with this many bytes of activations for each pixel."""
         layers = geometry.layers.floats
