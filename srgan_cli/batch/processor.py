@@ -105,8 +105,7 @@ class ImageProcessor(Processor):
             found = [path for kind, path in sidecar_paths(source) if kind != "XMP file"]  # it changes no pixel
             weights = chosen.sha256 if chosen.reason else ""
             key = self.manifest.key(source, found, weights=weights) if self.manifest else ""
-            may_keep = target_exists and overwrite == "update"
-            if may_keep and self.manifest and self.manifest.is_current(target, key):
+            if target_exists and overwrite == "update" and self.manifest and self.manifest.is_current(target, key):
                 size = self.upscaler.target(*pictures.size, self.options.scale or chosen.scale)
                 result = TaskResult(task, "kept", input_size=pictures.size, output_size=size, count=pictures.count)
                 return replace(result, model=chosen.name, sha256=chosen.sha256, reason=chosen.reason)

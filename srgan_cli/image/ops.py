@@ -148,8 +148,7 @@ def _contributions(axis: AxisResize, kernel: Kernel) -> tuple[Tensor, Tensor]:
     scale = axis.out_size / axis.in_size
     support = kernel.support(axis.in_size, axis.out_size)
     centre = (torch.arange(axis.start, axis.stop, dtype=torch.float64) + 0.5) / scale - 0.5
-    taps = int(2 * support) + 2
-    index = (centre - support).floor().long()[:, None] + torch.arange(taps)
+    index = (centre - support).floor().long()[:, None] + torch.arange(int(2 * support) + 2)
     weight = kernel.weight((centre[:, None] - index) * min(scale, 1.0))
     weight /= weight.sum(dim=1, keepdim=True)
     used = (weight != 0).any(dim=0)

@@ -18,5 +18,4 @@ def consistency(reference: Tensor, candidate: Tensor, scale: int = 4) -> float:
     """
     hint = "score larger pictures, or use a smaller --scale"
     check_min_side(reference, scale, f"consistency at x{scale} needs", hint)
-    small = (quantise(downscale(crop_multiple(pixels, scale), scale)) for pixels in (reference, candidate))
-    return psnr(*small)
+    return psnr(*(quantise(downscale(crop_multiple(pixels, scale), scale)) for pixels in (reference, candidate)))

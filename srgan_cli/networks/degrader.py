@@ -40,9 +40,8 @@ class Degrader(nn.Module):
 
     def apply_filter(self, x: Tensor) -> Tensor:
         """The pictures after the strided filter."""
-        padded = F.pad(x, [(self.filter.kernel_size[0] - self.scale) // 2] * 4, mode="replicate")
         with torch.autocast(x.device.type, enabled=False):  # only the residual may use half precision
-            low: Tensor = self.filter(padded)
+            low: Tensor = self.filter(F.pad(x, [(self.filter.kernel_size[0] - self.scale) // 2] * 4, mode="replicate"))
         return low
 
     def residual(self, x: Tensor, noise: Tensor) -> Tensor:

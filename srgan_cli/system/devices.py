@@ -13,8 +13,7 @@ _BFLOAT16_TESTS = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
 def list_devices() -> list[str]:
     """The names of the devices of this machine, in the order in which `auto` prefers them."""
     cuda = [f"cuda:{index}" for index in range(torch.cuda.device_count())] if torch.cuda.is_available() else []
-    mps = ["mps"] if torch.backends.mps.is_available() else []
-    return [*cuda, *mps, "cpu"]
+    return [*cuda, *(["mps"] if torch.backends.mps.is_available() else []), "cpu"]
 
 
 def pick_device(device: str | torch.device = "auto") -> torch.device:

@@ -48,14 +48,13 @@ def export_onnx(generator: Generator, path: Path) -> float:
 
 
 def _write(generator: Generator, path: Path) -> None:
-    free = dict.fromkeys((0, 2, 3), torch.export.Dim.DYNAMIC)
     with _silence():
         program = torch.onnx.export(
             generator,
             (_draw_pictures(generator, _EXAMPLE_SIZE),),
             input_names=[INPUT],
             output_names=[OUTPUT],
-            dynamic_shapes=(free,),
+            dynamic_shapes=(dict.fromkeys((0, 2, 3), torch.export.Dim.DYNAMIC),),
             dynamo=True,
             verbose=False,
         )

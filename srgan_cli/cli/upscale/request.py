@@ -50,9 +50,8 @@ class UpscalerFactory:
     def __call__(self, device: str, *, model: Path | None = None, takes_turns_with: Upscaler | None = None) -> Upscaler:
         """The upscaler on a device, of this or another model.  Raises SrganError as Upscaler.load does."""
         given = self.arguments
-        own = DEFAULT_MODEL if self.model == AUTOMATIC else self.model
         return Upscaler.load(
-            model or resolve_model(own, given.offline),
+            model or resolve_model(DEFAULT_MODEL if self.model == AUTOMATIC else self.model, given.offline),
             device=device,
             takes_turns_with=takes_turns_with,
             policy=self.policy,

@@ -84,8 +84,7 @@ def read_netpbm(data: bytes) -> Values:
         flat = np.array(data[found.end() :].split(maxsplit=count)[:count], np.int64)
     else:
         flat = np.frombuffer(data, ">u2", count, found.end())
-    values = flat.reshape(height, width, channels)
-    return np.asarray(np.rint(np.minimum(values, top) * (65_535 / top)), np.uint16)
+    return np.asarray(np.rint(np.minimum(flat.reshape(height, width, channels), top) * (65_535 / top)), np.uint16)
 
 
 def after_netpbm(data: bytes) -> bytes:

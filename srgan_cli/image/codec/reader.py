@@ -115,10 +115,8 @@ class _PngReader(ImageReader):
         turn, stated = self.metadata.orientation, (self.header.height, self.header.width)
         mask = None if self.header.has_alpha else find_mask(self.path, stated, turn)
         rows, changes = vips.read(self.path, "PNG", orientation=turn)
-        raster = Raster(
-            rows, png.read_profile(self.header.chunks), self.metadata.upright(), notes=(*self.notes, *changes)
-        )
-        return raster.with_sidecars(self.path, turn, mask)
+        profile, notes = png.read_profile(self.header.chunks), (*self.notes, *changes)
+        return Raster(rows, profile, self.metadata.upright(), notes=notes).with_sidecars(self.path, turn, mask)
 
 
 class _PillowReader(ImageReader):

@@ -43,5 +43,4 @@ def read_header(data: bytes) -> HdrHeader:
 
 def decode(data: bytes) -> Values:
     """The values (H, W, 3), float32."""
-    imagecodecs = import_extra("imagecodecs", "tiff", "it is a Radiance HDR", PictureError)
-    return np.asarray(imagecodecs.rgbe_decode(data))
+    return np.asarray(import_extra("imagecodecs", "tiff", "it is a Radiance HDR", PictureError).rgbe_decode(data))

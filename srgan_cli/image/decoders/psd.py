@@ -57,8 +57,7 @@ def read(image: ImageFile.ImageFile, data: bytes) -> Values:
 
 def _unpack(data: bytes, start: int, count: int, height: int) -> bytes:
     """The bytes of the first `count` channels; Pillow takes them to start behind `count` tables of sizes."""
-    found = "it is a PSD of 16 bits or with further channels"
-    imagecodecs = import_extra("imagecodecs", "tiff", found, PictureError)
+    imagecodecs = import_extra("imagecodecs", "tiff", "it is a PSD of 16 bits or with further channels", PictureError)
     total, table = _channels(data), start - 2 * count * height
     sizes = np.frombuffer(data, ">u2", total * height, table)
     begin = table + 2 * total * height

@@ -90,8 +90,7 @@ def find_planes(path: Path, tags: Mapping[int, Any]) -> Planes | None:
         if not start or kind not in _PLAIN:
             raise _unsupported(path, f"{count} pictures in a {kind} page, compression {_name(page.compression)}")
         _check_type(page.dtype, path)
-        dtype = page.dtype.newbyteorder(file.byteorder)
-        return Planes(path, start, (count, *page.shape), dtype, page.axes == "SYX")
+        return Planes(path, start, (count, *page.shape), page.dtype.newbyteorder(file.byteorder), page.axes == "SYX")
     return None
 
 

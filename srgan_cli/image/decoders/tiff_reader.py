@@ -91,8 +91,7 @@ class TiffReader(ImageReader):
         metadata, notes = tiff.read_metadata(self.file, self.pages, index)
         turn, mask = tiff.orientation(tags), None if number else self.mask_beside
         if index == 0:
-            has_mask = mask is not None
-            place, more = add_sidecars(metadata.place, self.path, self.size(0), turn, has_mask=has_mask)
+            place, more = add_sidecars(metadata.place, self.path, self.size(0), turn, has_mask=mask is not None)
             metadata, notes = replace(metadata, place=place), [*notes, *self.notes, *more]
         is_measured = bands.NODATA in tags or (metadata.place is not None and metadata.place.is_known)
         raster = self._read_in_bands(index) if self.is_streamed(index) else self._read_whole(index)

@@ -123,8 +123,7 @@ class DicomReader(ImageReader):
         from pydicom.encaps import get_frame
 
         frame = get_frame(self.dataset.PixelData, index, number_of_frames=self.count)
-        values = np.reshape(imagecodecs.jpeg_decode(frame), (*self.shape, 1))
-        return _join_padding(values, self.dataset)
+        return _join_padding(np.reshape(imagecodecs.jpeg_decode(frame), (*self.shape, 1)), self.dataset)
 
     @cached_property
     def _header(self) -> tuple[bytes, tuple[str, ...]]:

@@ -170,8 +170,7 @@ def _clean_blocks(tags: Mapping[int, Any]) -> tuple[dict[int, Any], list[str]]:
 
 def _map_resolution(tags: Mapping[int, Any], change: GridMap) -> dict[int, Any]:
     """Pixels a unit, which may swap their axes."""
-    old = [float(tags[_X_RESOLUTION]), float(tags[_Y_RESOLUTION])]
-    across, down = (np.abs(change[:2, :2]) @ old).tolist()
+    across, down = (np.abs(change[:2, :2]) @ [float(tags[_X_RESOLUTION]), float(tags[_Y_RESOLUTION])]).tolist()
     if not 0 < min(across, down) <= max(across, down) < np.inf:
         raise ValueError
     return {**tags, _X_RESOLUTION: across, _Y_RESOLUTION: down}

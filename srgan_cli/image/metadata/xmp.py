@@ -65,8 +65,7 @@ def orientation(xmp: bytes) -> int | None:
 
 def upright(xmp: bytes, turned: int) -> bytes:
     """The packet with its orientation reset, and its regions, such as faces, turned from this orientation."""
-    change = turning(turned, 1, 1)
-    xmp = _REGION.sub(lambda found: _turn(found[0], change), xmp) if turned > 1 else xmp
+    xmp = _REGION.sub(lambda found: _turn(found[0], turning(turned, 1, 1)), xmp) if turned > 1 else xmp
     return _ORIENTATION.sub(rb"\g<1>1", xmp)
 
 

@@ -93,6 +93,5 @@ def r1_penalty(discriminator: Logits, real: Tensor) -> Tensor:
 
 def _gradient_norm(discriminator: Logits, pictures: Tensor) -> Tensor:
     """The norm of the gradient for each picture, (N,); several logits of a picture are averaged."""
-    logits = discriminator(pictures).flatten(1).mean(1).sum()
-    (gradient,) = torch.autograd.grad(logits, pictures, create_graph=True)
+    (gradient,) = torch.autograd.grad(discriminator(pictures).flatten(1).mean(1).sum(), pictures, create_graph=True)
     return (gradient.flatten(1).square().sum(1) + 1e-12).sqrt()

@@ -48,8 +48,7 @@ def set_display_width(file: IO[bytes], width: int) -> None:
     """Write the display width of the first track of a Matroska file, whose title ends with RESERVED."""
     file.seek(0)
     head = bytearray(file.read(_HEAD_BYTES))
-    segment = _child(head, (0, len(head)), _SEGMENT)
-    tracks = _child(head, segment, _TRACKS)
+    tracks = _child(head, _child(head, (0, len(head)), _SEGMENT), _TRACKS)
     entry = _child(head, tracks, _ENTRY)
     name, video = _child(head, entry, _NAME), _child(head, entry, _VIDEO)
     element = _DISPLAY_WIDTH + b"\x83" + width.to_bytes(3, "big")

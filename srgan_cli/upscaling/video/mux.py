@@ -292,8 +292,7 @@ def losses(found: VideoSource, settings: EncoderSettings, part: TimeRange, packe
         with av.open(probe) as written:
             held = [video, *(stream for stream in source.streams if stream.index in muxer.written)]
             copies = list(zip(held, written.streams, strict=False))
-            dropped = [*muxer.dropped, *held[len(written.streams) :]]
-            losses = (f"{_name(stream)}: it is dropped" for stream in dropped)
+            losses = (f"{_name(stream)}: it is dropped" for stream in [*muxer.dropped, *held[len(written.streams) :]])
             return [*losses, *_differences(found, muxer, written, copies)]
 
 

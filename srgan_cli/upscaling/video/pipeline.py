@@ -141,8 +141,7 @@ def _enlarged(
 
 def frame_memory(input_pixels: int, output_pixels: int) -> int:
     """The bytes of frames that wait between threads, and of those in the encoder."""
-    waiting = _FLOAT_RGB * (_QUEUED + 2) * (input_pixels + output_pixels)
-    return waiting + _ENCODER_FRAMES * 2 * output_pixels
+    return _FLOAT_RGB * (_QUEUED + 2) * (input_pixels + output_pixels) + _ENCODER_FRAMES * 2 * output_pixels
 
 
 def _with_durations(frames: Iterable[_Frame], work: VideoWork, segment: Segment) -> Iterator[tuple[_Frame, int]]:
