@@ -64,7 +64,7 @@ def _run() -> None:
     import warnings
 
     from srgan_cli.cli import app
-    from srgan_cli.errors import OutputClosed, to_srgan_error
+    from srgan_cli.errors import OutputClosed, printable, to_srgan_error
 
     warnings.simplefilter("ignore")  # libraries address programmers
     for stream in (sys.stdout, sys.stderr):
@@ -81,15 +81,9 @@ def _run() -> None:
         if isinstance(known, OutputClosed):  # flushing the closed stdout at exit would fail
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         else:
-            _print_error(known.message, known.hint)
+            hint = f"  hint: {printable(known.hint)}\n" if known.hint else ""
+            sys.stderr.write(f"srgan: {printable(known.message)}\n{hint}")
         sys.exit(known.exit_code)
-
-
-def _print_error(message: str, hint: str) -> None:
-    from srgan_cli.errors import printable
-
-    lines = [f"srgan: {printable(message)}", *([f"  hint: {printable(hint)}"] if hint else [])]
-    sys.stderr.write("\n".join(lines) + "\n")
 
 
 if __name__ == "__main__":

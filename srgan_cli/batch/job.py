@@ -29,6 +29,7 @@ from srgan_cli.upscaling.upscaler import Upscaler
 
 _LEVELS = 255
 _CLASSES = "its values are classes, which are not blended: enlarged by nearest; convert it to RGB if it is a picture"
+_INCONSISTENT = "downscaled again, it differs from the input by up to {:.1f} grey levels"
 _Plans = dict[tuple[int, int], TilePlan]
 
 
@@ -101,7 +102,7 @@ class Job:
             result,
             count=pictures.count,
             sidecars=tuple(path.name for path in sidecars),
-            warnings=tuple(_inconsistencies(consistencies)),
+            warnings=tuple(_INCONSISTENT.format(each.max_error) for each in consistencies if not each.is_consistent),
             tiling_error=tiling_error,
             value_ranges=tuple(ranges),
             consistency=min(consistencies, key=lambda each: each.psnr, default=None),
@@ -200,9 +201,3 @@ class Job:
         projected, consistency = back_project(*pictures, check_cancelled=self.check_cancelled)
         report(consistency)
         yield projected
-
-
-def _inconsistencies(consistencies: Iterable[Consistency]) -> Iterator[str]:
-    for consistency in consistencies:
-        if not consistency.is_consistent:
-            yield f"downscaled again, it differs from the input by up to {consistency.max_error:.1f} grey levels"

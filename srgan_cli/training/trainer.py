@@ -164,7 +164,9 @@ class Trainer:
 
     def _train_step(self, progress: float) -> dict[str, float]:
         """Train on the batches of one step: the mean losses over batches and processes."""
-        self._set_learning_rate(progress)
+        schedule = SCHEDULES[self.config.optim.lr_schedule]
+        factor = schedule(self.progress.phase_fraction(progress), self.progress.phase_steps)
+        self._model.set_learning_rate(self.monitor.rate_share * factor)
         first = self.progress.steps * self.config.optim.accumulate
         results = [self._train_on_batch(progress, first + part) for part in range(self.config.optim.accumulate)]
         rows = [result.losses for result in results]
@@ -178,11 +180,6 @@ class Trainer:
         if self.notice:
             self._load(copy.deepcopy(self._last_good))
         return mean(self.world.gather(rows))
-
-    def _set_learning_rate(self, progress: float) -> None:
-        schedule = SCHEDULES[self.config.optim.lr_schedule]
-        factor = schedule(self.progress.phase_fraction(progress), self.progress.phase_steps)
-        self._model.set_learning_rate(self.monitor.rate_share * factor)
 
     def _train_on_batch(self, progress: float, number: int) -> StepResult:
         if isinstance(self._model, LearnedDegradation):

@@ -79,7 +79,10 @@ def build_spandrel(tensors: dict[str, Any], source: str) -> SpandrelGenerator:
     Raises WeightsError if spandrel cannot be imported or does not know the architecture, and for inpainting models and
     networks with other than 1, 3 or 4 channels.
     """
-    spandrel = _import_spandrel(source)
+    message = "{source} needs spandrel and torchvision, which cannot be imported: {reason}"
+    hint = "install the torchvision that matches this torch: pip install spandrel torchvision"
+    with errors_as(WeightsError, message, hint, source=source):  # RuntimeError if torchvision is for another torch
+        spandrel = import_module("spandrel")
     descriptor = _recognise(spandrel, tensors, source)
     if not isinstance(descriptor, spandrel.ImageModelDescriptor):
         raise WeightsError(f"{source} is an inpainting model, which needs a mask", "use a model for upscaling")
@@ -147,10 +150,3 @@ def _pickle_error(path: Path, error: UnpicklingError) -> WeightsError:
     name = rest.split()[0].strip("`'\".,")
     hint = "look for it as .safetensors; if you trust it, save its state dict alone"
     return WeightsError(f"{path} asks to run code ({name}) and was not loaded", hint)
-
-
-def _import_spandrel(source: str) -> Any:
-    message = "{source} needs spandrel and torchvision, which cannot be imported: {reason}"
-    hint = "install the torchvision that matches this torch: pip install spandrel torchvision"
-    with errors_as(WeightsError, message, hint, source=source):  # RuntimeError if torchvision is for another torch
-        return import_module("spandrel")

@@ -15,7 +15,6 @@ from srgan_cli.cli.stdio import SpooledFiles
 if TYPE_CHECKING:
     from srgan_cli.batch.planning import BatchPlan
     from srgan_cli.cli.upscale.request import UpscaleRequest
-    from srgan_cli.errors import SrganError
     from srgan_cli.image.codec.raster import ValueRange
     from srgan_cli.system.distributed import World
     from srgan_cli.system.remote_storage import Location
@@ -57,8 +56,12 @@ class Reporter:
             result = replace(result, sidecars=())
         for line in result.traceback.splitlines() if self.arguments.debug else ():
             info(line)
+        if result.error and self.single:
+            raise result.error
         if result.error:
-            self._fail(result.error, self.files.display_name(result.task.source))
+            name, message = self.files.display_name(result.task.source), result.error.message
+            self.failures.append(name)
+            warn(message if name in message else f"{name}: {message}")
             return
         self.counts[result.status] += 1
         if result.status == "enlarged":
@@ -74,12 +77,6 @@ class Reporter:
         if not self.has_warned and {task.source.suffix.lower(), task.target.suffix.lower()} & set(SUFFIXES):
             info("enlarged medical pictures are not for diagnosis")
             self.has_warned = True
-
-    def _fail(self, error: "SrganError", name: str) -> None:
-        if self.single:
-            raise error
-        self.failures.append(name)
-        warn(error.message if name in error.message else f"{name}: {error.message}")
 
     def summarise(self, outcomes: list[tuple[dict[str, int], list[str]]]) -> None:
         """Print the counts and failures of all processes.  Exits with 1 if a file failed."""

@@ -89,7 +89,9 @@ def enlarge(dataset: "Dataset", height: int, width: int) -> None:
     _scale_aspect(dataset, factors)
     _add_source(dataset)
     dataset.ImageType = _derived(dataset.get("ImageType"))
-    dataset.DerivationDescription = _description(dataset.get("DerivationDescription"), factors[1])
+    former = f"{described}; " if (described := dataset.get("DerivationDescription")) else ""
+    text = f"{former}Enlarged {factors[1]:g} times by srgan {__version__}, not for diagnosis"
+    dataset.DerivationDescription = text[:_LONGEST_DESCRIPTION]
     dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = generate_uid()
 
 
@@ -188,8 +190,3 @@ def _add_source(dataset: "Dataset") -> None:
 
 def _derived(former: Sequence[str] | None) -> list[str]:
     return ["DERIVED", "SECONDARY", *([] if isinstance(former, str) else former or [])[2:]]
-
-
-def _description(former: str | None, factor: float) -> str:
-    text = f"Enlarged {factor:g} times by srgan {__version__}, not for diagnosis"
-    return (f"{former}; {text}" if former else text)[:_LONGEST_DESCRIPTION]

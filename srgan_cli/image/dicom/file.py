@@ -187,7 +187,9 @@ def write(rasters: Sequence[Raster], path: Path) -> None:
         if rasters[0].has_colour:
             _describe_rgb(dataset, rasters[0].depth)
         frames = [_stored(raster, dataset) for raster in rasters]
-        _set_extremes(dataset, frames)
+        for name, extreme in {"SmallestImagePixelValue": np.min, "LargestImagePixelValue": np.max}.items():
+            if name in dataset:
+                setattr(dataset, name, int(extreme([extreme(frame) for frame in frames])))
         data = b"".join(frame.tobytes() for frame in frames)
         dataset.PixelData = data + bytes(len(data) % 2)
         dataset["PixelData"].VR = "OW" if dataset.BitsAllocated > 8 else "OB"
@@ -233,12 +235,6 @@ def _describe_rgb(dataset: "Dataset", bits: int) -> None:
     for name in _PALETTE:
         dataset.pop(name, None)
     dataset.PhotometricInterpretation, dataset.SamplesPerPixel, dataset.PlanarConfiguration = "RGB", 3, 0
-
-
-def _set_extremes(dataset: "Dataset", frames: Sequence[Values]) -> None:
-    for name, extreme in {"SmallestImagePixelValue": np.min, "LargestImagePixelValue": np.max}.items():
-        if name in dataset:
-            setattr(dataset, name, int(extreme([extreme(frame) for frame in frames])))
 
 
 def _parse(file: IO[bytes], *, stop_before_pixels: bool = False) -> "Dataset":

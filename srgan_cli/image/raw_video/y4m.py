@@ -8,6 +8,7 @@ Sources: yuv4mpeg(5) of the MJPEG Tools; ITU-R BT.601-7 and BT.709-6.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from math import prod
 from typing import IO
 
 import numpy as np
@@ -110,15 +111,15 @@ def read_frames(stream: IO[bytes], header: VideoHeader) -> Iterator[Frame]:
     """The frames as they arrive.  Raises PictureError when the stream ends within a frame."""
     layout, sizes, number = header.layout, header.plane_sizes(), 0
     dtype = np.dtype(np.uint8 if layout.depth == 8 else "<u2")
-    length = dtype.itemsize * sum(height * width for height, width in sizes)
+    length = dtype.itemsize * sum(map(prod, sizes))
     while line := stream.readline(_MAX_LINE_BYTES):
         number += 1
         data = stream.read(length)
         if not line.startswith(b"FRAME") or len(data) < length:
             message = f"the video ends within frame {number}"
             raise PictureError(message, "check whether the program before the pipe failed")
-        samples = np.frombuffer(data, dtype).astype(np.float32)
-        yield Frame(line, to_rgb(_split_planes(torch.from_numpy(samples), sizes), layout))
+        planes = torch.split(torch.from_numpy(np.frombuffer(data, dtype).astype(np.float32)), list(map(prod, sizes)))
+        yield Frame(line, to_rgb([plane.view(1, *size) for plane, size in zip(planes, sizes, strict=True)], layout))
 
 
 def write_header(stream: IO[bytes], header: VideoHeader) -> None:
@@ -133,8 +134,3 @@ def write_frame(stream: IO[bytes], frame: Frame, header: VideoHeader) -> None:
     for plane in from_rgb(frame.pixels, header.layout):
         stream.write(plane.numpy().astype(dtype).tobytes())
     stream.flush()
-
-
-def _split_planes(samples: Tensor, sizes: list[tuple[int, int]]) -> list[Tensor]:
-    planes = torch.split(samples, [height * width for height, width in sizes])
-    return [plane.view(1, *size) for plane, size in zip(planes, sizes, strict=True)]
