@@ -16,7 +16,7 @@ import torch
 from PIL import Image, ImageCms
 
 from srgan_cli.errors import UsageError
-from srgan_cli.image.codec.capabilities import FORMAT_CAPABILITIES, output_format
+from srgan_cli.image.codec.capabilities import FORMAT_CAPABILITIES, format_of
 from srgan_cli.image.io import picture_losses, read_picture, write_picture
 from srgan_cli.image.metadata import jpeg_segments, photoshop
 from srgan_cli.image.metadata.exif import build_exif
@@ -76,7 +76,7 @@ def formats() -> list[str]:
     found = []
     for name, capabilities in FORMAT_CAPABILITIES.items():
         try:
-            found += [] if name == "DICOM" else [output_format(Path(f"a{capabilities.suffixes[0]}"))]
+            found += [] if name == "DICOM" else [format_of(Path(f"a{capabilities.suffixes[0]}"))]
         except UsageError:
             continue
     return found

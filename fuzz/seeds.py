@@ -24,7 +24,7 @@ from PIL import Image, ImageCms
 from safetensors.torch import save
 
 from srgan_cli.errors import UsageError
-from srgan_cli.image.codec.capabilities import FORMATS, output_format
+from srgan_cli.image.codec.capabilities import FORMATS, format_of
 from srgan_cli.networks import GENERATORS
 from srgan_cli.weights.card import WeightsCard
 
@@ -56,7 +56,7 @@ def pictures(corpus: Path | None = None) -> list[Seed]:
     """Small pictures in every format that can be written here, and the files of a corpus that are not too large."""
     for suffix in FORMATS:
         with suppress(UsageError):
-            output_format(Path(f"a{suffix}"))  # registers its plugin
+            format_of(Path(f"a{suffix}"))  # registers its plugin
     return [*_written_by_pillow(), *_written_by_vips(), *_video(), *(_read_corpus(corpus) if corpus else ())]
 
 

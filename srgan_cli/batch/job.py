@@ -13,7 +13,7 @@ from srgan_cli.batch.task import Task, TaskResult, UpscaleOptions
 from srgan_cli.errors import PictureError, SrganError
 from srgan_cli.image import sequence
 from srgan_cli.image.codec import tiff
-from srgan_cli.image.codec.capabilities import check_size, output_format
+from srgan_cli.image.codec.capabilities import check_size, format_of
 from srgan_cli.image.codec.raster import ValueRange
 from srgan_cli.image.geo.cog import KEPT_TAGS
 from srgan_cli.image.geo.export import kept_files
@@ -72,7 +72,7 @@ class Job:
 
     def run(self, pictures: ImageSequence, budget: PixelBudget) -> TaskResult:
         """Read, enlarge and write all pictures that the output format holds.  Raises SrganError."""
-        if self.options.cog and (output_format(self.target) != "TIFF" or pictures.count > 1):
+        if self.options.cog and (format_of(self.target) != "TIFF" or pictures.count > 1):
             message, hint = "--cog writes one picture as TIFF, not this output", "leave --cog out, or write a .tif"
             raise PictureError(message, hint, option="cog")
         self.report_losses(sequence.sequence_losses(self.target, pictures))
@@ -178,7 +178,7 @@ class Job:
             self.report_losses(picture_losses(self.target, enlarged))
             if number == 0:
                 place, size = enlarged.header.metadata.place, (enlarged.height, enlarged.width)
-                name, overwrite = output_format(self.target), self._replaces_sidecars
+                name, overwrite = format_of(self.target), self._replaces_sidecars
                 self.report_losses(kept_files(place, size, self.target, name, overwrite=overwrite))
             if self.options.cog and tiff.has_unwritable_tags(picture.header.metadata.exif, KEPT_TAGS):
                 self.report_losses(["a cloud-optimised TIFF cannot store all of this picture's EXIF"])

@@ -5,7 +5,7 @@ from pathlib import Path, PurePath
 from string import Formatter
 
 from srgan_cli.errors import UsageError
-from srgan_cli.image.codec.capabilities import FALLBACK_SUFFIX, FORMATS, output_format
+from srgan_cli.image.codec.capabilities import FALLBACK_SUFFIX, FORMATS, format_of
 from srgan_cli.system.discovery import RASTER_SUFFIXES
 from srgan_cli.system.remote_storage import Location, is_dir, is_remote
 from srgan_cli.upscaling.video import options
@@ -74,7 +74,7 @@ def _writable(suffix: str) -> str:
     if is_video_input(PurePath(f"name{suffix}")):
         return suffix if suffix.lower() in CONTAINERS else options.FALLBACK_SUFFIX
     try:
-        output_format(Path(f"name{suffix}"))
+        format_of(Path(f"name{suffix}"))
     except UsageError:
         return ".tif" if suffix.lower() in RASTER_SUFFIXES else FALLBACK_SUFFIX
     return suffix

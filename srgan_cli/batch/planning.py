@@ -13,7 +13,7 @@ from srgan_cli.batch.naming import DEFAULT_NAME, Naming
 from srgan_cli.batch.resume import own_outputs
 from srgan_cli.batch.task import OverwritePolicy, Task
 from srgan_cli.errors import OutputExists, SrganError, UsageError
-from srgan_cli.image.codec.capabilities import FORMATS, output_format
+from srgan_cli.image.codec.capabilities import FORMATS, format_of
 from srgan_cli.system import remote_storage
 from srgan_cli.system.files import check_writable, ignores_case, make_folder
 from srgan_cli.system.remote_storage import Location, absolute, as_pure_path, exists, is_dir, is_remote, parse_location
@@ -207,11 +207,11 @@ def _check_format(task: Task) -> None:
             made = task.target if is_one_file else task.target.with_name(f"{task.target.stem}-%05d{suffix}")
             hint += f"; pictures are made of it by ffmpeg -i out.mkv {shlex.quote(str(made))}"
         raise UsageError(message, hint, path=task.source, target=task.target)
-    output_format(task.target)
+    format_of(task.target)
 
 
 def _format_of(path: Location | PurePath) -> str:
-    return CONTAINERS.get(path.suffix.lower()) or output_format(Path(f"name{path.suffix}"))
+    return CONTAINERS.get(path.suffix.lower()) or format_of(Path(f"name{path.suffix}"))
 
 
 def _holds_anything(location: Location) -> bool:

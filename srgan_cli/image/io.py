@@ -8,7 +8,7 @@ import torch
 
 from srgan_cli.errors import PictureError
 from srgan_cli.image.codec import tiff, writer
-from srgan_cli.image.codec.capabilities import FALLBACK_SUFFIX, FORMAT_CAPABILITIES, check_size, output_format
+from srgan_cli.image.codec.capabilities import FALLBACK_SUFFIX, FORMAT_CAPABILITIES, check_size, format_of
 from srgan_cli.image.codec.colour import count_colours
 from srgan_cli.image.codec.limits import check_max_pixels
 from srgan_cli.image.codec.raster import Raster
@@ -66,7 +66,7 @@ def write_picture(picture: Picture | ImageStream, path: Path | str) -> None:
     picture that is too large for the format, and SrganError as atomic_write does.
     """
     path = Path(path)
-    name = output_format(path)
+    name = format_of(path)
     check_size(path, picture.height, picture.width)
     check_samples(path, picture)
     with atomic_write(path) as temporary:
@@ -78,7 +78,7 @@ def write_picture(picture: Picture | ImageStream, path: Path | str) -> None:
 def picture_losses(path: Path, picture: Picture | ImageStream) -> list[str]:
     """What the format of `path` drops of a picture, a sentence each."""
     header = picture.header if isinstance(picture, ImageStream) else picture
-    name, metadata, full_scale = output_format(path), header.metadata, header.full_scale
+    name, metadata, full_scale = format_of(path), header.metadata, header.full_scale
     capabilities, most_bits = FORMAT_CAPABILITIES[name], FORMAT_CAPABILITIES[name].most_bits
     bits = (metadata.coded_bits if header.depth == 16 else None) or header.depth
     _, _, dropped = _fit_metadata(header, name)
@@ -103,7 +103,7 @@ def picture_losses(path: Path, picture: Picture | ImageStream) -> list[str]:
 
 def check_samples(path: Path, picture: Picture | ImageStream) -> None:
     """Raises PictureError for bands and samples that would be lost or changed beyond use in the format of `path`."""
-    header, name = picture.header if isinstance(picture, ImageStream) else picture, output_format(path)
+    header, name = picture.header if isinstance(picture, ImageStream) else picture, format_of(path)
     count, layout = len(header.pixels), header.bands
     if not FORMAT_CAPABILITIES[name].any_bands and count != layout.colours:
         reason = f"{count} bands"

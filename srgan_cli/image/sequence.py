@@ -8,13 +8,7 @@ from pathlib import Path
 
 from srgan_cli.errors import PictureError
 from srgan_cli.image.codec import writer
-from srgan_cli.image.codec.capabilities import (
-    DEFAULT_ENCODING,
-    FORMAT_CAPABILITIES,
-    Encoding,
-    check_size,
-    output_format,
-)
+from srgan_cli.image.codec.capabilities import DEFAULT_ENCODING, FORMAT_CAPABILITIES, Encoding, check_size, format_of
 from srgan_cli.image.codec.errors import translate_errors
 from srgan_cli.image.codec.limits import check_max_pixels, check_streamed_pixels
 from srgan_cli.image.codec.raster import Raster
@@ -142,7 +136,7 @@ def _page_sizes(path: Path, reader: ImageReader) -> Iterator[tuple[tuple[int, in
 
 def fit_to_format(pictures: ImageSequence, path: Path) -> ImageSequence:
     """The pictures that a file in the format of `path` can store: all, or the first."""
-    sequence = FORMAT_CAPABILITIES[output_format(path)].sequence
+    sequence = FORMAT_CAPABILITIES[format_of(path)].sequence
     if pictures.count == 1 or sequence == "pages" or (sequence == "animation" and pictures.animated):
         return pictures
     return pictures.first
@@ -150,7 +144,7 @@ def fit_to_format(pictures: ImageSequence, path: Path) -> ImageSequence:
 
 def sequence_losses(path: Path, pictures: ImageSequence) -> list[str]:
     """What the format of `path` drops of the number and the timing of pictures, a sentence each."""
-    name = output_format(path)
+    name = format_of(path)
     capabilities, kind = FORMAT_CAPABILITIES[name], ("frames" if pictures.animated else "pages")
     if pictures.count > fit_to_format(pictures, path).count:
         return [f"{name} cannot store several {kind}: {pictures.count - 1} of {pictures.count} are dropped"]
@@ -180,7 +174,7 @@ def write_pictures(
     `cloud_optimised` writes a TIFF of one page so, which needs rasterio.  Raises as write_picture does.
     """
     path = Path(path)
-    name, kept = output_format(path), fit_to_format(pictures, path)
+    name, kept = format_of(path), fit_to_format(pictures, path)
     is_animation = kept.count > 1 and FORMAT_CAPABILITIES[name].sequence == "animation"
     rasters = []
     for stream in kept.streams():
@@ -200,13 +194,13 @@ def write_pictures(
 
 def is_streamed(path: Path, count: int) -> bool:
     """Whether `count` pictures are encoded while their bands arrive, in the format of `path`."""
-    return writer.can_stream(output_format(path), count)
+    return writer.can_stream(format_of(path), count)
 
 
 def encode_bytes(sizes: Sequence[tuple[int, int]], path: Path, *, back_projected: bool = False) -> int:
     """The bytes that results of these sizes, and their back-projection, take until they are written or streamed."""
     areas = [height * width for height, width in sizes]
-    capabilities = FORMAT_CAPABILITIES[output_format(path)]
+    capabilities = FORMAT_CAPABILITIES[format_of(path)]
     encoding = 0 if is_streamed(path, len(sizes)) else capabilities.encode_memory.total(areas)
     return encoding + (_FLOAT_BYTES * _BACK_PROJECTION_COPIES * max(areas) if back_projected else 0)
 

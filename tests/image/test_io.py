@@ -16,7 +16,7 @@ from PIL import Image, ImageCms, ImageOps
 from torch import Tensor
 
 from srgan_cli.errors import PictureError, UsageError
-from srgan_cli.image.codec.capabilities import FORMAT_CAPABILITIES, FORMATS, FormatCapabilities, output_format
+from srgan_cli.image.codec.capabilities import FORMAT_CAPABILITIES, FORMATS, FormatCapabilities, format_of
 from srgan_cli.image.io import picture_losses, picture_size, read_picture, write_picture
 from srgan_cli.image.ops import quantise
 from srgan_cli.image.picture import Picture
@@ -58,7 +58,7 @@ def profile() -> bytes:
 def available(suffix: str) -> FormatCapabilities:
     """The capabilities of a format; skips the test if its plugin is not installed."""
     try:
-        return FORMAT_CAPABILITIES[output_format(Path(f"a{suffix}"))]
+        return FORMAT_CAPABILITIES[format_of(Path(f"a{suffix}"))]
     except UsageError as error:
         pytest.skip(error.message)
 
@@ -173,7 +173,7 @@ def test_16_bits_and_floats_come_back_exactly(
     path = tmp_path_factory.getbasetemp() / f"deep{suffix}"
     write_picture(picture, path)
     back = read_picture(path)
-    held = min(picture.depth, max(FORMAT_CAPABILITIES[output_format(path)].depths))
+    held = min(picture.depth, max(FORMAT_CAPABILITIES[format_of(path)].depths))
     assert back.depth == held
     expected = [picture.pixels, *([] if picture.alpha is None else [picture.alpha])]
     found = [back.pixels, *([] if back.alpha is None else [back.alpha])]
@@ -376,7 +376,7 @@ def test_an_unknown_output_suffix_is_refused_with_a_list_of_known_ones(tmp_path:
 
 
 def test_an_upper_case_suffix_is_known() -> None:
-    assert output_format(Path("A.JPG")) == "JPEG"
+    assert format_of(Path("A.JPG")) == "JPEG"
 
 
 @pytest.mark.parametrize(("name", "width"), [("a.jpg", 65_536), ("a.webp", 16_384)])

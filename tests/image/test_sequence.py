@@ -16,7 +16,7 @@ from PIL import Image
 
 from srgan_cli.errors import PictureError, UsageError
 from srgan_cli.image.codec import tiff
-from srgan_cli.image.codec.capabilities import FORMAT_CAPABILITIES, output_format
+from srgan_cli.image.codec.capabilities import FORMAT_CAPABILITIES, format_of
 from srgan_cli.image.codec.raster import Rows
 from srgan_cli.image.io import read_picture, write_picture
 from srgan_cli.image.metadata.exif import build_exif, parse_exif
@@ -59,7 +59,7 @@ def in_memory(pictures: ImageSequence) -> Iterator[Picture]:
 
 def at(folder: Path, suffix: str) -> Path:
     try:
-        output_format(Path(f"a{suffix}"))
+        format_of(Path(f"a{suffix}"))
     except UsageError as error:
         pytest.skip(error.message)
     return folder / f"a{suffix}"

@@ -14,7 +14,7 @@ from srgan_cli.batch.task import TaskResult
 from srgan_cli.cli.console import warn
 from srgan_cli.cli.serve.jobs import Choice, Job, Studio, Visits, archive, previews
 from srgan_cli.errors import SrganError, UsageError, errors_as
-from srgan_cli.image.codec.capabilities import FORMAT_CAPABILITIES, Encoding, output_format
+from srgan_cli.image.codec.capabilities import FORMAT_CAPABILITIES, Encoding, format_of
 from srgan_cli.image.codec.compression import CLEAN_QUALITY
 from srgan_cli.weights.formats import list_weights
 from srgan_cli.weights.hub import list_cached
@@ -192,7 +192,7 @@ def _quality(text: str) -> int | None:
 
 def _can_write(suffix: str) -> bool:
     try:
-        return bool(output_format(PurePath(f"a{suffix}")))
+        return bool(format_of(PurePath(f"a{suffix}")))
     except SrganError:
         return False
 

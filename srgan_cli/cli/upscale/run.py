@@ -20,7 +20,7 @@ from srgan_cli.cli.stdio import STANDARD, SpooledFiles, is_stream, open_binary, 
 from srgan_cli.cli.upscale.reporter import Reporter
 from srgan_cli.cli.upscale.request import UpscaleRequest
 from srgan_cli.errors import UsageError
-from srgan_cli.image.codec.capabilities import output_format
+from srgan_cli.image.codec.capabilities import format_of
 from srgan_cli.system.devices import pick_devices
 from srgan_cli.system.distributed import SINGLE_PROCESS, World, shared_queue
 from srgan_cli.system.files import check_writable
@@ -80,7 +80,7 @@ def _check_kinds(request: UpscaleRequest, plan: BatchPlan, pictures: list[Task],
     """Print what formats do not do of what is asked for.  Raises UsageError for options that fit none of the files."""
     if not plan.errors:
         request.check_video_options(pictures=bool(pictures), videos=bool(videos))
-    for note in request.options.encoding.check(sorted({output_format(task.target) for task in pictures})):
+    for note in request.options.encoding.check(sorted({format_of(task.target) for task in pictures})):
         info(note)
 
 

@@ -270,7 +270,7 @@ def is_lossy(name: str) -> bool:
     return "quality" in FORMAT_CAPABILITIES[name].options
 
 
-def output_format(path: Union[PurePath, "UPath"]) -> str:
+def format_of(path: Union[PurePath, "UPath"]) -> str:
     """Pillow's name of the format for a suffix.  Raises UsageError if it is unknown, or its plugin not installed."""
     if (name := FORMATS.get(path.suffix.lower())) is None:
         reason = f"the suffix {path.suffix!r} is unknown" if path.suffix else "it has no suffix"
@@ -281,8 +281,8 @@ def output_format(path: Union[PurePath, "UPath"]) -> str:
 
 
 def check_size(path: Path, height: int, width: int) -> None:
-    """Raises PictureError when the format of `path` cannot store a picture of this size; else as output_format."""
-    name = output_format(path)
+    """Raises PictureError when the format of `path` cannot store a picture of this size; else as format_of."""
+    name = format_of(path)
     limit = FORMAT_CAPABILITIES[name].largest_side
     if limit and max(height, width) > limit:
         message = f"{name} stores at most {limit} pixels a side, the picture is {width} x {height}"

@@ -10,7 +10,7 @@ from support import REPOSITORY
 
 from srgan_cli.errors import PictureError, UsageError
 from srgan_cli.image.codec import capabilities
-from srgan_cli.image.codec.capabilities import FORMAT_CAPABILITIES, FORMATS, check_size, output_format
+from srgan_cli.image.codec.capabilities import FORMAT_CAPABILITIES, FORMATS, check_size, format_of
 from srgan_cli.image.io import picture_losses, read_picture, write_picture
 from srgan_cli.image.metadata.exif import build_exif, parse_exif
 from srgan_cli.image.metadata.record import Metadata
@@ -47,7 +47,7 @@ def row(name: str) -> str:
 def installed(name: str) -> Path:
     path = Path(f"a{FORMAT_CAPABILITIES[name].suffixes[0]}")
     try:
-        output_format(path)
+        format_of(path)
     except UsageError as error:
         pytest.skip(error.message)
     return path
@@ -157,7 +157,7 @@ def test_a_missing_plugin_is_named(
     path = tmp_path / f"a.{extra}"
     path.write_bytes(head)
     monkeypatch.setitem(sys.modules, module, None)
-    for error, use in ((PictureError, read_picture), (UsageError, output_format)):
+    for error, use in ((PictureError, read_picture), (UsageError, format_of)):
         with pytest.raises(error, match="needs a plugin that is not installed") as caught:
             use(path)
         assert caught.value.hint == f"pip install 'srgan-cli[{extra}]'"

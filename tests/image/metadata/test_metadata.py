@@ -15,7 +15,7 @@ from PIL import ExifTags, Image
 
 from srgan_cli.errors import UsageError
 from srgan_cli.image.codec import tiff
-from srgan_cli.image.codec.capabilities import FORMAT_CAPABILITIES, FORMATS, output_format
+from srgan_cli.image.codec.capabilities import FORMAT_CAPABILITIES, FORMATS, format_of
 from srgan_cli.image.codec.raster import Raster, Rows
 from srgan_cli.image.io import picture_losses, read_picture, write_picture
 from srgan_cli.image.metadata.exif import EXIF_PREFIX, ExifBlock, build_exif, parse_exif
@@ -66,7 +66,7 @@ def formats_with(field: str) -> list[str]:
 
 def installed(suffix: str) -> str:
     try:
-        output_format(Path(f"a{suffix}"))
+        format_of(Path(f"a{suffix}"))
     except UsageError as error:
         pytest.skip(error.message)
     return suffix
