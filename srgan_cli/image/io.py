@@ -8,7 +8,7 @@ import torch
 
 from srgan_cli.errors import PictureError
 from srgan_cli.image.codec import tiff, writer
-from srgan_cli.image.codec.capabilities import FALLBACK_SUFFIX, FORMAT_CAPABILITIES, check_size, format_of
+from srgan_cli.image.codec.capabilities import FALLBACK_SUFFIX, FORMAT_CAPABILITIES, Encoding, check_size, format_of
 from srgan_cli.image.codec.colour import count_colours
 from srgan_cli.image.codec.limits import check_max_pixels
 from srgan_cli.image.codec.raster import Raster
@@ -70,7 +70,7 @@ def write_picture(picture: Picture | ImageStream, path: Path | str) -> None:
     check_size(path, picture.height, picture.width)
     check_samples(path, picture)
     with atomic_write(path) as temporary:
-        writer.write([to_raster(picture, name)], temporary, name)
+        writer.write([to_raster(picture, name)], temporary, name, encoding=Encoding())
     header = picture.header if isinstance(picture, ImageStream) else picture
     write_place(header.metadata.place, (picture.height, picture.width), path, name, overwrite=True)
 

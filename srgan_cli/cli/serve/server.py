@@ -12,7 +12,7 @@ from srgan_cli.cli.console import warn
 from srgan_cli.cli.serve.jobs import Studio, Visits
 from srgan_cli.cli.serve.options import ServeArguments
 from srgan_cli.cli.weights.fetch import resolve_model
-from srgan_cli.errors import UsageError
+from srgan_cli.errors import UsageError, errors_as
 from srgan_cli.image.geo.gdal_reader import LINKING_DRIVERS
 
 POLICY = (
@@ -67,7 +67,8 @@ def run(arguments: ServeArguments, *, say: Callable[[str], None]) -> None:
         model = resolve_model(arguments.model, arguments.offline)
         studio.upscaler(model)  # a wrong name ends the command here
         page = build(studio, visits, model)
-        try:
+        address = f"{arguments.host}:{arguments.port}"
+        with errors_as(UsageError, "cannot listen on {address}", "choose another --port", OSError, address=address):
             page.launch(
                 server_name=arguments.host,
                 server_port=arguments.port,
@@ -79,8 +80,6 @@ def run(arguments: ServeArguments, *, say: Callable[[str], None]) -> None:
                 app_kwargs={"middleware": [Middleware(OwnContentOnly)]},
                 **_LAUNCH,
             )
-        except OSError as error:
-            raise UsageError(f"cannot listen on {arguments.host}:{arguments.port}", "choose another --port") from error
         say((arguments.share and page.share_url) or page.local_url)
         try:
             while True:

@@ -12,14 +12,7 @@ from PIL import Image
 
 from srgan_cli.errors import PictureError
 from srgan_cli.image.codec import tiff, vips
-from srgan_cli.image.codec.capabilities import (
-    COLOUR,
-    DEFAULT_ENCODING,
-    FORMAT_CAPABILITIES,
-    KINDS,
-    Encoding,
-    FormatCapabilities,
-)
+from srgan_cli.image.codec.capabilities import COLOUR, FORMAT_CAPABILITIES, KINDS, Encoding, FormatCapabilities
 from srgan_cli.image.codec.colour import quantize_to_palette
 from srgan_cli.image.codec.pillow import write_deep_heif
 from srgan_cli.image.codec.raster import Raster, Values, to_coded_bits
@@ -96,9 +89,7 @@ def _fit_colour(
     return Colour(), profile, [] if profile or colour.is_srgb else [f"colour ({colour})"]
 
 
-def write(
-    rasters: Sequence[Raster], path: Path, name: str, *, loop: int = 0, encoding: Encoding = DEFAULT_ENCODING
-) -> None:
+def write(rasters: Sequence[Raster], path: Path, name: str, *, loop: int = 0, encoding: Encoding) -> None:
     """Write a file in a format; an animation is played `loop` times, 0 for endlessly."""
     rasters = [replace(raster, metadata=_fit_metadata(raster, name)) for raster in _describe_pages(rasters)]
     if name == "TIFF":

@@ -3,14 +3,14 @@
 import sys
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from threading import RLock
 from typing import Any
 
 import numpy as np
 
-from srgan_cli.errors import PictureError
+from srgan_cli.errors import PictureError, errors_as
 from srgan_cli.image.codec import raster
 from srgan_cli.image.codec.raster import BandLayout, Raster, Rows, Values
 from srgan_cli.image.geo import geotiff
@@ -65,18 +65,14 @@ def copy_as_tiff(path: Path, driver: str, target: Path) -> list[str]:
     Raises PictureError where GDAL fails.
     """
     import rasterio.shutil
-    from rasterio._err import CPLE_BaseError
 
-    try:
-        with _quietly(), rasterio.Env(GDAL_CACHEMAX=_LEAST_CACHE), _open(path, None, driver) as file:
-            rasterio.shutil.copy(file, target, driver="GTiff", bigtiff="IF_SAFER")
-            items = {name: text for name, text in file.tags(ns="ENVI").items() if name not in _ENVI_STORAGE}
-            if items:
-                with rasterio.open(target, "r+") as copy:
-                    copy.update_tags(ns="ENVI", **items)
-            return _lost_in_tiff(file)
-    except (rasterio.errors.RasterioError, CPLE_BaseError) as error:
-        raise _failure(path, error) from error
+    with _errors(path), _quietly(), rasterio.Env(GDAL_CACHEMAX=_LEAST_CACHE), _open(path, None, driver) as file:
+        rasterio.shutil.copy(file, target, driver="GTiff", bigtiff="IF_SAFER")
+        items = {name: text for name, text in file.tags(ns="ENVI").items() if name not in _ENVI_STORAGE}
+        if items:
+            with rasterio.open(target, "r+") as copy:
+                copy.update_tags(ns="ENVI", **items)
+        return _lost_in_tiff(file)
 
 
 def _lost_in_tiff(file: Any) -> list[str]:
@@ -140,32 +136,29 @@ def _quietly() -> Iterator[None]:
 def _windows(path: Path, page: int | None) -> Iterator[Values]:
     """The rows of a page, from top to bottom.  GDAL keeps a row of blocks, and not a part of the machine's memory."""
     from rasterio import Env
-    from rasterio.errors import RasterioError
     from rasterio.windows import Window
 
     with _open(path, page) as file:
         sample = np.dtype(file.dtypes[0]).itemsize
         blocks = max(height for height, _ in file.block_shapes) * file.width * file.count * sample
         for top in range(0, file.height, raster.BAND_GRID):
-            try:
-                with Env(GDAL_CACHEMAX=max(_LEAST_CACHE, 2 * blocks)):
-                    values = file.read(window=Window(0, top, file.width, min(raster.BAND_GRID, file.height - top)))
-                yield np.moveaxis(values, 0, 2)
-            except RasterioError as error:
-                raise _failure(path, error) from error
+            with _errors(path), Env(GDAL_CACHEMAX=max(_LEAST_CACHE, 2 * blocks)):
+                values = file.read(window=Window(0, top, file.width, min(raster.BAND_GRID, file.height - top)))
+            yield np.moveaxis(values, 0, 2)
 
 
 def _open(path: Path, page: int | None, driver: str | None = None) -> Any:
     import rasterio
 
     name = path if page is None else f"GTIFF_DIR:{page + 1}:{path}"
-    try:
-        with _quietly():
-            return rasterio.open(name, driver=driver, sharing=False)
-    except rasterio.errors.RasterioError as error:
-        raise _failure(path, error) from error
+    with _errors(path), _quietly():
+        return rasterio.open(name, driver=driver, sharing=False)
 
 
-def _failure(path: Path, error: Exception) -> PictureError:
-    reason, hint = str(error).strip().splitlines()[-1], "it is damaged or of an unsupported kind"
-    return PictureError("cannot read {path}: {reason}", hint, path=path, reason=reason)
+def _errors(path: Path) -> AbstractContextManager[None]:
+    """Raises PictureError for errors of GDAL."""
+    from rasterio._err import CPLE_BaseError
+    from rasterio.errors import RasterioError
+
+    hint, kinds = "it is damaged or of an unsupported kind", (RasterioError, CPLE_BaseError)
+    return errors_as(PictureError, "cannot read {path}: {reason}", hint, kinds, path=path)
