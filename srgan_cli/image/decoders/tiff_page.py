@@ -88,7 +88,7 @@ def find_planes(path: Path, tags: Mapping[int, Any]) -> Planes | None:
         if count == 1 or (start and start + series.nbytes > file.filehandle.size):
             return None
         if not start or kind not in _PLAIN:
-            raise _unsupported(path, f"{count} pictures in a {kind} page, compression {_name(page.compression)}")
+            raise _unsupported(path, f"{count} pictures in one {kind} page, compression {_name(page.compression)}")
         _check_type(page.dtype, path)
         return Planes(path, start, (count, *page.shape), page.dtype.newbyteorder(file.byteorder), page.axes == "SYX")
     return None
