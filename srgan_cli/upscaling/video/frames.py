@@ -114,6 +114,13 @@ def frame_layout(frame: av.VideoFrame, codec: str) -> FrameLayout:
     return replace(found, cosited=cosited, full_range=full_range, luma_weights=_LUMA_WEIGHTS[matrix])
 
 
+def layout_like(usual: FrameLayout, frame: av.VideoFrame) -> FrameLayout:
+    """The layout of a frame of a video whose usual one is this; only that of luma and chroma may change."""
+    found = frame_layout(frame, "")
+    is_own = found.kind == usual.kind == "yuv"
+    return replace(found, cosited=usual.cosited, has_alpha=usual.has_alpha) if is_own else usual
+
+
 def is_transparent(frame: av.VideoFrame) -> bool:
     """Whether a pixel of a frame with alpha is not opaque."""
     return not frame.to_ndarray(format="rgba")[..., 3].all()

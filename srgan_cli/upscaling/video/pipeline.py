@@ -20,7 +20,7 @@ from srgan_cli.upscaling.tiles.layers import Layers
 from srgan_cli.upscaling.tiles.memory_limit import ReservedMemory
 from srgan_cli.upscaling.upscaler import Upscaler
 from srgan_cli.upscaling.video.encoder import EncoderSettings, SegmentEncoder, to_units
-from srgan_cli.upscaling.video.frames import read_planes, to_frame, to_pixels
+from srgan_cli.upscaling.video.frames import layout_like, read_planes, to_frame, to_pixels
 from srgan_cli.upscaling.video.options import VideoOptions
 from srgan_cli.upscaling.video.segments import Segment, SegmentSummary, SegmentWriter, TimeRange
 from srgan_cli.upscaling.video.source import FrameReader, VideoSource
@@ -106,13 +106,14 @@ def enlarge_segment(
 
 
 def _read(reader: FrameReader) -> Iterator[_Frame]:
-    layout, unit, before, pixels = reader.source.layout, reader.source.time_base, None, None
+    unit, before, pixels = reader.source.time_base, None, None
     for time, frame in reader.frames():
         duration = round((frame.duration or 0) * (frame.time_base or unit) / unit)
+        layout = layout_like(reader.source.layout, frame)
         planes = read_planes(frame, layout)
-        is_new = before is None or not all(map(torch.equal, planes, before))
+        is_new = before is None or before[0] != layout or not all(map(torch.equal, planes, before[1]))
         pixels = to_pixels(planes, layout) if is_new or pixels is None else pixels
-        before = planes
+        before = layout, planes
         yield _Frame(time, duration, pixels, is_new)
 
 

@@ -15,6 +15,7 @@ import av
 from srgan_cli.errors import PictureError
 from srgan_cli.system.discovery import not_found_hint
 from srgan_cli.upscaling.video.frames import (
+    UNSPECIFIED,
     VideoFormat,
     deinterlaced,
     display_matrix,
@@ -280,6 +281,12 @@ class FrameReader:
             message = "{path}: the size changes from {one} to {other}"
             one, other = f"{self.source.width} x {self.source.height}", f"{frame.width} x {frame.height}"
             raise PictureError(message, "split it there with ffmpeg", path=self.source.path, one=one, other=other)
+        tags = frame.color_primaries, frame.color_trc
+        for name, one, other in zip(("primaries", "transfer characteristics"), self.source.tags, tags, strict=False):
+            if one != other and not {one, other} & {0, UNSPECIFIED}:
+                message = "{path}: the colour {name} change from {one} to {other}"
+                values = {"name": name, "one": one, "other": other}
+                raise PictureError(message, "split it there with ffmpeg", path=self.source.path, **values)
         if frame.interlaced_frame and not self.deinterlace:
             raise PictureError("{path} is interlaced", DEINTERLACE_HINT, path=self.source.path)
 

@@ -103,6 +103,43 @@ def test_a_single_colour_keeps_its_samples(
     assert found == (*tags[:2], 6 if tags[2] == 2 else tags[2], found[3] if tags[3] == 0 else tags[3])
 
 
+def _join(target: Path, *parts: tuple[int, tuple[int, int, int, int]]) -> Path:
+    """A stream of grey frames, in parts of a luma and tags each."""
+    with av.open(str(target), "w") as joined:
+        stream = joined.add_stream("h264", rate=25, width=48, height=32, time_base=Fraction(1, 25))
+        stream.codec_context.max_b_frames, time = 0, 0
+        for luma, tags in parts:
+            part = target.with_suffix(".h264")
+
+            def tag(_container: Any, made: Any, tags: tuple[int, ...] = tags) -> None:
+                context = made.codec_context
+                context.color_primaries, context.color_trc, context.colorspace, context.color_range = tags
+
+            write_clip(part, REGULAR[:3], planes=flat((luma, 128, 128)), setup=tag, crf="1", bf="0")
+            with av.open(str(part)) as container:
+                for packet in (packet for packet in container.demux() if packet.size):
+                    packet.stream, packet.time_base = stream, Fraction(1, 25)
+                    packet.pts = packet.dts = time = time + 1
+                    joined.mux(packet)
+    return target
+
+
+def test_a_range_that_changes_is_followed(tmp_path: Path, srgan: Srgan) -> None:
+    """Luma 40 of 16 to 235 is 28 of 0 to 255."""
+    source = _join(tmp_path / "in.ts", (40, (1, 1, 1, 1)), (28, (1, 1, 1, 2)))
+    done = srgan("upscale", *BICUBIC, source, tmp_path / "out.mp4", "--crf", 1)
+    assert done.code == 0, done.err
+    frames = read_planes(tmp_path / "out.mp4")
+    assert len(frames) == 6
+    assert all(np.abs(frame[0].astype(int) - 40).max() <= 1 for frame in frames)
+
+
+def test_colours_that_change_are_refused(tmp_path: Path, srgan: Srgan) -> None:
+    source = _join(tmp_path / "in.ts", (40, (1, 1, 1, 1)), (40, (9, 16, 9, 1)))
+    done = srgan("upscale", *BICUBIC, source, tmp_path / "out.mp4")
+    assert (done.code, done.err.count("the colour primaries change from 1 to 9")) == (1, 1), done.err
+
+
 @pytest.mark.parametrize(
     ("pixel_format", "options"),
     [
