@@ -29,7 +29,7 @@ _STRIP_BYTES, _MASK = 279, 4
 RESOLUTION = {282, 283, 296}
 _SUBFILE, _SUBIFDS, _XMP, _PROFILE = 254, 330, 700, 34675
 _IPTC, _PHOTOSHOP, _PHOTOSHOP_LAYERS, _C2PA = 33723, 34377, 37724, 52545
-_PLANAR, _SEPARATE_PLANES = 284, 2
+_PLANAR, _SEPARATE_PLANES, _TRANSFER = 284, 2, 301
 _DNG_VERSION, _CR2, _CR2_OFFSET = 50706, b"CR\2", 8
 _CALIBRATED = ("OME-XML", "ImageJ")
 _UNCONVERTED = (0, 1, 2)
@@ -37,8 +37,8 @@ _UNCONVERTED = (0, 1, 2)
 _SUBDIRECTORIES = (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo, ExifTags.IFD.Interop)
 # Tags that describe how values are stored, and tags that are wrong for another size.
 _STORAGE_TAGS = {
-    *range(254, 267), 273, 274, *range(277, 282), 284, *range(288, 293), 297, 301, 317, *range(320, 326),
-    *range(330, 333), *range(334, 339), 339, 340, 341, 347, *range(512, 522), *range(529, 533), _XMP, _PROFILE,
+    *range(254, 267), 273, 274, *range(277, 282), 284, *range(288, 293), _TRANSFER, 317, 320, *range(322, 326),
+    *range(330, 333), *range(334, 337), 338, 339, 340, 341, 347, *range(512, 522), *range(529, 533), _XMP, _PROFILE,
     _IPTC, _PHOTOSHOP, _C2PA, _PHOTOSHOP_LAYERS, 32997, 32998, bands.NODATA, *place.TAGS, *RESOLUTION,
 }  # fmt: skip
 _MOST_STRIP_ROWS, _MOST_STRIP_BYTES = 128, 2**22
@@ -140,6 +140,7 @@ def read_metadata(file: IO[bytes], pages: Sequence[tuple[int, Tags]], index: int
     tags, software = pages[index][1], _software(pages)
     here, notes = _read_place(pages, index)
     notes = [*notes, *([xmp.C2PA_NOTE] if _C2PA in tags else [])]
+    notes += ["its transfer function is dropped"] if _TRANSFER in tags else []
     notes += photoshop.layers_note(_as_bytes(tags, _PHOTOSHOP_LAYERS))
     packet = tags.get(_XMP)
     own = _STORAGE_TAGS | ({microscopy.DESCRIPTION} if software else set())

@@ -245,3 +245,16 @@ def encoded_png() -> bytes:
     buffer = io.BytesIO()
     Image.new("L", (1, 1)).save(buffer, "PNG")
     return buffer.getvalue()
+
+
+def test_page_numbers_and_hints_of_a_tiff_are_kept_and_its_transfer_function_is_reported(tmp_path: Path) -> None:
+    stated = {297: (0, 3), 321: (10, 200), 337: "printer"}
+    image = Image.new("RGB", (8, 6))
+    image.save(tmp_path / "a.tif", tiffinfo=stated)
+    picture = read_picture(tmp_path / "a.tif")
+    write_picture(picture, tmp_path / "b.tif")
+    with Image.open(tmp_path / "b.tif") as written:
+        assert {tag: written.tag_v2[tag] for tag in stated} == stated
+    assert picture.notes == ()
+    image.save(tmp_path / "c.tif", tiffinfo={301: tuple(range(256)) * 3})
+    assert read_picture(tmp_path / "c.tif").notes == ("its transfer function is dropped",)
