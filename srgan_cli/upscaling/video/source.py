@@ -282,11 +282,10 @@ class FrameReader:
             one, other = f"{self.source.width} x {self.source.height}", f"{frame.width} x {frame.height}"
             raise PictureError(message, "split it there with ffmpeg", path=self.source.path, one=one, other=other)
         tags = frame.color_primaries, frame.color_trc
-        for name, one, other in zip(("primaries", "transfer characteristics"), self.source.tags, tags, strict=False):
-            if one != other and not {one, other} & {0, UNSPECIFIED}:
-                message = "{path}: the colour {name} change from {one} to {other}"
-                values = {"name": name, "one": one, "other": other}
-                raise PictureError(message, "split it there with ffmpeg", path=self.source.path, **values)
+        for name, was, now in zip(("primaries", "transfer characteristics"), self.source.tags, tags, strict=False):
+            if was != now and not {was, now} & {0, UNSPECIFIED}:
+                message = f"{{path}}: the colour {name} change from {was} to {now}"
+                raise PictureError(message, "split it there with ffmpeg", path=self.source.path)
         if frame.interlaced_frame and not self.deinterlace:
             raise PictureError("{path} is interlaced", DEINTERLACE_HINT, path=self.source.path)
 
