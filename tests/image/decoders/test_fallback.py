@@ -171,6 +171,14 @@ def test_cmyk_and_lab_in_a_psd_of_further_channels(tmp_path: Path, mode: int, co
         assert read_picture(tmp_path / "a.psd").notes[0] == "further channels are dropped: 1"
 
 
+def test_a_packed_psd_names_the_extra_that_reads_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.psd").write_bytes(psd(np.zeros((3, 9, 11), np.uint16), is_packed=True))
+    monkeypatch.setitem(sys.modules, "imagecodecs", None)
+    with pytest.raises(PictureError, match=r"cannot read \S+a.psd: it is a PSD of 16 bits") as caught:
+        read_picture(tmp_path / "a.psd")
+    assert caught.value.hint == "pip install 'srgan-cli[tiff]'"
+
+
 def test_a_radiance_hdr_is_linear(tmp_path: Path) -> None:
     imagecodecs = pytest.importorskip("imagecodecs")
     values = np.exp(np.random.default_rng(0).normal(0, 2, (9, 11, 3))).astype(np.float32)
