@@ -22,7 +22,7 @@ LICENCES = {
     "photo-x4": "BSD-3-Clause",
     "photo-fidelity-x4": "BSD-3-Clause",
     "srgan-x4": "CC-BY-4.0",
-    "fidelity-x4": "CC-BY-4.0",
+    "srgan-fidelity-x4": "CC-BY-4.0",
 }
 """Of weights that continue public ones."""
 

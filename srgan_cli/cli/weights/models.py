@@ -20,6 +20,7 @@ _PURPOSES = {
     "srgan": "sharp, plausible detail",
     "photo": "photographs of the web",
     "photo-fidelity": "photographs of the web, softer",
+    "srgan-fidelity": "clean pictures, softer",
     "fidelity": "closest to the original",
     "fidelity-jpeg": "compressed pictures",
     "srcnn": "a baseline for srgan score",

@@ -106,6 +106,8 @@ def _adapt(config: TrainConfig) -> tuple[TrainConfig, InitialWeights]:
     _check_settable(generator, config, card.name)
     settings = generator_arguments(config)
     shape = {key: value for key, value in card.config.items() if key in settings} | {"scale": config.scale}
+    if not config.generator.global_variance:  # a part that a run may leave out
+        shape["global_variance"] = False
     return config.replace(generator=card.architecture, **shape), initial
 
 

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from srgan_cli.cli import app
 from srgan_cli.errors import SrganError, UsageError
 from srgan_cli.networks import GENERATORS, Generator
+from srgan_cli.networks.generators.smfanet import SMFANet
 from srgan_cli.training.config import TrainConfig
 from srgan_cli.training.models.build import build_generator
 from srgan_cli.training.run.initial_weights import check_start
@@ -100,6 +101,17 @@ def test_every_generator_starts_from_weights_of_any_scale(name: str, before: int
     shared = [key for key in own if key in known and own[key].shape == known[key].shape]
     assert len(own) - len(shared) <= 2, "all but the layer whose shape depends on the scale"
     assert all(torch.equal(own[key], known[key]) for key in shared)
+
+
+def test_smfanet_can_do_without_its_global_variance(tmp_path: Path) -> None:
+    given = SMFANet(2, channels=8, blocks=1)
+    save_weights(tmp_path / "given.safetensors", given, WeightsCard.for_generator(given, "given"))
+    start = {"data": tmp_path, "run": tmp_path / "run", "init_from": str(tmp_path / "given.safetensors"), "scale": 2}
+    config, origin = check_start(TrainConfig.from_settings(**start, global_variance=False))
+    assert origin
+    generator = origin.build(config)
+    assert generator.config == {**given.config, "global_variance": False}
+    assert {key for key in given.state_dict() if key not in generator.state_dict()} == {"feats.0.smfa.belt"}
 
 
 @pytest.mark.parametrize(("name", "shape"), [("rrdb", {"growth": 4}), ("swinir", {"heads": 3})])
