@@ -13,6 +13,7 @@ from typing import Any, get_args, get_type_hints
 from typer.main import get_command
 from typer.models import ArgumentInfo, OptionInfo
 
+from srgan_cli import __version__
 from srgan_cli.cli import app
 from srgan_cli.cli.help import example, panels, paragraphs, usage
 from srgan_cli.metrics import METRICS, SET_METRICS
@@ -20,7 +21,6 @@ from srgan_cli.training import config, settings
 from srgan_cli.training.config import SETTINGS
 from srgan_cli.training.recipe import KINDS, known_settings
 from srgan_cli.training.schema import OneOf, Setting
-from srgan_cli.version import __version__
 
 HEAD = """# Reference
 

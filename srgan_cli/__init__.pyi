@@ -36,4 +36,5 @@ from .upscaling.tiles.memory_limit import ReservedMemory as ReservedMemory
 from .upscaling.tiles.memory_limit import TilePlan as TilePlan
 from .upscaling.tiles.memory_limit import TilePolicy as TilePolicy
 from .upscaling.upscaler import Upscaler as Upscaler
-from .version import __version__ as __version__
+
+__version__: str

@@ -13,7 +13,7 @@ import pytest
 import srgan_cli
 
 ORDER = (
-    {"errors", "version"},
+    {"errors"},
     {"system"},
     {"image"},
     {"networks"},

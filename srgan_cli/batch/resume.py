@@ -10,9 +10,9 @@ from typing import IO, Any
 
 import torch
 
+from srgan_cli import __version__
 from srgan_cli.system.files import digest, lock, translate_write_errors
 from srgan_cli.upscaling.upscaler import Upscaler
-from srgan_cli.version import __version__
 
 FILE = ".srgan.jsonl"
 

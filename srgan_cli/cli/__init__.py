@@ -41,8 +41,8 @@ def _version_report() -> Iterator[str]:
 
     import torch
 
+    from srgan_cli import __version__
     from srgan_cli.system.devices import list_devices
-    from srgan_cli.version import __version__
     from srgan_cli.weights.formats import list_weights
 
     yield f"srgan {__version__}"

@@ -8,8 +8,8 @@ import os
 from pathlib import Path
 from typing import Any
 
+from srgan_cli import __version__
 from srgan_cli.errors import UsageError, WeightsError, errors_as
-from srgan_cli.version import __version__
 from srgan_cli.weights.download import TIMEOUT, RemoteFile, check_safe
 
 PREFIX = "hf://"

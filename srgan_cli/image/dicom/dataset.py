@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from srgan_cli import __version__
 from srgan_cli.image.codec.raster import Raster
 from srgan_cli.image.codec.samples import parse_nodata
-from srgan_cli.version import __version__
 
 if TYPE_CHECKING:
     from pydicom import Dataset
