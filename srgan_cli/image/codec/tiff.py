@@ -27,7 +27,7 @@ from srgan_cli.image.metadata.record import Metadata
 WIDTH, HEIGHT, BITS, PHOTOMETRIC, STRIPS, ORIENTATION = 256, 257, 258, 262, 273, 274
 _STRIP_BYTES, _MASK = 279, 4
 RESOLUTION = {282, 283, 296}
-_SUBFILE, _SUBIFDS, _XMP, _PROFILE = 254, 330, 700, 34675
+_SUBFILE, _SUBIFDS, _XMP, PROFILE = 254, 330, 700, 34675
 _IPTC, _PHOTOSHOP, _PHOTOSHOP_LAYERS, _C2PA = 33723, 34377, 37724, 52545
 _PLANAR, _SEPARATE_PLANES, _TRANSFER = 284, 2, 301
 _DNG_VERSION, _CR2, _CR2_OFFSET = 50706, b"CR\2", 8
@@ -38,7 +38,7 @@ _SUBDIRECTORIES = (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo, ExifTags.IFD.Interop
 # Tags that describe how values are stored, and tags that are wrong for another size.
 _STORAGE_TAGS = {
     *range(254, 267), 273, 274, *range(277, 282), 284, *range(288, 293), _TRANSFER, 317, 320, *range(322, 326),
-    *range(330, 333), *range(334, 337), 338, 339, 340, 341, 347, *range(512, 522), *range(529, 533), _XMP, _PROFILE,
+    *range(330, 333), *range(334, 337), 338, 339, 340, 341, 347, *range(512, 522), *range(529, 533), _XMP, PROFILE,
     _IPTC, _PHOTOSHOP, _C2PA, _PHOTOSHOP_LAYERS, 32997, 32998, bands.NODATA, *place.TAGS, *RESOLUTION,
 }  # fmt: skip
 _MOST_STRIP_ROWS, _MOST_STRIP_BYTES = 128, 2**22
@@ -118,12 +118,6 @@ def orientation(tags: Tags) -> int:
     return int(tags.get(ORIENTATION) or Metadata(xmp=bytes(xmp) if xmp else None).orientation)
 
 
-def profile(tags: Tags) -> bytes | None:
-    """The colour profile, or None."""
-    found: bytes | None = tags.get(_PROFILE)
-    return found
-
-
 def has_planes(tags: Tags) -> bool:
     """Whether each of several channels is stored on its own."""
     return tags.get(_PLANAR) == _SEPARATE_PLANES and len(tags.get(BITS, (1,))) > 1
@@ -139,10 +133,9 @@ def read_metadata(file: IO[bytes], pages: Sequence[tuple[int, Tags]], index: int
     """The metadata of a page, and a note on everything that is dropped."""
     tags, software = pages[index][1], _software(pages)
     here, notes = _read_place(pages, index)
-    notes = [*notes, *([xmp.C2PA_NOTE] if _C2PA in tags else [])]
-    notes += ["its transfer function is dropped"] if _TRANSFER in tags else []
+    dropped = {xmp.C2PA_NOTE: _C2PA in tags, "its transfer function is dropped": _TRANSFER in tags}
+    notes = [*notes, *(note for note, applies in dropped.items() if applies)]
     notes += photoshop.layers_note(_as_bytes(tags, _PHOTOSHOP_LAYERS))
-    packet = tags.get(_XMP)
     own = _STORAGE_TAGS | ({microscopy.DESCRIPTION} if software else set())
     kept: dict[int, Any] = {tag: tags[tag] for tag in tags if tag not in own}
     exif = None
@@ -156,7 +149,7 @@ def read_metadata(file: IO[bytes], pages: Sequence[tuple[int, Tags]], index: int
     except PARSE_ERRORS:
         return Metadata(place=here), [*notes, "its EXIF is damaged and dropped"]
     resources = photoshop.from_profile(_as_bytes(tags, _PHOTOSHOP), iptc=_as_bytes(tags, _IPTC))
-    packet = bytes(packet) if packet else None
+    packet = bytes(tags.get(_XMP, b"")) or None
     return finish(Metadata(exif, packet, dpi, here, pixel_ratio=ratio, photoshop=resources), notes)
 
 
@@ -291,7 +284,7 @@ def tags_for(metadata: Metadata, icc_profile: bytes | None) -> dict[int, Any]:
         _PHOTOSHOP: metadata.photoshop,
         _IPTC: photoshop.find_iptc(metadata.photoshop or b""),
         _XMP: metadata.xmp,
-        _PROFILE: icc_profile,
+        PROFILE: icc_profile,
     }
     return tags | {tag: value for tag, value in own.items() if value}
 
@@ -299,12 +292,11 @@ def tags_for(metadata: Metadata, icc_profile: bytes | None) -> dict[int, Any]:
 def has_unwritable_tags(exif: bytes | None, kept: Set[int] | None = None) -> bool:
     """Whether an EXIF block has tags that are lost in a TIFF, which keeps only tags of the set `kept`, if given."""
     try:
-        writable = set(_writable_tags(exif))
-        return bool(exif) and len(writable if kept is None else writable & kept) < len(
-            parse_exif(exif or b"").keys() - _STORAGE_TAGS
-        )
+        tags = parse_exif(exif) if exif else {}
     except PARSE_ERRORS:
         return True
+    stored = tags.keys() - _STORAGE_TAGS
+    return bool(kept is not None and stored - kept) or not all(_writable(tag, tags[tag]) for tag in stored)
 
 
 def _writable_tags(exif: bytes | None) -> dict[int, Any]:

@@ -90,10 +90,10 @@ class TiffReader(ImageReader):
             raise PictureError(message, "convert it to RGB first", path=self.path)
         metadata, notes = tiff.read_metadata(self.file, self.pages, index)
         turn, mask = tiff.orientation(tags), None if number else self.mask_beside
+        is_measured = bands.NODATA in tags or metadata.place is not None
         if index == 0:
             place, more = add_sidecars(metadata.place, self.path, self.size(0), turn, has_mask=mask is not None)
             metadata, notes = replace(metadata, place=place), [*notes, *self.notes, *more]
-        is_measured = bands.NODATA in tags or (metadata.place is not None and metadata.place.is_known)
         raster = self._read_in_bands(index) if self.is_streamed(index) else self._read_whole(index)
         notes += [NODATA_LOST] if bands.NODATA in tags and not raster.nodata else []
         notes += bands.conversion_notes(tags, raster)
@@ -136,7 +136,7 @@ class TiffReader(ImageReader):
         rows = bands.unmultiply(rows, fields["layout"], fields["bits"]) if self._decoder(index) != "vips" else rows
         if rows.dtype.kind == "f" and fields.get("bits") == 16:
             rows = rows.map(lambda band: band.astype(np.float16), np.dtype(np.float16))
-        return Raster(rows, None if notes else tiff.profile(tags), notes=tuple(notes), **fields)
+        return Raster(rows, None if notes else tags.get(tiff.PROFILE), notes=tuple(notes), **fields)
 
     def _read_whole(self, index: int) -> Raster:
         values, profile, notes = self._values(self.file, index)
@@ -152,10 +152,10 @@ class TiffReader(ImageReader):
             values = tiff_page.decode_samples(self.path, number)
             fields = self._fields(index)
             values = bands.unmultiply(Rows.from_array(values), fields["layout"], fields["bits"]).to_array()
-            return apply_exif_orientation(values, tiff.orientation(tags)), tiff.profile(tags), []
+            return apply_exif_orientation(values, tiff.orientation(tags)), tags.get(tiff.PROFILE), []
         with suppress(UnidentifiedImageError, SyntaxError, KeyError), open_image(file, ("TIFF",)) as image:
             image.seek(number)
-            image.info["icc_profile"] = tiff.profile(tags)  # Pillow keeps that of an earlier page
+            image.info["icc_profile"] = tags.get(tiff.PROFILE)  # Pillow keeps that of an earlier page
             if tiff.depth(tags) <= _PILLOW_BITS and not tiff.has_planes(tags):
                 image.load()  # turns it upright, too
                 return decode(image, self.path)

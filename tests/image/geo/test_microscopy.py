@@ -238,3 +238,11 @@ def test_sizes_in_descriptions_of_other_software_are_dropped(tmp_path: Path, tex
     out, notes = enlarge(tmp_path / "a.tif")
     assert not description(out)
     assert "microscope description is dropped" in notes[0]
+
+
+@pytest.mark.parametrize("text", ['{"shape": [3, 24, 32]}', "Aperio Image Library"])
+def test_all_pages_are_measurements(tmp_path: Path, text: str) -> None:
+    with tifffile.TiffWriter(tmp_path / "a.tif") as file:
+        for page in STACK[0]:
+            file.write(page, description=text, metadata=None)
+    assert all(stream.header.value_ranges for stream in open_pictures(tmp_path / "a.tif").streams())
