@@ -125,14 +125,16 @@ def errors_as(
 ) -> Iterator[None]:
     """Raise an error of this kind instead of those that are caught.  SrganErrors stay what they are.
 
-    The message is a template for the values and for {reason}, the beginning of what the other error says.
+    The message is a template for the values and for {reason}, the beginning of what the other error says, or its type.
     """
     try:
         yield
     except SrganError:
         raise
     except caught as error:
-        raise kind(message, hint, reason=shorten(str(error), _LONGEST_REASON), **values) from error
+        raise kind(
+            message, hint, reason=shorten(str(error) or type(error).__name__, _LONGEST_REASON), **values
+        ) from error
 
 
 def printable(text: str) -> str:

@@ -8,7 +8,7 @@ import pytest
 from support import REPOSITORY
 
 from srgan_cli import errors
-from srgan_cli.errors import OutputClosed, PictureError, SrganError, to_srgan_error
+from srgan_cli.errors import OutputClosed, PictureError, SrganError, errors_as, to_srgan_error
 
 
 def test_values_fill_the_message() -> None:
@@ -44,6 +44,20 @@ def test_errors_travel_between_processes() -> None:
 )
 def test_other_errors_become_one_line(error: Exception, message: str) -> None:
     assert to_srgan_error(error).message == message
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (ValueError("one\n {two}"), "odd a.png: one {two}"),
+        (AssertionError(), "odd a.png: AssertionError"),
+        (PictureError("known"), "known"),
+    ],
+)
+def test_errors_of_libraries_are_translated_once(error: Exception, message: str) -> None:
+    with pytest.raises(PictureError) as caught, errors_as(PictureError, "odd {path}: {reason}", path=Path("a.png")):
+        raise error
+    assert caught.value.message == message
 
 
 @pytest.mark.parametrize("module", sorted((REPOSITORY / "srgan_cli").rglob("*.py")), ids=str)
