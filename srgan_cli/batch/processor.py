@@ -97,7 +97,8 @@ class ImageProcessor(Processor):
         overwrite, target_exists = self.options.overwrite, exists(task.target)
         if target_exists and (overwrite == "keep" or (overwrite == "update" and is_remote(task.target))):
             return TaskResult(task, "kept")
-        with local_copy(task.source, files_beside) as source, upload_on_success(task.target) as target:
+        upload = upload_on_success(task.target, kept=[f"{task.target.name}.xmp"])
+        with local_copy(task.source, files_beside) as source, upload as target:
             pictures = open_pictures(source, max_pixels=self.options.max_pixels)
             for size in fit_to_format(pictures, target).sizes:
                 check_streamed_pixels(source, *size, max_pixels=self.options.max_pixels)

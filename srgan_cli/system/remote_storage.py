@@ -1,7 +1,7 @@
 """Locations of pictures: local files, and URLs of every storage that fsspec knows."""
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path, PurePath, PurePosixPath
 from typing import TYPE_CHECKING, TypeAlias, Union
@@ -103,15 +103,22 @@ def local_copy(source: Location, beside: Callable[[Path], Mapping[str, bool]] = 
 
 
 @contextmanager
-def upload_on_success(target: Location) -> Iterator[Path]:
-    """A local file to write, which is uploaded at the end with the files beside it, if nothing failed."""
+def upload_on_success(target: Location, kept: Sequence[str] = ()) -> Iterator[Path]:
+    """A local file to write, which is uploaded at the end with the files beside it, if nothing failed.
+
+    The files beside it with the names `kept` are fetched first where they exist, and stay.
+    """
     if not is_remote(target):
         yield target
         return
     with _scratch_file(target) as original:
+        existing = [name for name in kept if _exists(target.parent / name)]
+        with _translate_storage_errors(target):
+            for name in existing:
+                target.fs.get_file((target.parent / name).path, str(original.with_name(name)))
         yield original
         with _translate_storage_errors(target):
-            for written in original.parent.iterdir():
+            for written in {*original.parent.iterdir()} - {original.with_name(name) for name in existing}:
                 target.fs.put_file(str(written), (target.parent / written.name).path)
 
 

@@ -143,6 +143,17 @@ def test_a_file_is_uploaded_if_nothing_failed(store: fsspec.AbstractFileSystem) 
     assert store.cat("/bucket/out/a.png") == b"whole"
 
 
+def test_files_beside_a_remote_output_stay_where_they_are_kept(store: fsspec.AbstractFileSystem) -> None:
+    store.pipe("/bucket/out/a.png.xmp", b"edited")
+    names = ["a.png.xmp", "missing"]
+    with upload_on_success(parse_location("memory://bucket/out/a.png"), kept=names) as file:
+        file.write_text("whole")
+        assert file.with_name("a.png.xmp").read_bytes() == b"edited"
+        store.pipe("/bucket/out/a.png.xmp", b"edited again")
+    assert store.find("/bucket/out") == ["/bucket/out/a.png", "/bucket/out/a.png.xmp"]
+    assert store.cat("/bucket/out/a.png.xmp") == b"edited again"
+
+
 def test_a_storage_that_does_not_answer_is_an_error_in_one_line(
     store: fsspec.AbstractFileSystem, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,6 +11,8 @@ from srgan_cli.system.files import atomic_write, is_file
 _TAGGED = "TIFF"
 """The format that stores a place itself."""
 _PAM = "<PAMDataset/>"
+_XMP = ".xmp"
+_UNFIT, _NOT_WRITTEN = ", but does not fit it", ": that of the input is not written"
 _CALIBRATION = {282, 283, 296}
 
 
@@ -49,16 +51,21 @@ def kept_files(place: Place | None, size: tuple[int, int], path: Path, name: str
     files = dict(_files(place.with_size(*size), path, name)) if place else {}
     kept = [found for found in files if place and _is_kept(place, found, overwrite=overwrite)]
     kept = [found for found in kept if sidecar.read_text(found) != files[found]]
-    beside = {found: Sidecar(kind, "").beside(path) for kind, found in sidecar.sidecar_paths(path)}
+    beside = {
+        found: Sidecar(kind, "").beside(path) for kind, found in sidecar.sidecar_paths(path) if kind != "XMP file"
+    }
     others = [found for found, own in beside.items() if not {found, own} & files.keys()]
-    return [f"{found.name} exists and is kept, but does not fit it" for found in (*kept, *others)]
+    return [
+        f"{found.name} exists and is kept{_NOT_WRITTEN if found.suffix == _XMP else _UNFIT}"
+        for found in (*kept, *others)
+    ]
 
 
 def _is_kept(place: Place, path: Path, *, overwrite: bool) -> bool:
     if not is_file(path):
         return False
     sources = [found.source for found in place.sidecars if found.source and found.source.exists()]
-    is_own = path.suffix == ".xmp" or any(map(path.samefile, sources))  # people edit XMP files of results, too
+    is_own = path.suffix == _XMP or any(map(path.samefile, sources))  # people edit XMP files of results, too
     return is_own or not overwrite
 
 

@@ -397,7 +397,8 @@ def test_an_xmp_file_that_exists_stays(tmp_path: Path) -> None:
     out, picture = enlarge(path, "out.png")
     assert (tmp_path / "out.png.xmp").read_text() == "edited"
     kept = kept_files(picture.metadata.place, (60, 48), out, "PNG", overwrite=True)
-    assert kept == ["out.png.xmp exists and is kept, but does not fit it"]
+    assert kept == ["out.png.xmp exists and is kept: that of the input is not written"]
+    assert not kept_files(None, (60, 48), out, "PNG", overwrite=True)
 
 
 def test_the_xmp_file_of_a_raw_picture_is_not_that_of_its_jpeg(tmp_path: Path) -> None:
