@@ -31,6 +31,8 @@ _SUBFILE, _SUBIFDS, _XMP, PROFILE = 254, 330, 700, 34675
 _IPTC, _PHOTOSHOP, _PHOTOSHOP_LAYERS, _C2PA = 33723, 34377, 37724, 52545
 _PLANAR, _SEPARATE_PLANES, _TRANSFER = 284, 2, 301
 _DNG_VERSION, _CR2, _CR2_OFFSET = 50706, b"CR\2", 8
+_PAGE_NUMBER, _OF_ONE_PAGE = 297, ((0, 0), (0, 1))
+"""Page numbers that say nothing."""
 _CALIBRATED = ("OME-XML", "ImageJ")
 _UNCONVERTED = (0, 1, 2)
 """Photometric interpretations whose samples stay what they are: grey and RGB."""
@@ -137,6 +139,7 @@ def read_metadata(file: IO[bytes], pages: Sequence[tuple[int, Tags]], index: int
     notes = [*notes, *(note for note, applies in dropped.items() if applies)]
     notes += photoshop.layers_note(_as_bytes(tags, _PHOTOSHOP_LAYERS))
     own = _STORAGE_TAGS | ({microscopy.DESCRIPTION} if software else set())
+    own |= {_PAGE_NUMBER} if tags.get(_PAGE_NUMBER) in _OF_ONE_PAGE else set()
     kept: dict[int, Any] = {tag: tags[tag] for tag in tags if tag not in own}
     exif = None
     try:

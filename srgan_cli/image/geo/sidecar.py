@@ -27,7 +27,7 @@ _UNREAD |= {
     "{stem}.qml": "a style of QGIS",
 }
 _MAX_BYTES = 2**24
-_OWNER = re.compile(r'SidecarForExtension(?:="|>)(\w+)')
+_OWNER = re.compile(r'SidecarForExtension(?:=["\']|>)(\w+)')
 """The suffix of the picture to which an XMP file of Adobe's belongs."""
 
 

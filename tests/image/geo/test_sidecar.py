@@ -401,9 +401,10 @@ def test_an_xmp_file_that_exists_stays(tmp_path: Path) -> None:
     assert not kept_files(None, (60, 48), out, "PNG", overwrite=True)
 
 
-def test_the_xmp_file_of_a_raw_picture_is_not_that_of_its_jpeg(tmp_path: Path) -> None:
+@pytest.mark.parametrize("quote", ['"', "'"])
+def test_the_xmp_file_of_a_raw_picture_is_not_that_of_its_jpeg(tmp_path: Path, quote: str) -> None:
     path = write_picture_file(tmp_path / "in.jpg")
-    path.with_suffix(".xmp").write_text(PACKET.format('photoshop:SidecarForExtension="CR3"'))
+    path.with_suffix(".xmp").write_text(PACKET.format(f"photoshop:SidecarForExtension={quote}CR3{quote}"))
     out, picture = enlarge(path, "out.jpg")
     assert not picture.notes
     assert not out.with_name("out.jpg.xmp").exists()

@@ -258,3 +258,10 @@ def test_page_numbers_and_hints_of_a_tiff_are_kept_and_its_transfer_function_is_
     assert picture.notes == ()
     image.save(tmp_path / "c.tif", tiffinfo={301: tuple(range(256)) * 3})
     assert read_picture(tmp_path / "c.tif").notes == ("its transfer function is dropped",)
+
+
+@pytest.mark.parametrize(("number", "says_nothing"), [((0, 0), True), ((0, 1), True), ((1, 2), False)])
+def test_the_number_of_the_only_page_is_no_exif(tmp_path: Path, number: tuple[int, int], says_nothing: bool) -> None:
+    Image.new("L", (8, 6)).save(tmp_path / "a.tif", tiffinfo={297: number})
+    picture = read_picture(tmp_path / "a.tif")
+    assert (picture.metadata.exif is None) == (not picture_losses(tmp_path / "b.bmp", picture)) == says_nothing
