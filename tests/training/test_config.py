@@ -26,6 +26,7 @@ from srgan_cli.training.optim.optimizer import OPTIMIZERS, TRAINING_DTYPES
 from srgan_cli.training.optim.schedule import SCHEDULES
 from srgan_cli.training.recipe import former_settings, known_settings, read_recipe
 from srgan_cli.training.run.checkpoints import CHECKPOINT, read_checkpoint, serialize
+from srgan_cli.training.run.initial_weights import check_start
 from srgan_cli.training.schema import OneOf
 from srgan_cli.training.settings import DataFolder
 from srgan_cli.weights.spandrel import PREFIX
@@ -221,8 +222,9 @@ def test_a_setting_outside_its_range_is_refused(setting: dict[str, Any]) -> None
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=[path.stem for path in RECIPES])
-def test_every_recipe_of_the_examples_is_valid(path: Path) -> None:
-    TrainConfig.from_settings(data=Path("data"), **read_recipe(path))
+def test_every_recipe_of_the_examples_is_valid(path: Path, tmp_path: Path) -> None:
+    config = TrainConfig.from_settings(data=Path("data"), **{**read_recipe(path), "run": tmp_path / "run"})
+    check_start(config)  # its initial weights fit its equivariance
 
 
 def recipe(tmp_path: Path, text: str) -> Path:

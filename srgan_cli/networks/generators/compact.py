@@ -30,10 +30,11 @@ class Compact(Generator):
     @classmethod
     def from_shapes(cls, tensors: dict[str, Any]) -> Self | None:
         """The generator whose state dict has the keys and shapes of `tensors`; None where there is none."""
-        kernels = [value for value in tensors.values() if getattr(value, "ndim", 0) == len("OIHW")]
-        if "body.0.weight" not in tensors or len(kernels) < 2:
+        if "body.0.weight" not in tensors:
             return None
-        scale, channels = round((len(kernels[-1]) / RGB) ** 0.5), len(kernels[0])
+        kernels = {key: value for key, value in tensors.items() if getattr(value, "ndim", 0) == len("OIHW")}
+        last = max(kernels, key=lambda key: int(key.split(".")[1]))  # safetensors has body.10 before body.2
+        scale, channels = round((len(kernels[last]) / RGB) ** 0.5), len(tensors["body.0.weight"])
         with torch.device("meta"):  # shapes alone: those of a hostile file could ask for far more memory than it has
             generator = cls(scale, channels, len(kernels) - 2)
         return generator.to_empty(device="cpu") if generator.fits(tensors) else None

@@ -40,6 +40,8 @@ class Equivariance:
             raise UsageError("batch norm is not equivariant", hint, option="batch-norm")
         if not (convolutions := [module for module in generator.modules() if isinstance(module, nn.Conv2d)]):
             raise _unfit("this generator has no convolutions")
+        if any(convolution.groups > 1 for convolution in convolutions):
+            raise _unfit("depthwise convolutions are not equivariant")
         ends = {id(convolutions[0].weight): "in", id(convolutions[-1].weight): "out", id(convolutions[-1].bias): "out"}
         self._orbits = [(p, orbits(p.shape, ends.get(id(p), ""), group).to(p.device)) for p in generator.parameters()]
 

@@ -134,6 +134,7 @@ class Odd(Generator):
         (nn.Identity(), 8, "8 channels, expected sub-pixels"),
         (nn.Identity(), 1, "1 channels, expected sub-pixels"),
         (nn.PReLU(), 3, "1 channels cannot"),
+        (nn.Conv2d(8, 8, 3, groups=8), 3, "depthwise convolutions"),
         (nn.ParameterList([nn.Parameter(torch.ones(()))]), 3, "not convolutions"),
         (nn.BatchNorm2d(8), 3, "batch norm"),
     ],
