@@ -74,7 +74,8 @@ def drop_overridden(context: Any) -> None:
 def drop_unfit(context: Any, error: SrganError) -> bool:
     """Reset the first option that an error names and the file sets, with a line; returns whether there is one."""
     options = {_key(option): option for option in context.command.params}
-    dropped = next((key for key in error.option.split() if _drop(context, options[key])), "")
+    named = [key for key in error.option.split() if key in options]  # a setting of a recipe may be no option
+    dropped = next((key for key in named if _drop(context, options[key])), "")
     if dropped:
         from srgan_cli.cli.console import warn  # slow to import
 

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import platformdirs
 import pytest
@@ -12,7 +13,8 @@ from PIL import Image
 from support import Outcome, size_of
 
 from srgan_cli.cli import console
-from srgan_cli.cli.defaults import FILE
+from srgan_cli.cli.defaults import FILE, drop_unfit
+from srgan_cli.errors import UsageError
 
 Srgan = Callable[..., Outcome]
 
@@ -175,3 +177,8 @@ def test_the_file_may_begin_with_a_byte_order_mark(srgan: Srgan, picture: Path, 
     (tmp_path / FILE).write_bytes(b"\xef\xbb\xbf[upscale]\r\nmodel = 'bicubic'\r\nscale = 2\r\n")
     assert srgan("upscale", picture).code == 0
     assert size_of(tmp_path / "in_x2.png") == (40, 28)
+
+
+def test_an_error_may_name_an_option_that_the_command_lacks() -> None:
+    context = SimpleNamespace(command=SimpleNamespace(params=[]))
+    assert not drop_unfit(context, UsageError("no counterpart", option="strength"))
