@@ -123,13 +123,13 @@ def errors_as(
     caught: type[Exception] | tuple[type[Exception], ...] = Exception,
     **values: Any,
 ) -> Iterator[None]:
-    """Raise an error of this kind instead of those that are caught.  SrganErrors stay what they are.
+    """Raise an error of this kind instead of those that are caught.  Not SrganErrors and a lack of memory.
 
     The message is a template for the values and for {reason}, the beginning of what the other error says, or its type.
     """
     try:
         yield
-    except SrganError:
+    except (SrganError, MemoryError):
         raise
     except caught as error:
         raise kind(
