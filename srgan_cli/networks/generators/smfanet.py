@@ -17,8 +17,8 @@ from srgan_cli.networks.generators.measured import MeasuredGenerator
 
 POOLING = 8
 """The non-local branch pools its maps by this factor."""
-_STRIP_PIXELS = 16384
-"""On a CPU the maps are computed in strips of about so many pixels, which stay in its cache: nearly twice as fast."""
+_STRIP_PIXELS = 8192
+"""On a CPU the maps are computed in strips of about so many pixels, which stay in its cache."""
 
 
 class SMFANet(MeasuredGenerator):
