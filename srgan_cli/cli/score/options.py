@@ -36,7 +36,9 @@ class ScoreArguments:
         None, "A data set with a group of columns of its own. Repeatable.", "--set", metavar="NAME REF OUT..."
     )
     by_folder: bool = option(False, "Take the folders in REF and OUT as data sets.")
-    scale: int = option(4, "The factor, and the border without --border.", "--scale", "-s", parser=parse_whole_factor)
+    scale: int = option(
+        4, "The enlargement, and the border unless --border is given.", "--scale", "-s", parser=parse_whole_factor
+    )
     metric: list[str] | None = option(None, f"{_METRICS}. Repeatable, or as psnr,ssim. [default: psnr,ssim]")
     protocol: ProtocolName = option(ProtocolName.sr_y, "What is compared; sr-y-grey takes grey pictures in full range.")
     border: int | None = option(None, "Pixels to cut from every side. [default: --scale]", min=0)

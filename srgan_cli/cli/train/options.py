@@ -33,21 +33,28 @@ class TrainArguments:
         "", "Pictures are measurements of this number of bands; all takes that of the first. [default: photographs]"
     )
     value_range: str = option("", "Values of measurements that are seen as 0 and 1. [default: percentiles]")
-    rgb_bands: str = option("", "Bands that perceptual losses and samples take as RGB, such as 4,3,2. [default: 1,2,3]")
+    rgb_bands: str = option(
+        "", "The bands that perceptual losses and samples take as red, green, blue: 4,3,2. [default: 1,2,3]"
+    )
     degradation: str = option("bicubic", "How partners are made: bicubic, mild or real (blur, noise, JPEG and more).")
     recipe: Path | None = option(None, "TOML file of settings; options override it.", "--config")
     name: str = option("", "Name of the weights. [default: srgan-xSCALE]")
     scale: int = option(4, "2, 3 or 4.", "--scale", "-s", parser=parse_whole_factor)
     time: str = option("", "Length of the run, as 45s, 30m or 1h30m. [default: 1h]")
     steps: int | None = option(None, "Length of the run in steps.", min=1)
-    pretrain_fraction: float = option(0.6, "Fraction of the run that pretrains without discriminator.", min=0, max=1)
+    pretrain_fraction: float = option(
+        0.6, "Fraction of the run that pretrains without the discriminator.", min=0, max=1
+    )
     gan_loss: str = option(
-        "non-saturating", "Adversarial loss: minimax, non-saturating, least-squares, hinge, relativistic, wasserstein."
+        "non-saturating",
+        "Adversarial loss: minimax, non-saturating, least-squares, hinge, relativistic or wasserstein.",
     )
     discriminator: str = option("vgg", "vgg, patch or unet.")
     adversarial_weight: float = option(1e-3, "Weight of the adversarial loss.", min=0)
     perceptual_weight: float = option(0.0, "Weight of the perceptual loss.", min=0)
-    perceptual_weights: str = option("", "Weights of the perceptual loss's VGG19. [default: torchvision's, downloaded]")
+    perceptual_weights: str = option(
+        "", "Weights file for the VGG19 of the perceptual loss. [default: torchvision's, downloaded]"
+    )
     batch: int = option(16, "Patches in a batch.", min=1)
     patch: int = option(24, "Side of the low-resolution patches in pixels.", min=8)
     generator: str = option("srresnet", "srresnet, rrdb, compact, smfanet, span, srcnn, swinir or unet.")
@@ -58,7 +65,9 @@ class TrainArguments:
     teacher: list[str] | None = option(
         None, "Learn the output of this model, as upscale -m takes it, without auto; of several, the mean."
     )
-    teacher_weight: float = option(1.0, "Fraction of the target that is the teacher's, not the original.", min=0, max=1)
+    teacher_weight: float = option(
+        1.0, "Fraction of the teacher in the target; the rest is the original.", min=0, max=1
+    )
     teacher_self_ensemble: bool = option(False, "Average the teacher over 8 flips and rotations.")
     log: str = option("auto", "Also log to tensorboard, trackio (local), none, or auto: TensorBoard if installed.")
     check: bool = option(False, "Check the pictures and measure the cost of the run, then stop.")

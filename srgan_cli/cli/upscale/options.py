@@ -62,7 +62,9 @@ class UpscaleArguments:
         "Video: h264, h265, vp9, av1, or an encoder of FFmpeg such as hevc_nvenc. "
         "[default: by container and bit depth]",
     )
-    crf: float | None = option(None, "Video: the encoder's quality; lower is better. [default: the codec's]", min=0)
+    crf: float | None = option(
+        None, "Video: quality, on the encoder's own scale; lower is better. [default: the codec's]", min=0
+    )
     preset: str = option("", "Video: speed of the encoder, by its own names. [default: the codec's]")
     start: str = option("", "Video: skip this much, in seconds or as 1:02:03.")
     duration: str = option("", "Video: enlarge this much, in seconds or as 1:02:03.")
