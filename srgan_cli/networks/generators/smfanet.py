@@ -28,6 +28,8 @@ class SMFANet(MeasuredGenerator):
     of a map over the whole picture is part of the modulation; without it, only what is near counts.
     """
 
+    grid = POOLING
+
     def __init__(
         self, scale: int = 4, channels: int = 36, blocks: int = 8, bands: int = RGB, global_variance: bool = True
     ) -> None:
