@@ -126,7 +126,9 @@ def test_a_card_that_matches_no_generator_is_an_error(file: Path, change: dict[s
 def test_all_shipped_weights_load() -> None:
     for name, path in list_weights().items():
         loaded, card = load_weights(path)
-        assert (card.name, card.scale, card.receptive_radius) == (name, loaded.scale, loaded.receptive_radius)
+        assert (card.name, card.scale) == (name, loaded.scale)
+        rounding = 0 if loaded.exact_tiles else 1  # a measured radius may differ by a pixel from machine to machine
+        assert abs(card.receptive_radius - loaded.receptive_radius) <= rounding
 
 
 def assert_error(path: Path, expected: str, read: Callable[[Path], object] = load_weights) -> None:
