@@ -1,6 +1,6 @@
 """The base class of the generators, and the parts that they share."""
 
-from typing import Any
+from typing import Any, Self
 
 import torch
 import torch.nn.functional as F
@@ -58,11 +58,14 @@ class Generator(nn.Module):
         """The number of trainable parameters."""
         return sum(p.numel() for p in self.parameters())
 
-    def fits(self, tensors: dict[str, Any]) -> bool:
-        """Whether its state dict has the keys and shapes of `tensors`."""
-        return {key: value.shape for key, value in self.state_dict().items()} == {
-            key: getattr(value, "shape", None) for key, value in tensors.items()
-        }
+    @classmethod
+    def fitting(cls, tensors: dict[str, Any], **config: Any) -> Self | None:
+        """The generator of these arguments, without values, if its state dict has the keys and shapes of `tensors`."""
+        with torch.device("meta"):  # shapes alone: those of a hostile file could ask for far more memory than it has
+            generator = cls(**config)
+        own = {key: value.shape for key, value in generator.state_dict().items()}
+        fits = own == {key: getattr(value, "shape", None) for key, value in tensors.items()}
+        return generator.to_empty(device="cpu") if fits else None
 
 
 class Identity(Generator):

@@ -7,7 +7,6 @@ them too.
 
 from typing import Any, Self
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -35,9 +34,7 @@ class Compact(Generator):
         kernels = {key: value for key, value in tensors.items() if getattr(value, "ndim", 0) == len("OIHW")}
         last = max(kernels, key=lambda key: int(key.split(".")[1]))  # safetensors has body.10 before body.2
         scale, channels = round((len(kernels[last]) / RGB) ** 0.5), len(tensors["body.0.weight"])
-        with torch.device("meta"):  # shapes alone: those of a hostile file could ask for far more memory than it has
-            generator = cls(scale, channels, len(kernels) - 2)
-        return generator.to_empty(device="cpu") if generator.fits(tensors) else None
+        return cls.fitting(tensors, scale=scale, channels=channels, blocks=len(kernels) - 2)
 
     def forward(self, x: Tensor) -> Tensor:
         """The upscaled pictures. Before training, this is nearest-neighbour upscaling."""

@@ -46,9 +46,8 @@ class SMFANet(MeasuredGenerator):
             return None
         blocks = len({key.split(".")[1] for key in tensors if key.startswith("feats.")})
         channels, scale = len(tensors["to_feat.weight"]), round((len(tensors["to_img.0.weight"]) / RGB) ** 0.5)
-        with torch.device("meta"):  # shapes alone: those of a hostile file could ask for far more memory than it has
-            generator = cls(scale, channels, blocks, global_variance="feats.0.smfa.belt" in tensors)
-        return generator.to_empty(device="cpu") if generator.fits(tensors) else None
+        has_variance = "feats.0.smfa.belt" in tensors
+        return cls.fitting(tensors, scale=scale, channels=channels, blocks=blocks, global_variance=has_variance)
 
     def forward(self, x: Tensor) -> Tensor:
         """The enlarged pictures."""

@@ -277,6 +277,11 @@ def test_rpc_files_are_scaled(tmp_path: Path, ending: str, text: str, expected: 
         ("in.png.ovr", "", "in.png.ovr beside it, overviews, is dropped"),
         ("in.pgwx", "1\n0\n0\n-1\n5\n5\n", "in.pgwx beside it, an approximate world file of ArcGIS, is dropped"),
         ("in.png.msk", "", "in.png.msk beside it, a mask, is dropped"),
+        ("in.png.xmp", "<x>", "in.png.xmp beside it is dropped: it is damaged"),
+        ("in.png.pp3", "[Crop]", "in.png.pp3 beside it, edits of RawTherapee, is dropped"),
+        ("in.AAE", "<plist/>", "in.AAE beside it, edits of Apple Photos, is dropped"),
+        ("in.tab", "!table", "in.tab beside it, a georeference of MapInfo, is dropped"),
+        ("in.png.xml", "<metadata/>", "in.png.xml beside it, metadata of ArcGIS, is dropped"),
     ],
 )
 def test_files_that_cannot_follow_are_dropped_with_a_note(tmp_path: Path, name: str, text: str, note: str) -> None:
@@ -408,19 +413,3 @@ def test_the_xmp_file_of_a_raw_picture_is_not_that_of_its_jpeg(tmp_path: Path, q
     out, picture = enlarge(path, "out.jpg")
     assert not picture.notes
     assert not out.with_name("out.jpg.xmp").exists()
-
-
-@pytest.mark.parametrize(
-    ("name", "text", "note"),
-    [
-        ("in.jpg.xmp", "<x>", "in.jpg.xmp beside it is dropped: it is damaged"),
-        ("in.jpg.pp3", "[Crop]", "in.jpg.pp3 beside it, edits of RawTherapee, is dropped"),
-        ("in.AAE", "<plist/>", "in.AAE beside it, edits of Apple Photos, is dropped"),
-        ("in.tab", "!table", "in.tab beside it, a georeference of MapInfo, is dropped"),
-        ("in.jpg.xml", "<metadata/>", "in.jpg.xml beside it, metadata of ArcGIS, is dropped"),
-    ],
-)
-def test_what_is_not_read_beside_a_picture_is_reported(tmp_path: Path, name: str, text: str, note: str) -> None:
-    path = write_picture_file(tmp_path / "in.jpg")
-    path.with_name(name).write_text(text)
-    assert read_picture(path).notes == (note,)
