@@ -135,14 +135,13 @@ class _FeatureAggregation(nn.Module):
     def forward(self, x: Tensor, strips: list[_Strip]) -> Tensor:
         """The input and the aggregated maps, added."""
         to_local, to_wide = _split(self.linear_0, [len(x[0])] * 2)
-        wide = _join(strips, x, lambda strip: F.conv2d(F.normalize(strip.of(x)), *to_wide))
+        wide = _join(strips, x, lambda strip: _pointwise(F.normalize(strip.of(x)), *to_wide))
         modulation = self._modulation(wide)
 
         def aggregated(strip: _Strip) -> Tensor:
-            local = strip.crop(self.lde(F.conv2d(F.normalize(strip.padded(x)), *to_local)))
+            local = strip.crop(self.lde(_pointwise(F.normalize(strip.padded(x)), *to_local)))
             modulated = strip.of(wide) * F.interpolate(strip.pooled(modulation), scale_factor=POOLING, mode="nearest")
-            change: Tensor = self.linear_2(modulated + local)
-            return strip.of(x) + change
+            return strip.of(x) + _pointwise(modulated + local, self.linear_2.weight, self.linear_2.bias)
 
         return _join(strips, x, aggregated)
 
@@ -167,8 +166,12 @@ class _LocalDetail(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Of the shape of the input."""
-        detail: Tensor = self.conv_1(F.gelu(self.conv_0(x)))
-        return detail
+        weight, bias, pointwise, pointwise_bias = self.conv_0.parameters()
+        order = [*range(0, len(weight), 2), *range(1, len(weight), 2)]
+        # Two maps of a channel are slow to compute on a CPU; one of the channel and one of its copy are not.
+        maps = F.conv2d(torch.cat([x, x], 1), weight[order], bias[order], padding=1, groups=len(order))
+        hidden = F.gelu(_pointwise(maps, pointwise[:, order], pointwise_bias))
+        return _pointwise(hidden, self.conv_1.weight, self.conv_1.bias)
 
 
 class _PartialFeedForward(nn.Module):
@@ -184,12 +187,18 @@ class _PartialFeedForward(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Of the shape of the input."""
-        first, rest = (F.gelu(F.conv2d(x, *part)) for part in _split(self.conv_0, self.sizes))
+        first, rest = (F.gelu(_pointwise(x, *part)) for part in _split(self.conv_0, self.sizes))
         from_first, from_rest = self.conv_2.weight.split_with_sizes(self.sizes, 1)
-        return F.conv2d(F.gelu(self.conv_1(first)), from_first, self.conv_2.bias) + F.conv2d(rest, from_rest)
+        convolved = F.gelu(self.conv_1(first))
+        return _pointwise(convolved, from_first, self.conv_2.bias) + _pointwise(rest, from_rest)
 
 
 def _split(convolution: nn.Conv2d, sizes: list[int]) -> Iterator[tuple[Tensor, Tensor]]:
     """Weight and bias of convolutions that make so many maps each: their results need no copy, as slices would."""
     assert convolution.bias is not None
     return zip(convolution.weight.split_with_sizes(sizes), convolution.bias.split_with_sizes(sizes), strict=True)
+
+
+def _pointwise(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """A convolution of 1 x 1 as a matrix product, which needs no copy of maps whose channels are innermost."""
+    return F.linear(x.movedim(1, -1), weight.flatten(1), bias).movedim(-1, 1)
