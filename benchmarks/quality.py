@@ -19,7 +19,7 @@ from typing import Annotated
 
 import torch
 import typer
-from peers import Candidate, Case, filters, ncnn_models, ours, read_cases, spandrel_models, stored_results
+from peers import Candidate, Case, community_models, filters, ncnn_models, ours, read_cases, stored_results
 from tables import show
 
 from srgan_cli.image.ops import quantise
@@ -43,7 +43,7 @@ def main(
         *filters(scale),
         *ours(scale),
         *ncnn_models(scale),
-        *(spandrel_models(community, scale) if community else []),
+        *(community_models(community, scale) if community else []),
         *(stored_results(stored) if stored else []),
     ]
     protocol = Protocol(border=scale, scale=scale, metrics=MEASURED)

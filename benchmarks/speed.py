@@ -35,7 +35,7 @@ from typing import Annotated
 
 import torch
 import typer
-from peers import Candidate, Case, ncnn_models, ours, read_cases, spandrel_models
+from peers import Candidate, Case, community_models, ncnn_models, ours, read_cases
 from PIL import Image
 from tables import show
 
@@ -83,7 +83,7 @@ KINDS: dict[str, Callable[[Settings], list[Candidate]]] = {
     "ours in float32": lambda settings: ours(settings.scale, settings.device, "fp32"),
     "ours compiled": lambda settings: ours(settings.scale, settings.device, compile=True) if settings.compile else [],
     "ncnn": lambda settings: ncnn_models(settings.scale),
-    "spandrel": lambda settings: spandrel_models(settings.community, settings.scale) if settings.community else [],
+    "community": lambda settings: community_models(settings.community, settings.scale) if settings.community else [],
 }
 
 
