@@ -167,16 +167,29 @@ def parse_exif(exif: bytes) -> dict[int, Any]:
     inner = tags.get(ExifTags.IFD.Exif, {})
     if ExifTags.IFD.Interop in inner:
         inner[ExifTags.IFD.Interop] = dict(block.get_ifd(ExifTags.IFD.Interop))
-    return tags
+    return dict(_with_stored_texts(tags))
 
 
 def build_exif(tags: dict[int, Any]) -> bytes:
     """An EXIF block with these tags."""
     block = Image.Exif()
     block.endian = "<"
-    for tag, value in as_exif_types(tags).items():
+    for tag, value in as_exif_types(_with_stored_texts(tags)).items():
         block[tag] = value
     return block.tobytes().removeprefix(EXIF_PREFIX)
+
+
+class _StoredText(str):
+    """A text as Pillow reads it, in Latin-1, which is written with the same bytes; Pillow would write ASCII."""
+
+    def encode(self, *_: str) -> bytes:
+        return super().encode("latin-1", "replace")
+
+
+def _with_stored_texts(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _with_stored_texts(item) for key, item in value.items()}
+    return _StoredText(value) if isinstance(value, str) else value
 
 
 def as_exif_types(tags: dict[int, Any]) -> dict[int, Any]:
