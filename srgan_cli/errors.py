@@ -23,7 +23,6 @@ _OUT_OF_MEMORY = re.compile(
     re.IGNORECASE,
 )
 """What torch, and the libraries that it multiplies with, report when memory runs out."""
-_LONGEST_REASON = 240
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
@@ -132,9 +131,7 @@ def errors_as(
     except (SrganError, MemoryError):
         raise
     except caught as error:
-        raise kind(
-            message, hint, reason=shorten(str(error) or type(error).__name__, _LONGEST_REASON), **values
-        ) from error
+        raise kind(message, hint, reason=shorten(str(error) or type(error).__name__, 240), **values) from error
 
 
 def printable(text: str) -> str:

@@ -12,7 +12,6 @@ from srgan_cli.upscaling.video import options
 from srgan_cli.upscaling.video.options import CONTAINERS, is_video_input
 
 DEFAULT_NAME = "{stem}{suffix}"
-
 NAME_FIELDS = ("stem", "suffix", "scale", "model")
 
 

@@ -20,7 +20,6 @@ RAY = "ray"
 _ADDRESS, _TOKEN = "RAY_ADDRESS", "RAY_AUTH_TOKEN"
 _UNREACHABLE_HINT = "check that it is running; if it requires a token, set RAY_AUTH_TOKEN"
 _LOCAL = "local"
-_MEMORY = 100 * 2**20
 _KINDS = ("cpu", "cuda")
 Returned = TypeVar("Returned")
 
@@ -38,7 +37,7 @@ def ray_session(cluster: str, devices: str = "") -> Iterator[None]:
     if address == _LOCAL:
         os.environ.setdefault(_TOKEN, token_hex(32))  # else Ray writes one to the home folder
         cpus = max(cores(), devices.count("cpu"))
-        options = {"num_cpus": cpus, "object_store_memory": _MEMORY, "include_dashboard": False}
+        options = {"num_cpus": cpus, "object_store_memory": 100 * 2**20, "include_dashboard": False}
     elif folder := os.environ.get(METRIC_WEIGHTS_VARIABLE):
         options = {"runtime_env": {"env_vars": {METRIC_WEIGHTS_VARIABLE: folder}}}
     kinds, message = (ConnectionError, RuntimeError, ValueError), "cannot reach Ray at {address}: {reason}"

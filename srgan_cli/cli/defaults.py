@@ -15,7 +15,6 @@ EXCLUSIVE = (
     *(("model", "purpose"), ("as_json", "as_csv", "as_markdown", "as_latex"), ("time", "steps")),
 )
 """Options of which a command line overrides all in the file, if it has one of them."""
-_NOT_IN_FILE = ("help", "no_config", "sets")
 
 
 def load_defaults(context: typer.Context, unwanted: bool) -> bool:
@@ -52,7 +51,7 @@ def read_table(path: Path, command: Any) -> list[tuple[Any, Any]]:
         tables = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     _check_known(path, tables, ("upscale", "score", "train", "serve"), "table")
     own = [item for item in command.params if item.param_type_name == "option" and not item.hidden]
-    options = {_key(item): item for item in own if item.name not in _NOT_IN_FILE}
+    options = {_key(item): item for item in own if item.name not in ("help", "no_config", "sets")}
     table = tables.get(command.name, {})
     if not isinstance(table, dict):
         raise UsageError(f"{path}: {command.name} is no table", f"write [{command.name}] on a line of its own")

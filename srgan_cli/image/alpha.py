@@ -14,7 +14,6 @@ from srgan_cli.image.picture import ImageStream, Picture
 _LEVELS = int(log2(BAND_GRID))
 _TRUSTED_ALPHA = 1 / 8
 """From this alpha on, a pixel keeps its own colour."""
-_TINY = torch.finfo(torch.float32).tiny
 
 
 def fill_hidden(stream: ImageStream, *, keep_colours: bool = False) -> Iterator[tuple[Picture, Picture]]:
@@ -71,7 +70,7 @@ def _fill(weighted: Tensor, weight: Tensor, *, coarsest: Tensor | None = None, l
     if coarsest is not None and level == _LEVELS:
         return coarsest
     height, width = weight.shape[-2:]
-    own = weighted / weight.clamp_min(_TINY)
+    own = weighted / weight.clamp_min(torch.finfo(torch.float32).tiny)
     if coarsest is None and height == 1 and width == 1:
         return own
     coarse = _fill(_halve(weighted), _halve(weight), coarsest=coarsest, level=level + 1)

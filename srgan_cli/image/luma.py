@@ -20,7 +20,6 @@ Mask = NDArray[np.bool_]
 """Which pixels have a value, or count."""
 ArrayOrTensor = Union["Tensor", Array]
 PixelsT = TypeVar("PixelsT", "Tensor", Array)
-
 LIMITED_RANGE_WEIGHTS = (65.481 / 255, 128.553 / 255, 24.966 / 255)
 """The weights of red, green and blue in BT.601 luma of limited range, which starts at BLACK."""
 BLACK = 16 / 255

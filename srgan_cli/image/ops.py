@@ -102,8 +102,6 @@ KERNELS = {"bicubic": Kernel(cubic, 2), "lanczos": Kernel(lanczos, 3), "nearest"
 
 Source: R. Keys, Cubic convolution interpolation for digital image processing, 1981.
 """
-
-
 LINEAR = Kernel(linear, 1)
 """It never overshoots."""
 

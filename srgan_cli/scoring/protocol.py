@@ -21,7 +21,6 @@ PROTOCOLS = {
     "skimage": ("rgb", "uniform"),
 }
 """Channels and SSIM window of the named protocols."""
-CHANNELS = ("y", "y-grey", "rgb", "bands")
 MISMATCHES = ("error", "crop", "resize", "skip")
 RANGE = "of each reference (declared, bit depth, 0…1, or its valid values)"
 
@@ -56,7 +55,7 @@ class Protocol:
     """The range of values of all references; None for that of each."""
 
     def __post_init__(self) -> None:
-        _check("channels", self.channels, CHANNELS)
+        _check("channels", self.channels, ("y", "y-grey", "rgb", "bands"))
         _check("SSIM window", self.window, SSIM_LABELS)
         _check("treatment of other sizes", self.mismatch, MISMATCHES)
         _check("features", self.features, FEATURES)

@@ -7,7 +7,6 @@ from srgan_cli.system.memory_usage import peak_rss
 
 _TENSOR_CORES = {torch.float16: (7, 0), torch.bfloat16: (8, 0)}
 """The first CUDA compute capability whose tensor cores support a format."""
-_BFLOAT16_TESTS = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
 
 
 def list_devices() -> list[str]:
@@ -37,7 +36,7 @@ def has_fast(dtype: torch.dtype, device: torch.device) -> bool:
     """Whether a device multiplies faster in this format, float16 or bfloat16, than in float32."""
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device) >= _TENSOR_CORES[dtype]
-    supports = (getattr(torch.cpu, test, bool) for test in _BFLOAT16_TESTS)
+    supports = (getattr(torch.cpu, test, bool) for test in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
     return device.type == "cpu" and dtype == torch.bfloat16 and any(support() for support in supports)
 
 

@@ -17,7 +17,6 @@ from torch.nn.parallel import DistributedDataParallel
 from srgan_cli.system.devices import pick_device
 
 Item = TypeVar("Item")
-_POLL_SECONDS = 0.1
 
 
 @dataclass(frozen=True)
@@ -108,7 +107,7 @@ class World:
             return []
         keys = [f"result {rank}" for rank in range(self.size)]
         while not store.check(keys):
-            time.sleep(_POLL_SECONDS)
+            time.sleep(0.1)
         return [json.loads(store.get(key)) for key in keys]
 
 

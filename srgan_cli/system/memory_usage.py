@@ -9,7 +9,6 @@ import psutil
 
 CGROUP_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 """The files where Linux states the memory limit of a container, for control groups v2 and v1."""
-_STATUS = Path("/proc/self/status")
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _MMAP_MAX, _ARENA_MAX = -1, -3, -4, -8
 """Parameters of mallopt, from glibc's malloc.h."""
 _LARGE = 2**24
@@ -32,7 +31,7 @@ def peak_rss() -> int | None:
     Linux has a counter for this process alone, which psutil does not read.  The counter of POSIX, used elsewhere, may
     be that of the process that started this one.
     """
-    found = re.search(rb"^VmHWM:\s+(\d+) kB", _read_file(_STATUS), re.MULTILINE)
+    found = re.search(rb"^VmHWM:\s+(\d+) kB", _read_file(Path("/proc/self/status")), re.MULTILINE)
     return int(found[1]) * 1024 if found else _posix_peak_rss()
 
 

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 Location: TypeAlias = Union[Path, "UPath"]
 _FILE = "file://"
-_RASTERS = (".tif", ".tiff", ".jp2")
 _NOTED = ".ovr"
 """What is noted beside rasters of web servers, although it is not read."""
 
@@ -141,7 +140,7 @@ def _existing(location: "UPath", names: Mapping[str, bool]) -> Mapping[str, bool
     asked beside rasters alone.
     """
     is_web = location.protocol in ("http", "https")
-    if is_web and location.suffix.lower() not in _RASTERS:
+    if is_web and location.suffix.lower() not in (".tif", ".tiff", ".jp2"):
         return {}
     with suppress(Exception):  # a storage may be readable without being listable
         listed = {PurePosixPath(path).name for path in location.fs.ls(location.parent.path, detail=False)}

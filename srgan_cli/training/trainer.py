@@ -26,13 +26,13 @@ from srgan_cli.training.models.learned_degradation import LearnedDegradation
 from srgan_cli.training.optim.divergence import DivergenceMonitor
 from srgan_cli.training.optim.optimizer import ComputeContext, StepResult
 from srgan_cli.training.optim.schedule import SCHEDULES
-from srgan_cli.training.run.card import run_card
 from srgan_cli.training.run.checkpoints import serialize
 from srgan_cli.training.run.clock import RunProgress, StepReport, patch_and_batch
 from srgan_cli.training.run.contact_sheet import PARTNERS, ROWS
 from srgan_cli.training.run.folder import NullRunFolder, RunFolder
 from srgan_cli.training.run.initial_weights import InitialWeights, first_generator, rebuild
 from srgan_cli.training.run.validation import BestValidation, HeldOut, Validation, mean, validation_protocol
+from srgan_cli.weights.card import WeightsCard
 
 SECONDS_BETWEEN_CHECKPOINTS = 600
 ADVERSARIAL_RAMP = 0.2
@@ -253,15 +253,22 @@ class Trainer:
         return self._validation.scores
 
     def _save_weights(self, name: str) -> None:
-        card = run_card(
+        is_pretrained = self.config.schedule.pretrain_fraction > 0
+        fidelity = self.config.run.fidelity_name if is_pretrained else str(self.started_from.get("name", ""))
+        origins = {"started_from": self.started_from, "teachers": self.teacher.description if self.teacher else None}
+        card = WeightsCard.for_generator(
             self.gan.ema,
             name,
-            self.config,
-            self.progress,
-            {"pictures": len(self.dataset.training), "device": str(self.device)},
-            {"started_from": self.started_from, "teachers": self.teacher.description if self.teacher else None},
-            self._validation.scores,
-            is_adversarial=not self.gan.pretraining,
+            training={
+                "pictures": len(self.dataset.training),
+                "device": str(self.device),
+                "steps": self.progress.steps,
+                "hours": round(self.progress.seconds / 3600, 3),
+                "settings": self.config.to_recipe(),
+                **{origin: value for origin, value in origins.items() if value},
+            },
+            scores={"validation": {"protocol": str(validation_protocol(self.config.scale)), **self._validation.scores}},
+            counterpart="" if self.gan.pretraining else fidelity,  # from which the discriminator started
             value_range=self.dataset.value_range,
         )
         self.folder.save_weights(self.gan.ema, card)

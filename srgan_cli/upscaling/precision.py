@@ -11,7 +11,6 @@ from srgan_cli.networks.generators.base import WrappedGenerator
 from srgan_cli.system.devices import has_fast
 
 INFERENCE_DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
-
 _BLACK_LEVEL = 1 / 255
 
 

@@ -23,9 +23,7 @@ LARGEST_FILE = 4 * 2**30
 TIMEOUT = 30.0
 """Seconds that a server may send nothing."""
 ATTEMPTS = 5
-_CHUNK = 2**20
 _PARTIAL, _NOT_SATISFIABLE = 206, 416
-_NO_ACCESS = (401, 403)
 
 
 class IncompleteDownload(WeightsError):  # noqa: N818 (says what happened)
@@ -131,7 +129,7 @@ def _open(remote: RemoteFile, headers: dict[str, str]) -> HTTPResponse:
         error.close()
         if error.code == _NOT_SATISFIABLE and headers:
             raise
-        hint = "a private or gated file needs a token in HF_TOKEN" if error.code in _NO_ACCESS else "check the address"
+        hint = "a private or gated file needs a token in HF_TOKEN" if error.code in (401, 403) else "check the address"
         raise WeightsError(f"{_cannot(remote.url)}: {error.code} {error.reason}", hint) from error
     except (OSError, HTTPException, ValueError) as error:
         raise _interrupted(remote.url, error) from error
@@ -140,7 +138,7 @@ def _open(remote: RemoteFile, headers: dict[str, str]) -> HTTPResponse:
 
 def _pieces(url: str, response: HTTPResponse) -> Iterator[bytes]:
     try:
-        while piece := response.read(_CHUNK):
+        while piece := response.read(2**20):
             yield piece
     except (OSError, HTTPException, ValueError) as error:
         raise _interrupted(url, error) from error

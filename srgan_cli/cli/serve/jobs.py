@@ -28,9 +28,6 @@ from srgan_cli.weights.registry import AUTOMATIC, family
 
 PREVIEW_SIDE = 4096
 """The longest side of a preview in pixels."""
-_PREVIEW_QUALITY = 90
-_WHITE = [255, 255, 255]
-_KEPT_UPSCALERS = 3
 _NAME = "{stem}_x{scale}{suffix}"
 
 
@@ -91,7 +88,7 @@ class Studio:
     def __init__(self, *, device: str = "auto", max_pixels: int | None = None) -> None:
         """`max_pixels` limits each picture; see `open_pictures` for None."""
         self.device, self.max_pixels = device, max_pixels
-        self._load = lru_cache(maxsize=_KEPT_UPSCALERS)(partial(Upscaler.load, device=device))
+        self._load = lru_cache(maxsize=3)(partial(Upscaler.load, device=device))
 
     def upscaler(self, model: str | Path, **options: Any) -> Upscaler:
         """The upscaler that Upscaler.load gives; that of the default weights for AUTOMATIC."""
@@ -145,7 +142,7 @@ def previews(source: Path, target: Path) -> tuple[Path, Path]:
     before = _thumbnail(source, after.width, after.height, force=True)
     paths = tuple(target.with_suffix(f".{name}.webp") for name in ("before", "after"))
     for image, path in zip((before, after), paths, strict=True):
-        image.write_to_file(str(path), Q=_PREVIEW_QUALITY)
+        image.write_to_file(str(path), Q=90)
     return paths[0], paths[1]
 
 
@@ -161,5 +158,5 @@ def _thumbnail(path: Path, width: int, height: int, *, force: bool = False) -> p
 
 def _as_srgb(image: pyvips.Image) -> pyvips.Image:
     """The decoded picture on white.  Raises pyvips.Error if it cannot be decoded."""
-    image = image.flatten(background=_WHITE) if image.hasalpha() else image
+    image = image.flatten(background=[255, 255, 255]) if image.hasalpha() else image
     return image.colourspace("srgb").cast("uchar").copy_memory()

@@ -4,7 +4,6 @@ import re
 import tempfile
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -32,7 +31,6 @@ PRESETS = {
     "pixel art": ("nearest", "4", OWN),
 }
 """Weights ("" for those that are chosen at first), scale and strength by purpose."""
-_STOPPED = "Stopped. Enlarge starts again."
 
 
 class _Page(gr.Blocks):  # type: ignore[misc]
@@ -80,12 +78,15 @@ class _Actions:
             choice = Choice(self.models[weights], factor, sharpness, suffix, Encoding(_quality(quality), lossless))
             if not files:
                 raise UsageError("no picture", "drop one into the box first")
-            return _shown(self.studio.enlarge([*map(Path, files)], choice, job, partial(_show_progress, progress)), job)
+            results = self.studio.enlarge(
+                [*map(Path, files)], choice, job, lambda done, total: progress(done / total, desc="Enlarging")
+            )
+            return _shown(results, job)
 
     def cancel(self, request: gr.Request) -> str:
         """End the work on the visitor's pictures.  Returns what to say."""
         self.visits.cancel(_session(request))
-        return _STOPPED
+        return "Stopped. Enlarge starts again."
 
     def forget(self, request: gr.Request) -> None:
         """Delete the visitor's pictures."""
@@ -241,7 +242,3 @@ def _errors_as_messages() -> Iterator[None]:
 
 def _session(request: gr.Request) -> str:
     return request.session_hash or ""
-
-
-def _show_progress(progress: gr.Progress, done: int, total: int) -> None:
-    progress(done / total, desc="Enlarging")

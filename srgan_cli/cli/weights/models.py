@@ -15,7 +15,6 @@ from srgan_cli.weights.formats import WEIGHTS_SUFFIXES, family_name
 if TYPE_CHECKING:
     from srgan_cli.weights.registry import ModelInfo
 
-_SET = "Set5"
 _PURPOSES = {
     "srgan": "sharp, plausible detail",
     "photo": "photographs of the web",
@@ -84,7 +83,7 @@ def _row(entry: "ModelInfo") -> tuple[str, ...]:
         return entry.name, "?", entry.reason, "", size
     default = " (default)" if family_name(entry.name) in _DEFAULTS else ""
     purpose = f"{_PURPOSES.get(family_name(entry.name), card.architecture)}{default}"
-    psnr = card.scores.get(_SET, {}).get("psnr")
+    psnr = card.scores.get("Set5", {}).get("psnr")
     return entry.name, f"x{card.scale}", purpose, f"{psnr:.2f}" if psnr else "", size
 
 

@@ -12,8 +12,6 @@ from srgan_cli.system.arguments import checked
 if TYPE_CHECKING:
     from upath import UPath
 
-SequenceKind = Literal["no", "animation", "pages"]
-
 
 @dataclass(frozen=True)
 class EncodeMemory:
@@ -59,7 +57,7 @@ class FormatCapabilities:
     """Whether the format has its own field for the resolution; otherwise it is stored in EXIF."""
     holds: frozenset[str] = frozenset()
     """The fields of Metadata that it stores, of those in KINDS, and COLOUR."""
-    sequence: SequenceKind = "no"
+    sequence: Literal["no", "animation", "pages"] = "no"
     """What several pictures in one file are."""
     loop: bool = True
     """Whether animations keep the number of repetitions."""
@@ -109,7 +107,6 @@ KINDS = {
 COLOUR = "colour"
 """The field of Metadata that formats store as it is, or as an ICC profile."""
 _HDR = frozenset({COLOUR, "mastering_display", "light_levels", "pixel_ratio"})
-
 
 FORMAT_CAPABILITIES = {
     "PNG": FormatCapabilities(

@@ -57,7 +57,10 @@ def bits_per_channel(image: Image.Image, file: IO[bytes]) -> int:
     """Bits a channel according to the header of the file."""
     if image.format == "HEIF":
         return int(image.info.get("bit_depth", 8))
-    head = _read_head(file)
+    position = file.tell()
+    file.seek(0)
+    head = file.read(_HEAD_BYTES)
+    file.seek(position)
     if image.format == "PNG":
         return head[_PNG_DEPTH_OFFSET]
     if image.format == "PPM":
@@ -94,14 +97,6 @@ def after_netpbm(data: bytes) -> bytes:
         return b""
     width, height, top = (int(found[number]) for number in (2, 3, 4))
     return data[found.end() + width * height * _NETPBM_CHANNELS[found[1]] * (1 + (top > 255)) :]
-
-
-def _read_head(file: IO[bytes]) -> bytes:
-    position = file.tell()
-    file.seek(0)
-    head = file.read(_HEAD_BYTES)
-    file.seek(position)
-    return head
 
 
 def _av1_bits(head: bytes) -> int:

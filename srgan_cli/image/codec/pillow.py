@@ -21,12 +21,10 @@ _DEEP_MODES = {1: "I;16", 2: "LA;16", 3: "RGB;16", 4: "RGBA;16"}
 """Modes of pillow_heif, by the number of channels."""
 ORIENTED_BY_DECODER = ("JXL", "HEIF")
 """Their decoders apply the orientation, but leave it in EXIF."""
-
 _TGA_DESCRIPTOR, _TGA_ALPHA_BITS = 17, 15
 _MULTIPLE = ("DCX", "FLI", "IM", "SPIDER")
 """Formats of several pictures, of which the first one is read."""
 _FITS_PLANES = re.compile(rb"NAXIS3  = +(\d{1,9})")
-
 Decoded = tuple[Values, bytes | None, list[str]]
 """Values, ICC profile, notes."""
 

@@ -99,10 +99,8 @@ class _PngReader(ImageReader):
     def __init__(self, path: Path, header: headers.PngHeader) -> None:
         self.path, self.header = path, header
         self.metadata, self.notes = finish(*png.read_metadata(header.chunks))
-
-    def size(self, _: int) -> tuple[int, int]:
-        height, width = self.header.height, self.header.width
-        return (width, height) if self.metadata.orientation >= 5 else (height, width)
+        stored = header.height, header.width
+        self.shape = stored[::-1] if self.metadata.orientation >= 5 else stored
 
     def is_streamed(self, _: int) -> bool:
         return True

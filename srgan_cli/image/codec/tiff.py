@@ -36,7 +36,6 @@ _PAGE_NUMBER, _OF_ONE_PAGE = 297, ((0, 0), (0, 1))
 _CALIBRATED = ("OME-XML", "ImageJ")
 _UNCONVERTED = (0, 1, 2)
 """Photometric interpretations whose samples stay what they are: grey and RGB."""
-_SUBDIRECTORIES = (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo, ExifTags.IFD.Interop)
 # Tags that describe how values are stored, and tags that are wrong for another size.
 _STORAGE_TAGS = {
     *range(254, 267), 273, 274, *range(277, 282), 284, *range(288, 293), _TRANSFER, 317, 320, *range(322, 326),
@@ -143,9 +142,8 @@ def read_metadata(file: IO[bytes], pages: Sequence[tuple[int, Tags]], index: int
     kept: dict[int, Any] = {tag: tags[tag] for tag in tags if tag not in own}
     exif = None
     try:
-        for tag in _SUBDIRECTORIES[:2]:
-            if tag in kept:
-                kept[tag] = _read_subdirectory(file, tags, kept[tag])
+        for tag in kept.keys() & {ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo}:
+            kept[tag] = _read_subdirectory(file, tags, kept[tag])
         resolution = {} if software in _CALIBRATED else {tag: tags[tag] for tag in RESOLUTION if tag in tags}
         exif = build_exif(kept | resolution) if kept else None
         dpi, ratio = resolution_of(build_exif(resolution) if resolution else None)

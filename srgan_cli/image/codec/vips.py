@@ -34,11 +34,9 @@ _KINDS = {
 """libvips' names of the types of samples."""
 _DTYPES = {kind: np.dtype(name) for name, kind in _KINDS.items()}
 LOADERS = {kind: f"{kind.lower()}load" for kind in ("PNG", "TIFF", "JPEG", "GIF", "WEBP")} | {"AVIF": "heifload"}
-_PIPE_BYTES = 2**16
 _KEEP = {"exif-data": 1, "xmp-data": 2, "icc-profile-data": 8}
 """The flags of what libvips writes."""
 _MAX_CACHED_BYTES = 100 * 2**20
-_STRIP_THREADS = 4
 _LEAST_QUALITY = 1
 """libvips takes its default for 0."""
 _CONVERTED = {"cmyk": 4, "lab": 3, "labs": 3}
@@ -139,7 +137,7 @@ def write_jpeg(rows: Rows, file: IO[bytes], head: bytes, *, quality: int) -> Non
 def encode_strips(strips: Iterator[Values], *, predictor: str) -> Iterator[bytes]:
     """A TIFF of a single strip for each of these arrays (H, W, C), compressed while further ones are computed."""
     _import_vips()
-    threads = min(os.cpu_count() or 1, _STRIP_THREADS)
+    threads = min(os.cpu_count() or 1, 4)
     with ThreadPoolExecutor(threads) as pool:
         pending = deque[Future[bytes]]()
         for strip in strips:
@@ -212,7 +210,7 @@ def _encode(rows: Rows, save: Callable[["pyvips.Image"], None]) -> None:
             save(_as_array(image, rows))
         except pyvips.Error as error:
             failures.append(_reason(error))
-            while os.read(outlet, _PIPE_BYTES):  # otherwise the writer would wait forever
+            while os.read(outlet, 2**16):  # otherwise the writer would wait forever
                 pass
         finally:
             os.close(outlet)

@@ -29,7 +29,6 @@ class ImageReader(ABC):
     """How often the animation is played; 0 for endlessly."""
     redecodes: bool = False
     """Whether every pass through the rows of a picture decodes it again, so that not all pages stay in memory."""
-
     bytes_per_pixel: int = 0
     """Memory that decoding takes for each pixel, of pictures that do not come in bands."""
     shape: tuple[int, int] = (0, 0)

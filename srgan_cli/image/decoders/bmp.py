@@ -20,7 +20,6 @@ _ALPHA_HEADER = 56
 """From this size on, the header has a mask for alpha."""
 _METRES_PER_INCH = 0.0254
 _DEFAULT_MASKS = {16: (0x7C00, 0x3E0, 0x1F), 24: (0xFF0000, 0xFF00, 0xFF), 32: (0xFF0000, 0xFF00, 0xFF)}
-_COMPRESSIONS = {1: "RLE8", 2: "RLE4", 4: "JPEG", 5: "PNG"}
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,6 @@ class BmpHeader:
     """Entries of the palette; 0 for the default."""
     start: int
     """Where the pixels start in the file."""
-
     dpi: tuple[float, float] | None
     """Pixels an inch."""
     colour: Colour = NO_COLOUR
@@ -56,7 +54,7 @@ def read_header(data: bytes) -> BmpHeader:
     fields = data[_FILE_HEADER + 4 : _FILE_HEADER + min(size, _INFO_HEADER)].ljust(_INFO_HEADER - 4, b"\0")
     width, rows, _, bits, compression, _, across, down, colours, _ = struct.unpack("<iiHHLLllLL", fields)
     if compression not in (_RGB, _BIT_FIELDS, _ALPHA_BIT_FIELDS):
-        name = _COMPRESSIONS.get(compression, f"number {compression}")
+        name = {1: "RLE8", 2: "RLE4", 4: "JPEG", 5: "PNG"}.get(compression, f"number {compression}")
         raise PictureError(f"BMP with the compression {name} is not supported", "convert it to PNG first")
     if bits not in (1, 2, 4, 8, *_DEFAULT_MASKS) or width <= 0 or not rows:
         raise PictureError(f"BMP of {width} x {rows} pixels of {bits} bits is not supported", "convert it to PNG first")

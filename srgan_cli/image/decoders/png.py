@@ -13,7 +13,6 @@ from srgan_cli.image.metadata.exif import PARSE_ERRORS
 from srgan_cli.image.metadata.png import SIGNATURE
 
 _ANIMATION = (b"acTL", b"fcTL", b"fdAT")
-_DEPENDENT = (*_ANIMATION, b"tRNS", b"bKGD", b"hIST", b"sBIT")
 
 
 @dataclass(frozen=True)
@@ -64,7 +63,7 @@ def _opens(chunks: Iterable[_Chunk]) -> bool:
 
 def _is_readable(chunk: _Chunk) -> bool:
     """Whether Pillow reads a chunk in a grey picture; those that depend on the pixels are trusted."""
-    if chunk.name in _DEPENDENT:
+    if chunk.name in (*_ANIMATION, b"tRNS", b"bKGD", b"hIST", b"sBIT"):
         return True
     target = BytesIO()
     Image.new("L", (1, 1)).save(target, "PNG")

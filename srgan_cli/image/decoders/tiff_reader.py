@@ -27,14 +27,13 @@ _PILLOW_BITS = 8
 """Pillow reads TIFFs of more bits a channel as grey alone, or not at all."""
 _MOST_BITS = 128
 """Of a complex number, which is refused by name."""
-_PLACES = {TIE_POINTS, TRANSFORMATION}
 
 
 def files_beside(path: Path) -> dict[str, bool]:
     """See names_beside: fewer for a TIFF that states its own place."""
     has_place = False
     with suppress(Exception), path.open("rb") as file:  # whatever is damaged is reported when it is read
-        has_place = bool(_PLACES & set(tiff.pages(file)[0][0][1]))
+        has_place = bool({TIE_POINTS, TRANSFORMATION} & set(tiff.pages(file)[0][0][1]))
     return names_beside(path, has_place=has_place)
 
 

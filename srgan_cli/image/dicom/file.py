@@ -26,7 +26,6 @@ SUFFIXES = (".dcm", ".dicom")
 _PREAMBLE, _MAGIC = 128, b"DICM"
 _FIRST_GROUPS = (b"\x02\x00", b"\x08\x00", b"\x00\x08")
 """How files without a preamble start."""
-_INTEGER_BITS = (8, 16, 32)
 _MOST_BITS = 16
 _COPIES = 4
 """Memory of a frame while it is decoded, as a multiple of its bytes."""
@@ -281,7 +280,7 @@ def _check(path: Path, dataset: "Dataset") -> None:
     damaged = not (0 < bits <= allocated and 0 < frames <= len(dataset.PixelData))
     for applies, found, hint in (
         (damaged, f"states {bits} bits and {frames} frames, unlike its pixels", "it is damaged: copy it again"),
-        (allocated not in _INTEGER_BITS, f"stores {allocated} bit a pixel, expected 8, 16 or 32", "convert it first"),
+        (allocated not in (8, 16, 32), f"stores {allocated} bit a pixel, expected 8, 16 or 32", "convert it first"),
         (high != bits - 1, f"stores {bits} bits up to bit {high}, expected bit {bits - 1}", "convert it first"),
         (tiles or "TotalPixelMatrixRows" in dataset, "is a slide of tiles", "export the level as TIFF first"),
         (not colours.startswith((*_COLOURS, "YBR_")), f"has colours of the kind {colours}", "convert it to RGB first"),

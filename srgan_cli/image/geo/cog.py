@@ -10,7 +10,6 @@ from srgan_cli.errors import PictureError
 OPTIONS = {"compress": "DEFLATE", "bigtiff": "IF_SAFER"}
 KEPT_TAGS = {269, 270, 282, 283, 296, 305, 306, 315, 316, 33432}
 """The tags of EXIF that GDAL keeps."""
-_CACHE_BYTES = 2**27
 
 
 def make_cloud_optimised(path: Path, *, has_classes: bool = False) -> None:
@@ -26,7 +25,7 @@ def make_cloud_optimised(path: Path, *, has_classes: bool = False) -> None:
     plain = path.with_suffix(".plain")
     path.rename(plain)
     try:
-        with rasterio.Env(GDAL_PAM_ENABLED="NO", GDAL_CACHEMAX=_CACHE_BYTES):
+        with rasterio.Env(GDAL_PAM_ENABLED="NO", GDAL_CACHEMAX=2**27):
             resampling = "MODE" if has_classes else "AVERAGE"
             with rasterio.open(plain) as file:
                 sums = [file.checksum(band) for band in file.indexes]

@@ -10,7 +10,6 @@ from srgan_cli.system.files import atomic_write, is_file
 
 _TAGGED = "TIFF"
 """The format that stores a place itself."""
-_PAM = "<PAMDataset/>"
 _XMP = ".xmp"
 _UNFIT, _NOT_WRITTEN = ", but does not fit it", ": that of the input is not written"
 _CALIBRATION = {282, 283, 296}
@@ -83,6 +82,6 @@ def _files(place: Place, path: Path, name: str) -> Sequence[tuple[Path, str]]:
         sidecars.setdefault("world file", sidecar.world_file(transform))
     auxiliary = sidecars.pop("auxiliary file", None)
     points = [] if transform else geotiff.control_points_of(tags)
-    text = gdal.extend(auxiliary.text if auxiliary else _PAM, parts, rpcs, points)
+    text = gdal.extend(auxiliary.text if auxiliary else "<PAMDataset/>", parts, rpcs, points)
     files = [(found.beside(path), found.text) for found in sidecars.values()]
     return [*files, (Sidecar("auxiliary file", text).beside(path), text)] if text else files

@@ -15,7 +15,6 @@ METADATA = 42112
 _STALE_DOMAINS = {"geolocation": "geolocation arrays", "image_structure": "", "xml:esri": "ESRI's own transformation"}
 _STATISTICS = "statistics"
 _STALE_ELEMENTS = {"Histograms": _STATISTICS, "GeodataXform": _STALE_DOMAINS["xml:esri"]}
-
 _ROLE = "COLORINTERP"
 _UNCALIBRATED = {"SCALE": 1.0, "OFFSET": 0.0, "UNITTYPE": ""}
 _PAM_NAMES = {"Scale": "SCALE", "Offset": "OFFSET", "UnitType": "UNITTYPE"}

@@ -147,25 +147,22 @@ def add_sidecars(
 
 def decode(value: Any) -> Any:
     """A text as UTF-8, which Pillow reads as Latin-1; other values as they are."""
-    try:
+    with suppress(UnicodeError):
         return value.encode("latin-1").decode() if isinstance(value, str) else value
-    except UnicodeError:
-        return value
+    return value
 
 
 def _clean(text: Any) -> tuple[Any, list[str]]:
     """GDAL's metadata without what is stale.  Damaged ones stay, to be reported when they are mapped."""
-    try:
+    with suppress(*_ERRORS, AttributeError):
         return gdal.clean(text)
-    except (*_ERRORS, AttributeError):
-        return text, []
+    return text, []
 
 
 def _clean_blocks(tags: Mapping[int, Any]) -> tuple[dict[int, Any], list[str]]:
-    try:
+    with suppress(*_ERRORS, struct.error, RuntimeError, StopIteration):
         return microscopy.clean_blocks(tags)
-    except (*_ERRORS, struct.error, RuntimeError, StopIteration):
-        return {}, ["its ImageJ labels and colours are dropped: they are damaged"]
+    return {}, ["its ImageJ labels and colours are dropped: they are damaged"]
 
 
 def _map_resolution(tags: Mapping[int, Any], change: GridMap) -> dict[int, Any]:

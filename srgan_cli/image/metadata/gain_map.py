@@ -14,8 +14,6 @@ from srgan_cli.system.arguments import checked
 
 XMP_PREFIX = b"http://ns.adobe.com/xap/1.0/\0"
 ISO_PREFIX = b"urn:iso:std:iso:ts:21496:-1\0"
-_APPLE_TYPE = b"aux:hdrgainmap"
-_QUALITY = 95
 
 
 @checked
@@ -59,7 +57,7 @@ class GainMap:
 
     def _encode(self, image: Image.Image) -> bytes:
         file = BytesIO()
-        image.save(file, "JPEG", quality=_QUALITY, subsampling=0)
+        image.save(file, "JPEG", quality=95, subsampling=0)
         parts = (part for part in jpeg.read(self.data).segments if part[0] in (jpeg.APP1, jpeg.APP2))
         kept = b"".join(jpeg.segment(*part) for part in parts if not part[1].startswith(jpeg.MPF))
         return file.getvalue()[:2] + kept + file.getvalue()[2:]
@@ -68,7 +66,7 @@ class GainMap:
 def is_gain_map(data: bytes) -> bool:
     """Whether a JPEG behind the first one is a gain map."""
     found = GainMap(data, 0, 0)
-    return found.is_iso or found.is_in_xmp or any(_APPLE_TYPE in packet for packet in _packets(data))
+    return found.is_iso or found.is_in_xmp or any(b"aux:hdrgainmap" in packet for packet in _packets(data))
 
 
 def _packets(data: bytes) -> list[bytes]:

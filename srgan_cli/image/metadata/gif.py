@@ -18,7 +18,6 @@ _XMP, _ICC, _C2PA, _LOOPS = b"XMP DataXMP", b"ICCRGBG1012", b"C2PA_GIF", (b"NETS
 _XMP_TRAILER = bytes([1, *range(255, -1, -1), 0])
 """Leads readers that skip blocks by their lengths out of a packet, which has no lengths."""
 _TIME_UNIT = 10
-
 Block = tuple[int, bytes]
 """The label of an extension and its content, the mark of a picture and its palette, or of the end and what follows."""
 

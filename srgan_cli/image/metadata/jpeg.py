@@ -23,9 +23,7 @@ _KNOWN = {
 _PREVIEW = 0x010000
 _PAGE_KINDS = (0x020000, 0x030000, 0x000000)
 _KIND_MASK = 0xFF0000
-_AUXILIARY_MARKS = (b"AuxiliaryImageType", b"apple:photo")
 _MOST = 65_535
-_CENTIMETRES = 2.54
 
 
 def read_metadata(data: bytes, *, height: int, width: int) -> tuple[Metadata, list[str]]:
@@ -142,7 +140,7 @@ def _with_density(metadata: Metadata, first: jpeg.Jpeg) -> Metadata:
             unit, across, down = struct.unpack_from(">BHH", content, 2)
             if unit == 0 and across and down and across != down:
                 return replace(metadata, pixel_ratio=(across, down))
-            factor = {1: 1, 2: _CENTIMETRES}.get(unit, 0)
+            factor = {1: 1, 2: 2.54}.get(unit, 0)
             return replace(metadata, dpi=plausible_dpi((across * factor, down * factor)))
     return metadata
 
@@ -184,7 +182,7 @@ def _is_page(extra: jpeg.Extra) -> bool:
     if extra.kind is None or extra.kind & _KIND_MASK not in _PAGE_KINDS or is_gain_map(extra.content):
         return False
     packets = jpeg.read(extra.content).contents(jpeg.APP1, XMP_PREFIX)
-    return not any(mark in packet for packet in packets for mark in _AUXILIARY_MARKS)
+    return not any(mark in packet for packet in packets for mark in (b"AuxiliaryImageType", b"apple:photo"))
 
 
 def _decode(text: bytes) -> str:

@@ -5,6 +5,7 @@ import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import replace
+from textwrap import wrap
 from typing import IO, Any
 
 from srgan_cli.image.metadata import photoshop
@@ -91,7 +92,7 @@ def write_chunks(metadata: Metadata, icc_profile: bytes | None, depth: int, chan
     if metadata.xmp:
         chunks.append((b"iTXt", _XMP_KEYWORDS[0].encode() + bytes(5) + metadata.xmp))
     if metadata.photoshop:
-        chunks.append(_raw_profile("8bim", metadata.photoshop))
+        chunks.append(_photoshop_chunk(metadata.photoshop))
     chunks += [_text_chunk(text) for text in (*metadata.texts, *(Text(_COMMENT, line) for line in metadata.comments))]
     return b"".join(chunk(name, content) for name, content in chunks)
 
@@ -160,11 +161,10 @@ def _decode_raw_profile(text: str) -> bytes | None:
         return None
 
 
-def _raw_profile(name: str, block: bytes) -> Chunk:
-    digits = block.hex()
-    lines = "\n".join(digits[start : start + 72] for start in range(0, len(digits), 72))
-    text = f"\n{name}\n{len(block):8}\n{lines}\n".encode()
-    return b"zTXt", f"Raw profile type {name}".encode() + b"\0\0" + zlib.compress(text)
+def _photoshop_chunk(block: bytes) -> Chunk:
+    digits = "\n".join(wrap(block.hex(), 72))
+    text = f"\n8bim\n{len(block):8}\n{digits}\n"
+    return b"zTXt", b"Raw profile type 8bim\0\0" + zlib.compress(text.encode())
 
 
 def _text_chunk(text: Text) -> Chunk:
@@ -185,15 +185,10 @@ def _read_colour(first: dict[bytes, bytes]) -> Colour:
     colour = from_cicp(*cicp[:2], full_range=bool(cicp[3])) if len(cicp) == 4 else Colour()
     intent = first.get(b"sRGB", b"")
     stated = intent[0] if len(intent) == 1 and intent[0] < 4 else None
-    return replace(colour, intent=stated, **_calibration(first))
-
-
-def _calibration(first: dict[bytes, bytes]) -> dict[str, Any]:
-    gamma = unpack(">L", first.get(b"gAMA"))
-    measured = unpack(">8L", first.get(b"cHRM"))
-    chromaticities = tuple(number / 100_000 for number in measured) if measured else None
-    colour = from_calibration(chromaticities, gamma[0] / 100_000 if gamma else None)
-    return {"gamma": colour.gamma, "chromaticities": colour.chromaticities}
+    gamma, numbers = unpack(">L", first.get(b"gAMA")), unpack(">8L", first.get(b"cHRM"))
+    chromaticities = tuple(number / 100_000 for number in numbers) if numbers else None
+    measured = from_calibration(chromaticities, gamma[0] / 100_000 if gamma else None)
+    return replace(measured, cicp=colour.cicp, full_range=colour.full_range, intent=stated)
 
 
 def _colour_chunks(colour: Colour, icc_profile: bytes | None) -> Iterator[Chunk]:

@@ -10,10 +10,7 @@ from srgan_cli.image.metadata import bmp, isobmff, jpeg, photoshop, png, xmp
 from srgan_cli.image.metadata.exif import EXIF_PREFIX, ExifBlock, plausible_dpi, resolution_of
 from srgan_cli.image.metadata.record import Metadata, dropped_notes, trailing_note
 
-_BOXED = ("HEIF", "AVIF", "JXL")
-_RIFF_C2PA = b"C2PA"
 _RIFF_KNOWN = {b"VP8 ", b"VP8L", b"VP8X", b"ALPH", b"ANIM", b"ANMF", b"ICCP", b"EXIF", b"XMP "}
-
 _CLAIMS = {
     "a gain map": (("gain map",), (xmp.ULTRA_HDR, xmp.APPLE_HDR)),
     "a video": (("video",), (xmp.MOTION_PHOTO,)),
@@ -34,22 +31,23 @@ def read_metadata(image: Image.Image, data: bytes, page: int = 0) -> tuple[Metad
         return finish(*jpeg.read_metadata(jpeg.page(data, page) if page else data, height=height, width=width))
     if image.format == "PNG":
         chunks = png.read_chunks(BytesIO(data))
-        _add_profile(image, png.read_profile(chunks))
+        if profile := png.read_profile(chunks):
+            image.info["icc_profile"] = profile
         return finish(*png.read_metadata(chunks))
-    found, notes = Metadata(), list[str]()
-    if image.format in _BOXED and image.info.get("primary", not page):
+    found, profile, notes = Metadata(), None, list[str]()
+    if image.format in ("HEIF", "AVIF", "JXL") and image.info.get("primary", not page):
         found, notes = isobmff.read_metadata(data)
     elif image.format in ("BMP", "DIB"):
         colour, profile, notes = bmp.read_colour(data)
         found, notes = replace(found, colour=colour), notes + trailing_note(bmp.trailing(data))
-        _add_profile(image, profile)
     elif image.format == "PSD":
         found = _with_resources(found, image)
     elif image.format == "WEBP":
         notes = _dropped_riff_chunks(data)
     elif image.format == "JPEG2000":
         found, profile, notes = isobmff.read_jp2(data)
-        _add_profile(image, profile)
+    if profile:
+        image.info["icc_profile"] = profile
     return finish(_with_info(found, image), notes)
 
 
@@ -60,7 +58,7 @@ def _dropped_riff_chunks(data: bytes) -> list[str]:
         names.append(data[offset : offset + 4])
         size = int.from_bytes(data[offset + 4 : offset + 8], "little")
         offset += 8 + size + size % 2
-    return dropped_notes(set(names) - _RIFF_KNOWN, _RIFF_C2PA, data[end:])
+    return dropped_notes(set(names) - _RIFF_KNOWN, b"C2PA", data[end:])
 
 
 def _with_resources(found: Metadata, image: Image.Image) -> Metadata:
@@ -118,8 +116,3 @@ def _with_info(found: Metadata, image: Image.Image) -> Metadata:
         dpi=plausible_dpi(info.get("dpi")),
         comments=(str(comment),) if comment else (),
     )
-
-
-def _add_profile(image: Image.Image, profile: bytes | None) -> None:
-    if profile:
-        image.info["icc_profile"] = profile

@@ -17,7 +17,6 @@ from srgan_cli.weights.backbones import find_backbone, load_backbone
 
 EPSILON = 1e-6
 """c1 and c2 of the paper."""
-CALIBRATION = "dists_models/weights.pt"
 
 
 @torch.no_grad()
@@ -37,7 +36,7 @@ def dists(reference: Tensor, candidate: Tensor) -> float:
 
 def load_dists() -> tuple[Backbone, Tensor, Tensor]:
     """The network and the weights of texture and structure. Raises WeightsError if they are not available."""
-    weights = read_calibration(CALIBRATION)
+    weights = read_calibration("dists_models/weights.pt")
     return _load_network(find_backbone("vgg16")), weights["alpha"].flatten(), weights["beta"].flatten()
 
 

@@ -1,7 +1,6 @@
 """Figures: the same crop of the reference and of every method's result, side by side with their scores."""
 
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
@@ -43,10 +42,8 @@ def draw_figure(reference: Array, panels: list[Panel], crop: Crop, title: str) -
 
 def write_figure(figure: Image.Image, path: Path) -> None:
     """Write the figure as PNG, atomically."""
-    encoded = BytesIO()
-    figure.save(encoded, "PNG")
     with atomic_write(path) as temporary:
-        temporary.write_bytes(encoded.getvalue())
+        figure.save(temporary, "PNG")
 
 
 def _enlarge_crop(image: Image.Image, crop: Crop) -> Image.Image:

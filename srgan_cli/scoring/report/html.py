@@ -16,8 +16,6 @@ from srgan_cli.scoring.report.text import to_json
 from srgan_cli.system.files import atomic_write
 
 TEMPLATE = Path(__file__).with_name("page.html")
-PLACEHOLDER = "@DATA@"
-REFERENCE = "reference"
 MAX_IMAGE_BYTES = 256 * 2**20
 """The most bytes of all pictures, which browsers can still open."""
 
@@ -41,7 +39,7 @@ def write_page(report: Report, images: Iterable[PageImage], *, total: int, path:
     """
     content = _content(report, list(_pictures(images)), total)
     text = json.dumps(content, ensure_ascii=False).replace("<", "\\u003c")  # so that a name cannot end the script
-    page = TEMPLATE.read_text(encoding="utf-8").replace(PLACEHOLDER, text)
+    page = TEMPLATE.read_text(encoding="utf-8").replace("@DATA@", text)
     with atomic_write(path) as temporary:
         temporary.write_text(page, encoding="utf-8", errors="backslashreplace")  # file names may be invalid Unicode
 
@@ -79,7 +77,7 @@ def _pictures(images: Iterable[PageImage]) -> Iterator[dict[str, Any]]:
 
 def _picture(image: PageImage) -> dict[str, Any]:
     height, width = image.reference.shape[-2:]
-    urls = {name: _data_url(pixels) for name, pixels in {REFERENCE: image.reference, **image.pictures}.items()}
+    urls = {name: _data_url(pixels) for name, pixels in {"reference": image.reference, **image.pictures}.items()}
     return {"name": image.name, "width": width, "height": height, "images": urls}
 
 

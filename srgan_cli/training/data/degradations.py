@@ -19,7 +19,6 @@ from torch import Tensor
 from srgan_cli.training.data.random import bernoulli, randint, uniform
 
 JPEG_BLOCK = 8
-SUBSAMPLINGS = ("4:4:4", "4:2:0")
 RESAMPLINGS = ("bicubic", "bilinear", "area")
 MAX_RADIUS = 10
 FOURIER_GRID = 16
@@ -34,7 +33,7 @@ def mild(low: Tensor, _high: Tensor, rng: torch.Generator) -> Tensor:
     if bernoulli(0.5, rng):
         picture = add_noise(picture, uniform(0, 4, rng), rng)
     if bernoulli(0.75, rng):
-        picture = _compress(picture, low, round(uniform(60, 100, rng)), SUBSAMPLINGS[bernoulli(0.5, rng)])
+        picture = _compress(picture, low, round(uniform(60, 100, rng)), ("4:4:4", "4:2:0")[bernoulli(0.5, rng)])
     return _like(low, picture)
 
 

@@ -15,7 +15,6 @@ from srgan_cli.training.optim.muon import Muon
 
 MAX_GRADIENT_NORM = 1.0
 Network = TypeVar("Network", bound=nn.Module)
-
 TRAINING_DTYPES = {"auto": None, "fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 OPTIMIZERS: dict[str, Callable[[nn.Module, bool], Optimizer]] = {
     "adam": lambda network, fused: Adam(network.parameters(), betas=(0.9, 0.99), fused=fused),

@@ -1,4 +1,4 @@
-"""ContactSheet: outputs for the held-out pictures over the course of a run, side by side."""
+"""Contact sheets: outputs for the held-out pictures over the course of a run, side by side."""
 
 from pathlib import Path
 
@@ -17,24 +17,19 @@ SAMPLES, PARTNERS = "samples", "partners"
 """The sheets of a run: upscaled held-out pictures, and their learned low-resolution partners."""
 
 
-class ContactSheet:
-    """A folder with a strip of crops for every validation, and a sheet of all strips, the originals last."""
+def add_to_sheet(folder: Path, step: int, originals: list[Tensor], outputs: list[Tensor]) -> None:
+    """Add a strip of crops of a validation to a folder, and write the sheet of all strips, the originals last.
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def add(self, step: int, originals: list[Tensor], outputs: list[Tensor]) -> None:
-        """Add the strip of a validation; pictures are (3, H, W), values 0…1.  Strips of later steps are deleted."""
-        make_folder(self.folder)
-        for path in self._strips():
-            if int(path.stem) > step:
-                path.unlink()
-        write_picture(Picture(_strip(outputs)), self.folder / f"{step:08}.png")
-        columns = [read_picture(path).rgb for path in _spread(self._strips())]
-        write_picture(Picture(torch.cat([*columns, _strip(originals)], 2)), self.folder / SHEET)
-
-    def _strips(self) -> list[Path]:
-        return sorted(path for path in self.folder.glob("*.png") if path.stem.isdigit())
+    Pictures are (3, H, W), values 0…1.  Strips of later steps are deleted.
+    """
+    make_folder(folder)
+    for path in folder.glob("*.png"):
+        if path.stem.isdigit() and int(path.stem) > step:
+            path.unlink()
+    write_picture(Picture(_strip(outputs)), folder / f"{step:08}.png")
+    strips = sorted(path for path in folder.glob("*.png") if path.stem.isdigit())
+    columns = [read_picture(path).rgb for path in _spread(strips)]
+    write_picture(Picture(torch.cat([*columns, _strip(originals)], 2)), folder / SHEET)
 
 
 def _strip(pictures: list[Tensor]) -> Tensor:

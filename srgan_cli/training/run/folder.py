@@ -14,7 +14,7 @@ from srgan_cli.networks import Generator
 from srgan_cli.system.files import atomic_write, remove_stale_temporaries, translate_write_errors
 from srgan_cli.training.config import SETTINGS_FILE, TrainConfig
 from srgan_cli.training.run.checkpoints import CHECKPOINT, has_checkpoint, write_checkpoint
-from srgan_cli.training.run.contact_sheet import PARTNERS, SAMPLES, ContactSheet
+from srgan_cli.training.run.contact_sheet import PARTNERS, SAMPLES, add_to_sheet
 from srgan_cli.training.run.loggers import Logger, open_logger
 from srgan_cli.weights.card import WeightsCard
 from srgan_cli.weights.file import save_weights
@@ -48,7 +48,7 @@ class RunFolder:
 
     def save_samples(self, step: int, originals: list[Tensor], outputs: list[Tensor], name: str = SAMPLES) -> None:
         """Add to the contact sheet of this name; pictures are (3, H, W), values 0…1."""
-        ContactSheet(self.folder / name).add(step, originals, outputs)
+        add_to_sheet(self.folder / name, step, originals, outputs)
 
     def open_log(self, step: int) -> list[dict[str, Any]]:
         """Drop the lines after this step and stale temporary files; returns the others.  Raises as `open_logger`."""

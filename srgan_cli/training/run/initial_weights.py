@@ -77,7 +77,8 @@ def check_start(config: TrainConfig) -> tuple[TrainConfig, InitialWeights | None
     if config.generator.init_from:
         config, initial = _adapt(config)
         return _resolve_equivariance(config, initial.build(config), trained=True), initial
-    _check_buildable(config)
+    with errors_as(UsageError, "{reason}", "change --channels", ValueError), torch.device("meta"):
+        build_generator(config)  # without memory for its weights
     return _resolve_equivariance(config, build_generator(config), trained=False), None
 
 
@@ -123,12 +124,6 @@ def _resolve_equivariance(config: TrainConfig, generator: Generator, *, trained:
             return config.replace(equivariance="off")
         raise
     return config.replace(equivariance=group)
-
-
-def _check_buildable(config: TrainConfig) -> None:
-    """Build the generator without memory for its weights.  Raises UsageError for channels it does not support."""
-    with errors_as(UsageError, "{reason}", "change --channels", ValueError), torch.device("meta"):
-        build_generator(config)
 
 
 def _check_settable(generator: Generator, config: TrainConfig, name: str) -> None:

@@ -44,13 +44,12 @@ _SAMPLE = 48
 _FLOAT = 4
 _PINNED_FACTOR = 2 * 2
 """Two results are in page-locked memory at a time, and torch rounds each up to a power of two."""
-_UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 
 
 def parse_bytes(text: str) -> int:
     """Parse a size such as 800M, 2G or 1.5GiB, with units of 1024.  Raises UsageError."""
     found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?\s*", text, re.IGNORECASE)
-    size = float(found[1]) * _UNITS[found[2].upper()] if found else 0
+    size = float(found[1]) * {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}[found[2].upper()] if found else 0
     if not 1 <= size < inf:
         raise UsageError(f"cannot read the memory size {text!r}", "write it as --max-memory 800M or 2G")
     return int(size)

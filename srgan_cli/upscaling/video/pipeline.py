@@ -22,7 +22,7 @@ from srgan_cli.upscaling.upscaler import Upscaler
 from srgan_cli.upscaling.video.encoder import EncoderSettings, SegmentEncoder, to_units
 from srgan_cli.upscaling.video.frames import layout_like, read_planes, to_frame, to_pixels
 from srgan_cli.upscaling.video.options import VideoOptions
-from srgan_cli.upscaling.video.segments import Segment, SegmentSummary, SegmentWriter, TimeRange
+from srgan_cli.upscaling.video.segments import Segment, SegmentSummary, TimeRange, write_packet, write_summary
 from srgan_cli.upscaling.video.source import FrameReader, VideoSource
 
 _QUEUED = 2
@@ -89,19 +89,19 @@ def enlarge_segment(
         atomic_write(target) as temporary,
         temporary.open("wb") as file,
     ):
-        writer, made = SegmentWriter(file), None
+        made = None
         for frame, duration in _with_durations(enlarged, work, segment):
             if frame.is_new or made is None:
                 made = to_frame(frame.pixels, work.encoder.layout)
             for packet in encoder.encode(made, work.to_output_time(frame.time), duration):
-                writer.write(packet)
+                write_packet(packet, file)
             count += 1
             progress(min(count, segment.frames), segment.frames)
         for packet in encoder.flush() if count else ():
-            writer.write(packet)
+            write_packet(packet, file)
         missing = max(0, segment.frames - count) if work.source.has_frame_of_each_packet else 0
         summary = SegmentSummary(count, max(reader.damaged, missing))
-        writer.finish(summary)
+        write_summary(summary, file)
     return summary
 
 

@@ -119,20 +119,15 @@ class SegmentSummary:
     """How many packets or frames of the input were damaged."""
 
 
-class SegmentWriter:
-    """Writes packets and a summary: a line of JSON for each, followed by the packet's bytes."""
+def write_packet(packet: EncodedPacket, file: IO[bytes]) -> None:
+    """Write a packet into a segment's file: a line of JSON, then the packet's bytes."""
+    line = [packet.pts, packet.duration, packet.is_keyframe, len(packet.data)]
+    file.write(json.dumps(line).encode() + b"\n" + packet.data + b"\n")
 
-    def __init__(self, file: IO[bytes]) -> None:
-        self.file = file
 
-    def write(self, packet: EncodedPacket) -> None:
-        """Add a packet."""
-        line = [packet.pts, packet.duration, packet.is_keyframe, len(packet.data)]
-        self.file.write(json.dumps(line).encode() + b"\n" + packet.data + b"\n")
-
-    def finish(self, summary: SegmentSummary) -> None:
-        """Add the summary, after all packets."""
-        self.file.write(json.dumps(vars(summary)).encode() + b"\n")
+def write_summary(summary: SegmentSummary, file: IO[bytes]) -> None:
+    """Write the last line of a segment's file."""
+    file.write(json.dumps(vars(summary)).encode() + b"\n")
 
 
 def read_packets(path: Path, *, with_data: bool = True) -> Iterator[EncodedPacket]:

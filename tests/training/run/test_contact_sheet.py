@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 
 from srgan_cli.image.io import read_picture
-from srgan_cli.training.run.contact_sheet import MAX_COLUMNS, ROWS, SIDE, ContactSheet
+from srgan_cli.training.run.contact_sheet import MAX_COLUMNS, ROWS, SIDE, add_to_sheet
 
 
 def plain(value: float, side: int = 150) -> torch.Tensor:
@@ -19,20 +19,18 @@ def shades(sheet: Path) -> list[float]:
 
 
 def test_every_validation_adds_a_column_before_the_originals(tmp_path: Path) -> None:
-    sheet = ContactSheet(tmp_path / "samples")
     originals = [plain(1.0)] * 6
     for step, shade in ((0, 0.0), (50, 0.2), (100, 0.4)):
-        sheet.add(step, originals, [plain(shade)] * 6)
+        add_to_sheet(tmp_path / "samples", step, originals, [plain(shade)] * 6)
     assert shades(tmp_path / "samples/sheet.png") == [0.0, 0.2, 0.4, 1.0]
     assert read_picture(tmp_path / "samples/sheet.png").height == ROWS * SIDE
-    sheet.add(50, originals, [plain(0.6)] * 6)
+    add_to_sheet(tmp_path / "samples", 50, originals, [plain(0.6)] * 6)
     assert shades(tmp_path / "samples/sheet.png") == [0.0, 0.6, 1.0]
 
 
 def test_columns_are_limited_and_small_pictures_fit(tmp_path: Path) -> None:
-    sheet = ContactSheet(tmp_path)
     for step in range(30):
-        sheet.add(step, [plain(1.0, 16)], [plain(step / 30, 16)])
+        add_to_sheet(tmp_path, step, [plain(1.0, 16)], [plain(step / 30, 16)])
     pixels = read_picture(tmp_path / "sheet.png")
     assert (pixels.height, pixels.width) == (SIDE, (MAX_COLUMNS + 1) * SIDE)
     columns = shades(tmp_path / "sheet.png")
