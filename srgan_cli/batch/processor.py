@@ -15,9 +15,9 @@ from srgan_cli.batch.weights_choice import WeightsChoice
 from srgan_cli.errors import SrganError, to_srgan_error
 from srgan_cli.image.codec.limits import check_streamed_pixels
 from srgan_cli.image.decoders.tiff_reader import files_beside
-from srgan_cli.image.geo.sidecar import sidecar_paths
+from srgan_cli.image.geo.sidecar import find_xmp, sidecar_paths, xmp_path
 from srgan_cli.image.sequence import ImageSequence, LossReporter, fit_to_format, open_pictures
-from srgan_cli.system.files import remove_stale_temporaries
+from srgan_cli.system.files import is_file, remove_stale_temporaries
 from srgan_cli.system.memory_usage import peak_rss, trim_heap
 from srgan_cli.system.progress import Progress
 from srgan_cli.system.remote_storage import Location, exists, is_remote, local_copy, upload_on_success
@@ -103,10 +103,11 @@ class ImageProcessor(Processor):
             for size in fit_to_format(pictures, target).sizes:
                 check_streamed_pixels(source, *size, max_pixels=self.options.max_pixels)
             chosen = self.choice.of(source)
-            found = [path for kind, path in sidecar_paths(source) if kind != "XMP file"]  # it changes no pixel
+            found = [path for _, path in sidecar_paths(source)]
             weights = chosen.sha256 if chosen.reason else ""
             key = self.manifest.key(source, found, weights=weights) if self.manifest else ""
-            if target_exists and overwrite == "update" and self.manifest and self.manifest.is_current(target, key):
+            is_complete = target_exists and (is_file(xmp_path(target)) or not find_xmp(source)[0])
+            if is_complete and overwrite == "update" and self.manifest and self.manifest.is_current(target, key):
                 size = self.upscaler.target(*pictures.size, self.options.scale or chosen.scale)
                 result = TaskResult(task, "kept", input_size=pictures.size, output_size=size, count=pictures.count)
                 return replace(result, model=chosen.name, sha256=chosen.sha256, reason=chosen.reason)

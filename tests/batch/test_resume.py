@@ -5,8 +5,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 
+from srgan_cli.batch.processor import ImageProcessor
 from srgan_cli.batch.resume import FILE, Manifest, settings_digest
+from srgan_cli.batch.task import Task
 from srgan_cli.networks import GENERATORS
 from srgan_cli.system.files import digest
 from srgan_cli.upscaling.upscaler import Upscaler
@@ -121,3 +124,14 @@ def test_a_changed_file_beside_the_input_makes_its_output_stale(tmp_path: Path) 
     assert before == manifest.key(source, beside)
     beside[0].write_text("changed")
     assert before != manifest.key(source, beside)
+
+
+def test_an_xmp_file_that_is_added_later_is_written(tmp_path: Path) -> None:
+    Image.new("RGB", (4, 3)).save(tmp_path / "in.png")
+    statuses = []
+    for name, packet in (("other", ""), ("in.png.xmp", "<x"), ("in.png.xmp", "<x/>"), ("other", "")):
+        (tmp_path / name).write_text(packet)
+        processor = ImageProcessor(Upscaler.load("nearest", device="cpu"), manifest=Manifest(tmp_path))
+        statuses.append(processor.process(Task(tmp_path / "in.png", tmp_path / "out.png")).status)
+    assert statuses == ["enlarged", "kept", "enlarged", "kept"]
+    assert (tmp_path / "out.png.xmp").read_text() == "<x/>"

@@ -108,14 +108,8 @@ def _unidentified(path: Path) -> PictureError:
     if head.startswith(_MATROSKA) or head[8:12] == b"AVI " or (head[4:8] == b"ftyp" and head[8:12] in _VIDEO_BRANDS):
         hint = "srgan upscale writes it as .mp4, .m4v, .mov, .mkv, .webm or .avi, and to a pipe with --format mkv"
         return PictureError("{path} is a video", hint, path=path)
-    if unsupported := _unsupported_kind(head):
-        found = "{path} is a file of a kind that is not supported: {format}"
-        is_zip, inside = unsupported == _ZIP, f"unpack it, or name a picture in it: zip://NAME::{path.name}"
-        hint = inside if is_zip else "convert it to TIFF or PNG first"
-        if unsupported in _MEASUREMENTS.values():
-            is_readable = unsupported in _READABLE
-            hint = "pip install 'srgan-cli[geo]'" if is_readable and not find_spec("rasterio") else _RASTER_HINT
-        return PictureError(found, hint, path=path, format=unsupported)
+    if kind := _unsupported_kind(head):
+        return unsupported_error(path, kind)
     for signature, name in _SIGNATURES.items():
         if head.startswith(signature):
             found = "cannot read {path}: it starts like a {format} file, but cannot be decoded"
@@ -123,6 +117,16 @@ def _unidentified(path: Path) -> PictureError:
     if head.startswith(b"YUV4MPEG2"):
         return PictureError("{path} is a raw video", "name one output that ends in .y4m", path=path)
     return PictureError("not a picture: {path}", "convert it to PNG, JPEG, WebP, TIFF, BMP, GIF or AVIF", path=path)
+
+
+def unsupported_error(path: Path, kind: str) -> PictureError:
+    """The error of a file of a kind that no decoder reads."""
+    inside = f"unpack it, or name a picture in it: zip://NAME::{path.name}"
+    hint = inside if kind == _ZIP else "convert it to TIFF or PNG first"
+    if kind in _MEASUREMENTS.values():
+        is_readable = kind in _READABLE and not find_spec("rasterio")
+        hint = "pip install 'srgan-cli[geo]'" if is_readable else _RASTER_HINT
+    return PictureError("{path} is a file of a kind that is not supported: {format}", hint, path=path, format=kind)
 
 
 def _unsupported_kind(head: bytes) -> str:

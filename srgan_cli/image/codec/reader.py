@@ -60,6 +60,8 @@ def open_reader(path: Path, *, max_pixels: int | None = None) -> Iterator[ImageR
         source = psd.as_eight_bits(file) if psd.is_deep(head) else source
         try:
             image = pillow.open_image(source)
+            if image.format == "AVIF" and isobmff.is_turned_early(path.read_bytes()):
+                raise ValueError  # libvips reads it
         except (UnidentifiedImageError, OSError, ValueError, RuntimeError):
             with ExitStack() as stack:
                 if (other := open_fallback(path) or open_raster(path, stack)) is None:

@@ -31,6 +31,8 @@ _SUBFILE, _SUBIFDS, _XMP, PROFILE = 254, 330, 700, 34675
 _IPTC, _PHOTOSHOP, _PHOTOSHOP_LAYERS, _C2PA = 33723, 34377, 37724, 52545
 _PLANAR, _SEPARATE_PLANES, _TRANSFER = 284, 2, 301
 _DNG_VERSION, _CR2, _CR2_OFFSET = 50706, b"CR\2", 8
+_SENSOR_VALUES = (32803, 34892)
+"""Photometric interpretations of a camera's sensor: mosaics and linear values."""
 _PAGE_NUMBER, _OF_ONE_PAGE = 297, ((0, 0), (0, 1))
 """Page numbers that say nothing."""
 _CALIBRATED = ("OME-XML", "ImageJ")
@@ -84,11 +86,12 @@ def pages(file: IO[bytes]) -> tuple[list[tuple[int, Tags]], list[str]]:
 
 
 def is_camera_raw(file: IO[bytes]) -> bool:
-    """Whether a file is a camera's raw picture, of which its pages are previews at most."""
+    """Whether a file is a camera's raw picture, of which its pages are previews at most; a DNG of a scanner is none."""
     tags: Tags = next(_chain(file), Tags())
-    is_preview = bool(tags.get(_SUBFILE, 0) & 1) and _SUBIFDS in tags
+    is_preview = bool(tags.get(_SUBFILE, 0) & 1) and bool({_SUBIFDS, _DNG_VERSION} & set(tags))
+    is_mosaic = _DNG_VERSION in tags and tags.get(PHOTOMETRIC) in _SENSOR_VALUES
     file.seek(_CR2_OFFSET)
-    return is_preview or _DNG_VERSION in tags or file.read(len(_CR2)) == _CR2
+    return is_preview or is_mosaic or file.read(len(_CR2)) == _CR2
 
 
 def overviews_note(count: int) -> str:

@@ -127,7 +127,7 @@ def _write_deep(rasters: list[Raster], file: IO[bytes], name: str, encoding: Enc
 
 def _write_avif(raster: Raster, values: Values, bits: int, file: IO[bytes], encoding: Encoding) -> None:
     """AVIF by libvips: of more than 8 bits, and of colours without loss, which Pillow cannot write."""
-    encoded, parts = BytesIO(), {"exif": "exif-data", "xmp": "xmp-data", "icc_profile": "icc-profile-data"}
+    encoded, parts = BytesIO(), {"xmp": "xmp-data", "icc_profile": "icc-profile-data"}  # it drops unknown tags of EXIF
     stored = {parts[key]: value for key, value in _pillow_options(raster, "AVIF").items() if key in parts}
     vips.write_avif(values, encoded, bits, stored, quality=None if encoding.lossless else _quality("AVIF", encoding))
     file.write(_complete(encoded.getvalue(), raster, "AVIF"))

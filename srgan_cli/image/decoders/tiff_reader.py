@@ -12,6 +12,7 @@ from PIL import UnidentifiedImageError
 
 from srgan_cli.errors import PictureError
 from srgan_cli.image.codec import tiff, vips
+from srgan_cli.image.codec.errors import unsupported_error
 from srgan_cli.image.codec.pillow import Decoded, decode, open_image
 from srgan_cli.image.codec.raster import NODATA_LOST, Raster, Rows, Values, apply_exif_orientation
 from srgan_cli.image.decoders import tiff_page
@@ -61,8 +62,7 @@ class TiffReader(ImageReader):
             raise UnidentifiedImageError("a TIFF without pages")
         first = self.pages[0][1]
         if tiff.is_camera_raw(file):
-            message = "{path} is a file of a kind that is not supported: camera raw"
-            raise PictureError(message, "convert it to TIFF or PNG first", path=path)
+            raise unsupported_error(path, "camera raw")
         stored = first[tiff.HEIGHT], first[tiff.WIDTH]
         self.mask_beside = None if self.masks else find_mask(path, stored, tiff.orientation(first))
 

@@ -30,6 +30,9 @@ from srgan_cli.image.geo import gdal, xml
 BITS, PHOTOMETRIC, SAMPLES, PLANAR, EXTRA, FORMAT = 258, 262, 277, 284, 338, 339
 NODATA = 42113
 _COMPRESSION, _COLOUR_MAP, _TILE_WIDTH, _LEAST, _GREATEST = 259, 320, 322, 340, 341
+_BLACK_AND_WHITE = 532
+_RANGES = {280: "MinSampleValue", 281: "MaxSampleValue", _LEAST: "SMinSampleValue", _GREATEST: "SMaxSampleValue"}
+_RANGES |= {_BLACK_AND_WHITE: "ReferenceBlackWhite"}
 _BYTE_COUNTS = (279, 325)
 """Of strips and tiles; a sparse file has 0 for those that are empty."""
 _SIDES, _MOST_TILE = (256, 257), 9
@@ -75,15 +78,25 @@ def conversion_notes(tags: Tags, raster: Raster) -> list[str]:
     colours, levels = int(tags.get(PHOTOMETRIC, _BLACK_IS_ZERO)), np.asarray(tags.get(_COLOUR_MAP, ()))
     if raster.bands.palette:
         return []
-    said = "RGB" if colours == _RGB else "grey"
+    said, ranges = "RGB" if colours == _RGB else "grey", _unkept_ranges(tags)
     is_reduced = colours == _PALETTE and raster.rows.dtype == np.uint8 and np.any(levels % 257) and np.any(levels % 256)
     further = int(tags.get(SAMPLES, 1)) - _CONVERTED.get(colours, math.inf) - (raster.bands.alpha is not None)
     notes = {
         f"its palette is dropped: it says that it is {said}": levels.size and colours in _UNCONVERTED,
         "its palette of 16 bits is reduced to 8": is_reduced,
         f"its {further} channels beside its colours are dropped": further > 0,
+        f"its {' and '.join(ranges)} are dropped": bool(ranges),
     }
     return [note for note, applies in notes.items() if applies]
+
+
+def _unkept_ranges(tags: Tags) -> list[str]:
+    """The names of tags that state a range of values other than the usual one; two ends of one are kept elsewhere."""
+    usual = {0, 2 ** max(_bits(tags)) - 1}
+    unkept = {tag: name for tag, name in _RANGES.items() if set(np.atleast_1d(tags.get(tag, 0)).tolist()) - usual}
+    applied = {_BLACK_AND_WHITE} if tags.get(PHOTOMETRIC) != _RGB else set()
+    both = {_LEAST, _GREATEST} if {_LEAST, _GREATEST} <= set(tags) else set()
+    return [name for tag, name in unkept.items() if tag not in applied | both]
 
 
 def decoder(tags: Tags, *, keeps_values: bool = False) -> Decoder:

@@ -50,9 +50,7 @@ def kept_files(place: Place | None, size: tuple[int, int], path: Path, name: str
     files = dict(_files(place.with_size(*size), path, name)) if place else {}
     kept = [found for found in files if place and _is_kept(place, found, overwrite=overwrite)]
     kept = [found for found in kept if sidecar.read_text(found) != files[found]]
-    beside = {
-        found: Sidecar(kind, "").beside(path) for kind, found in sidecar.sidecar_paths(path) if kind != "XMP file"
-    }
+    beside = {found: Sidecar(kind, "").beside(path) for kind, found in sidecar.sidecar_paths(path)}
     others = [found for found, own in beside.items() if not {found, own} & files.keys()]
     return [
         f"{found.name} exists and is kept{_NOT_WRITTEN if found.suffix == _XMP else _UNFIT}"
@@ -71,8 +69,6 @@ def _is_kept(place: Place, path: Path, *, overwrite: bool) -> bool:
 def _files(place: Place, path: Path, name: str) -> Sequence[tuple[Path, str]]:
     """The paths and contents of the files beside a picture."""
     sidecars = {found.kind: found for found in place.sidecars}
-    if place.xmp:
-        sidecars["XMP file"] = Sidecar("XMP file", place.xmp.decode())
     tags = {} if name == _TAGGED else place.tags
     parts, rpcs, transform = dict[str, str](), geotiff.rpcs_of(tags), geotiff.geotransform_of(tags)
     if system := geotiff.system_of(tags):
@@ -84,4 +80,5 @@ def _files(place: Place, path: Path, name: str) -> Sequence[tuple[Path, str]]:
     points = [] if transform else geotiff.control_points_of(tags)
     text = gdal.extend(auxiliary.text if auxiliary else "<PAMDataset/>", parts, rpcs, points)
     files = [(found.beside(path), found.text) for found in sidecars.values()]
+    files += [(sidecar.xmp_path(path), place.xmp.decode())] if place.xmp else []
     return [*files, (Sidecar("auxiliary file", text).beside(path), text)] if text else files

@@ -12,7 +12,7 @@ import numpy as np
 from srgan_cli.image.geo import gdal, microscopy, xml
 from srgan_cli.image.geo.geotiff import GEOREFERENCE, RPC, geotransform_of, map_georeference, map_rpc, system_of
 from srgan_cli.image.geo.grid import GridMap, is_scaling, scaling, turning
-from srgan_cli.image.geo.sidecar import Sidecar, find_sidecars
+from srgan_cli.image.geo.sidecar import Sidecar, find_sidecars, find_xmp
 from srgan_cli.image.metadata import xmp
 from srgan_cli.system.arguments import checked
 from srgan_cli.system.files import is_file
@@ -130,19 +130,17 @@ def add_sidecars(
 
     `has_mask`: the mask beside it is read elsewhere.
     """
-    found, notes = find_sidecars(picture, has_mask=has_mask)
+    (found, notes), (packet, unread) = find_sidecars(picture, has_mask=has_mask), find_xmp(picture)
     has_table = is_file(picture.with_name(f"{picture.name}.vat.dbf"))
-    if not found and not has_table:
-        return place, notes
+    if not found and not packet and not has_table:
+        return place, notes + unread
     auxiliary = next((sidecar.text for sidecar in found if sidecar.kind == "auxiliary file"), "<PAMDataset/>")
     nodata, has_classes = gdal.nodata_of(auxiliary), has_table or gdal.names_classes(auxiliary)
-    packets = [sidecar.text.encode() for sidecar in found if sidecar.kind == "XMP file"]
-    turned = [xmp.upright(text, orientation) if xmp.orientation(text) == orientation else text for text in packets]
-    located = tuple(sidecar for sidecar in found if sidecar.kind != "XMP file")
+    packet = xmp.upright(packet, orientation) if xmp.orientation(packet) == orientation else packet
     height, width = size[::-1] if orientation >= 5 else size
-    here, damaged = Place(height, width, sidecars=located)._mapped(turning(orientation, height, width))
-    place = replace(place or here, sidecars=here.sidecars, nodata=nodata, has_classes=has_classes, xmp=b"".join(turned))
-    return place, notes + damaged
+    here, damaged = Place(height, width, sidecars=tuple(found))._mapped(turning(orientation, height, width))
+    place = replace(place or here, sidecars=here.sidecars, nodata=nodata, has_classes=has_classes, xmp=packet)
+    return place, [*notes, *unread, *damaged]
 
 
 def decode(value: Any) -> Any:

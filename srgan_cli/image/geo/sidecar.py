@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from json import detect_encoding
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -14,7 +15,7 @@ from srgan_cli.image.geo import gdal, grid, rpc, xml
 from srgan_cli.image.geo.grid import GridMap
 from srgan_cli.system.files import is_file
 
-Kind = Literal["world file", "auxiliary file", "projection file", "RPC file", "XMP file"]
+Kind = Literal["world file", "auxiliary file", "projection file", "RPC file"]
 _UNREAD = {"{name}.ovr": "overviews", "{name}.msk": "a mask", "{name}.vat.dbf": "an attribute table"}
 _UNREAD |= {"{stem}.{world}x": "an approximate world file of ArcGIS", "{stem}.rrd": "overviews"}
 _UNREAD |= dict.fromkeys(("{stem}.imd", "{stem}.IMD"), "metadata")
@@ -27,6 +28,7 @@ _UNREAD |= {
     "{stem}.qml": "a style of QGIS",
 }
 _MAX_BYTES = 2**24
+_ENCODING = re.compile(r"""^(<\?xml[^>]*?)\s+encoding=["'](?!utf-8)[^"']*["']""", re.IGNORECASE)
 _OWNER = re.compile(r'SidecarForExtension(?:=["\']|>)(\w+)')
 """The suffix of the picture to which an XMP file of Adobe's belongs."""
 
@@ -50,8 +52,6 @@ class Sidecar:
             return picture.with_suffix(next(_world_suffixes(picture)))
         if self.kind == "auxiliary file":
             return picture.with_name(f"{picture.name}.aux.xml")
-        if self.kind == "XMP file":
-            return picture.with_name(f"{picture.name}.xmp")
         is_rpb = self.source and self.source.suffix.lower() == ".rpb"
         ending = ".prj" if self.kind == "projection file" else ".RPB" if is_rpb else "_RPC.TXT"
         return picture.with_name(picture.stem + ending)
@@ -71,10 +71,6 @@ def find_sidecars(picture: Path, *, has_mask: bool = False) -> tuple[list[Sideca
             stale: list[str] = []
             if kind == "projection file" and text.lstrip().startswith("<"):
                 raise ValueError("a web page, which some servers send for missing files")
-            if kind == "XMP file":
-                xml.parse(text)
-                owner = _OWNER.search(text)
-                text = text if owner is None or owner[1].lower() == picture.suffix[1:].lower() else ""
             if kind == "auxiliary file":
                 text, stale = gdal.clean(text)
                 text = gdal.extend(text, {}, {}, ())
@@ -85,20 +81,36 @@ def find_sidecars(picture: Path, *, has_mask: bool = False) -> tuple[list[Sideca
     return found, notes
 
 
+def find_xmp(picture: Path) -> tuple[bytes, list[str]]:
+    """The packet in an XMP file beside a picture, empty without one of its own, and a note if it is damaged."""
+    if (path := next(filter(is_file, _xmp_candidates(picture)), None)) is None:
+        return b"", []
+    text = read_text(path) or ""
+    try:
+        xml.parse(text)
+    except xml.PARSE_ERRORS:
+        return b"", [f"{path.name} beside it is dropped: it is damaged"]
+    owner = _OWNER.search(text)
+    return text.encode() if owner is None or owner[1].lower() == picture.suffix[1:].lower() else b"", []
+
+
+def xmp_path(picture: Path) -> Path:
+    """Where the XMP file of a picture belongs."""
+    return picture.with_name(f"{picture.name}.xmp")
+
+
 def sidecar_paths(picture: Path) -> list[tuple[Kind, Path]]:
-    """The files beside a picture that are read; a .prj only with others of a place, since other files have one too."""
+    """The files beside a picture that say where it lies; a .prj only with others, since other files have one too."""
     found: dict[Kind, Path] = {}
     for kind, path in _candidates(picture):
         if kind not in found and is_file(path):
             found[kind] = path
-    if set(found) <= {"projection file", "XMP file"}:
-        found.pop("projection file", None)
-    return list(found.items())
+    return [] if set(found) == {"projection file"} else list(found.items())
 
 
 def has_place_beside(picture: Path) -> bool:
     """Whether files beside a picture say where it lies."""
-    return any(kind != "XMP file" for kind, _ in sidecar_paths(picture))
+    return bool(sidecar_paths(picture))
 
 
 def names_beside(picture: Path, *, has_place: bool = False) -> dict[str, bool]:
@@ -106,8 +118,9 @@ def names_beside(picture: Path, *, has_place: bool = False) -> dict[str, bool]:
 
     A picture that states its own place needs neither a world file nor a projection.
     """
-    kinds = ("auxiliary file", "RPC file", "XMP file") if has_place else get_args(Kind)
-    read = {path.name: True for kind, path in _candidates(picture) if kind in kinds}
+    kinds = ("auxiliary file", "RPC file") if has_place else get_args(Kind)
+    paths = [*(path for kind, path in _candidates(picture) if kind in kinds), *_xmp_candidates(picture)]
+    read = {path.name: True for path in paths}
     return read | dict.fromkeys(_unread(picture), False) | {f"{picture.name}.msk": True}
 
 
@@ -125,8 +138,11 @@ def _candidates(picture: Path) -> Iterator[tuple[Kind, Path]]:
         yield "RPC file", picture.with_name(picture.stem + ending)
     for ending in (".prj", ".PRJ"):
         yield "projection file", picture.with_name(picture.stem + ending)
-    for name in (picture.name, picture.stem):
-        yield from (("XMP file", picture.with_name(name + ending)) for ending in (".xmp", ".XMP"))
+
+
+def _xmp_candidates(picture: Path) -> list[Path]:
+    names = (picture.name, picture.stem)
+    return [picture.with_name(name + ending) for name in names for ending in (".xmp", ".XMP")]
 
 
 def _world_suffixes(picture: Path) -> Iterator[str]:
@@ -137,14 +153,15 @@ def _world_suffixes(picture: Path) -> Iterator[str]:
 
 
 def read_text(path: Path) -> str | None:
-    """The text of a file; None if it cannot be read or is too large."""
+    """The text of a file, of XML without naming another encoding than UTF-8; None if unreadable or too large."""
     with suppress(OSError):
         if path.stat().st_size <= _MAX_BYTES:
             data = path.read_bytes()
             try:
-                return data.decode("utf-8-sig")
+                text = data.decode(detect_encoding(data))
             except UnicodeDecodeError:
-                return data.decode("latin-1")
+                text = data.decode("latin-1")
+            return _ENCODING.sub(r"\1", text)
     return None
 
 

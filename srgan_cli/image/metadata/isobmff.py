@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from io import BytesIO
 
 from srgan_cli.image.metadata import photoshop, xmp
 from srgan_cli.image.metadata.exif import EXIF_PREFIX
@@ -17,6 +18,8 @@ from srgan_cli.image.metadata.record import Metadata, unpack
 
 Box = tuple[bytes, bytes]
 """Name and content."""
+_Location = tuple[int, list[tuple[int, int]]]
+"""How an item is stored, 0 for in the file itself, and where each of its parts begins, and its length."""
 _C2PA = bytes.fromhex("d8fec3d61b0e483c92975828877ec481")
 _XMP = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
 _EXIF, _IPTC = b"JpgTiffExif->JP2", bytes.fromhex("33c7a4d2b81d4723a0baf1a3e097ad38")
@@ -41,6 +44,7 @@ _ITEMS = {
 _MOST_UNPACKED, _BEGINNING = 2**26, 2**12
 BARE_JXL = b"\xff\x0a"
 """The start of a JPEG XL file without boxes."""
+_TRANSFORMATIONS = (b"clap", b"irot", b"imir")
 _LIGHT_UNIT = 10_000
 _NUMBER = 0x7FFF
 _NCLX = re.compile(rb"(colrnclx)(....)", re.DOTALL)
@@ -115,6 +119,18 @@ def read_metadata(data: bytes) -> tuple[Metadata, list[str]]:
     ), [*notes, *_dropped_items(items)]
 
 
+def is_turned_early(data: bytes) -> bool:
+    """Whether a picture is turned before it is cropped, or mirrored before it is turned, which MIAF does not allow.
+
+    Pillow takes it for the usual order, libvips for that of the file.
+    """
+    with suppress(struct.error, IndexError, KeyError):
+        properties = _items(dict(boxes(data)).get(b"meta", b"")).properties
+        found = [_TRANSFORMATIONS.index(name) for name, _ in properties if name in _TRANSFORMATIONS]
+        return found != sorted(found)
+    return False
+
+
 def clean_aperture(data: bytes, width: int, height: int) -> tuple[int, int, int, int] | None:
     """Left, top, right and bottom of what is to be shown of a picture of this stored size; None for all of it."""
     with suppress(struct.error, IndexError, KeyError, ZeroDivisionError):
@@ -146,7 +162,10 @@ def to_pasp(pixel_ratio: tuple[float, float]) -> tuple[int, int]:
 
 
 def add_properties(data: bytes, metadata: Metadata) -> bytes:
-    """An AVIF with what this metadata says in properties, and the encoder's matrix; an animation only with colour."""
+    """An AVIF with what this metadata says in properties, the encoder's matrix, and EXIF unless its encoder has it.
+
+    An animation only with colour.
+    """
     added, codes = list[Box](), metadata.colour.codes
     if codes:
         data, replaced = _NCLX.subn(lambda found: found[1] + struct.pack(">HH", *codes), data)
@@ -157,14 +176,17 @@ def add_properties(data: bytes, metadata: Metadata) -> bytes:
         added.append((b"mdcv", mastering[4:12] + mastering[:4] + mastering[12:]))
     if metadata.pixel_ratio:
         added.append((b"pasp", struct.pack(">LL", *to_pasp(metadata.pixel_ratio))))
-    return _insert(data, added) if added and b"moov" not in dict(boxes(data)) else data
+    outer = dict(boxes(data))
+    exif = None if b"moov" in outer or b"Exif" in _items(outer[b"meta"]).kinds else metadata.exif
+    return _insert(data, added, exif) if (added or exif) and b"moov" not in outer else data
 
 
-def _insert(data: bytes, added: list[Box]) -> bytes:
-    """The file with further properties of its picture; its pixels, which follow, move back."""
+def _insert(data: bytes, added: list[Box], exif: bytes | None) -> bytes:
+    """The file with further properties of its picture, and with EXIF; its pixels, which follow, move back."""
     outer = list(boxes(data))
     meta = dict(outer)[b"meta"]
     parts = dict(boxes(meta[4:]))
+    locations = _locations(parts[b"iloc"])
     inner = list(boxes(parts[b"iprp"]))
     content = dict(inner)
     first = len(list(boxes(content[b"ipco"]))) + 1
@@ -172,8 +194,15 @@ def _insert(data: bytes, added: list[Box]) -> bytes:
     content[b"ipco"] += b"".join(_box(*box) for box in added)
     content[b"ipma"] = _associate(content[b"ipma"], primary, range(first, first + len(added)))
     parts[b"iprp"] = b"".join(_box(name, content[name]) for name, _ in inner)
+    if exif:
+        outer.append((b"mdat", bytes(4) + exif))
+        locations |= {(item := max(locations) + 1): (0, [(len(data) + 8, len(exif) + 4)])}
+        count, entry = parts[b"iinf"][5] + 1, _box(b"infe", struct.pack(">LHH5s", 0x02000001, item, 0, b"Exif"))
+        parts[b"iinf"] = bytes(5) + bytes([count]) + parts[b"iinf"][6:] + entry
+        parts[b"iref"] = parts.get(b"iref", bytes(4)) + _box(b"cdsc", struct.pack(">3H", item, 1, primary))
+    parts[b"iloc"] = _pack_locations(locations)
     growth = sum(len(_box(name, parts[name])) for name in parts) + 4 - len(meta)
-    parts[b"iloc"] = _shift(parts[b"iloc"], growth)
+    parts[b"iloc"] = _pack_locations(locations, growth)
     changed = meta[:4] + b"".join(_box(name, parts[name]) for name in parts)
     return b"".join(_box(name, changed if name == b"meta" else part) for name, part in outer)
 
@@ -186,31 +215,32 @@ def _associate(content: bytes, item: int, numbers: Iterable[int]) -> bytes:
     return struct.pack(">LL", 1, len(found)) + b"".join(entries)
 
 
-def _shift(content: bytes, growth: int) -> bytes:
-    """The locations of items in a file whose pixels move back."""
-    changed, version = bytearray(content), content[0]
-    offset_bytes, length_bytes, base_bytes = content[4] >> 4, content[4] & 15, content[5] >> 4
-    index_bytes = content[5] & 15 if version else 0
+def _locations(content: bytes) -> dict[int, _Location]:
+    """The location of every item by its number."""
+    version, sizes, rest = content[0], (*divmod(content[4], 16), *divmod(content[5], 16)), BytesIO(content[6:])
     id_bytes = 4 if version == 2 else 2
-    position = 6 + id_bytes
 
-    def add(start: int, length: int) -> None:
-        value = int.from_bytes(changed[start : start + length], "big") + growth
-        changed[start : start + length] = value.to_bytes(length, "big")
+    def number(length: int) -> int:
+        return int.from_bytes(rest.read(length), "big")
 
-    for _ in range(int.from_bytes(content[6:position], "big")):
-        position += id_bytes
-        in_file = not version or not content[position + 1] & 15
-        position += (2 if version else 0) + 2
-        if in_file and base_bytes:
-            add(position, base_bytes)
-        extents = int.from_bytes(content[position + base_bytes : position + base_bytes + 2], "big")
-        position += base_bytes + 2
-        for _ in range(extents):
-            if in_file and not base_bytes:
-                add(position + index_bytes, offset_bytes)
-            position += index_bytes + offset_bytes + length_bytes
-    return bytes(changed)
+    found = dict[int, _Location]()
+    for _ in range(number(id_bytes)):
+        item, method, _, base = number(id_bytes), number(2 * bool(version)) & 15, number(2), number(sizes[2])
+        parts = list[tuple[int, int]]()
+        for _ in range(number(2)):
+            number(sizes[3] if version else 0)
+            parts.append((base + number(sizes[0]), number(sizes[1])))
+        found[item] = method, parts
+    return found
+
+
+def _pack_locations(locations: dict[int, _Location], growth: int = 0) -> bytes:
+    """The content of iloc for a file whose pixels have moved back."""
+    entries = [struct.pack(">B3xBBH", 1, 0x44, 0, len(locations))]
+    for item, (method, parts) in locations.items():
+        entries.append(struct.pack(">4H", item, method, 0, len(parts)))
+        entries += [struct.pack(">LL", start + (0 if method else growth), size) for start, size in parts]
+    return b"".join(entries)
 
 
 def _box(name: bytes, content: bytes) -> bytes:

@@ -77,6 +77,7 @@ def read_info(image: Image.Image) -> tuple[Metadata, list[str]]:
 
 def finish(found: Metadata, notes: list[str]) -> tuple[Metadata, list[str]]:
     """The metadata without damaged parts and what no longer is true, and the notes with one on each of them."""
+    found = replace(found, xmp=found.xmp and xmp.as_utf8(found.xmp))
     if found.exif and not ExifBlock.is_readable(found.exif):
         found, notes = replace(found, exif=None), [*notes, "its EXIF is damaged and dropped"]
     if found.photoshop:
@@ -112,7 +113,7 @@ def _with_info(found: Metadata, image: Image.Image) -> Metadata:
     return replace(
         found,
         exif=bytes(exif).removeprefix(EXIF_PREFIX) if exif and not (is_jxl and found.exif) else found.exif,
-        xmp=(packet.encode() if isinstance(packet, str) else packet).rstrip(b"\0") if packet else found.xmp,
+        xmp=packet.encode() if isinstance(packet, str) else packet or found.xmp,
         dpi=plausible_dpi(info.get("dpi")),
         comments=(str(comment),) if comment else (),
     )

@@ -7,6 +7,7 @@ import hashlib
 import re
 from collections.abc import Iterator
 from contextlib import suppress
+from json import detect_encoding
 from math import isfinite
 from xml.parsers import expat
 
@@ -55,6 +56,12 @@ _GAIN_MAP_DESCRIPTION = (
     b'<rdf:li rdf:parseType="Resource"><Container:Item Item:Semantic="GainMap" Item:Mime="image/jpeg" '
     b'Item:Length="%d"/></rdf:li></rdf:Seq></Container:Directory></rdf:Description>'
 )
+
+
+def as_utf8(xmp: bytes) -> bytes:
+    """The packet in UTF-8, from UTF-16 or UTF-32, as some programs write it, without padding."""
+    encoding = detect_encoding(xmp)
+    return (xmp if encoding == "utf-8" else xmp.decode(encoding, "replace").encode()).rstrip(b"\0")
 
 
 def orientation(xmp: bytes) -> int | None:

@@ -153,6 +153,11 @@ def test_previews_of_camera_raw_files_are_not_enlarged(
         read_picture(tmp_path / "a.tif")
 
 
+def test_a_picture_with_the_version_of_dng_is_no_camera_raw(tmp_path: Path) -> None:
+    path = saved(tmp_path / "a.tif", RGB, 255, "uint8", photometric="rgb", extratags=[(50706, 1, 4, b"\1\4\0\0", True)])
+    assert read_picture(path).notes == ()
+
+
 def test_a_preview_before_the_picture_is_left_out(tmp_path: Path) -> None:
     write_preview(tmp_path / "a.tif", subifds=0, tags=[])
     picture = read_picture(tmp_path / "a.tif")

@@ -175,6 +175,23 @@ def test_a_palette_that_nothing_uses_is_dropped_with_a_line(tmp_path: Path, shap
     assert read_picture(tmp_path / "a.tif").notes == (f"its palette is dropped: it says that it is {said}",)
 
 
+@pytest.mark.parametrize(
+    ("tags", "dropped"),
+    [
+        ({280: 0, 281: 255, 532: (0, 1, 255, 1) * 3}, ""),
+        ({280: 16, 281: 235}, "MinSampleValue and MaxSampleValue"),
+        ({340: (16, 16, 16)}, "SMinSampleValue"),
+        ({532: (16, 1, 235, 1) * 3}, "ReferenceBlackWhite"),
+    ],
+)
+def test_ranges_of_values_that_are_not_kept_are_reported(tmp_path: Path, tags: dict[int, Any], dropped: str) -> None:
+    counts = {280: 1, 281: 1, 340: 3, 532: 6}
+    extra = [(tag, 5 if tag == 532 else 3, counts[tag], value, True) for tag, value in tags.items()]
+    pixels = RANDOM.integers(0, 255, (9, 11, 3)).astype(np.uint8)
+    tifffile.imwrite(tmp_path / "a.tif", pixels, photometric="rgb", extratags=extra, metadata=None)
+    assert read_picture(tmp_path / "a.tif").notes == ((f"its {dropped} are dropped",) if dropped else ())
+
+
 PLACE = {"crs": "EPSG:4326", "transform": rasterio.Affine(1, 0, 9, 0, -1, 9)}
 
 

@@ -12,6 +12,7 @@ from PIL import Image
 
 from srgan_cli import Upscaler
 from srgan_cli.image.decoders.tiff_reader import files_beside
+from srgan_cli.image.geo import xml
 from srgan_cli.image.geo.export import kept_files
 from srgan_cli.image.io import picture_losses, read_picture, write_picture
 from srgan_cli.image.ops import resize
@@ -350,17 +351,19 @@ PACKET = (
 
 
 @pytest.mark.parametrize("name", ["in.jpg", "in.png", "in.tif", "in.webp", "in.gif", "in.pam"])
-@pytest.mark.parametrize("beside", ["{}.xmp", "{}.XMP", "in.xmp"])
-def test_an_xmp_file_is_written_for_the_new_size(tmp_path: Path, name: str, beside: str) -> None:
+@pytest.mark.parametrize(("beside", "encoding"), [("{}.xmp", "utf-8"), ("{}.XMP", "utf-16"), ("in.xmp", "utf-16-le")])
+def test_an_xmp_file_is_written_for_the_new_size(tmp_path: Path, name: str, beside: str, encoding: str) -> None:
     path = tmp_path / name
     if name == "in.pam":
         header = b"P7\nWIDTH 32\nHEIGHT 24\nDEPTH 3\nMAXVAL 255\nTUPLTYPE RGB\nENDHDR\n"
         path.write_bytes(header + PIXELS.tobytes())
     else:
         write_picture_file(path)
-    (tmp_path / beside.format(name)).write_text(PACKET.format(""))
+    declared = f'<?xml version="1.0" encoding="{encoding[:6].upper()}"?>{PACKET.format("")}'
+    (tmp_path / beside.format(name)).write_text(declared, encoding=encoding)
     out, picture = enlarge(path, "out.png")
     found = (tmp_path / "out.png.xmp").read_text()
+    xml.parse(found)
     assert 'tiff:ImageWidth="48"' in found
     assert 'xmp:Rating="4"' in found
     assert not any("xmp" in note for note in picture.notes)

@@ -205,6 +205,27 @@ def test_a_clean_aperture_is_read(numbers: tuple[int, ...], expected: tuple[int,
 
 
 @pytest.mark.skipif(not features.check("avif"), reason="this build of Pillow has no AVIF")
+@pytest.mark.parametrize("turned_first", [False, True])
+def test_an_avif_is_turned_and_cropped_in_the_order_of_its_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, turned_first: bool
+) -> None:
+    associate = isobmff._associate
+    essential = lambda content, item, numbers: associate(content, item, [number | 0x8000 for number in numbers])  # noqa: E731
+    monkeypatch.setattr(isobmff, "_associate", essential)
+    image, file = Image.radial_gradient("L").convert("RGB").resize((96, 64)), BytesIO()
+    image.save(file, "AVIF", quality=100, subsampling="4:4:4")
+    left, down = (40, 20) if not turned_first else (20, 40)
+    clap = (b"clap", struct.pack(">4LlLlL", left, 1, down, 1, 8, 1, 4, 1))
+    turned = [(b"irot", b"\1"), clap] if turned_first else [clap, (b"irot", b"\1")]
+    data = isobmff._insert(file.getvalue(), turned, None)
+    (tmp_path / "a.avif").write_bytes(data)
+    assert isobmff.is_turned_early(data) == turned_first
+    upright = image.transpose(Image.Transpose.ROTATE_90)
+    expected = upright.crop((30, 32, 50, 72)) if turned_first else upright.crop((26, 20, 46, 60))
+    assert np.abs(read_picture(tmp_path / "a.avif").to_array().astype(int) - np.asarray(expected)).max() < 6
+
+
+@pytest.mark.skipif(not features.check("avif"), reason="this build of Pillow has no AVIF")
 @pytest.mark.parametrize("orientation", [1, 6])
 def test_an_avif_is_cropped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, orientation: int) -> None:
     exif = Image.Exif()

@@ -176,6 +176,14 @@ def test_a_second_packet_is_reported(tmp_path: Path) -> None:
     assert read.notes == ("its 1 further XMP packets are dropped",)
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-be", "utf-32"])
+def test_a_packet_in_another_encoding_is_read(tmp_path: Path, encoding: str) -> None:
+    text = '<r tiff:Orientation="6" dc:title="ä"/>'
+    Image.new("RGB", (4, 3)).save(tmp_path / "a.webp", xmp=text.encode(encoding))
+    read = read_picture(tmp_path / "a.webp")
+    assert ((read.height, read.width), read.metadata.xmp) == ((4, 3), text.replace("6", "1").encode())
+
+
 def test_claims_of_a_gain_map_that_is_not_there_are_dropped_and_reported(tmp_path: Path) -> None:
     claim = '<rdf:Description xmlns:H="http://ns.apple.com/HDRGainMap/1.0/" H:HDRGainMapVersion="1"/>'
     (tmp_path / "a.jpg").write_bytes(jpeg(packet(claim)))

@@ -30,7 +30,7 @@ XMP = (
 )
 NAME = "Jürgen".encode().decode("latin-1")
 """A text in UTF-8, as Pillow reads it."""
-TAGS = {271: "Camera", 282: 240.0, 283: 240.0, 296: 2, 306: "2026:11:24 03:00:00", 33432: NAME}
+TAGS = {271: "Camera", 282: 240.0, 283: 240.0, 296: 2, 306: "2026:11:24 03:00:00", 316: "PC", 33432: NAME}
 INNER = {0x829A: 0.01, 0x9003: "2026:11:24 03:00:00", 0x927C: NOTE, 0xA002: 40, 0xA003: 30, 0xA430: NAME}
 GPS = {1: "N", 2: (48.0, 8.0, 30.5), 3: "E", 4: (11.0, 34.0, 12.0)}
 
@@ -132,7 +132,7 @@ def test_exif_survives(tmp_path: Path, suffix: str, depth: int) -> None:
     assert {tag: inner[tag] for tag in INNER if tag != 0x829A} == {tag: INNER[tag] for tag in INNER if tag != 0x829A}
     assert float(inner[0x829A]) == pytest.approx(0.01)
     assert [float(number) for number in tags[ExifTags.IFD.GPSInfo][2]] == [48, 8, 30.5]
-    assert {tag: tags[tag] for tag in (271, 306, 33432)} == {tag: TAGS[tag] for tag in (271, 306, 33432)}
+    assert {tag: tags[tag] for tag in (271, 306, 316, 33432)} == {tag: TAGS[tag] for tag in (271, 306, 316, 33432)}
 
 
 @pytest.mark.parametrize("depth", [8, 16])
