@@ -129,12 +129,17 @@ def remux(
     later: float = 0,
     sound: float = 0,
     metadata: dict[str, str] | None = None,
+    setup: Callable[[dict[int, Any]], None] = lambda _streams: None,
     **options: str,
 ) -> Path:
-    """Copy a clip later by so many seconds, its sound by some more, with metadata and options of the muxer."""
+    """Copy a clip later by so many seconds, its sound by some more, with metadata and options of the muxer.
+
+    `setup` gets the new streams by their numbers before the header.
+    """
     with av.open(str(source)) as before, av.open(str(target), "w", options=options) as after:
         after.metadata.update(metadata or {})
         streams = {stream.index: after.add_stream_from_template(stream, opaque=True) for stream in before.streams}
+        setup(streams)
         for packet in before.demux():
             if packet.dts is not None:
                 shift = round((later + sound * (packet.stream.type == "audio")) / packet.time_base)

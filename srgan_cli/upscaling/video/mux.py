@@ -15,7 +15,7 @@ from srgan_cli.errors import SrganError
 from srgan_cli.upscaling.video.encoder import EncoderSettings
 from srgan_cli.upscaling.video.frames import frame_layout, side_data_names
 from srgan_cli.upscaling.video.headers import RESERVED, set_avi_starts, set_display_width
-from srgan_cli.upscaling.video.segments import EncodedPacket, TimeRange
+from srgan_cli.upscaling.video.segments import EncodedPacket, TimeRange, reorder_depth
 from srgan_cli.upscaling.video.source import VideoSource, is_cover, opened, video_stream
 from srgan_cli.upscaling.video.subtitles import SubtitleConverter, fitting_codec
 
@@ -25,6 +25,8 @@ _OWN_TAGS = {
     *("_statistics_writing_app", "_statistics_writing_date_utc", "_statistics_tags"),
 }
 """Metadata of the file itself, which do not pass to another file, and metadata that FFmpeg derives."""
+_TITLES = {"name", "title"}
+"""What FFmpeg calls the title of a stream, reading MP4 and elsewhere."""
 _PROBE_PACKETS = 3
 _PREROLL = Fraction(1, 10)
 """Seconds of sound that a decoder needs before its first sample."""
@@ -73,7 +75,11 @@ class Muxer:
             while video is not None and video.dts * video.time_base <= time:
                 self._mux(video)
                 video = next(waiting, None)
-            self._mux(packet)
+            kind = packet.stream.type
+            try:
+                self._mux(packet)
+            except ValueError:  # from FFmpeg's filters, which read what they pass on
+                damage.append(f"a damaged packet of the {kind} is left out")
         while video is not None:
             self._mux(video)
             video = next(waiting, None)
@@ -174,22 +180,9 @@ class Muxer:
         return self.range.start - _PREROLL <= time < self.range.start and self.settings.container != "avi"
 
 
-def reorder_depth(times: Iterable[int]) -> int:
-    """How many frames decoding runs ahead of showing, from the time stamps in the order of decoding."""
-    in_order = sorted(decoded := list(times))
-    ahead: set[int] = set()
-    depth = shown = 0
-    for time in decoded:
-        ahead.add(time)
-        while shown < len(in_order) and in_order[shown] in ahead:
-            ahead.discard(in_order[shown])
-            shown += 1
-        depth = max(depth, len(ahead))
-    return depth
-
-
 def _describe(stream: Any, template: Any) -> None:
-    stream.metadata.update(_kept_metadata(template.metadata))
+    kept = _kept_metadata(template.metadata)
+    stream.metadata.update({"title": kept.pop("name"), **kept} if "name" in kept else kept)
     stream.disposition = int(template.disposition)
 
 
@@ -202,6 +195,8 @@ def _copied(template: Any, output: Any) -> Any:
             packets = container.demux(container.streams[template.index])
             return output.add_attachment(name, kind, next(bytes(packet) for packet in packets if packet.size))
     stream = output.add_stream_from_template(template, opaque=True)
+    if output.format.name == "mp4" and template.type == "audio" and template.layout.name.endswith(" channels"):
+        stream.codec_context.layout = f"{template.channels}c"  # the usual one, since PCM in MP4 needs one
     _describe(stream, template)
     return stream
 
@@ -242,6 +237,7 @@ def _kept_metadata(metadata: dict[str, str]) -> dict[str, str]:
 def _missing_keys(before: Any, after: Any) -> set[str]:
     """The metadata of a container or stream that its copy lacks."""
     found = {key.lower() for key in after.metadata} | {"handler_name"}
+    found |= _TITLES if found & _TITLES else set()
     wanted = {key for key, value in _kept_metadata(before.metadata).items() if (key, value) != ("language", "und")}
     return {key for key in wanted if key.lower() not in found}
 
@@ -325,6 +321,8 @@ def _differences(found: VideoSource, muxer: Muxer, written: Any, copies: list[tu
         derived = {"creation_time", *(("filename", "mimetype") if is_cover(before) else ())}
         if missing := sorted(_missing_keys(before, after) - derived):
             yield f"cannot hold {', '.join(missing)} of stream {before.index}"
+        if roles := before.disposition & ~(after.disposition | av.stream.Disposition.default):
+            yield f"cannot hold the role {roles.name.replace('|', ', ')} of stream {before.index}"
     expected = list(_shifted(source.chapters(), muxer.range))
     if len(written.chapters()) < len(expected):
         yield f"cannot hold the {len(expected)} chapters"

@@ -2,7 +2,7 @@
 
 import json
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from os import SEEK_CUR
@@ -145,3 +145,17 @@ def read_summary(path: Path) -> SegmentSummary:
     with path.open("rb") as file:
         file.seek(max(0, path.stat().st_size - 200))
         return SegmentSummary(**json.loads(file.read().splitlines()[-1]))
+
+
+def reorder_depth(times: Iterable[int]) -> int:
+    """How many frames decoding runs ahead of showing, from the time stamps in the order of decoding."""
+    in_order = sorted(decoded := list(times))
+    ahead: set[int] = set()
+    depth = shown = 0
+    for time in decoded:
+        ahead.add(time)
+        while shown < len(in_order) and in_order[shown] in ahead:
+            ahead.discard(in_order[shown])
+            shown += 1
+        depth = max(depth, len(ahead))
+    return depth

@@ -1,10 +1,10 @@
 """The video to be enlarged: what its container says, and its frames."""
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from itertools import chain
+from itertools import chain, pairwise
 from operator import sub
 from pathlib import Path
 from statistics import median
@@ -146,6 +146,7 @@ def scan(path: Path) -> Index:
                 shown.append(packet.pts)
                 decoded.append(packet.dts)
                 keys += shown[-1:] if packet.is_keyframe else []
+        damage += _joints(decoded, stream.time_base)
         damage += _damage(container, stream, count, end, lost=lost if has_key else 0, corrupt=corrupt)
         damage += filter(None, [find_matroska_damage(path)] if "matroska" in container.format.name else [])
         trusted = None not in shown and not (is_avi and stream.codec_context.reorder_depth)
@@ -166,6 +167,15 @@ def _order(path: Path, times: list[int]) -> dict[int, int]:
         places = [frame.pts for frame in _decoded(container, video_stream(container, path), lambda _: None)]
     order = {place: time for place, time in zip(places, times, strict=False) if place is not None}
     return order if len(order) == len(places) == len(times) else {}
+
+
+def _joints(times: Sequence[int | None], unit: Fraction) -> list[str]:
+    """A line if times of decoding go back: frames that follow have no place."""
+    known = [time * unit for time in times if time is not None]
+    back = [before for before, after in pairwise(known) if before - after > _MISSING_SECONDS]
+    return (
+        [f"its times go back after {float(back[0] - known[0]):.0f} s, as where recordings are joined"] if back else []
+    )
 
 
 def _damage(container: Any, stream: Any, count: int, end: Fraction, *, lost: int, corrupt: int) -> Iterator[str]:

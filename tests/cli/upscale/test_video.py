@@ -237,6 +237,34 @@ def test_what_a_container_cannot_hold_is_reported(tmp_path: Path, srgan: Srgan) 
     assert not (tmp_path / "strict.webm").exists()
 
 
+def test_titles_and_roles_of_streams_are_kept_or_reported(tmp_path: Path, srgan: Srgan) -> None:
+    """FFmpeg writes a title to MP4 and reads it as a name, and MOV has no roles."""
+    clip, roles = write_clip(tmp_path / "clip.mp4", sound="aac"), av.stream.Disposition.comment
+
+    def describe_sound(streams: dict[int, Any]) -> None:
+        streams[1].metadata["title"], streams[1].disposition = "A comment", roles
+
+    source = remux(clip, tmp_path / "a.mp4", setup=describe_sound)
+    for number, suffix in enumerate(("mp4", "mkv", "mp4")):
+        target = tmp_path / f"{number}.{suffix}"
+        done = srgan("upscale", *BICUBIC, source, target, "--strict")
+        assert done.code == 0, done.err
+        with av.open(str(target)) as container:
+            sound = container.streams.audio[0]
+            assert "A comment" in sound.metadata.values()
+            assert sound.disposition & roles
+        source = target
+    done = srgan("upscale", *BICUBIC, source, tmp_path / "out.mov")
+    assert (done.code, "cannot hold the role comment of stream 1" in done.err) == (0, True), done.err
+
+
+def test_sound_without_named_channels_fits_mp4(tmp_path: Path, srgan: Srgan) -> None:
+    source, target = write_clip(tmp_path / "in.avi", codec="mpeg4", sound="pcm_s16le"), tmp_path / "out.mp4"
+    done = srgan("upscale", *BICUBIC, source, target, "--strict")
+    assert done.code == 0, done.err
+    assert b"".join(packets(target, "audio")) == b"".join(packets(source, "audio"))
+
+
 def test_high_dynamic_range_is_described(tmp_path: Path, srgan: Srgan) -> None:
     display = "G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,50)"
     parameters = f"log-level=error:cutree=0:master-display={display}:max-cll=1000,400"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from clips import damage, read_planes, read_times, write_clip
+from clips import damage, packets, read_planes, read_times, write_clip
 from support import Outcome
 
 from srgan_cli.batch import video_segments
@@ -95,6 +95,16 @@ def test_damaged_packets_are_reported(tmp_path: Path, srgan: Srgan) -> None:
     done = srgan("upscale", *BICUBIC, source, tmp_path / "out.mkv")
     assert (done.code, "is damaged" in done.err) == (1, True)
     assert len(read_times(tmp_path / "out.mkv")) >= 20
+
+
+def test_damaged_sound_is_left_out(tmp_path: Path, srgan: Srgan) -> None:
+    """FFmpeg reads the headers of AAC from transport streams, and refuses packets with others."""
+    source = write_clip(tmp_path / "in.ts", sound="aac")
+    packet = packets(source, "audio")[2]
+    source.write_bytes(source.read_bytes().replace(packet[:10], bytes(10)))
+    done = srgan("upscale", *BICUBIC, source, tmp_path / "out.mp4")
+    assert (done.code, "a damaged packet of the audio is left out" in done.err) == (1, True), done.err
+    assert len(read_times(tmp_path / "out.mp4")) == 24
 
 
 def test_workers_and_ranks_share_the_segments(tmp_path: Path, srgan: Srgan) -> None:

@@ -109,6 +109,12 @@ def test_frames_of_the_index_that_are_not_in_the_file_are_missing(tmp_path: Path
     assert "frames are missing" in scan(path).damage
 
 
+def test_recordings_that_are_joined_are_named_as_such(tmp_path: Path) -> None:
+    path = clip(tmp_path / "a.ts", codec="libx264")
+    path.write_bytes(path.read_bytes() * 2)
+    assert "its times go back after 2 s" in scan(path).damage
+
+
 @pytest.mark.parametrize("profile", DOLBY_VISION)
 def test_dolby_vision_is_read_where_other_decoders_have_its_colours(tmp_path: Path, profile: int) -> None:
     path = write_clip(tmp_path / "a.hevc", (0,), codec="libx265", pixel_format="yuv420p10le")
