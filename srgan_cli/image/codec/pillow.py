@@ -1,6 +1,5 @@
 """What Pillow does: open a file by a list of decoders, and decode it to values."""
 
-import re
 import struct
 from collections.abc import Sequence
 from contextlib import suppress
@@ -22,9 +21,8 @@ _DEEP_MODES = {1: "I;16", 2: "LA;16", 3: "RGB;16", 4: "RGBA;16"}
 ORIENTED_BY_DECODER = ("JXL", "HEIF")
 """Their decoders apply the orientation, but leave it in EXIF."""
 _TGA_DESCRIPTOR, _TGA_ALPHA_BITS = 17, 15
-_MULTIPLE = ("DCX", "FLI", "IM", "SPIDER")
+_MULTIPLE = ("DCX", "FLI", "IM")
 """Formats of several pictures, of which the first one is read."""
-_FITS_PLANES = re.compile(rb"NAXIS3  = +(\d{1,9})")
 Decoded = tuple[Values, bytes | None, list[str]]
 """Values, ICC profile, notes."""
 
@@ -66,14 +64,13 @@ def without_assumed_profile(image: ImageFile.ImageFile) -> None:
             del image.info["icc_profile"]
 
 
-def dropped_pictures(image: ImageFile.ImageFile, data: bytes) -> list[str]:
+def dropped_pictures(image: ImageFile.ImageFile) -> list[str]:
     """A note on what stands beside the first picture of a file that is read as one, and on the layers of a PSD."""
     notes, sizes = list[str](), len(image.info.get("sizes", ()))
     with suppress(SyntaxError, OSError, IndexError, ValueError, struct.error):
         layers: list[object] = getattr(image, "layers", []) if image.format == "PSD" else []
         notes += ["its layers are merged"] if layers else []
-    planes = _FITS_PLANES.search(data) if image.format == "FITS" else None
-    further = getattr(image, "n_frames", 1) - 1 if image.format in _MULTIPLE else int(planes[1]) - 1 if planes else 0
+    further = getattr(image, "n_frames", 1) - 1 if image.format in _MULTIPLE else 0
     notes += [f"its {further} further pictures are dropped"] if further > 0 else []
     return [*notes, *([f"its {sizes - 1} smaller pictures are dropped"] if sizes > 1 else [])]
 

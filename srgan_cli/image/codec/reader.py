@@ -196,7 +196,7 @@ class _PillowReader(ImageReader):
             place, lost = jp2.read_place(self.data, *stated) if self.format == "JPEG2000" else (None, [])
             turned, has_mask = metadata.orientation, mask is not None
             place, dropped = add_sidecars(place, self.path, self.size(0), turned, has_mask=has_mask)
-            further = pillow.dropped_pictures(self.image, self.data) + trailing_note(headers.after_netpbm(self.data))
+            further = pillow.dropped_pictures(self.image) + trailing_note(headers.after_netpbm(self.data))
             metadata, notes = replace(metadata, place=place), [*self.notes, *further, *notes, *lost, *dropped]
         values, profile, changes = self._values(index)
         is_placed = metadata.place is not None and metadata.place.is_known

@@ -74,14 +74,18 @@ def has_palette(tags: Tags) -> bool:
 
 
 def conversion_notes(tags: Tags, raster: Raster) -> list[str]:
-    """Notes on what a raster lacks of the palette or the inks of its page."""
+    """Notes on what a raster lacks of the palette, the inks, the ranges or the bits of its page."""
     colours, levels = int(tags.get(PHOTOMETRIC, _BLACK_IS_ZERO)), np.asarray(tags.get(_COLOUR_MAP, ()))
     if raster.bands.palette:
         return []
     said, ranges = "RGB" if colours == _RGB else "grey", _unkept_ranges(tags)
     is_reduced = colours == _PALETTE and raster.rows.dtype == np.uint8 and np.any(levels % 257) and np.any(levels % 256)
     further = int(tags.get(SAMPLES, 1)) - _CONVERTED.get(colours, math.inf) - (raster.bands.alpha is not None)
+    bits, stored = max(_bits(tags)), 8 * raster.rows.dtype.itemsize
+    is_shared = all(len(set(np.atleast_1d(tags.get(tag, 0)))) == 1 for tag in (_LEAST, _GREATEST))
     notes = {
+        f"its {bits} bits a channel become {stored}": 16 < bits < stored,
+        "its ranges of single bands become one": raster.declared_range is not None and not is_shared,
         f"its palette is dropped: it says that it is {said}": levels.size and colours in _UNCONVERTED,
         "its palette of 16 bits is reduced to 8": is_reduced,
         f"its {further} channels beside its colours are dropped": further > 0,

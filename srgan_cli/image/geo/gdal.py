@@ -102,7 +102,7 @@ def extend(text: str, parts: Mapping[str, str], rpcs: Mapping[str, str], points:
     A control point is its column and row, and then x, y, z.  Raises one of xml.PARSE_ERRORS for anything else.
     """
     document = xml.parse(text)
-    (root,) = xml.elements(document, "PAMDataset")
+    root, *_ = xml.elements(document, "PAMDataset")
     if points and not list(xml.elements(document, "GCPList")):
         listed = xml.append(root, "GCPList")
         listed.setAttribute("Projection", parts.get("SRS", ""))

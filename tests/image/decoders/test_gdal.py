@@ -76,6 +76,8 @@ def test_types_that_are_refused_are_so_under_the_name_of_the_file(tmp_path: Path
 def test_overviews_and_files_beside_a_raster_that_are_dropped_are_reported(tmp_path: Path) -> None:
     source = write_raster(tmp_path / "a.img", "HFA")
     (tmp_path / "a.img.ovr").write_bytes(b"")
+    inner = "<PAMDataset><NoDataValue>0</NoDataValue></PAMDataset>"
+    (tmp_path / "a.img.aux.xml").write_text(f'<PAMDataset><Subdataset name="0">{inner}</Subdataset></PAMDataset>')
     assert read_picture(source).notes == ("a.img.ovr beside it, overviews, is dropped",)
     (tmp_path / "a.img.ovr").unlink()
     with rasterio.open(source, "r+") as file:

@@ -192,6 +192,15 @@ def test_ranges_of_values_that_are_not_kept_are_reported(tmp_path: Path, tags: d
     assert read_picture(tmp_path / "a.tif").notes == ((f"its {dropped} are dropped",) if dropped else ())
 
 
+def test_bits_and_ranges_that_are_written_otherwise_are_reported(tmp_path: Path) -> None:
+    values = RANDOM.integers(0, 2**20, (1, 9, 11), dtype=np.uint32)
+    assert read_picture(save(tmp_path / "a.tif", values, nbits=20)).notes == ("its 20 bits a channel become 32",)
+    bands_of_two = {"photometric": "minisblack", "planarconfig": "contig"}
+    ranges = [(340, "H", 2, (0, 5), True), (341, "H", 2, (90, 95), True)]
+    tifffile.imwrite(tmp_path / "b.tif", np.ones((9, 11, 2), np.uint16), extratags=ranges, **bands_of_two)
+    assert read_picture(tmp_path / "b.tif").notes == ("its ranges of single bands become one",)
+
+
 PLACE = {"crs": "EPSG:4326", "transform": rasterio.Affine(1, 0, 9, 0, -1, 9)}
 
 
