@@ -215,10 +215,11 @@ FALLBACK_SUFFIX = ".png"
 """Where pictures go whose own format cannot be written."""
 PILLOW_DECODERS = (
     *("BMP", "DIB", "GIF", "JPEG", "PPM", "PNG", "HEIF", "JXL", "AVIF", "TIFF", "WEBP", "JPEG2000", "BLP", "CUR"),
-    *("DCX", "DDS", "FLI", "FTEX", "GBR", "ICNS", "ICO", "IM", "IMT", "MCIDAS", "MSP", "PCD", "PCX", "PIXAR"),
-    *("PSD", "QOI", "SGI", "SUN", "TGA", "XBM", "XPM", "XVTHUMB"),
+    *("DCX", "DDS", "FLI", "FTEX", "GBR", "ICNS", "ICO", "IM", "IMT", "MCIDAS", "MSP", "PCD", "TGA", "PCX", "PIXAR"),
+    *("PSD", "QOI", "SGI", "SUN", "XBM", "XPM", "XVTHUMB"),
 )
-"""The decoders of Pillow and its plugins that files may reach, in the order in which they are tried.
+"""The decoders of Pillow and its plugins that files may reach, in the order in which they are tried.  A TGA may look
+like PCX.
 
 Not among them: EPS starts Ghostscript, WMF is drawn by Windows, IPTC opens its content with any decoder, BUFR, GRIB and
 HDF5 use loaders that other programs have registered, FITS takes signed values for unsigned ones, SPIDER seeks in stacks

@@ -29,7 +29,7 @@ _STRIP_BYTES, _MASK = 279, 4
 RESOLUTION = {282, 283, 296}
 _SUBFILE, _SUBIFDS, _XMP, PROFILE = 254, 330, 700, 34675
 _IPTC, _PHOTOSHOP, _PHOTOSHOP_LAYERS, _C2PA = 33723, 34377, 37724, 52545
-_PLANAR, _SEPARATE_PLANES, _TRANSFER = 284, 2, 301
+_PLANAR, _SEPARATE_PLANES, _TRANSFER, _GREY_CURVE = 284, 2, 301, 291
 _DNG_VERSION, _CR2, _CR2_OFFSET = 50706, b"CR\2", 8
 _SENSOR_VALUES = (32803, 34892)
 """Photometric interpretations of a camera's sensor: mosaics and linear values."""
@@ -137,8 +137,8 @@ def read_metadata(file: IO[bytes], pages: Sequence[tuple[int, Tags]], index: int
     """The metadata of a page, and a note on everything that is dropped."""
     tags, software = pages[index][1], _software(pages)
     here, notes = _read_place(pages, index)
-    dropped = {xmp.C2PA_NOTE: _C2PA in tags, "its transfer function is dropped": _TRANSFER in tags}
-    notes = [*notes, *(note for note, applies in dropped.items() if applies)]
+    curves = {_TRANSFER: "its transfer function is dropped", _GREY_CURVE: "its curve of grey is dropped"}
+    notes += [note for tag, note in ({_C2PA: xmp.C2PA_NOTE} | curves).items() if tag in tags]
     notes += photoshop.layers_note(_as_bytes(tags, _PHOTOSHOP_LAYERS))
     own = _STORAGE_TAGS | ({microscopy.DESCRIPTION} if software else set())
     own |= {_PAGE_NUMBER} if tags.get(_PAGE_NUMBER) in _OF_ONE_PAGE else set()

@@ -41,6 +41,11 @@ _ITEMS = {
     *("Exif", "mime", "tmap"),
 }
 """Kinds of items that are pictures or metadata, or that are reported by other names."""
+_PROPERTIES = {
+    *("hvcC", "vvcC", "evcC", "lhvC", "avcC", "av1C", "jpgC", "j2kH", "uncC", "cmpd", "ispe", "pixi", "colr", "pasp"),
+    *("clli", "mdcv", "auxC", "lsel", "a1lx", "a1op", "rloc", "rref", "oinf", "tols", "clap", "irot", "imir"),
+}
+"""Properties of a picture that are kept, or that say how it is stored."""
 _MOST_UNPACKED, _BEGINNING = 2**26, 2**12
 BARE_JXL = b"\xff\x0a"
 """The start of a JPEG XL file without boxes."""
@@ -289,9 +294,12 @@ def _dropped_items(items: _Items) -> list[str]:
     types = [content[4:].partition(b"\0")[0] for name, content in items.others if name == b"auxC"]
     found = [_auxiliary_name(kind) for kind in types if kind not in _ALPHA]
     found += ["gain map"] if b"tmap" in items.kinds else []
-    others = sorted({kind.decode("latin-1") for kind in items.kinds} - _ITEMS)
     notes = [f"its {kind} is dropped" for kind in dict.fromkeys(found)]
-    return notes + ([f"its items of the kind {' '.join(others)} are dropped"] if others else [])
+    parts = {"items": (items.kinds, _ITEMS), "properties": ((name for name, _ in items.properties), _PROPERTIES)}
+    for part, (kinds, known) in parts.items():
+        if others := sorted({kind.decode("latin-1") for kind in kinds} - known):
+            notes.append(f"its {part} of the kind {' '.join(others)} are dropped")
+    return notes
 
 
 def _auxiliary_name(kind: bytes) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 PREFIX = b"Photoshop 3.0\x00"
 """What precedes the resources in a JPEG."""
 _SIGNATURES = (b"8BIM", b"8BPS", b"PHUT", b"AgHg", b"DCSR", b"MeSa")
-RESOLUTION, EXIF, XMP = 0x03ED, 0x0422, 0x0424
+RESOLUTION, EXIF, XMP, PIXEL_RATIO = 0x03ED, 0x0422, 0x0424, 0x0428
 """Numbers of resources."""
 _IPTC = 0x0404
 _IPTC_MARK = b"\x1c"

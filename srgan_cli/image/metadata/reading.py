@@ -1,5 +1,6 @@
 """The metadata of a file in any format."""
 
+import re
 import struct
 from dataclasses import replace
 from io import BytesIO
@@ -10,6 +11,8 @@ from srgan_cli.image.metadata import bmp, isobmff, jpeg, photoshop, png, xmp
 from srgan_cli.image.metadata.exif import EXIF_PREFIX, ExifBlock, plausible_dpi, resolution_of
 from srgan_cli.image.metadata.record import Metadata, dropped_notes, trailing_note
 
+_GAP = rb"(?:\s|#[^\n]*\n)+"
+_NETPBM_HEADER = re.compile(rb"P(?:[14](?:%b\d+){2}|[2356](?:%b\d+){3})" % ((_GAP,) * 2))
 _RIFF_KNOWN = {b"VP8 ", b"VP8L", b"VP8X", b"ALPH", b"ANIM", b"ANMF", b"ICCP", b"EXIF", b"XMP "}
 _CLAIMS = {
     "a gain map": (("gain map",), (xmp.ULTRA_HDR, xmp.APPLE_HDR)),
@@ -42,6 +45,11 @@ def read_metadata(image: Image.Image, data: bytes, page: int = 0) -> tuple[Metad
         found, notes = replace(found, colour=colour), notes + trailing_note(bmp.trailing(data))
     elif image.format == "PSD":
         found = _with_resources(found, image)
+    elif image.format == "PPM" and (header := _NETPBM_HEADER.match(data)):
+        comments = re.findall(rb"#([^\n]*)\n", header[0])
+        found = replace(found, comments=tuple(line.strip().decode("utf-8", "replace") for line in comments))
+    elif image.format == "TGA":
+        notes = ["its author, comments or identifier are dropped"] if _has_texts(image, data) else []
     elif image.format == "WEBP":
         notes = _dropped_riff_chunks(data)
     elif image.format == "JPEG2000":
@@ -61,13 +69,21 @@ def _dropped_riff_chunks(data: bytes) -> list[str]:
     return dropped_notes(set(names) - _RIFF_KNOWN, b"C2PA", data[end:])
 
 
+def _has_texts(image: Image.Image, data: bytes) -> bool:
+    """Whether a TGA has an identifier, an author or comments.  Source: Truevision, TGA 2.0, fields 6 to 12."""
+    start = int.from_bytes(data[-26:-22], "little") if data[-18:].startswith(b"TRUEVISION-XFILE") else 0
+    return bool(image.info.get("id_section") or (start and data[start + 2 : start + 367].strip(b"\0 ")))
+
+
 def _with_resources(found: Metadata, image: Image.Image) -> Metadata:
     """The metadata with the resources of a PSD; EXIF and XMP among them are added to the information of the image."""
     contents = {number: content for number, _, content in getattr(image, "resources", ())}
     image.info |= {"exif": contents.get(photoshop.EXIF), "xmp": contents.get(photoshop.XMP)}
-    dpi = struct.unpack_from(">L4xL", contents.get(photoshop.RESOLUTION, b"").ljust(12, b"\0"))
-    image.info["dpi"] = tuple(number / 65536 for number in dpi)
-    return replace(found, photoshop=photoshop.from_resources(contents))
+    across, down = struct.unpack_from(">L4xL", contents.get(photoshop.RESOLUTION, b"").ljust(12, b"\0"))
+    _, ratio = struct.unpack_from(">Ld", contents.get(photoshop.PIXEL_RATIO, b"").ljust(12, b"\0"))
+    image.info["dpi"] = across / 65536, down / 65536 * (ratio or 1)
+    shape = (1.0, ratio) if ratio not in (0, 1) and not across else None
+    return replace(found, photoshop=photoshop.from_resources(contents), pixel_ratio=shape)
 
 
 def read_info(image: Image.Image) -> tuple[Metadata, list[str]]:
@@ -115,5 +131,5 @@ def _with_info(found: Metadata, image: Image.Image) -> Metadata:
         exif=bytes(exif).removeprefix(EXIF_PREFIX) if exif and not (is_jxl and found.exif) else found.exif,
         xmp=packet.encode() if isinstance(packet, str) else packet or found.xmp,
         dpi=plausible_dpi(info.get("dpi")),
-        comments=(str(comment),) if comment else (),
+        comments=(str(comment),) if comment else found.comments,
     )

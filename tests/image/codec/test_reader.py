@@ -352,6 +352,24 @@ def test_a_psd_is_read_with_its_metadata(tmp_path: Path) -> None:
     assert picture.metadata.photoshop == photoshop.from_iptc(iptc)
 
 
+@pytest.mark.parametrize(("across", "expected"), [(300, ((300, 600), None)), (0, (None, (1, 2)))])
+def test_pixels_of_a_psd_that_are_not_square_are_read(
+    tmp_path: Path, across: int, expected: tuple[object, ...]
+) -> None:
+    resolution = struct.pack(">LHHLHH", across << 16, 1, 1, across << 16, 1, 1)
+    (tmp_path / "a.psd").write_bytes(psd({0x03ED: resolution, 0x0428: struct.pack(">Ld", 1, 2.0)}))
+    metadata = read_picture(tmp_path / "a.psd").metadata
+    assert (metadata.dpi, metadata.pixel_ratio) == expected
+
+
+def test_comments_of_a_ppm_are_kept_and_texts_of_a_tga_are_reported(tmp_path: Path) -> None:
+    """The identifier of 10 letters makes the TGA look like PCX."""
+    (tmp_path / "a.ppm").write_bytes(b"P6 # one\n2 # two\n1\n255\n" + b"#\n#\n#\n")
+    assert read_picture(tmp_path / "a.ppm").metadata.comments == ("one", "two")
+    Image.new("RGB", (4, 3)).save(tmp_path / "a.tga", id_section=b"my picture")
+    assert read_picture(tmp_path / "a.tga").notes == ("its author, comments or identifier are dropped",)
+
+
 def test_xmp_and_profile_of_a_gif_are_read(tmp_path: Path) -> None:
     file = io.BytesIO()
     Image.new("L", (4, 4)).save(file, "GIF")

@@ -186,8 +186,10 @@ def test_a_packed_psd_names_the_extra_that_reads_it(tmp_path: Path, monkeypatch:
 def test_a_radiance_hdr_is_linear(tmp_path: Path) -> None:
     imagecodecs = pytest.importorskip("imagecodecs")
     values = np.exp(np.random.default_rng(0).normal(0, 2, (9, 11, 3))).astype(np.float32)
-    (tmp_path / "a.hdr").write_bytes(imagecodecs.rgbe_encode(values, header=True))
+    encoded = bytes(imagecodecs.rgbe_encode(values, header=True))
+    (tmp_path / "a.hdr").write_bytes(encoded.replace(b"\n\n", b"\nEXPOSURE=2\nVIEW= -vtv\n\n", 1))
     picture = read_picture(tmp_path / "a.hdr")
+    assert picture.notes == ("its EXPOSURE VIEW in the header are dropped",)
     assert np.allclose(np.moveaxis(picture.pixels.numpy(), 0, -1), values, atol=0.01 * values.max(-1, keepdims=True))
     assert picture.metadata.colour.gamma == 1
 

@@ -95,6 +95,8 @@ def test_boxes_beside_the_picture_are_reported(added: bytes, note: str | None) -
 
 def test_items_of_unknown_kinds_are_reported() -> None:
     assert isobmff.read_metadata(heif([], b"rgan"))[1] == ["its items of the kind rgan are dropped"]
+    described = [box(b"udes", bytes(4)), box(b"ispe", bytes(12))]
+    assert isobmff.read_metadata(heif(described))[1] == ["its properties of the kind udes are dropped"]
 
 
 def test_packed_boxes_of_jpeg_xl_are_read() -> None:

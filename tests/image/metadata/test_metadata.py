@@ -257,8 +257,11 @@ def test_page_numbers_and_hints_of_a_tiff_are_kept_and_its_transfer_function_is_
     with Image.open(tmp_path / "b.tif") as written:
         assert {tag: written.tag_v2[tag] for tag in stated} == stated
     assert picture.notes == ()
-    image.save(tmp_path / "c.tif", tiffinfo={301: tuple(range(256)) * 3})
-    assert read_picture(tmp_path / "c.tif").notes == ("its transfer function is dropped",)
+    image.save(tmp_path / "c.tif", tiffinfo={301: tuple(range(256)) * 3, 291: tuple(range(256))})
+    assert read_picture(tmp_path / "c.tif").notes == (
+        "its transfer function is dropped",
+        "its curve of grey is dropped",
+    )
 
 
 @pytest.mark.parametrize(("number", "says_nothing"), [((0, 0), True), ((0, 1), True), ((1, 2), False)])
