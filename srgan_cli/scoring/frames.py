@@ -1,7 +1,7 @@
 """Frames: the pictures of a file as they are compared, and the range of values in which two files are compared."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +10,7 @@ from srgan_cli.image.codec.limits import check_max_pixels
 from srgan_cli.image.codec.raster import Raster, ValueRange
 from srgan_cli.image.codec.reader import open_reader
 from srgan_cli.image.codec.samples import UNIT_RANGE, full_scale, has_own_units, is_valid, opaque_alpha, parse_nodata
+from srgan_cli.image.dicom.file import calibration_of
 from srgan_cli.image.geo.place import Place
 from srgan_cli.image.luma import Array, Mask
 
@@ -35,7 +36,9 @@ class Frame:
     alpha: Array | None = None
     """(1, H, W), 0…1; None without transparency."""
     place: Place | None = None
-    """Where its pixels lie, and what their values mean."""
+    """Where its pixels lie."""
+    calibration: Mapping[tuple[int, str], float | str] = field(default_factory=dict)
+    """What its stored values mean, as Place.calibration says it."""
 
     @property
     def has_units(self) -> bool:
@@ -133,6 +136,7 @@ def _has_units(low: float, high: float) -> bool:
 
 def _frame(raster: Raster) -> Frame:
     stored, dtype, layout = raster.values.transpose(2, 0, 1), raster.rows.dtype, raster.bands
+    place, header = raster.metadata.place, raster.metadata.dicom
     scale = full_scale(dtype, raster.depth)
     colours, alpha = stored, None
     if layout.alpha is not None:
@@ -148,8 +152,9 @@ def _frame(raster: Raster) -> Frame:
         None if valid.all() else valid,
         0.0 if has_own_units(dtype, raster.depth) else scale,
         is_measured,
-        raster.declared_range,
+        None if header else raster.declared_range,  # that of DICOM is for networks: without the extremes
         raster.icc_profile,
         alpha,
-        raster.metadata.place,
+        place,
+        calibration_of(header) if header else place.calibration if place else {},
     )

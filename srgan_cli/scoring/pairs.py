@@ -153,7 +153,7 @@ def _place_notes(left: Frame, right: Frame) -> list[str]:
             second
         ),
         "its scale, offset or unit is not that of the original: stored values are compared": (
-            first.calibration != second.calibration
+            left.calibration != right.calibration
         ),
     }
     return [note for note, applies in notes.items() if applies]

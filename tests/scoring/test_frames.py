@@ -7,10 +7,13 @@ import numpy as np
 import pytest
 import pyvips
 import tifffile
+import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
+from srgan_cli.image.io import write_picture
+from srgan_cli.image.picture import Picture
 from srgan_cli.scoring.evaluate import score
 from srgan_cli.scoring.protocol import Protocol
 from srgan_cli.scoring.report.summary import Report
@@ -233,6 +236,23 @@ def test_another_meaning_of_stored_values_is_reported(
 ) -> None:
     pair = (placed(tmp_path / f"{number}.tif", scale=scale) for number, scale in enumerate(scales))
     assert score(*pair, BANDS).notes == [f"0: {STORED}"] * is_reported
+
+
+@pytest.mark.parametrize(
+    ("slopes", "is_reported"), [(("2", "2.0"), False), (("2", "3"), True), (("2", ""), True), (("1", ""), False)]
+)
+def test_another_rescaling_of_dicom_is_reported(tmp_path: Path, slopes: tuple[str, str], is_reported: bool) -> None:
+    pydicom = pytest.importorskip("pydicom", reason="needs srgan-cli[dicom]")
+    values = torch.rand(1, 24, 24)
+    for number, slope in enumerate(slopes):
+        write_picture(Picture(values, depth=16), path := tmp_path / f"{number}.dcm")
+        dataset = pydicom.dcmread(path)
+        if slope:
+            dataset.RescaleSlope, dataset.RescaleIntercept = slope, "0"
+        dataset.save_as(path)
+    report = score(tmp_path / "0.dcm", tmp_path / "1.dcm", BANDS)
+    assert report.notes == [f"0: {STORED}"] * is_reported
+    assert report.scores[0].value_range == (0, 65_535)
 
 
 def test_the_meaning_of_values_beside_a_picture_counts(tmp_path: Path) -> None:

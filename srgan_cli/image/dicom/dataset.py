@@ -25,6 +25,8 @@ _GRIDS = (
     ("ImagePositionVolume", "ImageOrientationVolume", "PixelSpacing"),
     ("RTImagePosition", "RTImageOrientation", "ImagePlanePixelSpacing"),
 )
+_RESCALING = {"RescaleSlope": 1.0, "RescaleIntercept": 0.0, "RescaleType": "", "Units": ""}
+"""From stored values to units, and what says nothing."""
 _DEFAULT_PORTAL = [1.0, 0.0, 0.0, 0.0, -1.0, 0.0]
 """The RTImageOrientation of a file that states none: that of a receptor normal to the beam."""
 _FRAME_PARTS = ("PlanePosition{}Sequence", "PlaneOrientation{}Sequence", "PixelMeasuresSequence")
@@ -63,6 +65,13 @@ def drop_unfit(dataset: "Dataset") -> tuple[str, ...]:
         delattr(dataset, name)
     lost = sorted({_DROPPED[name] for name in found if _DROPPED[name]} | ({"overlays"} if overlays else set()))
     return (f"dropped, since it fits only the original pixels: {', '.join(lost)}",) if lost else ()
+
+
+def rescaling_of(dataset: "Dataset") -> dict[tuple[int, str], float | str]:
+    """What the file, or each group of frames that does, says of the units of its stored values."""
+    stated = ({name: part.get(name) for name in _RESCALING if part.get(name)} for part in _parts(dataset))
+    groups = enumerate(filter(None, stated))
+    return {(n, name): value for n, group in groups for name, value in group.items() if value != _RESCALING[name]}
 
 
 def enlarge(dataset: "Dataset", height: int, width: int) -> None:

@@ -16,7 +16,7 @@ from srgan_cli.errors import PictureError, errors_as
 from srgan_cli.image.codec.raster import BandLayout, Raster, Rows, ValueRange, Values
 from srgan_cli.image.codec.samples import parse_nodata
 from srgan_cli.image.decoders.base import ImageReader
-from srgan_cli.image.dicom.dataset import drop_unfit, enlarge, secondary_capture
+from srgan_cli.image.dicom.dataset import drop_unfit, enlarge, rescaling_of, secondary_capture
 from srgan_cli.image.metadata.record import Metadata
 
 if TYPE_CHECKING:
@@ -170,6 +170,12 @@ class DicomReader(ImageReader):
             return None
         low, high = (float(number) for number in np.percentile(kept, _RANGE_PERCENTILES))
         return (low, high) if low < high else None
+
+
+def calibration_of(header: bytes) -> dict[tuple[int, str], float | str]:
+    """What the stored values of a file with this data set mean.  Raises PictureError."""
+    with _quietly(Path()):
+        return rescaling_of(_parse(BytesIO(header)))
 
 
 def write(rasters: Sequence[Raster], path: Path) -> None:
