@@ -129,11 +129,15 @@ def read_deep_heif(data: bytes, page: int, bits: int) -> Values:
 
 
 def read_deep_jxl(data: bytes, bits: int) -> Values:
-    """The values of the first picture of a JPEG XL with more than 8 bits, upright: scaled to 16 bits, or floats."""
+    """The values of the first picture of a JPEG XL, upright: of 8 bits, scaled to 16, or floats."""
     import imagecodecs
 
     values = np.asarray(imagecodecs.jpegxl_decode(data, index=0))
-    scaled = values if values.dtype.kind == "f" else np.rint(values * (65_535 / (2**bits - 1))).astype(np.uint16)
+    scaled = (
+        values
+        if values.dtype.kind == "f" or bits <= 8
+        else np.rint(values * (65_535 / (2**bits - 1))).astype(np.uint16)
+    )
     return np.atleast_3d(scaled)
 
 

@@ -148,14 +148,15 @@ class _PillowReader(ImageReader):
         self.bits = jxl.bits if jxl else bits
         read_by_pillow = self.animated or (self.format in ("JPEG2000", "JXL") and _is_deep(image))
         further = psd.further_channels(image, self.data) if self.format == "PSD" else 0
+        has_first = bool(jxl and jxl.is_animated and self.format in _DEEP)  # Pillow's plugin decodes the last one
         dropped = {
             f"further channels are dropped: {further}": further > 0,
             "the default image of its animation is dropped": self.has_default_image,
-            "its animation is reduced to the first frame": bool(jxl and jxl.is_animated),
+            f"its animation is reduced to the {'first' if has_first else 'last'} frame": bool(jxl and jxl.is_animated),
         }
         self.notes = [*notes, *(note for note, applies in dropped.items() if applies)]
         is_mixed_up = further > 0 and [tile[0] for tile in image.tile[:1]] != ["raw"]
-        self.is_deep = is_mixed_up or (self.bits > 8 and self.format in _DEEP and not read_by_pillow)
+        self.is_deep = is_mixed_up or has_first or (self.bits > 8 and self.format in _DEEP and not read_by_pillow)
         if jxl:
             pillow.without_assumed_profile(image)
 

@@ -72,6 +72,16 @@ def test_sizes_of_real_files_are_read(sides: tuple[int, int]) -> None:
     assert (header.height, header.width) == sides
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_an_animated_jpeg_xl_gives_its_first_frame(tmp_path: Path, dtype: type) -> None:
+    pytest.importorskip("pillow_jxl")
+    frames = np.random.default_rng(0).integers(0, np.iinfo(dtype).max, (2, 9, 7, 3)).astype(dtype)
+    (tmp_path / "a.jxl").write_bytes(pytest.importorskip("imagecodecs").jpegxl_encode(frames, lossless=True))
+    picture = read_picture(tmp_path / "a.jxl")
+    assert np.array_equal(picture.to_array(), frames[0])
+    assert picture.notes == ("its animation is reduced to the first frame",)
+
+
 def test_a_jpeg_xl_in_srgb_has_no_profile_to_lose(tmp_path: Path) -> None:
     pytest.importorskip("pillow_jxl")
     Image.new("RGB", (20, 10)).save(tmp_path / "a.jxl", "JXL")
