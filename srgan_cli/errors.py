@@ -105,10 +105,7 @@ def to_srgan_error(error: Exception) -> SrganError:
 
 
 def import_extra(module: str, extra: str, message: str, kind: type[SrganError] = UsageError, **data: Any) -> Any:
-    """A module of an extra of srgan-cli.
-
-    Raises an error of this kind and data if it is not installed, whose hint is the command that installs it.
-    """
+    """A module of an extra of srgan-cli.  Raises an error of this kind and data; its hint is how to install it."""
     with errors_as(kind, message, f"pip install 'srgan-cli[{extra}]'", ImportError, **data):
         return import_module(module)
 

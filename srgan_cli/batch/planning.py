@@ -117,10 +117,7 @@ def _plan_folder(entries: Iterable[_Entry], folder: Location, naming: Naming) ->
 
 
 def _find_inputs(location: Location, folder: Location, errors: list[tuple[Location, SrganError]]) -> list[Location]:
-    """The pictures in a folder without the outputs of earlier runs.  Raises SrganError where there are none at all.
-
-    Subfolders that cannot be listed are added to `errors`.
-    """
+    """The pictures in a folder but earlier outputs; `errors` gets unreadable folders.  Raises SrganError for none."""
     if is_remote(folder) and absolute(folder) == absolute(location):
         message = f"{folder} holds the inputs"
         raise UsageError(message, "outputs there could not be distinguished from inputs: choose another folder")

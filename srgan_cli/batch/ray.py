@@ -79,8 +79,6 @@ def start_ray_workers(spec: WorkerSpec, devices: str, policy: TilePolicy) -> lis
 
 
 class _RayWorker(WorkerProxy[Any]):
-    """A worker on a machine chosen by Ray."""
-
     def connect(self) -> Any:
         """Start an actor with a core or a GPU of its own."""
         resources = {"num_cpus": 1} if self.arguments[1] == "cpu" else {"num_cpus": 0, "num_gpus": 1}

@@ -79,8 +79,6 @@ def _bar(*columns: bars.ProgressColumn) -> bars.Progress:
 
 
 class _FrameRate(bars.ProgressColumn):
-    """Frames a second."""
-
     def render(self, task: bars.Task) -> Text:
         """The rate of the last moments."""
         return Text("" if task.speed is None else f"{task.speed:.1f} frames/s")

@@ -1,7 +1,4 @@
-"""Operations on tensors of pixels: resizing, rounding, orientation.
-
-Tensors are floats of shape (..., H, W) with values 0…1.
-"""
+"""Operations on pixels, floats (..., H, W) with values 0…1: resizing, rounding, orientation."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -71,10 +68,7 @@ def linear(distance: Tensor) -> Tensor:
 
 
 def lanczos(distance: Tensor) -> Tensor:
-    """Lanczos' kernel of three lobes at these distances, in samples.
-
-    Source: C. Duchon, Lanczos filtering in one and two dimensions, 1979.
-    """
+    """Lanczos' kernel at these distances in samples: C. Duchon, Lanczos filtering in one and two dimensions, 1979."""
     return torch.where(distance.abs() < 3, torch.sinc(distance) * torch.sinc(distance / 3), 0)
 
 
@@ -98,10 +92,7 @@ class Kernel:
 
 
 KERNELS = {"bicubic": Kernel(cubic, 2), "lanczos": Kernel(lanczos, 3), "nearest": Kernel(nearest, 0.5)}
-"""bicubic is Keys' with a = -0.5.
-
-Source: R. Keys, Cubic convolution interpolation for digital image processing, 1981.
-"""
+"""bicubic is Keys' with a = -0.5: R. Keys, Cubic convolution interpolation for digital image processing, 1981."""
 LINEAR = Kernel(linear, 1)
 """It never overshoots."""
 

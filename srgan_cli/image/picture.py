@@ -239,10 +239,7 @@ class ImageStream:
     height: Count
     """Rows of the whole picture."""
     bands: Callable[[], Iterator[Picture]]
-    """Starts again at the top with every call.
-
-    For a picture from a file, every band but the last has a multiple of BAND_GRID rows.
-    """
+    """Starts again at the top with every call.  Of a file, all but the last have a multiple of BAND_GRID rows."""
 
     @classmethod
     def from_picture(cls, picture: Picture) -> "ImageStream":

@@ -8,10 +8,10 @@ from srgan_cli.metrics import metric_of
 from srgan_cli.scoring.pairs import load_pictures
 from srgan_cli.scoring.plan import ScoringPlan
 from srgan_cli.scoring.report.crops import Crop, parse_crop
-from srgan_cli.scoring.report.figure import CROP_SIDE, Panel, draw_figure, write_figure
+from srgan_cli.scoring.report.figure import CROP_SIDE, Panel, draw_figure
 from srgan_cli.scoring.report.html import PageImage, write_page
 from srgan_cli.scoring.report.summary import Report
-from srgan_cli.system.files import check_writable, remove_stale_temporaries
+from srgan_cli.system.files import atomic_write, check_writable, remove_stale_temporaries
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,9 @@ def _write_figure(plan: ScoringPlan, report: Report, path: Path, crop: Crop | No
     reference, pictures = load_pictures(plan, name)
     panels = [Panel(reference, ["reference"])]
     panels += [Panel(pixels, _caption(report, method, name)) for method, pixels in pictures.items()]
-    write_figure(draw_figure(reference, panels, crop or report.crops[name], name), path)
+    figure = draw_figure(reference, panels, crop or report.crops[name], name)
+    with atomic_write(path) as temporary:
+        figure.save(temporary, "PNG")
 
 
 def _caption(report: Report, method: str, name: str) -> list[str]:

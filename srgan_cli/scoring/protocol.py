@@ -157,10 +157,7 @@ def compare(
 
 
 def _prepare(protocol: Protocol, pixels: PixelsT, *, grey: bool, measured: bool) -> PixelsT:
-    """The part of a (C, H, W) picture that is compared.
-
-    `grey`: the reference is a grey picture. `measured`: it is no photograph, so that all bands are compared.
-    """
+    """The part of a (C, H, W) picture that is compared; `grey` and `measured` say that the reference is so."""
     if measured or protocol.channels == "bands" or len(pixels) not in (1, 3):
         return crop_border(pixels, protocol.border)
     if protocol.channels == "rgb":

@@ -17,7 +17,6 @@ RENAMED_SETTINGS = {
     "average": "ema_decay",
     "validation": "validation_pictures",
 }
-"""Former names of settings."""
 LEGACY_DEFAULTS = {"candidate_patches": 1, "equivariance": "off"}
 """Values of settings in runs that are older than the setting."""
 

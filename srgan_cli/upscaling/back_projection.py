@@ -1,7 +1,4 @@
-"""Back-projection: changes an enlarged picture so that, downscaled, it equals its original.
-
-Source: M. Irani and S. Peleg, Improving Resolution by Image Registration, CVGIP 1991, section 2.
-"""
+"""Back-projection: the result, downscaled, equals its original.  Source: M. Irani and S. Peleg, CVGIP 1991."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace

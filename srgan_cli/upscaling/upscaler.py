@@ -263,9 +263,9 @@ class Upscaler:
         estimate = MemoryEstimate.for_picture(geometry, activations, reserved, on_host=on_host, max_input_pixels=most)
         if self.compiled is None:
             policy = self._reporting_policy(geometry)
-            return TilePlan(geometry, memory_limit.plan_tile_sides(estimate, height, width, policy), reserved)
+            return TilePlan(geometry, memory_limit.plan_tile_sides(estimate, height, width, policy))
         uniform = replace(geometry, side=memory_limit.plan_uniform_side(estimate, height, width, self.policy))
-        return TilePlan(uniform, uniform.tile_sides, reserved)
+        return TilePlan(uniform, uniform.tile_sides)
 
     def _reporting_policy(self, geometry: Geometry) -> TilePolicy:
         """Return the policy; on a CPU with tiles so small that progress is reported often, at little cost."""

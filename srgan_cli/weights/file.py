@@ -81,10 +81,7 @@ def _generator_class(path: Path, architecture: str) -> type[Generator]:
 
 @contextmanager
 def _limit_parameters(tensors: dict[str, Tensor]) -> Iterator[None]:
-    """Raises ValueError as soon as a network under construction has far more parameters than the file.
-
-    A hostile card could ask for more than fits into memory, before the missing tensors are noticed.
-    """
+    """Raises ValueError once a network far exceeds the file, before a hostile card has filled the memory."""
     thread = get_ident()
     numbers = sum(map(Tensor.numel, tensors.values()))
     left = {"tensors": 2 * len(tensors) + _SMALL_TENSORS, "numbers": 2 * numbers + _SMALL_NUMBERS}

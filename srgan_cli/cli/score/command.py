@@ -120,10 +120,7 @@ def _spooled(places: "list[Path]") -> "Iterator[list[Path]]":
 
 
 def _evaluate_and_print(arguments: ScoreArguments, plans: "dict[str, ScoringPlan]", form: str) -> "dict[str, Report]":
-    """Score the only plan and print its report, if it has means, or one table of several.
-
-    As JSON, each picture of a single plan is printed as soon as it is scored.
-    """
+    """Score one plan and print its report, as JSON picture by picture; print one table of several plans."""
     from srgan_cli.cli.console import write_text
     from srgan_cli.cli.score.tables import show_report, show_sets
     from srgan_cli.scoring.report.text import RENDERERS, JsonStream, sets_to_text

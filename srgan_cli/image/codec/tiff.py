@@ -1,7 +1,4 @@
-"""TIFF as a chain of directories: reading the tags of its pages, and writing several pages.
-
-Source: TIFF revision 6.0, Adobe 1992.
-"""
+"""TIFF as a chain of directories: reading the tags of its pages, and writing pages.  Source: TIFF 6.0, Adobe 1992."""
 
 import struct
 import zlib

@@ -1,7 +1,4 @@
-"""What libvips does: reading and writing in bands, and 16-bit colour and floats, which Pillow lacks.
-
-libvips is loaded when the first file needs it.
-"""
+"""What libvips, loaded when a file needs it, does: bands, and colour of 16 bits and floats, which Pillow lacks."""
 
 import errno
 import os

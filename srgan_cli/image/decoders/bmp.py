@@ -1,7 +1,4 @@
-"""BMP with any bit fields, with palettes of 1 to 8 bits, and with shortened headers, which Pillow refuses.
-
-Source: Microsoft, Bitmap Header Types; OS/2 2.0 Presentation Manager, Bitmap File Format.
-"""
+"""BMP that Pillow refuses: odd bit fields, palettes and headers.  Source: Microsoft, Bitmap Header Types; OS/2 2.0."""
 
 import struct
 from dataclasses import dataclass

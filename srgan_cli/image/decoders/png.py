@@ -1,4 +1,4 @@
-"""PNG without the parts that are damaged and not needed for the picture."""
+"""PNG without the parts that are damaged and not needed for the picture.  Source: PNG (third edition), W3C 2025."""
 
 import zlib
 from collections.abc import Iterable, Iterator
@@ -53,7 +53,6 @@ def _joined(chunks: Iterable[_Chunk]) -> IO[bytes]:
 
 
 def _opens(chunks: Iterable[_Chunk]) -> bool:
-    """Whether Pillow opens a PNG of these chunks."""
     try:
         open_image(_joined(chunks), ("PNG",))
     except (UnidentifiedImageError, OSError, *PARSE_ERRORS, zlib.error):
@@ -72,10 +71,7 @@ def _is_readable(chunk: _Chunk) -> bool:
 
 
 def _is_animation_sound(chunks: list[_Chunk]) -> bool:
-    """Whether the frames of an APNG are numbered in order, and declared before the pixels; true without frames.
-
-    Source: Portable Network Graphics (third edition), W3C 2025, 4.9.
-    """
+    """Whether the frames of an APNG are numbered in order, and declared before the pixels; true without frames."""
     names = [chunk.name for chunk in chunks]
     numbers = [chunk.content[8:12] for chunk in chunks if chunk.name in _ANIMATION[1:]]
     late = b"acTL" in names and b"IDAT" in names and names.index(b"acTL") > names.index(b"IDAT")

@@ -1,7 +1,4 @@
-"""PSD of 16 bits or of further channels, whose merged picture Pillow refuses or mixes up.
-
-Source: Adobe Photoshop File Formats Specification, 2019.
-"""
+"""PSD of 16 bits or further channels, which Pillow refuses or mixes up.  Source: Adobe Photoshop File Formats, 2019."""
 
 from io import BytesIO
 from typing import IO

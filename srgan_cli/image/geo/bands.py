@@ -1,7 +1,4 @@
-"""What a TIFF page says about its bands: what they are, which value is no data, and their declared range.
-
-Source: TIFF revision 6.0, Adobe 1992, ExtraSamples and SampleFormat; GDAL, driver GTiff, GDAL_NODATA.
-"""
+"""What a TIFF page says about its bands.  Source: TIFF 6.0, ExtraSamples and SampleFormat; GDAL's driver GTiff."""
 
 import math
 from collections.abc import Mapping

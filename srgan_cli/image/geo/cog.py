@@ -1,7 +1,4 @@
-"""Cloud-optimised GeoTIFF: tiles and overviews in the order in which they are fetched over a network.
-
-Source: OGC Cloud Optimized GeoTIFF Standard 1.0; GDAL's driver COG, which writes it.
-"""
+"""Cloud-optimised GeoTIFF, by GDAL's driver COG.  Source: OGC Cloud Optimized GeoTIFF Standard 1.0."""
 
 from pathlib import Path
 

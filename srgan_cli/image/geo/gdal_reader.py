@@ -60,10 +60,7 @@ def read_header(path: Path, driver: str) -> tuple[tuple[int, int], int, int]:
 
 
 def copy_as_tiff(path: Path, driver: str, target: Path) -> list[str]:
-    """Write a raster as TIFF, with what GDAL says of it, and return notes on the rest.
-
-    Raises PictureError where GDAL fails.
-    """
+    """Write a raster as TIFF with what GDAL says of it; returns notes on the rest.  Raises PictureError."""
     import rasterio.shutil
 
     with _errors(path), _quietly(), rasterio.Env(GDAL_CACHEMAX=_LEAST_CACHE), _open(path, None, driver) as file:

@@ -1,7 +1,4 @@
-"""The tags of GeoTIFF for another grid.
-
-Sources: OGC GeoTIFF Standard 1.1; GDAL's RPCs in GeoTIFF (tag RPCCoefficientTag).
-"""
+"""The tags of GeoTIFF for another grid.  Sources: OGC GeoTIFF Standard 1.1; GDAL's RPCs in GeoTIFF."""
 
 from collections.abc import Mapping
 from typing import Any

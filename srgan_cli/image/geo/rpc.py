@@ -1,7 +1,4 @@
-"""Rational polynomial coefficients: offsets and scales in pixels, counted from the centre of the first pixel.
-
-Source: NITF RPC00B, STDI-0002 appendix E; GDAL's RFC 22.
-"""
+"""Rational polynomial coefficients, in pixels from the centre of the first.  Source: NITF RPC00B; GDAL's RFC 22."""
 
 import re
 

@@ -1,7 +1,4 @@
-"""Files beside a picture: world files, GDAL's .aux.xml, .prj and RPCs, which say where it lies, and XMP.
-
-Source: GDAL's documentation of raster drivers, https://gdal.org/en/stable/drivers/raster/
-"""
+"""World files, .aux.xml, .prj, RPCs and XMP beside a picture.  Source: https://gdal.org/en/stable/drivers/raster/"""
 
 import re
 from collections.abc import Callable, Iterator

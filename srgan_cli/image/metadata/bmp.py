@@ -52,16 +52,13 @@ def add_profile(data: bytes, profile: bytes) -> bytes:
 
 
 def _calibration(header: bytes) -> Colour:
-    """The colour of the endpoints and of the gamma of green.
-
-    White is the sum of the endpoints, and D65 where they are chromaticities, as many files have them.
-    """
+    """The colour of the endpoints and of the gamma of green; white is their sum."""
     numbers = struct.unpack_from("<9L", header, 60)
     gamma = struct.unpack_from("<3L", header, 96)[1] / 65536
     endpoints = [tuple(number / _WHOLE for number in numbers[start : start + 3]) for start in (0, 3, 6)]
     if not any(numbers) or not all(sum(point) for point in endpoints):
         return Colour(gamma=1 / gamma if gamma else None)
-    normalised = all(abs(sum(point) - 1) < _TOLERANCE for point in endpoints)
-    white = _D65 if normalised else tuple(sum(column) for column in zip(*endpoints, strict=True))
+    are_chromaticities = all(abs(sum(point) - 1) < _TOLERANCE for point in endpoints)  # as in many files
+    white = _D65 if are_chromaticities else tuple(sum(column) for column in zip(*endpoints, strict=True))
     pairs = [(x / (x + y + z), y / (x + y + z)) for x, y, z in (white, *endpoints)]
     return from_calibration(tuple(number for pair in pairs for number in pair), 1 / gamma if gamma else None)

@@ -77,7 +77,6 @@ class ExifBlock:
 
     @property
     def _size(self) -> tuple[int, int] | None:
-        """The stated height and width, or None."""
         height, width = (next(filter(None, map(self.get_int, tags)), 0) for tags in (_HEIGHTS, _WIDTHS))
         return (height, width) if height and width else None
 

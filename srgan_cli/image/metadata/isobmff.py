@@ -1,7 +1,4 @@
-"""The boxes of HEIF, AVIF and JPEG XL files: what they say of the first picture, and what stands beside it.
-
-Sources: ISO/IEC 14496-12 (boxes), ISO/IEC 23008-12 (HEIF).
-"""
+"""The boxes of HEIF, AVIF and JPEG XL files.  Sources: ISO/IEC 14496-12 (boxes), ISO/IEC 23008-12 (HEIF)."""
 
 import re
 import struct
@@ -72,10 +69,7 @@ def boxes(data: bytes) -> Iterator[Box]:
 
 
 def read_jp2(data: bytes) -> tuple[Metadata, bytes | None, list[str]]:
-    """The metadata and the profile in the boxes of a JPEG 2000 file, and a note on every box that is dropped.
-
-    Sources: ISO/IEC 15444-1, annex I; XMP specification part 3, 1.1.5.
-    """
+    """Metadata and profile of JPEG 2000, and notes on dropped boxes.  Sources: ISO/IEC 15444-1, annex I; XMP part 3."""
     outer = [box for box in boxes(data) if box[0] != b"jp2c"]
     header = boxes(dict(outer).get(b"jp2h", b""))
     profiles = [content[3:] for name, content in header if name == b"colr" and content[:1] in _WITH_PROFILE]

@@ -27,10 +27,7 @@ _MOST = 65_535
 
 
 def read_metadata(data: bytes, *, height: int, width: int) -> tuple[Metadata, list[str]]:
-    """The metadata of the first picture of a file, and a note on everything that is dropped; EXIF is not checked.
-
-    Height and width are those of the picture as it is stored.
-    """
+    """The metadata of the first picture, stored in this size, and a note on everything dropped; EXIF is not checked."""
     first = jpeg.read(data)
     extras = jpeg.extras(data, first)
     gain_maps = [extra for extra in extras if is_gain_map(extra.content)]

@@ -1,7 +1,4 @@
-"""The segments of JPEG files and the pictures that follow the first one.
-
-Sources: ITU-T T.81, annex B; CIPA DC-007-2021, Multi-Picture Format.
-"""
+"""The segments of JPEG files and the pictures behind the first.  Sources: ITU-T T.81, annex B; CIPA DC-007-2021."""
 
 import re
 import struct

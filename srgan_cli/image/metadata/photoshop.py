@@ -1,8 +1,4 @@
-"""Photoshop's image resources, which hold IPTC and clipping paths.
-
-Sources: Adobe Photoshop file formats specification (2019), image resource blocks; IPTC-NAA Information Interchange
-Model 4.2.
-"""
+"""Photoshop's image resources: IPTC, clipping paths.  Sources: Adobe Photoshop file formats, 2019; IPTC IIM 4.2."""
 
 import re
 import struct

@@ -1,7 +1,4 @@
-"""Changing XMP packets in place, so that everything else stays the same byte for byte.
-
-Source: Adobe, Extensible Metadata Platform (XMP) specification part 3, 1.1.3.1 (extended XMP of JPEG).
-"""
+"""Changing XMP packets in place, all else byte for byte.  Source: Adobe, XMP specification part 3, 1.1.3.1."""
 
 import hashlib
 import re

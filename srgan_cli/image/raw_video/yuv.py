@@ -1,7 +1,4 @@
-"""YUV samples of video to RGB and back.
-
-Sources: ITU-R BT.601-7, BT.709-6 and BT.2020-2; chroma siting as in MPEG-2 and JPEG.
-"""
+"""YUV samples to RGB and back.  Sources: ITU-R BT.601-7, BT.709-6, BT.2020-2; chroma siting as in MPEG-2 and JPEG."""
 
 from dataclasses import dataclass
 from typing import Literal

@@ -17,10 +17,7 @@ class DiscriminatorOutput:
 
 
 class Discriminator(nn.Module):
-    """Distinguishes real pictures (N, bands, H, W) with values 0…1 from generated ones.
-
-    `forward` returns a DiscriminatorOutput. `config` holds the constructor's arguments.
-    """
+    """Judges pictures (N, bands, H, W), 0…1; `forward` returns a DiscriminatorOutput, `config` has the arguments."""
 
     def __init__(self, **config: Any) -> None:
         super().__init__()

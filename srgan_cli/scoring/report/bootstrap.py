@@ -1,7 +1,4 @@
-"""Confidence intervals of means, by the bootstrap over pictures.
-
-Source: B. Efron and R. Tibshirani, An Introduction to the Bootstrap, 1993, chapter 13 (the percentile interval).
-"""
+"""Confidence intervals of means by the percentile bootstrap.  Source: B. Efron and R. Tibshirani, 1993, chapter 13."""
 
 from math import isfinite
 from typing import NamedTuple

@@ -1,7 +1,6 @@
 """Figures: the same crop of the reference and of every method's result, side by side with their scores."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
 
@@ -9,7 +8,6 @@ from srgan_cli.errors import UsageError
 from srgan_cli.image.codec.samples import to_image
 from srgan_cli.image.luma import Array
 from srgan_cli.scoring.report.crops import Crop
-from srgan_cli.system.files import atomic_write
 
 CROP_SIDE = 96
 """Side of an automatically chosen crop in pixels."""
@@ -38,12 +36,6 @@ def draw_figure(reference: Array, panels: list[Panel], crop: Crop, title: str) -
     crops = [_enlarge_crop(to_image(panel.pixels), crop) for panel in panels]
     overview = _draw_frame(to_image(reference), crop, crops[0].height)
     return _draw_row([overview, *crops], [[title], *(panel.caption for panel in panels)])
-
-
-def write_figure(figure: Image.Image, path: Path) -> None:
-    """Write the figure as PNG, atomically."""
-    with atomic_write(path) as temporary:
-        figure.save(temporary, "PNG")
 
 
 def _enlarge_crop(image: Image.Image, crop: Crop) -> Image.Image:

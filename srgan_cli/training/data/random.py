@@ -6,10 +6,7 @@ import torch
 
 
 def seeded(seed: int, stream: str, number: int = 0) -> torch.Generator:
-    """The generator of a numbered part of a named random stream, such as patch 7 of `patch`.
-
-    Generators of different seeds, streams or numbers are independent: the seed is a hash of all three.
-    """
+    """The generator of a numbered part of a random stream; seeded by a hash of all three, all are independent."""
     digest = sha256(f"{seed} {stream} {number}".encode()).digest()
     return torch.Generator().manual_seed(int.from_bytes(digest[:8], "big", signed=True))
 

@@ -29,10 +29,7 @@ class AdversarialLoss:
 
 
 def discriminator_loss(real: Tensor, fake: Tensor, smoothing: float = 0.0) -> Tensor:
-    """-log D(real) - log(1 - D(fake)), the discriminator's loss of the original GAN.
-
-    Source: I. Goodfellow et al., Generative Adversarial Nets, NeurIPS 2014, equation 1 (arXiv:1406.2661).
-    """
+    """-log D(real) - log(1 - D(fake)).  Source: I. Goodfellow et al., NeurIPS 2014, equation 1 (arXiv:1406.2661)."""
     real_loss = (1 - smoothing) * F.softplus(-real) + smoothing * F.softplus(real)
     return real_loss.mean() + F.softplus(fake).mean()
 

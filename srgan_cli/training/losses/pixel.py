@@ -11,11 +11,7 @@ PHASE_WINDOW = 8
 
 
 def charbonnier_loss(generated: Tensor, target: Tensor) -> Tensor:
-    """Mean of sqrt(difference² + epsilon²), a differentiable absolute difference.
-
-    Source: W. Lai et al., Deep Laplacian Pyramid Networks for Fast and Accurate Super-Resolution, CVPR 2017,
-    section 3.3 (arXiv:1704.03915).
-    """
+    """Mean of sqrt(difference² + epsilon²).  Source: W. Lai et al., CVPR 2017, section 3.3 (arXiv:1704.03915)."""
     return ((generated - target).square() + CHARBONNIER_EPSILON**2).sqrt().mean()
 
 

@@ -20,10 +20,7 @@ STEP = 0.2
 
 
 class Muon(Optimizer):
-    """Muon for the kernels of hidden layers, Adam for the first and last layer, biases and norms.
-
-    A kernel (out, in, height, width) is treated as a matrix of `out` rows.
-    """
+    """Muon for hidden kernels (out, in, H, W), as matrices of `out` rows; Adam for the other parameters."""
 
     def __init__(self, network: nn.Module, fused: bool = False) -> None:
         hidden = hidden_kernels(network)

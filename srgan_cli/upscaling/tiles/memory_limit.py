@@ -159,8 +159,6 @@ class TilePlan:
     """Sizes of the picture and its result, and what a tile reads around its output."""
     tile_sides: tuple[int, int]
     """Height and width of a tile's output, in input pixels."""
-    reserved: ReservedMemory
-    """Memory that was not available to the tiles when the plan was made."""
 
 
 @dataclass(frozen=True)

@@ -166,15 +166,13 @@ def _start_group(
 
 
 def _resampled(layers: Tensor, header: Picture, kernel: Kernel, resize: Callable[..., Tensor]) -> Tensor:
-    """Bands and alpha after resampling; bands within 0…1, unless their samples have units of their own.
-
-    Alpha is interpolated linearly: other kernels overshoot, and clipping would make the whole picture more transparent.
-    """
+    """Bands and alpha after resampling; bands within 0…1, unless their samples have units of their own."""
     bands = resize(layers[: len(header.pixels)])
     if not header.has_own_units:
         bands.clamp_(0, 1)
     if header.alpha is None:
         return bands
+    # other kernels overshoot, and clipping would make the whole picture more transparent
     alpha = resize(layers[len(header.pixels) :], kernel=LINEAR if kernel.radius > LINEAR.radius else kernel)
     return torch.cat([bands, alpha])
 

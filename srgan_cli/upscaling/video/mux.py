@@ -222,12 +222,10 @@ def _fits_avi(stream: Any) -> bool:
 
 
 def _is_rewritten(stream: Any, settings: EncoderSettings) -> bool:
-    """Whether the muxer itself makes this stream: QuickTime's time code, from the metadata of the video, or chapters.
-
-    FFmpeg discards the text track of chapters.
-    """
+    """Whether the muxer itself makes this stream: QuickTime's time code, from the metadata of the video; chapters."""
     is_time_code = settings.container in ("mp4", "mov") and "timecode" in stream.metadata
-    return stream.type == "data" and (is_time_code or stream.discard == av.stream.Discard.all)
+    is_chapters = stream.discard == av.stream.Discard.all  # which FFmpeg sets for their text track
+    return stream.type == "data" and (is_time_code or is_chapters)
 
 
 def _kept_metadata(metadata: dict[str, str]) -> dict[str, str]:
@@ -293,11 +291,9 @@ def losses(found: VideoSource, settings: EncoderSettings, part: TimeRange, packe
 
 
 def _output(target: Any, settings: EncoderSettings, metadata: dict[str, str]) -> Any:
-    """A container to write to a path or a file object; the index of an MP4 file comes first, so that it streams.
-
-    Keys of QuickTime's metadata, such as com.apple.quicktime.make, need its own list of keys.
-    """
-    is_path, has_quicktime_keys = isinstance(target, Path), any("." in key for key in metadata)
+    """A container to write to a path or a file object; the index of an MP4 file comes first, so that it streams."""
+    is_path = isinstance(target, Path)
+    has_quicktime_keys = any("." in key for key in metadata)  # com.apple.quicktime.make needs a list of its own
     flags = "+faststart" * is_path + "+use_metadata_tags" * has_quicktime_keys
     options = {"movflags": flags} if flags and settings.container in ("mp4", "mov") else {}
     return av.open(f"file:{target}" if is_path else target, "w", format=settings.container, container_options=options)

@@ -54,8 +54,6 @@ class VideoWork:
 
 @dataclass(frozen=True)
 class _Frame:
-    """A frame on its way."""
-
     time: int
     """Time stamp in the source."""
     duration: int

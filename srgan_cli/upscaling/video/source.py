@@ -301,14 +301,11 @@ class FrameReader:
 
 
 def _packets(container: Any, streams: Any, report: Callable[[str], None]) -> Iterator[Any]:
-    """The packets of streams and, at the end, the empty one that flushes the decoder.
-
-    Those of AVI, which stores no times of showing, have those of decoding.
-    """
+    """The packets of streams and, at the end, the empty one that flushes the decoder."""
     try:
         for packet in container.demux(streams):
             if container.format.name == "avi":
-                packet.pts = packet.dts
+                packet.pts = packet.dts  # it stores no times of showing
             yield packet
     except av.FFmpegError as error:
         report(error.strerror or "cannot be read to its end")

@@ -1,15 +1,12 @@
 """Figures: the drawn crops and captions."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
-from PIL import Image
 
 from srgan_cli.errors import UsageError
 from srgan_cli.image.luma import Array
 from srgan_cli.scoring.report.crops import Crop
-from srgan_cli.scoring.report.figure import FRAME, Panel, draw_figure, write_figure
+from srgan_cli.scoring.report.figure import FRAME, Panel, draw_figure
 
 
 def plain(channels: int, height: int, width: int, value: float = 0.0) -> Array:
@@ -41,10 +38,3 @@ def test_crop_outside_the_picture_is_refused() -> None:
     picture = plain(3, 40, 60)
     with pytest.raises(UsageError, match="the crop 50,0,20,20 is not within a, 60 x 40"):
         draw_figure(picture, [Panel(picture, ["m"])], Crop(50, 0, 20, 20), "a")
-
-
-def test_figure_is_written_as_png(tmp_path: Path) -> None:
-    picture = plain(3, 40, 60)
-    write_figure(draw_figure(picture, [Panel(picture, ["m"])], Crop(0, 0, 9, 9), "a"), tmp_path / "a.png")
-    with Image.open(tmp_path / "a.png") as image:
-        assert image.format == "PNG"
