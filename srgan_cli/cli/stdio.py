@@ -85,10 +85,7 @@ def is_stream(place: str) -> bool:
 
 
 def confirm_overwrite(error: OutputExists, arguments: Iterable[str]) -> bool:
-    """Whether a person at a terminal agrees that the existing output of a command is replaced.
-
-    Nobody is asked in pipes, under torchrun, and where an input could not be read again.
-    """
+    """Whether a person at a terminal agrees to overwrite; not under torchrun, nor where inputs cannot be read again."""
     interactive = sys.stdin.isatty() and sys.stderr.isatty() and "RANK" not in os.environ
     if not interactive or any(map(is_stream, arguments)):
         return False

@@ -1,7 +1,7 @@
 """Evaluation: scores every picture of a plan, in several processes, and returns the report."""
 
 import sys
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from dataclasses import dataclass, replace
@@ -18,7 +18,7 @@ from srgan_cli.image.codec.limits import set_pillow_limit
 from srgan_cli.image.codec.raster import ValueRange
 from srgan_cli.image.luma import Array, as_float64
 from srgan_cli.metrics import METRICS, extract_features
-from srgan_cli.metrics.distribution.sets import FeatureAccumulator, Features
+from srgan_cli.metrics.distribution.sets import Features, compare_sets
 from srgan_cli.scoring.methods import BICUBIC_OF_LUMA, Method
 from srgan_cli.scoring.pairs import Reference, load_pairs, load_pictures
 from srgan_cli.scoring.plan import ScoringPlan, plan_pictures, plan_scoring
@@ -61,10 +61,11 @@ def evaluate(
     """
     scores: list[Score] = []
     crops: dict[str, Crop] = {}
-    accumulator = FeatureAccumulator(plan.protocol.set_metrics)
+    features = defaultdict[str, list[Features]](list)
     for done, result in enumerate(_score_all(plan, pool), 1):
         scores += result.scores
-        accumulator.add(result.features)
+        for method, pair in result.features.items():
+            features[method].append(pair)
         if result.crop:
             crops[result.name] = result.crop
         if on_score:
@@ -72,7 +73,7 @@ def evaluate(
                 on_score(picture_score)
         if progress:
             progress(done, len(plan.references))
-    set_scores, errors = accumulator.compute()
+    set_scores, errors = compare_sets(features, plan.protocol.set_metrics)
     unavailable = [*plan.unavailable, *errors]
     baselines = tuple(method.name for method in plan.methods if method.baseline)
     lonely = plan.only_reference, plan.only_candidate

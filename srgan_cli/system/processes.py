@@ -18,10 +18,7 @@ def context(*modules: str) -> Any:
 
 
 def init_worker() -> None:
-    """Set up a worker process: it ignores Ctrl-C, which its parent handles, and ends when its parent is killed.
-
-    Warnings of libraries, which address programmers, are not printed.
-    """
+    """Set up a worker process: it ignores Ctrl-C and warnings of libraries, and ends when its parent is killed."""
     warnings.simplefilter("ignore")
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     Thread(target=_end_with_parent, daemon=True).start()

@@ -83,17 +83,12 @@ def find_misplaced(pairs: list[Pair], config: TrainConfig, *, most: int = SAMPLE
             yield Finding(pair.name, f"is shifted {place} of its partner")
 
 
-def estimate_cost_with_cache(
-    config: TrainConfig, dataset: Dataset, teacher: Teacher, initial: InitialWeights | None = None
+def estimate_cost(
+    config: TrainConfig, dataset: Dataset, initial: InitialWeights | None = None, teacher: Teacher | None = None
 ) -> Cost:
-    """The same for a run that caches the output of its teacher."""
-    cache = TeacherCache.plan(config, dataset)
-    cost = estimate_cost(config, cache.placeholders(dataset), initial)
-    return replace(cost, disk=cost.disk + sum(cache.sizes), teacher_hours=cache.estimate_seconds(teacher) / 3600)
-
-
-def estimate_cost(config: TrainConfig, dataset: Dataset, initial: InitialWeights | None = None) -> Cost:
-    """Measure the cost of a run on a few steps of each phase.  Nothing is written."""
+    """Measure the cost of a run on a few steps of each phase, with the teacher's cache.  Nothing is written."""
+    cache = TeacherCache.plan(config, dataset) if teacher and config.teacher.cache == "on" else None
+    dataset = cache.placeholders(dataset) if cache else dataset
     fractions = config.phase_fractions
     rates, disk = {}, 0
     for phase in fractions:
@@ -102,7 +97,10 @@ def estimate_cost(config: TrainConfig, dataset: Dataset, initial: InitialWeights
         disk = max(disk, trainer.bytes_on_disk())
     steps = config.schedule.steps or 0
     seconds = config.schedule.seconds or sum(fractions[phase] * steps / rate for phase, rate in rates.items())
-    return Cost(rates, seconds / 3600, peak_memory(trainer.device), disk)
+    cost = Cost(rates, seconds / 3600, peak_memory(trainer.device), disk)
+    if not (teacher and cache):
+        return cost
+    return replace(cost, disk=disk + sum(cache.sizes), teacher_hours=cache.estimate_seconds(teacher) / 3600)
 
 
 def _remarks(pair: Pair, config: TrainConfig) -> Iterator[str]:

@@ -27,10 +27,7 @@ _Send = Callable[[Any], Awaitable[None]]
 
 
 class OwnContentOnly:
-    """ASGI middleware that forbids the browser to load anything from elsewhere, as gradio's page would.
-
-    A request that gradio fails at, such as one for a function that the page does not have, is answered by 400.
-    """
+    """ASGI middleware that forbids content from elsewhere, and answers by 400 where gradio fails at a request."""
 
     def __init__(self, app: Callable[[Any, _Receive, _Send], Awaitable[None]]) -> None:
         self.app = app

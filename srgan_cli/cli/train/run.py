@@ -16,7 +16,7 @@ from srgan_cli.system.files import check_space
 from srgan_cli.training.config import TrainConfig
 from srgan_cli.training.data.dataset import Dataset, load_dataset
 from srgan_cli.training.data.teacher import Teacher, TeacherCache, resolve_cache
-from srgan_cli.training.preflight import estimate_cost, estimate_cost_with_cache, find_misplaced, find_problems
+from srgan_cli.training.preflight import estimate_cost, find_misplaced, find_problems
 from srgan_cli.training.run.checkpoints import read_checkpoint
 from srgan_cli.training.run.folder import unused_folder
 from srgan_cli.training.run.initial_weights import InitialWeights, check_start, first_generator, prepare_run
@@ -73,10 +73,7 @@ def check_run(config: TrainConfig, max_pixels: int | None = None, *, numbered: b
     config, initial = check_start(config)
     config, teacher = _load_teacher(config, initial, World())
     dataset = _load_dataset(config, max_pixels)
-    if teacher and config.teacher.cache == "on":
-        cost = estimate_cost_with_cache(config, dataset, teacher, initial)
-    else:
-        cost = estimate_cost(config, dataset, initial)
+    cost = estimate_cost(config, dataset, initial, teacher)
     show_check(list(find_problems(dataset, config, max_pixels=max_pixels)), cost, config)
     check_space(config.run.folder, cost.disk)
 

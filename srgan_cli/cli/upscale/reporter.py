@@ -4,28 +4,27 @@ import json
 from collections import Counter
 from dataclasses import replace
 from operator import truediv
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import typer
 
+from srgan_cli.batch.planning import BatchPlan
 from srgan_cli.batch.task import Task, TaskResult
 from srgan_cli.cli.console import info, warn, write_line
 from srgan_cli.cli.stdio import SpooledFiles
-
-if TYPE_CHECKING:
-    from srgan_cli.batch.planning import BatchPlan
-    from srgan_cli.cli.upscale.request import UpscaleRequest
-    from srgan_cli.image.codec.raster import ValueRange
-    from srgan_cli.system.distributed import World
-    from srgan_cli.system.remote_storage import Location
-    from srgan_cli.upscaling.upscaler import Upscaler
+from srgan_cli.cli.upscale.request import UpscaleRequest
+from srgan_cli.image.codec.raster import ValueRange
+from srgan_cli.image.dicom.file import SUFFIXES
+from srgan_cli.system.distributed import World
+from srgan_cli.system.remote_storage import Location
+from srgan_cli.upscaling.upscaler import Upscaler
 
 
 class Reporter:
     """Prints a line for each file, and a summary at the end.  The error of a single file is raised instead."""
 
     def __init__(
-        self, request: "UpscaleRequest", upscaler: "Upscaler", files: SpooledFiles, plan: "BatchPlan", world: "World"
+        self, request: UpscaleRequest, upscaler: Upscaler, files: SpooledFiles, plan: BatchPlan, world: World
     ) -> None:
         """The main process of `world` reports the errors of the plan.  Raises one that is the only task."""
         self.upscaler, self.files, self.plan = upscaler, files, plan
@@ -72,8 +71,6 @@ class Reporter:
 
     def _warn_of_diagnosis(self, task: Task) -> None:
         """Say once what results in medicine are not for."""
-        from srgan_cli.image.dicom.file import SUFFIXES
-
         if not self.has_warned and {task.source.suffix.lower(), task.target.suffix.lower()} & set(SUFFIXES):
             info("enlarged medical pictures are not for diagnosis")
             self.has_warned = True
@@ -92,7 +89,7 @@ class Reporter:
         if failures:
             raise typer.Exit(1)
 
-    def _name(self, path: "Location") -> str:
+    def _name(self, path: Location) -> str:
         """The file's name alone if it is the only one and an output file was named, else its path."""
         name = self.files.display_name(path)
         return path.name if self.single and self.files.out and not self.plan.folder and name == str(path) else name
@@ -142,7 +139,7 @@ class Reporter:
         }
 
 
-def _ranges(pages: "tuple[tuple[ValueRange, ...], ...]") -> str:
+def _ranges(pages: tuple[tuple[ValueRange, ...], ...]) -> str:
     """Which values of a measurement the network has seen as 0 to 1."""
     if not (ranges := dict.fromkeys(ends for bands in pages for ends in bands)):
         return ""

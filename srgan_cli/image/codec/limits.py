@@ -30,10 +30,7 @@ def check_streamed_pixels(path: Path, height: int, width: int, *, max_pixels: in
 
 
 def set_pillow_limit(max_pixels: int | None) -> None:
-    """Set Pillow's own limit on the frames of a file; None changes nothing.
-
-    It is one for the process, so the command line and its worker processes call this, and the library does not.
-    """
+    """Set Pillow's own limit, unless None.  It is one for the process, so the library itself does not call this."""
     if max_pixels:
         from PIL import Image  # --help needs no Pillow
 

@@ -192,10 +192,7 @@ def _splice(file: IO[bytes], mark: bytes, change: Callable[[bytes], bytes]) -> I
 
 
 def _encode(rows: Rows, save: Callable[["pyvips.Image"], None]) -> None:
-    """Encode in a thread while further bands are computed; they reach libvips through a pipe.
-
-    Of the formats that libvips reads from a pipe, uncompressed grey PNG of 8 bits costs the least.
-    """
+    """Encode in a thread while bands are computed; a pipe brings them to libvips as grey PNG, which costs least."""
     pyvips = _import_vips()
     outlet, inlet = os.pipe()
     failures: list[str] = []

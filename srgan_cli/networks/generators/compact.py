@@ -14,10 +14,7 @@ from srgan_cli.networks.generators.base import RGB, Generator, zero_init
 
 
 class Compact(Generator):
-    """Convolutions at input resolution with parametric ReLU and one pixel shuffle, added to nearest upscaling.
-
-    `blocks` counts the convolutions between the first and the last.
-    """
+    """PReLU convolutions and a pixel shuffle, added to nearest upscaling; `blocks` are those between first and last."""
 
     def __init__(self, scale: int = 4, channels: int = 64, blocks: int = 16, bands: int = RGB) -> None:
         super().__init__(scale=scale, channels=channels, blocks=blocks, bands=bands)

@@ -90,11 +90,9 @@ class Report:
     unavailable: list[str] = field(default_factory=list)
     """A message for each metric that could not be computed."""
     baselines: tuple[str, ...] = ()
-    """The methods that are baselines."""
     crops: dict[str, Crop] = field(default_factory=dict)
     """Where the methods differ most, by picture; only for a figure."""
     has_intervals: bool = True
-    """Whether its means have intervals."""
 
     @property
     def complete(self) -> bool:

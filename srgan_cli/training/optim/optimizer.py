@@ -34,10 +34,7 @@ class ComputeContext:
 
     @classmethod
     def for_device(cls, device: str, name: str = "auto") -> "ComputeContext":
-        """The context for a device and a number format by their names; auto chooses the best.
-
-        Raises UnknownDevice, and UsageError for fp16 outside CUDA, which alone can scale gradients.
-        """
+        """The context by names; auto chooses the best.  Raises UnknownDevice, and UsageError for fp16 outside CUDA."""
         chosen = pick_device(device)
         if name == "fp16" and chosen.type != "cuda":
             raise UsageError(f"fp16 trains on CUDA devices, found {chosen}", "take bf16 or fp32")

@@ -18,10 +18,7 @@ SAMPLES, PARTNERS = "samples", "partners"
 
 
 def add_to_sheet(folder: Path, step: int, originals: list[Tensor], outputs: list[Tensor]) -> None:
-    """Add a strip of crops of a validation to a folder, and write the sheet of all strips, the originals last.
-
-    Pictures are (3, H, W), values 0…1.  Strips of later steps are deleted.
-    """
+    """Add a strip of pictures (3, H, W), 0…1, to a folder without later ones, and write the sheet, originals last."""
     make_folder(folder)
     for path in folder.glob("*.png"):
         if path.stem.isdigit() and int(path.stem) > step:

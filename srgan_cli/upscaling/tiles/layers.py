@@ -27,7 +27,6 @@ class Layers:
     has_ranges: bool = False
     """Whether a network sees a range of values as 0…1, and what lies outside it is resized directly."""
     is_double: bool = False
-    """Whether they are float64."""
 
     @classmethod
     def of(cls, header: Picture) -> "Layers":

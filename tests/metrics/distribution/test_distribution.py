@@ -14,7 +14,7 @@ from srgan_cli.errors import PictureError, UsageError, WeightsError
 from srgan_cli.metrics import FEATURES, SET_METRICS
 from srgan_cli.metrics.distribution.extractors import BATCH, EXTRACTORS, extract_features, load_inception
 from srgan_cli.metrics.distribution.frechet import frechet_distance, kernel_distance
-from srgan_cli.metrics.distribution.sets import FeatureAccumulator
+from srgan_cli.metrics.distribution.sets import compare_sets
 from srgan_cli.scoring.protocol import Protocol
 from srgan_cli.weights.backbones import load_backbone
 
@@ -102,12 +102,11 @@ def test_sets_further_apart_score_worse(name: str) -> None:
     assert not metric.higher_is_better
 
 
-def test_accumulator_reports_too_few_pictures_and_compares_the_others() -> None:
-    accumulator = FeatureAccumulator(("fid", "kid"))
-    for seed in range(10):
-        few, many = random_features(4, 8, seed), random_features(6, 8, seed + 50)
-        accumulator.add({"few": (few, few), "many": (many, many + 1)})
-    values, errors = accumulator.compute()
+def test_too_few_pictures_are_reported_and_the_others_compared() -> None:
+    few = [random_features(4, 8, seed) for seed in range(10)]
+    many = [random_features(6, 8, seed + 50) for seed in range(10)]
+    features = {"few": [(part, part) for part in few], "many": [(part, part + 1) for part in many]}
+    values, errors = compare_sets(features, ("fid", "kid"))
     assert set(values) == {"few", "many"}
     assert set(values["few"]) == {"fid"}
     assert values["many"]["kid"][1] == 60

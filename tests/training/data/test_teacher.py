@@ -15,7 +15,7 @@ from srgan_cli.training.config import TrainConfig
 from srgan_cli.training.data.dataset import Dataset, load_dataset
 from srgan_cli.training.data.sampling import Batch, BatchRequest, Sampler
 from srgan_cli.training.data.teacher import CACHE_FILE, Teacher, TeacherCache, relative_cost, resolve_cache
-from srgan_cli.training.preflight import estimate_cost_with_cache
+from srgan_cli.training.preflight import estimate_cost
 from srgan_cli.training.run.checkpoints import read_checkpoint
 from srgan_cli.training.run.initial_weights import first_generator
 from srgan_cli.training.trainer import Trainer
@@ -227,7 +227,7 @@ def test_the_card_names_the_teachers(config: TrainConfig, dataset: Dataset) -> N
 
 
 def test_the_check_tells_what_the_teacher_takes(config: TrainConfig, dataset: Dataset) -> None:
-    cost = estimate_cost_with_cache(config.replace(teacher_cache="on"), dataset, load(config))
+    cost = estimate_cost(config.replace(teacher_cache="on"), dataset, teacher=load(config))
     assert cost.teacher_hours > 0
     assert cost.disk > 2 * 3 * 48 * 48 * 3
     assert not (config.run.folder / CACHE_FILE).exists()
