@@ -122,6 +122,7 @@ def resumable(plan: VideoPlan, settings: str) -> Iterator[None]:
     folder = Path(str(plan.segments[0].target)).parent
     make_folder(folder)
     remove_stale_temporaries(folder)
+    remove_stale_temporaries(folder.parent)
     with (folder / _LOCK).open("wb") as file:
         if lock(file, wait=False) is False:
             raise SrganError(f"another process is writing {plan.task.target}", "wait for it, or end it")

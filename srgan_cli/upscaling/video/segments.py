@@ -50,7 +50,7 @@ class TimeRange:
         """The part that the options ask for."""
         start = index.start + options.start
         stop = None if options.duration is None else start + options.duration
-        return cls(start, stop, index.origin + options.start, bool(options.start))
+        return cls(start, stop, start if options.start else index.origin, bool(options.start))
 
     def holds(self, time: Fraction) -> bool:
         """Whether a time lies in it."""

@@ -13,6 +13,7 @@ from PIL import Image
 from support import Outcome
 
 from srgan_cli.upscaling.upscaler import Upscaler
+from srgan_cli.upscaling.video.frames import display_matrix
 
 pytestmark = pytest.mark.usefixtures("one_core")
 Srgan = Callable[..., Outcome]
@@ -192,6 +193,15 @@ def test_everything_beside_the_frames_is_copied(tmp_path: Path, srgan: Srgan) ->
     assert packets(target, "audio") == packets(source, "audio")
     with av.open(str(target)) as container:
         assert [stream.data for stream in container.streams.attachments] == [b"a font"]
+
+
+def test_a_display_matrix_moves_frames_by_their_new_size(tmp_path: Path, srgan: Srgan) -> None:
+    moved = [*TURNED[:6], 32 << 16, 0, 1 << 30]
+    source, target = tmp_path / "in.mp4", tmp_path / "out.mp4"
+    write_clip(source, REGULAR[:3], setup=lambda _container, stream: stream.set_display_matrix(moved))
+    assert srgan("upscale", *BICUBIC, source, target).code == 0
+    with av.open(str(target)) as container:
+        assert display_matrix(next(container.decode(video=0))) == (*TURNED[:6], 64 << 16, 0, 1 << 30)
 
 
 def test_chapters_of_mp4_are_no_stream_that_is_lost(tmp_path: Path, srgan: Srgan) -> None:

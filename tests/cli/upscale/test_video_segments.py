@@ -56,7 +56,9 @@ def test_an_interrupted_run_goes_on_and_gives_the_same(
     folder = tmp_path / ".out.mp4.srgan-video"
     assert not target.exists()
     assert sorted(path.name for path in folder.iterdir()) == ["000000", "lock", "settings"]
+    (stale := tmp_path / ".out.srgan-0123abcd.mp4").touch()  # as of a run that was killed while it joined them
     again = srgan("upscale", "-m", weights, "-s", "2", source, target, *options)
+    assert not stale.exists()
     assert (again.code, "goes on after 1 of 3 segments" in again.err) == (0, True)
     assert [segment.number for segment in done][-2:] == [1, 2]
     assert not folder.exists()

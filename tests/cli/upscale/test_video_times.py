@@ -38,6 +38,13 @@ def test_time_before_zero_is_kept(tmp_path: Path, srgan: Srgan, suffix: str) -> 
     assert [time - times[0] for time in times] == pytest.approx([float(time * TICK) for time in REGULAR], abs=0.002)
 
 
+def test_a_part_of_a_late_file_begins_at_zero(tmp_path: Path, srgan: Srgan) -> None:
+    source = remux(write_clip(tmp_path / "clip.mp4"), tmp_path / "in.mkv", later=7)
+    for options, start in (((), 7), (("--start", "0.2"), 0)):
+        assert srgan("upscale", *BICUBIC, source, tmp_path / "out.mp4", "--overwrite", *options).code == 0
+        assert read_times(tmp_path / "out.mp4")[0] == start
+
+
 def shown_times(path: Path) -> list[int | None]:
     with av.open(str(path)) as container:
         return [packet.pts for packet in container.demux(video=0) if packet.size]
