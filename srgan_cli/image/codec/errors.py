@@ -133,5 +133,5 @@ def _unsupported_kind(head: bytes) -> str:
     if head[4:12] == b"ftypcrx ":
         return "camera raw"
     bits = psd.bits(head)
-    deep_psd = f"PSD of {bits} bits a channel" if head.startswith(b"8BPS") and bits != 8 else ""
+    deep_psd = f"PSD of {bits} bits a channel" if head.startswith(b"8BPS") and bits not in (8, 16, 32) else ""
     return next((name for start, name in (_UNSUPPORTED | _MEASUREMENTS).items() if head.startswith(start)), deep_psd)

@@ -155,7 +155,8 @@ class _PillowReader(ImageReader):
             f"its animation is reduced to the {'first' if has_first else 'last'} frame": bool(jxl and jxl.is_animated),
         }
         self.notes = [*notes, *(note for note, applies in dropped.items() if applies)]
-        is_mixed_up = further > 0 and [tile[0] for tile in image.tile[:1]] != ["raw"]
+        is_packed = self.format == "PSD" and [tile[0] for tile in image.tile[:1]] != ["raw"]
+        is_mixed_up = is_packed and (further > 0 or not image.tile)
         self.is_deep = is_mixed_up or has_first or (self.bits > 8 and self.format in _DEEP and not read_by_pillow)
         if jxl:
             pillow.without_assumed_profile(image)

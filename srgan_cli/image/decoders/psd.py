@@ -1,21 +1,27 @@
-"""PSD of 16 bits or further channels, which Pillow refuses or mixes up.  Source: Adobe Photoshop File Formats, 2019."""
+"""PSD of 16 and 32 bits, compressed by ZIP, or of further channels, which Pillow refuses or mixes up.
 
+Source: Adobe Photoshop File Formats Specification, 2019.
+"""
+
+import zlib
 from io import BytesIO
 from typing import IO
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import ImageFile
 
 from srgan_cli.errors import PictureError, import_extra
 from srgan_cli.image.codec.raster import Values
 
+_HEADER_BYTES = 26
 _CHANNELS, _BITS = slice(12, 14), slice(22, 24)
 _HINT = "convert it to TIFF or PNG first"
 
 
 def is_deep(head: bytes) -> bool:
-    """Whether a file that starts so is a PSD of 16 bits."""
-    return head.startswith(b"8BPS\0\1") and bits(head) == 16
+    """Whether a file that starts so is a PSD of 16 or 32 bits."""
+    return head.startswith(b"8BPS\0\1") and bits(head) in (16, 32)
 
 
 def as_eight_bits(file: IO[bytes]) -> IO[bytes]:
@@ -41,21 +47,35 @@ def _channels(data: bytes) -> int:
 
 
 def read(image: ImageFile.ImageFile, data: bytes) -> Values:
-    """The values (H, W, C) of the merged picture.  Raises PictureError for CMYK, Lab, and compression by ZIP."""
-    if image.mode not in ("L", "RGB", "RGBA") or not image.tile:
-        kind = "with further channels" if image.tile and bits(data) == 8 else "or compressed by ZIP"
-        raise PictureError(f"PSD of {bits(data)} bits in {image.mode} {kind} is not supported", _HINT)
-    count, (width, height), dtype = len(image.getbands()), image.size, f">u{bits(data) // 8}"
-    codec, _, start, *_ = image.tile[0]
-    stored = data[start:] if codec == "raw" else _unpack(data, start, count, height)
-    planes = np.frombuffer(stored, dtype, count * height * width).reshape(count, height, width)
-    return np.moveaxis(planes, 0, -1).astype(np.dtype(dtype).newbyteorder("="))
+    """The values (H, W, C) of the merged picture, floats of 32 bits.  Raises PictureError for CMYK and Lab."""
+    if image.mode not in ("L", "RGB", "RGBA"):
+        kind = f"of {bits(data)} bits" if is_deep(data) else "compressed by ZIP or with further channels"
+        raise PictureError(f"PSD in {image.mode} {kind} is not supported", _HINT)
+    count, (width, height), size = len(image.getbands()), image.size, bits(data) // 8
+    start = _HEADER_BYTES
+    for _ in range(3):  # palette, resources, layers
+        start += 4 + int.from_bytes(data[start : start + 4], "big")
+    method, packed = int.from_bytes(data[start : start + 2], "big"), data[start + 2 :]
+    length = count * height * width * size
+    stored = _unpack_bits(packed, count * height, _channels(data) * height) if method == 1 else packed
+    stored = zlib.decompressobj().decompress(packed, length) if method > 1 else stored
+    rows = np.frombuffer(stored, np.uint8, length).reshape(count, height, width * size)
+    if method == 3:
+        rows = _without_prediction(rows, width, size)
+    planes = rows.view(f">{'f' if size == 4 else 'u'}{size}")
+    return np.moveaxis(planes, 0, -1).astype(planes.dtype.newbyteorder("="))
 
 
-def _unpack(data: bytes, start: int, count: int, height: int) -> bytes:
-    """The bytes of the first `count` channels; Pillow takes them to start behind `count` tables of sizes."""
+def _unpack_bits(packed: bytes, rows: int, total: int) -> bytes:
+    """The bytes of the first rows of `total`, whose sizes come first."""
     imagecodecs = import_extra("imagecodecs", "tiff", "it is a PSD of 16 bits or with further channels", PictureError)
-    total, table = _channels(data), start - 2 * count * height
-    sizes = np.frombuffer(data, ">u2", total * height, table)
-    begin = table + 2 * total * height
-    return bytes(imagecodecs.packbits_decode(data[begin : begin + int(sizes[: count * height].sum())]))
+    sizes, begin = np.frombuffer(packed, ">u2", rows), 2 * total
+    return bytes(imagecodecs.packbits_decode(packed[begin : begin + int(sizes.sum())]))
+
+
+def _without_prediction(rows: NDArray[np.uint8], width: int, size: int) -> NDArray[np.uint8]:
+    """Rows of bytes that were stored as differences to the left, those of floats with their first bytes first."""
+    if size == 4:
+        planes = np.cumsum(rows, axis=-1, dtype=np.uint8).reshape(*rows.shape[:2], size, width)
+        return np.ascontiguousarray(planes.swapaxes(-1, -2)).reshape(rows.shape)
+    return np.cumsum(rows.view(f">u{size}"), axis=-1, dtype=f"u{size}").astype(f">u{size}").view(np.uint8)

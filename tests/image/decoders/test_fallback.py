@@ -2,6 +2,7 @@
 
 import struct
 import sys
+import zlib
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -111,7 +112,7 @@ FITS_CARDS = (b"SIMPLE  = T", b"BITPIX  = 8", b"NAXIS   = 2", b"NAXIS1  = 8", b"
         (b"\x89HDF\r\n\x1a\n", "HDF"),
         (b"CDF\1", "NetCDF"),
         (b"".join(card.ljust(80) for card in FITS_CARDS).ljust(2880), "FITS"),
-        (b"8BPS\0\1" + bytes(17) + b"\x20", "32 bits"),
+        (b"8BPS\0\1" + bytes(17) + b"\x40", "64 bits"),
     ],
 )
 def test_unsupported_kinds_are_named(tmp_path: Path, head: bytes, name: str) -> None:
@@ -141,42 +142,50 @@ def test_colour_of_a_deep_jpeg_2000_keeps_its_bits_and_white(tmp_path: Path, bit
     assert np.allclose(picture.pixels.numpy() * (2**bits - 1), np.moveaxis(values, -1, 0), atol=0.1)
 
 
-def psd(values: NDArray[Any], *, is_packed: bool) -> bytes:
-    """A PSD of channels (C, H, W)."""
+def psd(values: NDArray[Any], method: int) -> bytes:
+    """A PSD of channels (C, H, W), stored by one of the four methods."""
     imagecodecs = pytest.importorskip("imagecodecs")
     count, height, width = values.shape
     stored = values.astype(values.dtype.newbyteorder(">"))
     head = struct.pack(">4sH6xHLLHH3L", b"8BPS", 1, count, height, width, 8 * values.itemsize, 3, 0, 0, 0)
-    if not is_packed:
-        return head + struct.pack(">H", 0) + stored.tobytes()
+    if method == 3:
+        encode = imagecodecs.floatpred_encode if values.dtype.kind == "f" else imagecodecs.delta_encode
+        stored = np.ascontiguousarray(encode(stored if values.dtype.kind == "f" else values, axis=-1))
+        stored = stored if values.dtype.kind == "f" else stored.astype(values.dtype.newbyteorder(">"))
+    if method != 1:
+        content = stored.tobytes()
+        return head + struct.pack(">H", method) + (zlib.compress(content) if method else content)
     rows = [bytes(imagecodecs.packbits_encode(row.tobytes())) for row in stored.reshape(-1, width)]
     return head + struct.pack(f">H{len(rows)}H", 1, *map(len, rows)) + b"".join(rows)
 
 
-@pytest.mark.parametrize("is_packed", [True, False])
-@pytest.mark.parametrize(("dtype", "count"), [(np.uint8, 3), (np.uint8, 5), (np.uint16, 3), (np.uint16, 6)])
-def test_a_psd_of_any_channels_and_16_bits_is_read(tmp_path: Path, dtype: type, count: int, is_packed: bool) -> None:
-    values = np.random.default_rng(0).integers(0, np.iinfo(dtype).max, (count, 9, 11)).astype(dtype)
-    (tmp_path / "a.psd").write_bytes(psd(values, is_packed=is_packed))
+@pytest.mark.parametrize("method", range(4))
+@pytest.mark.parametrize(
+    ("dtype", "count"), [(np.uint8, 3), (np.uint8, 5), (np.uint16, 3), (np.uint16, 6), (np.float32, 3)]
+)
+def test_a_psd_of_any_channels_and_more_bits_is_read(tmp_path: Path, dtype: type, count: int, method: int) -> None:
+    top = 1 if dtype == np.float32 else np.iinfo(dtype).max
+    values = (np.random.default_rng(0).random((count, 9, 11)) * top).astype(dtype)
+    (tmp_path / "a.psd").write_bytes(psd(values, method))
     picture = read_picture(tmp_path / "a.psd")
     assert np.array_equal(np.moveaxis(picture.to_array(dtype), -1, 0), values[:3])
     assert picture.notes == ((f"further channels are dropped: {count - 3}",) if count > 3 else ())
 
 
-@pytest.mark.parametrize("is_packed", [True, False])
+@pytest.mark.parametrize("method", range(4))
 @pytest.mark.parametrize(("mode", "count"), [(4, 5), (9, 4)])
-def test_cmyk_and_lab_in_a_psd_of_further_channels(tmp_path: Path, mode: int, count: int, is_packed: bool) -> None:
-    data = psd(np.full((count, 9, 11), 99, np.uint8), is_packed=is_packed)
+def test_cmyk_and_lab_in_a_psd_of_further_channels(tmp_path: Path, mode: int, count: int, method: int) -> None:
+    data = psd(np.full((count, 9, 11), 99, np.uint8), method)
     (tmp_path / "a.psd").write_bytes(data[:24] + struct.pack(">H", mode) + data[26:])
-    if is_packed:
-        with pytest.raises(PictureError, match=r"PSD of 8 bits in \w+ with further channels is not supported"):
+    if method:
+        with pytest.raises(PictureError, match=r"PSD in \w+ compressed by ZIP or with further channels is not"):
             read_picture(tmp_path / "a.psd")
     else:
         assert read_picture(tmp_path / "a.psd").notes[0] == "further channels are dropped: 1"
 
 
 def test_a_packed_psd_names_the_extra_that_reads_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "a.psd").write_bytes(psd(np.zeros((3, 9, 11), np.uint16), is_packed=True))
+    (tmp_path / "a.psd").write_bytes(psd(np.zeros((3, 9, 11), np.uint16), 1))
     monkeypatch.setitem(sys.modules, "imagecodecs", None)
     with pytest.raises(PictureError, match=r"cannot read \S+a.psd: it is a PSD of 16 bits") as caught:
         read_picture(tmp_path / "a.psd")
