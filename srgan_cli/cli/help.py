@@ -80,10 +80,8 @@ _ANSWERS = {
     "-V": ("srgan --version shows it", ()),
 }
 """What to do instead of options of other programs, and for which commands that is true; () for all."""
-_SHARED = ("upscale", "train")
-"""The commands whose work the processes of torchrun share."""
-_SIMILAR = 0.75
-"""How similar an option must be to be suggested, from 0 to 1."""
+_SHARED = ("upscale", "train")  # the commands whose work the processes of torchrun share
+_SIMILAR = 0.75  # how similar an option must be to be suggested, from 0 to 1
 _TYPES = {int: "NUMBER", float: "NUMBER", Path: "FILE"}
 _CLICK_ERROR: type[Any] = typer.BadParameter.__mro__[2]
 """ClickException, which newer versions of Typer keep in a private module."""

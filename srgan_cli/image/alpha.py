@@ -12,8 +12,7 @@ from srgan_cli.image.codec.raster import BAND_GRID
 from srgan_cli.image.picture import ImageStream, Picture
 
 _LEVELS = int(log2(BAND_GRID))
-_TRUSTED_ALPHA = 1 / 8
-"""From this alpha on, a pixel keeps its own colour."""
+_TRUSTED_ALPHA = 1 / 8  # from this alpha on, a pixel keeps its own colour
 
 
 def fill_hidden(stream: ImageStream, *, keep_colours: bool = False) -> Iterator[tuple[Picture, Picture]]:

@@ -22,10 +22,8 @@ from srgan_cli.system.arguments import checked
 from srgan_cli.system.files import atomic_write
 
 _DTYPES = {8: np.uint8, 16: np.uint16}
-_LEAST_SHOWN = 0.1
-"""The least part of a range of values that lies in 0…1, in a format that clips the rest."""
-_GIF_TIME_UNIT = 10
-"""Milliseconds."""
+_LEAST_SHOWN = 0.1  # the least part of a range of values that lies in 0…1, in a format that clips the rest
+_GIF_TIME_UNIT = 10  # milliseconds
 
 
 @checked

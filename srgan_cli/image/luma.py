@@ -23,8 +23,7 @@ PixelsT = TypeVar("PixelsT", "Tensor", Array)
 LIMITED_RANGE_WEIGHTS = (65.481 / 255, 128.553 / 255, 24.966 / 255)
 """The weights of red, green and blue in BT.601 luma of limited range, which starts at BLACK."""
 BLACK = 16 / 255
-FULL_RANGE_WEIGHTS = (0.299, 0.587, 0.114)
-"""The weights of red, green and blue in BT.601 luma of full range."""
+FULL_RANGE_WEIGHTS = (0.299, 0.587, 0.114)  # the weights of red, green and blue in BT.601 luma of full range
 
 
 def luma(pixels: PixelsT) -> PixelsT:

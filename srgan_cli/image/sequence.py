@@ -24,8 +24,7 @@ from srgan_cli.system.files import atomic_write, check_space
 
 _ANIMATION_DEPTH = 8
 _LOSSLESS = ("PNG", "TIFF", "BMP")
-_FLOAT_BYTES = 16
-"""Bytes of a pixel of four float channels."""
+_FLOAT_BYTES = 16  # bytes of a pixel of four float channels
 _DECODE_PER_RESIDENT = 5
 """Decoding a picture whole takes this many times the memory that its values take afterwards."""
 _BACK_PROJECTION_COPIES = 5

@@ -121,10 +121,8 @@ SET_METRICS: dict[str, SetMetric] = {
     "fid": SetMetric("FID", "", False, 2, frechet_distance, lambda width: width + 1),  # covariances of full rank
     "kid": SetMetric("KID", "", False, 5, kernel_distance, lambda _: 50),  # with fewer it is mostly noise
 }
-PIXEL_METRICS = ("psnr", "ssim")
-"""The default metrics, which need no network."""
-FEATURES = ("inception", "squeezenet", "vgg16")
-"""The names of EXTRACTORS, the networks for the metrics of sets."""
+PIXEL_METRICS = ("psnr", "ssim")  # the default metrics, which need no network
+FEATURES = ("inception", "squeezenet", "vgg16")  # the names of EXTRACTORS, the networks for the metrics of sets
 extract_features = LazyFunction("distribution.extractors", "extract_features")
 load_extractor = LazyFunction("distribution.extractors", "load_extractor")
 

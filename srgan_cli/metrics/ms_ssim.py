@@ -9,8 +9,7 @@ from srgan_cli.image.luma import check_min_side
 WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 WINDOW, SIGMA = 11, 1.5
 C1, C2 = 0.01**2, 0.03**2
-MIN_SIDE = WINDOW * 2 ** (len(WEIGHTS) - 1)
-"""The window must fit into the smallest scale."""
+MIN_SIDE = WINDOW * 2 ** (len(WEIGHTS) - 1)  # the window must fit into the smallest scale
 
 
 @torch.no_grad()

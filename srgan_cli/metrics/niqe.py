@@ -22,10 +22,8 @@ from srgan_cli.image.luma import luma_full_range
 from srgan_cli.image.ops import resize
 from srgan_cli.weights.backbones import find_backbone, load_tensors
 
-BLOCK = 96
-"""Side of the blocks in pixels; half of it at the second scale."""
-SHIFTS = ((0, 1), (1, 0), (1, 1), (1, -1))
-"""Rows and columns to the neighbours that a pixel is multiplied with."""
+BLOCK = 96  # side of the blocks in pixels; half of it at the second scale
+SHIFTS = ((0, 1), (1, 0), (1, 1), (1, -1))  # rows and columns to the neighbours that a pixel is multiplied with
 SHIPPED = Path(__file__).with_name("niqe.safetensors")
 Values = NDArray[np.float64]
 

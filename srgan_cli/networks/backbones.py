@@ -10,8 +10,7 @@ import torch
 from torch import Tensor, nn
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
-EPSILON = 1e-10
-"""Added to the norm of features, which may be 0."""
+EPSILON = 1e-10  # added to the norm of features, which may be 0
 
 
 class Backbone(nn.Module):

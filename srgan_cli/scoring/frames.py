@@ -14,8 +14,7 @@ from srgan_cli.image.dicom.file import calibration_of
 from srgan_cli.image.geo.place import Place
 from srgan_cli.image.luma import Array, Mask
 
-_BEYOND_UNIT = (-1.0, 2.0)
-"""Floats beyond these have units of their own; 0…1 with some overshoot does not."""
+_BEYOND_UNIT = (-1.0, 2.0)  # floats beyond these have units of their own; 0…1 with some overshoot does not
 
 
 @dataclass(frozen=True)

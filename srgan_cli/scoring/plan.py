@@ -14,8 +14,7 @@ from srgan_cli.scoring.protocol import Protocol
 from srgan_cli.system.pairing import by_name, pair_by_name
 from srgan_cli.system.processes import cores
 
-MIN_PICTURES_FOR_PROCESSES = 8
-"""With fewer pictures, starting processes takes longer than it saves."""
+MIN_PICTURES_FOR_PROCESSES = 8  # with fewer pictures, starting processes takes longer than it saves
 
 
 @dataclass(frozen=True)

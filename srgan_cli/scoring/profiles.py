@@ -8,8 +8,7 @@ import numpy as np
 from srgan_cli.image.luma import Array
 from srgan_cli.scoring.frames import Frame
 
-_SAME = 1 / 255
-"""A conversion that changes no value by more is one between two forms of the same profile."""
+_SAME = 1 / 255  # a conversion that changes no value by more is one between two forms of the same profile
 
 
 def match_profile(candidate: Frame, reference: Frame) -> tuple[Frame, Sequence[str]]:

@@ -16,10 +16,8 @@ _STARTS = {".asc": b"ncols", ".img": b"ehfa"}
 """How such rasters begin, in lower case: other files with these suffixes are signatures and disks."""
 READABLE = frozenset((*(f".{suffix}" for suffix in _READABLE.split()), *RASTER_SUFFIXES))
 _NUMBERED = re.compile(r"%\d*d(?![A-Za-z])")
-_SIMILAR = 0.7
-"""How similar a name must be to be suggested, from 0 to 1."""
-_LONGEST_NAME = 200
-"""Bytes: most file systems allow 255, and suffixes are added to names."""
+_SIMILAR = 0.7  # how similar a name must be to be suggested, from 0 to 1
+_LONGEST_NAME = 200  # bytes: most file systems allow 255, and suffixes are added to names
 
 
 def find_pictures(root: Path, *, report: Callable[[Path, SrganError], None] | None = None) -> list[Path]:

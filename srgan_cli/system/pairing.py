@@ -13,8 +13,7 @@ TEMPLATE_FIELDS = {"stem": "(.+)", "scale": r"\d+(?:\.\d+)?", "model": ".+", "su
 """The fields of a template, and what each stands for. Names are compared without suffix, so {suffix} is empty."""
 _SCALE_MARK = re.compile(r"(.+?)(?:[_-]?x\d+(?:\.\d+)?|[_-]\d+x)", re.IGNORECASE | re.DOTALL)
 """A name with its enlargement: a_x4 as `srgan upscale` writes it, ax4 as DIV2K, a-4x."""
-_EXAMPLES = 2
-"""Names that an error shows of each folder."""
+_EXAMPLES = 2  # names that an error shows of each folder
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,7 @@ if TYPE_CHECKING:
 
 Location: TypeAlias = Union[Path, "UPath"]
 _FILE = "file://"
-_NOTED = ".ovr"
-"""What is noted beside rasters of web servers, although it is not read."""
+_NOTED = ".ovr"  # what is noted beside rasters of web servers, although it is not read
 
 
 def is_url(text: str) -> bool:

@@ -18,17 +18,14 @@ from srgan_cli.training.data.teacher import Teacher, TeacherCache
 from srgan_cli.training.run.initial_weights import InitialWeights
 from srgan_cli.training.trainer import Trainer
 
-MAX_SIDE = 1024
-"""Side in pixels of the centre of a picture that is examined."""
+MAX_SIDE = 1024  # side in pixels of the centre of a picture that is examined
 MISSING_DETAIL = 7.5
 """Largest drop in dB from the second finest octave to the finest; sharp photographs have -1 to 7."""
-BLOCKINESS = 1.4
-"""Ratio of the steps between JPEG blocks to those inside, at about quality 50."""
+BLOCKINESS = 1.4  # ratio of the steps between JPEG blocks to those inside, at about quality 50
 MIN_STEP, MIN_POWER = 0.5 / 255, 1e-9
 THUMBNAIL, DUPLICATE_DISTANCE, DUPLICATE_ROWS = 12, 0.01, 1024
 """Side in pixels of the thumbnails that are compared, their largest difference, and the number compared at once."""
-SAMPLED_PAIRS = 64
-"""The most pairs whose registration is checked."""
+SAMPLED_PAIRS = 64  # the most pairs whose registration is checked
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,7 @@ from typing import Annotated
 
 from srgan_cli.training.schema import Key, OneOf, Range, Settings, expect
 
-FOREIGN_PREFIX = "spandrel:"
-"""Starts the architecture of networks that are built from their weights."""
+FOREIGN_PREFIX = "spandrel:"  # starts the architecture of networks that are built from their weights
 POSITIVE = Range("more than 0", lambda value: value is None or value > 0)
 NON_NEGATIVE = Range("0 or more", lambda value: value is None or 0 <= value < math.inf)
 Fraction = Annotated[float, Range("0 to 1", lambda value: 0 <= value <= 1)]

@@ -8,8 +8,7 @@ from srgan_cli.errors import UsageError
 from srgan_cli.image.ops import LARGEST_SCALE
 from srgan_cli.system.arguments import Positive, checked
 
-UNLIMITED = sys.maxsize
-"""A side that may have any length."""
+UNLIMITED = sys.maxsize  # a side that may have any length
 
 
 @checked

@@ -46,8 +46,7 @@ _RESAMPLING_TILE = 512
 _LEAST_REPORTS = 10
 _LEAST_SIDE, _SIDE_PER_HALO = 128, 16
 """Tiles of this side at least are cut for the sake of progress: smaller ones take longer to read their halos."""
-_RESAMPLING_MEMORY = 2**27
-"""Of tiles and rows of tiles, so that memory hardly grows with the width of a picture."""
+_RESAMPLING_MEMORY = 2**27  # of tiles and rows of tiles, so that memory hardly grows with the width of a picture
 
 
 class _Options(TypedDict, total=False):

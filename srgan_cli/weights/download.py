@@ -18,8 +18,7 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 from srgan_cli.errors import UsageError, WeightsError
 from srgan_cli.system.progress import Progress
 
-LARGEST_FILE = 4 * 2**30
-"""Bytes."""
+LARGEST_FILE = 4 * 2**30  # bytes
 TIMEOUT = 30.0
 """Seconds that a server may send nothing."""
 ATTEMPTS = 5

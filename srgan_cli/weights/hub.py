@@ -18,8 +18,7 @@ from srgan_cli.weights import huggingface
 from srgan_cli.weights.download import RemoteFile, check_safe, discard, download
 from srgan_cli.weights.formats import WEIGHTS_SUFFIXES
 
-CACHE_VARIABLE = "SRGAN_CACHE"
-"""The environment variable that names the cache folder."""
+CACHE_VARIABLE = "SRGAN_CACHE"  # the environment variable that names the cache folder
 _RECORD = "about.json"
 
 

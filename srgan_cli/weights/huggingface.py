@@ -13,8 +13,7 @@ from srgan_cli.errors import UsageError, WeightsError, errors_as
 from srgan_cli.weights.download import TIMEOUT, RemoteFile, check_safe
 
 PREFIX = "hf://"
-ENDPOINT_VARIABLE = "HF_ENDPOINT"
-"""The environment variable that names a mirror of Hugging Face."""
+ENDPOINT_VARIABLE = "HF_ENDPOINT"  # the environment variable that names a mirror of Hugging Face
 _FORM = "write it as hf://owner/repository/file"
 
 

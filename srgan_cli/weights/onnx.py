@@ -18,8 +18,7 @@ from srgan_cli.weights.onnx_runtime import OnnxGenerator, open_session, run
 
 INPUT, OUTPUT = "pictures", "enlarged"
 LARGEST_DIFFERENCE = 1e-3
-_EXAMPLE_SIZE, _CHECKED_SIZES = (2, 40, 48), ((1, 64, 48), (2, 32, 80))
-"""Number of pictures, height and width."""
+_EXAMPLE_SIZE, _CHECKED_SIZES = (2, 40, 48), ((1, 64, 48), (2, 32, 80))  # number of pictures, height and width
 
 
 def export_onnx(generator: Generator, path: Path) -> float:

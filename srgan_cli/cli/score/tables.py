@@ -12,10 +12,8 @@ from srgan_cli.cli.console import natural_width, show, width
 from srgan_cli.scoring.report.summary import Report
 from srgan_cli.scoring.report.text import Cell, Grid, report_grids, report_notes, sets_grid
 
-_GAP = 3
-"""Columns of the terminal between two columns of a table."""
-_LEAST_NAME = 10
-"""The width that is left to names beside a wide column."""
+_GAP = 3  # columns of the terminal between two columns of a table
+_LEAST_NAME = 10  # the width that is left to names beside a wide column
 
 
 def show_report(report: Report) -> None:

@@ -26,8 +26,7 @@ from srgan_cli.system.progress import Progress
 from srgan_cli.upscaling.upscaler import DEFAULT_MODEL, Upscaler
 from srgan_cli.weights.registry import AUTOMATIC, family
 
-PREVIEW_SIDE = 4096
-"""The longest side of a preview in pixels."""
+PREVIEW_SIDE = 4096  # the longest side of a preview in pixels
 _NAME = "{stem}_x{scale}{suffix}"
 
 

@@ -15,8 +15,7 @@ from srgan_cli.errors import UsageError
 if TYPE_CHECKING:
     from srgan_cli.training.config import TrainConfig
 
-_CHANGEABLE = ("data", "held_out", "device", "log")
-"""The settings that a resumed run may change."""
+_CHANGEABLE = ("data", "held_out", "device", "log")  # the settings that a resumed run may change
 _FORMER_OPTIONS = {"pixel_share": "pretrain_fraction", "game": "gan_loss"}
 """Former names of options, and the current ones."""
 

@@ -24,8 +24,7 @@ from srgan_cli.training.run.loggers import check_logger
 from srgan_cli.training.trainer import Trainer
 
 _END_SIGNALS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
-_SAMPLED_PAIRS = 8
-"""The real pairs whose registration is checked before a run."""
+_SAMPLED_PAIRS = 8  # the real pairs whose registration is checked before a run
 
 
 def start_run(config: TrainConfig, world: World, max_pixels: int | None = None, *, numbered: bool = False) -> None:

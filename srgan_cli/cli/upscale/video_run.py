@@ -24,8 +24,7 @@ from srgan_cli.system.files import file_stamp
 from srgan_cli.system.remote_storage import exists, local_copy, upload_on_success
 from srgan_cli.upscaling.upscaler import Upscaler
 
-_Share = tuple[VideoPlan, list[SegmentTask]]
-"""A video, and those of its segments that are not enlarged yet."""
+_Share = tuple[VideoPlan, list[SegmentTask]]  # a video, and those of its segments that are not enlarged yet
 
 
 @dataclass(frozen=True)

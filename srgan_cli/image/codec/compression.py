@@ -6,8 +6,7 @@ from PIL import Image
 
 CLEAN_QUALITY = 98
 """The quality from which on a JPEG is enlarged as uncompressed pictures are."""
-_LUMINANCE_SUM = 3693
-"""The sum of the luminance table that libjpeg scales, of ITU-T T.81 annex K: quality 50."""
+_LUMINANCE_SUM = 3693  # the sum of the luminance table that libjpeg scales, of ITU-T T.81 annex K: quality 50
 
 
 def describe_compression(path: Path, *, below_quality: int) -> str:

@@ -59,8 +59,7 @@ _MEASUREMENTS = {
     b"PDS_VERSION_ID": "PDS",
 }
 """The same of measurements."""
-_READABLE = ("NITF", "GRIB", "ERDAS Imagine", "GDAL's virtual raster")
-"""Those that GDAL reads for us."""
+_READABLE = ("NITF", "GRIB", "ERDAS Imagine", "GDAL's virtual raster")  # those that GDAL reads for us
 _RASTER_HINT = (
     "convert one of its rasters to TIFF: gdal_translate SOURCE a.tif, "
     "SOURCE being the file, HDF5:FILE://NAME or NETCDF:FILE:NAME"

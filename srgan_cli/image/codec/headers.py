@@ -107,8 +107,7 @@ def _av1_bits(head: bytes) -> int:
 
 
 _PARTIAL_BOX_COUNTER = 4
-_JXL_RATIOS = {1: (1, 1), 2: (12, 10), 3: (4, 3), 4: (3, 2), 5: (16, 9), 6: (5, 4), 7: (2, 1)}
-"""Width to height."""
+_JXL_RATIOS = {1: (1, 1), 2: (12, 10), 3: (4, 3), 4: (3, 2), 5: (16, 9), 6: (5, 4), 7: (2, 1)}  # width to height
 
 
 @dataclass(frozen=True)

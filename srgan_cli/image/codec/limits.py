@@ -4,8 +4,7 @@ from pathlib import Path
 
 from srgan_cli.errors import PictureError
 
-DEFAULT_MAX_PIXELS = 178_956_970
-"""The limit where none is given, the same as Pillow's."""
+DEFAULT_MAX_PIXELS = 178_956_970  # the limit where none is given, the same as Pillow's
 _MAX_PIXELS_PER_BYTE = 50
 
 

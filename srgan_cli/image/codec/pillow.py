@@ -21,8 +21,7 @@ _DEEP_MODES = {1: "I;16", 2: "LA;16", 3: "RGB;16", 4: "RGBA;16"}
 ORIENTED_BY_DECODER = ("JXL", "HEIF")
 """Their decoders apply the orientation, but leave it in EXIF."""
 _TGA_DESCRIPTOR, _TGA_ALPHA_BITS = 17, 15
-_MULTIPLE = ("DCX", "FLI", "IM")
-"""Formats of several pictures, of which the first one is read."""
+_MULTIPLE = ("DCX", "FLI", "IM")  # formats of several pictures, of which the first one is read
 Decoded = tuple[Values, bytes | None, list[str]]
 """Values, ICC profile, notes."""
 

@@ -17,19 +17,14 @@ from srgan_cli.image.luma import PixelsT, as_float64, to_rgb
 
 UNIT_RANGE: ValueRange = (0.0, 1.0)
 _PERCENTILES = (0.5, 99.5)
-_MARGIN = 0.1
-"""How far a range extends beyond its percentiles, as a part of their distance."""
+_MARGIN = 0.1  # how far a range extends beyond its percentiles, as a part of their distance
 _PHOTOGRAPH_TOP = 0.25
 """Floats whose percentiles lie in 0…1 and reach this value are taken for a photograph, whose range is 0…1."""
-_SAMPLED_VALUES = 2**20
-"""About so many values of a picture are looked at for its percentiles."""
-_FLOAT32_INTEGERS = 2**24
-"""float32 holds all integers up to this one."""
-_FLOAT_ALPHA = (255, 65_535)
-"""The values of opaque alpha, beside 1, that floats are known to have."""
+_SAMPLED_VALUES = 2**20  # about so many values of a picture are looked at for its percentiles
+_FLOAT32_INTEGERS = 2**24  # float32 holds all integers up to this one
+_FLOAT_ALPHA = (255, 65_535)  # the values of opaque alpha, beside 1, that floats are known to have
 _HUGE = 1e30
-_EQUAL = 5e-7
-"""Relative difference of floats that are equal for GDAL."""
+_EQUAL = 5e-7  # relative difference of floats that are equal for GDAL
 _NODATA_TOLERANCE = 1e-5
 """Relative, for huge values of no data: texts such as -3.40282e+38 do not give all digits."""
 

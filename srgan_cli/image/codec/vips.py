@@ -31,13 +31,10 @@ _KINDS = {
 """libvips' names of the types of samples."""
 _DTYPES = {kind: np.dtype(name) for name, kind in _KINDS.items()}
 LOADERS = {kind: f"{kind.lower()}load" for kind in ("PNG", "TIFF", "JPEG", "GIF", "WEBP")} | {"AVIF": "heifload"}
-_KEEP = {"exif-data": 1, "xmp-data": 2, "icc-profile-data": 8}
-"""The flags of what libvips writes."""
+_KEEP = {"exif-data": 1, "xmp-data": 2, "icc-profile-data": 8}  # the flags of what libvips writes
 _MAX_CACHED_BYTES = 100 * 2**20
-_LEAST_QUALITY = 1
-"""libvips takes its default for 0."""
-_CONVERTED = {"cmyk": 4, "lab": 3, "labs": 3}
-"""The channels of colours that are converted."""
+_LEAST_QUALITY = 1  # libvips takes its default for 0
+_CONVERTED = {"cmyk": 4, "lab": 3, "labs": 3}  # the channels of colours that are converted
 _TO_SRGB = {"intent": "relative", "black_point_compensation": True}
 CMYK_NOTE = "its CMYK is converted to sRGB"
 XYZ_NOTE = "its LogLuv is converted to sRGB of 16 bits, where what is brighter than white is clipped"

@@ -24,11 +24,9 @@ from srgan_cli.image.metadata.exif import EXIF_PREFIX, PARSE_ERRORS
 from srgan_cli.image.metadata.icc import Colour, fit_profile
 from srgan_cli.image.metadata.record import Metadata
 
-_BT601 = 6
-"""The matrix from RGB to YCbCr, by its code in H.273."""
+_BT601 = 6  # the matrix from RGB to YCbCr, by its code in H.273
 _MASTERING_KEYS = ("white_point_x", "white_point_y", *(f"{end}_display_mastering_luminance" for end in ("max", "min")))
-_OWN = ("PNG", "GIF")
-"""Pillow writes only the pixels of these formats."""
+_OWN = ("PNG", "GIF")  # Pillow writes only the pixels of these formats
 _RESTORE_BACKGROUND = 2
 
 

@@ -13,8 +13,7 @@ SIGNATURE = b"BM"
 _FILE_HEADER = 14
 _INFO_HEADER = 40
 _RGB, _BIT_FIELDS, _ALPHA_BIT_FIELDS = 0, 3, 6
-_ALPHA_HEADER = 56
-"""From this size on, the header has a mask for alpha."""
+_ALPHA_HEADER = 56  # from this size on, the header has a mask for alpha
 _METRES_PER_INCH = 0.0254
 _DEFAULT_MASKS = {16: (0x7C00, 0x3E0, 0x1F), 24: (0xFF0000, 0xFF00, 0xFF), 32: (0xFF0000, 0xFF00, 0xFF)}
 

@@ -26,8 +26,7 @@ from srgan_cli.image.geo import bands, gdal_reader, microscopy
 _HINT = "convert it to an uncompressed TIFF of 8 or 16 bits, or to PNG"
 _COLOURS = {"MINISWHITE": 1, "MINISBLACK": 1, "PALETTE": 1, "RGB": 3, "YCBCR": 3, "SEPARATED": 4}
 """The photometric interpretations that are read, with their channels."""
-_PLAIN = ("MINISWHITE", "MINISBLACK", "RGB")
-"""Those whose samples are not converted."""
+_PLAIN = ("MINISWHITE", "MINISBLACK", "RGB")  # those whose samples are not converted
 _ASSOCIATED_ALPHA, _UNASSOCIATED_ALPHA = 1, 2
 _FAILURES = (ValueError, RuntimeError, TypeError, LookupError, ImportError, NotImplementedError, AttributeError)
 _STACKING = ("ImageJ", "tifffile")

@@ -24,10 +24,8 @@ from srgan_cli.image.geo.place import add_sidecars
 from srgan_cli.image.geo.sidecar import has_place_beside, names_beside
 from srgan_cli.system.files import file_stamp
 
-_PILLOW_BITS = 8
-"""Pillow reads TIFFs of more bits a channel as grey alone, or not at all."""
-_MOST_BITS = 128
-"""Of a complex number, which is refused by name."""
+_PILLOW_BITS = 8  # Pillow reads TIFFs of more bits a channel as grey alone, or not at all
+_MOST_BITS = 128  # of a complex number, which is refused by name
 
 
 def files_beside(path: Path) -> dict[str, bool]:

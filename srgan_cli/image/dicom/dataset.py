@@ -51,8 +51,7 @@ _UNKNOWN = (
 )
 """Elements that every file has, and that may be empty."""
 _OVERLAY_GROUPS = range(0x6000, 0x6020)
-_LONGEST_DESCRIPTION = 1024
-"""Characters of a value of type ST."""
+_LONGEST_DESCRIPTION = 1024  # characters of a value of type ST
 
 
 def drop_unfit(dataset: "Dataset") -> tuple[str, ...]:

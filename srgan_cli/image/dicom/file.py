@@ -24,14 +24,11 @@ if TYPE_CHECKING:
 
 SUFFIXES = (".dcm", ".dicom")
 _PREAMBLE, _MAGIC = 128, b"DICM"
-_FIRST_GROUPS = (b"\x02\x00", b"\x08\x00", b"\x00\x08")
-"""How files without a preamble start."""
+_FIRST_GROUPS = (b"\x02\x00", b"\x08\x00", b"\x00\x08")  # how files without a preamble start
 _MOST_BITS = 16
-_COPIES = 4
-"""Memory of a frame while it is decoded, as a multiple of its bytes."""
+_COPIES = 4  # memory of a frame while it is decoded, as a multiple of its bytes
 _RANGE_FRAMES = 16
-_RANGE_VALUES = 2**22
-"""The most values that are looked at for the range."""
+_RANGE_VALUES = 2**22  # the most values that are looked at for the range
 _RANGE_PERCENTILES = (0.1, 99.9)
 _DEFAULTS = {"SamplesPerPixel": 1, "PhotometricInterpretation": "MONOCHROME2", "PixelRepresentation": 0}
 """What files that lack these elements are taken for, as by other programs."""

@@ -30,8 +30,7 @@ _COMPRESSION, _COLOUR_MAP, _TILE_WIDTH, _LEAST, _GREATEST = 259, 320, 322, 340, 
 _BLACK_AND_WHITE = 532
 _RANGES = {280: "MinSampleValue", 281: "MaxSampleValue", _LEAST: "SMinSampleValue", _GREATEST: "SMaxSampleValue"}
 _RANGES |= {_BLACK_AND_WHITE: "ReferenceBlackWhite"}
-_BYTE_COUNTS = (279, 325)
-"""Of strips and tiles; a sparse file has 0 for those that are empty."""
+_BYTE_COUNTS = (279, 325)  # of strips and tiles; a sparse file has 0 for those that are empty
 _SIDES, _MOST_TILE = (256, 257), 9
 _VIPS_COMPRESSIONS = (1, 2, 3, 4, 5, 7, 8, 32946, 32773, 34676, 34677)
 """Others, such as Zstandard and LZMA, libvips may read as zeros."""
@@ -43,8 +42,7 @@ _UNCONVERTED = (_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB)
 _BY_VIPS = (None, _PALETTE, _SEPARATED, _YCBCR, _LAB, _LOG_LUV)
 """Further ones that libvips converts; it takes others, such as mosaics of cameras, for grey or RGB."""
 _INK_SET, _OTHER_INKS = 332, 2
-_CONVERTED = {_SEPARATED: 4, _LAB: 3}
-"""The channels of colours that become RGB."""
+_CONVERTED = {_SEPARATED: 4, _LAB: 3}  # the channels of colours that become RGB
 _SEPARATE_PLANES = 2
 _UNSIGNED, _SIGNED, _FLOAT = 1, 2, 3
 _COMPLEX = {5, 6}

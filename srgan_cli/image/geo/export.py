@@ -8,8 +8,7 @@ from srgan_cli.image.geo.place import Place
 from srgan_cli.image.geo.sidecar import Sidecar
 from srgan_cli.system.files import atomic_write, is_file
 
-_TAGGED = "TIFF"
-"""The format that stores a place itself."""
+_TAGGED = "TIFF"  # the format that stores a place itself
 _XMP = ".xmp"
 _UNFIT, _NOT_WRITTEN = ", but does not fit it", ": that of the input is not written"
 _CALIBRATION = {282, 283, 296}

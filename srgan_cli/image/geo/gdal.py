@@ -18,8 +18,7 @@ _STALE_ELEMENTS = {"Histograms": _STATISTICS, "GeodataXform": _STALE_DOMAINS["xm
 _ROLE = "COLORINTERP"
 _UNCALIBRATED = {"SCALE": 1.0, "OFFSET": 0.0, "UNITTYPE": ""}
 _PAM_NAMES = {"Scale": "SCALE", "Offset": "OFFSET", "UnitType": "UNITTYPE"}
-_PIXEL_COUNT, _NAME = "1", "2"
-"""What a column of a table of values is for, GDALRATFieldUsage."""
+_PIXEL_COUNT, _NAME = "1", "2"  # what a column of a table of values is for, GDALRATFieldUsage
 
 
 def clean(text: str) -> tuple[str, list[str]]:

@@ -16,8 +16,7 @@ from srgan_cli.image.codec.raster import BandLayout, Raster, Rows, Values
 from srgan_cli.image.geo import geotiff
 
 _READABLE = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "float16", "float32", "float64")
-_LEAST_CACHE = 2**24
-"""Bytes."""
+_LEAST_CACHE = 2**24  # bytes
 LINKING_DRIVERS = {"VRT": ".vrt", "ERS": ".ers", "ISIS3": ".cub", "PCIDSK": ".pix"}
 """GDAL's names of formats whose rasters may name other files and addresses to read from, with the suffix they need."""
 _DRIVERS = (
@@ -38,8 +37,7 @@ _ENVI_STORAGE = {
     *("byte_order", "ns", "bidx"),
 }
 """Items of ENVI's header that GDAL states in its own way, that describe the stored grid, or that rasterio refuses."""
-_PROCESS = RLock()
-"""The filters of warnings and the hooks belong to the process."""
+_PROCESS = RLock()  # the filters of warnings and the hooks belong to the process
 
 
 def find_driver(path: Path) -> str:

@@ -21,8 +21,7 @@ _RPC_NAMES = (
     *("LINE_SCALE", "SAMP_SCALE", "LAT_SCALE", "LONG_SCALE", "HEIGHT_SCALE"),
 )
 _RPC_COEFFICIENTS = ("LINE_NUM_COEFF", "LINE_DEN_COEFF", "SAMP_NUM_COEFF", "SAMP_DEN_COEFF")
-_RPC_AXES = ((3, 8), (2, 7))
-"""Where the offset and the scale of the columns and of the rows stand."""
+_RPC_AXES = ((3, 8), (2, 7))  # where the offset and the scale of the columns and of the rows stand
 
 
 def map_georeference(tags: Mapping[int, Any], change: GridMap) -> dict[int, Any]:

@@ -9,8 +9,7 @@ _INFO_BYTES, _V4_BYTES, _V5_BYTES = 40, 108, 124
 _CALIBRATED, _SRGB, _WINDOWS, _LINKED, _EMBEDDED = 0, 0x73524742, 0x57696E20, 0x4C494E4B, 0x4D424544
 _D65 = (0.3127, 0.329, 0.3583)
 _TOLERANCE = 0.01
-_WHOLE = 2**30
-"""1 as an endpoint, in 2.30 bits."""
+_WHOLE = 2**30  # 1 as an endpoint, in 2.30 bits
 
 
 def read_colour(data: bytes) -> tuple[Colour, bytes | None, list[str]]:

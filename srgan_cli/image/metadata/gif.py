@@ -8,8 +8,7 @@ from srgan_cli.image.metadata.icc import SPACE
 from srgan_cli.image.metadata.record import Metadata, trailing_note
 
 _HEADER, _FLAGS, _ASPECT = 13, 10, 12
-_HAS_PALETTE = 0x80
-"""The flag of a palette, whose size is in the three lowest bits."""
+_HAS_PALETTE = 0x80  # the flag of a palette, whose size is in the three lowest bits
 _EXTENSION, _PICTURE, _END = 0x21, 0x2C, 0x3B
 _PICTURE_BYTES = 10
 _CONTROL, _COMMENT, _PLAIN_TEXT, _APPLICATION = 0xF9, 0xFE, 0x01, 0xFF

@@ -22,8 +22,7 @@ _XMP = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
 _EXIF, _IPTC = b"JpgTiffExif->JP2", bytes.fromhex("33c7a4d2b81d4723a0baf1a3e097ad38")
 _PHOTOSHOP = bytes.fromhex("2c4c0100850440b9a03e562148d6dfeb")
 GEOTIFF_BOX = bytes.fromhex("b14bf8bd083d4b43a5ae8cd7d5a6ce03")
-_WITH_PROFILE = (b"\2", b"\3")
-"""The methods of colour that have an ICC profile."""
+_WITH_PROFILE = (b"\2", b"\3")  # the methods of colour that have an ICC profile
 _ALPHA = (b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha", b"urn:mpeg:hevc:2015:auxid:1")
 _AUXILIARY = {b"gainmap": "gain map", b"matte": "matte"}
 _AUXILIARY |= dict.fromkeys((b"disparity", b"depth", b"auxid:2"), "depth map")

@@ -7,8 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 APP0, APP1, APP2, APP8, APP11, APP12, APP13, APP14, COMMENT = 0xE0, 0xE1, 0xE2, 0xE8, 0xEB, 0xEC, 0xED, 0xEE, 0xFE
-MAX_CONTENT = 65_533
-"""The most bytes of a segment."""
+MAX_CONTENT = 65_533  # the most bytes of a segment
 _SCAN, _END = 0xDA, 0xD9
 _START = b"\xff\xd8"
 _MARKER = re.compile(rb"\xff+([^\x00\xd0-\xd7\xff])")

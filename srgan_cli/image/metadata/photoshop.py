@@ -19,8 +19,7 @@ _STALE = {
     *(0x040F, EXIF, XMP),  # the profile, EXIF and XMP, which are stored elsewhere
 }
 _PATHS = range(2000, 2998)
-_LAYERS = re.compile(rb"Layr|Lr16|Lr32|ryaL|61rL|23rL")
-"""The key of layers in a TIFF, in both byte orders."""
+_LAYERS = re.compile(rb"Layr|Lr16|Lr32|ryaL|61rL|23rL")  # the key of layers in a TIFF, in both byte orders
 _PORTABLE = {_IPTC, 0x040A, 0x040B, 0x0BB7}
 """IPTC, the flag and the address of copyright, and the name of the clipping path."""
 

@@ -11,8 +11,7 @@ from srgan_cli.metrics.perceptual.feature_distance import check_size, read_calib
 from srgan_cli.networks.backbones import Backbone
 from srgan_cli.weights.backbones import find_backbone, load_backbone
 
-EPSILON = 1e-6
-"""c1 and c2 of the paper."""
+EPSILON = 1e-6  # c1 and c2 of the paper
 
 
 @torch.no_grad()

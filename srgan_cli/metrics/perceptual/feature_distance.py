@@ -14,8 +14,7 @@ from srgan_cli.weights.backbones import find_backbone, load_backbone
 
 MIN_SIDE = 32
 """The smallest side, in pixels, that the deepest layers accept."""
-PACKAGE = "torchmetrics"
-"""It ships the calibrated weights of LPIPS and DISTS among its files."""
+PACKAGE = "torchmetrics"  # it ships the calibrated weights of LPIPS and DISTS among its files
 _load_network = cache(load_backbone)
 
 

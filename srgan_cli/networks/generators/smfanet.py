@@ -15,10 +15,8 @@ from torch import Tensor, nn
 from srgan_cli.networks.generators.base import RGB, pad_to_grid
 from srgan_cli.networks.generators.measured import MeasuredGenerator
 
-POOLING = 8
-"""The non-local branch pools its maps by this factor."""
-_STRIP_PIXELS = 8192
-"""On a CPU the maps are computed in strips of about so many pixels, which stay in its cache."""
+POOLING = 8  # the non-local branch pools its maps by this factor
+_STRIP_PIXELS = 8192  # on a CPU the maps are computed in strips of about so many pixels, which stay in its cache
 
 
 class SMFANet(MeasuredGenerator):

@@ -6,10 +6,8 @@ from torch import Tensor, nn
 
 from srgan_cli.networks.generators.base import RGB, BicubicResidual, Generator, pad_to_grid, zero_init
 
-WINDOW = 8
-"""Side of an attention window in pixels."""
-GROUP = 6
-"""Layers per residual group."""
+WINDOW = 8  # side of an attention window in pixels
+GROUP = 6  # layers per residual group
 MASKED = -100.0
 """Added to the attention between pixels that are neighbours only because the feature map was rolled."""
 

@@ -9,10 +9,8 @@ from numpy.typing import NDArray
 RESAMPLES = 10_000
 SEED = 0
 LEVEL = 0.95
-MIN_ROWS = 5
-"""With fewer pictures, an interval says more about the method than about the pictures."""
-CHUNK = 1_000_000
-"""Random numbers drawn at a time, which limits the memory."""
+MIN_ROWS = 5  # with fewer pictures, an interval says more about the method than about the pictures
+CHUNK = 1_000_000  # random numbers drawn at a time, which limits the memory
 
 
 class Interval(NamedTuple):

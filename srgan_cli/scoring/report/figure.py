@@ -11,8 +11,7 @@ from srgan_cli.scoring.report.crops import Crop
 
 CROP_SIDE = 96
 """Side of an automatically chosen crop in pixels."""
-DRAWN_SIDE = 288
-"""The longer side of a drawn crop in pixels."""
+DRAWN_SIDE = 288  # the longer side of a drawn crop in pixels
 MARGIN, LINE_HEIGHT = 12, 20
 BACKGROUND, TEXT, FRAME = "white", "black", (214, 39, 40)
 

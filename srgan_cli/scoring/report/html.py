@@ -16,8 +16,7 @@ from srgan_cli.scoring.report.text import to_json
 from srgan_cli.system.files import atomic_write
 
 TEMPLATE = Path(__file__).with_name("page.html")
-MAX_IMAGE_BYTES = 256 * 2**20
-"""The most bytes of all pictures, which browsers can still open."""
+MAX_IMAGE_BYTES = 256 * 2**20  # the most bytes of all pictures, which browsers can still open
 
 
 @dataclass(frozen=True)

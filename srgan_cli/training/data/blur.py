@@ -6,8 +6,7 @@ import torch
 from torch import Tensor
 
 MIN_POWER = 1e-12
-MAX_FREQUENCY = 0.35
-"""In cycles a pixel; above it noise, JPEG and resampling dominate."""
+MAX_FREQUENCY = 0.35  # in cycles a pixel; above it noise, JPEG and resampling dominate
 
 
 def blur_between(sharp: Tensor, blurred: Tensor) -> float:

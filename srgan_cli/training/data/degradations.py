@@ -21,8 +21,7 @@ from srgan_cli.training.data.random import bernoulli, randint, uniform
 JPEG_BLOCK = 8
 RESAMPLINGS = ("bicubic", "bilinear", "area")
 MAX_RADIUS = 10
-FOURIER_GRID = 16
-"""Pictures are padded to multiples of it, where Fourier transforms are fast."""
+FOURIER_GRID = 16  # pictures are padded to multiples of it, where Fourier transforms are fast
 
 
 def mild(low: Tensor, _high: Tensor, rng: torch.Generator) -> Tensor:

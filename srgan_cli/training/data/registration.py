@@ -8,11 +8,9 @@ from torch import Tensor
 
 from srgan_cli.image.luma import as_float64
 
-TOLERANCE = 0.1
-"""The smallest shift that is reported, in low-resolution pixels."""
+TOLERANCE = 0.1  # the smallest shift that is reported, in low-resolution pixels
 MIN_CORRELATION = 0.5
-_STEPS = 50
-"""Steps in a pixel, as `upsample_factor` of scikit-image."""
+_STEPS = 50  # steps in a pixel, as `upsample_factor` of scikit-image
 _MIN_SIDE = 8
 Plane = NDArray[np.float64]
 

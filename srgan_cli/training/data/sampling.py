@@ -21,8 +21,7 @@ from srgan_cli.training.data.measurements import valid_corners
 from srgan_cli.training.data.random import bernoulli, randint, seeded
 from srgan_cli.upscaling.tiles.geometry import Window
 
-MARGIN = 8
-"""Low-resolution pixels around a patch that are degraded with it, to avoid border effects."""
+MARGIN = 8  # low-resolution pixels around a patch that are degraded with it, to avoid border effects
 WORKERS = max(1, min(8, (os.cpu_count() or 1) // 2))
 """Threads that make batches in the background, and the number of batches made ahead."""
 Patches = tuple[Tensor, ...]

@@ -19,8 +19,7 @@ from srgan_cli.training.optim.optimizer import ComputeContext, OptimizerStep, St
 
 RATE = 2e-4
 CYCLE_WEIGHT, IDENTITY_WEIGHT, DRIFT_WEIGHT = 10.0, 5.0, 10.0
-DRIFT_WINDOW = 4
-"""Side in low-resolution pixels of the windows in which the mean of the added noise should be 0."""
+DRIFT_WINDOW = 4  # side in low-resolution pixels of the windows in which the mean of the added noise should be 0
 
 
 class Cycle(nn.Module):

@@ -14,8 +14,7 @@ from srgan_cli.training.losses.pixel import feature_matching_loss
 from srgan_cli.training.models.build import build_discriminator
 from srgan_cli.training.optim.optimizer import ComputeContext, OptimizerStep, channels_last
 
-SATURATION = 1e-3
-"""A loss below this fraction of the loss at chance means a saturated discriminator."""
+SATURATION = 1e-3  # a loss below this fraction of the loss at chance means a saturated discriminator
 
 
 @dataclass(frozen=True)

@@ -17,12 +17,9 @@ from srgan_cli.training.data.sampling import BatchRequest, Sampler, cut_unpaired
 from srgan_cli.training.models.cycle_gan import CycleGAN
 from srgan_cli.training.optim.optimizer import ComputeContext, StepResult
 
-GRID = 8
-"""The sides of discriminator inputs are multiples of it."""
-BLUR_PATCHES = 512
-"""Patches of either kind whose spectra are compared to estimate the blur."""
-MIN_BLUR = 0.2
-"""Standard deviations below this, in high-resolution pixels, count as no blur."""
+GRID = 8  # the sides of discriminator inputs are multiples of it
+BLUR_PATCHES = 512  # patches of either kind whose spectra are compared to estimate the blur
+MIN_BLUR = 0.2  # standard deviations below this, in high-resolution pixels, count as no blur
 
 
 class LearnedDegradation:

@@ -4,8 +4,7 @@ from dataclasses import dataclass
 
 from srgan_cli.errors import SrganError
 
-PATIENCE = 10
-"""The number of unusable steps in a row that sends the run back."""
+PATIENCE = 10  # the number of unusable steps in a row that sends the run back
 MIN_RATE_FACTOR, MIN_RATE_FACTOR_WHEN_SATURATED = 1 / 64, 1 / 8
 """At these factors of the learning rates the run is not sent back again."""
 

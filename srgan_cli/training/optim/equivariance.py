@@ -19,10 +19,8 @@ from srgan_cli.networks import Generator
 ORIENTATIONS = 8
 GROUPS = {"d4": tuple(range(ORIENTATIONS)), "c4": (0, 1, 2, 3), "d2": (0, 2, 4, 6), "d1": (0, 4)}
 """Flips and quarter turns; turns only; flips of both axes and the half turn; the horizontal flip."""
-PROBE = 8
-"""Side in pixels of the picture for the test of equivariance."""
-TOLERANCE = 1e-4
-"""Largest difference of outputs relative to the largest value."""
+PROBE = 8  # side in pixels of the picture for the test of equivariance
+TOLERANCE = 1e-4  # largest difference of outputs relative to the largest value
 
 
 class Equivariance:

@@ -15,8 +15,7 @@ MOMENTUM = 0.95
 QUINTIC = (3.4445, -4.7750, 2.0315)
 """Coefficients of the odd polynomial that moves singular values in 0…1 towards 1."""
 ITERATIONS = 5
-STEP = 0.2
-"""Root mean square of a step at a learning rate of 1, as with Adam."""
+STEP = 0.2  # root mean square of a step at a learning rate of 1, as with Adam
 
 
 class Muon(Optimizer):

@@ -15,8 +15,7 @@ from torch import Tensor
 from srgan_cli.image.ops import AxisResize, Kernel, resize_part
 from srgan_cli.upscaling.tiles.layers import Layers
 
-_EXTRA_TAPS = 3
-"""Taps of a kernel may lie this many samples beyond its support; their weight is 0."""
+_EXTRA_TAPS = 3  # taps of a kernel may lie this many samples beyond its support; their weight is 0
 
 
 @dataclass(frozen=True)

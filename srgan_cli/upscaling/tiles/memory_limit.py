@@ -33,10 +33,8 @@ lower bound on a GPU or when workers share the machine."""
 WORKSPACE = 2.0
 """Memory of a network as a multiple of its activations: convolutions copy their input in another layout.  Measured up
 to 1.84 on a CPU, and up to 2.33 on a CPU without bfloat16, where ALLOCATOR_FACTOR covers the rest."""
-_BUFFERED_ROWS = 3
-"""Copies of input rows: as read, joined to further rows, and with colour bled under alpha."""
-OVERHEAD = 128 * 2**20
-"""Memory of decoders, encoders and threads, and what the allocator keeps."""
+_BUFFERED_ROWS = 3  # copies of input rows: as read, joined to further rows, and with colour bled under alpha
+OVERHEAD = 128 * 2**20  # memory of decoders, encoders and threads, and what the allocator keeps
 ALLOCATOR_FACTOR = 1.6
 """Memory of tiles and rows as a multiple of their size: the allocator keeps freed blocks.  Measured up to 1.45."""
 _STEP = 16

@@ -10,8 +10,7 @@ from srgan_cli.image.picture import ImageStream
 from srgan_cli.system.progress import Progress
 from srgan_cli.upscaling.tiles.layers import Layers
 
-_REPORTS = 200
-"""About the largest number of reports for a picture."""
+_REPORTS = 200  # about the largest number of reports for a picture
 
 
 class LayerWatch:

@@ -15,21 +15,17 @@ _DEFAULTS = {
     "libsvtav1": {"crf": "28", "preset": "8"},
 }
 """Options of encoders where nothing else is asked for."""
-_LEAST_CUTREE_SIDE = 64
-"""x265 writes beyond its memory in the analysis `cutree` of smaller frames."""
+_LEAST_CUTREE_SIDE = 64  # x265 writes beyond its memory in the analysis `cutree` of smaller frames
 _QUALITY_OPTIONS, _SPEED_OPTIONS = ("crf", "cq"), ("preset", "cpu-used", "quality")
-_MAX_CRF = {"libx264": 51, "libx265": 51}
-"""The largest --crf of encoders whose own limit is larger."""
+_MAX_CRF = {"libx264": 51, "libx265": 51}  # the largest --crf of encoders whose own limit is larger
 _X26X_PRESETS = [
     *("ultrafast", "superfast", "veryfast", "faster", "fast"),
     *("medium", "slow", "slower", "veryslow", "placebo"),
 ]
-_PRESETS = {"libx264": _X26X_PRESETS, "libx265": _X26X_PRESETS}
-"""Presets of encoders that do not list them."""
+_PRESETS = {"libx264": _X26X_PRESETS, "libx265": _X26X_PRESETS}  # presets of encoders that do not list them
 _HARDWARE = ("_nvenc", "_qsv", "_amf", "_vaapi", "_videotoolbox", "_mf", "_v4l2m2m", "_vulkan", "_omx", "_mediacodec")
 """How the names of hardware encoders end."""
-_LAMBDA = 118
-"""Units of FFmpeg's quality scale."""
+_LAMBDA = 118  # units of FFmpeg's quality scale
 _HARDWARE_QUALITY: dict[str, tuple[int, dict[str, int]]] = {
     "_qsv": (51, {"global_quality": 1}),
     "_amf": (51, {"qp_i": 1, "qp_p": 1}),

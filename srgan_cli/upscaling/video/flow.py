@@ -17,8 +17,7 @@ _CONSISTENT_PIXELS, _CONSISTENT_PART = 0.5, 0.02
 _NEIGHBOUR, _MATCHED, _ADVANTAGE = 4, 3, 0.3
 """How far the pixels lie whose flow is tried, the side of the window that is compared, and by how many levels it must
 fit better."""
-_LEAST_SIDE = 16
-"""DIS works on frames of at least this side."""
+_LEAST_SIDE = 16  # DIS works on frames of at least this side
 
 
 def grey_levels(pixels: Tensor) -> NDArray[np.uint8]:

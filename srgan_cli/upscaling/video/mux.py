@@ -25,11 +25,9 @@ _OWN_TAGS = {
     *("_statistics_writing_app", "_statistics_writing_date_utc", "_statistics_tags"),
 }
 """Metadata of the file itself, which do not pass to another file, and metadata that FFmpeg derives."""
-_TITLES = {"name", "title"}
-"""What FFmpeg calls the title of a stream, reading MP4 and elsewhere."""
+_TITLES = {"name", "title"}  # what FFmpeg calls the title of a stream, reading MP4 and elsewhere
 _PROBE_PACKETS = 3
-_PREROLL = Fraction(1, 10)
-"""Seconds of sound that a decoder needs before its first sample."""
+_PREROLL = Fraction(1, 10)  # seconds of sound that a decoder needs before its first sample
 _WITH_ASPECT = ("h264", "hevc", "mpeg4", "mpeg2video")
 """Codecs whose own headers have the aspect ratio of samples."""
 _COVER_SUFFIXES = {"mjpeg": "jpg"}

@@ -25,11 +25,9 @@ from srgan_cli.upscaling.video.options import VideoOptions
 from srgan_cli.upscaling.video.segments import Segment, SegmentSummary, TimeRange, write_packet, write_summary
 from srgan_cli.upscaling.video.source import FrameReader, VideoSource
 
-_QUEUED = 2
-"""Frames that wait between two threads."""
+_QUEUED = 2  # frames that wait between two threads
 _FLOAT_RGB = 12
-_ENCODER_FRAMES = 60
-"""Frames that an encoder looks ahead and keeps."""
+_ENCODER_FRAMES = 60  # frames that an encoder looks ahead and keeps
 Item = TypeVar("Item")
 
 

@@ -28,14 +28,12 @@ from srgan_cli.upscaling.video.frames import (
 from srgan_cli.upscaling.video.headers import find_matroska_damage
 from srgan_cli.upscaling.video.segments import Index, Segment
 
-_PROGRESSIVE = (0, 1)
-"""Field orders of FFmpeg: unknown and progressive."""
+_PROGRESSIVE = (0, 1)  # field orders of FFmpeg: unknown and progressive
 _FRAME_CODECS = ("vp9", "av1")
 """Codecs of which every packet holds one shown frame, beside those without other frames than key frames."""
 _SEEK_BACK = 5
 """Seconds before a key frame where it is looked for again: some containers seek by times of decoding."""
-_MISSING_SECONDS = 1
-"""A file that ends so much earlier than its header says has been cut off."""
+_MISSING_SECONDS = 1  # a file that ends so much earlier than its header says has been cut off
 DEINTERLACE_HINT = "--deinterlace turns its fields into frames"
 
 

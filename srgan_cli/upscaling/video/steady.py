@@ -12,18 +12,15 @@ from srgan_cli.image.ops import resize
 from srgan_cli.upscaling.video.flow import enlarge_flow, grey_levels, optical_flow, visible, warp
 
 Plane = NDArray[np.float32]
-PERSISTENCE = 0.75
-"""The weight of the result before."""
+PERSISTENCE = 0.75  # the weight of the result before
 _TOLERANCE, _TOLERANCE_OF_CONTRAST = 8 / 255, 0.15
 """Where the input before, moved along the flow, differs by more than a constant and a part of the contrast, less is
 carried on; nothing where it differs by twice as much."""
 _WINDOW, _DETAIL_WINDOW = 5, 9
-_MAX_GAIN = 1.2
-"""Detail that blending weakens is amplified up to so many times."""
+_MAX_GAIN = 1.2  # detail that blending weakens is amplified up to so many times
 _STRENGTH_POWER, _STRENGTH_RANGE = 0.25, (0.25, 1.5)
 """The weight of the result before rises with the power of its detail, relative to that of the new frame."""
-_CUT_PART = 0.5
-"""A frame of which less than this part is carried on begins a new scene."""
+_CUT_PART = 0.5  # a frame of which less than this part is carried on begins a new scene
 
 
 @dataclass
