@@ -7,11 +7,7 @@ from srgan_cli.networks.generators.base import WrappedGenerator, pad_to_grid
 
 
 class SelfEnsemble(WrappedGenerator):
-    """Averages a generator's results for the eight flips and quarter turns of its input.
-
-    Source: R. Timofte, R. Rothe and L. Van Gool, Seven Ways to Improve Example-Based Single Image Super Resolution,
-    CVPR 2016, section 3.6 (arXiv:1511.02228).
-    """
+    """The mean over eight flips and quarter turns.  Source: R. Timofte et al., CVPR 2016 (arXiv:1511.02228)."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the enlarged pictures (N, 3, scale x H, scale x W).

@@ -97,8 +97,7 @@ class Upscaler:
         self.compiled = next((part for part in generator.modules() if isinstance(part, CompiledGenerator)), None)
         lock = takes_turns_with.transfer.lock if takes_turns_with else None
         self.transfer: TileTransfer = TileTransfer(self.generator, device, lock)
-        self.max_input_pixels = inf
-        """Most pixels that a tile may read at once, as learned when memory ran out."""
+        self.max_input_pixels = inf  # most pixels that a tile may read at once, as learned when memory ran out
         self._warn = warn or (lambda _: None)
 
     @classmethod

@@ -109,10 +109,7 @@ def check_trainable(generator: SpandrelGenerator, name: str) -> None:
 
 
 def read_tensors(path: Path) -> dict[str, Any]:
-    """The content of a .safetensors file or of one that torch wrote.  No code in it is run.
-
-    Raises WeightsError for a file that is missing, damaged, or contains more than tensors and plain values.
-    """
+    """The tensors in a .safetensors or torch file; no code is run.  Raises WeightsError for any other content."""
     try:
         if path.suffix.lower() not in TORCH_SUFFIXES:
             return load_file(path)

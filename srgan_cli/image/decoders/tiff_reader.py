@@ -45,8 +45,7 @@ class TiffReader(ImageReader):
     def __init__(self, path: Path, file: IO[bytes]) -> None:
         self.path, self.file, self.stamp = path, file, file_stamp(path)
         self.pages, self.notes = tiff.pages(file)
-        self.masks = tiff.masks(file)
-        """The number of the mask of each page that has one."""
+        self.masks = tiff.masks(file)  # the number of the mask of each page that has one
         self.planes = find_planes(path, self.pages[0][1]) if len(self.pages) == 1 else None
         """Pictures without a page of their own, if there are any."""
         if self.planes:

@@ -67,8 +67,7 @@ class DicomReader(ImageReader):
             self.count = int(self.dataset.get("NumberOfFrames") or 1)
             self.shape = int(self.dataset.Rows), int(self.dataset.Columns)
         self.redecodes = self.count > 1
-        self.decoded: dict[int, Values] = {}
-        """The frame that is being read, from which the range may be taken, too."""
+        self.decoded: dict[int, Values] = {}  # the frame that is being read, from which the range may be taken, too
 
     def decode_bytes(self, _: int) -> int:
         """The memory that decoding a frame takes, the file included."""

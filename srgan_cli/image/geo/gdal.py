@@ -1,7 +1,4 @@
-"""GDAL's metadata for another grid: the XML in a TIFF (tag GDAL_METADATA), and the one beside a file (.aux.xml).
-
-Source: GDAL, drivers GTiff and "GDAL Persistent Auxiliary Metadata", https://gdal.org/en/stable/user/raster_data_model.html
-"""
+"""GDAL's metadata for another grid, in a TIFF and beside it.  Source: GDAL, Persistent Auxiliary Metadata."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence

@@ -24,11 +24,7 @@ PIXEL_LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 
 
 def frequency_loss(generated: Tensor, target: Tensor) -> Tensor:
-    """Mean absolute difference of the Fourier coefficients of pictures (N, C, H, W), in an orthonormal basis.
-
-    Source: S. Cho et al., Rethinking Coarse-to-Fine Approach in Single Image Deblurring, ICCV 2021, equation 8
-    (arXiv:2108.05054).
-    """
+    """Mean distance of orthonormal Fourier coefficients (N, C, H, W).  Source: S. Cho et al. (arXiv:2108.05054)."""
     coefficients: Tensor = torch.fft.rfft2(generated - target, norm="ortho")
     return coefficients.abs().mean()
 

@@ -46,8 +46,7 @@ class GeneratorLoss:
         """Raises WeightsError when the backbone of the perceptual loss is not available."""
         self.config = config.loss
         self.scale = config.scale
-        self.seen = list(config.data.shown_bands)
-        """The bands that the perceptual loss compares."""
+        self.seen = list(config.data.shown_bands)  # the bands that the perceptual loss compares
         wanted = config.loss.perceptual_weight and config.schedule.pretrain_fraction < 1
         self.perceptual = PerceptualLoss(config, compute) if wanted else None
 

@@ -28,8 +28,7 @@ class GAN:
         if config.optim.compile:
             self.generator.compile()
         self.optimizer_step = self._new_optimizer_step()
-        self.pretraining = True
-        """Whether the pixel loss is the only one."""
+        self.pretraining = True  # whether the pixel loss is the only one
         self.discriminator: DiscriminatorTrainer | None = None
         self.loss = GeneratorLoss(config, compute)
 

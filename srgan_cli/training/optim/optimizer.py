@@ -74,8 +74,7 @@ class OptimizerStep:
     ) -> None:
         """`accumulate` is the number of batches a step; `transform_gradients` is called before every step."""
         self.network = network
-        self.forward = world.parallel(network)
-        """The network, which averages gradients over the processes."""
+        self.forward = world.parallel(network)  # the network, which averages gradients over the processes
         self.world = world
         self.optimizer = OPTIMIZERS[optimizer](network, compute.device.type in ("cpu", "cuda"))
         self.scaler = torch.amp.GradScaler(compute.device.type, enabled=compute.dtype == torch.float16)

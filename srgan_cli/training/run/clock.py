@@ -10,10 +10,7 @@ PATCH_STAGES = 4
 
 
 class RunProgress:
-    """Steps and seconds of training, over all resumptions, and the phase.
-
-    The clock runs after `start`.  `phase_began` holds the steps and seconds at the start of the phase.
-    """
+    """Steps, seconds since `start` and phase over all resumptions; `phase_began` has those at the phase's start."""
 
     def __init__(
         self,

@@ -100,8 +100,7 @@ class HeldOut:
         self.device, self.world = device, world
         self.psnr: list[float] = []
         """Of every validation so far, in dB; the first one is that of the initial weights."""
-        self.bicubic: float | None = None
-        """Of bicubic upscaling, in dB."""
+        self.bicubic: float | None = None  # of bicubic upscaling, in dB
 
     def start(self, lines: list[dict[str, Any]], scale: int) -> None:
         """Take over the validations in the log of a resumed run, and score bicubic upscaling."""

@@ -28,11 +28,7 @@ InFlight = deque[tuple[Window, Callable[[], Tensor]]]
 
 
 class TileRunner:
-    """Enlarges the tiles of one picture.
-
-    When memory runs out, the rest of the picture is enlarged in smaller tiles: `warn` is called with a message once,
-    and `on_shrink` with the longest side of further tiles each time.
-    """
+    """Enlarges a picture's tiles, smaller ones once memory runs out: `warn` gets a message, `on_shrink` their side."""
 
     def __init__(
         self,
