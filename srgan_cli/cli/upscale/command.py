@@ -46,7 +46,7 @@ def upscale(context: typer.Context, arguments: UpscaleArguments) -> None:
 
 def _check(context: typer.Context, arguments: UpscaleArguments, out: str, *, video: bool) -> None:
     """Raises UsageError for options that exclude each other."""
-    from srgan_cli.cli.upscale.request import PICTURE_OPTIONS, VIDEO_OPTIONS
+    from srgan_cli.cli.upscale.request import ENCODING_OPTIONS, PICTURE_OPTIONS, VIDEO_OPTIONS
     from srgan_cli.upscaling.video.raw import VIDEO
 
     for names in EXCLUSIVE:
@@ -58,7 +58,8 @@ def _check(context: typer.Context, arguments: UpscaleArguments, out: str, *, vid
         raise UsageError(message, "name a file, or leave --json out", option="json")
     if video and arguments.form not in ("", VIDEO):
         raise UsageError(f"{out} asks for y4m, --format for {arguments.form}", "leave --format out", option="format")
-    if video and (refused := given_options(context, *_OF_FILES, *PICTURE_OPTIONS, *VIDEO_OPTIONS)):
+    others = *_OF_FILES, *PICTURE_OPTIONS, *ENCODING_OPTIONS, *VIDEO_OPTIONS
+    if video and (refused := given_options(context, *others)):
         raise UsageError(f"raw video takes no {refused[0]}", "leave it out")
 
 

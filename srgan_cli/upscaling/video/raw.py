@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import PurePath
 from typing import IO
 
+from srgan_cli.errors import PictureError
 from srgan_cli.image.picture import Picture
 from srgan_cli.image.raw_video.y4m import read_frames, read_header, write_frame, write_header
 from srgan_cli.upscaling.scale import Scale
@@ -23,7 +24,10 @@ def is_video(inputs: Sequence[str], out: str, form: str) -> bool:
 def upscale_video(
     source: IO[bytes], target: IO[bytes], upscaler: Upscaler, *, scale: Scale = None
 ) -> tuple[tuple[int, int], tuple[int, int], int]:
-    """Enlarge a YUV4MPEG2 stream frame by frame; returns its size, the new one (height, width) and the frames."""
+    """Enlarge a YUV4MPEG2 stream frame by frame; returns its size, the new one (height, width) and the frames.
+
+    Raises PictureError for a stream without frames, and as `read_frames` does.
+    """
     header = read_header(source)
     large = header.with_size(*upscaler.target(header.height, header.width, scale))
     write_header(target, large)
@@ -31,4 +35,6 @@ def upscale_video(
     for count, frame in enumerate(read_frames(source, header), 1):  # noqa: B007
         enlarged = upscaler.upscale(Picture(frame.pixels), scale=scale)
         write_frame(target, replace(frame, pixels=enlarged.pixels), large)
+    if not count:
+        raise PictureError("the video has no frames", "check whether the program before the pipe failed")
     return (header.height, header.width), (large.height, large.width), count

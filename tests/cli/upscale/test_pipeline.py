@@ -133,6 +133,8 @@ def test_the_format_of_standard_output_can_be_chosen(
         (b"", "- in.png out.y4m --format y4m", 2, "srgan: raw video takes one file or stream"),
         (b"", "- out.y4m --format y4m --strict", 2, "srgan: raw video takes no --strict"),
         (b"", "- out.y4m --strict", 2, "srgan: raw video takes no --strict"),
+        (b"", "- out.y4m --quality 3", 2, "srgan: raw video takes no --quality"),
+        (b"YUV4MPEG2 W8 H6 F25:1\n", "- out.y4m", 1, "srgan: the video has no frames"),
         (b"", "- out.y4m --format png", 2, "srgan: out.y4m asks for y4m, --format for png"),
         (b"YUV4MPEG2 W4 H4\n", "- out.png", 1, "srgan: standard input is a raw video"),
         (b"", "/dev/stdin - out/", 2, "srgan: standard input is named twice"),
