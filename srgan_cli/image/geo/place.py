@@ -136,11 +136,13 @@ def add_sidecars(
         return place, notes + unread
     auxiliary = next((sidecar.text for sidecar in found if sidecar.kind == "auxiliary file"), "<PAMDataset/>")
     nodata, has_classes = gdal.nodata_of(auxiliary), has_table or gdal.names_classes(auxiliary)
-    packet = xmp.upright(packet, orientation) if xmp.orientation(packet) == orientation else packet
+    turned = orientation if xmp.orientation(packet) == orientation else 1
+    packet, lost = xmp.without_fixed(packet, turned)
+    packet = xmp.upright(packet, turned) if turned > 1 else packet
     height, width = size[::-1] if orientation >= 5 else size
     here, damaged = Place(height, width, sidecars=tuple(found))._mapped(turning(orientation, height, width))
     place = replace(place or here, sidecars=here.sidecars, nodata=nodata, has_classes=has_classes, xmp=packet)
-    return place, [*notes, *unread, *damaged]
+    return place, [*notes, *unread, *lost, *damaged]
 
 
 def decode(value: Any) -> Any:

@@ -102,8 +102,9 @@ def finish(found: Metadata, notes: list[str]) -> tuple[Metadata, list[str]]:
     stale = xmp.STALE if not found.gain_map else [part for part in xmp.STALE if part is not xmp.APPLE_HDR]
     packet = found.xmp and xmp.without(found.xmp, *stale)
     notes = [*notes, *_false_claims(found, notes)]
-    if packet and found.orientation > 1 and xmp.has(packet, xmp.DEPTH):
-        packet, notes = xmp.without(packet, xmp.DEPTH), [*notes, "its depth map is dropped: the picture is turned"]
+    if packet:
+        packet, lost = xmp.without_fixed(packet, found.orientation)
+        notes += lost
     found = replace(found, xmp=packet)
     if found.dpi or found.pixel_ratio:
         return found, notes

@@ -12,15 +12,18 @@ import numpy as np
 
 from srgan_cli.image.geo.grid import GridMap, turning
 
-_ORIENTATION = re.compile(rb'(tiff:Orientation(?:="|>))(\d+)')
+_VALUE = rb"(?:\s*=\s*[\"']|>)"
+"""What stands between the name of a property and its value."""
+_ORIENTATION = re.compile(rb"(tiff:Orientation%b)(\d+)" % _VALUE)
 _SIZES = (
-    (re.compile(rb'((?:tiff:ImageWidth|exif:PixelXDimension)(?:="|>))\d+'), 1),
-    (re.compile(rb'((?:tiff:ImageLength|exif:PixelYDimension)(?:="|>))\d+'), 0),
+    (re.compile(rb"((?:tiff:ImageWidth|exif:PixelXDimension)%b)\d+" % _VALUE), 1),
+    (re.compile(rb"((?:tiff:ImageLength|exif:PixelYDimension)%b)\d+" % _VALUE), 0),
 )
-_PANORAMA = re.compile(rb'(GPano:(\w+)(Width|Left|Height|Top)Pixels(?:="|>))(\d{1,9})')
+_PANORAMA = re.compile(rb"(GPano:(\w+)(Width|Left|Height|Top)Pixels%b)(\d{1,9})" % _VALUE)
 _REGION = re.compile(rb"<mwg-rs:Area\b.*?(?:/>|</mwg-rs:Area>)", re.DOTALL)
 _REGION_SIZE = re.compile(rb"<mwg-rs:AppliedToDimensions\b.*?(?:/>|</mwg-rs:AppliedToDimensions>)", re.DOTALL)
-_NUMBER = re.compile(rb'(st(?:Area|Dim):([xywh])(?:="|>))([-+\d.eE]+)')
+_NUMBER = re.compile(rb"(st(?:Area|Dim):([xywh])%b)([-+\d.eE]+)" % _VALUE)
+_IN_PIXELS = re.compile(rb"rbUnit%bpixel" % _VALUE)
 _RDF = b"http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 _RDF_END = re.compile(rb"</\w+:RDF\s*>")
 _NOTE = "http://ns.adobe.com/xmp/note/"
@@ -39,6 +42,12 @@ CONTAINER: Properties = {_GOOGLE + "container/": r"\w+", "http://ns.google.com/p
 MOTION_PHOTO: Properties = {_GOOGLE + "camera/": r"(?:MotionPhoto|MicroVideo)\w*"}
 DEPTH: Properties = {_GOOGLE + "depthmap/": r"\w+", _GOOGLE + "image/": r"\w+", _GOOGLE + "focus/": r"\w+"}
 """A depth map and what belongs to it, as text inside the packet."""
+FIXED = {
+    "depth map is": DEPTH,
+    "Microsoft regions are": {"http://ns.microsoft.com/photo/1.2/": "RegionInfo"},
+    "IPTC regions are": {"http://iptc.org/std/Iptc4xmpExt/2008-02-29/": "ImageRegion"},
+}
+"""What is not turned with a picture, by what a note says of it."""
 PROVENANCE: Properties = {"http://purl.org/dc/terms/": "provenance"}
 """The address of a C2PA manifest."""
 STALE = (ULTRA_HDR, APPLE_HDR, CONTAINER, MOTION_PHOTO, PROVENANCE)
@@ -88,6 +97,14 @@ def _numbers(element: bytes) -> Iterator[tuple[bytes, float]]:
     for found in _NUMBER.finditer(element):
         with suppress(ValueError):
             yield found[2], float(found[3])
+
+
+def without_fixed(xmp: bytes, turned: int) -> tuple[bytes, list[str]]:
+    """The packet without what does not follow a picture of this orientation, and IPTC regions in pixels; and notes."""
+    fixed = [name for name in FIXED if turned > 1 or ("IPTC" in name and _IN_PIXELS.search(xmp))]
+    lost = [name for name in fixed if has(xmp, FIXED[name])]
+    reason = "the picture is turned" if turned > 1 else "their unit is a pixel"
+    return without(xmp, *(FIXED[name] for name in lost)), [f"its {name} dropped: {reason}" for name in lost]
 
 
 def with_size(xmp: bytes, height: int, width: int) -> bytes:

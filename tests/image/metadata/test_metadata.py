@@ -20,6 +20,7 @@ from srgan_cli.image.codec.raster import Raster, Rows
 from srgan_cli.image.io import picture_losses, read_picture, write_picture
 from srgan_cli.image.metadata.exif import EXIF_PREFIX, ExifBlock, build_exif, parse_exif
 from srgan_cli.image.metadata.icc import NO_COLOUR, Colour
+from srgan_cli.image.metadata.reading import finish
 from srgan_cli.image.metadata.record import Metadata
 from srgan_cli.image.picture import Picture
 
@@ -113,12 +114,28 @@ def test_damaged_exif_is_unreadable_or_harmless(tmp_path_factory: pytest.TempPat
         assert tiff.has_unwritable_tags(block) in (True, False)
 
 
-def test_the_orientation_and_size_in_xmp_are_updated() -> None:
-    changed = Metadata(xmp=XMP).upright().with_size(120, 160).xmp
+@pytest.mark.parametrize("quote", [b'"', b"'"])
+def test_the_orientation_and_size_in_xmp_are_updated(quote: bytes) -> None:
+    changed = Metadata(xmp=XMP.replace(b'"', quote)).upright().with_size(120, 160).xmp.replace(quote, b'"')
     assert b'tiff:Orientation="1"' in changed
     assert b'tiff:ImageWidth="160"' in changed
     assert b'exif:PixelYDimension="120"' in changed
     assert "ä".encode() in changed
+
+
+@pytest.mark.parametrize(
+    ("orientation", "unit", "lost"),
+    [(1, "relative", ""), (1, "pixel", "IPTC regions are"), (6, "relative", "Microsoft regions are IPTC regions are")],
+)
+def test_regions_that_do_not_follow_are_dropped_with_a_line(orientation: int, unit: str, lost: str) -> None:
+    packet = (
+        f'<r xmlns:tiff="t" xmlns:MP="http://ns.microsoft.com/photo/1.2/" tiff:Orientation="{orientation}"'
+        ' xmlns:I="http://iptc.org/std/Iptc4xmpExt/2008-02-29/"><MP:RegionInfo>a</MP:RegionInfo>'
+        f'<I:ImageRegion><I:b I:rbUnit="{unit}"/></I:ImageRegion></r>'
+    )
+    found, notes = finish(Metadata(xmp=packet.encode()), [])
+    assert " ".join(note.removeprefix("its ").partition(" dropped")[0] for note in notes) == lost
+    assert (b"ImageRegion" in (found.xmp or b""), b"RegionInfo" in (found.xmp or b"")) == (not lost, orientation == 1)
 
 
 @pytest.mark.parametrize("depth", [8, 16])
