@@ -136,7 +136,7 @@ def compare(
     units. `measured`: they are no photographs, so that all bands are compared. Raises MismatchError if the shapes
     differ, and PictureError if a metric cannot be computed.
     """
-    _check_shapes(reference, candidate)
+    _check_shapes(reference, candidate, measured=measured)
     grey = len(reference) == 1
     pair = (reference, candidate) if len(reference) == len(candidate) else (to_rgb(reference), to_rgb(candidate))
     prepared = [_prepare(protocol, pixels, grey=grey, measured=measured) for pixels in pair]
@@ -173,13 +173,13 @@ def _metric_function(protocol: Protocol, name: str) -> Callable[..., float]:
     return partial(METRICS[name].compute, **options.get(name, {}))
 
 
-def _check_shapes(reference: ArrayOrTensor, candidate: ArrayOrTensor) -> None:
-    """Raises MismatchError for other sizes, and for other numbers of bands except grey against RGB."""
+def _check_shapes(reference: ArrayOrTensor, candidate: ArrayOrTensor, *, measured: bool) -> None:
+    """Raises MismatchError for other sizes, and for other numbers of bands except photographs' grey against RGB."""
     if reference.shape[-2:] != candidate.shape[-2:]:
         first, second = (f"{pixels.shape[-1]} x {pixels.shape[-2]}" for pixels in (reference, candidate))
         hint = "--on-mismatch crop compares the common part, resize fits the candidate"
         raise MismatchError(f"the reference is {first}, the candidate {second}", hint)
-    if len(reference) != len(candidate) and not {len(reference), len(candidate)} <= {1, 3}:
+    if len(reference) != len(candidate) and (measured or not {len(reference), len(candidate)} <= {1, 3}):
         message = f"the reference has {len(reference)} bands, the candidate {len(candidate)}"
         raise PictureError(message, "compare pictures with the same bands")
 

@@ -255,6 +255,27 @@ def test_another_rescaling_of_dicom_is_reported(tmp_path: Path, slopes: tuple[st
     assert report.scores[0].value_range == (0, 65_535)
 
 
+@pytest.mark.parametrize(
+    ("suffix", "text"),
+    [
+        (".tfw", "10\n0\n0\n-10\n{}\n4599995\n"),
+        (".tif.aux.xml", "<PAMDataset><GeoTransform>{}, 10, 0, 46e5, 0, -10</GeoTransform></PAMDataset>"),
+    ],
+)
+def test_another_place_that_a_file_beside_states_is_reported(tmp_path: Path, suffix: str, text: str) -> None:
+    reference = placed(tmp_path / "a.tif")
+    tifffile.imwrite(tmp_path / "b.tif", tifffile.imread(reference), photometric="minisblack", metadata=None)
+    for x, is_elsewhere in ((500_003, False), (500_015, True)):
+        (tmp_path / f"b{suffix}").write_text(text.format(x))
+        notes = score(reference, tmp_path / "b.tif", BANDS).notes
+        assert ["it lies elsewhere" in note for note in notes] == [True] * is_elsewhere
+
+
+def test_measurements_of_other_numbers_of_bands_do_not_match(tmp_path: Path) -> None:
+    report = compared(tmp_path, terrain(), terrain(shape=(3, 40, 48)))
+    assert "the reference has 1 bands, the candidate 3" in report.scores[0].error
+
+
 def test_the_meaning_of_values_beside_a_picture_counts(tmp_path: Path) -> None:
     pair = placed(tmp_path / "a.tif", scale="2"), placed(tmp_path / "b.tif")
     band = '<PAMRasterBand band="1"><Scale>2</Scale><Offset>0</Offset></PAMRasterBand>'

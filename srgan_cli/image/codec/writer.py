@@ -187,8 +187,10 @@ def _describe_pages(rasters: Sequence[Raster]) -> list[Raster]:
     places = [raster.metadata.place for raster in rasters]
     if not places[0] or not places[0].description:
         return list(rasters)
+    types = {raster.rows.dtype.name for raster in rasters}
+    dtype = types.pop() if len(types) == 1 else ""
     pages = {
-        (place.height, place.width): microscopy.StoredPage(raster.rows.shape[:2], raster.rows.dtype.name)
+        (place.height, place.width): microscopy.StoredPage(raster.rows.shape[:2], dtype)
         for place, raster in zip(places, rasters, strict=True)
         if place
     }

@@ -68,6 +68,12 @@ def calibration_of(text: str) -> dict[tuple[int, str], float | str]:
     return {key: value for key, value in found.items() if value != _UNCALIBRATED[key[1]]}
 
 
+def geotransform_of(text: str) -> tuple[float, ...] | None:
+    """The geotransform of an .aux.xml; None without one."""
+    stated = [xml.text_of(element).split(",") for element in xml.elements(xml.parse(text), "GeoTransform")]
+    return tuple(map(float, stated[0])) if stated else None
+
+
 def names_classes(text: str) -> bool:
     """Whether an .aux.xml gives single values names or colours, so that they must not be blended."""
     document = xml.parse(text)

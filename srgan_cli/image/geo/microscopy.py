@@ -54,7 +54,7 @@ class StoredPage:
 
     size: Size
     dtype: str
-    """The name of its NumPy type."""
+    """The name of its NumPy type; "" if pages differ in it, which then have those that they had."""
 
 
 def software_of(text: object) -> str:
@@ -151,9 +151,12 @@ def _fit_pixels(pixels: Element, old: Size, page: StoredPage) -> None:
         pixels.setAttribute(f"Size{axis}", str(after))
         if name := pixels.getAttribute(f"PhysicalSize{axis}"):
             pixels.setAttribute(f"PhysicalSize{axis}", f"{float(name) * before / after:.12g}")
-    pixels.setAttribute("Type", _OME_TYPES.get(page.dtype, page.dtype))
-    if pixels.hasAttribute("BigEndian"):
-        pixels.setAttribute("BigEndian", "false")
+    channels = [channel.getAttribute("SamplesPerPixel") or "1" for channel in xml.elements(pixels, "Channel")]
+    stored = {"BigEndian": "false"} | ({"Interleaved": "true"} if set(channels) - {"1"} else {})
+    for name in filter(pixels.hasAttribute, stored):
+        pixels.setAttribute(name, stored[name])
+    if page.dtype:
+        pixels.setAttribute("Type", _OME_TYPES.get(page.dtype, page.dtype))
 
 
 def _planes(pixels: Element) -> int:

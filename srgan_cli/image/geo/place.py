@@ -88,10 +88,16 @@ class Place:
                 found |= gdal.calibration_of(text)
         return found
 
+    @property
+    def _geotransform(self) -> tuple[float, ...] | None:
+        """The geotransform in its tags or in a file beside it, in GDAL's order, of the corners of pixels."""
+        found = [geotransform_of(self.tags), *(sidecar.geotransform for sidecar in self.sidecars)]
+        return next(filter(None, found), None)
+
     def is_elsewhere(self, other: "Place") -> bool:
         """Whether both state where they lie, and a corner is not within half a pixel, or the system is another one."""
         systems = {system_of(place.tags) for place in (self, other)} - {""}
-        transforms = [geotransform_of(place.tags) or () for place in (self, other)]
+        transforms = [place._geotransform or () for place in (self, other)]
         if not all(transforms):
             return False
         own, others = (np.reshape(transform, (2, 3)) for transform in transforms)

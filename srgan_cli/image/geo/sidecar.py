@@ -43,6 +43,14 @@ class Sidecar:
         """The file for the new grid.  Raises ValueError or ExpatError if it is damaged or cannot be adapted."""
         return replace(self, text=_MAPS[self.kind](self.text, change))
 
+    @property
+    def geotransform(self) -> tuple[float, ...] | None:
+        """The geotransform in GDAL's order, of the corners of pixels, that a world file or an .aux.xml states."""
+        if self.kind == "world file":
+            a, d, b, e, x, y = _world_numbers(self.text)
+            return x - (a + b) / 2, a, b, y - (d + e) / 2, d, e
+        return gdal.geotransform_of(self.text) if self.kind == "auxiliary file" else None
+
     def beside(self, picture: Path) -> Path:
         """Where it belongs for a picture: by the same name, with the suffix for the picture's format."""
         if self.kind == "world file":
@@ -168,9 +176,13 @@ def world_file(geotransform: tuple[float, ...]) -> Sidecar:
     return Sidecar("world file", "".join(f"{number!r}\n" for number in (a, d, b, e, x + (a + b) / 2, y + (d + e) / 2)))
 
 
+def _world_numbers(text: str) -> Iterator[float]:
+    return (float(line.replace(",", ".")) for line in text.split()[:6])
+
+
 def _map_world(text: str, change: GridMap) -> str:
     """Six lines, of the centres of pixels.  Source: ESRI, World files for raster datasets."""
-    a, d, b, e, x, y = (float(line.replace(",", ".")) for line in text.split()[:6])
+    a, d, b, e, x, y = _world_numbers(text)
     x, a, b, y, d, e = grid.geotransform((x, a, b, y, d, e), grid.at_centres(change))
     return "".join(f"{number!r}\n" for number in (a, d, b, e, x, y))
 

@@ -56,14 +56,18 @@ def test_ome_stacks_keep_their_axes_and_their_extent(tmp_path: Path) -> None:
     assert not notes
 
 
-def test_each_ome_image_has_its_own_size(tmp_path: Path) -> None:
+def test_each_ome_image_has_its_own_size_and_type(tmp_path: Path) -> None:
     with tifffile.TiffWriter(tmp_path / "a.ome.tif", ome=True) as writer:
         writer.write(STACK[0], metadata={"axes": "ZYX", "PhysicalSizeX": 1.0})
         writer.write(STACK[0, 0, :10, :14], metadata={"axes": "YX", "PhysicalSizeX": 2.0})
+        planes = {"photometric": "rgb", "planarconfig": "separate", "metadata": {"axes": "SYX"}}
+        writer.write(STACK[0, :, :10, :14].astype(np.uint8), **planes)
     out, _ = enlarge(tmp_path / "a.ome.tif", 1.5, 1.3)
     with tifffile.TiffFile(out) as file:
-        assert [series.shape for series in file.series] == [(3, 36, 42), (15, 18)]
-        first, second = (image["Pixels"] for image in tifffile.xml2dict(file.ome_metadata)["OME"]["Image"])
+        assert [series.shape for series in file.series] == [(3, 36, 42), (15, 18), (15, 18, 3)]
+        first, second, third = (image["Pixels"] for image in tifffile.xml2dict(file.ome_metadata)["OME"]["Image"])
+    assert [pixels["Type"] for pixels in (first, second, third)] == ["uint16", "uint16", "uint8"]
+    assert third["Interleaved"] is True
     assert first["PhysicalSizeX"] == pytest.approx(32 / 42)
     assert second["PhysicalSizeX"] == pytest.approx(2 * 14 / 18)
 
