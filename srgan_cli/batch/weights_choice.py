@@ -12,8 +12,7 @@ from srgan_cli.upscaling.upscaler import Upscaler
 from srgan_cli.weights.file import read_card
 from srgan_cli.weights.registry import find_weights
 
-PHOTO = "photo"
-"""The weights for compressed photographs."""
+PHOTO = "photo"  # the weights for compressed photographs
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,7 @@ from srgan_cli.errors import OutputClosed, printable
 from srgan_cli.system.progress import Progress
 
 PIPE_WIDTH = 1000  # columns of a table that is not printed on a terminal
-is_quiet = False
-"""Whether warnings alone are printed on stderr."""
+is_quiet = False  # whether warnings alone are printed on stderr
 
 
 class Screen(Console):

@@ -22,8 +22,7 @@ from srgan_cli.errors import OutputExists, SrganError, UsageError
 if TYPE_CHECKING:
     from rich.panel import Panel
 
-Rows = list[tuple[str, str]]
-"""Names and descriptions."""
+Rows = list[tuple[str, str]]  # names and descriptions
 HELP_NAMES = ["-h", "--help"]
 PANELS = {
     "Everyday": "model purpose scale size baseline metric sets by_folder run recipe time steps resume check held_out "

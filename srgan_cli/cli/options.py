@@ -15,10 +15,8 @@ from srgan_cli.errors import UsageError, errors_as
 from srgan_cli.image.codec.limits import set_pillow_limit
 
 Arguments = TypeVar("Arguments")
-COMMAND_LINE = ("COMMANDLINE", "ENVIRONMENT")
-"""The sources of options that a person has given for this command."""
-DEFAULTS_FILE = ("DEFAULT_MAP",)
-"""The source of options from srgan.toml."""
+COMMAND_LINE = ("COMMANDLINE", "ENVIRONMENT")  # the sources of options that a person has given for this command
+DEFAULTS_FILE = ("DEFAULT_MAP",)  # the source of options from srgan.toml
 Device = Annotated[str, typer.Option(autocompletion=complete_devices, help="auto, cpu, cuda, cuda:N or mps.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 NoConfig = Annotated[

@@ -16,8 +16,7 @@ from srgan_cli.errors import OutputClosed, OutputExists, SrganError, UsageError,
 from srgan_cli.system.files import atomic_write, scratch_folder, translate_write_errors
 from srgan_cli.system.remote_storage import Location, local_copy, parse_location
 
-STANDARD = "-"
-"""The name of standard input or output on the command line."""
+STANDARD = "-"  # the name of standard input or output on the command line
 _DESCRIPTORS = ("/dev/fd/", "/proc/self/fd/")
 _STDIN, _STDOUT = (("/dev/stdin", 0), ("/dev/stdout", 1))
 _UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)

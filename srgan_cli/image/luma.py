@@ -14,10 +14,8 @@ from srgan_cli.errors import PictureError
 if TYPE_CHECKING:
     from torch import Tensor
 
-Array = NDArray[np.floating[Any]]
-"""float32 for upscaling, float64 for scoring."""
-Mask = NDArray[np.bool_]
-"""Which pixels have a value, or count."""
+Array = NDArray[np.floating[Any]]  # float32 for upscaling, float64 for scoring
+Mask = NDArray[np.bool_]  # which pixels have a value, or count
 ArrayOrTensor = Union["Tensor", Array]
 PixelsT = TypeVar("PixelsT", "Tensor", Array)
 LIMITED_RANGE_WEIGHTS = (65.481 / 255, 128.553 / 255, 24.966 / 255)

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-LARGEST_SCALE = 16
-"""The largest factor by which pictures are upscaled."""
+LARGEST_SCALE = 16  # the largest factor by which pictures are upscaled
 FLIPS = ((), (-1,), (-2, -1), (-2,), (-1,), (-2, -1), (-2,), ())
 """The axes that each of the eight orientations flips; odd ones are transposed afterwards."""
 
@@ -93,8 +92,7 @@ class Kernel:
 
 KERNELS = {"bicubic": Kernel(cubic, 2), "lanczos": Kernel(lanczos, 3), "nearest": Kernel(nearest, 0.5)}
 """bicubic is Keys' with a = -0.5: R. Keys, Cubic convolution interpolation for digital image processing, 1981."""
-LINEAR = Kernel(linear, 1)
-"""It never overshoots."""
+LINEAR = Kernel(linear, 1)  # it never overshoots
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,7 @@ from srgan_cli.image.picture import Picture
 from srgan_cli.scoring.methods import BICUBIC_OF_LUMA, BaselineSettings
 from srgan_cli.upscaling.upscaler import Upscaler
 
-BASELINES = (*KERNELS, BICUBIC_OF_LUMA)
-"""The baselines without a model. Any other name is that of a model."""
+BASELINES = (*KERNELS, BICUBIC_OF_LUMA)  # the baselines without a model; any other name is that of a model
 
 
 def downscale_and_restore(baseline: str, reference: Array, settings: BaselineSettings) -> tuple[Array, Array]:

@@ -14,10 +14,8 @@ from typing import Annotated, Any, Literal, TypeVar, Union, cast, get_args, get_
 from srgan_cli.errors import UsageError
 
 _NO_END = 2**63
-Count = Annotated[int, range(_NO_END)]
-"""An integer from 0 on."""
-Positive = Annotated[int, range(1, _NO_END)]
-"""An integer from 1 on."""
+Count = Annotated[int, range(_NO_END)]  # an integer from 0 on
+Positive = Annotated[int, range(1, _NO_END)]  # an integer from 1 on
 _TAKEN: dict[Any, Any] = {float: Real, int: Integral, tuple: tuple | list, list: tuple | list}
 """Numbers of NumPy are taken as well, a list or a row of an array for a tuple, and 4.0 for an integer."""
 _WORDS: dict[Any, str] = {float: "a number", int: "an integer", str: "a text", bool: "True or False", NoneType: "None"}

@@ -21,10 +21,8 @@ PATH_SETTINGS = (
     *("init_from", "teacher", "perceptual_weights", "device", "log"),
 )
 """Settings that depend on the machine.  Recipes leave them out."""
-SETTINGS_FILE = "config.json"
-"""The file in the run folder that holds the settings."""
-DEGRADATION, PIXEL, ADVERSARIAL = "degradation", "pixel", "adversarial"
-"""The phases of a run, in their order."""
+SETTINGS_FILE = "config.json"  # the file in the run folder that holds the settings
+DEGRADATION, PIXEL, ADVERSARIAL = "degradation", "pixel", "adversarial"  # the phases of a run, in their order
 
 
 @dataclass(frozen=True)

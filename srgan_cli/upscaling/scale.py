@@ -39,8 +39,7 @@ class Size:
         return factor
 
 
-Scale = float | Size | None
-"""A factor, a size to fit, or None for the factor of the model."""
+Scale = float | Size | None  # a factor, a size to fit, or None for the factor of the model
 
 
 def check_scale(scale: float | None) -> None:

@@ -19,8 +19,7 @@ from srgan_cli.errors import UsageError, WeightsError
 from srgan_cli.system.progress import Progress
 
 LARGEST_FILE = 4 * 2**30  # bytes
-TIMEOUT = 30.0
-"""Seconds that a server may send nothing."""
+TIMEOUT = 30.0  # seconds that a server may send nothing
 ATTEMPTS = 5
 _PARTIAL, _NOT_SATISFIABLE = 206, 416
 

@@ -14,8 +14,7 @@ from srgan_cli.weights.file import read_card
 from srgan_cli.weights.formats import family_name, list_weights
 from srgan_cli.weights.hub import fetch, is_reference, list_cached, list_corrupt
 
-AUTOMATIC = "auto"
-"""What stands for a choice of weights for each file."""
+AUTOMATIC = "auto"  # what stands for a choice of weights for each file
 SHIPPED = "shipped"
 _SIMILAR = 0.7  # how similar a name must be to be suggested, from 0 to 1
 

@@ -25,8 +25,7 @@ from srgan_cli.weights.formats import TORCH_SUFFIXES
 if TYPE_CHECKING:
     from spandrel import ImageModelDescriptor
 
-PREFIX = "spandrel:"
-"""Marks the name of an architecture that spandrel rebuilds from its tensors."""
+PREFIX = "spandrel:"  # marks the name of an architecture that spandrel rebuilds from its tensors
 
 
 class SpandrelGenerator(MeasuredGenerator):

@@ -104,8 +104,7 @@ KINDS = {
     "gain_map": "gain map",
 }
 """What files hold beside pixels, profile, EXIF, XMP, resolution and place, by its field in Metadata."""
-COLOUR = "colour"
-"""The field of Metadata that formats store as it is, or as an ICC profile."""
+COLOUR = "colour"  # the field of Metadata that formats store as it is, or as an ICC profile
 _HDR = frozenset({COLOUR, "mastering_display", "light_levels", "pixel_ratio"})
 
 FORMAT_CAPABILITIES = {
@@ -211,8 +210,7 @@ _LOSSLESS: dict[str, dict[str, object]] = {
     "AVIF": {"quality": 100},
 }
 """Arguments of Pillow's `Image.save` for the lossless mode of lossy formats; of AVIF, only grey without alpha."""
-FALLBACK_SUFFIX = ".png"
-"""Where pictures go whose own format cannot be written."""
+FALLBACK_SUFFIX = ".png"  # where pictures go whose own format cannot be written
 PILLOW_DECODERS = (
     *("BMP", "DIB", "GIF", "JPEG", "PPM", "PNG", "HEIF", "JXL", "AVIF", "TIFF", "WEBP", "JPEG2000", "BLP", "CUR"),
     *("DCX", "DDS", "FLI", "FTEX", "GBR", "ICNS", "ICO", "IM", "IMT", "MCIDAS", "MSP", "PCD", "TGA", "PCX", "PIXAR"),
@@ -260,8 +258,7 @@ class Encoding:
         return [f"{name} {reason}: {asked} changes nothing" for name, reason in reasons.items()]
 
 
-DEFAULT_ENCODING = Encoding()
-"""Each format's default quality."""
+DEFAULT_ENCODING = Encoding()  # each format's default quality
 
 
 def is_lossy(name: str) -> bool:

@@ -11,8 +11,7 @@ from PIL import Image, ImageCms
 from srgan_cli.image.codec.raster import Values
 from srgan_cli.image.codec.vips import CMYK_NOTE, LAB_NOTE
 
-NON_RGB_MODES = ("CMYK", "LAB", "HSV")
-"""Pillow's modes that `convert_to_srgb` converts."""
+NON_RGB_MODES = ("CMYK", "LAB", "HSV")  # Pillow's modes that `convert_to_srgb` converts
 PALETTE_SIZE = 256
 _OPAQUE_FROM = 128
 _SAMPLES = 2**16

@@ -4,8 +4,7 @@ from pathlib import Path
 
 from PIL import Image
 
-CLEAN_QUALITY = 98
-"""The quality from which on a JPEG is enlarged as uncompressed pictures are."""
+CLEAN_QUALITY = 98  # the quality from which on a JPEG is enlarged as uncompressed pictures are
 _LUMINANCE_SUM = 3693  # the sum of the luminance table that libjpeg scales, of ITU-T T.81 annex K: quality 50
 
 

@@ -18,12 +18,10 @@ from srgan_cli.image.codec.raster import Values, apply_exif_orientation, from_co
 _SIGNATURE_BYTES = 16
 _DEEP_MODES = {1: "I;16", 2: "LA;16", 3: "RGB;16", 4: "RGBA;16"}
 """Modes of pillow_heif, by the number of channels."""
-ORIENTED_BY_DECODER = ("JXL", "HEIF")
-"""Their decoders apply the orientation, but leave it in EXIF."""
+ORIENTED_BY_DECODER = ("JXL", "HEIF")  # their decoders apply the orientation, but leave it in EXIF
 _TGA_DESCRIPTOR, _TGA_ALPHA_BITS = 17, 15
 _MULTIPLE = ("DCX", "FLI", "IM")  # formats of several pictures, of which the first one is read
-Decoded = tuple[Values, bytes | None, list[str]]
-"""Values, ICC profile, notes."""
+Decoded = tuple[Values, bytes | None, list[str]]  # values, ICC profile, notes
 
 
 def open_image(file: IO[bytes], formats: Sequence[str] = PILLOW_DECODERS) -> ImageFile.ImageFile:

@@ -14,12 +14,10 @@ from srgan_cli.system.arguments import checked
 
 Values = NDArray[Any]
 """(H, W, C) of integers or floats as a file stores them; what the channels are says a BandLayout."""
-ValueRange = tuple[float, float]
-"""The stored values that a network sees as 0 and 1."""
+ValueRange = tuple[float, float]  # the stored values that a network sees as 0 and 1
 UNSPECIFIED, ASSOCIATED, UNASSOCIATED = 0, 1, 2
 """What a channel beyond the colours is, as in TIFF's ExtraSamples: any data, or alpha."""
-BAND_GRID = 32
-"""Every band but the last has a multiple of this number of rows."""
+BAND_GRID = 32  # every band but the last has a multiple of this number of rows
 _BAND_BYTES = 2**22
 _BAND_ROWS = 4096
 """The most rows of a band: libvips takes longer for each row, the more of them are requested at once."""

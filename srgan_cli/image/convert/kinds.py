@@ -19,8 +19,7 @@ from srgan_cli.image.picture import ImageStream, Picture
 
 Stored: TypeAlias = Picture | ImageStream | Path | str
 """What becomes a Picture."""
-StoredT = TypeVar("StoredT", bound=Stored)
-"""One of these: a list of paths alone is no list of `Stored`."""
+StoredT = TypeVar("StoredT", bound=Stored)  # one of these: a list of paths alone is no list of `Stored`
 HandT = TypeVar("HandT", bound=NDArray[Any] | Image.Image | Tensor)
 """What comes back in kind: (H, W[, C]), an image, (C, H, W) or (N, C, H, W)."""
 PartT = TypeVar("PartT")

@@ -5,8 +5,7 @@ from pathlib import Path
 from srgan_cli.errors import PictureError
 
 OPTIONS = {"compress": "DEFLATE", "bigtiff": "IF_SAFER"}
-KEPT_TAGS = {269, 270, 282, 283, 296, 305, 306, 315, 316, 33432}
-"""The tags of EXIF that GDAL keeps."""
+KEPT_TAGS = {269, 270, 282, 283, 296, 305, 306, 315, 316, 33432}  # the tags of EXIF that GDAL keeps
 
 
 def make_cloud_optimised(path: Path, *, has_classes: bool = False) -> None:

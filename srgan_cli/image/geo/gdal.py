@@ -7,8 +7,7 @@ from xml.dom.minidom import Document, Element
 from srgan_cli.image.geo import grid, rpc, xml
 from srgan_cli.image.geo.grid import GridMap
 
-METADATA = 42112
-"""The TIFF tag."""
+METADATA = 42112  # the TIFF tag
 _STALE_DOMAINS = {"geolocation": "geolocation arrays", "image_structure": "", "xml:esri": "ESRI's own transformation"}
 _STATISTICS = "statistics"
 _STALE_ELEMENTS = {"Histograms": _STATISTICS, "GeodataXform": _STALE_DOMAINS["xml:esri"]}

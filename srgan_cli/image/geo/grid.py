@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-GridMap = NDArray[Any]
-"""float64 (3, 3), from old coordinates to new ones."""
+GridMap = NDArray[Any]  # float64 (3, 3), from old coordinates to new ones
 
 
 def scaling(old: tuple[int, int], new: tuple[int, int]) -> GridMap:

@@ -16,8 +16,7 @@ import numpy as np
 
 from srgan_cli.image.geo import xml
 
-DESCRIPTION = 270
-"""The TIFF tag."""
+DESCRIPTION = 270  # the TIFF tag
 PRIVATE_TAGS = {
     33560: "Olympus SIS", **dict.fromkeys(range(33628, 33632), "MetaMorph"), 34118: "Zeiss SEM",
     **dict.fromkeys((34361, 34362), "FluoView"), 34412: "Zeiss LSM", **dict.fromkeys((34680, 34682), "FEI SEM"),
@@ -35,10 +34,8 @@ _OTHERS = re.compile(
 _IMAGEJ = "ImageJ="
 _SHAPE_ALONE = re.compile(r'\{"shape": \[[\d, ]*\]\}$')
 """tifffile's description without anything that the pages do not say, too."""
-BLOCK_SIZES, BLOCKS = 50838, 50839
-"""The tags of ImageJ's blocks: labels, ranges shown, colour tables, regions."""
-FILE_TAGS = {DESCRIPTION, BLOCK_SIZES, BLOCKS}
-"""What the first page says of all."""
+BLOCK_SIZES, BLOCKS = 50838, 50839  # the tags of ImageJ's blocks: labels, ranges shown, colour tables, regions
+FILE_TAGS = {DESCRIPTION, BLOCK_SIZES, BLOCKS}  # what the first page says of all
 _REGIONS = {b"roi ", b"over"}
 _BLOCK_ITEMS = {b"rang": 8} | dict.fromkeys((b"info", b"labl", b"prop"), 2)
 """Bytes of the items of blocks, which change with the byte order; 1 for others."""

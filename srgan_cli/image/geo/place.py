@@ -23,8 +23,7 @@ _X_RESOLUTION, _Y_RESOLUTION, _UNIT = 282, 283, 296
 _RESOLUTION = {_X_RESOLUTION, _Y_RESOLUTION, _UNIT}
 _BLOCKS = {microscopy.BLOCK_SIZES, microscopy.BLOCKS}
 _KEPT = {*GEOREFERENCE, RPC, gdal.METADATA}
-TAGS = {*_KEPT, *_PRIVATE, *_BLOCKS}
-"""The TIFF tags that belong to the place alone."""
+TAGS = {*_KEPT, *_PRIVATE, *_BLOCKS}  # the TIFF tags that belong to the place alone
 _ERRORS = (*xml.PARSE_ERRORS, np.linalg.LinAlgError)
 
 

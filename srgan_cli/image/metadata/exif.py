@@ -15,8 +15,7 @@ from PIL import ExifTags, Image
 
 from srgan_cli.image.geo.grid import GridMap, scaling, turning
 
-EXIF_PREFIX = b"Exif\x00\x00"
-"""What precedes the block in JPEG and where Pillow expects it."""
+EXIF_PREFIX = b"Exif\x00\x00"  # what precedes the block in JPEG and where Pillow expects it
 PARSE_ERRORS = (struct.error, KeyError, IndexError, ValueError, TypeError, OverflowError, SyntaxError, OSError)
 """What Pillow raises for damaged EXIF."""
 _X_RESOLUTION, _Y_RESOLUTION, _UNIT = 0x011A, 0x011B, 0x0128

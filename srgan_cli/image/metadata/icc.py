@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 
 from srgan_cli.system.arguments import checked
 
-Chromaticities = tuple[float, ...]
-"""x and y of white, red, green and blue."""
+Chromaticities = tuple[float, ...]  # x and y of white, red, green and blue
 _Matrix = NDArray[np.float64]
 _D65, _C, _DCI, _E = (0.3127, 0.329), (0.31, 0.316), (0.314, 0.351), (1 / 3, 1 / 3)
 _D50 = np.array([0.9642, 1.0, 0.8249])
@@ -21,8 +20,7 @@ PRIMARIES: dict[int, Chromaticities] = {
     1: (*_D65, 0.64, 0.33, 0.3, 0.6, 0.15, 0.06),
     4: (*_C, 0.67, 0.33, 0.21, 0.71, 0.14, 0.08),
     5: (*_D65, 0.64, 0.33, 0.29, 0.6, 0.15, 0.06),
-    6: (*_D65, 0.63, 0.34, 0.31, 0.595, 0.155, 0.07),
-    7: (*_D65, 0.63, 0.34, 0.31, 0.595, 0.155, 0.07),
+    **dict.fromkeys((6, 7), (*_D65, 0.63, 0.34, 0.31, 0.595, 0.155, 0.07)),
     8: (*_C, 0.681, 0.319, 0.243, 0.692, 0.145, 0.049),
     9: (*_D65, 0.708, 0.292, 0.17, 0.797, 0.131, 0.046),
     10: (*_E, 1, 0, 0, 1, 0, 0),
@@ -44,8 +42,7 @@ _PARAMETRIC: dict[int, tuple[float, ...]] = {
 }
 """By the code of H.273, the parameters of an ICC curve of type 0 or 3, from stored values to light."""
 _NAMES = {9: "BT.2020", 11: "DCI-P3", 12: "Display P3", PQ: "PQ", HLG: "HLG", 1: "BT.709", 8: "linear"}
-SPACE = slice(16, 20)
-"""Where a profile names its colours."""
+SPACE = slice(16, 20)  # where a profile names its colours
 _TABLE_SIZE = 4096
 _UNSPECIFIED = 2
 _BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])

@@ -13,8 +13,7 @@ from srgan_cli.image.metadata.exif import EXIF_PREFIX
 from srgan_cli.image.metadata.icc import NO_COLOUR, SRGB_PRIMARIES, SRGB_TRANSFER, Colour, from_cicp
 from srgan_cli.image.metadata.record import Metadata, unpack
 
-Box = tuple[bytes, bytes]
-"""Name and content."""
+Box = tuple[bytes, bytes]  # name and content
 _Location = tuple[int, list[tuple[int, int]]]
 """How an item is stored, 0 for in the file itself, and where each of its parts begins, and its length."""
 _C2PA = bytes.fromhex("d8fec3d61b0e483c92975828877ec481")
@@ -43,8 +42,7 @@ _PROPERTIES = {
 }
 """Properties of a picture that are kept, or that say how it is stored."""
 _MOST_UNPACKED, _BEGINNING = 2**26, 2**12
-BARE_JXL = b"\xff\x0a"
-"""The start of a JPEG XL file without boxes."""
+BARE_JXL = b"\xff\x0a"  # the start of a JPEG XL file without boxes
 _TRANSFORMATIONS = (b"clap", b"irot", b"imir")
 _LIGHT_UNIT = 10_000
 _NUMBER = 0x7FFF

@@ -15,8 +15,7 @@ MPF = b"MPF\0"
 _MP_COUNT, _MP_ENTRIES = 0xB001, 0xB002
 _MP_ENTRY_BYTES = 16
 _MP_HEAD_BYTES = len(MPF) + 8 + 2 + 3 * 12 + 4
-Segment = tuple[int, bytes]
-"""Marker and content."""
+Segment = tuple[int, bytes]  # marker and content
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,9 @@ from srgan_cli.image.metadata.exif import EXIF_PREFIX
 from srgan_cli.image.metadata.icc import Colour, from_calibration, from_cicp
 from srgan_cli.image.metadata.record import Metadata, Text, dropped_notes, unpack
 
-Chunk = tuple[bytes, bytes]
-"""Name and content."""
+Chunk = tuple[bytes, bytes]  # name and content
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
-HEADER_END = len(SIGNATURE) + 25
-"""Where the chunk IHDR ends."""
+HEADER_END = len(SIGNATURE) + 25  # where the chunk IHDR ends
 TEXT_CHUNKS = (b"tEXt", b"zTXt", b"iTXt")
 _PIXEL_CHUNKS = (b"IDAT", b"fdAT")
 _KNOWN = (

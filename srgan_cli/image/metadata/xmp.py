@@ -32,8 +32,7 @@ _EMPTY = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="%s"></rdf:RDF
 _EXTENDED_DESCRIPTION = b'<rdf:Description xmlns:xmpNote="%s" xmpNote:HasExtendedXMP="%s"/>'
 _EMPTY_DESCRIPTION = re.compile(rb'<rdf:Description xmlns:xmpNote="[^"]*"/>')
 _PADDING = re.compile(rb"\s{100,}")
-Properties = dict[str, str]
-"""By namespace, a regular expression of the local names."""
+Properties = dict[str, str]  # by namespace, a regular expression of the local names
 ULTRA_HDR: Properties = {"http://ns.adobe.com/hdr-gain-map/1.0/": r"\w+"}
 """What says that a picture has a gain map, or how it is applied."""
 APPLE_HDR: Properties = {"http://ns.apple.com/HDRGainMap/1.0/": r"\w+"}

@@ -9,8 +9,7 @@ from torch import Tensor
 Kind = Literal["rgb", "grey", "yuv"]
 HIGH_DEFINITION = (720, 1280)
 """Height and width from which on a video without a stated matrix is treated as BT.709, by players too."""
-BT601_WEIGHTS = (0.299, 0.114)
-"""The weights of red and blue in luma."""
+BT601_WEIGHTS = (0.299, 0.114)  # the weights of red and blue in luma
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,7 @@ from srgan_cli.metrics.perceptual.feature_distance import check_size, load_netwo
 from srgan_cli.weights.backbones import DOWNLOAD_URLS, find_backbone, load_tensors
 
 BATCH = 32
-Extractor = Callable[[Tensor], Tensor]
-"""Pictures (N, 3, H, W) with values 0…1 to features (N, D)."""
+Extractor = Callable[[Tensor], Tensor]  # pictures (N, 3, H, W) with values 0…1 to features (N, D)
 
 
 def extract_features(pixels: Tensor, extractor: str, patch: int = 0) -> NDArray[np.float32]:

@@ -8,8 +8,7 @@ from numpy.typing import NDArray
 
 from srgan_cli.metrics import SET_METRICS
 
-Features = tuple[NDArray[Any], NDArray[Any]]
-"""The features (N, D) of a reference and of a candidate."""
+Features = tuple[NDArray[Any], NDArray[Any]]  # the features (N, D) of a reference and of a candidate
 
 
 def compare_sets(

@@ -12,8 +12,7 @@ from srgan_cli.image.luma import check_min_side
 from srgan_cli.networks.backbones import Backbone, feature_distance
 from srgan_cli.weights.backbones import find_backbone, load_backbone
 
-MIN_SIDE = 32
-"""The smallest side, in pixels, that the deepest layers accept."""
+MIN_SIDE = 32  # the smallest side, in pixels, that the deepest layers accept
 PACKAGE = "torchmetrics"  # it ships the calibrated weights of LPIPS and DISTS among its files
 _load_network = cache(load_backbone)
 

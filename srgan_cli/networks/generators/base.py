@@ -9,10 +9,8 @@ from torch import Tensor, nn
 from srgan_cli.image.ops import LARGEST_SCALE, cubic
 from srgan_cli.system.arguments import checked
 
-RGB = 3
-"""The bands of a picture in colour."""
-BICUBIC_RADIUS = 2
-"""Radius of the bicubic kernel in input pixels."""
+RGB = 3  # the bands of a picture in colour
+BICUBIC_RADIUS = 2  # radius of the bicubic kernel in input pixels
 
 
 @checked

@@ -8,8 +8,7 @@ from torch import Tensor
 
 from srgan_cli.networks.generators.base import Generator
 
-GRID = 16
-"""Tiles start at multiples of it: most attention networks have windows whose size divides it."""
+GRID = 16  # tiles start at multiples of it: most attention networks have windows whose size divides it
 LARGEST_HALO = 64  # input pixels
 SMALLEST_CHANGE = 0.25 / 255  # a change of the output that counts for the receptive radius, in the range 0…1
 _STRIP_HEIGHT, _CUT = 32, 48

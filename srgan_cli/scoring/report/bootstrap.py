@@ -7,7 +7,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 RESAMPLES = 10_000
-SEED = 0
 LEVEL = 0.95
 MIN_ROWS = 5  # with fewer pictures, an interval says more about the method than about the pictures
 CHUNK = 1_000_000  # random numbers drawn at a time, which limits the memory
@@ -38,7 +37,7 @@ def mean_intervals(columns: dict[str, list[float]]) -> dict[str, Interval | None
 def _resampled_means(rows: NDArray[np.float64]) -> NDArray[np.float64]:
     """The means of each column over RESAMPLES draws of the rows with replacement."""
     count = len(rows)
-    random = np.random.default_rng(SEED)
+    random = np.random.default_rng(0)  # a fixed seed
     step = max(1, min(RESAMPLES, CHUNK // count))
     sizes = [min(step, RESAMPLES - done) for done in range(0, RESAMPLES, step)]
     draws = (random.multinomial(count, np.full(count, 1 / count), size) for size in sizes)

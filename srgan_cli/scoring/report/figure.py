@@ -9,8 +9,7 @@ from srgan_cli.image.codec.samples import to_image
 from srgan_cli.image.luma import Array
 from srgan_cli.scoring.report.crops import Crop
 
-CROP_SIDE = 96
-"""Side of an automatically chosen crop in pixels."""
+CROP_SIDE = 96  # side of an automatically chosen crop in pixels
 DRAWN_SIDE = 288  # the longer side of a drawn crop in pixels
 MARGIN, LINE_HEIGHT = 12, 20
 BACKGROUND, TEXT, FRAME = "white", "black", (214, 39, 40)

@@ -14,8 +14,7 @@ from srgan_cli.image.codec.raster import ValueRange
 from srgan_cli.image.io import read_picture
 from srgan_cli.image.ops import resize
 
-LEVELS = 255
-"""The top of the range in which degradations work."""
+LEVELS = 255  # the top of the range in which degradations work
 _BICUBIC_REACH = 2  # low-resolution pixels up to which a pixel without data changes a reduced picture
 _SAMPLED_FILES, _SAMPLED_VALUES = 32, 2**16
 _PERCENTILES = (0.1, 99.9)

@@ -12,8 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-Logits = Callable[[Tensor], Tensor]
-"""Pictures to their logits."""
+Logits = Callable[[Tensor], Tensor]  # pictures to their logits
 
 
 @dataclass(frozen=True)

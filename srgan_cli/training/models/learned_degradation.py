@@ -29,8 +29,7 @@ class LearnedDegradation:
         self.config, self.dataset, self.world = config, dataset, world
         self.device = compute.device
         self.sampler = Sampler(dataset.training, config, world)
-        self.cycle: CycleGAN | None = CycleGAN(config, compute, world)
-        """None at the end of its training: the degrader is kept only."""
+        self.cycle: CycleGAN | None = CycleGAN(config, compute, world)  # None when trained: the degrader stays
         self.degrader = self.cycle.degrader
         self._init_blur()
 

@@ -9,8 +9,7 @@ from typing import Any
 
 from srgan_cli.errors import UsageError
 
-EVENTS = "events"
-"""The folder inside the run folder that TensorBoard reads."""
+EVENTS = "events"  # the folder inside the run folder that TensorBoard reads
 _REMOTE = ("TRACKIO_SPACE_ID", "TRACKIO_SERVER_URL", "TRACKIO_WEBHOOK_URL")
 """Environment variables by which Trackio sends values to other machines."""
 

@@ -27,8 +27,7 @@ from srgan_cli.weights.backbones import is_available
 VALIDATIONS = 20
 MAX_TIME_FRACTION, MIN_STEPS = 1 / 15, 200
 """The largest fraction of a timed run that validation takes; the fewest steps between validations in others."""
-MAX_PSNR_LOSS = 1.5
-"""The largest loss of PSNR in dB that the adversarial phase may trade for perceptual quality."""
+MAX_PSNR_LOSS = 1.5  # the largest loss of PSNR in dB that the adversarial phase may trade for perceptual quality
 
 
 @dataclass
@@ -98,8 +97,7 @@ class HeldOut:
         """`shown` are the bands of measurements that stand for colour."""
         self.pairs, self.shown = pairs[world.rank :: world.size], list(shown)
         self.device, self.world = device, world
-        self.psnr: list[float] = []
-        """Of every validation so far, in dB; the first one is that of the initial weights."""
+        self.psnr: list[float] = []  # of every validation, in dB; the first one is that of the initial weights
         self.bicubic: float | None = None  # of bicubic upscaling, in dB
 
     def start(self, lines: list[dict[str, Any]], scale: int) -> None:

@@ -18,8 +18,7 @@ class LayerWatch:
 
     def __init__(self, generator: nn.Module) -> None:
         self.layers = [layer for layer in generator.modules() if [*layer.parameters(recurse=False)]]
-        self.count = 0
-        """Layers that a forward pass computes, one that runs twice counted twice; 0 before `counting`."""
+        self.count = 0  # layers of a forward pass, one that runs twice counted twice; 0 before `counting`
 
     @contextmanager
     def counting(self) -> Iterator[None]:

@@ -45,8 +45,7 @@ class TileTransfer:
         self.generator, self.device, self.lock = generator, device, lock or GeneratorLock()
         self.layers = LayerWatch(generator)
         self.copy_stream = torch.cuda.Stream(device) if device.type == "cuda" else None  # type: ignore[no-untyped-call]
-        self.prefetch = 0 if self.copy_stream is None else 1
-        """Number of tiles to keep in flight while another one is submitted."""
+        self.prefetch = 0 if self.copy_stream is None else 1  # tiles in flight while another one is submitted
 
     def submit(self, tile: Tensor, crop: Callable[[Tensor], Tensor], on_layer: _OnLayer = None) -> Callable[[], Tensor]:
         """Start to enlarge a tile (C, H, W).  The returned function waits and returns `crop` of the result, on the CPU.

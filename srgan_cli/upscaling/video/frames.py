@@ -20,8 +20,7 @@ from srgan_cli.errors import PictureError
 from srgan_cli.image.luma import luma_full_range
 from srgan_cli.image.raw_video.yuv import BT601_WEIGHTS, HIGH_DEFINITION, Kind, PlaneLayout, from_rgb, to_rgb
 
-BT709, UNSPECIFIED, SMPTE170M, BT2020 = 1, 2, 6, 9
-"""Numbers of matrices in ITU-T H.273."""
+BT709, UNSPECIFIED, SMPTE170M, BT2020 = 1, 2, 6, 9  # numbers of matrices in ITU-T H.273
 LIMITED_RANGE, FULL_RANGE = 1, 2
 _LUMA_WEIGHTS = {
     BT709: (0.2126, 0.0722),
@@ -33,8 +32,7 @@ _LUMA_WEIGHTS = {
 """The weights of red and blue by the number of a matrix."""
 _PLANAR = {(True, True): "yuv420p", (False, True): "yuv422p", (True, False): "yuv440p", (False, False): "yuv444p"}
 _PROBE_SIDE = 64
-CENTRED_CODECS = ("mjpeg", "mpeg1video")
-"""Codecs whose chroma lies between the samples of luma, as in JPEG."""
+CENTRED_CODECS = ("mjpeg", "mpeg1video")  # codecs whose chroma lies between the samples of luma, as in JPEG
 MASTERING, LIGHT_LEVEL = "MASTERING_DISPLAY_METADATA", "CONTENT_LIGHT_LEVEL"
 _RPU_PROFILE = 4
 """Where AVDOVIRpuDataHeader has its profile; 0 is that of the colours that only decoders of Dolby show (profile 5)."""

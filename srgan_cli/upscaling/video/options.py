@@ -12,8 +12,7 @@ CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", "
 """The muxer for each suffix of a video."""
 _READ_ONLY = {".ts", ".mts", ".m2ts", ".mpg", ".mpeg", ".m2v", ".vob", ".flv", ".wmv", ".3gp", ".ogv", ".mxf"}
 """Further suffixes of videos."""
-FALLBACK_SUFFIX = ".mkv"
-"""The suffix of outputs for videos that can be read but not written."""
+FALLBACK_SUFFIX = ".mkv"  # the suffix of outputs for videos that can be read but not written
 _TIME = re.compile(r"(?:(?:(\d+):)?(\d+):)?(\d+(?:\.\d+)?)")
 
 

@@ -11,8 +11,7 @@ from srgan_cli.image.raw_video.y4m import read_frames, read_header, write_frame,
 from srgan_cli.upscaling.scale import Scale
 from srgan_cli.upscaling.upscaler import Upscaler
 
-VIDEO = "y4m"
-"""The name of the format, and the suffix of its files."""
+VIDEO = "y4m"  # the name of the format, and the suffix of its files
 
 
 def is_video(inputs: Sequence[str], out: str, form: str) -> bool:
