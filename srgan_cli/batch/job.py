@@ -97,12 +97,9 @@ class Job:
                 before_commit=self.claim,
             )
             seconds = time.monotonic() - self.upscaler.wait_seconds - began
-        return TaskResult(
-            self.task,
-            "enlarged",
-            input_size=pictures.size,
-            output_size=sizes[0],
-            seconds=seconds,
+        result = TaskResult(self.task, "enlarged", input_size=pictures.size, output_size=sizes[0], seconds=seconds)
+        return replace(
+            result,
             count=pictures.count,
             sidecars=tuple(path.name for path in sidecars),
             warnings=tuple(_INCONSISTENT.format(each.max_error) for each in consistencies if not each.is_consistent),
