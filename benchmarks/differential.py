@@ -236,11 +236,11 @@ FAMILIES = {
 }
 """The families of metadata by exiftool's groups."""
 WORDS = {
-    "EXIF": "exif|thumbnail|multi-picture|description|copies",
-    "XMP": "xmp|gain map|depth|c2pa|motion photo",
+    "EXIF": "exif|thumbnail|multi-picture|description|copies|transfer|curve|value",
+    "XMP": "xmp|gain map|depth|c2pa|motion photo|regions",
     "IPTC": "iptc|photoshop|layers",
     "profile": "profile|cmyk|lab|grey",
-    "texts": "text|comment|chunks|background|gamma|chromaticities|significant|light|time of|damaged",
+    "texts": "text|comment|header|chunks|background|gamma|chromaticities|significant|light|time of|damaged",
     "C2PA": "c2pa|jumbf",
     "pictures": "picture|preview|pages",
 }

@@ -136,6 +136,9 @@ def read_metadata(file: IO[bytes], pages: Sequence[tuple[int, Tags]], index: int
     try:
         for tag in kept.keys() & {ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo}:
             kept[tag] = _read_subdirectory(file, tags, kept[tag])
+        if unfit := [tag for tag in kept if not _writable(tag, kept[tag])]:
+            notes.append(f"its tags {' '.join(map(str, unfit))} are dropped: EXIF cannot hold them")
+            kept = {tag: value for tag, value in kept.items() if tag not in unfit}
         resolution = {} if software in _CALIBRATED else {tag: tags[tag] for tag in RESOLUTION if tag in tags}
         exif = build_exif(kept | resolution) if kept else None
         dpi, ratio = resolution_of(build_exif(resolution) if resolution else None)

@@ -201,6 +201,14 @@ def test_bits_and_ranges_that_are_written_otherwise_are_reported(tmp_path: Path)
     assert read_picture(tmp_path / "b.tif").notes == ("its ranges of single bands become one",)
 
 
+def test_a_tag_that_exif_cannot_hold_does_not_cost_the_others(tmp_path: Path) -> None:
+    extra = [(65_008, 16, 1, 2**40, True), (271, 2, None, "Acme", True)]
+    tifffile.imwrite(tmp_path / "a.tif", np.zeros((3, 4), np.uint8), bigtiff=True, extratags=extra, metadata=None)
+    picture = read_picture(tmp_path / "a.tif")
+    assert picture.notes == ("its tags 65008 are dropped: EXIF cannot hold them",)
+    assert b"Acme" in (picture.metadata.exif or b"")
+
+
 PLACE = {"crs": "EPSG:4326", "transform": rasterio.Affine(1, 0, 9, 0, -1, 9)}
 
 
