@@ -75,6 +75,7 @@ def run(arguments: ServeArguments, *, say: Callable[[str], None]) -> None:
                 css=_STYLE.read_text(encoding="utf8"),
                 head=f"<script>{_SCRIPT.read_text(encoding='utf8')}</script>",
                 app_kwargs={"middleware": [Middleware(OwnContentOnly)]},
+                enable_monitoring=False,
                 **_LAUNCH,
             )
         say((arguments.share and page.share_url) or page.local_url)

@@ -167,6 +167,11 @@ def test_a_request_that_does_not_fit_prints_no_trace(address: str, body: dict[st
     assert httpx.post(f"{address}gradio_api/queue/join", json=joined).status_code == 400
 
 
+@pytest.mark.parametrize("path", ["monitoring", "monitoring/summary"])
+def test_visitors_do_not_learn_of_others(address: str, path: str) -> None:
+    assert httpx.get(f"{address}{path}").status_code == 403
+
+
 def test_a_file_that_is_too_large_is_refused(visitor: Any, tmp_path: Path) -> None:
     (tmp_path / "large.png").write_bytes(bytes(2 * 2**20))
     with pytest.raises(Exception, match=r"(?i)size|large|413"):
