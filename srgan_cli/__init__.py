@@ -5,6 +5,11 @@ The public names are those of `__init__.pyi`, each imported when it is first use
 
 import lazy_loader
 
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+__getattr__, _, __all__ = lazy_loader.attach_stub(__name__, __file__)
 
 __version__ = "0.1.0"
+__all__ += ["__version__"]
+
+
+def __dir__() -> list[str]:
+    return __all__

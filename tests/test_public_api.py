@@ -131,3 +131,7 @@ def test_the_command_line_limits_the_caches_of_kernels_unless_the_environment_do
     monkeypatch.delenv("LRU_CACHE_CAPACITY")
     assert srgan("models").code == 0
     assert (os.environ["ONEDNN_PRIMITIVE_CACHE_CAPACITY"], os.environ["LRU_CACHE_CAPACITY"]) == ("7", "64")
+
+
+def test_the_version_is_a_public_name() -> None:
+    assert "__version__" in {*dir(srgan_cli)} & {*srgan_cli.__all__}

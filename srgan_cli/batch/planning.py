@@ -89,8 +89,9 @@ def _plan_single(task: Task, naming: Naming, overwrite: OverwritePolicy) -> Batc
     if not is_remote(task.target):
         check_writable(task.target)
     if overwrite == "update" and exists(task.source) and _holds_anything(task.target):
-        hint = "--overwrite replaces it; to enlarge it too, name a folder after it, such as out/"
-        raise OutputExists("{path} exists already", hint, path=task.target)
+        own = task.target.name.startswith(f"{task.source.stem}_")  # rather an output than a second picture
+        hint = "" if own else "; to enlarge it too, name a folder after it, such as out/"
+        raise OutputExists("{path} exists already", f"--overwrite replaces it{hint}", path=task.target)
     return BatchPlan([task])
 
 

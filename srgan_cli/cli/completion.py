@@ -1,17 +1,33 @@
 """What the shell offers for an option's value.  Nothing here imports torch."""
 
 import os
+import re
+import sys
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, redirect_stdout
+from io import StringIO
 
 Complete = Callable[[str], Iterator[str]]
 _KERNELS = ("bicubic", "lanczos", "nearest")
 
 
-def drop_equals_sign() -> None:
-    """Let bash, for which `=` is a word of its own, complete the value in `--model=fid`."""
+@contextmanager
+def completed_after_equals_sign() -> Iterator[None]:
+    """Let bash, for which `=` is a word of its own, and shells that want all of the word, complete `--model=fid`."""
     words, current = os.environ.get("COMP_WORDS", "").split("\n"), int(os.environ.get("COMP_CWORD") or 0)
     if words[current - 1 : current] == ["="]:
         os.environ.update(COMP_WORDS="\n".join([*words[: current - 1], *words[current:]]), COMP_CWORD=str(current - 1))
+    option = re.search(r"--[\w-]+=(?=\S*$)", os.environ.get("_TYPER_COMPLETE_ARGS", ""))
+    if option is None:
+        yield
+        return
+    offers = StringIO()
+    try:
+        with redirect_stdout(offers):
+            yield
+    finally:
+        starts = r"""^(_arg[^"]+"|"|(?=[a-z\d]))"""  # of the words that zsh quotes, and of lines that are words
+        sys.stdout.write(re.sub(starts, rf"\1{option[0]}", offers.getvalue(), flags=re.MULTILINE))
 
 
 def _offer(find: Callable[[], Iterable[str]]) -> Complete:

@@ -23,18 +23,19 @@ def load_defaults(context: typer.Context, unwanted: bool) -> bool:
     if path:
         table = read_table(path, context.command)
         context.default_map = {option.name: value for option, value in table}
-        if table:
-            shown = ", ".join(f"{_key(option)} = {_shown(value)}" for option, value in table)
-            context.meta[FILE] = f"defaults from {path}: {shown}"
+        context.meta[FILE] = (path, table)
     return unwanted
 
 
 def print_defaults(context: Any) -> None:
-    """Print the defaults that were taken from the file, unless `--quiet` is given."""
-    if line := context.meta.pop(FILE, ""):
+    """Print the defaults from the file that the command line does not override, unless `--quiet` is given."""
+    path, table = context.meta.pop(FILE, ("", []))
+    sources = {option.name: context.get_parameter_source(option.name) for option, _ in table}
+    used = [item for item in table if (source := sources[item[0].name]) is None or source.name == "DEFAULT_MAP"]
+    if used:
         from srgan_cli.cli.console import info  # slow to import
 
-        info(line)
+        info(f"defaults from {path}: {', '.join(f'{_key(option)} = {_shown(value)}' for option, value in used)}")
 
 
 def find_file() -> Path | None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from srgan_cli.cli.completion import drop_equals_sign
+from srgan_cli.cli.completion import completed_after_equals_sign
 from srgan_cli.cli.defaults import drop_overridden, drop_unfit, print_defaults
 from srgan_cli.cli.stdio import confirm_overwrite, keep_streams, translate_stdout_errors
 from srgan_cli.errors import OutputExists, SrganError, UsageError
@@ -68,6 +68,10 @@ _OTHER_NAMES = {
     "-o --output --output-dir --save-dir": "--run",
     "--crop-border --shave": "--border",
     "--metrics": "--metric",
+    "--batch-size --bs": "--batch",
+    "--patch-size --crop-size": "--patch",
+    "-m --model --pretrained --weights": "--init-from",
+    "-m --model": "--baseline",
 }
 """What options of other programs are called here."""
 _ANSWERS = {
@@ -81,6 +85,11 @@ _ANSWERS = {
 """What to do instead of options of other programs, and for which commands that is true; () for all."""
 _SHARED = ("upscale", "train")  # the commands whose work the processes of torchrun share
 _SIMILAR = 0.75  # how similar an option must be to be suggested, from 0 to 1
+_PLAIN_WORDS = {
+    **{"Input should be ": "expected ", "a valid integer": "a whole number", "a valid number": "a number"},
+    **{"greater than or equal to": "at least", "less than or equal to": "at most"},
+}
+"""What stands in place of words of Typer's errors."""
 _TYPES = {int: "NUMBER", float: "NUMBER", Path: "FILE"}
 _CLICK_ERROR: type[Any] = typer.BadParameter.__mro__[2]
 """ClickException, which newer versions of Typer keep in a private module."""
@@ -92,12 +101,20 @@ class Command(TyperCommand):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parse the command line; it overrides the defaults file."""
         try:
+            self._check_arguments(ctx, args)
             with translate_stdout_errors():
                 rest = super().parse_args(ctx, args)
+            drop_overridden(ctx)
         finally:
             print_defaults(ctx)
-        drop_overridden(ctx)
         return rest
+
+    def _check_arguments(self, ctx: Any, args: list[str]) -> None:
+        """Raises UsageError for an empty argument, which a path would take for the working folder."""
+        given = {} if ctx.resilient_parsing else self.make_parser(ctx).parse_args(list(args))[0]
+        arguments = [item.name for item in self.params if item.param_type_name == "argument"]
+        if any(value == "" or (isinstance(value, tuple) and "" in value) for value in map(given.get, arguments)):
+            raise UsageError("one of the arguments is empty", "is a variable of the shell unset?")
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command, and again without a default of the file that does not fit, or where a person overwrites.
@@ -141,9 +158,9 @@ class Group(TyperGroup):
 
     def main(self, *args: Any, **options: Any) -> Any:
         """Run the command line and exit.  Raises UsageError."""
-        drop_equals_sign()
         try:
-            sys.exit(super().main(*args, **{**options, "standalone_mode": False}) or 0)
+            with completed_after_equals_sign():
+                sys.exit(super().main(*args, **{**options, "standalone_mode": False}) or 0)
         except typer.Abort:
             sys.exit(1)
         except _CLICK_ERROR as error:
@@ -214,7 +231,7 @@ def label(command: Any, option: Any) -> str:
 def description(option: Any) -> str:
     """The help of an option with its default, unless the help has one."""
     text, default = option.help or "", getattr(option.default, "value", option.default)
-    hidden = default in (None, False, "") or callable(default) or "[default" in text
+    hidden = default is None or default is False or default == "" or callable(default) or "[default" in text
     return text if hidden else f"{text} [default: {default}]"
 
 
@@ -225,7 +242,8 @@ def translate(error: Any, commands: Mapping[str, Any]) -> UsageError:
     if hasattr(error, "possibilities"):
         return _unknown_option(error, command)
     message = error.format_message().rstrip(".").partition(", unable to parse")[0].replace("Value error, ", "")
-    message = message.replace("Input should be ", "expected ")
+    for words, plain in _PLAIN_WORDS.items():
+        message = message.replace(words, plain)
     found = [str(cause["input"]) for cause in getattr(error.__cause__, "errors", list)()][:1]
     shown = f", found {found[0]!r}" if found and repr(found[0]) not in message else ""
     lacks_argument = message.startswith("Missing argument")

@@ -194,9 +194,8 @@ def _find_crop(plan: ScoringPlan, name: str) -> Crop | None:
 
 
 def _failure(plan: ScoringPlan, method: Method, name: str, error: SrganError) -> Score:
-    is_mismatch = isinstance(error, MismatchError)
-    message = f"{error.message}; {error.hint}" if is_mismatch else error.message
-    return Score(name, {}, method=method.name, error=message, skipped=is_mismatch and plan.protocol.mismatch == "skip")
+    skipped = isinstance(error, MismatchError) and plan.protocol.mismatch == "skip"
+    return Score(name, {}, method=method.name, error=f"{error.message}; {error.hint}", skipped=skipped)
 
 
 class _FeatureExtractor:

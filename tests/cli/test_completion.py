@@ -72,10 +72,22 @@ def test_filters_are_offered_where_no_weights_are_needed() -> None:
     assert [[*complete("bic"), *complete("aut")] for complete in offers] == [["bicubic", "auto"], ["bicubic"], []]
 
 
-def test_bash_completes_the_value_after_an_equals_sign(
-    srgan: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("shell", "words", "printed"),
+    [
+        ("bash", "srgan\nscore\n--metric\n=\npsnr,ss", "psnr,ssim\n"),
+        ("fish", "srgan score --metric=psnr,ss", "--metric=psnr,ssim\n"),
+        ("fish", "srgan upscale --device=cu", "--device=cuda\n--device=cuda:0\n--device=cuda:1\n"),
+        ("zsh", "srgan upscale --precision=", """_arguments '*: :(("--precision=auto"\n"--precision=fp32"\n"""),
+        ("zsh", "srgan train --config=", "_files\n"),
+    ],
+)
+def test_shells_complete_the_value_after_an_equals_sign(
+    srgan: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch, shell: str, words: str, printed: str
 ) -> None:
-    monkeypatch.setenv("_SRGAN_COMPLETE", "complete_bash")
-    monkeypatch.setenv("COMP_WORDS", "srgan\nscore\n--metric\n=\npsnr,ss")
+    monkeypatch.setenv("_SRGAN_COMPLETE", f"complete_{shell}")
+    monkeypatch.setenv("COMP_WORDS", words)
     monkeypatch.setenv("COMP_CWORD", "4")
-    assert srgan().out.split() == ["psnr,ssim"]
+    monkeypatch.setenv("_TYPER_COMPLETE_ARGS", "" if shell == "bash" else words)
+    monkeypatch.setenv("_TYPER_COMPLETE_FISH_ACTION", "get-args")
+    assert srgan().out.startswith(printed)

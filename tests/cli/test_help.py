@@ -84,6 +84,27 @@ def test_the_first_process_of_torchrun_alone_runs_what_is_not_shared(
     assert (outcome.code, bool(outcome.out)) == (0, printed)
 
 
+@pytest.mark.parametrize("line", ["upscale|a.png|", "upscale||a.png", "score||a", "score|a||--json", "models|"])
+def test_an_empty_argument_is_an_error(srgan: Callable[..., Outcome], line: str) -> None:
+    outcome = srgan(*line.split("|"))
+    assert (outcome.code, outcome.err.splitlines()[0]) == (2, "srgan: one of the arguments is empty")
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "expected"),
+    [("--quality", "high", "a whole number"), ("--quality", "101", "at most 100"), ("--tile", "-1", "at least 0")],
+)
+def test_errors_of_values_are_in_plain_words(
+    srgan: Callable[..., Outcome], option: str, value: str, expected: str
+) -> None:
+    err = srgan("upscale", "a.png", option, value).err
+    assert err.startswith(f"srgan: invalid value for '{option}': expected {expected}, found '{value}'\n")
+
+
+def test_help_shows_a_default_of_zero(srgan: Callable[..., Outcome]) -> None:
+    assert re.search(r"--seed NUMBER +Seed of all random choices. \[default: 0\]", srgan("train", "--help").out)
+
+
 def test_version(srgan: Callable[..., Outcome]) -> None:
     assert re.match(r"srgan \d+\.\d+\.\d+\n", srgan("--version").out)
 

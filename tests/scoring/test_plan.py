@@ -15,7 +15,7 @@ from srgan_cli.scoring.protocol import Protocol
 def test_candidates_of_one_name_get_different_names(three: list[Path], tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     twin = three[1].rename(tmp_path / "other/second")
-    plan = plan_scoring(three[0], [twin, three[2], twin], [], Protocol())
+    plan = plan_scoring(three[0], [twin, three[2]], [], Protocol())
     assert [method.name for method in plan.methods] == ["other/second", f"{tmp_path.name}/second"]
     files = noise(tmp_path / "out.png", 0), noise(tmp_path / "out.bmp", 1)
     plan = plan_scoring(three[0] / "0.png", [*files], [], Protocol())
@@ -39,6 +39,11 @@ def test_unknown_baseline_is_refused(three: list[Path]) -> None:
 def test_no_candidate_and_no_baseline_is_an_error(three: list[Path]) -> None:
     with pytest.raises(UsageError, match="nothing to score"):
         plan_scoring(three[0], [], [], Protocol())
+
+
+def test_a_candidate_named_twice_is_an_error(three: list[Path]) -> None:
+    with pytest.raises(UsageError, match="is named twice"):
+        plan_scoring(three[0], [*three[1:], three[1] / "../" / three[1].name], [], Protocol())
 
 
 def test_candidate_named_like_a_baseline_keeps_its_name(three: list[Path], tmp_path: Path) -> None:

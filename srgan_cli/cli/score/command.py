@@ -53,7 +53,7 @@ def score(_context: typer.Context, arguments: ScoreArguments) -> None:
             for message in [*report.notes, *report.errors, *failed[name]]:
                 warn(f"{name}: {message}" if name else message)
             gallery.write(plans[name], report)
-    if any(failed.values()) or not all(report.complete for report in reports.values()):
+    if any(failed.values()) or not all(report.complete and report.mean for report in reports.values()):
         raise typer.Exit(1)
 
 

@@ -32,7 +32,9 @@ def start_run(config: TrainConfig, world: World, max_pixels: int | None = None, 
     with world.join(config.run.device):
         config = world.broadcast(_with_unused_folder(config, verbose=world.is_main) if numbered else config)
         with _removed_if_empty(config.run.folder):
-            config, initial = prepare_run(config)
+            asked, (config, initial) = config, prepare_run(config)
+            if world.is_main:
+                _warn_of_replaced(asked, config)
             config, teacher = _load_teacher(config, initial, world)
             dataset = _load_dataset(config, max_pixels, verbose=world.is_main)
             if world.is_main:
@@ -69,12 +71,21 @@ def resume_run(run: Path, world: World, max_pixels: int | None = None, **changes
 def check_run(config: TrainConfig, max_pixels: int | None = None, *, numbered: bool = False) -> None:
     """Show problems of the pictures and the cost of the run.  Raises SrganError if the run would fail."""
     config = _with_unused_folder(config, verbose=True) if numbered else config
-    config, initial = check_start(config)
+    asked, (config, initial) = config, check_start(config)
+    _warn_of_replaced(asked, config)
     config, teacher = _load_teacher(config, initial, World())
     dataset = _load_dataset(config, max_pixels)
     cost = estimate_cost(config, dataset, initial, teacher)
     show_check(list(find_problems(dataset, config, max_pixels=max_pixels)), cost, config)
     check_space(config.run.folder, cost.disk)
+
+
+def _warn_of_replaced(asked: TrainConfig, config: TrainConfig) -> None:
+    """Print which settings of the network the initial weights have replaced, if any."""
+    default, before, after = (each.to_settings() for each in (TrainConfig(), asked, config))
+    keys = [key for key in ("generator", "channels", "blocks") if before[key] not in (default[key], after[key])]
+    for key in keys:
+        warn(f"{key} {before[key]} is left out: {asked.generator.init_from} has {after[key]}")
 
 
 def _with_unused_folder(config: TrainConfig, *, verbose: bool) -> TrainConfig:

@@ -16,6 +16,8 @@ from srgan_cli.metrics.distribution.extractors import EXTRACTORS
 from srgan_cli.scoring.protocol import MISMATCHES, PROTOCOLS
 from srgan_cli.weights.backbones import METRIC_WEIGHTS_VARIABLE
 
+NOT_A_PICTURE = "convert it to PNG, JPEG, WebP, TIFF, BMP, GIF or AVIF"
+
 
 @pytest.fixture
 def results(photographs: Path, tmp_path: Path) -> list[Path]:
@@ -56,6 +58,15 @@ def test_json_leaves_out_unpaired_pictures_and_the_exit_code_is_1(
     assert report["protocol"]["border"] == 4
     assert "srgan: 2: only among the references" in outcome.err
     assert "srgan: 1: the reference is 32 x 32, the candidate 33 x 32" in outcome.err
+
+
+def test_without_a_score_the_exit_code_is_1(srgan: Callable[..., Outcome], photographs: Path, tmp_path: Path) -> None:
+    Image.new("RGB", (9, 9)).save(tmp_path / "a.png")
+    outcome = srgan("score", photographs / "1.png", tmp_path / "a.png", "--on-mismatch", "skip")
+    assert (outcome.code, outcome.out) == (1, "")
+    (tmp_path / "a.png").write_text("text")
+    outcome = srgan("score", photographs / "1.png", tmp_path / "a.png")
+    assert outcome.err == f"srgan: 1: not a picture: {tmp_path}/a.png; {NOT_A_PICTURE}\n"
 
 
 def test_several_candidates_have_a_row_each_and_their_differences(

@@ -123,7 +123,7 @@ def test_a_bad_file_does_not_stop_the_others_and_failures_are_listed(
     *_, summary, first, second = outcome.err.splitlines()
     assert summary == "4 enlarged, 2 failed:"
     assert (first.strip(), second.strip()) == (str(photographs / "below/cut.png"), str(tmp_path / "missing.png"))
-    assert f"srgan: no such file: {tmp_path / 'missing.png'}" in outcome.err
+    assert f"srgan: no such file: {tmp_path / 'missing.png'}; did you mean " in outcome.err
 
 
 def test_the_hint_for_an_unknown_model_is_the_nearest_name(srgan: Callable[..., Outcome], picture: Path) -> None:

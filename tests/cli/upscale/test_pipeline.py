@@ -325,7 +325,8 @@ def test_no_file_is_replaced_by_accident(srgan: Srgan, picture: Path, tmp_path: 
     arguments = ("upscale", "-m", "bicubic", "-s", 2, picture)
     outcome = srgan(*arguments, other)
     assert (outcome.code, outcome.err) == (2, f"srgan: {other} exists already\n{HINT}\n")
-    assert srgan(*arguments, other, "--no-clobber").code == 0
+    assert srgan(*arguments, other, "--no-clobber").code == srgan(*arguments).code == 0
+    assert srgan(*arguments).err.endswith("in_x2.png exists already\n  hint: --overwrite replaces it\n")
     assert other.read_bytes() == b"precious"
     assert srgan(*arguments, f"{out}/").code == srgan(*arguments, out, "-s", 3).code == 0
     (out / "in.png").write_bytes(b"retouched")
