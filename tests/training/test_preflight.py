@@ -95,6 +95,9 @@ def test_partners_of_other_content_are_reported(config: TrainConfig, tmp_path: P
     assert all("looks unlike its low-resolution partner" in remark for remark in found.values())
 
 
+CLASSES = {"photometric": "palette", "colormap": np.zeros((3, 256), np.uint16), "metadata": None}
+
+
 def test_what_reading_changes_is_counted_with_examples(config: TrainConfig) -> None:
     folder = config.data.folders[0].folder
     picture = np.asarray(scene(4))
@@ -107,18 +110,20 @@ def test_what_reading_changes_is_counted_with_examples(config: TrainConfig) -> N
     floats = np.asarray(scene(9)).astype(np.float32) / 255
     floats[3:5, 3:5] = np.nan
     tifffile.imwrite(folder / "gaps.tif", floats, photometric="rgb", metadata=None)
+    tifffile.imwrite(folder / "classes.tif", picture[..., 0] // 32, **CLASSES, extratags=[(42113, "s", 0, "9", True)])
     counted = {
         f.remark: f.name for f in find_problems(load_dataset(config), config) if f.name.endswith(("file", "files"))
     }
     assert counted.keys() >= {
-        "hold NaN or infinite values: gaps.tif",
-        "have several frames or pages, of which only the first is used: moving.gif",
-        "are transparent and are composited on white: clear.png",
-        "have 16 bits a channel, others not: deep.png",
-        "have floats, others not: gaps.tif",
+        "with NaN or infinite values: gaps.tif",
+        "with several frames or pages, of which only the first is used: moving.gif",
+        "with transparency, composited on white: clear.png",
+        "with 16 bits a channel, others not: deep.png",
+        "with floats, others not: gaps.tif",
+        "with numbers of classes, whose colours are blended: classes.tif",
     }
-    assert counted["hold NaN or infinite values: gaps.tif"] == "1 file"
-    assert "6 files" in counted.values()
+    assert counted["with NaN or infinite values: gaps.tif"] == "1 file"
+    assert "7 files" in counted.values()
 
 
 @pytest.mark.parametrize(("fraction", "phases"), [(1.0, {"pixel"}), (0.5, {"pixel", "adversarial"})])

@@ -14,10 +14,11 @@ from srgan_cli.image.codec.reader import open_reader
 from srgan_cli.image.codec.samples import is_valid, opaque_alpha, parse_nodata
 from srgan_cli.training.data.dataset import DECODERS
 
-NOT_FINITE = "hold NaN or infinite values"
-FRAMES = "have several frames or pages, of which only the first is used"
-TRANSPARENT = "are transparent and are composited on white"
-NO_DATA = "have pixels without data"
+NOT_FINITE = "with NaN or infinite values"
+FRAMES = "with several frames or pages, of which only the first is used"
+TRANSPARENT = "with transparency, composited on white"
+NO_DATA = "with pixels without data"
+CLASSES = "with numbers of classes, whose colours are blended"
 _EXAMPLES = 3
 
 
@@ -31,7 +32,7 @@ def inspect_files(paths: Iterable[Path], *, max_pixels: int | None = None) -> It
                 depths[depth].append(path.name)
             for trait in traits[1:]:
                 found[trait].append(path.name)
-    mixed = {f"have {depth}, others not": names for depth, names in depths.items()} if len(depths) > 1 else {}
+    mixed = {f"with {depth}, others not": names for depth, names in depths.items()} if len(depths) > 1 else {}
     for trait, names in {**found, **mixed}.items():
         more = ", …" if len(names) > _EXAMPLES else ""
         yield len(names), f"{trait}: {', '.join(names[:_EXAMPLES])}{more}"
@@ -52,6 +53,8 @@ def _traits(path: Path, *, max_pixels: int | None) -> list[str]:
 def _raster_traits(raster: Raster) -> Iterator[str]:
     dtype, alpha = raster.rows.dtype, raster.bands.alpha
     yield "floats" if dtype.kind == "f" else f"{raster.depth} bits a channel"
+    if raster.bands.has_classes:
+        yield CLASSES
     if dtype.kind != "f" and alpha is None and not raster.nodata:
         return
     values = raster.values
