@@ -3,7 +3,7 @@
 import io
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from fractions import Fraction
 from heapq import heappop, heappush
 from pathlib import Path
@@ -252,14 +252,9 @@ def mux(
     path: Path, target: Path, settings: EncoderSettings, part: TimeRange, packets: Callable[[], Iterable[EncodedPacket]]
 ) -> str:
     """Write the output; returns why it is incomplete, if it is.  `packets`, of the video, is called twice."""
-    try:
-        with opened(path) as source, _output(target, settings, source.metadata) as output:
-            muxer = Muxer(source, output, settings, part, video_stream(source, path))
-            damage = muxer.write(packets(), reorder_depth(packet.pts for packet in packets()))
-    except av.FFmpegError as error:
-        if isinstance(error, OSError):  # of the disk
-            raise
-        raise SrganError(f"cannot write {settings.container}: {error.strerror}", "try .mkv; it holds most") from error
+    with opened(path) as source, _output(target, settings, source.metadata) as output:
+        muxer = Muxer(source, output, settings, part, video_stream(source, path))
+        damage = muxer.write(packets(), reorder_depth(packet.pts for packet in packets()))
     with target.open("r+b") as file:
         muxer.complete(file)
     return damage
@@ -270,15 +265,11 @@ def losses(found: VideoSource, settings: EncoderSettings, part: TimeRange, packe
     probe = io.BytesIO()
     with opened(found.path) as source:
         video = video_stream(source, found.path)
-        try:
-            with _output(probe, settings, source.metadata) as output:
-                muxer = Muxer(source, output, settings, part, video)
-                if part.is_cut:
-                    source.seek(int(part.start * 1_000_000))
-                muxer.write(packets, 0, limit=_PROBE_PACKETS)
-        except (av.FFmpegError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or str(error)
-            raise SrganError(f"cannot write {settings.container}: {reason}", "try .mkv; it holds most") from error
+        with _output(probe, settings, source.metadata) as output:
+            muxer = Muxer(source, output, settings, part, video)
+            if part.is_cut:
+                source.seek(int(part.start * 1_000_000))
+            muxer.write(packets, 0, limit=_PROBE_PACKETS)
         muxer.complete(probe)
         probe.seek(0)
         with av.open(probe) as written:
@@ -288,13 +279,22 @@ def losses(found: VideoSource, settings: EncoderSettings, part: TimeRange, packe
             return [*losses, *_differences(found, muxer, written, copies)]
 
 
-def _output(target: Any, settings: EncoderSettings, metadata: dict[str, str]) -> Any:
-    """A container to write to a path or a file object; the index of an MP4 file comes first, so that it streams."""
+@contextmanager
+def _output(target: Any, settings: EncoderSettings, metadata: dict[str, str]) -> Iterator[Any]:
+    """A container to write to a path or a file object; MP4 begins with its index.  Raises SrganError, and OSError."""
     is_path = isinstance(target, Path)
     has_quicktime_keys = any("." in key for key in metadata)  # com.apple.quicktime.make needs a list of its own
     flags = "+faststart" * is_path + "+use_metadata_tags" * has_quicktime_keys
     options = {"movflags": flags} if flags and settings.container in ("mp4", "mov") else {}
-    return av.open(f"file:{target}" if is_path else target, "w", format=settings.container, container_options=options)
+    name = f"file:{target}" if is_path else target
+    try:
+        with av.open(name, "w", format=settings.container, container_options=options) as output:
+            yield output
+    except (av.FFmpegError, ValueError) as error:
+        if isinstance(error, OSError):
+            raise
+        reason = getattr(error, "strerror", None) or str(error)
+        raise SrganError(f"cannot write {settings.container}: {reason}", "try .mkv; it holds most") from error
 
 
 def _name(stream: Any) -> str:
