@@ -16,11 +16,11 @@ Kind = Literal["world file", "auxiliary file", "projection file", "RPC file"]
 _UNREAD = {"{name}.ovr": "overviews", "{name}.msk": "a mask", "{name}.vat.dbf": "an attribute table"}
 _UNREAD |= {"{stem}.{world}x": "an approximate world file of ArcGIS", "{stem}.rrd": "overviews"}
 _UNREAD |= dict.fromkeys(("{stem}.imd", "{stem}.IMD"), "metadata")
+_UNREAD |= dict.fromkeys(("{stem}.tab", "{stem}.TAB"), "a georeference of MapInfo")
 _UNREAD |= {
     "{name}.pp3": "edits of RawTherapee",
     "{name}.dop": "edits of DxO PhotoLab",
     "{stem}.AAE": "edits of Apple Photos",
-    "{stem}.tab": "a georeference of MapInfo",
     "{name}.xml": "metadata of ArcGIS",
     "{stem}.qml": "a style of QGIS",
 }

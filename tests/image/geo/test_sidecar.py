@@ -282,6 +282,7 @@ def test_rpc_files_are_scaled(tmp_path: Path, ending: str, text: str, expected: 
         ("in.png.pp3", "[Crop]", "in.png.pp3 beside it, edits of RawTherapee, is dropped"),
         ("in.AAE", "<plist/>", "in.AAE beside it, edits of Apple Photos, is dropped"),
         ("in.tab", "!table", "in.tab beside it, a georeference of MapInfo, is dropped"),
+        ("in.TAB", "!table", "in.TAB beside it, a georeference of MapInfo, is dropped"),
         ("in.png.xml", "<metadata/>", "in.png.xml beside it, metadata of ArcGIS, is dropped"),
     ],
 )
