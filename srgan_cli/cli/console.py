@@ -29,6 +29,12 @@ class Screen(Console):
 stderr = Screen(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False)
 
 
+def set_quiet(quiet: bool) -> None:
+    """Choose whether warnings alone are printed on stderr."""
+    global is_quiet
+    is_quiet = quiet
+
+
 def info(text: str) -> None:
     """Print a line on stderr."""
     if not is_quiet:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from srgan_cli.training.config import TrainConfig
 
 _CHANGEABLE = ("data", "held_out", "device", "log")  # the settings that a resumed run may change
+_FORMER_OPTIONS = {"pixel_share": "pretrain_fraction", "game": "gan_loss"}
+"""Former names of options, and the current ones."""
 
 
 @takes(TrainArguments)
@@ -59,8 +61,10 @@ def _config(context: typer.Context, recipe: Path | None, length: dict[str, Any],
     from srgan_cli.training.recipe import read_recipe
 
     settings = _defaults(context, read_recipe(recipe) if recipe else {})
-    if verbose and recipe:
-        _warn_of_former_names(recipe)
+    if verbose:
+        _warn_of_former_names(context, recipe)
+    former = [name for name in _FORMER_OPTIONS if given_options(context, name)]
+    settings |= {_FORMER_OPTIONS[name]: context.params[name] for name in former}
     settings |= _settings(context) | length
     settings.setdefault("name", f"srgan-x{settings.get('scale', TrainConfig.scale)}")
     if "bands" in settings:
@@ -104,12 +108,15 @@ def _band_count(text: str | int, data: Sequence[str]) -> int:
     return int(text)
 
 
-def _warn_of_former_names(recipe: Path) -> None:
-    """Print the current names of settings that a recipe calls by their former ones."""
+def _warn_of_former_names(context: typer.Context, recipe: Path | None) -> None:
+    """Print the current names of options and settings that were given by their former ones."""
     from srgan_cli.cli.console import warn
     from srgan_cli.training.recipe import former_settings
 
-    for former, current in former_settings(recipe).items():
+    for former, current in _FORMER_OPTIONS.items():
+        for written in given_options(context, former):
+            warn(f"{written} is now --{current.replace('_', '-')}")
+    for former, current in former_settings(recipe).items() if recipe else ():
         warn(f"{former} is now {current}, in {recipe}")
 
 

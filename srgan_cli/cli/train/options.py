@@ -75,5 +75,7 @@ class TrainArguments:
     seed: int = option(0, "Seed of all random choices.", min=0, max=2**63 - 1)
     max_pixels: MaxPixels = None
     device: Device = "auto"
+    pixel_share: float | None = option(None, "The former name of --pretrain-fraction.", hidden=True)
+    game: str | None = option(None, "The former name of --gan-loss.", hidden=True)
     no_config: NoConfig = False
     debug: Debug = False

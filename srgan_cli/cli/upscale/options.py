@@ -12,9 +12,9 @@ PurposeName = StrEnum("PurposeName", "photo pixels")
 
 
 def _set_quiet(quiet: bool) -> bool:
-    import srgan_cli.cli.console as console
+    from srgan_cli.cli.console import set_quiet
 
-    console.is_quiet = quiet
+    set_quiet(quiet)
     return quiet
 
 
