@@ -129,10 +129,11 @@ def read_deep_jxl(data: bytes, bits: int) -> Values:
     """The values of the first picture of a JPEG XL, upright: of 8 bits, scaled to 16, or floats."""
     import imagecodecs
 
-    values = np.atleast_3d(np.asarray(imagecodecs.jpegxl_decode(data, index=0)))
+    values: Values = np.atleast_3d(np.asarray(imagecodecs.jpegxl_decode(data, index=0)))
     if values.dtype.kind == "f" or bits <= 8:
         return values
-    return np.rint(values * (65_535 / (2**bits - 1))).astype(np.uint16)
+    scaled: Values = np.rint(values * (65_535 / (2**bits - 1))).astype(np.uint16)
+    return scaled
 
 
 def write_deep_heif(pictures: Sequence[Values], file: IO[bytes], bits: int, options: dict[str, Any]) -> None:
