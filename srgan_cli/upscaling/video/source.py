@@ -186,7 +186,7 @@ def _damage(container: Any, stream: Any, count: int, end: Fraction, *, lost: int
     if lost:
         yield f"the first {lost} frames are incomplete"
     if corrupt:
-        yield f"{corrupt} packets are incomplete"
+        yield f"incomplete packets: {corrupt}"
 
 
 def _rate(stream: Any) -> Fraction:
