@@ -12,4 +12,4 @@ __all__ += ["__version__"]
 
 
 def __dir__() -> list[str]:
-    return __all__
+    return [*__all__]

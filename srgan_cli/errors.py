@@ -48,6 +48,11 @@ class SrganError(Exception):
         """The line, with the values filled in."""
         return self.template.format(**self.values) if self.values else self.template
 
+    @property
+    def with_hint(self) -> str:
+        """The message and what to try, in one line."""
+        return "; ".join(filter(None, (self.message, self.hint)))
+
     def rename(self, path: object, name: object) -> None:
         """Name a file differently in the message, such as one that stands in for an address or for standard input."""
         self.values = {key: str(name) if value == str(path) else value for key, value in self.values.items()}

@@ -1,4 +1,8 @@
-"""Whether a picture, downscaled, equals the input: LR-PSNR.  Source: A. Lugmayr et al., NTIRE 2021, section 3.2."""
+"""Consistency: whether the upscaled picture, downscaled again, equals the input.
+
+Source: A. Lugmayr, M. Danelljan and R. Timofte, NTIRE 2021 Learning the Super-Resolution Space Challenge, CVPR
+Workshops 2021, section 3.2 (called LR-PSNR there).
+"""
 
 from torch import Tensor
 

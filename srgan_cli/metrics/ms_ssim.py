@@ -1,4 +1,8 @@
-"""Multi-scale structural similarity.  Source: Z. Wang et al., Multi-Scale Structural Similarity, Asilomar 2003."""
+"""Multi-scale structural similarity (MS-SSIM).
+
+Source: Z. Wang, E. Simoncelli and A. Bovik, Multi-Scale Structural Similarity for Image Quality Assessment, Asilomar
+2003.
+"""
 
 import torch
 import torch.nn.functional as F

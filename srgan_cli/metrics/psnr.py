@@ -1,4 +1,8 @@
-"""Peak signal-to-noise ratio (PSNR).  Source: Q. Huynh-Thu and M. Ghanbari, Electronics Letters 2008."""
+"""Peak signal-to-noise ratio (PSNR).
+
+Source: Q. Huynh-Thu and M. Ghanbari, Scope of Validity of PSNR in Image/Video Quality Assessment, Electronics Letters
+2008.
+"""
 
 import numpy as np
 

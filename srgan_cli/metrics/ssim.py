@@ -1,4 +1,8 @@
-"""Structural similarity, by scikit-image.  Source: Z. Wang et al., Image Quality Assessment, IEEE TIP 2004."""
+"""Structural similarity (SSIM), by scikit-image.
+
+Source: Z. Wang, A. Bovik, H. Sheikh and E. Simoncelli, Image Quality Assessment: From Error Visibility to
+Structural Similarity, IEEE TIP 2004.
+"""
 
 from typing import Any
 

@@ -195,7 +195,7 @@ def _find_crop(plan: ScoringPlan, name: str) -> Crop | None:
 
 def _failure(plan: ScoringPlan, method: Method, name: str, error: SrganError) -> Score:
     skipped = isinstance(error, MismatchError) and plan.protocol.mismatch == "skip"
-    return Score(name, {}, method=method.name, error=f"{error.message}; {error.hint}", skipped=skipped)
+    return Score(name, {}, method=method.name, error=error.with_hint, skipped=skipped)
 
 
 class _FeatureExtractor:

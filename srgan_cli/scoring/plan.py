@@ -1,9 +1,10 @@
 """Planning: pairs references with candidates, and finds the available metrics."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field, replace
 from functools import partial
-from itertools import chain, combinations
+from itertools import chain
 from pathlib import Path
 
 from srgan_cli.errors import SrganError, UsageError
@@ -72,14 +73,15 @@ def plan_scoring(
     """Pair every candidate with the references by name, and find the available metrics.
 
     `pair` is a template as `pair_by_name` takes it, `names` the names of candidates (None: from their paths). Raises
-    UsageError without candidates and baselines and for a candidate named twice, and
-    SrganError if nothing can be paired or no metric is available.
+    UsageError without candidates and baselines, and for a candidate named twice; SrganError if nothing can be paired or
+    no metric is available.
     """
     settings = baseline_settings or BaselineSettings(protocol.scale)
     if not candidates and not baselines:
         raise UsageError("nothing to score", "name a picture or a folder after the reference, or use --baseline")
     if names is None:
-        if twice := [path for path, same in combinations(candidates, 2) if path.resolve() == same.resolve()]:
+        paths = Counter(path.resolve() for path in candidates)
+        if twice := [path for path in candidates if paths[path.resolve()] > 1]:
             raise UsageError(f"{twice[0]} is named twice", "name each OUT once; with --set give every set its own")
         names = _method_names(candidates)
     named = zip(names, candidates, strict=True)

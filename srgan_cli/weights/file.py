@@ -112,7 +112,7 @@ def _read(path: Path, *, tensors: bool = True) -> tuple[WeightsCard | None, dict
             card = WeightsCard.from_metadata(file.metadata() or {}, path)
             return card, {key: file.get_tensor(key) for key in file.keys()} if tensors else {}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
-        if path.suffix.lower() not in WEIGHTS_SUFFIXES:
+        if isinstance(error, SafetensorError) and path.suffix.lower() not in WEIGHTS_SUFFIXES:
             raise WeightsError(f"{path} is no weights file", f"weights end in: {' '.join(WEIGHTS_SUFFIXES)}") from error
         message = f"{path} is not a readable safetensors file: {str(error)[:240]}"
         raise WeightsError(message, "download it again") from error

@@ -58,7 +58,7 @@ class Reporter:
         if result.error and self.single:
             raise result.error
         if result.error:
-            name, message = self.files.display_name(result.task.source), f"{result.error.message}; {result.error.hint}"
+            name, message = self.files.display_name(result.task.source), result.error.with_hint
             self.failures.append(name)
             warn(message if name in message else f"{name}: {message}")
             return

@@ -55,10 +55,13 @@ class _Layout:
     """The layout of classic TIFF or BigTIFF."""
 
     head: bytes
-    link: str  # the struct format of offsets
-    count_bytes: int  # the size of the number of entries, with which a directory starts
+    link: str
+    """The struct format of offsets."""
+    count_bytes: int
+    """The size of the number of entries, with which a directory starts."""
     entry_bytes: int
-    offset_type: int  # the TIFF type of offsets
+    offset_type: int
+    """The TIFF type of offsets."""
 
 
 _CLASSIC = _Layout(b"II*\x00" + bytes(4), "<L", 2, 12, 4)

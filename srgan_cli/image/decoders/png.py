@@ -18,8 +18,10 @@ _ANIMATION = (b"acTL", b"fcTL", b"fdAT")
 @dataclass(frozen=True)
 class _Chunk:
     name: bytes
-    content: bytes  # all of its bytes
-    is_intact: bool  # whether its checksum is right
+    content: bytes
+    """All of its bytes."""
+    is_intact: bool
+    """Whether its checksum is right."""
 
     @property
     def is_ancillary(self) -> bool:

@@ -77,7 +77,7 @@ def conversion_notes(tags: Tags, raster: Raster) -> list[str]:
     is_reduced = colours == _PALETTE and raster.rows.dtype == np.uint8 and np.any(levels % 257) and np.any(levels % 256)
     further = int(tags.get(SAMPLES, 1)) - _CONVERTED.get(colours, math.inf) - (raster.bands.alpha is not None)
     bits, stored = max(_bits(tags)), 8 * raster.rows.dtype.itemsize
-    is_shared = all(len(set(np.atleast_1d(tags.get(tag, 0)))) == 1 for tag in (_LEAST, _GREATEST))
+    is_shared = all(len(np.unique(tags.get(tag, 0))) == 1 for tag in (_LEAST, _GREATEST))
     notes = {
         f"its {bits} bits a channel become {stored}": 16 < bits < stored,
         "its ranges of single bands become one": raster.declared_range is not None and not is_shared,

@@ -83,7 +83,8 @@ def read_jp2(data: bytes) -> tuple[Metadata, bytes | None, list[str]]:
 
 @dataclass(frozen=True)
 class _Items:
-    properties: list[Box]  # the properties of the picture
+    properties: list[Box]
+    """The properties of the picture."""
     others: list[Box]
     kinds: list[bytes]
     references: list[Box]

@@ -5,7 +5,6 @@ import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import replace
-from textwrap import wrap
 from typing import IO, Any
 
 from srgan_cli.image.metadata import photoshop
@@ -160,8 +159,9 @@ def _decode_raw_profile(text: str) -> bytes | None:
 
 
 def _photoshop_chunk(block: bytes) -> Chunk:
-    digits = "\n".join(wrap(block.hex(), 72))
-    text = f"\n8bim\n{len(block):8}\n{digits}\n"
+    digits = block.hex()
+    lines = "\n".join(digits[start : start + 72] for start in range(0, len(digits), 72))
+    text = f"\n8bim\n{len(block):8}\n{lines}\n"
     return b"zTXt", b"Raw profile type 8bim\0\0" + zlib.compress(text.encode())
 
 

@@ -1,4 +1,8 @@
-"""DISTS, with the weights in torchmetrics.  Source: K. Ding et al., TPAMI 2020, equations 5 to 8 (arXiv:2004.07728)."""
+"""DISTS: similarity of structure and texture in the features of VGG16.
+
+Source: K. Ding, K. Ma, S. Wang and E. Simoncelli, Image Quality Assessment: Unifying Structure and Texture Similarity,
+IEEE TPAMI 2020 (arXiv:2004.07728), equations 5 to 8. The weights are the authors', as shipped with torchmetrics.
+"""
 
 from functools import cache
 from pathlib import Path

@@ -1,4 +1,8 @@
-"""LPIPS, with the heads 0.1 in torchmetrics.  Source: R. Zhang et al., CVPR 2018, equation 1 (arXiv:1801.03924)."""
+"""LPIPS: a feature distance weighted to match human judgements.
+
+Source: R. Zhang, P. Isola, A. Efros, E. Shechtman and O. Wang, The Unreasonable Effectiveness of Deep Features as a
+Perceptual Metric, CVPR 2018, equation 1 (arXiv:1801.03924). The heads are version 0.1, as shipped with torchmetrics.
+"""
 
 import torch
 from torch import Tensor

@@ -1,4 +1,8 @@
-"""RRDBNet, the generator of ESRGAN.  Source: X. Wang et al., ESRGAN, ECCVW 2018 (arXiv:1809.00219)."""
+"""RRDBNet, the generator of ESRGAN, made of residual-in-residual dense blocks.
+
+Source: X. Wang et al., ESRGAN: Enhanced Super-Resolution Generative Adversarial Networks, ECCVW 2018
+(arXiv:1809.00219).
+"""
 
 import torch
 import torch.nn.functional as F

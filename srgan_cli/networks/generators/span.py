@@ -1,4 +1,8 @@
-"""SPAN.  Source: C. Wan et al., Swift Parameter-free Attention Network, CVPRW 2024 (arXiv:2311.12770)."""
+"""SPAN: a convolutional network with parameter-free attention.
+
+Source: C. Wan et al., Swift Parameter-free Attention Network for Efficient Super-Resolution, CVPRW 2024
+(arXiv:2311.12770).
+"""
 
 import torch
 import torch.nn.functional as F

@@ -1,4 +1,7 @@
-"""SRCNN, the first convolutional network for the task.  Source: C. Dong et al., TPAMI 2016 (arXiv:1501.00092)."""
+"""SRCNN: the first convolutional network for super-resolution, a baseline for later ones.
+
+Source: C. Dong et al., Image Super-Resolution Using Deep Convolutional Networks, TPAMI 2016 (arXiv:1501.00092).
+"""
 
 import torch
 from torch import Tensor, nn

@@ -1,4 +1,8 @@
-"""SwinIR: attention in windows, every second time shifted.  Source: J. Liang et al., ICCVW 2021 (arXiv:2108.10257)."""
+"""SwinIR: a transformer with attention in windows, which every second layer shifts by half a window.
+
+Sources: J. Liang et al., SwinIR: Image Restoration Using Swin Transformer, ICCVW 2021 (arXiv:2108.10257);
+Z. Liu et al., Swin Transformer, ICCV 2021 (arXiv:2103.14030).
+"""
 
 import torch
 import torch.nn.functional as F

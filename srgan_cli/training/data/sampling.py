@@ -199,7 +199,10 @@ def detail(pixels: Tensor) -> Tensor:
 
 
 def mixup(parts: tuple[Tensor, ...], rng: torch.Generator) -> tuple[Tensor, ...]:
-    """Every patch, blended with another by a random fraction.  Source: H. Zhang et al. (arXiv:1710.09412)."""
+    """Every patch and its partners, blended with another of the batch by a uniformly random fraction.
+
+    Source: H. Zhang et al., mixup: Beyond Empirical Risk Minimization, ICLR 2018 (arXiv:1710.09412).
+    """
     others = torch.randperm(len(parts[0]), generator=rng)
     fraction = torch.rand(len(parts[0]), 1, 1, 1, generator=rng)
     return tuple(torch.lerp(part, part[others], fraction) for part in parts)

@@ -12,7 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-Logits = Callable[[Tensor], Tensor]  # pictures to their logits
+Logits = Callable[[Tensor], Tensor]
+"""Pictures to their logits."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,10 @@ class AdversarialLoss:
 
 
 def discriminator_loss(real: Tensor, fake: Tensor, smoothing: float = 0.0) -> Tensor:
-    """-log D(real) - log(1 - D(fake)).  Source: I. Goodfellow et al., NeurIPS 2014, equation 1 (arXiv:1406.2661)."""
+    """-log D(real) - log(1 - D(fake)), the discriminator's loss of the original GAN.
+
+    Source: I. Goodfellow et al., Generative Adversarial Nets, NeurIPS 2014, equation 1 (arXiv:1406.2661).
+    """
     real_loss = (1 - smoothing) * F.softplus(-real) + smoothing * F.softplus(real)
     return real_loss.mean() + F.softplus(fake).mean()
 
@@ -69,14 +73,21 @@ ADVERSARIAL_LOSSES: dict[str, AdversarialLoss] = {
 
 
 def gradient_penalty(discriminator: Logits, real: Tensor, fake: Tensor, rng: torch.Generator) -> Tensor:
-    """(|gradient| - 1)² at random interpolations of (N, C, H, W).  Source: I. Gulrajani et al. (arXiv:1704.00028)."""
+    """(|gradient of the logits| - 1)² at random interpolations of real and generated pictures (N, C, H, W).
+
+    Source: I. Gulrajani et al., Improved Training of Wasserstein GANs, NeurIPS 2017, equation 3 (arXiv:1704.00028).
+    """
     position = torch.rand(len(real), 1, 1, 1, generator=rng).to(real)
     between = torch.lerp(real, fake, position).requires_grad_(True)
     return (_gradient_norm(discriminator, between) - 1).square().mean()
 
 
 def r1_penalty(discriminator: Logits, real: Tensor) -> Tensor:
-    """Half the squared gradient at real pictures (N, C, H, W).  Source: L. Mescheder et al. (arXiv:1801.04406)."""
+    """Half the squared norm of the gradient of the logits at real pictures (N, C, H, W).
+
+    Source: L. Mescheder et al., Which Training Methods for GANs do actually Converge?, ICML 2018, equation 9
+    (arXiv:1801.04406).
+    """
     return 0.5 * _gradient_norm(discriminator, real.detach().requires_grad_(True)).square().mean()
 
 

@@ -11,7 +11,11 @@ PHASE_WINDOW = 8
 
 
 def charbonnier_loss(generated: Tensor, target: Tensor) -> Tensor:
-    """Mean of sqrt(difference² + epsilon²).  Source: W. Lai et al., CVPR 2017, section 3.3 (arXiv:1704.03915)."""
+    """Mean of sqrt(difference² + epsilon²), a differentiable absolute difference.
+
+    Source: W. Lai et al., Deep Laplacian Pyramid Networks for Fast and Accurate Super-Resolution, CVPR 2017,
+    section 3.3 (arXiv:1704.03915).
+    """
     return ((generated - target).square() + CHARBONNIER_EPSILON**2).sqrt().mean()
 
 
@@ -24,7 +28,11 @@ PIXEL_LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
 
 
 def frequency_loss(generated: Tensor, target: Tensor) -> Tensor:
-    """Mean distance of orthonormal Fourier coefficients (N, C, H, W).  Source: S. Cho et al. (arXiv:2108.05054)."""
+    """Mean absolute difference of the Fourier coefficients of pictures (N, C, H, W), in an orthonormal basis.
+
+    Source: S. Cho et al., Rethinking Coarse-to-Fine Approach in Single Image Deblurring, ICCV 2021, equation 8
+    (arXiv:2108.05054).
+    """
     coefficients: Tensor = torch.fft.rfft2(generated - target, norm="ortho")
     return coefficients.abs().mean()
 

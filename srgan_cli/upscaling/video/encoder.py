@@ -86,16 +86,17 @@ def choose_encoder(
         time_base=1 / source.rate if is_regular else _avi_unit(times, source.rate) if is_avi else source.time_base,
         rate=source.rate,
         aspect=source.aspect,
-        rotation=source.rotation and _scaled(source.rotation, size[1] / source.width),
+        rotation=source.rotation and _scaled(source.rotation, size[1] / source.width, size[0] / source.height),
     )
     is_rounded = is_avi and not (is_regular and (first * source.rate).denominator == 1)
     lost = ["AVI has a fixed frame rate: the times of frames are rounded to it"] if is_rounded else []
     return settings, [*lost, *_losses(codec.name, source.layout, layout)]
 
 
-def _scaled(matrix: tuple[int, ...], scale: float) -> tuple[int, ...]:
-    """A display matrix for frames of another size: what it moves them by are pixels."""
-    return *matrix[:6], round(matrix[6] * scale), round(matrix[7] * scale), *matrix[8:]
+def _scaled(matrix: tuple[int, ...], across: float, down: float) -> tuple[int, ...]:
+    """A display matrix for frames of another size: what it moves them by are pixels, in 32 bits."""
+    moves = (min(max(round(move), -(2**31)), 2**31 - 1) for move in (matrix[6] * across, matrix[7] * down))
+    return *matrix[:6], *moves, *matrix[8:]
 
 
 def to_units(time: Fraction, unit: Fraction) -> int:

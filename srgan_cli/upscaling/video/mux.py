@@ -66,7 +66,7 @@ class Muxer:
         """
         waiting = self._video_packets(packets, depth)
         video = next(waiting, None)
-        damage: list[str] = []
+        damage, unread = list[str](), Counter[str]()
         self.output.start_encoding()
         for packet in self._copied_packets(limit, damage.append):
             time = packet.dts * packet.time_base
@@ -77,10 +77,11 @@ class Muxer:
             try:
                 self._mux(packet)
             except ValueError:  # from FFmpeg's filters, which read what they pass on
-                damage.append(f"a damaged packet of the {kind} is left out")
+                unread[kind] += 1
         while video is not None:
             self._mux(video)
             video = next(waiting, None)
+        damage += [f"damaged packets of the {kind} are left out: {count}" for kind, count in unread.items()]
         return damage[0] if damage else ""
 
     def complete(self, file: IO[bytes]) -> None:

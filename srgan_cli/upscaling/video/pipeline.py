@@ -52,10 +52,14 @@ class VideoWork:
 
 @dataclass(frozen=True)
 class _Frame:
-    time: int  # time stamp in the source
-    duration: int  # in the same unit; 0 if unknown
-    pixels: Tensor  # (C, H, W), 0…1
-    is_new: bool  # whether it differs from the frame before
+    time: int
+    """Time stamp in the source."""
+    duration: int
+    """In the same unit; 0 if unknown."""
+    pixels: Tensor
+    """(C, H, W), 0…1."""
+    is_new: bool
+    """Whether it differs from the frame before."""
 
 
 def enlarge_segment(
