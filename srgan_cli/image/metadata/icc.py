@@ -43,6 +43,9 @@ _PARAMETRIC: dict[int, tuple[float, ...]] = {
 """By the code of H.273, the parameters of an ICC curve of type 0 or 3, from stored values to light."""
 _NAMES = {9: "BT.2020", 11: "DCI-P3", 12: "Display P3", PQ: "PQ", HLG: "HLG", 1: "BT.709", 8: "linear"}
 SPACE = slice(16, 20)  # where a profile names its colours
+_SRGB_GAMMA = 1 / 2.2
+_GAMMA_TOLERANCE = 0.005
+_CHROMATICITY_TOLERANCE = 0.002
 _TABLE_SIZE = 4096
 _UNSPECIFIED = 2
 _BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
@@ -71,8 +74,8 @@ class Colour:
             return self.full_range and self.cicp == (SRGB_PRIMARIES, SRGB_TRANSFER)
         if self.intent is not None:
             return True
-        usual = self.gamma is None or abs(self.gamma - 1 / 2.2) < 0.005
-        return usual and np.allclose(self._primaries, PRIMARIES[SRGB_PRIMARIES], atol=0.002)
+        usual = self.gamma is None or abs(self.gamma - _SRGB_GAMMA) < _GAMMA_TOLERANCE
+        return usual and np.allclose(self._primaries, PRIMARIES[SRGB_PRIMARIES], atol=_CHROMATICITY_TOLERANCE)
 
     @property
     def codes(self) -> tuple[int, int] | None:

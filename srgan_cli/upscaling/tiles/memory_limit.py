@@ -38,6 +38,7 @@ OVERHEAD = 128 * 2**20  # memory of decoders, encoders and threads, and what the
 ALLOCATOR_FACTOR = 1.6
 """Memory of tiles and rows as a multiple of their size: the allocator keeps freed blocks.  Measured up to 1.45."""
 _STEP = 16
+_UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 _SAMPLE = 48
 _FLOAT = 4
 _PINNED_FACTOR = 2 * 2
@@ -47,7 +48,7 @@ _PINNED_FACTOR = 2 * 2
 def parse_bytes(text: str) -> int:
     """Parse a size such as 800M, 2G or 1.5GiB, with units of 1024.  Raises UsageError."""
     found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?\s*", text, re.IGNORECASE)
-    size = float(found[1]) * {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}[found[2].upper()] if found else 0
+    size = float(found[1]) * _UNITS[found[2].upper()] if found else 0
     if not 1 <= size < inf:
         raise UsageError(f"cannot read the memory size {text!r}", "write it as --max-memory 800M or 2G")
     return int(size)
