@@ -110,8 +110,8 @@ def masks(file: IO[bytes]) -> dict[int, int]:
 
 def orientation(tags: Tags) -> int:
     """The EXIF orientation of a page, 1 to 8, from its tag or else from its XMP."""
-    xmp = tags.get(_XMP)
-    return int(tags.get(ORIENTATION) or Metadata(xmp=bytes(xmp) if xmp else None).orientation)
+    packet = xmp.as_utf8(bytes(tags.get(_XMP) or b""))
+    return int(tags.get(ORIENTATION) or Metadata(xmp=packet).orientation)
 
 
 def has_planes(tags: Tags) -> bool:

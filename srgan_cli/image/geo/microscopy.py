@@ -31,6 +31,7 @@ _OTHERS = re.compile(
     r"|hRoiManager|scanimage|\[Calibration\]|VoxelSize"
 )
 """Descriptions that state sizes in further forms."""
+_OME = re.compile(r"<(?:\w+:)?OME\b")
 _IMAGEJ = "ImageJ="
 _SHAPE_ALONE = re.compile(r'\{"shape": \[[\d, ]*\]\}$')
 """tifffile's description without anything that the pages do not say, too."""
@@ -58,7 +59,7 @@ def software_of(text: object) -> str:
     """The software that wrote a description with sizes; empty for other texts."""
     if not isinstance(text, str):
         return ""
-    if text.strip("\0 \r\n").endswith(":OME>") or text.strip("\0 \r\n").endswith("</OME>"):
+    if _OME.search(text):
         return "OME-XML"
     if text.startswith(_IMAGEJ):
         return "ImageJ"

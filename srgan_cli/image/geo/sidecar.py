@@ -4,12 +4,12 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from json import detect_encoding
 from pathlib import Path
 from typing import Literal, get_args
 
 from srgan_cli.image.geo import gdal, grid, rpc, xml
 from srgan_cli.image.geo.grid import GridMap
+from srgan_cli.image.metadata import xmp
 from srgan_cli.system.files import is_file
 
 Kind = Literal["world file", "auxiliary file", "projection file", "RPC file"]
@@ -25,8 +25,7 @@ _UNREAD |= {
     "{stem}.qml": "a style of QGIS",
 }
 _MAX_BYTES = 2**24
-_ENCODING = re.compile(r"""^(<\?xml[^>]*?)\s+encoding=["'](?!utf-8)[^"']*["']""", re.IGNORECASE)
-_OWNER = re.compile(r'SidecarForExtension(?:=["\']|>)(\w+)')
+_OWNER = re.compile(r'SidecarForExtension(?:\s*=\s*["\']|>)(\w+)')
 """The suffix of the picture to which an XMP file of Adobe's belongs."""
 
 
@@ -90,10 +89,8 @@ def find_xmp(picture: Path) -> tuple[bytes, list[str]]:
     """The packet in an XMP file beside a picture, empty without one of its own, and a note if it is damaged."""
     if (path := next(filter(is_file, _xmp_candidates(picture)), None)) is None:
         return b"", []
-    text = read_text(path) or ""
-    try:
-        xml.parse(text)
-    except xml.PARSE_ERRORS:
+    text = (read_text(path) or "").strip()
+    if not xmp.is_well_formed(text.encode()):
         return b"", [f"{path.name} beside it is dropped: it is damaged"]
     owner = _OWNER.search(text)
     return text.encode() if owner is None or owner[1].lower() == picture.suffix[1:].lower() else b"", []
@@ -161,12 +158,7 @@ def read_text(path: Path) -> str | None:
     """The text of a file, of XML without naming another encoding than UTF-8; None if unreadable or too large."""
     with suppress(OSError):
         if path.stat().st_size <= _MAX_BYTES:
-            data = path.read_bytes()
-            try:
-                text = data.decode(detect_encoding(data))
-            except UnicodeDecodeError:
-                text = data.decode("latin-1")
-            return _ENCODING.sub(r"\1", text)
+            return xmp.decode(path.read_bytes())
     return None
 
 

@@ -89,13 +89,13 @@ def _read_xmp(first: jpeg.Jpeg) -> tuple[bytes | None, list[str]]:
     """The packet, joined with the extended one, and a note if that is dropped."""
     if not (packets := first.contents(jpeg.APP1, XMP_PREFIX)):
         return None, []
-    packet = packets[0].rstrip(b"\0")
-    others = {other.rstrip(b"\0") for other in packets} - {packet}
+    packet = xmp.as_utf8(packets[0])
+    others = {*map(xmp.as_utf8, packets)} - {packet}
     notes = [f"its {len(others)} further XMP packets are dropped"] if others else []
     if digest := xmp.extended_digest(packet):
         extended = _read_extended(first.contents(jpeg.APP1, _EXTENDED_PREFIX), digest)
         notes += [] if extended else ["its extended XMP is incomplete and dropped"]
-        packet = xmp.join_extended(packet, extended)
+        packet = xmp.join_extended(packet, xmp.as_utf8(extended))
     return packet, notes
 
 

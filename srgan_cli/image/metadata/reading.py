@@ -93,7 +93,9 @@ def read_info(image: Image.Image) -> tuple[Metadata, list[str]]:
 
 def finish(found: Metadata, notes: list[str]) -> tuple[Metadata, list[str]]:
     """The metadata without damaged parts and what no longer is true, and the notes with one on each of them."""
-    found = replace(found, xmp=found.xmp and xmp.as_utf8(found.xmp))
+    found = replace(found, xmp=xmp.as_utf8(found.xmp or b"") or None)
+    if found.xmp and not xmp.is_well_formed(found.xmp):
+        found, notes = replace(found, xmp=None), [*notes, "its XMP is damaged and dropped"]
     if found.exif and not ExifBlock.is_readable(found.exif):
         found, notes = replace(found, exif=None), [*notes, "its EXIF is damaged and dropped"]
     if found.photoshop:

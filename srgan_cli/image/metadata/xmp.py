@@ -2,8 +2,9 @@
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from functools import cache
 from json import detect_encoding
 from math import isfinite
 from xml.parsers import expat
@@ -14,14 +15,14 @@ from srgan_cli.image.geo.grid import GridMap, turning
 
 _VALUE = rb"(?:\s*=\s*[\"']|>)"
 """What stands between the name of a property and its value."""
-_ORIENTATION = re.compile(rb"(tiff:Orientation%b)(\d+)" % _VALUE)
+_ORIENTATION = re.compile(rb"(tiff:Orientation%b)(\d{1,9})\b" % _VALUE)
 _SIZES = (
     (re.compile(rb"((?:tiff:ImageWidth|exif:PixelXDimension)%b)\d+" % _VALUE), 1),
     (re.compile(rb"((?:tiff:ImageLength|exif:PixelYDimension)%b)\d+" % _VALUE), 0),
 )
 _PANORAMA = re.compile(rb"(GPano:(\w+)(Width|Left|Height|Top)Pixels%b)(\d{1,9})" % _VALUE)
-_REGION = re.compile(rb"<mwg-rs:Area\b.*?(?:/>|</mwg-rs:Area>)", re.DOTALL)
-_REGION_SIZE = re.compile(rb"<mwg-rs:AppliedToDimensions\b.*?(?:/>|</mwg-rs:AppliedToDimensions>)", re.DOTALL)
+_REGION = re.compile(rb"<mwg-rs:Area\b.*?(?:/>|</mwg-rs:Area>|\Z)", re.DOTALL)
+_REGION_SIZE = re.compile(rb"<mwg-rs:AppliedToDimensions\b.*?(?:/>|</mwg-rs:AppliedToDimensions>|\Z)", re.DOTALL)
 _NUMBER = re.compile(rb"(st(?:Area|Dim):([xywh])%b)([-+\d.eE]+)" % _VALUE)
 _IN_PIXELS = re.compile(rb"rbUnit%bpixel" % _VALUE)
 _RDF = b"http://www.w3.org/1999/02/22-rdf-syntax-ns#"
@@ -32,6 +33,9 @@ _EMPTY = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="%s"></rdf:RDF
 _EXTENDED_DESCRIPTION = b'<rdf:Description xmlns:xmpNote="%s" xmpNote:HasExtendedXMP="%s"/>'
 _EMPTY_DESCRIPTION = re.compile(rb'<rdf:Description xmlns:xmpNote="[^"]*"/>')
 _PADDING = re.compile(rb"\s{100,}")
+_ENCODING = re.compile(r"""^(<\?xml[^>]*?)(?<!\s)\s+encoding\s*=\s*["'](?!utf-8)[^"']*["']""", re.IGNORECASE)
+_NAMESPACE = re.compile(rb"xmlns:(\w+)\s*=\s*[\"']([^\"']*)[\"']")
+_ATTRIBUTE = re.compile(rb"\s+([^\s=/>]+)\s*=\s*(?:\"[^\"]*\"|'[^']*')")
 Properties = dict[str, str]  # by namespace, a regular expression of the local names
 ULTRA_HDR: Properties = {"http://ns.adobe.com/hdr-gain-map/1.0/": r"\w+"}
 """What says that a picture has a gain map, or how it is applied."""
@@ -64,9 +68,26 @@ _GAIN_MAP_DESCRIPTION = (
 
 
 def as_utf8(xmp: bytes) -> bytes:
-    """The packet in UTF-8, from UTF-16 or UTF-32, as some programs write it, without padding."""
-    encoding = detect_encoding(xmp)
-    return (xmp if encoding == "utf-8" else xmp.decode(encoding, "replace").encode()).rstrip(b"\0")
+    """The packet in UTF-8, from what some programs write, without padding."""
+    is_plain = detect_encoding(xmp) == "utf-8" and not xmp.startswith(b"<?xml ")
+    return xmp.rstrip(b"\0") if is_plain else decode(xmp).encode()
+
+
+def decode(data: bytes) -> str:
+    """The text of XML in UTF-8, 16 or 32, or else Latin-1, without padding, and naming no encoding but UTF-8."""
+    encoding = detect_encoding(data)
+    try:
+        text = data.decode(encoding, "strict" if encoding == "utf-8" else "replace")
+    except UnicodeDecodeError:
+        text = data.decode("latin-1")
+    return _ENCODING.sub(r"\1", text.rstrip("\0\ufffd"))  # an odd number of zeros
+
+
+def is_well_formed(xmp: bytes) -> bool:
+    """Whether a packet can be parsed and has no entities, which may grow without bounds."""
+    with suppress(expat.ExpatError, ValueError):
+        return b"<!DOCTYPE" not in xmp and bool(expat.ParserCreate().Parse(xmp, True))
+    return False
 
 
 def orientation(xmp: bytes) -> int | None:
@@ -77,14 +98,15 @@ def orientation(xmp: bytes) -> int | None:
 
 def upright(xmp: bytes, turned: int) -> bytes:
     """The packet with its orientation reset, and its regions, such as faces, turned from this orientation."""
-    xmp = _REGION.sub(lambda found: _turn(found[0], turning(turned, 1, 1)), xmp) if turned > 1 else xmp
+    change = turning(turned, 1, 1)
+    xmp = _REGION.sub(lambda found: _turn(found[0], change), xmp) if turned > 1 else xmp
     return _ORIENTATION.sub(rb"\g<1>1", xmp)
 
 
 def _turn(region: bytes, change: GridMap) -> bytes:
     """A region, in fractions of the size, after a turn.  Source: Metadata Working Group, guidelines 2.0, 5.9."""
     numbers = dict(_numbers(region))
-    if not all(map(isfinite, numbers.values())):
+    if not numbers or not all(map(isfinite, numbers.values())):
         return region
     x, y, width, height = (numbers.get(axis, 0.0) for axis in (b"x", b"y", b"w", b"h"))
     place, size = change @ (x, y, 1), np.abs(change[:2, :2]) @ (width, height)
@@ -127,13 +149,17 @@ def _scale_panorama(xmp: bytes, height: int, width: int) -> bytes:
 
 
 def without(xmp: bytes, *properties: Properties) -> bytes:
-    """The packet without these properties, whether they are attributes or elements."""
-    for namespace, names in (item for group in properties for item in group.items()):
-        for prefix in set(re.findall(rb"xmlns:(\w+)\s*=\s*[\"']%s[\"']" % re.escape(namespace.encode()), xmp)):
-            name = rb"%s:%s" % (prefix, names.encode())
-            xmp = re.sub(rb"<(%s)(?=[\s/>])(?:[^>]*/>|.*?</\1\s*>)" % name, b"", xmp, flags=re.DOTALL)
-            xmp = re.sub(rb"\s+%s\s*=\s*(?:\"[^\"]*\"|'[^']*')" % name, b"", xmp)
-    return xmp
+    """The packet without these properties, whether they are attributes or elements; unchanged if it is damaged."""
+    wanted = {namespace: names for group in properties for namespace, names in group.items()}
+    declared = ((prefix.decode(), namespace.decode("latin-1")) for prefix, namespace in _NAMESPACE.findall(xmp))
+    prefixes = {prefix: wanted[namespace] for prefix, namespace in declared if namespace in wanted}
+
+    @cache
+    def is_lost(name: str) -> bool:
+        prefix, _, local = name.partition(":")
+        return prefix in prefixes and re.fullmatch(prefixes[prefix], local, re.ASCII) is not None
+
+    return _cut(xmp, _find(xmp, lambda path: is_lost(path[-1]), is_lost)) if prefixes else xmp
 
 
 def has(xmp: bytes, properties: Properties) -> bool:
@@ -182,9 +208,8 @@ def _insert(xmp: bytes, descriptions: bytes) -> bytes:
 
 
 def _cut(xmp: bytes, parts: list[slice]) -> bytes:
-    for part in reversed(parts):
-        xmp = xmp[: part.start] + xmp[part.stop :]
-    return xmp
+    edges = [0, *(edge for part in parts for edge in (part.start, part.stop)), len(xmp)]
+    return b"".join(xmp[start:stop] for start, stop in zip(edges[::2], edges[1::2], strict=True))
 
 
 def _descriptions(xmp: bytes) -> list[slice]:
@@ -192,19 +217,43 @@ def _descriptions(xmp: bytes) -> list[slice]:
 
     Their namespaces are declared in them, or by the usual prefixes: nothing else is moved with them.
     """
-    parser, path, found = expat.ParserCreate(), list[tuple[str, int]](), list[slice]()
+
+    def is_description(path: list[str]) -> bool:
+        return len(path) > 1 and path[-2].endswith(":RDF") and path[-1].endswith(":Description")
+
+    return _find(xmp, is_description, lambda _: False)
+
+
+def _find(xmp: bytes, is_element: Callable[[list[str]], bool], is_attribute: Callable[[str], bool]) -> list[slice]:
+    """Where the outermost such elements, by the names down to them, and such attributes of others are, in order.
+
+    Empty if the packet is damaged.
+    """
+    parser, path, found = expat.ParserCreate(), list[str](), list[slice]()
+    depth = begin = 0  # of the element that is open
+
+    def start(name: str, attributes: Iterable[str]) -> None:
+        nonlocal depth, begin
+        path.append(name)
+        if not depth and is_element(path):
+            depth, begin = len(path), parser.CurrentByteIndex
+        elif not depth and any(map(is_attribute, attributes)):
+            position = parser.CurrentByteIndex + 1 + len(name.encode())
+            while attribute := _ATTRIBUTE.match(xmp, position):
+                found.extend([slice(*attribute.span())] if is_attribute(attribute[1].decode()) else [])
+                position = attribute.end()
 
     def end(name: str) -> None:
-        start = path.pop()[1]
-        if path and path[-1][0].endswith(":RDF") and name.endswith(":Description"):
-            stop = parser.CurrentByteIndex  # of its closing tag, or behind it if it is empty
+        nonlocal depth
+        if len(path) == depth:
+            depth, stop = 0, parser.CurrentByteIndex  # of its closing tag, or behind it if it is empty
             closing = xmp.startswith(b"</" + name.encode(), stop)
-            found.append(slice(start, xmp.index(b">", stop) + 1 if closing else stop))
+            found.append(slice(begin, xmp.index(b">", stop) + 1 if closing else stop))
+        path.pop()
 
-    parser.StartElementHandler = lambda name, _: path.append((name, parser.CurrentByteIndex))
-    parser.EndElementHandler = end
+    parser.StartElementHandler, parser.EndElementHandler = start, end
     try:
-        parser.Parse(xmp.rstrip(b"\x00"), True)
+        parser.Parse(xmp.rstrip(b"\0"), True)
     except (expat.ExpatError, ValueError):
         return []
     return found

@@ -90,6 +90,7 @@ def test_levels_of_an_ome_pyramid_are_dropped_with_a_note(tmp_path: Path, is_big
     ("old", "new", "kept", "note"),
     [
         ("<Image ", "<Image <", False, "its OME-XML description is dropped"),
+        ("</OME>", "</OM", False, "its OME-XML description is dropped"),
         ('SizeX="32"', 'SizeX="33"', False, "its OME-XML description is dropped"),
         ('SizeZ="2"', 'SizeZ="3"', False, "its OME-XML description is dropped"),
         ("<OME ", "<!DOCTYPE x [<!ENTITY a 'b'>]><OME ", False, "its OME-XML description is dropped"),

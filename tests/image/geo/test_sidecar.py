@@ -14,6 +14,7 @@ from srgan_cli import Upscaler
 from srgan_cli.image.decoders.tiff_reader import files_beside
 from srgan_cli.image.geo import xml
 from srgan_cli.image.geo.export import kept_files
+from srgan_cli.image.geo.sidecar import find_xmp
 from srgan_cli.image.io import picture_losses, read_picture, write_picture
 from srgan_cli.image.ops import resize
 from srgan_cli.image.picture import Picture
@@ -410,10 +411,23 @@ def test_an_xmp_file_that_exists_stays(tmp_path: Path) -> None:
     assert not kept_files(None, (60, 48), out, "PNG", overwrite=True)
 
 
-@pytest.mark.parametrize("quote", ['"', "'"])
-def test_the_xmp_file_of_a_raw_picture_is_not_that_of_its_jpeg(tmp_path: Path, quote: str) -> None:
+@pytest.mark.parametrize(
+    "head",
+    ['<?xml version="1.0" encoding = "UTF-16"?>', f'<?xml version="1.0"{" " * 200_000}?>'],
+    ids=["UTF-16", "long"],
+)
+def test_an_xmp_file_is_read_whatever_its_head_says(tmp_path: Path, head: str) -> None:
     path = write_picture_file(tmp_path / "in.jpg")
-    path.with_suffix(".xmp").write_text(PACKET.format(f"photoshop:SidecarForExtension={quote}CR3{quote}"))
+    path.with_name("in.jpg.xmp").write_text(head + PACKET.format(""))
+    packet, notes = find_xmp(path)
+    assert (packet.endswith(b"</x:xmpmeta>"), b"UTF-16" in packet, notes) == (True, False, [])
+
+
+@pytest.mark.parametrize("quote", ['"', "'"])
+@pytest.mark.parametrize("equals", ["=", " = "])
+def test_the_xmp_file_of_a_raw_picture_is_not_that_of_its_jpeg(tmp_path: Path, quote: str, equals: str) -> None:
+    path = write_picture_file(tmp_path / "in.jpg")
+    path.with_suffix(".xmp").write_text(PACKET.format(f"photoshop:SidecarForExtension{equals}{quote}CR3{quote}"))
     out, picture = enlarge(path, "out.jpg")
     assert not picture.notes
     assert not out.with_name("out.jpg.xmp").exists()

@@ -176,12 +176,24 @@ def test_a_second_packet_is_reported(tmp_path: Path) -> None:
     assert read.notes == ("its 1 further XMP packets are dropped",)
 
 
-@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-be", "utf-32"])
-def test_a_packet_in_another_encoding_is_read(tmp_path: Path, encoding: str) -> None:
+@pytest.mark.parametrize("declaration", ["", '<?xml version="1.0" encoding = "UTF-16"?>'])
+@pytest.mark.parametrize("suffix", ["jpg", "webp", "tif"])
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le"])
+def test_a_packet_in_another_encoding_is_read(tmp_path: Path, encoding: str, suffix: str, declaration: str) -> None:
     text = '<r tiff:Orientation="6" dc:title="ä"/>'
-    Image.new("RGB", (4, 3)).save(tmp_path / "a.webp", xmp=text.encode(encoding))
-    read = read_picture(tmp_path / "a.webp")
-    assert ((read.height, read.width), read.metadata.xmp) == ((4, 3), text.replace("6", "1").encode())
+    packet = (declaration + text).encode(encoding) + bytes(3 * ("-8" not in encoding))
+    in_tiff = {"tiffinfo": {700: packet}} if suffix == "tif" else {"xmp": packet}
+    Image.new("RGB", (4, 3)).save(tmp_path / f"a.{suffix}", **in_tiff)
+    read = read_picture(tmp_path / f"a.{suffix}")
+    expected = declaration.replace(' encoding = "UTF-16"', "") + text.replace('"6"', '"1"')
+    assert ((read.height, read.width), read.metadata.xmp) == ((4, 3), expected.encode())
+
+
+def test_a_packet_in_latin_1_that_says_so_is_read() -> None:
+    assert (
+        xmp.as_utf8(b'<?xml version="1.0" encoding="ISO-8859-1"?><r>\xe4</r>')
+        == '<?xml version="1.0"?><r>ä</r>'.encode()
+    )
 
 
 def test_claims_of_a_gain_map_that_is_not_there_are_dropped_and_reported(tmp_path: Path) -> None:

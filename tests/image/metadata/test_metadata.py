@@ -3,6 +3,7 @@
 import io
 import re
 import struct
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from srgan_cli.image.codec import tiff
 from srgan_cli.image.codec.capabilities import FORMAT_CAPABILITIES, FORMATS, format_of
 from srgan_cli.image.codec.raster import Raster, Rows
 from srgan_cli.image.io import picture_losses, read_picture, write_picture
+from srgan_cli.image.metadata import xmp
 from srgan_cli.image.metadata.exif import EXIF_PREFIX, ExifBlock, build_exif, parse_exif
 from srgan_cli.image.metadata.icc import NO_COLOUR, Colour
 from srgan_cli.image.metadata.reading import finish
@@ -138,6 +140,41 @@ def test_regions_that_do_not_follow_are_dropped_with_a_line(orientation: int, un
     assert (b"ImageRegion" in (found.xmp or b""), b"RegionInfo" in (found.xmp or b"")) == (not lost, orientation == 1)
 
 
+HDRGM, IPTC = "http://ns.adobe.com/hdr-gain-map/1.0/", "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
+PREFIXES = "".join(f' xmlns:h{n}="{HDRGM}"' for n in range(5000))
+
+
+@pytest.mark.parametrize(
+    ("text", "is_damaged"),
+    [
+        (f'<r xmlns:h="{HDRGM}"{" " * 400_000}/>', False),
+        (f'<r xmlns:h="{HDRGM}"><!--{"<h:a " * 200_000}--></r>', False),
+        (f'<r xmlns:h="{HDRGM}"{PREFIXES}/>', False),
+        (f'<r xmlns:h="{HDRGM}">{"<h:a " * 200_000}</r>', True),
+        (f"<r xmlns:I='{IPTC}' I:rbUnit='pixel'>{'<I:ImageRegion ' * 50_000}</r>", True),
+        ('<r tiff:Orientation="6">' + "<mwg-rs:Area " * 50_000, True),
+        ('<r tiff:Orientation="6">' + "<mwg-rs:Area-a></mwg-rs:Area-a>" * 50_000 + "</r>", False),
+        (f'<r tiff:Orientation="{"6" * 5000}"/>', False),
+        ('<!DOCTYPE a [<!ENTITY a "b">]><a>&a;</a>', True),
+    ],
+)
+def test_xmp_of_any_form_is_read_in_a_moment(text: str, is_damaged: bool) -> None:
+    start = time.process_time()
+    found, notes = finish(Metadata(xmp=text.encode()), [])
+    changed = found.upright(orientation=6).with_size(9, 9).xmp
+    assert time.process_time() - start < 5
+    assert notes == (["its XMP is damaged and dropped"] if is_damaged else [])
+    assert changed == (None if is_damaged else text.replace('="6">', '="1">').encode())
+
+
+def test_properties_are_taken_out_where_they_are() -> None:
+    start, end = f'<h:r xmlns:h="x"><h:r xmlns:h="{HDRGM}"', "</h:r></h:r>"
+    kept, lost = """ a:b='\n h:c="1"'><!-- <h:c/> -->ä""", "<h:c><h:c d='>'/></h:c>ö<h:c/>"
+    text = (start.replace("h:r", "r") + ' h:Version="1"' + kept + lost + end.replace("h:r", "r")).encode()
+    expected = (start + kept + "ö" + end).replace("h:r", "r").encode()
+    assert xmp.without(text, xmp.ULTRA_HDR) == expected
+
+
 @pytest.mark.parametrize("depth", [8, 16])
 @pytest.mark.parametrize("suffix", formats_with("exif_bytes"))
 def test_exif_survives(tmp_path: Path, suffix: str, depth: int) -> None:
@@ -245,7 +282,7 @@ def test_what_lies_in_the_picture_follows_it(
     size = b'<mwg-rs:AppliedToDimensions stDim:x="0" stDim:w="40" stDim:h="30" stDim:unit="pixel"/>'
     pano = b'<r GPano:CroppedAreaImageWidthPixels="%d" GPano:CroppedAreaImageHeightPixels="%d"'
     pano = pano % ((40, 30) if orientation == 1 else (30, 40)) + b' GPano:FullPanoWidthPixels="100"/>'
-    packet = area + size + pano
+    packet = b"<x>" + area + size + pano + b"</x>"
     in_tiff = {700: packet} if suffix == ".tif" else {}
     block = build_exif({274: orientation, ExifTags.IFD.Exif: inner, **in_tiff})
     Image.new("RGB", (40, 30)).save(tmp_path / f"a{suffix}", exif=EXIF_PREFIX + block, xmp=packet)
