@@ -248,7 +248,7 @@ def test_another_rescaling_of_dicom_is_reported(tmp_path: Path, slopes: tuple[st
         write_picture(Picture(values, depth=16), path := tmp_path / f"{number}.dcm")
         dataset = pydicom.dcmread(path)
         if slope:
-            dataset.RescaleSlope, dataset.RescaleIntercept = slope, "0"
+            dataset.RescaleSlope, dataset.RescaleIntercept, dataset.RescaleType = slope, "0", "US"
         dataset.save_as(path)
     report = score(tmp_path / "0.dcm", tmp_path / "1.dcm", BANDS)
     assert report.notes == [f"0: {STORED}"] * is_reported

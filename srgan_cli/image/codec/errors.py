@@ -21,7 +21,7 @@ _DAMAGE_ERRORS = (
     *(AssertionError, AttributeError, ArithmeticError, zlib.error),
 )
 _DECODER_ERRORS = (OSError, SyntaxError, RuntimeError)
-_PYTHON = re.compile("cannot load this image|_io|<|\\bobject\\b|argument|NoneType|buffer")
+_PYTHON = re.compile("cannot load this image|_io|<|\\bobject\\b|argument|NoneType|buffer|Generic Error")
 _SIGNATURES = {b"\xff\xd8": "JPEG", b"\x89PNG": "PNG", b"GIF8": "GIF", b"BM": "BMP", b"RIFF": "WebP", b"8BPS": "PSD"}
 _SIGNATURES |= dict.fromkeys(TIFF_SIGNATURES, "TIFF")
 _ZIP = "ZIP archive"

@@ -67,7 +67,7 @@ def bits_per_channel(image: Image.Image, file: IO[bytes]) -> int:
         found = _NETPBM.match(head)
         return 16 if found and int(found[4]) > 255 else 8
     if image.format == "AVIF":
-        return _av1_bits(head)
+        return av1_bits(head)
     if image.format == "SGI":
         return 8 * head[_SGI_DEPTH_OFFSET]
     if image.format == "JPEG2000":
@@ -99,7 +99,7 @@ def after_netpbm(data: bytes) -> bytes:
     return data[found.end() + width * height * _NETPBM_CHANNELS[found[1]] * (1 + (top > 255)) :]
 
 
-def _av1_bits(head: bytes) -> int:
+def av1_bits(head: bytes) -> int:
     """Bits a channel according to the AV1 configuration box.  Source: AV1 codec ISO media file format binding, 2.3."""
     start = head.find(b"av1C")
     flags = head[start + 6] if 0 <= start < len(head) - 6 else 0

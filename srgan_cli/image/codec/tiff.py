@@ -42,12 +42,26 @@ _MOST_STRIP_ROWS, _MOST_STRIP_BYTES = 128, 2**22  # the most rows and about the 
 MAX_CLASSIC_BYTES = 2**32 - 2**24
 """The most bytes of pixels in a TIFF that is not a BigTIFF; the rest is for directories."""
 _LONG8, _IFD8 = 16, 18  # types of numbers of BigTIFF
+_MOST_ENTRIES = 2**16
 
 
 class Tags(ImageFileDirectory_v2):
     """The tags of a page, with the offsets of reduced copies in BigTIFF, which Pillow does not read."""
 
     _load_dispatch = ImageFileDirectory_v2._load_dispatch | {_IFD8: ImageFileDirectory_v2._load_dispatch[_LONG8]}
+    unread: Sequence[int] = ()
+    """The tags that Pillow leaves out, since they are damaged or empty."""
+
+    def load(self, fp: IO[bytes]) -> None:
+        """Read a directory that starts where the file stands."""
+        start = fp.tell()
+        super().load(fp)
+        fp.seek(start)
+        count, entry = (f"{self._endian}{kind}" for kind in (("Q", "H18x") if self._bigtiff else ("H", "H10x")))
+        (entries,) = struct.unpack(count, fp.read(struct.calcsize(count)).ljust(struct.calcsize(count), b"\0"))
+        data = fp.read(min(entries, _MOST_ENTRIES) * struct.calcsize(entry))
+        found = struct.iter_unpack(entry, data[: len(data) - len(data) % struct.calcsize(entry)])
+        self.unread = [tag for (tag,) in found if tag not in self]
 
 
 @dataclass(frozen=True)
@@ -135,10 +149,13 @@ def read_metadata(file: IO[bytes], pages: Sequence[tuple[int, Tags]], index: int
     own = _STORAGE_TAGS | ({microscopy.DESCRIPTION} if software else set())
     own |= {_PAGE_NUMBER} if tags.get(_PAGE_NUMBER) in _OF_ONE_PAGE else set()
     kept: dict[int, Any] = {tag: tags[tag] for tag in tags if tag not in own}
-    exif = None
+    exif, unread = None, list(tags.unread)
     try:
         for tag in kept.keys() & {ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo}:
-            kept[tag] = _read_subdirectory(file, tags, kept[tag])
+            kept[tag] = _read_subdirectory(file, tags, kept[tag], unread)
+            unread += [] if kept[tag] else [tag]
+        if unread:
+            notes.append(f"its tags {' '.join(map(str, unread))} are dropped: they are damaged or empty")
         if unfit := [tag for tag in kept if not _writable(tag, kept[tag])]:
             notes.append(f"its tags {' '.join(map(str, unfit))} are dropped: EXIF cannot hold them")
             kept = {tag: value for tag, value in kept.items() if tag not in unfit}
@@ -335,11 +352,12 @@ def _directory(head: bytes) -> Tags:
     return Tags(b"II+\0" + head[4:], prefix=head[:2]) if is_big else Tags(head[: len(_CLASSIC.head)])
 
 
-def _read_subdirectory(file: IO[bytes], tags: Tags, offset: int) -> dict[int, Any]:
+def _read_subdirectory(file: IO[bytes], tags: Tags, offset: int, unread: list[int]) -> dict[int, Any]:
     inner = _directory(tags._get_ifh())
     file.seek(offset)
     inner.load(file)
+    unread += inner.unread
     found: dict[int, Any] = dict(inner)
     if ExifTags.IFD.Interop in found:
-        found[ExifTags.IFD.Interop] = _read_subdirectory(file, tags, found[ExifTags.IFD.Interop])
+        found[ExifTags.IFD.Interop] = _read_subdirectory(file, tags, found[ExifTags.IFD.Interop], unread)
     return found

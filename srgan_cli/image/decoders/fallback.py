@@ -1,7 +1,8 @@
 """Still pictures that Pillow cannot open: odd BMP and JPEG, PAM, Radiance HDR, and what libvips reads all the same."""
 
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -9,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from srgan_cli.errors import PictureError, import_extra
-from srgan_cli.image.codec import vips
-from srgan_cli.image.codec.raster import Raster, Rows, Values, apply_exif_orientation
+from srgan_cli.image.codec import headers, vips
+from srgan_cli.image.codec.raster import Raster, Rows, Values, apply_exif_orientation, from_coded_bits
 from srgan_cli.image.decoders import bmp, hdr, pam
 from srgan_cli.image.decoders.base import ImageReader
-from srgan_cli.image.metadata import jpeg
+from srgan_cli.image.metadata import isobmff, jpeg
 from srgan_cli.image.metadata.exif import EXIF_PREFIX
 from srgan_cli.image.metadata.reading import finish
 from srgan_cli.image.metadata.record import Metadata
@@ -123,10 +124,21 @@ class _VipsReader(ImageReader):
         self.path, self.format = path, kind
         self.rows, changes, fields = vips.read_any(path, kind)
         self.shape = self.rows.shape[:2]
-        exif = (fields["exif-data"] or b"").removeprefix(EXIF_PREFIX)
-        self.metadata, notes = finish(Metadata(exif or None, fields["xmp-data"]), [])
+        exif, packet = (fields["exif-data"] or b"").removeprefix(EXIF_PREFIX), fields["xmp-data"]
+        found, notes = self._read_boxes() if kind == "AVIF" else (Metadata(), list[str]())
+        self.metadata, notes = finish(replace(found, exif=exif or found.exif, xmp=packet or found.xmp), notes)
         self.notes = (*notes, *changes)
         self.profile = None if changes else fields["icc-profile-data"]
+
+    def _read_boxes(self) -> tuple[Metadata, list[str]]:
+        """What the boxes of an AVIF say; values of 10 or 12 bits, which libvips leaves below white, are scaled."""
+        data = self.path.read_bytes()
+        found, notes = isobmff.read_metadata(data)
+        if b"avis" in dict(isobmff.boxes(data))[b"ftyp"]:
+            notes = ["its animation is reduced to the first frame", *notes]
+        if (bits := headers.av1_bits(data)) > 8 and self.rows.dtype == np.uint16:
+            self.rows, found = self.rows.map(partial(from_coded_bits, bits=bits)), replace(found, coded_bits=bits)
+        return found, notes
 
     def decode_bytes(self, _: int) -> int:
         return prod(self.rows.shape) * self.rows.dtype.itemsize

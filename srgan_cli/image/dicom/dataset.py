@@ -25,8 +25,8 @@ _GRIDS = (
     ("ImagePositionVolume", "ImageOrientationVolume", "PixelSpacing"),
     ("RTImagePosition", "RTImageOrientation", "ImagePlanePixelSpacing"),
 )
-_RESCALING = {"RescaleSlope": 1.0, "RescaleIntercept": 0.0, "RescaleType": "", "Units": ""}
-"""From stored values to units, and what says nothing."""
+_RESCALING = {"RescaleSlope": 1.0, "RescaleIntercept": 0.0, "RescaleType": "US", "Units": ""}
+"""From stored values to units, and what says nothing: US is unspecified."""
 _DEFAULT_PORTAL = [1.0, 0.0, 0.0, 0.0, -1.0, 0.0]
 """The RTImageOrientation of a file that states none: that of a receptor normal to the beam."""
 _FRAME_PARTS = ("PlanePosition{}Sequence", "PlaneOrientation{}Sequence", "PixelMeasuresSequence")

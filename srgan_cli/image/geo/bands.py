@@ -94,17 +94,19 @@ def _unkept_ranges(tags: Tags) -> list[str]:
     usual = {0, 2 ** max(_bits(tags)) - 1}
     unkept = {tag: name for tag, name in _RANGES.items() if set(np.atleast_1d(tags.get(tag, 0)).tolist()) - usual}
     applied = {_BLACK_AND_WHITE} if tags.get(PHOTOMETRIC) != _RGB else set()
-    both = {_LEAST, _GREATEST} if {_LEAST, _GREATEST} <= set(tags) else set()
+    both = {_LEAST, _GREATEST} if all(len(_numbers(tags, tag)) for tag in (_LEAST, _GREATEST)) else set()
     return [name for tag, name in unkept.items() if tag not in applied | both]
 
 
 def decoder(tags: Tags, *, keeps_values: bool = False) -> Decoder:
     """Which library reads a page.
 
-    libvips reads in bands, but mixes up planes, reads NaN of half floats as infinity, and knows neither 64 bits, nor
-    10, 12 or 14, nor tiles ten times as large as the page, nor sparse files.  GDAL, if it is installed, reads these in
-    bands too.  Pillow and tifffile decode whatever is left whole.
+    libvips reads in bands, but refuses odd ranges (as GDAL does), mixes up planes, reads NaN of half floats as
+    infinity, and knows neither 64 bits, nor 10, 12 or 14, nor tiles ten times as large as the page, nor sparse files.
+    GDAL, if it is installed, reads these in bands too.  Pillow and tifffile decode whatever is left whole.
     """
+    if _has_odd_range(tags):
+        return "whole"
     bits, colours = set(_bits(tags)), tags.get(PHOTOMETRIC)
     planes = tags.get(PLANAR, 1) == _SEPARATE_PLANES and (colours, tags.get(SAMPLES)) != (_RGB, 3)
     known = tags.get(_COMPRESSION, 1) in _VIPS_COMPRESSIONS and not (tags.get(PLANAR) == 2 and _TILE_WIDTH in tags)
@@ -121,6 +123,16 @@ def decoder(tags: Tags, *, keeps_values: bool = False) -> Decoder:
         return "vips"
     by_gdal = max(bits) >= 8 and tags.get(_COMPRESSION, 1) in _GDAL_COMPRESSIONS and find_spec("rasterio")
     return "gdal" if by_gdal else "whole"
+
+
+def _has_odd_range(tags: Tags) -> bool:
+    """Whether a tag of a range is not of numbers, has another count than the bands, or differs between them."""
+    stated = {*tags, *getattr(tags, "unread", ())} - {_BLACK_AND_WHITE}
+    found = {tag: _numbers(tags, tag) for tag in {*_RANGES} & stated}
+    return any(
+        len(numbers) != tags.get(SAMPLES, 1) if tag in (_LEAST, _GREATEST) else len(set(numbers)) != 1
+        for tag, numbers in found.items()
+    )
 
 
 def has_own_samples(tags: Tags) -> bool:
@@ -193,6 +205,12 @@ def _bits(tags: Tags) -> tuple[int, ...]:
     return tuple(np.atleast_1d(tags.get(BITS, 1)).tolist())
 
 
+def _numbers(tags: Tags, tag: int) -> Values:
+    """The numbers in a tag, none in a text or in bytes."""
+    found = np.atleast_1d(tags.get(tag, ()))
+    return np.asarray(found if found.dtype.kind not in "SU" else (), np.float64)
+
+
 def _colours(tags: Tags) -> int:
     return 3 if tags.get(PHOTOMETRIC) in (_RGB, _YCBCR) else 1
 
@@ -216,7 +234,8 @@ def _with_role(kind: int, role: str) -> int:
 
 def _declared_range(tags: Tags) -> ValueRange | None:
     """The range of SMinSampleValue and SMaxSampleValue; None without one, and for one that is endless."""
-    if not {_LEAST, _GREATEST} <= set(tags):
+    lows, highs = _numbers(tags, _LEAST), _numbers(tags, _GREATEST)
+    if not (len(lows) and len(highs)):
         return None
-    low, high = float(np.min(tags[_LEAST])), float(np.max(tags[_GREATEST]))
+    low, high = float(np.min(lows)), float(np.max(highs))
     return (low, high) if low < high and math.isfinite(high - low) and max(abs(low), abs(high)) < 1e30 else None

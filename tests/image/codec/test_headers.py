@@ -82,6 +82,14 @@ def test_an_animated_jpeg_xl_gives_its_first_frame(tmp_path: Path, dtype: type) 
     assert picture.notes == ("its animation is reduced to the first frame",)
 
 
+def test_a_damaged_jpeg_xl_has_a_plain_line(tmp_path: Path) -> None:
+    pytest.importorskip("pillow_jxl")
+    Image.radial_gradient("L").save(tmp_path / "a.jxl", "JXL")
+    (tmp_path / "a.jxl").write_bytes((tmp_path / "a.jxl").read_bytes()[:-500])
+    with pytest.raises(PictureError, match=r"a\.jxl: it is damaged$"):
+        read_picture(tmp_path / "a.jxl")
+
+
 def test_a_jpeg_xl_in_srgb_has_no_profile_to_lose(tmp_path: Path) -> None:
     pytest.importorskip("pillow_jxl")
     Image.new("RGB", (20, 10)).save(tmp_path / "a.jxl", "JXL")

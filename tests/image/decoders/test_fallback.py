@@ -3,6 +3,7 @@
 import struct
 import sys
 import zlib
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from srgan_cli.errors import PictureError
+from srgan_cli.image.codec import vips
 from srgan_cli.image.io import read_picture
+from srgan_cli.image.metadata import isobmff
+from srgan_cli.image.metadata.icc import from_cicp
+from srgan_cli.image.metadata.record import Metadata
 from srgan_cli.image.sequence import open_pictures
 
 
@@ -30,6 +35,23 @@ def test_an_avif_whose_alpha_has_no_size_is_read(tmp_path: Path) -> None:
     assert picture.alpha is not None
     assert picture.alpha.mean().item() == pytest.approx(128 / 255, abs=0.01)
     assert open_pictures(path).size == (8, 16)
+
+
+@pytest.mark.parametrize("bits", [8, 10])
+def test_boxes_of_an_avif_that_libvips_reads_are_kept(tmp_path: Path, bits: int) -> None:
+    white, file = np.full((32, 48, 3), 255 if bits == 8 else 65_535, np.uint8 if bits == 8 else np.uint16), BytesIO()
+    vips.write_avif(white, file, bits, {}, quality=None)
+    stated = Metadata(colour=from_cicp(9, 16), light_levels=(10_000_000, 4_000_000), pixel_ratio=(2, 1))
+    data = isobmff.add_properties(file.getvalue(), stated)
+    data = isobmff._insert(data, [(b"imir", b"\0"), (b"irot", b"\1"), (b"zzzz", b"abc")], None)
+    (tmp_path / "a.avif").write_bytes(data.replace(b"mif1", b"avis", 1))
+    picture = read_picture(tmp_path / "a.avif")
+    assert picture.metadata == replace(stated, coded_bits=bits if bits > 8 else None)
+    assert picture.notes == (
+        "its animation is reduced to the first frame",
+        "its properties of the kind zzzz are dropped",
+    )
+    assert picture.pixels.min() == 1
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """TIFF pages that neither libvips nor Pillow decodes."""
 
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,34 @@ def test_odd_depths_are_kept_or_scaled_to_8_bits(tmp_path: Path, bits: int, unit
 def test_rare_compressions_and_layouts_are_read(tmp_path: Path, dtype: str, options: dict[str, Any]) -> None:
     path = saved(tmp_path / "a.tif", RGB, np.iinfo(dtype).max, dtype, photometric="rgb", **options)
     assert np.abs(read_picture(path).pixels.numpy() - RGB.transpose(2, 0, 1)).max() < 0.003
+
+
+@pytest.mark.parametrize(
+    ("tag", "note"),
+    [
+        ((280, 3, 3, (1, 2, 3)), "its MinSampleValue are dropped"),
+        ((281, 2, 4, "abc"), "its MaxSampleValue are dropped"),
+        ((341, 12, 2, (1, 2)), "its SMaxSampleValue are dropped"),
+        ((280, 3, 0, ()), "its tags 280 are dropped: they are damaged or empty"),
+    ],
+    ids=str,
+)
+def test_odd_ranges_do_not_hide_the_picture(tmp_path: Path, tag: tuple[Any, ...], note: str) -> None:
+    kind = "3s" if tag[1] == 2 else f"<{tag[2]}{'H' if tag[1] == 3 else 'd'}"
+    content = tag[3].encode() if tag[1] == 2 else struct.pack(kind, *tag[3])
+    path = saved(tmp_path / "a.tif", RGB, 255, "uint8", photometric="rgb", extratags=[(*tag[:3], content, True)])
+    picture = read_picture(path)
+    assert np.abs(picture.pixels.numpy() - RGB.transpose(2, 0, 1)).max() < 0.003
+    assert picture.notes == (note,)
+
+
+@pytest.mark.parametrize(("tag", "kind", "count"), [(315, 2, 2**31), (34665, 4, 1)])
+@pytest.mark.filterwarnings("ignore")
+def test_tags_that_cannot_be_read_are_reported(tmp_path: Path, tag: int, kind: int, count: int) -> None:
+    path = saved(tmp_path / "a.tif", RGB, 255, "uint8", photometric="rgb", extratags=[(64_000, 4, 1, 2**31, True)])
+    entry, changed = (struct.pack("<HHL", *head) for head in ((64_000, 4, 1), (tag, kind, count)))
+    path.write_bytes(path.read_bytes().replace(entry, changed))
+    assert read_picture(path).notes == (f"its tags {tag} are dropped: they are damaged or empty",)
 
 
 @pytest.mark.parametrize("compression", ["group3", "group4"])
