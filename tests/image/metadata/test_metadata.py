@@ -157,6 +157,7 @@ PREFIXES = "".join(f' xmlns:h{n}="{HDRGM}"' for n in range(5000))
         (f'<r tiff:Orientation="{"6" * 5000}"/>', False),
         ('<!DOCTYPE a [<!ENTITY a "b">]><a>&a;</a>', True),
     ],
+    ids=["spaces", "comment", "prefixes", "elements", "regions in pixels", "faces", "names", "digits", "entity"],
 )
 def test_xmp_of_any_form_is_read_in_a_moment(text: str, is_damaged: bool) -> None:
     start = time.process_time()
