@@ -149,7 +149,7 @@ def read_metadata(file: IO[bytes], pages: Sequence[tuple[int, Tags]], index: int
     own = _STORAGE_TAGS | ({microscopy.DESCRIPTION} if software else set())
     own |= {_PAGE_NUMBER} if tags.get(_PAGE_NUMBER) in _OF_ONE_PAGE else set()
     kept: dict[int, Any] = {tag: tags[tag] for tag in tags if tag not in own}
-    exif, unread = None, list(tags.unread)
+    unread = list(tags.unread)
     try:
         for tag in kept.keys() & {ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo}:
             kept[tag] = _read_subdirectory(file, tags, kept[tag], unread)
@@ -163,7 +163,8 @@ def read_metadata(file: IO[bytes], pages: Sequence[tuple[int, Tags]], index: int
         exif = build_exif(kept | resolution) if kept else None
         dpi, ratio = resolution_of(build_exif(resolution) if resolution else None)
     except PARSE_ERRORS:
-        return Metadata(place=here), [*notes, "its EXIF is damaged and dropped"]
+        exif = dpi = ratio = None
+        notes.append("its EXIF is damaged and dropped")
     resources = photoshop.from_profile(_as_bytes(tags, _PHOTOSHOP), iptc=_as_bytes(tags, _IPTC))
     packet = bytes(tags.get(_XMP, b"")) or None
     return finish(Metadata(exif, packet, dpi, here, pixel_ratio=ratio, photoshop=resources), notes)

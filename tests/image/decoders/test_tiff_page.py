@@ -87,6 +87,14 @@ def test_tags_that_cannot_be_read_are_reported(tmp_path: Path, tag: int, kind: i
     assert read_picture(path).notes == (f"its tags {tag} are dropped: they are damaged or empty",)
 
 
+def test_xmp_beside_damaged_exif_is_kept(tmp_path: Path) -> None:
+    tags = [(700, 1, 12, b"<x:xmpmeta/>", True), (34852, 2, 4, b"abc", True)]
+    path = saved(tmp_path / "a.tif", RGB, 255, "uint8", photometric="rgb", extratags=tags)
+    path.write_bytes(path.read_bytes().replace(struct.pack("<HHL", 34852, 2, 4), struct.pack("<HHL", 34853, 2, 4)))
+    picture = read_picture(path)
+    assert (picture.metadata.xmp, picture.notes) == (b"<x:xmpmeta/>", ("its EXIF is damaged and dropped",))
+
+
 @pytest.mark.parametrize("compression", ["group3", "group4"])
 def test_faxes_are_read(tmp_path: Path, compression: str) -> None:
     image = Image.fromarray(GREY > 0.5)
