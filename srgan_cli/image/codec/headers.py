@@ -11,9 +11,9 @@ from PIL import Image
 from srgan_cli.image.codec.raster import Values
 from srgan_cli.image.metadata import png
 from srgan_cli.image.metadata.isobmff import BARE_JXL, boxes
+from srgan_cli.image.metadata.reading import NETPBM_GAP
 
-_GAP = rb"(?:\s|#[^\n]*\n)+"
-_NETPBM = re.compile(rb"P([2356])" + _GAP + rb"(\d+)" + _GAP + rb"(\d+)" + _GAP + rb"(\d+)\s")
+_NETPBM = re.compile(rb"P([2356])" + (NETPBM_GAP + rb"(\d+)") * 3 + rb"\s")
 _NETPBM_CHANNELS = {b"2": 1, b"3": 3, b"5": 1, b"6": 3}
 _NETPBM_TEXT = (b"2", b"3")
 _JPEG_2000_SIZE = re.compile(rb"\xff\x4f\xff\x51.{38}(.)", re.DOTALL)

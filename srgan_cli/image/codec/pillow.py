@@ -62,13 +62,10 @@ def without_assumed_profile(image: ImageFile.ImageFile) -> None:
 
 
 def dropped_pictures(image: ImageFile.ImageFile) -> list[str]:
-    """A note on what stands beside the first picture of a file that is read as one, and on the layers of a PSD."""
-    notes, sizes = list[str](), len(image.info.get("sizes", ()))
-    with suppress(SyntaxError, OSError, IndexError, ValueError, struct.error):
-        layers: list[object] = getattr(image, "layers", []) if image.format == "PSD" else []
-        notes += ["its layers are merged"] if layers else []
+    """A note on what stands beside the first picture of a file that is read as one."""
+    sizes = len(image.info.get("sizes", ()))
     further = getattr(image, "n_frames", 1) - 1 if image.format in _MULTIPLE else 0
-    notes += [f"its {further} further pictures are dropped"] if further > 0 else []
+    notes = [f"its {further} further pictures are dropped"] if further > 0 else []
     return [*notes, *([f"its {sizes - 1} smaller pictures are dropped"] if sizes > 1 else [])]
 
 

@@ -150,11 +150,11 @@ class _PillowReader(ImageReader):
         further = psd.further_channels(image, self.data) if self.format == "PSD" else 0
         has_first = bool(jxl and jxl.is_animated and self.format in _DEEP)  # Pillow's plugin decodes the last one
         dropped = {
-            f"further channels are dropped: {further}": further > 0,
             "the default image of its animation is dropped": self.has_default_image,
             f"its animation is reduced to the {'first' if has_first else 'last'} frame": bool(jxl and jxl.is_animated),
         }
-        self.notes = [*notes, *(note for note, applies in dropped.items() if applies)]
+        lacks = psd.notes(image, self.data) if self.format == "PSD" else []
+        self.notes = [*notes, *lacks, *(note for note, applies in dropped.items() if applies)]
         is_packed = self.format == "PSD" and [tile[0] for tile in image.tile[:1]] != ["raw"]
         is_mixed_up = is_packed and (further > 0 or not image.tile)
         self.is_deep = is_mixed_up or has_first or (self.bits > 8 and self.format in _DEEP and not read_by_pillow)
@@ -248,10 +248,11 @@ class _PillowReader(ImageReader):
             return values[..., ::3] if self.image.mode in ("L", "LA") else values
         if self.format == "JXL":
             return pillow.read_deep_jxl(self.data, self.bits)
-        if self.format == "JPEG2000":
-            values = jp2.read_deep(self.path, self.data, self.bits)
-            return apply_exif_orientation(values, self._orientation(index))
-        return psd.read(self.image, self.data) if self.format == "PSD" else headers.read_netpbm(self.data)
+        if self.format == "PPM":
+            return headers.read_netpbm(self.data)
+        is_psd = self.format == "PSD"
+        values = psd.read(self.image, self.data) if is_psd else jp2.read_deep(self.path, self.data, self.bits)
+        return apply_exif_orientation(values, self._orientation(index))
 
 
 def _is_deep(image: Image.Image) -> bool:

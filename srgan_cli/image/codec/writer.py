@@ -81,7 +81,9 @@ def _fit_colour(
             fitted = fit_profile(fitted, grey=grey)
         kept = colour if capabilities.holds_any_colour else Colour()
         return kept, fitted, [] if fitted else ["colour profile"]
-    if capabilities.holds_any_colour or (COLOUR in capabilities.holds and colour.codes and colour.full_range):
+    has_codes = COLOUR in capabilities.holds and colour.codes and colour.full_range
+    is_unsigned = min(colour.chromaticities or (0,)) >= 0  # as the numbers of PNG are
+    if has_codes or (capabilities.holds_any_colour and is_unsigned):
         return colour, None, []
     profile = colour.profile(grey=stored_grey) if capabilities.profile else None
     return Colour(), profile, [] if profile or colour.is_srgb else [f"colour ({colour})"]

@@ -12,8 +12,10 @@ from srgan_cli.image.metadata.icc import Colour, from_calibration
 
 SIGNATURE = (b"#?RADIANCE", b"#?RGBE")
 _HEADER = re.compile(rb"\n\n([-+][XY]) (\d{1,9}) ([-+][XY]) (\d{1,9})\n")
-_NAME = re.compile(rb"^([A-Z]+) *=", re.MULTILINE)
-_NUMBER = rb"\d{0,9}\.?\d{1,9}"
+_NAME = re.compile(rb"\s*(\w{1,40})\s*=")
+_LOST = re.compile(rb"\n(?!FORMAT=|PRIMARIES=)([^\n]*\S[^\n]*)")
+_MOST_NAMES = 5
+_NUMBER = rb"-?\d{0,9}\.?\d{1,9}"
 _PRIMARIES = re.compile(rb"\nPRIMARIES= *(%b(?: +%b){7}) *\n" % (_NUMBER, _NUMBER))
 
 
@@ -36,12 +38,20 @@ def read_header(data: bytes) -> HdrHeader:
     if (found[1], found[3]) != (b"-Y", b"+X") or b"FORMAT=32-bit_rle_xyze" in texts:
         raise PictureError("Radiance HDR in XYZ or turned is not supported", "convert it to TIFF first")
     stated = _PRIMARIES.search(texts)
-    notes = [] if stated or b"\nPRIMARIES=" not in texts else ["its PRIMARIES are dropped: they are damaged"]
-    others = dict.fromkeys(name.decode() for name in _NAME.findall(texts) if name not in (b"FORMAT", b"PRIMARIES"))
-    notes += [f"its {' '.join(others)} in the header are dropped"] if others else []
+    others = list(dict.fromkeys(map(_name, _LOST.findall(texts))))
+    listed = ", ".join([*others[:_MOST_NAMES], *(["…"] if len(others) > _MOST_NAMES else [])])
+    notes = [f"dropped from its header: {listed}"] if others else []
     numbers = tuple(map(float, stated[1].split())) if stated else None
-    chromaticities = (*numbers[6:], *numbers[:6]) if numbers else None
-    return HdrHeader(int(found[2]), int(found[4]), from_calibration(chromaticities, 1.0), tuple(notes))
+    colour = from_calibration((*numbers[6:], *numbers[:6]) if numbers else None, 1.0)
+    is_damaged = b"\nPRIMARIES=" in texts and not colour.chromaticities
+    notes += ["its PRIMARIES are dropped: they are damaged"] if is_damaged else []
+    return HdrHeader(int(found[2]), int(found[4]), colour, tuple(notes))
+
+
+def _name(line: bytes) -> str:
+    """What a line of the header is called."""
+    found = _NAME.match(line)
+    return found[1].decode() if found else "comments" if line.lstrip().startswith(b"#") else "other lines"
 
 
 def decode(data: bytes) -> Values:

@@ -3,6 +3,7 @@
 Source: Adobe Photoshop File Formats Specification, 2019.
 """
 
+import re
 import zlib
 from io import BytesIO
 from typing import IO
@@ -15,7 +16,11 @@ from srgan_cli.errors import PictureError, import_extra
 from srgan_cli.image.codec.raster import Values
 
 _HEADER_BYTES = 26
-_CHANNELS, _BITS = slice(12, 14), slice(22, 24)
+_CHANNELS, _BITS, _MODE = slice(12, 14), slice(22, 24), slice(24, 26)
+_DUOTONE = b"\0\x08"
+_LAYERS, _PIXELS = 2, 3  # sections, behind palette and resources
+_HAS_LAYERS = re.compile(rb"(?:\A|8BIMLr16|8BIMLr32)(?!\0{4}).{4}(?!\0\0)", re.DOTALL)  # a size and a number but 0
+_PREDICTED = 3  # the last compression
 _HINT = "convert it to TIFF or PNG first"
 
 
@@ -42,25 +47,48 @@ def further_channels(image: ImageFile.ImageFile, data: bytes) -> int:
     return _channels(data) - len(image.getbands())
 
 
+def notes(image: ImageFile.ImageFile, data: bytes) -> list[str]:
+    """Notes on what the merged picture lacks: channels, layers, the inks of a duotone."""
+    further = further_channels(image, data)
+    layers = data[_start(data, _LAYERS) + 4 : _start(data, _PIXELS)]
+    lacks = {
+        f"further channels are dropped: {further}": further > 0,
+        "its layers are merged": _HAS_LAYERS.search(layers),
+        "the inks of its duotone are dropped: it is read as grey": data[_MODE] == _DUOTONE,
+    }
+    return [note for note, applies in lacks.items() if applies]
+
+
+def _start(data: bytes, section: int) -> int:
+    """Where a section starts, behind those whose sizes come first."""
+    start = _HEADER_BYTES
+    for _ in range(section):
+        start += 4 + int.from_bytes(data[start : start + 4], "big")
+    return start
+
+
 def _channels(data: bytes) -> int:
     return int.from_bytes(data[_CHANNELS], "big")
 
 
 def read(image: ImageFile.ImageFile, data: bytes) -> Values:
-    """The values (H, W, C) of the merged picture, floats of 32 bits.  Raises PictureError for CMYK and Lab."""
+    """The values (H, W, C) of the merged picture, floats of 32 bits.
+
+    Raises PictureError for CMYK, Lab and an unknown compression.
+    """
     if image.mode not in ("L", "RGB", "RGBA"):
         kind = f"of {bits(data)} bits" if is_deep(data) else "compressed by ZIP or with further channels"
         raise PictureError(f"PSD in {image.mode} {kind} is not supported", _HINT)
     count, (width, height), size = len(image.getbands()), image.size, bits(data) // 8
-    start = _HEADER_BYTES
-    for _ in range(3):  # palette, resources, layers
-        start += 4 + int.from_bytes(data[start : start + 4], "big")
+    start = _start(data, _PIXELS)
     method, packed = int.from_bytes(data[start : start + 2], "big"), data[start + 2 :]
+    if method > _PREDICTED:
+        raise PictureError(f"PSD of the unknown compression {method} is not supported", _HINT)
     length = count * height * width * size
     stored = _unpack_bits(packed, count * height, _channels(data) * height) if method == 1 else packed
     stored = zlib.decompressobj().decompress(packed, length) if method > 1 else stored
     rows = np.frombuffer(stored, np.uint8, length).reshape(count, height, width * size)
-    if method == 3:
+    if method == _PREDICTED:
         rows = _without_prediction(rows, width, size)
     planes = rows.view(f">{'f' if size == 4 else 'u'}{size}")
     return np.moveaxis(planes, 0, -1).astype(planes.dtype.newbyteorder("="))

@@ -84,7 +84,7 @@ def conversion_notes(tags: Tags, raster: Raster) -> list[str]:
         f"its palette is dropped: it says that it is {said}": levels.size and colours in _UNCONVERTED,
         "its palette of 16 bits is reduced to 8": is_reduced,
         f"its {further} channels beside its colours are dropped": further > 0,
-        f"its {' and '.join(ranges)} are dropped": bool(ranges),
+        f"the range in its {' and '.join(ranges)} is dropped": bool(ranges),
     }
     return [note for note, applies in notes.items() if applies]
 

@@ -35,7 +35,7 @@ def read_metadata(data: bytes, *, height: int, width: int) -> tuple[Metadata, li
     metadata = Metadata(
         exif=b"".join(first.contents(jpeg.APP1, EXIF_PREFIX)) or None,
         xmp=packet,
-        comments=tuple(_decode(comment) for comment in first.contents(jpeg.COMMENT)),
+        comments=tuple(decode_comment(comment) for comment in first.contents(jpeg.COMMENT)),
         photoshop=photoshop.from_profile(b"".join(first.contents(jpeg.APP13, photoshop.PREFIX))),
         gain_map=GainMap(gain_maps[0].content, height, width) if gain_maps else None,
     )
@@ -182,7 +182,8 @@ def _is_page(extra: jpeg.Extra) -> bool:
     return not any(mark in packet for packet in packets for mark in (b"AuxiliaryImageType", b"apple:photo"))
 
 
-def _decode(text: bytes) -> str:
+def decode_comment(text: bytes) -> str:
+    """The text of a comment in UTF-8, or else in Latin-1."""
     try:
         return text.rstrip(b"\0").decode()
     except UnicodeDecodeError:

@@ -166,14 +166,14 @@ def _photoshop_chunk(block: bytes) -> Chunk:
 
 
 def _text_chunk(text: Text) -> Chunk:
-    keyword = text.keyword.encode("latin-1", "replace")[:79]
+    keyword, content = text.keyword.encode("latin-1", "replace")[:79], text.text.replace("\0", " ")
     try:
-        plain = text.text.encode("latin-1") if not text.language and not text.translated else None
+        plain = content.encode("latin-1") if not text.language and not text.translated else None
     except UnicodeEncodeError:
         plain = None
-    if plain is not None and b"\0" not in plain:
+    if plain is not None:
         return b"tEXt", keyword + b"\0" + plain
-    parts = [keyword, b"", b"", text.language.encode(), text.translated.encode(), text.text.encode()]
+    parts = [keyword, b"", b"", text.language.encode(), text.translated.encode(), content.encode()]
     return b"iTXt", b"\0".join(parts)
 
 

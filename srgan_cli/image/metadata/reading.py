@@ -3,6 +3,7 @@
 import re
 import struct
 from dataclasses import replace
+from fractions import Fraction
 from io import BytesIO
 
 from PIL import Image
@@ -11,8 +12,13 @@ from srgan_cli.image.metadata import bmp, isobmff, jpeg, photoshop, png, xmp
 from srgan_cli.image.metadata.exif import EXIF_PREFIX, ExifBlock, plausible_dpi, resolution_of
 from srgan_cli.image.metadata.record import Metadata, dropped_notes, trailing_note
 
-_GAP = rb"(?:\s|#[^\n]*\n)+"
-_NETPBM_HEADER = re.compile(rb"P(?:[14](?:%b\d+){2}|[2356](?:%b\d+){3})" % ((_GAP,) * 2))
+NETPBM_GAP = rb"(?:\s|#[^\r\n]*[\r\n])+"  # between two numbers of a header
+_NETPBM_HEADER = re.compile(rb"P(?:[14](?:%b\d+){2}|[2356](?:%b\d+){3})" % ((NETPBM_GAP,) * 2))
+_TGA_PARTS = {
+    **{"author": slice(2, 43), "comments": slice(43, 367), "date": slice(367, 379), "job": slice(379, 426)},
+    **{"software": slice(426, 470), "colour correction": slice(482, 486)},
+}
+"""Parts of the extension area.  Source: Truevision, TGA 2.0, fields 11 to 21."""
 _RIFF_KNOWN = {b"VP8 ", b"VP8L", b"VP8X", b"ALPH", b"ANIM", b"ANMF", b"ICCP", b"EXIF", b"XMP "}
 _CLAIMS = {
     "a gain map": (("gain map",), (xmp.ULTRA_HDR, xmp.APPLE_HDR)),
@@ -46,10 +52,10 @@ def read_metadata(image: Image.Image, data: bytes, page: int = 0) -> tuple[Metad
     elif image.format == "PSD":
         found = _with_resources(found, image)
     elif image.format == "PPM" and (header := _NETPBM_HEADER.match(data)):
-        comments = re.findall(rb"#([^\n]*)\n", header[0])
-        found = replace(found, comments=tuple(line.strip().decode("utf-8", "replace") for line in comments))
+        comments = re.findall(rb"#([^\r\n]*)[\r\n]", header[0])
+        found = replace(found, comments=tuple(jpeg.decode_comment(line.strip()) for line in comments))
     elif image.format == "TGA":
-        notes = ["its author, comments or identifier are dropped"] if _has_texts(image, data) else []
+        found, notes = _read_tga(image, data)
     elif image.format == "WEBP":
         notes = _dropped_riff_chunks(data)
     elif image.format == "JPEG2000":
@@ -69,10 +75,27 @@ def _dropped_riff_chunks(data: bytes) -> list[str]:
     return dropped_notes(set(names) - _RIFF_KNOWN, b"C2PA", data[end:])
 
 
-def _has_texts(image: Image.Image, data: bytes) -> bool:
-    """Whether a TGA has an identifier, an author or comments.  Source: Truevision, TGA 2.0, fields 6 to 12."""
-    start = int.from_bytes(data[-26:-22], "little") if data[-18:].startswith(b"TRUEVISION-XFILE") else 0
-    return bool(image.info.get("id_section") or (start and data[start + 2 : start + 367].strip(b"\0 ")))
+def _read_tga(image: Image.Image, data: bytes) -> tuple[Metadata, list[str]]:
+    """The ratio of the pixels of a TGA, and a note on its other metadata."""
+    has_footer = data[-18:].startswith(b"TRUEVISION-XFILE")
+    start, developer = struct.unpack_from("<LL", data, len(data) - 26) if has_footer else (0, 0)
+    area = data[start : start + 495 if start else 0].ljust(495, b"\0")
+    width, height, power, unit = struct.unpack_from("<4H", area, 474)
+    dropped: dict[str, object] = {part: area[place].strip(b"\0 ") for part, place in _TGA_PARTS.items()}
+    dropped |= {
+        "identifier": image.info.get("id_section"),
+        "gamma": power != unit and unit,
+        "developer area": developer,
+    }
+    names = ", ".join(name for name, content in dropped.items() if content)
+    ratio = _pixel_ratio(width / height) if height else None
+    return Metadata(pixel_ratio=ratio), [f"metadata is dropped: {names}"] if names else []
+
+
+def _pixel_ratio(shape: float) -> tuple[float, float] | None:
+    """The ratio of pixels that are `shape` times as wide as high; None if they are square, or it is no such number."""
+    ratio = Fraction(shape).limit_denominator(500) if 0.01 < shape < 100 else Fraction(1)
+    return (ratio.denominator, ratio.numerator) if ratio != 1 else None
 
 
 def _with_resources(found: Metadata, image: Image.Image) -> Metadata:
@@ -80,10 +103,11 @@ def _with_resources(found: Metadata, image: Image.Image) -> Metadata:
     contents = {number: content for number, _, content in getattr(image, "resources", ())}
     image.info |= {"exif": contents.get(photoshop.EXIF), "xmp": contents.get(photoshop.XMP)}
     across, down = struct.unpack_from(">L4xL", contents.get(photoshop.RESOLUTION, b"").ljust(12, b"\0"))
-    _, ratio = struct.unpack_from(">Ld", contents.get(photoshop.PIXEL_RATIO, b"").ljust(12, b"\0"))
-    image.info["dpi"] = across / 65536, down / 65536 * (ratio or 1)
-    shape = (1.0, ratio) if ratio not in (0, 1) and not across else None
-    return replace(found, photoshop=photoshop.from_resources(contents), pixel_ratio=shape)
+    _, shape = struct.unpack_from(">Ld", contents.get(photoshop.PIXEL_RATIO, b"").ljust(12, b"\0"))
+    ratio = _pixel_ratio(shape)
+    image.info["dpi"] = across / 65536, down / 65536 * (shape if ratio else 1)
+    pixel_ratio = None if across else ratio
+    return replace(found, photoshop=photoshop.from_resources(contents), pixel_ratio=pixel_ratio)
 
 
 def read_info(image: Image.Image) -> tuple[Metadata, list[str]]:

@@ -352,22 +352,46 @@ def test_a_psd_is_read_with_its_metadata(tmp_path: Path) -> None:
     assert picture.metadata.photoshop == photoshop.from_iptc(iptc)
 
 
-@pytest.mark.parametrize(("across", "expected"), [(300, ((300, 600), None)), (0, (None, (1, 2)))])
+@pytest.mark.parametrize(
+    ("across", "ratio", "expected"),
+    [
+        (300, 2.0, ((300, 600), None)),
+        (0, 2.0, (None, (1, 2))),
+        (0, 16 / 15, (None, (15, 16))),
+        *((0, ratio, (None, None)) for ratio in (-1.0, float("nan"), 1e300)),
+        (300, 1e300, ((300, 300), None)),
+    ],
+)
 def test_pixels_of_a_psd_that_are_not_square_are_read(
-    tmp_path: Path, across: int, expected: tuple[object, ...]
+    tmp_path: Path, across: int, ratio: float, expected: tuple[object, ...]
 ) -> None:
     resolution = struct.pack(">LHHLHH", across << 16, 1, 1, across << 16, 1, 1)
-    (tmp_path / "a.psd").write_bytes(psd({0x03ED: resolution, 0x0428: struct.pack(">Ld", 1, 2.0)}))
+    (tmp_path / "a.psd").write_bytes(psd({0x03ED: resolution, 0x0428: struct.pack(">Ld", 1, ratio)}))
     metadata = read_picture(tmp_path / "a.psd").metadata
     assert (metadata.dpi, metadata.pixel_ratio) == expected
 
 
 def test_comments_of_a_ppm_are_kept_and_texts_of_a_tga_are_reported(tmp_path: Path) -> None:
     """The identifier of 10 letters makes the TGA look like PCX."""
-    (tmp_path / "a.ppm").write_bytes(b"P6 # one\n2 # two\n1\n255\n" + b"#\n#\n#\n")
-    assert read_picture(tmp_path / "a.ppm").metadata.comments == ("one", "two")
+    (tmp_path / "a.ppm").write_bytes(b"P6 # caf\xe9\r2 # a\0b\n1\n255\n" + b"#\n#\n#\n")
+    picture = read_picture(tmp_path / "a.ppm")
+    assert picture.metadata.comments == ("café", "a\0b")
+    write_picture(picture, tmp_path / "a.png")
+    assert read_picture(tmp_path / "a.png").metadata.comments == ("café", "a b")
     Image.new("RGB", (4, 3)).save(tmp_path / "a.tga", id_section=b"my picture")
-    assert read_picture(tmp_path / "a.tga").notes == ("its author, comments or identifier are dropped",)
+    assert read_picture(tmp_path / "a.tga").notes == ("metadata is dropped: identifier",)
+
+
+def test_the_extension_area_of_a_tga(tmp_path: Path) -> None:
+    """Its ratio of pixels is kept, and the rest is reported."""
+    Image.new("RGB", (4, 3)).save(tmp_path / "a.tga")
+    data = (tmp_path / "a.tga").read_bytes()[:-26]
+    area = struct.pack("<H41s324s12s47s44s4x4H", 495, b"Me", b"", b"", b"Job", b"GIMP", 2, 1, 22, 10).ljust(495, b"\0")
+    footer = struct.pack("<LL18s", len(data), 9, b"TRUEVISION-XFILE.\0")
+    (tmp_path / "a.tga").write_bytes(data + area + footer)
+    picture = read_picture(tmp_path / "a.tga")
+    assert picture.notes == ("metadata is dropped: author, job, software, gamma, developer area",)
+    assert picture.metadata.pixel_ratio == (1, 2)
 
 
 def test_xmp_and_profile_of_a_gif_are_read(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from PIL import Image
 
 from srgan_cli.errors import PictureError
 from srgan_cli.image.codec import vips
-from srgan_cli.image.io import read_picture
+from srgan_cli.image.io import read_picture, write_picture
 from srgan_cli.image.metadata import isobmff
 from srgan_cli.image.metadata.icc import from_cicp
 from srgan_cli.image.metadata.record import Metadata
@@ -206,6 +206,37 @@ def test_cmyk_and_lab_in_a_psd_of_further_channels(tmp_path: Path, mode: int, co
         assert read_picture(tmp_path / "a.psd").notes[0] == "further channels are dropped: 1"
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("method", [0, 2])
+def test_a_psd_is_turned_upright(tmp_path: Path, dtype: type, method: int) -> None:
+    values = np.arange(3 * 2 * 4, dtype=dtype).reshape(3, 2, 4)
+    exif = b"II*\0\x08\0\0\0" + struct.pack("<HHHLHHL", 1, 0x0112, 3, 1, 6, 0, 0)
+    block = b"8BIM" + struct.pack(">HHL", 0x0422, 0, len(exif)) + exif
+    data = psd(values, method)
+    (tmp_path / "a.psd").write_bytes(data[:30] + struct.pack(">L", len(block)) + block + data[34:])
+    assert np.array_equal(
+        np.moveaxis(read_picture(tmp_path / "a.psd").to_array(dtype), -1, 0), np.rot90(values, -1, (1, 2))
+    )
+
+
+@pytest.mark.parametrize(("dtype", "key"), [(np.uint8, b""), (np.uint16, b"8BIMLr16"), (np.float32, b"8BIMLr32")])
+@pytest.mark.parametrize("count", [0, 1])
+def test_layers_of_a_psd_are_reported(tmp_path: Path, dtype: type, key: bytes, count: int) -> None:
+    data, layers = psd(np.ones((3, 9, 11), dtype), 2), struct.pack(">Lh", 20, count) + bytes(18)
+    section = bytes(8) + key + layers if key else layers
+    (tmp_path / "a.psd").write_bytes(data[:34] + struct.pack(">L", len(section)) + section + data[38:])
+    assert read_picture(tmp_path / "a.psd").notes == (("its layers are merged",) if count else ())
+
+
+def test_a_duotone_is_reported_and_an_unknown_compression_refused(tmp_path: Path) -> None:
+    data = psd(np.ones((1, 9, 11), np.uint8), 0)
+    (tmp_path / "a.psd").write_bytes(data[:24] + b"\0\x08" + data[26:])
+    assert read_picture(tmp_path / "a.psd").notes == ("the inks of its duotone are dropped: it is read as grey",)
+    (tmp_path / "a.psd").write_bytes(data[:24] + b"\0\x01" + data[26:38] + b"\0\x04" + data[40:])
+    with pytest.raises(PictureError, match="PSD of the unknown compression 4 is not supported"):
+        read_picture(tmp_path / "a.psd")
+
+
 def test_a_packed_psd_names_the_extra_that_reads_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "a.psd").write_bytes(psd(np.zeros((3, 9, 11), np.uint16), 1))
     monkeypatch.setitem(sys.modules, "imagecodecs", None)
@@ -214,15 +245,35 @@ def test_a_packed_psd_names_the_extra_that_reads_it(tmp_path: Path, monkeypatch:
     assert caught.value.hint == "pip install 'srgan-cli[tiff]'"
 
 
-def test_a_radiance_hdr_is_linear(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("header", "dropped"),
+    [
+        (b"\nEXPOSURE=2\nVIEW= -vtv", "EXPOSURE, VIEW"),
+        (b"\n# by me\nSoftware=x\nrpict -vp 1 2 3\n\tCAPDATE= 2020", "comments, Software, other lines, CAPDATE"),
+        (b"".join(b"\n%c=1" % letter for letter in b"ABCDEFG"), "A, B, C, D, E, …"),
+    ],
+)
+def test_a_radiance_hdr_is_linear(tmp_path: Path, header: bytes, dropped: str) -> None:
     imagecodecs = pytest.importorskip("imagecodecs")
     values = np.exp(np.random.default_rng(0).normal(0, 2, (9, 11, 3))).astype(np.float32)
     encoded = bytes(imagecodecs.rgbe_encode(values, header=True))
-    (tmp_path / "a.hdr").write_bytes(encoded.replace(b"\n\n", b"\nEXPOSURE=2\nVIEW= -vtv\n\n", 1))
+    (tmp_path / "a.hdr").write_bytes(encoded.replace(b"\n\n", header + b"\n\n", 1))
     picture = read_picture(tmp_path / "a.hdr")
-    assert picture.notes == ("its EXPOSURE VIEW in the header are dropped",)
+    assert picture.notes == (f"dropped from its header: {dropped}",)
     assert np.allclose(np.moveaxis(picture.pixels.numpy(), 0, -1), values, atol=0.01 * values.max(-1, keepdims=True))
     assert picture.metadata.colour.gamma == 1
+
+
+def test_primaries_of_a_radiance_hdr_may_be_negative(tmp_path: Path) -> None:
+    """ACES has them, and PNG does not; it takes them as a profile."""
+    pytest.importorskip("imagecodecs")
+    aces = b"PRIMARIES=0.7347 0.2653 0.0 1.0 0.0001 -0.077 0.32168 0.33767"
+    header = b"#?RADIANCE\nFORMAT=32-bit_rle_rgbe\n" + aces + b"\n\n-Y 2 +X 2\n"
+    (tmp_path / "a.hdr").write_bytes(header + bytes([9, 9, 9, 128] * 4))
+    picture = read_picture(tmp_path / "a.hdr")
+    assert (picture.notes, (picture.metadata.colour.chromaticities or ())[7]) == ((), -0.077)
+    write_picture(picture, tmp_path / "a.png")
+    assert read_picture(tmp_path / "a.png").icc_profile == picture.metadata.colour.profile(grey=False)
 
 
 @pytest.mark.parametrize(
@@ -232,6 +283,7 @@ def test_a_radiance_hdr_is_linear(tmp_path: Path) -> None:
         ((b"-Y", b"+Y"), "turned"),
         ((b"rgbe", b"xyze"), "turned"),
         ((b"?", b"?"), ""),
+        ((b"1" * 60_000, b"0" + b" 0" * 7), ""),
     ],
 )
 def test_a_radiance_hdr_is_refused_for_what_is_found(tmp_path: Path, change: tuple[bytes, bytes], reason: str) -> None:

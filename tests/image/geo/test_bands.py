@@ -189,7 +189,7 @@ def test_ranges_of_values_that_are_not_kept_are_reported(tmp_path: Path, tags: d
     extra = [(tag, 5 if tag == 532 else 3, counts[tag], value, True) for tag, value in tags.items()]
     pixels = RANDOM.integers(0, 255, (9, 11, 3)).astype(np.uint8)
     tifffile.imwrite(tmp_path / "a.tif", pixels, photometric="rgb", extratags=extra, metadata=None)
-    assert read_picture(tmp_path / "a.tif").notes == ((f"its {dropped} are dropped",) if dropped else ())
+    assert read_picture(tmp_path / "a.tif").notes == ((f"the range in its {dropped} is dropped",) if dropped else ())
 
 
 def test_bits_and_ranges_that_are_written_otherwise_are_reported(tmp_path: Path) -> None:
