@@ -62,9 +62,9 @@ def test_rare_compressions_and_layouts_are_read(tmp_path: Path, dtype: str, opti
 @pytest.mark.parametrize(
     ("tag", "note"),
     [
-        ((280, 3, 3, (1, 2, 3)), "its MinSampleValue are dropped"),
-        ((281, 2, 4, "abc"), "its MaxSampleValue are dropped"),
-        ((341, 12, 2, (1, 2)), "its SMaxSampleValue are dropped"),
+        ((280, 3, 3, (1, 2, 3)), "the range in its MinSampleValue is dropped"),
+        ((281, 2, 4, "abc"), "the range in its MaxSampleValue is dropped"),
+        ((341, 12, 2, (1, 2)), "the range in its SMaxSampleValue is dropped"),
         ((280, 3, 0, ()), "its tags 280 are dropped: they are damaged or empty"),
     ],
     ids=str,
