@@ -73,8 +73,8 @@ def plan_scoring(
     """Pair every candidate with the references by name, and find the available metrics.
 
     `pair` is a template as `pair_by_name` takes it, `names` the names of candidates (None: from their paths). Raises
-    UsageError without candidates and baselines, and for a candidate named twice; SrganError if nothing can be paired or
-    no metric is available.
+    UsageError without candidates and baselines, without metrics, and for a candidate named twice; SrganError if nothing
+    can be paired or no metric is available.
     """
     settings = baseline_settings or BaselineSettings(protocol.scale)
     if not candidates and not baselines:
@@ -128,6 +128,8 @@ def _runs_on_cpu(method: Method, settings: BaselineSettings) -> bool:
 
 def _available_metrics(protocol: Protocol) -> tuple[Protocol, list[str]]:
     """The protocol with the available metrics, and a message for each of the others."""
+    if not protocol.metrics:
+        raise UsageError("no metric to compute", "name one, such as psnr")
     errors = {}
     for name in protocol.metrics:
         load = METRICS[name].load if name in METRICS else partial(load_extractor, protocol.features)
@@ -135,7 +137,7 @@ def _available_metrics(protocol: Protocol) -> tuple[Protocol, list[str]]:
             if load:
                 load()
         except SrganError as error:
-            errors[name] = f"{name} is not available: {error.message}; {error.hint}"
+            errors[name] = f"{name} is not available: {error.with_hint}"
     if not (available := tuple(name for name in protocol.metrics if name not in errors)):
         raise SrganError(next(iter(errors.values())), "use another --metric")
     return replace(protocol, metrics=available), list(errors.values())

@@ -41,6 +41,11 @@ def test_no_candidate_and_no_baseline_is_an_error(three: list[Path]) -> None:
         plan_scoring(three[0], [], [], Protocol())
 
 
+def test_no_metric_is_an_error(three: list[Path]) -> None:
+    with pytest.raises(UsageError, match="no metric to compute"):
+        plan_scoring(three[0], three[1:], [], Protocol(metrics=()))
+
+
 def test_a_candidate_named_twice_is_an_error(three: list[Path]) -> None:
     with pytest.raises(UsageError, match="is named twice"):
         plan_scoring(three[0], [*three[1:], three[1] / "../" / three[1].name], [], Protocol())
