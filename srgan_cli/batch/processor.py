@@ -106,8 +106,8 @@ class ImageProcessor(Processor):
             found = [path for _, path in sidecar_paths(source)]
             weights = chosen.sha256 if chosen.reason else ""
             key = self.manifest.key(source, found, weights=weights) if self.manifest else ""
-            is_complete = target_exists and (is_file(xmp_path(target)) or not find_xmp(source)[0])
-            if is_complete and overwrite == "update" and self.manifest and self.manifest.is_current(target, key):
+            known = self.manifest if target_exists and overwrite == "update" else None
+            if known and known.is_current(target, key) and (is_file(xmp_path(target)) or not find_xmp(source)[0]):
                 size = self.upscaler.target(*pictures.size, self.options.scale or chosen.scale)
                 result = TaskResult(task, "kept", input_size=pictures.size, output_size=size, count=pictures.count)
                 return replace(result, model=chosen.name, sha256=chosen.sha256, reason=chosen.reason)
