@@ -44,7 +44,10 @@ def resize(pixels: Tensor, height: int, width: int, kernel: "Kernel | None" = No
 
 def resize_part(pixels: Tensor, rows: "AxisResize", columns: "AxisResize", kernel: "Kernel") -> Tensor:
     """A part of what `resize` returns, from the part of the picture that it depends on."""
-    return _resize_along(_resize_along(pixels, -2, rows, kernel), -1, columns, kernel)
+    tall = _resize_rows(pixels, rows, kernel)
+    transposed = tall.reshape(-1, tall.shape[-1]).t().contiguous()
+    wide = _resize_rows(transposed, columns, kernel).t().contiguous()
+    return wide.view(*tall.shape[:-1], columns.stop - columns.start)
 
 
 def downscale(pixels: Tensor, scale: int) -> Tensor:
@@ -116,17 +119,15 @@ class AxisResize:
         return cls(in_size, out_size, 0, 0, out_size)
 
 
-def _resize_along(pixels: Tensor, dim: int, axis: AxisResize, kernel: Kernel) -> Tensor:
+def _resize_rows(pixels: Tensor, axis: AxisResize, kernel: Kernel) -> Tensor:
+    """Resize along the last axis but one, where samples lie far apart and whole rows are read at once."""
     if axis.in_size == axis.out_size:
-        return pixels.narrow(dim, axis.start - axis.offset, axis.stop - axis.start)
+        return pixels.narrow(-2, axis.start - axis.offset, axis.stop - axis.start)
     index, weight = _contributions(axis, kernel)
-    size = axis.stop - axis.start
-    shape = [1] * pixels.dim()
-    shape[dim] = size
-    result = pixels.new_zeros([size if d == dim % pixels.dim() else n for d, n in enumerate(pixels.shape)])
+    result = pixels.new_zeros([*pixels.shape[:-2], axis.stop - axis.start, pixels.shape[-1]])
     for tap in range(index.shape[1]):
-        samples = pixels.index_select(dim, index[:, tap].to(pixels.device))
-        result.addcmul_(samples, weight[:, tap].to(pixels).view(shape))
+        samples = pixels.index_select(-2, index[:, tap].to(pixels.device))
+        result.addcmul_(samples, weight[:, tap, None].to(pixels))
     return result
 
 
