@@ -12,10 +12,8 @@ from threading import Condition, Lock
 from srgan_cli.batch.task import Task, TaskResult, UpscaleOptions
 from srgan_cli.errors import PictureError, SrganError
 from srgan_cli.image import sequence
-from srgan_cli.image.codec import tiff
 from srgan_cli.image.codec.capabilities import check_size, format_of
 from srgan_cli.image.codec.raster import ValueRange
-from srgan_cli.image.geo.cog import KEPT_TAGS
 from srgan_cli.image.geo.export import kept_files
 from srgan_cli.image.io import check_samples, picture_losses
 from srgan_cli.image.picture import ImageStream, Picture
@@ -180,8 +178,8 @@ class Job:
                 place, size = enlarged.header.metadata.place, (enlarged.height, enlarged.width)
                 name, overwrite = format_of(self.target), self._replaces_sidecars
                 self.report_losses(kept_files(place, size, self.target, name, overwrite=overwrite))
-            if self.options.cog and tiff.has_unwritable_tags(picture.header.metadata.exif, KEPT_TAGS):
-                self.report_losses(["a cloud-optimised TIFF cannot store all of this picture's EXIF"])
+            if self.options.cog:
+                self.report_losses(sequence.cog_losses(picture.header.metadata))
             yield enlarged
 
     def _advance(self, number: int, count: int) -> Progress:

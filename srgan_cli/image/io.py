@@ -91,7 +91,8 @@ def picture_losses(path: Path, picture: Picture | ImageStream) -> list[str]:
     losses = {
         f"has no transparency: the {action}": header.alpha is not None and not capabilities.alpha,
         **({} if _keeps_samples(header, name) else of_samples),
-        "cannot store which value is no data": header.nodata and not _keeps_nodata(header, name),
+        "cannot store which value is no data": (header.nodata or header.bands.nodata)
+        and not _keeps_nodata(header, name),
         "cannot store all of this picture's EXIF": name == "TIFF" and tiff.has_unwritable_tags(metadata.exif),
     }
     lost = [loss for loss, applies in losses.items() if applies]
@@ -154,7 +155,8 @@ def _keeps_samples(header: Picture, name: str) -> bool:
 
 def _keeps_nodata(header: Picture, name: str) -> bool:
     """Whether a format stores which value is no data: DICOM for grey of 16 bits, PNG by an .aux.xml beside it."""
-    if name == "PNG" and header.metadata.place and header.nodata in header.metadata.place.nodata:
+    place = header.metadata.place
+    if name == "PNG" and place and (header.bands.nodata or header.nodata in place.nodata.values()):
         return not header.has_own_units
     stores = name != "DICOM" or (len(header.pixels) == 1 and header.dtype.itemsize <= 2)
     return stores and _keeps_samples(header, name)

@@ -7,7 +7,7 @@ from math import prod
 from pathlib import Path
 
 from srgan_cli.errors import PictureError
-from srgan_cli.image.codec import writer
+from srgan_cli.image.codec import tiff, writer
 from srgan_cli.image.codec.capabilities import DEFAULT_ENCODING, FORMAT_CAPABILITIES, Encoding, check_size, format_of
 from srgan_cli.image.codec.errors import translate_errors
 from srgan_cli.image.codec.limits import check_max_pixels, check_streamed_pixels
@@ -15,9 +15,11 @@ from srgan_cli.image.codec.raster import Raster
 from srgan_cli.image.codec.reader import open_reader
 from srgan_cli.image.convert.values import stream_raster
 from srgan_cli.image.decoders.base import ImageReader
-from srgan_cli.image.geo.cog import make_cloud_optimised
+from srgan_cli.image.geo import gdal
+from srgan_cli.image.geo.cog import KEPT_TAGS, make_cloud_optimised
 from srgan_cli.image.geo.export import write_place
 from srgan_cli.image.io import to_raster
+from srgan_cli.image.metadata.record import Metadata
 from srgan_cli.image.picture import ImageStream, Picture
 from srgan_cli.system.arguments import Count, checked
 from srgan_cli.system.files import atomic_write, check_space
@@ -189,6 +191,14 @@ def write_pictures(
         before_commit()
     place, (height, width, _) = rasters[0].metadata.place, rasters[0].rows.shape
     return write_place(place, (height, width), path, name, overwrite=overwrite_sidecars)
+
+
+def cog_losses(metadata: Metadata) -> list[str]:
+    """What GDAL drops in a cloud-optimised TIFF, a sentence each."""
+    stated = metadata.place.tags.get(gdal.METADATA) if metadata.place else None
+    lost = [f"the metadata of GDAL's domain {domain}" for domain in sorted(gdal.domains_of(stated) if stated else ())]
+    lost += ["all of this picture's EXIF"] if tiff.has_unwritable_tags(metadata.exif, KEPT_TAGS) else []
+    return [f"a cloud-optimised TIFF cannot store {part}" for part in lost]
 
 
 def is_streamed(path: Path, count: int) -> bool:

@@ -9,7 +9,7 @@ import numpy as np
 from srgan_cli.image.codec.limits import check_max_pixels
 from srgan_cli.image.codec.raster import Raster, ValueRange
 from srgan_cli.image.codec.reader import open_reader
-from srgan_cli.image.codec.samples import UNIT_RANGE, full_scale, has_own_units, is_valid, opaque_alpha, parse_nodata
+from srgan_cli.image.codec.samples import UNIT_RANGE, full_scale, has_own_units, is_valid, nodata_values, opaque_alpha
 from srgan_cli.image.dicom.file import calibration_of
 from srgan_cli.image.geo.place import Place
 from srgan_cli.image.luma import Array, Mask
@@ -37,7 +37,7 @@ class Frame:
     place: Place | None = None
     """Where its pixels lie."""
     calibration: Mapping[tuple[int, str], float | str] = field(default_factory=dict)
-    """What its stored values mean, as Place.calibration says it."""
+    """What its stored values mean, as Place.calibration says it, and whether 0 is white."""
 
     @property
     def has_units(self) -> bool:
@@ -136,12 +136,14 @@ def _has_units(low: float, high: float) -> bool:
 def _frame(raster: Raster) -> Frame:
     stored, dtype, layout = raster.values.transpose(2, 0, 1), raster.rows.dtype, raster.bands
     place, header = raster.metadata.place, raster.metadata.dicom
+    meaning = dict(calibration_of(header) if header else place.calibration if place else {})
     scale = full_scale(dtype, raster.depth)
     colours, alpha = stored, None
     if layout.alpha is not None:
         colours = np.delete(stored, layout.alpha, 0)
         alpha = (stored[[layout.alpha]] / opaque_alpha(stored[layout.alpha], raster.depth)).clip(0, 1)
-    valid: Mask = np.asarray(is_valid(colours, parse_nodata(raster.nodata, dtype)).all(0, keepdims=True))
+    nodata = nodata_values(raster.nodata, layout, dtype)
+    valid: Mask = np.all(list(map(is_valid, colours, nodata)), axis=0, keepdims=True)
     is_measured = raster.is_measured or bool(raster.nodata) or len(colours) not in (1, 3)
     if alpha is not None and is_measured and len(np.unique(alpha[alpha > 0])) < 2:
         valid, alpha = valid & (alpha > 0), None
@@ -155,5 +157,5 @@ def _frame(raster: Raster) -> Frame:
         raster.icc_profile,
         alpha,
         place,
-        calibration_of(header) if header else place.calibration if place else {},
+        meaning | ({(0, "white"): 0.0} if layout.white_is_zero else {}),
     )

@@ -152,7 +152,7 @@ def _place_notes(left: Frame, right: Frame) -> list[str]:
         "it lies elsewhere than the original: pixels are compared by their position in the file": first.is_elsewhere(
             second
         ),
-        "its scale, offset or unit is not that of the original: stored values are compared": (
+        "its scale, offset, unit or white is not that of the original: stored values are compared": (
             left.calibration != right.calibration
         ),
     }

@@ -203,7 +203,7 @@ def test_other_transparency_is_reported(tmp_path: Path) -> None:
     assert score(pair[1], pair[1]).notes == []
 
 
-STORED = "its scale, offset or unit is not that of the original: stored values are compared"
+STORED = "its scale, offset, unit or white is not that of the original: stored values are compared"
 
 
 def placed(path: Path, *, x: float = 5e5, scale: str = "", zone: int = 33) -> Path:
@@ -253,6 +253,9 @@ def test_another_rescaling_of_dicom_is_reported(tmp_path: Path, slopes: tuple[st
     report = score(tmp_path / "0.dcm", tmp_path / "1.dcm", BANDS)
     assert report.notes == [f"0: {STORED}"] * is_reported
     assert report.scores[0].value_range == (0, 65_535)
+    dataset.PhotometricInterpretation = "MONOCHROME1"
+    dataset.save_as(path)
+    assert score(tmp_path / "0.dcm", path, BANDS).notes == [f"0: {STORED}"]
 
 
 @pytest.mark.parametrize(

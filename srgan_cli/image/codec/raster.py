@@ -22,7 +22,6 @@ _BAND_BYTES = 2**22
 _BAND_ROWS = 4096
 """The most rows of a band: libvips takes longer for each row, the more of them are requested at once."""
 NODATA_LOST = "its colours are converted, and its nodata value is dropped"
-_NODATA_UNUSED = "the no data of its .aux.xml ({}) is not used: expected one value, stated for every band"
 EXIF_TURNS = {2: (0, True), 3: (2, False), 4: (2, True), 5: (3, True), 6: (3, False), 7: (1, True), 8: (1, False)}
 """For each EXIF orientation but 1: quarter turns counterclockwise, then whether to mirror left and right."""
 
@@ -47,6 +46,8 @@ class BandLayout:
     """Whether a file beside it names its classes."""
     opaque: float = 0
     """The stored value of opaque alpha; 0 for that of its type, see alpha_scale."""
+    nodata: tuple[str, ...] = ()
+    """What stands for no data in each band but alpha, "" for nothing; () where all bands have the same."""
 
     @property
     def has_classes(self) -> bool:
@@ -211,10 +212,11 @@ class Raster:
             return self
         is_named = place.has_classes and self.bands.count == 1 and self.rows.dtype.kind != "f"
         layout = replace(self.bands, is_named=True) if is_named else self.layout
-        nodata, notes = place.nodata[:1], self.notes
-        if nodata and (len(set(place.nodata)) > 1 or len(place.nodata) < self.bands.without_alpha().count):
-            nodata, notes = (), (*notes, _NODATA_UNUSED.format(", ".join(dict.fromkeys(place.nodata))))
-        return replace(self, nodata="".join(nodata) or self.nodata, layout=layout, is_measured=True, notes=notes)
+        bands = [index for index in range(self.bands.count) if index != self.bands.alpha]
+        first, *others = stated = [place.nodata.get(str(band + 1), self.nodata) for band in bands]
+        if {first} >= {*others}:
+            return replace(self, nodata=first, layout=layout, is_measured=True)
+        return replace(self, layout=replace(layout or self.bands, nodata=tuple(stated)), is_measured=True)
 
     def with_mask(self, mask: Rows | None, kind: Literal["page", "beside"] = "beside") -> "Raster":
         """The raster as a measurement with data where a mask (H, W, 1), if any, is not 0; that is its last channel."""

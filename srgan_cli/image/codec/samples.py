@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from srgan_cli.image.codec.raster import Raster, ValueRange, Values
+from srgan_cli.image.codec.raster import BandLayout, Raster, ValueRange, Values
 from srgan_cli.image.luma import PixelsT, as_float64, to_rgb
 
 UNIT_RANGE: ValueRange = (0.0, 1.0)
@@ -62,6 +62,12 @@ def parse_nodata(text: str, dtype: np.dtype[Any]) -> float | None:
         return stored if math.isfinite(stored) else None
     limits = np.iinfo(dtype)
     return value if value.is_integer() and limits.min <= value <= limits.max else None
+
+
+def nodata_values(text: str, bands: BandLayout, dtype: np.dtype[Any]) -> list[float | None]:
+    """The same for each band but alpha: `text`, unless they have values of their own."""
+    count = bands.count - (bands.alpha is not None)
+    return [parse_nodata(stated, dtype) for stated in bands.nodata or (text,) * count]
 
 
 def overlap(own: ValueRange, other: ValueRange) -> float:
@@ -124,7 +130,7 @@ class _Sampler:
         self.raster, self.alpha = raster, raster.bands.alpha
         self.bands = [index for index in range(raster.bands.count) if index != self.alpha]
         self.step = math.ceil(math.sqrt(height * width * len(self.bands) / _SAMPLED_VALUES))
-        self.nodata = parse_nodata(raster.nodata, raster.rows.dtype)
+        self.nodata = nodata_values(raster.nodata, raster.bands, raster.rows.dtype)
         most = math.ceil(height / self.step) * math.ceil(width / self.step)
         self.samples = [np.empty(most, raster.rows.dtype) for _ in self.bands]
         """One array each: many small ones between larger temporary ones would fragment the heap."""
@@ -141,7 +147,7 @@ class _Sampler:
             self.opaque_alpha = max(self.opaque_alpha, opaque_alpha(rows[..., self.alpha], self.raster.depth))
         chosen = (slice(-self.top % self.step, None, self.step), slice(None, None, self.step))
         for number, index in enumerate(self.bands):
-            valid = is_valid(rows[..., index], self.nodata)
+            valid = is_valid(rows[..., index], self.nodata[number])
             self.has_invalid = self.has_invalid or not valid.all()
             found, count = rows[..., index][chosen][(valid & visible)[chosen]], self.counts[number]
             self.counts[number] = count + len(found)

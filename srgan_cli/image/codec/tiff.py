@@ -26,7 +26,7 @@ _STRIP_BYTES, _MASK = 279, 4
 RESOLUTION = {282, 283, 296}
 _SUBFILE, _SUBIFDS, _XMP, PROFILE = 254, 330, 700, 34675
 _IPTC, _PHOTOSHOP, _PHOTOSHOP_LAYERS, _C2PA = 33723, 34377, 37724, 52545
-_PLANAR, _SEPARATE_PLANES, _TRANSFER, _GREY_CURVE = 284, 2, 301, 291
+_PLANAR, _SEPARATE_PLANES, _TRANSFER, _GREY_CURVE, _LERC = 284, 2, 301, 291, 50674
 _DNG_VERSION, _CR2, _CR2_OFFSET = 50706, b"CR\2", 8
 _SENSOR_VALUES = (32803, 34892)  # photometric interpretations of a camera's sensor: mosaics and linear values
 _PAGE_NUMBER, _OF_ONE_PAGE = 297, ((0, 0), (0, 1))  # page numbers that say nothing
@@ -36,7 +36,7 @@ _UNCONVERTED = (0, 1, 2)  # photometric interpretations whose samples stay what 
 _STORAGE_TAGS = {
     *range(254, 267), 273, 274, *range(277, 282), 284, *range(288, 293), _TRANSFER, 317, 320, *range(322, 326),
     *range(330, 333), *range(334, 337), 338, 339, 340, 341, 347, *range(512, 522), *range(529, 533), _XMP, PROFILE,
-    _IPTC, _PHOTOSHOP, _C2PA, _PHOTOSHOP_LAYERS, 32997, 32998, bands.NODATA, *place.TAGS, *RESOLUTION,
+    _LERC, _IPTC, _PHOTOSHOP, _C2PA, _PHOTOSHOP_LAYERS, 32997, 32998, bands.NODATA, *place.TAGS, *RESOLUTION,
 }  # fmt: skip
 _MOST_STRIP_ROWS, _MOST_STRIP_BYTES = 128, 2**22  # the most rows and about the most bytes of a strip
 MAX_CLASSIC_BYTES = 2**32 - 2**24

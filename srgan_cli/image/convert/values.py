@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from srgan_cli.image.codec.raster import ASSOCIATED, Raster, Rows, Values, band_rows
-from srgan_cli.image.codec.samples import alpha_scale, full_scale, is_valid, nodata_slack, parse_nodata, survey
+from srgan_cli.image.codec.samples import alpha_scale, full_scale, is_valid, nodata_slack, nodata_values, survey
 from srgan_cli.image.luma import Array
 from srgan_cli.image.picture import ImageStream, Picture
 
@@ -51,7 +51,9 @@ def _from_values(values: Values, like: Picture) -> Picture:
     if like.full_scale != 1:
         pixels /= like.full_scale
     alpha = None if index is None else _alpha(channels[[index]], like)
-    valid = None if like.valid is None else is_valid(stored, parse_nodata(like.nodata, like.dtype))
+    valid = None
+    if like.valid is not None:
+        valid = np.stack(list(map(is_valid, stored, nodata_values(like.nodata, like.bands, like.dtype))))
     if valid is not None and alpha is not None and like.has_mask:
         valid &= alpha > 0
     opacity, validity = (None if part is None else torch.from_numpy(part) for part in (alpha, valid))
@@ -81,8 +83,10 @@ def to_values(picture: Picture, dtype: np.dtype[Any], depth: int) -> Values:
     targets, alpha = list(range(values.shape[2])), picture.bands.alpha
     if picture.alpha is not None and alpha is not None:
         values[..., targets.pop(alpha)] = _as_samples(picture.alpha[0] * _opaque(picture, dtype, depth), dtype, depth)
-    nodata = parse_nodata(picture.nodata, dtype)
-    for index, band in enumerate(_premultiplied(picture)):  # one by one, to save memory
+    each = nodata_values(picture.nodata, picture.bands, dtype)
+    for index, (band, nodata) in enumerate(
+        zip(_premultiplied(picture), each, strict=True)
+    ):  # one by one, to save memory
         exact = band * full_scale(dtype, depth)
         stored = _as_samples(exact, dtype, depth)
         if nodata is not None:

@@ -34,11 +34,13 @@ def clean(text: str) -> tuple[str, list[str]]:
     return _written(document, text), [note.format(kind) for kind in sorted(dropped - {""})]
 
 
-def nodata_of(text: str) -> tuple[str, ...]:
-    """The nodata values that an .aux.xml states, one for each band that has one; equal numbers are spelled alike."""
-    stated = [xml.text_of(element).strip() for element in xml.elements(xml.parse(text), "NoDataValue")]
-    spelled: dict[float | str, str] = {}
-    return tuple(spelled.setdefault(_number(value), value) for value in stated if value)
+def nodata_of(text: str) -> dict[str, str]:
+    """The nodata values that an .aux.xml states, by the number of the band, from 1; equal ones are spelled alike."""
+    spelled, found = dict[float | str, str](), dict[str, str]()
+    for band in xml.elements(xml.parse(text), "PAMRasterBand"):
+        for value in filter(None, (xml.text_of(element).strip() for element in xml.elements(band, "NoDataValue"))):
+            found[band.getAttribute("band")] = spelled.setdefault(_number(value), value)
+    return found
 
 
 def _number(text: str) -> float | str:
@@ -52,6 +54,11 @@ def roles_of(text: str) -> dict[int, str]:
     """What GDAL says of bands, by their number from 0, where the tags of a TIFF cannot, such as Alpha or Undefined."""
     items = _items(xml.parse(text))
     return {int(element.getAttribute("sample")): xml.text_of(element) for _, name, element in items if name == _ROLE}
+
+
+def domains_of(text: str) -> set[str]:
+    """The domains of metadata in a TIFF, apart from the default one."""
+    return {domain for domain, _, _ in _items(xml.parse(text))} - {"", "rpc"}
 
 
 def calibration_of(text: str) -> dict[tuple[int, str], float | str]:

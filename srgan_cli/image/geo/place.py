@@ -39,8 +39,8 @@ class Place:
     description: str = ""
     """What the software of a microscope says about all pages of the file."""
     sidecars: tuple[Sidecar, ...] = ()
-    nodata: tuple[str, ...] = ()
-    """The values of no data that files beside it state, one for each band that has one."""
+    nodata: Mapping[str, str] = field(default_factory=dict)
+    """The values of no data that files beside it state, by the number of the band, from 1."""
     has_classes: bool = False
     """Whether files beside it name classes."""
     xmp: bytes = b""

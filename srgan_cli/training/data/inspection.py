@@ -11,7 +11,7 @@ import numpy as np
 from srgan_cli.errors import SrganError
 from srgan_cli.image.codec.raster import Raster
 from srgan_cli.image.codec.reader import open_reader
-from srgan_cli.image.codec.samples import is_valid, opaque_alpha, parse_nodata
+from srgan_cli.image.codec.samples import is_valid, nodata_values, opaque_alpha
 from srgan_cli.training.data.dataset import DECODERS
 
 NOT_FINITE = "with NaN or infinite values"
@@ -55,13 +55,15 @@ def _raster_traits(raster: Raster) -> Iterator[str]:
     yield "floats" if dtype.kind == "f" else f"{raster.depth} bits a channel"
     if raster.bands.has_classes:
         yield CLASSES
-    if dtype.kind != "f" and alpha is None and not raster.nodata:
+    nodata = nodata_values(raster.nodata, raster.bands, dtype)
+    if dtype.kind != "f" and alpha is None and not {*nodata} - {None}:
         return
     values = raster.values
     if not np.isfinite(values).all():
         yield NOT_FINITE
-    nodata = parse_nodata(raster.nodata, dtype)
-    if nodata is not None and not is_valid(values[np.isfinite(values)], nodata).all():
+    stored = np.moveaxis(values if alpha is None else np.delete(values, alpha, 2), 2, 0)
+    stated = ((band, value) for band, value in zip(stored, nodata, strict=True) if value is not None)
+    if not all(is_valid(band[np.isfinite(band)], value).all() for band, value in stated):
         yield NO_DATA
     if alpha is not None and (values[..., alpha] < opaque_alpha(values[..., alpha], raster.depth)).any():
         yield NO_DATA if raster.is_measured else TRANSPARENT

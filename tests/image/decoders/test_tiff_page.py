@@ -11,6 +11,8 @@ from PIL import Image
 
 from srgan_cli.errors import PictureError
 from srgan_cli.image.codec.raster import apply_exif_orientation
+from srgan_cli.image.codec.tiff import has_unwritable_tags
+from srgan_cli.image.geo.cog import KEPT_TAGS
 from srgan_cli.image.io import read_picture
 
 pytest.importorskip("imagecodecs", reason="needs srgan-cli[tiff]")
@@ -56,7 +58,9 @@ def test_odd_depths_are_kept_or_scaled_to_8_bits(tmp_path: Path, bits: int, unit
 )
 def test_rare_compressions_and_layouts_are_read(tmp_path: Path, dtype: str, options: dict[str, Any]) -> None:
     path = saved(tmp_path / "a.tif", RGB, np.iinfo(dtype).max, dtype, photometric="rgb", **options)
-    assert np.abs(read_picture(path).pixels.numpy() - RGB.transpose(2, 0, 1)).max() < 0.003
+    picture = read_picture(path)
+    assert np.abs(picture.pixels.numpy() - RGB.transpose(2, 0, 1)).max() < 0.003
+    assert not has_unwritable_tags(picture.metadata.exif, KEPT_TAGS)
 
 
 @pytest.mark.parametrize(

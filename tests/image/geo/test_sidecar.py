@@ -113,17 +113,30 @@ def test_full_or_no_alpha_is_a_mask_where_there_is_a_place(tmp_path: Path, has_p
 
 
 @pytest.mark.parametrize(
-    ("stated", "nodata", "told"), [("001", "", "(0, 1)"), ("0", "", "(0)"), (("0", "0.0", "0"), "0", ""), ("", "", "")]
+    ("stated", "nodata", "each"),
+    [("001", "", "001"), ("0", "", ("0", "", "")), (("0", "0.0", "0"), "0", ()), ("", "", ())],
 )
-def test_no_data_that_is_not_that_of_all_bands_is_reported(
-    tmp_path: Path, stated: Sequence[str], nodata: str, told: str
+def test_bands_have_no_data_of_their_own(
+    tmp_path: Path, stated: Sequence[str], nodata: str, each: Sequence[str]
 ) -> None:
     path = write_picture_file(tmp_path / "in.tif")
     path.with_name("in.tif.aux.xml").write_text(pam(*(f"<NoDataValue>{value}</NoDataValue>" for value in stated)))
     picture = read_picture(path)
-    assert (picture.nodata, len(picture.pixels)) == (nodata, 3)
-    notes = [note for note in picture.notes if "no data" in note]
-    assert (len(notes), told in "".join(notes)) == (bool(told), True)
+    assert (picture.nodata, picture.bands.nodata, picture.notes) == (nodata, tuple(each), ())
+
+
+@pytest.mark.parametrize("out", ["out.tif", "out.png"])
+def test_no_data_of_single_bands_is_not_blended(tmp_path: Path, out: str) -> None:
+    values = np.full((24, 32, 3), 100, np.uint8)
+    values[8:16, 8:16] = 0, 255, 200
+    Image.fromarray(values).save(tmp_path / "in.tif")
+    (tmp_path / "in.tif.aux.xml").write_text(pam("<NoDataValue>0</NoDataValue>", "<NoDataValue>255</NoDataValue>"))
+    picture = Upscaler.load("bicubic", scale=2).upscale(read_picture(tmp_path / "in.tif"))
+    assert not picture_losses(tmp_path / out, picture)
+    write_picture(picture, tmp_path / out)
+    with rasterio.open(tmp_path / out) as file:
+        assert file.nodatavals == (0, 255, None)
+        assert [len(np.unique(band)) for band in file.read((1, 2))] == [2, 2]
 
 
 CLASSES = "<GDALRasterAttributeTable><FieldDefn><Name>{}</Name><Usage>{}</Usage></FieldDefn><Row><F>9</F></Row>"
