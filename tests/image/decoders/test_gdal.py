@@ -69,8 +69,9 @@ def test_types_that_are_refused_are_so_under_the_name_of_the_file(tmp_path: Path
     profile = {"driver": "ENVI", "count": 1, "height": 4, "width": 5, "dtype": "complex64", **PLACE}
     with rasterio.open(tmp_path / "a.dat", "w", **profile) as file:
         file.write(np.ones((1, 4, 5), np.complex64))
-    with pytest.raises(PictureError, match=r"^\S+/a\.dat has samples of the type complex64"):
+    with pytest.raises(PictureError, match=r"^\S+/a\.dat has samples of the type complex64") as failure:
         read_picture(tmp_path / "a.dat")
+    assert failure.value.hint == "store their real and imaginary parts as bands of floats"
 
 
 def test_overviews_and_files_beside_a_raster_that_are_dropped_are_reported(tmp_path: Path) -> None:
