@@ -166,14 +166,15 @@ class Job:
         for number, picture in enumerate(pictures.streams()):
             upscaler = self.upscaler.for_picture(picture.header)
             notes = [] if upscaler is self.upscaler else [_CLASSES]
-            self.report_losses([*notes, *picture.header.notes, *picture_losses(self.target, picture)])
+            losses = partial(picture_losses, self.target, animated=pictures.animated)
+            self.report_losses([*notes, *picture.header.notes, *losses(picture)])
             plan, advance = self._plan_for(picture, upscaler, plans, reserved), self._advance(number, pictures.count)
             enlarged = upscaler.upscale_stream(picture, plan, progress=advance)
             if self.options.consistent:
                 enlarged = replace(enlarged, bands=partial(self._back_projected, enlarged, picture, report))
             if not sequence.is_streamed(self.target, pictures.count):
                 enlarged = ImageStream.from_picture(enlarged.to_picture())
-            self.report_losses(picture_losses(self.target, enlarged))
+            self.report_losses(losses(enlarged))
             if number == 0:
                 place, size = enlarged.header.metadata.place, (enlarged.height, enlarged.width)
                 name, overwrite = format_of(self.target), self._replaces_sidecars

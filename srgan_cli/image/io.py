@@ -73,13 +73,13 @@ def write_picture(picture: Picture | ImageStream, path: Path | str) -> None:
     write_place(header.metadata.place, (picture.height, picture.width), path, name, overwrite=True)
 
 
-def picture_losses(path: Path, picture: Picture | ImageStream) -> list[str]:
-    """What the format of `path` drops of a picture, a sentence each."""
+def picture_losses(path: Path, picture: Picture | ImageStream, *, animated: bool = False) -> list[str]:
+    """What the format of `path` drops of a picture, a sentence each; `animated`: of a frame of an animation."""
     header = picture.header if isinstance(picture, ImageStream) else picture
     name, metadata, full_scale = format_of(path), header.metadata, header.full_scale
     capabilities, most_bits = FORMAT_CAPABILITIES[name], FORMAT_CAPABILITIES[name].most_bits
     bits = (metadata.coded_bits if header.depth == 16 else None) or header.depth
-    _, _, dropped = _fit_metadata(header, name)
+    _, _, dropped = _fit_metadata(header, name, animated=animated)
     range_shown = f"shows stored values of 0 to {full_scale:.0f} as black to white, without the data set's window"
     of_samples = {
         f"stores {most_bits} of this picture's {bits} bits a channel": bits > most_bits,
@@ -162,10 +162,11 @@ def _keeps_nodata(header: Picture, name: str) -> bool:
     return stores and _keeps_samples(header, name)
 
 
-def _fit_metadata(header: Picture, name: str) -> tuple[Metadata, bytes | None, list[str]]:
+def _fit_metadata(header: Picture, name: str, *, animated: bool = False) -> tuple[Metadata, bytes | None, list[str]]:
     """What the format stores of the metadata and the profile, and the names of what it does not store."""
     grey = len(header.pixels) == 1 and not header.bands.palette
-    return writer.fit_metadata(header.metadata, header.icc_profile, name, depth=header.depth, grey=grey)
+    found = header.metadata, header.icc_profile, name
+    return writer.fit_metadata(*found, depth=header.depth, grey=grey, animated=animated)
 
 
 def _palette_losses(picture: Picture | ImageStream, palette_size: int | None) -> list[str]:

@@ -57,6 +57,8 @@ class FormatCapabilities:
     """Whether the format has its own field for the resolution; otherwise it is stored in EXIF."""
     holds: frozenset[str] = frozenset()
     """The fields of Metadata that it stores, of those in KINDS, and COLOUR."""
+    lost_in_animations: frozenset[str] = frozenset()
+    """Those of `holds` that animations do not keep."""
     sequence: Literal["no", "animation", "pages"] = "no"
     """What several pictures in one file are."""
     loop: bool = True
@@ -163,6 +165,7 @@ FORMAT_CAPABILITIES = {
         (8, 16),
         coded_bits=(10, 12),
         holds=_HDR,
+        lost_in_animations=frozenset({"mastering_display", "light_levels"}),
         sequence="animation",
         loop=False,
         largest_side=65_535,

@@ -123,8 +123,8 @@ def unsupported_error(path: Path, kind: str) -> PictureError:
     inside = f"unpack it, or name a picture in it: zip://NAME::{path.name}"
     hint = inside if kind == _ZIP else "convert it to TIFF or PNG first"
     if kind in _MEASUREMENTS.values():
-        is_readable = kind in _READABLE and not find_spec("rasterio")
-        hint = "pip install 'srgan-cli[geo]'" if is_readable else _RASTER_HINT
+        needs_extra = kind in _READABLE and not find_spec("rasterio")
+        hint = "pip install 'srgan-cli[geo]'" if needs_extra else _RASTER_HINT
     return PictureError("{path} is a file of a kind that is not supported: {format}", hint, path=path, format=kind)
 
 

@@ -1,21 +1,15 @@
-"""What the headers of PNG, PGM/PPM, AVIF and JPEG XL files say and Pillow does not report."""
+"""What the headers of PNG, AVIF and JPEG XL files say and Pillow does not report."""
 
 import re
 import struct
 from dataclasses import dataclass
 from typing import IO
 
-import numpy as np
 from PIL import Image
 
-from srgan_cli.image.codec.raster import Values
 from srgan_cli.image.metadata import png
 from srgan_cli.image.metadata.isobmff import BARE_JXL, boxes
-from srgan_cli.image.metadata.reading import NETPBM_GAP
 
-_NETPBM = re.compile(rb"P([2356])" + (NETPBM_GAP + rb"(\d+)") * 3 + rb"\s")
-_NETPBM_CHANNELS = {b"2": 1, b"3": 3, b"5": 1, b"6": 3}
-_NETPBM_TEXT = (b"2", b"3")
 _JPEG_2000_SIZE = re.compile(rb"\xff\x4f\xff\x51.{38}(.)", re.DOTALL)
 """The marker of the size, which ends in the depth of the first channel.  Source: ITU-T T.800, A.5.1."""
 _SGI_DEPTH_OFFSET = 3
@@ -63,9 +57,6 @@ def bits_per_channel(image: Image.Image, file: IO[bytes]) -> int:
     file.seek(position)
     if image.format == "PNG":
         return head[_PNG_DEPTH_OFFSET]
-    if image.format == "PPM":
-        found = _NETPBM.match(head)
-        return 16 if found and int(found[4]) > 255 else 8
     if image.format == "AVIF":
         return av1_bits(head)
     if image.format == "SGI":
@@ -75,28 +66,6 @@ def bits_per_channel(image: Image.Image, file: IO[bytes]) -> int:
         return (found[1][0] & 0x7F) + 1 if found else 8
     is_bmp = image.format in ("BMP", "DIB")  # where BGR;16 are 16 bits a pixel
     return 16 if not is_bmp and ";16" in " ".join(str(tile[3]) for tile in getattr(image, "tile", ())) else 8
-
-
-def read_netpbm(data: bytes) -> Values:
-    """The values (H, W, C) of a PGM or PPM of 16 bits, scaled to 0…65535.  Raises ValueError for a damaged one."""
-    if (found := _NETPBM.match(data)) is None:
-        raise ValueError("a PGM or PPM with a damaged header")
-    channels, (width, height, top) = _NETPBM_CHANNELS[found[1]], (int(found[number]) for number in (2, 3, 4))
-    count = height * width * channels
-    if found[1] in _NETPBM_TEXT:
-        flat = np.array(data[found.end() :].split(maxsplit=count)[:count], np.int64)
-    else:
-        flat = np.frombuffer(data, ">u2", count, found.end())
-    return np.asarray(np.rint(np.minimum(flat.reshape(height, width, channels), top) * (65_535 / top)), np.uint16)
-
-
-def after_netpbm(data: bytes) -> bytes:
-    """What follows the first picture of a binary PGM or PPM."""
-    found = _NETPBM.match(data)
-    if not found or found[1] in _NETPBM_TEXT:
-        return b""
-    width, height, top = (int(found[number]) for number in (2, 3, 4))
-    return data[found.end() + width * height * _NETPBM_CHANNELS[found[1]] * (1 + (top > 255)) :]
 
 
 def av1_bits(head: bytes) -> int:

@@ -21,6 +21,8 @@ _DEEP_MODES = {1: "I;16", 2: "LA;16", 3: "RGB;16", 4: "RGBA;16"}
 ORIENTED_BY_DECODER = ("JXL", "HEIF")  # their decoders apply the orientation, but leave it in EXIF
 _TGA_DESCRIPTOR, _TGA_ALPHA_BITS = 17, 15
 _MULTIPLE = ("DCX", "FLI", "IM")  # formats of several pictures, of which the first one is read
+_CURSORS = 4  # the byte with their number
+_VOLUME, _FACES = 0x200000, 0xFC00  # flags of DDS
 Decoded = tuple[Values, bytes | None, list[str]]  # values, ICC profile, notes
 
 
@@ -61,12 +63,20 @@ def without_assumed_profile(image: ImageFile.ImageFile) -> None:
             del image.info["icc_profile"]
 
 
-def dropped_pictures(image: ImageFile.ImageFile) -> list[str]:
+def dropped_pictures(image: ImageFile.ImageFile, data: bytes) -> list[str]:
     """A note on what stands beside the first picture of a file that is read as one."""
-    sizes = len(image.info.get("sizes", ()))
-    further = getattr(image, "n_frames", 1) - 1 if image.format in _MULTIPLE else 0
+    sizes = data[_CURSORS] if image.format == "CUR" else len(image.info.get("sizes", ()))
+    pictures = getattr(image, "n_frames", 1) if image.format in _MULTIPLE else 1
+    further = (_textures(data) if image.format == "DDS" else pictures) - 1
     notes = [f"its {further} further pictures are dropped"] if further > 0 else []
     return [*notes, *([f"its {sizes - 1} smaller pictures are dropped"] if sizes > 1 else [])]
+
+
+def _textures(data: bytes) -> int:
+    """How many pictures a DDS has beside smaller ones: slices of a volume, faces of a cube, elements of an array."""
+    slices, kinds, elements = (int.from_bytes(data[start : start + 4], "little") for start in (24, 112, 140))
+    faces = (kinds & _FACES).bit_count() or 1
+    return faces * (slices if kinds & _VOLUME else 1) * (elements if data[84:88] == b"DX10" else 1)
 
 
 def without_unused_alpha(values: Values, name: str, data: bytes) -> Values:

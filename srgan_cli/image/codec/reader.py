@@ -19,7 +19,7 @@ from srgan_cli.image.codec.errors import TIFF_SIGNATURES, translate_errors
 from srgan_cli.image.codec.headers import JxlHeader
 from srgan_cli.image.codec.limits import check_max_pixels
 from srgan_cli.image.codec.raster import BandLayout, Raster, Rows, Values, apply_exif_orientation
-from srgan_cli.image.decoders import gif, jp2, psd
+from srgan_cli.image.decoders import gif, jp2, netpbm, psd
 from srgan_cli.image.decoders import png as png_repair
 from srgan_cli.image.decoders.base import DAMAGED_HINT, DECODE_BYTES_PER_PIXEL, ImageReader, reopen
 from srgan_cli.image.decoders.fallback import open_fallback
@@ -30,12 +30,12 @@ from srgan_cli.image.dicom.file import DicomReader, is_dicom
 from srgan_cli.image.geo.place import add_sidecars
 from srgan_cli.image.metadata import isobmff, jpeg, png
 from srgan_cli.image.metadata.reading import finish, read_metadata
-from srgan_cli.image.metadata.record import Metadata, trailing_note
+from srgan_cli.image.metadata.record import Metadata
 from srgan_cli.system.files import check_unchanged, file_stamp
 
 _HEAD_BYTES = 64
 _ANIMATED = ("PNG", "WEBP", "AVIF")
-_DEEP = ("PPM", "HEIF", "AVIF", "JPEG2000", "PSD", *(("JXL",) if find_spec("imagecodecs") else ()))
+_DEEP = ("HEIF", "AVIF", "JPEG2000", "PSD", *(("JXL",) if find_spec("imagecodecs") else ()))
 """Formats of which other decoders read more than the 8 bits of Pillow."""
 
 
@@ -59,8 +59,8 @@ def open_reader(path: Path, *, max_pixels: int | None = None) -> Iterator[ImageR
         source, notes = png_repair.repair(file) if png is not None else (file, list[str]())
         source = psd.as_eight_bits(file) if psd.is_deep(head) else source
         try:
-            image = pillow.open_image(source)
-            if image.format == "AVIF" and isobmff.is_turned_early(path.read_bytes()):
+            image, data = pillow.open_image(source), path.read_bytes()
+            if image.format == "AVIF" and isobmff.is_turned_early(data):
                 raise ValueError  # libvips reads it
         except (UnidentifiedImageError, OSError, ValueError, RuntimeError):
             with ExitStack() as stack:
@@ -69,7 +69,7 @@ def open_reader(path: Path, *, max_pixels: int | None = None) -> Iterator[ImageR
                 yield other
             return
         with image:
-            yield _PillowReader(path, source, image, jxl, notes)
+            yield _PillowReader(path, source, image, data, jxl, notes)
         check_unchanged(path, stamp)
 
 
@@ -79,6 +79,8 @@ def _open_without_pillow(path: Path, file: IO[bytes], head: bytes, png: headers.
         return DicomReader(path)
     if head.startswith(TIFF_SIGNATURES):
         return TiffReader(path, file)
+    if head.startswith(netpbm.SIGNATURE):
+        return open_fallback(path)
     if head.startswith(gif.SIGNATURES):
         return gif.GifReader(path)
     if head.startswith(jp2.SIGNATURES) and (measurement := jp2.open_measurement(path)):
@@ -125,14 +127,13 @@ class _PillowReader(ImageReader):
     bytes_per_pixel = DECODE_BYTES_PER_PIXEL
 
     def __init__(
-        self, path: Path, file: IO[bytes], image: ImageFile, jxl: JxlHeader | None = None, notes: Sequence[str] = ()
+        self, path: Path, file: IO[bytes], image: ImageFile, data: bytes, jxl: JxlHeader | None, notes: Sequence[str]
     ) -> None:
-        """`notes` are about the file as a whole."""
-        self.path, self.image, self.stamp = path, image, file_stamp(path)
+        """`data` is the file as it is stored, `notes` are about it as a whole."""
+        self.path, self.image, self.data, self.stamp = path, image, data, file_stamp(path)
         self.format = image.format or ""
         pillow.expose_alpha(image)
         self.has_default_image = bool(getattr(image, "default_image", False))
-        self.data = path.read_bytes()
         self.pages = self._page_numbers()
         self.count = len(self.pages)
         if self.count > len(self.data):
@@ -198,7 +199,7 @@ class _PillowReader(ImageReader):
             place, lost = jp2.read_place(self.data, *stated) if self.format == "JPEG2000" else (None, [])
             turned, has_mask = metadata.orientation, mask is not None
             place, dropped = add_sidecars(place, self.path, self.size(0), turned, has_mask=has_mask)
-            further = pillow.dropped_pictures(self.image) + trailing_note(headers.after_netpbm(self.data))
+            further = pillow.dropped_pictures(self.image, self.data)
             metadata, notes = replace(metadata, place=place), [*self.notes, *further, *notes, *lost, *dropped]
         values, profile, changes = self._values(index)
         is_placed = metadata.place is not None and metadata.place.is_known
@@ -209,7 +210,8 @@ class _PillowReader(ImageReader):
         duration = float(self.image.info.get("duration") or 0) if self.animated else 0
         rows = Rows.lazy(values, partial(self._redecode, index)) if self.redecodes else Rows.from_array(values)
         metadata = replace(metadata.upright(), coded_bits=self.bits if self.is_deep and 8 < self.bits < 16 else None)
-        return Raster(rows, profile, metadata, duration, (*notes, *changes), layout).with_place().with_mask(mask)
+        lines = tuple(dict.fromkeys((*notes, *changes)))
+        return Raster(rows, profile, metadata, duration, lines, layout).with_place().with_mask(mask)
 
     def _classes(self) -> BandLayout | None:
         """The layout of a picture with an opaque palette that is a map of classes; None for other pictures."""
@@ -226,7 +228,7 @@ class _PillowReader(ImageReader):
 
     def _redecode(self, index: int) -> Values:
         with reopen(self.path, self.stamp) as file, pillow.open_image(file) as image:
-            reader = _PillowReader(self.path, file, image)
+            reader = _PillowReader(self.path, file, image, self.data, None, ())
             reader._load(index)
             return reader._values(index)[0]
 
@@ -248,8 +250,6 @@ class _PillowReader(ImageReader):
             return values[..., ::3] if self.image.mode in ("L", "LA") else values
         if self.format == "JXL":
             return pillow.read_deep_jxl(self.data, self.bits)
-        if self.format == "PPM":
-            return headers.read_netpbm(self.data)
         is_psd = self.format == "PSD"
         values = psd.read(self.image, self.data) if is_psd else jp2.read_deep(self.path, self.data, self.bits)
         return apply_exif_orientation(values, self._orientation(index))

@@ -24,11 +24,9 @@ from srgan_cli.image.metadata.record import Metadata
 WIDTH, HEIGHT, BITS, PHOTOMETRIC, STRIPS, ORIENTATION = 256, 257, 258, 262, 273, 274
 _STRIP_BYTES, _MASK = 279, 4
 RESOLUTION = {282, 283, 296}
-_SUBFILE, _SUBIFDS, _XMP, PROFILE = 254, 330, 700, 34675
+SUBFILE, SUBIFDS, _XMP, PROFILE = 254, 330, 700, 34675
 _IPTC, _PHOTOSHOP, _PHOTOSHOP_LAYERS, _C2PA = 33723, 34377, 37724, 52545
-_PLANAR, _SEPARATE_PLANES, _TRANSFER, _GREY_CURVE, _LERC = 284, 2, 301, 291, 50674
-_DNG_VERSION, _CR2, _CR2_OFFSET = 50706, b"CR\2", 8
-_SENSOR_VALUES = (32803, 34892)  # photometric interpretations of a camera's sensor: mosaics and linear values
+_TRANSFER, _GREY_CURVE, _LERC = 301, 291, 50674
 _PAGE_NUMBER, _OF_ONE_PAGE = 297, ((0, 0), (0, 1))  # page numbers that say nothing
 _CALIBRATED = ("OME-XML", "ImageJ")
 _UNCONVERTED = (0, 1, 2)  # photometric interpretations whose samples stay what they are: grey and RGB
@@ -50,18 +48,21 @@ class Tags(ImageFileDirectory_v2):
 
     _load_dispatch = ImageFileDirectory_v2._load_dispatch | {_IFD8: ImageFileDirectory_v2._load_dispatch[_LONG8]}
     unread: Sequence[int] = ()
-    """The tags that Pillow leaves out, since they are damaged or empty."""
+    """The tags that Pillow leaves out, since they are damaged, empty or of an unknown type."""
+    has_odd_types = False
+    """Whether a tag is of a type that its kind of TIFF does not have, which libvips refuses."""
 
     def load(self, fp: IO[bytes]) -> None:
         """Read a directory that starts where the file stands."""
         start = fp.tell()
         super().load(fp)
         fp.seek(start)
-        count, entry = (f"{self._endian}{kind}" for kind in (("Q", "H18x") if self._bigtiff else ("H", "H10x")))
+        count, entry = (f"{self._endian}{kind}" for kind in (("Q", "HH16x") if self._bigtiff else ("H", "HH8x")))
         (entries,) = struct.unpack(count, fp.read(struct.calcsize(count)).ljust(struct.calcsize(count), b"\0"))
         data = fp.read(min(entries, _MOST_ENTRIES) * struct.calcsize(entry))
-        found = struct.iter_unpack(entry, data[: len(data) - len(data) % struct.calcsize(entry)])
-        self.unread = [tag for (tag,) in found if tag not in self]
+        found = list(struct.iter_unpack(entry, data[: len(data) - len(data) % struct.calcsize(entry)]))
+        self.unread = [tag for tag, _ in found if tag not in self]
+        self.has_odd_types = any(not 0 < kind <= (_IFD8 if self._bigtiff else TiffTags.IFD) for _, kind in found)
 
 
 @dataclass(frozen=True)
@@ -82,22 +83,22 @@ _CLASSIC = _Layout(b"II*\x00" + bytes(4), "<L", 2, 12, 4)
 _BIG = _Layout(b"II+\x00\x08\x00\x00\x00" + bytes(8), "<Q", 8, 20, _LONG8)
 
 
-def pages(file: IO[bytes]) -> tuple[list[tuple[int, Tags]], list[str]]:
-    """The directories of a TIFF with their numbers, and a note if there are reduced copies, which are left out."""
-    found = list(enumerate(_chain(file)))
-    kept = [(number, tags) for number, tags in found if not tags.get(_SUBFILE, 0) & 5] or found[:1]
-    copies = sum(tags.get(_SUBFILE, 0) & 5 == 1 for _, tags in found) - (kept[0][1].get(_SUBFILE, 0) & 5 == 1)
-    copies += sum(len(np.atleast_1d(tags[_SUBIFDS])) for _, tags in kept if _SUBIFDS in tags)
-    return kept, [overviews_note(copies)] if copies else []
+def pages(file: IO[bytes]) -> tuple[list[tuple[int, Tags]], dict[int, int], list[str]]:
+    """The directories of a TIFF with their numbers, the number of the mask of every page that has one, and notes.
 
-
-def is_camera_raw(file: IO[bytes]) -> bool:
-    """Whether a file is a camera's raw picture, of which its pages are previews at most; a DNG of a scanner is none."""
-    tags: Tags = next(_chain(file), Tags())
-    is_preview = bool(tags.get(_SUBFILE, 0) & 1) and bool({_SUBIFDS, _DNG_VERSION} & set(tags))
-    is_mosaic = _DNG_VERSION in tags and tags.get(PHOTOMETRIC) in _SENSOR_VALUES
-    file.seek(_CR2_OFFSET)
-    return is_preview or is_mosaic or file.read(len(_CR2)) == _CR2
+    Reduced copies are left out.
+    """
+    found, masks, page = list(enumerate(directories(file))), dict[int, int](), 0
+    kept = [(number, tags) for number, tags in found if not tags.get(SUBFILE, 0) & 5] or found[:1]
+    copies = sum(tags.get(SUBFILE, 0) & 5 == 1 for _, tags in found) - (kept[0][1].get(SUBFILE, 0) & 5 == 1)
+    copies += sum(len(np.atleast_1d(tags[SUBIFDS])) for _, tags in kept if SUBIFDS in tags)
+    for number, tags in found:
+        kind = tags.get(SUBFILE, 0) & 5
+        if number and kind == _MASK:
+            masks[page] = number
+        elif not kind:
+            page = number
+    return kept, masks, [overviews_note(copies)] if copies else []
 
 
 def overviews_note(count: int) -> str:
@@ -110,27 +111,10 @@ def depth(tags: Tags) -> int:
     return int(max(tags.get(BITS, (1,))))
 
 
-def masks(file: IO[bytes]) -> dict[int, int]:
-    """The number of the mask of every page that has one."""
-    found, page = dict[int, int](), 0
-    for number, tags in enumerate(_chain(file)):
-        kind = tags.get(_SUBFILE, 0) & 5
-        if number and kind == 4:
-            found[page] = number
-        elif not kind:
-            page = number
-    return found
-
-
 def orientation(tags: Tags) -> int:
     """The EXIF orientation of a page, 1 to 8, from its tag or else from its XMP."""
     packet = xmp.as_utf8(bytes(tags.get(_XMP) or b""))
     return int(tags.get(ORIENTATION) or Metadata(xmp=packet).orientation)
-
-
-def has_planes(tags: Tags) -> bool:
-    """Whether each of several channels is stored on its own."""
-    return tags.get(_PLANAR) == _SEPARATE_PLANES and len(tags.get(BITS, (1,))) > 1
 
 
 def size(tags: Tags) -> tuple[int, int]:
@@ -155,7 +139,9 @@ def read_metadata(file: IO[bytes], pages: Sequence[tuple[int, Tags]], index: int
             kept[tag] = _read_subdirectory(file, tags, kept[tag], unread)
             unread += [] if kept[tag] else [tag]
         if unread:
-            notes.append(f"its tags {' '.join(map(str, unread))} are dropped: they are damaged or empty")
+            notes.append(
+                f"its tags {' '.join(map(str, unread))} are dropped: they are damaged, empty or of an unknown type"
+            )
         if unfit := [tag for tag in kept if not _writable(tag, kept[tag])]:
             notes.append(f"its tags {' '.join(map(str, unfit))} are dropped: EXIF cannot hold them")
             kept = {tag: value for tag, value in kept.items() if tag not in unfit}
@@ -225,7 +211,7 @@ def _write_strips(file: IO[bytes], raster: Raster) -> tuple[dict[int, Any], list
     predictor = "none" if is_packed else "float" if rows.dtype.kind == "f" else "horizontal"
     tags, starts, sizes = dict[int, Any](), list[int](), list[int]()
     for encoded in vips.encode_strips(strips(), predictor=predictor):
-        found = next(_chain(BytesIO(encoded)))
+        found = next(directories(BytesIO(encoded)))
         tags = tags or {tag: found[tag] for tag in found if tag not in RESOLUTION}
         starts.append(file.tell())
         sizes.append(found[_STRIP_BYTES][0])
@@ -243,7 +229,7 @@ def _write_mask(file: IO[bytes], strips: list[bytes], raster: Raster) -> dict[in
     file.writelines(strips)
     height, width, _ = raster.rows.shape
     return {
-        _SUBFILE: _MASK, WIDTH: width, HEIGHT: height, BITS: 1, 259: 8, PHOTOMETRIC: _MASK, STRIPS: tuple(ends[:-1]),
+        SUBFILE: _MASK, WIDTH: width, HEIGHT: height, BITS: 1, 259: 8, PHOTOMETRIC: _MASK, STRIPS: tuple(ends[:-1]),
         bands.SAMPLES: 1, 278: _strip_rows(raster.rows), _STRIP_BYTES: tuple(map(len, strips)),
     }  # fmt: skip
 
@@ -334,7 +320,7 @@ def _writable(tag: int, value: Any) -> bool:
     return True
 
 
-def _chain(file: IO[bytes]) -> Iterator[Tags]:
+def directories(file: IO[bytes]) -> Iterator[Tags]:
     file.seek(0)
     head = file.read(len(_BIG.head))
     offset, seen = _directory(head).next, set()

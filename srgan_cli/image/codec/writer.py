@@ -36,13 +36,14 @@ def can_stream(name: str, count: int = 1) -> bool:
 
 
 def fit_metadata(
-    metadata: Metadata, icc_profile: bytes | None, name: str, *, depth: int, grey: bool
+    metadata: Metadata, icc_profile: bytes | None, name: str, *, depth: int, grey: bool, animated: bool = False
 ) -> tuple[Metadata, bytes | None, list[str]]:
     """What a format stores of the metadata and the profile of a picture, and the names of what it does not store."""
     capabilities, empty = FORMAT_CAPABILITIES[name], Metadata()
     metadata = _fit_significant_bits(metadata, capabilities, depth)
     colour, profile, losses = _fit_colour(metadata.colour, icc_profile, capabilities, grey=grey)
-    dropped = [kind for kind in KINDS if kind not in capabilities.holds and getattr(metadata, kind)]
+    held = capabilities.holds - (capabilities.lost_in_animations if animated else set())
+    dropped = [kind for kind in KINDS if kind not in held and getattr(metadata, kind)]
     dropped += [] if len(metadata.exif or b"") <= capabilities.exif_bytes else ["exif"]
     dropped += [] if len(metadata.xmp or b"") <= capabilities.xmp_bytes else ["xmp"]
     dropped += [] if capabilities.dpi or not metadata.dpi else ["dpi"]

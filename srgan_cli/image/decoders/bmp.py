@@ -7,7 +7,8 @@ import numpy as np
 
 from srgan_cli.errors import PictureError
 from srgan_cli.image.codec.raster import Values
-from srgan_cli.image.metadata.icc import NO_COLOUR, Colour
+from srgan_cli.image.metadata.bmp import read_colour, trailing
+from srgan_cli.image.metadata.record import Metadata, trailing_note
 
 SIGNATURE = b"BM"
 _FILE_HEADER = 14
@@ -34,9 +35,9 @@ class BmpHeader:
     """Entries of the palette; 0 for the default."""
     start: int
     """Where the pixels start in the file."""
-    dpi: tuple[float, float] | None
-    """Pixels an inch."""
-    colour: Colour = NO_COLOUR
+    metadata: Metadata
+    profile: bytes | None
+    notes: list[str]
 
     @property
     def height(self) -> int:
@@ -55,7 +56,9 @@ def read_header(data: bytes) -> BmpHeader:
     if bits not in (1, 2, 4, 8, *_DEFAULT_MASKS) or width <= 0 or not rows:
         raise PictureError(f"BMP of {width} x {rows} pixels of {bits} bits is not supported", "convert it to PNG first")
     dpi = (across * _METRES_PER_INCH, down * _METRES_PER_INCH) if across > 0 and down > 0 else None
-    return BmpHeader(size, width, rows, bits, compression, colours, int.from_bytes(data[10:14], "little"), dpi)
+    start, (colour, profile, notes) = int.from_bytes(data[10:14], "little"), read_colour(data)
+    metadata, notes = Metadata(dpi=dpi, colour=colour), [*notes, *trailing_note(trailing(data))]
+    return BmpHeader(size, width, rows, bits, compression, colours, start, metadata, profile, notes)
 
 
 def decode(data: bytes) -> Values:

@@ -1,4 +1,4 @@
-"""Still pictures that Pillow cannot open: odd BMP and JPEG, PAM, Radiance HDR, and what libvips reads all the same."""
+"""Still pictures that Pillow cannot open: odd BMP and JPEG, Netpbm, Radiance HDR, and what only libvips reads."""
 
 import struct
 from dataclasses import dataclass, replace
@@ -12,7 +12,7 @@ import numpy as np
 from srgan_cli.errors import PictureError, import_extra
 from srgan_cli.image.codec import headers, vips
 from srgan_cli.image.codec.raster import Raster, Rows, Values, apply_exif_orientation, from_coded_bits
-from srgan_cli.image.decoders import bmp, hdr, pam
+from srgan_cli.image.decoders import bmp, hdr, netpbm
 from srgan_cli.image.decoders.base import ImageReader
 from srgan_cli.image.metadata import isobmff, jpeg
 from srgan_cli.image.metadata.exif import EXIF_PREFIX
@@ -26,7 +26,7 @@ _FRAMES = {0xC0: "", 0xC1: "", 0xC2: "", 0xC3: "without loss"}
 _FRAMES |= dict.fromkeys((0xC5, 0xC6, 0xC7, 0xCD, 0xCE, 0xCF), "in a hierarchy")
 _FRAMES |= dict.fromkeys((0xC9, 0xCA, 0xCB), "with arithmetic coding")
 _KINDS = {b"\xff\xd8": "JPEG", b"RIFF": "WEBP", b"\x89PNG": "PNG"}
-_DECODERS: dict[str, Any] = {"BMP": bmp, "PAM": pam, "HDR": hdr}
+_DECODERS: dict[str, Any] = {"BMP": bmp, "PPM": netpbm, "HDR": hdr}
 
 
 def open_fallback(path: Path) -> ImageReader | None:
@@ -112,9 +112,8 @@ class _WholeReader(ImageReader):
         self.shape = self.header.height, self.header.width
 
     def read(self, _: int) -> Raster:
-        metadata = Metadata(dpi=self.header.dpi, colour=self.header.colour)
-        rows, notes = Rows.from_array(self.decoder.decode(self.data)), getattr(self.header, "notes", ())
-        return Raster(rows, metadata=metadata, notes=notes).with_sidecars(self.path)
+        header, rows = self.header, Rows.from_array(self.decoder.decode(self.data))
+        return Raster(rows, header.profile, header.metadata, notes=tuple(header.notes)).with_sidecars(self.path)
 
 
 class _VipsReader(ImageReader):

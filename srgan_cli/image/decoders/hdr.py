@@ -8,7 +8,8 @@ import numpy as np
 from srgan_cli.errors import PictureError, import_extra
 from srgan_cli.image.codec.raster import Values
 from srgan_cli.image.decoders.base import DAMAGED_HINT
-from srgan_cli.image.metadata.icc import Colour, from_calibration
+from srgan_cli.image.metadata.icc import from_calibration
+from srgan_cli.image.metadata.record import Metadata
 
 SIGNATURE = (b"#?RADIANCE", b"#?RGBE")
 _HEADER = re.compile(rb"\n\n([-+][XY]) (\d{1,9}) ([-+][XY]) (\d{1,9})\n")
@@ -25,9 +26,9 @@ class HdrHeader:
 
     height: int
     width: int
-    colour: Colour
-    notes: tuple[str, ...]
-    dpi: None = None
+    metadata: Metadata
+    notes: list[str]
+    profile: None = None
 
 
 def read_header(data: bytes) -> HdrHeader:
@@ -45,7 +46,7 @@ def read_header(data: bytes) -> HdrHeader:
     colour = from_calibration((*numbers[6:], *numbers[:6]) if numbers else None, 1.0)
     is_damaged = b"\nPRIMARIES=" in texts and not colour.chromaticities
     notes += ["its PRIMARIES are dropped: they are damaged"] if is_damaged else []
-    return HdrHeader(int(found[2]), int(found[4]), colour, tuple(notes))
+    return HdrHeader(int(found[2]), int(found[4]), Metadata(colour=colour), notes)
 
 
 def _name(line: bytes) -> str:

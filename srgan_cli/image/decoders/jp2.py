@@ -21,8 +21,8 @@ from srgan_cli.image.geo import gdal_reader
 from srgan_cli.image.geo.place import Place
 from srgan_cli.image.geo.sidecar import has_place_beside
 from srgan_cli.image.metadata.exif import PARSE_ERRORS
-from srgan_cli.image.metadata.isobmff import GEOTIFF_BOX, boxes, read_jp2
-from srgan_cli.image.metadata.reading import finish
+from srgan_cli.image.metadata.isobmff import boxes
+from srgan_cli.image.metadata.reading import GEOTIFF_BOX, finish, read_jp2
 
 SIGNATURES = (b"\0\0\0\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51")
 _GML = b"gml.data"
@@ -91,7 +91,7 @@ def read_place(data: bytes, height: int, width: int) -> tuple[Place | None, list
         has_gml = any(name == b"asoc" and _GML in content for name, content in outer)
         return None, ["its GMLJP2 georeference is dropped"] if has_gml else []
     try:
-        pages, _ = tiff.pages(BytesIO(found[0]))
+        pages = tiff.pages(BytesIO(found[0]))[0]
         place, notes = Place.from_tags(pages[0][1], height, width)
     except PARSE_ERRORS:
         place, notes = None, []

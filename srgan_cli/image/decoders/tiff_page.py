@@ -129,7 +129,10 @@ def _to_colours(stored: Values, page: Any, path: Path) -> Decoded:
     if stored.shape[2] != _COLOURS[kind] + alpha:
         raise _unsupported(path, f"{stored.shape[2]} channels of the kind {kind}")
     if kind == "PALETTE":
-        return (page.colormap.T[stored[..., 0]] // 257).astype(np.uint8), None, []
+        levels = page.colormap.T[stored[..., 0]]
+        return (levels if page.colormap.max() < 256 else levels // 257).astype(np.uint8), None, []
+    if not isinstance(page.bitspersample, int):
+        raise _unsupported(path, f"channels of several depths, {page.bitspersample} bits")
     values, notes = _to_depth(stored, page.bitspersample, path)
     if kind == "MINISWHITE":
         values[..., 0] = opaque(values.dtype) - values[..., 0]

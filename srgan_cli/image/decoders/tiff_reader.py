@@ -25,6 +25,8 @@ from srgan_cli.image.geo.sidecar import has_place_beside, names_beside
 from srgan_cli.system.files import file_stamp
 
 _PILLOW_BITS = 8  # Pillow reads TIFFs of more bits a channel as grey alone, or not at all
+_DNG_VERSION, _CR2, _CR2_OFFSET = 50706, b"CR\2", 8
+_SENSOR_VALUES = (32803, 34892)  # photometric interpretations of a camera's sensor: mosaics and linear values
 _MOST_BITS = 128  # of a complex number, which is refused by name
 
 
@@ -36,6 +38,15 @@ def files_beside(path: Path) -> dict[str, bool]:
     return names_beside(path, has_place=has_place)
 
 
+def _is_camera_raw(file: IO[bytes]) -> bool:
+    """Whether a file is a camera's raw picture, of which its pages are previews at most; a DNG of a scanner is none."""
+    tags = next(tiff.directories(file))
+    is_preview = bool(tags.get(tiff.SUBFILE, 0) & 1) and bool({tiff.SUBIFDS, _DNG_VERSION} & set(tags))
+    is_mosaic = _DNG_VERSION in tags and tags.get(tiff.PHOTOMETRIC) in _SENSOR_VALUES
+    file.seek(_CR2_OFFSET)
+    return is_preview or is_mosaic or file.read(len(_CR2)) == _CR2
+
+
 class TiffReader(ImageReader):
     """TIFF, whose pages may differ in size, depth and metadata."""
 
@@ -44,8 +55,7 @@ class TiffReader(ImageReader):
 
     def __init__(self, path: Path, file: IO[bytes]) -> None:
         self.path, self.file, self.stamp = path, file, file_stamp(path)
-        self.pages, self.notes = tiff.pages(file)
-        self.masks = tiff.masks(file)  # the number of the mask of each page that has one
+        self.pages, self.masks, self.notes = tiff.pages(file)
         self.planes = find_planes(path, self.pages[0][1]) if len(self.pages) == 1 else None
         """Pictures without a page of their own, if there are any."""
         if self.planes:
@@ -58,7 +68,7 @@ class TiffReader(ImageReader):
         if not self.count or not {tiff.WIDTH, tiff.HEIGHT} <= set(self.pages[0][1]):
             raise UnidentifiedImageError("a TIFF without pages")
         first = self.pages[0][1]
-        if tiff.is_camera_raw(file):
+        if _is_camera_raw(file):
             raise unsupported_error(path, "camera raw")
         stored = first[tiff.HEIGHT], first[tiff.WIDTH]
         self.mask_beside = None if self.masks else find_mask(path, stored, tiff.orientation(first))
@@ -149,10 +159,14 @@ class TiffReader(ImageReader):
             fields = self._fields(index)
             values = bands.unmultiply(Rows.from_array(values), fields["layout"], fields["bits"]).to_array()
             return apply_exif_orientation(values, tiff.orientation(tags)), tags.get(tiff.PROFILE), []
+        if bands.has_plain_subsampling(tags):
+            rows, notes = vips.read(self.path, "TIFF", page=number, orientation=tiff.orientation(tags))
+            return rows.to_array()[..., :3], tags.get(tiff.PROFILE), notes
         with suppress(UnidentifiedImageError, SyntaxError, KeyError), open_image(file, ("TIFF",)) as image:
             image.seek(number)
             image.info["icc_profile"] = tags.get(tiff.PROFILE)  # Pillow keeps that of an earlier page
-            if tiff.depth(tags) <= _PILLOW_BITS and not tiff.has_planes(tags):
+            has_planes = tags.get(bands.PLANAR) == bands.SEPARATE_PLANES and tags.get(bands.SAMPLES, 1) > 1
+            if tiff.depth(tags) <= _PILLOW_BITS and not (has_planes or bands.has_small_levels(tags)):
                 image.load()  # turns it upright, too
                 return decode(image, self.path)
         values, profile, notes = tiff_page.decode(self.path, number)

@@ -27,9 +27,10 @@ from srgan_cli.image.geo import gdal, xml
 BITS, PHOTOMETRIC, SAMPLES, PLANAR, EXTRA, FORMAT = 258, 262, 277, 284, 338, 339
 NODATA = 42113
 _COMPRESSION, _COLOUR_MAP, _TILE_WIDTH, _LEAST, _GREATEST = 259, 320, 322, 340, 341
-_BLACK_AND_WHITE = 532
+_SUBSAMPLING, _BLACK_AND_WHITE, _DOT_RANGE = 530, 532, 336
 _RANGES = {280: "MinSampleValue", 281: "MaxSampleValue", _LEAST: "SMinSampleValue", _GREATEST: "SMaxSampleValue"}
-_RANGES |= {_BLACK_AND_WHITE: "ReferenceBlackWhite"}
+_PAIRS = {_BLACK_AND_WHITE: "ReferenceBlackWhite", _DOT_RANGE: "DotRange"}
+"""Tags of ranges with both ends of each channel."""
 _BYTE_COUNTS = (279, 325)  # of strips and tiles; a sparse file has 0 for those that are empty
 _SIDES, _MOST_TILE = (256, 257), 9
 _VIPS_COMPRESSIONS = (1, 2, 3, 4, 5, 7, 8, 32946, 32773, 34676, 34677)
@@ -43,7 +44,7 @@ _BY_VIPS = (None, _PALETTE, _SEPARATED, _YCBCR, _LAB, _LOG_LUV)
 """Further ones that libvips converts; it takes others, such as mosaics of cameras, for grey or RGB."""
 _INK_SET, _OTHER_INKS = 332, 2
 _CONVERTED = {_SEPARATED: 4, _LAB: 3}  # the channels of colours that become RGB
-_SEPARATE_PLANES = 2
+SEPARATE_PLANES = 2
 _UNSIGNED, _SIGNED, _FLOAT = 1, 2, 3
 _COMPLEX = {5, 6}
 _KINDS = {"u": _UNSIGNED, "i": _SIGNED, "f": _FLOAT}
@@ -68,13 +69,25 @@ def has_palette(tags: Tags) -> bool:
     return tags.get(PHOTOMETRIC) in (_BLACK_IS_ZERO, _PALETTE) and _COLOUR_MAP in tags and tags.get(SAMPLES, 1) == 1
 
 
+def has_small_levels(tags: Tags) -> bool:
+    """Whether a palette has levels of 8 bits instead of 16; all readers but Pillow accept that."""
+    return has_palette(tags) and 0 < int(np.max(tags[_COLOUR_MAP])) < 256
+
+
+def has_plain_subsampling(tags: Tags) -> bool:
+    """Whether a page has chroma of fewer pixels without compression, which Pillow does not read."""
+    is_plain = (tags.get(PHOTOMETRIC), tags.get(_COMPRESSION, 1)) == (_YCBCR, 1)
+    return is_plain and bool(np.any(np.atleast_1d(tags.get(_SUBSAMPLING, 2)) != 1))
+
+
 def conversion_notes(tags: Tags, raster: Raster) -> list[str]:
     """Notes on what a raster lacks of the palette, the inks, the ranges or the bits of its page."""
     colours, levels = int(tags.get(PHOTOMETRIC, _BLACK_IS_ZERO)), np.asarray(tags.get(_COLOUR_MAP, ()))
     if raster.bands.palette:
         return []
     said, ranges = "RGB" if colours == _RGB else "grey", _unkept_ranges(tags)
-    is_reduced = colours == _PALETTE and raster.rows.dtype == np.uint8 and np.any(levels % 257) and np.any(levels % 256)
+    is_deep = np.any(levels % 257) and np.any(levels % 256) and not has_small_levels(tags)
+    is_reduced = colours == _PALETTE and raster.rows.dtype == np.uint8 and is_deep
     further = int(tags.get(SAMPLES, 1)) - _CONVERTED.get(colours, math.inf) - (raster.bands.alpha is not None)
     bits, stored = max(_bits(tags)), 8 * raster.rows.dtype.itemsize
     is_shared = all(len(np.unique(tags.get(tag, 0))) == 1 for tag in (_LEAST, _GREATEST))
@@ -91,9 +104,12 @@ def conversion_notes(tags: Tags, raster: Raster) -> list[str]:
 
 def _unkept_ranges(tags: Tags) -> list[str]:
     """The names of tags that state a range of values other than the usual one; two ends of one are kept elsewhere."""
-    usual = {0, 2 ** max(_bits(tags)) - 1}
-    unkept = {tag: name for tag, name in _RANGES.items() if set(np.atleast_1d(tags.get(tag, 0)).tolist()) - usual}
-    applied = {_BLACK_AND_WHITE} if tags.get(PHOTOMETRIC) != _RGB else set()
+    usual = {0, 2 ** max(_bits(tags)) - 1, *((128,) if tags.get(PHOTOMETRIC) == _YCBCR else ())}
+    unkept = {
+        tag: name for tag, name in (_RANGES | _PAIRS).items() if set(np.atleast_1d(tags.get(tag, 0)).tolist()) - usual
+    }
+    is_decoded = tags.get(PHOTOMETRIC) != _RGB and (tags.get(_COMPRESSION, 1) != 1 or has_plain_subsampling(tags))
+    applied = {_BLACK_AND_WHITE} if is_decoded else set()
     both = {_LEAST, _GREATEST} if all(len(_numbers(tags, tag)) for tag in (_LEAST, _GREATEST)) else set()
     return [name for tag, name in unkept.items() if tag not in applied | both]
 
@@ -101,14 +117,14 @@ def _unkept_ranges(tags: Tags) -> list[str]:
 def decoder(tags: Tags, *, keeps_values: bool = False) -> Decoder:
     """Which library reads a page.
 
-    libvips reads in bands, but refuses odd ranges (as GDAL does), mixes up planes, reads NaN of half floats as
-    infinity, and knows neither 64 bits, nor 10, 12 or 14, nor tiles ten times as large as the page, nor sparse files.
-    GDAL, if it is installed, reads these in bands too.  Pillow and tifffile decode whatever is left whole.
+    libvips reads in bands, but refuses odd ranges and types of tags (as GDAL does), mixes up planes, reads NaN of half
+    floats as infinity, and knows neither 64 bits, nor 10, 12 or 14, nor tiles ten times as large as the page, nor
+    sparse files.  GDAL, if installed, reads these in bands too.  Pillow and tifffile decode whatever is left whole.
     """
-    if _has_odd_range(tags):
+    if _has_odd_range(tags) or getattr(tags, "has_odd_types", False):
         return "whole"
     bits, colours = set(_bits(tags)), tags.get(PHOTOMETRIC)
-    planes = tags.get(PLANAR, 1) == _SEPARATE_PLANES and (colours, tags.get(SAMPLES)) != (_RGB, 3)
+    planes = tags.get(PLANAR, 1) == SEPARATE_PLANES and (colours, tags.get(SAMPLES)) != (_RGB, 3)
     known = tags.get(_COMPRESSION, 1) in _VIPS_COMPRESSIONS and not (tags.get(PLANAR) == 2 and _TILE_WIDTH in tags)
     fits = tags.get(_TILE_WIDTH, 0) <= _MOST_TILE * max(tags.get(side, 1) for side in _SIDES)
     is_sparse = any(0 in np.atleast_1d(tags.get(tag, ())) for tag in _BYTE_COUNTS)
@@ -127,8 +143,7 @@ def decoder(tags: Tags, *, keeps_values: bool = False) -> Decoder:
 
 def _has_odd_range(tags: Tags) -> bool:
     """Whether a tag of a range is not of numbers, has another count than the bands, or differs between them."""
-    stated = {*tags, *getattr(tags, "unread", ())} - {_BLACK_AND_WHITE}
-    found = {tag: _numbers(tags, tag) for tag in {*_RANGES} & stated}
+    found = {tag: _numbers(tags, tag) for tag in {*_RANGES} & {*tags, *getattr(tags, "unread", ())}}
     return any(
         len(numbers) != tags.get(SAMPLES, 1) if tag in (_LEAST, _GREATEST) else len(set(numbers)) != 1
         for tag, numbers in found.items()

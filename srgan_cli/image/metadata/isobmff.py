@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from io import BytesIO
 
-from srgan_cli.image.metadata import photoshop, xmp
+from srgan_cli.image.metadata import xmp
 from srgan_cli.image.metadata.exif import EXIF_PREFIX
 from srgan_cli.image.metadata.icc import NO_COLOUR, SRGB_PRIMARIES, SRGB_TRANSFER, Colour, from_cicp
 from srgan_cli.image.metadata.record import Metadata, unpack
@@ -17,11 +17,7 @@ Box = tuple[bytes, bytes]  # name and content
 _Location = tuple[int, list[tuple[int, int]]]
 """How an item is stored, 0 for in the file itself, and where each of its parts begins, and its length."""
 _C2PA = bytes.fromhex("d8fec3d61b0e483c92975828877ec481")
-_XMP = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
-_EXIF, _IPTC = b"JpgTiffExif->JP2", bytes.fromhex("33c7a4d2b81d4723a0baf1a3e097ad38")
-_PHOTOSHOP = bytes.fromhex("2c4c0100850440b9a03e562148d6dfeb")
-GEOTIFF_BOX = bytes.fromhex("b14bf8bd083d4b43a5ae8cd7d5a6ce03")
-_WITH_PROFILE = (b"\2", b"\3")  # the methods of colour that have an ICC profile
+XMP = bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
 _ALPHA = (b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha", b"urn:mpeg:hevc:2015:auxid:1")
 _AUXILIARY = {b"gainmap": "gain map", b"matte": "matte"}
 _AUXILIARY |= dict.fromkeys((b"disparity", b"depth", b"auxid:2"), "depth map")
@@ -65,22 +61,6 @@ def boxes(data: bytes) -> Iterator[Box]:
         offset = end
 
 
-def read_jp2(data: bytes) -> tuple[Metadata, bytes | None, list[str]]:
-    """Metadata and profile of JPEG 2000, and notes on dropped boxes.  Sources: ISO/IEC 15444-1, annex I; XMP part 3."""
-    outer = [box for box in boxes(data) if box[0] != b"jp2c"]
-    header = boxes(dict(outer).get(b"jp2h", b""))
-    profiles = [content[3:] for name, content in header if name == b"colr" and content[:1] in _WITH_PROFILE]
-    found = {content[:16]: content[16:] for name, content in outer if name == b"uuid"}
-    metadata = Metadata(
-        exif=found.get(_EXIF, b"").removeprefix(EXIF_PREFIX) or None,
-        xmp=found.get(_XMP),
-        photoshop=photoshop.from_profile(found.get(_PHOTOSHOP, b""), iptc=found.get(_IPTC, b"")),
-    )
-    notes = ["its XML boxes are dropped"] if b"xml " in dict(outer) else []
-    known = (_EXIF, _XMP, _IPTC, _PHOTOSHOP, GEOTIFF_BOX)
-    return metadata, profiles[0] if profiles else None, [*_dropped_boxes(outer, known), *notes]
-
-
 @dataclass(frozen=True)
 class _Items:
     properties: list[Box]
@@ -93,9 +73,9 @@ class _Items:
 def read_metadata(data: bytes) -> tuple[Metadata, list[str]]:
     """What the boxes say about the picture, apart from EXIF, XMP and profiles, and a note on everything dropped."""
     outer = [] if data.startswith(BARE_JXL) else _unpacked(boxes(data))
-    notes = _dropped_boxes(outer, (_XMP,)) + _dropped_movie(outer)
+    notes = dropped_boxes(outer, (XMP,)) + _dropped_movie(outer)
     found = dict(reversed(outer))
-    packet = next((content[16:] for name, content in outer if name == b"uuid" and content.startswith(_XMP)), None)
+    packet = next((content[16:] for name, content in outer if name == b"uuid" and content.startswith(XMP)), None)
     exif = found.get(b"Exif", b"")
     start = 0 if exif.startswith((b"II", b"MM")) else 4 + int.from_bytes(exif[:4], "big")  # some programs leave it out
     metadata = Metadata(exif=exif[start:].removeprefix(EXIF_PREFIX) or None, xmp=packet or found.get(b"xml "))
@@ -120,23 +100,26 @@ def is_turned_early(data: bytes) -> bool:
 
     Pillow takes it for the usual order, libvips for that of the file.
     """
-    with suppress(struct.error, IndexError, KeyError):
-        properties = _items(dict(boxes(data)).get(b"meta", b"")).properties
-        found = [_TRANSFORMATIONS.index(name) for name, _ in properties if name in _TRANSFORMATIONS]
-        return found != sorted(found)
-    return False
+    found = [_TRANSFORMATIONS.index(name) for name, _ in _properties(data) if name in _TRANSFORMATIONS]
+    return found != sorted(found)
 
 
 def clean_aperture(data: bytes, width: int, height: int) -> tuple[int, int, int, int] | None:
     """Left, top, right and bottom of what is to be shown of a picture of this stored size; None for all of it."""
-    with suppress(struct.error, IndexError, KeyError, ZeroDivisionError):
-        properties = dict(_items(dict(boxes(data)).get(b"meta", b"")).properties)
-        if numbers := unpack(">4LlLlL", properties.get(b"clap")):
-            across, down, right, lower = (numbers[at] / numbers[at + 1] for at in range(0, 8, 2))
-            left, top = round((width - across) / 2 + right), round((height - down) / 2 + lower)
-            box = left, top, left + round(across), top + round(down)
-            return box if 0 <= left < box[2] <= width and 0 <= top < box[3] <= height else None
-    return None
+    numbers = unpack(">4LlLlL", dict(_properties(data)).get(b"clap"))
+    if not numbers or not all(numbers[1::2]):
+        return None
+    across, down, right, lower = (numbers[at] / numbers[at + 1] for at in range(0, 8, 2))
+    left, top = round((width - across) / 2 + right), round((height - down) / 2 + lower)
+    box = left, top, left + round(across), top + round(down)
+    return box if 0 <= left < box[2] <= width and 0 <= top < box[3] <= height else None
+
+
+def _properties(data: bytes) -> list[Box]:
+    """The properties of the picture in a file; none if it is damaged."""
+    with suppress(struct.error, IndexError, KeyError):
+        return _items(dict(boxes(data)).get(b"meta", b"")).properties
+    return []
 
 
 def to_clli(light_levels: tuple[int, ...]) -> tuple[int, int]:
@@ -304,7 +287,7 @@ def _dropped_movie(outer: list[Box]) -> list[str]:
     return notes + (["the texts of its movie are dropped"] if b"udta" in dict(boxes(found.get(b"moov", b""))) else [])
 
 
-def _dropped_boxes(outer: list[Box], uuids: Sequence[bytes]) -> list[str]:
+def dropped_boxes(outer: list[Box], uuids: Sequence[bytes]) -> list[str]:
     """Notes on boxes outside the pictures, but for uuid boxes of the kinds `uuids` and padding."""
     notes, others = list[str](), set[tuple[bytes, bytes]]()
     for name, content in outer:

@@ -30,7 +30,8 @@ _COMMENT = "Comment"
 _METRES_PER_INCH = 0.0254
 _MAX_TEXT_BYTES = 2**26
 _MOST = 2**31 - 1
-_MASTERING_BYTES, _TIME_BYTES = 24, 7
+_LENGTHS = {b"cICP": 4, b"gAMA": 4, b"cHRM": 32, b"sRGB": 1, b"pHYs": 9, b"mDCV": 24, b"cLLI": 8, b"tIME": 7}
+"""The bytes of chunks of numbers; others are damaged."""
 
 
 def chunk(name: bytes, content: bytes) -> bytes:
@@ -56,6 +57,9 @@ def read_metadata(chunks: list[Chunk]) -> tuple[Metadata, list[str]]:
     """What the chunks say of a picture, and a note on everything that is dropped; EXIF is not checked."""
     first = dict(reversed(chunks))
     texts, notes = list[Text](), dropped_notes({*first} - {*_KNOWN}, _C2PA, first.get(b"IEND", b""))
+    if damaged := [name.decode() for name, length in _LENGTHS.items() if len(first.get(name, bytes(length))) != length]:
+        notes.append(f"its damaged parts are dropped: {', '.join(damaged)}")
+        first = {name: content for name, content in first.items() if name.decode("latin-1") not in damaged}
     for name, content in chunks:
         if name in TEXT_CHUNKS:
             try:
@@ -180,9 +184,9 @@ def _text_chunk(text: Text) -> Chunk:
 def _read_colour(first: dict[bytes, bytes]) -> Colour:
     """The colour of cICP; without one, that of sRGB, or of cHRM and gAMA."""
     cicp = first.get(b"cICP", b"")
-    colour = from_cicp(*cicp[:2], full_range=bool(cicp[3])) if len(cicp) == 4 else Colour()
+    colour = from_cicp(*cicp[:2], full_range=bool(cicp[3])) if cicp else Colour()
     intent = first.get(b"sRGB", b"")
-    stated = intent[0] if len(intent) == 1 and intent[0] < 4 else None
+    stated = intent[0] if intent and intent[0] < 4 else None
     gamma, numbers = unpack(">L", first.get(b"gAMA")), unpack(">8L", first.get(b"cHRM"))
     chromaticities = tuple(number / 100_000 for number in numbers) if numbers else None
     measured = from_calibration(chromaticities, gamma[0] / 100_000 if gamma else None)
@@ -204,14 +208,13 @@ def _colour_chunks(colour: Colour, icc_profile: bytes | None) -> Iterator[Chunk]
 
 
 def _read_numbers(first: dict[bytes, bytes]) -> dict[str, Any]:
-    mastering, time = first.get(b"mDCV", b""), first.get(b"tIME", b"")
     return {
         **_read_resolution(unpack(">2LB", first.get(b"pHYs"))),
         "significant_bits": tuple(first.get(b"sBIT", b"")) or None,
-        "mastering_display": mastering if len(mastering) == _MASTERING_BYTES else None,
+        "mastering_display": first.get(b"mDCV"),
         "light_levels": unpack(">2L", first.get(b"cLLI")),
         "background": _read_background(first),
-        "time": time if len(time) == _TIME_BYTES else None,
+        "time": first.get(b"tIME"),
     }
 
 

@@ -1,6 +1,5 @@
 """The metadata of a file in any format."""
 
-import re
 import struct
 from dataclasses import replace
 from fractions import Fraction
@@ -10,15 +9,22 @@ from PIL import Image
 
 from srgan_cli.image.metadata import bmp, isobmff, jpeg, photoshop, png, xmp
 from srgan_cli.image.metadata.exif import EXIF_PREFIX, ExifBlock, plausible_dpi, resolution_of
-from srgan_cli.image.metadata.record import Metadata, dropped_notes, trailing_note
+from srgan_cli.image.metadata.icc import Colour
+from srgan_cli.image.metadata.record import Metadata, Text, dropped_notes, trailing_note, unpack
 
-NETPBM_GAP = rb"(?:\s|#[^\r\n]*[\r\n])+"  # between two numbers of a header
-_NETPBM_HEADER = re.compile(rb"P(?:[14](?:%b\d+){2}|[2356](?:%b\d+){3})" % ((NETPBM_GAP,) * 2))
+_JP2_EXIF, _JP2_IPTC = b"JpgTiffExif->JP2", bytes.fromhex("33c7a4d2b81d4723a0baf1a3e097ad38")
+_JP2_PHOTOSHOP = bytes.fromhex("2c4c0100850440b9a03e562148d6dfeb")
+GEOTIFF_BOX = bytes.fromhex("b14bf8bd083d4b43a5ae8cd7d5a6ce03")
+_WITH_PROFILE = (b"\2", b"\3")  # the methods of colour that have an ICC profile
+_JP2_COLOURS = {12, 16, 17, 18}  # CMYK, sRGB, grey and YCbCr
+_METRES_PER_INCH = 0.0254
 _TGA_PARTS = {
     **{"author": slice(2, 43), "comments": slice(43, 367), "date": slice(367, 379), "job": slice(379, 426)},
-    **{"software": slice(426, 470), "colour correction": slice(482, 486)},
+    **{"software": slice(426, 470), "colour correction": slice(482, 486), "postage stamp": slice(486, 490)},
 }
-"""Parts of the extension area.  Source: Truevision, TGA 2.0, fields 11 to 21."""
+"""Parts of the extension area.  Source: Truevision, TGA 2.0, fields 11 to 25."""
+_SGI_NAME, _QOI_COLOUR, _LINEAR = slice(24, 104), 13, 1
+_LOST_FIELDS = ("hotspot", "spacing", "Comment", "Date", "Digitalization equipment")  # of XBM, GBR and IM
 _RIFF_KNOWN = {b"VP8 ", b"VP8L", b"VP8X", b"ALPH", b"ANIM", b"ANMF", b"ICCP", b"EXIF", b"XMP "}
 _CLAIMS = {
     "a gain map": (("gain map",), (xmp.ULTRA_HDR, xmp.APPLE_HDR)),
@@ -51,18 +57,48 @@ def read_metadata(image: Image.Image, data: bytes, page: int = 0) -> tuple[Metad
         found, notes = replace(found, colour=colour), notes + trailing_note(bmp.trailing(data))
     elif image.format == "PSD":
         found = _with_resources(found, image)
-    elif image.format == "PPM" and (header := _NETPBM_HEADER.match(data)):
-        comments = re.findall(rb"#([^\r\n]*)[\r\n]", header[0])
-        found = replace(found, comments=tuple(jpeg.decode_comment(line.strip()) for line in comments))
     elif image.format == "TGA":
         found, notes = _read_tga(image, data)
+    elif image.format == "SGI" and (title := data[_SGI_NAME].partition(b"\0")[0]):
+        found = replace(found, texts=(Text("Title", jpeg.decode_comment(title)),))
+    elif image.format == "QOI" and data[_QOI_COLOUR] == _LINEAR:
+        found = replace(found, colour=Colour(gamma=1.0))
+    elif lost := [name for name in _LOST_FIELDS if image.info.get(name)]:
+        notes = [f"its {', '.join(lost).lower()} is dropped"]
     elif image.format == "WEBP":
         notes = _dropped_riff_chunks(data)
     elif image.format == "JPEG2000":
-        found, profile, notes = isobmff.read_jp2(data)
+        found, profile, notes = read_jp2(data)
     if profile:
         image.info["icc_profile"] = profile
     return finish(_with_info(found, image), notes)
+
+
+def read_jp2(data: bytes) -> tuple[Metadata, bytes | None, list[str]]:
+    """Metadata and profile of JPEG 2000, and notes on dropped boxes.  Sources: ISO/IEC 15444-1, annex I; XMP part 3."""
+    outer = [box for box in isobmff.boxes(data) if box[0] != b"jp2c"]
+    header = list(isobmff.boxes(dict(outer).get(b"jp2h", b"")))
+    colours = [content for name, content in header if name == b"colr"]
+    profiles = [content[3:] for content in colours if content[:1] in _WITH_PROFILE]
+    others = {int.from_bytes(content[3:7], "big") for content in colours if content[:1] == b"\1"} - _JP2_COLOURS
+    found = {content[:16]: content[16:] for name, content in outer if name == b"uuid"}
+    metadata = Metadata(
+        exif=found.get(_JP2_EXIF, b"").removeprefix(EXIF_PREFIX) or None,
+        xmp=found.get(isobmff.XMP),
+        dpi=_resolution(dict(isobmff.boxes(dict(header).get(b"res ", b"")))),
+        photoshop=photoshop.from_profile(found.get(_JP2_PHOTOSHOP, b""), iptc=found.get(_JP2_IPTC, b"")),
+    )
+    notes = ["its XML boxes are dropped"] if b"xml " in dict(outer) else []
+    notes += [f"its colour space number {number} is taken for RGB" for number in others if not profiles]
+    known = (_JP2_EXIF, isobmff.XMP, _JP2_IPTC, _JP2_PHOTOSHOP, GEOTIFF_BOX)
+    return metadata, profiles[0] if profiles else None, [*isobmff.dropped_boxes(outer, known), *notes]
+
+
+def _resolution(found: dict[bytes, bytes]) -> tuple[float, float] | None:
+    """Pixels an inch of the capture, or else of the display, from fractions and powers of 10 of pixels a metre."""
+    down, below, across, under, *powers = unpack(">4H2b", found.get(b"resc") or found.get(b"resd")) or (0,) * 6
+    factors = [_METRES_PER_INCH * 10.0**power for power in powers[::-1]]
+    return (across / under * factors[0], down / below * factors[1]) if down * below * across * under else None
 
 
 def _dropped_riff_chunks(data: bytes) -> list[str]:
@@ -157,6 +193,6 @@ def _with_info(found: Metadata, image: Image.Image) -> Metadata:
         found,
         exif=bytes(exif).removeprefix(EXIF_PREFIX) if exif and not (is_jxl and found.exif) else found.exif,
         xmp=packet.encode() if isinstance(packet, str) else packet or found.xmp,
-        dpi=plausible_dpi(info.get("dpi")),
+        dpi=plausible_dpi(info.get("dpi")) or found.dpi,
         comments=(str(comment),) if comment else found.comments,
     )

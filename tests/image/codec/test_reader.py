@@ -386,12 +386,31 @@ def test_the_extension_area_of_a_tga(tmp_path: Path) -> None:
     """Its ratio of pixels is kept, and the rest is reported."""
     Image.new("RGB", (4, 3)).save(tmp_path / "a.tga")
     data = (tmp_path / "a.tga").read_bytes()[:-26]
-    area = struct.pack("<H41s324s12s47s44s4x4H", 495, b"Me", b"", b"", b"Job", b"GIMP", 2, 1, 22, 10).ljust(495, b"\0")
+    area = struct.pack("<H41s324s12s47s44s4x4H", 495, b"Me", b"", b"", b"Job", b"GIMP", 2, 1, 22, 10) + bytes(4)
+    area = (area + struct.pack("<L", 18)).ljust(495, b"\0")
     footer = struct.pack("<LL18s", len(data), 9, b"TRUEVISION-XFILE.\0")
     (tmp_path / "a.tga").write_bytes(data + area + footer)
     picture = read_picture(tmp_path / "a.tga")
-    assert picture.notes == ("metadata is dropped: author, job, software, gamma, developer area",)
+    assert picture.notes == ("metadata is dropped: author, job, software, postage stamp, gamma, developer area",)
     assert picture.metadata.pixel_ratio == (1, 2)
+
+
+def test_what_rarer_formats_say_is_kept_or_reported(tmp_path: Path) -> None:
+    image = Image.new("RGB", (4, 4))
+    image.save(tmp_path / "a.sgi")
+    data = (tmp_path / "a.sgi").read_bytes()
+    (tmp_path / "a.sgi").write_bytes(data[:24] + b"a cat" + data[29:])
+    assert read_picture(tmp_path / "a.sgi").metadata.texts == (Text("Title", "a cat"),)
+    image.save(tmp_path / "a.qoi")
+    data = (tmp_path / "a.qoi").read_bytes()
+    (tmp_path / "a.qoi").write_bytes(data[:13] + b"\1" + data[14:])
+    assert read_picture(tmp_path / "a.qoi").metadata.colour == Colour(gamma=1)
+    image.convert("1").save(tmp_path / "a.xbm", hotspot=(3, 2))
+    assert read_picture(tmp_path / "a.xbm").notes == ("its hotspot is dropped",)
+    image.save(tmp_path / "a.dds")
+    data = (tmp_path / "a.dds").read_bytes()
+    (tmp_path / "a.dds").write_bytes(data[:112] + struct.pack("<L", 0xFE00) + data[116:] + data[128:] * 5)
+    assert read_picture(tmp_path / "a.dds").notes == ("its 5 further pictures are dropped",)
 
 
 def test_xmp_and_profile_of_a_gif_are_read(tmp_path: Path) -> None:

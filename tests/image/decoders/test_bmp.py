@@ -8,6 +8,7 @@ import pytest
 
 from srgan_cli.errors import PictureError
 from srgan_cli.image.io import read_picture
+from srgan_cli.image.metadata.icc import Colour
 
 WIDTH, HEIGHT = 5, 3
 PIXELS = np.arange(WIDTH * HEIGHT, dtype=np.uint32).reshape(HEIGHT, WIDTH)
@@ -39,6 +40,19 @@ def test_alpha_is_read_unless_it_is_zero_everywhere(tmp_path: Path, alpha: int, 
     path = tmp_path / "a.bmp"
     path.write_bytes(bmp(16, 6, lines.tobytes(), tables=struct.pack("<4L", 0xF00, 0xF0, 0xF, 0xF000)))
     assert (read_picture(path).alpha is not None) == shown
+
+
+def test_declared_colour_is_kept(tmp_path: Path) -> None:
+    colour = struct.pack(
+        "<L9L3L", 0, *(int(part * 2**30) for part in (0.64, 0.33, 0.03, 0.3, 0.6, 0.1)), *bytes(3), 0, 2**16, 0
+    )
+    tables = struct.pack("<4L", 0xF00, 0xF0, 0xF, 0) + colour
+    data = bytearray(bmp(16, 3, bytes(HEIGHT * 12), tables=tables))
+    data[14] = 108
+    (tmp_path / "a.bmp").write_bytes(data + b"more")
+    picture = read_picture(tmp_path / "a.bmp")
+    assert picture.metadata.colour == Colour(gamma=1)
+    assert picture.notes == ("what follows its end (4 bytes) is dropped",)
 
 
 def test_a_palette_of_two_bits_is_read(tmp_path: Path) -> None:

@@ -106,11 +106,19 @@ def test_a_pam_is_read(tmp_path: Path, kind: str, channels: int, top: int) -> No
     header = f"P7\n# a comment\nWIDTH 2\nHEIGHT 1\nDEPTH {channels}\nMAXVAL {top}\nTUPLTYPE {kind}\nENDHDR\n"
     samples = [top, 0, top // 2, 0, top, 0, top, 0][: 2 * channels]
     pixels = b"".join(sample.to_bytes(1 if top < 256 else 2, "big") for sample in samples)
-    (tmp_path / "a.pam").write_bytes(header.encode() + pixels)
+    (tmp_path / "a.pam").write_bytes(header.encode() + pixels + b"P7")
     picture = read_picture(tmp_path / "a.pam")
+    assert picture.metadata.comments == ("a comment",)
+    assert picture.notes == ("what follows its end (2 bytes) is dropped",)
     assert (len(picture.pixels), picture.alpha is not None) == (1 if channels < 3 else 3, channels in (2, 4))
     assert picture.pixels[0, 0, 0] == 1
     assert picture.depth == (8 if top < 256 else 16)
+
+
+@pytest.mark.parametrize("content", [b"P4\n2 2\n\x40\x80", b"P1 2 2\n0 1\n1 0", b"P1\n2 2\n0 # no\n1\n10 and more"])
+def test_a_bitmap_is_read(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "a.pbm").write_bytes(content)
+    assert read_picture(tmp_path / "a.pbm").pixels[0].tolist() == [[1, 0], [0, 1]]
 
 
 @pytest.mark.parametrize("fields", ["WIDTH 2\nHEIGHT 1\nMAXVAL 9\n", "WIDTH 2\nHEIGHT 1\nDEPTH 9\nMAXVAL 9\n", ""])
@@ -143,7 +151,7 @@ def test_unsupported_kinds_are_named(tmp_path: Path, head: bytes, name: str) -> 
         read_picture(tmp_path / "a.png")
 
 
-@pytest.mark.parametrize("suffix", [".png", ".apng", ".gif", ".bmp", ".ppm", ".jpg", ".webp"])
+@pytest.mark.parametrize("suffix", [".png", ".apng", ".gif", ".bmp", ".ppm", ".pbm", ".jpg", ".webp"])
 def test_what_follows_the_end_is_reported(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"a{suffix}"
     frames = [Image.new("RGB", (9, 8), (level, 0, 0)) for level in (9, 200)]

@@ -68,8 +68,9 @@ def test_rare_compressions_and_layouts_are_read(tmp_path: Path, dtype: str, opti
     [
         ((280, 3, 3, (1, 2, 3)), "the range in its MinSampleValue is dropped"),
         ((281, 2, 4, "abc"), "the range in its MaxSampleValue is dropped"),
+        ((336, 3, 2, (30, 200)), "the range in its DotRange is dropped"),
         ((341, 12, 2, (1, 2)), "the range in its SMaxSampleValue is dropped"),
-        ((280, 3, 0, ()), "its tags 280 are dropped: they are damaged or empty"),
+        ((280, 3, 0, ()), "its tags 280 are dropped: they are damaged, empty or of an unknown type"),
     ],
     ids=str,
 )
@@ -82,13 +83,48 @@ def test_odd_ranges_do_not_hide_the_picture(tmp_path: Path, tag: tuple[Any, ...]
     assert picture.notes == (note,)
 
 
-@pytest.mark.parametrize(("tag", "kind", "count"), [(315, 2, 2**31), (34665, 4, 1)])
+@pytest.mark.parametrize(("tag", "kind", "count"), [(315, 2, 2**31), (34665, 4, 1), (65_000, 99, 1), (65_000, 17, 1)])
 @pytest.mark.filterwarnings("ignore")
 def test_tags_that_cannot_be_read_are_reported(tmp_path: Path, tag: int, kind: int, count: int) -> None:
     path = saved(tmp_path / "a.tif", RGB, 255, "uint8", photometric="rgb", extratags=[(64_000, 4, 1, 2**31, True)])
     entry, changed = (struct.pack("<HHL", *head) for head in ((64_000, 4, 1), (tag, kind, count)))
     path.write_bytes(path.read_bytes().replace(entry, changed))
-    assert read_picture(path).notes == (f"its tags {tag} are dropped: they are damaged or empty",)
+    assert read_picture(path).notes == (f"its tags {tag} are dropped: they are damaged, empty or of an unknown type",)
+
+
+@pytest.mark.parametrize("ends", [(0, 255, 128, 255, 128, 255), (16, 235, 128, 240, 128, 240)])
+@pytest.mark.parametrize(("across", "down"), [(1, 1), (2, 1), (2, 2)])
+def test_chroma_without_compression_is_read(tmp_path: Path, across: int, down: int, ends: tuple[int, ...]) -> None:
+    """White in blocks of luma and one pair of chroma, by the range that is stated where there are fewer of these."""
+    path, size = tmp_path / "a.tif", 8 * 8 // (across * down)
+    levels = np.full((8, 8, 3), (ends[1], 128, 128), np.uint8)
+    stated = [(532, 5, 6, [part for end in ends for part in (end, 1)], True)]
+    tifffile.imwrite(path, levels, photometric="ycbcr", metadata=None, extratags=stated)
+    blocks = bytes([*(ends[1],) * (across * down), 128, 128]) * size
+    data = path.read_bytes().replace(levels.tobytes(), blocks.ljust(levels.size, b"\0"))
+    former, subsampling = (struct.pack("<HHLHH", 530, 3, 2, *sides) for sides in ((1, 1), (across, down)))
+    path.write_bytes(data.replace(former, subsampling))
+    picture, is_ignored = read_picture(path), (across, down) == (1, 1) and ends[0] > 0
+    assert float(picture.pixels.min()) == pytest.approx(235 / 255 if is_ignored else 1, abs=0.005)
+    assert picture.notes == (("the range in its ReferenceBlackWhite is dropped",) if is_ignored else ())
+
+
+def test_a_palette_of_8_bits_is_not_black(tmp_path: Path) -> None:
+    palette = np.stack([np.arange(256), np.arange(256)[::-1], np.full(256, 99)]).astype(np.uint16)
+    index = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    tifffile.imwrite(tmp_path / "a.tif", index, photometric="palette", colormap=palette, metadata=None)
+    picture = read_picture(tmp_path / "a.tif")
+    assert np.abs(picture.pixels.numpy().reshape(3, -1) * 255 - palette).max() < 0.01
+    assert not picture.notes
+
+
+def test_channels_of_several_depths_are_refused(tmp_path: Path) -> None:
+    path = saved(tmp_path / "a.tif", GREY, 65_535, "uint16")
+    with tifffile.TiffFile(path, mode="r+") as file:
+        for tag, values in ((258, (5, 6, 5)), (262, (2,)), (277, (3,))):
+            file.pages[0].tags[tag].overwrite(values, dtype=3)
+    with pytest.raises(PictureError, match=r"channels of several depths, \(5, 6, 5\) bits"):
+        read_picture(path)
 
 
 def test_xmp_beside_damaged_exif_is_kept(tmp_path: Path) -> None:

@@ -143,6 +143,7 @@ def test_damaged_chunks_never_refuse_a_picture(tmp_path: Path, suffix: str) -> N
     picture = read_picture(tmp_path / "in.png")
     assert "its text Raw profile type exif is damaged and dropped" in picture.notes
     assert "its colour profile is damaged and dropped" in picture.notes
+    assert "its damaged parts are dropped: cICP, gAMA, cHRM, pHYs, mDCV, cLLI, tIME" in picture.notes
     write_picture(picture, tmp_path / f"out{suffix}")
     assert read_picture(tmp_path / f"out{suffix}").width == 8
 

@@ -163,6 +163,7 @@ def test_boxes_of_jpeg_2000_are_kept_or_reported(tmp_path: Path) -> None:
     Image.new("RGB", (8, 8)).save(tmp_path / "a.jp2")
     outer = dict(isobmff.boxes((tmp_path / "a.jp2").read_bytes()))
     inner = dict(isobmff.boxes(outer[b"jp2h"])) | {b"colr": b"\2\0\0" + profile}
+    inner |= {b"res ": box(b"resd", struct.pack(">4H2b", 1, 254, 2, 254, 6, 6))}
     outer[b"jp2h"] = b"".join(box(*part) for part in inner.items())
     known = {"be7acfcb97a942e89c71999491e3afac": b"<x/>", "33c7a4d2b81d4723a0baf1a3e097ad38": iptc}
     uuids = [(b"uuid", bytes.fromhex(name) + content) for name, content in known.items()]
@@ -171,6 +172,7 @@ def test_boxes_of_jpeg_2000_are_kept_or_reported(tmp_path: Path) -> None:
     (tmp_path / "a.jp2").write_bytes(b"".join(box(*part) for part in (*parts[:-1], *uuids, parts[-1])))
     picture = read_picture(tmp_path / "a.jp2")
     assert (picture.icc_profile, picture.metadata.xmp) == (profile, b"<x/>")
+    assert picture.metadata.dpi == pytest.approx((200, 100))
     assert b"Camera" in (picture.metadata.exif or b"")
     assert picture.metadata.photoshop == photoshop.from_iptc(iptc)
     assert picture.notes == ("its 1 boxes of other programs are dropped", "its XML boxes are dropped")

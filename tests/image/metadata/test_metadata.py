@@ -241,6 +241,12 @@ def test_damaged_exif_is_dropped_with_a_note(tmp_path: Path) -> None:
     assert picture.notes == ("its EXIF is damaged and dropped",)
 
 
+def test_light_levels_of_frames_of_avif_are_reported() -> None:
+    picture, path = Picture(flat(), metadata=Metadata(light_levels=(10_000, 10_000))), Path("a.avif")
+    assert not picture_losses(path, picture)
+    assert picture_losses(path, picture, animated=True) == ["AVIF cannot store this picture's light levels"]
+
+
 @pytest.mark.parametrize(
     ("metadata", "name", "loss"),
     [
