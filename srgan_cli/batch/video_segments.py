@@ -20,7 +20,7 @@ from srgan_cli.system.progress import Progress
 from srgan_cli.upscaling.scale import Scale
 from srgan_cli.upscaling.upscaler import Upscaler
 from srgan_cli.upscaling.video.encoder import check_encoder, choose_encoder
-from srgan_cli.upscaling.video.mux import losses, mux
+from srgan_cli.upscaling.video.mux import losses, mux, side_data_loss
 from srgan_cli.upscaling.video.options import VideoOptions
 from srgan_cli.upscaling.video.pipeline import VideoWork, enlarge_segment
 from srgan_cli.upscaling.video.segments import EncodedPacket, Segment, TimeRange, cut, read_packets, read_summary
@@ -139,6 +139,12 @@ def _keep_if_same(folder: Path, settings: str) -> None:
                 path.unlink()
         with atomic_write(noted) as temporary:
             temporary.write_text(settings)
+
+
+def late_losses(plan: VideoPlan) -> list[str]:
+    """What the output will not hold of frames after the first one, a sentence each, once all segments are finished."""
+    summaries = (read_summary(Path(str(task.target))) for task in plan.segments)
+    return [side_data_loss(name) for name in sorted({name for summary in summaries for name in summary.side_data})]
 
 
 def join(plan: VideoPlan, source: Path, target: Path) -> tuple[int, SrganError | None]:

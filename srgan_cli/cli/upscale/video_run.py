@@ -13,7 +13,7 @@ from torch.distributed import PrefixStore, Store  # type: ignore[attr-defined]
 from srgan_cli.batch.processor import failure
 from srgan_cli.batch.runner import BatchRunner, Worker
 from srgan_cli.batch.task import Task, TaskResult
-from srgan_cli.batch.video_segments import SegmentTask, VideoPlan, join, plan_video, resumable
+from srgan_cli.batch.video_segments import SegmentTask, VideoPlan, join, late_losses, plan_video, resumable
 from srgan_cli.batch.worker_processes import WorkerSpec
 from srgan_cli.cli.console import frames_bar, info
 from srgan_cli.cli.upscale.request import UpscaleRequest
@@ -59,30 +59,27 @@ class VideoRun:
                 self.world.broadcast(None)
 
     def _enlarge(self, task: Task, store: Store, warnings: list[str], sent: list["_Share | None"]) -> TaskResult:
-        began, manifest = time.monotonic(), self.spec.manifest
-        if exists(task.target) and self.request.options.overwrite == "keep":
+        began, manifest, options = time.monotonic(), self.spec.manifest, self.request.options
+        if exists(task.target) and options.overwrite == "keep":
             return TaskResult(task, "kept")
         with local_copy(task.source) as source, upload_on_success(task.target) as target:
             key = manifest.key(source) if manifest else ""
-            if manifest and self.request.options.overwrite == "update" and manifest.is_current(target, key):
+            if manifest and options.overwrite == "update" and manifest.is_current(target, key):
                 return TaskResult(task, "kept")
-            plan = self._plan(task, source, target, warnings)
+            report = LossReporter(Path(task.target.name), warnings.append, strict=options.strict)
+            wanted = options.scale, self.request.video, options.max_pixels
+            plan = plan_video(task, source, target, self.upscaler, *wanted)
+            report(plan.losses)
             digest = self.request.settings_digest(self.upscaler, self.upscaler.scale, for_video=True)
             with resumable(plan, f"{digest} {file_stamp(source)}"):
                 self._enlarge_segments(plan, store, sent)
+                report(late_losses(plan))
                 if manifest:
                     manifest.claim(target)
                 frames, damage = join(plan, source, target)
             if manifest and not damage:
                 manifest.record(target, key)
         return self._result(plan, frames, damage, time.monotonic() - began, tuple(warnings))
-
-    def _plan(self, task: Task, source: Path, target: Path, warnings: list[str]) -> VideoPlan:
-        """The plan of a video; `warnings` gets what the output will not hold of it."""
-        options = self.request.options
-        plan = plan_video(task, source, target, self.upscaler, options.scale, self.request.video, options.max_pixels)
-        LossReporter(Path(task.target.name), warnings.append, strict=options.strict)(plan.losses)
-        return plan
 
     def _enlarge_segments(self, plan: VideoPlan, store: Store, sent: list["_Share | None"]) -> None:
         """Enlarge what is left, together with the other processes.  Raises SrganError as any of them did."""

@@ -115,7 +115,7 @@ def check_encoder(settings: EncoderSettings) -> list[EncodedPacket]:
     frame = av.VideoFrame(settings.width, settings.height, settings.layout.name)
     logged: list[str] = []
     try:
-        with _errors_to(logged), closing(SegmentEncoder(settings)) as encoder:
+        with logging_to(logged), closing(SegmentEncoder(settings)) as encoder:
             return [*encoder.encode(frame, 0, 1), *encoder.flush()]
     except (av.FFmpegError, ValueError) as error:
         reason = next(iter(logged), "") or getattr(error, "strerror", None) or str(error)
@@ -128,10 +128,10 @@ def check_encoder(settings: EncoderSettings) -> list[EncodedPacket]:
 
 
 @contextmanager
-def _errors_to(logged: list[str]) -> Iterator[None]:
-    """Append what FFmpeg logs about errors, which says more than its error codes."""
+def logging_to(logged: list[str], least: int = av.logging.ERROR) -> Iterator[None]:
+    """Append what FFmpeg logs from a level on, which says more about errors than its codes."""
     level = av.logging.get_level()
-    av.logging.set_level(av.logging.ERROR)
+    av.logging.set_level(least)
     try:
         with av.logging.Capture() as messages:
             yield

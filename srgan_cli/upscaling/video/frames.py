@@ -38,6 +38,7 @@ _RPU_PROFILE = 4
 """Where AVDOVIRpuDataHeader has its profile; 0 is that of the colours that only decoders of Dolby show (profile 5)."""
 _OF_ENCODING = {"SEI_UNREGISTERED", "VIDEO_ENC_PARAMS", "MOTION_VECTORS", "SKIP_SAMPLES", "DOVI_RPU_BUFFER"}
 """Side data that does not describe the picture, or only once more."""
+_TIME_OF_GOP = 0b0_11111_111111_0_111111_111111  # hours, minutes, seconds and pictures of MPEG-2's 25 bits
 _INTEGERS = {MASTERING: 22, LIGHT_LEVEL: 2}
 SEI_UNITS = (50000, 10000)
 """Units of the messages of H.264 and H.265: chromaticity in 0.00002, luminance in 0.0001 cd/m²."""
@@ -198,13 +199,22 @@ def display_matrix(frame: Any) -> tuple[int, ...] | None:
 def hdr_data(frame: Any) -> dict[str, tuple[int, ...]]:
     """The integers of a frame's mastering display and content light level, where it has them."""
     found = _side_data(frame)
-    counts = {name: count for name, count in _INTEGERS.items() if name in found}
-    return {name: struct.unpack(f"<{count}i", found[name][: 4 * count]) for name, count in counts.items()}
+    return {name: struct.unpack_from(f"<{count}i", found[name]) for name, count in _INTEGERS.items() if name in found}
 
 
 def side_data_names(frame: Any) -> set[str]:
-    """The kinds of side data of a frame that describe it, without those of its encoding."""
-    return set(_side_data(frame)) - _OF_ENCODING
+    """The kinds of side data of a frame that describe it, without those of its encoding, and those that say nothing."""
+    return {name for name, data in _side_data(frame).items() if name not in _OF_ENCODING and _says(name, data, frame)}
+
+
+def _says(name: str, data: bytes, frame: Any) -> bool:
+    """Whether side data says more than that times begin at 0, or that the whole frame is shown, as MPEG-2 states."""
+    if name == "GOP_TIMECODE":
+        return bool(int.from_bytes(data, "little") & _TIME_OF_GOP)
+    if name == "PANSCAN":
+        _, width, height, *moves = struct.unpack_from("<3i6h", data)
+        return width > 0 and (any(moves) or (width, height) != (16 * frame.width, 16 * frame.height))
+    return True
 
 
 def format_mastering(values: tuple[int, ...], chromaticity: int, luminance: int) -> str:

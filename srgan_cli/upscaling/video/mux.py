@@ -12,7 +12,7 @@ from typing import IO, Any
 import av
 
 from srgan_cli.errors import SrganError
-from srgan_cli.upscaling.video.encoder import EncoderSettings
+from srgan_cli.upscaling.video.encoder import EncoderSettings, logging_to
 from srgan_cli.upscaling.video.frames import frame_layout, side_data_names
 from srgan_cli.upscaling.video.headers import RESERVED, set_avi_starts, set_display_width
 from srgan_cli.upscaling.video.segments import EncodedPacket, TimeRange, reorder_depth
@@ -25,7 +25,9 @@ _OWN_TAGS = {
     *("_statistics_writing_app", "_statistics_writing_date_utc", "_statistics_tags"),
 }
 """Metadata of the file itself, which do not pass to another file, and metadata that FFmpeg derives."""
+_TIME_CODE = {"timecode", "TIMECODE"}  # that of the first frame, as MOV and Matroska call it
 _TITLES = {"name", "title"}  # what FFmpeg calls the title of a stream, reading MP4 and elsewhere
+_UNITS_OF_MP4 = "360000"  # a second, of the times when streams begin: those of FFmpeg are milliseconds
 _PROBE_PACKETS = 3
 _PREROLL = Fraction(1, 10)  # seconds of sound that a decoder needs before its first sample
 _WITH_ASPECT = ("h264", "hevc", "mpeg4", "mpeg2video")
@@ -46,6 +48,8 @@ class Muxer:
         self.frames: Counter[int] = Counter()
         self.stream = settings.add_to(output)
         _describe(self.stream, video)
+        for metadata in (stream.metadata for stream in source.streams if "reel_name" in stream.metadata):
+            self.stream.metadata["reel_name"] = metadata["reel_name"]
         if self._sets_display_width:
             self.stream.metadata["title"] = self.stream.metadata.get("title", "") + RESERVED
         others = [stream for stream in source.streams if stream is not video and not _is_rewritten(stream, settings)]
@@ -56,6 +60,9 @@ class Muxer:
         self.dropped = [stream for stream in others if stream.index not in self.copies]
         self.attached = {index for index, stream in self.copies.items() if stream.type == "attachment"}
         output.metadata.update(_kept_metadata(source.metadata))
+        for metadata in (output.metadata, self.stream.metadata) if part.is_cut else ():
+            for key in _TIME_CODE & metadata.keys():
+                del metadata[key]
         with suppress(av.FFmpegError, ValueError):  # a container without chapters
             output.set_chapters(list(_shifted(source.chapters(), self.range)))
 
@@ -201,8 +208,8 @@ def _copied(template: Any, output: Any) -> Any:
 
 
 def _can_hold(settings: EncoderSettings, stream: Any) -> bool:
-    if settings.container == "avi" and not _fits_avi(stream):
-        return False
+    if (settings.container == "avi" and not _fits_avi(stream)) or (stream.type == "data" and not stream.name):
+        return False  # of data without a name, FFmpeg does not copy what describes the samples
     try:
         with av.open(io.BytesIO(), "w", format=settings.container) as container:
             settings.add_to(container)
@@ -286,7 +293,8 @@ def _output(target: Any, settings: EncoderSettings, metadata: dict[str, str]) ->
     is_path = isinstance(target, Path)
     has_quicktime_keys = any("." in key for key in metadata)  # com.apple.quicktime.make needs a list of its own
     flags = "+faststart" * is_path + "+use_metadata_tags" * has_quicktime_keys
-    options = {"movflags": flags} if flags and settings.container in ("mp4", "mov") else {}
+    wanted = {"movflags": flags, "movie_timescale": _UNITS_OF_MP4} if settings.container in ("mp4", "mov") else {}
+    options = {name: value for name, value in wanted.items() if value}
     name = f"file:{target}" if is_path else target
     try:
         with av.open(name, "w", format=settings.container, container_options=options) as output:
@@ -307,7 +315,7 @@ def _name(stream: Any) -> str:
 def _differences(found: VideoSource, muxer: Muxer, written: Any, copies: list[tuple[Any, Any]]) -> Iterator[str]:
     """What differs between the source and what was written of it; `copies` are streams of both, the video first."""
     source, settings = muxer.source, muxer.settings
-    time_code = {"timecode"} & copies[0][1].metadata.keys()
+    time_code = _TIME_CODE if "timecode" in copies[0][1].metadata else set()
     if missing := sorted(_missing_keys(source, written) - time_code):
         yield f"cannot hold the metadata {', '.join(missing)}"
     for before, after in copies:
@@ -318,6 +326,8 @@ def _differences(found: VideoSource, muxer: Muxer, written: Any, copies: list[tu
             yield f"cannot hold {', '.join(missing)} of stream {before.index}"
         if roles := before.disposition & ~(after.disposition | av.stream.Disposition.default):
             yield f"cannot hold the role {roles.name.replace('|', ', ')} of stream {before.index}"
+    if cropping := _cropping(source, copies[0][0]):
+        yield f"cannot hold the cropping of the frames ({cropping} pixels at top/bottom/left/right)"
     expected = list(_shifted(source.chapters(), muxer.range))
     if len(written.chapters()) < len(expected):
         yield f"cannot hold the {len(expected)} chapters"
@@ -332,6 +342,18 @@ def _differences(found: VideoSource, muxer: Muxer, written: Any, copies: list[tu
     for name, wanted, got in zip(_TAG_NAMES, settings.tags, has, strict=True):
         if wanted not in (got, 0, 2) or (name == _TAG_NAMES[3] and wanted == 2 != got):
             yield f"cannot hold the {name} (number {wanted})"
-    for name in sorted(found.side_data - side_data_names(frame)):
-        shown = name.lower().replace("_", " ").replace("dovi", "Dolby Vision")
-        yield f"cannot hold the side data {shown} of the frames"
+    yield from map(side_data_loss, sorted(found.side_data - side_data_names(frame)))
+
+
+def side_data_loss(name: str) -> str:
+    """A sentence for side data that the output does not hold."""
+    shown = name.lower().replace("_", " ").replace("dovi", "Dolby Vision").replace("a53 cc", "closed captions")
+    return f"cannot hold the side data {shown} of the frames"
+
+
+def _cropping(container: Any, stream: Any) -> str:
+    """What players cut off the frames of a stream, as FFmpeg prints it; PyAV does not return it otherwise."""
+    with logging_to([], av.logging.INFO):
+        text = container.dumps_format()
+    own = text.partition(f"Stream #0:{stream.index}")[2].partition("Stream #")[0]
+    return str(own.partition("Frame Cropping: ")[2].partition("\n")[0])

@@ -96,7 +96,7 @@ def enlarge_segment(
         for packet in encoder.flush() if count else ():
             write_packet(packet, file)
         missing = max(0, segment.frames - count) if work.source.has_frame_of_each_packet else 0
-        summary = SegmentSummary(count, max(reader.damaged, missing))
+        summary = SegmentSummary(count, max(reader.damaged, missing), sorted(reader.side_data - work.source.side_data))
         write_summary(summary, file)
     return summary
 

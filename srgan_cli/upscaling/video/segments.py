@@ -13,6 +13,7 @@ from srgan_cli.upscaling.video.options import VideoOptions
 
 _MIN_FRAMES, _MAX_FRAMES = 96, 480
 """A segment ends at the first key frame after so many frames, and without one after the larger number."""
+_SUMMARY_BYTES = 4096  # more than the last line of a segment's file has
 
 
 @dataclass(frozen=True)
@@ -117,6 +118,8 @@ class SegmentSummary:
     """How many frames were enlarged."""
     damaged: int
     """How many packets or frames of the input were damaged."""
+    side_data: Sequence[str] = ()
+    """The kinds of side data that frames of the input have, and the first one has not."""
 
 
 def write_packet(packet: EncodedPacket, file: IO[bytes]) -> None:
@@ -143,7 +146,7 @@ def read_packets(path: Path, *, with_data: bool = True) -> Iterator[EncodedPacke
 def read_summary(path: Path) -> SegmentSummary:
     """The last line of a segment's file."""
     with path.open("rb") as file:
-        file.seek(max(0, path.stat().st_size - 200))
+        file.seek(max(0, path.stat().st_size - _SUMMARY_BYTES))
         return SegmentSummary(**json.loads(file.read().splitlines()[-1]))
 
 

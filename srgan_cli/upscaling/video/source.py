@@ -215,6 +215,8 @@ class FrameReader:
     deinterlace: bool = False
     damaged: int = field(default=0, init=False)
     """How many packets and frames were damaged or had no time of their own."""
+    side_data: set[str] = field(default_factory=set, init=False)
+    """The kinds of side data that describe the frames."""
     _last: int | None = field(default=None, init=False)
     """The time stamp of the last frame that was returned."""
 
@@ -238,6 +240,7 @@ class FrameReader:
             if time < self.segment.lead or (done is not None and time <= done):
                 continue
             self._check(frame)
+            self.side_data |= side_data_names(frame) - {"GOP_TIMECODE"}  # which counts from that of the first frame
             is_late = self._last is not None and time <= self._last
             self.damaged += is_late or frame.is_corrupt
             if not is_late:

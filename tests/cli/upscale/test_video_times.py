@@ -45,6 +45,14 @@ def test_a_part_of_a_late_file_begins_at_zero(tmp_path: Path, srgan: Srgan) -> N
         assert read_times(tmp_path / "out.mp4")[0] == start
 
 
+def test_a_late_video_begins_at_its_own_time(tmp_path: Path, srgan: Srgan) -> None:
+    """FFmpeg's muxer would write milliseconds."""
+    clip, fragments = write_clip(tmp_path / "clip.mp4", REGULAR[:3]), "frag_keyframe+empty_moov"
+    source, target = remux(clip, tmp_path / "in.mp4", later=1 / 24, movflags=fragments), tmp_path / "out.mp4"
+    assert srgan("upscale", *BICUBIC, source, target, "--strict").code == 0
+    assert read_times(target) == read_times(source)
+
+
 def shown_times(path: Path) -> list[int | None]:
     with av.open(str(path)) as container:
         return [packet.pts for packet in container.demux(video=0) if packet.size]
