@@ -68,6 +68,8 @@ class Protocol:
         parts = [f"{channels}, border {self.border} px cut, range {value_range}, SSIM with {SSIM_LABELS[self.window]}"]
         if self.channels == "y-grey":
             parts.append("grey pictures in full range")
+        if self.channels != "bands":
+            parts.append("all bands of measurements")
         if self.mismatch != "error":
             parts.append(f"pictures of another size: {self.mismatch}")
         if self.set_metrics:
