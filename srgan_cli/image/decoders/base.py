@@ -3,17 +3,31 @@
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 from typing import IO
 
 from srgan_cli.image.codec.errors import translate_errors
 from srgan_cli.image.codec.raster import Raster
+from srgan_cli.image.metadata.record import Metadata
 from srgan_cli.system.files import check_unchanged
 
 DECODE_BYTES_PER_PIXEL = 20
 """Memory of Pillow while it decodes: 3 (grey) to 18 (WebP) were measured, of which 1 to 4 stay."""
 DAMAGED_HINT = "it is damaged: copy or download it again"
+
+
+@dataclass(frozen=True)
+class Header:
+    """What the header of a still picture that is decoded whole says."""
+
+    height: int
+    width: int
+    metadata: Metadata
+    notes: list[str]
+    """On everything that is dropped."""
+    profile: bytes | None
 
 
 class ImageReader(ABC):

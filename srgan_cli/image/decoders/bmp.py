@@ -7,6 +7,7 @@ import numpy as np
 
 from srgan_cli.errors import PictureError
 from srgan_cli.image.codec.raster import Values
+from srgan_cli.image.decoders.base import Header
 from srgan_cli.image.metadata.bmp import read_colour, trailing
 from srgan_cli.image.metadata.record import Metadata, trailing_note
 
@@ -20,14 +21,12 @@ _DEFAULT_MASKS = {16: (0x7C00, 0x3E0, 0x1F), 24: (0xFF0000, 0xFF00, 0xFF), 32: (
 
 
 @dataclass(frozen=True)
-class BmpHeader:
+class BmpHeader(Header):
     """The header of a BMP."""
 
     size: int
     """Bytes of the header."""
-    width: int
-    rows: int
-    """Height; negative if the first row is the top one."""
+    is_top_down: bool
     bits: int
     """Bits a pixel."""
     compression: int
@@ -35,14 +34,6 @@ class BmpHeader:
     """Entries of the palette; 0 for the default."""
     start: int
     """Where the pixels start in the file."""
-    metadata: Metadata
-    profile: bytes | None
-    notes: list[str]
-
-    @property
-    def height(self) -> int:
-        """Rows."""
-        return abs(self.rows)
 
 
 def read_header(data: bytes) -> BmpHeader:
@@ -58,7 +49,7 @@ def read_header(data: bytes) -> BmpHeader:
     dpi = (across * _METRES_PER_INCH, down * _METRES_PER_INCH) if across > 0 and down > 0 else None
     start, (colour, profile, notes) = int.from_bytes(data[10:14], "little"), read_colour(data)
     metadata, notes = Metadata(dpi=dpi, colour=colour), [*notes, *trailing_note(trailing(data))]
-    return BmpHeader(size, width, rows, bits, compression, colours, start, metadata, profile, notes)
+    return BmpHeader(abs(rows), width, metadata, notes, profile, size, rows < 0, bits, compression, colours, start)
 
 
 def decode(data: bytes) -> Values:
@@ -66,7 +57,7 @@ def decode(data: bytes) -> Values:
     header = read_header(data)
     stride = -(-header.width * header.bits // 32) * 4
     lines = np.frombuffer(data, np.uint8, stride * header.height, header.start).reshape(header.height, stride)
-    lines = lines if header.rows < 0 else lines[::-1]
+    lines = lines if header.is_top_down else lines[::-1]
     return _colours(header, data, lines) if header.bits <= 8 else _bit_fields(header, data, lines)
 
 

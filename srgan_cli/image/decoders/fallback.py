@@ -13,16 +13,16 @@ from srgan_cli.errors import PictureError, import_extra
 from srgan_cli.image.codec import headers, vips
 from srgan_cli.image.codec.raster import Raster, Rows, Values, apply_exif_orientation, from_coded_bits
 from srgan_cli.image.decoders import bmp, hdr, netpbm
-from srgan_cli.image.decoders.base import ImageReader
-from srgan_cli.image.metadata import isobmff, jpeg
+from srgan_cli.image.decoders.base import Header, ImageReader
+from srgan_cli.image.metadata import isobmff, jpeg, jpeg_segments
 from srgan_cli.image.metadata.exif import EXIF_PREFIX
 from srgan_cli.image.metadata.reading import finish
 from srgan_cli.image.metadata.record import Metadata
 
 _HEAD_BYTES = 12
 _BYTES_PER_PIXEL = 40
-_MARKER, _JPEG_LS = 0xFF, 0xF7
-_FRAMES = {0xC0: "", 0xC1: "", 0xC2: "", 0xC3: "without loss"}
+_JPEG_LS, _FRAME_BYTES = 0xF7, 5
+_FRAMES = {0xC0: "", 0xC1: "", 0xC2: "", 0xC3: "without loss", _JPEG_LS: "of the kind JPEG-LS"}
 _FRAMES |= dict.fromkeys((0xC5, 0xC6, 0xC7, 0xCD, 0xCE, 0xCF), "in a hierarchy")
 _FRAMES |= dict.fromkeys((0xC9, 0xCA, 0xCB), "with arithmetic coding")
 _KINDS = {b"\xff\xd8": "JPEG", b"RIFF": "WEBP", b"\x89PNG": "PNG"}
@@ -59,15 +59,12 @@ class JpegFrame:
 
 def unusual_jpeg(data: bytes) -> JpegFrame | None:
     """The frame header of a JPEG if it is coded in an unusual way.  Source: ITU-T T.81, B.1.1.3."""
-    start = 2
-    while start + 9 <= len(data) and data[start] == _MARKER:
-        marker, (bits, height, width) = data[start + 1], struct.unpack_from(">BHH", data, start + 4)
-        if marker == _JPEG_LS:
-            return JpegFrame("of the kind JPEG-LS", bits, height, width, is_jpeg_ls=True)
-        if marker in _FRAMES:
-            kind = f"of {bits} bits a channel" if bits != 8 else _FRAMES[marker]
-            return JpegFrame(kind, bits, height, width) if kind else None
-        start += 2 + int.from_bytes(data[start + 2 : start + 4], "big")
+    for marker, content in jpeg_segments.read(data).segments:
+        if marker in _FRAMES and len(content) >= _FRAME_BYTES:
+            bits, height, width = struct.unpack_from(">BHH", content)
+            is_deep = bits != 8 and marker != _JPEG_LS
+            kind = f"of {bits} bits a channel" if is_deep else _FRAMES[marker]
+            return JpegFrame(kind, bits, height, width, marker == _JPEG_LS) if kind else None
     return None
 
 
@@ -108,7 +105,7 @@ class _WholeReader(ImageReader):
 
     def __init__(self, path: Path, kind: str) -> None:
         self.path, self.format, self.decoder, self.data = path, kind, _DECODERS[kind], path.read_bytes()
-        self.header = self.decoder.read_header(self.data)
+        self.header: Header = self.decoder.read_header(self.data)
         self.shape = self.header.height, self.header.width
 
     def read(self, _: int) -> Raster:

@@ -1,13 +1,12 @@
 """Radiance HDR: linear floats.  Source: G. Ward, The RADIANCE Picture File Format, 1991."""
 
 import re
-from dataclasses import dataclass
 
 import numpy as np
 
 from srgan_cli.errors import PictureError, import_extra
 from srgan_cli.image.codec.raster import Values
-from srgan_cli.image.decoders.base import DAMAGED_HINT
+from srgan_cli.image.decoders.base import DAMAGED_HINT, Header
 from srgan_cli.image.metadata.icc import from_calibration
 from srgan_cli.image.metadata.record import Metadata
 
@@ -20,18 +19,7 @@ _NUMBER = rb"-?\d{0,9}\.?\d{1,9}"
 _PRIMARIES = re.compile(rb"\nPRIMARIES= *(%b(?: +%b){7}) *\n" % (_NUMBER, _NUMBER))
 
 
-@dataclass(frozen=True)
-class HdrHeader:
-    """The header of a Radiance HDR."""
-
-    height: int
-    width: int
-    metadata: Metadata
-    notes: list[str]
-    profile: None = None
-
-
-def read_header(data: bytes) -> HdrHeader:
+def read_header(data: bytes) -> Header:
     """The header of a Radiance HDR.  Raises PictureError if it is damaged, and for other than upright RGB."""
     if not (found := _HEADER.search(data[:65_536])):
         raise PictureError("its header is damaged", DAMAGED_HINT)
@@ -46,7 +34,7 @@ def read_header(data: bytes) -> HdrHeader:
     colour = from_calibration((*numbers[6:], *numbers[:6]) if numbers else None, 1.0)
     is_damaged = b"\nPRIMARIES=" in texts and not colour.chromaticities
     notes += ["its PRIMARIES are dropped: they are damaged"] if is_damaged else []
-    return HdrHeader(int(found[2]), int(found[4]), Metadata(colour=colour), notes)
+    return Header(int(found[2]), int(found[4]), Metadata(colour=colour), notes, None)
 
 
 def _name(line: bytes) -> str:

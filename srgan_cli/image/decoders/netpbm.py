@@ -7,6 +7,7 @@ import numpy as np
 
 from srgan_cli.errors import PictureError
 from srgan_cli.image.codec.raster import Values
+from srgan_cli.image.decoders.base import DAMAGED_HINT, Header
 from srgan_cli.image.metadata.jpeg import decode_comment
 from srgan_cli.image.metadata.record import Metadata, trailing_note
 
@@ -20,29 +21,23 @@ _BITMAPS, _TEXTS, _COLOURS = b"14", b"123", b"36"  # kinds, by the digit in thei
 
 
 @dataclass(frozen=True)
-class NetpbmHeader:
+class NetpbmHeader(Header):
     """The header of a Netpbm file."""
 
     kind: bytes
     """The digit in its signature."""
-    height: int
-    width: int
     channels: int
     top: int
     """The value of white, or of black in a bitmap."""
     start: int
     """Where the pixels start."""
-    metadata: Metadata
-    notes: list[str]
-    """On what follows the picture, such as others."""
-    profile: None = None
 
 
 def read_header(data: bytes) -> NetpbmHeader:
     """The header of a file.  Raises PictureError for one that cannot be read."""
     kind = data[1:2]
     if not (found := (_PAM_HEADER if kind == b"7" else _HEADER).match(data)):
-        raise PictureError("its header is damaged", "copy or download it again")
+        raise PictureError("its header is damaged", DAMAGED_HINT)
     comments = [decode_comment(line.strip()) for line in _COMMENT.findall(found[0])]
     if kind == b"7":
         fields = {name: int(number) for name, number in _FIELD.findall(found[1])}
@@ -51,13 +46,13 @@ def read_header(data: bytes) -> NetpbmHeader:
         width, height, *rest = map(int, _COMMENT.sub(b"", found[0][2:]).split())
         channels, top = 3 if kind in _COLOURS else 1, rest[0] if rest else 1
     if not height or not width or not 0 < top < 65_536:
-        raise PictureError("its header is damaged", "copy or download it again")
+        raise PictureError("its header is damaged", DAMAGED_HINT)
     if not 0 < channels < 5:
         raise PictureError(f"PAM with {channels} channels is not supported", "convert it to TIFF first")
     end = found.end() + height * _row_bytes(kind, width * channels, top)
     notes = [] if kind in _TEXTS else trailing_note(data[end:])
     metadata = Metadata(comments=tuple(filter(None, comments)))
-    return NetpbmHeader(kind, height, width, channels, top, found.end(), metadata, notes)
+    return NetpbmHeader(height, width, metadata, notes, None, kind, channels, top, found.end())
 
 
 def _row_bytes(kind: bytes, samples: int, top: int) -> int:

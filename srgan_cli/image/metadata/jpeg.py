@@ -1,6 +1,5 @@
 """The metadata of JPEG files.  Sources: JFIF 1.02, CIPA DC-008 (Exif), XMP part 3, and `jpeg_segments`."""
 
-import hashlib
 import struct
 from dataclasses import replace
 from math import gcd
@@ -115,7 +114,7 @@ def _xmp_segments(packet: bytes) -> bytes:
     segments = jpeg.segment(jpeg.APP1, XMP_PREFIX + main)
     if extended is None:
         return segments
-    digest = hashlib.md5(extended, usedforsecurity=False).hexdigest().upper().encode()
+    digest = xmp.extended_digest(main) or b""
     room = jpeg.MAX_CONTENT - len(_EXTENDED_PREFIX) - _EXTENDED_HEAD_BYTES
     for start in range(0, len(extended), room):
         head = _EXTENDED_PREFIX + digest + struct.pack(">LL", len(extended), start)
