@@ -60,20 +60,22 @@ def measure(height: int, width: int, bands: int, nodata: int | None, settings: l
 
 
 def draw(path: Path, height: int, width: int, bands: int, nodata: int | None) -> None:
-    """Write smooth waves; every fifth of a grid of rectangles is no data, if there is such a value."""
+    """Write smooth waves, the same in each row of blocks; a fifth is no data, if there is such a value."""
     options = {
         "driver": "GTiff", "dtype": "uint16", "compress": "deflate", "zlevel": 1, "predictor": 2, "tiled": True,
         "blockxsize": BLOCK, "blockysize": BLOCK, "crs": "EPSG:32633", "bigtiff": "IF_SAFER", "nodata": nodata,
         "transform": rasterio.transform.from_origin(500_000, 4_000_000, 10, 10),
         "photometric": "rgb" if bands > 2 else "minisblack",
     }  # fmt: skip
+    y, x = np.ogrid[:BLOCK, :width]
+    waves = [9000 + 3000 * (np.sin(x / 90 + band) + np.cos(y * 2 * np.pi / BLOCK)) for band in range(bands)]
+    values = np.stack(waves).astype(np.uint16)
+    if nodata is not None:
+        values[:, (y // 100 + x // 200) % 5 == 0] = nodata
     with rasterio.open(path, "w", height=height, width=width, count=bands, **options) as file:
         for top in range(0, height, BLOCK):
-            y, x = np.ogrid[top : min(top + BLOCK, height), 0:width]
-            values = np.stack([9000 + 3000 * (np.sin(x / 90 + band) + np.cos(y / 70)) for band in range(bands)])
-            if nodata is not None:
-                values[:, (y // 300 + x // 200) % 5 == 0] = nodata
-            file.write(values.astype(np.uint16), window=Window(0, top, width, values.shape[1]))
+            rows = values[:, : height - top]
+            file.write(rows, window=Window(0, top, width, rows.shape[1]))
 
 
 if __name__ == "__main__":

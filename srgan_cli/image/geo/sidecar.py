@@ -17,13 +17,8 @@ _UNREAD = {"{name}.ovr": "overviews", "{name}.msk": "a mask", "{name}.vat.dbf": 
 _UNREAD |= {"{stem}.{world}x": "an approximate world file of ArcGIS", "{stem}.rrd": "overviews"}
 _UNREAD |= dict.fromkeys(("{stem}.imd", "{stem}.IMD"), "metadata")
 _UNREAD |= dict.fromkeys(("{stem}.tab", "{stem}.TAB"), "a georeference of MapInfo")
-_UNREAD |= {
-    "{name}.pp3": "edits of RawTherapee",
-    "{name}.dop": "edits of DxO PhotoLab",
-    "{stem}.AAE": "edits of Apple Photos",
-    "{name}.xml": "metadata of ArcGIS",
-    "{stem}.qml": "a style of QGIS",
-}
+_UNREAD |= {"{name}.pp3": "edits of RawTherapee", "{name}.dop": "edits of DxO PhotoLab"}
+_UNREAD |= {"{stem}.AAE": "edits of Apple Photos", "{name}.xml": "metadata of ArcGIS", "{stem}.qml": "a style of QGIS"}
 _MAX_BYTES = 2**24
 _OWNER = re.compile(r'SidecarForExtension(?:\s*=\s*["\']|>)(\w+)')
 """The suffix of the picture to which an XMP file of Adobe's belongs."""
@@ -46,8 +41,7 @@ class Sidecar:
     def geotransform(self) -> tuple[float, ...] | None:
         """The geotransform in GDAL's order, of the corners of pixels, that a world file or an .aux.xml states."""
         if self.kind == "world file":
-            a, d, b, e, x, y = _world_numbers(self.text)
-            return x - (a + b) / 2, a, b, y - (d + e) / 2, d, e
+            return _read_world(self.text)
         return gdal.geotransform_of(self.text) if self.kind == "auxiliary file" else None
 
     def beside(self, picture: Path) -> Path:
@@ -168,19 +162,14 @@ def world_file(geotransform: tuple[float, ...]) -> Sidecar:
     return Sidecar("world file", "".join(f"{number!r}\n" for number in (a, d, b, e, x + (a + b) / 2, y + (d + e) / 2)))
 
 
-def _world_numbers(text: str) -> Iterator[float]:
-    return (float(line.replace(",", ".")) for line in text.split()[:6])
-
-
-def _map_world(text: str, change: GridMap) -> str:
-    """Six lines, of the centres of pixels.  Source: ESRI, World files for raster datasets."""
-    a, d, b, e, x, y = _world_numbers(text)
-    x, a, b, y, d, e = grid.geotransform((x, a, b, y, d, e), grid.at_centres(change))
-    return "".join(f"{number!r}\n" for number in (a, d, b, e, x, y))
+def _read_world(text: str) -> tuple[float, ...]:
+    """The geotransform of six lines, of the centres of pixels.  Source: ESRI, World files for raster datasets."""
+    a, d, b, e, x, y = (float(line.replace(",", ".")) for line in text.split()[:6])
+    return x - (a + b) / 2, a, b, y - (d + e) / 2, d, e
 
 
 _MAPS: dict[Kind, Callable[[str, GridMap], str]] = {
-    "world file": _map_world,
+    "world file": lambda text, change: world_file(grid.geotransform(_read_world(text), change)).text,
     "auxiliary file": gdal.map_metadata,
     "projection file": lambda text, _: text,
     "RPC file": rpc.map_text,
