@@ -49,6 +49,13 @@ class OwnContentOnly:
                 await send({"type": "http.response.body", "body": b"this page cannot do that"})
 
 
+def _address(page: Any, *, is_shared: bool) -> str:
+    """Where the page is.  Warns where gradio did not make it public, of which it says nothing."""
+    if is_shared and not page.share_url:
+        warn("there is no public address: gradio's servers do not answer; the page goes on without one")
+    return str((is_shared and page.share_url) or page.local_url)
+
+
 def run(arguments: ServeArguments, *, say: Callable[[str], None]) -> None:
     """Serve the page until it is interrupted; `say` gets the address.  Raises UsageError for a port that is taken."""
     with tempfile.TemporaryDirectory(prefix="srgan-serve-") as folder:
@@ -78,7 +85,7 @@ def run(arguments: ServeArguments, *, say: Callable[[str], None]) -> None:
                 enable_monitoring=False,
                 **_LAUNCH,
             )
-        say((arguments.share and page.share_url) or page.local_url)
+        say(_address(page, is_shared=arguments.share))
         try:
             while True:
                 time.sleep(3600)

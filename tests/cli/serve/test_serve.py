@@ -10,12 +10,15 @@ import time
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 from support import REPOSITORY
+
+from srgan_cli.cli.serve.server import _address
 
 pytest.importorskip("gradio", reason="needs srgan-cli[web]")
 httpx = pytest.importorskip("httpx")
@@ -189,6 +192,13 @@ def test_two_visitors_get_their_own_results(address: str, tmp_path: Path) -> Non
         with Image.open(job.result(PATIENCE)[0][0]) as image:
             colours.append(image.convert("RGB").getpixel((5, 5)))
     assert colours == [(255, 0, 0), (0, 0, 255)]
+
+
+@pytest.mark.parametrize("public", [None, "https://a.gradio.live"])
+def test_a_public_address_that_fails_is_a_line(public: str | None, capsys: pytest.CaptureFixture[str]) -> None:
+    page = SimpleNamespace(local_url="http://127.0.0.1:7860/", share_url=public)
+    assert _address(page, is_shared=True) == (public or page.local_url)
+    assert ("no public address" in capsys.readouterr().err) == (not public)
 
 
 @pytest.fixture(params=[390, 1440])
