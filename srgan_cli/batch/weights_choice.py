@@ -28,31 +28,31 @@ class ChosenWeights:
 
 
 class WeightsChoice:
-    """Chooses the weights of each file; those for compressed photographs are loaded when one of them is enlarged."""
+    """Chooses the weights of each file; those for compressed files are loaded when one of them is enlarged."""
 
-    def __init__(self, upscaler: Upscaler, photo: str = "", load: Callable[..., Upscaler] = Upscaler.load) -> None:
-        """`photo` names the weights for compressed photographs; "" to use the same for all files."""
-        self.upscaler, self.photo, self.load = upscaler, photo, load
+    def __init__(self, upscaler: Upscaler, compressed: str = "", load: Callable[..., Upscaler] = Upscaler.load) -> None:
+        """`compressed` names the weights for compressed files; "" to use the same for all files."""
+        self.upscaler, self.compressed, self.load = upscaler, compressed, load
         self.lock = Lock()
-        self.photo_upscaler: Upscaler | None = None
+        self.other_upscaler: Upscaler | None = None
 
     def of(self, source: Path) -> ChosenWeights:
         """The weights for a file, according to its header."""
-        reason = describe_compression(source, below_quality=CLEAN_QUALITY) if self.photo else ""
+        reason = describe_compression(source, below_quality=CLEAN_QUALITY) if self.compressed else ""
         if not reason:
             own = self.upscaler
             return ChosenWeights(own.name, own.sha256, own.scale, lambda: own)
-        return replace(self._photo, reason=reason)
+        return replace(self._other, reason=reason)
 
     @cached_property
-    def _photo(self) -> ChosenWeights:
-        path = find_weights(self.photo, self.upscaler.scale)
+    def _other(self) -> ChosenWeights:
+        path = find_weights(self.compressed, self.upscaler.scale)
         card = read_card(path)
-        return ChosenWeights(card.name, digest(path), card.scale, partial(self._load_photo, path))
+        return ChosenWeights(card.name, digest(path), card.scale, partial(self._load_other, path))
 
-    def _load_photo(self, path: Path) -> Upscaler:
-        """The upscaler for photographs; it and the other one take turns in running their generators."""
+    def _load_other(self, path: Path) -> Upscaler:
+        """The upscaler for compressed files; it and the first one take turns in running their generators."""
         with self.lock:
-            if self.photo_upscaler is None:
-                self.photo_upscaler = self.load(model=path, takes_turns_with=self.upscaler)
-            return self.photo_upscaler
+            if self.other_upscaler is None:
+                self.other_upscaler = self.load(model=path, takes_turns_with=self.upscaler)
+            return self.other_upscaler

@@ -43,8 +43,8 @@ class WorkerSpec:
     load: Callable[..., Upscaler]
     """Returns the upscaler for a `device`."""
     options: UpscaleOptions
-    photo: str = ""
-    """The name of the weights for compressed photographs; "" to use the same weights for all files."""
+    compressed: str = ""
+    """The name of the weights for compressed files; "" to use the same weights for all files."""
     folder: Path | None = None
     """The folder of the manifest, if there is one."""
     settings_digest: str = ""
@@ -61,7 +61,7 @@ class WorkerSpec:
     def processor(self, upscaler: Upscaler) -> "ImageProcessor | SegmentProcessor":
         """What processes the tasks with an upscaler in this process."""
         if self.video is None:
-            choice = WeightsChoice(upscaler, self.photo, partial(self.load, device=str(upscaler.device)))
+            choice = WeightsChoice(upscaler, self.compressed, partial(self.load, device=str(upscaler.device)))
             return ImageProcessor(upscaler, self.options, self.manifest, choice=choice)
         from srgan_cli.batch.video_segments import SegmentProcessor
 

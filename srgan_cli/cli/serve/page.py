@@ -26,6 +26,7 @@ KERNELS = ("bicubic", "lanczos", "nearest")
 PRESETS = {
     "photograph": ("", OWN, OWN),
     "photograph of the web": ("photo-x4", OWN, OWN),
+    "drawing or text": ("fidelity-x4", OWN, OWN),
     "faithful": ("srgan-x4", OWN, "0"),
     "sharp": ("srgan-x4", OWN, "1"),
     "pixel art": ("nearest", "4", OWN),

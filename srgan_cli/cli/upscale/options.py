@@ -8,7 +8,7 @@ import typer
 
 from srgan_cli.cli.options import Debug, Device, MaxPixels, NoConfig, Offline, On, option, parse_factor
 
-PurposeName = StrEnum("PurposeName", "photo pixels")
+PurposeName = StrEnum("PurposeName", "photo drawing text pixels")
 
 
 def _set_quiet(quiet: bool) -> bool:
@@ -39,8 +39,8 @@ class UpscaleArguments:
     )
     purpose: PurposeName | None = option(
         None,
-        "Instead of --model: photo cleans and sharpens photographs of the web; pixels repeats the pixels of "
-        "pixel art, by a whole factor.",
+        "Instead of --model: photo cleans and sharpens photographs of the web; drawing and text keep outlines and "
+        "letters exact; pixels repeats the pixels of pixel art, by a whole factor.",
         "--for",
     )
     offline: Offline = False

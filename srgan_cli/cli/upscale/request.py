@@ -35,6 +35,8 @@ ENCODING_OPTIONS = ("quality", "lossless")
 """Options for pictures that may stand where there are videos beside them."""
 _TILING_OPTIONS = {"tile", "max_memory", "verify_tiles"}
 """Options that do not change the pictures where tiled equals whole."""
+_WEIGHTS_FOR = {"photo": (PHOTO, ""), **dict.fromkeys(("drawing", "text"), ("fidelity", "photo-fidelity"))}
+"""The weights for a purpose: those for clean files, and those for compressed ones if they are others."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +46,9 @@ class UpscalerFactory:
     arguments: UpscaleArguments
     """The options of the network, such as --strength."""
     model: str
-    """What `-m` takes; AUTOMATIC for the default weights, and PHOTO for files of lossy formats."""
+    """What `-m` takes; AUTOMATIC for the default weights."""
+    compressed: str
+    """The name of the weights for compressed files; "" to use the same weights for all files."""
     policy: TilePolicy
 
     def __call__(self, device: str, *, model: Path | None = None, takes_turns_with: Upscaler | None = None) -> Upscaler:
@@ -63,11 +67,6 @@ class UpscalerFactory:
             compile=given.compile,
             warn=warn,
         )
-
-    @property
-    def photo(self) -> str:
-        """The name of the weights for compressed photographs, if weights are chosen for each file."""
-        return PHOTO if self.model == AUTOMATIC and family(PHOTO) else ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,6 +91,7 @@ class UpscaleRequest:
     ) -> "UpscaleRequest":
         """The request of a command line with these inputs and output.  Raises UsageError."""
         policy = TilePolicy(arguments.tile, parse_bytes(arguments.max_memory) if arguments.max_memory else None)
+        model, compressed = _weights(arguments)
         return cls(
             arguments=arguments,
             named=named,
@@ -100,7 +100,7 @@ class UpscaleRequest:
             naming=Naming(arguments.name, "" if is_raw_video else suffix_of(arguments.form)),
             options=_options(arguments, named),
             video=_video_options(arguments),
-            factory=UpscalerFactory(arguments=arguments, model=_model(arguments), policy=policy),
+            factory=UpscalerFactory(arguments=arguments, model=model, compressed=compressed, policy=policy),
         )
 
     @property
@@ -137,7 +137,7 @@ class UpscaleRequest:
 
     def name(self, upscaler: Upscaler) -> str:
         """The name of the model in the names of outputs."""
-        return AUTOMATIC if self.factory.photo else upscaler.name
+        return AUTOMATIC if self.factory.compressed else upscaler.name
 
     def model_label(self, upscaler: Upscaler) -> str:
         """The name of the model; with its file or address too, if it is named like shipped weights and is none."""
@@ -155,9 +155,9 @@ class UpscaleRequest:
     def worker_spec(self, upscaler: Upscaler, folder: Location | None, scale: float, *, for_video: bool) -> WorkerSpec:
         """The work of all workers; with a manifest if the outputs go into a local folder."""
         if folder is None or is_remote(folder):
-            return WorkerSpec(self.factory, self.options, self.factory.photo)
+            return WorkerSpec(self.factory, self.options, self.factory.compressed)
         digest = self.settings_digest(upscaler, scale, for_video=for_video)
-        return WorkerSpec(self.factory, self.options, self.factory.photo, folder, digest)
+        return WorkerSpec(self.factory, self.options, self.factory.compressed, folder, digest)
 
     def settings_digest(self, upscaler: Upscaler, scale: float, *, for_video: bool) -> str:
         """Everything that outputs depend on except inputs; options of some kinds of files only where they are given."""
@@ -210,16 +210,19 @@ def _bands(numbers: str) -> tuple[int, ...]:
     return found
 
 
-def _model(arguments: UpscaleArguments) -> str:
-    """The model, that for the purpose if there is one.  Raises UsageError for a purpose with a broken factor."""
-    if arguments.purpose is None:
-        return arguments.model
-    if arguments.purpose == "photo":
-        info("--for photo: the weights photo, which clean and sharpen compressed, noisy or blurred photographs")
-        return PHOTO
+def _weights(arguments: UpscaleArguments) -> tuple[str, str]:
+    """The model, and that for compressed files or "".  Raises UsageError for a purpose with a broken factor."""
+    purpose = arguments.purpose
+    if purpose is None:
+        return arguments.model, PHOTO if arguments.model == AUTOMATIC and family(PHOTO) else ""
+    if purpose in _WEIGHTS_FOR:
+        model, compressed = _WEIGHTS_FOR[purpose]
+        also = f", and {compressed} for compressed files" if compressed else ""
+        info(f"--for {purpose}: the weights {model}{also}")
+        return model, compressed
     scale = arguments.scale or 4
     if arguments.size or scale != int(scale):
         given = "size" if arguments.size else "scale"
         raise UsageError("--for pixels takes a whole factor", "give it by --scale, such as -s 4", option=given)
     info(f"--for pixels: nearest, every pixel becomes {scale:g} x {scale:g} pixels")
-    return "nearest"
+    return "nearest", ""

@@ -15,11 +15,11 @@ from srgan_cli.weights.file import load_weights, save_weights
 
 @pytest.fixture(autouse=True)
 def shipped(weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Two small sets of weights, as srgan-x4 and photo-x4."""
+    """Small weights under the names of shipped ones."""
     folder = tmp_path / "shipped"
     folder.mkdir()
     generator, _ = load_weights(weights)
-    for name in ("srgan-x4", "photo-x4"):
+    for name in ("srgan-x4", "photo-x4", "fidelity-x4", "photo-fidelity-x4"):
         save_weights(folder / f"{name}.safetensors", generator, WeightsCard.for_generator(generator, name))
     monkeypatch.setattr(formats, "shipped_folder", lambda: folder)
     return folder
@@ -36,15 +36,24 @@ def photos(tmp_path: Path) -> Path:
     return folder
 
 
-def test_a_compressed_photograph_gets_weights_of_its_own_and_the_reason_is_named(
-    srgan: Callable[..., Outcome], photos: Path, tmp_path: Path
+@pytest.mark.parametrize(
+    ("options", "clean", "compressed"),
+    [
+        ((), "srgan-x4", "photo-x4"),
+        (("--for", "drawing"), "fidelity-x4", "photo-fidelity-x4"),
+        (("--for", "text"), "fidelity-x4", "photo-fidelity-x4"),
+        (("--for", "photo"), "photo-x4", "photo-x4"),
+    ],
+)
+def test_a_compressed_file_gets_weights_of_its_own_and_the_reason_is_named(
+    srgan: Callable[..., Outcome], photos: Path, tmp_path: Path, options: tuple[str], clean: str, compressed: str
 ) -> None:
-    outcome = srgan("upscale", photos, tmp_path / "out", "--json")
+    outcome = srgan("upscale", photos, tmp_path / "out", "--json", *options)
     assert outcome.code == 0
     models = {Path(line["in"]).name: line["model"] for line in map(json.loads, outcome.out.splitlines())}
-    assert models == {"web.jpg": "photo-x4", "fine.jpg": "srgan-x4", "clean.png": "srgan-x4"}
-    assert "(photo-x4, chosen for a JPEG of quality 75, on cpu" in outcome.err
-    again = srgan("upscale", photos, tmp_path / "out", "--json")
+    assert models == {"web.jpg": compressed, "fine.jpg": clean, "clean.png": clean}
+    assert (f"({compressed}, chosen for a JPEG of quality 75, on cpu" in outcome.err) == (clean != compressed)
+    again = srgan("upscale", photos, tmp_path / "out", "--json", *options)
     assert "3 kept" in again.err
     assert {Path(line["in"]).name: line["model"] for line in map(json.loads, again.out.splitlines())} == models
 
