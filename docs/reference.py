@@ -156,7 +156,7 @@ def manual() -> str:
 
 def roff(text: str) -> str:
     """Text with what roff would interpret escaped."""
-    escaped = text.replace("\\", "\\e").replace("-", "\\-")
+    escaped = text.replace("\\", "\\e").replace("-", "\\-").replace("…", "...")
     return f"\\&{escaped}" if escaped.startswith((".", "'")) else escaped
 
 

@@ -86,9 +86,11 @@ def _plan_single(task: Task, naming: Naming, overwrite: OverwritePolicy) -> Batc
     asked, form = _format_of(task.target), _format_of(PurePath(f"name{naming.suffix or task.target.suffix}"))
     if asked != form:
         raise UsageError(f"{task.target} asks for {asked}, --format for {form}", "leave --format out", option="format")
+    if not exists(task.source):
+        return BatchPlan([task])  # reading it says what is wrong
     if not is_remote(task.target):
         check_writable(task.target)
-    if overwrite == "update" and exists(task.source) and _holds_anything(task.target):
+    if overwrite == "update" and _holds_anything(task.target):
         own = task.target.name.startswith(f"{task.source.stem}_")  # rather an output than a second picture
         hint = "" if own else "; to enlarge it too, name a folder after it, such as out/"
         raise OutputExists("{path} exists already", f"--overwrite replaces it{hint}", path=task.target)

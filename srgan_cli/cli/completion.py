@@ -31,10 +31,11 @@ def completed_after_equals_sign() -> Iterator[None]:
 
 
 def _offer(find: Callable[[], Iterable[str]]) -> Complete:
-    """A function for those of the found words that begin with what is typed."""
+    """A function for the found words that begin with what is typed, of a list the last: psnr,ss becomes psnr,ssim."""
 
     def complete(incomplete: str) -> Iterator[str]:
-        return (word for word in find() if word.startswith(incomplete))
+        known, comma, begun = incomplete.rpartition(",")
+        return (f"{known}{comma}{word}" for word in find() if word.startswith(begun))
 
     return complete
 
@@ -53,18 +54,16 @@ def _formats() -> list[str]:
     return [suffix[1:] for suffix in FORMATS]
 
 
+def _metrics() -> list[str]:
+    from srgan_cli.metrics import METRICS, SET_METRICS
+
+    return [*METRICS, *SET_METRICS]
+
+
 complete_weights = _offer(_weights)
 complete_models = _offer(lambda: [*_weights(), *_KERNELS])
 complete_models_or_auto = _offer(lambda: ["auto", *_weights(), *_KERNELS])
 complete_devices = _offer(lambda: ("auto", "cpu", "cuda", "cuda:0", "cuda:1", "mps"))
-
-
-def complete_metrics(incomplete: str) -> Iterator[str]:
-    """The metrics that begin with what is typed, of several the last one: psnr,ss goes on as psnr,ssim."""
-    from srgan_cli.metrics import METRICS, SET_METRICS
-
-    known, comma, begun = incomplete.rpartition(",")
-    return (f"{known}{comma}{word}" for word in (*METRICS, *SET_METRICS) if word.startswith(begun))
 
 
 def complete_setting(key: str) -> Complete:
@@ -81,7 +80,7 @@ def complete_setting(key: str) -> Complete:
 
 
 COMPLETIONS: dict[str, Complete] = {
-    **{"model": complete_models_or_auto, "baseline": complete_models, "metric": complete_metrics},
+    **{"model": complete_models_or_auto, "baseline": complete_models, "metric": _offer(_metrics)},
     **{"teacher": complete_weights, "init_from": complete_weights, "form": _offer(_formats)},
     "precision": _offer(lambda: ("auto", "fp32", "fp16", "bf16")),
     "features": _offer(lambda: ("inception", "squeezenet", "vgg16")),

@@ -181,7 +181,7 @@ class Group(TyperGroup):
             return super().resolve_command(ctx, args)
         if close := get_close_matches(name, self.commands, 1):
             raise UsageError(f"no such command: {name}", f"did you mean srgan {close[0]}?")
-        if Path(name).exists() or Path(name).suffix:
+        if _may_be_file(name):
             raise UsageError(f"{name} is not a command", f"did you mean: srgan upscale {shlex.join(args)}")
         raise UsageError(f"no such command: {name}", f"the commands are {', '.join(self.commands)}")
 
@@ -258,6 +258,8 @@ def _unknown_option(error: Any, command: str) -> UsageError:
     begun = [word for word in options if name.startswith("--") and word.startswith(name)]
     near = begun[:2] or get_close_matches(name, options, 2, _SIMILAR)
     hint = f"did you mean {' or '.join(near)}?" if near else f"{command} --help lists the options"
+    if command == "srgan" and any(map(_may_be_file, sys.argv[1:])):
+        hint = f"did you mean: srgan upscale {shlex.join(sys.argv[1:])}"
     for names, (answer, commands) in _ANSWERS.items():
         if name in names.split() and (not commands or error.ctx.command.name in commands):
             hint = answer.format(usage=usage(error.ctx.command))
@@ -269,6 +271,10 @@ def _unknown_option(error: Any, command: str) -> UsageError:
     if files := [word for word in sys.argv if word.startswith(name) and Path(word).exists()]:
         hint = f"a file whose name begins with a dash is written as ./{files[0]}"
     return UsageError(f"no such option: {name}", hint)
+
+
+def _may_be_file(word: str) -> bool:
+    return Path(word).exists() or bool(Path(word).suffix)
 
 
 def _setting_like(option: str) -> str:

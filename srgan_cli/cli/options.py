@@ -1,11 +1,12 @@
 """Options that several commands share."""
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import MISSING, Field, field, fields
 from functools import update_wrapper
 from inspect import Parameter, Signature
 from math import isfinite
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar, get_args
 
 import typer
 
@@ -66,11 +67,20 @@ def takes(arguments: type[Arguments]) -> Callable[[Callable[[typer.Context, Argu
     return decorate
 
 
+def _split(param: typer.CallbackParam, values: list[str] | None) -> list[str] | None:
+    """The values of a repeatable option, also those with commas between in what is no file.  Raises UsageError."""
+    parts = [text for value in values or () for text in ([value] if os.path.exists(value) else value.split(","))]  # noqa: PTH110
+    if values and not any(map(str.strip, parts)):
+        raise UsageError(f"{param.opts[0]} is empty", "name one or more, or leave it out", option=param.opts[0][2:])
+    return [part.strip() for part in parts if part.strip()] or None
+
+
 def _parameter(f: Field[Any]) -> Parameter:
     default, annotation = Parameter.empty if f.default is MISSING else f.default, f.type
     if "names" in f.metadata:
         names = f.metadata["names"] or [f"--{f.name.replace('_', '-')}"]
         settings = {"autocompletion": COMPLETIONS.get(f.name), **f.metadata["settings"]}
+        settings |= {"callback": _split} if list[str] in get_args(f.type) else {}
         annotation = Annotated[f.type, typer.Option(*names, **settings)]
     return Parameter(f.name, Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
 

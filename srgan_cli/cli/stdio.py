@@ -12,7 +12,7 @@ from pathlib import Path
 from stat import S_ISFIFO, S_ISSOCK
 from typing import IO, Literal
 
-from srgan_cli.errors import OutputClosed, OutputExists, SrganError, UsageError, errors_as
+from srgan_cli.errors import OutputClosed, OutputExists, SrganError, UsageError, errors_as, to_srgan_error
 from srgan_cli.system.files import atomic_write, scratch_folder, translate_write_errors
 from srgan_cli.system.remote_storage import Location, local_copy, parse_location
 
@@ -99,7 +99,12 @@ def confirm_overwrite(error: OutputExists, arguments: Iterable[str]) -> bool:
 def translate_stdout_errors(name: str = "standard output") -> Iterator[None]:
     """Turn an OSError from printing into an SrganError: OutputClosed where the reader has closed the stream."""
     with translate_write_errors(Path(name)), errors_as(OutputClosed, caught=BrokenPipeError):
-        yield
+        try:
+            yield
+        except OSError as error:
+            if error.filename:  # a file, as of the shell's completion
+                raise to_srgan_error(error) from error
+            raise
 
 
 @contextmanager

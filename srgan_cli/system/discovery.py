@@ -1,5 +1,6 @@
 """Finding pictures in folders."""
 
+import glob
 import os
 import re
 from collections.abc import Callable
@@ -85,13 +86,17 @@ def not_found_hint(path: Path) -> str:
     if pattern := _NUMBERED.search(path.name):
         names = path.with_name(path.name.replace(pattern[0], "*"))
         return f"numbered names are ffmpeg's: name the folder, {path.parent}/, or {names}"
-    if set(path.name) & set("*?["):
+    if set(str(path)) & set("*?["):
+        if any(glob.iglob(str(path), recursive=True)):  # noqa: PTH207
+            return "srgan expands no patterns: in a shell, write it without quotes"
         return "the pattern matched nothing: check the folder and the suffix"
     if not path.parent.is_dir():
         return f"there is no folder {path.parent}"
     with suppress(OSError):  # the folder cannot be listed
-        if near := get_close_matches(path.name, [entry.name for entry in path.parent.iterdir()], 1, _SIMILAR):
-            return f"did you mean {path.with_name(near[0])}?"
+        entries = sorted(path.parent.iterdir())
+        meant = {name.lower(): entry.name for entry in entries for name in (entry.stem, entry.name)}
+        if near := get_close_matches(path.name.lower(), meant, 1, _SIMILAR):
+            return f"did you mean {path.with_name(meant[near[0]])}?"
     return "check the spelling of the path"
 
 

@@ -30,7 +30,7 @@ SHELLS = ("bash", "zsh", "fish")
         ("srgan score --metric l", ["lpips", "lpips-vgg"]),
         ("srgan score --protocol sr", ["sr-y", "sr-y-grey"]),
         ("srgan score --features v", ["vgg16"]),
-        ("srgan score --baseline la", ["lanczos"]),
+        ("srgan score --baseline bicubic,la", ["bicubic,lanczos"]),
         ("srgan train --generator s", ["srresnet", "smfanet", "span", "srcnn", "swinir"]),
         ("srgan train --gan-loss h", ["hinge"]),
         ("srgan train --discriminator p", ["patch"]),

@@ -5,6 +5,8 @@ import io
 import pytest
 
 from srgan_cli.cli import console
+from srgan_cli.cli.stdio import translate_stdout_errors
+from srgan_cli.errors import SrganError
 
 
 @pytest.mark.parametrize(("screen", "seen"), [(True, True), (False, False)], indirect=["screen"])
@@ -36,3 +38,10 @@ def test_messages_with_brackets_are_not_markup(screen: io.StringIO) -> None:
     console.info("file [red] :cat:.png")
     console.warn("file [/b].png")
     assert screen.getvalue() == "file [red] :cat:.png\nsrgan: file [/b].png\n"
+
+
+@pytest.mark.parametrize(("place", "named"), [((".bashrc",), ".bashrc"), ((), "standard output")])
+def test_what_cannot_be_written_is_named(place: tuple[str, ...], named: str) -> None:
+    with pytest.raises(SrganError) as raised, translate_stdout_errors():
+        raise PermissionError(13, "Permission denied", *place)
+    assert named in str(raised.value)

@@ -61,12 +61,11 @@ def _protocol(arguments: ScoreArguments, of_thresholds: list[str]) -> "Protocol"
     from srgan_cli.metrics import PIXEL_METRICS
     from srgan_cli.scoring.protocol import named_protocol, parse_range
 
-    asked = [name.strip() for names in arguments.metric or PIXEL_METRICS for name in names.split(",") if name.strip()]
     named = named_protocol(
         arguments.protocol.value,
         scale=arguments.scale,
         border=arguments.border,
-        metrics=tuple(dict.fromkeys([*asked, *of_thresholds])),
+        metrics=tuple(dict.fromkeys([*(arguments.metric or PIXEL_METRICS), *of_thresholds])),
         channels=arguments.channels.value if arguments.channels else "",
     )
     return replace(

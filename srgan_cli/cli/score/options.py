@@ -29,7 +29,8 @@ class ScoreArguments:
         typer.Argument(metavar="[OUT]...", help="Pictures to score, or folders with pictures of the same names."),
     ] = None
     baseline: list[str] | None = option(
-        None, "bicubic, lanczos, nearest or a model: score its result for the downscaled original. Repeatable."
+        None,
+        "A model, bicubic, lanczos or nearest, run on the downscaled originals. Repeatable, or as lanczos,srgan.",
     )
     pair: str = option("", "Names in OUT, such as '{stem}_out'. [default: equal, or {stem}_x4]")
     sets: list[str] | None = option(

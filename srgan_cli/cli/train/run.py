@@ -134,7 +134,7 @@ def _load_dataset(config: TrainConfig, max_pixels: int | None, *, verbose: bool 
         folders = ", ".join(sorted({str(path.parent) for path in dataset.left_out}))
         info(f"left out: {len(dataset.left_out)} pictures that runs of srgan have made, in {folders}")
     held_out, skipped = len(dataset.validation), len(dataset.skipped)
-    info(f"pictures: {len(dataset.training)} to train on, {held_out} held out, {skipped} skipped")
+    info(f"{len(dataset.training)} pictures to train on, {held_out} held out, {skipped} skipped")
     return dataset
 
 

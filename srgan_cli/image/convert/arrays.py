@@ -68,7 +68,8 @@ def _as_dtype(dtype: DTypeLike) -> np.dtype[Any]:
 def _check_dtype(dtype: np.dtype[Any]) -> None:
     if dtype.name not in _DTYPES and dtype.kind != "f":
         message = f"found an array of {dtype.name}, expected uint8, uint16 or floats"
-        raise UsageError(message, "convert it, such as image.astype(numpy.uint8)")
+        kind = "float32" if dtype.kind == "b" else "uint8"
+        raise UsageError(message, f"convert it, such as image.astype(numpy.{kind})")
 
 
 def _check_shape(array: NDArray[Any]) -> None:

@@ -43,7 +43,8 @@ def from_tensor(values: Tensor, value_range: ValueRange | None = None) -> Channe
     depth = _INTEGER_DEPTHS.get(values.dtype, _FLOAT_DEPTH)
     if depth == _FLOAT_DEPTH and not values.is_floating_point():
         message = f"found a tensor of {str(values.dtype).removeprefix('torch.')}, expected uint8, uint16 or floats"
-        raise UsageError(message, "convert it, such as image.to(torch.uint8)")
+        kind = "float32" if values.dtype == torch.bool else "uint8"
+        raise UsageError(message, f"convert it, such as image.to(torch.{kind})")
     if values.layout is not torch.strided or values.is_meta:
         raise UsageError("found a sparse or a meta tensor, expected one with all its values", "image.to_dense()")
     if depth < _FLOAT_DEPTH and value_range is not None:
@@ -73,7 +74,9 @@ def to_tensor(pixels: Tensor, alpha: Tensor | None, dtype: torch.dtype, value_ra
 
 
 def _check_shape(values: Tensor) -> None:
-    if values.dim() == 3 and 1 <= len(values) <= MAX_CHANNELS and values.numel():
+    if not values.numel():
+        raise UsageError("the picture is empty, expected at least one pixel", "check how it was made")
+    if values.dim() == 3 and 1 <= len(values) <= MAX_CHANNELS:
         return
     last = values.dim() == 3 and 1 <= values.shape[2] <= MAX_CHANNELS
     raise UsageError(

@@ -37,13 +37,13 @@ def failed_thresholds(report: Report, thresholds: list[Threshold]) -> list[str]:
 def _parse(text: str, *, upper: bool) -> Threshold:
     """Raises UsageError for an unknown metric, and if the bound is not a number."""
     name, _, number = text.partition("=")
-    metric_of(name)
     try:
         bound = float(number)
     except ValueError:
         bound = float("nan")
     if isnan(bound):
         raise UsageError(f"cannot read the threshold {text!r}", "write it as psnr=28")
+    metric_of(name)
     return Threshold(name, bound, upper)
 
 

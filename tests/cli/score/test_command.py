@@ -85,9 +85,9 @@ def test_several_candidates_have_a_row_each_and_their_differences(
     ("limit", "code", "message"),
     [
         (("--fail-under", "psnr=10"), 0, ""),
-        (("--fail-under", "psnr=99"), 1, "srgan: PSNR of near is 4"),
+        (("--fail-under", "ssim=0,psnr=99"), 1, "srgan: PSNR of near is 4"),
         (("--fail-over", "gradients=0"), 1, "srgan: gradients of near is 0."),
-        (("--fail-over", "psnr"), 2, "srgan: cannot read the threshold 'psnr'"),
+        (("--fail-over", "28"), 2, "srgan: cannot read the threshold '28'"),
     ],
 )
 def test_a_failed_threshold_is_reported_and_the_exit_code_is_1(
@@ -133,6 +133,8 @@ def test_figure_and_page_are_written(
         (("--crop", "1,2,3,4"), 2, "--crop needs --figure"),
         (("--figure", "figure.png", "--crop", "0,0,99,99"), 2, "the crop 0,0,99,99 is not within"),
         (("--metric", "fid", "--features", "retina"), 2, "unknown features 'retina'"),
+        (("--baseline", "bicubic,lanczs"), 2, "no weights named 'lanczs'"),
+        (("--baseline", ""), 2, "--baseline is empty"),
     ],
 )
 def test_invalid_options_are_errors(
@@ -222,7 +224,7 @@ def test_folders_in_folders_are_data_sets(srgan: Callable[..., Outcome]) -> None
     [
         (("--set", "One", "ref/one", "--set", "Two", "ref/two"), "found --set 'One', --set 'Two' and 2 paths"),
         (("--set", "One", "ref/one", "good/one", "--set", "Two", "ref/two"), "and 3 paths"),
-        (("--set", "", "ref/one", "good/one"), "--set ''"),
+        (("--set", "", "ref/one", "good/one"), "--set is empty"),
         (("--set", "One", "ref/one", "good/one", "--set", "One", "ref/two", "good/two"), "--set 'One', --set 'One'"),
         (("--by-folder", "ref/one", "good/one"), "no folders in ref/one"),
         (("--by-folder", "ref", "good/one"), "no folder good/one/one"),

@@ -26,6 +26,7 @@ def test_the_path_of_usable_weights_is_printed(
 ) -> None:
     outcome = srgan("train", photographs, "--run", tmp_path / "run", "--steps", 4, *TINY_RUN)
     assert outcome.code == 0
+    assert re.search(r"\b\d+ pictures to train on, \d+ held out, 0 skipped", outcome.err)
     path = Path(outcome.out.strip())
     assert path == tmp_path / "run/srgan-x2.safetensors"
     assert srgan("upscale", picture, picture.with_name("out.png"), "-m", path).code == 0

@@ -214,6 +214,20 @@ def test_what_is_not_taken_raises_an_error_that_says_what_is(upscaler: Upscaler,
 
 
 @pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (np.ones((4, 4), bool), "numpy.float32"),
+        (torch.ones(3, 4, 4, dtype=torch.bool), "torch.float32"),
+        (torch.zeros(0, 3, 4, 4), "the picture is empty"),
+    ],
+)
+def test_masks_and_empty_batches_have_hints_of_their_own(upscaler: Upscaler, wrong: Any, message: str) -> None:
+    with pytest.raises(SrganError) as raised:
+        upscaler.upscale(wrong)
+    assert message in f"{raised.value.message} {raised.value.hint}"
+
+
+@pytest.mark.parametrize(
     "call",
     [
         *(partial(Picture.from_array, wrong) for wrong in ([[1, 2]], torch.zeros(3, 4, 4))),
