@@ -28,6 +28,8 @@ class Header:
     notes: list[str]
     """On everything that is dropped."""
     profile: bytes | None
+    depth = 0
+    """Bits a channel, if the type of the values does not say it."""
 
 
 class ImageReader(ABC):

@@ -52,9 +52,8 @@ def read_header(data: bytes) -> BmpHeader:
     return BmpHeader(abs(rows), width, metadata, notes, profile, size, rows < 0, bits, compression, colours, start)
 
 
-def decode(data: bytes) -> Values:
+def decode(data: bytes, header: BmpHeader) -> Values:
     """The values (H, W, 3 or 4), uint8 or uint16.  Raises PictureError, and ValueError for a file that is too short."""
-    header = read_header(data)
     stride = -(-header.width * header.bits // 32) * 4
     lines = np.frombuffer(data, np.uint8, stride * header.height, header.start).reshape(header.height, stride)
     lines = lines if header.is_top_down else lines[::-1]

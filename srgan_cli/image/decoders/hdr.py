@@ -43,6 +43,6 @@ def _name(line: bytes) -> str:
     return found[1].decode() if found else "comments" if line.lstrip().startswith(b"#") else "other lines"
 
 
-def decode(data: bytes) -> Values:
+def decode(data: bytes, _: Header) -> Values:
     """The values (H, W, 3), float32."""
     return np.asarray(import_extra("imagecodecs", "tiff", "it is a Radiance HDR", PictureError).rgbe_decode(data))

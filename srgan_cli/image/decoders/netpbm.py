@@ -60,9 +60,8 @@ def _row_bytes(kind: bytes, samples: int, top: int) -> int:
     return (samples + 7) // 8 if kind in _BITMAPS else samples * (1 + (top > 255))
 
 
-def decode(data: bytes) -> Values:
+def decode(data: bytes, header: NetpbmHeader) -> Values:
     """The values (H, W, C), scaled to all of 8 or 16 bits.  Raises ValueError if pixels are missing."""
-    header = read_header(data)
     values = (_read_text if header.kind in _TEXTS else _read_bytes)(data, header)
     values = values.reshape(header.height, header.width, header.channels)
     values = header.top - values if header.kind in _BITMAPS else values
