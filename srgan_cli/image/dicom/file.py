@@ -34,8 +34,8 @@ _DEFAULTS = {"SamplesPerPixel": 1, "PhotometricInterpretation": "MONOCHROME2", "
 """What files that lack these elements are taken for, as by other programs."""
 _COLOURS = ("MONOCHROME1", "MONOCHROME2", "PALETTE COLOR", "RGB")
 """The photometric interpretations that are read, beside those of YBR."""
-_TABLES = ("{}PaletteColorLookupTableDescriptor", "{}PaletteColorLookupTableData")
-_TABLES += ("Segmented{}PaletteColorLookupTableData", "PaletteColorLookupTableUID")
+_TABLES = ["{}PaletteColorLookupTableDescriptor", "{}PaletteColorLookupTableData"]
+_TABLES += ["Segmented{}PaletteColorLookupTableData", "PaletteColorLookupTableUID"]
 _PALETTE = tuple(name.format(colour) for colour in ("Red", "Green", "Blue", "Alpha") for name in _TABLES)
 
 
