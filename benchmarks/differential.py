@@ -245,7 +245,7 @@ WORDS = {
     "pictures": "picture|preview|pages",
 }
 """What a warning calls a family."""
-SCALED = {"ImageDescription", "GDALMetadata"}
+SCALED = {"ImageDescription", "GDALMetadata", "SubjectArea", "SubjectLocation"}
 """Tags that may say something about the size, so that their values change."""
 UNIMPORTANT = {
     *("ImageWidth", "ImageHeight", "ExifImageWidth", "ExifImageHeight", "Orientation", "BitsPerSample", "Compression"),
@@ -259,7 +259,7 @@ UNIMPORTANT = {
     *("BitDepth", "ColorType", "Filter", "Interlace", "Palette", "Transparency", "AnimationFrames", "ProfileName"),
     *("PaletteHistogram", "PixelsPerUnitX", "PixelsPerUnitY", "PixelUnits", "BackgroundColor"),
     *("PhotoshopThumbnail", "NumSlices", "SlicesGroupName", "ColorMode", "NumChannels", "LayerCount"),
-    *("JPEGProc", "ThumbnailTIFF", "OtherImage", "OtherImageStart", "OtherImageLength"),
+    *("PixelAspectRatio", "JPEGProc", "ThumbnailTIFF", "OtherImage", "OtherImageStart", "OtherImageLength"),
 }
 """Tags that describe how pixels are stored, which the output has in its own way."""
 

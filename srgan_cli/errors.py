@@ -133,7 +133,8 @@ def errors_as(
     except (SrganError, MemoryError):
         raise
     except caught as error:
-        raise kind(message, hint, reason=shorten(str(error) or type(error).__name__, 240), **values) from error
+        said = error.__cause__ if "See previous exception" in str(error) else error  # rasterio has GDAL's words there
+        raise kind(message, hint, reason=shorten(str(said) or type(said).__name__, 240), **values) from error
 
 
 def printable(text: str) -> str:

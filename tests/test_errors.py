@@ -69,3 +69,8 @@ def test_every_error_says_what_to_try(module: Path) -> None:
             hint = node.args[1:2] or [word.value for word in node.keywords if word.arg == "hint"]
             assert hint, f"line {node.lineno}: no hint"
             assert not (isinstance(hint[0], ast.Constant) and not hint[0].value), f"line {node.lineno}: an empty hint"
+
+
+def test_the_words_of_gdal_stand_for_those_of_rasterio() -> None:
+    with pytest.raises(SrganError, match=r"^a: no block$"), errors_as(SrganError, "a: {reason}", "b"):
+        raise ValueError("Read failed. See previous exception for details.") from ValueError("no block")

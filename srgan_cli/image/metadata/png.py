@@ -57,7 +57,10 @@ def read_metadata(chunks: list[Chunk]) -> tuple[Metadata, list[str]]:
     """What the chunks say of a picture, and a note on everything that is dropped; EXIF is not checked."""
     first = dict(reversed(chunks))
     texts, notes = list[Text](), dropped_notes({*first} - {*_KNOWN}, _C2PA, first.get(b"IEND", b""))
-    if damaged := [name.decode() for name, length in _LENGTHS.items() if len(first.get(name, bytes(length))) != length]:
+    colour = _read_colour(first)
+    unread = {b"sRGB": colour.intent is None, b"cHRM": colour.chromaticities is None}
+    wrong = [name for name, length in _LENGTHS.items() if len(first.get(name, b"")) != length or unread.get(name)]
+    if damaged := [name.decode() for name in wrong if name in first]:
         notes.append(f"its damaged parts are dropped: {', '.join(damaged)}")
         first = {name: content for name, content in first.items() if name.decode("latin-1") not in damaged}
     for name, content in chunks:
@@ -68,7 +71,7 @@ def read_metadata(chunks: list[Chunk]) -> tuple[Metadata, list[str]]:
                 notes.append("a text that is damaged is dropped")
     if b"iCCP" in first and read_profile(chunks) is None:
         notes.append("its colour profile is damaged and dropped")
-    metadata = replace(_from_texts(texts, notes), colour=_read_colour(first), **_read_numbers(first))
+    metadata = replace(_from_texts(texts, notes), colour=colour, **_read_numbers(first))
     return replace(metadata, exif=first.get(b"eXIf", metadata.exif)), notes
 
 
@@ -184,9 +187,9 @@ def _text_chunk(text: Text) -> Chunk:
 def _read_colour(first: dict[bytes, bytes]) -> Colour:
     """The colour of cICP; without one, that of sRGB, or of cHRM and gAMA."""
     cicp = first.get(b"cICP", b"")
-    colour = from_cicp(*cicp[:2], full_range=bool(cicp[3])) if cicp else Colour()
+    colour = from_cicp(*cicp[:2], full_range=bool(cicp[3])) if len(cicp) == 4 else Colour()
     intent = first.get(b"sRGB", b"")
-    stated = intent[0] if intent and intent[0] < 4 else None
+    stated = intent[0] if len(intent) == 1 and intent[0] < 4 else None
     gamma, numbers = unpack(">L", first.get(b"gAMA")), unpack(">8L", first.get(b"cHRM"))
     chromaticities = tuple(number / 100_000 for number in numbers) if numbers else None
     measured = from_calibration(chromaticities, gamma[0] / 100_000 if gamma else None)
