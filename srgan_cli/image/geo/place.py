@@ -77,12 +77,9 @@ class Place:
     @property
     def calibration(self) -> dict[tuple[int, str], float | str]:
         """The scale, offset and unit of its bands' values, by band and name, as far as they are stated."""
-        texts = [
-            self.tags.get(gdal.METADATA),
-            *(found.text for found in self.sidecars if found.kind == "auxiliary file"),
-        ]
+        beside = (found.text for found in self.sidecars if found.kind == "auxiliary file")
         found = dict[tuple[int, str], float | str]()
-        for text in filter(None, texts):
+        for text in filter(None, (self.tags.get(gdal.METADATA), *beside)):
             with suppress(*_ERRORS):
                 found |= gdal.calibration_of(text)
         return found
