@@ -1,18 +1,15 @@
 """PNG without the parts that are damaged and not needed for the picture.  Source: PNG (third edition), W3C 2025."""
 
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from io import BytesIO
 from typing import IO
 
-from PIL import Image, UnidentifiedImageError
-
-from srgan_cli.image.codec.pillow import open_image
-from srgan_cli.image.metadata.exif import PARSE_ERRORS
 from srgan_cli.image.metadata.png import SIGNATURE
 
 _ANIMATION = (b"acTL", b"fcTL", b"fdAT")
+_OF_PIXELS = (*_ANIMATION, b"tRNS")
 
 
 @dataclass(frozen=True)
@@ -30,44 +27,20 @@ class _Chunk:
 
 
 def repair(file: IO[bytes]) -> tuple[IO[bytes], list[str]]:
-    """A PNG without damaged ancillary chunks and without a damaged animation, and a note on what was left out.
+    """A PNG with its pixels alone, without a damaged animation, and a note on what was left out.
 
-    A chunk is damaged if its checksum is wrong or Pillow refuses it, an animation if its frames are not numbered in
-    order.
+    A chunk is damaged if its checksum is wrong, an animation if its frames are not numbered in order.
     """
     file.seek(0)
     chunks = list(_chunks(file.read()))
-    kept, notes = [chunk for chunk in chunks if chunk.is_intact or not chunk.is_ancillary], []
+    kept = [chunk for chunk in chunks if not chunk.is_ancillary or (chunk.is_intact and chunk.name in _OF_PIXELS)]
+    damaged, notes = {chunk.name for chunk in chunks if chunk.is_ancillary and not chunk.is_intact}, list[str]()
     if not _is_animation_sound(kept):
         kept = [chunk for chunk in kept if chunk.name not in _ANIMATION]
         notes.append("its animation is damaged: only the default image is read")
-    if not _opens(kept):
-        kept = [chunk for chunk in kept if not chunk.is_ancillary or _is_readable(chunk)]
-    if names := {chunk.name for chunk in chunks} - {chunk.name for chunk in kept} - set(_ANIMATION):
+    if names := damaged - {*_ANIMATION}:
         notes.append(f"its damaged parts are dropped: {b', '.join(sorted(names)).decode('latin-1')}")
-    return (_joined(kept), notes) if len(kept) < len(chunks) else (file, [])
-
-
-def _joined(chunks: Iterable[_Chunk]) -> IO[bytes]:
-    return BytesIO(SIGNATURE + b"".join(chunk.content for chunk in chunks))
-
-
-def _opens(chunks: Iterable[_Chunk]) -> bool:
-    try:
-        open_image(_joined(chunks), ("PNG",))
-    except (UnidentifiedImageError, OSError, *PARSE_ERRORS, zlib.error):
-        return False
-    return True
-
-
-def _is_readable(chunk: _Chunk) -> bool:
-    """Whether Pillow reads a chunk in a grey picture; those that depend on the pixels are trusted."""
-    if chunk.name in (*_ANIMATION, b"tRNS", b"bKGD", b"hIST", b"sBIT"):
-        return True
-    target = BytesIO()
-    Image.new("L", (1, 1)).save(target, "PNG")
-    head, *rest = _chunks(target.getvalue())
-    return _opens([head, chunk, *rest])
+    return BytesIO(SIGNATURE + b"".join(chunk.content for chunk in kept)), notes
 
 
 def _is_animation_sound(chunks: list[_Chunk]) -> bool:
