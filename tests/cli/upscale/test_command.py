@@ -146,10 +146,9 @@ def test_pixel_art_takes_whole_factors_alone(
 
 
 def test_the_part_of_resampling_is_named(srgan: Callable[..., Outcome], picture: Path, weights: Path) -> None:
-    assert (
-        "(tiny 4 times, then bicubic resampling 1.5 times, on cpu,"
-        in srgan("upscale", "-m", weights, "-s", 6, picture).err
-    )
+    for scale, part in ((6, "1.5"), (3, "0.75")):
+        outcome = srgan("upscale", "-m", weights, "-s", scale, picture)
+        assert f"(tiny 4 times, then bicubic resampling {part} times, on cpu," in outcome.err
     for options in (("-m", weights, "-s", 4), ("-m", weights), ("-m", "bicubic", "-s", 6)):
         assert "bicubic resampling" not in srgan("upscale", "--overwrite", *options, picture).err
 
