@@ -36,10 +36,12 @@ def cached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[CachedFile]:
     return entries
 
 
-def test_a_file_is_shown_in_detail(tmp_path: Path) -> None:
-    file = shutil.copy(list_weights()["fidelity-x4"], tmp_path / "own.safetensors")
-    details = CliRunner().invoke(app, ["models", str(file)]).stdout
-    assert f"file      {file}\n" in details
+def test_a_file_is_shown_in_detail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copy(list_weights()["fidelity-x4"], tmp_path / "srgan-x4.safetensors")
+    monkeypatch.chdir(tmp_path)
+    details = CliRunner().invoke(app, ["models", "srgan-x4.safetensors"]).stdout
+    assert details.startswith("name      fidelity-x4 of srgan-x4.safetensors\nfile      srgan-x4.safetensors\n")
+    assert "for       unknown\n" in details
     assert "scale     x4\n" in details
     missing = CliRunner().invoke(app, ["models", str(tmp_path / "no.safetensors")]).exception
     assert isinstance(missing, WeightsError)

@@ -88,12 +88,14 @@ def _row(entry: "ModelInfo") -> tuple[str, ...]:
 
 
 def _details(entry: "ModelInfo") -> Iterator[tuple[str, Any]]:
-    yield from (("name", entry.name), ("file", entry.path), ("sha256", entry.sha256))
+    own = entry.card and entry.name == str(entry.path)
+    name = f"{entry.card.name} of {entry.path}" if entry.card and own else entry.name
+    yield from (("name", name), ("file", entry.path), ("sha256", entry.sha256))
     yield "licence", entry.licence or "unknown"
     if (card := entry.card) is None:
         yield "unusable", entry.reason
         return
-    yield "for", _PURPOSES.get(family_name(entry.name), "unknown")
+    yield "for", "unknown" if own else _PURPOSES.get(family_name(entry.name), "unknown")
     yield from (("scale", f"x{card.scale}"), ("network", f"{card.architecture} {_plain(card.config)}"))
     if card.counterpart:
         yield "strength", f"{card.strength:g} of 1 by default; 0 is {card.counterpart}"
