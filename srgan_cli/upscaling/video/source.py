@@ -171,9 +171,10 @@ def _joints(times: Sequence[int | None], unit: Fraction) -> list[str]:
     """A line if times of decoding go back: frames that follow have no place."""
     known = [time * unit for time in times if time is not None]
     back = [before for before, after in pairwise(known) if before - after > _MISSING_SECONDS]
-    return (
-        [f"its times go back after {float(back[0] - known[0]):.0f} s, as where recordings are joined"] if back else []
-    )
+    if not back:
+        return []
+    after = f"its times go back after {float(back[0] - known[0]):.0f} s, as where recordings are joined"
+    return [f"{after}: ffmpeg -i IN -c copy OUT.mkv gives new ones"]
 
 
 def _damage(container: Any, stream: Any, count: int, end: Fraction, *, lost: int, corrupt: int) -> Iterator[str]:
