@@ -13,13 +13,14 @@ _WHOLE = 2**30  # 1 as an endpoint, in 2.30 bits
 
 
 def read_colour(data: bytes) -> tuple[Colour, bytes | None, list[str]]:
-    """The colour that a file declares, its profile, and a note if that is not in the file."""
+    """The colour that a file declares, its profile, and a note on what of it is not read."""
     header = data[_FILE_HEADER_BYTES:]
     if len(header) < _V4_BYTES or int.from_bytes(header[:4], "little") < _V4_BYTES:
         return Colour(), None, []
     (kind,) = struct.unpack_from("<L", header, 56)
     if kind == _CALIBRATED:
-        return _calibration(header), None, []
+        gammas = {*struct.unpack_from("<3L", header, 96)}
+        return _calibration(header), None, ["its gamma is that of green alone"] if len(gammas) > 1 else []
     if kind in (_LINKED, _EMBEDDED) and int.from_bytes(header[:4], "little") >= _V5_BYTES:
         start, size = struct.unpack_from("<LL", header, 112)
         profile = header[start : start + size] if kind == _EMBEDDED else b""

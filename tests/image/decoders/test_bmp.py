@@ -52,7 +52,7 @@ def test_declared_colour_is_kept(tmp_path: Path) -> None:
     (tmp_path / "a.bmp").write_bytes(data + b"more")
     picture = read_picture(tmp_path / "a.bmp")
     assert picture.metadata.colour == Colour(gamma=1)
-    assert picture.notes == ("what follows its end (4 bytes) is dropped",)
+    assert picture.notes == ("its gamma is that of green alone", "what follows its end (4 bytes) is dropped")
 
 
 def test_a_palette_of_two_bits_is_read(tmp_path: Path) -> None:
