@@ -321,6 +321,7 @@ def _writable(tag: int, value: Any) -> bool:
 
 
 def directories(file: IO[bytes]) -> Iterator[Tags]:
+    """All directories of the chain, in its order."""
     file.seek(0)
     head = file.read(len(_BIG.head))
     offset, seen = _directory(head).next, set()

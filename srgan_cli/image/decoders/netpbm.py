@@ -36,23 +36,26 @@ class NetpbmHeader(Header):
 def read_header(data: bytes) -> NetpbmHeader:
     """The header of a file.  Raises PictureError for one that cannot be read."""
     kind = data[1:2]
-    if not (found := (_PAM_HEADER if kind == b"7" else _HEADER).match(data)):
-        raise PictureError("its header is damaged", DAMAGED_HINT)
-    comments = [decode_comment(line.strip()) for line in _COMMENT.findall(found[0])]
-    if kind == b"7":
-        fields = {name: int(number) for name, number in _FIELD.findall(found[1])}
-        height, width, channels, top = (fields.get(name, 0) for name in (b"HEIGHT", b"WIDTH", b"DEPTH", b"MAXVAL"))
-    else:
-        width, height, *rest = map(int, _COMMENT.sub(b"", found[0][2:]).split())
-        channels, top = 3 if kind in _COLOURS else 1, rest[0] if rest else 1
-    if not height or not width or not 0 < top < 65_536:
+    found = (_PAM_HEADER if kind == b"7" else _HEADER).match(data)
+    height, width, channels, top = _numbers(kind, found[0]) if found else (0, 0, 0, 0)
+    if not found or not height or not width or not 0 < top < 65_536:
         raise PictureError("its header is damaged", DAMAGED_HINT)
     if not 0 < channels < 5:
         raise PictureError(f"PAM with {channels} channels is not supported", "convert it to TIFF first")
     end = found.end() + height * _row_bytes(kind, width * channels, top)
     notes = [] if kind in _TEXTS else trailing_note(data[end:])
+    comments = (decode_comment(line.strip()) for line in _COMMENT.findall(found[0]))
     metadata = Metadata(comments=tuple(filter(None, comments)))
     return NetpbmHeader(height, width, metadata, notes, None, kind, channels, top, found.end())
+
+
+def _numbers(kind: bytes, header: bytes) -> list[int]:
+    """Height, width, channels and the value of white, each 0 if it is missing."""
+    if kind == b"7":
+        fields = {name: int(number) for name, number in _FIELD.findall(header)}
+        return [fields.get(name, 0) for name in (b"HEIGHT", b"WIDTH", b"DEPTH", b"MAXVAL")]
+    width, height, *rest = map(int, _COMMENT.sub(b"", header[2:]).split())
+    return [height, width, 3 if kind in _COLOURS else 1, *(rest or [1])]
 
 
 def _row_bytes(kind: bytes, samples: int, top: int) -> int:

@@ -58,11 +58,9 @@ def read_metadata(chunks: list[Chunk]) -> tuple[Metadata, list[str]]:
     first = dict(reversed(chunks))
     texts, notes = list[Text](), dropped_notes({*first} - {*_KNOWN}, _C2PA, first.get(b"IEND", b""))
     colour = _read_colour(first)
-    unread = {b"sRGB": colour.intent is None, b"cHRM": colour.chromaticities is None}
-    wrong = [name for name, length in _LENGTHS.items() if len(first.get(name, b"")) != length or unread.get(name)]
-    if damaged := [name.decode() for name in wrong if name in first]:
-        notes.append(f"its damaged parts are dropped: {', '.join(damaged)}")
-        first = {name: content for name, content in first.items() if name.decode("latin-1") not in damaged}
+    if damaged := [name for name in _LENGTHS if name in first and _is_damaged(name, first[name], colour)]:
+        notes.append(f"its damaged parts are dropped: {b', '.join(damaged).decode()}")
+        first = {name: content for name, content in first.items() if name not in damaged}
     for name, content in chunks:
         if name in TEXT_CHUNKS:
             try:
@@ -73,6 +71,12 @@ def read_metadata(chunks: list[Chunk]) -> tuple[Metadata, list[str]]:
         notes.append("its colour profile is damaged and dropped")
     metadata = replace(_from_texts(texts, notes), colour=colour, **_read_numbers(first))
     return replace(metadata, exif=first.get(b"eXIf", metadata.exif)), notes
+
+
+def _is_damaged(name: bytes, content: bytes, colour: Colour) -> bool:
+    """Whether a chunk of numbers has another length than it should, or impossible numbers."""
+    unread = {b"sRGB": colour.intent is None, b"cHRM": colour.chromaticities is None}
+    return len(content) != _LENGTHS[name] or unread.get(name, False)
 
 
 def read_profile(chunks: list[Chunk]) -> bytes | None:
