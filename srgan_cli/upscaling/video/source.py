@@ -191,8 +191,8 @@ def _damage(container: Any, stream: Any, count: int, end: Fraction, *, lost: int
 
 
 def _rate(stream: Any) -> Fraction:
-    """Frames a second, on average."""
-    return stream.average_rate or stream.guessed_rate or Fraction(25)
+    """Frames a second, on average; FFmpeg takes the unit of time of raw DV for it."""
+    return min(filter(None, (stream.average_rate, stream.base_rate)), default=stream.guessed_rate or Fraction(25))
 
 
 def _completed(times: Collection[int | None], stream: Any) -> list[int]:

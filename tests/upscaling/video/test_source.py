@@ -1,7 +1,9 @@
 """Reading videos: the order of AVI, and damage that decoders and demuxers pass over."""
 
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ from clips import av, damage, read_planes, remux, texture, write_clip
 from srgan_cli.errors import PictureError
 from srgan_cli.upscaling.video.headers import find_matroska_damage
 from srgan_cli.upscaling.video.segments import cut
-from srgan_cli.upscaling.video.source import FrameReader, probe, scan
+from srgan_cli.upscaling.video.source import FrameReader, _rate, probe, scan
 
 LONG = range(250)
 DOLBY_VISION = {
@@ -28,6 +30,13 @@ def clip(path: Path, **options: str) -> Path:
 
 def cluster(data: bytes) -> int:
     return data.index(b"\x1f\x43\xb6\x75")
+
+
+@pytest.mark.parametrize(("average", "base", "rate"), [(60000, 25, 25), (24, 30, 24), (None, 30, 30), (None, None, 50)])
+def test_the_rate_of_raw_dv_is_not_its_unit_of_time(average: int | None, base: int | None, rate: int) -> None:
+    rates = [value and Fraction(value) for value in (average, base)]
+    found = _rate(SimpleNamespace(average_rate=rates[0], base_rate=rates[1], guessed_rate=Fraction(50)))
+    assert found == rate
 
 
 @pytest.mark.parametrize(("codec", "options"), [("mpeg4", {"bf": "2"}), ("libx264", {"x264-params": "open-gop=1"})])
