@@ -64,13 +64,16 @@ def opened(path: Path) -> "Iterator[av.container.InputContainer]":
     try:
         container = av.open(f"file:{path}", metadata_errors="replace")  # a name with a colon is not a protocol
     except (av.FFmpegError, OSError) as error:
-        reason = _not_a_video(path) if isinstance(error, av.InvalidDataError) else error.strerror or "not a video"
+        reason = _reason(path, error)
         raise PictureError("{path}: {reason}", "check the file with ffprobe", path=path, reason=reason) from error
     with container:
         yield container
 
 
-def _not_a_video(path: Path) -> str:
+def _reason(path: Path, error: OSError | av.FFmpegError) -> str:
+    """Why a file cannot be opened."""
+    if not isinstance(error, av.InvalidDataError):
+        return "it ends before its first frame" if isinstance(error, EOFError) else error.strerror or "not a video"
     with path.open("rb") as file:
         is_mp4 = file.read(8)[4:] == b"ftyp"
     return "its index is missing, as where a recording was broken off" if is_mp4 else "not a video"

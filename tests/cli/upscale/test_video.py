@@ -379,6 +379,9 @@ def test_files_that_are_not_videos_are_one_line(tmp_path: Path, srgan: Srgan, pi
     cut = write_clip(tmp_path / "cut.mp4", REGULAR[:3])
     cut.write_bytes(cut.read_bytes()[:500])
     assert "cut.mp4: its index is missing" in srgan("upscale", *BICUBIC, cut, tmp_path / "out.mp4").err
+    head = write_clip(tmp_path / "head.mkv", REGULAR[:3])
+    head.write_bytes(head.read_bytes().partition(b"\x1f\x43\xb6\x75")[0])
+    assert "head.mkv: it ends before its first frame" in srgan("upscale", *BICUBIC, head, tmp_path / "out.mp4").err
     assert "text.mp4: not a video" in srgan("upscale", *BICUBIC, text, tmp_path / "out.mp4").err
     assert "is a picture, not a video" in srgan("upscale", *BICUBIC, picture, tmp_path / "out.mp4").err
     refused = srgan("upscale", *BICUBIC, text, tmp_path / "out.png")
