@@ -17,14 +17,16 @@ from srgan_cli.upscaling.video.frames import frame_layout, side_data_names
 from srgan_cli.upscaling.video.headers import RESERVED, set_avi_starts, set_display_width
 from srgan_cli.upscaling.video.segments import EncodedPacket, TimeRange, reorder_depth
 from srgan_cli.upscaling.video.source import VideoSource, is_cover, opened, video_stream
-from srgan_cli.upscaling.video.subtitles import SubtitleConverter, fitting_codec
+from srgan_cli.upscaling.video.streams import (
+    SubtitleConverter,
+    can_hold,
+    copied,
+    describe,
+    fitting_codec,
+    is_rewritten,
+    kept_metadata,
+)
 
-_OWN_TAGS = {
-    *("encoder", "major_brand", "minor_version", "compatible_brands", "software", "vendor_id"),
-    *("duration", "alpha_mode", "bps", "number_of_frames", "number_of_bytes", "source_id", "rotate"),
-    *("_statistics_writing_app", "_statistics_writing_date_utc", "_statistics_tags"),
-}
-"""Metadata of the file itself, which do not pass to another file, and metadata that FFmpeg derives."""
 _TIME_CODE = {"timecode", "TIMECODE"}  # that of the first frame, as MOV and Matroska call it
 _TITLES = {"name", "title"}  # what FFmpeg calls the title of a stream, reading MP4 and elsewhere
 _UNITS_OF_MP4 = "360000"  # a second, of the times when streams begin: those of FFmpeg are milliseconds
@@ -32,7 +34,6 @@ _PROBE_PACKETS = 3
 _PREROLL = Fraction(1, 10)  # seconds of sound that a decoder needs before its first sample
 _WITH_ASPECT = ("h264", "hevc", "mpeg4", "mpeg2video")
 """Codecs whose own headers have the aspect ratio of samples."""
-_COVER_SUFFIXES = {"mjpeg": "jpg"}
 _TAG_NAMES = ("colour primaries", "transfer function", "colour matrix", "colour range")
 
 
@@ -47,19 +48,19 @@ class Muxer:
         self.starts: dict[int, Fraction] = {}
         self.frames: Counter[int] = Counter()
         self.stream = settings.add_to(output)
-        _describe(self.stream, video)
+        describe(self.stream, video)
         for metadata in (stream.metadata for stream in source.streams if "reel_name" in stream.metadata):
             self.stream.metadata["reel_name"] = metadata["reel_name"]
         if self._sets_display_width:
             self.stream.metadata["title"] = self.stream.metadata.get("title", "") + RESERVED
-        others = [stream for stream in source.streams if stream is not video and not _is_rewritten(stream, settings)]
+        others = [stream for stream in source.streams if stream is not video and not is_rewritten(stream, settings)]
         self.copies: dict[int, Any] = {}
         self.converters: dict[int, SubtitleConverter] = {}
         for stream in others:
             self._add(stream)
         self.dropped = [stream for stream in others if stream.index not in self.copies]
         self.attached = {index for index, stream in self.copies.items() if stream.type == "attachment"}
-        output.metadata.update(_kept_metadata(source.metadata))
+        output.metadata.update(kept_metadata(source.metadata))
         for metadata in (output.metadata, self.stream.metadata) if part.is_cut else ():
             for key in _TIME_CODE & metadata.keys():
                 del metadata[key]
@@ -103,12 +104,12 @@ class Muxer:
 
     def _add(self, stream: Any) -> None:
         """Add a stream as it is, or as text subtitles that the container can hold."""
-        if _can_hold(self.settings, stream):
-            self.copies[stream.index] = _copied(stream, self.output)
+        if can_hold(self.settings, stream):
+            self.copies[stream.index] = copied(stream, self.output)
         elif codec := fitting_codec(self.settings.container, stream):
             self.converters[stream.index] = converter = SubtitleConverter(stream, self.output, codec)
             self.copies[stream.index] = converter.stream
-            _describe(converter.stream, stream)
+            describe(converter.stream, stream)
 
     @property
     def written(self) -> set[int]:
@@ -186,63 +187,11 @@ class Muxer:
         return self.range.start - _PREROLL <= time < self.range.start and self.settings.container != "avi"
 
 
-def _describe(stream: Any, template: Any) -> None:
-    kept = _kept_metadata(template.metadata)
-    stream.metadata.update({"title": kept.pop("name"), **kept} if "name" in kept else kept)
-    stream.disposition = int(template.disposition)
-
-
-def _copied(template: Any, output: Any) -> Any:
-    """A stream, or an attachment for a cover, for the packets of a stream.  Raises as PyAV does where none fits."""
-    if is_cover(template) and output.format.name == "matroska":
-        name = template.metadata.get("filename", f"cover.{_COVER_SUFFIXES.get(template.name, template.name)}")
-        kind = template.metadata.get("mimetype", f"image/{template.name.replace('mjpeg', 'jpeg')}")
-        with av.open(template.container.name, metadata_errors="replace") as container:
-            packets = container.demux(container.streams[template.index])
-            return output.add_attachment(name, kind, next(bytes(packet) for packet in packets if packet.size))
-    stream = output.add_stream_from_template(template, opaque=True)
-    if output.format.name == "mp4" and template.type == "audio" and template.layout.name.endswith(" channels"):
-        stream.codec_context.layout = f"{template.channels}c"  # the usual one, since PCM in MP4 needs one
-    _describe(stream, template)
-    return stream
-
-
-def _can_hold(settings: EncoderSettings, stream: Any) -> bool:
-    if (settings.container == "avi" and not _fits_avi(stream)) or (stream.type == "data" and not stream.name):
-        return False  # of data without a name, FFmpeg does not copy what describes the samples
-    try:
-        with av.open(io.BytesIO(), "w", format=settings.container) as container:
-            settings.add_to(container)
-            _copied(stream, container)
-            container.start_encoding()
-    except (av.FFmpegError, ValueError):
-        return False
-    return True
-
-
-def _fits_avi(stream: Any) -> bool:
-    """Whether AVI, which has no time stamps, keeps the times of a stream: of sound in packets of one duration."""
-    packed = set() if stream.container.format.name == "avi" else {"aac", "ac3", "flac"}  # which lose it there
-    codec = stream.codec_context.codec.canonical_name if stream.type == "audio" else ""
-    return codec in {"mp2", "mp3", *packed} or codec.startswith("pcm_")
-
-
-def _is_rewritten(stream: Any, settings: EncoderSettings) -> bool:
-    """Whether the muxer itself makes this stream: QuickTime's time code, from the metadata of the video; chapters."""
-    is_time_code = settings.container in ("mp4", "mov") and "timecode" in stream.metadata
-    is_chapters = stream.discard == av.stream.Discard.all  # which FFmpeg sets for their text track
-    return stream.type == "data" and (is_time_code or is_chapters)
-
-
-def _kept_metadata(metadata: dict[str, str]) -> dict[str, str]:
-    return {key: text for key, text in metadata.items() if text and key.lower().removesuffix("-eng") not in _OWN_TAGS}
-
-
 def _missing_keys(before: Any, after: Any) -> set[str]:
     """The metadata of a container or stream that its copy lacks."""
     found = {key.lower() for key in after.metadata} | {"handler_name"}
     found |= _TITLES if found & _TITLES else set()
-    wanted = {key for key, value in _kept_metadata(before.metadata).items() if (key, value) != ("language", "und")}
+    wanted = {key for key, value in kept_metadata(before.metadata).items() if (key, value) != ("language", "und")}
     return {key for key in wanted if key.lower() not in found}
 
 
