@@ -21,6 +21,7 @@ BAND_GRID = 32  # every band but the last has a multiple of this number of rows
 _BAND_BYTES = 2**22
 _BAND_ROWS = 4096
 """The most rows of a band: libvips takes longer for each row, the more of them are requested at once."""
+_MASKS_JOINED = "its masks, one for each band, become one: without data in one band is without data in all"
 NODATA_LOST = "its colours are converted, and its nodata value is dropped"
 EXIF_TURNS = {2: (0, True), 3: (2, False), 4: (2, True), 5: (3, True), 6: (3, False), 7: (1, True), 8: (1, False)}
 """For each EXIF orientation but 1: quarter turns counterclockwise, then whether to mirror left and right."""
@@ -142,8 +143,9 @@ def opaque(dtype: np.dtype[Any]) -> int:
 
 
 def _add_mask(values: Values, mask: Values) -> Values:
-    """The values with a last channel that is opaque where the mask (H, W, 1) is not 0."""
-    return np.concatenate([values, np.where(mask > 0, opaque(values.dtype), 0).astype(values.dtype)], axis=2)
+    """The values with a last channel that is opaque where no band of the mask (H, W, C) is 0."""
+    valid = (mask > 0).all(axis=2, keepdims=True)
+    return np.concatenate([values, np.where(valid, opaque(values.dtype), 0).astype(values.dtype)], axis=2)
 
 
 def divide_by_alpha(values: Values, alpha: int, top: float) -> Values:
@@ -219,7 +221,7 @@ class Raster:
         return replace(self, layout=replace(layout or self.bands, nodata=tuple(stated)), is_measured=True)
 
     def with_mask(self, mask: Rows | None, kind: Literal["page", "beside"] = "beside") -> "Raster":
-        """The raster as a measurement with data where a mask (H, W, 1), if any, is not 0; that is its last channel."""
+        """The raster as a measurement with data where no band of a mask (H, W, C), if any, is 0: its last channel."""
         if mask is None:
             return self
         (height, width, channels), bands = self.rows.shape, self.bands
@@ -229,7 +231,8 @@ class Raster:
             return map(_add_mask, self.rows.split(BAND_GRID), mask.split(BAND_GRID))
 
         rows = Rows((height, width, channels + 1), self.rows.dtype, joined)
-        return replace(self, rows=rows, layout=replace(bands, extra=extra, mask=kind), is_measured=True)
+        notes = (*self.notes, *((_MASKS_JOINED,) if mask.shape[2] > 1 else ()))
+        return replace(self, rows=rows, layout=replace(bands, extra=extra, mask=kind), is_measured=True, notes=notes)
 
     def in_colours(self) -> "Raster":
         """The raster with the colours of its classes, if it is a map of classes."""

@@ -114,7 +114,8 @@ def depth(tags: Tags) -> int:
 def orientation(tags: Tags) -> int:
     """The EXIF orientation of a page, 1 to 8, from its tag or else from its XMP."""
     packet = xmp.as_utf8(bytes(tags.get(_XMP) or b""))
-    return int(tags.get(ORIENTATION) or Metadata(xmp=packet).orientation)
+    stated = tags.get(ORIENTATION) or Metadata(xmp=packet).orientation
+    return int(stated) if stated in range(1, 9) else 1
 
 
 def size(tags: Tags) -> tuple[int, int]:

@@ -15,8 +15,6 @@ from srgan_cli.image.geo import gdal_reader
 from srgan_cli.image.geo.sidecar import find_sidecars
 from srgan_cli.system.files import check_space
 
-_MASKS_LOST = "its masks, one for each band, are dropped"
-
 
 class GdalReader(ImageReader):
     """A raster, of which GDAL makes a TIFF once it is read."""
@@ -40,8 +38,7 @@ class GdalReader(ImageReader):
             raise
         notes += find_sidecars(self.path, has_mask=True)[1]  # GDAL reads it
         notes += [overviews_note(self.overviews)] if self.overviews else []
-        notes += [_MASKS_LOST if note.startswith(f"{copy.name}.msk") else note for note in raster.notes]
-        return replace(raster, notes=tuple(dict.fromkeys(notes)))
+        return replace(raster, notes=tuple(dict.fromkeys([*notes, *raster.notes])))
 
 
 def open_raster(path: Path, stack: ExitStack) -> GdalReader | None:

@@ -21,7 +21,7 @@ from srgan_cli.image.codec import tiff
 from srgan_cli.image.codec.colour import convert_to_srgb
 from srgan_cli.image.codec.pillow import Decoded
 from srgan_cli.image.codec.raster import Rows, Values, apply_exif_orientation, divide_by_alpha, opaque
-from srgan_cli.image.geo import bands, gdal_reader, microscopy
+from srgan_cli.image.geo import gdal_reader, microscopy
 
 _HINT = "convert it to an uncompressed TIFF of 8 or 16 bits, or to PNG"
 _COLOURS = {"MINISWHITE": 1, "MINISBLACK": 1, "PALETTE": 1, "RGB": 3, "YCBCR": 3, "SEPARATED": 4}
@@ -167,11 +167,11 @@ def _from_cmyk(values: Values, profile: bytes | None) -> Decoded:
 
 
 def find_mask(picture: Path, size: tuple[int, int], orientation: int = 1) -> Rows | None:
-    """The mask in a .msk beside a picture of this stored size, if it has that size, one band, and no damage."""
+    """The mask in a .msk beside a picture of this stored size, if it has that size and no damage."""
     path = picture.with_name(f"{picture.name}.msk")
     with suppress(Exception), path.open("rb") as file:  # a damaged one is dropped with a note
         (_, tags), *_ = tiff.pages(file)[0]
-        if (tags[tiff.HEIGHT], tags[tiff.WIDTH]) == size and tags.get(bands.SAMPLES, 1) == 1:
+        if (tags[tiff.HEIGHT], tags[tiff.WIDTH]) == size:
             mask = read_mask(path, 0, orientation)
             deque(mask.bands(), maxlen=0)
             return mask
@@ -179,7 +179,7 @@ def find_mask(picture: Path, size: tuple[int, int], orientation: int = 1) -> Row
 
 
 def read_mask(path: Path, number: int, orientation: int) -> Rows:
-    """The values (H, W, 1) of a mask, which is a page of a TIFF, upright: 0 without data."""
+    """The values (H, W, C) of a mask, or of one for each band, which is a page of a TIFF, upright: 0 without data."""
     if find_spec("rasterio"):
         return gdal_reader.read(path, number, orientation)
     return Rows.from_array(apply_exif_orientation(decode_samples(path, number), orientation))

@@ -14,6 +14,7 @@ from srgan_cli.image.codec.raster import apply_exif_orientation
 from srgan_cli.image.codec.tiff import has_unwritable_tags
 from srgan_cli.image.geo.cog import KEPT_TAGS
 from srgan_cli.image.io import read_picture
+from srgan_cli.image.sequence import open_pictures
 
 pytest.importorskip("imagecodecs", reason="needs srgan-cli[tiff]")
 GREY = np.linspace(0, 1, 48 * 32).reshape(48, 32)
@@ -244,7 +245,7 @@ def test_a_preview_before_the_picture_is_left_out(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("in_xmp", [False, True])
 @pytest.mark.parametrize("mode", ["1", "P", "CMYK"])
-@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("orientation", [*range(1, 9), 16])
 def test_pages_that_pillow_decodes_are_turned_once(tmp_path: Path, mode: str, orientation: int, in_xmp: bool) -> None:
     stored = np.zeros((3, 5), np.uint8)
     stored[0, :2] = 255
@@ -253,6 +254,7 @@ def test_pages_that_pillow_decodes_are_turned_once(tmp_path: Path, mode: str, or
     Image.fromarray(stored).convert(mode).save(tmp_path / "a.tif", tiffinfo=tags)
     found = read_picture(tmp_path / "a.tif").pixels[0].numpy() > 0.5
     assert np.array_equal(found, apply_exif_orientation(stored[..., None], orientation)[..., 0] > 127)
+    assert open_pictures(tmp_path / "a.tif").sizes == (found.shape,)
 
 
 def test_a_page_with_fewer_samples_than_colours_is_refused(tmp_path: Path) -> None:

@@ -319,6 +319,18 @@ def test_a_mask_beside_a_raster_is_read(tmp_path: Path, has_gdal: bool, monkeypa
     assert read_picture(plain).notes == ("c.tif.msk beside it, a mask, is dropped",)
 
 
+def test_masks_of_single_bands_become_one(tmp_path: Path) -> None:
+    """As GDAL writes them beside a raster of two bands."""
+    source = save(tmp_path / "a.tif", RANDOM.integers(1, 200, (2, 16, 16)).astype(np.uint8), **PLACE)
+    one = np.arange(256).reshape(16, 16) % 16 > 7
+    masks = np.stack([one, one.T], 2).astype(np.uint8) * 255
+    tifffile.imwrite(f"{source}.msk", masks, photometric="minisblack", planarconfig="contig")
+    read = read_picture(source)
+    assert read.valid is not None
+    assert (read.valid.numpy() == one & one.T).all()
+    assert "its masks, one for each band, become one" in read.notes[0]
+
+
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".bmp"])
 def test_a_mask_beside_a_picture_of_another_format_is_read(tmp_path: Path, suffix: str) -> None:
     mask, source = np.arange(256).reshape(16, 16) % 16 > 7, tmp_path / f"a{suffix}"
