@@ -45,6 +45,8 @@ def resize(pixels: Tensor, height: int, width: int, kernel: "Kernel | None" = No
 def resize_part(pixels: Tensor, rows: "AxisResize", columns: "AxisResize", kernel: "Kernel") -> Tensor:
     """A part of what `resize` returns, from the part of the picture that it depends on."""
     tall = _resize_rows(pixels, rows, kernel)
+    if columns.in_size == columns.out_size:
+        return tall.narrow(-1, columns.start - columns.offset, columns.stop - columns.start)
     transposed = tall.reshape(-1, tall.shape[-1]).t().contiguous()
     wide = _resize_rows(transposed, columns, kernel).t().contiguous()
     return wide.view(*tall.shape[:-1], columns.stop - columns.start)

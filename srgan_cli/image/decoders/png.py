@@ -52,9 +52,10 @@ def _is_animation_sound(chunks: list[_Chunk]) -> bool:
 
 
 def _chunks(data: bytes) -> Iterator[_Chunk]:
-    start = len(SIGNATURE)
-    while start + 12 <= len(data) and data[start - 8 : start - 4] != b"IEND":
+    start, name = len(SIGNATURE), b""
+    while start + 12 <= len(data) and name != b"IEND":
+        name = data[start + 4 : start + 8]
         end = start + 12 + int.from_bytes(data[start : start + 4], "big")
         crc = int.from_bytes(data[end - 4 : end], "big")
-        yield _Chunk(data[start + 4 : start + 8], data[start:end], zlib.crc32(data[start + 4 : end - 4]) == crc)
+        yield _Chunk(name, data[start:end], zlib.crc32(data[start + 4 : end - 4]) == crc)
         start = end

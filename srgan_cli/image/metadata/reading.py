@@ -9,7 +9,6 @@ from PIL import Image
 
 from srgan_cli.image.metadata import bmp, isobmff, jpeg, photoshop, png, xmp
 from srgan_cli.image.metadata.exif import EXIF_PREFIX, ExifBlock, plausible_dpi, resolution_of
-from srgan_cli.image.metadata.icc import Colour
 from srgan_cli.image.metadata.record import Metadata, Text, dropped_notes, trailing_note, unpack
 
 _JP2_EXIF, _JP2_IPTC = b"JpgTiffExif->JP2", bytes.fromhex("33c7a4d2b81d4723a0baf1a3e097ad38")
@@ -23,7 +22,7 @@ _TGA_PARTS = {
     **{"software": slice(426, 470), "colour correction": slice(482, 486), "postage stamp": slice(486, 490)},
 }
 """Parts of the extension area.  Source: Truevision, TGA 2.0, fields 11 to 25."""
-_SGI_NAME, _QOI_COLOUR, _LINEAR = slice(24, 104), 13, 1
+_SGI_NAME = slice(24, 104)
 _LOST_FIELDS = ("hotspot", "spacing", "Comment", "Date", "Digitalization equipment")  # of XBM, GBR and IM
 _RIFF_KNOWN = {b"VP8 ", b"VP8L", b"VP8X", b"ALPH", b"ANIM", b"ANMF", b"ICCP", b"EXIF", b"XMP "}
 _CLAIMS = {
@@ -61,8 +60,6 @@ def read_metadata(image: Image.Image, data: bytes, page: int = 0) -> tuple[Metad
         found, notes = _read_tga(image, data)
     elif image.format == "SGI" and (title := data[_SGI_NAME].partition(b"\0")[0]):
         found = replace(found, texts=(Text("Title", jpeg.decode_comment(title)),))
-    elif image.format == "QOI" and data[_QOI_COLOUR] == _LINEAR:
-        found = replace(found, colour=Colour(gamma=1.0))
     elif lost := [name for name in _LOST_FIELDS if image.info.get(name)]:
         notes = [f"its {', '.join(lost).lower()} is dropped"]
     elif image.format == "WEBP":

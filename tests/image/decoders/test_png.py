@@ -28,6 +28,14 @@ def test_damaged_ancillary_chunks_are_dropped_and_named(tmp_path: Path, damaged:
     assert read_picture(path).notes == (f"its damaged parts are dropped: {damaged[4:8].decode()}",)
 
 
+def test_a_text_may_end_as_the_last_chunk_is_called(tmp_path: Path) -> None:
+    data, path = png("P", frames=3), tmp_path / "a.png"
+    path.write_bytes(data[:HEADER_END] + chunk(b"tEXt", b"Comment\0IEND") + data[HEADER_END:])
+    pictures = open_pictures(path)
+    assert pictures.count == 3
+    assert next(iter(pictures.streams())).header.metadata.comments == ("IEND",)
+
+
 def test_a_damaged_critical_chunk_is_an_error(tmp_path: Path) -> None:
     data, path = bytearray(png("P")), tmp_path / "a.png"
     data[HEADER_END - 1] ^= 1
