@@ -114,7 +114,7 @@ class ImageProcessor(Processor):
             result = self._enlarge(task, pictures, chosen.load(), target, warnings, progress)
             if self.manifest:
                 self.manifest.record(target, key)
-        return replace(result, reason=chosen.reason)
+        return replace(result, reason=chosen.reason, network_scale=chosen.scale)
 
     def _enlarge(
         self, task: Task, pictures: ImageSequence, chosen: Upscaler, target: Path, notes: list[str], progress: Progress

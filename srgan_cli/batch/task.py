@@ -85,6 +85,8 @@ class TaskResult:
     """The digest of the weights."""
     reason: str = ""
     """Why these weights, where they were chosen for the file."""
+    network_scale: float | None = None
+    """The factor of their network; None where it is that of all files."""
     device: str = ""
     peak_memory: int | None = None
     """The most bytes that the working process has held so far; None if unknown."""

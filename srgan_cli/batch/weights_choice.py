@@ -34,7 +34,7 @@ class WeightsChoice:
         """`compressed` names the weights for compressed files; "" to use the same for all files."""
         self.upscaler, self.compressed, self.load = upscaler, compressed, load
         self.lock = Lock()
-        self.other_upscaler: Upscaler | None = None
+        self.compressed_upscaler: Upscaler | None = None
 
     def of(self, source: Path) -> ChosenWeights:
         """The weights for a file, according to its header."""
@@ -42,17 +42,17 @@ class WeightsChoice:
         if not reason:
             own = self.upscaler
             return ChosenWeights(own.name, own.sha256, own.scale, lambda: own)
-        return replace(self._other, reason=reason)
+        return replace(self._for_compressed, reason=reason)
 
     @cached_property
-    def _other(self) -> ChosenWeights:
+    def _for_compressed(self) -> ChosenWeights:
         path = find_weights(self.compressed, self.upscaler.scale)
         card = read_card(path)
-        return ChosenWeights(card.name, digest(path), card.scale, partial(self._load_other, path))
+        return ChosenWeights(card.name, digest(path), card.scale, partial(self._load_compressed, path))
 
-    def _load_other(self, path: Path) -> Upscaler:
-        """The upscaler for compressed files; it and the first one take turns in running their generators."""
+    def _load_compressed(self, path: Path) -> Upscaler:
+        """The upscaler for compressed files; it and `upscaler` take turns in running their generators."""
         with self.lock:
-            if self.other_upscaler is None:
-                self.other_upscaler = self.load(model=path, takes_turns_with=self.upscaler)
-            return self.other_upscaler
+            if self.compressed_upscaler is None:
+                self.compressed_upscaler = self.load(model=path, takes_turns_with=self.upscaler)
+            return self.compressed_upscaler

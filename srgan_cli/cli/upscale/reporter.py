@@ -112,7 +112,8 @@ class Reporter:
     def _model(self, result: TaskResult) -> str:
         """The weights, the reason where they were chosen for this file, and what part of the factor is resampling."""
         label = result.model if result.reason else self.model_label
-        reached, factor = self.upscaler.scale, max(map(truediv, result.output_size, result.input_size))
+        reached = result.network_scale or self.upscaler.scale
+        factor = max(map(truediv, result.output_size, result.input_size))
         if self.upscaler.sha256 and abs(factor - reached) >= 1 / 8:  # sizes are whole numbers
             label += f" {reached} times, then bicubic resampling {factor / reached:.3g} times,"
         return f"{label.removesuffix(',')}, chosen for {result.reason}," if result.reason else label

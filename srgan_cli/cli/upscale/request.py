@@ -35,7 +35,7 @@ ENCODING_OPTIONS = ("quality", "lossless")
 """Options for pictures that may stand where there are videos beside them."""
 _TILING_OPTIONS = {"tile", "max_memory", "verify_tiles"}
 """Options that do not change the pictures where tiled equals whole."""
-_WEIGHTS_FOR = {"photo": (PHOTO, ""), **dict.fromkeys(("drawing", "text"), ("fidelity", "photo-fidelity"))}
+_WEIGHTS_FOR = {"photo": (PHOTO, ""), "drawing": ("fidelity", "photo-fidelity"), "text": ("fidelity", "photo-fidelity")}
 """The weights for a purpose: those for clean files, and those for compressed ones if they are others."""
 
 
@@ -137,7 +137,7 @@ class UpscaleRequest:
 
     def name(self, upscaler: Upscaler) -> str:
         """The name of the model in the names of outputs."""
-        return AUTOMATIC if self.factory.compressed else upscaler.name
+        return str(self.arguments.purpose or AUTOMATIC) if self.factory.compressed else upscaler.name
 
     def model_label(self, upscaler: Upscaler) -> str:
         """The name of the model; with its file or address too, if it is named like shipped weights and is none."""

@@ -75,7 +75,8 @@ def test_other_weights_for_photographs_enlarge_them_again(
 
 def test_two_times_is_four_times_reduced(srgan: Callable[..., Outcome], photos: Path, tmp_path: Path) -> None:
     outcome = srgan("upscale", photos / "web.jpg", tmp_path / "out.png", "-s", "2")
-    assert "web.jpg 20 x 14 -> out.png 40 x 28 (photo-x4, chosen" in outcome.err
+    resampled = "photo-x4 4 times, then bicubic resampling 0.5 times, chosen for a JPEG"
+    assert f"web.jpg 20 x 14 -> out.png 40 x 28 ({resampled}" in outcome.err
 
 
 def test_without_weights_for_photographs_all_files_are_enlarged_alike(
