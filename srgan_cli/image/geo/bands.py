@@ -66,12 +66,13 @@ def has_other_inks(tags: Tags) -> bool:
 
 def has_palette(tags: Tags) -> bool:
     """Whether the samples of a page are numbers of colours; GDAL calls it grey if the palette was added later."""
-    return tags.get(PHOTOMETRIC) in (_BLACK_IS_ZERO, _PALETTE) and _COLOUR_MAP in tags and tags.get(SAMPLES, 1) == 1
+    has_map = tags.get(SAMPLES, 1) == 1 and len(_numbers(tags, _COLOUR_MAP)) > 0
+    return has_map and tags.get(PHOTOMETRIC) in (_BLACK_IS_ZERO, _PALETTE)
 
 
 def has_small_levels(tags: Tags) -> bool:
     """Whether a palette has levels of 8 bits instead of 16; all readers but Pillow accept that."""
-    return has_palette(tags) and 0 < int(np.max(tags[_COLOUR_MAP])) < 256
+    return has_palette(tags) and 0 < np.max(_numbers(tags, _COLOUR_MAP)) < 256
 
 
 def has_plain_subsampling(tags: Tags) -> bool:
@@ -82,7 +83,7 @@ def has_plain_subsampling(tags: Tags) -> bool:
 
 def conversion_notes(tags: Tags, raster: Raster) -> list[str]:
     """Notes on what a raster lacks of the palette, the inks, the ranges or the bits of its page."""
-    colours, levels = int(tags.get(PHOTOMETRIC, _BLACK_IS_ZERO)), np.asarray(tags.get(_COLOUR_MAP, ()))
+    colours, levels = int(tags.get(PHOTOMETRIC, _BLACK_IS_ZERO)), _numbers(tags, _COLOUR_MAP)
     if raster.bands.palette:
         return []
     said, ranges = "RGB" if colours == _RGB else "grey", _unkept_ranges(tags)
@@ -94,7 +95,7 @@ def conversion_notes(tags: Tags, raster: Raster) -> list[str]:
     notes = {
         f"its {bits} bits a channel become {stored}": 16 < bits < stored,
         "its ranges of single bands become one": raster.declared_range is not None and not is_shared,
-        f"its palette is dropped: it says that it is {said}": levels.size and colours in _UNCONVERTED,
+        f"its palette is dropped: it says that it is {said}": _COLOUR_MAP in tags and colours in _UNCONVERTED,
         "its palette of 16 bits is reduced to 8": is_reduced,
         f"its {further} channels beside its colours are dropped": further > 0,
         f"the range in its {' and '.join(ranges)} is dropped": bool(ranges),

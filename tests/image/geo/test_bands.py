@@ -168,10 +168,17 @@ def test_classes_are_never_blended(tmp_path: Path, options: dict[str, Any], bits
     assert any("colours of this picture's classes" in loss for loss in picture_losses(tmp_path / "b.png", enlarged))
 
 
-@pytest.mark.parametrize(("shape", "said"), [((9, 11), "grey"), ((9, 11, 3), "RGB")])
-def test_a_palette_that_nothing_uses_is_dropped_with_a_line(tmp_path: Path, shape: tuple[int, ...], said: str) -> None:
-    image = Image.fromarray(RANDOM.integers(0, 8, shape).astype(np.uint8))
-    image.save(tmp_path / "a.tif", tiffinfo={320: tuple(range(768))})
+@pytest.mark.parametrize(
+    ("shape", "levels", "said"),
+    [((9, 11), tuple(range(768)), "grey"), ((9, 11, 3), tuple(range(768)), "RGB"), ((9, 11), "no numbers", "grey")],
+)
+def test_a_palette_that_nothing_uses_is_dropped_with_a_line(
+    tmp_path: Path, shape: tuple[int, ...], levels: Any, said: str
+) -> None:
+    values = RANDOM.integers(0, 8, shape).astype(np.uint8)
+    tag = (320, "s" if isinstance(levels, str) else "H", len(levels), levels)
+    photometric = {"grey": "minisblack", "RGB": "rgb"}[said]
+    tifffile.imwrite(tmp_path / "a.tif", values, photometric=photometric, extratags=[tag])
     assert read_picture(tmp_path / "a.tif").notes == (f"its palette is dropped: it says that it is {said}",)
 
 
