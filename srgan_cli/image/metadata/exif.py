@@ -5,7 +5,6 @@ A change keeps everything else the same byte for byte, including maker notes.  P
 Source: CIPA DC-008, Exchangeable image file format for digital still cameras (Exif), and TIFF 6.0.
 """
 
-import math
 import struct
 from collections.abc import Iterator
 from typing import Any
@@ -145,13 +144,16 @@ def resolution_of(exif: bytes | None) -> tuple[Pair | None, Pair | None]:
     return (pair[0] * factor, pair[1] * factor), None
 
 
+_MOST_DPI = 1e9  # 25 picometres a pixel; the least is its inverse, a pixel of 25 000 kilometres
+
+
 def plausible_dpi(dpi: Any) -> Pair | None:
-    """The value as two positive, finite numbers, or None if it is something else."""
+    """The value as two numbers that formats can store, or None if it is something else."""
     try:
         across, down = (float(number) for number in dpi)
     except (TypeError, ValueError, ZeroDivisionError):
         return None
-    return (across, down) if 0 < across < math.inf and 0 < down < math.inf else None
+    return (across, down) if min(across, down) > 1 / _MOST_DPI and max(across, down) < _MOST_DPI else None
 
 
 def parse_exif(exif: bytes) -> dict[int, Any]:

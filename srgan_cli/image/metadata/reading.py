@@ -165,6 +165,8 @@ def finish(found: Metadata, notes: list[str]) -> tuple[Metadata, list[str]]:
         packet, lost = xmp.without_fixed(packet, found.orientation)
         notes += lost
     found = replace(found, xmp=packet)
+    if found.dpi and not plausible_dpi(found.dpi):
+        found, notes = replace(found, dpi=None), [*notes, "its resolution is implausible and dropped"]
     if found.dpi or found.pixel_ratio:
         return found, notes
     dpi, ratio = resolution_of(found.exif)

@@ -157,6 +157,23 @@ def test_xmp_of_jpeg_2000_is_read(tmp_path: Path) -> None:
     assert read_picture(tmp_path / "a.jp2").metadata.xmp == PACKET
 
 
+@pytest.mark.parametrize("kind", [b"resc", b"resd"])
+@pytest.mark.parametrize("power", [-128, 127])
+def test_an_implausible_resolution_of_jpeg_2000_is_dropped_with_a_line(tmp_path: Path, kind: bytes, power: int) -> None:
+    Image.new("L", (8, 8)).save(tmp_path / "a.jp2")
+    change_header(tmp_path / "a.jp2", {b"res ": box(kind, struct.pack(">4H2b", 1, 1, 1, 1, power, power))})
+    picture = read_picture(tmp_path / "a.jp2")
+    assert (picture.metadata.dpi, picture.notes) == (None, ("its resolution is implausible and dropped",))
+
+
+def change_header(path: Path, added: dict[bytes, bytes]) -> None:
+    """Add boxes to the header of a JPEG 2000, or replace them."""
+    outer = dict(isobmff.boxes(path.read_bytes()))
+    inner = dict(isobmff.boxes(outer[b"jp2h"])) | added
+    outer[b"jp2h"] = b"".join(box(*part) for part in inner.items())
+    path.write_bytes(b"".join(box(*part) for part in outer.items()))
+
+
 def test_boxes_of_jpeg_2000_are_kept_or_reported(tmp_path: Path) -> None:
     profile, exif = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes(), build_exif({271: "Camera"})
     iptc = b"\x1c\x02\x05\x00\x05A cat"
