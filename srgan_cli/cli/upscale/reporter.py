@@ -126,7 +126,7 @@ class Reporter:
             "in_size": _width_and_height(result.input_size),
             "out_size": _width_and_height(result.output_size),
             "pictures": result.count,
-            "model": result.model or self.upscaler.name,
+            "model": result.model if result.reason else self.model_label,
             "sha256": result.sha256 or self.upscaler.sha256,
             "reason": result.reason or None,
             "seconds": round(result.seconds, 3),

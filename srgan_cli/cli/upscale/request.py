@@ -136,15 +136,20 @@ class UpscaleRequest:
         return replace(self, factory=replace(self.factory, policy=replace(self.factory.policy, shared_machine=shared)))
 
     def name(self, upscaler: Upscaler) -> str:
-        """The name of the model in the names of outputs."""
-        return str(self.arguments.purpose or AUTOMATIC) if self.factory.compressed else upscaler.name
+        """The name of the model in the names of outputs; with its folder, if it is only called as shipped weights."""
+        if self.factory.compressed:
+            return str(self.arguments.purpose or AUTOMATIC)
+        path = Path(self.factory.model).absolute()
+        return f"{path.parent.name}-{path.stem}" if self._is_namesake(upscaler) else upscaler.name
 
     def model_label(self, upscaler: Upscaler) -> str:
-        """The name of the model; with its file or address too, if it is named like shipped weights and is none."""
+        """The name of the model; with its file or address too, if it is only called as shipped weights."""
+        return f"{upscaler.name} of {self.factory.model}" if self._is_namesake(upscaler) else upscaler.name
+
+    def _is_namesake(self, upscaler: Upscaler) -> bool:
+        """Whether weights have the name of shipped ones and are others."""
         shipped = list_weights()
-        is_shipped = self.factory.model in {AUTOMATIC, *shipped, *map(family_name, shipped)}
-        named_alike = upscaler.name in shipped and not is_shipped
-        return f"{upscaler.name} of {self.factory.model}" if named_alike else upscaler.name
+        return upscaler.name in shipped and self.factory.model not in {AUTOMATIC, *shipped, *map(family_name, shipped)}
 
     def upscaler(self, world: World) -> Upscaler:
         """The upscaler of this process.  Where only workers enlarge, it serves for the model's name and scale."""

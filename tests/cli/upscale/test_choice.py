@@ -1,6 +1,7 @@
 """srgan upscale without -m: the weights are chosen for each file."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -61,6 +62,17 @@ def test_a_compressed_file_gets_weights_of_its_own_and_the_reason_is_named(
 def test_named_weights_enlarge_every_file(srgan: Callable[..., Outcome], photos: Path, tmp_path: Path) -> None:
     outcome = srgan("upscale", photos, tmp_path / "out", "--json", "-m", "srgan")
     assert {json.loads(line)["model"] for line in outcome.out.splitlines()} == {"srgan-x4"}
+
+
+def test_own_weights_never_have_the_name_of_shipped_ones(
+    srgan: Callable[..., Outcome], photos: Path, tmp_path: Path, shipped: Path
+) -> None:
+    own = tmp_path / "mine/srgan-x4.safetensors"
+    own.parent.mkdir()
+    shutil.copy(shipped / own.name, own)
+    outcome = srgan("upscale", photos, tmp_path / "out", "--json", "-m", own, "--name", "{model}/{stem}{suffix}")
+    assert {json.loads(line)["model"] for line in outcome.out.splitlines()} == {f"srgan-x4 of {own}"}
+    assert [path.name for path in (tmp_path / "out").iterdir() if path.is_dir()] == ["mine-srgan-x4"]
 
 
 def test_other_weights_for_photographs_enlarge_them_again(
