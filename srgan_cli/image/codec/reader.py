@@ -176,7 +176,7 @@ class _PillowReader(ImageReader):
         index = 0 if self.animated else index
         if index not in self.found:
             self.image.seek(self.pages[index])
-            self.found[index] = read_metadata(self.image, self.data, self.pages[index])
+            self.found[index] = read_metadata(self.image, self.data, self.pages[index], self.path.stem)
         return self.found[index]
 
     def _orientation(self, index: int) -> int:

@@ -15,14 +15,14 @@ _JP2_EXIF, _JP2_IPTC = b"JpgTiffExif->JP2", bytes.fromhex("33c7a4d2b81d4723a0baf
 _JP2_PHOTOSHOP = bytes.fromhex("2c4c0100850440b9a03e562148d6dfeb")
 GEOTIFF_BOX = bytes.fromhex("b14bf8bd083d4b43a5ae8cd7d5a6ce03")
 _WITH_PROFILE = (b"\2", b"\3")  # the methods of colour that have an ICC profile
-_JP2_COLOURS = {12, 16, 17, 18}  # CMYK, sRGB, grey and YCbCr
+_JP2_COLOURS = {12, 15, 16, 17, 18}  # CMYK, white on black, sRGB, grey and YCbCr
 _METRES_PER_INCH = 0.0254
 _TGA_PARTS = {
     **{"author": slice(2, 43), "comments": slice(43, 367), "date": slice(367, 379), "job": slice(379, 426)},
     **{"software": slice(426, 470), "colour correction": slice(482, 486), "postage stamp": slice(486, 490)},
 }
 """Parts of the extension area.  Source: Truevision, TGA 2.0, fields 11 to 25."""
-_SGI_NAME = slice(24, 104)
+_SGI_NAME, _SGI_DEFAULT = slice(24, 104), "no name"
 _LOST_FIELDS = ("hotspot", "spacing", "Comment", "Date", "Digitalization equipment")  # of XBM, GBR and IM
 _RIFF_KNOWN = {b"VP8 ", b"VP8L", b"VP8X", b"ALPH", b"ANIM", b"ANMF", b"ICCP", b"EXIF", b"XMP "}
 _CLAIMS = {
@@ -34,11 +34,11 @@ _CLAIMS = {
 """What XMP may claim a file to have, with words of notes on the same thing, and the properties that claim it."""
 
 
-def read_metadata(image: Image.Image, data: bytes, page: int = 0) -> tuple[Metadata, list[str]]:
+def read_metadata(image: Image.Image, data: bytes, page: int = 0, stem: str = "") -> tuple[Metadata, list[str]]:
     """The metadata of an image that Pillow has opened and loaded, and a note on everything that is dropped.
 
-    `data` is its file, and `page` the number of the picture there.  A profile that Pillow overlooks is added to the
-    information of the image.
+    `data` is its file, `stem` the name of that without its ending, and `page` the number of the picture there.  A
+    profile that Pillow overlooks is added to the information of the image.
     """
     width, height = image.size
     if image.format in ("JPEG", "MPO"):
@@ -58,10 +58,10 @@ def read_metadata(image: Image.Image, data: bytes, page: int = 0) -> tuple[Metad
         found = _with_resources(found, image)
     elif image.format == "TGA":
         found, notes = _read_tga(image, data)
-    elif image.format == "SGI" and (title := data[_SGI_NAME].partition(b"\0")[0]):
-        found = replace(found, texts=(Text("Title", jpeg.decode_comment(title)),))
+    elif image.format == "SGI" and (title := _sgi_title(data)) not in ("", _SGI_DEFAULT, _sgi_stem(stem)):
+        found = replace(found, texts=(Text("Title", title),))
     elif lost := [name for name in _LOST_FIELDS if image.info.get(name)]:
-        notes = [f"its {', '.join(lost).lower()} is dropped"]
+        notes = [f"its {', '.join(lost).lower()} {'is' if len(lost) == 1 else 'are'} dropped"]
     elif image.format == "WEBP":
         notes = _dropped_riff_chunks(data)
     elif image.format == "JPEG2000":
@@ -77,7 +77,10 @@ def read_jp2(data: bytes) -> tuple[Metadata, bytes | None, list[str]]:
     header = list(isobmff.boxes(dict(outer).get(b"jp2h", b"")))
     colours = [content for name, content in header if name == b"colr"]
     profiles = [content[3:] for content in colours if content[:1] in _WITH_PROFILE]
-    others = {int.from_bytes(content[3:7], "big") for content in colours if content[:1] == b"\1"} - _JP2_COLOURS
+    numbered = [content for content in colours if content[:1] == b"\1" and len(content) >= 7]
+    others = {int.from_bytes(content[3:7], "big") for content in numbered} - _JP2_COLOURS
+    is_grey = dict(header).get(b"ihdr", b"")[8:10] < b"\0\3" and b"pclr" not in dict(header)
+    taken = "grey" if is_grey else "RGB"
     found = {content[:16]: content[16:] for name, content in outer if name == b"uuid"}
     metadata = Metadata(
         exif=found.get(_JP2_EXIF, b"").removeprefix(EXIF_PREFIX) or None,
@@ -86,7 +89,7 @@ def read_jp2(data: bytes) -> tuple[Metadata, bytes | None, list[str]]:
         photoshop=photoshop.from_profile(found.get(_JP2_PHOTOSHOP, b""), iptc=found.get(_JP2_IPTC, b"")),
     )
     notes = ["its XML boxes are dropped"] if b"xml " in dict(outer) else []
-    notes += [f"its colour space number {number} is taken for RGB" for number in others if not profiles]
+    notes += [f"its colour space number {number} is taken for {taken}" for number in others if not profiles]
     known = (_JP2_EXIF, isobmff.XMP, _JP2_IPTC, _JP2_PHOTOSHOP, GEOTIFF_BOX)
     return metadata, profiles[0] if profiles else None, [*isobmff.dropped_boxes(outer, known), *notes]
 
@@ -96,6 +99,16 @@ def _resolution(found: dict[bytes, bytes]) -> tuple[float, float] | None:
     down, below, across, under, *powers = unpack(">4H2b", found.get(b"resc") or found.get(b"resd")) or (0,) * 6
     factors = [_METRES_PER_INCH * 10.0**power for power in powers[::-1]]
     return (across / under * factors[0], down / below * factors[1]) if down * below * across * under else None
+
+
+def _sgi_title(data: bytes) -> str:
+    letters = jpeg.decode_comment(data[_SGI_NAME].partition(b"\0")[0])
+    return "".join(letter for letter in letters if letter.isprintable())
+
+
+def _sgi_stem(stem: str) -> str:
+    """What Pillow stores as the name of an SGI file with this name."""
+    return stem.encode("ascii", "ignore")[: _SGI_NAME.stop - _SGI_NAME.start - 1].decode()
 
 
 def _dropped_riff_chunks(data: bytes) -> list[str]:

@@ -395,14 +395,32 @@ def test_the_extension_area_of_a_tga(tmp_path: Path) -> None:
     assert picture.metadata.pixel_ratio == (1, 2)
 
 
-def test_what_rarer_formats_say_is_kept_or_reported(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "texts"),
+    [
+        (None, ()),
+        (b"no name", ()),
+        (b"a cat\0\1 dog", (Text("Title", "a cat"),)),
+        (b"a\1 cat\x1b", (Text("Title", "a cat"),)),
+    ],
+)
+def test_the_name_of_an_sgi_image_is_its_title(tmp_path: Path, name: bytes | None, texts: tuple[Text, ...]) -> None:
+    """Pillow stores the name of the file, other software "no name"."""
+    Image.new("RGB", (4, 4)).save(tmp_path / "café.sgi")
+    data = (tmp_path / "café.sgi").read_bytes()
+    if name is not None:
+        (tmp_path / "café.sgi").write_bytes(data[:24] + name.ljust(80, b"\0") + data[104:])
+    assert read_picture(tmp_path / "café.sgi").metadata.texts == texts
+
+
+def test_what_rarer_formats_say_is_reported(tmp_path: Path) -> None:
     image = Image.new("RGB", (4, 4))
-    image.save(tmp_path / "a.sgi")
-    data = (tmp_path / "a.sgi").read_bytes()
-    (tmp_path / "a.sgi").write_bytes(data[:24] + b"a cat" + data[29:])
-    assert read_picture(tmp_path / "a.sgi").metadata.texts == (Text("Title", "a cat"),)
     image.convert("1").save(tmp_path / "a.xbm", hotspot=(3, 2))
     assert read_picture(tmp_path / "a.xbm").notes == ("its hotspot is dropped",)
+    image.save(tmp_path / "a.im")
+    data, lines = (tmp_path / "a.im").read_bytes(), b"Comment: a cat\r\nDate: today\r\n"
+    (tmp_path / "a.im").write_bytes(data.replace(bytes(len(lines)), lines, 1))
+    assert read_picture(tmp_path / "a.im").notes == ("its comment, date are dropped",)
     image.save(tmp_path / "a.dds")
     data = (tmp_path / "a.dds").read_bytes()
     (tmp_path / "a.dds").write_bytes(data[:112] + struct.pack("<L", 0xFE00) + data[116:] + data[128:] * 5)

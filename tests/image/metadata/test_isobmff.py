@@ -15,6 +15,7 @@ from srgan_cli.image.io import picture_size, read_picture
 from srgan_cli.image.metadata import isobmff, photoshop, xmp
 from srgan_cli.image.metadata.exif import build_exif
 from srgan_cli.image.metadata.icc import NO_COLOUR, Colour, from_cicp
+from srgan_cli.image.metadata.reading import read_jp2
 from srgan_cli.image.metadata.record import Metadata
 
 PACKET = b"<x:xmpmeta/>"
@@ -164,6 +165,23 @@ def test_an_implausible_resolution_of_jpeg_2000_is_dropped_with_a_line(tmp_path:
     change_header(tmp_path / "a.jp2", {b"res ": box(kind, struct.pack(">4H2b", 1, 1, 1, 1, power, power))})
     picture = read_picture(tmp_path / "a.jp2")
     assert (picture.metadata.dpi, picture.notes) == (None, ("its resolution is implausible and dropped",))
+
+
+@pytest.mark.parametrize(
+    ("mode", "number", "notes"),
+    [
+        ("L", struct.pack(">L", 15), ()),
+        ("L", bytes(4), ("its colour space number 0 is taken for grey",)),
+        ("RGB", struct.pack(">L", 14), ("its colour space number 14 is taken for RGB",)),
+    ],
+)
+def test_colour_spaces_of_jpeg_2000_that_are_not_read_are_reported(
+    tmp_path: Path, mode: str, number: bytes, notes: tuple[str, ...]
+) -> None:
+    Image.new(mode, (8, 8)).save(tmp_path / "a.jp2")
+    change_header(tmp_path / "a.jp2", {b"colr": b"\1\0\0" + number})
+    assert read_picture(tmp_path / "a.jp2").notes == notes
+    assert not read_jp2(box(b"jp2h", box(b"colr", b"\1\0\0")))[2]
 
 
 def change_header(path: Path, added: dict[bytes, bytes]) -> None:
