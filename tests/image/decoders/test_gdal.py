@@ -106,6 +106,19 @@ def test_other_domains_of_metadata_are_reported(tmp_path: Path) -> None:
     assert read_picture(source).notes == ("its metadata of the domain D are dropped",)
 
 
+@pytest.mark.parametrize(
+    ("last", "notes"),
+    [("Alpha", ()), ("Undefined", ("its bands without a nodata value get that of the others",))],
+)
+def test_bands_without_a_nodata_value_are_reported_unless_they_are_alpha(
+    tmp_path: Path, last: str, notes: tuple[str, ...]
+) -> None:
+    source = write_raster(tmp_path / "a.vrt", "VRT")
+    added = f'<VRTRasterBand dataType="Float32" band="2"><ColorInterp>{last}</ColorInterp></VRTRasterBand>'
+    source.write_text(source.read_text().replace("</VRTDataset>", f"{added}</VRTDataset>"))
+    assert read_picture(source).notes == notes
+
+
 def test_bands_of_several_types_are_refused(tmp_path: Path) -> None:
     source = write_raster(tmp_path / "a.vrt", "VRT")
     bands = source.read_text().partition("<VRTRasterBand")
