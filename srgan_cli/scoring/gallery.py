@@ -1,5 +1,6 @@
 """The pictures of a report: its figure and its HTML page."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from srgan_cli.scoring.report.crops import Crop, parse_crop
 from srgan_cli.scoring.report.figure import CROP_SIDE, Panel, draw_figure
 from srgan_cli.scoring.report.html import PageImage, write_page
 from srgan_cli.scoring.report.summary import Report
+from srgan_cli.system.discovery import find_pictures
 from srgan_cli.system.files import atomic_write, check_writable, remove_stale_temporaries
 
 
@@ -38,17 +40,32 @@ class Gallery:
             write_page(report, images, total=len(names), path=self.page)
 
 
-def plan_gallery(figure: Path | None, page: Path | None, crop: str, *, overwrite: bool = False) -> Gallery:
-    """The gallery with these files. Raises UsageError and SrganError if they cannot be written or must not be."""
+def plan_gallery(
+    figure: Path | None, page: Path | None, crop: str, *, overwrite: bool = False, inputs: Sequence[Path] = ()
+) -> Gallery:
+    """The gallery with these files. Raises UsageError and SrganError if they cannot be written or must not be.
+
+    Pictures of `inputs`, which are files and folders, are not replaced.
+    """
     for path, suffix in ((figure, ".png"), (page, ".html")):
         if path and path.suffix.lower() != suffix:
             raise UsageError(f"{path} does not end in {suffix}", f"name a {suffix} file")
         if path:
+            _check_no_input(path, inputs)
             check_writable(path, overwrite=overwrite)
             remove_stale_temporaries(path.parent)
     if crop and not figure:
         raise UsageError("--crop needs --figure", "add --figure fig.png", option="crop")
     return Gallery(figure, page, parse_crop(crop) if crop else None)
+
+
+def _check_no_input(path: Path, inputs: Sequence[Path]) -> None:
+    """Raises UsageError for one of the inputs, a picture in one, and a link to them."""
+    for place in inputs if path.exists() else ():
+        pictures = find_pictures(place) if place.is_dir() else [place]
+        if any(path.samefile(picture) for picture in pictures if picture.exists()):
+            found = f"a picture of the input {place}" if place.is_dir() else "the input itself"
+            raise UsageError(f"{path} is {found}", "name another file to write")
 
 
 def _write_figure(plan: ScoringPlan, report: Report, path: Path, crop: Crop | None) -> None:

@@ -39,13 +39,15 @@ def score(_context: typer.Context, arguments: ScoreArguments) -> None:
     form = output_format(
         json=arguments.as_json, csv=arguments.as_csv, markdown=arguments.as_markdown, latex=arguments.as_latex
     )
-    gallery = plan_gallery(arguments.figure, arguments.html, arguments.crop, overwrite=arguments.overwrite)
+    places = [arguments.reference, *(arguments.candidates or [])]
+    files = arguments.figure, arguments.html, arguments.crop
+    gallery = plan_gallery(*files, overwrite=arguments.overwrite, inputs=places)
     if (arguments.sets or arguments.by_folder) and (arguments.figure or arguments.html):
         option = "by-folder figure html"
         raise UsageError("--figure and --html show one data set", "leave out --set and --by-folder", option=option)
     thresholds = parse_thresholds(arguments.fail_under or [], arguments.fail_over or [])
     protocol = _protocol(arguments, [threshold.metric for threshold in thresholds])
-    with _spooled([arguments.reference, *(arguments.candidates or [])]) as (reference, *candidates):
+    with _spooled(places) as (reference, *candidates):
         plans = _plans(arguments, protocol, reference, candidates, crop_side=gallery.crop_side)
         reports = _evaluate_and_print(arguments, plans, form)
         failed = {name: failed_thresholds(report, thresholds) for name, report in reports.items()}

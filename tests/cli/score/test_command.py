@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -153,6 +154,32 @@ def test_invalid_options_are_errors(
     assert "Traceback" not in outcome.err
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        "ref/0.png out/0.png --figure ref/0.png",
+        "ref/0.png out/0.png --figure out/0.png",
+        "ref/0.png out/0.png --figure link.png",
+        "ref/0.png out/0.png --html link.html",
+        "ref out --figure out/1.png",
+        "ref out --html link.html",
+    ],
+)
+def test_inputs_are_not_replaced(
+    srgan: Callable[..., Outcome], photographs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for folder in ("ref", "out"):
+        shutil.copytree(photographs, folder)
+    for link in ("link.png", "link.html"):
+        Path(link).symlink_to("out/0.png")
+    before = {path: path.read_bytes() for path in Path().glob("*/*.png")}
+    outcome = srgan("score", *command.split(), "--overwrite")
+    assert (outcome.code, outcome.out) == (2, "")
+    assert f"{command.split()[-1]} is " in outcome.err
+    assert {path: path.read_bytes() for path in before} == before
+
+
 def test_metric_weights_sets_the_folder_of_networks(
     srgan: Callable[..., Outcome], backbones: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -226,6 +253,8 @@ def test_folders_in_folders_are_data_sets(srgan: Callable[..., Outcome]) -> None
         (("--set", "One", "ref/one", "good/one", "--set", "Two", "ref/two"), "and 3 paths"),
         (("--set", "", "ref/one", "good/one"), "--set is empty"),
         (("--set", "One", "ref/one", "good/one", "--set", "One", "ref/two", "good/two"), "--set 'One', --set 'One'"),
+        (("ref/one/0.png", "--set", "One", "ref/one", "good/one"), "REF and --set exclude each other"),
+        (("ref/one", "--set", "One", "ref/one", "good/one"), "REF and --set exclude each other"),
         (("--by-folder", "ref/one", "good/one"), "no folders in ref/one"),
         (("--by-folder", "ref", "good/one"), "no folder good/one/one"),
         ((*SETS, "--html", "page.html"), "--figure and --html show one data set"),
