@@ -67,8 +67,8 @@ class VideoRun:
             if manifest and options.overwrite == "update" and manifest.is_current(target, key):
                 return TaskResult(task, "kept")
             report = LossReporter(Path(task.target.name), warnings.append, strict=options.strict)
-            wanted = options.scale, self.request.video, options.max_pixels
-            plan = plan_video(task, source, target, self.upscaler, *wanted)
+            video, limit = self.request.video, options.max_pixels
+            plan = plan_video(task, source, target, self.upscaler, options.scale, video, limit)
             report(plan.losses)
             digest = self.request.settings_digest(self.upscaler, self.upscaler.scale, for_video=True)
             with resumable(plan, f"{digest} {file_stamp(source)}"):

@@ -1,6 +1,7 @@
 """Writing the output: the enlarged video, and everything else of the source as it is."""
 
 import io
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -29,7 +30,9 @@ from srgan_cli.upscaling.video.streams import (
 
 _TIME_CODE = {"timecode", "TIMECODE"}  # that of the first frame, as MOV and Matroska call it
 _TITLES = {"name", "title"}  # what FFmpeg calls the title of a stream, reading MP4 and elsewhere
-_UNITS_OF_MP4 = "360000"  # a second, of the times when streams begin: those of FFmpeg are milliseconds
+_UNITS_OF_MP4 = "360000"
+"""Units of a second for the times when streams begin, instead of FFmpeg's milliseconds: a multiple of MPEG's 90000, in
+which frames of 24, 25, 30, 50 and 60 a second, and of 1000/1001 of these rates, take whole numbers."""
 _PROBE_PACKETS = 3
 _PREROLL = Fraction(1, 10)  # seconds of sound that a decoder needs before its first sample
 _WITH_ASPECT = ("h264", "hevc", "mpeg4", "mpeg2video")
@@ -304,5 +307,6 @@ def _cropping(container: Any, stream: Any) -> str:
     """What players cut off the frames of a stream, as FFmpeg prints it; PyAV does not return it otherwise."""
     with logging_to([], av.logging.INFO):
         text = container.dumps_format()
-    own = text.partition(f"Stream #0:{stream.index}")[2].partition("Stream #")[0]
-    return str(own.partition("Frame Cropping: ")[2].partition("\n")[0])
+    _file, *parts = re.split(r"^ *Stream #0:(\d+)", text, flags=re.MULTILINE)
+    own = dict(zip(parts[::2], parts[1::2], strict=True)).get(str(stream.index), "")
+    return own.partition("Frame Cropping: ")[2].partition("\n")[0]

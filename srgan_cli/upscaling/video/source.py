@@ -194,8 +194,10 @@ def _damage(container: Any, stream: Any, count: int, end: Fraction, *, lost: int
 
 
 def _rate(stream: Any) -> Fraction:
-    """Frames a second, on average; FFmpeg takes the unit of time of raw DV for it."""
-    return min(filter(None, (stream.average_rate, stream.base_rate)), default=stream.guessed_rate or Fraction(25))
+    """Frames a second, on average."""
+    average, base = stream.average_rate, stream.base_rate
+    is_unit = average and base and base < average == 1 / stream.time_base  # as FFmpeg states it of raw DV
+    return (base if is_unit else average or base) or stream.guessed_rate or Fraction(25)
 
 
 def _completed(times: Collection[int | None], stream: Any) -> list[int]:

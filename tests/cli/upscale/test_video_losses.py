@@ -3,11 +3,14 @@
 import struct
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from clips import REGULAR, av, packets, write_clip
 from support import Outcome
+
+from srgan_cli.upscaling.video.mux import _cropping
 
 pytestmark = pytest.mark.usefixtures("one_core")
 Srgan = Callable[..., Outcome]
@@ -71,6 +74,12 @@ def caption(clip: Path) -> Path:
 def test_what_is_lost_is_reported(tmp_path: Path, srgan: Srgan, make: Callable[[Path], Path], loss: str) -> None:
     done = srgan("upscale", *BICUBIC, make(tmp_path), tmp_path / "out.mov", "--strict")
     assert (done.code, f"cannot hold {loss}" in done.err) == (bool(loss), bool(loss)), done.err
+
+
+def test_cropping_is_that_of_the_stream_alone() -> None:
+    text = "  Stream #0:0: Video\n  Stream #0:10: Video\n      Frame Cropping: 0/0/2/2\n  Stream #0:1: Video\n"
+    container = SimpleNamespace(dumps_format=lambda: text)
+    assert [_cropping(container, SimpleNamespace(index=index)) for index in (0, 1, 10)] == ["", "", "0/0/2/2"]
 
 
 def test_a_time_code_is_kept_for_its_frame_alone(tmp_path: Path, srgan: Srgan) -> None:

@@ -32,11 +32,12 @@ def cluster(data: bytes) -> int:
     return data.index(b"\x1f\x43\xb6\x75")
 
 
-@pytest.mark.parametrize(("average", "base", "rate"), [(60000, 25, 25), (24, 30, 24), (None, 30, 30), (None, None, 50)])
+@pytest.mark.parametrize(
+    ("average", "base", "rate"), [(60000, 25, 25), (24, 30, 24), (40, 30, 40), (None, 30, 30), (None, None, 50)]
+)
 def test_the_rate_of_raw_dv_is_not_its_unit_of_time(average: int | None, base: int | None, rate: int) -> None:
-    rates = [value and Fraction(value) for value in (average, base)]
-    found = _rate(SimpleNamespace(average_rate=rates[0], base_rate=rates[1], guessed_rate=Fraction(50)))
-    assert found == rate
+    stream = SimpleNamespace(average_rate=average, base_rate=base, guessed_rate=50, time_base=Fraction(1, 60000))
+    assert _rate(stream) == rate
 
 
 @pytest.mark.parametrize(("codec", "options"), [("mpeg4", {"bf": "2"}), ("libx264", {"x264-params": "open-gop=1"})])
