@@ -30,6 +30,8 @@ class Header:
     profile: bytes | None
     depth = 0
     """Bits a channel, if the type of the values does not say it."""
+    decode_bytes = 0
+    """The memory that decoding takes, if it is known."""
 
 
 class ImageReader(ABC):

@@ -48,6 +48,9 @@ class _WholeReader(ImageReader):
         self.turn, stored = header.metadata.orientation, (header.height, header.width)
         self.shape = stored[::-1] if self.turn >= 5 else stored
 
+    def decode_bytes(self, index: int) -> int:
+        return self.header.decode_bytes or super().decode_bytes(index)
+
     def read(self, _: int) -> Raster:
         header, values = self.header, _DECODERS[self.format].decode(self.data, self.header)
         mask = None if values.shape[2] in (2, 4) else find_mask(self.path, values.shape[:2], self.turn)

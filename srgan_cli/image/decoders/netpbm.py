@@ -12,12 +12,16 @@ from srgan_cli.image.metadata.jpeg import decode_comment
 from srgan_cli.image.metadata.record import Metadata, trailing_note
 
 SIGNATURE = (b"P7\n", *(b"P%d%c" % (kind, gap) for kind in range(1, 7) for gap in b" \t\r\n\v\f#"))
-_GAP = rb"(?:\s|#[^\r\n]*[\r\n])+"  # between two numbers
-_HEADER = re.compile(rb"P(?:[14](?:%b\d{1,9}){2}|[2356](?:%b\d{1,9}){3})\s" % (_GAP, _GAP))
-_PAM_HEADER = re.compile(rb"P7\n(.*?\n|)ENDHDR\n", re.DOTALL)
-_FIELD = re.compile(rb"^(WIDTH|HEIGHT|DEPTH|MAXVAL)\s+(\d+)\s*$", re.MULTILINE)
+_MOST_HEADER_BYTES = 65_536
 _COMMENT = re.compile(rb"#[ \t]*([^\r\n]*)")
-_BITMAPS, _TEXTS, _COLOURS = b"14", b"123", b"36"  # kinds, by the digit in their signature
+_GAP = rb"(?:\s|#[^\r\n]*[\r\n])"  # between two numbers, repeated
+_SIZE = rb"%b+0*(\d{1,9})" % _GAP
+_HEADER = re.compile(rb"P(?:[14]|([2356]))%b%b(?(1)%b)\s" % (_SIZE, _SIZE, _SIZE))
+_PAM_HEADER = re.compile(rb"P7\n(.*?\n|)ENDHDR\n", re.DOTALL)
+_FIELD = re.compile(rb"^(WIDTH|HEIGHT|DEPTH|MAXVAL)\s+0*(\d{1,9})\s*$", re.MULTILINE)
+_PAM_COMMENT = re.compile(b"^" + _COMMENT.pattern, re.MULTILINE)
+_BITMAPS, _TEXTS, _COLOURS = (b"1", b"4"), (b"1", b"2", b"3"), (b"3", b"6")  # kinds, by the digit in their signature
+_BLOCK = 1 << 20  # values scaled at a time: NumPy makes an index of 8 bytes of each
 
 
 @dataclass(frozen=True)
@@ -28,34 +32,35 @@ class NetpbmHeader(Header):
     """The digit in its signature."""
     channels: int
     top: int
-    """The value of white, or of black in a bitmap."""
+    """The value of white."""
     start: int
     """Where the pixels start."""
+    decode_bytes: int
 
 
 def read_header(data: bytes) -> NetpbmHeader:
     """The header of a file.  Raises PictureError for one that cannot be read."""
     kind = data[1:2]
-    found = (_PAM_HEADER if kind == b"7" else _HEADER).match(data)
-    height, width, channels, top = _numbers(kind, found[0]) if found else (0, 0, 0, 0)
+    found = (_PAM_HEADER if kind == b"7" else _HEADER).match(data[:_MOST_HEADER_BYTES])
+    height, width, channels, top = _numbers(kind, found) if found else (0, 0, 0, 0)
     if not found or not height or not width or not 0 < top < 65_536:
         raise PictureError("its header is damaged", DAMAGED_HINT)
     if not 0 < channels < 5:
         raise PictureError(f"PAM with {channels} channels is not supported", "convert it to TIFF first")
     end = found.end() + height * _row_bytes(kind, width * channels, top)
     notes = [] if kind in _TEXTS else trailing_note(data[end:])
-    comments = (decode_comment(line.strip()) for line in _COMMENT.findall(found[0]))
-    metadata = Metadata(comments=tuple(filter(None, comments)))
-    return NetpbmHeader(height, width, metadata, notes, None, kind, channels, top, found.end())
+    lines = (_PAM_COMMENT if kind == b"7" else _COMMENT).findall(found[0])
+    metadata = Metadata(comments=tuple(filter(None, (decode_comment(line.strip()) for line in lines))))
+    needed = _decode_bytes(len(data), kind, height * width * channels, top)
+    return NetpbmHeader(height, width, metadata, notes, None, kind, channels, top, found.end(), needed)
 
 
-def _numbers(kind: bytes, header: bytes) -> list[int]:
+def _numbers(kind: bytes, header: re.Match[bytes]) -> list[int]:
     """Height, width, channels and the value of white, each 0 if it is missing."""
     if kind == b"7":
-        fields = {name: int(number) for name, number in _FIELD.findall(header)}
+        fields = {name: int(number) for name, number in _FIELD.findall(header[0])}
         return [fields.get(name, 0) for name in (b"HEIGHT", b"WIDTH", b"DEPTH", b"MAXVAL")]
-    width, height, *rest = map(int, _COMMENT.sub(b"", header[2:]).split())
-    return [height, width, 3 if kind in _COLOURS else 1, *(rest or [1])]
+    return [int(header[3]), int(header[2]), 3 if kind in _COLOURS else 1, int(header[4] or 255)]
 
 
 def _row_bytes(kind: bytes, samples: int, top: int) -> int:
@@ -63,27 +68,48 @@ def _row_bytes(kind: bytes, samples: int, top: int) -> int:
     return (samples + 7) // 8 if kind in _BITMAPS else samples * (1 + (top > 255))
 
 
+def _decode_bytes(size: int, kind: bytes, samples: int, top: int) -> int:
+    """The memory that decoding takes: the file, copies of its text, and the values; numbers in text take 8 bytes."""
+    copies, number = {b"1": (3, 0), b"2": (2, 8), b"3": (2, 8)}.get(kind, (1, 0))
+    return size * copies + samples * (1 + (top > 255) + number)
+
+
 def decode(data: bytes, header: NetpbmHeader) -> Values:
-    """The values (H, W, C), scaled to all of 8 or 16 bits.  Raises ValueError if pixels are missing."""
+    """The values (H, W, C), scaled to all of 8 or 16 bits.  Raises ValueError if pixels are missing.
+
+    Raises PictureError for text other than numbers from 0 to white.  What follows text is noted in the header.
+    """
     values = (_read_text if header.kind in _TEXTS else _read_bytes)(data, header)
-    values = values.reshape(header.height, header.width, header.channels)
-    values = header.top - values if header.kind in _BITMAPS else values
     white, kind = (255, np.uint8) if header.top < 256 else (65_535, np.uint16)
     if header.top != white:
-        values = np.rint(np.minimum(values, header.top) * (white / header.top))
-    return np.asarray(values, kind)
+        table = np.rint(np.minimum(np.arange(white + 1), header.top) * (white / header.top)).astype(kind)
+        stored, values = values, np.empty(values.shape, kind)
+        for start in range(0, values.size, _BLOCK):
+            values[start : start + _BLOCK] = table[stored[start : start + _BLOCK]]
+    return np.asarray(values, kind).reshape(header.height, header.width, header.channels)
 
 
 def _read_text(data: bytes, header: NetpbmHeader) -> Values:
-    text, count = _COMMENT.sub(b"", data[header.start :]), header.height * header.width * header.channels
-    if header.kind in _BITMAPS:  # with or without gaps between the digits
-        return np.frombuffer(re.sub(rb"[^01]", b"", text), np.uint8, count) - ord("0")
-    return np.array(text.split(maxsplit=count)[:count], np.int64)
+    """The values.  Digits of a bitmap may follow each other without gaps."""
+    count, is_bitmap = header.height * header.width * header.channels, header.kind in _BITMAPS
+    number = rb"(?:%b*+%b)" % (_GAP, rb"[01]" if is_bitmap else rb"\d++(?![^\s#])")
+    found = re.compile(rb"%b{%d}+" % (number, count)).match(data, header.start) if count <= len(data) else None
+    text = _COMMENT.sub(b"", found[0]) if found else b""
+    if found and is_bitmap:
+        values = np.frombuffer(text.translate(None, b" \t\r\n\v\f"), np.uint8) - np.uint8(ord("1"))
+    else:
+        values = np.fromstring(text, np.int64, sep=" ")
+    if not found or values.max() > header.top:
+        raise PictureError(
+            f"its pixels are not {count} numbers from 0 to {1 if is_bitmap else header.top}", DAMAGED_HINT
+        )
+    header.notes[:] = trailing_note(data[found.end() :].strip())
+    return values
 
 
 def _read_bytes(data: bytes, header: NetpbmHeader) -> Values:
     row_bytes = _row_bytes(header.kind, header.width * header.channels, header.top)
-    stored = np.frombuffer(data, np.uint8, header.height * row_bytes, header.start).reshape(header.height, -1)
+    stored = np.frombuffer(data, np.uint8, header.height * row_bytes, header.start)
     if header.kind in _BITMAPS:
-        return np.unpackbits(stored, axis=1)[:, : header.width]
+        return np.unpackbits(stored.reshape(-1, row_bytes), axis=1, count=header.width) - np.uint8(1)
     return stored.view(">u1" if header.top < 256 else ">u2")
