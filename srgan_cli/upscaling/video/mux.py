@@ -56,7 +56,7 @@ class Muxer:
             self.stream.metadata["reel_name"] = metadata["reel_name"]
         if self._sets_display_width:
             self.stream.metadata["title"] = self.stream.metadata.get("title", "") + RESERVED
-        others = [stream for stream in source.streams if stream is not video and not is_rewritten(stream, settings)]
+        others = [stream for stream in source.streams if stream is not video and not is_rewritten(stream)]
         self.copies: dict[int, Any] = {}
         self.converters: dict[int, SubtitleConverter] = {}
         for stream in others:
@@ -64,9 +64,10 @@ class Muxer:
         self.dropped = [stream for stream in others if stream.index not in self.copies]
         self.attached = {index for index, stream in self.copies.items() if stream.type == "attachment"}
         output.metadata.update(kept_metadata(source.metadata))
-        for metadata in (output.metadata, self.stream.metadata) if part.is_cut else ():
-            for key in _TIME_CODE & metadata.keys():
-                del metadata[key]
+        if part.is_cut:
+            for metadata in (output.metadata, *(stream.metadata for stream in output.streams)):
+                for key in _TIME_CODE & metadata.keys():
+                    del metadata[key]
         with suppress(av.FFmpegError, ValueError):  # a container without chapters
             output.set_chapters(list(_shifted(source.chapters(), self.range)))
 
@@ -267,17 +268,19 @@ def _name(stream: Any) -> str:
 def _differences(found: VideoSource, muxer: Muxer, written: Any, copies: list[tuple[Any, Any]]) -> Iterator[str]:
     """What differs between the source and what was written of it; `copies` are streams of both, the video first."""
     source, settings = muxer.source, muxer.settings
-    time_code = _TIME_CODE if "timecode" in copies[0][1].metadata else set()
+    time_code = _TIME_CODE if muxer.range.is_cut or "timecode" in copies[0][1].metadata else set()
+    elsewhere = {"reel_name", "REEL_NAME", *(_TIME_CODE if muxer.range.is_cut else ())}
     if missing := sorted(_missing_keys(source, written) - time_code):
         yield f"cannot hold the metadata {', '.join(missing)}"
     for before, after in copies:
         if before.index in muxer.converters:
             yield f"{_name(before)}: it becomes {fitting_codec(settings.container, before)}, its style may be lost"
         derived = {"creation_time", *(("filename", "mimetype") if is_cover(before) else ())}
-        if missing := sorted(_missing_keys(before, after) - derived):
+        if missing := sorted(_missing_keys(before, after) - derived - elsewhere):
             yield f"cannot hold {', '.join(missing)} of stream {before.index}"
         if roles := before.disposition & ~(after.disposition | av.stream.Disposition.default):
             yield f"cannot hold the role {roles.name.replace('|', ', ')} of stream {before.index}"
+    yield from _time_code_losses(source, written, muxer.range)
     if cropping := _cropping(source, copies[0][0]):
         yield f"cannot hold the cropping of the frames ({cropping} pixels at top/bottom/left/right)"
     expected = list(_shifted(source.chapters(), muxer.range))
@@ -295,6 +298,17 @@ def _differences(found: VideoSource, muxer: Muxer, written: Any, copies: list[tu
         if wanted not in (got, 0, 2) or (name == _TAG_NAMES[3] and wanted == 2 != got):
             yield f"cannot hold the {name} (number {wanted})"
     yield from map(side_data_loss, sorted(found.side_data - side_data_names(frame)))
+
+
+def _time_code_losses(source: Any, written: Any, part: TimeRange) -> Iterator[str]:
+    """What is lost of a time code in a part, and of its reel, which containers keep in different streams."""
+    keys = [{key.lower() for stream in file.streams for key in stream.metadata} for file in (source, written)]
+    lost = keys[0] - keys[1]
+    if part.is_cut and "timecode" in lost | {key.lower() for key in source.metadata}:
+        reel = ", nor is the reel name" if "reel_name" in lost else ""
+        yield f"a time code is that of the first frame: it is not kept in a part{reel}"
+    elif "reel_name" in lost:
+        yield "cannot hold the reel name of the time code"
 
 
 def side_data_loss(name: str) -> str:

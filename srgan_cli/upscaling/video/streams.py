@@ -63,11 +63,10 @@ def _fits_avi(stream: Any) -> bool:
     return codec in {"mp2", "mp3", *packed} or codec.startswith("pcm_")
 
 
-def is_rewritten(stream: Any, settings: EncoderSettings) -> bool:
-    """Whether the muxer itself makes this stream: QuickTime's time code, from the metadata of the video; chapters."""
-    is_time_code = settings.container in ("mp4", "mov") and "timecode" in stream.metadata
+def is_rewritten(stream: Any) -> bool:
+    """Whether metadata of the video (QuickTime's time code) or chapters stand for this stream in the output."""
     is_chapters = stream.discard == av.stream.Discard.all  # which FFmpeg sets for their text track
-    return stream.type == "data" and (is_time_code or is_chapters)
+    return stream.type == "data" and ("timecode" in stream.metadata or is_chapters)
 
 
 def kept_metadata(metadata: dict[str, str]) -> dict[str, str]:
