@@ -69,7 +69,7 @@ class Protocol:
         if self.channels == "y-grey":
             parts.append("grey pictures in full range")
         if self.channels != "bands":
-            parts.append("all bands of measurements")
+            parts.append("measurements: all bands")
         if self.mismatch != "error":
             parts.append(f"pictures of another size: {self.mismatch}")
         if self.set_metrics:

@@ -39,7 +39,7 @@ def test_pictures_of_two_sizes_are_not_compared() -> None:
 
 def test_description_names_channels_and_border() -> None:
     assert str(Protocol(border=4)).startswith("BT.601 luma (16–235), border 4 px cut")
-    assert [str(Protocol(channels=kind)).endswith("; all bands of measurements") for kind in ("y", "bands")] == [
+    assert [str(Protocol(channels=kind)).endswith("; measurements: all bands") for kind in ("y", "bands")] == [
         True,
         False,
     ]
