@@ -22,6 +22,7 @@ ORIENTED_BY_DECODER = ("JXL", "HEIF")  # their decoders apply the orientation, b
 _TGA_DESCRIPTOR, _TGA_ALPHA_BITS = 17, 15
 _MULTIPLE = ("DCX", "FLI", "IM")  # formats of several pictures, of which the first one is read
 _CURSORS = 4  # the byte with their number
+_DDS_DEPTH, _DDS_CODEC, _DDS_CAPABILITIES, _DDS_ARRAY_SIZE = 24, slice(84, 88), 112, 140
 _VOLUME, _FACES = 0x200000, 0xFC00  # flags of DDS
 Decoded = tuple[Values, bytes | None, list[str]]  # values, ICC profile, notes
 
@@ -65,18 +66,26 @@ def without_assumed_profile(image: ImageFile.ImageFile) -> None:
 
 def dropped_pictures(image: ImageFile.ImageFile, data: bytes) -> list[str]:
     """A note on what stands beside the first picture of a file that is read as one."""
-    sizes = data[_CURSORS] if image.format == "CUR" else len(image.info.get("sizes", ()))
-    pictures = getattr(image, "n_frames", 1) if image.format in _MULTIPLE else 1
-    further = (_textures(data) if image.format == "DDS" else pictures) - 1
-    notes = [f"its {further} further pictures are dropped"] if further > 0 else []
-    return [*notes, *([f"its {sizes - 1} smaller pictures are dropped"] if sizes > 1 else [])]
+    pictures, sizes = 1, len(image.info.get("sizes", ()))
+    if image.format == "DDS":
+        pictures = _textures(data)
+    elif image.format in _MULTIPLE:
+        pictures = getattr(image, "n_frames", 1)
+    elif image.format == "CUR":
+        sizes = data[_CURSORS]
+    beside = {"further": pictures - 1, "smaller": sizes - 1}
+    return [f"its {count} {kind} pictures are dropped" for kind, count in beside.items() if count > 0]
 
 
 def _textures(data: bytes) -> int:
-    """How many pictures a DDS has beside smaller ones: slices of a volume, faces of a cube, elements of an array."""
-    slices, kinds, elements = (int.from_bytes(data[start : start + 4], "little") for start in (24, 112, 140))
+    """How many pictures a DDS has beside smaller ones: slices of a volume, faces of a cube, elements of an array.
+
+    Source: Microsoft, DDS_HEADER (dwDepth, dwCaps2) and DDS_HEADER_DXT10 (arraySize).
+    """
+    fields = (_DDS_DEPTH, _DDS_CAPABILITIES, _DDS_ARRAY_SIZE)
+    slices, kinds, elements = (int.from_bytes(data[start : start + 4], "little") for start in fields)
     faces = (kinds & _FACES).bit_count() or 1
-    return faces * (slices if kinds & _VOLUME else 1) * (elements if data[84:88] == b"DX10" else 1)
+    return faces * (slices if kinds & _VOLUME else 1) * (elements if data[_DDS_CODEC] == b"DX10" else 1)
 
 
 def without_unused_alpha(values: Values, name: str, data: bytes) -> Values:

@@ -215,9 +215,9 @@ class Raster:
         is_named = place.has_classes and self.bands.count == 1 and self.rows.dtype.kind != "f"
         layout = replace(self.bands, is_named=True) if is_named else self.layout
         bands = [index for index in range(self.bands.count) if index != self.bands.alpha]
-        first, *others = stated = [place.nodata.get(str(band + 1), self.nodata) for band in bands]
-        if {first} >= {*others}:
-            return replace(self, nodata=first, layout=layout, is_measured=True)
+        stated = [place.nodata.get(str(band + 1), self.nodata) for band in bands]
+        if len(set(stated)) == 1:
+            return replace(self, nodata=stated[0], layout=layout, is_measured=True)
         return replace(self, layout=replace(layout or self.bands, nodata=tuple(stated)), is_measured=True)
 
     def with_mask(self, mask: Rows | None, kind: Literal["page", "beside"] = "beside") -> "Raster":

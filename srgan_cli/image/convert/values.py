@@ -84,9 +84,8 @@ def to_values(picture: Picture, dtype: np.dtype[Any], depth: int) -> Values:
     if picture.alpha is not None and alpha is not None:
         values[..., targets.pop(alpha)] = _as_samples(picture.alpha[0] * _opaque(picture, dtype, depth), dtype, depth)
     each = nodata_values(picture.nodata, picture.bands, dtype)
-    for index, (band, nodata) in enumerate(
-        zip(_premultiplied(picture), each, strict=True)
-    ):  # one by one, to save memory
+    bands = zip(_premultiplied(picture), each, strict=True)
+    for index, (band, nodata) in enumerate(bands):  # one by one, to save memory
         exact = band * full_scale(dtype, depth)
         stored = _as_samples(exact, dtype, depth)
         if nodata is not None:

@@ -114,8 +114,8 @@ def _sample_type(path: Path, file: Any) -> np.dtype[Any]:
     names = set(file.dtypes)
     if len(names) > 1 or not names <= set(_READABLE):
         message, types = "{path} has samples of the type {types}, which cannot be read", ", ".join(sorted(names))
-        hint = "convert them to integers of 32 bits or to floats, as by gdal_translate -ot Float32"
-        hint = "store their real and imaginary parts as bands of floats" if "complex" in types else hint
+        as_floats = "convert them to integers of 32 bits or to floats, as by gdal_translate -ot Float32"
+        hint = "store their real and imaginary parts as bands of floats" if "complex" in types else as_floats
         raise PictureError(message, hint, path=path, types=types)
     return np.dtype(str(names.pop()))
 

@@ -6,6 +6,7 @@ from srgan_cli.image.metadata.icc import Colour, from_calibration
 
 _FILE_HEADER_BYTES = 14
 _INFO_BYTES, _V4_BYTES, _V5_BYTES = 40, 108, 124
+_GAMMAS = 96  # of red, green and blue, in 16.16 bits
 _CALIBRATED, _SRGB, _WINDOWS, _LINKED, _EMBEDDED = 0, 0x73524742, 0x57696E20, 0x4C494E4B, 0x4D424544
 _D65 = (0.3127, 0.329, 0.3583)
 _TOLERANCE = 0.01
@@ -19,7 +20,7 @@ def read_colour(data: bytes) -> tuple[Colour, bytes | None, list[str]]:
         return Colour(), None, []
     (kind,) = struct.unpack_from("<L", header, 56)
     if kind == _CALIBRATED:
-        gammas = {*struct.unpack_from("<3L", header, 96)}
+        gammas = {*struct.unpack_from("<3L", header, _GAMMAS)}
         return _calibration(header), None, ["its gamma is that of green alone"] if len(gammas) > 1 else []
     if kind in (_LINKED, _EMBEDDED) and int.from_bytes(header[:4], "little") >= _V5_BYTES:
         start, size = struct.unpack_from("<LL", header, 112)
@@ -54,7 +55,7 @@ def add_profile(data: bytes, profile: bytes) -> bytes:
 def _calibration(header: bytes) -> Colour:
     """The colour of the endpoints and of the gamma of green; white is their sum."""
     numbers = struct.unpack_from("<9L", header, 60)
-    gamma = struct.unpack_from("<3L", header, 96)[1] / 65536
+    gamma = struct.unpack_from("<3L", header, _GAMMAS)[1] / 65536
     endpoints = [tuple(number / _WHOLE for number in numbers[start : start + 3]) for start in (0, 3, 6)]
     if not any(numbers) or not all(sum(point) for point in endpoints):
         return Colour(gamma=1 / gamma if gamma else None)
