@@ -37,7 +37,9 @@ class Frame:
     place: Place | None = None
     """Where its pixels lie."""
     calibration: Mapping[tuple[int, str], float | str] = field(default_factory=dict)
-    """What its stored values mean, as Place.calibration says it, and whether 0 is white."""
+    """What its stored values mean, as Place.calibration says it."""
+    white_is_zero: bool = False
+    """Whether smaller values are brighter."""
 
     @property
     def has_units(self) -> bool:
@@ -136,7 +138,7 @@ def _has_units(low: float, high: float) -> bool:
 def _frame(raster: Raster) -> Frame:
     stored, dtype, layout = raster.values.transpose(2, 0, 1), raster.rows.dtype, raster.bands
     place, header = raster.metadata.place, raster.metadata.dicom
-    meaning = dict(calibration_of(header) if header else place.calibration if place else {})
+    meaning = calibration_of(header) if header else place.calibration if place else {}
     scale = full_scale(dtype, raster.depth)
     colours, alpha = stored, None
     if layout.alpha is not None:
@@ -157,5 +159,6 @@ def _frame(raster: Raster) -> Frame:
         raster.icc_profile,
         alpha,
         place,
-        meaning | ({(0, "white"): 0.0} if layout.white_is_zero else {}),
+        meaning,
+        layout.white_is_zero,
     )

@@ -148,9 +148,11 @@ def _alpha_notes(left: Frame, right: Frame) -> list[str]:
 def _place_notes(left: Frame, right: Frame) -> list[str]:
     """Notes if the frames state different places, or different meanings of their stored values."""
     first, second = (frame.place or Place(1, 1) for frame in (left, right))
+    meanings = [(dict(frame.calibration), frame.white_is_zero) for frame in (left, right)]
     elsewhere = "it lies elsewhere than the original: pixels are compared by their position in the file"
     other = "its scale, offset, unit or white is not that of the original: stored values are compared"
-    return [elsewhere] * first.is_elsewhere(second) + [other] * (left.calibration != right.calibration)
+    notes = {elsewhere: first.is_elsewhere(second), other: meanings[0] != meanings[1]}
+    return [note for note, applies in notes.items() if applies]
 
 
 def _shown(pixels: Array) -> Array:
