@@ -9,6 +9,7 @@ from io import StringIO
 
 Complete = Callable[[str], Iterator[str]]
 _KERNELS = ("bicubic", "lanczos", "nearest")
+_DEVICES = ("cpu", "cuda", "cuda:0", "cuda:1", "mps")
 
 
 @contextmanager
@@ -30,11 +31,11 @@ def completed_after_equals_sign() -> Iterator[None]:
         sys.stdout.write(re.sub(starts, rf"\1{option[0]}", offers.getvalue(), flags=re.MULTILINE))
 
 
-def _offer(find: Callable[[], Iterable[str]]) -> Complete:
-    """A function for the found words that begin with what is typed, of a list the last: psnr,ss becomes psnr,ssim."""
+def _offer(find: Callable[[], Iterable[str]], *, lists: bool = False) -> Complete:
+    """A function for the found words that begin with what is typed; of `lists`, the last: psnr,ss becomes psnr,ssim."""
 
     def complete(incomplete: str) -> Iterator[str]:
-        known, comma, begun = incomplete.rpartition(",")
+        known, comma, begun = incomplete.rpartition(",") if lists else ("", "", incomplete)
         return (f"{known}{comma}{word}" for word in find() if word.startswith(begun))
 
     return complete
@@ -61,9 +62,9 @@ def _metrics() -> list[str]:
 
 
 complete_weights = _offer(_weights)
-complete_models = _offer(lambda: [*_weights(), *_KERNELS])
+complete_models = _offer(lambda: [*_weights(), *_KERNELS], lists=True)
 complete_models_or_auto = _offer(lambda: ["auto", *_weights(), *_KERNELS])
-complete_devices = _offer(lambda: ("auto", "cpu", "cuda", "cuda:0", "cuda:1", "mps"))
+complete_devices = _offer(lambda: ("auto", *_DEVICES))
 
 
 def complete_setting(key: str) -> Complete:
@@ -80,8 +81,9 @@ def complete_setting(key: str) -> Complete:
 
 
 COMPLETIONS: dict[str, Complete] = {
-    **{"model": complete_models_or_auto, "baseline": complete_models, "metric": _offer(_metrics)},
-    **{"teacher": complete_weights, "init_from": complete_weights, "form": _offer(_formats)},
+    **{"model": complete_models_or_auto, "baseline": complete_models, "metric": _offer(_metrics, lists=True)},
+    **{"teacher": _offer(_weights, lists=True), "init_from": complete_weights, "form": _offer(_formats)},
+    "devices": _offer(lambda: ("all", *_DEVICES), lists=True),
     "precision": _offer(lambda: ("auto", "fp32", "fp16", "bf16")),
     "features": _offer(lambda: ("inception", "squeezenet", "vgg16")),
     **{key: complete_setting(key) for key in ("degradation", "generator", "discriminator", "gan_loss", "log")},

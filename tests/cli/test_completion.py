@@ -51,6 +51,19 @@ def test_shells_offer_names(
     assert all(name in outcome.out.replace('"', " ").split() for name in expected), outcome.out
 
 
+@pytest.mark.parametrize(
+    ("option", "typed", "offered"),
+    [
+        ("devices", "cpu,mp", ["cpu,mps"]),
+        ("teacher", "srgan,fidelity-jpeg-x2", ["srgan,fidelity-jpeg-x2"]),
+        *(("model", "srgan,fi", []), ("form", "png,j", []), ("init_from", "srgan,fi", []), ("precision", "fp32,b", [])),
+    ],
+)
+def test_only_options_that_take_lists_are_completed_after_a_comma(option: str, typed: str, offered: list[str]) -> None:
+    assert list(completion.COMPLETIONS[option](typed)) == offered
+    assert list(completion.complete_devices("cpu,c")) == []
+
+
 @pytest.mark.parametrize("key", ["generator", "gan_loss", "discriminator", "degradation"])
 def test_settings_that_are_completed_have_choices(key: str) -> None:
     assert SETTINGS[key].accepts.choices  # type: ignore[union-attr]
