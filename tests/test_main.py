@@ -64,11 +64,20 @@ from srgan_cli.upscaling import upscaler
         ("upscale im.png -m bicubic", 1, "did you mean in.png?"),
         ("upscale IN.PNG -m bicubic", 1, "did you mean in.png?"),
         ("upscale nowhere/in.png", 1, "there is no folder nowhere"),
+        ("upscale **/in.png", 1, "there is no folder **; srgan expands no patterns"),
+        ("upscale d[1]/inn.png", 1, "did you mean d[1]/in.png?"),
         ("upscale i*.png out/ -m bicubic", 1, "in a shell, write it without quotes"),
         ("upscale *.webp out/ -m bicubic", 1, "the pattern matched nothing"),
         ("upscale in.png -m realesrgan-x4plus", 2, "weights of other projects are named by their file or address"),
         ("in.png out.png", 2, "did you mean: srgan upscale in.png out.png"),
         ("-s 2 in.png", 2, "did you mean: srgan upscale -s 2 in.png"),
+        ("--scale 2.5", 2, "srgan --help lists the options"),
+        ("2.5", 2, "the commands are upscale"),
+        ("--json score a.png b.png", 2, "options go after the command: srgan score --json a.png b.png"),
+        ("--device cpu upscale a.png", 2, "options go after the command: srgan upscale --device cpu a.png"),
+        ("--versoin upscale a.png", 2, "did you mean --version?"),
+        ("score in.png in.png --baseline hf://o/x,y.safetensors", 2, "cannot read hf://o/x,y.safetensors"),
+        ("train pictures --low nope,dir", 1, "nope,dir"),
         ("upscal in.png", 2, "did you mean srgan upscale?"),
         ("enlarge", 2, "the commands are upscale, score, train"),
         ("score", 2, "missing argument 'REF'"),
@@ -121,12 +130,14 @@ def test_errors_are_one_line_with_an_exit_code(
 ) -> None:
     folder = picture.parent
     monkeypatch.chdir(folder)
-    for name in ("folder.png", "empty", "pictures"):
+    for name in ("folder.png", "empty", "pictures", "d1", "d[1]"):
         (folder / name).mkdir()
     (folder / "text.png").write_text("not a picture")
     for name in ("empty.png", "-dash.png"):
         (folder / name).touch()
     (folder / "broken.png").symlink_to("nowhere.png")
+    for name in ("d1", "d[1]"):
+        (folder / name / "in.png").touch()
     (folder / "cut.png").write_bytes(picture.read_bytes()[:150])
     Image.new("RGB", (9, 9)).save(folder / "pictures/small.png")
     outcome = srgan(*arguments.split())

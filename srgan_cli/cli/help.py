@@ -18,6 +18,7 @@ from srgan_cli.cli.completion import completed_after_equals_sign
 from srgan_cli.cli.defaults import drop_overridden, drop_unfit, print_defaults
 from srgan_cli.cli.stdio import confirm_overwrite, keep_streams, translate_stdout_errors
 from srgan_cli.errors import OutputExists, SrganError, UsageError
+from srgan_cli.system.discovery import READABLE
 
 if TYPE_CHECKING:
     from rich.panel import Panel
@@ -258,8 +259,8 @@ def _unknown_option(error: Any, command: str) -> UsageError:
     begun = [word for word in options if name.startswith("--") and word.startswith(name)]
     near = begun[:2] or get_close_matches(name, options, 2, _SIMILAR)
     hint = f"did you mean {' or '.join(near)}?" if near else f"{command} --help lists the options"
-    if command == "srgan" and any(map(_may_be_file, sys.argv[1:])):
-        hint = f"did you mean: srgan upscale {shlex.join(sys.argv[1:])}"
+    if not near and (commands := getattr(error.ctx.command, "commands", ())):
+        hint = _command_first(commands, sys.argv[1:]) or hint
     for names, (answer, commands) in _ANSWERS.items():
         if name in names.split() and (not commands or error.ctx.command.name in commands):
             hint = answer.format(usage=usage(error.ctx.command))
@@ -273,8 +274,16 @@ def _unknown_option(error: Any, command: str) -> UsageError:
     return UsageError(f"no such option: {name}", hint)
 
 
+def _command_first(commands: Mapping[str, Any], words: list[str]) -> str:
+    """The hint for options before the command, or without one before a file."""
+    if named := next((word for word in words if word in commands), ""):
+        place = words.index(named)
+        return f"options go after the command: srgan {shlex.join([named, *words[:place], *words[place + 1 :]])}"
+    return f"did you mean: srgan upscale {shlex.join(words)}" if any(map(_may_be_file, words)) else ""
+
+
 def _may_be_file(word: str) -> bool:
-    return Path(word).exists() or bool(Path(word).suffix)
+    return Path(word).exists() or Path(word).suffix.lower() in READABLE
 
 
 def _setting_like(option: str) -> str:

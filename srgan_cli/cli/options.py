@@ -6,7 +6,7 @@ from dataclasses import MISSING, Field, field, fields
 from functools import update_wrapper
 from inspect import Parameter, Signature
 from math import isfinite
-from typing import Annotated, Any, TypeVar, get_args
+from typing import Annotated, Any, TypeVar
 
 import typer
 
@@ -67,9 +67,10 @@ def takes(arguments: type[Arguments]) -> Callable[[Callable[[typer.Context, Argu
     return decorate
 
 
-def _split(param: typer.CallbackParam, values: list[str] | None) -> list[str] | None:
-    """The values of a repeatable option, also those with commas between in what is no file.  Raises UsageError."""
-    parts = [text for value in values or () for text in ([value] if os.path.exists(value) else value.split(","))]  # noqa: PTH110
+def split_list(param: typer.CallbackParam, values: list[str] | None) -> list[str] | None:
+    """The values of a repeatable option, split at commas but for addresses and files.  Raises UsageError."""
+    whole = {value for value in values or () if "://" in value or os.path.exists(value)}  # noqa: PTH110
+    parts = [part for value in values or () for part in ([value] if value in whole else value.split(","))]
     if values and not any(map(str.strip, parts)):
         raise UsageError(f"{param.opts[0]} is empty", "name one or more, or leave it out", option=param.opts[0][2:])
     return [part.strip() for part in parts if part.strip()] or None
@@ -80,7 +81,6 @@ def _parameter(f: Field[Any]) -> Parameter:
     if "names" in f.metadata:
         names = f.metadata["names"] or [f"--{f.name.replace('_', '-')}"]
         settings = {"autocompletion": COMPLETIONS.get(f.name), **f.metadata["settings"]}
-        settings |= {"callback": _split} if list[str] in get_args(f.type) else {}
         annotation = Annotated[f.type, typer.Option(*names, **settings)]
     return Parameter(f.name, Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
 

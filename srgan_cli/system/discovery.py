@@ -17,6 +17,7 @@ _STARTS = {".asc": b"ncols", ".img": b"ehfa"}
 """How such rasters begin, in lower case: other files with these suffixes are signatures and disks."""
 READABLE = frozenset((*(f".{suffix}" for suffix in _READABLE.split()), *RASTER_SUFFIXES))
 _NUMBERED = re.compile(r"%\d*d(?![A-Za-z])")
+_WILD = frozenset("*?[")  # of the patterns of shells
 _SIMILAR = 0.7  # how similar a name must be to be suggested, from 0 to 1
 _LONGEST_NAME = 200  # bytes: most file systems allow 255, and suffixes are added to names
 
@@ -86,12 +87,12 @@ def not_found_hint(path: Path) -> str:
     if pattern := _NUMBERED.search(path.name):
         names = path.with_name(path.name.replace(pattern[0], "*"))
         return f"numbered names are ffmpeg's: name the folder, {path.parent}/, or {names}"
-    if set(str(path)) & set("*?["):
-        if any(glob.iglob(str(path), recursive=True)):  # noqa: PTH207
+    if not path.parent.is_dir():
+        return f"there is no folder {path.parent}{'; srgan expands no patterns' * bool(_WILD & set(str(path.parent)))}"
+    if _WILD & set(path.name):
+        if any(glob.iglob(path.name, root_dir=path.parent)):  # noqa: PTH207
             return "srgan expands no patterns: in a shell, write it without quotes"
         return "the pattern matched nothing: check the folder and the suffix"
-    if not path.parent.is_dir():
-        return f"there is no folder {path.parent}"
     with suppress(OSError):  # the folder cannot be listed
         entries = sorted(path.parent.iterdir())
         meant = {name.lower(): entry.name for entry in entries for name in (entry.stem, entry.name)}

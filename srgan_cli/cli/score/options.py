@@ -7,7 +7,17 @@ from typing import Annotated
 
 import typer
 
-from srgan_cli.cli.options import Debug, Device, MaxPixels, NoConfig, On, Overwrite, option, parse_whole_factor
+from srgan_cli.cli.options import (
+    Debug,
+    Device,
+    MaxPixels,
+    NoConfig,
+    On,
+    Overwrite,
+    option,
+    parse_whole_factor,
+    split_list,
+)
 
 _METRICS = (
     "psnr, ssim, rmse, sam, ergas, ms-ssim, consistency, gradients, sqd, vggd, lpips, lpips-vgg, dists, niqe, "
@@ -31,6 +41,7 @@ class ScoreArguments:
     baseline: list[str] | None = option(
         None,
         "A model, bicubic, lanczos or nearest, run on the downscaled originals. Repeatable, or as lanczos,srgan.",
+        callback=split_list,
     )
     pair: str = option("", "Names in OUT, such as '{stem}_out'. [default: equal, or {stem}_x4]")
     sets: list[str] | None = option(
@@ -40,7 +51,9 @@ class ScoreArguments:
     scale: int = option(
         4, "The enlargement, and the border unless --border is given.", "--scale", "-s", parser=parse_whole_factor
     )
-    metric: list[str] | None = option(None, f"{_METRICS}. Repeatable, or as psnr,ssim. [default: psnr,ssim]")
+    metric: list[str] | None = option(
+        None, f"{_METRICS}. Repeatable, or as psnr,ssim. [default: psnr,ssim]", callback=split_list
+    )
     protocol: ProtocolName = option(ProtocolName.sr_y, "What is compared; sr-y-grey takes grey pictures in full range.")
     border: int | None = option(None, "Pixels to cut from every side. [default: --scale]", min=0)
     channels: Channels | None = option(None, "BT.601 luma, RGB, or all bands as they are.")
@@ -64,8 +77,8 @@ class ScoreArguments:
     crop: str = option("", "The crop, in pixels. [default: where the methods differ most]")
     html: Path | None = option(None, "Write a page with tables, plots and sliders to this .html.")
     overwrite: Overwrite = False
-    fail_under: list[str] | None = option(None, "Exit with 1 if a mean is lower, such as psnr=28.")
-    fail_over: list[str] | None = option(None, "Exit with 1 if a mean is higher, such as sqd=0.3.")
+    fail_under: list[str] | None = option(None, "Exit with 1 if a mean is lower, such as psnr=28.", callback=split_list)
+    fail_over: list[str] | None = option(None, "Exit with 1 if a mean is higher, such as sqd=0.3.", callback=split_list)
     max_pixels: MaxPixels = None
     jobs: int = option(0, "Number of processes; 0 for all cores.", min=0)
     on: On = ""

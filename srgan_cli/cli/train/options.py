@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from srgan_cli.cli.options import Debug, Device, MaxPixels, NoConfig, option, parse_whole_factor
+from srgan_cli.cli.options import Debug, Device, MaxPixels, NoConfig, option, parse_whole_factor, split_list
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +63,9 @@ class TrainArguments:
     batch_norm: bool = option(False, "Use batch norm in the generator.")
     init_from: str = option("", "Weights to start from: a name or a file, also of another project (.pth).")
     teacher: list[str] | None = option(
-        None, "Learn the output of this model, as upscale -m takes it, without auto; of several, the mean."
+        None,
+        "Learn the output of this model, as upscale -m takes it, without auto; of several, the mean.",
+        callback=split_list,
     )
     teacher_weight: float = option(
         1.0, "Fraction of the teacher in the target; the rest is the original.", min=0, max=1

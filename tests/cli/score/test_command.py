@@ -251,7 +251,8 @@ def test_folders_in_folders_are_data_sets(srgan: Callable[..., Outcome]) -> None
     [
         (("--set", "One", "ref/one", "--set", "Two", "ref/two"), "found --set 'One', --set 'Two' and 2 paths"),
         (("--set", "One", "ref/one", "good/one", "--set", "Two", "ref/two"), "and 3 paths"),
-        (("--set", "", "ref/one", "good/one"), "--set is empty"),
+        (("--set", "", "ref/one", "good/one"), "--set ''"),
+        (("--set", "A,B", "ref/one", "--set", "C", "ref/two"), "found --set 'A,B', --set 'C' and 2 paths"),
         (("--set", "One", "ref/one", "good/one", "--set", "One", "ref/two", "good/two"), "--set 'One', --set 'One'"),
         (("ref/one/0.png", "--set", "One", "ref/one", "good/one"), "REF and --set exclude each other"),
         (("ref/one", "--set", "One", "ref/one", "good/one"), "REF and --set exclude each other"),
