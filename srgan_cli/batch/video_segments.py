@@ -20,7 +20,8 @@ from srgan_cli.system.progress import Progress
 from srgan_cli.upscaling.scale import Scale
 from srgan_cli.upscaling.upscaler import Upscaler
 from srgan_cli.upscaling.video.encoder import check_encoder, choose_encoder
-from srgan_cli.upscaling.video.mux import losses, mux, side_data_loss
+from srgan_cli.upscaling.video.frames import side_data_loss
+from srgan_cli.upscaling.video.mux import losses, mux
 from srgan_cli.upscaling.video.options import VideoOptions
 from srgan_cli.upscaling.video.pipeline import VideoWork, enlarge_segment
 from srgan_cli.upscaling.video.segments import EncodedPacket, Segment, TimeRange, cut, read_packets, read_summary

@@ -232,7 +232,7 @@ class LossReporter:
         for loss in losses:
             line = f"{self.path.name}: {loss}"
             if self.strict:
-                raise PictureError(line, "choose another format for the output, or leave out --strict")
+                raise PictureError(line, "leave out --strict, or choose a format that holds it")
             if line not in self.reported:
                 self.reported.add(line)
                 self.report(line)

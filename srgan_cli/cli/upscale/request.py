@@ -198,6 +198,7 @@ def _video_options(arguments: UpscaleArguments) -> VideoOptions:
         duration=parse_time(arguments.duration, "--duration") if arguments.duration else None,
         deinterlace=arguments.deinterlace,
         steady=arguments.steady,
+        strict=arguments.strict,
     )
 
 

@@ -207,6 +207,12 @@ def side_data_names(frame: Any) -> set[str]:
     return {name for name, data in _side_data(frame).items() if name not in _OF_ENCODING and _says(name, data, frame)}
 
 
+def side_data_loss(name: str) -> str:
+    """A sentence for side data that the output does not hold."""
+    shown = name.lower().replace("_", " ").replace("dovi", "Dolby Vision").replace("a53 cc", "closed captions")
+    return f"cannot hold the side data {shown} of the frames"
+
+
 def _says(name: str, data: bytes, frame: Any) -> bool:
     """Whether side data says more than that times begin at 0, or that the whole frame is shown, as MPEG-2 states."""
     if name == "GOP_TIMECODE":

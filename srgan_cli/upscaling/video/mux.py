@@ -14,7 +14,7 @@ import av
 
 from srgan_cli.errors import SrganError
 from srgan_cli.upscaling.video.encoder import EncoderSettings, logging_to
-from srgan_cli.upscaling.video.frames import frame_layout, side_data_names
+from srgan_cli.upscaling.video.frames import frame_layout, side_data_loss, side_data_names
 from srgan_cli.upscaling.video.headers import RESERVED, set_avi_starts, set_display_width
 from srgan_cli.upscaling.video.segments import EncodedPacket, TimeRange, reorder_depth
 from srgan_cli.upscaling.video.source import VideoSource, is_cover, opened, video_stream
@@ -309,12 +309,6 @@ def _time_code_losses(source: Any, written: Any, part: TimeRange) -> Iterator[st
         yield f"a time code is that of the first frame: it is not kept in a part{reel}"
     elif "reel_name" in lost:
         yield "cannot hold the reel name of the time code"
-
-
-def side_data_loss(name: str) -> str:
-    """A sentence for side data that the output does not hold."""
-    shown = name.lower().replace("_", " ").replace("dovi", "Dolby Vision").replace("a53 cc", "closed captions")
-    return f"cannot hold the side data {shown} of the frames"
 
 
 def _cropping(container: Any, stream: Any) -> str:

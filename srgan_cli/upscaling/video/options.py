@@ -34,6 +34,8 @@ class VideoOptions:
     """Turn the fields of interlaced video into frames."""
     steady: bool | None = None
     """Hold detail together over time; None does so for networks."""
+    strict: bool = False
+    """Stop at a frame with side data that the output cannot hold."""
 
 
 def is_video_name(path: PurePath) -> bool:

@@ -76,7 +76,7 @@ def enlarge_segment(
     `progress` gets the frames done and their total.  Raises SrganError as FrameReader does, and what
     `check_cancelled` raises between two tiles.
     """
-    reader = FrameReader(work.source, segment, work.options.deinterlace)
+    reader = FrameReader(work.source, segment, work.options.deinterlace, work.options.strict)
     count = 0
     with (
         closing(SegmentEncoder(work.encoder)) as encoder,

@@ -23,6 +23,7 @@ from srgan_cli.upscaling.video.frames import (
     hdr_data,
     is_transparent,
     matrix_of,
+    side_data_loss,
     side_data_names,
 )
 from srgan_cli.upscaling.video.headers import find_matroska_damage
@@ -219,6 +220,7 @@ class FrameReader:
     source: VideoSource
     segment: Segment
     deinterlace: bool = False
+    strict: bool = False
     damaged: int = field(default=0, init=False)
     """How many packets and frames were damaged or had no time of their own."""
     side_data: set[str] = field(default_factory=set, init=False)
@@ -247,6 +249,10 @@ class FrameReader:
                 continue
             self._check(frame)
             self.side_data |= side_data_names(frame) - {"GOP_TIMECODE"}  # which counts from that of the first frame
+            if self.strict and (late := self.side_data - self.source.side_data):
+                raise PictureError(
+                    f"{{path}}: the output {side_data_loss(min(late))}", "leave out --strict", path=self.source.path
+                )
             is_late = self._last is not None and time <= self._last
             self.damaged += is_late or frame.is_corrupt
             if not is_late:

@@ -76,6 +76,7 @@ def test_what_is_lost_is_reported(tmp_path: Path, srgan: Srgan, make: Callable[[
     target = tmp_path / ("out.mp4" if "reel" in loss else "out.mov")
     done = srgan("upscale", *BICUBIC, make(tmp_path), target, "--strict")
     assert (done.code, f"cannot hold {loss}" in done.err) == (bool(loss), bool(loss)), done.err
+    assert not list(tmp_path.glob(".*/000000")), "a frame stops its segment"
 
 
 def test_cropping_is_that_of_the_stream_alone() -> None:
