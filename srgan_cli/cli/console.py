@@ -35,9 +35,9 @@ def set_quiet(quiet: bool) -> None:
     is_quiet = quiet
 
 
-def info(text: str) -> None:
-    """Print a line on stderr."""
-    if not is_quiet:
+def info(text: str, *, always: bool = False) -> None:
+    """Print a line on stderr, with `always` also where warnings alone are printed."""
+    if always or not is_quiet:
         stderr.print(printable(text))
 
 

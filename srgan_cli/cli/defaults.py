@@ -1,5 +1,6 @@
 """The defaults file: `srgan.toml` in the working folder, else in the user's configuration folder."""
 
+import sys
 import tomllib
 from difflib import get_close_matches
 from pathlib import Path
@@ -28,14 +29,42 @@ def load_defaults(context: typer.Context, unwanted: bool) -> bool:
 
 
 def print_defaults(context: Any) -> None:
-    """Print the defaults from the file that the command line does not override, unless `--quiet` is given."""
-    path, table = context.meta.pop(FILE, ("", []))
+    """Print the defaults from the file that the command line does not override; under its `--quiet`, causes of errors.
+
+    Where the file itself has `quiet`, this is the one line.
+    """
+    used = _used(context)
+    _print(context, used, always=any(option.name == "quiet" for option, _ in used))
+    if error := sys.exception():
+        _print_causes(context, error)
+
+
+def _used(context: Any) -> list[tuple[Any, Any]]:
+    """The options from the file that the command line does not override, and their values."""
+    table = context.meta.get(FILE, ("", []))[1]
     sources = {option.name: context.get_parameter_source(option.name) for option, _ in table}
-    used = [item for item in table if (source := sources[item[0].name]) is None or source.name == "DEFAULT_MAP"]
-    if used:
+    return [item for item in table if (source := sources[item[0].name]) is None or source.name == "DEFAULT_MAP"]
+
+
+def _print(context: Any, options: list[tuple[Any, Any]], *, always: bool) -> None:
+    if options:
         from srgan_cli.cli.console import info  # slow to import
 
-        info(f"defaults from {path}: {', '.join(f'{_key(option)} = {_shown(value)}' for option, value in used)}")
+        shown = ", ".join(f"{_key(option)} = {_shown(value)}" for option, value in options)
+        info(f"defaults from {context.meta[FILE][0]}: {shown}", always=always)
+
+
+def _print_causes(context: Any, error: BaseException) -> None:
+    """Print the defaults from the file that an error names, unless `print_defaults` has done so."""
+    used = _used(context)
+    message = getattr(error, "format_message", error.__str__)()
+    text = " ".join((message, *map(str, error.args)))  # the hint, too
+    named = [item for item in used if _key(item[0]) in text or _shown(item[1]) in message]
+    if named and not any(option.name == "quiet" for option, _ in used):
+        from srgan_cli.cli.console import is_quiet  # slow to import
+
+        if is_quiet:
+            _print(context, named, always=True)
 
 
 def find_file() -> Path | None:
@@ -80,6 +109,8 @@ def drop_unfit(context: Any, error: SrganError) -> bool:
         from srgan_cli.cli.console import warn  # slow to import
 
         warn(f"{find_file()}: {dropped} is left out: {error.message}")
+    else:
+        _print_causes(context, error)
     return bool(dropped)
 
 

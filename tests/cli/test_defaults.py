@@ -61,6 +61,32 @@ def test_quiet_prints_no_defaults_but_those_left_out(
     assert srgan("upscale", "-q", picture, "-m", "bicubic").err == message
 
 
+@pytest.mark.parametrize(
+    ("lines", "options", "beginning"),
+    [
+        ("quiet = true|model = 'bicubic'", "", "defaults from srgan.toml: quiet = true, model = bicubic\n"),
+        ("quiet = true|model = 'bicubic'", "-q", ""),
+        ("quality = 'high'|scale = 2", "-q", "defaults from srgan.toml: quality = high\nsrgan: invalid value"),
+        ("quiet = true|max-memory = 'lots'", "", "defaults from srgan.toml: quiet = true, max-memory = lots\nsrgan: "),
+        ("max-memory = 'lots'|scale = 2", "-q", "defaults from srgan.toml: max-memory = lots\nsrgan: cannot read the"),
+    ],
+)
+def test_quiet_names_the_file_that_causes_an_error_or_is_quiet(
+    srgan: Srgan,
+    picture: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    lines: str,
+    options: str,
+    beginning: str,
+) -> None:
+    monkeypatch.setattr(console, "is_quiet", False)  # restored at the end
+    write(tmp_path, "[upscale]", *lines.split("|"))
+    error = srgan("upscale", *options.split(), picture).err
+    assert error.startswith(beginning)
+    assert error.count("defaults from") == bool(beginning)
+
+
 def test_the_working_folder_comes_before_the_configuration_folder(
     srgan: Srgan, picture: Path, tmp_path: Path, folders: Path
 ) -> None:
@@ -181,5 +207,5 @@ def test_the_file_may_begin_with_a_byte_order_mark(srgan: Srgan, picture: Path, 
 
 
 def test_an_error_may_name_an_option_that_the_command_lacks() -> None:
-    context = SimpleNamespace(command=SimpleNamespace(params=[]))
+    context = SimpleNamespace(command=SimpleNamespace(params=[]), meta={})
     assert not drop_unfit(context, UsageError("no counterpart", option="strength"))
