@@ -29,8 +29,9 @@ _SAMPLED_PAIRS = 8  # the real pairs whose registration is checked before a run
 
 def start_run(config: TrainConfig, world: World, max_pixels: int | None = None, *, numbered: bool = False) -> None:
     """Start a new run, with `numbered` in the first unused folder.  Raises SrganError, and Exit after a signal."""
+    named = config.run.folder
     with world.join(config.run.device):
-        config = world.broadcast(_with_unused_folder(config, verbose=world.is_main) if numbered else config)
+        config = world.broadcast(_with_unused_folder(config) if numbered else config)
         with _removed_if_empty(config.run.folder):
             asked, (config, initial) = config, prepare_run(config)
             if world.is_main:
@@ -38,6 +39,7 @@ def start_run(config: TrainConfig, world: World, max_pixels: int | None = None, 
             config, teacher = _load_teacher(config, initial, world)
             dataset = _load_dataset(config, max_pixels, verbose=world.is_main)
             if world.is_main:
+                _print_number(named, config.run.folder)
                 _warn_of_misplaced(config, dataset)
             dataset = _cache_teacher(config, dataset, teacher, world)
             _fit(Trainer(config, dataset, initial=initial, world=world))
@@ -70,11 +72,12 @@ def resume_run(run: Path, world: World, max_pixels: int | None = None, **changes
 
 def check_run(config: TrainConfig, max_pixels: int | None = None, *, numbered: bool = False) -> None:
     """Show problems of the pictures and the cost of the run.  Raises SrganError if the run would fail."""
-    config = _with_unused_folder(config, verbose=True) if numbered else config
+    named, config = config.run.folder, _with_unused_folder(config) if numbered else config
     asked, (config, initial) = config, check_start(config)
     _warn_of_replaced(asked, config)
     config, teacher = _load_teacher(config, initial, World())
     dataset = _load_dataset(config, max_pixels)
+    _print_number(named, config.run.folder)
     cost = estimate_cost(config, dataset, initial, teacher)
     show_check(list(find_problems(dataset, config, max_pixels=max_pixels)), cost, config)
     check_space(config.run.folder, cost.disk)
@@ -88,12 +91,15 @@ def _warn_of_replaced(asked: TrainConfig, config: TrainConfig) -> None:
         warn(f"{key} {before[key]} is left out: {asked.generator.init_from} has {after[key]}")
 
 
-def _with_unused_folder(config: TrainConfig, *, verbose: bool) -> TrainConfig:
+def _with_unused_folder(config: TrainConfig) -> TrainConfig:
     """The settings with the first unused of the run folder and those with a number behind."""
-    folder = unused_folder(config.run.folder)
-    if folder != config.run.folder and verbose:
-        info(f"{config.run.folder} is used; this run goes to {folder}")
-    return config.replace(run=folder)
+    return config.replace(run=unused_folder(config.run.folder))
+
+
+def _print_number(named: Path, folder: Path) -> None:
+    """Print that a run goes to another folder than the named one, which is used."""
+    if folder != named:
+        info(f"{named} is used; this run goes to {folder}")
 
 
 def _load_teacher(

@@ -43,6 +43,7 @@ def test_a_used_folder_gets_a_number_unless_it_is_named(
     outcomes = [srgan("train", photographs, "--steps", 2, *TINY_RUN) for _ in range(3)]
     assert [Path(outcome.out.strip()).parent.name for outcome in outcomes] == ["run", "run-2", "run-3"]
     assert "run is used; this run goes to run-2" in outcomes[1].err
+    assert srgan("train", "missing", "--steps", 2).err.startswith("srgan: no such file or folder: missing")
     assert "in run-4" in srgan("train", photographs, "--check", "--steps", 2, *TINY_RUN).out
     assert srgan("train", photographs, "--run", "run", "--steps", 2, *TINY_RUN).code == 2
     assert latest_folder(Path("run")) == Path("run-3")
