@@ -21,7 +21,7 @@ from srgan_cli.upscaling.video.options import CONTAINERS, is_video_input, is_vid
 
 _SHOWN = 3
 _ANIMATIONS = (".gif", ".webp", ".apng", ".avif")  # names of pictures that ffmpeg writes a whole video to
-_FOLDER_HINT = "end the name of a folder with a slash"
+_FOLDER_HINT = "name a folder for the outputs at the end, such as out/"
 _OTHER_FILE_HINT = "name another file, or none: without OUT, a.png goes to a_x4.png"
 _OTHER_NAME_HINT = "choose another folder, or other names: --name '{stem}_x{scale}{suffix}'"
 _Entry = tuple[Location, Location | None]  # an input, and the folder that its pictures' paths are relative to

@@ -83,7 +83,8 @@ class Reporter:
             counts.update(more)
         if outcomes and not self.single:
             done = ", ".join(f"{count} {status}" for status, count in {**counts, "failed": len(failures)}.items())
-            info(f"{done}{':' if failures else ''}")
+            chosen = f"{self.plan.folder}/: " if self.plan.folder and not self.files.out else ""
+            info(f"{chosen}{done}{':' if failures else ''}")
         for failure in failures:
             info(f"  {failure}")
         if failures:

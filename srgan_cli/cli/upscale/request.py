@@ -221,6 +221,9 @@ def _weights(arguments: UpscaleArguments) -> tuple[str, str]:
     purpose = arguments.purpose
     if purpose is None:
         return arguments.model, PHOTO if arguments.model == AUTOMATIC and family(PHOTO) else ""
+    if purpose in ("drawing", "text") and arguments.strength not in (None, 1):
+        message = f"--for {purpose} takes weights of fidelity, which have no --strength"
+        raise UsageError(message, "leave out --strength or --for", option="strength purpose")
     if purpose in _WEIGHTS_FOR:
         model, compressed = _WEIGHTS_FOR[purpose]
         also = f", and {compressed} for compressed files" if compressed else ""
@@ -229,6 +232,7 @@ def _weights(arguments: UpscaleArguments) -> tuple[str, str]:
     scale = arguments.scale or 4
     if arguments.size or scale != int(scale):
         given = "size" if arguments.size else "scale"
-        raise UsageError("--for pixels takes a whole factor", "give it by --scale, such as -s 4", option=given)
+        found = "takes no --size" if arguments.size else "takes a whole factor"
+        raise UsageError(f"--for pixels {found}", "give a whole factor by --scale, such as -s 4", option=given)
     info(f"--for pixels: nearest, every pixel becomes {scale:g} x {scale:g} pixels")
     return "nearest", ""

@@ -10,7 +10,7 @@ from pathlib import Path
 from torch.distributed import Store  # type: ignore[attr-defined]
 
 from srgan_cli.batch.naming import Naming, default_output
-from srgan_cli.batch.planning import BatchPlan, count_videos, plan_batch
+from srgan_cli.batch.planning import BatchPlan, count_videos, is_folder, plan_batch
 from srgan_cli.batch.ray import ray_session, start_ray_workers
 from srgan_cli.batch.runner import BatchRunner, Worker
 from srgan_cli.batch.task import Task, TaskResult
@@ -24,7 +24,7 @@ from srgan_cli.image.codec.capabilities import format_of
 from srgan_cli.system.devices import pick_devices
 from srgan_cli.system.distributed import SINGLE_PROCESS, World, shared_queue
 from srgan_cli.system.files import check_writable
-from srgan_cli.system.remote_storage import as_pure_path, parse_location
+from srgan_cli.system.remote_storage import as_pure_path, is_dir, parse_location
 from srgan_cli.upscaling.scale import Size
 from srgan_cli.upscaling.upscaler import Upscaler
 from srgan_cli.upscaling.video.options import check_installed, is_video_name
@@ -72,7 +72,10 @@ def _plan(request: UpscaleRequest, files: SpooledFiles, naming: Naming, listed: 
     out, scale = files.out, request.options.scale
     if not out:
         label = str(scale) if isinstance(scale, Size) else f"x{naming.scale:g}"
-        out, naming = default_output(parse_location(files.inputs[0]), naming, label)
+        source = parse_location(files.inputs[0])
+        out, naming = default_output(source, naming, label)
+        if not is_dir(source) and is_folder(out):
+            raise UsageError(f"{out} is a folder", f"name another file, or {out}/ to write into it")
     return plan_batch(files.inputs, out, naming, listed=listed, overwrite=request.options.overwrite)
 
 

@@ -138,11 +138,34 @@ def test_pixel_art_is_repeated_exactly(srgan: Callable[..., Outcome], picture: P
     assert large.equal(small.repeat_interleave(3, 1).repeat_interleave(3, 2))
 
 
-@pytest.mark.parametrize("options", [("-s", 2.5), ("--size", "60x60"), ("-m", "bicubic")])
-def test_pixel_art_takes_whole_factors_alone(
-    srgan: Callable[..., Outcome], picture: Path, options: tuple[object, ...]
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("pixels", "-s", 2.5), "--for pixels takes a whole factor"),
+        (("pixels", "--size", "60x60"), "--for pixels takes no --size"),
+        (("pixels", "-m", "bicubic"), "exclude each other"),
+        (("text", "--strength", 0.3), "hint: leave out --strength or --for"),
+    ],
+)
+def test_a_purpose_refuses_what_does_not_fit(
+    srgan: Callable[..., Outcome], picture: Path, options: tuple[object, ...], message: str
 ) -> None:
-    assert srgan("upscale", "--for", "pixels", *options, picture).code == 2
+    outcome = srgan("upscale", "--for", *options, picture)
+    assert (outcome.code, message in outcome.err) == (2, True)
+
+
+def test_outputs_that_srgan_names(srgan: Callable[..., Outcome], picture: Path, tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for name in ("a.png", "b.png"):
+        (photos / name).write_bytes(picture.read_bytes())
+    lines = [srgan("upscale", photos, "-m", "nearest").err.splitlines()[-1] for _ in range(2)]
+    assert lines == [f"{photos}_x4/: 2 enlarged, 0 failed", f"{photos}_x4/: 0 enlarged, 2 kept, 0 failed"]
+    (tmp_path / "in_x4.png").mkdir()
+    outcome = srgan("upscale", picture, "-m", "nearest")
+    assert (outcome.code, outcome.err.splitlines()[0]) == (2, f"srgan: {tmp_path / 'in_x4.png'} is a folder")
+    outcome = srgan("upscale", picture, photos / "a.png", photos / "b.png", "-m", "nearest")
+    assert outcome.err.endswith("hint: name a folder for the outputs at the end, such as out/\n")
 
 
 def test_the_part_of_resampling_is_named(srgan: Callable[..., Outcome], picture: Path, weights: Path) -> None:
