@@ -184,7 +184,7 @@ class Group(TyperGroup):
             raise UsageError(f"no such command: {name}", f"did you mean srgan {close[0]}?")
         if _may_be_file(name):
             raise UsageError(f"{name} is not a command", f"did you mean: srgan upscale {shlex.join(args)}")
-        raise UsageError(f"no such command: {name}", f"the commands are {', '.join(self.commands)}")
+        raise UsageError(f"no such command: {name}", f"srgan --help describes them: {', '.join(self.commands)}")
 
     def format_help(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002
         """Write what each command does, with an example of each.  Without rich, which would double the time."""
@@ -268,7 +268,9 @@ def _unknown_option(error: Any, command: str) -> UsageError:
         if name in names.split() and (option := options.get(own)):
             hint = f"did you mean {label(error.ctx.command, option)}?  {description(option)}"
     if command.endswith(" train") and name.startswith("--") and (setting := _setting_like(name)):
-        hint = f"{setting} is a setting: write it into a file, such as run.toml, and use --config run.toml"
+        own = f"--{setting.replace('_', '-')}"
+        into_file = f"{setting} is a setting: write it into a file, such as run.toml, and use --config run.toml"
+        hint = f"did you mean {own}?" if own in options else into_file
     if files := [word for word in sys.argv if word.startswith(name) and Path(word).exists()]:
         hint = f"a file whose name begins with a dash is written as ./{files[0]}"
     return UsageError(f"no such option: {name}", hint)
