@@ -86,7 +86,7 @@ class TaskResult:
     reason: str = ""
     """Why these weights, where they were chosen for the file."""
     network_scale: float | None = None
-    """The factor of their network; None where it is that of all files."""
+    """The factor of their network; None for a video, and where nothing was enlarged."""
     device: str = ""
     peak_memory: int | None = None
     """The most bytes that the working process has held so far; None if unknown."""

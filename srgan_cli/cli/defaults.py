@@ -11,6 +11,7 @@ import typer
 from srgan_cli.errors import SrganError, UsageError, errors_as
 
 FILE = "srgan.toml"
+FROM_FILE = "DEFAULT_MAP"  # what Typer calls the source of options from it
 EXCLUSIVE = (
     *(("size", "scale"), ("overwrite", "no_clobber"), ("device", "devices"), ("device", "on"), ("quality", "lossless")),
     *(("model", "purpose"), ("as_json", "as_csv", "as_markdown", "as_latex"), ("time", "steps")),
@@ -43,7 +44,7 @@ def _used(context: Any) -> list[tuple[Any, Any]]:
     """The options from the file that the command line does not override, and their values."""
     table = context.meta.get(FILE, ("", []))[1]
     sources = {option.name: context.get_parameter_source(option.name) for option, _ in table}
-    return [item for item in table if (source := sources[item[0].name]) is None or source.name == "DEFAULT_MAP"]
+    return [item for item in table if (source := sources[item[0].name]) is None or source.name == FROM_FILE]
 
 
 def _print(context: Any, options: list[tuple[Any, Any]], *, always: bool) -> None:
@@ -117,7 +118,7 @@ def drop_unfit(context: Any, error: SrganError) -> bool:
 def _drop(context: Any, option: Any) -> bool:
     """Reset an option that is from the file; returns whether it was."""
     source = context.get_parameter_source(option.name)
-    if source is None or source.name != "DEFAULT_MAP":
+    if source is None or source.name != FROM_FILE:
         return False
     context.params[option.name] = option.default
     context.set_parameter_source(option.name, type(source).DEFAULT)

@@ -11,13 +11,13 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from srgan_cli.cli.completion import COMPLETIONS, complete_devices
-from srgan_cli.cli.defaults import load_defaults
+from srgan_cli.cli.defaults import FROM_FILE, load_defaults
 from srgan_cli.errors import UsageError, errors_as
 from srgan_cli.image.codec.limits import set_pillow_limit
 
 Arguments = TypeVar("Arguments")
 COMMAND_LINE = ("COMMANDLINE", "ENVIRONMENT")  # the sources of options that a person has given for this command
-DEFAULTS_FILE = ("DEFAULT_MAP",)  # the source of options from srgan.toml
+DEFAULTS_FILE = (FROM_FILE,)  # the source of options from srgan.toml
 Device = Annotated[str, typer.Option(autocompletion=complete_devices, help="auto, cpu, cuda, cuda:N or mps.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 NoConfig = Annotated[

@@ -9,14 +9,13 @@ from srgan_cli.errors import PictureError
 from srgan_cli.image.codec.raster import Values
 from srgan_cli.image.decoders.base import Header
 from srgan_cli.image.metadata.bmp import read_colour, trailing
-from srgan_cli.image.metadata.record import Metadata, trailing_note
+from srgan_cli.image.metadata.record import METRES_PER_INCH, Metadata, trailing_note
 
 SIGNATURE = b"BM"
 _FILE_HEADER = 14
 _INFO_HEADER = 40
 _RGB, _BIT_FIELDS, _ALPHA_BIT_FIELDS = 0, 3, 6
 _ALPHA_HEADER = 56  # from this size on, the header has a mask for alpha
-_METRES_PER_INCH = 0.0254
 _DEFAULT_MASKS = {16: (0x7C00, 0x3E0, 0x1F), 24: (0xFF0000, 0xFF00, 0xFF), 32: (0xFF0000, 0xFF00, 0xFF)}
 
 
@@ -46,7 +45,7 @@ def read_header(data: bytes) -> BmpHeader:
         raise PictureError(f"BMP with the compression {name} is not supported", "convert it to PNG first")
     if bits not in (1, 2, 4, 8, *_DEFAULT_MASKS) or width <= 0 or not rows:
         raise PictureError(f"BMP of {width} x {rows} pixels of {bits} bits is not supported", "convert it to PNG first")
-    dpi = (across * _METRES_PER_INCH, down * _METRES_PER_INCH) if across > 0 and down > 0 else None
+    dpi = (across * METRES_PER_INCH, down * METRES_PER_INCH) if across > 0 and down > 0 else None
     start, (colour, profile, notes) = int.from_bytes(data[10:14], "little"), read_colour(data)
     metadata, notes = Metadata(dpi=dpi, colour=colour), [*notes, *trailing_note(trailing(data))]
     return BmpHeader(abs(rows), width, metadata, notes, profile, size, rows < 0, bits, compression, colours, start)

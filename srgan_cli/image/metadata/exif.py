@@ -24,6 +24,7 @@ _EXIF_DIRECTORY = 0x8769
 _ORIENTATION, _SUBJECTS = 0x0112, (0x9214, 0xA214)
 _WIDTHS, _HEIGHTS = (0x0100, 0xA002), (0x0101, 0xA003)
 _THUMBNAIL, _THUMBNAIL_LENGTH = 0x0201, 0x0202
+_MOST_DPI = 1e9  # 25 picometres a pixel; the least is its inverse, a pixel of 25 000 kilometres
 
 
 class ExifBlock:
@@ -142,9 +143,6 @@ def resolution_of(exif: bytes | None) -> tuple[Pair | None, Pair | None]:
         return None, pair if pair and pair[0] != pair[1] else None
     factor = 2.54 if tags.get(_UNIT) == _CENTIMETRE else 1
     return (pair[0] * factor, pair[1] * factor), None
-
-
-_MOST_DPI = 1e9  # 25 picometres a pixel; the least is its inverse, a pixel of 25 000 kilometres
 
 
 def plausible_dpi(dpi: Any) -> Pair | None:

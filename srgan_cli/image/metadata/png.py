@@ -10,7 +10,7 @@ from typing import IO, Any
 from srgan_cli.image.metadata import photoshop
 from srgan_cli.image.metadata.exif import EXIF_PREFIX
 from srgan_cli.image.metadata.icc import Colour, from_calibration, from_cicp
-from srgan_cli.image.metadata.record import Metadata, Text, dropped_notes, unpack
+from srgan_cli.image.metadata.record import METRES_PER_INCH, Metadata, Text, dropped_notes, unpack
 
 Chunk = tuple[bytes, bytes]  # name and content
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -27,7 +27,6 @@ _EXIF_KEYWORDS = ("Raw profile type exif", "Raw profile type APP1", "Raw profile
 _PHOTOSHOP_KEYWORDS = ("Raw profile type 8bim", "Raw profile type iptc")
 _ICC_KEYWORDS = ("Raw profile type icc", "Raw profile type icm")
 _COMMENT = "Comment"
-_METRES_PER_INCH = 0.0254
 _MAX_TEXT_BYTES = 2**26
 _MOST = 2**31 - 1
 _LENGTHS = {b"cICP": 4, b"gAMA": 4, b"cHRM": 32, b"sRGB": 1, b"pHYs": 9, b"mDCV": 24, b"cLLI": 8, b"tIME": 7}
@@ -230,7 +229,7 @@ def _read_resolution(pixels: tuple[int, ...] | None) -> dict[str, Any]:
         return {}
     across, down, unit = pixels
     if unit == 1:
-        return {"dpi": (across * _METRES_PER_INCH, down * _METRES_PER_INCH)}
+        return {"dpi": (across * METRES_PER_INCH, down * METRES_PER_INCH)}
     return {"pixel_ratio": (across, down)} if across != down else {}
 
 
@@ -256,7 +255,7 @@ def _number_chunks(metadata: Metadata, depth: int, channels: int) -> Iterator[Ch
         colours = _of_colours(metadata.background, channels)
         yield b"bKGD", b"".join(struct.pack(">H", round(level * (2**depth - 1))) for level in colours)
     if metadata.dpi or metadata.pixel_ratio:
-        numbers = [n / _METRES_PER_INCH for n in metadata.dpi] if metadata.dpi else metadata.pixel_ratio or ()
+        numbers = [n / METRES_PER_INCH for n in metadata.dpi] if metadata.dpi else metadata.pixel_ratio or ()
         yield b"pHYs", struct.pack(">LLB", *(min(round(n), _MOST) for n in numbers), bool(metadata.dpi))
     if metadata.time:
         yield b"tIME", metadata.time

@@ -9,14 +9,13 @@ from PIL import Image
 
 from srgan_cli.image.metadata import bmp, isobmff, jpeg, photoshop, png, xmp
 from srgan_cli.image.metadata.exif import EXIF_PREFIX, ExifBlock, plausible_dpi, resolution_of
-from srgan_cli.image.metadata.record import Metadata, Text, dropped_notes, trailing_note, unpack
+from srgan_cli.image.metadata.record import METRES_PER_INCH, Metadata, Text, dropped_notes, trailing_note, unpack
 
 _JP2_EXIF, _JP2_IPTC = b"JpgTiffExif->JP2", bytes.fromhex("33c7a4d2b81d4723a0baf1a3e097ad38")
 _JP2_PHOTOSHOP = bytes.fromhex("2c4c0100850440b9a03e562148d6dfeb")
 GEOTIFF_BOX = bytes.fromhex("b14bf8bd083d4b43a5ae8cd7d5a6ce03")
 _WITH_PROFILE = (b"\2", b"\3")  # the methods of colour that have an ICC profile
 _JP2_COLOURS = {12, 15, 16, 17, 18}  # CMYK, white on black, sRGB, grey and YCbCr
-_METRES_PER_INCH = 0.0254
 _TGA_PARTS = {
     **{"author": slice(2, 43), "comments": slice(43, 367), "date": slice(367, 379), "job": slice(379, 426)},
     **{"software": slice(426, 470), "colour correction": slice(482, 486), "postage stamp": slice(486, 490)},
@@ -97,7 +96,7 @@ def read_jp2(data: bytes) -> tuple[Metadata, bytes | None, list[str]]:
 def _resolution(found: dict[bytes, bytes]) -> tuple[float, float] | None:
     """Pixels an inch of the capture, or else of the display, from fractions and powers of 10 of pixels a metre."""
     down, below, across, under, *powers = unpack(">4H2b", found.get(b"resc") or found.get(b"resd")) or (0,) * 6
-    factors = [_METRES_PER_INCH * 10.0**power for power in powers[::-1]]
+    factors = [METRES_PER_INCH * 10.0**power for power in powers[::-1]]
     return (across / under * factors[0], down / below * factors[1]) if down * below * across * under else None
 
 

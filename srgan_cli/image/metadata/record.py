@@ -13,6 +13,7 @@ from srgan_cli.system.arguments import checked
 
 _ORIENTATION, _X_RESOLUTION, _Y_RESOLUTION, _UNIT = 0x0112, 0x011A, 0x011B, 0x0128
 _NO_UNIT, _INCH = 1, 2
+METRES_PER_INCH = 0.0254
 
 
 @checked
