@@ -221,11 +221,11 @@ def _weights(arguments: UpscaleArguments) -> tuple[str, str]:
     purpose = arguments.purpose
     if purpose is None:
         return arguments.model, PHOTO if arguments.model == AUTOMATIC and family(PHOTO) else ""
-    if purpose in ("drawing", "text") and arguments.strength not in (None, 1):
-        message = f"--for {purpose} takes weights of fidelity, which have no --strength"
-        raise UsageError(message, "leave out --strength or --for", option="strength purpose")
     if purpose in _WEIGHTS_FOR:
         model, compressed = _WEIGHTS_FOR[purpose]
+        if model != PHOTO and arguments.strength not in (None, 1):
+            message = f"--for {purpose} takes weights of {model}, which have no --strength"
+            raise UsageError(message, "leave out --strength or --for", option="strength purpose")
         also = f", and {compressed} for compressed files" if compressed else ""
         info(f"--for {purpose}: the weights {model}{also}")
         return model, compressed
