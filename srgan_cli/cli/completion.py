@@ -7,9 +7,13 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from io import StringIO
 
+from typer._completion_shared import _completion_scripts
+
 Complete = Callable[[str], Iterator[str]]
 _KERNELS = ("bicubic", "lanczos", "nearest")
 _DEVICES = ("cpu", "cuda", "cuda:0", "cuda:1", "mps")
+# zsh reads an installed script at the first Tab, which then has to complete, too
+_completion_scripts["zsh"] += '[[ $zsh_eval_context[-1] != loadautofunc ]] || %(complete_func)s "$@"\n'
 
 
 @contextmanager

@@ -1,11 +1,14 @@
 """What the shells offer when Tab is pressed."""
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from support import Outcome
+from typer._completion_shared import get_completion_script
 
 from srgan_cli.cli import completion
 from srgan_cli.training.config import SETTINGS
@@ -104,3 +107,12 @@ def test_shells_complete_the_value_after_an_equals_sign(
     monkeypatch.setenv("_TYPER_COMPLETE_ARGS", "" if shell == "bash" else words)
     monkeypatch.setenv("_TYPER_COMPLETE_FISH_ACTION", "get-args")
     assert srgan().out.startswith(printed)
+
+
+@pytest.mark.skipif(not shutil.which("zsh"), reason="needs zsh")
+def test_zsh_completes_at_the_first_tab_after_the_installation(tmp_path: Path) -> None:
+    script = get_completion_script(prog_name="srgan", complete_var="_SRGAN_COMPLETE", shell="zsh")
+    (tmp_path / "_srgan").write_text(script)
+    first_tab = "fpath=(.) CURRENT=1; autoload -Uz _srgan; compdef() { : }; env() { echo echo completed }; _srgan"
+    done = subprocess.run(["zsh", "-fc", first_tab], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout == "completed\n"
