@@ -3,8 +3,10 @@
 import gc
 import io
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+from threading import Event
 
 import numpy as np
 import pytest
@@ -16,6 +18,7 @@ from PIL import Image, ImageCms, ImageOps
 from torch import Tensor
 
 from srgan_cli.errors import PictureError, UsageError
+from srgan_cli.image.codec import vips
 from srgan_cli.image.codec.capabilities import FORMAT_CAPABILITIES, FORMATS, FormatCapabilities, format_of
 from srgan_cli.image.io import picture_losses, picture_size, read_picture, write_picture
 from srgan_cli.image.ops import quantise
@@ -322,6 +325,26 @@ def test_a_truncated_picture_is_refused(tmp_path: Path, suffix: str) -> None:
         read_picture(path)
     assert "\n" not in caught.value.message
     assert caught.value.hint
+
+
+def test_other_threads_do_not_change_what_is_said_of_damage(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_bytes(encoded(".png")[:-40])
+    Image.new("L", (2, 2)).save(tmp_path / "b.gif")
+    said, stopped = set[str](), Event()
+
+    def others() -> None:
+        while not stopped.is_set():
+            vips.gif_frames(tmp_path / "b.gif")
+
+    with ThreadPoolExecutor(1) as threads:
+        threads.submit(others)
+        for _ in range(30):
+            try:
+                read_picture(tmp_path / "a.png")
+            except PictureError as error:
+                said.add(error.message)
+        stopped.set()
+    assert said == {f"cannot read {tmp_path / 'a.png'}: it is damaged or incomplete"}
 
 
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".tif", ".bmp"])

@@ -4,11 +4,12 @@ import errno
 import os
 import struct
 import tempfile
+import threading
 import zlib
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import cache
 from math import prod
 from pathlib import Path
@@ -32,6 +33,7 @@ _KINDS = {
 _DTYPES = {kind: np.dtype(name) for name, kind in _KINDS.items()}
 LOADERS = {kind: f"{kind.lower()}load" for kind in ("PNG", "TIFF", "JPEG", "GIF", "WEBP")} | {"AVIF": "heifload"}
 _KEEP = {"exif-data": 1, "xmp-data": 2, "icc-profile-data": 8}  # the flags of what libvips writes
+_ERROR_BUFFER = threading.Lock()  # libvips has one buffer for the errors of all threads
 _MAX_CACHED_BYTES = 100 * 2**20
 _LEAST_QUALITY = 1  # libvips takes its default for 0
 _CONVERTED = {"cmyk": 4, "lab": 3, "labs": 3}  # the channels of colours that are converted
@@ -60,7 +62,7 @@ def read(path: Path, kind: str, *, page: int = 0, orientation: int = 1) -> tuple
         import pyvips
 
         check_unchanged(path, stamp)
-        with _translate_vips_errors(path):
+        with _damage_as_errors(path):
             region = pyvips.Region.new(unread.pop() if unread else _open(path, kind, page, orientation)[0])
             step = band_rows(*shape[1:])
             for top in range(0, shape[0], step):
@@ -109,7 +111,7 @@ def gif_frames(path: Path) -> tuple[tuple[int, int], int]:
 def read_gif(path: Path, height: int, width: int) -> Iterator[Values]:
     """The frames of a GIF of this size, each laid over those before it."""
     frames = _load(path, "GIF", 0, "sequential", n=-1)
-    with _translate_vips_errors(path):
+    with _damage_as_errors(path):
         region = _import_vips().Region.new(frames)
         for top in range(0, frames.height, height):
             yield np.frombuffer(region.fetch(0, top, width, height), np.uint8).reshape(height, width, -1)
@@ -263,7 +265,8 @@ def _import_vips() -> Any:
         import pyvips
     _silence(pyvips)
     pyvips.cache_set_max(0)  # the cache would keep files open and return old content of rewritten files
-    pyvips.vips_lib.vips_error_clear()  # pyvips fails on what an earlier error quotes of a damaged file
+    with _ERROR_BUFFER:
+        pyvips.vips_lib.vips_error_clear()  # pyvips fails on what an earlier error quotes of a damaged file
     return pyvips
 
 
@@ -280,7 +283,7 @@ def _open(path: Path, kind: str, page: int, orientation: int) -> tuple["pyvips.I
 def _load(path: Path, kind: str, page: int, access: str, **options: Any) -> "pyvips.Image":
     pyvips = _import_vips()
     options |= {"unlimited": True} if kind == "PNG" else {"page": page} if kind == "TIFF" else {}
-    with _translate_vips_errors(path):
+    with _translate_vips_errors(path), _ERROR_BUFFER:
         return getattr(pyvips.Image, LOADERS[kind])(os.fsencode(path), fail_on="error", access=access, **options)
 
 
@@ -294,6 +297,14 @@ def _translate_vips_errors(path: Path) -> Iterator[None]:
         reason = _reason(error) if isinstance(error, pyvips.Error) else "it is damaged"
         message = "cannot read {path}: {reason}"
         raise PictureError(message, "it is damaged or of an unsupported kind", path=path, reason=reason) from error
+
+
+def _damage_as_errors(path: Path) -> AbstractContextManager[None]:
+    """Errors of the decoding, without libvips' words: those of a file that another thread decodes may be among them."""
+    import pyvips
+
+    found, caught = "cannot read {path}: it is damaged or incomplete", (pyvips.Error, UnicodeDecodeError)
+    return errors_as(PictureError, found, "copy or download it again", caught, path=path)
 
 
 def _reason(error: "pyvips.Error") -> str:
