@@ -8,11 +8,33 @@ from threading import Lock
 
 from srgan_cli.image.codec.compression import CLEAN_QUALITY, describe_compression
 from srgan_cli.system.files import digest
-from srgan_cli.upscaling.upscaler import Upscaler
+from srgan_cli.upscaling.upscaler import DEFAULT_MODEL, Upscaler
 from srgan_cli.weights.file import read_card
-from srgan_cli.weights.registry import find_weights
+from srgan_cli.weights.registry import AUTOMATIC, family, find_weights
 
-PHOTO = "photo"  # the weights for compressed photographs
+PURPOSES = {
+    **{AUTOMATIC: (DEFAULT_MODEL, "photo"), "photo": ("photo", "")},
+    **dict.fromkeys(("drawing", "text"), ("fidelity", "photo-fidelity")),
+}
+"""Weights by purpose: those for clean files, and those for compressed ones, "" for the same."""
+
+
+def weights_for(purpose: str) -> tuple[str, str]:
+    """The weights for clean and for compressed files, as in PURPOSES; those of another name are for all files."""
+    clean, compressed = PURPOSES.get(purpose, (purpose, ""))
+    return clean, compressed if family(compressed) else ""
+
+
+def describe_rule(purpose: str) -> str:
+    """Which weights are for which files, such as `photo-x4 for JPEG below quality 98 and lossy WebP, else srgan-x4`."""
+    clean, compressed = map(_by_scale, PURPOSES[purpose])
+    return f"{compressed} for JPEG below quality {CLEAN_QUALITY} and lossy WebP, else {clean}"
+
+
+def _by_scale(name: str) -> str:
+    """The weights of a name without its scale: those without --scale, then those for smaller scales."""
+    largest, *smaller = sorted(family(name).items(), reverse=True) or [(0, Path("none"))]
+    return ", or ".join([largest[1].stem, *(f"{path.stem} up to x{scale}" for scale, path in smaller)])
 
 
 @dataclass(frozen=True)

@@ -105,7 +105,7 @@ def show(*results: RenderableType) -> None:
     screen = Screen(highlight=False, width=width())
     with translate_stdout_errors(), screen.capture() as drawn:  # it flushes the stream, too
         for result in results:
-            screen.print(result, soft_wrap=isinstance(result, Text))
+            screen.print(result, soft_wrap=isinstance(result, Text) and not screen.is_terminal)
     write_text(drawn.get())
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from srgan_cli.cli import app, console
+from srgan_cli.cli import app
 from srgan_cli.errors import UnknownModel, WeightsError
 from srgan_cli.system.files import digest
 from srgan_cli.upscaling.upscaler import Upscaler
@@ -73,7 +73,8 @@ def test_a_corrupt_record_hides_no_other_weights(cached: list[CachedFile]) -> No
 def test_the_command_prints_all_weights(cached: list[CachedFile]) -> None:
     psnr = read_card(list_weights()["fidelity-x4"]).scores["Set5"]["psnr"]
     table = CliRunner().invoke(app, ["models"]).stdout
-    for expected in (*list_weights(), *(entry.source for entry in cached), "x4", f"{psnr:.2f}", "(default)"):
+    rule = "photo-x4 for JPEG below quality 98 and lossy WebP, else srgan-x4, or srgan-x2 up to x2"
+    for expected in (*list_weights(), *(entry.source for entry in cached), "x4", f"{psnr:.2f}", "(default)", rule):
         assert expected in table
     details = CliRunner().invoke(app, ["models", "fidelity-x4"]).stdout
     for expected in ("Apache-2.0", f"Set5: psnr {psnr:g}", "closest to the original", "521"):
@@ -152,7 +153,8 @@ def test_the_error_for_an_unknown_name_lists_the_available_ones() -> None:
 
 
 def test_the_table_fits_a_small_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(console, "PIPE_WIDTH", 80)
+    for name, value in {"TTY_COMPATIBLE": "1", "TERM": "dumb", "COLUMNS": "80"}.items():
+        monkeypatch.setenv(name, value)
     lines = CliRunner().invoke(app, ["models"]).stdout.splitlines()
     assert max(map(len, lines)) <= 80
     assert {line.split()[0] for line in lines if line.strip()} >= set(list_weights())

@@ -9,7 +9,6 @@ from functools import lru_cache, partial
 from itertools import chain, count
 from pathlib import Path, PurePath
 from threading import Event
-from typing import Any
 
 import numpy as np
 import pyvips
@@ -17,14 +16,13 @@ import pyvips
 from srgan_cli.batch.naming import Naming
 from srgan_cli.batch.processor import ImageProcessor
 from srgan_cli.batch.task import Task, TaskResult, UpscaleOptions
-from srgan_cli.batch.weights_choice import PHOTO, WeightsChoice
+from srgan_cli.batch.weights_choice import WeightsChoice, weights_for
 from srgan_cli.errors import SrganError
 from srgan_cli.image.codec.capabilities import DEFAULT_ENCODING, FORMATS, Encoding
 from srgan_cli.image.codec.samples import to_image
 from srgan_cli.image.io import read_picture
 from srgan_cli.system.progress import Progress
-from srgan_cli.upscaling.upscaler import DEFAULT_MODEL, Upscaler
-from srgan_cli.weights.registry import AUTOMATIC, family
+from srgan_cli.upscaling.upscaler import Upscaler
 
 PREVIEW_SIDE = 4096  # the longest side of a preview in pixels
 _NAME = "{stem}_x{scale}{suffix}"
@@ -35,7 +33,7 @@ class Choice:
     """What a visitor chose."""
 
     model: str
-    """AUTOMATIC for a choice by each file, as that of `srgan upscale`."""
+    """Weights, or a purpose for a choice by each file, as that of `srgan upscale`."""
     scale: float | None = None
     """None for the model's own."""
     strength: float | None = None
@@ -86,22 +84,19 @@ class Studio:
 
     def __init__(self, *, device: str = "auto", max_pixels: int | None = None) -> None:
         """`max_pixels` limits each picture; see `open_pictures` for None."""
-        self.device, self.max_pixels = device, max_pixels
-        self._load = lru_cache(maxsize=3)(partial(Upscaler.load, device=device))
-
-    def upscaler(self, model: str | Path, **options: Any) -> Upscaler:
-        """The upscaler that Upscaler.load gives; that of the default weights for AUTOMATIC."""
-        return self._load(DEFAULT_MODEL if model == AUTOMATIC else model, **options)
+        self.max_pixels = max_pixels
+        self.load = lru_cache(maxsize=3)(partial(Upscaler.load, device=device))
 
     def enlarge(self, sources: Sequence[Path], choice: Choice, job: Job, progress: Progress) -> list[TaskResult]:
         """A result for each picture.  Raises SrganError for a choice that does not fit, and when it is cancelled."""
-        load = partial(self.upscaler, scale=choice.scale, strength=choice.strength)
-        upscaler, by_file = load(choice.model), choice.model == AUTOMATIC and family(PHOTO)
+        model, compressed = weights_for(choice.model)
+        load = partial(self.load, scale=choice.scale, strength=choice.strength)
+        upscaler = load(model)
         naming = Naming(_NAME, choice.suffix, choice.scale or upscaler.scale, upscaler.name)
         options = UpscaleOptions(
             scale=choice.scale, max_pixels=self.max_pixels, overwrite="overwrite", encoding=choice.encoding
         )
-        processor = ImageProcessor(upscaler, options, choice=WeightsChoice(upscaler, PHOTO if by_file else "", load))
+        processor = ImageProcessor(upscaler, options, choice=WeightsChoice(upscaler, compressed, load))
         results, tasks = [], _tasks(sources, job.folder, naming)
         choice.encoding.check(name for task in tasks if (name := FORMATS.get(task.target.suffix.lower())))
         for number, task in enumerate(tasks):

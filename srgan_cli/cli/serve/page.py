@@ -10,11 +10,11 @@ from typing import Any
 import gradio as gr
 
 from srgan_cli.batch.task import TaskResult
+from srgan_cli.batch.weights_choice import describe_rule
 from srgan_cli.cli.console import warn
 from srgan_cli.cli.serve.jobs import Choice, Job, Studio, Visits, archive, previews
 from srgan_cli.errors import SrganError, UsageError, errors_as
 from srgan_cli.image.codec.capabilities import FORMAT_CAPABILITIES, Encoding, format_of
-from srgan_cli.image.codec.compression import CLEAN_QUALITY
 from srgan_cli.weights.formats import list_weights
 from srgan_cli.weights.hub import list_cached
 from srgan_cli.weights.registry import AUTOMATIC
@@ -22,11 +22,12 @@ from srgan_cli.weights.registry import AUTOMATIC
 SAME_FORMAT = "as the input"
 OWN = "of the weights"
 DEFAULT_QUALITY = "of the format"
+TEXT = "text"  # the purpose that drawings have, too
 KERNELS = ("bicubic", "lanczos", "nearest")
 PRESETS = {
     "photograph": ("", OWN, OWN),
     "photograph of the web": ("photo-x4", OWN, OWN),
-    "drawing or text": ("fidelity-x4", OWN, OWN),
+    "drawing or text": (TEXT, OWN, OWN),
     "faithful": ("srgan-x4", OWN, "0"),
     "sharp": ("srgan-x4", OWN, "1"),
     "pixel art": ("nearest", "4", OWN),
@@ -96,7 +97,7 @@ class _Actions:
 
 def build(studio: Studio, visits: Visits, model: str) -> gr.Blocks:
     """The page; `model` is what it offers first."""
-    offered = AUTOMATIC, *list_weights(), *(cached.source for cached in list_cached()), *KERNELS
+    offered = AUTOMATIC, TEXT, *list_weights(), *(cached.source for cached in list_cached()), *KERNELS
     known = dict(zip(offered, offered, strict=True))
     models = known if model in known else {PurePath(model).name: model, **known}  # a file is called by its name alone
     first = next(name for name, place in models.items() if place == model)
@@ -147,8 +148,8 @@ def _comparison() -> gr.ImageSlider:
 def _choices(models: Iterable[str], first: str) -> list[Any]:
     """What a visitor chooses beside pictures: weights, scale, strength, format, quality, and whether without loss."""
     others = (name for name in models if name != first)
-    rule = f"auto: photo for JPEG below quality {CLEAN_QUALITY} and lossy WebP, else srgan"
-    weights = _dropdown("Weights", first, *others, info=rule)
+    rules = "; ".join(f"{purpose}: {describe_rule(purpose)}" for purpose in (AUTOMATIC, TEXT))
+    weights = _dropdown("Weights", first, *others, info=rules)
     scale = _dropdown("Scale", OWN, "2", "3", "4", "8", "16")
     strengths, levels = ("0", "0.25", "0.5", "0.75", "1"), ("50", "75", "85", "95", "100")
     with gr.Accordion("Strength, format and quality", open=False, elem_id="more"):

@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from srgan_cli.batch.weights_choice import weights_for
 from srgan_cli.cli.console import warn
 from srgan_cli.cli.serve.jobs import Studio, Visits
 from srgan_cli.cli.serve.options import ServeArguments
@@ -69,7 +70,7 @@ def run(arguments: ServeArguments, *, say: Callable[[str], None]) -> None:
 
         studio, visits = Studio(device=arguments.device, max_pixels=arguments.max_pixels), Visits(Path(folder))
         model = resolve_model(arguments.model, arguments.offline)
-        studio.upscaler(model)  # a wrong name ends the command here
+        studio.load(weights_for(model)[0])  # a wrong name ends the command here
         page = build(studio, visits, model)
         address = f"{arguments.host}:{arguments.port}"
         with errors_as(UsageError, "cannot listen on {address}", "choose another --port", OSError, address=address):

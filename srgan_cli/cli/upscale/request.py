@@ -7,11 +7,11 @@ from pathlib import Path
 from srgan_cli.batch.naming import Naming, suffix_of
 from srgan_cli.batch.resume import settings_digest
 from srgan_cli.batch.task import UpscaleOptions
-from srgan_cli.batch.weights_choice import PHOTO
+from srgan_cli.batch.weights_choice import weights_for
 from srgan_cli.batch.worker_processes import WorkerSpec
 from srgan_cli.cli.console import info, warn
 from srgan_cli.cli.stdio import STANDARD, is_stream
-from srgan_cli.cli.upscale.options import UpscaleArguments
+from srgan_cli.cli.upscale.options import PurposeName, UpscaleArguments
 from srgan_cli.cli.weights.fetch import resolve_model
 from srgan_cli.errors import UsageError
 from srgan_cli.image.codec.capabilities import Encoding
@@ -19,10 +19,10 @@ from srgan_cli.system.distributed import World
 from srgan_cli.system.remote_storage import Location, is_remote
 from srgan_cli.upscaling.scale import Scale, Size
 from srgan_cli.upscaling.tiles.memory_limit import TilePolicy, parse_bytes
-from srgan_cli.upscaling.upscaler import DEFAULT_MODEL, Upscaler
+from srgan_cli.upscaling.upscaler import Upscaler
 from srgan_cli.upscaling.video.options import VideoOptions, parse_time
 from srgan_cli.weights.formats import family_name, list_weights
-from srgan_cli.weights.registry import AUTOMATIC, family
+from srgan_cli.weights.registry import AUTOMATIC
 
 _IRRELEVANT_OPTIONS = {
     *("places", "model", "purpose", "strength", "name", "form", "from_file", "as_json", "overwrite", "no_clobber"),
@@ -35,8 +35,6 @@ ENCODING_OPTIONS = ("quality", "lossless")
 """Options for pictures that may stand where there are videos beside them."""
 _TILING_OPTIONS = {"tile", "max_memory", "verify_tiles"}
 """Options that do not change the pictures where tiled equals whole."""
-_WEIGHTS_FOR = {"photo": (PHOTO, ""), "drawing": ("fidelity", "photo-fidelity"), "text": ("fidelity", "photo-fidelity")}
-"""The weights for a purpose: those for clean files, and those for compressed ones if they are others."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +44,7 @@ class UpscalerFactory:
     arguments: UpscaleArguments
     """The options of the network, such as --strength."""
     model: str
-    """What `-m` takes; AUTOMATIC for the default weights."""
+    """A name, a file or an address of weights, or a kernel."""
     compressed: str
     """The name of the weights for compressed files; "" to use the same weights for all files."""
     policy: TilePolicy
@@ -55,7 +53,7 @@ class UpscalerFactory:
         """The upscaler on a device, of this or another model.  Raises SrganError as Upscaler.load does."""
         given = self.arguments
         return Upscaler.load(
-            model or resolve_model(DEFAULT_MODEL if self.model == AUTOMATIC else self.model, given.offline),
+            model or resolve_model(self.model, given.offline),
             device=device,
             takes_turns_with=takes_turns_with,
             policy=self.policy,
@@ -149,7 +147,7 @@ class UpscaleRequest:
     def _is_namesake(self, upscaler: Upscaler) -> bool:
         """Whether weights have the name of shipped ones and are others."""
         shipped = list_weights()
-        return upscaler.name in shipped and self.factory.model not in {AUTOMATIC, *shipped, *map(family_name, shipped)}
+        return upscaler.name in shipped and self.factory.model not in {*shipped, *map(family_name, shipped)}
 
     def upscaler(self, world: World) -> Upscaler:
         """The upscaler of this process.  Where only workers enlarge, it serves for the model's name and scale."""
@@ -220,10 +218,10 @@ def _weights(arguments: UpscaleArguments) -> tuple[str, str]:
     """The model, and that for compressed files or "".  Raises UsageError for a purpose with a broken factor."""
     purpose = arguments.purpose
     if purpose is None:
-        return arguments.model, PHOTO if arguments.model == AUTOMATIC and family(PHOTO) else ""
-    if purpose in _WEIGHTS_FOR:
-        model, compressed = _WEIGHTS_FOR[purpose]
-        if model != PHOTO and arguments.strength not in (None, 1):
+        return weights_for(AUTOMATIC) if arguments.model == AUTOMATIC else (arguments.model, "")
+    if purpose != PurposeName.pixels:
+        model, compressed = weights_for(purpose)
+        if compressed and arguments.strength not in (None, 1):
             message = f"--for {purpose} takes weights of {model}, which have no --strength"
             raise UsageError(message, "leave out --strength or --for", option="strength purpose")
         also = f", and {compressed} for compressed files" if compressed else ""

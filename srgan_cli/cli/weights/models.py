@@ -1,7 +1,7 @@
 """srgan models."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -25,7 +25,6 @@ _PURPOSES = {
     "srcnn": "a baseline for srgan score",
 }
 """What the shipped weights are for, by their name without the scale."""
-_DEFAULTS = ("srgan", "photo")
 
 
 def models(
@@ -65,23 +64,23 @@ def _show_table(entries: "list[ModelInfo]") -> None:
     from rich.table import Table
     from rich.text import Text
 
+    from srgan_cli.batch.weights_choice import PURPOSES, describe_rule
     from srgan_cli.cli.console import show
-    from srgan_cli.image.codec.compression import CLEAN_QUALITY
+    from srgan_cli.weights.registry import AUTOMATIC
 
     table = Table(box=SIMPLE_HEAD)
     for heading in ("name", "scale", "for", "PSNR", "MB"):
         table.add_column(heading, justify="right" if heading in ("PSNR", "MB") else "left", overflow="fold")
     for entry in entries:
-        table.add_row(*map(Text, _row(entry)))
-    rule = f"default: photo for JPEG below quality {CLEAN_QUALITY} and lossy WebP, else srgan"
-    show(table, Text(f"{rule}.\nPSNR is in dB, on Set5. srgan models NAME shows more."))
+        table.add_row(*map(Text, _row(entry, PURPOSES[AUTOMATIC])))
+    show(table, Text(f"default: {describe_rule(AUTOMATIC)}.\nPSNR is in dB, on Set5. srgan models NAME shows more."))
 
 
-def _row(entry: "ModelInfo") -> tuple[str, ...]:
+def _row(entry: "ModelInfo", defaults: Sequence[str]) -> tuple[str, ...]:
     card, size = entry.card, f"{entry.path.stat().st_size / 1e6:.1f}"
     if card is None:
         return entry.name, "?", entry.reason, "", size
-    default = " (default)" if family_name(entry.name) in _DEFAULTS else ""
+    default = " (default)" if family_name(entry.name) in defaults else ""
     purpose = f"{_PURPOSES.get(family_name(entry.name), card.architecture)}{default}"
     psnr = card.scores.get("Set5", {}).get("psnr")
     return entry.name, f"x{card.scale}", purpose, f"{psnr:.2f}" if psnr else "", size

@@ -82,13 +82,19 @@ def test_quality_and_lossless_are_those_of_the_command(visitor: Any) -> None:
             enlarge(visitor, CAT, choices=(*CHOICES[:3], *choices))
 
 
-def test_weights_are_chosen_by_the_file_with_the_reason(visitor: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("weights", "clean", "compressed"),
+    [("auto", "srgan-x2", "photo-x4"), ("text", "fidelity-x2", "photo-fidelity-x4")],
+)
+def test_weights_are_chosen_by_the_file_with_the_reason(
+    visitor: Any, tmp_path: Path, weights: str, clean: str, compressed: str
+) -> None:
     for name in ("a.jpg", "b.png"):
         Image.new("RGB", (12, 12), "red").save(tmp_path / name)
-    choices = ("auto", *CHOICES[1:])
+    choices = (weights, *CHOICES[1:])
     _, report = enlarge(visitor, tmp_path / "a.jpg", tmp_path / "b.png", choices=choices)
-    assert re.search(r"a\.jpg: .*, photo-x4, chosen for a JPEG of quality 75$", report, re.MULTILINE)
-    assert re.search(r"b\.png: .*, srgan-x2$", report, re.MULTILINE)
+    assert re.search(rf"a\.jpg: .*, {compressed}, chosen for a JPEG of quality 75$", report, re.MULTILINE)
+    assert re.search(rf"b\.png: .*, {clean}$", report, re.MULTILINE)
 
 
 def test_a_format_that_libvips_cannot_read_has_a_preview(visitor: Any) -> None:
