@@ -168,6 +168,7 @@ def test_defaults_are_left_out_of_files_that_they_do_not_fit(srgan: Srgan, pictu
         ("train photos --check --patch 8 --channels 2 --blocks 1 --unpaired photos", "low = 'photos'"),
         ("score photos photos", "crop = '1,2,9,9'|by-folder = true|pair = '{stem}_none'"),
         ("train photos --check --patch 8 --channels 2 --blocks 1", "pair = '{stem}_LR'|value-range = '0,9'"),
+        ("upscale --for pixels photos/0.png", "strength = 0.5"),
     ],
 )
 def test_defaults_of_other_commands_that_do_not_fit_are_left_out(
@@ -179,6 +180,7 @@ def test_defaults_of_other_commands_that_do_not_fit_are_left_out(
     outcome = srgan(*command.split())
     for line in lines.split("|"):
         assert f"{FILE}: {line.partition(' ')[0]} is left out: " in outcome.err
+    assert outcome.err.count("--for pixels:") == command.count("--for pixels")  # what it chose is said once
     assert outcome.code == 0, outcome.err
 
 

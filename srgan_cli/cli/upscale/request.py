@@ -9,7 +9,7 @@ from srgan_cli.batch.resume import settings_digest
 from srgan_cli.batch.task import UpscaleOptions
 from srgan_cli.batch.weights_choice import weights_for
 from srgan_cli.batch.worker_processes import WorkerSpec
-from srgan_cli.cli.console import info, warn
+from srgan_cli.cli.console import warn
 from srgan_cli.cli.stdio import STANDARD, is_stream
 from srgan_cli.cli.upscale.options import PurposeName, UpscaleArguments
 from srgan_cli.cli.weights.fetch import resolve_model
@@ -100,6 +100,15 @@ class UpscaleRequest:
             video=_video_options(arguments),
             factory=UpscalerFactory(arguments=arguments, model=model, compressed=compressed, policy=policy),
         )
+
+    @property
+    def purpose_note(self) -> str:
+        """What `--for` has chosen; "" without it."""
+        purpose, compressed, scale = self.arguments.purpose, self.factory.compressed, self.arguments.scale or 4
+        if purpose == PurposeName.pixels:
+            return f"--for pixels: nearest, every pixel becomes {scale:g} x {scale:g} pixels"
+        also = f", and {compressed} for compressed files" if compressed else ""
+        return f"--for {purpose}: the weights {self.factory.model}{also}" if purpose else ""
 
     @property
     def has_workers(self) -> bool:
@@ -224,13 +233,10 @@ def _weights(arguments: UpscaleArguments) -> tuple[str, str]:
         if compressed and arguments.strength not in (None, 1):
             message = f"--for {purpose} takes weights of {model}, which have no --strength"
             raise UsageError(message, "leave out --strength or --for", option="strength purpose")
-        also = f", and {compressed} for compressed files" if compressed else ""
-        info(f"--for {purpose}: the weights {model}{also}")
         return model, compressed
     scale = arguments.scale or 4
     if arguments.size or scale != int(scale):
         given = "size" if arguments.size else "scale"
         found = "takes no --size" if arguments.size else "takes a whole factor"
         raise UsageError(f"--for pixels {found}", "give a whole factor by --scale, such as -s 4", option=given)
-    info(f"--for pixels: nearest, every pixel becomes {scale:g} x {scale:g} pixels")
     return "nearest", ""

@@ -49,6 +49,8 @@ def run(request: UpscaleRequest) -> None:
         videos = [task for task in plan.tasks if is_video_name(as_pure_path(task.target))]
         pictures = [task for task in plan.tasks if task not in videos]
         _check_kinds(request, plan, pictures, videos)
+        if world.is_main and request.purpose_note:
+            info(request.purpose_note)
         if world.is_main and (left := count_videos(request.inputs)):
             info(f"videos in folders are not enlarged: {left} left out; name them, such as photos/*.mp4")
         if pictures:
@@ -121,6 +123,8 @@ def run_video(request: UpscaleRequest) -> None:
         check_writable(Path(out), overwrite=request.options.overwrite == "overwrite")
     with open_binary(inputs[0], out) as (incoming, outgoing):
         upscaler, began = request.upscaler(SINGLE_PROCESS), time.monotonic()
+        if request.purpose_note:
+            info(request.purpose_note)
         size, enlarged, count = upscale_video(incoming, outgoing, upscaler, scale=request.options.scale)
     seconds = time.monotonic() - began
     reporter = Reporter(request, upscaler, SpooledFiles(inputs, out), BatchPlan([task]), SINGLE_PROCESS)
