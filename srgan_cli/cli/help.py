@@ -111,11 +111,13 @@ class Command(TyperCommand):
         return rest
 
     def _check_arguments(self, ctx: Any, args: list[str]) -> None:
-        """Raises UsageError for an empty argument, which a path would take for the working folder."""
+        """Raises UsageError for an empty argument, which a path would take for the working folder, and for `help`."""
         given = {} if ctx.resilient_parsing else self.make_parser(ctx).parse_args(list(args))[0]
         arguments = [item.name for item in self.params if item.param_type_name == "argument"]
         if any(value == "" or (isinstance(value, tuple) and "" in value) for value in map(given.get, arguments)):
             raise UsageError("one of the arguments is empty", "is a variable of the shell unset?")
+        if args == ["help"] and not Path(*args).exists():
+            raise UsageError("no such file or folder: help", f"srgan {self.name} --help describes the command")
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command, and again without a default of the file that does not fit, or where a person overwrites.
@@ -256,6 +258,8 @@ def _unknown_option(error: Any, command: str) -> UsageError:
     """Name the option or, for training, the setting that was meant."""
     name, visible = error.option_name, _visible(error.ctx.command, "option")
     options = {word: item for item in visible for word in (*item.opts, *item.secondary_opts)}
+    if short := next((word for word in sys.argv if f"-{word}" in options), ""):  # Typer splits it into letters
+        return UsageError(f"no such option: {short}", f"did you mean -{short}?")
     begun = [word for word in options if name.startswith("--") and word.startswith(name)]
     near = begun[:2] or get_close_matches(name, options, 2, _SIMILAR)
     hint = f"did you mean {' or '.join(near)}?" if near else f"{command} --help lists the options"
