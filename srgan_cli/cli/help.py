@@ -111,13 +111,20 @@ class Command(TyperCommand):
         return rest
 
     def _check_arguments(self, ctx: Any, args: list[str]) -> None:
-        """Raises UsageError for an empty argument, which a path would take for the working folder, and for `help`."""
-        given = {} if ctx.resilient_parsing else self.make_parser(ctx).parse_args(list(args))[0]
+        """Raises UsageError for an empty argument, taken for the working folder, `help`, and a path before `--set`."""
+        if ctx.resilient_parsing:
+            return
+        given = self.make_parser(ctx).parse_args(list(args))[0]
         arguments = [item.name for item in self.params if item.param_type_name == "argument"]
         if any(value == "" or (isinstance(value, tuple) and "" in value) for value in map(given.get, arguments)):
             raise UsageError("one of the arguments is empty", "is a variable of the shell unset?")
         if args == ["help"] and not Path(*args).exists():
             raise UsageError("no such file or folder: help", f"srgan {self.name} --help describes the command")
+        first_set = next((place for place, word in enumerate(args) if word.partition("=")[0] == "--set"), 0)
+        early = self.make_parser(ctx).parse_args(args[:first_set])[0].get("reference")
+        if isinstance(early, str):
+            hint = "REF and --set exclude each other: leave it out, or name its set, too: --set NAME REF OUT"
+            raise UsageError(f"{early} stands before --set", hint)
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command, and again without a default of the file that does not fit, or where a person overwrites.

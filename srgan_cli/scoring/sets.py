@@ -19,19 +19,14 @@ class DataSet:
 def parse_sets(names: Sequence[str], paths: Sequence[Path], *, has_baselines: bool = False) -> list[DataSet]:
     """The sets with these names, among which the paths are divided evenly: a reference, then a result of each method.
 
-    Raises UsageError if the paths cannot be divided, for a name that stands twice or is empty, and where a path
-    before --set is taken for a reference: it is a file and the results are folders, or it is among the results.
+    Raises UsageError if the paths cannot be divided, and for a name that stands twice or is empty.
     """
     share, rest = divmod(len(paths), len(names))
     if rest or share < 2 - has_baselines or len(set(names)) < len(names) or "" in names:
         message = f"found --set {', --set '.join(map(repr, names))} and {len(paths)} paths"
-        hint = "write --set NAME REF OUT for each set and nothing before, with as many OUT and another NAME for each"
+        hint = "write --set NAME REF OUT for each set, with as many OUT and another NAME for each"
         raise UsageError(message, hint)
     parts = [paths[start : start + share] for start in range(0, len(paths), share)]
-    for name, (reference, *results) in zip(names, parts, strict=True):
-        if share > 2 and (reference in results or (reference.is_file() and any(map(Path.is_dir, results)))):
-            found = f"--set {name!r} takes {' '.join(map(str, (reference, *results)))}, the first as REF"
-            raise UsageError(found, "REF and --set exclude each other: leave out the path before --set")
     return [DataSet(name, part[0], list(part[1:])) for name, part in zip(names, parts, strict=True)]
 
 

@@ -256,6 +256,7 @@ def test_folders_in_folders_are_data_sets(srgan: Callable[..., Outcome]) -> None
         (("--set", "One", "ref/one", "good/one", "--set", "One", "ref/two", "good/two"), "--set 'One', --set 'One'"),
         (("ref/one/0.png", "--set", "One", "ref/one", "good/one"), "REF and --set exclude each other"),
         (("ref/one", "--set", "One", "ref/one", "good/one"), "REF and --set exclude each other"),
+        (("ref/one", "good/one", "--set=Two", "ref/two", "good/two"), "ref/one stands before --set"),
         (("--by-folder", "ref/one", "good/one"), "no folders in ref/one"),
         (("--by-folder", "ref", "good/one"), "no folder good/one/one"),
         ((*SETS, "--html", "page.html"), "--figure and --html show one data set"),
