@@ -6,7 +6,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from threading import Lock
 
-from srgan_cli.image.codec.compression import CLEAN_QUALITY, describe_compression
+from srgan_cli.image.codec.headers import CLEAN_QUALITY, describe_compression
 from srgan_cli.system.files import digest
 from srgan_cli.upscaling.upscaler import DEFAULT_MODEL, Upscaler
 from srgan_cli.weights.file import read_card

@@ -1,8 +1,9 @@
-"""What the headers of PNG, AVIF and JPEG XL files say and Pillow does not report."""
+"""What the headers of files say and Pillow does not report: depth, animation, channels, compression."""
 
 import re
 import struct
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO
 
 from PIL import Image
@@ -14,6 +15,8 @@ _JPEG_2000_SIZE = re.compile(rb"\xff\x4f\xff\x51.{38}(.)", re.DOTALL)
 """The marker of the size, which ends in the depth of the first channel.  Source: ITU-T T.800, A.5.1."""
 _SGI_DEPTH_OFFSET = 3
 _HEAD_BYTES = 65_536
+CLEAN_QUALITY = 98  # the quality from which on a JPEG is enlarged as uncompressed pictures are
+_LUMINANCE_SUM = 3693  # the sum of the luminance table that libjpeg scales, of ITU-T T.81 annex K: quality 50
 _PNG_DEPTH_OFFSET = 24
 _CHANNELS = {0: 1, 2: 3, 4: 2, 6: 4}
 """By PNG colour type, without palettes: grey, RGB, grey with alpha, RGB with alpha."""
@@ -75,7 +78,40 @@ def av1_bits(head: bytes) -> int:
     return (12 if flags & 0x20 else 10) if flags & 0x40 else 8
 
 
+def describe_compression(path: Path, *, below_quality: int) -> str:
+    """What kind of lossy file this is, such as "a JPEG of quality 75"; "" from `below_quality` on and for others."""
+    try:
+        with Image.open(path, formats=("JPEG", "WEBP")) as image:
+            if image.format == "WEBP":
+                return "lossy WebP" if _is_lossy_webp(path) else ""
+            quality = estimate_quality(image.quantization[0])  # type: ignore[attr-defined]
+    except (OSError, ValueError, SyntaxError, KeyError, IndexError, Image.DecompressionBombError):
+        return ""
+    return f"a JPEG of quality {quality}" if quality < below_quality else ""
+
+
+def estimate_quality(luminance: list[int]) -> int:
+    """The quality, 1…100, at which libjpeg makes a luminance table of this sum, the closest for other encoders."""
+    if max(luminance) == 1:
+        return 100
+    scale = 100 * sum(luminance) / _LUMINANCE_SUM
+    return min(100, max(1, round((200 - scale) / 2 if scale <= 100 else 5000 / scale)))
+
+
+def _is_lossy_webp(path: Path) -> bool:
+    """Whether the first picture is of VP8, which has no lossless mode."""
+    with path.open("rb") as file:
+        file.seek(12)
+        while len(head := file.read(8)) == 8:
+            if head[:4] in (b"VP8 ", b"VP8L"):
+                return head[:4] == b"VP8 "
+            size = int.from_bytes(head[4:], "little")
+            file.seek(16 if head[:4] == b"ANMF" else size + size % 2, 1)
+    return False
+
+
 _PARTIAL_BOX_COUNTER = 4
+_ALPHA, _SPOT, _BLACK = 0, 2, 4  # kinds of channels of JPEG XL
 _JXL_RATIOS = {1: (1, 1), 2: (12, 10), 3: (4, 3), 4: (3, 2), 5: (16, 9), 6: (5, 4), 7: (2, 1)}  # width to height
 
 
@@ -89,6 +125,12 @@ class JxlHeader:
     height: int = 0
     """As it is stored, before its orientation is applied; 0 if unknown."""
     width: int = 0
+    is_premultiplied: bool = False
+    """Whether colours are multiplied by alpha."""
+    further: int = 0
+    """The number of channels beyond colours and alpha."""
+    has_black: bool = False
+    """Whether one of them is that of CMYK."""
 
 
 def parse_jxl_header(data: bytes) -> JxlHeader:
@@ -127,8 +169,32 @@ def _parse_metadata(bits: _BitReader) -> JxlHeader:
     if bits.read(1):  # all default
         return JxlHeader(height=height, width=width)
     is_animated = _parse_extra_fields(bits) if bits.read(1) else False
-    depths = ((32, 0), (16, 0), (24, 0), (1, 6)) if bits.read(1) else ((8, 0), (10, 0), (12, 0), (1, 6))
-    return JxlHeader(bits.read_u32(*depths), is_animated, height, width)
+    depth = _parse_depth(bits)
+    bits.read(1)  # whether 16 bits hold what is computed
+    channels = [_parse_channel(bits) for _ in range(bits.read_u32((0, 0), (1, 0), (2, 4), (1, 12)))]
+    kinds = dict(reversed(channels))
+    further = len(channels) - (_ALPHA in kinds)
+    return JxlHeader(depth, is_animated, height, width, kinds.get(_ALPHA, False), further, _BLACK in kinds)
+
+
+def _parse_depth(bits: _BitReader) -> int:
+    is_float = bits.read(1)
+    depth = bits.read_u32(*(((32, 0), (16, 0), (24, 0), (1, 6)) if is_float else ((8, 0), (10, 0), (12, 0), (1, 6))))
+    bits.read(4 * is_float)  # of the exponent
+    return depth
+
+
+def _parse_channel(bits: _BitReader) -> tuple[int, bool]:
+    """The kind of a channel beyond the colours, and whether it is alpha by which they are multiplied."""
+    if bits.read(1):  # all default
+        return _ALPHA, False
+    kind = bits.read_u32((0, 0), (1, 0), (2, 4), (18, 6))
+    _parse_depth(bits)
+    bits.read_u32((0, 0), (3, 0), (4, 0), (1, 3))  # how much smaller it is
+    bits.read(8 * bits.read_u32((0, 0), (0, 4), (16, 5), (48, 10)))  # its name
+    is_premultiplied = kind == _ALPHA and bool(bits.read(1))
+    bits.read(64 * (kind == _SPOT))
+    return kind, is_premultiplied
 
 
 def _parse_extra_fields(bits: _BitReader) -> bool:

@@ -20,10 +20,6 @@ _DEEP_MODES = {1: "I;16", 2: "LA;16", 3: "RGB;16", 4: "RGBA;16"}
 """Modes of pillow_heif, by the number of channels."""
 ORIENTED_BY_DECODER = ("JXL", "HEIF")  # their decoders apply the orientation, but leave it in EXIF
 _TGA_DESCRIPTOR, _TGA_ALPHA_BITS = 17, 15
-_MULTIPLE = ("DCX", "FLI", "IM")  # formats of several pictures, of which the first one is read
-_CURSORS = 4  # the byte with their number
-_DDS_DEPTH, _DDS_CODEC, _DDS_CAPABILITIES, _DDS_ARRAY_SIZE = 24, slice(84, 88), 112, 140
-_VOLUME, _FACES = 0x200000, 0xFC00  # flags of DDS
 Decoded = tuple[Values, bytes | None, list[str]]  # values, ICC profile, notes
 
 
@@ -48,6 +44,25 @@ def open_image(file: IO[bytes], formats: Sequence[str] = PILLOW_DECODERS) -> Ima
     raise UnidentifiedImageError("no decoder accepts this file")
 
 
+def as_icon(file: IO[bytes]) -> IO[bytes]:
+    """A file of icons or cursors as one of the best icon, since Pillow takes that of the fewest bits of one size."""
+    file.seek(0)
+    data = file.read()
+    entries = [data[start : start + 16] for start in range(6, 6 + 16 * int.from_bytes(data[4:6], "little"), 16)]
+    best = max(entries, key=lambda entry: ((entry[0] or 256) * (entry[1] or 256), _icon_bits(data, entry)))
+    entry = best[:4] + struct.pack("<HH", 1, _icon_bits(data, best)) + best[8:]
+    return BytesIO(b"\0\0\1\0\1\0" + entry + data[22:])
+
+
+def _icon_bits(data: bytes, entry: bytes) -> int:
+    """Bits a pixel according to the picture, not to its entry; not 32 if none has alpha, so that its mask counts."""
+    start = int.from_bytes(entry[12:], "little")
+    if data.startswith(b"\x89PNG", start):
+        return 32
+    header, width, height, bits = struct.unpack_from("<Lll2xH", data, start)
+    return int(bits) - (bits == 32 and not any(data[start + header + 3 : start + header + 2 * width * height : 4]))
+
+
 def expose_alpha(image: ImageFile.ImageFile) -> None:
     """Let Pillow decode the fourth byte of the pixels of a BMP, which it ignores without a mask, as alpha."""
     for number, tile in enumerate(image.tile if image.format == "BMP" else []):
@@ -62,30 +77,6 @@ def without_assumed_profile(image: ImageFile.ImageFile) -> None:
     with suppress(ImageCms.PyCMSError):
         if profile and ImageCms.getProfileDescription(ImageCms.ImageCmsProfile(BytesIO(profile))).strip() == "sRGB":
             del image.info["icc_profile"]
-
-
-def dropped_pictures(image: ImageFile.ImageFile, data: bytes) -> list[str]:
-    """A note on what stands beside the first picture of a file that is read as one."""
-    pictures, sizes = 1, len(image.info.get("sizes", ()))
-    if image.format == "DDS":
-        pictures = _textures(data)
-    elif image.format in _MULTIPLE:
-        pictures = getattr(image, "n_frames", 1)
-    elif image.format == "CUR":
-        sizes = data[_CURSORS]
-    beside = {"further": pictures - 1, "smaller": sizes - 1}
-    return [f"its {count} {kind} pictures are dropped" for kind, count in beside.items() if count > 0]
-
-
-def _textures(data: bytes) -> int:
-    """How many pictures a DDS has beside smaller ones: slices of a volume, faces of a cube, elements of an array.
-
-    Source: Microsoft, DDS_HEADER (dwDepth, dwCaps2) and DDS_HEADER_DXT10 (arraySize).
-    """
-    fields = (_DDS_DEPTH, _DDS_CAPABILITIES, _DDS_ARRAY_SIZE)
-    slices, kinds, elements = (int.from_bytes(data[start : start + 4], "little") for start in fields)
-    faces = (kinds & _FACES).bit_count() or 1
-    return faces * (slices if kinds & _VOLUME else 1) * (elements if data[_DDS_CODEC] == b"DX10" else 1)
 
 
 def without_unused_alpha(values: Values, name: str, data: bytes) -> Values:

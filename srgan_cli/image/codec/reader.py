@@ -5,6 +5,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
 from importlib.util import find_spec
+from io import BytesIO
 from pathlib import Path
 from typing import IO
 
@@ -13,12 +14,20 @@ from PIL import Image, UnidentifiedImageError
 from PIL.ImageFile import ImageFile
 
 from srgan_cli.errors import PictureError
-from srgan_cli.image.codec import headers, pillow, vips
+from srgan_cli.image.codec import headers, pillow, remainder, vips
 from srgan_cli.image.codec.capabilities import JXL_SIGNATURES, extra_for, require_plugin
 from srgan_cli.image.codec.errors import TIFF_SIGNATURES, translate_errors
 from srgan_cli.image.codec.headers import JxlHeader
 from srgan_cli.image.codec.limits import check_max_pixels
-from srgan_cli.image.codec.raster import BandLayout, Raster, Rows, Values, apply_exif_orientation
+from srgan_cli.image.codec.raster import (
+    BandLayout,
+    Raster,
+    Rows,
+    Values,
+    apply_exif_orientation,
+    divide_by_alpha,
+    opaque,
+)
 from srgan_cli.image.decoders import gif, jp2, netpbm, psd
 from srgan_cli.image.decoders import png as png_repair
 from srgan_cli.image.decoders.base import DAMAGED_HINT, DECODE_BYTES_PER_PIXEL, ImageReader, reopen
@@ -34,6 +43,7 @@ from srgan_cli.image.metadata.record import Metadata
 from srgan_cli.system.files import check_unchanged, file_stamp
 
 _HEAD_BYTES = 64
+_ICONS, _PCX = (b"\0\0\1\0", b"\0\0\2\0"), b"\n\5"
 _ANIMATED = ("PNG", "WEBP", "AVIF")
 _DEEP = ("HEIF", "AVIF", "JPEG2000", "PSD", *(("JXL",) if find_spec("imagecodecs") else ()))
 """Formats of which other decoders read more than the 8 bits of Pillow."""
@@ -57,7 +67,7 @@ def open_reader(path: Path, *, max_pixels: int | None = None) -> Iterator[ImageR
         jxl = _read_jxl_header(path, max_pixels) if head.startswith(JXL_SIGNATURES) else None
         # A file object, not the path: Pillow maps some TIFFs into memory and returns wrong pixels for rotated ones.
         source, notes = png_repair.repair(file) if png is not None else (file, list[str]())
-        source = psd.as_eight_bits(file) if psd.is_deep(head) else source
+        source = _adapt(file, head) or source
         try:
             image, data = pillow.open_image(source), path.read_bytes()
             if image.format == "AVIF" and isobmff.is_turned_early(data):
@@ -71,6 +81,19 @@ def open_reader(path: Path, *, max_pixels: int | None = None) -> Iterator[ImageR
         with image:
             yield _PillowReader(path, source, image, data, jxl, notes)
         check_unchanged(path, stamp)
+
+
+def _adapt(file: IO[bytes], head: bytes) -> IO[bytes] | None:
+    """A file of which Pillow otherwise misses something: the depth of a PSD, masks of cursors, the palette of a PCX."""
+    if psd.is_deep(head):
+        return psd.as_eight_bits(file)
+    if head.startswith(_ICONS) and head[4]:
+        return pillow.as_icon(file)
+    if head.startswith(_PCX):
+        file.seek(0)
+        data = file.read()
+        return BytesIO(data[: len(data) - len(remainder.trailing("PCX", data))])
+    return None
 
 
 def _open_without_pillow(path: Path, file: IO[bytes], head: bytes, png: headers.PngHeader | None) -> ImageReader | None:
@@ -91,6 +114,8 @@ def _open_without_pillow(path: Path, file: IO[bytes], head: bytes, png: headers.
 def _read_jxl_header(path: Path, max_pixels: int | None) -> JxlHeader:
     header = headers.parse_jxl_header(path.read_bytes())
     check_max_pixels(path, header.height, header.width, max_pixels=max_pixels)
+    if header.has_black:
+        raise PictureError("JPEG XL in CMYK is not supported", "convert it to TIFF first")
     return header
 
 
@@ -146,11 +171,12 @@ class _PillowReader(ImageReader):
         self.redecodes = self.count > 1 and not self.animated
         self.loop = int(image.info.get("loop") or 0)
         bits = psd.bits(self.data) if self.format == "PSD" else headers.bits_per_channel(image, file)
-        self.bits = jxl.bits if jxl else bits
+        self.jxl, self.bits = jxl, jxl.bits if jxl else bits
         read_by_pillow = self.animated or (self.format in ("JPEG2000", "JXL") and _is_deep(image))
         further = psd.further_channels(image, self.data) if self.format == "PSD" else 0
         has_first = bool(jxl and jxl.is_animated and self.format in _DEEP)  # Pillow's plugin decodes the last one
         dropped = {
+            f"further channels are dropped: {jxl.further if jxl else 0}": bool(jxl and jxl.further),
             "the default image of its animation is dropped": self.has_default_image,
             f"its animation is reduced to the {'first' if has_first else 'last'} frame": bool(jxl and jxl.is_animated),
         }
@@ -176,7 +202,9 @@ class _PillowReader(ImageReader):
         index = 0 if self.animated else index
         if index not in self.found:
             self.image.seek(self.pages[index])
-            self.found[index] = read_metadata(self.image, self.data, self.pages[index], self.path.stem)
+            page, stem = self.pages[index], self.path.stem
+            is_jp2, read = self.format == "JPEG2000", (self.image, self.data)
+            self.found[index] = jp2.read_metadata(*read) if is_jp2 else read_metadata(*read, page, stem)
         return self.found[index]
 
     def _orientation(self, index: int) -> int:
@@ -199,7 +227,7 @@ class _PillowReader(ImageReader):
             place, lost = jp2.read_place(self.data, *stated) if self.format == "JPEG2000" else (None, [])
             turned, has_mask = metadata.orientation, mask is not None
             place, dropped = add_sidecars(place, self.path, self.size(0), turned, has_mask=has_mask)
-            further = pillow.dropped_pictures(self.image, self.data)
+            further = remainder.notes(self.image, self.data)
             metadata, notes = replace(metadata, place=place), [*self.notes, *further, *notes, *lost, *dropped]
         values, profile, changes = self._values(index)
         is_placed = metadata.place is not None and metadata.place.is_known
@@ -234,12 +262,16 @@ class _PillowReader(ImageReader):
 
     def _values(self, index: int) -> pillow.Decoded:
         if self.is_deep:
-            return self._deep_values(index), self.image.info.get("icc_profile"), []
-        image = self.image.crop(self.crop) if self.crop else self.image
-        values, profile, changes = pillow.decode(image, self.path, orientation=self._orientation(index))
-        values = pillow.without_unused_alpha(values, self.format, self.data)
-        reduced = self.bits > 8 and not _is_deep(self.image)
-        return values, profile, [*([f"its {self.bits} bits a channel are reduced to 8"] if reduced else []), *changes]
+            values, profile, changes = self._deep_values(index), self.image.info.get("icc_profile"), list[str]()
+        else:
+            image = self.image.crop(self.crop) if self.crop else self.image
+            values, profile, changes = pillow.decode(image, self.path, orientation=self._orientation(index))
+            values = pillow.without_unused_alpha(values, self.format, self.data)
+            if self.bits > 8 and not _is_deep(self.image):
+                changes = [f"its {self.bits} bits a channel are reduced to 8", *changes]
+        if self.jxl and self.jxl.is_premultiplied:
+            values = divide_by_alpha(values, -1, opaque(values.dtype))
+        return values, profile, changes
 
     def _deep_values(self, index: int) -> Values:
         """The values of formats whose 16 bits Pillow would reduce to 8."""

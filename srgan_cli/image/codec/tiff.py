@@ -2,7 +2,7 @@
 
 import struct
 import zlib
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, replace
 from io import SEEK_END, BytesIO
 from math import prod
@@ -41,6 +41,8 @@ MAX_CLASSIC_BYTES = 2**32 - 2**24
 """The most bytes of pixels in a TIFF that is not a BigTIFF; the rest is for directories."""
 _LONG8, _IFD8 = 16, 18  # types of numbers of BigTIFF
 _MOST_ENTRIES = 2**16
+_INNER = {SUBIFDS, ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo, ExifTags.IFD.Interop}
+_PARTS = {STRIPS: _STRIP_BYTES, 324: 325, 513: 514}  # offsets and sizes of strips, tiles and JPEGs
 
 
 class Tags(ImageFileDirectory_v2):
@@ -52,17 +54,24 @@ class Tags(ImageFileDirectory_v2):
     has_odd_types = False
     """Whether a tag is of a type that its kind of TIFF does not have, which libvips refuses."""
 
+    end = 0
+    """Where it ends, or the last of its values."""
+
     def load(self, fp: IO[bytes]) -> None:
         """Read a directory that starts where the file stands."""
         start = fp.tell()
         super().load(fp)
         fp.seek(start)
-        count, entry = (f"{self._endian}{kind}" for kind in (("Q", "HH16x") if self._bigtiff else ("H", "HH8x")))
+        count, entry = (f"{self._endian}{kind}" for kind in (("Q", "HHQQ") if self._bigtiff else ("H", "HHLL")))
         (entries,) = struct.unpack(count, fp.read(struct.calcsize(count)).ljust(struct.calcsize(count), b"\0"))
         data = fp.read(min(entries, _MOST_ENTRIES) * struct.calcsize(entry))
         found = list(struct.iter_unpack(entry, data[: len(data) - len(data) % struct.calcsize(entry)]))
-        self.unread = [tag for tag, _ in found if tag not in self]
-        self.has_odd_types = any(not 0 < kind <= (_IFD8 if self._bigtiff else TiffTags.IFD) for _, kind in found)
+        self.unread = [tag for tag, *_ in found if tag not in self]
+        self.has_odd_types = any(not 0 < kind <= (_IFD8 if self._bigtiff else TiffTags.IFD) for _, kind, *_ in found)
+        link = 8 if self._bigtiff else 4
+        units = {kind: unit for kind, (unit, _) in self._load_dispatch.items()}
+        lengths = ((place, units.get(kind, 0) * number) for _, kind, number, place in found)
+        self.end = max([fp.tell() + link, *(place + length for place, length in lengths if length > link)])
 
 
 @dataclass(frozen=True)
@@ -342,11 +351,31 @@ def _directory(head: bytes) -> Tags:
 
 
 def _read_subdirectory(file: IO[bytes], tags: Tags, offset: int, unread: list[int]) -> dict[int, Any]:
-    inner = _directory(tags._get_ifh())
-    file.seek(offset)
-    inner.load(file)
+    inner = _load(file, tags, offset)
     unread += inner.unread
     found: dict[int, Any] = dict(inner)
     if ExifTags.IFD.Interop in found:
         found[ExifTags.IFD.Interop] = _read_subdirectory(file, tags, found[ExifTags.IFD.Interop], unread)
     return found
+
+
+def _load(file: IO[bytes], tags: Tags, offset: int) -> Tags:
+    """The directory at an offset that another one states."""
+    inner = _directory(tags._get_ifh())
+    file.seek(offset)
+    inner.load(file)
+    return inner
+
+
+def end(file: IO[bytes], found: Iterable[Tags], depth: int = 0) -> int:
+    """The end of the last part of a file to which directories point, or those in them."""
+    ends = [0]
+    for tags in found:
+        offsets = [offset for tag in _INNER & set(tags) for offset in np.atleast_1d(tags[tag])]
+        ends += (
+            [tags.end, end(file, (_load(file, tags, int(offset)) for offset in offsets), depth + 1)]
+            if depth < 4
+            else []
+        )
+        ends += [int(np.add(tags[a], tags[b]).max()) for a, b in _PARTS.items() if {a, b} <= set(tags)]
+    return max(ends)

@@ -26,7 +26,7 @@ class Header:
     width: int
     metadata: Metadata
     notes: list[str]
-    """On everything that is dropped; decoding may replace what only the pixels show."""
+    """On everything that is dropped, but for what only the pixels show."""
     profile: bytes | None
     depth = 0
     """Bits a channel, if the type of the values does not say it."""

@@ -7,8 +7,9 @@ import numpy as np
 
 from srgan_cli.errors import PictureError
 from srgan_cli.image.codec.raster import Values
+from srgan_cli.image.codec.remainder import trailing
 from srgan_cli.image.decoders.base import Header
-from srgan_cli.image.metadata.bmp import read_colour, trailing
+from srgan_cli.image.metadata.bmp import read_colour
 from srgan_cli.image.metadata.record import METRES_PER_INCH, Metadata, trailing_note
 
 SIGNATURE = b"BM"
@@ -47,16 +48,16 @@ def read_header(data: bytes) -> BmpHeader:
         raise PictureError(f"BMP of {width} x {rows} pixels of {bits} bits is not supported", "convert it to PNG first")
     dpi = (across * METRES_PER_INCH, down * METRES_PER_INCH) if across > 0 and down > 0 else None
     start, (colour, profile, notes) = int.from_bytes(data[10:14], "little"), read_colour(data)
-    metadata, notes = Metadata(dpi=dpi, colour=colour), [*notes, *trailing_note(trailing(data))]
+    metadata, notes = Metadata(dpi=dpi, colour=colour), [*notes, *trailing_note(trailing("BMP", data))]
     return BmpHeader(abs(rows), width, metadata, notes, profile, size, rows < 0, bits, compression, colours, start)
 
 
-def decode(data: bytes, header: BmpHeader) -> Values:
+def decode(data: bytes, header: BmpHeader) -> tuple[Values, list[str]]:
     """The values (H, W, 3 or 4), uint8 or uint16.  Raises PictureError, and ValueError for a file that is too short."""
     stride = -(-header.width * header.bits // 32) * 4
     lines = np.frombuffer(data, np.uint8, stride * header.height, header.start).reshape(header.height, stride)
     lines = lines if header.is_top_down else lines[::-1]
-    return _colours(header, data, lines) if header.bits <= 8 else _bit_fields(header, data, lines)
+    return (_colours if header.bits <= 8 else _bit_fields)(header, data, lines), []
 
 
 def _colours(header: BmpHeader, data: bytes, lines: Values) -> Values:

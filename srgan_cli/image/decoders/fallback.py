@@ -52,11 +52,11 @@ class _WholeReader(ImageReader):
         return self.header.decode_bytes or super().decode_bytes(index)
 
     def read(self, _: int) -> Raster:
-        header, values = self.header, _DECODERS[self.format].decode(self.data, self.header)
+        header, (values, notes) = self.header, _DECODERS[self.format].decode(self.data, self.header)
         mask = None if values.shape[2] in (2, 4) else find_mask(self.path, values.shape[:2], self.turn)
         rows, bits = Rows.from_array(apply_exif_orientation(values, self.turn)), header.depth
         metadata, bits = header.metadata.upright(), bits if 8 < bits < 16 else 0
-        raster = Raster(rows, header.profile, metadata, notes=tuple(header.notes), bits=bits)
+        raster = Raster(rows, header.profile, metadata, notes=(*header.notes, *notes), bits=bits)
         return raster.with_sidecars(self.path, self.turn, mask)
 
 

@@ -1,4 +1,4 @@
-"""What Pillow does not read of JPEG 2000: measurements, colour of more than 8 bits, and where a picture lies.
+"""What Pillow does not read of JPEG 2000: measurements, colour of more than 8 bits, metadata, and where a picture lies.
 
 GeoJP2 is a GeoTIFF of one pixel in a box.
 
@@ -11,6 +11,7 @@ from io import BytesIO
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from srgan_cli.errors import PictureError, import_extra
 from srgan_cli.image.codec import tiff
@@ -20,11 +21,18 @@ from srgan_cli.image.decoders.tiff_page import find_mask
 from srgan_cli.image.geo import gdal_reader
 from srgan_cli.image.geo.place import Place
 from srgan_cli.image.geo.sidecar import has_place_beside
-from srgan_cli.image.metadata.exif import PARSE_ERRORS
-from srgan_cli.image.metadata.isobmff import boxes
-from srgan_cli.image.metadata.reading import GEOTIFF_BOX, finish, read_jp2
+from srgan_cli.image.metadata import photoshop
+from srgan_cli.image.metadata.exif import EXIF_PREFIX, PARSE_ERRORS
+from srgan_cli.image.metadata.isobmff import XMP, Box, boxes, dropped_boxes
+from srgan_cli.image.metadata.reading import finish, read_info
+from srgan_cli.image.metadata.record import METRES_PER_INCH, Metadata, unpack
 
 SIGNATURES = (b"\0\0\0\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51")
+_EXIF, _IPTC = b"JpgTiffExif->JP2", bytes.fromhex("33c7a4d2b81d4723a0baf1a3e097ad38")
+_PHOTOSHOP = bytes.fromhex("2c4c0100850440b9a03e562148d6dfeb")
+_GEOTIFF = bytes.fromhex("b14bf8bd083d4b43a5ae8cd7d5a6ce03")
+_WITH_PROFILE = (b"\2", b"\3")  # the methods of colour that have an ICC profile
+_COLOURS = {12, 15, 16, 17, 18}  # CMYK, white on black, sRGB, grey and YCbCr
 _GML = b"gml.data"
 _SIZE, _COUNT, _PARTS = b"\xff\x4f\xff\x51", slice(40, 42), slice(42, None, 3)
 """The marker at the start of the codestream, and where it has the number of components and their depths."""
@@ -42,7 +50,7 @@ class Jp2Reader(ImageReader):
         self.shape = self.raster.rows.shape[:2]
 
     def read(self, _: int) -> Raster:
-        metadata, profile, notes = read_jp2(self.data)
+        metadata, profile, notes = read_boxes(self.data)
         metadata, notes = finish(metadata, notes)
         place, lost = read_place(self.data, *self.shape)
         if place is None and (tags := gdal_reader.read_place(self.path)):
@@ -63,8 +71,7 @@ def open_measurement(path: Path) -> Jp2Reader | None:
     depths = data[start:][_PARTS][:count]
     is_grey_alpha = count == 2 and set(depths) <= {7, 15}
     is_odd = not (count in (1, 3, 4) or is_grey_alpha) or any(depth & _SIGN for depth in depths)
-    contents = [content for name, content in boxes(data) if name != b"jp2c"]
-    is_placed = any(content.startswith(GEOTIFF_BOX) or _GML in content for content in contents)
+    is_placed = any(content.startswith(_GEOTIFF) or _GML in content for _, content in _outer_boxes(data))
     if not (is_odd or is_placed or has_place_beside(path)):
         return None
     if find_spec("rasterio"):
@@ -72,6 +79,48 @@ def open_measurement(path: Path) -> Jp2Reader | None:
     if is_odd or count == 4 or {depth & _DEPTH for depth in depths} - {7, 15}:
         raise PictureError("{path} has measurements in JPEG 2000", "pip install 'srgan-cli[geo]'", path=path)
     return None
+
+
+def read_metadata(image: Image.Image, data: bytes) -> tuple[Metadata, list[str]]:
+    """The metadata of an image that Pillow has loaded, and notes; its profile is added to its information."""
+    found, profile, notes = read_boxes(data)
+    image.info |= {"icc_profile": profile} if profile else {}
+    return read_info(image, found, notes)
+
+
+def read_boxes(data: bytes) -> tuple[Metadata, bytes | None, list[str]]:
+    """Metadata and profile, and notes on dropped boxes; XMP as in its specification, part 3."""
+    outer = _outer_boxes(data)
+    header = list(boxes(dict(outer).get(b"jp2h", b"")))
+    colours = [content for name, content in header if name == b"colr"]
+    profiles = [content[3:] for content in colours if content[:1] in _WITH_PROFILE]
+    numbered = [content for content in colours if content[:1] == b"\1" and len(content) >= 7]
+    others = {int.from_bytes(content[3:7], "big") for content in numbered} - _COLOURS
+    is_grey = dict(header).get(b"ihdr", b"")[8:10] < b"\0\3" and b"pclr" not in dict(header)
+    taken = "grey" if is_grey else "RGB"
+    found = {content[:16]: content[16:] for name, content in outer if name == b"uuid"}
+    metadata = Metadata(
+        exif=found.get(_EXIF, b"").removeprefix(EXIF_PREFIX) or None,
+        xmp=found.get(XMP),
+        dpi=_resolution(dict(boxes(dict(header).get(b"res ", b"")))),
+        photoshop=photoshop.from_profile(found.get(_PHOTOSHOP, b""), iptc=found.get(_IPTC, b"")),
+    )
+    notes = ["its XML boxes are dropped"] if b"xml " in dict(outer) else []
+    notes += [f"its colour space number {number} is taken for {taken}" for number in others if not profiles]
+    known = (_EXIF, XMP, _IPTC, _PHOTOSHOP, _GEOTIFF)
+    return metadata, profiles[0] if profiles else None, [*dropped_boxes(outer, known), *notes]
+
+
+def _outer_boxes(data: bytes) -> list[Box]:
+    """The boxes but for the codestream; a file may be a codestream alone."""
+    return [] if data.startswith(_SIZE) else [box for box in boxes(data) if box[0] != b"jp2c"]
+
+
+def _resolution(found: dict[bytes, bytes]) -> tuple[float, float] | None:
+    """Pixels an inch of the capture, or else of the display, from fractions and powers of 10 of pixels a metre."""
+    down, below, across, under, *powers = unpack(">4H2b", found.get(b"resc") or found.get(b"resd")) or (0,) * 6
+    factors = [METRES_PER_INCH * 10.0**power for power in powers[::-1]]
+    return (across / under * factors[0], down / below * factors[1]) if down * below * across * under else None
 
 
 def read_deep(path: Path, data: bytes, bits: int) -> Values:
@@ -86,8 +135,8 @@ def read_deep(path: Path, data: bytes, bits: int) -> Values:
 
 def read_place(data: bytes, height: int, width: int) -> tuple[Place | None, list[str]]:
     """Where a picture of this size lies, and a note on what is dropped."""
-    outer = [box for box in boxes(data) if box[0] != b"jp2c"]
-    if not (found := [content[16:] for name, content in outer if name == b"uuid" and content.startswith(GEOTIFF_BOX)]):
+    outer = _outer_boxes(data)
+    if not (found := [content[16:] for name, content in outer if name == b"uuid" and content.startswith(_GEOTIFF)]):
         has_gml = any(name == b"asoc" and _GML in content for name, content in outer)
         return None, ["its GMLJP2 georeference is dropped"] if has_gml else []
     try:

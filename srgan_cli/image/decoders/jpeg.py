@@ -43,7 +43,7 @@ def read_header(data: bytes) -> JpegHeader | None:
     return None
 
 
-def decode(data: bytes, header: JpegHeader) -> Values:
+def decode(data: bytes, header: JpegHeader) -> tuple[Values, list[str]]:
     """The values (H, W, C) as stored.  Raises PictureError without imagecodecs, and for what it does not read."""
     message = f"it is a JPEG {header.kind}, which is not supported"
     imagecodecs = import_extra("imagecodecs", "tiff", message, PictureError)
@@ -52,5 +52,5 @@ def decode(data: bytes, header: JpegHeader) -> Values:
     except (RuntimeError, ValueError):
         values = np.empty(0)
     if values.shape[:2] == (header.height, header.width) and values.shape[2:] in ((), (3,)) and header.depth >= 8:
-        return np.atleast_3d(values)
+        return np.atleast_3d(values), []
     raise PictureError(message, "convert it to a JPEG of 8 bits, or to PNG")

@@ -47,12 +47,10 @@ def read_header(data: bytes) -> NetpbmHeader:
         raise PictureError("its header is damaged", DAMAGED_HINT)
     if not 0 < channels < 5:
         raise PictureError(f"PAM with {channels} channels is not supported", "convert it to TIFF first")
-    end = found.end() + height * _row_bytes(kind, width * channels, top)
-    notes = [] if kind in _TEXTS else trailing_note(data[end:])
     lines = (_PAM_COMMENT if kind == b"7" else _COMMENT).findall(found[0])
     metadata = Metadata(comments=tuple(filter(None, (decode_comment(line.strip()) for line in lines))))
     needed = _decode_bytes(len(data), kind, height * width * channels, top)
-    return NetpbmHeader(height, width, metadata, notes, None, kind, channels, top, found.end(), needed)
+    return NetpbmHeader(height, width, metadata, [], None, kind, channels, top, found.end(), needed)
 
 
 def _numbers(kind: bytes, header: re.Match[bytes]) -> list[int]:
@@ -74,23 +72,25 @@ def _decode_bytes(size: int, kind: bytes, samples: int, top: int) -> int:
     return size * copies + samples * (1 + (top > 255) + number)
 
 
-def decode(data: bytes, header: NetpbmHeader) -> Values:
-    """The values (H, W, C), scaled to all of 8 or 16 bits.  Raises ValueError if pixels are missing.
+def decode(data: bytes, header: NetpbmHeader) -> tuple[Values, list[str]]:
+    """The values (H, W, C), scaled to all of 8 or 16 bits, and notes.  Raises ValueError if pixels are missing.
 
-    Raises PictureError for text other than numbers from 0 to white.  What follows text is noted in the header.
+    Raises PictureError for text other than numbers from 0 to white.
     """
-    values = (_read_text if header.kind in _TEXTS else _read_bytes)(data, header)
+    stored, notes = (_read_text if header.kind in _TEXTS else _read_bytes)(data, header)
     white, kind = (255, np.uint8) if header.top < 256 else (65_535, np.uint16)
-    if header.top != white:
+    if header.top == white:
+        values = stored.astype(kind, copy=False)
+    else:
         table = np.rint(np.minimum(np.arange(white + 1), header.top) * (white / header.top)).astype(kind)
-        stored, values = values, np.empty(values.shape, kind)
+        values = np.empty(stored.shape, kind)
         for start in range(0, values.size, _BLOCK):
             values[start : start + _BLOCK] = table[stored[start : start + _BLOCK]]
-    return np.asarray(values, kind).reshape(header.height, header.width, header.channels)
+    return values.reshape(header.height, header.width, header.channels), notes
 
 
-def _read_text(data: bytes, header: NetpbmHeader) -> Values:
-    """The values.  Digits of a bitmap may follow each other without gaps."""
+def _read_text(data: bytes, header: NetpbmHeader) -> tuple[Values, list[str]]:
+    """The values, and a note on what follows them.  Digits of a bitmap may follow each other without gaps."""
     count, is_bitmap = header.height * header.width * header.channels, header.kind in _BITMAPS
     number = rb"(?:%b*+%b)" % (_GAP, rb"[01]" if is_bitmap else rb"\d++(?![^\s#])")
     found = re.compile(rb"%b{%d}+" % (number, count)).match(data, header.start) if count <= len(data) else None
@@ -103,13 +103,16 @@ def _read_text(data: bytes, header: NetpbmHeader) -> Values:
         raise PictureError(
             f"its pixels are not {count} numbers from 0 to {1 if is_bitmap else header.top}", DAMAGED_HINT
         )
-    header.notes[:] = trailing_note(data[found.end() :].strip())
-    return values
+    return values, trailing_note(data[found.end() :].strip())
 
 
-def _read_bytes(data: bytes, header: NetpbmHeader) -> Values:
+def _read_bytes(data: bytes, header: NetpbmHeader) -> tuple[Values, list[str]]:
+    """The values, and notes on those above white and on what follows them."""
     row_bytes = _row_bytes(header.kind, header.width * header.channels, header.top)
-    stored = np.frombuffer(data, np.uint8, header.height * row_bytes, header.start)
+    end = header.start + header.height * row_bytes
+    stored, notes = np.frombuffer(data, np.uint8, end - header.start, header.start), trailing_note(data[end:])
     if header.kind in _BITMAPS:
-        return np.unpackbits(stored.reshape(-1, row_bytes), axis=1, count=header.width) - np.uint8(1)
-    return stored.view(">u1" if header.top < 256 else ">u2")
+        return np.unpackbits(stored.reshape(-1, row_bytes), axis=1, count=header.width) - np.uint8(1), notes
+    values = stored.view(">u1" if header.top < 256 else ">u2")
+    above = [f"its values above {header.top}, which is white, become white"] if values.max() > header.top else []
+    return values, above + notes

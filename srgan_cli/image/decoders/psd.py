@@ -67,6 +67,16 @@ def _start(data: bytes, section: int) -> int:
     return start
 
 
+def end(data: bytes) -> int:
+    """Where the merged picture ends, and a PSD with it; the end of the file if it is compressed by ZIP."""
+    start = _start(data, _PIXELS) + 2
+    height, width = (int.from_bytes(data[place : place + 4], "big") for place in (14, 18))
+    method, rows = int.from_bytes(data[start - 2 : start], "big"), height * _channels(data)
+    if method == 1:
+        return start + 2 * rows + int(np.frombuffer(data, ">u2", rows, start).sum())
+    return len(data) if method else start + rows * -(-width * bits(data) // 8)
+
+
 def _channels(data: bytes) -> int:
     return int.from_bytes(data[_CHANNELS], "big")
 

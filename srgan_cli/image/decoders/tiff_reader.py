@@ -4,6 +4,7 @@ from contextlib import suppress
 from copy import deepcopy
 from dataclasses import replace
 from functools import partial
+from io import SEEK_END
 from pathlib import Path
 from typing import IO, Any
 
@@ -22,11 +23,15 @@ from srgan_cli.image.geo import bands, gdal_reader, microscopy
 from srgan_cli.image.geo.geotiff import GEOREFERENCE, TIE_POINTS, TRANSFORMATION
 from srgan_cli.image.geo.place import add_sidecars
 from srgan_cli.image.geo.sidecar import has_place_beside, names_beside
+from srgan_cli.image.metadata.exif import PARSE_ERRORS
+from srgan_cli.image.metadata.record import trailing_note
 from srgan_cli.system.files import file_stamp
 
 _PILLOW_BITS = 8  # Pillow reads TIFFs of more bits a channel as grey alone, or not at all
 _DNG_VERSION, _CR2, _CR2_OFFSET = 50706, b"CR\2", 8
 _SENSOR_VALUES = (32803, 34892)  # photometric interpretations of a camera's sensor: mosaics and linear values
+_MOST_LOOKED_AT = 2**20  # bytes
+_SLACK = 64  # bytes that writers leave behind: GDAL repeats the last 4 of a tile, tifffile lets pages share values
 _MOST_BITS = 128  # of a complex number, which is refused by name
 
 
@@ -70,8 +75,17 @@ class TiffReader(ImageReader):
         first = self.pages[0][1]
         if _is_camera_raw(file):
             raise unsupported_error(path, "camera raw")
+        self.notes += [] if self.planes else self._trailing_note()
         stored = first[tiff.HEIGHT], first[tiff.WIDTH]
         self.mask_beside = None if self.masks else find_mask(path, stored, tiff.orientation(first))
+
+    def _trailing_note(self) -> list[str]:
+        """A note on what follows all parts of the file."""
+        with suppress(*PARSE_ERRORS):  # damage is reported elsewhere
+            end, size = tiff.end(self.file, tiff.directories(self.file)), self.file.seek(0, SEEK_END)
+            self.file.seek(end)
+            return trailing_note(self.file.read(_MOST_LOOKED_AT), size - end) if size > end + _SLACK else []
+        return []
 
     def size(self, index: int) -> tuple[int, int]:
         """Height and width of a page, upright, from its header."""

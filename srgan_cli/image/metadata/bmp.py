@@ -5,7 +5,7 @@ import struct
 from srgan_cli.image.metadata.icc import Colour, from_calibration
 
 _FILE_HEADER_BYTES = 14
-_INFO_BYTES, _V4_BYTES, _V5_BYTES = 40, 108, 124
+_V4_BYTES, _V5_BYTES = 108, 124
 _GAMMAS = 96  # of red, green and blue, in 16.16 bits
 _CALIBRATED, _SRGB, _WINDOWS, _LINKED, _EMBEDDED = 0, 0x73524742, 0x57696E20, 0x4C494E4B, 0x4D424544
 _D65 = (0.3127, 0.329, 0.3583)
@@ -28,16 +28,6 @@ def read_colour(data: bytes) -> tuple[Colour, bytes | None, list[str]]:
         complete = len(profile) == size > 0
         return Colour(), profile if complete else None, [] if complete else ["its colour profile is not in the file"]
     return Colour(intent=0) if kind == _SRGB else Colour(), None, []
-
-
-def trailing(data: bytes) -> bytes:
-    """What follows the end of a file: its stated size, its pixels or its profile, whichever ends last."""
-    size, start, header, width, rows, bits = struct.unpack_from("<L4xLLll2xH", data.ljust(30, b"\0"), 2)
-    if size < start or header < _INFO_BYTES:
-        return b""
-    pixels = start + (width * bits + 31) // 32 * 4 * abs(rows)
-    profile = struct.unpack_from("<LL", data, _FILE_HEADER_BYTES + 112) if header >= _V5_BYTES else (0, 0)
-    return data[max(size, pixels, _FILE_HEADER_BYTES + sum(profile)) :]
 
 
 def add_profile(data: bytes, profile: bytes) -> bytes:

@@ -31,6 +31,7 @@ _MAX_TEXT_BYTES = 2**26
 _MOST = 2**31 - 1
 _LENGTHS = {b"cICP": 4, b"gAMA": 4, b"cHRM": 32, b"sRGB": 1, b"pHYs": 9, b"mDCV": 24, b"cLLI": 8, b"tIME": 7}
 """The bytes of chunks of numbers; others are damaged."""
+_PALETTE, _CHANNELS = 3, {0: 1, 2: 3, 3: 3, 4: 2, 6: 4}  # by PNG colour type
 
 
 def chunk(name: bytes, content: bytes) -> bytes:
@@ -57,7 +58,9 @@ def read_metadata(chunks: list[Chunk]) -> tuple[Metadata, list[str]]:
     first = dict(reversed(chunks))
     texts, notes = list[Text](), dropped_notes({*first} - {*_KNOWN}, _C2PA, first.get(b"IEND", b""))
     colour = _read_colour(first)
-    if damaged := [name for name in _LENGTHS if name in first and _is_damaged(name, first[name], colour)]:
+    if damaged := [
+        name for name in (*_LENGTHS, b"sBIT", b"bKGD") if name in first and _is_damaged(name, first, colour)
+    ]:
         notes.append(f"its damaged parts are dropped: {b', '.join(damaged).decode()}")
         first = {name: content for name, content in first.items() if name not in damaged}
     for name, content in chunks:
@@ -72,10 +75,17 @@ def read_metadata(chunks: list[Chunk]) -> tuple[Metadata, list[str]]:
     return replace(metadata, exif=first.get(b"eXIf", metadata.exif)), notes
 
 
-def _is_damaged(name: bytes, content: bytes, colour: Colour) -> bool:
+def _is_damaged(name: bytes, first: dict[bytes, bytes], colour: Colour) -> bool:
     """Whether a chunk of numbers has another length than it should, or impossible numbers."""
-    unread = {b"sRGB": colour.intent is None, b"cHRM": colour.chromaticities is None}
-    return len(content) != _LENGTHS[name] or unread.get(name, False)
+    bits, kind = first[b"IHDR"][8:10]
+    lengths, most = _LENGTHS | {b"sBIT": _CHANNELS.get(kind, 0)}, 8 if kind == _PALETTE else bits
+    unread = {
+        b"sRGB": colour.intent is None,
+        b"cHRM": colour.chromaticities is None,
+        b"sBIT": any(not 0 < number <= most for number in first[name]),
+        b"bKGD": _read_background(first) is None,
+    }
+    return len(first[name]) != lengths.get(name, len(first[name])) or unread.get(name, False)
 
 
 def read_profile(chunks: list[Chunk]) -> bytes | None:

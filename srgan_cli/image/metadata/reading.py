@@ -1,6 +1,8 @@
 """The metadata of a file in any format."""
 
+import re
 import struct
+from collections.abc import Sequence
 from dataclasses import replace
 from fractions import Fraction
 from io import BytesIO
@@ -9,20 +11,19 @@ from PIL import Image
 
 from srgan_cli.image.metadata import bmp, isobmff, jpeg, photoshop, png, xmp
 from srgan_cli.image.metadata.exif import EXIF_PREFIX, ExifBlock, plausible_dpi, resolution_of
-from srgan_cli.image.metadata.record import METRES_PER_INCH, Metadata, Text, dropped_notes, trailing_note, unpack
+from srgan_cli.image.metadata.record import Metadata, Text, dropped_notes
 
-_JP2_EXIF, _JP2_IPTC = b"JpgTiffExif->JP2", bytes.fromhex("33c7a4d2b81d4723a0baf1a3e097ad38")
-_JP2_PHOTOSHOP = bytes.fromhex("2c4c0100850440b9a03e562148d6dfeb")
-GEOTIFF_BOX = bytes.fromhex("b14bf8bd083d4b43a5ae8cd7d5a6ce03")
-_WITH_PROFILE = (b"\2", b"\3")  # the methods of colour that have an ICC profile
-_JP2_COLOURS = {12, 15, 16, 17, 18}  # CMYK, white on black, sRGB, grey and YCbCr
 _TGA_PARTS = {
     **{"author": slice(2, 43), "comments": slice(43, 367), "date": slice(367, 379), "job": slice(379, 426)},
-    **{"software": slice(426, 470), "colour correction": slice(482, 486), "postage stamp": slice(486, 490)},
+    **{"software": slice(426, 470), "colour correction": slice(482, 486)},
 }
 """Parts of the extension area.  Source: Truevision, TGA 2.0, fields 11 to 25."""
+_NOTHING = Metadata()
 _SGI_NAME, _SGI_DEFAULT = slice(24, 104), "no name"
 _LOST_FIELDS = ("hotspot", "spacing", "Comment", "Date", "Digitalization equipment")  # of XBM, GBR and IM
+_XPM_COMMENT, _XPM_FURTHER = re.compile(rb'"[^"]*"|/\*(.*?)\*/', re.DOTALL), re.compile(rb'"\s*(\d+\s+){4}[\dX]')
+_XPM_NAMES = {"xpm", "columns", "rows", "width", "height", "colors", "ncolors", "num_colors", "values", "pixels"}
+_XPM_NAMES |= {"chars-per-pixel", "chars_per_pixel"}
 _RIFF_KNOWN = {b"VP8 ", b"VP8L", b"VP8X", b"ALPH", b"ANIM", b"ANMF", b"ICCP", b"EXIF", b"XMP "}
 _CLAIMS = {
     "a gain map": (("gain map",), (xmp.ULTRA_HDR, xmp.APPLE_HDR)),
@@ -47,12 +48,12 @@ def read_metadata(image: Image.Image, data: bytes, page: int = 0, stem: str = ""
         if profile := png.read_profile(chunks):
             image.info["icc_profile"] = profile
         return finish(*png.read_metadata(chunks))
-    found, profile, notes = Metadata(), None, list[str]()
+    found, notes = _NOTHING, list[str]()
     if image.format in ("HEIF", "AVIF", "JXL") and image.info.get("primary", not page):
         found, notes = isobmff.read_metadata(data)
     elif image.format in ("BMP", "DIB"):
         colour, profile, notes = bmp.read_colour(data)
-        found, notes = replace(found, colour=colour), notes + trailing_note(bmp.trailing(data))
+        found, image.info["icc_profile"] = replace(found, colour=colour), profile
     elif image.format == "PSD":
         found = _with_resources(found, image)
     elif image.format == "TGA":
@@ -61,43 +62,11 @@ def read_metadata(image: Image.Image, data: bytes, page: int = 0, stem: str = ""
         found = replace(found, texts=(Text("Title", title),))
     elif lost := [name for name in _LOST_FIELDS if image.info.get(name)]:
         notes = [f"its {', '.join(lost).lower()} {'is' if len(lost) == 1 else 'are'} dropped"]
+    elif image.format == "XPM":
+        found, notes = _read_xpm(data)
     elif image.format == "WEBP":
         notes = _dropped_riff_chunks(data)
-    elif image.format == "JPEG2000":
-        found, profile, notes = read_jp2(data)
-    if profile:
-        image.info["icc_profile"] = profile
-    return finish(_with_info(found, image), notes)
-
-
-def read_jp2(data: bytes) -> tuple[Metadata, bytes | None, list[str]]:
-    """Metadata and profile of JPEG 2000, and notes on dropped boxes.  Sources: ISO/IEC 15444-1, annex I; XMP part 3."""
-    outer = [box for box in isobmff.boxes(data) if box[0] != b"jp2c"]
-    header = list(isobmff.boxes(dict(outer).get(b"jp2h", b"")))
-    colours = [content for name, content in header if name == b"colr"]
-    profiles = [content[3:] for content in colours if content[:1] in _WITH_PROFILE]
-    numbered = [content for content in colours if content[:1] == b"\1" and len(content) >= 7]
-    others = {int.from_bytes(content[3:7], "big") for content in numbered} - _JP2_COLOURS
-    is_grey = dict(header).get(b"ihdr", b"")[8:10] < b"\0\3" and b"pclr" not in dict(header)
-    taken = "grey" if is_grey else "RGB"
-    found = {content[:16]: content[16:] for name, content in outer if name == b"uuid"}
-    metadata = Metadata(
-        exif=found.get(_JP2_EXIF, b"").removeprefix(EXIF_PREFIX) or None,
-        xmp=found.get(isobmff.XMP),
-        dpi=_resolution(dict(isobmff.boxes(dict(header).get(b"res ", b"")))),
-        photoshop=photoshop.from_profile(found.get(_JP2_PHOTOSHOP, b""), iptc=found.get(_JP2_IPTC, b"")),
-    )
-    notes = ["its XML boxes are dropped"] if b"xml " in dict(outer) else []
-    notes += [f"its colour space number {number} is taken for {taken}" for number in others if not profiles]
-    known = (_JP2_EXIF, isobmff.XMP, _JP2_IPTC, _JP2_PHOTOSHOP, GEOTIFF_BOX)
-    return metadata, profiles[0] if profiles else None, [*isobmff.dropped_boxes(outer, known), *notes]
-
-
-def _resolution(found: dict[bytes, bytes]) -> tuple[float, float] | None:
-    """Pixels an inch of the capture, or else of the display, from fractions and powers of 10 of pixels a metre."""
-    down, below, across, under, *powers = unpack(">4H2b", found.get(b"resc") or found.get(b"resd")) or (0,) * 6
-    factors = [METRES_PER_INCH * 10.0**power for power in powers[::-1]]
-    return (across / under * factors[0], down / below * factors[1]) if down * below * across * under else None
+    return read_info(image, found, notes)
 
 
 def _sgi_title(data: bytes) -> str:
@@ -122,8 +91,8 @@ def _dropped_riff_chunks(data: bytes) -> list[str]:
 
 def _read_tga(image: Image.Image, data: bytes) -> tuple[Metadata, list[str]]:
     """The ratio of the pixels of a TGA, and a note on its other metadata."""
-    has_footer = data[-18:].startswith(b"TRUEVISION-XFILE")
-    start, developer = struct.unpack_from("<LL", data, len(data) - 26) if has_footer else (0, 0)
+    footer = data.rfind(b"TRUEVISION-XFILE.\0") - 8
+    start, developer = struct.unpack_from("<LL", data, footer) if footer > 0 else (0, 0)
     area = data[start : start + 495 if start else 0].ljust(495, b"\0")
     width, height, power, unit = struct.unpack_from("<4H", area, 474)
     dropped: dict[str, object] = {part: area[place].strip(b"\0 ") for part, place in _TGA_PARTS.items()}
@@ -135,6 +104,13 @@ def _read_tga(image: Image.Image, data: bytes) -> tuple[Metadata, list[str]]:
     names = ", ".join(name for name, content in dropped.items() if content)
     ratio = _pixel_ratio(width / height) if height else None
     return Metadata(pixel_ratio=ratio), [f"metadata is dropped: {names}"] if names else []
+
+
+def _read_xpm(data: bytes) -> tuple[Metadata, list[str]]:
+    """The comments of an XPM but for those that name its parts, and a note on what stands behind its size."""
+    texts = (jpeg.decode_comment(text.strip()) for text in _XPM_COMMENT.findall(data))
+    others = tuple(text for text in texts if not {*text.lower().split()} <= _XPM_NAMES)
+    return Metadata(comments=others), ["its hotspot and extensions are dropped"] if _XPM_FURTHER.search(data) else []
 
 
 def _pixel_ratio(shape: float) -> tuple[float, float] | None:
@@ -155,9 +131,9 @@ def _with_resources(found: Metadata, image: Image.Image) -> Metadata:
     return replace(found, photoshop=photoshop.from_resources(contents), pixel_ratio=pixel_ratio)
 
 
-def read_info(image: Image.Image) -> tuple[Metadata, list[str]]:
-    """The metadata that Pillow reports of an image, and a note on everything that is dropped."""
-    return finish(_with_info(Metadata(), image), [])
+def read_info(image: Image.Image, found: Metadata = _NOTHING, notes: Sequence[str] = ()) -> tuple[Metadata, list[str]]:
+    """The metadata that was found and that Pillow reports of an image, and a note on everything that is dropped."""
+    return finish(_with_info(found, image), [*notes])
 
 
 def finish(found: Metadata, notes: list[str]) -> tuple[Metadata, list[str]]:

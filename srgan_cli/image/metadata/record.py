@@ -104,9 +104,9 @@ class Metadata:
         return number if number and number < 9 else 1
 
 
-def trailing_note(rest: bytes) -> list[str]:
-    """A note on what follows the end of a picture, if it is more than padding."""
-    return [f"what follows its end ({len(rest)} bytes) is dropped"] if rest.strip(b"\0") else []
+def trailing_note(rest: bytes, size: int = 0) -> list[str]:
+    """A note on what follows the end of a picture, if it is more than padding; `size`: of more than its beginning."""
+    return [f"what follows its end ({size or len(rest)} bytes) is dropped"] if rest.strip(b"\0") else []
 
 
 def dropped_notes(names: Collection[bytes], provenance: bytes, rest: bytes) -> list[str]:

@@ -2,6 +2,7 @@
 
 import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from srgan_cli.errors import PictureError
-from srgan_cli.image.codec.headers import JxlHeader, parse_jxl_header
+from srgan_cli.image.codec.headers import JxlHeader, describe_compression, parse_jxl_header
 from srgan_cli.image.io import read_picture
 from srgan_cli.image.sequence import open_pictures
 
@@ -33,20 +34,59 @@ ANIMATION = ((2, 2), (7, 10), (1, 2), (1, 2), (5, 3), (0, 1))
 @pytest.mark.parametrize("animated", [False, True])
 @pytest.mark.parametrize(
     ("depth", "bits"),
-    [(((0, 1), (0, 2)), 8), (((0, 1), (1, 2)), 10), (((0, 1), (3, 2), (15, 6)), 16), (((1, 1), (0, 2)), 32)],
+    [(((0, 1), (0, 2)), 8), (((0, 1), (1, 2)), 10), (((0, 1), (3, 2), (15, 6)), 16), (((1, 1), (0, 2), (7, 4)), 32)],
 )
 def test_depth_animation_and_size_are_read(
     size: tuple, sides: tuple[int, int], inner: int, preview: int, animated: bool, depth: tuple, bits: int
 ) -> None:
     fields = [*size, (0, 1), (1, 1), (5, 3), (inner, 1), *(SMALL if inner else ()), (preview, 1)]
-    fields += [*(PREVIEW if preview else ()), (animated, 1), *(ANIMATION if animated else ()), *depth]
+    fields += [*(PREVIEW if preview else ()), (animated, 1), *(ANIMATION if animated else ()), *depth, (1, 1), (0, 2)]
     assert parse_jxl_header(codestream(*fields)) == JxlHeader(bits, animated, *sides)
     boxed = b"\x00\x00\x00\x0cJXL \r\n\x87\n" + (12 + len(codestream(*fields))).to_bytes(4, "big") + b"jxlp" + bytes(4)
     assert parse_jxl_header(boxed + codestream(*fields)) == JxlHeader(bits, animated, *sides)
 
 
+NAMED_DEPTH = ((0, 1), (1, 2), (0, 1), (0, 2), (0, 2), (1, 2), (3, 4), (97, 8), (98, 8), (99, 8))
+SPOT = ((0, 1), (2, 2), (0, 4), (0, 1), (0, 2), (0, 2), (0, 2), (0, 64))
+ALPHA = ((0, 1), (0, 2), (0, 1), (0, 2), (0, 2), (0, 2))
+
+
+@pytest.mark.parametrize(
+    ("channels", "count", "found"),
+    [
+        ([(1, 1)], (1, 2), {}),
+        ([*ALPHA, (1, 1)], (1, 2), {"is_premultiplied": True}),
+        ([*NAMED_DEPTH, *ALPHA, (1, 1), *SPOT, (1, 1)], (2, 2), {"is_premultiplied": True, "further": 3}),
+        ([(0, 1), (2, 2), (2, 4), (0, 1), (0, 2), (0, 2), (0, 2)], (1, 2), {"further": 1, "has_black": True}),
+    ],
+)
+def test_channels_beyond_the_colours_are_read(channels: list, count: tuple, found: dict[str, Any]) -> None:
+    counted = [count, (2, 4)] if count[0] == 2 else [count]
+    fields = [*SMALL, (0, 1), (0, 1), (0, 1), (0, 2), (1, 1), *counted, *channels]
+    assert parse_jxl_header(codestream(*fields)) == JxlHeader(8, False, 32, 56, **found)
+
+
 def test_the_defaults_are_8_bits_and_still() -> None:
     assert parse_jxl_header(codestream(*SMALL, (1, 1))) == JxlHeader(8, False, 32, 56)
+
+
+@pytest.mark.parametrize(
+    "encoded",
+    [
+        "ff0a38000e800150020810100048004b188b15805dc0ff0028528b008072030000",
+        "ff0a38000ee047f00341d1220810100050004b188b15806580ff0130c41601000a0100000000",
+    ],
+    ids=["8 bits", "16 bits"],
+)
+def test_premultiplied_colours_are_divided_by_alpha(tmp_path: Path, encoded: str) -> None:
+    """Half-transparent white of 8 x 8 pixels."""
+    pytest.importorskip("pillow_jxl")
+    pytest.importorskip("imagecodecs")
+    (tmp_path / "a.jxl").write_bytes(bytes.fromhex(encoded))
+    picture = read_picture(tmp_path / "a.jxl")
+    assert picture.pixels.min() == 1
+    assert picture.alpha is not None
+    assert picture.alpha.mean().item() == pytest.approx(0.5, abs=0.01)
 
 
 @given(st.binary(max_size=40))
@@ -124,3 +164,32 @@ def test_jpeg_xl_keeps_more_than_8_bits(tmp_path: Path, bits: int, channels: int
     assert picture.depth == max(bits, 16)
     assert np.abs(found.transpose(1, 2, 0) - unit).max() <= 0.6 / 2 ** min(bits, 16)
     assert picture.notes == ()
+
+
+@pytest.fixture
+def image() -> Image.Image:
+    return Image.linear_gradient("L").resize((40, 30)).convert("RGB")
+
+
+@pytest.mark.parametrize("quality", [25, 40, 75, 90, 95, 99, 100])
+def test_the_quality_of_a_jpeg_is_read_from_its_tables(image: Image.Image, tmp_path: Path, quality: int) -> None:
+    image.save(tmp_path / "a.jpg", quality=quality)
+    assert describe_compression(tmp_path / "a.jpg", below_quality=101) == f"a JPEG of quality {quality}"
+    assert describe_compression(tmp_path / "a.jpg", below_quality=quality) == ""
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA"])
+@pytest.mark.parametrize("frames", [1, 2])
+def test_lossy_webp_differs_from_lossless(image: Image.Image, tmp_path: Path, mode: str, frames: int) -> None:
+    more = [image.convert(mode).rotate(10 * number) for number in range(1, frames)]
+    for name, options in (("lossy", {"quality": 80}), ("lossless", {"lossless": True})):
+        image.convert(mode).save(tmp_path / f"{name}.webp", save_all=True, append_images=more, **options)
+    assert describe_compression(tmp_path / "lossy.webp", below_quality=98) == "lossy WebP"
+    assert describe_compression(tmp_path / "lossless.webp", below_quality=98) == ""
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff\xd8\xff", b"RIFF\0\0\0\0WEBP", b"text", None])
+def test_other_files_give_nothing(image: Image.Image, tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / "other.jpg"
+    image.save(path, "PNG") if content is None else path.write_bytes(content)
+    assert describe_compression(path, below_quality=101) == ""

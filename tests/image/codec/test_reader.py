@@ -391,7 +391,7 @@ def test_the_extension_area_of_a_tga(tmp_path: Path) -> None:
     footer = struct.pack("<LL18s", len(data), 9, b"TRUEVISION-XFILE.\0")
     (tmp_path / "a.tga").write_bytes(data + area + footer)
     picture = read_picture(tmp_path / "a.tga")
-    assert picture.notes == ("metadata is dropped: author, job, software, postage stamp, gamma, developer area",)
+    assert picture.notes == ("metadata is dropped: author, job, software, gamma, developer area",)
     assert picture.metadata.pixel_ratio == (1, 2)
 
 
@@ -417,6 +417,14 @@ def test_what_rarer_formats_say_is_reported(tmp_path: Path) -> None:
     image = Image.new("RGB", (4, 4))
     image.convert("1").save(tmp_path / "a.xbm", hotspot=(3, 2))
     assert read_picture(tmp_path / "a.xbm").notes == ("its hotspot is dropped",)
+    lines = '! XPM */\n! by me */\nstatic char *a[] = {\n! pixels */\n"1 1 1 1%s",\n"/ c #FF0000",\n"/"\n};'.replace(
+        "!", "/*"
+    )
+    (tmp_path / "a.xpm").write_text(lines % "")
+    picture = read_picture(tmp_path / "a.xpm")
+    assert (picture.metadata.comments, picture.notes) == (("by me",), ())
+    (tmp_path / "a.xpm").write_text(lines % " 0 0")
+    assert read_picture(tmp_path / "a.xpm").notes == ("its hotspot and extensions are dropped",)
     image.save(tmp_path / "a.im")
     data, lines = (tmp_path / "a.im").read_bytes(), b"Comment: a cat\r\nDate: today\r\n"
     (tmp_path / "a.im").write_bytes(data.replace(bytes(len(lines)), lines, 1))

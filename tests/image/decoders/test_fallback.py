@@ -151,16 +151,6 @@ def test_unsupported_kinds_are_named(tmp_path: Path, head: bytes, name: str) -> 
         read_picture(tmp_path / "a.png")
 
 
-@pytest.mark.parametrize("suffix", [".png", ".apng", ".gif", ".bmp", ".ppm", ".pbm", ".jpg", ".webp"])
-def test_what_follows_the_end_is_reported(tmp_path: Path, suffix: str) -> None:
-    path = tmp_path / f"a{suffix}"
-    frames = [Image.new("RGB", (9, 8), (level, 0, 0)) for level in (9, 200)]
-    frames[0].save(path, **({"save_all": True, "append_images": frames[1:]} if suffix == ".apng" else {}))
-    assert read_picture(path).notes == ()
-    path.write_bytes(path.read_bytes() + b"\0a secret")
-    assert any("what follows its end (9 bytes)" in note for note in next(open_pictures(path).streams()).header.notes)
-
-
 @pytest.mark.parametrize("bits", [12, 16])
 def test_colour_of_a_deep_jpeg_2000_keeps_its_bits_and_white(tmp_path: Path, bits: int) -> None:
     imagecodecs = pytest.importorskip("imagecodecs")
@@ -270,6 +260,28 @@ def test_a_radiance_hdr_is_linear(tmp_path: Path, header: bytes, dropped: str) -
     assert picture.notes == (f"dropped from its header: {dropped}",)
     assert np.allclose(np.moveaxis(picture.pixels.numpy(), 0, -1), values, atol=0.01 * values.max(-1, keepdims=True))
     assert picture.metadata.colour.gamma == 1
+
+
+@pytest.mark.parametrize(
+    ("width", "line"),
+    [
+        (3, bytes([9, 9, 9, 128, 1, 1, 1, 2])),
+        (259, bytes([9, 9, 9, 128, 1, 1, 1, 2, 1, 1, 1, 1])),
+        (8, b"\2\2\0\x08" + bytes([136, 9] * 3 + [3, 128, 128, 128, 133, 128])),
+        (2, bytes([9, 9, 9, 128] * 2)),
+    ],
+    ids=["runs", "long runs", "packed", "flat"],
+)
+def test_lines_of_a_radiance_hdr_are_stored_in_three_ways(tmp_path: Path, width: int, line: bytes) -> None:
+    header = b"#?RADIANCE\nFORMAT=32-bit_rle_rgbe\n\n-Y 2 +X %d\n" % width
+    (tmp_path / "a.hdr").write_bytes(header + 2 * line + b"more")
+    picture = read_picture(tmp_path / "a.hdr")
+    assert picture.pixels.shape == (3, 2, width)
+    assert (picture.pixels.min(), picture.pixels.max()) == (9 / 256, 9 / 256)
+    assert picture.notes == ("what follows its end (4 bytes) is dropped",)
+    (tmp_path / "a.hdr").write_bytes(header + line)
+    with pytest.raises(PictureError, match="damaged"):
+        read_picture(tmp_path / "a.hdr")
 
 
 def test_primaries_of_a_radiance_hdr_may_be_negative(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Netpbm: numbers as text, headers and the memory that is planned."""
 
+import re
 import tracemalloc
 from pathlib import Path
 
@@ -50,6 +51,20 @@ def test_what_follows_text_is_reported(tmp_path: Path, content: bytes, values: l
     assert values_of(tmp_path / "a.ppm") == values
     notes = (f"what follows its end ({size} bytes) is dropped",) if size else ()
     assert read_picture(tmp_path / "a.ppm").notes == notes
+
+
+@pytest.mark.parametrize(
+    ("content", "values"),
+    [
+        (b"P5 2 1 9\n\x09\x0a", [255, 255]),
+        (b"P7\nWIDTH 2\nHEIGHT 1\nDEPTH 1\nMAXVAL 51\nENDHDR\n\x01\xff", [5, 255]),
+    ],
+)
+def test_values_above_white_are_reported(tmp_path: Path, content: bytes, values: list[int]) -> None:
+    (tmp_path / "a.pgm").write_bytes(content)
+    assert values_of(tmp_path / "a.pgm") == values
+    (note,) = read_picture(tmp_path / "a.pgm").notes
+    assert re.fullmatch(r"its values above \d+, which is white, become white", note)
 
 
 @pytest.mark.parametrize(

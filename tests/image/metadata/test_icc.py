@@ -138,13 +138,13 @@ def test_damaged_chunks_never_refuse_a_picture(tmp_path: Path, suffix: str) -> N
     digits = b"Raw profile type %s\0\nexif\n       9\n4d4g\n"
     broken = [(b"tEXt", digits % kind) for kind in (b"exif", b"xmp", b"iptc", b"APP1", b"icc", b"other")]
     broken += [(b"zTXt", b"Title\0\0no deflate"), (b"iTXt", b"no end"), (b"tEXt", b""), (b"iCCP", b"x"), (b"iCCP", b"")]
-    broken += [(name, b"\0") for name in (b"cICP", b"gAMA", b"pHYs", b"mDCV", b"cLLI", b"bKGD", b"tIME")]
+    broken += [(name, b"\0") for name in (b"cICP", b"gAMA", b"pHYs", b"mDCV", b"cLLI", b"bKGD", b"tIME", b"sBIT")]
     broken += [(b"sRGB", b"\7"), (b"cHRM", bytes(32))]
     write_with_chunks(tmp_path / "in.png", *broken)
     picture = read_picture(tmp_path / "in.png")
     assert "its text Raw profile type exif is damaged and dropped" in picture.notes
     assert "its colour profile is damaged and dropped" in picture.notes
-    assert "its damaged parts are dropped: cICP, gAMA, cHRM, sRGB, pHYs, mDCV, cLLI, tIME" in picture.notes
+    assert "its damaged parts are dropped: cICP, gAMA, cHRM, sRGB, pHYs, mDCV, cLLI, tIME, sBIT, bKGD" in picture.notes
     write_picture(picture, tmp_path / f"out{suffix}")
     assert read_picture(tmp_path / f"out{suffix}").width == 8
 

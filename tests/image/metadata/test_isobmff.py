@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms, features
 
+from srgan_cli.image.decoders.jp2 import read_boxes
 from srgan_cli.image.io import picture_size, read_picture
 from srgan_cli.image.metadata import isobmff, photoshop, xmp
 from srgan_cli.image.metadata.exif import build_exif
 from srgan_cli.image.metadata.icc import NO_COLOUR, Colour, from_cicp
-from srgan_cli.image.metadata.reading import read_jp2
 from srgan_cli.image.metadata.record import Metadata
 
 PACKET = b"<x:xmpmeta/>"
@@ -181,7 +181,7 @@ def test_colour_spaces_of_jpeg_2000_that_are_not_read_are_reported(
     Image.new(mode, (8, 8)).save(tmp_path / "a.jp2")
     change_header(tmp_path / "a.jp2", {b"colr": b"\1\0\0" + number})
     assert read_picture(tmp_path / "a.jp2").notes == notes
-    assert not read_jp2(box(b"jp2h", box(b"colr", b"\1\0\0")))[2]
+    assert not read_boxes(box(b"jp2h", box(b"colr", b"\1\0\0")))[2]
 
 
 def change_header(path: Path, added: dict[bytes, bytes]) -> None:
