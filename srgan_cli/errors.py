@@ -105,6 +105,8 @@ def to_srgan_error(error: Exception) -> SrganError:
             hint = "check this file or folder"
             return SrganError("{reason}: {path}", hint, reason=error.strerror, path=error.filename)
         return SrganError(error.strerror, "check the files and folders that were named")
+    if "Symlink loop" in str(error):  # of Path.resolve before Python 3.13
+        return SrganError(str(error), "remove this symbolic link")
     first_line = (str(error).splitlines() or [""])[0]
     return SrganError(f"{type(error).__name__}: {first_line}", "this is a bug in srgan; --debug shows the traceback")
 

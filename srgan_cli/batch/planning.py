@@ -112,7 +112,7 @@ def _plan_folder(entries: Iterable[_Entry], folder: Location, naming: Naming) ->
             name = _relative_name(root, path)
             tasks[Task(path, folder / (name.parent / naming.of(name)).as_posix())] = None
     _check(tasks, folder)
-    if tasks and not is_remote(folder):
+    if any(exists(task.source) for task in tasks) and not is_remote(folder):
         make_folder(folder)
     return BatchPlan(list(tasks), errors, folder)
 

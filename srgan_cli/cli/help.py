@@ -346,8 +346,8 @@ def _panel(heading: str, rows: Rows, width: int) -> "Panel":
     from rich.text import Text
 
     table = Table.grid(padding=(0, 2), expand=True)
-    table.add_column(width=width)
-    table.add_column(ratio=1)
+    table.add_column(width=width, overflow="fold")
+    table.add_column(ratio=1, overflow="fold")
     for name, text in rows:
         table.add_row(Text(name, style="bold"), Text(text))
     return Panel(table, title=heading, title_align="left", border_style="dim")

@@ -265,3 +265,12 @@ def test_names_may_be_as_long_as_the_file_system_allows(srgan: Srgan, picture: P
     outcome = srgan("upscale", "-m", "bicubic", longest)
     assert outcome.code == 1
     assert "hint: the name is too long: choose a shorter one" in outcome.err
+
+
+def test_a_circular_link_is_no_output_and_missing_inputs_make_no_folder(
+    srgan: Srgan, picture: Path, tmp_path: Path
+) -> None:
+    (link := tmp_path / "loop.png").symlink_to(link)
+    assert "bug" not in srgan("upscale", "-m", "nearest", picture, link).err
+    assert srgan("upscale", "-m", "nearest", tmp_path / "none.png", f"{tmp_path}/out/").code == 1
+    assert not (tmp_path / "out").exists()

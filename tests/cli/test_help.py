@@ -32,6 +32,11 @@ def test_help_starts_with_an_example_and_fills_the_width(
     assert max(map(len, lines)) == columns
 
 
+def test_narrow_help_cuts_no_word(srgan: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    assert srgan("upscale", "--help").out.count("…") == 2  # of s3://… and https://…
+
+
 def test_options_stand_in_the_order_of_their_use(srgan: Callable[..., Outcome]) -> None:
     out = srgan("upscale", "--help").out
     headings = [heading for heading in re.findall(r"╭─ (.*?) ─", out) if heading != "Arguments"]
