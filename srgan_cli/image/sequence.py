@@ -180,9 +180,8 @@ def write_pictures(
     rasters = []
     for stream in kept.streams():
         check_size(path, stream.height, stream.width)
-        rasters.append(
-            to_raster(stream.map(lambda part: replace(part, depth=_ANIMATION_DEPTH)) if is_animation else stream, name)
-        )
+        shown = stream.map(lambda part: replace(part, depth=_ANIMATION_DEPTH)) if is_animation else stream
+        rasters.append(to_raster(shown, name))
     check_space(path.parent, _max_file_bytes(rasters, name))
     with atomic_write(path) as temporary:
         writer.write(rasters, temporary, name, loop=pictures.loop, encoding=encoding)

@@ -149,11 +149,9 @@ def _score_picture(plan: ScoringPlan, name: str) -> PictureResult:
         try:
             score, found = _score_frames(plan, method, name, reference, extract)
         except SrganError as error:
-            scores.append(_failure(plan, method, name, error))
-            continue
+            score, found = _failure(plan, method, name, error), None
         scores.append(score)
-        if found:
-            features[method.name] = found
+        features |= {method.name: found} if found else {}
     return PictureResult(name, scores, features, _find_crop(plan, name))
 
 

@@ -19,19 +19,15 @@ def match_profile(candidate: Frame, reference: Frame) -> tuple[Frame, Sequence[s
     own, wanted = candidate.icc_profile, reference.icc_profile
     if own == wanted or candidate.is_measured or reference.is_measured:
         return candidate, ()
-    if own and wanted:
-        return _convert(candidate, own, wanted)
     tagged = candidate if own else reference
-    which = "the candidate" if wanted else "the reference"
-    note = f"{which} has no colour profile and the other one has: the values are compared as they are"
-    return candidate, () if _is_same(tagged, _converted(tagged, own or wanted or b"", None)) else [note]
-
-
-def _convert(candidate: Frame, own: bytes, wanted: bytes) -> tuple[Frame, Sequence[str]]:
-    if (converted := _converted(candidate, own, wanted)) is None:
-        return candidate, ["its colour profile differs from that of the reference and does not convert to it"]
-    if _is_same(candidate, converted):
+    converted = _converted(tagged, own or wanted or b"", wanted if own else None)
+    if converted is not None and float(np.abs(converted - tagged.unit_values).max(initial=0)) <= _SAME:
         return candidate, ()
+    if not (own and wanted):
+        which = "the candidate" if wanted else "the reference"
+        return candidate, [f"{which} has no colour profile and the other one has: the values are compared as they are"]
+    if converted is None:
+        return candidate, ["its colour profile differs from that of the reference and does not convert to it"]
     colours = converted * (candidate.full_scale or 1)
     return replace(candidate, values=colours), ["its colours are converted to the profile of the reference"]
 
@@ -42,7 +38,3 @@ def _converted(frame: Frame, source: bytes, target: bytes | None) -> Array | Non
 
     found = convert_profile(frame.unit_values.transpose(1, 2, 0), source, target)
     return None if found is None else np.asarray(found.transpose(2, 0, 1))
-
-
-def _is_same(frame: Frame, converted: Array | None) -> bool:
-    return converted is not None and float(np.abs(converted - frame.unit_values).max(initial=0)) <= _SAME

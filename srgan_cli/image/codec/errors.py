@@ -109,10 +109,9 @@ def _unidentified(path: Path) -> PictureError:
         return PictureError("{path} is a video", hint, path=path)
     if kind := _unsupported_kind(head):
         return unsupported_error(path, kind)
-    for signature, name in _SIGNATURES.items():
-        if head.startswith(signature):
-            found = "cannot read {path}: it starts like a {format} file, but cannot be decoded"
-            return PictureError(found, "it is damaged or of an unsupported kind", path=path, format=name)
+    if name := next((name for signature, name in _SIGNATURES.items() if head.startswith(signature)), ""):
+        found = "cannot read {path}: it starts like a {format} file, but cannot be decoded"
+        return PictureError(found, "it is damaged or of an unsupported kind", path=path, format=name)
     if head.startswith(b"YUV4MPEG2"):
         return PictureError("{path} is a raw video", "name one output that ends in .y4m", path=path)
     return PictureError("not a picture: {path}", "convert it to PNG, JPEG, WebP, TIFF, BMP, GIF or AVIF", path=path)

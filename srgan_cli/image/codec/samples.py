@@ -118,7 +118,7 @@ def survey(raster: Raster) -> Survey:
     found = _Sampler(raster)
     for band in raster.rows.bands():
         found.add(band)
-    ranges = tuple(_shared_ranges(found.ranges(), raster)) if not plain or dtype.itemsize > 1 else ()
+    ranges = _shared_ranges(list(found.ranges()), raster) if not plain or dtype.itemsize > 1 else ()
     return Survey(found.has_invalid, found.alpha_is_mask, found.opaque_alpha, found.is_double, ranges)
 
 
@@ -189,13 +189,11 @@ def percentile_range(values: NDArray[np.float64], *, is_float: bool = True) -> V
     return low - margin, high + margin
 
 
-def _shared_ranges(ranges: Iterator[ValueRange], raster: Raster) -> Iterator[ValueRange]:
+def _shared_ranges(ranges: list[ValueRange], raster: Raster) -> tuple[ValueRange, ...]:
     """The ranges with the same one for all colours: otherwise their balance would change."""
-    found = list(ranges)
-    colours = found[: raster.bands.colours]
+    colours = ranges[: raster.bands.colours]
     shared = min(low for low, _ in colours), max(high for _, high in colours)
-    yield from [shared] * len(colours)
-    yield from found[len(colours) :]
+    return (*[shared] * len(colours), *ranges[len(colours) :])
 
 
 def to_image(pixels: PixelsT) -> Image.Image:

@@ -135,8 +135,8 @@ def size(tags: Tags) -> tuple[int, int]:
 
 def read_metadata(file: IO[bytes], pages: Sequence[tuple[int, Tags]], index: int) -> tuple[Metadata, list[str]]:
     """The metadata of a page, and a note on everything that is dropped."""
-    tags, software = pages[index][1], _software(pages)
-    here, notes = _read_place(pages, index)
+    tags, software = pages[index][1], microscopy.software_of(pages[0][1].get(microscopy.DESCRIPTION))
+    here, notes = _read_place(pages, index, software)
     curves = {_TRANSFER: "its transfer function is dropped", _GREY_CURVE: "its curve of grey is dropped"}
     notes += [note for tag, note in ({_C2PA: xmp.C2PA_NOTE} | curves).items() if tag in tags]
     notes += photoshop.layers_note(_as_bytes(tags, _PHOTOSHOP_LAYERS))
@@ -148,13 +148,13 @@ def read_metadata(file: IO[bytes], pages: Sequence[tuple[int, Tags]], index: int
         for tag in kept.keys() & {ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo}:
             kept[tag] = _read_subdirectory(file, tags, kept[tag], unread)
             unread += [] if kept[tag] else [tag]
-        if unread:
-            notes.append(
-                f"its tags {' '.join(map(str, unread))} are dropped: they are damaged, empty or of an unknown type"
-            )
-        if unfit := [tag for tag in kept if not _writable(tag, kept[tag])]:
-            notes.append(f"its tags {' '.join(map(str, unfit))} are dropped: EXIF cannot hold them")
-            kept = {tag: value for tag, value in kept.items() if tag not in unfit}
+        unfit = [tag for tag in kept if not _writable(tag, kept[tag])]
+        kept = {tag: value for tag, value in kept.items() if tag not in unfit}
+        for lost, reason in (
+            (unread, "they are damaged, empty or of an unknown type"),
+            (unfit, "EXIF cannot hold them"),
+        ):
+            notes += [f"its tags {' '.join(map(str, lost))} are dropped: {reason}"] if lost else []
         resolution = {} if software in _CALIBRATED else {tag: tags[tag] for tag in RESOLUTION if tag in tags}
         exif = build_exif(kept | resolution) if kept else None
         dpi, ratio = resolution_of(build_exif(resolution) if resolution else None)
@@ -171,14 +171,9 @@ def _as_bytes(tags: Tags, tag: int) -> bytes:
     return bytes(tags._tagdata.get(tag, b""))
 
 
-def _software(pages: Sequence[tuple[int, Tags]]) -> str:
-    return microscopy.software_of(pages[0][1].get(microscopy.DESCRIPTION))
-
-
-def _read_place(pages: Sequence[tuple[int, Tags]], index: int) -> tuple[place.Place | None, list[str]]:
-    tags, software = pages[index][1], _software(pages)
+def _read_place(pages: Sequence[tuple[int, Tags]], index: int, software: str) -> tuple[place.Place | None, list[str]]:
+    tags, calibrated = pages[index][1], software in _CALIBRATED
     stored = int(tags[HEIGHT]), int(tags[WIDTH])
-    calibrated = software in _CALIBRATED
     here, notes = place.Place.from_tags(tags, *stored, orientation=orientation(tags), is_calibrated=calibrated)
     if not software:
         return here, notes
@@ -289,7 +284,7 @@ def _with_strips(directory: bytes, offset: int, strips: Sequence[int], layout: _
 def tags_for(metadata: Metadata, icc_profile: bytes | None) -> dict[int, Any]:
     """The tags of a page for this metadata and profile."""
     here = metadata.place
-    tags = _writable_tags(metadata.exif) | dict(here.tags if here else {})
+    tags = _fit_exif(metadata.exif)[0] | dict(here.tags if here else {})
     if pair := metadata.pixel_ratio or metadata.dpi:
         tags |= {282: pair[0], 283: pair[1], 296: 1 if metadata.pixel_ratio else 2}
     own = {
@@ -304,20 +299,18 @@ def tags_for(metadata: Metadata, icc_profile: bytes | None) -> dict[int, Any]:
 
 def has_unwritable_tags(exif: bytes | None, kept: Set[int] | None = None) -> bool:
     """Whether an EXIF block has tags that are lost in a TIFF, which keeps only tags of the set `kept`, if given."""
-    try:
-        tags = parse_exif(exif) if exif else {}
-    except PARSE_ERRORS:
-        return True
-    stored = tags.keys() - _STORAGE_TAGS
-    return bool(kept is not None and stored - kept) or not all(_writable(tag, tags[tag]) for tag in stored)
+    tags, has_others = _fit_exif(exif)
+    return has_others or bool(kept is not None and tags.keys() - kept)
 
 
-def _writable_tags(exif: bytes | None) -> dict[int, Any]:
+def _fit_exif(exif: bytes | None) -> tuple[dict[int, Any], bool]:
+    """The tags of an EXIF block that a TIFF stores, and whether it has others that are lost."""
     try:
-        tags = parse_exif(exif) if exif else {}
+        stored = {tag: value for tag, value in parse_exif(exif).items() if tag not in _STORAGE_TAGS}
     except PARSE_ERRORS:
-        return {}
-    return {tag: value for tag, value in tags.items() if tag not in _STORAGE_TAGS and _writable(tag, value)}
+        return {}, True
+    kept = {tag: value for tag, value in stored.items() if _writable(tag, value)}
+    return kept, len(kept) < len(stored)
 
 
 def _writable(tag: int, value: Any) -> bool:

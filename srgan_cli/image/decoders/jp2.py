@@ -20,7 +20,7 @@ from srgan_cli.image.decoders.base import ImageReader
 from srgan_cli.image.decoders.tiff_page import find_mask
 from srgan_cli.image.geo import gdal_reader
 from srgan_cli.image.geo.place import Place
-from srgan_cli.image.geo.sidecar import has_place_beside
+from srgan_cli.image.geo.sidecar import sidecar_paths
 from srgan_cli.image.metadata import photoshop
 from srgan_cli.image.metadata.exif import EXIF_PREFIX, PARSE_ERRORS
 from srgan_cli.image.metadata.isobmff import XMP, Box, boxes, dropped_boxes
@@ -72,7 +72,7 @@ def open_measurement(path: Path) -> Jp2Reader | None:
     is_grey_alpha = count == 2 and set(depths) <= {7, 15}
     is_odd = not (count in (1, 3, 4) or is_grey_alpha) or any(depth & _SIGN for depth in depths)
     is_placed = any(content.startswith(_GEOTIFF) or _GML in content for _, content in _outer_boxes(data))
-    if not (is_odd or is_placed or has_place_beside(path)):
+    if not (is_odd or is_placed or sidecar_paths(path)):
         return None
     if find_spec("rasterio"):
         return Jp2Reader(path, data)

@@ -22,7 +22,7 @@ from srgan_cli.image.decoders.tiff_page import find_mask, find_planes, read_mask
 from srgan_cli.image.geo import bands, gdal_reader, microscopy
 from srgan_cli.image.geo.geotiff import GEOREFERENCE, TIE_POINTS, TRANSFORMATION
 from srgan_cli.image.geo.place import add_sidecars
-from srgan_cli.image.geo.sidecar import has_place_beside, names_beside
+from srgan_cli.image.geo.sidecar import names_beside, sidecar_paths
 from srgan_cli.image.metadata.exif import PARSE_ERRORS
 from srgan_cli.image.metadata.record import trailing_note
 from srgan_cli.system.files import file_stamp
@@ -134,8 +134,8 @@ class TiffReader(ImageReader):
         number, tags = self.pages[index]
         if not bands.is_converted(tags):  # most pages; the rest looks for files beside the picture
             return False
-        is_placed = bool({bands.NODATA, *GEOREFERENCE} & set(tags)) or (index == 0 and has_place_beside(self.path))
-        return is_placed or number in self.masks or (number == 0 and self.mask_beside is not None)
+        is_placed = {bands.NODATA, *GEOREFERENCE} & set(tags) or (index == 0 and sidecar_paths(self.path))
+        return bool(is_placed) or number in self.masks or (number == 0 and self.mask_beside is not None)
 
     def _fields(self, index: int) -> dict[str, Any]:
         """The fields of a Raster that the tags of a page give."""

@@ -240,12 +240,8 @@ def _extra(tags: Tags) -> tuple[int, ...]:
     extra, roles = [*described, *(UNSPECIFIED,) * missing], dict[int, str]()
     with suppress(*xml.PARSE_ERRORS):
         roles = gdal.roles_of(tags[gdal.METADATA]) if gdal.METADATA in tags else {}
-    kinds = enumerate(extra, _colours(tags))
-    return tuple(_with_role(kind, roles[index]) if index in roles else kind for index, kind in kinds)
-
-
-def _with_role(kind: int, role: str) -> int:
-    return (kind or UNASSOCIATED) if role == "Alpha" else UNSPECIFIED
+    meanings = ({None: kind, "Alpha": kind or UNASSOCIATED} for kind in extra)
+    return tuple(known.get(roles.get(index), UNSPECIFIED) for index, known in enumerate(meanings, _colours(tags)))
 
 
 def _declared_range(tags: Tags) -> ValueRange | None:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from srgan_cli.image.geo.grid import GridMap, at_centres, is_scaling
-from srgan_cli.image.geo.rpc import map_offset, map_scale
+from srgan_cli.image.geo.rpc import map_offset
 
 PIXEL_SCALE, TIE_POINTS, TRANSFORMATION, KEYS = 33550, 33922, 34264, 34735
 DOUBLES, TEXTS, RPC = 34736, 34737, 50844
@@ -52,7 +52,7 @@ def map_rpc(tags: Mapping[int, Any], change: GridMap) -> dict[int, Any]:
         raise ValueError
     for axis, (offset, scale) in enumerate(_RPC_AXES):
         numbers[offset] = map_offset(numbers[offset], change, axis)
-        numbers[scale] = map_scale(numbers[scale], change, axis)
+        numbers[scale] *= float(change[axis, axis])
     return {RPC: numbers}
 
 

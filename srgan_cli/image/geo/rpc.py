@@ -18,17 +18,13 @@ def map_offset(value: float, change: GridMap, axis: int) -> float:
     return float(value * centred[axis, axis] + centred[axis, 2])
 
 
-def map_scale(value: float, change: GridMap, axis: int) -> float:
-    """A scale along an axis on the new grid."""
-    return float(value * change[axis, axis])
-
-
 def map_value(name: str, value: str, change: GridMap) -> str:
     """The value of a named coefficient for the new grid; others stay.  Raises ValueError where it is no number."""
     name = name.lower()
     if name in OFFSETS:
         return f"{map_offset(float(value.split()[0]), change, OFFSETS[name]):.12g}"
-    return f"{map_scale(float(value.split()[0]), change, SCALES[name]):.12g}" if name in SCALES else value
+    axis = SCALES.get(name)
+    return value if axis is None else f"{float(value.split()[0]) * change[axis, axis]:.12g}"
 
 
 def map_text(text: str, change: GridMap) -> str:

@@ -104,11 +104,6 @@ def sidecar_paths(picture: Path) -> list[tuple[Kind, Path]]:
     return [] if set(found) == {"projection file"} else list(found.items())
 
 
-def has_place_beside(picture: Path) -> bool:
-    """Whether files beside a picture say where it lies."""
-    return bool(sidecar_paths(picture))
-
-
 def names_beside(picture: Path, *, has_place: bool = False) -> dict[str, bool]:
     """The names of all files that may say more about a picture, and whether they are read.
 

@@ -21,7 +21,7 @@ _X_RESOLUTION, _Y_RESOLUTION, _UNIT = 0x011A, 0x011B, 0x0128
 _NO_UNIT, _CENTIMETRE = 1, 3
 _SHORT, _LONG = 3, 4
 _EXIF_DIRECTORY = 0x8769
-_ORIENTATION, _SUBJECTS = 0x0112, (0x9214, 0xA214)
+ORIENTATION, _SUBJECTS = 0x0112, (0x9214, 0xA214)
 _WIDTHS, _HEIGHTS = (0x0100, 0xA002), (0x0101, 0xA003)
 _THUMBNAIL, _THUMBNAIL_LENGTH = 0x0201, 0x0202
 _MOST_DPI = 1e9  # 25 picometres a pixel; the least is its inverse, a pixel of 25 000 kilometres
@@ -70,7 +70,7 @@ class ExifBlock:
             self._move_subject(turning(orientation, *stated))
             self._set_numbers(stated[::-1] if orientation >= 5 else stated)
         for tag, offset in self._entries():
-            if tag == _ORIENTATION:
+            if tag == ORIENTATION:
                 struct.pack_into(f"{self._order}HLHH", self._data, offset + 2, _SHORT, 1, 1, 0)
         return self
 
@@ -135,7 +135,7 @@ Pair = tuple[float, float]
 def resolution_of(exif: bytes | None) -> tuple[Pair | None, Pair | None]:
     """The resolution in an EXIF block, or None, and the ratio of pixels that are not square if it has no unit."""
     try:
-        tags = parse_exif(exif) if exif else {}
+        tags = parse_exif(exif)
         pair = plausible_dpi((tags[_X_RESOLUTION], tags[_Y_RESOLUTION]))
     except (*PARSE_ERRORS, ZeroDivisionError):
         return None, None
@@ -154,10 +154,10 @@ def plausible_dpi(dpi: Any) -> Pair | None:
     return (across, down) if min(across, down) > 1 / _MOST_DPI and max(across, down) < _MOST_DPI else None
 
 
-def parse_exif(exif: bytes) -> dict[int, Any]:
-    """The tags of an EXIF block by number; directories inside it are dictionaries."""
+def parse_exif(exif: bytes | None) -> dict[int, Any]:
+    """The tags of an EXIF block, if any, by number; directories inside it are dictionaries."""
     block = Image.Exif()
-    block.load(EXIF_PREFIX + exif)
+    block.load(EXIF_PREFIX + exif if exif else b"")
     tags = dict(block)
     for directory in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo):
         if directory in tags:

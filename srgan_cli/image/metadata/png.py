@@ -4,11 +4,13 @@ import os
 import struct
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from typing import IO, Any
 
 from srgan_cli.image.metadata import photoshop
 from srgan_cli.image.metadata.exif import EXIF_PREFIX
+from srgan_cli.image.metadata.gain_map import XMP_PREFIX
 from srgan_cli.image.metadata.icc import Colour, from_calibration, from_cicp
 from srgan_cli.image.metadata.record import METRES_PER_INCH, Metadata, Text, dropped_notes, unpack
 
@@ -102,8 +104,7 @@ def read_profile(chunks: list[Chunk]) -> bytes | None:
 
 def write_chunks(metadata: Metadata, icc_profile: bytes | None, depth: int, channels: int) -> bytes:
     """The chunks for this metadata of a picture with these bits a channel, which belong behind the header."""
-    chunks = list(_colour_chunks(metadata.colour, icc_profile)) if icc_profile or metadata.colour != Colour() else []
-    chunks += _number_chunks(metadata, depth, channels)
+    chunks = [*_colour_chunks(metadata.colour, icc_profile), *_number_chunks(metadata, depth, channels)]
     if metadata.exif:
         chunks.append((b"eXIf", metadata.exif))
     if metadata.xmp:
@@ -153,12 +154,10 @@ def _with_raw_profile(found: Metadata, text: Text, notes: list[str]) -> Metadata
     """The metadata with a block that ImageMagick stores as hexadecimal digits."""
     if (block := _decode_raw_profile(text.text)) is None:
         notes.append(f"its text {text.keyword} is damaged and dropped")
-    elif text.keyword in _EXIF_KEYWORDS and block.startswith(EXIF_PREFIX):
-        return replace(found, exif=block.removeprefix(EXIF_PREFIX))
-    elif text.keyword in _EXIF_KEYWORDS and b"http://ns.adobe.com/xap/1.0/\0" in block:
+    elif text.keyword in _EXIF_KEYWORDS and XMP_PREFIX in block and not block.startswith(EXIF_PREFIX):
         return replace(found, xmp=block.partition(b"\0")[2])
     elif text.keyword in _EXIF_KEYWORDS:
-        return replace(found, exif=block)
+        return replace(found, exif=block.removeprefix(EXIF_PREFIX))
     elif text.keyword in _XMP_KEYWORDS:
         return replace(found, xmp=block)
     elif text.keyword in _PHOTOSHOP_KEYWORDS:
@@ -187,12 +186,9 @@ def _photoshop_chunk(block: bytes) -> Chunk:
 
 def _text_chunk(text: Text) -> Chunk:
     keyword, content = text.keyword.encode("latin-1", "replace")[:79], text.text.replace("\0", " ")
-    try:
-        plain = content.encode("latin-1") if not text.language and not text.translated else None
-    except UnicodeEncodeError:
-        plain = None
-    if plain is not None:
-        return b"tEXt", keyword + b"\0" + plain
+    if not text.language and not text.translated:
+        with suppress(UnicodeEncodeError):
+            return b"tEXt", keyword + b"\0" + content.encode("latin-1")
     parts = [keyword, b"", b"", text.language.encode(), text.translated.encode(), content.encode()]
     return b"iTXt", b"\0".join(parts)
 

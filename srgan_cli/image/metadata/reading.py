@@ -55,11 +55,11 @@ def read_metadata(image: Image.Image, data: bytes, page: int = 0, stem: str = ""
         colour, profile, notes = bmp.read_colour(data)
         found, image.info["icc_profile"] = replace(found, colour=colour), profile
     elif image.format == "PSD":
-        found = _with_resources(found, image)
+        found = _read_resources(image)
     elif image.format == "TGA":
         found, notes = _read_tga(image, data)
-    elif image.format == "SGI" and (title := _sgi_title(data)) not in ("", _SGI_DEFAULT, _sgi_stem(stem)):
-        found = replace(found, texts=(Text("Title", title),))
+    elif image.format == "SGI":
+        found = replace(found, texts=_sgi_title(data, stem))
     elif lost := [name for name in _LOST_FIELDS if image.info.get(name)]:
         notes = [f"its {', '.join(lost).lower()} {'is' if len(lost) == 1 else 'are'} dropped"]
     elif image.format == "XPM":
@@ -69,14 +69,12 @@ def read_metadata(image: Image.Image, data: bytes, page: int = 0, stem: str = ""
     return read_info(image, found, notes)
 
 
-def _sgi_title(data: bytes) -> str:
+def _sgi_title(data: bytes, stem: str) -> tuple[Text, ...]:
+    """The title of an SGI file, unless it is what Pillow stores for a file of this name."""
     letters = jpeg.decode_comment(data[_SGI_NAME].partition(b"\0")[0])
-    return "".join(letter for letter in letters if letter.isprintable())
-
-
-def _sgi_stem(stem: str) -> str:
-    """What Pillow stores as the name of an SGI file with this name."""
-    return stem.encode("ascii", "ignore")[: _SGI_NAME.stop - _SGI_NAME.start - 1].decode()
+    title = "".join(letter for letter in letters if letter.isprintable())
+    stored = stem.encode("ascii", "ignore")[: _SGI_NAME.stop - _SGI_NAME.start - 1].decode()
+    return (Text("Title", title),) if title not in ("", _SGI_DEFAULT, stored) else ()
 
 
 def _dropped_riff_chunks(data: bytes) -> list[str]:
@@ -119,16 +117,15 @@ def _pixel_ratio(shape: float) -> tuple[float, float] | None:
     return (ratio.denominator, ratio.numerator) if ratio != 1 else None
 
 
-def _with_resources(found: Metadata, image: Image.Image) -> Metadata:
-    """The metadata with the resources of a PSD; EXIF and XMP among them are added to the information of the image."""
+def _read_resources(image: Image.Image) -> Metadata:
+    """The resources of a PSD; EXIF and XMP among them are added to the information of the image."""
     contents = {number: content for number, _, content in getattr(image, "resources", ())}
     image.info |= {"exif": contents.get(photoshop.EXIF), "xmp": contents.get(photoshop.XMP)}
     across, down = struct.unpack_from(">L4xL", contents.get(photoshop.RESOLUTION, b"").ljust(12, b"\0"))
     _, shape = struct.unpack_from(">Ld", contents.get(photoshop.PIXEL_RATIO, b"").ljust(12, b"\0"))
     ratio = _pixel_ratio(shape)
     image.info["dpi"] = across / 65536, down / 65536 * (shape if ratio else 1)
-    pixel_ratio = None if across else ratio
-    return replace(found, photoshop=photoshop.from_resources(contents), pixel_ratio=pixel_ratio)
+    return Metadata(photoshop=photoshop.from_resources(contents), pixel_ratio=None if across else ratio)
 
 
 def read_info(image: Image.Image, found: Metadata = _NOTHING, notes: Sequence[str] = ()) -> tuple[Metadata, list[str]]:
@@ -167,7 +164,7 @@ def _false_claims(found: Metadata, notes: list[str]) -> list[str]:
         return []
     known = " ".join([*notes, "gain map" if found.gain_map else ""])
     parts = {name: parts for name, (words, parts) in _CLAIMS.items() if not any(word in known for word in words)}
-    claims = [name for name, claimed in parts.items() if xmp.without(found.xmp, *claimed) != found.xmp]
+    claims = [name for name, claimed in parts.items() if xmp.has(found.xmp, *claimed)]
     return [f"what its XMP says about {' and '.join(claims)} is dropped: it has none"] if claims else []
 
 

@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 
 from srgan_cli.image.geo.place import Place
 from srgan_cli.image.metadata import xmp as xmp_packet
-from srgan_cli.image.metadata.exif import PARSE_ERRORS, ExifBlock, build_exif, parse_exif, resolution_of
+from srgan_cli.image.metadata.exif import ORIENTATION, PARSE_ERRORS, ExifBlock, build_exif, parse_exif, resolution_of
 from srgan_cli.image.metadata.gain_map import GainMap
 from srgan_cli.image.metadata.icc import NO_COLOUR, Colour
 from srgan_cli.system.arguments import checked
 
-_ORIENTATION, _X_RESOLUTION, _Y_RESOLUTION, _UNIT = 0x0112, 0x011A, 0x011B, 0x0128
+_X_RESOLUTION, _Y_RESOLUTION, _UNIT = 0x011A, 0x011B, 0x0128
 _NO_UNIT, _INCH = 1, 2
 METRES_PER_INCH = 0.0254
 
@@ -92,14 +92,14 @@ class Metadata:
             return self
         resolution = {_X_RESOLUTION: pair[0], _Y_RESOLUTION: pair[1], _UNIT: _INCH if self.dpi else _NO_UNIT}
         try:
-            return replace(self, exif=build_exif((parse_exif(self.exif) if self.exif else {}) | resolution))
+            return replace(self, exif=build_exif(parse_exif(self.exif) | resolution))
         except PARSE_ERRORS:
             return self
 
     @property
     def orientation(self) -> int:
         """The orientation of the stored picture, 1 to 8, from EXIF or else from XMP; 1 is upright."""
-        number = ExifBlock(self.exif).get_int(_ORIENTATION) if self.exif else None
+        number = ExifBlock(self.exif).get_int(ORIENTATION) if self.exif else None
         number = number or xmp_packet.orientation(self.xmp or b"")
         return number if number and number < 9 else 1
 

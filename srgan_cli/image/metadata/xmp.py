@@ -162,9 +162,9 @@ def without(xmp: bytes, *properties: Properties) -> bytes:
     return _cut(xmp, _find(xmp, lambda path: is_lost(path[-1]), is_lost)) if prefixes else xmp
 
 
-def has(xmp: bytes, properties: Properties) -> bool:
+def has(xmp: bytes, *properties: Properties) -> bool:
     """Whether a packet has any of these properties."""
-    return without(xmp, properties) != xmp
+    return without(xmp, *properties) != xmp
 
 
 def with_gain_map(xmp: bytes | None, length: int) -> bytes:

@@ -1,7 +1,7 @@
 """Features of pictures for the metrics of sets. EXTRACTORS names the networks that compute them."""
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from io import BytesIO
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from torch import Tensor
 from srgan_cli.errors import PictureError, WeightsError, errors_as, import_extra
 from srgan_cli.image.ops import to_bytes
 from srgan_cli.metrics.perceptual.feature_distance import check_size, load_network
+from srgan_cli.networks.backbones import Backbone
 from srgan_cli.weights.backbones import DOWNLOAD_URLS, find_backbone, load_tensors
 
 BATCH = 32
@@ -48,12 +49,7 @@ def load_inception(path: Path | None = None) -> Extractor:
     kinds, message = (RuntimeError, AttributeError), "{source} does not contain Inception weights"
     with errors_as(WeightsError, message, "use another file", kinds, source=path or DOWNLOAD_URLS["inception"]):
         network = extractor("inception-v3-compat", ["2048"], feature_extractor_weights_path=checked)
-
-    def extract(pictures: Tensor) -> Tensor:
-        features: Tensor = network(to_bytes(pictures))[0]
-        return features
-
-    return extract
+    return lambda pictures: network(to_bytes(pictures))[0]
 
 
 def load_extractor(name: str) -> Extractor:
@@ -67,22 +63,17 @@ def _patches(pixels: Tensor, side: int) -> Tensor:
     return pixels.unfold(1, side, side).unfold(2, side, side).permute(1, 2, 0, 3, 4).reshape(-1, 3, side, side)
 
 
-def _global_pooling(name: str) -> Extractor:
+def _pooled(backbone: Backbone, pictures: Tensor) -> Tensor:
     """The spatial means of the last feature maps of a backbone."""
-    backbone = load_network(name)
-
-    def extract(pictures: Tensor) -> Tensor:
-        check_size(pictures)
-        last: Tensor = backbone(pictures)[-1]
-        return last.mean((2, 3))
-
-    return extract
+    check_size(pictures)
+    last: Tensor = backbone(pictures)[-1]
+    return last.mean((2, 3))
 
 
 _load_inception = cache(load_inception)
 EXTRACTORS: dict[str, Callable[[], Extractor]] = {
     "inception": lambda: _load_inception(find_backbone("inception")),
-    "squeezenet": lambda: _global_pooling("squeezenet"),
-    "vgg16": lambda: _global_pooling("vgg16"),
+    "squeezenet": lambda: partial(_pooled, load_network("squeezenet")),
+    "vgg16": lambda: partial(_pooled, load_network("vgg16")),
 }
 """FID and KID are defined with inception. Values of the other networks compare only with each other."""

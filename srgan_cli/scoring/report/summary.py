@@ -176,7 +176,7 @@ class Report:
         return {
             "count": len(names),
             "mean": {key: fmean(column) for key, column in columns.items()},
-            "finite_mean": {key: _finite_mean(column) for key, column in columns.items()},
+            "finite_mean": {key: fmean(list(filter(isfinite, column)) or column) for key, column in columns.items()},
             "infinite": {key: left_out for key, left_out in infinite.items() if left_out},
             "interval": mean_intervals(columns) if self.has_intervals else dict.fromkeys(columns),
         }
@@ -190,13 +190,8 @@ class Report:
         return {method for method, value in means.items() if value == best}
 
 
-def _finite_mean(column: list[float]) -> float:
-    """The mean of the finite values; of all, if none is finite."""
-    return fmean([value for value in column if isfinite(value)] or column)
-
-
 def _left_out(names: list[str], column: list[float]) -> list[str]:
-    """The names of the values that `_finite_mean` leaves out."""
+    """The names of the values that `finite_mean` leaves out."""
     infinite = [name for name, value in zip(names, column, strict=True) if not isfinite(value)]
     return infinite if len(infinite) < len(names) else []
 

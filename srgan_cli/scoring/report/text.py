@@ -149,7 +149,7 @@ class JsonStream:
         """Write the rest of the report."""
         rest = {
             "mean": _finite(report.mean),
-            "methods": [_summary(summary) for summary in report.summaries],
+            "methods": [{"name": s.method, **_estimate(s)} for s in report.summaries],
             "differences": [{"first": d.first, "second": d.second, **_estimate(d)} for d in report.differences],
             "problems": report.errors,
             "notes": report.notes,
@@ -277,14 +277,11 @@ def _escape(text: str) -> str:
     return "".join(special.get(character, character) for character in text)
 
 
-def _summary(summary: Summary) -> dict[str, Any]:
-    return {"name": summary.method, **_estimate(summary)} | ({"counts": summary.counts} if summary.counts else {})
-
-
 def _estimate(found: Estimate) -> dict[str, Any]:
     interval = {key: list(bounds) if bounds else None for key, bounds in found.interval.items()}
     infinite = {"finite_mean": _finite(found.finite_mean), "infinite": found.infinite} if found.infinite else {}
-    return {"pictures": found.count, "mean": _finite(found.mean), **infinite, "interval": interval}
+    counts = {"counts": found.counts} if isinstance(found, Summary) and found.counts else {}
+    return {"pictures": found.count, "mean": _finite(found.mean), **infinite, "interval": interval, **counts}
 
 
 def _conditions(score: Score) -> dict[str, Any]:

@@ -31,7 +31,7 @@ def failed_thresholds(report: Report, thresholds: list[Threshold]) -> list[str]:
     """
     candidates = [s for s in report.summaries if s.method not in report.baselines] or report.summaries
     cases = [(threshold, s.method, s.finite_mean.get(threshold.metric)) for threshold in thresholds for s in candidates]
-    return [_message(*case) for case in cases if _fails(case[0], case[2])]
+    return [message for case in cases if (message := _failure(*case))]
 
 
 def _parse(text: str, *, upper: bool) -> Threshold:
@@ -47,15 +47,11 @@ def _parse(text: str, *, upper: bool) -> Threshold:
     return Threshold(name, bound, upper)
 
 
-def _fails(threshold: Threshold, mean: float | None) -> bool:
-    if mean is None or isnan(mean):
-        return True
-    return mean > threshold.bound if threshold.upper else mean < threshold.bound
-
-
-def _message(threshold: Threshold, method: str, mean: float | None) -> str:
+def _failure(threshold: Threshold, method: str, mean: float | None) -> str:
+    """How a mean fails a threshold, as NaN always does; empty if it does not."""
     metric = metric_of(threshold.metric)
     if mean is None:
         return f"{method} has no {metric.label} to compare with the threshold of {threshold.bound:g}"
-    side = "above" if threshold.upper else "below"
-    return f"{metric.label} of {method} is {metric.format(mean)}, {side} the threshold of {threshold.bound:g}"
+    passes, side = (mean <= threshold.bound, "above") if threshold.upper else (mean >= threshold.bound, "below")
+    found = f"{metric.label} of {method} is {metric.format(mean)}, {side} the threshold of {threshold.bound:g}"
+    return "" if passes else found
