@@ -158,6 +158,8 @@ class _PillowReader(ImageReader):
         self.path, self.image, self.data, self.stamp = path, image, data, file_stamp(path)
         self.format = image.format or ""
         pillow.expose_alpha(image)
+        if self.format == "PSD":
+            psd.prepare(image)
         self.has_default_image = bool(getattr(image, "default_image", False))
         self.pages = self._page_numbers()
         self.count = len(self.pages)
@@ -173,7 +175,6 @@ class _PillowReader(ImageReader):
         bits = psd.bits(self.data) if self.format == "PSD" else headers.bits_per_channel(image, file)
         self.jxl, self.bits = jxl, jxl.bits if jxl else bits
         read_by_pillow = self.animated or (self.format in ("JPEG2000", "JXL") and _is_deep(image))
-        further = psd.further_channels(image, self.data) if self.format == "PSD" else 0
         has_first = bool(jxl and jxl.is_animated and self.format in _DEEP)  # Pillow's plugin decodes the last one
         dropped = {
             f"further channels are dropped: {jxl.further if jxl else 0}": bool(jxl and jxl.further),
@@ -182,9 +183,8 @@ class _PillowReader(ImageReader):
         }
         lacks = psd.notes(image, self.data) if self.format == "PSD" else []
         self.notes = [*notes, *lacks, *(note for note, applies in dropped.items() if applies)]
-        is_packed = self.format == "PSD" and [tile[0] for tile in image.tile[:1]] != ["raw"]
-        is_mixed_up = is_packed and (further > 0 or not image.tile)
-        self.is_deep = is_mixed_up or has_first or (self.bits > 8 and self.format in _DEEP and not read_by_pillow)
+        is_own = has_first or (self.format == "PSD" and psd.is_read_here(image, self.data))
+        self.is_deep = is_own or (self.bits > 8 and self.format in _DEEP and not read_by_pillow)
         if jxl:
             pillow.without_assumed_profile(image)
 

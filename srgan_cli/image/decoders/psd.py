@@ -1,4 +1,4 @@
-"""PSD of 16 and 32 bits, compressed by ZIP, or of further channels, which Pillow refuses or mixes up.
+"""The merged picture of a PSD, of which Pillow takes any fourth channel for alpha, and 1 of bitmaps for white.
 
 Source: Adobe Photoshop File Formats Specification, 2019.
 """
@@ -10,16 +10,20 @@ from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ImageFile
+from PIL import Image, ImageFile
 
-from srgan_cli.errors import PictureError, import_extra
-from srgan_cli.image.codec.raster import Values
+from srgan_cli.errors import PictureError
+from srgan_cli.image.codec.raster import Values, divide_by_alpha, opaque
 
 _HEADER_BYTES = 26
 _CHANNELS, _BITS, _MODE = slice(12, 14), slice(22, 24), slice(24, 26)
-_DUOTONE = b"\0\x08"
+_INKS = {b"\0\x07": "channels", b"\0\x08": "duotone"}  # by mode
+_COLOURS = {"RGB": 3, "RGBA": 3, "LAB": 3, "CMYK": 4}
+_READ_HERE = ("L", "RGB", "RGBA")
+_TRANSPARENT_INDEX = 0x0417  # the number of a resource
 _LAYERS, _PIXELS = 2, 3  # sections, behind palette and resources
 _HAS_LAYERS = re.compile(rb"(?:\A|8BIMLr16|8BIMLr32)(?!\0{4}).{4}(?!\0\0)", re.DOTALL)  # a size and a number but 0
+_HAS_TRANSPARENCY = re.compile(_HAS_LAYERS.pattern + rb"[\x80-\xff]|8BIMMt(?:rn|16|32)", re.DOTALL)  # a number below 0
 _PREDICTED = 3  # the last compression
 _HINT = "convert it to TIFF or PNG first"
 
@@ -42,19 +46,41 @@ def bits(data: bytes) -> int:
     return int.from_bytes(data[_BITS], "big")
 
 
-def further_channels(image: ImageFile.ImageFile, data: bytes) -> int:
+def prepare(image: ImageFile.ImageFile) -> None:
+    """Let Pillow read 1 of a bitmap as black, and the transparent entry of a palette."""
+    image.tile = [tile._replace(args="1;I") if image.mode == "1" else tile for tile in image.tile]
+    index = {number: content for number, _, content in getattr(image, "resources", ())}.get(_TRANSPARENT_INDEX)
+    image.info |= {"transparency": index[-1]} if index and image.mode == "P" else {}
+
+
+def is_read_here(image: ImageFile.ImageFile, data: bytes) -> bool:
+    """Whether `read` reads a picture, or names what it is, since Pillow would refuse it or mix it up."""
+    is_packed = [tile[0] for tile in image.tile[:1]] != ["raw"]
+    return image.mode in _READ_HERE or (is_packed and (_further_channels(image, data) > 0 or not image.tile))
+
+
+def _further_channels(image: ImageFile.ImageFile, data: bytes) -> int:
     """How many channels a PSD has beyond those of its colours and alpha."""
-    return _channels(data) - len(image.getbands())
+    return _channels(data) - _COLOURS.get(image.mode, 1) - _has_alpha(image, data)
+
+
+def _has_alpha(image: ImageFile.ImageFile, data: bytes) -> bool:
+    """Whether the channel behind the colours is transparency, and not a stored selection."""
+    further, layers = (
+        _channels(data) - _COLOURS.get(image.mode, 1),
+        data[_start(data, _LAYERS) + 4 : _start(data, _PIXELS)],
+    )
+    return image.mode in _READ_HERE and further > 0 and bool(_HAS_TRANSPARENCY.search(layers))
 
 
 def notes(image: ImageFile.ImageFile, data: bytes) -> list[str]:
-    """Notes on what the merged picture lacks: channels, layers, the inks of a duotone."""
-    further = further_channels(image, data)
-    layers = data[_start(data, _LAYERS) + 4 : _start(data, _PIXELS)]
+    """Notes on what the merged picture lacks: channels, layers, inks."""
+    further = _further_channels(image, data)
+    layers, inks = data[_start(data, _LAYERS) + 4 : _start(data, _PIXELS)], _INKS.get(data[_MODE])
     lacks = {
         f"further channels are dropped: {further}": further > 0,
         "its layers are merged": _HAS_LAYERS.search(layers),
-        "the inks of its duotone are dropped: it is read as grey": data[_MODE] == _DUOTONE,
+        f"the inks of its {inks} are dropped: it is read as grey": inks,
     }
     return [note for note, applies in lacks.items() if applies]
 
@@ -82,33 +108,41 @@ def _channels(data: bytes) -> int:
 
 
 def read(image: ImageFile.ImageFile, data: bytes) -> Values:
-    """The values (H, W, C) of the merged picture, floats of 32 bits.
+    """The values (H, W, C) of the merged picture, floats of 32 bits, without the white that it is merged with.
 
     Raises PictureError for CMYK, Lab and an unknown compression.
     """
-    if image.mode not in ("L", "RGB", "RGBA"):
+    if image.mode not in _READ_HERE:
         kind = f"of {bits(data)} bits" if is_deep(data) else "compressed by ZIP or with further channels"
         raise PictureError(f"PSD in {image.mode} {kind} is not supported", _HINT)
-    count, (width, height), size = len(image.getbands()), image.size, bits(data) // 8
+    has_alpha, (width, height), size = _has_alpha(image, data), image.size, bits(data) // 8
+    count = _COLOURS.get(image.mode, 1) + has_alpha
     start = _start(data, _PIXELS)
     method, packed = int.from_bytes(data[start : start + 2], "big"), data[start + 2 :]
     if method > _PREDICTED:
         raise PictureError(f"PSD of the unknown compression {method} is not supported", _HINT)
     length = count * height * width * size
-    stored = _unpack_bits(packed, count * height, _channels(data) * height) if method == 1 else packed
+    stored = _unpack_bits(packed, (width * size, count * height), _channels(data) * height) if method == 1 else packed
     stored = zlib.decompressobj().decompress(packed, length) if method > 1 else stored
     rows = np.frombuffer(stored, np.uint8, length).reshape(count, height, width * size)
     if method == _PREDICTED:
         rows = _without_prediction(rows, width, size)
     planes = rows.view(f">{'f' if size == 4 else 'u'}{size}")
-    return np.moveaxis(planes, 0, -1).astype(planes.dtype.newbyteorder("="))
+    values = np.moveaxis(planes, 0, -1).astype(planes.dtype.newbyteorder("="))
+    return _without_white(values) if has_alpha else values
 
 
-def _unpack_bits(packed: bytes, rows: int, total: int) -> bytes:
-    """The bytes of the first rows of `total`, whose sizes come first."""
-    imagecodecs = import_extra("imagecodecs", "tiff", "it is a PSD of 16 bits or with further channels", PictureError)
-    sizes, begin = np.frombuffer(packed, ">u2", rows), 2 * total
-    return bytes(imagecodecs.packbits_decode(packed[begin : begin + int(sizes.sum())]))
+def _without_white(values: Values) -> Values:
+    """The values with colours that are not mixed with white where they are transparent."""
+    top, alpha = opaque(values.dtype), values[..., -1:]
+    colours = divide_by_alpha(np.concatenate([top - values[..., :-1], alpha], axis=2), -1, top)[..., :-1]
+    return np.concatenate([top - colours, alpha], axis=2)
+
+
+def _unpack_bits(packed: bytes, size: tuple[int, int], total: int) -> bytes:
+    """The bytes of the first rows of `total`, whose sizes come first; `size`: bytes of a row, and rows."""
+    begin, length = 2 * total, int(np.frombuffer(packed, ">u2", size[1]).sum())
+    return Image.frombytes("L", size, packed[begin : begin + length], "packbits", "L").tobytes()
 
 
 def _without_prediction(rows: NDArray[np.uint8], width: int, size: int) -> NDArray[np.uint8]:

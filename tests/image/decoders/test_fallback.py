@@ -235,12 +235,38 @@ def test_a_duotone_is_reported_and_an_unknown_compression_refused(tmp_path: Path
         read_picture(tmp_path / "a.psd")
 
 
-def test_a_packed_psd_names_the_extra_that_reads_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "a.psd").write_bytes(psd(np.zeros((3, 9, 11), np.uint16), 1))
-    monkeypatch.setitem(sys.modules, "imagecodecs", None)
-    with pytest.raises(PictureError, match=r"cannot read \S+a.psd: it is a PSD of 16 bits") as caught:
-        read_picture(tmp_path / "a.psd")
-    assert caught.value.hint == "pip install 'srgan-cli[tiff]'"
+@pytest.mark.parametrize(("dtype", "key"), [(np.uint8, b""), (np.uint16, b"8BIMLr16"), (np.float32, b"8BIMLr32")])
+@pytest.mark.parametrize("colours", [1, 3])
+@pytest.mark.parametrize("method", [0, 1])
+def test_a_further_channel_of_a_psd_is_alpha_if_its_layers_say_so(
+    tmp_path: Path, dtype: type, key: bytes, colours: int, method: int
+) -> None:
+    """Colours are merged with white where they are transparent."""
+    top = 1 if dtype == np.float32 else np.iinfo(dtype).max
+    values = np.full((colours + 1, 9, 11), 0.75 * top).astype(dtype)
+    values[-1] = top / 2
+    data = psd(values, method)
+    data = data[:25] + bytes([1 if colours == 1 else 3]) + data[26:]
+    (tmp_path / "a.psd").write_bytes(data)
+    picture = read_picture(tmp_path / "a.psd")
+    assert (picture.alpha, picture.notes) == (None, ("further channels are dropped: 1",))
+    layers = bytes(8 if key else 0) + key + struct.pack(">Lh", 20, -1) + bytes(18)
+    (tmp_path / "a.psd").write_bytes(data[:34] + struct.pack(">L", len(layers)) + layers + data[38:])
+    picture = read_picture(tmp_path / "a.psd")
+    assert picture.alpha is not None
+    assert picture.pixels.mean().item() == pytest.approx(0.5, abs=0.01)
+
+
+def test_a_bitmap_and_a_palette_of_a_psd(tmp_path: Path) -> None:
+    data = psd(np.array([[[0xA0]]], np.uint8), 0)
+    (tmp_path / "a.psd").write_bytes(data[:18] + struct.pack(">LHH", 3, 1, 0) + data[26:])
+    assert read_picture(tmp_path / "a.psd").pixels[0, 0].tolist() == [0, 1, 0]
+    data = psd(np.array([[[7, 9]]], np.uint8), 0)
+    parts = [struct.pack(">L", 768), bytes(768), struct.pack(">L", 14), b"8BIM", struct.pack(">HHLH", 0x0417, 0, 2, 9)]
+    (tmp_path / "a.psd").write_bytes(data[:24] + b"\0\2" + b"".join(parts) + data[34:])
+    alpha = read_picture(tmp_path / "a.psd").alpha
+    assert alpha is not None
+    assert alpha[0, 0].tolist() == [1, 0]
 
 
 @pytest.mark.parametrize(
