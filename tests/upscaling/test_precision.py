@@ -61,6 +61,13 @@ def test_in_bfloat16_tiled_equals_whole_within_a_level(name: str) -> None:
     assert (whole - tiled).abs().max() < 1 / 255
 
 
+@pytest.mark.parametrize("name", GENERATORS)
+def test_only_networks_whose_results_are_finer_than_bfloat16_run_in_it(name: str) -> None:
+    generator = randomise(GENERATORS[name](scale=2, **SMALL.get(name, {})), 0.05, 2)
+    result = MixedPrecision(generator, torch.bfloat16)(noise(1, 3, 16, 16))
+    assert torch.equal(result, result.bfloat16().float()) == (torch.bfloat16 not in generator.half_formats)
+
+
 @pytest.mark.parametrize("broken", [float("nan"), float("inf"), 0.0, -3.0])
 def test_a_broken_result_is_computed_again_in_float32(broken: float) -> None:
     generator, picture = Breaking(broken), torch.full((1, 3, 4, 4), 0.5)

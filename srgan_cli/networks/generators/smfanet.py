@@ -27,6 +27,7 @@ class SMFANet(MeasuredGenerator):
     """
 
     grid = POOLING
+    half_formats = (torch.float16,)  # as for rrdb, the last convolution makes the picture itself
 
     def __init__(
         self, scale: int = 4, channels: int = 36, blocks: int = 8, bands: int = RGB, global_variance: bool = True
