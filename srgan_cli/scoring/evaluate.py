@@ -74,12 +74,23 @@ def evaluate(
         if progress:
             progress(done, len(plan.references))
     set_scores, errors = compare_sets(features, plan.protocol.set_metrics)
-    unavailable = [*plan.unavailable, *errors]
+    protocol, scores, missing = _without_missing(plan.protocol, scores)
+    unavailable = [*plan.unavailable, *missing, *errors]
     baselines = tuple(method.name for method in plan.methods if method.baseline)
     lonely = plan.only_reference, plan.only_candidate
     return Report(
-        plan.protocol, scores, *lonely, set_scores=set_scores, unavailable=unavailable, baselines=baselines, crops=crops
+        protocol, scores, *lonely, set_scores=set_scores, unavailable=unavailable, baselines=baselines, crops=crops
     )
+
+
+def _without_missing(protocol: Protocol, scores: list[Score]) -> tuple[Protocol, list[Score], list[str]]:
+    """Leave out the metrics that no picture has, with a message for each.  Pictures that lack another one failed."""
+    known = {name for score in scores for name in score.values}
+    missing = {name: text for score in scores for name, text in score.lacking.items() if name not in known}
+    failed = [next((text for name, text in s.lacking.items() if name in known), "") for s in scores]
+    kept = [replace(s, values={}, error=text) if text else s for s, text in zip(scores, failed, strict=True)]
+    metrics = tuple(name for name in protocol.metrics if name not in missing)
+    return replace(protocol, metrics=metrics), kept, [f"{name} is left out: {text}" for name, text in missing.items()]
 
 
 @checked
@@ -164,21 +175,23 @@ def _score_frames(
     compare_frames = partial(compare, value_range=scale.range, measured=scale.is_measured)
     values: list[dict[str, float]] = []
     features: list[Features] = []
+    lacking: dict[str, str] = {}
     excluded, notes = [0, 0], dict[str, None]()
     for pair in load_pairs(plan, method, name, reference):
-        values.append(compare_frames(pair.reference, pair.candidate, protocol, valid=pair.valid))
+        values.append(compare_frames(pair.reference, pair.candidate, protocol, valid=pair.valid, lacking=lacking))
         if protocol.set_metrics:
             features.append(extract(pair.reference, pair.candidate))
         excluded = [total + count for total, count in zip(excluded, pair.excluded, strict=True)]
         notes |= dict.fromkeys(pair.notes)
     score = Score(
         name,
-        {key: METRICS[key].pool([row[key] for row in values]) for key in values[0]},
+        {key: METRICS[key].pool([row[key] for row in values]) for key in values[0] if key not in lacking},
         method=method.name,
         frames=len(values),
         value_range=scale.range,
         excluded=(excluded[0], excluded[1]),
         notes=tuple(notes),
+        lacking=lacking,
     )
     joined = (np.concatenate(side) for side in zip(*features, strict=True))
     return score, (next(joined), next(joined)) if features else None

@@ -131,12 +131,14 @@ def compare(
     valid: Mask | None = None,
     value_range: tuple[float, float] = (0.0, 1.0),
     measured: bool = False,
+    lacking: dict[str, str] | None = None,
 ) -> dict[str, float]:
     """The protocol's metrics of two (C, H, W) pictures with values 0…1, by name.
 
     `valid` (1, H, W) says which pixels count. `value_range` are the values that 0 and 1 stand for, for the metrics in
-    units. `measured`: they are no photographs, so that all bands are compared. Raises MismatchError if the shapes
-    differ, and PictureError if a metric cannot be computed.
+    units. `measured`: they are no photographs, so that all bands are compared. `lacking` receives a message for each
+    metric that cannot be computed, if another one can. Raises MismatchError if the shapes differ, and PictureError if
+    a metric cannot be computed.
     """
     _check_shapes(reference, candidate, measured=measured)
     grey = len(reference) == 1
@@ -150,11 +152,16 @@ def compare(
     values = {}
     for name in protocol.picture_metrics:
         metric, function = METRICS[name], _metric_function(protocol, name)
-        if metric.masks:
-            values[name] = function(*(in_units if metric.in_units else prepared), valid=counted)
-        else:
-            _check_photograph(metric, reference, valid)
-            values[name] = function(*(map(to_rgb, pair) if metric.whole else prepared))
+        try:
+            if metric.masks:
+                values[name] = function(*(in_units if metric.in_units else prepared), valid=counted)
+            else:
+                _check_photograph(metric, reference, valid)
+                values[name] = function(*(map(to_rgb, pair) if metric.whole else prepared))
+        except PictureError as error:
+            if lacking is None or lacking.keys() | {name} == {*protocol.picture_metrics}:
+                raise
+            lacking[name] = error.with_hint
     return values
 
 

@@ -44,6 +44,18 @@ def test_two_files_are_scored_regardless_of_their_names(tmp_path: Path) -> None:
     assert report.complete
 
 
+def test_a_metric_that_no_picture_fits_is_left_out(folders: tuple[Path, Path]) -> None:
+    """One that only some pictures lack fails for these."""
+    report = score(*folders, Protocol(metrics=("psnr", "ms-ssim")))
+    assert (report.mean, report.complete) == ({"psnr": score(*folders).mean["psnr"]}, False)
+    assert [text.partition(":")[0] for text in report.errors] == ["ms-ssim is left out"]
+    for number, folder in enumerate(folders):
+        noise(folder / "large.png", number, 200, 190)
+    report = score(*folders, Protocol(metrics=("psnr", "ms-ssim")))
+    assert [entry.name for entry in report.scores if not entry.error] == ["large"]
+    assert report.mean.keys() == {"psnr", "ms-ssim"}
+
+
 def test_values_equal_those_of_scikit_image_in_double_precision(tmp_path: Path) -> None:
     paths = [noise(tmp_path / f"{name}.png", index) for index, name in enumerate("ab")]
     x, y = (rgb2ycbcr(np.asarray(Image.open(path)))[4:-4, 4:-4, 0] / 255 for path in paths)

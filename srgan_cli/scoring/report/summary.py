@@ -37,6 +37,8 @@ class Score:
     """The pixels that were left out because they have no value: in the reference, and in the candidate."""
     notes: tuple[str, ...] = ()
     """A sentence for everything that was done before the comparison."""
+    lacking: dict[str, str] = field(default_factory=dict)
+    """A message for each metric that could not be computed."""
 
 
 @dataclass(frozen=True, kw_only=True)
