@@ -76,7 +76,10 @@ def _scale(session: Any, path: Path) -> int:
 def _probe(session: Any, path: Path, shape: tuple[int, int]) -> float:
     """How many times larger than a black picture the result is; 0 where it is no RGB picture of the same shape."""
     given = session.get_inputs()[0]
-    message, hint = "{path} does not take RGB pictures of any size: {reason}", "export it with dynamic height and width"
+    message, hint = (
+        "{path} does not take RGB pictures of any size: {reason}",
+        "export it for RGB, with dynamic height and width",
+    )
     with errors_as(WeightsError, message, hint, path=path):
         made = run(session, given.name, np.zeros((1, 3, *shape), _DTYPES[given.type]))
     scale = made.shape[-1] / shape[-1]

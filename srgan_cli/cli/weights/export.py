@@ -51,5 +51,5 @@ def export(_context: typer.Context, arguments: ExportArguments) -> None:
     info(f"{card.name}, x{card.scale}: differs from torch by at most {difference:.2g}")
     if card.value_range:
         low, high = card.value_range
-        info(f"its input has {generator.bands} bands, with values {low:.6g} to {high:.6g} as 0 to 1")
+        info(f"bands of its input: {generator.bands}, with values {low:.6g} to {high:.6g} as 0 to 1")
     write_line(target)

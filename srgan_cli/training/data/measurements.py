@@ -84,7 +84,7 @@ def valid_corners(valid: Tensor, side: int) -> Tensor:
 def _read(path: Path, bands: int, max_pixels: int | None) -> tuple[Tensor, Tensor]:
     picture = read_picture(path, max_pixels=max_pixels)
     if len(picture.pixels) != bands:
-        message, found = "{path} has {found} bands, expected {bands}", len(picture.pixels)
+        message, found = "{path} has another number of bands: {found}, expected {bands}", len(picture.pixels)
         raise PictureError(message, "name their number with --bands", path=path, found=found, bands=bands)
     valid = torch.ones_like(picture.pixels, dtype=torch.bool) if picture.valid is None else picture.valid
     return picture.pixels.double() * picture.full_scale, valid

@@ -122,7 +122,7 @@ def test_pictures_of_other_bands_are_skipped_with_a_reason(scenes: Path, tmp_pat
     write(scenes, "rgb.tif", scene(0, bands=3))
     dataset = load_dataset(small(scenes, tmp_path / "run"))
     assert [skip.path.name for skip in dataset.skipped] == ["rgb.tif"]
-    assert "3 bands, expected 4" in dataset.skipped[0].reason
+    assert "bands: 3, expected 4" in dataset.skipped[0].reason
 
 
 @pytest.mark.parametrize(
