@@ -7,6 +7,7 @@ from typing import Any
 from srgan_cli.networks import DISCRIMINATORS, GENERATORS, Discriminator, Generator
 from srgan_cli.networks.generators.base import RGB
 from srgan_cli.training.config import TrainConfig
+from srgan_cli.training.settings import GeneratorConfig
 
 
 def build_generator(config: TrainConfig) -> Generator:
@@ -27,6 +28,13 @@ def build_discriminator(config: TrainConfig) -> Discriminator:
 def generator_arguments(config: TrainConfig) -> dict[str, Any]:
     """The settings that constructors of generators may take."""
     return {"scale": config.scale, "bands": config.data.bands or RGB, **vars(config.generator)}
+
+
+def untaken_settings(config: TrainConfig) -> dict[str, Any]:
+    """The settings of the generator that its network does not take, with their defaults."""
+    network = GENERATORS.get(config.generator.architecture)
+    taken = {"architecture", "init_from", *(signature(network).parameters if network else ())}
+    return {key: default for key, default in vars(GeneratorConfig()).items() if key not in taken}
 
 
 def _accepted(network: Callable[..., Any], arguments: Mapping[str, Any]) -> dict[str, Any]:

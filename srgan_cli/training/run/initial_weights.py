@@ -13,7 +13,7 @@ from srgan_cli.networks.generators.base import RGB
 from srgan_cli.system.devices import pick_device
 from srgan_cli.system.files import make_folder
 from srgan_cli.training.config import TrainConfig
-from srgan_cli.training.models.build import build_generator, generator_arguments
+from srgan_cli.training.models.build import build_generator, generator_arguments, untaken_settings
 from srgan_cli.training.optim.equivariance import GROUPS, Equivariance, check_equivariant
 from srgan_cli.training.run.folder import check_unused
 from srgan_cli.training.run.loggers import check_logger
@@ -63,7 +63,9 @@ def prepare_run(config: TrainConfig) -> tuple[TrainConfig, InitialWeights | None
 
 
 def check_start(config: TrainConfig) -> tuple[TrainConfig, InitialWeights | None]:
-    """Check a new run before any work.  The settings, with the shape of the initial weights, and these weights.
+    """Check a new run before any work.  The settings as the run uses them, and its initial weights.
+
+    The settings have the shape of the initial weights, and defaults where the network does not take them.
 
     Raises UsageError when the run folder holds another run or foreign files, the initial weights or the device are
     unknown, the program to log to is missing, or the settings do not give a generator that is equivariant as requested.
@@ -76,7 +78,9 @@ def check_start(config: TrainConfig) -> tuple[TrainConfig, InitialWeights | None
         raise UsageError(message, "name them with --init-from")
     if config.generator.init_from:
         config, initial = _adapt(config)
+        config = config.replace(**untaken_settings(config))
         return _resolve_equivariance(config, initial.build(config), trained=True), initial
+    config = config.replace(**untaken_settings(config))
     with errors_as(UsageError, "{reason}", "change --channels", ValueError), torch.device("meta"):
         build_generator(config)  # without memory for its weights
     return _resolve_equivariance(config, build_generator(config), trained=False), None

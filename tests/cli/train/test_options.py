@@ -47,11 +47,12 @@ def test_one_process_of_torchrun_says_the_current_name(
 def test_settings_that_initial_weights_replace_are_named(
     srgan: Callable[..., Outcome], smooth_pictures: Path, tmp_path: Path
 ) -> None:
-    shape = ("--generator", "swinir", "--channels", 48, "--blocks", 3)
+    shape = ("--generator", "swinir", "--channels", 48, "--blocks", 3, "--batch-norm")
     outcome = srgan(
         *("train", "--check", smooth_pictures, "--run", tmp_path / "run", "--init-from", "srgan-x4", *shape),
         *("--patch", 8, "--batch", 1, "--steps", 1, "--device", "cpu"),
     )
     assert outcome.err.startswith(
         "srgan: generator swinir is left out: srgan-x4 has compact\nsrgan: blocks 3 is left out: srgan-x4 has 16\n"
+        "srgan: batch_norm True is left out: compact does not take it\n"
     )

@@ -121,3 +121,13 @@ def test_weights_of_a_shape_that_settings_cannot_describe_are_refused(
     given = GENERATORS[name](channels=6, blocks=1, **shape)
     with pytest.raises(UsageError, match="given has {} {}, expected".format(*next(iter(shape.items())))):
         started(given, 4, tmp_path)
+
+
+@pytest.mark.parametrize("given", [False, True], ids=["new", "from weights"])
+def test_settings_that_a_network_does_not_take_have_their_defaults(given: bool, tmp_path: Path) -> None:
+    weights = SMFANet(2, channels=8, blocks=1)
+    save_weights(tmp_path / "given.safetensors", weights, WeightsCard.for_generator(weights, "given"))
+    start = {"init_from": str(tmp_path / "given.safetensors")} if given else {"generator": "smfanet"}
+    shape = {"scale": 2, "channels": 8, "noise": 2, "dropout": 0.5}
+    config, _ = check_start(TrainConfig.from_settings(data=tmp_path, run=tmp_path / "run", **start, **shape))
+    assert (config.generator.channels, config.generator.noise, config.generator.dropout) == (8, 0, 0.0)
