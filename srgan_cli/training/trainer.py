@@ -211,6 +211,7 @@ class Trainer:
         self.monitor = DivergenceMonitor()
         self.learned_degradation.cycle = None
         self.learned_degradation.make_partners()
+        self.held_out.start([], self.config.scale)
         return PIXEL
 
     def _end_pixel(self) -> str:

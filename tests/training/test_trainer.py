@@ -535,7 +535,9 @@ def test_a_damaged_checkpoint_is_replaced_by_the_one_before(config: TrainConfig,
     list(until(fresh(config, dataset), 3))
     list(until(resumed_run(config, dataset), 5))
     (config.run.folder / CHECKPOINT).write_bytes(b"cut short")
-    assert checkpoint(config)["steps"] == 3
+    warnings: list[str] = []
+    assert read_checkpoint(config.run.folder, warnings.append)["steps"] == 3
+    assert [text.rpartition(": ")[2] for text in warnings] == ["the run continues from the checkpoint before it"]
     (config.run.folder / CHECKPOINT).unlink()
     assert checkpoint(config)["steps"] == 3
 

@@ -16,6 +16,7 @@ from srgan_cli.system.files import check_space
 from srgan_cli.training.config import TrainConfig
 from srgan_cli.training.data.dataset import Dataset, load_dataset
 from srgan_cli.training.data.teacher import Teacher, TeacherCache, resolve_cache
+from srgan_cli.training.models.build import untaken_settings
 from srgan_cli.training.preflight import estimate_cost, find_misplaced, find_problems
 from srgan_cli.training.run.checkpoints import read_checkpoint
 from srgan_cli.training.run.folder import unused_folder
@@ -60,7 +61,7 @@ def _removed_if_empty(folder: Path) -> Iterator[None]:
 
 def resume_run(run: Path, world: World, max_pixels: int | None = None, **changes: Any) -> None:
     """Continue the run in a folder, with some settings changed.  Raises as `start_run` does."""
-    state = read_checkpoint(run)
+    state = read_checkpoint(run, warn)
     config = TrainConfig.from_json(state["config"], run=run, **changes)
     check_logger(config.run.log, run)
     with world.join(config.run.device):
@@ -84,11 +85,14 @@ def check_run(config: TrainConfig, max_pixels: int | None = None, *, numbered: b
 
 
 def _warn_of_replaced(asked: TrainConfig, config: TrainConfig) -> None:
-    """Print which settings of the network the initial weights have replaced, if any."""
-    default, before, after = (each.to_settings() for each in (TrainConfig(), asked, config))
-    keys = [key for key in ("generator", "channels", "blocks") if before[key] not in (default[key], after[key])]
-    for key in keys:
-        warn(f"{key} {before[key]} is left out: {asked.generator.init_from} has {after[key]}")
+    """Print which settings of the network are replaced by those of the initial weights, or are not for it."""
+    default, before, after = (vars(each.generator) for each in (TrainConfig(), asked, config))
+    untaken, architecture = untaken_settings(config), config.generator.architecture
+    for key in [key for key in default if before[key] not in (default[key], after[key])]:
+        reason = (
+            f"{architecture} does not take it" if key in untaken else f"{config.generator.init_from} has {after[key]}"
+        )
+        warn(f"{'generator' if key == 'architecture' else key} {before[key]} is left out: {reason}")
 
 
 def _with_unused_folder(config: TrainConfig) -> TrainConfig:
@@ -119,6 +123,8 @@ def _cache_teacher(config: TrainConfig, dataset: Dataset, teacher: Teacher | Non
     cache = TeacherCache.plan(config, dataset)
     if not world.is_main:
         return cache.fill(dataset, teacher, world)
+    run = config.run.folder
+    info(f"caching the teacher's output in {run}; if interrupted, the same command with --run {run} continues")
     with progress_bar("caching the teacher's output") as progress:
         return cache.fill(dataset, teacher, world, progress)
 

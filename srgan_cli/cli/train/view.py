@@ -79,7 +79,7 @@ class _LineView:
             self.scores = report.scores
             console.info(
                 f"step {report.step} ({report.progress:.0%}, {report.phase}): {_values(report.losses)}; "
-                f"held out: {_values(report.scores)}{_compared(report)}; {report.rate:.0f} patches/s, "
+                f"held out: {_values(report.scores)}{_compared(report)}; {_rate(report.rate)} patches/s, "
                 f"{_duration(report.remaining)} left"
             )
 
@@ -112,7 +112,7 @@ def _rows(config: TrainConfig, report: StepReport, averages: dict[str, float]) -
         "learning rate": f"{report.learning_rate:.2e}" if report.learning_rate is not None else "",
         **scores,
         "PSNR so far": _course(report.psnr),
-        "patches a second": f"{report.rate:.0f}",
+        "patches a second": _rate(report.rate),
         "time left": _duration(report.remaining),
         "run folder": str(config.run.folder),
         **_files(config),
@@ -173,6 +173,10 @@ def sparkline(values: Sequence[float]) -> str:
     low, high = min(values, default=0), max(values, default=0)
     steps = (len(_LEVELS) - 1) / (high - low) if high > low else 0
     return "".join(_LEVELS[round((value - low) * steps)] for value in values)
+
+
+def _rate(rate: float) -> str:
+    return f"{rate:.0f}" if rate >= 10 else f"{rate:.1g}"
 
 
 def _duration(seconds: float) -> str:

@@ -306,7 +306,8 @@ def held_out_indices(paths: list[Path], config: TrainConfig) -> set[int]:
 
 def _below(paths: list[Path], config: TrainConfig) -> set[int]:
     """The indices of the pictures below `held_out`.  Raises SrganError for none of them, and for all."""
-    folder = Path(config.data.held_out).resolve()
+    if not (folder := Path(config.data.held_out).resolve()).is_dir():
+        raise SrganError(f"no such folder: {config.data.held_out}", "name it with its path, such as photos/held-out")
     below = {index for index, path in enumerate(paths) if path.parent.resolve().is_relative_to(folder)}
     if not 0 < len(below) < len(paths):
         message = f"{len(below)} of the {len(paths)} usable pictures in {config.data.folder_names} are below {folder}"

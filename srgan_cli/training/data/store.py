@@ -1,11 +1,13 @@
 """PixelCache: holds the decoded pixels of a dataset."""
 
+import os
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from srgan_cli.system.files import make_folder, translate_write_errors
 from srgan_cli.system.memory_usage import total_memory
 
 
@@ -16,8 +18,7 @@ class PixelCache:
         if size <= total_memory() // 2:
             self.bytes = torch.empty(size, dtype=torch.uint8)
         else:
-            file.parent.mkdir(parents=True, exist_ok=True)
-            self.bytes = torch.from_numpy(np.memmap(file, np.uint8, "w+", shape=(size,)))
+            self.bytes = map_file(file, size)
         self.used = 0
 
     def add(self, pixels: Tensor) -> Tensor:
@@ -25,3 +26,13 @@ class PixelCache:
         copy = self.bytes[self.used : self.used + pixels.nbytes].view(pixels.dtype).view(pixels.shape)
         self.used += pixels.nbytes
         return copy.copy_(pixels)
+
+
+def map_file(path: Path, size: int) -> Tensor:
+    """A memory-mapped file with `size` bytes of space on the disk; bytes that it has stay.  Raises SrganError."""
+    make_folder(path.parent)
+    with translate_write_errors(path), path.open("ab") as file:
+        if hasattr(os, "posix_fallocate"):  # without space, the first write to the memory would end the process
+            os.posix_fallocate(file.fileno(), 0, size)
+        file.truncate(size)
+    return torch.from_numpy(np.memmap(path, np.uint8, "r+", shape=(size,)))

@@ -8,7 +8,6 @@ from hashlib import sha256
 from pathlib import Path
 from statistics import median
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -23,6 +22,7 @@ from srgan_cli.training.data.dataset import Dataset, Pair, TeacherSample
 from srgan_cli.training.data.degradations import DEGRADATIONS
 from srgan_cli.training.data.random import bernoulli, seeded
 from srgan_cli.training.data.sampling import Batch
+from srgan_cli.training.data.store import map_file
 from srgan_cli.upscaling.upscaler import Upscaler
 from srgan_cli.weights.file import read_card
 from srgan_cli.weights.registry import find_weights
@@ -148,7 +148,7 @@ class TeacherCache:
         Continues what an interrupted call with the same settings has computed.  With several processes each computes
         its part.  `progress` is called with the samples done and in all.
         """
-        samples = self._open(world)
+        samples = self._open()
         state = self.config.run.folder / f"teacher-{world.rank}.json"
         own = range(world.rank, len(samples), world.size)
         key = self._key(dataset, teacher, world)
@@ -174,13 +174,8 @@ class TeacherCache:
         sample.low.copy_(degrade(pair.low, pair.high, rng) if degrade and is_degraded else pair.low)
         sample.output.copy_(teacher.upscale(sample.low))
 
-    def _open(self, world: World) -> list[TeacherSample]:
-        path, size = self.config.run.folder / CACHE_FILE, sum(self.sizes)
-        if world.is_main and not (path.is_file() and path.stat().st_size == size):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            np.memmap(path, np.uint8, "w+", shape=(size,))
-        world.all_true(True)  # waits for the file
-        content = torch.from_numpy(np.memmap(path, np.uint8, "r+", shape=(size,)))
+    def _open(self) -> list[TeacherSample]:
+        content = map_file(self.config.run.folder / CACHE_FILE, sum(self.sizes))
         pairs = [pair for pair in self.pairs for _ in range(self.draws)]
         return [_sample(part, pair) for part, pair in zip(torch.split(content, self.sizes), pairs, strict=True)]
 

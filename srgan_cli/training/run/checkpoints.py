@@ -1,5 +1,6 @@
 """Checkpoints: the state of a run, from which it is resumed."""
 
+from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -34,16 +35,22 @@ def has_checkpoint(run: Path) -> bool:
     return bool(_checkpoints(run))
 
 
-def read_checkpoint(run: Path) -> dict[str, Any]:
-    """The last readable checkpoint of a run, with current names.  Runs no code of it.  Raises WeightsError."""
+def read_checkpoint(run: Path, warn: Callable[[str], None] | None = None) -> dict[str, Any]:
+    """The last readable checkpoint of a run, with current names.  Runs no code of it.  Raises WeightsError.
+
+    `warn` is called with a sentence for one that is damaged.
+    """
     if not (paths := _checkpoints(run)):
-        raise WeightsError(f"no checkpoint in {run}", "name the run's folder with --run")
+        hint = "name the folder of a run with --run; without --resume, the run begins anew"
+        raise WeightsError(f"no checkpoint in {run}", hint)
     for path in paths:
         try:
             state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
             return {**state, "config": {**LEGACY_DEFAULTS, **current_names(state["config"])}}
         except Exception as error:  # reading a damaged file fails in many ways
             reason = error
+            if warn and path != paths[-1]:
+                warn(f"{path} is damaged: the run continues from the checkpoint before it")
     raise WeightsError(f"cannot read {paths[0]}: it is damaged", "start a new run in another folder") from reason
 
 

@@ -18,6 +18,7 @@ from srgan_cli.metrics.perceptual.lpips import lpips_is_available
 from srgan_cli.networks import Generator
 from srgan_cli.scoring.protocol import Protocol, compare
 from srgan_cli.system.distributed import World
+from srgan_cli.training.config import DEGRADATION
 from srgan_cli.training.data.dataset import Pair
 from srgan_cli.training.data.measurements import LEVELS
 from srgan_cli.training.run.clock import RunProgress
@@ -101,8 +102,8 @@ class HeldOut:
         self.bicubic: float | None = None  # of bicubic upscaling, in dB
 
     def start(self, lines: list[dict[str, Any]], scale: int) -> None:
-        """Take over the validations in the log of a resumed run, and score bicubic upscaling."""
-        self.psnr = [line["psnr"] for line in lines if "psnr" in line]
+        """Take over the validations on the present partners from a log, and score bicubic upscaling of them."""
+        self.psnr = [line["psnr"] for line in lines if "psnr" in line and line["phase"] != DEGRADATION]
         self.bicubic = mean(self.world.gather([_score_bicubic(pair, scale, self.shown) for pair in self.pairs]))["psnr"]
 
     def score(self, generator: Generator) -> tuple[list[ValidationResult], dict[str, float]]:

@@ -11,7 +11,7 @@ from srgan_cli.training.run.clock import StepReport
 
 def step(number: int, scores: dict[str, float], phase: str = "pixel", **known: object) -> StepReport:
     facts = {"device": "cpu", "memory": 2_500_000_000, "psnr": (20.0, 23.25, 21.5), "bicubic": 20.5, **known}
-    return StepReport(number, phase, number / 10, {"pixel": 0.25}, scores, 99.0, 3661.0, **facts)  # type: ignore[arg-type]
+    return StepReport(number, phase, number / 10, {"pixel": 0.25}, scores, 0.25, 3661.0, **facts)  # type: ignore[arg-type]
 
 
 def test_a_pipe_gets_a_line_at_the_start_and_one_for_every_validation(screen: io.StringIO) -> None:
@@ -23,7 +23,7 @@ def test_a_pipe_gets_a_line_at_the_start_and_one_for_every_validation(screen: io
     assert lines[0] == "training on cpu in run; discriminator: joins at 60%, in 0:33:54"
     assert [line.partition(" (")[0] for line in lines[1:]] == ["step 1", "step 3"]
     assert "held out: psnr 21.5 (best 23.25, start 20.00, bicubic 20.50)" in lines[2]
-    assert "1:01:01 left" in lines[2]
+    assert "0.2 patches/s, 1:01:01 left" in lines[2]
     assert "\x1b" not in screen.getvalue()
 
 
@@ -38,7 +38,7 @@ def drawn(screen: io.StringIO, report: StepReport, **settings: object) -> str:
 def test_the_table_says_where_and_how_the_run_goes(screen: io.StringIO) -> None:
     text = drawn(screen, step(7, {"psnr": 21.5, "ssim": 0.75}, learning_rate=1e-4), log="none", pretrain_fraction=0.9)
     for words in (
-        *("mine", "7 (pixel phase)", "pixel loss", "0.2500", "99", "1:01:01", "run folder"),
+        *("mine", "7 (pixel phase)", "pixel loss", "0.2500", "0.2", "1:01:01", "run folder"),
         *("device cpu, 2.5 GB of memory at most", "discriminator joins at 90%, in 0:40:41", "learning rate 1.00e-04"),
         *("PSNR, held out 21.50 dB (best", "SSIM, held out 0.7500"),
         *("PSNR so far ▁█▄ 20.00 to 23.25", "samples run/samples/sheet.png", "curves run/metrics.jsonl"),

@@ -55,9 +55,10 @@ def test_a_folder_of_the_data_is_held_out(config: TrainConfig, monkeypatch: pyte
     assert [pair.name for pair in dataset.validation] == ["odd.jpg"]
     assert len(dataset.training) == 5
     Path("linked").mkdir()
+    Path("elsewhere").mkdir()
     Path("linked/flat.png").symlink_to(Path("flat0.png").resolve())
     assert [pair.name for pair in load_dataset(config.replace(held_out="linked")).validation] == ["flat.png"]
-    for folder, found in ("elsewhere", "0 of the 10"), (".", "10 of the 10"):
+    for folder, found in ("absent", "no such folder"), ("elsewhere", "0 of the 10"), (".", "10 of the 10"):
         with pytest.raises(SrganError, match=found):
             load_dataset(config.replace(held_out=folder))
 

@@ -1,5 +1,7 @@
 """Training towards the output of other generators."""
 
+import errno
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,7 +11,7 @@ from torch import Tensor
 from typer.testing import CliRunner
 
 from srgan_cli.cli import app
-from srgan_cli.errors import UsageError
+from srgan_cli.errors import SrganError, UsageError
 from srgan_cli.networks import GENERATORS
 from srgan_cli.training.config import TrainConfig
 from srgan_cli.training.data.dataset import Dataset, load_dataset
@@ -250,3 +252,16 @@ def test_the_command_takes_teachers(config: TrainConfig, tmp_path: Path, cache: 
     resumed = CliRunner().invoke(app, ["train", *run, "--resume", "--steps", "4"])
     assert resumed.exit_code == 0, resumed.output
     assert read_checkpoint(tmp_path / "mine")["steps"] == 4
+
+
+def test_a_cache_for_which_there_is_no_room_is_one_clear_error(
+    config: TrainConfig, dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without the room, a write to the memory-mapped file would end the process."""
+
+    def full(*_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", full, raising=False)
+    with pytest.raises(SrganError, match=f"cannot write .*{CACHE_FILE}: No space left"):
+        TeacherCache.plan(config, dataset).fill(dataset, load(config))

@@ -142,6 +142,7 @@ def test_a_run_learns_the_degradation_and_trains_on_learned_partners(config: Tra
     assert [report.phase for report in reports] == [DEGRADATION] * 10 + [PIXEL] * 6 + [ADVERSARIAL] * 4
     assert reports[0].losses.keys() == {"adversarial", "cycle", "identity", "drift", "discriminator"}
     assert not any(torch.equal(pair.low, low) for pair, low in zip(dataset.training, bicubic, strict=True))
+    assert reports[-1].bicubic != reports[0].bicubic, "that of the learned partners"
     assert read_picture(config.run.folder / PARTNERS / "sheet.png").height == SIDE_OF_SAMPLES
     state = read_checkpoint(config.run.folder)
     assert "degrader" in state
@@ -161,6 +162,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(
             first.stop()
     resumed = Trainer.resume(broken, load_dataset(broken), read_checkpoint(broken.run.folder))
     assert [report.step for report in resumed.fit()] == list(range(break_at + 1, 21))
+    assert (resumed.held_out.psnr, resumed.held_out.bicubic) == (whole.held_out.psnr, whole.held_out.bicubic)
     for left, right in zip(whole.gan.ema.parameters(), resumed.gan.ema.parameters(), strict=True):
         assert torch.equal(left, right)
 
