@@ -25,7 +25,7 @@ from srgan_cli.batch import worker_processes
 from srgan_cli.batch.naming import Naming
 from srgan_cli.batch.planning import plan_batch
 from srgan_cli.batch.resume import Manifest
-from srgan_cli.batch.runner import BatchRunner, Worker
+from srgan_cli.batch.runner import Worker, run_batch
 from srgan_cli.batch.task import UpscaleOptions
 from srgan_cli.image.io import read_picture, write_picture
 from srgan_cli.image.ops import resize
@@ -98,7 +98,7 @@ def measure_dispatch(folder: Path, ray: bool) -> list[tuple[str, float, float]]:
 def dispatch_seconds(folder: Path, start: Callable[[], list[Worker]]) -> float:
     """CPU seconds of this process per picture, after the workers have started."""
     planned = plan_batch([str(folder / "tiny")], f"{folder}/dispatched{os.urandom(4).hex()}/", Naming())
-    results = BatchRunner(*start()).run(planned.tasks)
+    results = run_batch(start(), planned.tasks)
     for _ in range(DISPATCHED // 3):
         next(results)
     began = time.process_time()

@@ -20,7 +20,7 @@ from rich.table import Table
 from srgan_cli.batch.naming import Naming, suffix_of
 from srgan_cli.batch.planning import plan_batch
 from srgan_cli.batch.processor import ImageProcessor
-from srgan_cli.batch.runner import BatchRunner
+from srgan_cli.batch.runner import run_batch
 from srgan_cli.upscaling.tiles.memory_limit import TilePolicy
 from srgan_cli.upscaling.upscaler import DEFAULT_MODEL, Upscaler
 
@@ -72,7 +72,7 @@ def main(
     with TemporaryDirectory() as out:
         planned = plan_batch([str(folder)], f"{out}/", Naming(suffix=suffix_of(form)))
         began = time.perf_counter()
-        results = list(BatchRunner(ImageProcessor(upscaler)).run(planned.tasks))
+        results = list(run_batch([ImageProcessor(upscaler)], planned.tasks))
         wall = time.perf_counter() - began
     done = [result for result in results if result.status == "enlarged"]
     megapixels = sum(result.count * result.output_size[0] * result.output_size[1] for result in done) / 1e6

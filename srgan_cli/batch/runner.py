@@ -35,48 +35,43 @@ class Worker(Protocol):
         """Release its resources, when no task is in progress."""
 
 
-class BatchRunner:
-    """Enlarges many files.  Each slot of each worker takes the next task when it is idle."""
+def run_batch(
+    workers: Sequence[Worker],
+    tasks: Sequence[Task],
+    *,
+    progress: Progress | None = None,
+    share: Callable[[Sequence[Task]], Iterable[Task]] = iter,
+) -> Stream[TaskResult]:
+    """Enlarge many files; yields the results in the order of the tasks.  The workers are closed at the end.
 
-    def __init__(self, *workers: Worker) -> None:
-        self.workers = workers
-
-    def run(
-        self,
-        tasks: Sequence[Task],
-        *,
-        progress: Progress | None = None,
-        share: Callable[[Sequence[Task]], Iterable[Task]] = iter,
-    ) -> Stream[TaskResult]:
-        """Yield the results in the order of the tasks.  The workers are closed at the end.
-
-        `share` yields the tasks assigned to this process, one per idle slot.
-        When the caller closes the generator, tasks in progress are cancelled, and their outputs are not written.  An
-        encoder that cannot be interrupted goes on in a thread, which does not keep the process from ending.
-        """
-        aggregator, queue = ProgressAggregator(len(tasks), progress), TaskQueue(share(tasks))
-        # The first slots of all workers come first, so that each has work from the beginning.
-        most = max((worker.concurrency for worker in self.workers), default=0)
-        slots = [worker for turn in range(most) for worker in self.workers if turn < worker.concurrency]
-        # Daemons, since an encoder cannot be interrupted: a process that must end does not wait for it.
-        threads = [Thread(target=_run_worker, args=(worker, queue, aggregator), daemon=True) for worker in slots]
-        try:
-            for thread in threads:
-                thread.start()
-            while outcome := queue.outcomes.get():
-                result = outcome.get()
-                if isinstance(result, BaseException):
-                    raise result
-                yield result
-        finally:
-            queue.close()
-            for worker in self.workers:
-                worker.stop()
-            finished = _join(threads)
-            for worker in self.workers:
-                worker.close()
-            if not finished:
-                _remove_temporaries(tasks)
+    Each slot of each worker takes the next task when it is idle.  `share` yields the tasks assigned to this process,
+    one per idle slot.
+    When the caller closes the generator, tasks in progress are cancelled, and their outputs are not written.  An
+    encoder that cannot be interrupted goes on in a thread, which does not keep the process from ending.
+    """
+    aggregator, queue = ProgressAggregator(len(tasks), progress), TaskQueue(share(tasks))
+    # The first slots of all workers come first, so that each has work from the beginning.
+    most = max((worker.concurrency for worker in workers), default=0)
+    slots = [worker for turn in range(most) for worker in workers if turn < worker.concurrency]
+    # Daemons, since an encoder cannot be interrupted: a process that must end does not wait for it.
+    threads = [Thread(target=_run_worker, args=(worker, queue, aggregator), daemon=True) for worker in slots]
+    try:
+        for thread in threads:
+            thread.start()
+        while outcome := queue.outcomes.get():
+            result = outcome.get()
+            if isinstance(result, BaseException):
+                raise result
+            yield result
+    finally:
+        queue.close()
+        for worker in workers:
+            worker.stop()
+        finished = _join(threads)
+        for worker in workers:
+            worker.close()
+        if not finished:
+            _remove_temporaries(tasks)
 
 
 def _join(threads: Sequence[Thread]) -> bool:
@@ -101,7 +96,7 @@ def _run_worker(worker: Worker, queue: "TaskQueue", aggregator: "ProgressAggrega
         task, outcome = item
         try:
             outcome.put(worker.process(task, aggregator.task_progress()))
-        except BaseException as error:  # raised by `run`, even a KeyboardInterrupt
+        except BaseException as error:  # raised by `run_batch`, even a KeyboardInterrupt
             outcome.put(error)
 
 
@@ -118,7 +113,7 @@ class TaskQueue:
             outcome: Outcome = SimpleQueue()
             try:
                 task = next(self.tasks, None)
-            except Exception as error:  # raised by `run`
+            except Exception as error:  # raised by `run_batch`
                 outcome.put(error)
                 self.outcomes.put(outcome)
                 return None

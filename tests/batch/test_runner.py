@@ -14,7 +14,7 @@ from PIL import Image
 
 from srgan_cli.batch.job import PixelBudget
 from srgan_cli.batch.processor import ImageProcessor
-from srgan_cli.batch.runner import BatchRunner
+from srgan_cli.batch.runner import run_batch
 from srgan_cli.batch.task import Task, TaskResult, UpscaleOptions
 from srgan_cli.image.ops import resize
 from srgan_cli.networks import GENERATORS
@@ -47,7 +47,7 @@ def tasks(tmp_path: Path) -> list[Task]:
 
 
 def test_results_are_in_order_and_a_bad_file_does_not_stop_the_others(upscaler: Upscaler, tasks: list[Task]) -> None:
-    results = list(BatchRunner(ImageProcessor(upscaler)).run(tasks))
+    results = list(run_batch([ImageProcessor(upscaler)], tasks))
     assert [result.task for result in results] == tasks
     assert [result.status for result in results] == ["enlarged", "enlarged", "failed", "enlarged", "enlarged"]
     assert [result.input_size for result in results if not result.error] == [(n, 20) for n in (10, 11, 13, 14)]
@@ -57,24 +57,24 @@ def test_results_are_in_order_and_a_bad_file_does_not_stop_the_others(upscaler: 
 
 
 def test_results_equal_those_of_single_files(upscaler: Upscaler, tasks: list[Task], tmp_path: Path) -> None:
-    list(BatchRunner(ImageProcessor(upscaler)).run(tasks))
+    list(run_batch([ImageProcessor(upscaler)], tasks))
     alone = Task(tasks[4].source, tmp_path / "alone.png")
-    list(BatchRunner(ImageProcessor(upscaler, UpscaleOptions(scale=2))).run([alone]))
+    list(run_batch([ImageProcessor(upscaler, UpscaleOptions(scale=2))], [alone]))
     assert alone.target.read_bytes() == tasks[4].target.read_bytes()
 
 
 def test_losses_are_warnings_of_their_file(upscaler: Upscaler, tmp_path: Path) -> None:
     Image.new("RGBA", (5, 5), (9, 9, 9, 0)).save(tmp_path / "clear.png")
     task = Task(tmp_path / "clear.png", tmp_path / "out.jpg")
-    (result,) = BatchRunner(ImageProcessor(upscaler)).run([task])
+    (result,) = run_batch([ImageProcessor(upscaler)], [task])
     assert result.warnings == ("out.jpg: JPEG has no transparency: the picture is flattened on white",)
-    (refused,) = BatchRunner(ImageProcessor(upscaler, UpscaleOptions(strict=True))).run([task])
+    (refused,) = run_batch([ImageProcessor(upscaler, UpscaleOptions(strict=True))], [task])
     assert "no transparency" in str(refused.error)
 
 
 def test_progress_reaches_the_total(upscaler: Upscaler, tasks: list[Task]) -> None:
     seen: list[tuple[int, int]] = []
-    list(BatchRunner(ImageProcessor(upscaler)).run(tasks, progress=lambda done, total: seen.append((done, total))))
+    list(run_batch([ImageProcessor(upscaler)], tasks, progress=lambda done, total: seen.append((done, total))))
     assert {total for _, total in seen} == {5000}
     assert seen[-1][0] == 5000
     assert len(seen) > 5
@@ -94,13 +94,13 @@ def test_one_thread_at_a_time_runs_the_generator(upscaler: Upscaler, tasks: list
 
     upscaler.generator.register_forward_pre_hook(ask)
     upscaler.generator.register_forward_hook(answer)
-    list(BatchRunner(ImageProcessor(upscaler)).run(tasks))
+    list(run_batch([ImageProcessor(upscaler)], tasks))
     assert most == [1]
     assert len(hands) > 1
 
 
 def test_the_generator_can_be_copied_while_a_batch_runs(upscaler: Upscaler, tasks: list[Task]) -> None:
-    results = BatchRunner(ImageProcessor(upscaler)).run(tasks)
+    results = run_batch([ImageProcessor(upscaler)], tasks)
     next(results)
     copy.deepcopy(upscaler.generator)(torch.rand(1, 3, 4, 4))
     assert len(list(results)) == 4
@@ -113,7 +113,7 @@ def test_a_failing_generator_is_released_for_the_next_task(
         raise RuntimeError("sparks")
 
     monkeypatch.setattr(upscaler.generator, "forward", fail)
-    assert [result.status for result in BatchRunner(ImageProcessor(upscaler)).run(tasks)] == ["failed"] * 5
+    assert [result.status for result in run_batch([ImageProcessor(upscaler)], tasks)] == ["failed"] * 5
 
 
 def own_threads() -> set[threading.Thread]:
@@ -123,7 +123,7 @@ def own_threads() -> set[threading.Thread]:
 
 def test_closing_the_results_cancels_the_batch(upscaler: Upscaler, tasks: list[Task]) -> None:
     before = own_threads()
-    results = BatchRunner(ImageProcessor(upscaler)).run(tasks * 4)
+    results = run_batch([ImageProcessor(upscaler)], tasks * 4)
     assert next(results).status == "enlarged"
     results.close()
     wait_until(lambda: own_threads() == before)
@@ -138,7 +138,7 @@ def test_an_interrupt_leaves_no_partial_output(
 
     monkeypatch.setattr(Upscaler, "upscale_stream", interrupt)
     with pytest.raises(KeyboardInterrupt):
-        list(BatchRunner(ImageProcessor(upscaler)).run(tasks))
+        list(run_batch([ImageProcessor(upscaler)], tasks))
     assert not list(tasks[0].target.parent.iterdir())
 
 
@@ -200,12 +200,12 @@ def test_seconds_do_not_include_waiting(upscaler: Upscaler, tasks: list[Task], m
     waited = iter([5.0, 1005.0])
     monkeypatch.setattr(Upscaler, "wait_seconds", property(lambda _: next(waited)))
     monkeypatch.setattr(Upscaler, "upscale_stream", lambda _upscaler, picture, *_, **__: picture)
-    (result,) = BatchRunner(ImageProcessor(upscaler)).run(tasks[:1])
+    (result,) = run_batch([ImageProcessor(upscaler)], tasks[:1])
     assert -1000 < result.seconds < -990
 
 
 def test_errors_hold_no_pictures(upscaler: Upscaler, tasks: list[Task]) -> None:
-    (result,) = BatchRunner(ImageProcessor(upscaler)).run(tasks[2:3])
+    (result,) = run_batch([ImageProcessor(upscaler)], tasks[2:3])
     assert result.error is not None
     assert (result.error.__traceback__, result.error.__cause__, result.error.__context__) == (None, None, None)
     assert "UnidentifiedImageError" in result.traceback
@@ -235,7 +235,7 @@ class _Encoder:
 def test_a_batch_that_is_closed_does_not_wait_for_an_encoder(tmp_path: Path) -> None:
     before = threading.active_count()
     encoder, tasks = _Encoder(), [Task(tmp_path / "a.png", tmp_path / f"{name}.png") for name in "ab"]
-    results = BatchRunner(encoder).run(tasks)
+    results = run_batch([encoder], tasks)
     interruption = threading.Timer(0.2, signal.pthread_kill, (threading.get_ident(), signal.SIGINT))
     interruption.start()
     with pytest.raises(KeyboardInterrupt):

@@ -13,7 +13,7 @@ from batches import PATIENCE, assert_whole, descendants, load_with_a_warning, ou
 from PIL import Image
 from support import Outcome
 
-from srgan_cli.batch.runner import BatchRunner
+from srgan_cli.batch.runner import run_batch
 from srgan_cli.batch.task import Task, TaskResult, UpscaleOptions
 from srgan_cli.batch.worker_processes import (
     ATTEMPTS,
@@ -64,7 +64,7 @@ def tasks(*names: str) -> list[Task]:
 
 def test_a_file_that_kills_workers_fails_alone() -> None:
     worker = MortalWorker("c")
-    results = list(BatchRunner(worker).run(tasks(*"abcdefgh")))
+    results = list(run_batch([worker], tasks(*"abcdefgh")))
     assert [result.status for result in results] == [*["enlarged"] * 2, "failed", *["enlarged"] * 5]
     assert results[2].error is not None
     results[2].error.rename(Path("in/c"), "standard input")
@@ -74,7 +74,7 @@ def test_a_file_that_kills_workers_fails_alone() -> None:
 
 def test_a_stopped_worker_starts_no_task() -> None:
     worker = MortalWorker()
-    results = BatchRunner(worker).run(tasks(*"abc"))
+    results = run_batch([worker], tasks(*"abc"))
     next(results)
     results.close()
     assert all("stopped" in connection for connection in worker.connections[1:])
@@ -85,8 +85,8 @@ def test_a_stopped_worker_starts_no_task() -> None:
 def test_progress_counts_tasks_whose_worker_died() -> None:
     seen: list[tuple[int, int]] = []
     list(
-        BatchRunner(MortalWorker("b", concurrency=1)).run(
-            tasks(*"abc"), progress=lambda done, total: seen.append((done, total))
+        run_batch(
+            [MortalWorker("b", concurrency=1)], tasks(*"abc"), progress=lambda done, total: seen.append((done, total))
         )
     )
     assert seen == [(1000, 3000), (2000, 3000), (3000, 3000)]
@@ -168,7 +168,7 @@ def test_unavailable_workers_are_an_error(
 def test_a_worker_that_cannot_be_set_up_ends_the_batch() -> None:
     spec = WorkerSpec(partial(Upscaler.load, "nosuch"), UpscaleOptions())
     with pytest.raises(UnknownModel, match="no weights named 'nosuch'") as caught:
-        list(BatchRunner(*start_process_workers(spec, ["cpu"], TilePolicy())).run(tasks("a")))
+        list(run_batch(start_process_workers(spec, ["cpu"], TilePolicy()), tasks("a")))
     assert caught.value.hint
 
 
@@ -180,7 +180,7 @@ def test_workers_do_not_print_the_warnings_of_libraries(
     tmp_path: Path, picture: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     workers = start_process_workers(WorkerSpec(load_with_a_warning, UpscaleOptions()), ["cpu"], TilePolicy())
-    (result,) = BatchRunner(*workers).run([Task(picture, tmp_path / "out.png")])
+    (result,) = run_batch(workers, [Task(picture, tmp_path / "out.png")])
     assert (result.status, "obsolete" in capfd.readouterr().err) == ("enlarged", False)
 
 

@@ -14,7 +14,7 @@ from generators import EXACT, noise, random_generator, small_generator
 from torch import Tensor
 
 from srgan_cli.batch.processor import ImageProcessor
-from srgan_cli.batch.runner import BatchRunner
+from srgan_cli.batch.runner import run_batch
 from srgan_cli.batch.task import Task
 from srgan_cli.errors import SrganError
 from srgan_cli.image.io import write_picture
@@ -170,7 +170,7 @@ def test_files_in_progress_share_what_is_compiled(shapes: Shapes, tmp_path: Path
     for number, (height, width) in enumerate([(50, 41), (61, 35), (34, 90), (47, 47)]):
         write_picture(photo(height, width), tmp_path / f"{number}.png")
         tasks.append(Task(tmp_path / f"{number}.png", tmp_path / f"large{number}.png"))
-    results = list(BatchRunner(ImageProcessor(compiled(shapes, 24))).run(tasks))
+    results = list(run_batch([ImageProcessor(compiled(shapes, 24))], tasks))
     assert [result.status for result in results] == ["enlarged"] * 4
     assert len(shapes.seen) == 1
 

@@ -12,7 +12,7 @@ from torch.distributed import Store  # type: ignore[attr-defined]
 from srgan_cli.batch.naming import Naming, default_output
 from srgan_cli.batch.planning import BatchPlan, count_videos, is_folder, plan_batch
 from srgan_cli.batch.ray import ray_session, start_ray_workers
-from srgan_cli.batch.runner import BatchRunner, Worker
+from srgan_cli.batch.runner import Worker, run_batch
 from srgan_cli.batch.task import Task, TaskResult
 from srgan_cli.batch.worker_processes import WorkerSpec, start_process_workers
 from srgan_cli.cli.console import info, progress_bar
@@ -54,7 +54,7 @@ def run(request: UpscaleRequest) -> None:
         if world.is_main and (left := count_videos(request.inputs)):
             info(f"videos in folders are not enlarged: {left} left out; name them, such as photos/*.mp4")
         if pictures:
-            _enlarge_pictures(pictures, BatchRunner(*start_workers(spec)), reporter, world, store)
+            _enlarge_pictures(pictures, start_workers(spec), reporter, world, store)
         if videos:
             if request.video.steady is None:
                 request = replace(request, video=replace(request.video, steady=not upscaler.is_kernel))
@@ -89,10 +89,10 @@ def _check_kinds(request: UpscaleRequest, plan: BatchPlan, pictures: list[Task],
         info(note)
 
 
-def _enlarge_pictures(tasks: list[Task], batch: BatchRunner, reporter: Reporter, world: World, store: Store) -> None:
+def _enlarge_pictures(tasks: list[Task], workers: list[Worker], reporter: Reporter, world: World, store: Store) -> None:
     with (
         progress_bar(reporter.label, then="writing") if world.size == 1 else nullcontext() as progress,
-        closing(batch.run(tasks, progress=progress, share=partial(shared_queue, store))) as results,
+        closing(run_batch(workers, tasks, progress=progress, share=partial(shared_queue, store))) as results,
     ):
         for result in results:
             reporter.report(result)
@@ -128,7 +128,5 @@ def run_video(request: UpscaleRequest) -> None:
         size, enlarged, count = upscale_video(incoming, outgoing, upscaler, scale=request.options.scale)
     seconds = time.monotonic() - began
     reporter = Reporter(request, upscaler, SpooledFiles(inputs, out), BatchPlan([task]), SINGLE_PROCESS)
-    device = str(upscaler.device)
-    reporter.report(
-        TaskResult(task, "enlarged", input_size=size, output_size=enlarged, count=count, seconds=seconds, device=device)
-    )
+    result = TaskResult(task, "enlarged", input_size=size, output_size=enlarged, count=count, seconds=seconds)
+    reporter.report(replace(result, device=str(upscaler.device)))

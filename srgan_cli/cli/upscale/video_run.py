@@ -11,7 +11,7 @@ from typing import cast
 from torch.distributed import PrefixStore, Store  # type: ignore[attr-defined]
 
 from srgan_cli.batch.processor import failure
-from srgan_cli.batch.runner import BatchRunner, Worker
+from srgan_cli.batch.runner import Worker, run_batch
 from srgan_cli.batch.task import Task, TaskResult
 from srgan_cli.batch.video_segments import SegmentTask, VideoPlan, join, late_losses, plan_video, resumable
 from srgan_cli.batch.worker_processes import WorkerSpec
@@ -115,11 +115,11 @@ class VideoRun:
     def _run(self, share: "_Share", store: Store) -> tuple[str, str] | None:
         """Enlarge this process's share of the segments; returns the message and the hint of an error."""
         plan, tasks = share
-        batch = BatchRunner(*self.start_workers(replace(self.spec, video=plan.work)))
+        workers = self.start_workers(replace(self.spec, video=plan.work))
         frames = sum(task.segment.frames for task in tasks)
         with (
             frames_bar(plan.task.source.name, frames) if self.world.size == 1 else nullcontext() as progress,
-            closing(batch.run(tasks, progress=progress, share=partial(shared_queue, store))) as results,
+            closing(run_batch(workers, tasks, progress=progress, share=partial(shared_queue, store))) as results,
         ):
             for result in results:
                 if result.error:
