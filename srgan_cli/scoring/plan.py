@@ -1,10 +1,9 @@
 """Planning: pairs references with candidates, and finds the available metrics."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field, replace
 from functools import partial
-from itertools import chain
+from itertools import chain, count
 from pathlib import Path
 
 from srgan_cli.errors import SrganError, UsageError
@@ -80,9 +79,6 @@ def plan_scoring(
     if not candidates and not baselines:
         raise UsageError("nothing to score", "name a picture or a folder after the reference, or use --baseline")
     if names is None:
-        paths = Counter(path.resolve() for path in candidates)
-        if twice := [path for path in candidates if paths[path.resolve()] > 1]:
-            raise UsageError(f"{twice[0]} is named twice", "name each OUT once; with --set give every set its own")
         names = _method_names(candidates)
     named = zip(names, candidates, strict=True)
     pairings = {name: pair_by_name(reference, path, template=pair) for name, path in named}
@@ -144,8 +140,13 @@ def _available_metrics(protocol: Protocol) -> tuple[Protocol, list[str]]:
 
 
 def _method_names(candidates: list[Path]) -> list[str]:
-    """The names of folders and the stems of files; equal names are extended by parent folders until they differ."""
+    """The names of folders and the stems of files; equal names are extended by parent folders until they differ.
+
+    Raises UsageError for a candidate named twice.
+    """
+    full = [path.resolve() for path in candidates]
+    if twice := [path for path in candidates if full.count(path.resolve()) > 1]:
+        raise UsageError(f"{twice[0]} is named twice", "name each OUT once; with --set give every set its own")
     short = [path.resolve().name if path.is_dir() else path.stem for path in candidates]
-    parts = [path.resolve().parts for path in candidates]
-    longer = (["/".join(p[-length:]) for p in parts] for length in range(1, max(map(len, parts), default=0) + 1))
+    longer = (["/".join(path.parts[-length:]) for path in full] for length in count(1))
     return next(names for names in chain([short], longer) if len(set(names)) == len(names))
