@@ -25,8 +25,7 @@ class CompiledGenerator(WrappedGenerator):
     def __init__(self, generator: Generator, backend: str | Callable[..., Any] = "inductor") -> None:
         """`backend` is passed to torch.compile."""
         super().__init__(generator)
-        compiled: Callable[[Tensor], Tensor] = torch.compile(generator.forward, dynamic=False, backend=backend)
-        self.compiled_forward = compiled
+        self.compiled_forward: Callable[..., Tensor] = torch.compile(generator.forward, dynamic=False, backend=backend)
         self.shapes: set[tuple[int, ...]] = set()
 
     def expect_shape(self, height: int, width: int, *, whole: bool) -> None:

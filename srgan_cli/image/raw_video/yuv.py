@@ -45,8 +45,7 @@ def to_rgb(planes: list[Tensor], layout: PlaneLayout) -> Tensor:
     cb, cr = ((plane - 2.0 ** (layout.depth - 1)) / chroma_range for plane in upsampled)
     kr, kb = layout.luma_weights
     r, b = luma + 2 * (1 - kr) * cr, luma + 2 * (1 - kb) * cb
-    g = (luma - kr * r - kb * b) / (1 - kr - kb)
-    return torch.cat([r, g, b]).clamp(0, 1)
+    return torch.cat([r, (luma - kr * r - kb * b) / (1 - kr - kb), b]).clamp(0, 1)
 
 
 def from_rgb(pixels: Tensor, layout: PlaneLayout) -> list[Tensor]:

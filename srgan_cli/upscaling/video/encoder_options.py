@@ -82,9 +82,8 @@ def _quality(codec: Any, crf: float) -> dict[str, str]:
         highest, factors = _MAX_CRF.get(codec.name, int(found.max)), {found.name: 1}
     lowest = int(is_hardware(codec.name))  # 0 stands for no quality
     if not lowest <= crf <= highest:
-        raise UsageError(
-            f"--crf of {codec.name} is from {lowest} to {highest}, found {crf:g}", "see docs/video.md", option="crf"
-        )
+        message = f"--crf of {codec.name} is from {lowest} to {highest}, found {crf:g}"
+        raise UsageError(message, "see docs/video.md", option="crf")
     return {**_QUALITY_MODE.get(kind, {}), **{name: f"{crf * factor:g}" for name, factor in factors.items()}}
 
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from fractions import Fraction
-from heapq import heappop, heappush
+from heapq import heappop, heappush, merge
 from pathlib import Path
 from typing import IO, Any
 
@@ -76,23 +76,17 @@ class Muxer:
 
         `depth` is that of `reorder_depth`.  With a `limit`, at most so many packets of each other stream are written.
         """
-        waiting = self._video_packets(packets, depth)
-        video = next(waiting, None)
         damage, unread = list[str](), Counter[str]()
         self.output.start_encoding()
-        for packet in self._copied_packets(limit, damage.append):
-            time = packet.dts * packet.time_base
-            while video is not None and video.dts * video.time_base <= time:
-                self._mux(video)
-                video = next(waiting, None)
-            kind = packet.stream.type
+        streams = self._video_packets(packets, depth), self._copied_packets(limit, damage.append)
+        for packet in merge(*streams, key=lambda packet: packet.dts * packet.time_base):
+            kind, is_copied = packet.stream.type, packet.stream is not self.stream
             try:
                 self._mux(packet)
             except ValueError:  # from FFmpeg's filters, which read what they pass on
+                if not is_copied:
+                    raise
                 unread[kind] += 1
-        while video is not None:
-            self._mux(video)
-            video = next(waiting, None)
         damage += [f"damaged packets of the {kind} are left out: {count}" for kind, count in unread.items()]
         return damage[0] if damage else ""
 
@@ -143,13 +137,10 @@ class Muxer:
                 first, step = packet.pts, packet.duration or 1
             heappush(times, packet.pts)
             dts = first - (depth - number) * step if number < depth else heappop(times)
-            yield self._packet(packet, dts)
-
-    def _packet(self, packet: EncodedPacket, dts: int) -> Any:
-        made = av.Packet(packet.data)
-        made.pts, made.dts, made.duration = packet.pts, min(dts, packet.pts), packet.duration
-        made.is_keyframe, made.time_base, made.stream = packet.is_keyframe, self.settings.time_base, self.stream
-        return made
+            made = av.Packet(packet.data)
+            made.pts, made.dts, made.duration = packet.pts, min(dts, packet.pts), packet.duration
+            made.is_keyframe, made.time_base, made.stream = packet.is_keyframe, self.settings.time_base, self.stream
+            yield made
 
     def _copied_packets(self, limit: int | None, report: Callable[[str], None]) -> Iterator[Any]:
         wanted = [s for s in self.source.streams if s.index in self.copies and s.index not in self.attached]

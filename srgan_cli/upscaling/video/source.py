@@ -250,9 +250,8 @@ class FrameReader:
             self._check(frame)
             self.side_data |= side_data_names(frame) - {"GOP_TIMECODE"}  # which counts from that of the first frame
             if self.strict and (late := self.side_data - self.source.side_data):
-                raise PictureError(
-                    f"{{path}}: the output {side_data_loss(min(late))}", "leave out --strict", path=self.source.path
-                )
+                message = f"{{path}}: the output {side_data_loss(min(late))}"
+                raise PictureError(message, "leave out --strict", path=self.source.path)
             is_late = self._last is not None and time <= self._last
             self.damaged += is_late or frame.is_corrupt
             if not is_late:
