@@ -74,8 +74,15 @@ def quantize_to_palette(values: Values, *, reserve_transparent: bool) -> Image.I
     shown = values[..., :-1] if values.shape[2] in (2, 4) else values
     colours = np.repeat(shown, 3, axis=2) if shown.shape[2] == 1 else shown
     transparent = reserve_transparent or (hidden is not None and bool(hidden.any()))
-    indexed = _index(colours, hidden, PALETTE_SIZE - transparent)
-    return _add_transparent_entry(indexed, hidden) if transparent else indexed
+    index, table = _index(colours, hidden, PALETTE_SIZE - transparent)
+    if hidden is not None:
+        index[hidden] = PALETTE_SIZE - 1
+    result = Image.fromarray(index)
+    result.putpalette(table.tobytes())
+    if transparent:
+        result.putpalette(result.getpalette() or [])  # with all entries, of which the last one is transparent
+        result.info["transparency"] = PALETTE_SIZE - 1
+    return result
 
 
 def count_colours(values: Values) -> int:
@@ -83,8 +90,8 @@ def count_colours(values: Values) -> int:
     return len(np.unique(_pack(values)))
 
 
-def _index(colours: Values, hidden: Values | None, size: int) -> Image.Image:
-    """An image with a palette of all of its colours, or if there are more than `size`, with the nearest of a sample."""
+def _index(colours: Values, hidden: Values | None, size: int) -> tuple[Values, Values]:
+    """Indices and their palette (N, 3): all colours, or if there are more than `size`, the nearest of a sample."""
     packed = _pack(colours)
     if hidden is not None:
         packed = np.where(hidden, packed[~hidden].flat[0] if (~hidden).any() else 0, packed)
@@ -95,9 +102,7 @@ def _index(colours: Values, hidden: Values | None, size: int) -> Image.Image:
 
         palette = _median_cut(colours, size)
         index, table = KDTree(palette).query(table)[1].astype(np.uint8)[index], palette
-    result = Image.fromarray(index.reshape(packed.shape).astype(np.uint8))
-    result.putpalette(table.tobytes())
-    return result
+    return index.reshape(packed.shape).astype(np.uint8), table
 
 
 def _median_cut(colours: Values, size: int) -> Values:
@@ -105,17 +110,6 @@ def _median_cut(colours: Values, size: int) -> Values:
     step = max(1, math.isqrt(colours.shape[0] * colours.shape[1] // _SAMPLES))
     sample = Image.fromarray(np.ascontiguousarray(colours[::step, ::step])).quantize(size)
     return np.array(sample.getpalette(), np.uint8).reshape(-1, 3)
-
-
-def _add_transparent_entry(indexed: Image.Image, hidden: Values | None) -> Image.Image:
-    """The image with the last entry of its palette for hidden pixels."""
-    index = np.array(indexed)
-    if hidden is not None:
-        index[hidden] = PALETTE_SIZE - 1
-    result = Image.fromarray(index)
-    result.putpalette(indexed.getpalette() or [])
-    result.info["transparency"] = PALETTE_SIZE - 1
-    return result
 
 
 def _pack(values: Values) -> Values:

@@ -28,9 +28,10 @@ def check_streamed_pixels(path: Path, height: int, width: int, *, max_pixels: in
         check_max_pixels(path, height, width, max_pixels=max_pixels)
 
 
-def set_pillow_limit(max_pixels: int | None) -> None:
-    """Set Pillow's own limit, unless None.  It is one for the process, so the library itself does not call this."""
+def set_pillow_limit(max_pixels: int | None) -> int | None:
+    """Set Pillow's own limit, unless None, and return it; the library itself does not call this, as it is global."""
     if max_pixels:
         from PIL import Image  # --help needs no Pillow
 
         Image.MAX_IMAGE_PIXELS = -(-max_pixels // 2)  # Pillow refuses more than twice as many
+    return max_pixels

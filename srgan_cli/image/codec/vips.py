@@ -82,8 +82,8 @@ def read_deep_avif(data: bytes, bits: int) -> Values:
 def write_avif(values: Values, file: IO[bytes], bits: int, metadata: dict[str, bytes], *, quality: int | None) -> None:
     """Write a picture of the highest 8, 10 or 12 bits as AVIF, without a quality without loss."""
     pyvips = _import_vips()
-    kinds = ("b-w", "srgb") if bits == 8 else ("grey16", "rgb16")
-    image = pyvips.Image.new_from_array(values).copy(interpretation=kinds[values.shape[2] > 2])
+    interpretation = _interpretation(_KINDS[values.dtype.name], values.shape[2])
+    image = pyvips.Image.new_from_array(values).copy(interpretation=interpretation)
     for name, content in metadata.items():
         image.set_type(pyvips.GValue.blob_type, name, content)
     options: dict[str, object] = {"lossless": True} if quality is None else {"Q": max(_LEAST_QUALITY, quality)}

@@ -11,7 +11,6 @@ from torch import Tensor
 
 from srgan_cli.image.codec.raster import ASSOCIATED, Raster, Rows, Values, band_rows
 from srgan_cli.image.codec.samples import alpha_scale, full_scale, is_valid, nodata_slack, nodata_values, survey
-from srgan_cli.image.luma import Array
 from srgan_cli.image.picture import ImageStream, Picture
 
 
@@ -50,20 +49,16 @@ def _from_values(values: Values, like: Picture) -> Picture:
     pixels = stored.astype(like.pixels.numpy().dtype, order="C")
     if like.full_scale != 1:
         pixels /= like.full_scale
-    alpha = None if index is None else _alpha(channels[[index]], like)
-    valid = None
+    alpha = valid = None
+    if index is not None:
+        scale = np.float32(_opaque(like, like.dtype, like.depth))
+        alpha = (np.nan_to_num(channels[[index]].astype(np.float32, order="C")) / scale).clip(0, 1)
     if like.valid is not None:
         valid = np.stack(list(map(is_valid, stored, nodata_values(like.nodata, like.bands, like.dtype))))
     if valid is not None and alpha is not None and like.has_mask:
         valid &= alpha > 0
     opacity, validity = (None if part is None else torch.from_numpy(part) for part in (alpha, valid))
     return replace(like, pixels=torch.from_numpy(pixels), alpha=opacity, valid=validity)
-
-
-def _alpha(values: Values, like: Picture) -> Array:
-    scale = np.float32(_opaque(like, like.dtype, like.depth))
-    alpha: Array = np.nan_to_num(values.astype(np.float32, order="C")) / scale
-    return alpha.clip(0, 1)
 
 
 def _opaque(picture: Picture, dtype: np.dtype[Any], depth: int) -> float:

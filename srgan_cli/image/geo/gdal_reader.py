@@ -74,8 +74,7 @@ def _lost_in_tiff(file: Any) -> list[str]:
     """Notes on what a TIFF of an open raster lacks."""
     domains = {*file.tag_namespaces(), *(name for band in file.indexes for name in file.tag_namespaces(band))}
     notes = [f"its metadata of the domain {name} are dropped" for name in sorted(domains - _MENTIONED)]
-    bands = zip(file.nodatavals, file.colorinterp, strict=True)
-    nodata = {value for value, kind in bands if kind.name != "alpha"}
+    nodata = {value for value, kind in zip(file.nodatavals, file.colorinterp, strict=True) if kind.name != "alpha"}
     if None in nodata and len(nodata) > 1:
         notes.append("its bands without a nodata value get that of the others")
     return notes + ([f"its {len(file.subdatasets)} subdatasets are dropped"] if file.subdatasets else [])

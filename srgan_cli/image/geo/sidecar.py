@@ -132,8 +132,7 @@ def _candidates(picture: Path) -> Iterator[tuple[Kind, Path]]:
 
 
 def _xmp_candidates(picture: Path) -> list[Path]:
-    names = (picture.name, picture.stem)
-    return [picture.with_name(name + ending) for name in names for ending in (".xmp", ".XMP")]
+    return [picture.with_name(name + ending) for name in (picture.name, picture.stem) for ending in (".xmp", ".XMP")]
 
 
 def _world_suffixes(picture: Path) -> Iterator[str]:
