@@ -168,7 +168,8 @@ class Job:
             notes = [] if upscaler is self.upscaler else [_CLASSES]
             losses = partial(picture_losses, self.target, animated=pictures.animated)
             self.report_losses([*notes, *picture.header.notes, *losses(picture)])
-            plan, advance = self._plan_for(picture, upscaler, plans, reserved), self._advance(number, pictures.count)
+            plan = self._plan_for(picture, upscaler, plans, reserved)
+            advance = partial(self._advance, number, pictures.count)
             enlarged = upscaler.upscale_stream(picture, plan, progress=advance)
             if self.options.consistent:
                 enlarged = replace(enlarged, bands=partial(self._back_projected, enlarged, picture, report))
@@ -183,14 +184,10 @@ class Job:
                 self.report_losses(sequence.cog_losses(picture.header.metadata))
             yield enlarged
 
-    def _advance(self, number: int, count: int) -> Progress:
-        """The progress of a picture as part of the file's progress."""
-
-        def advance(done: int, total: int) -> None:
-            self.check_cancelled()
-            self.progress(number * total + done, count * total)
-
-        return advance
+    def _advance(self, number: int, count: int, done: int, total: int) -> None:
+        """Report the progress of a picture as part of the file's progress."""
+        self.check_cancelled()
+        self.progress(number * total + done, count * total)
 
     def _back_projected(
         self, enlarged: ImageStream, original: ImageStream, report: Callable[[Consistency], None]

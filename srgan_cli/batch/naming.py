@@ -13,6 +13,7 @@ from srgan_cli.upscaling.video.options import CONTAINERS, is_video_input
 
 DEFAULT_NAME = "{stem}{suffix}"
 NAME_FIELDS = ("stem", "suffix", "scale", "model")
+_FIELDS_HINT = f"available fields: {' '.join(f'{{{name}}}' for name in NAME_FIELDS)}"
 
 
 @dataclass(frozen=True)
@@ -34,15 +35,15 @@ class Naming:
             unknown = sorted({name for _, name, _, _ in Formatter().parse(self.template) if name} - set(NAME_FIELDS))
             sample = "" if unknown else self.of(PurePath("a.png"))
         except KeyError as error:  # a field within a field
-            raise UsageError(f"the name {self.template!r} has {{{error.args[0]}}}", _fields_hint()) from error
+            raise UsageError(f"the name {self.template!r} has {{{error.args[0]}}}", _FIELDS_HINT) from error
         except (ValueError, IndexError) as error:
-            raise UsageError(f"cannot read the name {self.template!r}: {error}", _fields_hint()) from error
+            raise UsageError(f"cannot read the name {self.template!r}: {error}", _FIELDS_HINT) from error
         if unknown:
-            raise UsageError(f"the name {self.template!r} has {{{unknown[0]}}}", _fields_hint())
+            raise UsageError(f"the name {self.template!r} has {{{unknown[0]}}}", _FIELDS_HINT)
         if "\0" in sample:
-            raise UsageError(f"the name {self.template!r} has a NUL in it", _fields_hint())
+            raise UsageError(f"the name {self.template!r} has a NUL in it", _FIELDS_HINT)
         if PurePath(sample).is_absolute() or ".." in PurePath(sample).parts or not PurePath(sample).name:
-            raise UsageError(f"the name {self.template!r} leaves the output folder", _fields_hint())
+            raise UsageError(f"the name {self.template!r} leaves the output folder", _FIELDS_HINT)
 
     def of(self, name: PurePath) -> str:
         """The name of the output for an input of this name."""
@@ -77,7 +78,3 @@ def _writable(suffix: str) -> str:
     except UsageError:
         return ".tif" if suffix.lower() in RASTER_SUFFIXES else FALLBACK_SUFFIX
     return suffix
-
-
-def _fields_hint() -> str:
-    return f"available fields: {' '.join(f'{{{name}}}' for name in NAME_FIELDS)}"

@@ -29,12 +29,6 @@ class Screen(Console):
 stderr = Screen(stderr=True, highlight=False, soft_wrap=True, markup=False, emoji=False)
 
 
-def set_quiet(quiet: bool) -> None:
-    """Choose whether warnings alone are printed on stderr."""
-    global is_quiet
-    is_quiet = quiet
-
-
 def info(text: str, *, always: bool = False) -> None:
     """Print a line on stderr, with `always` also where warnings alone are printed."""
     if always or not is_quiet:

@@ -31,16 +31,9 @@ NoConfig = Annotated[
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")]
 Offline = Annotated[bool, typer.Option("--offline", help="Do not fetch weights; use only those in the cache.")]
-
-
-def _set_pillow_limit(max_pixels: int | None) -> int | None:
-    set_pillow_limit(max_pixels)
-    return max_pixels
-
-
 MaxPixels = Annotated[
     int | None,
-    typer.Option(min=1, callback=_set_pillow_limit, help="Refuse pictures of more pixels. [default: 178956970]"),
+    typer.Option(min=1, callback=set_pillow_limit, help="Refuse pictures of more pixels. [default: 178956970]"),
 ]
 On = Annotated[str, typer.Option(metavar="ray", help="Run on Ray: ray locally, ray://host:port on a cluster.")]
 

@@ -15,6 +15,7 @@ from srgan_cli.cli.console import warn
 from srgan_cli.cli.serve.jobs import Choice, Job, Studio, Visits, archive, previews
 from srgan_cli.errors import SrganError, UsageError, errors_as
 from srgan_cli.image.codec.capabilities import FORMAT_CAPABILITIES, Encoding, format_of
+from srgan_cli.image.ops import KERNELS
 from srgan_cli.weights.formats import list_weights
 from srgan_cli.weights.hub import list_cached
 from srgan_cli.weights.registry import AUTOMATIC
@@ -23,7 +24,6 @@ SAME_FORMAT = "as the input"
 OWN = "of the weights"
 DEFAULT_QUALITY = "of the format"
 TEXT = "text"  # the purpose that drawings have, too
-KERNELS = ("bicubic", "lanczos", "nearest")
 PRESETS = {
     "photograph": ("", OWN, OWN),
     "photograph of the web": ("photo-x4", OWN, OWN),

@@ -60,11 +60,12 @@ def _config(context: typer.Context, recipe: Path | None, length: dict[str, Any],
     from srgan_cli.training.config import TrainConfig
     from srgan_cli.training.recipe import read_recipe
 
-    settings = _defaults(context, read_recipe(recipe) if recipe else {})
+    of_recipe = read_recipe(recipe) if recipe else {}
+    of_file = {} if of_recipe.keys() & {"seconds", "steps"} else _length(context, DEFAULTS_FILE)
+    settings = {**_settings(context, DEFAULTS_FILE), **of_file, **of_recipe}
     if verbose:
         _warn_of_former_names(context, recipe)
-    former = [name for name in _FORMER_OPTIONS if given_options(context, name)]
-    settings |= {_FORMER_OPTIONS[name]: context.params[name] for name in former}
+    settings |= {new: context.params[old] for old, new in _FORMER_OPTIONS.items() if given_options(context, old)}
     settings |= _settings(context) | length
     settings.setdefault("name", f"srgan-x{settings.get('scale', TrainConfig.scale)}")
     if "bands" in settings:
@@ -88,12 +89,6 @@ def _length(context: typer.Context, sources: Sequence[str]) -> dict[str, Any]:
         return {}
     time, steps = context.params["time"], context.params["steps"]
     return {"seconds": parse_duration(time) if time else None, "steps": steps}
-
-
-def _defaults(context: typer.Context, recipe: dict[str, Any]) -> dict[str, Any]:
-    """A recipe over the settings from the defaults file."""
-    length = {} if recipe.keys() & {"seconds", "steps"} else _length(context, DEFAULTS_FILE)
-    return {**_settings(context, DEFAULTS_FILE), **length, **recipe}
 
 
 def _band_count(text: str | int, data: Sequence[str]) -> int:

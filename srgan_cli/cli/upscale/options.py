@@ -12,9 +12,9 @@ PurposeName = StrEnum("PurposeName", "photo drawing text pixels")
 
 
 def _set_quiet(quiet: bool) -> bool:
-    from srgan_cli.cli.console import set_quiet
+    import srgan_cli.cli.console as console  # slow to import
 
-    set_quiet(quiet)
+    console.is_quiet = quiet
     return quiet
 
 

@@ -60,10 +60,8 @@ class Teacher:
 
     def target(self, batch: Batch) -> Tensor:
         """The teacher's output for a batch, blended with the originals by `weight`."""
-        if batch.teacher is None:
-            output = self.enlarge(batch.low[:, :3])
-        else:
-            output = batch.teacher if batch.teacher.shape == batch.high.shape else self.enlarge(batch.teacher)
+        given = batch.low[:, :3] if batch.teacher is None else batch.teacher
+        output = given if given.shape == batch.high.shape else self.enlarge(given)
         return torch.lerp(batch.high, output, self.weight)
 
     @torch.no_grad()
