@@ -92,7 +92,7 @@ class DegradedCrops(IterableDataset[Crop]):
 
 
 def degrade(low: Tensor, high: Tensor, rng: torch.Generator) -> Tensor:
-    """As photographs of the web are, for 45 % of the crops; second-order for 32 %; clean or mild for the rest."""
+    """As photographs from the web are, for 45 % of the crops; second-order for 32 %; clean or mild for the rest."""
     kind = uniform(0, 1, rng)
     if kind < 0.45:
         return photographed(low, high, rng)

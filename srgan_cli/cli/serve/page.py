@@ -26,7 +26,7 @@ DEFAULT_QUALITY = "of the format"
 TEXT = "text"  # the purpose that drawings have, too
 PRESETS = {
     "photograph": ("", OWN, OWN),
-    "photograph of the web": ("photo-x4", OWN, OWN),
+    "photograph from the web": ("photo-x4", OWN, OWN),
     "drawing or text": (TEXT, OWN, OWN),
     "faithful": ("srgan-x4", OWN, "0"),
     "sharp": ("srgan-x4", OWN, "1"),

@@ -39,7 +39,7 @@ class UpscaleArguments:
     )
     purpose: PurposeName | None = option(
         None,
-        "Instead of --model: photo cleans and sharpens photographs of the web; drawing and text keep outlines and "
+        "Instead of --model: photo cleans and sharpens photographs from the web; drawing and text keep outlines and "
         "letters exact; pixels repeats the pixels of pixel art, by a whole factor.",
         "--for",
     )

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 _PURPOSES = {
     "srgan": "sharp, plausible detail",
-    "photo": "photographs of the web",
-    "photo-fidelity": "photographs of the web, softer",
+    "photo": "photographs from the web",
+    "photo-fidelity": "photographs from the web, softer",
     "srgan-fidelity": "clean pictures, softer",
     "fidelity": "closest to the original",
     "fidelity-jpeg": "compressed pictures",

@@ -97,7 +97,7 @@ def orbits(shape: torch.Size, end: str, group: str) -> Tensor:
 def _channels(count: int, number: int) -> Tensor:
     """The permutation of the hidden channels for an orientation of the picture."""
     if count % ORIENTATIONS:
-        hint = f"give a multiple of {ORIENTATIONS} as --channels"
+        hint = f"give a multiple of {2 * ORIENTATIONS} as --channels"  # srcnn has layers with half of them
         raise UsageError(f"{count} channels cannot be equivariant", hint, option="channels")
     order = torch.empty(ORIENTATIONS, dtype=torch.long)
     order[[_composed(number, other) for other in range(ORIENTATIONS)]] = torch.arange(ORIENTATIONS)

@@ -3,6 +3,7 @@
 import copy
 from dataclasses import dataclass
 from inspect import signature
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -11,6 +12,7 @@ from srgan_cli.errors import UsageError, errors_as
 from srgan_cli.networks import Generator
 from srgan_cli.networks.generators.base import RGB
 from srgan_cli.system.devices import pick_device
+from srgan_cli.system.discovery import not_found_error
 from srgan_cli.system.files import make_folder
 from srgan_cli.training.config import TrainConfig
 from srgan_cli.training.models.build import build_generator, generator_arguments, untaken_settings
@@ -68,11 +70,14 @@ def check_start(config: TrainConfig) -> tuple[TrainConfig, InitialWeights | None
     The settings have the shape of the initial weights, and defaults where the network does not take them.
 
     Raises UsageError when the run folder holds another run or foreign files, the initial weights or the device are
-    unknown, the program to log to is missing, or the settings do not give a generator that is equivariant as requested.
+    unknown, a file of weights is missing, the program to log to is missing, or the settings do not give a generator
+    that is equivariant as requested.
     """
     check_unused(config.run.folder, config.run.name)
     pick_device(config.run.device)
     check_logger(config.run.log, config.run.folder)
+    if (weights := config.loss.perceptual_weights) and not Path(weights).is_file():
+        raise not_found_error(Path(weights))
     if config.generator.architecture.startswith(PREFIX) and not config.generator.init_from:
         message = f"a {config.generator.architecture} network is built from its weights"
         raise UsageError(message, "name them with --init-from")

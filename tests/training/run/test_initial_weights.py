@@ -131,3 +131,9 @@ def test_settings_that_a_network_does_not_take_have_their_defaults(given: bool, 
     shape = {"scale": 2, "channels": 8, "noise": 2, "dropout": 0.5}
     config, _ = check_start(TrainConfig.from_settings(data=tmp_path, run=tmp_path / "run", **start, **shape))
     assert (config.generator.channels, config.generator.noise, config.generator.dropout) == (8, 0, 0.0)
+
+
+def test_a_missing_file_of_the_perceptual_loss_is_named_before_any_work(tmp_path: Path) -> None:
+    config = TrainConfig.from_settings(data=tmp_path, run=tmp_path / "run", perceptual_weights="no/such/file.pth")
+    with pytest.raises(SrganError, match=r"^no such file or folder: no.such.file.pth$"):
+        check_start(config)
