@@ -32,7 +32,7 @@ def find_pictures(root: Path, *, report: Callable[[Path, SrganError], None] | No
 
     def fail(error: OSError) -> None:
         problem = SrganError(f"cannot list the folder {error.filename}: {error.strerror}", "check its permissions")
-        if not report:
+        if not report or Path(error.filename) == root:
             raise problem from error
         report(Path(error.filename), problem)
 

@@ -73,3 +73,5 @@ def test_a_folder_that_cannot_be_listed_is_an_error_or_reported(
     reported: list[Path] = []
     assert find_pictures(tmp_path, report=lambda path, _: reported.append(path)) == [tmp_path / "a.png"]
     assert reported == [tmp_path / "locked"]
+    with pytest.raises(SrganError, match="locked: Permission denied"):  # not that it holds no pictures
+        find_pictures(tmp_path / "locked", report=lambda *_: None)
