@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
-from PIL import Image, ImageCms, ImageFile, UnidentifiedImageError
+from PIL import Image, ImageChops, ImageCms, ImageFile, UnidentifiedImageError
 
 from srgan_cli.errors import PictureError
 from srgan_cli.image.codec.capabilities import PILLOW_DECODERS
@@ -20,6 +20,12 @@ _DEEP_MODES = {1: "I;16", 2: "LA;16", 3: "RGB;16", 4: "RGBA;16"}
 """Modes of pillow_heif, by the number of channels."""
 ORIENTED_BY_DECODER = ("JXL", "HEIF")  # their decoders apply the orientation, but leave it in EXIF
 _TGA_DESCRIPTOR, _TGA_ALPHA_BITS = 17, 15
+_LAYOUTS = {
+    "BMP": {"BGRX": "BGRA"},
+    "SUN": {"BGRX": "XBGR", "RGBX": "XRGB"},
+    "PSD": {"1": "1;I"},  # 1 is black
+}
+"""What the pixels of a format are, by the layout that Pillow takes them for."""
 Decoded = tuple[Values, bytes | None, list[str]]  # values, ICC profile, notes
 
 
@@ -63,12 +69,14 @@ def _icon_bits(data: bytes, entry: bytes) -> int:
     return int(bits) - (bits == 32 and not any(data[start + header + 3 : start + header + 2 * width * height : 4]))
 
 
-def expose_alpha(image: ImageFile.ImageFile) -> None:
-    """Let Pillow decode the fourth byte of the pixels of a BMP, which it ignores without a mask, as alpha."""
-    for number, tile in enumerate(image.tile if image.format == "BMP" else []):
-        if isinstance(tile.args, tuple) and tile.args[0] == "BGRX":
-            image.tile[number] = tile._replace(args=("BGRA", *tile.args[1:]))
-            image._mode = "RGBA"
+def correct_layout(image: ImageFile.ImageFile) -> None:
+    """Let Pillow decode pixels as they are laid out: it ignores alpha of BMP without a mask, for example."""
+    changes = _LAYOUTS.get(image.format or "", {})
+    for number, tile in enumerate(image.tile):
+        layout, *others = tile.args if isinstance(tile.args, tuple) else (tile.args,)
+        if layout in changes:
+            image.tile[number] = tile._replace(args=(changes[layout], *others))
+            image._mode = "RGBA" if image.format == "BMP" else image.mode
 
 
 def without_assumed_profile(image: ImageFile.ImageFile) -> None:
@@ -89,6 +97,8 @@ def without_unused_alpha(values: Values, name: str, data: bytes) -> Values:
 def decode(image: Image.Image, path: Path, *, orientation: int = 1) -> Decoded:
     """The values of a Pillow image, upright; CMYK, Lab and HSV become sRGB, without a profile."""
     profile, notes = image.info.get("icc_profile"), list[str]()
+    if image.format == "XBM":  # 1 is black
+        image = ImageChops.invert(image)
     if image.mode in NON_RGB_MODES:
         image, note = convert_to_srgb(image)
         profile, notes = None, [note]

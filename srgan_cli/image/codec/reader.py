@@ -157,7 +157,7 @@ class _PillowReader(ImageReader):
         """`data` is the file as it is stored, `notes` are about it as a whole."""
         self.path, self.image, self.data, self.stamp = path, image, data, file_stamp(path)
         self.format = image.format or ""
-        pillow.expose_alpha(image)
+        pillow.correct_layout(image)
         if self.format == "PSD":
             psd.prepare(image)
         self.has_default_image = bool(getattr(image, "default_image", False))

@@ -1,4 +1,4 @@
-"""The merged picture of a PSD, of which Pillow takes any fourth channel for alpha, and 1 of bitmaps for white.
+"""The merged picture of a PSD, of which Pillow takes any fourth channel for alpha.
 
 Source: Adobe Photoshop File Formats Specification, 2019.
 """
@@ -47,8 +47,7 @@ def bits(data: bytes) -> int:
 
 
 def prepare(image: ImageFile.ImageFile) -> None:
-    """Let Pillow read 1 of a bitmap as black, and the transparent entry of a palette."""
-    image.tile = [tile._replace(args="1;I") if image.mode == "1" else tile for tile in image.tile]
+    """Let Pillow know the transparent entry of a palette."""
     index = {number: content for number, _, content in getattr(image, "resources", ())}.get(_TRANSPARENT_INDEX)
     image.info |= {"transparency": index[-1]} if index and image.mode == "P" else {}
 

@@ -416,7 +416,12 @@ def test_the_name_of_an_sgi_image_is_its_title(tmp_path: Path, name: bytes | Non
 def test_what_rarer_formats_say_is_reported(tmp_path: Path) -> None:
     image = Image.new("RGB", (4, 4))
     image.convert("1").save(tmp_path / "a.xbm", hotspot=(3, 2))
-    assert read_picture(tmp_path / "a.xbm").notes == ("its hotspot is dropped",)
+    picture = read_picture(tmp_path / "a.xbm")
+    assert (picture.notes, picture.pixels.min()) == (("its hotspot is dropped",), 1)  # 0 is white
+    pixels = bytes([0, 10, 20, 30]) * 2
+    for kind, expected in ((1, [30, 20, 10]), (3, [10, 20, 30])):
+        (tmp_path / "a.ras").write_bytes(struct.pack(">8L", 0x59A66A95, 2, 1, 32, 8, kind, 0, 0) + pixels)
+        assert (read_picture(tmp_path / "a.ras").pixels[:, 0, 1] * 255).round().tolist() == expected
     lines = '! XPM */\n! by me */\nstatic char *a[] = {\n! pixels */\n"1 1 1 1%s",\n"/ c #FF0000",\n"/"\n};'.replace(
         "!", "/*"
     )
