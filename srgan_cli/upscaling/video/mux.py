@@ -292,14 +292,16 @@ def _differences(found: VideoSource, muxer: Muxer, written: Any, copies: list[tu
 
 
 def _time_code_losses(source: Any, written: Any, part: TimeRange) -> Iterator[str]:
-    """What is lost of a time code in a part, and of its reel, which containers keep in different streams."""
-    keys = [{key.lower() for stream in file.streams for key in stream.metadata} for file in (source, written)]
-    lost = keys[0] - keys[1]
-    if part.is_cut and "timecode" in lost | {key.lower() for key in source.metadata}:
-        reel = ", nor is the reel name" if "reel_name" in lost else ""
+    """What is lost of a time code in a part, and of reels, which containers keep in different streams."""
+    metadata = [[item for stream in file.streams for item in stream.metadata.items()] for file in (source, written)]
+    codes, kept = ({key.lower() for key, _ in items} for items in metadata)
+    reels, kept_reels = ({value for key, value in items if key.lower() == "reel_name"} for items in metadata)
+    lost = ", ".join(sorted(reels - kept_reels))
+    if part.is_cut and "timecode" in codes - kept | {key.lower() for key in source.metadata}:
+        reel = f", nor is the reel name {lost}" if lost else ""
         yield f"a time code is that of the first frame: it is not kept in a part{reel}"
-    elif "reel_name" in lost:
-        yield "cannot hold the reel name of the time code"
+    elif lost:
+        yield f"cannot hold the reel name {lost} of the time code"
 
 
 def _cropping(container: Any, stream: Any) -> str:

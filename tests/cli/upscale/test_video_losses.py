@@ -10,7 +10,7 @@ import pytest
 from clips import REGULAR, av, packets, write_clip
 from support import Outcome
 
-from srgan_cli.upscaling.video.mux import _cropping
+from srgan_cli.upscaling.video.mux import _cropping, _time_code_losses
 
 pytestmark = pytest.mark.usefixtures("one_core")
 Srgan = Callable[..., Outcome]
@@ -62,7 +62,7 @@ def caption(clip: Path) -> Path:
     [
         (lambda folder: crop(write_clip(folder / "a.mp4")), "the cropping of the frames"),
         (lambda folder: rename_time_code(write_clip(folder / "a.mov", setup=timed)), "stream 1, data unknown"),
-        (lambda folder: write_clip(folder / "a.mov", setup=timed), "the reel name of the time code"),
+        (lambda folder: write_clip(folder / "a.mov", setup=timed), "the reel name A001 of the time code"),
         (lambda folder: caption(write_clip(folder / "a.mkv")), "the side data closed captions"),
         (
             lambda folder: write_clip(folder / "a.avi", codec="mpeg2video", gop_timecode="01:00:00:00"),
@@ -83,6 +83,16 @@ def test_cropping_is_that_of_the_stream_alone() -> None:
     text = "  Stream #0:0: Video\n  Stream #0:10: Video\n      Frame Cropping: 0/0/2/2\n  Stream #0:1: Video\n"
     container = SimpleNamespace(dumps_format=lambda: text)
     assert [_cropping(container, SimpleNamespace(index=index)) for index in (0, 1, 10)] == ["", "", "0/0/2/2"]
+
+
+def test_a_second_reel_name_is_reported() -> None:
+    whole: Any = SimpleNamespace(is_cut=False)
+    both, one = (
+        SimpleNamespace(metadata={}, streams=[SimpleNamespace(metadata={"reel_name": name}) for name in names])
+        for names in (("A001", "B002"), ("B002",))
+    )
+    assert list(_time_code_losses(both, one, whole)) == ["cannot hold the reel name A001 of the time code"]
+    assert list(_time_code_losses(one, both, whole)) == []
 
 
 def test_a_time_code_is_kept_for_its_frame_alone(tmp_path: Path, srgan: Srgan) -> None:
