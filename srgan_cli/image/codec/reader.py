@@ -267,9 +267,12 @@ class _PillowReader(ImageReader):
             image = self.image.crop(self.crop) if self.crop else self.image
             values, profile, changes = pillow.decode(image, self.path, orientation=self._orientation(index))
             values = pillow.without_unused_alpha(values, self.format, self.data)
+            if self.format == "JPEG2000" and self.image.mode != "CMYK":
+                values = jp2.arrange(values, self.data)
             if self.bits > 8 and not _is_deep(self.image):
                 changes = [f"its {self.bits} bits a channel are reduced to 8", *changes]
-        if self.jxl and self.jxl.is_premultiplied:
+        is_jp2 = self.format == "JPEG2000" and jp2.is_premultiplied(self.data)
+        if values.shape[2] in (2, 4) and (is_jp2 or (self.jxl and self.jxl.is_premultiplied)):
             values = divide_by_alpha(values, -1, opaque(values.dtype))
         return values, profile, changes
 

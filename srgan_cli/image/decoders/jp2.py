@@ -5,6 +5,7 @@ GeoJP2 is a GeoTIFF of one pixel in a box.
 Source: The "GeoTIFF Box" Specification for JPEG 2000 Metadata (GeoJP2), 2004; ISO/IEC 15444-1, annex I.
 """
 
+import struct
 from dataclasses import replace
 from importlib.util import find_spec
 from io import BytesIO
@@ -37,6 +38,7 @@ _GML = b"gml.data"
 _SIZE, _COUNT, _PARTS = b"\xff\x4f\xff\x51", slice(40, 42), slice(42, None, 3)
 """The marker at the start of the codestream, and where it has the number of components and their depths."""
 _SIGN, _DEPTH = 0x80, 0x7F
+_PREMULTIPLIED = 2  # a kind of channel: alpha by which colours are multiplied
 
 
 class Jp2Reader(ImageReader):
@@ -109,6 +111,31 @@ def read_boxes(data: bytes) -> tuple[Metadata, bytes | None, list[str]]:
     notes += [f"its colour space number {number} is taken for {taken}" for number in others if not profiles]
     known = (_EXIF, XMP, _IPTC, _PHOTOSHOP, _GEOTIFF)
     return metadata, profiles[0] if profiles else None, [*dropped_boxes(outer, known), *notes]
+
+
+def _channels(data: bytes) -> list[tuple[int, int, int]]:
+    """Number, kind and colour of each channel, as far as they are stated."""
+    header = dict(boxes(dict(_outer_boxes(data)).get(b"jp2h", b"")))
+    stated = header.get(b"cdef", b"")[2:] if b"pclr" not in header else b""
+    return [
+        (number, kind, colour) for number, kind, colour in struct.iter_unpack(">3H", stated[: len(stated) // 6 * 6])
+    ]
+
+
+def is_premultiplied(data: bytes) -> bool:
+    """Whether colours are multiplied by alpha."""
+    return any(kind == _PREMULTIPLIED for _, kind, _ in _channels(data))
+
+
+def arrange(values: Values, data: bytes) -> Values:
+    """The components that Pillow decodes in their order, each in the highest bits: white at the top, and alpha last."""
+    depths, size = data[data.find(_SIZE) :][_PARTS][: values.shape[2]], 8 * values.itemsize
+    has_palette = b"pclr" in data[: data.find(_SIZE)]
+    for channel, bits in enumerate((depth & _DEPTH) + 1 for depth in depths if not has_palette):
+        if bits < size:
+            values[..., channel] = np.rint((values[..., channel] >> (size - bits)) * ((2**size - 1) / (2**bits - 1)))
+    order = [number for _, _, number in sorted((kind > 0, colour, number) for number, kind, colour in _channels(data))]
+    return values[..., order] if sorted(order) == list(range(values.shape[2])) else values
 
 
 def _outer_boxes(data: bytes) -> list[Box]:
