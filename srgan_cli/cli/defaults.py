@@ -80,13 +80,12 @@ def read_table(path: Path, command: Any) -> list[tuple[Any, Any]]:
     hint = "correct it, as UTF-8, or use --no-config"
     with errors_as(UsageError, "cannot read {path}: {reason}", hint, (OSError, ValueError), path=path):
         tables = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    if loose := [name for name, value in tables.items() if not isinstance(value, dict)]:
+        raise UsageError(f"{path}: {loose[0]} is in no table", f"write it below a line [{command.name}]")
     _check_known(path, tables, ("upscale", "score", "train", "serve"), "table")
     own = [item for item in command.params if item.param_type_name == "option" and not item.hidden]
     options = {_key(item): item for item in own if item.name not in ("help", "no_config", "sets")}
-    table = tables.get(command.name, {})
-    if not isinstance(table, dict):
-        raise UsageError(f"{path}: {command.name} is no table", f"write [{command.name}] on a line of its own")
-    named = {key.replace("_", "-"): value for key, value in table.items()}
+    named = {key.replace("_", "-"): value for key, value in tables.get(command.name, {}).items()}
     _check_known(path, named, options, f"key in [{command.name}]")
     return [(options[key], _value(path, options[key], value)) for key, value in named.items()]
 
