@@ -271,10 +271,16 @@ class _PillowReader(ImageReader):
                 values = jp2.arrange(values, self.data)
             if self.bits > 8 and not _is_deep(self.image):
                 changes = [f"its {self.bits} bits a channel are reduced to 8", *changes]
-        is_jp2 = self.format == "JPEG2000" and jp2.is_premultiplied(self.data)
-        if values.shape[2] in (2, 4) and (is_jp2 or (self.jxl and self.jxl.is_premultiplied)):
+        if values.shape[2] in (2, 4) and self._is_premultiplied():
             values = divide_by_alpha(values, -1, opaque(values.dtype))
         return values, profile, changes
+
+    def _is_premultiplied(self) -> bool:
+        """Whether the colours that the decoder gives are multiplied by alpha."""
+        if self.format in ("HEIF", "AVIF"):
+            return self.is_deep and isobmff.is_premultiplied(self.data)
+        is_jp2 = self.format == "JPEG2000" and jp2.is_premultiplied(self.data)
+        return is_jp2 or bool(self.jxl and self.jxl.is_premultiplied)
 
     def _deep_values(self, index: int) -> Values:
         """The values of formats whose 16 bits Pillow would reduce to 8."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from srgan_cli.errors import PictureError
 from srgan_cli.image.codec import headers, vips
-from srgan_cli.image.codec.raster import Raster, Rows, apply_exif_orientation, from_coded_bits
+from srgan_cli.image.codec.raster import Raster, Rows, apply_exif_orientation, divide_by_alpha, from_coded_bits, opaque
 from srgan_cli.image.decoders import bmp, hdr, jpeg, netpbm
 from srgan_cli.image.decoders.base import Header, ImageReader
 from srgan_cli.image.decoders.tiff_page import find_mask
@@ -81,6 +81,8 @@ class _VipsReader(ImageReader):
             notes = ["its animation is reduced to the first frame", *notes]
         if (bits := headers.av1_bits(data)) > 8 and self.rows.dtype == np.uint16:
             self.rows, found = self.rows.map(partial(from_coded_bits, bits=bits)), replace(found, coded_bits=bits)
+        if isobmff.is_premultiplied(data) and self.rows.shape[2] == 4:
+            self.rows = self.rows.map(partial(divide_by_alpha, alpha=-1, top=opaque(self.rows.dtype)))
         return found, notes
 
     def decode_bytes(self, _: int) -> int:

@@ -115,6 +115,13 @@ def clean_aperture(data: bytes, width: int, height: int) -> tuple[int, int, int,
     return box if 0 <= left < box[2] <= width and 0 <= top < box[3] <= height else None
 
 
+def is_premultiplied(data: bytes) -> bool:
+    """Whether colours are multiplied by alpha."""
+    with suppress(struct.error, IndexError, KeyError):
+        return b"prem" in dict(_items(dict(boxes(data)).get(b"meta", b"")).references)
+    return False
+
+
 def _properties(data: bytes) -> list[Box]:
     """The properties of the picture in a file; none if it is damaged."""
     with suppress(struct.error, IndexError, KeyError):

@@ -37,6 +37,31 @@ def test_an_avif_whose_alpha_has_no_size_is_read(tmp_path: Path) -> None:
     assert open_pictures(path).size == (8, 16)
 
 
+@pytest.mark.parametrize(("bits", "brand"), [(8, b"avif"), (8, b"avis"), (10, b"avif"), (10, b"avis")])
+def test_multiplied_colours_of_an_avif_are_divided_by_alpha(tmp_path: Path, bits: int, brand: bytes) -> None:
+    """Half-transparent white, read by Pillow, by libvips for its depth, and by libvips alone."""
+    file, unit = BytesIO(), 1 if bits == 8 else 257
+    values = np.full((32, 48, 4), 128 * unit, np.uint8 if bits == 8 else np.uint16)
+    vips.write_avif(values, file, bits, {}, quality=None)
+    data = isobmff._insert(file.getvalue(), [] if brand == b"avif" else [(b"imir", b"\0"), (b"irot", b"\0")], b"II*\0")
+    assert b"cdsc\0\3\0\1\0\1" in data
+    (tmp_path / "a.avif").write_bytes(data.replace(b"cdsc\0\3\0\1\0\1", b"prem\0\1\0\1\0\2", 1))
+    picture = read_picture(tmp_path / "a.avif")
+    assert picture.alpha is not None
+    assert picture.alpha.mean().item() == pytest.approx(0.5, abs=0.01)
+    assert picture.pixels.min().item() == pytest.approx(1, abs=0.01)
+
+
+@pytest.mark.parametrize("bits", [8, 10])
+def test_multiplied_colours_of_a_heic_are_divided_by_alpha(tmp_path: Path, bits: int) -> None:
+    pillow_heif = pytest.importorskip("pillow_heif")
+    values = np.full((32, 48, 4), 128 if bits == 8 else 128 * 257, "uint8" if bits == 8 else "uint16")
+    mode = "RGBa" if bits == 8 else "RGBa;16"
+    heif = pillow_heif.from_bytes(mode, (48, 32), values.tobytes())
+    heif.save(tmp_path / "a.heic", quality=-1, chroma=444, bit_depth=bits)
+    assert read_picture(tmp_path / "a.heic").pixels.min().item() == pytest.approx(1, abs=0.02)
+
+
 @pytest.mark.parametrize("bits", [8, 10])
 def test_boxes_of_an_avif_that_libvips_reads_are_kept(tmp_path: Path, bits: int) -> None:
     white, file = np.full((32, 48, 3), 255 if bits == 8 else 65_535, np.uint8 if bits == 8 else np.uint16), BytesIO()
