@@ -43,7 +43,7 @@ MEASURED = ("psnr", "ssim", "sqd")
 def main(
     pictures: Path,
     model: Annotated[list[Path] | None, typer.Option("-m", "--model", help="A weights file.")] = None,
-    only: Annotated[list[str] | None, typer.Option(help="Names to run; all unless told.")] = None,
+    only: Annotated[list[str] | None, typer.Option(help="Names to run. [default: all]")] = None,
     count: int = 60,
     seed: int = 0,
     validation: int = 16,
