@@ -45,14 +45,14 @@ def run(request: UpscaleRequest) -> None:
         plan = world.broadcast(_plan(request, files, naming, listed) if world.is_main else BatchPlan([]))
         spec = request.worker_spec(upscaler, plan.folder, naming.scale, for_video=False)
         start_workers = partial(_start_workers, request, upscaler)
+        if world.is_main and (left := count_videos(request.inputs)):
+            info(f"videos in folders are not enlarged: {left} left out; name them, such as photos/*.mp4")
         reporter = Reporter(request, upscaler, files, plan, world)
         videos = [task for task in plan.tasks if is_video_name(as_pure_path(task.target))]
         pictures = [task for task in plan.tasks if task not in videos]
         _check_kinds(request, plan, pictures, videos)
         if world.is_main and request.purpose_note:
             info(request.purpose_note)
-        if world.is_main and (left := count_videos(request.inputs)):
-            info(f"videos in folders are not enlarged: {left} left out; name them, such as photos/*.mp4")
         if pictures:
             _enlarge_pictures(pictures, start_workers(spec), reporter, world, store)
         if videos:

@@ -314,6 +314,9 @@ def test_videos_in_a_folder_are_reported_and_pictures_enlarged(tmp_path: Path, s
     done = srgan("upscale", *BICUBIC, tmp_path / "in", f"{tmp_path / 'out'}/")
     assert (done.code, "1 left out" in done.err) == (0, True)
     assert [path.name for path in (tmp_path / "out").glob("[ab]*")] == ["b.png"]
+    (tmp_path / "in/b.png").unlink()
+    done = srgan("upscale", *BICUBIC, tmp_path / "in", f"{tmp_path / 'out'}/")
+    assert (done.code, "1 left out" in done.err, "no pictures in" in done.err) == (1, True, True)
 
 
 def test_a_video_under_the_name_of_a_picture_is_named_as_such(tmp_path: Path, srgan: Srgan) -> None:
