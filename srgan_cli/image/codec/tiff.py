@@ -2,7 +2,7 @@
 
 import struct
 import zlib
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, replace
 from io import SEEK_END, BytesIO
 from math import prod
@@ -22,7 +22,7 @@ from srgan_cli.image.metadata.reading import finish
 from srgan_cli.image.metadata.record import Metadata
 
 WIDTH, HEIGHT, BITS, PHOTOMETRIC, STRIPS, ORIENTATION = 256, 257, 258, 262, 273, 274
-_STRIP_BYTES, _MASK = 279, 4
+STRIP_BYTES, _MASK = 279, 4
 RESOLUTION = {282, 283, 296}
 SUBFILE, SUBIFDS, _XMP, PROFILE = 254, 330, 700, 34675
 _IPTC, _PHOTOSHOP, _PHOTOSHOP_LAYERS, _C2PA = 33723, 34377, 37724, 52545
@@ -41,8 +41,6 @@ MAX_CLASSIC_BYTES = 2**32 - 2**24
 """The most bytes of pixels in a TIFF that is not a BigTIFF; the rest is for directories."""
 _LONG8, _IFD8 = 16, 18  # types of numbers of BigTIFF
 _MOST_ENTRIES = 2**16
-_INNER = {SUBIFDS, ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo, ExifTags.IFD.Interop}
-_PARTS = {STRIPS: _STRIP_BYTES, 324: 325, 513: 514}  # offsets and sizes of strips, tiles and JPEGs
 
 
 class Tags(ImageFileDirectory_v2):
@@ -219,9 +217,9 @@ def _write_strips(file: IO[bytes], raster: Raster) -> tuple[dict[int, Any], list
         found = next(directories(BytesIO(encoded)))
         tags = tags or {tag: found[tag] for tag in found if tag not in RESOLUTION}
         starts.append(file.tell())
-        sizes.append(found[_STRIP_BYTES][0])
+        sizes.append(found[STRIP_BYTES][0])
         file.write(encoded[found[STRIPS][0] :][: sizes[-1]])
-    tags |= {HEIGHT: height, STRIPS: tuple(starts), _STRIP_BYTES: tuple(sizes)}
+    tags |= {HEIGHT: height, STRIPS: tuple(starts), STRIP_BYTES: tuple(sizes)}
     if is_packed:
         count = channels - has_mask
         tags |= {WIDTH: width, BITS: (raster.depth,) * count, bands.SAMPLES: count}
@@ -235,7 +233,7 @@ def _write_mask(file: IO[bytes], strips: list[bytes], raster: Raster) -> dict[in
     height, width, _ = raster.rows.shape
     return {
         SUBFILE: _MASK, WIDTH: width, HEIGHT: height, BITS: 1, 259: 8, PHOTOMETRIC: _MASK, STRIPS: tuple(ends[:-1]),
-        bands.SAMPLES: 1, 278: _strip_rows(raster.rows), _STRIP_BYTES: tuple(map(len, strips)),
+        bands.SAMPLES: 1, 278: _strip_rows(raster.rows), STRIP_BYTES: tuple(map(len, strips)),
     }  # fmt: skip
 
 
@@ -259,7 +257,7 @@ def _add_directory(file: IO[bytes], link: int, values: dict[int, Any], layout: _
         if isinstance(value, str):
             tags.tagtype[tag], value = TiffTags.ASCII, value.encode()
         tags[tag] = value
-    tags.tagtype[STRIPS] = tags.tagtype[_STRIP_BYTES] = layout.offset_type
+    tags.tagtype[STRIPS] = tags.tagtype[STRIP_BYTES] = layout.offset_type
     if microscopy.BLOCK_SIZES in tags:
         tags.tagtype[microscopy.BLOCK_SIZES] = TiffTags.LONG
     offset = file.seek(0, SEEK_END) + file.tell() % 2
@@ -344,7 +342,7 @@ def _directory(head: bytes) -> Tags:
 
 
 def _read_subdirectory(file: IO[bytes], tags: Tags, offset: int, unread: list[int]) -> dict[int, Any]:
-    inner = _load(file, tags, offset)
+    inner = load(file, tags, offset)
     unread += inner.unread
     found: dict[int, Any] = dict(inner)
     if ExifTags.IFD.Interop in found:
@@ -352,23 +350,9 @@ def _read_subdirectory(file: IO[bytes], tags: Tags, offset: int, unread: list[in
     return found
 
 
-def _load(file: IO[bytes], tags: Tags, offset: int) -> Tags:
+def load(file: IO[bytes], tags: Tags, offset: int) -> Tags:
     """The directory at an offset that another one states."""
     inner = _directory(tags._get_ifh())
     file.seek(offset)
     inner.load(file)
     return inner
-
-
-def end(file: IO[bytes], found: Iterable[Tags], depth: int = 0) -> int:
-    """The end of the last part of a file to which directories point, or those in them."""
-    ends = [0]
-    for tags in found:
-        offsets = [offset for tag in _INNER & set(tags) for offset in np.atleast_1d(tags[tag])]
-        ends += (
-            [tags.end, end(file, (_load(file, tags, int(offset)) for offset in offsets), depth + 1)]
-            if depth < 4
-            else []
-        )
-        ends += [int(np.add(tags[a], tags[b]).max()) for a, b in _PARTS.items() if {a, b} <= set(tags)]
-    return max(ends)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
-from PIL import UnidentifiedImageError
+from PIL import ExifTags, UnidentifiedImageError
 
 from srgan_cli.errors import PictureError
 from srgan_cli.image.codec import tiff, vips
@@ -31,6 +31,9 @@ _PILLOW_BITS = 8  # Pillow reads TIFFs of more bits a channel as grey alone, or 
 _DNG_VERSION, _CR2, _CR2_OFFSET = 50706, b"CR\2", 8
 _SENSOR_VALUES = (32803, 34892)  # photometric interpretations of a camera's sensor: mosaics and linear values
 _MOST_LOOKED_AT = 2**20  # bytes
+_INNER = {tiff.SUBIFDS, ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo, ExifTags.IFD.Interop}
+_PARTS = {tiff.STRIPS: tiff.STRIP_BYTES, 324: 325, 513: 514}  # offsets and sizes of strips, tiles and JPEGs
+_MOST_INNER = 1000  # directories that others point to
 _SLACK = 64  # bytes that writers leave behind: GDAL repeats the last 4 of a tile, tifffile lets pages share values
 _MOST_BITS = 128  # of a complex number, which is refused by name
 
@@ -50,6 +53,19 @@ def _is_camera_raw(file: IO[bytes]) -> bool:
     is_mosaic = _DNG_VERSION in tags and tags.get(tiff.PHOTOMETRIC) in _SENSOR_VALUES
     file.seek(_CR2_OFFSET)
     return is_preview or is_mosaic or file.read(len(_CR2)) == _CR2
+
+
+def _end(file: IO[bytes]) -> int:
+    """The end of the last part of a file to which directories point, or those in them."""
+    pending, seen, end = [*tiff.directories(file)], set[int](), 0
+    while pending:
+        tags = pending.pop()
+        sizes = (int(np.add(tags[a], tags[b]).max()) for a, b in _PARTS.items() if {a, b} <= set(tags))
+        end = max(end, tags.end, *sizes)
+        offsets = {int(offset) for tag in _INNER & set(tags) for offset in np.atleast_1d(tags[tag])} - seen
+        pending += [tiff.load(file, tags, offset) for offset in sorted(offsets)[: max(_MOST_INNER - len(seen), 0)]]
+        seen |= offsets
+    return end
 
 
 class TiffReader(ImageReader):
@@ -82,7 +98,7 @@ class TiffReader(ImageReader):
     def _trailing_note(self) -> list[str]:
         """A note on what follows all parts of the file."""
         with suppress(*PARSE_ERRORS):  # damage is reported elsewhere
-            end, size = tiff.end(self.file, tiff.directories(self.file)), self.file.seek(0, SEEK_END)
+            end, size = _end(self.file), self.file.seek(0, SEEK_END)
             self.file.seek(end)
             return trailing_note(self.file.read(_MOST_LOOKED_AT), size - end) if size > end + _SLACK else []
         return []
