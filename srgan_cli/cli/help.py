@@ -7,7 +7,6 @@ import sys
 import textwrap
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
-from enum import EnumType
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
@@ -224,12 +223,11 @@ def usage(command: Any) -> str:
 def panels(command: Any) -> Iterator[tuple[str, Rows]]:
     """Headings with the names and descriptions below them: of arguments first, then of options by their use."""
     rows = {option.name: (label(command, option), description(option)) for option in _visible(command, "option")}
-    places = {name: (heading, place) for heading, names in PANELS.items() for place, name in enumerate(names.split())}
     if arguments := _arguments(command):
         yield "Arguments", arguments
-    for heading in PANELS:
-        if within := [name for name in rows if places[name][0] == heading]:
-            yield heading, [rows[name] for name in sorted(within, key=lambda name: places[name][1])]
+    for heading, names in PANELS.items():
+        if within := [rows[name] for name in names.split() if name in rows]:
+            yield heading, within
 
 
 def label(command: Any, option: Any) -> str:
@@ -323,8 +321,7 @@ def _metavar(command: Any, option: Any) -> str:
     if known := option.metavar or _METAVARS.get(option.name):
         return str(known)
     kinds = list(_parts(get_type_hints(command.callback)[option.name]))
-    enums: list[Any] = [kind for kind in kinds if isinstance(kind, EnumType)]
-    choices = "|".join(choice.value for kind in enums for choice in kind)
+    choices = "|".join(choice.value for kind in kinds for choice in getattr(kind, "__members__", {}).values())
     return choices or next((_TYPES[kind] for kind in kinds if kind in _TYPES), "TEXT")
 
 
