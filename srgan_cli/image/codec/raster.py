@@ -269,3 +269,12 @@ def from_coded_bits(values: Values, bits: int) -> Values:
 def to_coded_bits(values: Values, bits: int) -> Values:
     """The opposite: values of 16 bits rounded to fewer, which are the highest ones."""
     return np.asarray(np.rint(values * ((2**bits - 1) / 65_535)), np.uint16) << (16 - bits)
+
+
+def pack_bits(values: Values, depth: int) -> Values:
+    """The bytes (H, N, 1) of samples that libvips cannot write: half floats, and integers of 10, 12 or 14 bits."""
+    flat = np.ascontiguousarray(values).reshape(len(values), -1)
+    if values.dtype == np.float16:
+        return flat.astype("<f2").view(np.uint8)[..., None]
+    bits = flat[..., None] >> np.arange(depth - 1, -1, -1, dtype=flat.dtype) & 1
+    return np.packbits(bits.astype(np.uint8).reshape(len(flat), -1), axis=1)[..., None]

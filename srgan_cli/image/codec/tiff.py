@@ -14,7 +14,7 @@ from PIL import ExifTags, TiffTags
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from srgan_cli.image.codec import vips
-from srgan_cli.image.codec.raster import Raster, Rows, Values
+from srgan_cli.image.codec.raster import Raster, Rows, Values, pack_bits
 from srgan_cli.image.geo import bands, microscopy, place
 from srgan_cli.image.metadata import photoshop, xmp
 from srgan_cli.image.metadata.exif import PARSE_ERRORS, as_exif_types, build_exif, parse_exif, resolution_of
@@ -209,7 +209,7 @@ def _write_strips(file: IO[bytes], raster: Raster) -> tuple[dict[int, Any], list
             if has_mask:
                 masks.append(zlib.compress(np.packbits(strip[..., -1] > 0, axis=1).tobytes()))
                 strip = strip[..., :-1]
-            yield _pack(strip, raster.depth) if is_packed else strip
+            yield pack_bits(strip, raster.depth) if is_packed else strip
 
     predictor = "none" if is_packed else "float" if rows.dtype.kind == "f" else "horizontal"
     tags, starts, sizes = dict[int, Any](), list[int](), list[int]()
@@ -239,15 +239,6 @@ def _write_mask(file: IO[bytes], strips: list[bytes], raster: Raster) -> dict[in
 
 def _strip_rows(rows: Rows) -> int:
     return max(1, min(_MOST_STRIP_ROWS, _MOST_STRIP_BYTES // (prod(rows.shape[1:]) * rows.dtype.itemsize)))
-
-
-def _pack(strip: Values, depth: int) -> Values:
-    """The bytes (H, N, 1) of samples that libvips cannot write: half floats, and integers of 10, 12 or 14 bits."""
-    flat = np.ascontiguousarray(strip).reshape(len(strip), -1)
-    if strip.dtype == np.float16:
-        return flat.astype("<f2").view(np.uint8)[..., None]
-    bits = flat[..., None] >> np.arange(depth - 1, -1, -1, dtype=flat.dtype) & 1
-    return np.packbits(bits.astype(np.uint8).reshape(len(flat), -1), axis=1)[..., None]
 
 
 def _add_directory(file: IO[bytes], link: int, values: dict[int, Any], layout: _Layout) -> int:
