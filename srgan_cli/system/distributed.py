@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 
 import torch
@@ -14,9 +15,14 @@ from torch import nn
 from torch.distributed import HashStore, PrefixStore, Store, TCPStore  # type: ignore[attr-defined]
 from torch.nn.parallel import DistributedDataParallel
 
+from srgan_cli.errors import UsageError, errors_as
 from srgan_cli.system.devices import pick_device
 
 Item = TypeVar("Item")
+_HINT = "start srgan by torchrun, or unset WORLD_SIZE and RANK"
+_reading_variables = partial(
+    errors_as, UsageError, "the variables of torchrun are incomplete: {reason}", _HINT, (KeyError, ValueError)
+)
 
 
 @dataclass(frozen=True)
@@ -34,9 +40,13 @@ class World:
 
     @classmethod
     def from_environment(cls) -> "World":
-        """The world that torchrun describes in environment variables; without torchrun, a single process."""
+        """The world that torchrun describes in environment variables; without torchrun, a single process.
+
+        Raises UsageError for variables that are no numbers.
+        """
         names = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "TORCHELASTIC_RESTART_COUNT")
-        rank, size, local_rank, restarts = (int(os.environ.get(name) or 0) for name in names)
+        with _reading_variables():
+            rank, size, local_rank, restarts = (int(os.environ.get(name) or 0) for name in names)
         return cls(rank, size, local_rank, restarts) if size > 1 else cls(restarts=restarts)
 
     @property
@@ -72,7 +82,8 @@ class World:
 
     def _store(self) -> Any:
         """The store where the processes exchange addresses; a restart gets keys of its own."""
-        host, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
+        with _reading_variables():
+            host, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
         is_server = self.is_main and os.environ.get("TORCHELASTIC_USE_AGENT_STORE") != "True"
         return PrefixStore(f"start {self.restarts}", TCPStore(host, port, self.size, is_server))
 

@@ -274,3 +274,16 @@ def test_a_circular_link_is_no_output_and_missing_inputs_make_no_folder(
     assert "bug" not in srgan("upscale", "-m", "nearest", picture, link).err
     assert srgan("upscale", "-m", "nearest", tmp_path / "none.png", f"{tmp_path}/out/").code == 1
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("rank", "reason"), [("0", "'MASTER_ADDR'"), ("x", "invalid literal for int() with base 10: 'x'")]
+)
+def test_variables_of_torchrun_alone_are_an_error(
+    srgan: Srgan, picture: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rank: str, reason: str
+) -> None:
+    monkeypatch.delenv("MASTER_ADDR", raising=False)
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("RANK", rank)
+    outcome = srgan("upscale", "-m", "nearest", picture, tmp_path / "out.png")
+    assert (outcome.code, outcome.err.count(f"variables of torchrun are incomplete: {reason}")) == (2, 1), outcome.err
