@@ -40,6 +40,7 @@ from srgan_cli.upscaling import upscaler
         ("upscale in.png out.png --tile -1", 2, "--tile"),
         ("upscale -", 2, "OUT is missing"),
         ("upscale", 2, "IN is missing"),
+        ("upscale --from-file names.txt", 2, "hint: srgan upscale --from-file names.txt out/"),
         ("upscale in.png out", 2, "out has no suffix, which chooses the format"),
         ("upscale in.png --scale a", 2, "--scale is 'a', expected a number"),
         ("upscale in.png --tile a", 2, "found 'a'"),

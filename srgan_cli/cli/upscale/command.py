@@ -66,7 +66,8 @@ def _check(context: typer.Context, arguments: UpscaleArguments, out: str, *, vid
 def _split(places: list[str], from_file: str) -> tuple[list[str], str]:
     """The inputs and the output, "" for one beside the only input.  Raises UsageError where one is missing."""
     if not places:
-        raise UsageError(f"{'OUT' if from_file else 'IN'} is missing", "srgan upscale in.png out.png")
+        missing, files = ("OUT", f"--from-file {from_file} out/") if from_file else ("IN", "in.png out.png")
+        raise UsageError(f"{missing} is missing", f"srgan upscale {files}")
     if len(places) == 1 and not from_file:
         if is_stream(standard_names(places, "")[0][0]):
             raise UsageError("OUT is missing", f"srgan upscale {places[0]} out.png")
