@@ -73,7 +73,9 @@ def run(arguments: ServeArguments, *, say: Callable[[str], None]) -> None:
         studio.load(weights_for(model)[0])  # a wrong name ends the command here
         page = build(studio, visits, model)
         address = f"{arguments.host}:{arguments.port}"
-        with errors_as(UsageError, "cannot listen on {address}", "choose another --port", OSError, address=address):
+        with errors_as(
+            UsageError, "cannot listen on {address}", "choose another --port or --host", OSError, address=address
+        ):
             page.launch(
                 server_name=arguments.host,
                 server_port=arguments.port,
