@@ -4,6 +4,7 @@ import atexit
 import os
 import signal
 import sys
+from functools import partial
 
 INTERRUPTED = 130
 
@@ -44,10 +45,21 @@ def main() -> None:
         number = getattr(signal, ending, None)
         if number and signal.getsignal(number) != signal.SIG_IGN:  # ignored under nohup
             signal.signal(number, lambda number, _frame: sys.exit(128 + number))  # so that temporary files are removed
+    interrupts: list[int] = []
+    if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
+        signal.signal(signal.SIGINT, partial(_interrupt, interrupts))
     try:
-        _run()
+        _run(interrupts)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
+    except SystemExit as ended:
+        sys.exit(INTERRUPTED if interrupts and ended.code else ended.code)
+
+
+def _interrupt(interrupts: list[int], number: int, _frame: object) -> None:
+    """Raise KeyboardInterrupt, and keep the number: a library may turn the exception into another one."""
+    interrupts.append(number)
+    raise KeyboardInterrupt
 
 
 def _open_closed_streams() -> None:
@@ -60,7 +72,7 @@ def _open_closed_streams() -> None:
             setattr(sys, name, open(os.open(os.devnull, access), mode, encoding="utf8"))  # noqa: PTH123, SIM115
 
 
-def _run() -> None:
+def _run(interrupts: list[int]) -> None:
     import warnings
 
     from srgan_cli.cli import app
@@ -73,6 +85,8 @@ def _run() -> None:
     try:
         app(prog_name="srgan")
     except Exception as error:  # users see a traceback only with --debug
+        if interrupts:
+            raise KeyboardInterrupt from error
         if "--debug" in sys.argv:
             import traceback
 

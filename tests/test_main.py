@@ -1,6 +1,7 @@
 """The entry point: how errors are printed, and exit codes."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -200,16 +201,29 @@ def test_errors_of_the_system_are_reported_in_plain_words(
     assert "bug" not in outcome.err
 
 
+@pytest.mark.parametrize("turned_into", [None, ValueError("unknown"), SystemExit(1)], ids=["", "error", "exit"])
 def test_an_interrupt_exits_with_130(
-    srgan: Callable[..., Outcome], picture: Path, weights: Path, monkeypatch: pytest.MonkeyPatch
+    srgan: Callable[..., Outcome],
+    picture: Path,
+    weights: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    turned_into: BaseException | None,
 ) -> None:
+    """Also where a library catches it and raises something else."""
+
     def interrupt(*_: object, **__: object) -> None:
-        raise KeyboardInterrupt
+        try:
+            signal.raise_signal(signal.SIGINT)
+        except KeyboardInterrupt:
+            if turned_into:
+                raise turned_into from None
+            raise
 
     monkeypatch.setattr(upscaler.Upscaler, "upscale_stream", interrupt)
     outcome = srgan("upscale", picture, picture.with_name("out.png"), "-m", weights)
     assert outcome.code == 130
     assert "Traceback" not in outcome.err
+    assert "bug" not in outcome.err
 
 
 @pytest.mark.parametrize(
