@@ -56,6 +56,7 @@ from srgan_cli.upscaling import upscaler
         ("upscale in.png --no-steadi", 2, "did you mean --no-steady"),
         ("upscale in.png --over", 2, "did you mean --overwrite?"),
         ("upscale in.png -crf 20", 2, "no such option: -crf\n  hint: did you mean --crf?"),
+        ("upscale m --nosuch", 2, "no such option: --nosuch\n"),
         ("models help", 2, "srgan models --help describes the command"),
         ("score in.png in.png -j 4", 2, "did you mean --jobs NUMBER?"),
         ("serve -o x", 2, "srgan serve --help lists the options"),

@@ -81,7 +81,7 @@ def read_table(path: Path, command: Any) -> list[tuple[Any, Any]]:
     with errors_as(UsageError, "cannot read {path}: {reason}", hint, (OSError, ValueError), path=path):
         tables = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     if loose := [name for name, value in tables.items() if not isinstance(value, dict)]:
-        raise UsageError(f"{path}: {loose[0]} is in no table", f"write it below a line [{command.name}]")
+        raise UsageError(f"{path}: {loose[0]} is in no table", "settings stand below a line such as [upscale]")
     _check_known(path, tables, ("upscale", "score", "train", "serve"), "table")
     own = [item for item in command.params if item.param_type_name == "option" and not item.hidden]
     options = {_key(item): item for item in own if item.name not in ("help", "no_config", "sets")}

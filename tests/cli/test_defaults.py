@@ -115,7 +115,7 @@ def test_a_recipe_overrides_the_file(srgan: Srgan, smooth_pictures: Path, tmp_pa
     [
         ("[upscale]\nscal = 3", "unknown key in [upscale]: scal\n  hint: did you mean scale?"),
         ("[upscal]", "unknown table: upscal\n  hint: did you mean upscale?"),
-        ("scale = 3", "scale is in no table\n  hint: write it below a line [upscale]"),
+        ("scale = 3", "scale is in no table\n  hint: settings stand below a line such as [upscale]"),
         ("[upscale]\nstrict = 'yes'", "strict is 'yes', expected true or false"),
         ("[upscale]\nscale = true", "scale is True, expected a text or a number"),
         ("[upscale", "cannot read srgan.toml"),

@@ -22,6 +22,7 @@ from srgan_cli.scoring.pairs import load_pictures
 from srgan_cli.scoring.plan import plan_scoring
 from srgan_cli.scoring.protocol import Protocol, named_protocol
 from srgan_cli.scoring.report.summary import Score
+from srgan_cli.scoring.report.text import JsonStream, to_json
 from srgan_cli.weights import backbones
 
 BENCHMARK = Path(os.environ.get("SRGAN_BENCH") or REPOSITORY.parent / "shared/data/bench")
@@ -53,6 +54,10 @@ def test_a_metric_that_no_picture_fits_is_left_out(folders: tuple[Path, Path]) -
         noise(folder / "large.png", number, 200, 190)
     report = score(*folders, Protocol(metrics=("psnr", "ms-ssim")))
     assert [entry.name for entry in report.scores if not entry.error] == ["large"]
+    parts: list[str] = []
+    streamed = JsonStream(report.protocol, parts.append)
+    streamed.close(evaluate(plan_scoring(folders[0], [folders[1]], [], report.protocol), on_score=streamed.add))
+    assert "".join(parts) == to_json(report)
     assert report.mean.keys() == {"psnr", "ms-ssim"}
 
 

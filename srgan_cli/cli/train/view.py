@@ -176,7 +176,7 @@ def sparkline(values: Sequence[float]) -> str:
 
 
 def _rate(rate: float) -> str:
-    return f"{rate:.0f}" if rate >= 10 else f"{rate:.1g}"
+    return f"{rate:.0f}" if rate >= 1 else f"{rate:.1g}"
 
 
 def _duration(seconds: float) -> str:

@@ -132,21 +132,27 @@ def _latex_groups(groups: Sequence[str]) -> Iterator[str]:
 
 
 class JsonStream:
-    """Writes a report as a JSON object, each picture as soon as it is scored. Values that are not finite are null."""
+    """Writes a report as a JSON object, each picture as soon as it is scored. Values that are not finite are null.
+
+    Pictures that lack a metric follow at the end, where it is known whether another picture has it: then they failed.
+    """
 
     def __init__(self, protocol: Protocol, write: Callable[[str], object]) -> None:
         self.write, self.separator = write, "\n"
         write(f'{{\n  "protocol": {_indented(protocol.to_json())},\n  "pictures": [')
 
     def add(self, score: Score) -> None:
-        """Write the scores of one picture by one method, unless it failed."""
-        if not score.error:
+        """Write the scores of one picture by one method, unless it failed or may yet."""
+        if not (score.error or score.lacking):
             row = {"name": score.name, "method": score.method, **_finite(score.values), **_conditions(score)}
             self.write(f"{self.separator}    {json.dumps(row, ensure_ascii=False)}")
             self.separator = ",\n"
 
     def close(self, report: Report) -> None:
         """Write the rest of the report."""
+        for score in report.scores:
+            if score.lacking:
+                self.add(replace(score, lacking={}))
         rest = {
             "mean": _finite(report.mean),
             "methods": [{"name": s.method, **_estimate(s)} for s in report.summaries],

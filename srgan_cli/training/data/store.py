@@ -31,8 +31,10 @@ class PixelCache:
 def map_file(path: Path, size: int) -> Tensor:
     """A memory-mapped file with `size` bytes of space on the disk; bytes that it has stay.  Raises SrganError."""
     make_folder(path.parent)
-    with translate_write_errors(path), path.open("ab") as file:
-        if hasattr(os, "posix_fallocate"):  # without space, the first write to the memory would end the process
-            os.posix_fallocate(file.fileno(), 0, size)
-        file.truncate(size)
+    with translate_write_errors(path):
+        path.touch()
+        with path.open("r+b") as file:  # not to append, which file systems without fallocate refuse
+            if hasattr(os, "posix_fallocate"):  # without space, the first write to the memory would end the process
+                os.posix_fallocate(file.fileno(), 0, size)
+            file.truncate(size)
     return torch.from_numpy(np.memmap(path, np.uint8, "r+", shape=(size,)))

@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from srgan_cli.cli.train.view import sparkline, training_view
+from srgan_cli.cli.train.view import _rate, sparkline, training_view
 from srgan_cli.training.config import TrainConfig
 from srgan_cli.training.run.clock import StepReport
 
@@ -34,11 +34,15 @@ def drawn(screen: io.StringIO, report: StepReport, **settings: object) -> str:
     return " ".join(screen.getvalue().split())
 
 
+def test_rates_are_plain_numbers() -> None:
+    assert [_rate(rate) for rate in (0.0, 0.25, 9.7, 99.0)] == ["0", "0.2", "10", "99"]
+
+
 @pytest.mark.parametrize("screen", [True], indirect=True)
 def test_the_table_says_where_and_how_the_run_goes(screen: io.StringIO) -> None:
     text = drawn(screen, step(7, {"psnr": 21.5, "ssim": 0.75}, learning_rate=1e-4), log="none", pretrain_fraction=0.9)
     for words in (
-        *("mine", "7 (pixel phase)", "pixel loss", "0.2500", "0.2", "1:01:01", "run folder"),
+        *("mine", "7 (pixel phase)", "pixel loss", "0.2500", "a second 0.2 time", "1:01:01", "run folder"),
         *("device cpu, 2.5 GB of memory at most", "discriminator joins at 90%, in 0:40:41", "learning rate 1.00e-04"),
         *("PSNR, held out 21.50 dB (best", "SSIM, held out 0.7500"),
         *("PSNR so far ▁█▄ 20.00 to 23.25", "samples run/samples/sheet.png", "curves run/metrics.jsonl"),

@@ -1,5 +1,6 @@
 """Reading the training pictures."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -125,6 +126,15 @@ def test_pixels_may_take_half_of_the_memory(
     monkeypatch.setattr(store, "total_memory", lambda: 100)
     store.PixelCache(size, tmp_path / "cache")
     assert (tmp_path / "cache").exists() == in_file
+
+
+def test_space_is_not_asked_for_a_file_that_is_appended_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On file systems without fallocate, glibc refuses that."""
+    fcntl = pytest.importorskip("fcntl")
+    flags: list[int] = []
+    monkeypatch.setattr(os, "posix_fallocate", lambda file, *_: flags.append(fcntl.fcntl(file, fcntl.F_GETFL)))
+    assert len(store.map_file(tmp_path / "cache", 9)) == 9
+    assert not flags[0] & os.O_APPEND
 
 
 def test_pictures_too_small_for_a_metric_are_skipped(config: TrainConfig) -> None:
