@@ -327,6 +327,11 @@ def test_a_truncated_picture_is_refused(tmp_path: Path, suffix: str) -> None:
     assert caught.value.hint
 
 
+def test_libvips_may_quote_bytes_that_are_no_utf8(tmp_path: Path) -> None:
+    with pytest.raises(PictureError, match="unable to open"):
+        vips.gif_frames(tmp_path / "\udcff.gif")
+
+
 def test_other_threads_do_not_change_what_is_said_of_damage(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(encoded(".png")[:-40])
     Image.new("L", (2, 2)).save(tmp_path / "b.gif")

@@ -253,20 +253,19 @@ def _write_bytes_as_png(rows: Rows, pipe: IO[bytes], failures: list[str]) -> Non
 
 
 @cache
-def _silence(pyvips: Any) -> None:
-    """Drop the warnings of libvips: pyvips prints a traceback for those that quote bytes of a damaged file."""
+def _tolerate_bytes(pyvips: Any) -> None:
+    """Let libvips quote bytes that are no UTF-8: pyvips prints a traceback for its warnings and fails in its errors."""
     if pyvips.API_mode:
         pyvips.ffi.def_extern("_log_handler_callback")(lambda *_: None)
+    pyvips.error._to_string = lambda text: pyvips.ffi.string(text).decode(errors="replace")
 
 
 def _import_vips() -> Any:
     hint = "install it: pip install 'pyvips[binary]'"
     with errors_as(SrganError, "libvips cannot be loaded", hint, (ImportError, OSError)):
         import pyvips
-    _silence(pyvips)
+    _tolerate_bytes(pyvips)
     pyvips.cache_set_max(0)  # the cache would keep files open and return old content of rewritten files
-    with _ERROR_BUFFER:
-        pyvips.vips_lib.vips_error_clear()  # pyvips fails on what an earlier error quotes of a damaged file
     return pyvips
 
 
@@ -293,18 +292,17 @@ def _translate_vips_errors(path: Path) -> Iterator[None]:
 
     try:
         yield
-    except (pyvips.Error, UnicodeDecodeError) as error:  # pyvips cannot decode names that are not UTF-8
-        reason = _reason(error) if isinstance(error, pyvips.Error) else "it is damaged"
-        message = "cannot read {path}: {reason}"
-        raise PictureError(message, "it is damaged or of an unsupported kind", path=path, reason=reason) from error
+    except pyvips.Error as error:
+        found, hint = "cannot read {path}: {reason}", "it is damaged or of an unsupported kind"
+        raise PictureError(found, hint, path=path, reason=_reason(error)) from error
 
 
 def _damage_as_errors(path: Path) -> AbstractContextManager[None]:
     """Errors of the decoding, without libvips' words: those of a file that another thread decodes may be among them."""
     import pyvips
 
-    found, caught = "cannot read {path}: it is damaged or incomplete", (pyvips.Error, UnicodeDecodeError)
-    return errors_as(PictureError, found, "copy or download it again", caught, path=path)
+    found, hint = "cannot read {path}: it is damaged or incomplete", "copy or download it again"
+    return errors_as(PictureError, found, hint, pyvips.Error, path=path)
 
 
 def _reason(error: "pyvips.Error") -> str:
