@@ -328,7 +328,7 @@ def test_a_truncated_picture_is_refused(tmp_path: Path, suffix: str) -> None:
 
 
 def test_libvips_may_quote_bytes_that_are_no_utf8(tmp_path: Path) -> None:
-    with pytest.raises(PictureError, match="unable to open"):
+    with pytest.raises(PictureError, match="No such file or directory"):
         vips.gif_frames(tmp_path / "\udcff.gif")
 
 
