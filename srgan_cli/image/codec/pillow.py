@@ -54,7 +54,7 @@ def as_icon(file: IO[bytes]) -> IO[bytes]:
     """A file of icons or cursors as one of the best icon, since Pillow takes that of the fewest bits of one size."""
     file.seek(0)
     data = file.read()
-    entries = [data[start : start + 16] for start in range(6, 6 + 16 * int.from_bytes(data[4:6], "little"), 16)]
+    entries = [data[start : start + 16] for start in range(6, 6 + 16 * data[4], 16)]
     best = max(entries, key=lambda entry: ((entry[0] or 256) * (entry[1] or 256), _icon_bits(data, entry)))
     entry = best[:4] + struct.pack("<HH", 1, _icon_bits(data, best)) + best[8:]
     return BytesIO(b"\0\0\1\0\1\0" + entry + data[22:])

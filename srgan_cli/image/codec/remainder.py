@@ -27,6 +27,7 @@ _PCD_BASE = 2048 * 384  # where the largest picture that Pillow reads of a Photo
 _QOI_END = bytes(7) + b"\1"
 _TGA_END = b"TRUEVISION-XFILE.\0"
 _TILE = b"\xff\x90"  # a marker of JPEG 2000
+_BLOCK = 2**20  # bytes of a PCX that are looked at together
 
 
 def notes(image: ImageFile.ImageFile, data: bytes) -> list[str]:
@@ -48,9 +49,9 @@ def notes(image: ImageFile.ImageFile, data: bytes) -> list[str]:
 
 def _textures(data: bytes) -> int:
     """How many pictures a DDS has beside smaller ones: slices of a volume, faces of a cube, elements of an array."""
-    slices, kinds, elements = (_numbers("<L", data, start)[0] for start in (24, 112, 140))
-    faces = (kinds & _FACES).bit_count() or 1
-    return faces * (slices if kinds & _VOLUME else 1) * (elements or 1 if data[84:88] == b"DX10" else 1)
+    slices, kinds = (_numbers("<L", data, start)[0] for start in (24, 112))
+    elements = _numbers("<L", data, 140)[0] if data[84:88] == b"DX10" else 1
+    return ((kinds & _FACES).bit_count() or 1) * (slices if kinds & _VOLUME else 1) * (elements or 1)
 
 
 def trailing(name: str, data: bytes) -> bytes:
@@ -117,14 +118,18 @@ def _pcx_end(data: bytes) -> int:
     bits, planes, stride = data[3], data[65], _numbers("<H", data, 66)[0]
     least = ((right - left + 1) * bits + 7) // 8
     size = planes * (least + (stride != least and least % 2)) * (bottom - top + 1)
-    stored = np.frombuffer(data, np.uint8, offset=128)
-    place, is_high = np.arange(len(stored)), stored >= 192
-    last_low = np.maximum.accumulate(np.where(is_high, -1, place))
-    is_first = (place - np.concatenate([[-1], last_low[:-1]])) % 2 == 1  # of a run, or alone
-    counts = np.where(is_first, np.where(is_high, stored & 63, 1), 0).cumsum()
-    last = int(np.searchsorted(counts, size))
-    end = 128 + last + 1 + bool(is_high[last])
-    return end + 769 if data[end : end + 1] == b"\x0c" and (bits, planes) == (8, 1) else end
+    end, count = 128, 0
+    while count < size and end < len(data):
+        stored = np.frombuffer(data[end : end + _BLOCK], np.uint8)
+        place, is_high = np.arange(len(stored)), stored >= 192
+        last_low = np.maximum.accumulate(np.where(is_high, -1, place))
+        is_first = (place - np.concatenate([[-1], last_low[:-1]])) % 2 == 1  # of a run, or alone
+        counts = count + np.where(is_first, np.where(is_high, stored & 63, 1), 0).cumsum()
+        last = int(np.searchsorted(counts[:-1], size))
+        count, end = int(counts[last]), end + last + 1 + bool(is_first[last] and is_high[last])
+    if (bits, planes) == (8, 1):
+        return end + 769 if data[end : end + 1] == b"\x0c" else len(data)
+    return end
 
 
 def _sgi_end(data: bytes) -> int:

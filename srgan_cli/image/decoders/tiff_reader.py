@@ -35,6 +35,7 @@ _INNER = {tiff.SUBIFDS, ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo, ExifTags.IFD.In
 _PARTS = {tiff.STRIPS: tiff.STRIP_BYTES, 324: 325, 513: 514}  # offsets and sizes of strips, tiles and JPEGs
 _MOST_INNER = 1000  # directories that others point to
 _SLACK = 64  # bytes that writers leave behind: GDAL repeats the last 4 of a tile, tifffile lets pages share values
+_SLACK_OF_PART = 8  # for each further strip or tile, whose sizes are such values
 _MOST_BITS = 128  # of a complex number, which is refused by name
 
 
@@ -99,8 +100,10 @@ class TiffReader(ImageReader):
         """A note on what follows all parts of the file."""
         with suppress(*PARSE_ERRORS):  # damage is reported elsewhere
             end, size = _end(self.file), self.file.seek(0, SEEK_END)
+            parts = max(len(self.pages[-1][1].get(tag, ())) for tag in (tiff.STRIP_BYTES, 325))
             self.file.seek(end)
-            return trailing_note(self.file.read(_MOST_LOOKED_AT), size - end) if size > end + _SLACK else []
+            is_more = size > end + _SLACK + _SLACK_OF_PART * (parts - 1)
+            return trailing_note(self.file.read(_MOST_LOOKED_AT), size - end) if is_more else []
         return []
 
     def size(self, index: int) -> tuple[int, int]:

@@ -128,3 +128,16 @@ def test_smaller_and_larger_pictures_are_reported(tmp_path: Path) -> None:
     assert read_picture(tmp_path / "a.pcd").notes == ()
     (tmp_path / "a.pcd").write_bytes(photo.ljust(2048 * 385, b"\0"))
     assert read_picture(tmp_path / "a.pcd").notes == ("its larger pictures are dropped",)
+
+
+def test_files_as_others_write_them_have_nothing_behind_their_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A DDS of one pixel, a PCX in several blocks, and pages that share the sizes of their strips."""
+    monkeypatch.setattr("srgan_cli.image.codec.remainder._BLOCK", 7)
+    Image.new("L", (1, 1)).save(tmp_path / "a.dds")
+    (tmp_path / "a.pcx").write_bytes(encoded(".pcx", "P"))
+    pages = np.zeros((3, 130, 9), np.uint8)
+    pytest.importorskip("tifffile").imwrite(tmp_path / "a.tif", pages, rowsperstrip=1, photometric="minisblack")
+    for name in ("a.dds", "a.pcx", "a.tif"):
+        assert next(open_pictures(tmp_path / name).streams()).to_picture().notes == ()
