@@ -280,7 +280,7 @@ def test_the_distances_of_several_backbones_are_averaged(config: TrainConfig) ->
 
 
 def test_a_missing_backbone_is_found_before_any_work(config: TrainConfig, dataset: Dataset) -> None:
-    with pytest.raises(WeightsError, match="cannot read"):
+    with pytest.raises(SrganError, match="no such file"):
         fresh(config.replace(perceptual_weight=1.0, perceptual_weights="no/such/file.pth"), dataset)
 
 

@@ -33,7 +33,6 @@ _SENSOR_VALUES = (32803, 34892)  # photometric interpretations of a camera's sen
 _MOST_LOOKED_AT = 2**20  # bytes
 _INNER = {tiff.SUBIFDS, ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo, ExifTags.IFD.Interop}
 _PARTS = {tiff.STRIPS: tiff.STRIP_BYTES, 324: 325, 513: 514}  # offsets and sizes of strips, tiles and JPEGs
-_MOST_INNER = 1000  # directories that others point to
 _SLACK = 64  # bytes that writers leave behind: GDAL repeats the last 4 of a tile, tifffile lets pages share values
 _SLACK_OF_PART = 8  # for each further strip or tile, whose sizes are such values
 _MOST_BITS = 128  # of a complex number, which is refused by name
@@ -57,14 +56,18 @@ def _is_camera_raw(file: IO[bytes]) -> bool:
 
 
 def _end(file: IO[bytes]) -> int:
-    """The end of the last part of a file to which directories point, or those in them."""
-    pending, seen, end = [*tiff.directories(file)], set[int](), 0
+    """The end of the last part of a file to which directories point, or those in them, or of the file if they are many."""
+    pending, seen, end, budget = [*tiff.directories(file)], set[int](), 0, _MOST_LOOKED_AT
     while pending:
         tags = pending.pop()
         sizes = (int(np.add(tags[a], tags[b]).max()) for a, b in _PARTS.items() if {a, b} <= set(tags))
         end = max(end, tags.end, *sizes)
         offsets = {int(offset) for tag in _INNER & set(tags) for offset in np.atleast_1d(tags[tag])} - seen
-        pending += [tiff.load(file, tags, offset) for offset in sorted(offsets)[: max(_MOST_INNER - len(seen), 0)]]
+        for offset in sorted(offsets):
+            pending.append(tiff.load(file, tags, offset))
+            budget -= file.tell() - offset
+            if budget < 0:
+                return file.seek(0, SEEK_END)
         seen |= offsets
     return end
 
