@@ -56,7 +56,7 @@ def _is_camera_raw(file: IO[bytes]) -> bool:
 
 
 def _end(file: IO[bytes]) -> int:
-    """The end of the last part of a file to which directories point, or those in them, or of the file if they are many."""
+    """The end of the last part to which directories or those in them point, or of the file if these are many."""
     pending, seen, end, budget = [*tiff.directories(file)], set[int](), 0, _MOST_LOOKED_AT
     while pending:
         tags = pending.pop()
