@@ -2,7 +2,7 @@
 
 import struct
 import zlib
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, replace
 from io import SEEK_END, BytesIO
 from math import prod
@@ -90,12 +90,12 @@ _CLASSIC = _Layout(b"II*\x00" + bytes(4), "<L", 2, 12, 4)
 _BIG = _Layout(b"II+\x00\x08\x00\x00\x00" + bytes(8), "<Q", 8, 20, _LONG8)
 
 
-def pages(file: IO[bytes]) -> tuple[list[tuple[int, Tags]], dict[int, int], list[str]]:
-    """The directories of a TIFF with their numbers, the number of the mask of every page that has one, and notes.
+def pages(chain: Iterable[Tags]) -> tuple[list[tuple[int, Tags]], dict[int, int], list[str]]:
+    """The directories of a chain with their numbers, the number of the mask of every page that has one, and notes.
 
     Reduced copies are left out.
     """
-    found, masks, page = list(enumerate(directories(file))), dict[int, int](), 0
+    found, masks, page = list(enumerate(chain)), dict[int, int](), 0
     kept = [(number, tags) for number, tags in found if not tags.get(SUBFILE, 0) & 5] or found[:1]
     copies = sum(tags.get(SUBFILE, 0) & 5 == 1 for _, tags in found) - (kept[0][1].get(SUBFILE, 0) & 5 == 1)
     copies += sum(len(np.atleast_1d(tags[SUBIFDS])) for _, tags in kept if SUBIFDS in tags)

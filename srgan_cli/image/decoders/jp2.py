@@ -167,7 +167,7 @@ def read_place(data: bytes, height: int, width: int) -> tuple[Place | None, list
         has_gml = any(name == b"asoc" and _GML in content for name, content in outer)
         return None, ["its GMLJP2 georeference is dropped"] if has_gml else []
     try:
-        pages = tiff.pages(BytesIO(found[0]))[0]
+        pages = tiff.pages(tiff.directories(BytesIO(found[0])))[0]
         place, notes = Place.from_tags(pages[0][1], height, width)
     except PARSE_ERRORS:
         place, notes = None, []

@@ -170,7 +170,7 @@ def find_mask(picture: Path, size: tuple[int, int], orientation: int = 1) -> Row
     """The mask in a .msk beside a picture of this stored size, if it has that size and no damage."""
     path = picture.with_name(f"{picture.name}.msk")
     with suppress(Exception), path.open("rb") as file:  # a damaged one is dropped with a note
-        (_, tags), *_ = tiff.pages(file)[0]
+        (_, tags), *_ = tiff.pages(tiff.directories(file))[0]
         if (tags[tiff.HEIGHT], tags[tiff.WIDTH]) == size:
             mask = read_mask(path, 0, orientation)
             deque(mask.bands(), maxlen=0)

@@ -42,7 +42,7 @@ def files_beside(path: Path) -> dict[str, bool]:
     """See names_beside: fewer for a TIFF that states its own place."""
     has_place = False
     with suppress(Exception), path.open("rb") as file:  # whatever is damaged is reported when it is read
-        has_place = bool({TIE_POINTS, TRANSFORMATION} & set(tiff.pages(file)[0][0][1]))
+        has_place = bool({TIE_POINTS, TRANSFORMATION} & set(tiff.pages(tiff.directories(file))[0][0][1]))
     return names_beside(path, has_place=has_place)
 
 
@@ -55,9 +55,9 @@ def _is_camera_raw(file: IO[bytes]) -> bool:
     return is_preview or is_mosaic or file.read(len(_CR2)) == _CR2
 
 
-def _end(file: IO[bytes]) -> int:
+def _end(file: IO[bytes], chain: list[tiff.Tags]) -> int:
     """The end of the last part to which directories or those in them point, or of the file if these are many."""
-    pending, seen, end, budget = [*tiff.directories(file)], set[int](), 0, _MOST_LOOKED_AT
+    pending, seen, end, budget = [*chain], set[int](), 0, _MOST_LOOKED_AT
     while pending:
         tags = pending.pop()
         sizes = (int(np.add(tags[a], tags[b]).max()) for a, b in _PARTS.items() if {a, b} <= set(tags))
@@ -80,7 +80,8 @@ class TiffReader(ImageReader):
 
     def __init__(self, path: Path, file: IO[bytes]) -> None:
         self.path, self.file, self.stamp = path, file, file_stamp(path)
-        self.pages, self.masks, self.notes = tiff.pages(file)
+        chain = [*tiff.directories(file)]
+        self.pages, self.masks, self.notes = tiff.pages(chain)
         self.planes = find_planes(path, self.pages[0][1]) if len(self.pages) == 1 else None
         """Pictures without a page of their own, if there are any."""
         if self.planes:
@@ -95,14 +96,14 @@ class TiffReader(ImageReader):
         first = self.pages[0][1]
         if _is_camera_raw(file):
             raise unsupported_error(path, "camera raw")
-        self.notes += [] if self.planes else self._trailing_note()
+        self.notes += [] if self.planes else self._trailing_note(chain)
         stored = first[tiff.HEIGHT], first[tiff.WIDTH]
         self.mask_beside = None if self.masks else find_mask(path, stored, tiff.orientation(first))
 
-    def _trailing_note(self) -> list[str]:
+    def _trailing_note(self, chain: list[tiff.Tags]) -> list[str]:
         """A note on what follows all parts of the file."""
         with suppress(*PARSE_ERRORS):  # damage is reported elsewhere
-            end, size = _end(self.file), self.file.seek(0, SEEK_END)
+            end, size = _end(self.file, chain), self.file.seek(0, SEEK_END)
             parts = max(len(self.pages[-1][1].get(tag, ())) for tag in (tiff.STRIP_BYTES, 325))
             self.file.seek(end)
             is_more = size > end + _SLACK + _SLACK_OF_PART * (parts - 1)
