@@ -263,9 +263,8 @@ def _unknown_option(error: Any, command: str) -> UsageError:
     """Name the option or, for training, the setting that was meant."""
     name, visible = error.option_name, _visible(error.ctx.command, "option")
     options = {word: item for item in visible for word in (*item.opts, *item.secondary_opts)}
-    if short := next(
-        (word for word in sys.argv if word[:1] == "-" and f"-{word}" in options), ""
-    ):  # Typer splits it into letters
+    short = next((word for word in sys.argv if word[:1] == "-" and f"-{word}" in options), "")
+    if short:  # Typer splits it into letters
         return UsageError(f"no such option: {short}", f"did you mean -{short}?")
     begun = [word for word in options if name.startswith("--") and word.startswith(name)]
     near = begun[:2] or get_close_matches(name, options, 2, _SIMILAR)

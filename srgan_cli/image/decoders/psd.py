@@ -65,20 +65,20 @@ def _further_channels(image: ImageFile.ImageFile, data: bytes) -> int:
 
 def _has_alpha(image: ImageFile.ImageFile, data: bytes) -> bool:
     """Whether the channel behind the colours is transparency, and not a stored selection."""
-    further, layers = (
-        _channels(data) - _COLOURS.get(image.mode, 1),
-        data[_start(data, _LAYERS) + 4 : _start(data, _PIXELS)],
-    )
-    return image.mode in _READ_HERE and further > 0 and bool(_HAS_TRANSPARENCY.search(layers))
+    has_further = _channels(data) > _COLOURS.get(image.mode, 1)
+    return image.mode in _READ_HERE and has_further and bool(_HAS_TRANSPARENCY.search(_layers(data)))
+
+
+def _layers(data: bytes) -> bytes:
+    return data[_start(data, _LAYERS) + 4 : _start(data, _PIXELS)]
 
 
 def notes(image: ImageFile.ImageFile, data: bytes) -> list[str]:
     """Notes on what the merged picture lacks: channels, layers, inks."""
-    further = _further_channels(image, data)
-    layers, inks = data[_start(data, _LAYERS) + 4 : _start(data, _PIXELS)], _INKS.get(data[_MODE])
+    further, inks = _further_channels(image, data), _INKS.get(data[_MODE])
     lacks = {
         f"further channels are dropped: {further}": further > 0,
-        "its layers are merged": _HAS_LAYERS.search(layers),
+        "its layers are merged": _HAS_LAYERS.search(_layers(data)),
         f"the inks of its {inks} are dropped: it is read as grey": inks,
     }
     return [note for note, applies in lacks.items() if applies]
