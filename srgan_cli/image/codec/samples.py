@@ -18,6 +18,7 @@ from srgan_cli.image.luma import PixelsT, as_float64, to_rgb
 UNIT_RANGE: ValueRange = (0.0, 1.0)
 _PERCENTILES = (0.5, 99.5)
 _MARGIN = 0.1  # how far a range extends beyond its percentiles, as a part of their distance
+_CONSTANT_MARGIN = 2.0**-16  # the same where both are equal, relative to them: a constant stays one
 _PHOTOGRAPH_TOP = 0.25
 """Floats whose percentiles lie in 0…1 and reach this value are taken for a photograph, whose range is 0…1."""
 _SAMPLED_VALUES = 2**20  # about so many values of a picture are looked at for its percentiles
@@ -185,7 +186,7 @@ def percentile_range(values: NDArray[np.float64], *, is_float: bool = True) -> V
     low, high = (float(bound) for bound in np.percentile(values, _PERCENTILES))
     if is_float and low >= 0 and _PHOTOGRAPH_TOP <= high <= 1:
         return UNIT_RANGE
-    margin = (high - low) * _MARGIN or max(abs(low), 1e-30) / 2
+    margin = (high - low) * _MARGIN or max(abs(low) * _CONSTANT_MARGIN, 1e-30)
     return low - margin, high + margin
 
 

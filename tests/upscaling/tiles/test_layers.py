@@ -8,6 +8,7 @@ from torch import Tensor
 
 from srgan_cli.errors import PictureError
 from srgan_cli.image.codec.raster import BandLayout
+from srgan_cli.image.codec.samples import percentile_range
 from srgan_cli.image.picture import Picture
 from srgan_cli.networks.generators.srresnet import SRResNet
 from srgan_cli.upscaling.tiles.memory_limit import TilePolicy
@@ -78,6 +79,12 @@ def test_units_come_back_from_a_network() -> None:
     enlarged = upscaler("network").upscale(measured(pixels)).pixels
     scaled = upscaler("network").upscale(Picture((pixels - 400) / 1200)).pixels * 1200 + 400
     assert torch.allclose(enlarged, scaled, atol=0.01)
+
+
+@pytest.mark.parametrize("value", [-3.7, 273.15, 1e20])
+def test_constant_measurements_stay_constant(value: float) -> None:
+    picture = Picture(torch.full((1, 9, 9), value), depth=32, value_ranges=(percentile_range(np.array([value])),))
+    assert torch.allclose(upscaler("network").upscale(picture).pixels, torch.tensor(value), rtol=1e-4)
 
 
 def test_bands_are_enlarged_one_by_one_and_colours_together() -> None:
