@@ -1,7 +1,7 @@
 """The base class of readers, and opening a file again."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from math import prod
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import IO
 
 from srgan_cli.image.codec.errors import translate_errors
-from srgan_cli.image.codec.raster import Raster
+from srgan_cli.image.codec.raster import Raster, Values
 from srgan_cli.image.metadata.record import Metadata
 from srgan_cli.system.files import check_unchanged
 
@@ -20,7 +20,7 @@ DAMAGED_HINT = "it is damaged: copy or download it again"
 
 @dataclass(frozen=True)
 class Header:
-    """What the header of a still picture that is decoded whole says."""
+    """What the header of a still picture that is decoded whole says, and how its pixels are decoded."""
 
     height: int
     width: int
@@ -28,9 +28,11 @@ class Header:
     notes: list[str]
     """On everything that is dropped, but for what only the pixels show."""
     profile: bytes | None
-    depth = 0
+    decode: Callable[[], tuple[Values, list[str]]]
+    """Values (H, W, C) as stored, and notes.  Raises PictureError, and ValueError if pixels are missing."""
+    depth: int = 0
     """Bits a channel, if the type of the values does not say it."""
-    decode_bytes = 0
+    decode_bytes: int = 0
     """The memory that decoding takes, if it is known."""
 
 

@@ -1,7 +1,8 @@
 """BMP that Pillow refuses: odd bit fields, palettes and headers.  Source: Microsoft, Bitmap Header Types; OS/2 2.0."""
 
 import struct
-from dataclasses import dataclass
+from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
@@ -20,23 +21,7 @@ _ALPHA_HEADER = 56  # from this size on, the header has a mask for alpha
 _DEFAULT_MASKS = {16: (0x7C00, 0x3E0, 0x1F), 24: (0xFF0000, 0xFF00, 0xFF), 32: (0xFF0000, 0xFF00, 0xFF)}
 
 
-@dataclass(frozen=True)
-class BmpHeader(Header):
-    """The header of a BMP."""
-
-    size: int
-    """Bytes of the header."""
-    is_top_down: bool
-    bits: int
-    """Bits a pixel."""
-    compression: int
-    colours: int
-    """Entries of the palette; 0 for the default."""
-    start: int
-    """Where the pixels start in the file."""
-
-
-def read_header(data: bytes) -> BmpHeader:
+def read_header(data: bytes) -> Header:
     """The header of a BMP.  Raises PictureError for a compression or depth that cannot be read."""
     size = int.from_bytes(data[_FILE_HEADER : _FILE_HEADER + 4], "little")
     fields = data[_FILE_HEADER + 4 : _FILE_HEADER + min(size, _INFO_HEADER)].ljust(_INFO_HEADER - 4, b"\0")
@@ -49,34 +34,35 @@ def read_header(data: bytes) -> BmpHeader:
     dpi = (across * METRES_PER_INCH, down * METRES_PER_INCH) if across > 0 and down > 0 else None
     start, (colour, profile, notes) = int.from_bytes(data[10:14], "little"), read_colour(data)
     metadata, notes = Metadata(dpi=dpi, colour=colour), [*notes, *trailing_note(trailing("BMP", data))]
-    return BmpHeader(abs(rows), width, metadata, notes, profile, size, rows < 0, bits, compression, colours, start)
+    if bits <= 8:
+        table = data[_FILE_HEADER + size : start][: 4 * min(colours or 256, 2**bits)]
+        convert = partial(_colours, table=table, bits=bits, width=width)
+    else:
+        convert = partial(_bit_fields, masks=_masks(data, size, compression, bits), width=width, each=bits // 8)
+    decode = partial(_decode, data, start, rows, -(-width * bits // 32) * 4, convert)
+    return Header(abs(rows), width, metadata, notes, profile, decode)
 
 
-def decode(data: bytes, header: BmpHeader) -> tuple[Values, list[str]]:
-    """The values (H, W, 3 or 4), uint8 or uint16.  Raises PictureError, and ValueError for a file that is too short."""
-    stride = -(-header.width * header.bits // 32) * 4
-    lines = np.frombuffer(data, np.uint8, stride * header.height, header.start).reshape(header.height, stride)
-    lines = lines if header.is_top_down else lines[::-1]
-    return (_colours if header.bits <= 8 else _bit_fields)(header, data, lines), []
+def _decode(
+    data: bytes, start: int, rows: int, stride: int, convert: Callable[[Values], Values]
+) -> tuple[Values, list[str]]:
+    """The values (H, W, 3 or 4), uint8 or uint16, of rows that start at the bottom if their number is positive."""
+    lines = np.frombuffer(data, np.uint8, stride * abs(rows), start).reshape(-1, stride)
+    return convert(lines[::-1] if rows > 0 else lines), []
 
 
-def _colours(header: BmpHeader, data: bytes, lines: Values) -> Values:
+def _colours(lines: Values, *, table: bytes, bits: int, width: int) -> Values:
     """The colours of indices; those beyond the palette are black."""
-    bits = np.unpackbits(lines, axis=1).reshape(header.height, -1, header.bits)[:, : header.width]
-    index = bits @ (1 << np.arange(header.bits)[::-1])
-    start, count = _FILE_HEADER + header.size, min(header.colours or 256, 2**header.bits)
-    palette = np.zeros((256, 3), np.uint8)
-    found = np.frombuffer(data, np.uint8, min(4 * count, header.start - start), start).reshape(-1, 4)
+    index = np.unpackbits(lines, axis=1).reshape(len(lines), -1, bits)[:, :width] @ (1 << np.arange(bits)[::-1])
+    palette, found = np.zeros((256, 3), np.uint8), np.frombuffer(table, np.uint8).reshape(-1, 4)
     palette[: len(found)] = found[:, 2::-1]
     return np.asarray(palette[index])
 
 
-def _bit_fields(header: BmpHeader, data: bytes, lines: Values) -> Values:
-    """The channels by their masks.  Alpha that is zero everywhere is unused."""
-    bytes_each = header.bits // 8
-    each = lines[:, : header.width * bytes_each].reshape(header.height, header.width, bytes_each)
-    pixels = each.astype(np.uint32) @ (1 << 8 * np.arange(bytes_each, dtype=np.uint32))
-    masks = _masks(header, data)
+def _bit_fields(lines: Values, *, masks: tuple[int, ...], width: int, each: int) -> Values:
+    """The channels by their masks, of pixels of `each` bytes.  Alpha that is zero everywhere is unused."""
+    stored = lines[:, : width * each].reshape(len(lines), width, each)
+    pixels = stored.astype(np.uint32) @ (1 << 8 * np.arange(each, dtype=np.uint32))
     deep = max(mask.bit_count() for mask in masks) > 8
     channels = [_scaled(pixels, mask, 65_535 if deep else 255) for mask in masks]
     if len(channels) == 4 and not channels[3].any():
@@ -84,10 +70,10 @@ def _bit_fields(header: BmpHeader, data: bytes, lines: Values) -> Values:
     return np.stack(channels, axis=-1).astype(np.uint16 if deep else np.uint8)
 
 
-def _masks(header: BmpHeader, data: bytes) -> tuple[int, ...]:
-    if header.compression == _RGB:
-        return _DEFAULT_MASKS[header.bits]
-    has_alpha = header.size >= _ALPHA_HEADER or header.compression == _ALPHA_BIT_FIELDS
+def _masks(data: bytes, size: int, compression: int, bits: int) -> tuple[int, ...]:
+    if compression == _RGB:
+        return _DEFAULT_MASKS[bits]
+    has_alpha = size >= _ALPHA_HEADER or compression == _ALPHA_BIT_FIELDS
     masks = struct.unpack_from("<4L", data, _FILE_HEADER + _INFO_HEADER)
     return masks if has_alpha and masks[3] else masks[:3]
 

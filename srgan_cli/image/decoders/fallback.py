@@ -30,8 +30,8 @@ def open_fallback(path: Path) -> ImageReader | None:
     with path.open("rb") as file:
         head = file.read(_HEAD_BYTES)
     for kind, decoder in _DECODERS.items():
-        if head.startswith(decoder.SIGNATURE) and (header := decoder.read_header(data := path.read_bytes())):
-            return _WholeReader(path, kind, data, header)
+        if head.startswith(decoder.SIGNATURE) and (header := decoder.read_header(path.read_bytes())):
+            return _WholeReader(path, kind, header)
     kind = next((kind for signature, kind in _KINDS.items() if head.startswith(signature)), "")
     kind = "AVIF" if head[4:8] == b"ftyp" else kind
     try:
@@ -43,8 +43,8 @@ def open_fallback(path: Path) -> ImageReader | None:
 class _WholeReader(ImageReader):
     bytes_per_pixel = _BYTES_PER_PIXEL
 
-    def __init__(self, path: Path, kind: str, data: bytes, header: Header) -> None:
-        self.path, self.format, self.data, self.header = path, kind, data, header
+    def __init__(self, path: Path, kind: str, header: Header) -> None:
+        self.path, self.format, self.header = path, kind, header
         self.turn, stored = header.metadata.orientation, (header.height, header.width)
         self.shape = stored[::-1] if self.turn >= 5 else stored
 
@@ -52,7 +52,7 @@ class _WholeReader(ImageReader):
         return self.header.decode_bytes or super().decode_bytes(index)
 
     def read(self, _: int) -> Raster:
-        header, (values, notes) = self.header, _DECODERS[self.format].decode(self.data, self.header)
+        header, (values, notes) = self.header, self.header.decode()
         mask = None if values.shape[2] in (2, 4) else find_mask(self.path, values.shape[:2], self.turn)
         rows, bits = Rows.from_array(apply_exif_orientation(values, self.turn)), header.depth
         metadata, bits = header.metadata.upright(), bits if 8 < bits < 16 else 0

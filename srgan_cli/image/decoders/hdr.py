@@ -1,7 +1,7 @@
 """Radiance HDR: linear floats.  Source: G. Ward, The RADIANCE Picture File Format, 1991."""
 
 import re
-from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -22,15 +22,7 @@ _NUMBER = rb"-?\d{0,9}\.?\d{1,9}"
 _PRIMARIES = re.compile(rb"\nPRIMARIES= *(%b(?: +%b){7}) *\n" % (_NUMBER, _NUMBER))
 
 
-@dataclass(frozen=True)
-class HdrHeader(Header):
-    """The header of a Radiance HDR."""
-
-    start: int
-    """Where the pixels start."""
-
-
-def read_header(data: bytes) -> HdrHeader:
+def read_header(data: bytes) -> Header:
     """The header of a Radiance HDR.  Raises PictureError if it is damaged, and for other than upright RGB."""
     if not (found := _HEADER.search(data[:65_536])):
         raise PictureError("its header is damaged", DAMAGED_HINT)
@@ -45,7 +37,9 @@ def read_header(data: bytes) -> HdrHeader:
     colour = from_calibration((*numbers[6:], *numbers[:6]) if numbers else None, 1.0)
     is_damaged = b"\nPRIMARIES=" in texts and not colour.chromaticities
     notes += ["its PRIMARIES are dropped: they are damaged"] if is_damaged else []
-    return HdrHeader(int(found[2]), int(found[4]), Metadata(colour=colour), notes, None, found.end())
+    height, width = int(found[2]), int(found[4])
+    decode = partial(_decode, data, found.end(), height, width)
+    return Header(height, width, Metadata(colour=colour), notes, None, decode)
 
 
 def _name(line: bytes) -> str:
@@ -54,11 +48,11 @@ def _name(line: bytes) -> str:
     return found[1].decode() if found else "comments" if line.lstrip().startswith(b"#") else "other lines"
 
 
-def decode(data: bytes, header: HdrHeader) -> tuple[Values, list[str]]:
+def _decode(data: bytes, start: int, height: int, width: int) -> tuple[Values, list[str]]:
     """The values (H, W, 3), float32, and a note on what follows them."""
-    stored, start = list[Values](), header.start
-    for _ in range(header.height):
-        line, start = _read_line(data, start, header.width)
+    stored = list[Values]()
+    for _ in range(height):
+        line, start = _read_line(data, start, width)
         stored.append(line)
     mantissas, exponents = np.split(np.stack(stored), [3], axis=2)
     values = np.ldexp(mantissas.astype(np.float32), exponents.astype(np.int32) - _BIAS) * (exponents > 0)

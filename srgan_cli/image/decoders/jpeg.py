@@ -4,7 +4,7 @@ Source: ITU-T T.81, B.1.1.3.
 """
 
 import struct
-from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -21,16 +21,7 @@ _FRAMES |= dict.fromkeys((0xC5, 0xC6, 0xC7, 0xCD, 0xCE, 0xCF), "in a hierarchy")
 _FRAMES |= dict.fromkeys((0xC9, 0xCA, 0xCB), "with arithmetic coding")
 
 
-@dataclass(frozen=True)
-class JpegHeader(Header):
-    """The header of a JPEG that is coded in an unusual way."""
-
-    kind: str
-    is_jpeg_ls: bool
-    depth: int = 0
-
-
-def read_header(data: bytes) -> JpegHeader | None:
+def read_header(data: bytes) -> Header | None:
     """The header of a JPEG if it is coded in an unusual way."""
     for marker, content in jpeg_segments.read(data).segments:
         if marker in _FRAMES and len(content) >= _FRAME_BYTES:
@@ -39,18 +30,20 @@ def read_header(data: bytes) -> JpegHeader | None:
             if not (kind := f"of {bits} bits a channel" if is_deep else _FRAMES[marker]):
                 return None
             metadata, notes = finish(*jpeg.read_metadata(data, height=height, width=width))
-            return JpegHeader(height, width, metadata, notes, jpeg.read_profile(data), kind, marker == _JPEG_LS, bits)
+            codec = "jpegls_decode" if marker == _JPEG_LS else "jpeg_decode"
+            decode = partial(_decode, data, (height, width) if bits >= 8 else (), kind, codec)
+            return Header(height, width, metadata, notes, jpeg.read_profile(data), decode, bits)
     return None
 
 
-def decode(data: bytes, header: JpegHeader) -> tuple[Values, list[str]]:
-    """The values (H, W, C) as stored.  Raises PictureError without imagecodecs, and for what it does not read."""
-    message = f"it is a JPEG {header.kind}, which is not supported"
+def _decode(data: bytes, size: tuple[int, ...], kind: str, codec: str) -> tuple[Values, list[str]]:
+    """The values as stored.  Raises PictureError without imagecodecs, and for what it does not read in this size."""
+    message = f"it is a JPEG {kind}, which is not supported"
     imagecodecs = import_extra("imagecodecs", "tiff", message, PictureError)
     try:
-        values = np.asarray((imagecodecs.jpegls_decode if header.is_jpeg_ls else imagecodecs.jpeg_decode)(data))
+        values = np.asarray(getattr(imagecodecs, codec)(data))
     except (RuntimeError, ValueError):
         values = np.empty(0)
-    if values.shape[:2] == (header.height, header.width) and values.shape[2:] in ((), (3,)) and header.depth >= 8:
+    if values.shape in (size, (*size, 3)):
         return np.atleast_3d(values), []
     raise PictureError(message, "convert it to a JPEG of 8 bits, or to PNG")
