@@ -2,8 +2,10 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
+from operator import itemgetter
 from pathlib import Path, PurePosixPath
 
 from srgan_cli.errors import SrganError, UsageError
@@ -77,52 +79,39 @@ def by_name(root: Path) -> dict[str, Path]:
 
 def _pair_folders(reference: Path, candidate: Path, template: PairTemplate | None) -> Pairing:
     left, right = by_name(reference), by_name(candidate)
-    matches = _match_template(left, right, template) if template else _match_names(left, right)
-    for name, found in matches.items():
-        if len(found) > 1:
-            message = f"{left[name]} has two partners: {right[found[0]]} and {right[found[1]]}"
+    pairs = sorted(_match_template(left, right, template) if template else _match_names(left, right))
+    for (name, first), (other, second) in pairwise(pairs):
+        if name == other:
+            message = f"{left[name]} has two partners: {right[first]} and {right[second]}"
             raise SrganError(message, "say which with --pair, such as --pair '{stem}_x4'")
-    partners = {name: found[0] for name, found in matches.items()}
-    _check_unshared(partners, left, right)
-    if not partners:
+    for (first, partner), (second, other) in pairwise(sorted(pairs, key=itemgetter(1))):
+        if partner == other:
+            message = f"{right[partner]} is the partner of both {left[first]} and {left[second]}"
+            raise SrganError(message, "say which with --pair, such as --pair '{stem}_x4={stem}'")
+    if not pairs:
         raise _no_pairs_error(reference, candidate, left, right, template)
     return Pairing(
-        [(name, left[name], right[partners[name]]) for name in sorted(partners)],
-        sorted(left.keys() - partners.keys()),
-        sorted(right.keys() - set(partners.values())),
+        [(name, left[name], right[partner]) for name, partner in pairs],
+        sorted(left.keys() - {name for name, _ in pairs}),
+        sorted(right.keys() - {partner for _, partner in pairs}),
     )
 
 
-def _match_names(left: Iterable[str], right: Iterable[str]) -> dict[str, list[str]]:
-    """The candidates of each reference: those of its name, and those whose name or its own has an enlargement more."""
-    left, right = set(left), set(right)
-    matches = defaultdict(list, {name: [name] for name in left & right})
-    for name in sorted(right - left):
-        if (plain := _common_part(name, _SCALE_MARK)) in left:
-            matches[plain].append(name)
-    for name in sorted(left - right):
-        if (plain := _common_part(name, _SCALE_MARK)) in right:
-            matches[name].append(plain)
-    return dict(matches)
+def _match_names(left: Collection[str], right: Collection[str]) -> Iterator[tuple[str, str]]:
+    """References and candidates of one name, or where one of the names has an enlargement more."""
+    plain = {name: _common_part(name, _SCALE_MARK) or "" for name in {*left} ^ {*right}}
+    yield from ((name, name) for name in left if name in right)
+    yield from ((plain[name], name) for name in right if plain.get(name) in left)
+    yield from ((name, plain[name]) for name in left if plain.get(name) in right)
 
 
-def _match_template(left: Iterable[str], right: Iterable[str], template: PairTemplate) -> dict[str, list[str]]:
+def _match_template(left: Iterable[str], right: Iterable[str], template: PairTemplate) -> list[tuple[str, str]]:
     candidates = _by_common_part(right, template.candidate)
     references = _by_common_part(left, template.reference)
     for names in references.values():
         if len(names) > 1:
             raise SrganError(f"{names[0]} and {names[1]} are one name for --pair {template.text}", "change --pair")
-    return {names[0]: candidates[part] for part, names in references.items() if part in candidates}
-
-
-def _check_unshared(partners: dict[str, str], left: dict[str, Path], right: dict[str, Path]) -> None:
-    """Raises SrganError if two references have the same candidate."""
-    owners: dict[str, str] = {}
-    for name, partner in partners.items():
-        if partner in owners:
-            message = f"{right[partner]} is the partner of both {left[owners[partner]]} and {left[name]}"
-            raise SrganError(message, "say which with --pair, such as --pair '{stem}_x4={stem}'")
-        owners[partner] = name
+    return [(names[0], found) for part, names in references.items() for found in candidates.get(part, ())]
 
 
 def _by_common_part(names: Iterable[str], pattern: re.Pattern[str]) -> dict[str, list[str]]:

@@ -1,81 +1,14 @@
-"""What the headers of files say and Pillow does not report: depth, animation, channels, compression."""
+"""What the headers of JPEG XL say, and how lossy files are compressed, which Pillow does not report."""
 
-import re
-import struct
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 from PIL import Image
 
-from srgan_cli.image.metadata import png
 from srgan_cli.image.metadata.isobmff import BARE_JXL, boxes
 
-_JPEG_2000_SIZE = re.compile(rb"\xff\x4f\xff\x51.{38}(.)", re.DOTALL)
-"""The marker of the size, which ends in the depth of the first channel.  Source: ITU-T T.800, A.5.1."""
-_SGI_DEPTH_OFFSET = 3
-_HEAD_BYTES = 65_536
 CLEAN_QUALITY = 98  # the quality from which on a JPEG is enlarged as uncompressed pictures are
 _LUMINANCE_SUM = 3693  # the sum of the luminance table that libjpeg scales, of ITU-T T.81 annex K: quality 50
-_PNG_DEPTH_OFFSET = 24
-_CHANNELS = {0: 1, 2: 3, 4: 2, 6: 4}
-"""By PNG colour type, without palettes: grey, RGB, grey with alpha, RGB with alpha."""
-
-
-@dataclass(frozen=True)
-class PngHeader:
-    """What a PNG says besides its pixels."""
-
-    height: int
-    width: int
-    is_plain: bool
-    """Whether it is a still picture without a palette."""
-    has_alpha: bool
-    decode_bytes: int
-    """The memory that interlaced rows take until they are in order; 0 without interlacing."""
-    chunks: list[png.Chunk]
-    """Those that hold metadata."""
-
-
-def read_png_header(file: IO[bytes]) -> PngHeader | None:
-    """The header of a PNG; None for another file and for one that is damaged before its pixels."""
-    chunks = png.read_chunks(file)
-    if not chunks or chunks[0][0] != b"IHDR" or len(chunks[0][1]) != 13:
-        return None
-    width, height, bits, colour_type, _, _, interlaced = struct.unpack(">LLBBBBB", chunks[0][1])
-    names = [name for name, _ in chunks]
-    is_plain = colour_type in _CHANNELS and b"acTL" not in names and b"IDAT" in names
-    has_alpha = colour_type in (4, 6) or b"tRNS" in names
-    decode_bytes = height * width * _CHANNELS.get(colour_type, 1) * max(bits, 8) // 8 if interlaced else 0
-    return PngHeader(height, width, is_plain, has_alpha, decode_bytes, chunks)
-
-
-def bits_per_channel(image: Image.Image, file: IO[bytes]) -> int:
-    """Bits a channel according to the header of the file."""
-    if image.format == "HEIF":
-        return int(image.info.get("bit_depth", 8))
-    position = file.tell()
-    file.seek(0)
-    head = file.read(_HEAD_BYTES)
-    file.seek(position)
-    if image.format == "PNG":
-        return head[_PNG_DEPTH_OFFSET]
-    if image.format == "AVIF":
-        return av1_bits(head)
-    if image.format == "SGI":
-        return 8 * head[_SGI_DEPTH_OFFSET]
-    if image.format == "JPEG2000":
-        found = _JPEG_2000_SIZE.search(head)
-        return (found[1][0] & 0x7F) + 1 if found else 8
-    is_bmp = image.format in ("BMP", "DIB")  # where BGR;16 are 16 bits a pixel
-    return 16 if not is_bmp and ";16" in " ".join(str(tile[3]) for tile in getattr(image, "tile", ())) else 8
-
-
-def av1_bits(head: bytes) -> int:
-    """Bits a channel according to the AV1 configuration box.  Source: AV1 codec ISO media file format binding, 2.3."""
-    start = head.find(b"av1C")
-    flags = head[start + 6] if 0 <= start < len(head) - 6 else 0
-    return (12 if flags & 0x20 else 10) if flags & 0x40 else 8
 
 
 def describe_compression(path: Path, *, below_quality: int) -> str:

@@ -1,6 +1,6 @@
 """Reading: the pictures of a file as rasters, each decoded when it is requested."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
@@ -44,6 +44,16 @@ from srgan_cli.system.files import check_unchanged, file_stamp
 
 _HEAD_BYTES = 64
 _ICONS, _PCX = (b"\0\0\1\0", b"\0\0\2\0"), b"\n\5"
+_BITS: dict[str, Callable[[Image.Image, bytes], int]] = {
+    "HEIF": lambda image, _: int(image.info.get("bit_depth", 8)),
+    "AVIF": lambda _, data: isobmff.av1_bits(data),
+    "JPEG2000": lambda _, data: jp2.bits(data),
+    "PNG": lambda _, data: data[24],
+    "PSD": lambda _, data: psd.bits(data),
+    "SGI": lambda _, data: 8 * data[3],
+    **dict.fromkeys(("BMP", "DIB"), lambda *_: 8),  # where BGR;16 are 16 bits a pixel
+}
+"""Bits a channel, by the format of an image and its file."""
 _ANIMATED = ("PNG", "WEBP", "AVIF")
 _DEEP = ("HEIF", "AVIF", "JPEG2000", "PSD", *(("JXL",) if find_spec("imagecodecs") else ()))
 """Formats of which other decoders read more than the 8 bits of Pillow."""
@@ -59,14 +69,14 @@ def open_reader(path: Path, *, max_pixels: int | None = None) -> Iterator[ImageR
     with translate_errors(path), path.open("rb") as file:
         stamp = file_stamp(path)
         head = file.read(_HEAD_BYTES)
-        png = headers.read_png_header(file)
-        if reader := _open_without_pillow(path, file, head, png):
+        chunks = png.read_chunks(file)
+        if reader := _open_without_pillow(path, file, head, chunks):
             yield reader
             return
         require_plugin(path, extra_for(head))
         jxl = _read_jxl_header(path, max_pixels) if head.startswith(JXL_SIGNATURES) else None
         # A file object, not the path: Pillow maps some TIFFs into memory and returns wrong pixels for rotated ones.
-        source, notes = png_repair.repair(file) if png is not None else (file, list[str]())
+        source, notes = png_repair.repair(file) if chunks else (file, list[str]())
         source = _adapt(file, head) or source
         try:
             image, data = pillow.open_image(source), path.read_bytes()
@@ -79,7 +89,7 @@ def open_reader(path: Path, *, max_pixels: int | None = None) -> Iterator[ImageR
                 yield other
             return
         with image:
-            yield _PillowReader(path, source, image, data, jxl, notes)
+            yield _PillowReader(path, image, data, jxl, notes)
         check_unchanged(path, stamp)
 
 
@@ -96,7 +106,7 @@ def _adapt(file: IO[bytes], head: bytes) -> IO[bytes] | None:
     return None
 
 
-def _open_without_pillow(path: Path, file: IO[bytes], head: bytes, png: headers.PngHeader | None) -> ImageReader | None:
+def _open_without_pillow(path: Path, file: IO[bytes], head: bytes, chunks: list[png.Chunk]) -> ImageReader | None:
     if is_dicom(path, file):
         require_plugin(path, "dicom")
         return DicomReader(path)
@@ -108,7 +118,7 @@ def _open_without_pillow(path: Path, file: IO[bytes], head: bytes, png: headers.
         return gif.GifReader(path)
     if head.startswith(jp2.SIGNATURES) and (measurement := jp2.open_measurement(path)):
         return measurement
-    return _PngReader(path, png) if png is not None and png.is_plain else None
+    return _PngReader(path, chunks) if png.is_plain(chunks) else None
 
 
 def _read_jxl_header(path: Path, max_pixels: int | None) -> JxlHeader:
@@ -125,24 +135,26 @@ class _PngReader(ImageReader):
     format = "PNG"
     redecodes = True
 
-    def __init__(self, path: Path, header: headers.PngHeader) -> None:
-        self.path, self.header = path, header
-        self.metadata, self.notes = finish(*png.read_metadata(header.chunks))
-        stored = header.height, header.width
-        self.shape = stored[::-1] if self.metadata.orientation >= 5 else stored
+    def __init__(self, path: Path, chunks: list[png.Chunk]) -> None:
+        self.path, self.chunks = path, chunks
+        self.metadata, self.notes = finish(*png.read_metadata(chunks))
+        width, height, *_ = png.HEADER.unpack(chunks[0][1])
+        self.shape = (width, height) if self.metadata.orientation >= 5 else (height, width)
 
     def is_streamed(self, _: int) -> bool:
         return True
 
     def decode_bytes(self, _: int) -> int:
         """The memory that libvips needs to put interlaced rows in order; else 0."""
-        return self.header.decode_bytes
+        width, height, bits, kind, _, _, interlaced = png.HEADER.unpack(self.chunks[0][1])
+        return height * width * png.CHANNELS[kind] * max(bits, 8) // 8 if interlaced else 0
 
     def read(self, _: int) -> Raster:
-        turn, stated = self.metadata.orientation, (self.header.height, self.header.width)
-        mask = None if self.header.has_alpha else find_mask(self.path, stated, turn)
+        turn, stored = self.metadata.orientation, self.shape
         rows, changes = vips.read(self.path, "PNG", orientation=turn)
-        profile, notes = png.read_profile(self.header.chunks), (*self.notes, *changes)
+        has_alpha = rows.shape[2] in (2, 4)
+        mask = None if has_alpha else find_mask(self.path, stored[::-1] if turn >= 5 else stored, turn)
+        profile, notes = png.read_profile(self.chunks), (*self.notes, *changes)
         return Raster(rows, profile, self.metadata.upright(), notes=notes).with_sidecars(self.path, turn, mask)
 
 
@@ -151,9 +163,7 @@ class _PillowReader(ImageReader):
 
     bytes_per_pixel = DECODE_BYTES_PER_PIXEL
 
-    def __init__(
-        self, path: Path, file: IO[bytes], image: ImageFile, data: bytes, jxl: JxlHeader | None, notes: Sequence[str]
-    ) -> None:
+    def __init__(self, path: Path, image: ImageFile, data: bytes, jxl: JxlHeader | None, notes: Sequence[str]) -> None:
         """`data` is the file as it is stored, `notes` are about it as a whole."""
         self.path, self.image, self.data, self.stamp = path, image, data, file_stamp(path)
         self.format = image.format or ""
@@ -172,8 +182,7 @@ class _PillowReader(ImageReader):
         self.animated = self.format in _ANIMATED and self.count > 1
         self.redecodes = self.count > 1 and not self.animated
         self.loop = int(image.info.get("loop") or 0)
-        bits = psd.bits(self.data) if self.format == "PSD" else headers.bits_per_channel(image, file)
-        self.jxl, self.bits = jxl, jxl.bits if jxl else bits
+        self.jxl, self.bits = jxl, jxl.bits if jxl else _stored_bits(image, data)
         read_by_pillow = self.animated or (self.format in ("JPEG2000", "JXL") and _is_deep(image))
         has_first = bool(jxl and jxl.is_animated and self.format in _DEEP)  # Pillow's plugin decodes the last one
         dropped = {
@@ -256,7 +265,7 @@ class _PillowReader(ImageReader):
 
     def _redecode(self, index: int) -> Values:
         with reopen(self.path, self.stamp) as file, pillow.open_image(file) as image:
-            reader = _PillowReader(self.path, file, image, self.data, None, ())
+            reader = _PillowReader(self.path, image, self.data, None, ())
             reader._load(index)
             return reader._values(index)[0]
 
@@ -294,6 +303,13 @@ class _PillowReader(ImageReader):
         is_psd = self.format == "PSD"
         values = psd.read(self.image, self.data) if is_psd else jp2.read_deep(self.path, self.data, self.bits)
         return apply_exif_orientation(values, self._orientation(index))
+
+
+def _stored_bits(image: ImageFile, data: bytes) -> int:
+    """Bits a channel according to the header of the file."""
+    if known := _BITS.get(image.format or ""):
+        return known(image, data)
+    return 16 if ";16" in " ".join(str(tile[3]) for tile in image.tile) else 8
 
 
 def _is_deep(image: Image.Image) -> bool:

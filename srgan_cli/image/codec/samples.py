@@ -5,7 +5,6 @@ Pixels of 8 and 16 bits without sign are 0…1.  All other samples (signed, 32 b
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -94,41 +93,13 @@ def is_valid(values: Values, nodata: float | None) -> NDArray[np.bool_]:
     return valid
 
 
-@dataclass(frozen=True)
 class Survey:
-    """What a pass through all rows of a raster finds."""
-
-    has_invalid: bool = False
-    """Whether some values are no data."""
-    alpha_is_mask: bool = False
-    """Whether alpha has no values but 0 and one other."""
-    opaque_alpha: float = 0
-    """The stored value of opaque alpha; 0 without alpha."""
-    is_double: bool = False
-    """Whether float32 cannot hold its values: 64-bit floats, and integers above 24 bits."""
-    value_ranges: tuple[ValueRange, ...] = ()
-    """The range of each band; () for the full scale of 8 and 16 bits."""
-
-
-def survey(raster: Raster) -> Survey:
-    """What is known of the values of a raster after a pass through it; nothing of photographs of 8 and 16 bits."""
-    dtype = raster.rows.dtype
-    plain = not has_own_units(dtype, raster.depth)
-    if plain and not raster.nodata and not raster.is_measured:
-        return Survey()
-    found = _Sampler(raster)
-    for band in raster.rows.bands():
-        found.add(band)
-    ranges = _shared_ranges(list(found.ranges()), raster) if not plain or dtype.itemsize > 1 else ()
-    return Survey(found.has_invalid, found.alpha_is_mask, found.opaque_alpha, found.is_double, ranges)
-
-
-class _Sampler:
-    """Collects a part of the valid values of each band, and what all values have in common."""
+    """What a pass through all rows of a raster finds; those of photographs of 8 and 16 bits are not read for it."""
 
     def __init__(self, raster: Raster) -> None:
         height, width, _ = raster.rows.shape
         self.raster, self.alpha = raster, raster.bands.alpha
+        self.is_measured = raster.is_measured or bool(raster.nodata)
         self.bands = [index for index in range(raster.bands.count) if index != self.alpha]
         self.step = math.ceil(math.sqrt(height * width * len(self.bands) / _SAMPLED_VALUES))
         self.nodata = nodata_values(raster.nodata, raster.bands, raster.rows.dtype)
@@ -136,11 +107,16 @@ class _Sampler:
         self.samples = [np.empty(most, raster.rows.dtype) for _ in self.bands]
         """One array each: many small ones between larger temporary ones would fragment the heap."""
         self.counts = [0] * len(self.bands)
-        self.has_invalid, self.top, self.largest, self.opaque_alpha = False, 0, 0.0, 0.0
-        self.alphas = np.zeros(0, raster.rows.dtype)
+        self.has_invalid = False
+        """Whether some values are no data."""
+        self.opaque_alpha = 0.0
+        """The stored value of opaque alpha; 0 without alpha."""
+        self.top, self.largest, self.alphas = 0, 0.0, np.zeros(0, raster.rows.dtype)
+        self.has_own_units = has_own_units(raster.rows.dtype, raster.depth)
+        for band in raster.rows.bands() if self.is_measured or self.has_own_units else ():
+            self._add(band)
 
-    def add(self, rows: Values) -> None:
-        """Look at the next rows."""
+    def _add(self, rows: Values) -> None:
         visible = np.ones(rows.shape[:2], bool)
         if self.alpha is not None:
             self.alphas = np.unique(np.concatenate([self.alphas, np.unique(rows[..., self.alpha])[:3]]))[:3]
@@ -160,15 +136,23 @@ class _Sampler:
     @property
     def alpha_is_mask(self) -> bool:
         """Whether alpha has no values but 0 and one other, in a raster that is no photograph."""
-        measured = self.raster.is_measured or bool(self.raster.nodata)
-        return measured and self.alpha is not None and bool(np.count_nonzero(self.alphas) < 2)
+        return self.is_measured and self.alpha is not None and bool(np.count_nonzero(self.alphas) < 2)
 
     @property
     def is_double(self) -> bool:
-        """See Survey."""
+        """Whether float32 cannot hold its values: 64-bit floats, and integers above 24 bits."""
         return self.raster.rows.dtype == np.float64 or self.largest > _FLOAT32_INTEGERS
 
-    def ranges(self) -> Iterator[ValueRange]:
+    @property
+    def value_ranges(self) -> tuple[ValueRange, ...]:
+        """The range of each band, one for all colours to keep their balance; () for the full scale of 8 and 16 bits."""
+        if not self.has_own_units and (not self.is_measured or self.raster.rows.dtype.itemsize == 1):
+            return ()
+        ranges, colours = list(self._ranges()), self.raster.bands.colours
+        shared = min(low for low, _ in ranges[:colours]), max(high for _, high in ranges[:colours])
+        return (*[shared] * min(colours, len(ranges)), *ranges[colours:])
+
+    def _ranges(self) -> Iterator[ValueRange]:
         """The range of each band: declared in the file, or that of its percentiles."""
         for samples, count in zip(self.samples, self.counts, strict=True):
             values = samples[:count].astype(np.float64)
@@ -188,13 +172,6 @@ def percentile_range(values: NDArray[np.float64], *, is_float: bool = True) -> V
         return UNIT_RANGE
     margin = (high - low) * _MARGIN or max(abs(low) * _CONSTANT_MARGIN, 1e-30)
     return low - margin, high + margin
-
-
-def _shared_ranges(ranges: list[ValueRange], raster: Raster) -> tuple[ValueRange, ...]:
-    """The ranges with the same one for all colours: otherwise their balance would change."""
-    colours = ranges[: raster.bands.colours]
-    shared = min(low for low, _ in colours), max(high for _, high in colours)
-    return (*[shared] * len(colours), *ranges[len(colours) :])
 
 
 def to_image(pixels: PixelsT) -> Image.Image:

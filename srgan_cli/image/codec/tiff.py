@@ -3,7 +3,7 @@
 import struct
 import zlib
 from collections.abc import Iterable, Iterator, Sequence, Set
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from io import SEEK_END, BytesIO
 from math import prod
 from pathlib import Path
@@ -40,6 +40,7 @@ _MOST_STRIP_ROWS, _MOST_STRIP_BYTES = 128, 2**22  # the most rows and about the 
 MAX_CLASSIC_BYTES = 2**32 - 2**24
 """The most bytes of pixels in a TIFF that is not a BigTIFF; the rest is for directories."""
 _LONG8, _IFD8 = 16, 18  # types of numbers of BigTIFF
+_CLASSIC, _BIG = b"II*\0" + bytes(4), b"II+\0\x08\0\0\0" + bytes(8)  # heads, whose second half is the first link
 _MOST_ENTRIES = 2**16
 
 
@@ -55,39 +56,27 @@ class Tags(ImageFileDirectory_v2):
     end = 0
     """Where it ends, or the last of its values."""
 
+    @property
+    def formats(self) -> tuple[str, str, str]:
+        """The struct formats of the number of entries, of an entry, and of an offset."""
+        count, entry = ("Q", "HHQQ") if self._bigtiff else ("H", "HHLL")
+        return self._endian + count, self._endian + entry, self._endian + entry[-1]
+
     def load(self, fp: IO[bytes]) -> None:
         """Read a directory that starts where the file stands."""
         start = fp.tell()
         super().load(fp)
         fp.seek(start)
-        count, entry = (f"{self._endian}{kind}" for kind in (("Q", "HHQQ") if self._bigtiff else ("H", "HHLL")))
+        count, entry, offset = self.formats
         (entries,) = struct.unpack(count, fp.read(struct.calcsize(count)).ljust(struct.calcsize(count), b"\0"))
         data = fp.read(min(entries, _MOST_ENTRIES) * struct.calcsize(entry))
         found = list(struct.iter_unpack(entry, data[: len(data) - len(data) % struct.calcsize(entry)]))
         self.unread = [tag for tag, *_ in found if tag not in self]
         self.has_odd_types = any(not 0 < kind <= (_IFD8 if self._bigtiff else TiffTags.IFD) for _, kind, *_ in found)
-        link = 8 if self._bigtiff else 4
+        link = struct.calcsize(offset)
         units = {kind: unit for kind, (unit, _) in self._load_dispatch.items()}
         lengths = ((place, units.get(kind, 0) * number) for _, kind, number, place in found)
         self.end = max([fp.tell() + link, *(place + length for place, length in lengths if length > link)])
-
-
-@dataclass(frozen=True)
-class _Layout:
-    """The layout of classic TIFF or BigTIFF."""
-
-    head: bytes
-    link: str
-    """The struct format of offsets."""
-    count_bytes: int
-    """The size of the number of entries, with which a directory starts."""
-    entry_bytes: int
-    offset_type: int
-    """The TIFF type of offsets."""
-
-
-_CLASSIC = _Layout(b"II*\x00" + bytes(4), "<L", 2, 12, 4)
-_BIG = _Layout(b"II+\x00\x08\x00\x00\x00" + bytes(8), "<Q", 8, 20, _LONG8)
 
 
 def pages(chain: Iterable[Tags]) -> tuple[list[tuple[int, Tags]], dict[int, int], list[str]]:
@@ -187,15 +176,15 @@ def _read_place(pages: Sequence[tuple[int, Tags]], index: int, software: str) ->
 def write_pages(path: Path, pages: Sequence[tuple[Raster, dict[int, Any]]]) -> None:
     """Write a TIFF of these pages, each with further tags; a BigTIFF if they may not fit into a classic one."""
     size = sum(prod(raster.rows.shape) * raster.rows.dtype.itemsize for raster, _ in pages)
-    layout = _BIG if size > MAX_CLASSIC_BYTES else _CLASSIC
-    link = len(layout.head) - struct.calcsize(layout.link)
+    head = _BIG if size > MAX_CLASSIC_BYTES else _CLASSIC
+    link = len(head) // 2
     with path.open("wb+") as file:
-        file.write(layout.head)
+        file.write(head)
         for raster, extra in pages:
             tags, masks = _write_strips(file, raster)
-            link = _add_directory(file, link, tags | extra, layout)
+            link = _add_directory(file, link, tags | extra, head)
             if masks:
-                link = _add_directory(file, link, _write_mask(file, masks, raster), layout)
+                link = _add_directory(file, link, _write_mask(file, masks, raster), head)
 
 
 def _write_strips(file: IO[bytes], raster: Raster) -> tuple[dict[int, Any], list[bytes]]:
@@ -241,33 +230,34 @@ def _strip_rows(rows: Rows) -> int:
     return max(1, min(_MOST_STRIP_ROWS, _MOST_STRIP_BYTES // (prod(rows.shape[1:]) * rows.dtype.itemsize)))
 
 
-def _add_directory(file: IO[bytes], link: int, values: dict[int, Any], layout: _Layout) -> int:
+def _add_directory(file: IO[bytes], link: int, values: dict[int, Any], head: bytes) -> int:
     """Append a directory, store its offset at `link`, and return the offset of its own link."""
-    tags = Tags(layout.head)
+    tags = Tags(head)
     for tag, value in as_exif_types(values).items():
         if isinstance(value, str):
             tags.tagtype[tag], value = TiffTags.ASCII, value.encode()
         tags[tag] = value
-    tags.tagtype[STRIPS] = tags.tagtype[STRIP_BYTES] = layout.offset_type
+    tags.tagtype[STRIPS] = tags.tagtype[STRIP_BYTES] = _LONG8 if head == _BIG else TiffTags.LONG
     if microscopy.BLOCK_SIZES in tags:
         tags.tagtype[microscopy.BLOCK_SIZES] = TiffTags.LONG
     offset = file.seek(0, SEEK_END) + file.tell() % 2
-    file.write(bytes(offset - file.tell()) + _with_strips(tags.tobytes(offset), offset, tags[STRIPS], layout))
+    file.write(bytes(offset - file.tell()) + _with_strips(tags, offset))
     file.seek(link)
-    file.write(struct.pack(layout.link, offset))
+    file.write(struct.pack(tags.formats[2], offset))
     file.seek(0, SEEK_END)
-    return offset + layout.count_bytes + layout.entry_bytes * len(tags)
+    count, entry, _ = map(struct.calcsize, tags.formats)
+    return offset + count + entry * len(tags)
 
 
-def _with_strips(directory: bytes, offset: int, strips: Sequence[int], layout: _Layout) -> bytes:
-    """The bytes of a directory with these offsets of strips; Pillow has written others."""
-    changed, width = bytearray(directory), struct.calcsize(layout.link)
-    entries = range(layout.count_bytes, len(directory), layout.entry_bytes)
-    entry = next(start for start in entries if struct.unpack_from("<H", changed, start)[0] == STRIPS)
-    field = entry + layout.entry_bytes - width
-    start = field if len(strips) == 1 else struct.unpack_from(layout.link, changed, field)[0] - offset
-    struct.pack_into(f"<{len(strips)}{layout.link[1:]}", changed, start, *strips)
-    return bytes(changed)
+def _with_strips(tags: Tags, offset: int) -> bytes:
+    """The bytes of a directory at this offset, with its offsets of strips; Pillow would write others."""
+    directory, strips = bytearray(tags.tobytes(offset)), tags[STRIPS]
+    count, entry, width = map(struct.calcsize, tags.formats)
+    starts = range(count, len(directory), entry)
+    field = next(start for start in starts if struct.unpack_from("<H", directory, start)[0] == STRIPS) + entry - width
+    start = field if len(strips) == 1 else struct.unpack_from(tags.formats[2], directory, field)[0] - offset
+    struct.pack_into(f"<{len(strips)}{tags.formats[2][1:]}", directory, start, *strips)
+    return bytes(directory)
 
 
 def tags_for(metadata: Metadata, icc_profile: bytes | None) -> dict[int, Any]:
@@ -304,7 +294,7 @@ def _fit_exif(exif: bytes | None) -> tuple[dict[int, Any], bool]:
 
 def _writable(tag: int, value: Any) -> bool:
     try:
-        alone = Tags(_CLASSIC.head)
+        alone = Tags(_CLASSIC)
         alone[tag] = value
         alone.tobytes()
     except PARSE_ERRORS:
@@ -315,7 +305,7 @@ def _writable(tag: int, value: Any) -> bool:
 def directories(file: IO[bytes]) -> Iterator[Tags]:
     """All directories of the chain, in its order."""
     file.seek(0)
-    head = file.read(len(_BIG.head))
+    head = file.read(len(_BIG))
     offset, seen = _directory(head).next, set()
     while offset and offset not in seen:
         seen.add(offset)
@@ -329,7 +319,7 @@ def directories(file: IO[bytes]) -> Iterator[Tags]:
 def _directory(head: bytes) -> Tags:
     """An empty directory of a file that starts with `head`; Pillow does not know BigTIFF of the other byte order."""
     is_big = b"+" in head[2:4]
-    return Tags(b"II+\0" + head[4:], prefix=head[:2]) if is_big else Tags(head[: len(_CLASSIC.head)])
+    return Tags(b"II+\0" + head[4:], prefix=head[:2]) if is_big else Tags(head[: len(_CLASSIC)])
 
 
 def _read_subdirectory(file: IO[bytes], tags: Tags, offset: int, unread: list[int]) -> dict[int, Any]:

@@ -193,7 +193,7 @@ def _describe_pages(rasters: Sequence[Raster]) -> list[Raster]:
     types = {raster.rows.dtype.name for raster in rasters}
     dtype = types.pop() if len(types) == 1 else ""
     pages = {
-        (place.height, place.width): microscopy.StoredPage(raster.rows.shape[:2], dtype)
+        (place.height, place.width): (raster.rows.shape[:2], dtype)
         for place, raster in zip(places, rasters, strict=True)
         if place
     }

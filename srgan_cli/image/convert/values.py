@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from srgan_cli.image.codec.raster import ASSOCIATED, Raster, Rows, Values, band_rows
-from srgan_cli.image.codec.samples import alpha_scale, full_scale, is_valid, nodata_slack, nodata_values, survey
+from srgan_cli.image.codec.samples import Survey, alpha_scale, full_scale, is_valid, nodata_slack, nodata_values
 from srgan_cli.image.picture import ImageStream, Picture
 
 
@@ -18,7 +18,7 @@ def stream_raster(raster: Raster, *, keep_classes: bool = False) -> ImageStream:
     """The picture of a raster, of which measurements are read before; classes become RGB unless `keep_classes`."""
     raster = raster if keep_classes else raster.in_colours()
     height, width, channels = raster.rows.shape
-    found, bands = survey(raster), raster.bands
+    found, bands = Survey(raster), raster.bands
     is_mask = bands.ends_with_mask or found.alpha_is_mask
     count = channels - raster.has_alpha
     layout = replace(bands, mask=bands.mask or "alpha") if is_mask else raster.layout

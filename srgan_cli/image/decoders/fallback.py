@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from srgan_cli.errors import PictureError
-from srgan_cli.image.codec import headers, vips
+from srgan_cli.image.codec import vips
 from srgan_cli.image.codec.raster import Raster, Rows, apply_exif_orientation, divide_by_alpha, from_coded_bits, opaque
 from srgan_cli.image.decoders import bmp, hdr, jpeg, netpbm
 from srgan_cli.image.decoders.base import Header, ImageReader
@@ -79,7 +79,7 @@ class _VipsReader(ImageReader):
         found, notes = isobmff.read_metadata(data)
         if b"avis" in dict(isobmff.boxes(data))[b"ftyp"]:
             notes = ["its animation is reduced to the first frame", *notes]
-        if (bits := headers.av1_bits(data)) > 8 and self.rows.dtype == np.uint16:
+        if (bits := isobmff.av1_bits(data)) > 8 and self.rows.dtype == np.uint16:
             self.rows, found = self.rows.map(partial(from_coded_bits, bits=bits)), replace(found, coded_bits=bits)
         if isobmff.is_premultiplied(data) and self.rows.shape[2] == 4:
             self.rows = self.rows.map(partial(divide_by_alpha, alpha=-1, top=opaque(self.rows.dtype)))

@@ -35,8 +35,8 @@ _GEOTIFF = bytes.fromhex("b14bf8bd083d4b43a5ae8cd7d5a6ce03")
 _WITH_PROFILE = (b"\2", b"\3")  # the methods of colour that have an ICC profile
 _COLOURS = {12, 15, 16, 17, 18}  # CMYK, white on black, sRGB, grey and YCbCr
 _GML = b"gml.data"
-_SIZE, _COUNT, _PARTS = b"\xff\x4f\xff\x51", slice(40, 42), slice(42, None, 3)
-"""The marker at the start of the codestream, and where it has the number of components and their depths."""
+_SIZE, _SIZE_BYTES = b"\xff\x4f\xff\x51", 42
+"""The start of the codestream, which ends in the number of components, and its length; their depths follow."""
 _SIGN, _DEPTH = 0x80, 0x7F
 _PREMULTIPLIED = 2  # a kind of channel: alpha by which colours are multiplied
 
@@ -68,9 +68,8 @@ def open_measurement(path: Path) -> Jp2Reader | None:
     Raises PictureError for those that need rasterio, if it is missing.
     """
     data = path.read_bytes()
-    start = data.find(_SIZE)
-    count = int.from_bytes(data[start:][_COUNT], "big")
-    depths = data[start:][_PARTS][:count]
+    depths = _depths(data)
+    count = len(depths)
     is_grey_alpha = count == 2 and set(depths) <= {7, 15}
     is_odd = not (count in (1, 3, 4) or is_grey_alpha) or any(depth & _SIGN for depth in depths)
     is_placed = any(content.startswith(_GEOTIFF) or _GML in content for _, content in _outer_boxes(data))
@@ -81,6 +80,18 @@ def open_measurement(path: Path) -> Jp2Reader | None:
     if is_odd or count == 4 or {depth & _DEPTH for depth in depths} - {7, 15}:
         raise PictureError("{path} has measurements in JPEG 2000", "pip install 'srgan-cli[geo]'", path=path)
     return None
+
+
+def _depths(data: bytes) -> bytes:
+    """The depth of each component less 1, with a flag for signed ones.  Source: ITU-T T.800, A.5.1."""
+    end = data.find(_SIZE) + _SIZE_BYTES
+    count = int.from_bytes(data[end - 2 : end], "big") if end >= _SIZE_BYTES else 0
+    return data[end : end + 3 * count : 3]
+
+
+def bits(data: bytes) -> int:
+    """Bits of the first component."""
+    return (_depths(data)[0] & _DEPTH) + 1
 
 
 def read_metadata(image: Image.Image, data: bytes) -> tuple[Metadata, list[str]]:
@@ -129,7 +140,7 @@ def is_premultiplied(data: bytes) -> bool:
 
 def arrange(values: Values, data: bytes) -> Values:
     """The components that Pillow decodes in their order, each in the highest bits: white at the top, and alpha last."""
-    depths, size = data[data.find(_SIZE) :][_PARTS][: values.shape[2]], 8 * values.itemsize
+    depths, size = _depths(data)[: values.shape[2]], 8 * values.itemsize
     has_palette = b"pclr" in data[: data.find(_SIZE)]
     for channel, bits in enumerate((depth & _DEPTH) + 1 for depth in depths if not has_palette):
         if bits < size:

@@ -2,28 +2,17 @@
 
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from io import BytesIO
 from typing import IO
 
-from srgan_cli.image.metadata.png import SIGNATURE
+from srgan_cli.image.metadata.png import SIGNATURE, Chunk
 
 _ANIMATION = (b"acTL", b"fcTL", b"fdAT")
 _OF_PIXELS = (*_ANIMATION, b"tRNS")
 
 
-@dataclass(frozen=True)
-class _Chunk:
-    name: bytes
-    content: bytes
-    """All of its bytes."""
-    is_intact: bool
-    """Whether its checksum is right."""
-
-    @property
-    def is_ancillary(self) -> bool:
-        """Whether the picture can be decoded without it."""
-        return bool(self.name[0] & 0x20)
+_ANCILLARY = 0x20  # the bit in the first letter of the name of a chunk without which a picture can be decoded
+_Chunk = tuple[bytes, bytes, bool]  # its name, all of its bytes, and whether it is ancillary and damaged
 
 
 def repair(file: IO[bytes]) -> tuple[IO[bytes], list[str]]:
@@ -33,20 +22,21 @@ def repair(file: IO[bytes]) -> tuple[IO[bytes], list[str]]:
     """
     file.seek(0)
     chunks = list(_chunks(file.read()))
-    kept = [chunk for chunk in chunks if not chunk.is_ancillary or (chunk.is_intact and chunk.name in _OF_PIXELS)]
-    damaged, notes = {chunk.name for chunk in chunks if chunk.is_ancillary and not chunk.is_intact}, list[str]()
+    is_needed = {name: not name[0] & _ANCILLARY or name in _OF_PIXELS for name, *_ in chunks}
+    kept = [(name, content) for name, content, is_damaged in chunks if is_needed[name] and not is_damaged]
+    notes, damaged = list[str](), {name for name, _, is_damaged in chunks if is_damaged} - {*_ANIMATION}
     if not _is_animation_sound(kept):
-        kept = [chunk for chunk in kept if chunk.name not in _ANIMATION]
+        kept = [(name, content) for name, content in kept if name not in _ANIMATION]
         notes.append("its animation is damaged: only the default image is read")
-    if names := damaged - {*_ANIMATION}:
-        notes.append(f"its damaged parts are dropped: {b', '.join(sorted(names)).decode('latin-1')}")
-    return BytesIO(SIGNATURE + b"".join(chunk.content for chunk in kept)), notes
+    if damaged:
+        notes.append(f"its damaged parts are dropped: {b', '.join(sorted(damaged)).decode('latin-1')}")
+    return BytesIO(SIGNATURE + b"".join(content for _, content in kept)), notes
 
 
-def _is_animation_sound(chunks: list[_Chunk]) -> bool:
+def _is_animation_sound(chunks: list[Chunk]) -> bool:
     """Whether the frames of an APNG are numbered in order, and declared before the pixels; true without frames."""
-    names = [chunk.name for chunk in chunks]
-    numbers = [chunk.content[8:12] for chunk in chunks if chunk.name in _ANIMATION[1:]]
+    names = [name for name, _ in chunks]
+    numbers = [content[8:12] for name, content in chunks if name in _ANIMATION[1:]]
     late = b"acTL" in names and b"IDAT" in names and names.index(b"acTL") > names.index(b"IDAT")
     return not late and numbers == [number.to_bytes(4, "big") for number in range(len(numbers))]
 
@@ -57,5 +47,6 @@ def _chunks(data: bytes) -> Iterator[_Chunk]:
         name = data[start + 4 : start + 8]
         end = start + 12 + int.from_bytes(data[start : start + 4], "big")
         crc = int.from_bytes(data[end - 4 : end], "big")
-        yield _Chunk(name, data[start:end], zlib.crc32(data[start + 4 : end - 4]) == crc)
+        is_damaged = zlib.crc32(data[start + 4 : end - 4]) != crc
+        yield name, data[start:end], is_damaged and bool(name[0] & _ANCILLARY)
         start = end

@@ -7,7 +7,6 @@ import json
 import re
 import struct
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from math import prod
 from typing import Any
 from xml.dom.minidom import Document, Element
@@ -44,15 +43,8 @@ _OME_TYPES = {"float32": "float", "float64": "double"}
 _PYRAMID = "openmicroscopy.org/PyramidResolution"
 Size = tuple[int, int]
 """Height and width."""
-
-
-@dataclass(frozen=True)
-class StoredPage:
-    """What a page becomes."""
-
-    size: Size
-    dtype: str
-    """The name of its NumPy type; "" if pages differ in it, which then have those that they had."""
+StoredPage = tuple[Size, str]
+"""What a page becomes: its size and the name of its NumPy type, "" if pages differ in it, which then keep theirs."""
 
 
 def software_of(text: object) -> str:
@@ -73,7 +65,7 @@ def clean(text: str, sizes: Sequence[Size], numbers: Sequence[int]) -> tuple[str
 
     `sizes` are those of all pages, `numbers` those of their directories in the file.
     """
-    software, unchanged = software_of(text), {size: StoredPage(size, "uint8") for size in sizes}
+    software, unchanged = software_of(text), {size: (size, "uint8") for size in sizes}
     try:
         cleaned, notes = _clean_ome(text, numbers) if software == "OME-XML" else (text, [])
     except xml.PARSE_ERRORS:
@@ -129,7 +121,7 @@ def _fit_shape(text: str, pages: Mapping[Size, StoredPage], count: int) -> str:
         page = pages.get((shape[end - 2], shape[end - 1])) if end > 1 else None
         if page and prod(shape[: end - 2]) == count:
             whole = {key: value for key, value in content.items() if key != "truncated"}
-            return json.dumps(whole | {"shape": [*shape[: end - 2], *page.size, *shape[end:]]})
+            return json.dumps(whole | {"shape": [*shape[: end - 2], *page[0], *shape[end:]]})
     return ""
 
 
@@ -145,7 +137,8 @@ def _fit_ome(text: str, pages: Mapping[Size, StoredPage], count: int) -> str:
 
 
 def _fit_pixels(pixels: Element, old: Size, page: StoredPage) -> None:
-    for axis, before, after in zip("YX", old, page.size, strict=True):
+    size, dtype = page
+    for axis, before, after in zip("YX", old, size, strict=True):
         pixels.setAttribute(f"Size{axis}", str(after))
         if name := pixels.getAttribute(f"PhysicalSize{axis}"):
             pixels.setAttribute(f"PhysicalSize{axis}", f"{float(name) * before / after:.12g}")
@@ -153,8 +146,8 @@ def _fit_pixels(pixels: Element, old: Size, page: StoredPage) -> None:
     stored = {"BigEndian": "false"} | ({"Interleaved": "true"} if set(channels) - {"1"} else {})
     for name in filter(pixels.hasAttribute, stored):
         pixels.setAttribute(name, stored[name])
-    if page.dtype:
-        pixels.setAttribute("Type", _OME_TYPES.get(page.dtype, page.dtype))
+    if dtype:
+        pixels.setAttribute("Type", _OME_TYPES.get(dtype, dtype))
 
 
 def _planes(pixels: Element) -> int:

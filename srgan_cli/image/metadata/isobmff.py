@@ -4,9 +4,9 @@ import re
 import struct
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from fractions import Fraction
 from io import BytesIO
+from typing import NamedTuple
 
 from srgan_cli.image.metadata import xmp
 from srgan_cli.image.metadata.exif import EXIF_PREFIX
@@ -61,8 +61,7 @@ def boxes(data: bytes) -> Iterator[Box]:
         offset = end
 
 
-@dataclass(frozen=True)
-class _Items:
+class _Items(NamedTuple):
     properties: list[Box]
     """The properties of the picture."""
     others: list[Box]
@@ -78,16 +77,13 @@ def read_metadata(data: bytes) -> tuple[Metadata, list[str]]:
     packet = next((content[16:] for name, content in outer if name == b"uuid" and content.startswith(XMP)), None)
     exif = found.get(b"Exif", b"")
     start = 0 if exif.startswith((b"II", b"MM")) else 4 + int.from_bytes(exif[:4], "big")  # some programs leave it out
-    metadata = Metadata(exif=exif[start:].removeprefix(EXIF_PREFIX) or None, xmp=packet or found.get(b"xml "))
-    try:
-        items = _items(found.get(b"meta", b""))
-    except (struct.error, IndexError, KeyError):
-        return metadata, notes
+    items = _items(outer)
     properties = dict(items.properties)
     levels, mastering = properties.get(b"clli"), properties.get(b"mdcv", b"")
     across, down = unpack(">LL", properties.get(b"pasp")) or (1, 1)
-    return replace(
-        metadata,
+    return Metadata(
+        exif=exif[start:].removeprefix(EXIF_PREFIX) or None,
+        xmp=packet or found.get(b"xml "),
         colour=_colour(items.properties),
         light_levels=tuple(level * _LIGHT_UNIT for level in unpack(">HH", levels) or ()) or None,
         mastering_display=mastering[8:12] + mastering[:8] + mastering[12:] if len(mastering) == 24 else None,
@@ -100,13 +96,13 @@ def is_turned_early(data: bytes) -> bool:
 
     Pillow takes it for the usual order, libvips for that of the file.
     """
-    found = [_TRANSFORMATIONS.index(name) for name, _ in _properties(data) if name in _TRANSFORMATIONS]
+    found = [_TRANSFORMATIONS.index(name) for name, _ in _items(boxes(data)).properties if name in _TRANSFORMATIONS]
     return found != sorted(found)
 
 
 def clean_aperture(data: bytes, width: int, height: int) -> tuple[int, int, int, int] | None:
     """Left, top, right and bottom of what is to be shown of a picture of this stored size; None for all of it."""
-    numbers = unpack(">4LlLlL", dict(_properties(data)).get(b"clap"))
+    numbers = unpack(">4LlLlL", dict(_items(boxes(data)).properties).get(b"clap"))
     if not numbers or not all(numbers[1::2]):
         return None
     across, down, right, lower = (numbers[at] / numbers[at + 1] for at in range(0, 8, 2))
@@ -115,18 +111,16 @@ def clean_aperture(data: bytes, width: int, height: int) -> tuple[int, int, int,
     return box if 0 <= left < box[2] <= width and 0 <= top < box[3] <= height else None
 
 
+def av1_bits(data: bytes) -> int:
+    """Bits a channel according to the AV1 configuration box.  Source: AV1 codec ISO media file format binding, 2.3."""
+    start = data.find(b"av1C")
+    flags = data[start + 6] if 0 <= start < len(data) - 6 else 0
+    return (12 if flags & 0x20 else 10) if flags & 0x40 else 8
+
+
 def is_premultiplied(data: bytes) -> bool:
     """Whether colours are multiplied by alpha."""
-    with suppress(struct.error, IndexError, KeyError):
-        return b"prem" in dict(_items(dict(boxes(data)).get(b"meta", b"")).references)
-    return False
-
-
-def _properties(data: bytes) -> list[Box]:
-    """The properties of the picture in a file; none if it is damaged."""
-    with suppress(struct.error, IndexError, KeyError):
-        return _items(dict(boxes(data)).get(b"meta", b"")).properties
-    return []
+    return b"prem" in dict(_items(boxes(data)).references)
 
 
 def to_clli(light_levels: tuple[int, ...]) -> tuple[int, int]:
@@ -163,7 +157,7 @@ def add_properties(data: bytes, metadata: Metadata) -> bytes:
     if metadata.pixel_ratio:
         added.append((b"pasp", struct.pack(">LL", *to_pasp(metadata.pixel_ratio))))
     outer = dict(boxes(data))
-    exif = None if b"moov" in outer or b"Exif" in _items(outer[b"meta"]).kinds else metadata.exif
+    exif = None if b"moov" in outer or b"Exif" in _items(boxes(data)).kinds else metadata.exif
     return _insert(data, added, exif) if (added or exif) and b"moov" not in outer else data
 
 
@@ -245,7 +239,14 @@ def _colour(properties: Sequence[Box]) -> Colour:
     return NO_COLOUR
 
 
-def _items(meta: bytes) -> _Items:
+def _items(outer: Iterable[Box]) -> _Items:
+    """The items of a file; none if it is damaged."""
+    with suppress(struct.error, IndexError, KeyError):
+        return _parse_items(dict(reversed([*outer]))[b"meta"])
+    return _Items([], [], [], [])
+
+
+def _parse_items(meta: bytes) -> _Items:
     parts = dict(boxes(meta[4:]))
     primary = struct.unpack_from(">H" if parts[b"pitm"][0] == 0 else ">L", parts[b"pitm"], 4)[0]
     inner = list(boxes(parts[b"iprp"]))

@@ -33,7 +33,8 @@ _MAX_TEXT_BYTES = 2**26
 _MOST = 2**31 - 1
 _LENGTHS = {b"cICP": 4, b"gAMA": 4, b"cHRM": 32, b"sRGB": 1, b"pHYs": 9, b"mDCV": 24, b"cLLI": 8, b"tIME": 7}
 """The bytes of chunks of numbers; others are damaged."""
-_PALETTE, _CHANNELS = 3, {0: 1, 2: 3, 3: 3, 4: 2, 6: 4}  # by PNG colour type
+_PALETTE, CHANNELS = 3, {0: 1, 2: 3, 3: 3, 4: 2, 6: 4}  # by PNG colour type
+HEADER = struct.Struct(">LLBBBBB")  # width, height, bits, colour type, compression, filter, interlacing
 
 
 def chunk(name: bytes, content: bytes) -> bytes:
@@ -53,6 +54,14 @@ def read_chunks(file: IO[bytes]) -> list[Chunk]:
         file.seek(4 + (0 if content else length), os.SEEK_CUR)
         found.append((name, content))
     return [*found, (b"IEND", file.read()[4:])]
+
+
+def is_plain(chunks: list[Chunk]) -> bool:
+    """Whether a file is a still picture without a palette, and is not damaged before its pixels."""
+    names = [name for name, _ in chunks]
+    if names[:1] != [b"IHDR"] or len(chunks[0][1]) != HEADER.size:
+        return False
+    return chunks[0][1][9] in CHANNELS.keys() - {_PALETTE} and b"acTL" not in names and b"IDAT" in names
 
 
 def read_metadata(chunks: list[Chunk]) -> tuple[Metadata, list[str]]:
@@ -80,7 +89,7 @@ def read_metadata(chunks: list[Chunk]) -> tuple[Metadata, list[str]]:
 def _is_damaged(name: bytes, first: dict[bytes, bytes], colour: Colour) -> bool:
     """Whether a chunk of numbers has another length than it should, or impossible numbers."""
     bits, kind = first[b"IHDR"][8:10]
-    lengths, most = _LENGTHS | {b"sBIT": _CHANNELS.get(kind, 0)}, 8 if kind == _PALETTE else bits
+    lengths, most = _LENGTHS | {b"sBIT": CHANNELS.get(kind, 0)}, 8 if kind == _PALETTE else bits
     unread = {
         b"sRGB": colour.intent is None,
         b"cHRM": colour.chromaticities is None,
