@@ -69,8 +69,8 @@ def write_picture(picture: Picture | ImageStream, path: Path | str) -> None:
     check_samples(path, picture)
     with atomic_write(path) as temporary:
         writer.write([to_raster(picture, name)], temporary, name, encoding=Encoding())
-    header = picture.header if isinstance(picture, ImageStream) else picture
-    write_place(header.metadata.place, (picture.height, picture.width), path, name, overwrite=True)
+        header = picture.header if isinstance(picture, ImageStream) else picture
+        write_place(header.metadata.place, (picture.height, picture.width), path, name, overwrite=True)
 
 
 def picture_losses(path: Path, picture: Picture | ImageStream, *, animated: bool = False) -> list[str]:

@@ -188,8 +188,8 @@ def write_pictures(
         if cloud_optimised:
             make_cloud_optimised(temporary, has_classes=rasters[0].bands.has_classes)
         before_commit()
-    place, (height, width, _) = rasters[0].metadata.place, rasters[0].rows.shape
-    return write_place(place, (height, width), path, name, overwrite=overwrite_sidecars)
+        place, (height, width, _) = rasters[0].metadata.place, rasters[0].rows.shape
+        return write_place(place, (height, width), path, name, overwrite=overwrite_sidecars)
 
 
 def cog_losses(metadata: Metadata) -> list[str]:

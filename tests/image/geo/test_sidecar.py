@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from srgan_cli import Upscaler
+from srgan_cli.errors import SrganError
 from srgan_cli.image.decoders.tiff_reader import files_beside
 from srgan_cli.image.geo import xml
 from srgan_cli.image.geo.export import kept_files
@@ -18,6 +19,7 @@ from srgan_cli.image.geo.sidecar import find_xmp
 from srgan_cli.image.io import picture_losses, read_picture, write_picture
 from srgan_cli.image.ops import resize
 from srgan_cli.image.picture import Picture
+from srgan_cli.image.sequence import open_pictures, write_pictures
 
 rasterio = pytest.importorskip("rasterio", reason="rasterio is not installed")
 WORLD = "10.0\n1.0\n2.0\n-20.0\n500005.0\n4599990.0\n"
@@ -333,6 +335,15 @@ def test_files_of_the_input_are_never_overwritten(tmp_path: Path) -> None:
     ]
     enlarge(path, "in.tiff")
     assert path.with_suffix(".tfw").read_text() == WORLD
+
+
+def test_a_picture_whose_files_beside_it_cannot_be_written_does_not_appear(tmp_path: Path) -> None:
+    path = write_geotiff(tmp_path / "in.tif")
+    (tmp_path / "out.pgw").mkdir()
+    for write in (enlarge, lambda path, out: write_pictures(open_pictures(path), path.with_name(out))):
+        with pytest.raises(SrganError, match=r"out\.pgw is a folder"):
+            write(path, "out.png")
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["in.tif", "out.pgw"]
 
 
 def test_files_of_another_picture_are_reported(tmp_path: Path) -> None:
