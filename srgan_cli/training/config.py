@@ -22,6 +22,17 @@ PATH_SETTINGS = (
 )
 """Settings that depend on the machine.  Recipes leave them out."""
 SETTINGS_FILE = "config.json"  # the file in the run folder that holds the settings
+SMALLEST_SIDES = {"patch": 24, "squeezenet": 17, "alexnet": 31}
+"""The smallest pictures that these networks take, in pixels; others take 16, or 17 where one picture is a batch."""
+DISCRIMINATOR_SETTINGS = (
+    "discriminator discriminator_channels discriminator_norm discriminator_learning_rate "
+    "gan_loss label_smoothing gradient_penalty r1_weight"
+)
+ADVERSARIAL_SETTINGS = (
+    f"{DISCRIMINATOR_SETTINGS} adversarial_learning_rate adversarial_weight feature_matching_weight "
+    "perceptual_weight perceptual_network perceptual_weights"
+)
+"""Settings of the adversarial phase, and those of its discriminator."""
 DEGRADATION, PIXEL, ADVERSARIAL = "degradation", "pixel", "adversarial"  # the phases of a run, in their order
 
 
@@ -57,12 +68,21 @@ class TrainConfig(Settings):
         expect(partners in (0, folders), found, option="low")
         expect(not data.pair or bool(data.low), "pair needs low: name the folder of partners", option="pair")
         expect(not (data.low and data.unpaired), "low and unpaired exclude each other", option="low unpaired")
-        expect(
-            data.batch > 1 or data.patch * self.scale > 16,
-            "one patch of at most 16 pixels is too small for the discriminator: enlarge the batch or the patch",
-        )
+        self._check_losses()
         name = self.run.name
         expect(is_plain_name(name), f"the name is {shown(name)}, expected the name of a file without a folder")
+
+    def _check_losses(self) -> None:
+        """Raises UsageError for a phase without a loss, and for patches too small for a network of its losses."""
+        loss, schedule, side = self.loss, self.schedule, self.data.patch * self.scale
+        reference = loss.pixel_weight or loss.frequency_weight or loss.phase_weight
+        expect(bool(reference or not schedule.pretrain_fraction), "all weights of the losses of the pixel phase are 0")
+        if schedule.pretrain_fraction == 1:
+            return
+        expect(bool(reference or loss.perceptual_weight or loss.needs_discriminator), "all weights of losses are 0")
+        for name in self.judges:
+            least = SMALLEST_SIDES.get(name, 17 if self.data.batch == 1 else 16)
+            expect(side >= least, f"{name} takes patches of {least} pixels or more, found {side}", "enlarge the patch")
 
     def _check_bands(self) -> None:
         """Raises UsageError for settings that need photographs, if the pictures are measurements."""
@@ -81,6 +101,41 @@ class TrainConfig(Settings):
             expect(not drawn, "noise and channel_shuffle_prob are for photographs, not for bands")
             seen = bool(named) or data.bands == 3 or not self.loss.perceptual_weight
             expect(seen, "the perceptual loss sees three bands: name them with --rgb-bands, or set its weight to 0")
+
+    @property
+    def judges(self) -> list[str]:
+        """The networks that judge the generated pictures of the adversarial phase."""
+        discriminator = [self.discriminator.architecture] if self.loss.needs_discriminator else []
+        return discriminator + (self.loss.backbones if self.loss.perceptual_weight else [])
+
+    @property
+    def idle_settings(self) -> dict[str, str]:
+        """The settings that change nothing beside the others although they differ from the default; each with why."""
+        loss, degradation, teacher, pretrained = (
+            self.loss,
+            self.degradation,
+            self.teacher,
+            self.schedule.pretrain_fraction,
+        )
+        is_real = degradation.kind == "real" and degradation.prob == 1
+        groups = (
+            (pretrained == 1, "there is no adversarial phase", ADVERSARIAL_SETTINGS),
+            (pretrained == 0, "there is no pixel phase", "learning_rate l2_fraction patch_growth"),
+            (not loss.needs_discriminator, "there is no discriminator", DISCRIMINATOR_SETTINGS),
+            (self.discriminator.architecture == "unet", "unet has spectral norm", "discriminator_norm"),
+            (not loss.perceptual_weight, "perceptual_weight is 0", "perceptual_network perceptual_weights"),
+            (degradation.kind == "bicubic", "degradation is bicubic", "degradation_prob cutblur_prob"),
+            (is_real, "degradation real starts from the originals", "low unpaired"),
+            (
+                not teacher.models,
+                "there is no teacher",
+                "teacher_weight teacher_input teacher_self_ensemble teacher_cache",
+            ),
+            (not teacher.models or teacher.cache == "off", "no teacher is cached", "teacher_draws teacher_fraction"),
+            (not self.data.unpaired, "there is no unpaired", "degradation_learning_fraction"),
+        )
+        reasons = {key: why for holds, why, keys in reversed(groups) if holds for key in keys.split()}
+        return {key: why for key, why in reasons.items() if SETTINGS[key].of(self) != SETTINGS[key].default}
 
     @property
     def phase_ends(self) -> dict[str, float]:

@@ -179,6 +179,25 @@ def test_changes_override_stored_settings() -> None:
 
 
 @pytest.mark.parametrize(
+    ("settings", "idle"),
+    [
+        ({}, []),
+        ({"pretrain_fraction": 1.0, "gan_loss": "hinge", "r1_weight": 1.0}, ["gan_loss", "r1_weight"]),
+        ({"pretrain_fraction": 0.0, "l2_fraction": 0.5, "gan_loss": "hinge"}, ["l2_fraction"]),
+        ({"adversarial_weight": 0.0, "discriminator": "patch"}, ["discriminator"]),
+        ({"discriminator": "unet", "discriminator_norm": "none"}, ["discriminator_norm"]),
+        ({"cutblur_prob": 0.5, "teacher_weight": 0.5}, ["teacher_weight", "cutblur_prob"]),
+        ({"cutblur_prob": 0.5, "degradation": "mild"}, []),
+        ({"degradation": "real", "low": "low"}, ["low"]),
+        ({"degradation": "real", "degradation_prob": 0.5, "low": "low"}, []),
+    ],
+    ids=str,
+)
+def test_settings_without_effect_beside_others_are_known(settings: dict[str, Any], idle: list[str]) -> None:
+    assert [*TrainConfig.from_settings(data="data", **settings).idle_settings] == idle
+
+
+@pytest.mark.parametrize(
     "setting",
     [
         {"scale": 5},
@@ -196,6 +215,10 @@ def test_changes_override_stored_settings() -> None:
         {"adversarial_learning_rate": float("nan")},
         {"ema_decay": 1.0},
         {"batch": 1, "patch": 8, "scale": 2},
+        {"discriminator": "patch", "patch": 11, "scale": 2},
+        {"perceptual_weight": 1.0, "perceptual_network": "alexnet", "patch": 15, "scale": 2},
+        {"pixel_weight": 0.0},
+        {"pixel_weight": 0.0, "adversarial_weight": 0.0, "pretrain_fraction": 0.0},
         {"name": "folder/name"},
         {"name": ".."},
         {"name": ""},

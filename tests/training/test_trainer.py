@@ -23,7 +23,7 @@ from srgan_cli.training.data.dataset import Dataset, load_dataset
 from srgan_cli.training.losses.adversarial import ADVERSARIAL_LOSSES
 from srgan_cli.training.losses.total import PerceptualLoss
 from srgan_cli.training.models import discriminator as discriminator_module
-from srgan_cli.training.optim.optimizer import ComputeContext
+from srgan_cli.training.optim.optimizer import ComputeContext, OptimizerStep
 from srgan_cli.training.recipe import read_recipe
 from srgan_cli.training.run import validation
 from srgan_cli.training.run.checkpoints import CHECKPOINT, read_checkpoint
@@ -386,6 +386,20 @@ def test_accumulated_batches_make_one_step_of_a_larger_one(config: TrainConfig, 
         list(until(trainer, 1))
     for left, right in zip(whole.gan.generator.parameters(), parts.gan.generator.parameters(), strict=True):
         torch.testing.assert_close(left, right, atol=1e-5, rtol=1e-3)
+
+
+def test_an_incomplete_step_leaves_nothing_for_the_next_one() -> None:
+    network = torch.nn.Linear(1, 1, bias=False)
+    step = OptimizerStep(network, ComputeContext.for_device("cpu", "fp32"), "adam", accumulate=3)
+    for factor in (1.0, float("nan"), 1.0):
+        step.minimize(factor * network.weight.sum())
+    step.set_learning_rate(1.0)
+    before = network.weight.item()
+    assert [step.minimize(network.weight.sum()) and network.weight.item() == before for _ in range(3)] == [
+        True,
+        True,
+        False,
+    ]
 
 
 class SavedActivation:

@@ -85,7 +85,7 @@ def check_run(config: TrainConfig, max_pixels: int | None = None, *, numbered: b
 
 
 def _warn_of_replaced(asked: TrainConfig, config: TrainConfig) -> None:
-    """Print which settings of the network are replaced by those of the initial weights, or are not for it."""
+    """Print which settings are replaced by those of the initial weights, are not for the network, or have no effect."""
     default, before, after = (vars(each.generator) for each in (TrainConfig(), asked, config))
     untaken, architecture = untaken_settings(config), config.generator.architecture
     for key in [key for key in default if before[key] not in (default[key], after[key])]:
@@ -93,6 +93,8 @@ def _warn_of_replaced(asked: TrainConfig, config: TrainConfig) -> None:
             f"{architecture} does not take it" if key in untaken else f"{config.generator.init_from} has {after[key]}"
         )
         warn(f"{'generator' if key == 'architecture' else key} {before[key]} is left out: {reason}")
+    for key, reason in asked.idle_settings.items():
+        warn(f"{key} has no effect: {reason}")
 
 
 def _with_unused_folder(config: TrainConfig) -> TrainConfig:

@@ -16,7 +16,7 @@ from srgan_cli.networks.discriminators.base import Discriminator, DiscriminatorO
 
 
 class UNetDiscriminator(Discriminator):
-    """One logit per pixel: (N, bands, H, W) to (N, 1, H, W), for sides that are multiples of 8.
+    """One logit per pixel: (N, bands, H, W) to (N, 1, H, W), for sides from 8 pixels.
 
     Three strided convolutions halve the size and grow the channels from `channels` (64 in the paper) to eight times as
     many. Three bilinear upsamplings follow, each with a skip connection from the map of its size.
@@ -41,8 +41,9 @@ class UNetDiscriminator(Discriminator):
         features = list(maps)
         deep = maps.pop()
         for layer in self.up:
-            upsampled = F.interpolate(deep, scale_factor=2, mode="bilinear", align_corners=False)
-            deep = _activate(layer(upsampled)) + maps.pop()
+            skip = maps.pop()
+            upsampled = F.interpolate(deep, skip.shape[-2:], mode="bilinear", align_corners=False)
+            deep = _activate(layer(upsampled)) + skip
             features.append(deep)
         return DiscriminatorOutput(self.judge(self.tail(deep)), features)
 

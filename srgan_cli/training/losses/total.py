@@ -71,4 +71,4 @@ class GeneratorLoss:
             "matching": self.config.feature_matching_weight,
             "adversarial": adversarial_ramp * self.config.adversarial_weight,
         }
-        return torch.stack([weights[name] * loss for name, loss in losses.items() if weights[name]]).sum()
+        return torch.stack([weights[name] * loss for name, loss in losses.items()]).sum()

@@ -17,7 +17,6 @@ from srgan_cli.training.data.sampling import BatchRequest, Sampler, cut_unpaired
 from srgan_cli.training.models.cycle_gan import CycleGAN
 from srgan_cli.training.optim.optimizer import ComputeContext, StepResult
 
-GRID = 8  # the sides of discriminator inputs are multiples of it
 BLUR_PATCHES = 512  # patches of either kind whose spectra are compared to estimate the blur
 MIN_BLUR = 0.2  # standard deviations below this, in high-resolution pixels, count as no blur
 
@@ -36,7 +35,7 @@ class LearnedDegradation:
     def train_step(self, number: int, rng: torch.Generator) -> StepResult:
         """Update the CycleGAN on the batch of this number."""
         assert self.cycle
-        request = BatchRequest(number, self._patch, self.config.data.batch)
+        request = BatchRequest(number, self.config.data.patch, self.config.data.batch)
         reduced, high, _ = self.sampler.cut(request)
         low = cut_unpaired(self.dataset.unpaired, request, self.config, self.world)
         high, reduced, low = (side.to(self.device) for side in (high, reduced[:, :3], low))
@@ -44,15 +43,11 @@ class LearnedDegradation:
 
     def _init_blur(self) -> None:
         """Initialise the degrader with the blur that the spectra of the unpaired pictures show."""
-        request = BatchRequest(0, self._patch, BLUR_PATCHES)
+        request = BatchRequest(0, self.config.data.patch, BLUR_PATCHES)
         bicubic, unpaired = [pair.low for pair in self.dataset.training], self.dataset.unpaired
         sharp, blurred = (cut_unpaired(kind, request, self.config, SINGLE_PROCESS) for kind in (bicubic, unpaired))
         if (deviation := self.config.scale * blur_between(sharp, blurred)) > MIN_BLUR:
             self.degrader.init_filter(gaussian(deviation))
-
-    @property
-    def _patch(self) -> int:
-        return self.config.data.patch // GRID * GRID
 
     def set_learning_rate(self, factor: float) -> None:
         """Set the learning rates of the next steps to the paper's times `factor`."""

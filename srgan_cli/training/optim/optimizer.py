@@ -93,7 +93,8 @@ class OptimizerStep:
         return self._accumulated < self.accumulate or self._step()
 
     def set_learning_rate(self, rate: float) -> None:
-        """Set the learning rate of the next steps."""
+        """Set the learning rate of the next step, and drop what an incomplete one has accumulated."""
+        self._reset()
         for group in self.optimizer.param_groups:
             group["lr"] = rate
 
