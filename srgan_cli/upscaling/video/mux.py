@@ -83,7 +83,7 @@ class Muxer:
             kind, is_copied = packet.stream.type, packet.stream is not self.stream
             try:
                 self._mux(packet)
-            except ValueError:  # from FFmpeg's filters, which read what they pass on
+            except (ValueError, av.PatchWelcomeError):  # from FFmpeg's filters, which read what they pass on
                 if not is_copied:
                     raise
                 unread[kind] += 1
@@ -160,9 +160,11 @@ class Muxer:
                     counts[index] += 1
                     yield from self.converters[index].convert(packet, report) if index in self.converters else [packet]
                 if limit is not None and min(counts.values()) >= limit:
-                    return
+                    break
         except av.FFmpegError as error:
             report(error.strerror or "the other streams cannot be read to their end")
+        for converter in self.converters.values():
+            yield from converter.rest()
 
     def _place(self, packet: Any) -> bool:
         """Move a packet of the source to its stream and time in the output; returns whether it belongs there."""
@@ -172,7 +174,8 @@ class Muxer:
         if not is_still and not (self._is_preroll(time) if packet.is_discard else self.range.holds(time)):
             return False
         index, shift = packet.stream.index, 0 if is_still else round(self.range.shift / packet.time_base)
-        self.last[index] = packet.dts = max(packet.dts - shift, self.last.get(index, packet.dts - shift - 1) + 1)
+        step = packet.stream.type not in ("subtitle", "data")  # of which several packets may have one time
+        self.last[index] = packet.dts = max(packet.dts - shift, self.last.get(index, packet.dts - shift - step) + step)
         packet.pts = None if packet.pts is None else max(packet.pts - shift, packet.dts)
         packet.stream = self.copies[index]
         return True

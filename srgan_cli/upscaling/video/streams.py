@@ -1,7 +1,7 @@
 """The streams beside the enlarged one: copied as they are, or text subtitles in another codec for the container."""
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import av
@@ -81,7 +81,10 @@ def fitting_codec(container: str, stream: Any) -> str:
 
 
 class SubtitleConverter:
-    """Converts the subtitles of a stream of PyAV, by way of FFmpeg's common form, that of ASS."""
+    """Converts the subtitles of a stream of PyAV, by way of FFmpeg's common form, that of ASS.
+
+    MP4 shows one text at a time, so that texts that overlap become lines of one for as long as they do.
+    """
 
     def __init__(self, template: Any, output: Any, codec: str) -> None:
         """Adds a stream to the container `output`."""
@@ -90,17 +93,37 @@ class SubtitleConverter:
         self.stream = output.add_stream(codec)
         self.stream.time_base = template.time_base
         self.stream.codec_context.subtitle_header = self.decoder.subtitle_header
+        self.start, self.shown = 0, list[tuple[int, bytes]]()  # the text of MP4 that goes on, and when its parts end
 
-    def convert(self, packet: Any, report: Callable[[str], None]) -> list[Any]:
-        """The packet of the new stream; none for one that only ends a subtitle, and a report for a damaged one."""
+    def convert(self, packet: Any, report: Callable[[str], None]) -> Iterator[Any]:
+        """The packets that are complete; none for one that only ends a subtitle, and a report for a damaged one."""
         try:
             found = self.decoder.decode2(packet)
             made = self.stream.codec_context.encode_subtitle(found) if found else None
         except av.FFmpegError:
             report("a subtitle is damaged")
-            return []
-        if not made or not made.size:
-            return []
-        made.pts, made.dts, made.duration = packet.pts, packet.dts, packet.duration
-        made.time_base, made.stream = packet.time_base, self.stream
-        return [made]
+            return
+        if made and made.size:
+            overlaps = self.stream.codec_context.name == "mov_text"
+            yield from self.rest(packet.pts if overlaps else None)
+            self.start = packet.pts
+            self.shown.append((packet.pts + packet.duration, bytes(made)))
+            yield from () if overlaps else self.rest()
+
+    def rest(self, until: int | None = None) -> Iterator[Any]:
+        """The packets of what has been read, up to a time."""
+        while self.shown and (until is None or self.start < until):
+            stop = min([end for end, _ in self.shown] + ([] if until is None else [until]))
+            packet = av.Packet(_joined([text for _, text in self.shown]))
+            packet.pts = packet.dts = self.start
+            packet.duration, packet.time_base, packet.stream = stop - self.start, self.stream.time_base, self.stream
+            yield packet
+            self.start, self.shown = stop, [part for part in self.shown if part[0] > stop]
+
+
+def _joined(texts: list[bytes]) -> bytes:
+    """A packet as it is, or the lines of several of mov_text, which begin with their length."""
+    if len(texts) == 1:
+        return texts[0]
+    lines = b"\n".join(text[2 : 2 + int.from_bytes(text[:2], "big")] for text in texts)[:0xFFFF]
+    return len(lines).to_bytes(2, "big") + lines

@@ -99,11 +99,13 @@ def test_damaged_packets_are_reported(tmp_path: Path, srgan: Srgan) -> None:
     assert len(read_times(tmp_path / "out.mkv")) >= 20
 
 
-def test_damaged_sound_is_left_out(tmp_path: Path, srgan: Srgan) -> None:
+@pytest.mark.parametrize("change", [{}, {1: 0xF0, 6: 0xFD}])
+def test_damaged_sound_is_left_out(tmp_path: Path, srgan: Srgan, change: dict[int, int]) -> None:
     """FFmpeg reads the headers of AAC from transport streams, and refuses packets with others."""
     source = write_clip(tmp_path / "in.ts", sound="aac")
-    packet = packets(source, "audio")[2]
-    source.write_bytes(source.read_bytes().replace(packet[:10], bytes(10)))
+    head = packets(source, "audio")[2][:10]
+    damaged = bytes(change.get(at, byte) for at, byte in enumerate(head)) if change else bytes(10)
+    source.write_bytes(source.read_bytes().replace(head, damaged))
     done = srgan("upscale", *BICUBIC, source, tmp_path / "out.mp4")
     assert (done.code, "damaged packets of the audio are left out: 1" in done.err) == (1, True), done.err
     assert len(read_times(tmp_path / "out.mp4")) == 24

@@ -24,8 +24,8 @@ TEXTS = {
 HEADER = b"[Script Info]\n[V4+ Styles]\nStyle: Default,Arial,16\n[Events]\n"
 
 
-def write_subtitles(path: Path, codec: str, texts: tuple[bytes, ...] = ()) -> Path:
-    """A clip with subtitles at 0.2 and 0.6 s, each for 0.3 s, in English."""
+def write_subtitles(path: Path, codec: str, texts: tuple[bytes, ...] = (), times: tuple[int, ...] = (200, 600)) -> Path:
+    """A clip with subtitles at 0.2 and 0.6 s or other times, each for 0.3 s, in English."""
     silent = write_clip(path.with_name("silent.mp4"))
     with av.open(str(silent)) as before, av.open(str(path), "w") as after:
         streams = [after.add_stream_from_template(before.streams[0]), after.add_stream(codec)]
@@ -35,7 +35,7 @@ def write_subtitles(path: Path, codec: str, texts: tuple[bytes, ...] = ()) -> Pa
             if packet.dts is not None:
                 packet.stream = streams[0]
                 after.mux(packet)
-        for time, text in zip((200, 600), texts or TEXTS[codec], strict=True):
+        for time, text in zip(times, texts or TEXTS[codec], strict=True):
             packet = av.Packet(text)
             packet.pts, packet.dts, packet.duration, packet.time_base, packet.stream = time, time, 300, UNIT, streams[1]
             after.mux(packet)
@@ -79,6 +79,31 @@ def test_subtitles_keep_to_the_part_of_start(tmp_path: Path, srgan: Srgan) -> No
     source = write_subtitles(tmp_path / "in.mkv", "subrip")
     assert srgan("upscale", *BICUBIC, source, tmp_path / "out.mp4", "--start", "0.5").code == 0
     assert read_subtitles(tmp_path / "out.mp4")[2] == [(0.1, 0.3, b"three")]
+
+
+@pytest.mark.parametrize(
+    ("target", "expected"),
+    [
+        ("mkv", [(0.2, 0.3, b"a"), (0.4, 0.3, b"b"), (0.4, 0.3, b"c"), (0.6, 0.3, b"d")]),
+        (
+            "mp4",
+            [
+                (0.2, 0.2, b"a"),
+                (0.4, 0.1, rb"a\Nb\Nc"),
+                (0.5, 0.1, rb"b\Nc"),
+                (0.6, 0.1, rb"b\Nc\Nd"),
+                (0.7, 0.2, b"d"),
+            ],
+        ),
+    ],
+)
+def test_subtitles_that_overlap_keep_their_times(
+    tmp_path: Path, srgan: Srgan, target: str, expected: list[tuple[float, float, bytes]]
+) -> None:
+    """MP4 shows one text at a time: they become its lines."""
+    source = write_subtitles(tmp_path / "in.mkv", "subrip", (b"a", b"b", b"c", b"d"), (200, 400, 400, 600))
+    assert srgan("upscale", *BICUBIC, source, tmp_path / f"out.{target}").code == 0
+    assert read_subtitles(tmp_path / f"out.{target}")[2] == expected
 
 
 def test_a_damaged_subtitle_does_not_stop_the_others(tmp_path: Path, srgan: Srgan) -> None:
