@@ -27,9 +27,10 @@ from srgan_cli.batch.planning import plan_batch
 from srgan_cli.batch.resume import Manifest
 from srgan_cli.batch.runner import Worker, run_batch
 from srgan_cli.batch.task import UpscaleOptions
-from srgan_cli.image.io import read_picture, write_picture
+from srgan_cli.image.io import read_picture
 from srgan_cli.image.ops import resize
 from srgan_cli.image.picture import Picture
+from srgan_cli.image.sequence import write_picture
 from srgan_cli.upscaling.tiles.memory_limit import TilePolicy
 from srgan_cli.upscaling.upscaler import Upscaler
 

@@ -25,9 +25,10 @@ from peers import Candidate, Case, filters, named_model, ncnn_models, ours
 from quality import report, run
 from torch import Tensor
 
-from srgan_cli.image.io import read_picture, write_picture
+from srgan_cli.image.io import read_picture
 from srgan_cli.image.ops import downscale
 from srgan_cli.image.picture import Picture
+from srgan_cli.image.sequence import write_picture
 from srgan_cli.scoring.protocol import Protocol
 from srgan_cli.system.discovery import find_pictures
 from srgan_cli.training.config import TrainConfig

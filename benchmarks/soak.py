@@ -31,8 +31,9 @@ import torch
 import typer
 from PIL import Image, ImageDraw, ImageFont
 
-from srgan_cli.image.io import read_picture, write_picture
+from srgan_cli.image.io import read_picture
 from srgan_cli.image.picture import Picture
+from srgan_cli.image.sequence import write_picture
 from srgan_cli.upscaling.tiles.memory_limit import parse_bytes
 
 EXAMPLES = [Path(__file__).parents[1] / f"examples/{name}.png" for name in ("astronaut", "cat", "street")]

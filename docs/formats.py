@@ -17,13 +17,14 @@ from PIL import Image, ImageCms
 
 from srgan_cli.errors import UsageError
 from srgan_cli.image.codec.capabilities import FORMAT_CAPABILITIES, format_of
-from srgan_cli.image.io import picture_losses, read_picture, write_picture
+from srgan_cli.image.io import picture_losses, read_picture
 from srgan_cli.image.metadata import jpeg_segments, photoshop
 from srgan_cli.image.metadata.exif import build_exif
 from srgan_cli.image.metadata.gain_map import ISO_PREFIX, GainMap
 from srgan_cli.image.metadata.icc import PRIMARIES, Colour, from_cicp
 from srgan_cli.image.metadata.record import Metadata, Text
 from srgan_cli.image.picture import Picture
+from srgan_cli.image.sequence import write_picture
 
 XMP = (
     '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'

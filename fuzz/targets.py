@@ -27,9 +27,9 @@ from srgan_cli import __main__
 from srgan_cli.batch.naming import Naming
 from srgan_cli.batch.planning import plan_batch
 from srgan_cli.errors import SrganError
-from srgan_cli.image.io import picture_size, read_picture, write_picture
+from srgan_cli.image.io import picture_size, read_picture
 from srgan_cli.image.picture import Picture
-from srgan_cli.image.sequence import open_pictures
+from srgan_cli.image.sequence import open_pictures, write_picture
 from srgan_cli.system.pairing import pair_by_name
 from srgan_cli.training.config import TrainConfig
 from srgan_cli.training.recipe import read_recipe

@@ -11,7 +11,6 @@ from .image.codec.raster import BandLayout as BandLayout
 from .image.convert.tensors import Channels as Channels
 from .image.geo.place import Place as Place
 from .image.io import read_picture as read_picture
-from .image.io import write_picture as write_picture
 from .image.metadata.gain_map import GainMap as GainMap
 from .image.metadata.icc import Colour as Colour
 from .image.metadata.record import Metadata as Metadata
@@ -20,6 +19,7 @@ from .image.picture import ImageStream as ImageStream
 from .image.picture import Picture as Picture
 from .image.sequence import ImageSequence as ImageSequence
 from .image.sequence import open_pictures as open_pictures
+from .image.sequence import write_picture as write_picture
 from .image.sequence import write_pictures as write_pictures
 from .networks import Generator as Generator
 from .scoring.evaluate import score as score

@@ -10,8 +10,9 @@ import torch
 from safetensors import safe_open
 from support import REPOSITORY
 
-from srgan_cli.image.io import read_picture, write_picture
+from srgan_cli.image.io import read_picture
 from srgan_cli.image.picture import Picture
+from srgan_cli.image.sequence import write_picture
 from srgan_cli.networks import GENERATORS
 
 EXAMPLES = REPOSITORY / "examples"

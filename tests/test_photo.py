@@ -8,9 +8,10 @@ import pytest
 import torch
 from support import REPOSITORY
 
-from srgan_cli.image.io import read_picture, write_picture
+from srgan_cli.image.io import read_picture
 from srgan_cli.image.ops import resize
 from srgan_cli.image.picture import Picture
+from srgan_cli.image.sequence import write_picture
 
 
 def test_every_candidate_gets_the_same_degraded_tiles(

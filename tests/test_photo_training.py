@@ -10,9 +10,9 @@ import pytest
 import torch
 from support import REPOSITORY
 
-from srgan_cli.image.io import write_picture
 from srgan_cli.image.ops import resize
 from srgan_cli.image.picture import Picture
+from srgan_cli.image.sequence import write_picture
 from srgan_cli.networks import GENERATORS
 from srgan_cli.weights.card import WeightsCard
 from srgan_cli.weights.file import load_weights, read_card, save_weights

@@ -1,4 +1,4 @@
-"""Reading pictures from files and writing them."""
+"""Reading pictures from files, and what of them a format stores."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -8,18 +8,17 @@ import torch
 
 from srgan_cli.errors import PictureError
 from srgan_cli.image.codec import tiff, writer
-from srgan_cli.image.codec.capabilities import FALLBACK_SUFFIX, FORMAT_CAPABILITIES, Encoding, check_size, format_of
+from srgan_cli.image.codec.capabilities import FALLBACK_SUFFIX, FORMAT_CAPABILITIES, format_of
 from srgan_cli.image.codec.colour import count_colours
 from srgan_cli.image.codec.limits import check_max_pixels
 from srgan_cli.image.codec.raster import Raster
 from srgan_cli.image.codec.reader import open_reader
 from srgan_cli.image.codec.samples import UNIT_RANGE, overlap
 from srgan_cli.image.convert.values import stream_raster, to_rows, to_values
-from srgan_cli.image.geo.export import place_losses, write_place
+from srgan_cli.image.geo.export import place_losses
 from srgan_cli.image.metadata.record import Metadata
 from srgan_cli.image.picture import ImageStream, Picture
 from srgan_cli.system.arguments import checked
-from srgan_cli.system.files import atomic_write
 
 _DTYPES = {8: np.uint8, 16: np.uint16}
 _LEAST_SHOWN = 0.1  # the least part of a range of values that lies in 0…1, in a format that clips the rest
@@ -53,24 +52,6 @@ def writable_suffix(path: Path) -> str:
     with open_reader(path) as reader:
         name = {"MPO": "JPEG"}.get(reader.format, reader.format)
     return FORMAT_CAPABILITIES[name].suffixes[0] if name in FORMAT_CAPABILITIES else FALLBACK_SUFFIX
-
-
-@checked
-def write_picture(picture: Picture | ImageStream, path: Path | str) -> None:
-    """Write a picture in the format of the suffix; the file appears complete or not at all.
-
-    Where it lies is written into files beside it as far as the format does not store it.  What the format cannot store
-    is dropped; `picture_losses` lists it.  Raises UsageError for a suffix that is not in FORMATS, PictureError for a
-    picture that is too large for the format, and SrganError as atomic_write does.
-    """
-    path = Path(path)
-    name = format_of(path)
-    check_size(path, picture.height, picture.width)
-    check_samples(path, picture)
-    with atomic_write(path) as temporary:
-        writer.write([to_raster(picture, name)], temporary, name, encoding=Encoding())
-        header = picture.header if isinstance(picture, ImageStream) else picture
-        write_place(header.metadata.place, (picture.height, picture.width), path, name, overwrite=True)
 
 
 def picture_losses(path: Path, picture: Picture | ImageStream, *, animated: bool = False) -> list[str]:

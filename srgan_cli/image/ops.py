@@ -38,7 +38,8 @@ def resize(pixels: Tensor, height: int, width: int, kernel: "Kernel | None" = No
     When a picture shrinks, the kernel is widened by the factor.  Beyond its edges the picture is mirrored.  Values are
     not clamped, and these kernels overshoot.  torch and Pillow treat edges differently, hence an implementation here.
     """
-    rows, columns = (AxisResize.full(*sizes) for sizes in zip(pixels.shape[-2:], (height, width), strict=True))
+    sizes = zip(pixels.shape[-2:], (height, width), strict=True)
+    rows, columns = (AxisResize(old, new, 0, 0, new) for old, new in sizes)
     return resize_part(pixels, rows, columns, kernel or KERNELS["bicubic"])
 
 
@@ -114,11 +115,6 @@ class AxisResize:
     """The first output sample to compute."""
     stop: int
     """The output sample after the last one to compute."""
-
-    @classmethod
-    def full(cls, in_size: int, out_size: int) -> "AxisResize":
-        """The whole axis."""
-        return cls(in_size, out_size, 0, 0, out_size)
 
 
 def _resize_rows(pixels: Tensor, axis: AxisResize, kernel: Kernel) -> Tensor:

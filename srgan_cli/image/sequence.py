@@ -18,14 +18,14 @@ from srgan_cli.image.decoders.base import ImageReader
 from srgan_cli.image.geo import gdal
 from srgan_cli.image.geo.cog import KEPT_TAGS, make_cloud_optimised
 from srgan_cli.image.geo.export import write_place
-from srgan_cli.image.io import to_raster
+from srgan_cli.image.io import check_samples, to_raster
 from srgan_cli.image.metadata.record import Metadata
 from srgan_cli.image.picture import ImageStream, Picture
 from srgan_cli.system.arguments import Count, checked
 from srgan_cli.system.files import atomic_write, check_space
 
 _ANIMATION_DEPTH = 8
-_LOSSLESS = ("PNG", "TIFF", "BMP")
+_LOSSLESS = ("PNG", "TIFF", "BMP", "DICOM")
 _FLOAT_BYTES = 16  # bytes of a pixel of four float channels
 _DECODE_PER_RESIDENT = 5
 """Decoding a picture whole takes this many times the memory that its values take afterwards."""
@@ -190,6 +190,18 @@ def write_pictures(
         before_commit()
         place, (height, width, _) = rasters[0].metadata.place, rasters[0].rows.shape
         return write_place(place, (height, width), path, name, overwrite=overwrite_sidecars)
+
+
+@checked
+def write_picture(picture: Picture | ImageStream, path: Path | str) -> None:
+    """Write a picture in the format of the suffix; the file appears complete or not at all.
+
+    Where it lies is written into files beside it as far as the format does not store it.  What the format cannot store
+    is dropped; `picture_losses` lists it.  Raises UsageError for a suffix that is not in FORMATS, PictureError for a
+    picture that is too large for the format, or whose samples it cannot store, and SrganError as atomic_write does.
+    """
+    check_samples(Path(path), picture)
+    write_pictures(ImageSequence([picture], [(picture.height, picture.width)]), path)
 
 
 def cog_losses(metadata: Metadata) -> list[str]:

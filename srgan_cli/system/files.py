@@ -126,7 +126,10 @@ def scratch_folder() -> Iterator[Path]:
     from filelock import FileLock  # slow to import
 
     for stale in Path(gettempdir()).glob(f"{_SCRATCH}*.lock"):
-        _remove_stale_scratch(stale)
+        with suppress(OSError):  # its process holds the lock, or it is not ours to delete
+            with FileLock(stale, blocking=False):
+                shutil.rmtree(stale.with_suffix(""), ignore_errors=True)
+            stale.unlink()  # only now, since Windows deletes no open files
     folder = Path(gettempdir(), f"{_SCRATCH}{secrets.token_hex(8)}")
     lock_file = folder.with_suffix(".lock")
     try:
@@ -139,16 +142,6 @@ def scratch_folder() -> Iterator[Path]:
     finally:
         with suppress(OSError):
             lock_file.unlink()
-
-
-def _remove_stale_scratch(lock_file: Path) -> None:
-    """Delete a scratch folder, unless its process holds the lock or it is not ours to delete."""
-    from filelock import FileLock
-
-    with suppress(OSError):
-        with FileLock(lock_file, blocking=False):
-            shutil.rmtree(lock_file.with_suffix(""), ignore_errors=True)
-        lock_file.unlink()  # only now, since Windows deletes no open files
 
 
 def remove_stale_temporaries(folder: Path) -> None:

@@ -30,30 +30,16 @@ class Pairing:
     """Names without a reference."""
 
 
-@dataclass(frozen=True)
-class PairTemplate:
-    """How the names of references and candidates differ."""
-
-    reference: re.Pattern[str]
-    """Matches the names of references; its group is the common part."""
-    candidate: re.Pattern[str]
-    text: str
-
-    @classmethod
-    def parse(cls, text: str) -> "PairTemplate":
-        """Parse `{stem}_x4`, the names of candidates, or `{stem}_HR={stem}_LR`.  Raises UsageError."""
-        reference, _, candidate = text.rpartition("=")
-        return cls(_pattern(reference or "{stem}", text), _pattern(candidate, text), text)
-
-
 def pair_by_name(reference: Path, candidate: Path, *, template: str = "") -> Pairing:
     """Match two files, or the pictures of two folders by their relative path without suffix.
 
+    A template says how names differ: `{stem}_x4`, those of candidates, or `{stem}_HR={stem}_LR`, those of both.
     Without a template, a name also matches one with an enlargement behind it, such as a and a_x4. Raises SrganError if
     a path does not exist, if one is a file and the other a folder, if two pictures of a folder differ only in their
     suffix, if two pictures match the same one, and if nothing matches. Raises UsageError for an invalid template.
     """
-    parsed = PairTemplate.parse(template) if template else None
+    if template:
+        _patterns(template)  # raises UsageError
     for path in (reference, candidate):
         if not path.exists():
             raise not_found_error(path)
@@ -62,7 +48,7 @@ def pair_by_name(reference: Path, candidate: Path, *, template: str = "") -> Pai
     if reference.is_file() != candidate.is_file():
         message = f"{reference} and {candidate}: one is a file and the other a folder"
         raise SrganError(message, "name two files or two folders")
-    return _pair_folders(reference, candidate, parsed)
+    return _pair_folders(reference, candidate, template)
 
 
 def by_name(root: Path) -> dict[str, Path]:
@@ -77,7 +63,7 @@ def by_name(root: Path) -> dict[str, Path]:
     return named
 
 
-def _pair_folders(reference: Path, candidate: Path, template: PairTemplate | None) -> Pairing:
+def _pair_folders(reference: Path, candidate: Path, template: str) -> Pairing:
     left, right = by_name(reference), by_name(candidate)
     pairs = sorted(_match_template(left, right, template) if template else _match_names(left, right))
     for (name, first), (other, second) in pairwise(pairs):
@@ -105,12 +91,11 @@ def _match_names(left: Collection[str], right: Collection[str]) -> Iterator[tupl
     yield from ((name, plain[name]) for name in left if plain.get(name) in right)
 
 
-def _match_template(left: Iterable[str], right: Iterable[str], template: PairTemplate) -> list[tuple[str, str]]:
-    candidates = _by_common_part(right, template.candidate)
-    references = _by_common_part(left, template.reference)
+def _match_template(left: Iterable[str], right: Iterable[str], template: str) -> list[tuple[str, str]]:
+    references, candidates = map(_by_common_part, (left, right), _patterns(template))
     for names in references.values():
         if len(names) > 1:
-            raise SrganError(f"{names[0]} and {names[1]} are one name for --pair {template.text}", "change --pair")
+            raise SrganError(f"{names[0]} and {names[1]} are one name for --pair {template}", "change --pair")
     return [(names[0], found) for part, names in references.items() for found in candidates.get(part, ())]
 
 
@@ -130,6 +115,12 @@ def _common_part(name: str, pattern: re.Pattern[str]) -> str | None:
     return path.with_name(found[1]).as_posix() if found else None
 
 
+def _patterns(template: str) -> tuple[re.Pattern[str], re.Pattern[str]]:
+    """Those of the names of references and candidates, whose group is the common part.  Raises UsageError."""
+    reference, _, candidate = template.rpartition("=")
+    return _pattern(reference or "{stem}", template), _pattern(candidate, template)
+
+
 def _pattern(template: str, whole: str) -> re.Pattern[str]:
     """Raises UsageError if {stem} does not occur exactly once, or a field is unknown."""
     texts_and_fields = re.split(r"\{(\w*)\}", template)
@@ -143,9 +134,9 @@ def _pattern(template: str, whole: str) -> re.Pattern[str]:
 
 
 def _no_pairs_error(
-    reference: Path, candidate: Path, left: Iterable[str], right: Iterable[str], template: PairTemplate | None
+    reference: Path, candidate: Path, left: Iterable[str], right: Iterable[str], template: str
 ) -> SrganError:
-    sought = f"--pair {template.text}" if template else "equal names, also with an enlargement such as _x4 behind"
+    sought = f"--pair {template}" if template else "equal names, also with an enlargement such as _x4 behind"
     shown = [", ".join(sorted(names)[:_EXAMPLES]) for names in (left, right)]
     return SrganError(
         f"no picture in {candidate} has the name of one in {reference}: looked for {sought}; "

@@ -87,7 +87,7 @@ class DataConfig(Settings):
     low: tuple[Path, ...] = ()
     """A folder of low-resolution partners for each folder of pictures.  Without it partners are made."""
     pair: str = ""
-    """How the names of pictures and partners differ, such as {stem}x4; see `PairTemplate.parse`."""
+    """How the names of pictures and partners differ, such as {stem}x4; see `pair_by_name`."""
     bands: Annotated[int, NON_NEGATIVE] = 0
     """The number of bands of measurements; 0 for photographs, which are RGB."""
     value_range: str = ""

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from srgan_cli.errors import PictureError, UsageError
 from srgan_cli.image.codec.raster import ValueRange
+from srgan_cli.image.codec.samples import overlap
 from srgan_cli.image.convert.kinds import HandT, Listed, Stored, StoredT, map_pictures
 from srgan_cli.image.ops import KERNELS
 from srgan_cli.image.picture import ImageStream, Picture
@@ -35,7 +36,6 @@ from srgan_cli.upscaling.tiles.progress import PictureProgress
 from srgan_cli.upscaling.tiles.rows import RowBuffer, centre_crop, input_rows
 from srgan_cli.upscaling.tiles.runner import TileRunner
 from srgan_cli.upscaling.tiles.transfer import TileTransfer
-from srgan_cli.upscaling.value_range import fit_range
 from srgan_cli.weights.interpolation import interpolate
 from srgan_cli.weights.registry import find_weights
 
@@ -43,6 +43,7 @@ DEFAULT_MODEL = "srgan"
 _RESAMPLING_SCALE = 4
 _RESAMPLING_TILE = 512
 """Resampling reads its tiles several times and is faster when they fit into the processor's cache."""
+_LEAST_OVERLAP = 0.1  # the least part of a picture's range of values that lies in that of weights of measurements
 _LEAST_REPORTS = 10
 _LEAST_SIDE, _SIDE_PER_HALO = 128, 16
 """Tiles of this side at least are cut for the sake of progress: smaller ones take longer to read their halos."""
@@ -213,10 +214,22 @@ class Upscaler:
         return self._from_kernel("nearest", self.device, self.policy, None, self.scale)
 
     def prepare(self, stream: ImageStream) -> ImageStream:
-        """A picture as the generator sees it: measurements in their range.  Raises PictureError for other bands."""
-        if self.value_range is None:
+        """A picture as the generator sees it: measurements in the range of the weights, with a note on other values.
+
+        Raises PictureError for another number of bands.
+        """
+        if (known := self.value_range) is None:
             return stream
-        return fit_range(stream, self.generator.bands, self.value_range, self.name)
+        header, bands = stream.header, self.generator.bands
+        if len(header.pixels) != bands:
+            found = f"{self.name} takes pictures of {bands} bands, this one has {len(header.pixels)}"
+            raise PictureError(found, "take other weights")
+        own = header.value_ranges or ((0.0, header.full_scale),)
+        strange = next((ends for ends in own if overlap(ends, known) < _LEAST_OVERLAP), None)
+        note = "its values of about {:.6g} to {:.6g} are not those of the weights, {:.6g} to {:.6g}"
+        notes = header.notes if strange is None else (*header.notes, note.format(*strange, *known))
+        ranges, colours = (known,) * bands, tuple(range(bands))
+        return stream.map(lambda part: replace(part, rgb_bands=colours, value_ranges=ranges, notes=notes))
 
     def upscale_stream(self, stream: ImageStream, plan: TilePlan, *, progress: Progress | None = None) -> ImageStream:
         """Return the enlarged picture as a stream, which computes its bands when they are read.

@@ -20,9 +20,10 @@ from torch import Tensor
 from srgan_cli.errors import PictureError, UsageError
 from srgan_cli.image.codec import vips
 from srgan_cli.image.codec.capabilities import FORMAT_CAPABILITIES, FORMATS, FormatCapabilities, format_of
-from srgan_cli.image.io import picture_losses, picture_size, read_picture, write_picture
+from srgan_cli.image.io import picture_losses, picture_size, read_picture
 from srgan_cli.image.ops import quantise
 from srgan_cli.image.picture import Picture
+from srgan_cli.image.sequence import write_picture
 
 OPEN_FILES = Path("/proc/self/fd")
 

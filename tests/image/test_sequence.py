@@ -18,7 +18,7 @@ from srgan_cli.errors import PictureError, UsageError
 from srgan_cli.image.codec import tiff
 from srgan_cli.image.codec.capabilities import FORMAT_CAPABILITIES, format_of
 from srgan_cli.image.codec.raster import Rows
-from srgan_cli.image.io import read_picture, write_picture
+from srgan_cli.image.io import read_picture
 from srgan_cli.image.metadata.exif import build_exif, parse_exif
 from srgan_cli.image.metadata.record import Metadata
 from srgan_cli.image.picture import ImageStream, Picture
@@ -28,6 +28,7 @@ from srgan_cli.image.sequence import (
     fit_to_format,
     open_pictures,
     sequence_losses,
+    write_picture,
     write_pictures,
 )
 

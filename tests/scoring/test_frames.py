@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageCms
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from srgan_cli.image.io import write_picture
 from srgan_cli.image.picture import Picture
+from srgan_cli.image.sequence import write_picture
 from srgan_cli.scoring.evaluate import score
 from srgan_cli.scoring.protocol import Protocol
 from srgan_cli.scoring.report.summary import Report

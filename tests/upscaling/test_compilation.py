@@ -17,8 +17,8 @@ from srgan_cli.batch.processor import ImageProcessor
 from srgan_cli.batch.runner import run_batch
 from srgan_cli.batch.task import Task
 from srgan_cli.errors import SrganError
-from srgan_cli.image.io import write_picture
 from srgan_cli.image.picture import Picture
+from srgan_cli.image.sequence import write_picture
 from srgan_cli.networks import Generator
 from srgan_cli.upscaling.compilation import CompiledGenerator, check_compiler
 from srgan_cli.upscaling.ensemble import SelfEnsemble

@@ -6,6 +6,7 @@ from pathlib import Path
 from PIL import Image
 
 from srgan_cli.image.metadata.isobmff import BARE_JXL, boxes
+from srgan_cli.image.metadata.reading import riff_chunks
 
 CLEAN_QUALITY = 98  # the quality from which on a JPEG is enlarged as uncompressed pictures are
 _LUMINANCE_SUM = 3693  # the sum of the luminance table that libjpeg scales, of ITU-T T.81 annex K: quality 50
@@ -16,7 +17,9 @@ def describe_compression(path: Path, *, below_quality: int) -> str:
     try:
         with Image.open(path, formats=("JPEG", "WEBP")) as image:
             if image.format == "WEBP":
-                return "lossy WebP" if _is_lossy_webp(path) else ""
+                # VP8 has no lossless mode
+                kinds = (name for name in riff_chunks(path.read_bytes()) if name in (b"VP8 ", b"VP8L"))
+                return "lossy WebP" if next(kinds, b"") == b"VP8 " else ""
             quality = estimate_quality(image.quantization[0])  # type: ignore[attr-defined]
     except (OSError, ValueError, SyntaxError, KeyError, IndexError, Image.DecompressionBombError):
         return ""
@@ -29,18 +32,6 @@ def estimate_quality(luminance: list[int]) -> int:
         return 100
     scale = 100 * sum(luminance) / _LUMINANCE_SUM
     return min(100, max(1, round((200 - scale) / 2 if scale <= 100 else 5000 / scale)))
-
-
-def _is_lossy_webp(path: Path) -> bool:
-    """Whether the first picture is of VP8, which has no lossless mode."""
-    with path.open("rb") as file:
-        file.seek(12)
-        while len(head := file.read(8)) == 8:
-            if head[:4] in (b"VP8 ", b"VP8L"):
-                return head[:4] == b"VP8 "
-            size = int.from_bytes(head[4:], "little")
-            file.seek(16 if head[:4] == b"ANMF" else size + size % 2, 1)
-    return False
 
 
 _PARTIAL_BOX_COUNTER = 4

@@ -168,8 +168,6 @@ class _PillowReader(ImageReader):
         self.path, self.image, self.data, self.stamp = path, image, data, file_stamp(path)
         self.format = image.format or ""
         pillow.correct_layout(image)
-        if self.format == "PSD":
-            psd.prepare(image)
         self.has_default_image = bool(getattr(image, "default_image", False))
         self.pages = self._page_numbers()
         self.count = len(self.pages)

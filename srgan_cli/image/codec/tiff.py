@@ -22,7 +22,8 @@ from srgan_cli.image.metadata.reading import finish
 from srgan_cli.image.metadata.record import Metadata
 
 WIDTH, HEIGHT, BITS, PHOTOMETRIC, STRIPS, ORIENTATION = 256, 257, 258, 262, 273, 274
-STRIP_BYTES, _MASK = 279, 4
+STRIP_BYTES, TILE_BYTES, _MASK = 279, 325, 4
+PARTS = {STRIPS: STRIP_BYTES, 324: TILE_BYTES, 513: 514}  # offsets and sizes of strips, tiles and JPEGs
 RESOLUTION = {282, 283, 296}
 SUBFILE, SUBIFDS, _XMP, PROFILE = 254, 330, 700, 34675
 _IPTC, _PHOTOSHOP, _PHOTOSHOP_LAYERS, _C2PA = 33723, 34377, 37724, 52545

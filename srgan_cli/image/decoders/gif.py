@@ -6,7 +6,7 @@ from pathlib import Path
 from srgan_cli.image.codec import vips
 from srgan_cli.image.codec.raster import Raster, Rows, Values
 from srgan_cli.image.decoders.base import ImageReader
-from srgan_cli.image.metadata.gif import read_header
+from srgan_cli.image.metadata import gif
 from srgan_cli.image.metadata.reading import finish
 from srgan_cli.system.files import check_unchanged, file_stamp
 
@@ -20,9 +20,13 @@ class GifReader(ImageReader):
     bytes_per_pixel = 12  # of a frame and of that before it
 
     def __init__(self, path: Path) -> None:
-        self.path, self.stamp, self.header = path, file_stamp(path), read_header(path.read_bytes())
+        self.path, self.stamp, data = path, file_stamp(path), path.read_bytes()
+        blocks = list(gif.read_blocks(data))
+        self.metadata, self.notes = finish(*gif.read_metadata(data, blocks))
+        self.profile, self.is_grey = gif.read_profile(blocks)
         self.shape, self.count = vips.gif_frames(path)
-        self.animated, self.loop = self.count > 1, self.header.loop
+        self.animated, self.loop = self.count > 1, gif.read_loop(blocks)
+        self.durations = gif.read_durations(blocks) if self.animated else []
         self.frames: Iterator[Values] = iter(())
         self.next = self.count
 
@@ -32,15 +36,14 @@ class GifReader(ImageReader):
             self.frames, self.next = vips.read_gif(self.path, *self.shape), 0
         for _ in range(self.next, index + 1):
             values = next(self.frames)
-        values = values[..., ::3] if self.header.is_grey else values
+        values = values[..., ::3] if self.is_grey else values
         self.next = index + 1
-        metadata, notes = finish(self.header.metadata, self.header.notes)
 
         def bands() -> Iterator[Values]:
             check_unchanged(self.path, self.stamp)
             yield values
 
-        rows, durations = Rows(values.shape, values.dtype, bands), self.header.durations if self.animated else ()
-        duration = durations[index] if index < len(durations) else 0
-        raster = Raster(rows, self.header.profile, metadata.upright(), duration, tuple(notes))
+        duration = self.durations[index] if index < len(self.durations) else 0
+        rows, metadata = Rows(values.shape, values.dtype, bands), self.metadata.upright()
+        raster = Raster(rows, self.profile, metadata, duration, tuple(self.notes))
         return raster if index else raster.with_sidecars(self.path)

@@ -23,7 +23,7 @@ _FRAMES |= dict.fromkeys((0xC9, 0xCA, 0xCB), "with arithmetic coding")
 
 def read_header(data: bytes) -> Header | None:
     """The header of a JPEG if it is coded in an unusual way."""
-    for marker, content in jpeg_segments.read(data).segments:
+    for marker, content, _ in jpeg_segments.read(data).segments:
         if marker in _FRAMES and len(content) >= _FRAME_BYTES:
             bits, height, width = struct.unpack_from(">BHH", content)
             is_deep = bits != 8 and marker != _JPEG_LS

@@ -20,7 +20,6 @@ _CHANNELS, _BITS, _MODE = slice(12, 14), slice(22, 24), slice(24, 26)
 _INKS = {b"\0\x07": "channels", b"\0\x08": "duotone"}  # by mode
 _COLOURS = {"RGB": 3, "RGBA": 3, "LAB": 3, "CMYK": 4}
 _READ_HERE = ("L", "RGB", "RGBA")
-_TRANSPARENT_INDEX = 0x0417  # the number of a resource
 _LAYERS, _PIXELS = 2, 3  # sections, behind palette and resources
 _HAS_LAYERS = re.compile(rb"(?:\A|8BIMLr16|8BIMLr32)(?!\0{4}).{4}(?!\0\0)", re.DOTALL)  # a size and a number but 0
 _HAS_TRANSPARENCY = re.compile(_HAS_LAYERS.pattern + rb"[\x80-\xff]|8BIMMt(?:rn|16|32)", re.DOTALL)  # a number below 0
@@ -44,12 +43,6 @@ def as_eight_bits(file: IO[bytes]) -> IO[bytes]:
 def bits(data: bytes) -> int:
     """Bits a channel."""
     return int.from_bytes(data[_BITS], "big")
-
-
-def prepare(image: ImageFile.ImageFile) -> None:
-    """Let Pillow know the transparent entry of a palette."""
-    index = {number: content for number, _, content in getattr(image, "resources", ())}.get(_TRANSPARENT_INDEX)
-    image.info |= {"transparency": index[-1]} if index and image.mode == "P" else {}
 
 
 def is_read_here(image: ImageFile.ImageFile, data: bytes) -> bool:

@@ -6,9 +6,9 @@ TIFF or beside a picture, as GDAL writes them: which pixels have data.  Source o
 
 import logging
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -51,30 +51,10 @@ def decode_samples(path: Path, number: int) -> Values:
     return values.astype(np.uint8 if values.dtype.kind == "b" else values.dtype.newbyteorder("="))
 
 
-@dataclass(frozen=True)
-class Planes:
-    """Pictures that follow the one of the only page, whose directory describes all."""
+def find_planes(path: Path, tags: Mapping[int, Any]) -> tuple[int, Callable[[int, int], Rows]] | None:
+    """The pictures of a TIFF whose only page describes all, as of ImageJ, MetaMorph and tifffile; None for other files.
 
-    path: Path
-    offset: int
-    """Where the first one starts."""
-    shape: tuple[int, ...]
-    """The number of them, and the shape of one, with planes of colours first if `are_separate`."""
-    dtype: np.dtype[Any]
-    are_separate: bool = False
-
-    def rows(self, index: int, orientation: int) -> Rows:
-        """The values of a picture, upright."""
-        values = np.memmap(self.path, self.dtype, "r", self.offset, self.shape)[index]
-        whole = np.moveaxis(values, 0, -1) if self.are_separate else values.reshape(*values.shape[:2], -1)
-        native = self.dtype.newbyteorder("=")
-        rows = Rows.from_array(apply_exif_orientation(whole, orientation))
-        return rows.map(lambda band: np.asarray(band, native), native)
-
-
-def find_planes(path: Path, tags: Mapping[int, Any]) -> Planes | None:
-    """The pictures behind the only page of a TIFF, as ImageJ, MetaMorph and tifffile write them; None for other files.
-
+    Their number, and what gives the values of one, upright, by its number and its orientation.
     Raises PictureError for those that are compressed or coloured in unusual ways, and for volumes.
     """
     if tags.get(_DEPTH, 1) > 1:
@@ -89,8 +69,20 @@ def find_planes(path: Path, tags: Mapping[int, Any]) -> Planes | None:
         if not start or kind not in _PLAIN:
             raise _unsupported(path, f"{count} pictures in one {kind} page, compression {_name(page.compression)}")
         _check_type(page.dtype, path)
-        return Planes(path, start, (count, *page.shape), page.dtype.newbyteorder(file.byteorder), page.axes == "SYX")
+        stored = partial(np.memmap, path, page.dtype.newbyteorder(file.byteorder), "r", start, (count, *page.shape))
+        return count, partial(_plane_rows, stored, page.axes == "SYX")
     return None
+
+
+def _plane_rows(stored: Callable[[], Values], are_separate: bool, index: int, orientation: int) -> Rows:
+    values = stored()[index]
+    native = values.dtype.newbyteorder("=")
+    rows = Rows.from_array(apply_exif_orientation(_channels_last(values, are_separate), orientation))
+    return rows.map(lambda band: np.asarray(band, native), native)
+
+
+def _channels_last(values: Values, are_separate: bool) -> Values:
+    return np.moveaxis(values, 0, -1) if are_separate else values.reshape(*values.shape[:2], -1)
 
 
 def _open(path: Path) -> Any:
@@ -107,8 +99,7 @@ def _check_type(dtype: np.dtype[Any], path: Path) -> None:
 
 def _samples(page: Any, path: Path) -> Values:
     try:
-        values = page.asarray()
-        return np.moveaxis(values, 0, -1) if page.axes == "SYX" else values.reshape(*values.shape[:2], -1)
+        return _channels_last(page.asarray(), page.axes == "SYX")
     except _FAILURES as error:
         stored = f"samples of {page.bitspersample} bits, compression {_name(page.compression)}"
         raise _unsupported(path, stored, needs_extra="imagecodecs" in str(error)) from error

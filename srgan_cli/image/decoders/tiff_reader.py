@@ -32,7 +32,6 @@ _DNG_VERSION, _CR2, _CR2_OFFSET = 50706, b"CR\2", 8
 _SENSOR_VALUES = (32803, 34892)  # photometric interpretations of a camera's sensor: mosaics and linear values
 _MOST_LOOKED_AT = 2**20  # bytes
 _INNER = {tiff.SUBIFDS, ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo, ExifTags.IFD.Interop}
-_PARTS = {tiff.STRIPS: tiff.STRIP_BYTES, 324: 325, 513: 514}  # offsets and sizes of strips, tiles and JPEGs
 _SLACK = 64  # bytes that writers leave behind: GDAL repeats the last 4 of a tile, tifffile lets pages share values
 _SLACK_OF_PART = 8  # for each further strip or tile, whose sizes are such values
 _MOST_BITS = 128  # of a complex number, which is refused by name
@@ -60,7 +59,7 @@ def _end(file: IO[bytes], chain: list[tiff.Tags]) -> int:
     pending, seen, end, budget = [*chain], set[int](), 0, _MOST_LOOKED_AT
     while pending:
         tags = pending.pop()
-        sizes = (int(np.add(tags[a], tags[b]).max()) for a, b in _PARTS.items() if {a, b} <= set(tags))
+        sizes = (int(np.add(tags[a], tags[b]).max()) for a, b in tiff.PARTS.items() if {a, b} <= set(tags))
         end = max(end, tags.end, *sizes)
         offsets = {int(offset) for tag in _INNER & set(tags) for offset in np.atleast_1d(tags[tag])} - seen
         for offset in sorted(offsets):
@@ -88,7 +87,7 @@ class TiffReader(ImageReader):
             further = deepcopy(self.pages[0][1])
             for tag in microscopy.FILE_TAGS & set(further):
                 del further[tag]
-            self.pages += [(0, further)] * (self.planes.shape[0] - 1)
+            self.pages += [(0, further)] * (self.planes[0] - 1)
         self.count = len(self.pages)
         self.redecodes = self.count > 1
         if not self.count or not {tiff.WIDTH, tiff.HEIGHT} <= set(self.pages[0][1]):
@@ -104,7 +103,7 @@ class TiffReader(ImageReader):
         """A note on what follows all parts of the file."""
         with suppress(*PARSE_ERRORS):  # damage is reported elsewhere
             end, size = _end(self.file, chain), self.file.seek(0, SEEK_END)
-            parts = max(len(self.pages[-1][1].get(tag, ())) for tag in (tiff.STRIP_BYTES, 325))
+            parts = max(len(self.pages[-1][1].get(tag, ())) for tag in (tiff.STRIP_BYTES, tiff.TILE_BYTES))
             self.file.seek(end)
             is_more = size > end + _SLACK + _SLACK_OF_PART * (parts - 1)
             return trailing_note(self.file.read(_MOST_LOOKED_AT), size - end) if is_more else []
@@ -168,7 +167,7 @@ class TiffReader(ImageReader):
         number, tags = self.pages[index]
         turn, notes = tiff.orientation(tags), list[str]()
         if self.planes:
-            rows = self.planes.rows(index, turn)
+            rows = self.planes[1](index, turn)
         elif self._decoder(index) == "gdal":
             rows = gdal_reader.read(self.path, number, turn)
         else:

@@ -58,7 +58,7 @@ class GainMap:
     def _encode(self, image: Image.Image) -> bytes:
         file = BytesIO()
         image.save(file, "JPEG", quality=95, subsampling=0)
-        parts = (part for part in jpeg.read(self.data).segments if part[0] in (jpeg.APP1, jpeg.APP2))
+        parts = [part[:2] for part in jpeg.read(self.data).segments if part[0] in (jpeg.APP1, jpeg.APP2)]
         kept = b"".join(jpeg.segment(*part) for part in parts if not part[1].startswith(jpeg.MPF))
         return file.getvalue()[:2] + kept + file.getvalue()[2:]
 

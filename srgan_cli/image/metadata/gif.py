@@ -1,7 +1,6 @@
 """The blocks of GIF files.  Sources: GIF 89a, W3C 1990; XMP specification part 3, 1.1.2; ICC.1:2022, annex B.6."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from srgan_cli.image.metadata import xmp
 from srgan_cli.image.metadata.icc import SPACE
@@ -21,36 +20,25 @@ Block = tuple[int, bytes]
 """The label of an extension and its content, the mark of a picture and its palette, or of the end and what follows."""
 
 
-@dataclass(frozen=True)
-class GifHeader:
-    """What a GIF says besides its pixels."""
-
-    metadata: Metadata
-    profile: bytes | None
-    durations: list[int]
-    """Milliseconds of each frame."""
-    loop: int
-    """How often it is played; 0 for endlessly."""
-    is_grey: bool
-    """Whether all of its palettes are grey, and its profile, too."""
-    notes: list[str]
-    """A note on everything that is dropped."""
-
-
-def read_header(data: bytes) -> GifHeader:
-    """What a GIF says besides its pixels, until it is damaged."""
-    blocks = list(_blocks(data))
-    found = {content[:_NAME_BYTES]: content[_NAME_BYTES:] for label, content in blocks if label == _APPLICATION}
-    metadata = Metadata(
+def read_metadata(data: bytes, blocks: list[Block]) -> tuple[Metadata, list[str]]:
+    """What the blocks of a file say besides its pixels, and a note on everything that is dropped."""
+    found = _applications(blocks)
+    return Metadata(
         xmp=found.get(_XMP, b"").partition(_XMP_TRAILER[:4])[0] or None,
         comments=tuple(content.decode("utf-8", "replace") for label, content in blocks if label == _COMMENT),
         pixel_ratio=(64, data[_ASPECT] + 15) if data[_ASPECT:][:1] > b"\0" else None,
-    )
-    palettes = [content for label, content in blocks if label == _PICTURE]
-    profile, notes = found.get(_ICC), _dropped(blocks, set(found))
+    ), _dropped(blocks, set(found))
+
+
+def read_profile(blocks: list[Block]) -> tuple[bytes | None, bool]:
+    """The colour profile, and whether it is grey, if there is one, and all palettes, too."""
+    profile, palettes = _applications(blocks).get(_ICC), [content for label, content in blocks if label == _PICTURE]
     is_grey = all(palette[0::3] == palette[1::3] == palette[2::3] for palette in palettes)
-    is_grey = is_grey and (not profile or profile[SPACE] == b"GRAY")
-    return GifHeader(metadata, profile, _durations(blocks), _loop(found), is_grey, notes)
+    return profile, is_grey and (not profile or profile[SPACE] == b"GRAY")
+
+
+def _applications(blocks: list[Block]) -> dict[bytes, bytes]:
+    return {content[:_NAME_BYTES]: content[_NAME_BYTES:] for label, content in blocks if label == _APPLICATION}
 
 
 def add_blocks(data: bytes, metadata: Metadata, icc_profile: bytes | None) -> bytes:
@@ -69,7 +57,8 @@ def _extension(label: int, name: bytes, content: bytes) -> bytes:
     return bytes([_EXTENSION, label]) + b"".join(bytes([len(part)]) + part for part in parts) + b"\0"
 
 
-def _durations(blocks: list[Block]) -> list[int]:
+def read_durations(blocks: list[Block]) -> list[int]:
+    """Milliseconds of each frame."""
     durations, delay = list[int](), 0
     for label, content in blocks:
         if label == _CONTROL:
@@ -80,8 +69,9 @@ def _durations(blocks: list[Block]) -> list[int]:
     return durations
 
 
-def _loop(found: dict[bytes, bytes]) -> int:
-    """How often the frames are played.  The file has the number of repetitions, and nothing to be played once."""
+def read_loop(blocks: list[Block]) -> int:
+    """How often it is played, 0 for endlessly.  Files state repetitions, and nothing if they are played once."""
+    found = _applications(blocks)
     content = next((found[name] for name in _LOOPS if len(found.get(name, b"")) >= 3), b"")
     repetitions = int.from_bytes(content[1:3], "little")
     return repetitions + 1 if repetitions else int(not content)
@@ -96,8 +86,8 @@ def _dropped(blocks: list[Block], names: set[bytes]) -> list[str]:
     return notes + trailing_note(dict(blocks).get(_END, b""))
 
 
-def _blocks(data: bytes) -> Iterator[Block]:
-    """The blocks of a file; the content of XMP is raw."""
+def read_blocks(data: bytes) -> Iterator[Block]:
+    """The blocks of a file, until it is damaged; the content of XMP is raw."""
     size = _palette_bytes(data, _FLAGS)
     offset, palette = _HEADER + size, data[_HEADER : _HEADER + size]
     while offset + 2 < len(data) and data[offset] in (0, _EXTENSION, _PICTURE):

@@ -155,7 +155,7 @@ def _dropped_segments(first: jpeg.Jpeg) -> list[str]:
         notes = [xmp.C2PA_NOTE]
     else:
         notes = ["its JUMBF boxes are dropped"] if first.contents(jpeg.APP11, b"JP") else []
-    for marker, content in first.segments:
+    for marker, content, _ in first.segments:
         application = jpeg.APP0 <= marker < jpeg.APP0 + 16
         if application and not any(marker == kind and content.startswith(prefix) for kind, prefix in _KNOWN):
             name = content[:12].partition(b"\0")[0].decode("ascii", "replace")

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
+from srgan_cli.image.metadata.exif import ExifBlock
+
 APP0, APP1, APP2, APP8, APP11, APP12, APP13, APP14, COMMENT = 0xE0, 0xE1, 0xE2, 0xE8, 0xEB, 0xEC, 0xED, 0xEE, 0xFE
 MAX_CONTENT = 65_533  # the most bytes of a segment
 _SCAN, _END = 0xDA, 0xD9
@@ -15,7 +17,7 @@ MPF = b"MPF\0"
 _MP_COUNT, _MP_ENTRIES = 0xB001, 0xB002
 _MP_ENTRY_BYTES = 16
 _MP_HEAD_BYTES = len(MPF) + 8 + 2 + 3 * 12 + 4
-Segment = tuple[int, bytes]  # marker and content
+Segment = tuple[int, bytes, int]  # marker, content, and where this starts in the file
 
 
 @dataclass(frozen=True)
@@ -24,31 +26,28 @@ class Jpeg:
 
     segments: tuple[Segment, ...]
     """Those before its pixels."""
-    offsets: tuple[int, ...]
-    """Where their contents start."""
     end: int
     """Where the picture ends; the end of the file if it is cut off."""
 
     def contents(self, marker: int, prefix: bytes = b"") -> list[bytes]:
         """The contents of the segments of a kind, without the prefix by which they are known."""
-        found = (content for kind, content in self.segments if kind == marker)
+        found = (content for kind, content, _ in self.segments if kind == marker)
         return [content.removeprefix(prefix) for content in found if content.startswith(prefix)]
 
 
 def read(data: bytes) -> Jpeg:
     """The first picture in a JPEG file; its segments end where the file is damaged."""
-    segments, offsets, position, in_head = list[Segment](), list[int](), 2, True
+    segments, position, in_head = list[Segment](), 2, True
     while match := _MARKER.search(data, position):
         marker, start = match[1][0], match.end()
         if marker == _END:
-            return Jpeg(tuple(segments), tuple(offsets), start)
+            return Jpeg(tuple(segments), start)
         length = int.from_bytes(data[start : start + 2], "big")
         in_head = in_head and marker != _SCAN
         if in_head:
-            segments.append((marker, data[start + 2 : start + length]))
-            offsets.append(start + 2)
+            segments.append((marker, data[start + 2 : start + length], start + 2))
         position = start + length
-    return Jpeg(tuple(segments), tuple(offsets), len(data))
+    return Jpeg(tuple(segments), len(data))
 
 
 def segment(marker: int, content: bytes) -> bytes:
@@ -77,7 +76,7 @@ class Extra:
 def extras(data: bytes, first: Jpeg) -> list[Extra]:
     """What follows the first picture: the pictures that are listed, then JPEGs and others that are not."""
     found = []
-    with suppress(struct.error, IndexError):
+    with suppress(struct.error, KeyError):
         found = [extra for extra in _listed(data, first) if extra.content.startswith(_START)]
     position = first.end
     for extra in sorted(found, key=lambda extra: extra.start):
@@ -98,25 +97,15 @@ def _unlisted(data: bytes, start: int, stop: int) -> Iterator[Extra]:
 
 def _listed(data: bytes, first: Jpeg) -> Iterator[Extra]:
     """The pictures behind the first one that the index of Multi-Picture Format lists."""
-    for (marker, content), offset in zip(first.segments, first.offsets, strict=True):
+    for marker, content, offset in first.segments:
         if marker == APP2 and content.startswith(MPF):
             base, index = offset + len(MPF), content[len(MPF) :]
-            order = {b"II": "<", b"MM": ">"}.get(index[:2], ">")
-            for number, (kind, size, start) in enumerate(_entries(index, order)):
-                if number:
-                    yield Extra(base + start, data[base + start : base + start + size], kind & 0xFFFFFF, number)
+            directory, layout = ExifBlock(index), "<3L" if index.startswith(b"II") else ">3L"
+            count, entries = directory.get_int(_MP_COUNT) or 0, directory.get_int(_MP_ENTRIES) or 0
+            for number in range(1, count):
+                kind, size, start = struct.unpack_from(layout, index, entries + _MP_ENTRY_BYTES * number)
+                yield Extra(base + start, data[base + start : base + start + size], kind & 0xFFFFFF, number)
             return
-
-
-def _entries(index: bytes, order: str) -> Iterator[tuple[int, int, int]]:
-    (directory,) = struct.unpack_from(order + "L", index, 4)
-    (count,) = struct.unpack_from(order + "H", index, directory)
-    tags = [struct.unpack_from(order + "HHLL", index, directory + 2 + 12 * number) for number in range(count)]
-    pictures = next((value for tag, _, _, value in tags if tag == _MP_COUNT), 0)
-    start = next(value for tag, _, _, value in tags if tag == _MP_ENTRIES) if pictures else 0
-    for number in range(pictures):
-        kind, size, offset, _ = struct.unpack_from(order + "LLLL", index, start + _MP_ENTRY_BYTES * number)
-        yield kind, size, offset
 
 
 def index_of_two(first_bytes: int, second_bytes: int, position: int) -> bytes:

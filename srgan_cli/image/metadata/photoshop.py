@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 PREFIX = b"Photoshop 3.0\x00"  # what precedes the resources in a JPEG
 _SIGNATURES = (b"8BIM", b"8BPS", b"PHUT", b"AgHg", b"DCSR", b"MeSa")
-RESOLUTION, EXIF, XMP, PIXEL_RATIO = 0x03ED, 0x0422, 0x0424, 0x0428  # numbers of resources
+RESOLUTION, TRANSPARENT_INDEX, EXIF, XMP, PIXEL_RATIO = 0x03ED, 0x0417, 0x0422, 0x0424, 0x0428  # numbers of resources
 _IPTC = 0x0404
 _IPTC_MARK = b"\x1c"
 _GUIDES, _SLICES = 0x0408, 0x041A

@@ -2,7 +2,7 @@
 
 import re
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from io import BytesIO
@@ -77,14 +77,18 @@ def _sgi_title(data: bytes, stem: str) -> tuple[Text, ...]:
     return (Text("Title", title),) if title not in ("", _SGI_DEFAULT, stored) else ()
 
 
+def riff_chunks(data: bytes, start: int = 12) -> Iterator[bytes]:
+    """The names of the chunks of a WebP, and of those in its frames."""
+    while start + 8 <= len(data):
+        name, size = struct.unpack_from("<4sL", data, start)
+        yield name
+        start += 24 if name == b"ANMF" else 8 + size + size % 2
+
+
 def _dropped_riff_chunks(data: bytes) -> list[str]:
     """A note on chunks of other programs in a WebP, and on what follows its end."""
-    offset, end, names = 12, min(len(data), 8 + int.from_bytes(data[4:8], "little")), list[bytes]()
-    while offset + 8 <= end:
-        names.append(data[offset : offset + 4])
-        size = int.from_bytes(data[offset + 4 : offset + 8], "little")
-        offset += 8 + size + size % 2
-    return dropped_notes(set(names) - _RIFF_KNOWN, b"C2PA", data[end:])
+    end = 8 + int.from_bytes(data[4:8], "little")
+    return dropped_notes({*riff_chunks(data[:end])} - _RIFF_KNOWN, b"C2PA", data[end:])
 
 
 def _read_tga(image: Image.Image, data: bytes) -> tuple[Metadata, list[str]]:
@@ -118,9 +122,11 @@ def _pixel_ratio(shape: float) -> tuple[float, float] | None:
 
 
 def _read_resources(image: Image.Image) -> Metadata:
-    """The resources of a PSD; EXIF and XMP among them are added to the information of the image."""
+    """The resources of a PSD; EXIF, XMP and a transparent entry of its palette are added to the image's information."""
     contents = {number: content for number, _, content in getattr(image, "resources", ())}
     image.info |= {"exif": contents.get(photoshop.EXIF), "xmp": contents.get(photoshop.XMP)}
+    if image.mode == "P" and (index := contents.get(photoshop.TRANSPARENT_INDEX)):
+        image.info["transparency"] = index[-1]
     across, down = struct.unpack_from(">L4xL", contents.get(photoshop.RESOLUTION, b"").ljust(12, b"\0"))
     _, shape = struct.unpack_from(">Ld", contents.get(photoshop.PIXEL_RATIO, b"").ljust(12, b"\0"))
     ratio = _pixel_ratio(shape)

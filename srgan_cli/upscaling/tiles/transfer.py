@@ -56,7 +56,7 @@ class TileTransfer:
         generator, x = self.generator, self._to_device(tile[None])
         if not isinstance(generator, MixedPrecision):
             return self._to_host(crop(self._run(generator, x, on_layer)[0]))
-        enlarged = self._run(generator, x, on_layer, check=False)
+        enlarged = self._run(generator, x, on_layer)
         stats, result = self._to_host(generator.health_stats(enlarged, x)), self._to_host(crop(enlarged[0]))
 
         def collect() -> Tensor:
@@ -64,9 +64,9 @@ class TileTransfer:
 
         return collect
 
-    def _run(self, network: Callable[..., Tensor], x: Tensor, on_layer: _OnLayer = None, **options: bool) -> Tensor:
+    def _run(self, network: Callable[..., Tensor], x: Tensor, on_layer: _OnLayer = None) -> Tensor:
         with self.lock, self.layers.reporting(on_layer):
-            return network(x, **options)
+            return network(x)
 
     def _to_device(self, x: Tensor) -> Tensor:
         return x.to(self.device) if self.copy_stream is None else x.pin_memory().to(self.device, non_blocking=True)

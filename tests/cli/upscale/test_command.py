@@ -9,10 +9,11 @@ import torch
 from PIL import Image
 from support import Outcome, files_in, size_of
 
-from srgan_cli.image.io import read_picture, write_picture
+from srgan_cli.image.io import read_picture
 from srgan_cli.image.metadata.exif import build_exif, parse_exif
 from srgan_cli.image.metadata.record import Metadata
 from srgan_cli.image.picture import Picture
+from srgan_cli.image.sequence import write_picture
 from srgan_cli.upscaling import upscaler
 from srgan_cli.weights.formats import list_weights
 

@@ -11,12 +11,12 @@ from support import REPOSITORY
 from srgan_cli.errors import PictureError, UsageError
 from srgan_cli.image.codec import capabilities
 from srgan_cli.image.codec.capabilities import FORMAT_CAPABILITIES, FORMATS, check_size, format_of
-from srgan_cli.image.io import picture_losses, read_picture, write_picture
+from srgan_cli.image.io import picture_losses, read_picture
 from srgan_cli.image.metadata.exif import build_exif, parse_exif
 from srgan_cli.image.metadata.record import Metadata
 from srgan_cli.image.ops import quantise
 from srgan_cli.image.picture import Picture
-from srgan_cli.image.sequence import ImageSequence, open_pictures, sequence_losses, write_pictures
+from srgan_cli.image.sequence import ImageSequence, open_pictures, sequence_losses, write_picture, write_pictures
 from srgan_cli.system.discovery import READABLE
 
 PAGE = REPOSITORY / "docs/formats.md"

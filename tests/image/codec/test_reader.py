@@ -20,12 +20,13 @@ from support import REPOSITORY
 from srgan_cli.errors import PictureError, SrganError
 from srgan_cli.image.codec.raster import apply_exif_orientation
 from srgan_cli.image.codec.reader import open_reader
-from srgan_cli.image.io import picture_size, read_picture, write_picture
+from srgan_cli.image.io import picture_size, read_picture
 from srgan_cli.image.metadata import photoshop
 from srgan_cli.image.metadata.icc import Colour
 from srgan_cli.image.metadata.isobmff import boxes
 from srgan_cli.image.metadata.record import Metadata, Text
 from srgan_cli.image.picture import Picture
+from srgan_cli.image.sequence import write_picture
 
 REAL = REPOSITORY.parent / "shared/data/codec"
 SUITE = REAL / "pngsuite"

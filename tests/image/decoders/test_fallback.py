@@ -15,11 +15,11 @@ from PIL import Image
 
 from srgan_cli.errors import PictureError
 from srgan_cli.image.codec import vips
-from srgan_cli.image.io import read_picture, write_picture
+from srgan_cli.image.io import read_picture
 from srgan_cli.image.metadata import isobmff
 from srgan_cli.image.metadata.icc import from_cicp
 from srgan_cli.image.metadata.record import Metadata
-from srgan_cli.image.sequence import open_pictures
+from srgan_cli.image.sequence import open_pictures, write_picture
 
 
 def test_an_avif_whose_alpha_has_no_size_is_read(tmp_path: Path) -> None:

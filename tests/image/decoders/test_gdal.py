@@ -7,7 +7,8 @@ import pytest
 
 from srgan_cli.batch.naming import Naming
 from srgan_cli.errors import PictureError
-from srgan_cli.image.io import read_picture, write_picture
+from srgan_cli.image.io import read_picture
+from srgan_cli.image.sequence import write_picture
 from srgan_cli.upscaling.upscaler import Upscaler
 
 rasterio = pytest.importorskip("rasterio")

@@ -13,8 +13,8 @@ from PIL import Image
 from srgan_cli.errors import PictureError
 from srgan_cli.image.decoders import jp2, tiff_page
 from srgan_cli.image.geo import bands
-from srgan_cli.image.io import picture_losses, read_picture, write_picture
-from srgan_cli.image.sequence import open_pictures
+from srgan_cli.image.io import picture_losses, read_picture
+from srgan_cli.image.sequence import open_pictures, write_picture
 from srgan_cli.upscaling.upscaler import Upscaler
 
 rasterio = pytest.importorskip("rasterio")

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from srgan_cli.image.io import read_picture, write_picture
+from srgan_cli.image.io import read_picture
 from srgan_cli.image.ops import resize
 from srgan_cli.image.picture import Picture
+from srgan_cli.image.sequence import write_picture
 
 rasterio = pytest.importorskip("rasterio", reason="rasterio is not installed")
 tifffile = pytest.importorskip("tifffile", reason="tifffile is not installed")

@@ -16,10 +16,10 @@ from srgan_cli.image.decoders.tiff_reader import files_beside
 from srgan_cli.image.geo import xml
 from srgan_cli.image.geo.export import kept_files
 from srgan_cli.image.geo.sidecar import find_xmp
-from srgan_cli.image.io import picture_losses, read_picture, write_picture
+from srgan_cli.image.io import picture_losses, read_picture
 from srgan_cli.image.ops import resize
 from srgan_cli.image.picture import Picture
-from srgan_cli.image.sequence import open_pictures, write_pictures
+from srgan_cli.image.sequence import open_pictures, write_picture, write_pictures
 
 rasterio = pytest.importorskip("rasterio", reason="rasterio is not installed")
 WORLD = "10.0\n1.0\n2.0\n-20.0\n500005.0\n4599990.0\n"

@@ -10,11 +10,12 @@ import torch
 from PIL import Image, ImageCms
 
 from srgan_cli.image.codec.writer import fit_metadata
-from srgan_cli.image.io import picture_losses, read_picture, write_picture
+from srgan_cli.image.io import picture_losses, read_picture
 from srgan_cli.image.metadata import bmp, png
 from srgan_cli.image.metadata.icc import HLG, NO_COLOUR, PQ, PRIMARIES, Colour, from_calibration, from_cicp
 from srgan_cli.image.metadata.record import Metadata
 from srgan_cli.image.picture import Picture
+from srgan_cli.image.sequence import write_picture
 
 SRGB = PRIMARIES[1]
 PIXELS = np.array([[[255, 255, 255], [200, 100, 50], [20, 220, 128], [0, 0, 0]]], np.uint8)

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from srgan_cli.image.io import picture_losses, read_picture, write_picture
+from srgan_cli.image.io import picture_losses, read_picture
 from srgan_cli.image.metadata import jpeg_segments as segments
 from srgan_cli.image.metadata import xmp
 from srgan_cli.image.metadata.gain_map import ISO_PREFIX, XMP_PREFIX
 from srgan_cli.image.metadata.jpeg import read_profile
 from srgan_cli.image.ops import resize
 from srgan_cli.image.picture import Picture
-from srgan_cli.image.sequence import open_pictures
+from srgan_cli.image.sequence import open_pictures, write_picture
 
 RDF = (
     '<x:xmpmeta xmlns:x="adobe:ns:meta/">'

@@ -18,13 +18,14 @@ from srgan_cli.errors import UsageError
 from srgan_cli.image.codec import tiff
 from srgan_cli.image.codec.capabilities import FORMAT_CAPABILITIES, FORMATS, format_of
 from srgan_cli.image.codec.raster import Raster, Rows
-from srgan_cli.image.io import picture_losses, read_picture, write_picture
+from srgan_cli.image.io import picture_losses, read_picture
 from srgan_cli.image.metadata import xmp
 from srgan_cli.image.metadata.exif import EXIF_PREFIX, ExifBlock, build_exif, parse_exif
 from srgan_cli.image.metadata.icc import NO_COLOUR, Colour
 from srgan_cli.image.metadata.reading import finish
 from srgan_cli.image.metadata.record import Metadata
 from srgan_cli.image.picture import Picture
+from srgan_cli.image.sequence import write_picture
 
 NOTE = bytes(range(200))
 XMP = (

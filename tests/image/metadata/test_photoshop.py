@@ -8,10 +8,11 @@ import torch
 from PIL import Image
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
-from srgan_cli.image.io import picture_losses, read_picture, write_picture
+from srgan_cli.image.io import picture_losses, read_picture
 from srgan_cli.image.metadata import jpeg_segments, photoshop
 from srgan_cli.image.metadata.record import Metadata
 from srgan_cli.image.picture import Picture
+from srgan_cli.image.sequence import write_picture
 
 IPTC = b"\x1c\x02\x05\x00\x05A cat"
 

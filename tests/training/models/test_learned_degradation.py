@@ -11,9 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from srgan_cli.errors import SrganError
-from srgan_cli.image.io import read_picture, write_picture
+from srgan_cli.image.io import read_picture
 from srgan_cli.image.ops import downscale, resize
 from srgan_cli.image.picture import Picture
+from srgan_cli.image.sequence import write_picture
 from srgan_cli.networks import Degrader
 from srgan_cli.system.distributed import SINGLE_PROCESS
 from srgan_cli.training.config import ADVERSARIAL, DEGRADATION, PIXEL, TrainConfig
