@@ -22,7 +22,7 @@ POLICY = (
 )
 """What a browser may load: everything comes from this server."""
 _SCRIPT, _STYLE = (Path(__file__).with_name(name) for name in ("compare.js", "page.css"))
-_LAUNCH = {"prevent_thread_lock": True, "quiet": True, "ssr_mode": False, "pwa": False, "footer_links": ["api"]}
+_LAUNCH = {"prevent_thread_lock": True, "quiet": True, "ssr_mode": False, "pwa": False, "enable_monitoring": False}
 _Receive = Callable[[], Awaitable[Any]]
 _Send = Callable[[Any], Awaitable[None]]
 
@@ -57,6 +57,23 @@ def _address(page: Any, *, is_shared: bool) -> str:
     return str((is_shared and page.share_url) or page.local_url)
 
 
+def _launch(page: Any, arguments: ServeArguments, **options: Any) -> None:
+    """Start the server of the page in threads of its own.  Raises UsageError for a port that is taken."""
+    address, hint = f"{arguments.host}:{arguments.port}", "choose another --port or --host"
+    with errors_as(UsageError, "cannot listen on {address}", hint, OSError, address=address):
+        page.launch(
+            server_name=arguments.host,
+            server_port=arguments.port,
+            share=arguments.share,
+            max_file_size=arguments.max_upload * 2**20,
+            css_paths=_STYLE,
+            head=f"<script>{_SCRIPT.read_text(encoding='utf8')}</script>",
+            footer_links=["api"],
+            **_LAUNCH,
+            **options,
+        )
+
+
 def run(arguments: ServeArguments, *, say: Callable[[str], None]) -> None:
     """Serve the page until it is interrupted; `say` gets the address.  Raises UsageError for a port that is taken."""
     with tempfile.TemporaryDirectory(prefix="srgan-serve-") as folder:
@@ -72,22 +89,8 @@ def run(arguments: ServeArguments, *, say: Callable[[str], None]) -> None:
         model = resolve_model(arguments.model, arguments.offline)
         studio.load(weights_for(model)[0])  # a wrong name ends the command here
         page = build(studio, visits, model)
-        address = f"{arguments.host}:{arguments.port}"
-        with errors_as(
-            UsageError, "cannot listen on {address}", "choose another --port or --host", OSError, address=address
-        ):
-            page.launch(
-                server_name=arguments.host,
-                server_port=arguments.port,
-                share=arguments.share,
-                max_file_size=arguments.max_upload * 2**20,
-                theme=gr.themes.Default(font=["system-ui", "sans-serif"], font_mono=["monospace"]),
-                css=_STYLE.read_text(encoding="utf8"),
-                head=f"<script>{_SCRIPT.read_text(encoding='utf8')}</script>",
-                app_kwargs={"middleware": [Middleware(OwnContentOnly)]},
-                enable_monitoring=False,
-                **_LAUNCH,
-            )
+        theme = gr.themes.Default(font=["system-ui", "sans-serif"], font_mono=["monospace"])
+        _launch(page, arguments, theme=theme, app_kwargs={"middleware": [Middleware(OwnContentOnly)]})
         say(_address(page, is_shared=arguments.share))
         try:
             while True:
