@@ -46,7 +46,7 @@ class BandLayout:
     is_named: bool = False
     """Whether a file beside it names its classes."""
     opaque: float = 0
-    """The stored value of opaque alpha; 0 for that of its type, see alpha_scale."""
+    """The stored value of opaque alpha; 0 for that of its type, see `opaque`."""
     nodata: tuple[str, ...] = ()
     """What stands for no data in each band but alpha, "" for nothing; () where all bands have the same."""
 
@@ -137,9 +137,9 @@ class Rows:
         return result
 
 
-def opaque(dtype: np.dtype[Any]) -> int:
-    """The value of full alpha: the largest integer, or 1 of floats."""
-    return 1 if dtype.kind == "f" else int(np.iinfo(dtype).max)
+def opaque(dtype: np.dtype[Any], depth: int = 64) -> int:
+    """The value of full alpha: the largest integer of at most so many bits, or 1 of floats."""
+    return 1 if dtype.kind == "f" else int(2 ** (min(depth, 8 * dtype.itemsize) - (dtype.kind == "i")) - 1)
 
 
 def _add_mask(values: Values, mask: Values) -> Values:

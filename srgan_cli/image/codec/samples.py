@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from srgan_cli.image.codec.raster import BandLayout, Raster, ValueRange, Values
+from srgan_cli.image.codec.raster import BandLayout, Raster, ValueRange, Values, opaque
 from srgan_cli.image.luma import PixelsT, as_float64, to_rgb
 
 UNIT_RANGE: ValueRange = (0.0, 1.0)
@@ -39,15 +39,10 @@ def has_own_units(dtype: np.dtype[Any], depth: int) -> bool:
     return dtype.kind != "u" or depth > 16
 
 
-def alpha_scale(dtype: np.dtype[Any], depth: int) -> float:
-    """The stored value of opaque alpha."""
-    return 1.0 if dtype.kind == "f" else float(2 ** (min(depth, 8 * dtype.itemsize) - (dtype.kind == "i")) - 1)
-
-
 def opaque_alpha(alpha: Values, depth: int) -> float:
-    """The same for alpha with these values: some programs, such as gdalwarp, write floats of 255 or 65 535."""
+    """The value of opaque alpha among these: some programs, such as gdalwarp, write floats of 255 or 65 535."""
     top = float(alpha.max(initial=0, where=np.isfinite(alpha)))
-    return top if alpha.dtype.kind == "f" and top in _FLOAT_ALPHA else alpha_scale(alpha.dtype, depth)
+    return top if alpha.dtype.kind == "f" and top in _FLOAT_ALPHA else opaque(alpha.dtype, depth)
 
 
 def parse_nodata(text: str, dtype: np.dtype[Any]) -> float | None:

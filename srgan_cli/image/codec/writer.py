@@ -24,8 +24,6 @@ from srgan_cli.image.metadata.exif import EXIF_PREFIX, PARSE_ERRORS
 from srgan_cli.image.metadata.icc import Colour, fit_profile
 from srgan_cli.image.metadata.record import Metadata
 
-_BT601 = 6  # the matrix from RGB to YCbCr, by its code in H.273
-_MASTERING_KEYS = ("white_point_x", "white_point_y", *(f"{end}_display_mastering_luminance" for end in ("max", "min")))
 _OWN = ("PNG", "GIF")  # Pillow writes only the pixels of these formats
 _RESTORE_BACKGROUND = 2
 
@@ -122,8 +120,10 @@ def _write_deep(rasters: list[Raster], file: IO[bytes], name: str, encoding: Enc
         _write_avif(rasters[0], to_coded_bits(rasters[0].values, bits), bits, file, encoding)
     else:
         values = [raster.values.astype(np.uint16) * (1 if raster.depth > 8 else 257) for raster in rasters]
+        encoded, options = BytesIO(), capabilities.options | options | encoding.options(name)
         with _encoding_errors(name):
-            write_deep_heif(values, file, bits, FORMAT_CAPABILITIES[name].options | options | encoding.options(name))
+            write_deep_heif(values, encoded, bits, options)
+        file.write(_complete(encoded.getvalue(), rasters[0], name))
 
 
 def _write_avif(raster: Raster, values: Values, bits: int, file: IO[bytes], encoding: Encoding) -> None:
@@ -171,7 +171,7 @@ def _complete(data: bytes, raster: Raster, name: str) -> bytes:
     metadata = raster.metadata
     if name == "PNG":
         return data[: png.HEADER_END] + _png_chunks(raster) + data[png.HEADER_END :]
-    if name == "AVIF":
+    if name in ("AVIF", "HEIF"):
         return isobmff.add_properties(data, metadata)
     if name == "BMP" and raster.icc_profile:
         return bmp.add_profile(data, raster.icc_profile)
@@ -226,28 +226,7 @@ def _pillow_options(raster: Raster, name: str) -> dict[str, Any]:
         "dpi": metadata.dpi or (name == "BMP" and (0, 0)),  # the default of Pillow is 96
         "xmp": metadata.xmp,
     }
-    return {key: value for key, value in options.items() if value} | (_heif_options(metadata) if name == "HEIF" else {})
-
-
-def _heif_options(metadata: Metadata) -> dict[str, Any]:
-    """Arguments of pillow_heif for what HEIF stores in properties."""
-    options: dict[str, Any] = {}
-    if metadata.colour.codes:
-        keys = ("color_primaries", "transfer_characteristics", "matrix_coefficients", "full_range_flag")
-        options |= dict(zip(keys, (*metadata.colour.codes, _BT601, 1), strict=True))
-    if metadata.light_levels:
-        most, mean = isobmff.to_clli(metadata.light_levels)
-        options["content_light_level"] = {"max_content_light_level": most, "max_pic_average_light_level": mean}
-    if metadata.mastering_display:
-        numbers = isobmff.to_mdcv(metadata.mastering_display)
-        options["mastering_display_colour_volume"] = {
-            "display_primaries_x": numbers[:3],
-            "display_primaries_y": numbers[3:6],
-            **dict(zip(_MASTERING_KEYS, numbers[6:], strict=True)),
-        }
-    if metadata.pixel_ratio:
-        options["pixel_aspect_ratio"] = isobmff.to_pasp(metadata.pixel_ratio)
-    return options
+    return {key: value for key, value in options.items() if value}
 
 
 def _animation_options(images: list[Image.Image], rasters: list[Raster], name: str, loop: int) -> dict[str, Any]:

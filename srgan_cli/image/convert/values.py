@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from srgan_cli.image.codec.raster import ASSOCIATED, Raster, Rows, Values, band_rows
-from srgan_cli.image.codec.samples import Survey, alpha_scale, full_scale, is_valid, nodata_slack, nodata_values
+from srgan_cli.image.codec.raster import ASSOCIATED, Raster, Rows, Values, band_rows, opaque
+from srgan_cli.image.codec.samples import Survey, full_scale, is_valid, nodata_slack, nodata_values
 from srgan_cli.image.picture import ImageStream, Picture
 
 
@@ -63,7 +63,7 @@ def _from_values(values: Values, like: Picture) -> Picture:
 
 def _opaque(picture: Picture, dtype: np.dtype[Any], depth: int) -> float:
     """The value of opaque alpha in samples of this type."""
-    return (dtype == picture.dtype and picture.bands.opaque) or alpha_scale(dtype, depth)
+    return (dtype == picture.dtype and picture.bands.opaque) or opaque(dtype, depth)
 
 
 def to_rows(stream: ImageStream, dtype: np.dtype[Any], depth: int) -> Rows:
@@ -114,7 +114,7 @@ def _as_samples(channel: Tensor, dtype: np.dtype[Any], depth: int) -> Values:
     """A channel (H, W) in stored units, rounded and clipped to what samples of this type hold."""
     if dtype.kind == "f":
         return _as_floats(channel.numpy(), dtype)
-    top = float(2 ** (min(depth, 8 * dtype.itemsize) - (dtype.kind == "i")) - 1)
+    top = opaque(dtype, depth)
     channel = channel.double() if depth > 24 else channel
     rounded: Values = channel.nan_to_num(0).round().clamp_(-top - 1 if dtype.kind == "i" else 0, top).numpy()
     return rounded.astype(dtype)

@@ -45,9 +45,8 @@ def files_beside(path: Path) -> dict[str, bool]:
     return names_beside(path, has_place=has_place)
 
 
-def _is_camera_raw(file: IO[bytes]) -> bool:
-    """Whether a file is a camera's raw picture, of which its pages are previews at most; a DNG of a scanner is none."""
-    tags = next(tiff.directories(file))
+def _is_camera_raw(file: IO[bytes], tags: tiff.Tags) -> bool:
+    """Whether a file with this first directory is a camera's raw picture, whose pages are previews; not of scanners."""
     is_preview = bool(tags.get(tiff.SUBFILE, 0) & 1) and bool({tiff.SUBIFDS, _DNG_VERSION} & set(tags))
     is_mosaic = _DNG_VERSION in tags and tags.get(tiff.PHOTOMETRIC) in _SENSOR_VALUES
     file.seek(_CR2_OFFSET)
@@ -93,7 +92,7 @@ class TiffReader(ImageReader):
         if not self.count or not {tiff.WIDTH, tiff.HEIGHT} <= set(self.pages[0][1]):
             raise UnidentifiedImageError("a TIFF without pages")
         first = self.pages[0][1]
-        if _is_camera_raw(file):
+        if _is_camera_raw(file, chain[0]):
             raise unsupported_error(path, "camera raw")
         self.notes += [] if self.planes else self._trailing_note(chain)
         stored = first[tiff.HEIGHT], first[tiff.WIDTH]

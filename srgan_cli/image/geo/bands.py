@@ -20,8 +20,8 @@ from srgan_cli.image.codec.raster import (
     ValueRange,
     Values,
     divide_by_alpha,
+    opaque,
 )
-from srgan_cli.image.codec.samples import alpha_scale
 from srgan_cli.image.geo import gdal, xml
 
 BITS, PHOTOMETRIC, SAMPLES, PLANAR, EXTRA, FORMAT = 258, 262, 277, 284, 338, 339
@@ -214,7 +214,7 @@ def unmultiply(rows: Rows, layout: BandLayout, bits: int) -> Rows:
     alpha = layout.alpha
     if alpha is None or layout.extra[alpha - layout.colours] != ASSOCIATED:
         return rows
-    return rows.map(partial(divide_by_alpha, alpha=alpha, top=alpha_scale(rows.dtype, bits)))
+    return rows.map(partial(divide_by_alpha, alpha=alpha, top=opaque(rows.dtype, bits)))
 
 
 def _bits(tags: Tags) -> tuple[int, ...]:

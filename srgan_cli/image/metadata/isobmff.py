@@ -123,39 +123,23 @@ def is_premultiplied(data: bytes) -> bool:
     return b"prem" in dict(_items(boxes(data)).references)
 
 
-def to_clli(light_levels: tuple[int, ...]) -> tuple[int, int]:
-    """The two light levels in cd/m²."""
-    most, mean = (min(-(-level // _LIGHT_UNIT), 65_535) for level in light_levels)
-    return most, mean
-
-
-def to_mdcv(mastering_display: bytes) -> tuple[int, ...]:
-    """x of green, blue and red, y of them, x and y of white, and the luminances, of the content of mDCV of PNG."""
-    numbers = struct.unpack(">8H2L", mastering_display)
-    return (*numbers[2:6:2], numbers[0], *numbers[3:6:2], numbers[1], *numbers[6:])
-
-
-def to_pasp(pixel_ratio: tuple[float, float]) -> tuple[int, int]:
-    """Width and height of a pixel, relative to each other."""
-    ratio = Fraction(pixel_ratio[1] / pixel_ratio[0]).limit_denominator(10_000)
-    return ratio.numerator, ratio.denominator
-
-
 def add_properties(data: bytes, metadata: Metadata) -> bytes:
-    """An AVIF with what this metadata says in properties, the encoder's matrix, and EXIF unless its encoder has it.
+    """An AVIF or HEIF with what this metadata says in properties, and EXIF unless its encoder has it.
 
-    An animation only with colour.
+    The matrix of its colours stays that of the encoder.  An animation gets colour only.
     """
     added, codes = list[Box](), metadata.colour.codes
     if codes:
         data, replaced = _NCLX.subn(lambda found: found[1] + struct.pack(">HH", *codes), data)
         added += [] if replaced else [(b"colr", b"nclx" + struct.pack(">HHHB", *codes, _BT601, _FULL_RANGE))]
     if metadata.light_levels:
-        added.append((b"clli", struct.pack(">HH", *to_clli(metadata.light_levels))))
+        levels = (min(-(-level // _LIGHT_UNIT), 65_535) for level in metadata.light_levels)  # in cd/m²
+        added.append((b"clli", struct.pack(">HH", *levels)))
     if mastering := metadata.mastering_display:
         added.append((b"mdcv", mastering[4:12] + mastering[:4] + mastering[12:]))
     if metadata.pixel_ratio:
-        added.append((b"pasp", struct.pack(">LL", *to_pasp(metadata.pixel_ratio))))
+        ratio = Fraction(metadata.pixel_ratio[1] / metadata.pixel_ratio[0]).limit_denominator(10_000)
+        added.append((b"pasp", struct.pack(">LL", ratio.numerator, ratio.denominator)))
     outer = dict(boxes(data))
     exif = None if b"moov" in outer or b"Exif" in _items(boxes(data)).kinds else metadata.exif
     return _insert(data, added, exif) if (added or exif) and b"moov" not in outer else data
@@ -172,7 +156,7 @@ def _insert(data: bytes, added: list[Box], exif: bytes | None) -> bytes:
     first = len(list(boxes(content[b"ipco"]))) + 1
     primary = struct.unpack_from(">H", parts[b"pitm"], 4)[0]
     content[b"ipco"] += b"".join(_box(*box) for box in added)
-    content[b"ipma"] = _associate(content[b"ipma"], primary, range(first, first + len(added)))
+    content[b"ipma"] = _associate(content, primary, range(first, first + len(added)))
     parts[b"iprp"] = b"".join(_box(name, content[name]) for name, _ in inner)
     if exif:
         outer.append((b"mdat", bytes(4) + exif))
@@ -187,10 +171,12 @@ def _insert(data: bytes, added: list[Box], exif: bytes | None) -> bytes:
     return b"".join(_box(name, changed if name == b"meta" else part) for name, part in outer)
 
 
-def _associate(content: bytes, item: int, numbers: Iterable[int]) -> bytes:
-    """The associations, with further properties of an item."""
-    found = _associations(content)
-    found[item] += numbers
+def _associate(content: dict[bytes, bytes], primary: int, numbers: Iterable[int]) -> bytes:
+    """The associations, with further properties of the picture, and of its pages, which have colours of their own."""
+    found = _associations(content[b"ipma"])
+    colours = {number for number, (name, _) in enumerate(boxes(content[b"ipco"]), 1) if name == b"colr"}
+    for item, own in found.items():
+        own += numbers if item == primary or colours & {number & _NUMBER for number in own} else ()
     entries = (struct.pack(f">HB{len(own)}H", key, len(own), *own) for key, own in found.items())
     return struct.pack(">LL", 1, len(found)) + b"".join(entries)
 
