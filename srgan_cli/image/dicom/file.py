@@ -2,6 +2,7 @@
 
 import math
 import warnings
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
@@ -26,6 +27,7 @@ SUFFIXES = (".dcm", ".dicom")
 _PREAMBLE, _MAGIC = 128, b"DICM"
 _FIRST_GROUPS = (b"\x02\x00", b"\x08\x00", b"\x00\x08")  # how files without a preamble start
 _MOST_BITS = 16
+_MOST_BYTES = 2**28  # of a data set that is deflated as a whole
 _COPIES = 4  # memory of a frame while it is decoded, as a multiple of its bytes
 _RANGE_FRAMES = 16
 _RANGE_VALUES = 2**22  # the most values that are looked at for the range
@@ -232,8 +234,14 @@ def _describe_rgb(dataset: "Dataset", bits: int) -> None:
 
 
 def _parse(file: IO[bytes], *, stop_before_pixels: bool = False) -> "Dataset":
-    from pydicom import dcmread, uid
+    from pydicom import dcmread, filereader, uid
 
+    filereader.read_preamble(file, force=True)
+    syntax = filereader._read_file_meta_info(file).get("TransferSyntaxUID")
+    inflate = zlib.decompressobj(-zlib.MAX_WBITS).decompress
+    if syntax == uid.DeflatedExplicitVRLittleEndian and len(inflate(file.read(), _MOST_BYTES + 1)) > _MOST_BYTES:
+        raise PictureError("its data set inflates to more than 256 MiB", "decode it first, such as by dcmconv +te")
+    file.seek(0)
     dataset = dcmread(file, force=True, stop_before_pixels=stop_before_pixels)
     if "TransferSyntaxUID" not in dataset.file_meta:  # old files
         explicit = uid.ExplicitVRLittleEndian if dataset.original_encoding[1] else uid.ExplicitVRBigEndian

@@ -293,6 +293,17 @@ def test_old_files_without_a_preamble_are_read_by_name(tmp_path: Path) -> None:
     assert read_picture(tmp_path / "a.dcm").width == 24
 
 
+def test_a_deflated_data_set_is_read_unless_it_is_a_bomb(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = dataset(ramp("uint8", 0, 200))
+    made.file_meta.TransferSyntaxUID = uid.DeflatedExplicitVRLittleEndian
+    assert np.array_equal(
+        enlarge(save(made, tmp_path / "a.dcm"), tmp_path / "b.dcm", scale=1).pixel_array, ramp("uint8", 0, 200)
+    )
+    monkeypatch.setattr("srgan_cli.image.dicom.file._MOST_BYTES", 400)
+    with pytest.raises(PictureError, match="inflates to more than"):
+        open_pictures(tmp_path / "a.dcm")
+
+
 @pytest.mark.parametrize(("dtype", "bits", "nodata"), [("int16", 16, "-9999"), ("uint16", 12, "0"), ("uint8", 8, "")])
 def test_other_pictures_become_secondary_captures_with_their_own_samples(
     tmp_path: Path, dtype: str, bits: int, nodata: str
