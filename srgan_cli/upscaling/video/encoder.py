@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import floor
@@ -200,10 +200,9 @@ def _find_codec(name: str) -> Any:
 
 
 def _is_encoder(name: str) -> bool:
-    try:
+    with suppress(av.codec.codec.UnknownCodecError):
         return bool(av.Codec(name, "w"))
-    except av.codec.codec.UnknownCodecError:
-        return False
+    return False
 
 
 def _choose_format(codec: Any, wanted: FrameLayout) -> tuple[FrameLayout, str]:

@@ -152,13 +152,6 @@ def read_summary(path: Path) -> SegmentSummary:
 
 def reorder_depth(times: Iterable[int]) -> int:
     """How many frames decoding runs ahead of showing, from the time stamps in the order of decoding."""
-    in_order = sorted(decoded := list(times))
-    ahead: set[int] = set()
-    depth = shown = 0
-    for time in decoded:
-        ahead.add(time)
-        while shown < len(in_order) and in_order[shown] in ahead:
-            ahead.discard(in_order[shown])
-            shown += 1
-        depth = max(depth, len(ahead))
-    return depth
+    decoded = list(times)
+    places = {time: place for place, time in enumerate(sorted(decoded))}
+    return max((number - places[time] for number, time in enumerate(decoded)), default=0)
