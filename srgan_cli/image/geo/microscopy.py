@@ -25,13 +25,14 @@ PRIVATE_TAGS = {
     **dict.fromkeys(range(65420, 65459), "Hamamatsu"),
 }  # fmt: skip
 """Tags with pixel sizes and positions in forms of their own, by whose they are."""
-_OTHERS = re.compile(
-    r"^Aperio|<scn\b|<indica\b|Pixel_size|spatial-calibration|<FluoView|PixelSize(Microns|Um)|PIXEL_SPACING|<iScan"
-    r"|hRoiManager|scanimage|\[Calibration\]|VoxelSize"
-)
-"""Descriptions that state sizes in further forms."""
-_OME = re.compile(r"<(?:\w+:)?OME\b")
-_IMAGEJ = "ImageJ="
+_SOFTWARE = {
+    "OME-XML": r"<(?:\w+:)?OME\b",
+    "ImageJ": r"\AImageJ=",
+    "tifffile": r'\A\{"shape":',
+    "microscope": r"\AAperio|<scn\b|<indica\b|Pixel_size|spatial-calibration|<FluoView|PixelSize(?:Microns|Um)|<iScan"
+    r"|PIXEL_SPACING|hRoiManager|scanimage|\[Calibration\]|VoxelSize",
+}
+"""What descriptions with sizes contain, by the software that writes them; the last states sizes in further forms."""
 _SHAPE_ALONE = re.compile(r'\{"shape": \[[\d, ]*\]\}$')
 """tifffile's description without anything that the pages do not say, too."""
 BLOCK_SIZES, BLOCKS = 50838, 50839  # the tags of ImageJ's blocks: labels, ranges shown, colour tables, regions
@@ -49,15 +50,8 @@ StoredPage = tuple[Size, str]
 
 def software_of(text: object) -> str:
     """The software that wrote a description with sizes; empty for other texts."""
-    if not isinstance(text, str):
-        return ""
-    if _OME.search(text):
-        return "OME-XML"
-    if text.startswith(_IMAGEJ):
-        return "ImageJ"
-    if text.startswith('{"shape":'):
-        return "tifffile"
-    return "microscope" if _OTHERS.search(text) else ""
+    known = _SOFTWARE.items() if isinstance(text, str) else ()
+    return next((name for name, pattern in known if re.search(pattern, str(text))), "")
 
 
 def clean(text: str, sizes: Sequence[Size], numbers: Sequence[int]) -> tuple[str, list[str]]:
