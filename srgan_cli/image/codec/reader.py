@@ -74,7 +74,7 @@ def open_reader(path: Path, *, max_pixels: int | None = None) -> Iterator[ImageR
             yield reader
             return
         require_plugin(path, extra_for(head))
-        jxl = _read_jxl_header(path, max_pixels) if head.startswith(JXL_SIGNATURES) else None
+        jxl = _read_jxl_header(path, max_pixels) if head.startswith(JXL_SIGNATURES) else JxlHeader()
         # A file object, not the path: Pillow maps some TIFFs into memory and returns wrong pixels for rotated ones.
         source, notes = png_repair.repair(file) if chunks else (file, list[str]())
         source = _adapt(file, head) or source
@@ -163,7 +163,7 @@ class _PillowReader(ImageReader):
 
     bytes_per_pixel = DECODE_BYTES_PER_PIXEL
 
-    def __init__(self, path: Path, image: ImageFile, data: bytes, jxl: JxlHeader | None, notes: Sequence[str]) -> None:
+    def __init__(self, path: Path, image: ImageFile, data: bytes, jxl: JxlHeader, notes: Sequence[str]) -> None:
         """`data` is the file as it is stored, `notes` are about it as a whole."""
         self.path, self.image, self.data, self.stamp = path, image, data, file_stamp(path)
         self.format = image.format or ""
@@ -180,19 +180,19 @@ class _PillowReader(ImageReader):
         self.animated = self.format in _ANIMATED and self.count > 1
         self.redecodes = self.count > 1 and not self.animated
         self.loop = int(image.info.get("loop") or 0)
-        self.jxl, self.bits = jxl, jxl.bits if jxl else _stored_bits(image, data)
+        self.jxl, self.bits = jxl, jxl.bits if self.format == "JXL" else _stored_bits(image, data)
         read_by_pillow = self.animated or (self.format in ("JPEG2000", "JXL") and _is_deep(image))
-        has_first = bool(jxl and jxl.is_animated and self.format in _DEEP)  # Pillow's plugin decodes the last one
+        has_first = jxl.is_animated and self.format in _DEEP  # Pillow's plugin decodes the last one
         dropped = {
-            f"further channels are dropped: {jxl.further if jxl else 0}": bool(jxl and jxl.further),
+            f"further channels are dropped: {jxl.further}": jxl.further > 0,
             "the default image of its animation is dropped": self.has_default_image,
-            f"its animation is reduced to the {'first' if has_first else 'last'} frame": bool(jxl and jxl.is_animated),
+            f"its animation is reduced to the {'first' if has_first else 'last'} frame": jxl.is_animated,
         }
         lacks = psd.notes(image, self.data) if self.format == "PSD" else []
         self.notes = [*notes, *lacks, *(note for note, applies in dropped.items() if applies)]
         is_own = has_first or (self.format == "PSD" and psd.is_read_here(image, self.data))
         self.is_deep = is_own or (self.bits > 8 and self.format in _DEEP and not read_by_pillow)
-        if jxl:
+        if self.format == "JXL":
             pillow.without_assumed_profile(image)
 
     def _page_numbers(self) -> Sequence[int]:
@@ -263,7 +263,7 @@ class _PillowReader(ImageReader):
 
     def _redecode(self, index: int) -> Values:
         with reopen(self.path, self.stamp) as file, pillow.open_image(file) as image:
-            reader = _PillowReader(self.path, image, self.data, None, ())
+            reader = _PillowReader(self.path, image, self.data, JxlHeader(), ())
             reader._load(index)
             return reader._values(index)[0]
 
@@ -287,7 +287,7 @@ class _PillowReader(ImageReader):
         if self.format in ("HEIF", "AVIF"):
             return self.is_deep and isobmff.is_premultiplied(self.data)
         is_jp2 = self.format == "JPEG2000" and jp2.is_premultiplied(self.data)
-        return is_jp2 or bool(self.jxl and self.jxl.is_premultiplied)
+        return is_jp2 or self.jxl.is_premultiplied
 
     def _deep_values(self, index: int) -> Values:
         """The values of formats whose 16 bits Pillow would reduce to 8."""
