@@ -19,10 +19,11 @@ from textwrap import shorten
 from typing import Any
 
 _OUT_OF_MEMORY = re.compile(
-    "out of memory|can't allocate memory|not enough memory|CUBLAS_STATUS_ALLOC_FAILED|could not create a primitive",
+    "out of memory|can(no|')t allocate memory|not enough memory|CUBLAS_STATUS_ALLOC_FAILED|could not create a primitive"
+    "|failed to map segment from shared object$",
     re.IGNORECASE,
 )
-"""What torch, and the libraries that it multiplies with, report when memory runs out."""
+"""What the system, torch, and the libraries that it multiplies with report when memory runs out."""
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 

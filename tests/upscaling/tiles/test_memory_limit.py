@@ -1,5 +1,6 @@
 """Estimates of memory, and limits that are kept."""
 
+import errno
 import json
 import subprocess
 import sys
@@ -200,6 +201,9 @@ def test_too_little_disk_space_is_an_error(tmp_path: Path, monkeypatch: pytest.M
         (RuntimeError("MPS backend out of memory"), True),
         (RuntimeError("could not create a primitive"), True),
         (MemoryError(), True),
+        (OSError(errno.ENOMEM, "Cannot allocate memory"), True),
+        (ImportError("libtorch_cpu.so: failed to map segment from shared object"), True),
+        (ImportError("a.so: failed to map segment from shared object: Operation not permitted"), False),
         (RuntimeError("shape mismatch"), False),
         (ValueError("memory"), False),
     ],
