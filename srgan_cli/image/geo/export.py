@@ -33,14 +33,11 @@ def write_place(place: Place | None, size: tuple[int, int], path: Path, name: st
     Each appears complete or not at all.  Files that exist stay unless `overwrite` is set; XMP files, and those that the
     place was read from, always.
     """
-    written: list[Path] = []
-    if place is None:
-        return written
-    for path_beside, text in _files(place.with_size(*size), path, name):
-        if not _is_kept(place, path_beside, overwrite=overwrite):
-            with atomic_write(path_beside) as temporary:
-                temporary.write_text(text, encoding="utf8")
-            written.append(path_beside)
+    files = dict(_files(place.with_size(*size), path, name)) if place else {}
+    written = [found for found in files if place and not _is_kept(place, found, overwrite=overwrite)]
+    for found in written:
+        with atomic_write(found) as temporary:
+            temporary.write_text(files[found], encoding="utf8")
     return written
 
 
