@@ -137,7 +137,8 @@ def errors_as(
         raise
     except caught as error:
         said = error.__cause__ if "See previous exception" in str(error) else error  # rasterio has GDAL's words there
-        raise kind(message, hint, reason=shorten(str(said) or type(said).__name__, 240), **values) from error
+        text = re.sub(r"/\S+\.cpp, \d+: ", "", str(said)) or type(said).__name__  # where GDAL was built
+        raise kind(message, hint, reason=shorten(text, 240), **values) from error
 
 
 def printable(text: str) -> str:

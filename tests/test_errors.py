@@ -73,4 +73,6 @@ def test_every_error_says_what_to_try(module: Path) -> None:
 
 def test_the_words_of_gdal_stand_for_those_of_rasterio() -> None:
     with pytest.raises(SrganError, match=r"^a: no block$"), errors_as(SrganError, "a: {reason}", "b"):
-        raise ValueError("Read failed. See previous exception for details.") from ValueError("no block")
+        raise ValueError("Read failed. See previous exception for details.") from ValueError(
+            "/gdal/block.cpp, 11: no block"
+        )
