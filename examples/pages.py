@@ -7,6 +7,7 @@ Most pages have dark letters of 14 to 84 pixels on a light background, with bars
 
 import random
 from pathlib import Path
+from typing import Annotated
 
 import typer
 from PIL import Image, ImageDraw, ImageFont
@@ -18,7 +19,7 @@ STOPS = ("", "", "", "", ".", ",", ":", "!")
 Colour = tuple[int, ...]
 
 
-def main(out: Path, fonts: list[Path], count: int = 48, seed: int = 0) -> None:
+def main(out: Path, fonts: Annotated[list[Path], typer.Argument(exists=True)], count: int = 48, seed: int = 0) -> None:
     """Draw pages of random words in the given fonts, the same ones for a seed."""
     out.mkdir(parents=True, exist_ok=True)
     for number in range(count):

@@ -56,6 +56,11 @@ from srgan_cli.upscaling import upscaler
         ("upscale in.png --no-steadi", 2, "did you mean --no-steady"),
         ("upscale in.png --over", 2, "did you mean --overwrite?"),
         ("upscale in.png -crf 20", 2, "no such option: -crf\n  hint: did you mean --crf?"),
+        ("upscale in.png -scale 2", 2, "no such option: -scale\n  hint: did you mean --scale?"),
+        ("upscale in.png -c 50", 2, "no such option: -c\n  hint: did you mean --quality NUMBER?"),
+        ("score a b -o scores.csv", 2, "hint: scores go to stdout: srgan score … --csv > scores.csv"),
+        ("i a.png b.png", 2, "no such command: i\n  hint: did you mean: srgan upscale a.png b.png"),
+        ("version", 2, "no such command: version\n  hint: did you mean srgan --version?"),
         ("upscale m --nosuch", 2, "no such option: --nosuch\n"),
         ("models help", 2, "srgan models --help describes the command"),
         ("score in.png in.png -j 4", 2, "did you mean --jobs NUMBER?"),
@@ -66,6 +71,8 @@ from srgan_cli.upscaling import upscaler
         ("upscale broken.png", 1, "it is a link to nowhere.png, which is missing"),
         ("score https://127.0.0.1/a.png in.png", 1, "URLs are for srgan upscale"),
         ("train https://127.0.0.1/a", 1, "URLs are for srgan upscale"),
+        ("upscale my cat.png -m bicubic", 1, "a name with blanks needs quotes: 'my cat.png'"),
+        ("upscale my own cat.png -m bicubic", 2, "a name with blanks needs quotes: 'my own cat.png'"),
         ("upscale im.png -m bicubic", 1, "did you mean in.png?"),
         ("upscale IN.PNG -m bicubic", 1, "did you mean in.png?"),
         ("upscale nowhere/in.png", 1, "there is no folder nowhere"),
@@ -139,7 +146,7 @@ def test_errors_are_one_line_with_an_exit_code(
     for name in ("folder.png", "empty", "pictures", "d1", "d[1]"):
         (folder / name).mkdir()
     (folder / "text.png").write_text("not a picture")
-    for name in ("empty.png", "-dash.png"):
+    for name in ("empty.png", "-dash.png", "my cat.png", "my own cat.png"):
         (folder / name).touch()
     (folder / "broken.png").symlink_to("nowhere.png")
     for name in ("d1", "d[1]"):

@@ -61,6 +61,8 @@ def plan_batch(
         message = "{out} is one file, expected a folder for many pictures"
         swapped = len(sources) == 1 and exists(target) and listed is None
         hint = f"did you mean: srgan upscale {out} {places[0].rstrip('/')}/" if swapped else _FOLDER_HINT
+        if exists(parse_location(name := " ".join((*places, out)))):
+            hint = f"a name with blanks needs quotes: '{name}'"
         if is_video_name(as_pure_path(target)) and not all(is_video_name(as_pure_path(place)) for place in sources):
             hint = f"enlarge them into a folder, then: ffmpeg -framerate 25 -i FOLDER/%05d.png {shlex.quote(out)}"
         raise UsageError(message, hint, out=out)

@@ -15,6 +15,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from srgan_cli.cli.completion import completed_after_equals_sign
 from srgan_cli.cli.defaults import drop_overridden, drop_unfit, print_defaults
+from srgan_cli.cli.options import ARGUMENTS
 from srgan_cli.cli.stdio import confirm_overwrite, keep_streams, translate_stdout_errors
 from srgan_cli.errors import OutputExists, SrganError, UsageError
 from srgan_cli.system.discovery import READABLE
@@ -46,18 +47,19 @@ _METAVARS = {
     **dict.fromkeys(("name", "codec", "preset"), "NAME") | dict.fromkeys(("time", "start", "duration"), "TIME"),
     **{"rgb_bands": "LIST", "devices": "LIST", "value_range": "LOW,HIGH", "bands": "NUMBER", "pair": "TEMPLATE"},
     **{"metric": "METRIC", "device": "DEVICE", "form": "SUFFIX", "fail_under": "METRIC=NUMBER", "host": "ADDRESS"},
-    **{"fail_over": "METRIC=NUMBER", "crop": "X,Y,W,H", "size": "WxH", "max_memory": "SIZE"},
-    **{"from_file": "FILE", "perceptual_weights": "FILE"},
+    **{"fail_over": "METRIC=NUMBER", "crop": "X,Y,W,H", "size": "WxH", "max_memory": "SIZE", "from_file": "FILE"},
+    "perceptual_weights": "FILE",
 }
 """What options take, by their name, where the type does not say it."""
 _OTHER_NAMES = {
-    "--width --height -w --resolution": "--size",
+    "--width --height -w --resolution --resize": "--size",
     "--tta -x --ensemble": "--self-ensemble",
     "--gpu --gpu-id -g --cpu --cuda": "--device",
     "-n --model-name --model-path --weights": "--model",
     "-f --ext --output-format": "--format",
     "--tile-size -t --tilesize": "--tile",
-    "--factor --outscale --upscale --ratio": "--scale",
+    "-c --compress": "--quality",
+    "--factor --outscale --upscale --ratio -z --model-scale --output-scale": "--scale",
     "--fp16 --half --fp32 --bf16": "--precision",
     "-y --force": "--overwrite",
     "--skip-existing --skip": "--no-clobber",
@@ -75,15 +77,15 @@ _OTHER_NAMES = {
 }
 """What options of other programs are called here."""
 _ANSWERS = {
-    "-i --input --image -o --output --out --outdir --output-dir": (
+    "-i --input --image -o --output --out --outdir --output-dir --input-path --output-path": (
         "files need no option: {usage}",
         ("upscale", "score", "train", "export"),
     ),
-    "-r --recursive": ("folders are searched with their subfolders", ("upscale", "score", "train")),
-    "-V": ("srgan --version shows it", ()),
+    "-o --output --out": ("scores go to stdout: srgan score … --csv > scores.csv", ("score",)),
+    "-r --recursive": ("folders are searched with their subfolders; --size sets a size", ("upscale",)),
+    "-V --version": ("srgan --version shows it", ()),
 }
 """What to do instead of options of other programs, and for which commands that is true; () for all."""
-_SHARED = ("upscale", "train")  # the commands whose work the processes of torchrun share
 _SIMILAR = 0.75  # how similar an option must be to be suggested, from 0 to 1
 _PLAIN_WORDS = {
     **{"Input should be ": "expected ", "a valid integer": "a whole number", "a valid number": "a number"},
@@ -101,7 +103,8 @@ class Command(TyperCommand):
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Parse the command line; it overrides the defaults file."""
         try:
-            self._check_arguments(ctx, args)
+            if not ctx.resilient_parsing:
+                self._check_arguments(ctx, args)
             with translate_stdout_errors():
                 rest = super().parse_args(ctx, args)
             drop_overridden(ctx)
@@ -110,20 +113,18 @@ class Command(TyperCommand):
         return rest
 
     def _check_arguments(self, ctx: Any, args: list[str]) -> None:
-        """Raises UsageError for an empty argument, taken for the working folder, `help`, and a path before `--set`."""
-        if ctx.resilient_parsing:
-            return
+        """Raises UsageError for an empty argument, taken for the working folder, for `help` and for `-scale`."""
+        options = {name for item in self.get_params(ctx) for name in item.opts}
+        for word in args[: args.index("--") if "--" in args else None]:
+            if word[:1] == "-" and f"-{word.partition('=')[0]}" in options:  # Typer splits it into letters
+                raise UsageError(f"no such option: {word}", f"did you mean -{word}?")
         given = self.make_parser(ctx).parse_args(list(args))[0]
-        arguments = [item.name for item in self.params if item.param_type_name == "argument"]
-        if any(value == "" or (isinstance(value, tuple) and "" in value) for value in map(given.get, arguments)):
+        values = [given.get(item.name) for item in self.params if item.param_type_name == "argument"]
+        if any(value == "" or (isinstance(value, tuple) and "" in value) for value in values):
             raise UsageError("one of the arguments is empty", "is a variable of the shell unset?")
         if args == ["help"] and not Path(*args).exists():
             raise UsageError("no such file or folder: help", f"srgan {self.name} --help describes the command")
-        first_set = next((place for place, word in enumerate(args) if word.partition("=")[0] == "--set"), 0)
-        early = self.make_parser(ctx).parse_args(args[:first_set])[0].get("reference")
-        if isinstance(early, str):
-            hint = "REF and --set exclude each other: leave it out, or name its set, too: --set NAME REF OUT"
-            raise UsageError(f"{early} stands before --set", hint)
+        ctx.meta[ARGUMENTS] = list(args)
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command, and again without a default of the file that does not fit, or where a person overwrites.
@@ -131,7 +132,7 @@ class Command(TyperCommand):
         Of the processes of torchrun the first runs those that do not share their work.
         """
         several, rank = os.environ.get("WORLD_SIZE", "1") != "1", os.environ.get("RANK", "0")
-        if self.name not in _SHARED and several and rank != "0":
+        if self.name not in ("upscale", "train") and several and rank != "0":
             return None
         with keep_streams():
             while True:
@@ -188,11 +189,14 @@ class Group(TyperGroup):
         name = args[0]
         if name in self.commands or name.startswith("-"):
             return super().resolve_command(ctx, args)
+        hint, words = f"srgan --help describes them: {', '.join(self.commands)}", args[not _may_be_file(name) :]
         if close := get_close_matches(name, self.commands, 1):
-            raise UsageError(f"no such command: {name}", f"did you mean srgan {close[0]}?")
-        if _may_be_file(name):
-            raise UsageError(f"{name} is not a command", f"did you mean: srgan upscale {shlex.join(args)}")
-        raise UsageError(f"no such command: {name}", f"srgan --help describes them: {', '.join(self.commands)}")
+            hint = f"did you mean srgan {close[0]}?"
+        elif any(f"--{name}" in option.opts for option in _visible(self, "option")):
+            hint = f"did you mean srgan --{name}?"
+        elif any(map(_may_be_file, words)):
+            hint = f"did you mean: srgan upscale {shlex.join(words)}"
+        raise UsageError(f"no such command: {name}", hint)
 
     def format_help(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002
         """Write what each command does, with an example of each.  Without rich, which would double the time."""
@@ -200,8 +204,7 @@ class Group(TyperGroup):
         for name, command in self.commands.items():
             lines += [_fill(paragraphs(command)[0].partition(". ")[0].rstrip("."), f"  {name:9}")]
             lines += [f"{'':11}{example(command)}", ""]
-        for option in _visible(self, "option"):
-            lines.append(_fill(option.help or "", f"  {', '.join(sorted(option.opts, key=len)):22}"))
+        lines += [_fill(o.help or "", f"  {', '.join(sorted(o.opts, key=len)):22}") for o in _visible(self, "option")]
         formatter.write("\n".join([*lines, "\nsrgan COMMAND --help shows the options of a command.\n"]))
 
 
@@ -263,9 +266,6 @@ def _unknown_option(error: Any, command: str) -> UsageError:
     """Name the option or, for training, the setting that was meant."""
     name, visible = error.option_name, _visible(error.ctx.command, "option")
     options = {word: item for item in visible for word in (*item.opts, *item.secondary_opts)}
-    short = next((word for word in sys.argv if word[:1] == "-" and f"-{word}" in options), "")
-    if short:  # Typer splits it into letters
-        return UsageError(f"no such option: {short}", f"did you mean -{short}?")
     begun = [word for word in options if name.startswith("--") and word.startswith(name)]
     near = begun[:2] or get_close_matches(name, options, 2, _SIMILAR)
     hint = f"did you mean {' or '.join(near)}?" if near else f"{command} --help lists the options"
@@ -334,8 +334,7 @@ def _parts(hint: Any) -> Iterator[Any]:
 
 def _fill(text: str, start: str = "") -> str:
     """The text in lines of the terminal's width, after `start`."""
-    width = shutil.get_terminal_size().columns
-    return textwrap.fill(text, width, initial_indent=start, subsequent_indent=" " * len(start))
+    return textwrap.fill(text, shutil.get_terminal_size()[0], initial_indent=start, subsequent_indent=" " * len(start))
 
 
 def _panel(heading: str, rows: Rows, width: int) -> "Panel":

@@ -17,6 +17,7 @@ from srgan_cli.image.codec.limits import set_pillow_limit
 
 Arguments = TypeVar("Arguments")
 COMMAND_LINE = ("COMMANDLINE", "ENVIRONMENT")  # the sources of options that a person has given for this command
+ARGUMENTS = "arguments"  # the key of Context.meta for the words after the command
 DEFAULTS_FILE = (FROM_FILE,)  # the source of options from srgan.toml
 Device = Annotated[str, typer.Option(autocompletion=complete_devices, help="auto, cpu, cuda, cuda:N or mps.")]
 Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]

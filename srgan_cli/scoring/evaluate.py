@@ -61,11 +61,10 @@ def evaluate(
     """
     scores: list[Score] = []
     crops: dict[str, Crop] = {}
-    features = defaultdict[str, list[Features]](list)
+    features: dict[tuple[str, str], Features] = {}
     for done, result in enumerate(_score_all(plan, pool), 1):
         scores += result.scores
-        for method, pair in result.features.items():
-            features[method].append(pair)
+        features |= {(method, result.name): pair for method, pair in result.features.items()}
         if result.crop:
             crops[result.name] = result.crop
         if on_score:
@@ -73,8 +72,12 @@ def evaluate(
                 on_score(picture_score)
         if progress:
             progress(done, len(plan.references))
-    set_scores, errors = compare_sets(features, plan.protocol.set_metrics)
     protocol, scores, missing = _without_missing(plan.protocol, scores)
+    of_sets = defaultdict[str, list[Features]](list)
+    for picture in scores:
+        if not picture.error and (pair := features.get((picture.method, picture.name))):
+            of_sets[picture.method].append(pair)
+    set_scores, errors = compare_sets(of_sets, plan.protocol.set_metrics)
     unavailable = [*plan.unavailable, *missing, *errors]
     baselines = tuple(method.name for method in plan.methods if method.baseline)
     lonely = plan.only_reference, plan.only_candidate

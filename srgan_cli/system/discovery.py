@@ -95,6 +95,8 @@ def not_found_hint(path: Path) -> str:
         return "the pattern matched nothing: check the folder and the suffix"
     with suppress(OSError):  # the folder cannot be listed
         entries = sorted(path.parent.iterdir())
+        if spaced := next((entry for entry in entries if entry.name.startswith(f"{path.name} ")), None):
+            return f"a name with blanks needs quotes: '{spaced}'"
         meant = {name.lower(): entry.name for entry in entries for name in (entry.stem, entry.name)}
         if near := get_close_matches(path.name.lower(), meant, 1, _SIMILAR):
             return f"did you mean {path.with_name(meant[near[0]])}?"

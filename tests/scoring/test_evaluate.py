@@ -317,6 +317,17 @@ def test_picture_smaller_than_a_patch_is_listed_and_the_others_are_scored(folder
 
 
 @pytest.mark.usefixtures("random_backbones")
+def test_sets_leave_out_pictures_that_another_metric_cannot_take(tmp_path: Path) -> None:
+    for index, side in enumerate((320, 320, 160)):  # the last is too small for MS-SSIM
+        for number, folder in enumerate(("reference", "result")):
+            noise(tmp_path / folder / f"{index}.png", 10 * number + index, side, side)
+    protocol = Protocol(metrics=("ms-ssim", "psnr", "kid"), features="squeezenet", patch=32)
+    report = score(tmp_path / "reference", tmp_path / "result", protocol)
+    assert [bool(entry.error) for entry in report.scores] == [False, False, True]
+    assert report.summaries[0].counts == {"kid": 2 * 100}
+
+
+@pytest.mark.usefixtures("random_backbones")
 def test_metrics_of_sets_use_the_cropped_reference(tmp_path: Path) -> None:
     for index in range(4):
         path = noise(tmp_path / "whole" / f"{index}.png", index, 160, 160)

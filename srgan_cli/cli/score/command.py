@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from srgan_cli.cli.options import takes
+from srgan_cli.cli.options import ARGUMENTS, takes
 from srgan_cli.cli.score.options import METRIC_WEIGHTS_VARIABLE, ScoreArguments
 from srgan_cli.errors import UsageError
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @takes(ScoreArguments)
-def score(_context: typer.Context, arguments: ScoreArguments) -> None:
+def score(context: typer.Context, arguments: ScoreArguments) -> None:
     """Print PSNR, SSIM and other scores of pictures against their originals.
 
     Pictures are paired by name without suffix. Several candidates give a row each; means of at least five pictures
@@ -36,6 +36,7 @@ def score(_context: typer.Context, arguments: ScoreArguments) -> None:
 
     if arguments.metric_weights:
         os.environ[METRIC_WEIGHTS_VARIABLE] = str(arguments.metric_weights)  # worker processes inherit it
+    _check_words(context)
     form = output_format(
         json=arguments.as_json, csv=arguments.as_csv, markdown=arguments.as_markdown, latex=arguments.as_latex
     )
@@ -59,17 +60,30 @@ def score(_context: typer.Context, arguments: ScoreArguments) -> None:
         raise typer.Exit(1)
 
 
+def _check_words(context: typer.Context) -> None:
+    """Raises UsageError for a path before `--set`."""
+    words = context.meta[ARGUMENTS]
+    first_set = next((place for place, word in enumerate(words) if word.partition("=")[0] == "--set"), 0)
+    early = context.command.make_parser(context).parse_args(words[:first_set])[0].get("reference")
+    if isinstance(early, str):
+        hint = "REF and --set exclude each other: leave it out, or name its set, too: --set NAME REF OUT"
+        raise UsageError(f"{early} stands before --set", hint)
+
+
 def _protocol(arguments: ScoreArguments, of_thresholds: list[str]) -> "Protocol":
     from srgan_cli.metrics import PIXEL_METRICS
-    from srgan_cli.scoring.protocol import named_protocol, parse_range
+    from srgan_cli.scoring.protocol import Protocol, named_protocol, parse_range
 
     named = named_protocol(
         arguments.protocol.value,
         scale=arguments.scale,
         border=arguments.border,
-        metrics=tuple(dict.fromkeys([*(arguments.metric or PIXEL_METRICS), *of_thresholds])),
+        metrics=tuple(dict.fromkeys(map(str.lower, [*(arguments.metric or PIXEL_METRICS), *of_thresholds]))),
         channels=arguments.channels.value if arguments.channels else "",
     )
+    if (arguments.patch or arguments.features != Protocol.features) and not named.set_metrics:
+        message = "--patch and --features are for fid and kid"
+        raise UsageError(message, "add --metric fid, or leave them out", option="patch features")
     return replace(
         named,
         mismatch=arguments.on_mismatch.value,

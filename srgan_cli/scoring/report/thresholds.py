@@ -36,7 +36,7 @@ def failed_thresholds(report: Report, thresholds: list[Threshold]) -> list[str]:
 
 def _parse(text: str, *, upper: bool) -> Threshold:
     """Raises UsageError for an unknown metric, and if the bound is not a number."""
-    name, _, number = text.partition("=")
+    name, _, number = text.lower().partition("=")
     try:
         bound = float(number)
     except ValueError:
