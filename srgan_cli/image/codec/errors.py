@@ -1,5 +1,6 @@
 """Errors of missing, damaged and unsupported files, as PictureError."""
 
+import errno
 import re
 import struct
 import zlib
@@ -21,8 +22,8 @@ _DAMAGE_ERRORS = (
     *(AssertionError, AttributeError, ArithmeticError, zlib.error),
 )
 _DECODER_ERRORS = (OSError, SyntaxError, RuntimeError)
-_PYTHON = re.compile("cannot load this image|_io|<|\\bobject\\b|argument|NoneType|buffer|Generic Error")
-_SIGNATURES = {b"\xff\xd8": "JPEG", b"\x89PNG": "PNG", b"GIF8": "GIF", b"BM": "BMP", b"RIFF": "WebP", b"8BPS": "PSD"}
+_PYTHON = re.compile("cannot load this image|_io|<|\\bobject\\b|argument|NoneType|buffer|Generic Error|decoder error")
+_SIGNATURES = {b"\xff\xd8": "JPEG", b"\x89PNG": "PNG", b"GIF8": "GIF", b"BM": "BMP", b"8BPS": "PSD"}
 _SIGNATURES |= dict.fromkeys(TIFF_SIGNATURES, "TIFF")
 _ZIP = "ZIP archive"
 _UNSUPPORTED = {
@@ -68,6 +69,8 @@ _HEAD_BYTES = 64
 _MATROSKA = b"\x1aE\xdf\xa3"
 _VIDEO_BRANDS = (b"isom", b"iso2", b"iso4", b"iso5", b"iso6", b"mp41", b"mp42", b"avc1", b"M4V ", b"qt  ")
 """First brands of MP4 and QuickTime files."""
+OTHER_BRANDS = {b"crx ": "camera raw", **dict.fromkeys((b"avci", b"avcs"), "HEIF of AVC"), b"j2ki": "HEIF of JPEG 2000"}
+"""First brands of files with the boxes of HEIF that no decoder reads."""
 
 
 @contextmanager
@@ -92,7 +95,7 @@ def translate_errors(path: Path) -> Iterator[None]:
             raise
         raise PictureError("cannot read {path}: {reason}", error.hint, path=path, reason=error.message) from error
     except _DAMAGE_ERRORS as error:
-        system = getattr(error, "strerror", None)
+        system = None if getattr(error, "errno", 0) == errno.EINVAL else getattr(error, "strerror", None)
         hint = "check the path" if system else "the file is damaged or incomplete: copy or download it again"
         speaks = isinstance(error, _DECODER_ERRORS) and not _PYTHON.search(str(error))  # not Python itself
         reason = system or (str(error) if speaks else "") or "it is damaged"
@@ -109,7 +112,8 @@ def _unidentified(path: Path) -> PictureError:
         return PictureError("{path} is a video", hint, path=path)
     if kind := _unsupported_kind(head):
         return unsupported_error(path, kind)
-    if name := next((name for signature, name in _SIGNATURES.items() if head.startswith(signature)), ""):
+    started = "WebP" if head[8:12] == b"WEBP" else ""
+    if name := next((name for signature, name in _SIGNATURES.items() if head.startswith(signature)), started):
         found = "cannot read {path}: it starts like a {format} file, but cannot be decoded"
         return PictureError(found, "it is damaged or of an unsupported kind", path=path, format=name)
     if head.startswith(b"YUV4MPEG2"):
@@ -128,8 +132,8 @@ def unsupported_error(path: Path, kind: str) -> PictureError:
 
 
 def _unsupported_kind(head: bytes) -> str:
-    if head[4:12] == b"ftypcrx ":
-        return "camera raw"
+    if head[4:8] == b"ftyp" and head[8:12] in OTHER_BRANDS:
+        return OTHER_BRANDS[head[8:12]]
     bits = psd.bits(head)
     deep_psd = f"PSD of {bits} bits a channel" if head.startswith(b"8BPS") and bits not in (8, 16, 32) else ""
     return next((name for start, name in (_UNSUPPORTED | _MEASUREMENTS).items() if head.startswith(start)), deep_psd)

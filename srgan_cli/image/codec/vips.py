@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import struct
 import tempfile
 import threading
@@ -307,7 +308,7 @@ def _damage_as_errors(path: Path) -> AbstractContextManager[None]:
 
 def _reason(error: "pyvips.Error") -> str:
     """The last line of what libvips says, without the name of its part."""
-    return (error.detail or "it is damaged").strip().splitlines()[-1].removeprefix("vipspng: ")
+    return re.sub(r"^\w+: ", "", (error.detail or "it is damaged").strip().splitlines()[-1])
 
 
 def _orient(image: "pyvips.Image", orientation: int) -> "pyvips.Image":

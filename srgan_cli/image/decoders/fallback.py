@@ -10,6 +10,7 @@ import numpy as np
 
 from srgan_cli.errors import PictureError
 from srgan_cli.image.codec import vips
+from srgan_cli.image.codec.errors import OTHER_BRANDS
 from srgan_cli.image.codec.raster import Raster, Rows, apply_exif_orientation, divide_by_alpha, from_coded_bits, opaque
 from srgan_cli.image.decoders import bmp, hdr, jpeg, netpbm
 from srgan_cli.image.decoders.base import Header, ImageReader
@@ -33,7 +34,7 @@ def open_fallback(path: Path) -> ImageReader | None:
         if head.startswith(decoder.SIGNATURE) and (header := decoder.read_header(path.read_bytes())):
             return _WholeReader(path, kind, header)
     kind = next((kind for signature, kind in _KINDS.items() if head.startswith(signature)), "")
-    kind = "AVIF" if head[4:8] == b"ftyp" else kind
+    kind = "AVIF" if head[4:8] == b"ftyp" and head[8:12] not in OTHER_BRANDS else kind
     try:
         return _VipsReader(path, kind) if kind else None
     except PictureError:

@@ -119,11 +119,13 @@ def _to_colours(stored: Values, page: Any, path: Path) -> Decoded:
     kind, alpha = _name(page.photometric), page.extrasamples[:1] in ((_ASSOCIATED_ALPHA,), (_UNASSOCIATED_ALPHA,))
     if stored.shape[2] != _COLOURS[kind] + alpha:
         raise _unsupported(path, f"{stored.shape[2]} channels of the kind {kind}")
-    if kind == "PALETTE":
-        levels = page.colormap.T[stored[..., 0]]
-        return (levels if page.colormap.max() < 256 else levels // 257).astype(np.uint8), None, []
     if not isinstance(page.bitspersample, int):
         raise _unsupported(path, f"channels of several depths, {page.bitspersample} bits")
+    if kind == "PALETTE":
+        levels = page.colormap.T[stored[..., 0]]
+        colours = levels if page.colormap.max() < 256 else levels // 257
+        alphas = np.rint(stored[..., 1:] * (255 / (2**page.bitspersample - 1)))
+        return np.concatenate([colours, alphas], axis=2).astype(np.uint8), None, []
     values, notes = _to_depth(stored, page.bitspersample, path)
     if kind == "MINISWHITE":
         values[..., 0] = opaque(values.dtype) - values[..., 0]

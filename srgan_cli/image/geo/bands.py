@@ -119,8 +119,9 @@ def decoder(tags: Tags, *, keeps_values: bool = False) -> Decoder:
     """Which library reads a page.
 
     libvips reads in bands, but refuses odd ranges and types of tags (as GDAL does), mixes up planes, reads NaN of half
-    floats as infinity, and knows neither 64 bits, nor 10, 12 or 14, nor tiles ten times as large as the page, nor
-    sparse files.  GDAL, if installed, reads these in bands too.  Pillow and tifffile decode whatever is left whole.
+    floats as infinity, fails at some JPEGs with alpha, and knows neither 64 bits, nor 10, 12 or 14, nor tiles ten times
+    as large as the page, nor sparse files.  GDAL, if installed, reads these in bands too.  Pillow and tifffile decode
+    whatever is left whole.
     """
     if _has_odd_range(tags) or getattr(tags, "has_odd_types", False):
         return "whole"
@@ -130,6 +131,7 @@ def decoder(tags: Tags, *, keeps_values: bool = False) -> Decoder:
     fits = tags.get(_TILE_WIDTH, 0) <= _MOST_TILE * max(tags.get(side, 1) for side in _SIDES)
     is_sparse = any(0 in np.atleast_1d(tags.get(tag, ())) for tag in _BYTE_COUNTS)
     plain = bits in ({8}, {16}, {32}) and known and fits and not planes and not is_sparse
+    plain &= not (tags.get(_COMPRESSION) == _JPEG and tags.get(SAMPLES, 1) > 3 and colours in _UNCONVERTED)
     floats = _FLOAT in np.atleast_1d(tags.get(FORMAT, ()))
     if keeps_values or _COMPLEX & set(np.atleast_1d(tags.get(FORMAT, ())).tolist()):
         return "gdal" if find_spec("rasterio") else "whole"

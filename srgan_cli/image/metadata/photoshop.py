@@ -2,7 +2,7 @@
 
 import re
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 
 PREFIX = b"Photoshop 3.0\x00"  # what precedes the resources in a JPEG
 _SIGNATURES = (b"8BIM", b"8BPS", b"PHUT", b"AgHg", b"DCSR", b"MeSa")
@@ -16,10 +16,9 @@ _STALE = {
     *(0x0409, 0x040C),  # thumbnails
     *(0x040F, EXIF, XMP),  # the profile, EXIF and XMP, which are stored elsewhere
 }
-_PATHS = range(2000, 2998)
 _LAYERS = re.compile(rb"Layr|Lr16|Lr32|ryaL|61rL|23rL")  # the key of layers in a TIFF, in both byte orders
-_PORTABLE = {_IPTC, 0x040A, 0x040B, 0x0BB7}
-"""IPTC, the flag and the address of copyright, and the name of the clipping path."""
+_OF_LAYERS = {RESOLUTION, PIXEL_RATIO, 0x03EE, 0x03EF, 0x0400, 0x0402, *range(0x0415, 0x0418), 0x041D, 0x0421, 0x042D}
+"""What describes the layers, further channels and palette of a PSD, and what is stored elsewhere."""
 
 
 def from_profile(block: bytes, *, iptc: bytes = b"") -> bytes | None:
@@ -56,10 +55,12 @@ def _is_in_use(number: int, content: bytes) -> bool:
     return content.count(b"sliceID") > 1 if number == _SLICES else number in _IN_PIXELS
 
 
-def from_resources(contents: Mapping[int, bytes]) -> bytes | None:
-    """The resources of a PSD, whose contents come by number, without those that say how its layers are stored."""
-    portable = [number for number in contents if number in _PORTABLE or number in _PATHS or number in _IN_PIXELS]
-    return b"".join(_resource(b"8BIM", number, b"\0\0", contents[number]) for number in portable) or None
+def from_resources(resources: Iterable[tuple[int, bytes, bytes]]) -> bytes | None:
+    """The resources of a PSD, of numbers, names and contents, without those of layers and those stored elsewhere."""
+    kept = [resource for resource in resources if resource[0] not in _OF_LAYERS]
+    names = (bytes([len(name), *name, *bytes(1 - len(name) % 2)]) for _, name, _ in kept)
+    found = zip(kept, names, strict=True)
+    return b"".join(_resource(b"8BIM", number, name, content) for (number, _, content), name in found) or None
 
 
 def from_iptc(iptc: bytes) -> bytes:

@@ -123,7 +123,8 @@ def _pixel_ratio(shape: float) -> tuple[float, float] | None:
 
 def _read_resources(image: Image.Image) -> Metadata:
     """The resources of a PSD; EXIF, XMP and a transparent entry of its palette are added to the image's information."""
-    contents = {number: content for number, _, content in getattr(image, "resources", ())}
+    resources = getattr(image, "resources", ())
+    contents = {number: content for number, _, content in resources}
     image.info |= {"exif": contents.get(photoshop.EXIF), "xmp": contents.get(photoshop.XMP)}
     if image.mode == "P" and (index := contents.get(photoshop.TRANSPARENT_INDEX)):
         image.info["transparency"] = index[-1]
@@ -131,7 +132,7 @@ def _read_resources(image: Image.Image) -> Metadata:
     _, shape = struct.unpack_from(">Ld", contents.get(photoshop.PIXEL_RATIO, b"").ljust(12, b"\0"))
     ratio = _pixel_ratio(shape)
     image.info["dpi"] = across / 65536, down / 65536 * (shape if ratio else 1)
-    return Metadata(photoshop=photoshop.from_resources(contents), pixel_ratio=None if across else ratio)
+    return Metadata(photoshop=photoshop.from_resources(resources), pixel_ratio=None if across else ratio)
 
 
 def read_info(image: Image.Image, found: Metadata = _NOTHING, notes: Sequence[str] = ()) -> tuple[Metadata, list[str]]:

@@ -291,6 +291,13 @@ def test_real_files_are_read(name: str, depth: int, count: int) -> None:
         assert {source.read(index).depth for index in range(count)} == {depth}
 
 
+def test_a_file_that_pillow_closes_is_read(tmp_path: Path) -> None:
+    """An uncompressed FTEX of 1 x 1 pixels."""
+    Image.init()
+    (tmp_path / "a.ftu").write_bytes(b"FTEX" + struct.pack("<8L", 2, 1, 1, 1, 1, 1, 32, 3) + bytes([9, 8, 7]))
+    assert (read_picture(tmp_path / "a.ftu").pixels * 255).round().flatten().tolist() == [9, 8, 7]
+
+
 def test_texts_are_read(tmp_path: Path) -> None:
     texts = PngImagePlugin.PngInfo()
     texts.add_text("Title", "A cat")
@@ -306,6 +313,9 @@ def test_texts_are_read(tmp_path: Path) -> None:
     [
         (b"\xff\xd8\xff\xdb", "it starts like a JPEG file, but cannot be decoded"),
         (b"II*\x00\x08\x00\x00\x00\x00\x00", "it starts like a TIFF file, but cannot be decoded"),
+        (b"MM\0+\0\x08\0\0" + b"\xff" * 8, "it is damaged"),
+        (b"RIFF\0\0\0\0ACON", "not a picture"),
+        (b"\0\0\0\x10ftypavci\0\0\0\0", "not supported: HEIF of AVC"),
         (b"no picture", "not a picture"),
     ],
 )
@@ -333,10 +343,10 @@ def test_tall_pictures_come_in_bands_of_few_rows(tmp_path: Path, suffix: str) ->
     assert np.array_equal(np.concatenate(bands)[..., 0], values)
 
 
-def psd(resources: dict[int, bytes]) -> bytes:
-    """A grey PSD of 2 x 1 pixels without layers."""
+def psd(resources: dict[int, bytes], name: bytes = b"\0\0") -> bytes:
+    """A grey PSD of 2 x 1 pixels without layers, whose resources have this name."""
     blocks = b"".join(
-        b"8BIM" + struct.pack(">HHL", number, 0, len(content)) + content + bytes(len(content) % 2)
+        b"8BIM" + struct.pack(">H", number) + name + struct.pack(">L", len(content)) + content + bytes(len(content) % 2)
         for number, content in resources.items()
     )
     head = b"8BPS" + struct.pack(">H6xHLLHH", 1, 1, 1, 2, 8, 1)
@@ -346,11 +356,15 @@ def psd(resources: dict[int, bytes]) -> bytes:
 def test_a_psd_is_read_with_its_metadata(tmp_path: Path) -> None:
     iptc = b"\x1c\x02\x05\x00\x05Title"
     resolution = struct.pack(">LHHLHH", 300 << 16, 1, 1, 150 << 16, 1, 1)
-    (tmp_path / "a.psd").write_bytes(psd({0x03ED: resolution, 0x0404: iptc, 0x0424: b"<x/>", 0x040D: bytes(4)}))
+    (tmp_path / "a.psd").write_bytes(psd({0x03ED: resolution, 0x0404: iptc, 0x0424: b"<x/>", 0x0400: bytes(2)}))
     picture = read_picture(tmp_path / "a.psd")
     assert np.array_equal((picture.pixels * 255).round(), [[[7, 200]]])
     assert (picture.metadata.dpi, picture.metadata.xmp) == ((300, 150), b"<x/>")
     assert picture.metadata.photoshop == photoshop.from_iptc(iptc)
+    (tmp_path / "a.psd").write_bytes(psd({2000: bytes(26), 0x040D: bytes(4)}, b"\4Path\0"))
+    path, angle = (b"8BIM" + struct.pack(">H", number) + b"\4Path\0" for number in (2000, 0x040D))
+    expected = path + struct.pack(">L26x", 26) + angle + struct.pack(">L4x", 4)
+    assert read_picture(tmp_path / "a.psd").metadata.photoshop == expected
 
 
 @pytest.mark.parametrize(

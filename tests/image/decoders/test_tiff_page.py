@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tifffile
 from PIL import Image
+from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from srgan_cli.errors import PictureError
 from srgan_cli.image.codec.raster import apply_exif_orientation
@@ -117,6 +118,19 @@ def test_a_palette_of_8_bits_is_not_black(tmp_path: Path) -> None:
     picture = read_picture(tmp_path / "a.tif")
     assert np.abs(picture.pixels.numpy().reshape(3, -1) * 255 - palette).max() < 0.01
     assert not picture.notes
+
+
+def test_a_palette_with_alpha(tmp_path: Path) -> None:
+    """As GraphicsMagick writes it: each byte is a colour of four bits and its alpha."""
+    tags = ImageFileDirectory_v2()
+    for tag, value in {256: 2, 257: 1, 259: 1, 262: 3, 273: 0, 277: 2, 278: 1, 279: 2, 338: 2}.items():
+        tags[tag] = value
+    tags[258], tags[320] = (4, 4), tuple(range(0, 48 * 257, 257))
+    (tmp_path / "a.tif").write_bytes(b"II*\0" + struct.pack("<L", 8) + tags.tobytes(8) + b"\x1f\x03")
+    picture = read_picture(tmp_path / "a.tif")
+    assert picture.alpha is not None
+    assert (picture.alpha * 255).round().tolist() == [[[255, 51]]]
+    assert (picture.pixels * 255).round().tolist() == [[[1, 0]], [[17, 16]], [[33, 32]]]
 
 
 def test_channels_of_several_depths_are_refused(tmp_path: Path) -> None:

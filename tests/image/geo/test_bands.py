@@ -428,3 +428,7 @@ def test_a_palette_is_a_picture_unless_it_has_a_place(tmp_path: Path) -> None:
     picture = read_picture(tmp_path / "a.png", keep_classes=True)
     assert np.array_equal(picture.to_array(), values)
     assert read_picture(tmp_path / "a.png").pixels.shape == (3, 9, 11)
+
+
+def test_jpegs_with_alpha_are_not_left_to_libvips() -> None:
+    assert bands.decoder({259: 7, bands.PHOTOMETRIC: 2, bands.BITS: (8,) * 4, bands.SAMPLES: 4}) != "vips"
