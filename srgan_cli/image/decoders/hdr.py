@@ -23,12 +23,12 @@ _PRIMARIES = re.compile(rb"\nPRIMARIES= *(%b(?: +%b){7}) *\n" % (_NUMBER, _NUMBE
 
 
 def read_header(data: bytes) -> Header:
-    """The header of a Radiance HDR.  Raises PictureError if it is damaged, and for other than upright RGB."""
+    """The header of a Radiance HDR.  Raises PictureError if it is damaged, and for other than rows of RGB."""
     if not (found := _HEADER.search(data[:65_536])):
         raise PictureError("its header is damaged", DAMAGED_HINT)
     texts = data[: found.start() + 1]
-    if (found[1], found[3]) != (b"-Y", b"+X") or b"FORMAT=32-bit_rle_xyze" in texts:
-        raise PictureError("Radiance HDR in XYZ or turned is not supported", "convert it to TIFF first")
+    if found[1].endswith(b"X") or found[3].endswith(b"Y") or b"FORMAT=32-bit_rle_xyze" in texts:
+        raise PictureError("Radiance HDR in XYZ or in columns is not supported", "convert it to TIFF first")
     stated = _PRIMARIES.search(texts)
     others = list(dict.fromkeys(map(_name, _LOST.findall(texts))))
     listed = ", ".join([*others[:_MOST_NAMES], *(["…"] if len(others) > _MOST_NAMES else [])])
@@ -38,7 +38,7 @@ def read_header(data: bytes) -> Header:
     is_damaged = b"\nPRIMARIES=" in texts and not colour.chromaticities
     notes += ["its PRIMARIES are dropped: they are damaged"] if is_damaged else []
     height, width = int(found[2]), int(found[4])
-    decode = partial(_decode, data, found.end(), height, width)
+    decode = partial(_decode, data, found.end(), height, width, (found[1] == b"+Y", found[3] == b"-X"))
     return Header(height, width, Metadata(colour=colour), notes, None, decode)
 
 
@@ -48,15 +48,15 @@ def _name(line: bytes) -> str:
     return found[1].decode() if found else "comments" if line.lstrip().startswith(b"#") else "other lines"
 
 
-def _decode(data: bytes, start: int, height: int, width: int) -> tuple[Values, list[str]]:
-    """The values (H, W, 3), float32, and a note on what follows them."""
+def _decode(data: bytes, start: int, height: int, width: int, flips: tuple[bool, bool]) -> tuple[Values, list[str]]:
+    """The values (H, W, 3), float32, and a note on what follows them.  `flips`: from bottom to top, right to left."""
     stored = list[Values]()
     for _ in range(height):
         line, start = _read_line(data, start, width)
         stored.append(line)
     mantissas, exponents = np.split(np.stack(stored), [3], axis=2)
     values = np.ldexp(mantissas.astype(np.float32), exponents.astype(np.int32) - _BIAS) * (exponents > 0)
-    return values, trailing_note(data[start:])
+    return np.flip(values, tuple(axis for axis in (0, 1) if flips[axis])), trailing_note(data[start:])
 
 
 def _read_line(data: bytes, start: int, width: int) -> tuple[Values, int]:

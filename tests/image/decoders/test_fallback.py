@@ -335,6 +335,11 @@ def test_lines_of_a_radiance_hdr_are_stored_in_three_ways(tmp_path: Path, width:
         read_picture(tmp_path / "a.hdr")
 
 
+def test_a_radiance_hdr_may_begin_in_any_corner(tmp_path: Path) -> None:
+    (tmp_path / "a.hdr").write_bytes(b"#?RADIANCE\n\n+Y 2 -X 1\n" + bytes([128, 128, 128, 129, 64, 64, 64, 129]))
+    assert read_picture(tmp_path / "a.hdr").pixels[0].flatten().tolist() == [0.5, 1]
+
+
 def test_primaries_of_a_radiance_hdr_may_be_negative(tmp_path: Path) -> None:
     """ACES has them, and PNG does not; it takes them as a profile."""
     pytest.importorskip("imagecodecs")
@@ -351,8 +356,8 @@ def test_primaries_of_a_radiance_hdr_may_be_negative(tmp_path: Path) -> None:
     ("change", "reason"),
     [
         ((b"\n", b"\r\n"), "header is damaged"),
-        ((b"-Y", b"+Y"), "turned"),
-        ((b"rgbe", b"xyze"), "turned"),
+        ((b"-Y 2 +X", b"+X 2 -Y"), "in columns"),
+        ((b"rgbe", b"xyze"), "in columns"),
         ((b"?", b"?"), ""),
         ((b"1" * 60_000, b"0" + b" 0" * 7), ""),
     ],
