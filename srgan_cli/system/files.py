@@ -153,8 +153,8 @@ def remove_stale_temporaries(folder: Path) -> None:
                     path.unlink()
 
 
-def lock(file: IO[bytes], *, wait: bool = True) -> bool | None:
-    """Lock an open file until it is closed or the process ends; returns whether it is locked.
+def lock(file: IO[bytes] | int, *, wait: bool = True) -> bool | None:
+    """Lock an open file or folder until it is closed or the process ends; returns whether it is locked.
 
     Without `wait`, it is not if another process holds the lock.  None on Windows and on file systems without locks.
     """

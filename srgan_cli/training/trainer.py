@@ -87,8 +87,9 @@ class Trainer:
         Ten steps in a row with losses that are not finite, or with a saturated discriminator, restore the state of the
         last validation and halve the learning rates.  Raises SrganError when that does not help; saved files stay.
         """
-        self.folder.save_settings(self.config)
         with closing(self.folder):
+            self.folder.lock()
+            self.folder.save_settings(self.config)
             yield from self._fit()
 
     def _fit(self) -> Iterator[StepReport]:

@@ -2,7 +2,9 @@
 
 import json
 import math
+import os
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import chain, count, takewhile
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,7 @@ from torch import Tensor
 
 from srgan_cli.errors import UsageError
 from srgan_cli.networks import Generator
-from srgan_cli.system.files import atomic_write, remove_stale_temporaries, translate_write_errors
+from srgan_cli.system.files import atomic_write, lock, remove_stale_temporaries, translate_write_errors
 from srgan_cli.training.config import SETTINGS_FILE, TrainConfig
 from srgan_cli.training.run.checkpoints import CHECKPOINT, has_checkpoint, write_checkpoint
 from srgan_cli.training.run.contact_sheet import PARTNERS, SAMPLES, add_to_sheet
@@ -31,7 +33,15 @@ class RunFolder:
         self.folder, self.name = folder, name
         self.weights = folder / f"{name}{SAFETENSORS}"
         self._log = log
-        self._logger = Logger()
+        self._logger, self._lock = Logger(), -1
+
+    def lock(self) -> None:
+        """Keep other processes out until the folder is closed.  Raises UsageError where one trains in it."""
+        with suppress(OSError):  # Windows opens no folders
+            self._lock = os.open(self.folder, os.O_RDONLY)
+            if lock(self._lock, wait=False) is False:
+                hint = "wait until it ends, or name another folder with --run"
+                raise UsageError("another process trains in {path}", hint, path=self.folder)
 
     def save_weights(self, generator: Generator, card: WeightsCard) -> None:
         """Write weights that `srgan upscale` takes, under the card's name."""
@@ -70,8 +80,11 @@ class RunFolder:
         self._logger.log(line["step"], numbers)
 
     def close(self) -> None:
-        """Close the logger."""
+        """Close the logger, and let others in."""
         self._logger.close()
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
 
 
 class NullRunFolder(RunFolder):
@@ -79,7 +92,7 @@ class NullRunFolder(RunFolder):
 
     def _do_nothing(self, *_: Any, **__: Any) -> None: ...
 
-    save_weights = save_checkpoint = save_settings = save_samples = log = _do_nothing
+    lock = save_weights = save_checkpoint = save_settings = save_samples = log = _do_nothing
 
     def open_log(self, step: int) -> list[dict[str, Any]]:  # noqa: ARG002
         """No lines."""

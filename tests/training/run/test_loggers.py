@@ -3,6 +3,7 @@
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
@@ -42,6 +43,16 @@ def test_events_are_written_where_tensorboard_is_installed(
     folder.close()
     assert written == [("psnr", 20.5, 2), "flushed", "closed"]
     assert logs_events(kind, tmp_path)
+
+
+def test_one_process_at_a_time_writes_into_a_folder(tmp_path: Path) -> None:
+    first, second = RunFolder(tmp_path, "mine"), RunFolder(tmp_path, "mine")
+    first.lock()
+    with closing(second), pytest.raises(UsageError, match="another process trains in"):
+        second.lock()
+    first.close()
+    with closing(second):
+        second.lock()
 
 
 def test_nothing_is_written_without_tensorboard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
