@@ -220,7 +220,8 @@ def plan_tile_sides(estimate: MemoryEstimate, height: int, width: int, policy: T
         return {side: length + 2 * estimate.halo * (count - 1) for side, count in sides.items()}
 
     down, across = map(pixels_read, picture, least, most)
-    lowest = product([min(down)], across)  # where a row of the least tiles exceeds the budget, they may still be wide
+    least = min(down), min(across)
+    lowest = product([least[0]], across)  # where a row of the least tiles exceeds the budget, they may still be wide
     fitting = [sides for sides in product(down, across) if _fits(estimate, sides, picture, budget)]
     fitting = fitting or [sides for sides in lowest if _fits(estimate, sides, picture, limit)] or [least]
     return min(fitting, key=lambda sides: down[sides[0]] * across[sides[1]])

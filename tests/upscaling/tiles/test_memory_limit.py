@@ -94,6 +94,7 @@ def limited(available: int, size: int = 384) -> TilePolicy:
 def test_tiles_are_as_large_as_the_policy_allows_if_they_fit() -> None:
     assert plan_tile_sides(MemoryEstimate(1, 1, 0, 10), 1000, 700, TilePolicy(384)) == (334, 350)
     assert plan_tile_sides(MemoryEstimate(1e9, 1e9, 0, 10), 1000, 700, TilePolicy(0)) == (1000, 700)
+    assert plan_tile_sides(MemoryEstimate(1e9, 1e9, 0, 10), 45, 38, TilePolicy(384)) == (15, 13)
 
 
 @pytest.mark.parametrize("size", [0, 384])
