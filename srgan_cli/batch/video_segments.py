@@ -30,7 +30,7 @@ from srgan_cli.upscaling.video.source import DEINTERLACE_HINT, probe, scan
 _SETTINGS, _LOCK = "settings", "lock"
 _DEINTERLACE_LEAD, _STEADY_LEAD = 2, 20
 """Frames before a segment that deinterlacing looks at, and from which `--steady` carries on: after so many, less
-than 3 % of a frame is left."""
+than 5 % of a frame is left."""
 
 
 @dataclass(frozen=True)

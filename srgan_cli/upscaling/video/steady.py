@@ -12,7 +12,7 @@ from srgan_cli.image.ops import resize
 from srgan_cli.upscaling.video.flow import enlarge_flow, grey_levels, optical_flow, visible, warp
 
 Plane = NDArray[np.float32]
-PERSISTENCE = 0.75  # the weight of the result before
+_PERSISTENCE = (0.7, 0.86)  # the weight of the result before, where its detail is the same, and where it differs
 _TOLERANCE, _TOLERANCE_OF_CONTRAST = 8 / 255, 0.15
 """Where the input before, moved along the flow, differs by more than a constant and a part of the contrast, less is
 carried on; nothing where it differs by twice as much."""
@@ -33,7 +33,6 @@ class Steadier:
     last frame and its result.
     """
 
-    persistence: float = PERSISTENCE
     _last: tuple[Tensor, NDArray[np.uint8], Tensor] | None = field(default=None, init=False)
 
     def steady(self, frame: Tensor, enlarged: Tensor) -> Tensor:
@@ -46,17 +45,18 @@ class Steadier:
             shown = visible(flow, optical_flow(levels_before, levels))
             inside = np.s_[: frame.shape[1], : frame.shape[2]]  # levels may be padded
             flow = flow[inside]
-            trust = self._trust(frame, frame_before, flow, shown[inside])
+            trust = _trust(frame, frame_before, flow) * shown[inside]
             if (trust > 0).mean() >= _CUT_PART:
                 result = (enlarged + _change(enlarged, result_before, flow, trust)).clamp(0, 1)
         self._last = frame, levels, result
         return result
 
-    def _trust(self, frame: Tensor, before: Tensor, flow: Plane, shown: Plane) -> Plane:
-        """The weight (H, W) of the frame before."""
-        difference = (warp(before, flow) - frame).abs().mean(0).numpy()
-        alike = np.clip(2 - difference / (_TOLERANCE + _TOLERANCE_OF_CONTRAST * _contrast(frame)), 0, 1)
-        return np.asarray(self.persistence * shown * alike, np.float32)
+
+def _trust(frame: Tensor, before: Tensor, flow: Plane) -> Plane:
+    """How much a frame looks like the one before, moved along the flow: (H, W), 0…1."""
+    difference = (warp(before, flow) - frame).abs().mean(0).numpy()
+    alike = np.clip(2 - difference / (_TOLERANCE + _TOLERANCE_OF_CONTRAST * _contrast(frame)), 0, 1)
+    return np.asarray(alike, np.float32)
 
 
 def _change(enlarged: Tensor, before: Tensor, flow: Plane, trust: Plane) -> Tensor:
@@ -65,8 +65,10 @@ def _change(enlarged: Tensor, before: Tensor, flow: Plane, trust: Plane) -> Tens
     moved = warp(before, enlarge_flow(flow, height, width))
     new, old = (part - resize(resize(part, *trust.shape), height, width) for part in (enlarged, moved))
     strength, old_strength = _power(new), _power(old)
-    weight = torch.from_numpy(cv2.resize(trust, (width, height), interpolation=cv2.INTER_LINEAR))
-    weight = weight * (old_strength / strength).clamp(*_STRENGTH_RANGE) ** _STRENGTH_POWER
+    least, most = _PERSISTENCE
+    weight = least + (most - least) * (_power(new - old) / (strength + old_strength)).clamp(max=1)
+    weight = (weight * (old_strength / strength).clamp(*_STRENGTH_RANGE) ** _STRENGTH_POWER).clamp(max=most)
+    weight *= torch.from_numpy(cv2.resize(trust, (width, height), interpolation=cv2.INTER_LINEAR))
     detail = torch.lerp(new, old, weight.expand_as(new))
     gain = (torch.lerp(strength, old_strength, weight) / _power(detail)).sqrt().clamp(1, _MAX_GAIN)
     return gain * detail - new
