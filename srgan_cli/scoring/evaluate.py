@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from srgan_cli.errors import MismatchError, SrganError
 from srgan_cli.image.codec.limits import set_pillow_limit
 from srgan_cli.image.codec.raster import ValueRange
-from srgan_cli.image.luma import Array, as_float64
+from srgan_cli.image.luma import as_float64
 from srgan_cli.metrics import METRICS, extract_features
 from srgan_cli.metrics.distribution.sets import Features, compare_sets
 from srgan_cli.scoring.methods import BICUBIC_OF_LUMA, Method
@@ -158,10 +158,10 @@ def _score_picture(plan: ScoringPlan, name: str) -> PictureResult:
         return PictureResult(name, [_failure(plan, method, name, error) for method in methods], {})
     scores: list[Score] = []
     features: dict[str, Features] = {}
-    extract = _FeatureExtractor(plan.protocol)
+    of_reference: dict[tuple[int, ...], NDArray[Any]] = {}
     for method in methods:
         try:
-            score, found = _score_frames(plan, method, name, reference, extract)
+            score, found = _score_frames(plan, method, name, reference, of_reference)
         except SrganError as error:
             score, found = _failure(plan, method, name, error), None
         scores.append(score)
@@ -170,12 +170,20 @@ def _score_picture(plan: ScoringPlan, name: str) -> PictureResult:
 
 
 def _score_frames(
-    plan: ScoringPlan, method: Method, name: str, reference: Reference, extract: "_FeatureExtractor"
+    plan: ScoringPlan,
+    method: Method,
+    name: str,
+    reference: Reference,
+    of_reference: dict[tuple[int, ...], NDArray[Any]],
 ) -> tuple[Score, Features | None]:
-    """The score of all frames of a picture, and their features if the protocol has a metric of sets."""
+    """The score of all frames of a picture, and their features if the protocol has a metric of sets.
+
+    `of_reference` keeps the features of each frame of the reference, by number and shape, for the other methods.
+    """
     scale, is_luma = reference.scale, method.baseline == BICUBIC_OF_LUMA and plan.protocol.channels == "y"
     protocol = replace(plan.protocol, channels="y-grey") if is_luma else plan.protocol  # not converted again
     compare_frames = partial(compare, value_range=scale.range, measured=scale.is_measured)
+    extract = partial(extract_features, extractor=protocol.features, patch=protocol.patch)
     values: list[dict[str, float]] = []
     features: list[Features] = []
     lacking: dict[str, str] = {}
@@ -183,7 +191,10 @@ def _score_frames(
     for pair in load_pairs(plan, method, name, reference):
         values.append(compare_frames(pair.reference, pair.candidate, protocol, valid=pair.valid, lacking=lacking))
         if protocol.set_metrics:
-            features.append(extract(pair.reference, pair.candidate))
+            frame = len(features), *pair.reference.shape  # methods may be cropped differently
+            if frame not in of_reference:
+                of_reference[frame] = extract(pair.reference)
+            features.append((of_reference[frame], extract(pair.candidate)))
         excluded = [total + count for total, count in zip(excluded, pair.excluded, strict=True)]
         notes |= dict.fromkeys(pair.notes)
     score = Score(
@@ -210,20 +221,6 @@ def _find_crop(plan: ScoringPlan, name: str) -> Crop | None:
 def _failure(plan: ScoringPlan, method: Method, name: str, error: SrganError) -> Score:
     skipped = isinstance(error, MismatchError) and plan.protocol.mismatch == "skip"
     return Score(name, {}, method=method.name, error=error.with_hint, skipped=skipped)
-
-
-class _FeatureExtractor:
-    """Computes the features for the metrics of sets. Those of the reference are computed once per cropped size."""
-
-    def __init__(self, protocol: Protocol) -> None:
-        self._extract = partial(extract_features, extractor=protocol.features, patch=protocol.patch)
-        self._references: dict[tuple[int, ...], NDArray[Any]] = {}
-
-    def __call__(self, reference: Array, candidate: Array) -> Features:
-        """Raises PictureError if no patch fits."""
-        if reference.shape not in self._references:
-            self._references[reference.shape] = self._extract(reference)
-        return self._references[reference.shape], self._extract(candidate)
 
 
 def _init_worker() -> None:

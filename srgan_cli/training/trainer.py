@@ -239,10 +239,10 @@ class Trainer:
             self._save_weights(f"{self.config.run.name}-best")
 
     def _score(self) -> dict[str, float]:
-        results, scores = self.held_out.score(copy.deepcopy(self.gan.ema))
+        outputs, scores = self.held_out.score(copy.deepcopy(self.gan.ema))
         shown = self.held_out.shown
         originals = [(pair.high[shown].float() / LEVELS).clamp(0, 1) for pair in self.held_out.pairs[:ROWS]]
-        self.folder.save_samples(self.progress.steps, originals, [result.output for result in results[:ROWS]])
+        self.folder.save_samples(self.progress.steps, originals, outputs[:ROWS])
         return scores
 
     def _show_partners(self) -> dict[str, float]:

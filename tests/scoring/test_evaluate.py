@@ -14,6 +14,7 @@ from skimage.color import rgb2ycbcr
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 from support import REPOSITORY, Outcome
 
+import srgan_cli.scoring.evaluate as evaluation
 from srgan_cli.errors import SrganError
 from srgan_cli.metrics import PIXEL_METRICS, SET_METRICS
 from srgan_cli.scoring.evaluate import evaluate, score
@@ -375,3 +376,16 @@ def test_processes_accept_frames_above_the_own_limit_of_pillow(tmp_path: Path, m
     plan = plan_scoring(tmp_path / "a.webp", [tmp_path / "b.webp"], [], Protocol())
     assert not evaluate(plan, pool=ThreadPoolExecutor(1)).complete
     assert evaluate(replace(plan, max_pixels=24 * 22), pool=ThreadPoolExecutor(1)).complete
+
+
+def test_each_frame_is_compared_by_its_own_features(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def difference(x: np.ndarray, y: np.ndarray) -> float:
+        return float(np.abs(x - y).max())
+
+    monkeypatch.setitem(SET_METRICS, "kid", replace(SET_METRICS["kid"], compute=difference))
+    monkeypatch.setattr(evaluation, "extract_features", lambda pixels, **_: np.full((50, 1), pixels.mean()))
+    monkeypatch.setattr("srgan_cli.scoring.plan.load_extractor", lambda _: None)
+    frames = [Image.new("RGB", (24, 22), colour) for colour in ("red", "white")]
+    frames[0].save(tmp_path / "a.tif", save_all=True, append_images=frames[1:])
+    report = score(tmp_path / "a.tif", tmp_path / "a.tif", Protocol(metrics=("psnr", "kid")))
+    assert report.mean["kid"] == 0

@@ -82,15 +82,6 @@ def validation_protocol(scale: int) -> Protocol:
     return Protocol(border=scale, scale=scale, metrics=(*PIXEL_METRICS, "gradients", *names))
 
 
-@dataclass(frozen=True)
-class ValidationResult:
-    """The output for a held-out picture and its scores."""
-
-    output: Tensor
-    """(3, H, W), values 0…1."""
-    scores: dict[str, float]
-
-
 class HeldOut:
     """The held-out pictures, and their PSNR over the run.  Every process scores a part of them."""
 
@@ -106,15 +97,18 @@ class HeldOut:
         self.psnr = [line["psnr"] for line in lines if "psnr" in line and line["phase"] != DEGRADATION]
         self.bicubic = mean(self.world.gather([_score_bicubic(pair, scale, self.shown) for pair in self.pairs]))["psnr"]
 
-    def score(self, generator: Generator) -> tuple[list[ValidationResult], dict[str, float]]:
-        """Upscale the pictures of this process, quantise to 8 bits and score.  The mean is over all processes."""
+    def score(self, generator: Generator) -> tuple[list[Tensor], dict[str, float]]:
+        """Upscale the pictures of this process, quantise to 8 bits and score.
+
+        The outputs (3, H, W), values 0…1, and the mean scores over all processes.
+        """
         measured = UNIT_RANGE if any(pair.low.is_floating_point() for pair in self.pairs) else None
         upscaler = Upscaler(generator, self.device, value_range=measured)
         protocol = validation_protocol(generator.scale)
         results = [_result(upscaler, pair, protocol, self.shown) for pair in self.pairs]
-        scores = mean(self.world.gather([result.scores for result in results]))
-        self.psnr.append(scores["psnr"])
-        return results, scores
+        mean_scores = mean(self.world.gather([scores for _, scores in results]))
+        self.psnr.append(mean_scores["psnr"])
+        return [output for output, _ in results], mean_scores
 
 
 def mean(rows: list[dict[str, float]]) -> dict[str, float]:
@@ -128,9 +122,9 @@ def _score_bicubic(pair: Pair, scale: int, shown: list[int]) -> dict[str, float]
     return _scores(pair, output, replace(validation_protocol(scale), metrics=("psnr",)), shown)
 
 
-def _result(upscaler: Upscaler, pair: Pair, protocol: Protocol, shown: list[int]) -> ValidationResult:
+def _result(upscaler: Upscaler, pair: Pair, protocol: Protocol, shown: list[int]) -> tuple[Tensor, dict[str, float]]:
     output = upscaler.upscale(_picture(pair.low)).pixels
-    return ValidationResult(output[shown[: len(output)]].clamp(0, 1), _scores(pair, output, protocol, shown))
+    return output[shown[: len(output)]].clamp(0, 1), _scores(pair, output, protocol, shown)
 
 
 def _picture(low: Tensor) -> Picture:
