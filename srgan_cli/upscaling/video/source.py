@@ -82,7 +82,7 @@ def _reason(path: Path, error: OSError | av.FFmpegError) -> str:
 
 def video_stream(container: "av.container.InputContainer", path: Path) -> "av.VideoStream":
     """The first video stream that is not a cover picture.  Raises PictureError if there is none."""
-    moving = [stream for stream in container.streams.video if not is_cover(stream)]
+    moving = [stream for stream in container.streams.video if not (is_cover(stream) or is_item(stream))]
     is_picture = container.format.name.endswith("_pipe") or container.format.name == "image2"
     if not moving or is_picture:
         reason = "is a picture, not a video" if is_picture else "has no video stream"
@@ -95,6 +95,11 @@ def video_stream(container: "av.container.InputContainer", path: Path) -> "av.Vi
 def is_cover(stream: Any) -> bool:
     """Whether a stream is a still picture, such as the cover of an album."""
     return bool(stream.disposition & av.stream.Disposition.attached_pic)
+
+
+def is_item(stream: Any) -> bool:
+    """Whether a stream is a still picture that AVIF and HEIC have beside or instead of a video."""
+    return stream.frames == 1 and stream.duration is None
 
 
 def probe(path: Path) -> VideoSource:

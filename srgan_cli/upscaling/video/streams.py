@@ -7,7 +7,7 @@ from typing import Any
 import av
 
 from srgan_cli.upscaling.video.encoder import EncoderSettings
-from srgan_cli.upscaling.video.source import is_cover
+from srgan_cli.upscaling.video.source import is_cover, is_item
 
 _CODEC_OF_CONTAINER = {"mp4": "mov_text", "mov": "mov_text", "matroska": "subrip", "webm": "webvtt"}
 _CONVERTED = ("mov_text", "subrip", "webvtt", "ass", "text")
@@ -46,6 +46,8 @@ def can_hold(settings: EncoderSettings, stream: Any) -> bool:
     """Whether the container takes a stream as it is, beside the enlarged one."""
     if (settings.container == "avi" and not _fits_avi(stream)) or (stream.type == "data" and not stream.name):
         return False  # of data without a name, FFmpeg does not copy what describes the samples
+    if stream.type == "video" and any(map(is_item, stream.container.streams.video)):
+        return False  # the transparency of an animated AVIF
     try:
         with av.open(io.BytesIO(), "w", format=settings.container) as container:
             settings.add_to(container)
@@ -64,9 +66,9 @@ def _fits_avi(stream: Any) -> bool:
 
 
 def is_rewritten(stream: Any) -> bool:
-    """Whether metadata of the video (QuickTime's time code) or chapters stand for this stream in the output."""
+    """Whether the video, its metadata (QuickTime's time code) or chapters stand for this stream in the output."""
     is_chapters = stream.discard == av.stream.Discard.all  # which FFmpeg sets for their text track
-    return stream.type == "data" and ("timecode" in stream.metadata or is_chapters)
+    return (stream.type == "data" and ("timecode" in stream.metadata or is_chapters)) or is_item(stream)
 
 
 def kept_metadata(metadata: dict[str, str]) -> dict[str, str]:

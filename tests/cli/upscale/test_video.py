@@ -415,6 +415,18 @@ def test_numbered_pictures_and_animations_are_left_to_ffmpeg(
     assert (done.code > 0, message.replace("{}", str(tmp_path)) in done.err) == (True, True), done.err
 
 
+def test_animated_avif_becomes_a_video_of_all_frames(tmp_path: Path, srgan: Srgan) -> None:
+    frames = [Image.new("RGBA", (32, 24), (40 * index, 90, 60, 255 - index)) for index in range(3)]
+    for name, count in (("animated.avif", 3), ("still.avif", 1)):
+        frames[0].save(tmp_path / name, save_all=True, append_images=frames[1:count], duration=100)
+    done = srgan("upscale", *BICUBIC, tmp_path / "animated.avif", tmp_path / "out.mp4")
+    assert (done.code, "stream 3, video libdav1d: it is dropped" in done.err) == (0, True), done.err
+    with av.open(str(tmp_path / "out.mp4")) as video:
+        assert [stream.frames for stream in video.streams] == [3]
+    done = srgan("upscale", *BICUBIC, tmp_path / "still.avif", tmp_path / "still.mp4")
+    assert "has no video stream" in done.err
+
+
 @pytest.mark.parametrize("transparency", [None, 0, 200])
 def test_gif_becomes_a_video_and_only_its_transparency_is_lost(
     tmp_path: Path, srgan: Srgan, transparency: int | None
