@@ -11,7 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from srgan_cli.errors import UsageError
-from srgan_cli.image.codec.raster import BandLayout, ValueRange
+from srgan_cli.image.codec.raster import UNASSOCIATED, UNSPECIFIED, BandLayout, ValueRange
 from srgan_cli.image.codec.samples import UNIT_RANGE, full_scale, has_own_units
 from srgan_cli.image.convert import arrays
 from srgan_cli.image.convert.tensors import Channels
@@ -46,7 +46,7 @@ class Picture:
     valid: Tensor | None = None
     """bool (C, H, W): where each band has a value; None if it has one everywhere."""
     layout: BandLayout | None = None
-    """What its bands and its alpha are, in the order of the file; None for grey or RGB, by their number."""
+    """What its bands and its alpha are, in the order of the file; None for that of their number."""
     nodata: str = ""
     """The stored value that stands for no data, as text; "" without one."""
     sample_type: str = ""
@@ -85,7 +85,9 @@ class Picture:
     @property
     def bands(self) -> BandLayout:
         """What its bands and its alpha are."""
-        return self.layout or BandLayout.of_channels(len(self.channels))
+        if self.layout or len(self.pixels) in (1, 3):
+            return self.layout or BandLayout.of_channels(len(self.channels))
+        return BandLayout(1, (UNSPECIFIED,) * (len(self.pixels) - 1) + (UNASSOCIATED,) * (self.alpha is not None))
 
     @property
     def pixel_ranges(self) -> tuple[ValueRange, ...]:

@@ -2,6 +2,7 @@
 
 import gc
 import io
+import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -21,6 +22,7 @@ from srgan_cli.errors import PictureError, UsageError
 from srgan_cli.image.codec import vips
 from srgan_cli.image.codec.capabilities import FORMAT_CAPABILITIES, FORMATS, FormatCapabilities, format_of
 from srgan_cli.image.io import picture_losses, picture_size, read_picture
+from srgan_cli.image.metadata.exif import plausible_dpi
 from srgan_cli.image.ops import quantise
 from srgan_cli.image.picture import Picture
 from srgan_cli.image.sequence import write_picture
@@ -413,3 +415,18 @@ def test_a_picture_too_large_for_its_format_is_refused(tmp_path: Path, name: str
     with pytest.raises(PictureError, match=f"the picture is {width} x 1"):
         write_picture(Picture(torch.zeros(1, 1, width)), tmp_path / name)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("alpha", [None, torch.ones(1, 2, 2)])
+@pytest.mark.parametrize("bands", [2, 4])
+def test_pictures_of_any_number_of_bands_need_no_layout(tmp_path: Path, bands: int, alpha: torch.Tensor | None) -> None:
+    picture = Picture(torch.arange(4 * bands).view(bands, 2, 2) / 255, alpha)
+    write_picture(picture, tmp_path / "a.tif")
+    found = read_picture(tmp_path / "a.tif")
+    assert torch.equal(found.pixels, picture.pixels)
+    assert (found.alpha is None) == (alpha is None)
+
+
+@pytest.mark.parametrize("dpi", [(72, math.nan), (math.nan, 72), (72, math.inf)])
+def test_a_resolution_that_is_no_number_is_none(dpi: tuple[float, float]) -> None:
+    assert plausible_dpi(dpi) is None

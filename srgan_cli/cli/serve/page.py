@@ -71,7 +71,7 @@ class _Actions:
     ) -> tuple[Any, ...]:
         """Enlarge pictures.  Returns the files, the previews of the first, the names, all previews, and what to say."""
         job = self.visits.start(_session(request))
-        with _errors_as_messages():
+        with _errors_as_messages(job):
             weights, scale, strength, form, quality = map(str, (weights, scale, strength, form, quality))
             _check("weights", weights, self.models)
             _check("format", form, _formats())
@@ -235,11 +235,12 @@ def _sentence(error: SrganError) -> str:
 
 
 @contextmanager
-def _errors_as_messages() -> Iterator[None]:
+def _errors_as_messages(job: Job) -> Iterator[None]:
     try:
         yield
-    except SrganError as error:
-        raise gr.Error(_sentence(error), print_exception=False, title="") from error
+    except SrganError as error:  # that of a cancelled job may reach the browser before it has ended the request
+        message, is_shown = _sentence(error), not job.cancelled.is_set()
+        raise gr.Error(message, visible=is_shown, print_exception=False, title="") from error
 
 
 def _session(request: gr.Request) -> str:

@@ -151,7 +151,7 @@ def plausible_dpi(dpi: Any) -> Pair | None:
         across, down = (float(number) for number in dpi)
     except (TypeError, ValueError, ZeroDivisionError):
         return None
-    return (across, down) if min(across, down) > 1 / _MOST_DPI and max(across, down) < _MOST_DPI else None
+    return (across, down) if all(1 / _MOST_DPI < number < _MOST_DPI for number in (across, down)) else None
 
 
 def parse_exif(exif: bytes | None) -> dict[int, Any]:
