@@ -93,7 +93,7 @@ class SubtitleConverter:
         self.decoder = template.codec_context
         self.decoder.open(strict=False)
         self.stream = output.add_stream(codec)
-        self.stream.time_base = template.time_base
+        self.stream.time_base = self.unit = template.time_base  # the container may choose another one for the stream
         self.stream.codec_context.subtitle_header = self.decoder.subtitle_header
         self.start, self.shown = 0, list[tuple[int, bytes]]()  # the text of MP4 that goes on, and when its parts end
 
@@ -118,7 +118,7 @@ class SubtitleConverter:
             stop = min([end for end, _ in self.shown] + ([] if until is None else [until]))
             packet = av.Packet(_joined([text for _, text in self.shown]))
             packet.pts = packet.dts = self.start
-            packet.duration, packet.time_base, packet.stream = stop - self.start, self.stream.time_base, self.stream
+            packet.duration, packet.time_base, packet.stream = stop - self.start, self.unit, self.stream
             yield packet
             self.start, self.shown = stop, [part for part in self.shown if part[0] > stop]
 

@@ -24,13 +24,15 @@ TEXTS = {
 HEADER = b"[Script Info]\n[V4+ Styles]\nStyle: Default,Arial,16\n[Events]\n"
 
 
-def write_subtitles(path: Path, codec: str, texts: tuple[bytes, ...] = (), times: tuple[int, ...] = (200, 600)) -> Path:
-    """A clip with subtitles at 0.2 and 0.6 s or other times, each for 0.3 s, in English."""
+def write_subtitles(
+    path: Path, codec: str, texts: tuple[bytes, ...] = (), times: tuple[int, ...] = (200, 600), unit: Fraction = UNIT
+) -> Path:
+    """A clip with subtitles at 0.2 and 0.6 s or other times, each for 0.3 s, in English; `unit` is that of the file."""
     silent = write_clip(path.with_name("silent.mp4"))
     with av.open(str(silent)) as before, av.open(str(path), "w") as after:
         streams = [after.add_stream_from_template(before.streams[0]), after.add_stream(codec)]
         streams[1].metadata["language"] = "eng"
-        streams[1].time_base, streams[1].codec_context.subtitle_header = UNIT, HEADER
+        streams[1].time_base, streams[1].codec_context.subtitle_header = unit, HEADER
         for packet in before.demux():
             if packet.dts is not None:
                 packet.stream = streams[0]
@@ -73,6 +75,15 @@ def test_subtitles_become_what_the_container_holds(
     assert (done.code, f"it becomes {expected}" in done.err) == (0, codec != expected), done.err
     assert read_subtitles(out) == (expected, "eng", [(0.2, 0.3, b"one {\\i1}two"), (0.6, 0.3, b"three")])
     assert srgan("upscale", *BICUBIC, source, tmp_path / f"2.{target}", "--strict").code == (codec != expected)
+
+
+@pytest.mark.parametrize("target", ["mkv", "webm", "mp4"])
+def test_subtitles_keep_their_times_where_the_container_has_another_unit(
+    tmp_path: Path, srgan: Srgan, target: str
+) -> None:
+    source = write_subtitles(tmp_path / "in.mp4", "mov_text", unit=Fraction(1, 90_000))
+    assert srgan("upscale", *BICUBIC, source, tmp_path / f"out.{target}").code == 0
+    assert [found[:2] for found in read_subtitles(tmp_path / f"out.{target}")[2]] == [(0.2, 0.3), (0.6, 0.3)]
 
 
 def test_subtitles_keep_to_the_part_of_start(tmp_path: Path, srgan: Srgan) -> None:
