@@ -109,8 +109,7 @@ def to_raster(picture: Picture | ImageStream, name: str) -> Raster:
         rows = to_rows(stream, header.dtype, header.depth)
         has_depth = header.dtype.kind == "u" and (name == "DICOM" or header.dtype.itemsize < 4)
         bits = header.depth if has_depth else 8 * header.dtype.itemsize
-        layout = stream.header.layout if len(header.pixels) in (1, 3) else stream.header.bands
-        raster = Raster(rows, profile, metadata, header.duration, bits=bits, layout=layout)
+        raster = Raster(rows, profile, metadata, header.duration, bits=bits, layout=stream.header.bands)
         declared = None if header.metadata.dicom else header.declared_range  # that of DICOM is one of percentiles
         return replace(raster, nodata=header.nodata, declared_range=declared)
     depth = min((bits for bits in capabilities.depths if bits >= header.depth), default=max(capabilities.depths))

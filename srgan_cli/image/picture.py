@@ -85,9 +85,9 @@ class Picture:
     @property
     def bands(self) -> BandLayout:
         """What its bands and its alpha are."""
-        if self.layout or len(self.pixels) in (1, 3):
-            return self.layout or BandLayout.of_channels(len(self.channels))
-        return BandLayout(1, (UNSPECIFIED,) * (len(self.pixels) - 1) + (UNASSOCIATED,) * (self.alpha is not None))
+        colours = 3 if len(self.pixels) == 3 else 1
+        extra = (UNSPECIFIED,) * (len(self.pixels) - colours) + (UNASSOCIATED,) * (self.alpha is not None)
+        return self.layout or BandLayout(colours, extra)
 
     @property
     def pixel_ranges(self) -> tuple[ValueRange, ...]:
