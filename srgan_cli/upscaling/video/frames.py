@@ -158,14 +158,18 @@ def _to_planes(pixels: Tensor, layout: FrameLayout) -> list[Tensor]:
     return from_rgb(pixels, layout)
 
 
+def _dtype(depth: int) -> "np.dtype[Any]":
+    return np.dtype(np.uint8 if depth == 8 else np.uint16)
+
+
 def _read_plane(plane: "av.video.plane.VideoPlane", depth: int) -> Tensor:
-    dtype = np.dtype(np.uint8 if depth == 8 else np.uint16)
+    dtype = _dtype(depth)
     rows = np.frombuffer(memoryview(plane), dtype).reshape(-1, plane.line_size // dtype.itemsize)
     return torch.from_numpy(rows[: plane.height, : plane.width].astype(np.int32))[None]
 
 
 def _write_plane(plane: "av.video.plane.VideoPlane", values: Tensor, depth: int) -> None:
-    dtype = np.dtype(np.uint8 if depth == 8 else np.uint16)
+    dtype = _dtype(depth)
     rows = np.zeros((plane.buffer_size // plane.line_size, plane.line_size // dtype.itemsize), dtype)
     rows[: plane.height, : plane.width] = values.numpy().astype(dtype)
     plane.update(rows.tobytes())
