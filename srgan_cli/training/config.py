@@ -111,12 +111,8 @@ class TrainConfig(Settings):
     @property
     def idle_settings(self) -> dict[str, str]:
         """The settings that change nothing beside the others although they differ from the default; each with why."""
-        loss, degradation, teacher, pretrained = (
-            self.loss,
-            self.degradation,
-            self.teacher,
-            self.schedule.pretrain_fraction,
-        )
+        loss, degradation, teacher = self.loss, self.degradation, self.teacher
+        pretrained = self.schedule.pretrain_fraction
         is_real = degradation.kind == "real" and degradation.prob == 1
         groups = (
             (pretrained == 1, "there is no adversarial phase", ADVERSARIAL_SETTINGS),
@@ -132,7 +128,7 @@ class TrainConfig(Settings):
                 "teacher_weight teacher_input teacher_self_ensemble teacher_cache",
             ),
             (not teacher.models or teacher.cache == "off", "no teacher is cached", "teacher_draws teacher_fraction"),
-            (not self.data.unpaired, "there is no unpaired", "degradation_learning_fraction"),
+            (not self.data.unpaired, "there are no unpaired pictures", "degradation_learning_fraction"),
         )
         reasons = {key: why for holds, why, keys in reversed(groups) if holds for key in keys.split()}
         return {key: why for key, why in reasons.items() if SETTINGS[key].of(self) != SETTINGS[key].default}
